@@ -1,0 +1,138 @@
+"""What a reader or an estimator returns: one trial as read, before landmarks and lake."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from neurostore.skeleton import Skeleton
+
+
+@dataclass(frozen=True, slots=True)
+class Poses:
+    """Positions of one skeleton, as read. One row is a frame of a person; rows sorted by (person, frame).
+
+    Attributes
+    ----------
+    skeleton : the declaration; ``skeleton.joints`` are the J columns in order.
+    person : (n,) int32, 0 is the subject.
+    frame : (n,) int32 from 0.
+    time_s : (n,) float64, the source's own clock.
+    positions : (n, J, 3) float32, mm, right-handed lab frame, Y up; NaN = missing joint.
+    rotations : (n, J, 4) float32 unit quaternions (w, x, y, z), child to lab; None where the source has none.
+    confidence : (n, J) float32 in 0..1, video only.
+    sd_mm : (n, J) float32, spread over augmentations, video only.
+    """
+
+    skeleton: Skeleton
+    person: np.ndarray
+    frame: np.ndarray
+    time_s: np.ndarray
+    positions: np.ndarray
+    rotations: np.ndarray | None = None
+    confidence: np.ndarray | None = None
+    sd_mm: np.ndarray | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NeutralPose:
+    """The pose that defines zero where there is no anatomical one (T-pose of a BVH, rest pose of an ASF).
+
+    positions : (J, 3) mm, lab frame; rotations : (J, 4) (w, x, y, z) or None. Joints as in the primary skeleton.
+    """
+
+    positions: np.ndarray
+    rotations: np.ndarray | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceEvent:
+    """An event the file itself states. time_s is in the trial's clock (the same as Poses.time_s)."""
+
+    event: str  # 'foot_strike', 'foot_off', or the file's own label in snake case
+    side: str | None  # 'left', 'right', None (General)
+    time_s: float
+    label: str  # exactly as in the file
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceAngle:
+    """A curve of angles the file itself states.
+
+    values : (n,) float64 in the file's own sign, degrees; time_s : (n,).
+    angle : the name in joint_angles it maps to (``left_knee_flexion_deg``) or None; sign : +1 or -1, ours = sign * file's.
+    """
+
+    source_name: str
+    component: str  # 'x', 'y', 'z' or ''
+    angle: str | None
+    sign: int
+    time_s: np.ndarray
+    values: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """A parameter of a subject's session: leg_length, knee_width, ankle_width, inter_asis, static_foot_offset …"""
+
+    parameter: str
+    side: str | None
+    value: float
+    unit: str
+    source: str  # 'file', 'participants', 'static', 'neutral_pose', 'estimated'
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A processing step, as recorded in trials.steps."""
+
+    name: str
+    version: int
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Recording:
+    """One trial as read. ``poses[0]`` is the primary skeleton; empty for files that carry angles alone (MOT)."""
+
+    kind: str  # 'mocap', 'video', 'static', 'angles'
+    rate_hz: float
+    poses: list[Poses]
+    up_source: str = "lab"  # lab, camera_extrinsics, floor_fit, camera_level
+    position_basis: str = "lab"  # lab, camera_metric, camera_fov_guessed, root_relative
+    length_basis: str = "measured"  # measured, judged, nominal, none
+    neutral: NeutralPose | None = None
+    events: list[SourceEvent] = field(default_factory=list)
+    angles: list[SourceAngle] = field(default_factory=list)
+    calibrations: list[Calibration] = field(default_factory=list)
+    subject: str | None = None  # as the file names it (C3D SUBJECTS:NAMES)
+    is_treadmill: bool | None = None
+    steps: list[Step] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # what was judged, dropped or renamed, in plain words
+    estimator: dict[str, Any] = field(default_factory=dict)  # name, version, model_sha256, options
+    quality: dict[str, float] = field(default_factory=dict)  # figures only the reader can know
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """What cohort.toml says about one trial; None = not said, the reader judges and notes it.
+
+    scale_mm : millimetres per source unit; up : 'x', '-x', 'y', 'z' …; skeleton : a declared name or a TOML path;
+    root_position : 'replace' or 'add' (BVH positions against OFFSET); drop_frames : leading frames to drop;
+    frames : (first, last) inclusive, after the drop; camera : intrinsics, distortion, extrinsics, fov_degrees, …
+    companions : the other files of the trial's folder that a reader may need (the ASF of an AMC, a BIDS sidecar).
+    """
+
+    scale_mm: float | None = None
+    up: str | None = None
+    skeleton: str | None = None
+    root_position: str | None = None
+    drop_frames: int | None = None
+    frames: tuple[int, int] | None = None
+    length_basis: str | None = None
+    is_treadmill: bool | None = None
+    camera: dict[str, Any] = field(default_factory=dict)
+    companions: tuple[str, ...] = ()

@@ -1,0 +1,1 @@
+"""SQL views, one file each; neurostore.views reads them."""

@@ -1,0 +1,1 @@
+"""Tables and skeletons, declared once in TOML; neurostore.schema and neurostore.skeleton read them."""
