@@ -1,1 +1,46 @@
+"""One reader per format, in a plain dict by lower-case suffix. A reader is ``read(path, options) -> Recording``.
 
+The modules are imported when first needed, so that a cohort of BVH files loads neither ezc3d nor a BIDS reader.
+Readers judge by content, not by name alone: a file with the right suffix and the wrong content gets an InputError.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+
+from neurostore.errors import InputError
+
+from ..recording import ReadOptions, Recording
+
+#: suffix -> module of this package that reads it
+READERS: dict[str, str] = {
+    ".bvh": "bvh",
+    ".amc": "amc",
+    ".c3d": "c3d",
+    ".trc": "trc",
+    ".mot": "mot",
+    ".sto": "mot",
+    ".json": "neuropose",
+    ".tsv": "motion_bids",
+}
+
+#: videos go to a pose estimator, not to a reader
+VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v"})
+
+
+def read(path: Path | str, options: ReadOptions | None = None) -> Recording:
+    """Read one motion file by its suffix.
+
+    Raises
+    ------
+    InputError : the suffix is unknown, or the reader finds the content wrong (every problem at once).
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix not in READERS:
+        known = ", ".join(sorted(READERS))
+        raise InputError(path, f"no reader for files ending in {suffix or 'nothing'!r}; known are {known}")
+    module = import_module(f".{READERS[suffix]}", __package__)
+    recording: Recording = module.read(path, options or ReadOptions())
+    return recording
