@@ -1,5 +1,4 @@
 """The analytic walker: feet that do not slip, exact events, angles near published ones, a BVH that says the same."""
-says the same."""
 
 from __future__ import annotations
 
@@ -66,10 +65,7 @@ def test_motion_has_no_jumps():
     walk = walker.walk(walker.normal(), n_strides=3, rate_hz=1000)
     for name, position in walk.joints.items():
         speed = np.linalg.norm(np.diff(position, axis=0), axis=1)
-        if not name.endswith(
-            "toe_end"
-        ):  # the toes are level in stance and in swing, the end of the toes jumps nowhere either
-            assert speed.max() < 6.0, name  # mm per millisecond: no body part is faster than 6 m/s
+        assert speed.max() < 8.0, name  # mm in a millisecond: nothing is faster than 8 m/s
         assert np.abs(np.diff(speed)).max() < 0.5, name
 
 
@@ -132,6 +128,7 @@ def test_bvh_says_the_same(tmp_path):
             turned[name] = turned[parent] * local
     for joint, point in (
         ("LeftUpLeg", "left_hip"), ("RightLeg", "right_knee"), ("LeftFoot", "left_ankle"), ("RightToeBase", "right_toe"),
-        ("LeftArm", "left_shoulder"), ("RightForeArm", "right_elbow"), ("LeftHand", "left_wrist"), ("Hips", "pelvis"),
+        ("LeftArm", "left_shoulder"), ("RightForeArm", "right_elbow"), ("LeftHand", "left_wrist"),
+        ("Hips", "pelvis"),
     ):  # fmt: skip
         np.testing.assert_allclose(position[joint] * CMU_UNIT_MM, walk.joints[point], atol=0.05, err_msg=joint)
