@@ -142,9 +142,7 @@ def _checked(values: dict[str, Any], where: str, problems: list[str]) -> dict[st
         if key == "camera":
             unknown = sorted(set(value) - set(CAMERA_KEYS)) if isinstance(value, dict) else [repr(value)]
             if unknown:
-                problems.append(
-                    f"{where}: [camera] has {', '.join(unknown)}; it may have {', '.join(CAMERA_KEYS)}"
-                )
+                problems.append(f"{where}: [camera] has {', '.join(unknown)}; it may have {', '.join(CAMERA_KEYS)}")
         elif key not in OPTIONS:
             allowed = ", ".join([*OPTIONS, "camera"]) + ("" if where == "at the top" else ", files")
             problems.append(f"{where}: unknown key {key!r}; allowed are {allowed}")
