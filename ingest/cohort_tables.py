@@ -89,7 +89,7 @@ def read_tsv(path: Path) -> TsvTable:
 
 
 def column_names(columns: Iterable[str], ours: Iterable[str]) -> dict[str, str]:
-    """Source column -> column in the lake: letters, digits and _, ``meta_`` before a name that is ours, no two alike."""
+    """Source column -> column in the lake: letters, digits, _; ``meta_`` before a name that is ours, no two alike."""
     taken = {name.lower() for name in ours}
     named = {}
     for source in columns:
