@@ -1,0 +1,35 @@
+# make demo, make test: everything is set up by itself in .venv (Python 3.11 or 3.12, git and make are all that is needed).
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO ?= demo
+# torch is named first and exactly: newer releases bring gigabytes of CUDA packages along.
+TORCH := torch==2.13.0
+
+.PHONY: demo test check bench docs report-demo torture audit clean
+
+$(VENV)/.installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 12) else f"Python 3.11 or 3.12 is needed, found {v[0]}.{v[1]}; say make PYTHON=/path/to/python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade pip
+	$(BIN)/pip install --quiet --disable-pip-version-check "$(TORCH)"
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[all,test,check]"
+	@touch $@
+
+demo: $(VENV)/.installed  ## make a cohort, ingest it, print gait parameters, draw the distance matrix
+	$(BIN)/neurostore demo $(DEMO)
+
+test: $(VENV)/.installed  ## the whole test suite
+	$(BIN)/python -m pytest -q
+
+check: $(VENV)/.installed  ## style, types, SQL style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy neurostore ingest
+	$(BIN)/sqlfluff lint --disable-progress-bar queries
+
+docs: $(VENV)/.installed  ## docs/tables.md, docs/commands.md and docs/MODEL_ARTIFACTS.md from the code
+	$(BIN)/python docs/build.py
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info demo
