@@ -1,0 +1,113 @@
+"""Joint centres from skin points. All positions mm, lab frame, arrays (n, 3); lengths mm; angles radians.
+
+Pelvis frame here as in all of Neurostore: origin mid-ASIS, x forward, y up, z to the right.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+HIP_METHODS = ("harrington", "hara", "bell", "davis")
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """Vectors of length one; NaN where the length is zero."""
+    length = np.sqrt((vectors * vectors).sum(axis=-1, keepdims=True))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(length > 1e-9, vectors / length, np.nan)
+
+
+def pelvis_axes(left_asis: np.ndarray, right_asis: np.ndarray, sacrum: np.ndarray) -> np.ndarray:
+    """(n, 3, 3) pelvis frame, columns x, y, z: z from left to right ASIS, x forward in the plane of ASIS and sacrum.
+
+    The conventional gait model's pelvis (Davis 1991; Plug-in Gait). sacrum : mid-PSIS or the SACR marker.
+    """
+    z = unit(right_asis - left_asis)
+    forward = (left_asis + right_asis) / 2 - sacrum
+    x = unit(forward - (forward * z).sum(-1, keepdims=True) * z)
+    return np.stack([x, np.cross(z, x), z], axis=-1)
+
+
+def hip_offset(
+    method: str,
+    side: str,
+    *,
+    pelvis_width: float,
+    pelvis_depth: float,
+    leg_length: float,
+    asis_trochanter: float,
+    marker_radius: float,
+) -> np.ndarray:
+    """Hip centre in the pelvis frame, (3,) mm.
+
+    Parameters
+    ----------
+    method : ``harrington`` (2007, doi:10.1016/j.jbiomech.2006.02.003; the simple form with pelvis depth and width),
+        ``hara`` (2016, doi:10.1038/srep37707; leg length), ``bell`` (1989, doi:10.1016/0167-9457(89)90020-1; 14 %
+        medial, 30 % distal, 22 % posterior of the ASIS), ``davis`` (1991, doi:10.1016/0167-9457(91)90046-Z, with the
+        Newington constants of Plug-in Gait).
+    pelvis_width, pelvis_depth : inter-ASIS distance; mid-ASIS to sacrum. leg_length : of this side (hara), the
+        mean of both sides (davis).
+    """
+    if method == "harrington":
+        x, y, out = -0.24 * pelvis_depth - 9.9, -0.30 * pelvis_width - 10.9, 0.33 * pelvis_width + 7.3
+    elif method == "hara":
+        x, y, out = 11 - 0.063 * leg_length, -9 - 0.078 * leg_length, 8 + 0.086 * leg_length
+    elif method == "bell":
+        x, y, out = -0.22 * pelvis_width, -0.30 * pelvis_width, 0.36 * pelvis_width
+    elif method == "davis":
+        c, theta, beta = 0.115 * leg_length - 15.3, 0.5, 0.314
+        back = asis_trochanter + marker_radius
+        x = c * math.cos(theta) * math.sin(beta) - back * math.cos(beta)
+        y = -c * math.cos(theta) * math.cos(beta) - back * math.sin(beta)
+        out = pelvis_width / 2 - c * math.sin(theta)
+    else:
+        raise ValueError(f"hip method {method!r}; known are {', '.join(HIP_METHODS)}")
+    return np.array([x, y, out if side == "right" else -out])
+
+
+def asis_trochanter_distance(leg_length: float) -> float:
+    """ASIS to trochanter along the pelvis' depth from leg length, mm: 0.1288·L − 48.56 (Davis 1991)."""
+    return 0.1288 * leg_length - 48.56
+
+
+def chord(
+    proximal: np.ndarray, marker: np.ndarray, wand: np.ndarray, distance: float, rotation: float = 0.0
+) -> np.ndarray:
+    """Joint centre of the conventional gait model (chord construction), (n, 3).
+
+    The centre C lies ``distance`` (half the joint's width and the marker's radius) from the lateral ``marker``, at a
+    right angle to the line to the ``proximal`` centre, in the plane of proximal centre, marker and wand, on
+    the far side of the wand. ``rotation`` turns that plane about the long axis: the angle, seen along proximal →
+    C, from the wand's direction to the marker's (right-hand rule about the axis pointing up, C → proximal).
+    Frames where the marker is nearer to the proximal centre than ``distance`` are NaN.
+    """
+    to_proximal = proximal - marker
+    length = np.sqrt((to_proximal**2).sum(-1, keepdims=True))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = np.where(length > distance, distance / length, np.nan)
+    u = to_proximal / length
+    away = -_across(wand - marker, u)  # unit, across u, away from the wand
+    side = np.cross(u, away)
+    cos, sin = share, np.sqrt(1 - share**2)
+    turn = np.zeros_like(length)
+    for _ in range(8 if rotation else 1):
+        direction = np.cos(turn) * away + np.sin(turn) * side
+        centre = marker + distance * (cos * u + sin * direction)
+        if rotation:
+            axis = unit(proximal - centre)
+            towards_marker = _across(marker - centre, axis)
+            towards_wand = _across(wand - centre, axis)
+            angle = np.arctan2(
+                (np.cross(towards_wand, towards_marker) * axis).sum(-1, keepdims=True),
+                (towards_wand * towards_marker).sum(-1, keepdims=True),
+            )
+            turn = turn + (rotation - angle)
+    return centre
+
+
+def _across(vector: np.ndarray, axis: np.ndarray) -> np.ndarray:
+    """Unit part of vector at right angles to the unit axis."""
+    return unit(vector - (vector * axis).sum(-1, keepdims=True) * axis)
