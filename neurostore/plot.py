@@ -1,10 +1,11 @@
 """Static figures for papers and the demonstration (matplotlib; the extra ``report``).
 
-Each function draws one figure from a lake or a distance matrix and returns the matplotlib Figure; nothing is shown or saved.
+Each function draws one figure from a lake or a distance matrix and returns the matplotlib Figure; nothing is saved.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -66,7 +67,7 @@ def heatmap(matrix: DistanceMatrix, title: str = "") -> Figure:
         axes.set_yticks(range(len(order)), [names[i] for i in order], fontsize=7)
     else:
         edges = [0, *borders, len(order)]
-        middles = [(a + b - 1) / 2 for a, b in zip(edges, edges[1:], strict=False)]
+        middles = [(a + b - 1) / 2 for a, b in pairwise(edges)]
         axes.set_xticks(middles, [sorted_groups[int(m)] for m in middles])
         axes.set_yticks(middles, [sorted_groups[int(m)] for m in middles], rotation=90, va="center")
     axes.set_title(title or f"{len(order)} items, ordered by group")
