@@ -1,0 +1,96 @@
+-- One row: a gait cycle, from a foot strike to the next strike of the same foot, before it is judged.
+-- Inputs: gait_events, trials. Seconds. n_between counts the events of both feet inside: three in walking.
+-- Computed events, or those of the source file where the variable event_source is 'file' and the file marks that foot.
+-- A computed event within 0.15 s of an end of the data opens or closes a cycle only where all three rules found it.
+WITH chosen AS (
+    SELECT
+        subject,
+        session,
+        trial,
+        person,
+        side,
+        event,
+        time_s,
+        source,
+        near_end AND source = 'computed' AND (vertical_s IS NULL OR speed_s IS NULL) AS is_alone_at_end,
+        count(*) FILTER (source = 'file' AND event = 'foot_strike') OVER (
+            PARTITION BY subject, session, trial, person, side
+        ) AS n_file
+    FROM gait_events
+),
+
+events AS (
+    SELECT * EXCLUDE (n_file)
+    FROM chosen
+    WHERE
+        source = CASE
+            WHEN coalesce(getvariable('event_source')::VARCHAR, 'computed') = 'file' AND n_file > 0 THEN 'file'
+            ELSE 'computed'
+        END
+),
+
+numbered AS (
+    SELECT
+        *,
+        row_number() OVER person_ AS nth,
+        first_value(CASE WHEN side = 'left' AND event = 'foot_off' THEN time_s END IGNORE NULLS)
+            OVER later_ AS left_off_s,
+        first_value(CASE WHEN side = 'right' AND event = 'foot_off' THEN time_s END IGNORE NULLS)
+            OVER later_ AS right_off_s,
+        first_value(CASE WHEN side = 'left' AND event = 'foot_strike' THEN time_s END IGNORE NULLS)
+            OVER later_ AS left_strike_s,
+        first_value(CASE WHEN side = 'right' AND event = 'foot_strike' THEN time_s END IGNORE NULLS)
+            OVER later_ AS right_strike_s
+    FROM events
+    WINDOW
+        person_ AS (PARTITION BY subject, session, trial, person ORDER BY time_s, side, event),
+        later_ AS (
+            PARTITION BY subject, session, trial, person ORDER BY time_s, side, event
+            ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING
+        )
+),
+
+strikes AS (
+    SELECT
+        *,
+        lead(time_s) OVER side_ AS end_s,
+        lead(nth) OVER side_ - nth - 1 AS n_between,
+        is_alone_at_end OR lead(is_alone_at_end) OVER side_ AS has_end_alone
+    FROM numbered
+    WHERE event = 'foot_strike'
+    WINDOW side_ AS (PARTITION BY subject, session, trial, person, side ORDER BY time_s)
+),
+
+sided AS (
+    SELECT
+        subject,
+        session,
+        trial,
+        person,
+        side,
+        source,
+        time_s AS start_s,
+        end_s,
+        n_between,
+        CASE WHEN side = 'left' THEN left_off_s ELSE right_off_s END AS off_s,
+        CASE WHEN side = 'left' THEN right_off_s ELSE left_off_s END AS other_off_s,
+        CASE WHEN side = 'left' THEN right_strike_s ELSE left_strike_s END AS other_strike_s
+    FROM strikes
+    WHERE end_s IS NOT NULL AND NOT has_end_alone
+)
+
+SELECT
+    subject,
+    session,
+    trial,
+    person,
+    (row_number() OVER (PARTITION BY subject, session, trial, person, side ORDER BY start_s) - 1)::INTEGER AS cycle,
+    side,
+    source,
+    start_s,
+    end_s,
+    n_between,
+    CASE WHEN off_s < end_s THEN off_s END AS foot_off_s,
+    CASE WHEN other_off_s < end_s THEN other_off_s END AS opposite_off_s,
+    CASE WHEN other_strike_s < end_s THEN other_strike_s END AS opposite_strike_s
+FROM sided

@@ -1,0 +1,122 @@
+"""Tables for tests of the views, straight into an in-memory DuckDB: from walkers, arrays and small text tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from neurostore import schema, views
+from neurostore.walker import Walk
+
+KEY = {"subject": "S01", "session": "", "trial": "walk"}
+
+
+def connect(*, with_views: bool = True, **tables: pa.Table) -> duckdb.DuckDBPyConnection:
+    """A connection with every declared table (empty where not given) and the views over them."""
+    connection = duckdb.connect()
+    for name, declared in schema.tables().items():
+        if name != "poses" and name not in tables:
+            tables[name] = declared.arrow().empty_table()
+    for name, table in tables.items():
+        connection.register("given", table)
+        connection.execute(f"CREATE TABLE {views.quote(name)} AS SELECT * FROM given")
+        connection.unregister("given")
+    if with_views:
+        views.register(connection)
+    return connection
+
+
+def table(name: str, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
+    """Rows of a declared table; columns not given are NULL, or what stands in ``_DEFAULTS`` where NULL is not allowed."""
+    declared = schema.tables()[name].arrow()
+    filled = [{f.name: row.get(f.name, _DEFAULTS.get(f.name)) for f in declared} for row in rows]
+    return pa.Table.from_pylist(filled, schema=declared)
+
+
+_DEFAULTS: dict[str, Any] = {
+    "subject": "S01",
+    "session": "",
+    "trial": "walk",
+    "person": 0,
+    "ingest_id": "i",
+    "source_path": "walk.bvh",
+    "source_sha256": "0",
+    "settings_sha256": "0",
+    "kind": "mocap",
+    "skeleton": "cmu_31",
+    "n_frames": 0,
+    "n_persons": 1,
+    "rate_hz": 120.0,
+    "duration_s": 0.0,
+    "up_source": "lab",
+    "position_basis": "lab",
+    "length_basis": "measured",
+    "steps": "[]",
+    "ingested_at": 0,
+    "schema_version": 1,
+    "software_version": "test",
+    "label": "",
+    "source_name": "",
+    "component": "",
+    "unit": "mm",
+    "source": "file",
+}
+
+
+def trial_row(**values: Any) -> dict[str, Any]:
+    return {**KEY, **values}
+
+
+def landmarks(
+    time_s: np.ndarray, points: Mapping[str, np.ndarray], person: int = 0, **key: str
+) -> pa.Table:
+    """The table landmarks of one trial: points are (n, 3) mm, NaN rows become NULL."""
+    declared = schema.tables()["landmarks"].arrow()
+    n = len(time_s)
+    keys = {**KEY, "ingest_id": "i", **key}
+    columns = []
+    for f in declared:
+        if f.name in keys:
+            columns.append(pa.array([keys[f.name]] * n, f.type))
+        elif f.name == "person":
+            columns.append(pa.array(np.full(n, person), f.type))
+        elif f.name == "frame":
+            columns.append(pa.array(np.arange(n), f.type))
+        elif f.name == "time_s":
+            columns.append(pa.array(time_s, f.type))
+        elif f.name in points:
+            columns.append(_structs(np.asarray(points[f.name], np.float32), f.type))
+        else:
+            columns.append(pa.nulls(n, f.type))
+    return pa.Table.from_arrays(columns, schema=declared)
+
+
+def _structs(values: np.ndarray, type_: pa.StructType) -> pa.Array:
+    missing = pa.array(np.isnan(values).any(axis=1))
+    parts = [pa.array(np.ascontiguousarray(values[:, i])) for i in range(values.shape[1])]
+    return pa.StructArray.from_arrays(parts, fields=list(type_), mask=missing)
+
+
+def walk_points(walk: Walk, *, without: Iterable[str] = ()) -> dict[str, np.ndarray]:
+    """The walker's joints that are landmarks."""
+    known = set(schema.tables()["landmarks"].arrow().names)
+    return {k: v for k, v in walk.joints.items() if k in known and k not in set(without)}
+
+
+def of_walk(walk: Walk, *, without: Iterable[str] = (), trial: Mapping[str, Any] | None = None, **key: str) -> dict:
+    """The tables landmarks and trials of one walk."""
+    row = {"rate_hz": walk.rate_hz, "n_frames": len(walk.time_s), "duration_s": float(walk.time_s[-1]), **(trial or {})}
+    return {
+        "landmarks": landmarks(walk.time_s, walk_points(walk, without=without), **key),
+        "trials": table("trials", [trial_row(**{**row, **key})]),
+    }
+
+
+def together(*parts: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
+    """Several trials' tables as one set."""
+    names = dict.fromkeys(name for part in parts for name in part)
+    return {name: pa.concat_tables([part[name] for part in parts if name in part]) for name in names}
