@@ -18,6 +18,10 @@ class UsageError(NeurostoreError):
     exit_code = 2
 
 
+class SeriesError(UsageError, ValueError):
+    """Series that cannot be compared: empty, missing values, different channels, a band too narrow."""
+
+
 class InputError(NeurostoreError):
     """One source file or trial cannot be read. The other trials go in (exit status 1)."""
 

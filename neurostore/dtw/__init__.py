@@ -1,0 +1,12 @@
+"""Exact dynamic time warping of movement, many pairs side by side.
+
+Five verbs, the same options for each: `distance`, `path`, `pairwise`, `cross`, `nearest`. soft-DTW with gradients is in
+`neurostore.dtw.soft` and needs torch.
+"""
+
+from __future__ import annotations
+
+from neurostore.dtw.distance import cross, distance, pairwise, path
+from neurostore.dtw.nearest import nearest
+
+__all__ = ["cross", "distance", "nearest", "pairwise", "path"]

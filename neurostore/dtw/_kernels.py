@@ -1,0 +1,243 @@
+"""The loops of dynamic time warping, and nothing else: arrays in, arrays out, no checks.
+
+Names used throughout
+    n, m        samples of the first series and of the longest series of a tile
+    channels    values per sample
+    a           samples of first series, flat: value (i, c) of one at a[start + i * channels + c]
+    b           a tile: `width` second series side by side, value (j, c) of lane l at b[start + (j * channels + c) * width + l]
+    front       one row of the matrix of smallest costs, (m + 1) * width; entry 0 is the column before the first
+    radius      width values: cells with |i - j| > radius are closed
+All costs are sums of squares; square roots are taken on the way out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from neurostore.dtw._lanes import load, smaller, splat, store, where_above, width
+
+
+def kernel(function: Callable) -> Any:
+    """Compile without the GIL, cached on disk where some cache folder can be written."""
+    try:
+        return njit(nogil=True, cache=True, error_model="numpy")(function)
+    except RuntimeError:  # numba found no folder to cache in
+        return njit(nogil=True, error_model="numpy")(function)
+
+
+@kernel
+def pack(values, starts, lengths, members, channels, tile):
+    """Lay the series `members` (width; -1 for none) side by side in `tile` (flat; zero where a series has ended)."""
+    count = width(tile)
+    tile[:] = 0
+    for lane in range(count):
+        member = members[lane]
+        if member >= 0:
+            start = starts[member]
+            for k in range(lengths[member] * channels):
+                tile[k * count + lane] = values[start + k]
+
+
+@kernel
+def sweep(a, start, n, b, b_start, m, channels, radius, radius_min, radius_max, front):
+    """Smallest costs of warping one series onto every beginning of the lanes of a tile.
+
+    Fills `front`: entry (j + 1) * width + l is the cost of all of a against samples 0 … j of lane l. Four rows are
+    worked at a time, so that a sample of the tile is loaded once for four cells. radius_min, radius_max: the smallest
+    and largest lane of `radius`; only columns that some lane has closed are masked.
+    """
+    count = width(b)
+    zero, closed = splat(b, 0.0), splat(b, np.inf)
+    limit = load(radius, 0)
+    for j in range(m + 1):
+        store(front, j * count, closed)
+    store(front, 0, zero)
+    i = 0
+    while i + 4 <= n:
+        row0 = start + i * channels
+        row1, row2, row3 = row0 + channels, row0 + 2 * channels, row0 + 3 * channels
+        first, last = max(0, i - radius_max), min(m, i + 4 + radius_max)
+        open_first, open_last = i + 3 - radius_min, i + radius_min
+        diagonal = load(front, first * count)
+        if first == 0:
+            store(front, 0, closed)
+        left0, left1, left2, left3 = closed, closed, closed, closed
+        for j in range(first, last):
+            cost0, cost1, cost2, cost3 = zero, zero, zero, zero
+            column = b_start + j * channels * count
+            for c in range(channels):
+                x = load(b, column + c * count)
+                step = x - splat(b, a[row0 + c])
+                cost0 = cost0 + step * step
+                step = x - splat(b, a[row1 + c])
+                cost1 = cost1 + step * step
+                step = x - splat(b, a[row2 + c])
+                cost2 = cost2 + step * step
+                step = x - splat(b, a[row3 + c])
+                cost3 = cost3 + step * step
+            if j < open_first or j > open_last:
+                cost0 = where_above(splat(b, abs(j - i)), limit, closed, cost0)
+                cost1 = where_above(splat(b, abs(j - i - 1)), limit, closed, cost1)
+                cost2 = where_above(splat(b, abs(j - i - 2)), limit, closed, cost2)
+                cost3 = where_above(splat(b, abs(j - i - 3)), limit, closed, cost3)
+            above = load(front, (j + 1) * count)
+            here0 = cost0 + smaller(left0, smaller(diagonal, above))
+            here1 = cost1 + smaller(here0, smaller(left0, left1))
+            here2 = cost2 + smaller(here1, smaller(left1, left2))
+            here3 = cost3 + smaller(here2, smaller(left2, left3))
+            diagonal = above
+            left0, left1, left2, left3 = here0, here1, here2, here3
+            store(front, (j + 1) * count, here3)
+        i += 4
+    while i < n:
+        row0 = start + i * channels
+        first, last = max(0, i - radius_max), min(m, i + 1 + radius_max)
+        diagonal = load(front, first * count)
+        if first == 0:
+            store(front, 0, closed)
+        left0 = closed
+        for j in range(first, last):
+            cost0 = zero
+            column = b_start + j * channels * count
+            for c in range(channels):
+                step = load(b, column + c * count) - splat(b, a[row0 + c])
+                cost0 = cost0 + step * step
+            if abs(j - i) > radius_min:
+                cost0 = where_above(splat(b, abs(j - i)), limit, closed, cost0)
+            above = load(front, (j + 1) * count)
+            left0 = cost0 + smaller(left0, smaller(diagonal, above))
+            diagonal = above
+            store(front, (j + 1) * count, left0)
+        i += 1
+
+
+@kernel
+def counted_sweep(a, start, n, b, b_start, m, channels, radius, radius_max, front, steps):
+    """As `sweep`, and `steps` holds the samples matched on the best path (ties: diagonal, then the step in a)."""
+    count = width(b)
+    zero, one, closed = splat(b, 0.0), splat(b, 1.0), splat(b, np.inf)
+    limit = load(radius, 0)
+    for j in range(m + 1):
+        store(front, j * count, closed)
+        store(steps, j * count, zero)
+    store(front, 0, zero)
+    for i in range(n):
+        first, last = max(0, i - radius_max), min(m, i + 1 + radius_max)
+        diagonal, diagonal_steps = load(front, first * count), load(steps, first * count)
+        if first == 0:
+            store(front, 0, closed)
+        left, left_steps = closed, zero
+        for j in range(first, last):
+            cost = zero
+            column = b_start + j * channels * count
+            for c in range(channels):
+                step = load(b, column + c * count) - splat(b, a[start + i * channels + c])
+                cost = cost + step * step
+            cost = where_above(splat(b, abs(j - i)), limit, closed, cost)
+            above, above_steps = load(front, (j + 1) * count), load(steps, (j + 1) * count)
+            best, best_steps = smaller(left, above), where_above(above, left, left_steps, above_steps)
+            best_steps = where_above(diagonal, best, best_steps, diagonal_steps)
+            left = cost + smaller(best, diagonal)
+            left_steps = best_steps + one
+            diagonal, diagonal_steps = above, above_steps
+            store(front, (j + 1) * count, left)
+            store(steps, (j + 1) * count, left_steps)
+
+
+@kernel
+def band_radius(n, m, samples, fraction):
+    """Radius of the band in samples for one pair: `fraction` of the longer series, or `samples` if fraction < 0."""
+    if fraction >= 0.0:
+        return int(math.ceil(fraction * max(n, m)))
+    return samples
+
+
+@kernel
+def rows_against_tile(
+    a, starts, lengths, rows, b, b_start, members, member_lengths, channels, samples, fraction, counted, mirror, out
+):
+    """Distances of some first series to the lanes of a tile.
+
+    rows : indices of the first series; members (width) : column of each lane, -1 for none; samples < 0 : no band.
+    counted : divide by the length of the path (root mean square per matched sample).
+    mirror : True for one set against itself: each distance is written at (row, column) and (column, row), of a tile
+    that holds its own rows only the pairs with row < column (counted paths depend on the order); out's diagonal stays.
+    """
+    count = width(b)
+    m = 1
+    for lane in range(count):
+        m = max(m, member_lengths[lane])
+    front = np.empty((m + 1) * count, b.dtype)
+    steps = np.empty((m + 1) * count if counted else 0, b.dtype)
+    radius = np.empty(count, b.dtype)
+    for k in range(rows.shape[0]):
+        row = rows[k]
+        n = lengths[row]
+        low, high = n + m, 0
+        for lane in range(count):
+            r = n + m
+            if members[lane] >= 0 and (samples >= 0 or fraction >= 0.0):
+                r = band_radius(n, member_lengths[lane], samples, fraction)
+            radius[lane] = r
+            low = min(low, r)
+            if members[lane] >= 0:
+                high = max(high, r)
+        if counted:
+            counted_sweep(a, starts[row], n, b, b_start, m, channels, radius, high, front, steps)
+        else:
+            sweep(a, starts[row], n, b, b_start, m, channels, radius, low, high, front)
+        for lane in range(count):
+            column = members[lane]
+            if column < 0:
+                continue
+            end = member_lengths[lane] * count + lane
+            cost = front[end]
+            if counted:
+                cost /= steps[end]
+            if not mirror:
+                out[row, column] = math.sqrt(cost)
+            elif row < column or (row > column and not counted):
+                out[row, column] = math.sqrt(cost)
+                out[column, row] = out[row, column]
+
+
+@kernel
+def costs(a, b, radius, table):
+    """Matrix of smallest costs (n + 1, m + 1) of a (n, channels) against b (m, channels), row and column 0 before them."""
+    n, m = a.shape[0], b.shape[0]
+    table[:] = np.inf
+    table[0, 0] = 0.0
+    for i in range(n):
+        for j in range(max(0, i - radius), min(m, i + radius + 1)):
+            cost = 0.0
+            for c in range(a.shape[1]):
+                step = a[i, c] - b[j, c]
+                cost += step * step
+            best = min(table[i, j], min(table[i, j + 1], table[i + 1, j]))
+            table[i + 1, j + 1] = cost + best
+
+
+@kernel
+def trace(table, steps):
+    """Walk back through a matrix of `costs`; ties: diagonal first, then the step in the first series.
+
+    steps (n + m, 2) is filled from its end; returns the index of the first step.
+    """
+    i, j = table.shape[0] - 1, table.shape[1] - 1
+    k = steps.shape[0]
+    while i > 0 and j > 0:
+        k -= 1
+        steps[k, 0], steps[k, 1] = i - 1, j - 1
+        diagonal, first, second = table[i - 1, j - 1], table[i - 1, j], table[i, j - 1]
+        if diagonal <= first and diagonal <= second:
+            i, j = i - 1, j - 1
+        elif first <= second:
+            i -= 1
+        else:
+            j -= 1
+    return k

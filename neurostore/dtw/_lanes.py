@@ -1,0 +1,203 @@
+"""Lanes: one machine vector as a value in numba, so that many pairs of series are warped side by side.
+
+A lane holds one pair. float32 has 16 lanes and float64 has 8 (512 bits, which LLVM splits where vectors are narrower).
+numba vectorises loops only when it likes their form; here the vector is a type of its own and nothing is left to
+chance. Operators ``+ - *`` work lane by lane and may be fused. With ``NUMBA_DISABLE_JIT=1`` the same names work on
+numpy arrays, so that kernels run as plain Python.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+from numba import config, types
+from numba.extending import intrinsic, models, overload, register_model
+
+LANES = {"float32": 16, "float64": 8}
+
+
+def lane_count(dtype: Any) -> int:
+    """Lanes of a dtype."""
+    return LANES[np.dtype(dtype).name]
+
+
+def width(array):
+    """Lanes that vectors of this array's dtype have (a compile-time constant)."""
+    return LANES[array.dtype.name]
+
+
+def load(array, offset):
+    """Vector of array[offset : offset + width]; array is one-dimensional and contiguous. Nothing is checked."""
+    return array[offset : offset + width(array)].copy()
+
+
+def store(array, offset, vector):
+    """array[offset : offset + width] = vector. Nothing is checked."""
+    array[offset : offset + width(array)] = vector
+
+
+def splat(array, value):
+    """Vector of the array's dtype with one value in all lanes."""
+    return np.full(width(array), value, array.dtype)
+
+
+def smaller(x, y):
+    """Lane by lane minimum; y where either is NaN."""
+    return np.where(x < y, x, y)
+
+
+def larger(x, y):
+    """Lane by lane maximum; y where either is NaN."""
+    return np.where(x > y, x, y)
+
+
+def where_above(x, limit, yes, no):
+    """Lane by lane ``yes if x > limit else no``."""
+    return np.where(x > limit, yes, no)
+
+
+def least(x):
+    """Smallest lane of a vector without NaN."""
+    return x.min()
+
+
+if not config.DISABLE_JIT:
+    from llvmlite import ir
+
+    class LanesType(types.Type):
+        """numba type of a vector."""
+
+        def __init__(self, dtype: types.Float):
+            self.dtype = dtype
+            self.count = LANES[dtype.name]
+            super().__init__(name=f"Lanes({dtype})")
+
+    @register_model(LanesType)
+    class _LanesModel(models.PrimitiveModel):
+        def __init__(self, manager, lanes):
+            super().__init__(manager, lanes, _vector(lanes))
+
+    def _vector(lanes: LanesType) -> ir.VectorType:
+        return ir.VectorType(ir.FloatType() if lanes.dtype == types.float32 else ir.DoubleType(), lanes.count)
+
+    def _address(context, builder, array_type, array, offset, lanes):
+        data = context.make_array(array_type)(context, builder, array).data
+        return builder.bitcast(builder.gep(data, [offset]), _vector(lanes).as_pointer())
+
+    def _splat(builder, vector, value):
+        undefined = ir.Constant(vector, ir.Undefined)
+        one = builder.insert_element(undefined, value, ir.Constant(ir.IntType(32), 0))
+        mask = ir.Constant(ir.VectorType(ir.IntType(32), vector.count), [0] * vector.count)
+        return builder.shuffle_vector(one, undefined, mask)
+
+    @intrinsic
+    def _width(typing, array):
+        count = LANES[array.dtype.name]
+
+        def build(context, builder, signature, arguments):
+            return context.get_constant(types.intp, count)
+
+        return types.intp(array), build
+
+    @intrinsic
+    def _load(typing, array, offset):
+        lanes = LanesType(array.dtype)
+
+        def build(context, builder, signature, arguments):
+            address = _address(context, builder, array, *arguments, lanes)
+            value = builder.load(address)
+            value.align = array.dtype.bitwidth // 8
+            return value
+
+        return lanes(array, types.intp), build
+
+    @intrinsic
+    def _store(typing, array, offset, vector):
+        def build(context, builder, signature, arguments):
+            address = _address(context, builder, array, *arguments[:2], vector)
+            builder.store(arguments[2], address).align = array.dtype.bitwidth // 8
+            return context.get_dummy_value()
+
+        return types.void(array, types.intp, vector), build
+
+    @intrinsic
+    def _fill(typing, array, value):
+        lanes = LanesType(array.dtype)
+
+        def build(context, builder, signature, arguments):
+            return _splat(builder, _vector(lanes), arguments[1])
+
+        return lanes(array, array.dtype), build
+
+    def _binary(emit):
+        @intrinsic
+        def operation(typing, x, y):
+            def build(context, builder, signature, arguments):
+                return emit(builder, *arguments)
+
+            return x(x, x), build
+
+        return operation
+
+    # 'contract' lets the back end fuse a product and a sum into one instruction; it changes no treatment of NaN or inf.
+    _add = _binary(lambda builder, x, y: builder.fadd(x, y, flags=("contract",)))
+    _subtract = _binary(lambda builder, x, y: builder.fsub(x, y, flags=("contract",)))
+    _multiply = _binary(lambda builder, x, y: builder.fmul(x, y, flags=("contract",)))
+    _smaller = _binary(lambda builder, x, y: builder.select(builder.fcmp_ordered("<", x, y), x, y))
+    _larger = _binary(lambda builder, x, y: builder.select(builder.fcmp_ordered(">", x, y), x, y))
+
+    @intrinsic
+    def _where_above(typing, x, limit, yes, no):
+        def build(context, builder, signature, arguments):
+            x_value, limit_value, yes_value, no_value = arguments
+            return builder.select(builder.fcmp_ordered(">", x_value, limit_value), yes_value, no_value)
+
+        return x(x, x, x, x), build
+
+    @intrinsic
+    def _least(typing, x):
+        def build(context, builder, signature, arguments):
+            value, half = arguments[0], x.count // 2
+            while half:  # fold the upper half on the lower
+                picks = [ir.Constant(ir.VectorType(ir.IntType(32), half), list(range(k, k + half))) for k in (0, half)]
+                low, high = (builder.shuffle_vector(value, value, pick) for pick in picks)
+                value = builder.select(builder.fcmp_ordered("<", low, high), low, high)
+                half //= 2
+            return builder.extract_element(value, ir.Constant(ir.IntType(32), 0))
+
+        return x.dtype(x), build
+
+    def _overload(function, implementation):
+        overload(function, inline="always")(implementation)
+
+    def _both(x, y) -> bool:
+        return isinstance(x, LanesType) and isinstance(y, LanesType)
+
+    @overload(operator.add)
+    def _add_lanes(x, y):
+        if _both(x, y):
+            return lambda x, y: _add(x, y)
+        return None
+
+    @overload(operator.sub)
+    def _subtract_lanes(x, y):
+        if _both(x, y):
+            return lambda x, y: _subtract(x, y)
+        return None
+
+    @overload(operator.mul)
+    def _multiply_lanes(x, y):
+        if _both(x, y):
+            return lambda x, y: _multiply(x, y)
+        return None
+
+    overload(width)(lambda array: lambda array: _width(array))
+    overload(load)(lambda array, offset: lambda array, offset: _load(array, offset))
+    overload(store)(lambda array, offset, vector: lambda array, offset, vector: _store(array, offset, vector))
+    overload(splat)(lambda array, value: lambda array, value: _fill(array, array.dtype.type(value)))
+    overload(smaller)(lambda x, y: lambda x, y: _smaller(x, y))
+    overload(larger)(lambda x, y: lambda x, y: _larger(x, y))
+    overload(where_above)(lambda x, limit, yes, no: lambda x, limit, yes, no: _where_above(x, limit, yes, no))
+    overload(least)(lambda x: lambda x: _least(x))

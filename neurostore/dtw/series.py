@@ -1,0 +1,188 @@
+"""Series as the kernels want them: checked, in one flat array, and packed side by side in tiles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from neurostore.dtw import _kernels
+from neurostore.dtw._lanes import lane_count
+from neurostore.errors import SeriesError
+
+
+@dataclass(frozen=True)
+class Series:
+    """Some series of equal channels.
+
+    values : flat; value (i, c) of series k at ``values[starts[k] + i * channels + c]``. starts, lengths : (n,) int64.
+    is_missing : (n,) bool, series with a NaN (only with ``missing="propagate"``; their values are zeroed).
+    """
+
+    values: np.ndarray
+    starts: np.ndarray
+    lengths: np.ndarray
+    channels: int
+    is_missing: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def one(self, k: int) -> np.ndarray:
+        """Series k as (samples, channels)."""
+        stop = self.starts[k] + self.lengths[k] * self.channels
+        return self.values[self.starts[k] : stop].reshape(-1, self.channels)
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """Series side by side, one per lane, in order of length.
+
+    values : flat, tile t at ``values[starts[t] : starts[t + 1]]`` as (longest, channels, lanes);
+    members : (tiles, lanes) index of each lane's series or -1; lengths : (tiles, lanes).
+    """
+
+    values: np.ndarray
+    starts: np.ndarray
+    members: np.ndarray
+    lengths: np.ndarray
+
+
+def read_series(xs: Any, dtype: Any = None, *, missing: str = "raise", name: str = "xs") -> Series:
+    """Check series and lay them flat.
+
+    Parameters
+    ----------
+    xs : list of arrays (samples, channels) or (samples,), or one array (series, samples[, channels]).
+    dtype : float32 or float64; by default float32 if every series is, else float64.
+    missing : ``"raise"``, or ``"propagate"`` to mark series with NaN. Infinite values are always an error.
+
+    Raises
+    ------
+    SeriesError : no series, an empty one, unequal channels, NaN, infinite, not numbers; every fault is named.
+    """
+    if missing not in ("raise", "propagate"):
+        raise SeriesError(f"missing is {missing!r}; it can be 'raise' or 'propagate'")
+    dtype = check_dtype(dtype)
+    if isinstance(xs, Series):
+        xs = [xs.one(k) for k in range(len(xs))]
+    if isinstance(xs, np.ndarray) and xs.dtype != object:
+        if xs.ndim not in (2, 3):
+            raise SeriesError(f"{name} is an array of {xs.ndim} dimensions; expected (series, samples[, channels])")
+        return _from_array(xs, dtype, missing, name)
+    if not isinstance(xs, Sequence | np.ndarray):
+        xs = list(xs)
+    if len(xs) == 0:
+        raise SeriesError(f"{name} holds no series; at least one is needed")
+    arrays = [_one_array(x, f"{name}[{k}]") for k, x in enumerate(xs)]
+    channels = {x.shape[1] for x in arrays}
+    if len(channels) > 1:
+        odd = next(k for k, x in enumerate(arrays) if x.shape[1] != arrays[0].shape[1])
+        raise SeriesError(
+            f"{name}[0] has {arrays[0].shape[1]} channels and {name}[{odd}] has {arrays[odd].shape[1]}; "
+            "series can only be compared channel by channel"
+        )
+    if dtype is None:
+        dtype = np.dtype(np.float32 if all(x.dtype == np.float32 for x in arrays) else np.float64)
+    lengths = np.array([len(x) for x in arrays], np.int64)
+    if (lengths == 0).any():
+        raise SeriesError(f"{name}[{int(np.argmin(lengths))}] is empty; a series needs at least one sample")
+    with np.errstate(over="ignore"):
+        values = np.concatenate([x.ravel() for x in arrays]).astype(dtype, copy=False)
+    return _checked(values, lengths, channels.pop(), missing, name)
+
+
+def check_dtype(dtype: Any) -> np.dtype | None:
+    """float32, float64 or None (as the series are)."""
+    if dtype is None:
+        return None
+    try:
+        found = np.dtype(dtype)
+    except TypeError:
+        found = None
+    if found not in (np.float32, np.float64):
+        raise SeriesError(f"dtype is {dtype!r}; it can be float32 or float64")
+    return found
+
+
+def pack_tiles(series: Series, members: np.ndarray | None = None, *, by_length: bool = True) -> Tiles:
+    """Lay series (all, or those of the given indices) side by side, shortest first unless by_length is False."""
+    width = lane_count(series.values.dtype)
+    order = np.arange(len(series)) if members is None else np.asarray(members, np.int64)
+    if by_length:
+        order = order[np.argsort(series.lengths[order], kind="stable")]
+    n_tiles = -(-len(order) // width)
+    padded = np.full(n_tiles * width, -1, np.int64)
+    padded[: len(order)] = order
+    padded = padded.reshape(n_tiles, width)
+    lengths = np.where(padded >= 0, series.lengths[padded], 1)
+    sizes = lengths.max(axis=1) * series.channels * width
+    starts = np.concatenate([[0], np.cumsum(sizes)])
+    values = np.empty(starts[-1], series.values.dtype)
+    for t in range(n_tiles):
+        tile = values[starts[t] : starts[t + 1]]
+        _kernels.pack(series.values, series.starts, series.lengths, padded[t], series.channels, tile)
+    return Tiles(values, starts, padded, lengths)
+
+
+def _one_array(x: Any, name: str) -> np.ndarray:
+    array = np.asarray(x)
+    if array.dtype.kind not in "fiub":
+        try:
+            array = array.astype(np.float64)
+        except (TypeError, ValueError):
+            raise SeriesError(f"{name} holds {array.dtype}, not numbers") from None
+    if array.ndim == 1:
+        array = array[:, None]
+    if array.ndim != 2:
+        raise SeriesError(f"{name} has {array.ndim} dimensions; expected (samples,) or (samples, channels)")
+    if array.shape[1] == 0:
+        raise SeriesError(f"{name} has no channels; expected (samples, channels) with at least one")
+    return array
+
+
+def _from_array(xs: np.ndarray, dtype: np.dtype | None, missing: str, name: str) -> Series:
+    if xs.dtype.kind not in "fiub":
+        raise SeriesError(f"{name} holds {xs.dtype}, not numbers")
+    if 0 in xs.shape:
+        raise SeriesError(f"{name} has the shape {xs.shape}; series, samples and channels must be at least one")
+    if dtype is None:
+        dtype = np.dtype(np.float32 if xs.dtype == np.float32 else np.float64)
+    with np.errstate(over="ignore"):
+        values = np.ascontiguousarray(xs, dtype=dtype).reshape(-1)
+    lengths = np.full(xs.shape[0], xs.shape[1], np.int64)
+    return _checked(values, lengths, 1 if xs.ndim == 2 else xs.shape[2], missing, name)
+
+
+def _checked(values: np.ndarray, lengths: np.ndarray, channels: int, missing: str, name: str) -> Series:
+    starts = np.concatenate([[0], np.cumsum(lengths * channels)[:-1]]).astype(np.int64)
+    is_missing = np.zeros(len(lengths), bool)
+    # A sum is finite only if every value is; only then are the values looked at one by one.
+    with np.errstate(over="ignore", invalid="ignore"):
+        sums_to_finite = bool(np.isfinite(values.sum(dtype=np.float64)))
+    if not sums_to_finite:
+        is_nan, is_infinite = np.isnan(values), np.isinf(values)
+        if is_infinite.any():
+            k, i, c = _place(int(np.argmax(is_infinite)), starts, channels)
+            raise SeriesError(
+                f"{name}[{k}] is infinite in {values.dtype} at sample {i}, channel {c}; "
+                "expected finite values (float64 holds larger ones)"
+            )
+        if is_nan.any() and missing == "raise":
+            k, i, c = _place(int(np.argmax(is_nan)), starts, channels)
+            n = int(np.logical_or.reduceat(is_nan, starts).sum())
+            raise SeriesError(
+                f"{name}[{k}] is NaN at sample {i}, channel {c} ({n} of {len(lengths)} series hold NaN); "
+                "fill or leave out what is missing, or pass missing='propagate' for NaN distances"
+            )
+        if is_nan.any():
+            is_missing = np.logical_or.reduceat(is_nan, starts)
+            values = np.where(is_nan, values.dtype.type(0), values)
+    return Series(values, starts, lengths, channels, is_missing)
+
+
+def _place(flat: int, starts: np.ndarray, channels: int) -> tuple[int, int, int]:
+    k = int(np.searchsorted(starts, flat, side="right")) - 1
+    return k, (flat - int(starts[k])) // channels, (flat - int(starts[k])) % channels
