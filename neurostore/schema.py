@@ -3,18 +3,28 @@
 A TOML file declares one table: ``name``, ``row`` (what one row is), ``partition``, ``key`` and ``[[column]]`` entries
 with ``name``, ``type``, ``unit``, ``meaning`` and, where they hold, ``nullable``, ``minimum``, ``maximum``, ``values``.
 Types: string, bool, int32, int64, float32, float64, timestamp, point (STRUCT x, y, z), rotation (STRUCT w, x, y, z),
-list<string>, map<string,int64>, map<string,float64>.
+list<string>, list<float32>, map<string,int64>, map<string,float64>.
 """
 
 from __future__ import annotations
 
+import re
 import tomllib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from neurostore.errors import LakeError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
 
 SCHEMA_VERSION = 1
+KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_METADATA = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 
 
 @dataclass(frozen=True)
@@ -68,6 +78,7 @@ def arrow_type(name: str) -> Any:
         "list<string>": pa.list_(pa.string()),
         "map<string,int64>": pa.map_(pa.string(), pa.int64()),
         "map<string,float64>": pa.map_(pa.string(), pa.float64()),
+        "list<float32>": pa.list_(pa.float32()),
     }
     return plain[name]
 
@@ -87,9 +98,7 @@ def tables() -> dict[str, Table]:
 
 
 def _table(declared: dict[str, Any]) -> Table:
-    columns = [
-        Column(**{**c, "values": tuple(c.get("values", ()))}) for c in declared["column"]
-    ]
+    columns = [Column(**{**c, "values": tuple(c.get("values", ()))}) for c in declared["column"]]
     for type_name, what in (("point", "points"), ("rotation", "segments")):
         for name, meaning in declared.get(what, {}).items():
             unit = "mm" if type_name == "point" else "quaternion w, x, y, z"
@@ -101,3 +110,203 @@ def _table(declared: dict[str, Any]) -> Table:
         key=tuple(declared["key"]),
         partition=tuple(declared.get("partition", ())),
     )
+
+
+def table(name: str) -> Table:
+    """The declaration of a table of the lake; ``poses/<skeleton>`` is declared by ``poses``."""
+    declared = tables().get("poses" if name.startswith("poses/") else name)
+    if declared is None or name == "poses":
+        raise LakeError(f"no table is named {name!r}; there are poses/<skeleton>, {', '.join(sorted(tables()))}")
+    return declared
+
+
+def check_key(what: str, value: str, *, empty: bool = False) -> None:
+    """Raise LakeError unless value can be a key (subject, session, trial, skeleton)."""
+    if not (isinstance(value, str) and (KEY.fullmatch(value) or (empty and value == ""))):
+        raise LakeError(
+            f"{what} {value!r}: a key is letters, digits, _ and -, begins with a letter or digit, at most 64"
+        )
+
+
+def check_metadata_names(names: Iterable[str]) -> None:
+    """Raise LakeError unless each can be a column of trials or subjects beside the declared ones."""
+    bad = [n for n in names if not _METADATA.fullmatch(n)]
+    if bad:
+        raise LakeError(
+            f"columns {', '.join(map(repr, bad))}: a metadata column is letters, digits and _, and begins with no digit"
+        )
+
+
+def point_array(values: np.ndarray) -> pa.StructArray:
+    """(n, 3) mm, NaN where missing → STRUCT(x, y, z) float32, NULL where any coordinate is NaN."""
+    return _struct_array(values, "xyz")
+
+
+def rotation_array(values: np.ndarray) -> pa.StructArray:
+    """(n, 4) unit quaternions w, x, y, z → STRUCT(w, x, y, z) float32, NULL where any part is NaN."""
+    return _struct_array(values, "wxyz")
+
+
+def _struct_array(values: np.ndarray, names: str) -> pa.StructArray:
+    import numpy as np
+    import pyarrow as pa
+
+    values = np.asarray(values, np.float32)
+    if values.ndim != 2 or values.shape[1] != len(names):
+        raise ValueError(f"expected (n, {len(names)}) for {', '.join(names)}, found {values.shape}")
+    parts = [pa.array(np.ascontiguousarray(values[:, i])) for i in range(len(names))]
+    return pa.StructArray.from_arrays(parts, names=list(names), mask=pa.array(np.isnan(values).any(axis=1)))
+
+
+def conform(name: str, rows: pa.Table) -> tuple[pa.Table, list[str]]:
+    """Bring rows to the declaration of a table, and say everything that is wrong with them.
+
+    Declared columns come first, in order and in their types; optional ones that are absent stay absent. Further
+    columns are kept in ``poses/<skeleton>`` (points, rotations, lists). Points and rotations with NaN become NULL.
+
+    Returns
+    -------
+    rows : the table to write.
+    problems : sentences that name column, row and what was expected; empty where all is well.
+    """
+    import pyarrow as pa
+
+    declared = table(name)
+    problems: list[str] = []
+    names: list[str] = []
+    columns: list[Any] = []
+    for column in declared.columns:
+        if column.name not in rows.column_names:
+            if not column.nullable:
+                problems.append(f"{name}: the column {column.name} is missing")
+            continue
+        values = rows[column.name].combine_chunks()
+        try:
+            values = values if values.type == arrow_type(column.type) else values.cast(arrow_type(column.type))
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
+            problems.append(f"{name}.{column.name}: expected {column.type}, found {values.type} ({error})")
+            continue
+        values, wrong = _checked(values, column)
+        problems += [f"{name}.{column.name}: {w}" for w in wrong]
+        names.append(column.name)
+        columns.append(values)
+    known = {c.name for c in declared.columns}
+    allowed = [arrow_type(t) for t in ("point", "rotation", "list<float32>")]
+    for extra in (n for n in rows.column_names if n not in known):
+        values = rows[extra].combine_chunks()
+        if not name.startswith("poses/") or values.type not in allowed:
+            problems.append(f"{name}.{extra}: {values.type} is no column of this table")
+            continue
+        values, wrong = _checked(values, Column(extra, ""))
+        problems += [f"{name}.{extra}: {w}" for w in wrong]
+        names.append(extra)
+        columns.append(values)
+    lower = [n.lower() for n in names]
+    twice = sorted({n for n in names if lower.count(n.lower()) > 1})
+    if twice:
+        problems.append(f"{name}: columns {', '.join(twice)} differ only in case")
+    return pa.table(columns, names=names), problems
+
+
+def _checked(values: Any, column: Column) -> tuple[Any, list[str]]:
+    """The values with NaN structs as NULL, and what is wrong with them."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    wrong = []
+    if pa.types.is_struct(values.type):
+        return _checked_struct(values)
+    if not column.nullable and values.null_count:
+        wrong.append(f"row {pc.index(values.is_null(), True).as_py()} is NULL; every row needs a value")
+    is_number = pa.types.is_integer(values.type) or pa.types.is_floating(values.type)
+    if is_number and len(values) > values.null_count:
+        low, high = pc.min_max(values).values()
+        if pa.types.is_floating(values.type) and not column.nullable:
+            bad = pc.invert(pc.is_finite(values))
+            if pc.any(bad).as_py():
+                wrong.append(f"row {pc.index(bad, True).as_py()} is not a finite number")
+        if column.minimum is not None and low.as_py() < column.minimum:
+            wrong.append(f"found {low}, the least allowed is {column.minimum:g} {column.unit}".rstrip())
+        if column.maximum is not None and high.as_py() > column.maximum:
+            wrong.append(f"found {high}, the most allowed is {column.maximum:g} {column.unit}".rstrip())
+    if column.values:
+        strange = set(pc.unique(values).to_pylist()) - {None, *column.values}
+        if strange:
+            found = ", ".join(sorted(map(repr, strange)))
+            wrong.append(f"found {found}; allowed are {', '.join(column.values)}")
+    return values, wrong
+
+
+def _checked_struct(values: Any) -> tuple[Any, list[str]]:
+    import numpy as np
+    import pyarrow as pa
+
+    parts = values.flatten()  # a NULL struct gives NULL children
+    numbers = [p.to_numpy(zero_copy_only=False) for p in parts]
+    null = values.is_null().to_numpy(zero_copy_only=False)
+    missing = np.isnan(numbers[0])
+    infinite = np.isinf(numbers[0])
+    for n in numbers[1:]:
+        missing |= np.isnan(n)
+        infinite |= np.isinf(n)
+    wrong = []
+    if infinite.any():
+        wrong.append(f"row {int(infinite.argmax())} is infinite; a missing value is NaN or NULL")
+    if (missing & ~null).any():
+        names = [values.type.field(i).name for i in range(values.type.num_fields)]
+        values = pa.StructArray.from_arrays([pa.array(n) for n in numbers], names=names, mask=pa.array(missing))
+    return values, wrong
+
+
+def duckdb_type(type_: pa.DataType) -> str:
+    """The DuckDB name of a column's Arrow type."""
+    import pyarrow as pa
+
+    if pa.types.is_struct(type_):
+        fields = (type_.field(i) for i in range(type_.num_fields))
+        return f"STRUCT({', '.join(f'{f.name} {duckdb_type(f.type)}' for f in fields)})"
+    if pa.types.is_list(type_):
+        return f"{duckdb_type(type_.value_type)}[]"
+    if pa.types.is_map(type_):
+        return f"MAP({duckdb_type(type_.key_type)}, {duckdb_type(type_.item_type)})"
+    if pa.types.is_timestamp(type_):
+        return "TIMESTAMP WITH TIME ZONE" if type_.tz else "TIMESTAMP"
+    plain = {
+        "string": "VARCHAR",
+        "bool": "BOOLEAN",
+        "int32": "INTEGER",
+        "int64": "BIGINT",
+        "float": "FLOAT",
+        "double": "DOUBLE",
+    }
+    return plain[str(type_)]
+
+
+def rows_table(name: str, rows: Sequence[dict[str, Any]]) -> pa.Table:
+    """Dicts → the Arrow table of trials, subjects or skeletons; unknown columns become text or double.
+
+    Raises LakeError naming column, what was found and what was expected.
+    """
+    import pyarrow as pa
+
+    declared = table(name)
+    known = {c.name for c in declared.columns}
+    further = list(dict.fromkeys(n for row in rows for n in row if n not in known))
+    check_metadata_names(further)
+    columns: dict[str, Any] = {}
+    for column in declared.columns:
+        try:
+            columns[column.name] = pa.array([r.get(column.name) for r in rows], arrow_type(column.type))
+        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+            raise LakeError(f"{name}.{column.name}: expected {column.type}: {error}") from None
+    conformed, problems = conform(name, pa.table(columns))
+    if problems:
+        raise LakeError("; ".join(problems))
+    for extra in further:
+        said = [r.get(extra) for r in rows]
+        if all(v is None or (isinstance(v, int | float) and not isinstance(v, bool)) for v in said):
+            values = pa.array([None if v is None else float(v) for v in said], pa.float64())
+        else:
+            values = pa.array([None if v is None else str(v) for v in said], pa.string())
+        conformed = conformed.append_column(extra, values)
+    return conformed

@@ -1,0 +1,142 @@
+"""The tables of one lake version as SQL and as polars LazyFrames, over exactly the files that version names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from neurostore import storage
+from neurostore.delta import DataFile
+from neurostore.errors import DamagedLakeError, VanishedVersionError
+from neurostore.schema import duckdb_type
+from neurostore.views import quote
+
+if TYPE_CHECKING:
+    import duckdb
+    import polars as pl
+
+MOST_LAYOUTS = 16  # beyond this many kinds of files one scan by name is planned faster than their union
+_GLOB = str.maketrans({"[": "[[]", "*": "[*]", "?": "[?]"})
+
+
+@dataclass(frozen=True, slots=True)
+class TableState:
+    """A table as one lake version sees it.
+
+    is_dirty : some stored rows belong to replaced or unfinished trials, so that readers must ask ``trials``.
+    """
+
+    root: str
+    name: str
+    version: int
+    schema: pa.Schema
+    files: tuple[DataFile, ...]
+    is_dirty: bool
+
+    @property
+    def sql_name(self) -> str:
+        return sql_name(self.name)
+
+    def path(self, file: DataFile) -> str:
+        return storage.join(self.root, self.name, file.path)
+
+    def layouts(self) -> list[tuple[tuple[str, ...], list[DataFile]]]:
+        """Files grouped by their columns: [(names of the columns in them, files)]."""
+        groups: dict[str, list[DataFile]] = {}
+        for file in self.files:
+            groups.setdefault(file.layout, []).append(file)
+        return [(_columns(self.path(files[0])), files) for files in groups.values()]
+
+
+def sql_name(table: str) -> str:
+    """The name a table has in SQL: ``poses/cmu_31`` is ``poses_cmu_31``."""
+    return table.replace("/", "_", 1)
+
+
+def _columns(path: str) -> tuple[str, ...]:
+    try:
+        return tuple(pq.read_schema(path).names)
+    except FileNotFoundError:
+        raise VanishedVersionError(f"{path}: the file was vacuumed; open a newer version of the lake") from None
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DamagedLakeError(f"{path}: cannot be read as Parquet ({error})") from None
+
+
+def literal(text: str) -> str:
+    """A text as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def relation(state: TableState) -> str:
+    """The SELECT that is this table: the files of its version, every declared column, live rows alone."""
+    layouts = state.layouts()
+    if len(layouts) > MOST_LAYOUTS:
+        names = {n.lower(): n for columns, _ in layouts for n in columns}
+        layouts = [(tuple(names.values()), [f for _, files in layouts for f in files])]
+        parts = [_scan(state, *layouts[0], by_name=True)]
+    else:
+        parts = [_scan(state, columns, files) for columns, files in layouts]
+    if not parts:
+        nulls = ", ".join(f"NULL::{duckdb_type(f.type)} AS {quote(f.name)}" for f in state.schema)
+        return f"SELECT {nulls} WHERE false"
+    union = "\nUNION ALL\n".join(parts)
+    if not state.is_dirty:
+        return union
+    return f"SELECT * FROM (\n{union}\n) AS stored WHERE ingest_id IN (SELECT ingest_id FROM trials)"
+
+
+def _scan(state: TableState, columns: Sequence[str], files: Sequence[DataFile], *, by_name: bool = False) -> str:
+    have = {c.lower() for c in columns}
+    hive = ""
+    if files[0].subject is not None:
+        have.add("subject")
+        hive = ", hive_partitioning = true, hive_types = {'subject': VARCHAR}"
+    chosen = ", ".join(
+        quote(f.name) if f.name.lower() in have else f"NULL::{duckdb_type(f.type)} AS {quote(f.name)}"
+        for f in state.schema
+    )
+    paths = ", ".join(literal(state.path(f).translate(_GLOB)) for f in files)
+    union = ", union_by_name = true" if by_name else ""
+    return f"SELECT {chosen} FROM read_parquet([{paths}]{hive or ', hive_partitioning = false'}{union})"
+
+
+def delta_relation(state: TableState) -> str:
+    """The SELECT for DuckDB clients with the delta extension: the newest version, live rows alone."""
+    scan = f"SELECT * FROM delta_scan({literal(storage.join(state.root, state.name))})"
+    keyed = "ingest_id" in state.schema.names and state.name != "trials"
+    return scan + (" WHERE ingest_id IN (SELECT ingest_id FROM trials)" if keyed else "")
+
+
+def to_polars(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    """The pending result of a connection."""
+    import polars as pl
+
+    fetch = getattr(connection, "to_arrow_table", None) or connection.fetch_arrow_table  # before DuckDB 1.5
+    return pl.DataFrame(pl.from_arrow(fetch()))
+
+
+def lazy_frame(state: TableState, live: Sequence[str]) -> pl.LazyFrame:
+    """The table as a polars LazyFrame. live : the ingest_ids that trials names, used where the table is dirty."""
+    import polars as pl
+
+    empty = pl.DataFrame(pl.from_arrow(state.schema.empty_table()))
+    frames = [empty.lazy()]
+    for _, files in state.layouts():
+        partitioned = files[0].subject is not None
+        frames.append(
+            pl.scan_parquet(
+                [state.path(f) for f in files],
+                glob=False,
+                hive_partitioning=partitioned,
+                hive_schema={"subject": pl.String} if partitioned else None,
+            )
+        )
+    frame = pl.concat(frames, how="diagonal").select(empty.columns)
+    if state.is_dirty:
+        named = pl.LazyFrame({"ingest_id": list(live)}, schema={"ingest_id": pl.String})
+        frame = frame.join(named, on="ingest_id", how="semi")
+    return frame

@@ -1,0 +1,275 @@
+"""Where bytes lie: the one module that knows files, folders, fsync and locks.
+
+A lake's root is an absolute path. Nothing outside this module joins it with ``os`` or opens a file below it,
+so that a lake at ``s3://…`` needs another body for these functions and no other change.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import random
+import re
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from neurostore.errors import ConflictError, LakeError
+
+HEARTBEAT_S = 15.0
+STALE_S = 20 * HEARTBEAT_S  # a running ingest that has not been heard of for this long is dead
+_RUNNING = "_neurostore/running"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file below the root. path is relative to the folder listed; modified_s by the clock of the store."""
+
+    path: str
+    size: int
+    modified_s: float
+
+
+def resolve(path: object) -> str:
+    """The absolute root of a lake.
+
+    Raises
+    ------
+    LakeError : a path that Delta or hive readers would misread (``=``, ``%``, a backslash, a control character).
+    """
+    text = os.fspath(path) if isinstance(path, os.PathLike) else str(path)
+    if "://" in text:
+        raise LakeError(f"{text}: lakes on object stores are not supported by this version; use a folder")
+    root = os.path.abspath(os.path.expanduser(text))
+    bad = sorted(set(re.findall(r"[%\\=\x00-\x1f\x7f]", root)))
+    if bad:
+        raise LakeError(
+            f"{root!r}: a lake's path cannot hold {', '.join(map(repr, bad))}: readers of partitioned Parquet "
+            "take 'a=b' for a column and Delta decodes '%'; choose another folder"
+        )
+    return root
+
+
+def join(root: str, *parts: str) -> str:
+    """The path of something below the root."""
+    return "/".join((root.rstrip("/"), *parts))
+
+
+def exists(path: str) -> bool:
+    return os.path.exists(path)
+
+
+def size_of(path: str) -> int:
+    """Bytes of a file; -1 where there is none."""
+    try:
+        return os.stat(path).st_size
+    except FileNotFoundError:
+        return -1
+
+
+def list_files(folder: str) -> list[StoredFile]:
+    """Every file below a folder but Delta's log."""
+    found = []
+    for base, folders, names in os.walk(folder):
+        folders[:] = [f for f in folders if f != "_delta_log"]
+        for name in names:
+            path = os.path.join(base, name)
+            with suppress(FileNotFoundError):
+                stat = os.stat(path)
+                found.append(StoredFile(os.path.relpath(path, folder), stat.st_size, stat.st_mtime))
+    return found
+
+
+def delete(paths: list[str]) -> int:
+    """Delete files; those already gone are passed over. Returns how many went. Emptied folders stay."""
+    n_deleted = 0
+    for path in paths:
+        with suppress(FileNotFoundError):
+            os.unlink(path)
+            n_deleted += 1
+    return n_deleted
+
+
+@contextmanager
+def named_errors(root: str, doing: str) -> Iterator[None]:
+    """Turn what the operating system says into a LakeError that names the lake and what to do."""
+    try:
+        yield
+    except OSError as error:
+        advice = {
+            errno.ENOSPC: "the disk is full: free some space and repeat the command; the lake is whole",
+            errno.EDQUOT: "the quota is used up: free some space and repeat the command; the lake is whole",
+            errno.EACCES: "no permission to write there",
+            errno.EROFS: "the file system is read-only",
+            errno.ENOENT: "the folder has vanished",
+        }.get(error.errno or 0, str(error))
+        raise LakeError(f"{root}: {doing} failed: {advice}") from error
+
+
+def sync_folder(folder: str) -> None:
+    """Make the names in a folder survive a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sync_file(path: str) -> None:
+    """Make a file that another library wrote survive a power cut."""
+    with suppress(FileNotFoundError):
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def write_parquet(path: str, table: Any, **options: Any) -> int:
+    """Write a new Parquet file: temporary name, fsync, rename, fsync of the folder. Returns its size in bytes."""
+    import pyarrow.parquet as pq
+
+    folder, name = os.path.split(path)
+    os.makedirs(folder, exist_ok=True)
+    temporary = os.path.join(folder, f".{name}.{uuid.uuid4().hex[:8]}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            pq.write_table(table, file, **options)
+            file.flush()
+            os.fsync(file.fileno())
+            size = file.tell()
+        os.replace(temporary, path)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise
+    sync_folder(folder)
+    return size
+
+
+def read_json(path: str) -> dict[str, Any] | None:
+    """A small JSON file; None where there is none."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (ValueError, IsADirectoryError, NotADirectoryError) as error:
+        raise LakeError(f"{path}: not readable as JSON ({error})") from None
+
+
+def write_json(path: str, content: dict[str, Any], *, replace: bool = True) -> bool:
+    """Write a small JSON file whole or not at all. Returns False where it exists and must not be replaced."""
+    folder = os.path.dirname(path)
+    os.makedirs(folder, exist_ok=True)
+    temporary = f"{path}.{uuid.uuid4().hex[:8]}.tmp"
+    try:
+        with open(temporary, "w", encoding="utf-8") as file:
+            json.dump(content, file, indent=2)
+            file.flush()
+            os.fsync(file.fileno())
+        if replace:
+            os.replace(temporary, path)
+        else:
+            try:
+                os.link(temporary, path)
+            except FileExistsError:
+                return False
+            finally:
+                os.unlink(temporary)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise
+    sync_folder(folder)
+    return True
+
+
+@contextmanager
+def lock(root: str, doing: str, timeout_s: float = 120.0) -> Iterator[None]:
+    """The lake's lock for writers, held for the length of a commit or a vacuum. Readers never take it.
+
+    It ends with its holder, however that died. Raises ConflictError naming the holder after ``timeout_s``.
+    """
+    import fcntl
+
+    path = join(root, "_neurostore", "commit.lock")
+    with named_errors(root, doing):
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        deadline = time.monotonic() + timeout_s
+        pause = 0.002
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    holder = os.pread(handle, 200, 0).decode("utf-8", "replace").strip() or "another process"
+                    raise ConflictError(
+                        f"{root}: {doing}: {holder} has held the lake for more than {timeout_s:g} s; "
+                        "wait for it or end it, then repeat the command"
+                    ) from None
+                time.sleep(pause * (0.5 + random.random()))
+                pause = min(pause * 1.5, 0.1)
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()} ({doing})\n".encode(), 0)
+        yield
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def running(root: str, doing: str = "ingest") -> Iterator[None]:
+    """Say that something stages files in this lake, so that sweeping keeps them. A thread renews the sign of life."""
+    path = join(root, _RUNNING, f"{uuid.uuid4().hex}.json")
+    with named_errors(root, doing):
+        write_json(path, {"pid": os.getpid(), "host": socket.gethostname(), "started_s": time.time(), "doing": doing})
+    stop = threading.Event()
+
+    def beat() -> None:
+        while not stop.wait(HEARTBEAT_S):
+            with suppress(OSError):
+                os.utime(path)
+
+    thread = threading.Thread(target=beat, name="neurostore-heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+        with suppress(OSError):
+            os.unlink(path)
+
+
+def running_since(root: str) -> float:
+    """When the oldest running ingest began (seconds since the epoch); infinity where none runs. Removes dead signs."""
+    since = float("inf")
+    for file in list_files(join(root, _RUNNING)):
+        path = join(root, _RUNNING, file.path)
+        said = None if file.path.endswith(".tmp") else read_json(path)
+        dead = time.time() - file.modified_s > STALE_S
+        if said and said["host"] == socket.gethostname() and not _is_alive(said["pid"]):
+            dead = True
+        if dead:
+            delete([path])
+        elif said:
+            since = min(since, said["started_s"])
+    return since
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
