@@ -1,0 +1,158 @@
+"""One read trial and its landmarks as rows of the lake's tables (pyarrow), and its row in ``trials``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from neurostore.schema import tables
+
+from .recording import Calibration, Poses, Recording
+
+if TYPE_CHECKING:
+    from .landmarks import Landmarks
+
+Key = tuple[str, str, str]
+
+
+def tables_of(
+    key: Key, ingest_id: str, recording: Recording, landmarks: Landmarks | None, calibrations: Iterable[Calibration]
+) -> dict[str, pa.Table]:
+    """Every table the trial has rows in, by name; ``trials`` apart. A missing joint (NaN) is NULL."""
+    found = {poses.skeleton.table: _poses(key, ingest_id, poses) for poses in recording.poses}
+    if landmarks is not None:
+        found["landmarks"] = _landmarks(key, ingest_id, landmarks)
+    for name, rows in (
+        ("calibrations", _calibrations(calibrations)),
+        ("source_events", _events(recording)),
+        ("source_angles", _angles(recording)),
+    ):
+        if rows and len(next(iter(rows.values()))):
+            found[name] = _keyed(name, key, ingest_id, rows)
+    return found
+
+
+def points(positions: np.ndarray, names: Iterable[str]) -> dict[str, pa.StructArray]:
+    """STRUCT columns of an (n, J, 3) or (n, J, 4) float32 array; NULL where a component is NaN.
+
+    An array laid out joint by joint and axis by axis in memory is taken over without a copy.
+    """
+    columns = np.ascontiguousarray(np.asarray(positions, np.float32).transpose(1, 2, 0))
+    axes = "xyz" if columns.shape[1] == 3 else "wxyz"
+    found = {}
+    for name, joint in zip(names, columns, strict=True):
+        is_missing = np.isnan(joint).any(axis=0)
+        mask = pa.array(is_missing) if is_missing.any() else None
+        found[name] = pa.StructArray.from_arrays([pa.array(axis) for axis in joint], names=list(axes), mask=mask)
+    return found
+
+
+def _poses(key: Key, ingest_id: str, poses: Poses) -> pa.Table:
+    joints = poses.skeleton.joints
+    columns = {**_keys(key, ingest_id, len(poses.frame)), **_frames(poses)}
+    columns |= points(poses.positions, joints)
+    if poses.rotations is not None:
+        columns |= points(poses.rotations, [f"{joint}_rotation" for joint in joints])
+    for name, values in (("confidence", poses.confidence), ("sd_mm", poses.sd_mm)):
+        if values is not None:  # a list in the order of the joints
+            flat = np.ascontiguousarray(values, np.float32).ravel()
+            offsets = np.arange(len(values) + 1, dtype=np.int32) * len(joints)
+            columns[name] = pa.ListArray.from_arrays(pa.array(offsets), pa.array(flat, mask=np.isnan(flat)))
+    return pa.table(columns)
+
+
+def _landmarks(key: Key, ingest_id: str, landmarks: Landmarks) -> pa.Table:
+    n = len(landmarks.frame)
+    columns = {**_keys(key, ingest_id, n), **_frames(landmarks)}
+    given = {**landmarks.points, **{f"{name}_rotation": v for name, v in landmarks.segments.items()}}
+    for name, values in given.items():
+        columns |= points(values[:, None, :], [name])
+    return pa.table(columns)
+
+
+def _keys(key: Key, ingest_id: str, n: int) -> dict[str, pa.Array]:
+    names = ("subject", "session", "trial", "ingest_id")
+    return {name: pa.repeat(pa.scalar(value), n) for name, value in zip(names, (*key, ingest_id), strict=True)}
+
+
+def _frames(rows: Any) -> dict[str, pa.Array]:
+    return {
+        "person": pa.array(np.asarray(rows.person, np.int32)),
+        "frame": pa.array(np.asarray(rows.frame, np.int32)),
+        "time_s": pa.array(np.asarray(rows.time_s, np.float64)),
+    }
+
+
+def _keyed(name: str, key: Key, ingest_id: str, rows: dict[str, Any]) -> pa.Table:
+    schema = tables()[name].arrow()
+    n = len(next(iter(rows.values())))
+    columns = {**_keys(key, ingest_id, n), **rows}
+    return pa.table([pa.array(columns[f.name], f.type) for f in schema], schema=schema)
+
+
+def _calibrations(calibrations: Iterable[Calibration]) -> dict[str, Any]:
+    found = list(calibrations)
+    return {n: [getattr(c, n) for c in found] for n in ("parameter", "side", "value", "unit", "source")}
+
+
+def _events(recording: Recording) -> dict[str, Any]:
+    return {
+        name: [getattr(e, name) for e in recording.events]
+        for name in ("event", "side", "time_s", "label", "description")
+    }
+
+
+def _angles(recording: Recording) -> dict[str, Any]:
+    """Long rows; in our sign where the angle is known. A value the file leaves out (NaN) is NULL."""
+    angles = recording.angles
+    if not angles:
+        return {}
+    lengths = [len(a.time_s) for a in angles]
+    signs = [a.sign if a.angle else 1 for a in angles]
+    values = np.concatenate([s * np.asarray(a.values, np.float64) for s, a in zip(signs, angles, strict=True)])
+    return {
+        "frame": np.concatenate([np.arange(n, dtype=np.int32) for n in lengths]),
+        "time_s": np.concatenate([np.asarray(a.time_s, np.float64) for a in angles]),
+        "source_name": np.repeat(np.array([a.source_name for a in angles], object), lengths),
+        "component": np.repeat(np.array([a.component for a in angles], object), lengths),
+        "angle": np.repeat(np.array([a.angle for a in angles], object), lengths),
+        "value_deg": pa.array(values, mask=np.isnan(values)),
+    }
+
+
+def row_of(key: Key, ingest_id: str, recording: Recording, landmarks: Landmarks | None, notes: list[str]) -> dict:
+    """What the row in ``trials`` says of the recording itself; the source, settings and metadata are the caller's."""
+    poses = recording.poses[0] if recording.poses else None
+    time_s = poses.time_s[poses.person == 0] if poses is not None else recording.angles[0].time_s
+    steps = [*recording.steps, *(landmarks.steps if landmarks is not None else ())]
+    estimator = recording.estimator
+    named = " ".join(str(estimator[k]) for k in ("name", "version") if estimator.get(k))
+    quality = {**recording.quality, **(landmarks.quality if landmarks is not None else {})}
+    return {
+        "subject": key[0],
+        "session": key[1],
+        "trial": key[2],
+        "ingest_id": ingest_id,
+        "kind": recording.kind,
+        "skeleton": poses.skeleton.name if poses is not None else None,
+        "skeletons": [p.skeleton.name for p in recording.poses],
+        "n_frames": len(time_s),
+        "n_persons": len(np.unique(poses.person)) if poses is not None else 0,
+        "rate_hz": float(recording.rate_hz),
+        "duration_s": float(time_s[-1] - time_s[0]) if len(time_s) else 0.0,
+        "up_source": recording.up_source,
+        "position_basis": recording.position_basis,
+        "length_basis": recording.length_basis,
+        "is_treadmill": recording.is_treadmill,
+        "pelvis_zero": landmarks.pelvis_zero if landmarks is not None else "none",
+        "estimator": named or None,
+        "model_sha256": estimator.get("model_sha256"),
+        "landmark_methods": json.dumps(landmarks.methods, sort_keys=True) if landmarks is not None else None,
+        "steps": json.dumps([{"name": s.name, "version": s.version, "parameters": s.parameters} for s in steps]),
+        "notes": [*recording.notes, *(landmarks.notes if landmarks is not None else ()), *notes],
+        "quality": [(k, float(v)) for k, v in quality.items() if v is not None and np.isfinite(v)],
+    }
