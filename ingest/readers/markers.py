@@ -229,9 +229,7 @@ def adhoc_markers(labels: Sequence[str]) -> Skeleton:
     return skeletons.adhoc(f"markers_{digest}", ordered)
 
 
-def assemble(
-    skeleton: Skeleton, columns: Sequence[str], positions: np.ndarray, time_s: np.ndarray
-) -> Poses:
+def assemble(skeleton: Skeleton, columns: Sequence[str], positions: np.ndarray, time_s: np.ndarray) -> Poses:
     """Poses of one person from positions (n, len(columns), 3) in file order; joints without a column are NaN."""
     n_frames = len(positions)
     out = np.full((n_frames, len(skeleton.joints), 3), np.nan, dtype=np.float32)
@@ -266,7 +264,10 @@ def is_still(positions_mm: np.ndarray, duration_s: float, said_static: bool) -> 
 
 def name_says_static(path: Path) -> bool:
     """Does the file's name say static, calibration or a pose held?"""
-    return re.search(r"static|(?<![a-z])(cal(ib\w*)?|t-?_?pose|n-?_?pose|standing|neutral)(?![a-z])", path.stem.lower()) is not None
+    return (
+        re.search(r"static|(?<![a-z])(cal(ib\w*)?|t-?_?pose|n-?_?pose|standing|neutral)(?![a-z])", path.stem.lower())
+        is not None
+    )
 
 
 def _named_skeleton(name: str, path: Path) -> Skeleton:
