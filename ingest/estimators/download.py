@@ -1,4 +1,4 @@
-"""Download one file over HTTP: it goes on where it stopped, tries each address in turn, and talks to no other scheme."""
+"""Download one file over HTTP: it goes on where it stopped, tries each address in turn, knows no other scheme."""
 
 from __future__ import annotations
 
@@ -124,6 +124,7 @@ def _fetch_once(address: Address, target: Path, progress: Progress | None, timeo
                 file.write(chunk)
                 done += len(chunk)
                 if done > limit_bytes:
+                    target.unlink()
                     raise ModelError(f"{address.shown}: sends more than {limit_bytes} bytes; this is not the model")
                 if progress:
                     progress(done, total)
