@@ -58,6 +58,7 @@ OPTIONS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "frames": (_is_range, "[first, last], whole numbers, first <= last"),
     "length_basis": _one_of(*LENGTH_BASES),
     "is_treadmill": (lambda v: isinstance(v, bool), "true or false"),
+    "rate_hz": (lambda v: _is_number(v) and v > 0, "a number above 0 (frames a second)"),
     "ignore": (lambda v: isinstance(v, bool), "true or false"),
 }
 

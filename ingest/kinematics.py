@@ -20,7 +20,8 @@ class Tree:
 
     Attributes
     ----------
-    names : of the nodes. parents : (N,) int64, -1 for the root. offsets : (N, 3) in source units, in the parent's frame.
+    names : of the nodes. parents : (N,) int64, -1 for the root.
+    offsets : (N, 3) in source units, in the parent's frame.
     is_end : (N,) bool, End Sites.
     operations : per node the (channel index, code) in the order in which they multiply, R = R1 · R2 · R3.
     n_channels : values of a frame. adds : (N,) bool, position channels add to the offset (else they replace it).

@@ -124,6 +124,7 @@ class ReadOptions:
     root_position : 'replace' or 'add' (BVH positions against OFFSET); drop_frames : leading frames to drop;
     frames : (first, last) inclusive, after the drop; camera : intrinsics, distortion, extrinsics, fov_degrees, …
     companions : the other files of the trial's folder that a reader may need (the ASF of an AMC, a BIDS sidecar).
+    rate_hz : sampling rate of files that state none or a wrong one (AMC, BVH).
     member : of a file that holds several recordings (results.json), the one meant, by its name there; None = the only one.
     """
 
@@ -138,3 +139,4 @@ class ReadOptions:
     camera: dict[str, Any] = field(default_factory=dict)
     companions: tuple[str, ...] = ()
     member: str | None = None
+    rate_hz: float | None = None

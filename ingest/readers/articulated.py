@@ -172,9 +172,11 @@ def _settle(source: Source, block: np.ndarray, skeleton: Skeleton, options: Read
     inner = block[1:] if len(block) > 1 else block  # frame 0 may be artificial
     sample = inner[:: max(1, len(inner) // _SAMPLE)]
     roles = judge.find_roles(tree.names)
-    up, note = ("y", "") if source.settled else judge.judge_up(forward(tree, sample)[0], roles)
+    up, note = skeleton.declaration.get("up", ""), ""
     if options.up is not None:
-        up, note = options.up, ""
+        up = options.up
+    elif not up:
+        up, note = judge.judge_up(forward(tree, sample)[0], roles)
     notes += [note] if note else []
     try:
         lab = up_rotation(up)
@@ -222,7 +224,8 @@ def _scale(
     unit, scale = judge.judge_unit(height)
     if unit:
         notes.append(
-            f"lengths are taken as {unit}: the standing height of {height:.4g} units is then {height * scale / 1000:.2f} m; "
+            f"lengths are taken as {unit}: "
+            f"the standing height of {height:.4g} units is then {height * scale / 1000:.2f} m; "
             "say scale_mm in cohort.toml if this is wrong"
         )
         return scale, "judged", unit

@@ -77,6 +77,9 @@ def _read(path: Path, file: BinaryIO, options: ReadOptions) -> Recording:
     first_line = len(re.findall(rb"\r\n|\n|\r", head[: motion.end()])) + 1
     most = (size - motion.end()) // (2 * tree.n_channels) + 1
     blocks = rows(file, path, tree.n_channels, first_line)
+    if options.rate_hz is not None:
+        notes.append(f"{options.rate_hz:g} Hz by option, where Frame Time says {rate:g} Hz")
+        rate = options.rate_hz
     steps = [Step("read_bvh", VERSION, {"frame_time": period, "n_channels": tree.n_channels})]
     return assemble(Source(path, tree, blocks, n_frames, most, rate), options, steps, notes)
 

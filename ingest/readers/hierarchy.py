@@ -88,8 +88,8 @@ class _Parser:
             self.problems.append("the hierarchy has no ROOT")
         if len(self.roots) > 1:
             self.problems.append(
-                f"{len(self.roots)} ROOTs ({', '.join(self.roots[:5])}); a trial is one person: save each ROOT with its "
-                "channels as a file of its own"
+                f"{len(self.roots)} ROOTs ({', '.join(self.roots[:5])}); a trial is one person: "
+                "save each ROOT with its channels as a file of its own"
             )
         for name, offset in zip(self.names, self.offsets, strict=True):
             if offset is None and len(self.problems) < 10:

@@ -22,7 +22,10 @@ _SIDES = (("left", "right"), ("Left", "Right"), ("LEFT", "RIGHT"), ("L", "R"), (
 
 @dataclass(frozen=True, slots=True)
 class Roles:
-    """Indices of nodes by what their names say. pairs : (left, right); head, or None; feet : lowest nodes of each leg."""
+    """Indices of nodes by what their names say.
+
+    pairs : (left, right). head : its node, or None. feet : toes, heels, ankles of both sides.
+    """
 
     pairs: tuple[tuple[int, int], ...]
     head: int | None
@@ -30,8 +33,8 @@ class Roles:
 
 
 def find_roles(names: Sequence[str]) -> Roles:
-    """Left/right pairs, head and feet from joint names of any habit (LeftFoot, l_foot, Foot.L, lFoot, CC_Base_L_Foot)."""
-    index = {}
+    """Pairs, head and feet from joint names of any habit: LeftFoot, l_foot, Foot.L, lFoot, CC_Base_L_Foot."""
+    index: dict[str, int] = {}
     for k, name in enumerate(names):
         index.setdefault(name, k)
     pairs = []
@@ -48,10 +51,8 @@ def find_roles(names: Sequence[str]) -> Roles:
 def _partners(name: str) -> list[str]:
     found = []
     for left, right in _SIDES:
-        if len(left) > 1:
-            pattern = re.escape(left)
-        else:  # a single letter counts at the start of the name or between separators
-            pattern = rf"(?:(?<=[_.: -])|^){left}(?=[_.: -]|[A-Z]|$)|^{left}(?=[a-z])"
+        # a single letter counts at the start of the name or between separators
+        pattern = left if len(left) > 1 else rf"(?:(?<=[_.: -])|^){left}(?=[_.: -]|[A-Z]|$)|^{left}(?=[a-z])"
         for match in re.finditer(pattern, name):
             found.append(name[: match.start()] + right + name[match.end() :])
     return found

@@ -297,8 +297,9 @@ def _numbers(buffer, out, n_columns, powers, state, bad):  # type: ignore[no-unt
                     state[N_BAD] += 1
             k += 1
             continue
-        if c == 10 or c == 13:
-            if not (c == 10 and i > 0 and buffer[i - 1] == 13) and not (i == 0 and c == 10 and state[LAST_CR] == 1):
+        if c == 10 or c == 13:  # CR LF ends one line
+            is_after_cr = buffer[i - 1] == 13 if i > 0 else state[LAST_CR] == 1
+            if c == 13 or not is_after_cr:
                 state[FIELD] = field
                 _end_line(n_columns, state)
                 field = 0
