@@ -78,7 +78,9 @@ def clean(values: np.ndarray, time_s: np.ndarray, rate_hz: float, cutoff_hz: flo
 def check_cutoff(cutoff_hz: float, rate_hz: float, where: str = "") -> None:
     """Raise InputError where the cut-off is negative or above 0.45 of the rate."""
     if cutoff_hz < 0 or not math.isfinite(cutoff_hz):
-        raise InputError(where or "filter", f"cut-off is {cutoff_hz} Hz; give a positive number of hertz, or 0 for none")
+        raise InputError(
+            where or "filter", f"cut-off is {cutoff_hz} Hz; give a positive number of hertz, or 0 for none"
+        )
     if cutoff_hz > 0.45 * rate_hz:
         raise InputError(
             where or "filter",
@@ -108,9 +110,7 @@ def lowpass(values: np.ndarray, rate_hz: float, cutoff_hz: float) -> np.ndarray:
     pad = min(n - 1, max(9, math.ceil(rate_hz / cutoff_hz)))
     series = np.ascontiguousarray(values.T)
     first, last = series[:, :1], series[:, -1:]
-    padded = np.concatenate(
-        [2 * first - series[:, pad:0:-1], series, 2 * last - series[:, -2 : -pad - 2 : -1]], axis=1
-    )
+    padded = np.concatenate([2 * first - series[:, pad:0:-1], series, 2 * last - series[:, -2 : -pad - 2 : -1]], axis=1)
     zi = lfilter_zi(b, a)
     for _ in range(2):
         padded, _state = lfilter(b, a, padded, axis=1, zi=zi * padded[:, :1])

@@ -1,0 +1,96 @@
+"""Body parameters of a subject's session: what is known, from which source, and what must be estimated."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .recording import Calibration
+
+# The order of the clinical contract: an earlier source wins.
+SOURCES = ("file", "participants", "static", "neutral_pose", "estimated")
+SIDES = ("left", "right")
+DEFAULT_MARKER_DIAMETER_MM = 14.0
+# Shares of leg length where widths are not known: 105 and 71 mm at 910 mm, the middle of adult Plug-in Gait subjects.
+KNEE_WIDTH_SHARE = 0.115
+ANKLE_WIDTH_SHARE = 0.078
+SHOULDER_OFFSET_SHARE = 0.055
+ELBOW_WIDTH_SHARE = 0.088
+
+
+@dataclass
+class Parameters:
+    """Known parameters by (name, side); lengths in mm, angles in radians.
+
+    added : those this trial itself measured or estimated, to be stored beside the others.
+    """
+
+    known: dict[tuple[str, str | None], Calibration] = field(default_factory=dict)
+    added: list[Calibration] = field(default_factory=list)
+
+    def get(self, name: str, side: str | None = None) -> float | None:
+        """The value, of this side or of both sides; None where nobody knows."""
+        found = self.known.get((name, side)) or self.known.get((name, None))
+        if found is None:
+            return None
+        return math.radians(found.value) if found.unit == "deg" else found.value
+
+    def source(self, name: str, side: str | None = None) -> str | None:
+        found = self.known.get((name, side)) or self.known.get((name, None))
+        return found.source if found else None
+
+    def add(self, name: str, side: str | None, value: float, unit: str, source: str) -> None:
+        """Keep a value this trial gives, unless a better source has said it."""
+        if math.isfinite(value) and (name, side) not in self.known:
+            self.known[(name, side)] = Calibration(name, side, float(value), unit, source)
+            self.added.append(self.known[(name, side)])
+
+
+def gather(calibrations: Iterable[Calibration]) -> Parameters:
+    """The best source of each parameter; zero or negative lengths count as not said."""
+    known: dict[tuple[str, str | None], Calibration] = {}
+    for c in calibrations:
+        if not math.isfinite(c.value) or (c.unit == "mm" and c.value <= 0 and c.parameter != "sole_delta"):
+            continue
+        at = (c.parameter, c.side)
+        if at not in known or SOURCES.index(c.source) < SOURCES.index(known[at].source):
+            known[at] = c
+    return Parameters(known)
+
+
+def add_measured(parameters: Parameters, marks: dict[str, np.ndarray]) -> None:
+    """Measure on skin points what no source has said: inter-ASIS distance and leg length (medians over the trial)."""
+    if {"left_asis", "right_asis"} <= set(marks):
+        parameters.add("inter_asis", None, median_length(marks["left_asis"], marks["right_asis"]), "mm", "estimated")
+    for side in SIDES:
+        chain = [marks.get(f"{side}_{part}") for part in ("asis", "knee_lateral", "ankle_lateral")]
+        if all(c is not None for c in chain) and parameters.get("leg_length", side) is None:
+            length = median_length(chain[0], chain[1]) + median_length(chain[1], chain[2])
+            parameters.add("leg_length", side, length, "mm", "estimated")
+
+
+def joint_width(parameters: Parameters, joint: str, side: str, leg_length: float) -> float:
+    """Width of knee, ankle or elbow, or the shoulder offset, in mm; estimated from leg length where not known."""
+    name = "shoulder_offset" if joint == "shoulder" else f"{joint}_width"
+    width, other = parameters.get(name, side), "right" if side == "left" else "left"
+    if width is None and parameters.source(name, other) not in (None, "estimated"):
+        width = parameters.get(name, other)
+    if width is None:
+        share = {
+            "knee": KNEE_WIDTH_SHARE,
+            "ankle": ANKLE_WIDTH_SHARE,
+            "shoulder": SHOULDER_OFFSET_SHARE,
+            "elbow": ELBOW_WIDTH_SHARE,
+        }[joint]
+        width = share * leg_length
+        parameters.add(name, side, width, "mm", "estimated")
+    return width
+
+
+def median_length(a: np.ndarray, b: np.ndarray) -> float:
+    """Median distance of two points over the frames that have both; NaN where none has."""
+    length = np.sqrt(((a - b) ** 2).sum(-1))
+    return float(np.median(length[np.isfinite(length)])) if np.isfinite(length).any() else math.nan

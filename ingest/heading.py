@@ -1,0 +1,109 @@
+"""Which way a person goes and faces: yaw about +Y in degrees, 0 = +Z, 90 = +X (right-hand rule about Y)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+STANDING_M_S = 0.2
+WALKING_M_S = 0.6
+_HALF_WIDTH_S = 0.5
+
+
+def travel(pelvis: np.ndarray, time_s: np.ndarray) -> np.ndarray:
+    """Horizontal velocity (n, 2) as (x, z), m/s, of the pelvis (n, 3) mm around each frame.
+
+    A walk that is straight as a whole (at least 1 m, never more than 0.1 m or a tenth of its length beside its chord,
+    always forwards) has one direction: that of its chord, so the sway of the pelvis within a stride leaves no trace. Else
+    the slope of a line through the path over about a stride around the frame (Hann weights over ±1 s), which follows turns.
+    """
+    n = len(pelvis)
+    path = pelvis[:, [0, 2]] / 1000.0
+    seen = np.isfinite(path).all(axis=1)
+    out = np.full((n, 2), np.nan)
+    if seen.sum() < 3:
+        return out
+    t, p = time_s[seen], path[seen]
+    local = _slopes(t, p)
+    chord = _mean_of_ends(t, p)
+    length = np.hypot(*chord)
+    if length >= 1.0:
+        direction = chord / length
+        beside = (p - p.mean(axis=0)) @ np.array([-direction[1], direction[0]])
+        straight = np.abs(beside).max() < min(0.1, 0.1 * length) and (local @ direction).min() > STANDING_M_S
+        if straight:
+            local = np.sqrt((local**2).sum(1, keepdims=True)) * direction
+    out[seen] = local
+    return out
+
+
+def headings(velocity: np.ndarray, right: np.ndarray, time_s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Direction of travel and the direction angles are taken about, (n,) degrees each.
+
+    Parameters
+    ----------
+    velocity : (n, 2) from :func:`travel`; NaN or zero where positions say nothing (root-relative poses).
+    right : (n, 3) right-pointing axis of the pelvis (or of hips, trunk), NaN where not known.
+
+    Returns
+    -------
+    heading_deg : direction of travel; NaN below 0.2 m/s.
+    facing_deg : direction of travel where the person walks forwards (above 0.6 m/s and within 45° of the way the pelvis faces),
+        the way the pelvis faces over the second around where not (standing, treadmill, backwards, sideways),
+        with a smooth passage between the two.
+    """
+    forward = np.stack([right[:, 2], -right[:, 0]], axis=1)  # up × right, as (x, z)
+    seen = np.isfinite(forward).all(axis=1)
+    facing = np.full_like(forward, np.nan)
+    if seen.any():
+        facing[seen] = _unit(_means(time_s[seen], forward[seen]))
+    speed = np.sqrt((velocity**2).sum(axis=1))
+    going = _unit(velocity)
+    with np.errstate(invalid="ignore"):
+        ahead = (going * facing).sum(axis=1)
+        weight = np.clip((speed - STANDING_M_S) / (WALKING_M_S - STANDING_M_S), 0, 1)
+        weight = weight * np.clip((ahead - 0.5) / (np.cos(np.pi / 4) - 0.5), 0, 1)
+        heading = np.where(speed >= STANDING_M_S, np.degrees(np.arctan2(velocity[:, 0], velocity[:, 1])), np.nan)
+    weight = np.where(np.isfinite(weight), weight, np.where(np.isfinite(facing[:, 0]), 0.0, 1.0))[:, None]
+    blend = np.where(weight > 0, weight * np.nan_to_num(going), 0) + np.where(weight < 1, (1 - weight) * facing, 0)
+    with np.errstate(invalid="ignore"):
+        return heading, np.degrees(np.arctan2(blend[:, 0], blend[:, 1]))
+
+
+def _slopes(t: np.ndarray, p: np.ndarray) -> np.ndarray:
+    """Slope (n, 2) of the weighted line through p over ±1 s (Hann weights) around each sample, exact on uneven clocks."""
+    step = max(np.median(np.diff(t)), 1e-4)
+    half = max(2, round(2 * _HALF_WIDTH_S / step))
+    kernel = np.hanning(2 * half + 1)
+    centred = t - t.mean()
+
+    def smooth(values: np.ndarray) -> np.ndarray:
+        from scipy.signal import fftconvolve
+
+        full = fftconvolve(values, kernel[:, None] if values.ndim == 2 else kernel, axes=0)
+        return full[half : half + len(t)]
+
+    w = smooth(np.ones(len(t)))
+    mt = smooth(centred) / w
+    variance = smooth(centred**2) / w - mt**2
+    mp = smooth(p) / w[:, None]
+    return (smooth(centred[:, None] * p) / w[:, None] - mt[:, None] * mp) / variance[:, None]
+
+
+def _means(t: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Running means (n, 2) over ±0.5 s."""
+    ends = np.searchsorted(t, t + _HALF_WIDTH_S, "right")
+    starts = np.searchsorted(t, t - _HALF_WIDTH_S, "left")
+    total = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0)])
+    return (total[ends] - total[starts]) / (ends - starts)[:, None]
+
+
+def _mean_of_ends(t: np.ndarray, p: np.ndarray) -> np.ndarray:
+    """Vector (2,) along the path: the least-squares slope of the whole times its duration."""
+    centred = t - t.mean()
+    return (centred[:, None] * p).sum(axis=0) / (centred**2).sum() * (t[-1] - t[0])
+
+
+def _unit(v: np.ndarray) -> np.ndarray:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        length = np.sqrt((v**2).sum(axis=1, keepdims=True))
+        return np.where(length > 1e-9, v / length, np.nan)

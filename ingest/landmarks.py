@@ -1,0 +1,270 @@
+"""From any skeleton to the common points, joint centres and segment rotations of schemas/landmarks.toml.
+
+The order of work, for each person: which joint is which landmark (:mod:`.landmark_names`), gaps and low-pass
+(:mod:`.filters`), parameters (:mod:`.calibration`), joint centres (:mod:`.marker_centres`), segment axes
+(:mod:`.body_segments`), heading (:mod:`.heading`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from neurostore import schema
+from neurostore.errors import InputError, UsageError
+
+from . import body_segments, calibration, filters, heading, marker_centres
+from .joint_centres import HIP_METHODS
+from .landmark_names import is_skin_set, landmark_sources
+from .neutral import NeutralAxes, neutral_axes_of
+from .recording import Calibration, Poses, Recording, Step
+from .segment_axes import make_continuous, to_quaternion
+
+VERSION = 1
+
+
+@dataclass(slots=True)
+class Landmarks:
+    """The clean, common form of one trial. Rows as in the primary skeleton's poses: a frame of a person.
+
+    points : name -> (n, 3) float32 mm, NaN where missing. segments : name -> (n, 4) float32 unit quaternion (w, x, y, z),
+    segment to lab. scalars : further float32 columns (``heading_deg``, ``facing_deg``, ``…_neutral_deg``).
+    methods : landmark to the method that gave it. calibrations : what this trial itself measured or estimated.
+    pelvis_zero : anatomical, neutral or none. quality : figures for trials.quality.
+    """
+
+    person: np.ndarray
+    frame: np.ndarray
+    time_s: np.ndarray
+    points: dict[str, np.ndarray] = field(default_factory=dict)
+    segments: dict[str, np.ndarray] = field(default_factory=dict)
+    scalars: dict[str, np.ndarray] = field(default_factory=dict)
+    methods: dict[str, str] = field(default_factory=dict)
+    calibrations: list[Calibration] = field(default_factory=list)
+    pelvis_zero: str = "none"
+    steps: list[Step] = field(default_factory=list)
+    quality: dict[str, float] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def compute_landmarks(
+    recording: Recording,
+    *,
+    cutoff_hz: float = 6.0,
+    calibrations: Iterable[Calibration] = (),
+    hip_method: str = "harrington",
+    path: str = "",
+) -> Landmarks:
+    """Landmarks of a trial's primary skeleton.
+
+    Parameters
+    ----------
+    cutoff_hz : low-pass of points and rotations; 0 for none.
+    calibrations : those of the subject's session known so far (participants.tsv, a static trial).
+    hip_method : harrington, hara, bell or davis, for skeletons with skin points of the pelvis.
+    path : file or trial, for errors.
+
+    Raises
+    ------
+    InputError : the recording holds no poses, or the cut-off is above 0.45 of its rate.
+    UsageError : an unknown hip method.
+    """
+    if hip_method not in HIP_METHODS:
+        raise UsageError(f"unknown hip method {hip_method!r}; known are {', '.join(HIP_METHODS)}")
+    if not recording.poses:
+        raise InputError(path or "recording", "holds no poses, so no landmarks can be made (angles alone)")
+    poses = recording.poses[0]
+    out = Landmarks(poses.person, poses.frame, poses.time_s)
+    out.steps = [
+        Step("fill_gaps", VERSION, {"max_gap_s": filters.MAX_GAP_S}),
+        Step("butterworth", VERSION, {"cutoff_hz": cutoff_hz, "order": 4, "zero_lag": True}),
+        Step("landmarks", VERSION, {"hip_method": hip_method}),
+    ]
+    neutral = neutral_axes_of(recording)
+    known = [*recording.calibrations, *calibrations]
+    for person in np.unique(poses.person):
+        rows = np.flatnonzero(poses.person == person)
+        # a file's parameters are those of its subject alone
+        parameters = calibration.gather(known if person == 0 else ())
+        _one_person(out, recording, rows, cutoff_hz, parameters, hip_method, neutral, path)
+        if person == 0:
+            out.calibrations = parameters.added
+    return out
+
+
+def _one_person(
+    out: Landmarks,
+    recording: Recording,
+    rows: np.ndarray,
+    cutoff_hz: float,
+    parameters: calibration.Parameters,
+    hip_method: str,
+    neutral: NeutralAxes | None,
+    path: str,
+) -> None:
+    poses = recording.poses[0]
+    is_subject = int(poses.person[rows[0]]) == 0
+    positions = poses.positions[rows]
+    seen = np.isfinite(positions).all(axis=2).any(axis=0)
+    present = frozenset(j for j, s in zip(poses.skeleton.joints, seen, strict=True) if s)
+    sources = landmark_sources(poses.skeleton, present)
+    use_rotations = poses.rotations is not None and neutral is not None
+    joints = sorted({i for indices in sources.values() for i in indices})
+    cleaned, rotations = _clean(poses, rows, joints, neutral, recording.rate_hz, cutoff_hz, path)
+    at = {joint: k for k, joint in enumerate(joints)}
+    marks = {
+        landmark: cleaned.values[:, at[indices[0]]]
+        if len(indices) == 1
+        else cleaned.values[:, [at[i] for i in indices]].mean(axis=1)
+        for landmark, indices in sources.items()
+    }
+    if is_subject:
+        _tell_cleaning(out, poses, joints, cleaned)
+        calibration.add_measured(parameters, marks)
+    declared = poses.skeleton.declaration
+    methods, lateral = marker_centres.add_centres(
+        marks, parameters, hip_method, bell_pelvis=declared.get("bell_pelvis", False)
+    )
+    trunk, trunk_method = body_segments.trunk_axes(marks)
+    lateral |= marker_centres.add_arm_centres(marks, trunk, parameters, methods)
+    if use_rotations and neutral is not None:
+        segments, segment_methods = neutral.carry(rotations), dict.fromkeys(neutral.segments, "rotation")
+        segment_methods = {f"{name}_axes": m for name, m in segment_methods.items()}
+        right = _right_axis(segments, marks)
+    else:
+        axes, segment_methods = body_segments.axes_from_points(marks, lateral, trunk, parameters)
+        segments = {name: to_quaternion(a) for name, a in axes.items()}
+        right = _right_axis_of(axes)
+        if trunk is not None:
+            segment_methods["trunk_axes"] = trunk_method
+    _add_thorax(marks)
+    _store(out, rows, marks, segments)
+    if recording.position_basis == "root_relative" or "pelvis" not in marks:
+        velocity = np.zeros((len(rows), 2))
+    else:
+        velocity = heading.travel(marks["pelvis"], poses.time_s[rows])
+    if right is not None:
+        way, facing = heading.headings(velocity, right, poses.time_s[rows])
+        _scalar(out, "heading_deg")[rows] = way
+        _scalar(out, "facing_deg")[rows] = facing
+    if not is_subject:
+        return
+    out.methods = {**methods, **segment_methods}
+    if use_rotations and neutral is not None:
+        out.pelvis_zero = "neutral"
+        for name, value in neutral.hip_angles().items():
+            _scalar(out, name)[:] = value
+            side = name.split("_", 1)[0]
+            parameters.add(
+                f"neutral_{name.removeprefix(side + '_').removesuffix('_neutral_deg')}",
+                side,
+                value,
+                "deg",
+                "neutral_pose",
+            )
+    elif "pelvis" in segments:
+        out.pelvis_zero = "anatomical"
+    if is_skin_set(sources) and out.pelvis_zero != "neutral":
+        estimated = sorted({m for m in methods if "estimated" in methods[m]})
+        if estimated:
+            out.notes.append(
+                f"widths estimated from leg length for {', '.join(estimated)}: give them in participants.tsv or the file"
+            )
+
+
+def _clean(
+    poses: Poses,
+    rows: np.ndarray,
+    joints: list[int],
+    neutral: NeutralAxes | None,
+    rate_hz: float,
+    cutoff_hz: float,
+    path: str,
+) -> tuple[filters.Cleaned, np.ndarray]:
+    """Filtered positions (n, len(joints), 3) and, with a neutral pose, rotations (n, J, 4) of the joints it needs."""
+    time_s, frame = poses.time_s[rows], poses.frame[rows]
+    values = poses.positions[rows][:, joints] if len(joints) < poses.positions.shape[1] else poses.positions[rows]
+    # frames that are missing altogether are a gap like any other
+    whole = len(frame) > 0 and int(frame[-1]) - int(frame[0]) + 1 == len(frame)
+    place = frame - frame[0] if len(frame) else frame
+    if not whole and len(frame):
+        every = np.arange(place[-1] + 1)
+        time_s = np.interp(every, place, time_s)
+        values = _spread(values, place, len(every))
+    cleaned = filters.clean(values, time_s, rate_hz, cutoff_hz, path)
+    rotations = np.empty((0,))
+    if neutral is not None and poses.rotations is not None:
+        needed = neutral.joints
+        q = poses.rotations[rows][:, needed].astype(np.float64)
+        if not whole:
+            q = _spread(q, place, len(time_s))
+        q = filters.clean(make_continuous(q), time_s, rate_hz, cutoff_hz, path).values
+        q /= np.sqrt((q * q).sum(axis=-1, keepdims=True))
+        rotations = q[place] if not whole else q
+    if not whole:
+        cleaned = filters.Cleaned(cleaned.values[place], cleaned.n_filled, cleaned.n_short, cleaned.is_resampled)
+    return cleaned, rotations
+
+
+def _spread(values: np.ndarray, place: np.ndarray, n: int) -> np.ndarray:
+    """Rows put at their places among n, NaN elsewhere."""
+    out = np.full((n, *values.shape[1:]), np.nan, values.dtype)
+    out[place] = values
+    return out
+
+
+def _tell_cleaning(out: Landmarks, poses: Poses, joints: list[int], cleaned: filters.Cleaned) -> None:
+    n = len(cleaned.values)
+    if cleaned.n_filled.any():
+        out.quality["filled_samples"] = float(cleaned.n_filled.sum())
+    missing = np.isnan(cleaned.values[:, :, 0]).sum(axis=0)
+    if missing.any() and n:
+        out.quality["missing_pct"] = float(100 * missing.sum() / (n * len(joints)))
+    if cleaned.n_short.any():
+        names = [poses.skeleton.joints[j] for j, s in zip(joints, cleaned.n_short, strict=True) if s]
+        out.quality["unfiltered_samples"] = float(cleaned.n_short.sum())
+        out.notes.append(
+            f"stretches between gaps too short to filter (under 10 frames) are left unfiltered in {', '.join(names)}"
+        )
+    if cleaned.is_resampled:
+        out.notes.append("the clock is uneven: filtered on a uniform clock and brought back")
+
+
+def _right_axis(segments: dict[str, np.ndarray], marks: dict[str, np.ndarray]) -> np.ndarray | None:
+    from .rotations import rotate
+
+    for name in ("pelvis_neutral", "trunk"):
+        if name in segments:
+            return rotate(segments[name], np.array([0.0, 0.0, 1.0]))
+    if {"left_hip", "right_hip"} <= set(marks):
+        return marks["right_hip"] - marks["left_hip"]
+    return None
+
+
+def _right_axis_of(axes: dict[str, np.ndarray]) -> np.ndarray | None:
+    for name in ("pelvis", "pelvis_line", "trunk"):
+        if name in axes:
+            return axes[name][..., 2]
+    return None
+
+
+def _add_thorax(marks: dict[str, np.ndarray]) -> None:
+    if "thorax" not in marks and {"left_shoulder", "right_shoulder"} <= set(marks):
+        marks["thorax"] = (marks["left_shoulder"] + marks["right_shoulder"]) / 2
+
+
+def _store(out: Landmarks, rows: np.ndarray, marks: dict[str, np.ndarray], segments: dict[str, np.ndarray]) -> None:
+    columns = {c.name for c in schema.tables()["landmarks"].columns}
+    n = len(out.frame)
+    for found, kept, width in ((marks, out.points, 3), (segments, out.segments, 4)):
+        for name, values in found.items():
+            if (name if width == 3 else f"{name}_rotation") in columns:
+                if name not in kept:
+                    kept[name] = np.full((n, width), np.nan, np.float32)
+                kept[name][rows] = values
+
+
+def _scalar(out: Landmarks, name: str) -> np.ndarray:
+    return out.scalars.setdefault(name, np.full(len(out.frame), np.nan, np.float32))

@@ -1,0 +1,172 @@
+"""Joint centres of one person's trial: from skin points where there are any, else as the source gives them."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .calibration import DEFAULT_MARKER_DIAMETER_MM, SIDES, Parameters, joint_width, median_length
+from .joint_centres import asis_trochanter_distance, chord, hip_offset, pelvis_axes, unit
+from .segment_axes import hinge_axis
+
+Marks = dict[str, np.ndarray]
+
+
+def add_centres(
+    marks: Marks, parameters: Parameters, hip_method: str, *, bell_pelvis: bool = False
+) -> tuple[dict[str, str], Marks]:
+    """Put joint centres into ``marks`` beside the skin points.
+
+    Parameters
+    ----------
+    marks : landmark to (n, 3) mm; a joint centre already there was given by the source.
+    bell_pelvis : the pelvis points are only like ASIS and PSIS (berkeley_mhad_43): hips by Bell.
+
+    Returns
+    -------
+    methods : joint to the method that gave it. axes : ``left_thigh``, ``left_shank``, … to the (n, 3) unit lateral
+    axis (pointing right) of segments that three points define, and ``pelvis`` (n, 3, 3).
+    """
+    methods: dict[str, str] = {}
+    axes: Marks = {}
+    _add_sacrum(marks, methods)
+    if {"left_asis", "right_asis", "sacrum"} <= set(marks):
+        axes["pelvis"] = pelvis_axes(marks["left_asis"], marks["right_asis"], marks["sacrum"])
+        _add_hips(marks, axes["pelvis"], parameters, "bell" if bell_pelvis else hip_method, methods)
+    for side in SIDES:
+        for joint in ("hip", "knee", "ankle", "shoulder", "elbow", "wrist"):
+            if f"{side}_{joint}" in marks and f"{side}_{joint}" not in methods:
+                methods[f"{side}_{joint}"] = "given"
+        leg_length = parameters.get("leg_length", side) or _chain_length(marks, side)
+        _add_leg_joint(marks, axes, methods, parameters, side, "knee", "hip", "thigh", leg_length)
+        _add_leg_joint(marks, axes, methods, parameters, side, "ankle", "knee", "shank", leg_length)
+    if {"left_hip", "right_hip"} <= set(marks):
+        marks["pelvis"] = (marks["left_hip"] + marks["right_hip"]) / 2
+    return methods, axes
+
+
+def add_arm_centres(marks: Marks, trunk: np.ndarray | None, parameters: Parameters, methods: dict[str, str]) -> Marks:
+    """Shoulder, elbow and wrist centres from skin points; trunk : (n, 3, 3) axes or None. Returns lateral axes of upper arms."""
+    axes: Marks = {}
+    radius = _marker_radius(parameters)
+    for side in SIDES:
+        sign = 1.0 if side == "right" else -1.0
+        leg_length = parameters.get("leg_length", side) or 900.0
+        radial, ulnar = marks.get(f"{side}_wrist_radial"), marks.get(f"{side}_wrist_ulnar")
+        if f"{side}_wrist" not in marks:
+            if radial is not None and ulnar is not None:
+                _set(marks, methods, f"{side}_wrist", (radial + ulnar) / 2, "half-way")
+            elif f"{side}_wrist_marker" in marks:
+                _set(marks, methods, f"{side}_wrist", marks[f"{side}_wrist_marker"], "skin_point")
+        if f"{side}_hand" not in marks and f"{side}_hand_marker" in marks:
+            _set(marks, methods, f"{side}_hand", marks[f"{side}_hand_marker"], "skin_point")
+        if f"{side}_shoulder" not in marks and f"{side}_acromion" in marks and trunk is not None:
+            drop = joint_width(parameters, "shoulder", side, leg_length) + radius
+            _set(
+                marks, methods, f"{side}_shoulder", marks[f"{side}_acromion"] - drop * trunk[..., 1], "acromion_offset"
+            )
+        lateral, medial = marks.get(f"{side}_elbow_lateral"), marks.get(f"{side}_elbow_medial")
+        shoulder, wrist = marks.get(f"{side}_shoulder"), marks.get(f"{side}_wrist")
+        if f"{side}_elbow" in marks or lateral is None:
+            continue
+        if medial is not None:
+            _set(marks, methods, f"{side}_elbow", (lateral + medial) / 2, "half-way")
+            axes[f"{side}_upper_arm"] = unit(sign * (lateral - medial))
+        elif shoulder is not None and wrist is not None and trunk is not None:
+            axis = hinge_axis(shoulder - lateral, lateral - wrist, trunk[..., 2], -1.0)
+            distance = joint_width(parameters, "elbow", side, leg_length) / 2 + radius
+            centre = chord(shoulder, lateral, lateral + sign * 100 * axis, distance)
+            _set(marks, methods, f"{side}_elbow", centre, "chord")
+    return axes
+
+
+def _add_sacrum(marks: Marks, methods: dict[str, str]) -> None:
+    if "sacrum" not in marks and {"left_psis", "right_psis"} <= set(marks):
+        _set(marks, methods, "sacrum", (marks["left_psis"] + marks["right_psis"]) / 2, "mid_psis")
+    elif {"left_psis", "right_psis"} <= set(marks):
+        both = (marks["left_psis"] + marks["right_psis"]) / 2
+        _set(marks, methods, "sacrum", np.where(np.isfinite(both), both, marks["sacrum"]), "mid_psis")
+    elif "sacrum" in marks:
+        methods["sacrum"] = "skin_point"
+
+
+def _add_hips(marks: Marks, pelvis: np.ndarray, parameters: Parameters, method: str, methods: dict[str, str]) -> None:
+    middle = (marks["left_asis"] + marks["right_asis"]) / 2
+    width = parameters.get("inter_asis") or median_length(marks["left_asis"], marks["right_asis"])
+    depth = median_length(middle, marks["sacrum"])
+    legs = [parameters.get("leg_length", side) or math.nan for side in SIDES]
+    both = float(np.nanmean(legs)) if np.isfinite(legs).any() else math.nan
+    for side, leg in zip(SIDES, legs, strict=True):
+        length = both if method == "davis" or not math.isfinite(leg) else leg
+        if method in ("davis", "hara") and not math.isfinite(length):
+            continue
+        trochanter = parameters.get("asis_trochanter", side) or asis_trochanter_distance(
+            leg if math.isfinite(leg) else both
+        )
+        offset = hip_offset(
+            method,
+            side,
+            pelvis_width=width,
+            pelvis_depth=depth,
+            leg_length=length,
+            asis_trochanter=trochanter,
+            marker_radius=_marker_radius(parameters),
+        )
+        _set(marks, methods, f"{side}_hip", middle + pelvis @ offset, method)
+
+
+def _add_leg_joint(
+    marks: Marks,
+    axes: Marks,
+    methods: dict[str, str],
+    parameters: Parameters,
+    side: str,
+    joint: str,
+    above: str,
+    segment: str,
+    leg_length: float | None,
+) -> None:
+    """Knee from hip and thigh, or ankle from knee and shank."""
+    name = f"{side}_{joint}"
+    lateral, medial = marks.get(f"{name}_lateral"), marks.get(f"{name}_medial")
+    if lateral is None:
+        return
+    sign = 1.0 if side == "right" else -1.0
+    if medial is not None:
+        _set(marks, methods, name, (lateral + medial) / 2, "half-way")
+        axes[f"{side}_{segment}"] = unit(sign * (lateral - medial))
+        return
+    if methods.get(name) == "given":
+        return
+    proximal, wand = marks.get(f"{side}_{above}"), marks.get(f"{side}_{segment}")
+    if leg_length is None or not math.isfinite(leg_length):
+        leg_length = 900.0
+    distance = joint_width(parameters, joint, side, leg_length) / 2
+    estimated = parameters.source(f"{joint}_width", side) == "estimated"
+    marked = " (estimated width)" if estimated else ""
+    if proximal is not None and wand is not None:
+        rotation = parameters.get(f"{segment}_rotation", side) or 0.0
+        centre = chord(proximal, lateral, wand, distance + _marker_radius(parameters), sign * rotation)
+        _set(marks, methods, name, centre, f"chord{marked}")
+        axes[f"{side}_{segment}"] = unit(sign * (lateral - centre))
+    elif "pelvis" in axes:
+        inward = -sign * axes["pelvis"][..., 2]
+        _set(marks, methods, name, lateral + inward * distance, f"inward_half_width{marked}")
+
+
+def _chain_length(marks: Marks, side: str) -> float | None:
+    """Hip to knee to ankle, mm, of skeletons that give centres; None where they do not."""
+    chain = [marks.get(f"{side}_{joint}") for joint in ("hip", "knee", "ankle")]
+    if any(c is None for c in chain):
+        return None
+    return median_length(chain[0], chain[1]) + median_length(chain[1], chain[2])
+
+
+def _marker_radius(parameters: Parameters) -> float:
+    return (parameters.get("marker_diameter") or DEFAULT_MARKER_DIAMETER_MM) / 2
+
+
+def _set(marks: Marks, methods: dict[str, str], name: str, values: np.ndarray, method: str) -> None:
+    marks[name] = values
+    methods[name] = method

@@ -1,0 +1,122 @@
+"""The neutral pose of skeletons whose rotations the source gives: what zero means where there is no skin point."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from .body_segments import carried_axes, long_axis_in_neutral, neutral_axes
+from .landmark_names import landmark_sources
+from .recording import Recording
+from .rotations import IDENTITY
+from .segment_axes import LAB_UP
+
+SIDES = ("left", "right")
+# segment: (landmark whose joint carries it, landmarks at its upper and lower end; None where it is upright in neutral)
+_CARRIERS: dict[str, tuple[str, str | None, str | None]] = {
+    "pelvis_neutral": ("pelvis_bone", None, None),
+    "trunk": ("trunk_bone", None, None),
+    "head": ("head", None, None),
+}
+for _side in SIDES:
+    _CARRIERS[f"{_side}_thigh"] = (f"{_side}_hip", f"{_side}_hip", f"{_side}_knee")
+    _CARRIERS[f"{_side}_shank"] = (f"{_side}_knee", f"{_side}_knee", f"{_side}_ankle")
+    _CARRIERS[f"{_side}_foot"] = (f"{_side}_ankle", f"{_side}_toe", f"{_side}_ankle")
+    _CARRIERS[f"{_side}_upper_arm"] = (f"{_side}_shoulder", f"{_side}_shoulder", f"{_side}_elbow")
+    _CARRIERS[f"{_side}_forearm"] = (f"{_side}_elbow", f"{_side}_elbow", f"{_side}_wrist")
+
+
+@dataclass(frozen=True)
+class NeutralAxes:
+    """Anatomical axes of each segment in the neutral pose.
+
+    segments : names; joints : index of the joint that carries each; rotations : (S, 4) that joint's rotation in the neutral
+    pose; axes : (S, 3, 3) the segment's axes in it.
+    """
+
+    segments: tuple[str, ...]
+    joints: list[int]
+    rotations: np.ndarray
+    axes: np.ndarray
+
+    def carry(self, joint_rotations: np.ndarray) -> dict[str, np.ndarray]:
+        """Segment to (n, 4) rotation to the lab, of the carrying joints' rotations (n, S, 4)."""
+        return {
+            name: carried_axes(joint_rotations[:, k], self.rotations[k], self.axes[k])
+            for k, name in enumerate(self.segments)
+        }
+
+    def hip_angles(self) -> dict[str, float]:
+        """Hip angles of the neutral pose against its own pelvis: what ``…_rel_deg`` columns take off."""
+        out = {}
+        pelvis = self.axes[self.segments.index("pelvis_neutral")]
+        for side in SIDES:
+            if f"{side}_thigh" in self.segments:
+                r = pelvis.T @ self.axes[self.segments.index(f"{side}_thigh")]
+                sign = 1.0 if side == "right" else -1.0
+                out[f"{side}_hip_flexion_neutral_deg"] = math.degrees(math.atan2(-r[0, 1], r[1, 1]))
+                out[f"{side}_hip_adduction_neutral_deg"] = math.degrees(sign * math.asin(max(-1.0, min(1.0, r[2, 1]))))
+                out[f"{side}_hip_rotation_neutral_deg"] = math.degrees(sign * math.atan2(-r[2, 0], r[2, 2]))
+        return out
+
+
+def neutral_axes_of(recording: Recording) -> NeutralAxes | None:
+    """The neutral pose of a recording's primary skeleton, or None where it has no rotations or no pose to call neutral.
+
+    In this order: the recording's own (a T-pose frame), the skeleton's declaration (``[neutral]``: joint to quaternion),
+    the pose of zero rotations where that stands upright. Which one it was is noted.
+    """
+    poses = recording.poses[0]
+    if poses.rotations is None or not len(poses.frame):
+        return None
+    sources = landmark_sources(poses.skeleton)
+    n_joints = len(poses.skeleton.joints)
+    declared = poses.skeleton.declaration.get("neutral")
+    if recording.neutral is not None and recording.neutral.rotations is not None:
+        rotations = np.asarray(recording.neutral.rotations, float)
+    elif declared:
+        rotations = np.tile(IDENTITY, (n_joints, 1))
+        for joint, q in declared.items():
+            if joint in poses.skeleton.joints:
+                rotations[poses.skeleton.index(joint)] = np.asarray(q, float) / np.linalg.norm(q)
+    else:
+        rotations = np.tile(IDENTITY, (n_joints, 1))
+    return _axes_in(recording, sources, rotations)
+
+
+def _axes_in(recording: Recording, sources: dict[str, tuple[int, ...]], rotations: np.ndarray) -> NeutralAxes | None:
+    poses = recording.poses[0]
+    rows = np.flatnonzero(poses.person == poses.person[0])[:5]
+    positions, turned = poses.positions[rows].astype(float), poses.rotations[rows].astype(float)
+
+    def point(landmark: str) -> np.ndarray:
+        return positions[:, list(sources[landmark])].mean(axis=1)
+
+    if not {"pelvis_bone", "left_hip", "right_hip"} <= set(sources):
+        return None
+    root = sources["pelvis_bone"][0]
+    right = long_axis_in_neutral(point("right_hip"), point("left_hip"), turned[:, root], rotations[root])
+    right = right - right @ LAB_UP * LAB_UP
+    if not np.isfinite(right).all() or np.linalg.norm(right) < 0.8:
+        return None  # the hips are not level: no pose to call neutral
+    right = right / np.linalg.norm(right)
+    forward = np.cross(LAB_UP, right)
+    names, joints, quaternions, axes = [], [], [], []
+    for segment, (carrier, top, bottom) in _CARRIERS.items():
+        if carrier not in sources:
+            continue
+        joint = sources[carrier][0]
+        long = None
+        if top is not None and bottom is not None:
+            if top not in sources or bottom not in sources:
+                continue
+            long = long_axis_in_neutral(point(top), point(bottom), turned[:, joint], rotations[joint])
+            if segment.endswith(("thigh", "shank")) and not long @ LAB_UP > math.cos(math.radians(40)):
+                return None  # legs that do not hang down: no standing pose
+        names.append(segment)
+        joints.append(joint)
+        quaternions.append(rotations[joint])
+        axes.append(neutral_axes(segment, long, right, forward))
+    return NeutralAxes(tuple(names), joints, np.array(quaternions), np.array(axes))
