@@ -10,7 +10,6 @@ import numpy as np
 from .body_segments import carried_axes, long_axis_in_neutral, neutral_axes
 from .landmark_names import landmark_sources
 from .recording import Recording
-from .rotations import IDENTITY
 from .segment_axes import LAB_UP
 
 SIDES = ("left", "right")
@@ -65,25 +64,14 @@ class NeutralAxes:
 def neutral_axes_of(recording: Recording) -> NeutralAxes | None:
     """The neutral pose of a recording's primary skeleton, or None where it has no rotations or no pose to call neutral.
 
-    In this order: the recording's own (a T-pose frame), the skeleton's declaration (``[neutral]``: joint to quaternion),
-    the pose of zero rotations where that stands upright. Which one it was is noted.
+    Readers give the neutral pose: a T-pose frame, the skeleton's declaration, or a rest pose that stands upright.
     """
-    poses = recording.poses[0]
-    if poses.rotations is None or not len(poses.frame):
+    if not recording.poses or recording.poses[0].rotations is None or not len(recording.poses[0].frame):
         return None
-    sources = landmark_sources(poses.skeleton)
-    n_joints = len(poses.skeleton.joints)
-    declared = poses.skeleton.declaration.get("neutral")
-    if recording.neutral is not None and recording.neutral.rotations is not None:
-        rotations = np.asarray(recording.neutral.rotations, float)
-    elif declared:
-        rotations = np.tile(IDENTITY, (n_joints, 1))
-        for joint, q in declared.items():
-            if joint in poses.skeleton.joints:
-                rotations[poses.skeleton.index(joint)] = np.asarray(q, float) / np.linalg.norm(q)
-    else:
-        rotations = np.tile(IDENTITY, (n_joints, 1))
-    return _axes_in(recording, sources, rotations)
+    if recording.neutral is None or recording.neutral.rotations is None:
+        return None
+    sources = landmark_sources(recording.poses[0].skeleton)
+    return _axes_in(recording, sources, np.asarray(recording.neutral.rotations, float))
 
 
 def _axes_in(recording: Recording, sources: dict[str, tuple[int, ...]], rotations: np.ndarray) -> NeutralAxes | None:

@@ -71,6 +71,7 @@ def _landmarks(key: Key, ingest_id: str, landmarks: Landmarks) -> pa.Table:
     given = {**landmarks.points, **{f"{name}_rotation": v for name, v in landmarks.segments.items()}}
     for name, values in given.items():
         columns |= points(values[:, None, :], [name])
+    columns |= {name: pa.array(values, mask=np.isnan(values)) for name, values in landmarks.scalars.items()}
     return pa.table(columns)
 
 
