@@ -1,0 +1,45 @@
+"""The command line: every command is a thin face of a function; here they are gathered and their errors end.
+
+Exit status: 0 done, 1 some inputs failed, 2 usage, 3 nothing could be done, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from neurostore.commands import demo, ingest, maintain, sql, tables
+from neurostore.errors import NeurostoreError
+
+app = typer.Typer(
+    name="neurostore",
+    help="The open lakehouse for human movement: captures in, joint angles, gait cycles and comparisons out.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+ingest.register(app)
+tables.register(app)
+sql.register(app)
+maintain.register(app)
+demo.register(app)
+
+
+def main() -> None:
+    """Run the command line and end the process with its exit status. Set NEUROSTORE_DEBUG=1 to see tracebacks."""
+    try:
+        app()
+    except NeurostoreError as error:
+        if os.environ.get("NEUROSTORE_DEBUG"):
+            raise
+        print(f"neurostore: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:  # the reader of our output has gone, as with `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

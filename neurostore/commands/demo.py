@@ -1,0 +1,24 @@
+"""neurostore demo"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(demo)
+
+
+def demo(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder for cohort, lake and results.")],
+) -> None:
+    """Make a small cohort of walkers and run the main job on it.
+
+    Example: neurostore demo demo/
+    """
+    from neurostore.demo import run
+
+    run(folder)

@@ -1,0 +1,65 @@
+"""neurostore ingest"""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .options import LAKE, LakeOption
+
+
+class Estimator(StrEnum):
+    metrabs = "metrabs"
+    mediapipe = "mediapipe"
+
+
+class Engine(StrEnum):
+    local = "local"
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(ingest)
+
+
+def ingest(
+    cohort: Annotated[Path, typer.Argument(help="Folder with <subject>/<trial>.<ext> or <subject>/<session>/<trial>.")],
+    lake: LakeOption = LAKE,
+    estimator: Annotated[Estimator, typer.Option(help="Pose estimator for videos.")] = Estimator.metrabs,
+    refine: Annotated[bool, typer.Option("--refine/--no-refine", help="Refine the depth of video poses.")] = False,
+    cutoff: Annotated[float, typer.Option(metavar="HZ", min=0, help="Low-pass cut-off; 0 for none.")] = 6.0,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes that read; 1 for this one.", show_default="one a core")
+    ] = None,
+    engine: Annotated[Engine, typer.Option(help="Where the work is done.")] = Engine.local,
+    force: Annotated[bool, typer.Option("--force", help="Read again what the lake has unchanged.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+) -> None:
+    """Bring a folder of recordings into a lake.
+
+    Trials that the lake has unchanged are skipped, changed ones replaced. A file that cannot be read is named and the
+    others go in (exit status 1); where nothing could be read it is 3.
+
+    Example: neurostore ingest cohort/ --lake lake/
+    """
+    from neurostore.ingest.batch import Settings
+    from neurostore.ingest.pipeline import ingest as run
+    from neurostore.ingest.progress import Bar, Lines, print_report
+
+    from .output import console
+
+    talk = console()
+    report = run(
+        cohort,
+        lake,
+        Settings(cutoff_hz=cutoff, estimator=estimator.value, refine=refine),
+        n_workers=workers,
+        force=force,
+        dry_run=dry_run,
+        progress=Bar(talk) if sys.stderr.isatty() else Lines(sys.stderr),
+    )
+    print_report(report, talk)
+    raise typer.Exit(report.exit_code)

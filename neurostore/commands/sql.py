@@ -1,0 +1,86 @@
+"""neurostore sql"""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from neurostore.errors import LakeError, UsageError
+
+from .options import LAKE, FormatOption, LakeOption, OutputOption
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_EXPLAIN = re.compile(r"\s*EXPLAIN\s+(ANALYZE\s+|\([^)]*\)\s*)?", re.IGNORECASE)
+_SET_VARIABLE = re.compile(r"\s*SET\s+VARIABLE\b", re.IGNORECASE)
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(sql)
+
+
+def sql(
+    query: Annotated[str, typer.Argument(help="One SELECT, or '-' to read it from stdin.")],
+    lake: LakeOption = LAKE,
+    format: FormatOption = None,
+    output: OutputOption = None,
+    at: Annotated[int | None, typer.Option("--version", help="An older version of the lake (see history).")] = None,
+) -> None:
+    """Ask the lake a question in SQL. It only reads: SELECT, DESCRIBE, EXPLAIN, and SET VARIABLE before them.
+
+    Example: neurostore sql "SELECT subject, count(*) AS trials FROM trials GROUP BY ALL ORDER BY 1" --lake lake/
+    """
+    from neurostore.lake import open as open_lake
+
+    from .output import write_frame
+
+    text = sys.stdin.read() if query == "-" else query
+    write_frame(run(open_lake(lake, version=at), text), format, output)
+
+
+def run(lake: Any, text: str) -> pl.DataFrame:
+    """The result of the last statement. Only statements that read are let through.
+
+    Raises
+    ------
+    UsageError : the SQL is wrong, or a statement would write.  LakeError : a file of the lake cannot be read.
+    """
+    import duckdb
+
+    with lake.connect() as connection:
+        try:
+            statements = connection.extract_statements(text)
+            for statement in statements:
+                check_reads(connection, statement)
+            if not statements:
+                raise UsageError("no statement in the query")
+            for statement in statements[:-1]:
+                connection.execute(statement)
+            return connection.execute(statements[-1]).pl()
+        except duckdb.IOException as error:
+            raise LakeError(f"{lake.path}: {error}") from None
+        except duckdb.Error as error:
+            raise UsageError(str(error)) from None
+
+
+def check_reads(connection: Any, statement: Any) -> None:
+    """Raise UsageError unless the statement only reads: whatever writes files could change the lake's."""
+    kind = statement.type.name
+    if kind == "SELECT" or (kind == "SET" and _SET_VARIABLE.match(statement.query)):
+        return
+    if kind == "EXPLAIN":  # EXPLAIN ANALYZE does what it explains
+        explained = connection.extract_statements(_EXPLAIN.sub("", statement.query, count=1))
+        if explained and all(s.type.name == "SELECT" for s in explained):
+            return
+    if kind == "MULTI":
+        raise UsageError(
+            "this statement stands for several (PIVOT without IN); name the pivoted values: PIVOT … ON a IN (…)"
+        )
+    raise UsageError(
+        f"{kind} is not let through: sql only reads (SELECT, DESCRIBE, SHOW, EXPLAIN, SET VARIABLE); "
+        "to write a result to a file use --output FILE"
+    )

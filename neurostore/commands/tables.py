@@ -1,0 +1,70 @@
+"""neurostore trials, subjects, history, version"""
+
+from __future__ import annotations
+
+import typer
+
+from .options import LAKE, FormatOption, LakeOption, OutputOption
+
+_TRIALS = (
+    "SELECT subject, session, trial, kind, skeleton, n_frames, rate_hz, duration_s, condition, length_basis, "
+    "ingested_at FROM trials ORDER BY subject, session, trial"
+)
+_SUBJECTS = (
+    "SELECT s.*, count(t.trial) AS n_trials, count(DISTINCT t.session) AS n_sessions "
+    "FROM subjects AS s LEFT JOIN trials AS t USING (subject) GROUP BY ALL ORDER BY subject"
+)
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(trials)
+    app.command()(subjects)
+    app.command()(history)
+    app.command()(version)
+
+
+def trials(lake: LakeOption = LAKE, format: FormatOption = None, output: OutputOption = None) -> None:
+    """List the trials of the lake.
+
+    Example: neurostore trials --lake lake/ --format csv
+    """
+    _show(_TRIALS, lake, format, output)
+
+
+def subjects(lake: LakeOption = LAKE, format: FormatOption = None, output: OutputOption = None) -> None:
+    """List the subjects of the lake with what participants.tsv says of them.
+
+    Example: neurostore subjects --lake lake/
+    """
+    _show(_SUBJECTS, lake, format, output)
+
+
+def history(lake: LakeOption = LAKE, format: FormatOption = None, output: OutputOption = None) -> None:
+    """List the versions of the lake, newest first.
+
+    Example: neurostore history --lake lake/
+    """
+    from neurostore.lake import open as open_lake
+
+    from .output import write_frame
+
+    write_frame(open_lake(lake).history(), format, output)
+
+
+def version() -> None:
+    """Print the version of this software.
+
+    Example: neurostore version
+    """
+    import neurostore
+
+    print(neurostore.__version__)
+
+
+def _show(query: str, lake: object, format: FormatOption, output: OutputOption) -> None:
+    from neurostore.lake import open as open_lake
+
+    from .output import write_frame
+
+    with open_lake(lake).connect_tables() as connection:
+        write_frame(connection.sql(query).pl(), format, output)
