@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -105,6 +106,16 @@ def files_of(table: DeltaTable) -> list[DataFile]:
             zip(*(adds[c].to_pylist() for c in columns), strict=True), subjects, strict=True
         )
     ]
+
+
+def ever_added(root: str, table: str) -> set[str]:
+    """Paths of all files that any version of the table named, from its whole log."""
+    paths = set()
+    for text in storage.read_log(storage.join(root, table)):
+        for line in text.splitlines():
+            if line.startswith('{"add"'):
+                paths.add(unquote(json.loads(line)["add"]["path"]))
+    return paths
 
 
 def add_action(file: DataFile, stats: Mapping[str, Any] | None = None, *, data_change: bool = True) -> AddAction:

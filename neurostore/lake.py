@@ -130,12 +130,17 @@ class Lake:
         return delta.sum_by_key(self._live["table_versions"], "max")
 
     @cached_property
-    def _named_rows(self) -> dict[str, int]:
+    def named_rows(self) -> dict[str, int]:
+        """How many rows of each other table the trials of this version name."""
         return delta.sum_by_key(self._live["table_rows"], "sum")
 
     def tables(self) -> tuple[str, ...]:
         """Names of the tables: those declared, and a ``poses/<skeleton>`` for each skeleton in this version."""
         return (*_TABLES, *sorted(t for t in self.table_versions if t.startswith("poses/")))
+
+    def ingest_ids(self) -> list[str]:
+        """The ingests whose rows are live: one a trial."""
+        return self._live["ingest_id"].to_pylist()
 
     def table_state(self, name: str) -> lake_sql.TableState:
         """The files of a table in this version, and whether some of their rows are not live."""
@@ -148,8 +153,8 @@ class Lake:
                 table = delta.open_table(self.path, name, self.table_versions.get(name, 0))
             files = tuple(delta.files_of(table))
             stored = sum(f.n_rows for f in files)
-            named = self._named_rows.get(name, 0)
-            keyed = name not in _NOT_KEYED
+            named = self.named_rows.get(name, 0)
+            keyed = name not in NOT_KEYED
             if keyed and stored < named:
                 raise DamagedLakeError(f"{self.path}: {name} holds {stored} rows, trials names {named}")
             dirty = keyed and stored != named
@@ -193,7 +198,7 @@ class Lake:
 
     def scan(self, table: str) -> pl.LazyFrame:
         """Any table of the lake as a polars LazyFrame of its live rows."""
-        return lake_sql.lazy_frame(self.table_state(table), self._live["ingest_id"].to_pylist())
+        return lake_sql.lazy_frame(self.table_state(table), self.ingest_ids())
 
     # SQL
 
@@ -224,11 +229,13 @@ class Lake:
         VanishedVersionError : the version was vacuumed while it was read.  UsageError : the SQL is wrong.
         """
         import duckdb
+        import polars as pl
 
         if self._connection is None:
             self._connection = self.connect()
         try:
-            return lake_sql.to_polars(self._connection.cursor().execute(query, params))
+            result = self._connection.cursor().sql(query, params=params)
+            return result.pl() if result is not None else pl.DataFrame()
         except duckdb.IOException as error:
             self._raise_if_vanished(error)
             raise LakeError(f"{self.path}: {error}") from error
@@ -236,14 +243,21 @@ class Lake:
             raise UsageError(str(error)) from error
 
     def _raise_if_vanished(self, error: Exception) -> None:
-        gone = [
-            state.path(f) for state in self._states.values() for f in state.files if storage.size_of(state.path(f)) < 0
-        ]
-        if gone:
-            raise VanishedVersionError(
-                f"{self.path}: version {self.version} was vacuumed while it was read ({len(gone)} files are gone, "
-                f"the first {gone[0]}); open the lake again"
-            ) from error
+        gone = {
+            (name, file.path)
+            for name, state in self._states.items()
+            for file in state.files
+            if storage.size_of(state.path(file)) < 0
+        }
+        if not gone:
+            return
+        newest = open(self.path)
+        for name, path in sorted(gone):
+            if name in newest.tables() and path in {f.path for f in newest.table_state(name).files}:
+                raise DamagedLakeError(f"{self.path}: the file {name}/{path} is missing") from error
+        raise VanishedVersionError(
+            f"{self.path}: version {self.version} was vacuumed while it was read; open the lake again"
+        ) from error
 
     def views(self) -> tuple[str, ...]:
         """Names of the views."""
@@ -309,7 +323,7 @@ class Lake:
 
     def _repr_html_(self) -> str:
         subjects = len(set(self._live["subject"].to_pylist()))
-        counts = {n: self._named_rows.get(n, 0) for n in self.tables() if n not in _NOT_KEYED}
+        counts = {n: self.named_rows.get(n, 0) for n in self.tables() if n not in NOT_KEYED}
         rows = "".join(
             f"<tr><td>{escape(lake_sql.sql_name(n))}</td><td style='text-align:right'>{count:,}</td></tr>"
             for n, count in counts.items()
@@ -330,5 +344,5 @@ _TABLES = (
     "source_angles",
     "landmarks",
 )
-_NOT_KEYED = ("trials", "subjects", "skeletons")  # their rows are not rows of one trial's ingest
+NOT_KEYED = ("trials", "subjects", "skeletons")  # their rows are not rows of one trial's ingest
 _OWN = {*_TABLES, "poses", "_neurostore"}

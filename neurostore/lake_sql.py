@@ -16,7 +16,6 @@ from neurostore.schema import duckdb_type
 from neurostore.views import quote
 
 if TYPE_CHECKING:
-    import duckdb
     import polars as pl
 
 MOST_LAYOUTS = 16  # beyond this many kinds of files one scan by name is planned faster than their union
@@ -109,14 +108,6 @@ def delta_relation(state: TableState) -> str:
     scan = f"SELECT * FROM delta_scan({literal(storage.join(state.root, state.name))})"
     keyed = "ingest_id" in state.schema.names and state.name != "trials"
     return scan + (" WHERE ingest_id IN (SELECT ingest_id FROM trials)" if keyed else "")
-
-
-def to_polars(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
-    """The pending result of a connection."""
-    import polars as pl
-
-    fetch = getattr(connection, "to_arrow_table", None) or connection.fetch_arrow_table  # before DuckDB 1.5
-    return pl.DataFrame(pl.from_arrow(fetch()))
 
 
 def lazy_frame(state: TableState, live: Sequence[str]) -> pl.LazyFrame:

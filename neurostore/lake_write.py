@@ -251,6 +251,12 @@ def _add_files(root: str, files: Sequence[StagedFile]) -> dict[str, int]:
     for file in files:
         waiting.setdefault(file.table, []).append(file)
     versions: dict[str, int] = {}
+    gone = [f for f in files if storage.size_of(storage.join(root, f.table, f.file.path)) != f.file.size]
+    if gone:
+        raise LakeError(
+            f"{root}: {len(gone)} staged files are gone or changed, the first {gone[0].table}/{gone[0].file.path}; "
+            "they were swept as left behind, or discarded: stage the trials again"
+        )
     try:
         for name in list(waiting):
             declared = schema.table(name)
@@ -345,6 +351,20 @@ def _rows_naming(
     at = current.schema.get_field_index("table_versions")
     column = current.schema.field(at)
     return current.take(stays).set_column(at, column, pa.array([said] * len(stays), column.type))
+
+
+def name_versions(root: str, versions: Mapping[str, int], operation: str) -> int:
+    """Name versions of other tables in every row of trials, as one file; under the lake's lock. Returns the version."""
+
+    def rows_of(newest: Any) -> pa.Table:
+        rows = delta.read(root, "trials", newest)
+        named = {**delta.sum_by_key(rows["table_versions"], "max")}
+        named |= {t: max(v, named.get(t, 0)) for t, v in versions.items()}
+        at = rows.schema.get_field_index("table_versions")
+        column = rows.schema.field(at)
+        return rows.set_column(at, column, pa.array([sorted(named.items())] * rows.num_rows, column.type))
+
+    return delta.replace_rows(root, "trials", _KEYED["trials"], rows_of, note=_note(operation, "", {}))
 
 
 def known_keys(root: str) -> list[Key]:

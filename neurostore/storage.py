@@ -87,6 +87,12 @@ def list_files(folder: str) -> list[StoredFile]:
     return found
 
 
+def read_log(table_folder: str) -> Iterator[str]:
+    """The text of every commit in a Delta table's log, oldest first."""
+    for path in sorted(Path(table_folder, "_delta_log").glob("*.json")):
+        yield path.read_text(encoding="utf-8")
+
+
 def delete(paths: list[str]) -> int:
     """Delete files; those already gone are passed over. Returns how many went. Emptied folders stay."""
     n_deleted = 0
