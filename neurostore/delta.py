@@ -145,9 +145,11 @@ def commit(
     table: str,
     change_of: Callable[[DeltaTable], Change | None],
     note: Mapping[str, Any] | None = None,
+    at: DeltaTable | None = None,
 ) -> int:
     """Commit what ``change_of`` makes of the newest version, as the very next version; else compute it anew.
 
+    at : the newest version as the caller has just opened it; saves opening it again.
     Returns the version committed, or the newest where there was nothing to change.
 
     Raises
@@ -157,7 +159,7 @@ def commit(
     properties = CommitProperties(max_commit_retries=0, custom_metadata=dict(note or {}))
     pause = 0.005
     for _ in range(ATTEMPTS):
-        newest = open_table(root, table)
+        newest, at = at or open_table(root, table), None
         change = change_of(newest)
         if change is None:
             return newest.version()
@@ -191,22 +193,22 @@ def _is_committed(root: str, table: str, change: Change) -> bool:
     return bool(added) and added <= {f.path for f in files_of(open_table(root, table))}
 
 
-def add_columns(root: str, table: str, fields: Iterable[pa.Field]) -> None:
-    """Add nullable columns that the table lacks; two processes may do so at once."""
+def add_columns(root: str, table: str, fields: Iterable[pa.Field]) -> DeltaTable:
+    """Add nullable columns that the table lacks; two processes may do so at once. Returns the table."""
     fields = list(fields)
     for _ in range(ATTEMPTS):
         newest = open_table(root, table)
         have = set(schema_of(newest).names)
         missing = pa.schema([f.with_nullable(True) for f in fields if f.name not in have])
         if not missing.names:
-            return
+            return newest
         try:
             newest.alter.add_columns(list(Schema.from_arrow(missing).fields))
         except CommitFailedError:
             time.sleep(0.01 * (0.5 + random.random()))
             continue
         sync_log(root, table, newest.version())
-        return
+        return open_table(root, table)
     raise ConflictError(f"{storage.join(root, table)}: other writers kept changing its columns; repeat the command")
 
 
@@ -285,6 +287,7 @@ def replace_rows(
     *,
     drop: Iterable[tuple] = (),
     note: Mapping[str, Any] | None = None,
+    at: DeltaTable | None = None,
 ) -> int:
     """Replace the rows of these keys, and drop those of others, in one commit. Returns the version.
 
@@ -330,7 +333,7 @@ def replace_rows(
 
     with storage.named_errors(root, f"writing {table}"):
         try:
-            return commit(root, table, change_of, note)
+            return commit(root, table, change_of, note, at)
         except (LakeError, OSError):
             live = {f.path for f in files_of(open_table(root, table))}
             storage.delete([storage.join(root, table, p) for p in written if p not in live])

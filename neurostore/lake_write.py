@@ -221,7 +221,8 @@ def commit(
         if subjects:
             people = schema.rows_table("subjects", [dict(s) for s in subjects])
             versions["subjects"] = delta.replace_rows(root, "subjects", _KEYED["subjects"], people)
-        there = set(known_keys(root))
+        at = delta.open_table(root, "trials")
+        there = set(_keys_of(root, at))
         note = {
             "trials_in": len(set(keys) - there),
             "trials_replaced": len(set(keys) & there),
@@ -232,7 +233,7 @@ def commit(
             return _rows_naming(root, newest, rows, versions, removed)
 
         said = _note("commit" if rows or removed else "subjects", message, note)
-        return delta.replace_rows(root, "trials", _KEYED["trials"], rows_of, drop=removed, note=said)
+        return delta.replace_rows(root, "trials", _KEYED["trials"], rows_of, drop=removed, note=said, at=at)
 
 
 def _note(operation: str, message: str, counts: Mapping[str, int]) -> dict[str, Any]:
@@ -262,13 +263,13 @@ def _add_files(root: str, files: Sequence[StagedFile]) -> dict[str, int]:
             declared = schema.table(name)
             if name.startswith("poses/") and not delta.exists(root, name):
                 delta.create(root, name, declared.arrow(), declared.partition)
-            _add_columns(root, name, waiting)
+            at = _add_columns(root, name, waiting)
             actions = [delta.add_action(f.file, f.stats) for f in waiting[name]]
 
             def change_of(newest: Any, actions: list[Any] = actions) -> delta.Change:
                 return delta.Change(actions, Schema.from_arrow(delta.schema_of(newest)))
 
-            versions[name] = delta.commit(root, name, change_of)
+            versions[name] = delta.commit(root, name, change_of, at=at)
             del waiting[name]
     except BaseException:
         storage.delete([storage.join(root, f.table, f.file.path) for fs in waiting.values() for f in fs])
@@ -276,9 +277,13 @@ def _add_files(root: str, files: Sequence[StagedFile]) -> dict[str, int]:
     return versions
 
 
-def _add_columns(root: str, name: str, waiting: dict[str, list[StagedFile]]) -> None:
-    """Give the table the columns that staged files bring; names differing only in case take the table's spelling."""
-    table = delta.schema_of(delta.open_table(root, name))
+def _add_columns(root: str, name: str, waiting: dict[str, list[StagedFile]]) -> Any:
+    """Give the table the columns that staged files bring; names differing only in case take the table's spelling.
+
+    Returns the table as it is then.
+    """
+    at = delta.open_table(root, name)
+    table = delta.schema_of(at)
     spelled = {n.lower(): n for n in table.names}
     new: dict[str, pa.Field] = {}
     for i, staged in enumerate(waiting[name]):
@@ -292,8 +297,7 @@ def _add_columns(root: str, name: str, waiting: dict[str, list[StagedFile]]) -> 
                 raise LakeError(f"{root}: {name}.{have} is {known.type} in the lake and {f.type} in the new files")
         if renames:
             waiting[name][i] = _respelled(root, staged, renames)
-    if new:
-        delta.add_columns(root, name, new.values())
+    return delta.add_columns(root, name, new.values()) if new else at
 
 
 def _respelled(root: str, staged: StagedFile, renames: Mapping[str, str]) -> StagedFile:
@@ -367,10 +371,8 @@ def name_versions(root: str, versions: Mapping[str, int], operation: str) -> int
     return delta.replace_rows(root, "trials", _KEYED["trials"], rows_of, note=_note(operation, "", {}))
 
 
-def known_keys(root: str) -> list[Key]:
-    """The keys of the trials now in the lake."""
-    at = delta.open_table(root, "trials")
-    rows = delta.read(root, "trials", at, list(_KEYED["trials"]))
+def _keys_of(root: str, trials: Any) -> list[Key]:
+    rows = delta.read(root, "trials", trials, list(_KEYED["trials"]))
     return list(zip(*(rows[c].to_pylist() for c in rows.column_names), strict=True))
 
 
