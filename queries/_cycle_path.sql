@@ -1,6 +1,7 @@
 -- One row: a gait cycle with what its frames say: where heels and pelvis were at its events, gaps, clearance, ground speed.
--- Inputs: _cycles, _foot_motion. Metres, seconds. Each frame belongs to the last cycle of its side that began before it, so the
--- cost is linear. Positions at the ends are those of the nearest frame inside, carried to the event by the foot's velocity.
+-- Arguments: motion, cycles. Inputs: the names of relations like _foot_motion and _cycles. Metres, seconds. Each frame
+-- belongs to the last cycle of its side that began before it, so the cost is linear. Positions at the ends are those of
+-- the nearest frame inside, carried to the event by the foot's velocity.
 -- heading_x, heading_z: the pelvis' way from start to end, or the mean facing of the hips in place (treadmill, root-relative).
 -- turn_deg: between the hips' facing at start and end, which are the same instant of the gait.
 WITH frames AS (
@@ -11,7 +12,7 @@ WITH frames AS (
             IGNORE NULLS
         ) OVER so_far_ AS since_seen_s,
         time_s - lag(time_s) OVER foot_ AS step_s
-    FROM _foot_motion
+    FROM query_table(motion)
     WINDOW
         foot_ AS (PARTITION BY subject, session, trial, person, side ORDER BY time_s),
         so_far_ AS (
@@ -19,19 +20,23 @@ WITH frames AS (
         )
 ),
 
+strides AS (
+    SELECT * FROM query_table(cycles)
+),
+
 assigned AS (
     SELECT
-        cycles.*,
-        frames.* EXCLUDE (subject, session, trial, person, side)
+        frames.*,
+        strides.* EXCLUDE (subject, session, trial, person, side)
     FROM frames
-    ASOF INNER JOIN _cycles AS cycles
-        ON frames.subject = cycles.subject
-            AND frames.session = cycles.session
-            AND frames.trial = cycles.trial
-            AND frames.person = cycles.person
-            AND frames.side = cycles.side
-            AND frames.time_s >= cycles.start_s
-    WHERE frames.time_s <= cycles.end_s
+    ASOF INNER JOIN strides
+        ON frames.subject = strides.subject
+            AND frames.session = strides.session
+            AND frames.trial = strides.trial
+            AND frames.person = strides.person
+            AND frames.side = strides.side
+            AND frames.time_s >= strides.start_s
+    WHERE frames.time_s <= strides.end_s
 ),
 
 seen AS (
@@ -42,6 +47,13 @@ seen AS (
         person,
         cycle,
         side,
+        any_value(source) AS source,
+        start_s,
+        end_s,
+        any_value(n_between) AS n_between,
+        any_value(foot_off_s) AS foot_off_s,
+        any_value(opposite_off_s) AS opposite_off_s,
+        any_value(opposite_strike_s) AS opposite_strike_s,
         any_value(has_heel) AS has_heel,
         any_value(has_toe) AS has_toe,
         any_value(is_in_place) AS is_in_place,
@@ -82,7 +94,7 @@ seen AS (
             - min(toe_y_m) FILTER (time_s < foot_off_s)
         ) AS clearance_mm
     FROM assigned
-    GROUP BY subject, session, trial, person, cycle, side
+    GROUP BY subject, session, trial, person, cycle, side, start_s, end_s
 ),
 
 headed AS (

@@ -1,5 +1,5 @@
 -- One row: a gait cycle, from a foot strike to the next strike of the same foot, before it is judged.
--- Inputs: gait_events, trials. Seconds. n_between counts the events of both feet inside: three in walking.
+-- Arguments: events. Inputs: the name of a relation like gait_events. Seconds. n_between counts the events of both feet inside: three in walking.
 -- Computed events, or those of the source file where the variable event_source is 'file' and the file marks that foot.
 -- A computed event within 0.15 s of an end of the data opens or closes a cycle only where all three rules found it.
 WITH chosen AS (
@@ -16,10 +16,10 @@ WITH chosen AS (
         count(*) FILTER (source = 'file' AND event = 'foot_strike') OVER (
             PARTITION BY subject, session, trial, person, side
         ) AS n_file
-    FROM gait_events
+    FROM query_table(events)
 ),
 
-events AS (
+used AS (
     SELECT * EXCLUDE (n_file)
     FROM chosen
     WHERE
@@ -41,7 +41,7 @@ numbered AS (
             OVER later_ AS left_strike_s,
         first_value(CASE WHEN side = 'right' AND event = 'foot_strike' THEN time_s END IGNORE NULLS)
             OVER later_ AS right_strike_s
-    FROM events
+    FROM used
     WINDOW
         person_ AS (PARTITION BY subject, session, trial, person ORDER BY time_s, side, event),
         later_ AS (

@@ -1,22 +1,32 @@
 -- One row: a gait cycle with its lengths and whether it is steady walking, and if not why (every reason, in words).
--- Inputs: _cycles, _cycle_path, trials. Metres, seconds, degrees.
+-- Inputs: _foot_motion, _events, _cycles, _cycle_path, trials. Metres, seconds, degrees.
 -- stride_m is the way of the heel along the heading, plus belt speed times stride time where the ground moves (DESIGN: the
 -- belt's speed is the median backward speed of the foot in mid-stance). In root-relative poses every length is NULL.
-WITH measured AS (
+WITH motion AS MATERIALIZED (
+    SELECT * FROM _foot_motion
+),
+
+events AS (
+    SELECT * FROM _events('motion')
+),
+
+cycles AS (
+    SELECT * FROM _cycles('events')
+),
+
+measured AS (
     SELECT
-        cycles.*,
-        path.* EXCLUDE (subject, session, trial, person, cycle, side),
+        path.*,
         trials.length_basis,
         trials.position_basis,
         trials.up_source,
-        cycles.end_s - cycles.start_s AS stride_time_s,
+        path.end_s - path.start_s AS stride_time_s,
         CASE WHEN path.is_in_place THEN greatest(coalesce(path.stance_back_m_s, 0), 0) ELSE 0 END AS belt_m_s,
         (path.heel_end.x - path.heel_start.x) * path.heading_x
         + (path.heel_end.z - path.heel_start.z) * path.heading_z AS heel_travel_m,
         path.facing_x * path.heading_x + path.facing_z * path.heading_z AS facing_ahead,
         sqrt(path.facing_x ^ 2 + path.facing_z ^ 2) AS facing_size
-    FROM _cycles AS cycles
-    INNER JOIN _cycle_path AS path USING (subject, session, trial, person, cycle, side)
+    FROM _cycle_path('motion', 'cycles') AS path
     INNER JOIN trials USING (subject, session, trial)
 ),
 

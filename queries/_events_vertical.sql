@@ -1,6 +1,6 @@
 -- One row: a candidate for a foot strike or foot off by the vertical velocity of the middle between heel and toe.
 -- Foot strike: a trough; foot off: a peak (foot velocity algorithm, O'Connor et al. 2007, doi 10.1016/j.gaitpost.2006.05.016).
--- Inputs: _foot_motion. value is that velocity in m/s, upwards positive; extremes nearer to zero than 0.05 m/s are left out.
+-- Arguments: motion. Inputs: the name of a relation like _foot_motion. value is that velocity in m/s, upwards positive; extremes nearer to zero than 0.05 m/s are left out.
 -- One stride has several; gait_events takes the one that belongs to the coordinate rule's event.
 WITH frames AS (
     SELECT
@@ -15,7 +15,7 @@ WITH frames AS (
         lead(time_s) OVER frames_ - time_s AS b,
         lag(middle_up_m_s) OVER frames_ - middle_up_m_s AS ya,
         lead(middle_up_m_s) OVER frames_ - middle_up_m_s AS yb
-    FROM _foot_motion
+    FROM query_table(motion)
     WINDOW frames_ AS (PARTITION BY subject, session, trial, person, side ORDER BY time_s)
 )
 

@@ -71,9 +71,7 @@ def trial_row(**values: Any) -> dict[str, Any]:
     return {**KEY, **values}
 
 
-def landmarks(
-    time_s: np.ndarray, points: Mapping[str, np.ndarray], person: int = 0, **key: str
-) -> pa.Table:
+def landmarks(time_s: np.ndarray, points: Mapping[str, np.ndarray], person: int = 0, **key: str) -> pa.Table:
     """The table landmarks of one trial: points are (n, 3) mm, NaN rows become NULL."""
     declared = schema.tables()["landmarks"].arrow()
     n = len(time_s)
@@ -120,3 +118,20 @@ def together(*parts: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
     """Several trials' tables as one set."""
     names = dict.fromkeys(name for part in parts for name in part)
     return {name: pa.concat_tables([part[name] for part in parts if name in part]) for name in names}
+
+
+def angle_columns() -> list[str]:
+    """The angles of joint_angles, as cycle_curves declares them."""
+    return [c.name for c in views.declared()["cycle_curves"].columns if c.name.endswith("_deg")]
+
+
+def joint_angles(time_s: np.ndarray, angles: Mapping[str, np.ndarray], **key: str) -> pa.Table:
+    """A table that stands in for the view joint_angles: angles are (n,) degrees; those not given are NULL."""
+    n = len(time_s)
+    columns: dict[str, pa.Array] = {k: pa.array([v] * n, pa.string()) for k, v in {**KEY, **key}.items()}
+    columns |= {"person": pa.array(np.zeros(n, np.int32)), "frame": pa.array(np.arange(n, dtype=np.int32))}
+    columns["time_s"] = pa.array(np.asarray(time_s, float))
+    for name in angle_columns():
+        values = np.asarray(angles.get(name, np.full(n, np.nan)), float)
+        columns[name] = pa.array(values, mask=np.isnan(values))
+    return pa.table(columns)

@@ -1,0 +1,151 @@
+-- One row: a foot strike or foot off, computed or as the source file states it: what gait_events shows.
+-- Arguments: motion. Inputs: the name of a relation like _foot_motion; _events_zeni, _events_vertical, _events_speed,
+-- source_events, landmarks. Seconds, ms. A macro, so that a view that needs the motion too computes it once.
+-- The coordinate rule finds the events; they count where the foot also moved and stopped by one of the other two rules (a
+-- squat moves the pelvis over still feet). A strike's time is the mean of the vertical-velocity and the speed rule: on lab
+-- files each is within 13 to 17 ms of the operators' marks, and the coordinate rule 45 to 50 ms early. Where the two are
+-- over 80 ms apart, the one nearer to 45 ms after the coordinate rule counts. An off's time is the median of the three.
+-- spread_ms is the range of the methods' times that made the time (NULL for one alone); confidence is the share of the three
+-- methods that found the event times 1 - spread/100 ms; near_end: within 0.15 s of an end of the data of that foot.
+WITH candidates AS (
+    SELECT
+        subject,
+        session,
+        trial,
+        person,
+        side,
+        event,
+        time_s,
+        'zeni' AS rule,
+        method,
+        first_s,
+        last_s,
+        NULL::DOUBLE AS value
+    FROM _events_zeni(motion)
+    UNION ALL
+    SELECT
+        subject,
+        session,
+        trial,
+        person,
+        side,
+        event,
+        time_s,
+        'vertical' AS rule,
+        NULL AS method,
+        NULL AS first_s,
+        NULL AS last_s,
+        value
+    FROM _events_vertical(motion)
+    UNION ALL
+    SELECT
+        subject,
+        session,
+        trial,
+        person,
+        side,
+        event,
+        time_s,
+        'speed' AS rule,
+        NULL AS method,
+        NULL AS first_s,
+        NULL AS last_s,
+        NULL AS value
+    FROM _events_speed(motion)
+),
+
+gathered AS (
+    SELECT
+        *,
+        CASE
+            WHEN event = 'foot_strike' THEN arg_min(time_s, value) FILTER (rule = 'vertical') OVER strike_
+            ELSE arg_max(time_s, value) FILTER (rule = 'vertical') OVER off_
+        END AS vertical_s,
+        CASE
+            WHEN event = 'foot_strike' THEN min(time_s) FILTER (rule = 'speed') OVER strike_
+            ELSE max(time_s) FILTER (rule = 'speed') OVER off_
+        END AS speed_s
+    FROM candidates
+    WINDOW
+        strike_ AS (
+            PARTITION BY subject, session, trial, person, side, event
+            ORDER BY time_s RANGE BETWEEN 0.06 PRECEDING AND 0.20 FOLLOWING
+        ),
+        off_ AS (
+            PARTITION BY subject, session, trial, person, side, event
+            ORDER BY time_s RANGE BETWEEN 0.20 PRECEDING AND 0.10 FOLLOWING
+        )
+),
+
+timed AS (
+    SELECT
+        * EXCLUDE (time_s, rule, value),
+        time_s AS zeni_s,
+        CASE
+            WHEN event = 'foot_off' THEN [time_s, vertical_s, speed_s]
+            WHEN vertical_s IS NULL OR speed_s IS NULL OR abs(vertical_s - speed_s) <= 0.08 THEN [vertical_s, speed_s]
+            WHEN abs(vertical_s - time_s - 0.045) <= abs(speed_s - time_s - 0.045) THEN [vertical_s]
+            ELSE [speed_s]
+        END AS times
+    FROM gathered
+    WHERE rule = 'zeni' AND (vertical_s IS NOT NULL OR speed_s IS NOT NULL)
+),
+
+merged AS (
+    SELECT
+        * EXCLUDE (times),
+        list_median(times) AS time_s,
+        CASE WHEN list_count(times) > 1 THEN 1000.0 * (list_max(times) - list_min(times)) END AS spread_ms,
+        1 + (vertical_s IS NOT NULL)::INTEGER + (speed_s IS NOT NULL)::INTEGER AS n_methods
+    FROM timed
+),
+
+ends AS (
+    SELECT
+        subject,
+        session,
+        trial,
+        min(time_s) AS first_s,
+        max(time_s) AS last_s
+    FROM landmarks
+    WHERE person = 0
+    GROUP BY subject, session, trial
+)
+
+SELECT
+    subject,
+    session,
+    trial,
+    person,
+    side,
+    event,
+    time_s,
+    'computed' AS source,
+    CASE WHEN method = 'zeni_ankle' THEN method ELSE 'ensemble' END AS method,
+    zeni_s,
+    vertical_s,
+    speed_s,
+    spread_ms,
+    n_methods / 3.0 * (1 - least(coalesce(spread_ms, 0) / 100.0, 1)) AS confidence,
+    time_s - first_s < 0.15 OR last_s - time_s < 0.15 AS near_end
+FROM merged
+UNION ALL
+SELECT
+    source_events.subject,
+    source_events.session,
+    source_events.trial,
+    0 AS person,
+    source_events.side,
+    source_events.event,
+    source_events.time_s,
+    'file' AS source,
+    'file' AS method,
+    NULL AS zeni_s,
+    NULL AS vertical_s,
+    NULL AS speed_s,
+    NULL AS spread_ms,
+    NULL AS confidence,
+    source_events.time_s - ends.first_s < 0.15 OR ends.last_s - source_events.time_s < 0.15 AS near_end
+FROM source_events
+LEFT JOIN ends USING (subject, session, trial)
+WHERE source_events.event IN ('foot_strike', 'foot_off') AND source_events.side IN ('left', 'right')
