@@ -2,9 +2,10 @@
 
 One file is one SELECT and one view, named after the file; names that begin with ``_`` are steps, not promises. A view
 reads tables, other views and ``getvariable()``: DuckDB refuses parameters in views. A table that already has a
-view's name stands in for it, so results may be kept. A step whose header names arguments (``-- Arguments: motion.``) is a
-table macro over the relations of those names: a view that needs an earlier step twice computes it once, in a CTE, and
-hands it on (measured on gait_cycles: planning 1.1 s to 0.1 s, run 4.4 s to 1.5 s over 200 trials).
+view's name stands in for it, so results may be kept.
+
+A step whose header names arguments (``-- Arguments: motion.``) is a table macro over the relations of those names: a
+view that needs an earlier step twice computes it once, in a CTE, and hands it on (measured on gait_cycles: planning 1.1 s to 0.1 s, run 4.4 s to 1.5 s over 200 trials).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _NOT_CODE = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'", re.DOTALL)
 _ARGUMENTS = re.compile(r"^-- Arguments: ([a-z_]+(?:, [a-z_]+)*)\.", re.MULTILINE)
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
-# Choices that views read by getvariable(): name -> (default, meaning). NULL, as on a fresh connection, means the default.
+# Choices that views read by getvariable(): name -> (default, meaning). NULL, as at first, means the default.
 VARIABLES: dict[str, tuple[Any, str]] = {
     "pelvis_order": (
         "plug_in_gait",
@@ -35,7 +36,6 @@ VARIABLES: dict[str, tuple[Any, str]] = {
     ),
     "event_source": ("computed", "'file' lets gait_cycles use the events of the source file where it has any"),
     "reference": (None, "gait_profile: a group of subjects; NULL means the norm of Schwartz 2008"),
-    "pelvis_order": ("pig", "joint_angles: 'baker' takes pelvis and trunk in the order rotation, obliquity, tilt"),
     "accept_camera_level": (False, "gait_profile: also score trials whose up is only that of a level camera"),
 }
 

@@ -31,7 +31,7 @@ def connect(*, with_views: bool = True, **tables: pa.Table) -> duckdb.DuckDBPyCo
 
 
 def table(name: str, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
-    """Rows of a declared table; columns not given are NULL, or what stands in ``_DEFAULTS`` where NULL is not allowed."""
+    """Rows of a declared table; columns not given are NULL, or what ``_DEFAULTS`` says."""
     declared = schema.tables()[name].arrow()
     filled = [{f.name: row.get(f.name, _DEFAULTS.get(f.name)) for f in declared} for row in rows]
     return pa.Table.from_pylist(filled, schema=declared)
