@@ -6,10 +6,12 @@ numbers a point (x, y, z, residual) and then the analog samples, as 16-bit integ
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -200,30 +202,38 @@ def _two_words(values: list[float] | None) -> int | None:
 
 
 def _numbers(path: Path, head: bytes, at: int, order: str, processor: str) -> dict[tuple[str, str], list[float]]:
-    """Every numeric parameter by (GROUP, NAME), upper case; checks that the chain of records stays in the section."""
+    """Every short numeric parameter by (GROUP, NAME); checks that the chain of records stays in the section."""
     groups: dict[int, str] = {}
     found: list[tuple[int, str, list[float]]] = []
-    for group, name, is_group, kind, dims, data in _records(path, head, at + 4, order):
-        if is_group:
-            groups[group] = name
+    for record in _records(path, head, at + 4, order):
+        if record.group < 0:
+            groups[-record.group] = record.name
             continue
-        count = int(np.prod(dims, dtype=np.int64)) if dims else 1
-        width = abs(kind)
-        if kind not in (-1, 1, 2, 4) or count * width > len(data):
+        left = len(head) - record.data_at
+        if record.kind not in (-1, 1, 2, 4) or record.n_values * abs(record.kind) > left:
             raise InputError(
                 path,
-                f"parameter {name} states {count} values of type {kind}; {len(data)} bytes are left in its section",
+                f"parameter {record.name} states {record.n_values} values of type {record.kind}; "
+                f"{left} bytes are left in its section",
             )
-        if kind in (1, 2, 4) and 0 < count <= 16:
-            found.append((group, name, _decode_numbers(data, kind, count, order, processor)))
+        if record.kind > 0 and 0 < record.n_values <= 16:
+            found.append((record.group, record.name, _decode_numbers(head, record, order, processor)))
     return {(groups.get(group, ""), name): values for group, name, values in found}
 
 
-def _records(
-    path: Path, head: bytes, at: int, order: str
-) -> Iterator[tuple[int, str, bool, int, tuple[int, ...], memoryview]]:
-    """(group number, name, is a group, type, dimensions, bytes from its data on) of every record of the section."""
-    section, end = memoryview(head), len(head)
+class _Record(NamedTuple):
+    """A record of the parameter section: a parameter, or a group where ``group`` is below zero."""
+
+    group: int
+    name: str
+    link_at: int  # where the distance to the next record lies
+    kind: int  # -1 text, 1 byte, 2 integer, 4 float
+    n_values: int
+    data_at: int
+
+
+def _records(path: Path, head: bytes, at: int, order: str) -> Iterator[_Record]:
+    end = len(head)
     while at + 2 <= end:
         length, group = struct.unpack_from("bb", head, at)
         link = at + 2 + abs(length)
@@ -234,11 +244,11 @@ def _records(
         name = head[at + 2 : link].decode("latin-1").upper().strip()
         (offset,) = struct.unpack_from(f"{order}H", head, link)
         if group < 0:
-            yield -group, name, True, 0, (), section[:0]
+            yield _Record(group, name, link, 0, 0, link + 2)
         else:
             kind, n_dims = struct.unpack_from("bB", head, link + 2)
-            data = link + 4 + n_dims
-            yield group, name, False, kind, tuple(head[link + 4 : data]), section[data:]
+            dims = head[link + 4 : link + 4 + n_dims]
+            yield _Record(group, name, link, kind, math.prod(dims), link + 4 + n_dims)
         if offset == 0:
             return
         if offset < 2 or link + offset > end:
@@ -248,11 +258,31 @@ def _records(
         at = link + offset
 
 
-def _decode_numbers(data: memoryview, kind: int, count: int, order: str, processor: str) -> list[float]:
-    if kind == 4 and processor == "dec":
-        return [float(v) for v in from_vax(np.frombuffer(data, "<u4", count))]
-    dtype = {1: "i1", 2: f"{order}i2", 4: f"{order}f4"}[kind]
-    return [float(v) for v in np.frombuffer(data, dtype, count)]
+def head_for_ezc3d(path: Path, layout: Layout) -> bytes:
+    """Header and parameters with the count of frames set to one; of a MIPS file, which ezc3d refuses, as Intel's."""
+    head = bytearray(layout.head)
+    at = (head[0] - 1) * BLOCK
+    if layout.processor == "mips":
+        for word in (2, 4, 6, 8, 10, 16, 18):
+            head[word : word + 2] = head[word : word + 2][::-1]
+        for real in (12, 20):
+            head[real : real + 4] = head[real : real + 4][::-1]
+        for record in _records(path, layout.head, at + 4, ">"):
+            swaps = [(record.link_at, 2)]
+            if record.kind in (2, 4):
+                swaps += [(record.data_at + i * record.kind, record.kind) for i in range(record.n_values)]
+            for start, width in swaps:
+                head[start : start + width] = head[start : start + width][::-1]
+        head[at + 3] = 84
+    struct.pack_into("<2H", head, 6, 1, 1)
+    return bytes(head)
+
+
+def _decode_numbers(head: bytes, record: _Record, order: str, processor: str) -> list[float]:
+    if record.kind == 4 and processor == "dec":
+        return [float(v) for v in from_vax(np.frombuffer(head, "<u4", record.n_values, record.data_at))]
+    dtype = {1: "i1", 2: f"{order}i2", 4: f"{order}f4"}[record.kind]
+    return [float(v) for v in np.frombuffer(head, dtype, record.n_values, record.data_at)]
 
 
 def _float(header: bytes, at: int, processor: str) -> float:

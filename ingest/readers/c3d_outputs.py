@@ -1,7 +1,7 @@
 """What a C3D file says beside its markers: angles of its model, events, measures of the subject.
 
-Angle mapping: Plug-in Gait's components (Vicon Plug-in Gait Reference Guide), their signs checked on real files against the
-segment axes that the model writes beside them (docs/decisions/plug-in-gait-angle-signs.md).
+Angle mapping: Plug-in Gait's components (Vicon Plug-in Gait Reference Guide), their signs checked on real files
+against the segment axes that the model writes beside them (docs/decisions/plug-in-gait-angle-signs.md).
 """
 
 from __future__ import annotations
@@ -27,10 +27,8 @@ _COMPONENTS: dict[str, dict[str, tuple[str, int]]] = {
     "elbow": {"x": ("elbow_flexion", 1)},
 }
 _NO_SIDE = {"pelvis_tilt", "trunk_tilt"}
-_ANGLE = re.compile(
-    r"^(?P<side>L|R|Left|Right)_?(?P<joint>[A-Za-z]+?)_?(Angles?|Ang)(?P<suffix>$|[^a-z].*)", re.IGNORECASE
-)
-_LOOKS_LIKE_ANGLE = re.compile(r"Angles?($|[^a-z])|(?<=[a-z])Ang$|_ang(le)?s?$", re.IGNORECASE)
+_ANGLE = re.compile(r"^(?i:(?P<side>Left|Right|L|R)_?(?P<joint>[A-Z]+?)_?(Angles?|Ang))(?P<suffix>$|[^a-z].*)")
+_LOOKS_LIKE_ANGLE = re.compile(r"(?i:Angles?)($|[^a-z])|[a-z]Ang($|[^a-z])|_(?i:ang)$")
 _LOOKS_LIKE_OUTPUT = re.compile(
     r"Force|Moment|Power|GRF|Torque|Veloc|Accel|(?<=[a-z])Work|Scalar|Momentum|GroundReaction", re.IGNORECASE
 )
@@ -44,8 +42,8 @@ _OUTPUT_GROUPS = ("FORCES", "MOMENTS", "POWERS", "SCALARS", "REACTIONS")
 def classify(labels: Iterable[str], full: Iterable[str], parameters: Parameters) -> list[str]:
     """Of each point: 'marker', 'angle', 'model_point' (a model's own point) or 'output' (force, moment, power, …).
 
-    labels are without prefix, ``full`` as in the file. The file's own groups (POINT:ANGLES … named by TYPE_GROUPS) count
-    first, then the pattern of the name.
+    labels are without prefix, ``full`` as in the file. The file's own groups (POINT:ANGLES … named by
+    TYPE_GROUPS) count first, then the pattern of the name.
     """
     named: dict[str, str] = {}
     type_groups = parameters.strings("POINT", "TYPE_GROUPS")
@@ -75,7 +73,8 @@ def source_angles(
 ) -> tuple[list[SourceAngle], list[str]]:
     """Angle channels as curves in degrees, each component by itself.
 
-    A channel with a suffix (LKneeAnglesV) maps to ours only where its plain twin is absent and its values can be angles.
+    A channel with a suffix (LKneeAnglesV) maps to ours only where its plain twin is absent and its values can be
+    angles.
     Both sides state pelvis and trunk tilt: the left channel maps, the right one where there is no left.
 
     Parameters
@@ -87,7 +86,7 @@ def source_angles(
     notes = [f"angle channels turned from {unit} to degrees"] if factor != 1 else []
     ordered = sorted(range(len(labels)), key=lambda i: (len(labels[i]), labels[i]))  # plain and left names first
     taken: set[str] = set()
-    mapped: dict[tuple[int, str], tuple[str, int]] = {}
+    mapped: dict[tuple[int, str], tuple[str | None, int]] = {}
     for i in ordered:
         found = _ANGLE.match(labels[i])
         if found is None:
@@ -104,9 +103,9 @@ def source_angles(
     for i, label in enumerate(labels):
         for axis, component in enumerate("xyz"):
             curve = values[:, i, axis].astype(np.float64) * factor
-            column, sign = mapped.get((i, component), (None, 1))
+            ours, sign = mapped.get((i, component), (None, 1))
             if np.isfinite(curve).any():
-                angles.append(SourceAngle(label, component, column, sign, time_s, curve))
+                angles.append(SourceAngle(label, component, ours, sign, time_s, curve))
     return angles, notes
 
 
@@ -145,7 +144,8 @@ def source_events(
     n = min(len(seconds), len(labels))
     if used and int(used[0]) & 0xFFFF != n:
         notes.append(
-            f"EVENT:USED says {int(used[0])} events; {len(labels)} labels and {len(seconds)} times are there, {n} were read"
+            f"EVENT:USED says {int(used[0])} events; {len(labels)} labels and {len(seconds)} times are there, "
+            f"{n} were read"
         )
     events = []
     others = outside = 0
@@ -230,8 +230,8 @@ _SIDED_MEASURES = {
 def calibrations(parameters: Parameters, subject: str | None) -> tuple[list[Calibration], list[str]]:
     """Measures of the subject from the groups PROCESSING and SUBJECTS, and one named after the subject.
 
-    Angles whose size is below 1.2 are radians (Nexus), others degrees (Workstation). Zero means not measured. Lengths are
-    in mm; where the leg length is below 3 they are metres.
+    Angles whose size is below 1.2 are radians (Nexus), others degrees (Workstation). Zero means not measured.
+    Lengths are in mm; where the leg length is below 3 they are metres.
     """
     values: dict[str, float] = {}
     for group in ("SUBJECTS", (subject or "").upper(), "PROCESSING"):

@@ -23,7 +23,7 @@ from typing import IO
 
 from neurostore.errors import InputError
 
-from .c3d_layout import Layout
+from .c3d_layout import Layout, head_for_ezc3d
 
 TIMEOUT_S = 30.0
 _lock = threading.Lock()
@@ -64,12 +64,9 @@ def read_parameters(path: Path, layout: Layout) -> Parameters:
     ------
     InputError : ezc3d refuses them, crashes on them, or does not answer within 30 s.
     """
-    order = ">" if layout.processor == "mips" else "<"
-    head = bytearray(layout.head)
-    struct.pack_into(f"{order}2H", head, 6, 1, 1)  # frames 1 to 1
     with path.open("rb") as source, tempfile.NamedTemporaryFile(suffix=".c3d") as file, _lock:
         source.seek(layout.data_offset)
-        file.write(head)
+        file.write(head_for_ezc3d(path, layout))
         file.write(source.read(layout.frame_bytes))
         file.flush()
         answer = _ask(path, file.name)
@@ -94,7 +91,8 @@ def _text(value: str) -> str:
 def _ask(path: Path, request: str) -> dict:
     global _child
     child = _running_child()
-    assert child.stdin is not None and child.stdout is not None
+    assert child.stdin is not None
+    assert child.stdout is not None
     message = request.encode()
     deadline = time.monotonic() + TIMEOUT_S
     try:
@@ -120,6 +118,7 @@ def _running_child() -> subprocess.Popen[bytes]:
     """The child of this process, started where there is none (a forked process never uses its parent's)."""
     global _child, _owner
     if _owner != os.getpid() or _child is None or _child.poll() is not None:
+        _stop()
         environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
         _child = subprocess.Popen(
             [sys.executable, "-P", "-m", "neurostore.ingest.readers.c3d_child"],
