@@ -8,7 +8,6 @@ little better. What the files hold is exactly known (:mod:`neurostore.walker`), 
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -107,3 +106,85 @@ def _write_tsv(path: Path, columns: list[str], rows: list[list[Any]]) -> None:
         writer = csv.writer(file, delimiter="\t", lineterminator="\n")
         writer.writerow(columns)
         writer.writerows(rows)
+
+
+PARAMETERS_SQL = """\
+SELECT "group", count(DISTINCT subject) AS subjects,
+       round(avg(walking_speed_m_s), 2) AS speed_m_s,
+       round(avg(cadence_steps_min), 1) AS cadence_steps_min,
+       round(avg(stride_length_m), 2) AS stride_length_m,
+       round(avg(stance_pct), 1) AS stance_pct
+FROM subject_summary JOIN subjects USING (subject)
+GROUP BY ALL ORDER BY ALL"""
+
+
+def run(folder: Path, *, n_per_group: int = 4, seed: int = 7) -> dict[str, Path]:
+    """Make the cohort, ingest it, print gait parameters by group beside the truth, write distances and their picture.
+
+    folder : new or empty; gets ``cohort/``, ``lake/``, ``distances.parquet`` and, where matplotlib is installed, pictures.
+    Returns the paths by name. Talk and tables go to stdout: this is a tour, not a filter.
+    """
+    from neurostore.errors import MissingExtraError
+    from neurostore.ingest.pipeline import ingest
+    from neurostore.lake import open as open_lake
+
+    folder = Path(folder)
+    paths = {"cohort": folder / "cohort", "lake": folder / "lake", "distances": folder / "distances.parquet"}
+    people = make_cohort(paths["cohort"], n_per_group, seed=seed)
+    print(f"A cohort of {len(people)} made-up people, three groups, in {paths['cohort']}\n")
+    _say("neurostore ingest", paths["cohort"], "--lake", paths["lake"])
+    report = ingest(paths["cohort"], paths["lake"])
+    print(f"{len(report.added)} trials in, {len(report.failed)} failed; {report.summary()}\n")
+    lake = open_lake(paths["lake"])
+    _say("neurostore sql", f"'{PARAMETERS_SQL}'", "--lake", paths["lake"])
+    _print_table(lake.sql(PARAMETERS_SQL))
+    print("\nWhat the walkers really did:")
+    _print_table(_truth(people))
+    _say("\nneurostore distances", paths["distances"], "--unit subject", "--lake", paths["lake"])
+    from neurostore.cohort import write_distances
+
+    write_distances(lake, paths["distances"], unit="subject")
+    try:
+        paths["heatmap"] = folder / "distances.png"
+        lake.plot.heatmap().savefig(paths["heatmap"])
+        paths["curves"] = folder / "knee.png"
+        lake.plot.curves("right_knee_flexion_deg").savefig(paths["curves"])
+    except MissingExtraError as error:
+        paths = {k: v for k, v in paths.items() if v.exists()}
+        print(f"no pictures: {error}")
+    print("\nWritten: " + ", ".join(str(p) for p in paths.values()))
+    print(f"Go on with: neurostore sql 'SELECT * FROM subject_summary' --lake {paths['lake']}")
+    return paths
+
+
+def _say(*words: object) -> None:
+    print("$ " if not str(words[0]).startswith("\n") else "\n$ ", " ".join(str(w).lstrip() for w in words), sep="")
+
+
+def _truth(people: list[Person]) -> Any:
+    """The same table from what the walkers were given (subjects weigh alike, sessions alike within a subject)."""
+    import polars as pl
+
+    rows = [
+        {
+            "group": person.group,
+            "subject": person.subject,
+            "speed_m_s": gait.speed_m_s,
+            "cadence_steps_min": gait.cadence_steps_min,
+            "stride_length_m": gait.stride_length_m,
+            "stance_pct": 50.0 * (gait.left.stance + gait.right.stance),
+        }
+        for person in people
+        for gait in person.gaits.values()
+    ]
+    means = pl.col("speed_m_s", "cadence_steps_min", "stride_length_m", "stance_pct").mean()
+    table = pl.DataFrame(rows).group_by("group").agg(pl.col("subject").n_unique().alias("subjects"), means)
+    return table.sort("group").with_columns(
+        pl.col("speed_m_s", "stride_length_m").round(2), pl.col("cadence_steps_min", "stance_pct").round(1)
+    )
+
+
+def _print_table(frame: Any) -> None:
+    widths = [max([len(c), *(len(str(v)) for v in frame[c])]) for c in frame.columns]
+    for row in (frame.columns, *frame.iter_rows()):
+        print("  " + "  ".join(str(v).rjust(w) for v, w in zip(row, widths, strict=True)))
