@@ -18,7 +18,8 @@ from neurostore import walker
 from neurostore.errors import UsageError
 from neurostore.walker_bvh import write_bvh
 
-GROUPS = {"control": "normal", "stiff_knee": "stiff_knee", "crouch": "crouch"}
+# group: (walker pattern, letter of its subjects)
+GROUPS = {"control": ("normal", "H"), "stiff_knee": ("stiff_knee", "S"), "crouch": ("crouch", "C")}
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ def make_people(n_per_group: int = 4, seed: int = 7) -> list[Person]:
     """n_per_group people of each group; the same seed gives the same people."""
     rng = np.random.default_rng(seed)
     people = []
-    for group, pattern in GROUPS.items():
+    for group, (pattern, letter) in GROUPS.items():
         for i in range(n_per_group):
             height = float(np.round(rng.normal(1.70, 0.07), 2))
             base = walker.PATTERNS[pattern](height_m=height)
@@ -57,7 +58,7 @@ def make_people(n_per_group: int = 4, seed: int = 7) -> list[Person]:
                 )
             people.append(
                 Person(
-                    subject=f"{group[0].upper()}{i + 1:02d}",
+                    subject=f"{letter}{i + 1:02d}",
                     group=group,
                     sex="FM"[int(rng.integers(2))],
                     age=int(rng.integers(20, 70)),
@@ -121,7 +122,7 @@ GROUP BY ALL ORDER BY ALL"""
 def run(folder: Path, *, n_per_group: int = 4, seed: int = 7) -> dict[str, Path]:
     """Make the cohort, ingest it, print gait parameters by group beside the truth, write distances and their picture.
 
-    folder : new or empty; gets ``cohort/``, ``lake/``, ``distances.parquet`` and, where matplotlib is installed, pictures.
+    folder : new or empty; gets ``cohort/``, ``lake/``, ``distances.parquet`` and, with matplotlib, pictures.
     Returns the paths by name. Talk and tables go to stdout: this is a tour, not a filter.
     """
     from neurostore.errors import MissingExtraError
