@@ -10,8 +10,7 @@ import numpy as np
 
 from .calibration import SIDES, Parameters
 from .joint_centres import unit
-from .rotations import conjugate, multiply, rotate
-from .segment_axes import LAB_UP, from_x_and_y, from_x_and_z, from_y_and_z, hinge_axis, to_quaternion
+from .segment_axes import LAB_UP, from_x_and_y, from_x_and_z, from_y_and_z, hinge_axis
 
 Marks = dict[str, np.ndarray]
 
@@ -109,7 +108,7 @@ def _foot(
         return
     stated = parameters.source("static_foot_offset", side) == "file"
     if offset is not None and ankle is not None and shank is not None and (stated or heel is None):
-        turn = (parameters.get("static_foot_rotation", side) or 0.0) * sign
+        turn = (parameters.get("static_foot_rotation_offset", side) or 0.0) * sign
         axes[f"{name}_line"] = _turned(from_x_and_z(toe - ankle, shank[..., 2]), offset, turn)
         methods[f"{name}_axes"] = "ankle_to_toe_with_static_offset"
     elif heel is not None and all(b is not None for b in ball):
@@ -174,17 +173,3 @@ def neutral_axes(segment: str, long: np.ndarray | None, right: np.ndarray, forwa
     y = unit(long)
     x = unit(forward - forward @ y * y)
     return np.stack([x, y, np.cross(x, y)], axis=-1)
-
-
-def carried_axes(joint_rotations: np.ndarray, neutral_rotation: np.ndarray, axes: np.ndarray) -> np.ndarray:
-    """(n, 4) rotation of a segment that was at ``axes`` (3, 3) when its joint's rotation was ``neutral_rotation`` (4,)."""
-    fixed = multiply(conjugate(neutral_rotation), to_quaternion(axes[None])[0])
-    return multiply(joint_rotations, fixed)
-
-
-def long_axis_in_neutral(
-    top: np.ndarray, bottom: np.ndarray, joint_rotations: np.ndarray, neutral_rotation: np.ndarray
-) -> np.ndarray:
-    """(3,) direction bottom → top, fixed in the joint's frame, as it stands in the neutral pose."""
-    local = rotate(conjugate(joint_rotations), top - bottom)
-    return unit(rotate(neutral_rotation, np.nanmedian(local, axis=0)))

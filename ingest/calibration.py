@@ -14,6 +14,7 @@ from .recording import Calibration
 SOURCES = ("file", "participants", "static", "neutral_pose", "estimated")
 SIDES = ("left", "right")
 DEFAULT_MARKER_DIAMETER_MM = 14.0
+DEFAULT_LEG_LENGTH_MM = 900.0  # where neither a source nor the markers tell
 # Shares of leg length where widths are not known: 105 and 71 mm at 910 mm, the middle of adult Plug-in Gait subjects.
 KNEE_WIDTH_SHARE = 0.115
 ANKLE_WIDTH_SHARE = 0.078
@@ -72,7 +73,7 @@ def add_measured(parameters: Parameters, marks: dict[str, np.ndarray]) -> None:
             parameters.add("leg_length", side, length, "mm", "estimated")
 
 
-def joint_width(parameters: Parameters, joint: str, side: str, leg_length: float) -> float:
+def joint_width(parameters: Parameters, joint: str, side: str) -> float:
     """Width of knee, ankle or elbow, or the shoulder offset, in mm; estimated from leg length where not known."""
     name = "shoulder_offset" if joint == "shoulder" else f"{joint}_width"
     width, other = parameters.get(name, side), "right" if side == "left" else "left"
@@ -85,7 +86,7 @@ def joint_width(parameters: Parameters, joint: str, side: str, leg_length: float
             "shoulder": SHOULDER_OFFSET_SHARE,
             "elbow": ELBOW_WIDTH_SHARE,
         }[joint]
-        width = share * leg_length
+        width = share * (parameters.get("leg_length", side) or DEFAULT_LEG_LENGTH_MM)
         parameters.add(name, side, width, "mm", "estimated")
     return width
 

@@ -7,11 +7,14 @@ alone, so nothing is smeared over a gap that is not filled.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from neurostore.errors import InputError
+
+from .filter_kernel import run_both_ways
 
 MAX_GAP_S = 0.1
 _LEAST_RUN = 10  # samples; what forward-backward filtering of a 2nd-order section needs at least
@@ -52,27 +55,28 @@ def clean(values: np.ndarray, time_s: np.ndarray, rate_hz: float, cutoff_hz: flo
     # time stamps rounded in text (0.008, 0.017) make the measured rate worse than the stated one
     rate = rate_hz if rate_hz and abs(rate / rate_hz - 1) < 0.05 else rate
     check_cutoff(cutoff_hz, rate, where)
-    values = np.array(values, np.float64)
-    valid = np.isfinite(values).all(axis=2)
-    n_filled = np.zeros(n_joints, int)
+    rows = np.empty((n_joints, n_axes, n))  # time runs along memory: what the filter and the lake's columns want
+    rows[...] = values.transpose(1, 2, 0)
+    valid = np.isfinite(rows).all(axis=1)
+    n_filled, n_short = np.zeros(n_joints, int), np.zeros(n_joints, int)
     if not valid.all():
-        values[~valid] = np.nan
-        n_filled = _fill_gaps(values, valid, time_s)
+        rows.transpose(0, 2, 1)[~valid] = np.nan
+        n_filled = _fill_gaps(rows, valid, time_s)
     uneven = n > 2 and bool(np.abs(np.diff(time_s) - step_s).max() > max(0.1 * step_s, 0.0011))
-    n_short = np.zeros(n_joints, int)
-    if cutoff_hz > 0 and n:
-        for joints, start, stop in _runs(valid):
-            if stop - start < _LEAST_RUN:
-                n_short[joints] += stop - start
-                continue
-            block = values[start:stop] if joints.size == n_joints else values[start:stop, joints]
-            block = block.reshape(stop - start, joints.size * n_axes)
-            if uneven:
-                block = _on_uniform_time(block, time_s[start:stop], rate, cutoff_hz)
-            else:
-                block = lowpass(block, rate, cutoff_hz)
-            values[start:stop, joints] = block.reshape(stop - start, joints.size, n_axes)
-    return Cleaned(values, n_filled, n_short, uneven)
+    for joints, start, stop in _runs(valid) if cutoff_hz > 0 and n else ():
+        if stop - start < _LEAST_RUN:
+            n_short[joints] += stop - start
+            continue
+        is_all = len(joints) == n_joints and stop - start == n
+        block = rows if is_all else np.ascontiguousarray(rows[joints, :, start:stop])
+        flat = block.reshape(-1, stop - start)
+        if uneven:
+            flat[...] = _on_uniform_time(flat, time_s[start:stop], rate, cutoff_hz)
+        else:
+            _lowpass_rows(flat, rate, cutoff_hz)
+        if not is_all:
+            rows[joints, :, start:stop] = block
+    return Cleaned(rows.transpose(2, 0, 1), n_filled, n_short, uneven)
 
 
 def check_cutoff(cutoff_hz: float, rate_hz: float, where: str = "") -> None:
@@ -103,63 +107,70 @@ def lowpass(values: np.ndarray, rate_hz: float, cutoff_hz: float) -> np.ndarray:
 
     values : (n, K) without NaN, n >= 10. Ends are extended by odd reflection over at least one period of the cut-off.
     """
-    from scipy.signal import butter, lfilter, lfilter_zi
-
-    b, a = butter(2, design_frequency(cutoff_hz, rate_hz), fs=rate_hz)
-    n = values.shape[0]
-    pad = min(n - 1, max(9, math.ceil(rate_hz / cutoff_hz)))
-    series = np.ascontiguousarray(values.T)
-    first, last = series[:, :1], series[:, -1:]
-    padded = np.concatenate([2 * first - series[:, pad:0:-1], series, 2 * last - series[:, -2 : -pad - 2 : -1]], axis=1)
-    zi = lfilter_zi(b, a)
-    for _ in range(2):
-        padded, _state = lfilter(b, a, padded, axis=1, zi=zi * padded[:, :1])
-        padded = padded[:, ::-1]
-    return padded[:, pad : pad + n].T
+    rows = np.array(np.asarray(values).T, np.float64, order="C")
+    _lowpass_rows(rows, rate_hz, cutoff_hz)
+    return rows.T
 
 
-def _on_uniform_time(block: np.ndarray, time_s: np.ndarray, rate_hz: float, cutoff_hz: float) -> np.ndarray:
-    """Low-pass a block of uneven clock: cubic to uniform time at the median rate, filter, cubic back."""
+def _lowpass_rows(rows: np.ndarray, rate_hz: float, cutoff_hz: float) -> None:
+    """Low-pass each row (K, n) in place. Coefficients: bilinear transform of s² + √2·s + 1."""
+    k = math.tan(math.pi * design_frequency(cutoff_hz, rate_hz) / rate_hz)
+    scale = 1 / (1 + math.sqrt(2) * k + k * k)
+    pad = min(rows.shape[1] - 1, max(9, math.ceil(rate_hz / cutoff_hz)))
+    run_both_ways(rows, k * k * scale, 2 * (k * k - 1) * scale, (1 - math.sqrt(2) * k + k * k) * scale, pad)
+
+
+def _on_uniform_time(rows: np.ndarray, time_s: np.ndarray, rate_hz: float, cutoff_hz: float) -> np.ndarray:
+    """Low-pass rows (K, n) of uneven clock: cubic to uniform time at the median rate, filter, cubic back."""
     from scipy.interpolate import CubicSpline
 
     n = max(_LEAST_RUN, round((time_s[-1] - time_s[0]) * rate_hz) + 1)
     uniform = np.linspace(time_s[0], time_s[-1], n)
-    smooth = lowpass(CubicSpline(time_s, block)(uniform), (n - 1) / (time_s[-1] - time_s[0]), cutoff_hz)
-    return CubicSpline(uniform, smooth)(time_s)
+    smooth = np.ascontiguousarray(CubicSpline(time_s, rows, axis=1)(uniform))
+    _lowpass_rows(smooth, (n - 1) / (time_s[-1] - time_s[0]), cutoff_hz)
+    return np.asarray(CubicSpline(uniform, smooth, axis=1)(time_s))
 
 
-def _fill_gaps(values: np.ndarray, valid: np.ndarray, time_s: np.ndarray) -> np.ndarray:
-    """Fill, in place, inner gaps of at most 0.1 s by a cubic through the neighbouring samples; returns counts."""
+def _fill_gaps(rows: np.ndarray, valid: np.ndarray, time_s: np.ndarray) -> np.ndarray:
+    """Fill, in place, inner gaps of at most 0.1 s by a cubic through the neighbouring samples.
+
+    rows : (J, C, n); valid : (J, n). Returns the number of samples filled, (J,).
+    """
     from scipy.interpolate import CubicSpline
 
-    n_filled = np.zeros(values.shape[1], int)
+    n_filled = np.zeros(len(rows), int)
     step_s = float(np.median(np.diff(time_s))) if len(time_s) > 1 else 1.0
-    for joint in np.flatnonzero(~valid.all(axis=0)):
-        present = np.flatnonzero(valid[:, joint])
+    for joint in np.flatnonzero(~valid.all(axis=1)):
+        present = np.flatnonzero(valid[joint])
         for after in np.flatnonzero(np.diff(present) > 1) + 1:
             left, right = present[after - 1], present[after]
             if time_s[right] - time_s[left] - step_s > MAX_GAP_S + 1e-6:
                 continue
             near = present[max(0, after - 4) : after + 4]
-            gap = np.arange(left + 1, right)
+            gap = slice(left + 1, right)
             if len(near) >= 4:
-                values[gap, joint] = CubicSpline(time_s[near], values[near, joint])(time_s[gap])
+                rows[joint, :, gap] = CubicSpline(time_s[near], rows[joint][:, near], axis=1)(time_s[gap])
             else:
-                share = ((time_s[gap] - time_s[left]) / (time_s[right] - time_s[left]))[:, None]
-                values[gap, joint] = (1 - share) * values[left, joint] + share * values[right, joint]
-            valid[gap, joint] = True
-            n_filled[joint] += gap.size
+                share = (time_s[gap] - time_s[left]) / (time_s[right] - time_s[left])
+                ends = rows[joint][:, [left, right]]
+                rows[joint, :, gap] = ends[:, :1] + share * (ends[:, 1:] - ends[:, :1])
+            valid[joint, gap] = True
+            n_filled[joint] += right - left - 1
     return n_filled
 
 
-def _runs(valid: np.ndarray):
-    """Yield (joints, start, stop): runs of frames where those joints are present throughout, joints of one pattern together."""
+def _runs(valid: np.ndarray) -> Iterator[tuple[np.ndarray, int, int]]:
+    """Yield (joints, start, stop): runs of frames in which those joints are present; joints of one pattern together.
+
+    valid : (J, n).
+    """
     if valid.all():
-        yield np.arange(valid.shape[1]), 0, valid.shape[0]
+        yield np.arange(len(valid)), 0, valid.shape[1]
         return
-    patterns, group = np.unique(valid, axis=1, return_inverse=True)
-    for g in range(patterns.shape[1]):
-        joints = np.flatnonzero(group.ravel() == g)
-        edges = np.flatnonzero(np.diff(np.concatenate([[0], patterns[:, g].astype(np.int8), [0]])))
+    patterns: dict[bytes, list[int]] = {}
+    for joint, pattern in enumerate(valid):
+        patterns.setdefault(pattern.tobytes(), []).append(joint)
+    for joints in patterns.values():
+        edges = np.flatnonzero(np.diff(valid[joints[0]], prepend=False, append=False))
         for start, stop in zip(edges[::2], edges[1::2], strict=True):
-            yield joints, int(start), int(stop)
+            yield np.array(joints), int(start), int(stop)

@@ -14,7 +14,7 @@ def travel(pelvis: np.ndarray, time_s: np.ndarray) -> np.ndarray:
 
     A walk that is straight as a whole (at least 1 m, never more than 0.1 m or a tenth of its length beside its chord,
     always forwards) has one direction: that of its chord, so the sway of the pelvis within a stride leaves no trace. Else
-    the slope of a line through the path over about a stride around the frame (Hann weights over ±1 s), which follows turns.
+    the slope of the path over about two strides around the frame (±1 s), which follows turns.
     """
     n = len(pelvis)
     path = pelvis[:, [0, 2]] / 1000.0
@@ -28,8 +28,9 @@ def travel(pelvis: np.ndarray, time_s: np.ndarray) -> np.ndarray:
     length = np.hypot(*chord)
     if length >= 1.0:
         direction = chord / length
-        beside = (p - p.mean(axis=0)) @ np.array([-direction[1], direction[0]])
-        straight = np.abs(beside).max() < min(0.1, 0.1 * length) and (local @ direction).min() > STANDING_M_S
+        beside = (p[:, 1] - p[:, 1].mean()) * direction[0] - (p[:, 0] - p[:, 0].mean()) * direction[1]
+        forwards = local[:, 0] * direction[0] + local[:, 1] * direction[1]
+        straight = np.abs(beside).max() < min(0.1, 0.1 * length) and forwards.min() > STANDING_M_S
         if straight:
             local = np.sqrt((local**2).sum(1, keepdims=True)) * direction
     out[seen] = local
@@ -70,31 +71,30 @@ def headings(velocity: np.ndarray, right: np.ndarray, time_s: np.ndarray) -> tup
 
 
 def _slopes(t: np.ndarray, p: np.ndarray) -> np.ndarray:
-    """Slope (n, 2) of the weighted line through p over ±1 s (Hann weights) around each sample, exact on uneven clocks."""
-    step = max(np.median(np.diff(t)), 1e-4)
-    half = max(2, round(2 * _HALF_WIDTH_S / step))
-    kernel = np.hanning(2 * half + 1)
-    centred = t - t.mean()
+    """Slope (n, 2) of the least-squares line through p over ±1 s around each sample, exact on uneven clocks.
 
-    def smooth(values: np.ndarray) -> np.ndarray:
-        from scipy.signal import fftconvolve
-
-        full = fftconvolve(values, kernel[:, None] if values.ndim == 2 else kernel, axes=0)
-        return full[half : half + len(t)]
-
-    w = smooth(np.ones(len(t)))
-    mt = smooth(centred) / w
-    variance = smooth(centred**2) / w - mt**2
-    mp = smooth(p) / w[:, None]
-    return (smooth(centred[:, None] * p) / w[:, None] - mt[:, None] * mp) / variance[:, None]
+    It weighs the velocity by a parabola over those two seconds: the sway of a stride of 1.1 s comes out ten times less.
+    """
+    t = t - t[0]
+    ends, starts = _window(t, 2 * _HALF_WIDTH_S)
+    columns = np.column_stack([t, t * t, p, t[:, None] * p])
+    total = np.concatenate([np.zeros((1, 6)), np.cumsum(columns, axis=0)])
+    count = (ends - starts)[:, None]
+    mean = (total[ends] - total[starts]) / count
+    variance = mean[:, 1] - mean[:, 0] ** 2
+    return (mean[:, 4:6] - mean[:, :1] * mean[:, 2:4]) / np.maximum(variance, 1e-9)[:, None]
 
 
 def _means(t: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Running means (n, 2) over ±0.5 s."""
-    ends = np.searchsorted(t, t + _HALF_WIDTH_S, "right")
-    starts = np.searchsorted(t, t - _HALF_WIDTH_S, "left")
+    ends, starts = _window(t, _HALF_WIDTH_S)
     total = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0)])
     return (total[ends] - total[starts]) / (ends - starts)[:, None]
+
+
+def _window(t: np.ndarray, half_s: float) -> tuple[np.ndarray, np.ndarray]:
+    """Ends and starts (n,) of the samples within ``half_s`` of each."""
+    return np.searchsorted(t, t + half_s, "right"), np.searchsorted(t, t - half_s, "left")
 
 
 def _mean_of_ends(t: np.ndarray, p: np.ndarray) -> np.ndarray:

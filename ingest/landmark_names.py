@@ -20,7 +20,8 @@ def landmark_sources(skeleton: Skeleton, present: frozenset[str] | None = None) 
 
     Parameters
     ----------
-    skeleton : its ``[landmarks]`` table (landmark = joint, list of joints, or "" for none) goes before the common names.
+    skeleton : its ``[landmarks]`` table (landmark = joint, list of joints, or "" for none) goes before the
+        common names; ``only_these = true`` leaves the common names out.
     present : joints that hold data; others are passed over where a name has alternatives. None: all.
 
     Returns
@@ -31,14 +32,30 @@ def landmark_sources(skeleton: Skeleton, present: frozenset[str] | None = None) 
     ------
     SkeletonError : the declaration names a joint that the skeleton does not have.
     """
+    declared = skeleton.declaration.get("landmarks", {})
+    key = (skeleton.joints, skeleton.source_names, present, repr(declared), skeleton.name)
+    if key not in _known:
+        if len(_known) > 64:
+            _known.clear()
+        _known[key] = _resolve(skeleton, present, declared)
+    return dict(_known[key])
+
+
+_known: dict[Any, dict[str, tuple[int, ...]]] = {}  # the trials of a cohort share a few skeletons
+
+
+def _resolve(
+    skeleton: Skeleton, present: frozenset[str] | None, declared: dict[str, Any]
+) -> dict[str, tuple[int, ...]]:
     usable = skeleton.joints if present is None else tuple(j for j in skeleton.joints if j in present)
     index = {joint: i for i, joint in enumerate(skeleton.joints)}
-    declared: dict[str, Any] = skeleton.declaration.get("landmarks", {})
     found: dict[str, tuple[int, ...]] = {}
-    if not skeleton.declaration.get("landmarks_complete", False):
+    if not declared.get("only_these", False):
         found = _from_common_names({_plain(_source(skeleton, j)): index[j] for j in reversed(usable)})
     column = dict(zip(skeleton.source_names, skeleton.joints, strict=False))
     for landmark, joints in declared.items():
+        if landmark == "only_these":
+            continue
         names = [joints] if isinstance(joints, str) else list(joints)
         names = [column.get(name, name) for name in names if name]
         unknown = [name for name in names if name not in index]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 
@@ -256,14 +257,23 @@ def _add_thorax(marks: dict[str, np.ndarray]) -> None:
 
 
 def _store(out: Landmarks, rows: np.ndarray, marks: dict[str, np.ndarray], segments: dict[str, np.ndarray]) -> None:
-    columns = {c.name for c in schema.tables()["landmarks"].columns}
-    n = len(out.frame)
-    for found, kept, width in ((marks, out.points, 3), (segments, out.segments, 4)):
+    """Keep what schemas/landmarks.toml declares, as float32 with time along memory."""
+    columns, n = _columns(), len(out.frame)
+    for found, kept, suffix in ((marks, out.points, ""), (segments, out.segments, "_rotation")):
         for name, values in found.items():
-            if (name if width == 3 else f"{name}_rotation") in columns:
+            if f"{name}{suffix}" not in columns:
+                continue
+            if len(rows) == n:
+                kept[name] = np.ascontiguousarray(values.T, np.float32).T
+            else:
                 if name not in kept:
-                    kept[name] = np.full((n, width), np.nan, np.float32)
+                    kept[name] = np.full((values.shape[1], n), np.nan, np.float32).T
                 kept[name][rows] = values
+
+
+@cache
+def _columns() -> frozenset[str]:
+    return frozenset(c.name for c in schema.tables()["landmarks"].columns)
 
 
 def _scalar(out: Landmarks, name: str) -> np.ndarray:

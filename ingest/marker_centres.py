@@ -38,9 +38,8 @@ def add_centres(
         for joint in ("hip", "knee", "ankle", "shoulder", "elbow", "wrist"):
             if f"{side}_{joint}" in marks and f"{side}_{joint}" not in methods:
                 methods[f"{side}_{joint}"] = "given"
-        leg_length = parameters.get("leg_length", side) or _chain_length(marks, side)
-        _add_leg_joint(marks, axes, methods, parameters, side, "knee", "hip", "thigh", leg_length)
-        _add_leg_joint(marks, axes, methods, parameters, side, "ankle", "knee", "shank", leg_length)
+        _add_leg_joint(marks, axes, methods, parameters, side, "knee", "hip", "thigh")
+        _add_leg_joint(marks, axes, methods, parameters, side, "ankle", "knee", "shank")
     if {"left_hip", "right_hip"} <= set(marks):
         marks["pelvis"] = (marks["left_hip"] + marks["right_hip"]) / 2
     return methods, axes
@@ -52,7 +51,6 @@ def add_arm_centres(marks: Marks, trunk: np.ndarray | None, parameters: Paramete
     radius = _marker_radius(parameters)
     for side in SIDES:
         sign = 1.0 if side == "right" else -1.0
-        leg_length = parameters.get("leg_length", side) or 900.0
         radial, ulnar = marks.get(f"{side}_wrist_radial"), marks.get(f"{side}_wrist_ulnar")
         if f"{side}_wrist" not in marks:
             if radial is not None and ulnar is not None:
@@ -62,7 +60,7 @@ def add_arm_centres(marks: Marks, trunk: np.ndarray | None, parameters: Paramete
         if f"{side}_hand" not in marks and f"{side}_hand_marker" in marks:
             _set(marks, methods, f"{side}_hand", marks[f"{side}_hand_marker"], "skin_point")
         if f"{side}_shoulder" not in marks and f"{side}_acromion" in marks and trunk is not None:
-            drop = joint_width(parameters, "shoulder", side, leg_length) + radius
+            drop = joint_width(parameters, "shoulder", side) + radius
             _set(
                 marks, methods, f"{side}_shoulder", marks[f"{side}_acromion"] - drop * trunk[..., 1], "acromion_offset"
             )
@@ -75,7 +73,7 @@ def add_arm_centres(marks: Marks, trunk: np.ndarray | None, parameters: Paramete
             axes[f"{side}_upper_arm"] = unit(sign * (lateral - medial))
         elif shoulder is not None and wrist is not None and trunk is not None:
             axis = hinge_axis(shoulder - lateral, lateral - wrist, trunk[..., 2], -1.0)
-            distance = joint_width(parameters, "elbow", side, leg_length) / 2 + radius
+            distance = joint_width(parameters, "elbow", side) / 2 + radius
             centre = chord(shoulder, lateral, lateral + sign * 100 * axis, distance)
             _set(marks, methods, f"{side}_elbow", centre, "chord")
     return axes
@@ -101,7 +99,7 @@ def _add_hips(marks: Marks, pelvis: np.ndarray, parameters: Parameters, method: 
         length = both if method == "davis" or not math.isfinite(leg) else leg
         if method in ("davis", "hara") and not math.isfinite(length):
             continue
-        trochanter = parameters.get("asis_trochanter", side) or asis_trochanter_distance(
+        trochanter = parameters.get("asis_trochanter_distance", side) or asis_trochanter_distance(
             leg if math.isfinite(leg) else both
         )
         offset = hip_offset(
@@ -113,7 +111,7 @@ def _add_hips(marks: Marks, pelvis: np.ndarray, parameters: Parameters, method: 
             asis_trochanter=trochanter,
             marker_radius=_marker_radius(parameters),
         )
-        _set(marks, methods, f"{side}_hip", middle + pelvis @ offset, method)
+        _set(marks, methods, f"{side}_hip", middle + (pelvis * offset).sum(axis=-1), method)
 
 
 def _add_leg_joint(
@@ -125,7 +123,6 @@ def _add_leg_joint(
     joint: str,
     above: str,
     segment: str,
-    leg_length: float | None,
 ) -> None:
     """Knee from hip and thigh, or ankle from knee and shank."""
     name = f"{side}_{joint}"
@@ -140,9 +137,7 @@ def _add_leg_joint(
     if methods.get(name) == "given":
         return
     proximal, wand = marks.get(f"{side}_{above}"), marks.get(f"{side}_{segment}")
-    if leg_length is None or not math.isfinite(leg_length):
-        leg_length = 900.0
-    distance = joint_width(parameters, joint, side, leg_length) / 2
+    distance = joint_width(parameters, joint, side) / 2
     estimated = parameters.source(f"{joint}_width", side) == "estimated"
     marked = " (estimated width)" if estimated else ""
     if proximal is not None and wand is not None:
@@ -153,14 +148,6 @@ def _add_leg_joint(
     elif "pelvis" in axes:
         inward = -sign * axes["pelvis"][..., 2]
         _set(marks, methods, name, lateral + inward * distance, f"inward_half_width{marked}")
-
-
-def _chain_length(marks: Marks, side: str) -> float | None:
-    """Hip to knee to ankle, mm, of skeletons that give centres; None where they do not."""
-    chain = [marks.get(f"{side}_{joint}") for joint in ("hip", "knee", "ankle")]
-    if any(c is None for c in chain):
-        return None
-    return median_length(chain[0], chain[1]) + median_length(chain[1], chain[2])
 
 
 def _marker_radius(parameters: Parameters) -> float:

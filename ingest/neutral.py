@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from .body_segments import carried_axes, long_axis_in_neutral, neutral_axes
+from .body_segments import neutral_axes
+from .joint_centres import unit
 from .landmark_names import landmark_sources
 from .recording import Recording
+from .rotations import conjugate, from_matrix, multiply
 from .segment_axes import LAB_UP
 
 SIDES = ("left", "right")
@@ -42,10 +45,9 @@ class NeutralAxes:
 
     def carry(self, joint_rotations: np.ndarray) -> dict[str, np.ndarray]:
         """Segment to (n, 4) rotation to the lab, of the carrying joints' rotations (n, S, 4)."""
-        return {
-            name: carried_axes(joint_rotations[:, k], self.rotations[k], self.axes[k])
-            for k, name in enumerate(self.segments)
-        }
+        fixed = multiply(conjugate(self.rotations), from_matrix(self.axes))
+        turned = multiply(joint_rotations, fixed)
+        return {name: turned[:, k] for k, name in enumerate(self.segments)}
 
     def hip_angles(self) -> dict[str, float]:
         """Hip angles of the neutral pose against its own pelvis: what ``…_rel_deg`` columns take off."""
@@ -71,40 +73,41 @@ def neutral_axes_of(recording: Recording) -> NeutralAxes | None:
     if recording.neutral is None or recording.neutral.rotations is None:
         return None
     sources = landmark_sources(recording.poses[0].skeleton)
-    return _axes_in(recording, sources, np.asarray(recording.neutral.rotations, float))
+    neutral = recording.neutral
+    key = (neutral.positions.tobytes(), neutral.rotations.tobytes(), tuple(sources.items()))
+    if key not in _known:
+        if len(_known) > 64:
+            _known.clear()
+        _known[key] = _axes_in(sources, neutral.positions, neutral.rotations)
+    return _known[key]
 
 
-def _axes_in(recording: Recording, sources: dict[str, tuple[int, ...]], rotations: np.ndarray) -> NeutralAxes | None:
-    poses = recording.poses[0]
-    rows = np.flatnonzero(poses.person == poses.person[0])[:5]
-    positions, turned = poses.positions[rows].astype(float), poses.rotations[rows].astype(float)
+_known: dict[Any, NeutralAxes | None] = {}  # the trials of a subject share one neutral pose
+
+
+def _axes_in(sources: dict[str, tuple[int, ...]], positions: np.ndarray, rotations: np.ndarray) -> NeutralAxes | None:
+    """positions : (J, 3), rotations : (J, 4) of the neutral pose."""
+    positions = np.asarray(positions, np.float64)
 
     def point(landmark: str) -> np.ndarray:
-        return positions[:, list(sources[landmark])].mean(axis=1)
+        return positions[list(sources[landmark])].mean(axis=0)
 
     if not {"pelvis_bone", "left_hip", "right_hip"} <= set(sources):
         return None
-    root = sources["pelvis_bone"][0]
-    right = long_axis_in_neutral(point("right_hip"), point("left_hip"), turned[:, root], rotations[root])
+    right = unit(point("right_hip") - point("left_hip"))
     right = right - right @ LAB_UP * LAB_UP
-    if not np.isfinite(right).all() or np.linalg.norm(right) < 0.8:
+    if not np.linalg.norm(right) > 0.8:
         return None  # the hips are not level: no pose to call neutral
-    right = right / np.linalg.norm(right)
+    right = unit(right)
     forward = np.cross(LAB_UP, right)
-    names, joints, quaternions, axes = [], [], [], []
+    names, joints, axes = [], [], []
     for segment, (carrier, top, bottom) in _CARRIERS.items():
-        if carrier not in sources:
+        if carrier not in sources or (top is not None and (top not in sources or bottom not in sources)):
             continue
-        joint = sources[carrier][0]
-        long = None
-        if top is not None and bottom is not None:
-            if top not in sources or bottom not in sources:
-                continue
-            long = long_axis_in_neutral(point(top), point(bottom), turned[:, joint], rotations[joint])
-            if segment.endswith(("thigh", "shank")) and not long @ LAB_UP > math.cos(math.radians(40)):
-                return None  # legs that do not hang down: no standing pose
+        long = unit(point(top) - point(bottom)) if top is not None and bottom is not None else None
+        if long is not None and segment.endswith(("thigh", "shank")) and not long @ LAB_UP > 0.77:
+            return None  # legs more than 40° from the vertical: no standing pose
         names.append(segment)
-        joints.append(joint)
-        quaternions.append(rotations[joint])
+        joints.append(sources[carrier][0])
         axes.append(neutral_axes(segment, long, right, forward))
-    return NeutralAxes(tuple(names), joints, np.array(quaternions), np.array(axes))
+    return NeutralAxes(tuple(names), joints, np.asarray(rotations, np.float64)[joints], np.array(axes))
