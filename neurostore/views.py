@@ -5,7 +5,8 @@ reads tables, other views and ``getvariable()``: DuckDB refuses parameters in vi
 view's name stands in for it, so results may be kept.
 
 A step whose header names arguments (``-- Arguments: motion.``) is a table macro over the relations of those names: a
-view that needs an earlier step twice computes it once, in a CTE, and hands it on (measured on gait_cycles: planning 1.1 s to 0.1 s, run 4.4 s to 1.5 s over 200 trials).
+view that needs an earlier step twice computes it once, in a CTE, and hands it on (measured on gait_cycles over 200
+trials: planning 1.1 s to 0.2 s).
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from neurostore.errors import LakeError, UsageError
 if TYPE_CHECKING:
     import duckdb
 
-_NOT_CODE = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'", re.DOTALL)
+_COMMENT_OR_STRING = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'", re.DOTALL)
 _ARGUMENTS = re.compile(r"^-- Arguments: ([a-z_]+(?:, [a-z_]+)*)\.", re.MULTILINE)
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -135,7 +136,13 @@ def declared() -> dict[str, View]:
 
 
 def _words(text: str) -> set[str]:
-    return set(_WORD.findall(_NOT_CODE.sub(" ", text)))
+    """Every word of the SQL but those of comments and sentences; a string of one word may name what a macro reads."""
+
+    def keep(found: re.Match[str]) -> str:
+        word = found[0].strip("'")
+        return word if found[0][0] == "'" and _WORD.fullmatch(word) else " "
+
+    return set(_WORD.findall(_COMMENT_OR_STRING.sub(keep, text)))
 
 
 def _register_declared_columns(connection: duckdb.DuckDBPyConnection) -> None:
