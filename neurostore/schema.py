@@ -61,6 +61,7 @@ class Table:
         return pa.schema([pa.field(c.name, arrow_type(c.type), c.nullable) for c in self.columns])
 
 
+@cache
 def arrow_type(name: str) -> Any:
     """The pyarrow type of a declared type name."""
     import pyarrow as pa
@@ -124,7 +125,7 @@ def check_key(what: str, value: str, *, empty: bool = False) -> None:
     """Raise LakeError unless value can be a key (subject, session, trial, skeleton)."""
     if not (isinstance(value, str) and (KEY.fullmatch(value) or (empty and value == ""))):
         raise LakeError(
-            f"{what} {value!r}: a key is letters, digits, _ and -, begins with a letter or digit, at most 64"
+            f"{what} {value!r}: a key is up to 64 letters, digits, _ and -, no _ or - first"
         )
 
 
@@ -175,12 +176,13 @@ def conform(name: str, rows: pa.Table) -> tuple[pa.Table, list[str]]:
     problems: list[str] = []
     names: list[str] = []
     columns: list[Any] = []
+    given = dict(zip(rows.column_names, rows.columns, strict=True))
     for column in declared.columns:
-        if column.name not in rows.column_names:
+        if column.name not in given:
             if not column.nullable:
                 problems.append(f"{name}: the column {column.name} is missing")
             continue
-        values = rows[column.name].combine_chunks()
+        values = _one_chunk(given[column.name])
         try:
             values = values if values.type == arrow_type(column.type) else values.cast(arrow_type(column.type))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
@@ -192,8 +194,8 @@ def conform(name: str, rows: pa.Table) -> tuple[pa.Table, list[str]]:
         columns.append(values)
     known = {c.name for c in declared.columns}
     allowed = [arrow_type(t) for t in ("point", "rotation", "list<float32>")]
-    for extra in (n for n in rows.column_names if n not in known):
-        values = rows[extra].combine_chunks()
+    for extra in (n for n in given if n not in known):
+        values = _one_chunk(given[extra])
         if not name.startswith("poses/") or values.type not in allowed:
             problems.append(f"{name}.{extra}: {values.type} is no column of this table")
             continue
@@ -201,11 +203,17 @@ def conform(name: str, rows: pa.Table) -> tuple[pa.Table, list[str]]:
         problems += [f"{name}.{extra}: {w}" for w in wrong]
         names.append(extra)
         columns.append(values)
-    lower = [n.lower() for n in names]
-    twice = sorted({n for n in names if lower.count(n.lower()) > 1})
+    spelled: dict[str, list[str]] = {}
+    for n in names:
+        spelled.setdefault(n.lower(), []).append(n)
+    twice = [n for group in spelled.values() if len(group) > 1 for n in group]
     if twice:
         problems.append(f"{name}: columns {', '.join(twice)} differ only in case")
-    return pa.table(columns, names=names), problems
+    return pa.Table.from_arrays(columns, names=names), problems
+
+
+def _one_chunk(column: Any) -> Any:
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def _checked(values: Any, column: Column) -> tuple[Any, list[str]]:
