@@ -251,7 +251,7 @@ def _frames(buffer, out, names, ends, columns, powers, state, seen, errors, curr
                 i += 1
             continue
         if 48 <= c <= 57:
-            value, after, is_number = parse_number(buffer, start, powers)
+            value, _, is_number = parse_number(buffer, start, powers)
             frame = int(value) if is_number else -2
             if state[1] >= 0:
                 if state[2] == bones:

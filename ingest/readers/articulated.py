@@ -21,7 +21,7 @@ from ..rotations import IDENTITY, from_euler, up_rotation
 from . import judge
 
 _MOST_BYTES = 8 << 30  # of positions and rotations of one file
-_SAMPLE = 240  # frames that judgements look at
+_SAMPLE = 120  # frames that judgements look at
 
 
 @dataclass(slots=True)
@@ -121,9 +121,8 @@ def fit_skeleton(tree: Tree, options: ReadOptions, notes: list[str]) -> tuple[Sk
     at = {k: column.get(found.aliases.get(n.upper(), n).upper(), -1) for k, n in enumerate(names)}
     extra = [names[k] for k in range(len(names)) if at[k] < 0 and not tree.is_end[k]]
     if extra:
-        notes.append(
-            f"{len(extra)} joints that skeleton {found.name} does not have are kept after its own: {', '.join(extra[:5])}"
-        )
+        listed = ", ".join(extra[:5])
+        notes.append(f"{len(extra)} joints that skeleton {found.name} does not have are kept after its own: {listed}")
         found = found.extended(extra)
         later = {n: k for k, n in enumerate(found.source_names)}
         at = {k: later[n] if n in extra else at[k] for k, n in enumerate(names)}
@@ -171,6 +170,8 @@ def _settle(source: Source, block: np.ndarray, skeleton: Skeleton, options: Read
     tree = source.tree
     inner = block[1:] if len(block) > 1 else block  # frame 0 may be artificial
     sample = inner[:: max(1, len(inner) // _SAMPLE)]
+    whole = sample[np.isfinite(sample).all(axis=1)]
+    sample = whole if len(whole) else np.nan_to_num(sample)
     roles = judge.find_roles(tree.names)
     up, note = skeleton.declaration.get("up", ""), ""
     if options.up is not None:
@@ -216,7 +217,9 @@ def _scale(
         return source.scale_mm, declared, "file"
     if skeleton.scale_mm is not None:
         tall = height * skeleton.scale_mm / 1000
-        if not height > 0 or 0.3 <= tall <= 2.6:  # a person, lying or small; other units are off by 2.2 and more
+        if (
+            options.skeleton is not None or not height > 0 or 0.3 <= tall <= 2.6
+        ):  # a person, lying or small; other units are off by 2.2 and more
             return skeleton.scale_mm, declared, f"skeleton {skeleton.name}"
         notes.append(
             f"in the unit of skeleton {skeleton.name} the person would stand {tall:.2f} m tall, so the unit is judged"
@@ -254,7 +257,7 @@ def _cut(
     is_artificial, note = False, ""
     roles = judge.find_roles(skeleton.source_names)
     if not source.settled and drop != 0:
-        is_artificial, note = judge.first_frame_is_pose(_root_first(positions[:602], root), _shifted(roles, root))
+        is_artificial, note = judge.first_frame_is_pose(_root_first(positions[:302], root), _shifted(roles, root))
     if drop is None:
         drop = int(is_artificial)
         notes += [note] if note else []
@@ -329,12 +332,11 @@ def neutral_from_rest(
 
 
 def _declared_turns(skeleton: Skeleton, slots: np.ndarray, declared: dict[str, Any]) -> np.ndarray:
-    turns = np.tile(IDENTITY, (len(slots), 1))
+    degrees = np.zeros((len(slots), 3))
     for node, slot in enumerate(slots):
-        degrees = declared["rotations_deg"].get(skeleton.source_names[slot]) if slot >= 0 else None
-        if degrees is not None:
-            turns[node] = from_euler(declared.get("order", "ZYX"), np.radians(degrees))
-    return turns
+        if slot >= 0:
+            degrees[node] = declared["rotations_deg"].get(skeleton.source_names[slot], (0, 0, 0))
+    return from_euler(declared.get("order", "ZYX"), np.radians(degrees))
 
 
 def _note_lost_height(root: np.ndarray, notes: list[str]) -> None:

@@ -99,13 +99,15 @@ class _Parser:
         scale = np.pi / 180 if self.is_degrees else 1.0
         for name, (angles, order) in self.raw_axes.items():
             self.bones[name].axis = from_euler(order[::-1], np.array(angles[::-1]) * scale)
-        order = tuple(w.upper() for w in self.root.get("order", ["TX", "TY", "TZ", "RX", "RY", "RZ"]))
-        if not set(order) <= {"TX", "TY", "TZ", "RX", "RY", "RZ"} or len(set(order)) != len(order):
-            self.problems.append(f":root order is {' '.join(order)!r}, expected TX TY TZ RX RY RZ in some order")
+        root_order = tuple(w.upper() for w in self.root.get("order", ["TX", "TY", "TZ", "RX", "RY", "RZ"]))
+        if not set(root_order) <= {"TX", "TY", "TZ", "RX", "RY", "RZ"} or len(set(root_order)) != len(root_order):
+            self.problems.append(f":root order is {' '.join(root_order)!r}, expected TX TY TZ RX RY RZ in some order")
         self._check_bones()
         if self.problems:
             raise InputError(self.path, *self.problems[:10])
-        return AsfSkeleton(self.bones, self.children, order, self._root_axis(scale), self.length_unit, self.is_degrees)
+        return AsfSkeleton(
+            self.bones, self.children, root_order, self._root_axis(scale), self.length_unit, self.is_degrees
+        )
 
     def _units(self, line: int, words: list[str]) -> None:
         key, said = words[0].lower(), words[1] if len(words) > 1 else ""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from ..kinematics import MOVE, TURN, Tree
 from .text import number
 
 MOST_NODES = 5000
+_LONGEST_KEPT = 200_000  # characters of a header worth keeping
 _WORD = re.compile(r"[{}]|[^\s{}]+")
 
 
@@ -30,6 +32,13 @@ def parse_hierarchy(text: str) -> Hierarchy:
     line. Positions in channels are marked as replacing OFFSET; the reader decides. An End Site becomes a node named
     ``<parent>_end``.
     """
+    found = _parse(text) if len(text) < _LONGEST_KEPT else _Parser(text).run()
+    return Hierarchy(replace(found.tree), list(found.problems), found.joints_without_channels)
+
+
+@lru_cache(maxsize=32)
+def _parse(text: str) -> Hierarchy:
+    """The same skeleton heads many files of a cohort."""
     return _Parser(text).run()
 
 

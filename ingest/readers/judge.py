@@ -1,7 +1,7 @@
 """What a file of joints does not say: up, unit, whether positions add, an artificial first pose. Judged from the data.
 
 Every judgement is a figure compared with a limit, given in the note that the reader records. Lengths are in source
-units unless a name says mm.
+units unless a name says mm. Samples hold finite values only.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -34,6 +35,11 @@ class Roles:
 
 def find_roles(names: Sequence[str]) -> Roles:
     """Pairs, head and feet from joint names of any habit: LeftFoot, l_foot, Foot.L, lFoot, CC_Base_L_Foot."""
+    return _find_roles(tuple(names))
+
+
+@lru_cache(maxsize=64)
+def _find_roles(names: tuple[str, ...]) -> Roles:
     index: dict[str, int] = {}
     for k, name in enumerate(names):
         index.setdefault(name, k)
@@ -65,8 +71,7 @@ def judge_up(positions: np.ndarray, roles: Roles) -> tuple[str, str]:
     """
     if roles.head is None or not roles.feet:
         return "y", ""
-    body = positions[:, roles.head] - np.nanmean(positions[:, list(roles.feet)], axis=1)
-    body = body[np.isfinite(body).all(axis=1)]
+    body = positions[:, roles.head] - np.mean(positions[:, list(roles.feet)], axis=1)
     length = np.linalg.norm(body, axis=1, keepdims=True)
     if not len(body) or not (length > 0).all():
         return "y", ""
@@ -100,8 +105,8 @@ def judge_positions(tree: Tree, sample: np.ndarray, roles: Roles, up: str) -> tu
         if not np.abs(at).max() > 0:
             continue
         if tree.parents[node] >= 0:
-            apart = float(np.nanmedian(np.linalg.norm(channels - at, axis=0)))
-            adds[node] = apart > float(np.nanmedian(np.linalg.norm(channels, axis=0)))
+            apart = float(np.median(np.linalg.norm(channels - at, axis=0)))
+            adds[node] = apart > float(np.median(np.linalg.norm(channels, axis=0)))
         else:
             adds[node], note = _root_adds(tree, sample, roles, up, offset)
             notes += [note] if note else []
@@ -115,11 +120,11 @@ def _root_adds(tree: Tree, sample: np.ndarray, roles: Roles, up: str, offset: np
     axis, sign = "xyz".index(up[-1]), -1.0 if up.startswith("-") else 1.0
     replaced, _ = forward(tree, sample)
     height = sign * replaced[:, :, axis]
-    extent = float(np.nanmedian(np.nanmax(height, axis=1) - np.nanmin(height, axis=1)))
+    extent = float(np.median(np.max(height, axis=1) - np.min(height, axis=1)))
     rise = sign * float(offset[axis])
     if not extent > 0 or abs(rise) < 0.15 * extent:
         return False, ""
-    floor = float(np.nanpercentile(np.nanmin(height, axis=1), 10))
+    floor = float(np.percentile(np.min(height, axis=1), 10))
     is_added = abs(floor + rise) < abs(floor)
     verb = "add to" if is_added else "replace"
     return is_added, (
@@ -135,11 +140,10 @@ def standing_height(positions: np.ndarray, roles: Roles) -> float:
     """
     y = positions[..., 1]
     if roles.head is not None and roles.feet:
-        top, bottom = y[:, roles.head], np.nanmin(y[:, list(roles.feet)], axis=1)
+        top, bottom = y[:, roles.head], np.min(y[:, list(roles.feet)], axis=1)
     else:
-        top, bottom = np.nanmax(y, axis=1), np.nanmin(y, axis=1)
-    extent = (top - bottom)[np.isfinite(top - bottom)]
-    return float(np.percentile(extent, 90)) if len(extent) else 0.0
+        top, bottom = np.max(y, axis=1), np.min(y, axis=1)
+    return float(np.percentile(top - bottom, 90)) if len(y) else 0.0
 
 
 def judge_unit(height: float) -> tuple[str, float]:
@@ -178,27 +182,32 @@ def first_frame_is_pose(positions: np.ndarray, roles: Roles) -> tuple[bool, str]
     """Whether frame 0 is an artificial T-pose put before the motion.
 
     It is when it is a neutral stance and lies far from frame 1: the mean joint displacement relative to the root, or
-    the root's own, is over 2.5 times the 95th percentile of the following steps (at most 600) and 2 % of the body.
+    the root's own, is over 2.5 times the 95th percentile of the following steps (at most 300) and 2 % of the body.
 
     positions : (n, N, 3) Y up, node 0 the root. Returns the verdict and a note.
     """
     if len(positions) < 4:
         return False, ""
-    p = positions[:602].astype(float)
+    p = positions[:302].astype(float)
+    is_whole = np.isfinite(p).all(axis=(1, 2))
+    if not is_whole[:2].all() or is_whole.sum() < 4:
+        return False, ""
+    p = p[is_whole]
     root = p[:, :1]
     body = np.linalg.norm(np.diff(p - root, axis=0), axis=2).mean(axis=1)
     path = np.linalg.norm(np.diff(root[:, 0], axis=0), axis=1)
     extent = float(np.ptp(p[0], axis=0).max())
     jumps = [
-        float(step[0]) / max(2.5 * float(np.nanpercentile(step[1:], 95)), 0.02 * extent, 1e-12) for step in (body, path)
+        float(step[0]) / max(2.5 * float(np.percentile(step[1:], 95)), 0.02 * extent, 1e-12) for step in (body, path)
     ]
     if not max(jumps) > 1:
         return False, ""
-    ratio = float(body[0] / max(float(np.nanmedian(body[1:])), 1e-9 * max(extent, 1e-9)))
+    ratio = float(body[0] / max(float(np.median(body[1:])), 1e-9 * max(extent, 1e-9)))
     if is_neutral(p[0], roles):
         return (
             True,
-            f"frame 0 is an artificial T-pose ({ratio:.0f} times the usual step from frame 1): dropped, kept as neutral pose",
+            f"frame 0 is an artificial T-pose ({ratio:.0f} times the usual step from frame 1): "
+            "dropped, kept as neutral pose",
         )
     return False, (
         f"frame 0 is far from frame 1 ({ratio:.0f} times the usual step) but is no T-pose and is kept; "

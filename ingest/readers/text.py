@@ -29,8 +29,9 @@ POWERS = np.array([float(f"1e{k}") for k in range(309)])
 def rows(file: BinaryIO, path: Path, n_columns: int, first_line: int) -> Iterator[np.ndarray]:
     """Whole rows of n_columns numbers, block by block, from where the file stands.
 
-    A row may stand on one line or over several, or several on one line, but begins at the start of a line unless all
-    before it on that line are whole. nan, inf and their spellings of C runtimes are NaN.
+    A row may stand on one line or over several, or several on one line, but never begins within a line that ends
+    another, so that a lost value is found even where a later line has one too many. nan, inf and their
+    spellings of C runtimes are NaN.
 
     Parameters
     ----------
@@ -107,33 +108,9 @@ def number(text: str) -> float | None:
 
 #: rates that cameras and motion capture systems run at
 STANDARD_HZ = (
-    10,
-    12,
-    15,
-    20,
-    24,
-    25,
-    30,
-    40,
-    48,
-    50,
-    60,
-    72,
-    75,
-    80,
-    90,
-    96,
-    100,
-    120,
-    125,
-    128,
-    144,
-    150,
-    160,
-    179,
-    180,
+    *(10, 12, 15, 20, 24, 25, 30, 40, 48, 50, 60, 72, 75, 80, 90, 96, 100, 120, 125, 128, 144, 150, 160, 179, 180, 200),
+    *(240, 250, 256, 300, 320, 360, 400, 480, 500, 512, 600, 720, 750, 960, 1000, 1024, 1200, 1500, 2000),
 )
-STANDARD_HZ += (200, 240, 250, 256, 300, 320, 360, 400, 480, 500, 512, 600, 720, 750, 960, 1000, 1024, 1200, 1500, 2000)
 BROADCAST_HZ = (24000 / 1001, 30000 / 1001, 60000 / 1001, 120000 / 1001)
 
 
@@ -152,7 +129,7 @@ def rate_from_period(text: str) -> float:
     whole = (1 / (period + unit), 1 / max(period - unit, 1e-12))
     slack = 1e-9 * exact
     for (low, high), rates in ((half, STANDARD_HZ), (half, BROADCAST_HZ), (whole, STANDARD_HZ)):
-        inside = [r for r in rates if low - slack <= r <= high + slack]
+        inside = [r for r in rates if low - slack <= r <= high + slack and abs(r - exact) < 0.06 * exact]
         if inside:
             return float(min(inside, key=lambda r: abs(r - exact)))
     between = range(int(np.ceil(half[0] - slack)), int(np.floor(min(half[1], 1e6) + slack)) + 1)
@@ -313,11 +290,12 @@ def _numbers(buffer, out, n_columns, powers, state, bad):  # type: ignore[no-unt
 def _end_line(n_columns, state):  # type: ignore[no-untyped-def]
     count = state[FIELD]
     if count > 0:
-        if state[FILLED] == 0:
+        is_first = state[FILLED] == 0
+        if is_first:
             state[FRAME_LINE] = state[LINE]
             state[FRAME_COUNT] = count
         state[FILLED] += count
-        if state[FILLED] % n_columns == 0:
+        if state[FILLED] == n_columns or (is_first and count % n_columns == 0):
             state[FILLED] = 0
         elif state[FILLED] > n_columns:
             if state[N_ROWS_BAD] == 0:
