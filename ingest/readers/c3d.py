@@ -80,7 +80,8 @@ def read(path: Path, options: ReadOptions) -> Recording:
     markers, models, positions = _without_duplicates(markers, models, positions, notes)
     is_marker = np.arange(len(markers) + len(models)) < len(markers)
     scale_mm, length_basis = _scale(parameters, options, positions[:, is_marker], notes)
-    positions = positions * np.float32(scale_mm)
+    with np.errstate(over="ignore"):
+        positions = positions * np.float32(scale_mm)
     positions, n_rubbish = without_rubbish(positions)
     if n_rubbish:
         notes.append(f"{n_rubbish} samples beyond 1 km from the origin were taken as missing")

@@ -213,7 +213,7 @@ def _numbers(path: Path, head: bytes, at: int, order: str, processor: str) -> di
         if record.kind not in (-1, 1, 2, 4) or record.n_values * abs(record.kind) > left:
             raise InputError(
                 path,
-                f"parameter {record.name} states {record.n_values} values of type {record.kind}; "
+                f"parameter {record.name!r} states {record.n_values} values of type {record.kind}; "
                 f"{left} bytes are left in its section",
             )
         if record.kind > 0 and 0 < record.n_values <= 16:
@@ -253,7 +253,7 @@ def _records(path: Path, head: bytes, at: int, order: str) -> Iterator[_Record]:
             return
         if offset < 2 or link + offset > end:
             raise InputError(
-                path, f"parameter {name} points to byte {link + offset} for the next one; its section ends at {end}"
+                path, f"parameter {name!r} points to byte {link + offset} for the next one; its section ends at {end}"
             )
         at = link + offset
 

@@ -25,7 +25,7 @@ from neurostore.errors import InputError
 
 from .c3d_layout import Layout, head_for_ezc3d
 
-TIMEOUT_S = 30.0
+TIMEOUT_S = 15.0
 _lock = threading.Lock()
 _child: subprocess.Popen[bytes] | None = None
 _owner = 0
@@ -62,7 +62,7 @@ def read_parameters(path: Path, layout: Layout) -> Parameters:
 
     Raises
     ------
-    InputError : ezc3d refuses them, crashes on them, or does not answer within 30 s.
+    InputError : ezc3d refuses them, crashes on them, or does not answer within 15 s.
     """
     with path.open("rb") as source, tempfile.NamedTemporaryFile(suffix=".c3d") as file, _lock:
         source.seek(layout.data_offset)

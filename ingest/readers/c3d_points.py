@@ -54,8 +54,9 @@ def _decode(samples: np.ndarray, layout: Layout) -> np.ndarray:
     order = ">" if layout.processor == "mips" else "<"
     if layout.word == 2:
         whole = samples.view(f"{order}i2")
-        values, residual = whole[..., :3] * np.float32(layout.scale), whole[..., 3]
-        values = values.astype(np.float32, copy=False)
+        with np.errstate(over="ignore"):  # an infinite value is a missing one, below
+            values = whole[..., :3].astype(np.float32) * np.float32(layout.scale)
+        residual = whole[..., 3]
     else:
         if layout.processor == "dec":
             real = from_vax(samples.view("<u4"))
