@@ -1,0 +1,68 @@
+-- One row: an angle of a trial that the source file states too, ours beside the source's.
+-- Inputs: joint_angles, source_angles (in our sign). Degrees; bias is ours less the source's; r is Pearson's.
+-- Ours is taken at the source's times, linear between frames; n_frames counts the times where both exist.
+WITH stated AS (
+    SELECT DISTINCT
+        subject,
+        session,
+        trial
+    FROM source_angles
+    WHERE angle IS NOT NULL
+),
+
+ours AS (
+    UNPIVOT (
+        SELECT joint_angles.* EXCLUDE (person, frame)
+        FROM joint_angles
+        INNER JOIN stated USING (subject, session, trial)
+        WHERE joint_angles.person = 0
+    )
+    ON COLUMNS('_deg$')
+    INTO NAME angle VALUE ours_deg
+),
+
+spans AS (
+    SELECT
+        *,
+        lead(time_s) OVER angle_ AS next_s,
+        lead(ours_deg) OVER angle_ AS next_deg
+    FROM ours
+    WINDOW angle_ AS (PARTITION BY subject, session, trial, angle ORDER BY time_s)
+),
+
+beside AS (
+    SELECT
+        source.subject,
+        source.session,
+        source.trial,
+        source.angle,
+        source.value_deg,
+        CASE
+            WHEN abs(source.time_s - spans.time_s) < 1e-6 THEN spans.ours_deg
+            WHEN spans.next_s - spans.time_s <= 0.1
+                THEN
+                    spans.ours_deg
+                    + (spans.next_deg - spans.ours_deg) * (source.time_s - spans.time_s) / (spans.next_s - spans.time_s)
+        END AS ours_deg
+    FROM (SELECT * FROM source_angles WHERE angle IS NOT NULL AND NOT isnan(value_deg)) AS source
+    ASOF INNER JOIN spans
+        ON
+            source.subject = spans.subject
+            AND source.session = spans.session
+            AND source.trial = spans.trial
+            AND source.angle = spans.angle
+            AND source.time_s + 1e-6 >= spans.time_s
+)
+
+SELECT
+    subject,
+    session,
+    trial,
+    angle,
+    sqrt(avg((ours_deg - value_deg) ^ 2)) AS rmse_deg,
+    avg(ours_deg - value_deg) AS bias_deg,
+    CASE WHEN stddev_pop(ours_deg) > 0 AND stddev_pop(value_deg) > 0 THEN corr(ours_deg, value_deg) END AS r,
+    count(*) AS n_frames
+FROM beside
+WHERE ours_deg IS NOT NULL
+GROUP BY subject, session, trial, angle

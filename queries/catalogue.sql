@@ -1,0 +1,13 @@
+-- One row: a column of a table or view, with its unit, sign, meaning and source.
+-- Inputs: _declared_columns, the table that views.register makes from schemas/*.toml and schemas/views/*.toml.
+SELECT
+    name AS table_name,
+    kind,
+    column_name,
+    type,
+    unit,
+    sign,
+    meaning,
+    source
+FROM _declared_columns
+ORDER BY kind, name, position

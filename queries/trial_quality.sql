@@ -1,0 +1,249 @@
+-- One row: a trial, with figures that tell good data from bad, a flag for each, and a verdict in plain words.
+-- Inputs: trials, landmarks (person 0), joint_angles, _cycles_judged. Millimetres, percent, seconds.
+-- Thresholds: bone length varies over 5 % (CV); sides differ over 10 %; a landmark lacks over 10 % of frames; over 5 % of frames
+-- repeat the one before (no point moved 0.01 mm); left and right ankle change places; head below feet; the floor under the
+-- lowest toe drifts over 50 mm; the lowest toe is over 100 mm off y = 0; knee adduction follows flexion (r2 above 0.5 over a range
+-- of 10 degrees: cross-talk of the knee axis, Baker et al. 1999, doi 10.1016/S0167-9457(99)00020-7); under 3 steady cycles a side.
+WITH points AS (
+    SELECT
+        subject,
+        session,
+        trial,
+        frame,
+        time_s,
+        pelvis,
+        left_hip,
+        right_hip,
+        left_knee,
+        right_knee,
+        left_ankle,
+        right_ankle,
+        coalesce(left_toe, left_ankle) AS left_low,
+        coalesce(right_toe, right_ankle) AS right_low,
+        coalesce(head, neck, thorax) AS high,
+        left_toe,
+        right_toe,
+        lag(pelvis) OVER frames_ AS last_pelvis,
+        lag(left_ankle) OVER frames_ AS last_left,
+        lag(right_ankle) OVER frames_ AS last_right,
+        (time_s - min(time_s) OVER trial_) / nullif(max(time_s) OVER trial_ - min(time_s) OVER trial_, 0) AS part
+    FROM landmarks
+    WHERE person = 0
+    WINDOW
+        trial_ AS (PARTITION BY subject, session, trial),
+        frames_ AS (PARTITION BY subject, session, trial ORDER BY time_s)
+),
+
+lengths AS (
+    SELECT
+        *,
+        sqrt((left_hip.x - left_knee.x) ^ 2 + (left_hip.y - left_knee.y) ^ 2 + (left_hip.z - left_knee.z) ^ 2) AS left_thigh,
+        sqrt((right_hip.x - right_knee.x) ^ 2 + (right_hip.y - right_knee.y) ^ 2 + (right_hip.z - right_knee.z) ^ 2)
+            AS right_thigh,
+        sqrt((left_knee.x - left_ankle.x) ^ 2 + (left_knee.y - left_ankle.y) ^ 2 + (left_knee.z - left_ankle.z) ^ 2)
+            AS left_shank,
+        sqrt((right_knee.x - right_ankle.x) ^ 2 + (right_knee.y - right_ankle.y) ^ 2 + (right_knee.z - right_ankle.z) ^ 2)
+            AS right_shank,
+        sqrt((pelvis.x - last_pelvis.x) ^ 2 + (pelvis.y - last_pelvis.y) ^ 2 + (pelvis.z - last_pelvis.z) ^ 2) AS pelvis_step,
+        sqrt((left_ankle.x - last_left.x) ^ 2 + (left_ankle.y - last_left.y) ^ 2 + (left_ankle.z - last_left.z) ^ 2)
+            AS left_step,
+        sqrt((right_ankle.x - last_right.x) ^ 2 + (right_ankle.y - last_right.y) ^ 2 + (right_ankle.z - last_right.z) ^ 2)
+            AS right_step,
+        sqrt((left_ankle.x - last_right.x) ^ 2 + (left_ankle.y - last_right.y) ^ 2 + (left_ankle.z - last_right.z) ^ 2)
+            AS left_from_right,
+        sqrt((right_ankle.x - last_left.x) ^ 2 + (right_ankle.y - last_left.y) ^ 2 + (right_ankle.z - last_left.z) ^ 2)
+            AS right_from_left,
+        least(left_low.y, right_low.y) AS lowest
+    FROM points
+),
+
+figures AS (
+    SELECT
+        subject,
+        session,
+        trial,
+        count(*) AS n_seen,
+        100.0 * greatest(
+            stddev_pop(left_thigh) / nullif(avg(left_thigh), 0),
+            stddev_pop(right_thigh) / nullif(avg(right_thigh), 0),
+            stddev_pop(left_shank) / nullif(avg(left_shank), 0),
+            stddev_pop(right_shank) / nullif(avg(right_shank), 0)
+        ) AS bone_length_cv_pct,
+        200.0 * abs(median(left_thigh + left_shank) - median(right_thigh + right_shank))
+        / nullif(median(left_thigh + left_shank) + median(right_thigh + right_shank), 0) AS leg_difference_pct,
+        [
+            {'gap': 100.0 - 100.0 * count(pelvis.x) / count(*), 'landmark': 'pelvis'},
+            {'gap': 100.0 - 100.0 * count(left_knee.x) / count(*), 'landmark': 'left_knee'},
+            {'gap': 100.0 - 100.0 * count(right_knee.x) / count(*), 'landmark': 'right_knee'},
+            {'gap': 100.0 - 100.0 * count(left_ankle.x) / count(*), 'landmark': 'left_ankle'},
+            {'gap': 100.0 - 100.0 * count(right_ankle.x) / count(*), 'landmark': 'right_ankle'},
+            {'gap': 100.0 - 100.0 * count(left_toe.x) / count(*), 'landmark': 'left_toe'},
+            {'gap': 100.0 - 100.0 * count(right_toe.x) / count(*), 'landmark': 'right_toe'}
+        ] AS gaps,
+        100.0 * count(*) FILTER (greatest(pelvis_step, left_step, right_step) < 0.01)
+        / nullif(count(greatest(pelvis_step, left_step, right_step)), 0) AS frozen_pct,
+        count(*) FILTER (
+            left_from_right < 0.3 * left_step AND right_from_left < 0.3 * right_step AND left_step > 50
+        ) AS n_swaps,
+        median(high.y) - median((left_ankle.y + right_ankle.y) / 2) AS head_above_feet_mm,
+        quantile_cont(lowest, 0.05) AS lowest_toe_mm,
+        quantile_cont(lowest, 0.05) FILTER (part > 0.67) - quantile_cont(lowest, 0.05) FILTER (part < 0.33) AS floor_drift_mm,
+        greatest(max(left_ankle.x) - min(left_ankle.x), max(left_ankle.z) - min(left_ankle.z)) < 50
+        AND greatest(max(right_ankle.x) - min(right_ankle.x), max(right_ankle.z) - min(right_ankle.z)) < 50 AS is_static
+    FROM lengths
+    GROUP BY subject, session, trial
+),
+
+knees AS (
+    SELECT
+        subject,
+        session,
+        trial,
+        greatest(
+            CASE
+                WHEN max(left_knee_adduction_deg) - min(left_knee_adduction_deg) > 10
+                    THEN corr(left_knee_adduction_deg, left_knee_flexion_deg) ^ 2
+            END,
+            CASE
+                WHEN max(right_knee_adduction_deg) - min(right_knee_adduction_deg) > 10
+                    THEN corr(right_knee_adduction_deg, right_knee_flexion_deg) ^ 2
+            END
+        ) AS knee_crosstalk_r2
+    FROM joint_angles
+    WHERE person = 0
+    GROUP BY subject, session, trial
+),
+
+cycles AS (
+    SELECT
+        subject,
+        session,
+        trial,
+        count(*) AS n_cycles,
+        count(*) FILTER (is_steady) AS n_steady_cycles,
+        count(*) FILTER (is_steady AND side = 'left') AS n_left,
+        count(*) FILTER (is_steady AND side = 'right') AS n_right,
+        mode(reason) AS usual_reason
+    FROM _cycles_judged
+    WHERE person = 0
+    GROUP BY subject, session, trial
+),
+
+judged AS (
+    SELECT
+        trials.subject,
+        trials.session,
+        trials.trial,
+        trials.kind,
+        trials.up_source,
+        trials.position_basis,
+        trials.length_basis,
+        trials.kind = 'static' OR coalesce(figures.is_static, false) AS is_static,
+        figures.* EXCLUDE (subject, session, trial, is_static, gaps, n_seen),
+        list_max(figures.gaps).gap AS worst_gap_pct,
+        CASE WHEN list_max(figures.gaps).gap > 0 THEN list_max(figures.gaps).landmark END AS worst_landmark,
+        knees.knee_crosstalk_r2,
+        coalesce(cycles.n_cycles, 0) AS n_cycles,
+        coalesce(cycles.n_steady_cycles, 0) AS n_steady_cycles,
+        coalesce(least(cycles.n_left, cycles.n_right), 0) AS n_steady_side,
+        cycles.usual_reason,
+        figures.n_seen IS NULL AS is_without_points
+    FROM trials
+    LEFT JOIN figures USING (subject, session, trial)
+    LEFT JOIN knees USING (subject, session, trial)
+    LEFT JOIN cycles USING (subject, session, trial)
+),
+
+flagged AS (
+    SELECT
+        *,
+        coalesce(bone_length_cv_pct > 5, false) AS has_changing_bones,
+        coalesce(leg_difference_pct > 10, false) AS has_unequal_legs,
+        coalesce(worst_gap_pct > 10, false) AS has_gaps,
+        coalesce(frozen_pct > 5 AND NOT is_static, false) AS has_frozen_frames,
+        coalesce(n_swaps > 0, false) AS has_swaps,
+        coalesce(head_above_feet_mm < 0, false) AS is_upside_down,
+        coalesce(abs(floor_drift_mm) > 50 AND n_steady_cycles > 0, false) AS has_floor_drift,
+        coalesce(abs(lowest_toe_mm) > 100 AND n_steady_cycles > 0, false) AS is_off_floor,
+        coalesce(knee_crosstalk_r2 > 0.5, false) AS has_knee_crosstalk,
+        n_steady_side < 3 AND NOT is_static AS has_few_strides,
+        coalesce(up_source = 'camera_level', false) AS is_up_guessed,
+        coalesce(position_basis = 'camera_fov_guessed', false) AS is_fov_guessed,
+        coalesce(length_basis IN ('nominal', 'none'), false) AS is_length_nominal
+    FROM judged
+)
+
+SELECT
+    subject,
+    session,
+    trial,
+    kind,
+    is_static,
+    bone_length_cv_pct,
+    leg_difference_pct,
+    worst_gap_pct,
+    worst_landmark,
+    frozen_pct,
+    n_swaps,
+    head_above_feet_mm,
+    lowest_toe_mm,
+    floor_drift_mm,
+    knee_crosstalk_r2,
+    n_cycles,
+    n_steady_cycles,
+    has_changing_bones,
+    has_unequal_legs,
+    has_gaps,
+    has_frozen_frames,
+    has_swaps,
+    is_upside_down,
+    has_floor_drift,
+    is_off_floor,
+    has_knee_crosstalk,
+    has_few_strides,
+    is_up_guessed,
+    is_fov_guessed,
+    is_length_nominal,
+    CASE
+        WHEN is_without_points THEN 'No points in this trial: angles of the source file only.'
+        WHEN is_upside_down THEN 'Do not use: the head is below the feet.'
+        WHEN has_swaps THEN 'Check first: left and right change places.'
+        WHEN has_changing_bones OR has_unequal_legs OR has_gaps OR has_frozen_frames THEN 'Check first.'
+        WHEN is_static THEN 'A static trial: for calibration, no gait.'
+        WHEN n_cycles = 0 THEN 'No gait cycle found.'
+        WHEN n_steady_cycles = 0 THEN 'No steady gait cycle.'
+        ELSE 'Usable.'
+    END
+    || concat_ws(
+        '',
+        CASE WHEN has_changing_bones THEN ' Bone lengths vary by ' || round(bone_length_cv_pct)::INTEGER::VARCHAR || ' %.' END,
+        CASE
+            WHEN has_unequal_legs
+                THEN ' The legs differ in length by ' || round(leg_difference_pct)::INTEGER::VARCHAR || ' %.'
+        END,
+        CASE
+            WHEN has_gaps
+                THEN ' ' || worst_landmark || ' is missing in ' || round(worst_gap_pct)::INTEGER::VARCHAR || ' % of frames.'
+        END,
+        CASE WHEN has_frozen_frames THEN ' ' || round(frozen_pct)::INTEGER::VARCHAR || ' % of frames repeat the one before.' END,
+        CASE WHEN has_floor_drift THEN ' The floor drifts by ' || round(floor_drift_mm)::INTEGER::VARCHAR || ' mm.' END,
+        CASE
+            WHEN is_off_floor
+                THEN ' The lowest toe is at ' || round(lowest_toe_mm)::INTEGER::VARCHAR || ' mm, not at the floor.'
+        END,
+        CASE WHEN has_knee_crosstalk THEN ' Knee adduction follows flexion: the knee axis may be turned.' END,
+        CASE
+            WHEN n_cycles > 0 AND n_steady_cycles < n_cycles AND usual_reason IS NOT NULL
+                THEN
+                    ' ' || (n_cycles - n_steady_cycles)::VARCHAR || ' of ' || n_cycles::VARCHAR
+                    || ' cycles are not steady, most often: ' || usual_reason || '.'
+        END,
+        CASE WHEN has_few_strides AND n_steady_cycles > 0 THEN ' Fewer than 3 steady cycles a side.' END,
+        CASE
+            WHEN is_up_guessed
+                THEN ' Up is that of a level camera: pelvis, trunk and foot-progression angles are uncertain.'
+        END,
+        CASE WHEN is_fov_guessed THEN ' The field of view was guessed: lengths and speeds are uncertain.' END,
+        CASE WHEN is_length_nominal THEN ' Lengths are nominal, not measured.' END
+    ) AS verdict
+FROM flagged
