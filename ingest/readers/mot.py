@@ -1,0 +1,226 @@
+"""MOT and STO: joint angles as OpenSim writes them (coordinates of inverse kinematics, states of simulations)."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from neurostore.errors import InputError
+
+from ..recording import ReadOptions, Recording, SourceAngle, Step
+from .text_table import breaks_off, numbers, read_bytes, separator_of
+
+VERSION = 1
+
+# Coordinate without its side -> (ours without side and unit, sign). Signs: docs/decisions/opensim-angle-signs.md.
+_OF_SIDE = {
+    "hip_flexion": ("hip_flexion", 1),
+    "hip_adduction": ("hip_adduction", 1),
+    "hip_rotation": ("hip_rotation", 1),
+    "knee_angle": ("knee_flexion", 1),  # or -1: judged
+    "knee_flexion": ("knee_flexion", 1),
+    "ankle_angle": ("ankle_dorsiflexion", 1),
+    "ankle_flexion": ("ankle_dorsiflexion", 1),
+    "arm_flex": ("shoulder_flexion", 1),
+    "shoulder_flexion": ("shoulder_flexion", 1),
+    "arm_add": ("shoulder_adduction", 1),
+    "elbow_flex": ("elbow_flexion", 1),
+    "elbow_flexion": ("elbow_flexion", 1),
+}
+_OF_PELVIS = {
+    "pelvis_tilt": ("pelvis_tilt_deg", -1),
+    "pelvis_list": ("left_pelvis_obliquity_deg", 1),
+    "pelvis_rotation": ("right_pelvis_rotation_deg", 1),
+}
+_TRANSLATION = re.compile(r"_t[xyz]$")
+_COORDINATE = re.compile(
+    r"^(pelvis_(tilt|list|rotation)|(hip|knee|ankle|subtalar|mtp|lumbar|arm|elbow|wrist|pro_sup|neck|shoulder)_?\w*)$"
+)
+_OTHER = re.compile(
+    r"force|moment|torque|activation|excitation|emg|grf|_v[xyz]$|_p[xyz]$|power|length|speed", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    words: dict[str, str]
+    labels: list[str]
+    separator: bytes
+    data_at: int
+    data_line: int
+
+
+def read(path: Path, options: ReadOptions) -> Recording:
+    """Read the joint angles of a MOT or STO file, in degrees and the file's own signs; it has no positions.
+
+    Whether knee flexion is positive (Rajagopal, OpenCap) or negative (gait2392, gait10dof18musc) is judged from the
+    data and noted.
+
+    Raises
+    ------
+    InputError : no MOT or STO, fewer rows than nRows, cells that are no numbers, no joint coordinates (forces, EMG).
+    """
+    raw = read_bytes(path)
+    head = _read_head(path, raw)
+    block = raw[head.data_at :]
+    table = numbers(path, block, len(head.labels), head.data_line, head.separator)
+    notes = _check_counts(path, head, table, block)
+    time_s = table[:, 0]
+    _check_times(path, time_s)
+    names, columns = _coordinates(path, head, table, notes)
+    values = table[:, columns]
+    in_degrees = _in_degrees(head.words, names, values, notes)
+    if not in_degrees:
+        values = np.degrees(values)
+    knee_sign = _knee_sign(names, values, notes)
+    angles = []
+    for i, name in enumerate(names):
+        if np.isfinite(values[:, i]).any():
+            ours, sign = _ours(name, knee_sign)
+            angles.append(
+                SourceAngle(name, "", ours, sign, time_s, np.where(np.isfinite(values[:, i]), values[:, i], np.nan))
+            )
+    if not angles:
+        raise InputError(path, f"has no valid value in any of its {len(names)} coordinates")
+    rate_hz = float(1 / np.median(np.diff(time_s))) if len(time_s) > 1 else _number(head.words.get("datarate")) or 0.0
+    return Recording(
+        kind="angles",
+        rate_hz=rate_hz,
+        poses=[],
+        length_basis="none",
+        angles=angles,
+        is_treadmill=options.is_treadmill,
+        steps=[Step("read_mot", VERSION, {"in_degrees": in_degrees, "knee_sign": knee_sign})],
+        notes=notes,
+    )
+
+
+def _read_head(path: Path, raw: bytes) -> _Head:
+    lines = raw[: 1 << 20].split(b"\n")
+    end = next((i for i, line in enumerate(lines[:200]) if line.strip().lower() == b"endheader"), None)
+    if end is None:
+        first = lines[0].decode("utf-8", "replace")[:60]
+        raise InputError(path, f"is no MOT or STO file: no line 'endheader' in its first 200; the first is {first!r}")
+    words = {}
+    for line in lines[:end]:
+        pair = re.split(r"[=\s]+", line.decode("utf-8", "replace").strip(), maxsplit=1)
+        if len(pair) == 2:
+            words[pair[0].lower()] = pair[1].strip()
+    at = end + 1
+    while at < len(lines) and not lines[at].strip():
+        at += 1
+    if at >= len(lines):
+        raise InputError(path, "ends after 'endheader': no column names, no rows")
+    separator = separator_of(lines[at])
+    text = lines[at].decode("utf-8", "replace")
+    labels = text.split() if separator == b" " else [c.strip() for c in text.split(separator.decode())]
+    while labels and not labels[-1]:
+        labels.pop()
+    if not labels or labels[0].lower() != "time":
+        raise InputError(path, f"its column names begin with {labels[:2]}, expected 'time' first")
+    row = next((line for line in lines[at + 1 :] if line.strip()), b"\t")
+    data_at = min(sum(len(line) + 1 for line in lines[: at + 1]), len(raw))
+    return _Head(words, labels, separator_of(row), data_at, at + 2)
+
+
+def _check_counts(path: Path, head: _Head, table: np.ndarray, block: bytes) -> list[str]:
+    notes = []
+    n_rows = _number(head.words.get("nrows") or head.words.get("datarows"))
+    n_columns = _number(head.words.get("ncolumns") or head.words.get("datacolumns"))
+    if len(table) == 0:
+        raise InputError(path, f"has no rows below its column names (nRows says {head.words.get('nrows', 'nothing')})")
+    if n_rows is not None and len(table) < n_rows:
+        raise InputError(path, f"is truncated: nRows says {n_rows:g}, the file has {len(table)} rows")
+    if breaks_off(block, head.separator):
+        raise InputError(path, f"is truncated: its last row (row {len(table)}) breaks off")
+    if n_rows is not None and n_rows != len(table):
+        notes.append(f"nRows says {n_rows:g}, the file has {len(table)} rows; all were read")
+    if n_columns is not None and n_columns != len(head.labels):
+        notes.append(f"nColumns says {n_columns:g}, the file names {len(head.labels)} columns; those were read")
+    return notes
+
+
+def _number(word: str | None) -> float | None:
+    try:
+        value = float(word) if word else math.nan
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def _check_times(path: Path, time_s: np.ndarray) -> None:
+    if not np.isfinite(time_s).all():
+        raise InputError(path, f"row {int(np.argmin(np.isfinite(time_s))) + 1} has no time")
+    steps = np.diff(time_s)
+    if (steps <= 0).any():
+        row = int(np.argmax(steps <= 0)) + 2
+        raise InputError(
+            path, f"time does not increase at row {row}: {time_s[row - 2]:g} s, then {time_s[row - 1]:g} s"
+        )
+
+
+def _coordinates(path: Path, head: _Head, table: np.ndarray, notes: list[str]) -> tuple[list[str], list[int]]:
+    """Names and columns of the rotational coordinates; of states (/jointset/knee_r/knee_angle_r/value) the name."""
+    names, columns, left_out = [], [], []
+    for i, label in enumerate(head.labels[1:], start=1):
+        parts = label.strip("/").split("/")
+        name = parts[-2] if len(parts) > 1 and parts[-1] == "value" else label
+        if ("/" in label and parts[-1] != "value") or _TRANSLATION.search(name) or _OTHER.search(name) or not name:
+            left_out.append(label)
+        elif name in names:
+            notes.append(f"column {name} occurs more than once; the first was read")
+        else:
+            names.append(name)
+            columns.append(i)
+    if not any(_COORDINATE.match(name) for name in names):
+        kind = "forces, moments or muscle data" if left_out else "something else"
+        raise InputError(
+            path, f"names no joint angle among its columns ({', '.join(head.labels[1:6])} …); it seems to hold {kind}"
+        )
+    if left_out:
+        more = " …" if len(left_out) > 6 else ""
+        notes.append(f"columns that are no joint angles were left out: {', '.join(left_out[:6])}{more}")
+    return names, columns
+
+
+def _in_degrees(words: dict[str, str], names: list[str], values: np.ndarray, notes: list[str]) -> bool:
+    said = words.get("indegrees", "").lower()
+    if said in ("yes", "true", "1", "no", "false", "0"):
+        return said in ("yes", "true", "1")
+    size = float(np.nanmax(np.abs(values), initial=0))
+    judged = size > 2 * math.pi
+    notes.append(
+        f"inDegrees is missing; judged to be {'degrees' if judged else 'radians'}, the largest angle being {size:.3g}"
+    )
+    return judged
+
+
+def _knee_sign(names: list[str], values: np.ndarray, notes: list[str]) -> int:
+    """+1 where knee flexion is positive in the file. A knee bends by tens of degrees and overextends by few."""
+    knees = [i for i, name in enumerate(names) if re.fullmatch(r"knee_angle_[lr]", name)]
+    if not knees:
+        return 1
+    low, high = np.nanpercentile(values[:, knees], [2, 98]) if np.isfinite(values[:, knees]).any() else (0.0, 0.0)
+    sign = 1 if high >= -low else -1
+    model = "as in Rajagopal and OpenCap models" if sign > 0 else "as in gait2392 and gait10dof18musc"
+    sure = "" if max(high, -low) > 15 and abs(high + low) > 10 else "; the knees hardly bend, so this is unsure"
+    notes.append(
+        f"knee flexion was judged to be {'positive' if sign > 0 else 'negative'} in the file ({model}): "
+        f"knee angles run from {low:.0f}° to {high:.0f}°{sure}"
+    )
+    return sign
+
+
+def _ours(name: str, knee_sign: int) -> tuple[str | None, int]:
+    """(column of joint_angles, sign) of a coordinate; (None, 1) where it has no counterpart."""
+    if name in _OF_PELVIS:
+        return _OF_PELVIS[name]
+    for suffix, side in (("_r", "right"), ("_l", "left")):
+        if name.endswith(suffix) and name[:-2] in _OF_SIDE:
+            ours, sign = _OF_SIDE[name[:-2]]
+            return f"{side}_{ours}_deg", knee_sign if name[:-2] == "knee_angle" else sign
+    return None, 1
