@@ -123,7 +123,7 @@ def scan(folder: Path | str) -> Cohort:
     ------
     CohortError : there is no such folder, it cannot be read, or its cohort.toml is wrong.
     """
-    folder = Path(folder).absolute()
+    folder = Path(folder)
     if not folder.is_dir():
         what = "is a file" if folder.exists() else "does not exist"
         raise CohortError(f"{folder}: {what}; expected a cohort folder (cohort/<subject>/<trial>.<ext>)")

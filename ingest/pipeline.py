@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _COMMIT_EVERY_S = 5.0
 _COMMIT_TRIALS = 500
+_ROUNDS = 3  # a static trial may serve another static trial, which serves the rest
 _SMALL_BYTES = 3_000_000  # below this a process's start costs more than it brings
 
 
@@ -191,7 +192,9 @@ class _Run:
         n = n_workers or max(2, os.cpu_count() or 1)
         sources = plan.to_read
         n_bytes = sum(s.n_bytes for s in sources)
-        while sources:
+        for _ in range(_ROUNDS):
+            if not sources:
+                break
             batches = make_batches(sources, self.cohort, self.statics, self.lake, self.settings, n)
             if self._pool is None:
                 is_small = n == 1 or n_bytes < _SMALL_BYTES or len(sources) == 1
@@ -222,7 +225,7 @@ class _Run:
                 self.report.failed.append(outcome.error)
                 continue
             rival = self._done.get(outcome.key)
-            if rival is not None and rival.source is not outcome.source:
+            if rival is not None and rival.source.paths != outcome.source.paths:
                 where = "/".join(part for part in outcome.key if part)
                 problem = f"{rival.source.paths[0].name} is the trial {where} already; rename one of them"
                 self.report.failed.append(InputError(outcome.source.paths[0], problem))
