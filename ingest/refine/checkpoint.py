@@ -1,0 +1,75 @@
+"""Checkpoints: safetensors with the configuration, the data's hashes and the metrics beside the weights; no pickle."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from neurostore.errors import ModelError
+
+from .model import FORMAT, ModelConfig, PoseFormer
+
+
+def shipped() -> Path:
+    """The checkpoint that comes with the package."""
+    return Path(str(resources.files(__package__) / "small.safetensors"))
+
+
+def save(path: Path, model: PoseFormer, about: dict[str, Any], extra: dict[str, torch.Tensor] | None = None) -> None:
+    """Write weights and what is known about them; a temporary file is renamed, so a killed run leaves the old one.
+
+    extra : further tensors of a run to resume (optimiser state), names with ``run.`` before them.
+    """
+    path = Path(path)
+    tensors = {f"model.{k}": v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
+    tensors |= {f"run.{k}": v.detach().cpu().contiguous() for k, v in (extra or {}).items()}
+    said = {"format": FORMAT, "model": model.config.to_dict(), **about}
+    part = path.with_name(path.name + ".part")
+    save_file(tensors, part, metadata={"neurostore": json.dumps(said, sort_keys=True)})
+    part.replace(path)
+
+
+def load(path: Path, markers: str | None = None) -> tuple[PoseFormer, dict[str, Any]]:
+    """The model, ready to answer, and what the checkpoint says of itself (with its own ``sha256``).
+
+    Raises
+    ------
+    ModelError : no such file, damaged, a newer format, or of another marker set than ``markers``.
+    """
+    path = Path(path)
+    about, tensors = read(path)
+    config = ModelConfig(**about["model"])
+    if markers is not None and config.markers != markers:
+        raise ModelError(f"{path}: refines the marker set {config.markers!r}, {markers!r} was asked for")
+    model = PoseFormer(config)
+    try:
+        model.load_state_dict({k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")})
+    except RuntimeError as error:
+        raise ModelError(f"{path}: the weights do not fit the configuration it states: {error}") from None
+    about["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return model.eval(), about
+
+
+def read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    """What a checkpoint says of itself, and all its tensors. Raises ModelError."""
+    if not path.is_file():
+        raise ModelError(f"{path}: no such checkpoint")
+    try:
+        with safe_open(path, framework="pt") as file:
+            said = (file.metadata() or {}).get("neurostore")
+            tensors = {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118
+        about = json.loads(said or "")
+    except (SafetensorError, OSError, ValueError) as error:
+        raise ModelError(f"{path}: no checkpoint of a refinement, or a damaged one ({error})") from None
+    if about.get("format", 0) > FORMAT:
+        raise ModelError(
+            f"{path}: checkpoint format {about['format']}, this software knows up to {FORMAT}; install a newer neurostore"
+        )
+    return about, tensors

@@ -1,0 +1,120 @@
+"""Training windows without end: a true motion, another body, a camera, an estimator's errors; deterministic from a
+seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from .features import CORRECTION_MM, Sequence, sequence, window
+from .markers import MarkerSet
+from .motions import Camera, Motion, filmed, random_camera, resampled, turned, varied, visibility_of
+from .noise import Correlated, Independent, corrupt
+
+RATES_HZ = (25.0, 30.0, 50.0, 60.0)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A corrupted sequence and its truth. truth : (T, M, 3) mm, camera coordinates; up : (3,), floor_mm along up."""
+
+    noisy: Sequence
+    truth: np.ndarray
+    up: np.ndarray
+    floor_mm: float
+
+
+def film(
+    motion: Motion,
+    protocol: Independent | Correlated,
+    camera: Camera,
+    markers: MarkerSet,
+    rng: np.random.Generator,
+    shows_spread: bool = True,
+) -> Pair:
+    """One motion through one camera and one protocol."""
+    truth = filmed(motion.points, camera, markers)
+    visibility = visibility_of(truth, markers, motion.rate_hz, rng)
+    noisy, sigma = corrupt(protocol, truth, visibility, motion.rate_hz, markers, rng)
+    spread = sigma * np.exp(rng.normal(0.0, 0.3, sigma.shape)) if shows_spread else None
+    pitch = np.radians(camera.elevation_deg)
+    up = np.array([0.0, -np.cos(pitch), -np.sin(pitch)], np.float32)
+    height = truth @ up
+    return Pair(sequence(noisy, visibility, spread, motion.rate_hz, markers), truth, up, float(np.nanmin(height)))
+
+
+class WindowBatches(torch.utils.data.Dataset):
+    """Batch number k of training windows, made from the seed and k alone: the same whoever makes it, so a resumed run
+    goes on exactly.
+
+    Motions are drawn by the square root of their length; of each drawn pair ``windows_a_pair`` windows are taken.
+    """
+
+    def __init__(
+        self,
+        motions: list[Motion],
+        markers: MarkerSet,
+        n_frames: int,
+        batch_size: int,
+        seed: int,
+        n_batches: int,
+        windows_a_pair: int = 4,
+    ):
+        self.motions, self.markers, self.n_frames = motions, markers, n_frames
+        self.batch_size, self.seed, self.n_batches, self.windows_a_pair = batch_size, seed, n_batches, windows_a_pair
+        weights = np.sqrt([len(m.points) / m.rate_hz for m in motions])
+        self.weights = weights / weights.sum()
+
+    def __len__(self) -> int:
+        return self.n_batches
+
+    def __getitem__(self, k: int) -> dict[str, torch.Tensor]:
+        rng = np.random.default_rng([self.seed, k])
+        windows: list[dict[str, np.ndarray]] = []
+        while len(windows) < self.batch_size:
+            motion = self.motions[rng.choice(len(self.motions), p=self.weights)]
+            windows += _windows(motion, self.markers, self.n_frames, self.windows_a_pair, rng)
+        chosen = windows[: self.batch_size]
+        return {key: torch.from_numpy(np.stack([w[key] for w in chosen])) for key in chosen[0]}
+
+
+def _windows(
+    motion: Motion, markers: MarkerSet, n_frames: int, n: int, rng: np.random.Generator
+) -> list[dict[str, np.ndarray]]:
+    length = int(rng.uniform(2.5, 9.0) * motion.rate_hz)
+    first = int(rng.integers(max(1, len(motion.points) - length)))
+    clip = motion.points[first : first + length]
+    clip = varied(turned(clip, rng), markers, rng)
+    part = resampled(Motion("", "", "", motion.rate_hz, clip, False), float(rng.choice(RATES_HZ)))
+    if rng.random() < 0.4:
+        protocol: Independent | Correlated = Independent((float(np.exp(rng.uniform(np.log(20), np.log(95)))),))
+    else:
+        protocol = Correlated().times(float(rng.uniform(0.5, 1.7)), float(rng.uniform(0.5, 1.3)))
+    pair = film(part, protocol, random_camera(rng), markers, rng, shows_spread=bool(rng.random() < 0.6))
+    out = []
+    total = len(pair.truth)
+    near, far = np.asarray(markers.bones).T
+    lengths = np.median(np.linalg.norm(pair.truth[:, near] - pair.truth[:, far], axis=-1), axis=0)
+    drop = rng.random(len(markers.names)) < (0.05 if rng.random() < 0.3 else 0.0)
+    for start in rng.integers(-n_frames // 3, max(1, total - 2 * n_frames // 3), n):
+        features, present = window(pair.noisy, int(start), n_frames, markers)
+        present = present & ~drop
+        index = np.clip(np.arange(start, start + n_frames), 0, total - 1)
+        noisy, truth, rays = pair.noisy.points[index], pair.truth[index], pair.noisy.rays[index]
+        out.append(
+            {
+                "features": np.where(present[..., None], features, 0.0).astype(np.float32),
+                "present": present,
+                "body": pair.noisy.body,
+                "target": ((truth - noisy) * rays).sum(-1).astype(np.float32) / CORRECTION_MM,
+                "noisy": noisy / CORRECTION_MM,
+                "rays": rays,
+                "truth": truth / CORRECTION_MM,
+                "lengths": lengths.astype(np.float32) / CORRECTION_MM,
+                "up": pair.up,
+                "floor": np.float32(pair.floor_mm / CORRECTION_MM),
+            }
+        )
+    return out

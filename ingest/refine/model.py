@@ -1,0 +1,124 @@
+"""PoseFormer: corrections along the camera ray for every marker of a window of frames, each with its uncertainty.
+
+After Zheng et al. 2021 (doi 10.1109/ICCV48922.2021.01145): a small transformer over the markers of one frame, whose
+outputs joined
+make the token of that frame, and a transformer over the frames. Two things are ours: a token of the body (bone
+lengths as the whole
+trial shows them, so that a limb's foreshortening tells its depth), and a head for the logarithm of the standard
+deviation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import torch
+from torch import Tensor, nn
+
+N_FEATURES = 11  # per marker and frame, see ingest.refine.features
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Sizes of the network. ``markers`` names the marker set; n_frames is the window, odd."""
+
+    markers: str = "landmarks"
+    n_markers: int = 17
+    n_bones: int = 16
+    n_frames: int = 27
+    spatial_width: int = 32
+    spatial_layers: int = 1
+    spatial_heads: int = 4
+    width: int = 192
+    layers: int = 4
+    heads: int = 6
+    feed_forward: int = 2
+    dropout: float = 0.05
+
+    def to_dict(self) -> dict:
+        return asdict(self)
+
+
+class PoseFormer(nn.Module):
+    """(B, T, M, F) features, (B, T, M) present, (B, C) body → correction (B, T, M) and log sd (B, T, M), in decimetres.
+
+    Decimetres keep numbers near 1. A missing marker is masked in the attention, not zero: its token is a learned one.
+    """
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        self.config = config
+        c = config
+        self.embed = nn.Linear(N_FEATURES, c.spatial_width)
+        self.marker = nn.Parameter(torch.randn(c.n_markers, c.spatial_width) * 0.02)
+        self.missing = nn.Parameter(torch.zeros(c.spatial_width))
+        self.spatial = _encoder(c.spatial_width, c.spatial_heads, c.spatial_layers, c.feed_forward, c.dropout)
+        self.join = nn.Linear(c.n_markers * c.spatial_width, c.width)
+        self.body = nn.Sequential(nn.Linear(4 * c.n_bones + 1, c.width), nn.GELU(), nn.Linear(c.width, c.width))
+        self.frame = nn.Parameter(torch.randn(c.n_frames, c.width) * 0.02)
+        self.temporal = _encoder(c.width, c.heads, c.layers, c.feed_forward, c.dropout)
+        self.split = nn.Linear(c.width, c.n_markers * c.spatial_width)
+        self.head = nn.Sequential(
+            nn.LayerNorm(2 * c.spatial_width),
+            nn.Linear(2 * c.spatial_width, 2 * c.spatial_width),
+            nn.GELU(),
+            nn.Linear(2 * c.spatial_width, 2),
+        )
+
+    def forward(self, features: Tensor, present: Tensor, body: Tensor) -> tuple[Tensor, Tensor]:
+        b, t, m, _ = features.shape
+        c = self.config
+        tokens = self.embed(features)
+        tokens = torch.where(present[..., None], tokens, self.missing) + self.marker  # (B, T, M, d)
+        tokens = self.spatial(tokens.reshape(b * t, m, c.spatial_width), ~present.reshape(b * t, m))
+        frames = self.join(tokens.reshape(b, t, m * c.spatial_width)) + self.frame  # (B, T, D)
+        frames = torch.cat([self.body(body)[:, None], frames], dim=1)  # the body goes first
+        seen = torch.cat([present.new_ones(b, 1), present.any(dim=2)], dim=1)
+        frames = self.temporal(frames, ~seen)[:, 1:]
+        context = self.split(frames).reshape(b, t, m, c.spatial_width)
+        out = self.head(torch.cat([tokens.reshape(b, t, m, c.spatial_width), context], dim=-1))
+        return out[..., 0], out[..., 1].clamp(-6.0, 3.0)
+
+
+class _Block(nn.Module):
+    """One pre-norm transformer block; ``hidden`` marks the tokens nobody may look at."""
+
+    def __init__(self, width: int, heads: int, feed_forward: int, dropout: float):
+        super().__init__()
+        self.heads = heads
+        self.norm_1, self.norm_2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.feed = nn.Sequential(
+            nn.Linear(width, feed_forward * width), nn.GELU(), nn.Linear(feed_forward * width, width)
+        )
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, hidden: Tensor) -> Tensor:
+        b, n, d = x.shape
+        q, k, v = self.qkv(self.norm_1(x)).reshape(b, n, 3, self.heads, d // self.heads).permute(2, 0, 3, 1, 4)
+        # A row in which every token is hidden (no marker in the frame) looks at itself: attention over nothing is NaN.
+        mask = ~hidden[:, None, None, :] | torch.eye(n, dtype=torch.bool, device=x.device)
+        mixed = nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        x = x + self.dropout(self.out(mixed.transpose(1, 2).reshape(b, n, d)))
+        return x + self.dropout(self.feed(self.norm_2(x)))
+
+
+class _Encoder(nn.Module):
+    def __init__(self, blocks: list[_Block], width: int):
+        super().__init__()
+        self.blocks = nn.ModuleList(blocks)
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, x: Tensor, hidden: Tensor) -> Tensor:
+        for block in self.blocks:
+            x = block(x, hidden)
+        return self.norm(x)
+
+
+def _encoder(width: int, heads: int, layers: int, feed_forward: int, dropout: float) -> _Encoder:
+    return _Encoder([_Block(width, heads, feed_forward, dropout) for _ in range(layers)], width)
+
+
+def n_parameters(model: nn.Module) -> int:
+    return sum(p.numel() for p in model.parameters())

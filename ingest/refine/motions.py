@@ -1,0 +1,199 @@
+"""True motions for training and judging the refinement: read from recordings, split by person, varied, filmed by
+made-up cameras."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+from scipy.signal import resample_poly
+from scipy.spatial.transform import Rotation
+
+from ..readers import read
+from ..recording import ReadOptions, Recording
+from .markers import MarkerSet
+
+AZIMUTHS_DEG = tuple(float(s * a) for a in range(0, 90, 15) for s in (1, -1) if a or s > 0)
+# Heel seen from the ankle, along the foot (x forward, y up), as a share of the ankle-to-toe distance: for skeletons
+# without a heel.
+HEEL_FROM_ANKLE = (-0.38, -0.45)
+
+
+@dataclass(frozen=True)
+class Motion:
+    """points : (T, M, 3) mm, lab frame, Y up, of the marker set; person and split after people.toml."""
+
+    person: str
+    split: str
+    source: str
+    rate_hz: float
+    points: np.ndarray
+    is_own_skeleton: bool
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A level camera: azimuth against the person's heading, height above and distance from the person's middle."""
+
+    azimuth_deg: float
+    elevation_deg: float
+    distance_mm: float
+
+
+def people() -> dict[str, dict]:
+    """``folder/subject`` → its person's entry of people.toml."""
+    table = tomllib.loads((resources.files(__package__) / "people.toml").read_text(encoding="utf-8"))
+    return {subject: person for person in table["person"] for subject in person["subjects"]}
+
+
+def points_of(recording: Recording, markers: MarkerSet) -> np.ndarray:
+    """(T, M, 3) mm: the marker set's points of the subject of a recording; NaN where the skeleton has none."""
+    from ..landmarks import compute_landmarks
+
+    landmarks = compute_landmarks(recording, cutoff_hz=0.0)
+    mine = landmarks.person == 0
+    points = {name: values[mine] for name, values in landmarks.points.items()}
+    blank = np.full((int(mine.sum()), 3), np.nan, np.float32)
+    for side in ("left", "right"):
+        if f"{side}_heel" not in points and f"{side}_toe" in points:
+            points[f"{side}_heel"] = _heel(points, side)
+    return np.stack([points.get(name, blank) for name in markers.names], axis=1)
+
+
+def _heel(points: dict[str, np.ndarray], side: str) -> np.ndarray:
+    """The heel of a skeleton without one: behind and below the ankle in the plane of shank and foot."""
+    ankle, toe, knee = (points[f"{side}_{p}"] for p in ("ankle", "toe", "knee"))
+    foot = toe - ankle
+    length = np.linalg.norm(foot, axis=-1, keepdims=True)
+    shank = knee - ankle
+    across = np.cross(foot, shank)
+    up = np.cross(across, foot)
+    up /= np.linalg.norm(up, axis=-1, keepdims=True) + 1e-9
+    # The line ankle-toe falls by about 30 degrees when the sole is flat: turn it level first.
+    level = foot / length * np.cos(np.pi / 6) + up * np.sin(np.pi / 6)
+    normal = up * np.cos(np.pi / 6) - foot / length * np.sin(np.pi / 6)
+    return ankle + length * (HEEL_FROM_ANKLE[0] * level + HEEL_FROM_ANKLE[1] * normal)
+
+
+def read_motions(
+    root: Path, markers: MarkerSet, splits: tuple[str, ...] = ("train", "validation", "test")
+) -> list[Motion]:
+    """Every motion below ``root`` whose ``folder/subject`` people.toml names, avatars (cc_base) left out.
+
+    root : a folder holding ``cmu`` and ``cmu_asfamc`` as they are published; see docs/refinement.md.
+    """
+    found = []
+    for subject, person in sorted(people().items()):
+        if person["split"] not in splits or subject.startswith("cc_base/"):
+            continue
+        folder, name = subject.split("/")
+        paths = sorted((root / folder / name).glob("*.bvh")) or sorted((root / folder).glob(f"{name}_*.amc"))
+        for path in paths:
+            recording = read(path, ReadOptions(companions=tuple(str(p) for p in path.parent.glob("*.asf"))))
+            found.append(
+                Motion(
+                    person=person["name"],
+                    split=person["split"],
+                    source=f"{subject}/{path.stem}",
+                    rate_hz=recording.rate_hz,
+                    points=points_of(recording, markers).astype(np.float32),
+                    is_own_skeleton=bool(person.get("own", False)),
+                )
+            )
+    return found
+
+
+def resampled(motion: Motion, rate_hz: float) -> Motion:
+    """At another rate, low-passed before thinning (polyphase)."""
+    up, down = _ratio(rate_hz, motion.rate_hz)
+    flat = motion.points.reshape(len(motion.points), -1)
+    thin = resample_poly(flat, up, down, axis=0, padtype="line").reshape(-1, *motion.points.shape[1:])
+    return replace(motion, rate_hz=rate_hz, points=thin.astype(np.float32))
+
+
+def _ratio(target: float, source: float) -> tuple[int, int]:
+    from fractions import Fraction
+
+    ratio = Fraction(target / source).limit_denominator(48)
+    return ratio.numerator, ratio.denominator
+
+
+def varied(points: np.ndarray, markers: MarkerSet, rng: np.random.Generator) -> np.ndarray:
+    """Another body doing the same: stature, segment by segment and a little by side; half the time mirrored.
+
+    Bones keep their directions; hips keep their path, scaled by the stature.
+    """
+    stature = rng.uniform(0.80, 1.12)
+    factors = stature * np.clip(rng.normal(1.0, 0.07, len(markers.bones)), 0.8, 1.2)
+    for bone, (a, b) in enumerate(markers.bones):  # sides alike but for 1 %
+        mirrored = (markers.mirror[a], markers.mirror[b])
+        if mirrored in markers.bones[:bone]:
+            factors[bone] = factors[markers.bones.index(mirrored)] * rng.normal(1.0, 0.01)
+    hips = points[:, list(markers.hips)].mean(axis=1)
+    root = hips * stature
+    out = points * stature + 0.0
+    for marker, bone in _outwards(markers):
+        near, far = markers.bones[bone]
+        out[:, marker] = out[:, near] + (points[:, far] - points[:, near]) * factors[bone]
+    middle = out[:, list(markers.hips)].mean(axis=1)
+    out += (root - middle)[:, None]
+    if rng.random() < 0.5:
+        out = out[:, list(markers.mirror)] * np.array([-1.0, 1.0, 1.0])
+    return out.astype(np.float32)
+
+
+def _outwards(markers: MarkerSet) -> Iterator[tuple[int, int]]:
+    """(marker, its bone) so that each comes after the marker its bone begins at."""
+    done = {i for i, b in enumerate(markers.parent_bone) if b < 0}
+    waiting = [i for i in range(len(markers.names)) if i not in done]
+    while waiting:
+        for marker in list(waiting):
+            near = markers.bones[markers.parent_bone[marker]][0]
+            if near in done:
+                yield marker, markers.parent_bone[marker]
+                done.add(marker)
+                waiting.remove(marker)
+
+
+def filmed(points: np.ndarray, camera: Camera, markers: MarkerSet) -> np.ndarray:
+    """(T, M, 3) mm in camera coordinates (x right, y down, z away), the camera at the origin, turned to the person's
+    middle.
+
+    Azimuth 0 looks at the person from straight ahead of their mean heading, 90 from their left.
+    """
+    middle = np.nanmean(points.reshape(-1, 3), axis=0)
+    left, right = (points[:, i] for i in markers.hips)
+    across = np.nanmean((left - right) * np.array([1.0, 0.0, 1.0]), axis=0)
+    heading = np.arctan2(-across[2], across[0])  # of +Z turned towards +X: forward = across x up
+    yaw = heading + np.radians(camera.azimuth_deg)
+    pitch = np.radians(camera.elevation_deg)
+    towards = np.array([np.sin(yaw) * np.cos(pitch), np.sin(pitch), np.cos(yaw) * np.cos(pitch)])  # person to camera
+    z = -towards
+    x = np.cross(z, [0.0, 1.0, 0.0])  # to the right, seen from the camera
+    x /= np.linalg.norm(x)
+    axes = np.stack([x, np.cross(z, x), z])  # rows; z across x is down
+    return ((points - middle) @ axes.T + np.array([0.0, 0.0, camera.distance_mm])).astype(np.float32)
+
+
+def random_camera(rng: np.random.Generator) -> Camera:
+    """Azimuth one of the steps of 15 degrees up to 75 on either side, front or back; 2.2 to 7 m away; 5 below to 20
+    degrees above."""
+    azimuth = float(rng.choice(AZIMUTHS_DEG)) + (180.0 if rng.random() < 0.4 else 0.0)
+    return Camera(azimuth, float(rng.uniform(-5, 20)), float(rng.uniform(2200, 7000)))
+
+
+def visibility_of(points: np.ndarray, markers: MarkerSet, rate_hz: float, rng: np.random.Generator) -> np.ndarray:
+    """(T, M) 0..1: what lies behind the body's middle is hidden the more, and the estimator's opinion wavers."""
+    hips = points[:, list(markers.hips), 2].mean(axis=1, keepdims=True)
+    behind = points[..., 2] - hips
+    seen = 1.0 - 0.65 / (1.0 + np.exp(-(behind - 60.0) / 50.0))
+    return np.clip(seen + rng.normal(0.0, 0.06, seen.shape), 0.05, 1.0).astype(np.float32)
+
+
+def turned(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Turned about up by any angle (headings of the recordings are few)."""
+    return Rotation.from_euler("y", rng.uniform(0, 2 * np.pi)).apply(points.reshape(-1, 3)).reshape(points.shape)
