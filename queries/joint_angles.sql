@@ -7,8 +7,8 @@
 -- SET VARIABLE pelvis_order = 'baker' gives rotation, obliquity, tilt (Baker 2001, doi 10.1016/S0167-9457(00)00057-9).
 -- Where the pelvis has no anatomical zero, pelvis and hip angles come as change from the neutral pose (…_rel_deg).
 -- With d = conj(p) * q for the quaternions of two neighbours, the elements of the rotation matrix that angles need are
--- read from d; no angle costs more than one arc function. A ..._line segment has no rotation about its long axis: what
--- needs it stays NULL. Stages: segments, relative quaternions, matrix elements, angles.
+-- written out from d (halved where atan2 needs two); no angle costs more than one arc function. A ..._line segment has no
+-- rotation about its long axis: what needs it stays NULL. Stages: segments, relative quaternions, angles.
 WITH segments AS NOT MATERIALIZED (
     SELECT
         subject,
@@ -165,89 +165,6 @@ relative AS NOT MATERIALIZED (
     FROM segments
 ),
 
-elements AS NOT MATERIALIZED (
-    SELECT
-        subject,
-        session,
-        trial,
-        person,
-        frame,
-        time_s,
-        is_anatomical,
-        is_hip_line,
-        is_left_thigh,
-        is_left_shank,
-        is_left_foot,
-        left_hip_flexion_neutral,
-        left_hip_adduction_neutral,
-        left_hip_rotation_neutral,
-        is_right_thigh,
-        is_right_shank,
-        is_right_foot,
-        right_hip_flexion_neutral,
-        right_hip_adduction_neutral,
-        right_hip_rotation_neutral,
-        2 * (pelvis_x * pelvis_y - pelvis_w * pelvis_z) AS pelvis_xy,
-        1 - 2 * (pelvis_x * pelvis_x + pelvis_z * pelvis_z) AS pelvis_yy,
-        2 * (pelvis_y * pelvis_z + pelvis_w * pelvis_x) AS pelvis_zy,
-        2 * (pelvis_x * pelvis_z - pelvis_w * pelvis_y) AS pelvis_zx,
-        1 - 2 * (pelvis_x * pelvis_x + pelvis_y * pelvis_y) AS pelvis_zz,
-        2 * (pelvis_x * pelvis_z + pelvis_w * pelvis_y) AS pelvis_xz,
-        2 * (pelvis_y * pelvis_z - pelvis_w * pelvis_x) AS pelvis_yz,
-        2 * (pelvis_x * pelvis_y + pelvis_w * pelvis_z) AS pelvis_yx,
-        2 * (trunk_x * trunk_y - trunk_w * trunk_z) AS trunk_xy,
-        1 - 2 * (trunk_x * trunk_x + trunk_z * trunk_z) AS trunk_yy,
-        2 * (trunk_y * trunk_z + trunk_w * trunk_x) AS trunk_zy,
-        2 * (trunk_x * trunk_z - trunk_w * trunk_y) AS trunk_zx,
-        1 - 2 * (trunk_x * trunk_x + trunk_y * trunk_y) AS trunk_zz,
-        2 * (trunk_x * trunk_z + trunk_w * trunk_y) AS trunk_xz,
-        2 * (trunk_y * trunk_z - trunk_w * trunk_x) AS trunk_yz,
-        2 * (trunk_x * trunk_y + trunk_w * trunk_z) AS trunk_yx,
-        2 * (left_hip_x * left_hip_y - left_hip_w * left_hip_z) AS left_hip_xy,
-        1 - 2 * (left_hip_x * left_hip_x + left_hip_z * left_hip_z) AS left_hip_yy,
-        2 * (left_hip_y * left_hip_z + left_hip_w * left_hip_x) AS left_hip_zy,
-        2 * (left_hip_x * left_hip_z - left_hip_w * left_hip_y) AS left_hip_zx,
-        1 - 2 * (left_hip_x * left_hip_x + left_hip_y * left_hip_y) AS left_hip_zz,
-        2 * (left_knee_x * left_knee_y - left_knee_w * left_knee_z) AS left_knee_xy,
-        1 - 2 * (left_knee_x * left_knee_x + left_knee_z * left_knee_z) AS left_knee_yy,
-        2 * (left_knee_y * left_knee_z + left_knee_w * left_knee_x) AS left_knee_zy,
-        2 * (left_knee_x * left_knee_z - left_knee_w * left_knee_y) AS left_knee_zx,
-        1 - 2 * (left_knee_x * left_knee_x + left_knee_y * left_knee_y) AS left_knee_zz,
-        1 - 2 * (left_ankle_y * left_ankle_y + left_ankle_z * left_ankle_z) AS left_ankle_xx,
-        2 * (left_ankle_x * left_ankle_y + left_ankle_w * left_ankle_z) AS left_ankle_yx,
-        2 * (left_ankle_y * left_ankle_z + left_ankle_w * left_ankle_x) AS left_ankle_zy,
-        1 - 2 * (left_ankle_x * left_ankle_x + left_ankle_y * left_ankle_y) AS left_ankle_zz,
-        2 * (left_shoulder_x * left_shoulder_y - left_shoulder_w * left_shoulder_z) AS left_shoulder_xy,
-        1 - 2 * (left_shoulder_x * left_shoulder_x + left_shoulder_z * left_shoulder_z) AS left_shoulder_yy,
-        2 * (left_shoulder_y * left_shoulder_z + left_shoulder_w * left_shoulder_x) AS left_shoulder_zy,
-        2 * (left_elbow_x * left_elbow_y - left_elbow_w * left_elbow_z) AS left_elbow_xy,
-        1 - 2 * (left_elbow_x * left_elbow_x + left_elbow_z * left_elbow_z) AS left_elbow_yy,
-        1 - 2 * (left_step_y * left_step_y + left_step_z * left_step_z) AS left_step_xx,
-        2 * (left_step_x * left_step_z - left_step_w * left_step_y) AS left_step_zx,
-        2 * (right_hip_x * right_hip_y - right_hip_w * right_hip_z) AS right_hip_xy,
-        1 - 2 * (right_hip_x * right_hip_x + right_hip_z * right_hip_z) AS right_hip_yy,
-        2 * (right_hip_y * right_hip_z + right_hip_w * right_hip_x) AS right_hip_zy,
-        2 * (right_hip_x * right_hip_z - right_hip_w * right_hip_y) AS right_hip_zx,
-        1 - 2 * (right_hip_x * right_hip_x + right_hip_y * right_hip_y) AS right_hip_zz,
-        2 * (right_knee_x * right_knee_y - right_knee_w * right_knee_z) AS right_knee_xy,
-        1 - 2 * (right_knee_x * right_knee_x + right_knee_z * right_knee_z) AS right_knee_yy,
-        2 * (right_knee_y * right_knee_z + right_knee_w * right_knee_x) AS right_knee_zy,
-        2 * (right_knee_x * right_knee_z - right_knee_w * right_knee_y) AS right_knee_zx,
-        1 - 2 * (right_knee_x * right_knee_x + right_knee_y * right_knee_y) AS right_knee_zz,
-        1 - 2 * (right_ankle_y * right_ankle_y + right_ankle_z * right_ankle_z) AS right_ankle_xx,
-        2 * (right_ankle_x * right_ankle_y + right_ankle_w * right_ankle_z) AS right_ankle_yx,
-        2 * (right_ankle_y * right_ankle_z + right_ankle_w * right_ankle_x) AS right_ankle_zy,
-        1 - 2 * (right_ankle_x * right_ankle_x + right_ankle_y * right_ankle_y) AS right_ankle_zz,
-        2 * (right_shoulder_x * right_shoulder_y - right_shoulder_w * right_shoulder_z) AS right_shoulder_xy,
-        1 - 2 * (right_shoulder_x * right_shoulder_x + right_shoulder_z * right_shoulder_z) AS right_shoulder_yy,
-        2 * (right_shoulder_y * right_shoulder_z + right_shoulder_w * right_shoulder_x) AS right_shoulder_zy,
-        2 * (right_elbow_x * right_elbow_y - right_elbow_w * right_elbow_z) AS right_elbow_xy,
-        1 - 2 * (right_elbow_x * right_elbow_x + right_elbow_z * right_elbow_z) AS right_elbow_yy,
-        1 - 2 * (right_step_y * right_step_y + right_step_z * right_step_z) AS right_step_xx,
-        2 * (right_step_x * right_step_z - right_step_w * right_step_y) AS right_step_zx
-    FROM relative
-),
-
 angles AS NOT MATERIALIZED (
     SELECT
         subject,
@@ -270,37 +187,55 @@ angles AS NOT MATERIALIZED (
         right_hip_flexion_neutral,
         right_hip_adduction_neutral,
         right_hip_rotation_neutral,
-        CASE WHEN getvariable('pelvis_order') = 'baker' THEN degrees(atan2(-pelvis_yx, pelvis_yy)) ELSE degrees(atan2(pelvis_xy, pelvis_yy)) END AS pelvis_tilt,
-        CASE WHEN getvariable('pelvis_order') = 'baker' THEN degrees(asin(greatest(-1, least(1, pelvis_yz)))) ELSE degrees(asin(greatest(-1, least(1, -pelvis_zy)))) END AS pelvis_obliquity,
-        CASE WHEN getvariable('pelvis_order') = 'baker' THEN degrees(atan2(pelvis_xz, pelvis_zz)) ELSE degrees(atan2(-pelvis_zx, pelvis_zz)) END AS pelvis_rotation,
-        CASE WHEN getvariable('pelvis_order') = 'baker' THEN degrees(atan2(-trunk_yx, trunk_yy)) ELSE degrees(atan2(trunk_xy, trunk_yy)) END AS trunk_tilt,
-        CASE WHEN getvariable('pelvis_order') = 'baker' THEN degrees(asin(greatest(-1, least(1, trunk_yz)))) ELSE degrees(asin(greatest(-1, least(1, -trunk_zy)))) END AS trunk_obliquity,
-        CASE WHEN getvariable('pelvis_order') = 'baker' THEN degrees(atan2(trunk_xz, trunk_zz)) ELSE degrees(atan2(-trunk_zx, trunk_zz)) END AS trunk_rotation,
-        degrees(atan2(-left_hip_xy, left_hip_yy)) AS left_hip_flexion,
-        degrees(asin(greatest(-1, least(1, -left_hip_zy)))) AS left_hip_adduction,
-        CASE WHEN is_left_thigh THEN degrees(atan2(left_hip_zx, left_hip_zz)) END AS left_hip_rotation,
-        90 + degrees(atan2(-left_knee_yy, left_knee_xy)) AS left_knee_flexion_deg,
-        CASE WHEN is_left_thigh THEN degrees(asin(greatest(-1, least(1, -left_knee_zy)))) END AS left_knee_adduction_deg,
-        CASE WHEN is_left_thigh AND is_left_shank THEN degrees(atan2(left_knee_zx, left_knee_zz)) END AS left_knee_rotation_deg,
-        degrees(atan2(left_ankle_yx, left_ankle_xx)) AS left_ankle_dorsiflexion_deg,
-        CASE WHEN is_left_shank AND is_left_foot THEN degrees(atan2(-left_ankle_zy, left_ankle_zz)) END AS left_ankle_inversion_deg,
-        degrees(atan2(left_step_zx, left_step_xx)) AS left_foot_progression_deg,
-        90 + degrees(atan2(-left_shoulder_yy, -left_shoulder_xy)) AS left_shoulder_flexion_deg,
-        degrees(asin(greatest(-1, least(1, -left_shoulder_zy)))) AS left_shoulder_adduction_deg,
-        90 + degrees(atan2(-left_elbow_yy, -left_elbow_xy)) AS left_elbow_flexion_deg,
-        degrees(atan2(-right_hip_xy, right_hip_yy)) AS right_hip_flexion,
-        degrees(asin(greatest(-1, least(1, right_hip_zy)))) AS right_hip_adduction,
-        CASE WHEN is_right_thigh THEN degrees(atan2(-right_hip_zx, right_hip_zz)) END AS right_hip_rotation,
-        90 + degrees(atan2(-right_knee_yy, right_knee_xy)) AS right_knee_flexion_deg,
-        CASE WHEN is_right_thigh THEN degrees(asin(greatest(-1, least(1, right_knee_zy)))) END AS right_knee_adduction_deg,
-        CASE WHEN is_right_thigh AND is_right_shank THEN degrees(atan2(-right_knee_zx, right_knee_zz)) END AS right_knee_rotation_deg,
-        degrees(atan2(right_ankle_yx, right_ankle_xx)) AS right_ankle_dorsiflexion_deg,
-        CASE WHEN is_right_shank AND is_right_foot THEN degrees(atan2(right_ankle_zy, right_ankle_zz)) END AS right_ankle_inversion_deg,
-        degrees(atan2(-right_step_zx, right_step_xx)) AS right_foot_progression_deg,
-        90 + degrees(atan2(-right_shoulder_yy, -right_shoulder_xy)) AS right_shoulder_flexion_deg,
-        degrees(asin(greatest(-1, least(1, right_shoulder_zy)))) AS right_shoulder_adduction_deg,
-        90 + degrees(atan2(-right_elbow_yy, -right_elbow_xy)) AS right_elbow_flexion_deg
-    FROM elements
+        CASE
+            WHEN getvariable('pelvis_order') = 'baker' THEN degrees(atan2(-(pelvis_x * pelvis_y + pelvis_w * pelvis_z), 0.5 - (pelvis_x * pelvis_x + pelvis_z * pelvis_z)))
+            ELSE degrees(atan2(pelvis_x * pelvis_y - pelvis_w * pelvis_z, 0.5 - (pelvis_x * pelvis_x + pelvis_z * pelvis_z)))
+        END AS pelvis_tilt,
+        CASE
+            WHEN getvariable('pelvis_order') = 'baker' THEN degrees(asin(greatest(-1, least(1, 2 * (pelvis_y * pelvis_z - pelvis_w * pelvis_x)))))
+            ELSE degrees(asin(greatest(-1, least(1, -2 * (pelvis_y * pelvis_z + pelvis_w * pelvis_x)))))
+        END AS pelvis_obliquity,
+        CASE
+            WHEN getvariable('pelvis_order') = 'baker' THEN degrees(atan2(pelvis_x * pelvis_z + pelvis_w * pelvis_y, 0.5 - (pelvis_x * pelvis_x + pelvis_y * pelvis_y)))
+            ELSE degrees(atan2(pelvis_w * pelvis_y - pelvis_x * pelvis_z, 0.5 - (pelvis_x * pelvis_x + pelvis_y * pelvis_y)))
+        END AS pelvis_rotation,
+        CASE
+            WHEN getvariable('pelvis_order') = 'baker' THEN degrees(atan2(-(trunk_x * trunk_y + trunk_w * trunk_z), 0.5 - (trunk_x * trunk_x + trunk_z * trunk_z)))
+            ELSE degrees(atan2(trunk_x * trunk_y - trunk_w * trunk_z, 0.5 - (trunk_x * trunk_x + trunk_z * trunk_z)))
+        END AS trunk_tilt,
+        CASE
+            WHEN getvariable('pelvis_order') = 'baker' THEN degrees(asin(greatest(-1, least(1, 2 * (trunk_y * trunk_z - trunk_w * trunk_x)))))
+            ELSE degrees(asin(greatest(-1, least(1, -2 * (trunk_y * trunk_z + trunk_w * trunk_x)))))
+        END AS trunk_obliquity,
+        CASE
+            WHEN getvariable('pelvis_order') = 'baker' THEN degrees(atan2(trunk_x * trunk_z + trunk_w * trunk_y, 0.5 - (trunk_x * trunk_x + trunk_y * trunk_y)))
+            ELSE degrees(atan2(trunk_w * trunk_y - trunk_x * trunk_z, 0.5 - (trunk_x * trunk_x + trunk_y * trunk_y)))
+        END AS trunk_rotation,
+        degrees(atan2(left_hip_w * left_hip_z - left_hip_x * left_hip_y, 0.5 - (left_hip_x * left_hip_x + left_hip_z * left_hip_z))) AS left_hip_flexion,
+        degrees(asin(greatest(-1, least(1, -2 * (left_hip_y * left_hip_z + left_hip_w * left_hip_x))))) AS left_hip_adduction,
+        CASE WHEN is_left_thigh THEN degrees(atan2(left_hip_x * left_hip_z - left_hip_w * left_hip_y, 0.5 - (left_hip_x * left_hip_x + left_hip_y * left_hip_y))) END AS left_hip_rotation,
+        90 + degrees(atan2(left_knee_x * left_knee_x + left_knee_z * left_knee_z - 0.5, left_knee_x * left_knee_y - left_knee_w * left_knee_z)) AS left_knee_flexion_deg,
+        CASE WHEN is_left_thigh THEN degrees(asin(greatest(-1, least(1, -2 * (left_knee_y * left_knee_z + left_knee_w * left_knee_x))))) END AS left_knee_adduction_deg,
+        CASE WHEN is_left_thigh AND is_left_shank THEN degrees(atan2(left_knee_x * left_knee_z - left_knee_w * left_knee_y, 0.5 - (left_knee_x * left_knee_x + left_knee_y * left_knee_y))) END AS left_knee_rotation_deg,
+        degrees(atan2(left_ankle_x * left_ankle_y + left_ankle_w * left_ankle_z, 0.5 - (left_ankle_y * left_ankle_y + left_ankle_z * left_ankle_z))) AS left_ankle_dorsiflexion_deg,
+        CASE WHEN is_left_shank AND is_left_foot THEN degrees(atan2(-(left_ankle_y * left_ankle_z + left_ankle_w * left_ankle_x), 0.5 - (left_ankle_x * left_ankle_x + left_ankle_y * left_ankle_y))) END AS left_ankle_inversion_deg,
+        degrees(atan2(left_step_x * left_step_z - left_step_w * left_step_y, 0.5 - (left_step_y * left_step_y + left_step_z * left_step_z))) AS left_foot_progression_deg,
+        90 + degrees(atan2(left_shoulder_x * left_shoulder_x + left_shoulder_z * left_shoulder_z - 0.5, left_shoulder_w * left_shoulder_z - left_shoulder_x * left_shoulder_y)) AS left_shoulder_flexion_deg,
+        degrees(asin(greatest(-1, least(1, -2 * (left_shoulder_y * left_shoulder_z + left_shoulder_w * left_shoulder_x))))) AS left_shoulder_adduction_deg,
+        90 + degrees(atan2(left_elbow_x * left_elbow_x + left_elbow_z * left_elbow_z - 0.5, left_elbow_w * left_elbow_z - left_elbow_x * left_elbow_y)) AS left_elbow_flexion_deg,
+        degrees(atan2(right_hip_w * right_hip_z - right_hip_x * right_hip_y, 0.5 - (right_hip_x * right_hip_x + right_hip_z * right_hip_z))) AS right_hip_flexion,
+        degrees(asin(greatest(-1, least(1, 2 * (right_hip_y * right_hip_z + right_hip_w * right_hip_x))))) AS right_hip_adduction,
+        CASE WHEN is_right_thigh THEN degrees(atan2(right_hip_w * right_hip_y - right_hip_x * right_hip_z, 0.5 - (right_hip_x * right_hip_x + right_hip_y * right_hip_y))) END AS right_hip_rotation,
+        90 + degrees(atan2(right_knee_x * right_knee_x + right_knee_z * right_knee_z - 0.5, right_knee_x * right_knee_y - right_knee_w * right_knee_z)) AS right_knee_flexion_deg,
+        CASE WHEN is_right_thigh THEN degrees(asin(greatest(-1, least(1, 2 * (right_knee_y * right_knee_z + right_knee_w * right_knee_x))))) END AS right_knee_adduction_deg,
+        CASE WHEN is_right_thigh AND is_right_shank THEN degrees(atan2(right_knee_w * right_knee_y - right_knee_x * right_knee_z, 0.5 - (right_knee_x * right_knee_x + right_knee_y * right_knee_y))) END AS right_knee_rotation_deg,
+        degrees(atan2(right_ankle_x * right_ankle_y + right_ankle_w * right_ankle_z, 0.5 - (right_ankle_y * right_ankle_y + right_ankle_z * right_ankle_z))) AS right_ankle_dorsiflexion_deg,
+        CASE WHEN is_right_shank AND is_right_foot THEN degrees(atan2(right_ankle_y * right_ankle_z + right_ankle_w * right_ankle_x, 0.5 - (right_ankle_x * right_ankle_x + right_ankle_y * right_ankle_y))) END AS right_ankle_inversion_deg,
+        degrees(atan2(right_step_w * right_step_y - right_step_x * right_step_z, 0.5 - (right_step_y * right_step_y + right_step_z * right_step_z))) AS right_foot_progression_deg,
+        90 + degrees(atan2(right_shoulder_x * right_shoulder_x + right_shoulder_z * right_shoulder_z - 0.5, right_shoulder_w * right_shoulder_z - right_shoulder_x * right_shoulder_y)) AS right_shoulder_flexion_deg,
+        degrees(asin(greatest(-1, least(1, 2 * (right_shoulder_y * right_shoulder_z + right_shoulder_w * right_shoulder_x))))) AS right_shoulder_adduction_deg,
+        90 + degrees(atan2(right_elbow_x * right_elbow_x + right_elbow_z * right_elbow_z - 0.5, right_elbow_w * right_elbow_z - right_elbow_x * right_elbow_y)) AS right_elbow_flexion_deg
+    FROM relative
 )
 
 SELECT
