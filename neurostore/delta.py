@@ -62,7 +62,14 @@ def create(root: str, table: str, schema: pa.Schema, partition: Sequence[str]) -
     """Create an empty table; nothing happens where it exists, nor when two create it at once."""
     path = storage.join(root, table)
     try:
-        DeltaTable.create(path, schema, mode="ignore", partition_by=list(partition), configuration=_CONFIGURATION)
+        DeltaTable.create(
+            path,
+            schema,
+            mode="ignore",
+            partition_by=list(partition),
+            configuration=_CONFIGURATION,
+            commit_properties=CommitProperties(max_commit_retries=0),
+        )
     except CommitFailedError:  # another process was first
         if not exists(root, table):
             raise

@@ -354,7 +354,7 @@ def _rows_naming(
     stays = [i for i, key in enumerate(keys) if key not in removed][:1]
     at = current.schema.get_field_index("table_versions")
     column = current.schema.field(at)
-    return current.take(stays).set_column(at, column, pa.array([said] * len(stays), column.type))
+    return current.take(pa.array(stays, pa.int64())).set_column(at, column, pa.array([said] * len(stays), column.type))
 
 
 def name_versions(root: str, versions: Mapping[str, int], operation: str) -> int:

@@ -266,9 +266,7 @@ def history(lake: Lake) -> pl.DataFrame:
                 {
                     "version": entry["version"],
                     "time": datetime.fromtimestamp(entry["timestamp"] / 1000, UTC),
-                    "operation": said.get(
-                        "operation", "create" if entry["version"] == 0 else entry["operation"].lower()
-                    ),
+                    "operation": said.get("operation", other),
                     **{n: said.get(n, 0) for n in ("trials_in", "trials_replaced", "trials_removed")},
                     "software": said.get("software"),
                     "message": said.get("message", ""),
