@@ -64,7 +64,7 @@ def forward(
     ----------
     values : (n, n_channels) float64, source units and angle units; NaN makes the node and all below it NaN.
     scale : millimetres per source unit. lab : (4,) rotation of the source's frame to the lab (up to Y).
-    positions, rotations : (n, N, 3) and (n, N, 4) arrays to fill, float32 or float64; made as float64 if not given.
+    positions, rotations : (n, N, 3) and (n, N, 4) arrays to fill, float32 or float64; made as float32 if not given.
     slots : (N,) column of those arrays that each node goes to, -1 for none; by default its own index.
 
     Returns
@@ -72,8 +72,8 @@ def forward(
     positions (n, N, 3) in mm, rotations (n, N, 4) unit quaternions, node to lab.
     """
     n, nodes = len(values), len(tree.names)
-    positions = np.empty((n, nodes, 3)) if positions is None else positions
-    rotations = np.empty((n, nodes, 4)) if rotations is None else rotations
+    positions = np.empty((n, nodes, 3), dtype=np.float32) if positions is None else positions
+    rotations = np.empty((n, nodes, 4), dtype=np.float32) if rotations is None else rotations
     slots = np.arange(nodes) if slots is None else slots
     first = np.cumsum([0] + [len(o) for o in tree.operations])
     flat = np.array([pair for o in tree.operations for pair in o], dtype=np.int64).reshape(-1, 2)

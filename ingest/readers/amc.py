@@ -235,7 +235,7 @@ def _problem(data: bytes, listed: list[str], error: np.ndarray) -> str:
 @kernel
 def _frames(buffer, out, names, ends, columns, powers, state, seen, errors, current):  # type: ignore[no-untyped-def]
     """Parse a block of whole lines into out; the frame still open at its end stays in current and state."""
-    n, i, rows, bones = buffer.size, 0, 0, ends.size
+    n, i, rows, bones = buffer.size, np.int64(0), 0, ends.size
     while i < n:
         c = buffer[i]
         if c <= 32:
@@ -256,12 +256,13 @@ def _frames(buffer, out, names, ends, columns, powers, state, seen, errors, curr
             if state[1] >= 0:
                 if state[2] == bones:
                     if rows < out.shape[0]:
-                        out[rows] = current
+                        for k in range(current.size):  # compiles faster than an assignment of arrays
+                            out[rows, k] = current[k]
                         rows += 1
                 else:
-                    _error(errors, state, 6, start, state[2], state[1])
+                    _error(errors, state, np.int64(6), start, np.int64(state[2]), state[1])
                 if frame != state[1] + 1:
-                    _error(errors, state, 5, start, frame, state[1])
+                    _error(errors, state, np.int64(5), start, np.int64(frame), state[1])
             state[1] = frame
             state[2] = 0
             state[4] = 0
@@ -270,18 +271,18 @@ def _frames(buffer, out, names, ends, columns, powers, state, seen, errors, curr
             continue
         bone = state[4] % bones
         if not _same(buffer, start, i, names, ends, bone):
-            bone = -1
+            bone = np.int64(-1)
             for k in range(bones):
                 if _same(buffer, start, i, names, ends, k):
                     bone = k
                     break
         if bone < 0 or state[1] < 0:
-            _error(errors, state, 1 if bone < 0 else 7, start, 0, 0)
+            _error(errors, state, np.int64(1 if bone < 0 else 7), start, np.int64(0), state[1])
             while i < n and buffer[i] != 10 and buffer[i] != 13:
                 i += 1
             continue
         if seen[bone] == 1:
-            _error(errors, state, 4, start, 0, state[1])
+            _error(errors, state, np.int64(4), start, np.int64(0), state[1])
         seen[bone] = 1
         state[2] += 1
         state[4] = bone + 1
@@ -298,9 +299,9 @@ def _frames(buffer, out, names, ends, columns, powers, state, seen, errors, curr
                 current[columns[bone] + count] = value
             count += 1
         if not is_good:
-            _error(errors, state, 3, start, count, expected)
+            _error(errors, state, np.int64(3), start, np.int64(count), expected)
         elif count != expected:
-            _error(errors, state, 2, start, count, expected)
+            _error(errors, state, np.int64(2), start, np.int64(count), expected)
     return rows
 
 

@@ -257,13 +257,13 @@ def _cut(
     is_artificial, note = False, ""
     roles = judge.find_roles(skeleton.source_names)
     if not source.settled and drop != 0:
-        is_artificial, note = judge.first_frame_is_pose(_root_first(positions[:302], root), _shifted(roles, root))
+        is_artificial, note = judge.first_frame_is_pose(positions, rotations, root, roles)
     if drop is None:
         drop = int(is_artificial)
         notes += [note] if note else []
     if not 0 <= drop < len(positions):
         raise InputError(source.path, f"drop_frames is {drop}, but the file has {len(positions)} frames")
-    if drop and (is_artificial or judge.is_neutral(positions[0], roles)):
+    if drop and judge.is_neutral(positions[0], roles):
         neutral = NeutralPose(positions[0].copy(), rotations[0].copy())
         steps.append(Step("neutral_pose", 1, {"from": "frame 0"}))
     first, last = options.frames or (0, len(positions) - drop - 1)
@@ -296,16 +296,6 @@ def _cut(
     )
 
 
-def _root_first(positions: np.ndarray, root: int) -> np.ndarray:
-    return np.concatenate([positions[:, root : root + 1], positions], axis=1)
-
-
-def _shifted(roles: judge.Roles, root: int) -> judge.Roles:
-    """Roles for arrays that have the root once more in front."""
-    head = None if roles.head is None else roles.head + 1
-    return judge.Roles(tuple((a + 1, b + 1) for a, b in roles.pairs), head, tuple(f + 1 for f in roles.feet))
-
-
 def neutral_from_rest(
     tree: Tree, skeleton: Skeleton, slots: np.ndarray, scale_mm: float, lab: np.ndarray
 ) -> tuple[NeutralPose | None, str]:
@@ -319,8 +309,8 @@ def neutral_from_rest(
     if declared is not None:
         pose.before = _declared_turns(skeleton, slots, declared)
         pose.after = np.tile(IDENTITY, (len(tree.names), 1))
-    positions = np.full((1, len(skeleton.joints), 3), np.nan)
-    rotations = np.full((1, len(skeleton.joints), 4), np.nan)
+    positions = np.full((1, len(skeleton.joints), 3), np.nan, dtype=np.float32)
+    rotations = np.full((1, len(skeleton.joints), 4), np.nan, dtype=np.float32)
     forward(pose, np.zeros((1, 0)), scale_mm, lab, positions, rotations, slots)
     present = np.isin(np.arange(len(skeleton.joints)), slots)
     names = [n if p else "" for n, p in zip(skeleton.source_names, present, strict=True)]
@@ -328,7 +318,7 @@ def neutral_from_rest(
     if declared is None and not judge.is_neutral(filled, judge.find_roles(names)):
         return None, "none"
     how = "rest pose of the hierarchy" if declared is None else f"T-pose declared for {skeleton.name}"
-    return NeutralPose(positions[0].astype(np.float32), rotations[0].astype(np.float32)), how
+    return NeutralPose(positions[0], rotations[0]), how
 
 
 def _declared_turns(skeleton: Skeleton, slots: np.ndarray, declared: dict[str, Any]) -> np.ndarray:

@@ -71,7 +71,7 @@ class _Parser:
         self.is_degrees = True
         self.length_unit: float | None = None
         self.bones: dict[str, Bone] = {}
-        self.raw_axes: dict[str, tuple[list[float], str]] = {}
+        self.raw_axes: list[tuple[Bone, list[float], str]] = []
         self.children: dict[str, list[str]] = {}
         self.root: dict[str, list[str]] = {}
 
@@ -97,8 +97,8 @@ class _Parser:
             if needed not in seen:
                 self.problems.append(f"no section :{needed}; the file may be truncated")
         scale = np.pi / 180 if self.is_degrees else 1.0
-        for name, (angles, order) in self.raw_axes.items():
-            self.bones[name].axis = from_euler(order[::-1], np.array(angles[::-1]) * scale)
+        for turned, angles, order in self.raw_axes:
+            turned.axis = from_euler(order[::-1], np.array(angles[::-1]) * scale)
         root_order = tuple(w.upper() for w in self.root.get("order", ["TX", "TY", "TZ", "RX", "RY", "RZ"]))
         if not set(root_order) <= {"TX", "TY", "TZ", "RX", "RY", "RZ"} or len(set(root_order)) != len(root_order):
             self.problems.append(f":root order is {' '.join(root_order)!r}, expected TX TY TZ RX RY RZ in some order")
@@ -136,7 +136,9 @@ class _Parser:
             return None
         if key == "name":
             bone.name = " ".join(words[1:])
-            if bone.name in self.bones:
+            if bone.name in ("", "root"):
+                self.problems.append(f"line {line}: a bone is named {bone.name!r}, which no bone can be")
+            elif bone.name in self.bones:
                 self.problems.append(f"line {line}: bone {bone.name!r} occurs twice")
             self.bones[bone.name] = bone
         elif key == "direction":
@@ -155,7 +157,7 @@ class _Parser:
             if sorted(order) != ["X", "Y", "Z"]:
                 self.problems.append(f"line {line}: axis order {order[:10]!r}, expected X, Y and Z in some order")
             elif angles:
-                self.raw_axes[bone.name] = (angles, order)
+                self.raw_axes.append((bone, angles, order))
         elif key == "dof":
             bone.dof = tuple(w.upper() for w in words[1:])
             for word in bone.dof:

@@ -14,6 +14,7 @@ from functools import lru_cache
 import numpy as np
 
 from ..kinematics import Tree, forward
+from ..rotations import angle
 
 #: millimetres per unit that text files come in. CMU's: 1 unit = 1 inch / 0.45
 UNITS_MM = {"mm": 1.0, "cm": 10.0, "m": 1000.0, "inch": 25.4, "CMU unit": 25.4 / 0.45}
@@ -178,38 +179,32 @@ def is_neutral(pose: np.ndarray, roles: Roles) -> bool:
     return bool(apart.mean() < 0.015 * extent and apart.max() < 0.06 * extent and abs(across[1]) < 0.1)
 
 
-def first_frame_is_pose(positions: np.ndarray, roles: Roles) -> tuple[bool, str]:
-    """Whether frame 0 is an artificial T-pose put before the motion.
+def first_frame_is_pose(positions: np.ndarray, rotations: np.ndarray, root: int, roles: Roles) -> tuple[bool, str]:
+    """Whether frame 0 is an artificial T-pose or rest pose put before the motion.
 
-    It is when it is a neutral stance and lies far from frame 1: the mean joint displacement relative to the root, or
-    the root's own, is over 2.5 times the 95th percentile of the following steps (at most 300) and 2 % of the body.
+    It is when it is a neutral stance, or no joint in it is turned against the root, and it lies far from frame 1: the
+    mean joint displacement relative to the root, or the root's own, is over 2.5 times the 95th percentile of the
+    following steps (at most 300) and 2 % of the body.
 
-    positions : (n, N, 3) Y up, node 0 the root. Returns the verdict and a note.
+    positions : (n, N, 3) Y up; rotations : (n, N, 4); root : its column. Returns the verdict and a note.
     """
-    if len(positions) < 4:
-        return False, ""
     p = positions[:302].astype(float)
     is_whole = np.isfinite(p).all(axis=(1, 2))
     if not is_whole[:2].all() or is_whole.sum() < 4:
         return False, ""
     p = p[is_whole]
-    root = p[:, :1]
-    body = np.linalg.norm(np.diff(p - root, axis=0), axis=2).mean(axis=1)
-    path = np.linalg.norm(np.diff(root[:, 0], axis=0), axis=1)
+    body = np.linalg.norm(np.diff(p - p[:, root : root + 1], axis=0), axis=2).mean(axis=1)
+    path = np.linalg.norm(np.diff(p[:, root], axis=0), axis=1)
     extent = float(np.ptp(p[0], axis=0).max())
-    jumps = [
-        float(step[0]) / max(2.5 * float(np.percentile(step[1:], 95)), 0.02 * extent, 1e-12) for step in (body, path)
-    ]
-    if not max(jumps) > 1:
+    if not any(step[0] > max(2.5 * np.percentile(step[1:], 95), 0.02 * extent, 1e-9) for step in (body, path)):
         return False, ""
     ratio = float(body[0] / max(float(np.median(body[1:])), 1e-9 * max(extent, 1e-9)))
+    far = f"({ratio:.0f} times the usual step from frame 1)"
     if is_neutral(p[0], roles):
-        return (
-            True,
-            f"frame 0 is an artificial T-pose ({ratio:.0f} times the usual step from frame 1): "
-            "dropped, kept as neutral pose",
-        )
+        return True, f"frame 0 is an artificial T-pose {far}: dropped, kept as neutral pose"
+    turned = angle(rotations[:2, root : root + 1].astype(float), rotations[:2].astype(float)).max(axis=1)
+    if turned[0] < 1e-3 < turned[1]:
+        return True, f"frame 0 is an artificial rest pose, no joint being turned {far}: dropped"
     return False, (
-        f"frame 0 is far from frame 1 ({ratio:.0f} times the usual step) but is no T-pose and is kept; "
-        "say drop_frames = 1 in cohort.toml to drop it"
+        f"frame 0 is far from frame 1 {far} but is no T-pose and is kept; say drop_frames = 1 in cohort.toml to drop it"
     )

@@ -232,7 +232,7 @@ def _skip(buffer, i):  # type: ignore[no-untyped-def]
 @kernel
 def _numbers(buffer, out, n_columns, powers, state, bad):  # type: ignore[no-untyped-def]
     """Parse a block that ends between fields; returns how many values went into out. See rows for the state."""
-    n, i, k = buffer.size, 0, 0
+    n, i, k = buffer.size, np.int64(0), 0  # int64: a literal 0 would compile parse_number twice
     field = state[FIELD]
     while i < n:
         c = buffer[i]

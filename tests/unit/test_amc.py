@@ -237,6 +237,7 @@ BROKEN_ASF = {
     ),
     "axis": (ASF.replace("0 0 90 XYZ", "0 0 90 XXZ"), "axis order 'XXZ'"),
     "dof": (ASF.replace("dof rx rz", "dof rx l"), "bone 'thigh' has the degree of freedom 'L'"),
+    "no name": (ASF.replace("name shank", "name"), "line 25: a bone is named ''"),
     "twice": (ASF.replace("name shank", "name thigh"), "bone 'thigh' occurs twice"),
     "unknown in hierarchy": (ASF.replace("thigh shank", "thigh shin"), ":hierarchy names 'shin'"),
     "not connected": (ASF.replace("    thigh shank\n", ""), ":hierarchy does not connect shank to the root"),
@@ -252,6 +253,21 @@ def test_broken_skeletons_are_named_with_what_is_wrong(what: str, trial) -> None
     found = problems(trial(AMC, content))
     assert expected in found
     assert "x.asf" in found
+
+
+def test_every_truncation_is_refused_or_drops_whole_frames_only(trial) -> None:  # type: ignore[no-untyped-def]
+    whole = AMC.rstrip()
+    for length in range(len(whole)):
+        try:
+            frames = len(read(trial(whole[:length])).poses[0].frame)
+        except InputError:
+            continue
+        assert whole[:length].count("shank") == frames  # the file states no count, so an end after a frame is an end
+    for length in range(0, len(ASF.rstrip()) - len("end"), 3):
+        path = trial(AMC, ASF[:length])
+        if "thigh shank" not in ASF[:length]:
+            with pytest.raises(InputError):
+                read(path)
 
 
 def test_the_asf_is_found_by_name_or_alone(trial, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

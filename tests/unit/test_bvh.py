@@ -220,6 +220,14 @@ def test_broken_files_are_named_with_what_is_wrong(what: str, tiny) -> None:  # 
     assert expected in problems(tiny(content))
 
 
+def test_every_truncation_is_refused(tiny) -> None:  # type: ignore[no-untyped-def]
+    whole = TINY.rstrip()
+    for length in range(len(whole)):
+        with pytest.raises(InputError):
+            read(tiny(whole[:length]))
+    assert len(read(tiny(whole)).poses[0].frame) == 3
+
+
 def test_everything_wrong_is_told_at_once(tiny) -> None:  # type: ignore[no-untyped-def]
     text = TINY.replace("OFFSET 0 -40 0", "").replace("Frames: 3", "Frames: 0").replace("0.0083333", "-1")
     found = problems(tiny(text))
@@ -442,6 +450,16 @@ def test_an_artificial_t_pose_is_dropped_and_kept_as_neutral(tiny) -> None:  # t
     np.testing.assert_allclose(found.neutral.rotations[:, 0], 1, atol=1e-6)
     kept = read(tiny(person(pose=True)), ReadOptions(drop_frames=0))
     assert len(kept.poses[0].frame) == 60
+
+
+def test_a_first_rest_pose_of_joints_without_telling_names_is_dropped(tiny) -> None:  # type: ignore[no-untyped-def]
+    names: dict[str, str] = {}
+    found = read(tiny(person(pose=True, rename=lambda n: names.setdefault(n, f"bone{len(names)}"))), ReadOptions())
+    assert len(found.poses[0].frame) == 59
+    assert any("artificial rest pose" in n for n in found.notes)
+    assert found.neutral is None
+    assert any("no neutral pose" in n for n in found.notes)
+    assert 1600 < found.steps[1].parameters["standing_height_m"] * 1000 < 2000
 
 
 def test_without_a_t_pose_frame_nothing_is_dropped_and_the_rest_pose_is_neutral(tiny) -> None:  # type: ignore[no-untyped-def]

@@ -126,7 +126,8 @@ def test_forward_kinematics_agrees_with_plain_matrices(random: np.random.Generat
     tree = random_tree(random, 12)
     values = random.uniform(-200, 200, size=(9, tree.n_channels))
     lab = rotations.up_rotation("z")
-    positions, turns = forward(tree, values, 10.0, lab)
+    positions, turns = np.empty((9, 12, 3)), np.empty((9, 12, 4))
+    forward(tree, values, 10.0, lab, positions, turns)
     axes = {code: axis for axis, code in TURN.items()}
     for f in range(len(values)):
         matrices, places = [], []
