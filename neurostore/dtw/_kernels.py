@@ -3,7 +3,8 @@
 Names used throughout
     n, m        samples of the first series and of the longest series of a tile
     channels    values per sample
-    a           samples of first series, flat: value (i, c) of one at a[start + i * channels + c]
+    a           samples of first series, flat: value (i, c) of one at a[start + i * channels + c]; or, where each lane
+                has a first series of its own, (n * channels, width)
     b           a tile: `width` second series side by side, value (j, c) of lane l at b[start + (j * channels + c) * width + l]
     front       one row of the matrix of smallest costs, (m + 1) * width; entry 0 is the column before the first
     radius      width values: cells with |i - j| > radius are closed
@@ -19,7 +20,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from neurostore.dtw._lanes import load, smaller, splat, store, where_above, width
+from neurostore.dtw._lanes import load, smaller, splat, spread, store, where_above, width
 
 
 def kernel(function: Callable) -> Any:
@@ -44,21 +45,26 @@ def pack(values, starts, lengths, members, channels, tile):
 
 
 @kernel
-def sweep(a, start, n, b, b_start, m, channels, radius, radius_min, radius_max, front):
-    """Smallest costs of warping one series onto every beginning of the lanes of a tile.
+def begin(front, m):
+    """No row yet: everything closed but the corner before the first cell."""
+    count = width(front)
+    for j in range(m + 1):
+        store(front, j * count, splat(front, np.inf))
+    store(front, 0, splat(front, 0.0))
 
-    Fills `front`: entry (j + 1) * width + l is the cost of all of a against samples 0 … j of lane l. Four rows are
-    worked at a time, so that a sample of the tile is loaded once for four cells. radius_min, radius_max: the smallest
-    and largest lane of `radius`; only columns that some lane has closed are masked.
+
+@kernel
+def sweep(a, start, i, stop, b, b_start, m, channels, radius, radius_min, radius_max, front):
+    """Carry `front` from row i to row `stop`: the smallest costs of warping a's first rows onto every beginning of the lanes.
+
+    Afterwards entry (j + 1) * width + l of front is the cost of rows 0 … stop - 1 against samples 0 … j of lane l. Four
+    rows are worked at a time, so that a sample of the tile is loaded once for four cells. radius_min, radius_max: the
+    smallest and largest lane of `radius`; only columns that some lane has closed are masked.
     """
     count = width(b)
     zero, closed = splat(b, 0.0), splat(b, np.inf)
     limit = load(radius, 0)
-    for j in range(m + 1):
-        store(front, j * count, closed)
-    store(front, 0, zero)
-    i = 0
-    while i + 4 <= n:
+    while i + 4 <= stop:
         row0 = start + i * channels
         row1, row2, row3 = row0 + channels, row0 + 2 * channels, row0 + 3 * channels
         first, last = max(0, i - radius_max), min(m, i + 4 + radius_max)
@@ -72,13 +78,13 @@ def sweep(a, start, n, b, b_start, m, channels, radius, radius_min, radius_max, 
             column = b_start + j * channels * count
             for c in range(channels):
                 x = load(b, column + c * count)
-                step = x - splat(b, a[row0 + c])
+                step = x - spread(a, row0 + c)
                 cost0 = cost0 + step * step
-                step = x - splat(b, a[row1 + c])
+                step = x - spread(a, row1 + c)
                 cost1 = cost1 + step * step
-                step = x - splat(b, a[row2 + c])
+                step = x - spread(a, row2 + c)
                 cost2 = cost2 + step * step
-                step = x - splat(b, a[row3 + c])
+                step = x - spread(a, row3 + c)
                 cost3 = cost3 + step * step
             if j < open_first or j > open_last:
                 cost0 = where_above(splat(b, abs(j - i)), limit, closed, cost0)
@@ -94,7 +100,7 @@ def sweep(a, start, n, b, b_start, m, channels, radius, radius_min, radius_max, 
             left0, left1, left2, left3 = here0, here1, here2, here3
             store(front, (j + 1) * count, here3)
         i += 4
-    while i < n:
+    while i < stop:
         row0 = start + i * channels
         first, last = max(0, i - radius_max), min(m, i + 1 + radius_max)
         diagonal = load(front, first * count)
@@ -105,7 +111,7 @@ def sweep(a, start, n, b, b_start, m, channels, radius, radius_min, radius_max, 
             cost0 = zero
             column = b_start + j * channels * count
             for c in range(channels):
-                step = load(b, column + c * count) - splat(b, a[row0 + c])
+                step = load(b, column + c * count) - spread(a, row0 + c)
                 cost0 = cost0 + step * step
             if abs(j - i) > radius_min:
                 cost0 = where_above(splat(b, abs(j - i)), limit, closed, cost0)
@@ -117,16 +123,12 @@ def sweep(a, start, n, b, b_start, m, channels, radius, radius_min, radius_max, 
 
 
 @kernel
-def counted_sweep(a, start, n, b, b_start, m, channels, radius, radius_max, front, steps):
+def counted_sweep(a, start, i, stop, b, b_start, m, channels, radius, radius_max, front, steps):
     """As `sweep`, and `steps` holds the samples matched on the best path (ties: diagonal, then the step in a)."""
     count = width(b)
     zero, one, closed = splat(b, 0.0), splat(b, 1.0), splat(b, np.inf)
     limit = load(radius, 0)
-    for j in range(m + 1):
-        store(front, j * count, closed)
-        store(steps, j * count, zero)
-    store(front, 0, zero)
-    for i in range(n):
+    while i < stop:
         first, last = max(0, i - radius_max), min(m, i + 1 + radius_max)
         diagonal, diagonal_steps = load(front, first * count), load(steps, first * count)
         if first == 0:
@@ -136,7 +138,7 @@ def counted_sweep(a, start, n, b, b_start, m, channels, radius, radius_max, fron
             cost = zero
             column = b_start + j * channels * count
             for c in range(channels):
-                step = load(b, column + c * count) - splat(b, a[start + i * channels + c])
+                step = load(b, column + c * count) - spread(a, start + i * channels + c)
                 cost = cost + step * step
             cost = where_above(splat(b, abs(j - i)), limit, closed, cost)
             above, above_steps = load(front, (j + 1) * count), load(steps, (j + 1) * count)
@@ -147,63 +149,101 @@ def counted_sweep(a, start, n, b, b_start, m, channels, radius, radius_max, fron
             diagonal, diagonal_steps = above, above_steps
             store(front, (j + 1) * count, left)
             store(steps, (j + 1) * count, left_steps)
+        i += 1
 
 
 @kernel
 def band_radius(n, m, samples, fraction):
-    """Radius of the band in samples for one pair: `fraction` of the longer series, or `samples` if fraction < 0."""
+    """Radius of the band in samples for one pair: `fraction` of the longer series, or `samples`; both < 0 for no band."""
     if fraction >= 0.0:
         return int(math.ceil(fraction * max(n, m)))
-    return samples
+    if samples >= 0:
+        return samples
+    return n + m
 
 
 @kernel
 def rows_against_tile(
-    a, starts, lengths, rows, b, b_start, members, member_lengths, channels, samples, fraction, counted, mirror, out
+    a, starts, lengths, rows, b, b_start, members, member_lengths, channels, samples, fraction, mirror, out
 ):
     """Distances of some first series to the lanes of a tile.
 
-    rows : indices of the first series; members (width) : column of each lane, -1 for none; samples < 0 : no band.
-    counted : divide by the length of the path (root mean square per matched sample).
-    mirror : True for one set against itself: each distance is written at (row, column) and (column, row), of a tile
-    that holds its own rows only the pairs with row < column (counted paths depend on the order); out's diagonal stays.
+    rows : indices of the first series; members (width) : column of each lane, -1 for none; both index `out`.
+    mirror : True for one set against itself: each distance is written at (row, column) and (column, row).
     """
     count = width(b)
     m = 1
     for lane in range(count):
         m = max(m, member_lengths[lane])
     front = np.empty((m + 1) * count, b.dtype)
-    steps = np.empty((m + 1) * count if counted else 0, b.dtype)
     radius = np.empty(count, b.dtype)
     for k in range(rows.shape[0]):
         row = rows[k]
         n = lengths[row]
         low, high = n + m, 0
         for lane in range(count):
-            r = n + m
-            if members[lane] >= 0 and (samples >= 0 or fraction >= 0.0):
-                r = band_radius(n, member_lengths[lane], samples, fraction)
-            radius[lane] = r
-            low = min(low, r)
+            radius[lane] = n + m
             if members[lane] >= 0:
-                high = max(high, r)
-        if counted:
-            counted_sweep(a, starts[row], n, b, b_start, m, channels, radius, high, front, steps)
-        else:
-            sweep(a, starts[row], n, b, b_start, m, channels, radius, low, high, front)
+                r = band_radius(n, member_lengths[lane], samples, fraction)
+                radius[lane] = r
+                low, high = min(low, r), max(high, r)
+        begin(front, m)
+        sweep(a, starts[row], 0, n, b, b_start, m, channels, radius, low, high, front)
         for lane in range(count):
             column = members[lane]
-            if column < 0:
-                continue
-            end = member_lengths[lane] * count + lane
-            cost = front[end]
+            if column >= 0:
+                out[row, column] = math.sqrt(front[member_lengths[lane] * count + lane])
+                if mirror:
+                    out[column, row] = out[row, column]
+
+
+@kernel
+def pairs(a, a_starts, a_lengths, a_members, b, b_starts, b_lengths, b_members, channels, samples, fraction, counted, out):
+    """Distances of listed pairs: series a_members[k] of a to series b_members[k] of b, into out[k].
+
+    counted : divide by the length of the path (root mean square per matched sample).
+    """
+    count = width(a)
+    n_max, m_max = 1, 1
+    for k in range(a_members.shape[0]):
+        n_max = max(n_max, a_lengths[a_members[k]])
+        m_max = max(m_max, b_lengths[b_members[k]])
+    a_tile = np.empty((n_max * channels, count), a.dtype)
+    b_tile = np.empty(m_max * channels * count, a.dtype)
+    front = np.empty((m_max + 1) * count, a.dtype)
+    steps = np.zeros((m_max + 1) * count if counted else 0, a.dtype)
+    radius = np.empty(count, a.dtype)
+    a_lanes, b_lanes = np.empty(count, np.int64), np.empty(count, np.int64)
+    for k in range(0, a_members.shape[0], count):
+        n, m, low, high = 1, 1, n_max + m_max, 0
+        for lane in range(count):
+            a_lanes[lane] = b_lanes[lane] = -1
+            radius[lane] = n_max + m_max
+            if k + lane < a_members.shape[0]:
+                a_lanes[lane], b_lanes[lane] = a_members[k + lane], b_members[k + lane]
+                n_lane, m_lane = a_lengths[a_lanes[lane]], b_lengths[b_lanes[lane]]
+                r = band_radius(n_lane, m_lane, samples, fraction)
+                radius[lane] = r
+                n, m, low, high = max(n, n_lane), max(m, m_lane), min(low, r), max(high, r)
+        pack(a, a_starts, a_lengths, a_lanes, channels, a_tile.reshape(-1)[: n * channels * count])
+        pack(b, b_starts, b_lengths, b_lanes, channels, b_tile[: m * channels * count])
+        begin(front, m)
+        i = 0
+        while i < n:  # up to the next row at which some lane ends
+            stop = n
+            for lane in range(count):
+                if a_lanes[lane] >= 0 and a_lengths[a_lanes[lane]] > i:
+                    stop = min(stop, a_lengths[a_lanes[lane]])
             if counted:
-                cost /= steps[end]
-            if not mirror:
-                out[row, column] = math.sqrt(cost)
-            elif row < column or (row > column and not counted):
-                out[row, column] = math.sqrt(cost)
-                out[column, row] = out[row, column]
+                counted_sweep(a_tile, 0, i, stop, b_tile, 0, m, channels, radius, high, front, steps)
+            else:
+                sweep(a_tile, 0, i, stop, b_tile, 0, m, channels, radius, low, high, front)
+            for lane in range(count):
+                if a_lanes[lane] >= 0 and a_lengths[a_lanes[lane]] == stop:
+                    end = b_lengths[b_lanes[lane]] * count + lane
+                    cost = front[end] / steps[end] if counted else front[end]
+                    out[k + lane] = math.sqrt(cost)
+            i = stop
 
 
 @kernel

@@ -43,6 +43,13 @@ def splat(array, value):
     return np.full(width(array), value, array.dtype)
 
 
+def spread(array, offset):
+    """Vector of one sample: array[offset] in all lanes, or of an array (n, width) the row at offset. Nothing is checked."""
+    if array.ndim == 2:
+        return array[offset].copy()
+    return np.full(width(array), array[offset], array.dtype)
+
+
 def smaller(x, y):
     """Lane by lane minimum; y where either is NaN."""
     return np.where(x < y, x, y)
@@ -114,6 +121,22 @@ if not config.DISABLE_JIT:
         return lanes(array, types.intp), build
 
     @intrinsic
+    def _spread(typing, array, offset):
+        lanes = LanesType(array.dtype)
+
+        def build(context, builder, signature, arguments):
+            if array.ndim == 2:
+                count = context.get_constant(types.intp, lanes.count)
+                address = _address(context, builder, array, arguments[0], builder.mul(arguments[1], count), lanes)
+                value = builder.load(address)
+                value.align = array.dtype.bitwidth // 8
+                return value
+            data = context.make_array(array)(context, builder, arguments[0]).data
+            return _splat(builder, _vector(lanes), builder.load(builder.gep(data, [arguments[1]])))
+
+        return lanes(array, types.intp), build
+
+    @intrinsic
     def _store(typing, array, offset, vector):
         def build(context, builder, signature, arguments):
             address = _address(context, builder, array, *arguments[:2], vector)
@@ -169,9 +192,6 @@ if not config.DISABLE_JIT:
 
         return x.dtype(x), build
 
-    def _overload(function, implementation):
-        overload(function, inline="always")(implementation)
-
     def _both(x, y) -> bool:
         return isinstance(x, LanesType) and isinstance(y, LanesType)
 
@@ -197,6 +217,7 @@ if not config.DISABLE_JIT:
     overload(load)(lambda array, offset: lambda array, offset: _load(array, offset))
     overload(store)(lambda array, offset, vector: lambda array, offset, vector: _store(array, offset, vector))
     overload(splat)(lambda array, value: lambda array, value: _fill(array, array.dtype.type(value)))
+    overload(spread)(lambda array, offset: lambda array, offset: _spread(array, offset))
     overload(smaller)(lambda x, y: lambda x, y: _smaller(x, y))
     overload(larger)(lambda x, y: lambda x, y: _larger(x, y))
     overload(where_above)(lambda x, limit, yes, no: lambda x, limit, yes, no: _where_above(x, limit, yes, no))

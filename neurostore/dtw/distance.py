@@ -24,11 +24,12 @@ from typing import Any
 import numpy as np
 
 from neurostore.dtw import _kernels
+from neurostore.dtw._lanes import lane_count
 from neurostore.dtw.series import Series, Tiles, check_dtype, pack_tiles, read_series
 from neurostore.dtw.work import share_out
 from neurostore.errors import MissingExtraError, SeriesError
 
-CELLS_A_JOB = 20_000_000  # about 5 ms of work: small enough to balance, large enough to hide the hand-over
+WORK_A_JOB = 200_000_000  # cells times channels, some 10 ms: small enough to balance, large enough to hide the hand-over
 
 
 def distance(
@@ -97,13 +98,23 @@ def pairwise(
     if backend != "numba":
         return _dtaidistance(series, None, band, is_counted, backend)
     result = np.zeros((len(series), len(series)), series.values.dtype)
-    tiles = pack_tiles(series, by_length=not is_counted)
-    order = tiles.members.ravel()
-    jobs = []
-    for t in range(len(tiles.members)):
-        rows = order[: (t + 1) * tiles.members.shape[1]]
+    if is_counted:
+        i, j = np.triu_indices(len(series), 1)
+        result[i, j] = result[j, i] = _listed(series, i, series, j, samples, fraction, True, n_threads)
+        return _finished(result, series.is_missing, series.is_missing)
+    tiles = pack_tiles(series)
+    # Every tile against the series of the tiles before it; pairs within one tile apart.
+    jobs, first, second = [], [], []
+    for t, members in enumerate(tiles.members):
+        members = members[members >= 0]
+        rows = tiles.members[:t].ravel()
         jobs += _jobs(series, rows[rows >= 0], tiles, t)
-    _run(series, tiles, jobs, samples, fraction, is_counted, True, result, n_threads)
+        p, q = np.triu_indices(len(members), 1)
+        first.append(members[p])
+        second.append(members[q])
+    _run(series, tiles, jobs[::-1], samples, fraction, True, result, n_threads)
+    i, j = np.concatenate(first), np.concatenate(second)
+    result[i, j] = result[j, i] = _listed(series, i, series, j, samples, fraction, False, n_threads)
     return _finished(result, series.is_missing, series.is_missing)
 
 
@@ -139,15 +150,46 @@ def cross(
     if backend != "numba":
         return _dtaidistance(first, second, band, is_counted, backend)
     result = np.empty((len(first), len(second)), first.values.dtype)
-    # The distance is the same both ways, so the set that fills the lanes better lies in the tiles. Paths are not.
-    swapped = not is_counted and _wasted(len(second), first) > _wasted(len(first), first)
+    if is_counted:
+        i, j = (k.ravel() for k in np.indices(result.shape))
+        result[:] = _listed(first, i, second, j, samples, fraction, True, n_threads).reshape(result.shape)
+        return _finished(result, first.is_missing, second.is_missing)
+    # The distance is the same both ways, so the set that fills the lanes better lies in the tiles.
+    swapped = _wasted(len(second), first) > _wasted(len(first), first)
     rows, columns, out = (second, first, result.T) if swapped else (first, second, result)
     tiles = pack_tiles(columns)
     jobs = []
     for t in range(len(tiles.members)):
         jobs += _jobs(rows, np.arange(len(rows)), tiles, t)
-    _run(rows, tiles, jobs, samples, fraction, is_counted, False, out, n_threads)
+    _run(rows, tiles, jobs[::-1], samples, fraction, False, out, n_threads)
     return _finished(result, first.is_missing, second.is_missing)
+
+
+def paired(
+    xs: Any,
+    ys: Any,
+    *,
+    band: float | None = None,
+    dtype: Any = None,
+    normalize: str = "none",
+    missing: str = "raise",
+    n_threads: int | None = None,
+) -> np.ndarray:
+    """Distances of the first series of xs to the first of ys, the second to the second, and so on.
+
+    Examples
+    --------
+    >>> paired([[0.0, 1.0], [0.0, 1.0]], [[0.0, 3.0], [0.0, 1.0, 1.0]])
+    array([2., 0.])
+    """
+    first, second = read_pair(xs, ys, dtype, missing)
+    if len(first) != len(second):
+        raise SeriesError(f"{len(first)} series cannot be paired with {len(second)}; the numbers must be equal")
+    samples, fraction = check_band(band, first.lengths, second.lengths, is_paired=True)
+    k = np.arange(len(first))
+    result = _listed(first, k, second, k, samples, fraction, check_normalize(normalize), n_threads)
+    none = np.zeros(1, bool)
+    return _finished(result[:, None], first.is_missing | second.is_missing, none)[:, 0]
 
 
 def path(a: Any, b: Any, *, band: float | None = None, dtype: Any = None) -> np.ndarray:
@@ -193,7 +235,9 @@ def read_pair(xs: Any, ys: Any, dtype: Any, missing: str) -> tuple[Series, Serie
     return first, second
 
 
-def check_band(band: float | None, n_lengths: np.ndarray, m_lengths: np.ndarray) -> tuple[int, float]:
+def check_band(
+    band: float | None, n_lengths: np.ndarray, m_lengths: np.ndarray, *, is_paired: bool = False
+) -> tuple[int, float]:
     """(samples, fraction) for the kernels, -1 for what does not apply; an error where a pair has no path."""
     if band is None:
         return -1, -1.0
@@ -202,15 +246,18 @@ def check_band(band: float | None, n_lengths: np.ndarray, m_lengths: np.ndarray)
         raise SeriesError(f"band is {band!r}; it can be None, an int (samples) or a float (fraction of the longer)")
     if not band >= 0 or (not is_int and not math.isfinite(band)):
         raise SeriesError(f"band is {band!r}; it must be at least 0" + ("" if is_int else " and finite"))
-    n = np.unique(n_lengths)[:, None]
-    m = np.unique(m_lengths)[None, :]
-    radius = np.full((n.size, m.size), band) if is_int else np.ceil(float(band) * np.maximum(n, m))
+    if is_paired:
+        n, m = n_lengths[:, None], m_lengths[:, None]
+    else:
+        n, m = np.unique(n_lengths)[:, None], np.unique(m_lengths)[None, :]
+    n, m = np.broadcast_arrays(n, m)
+    radius = np.full(n.shape, band) if is_int else np.ceil(float(band) * np.maximum(n, m))
     short = np.abs(n - m) - radius
     if (short > 0).any():
         i, j = np.unravel_index(np.argmax(short), short.shape)
         raise SeriesError(
-            f"a band of {band!r} opens {int(radius[i, j])} samples, but series of {n[i, 0]} and {m[0, j]} samples "
-            f"differ by {abs(int(n[i, 0]) - int(m[0, j]))}: no warping path exists; widen the band or resample"
+            f"a band of {band!r} opens {int(radius[i, j])} samples, but series of {n[i, j]} and {m[i, j]} samples "
+            f"differ by {abs(int(n[i, j]) - int(m[i, j]))}: no warping path exists; widen the band or resample"
         )
     limit = int(max(n.max(), m.max()))  # a wider band opens nothing more
     return (min(int(band), limit), -1.0) if is_int else (-1, min(float(band), 1.0))
@@ -232,15 +279,57 @@ def _common_dtype(a: Any, b: Any, dtype: Any) -> Any:
 
 def _wasted(n: int, series: Series) -> float:
     """Lanes computed per lane wanted if n series lie in tiles."""
-    width = 64 // series.values.dtype.itemsize
+    width = lane_count(series.values.dtype)
     return -(-n // width) * width / n
 
 
 def _jobs(series: Series, rows: np.ndarray, tiles: Tiles, t: int) -> list[tuple[int, np.ndarray]]:
-    """Rows against one tile, in pieces of about CELLS_A_JOB."""
-    cells = np.cumsum(series.lengths[rows]) * int(tiles.lengths[t].max()) * tiles.members.shape[1]
-    pieces = max(1, min(len(rows), int(cells[-1] // CELLS_A_JOB)))
-    return [(t, piece) for piece in np.array_split(rows, pieces)]
+    """Rows against one tile, in pieces of about WORK_A_JOB."""
+    cells = int(series.lengths[rows].sum()) * int(tiles.lengths[t].max()) * tiles.members.shape[1]
+    pieces = max(1, min(len(rows), cells * series.channels // WORK_A_JOB))
+    return [(t, piece) for piece in np.array_split(rows, pieces) if len(piece)]
+
+
+def _listed(
+    first: Series,
+    i: np.ndarray,
+    second: Series,
+    j: np.ndarray,
+    samples: int,
+    fraction: float,
+    is_counted: bool,
+    n_threads: int | None,
+) -> np.ndarray:
+    """Distances of pairs (i[k], j[k]), those of like lengths side by side."""
+    order = np.lexsort((second.lengths[j], first.lengths[i]))
+    i, j = i[order], j[order]
+    sorted_result = np.empty(len(i), first.values.dtype)
+    width = lane_count(first.values.dtype)
+    work_a_tile = int(first.lengths.max() * second.lengths.max()) * first.channels * width
+    step = max(1, WORK_A_JOB // work_a_tile) * width
+
+    def work(k: int) -> None:
+        part = slice(k, k + step)
+        _kernels.pairs(
+            first.values,
+            first.starts,
+            first.lengths,
+            i[part],
+            second.values,
+            second.starts,
+            second.lengths,
+            j[part],
+            first.channels,
+            samples,
+            fraction,
+            is_counted,
+            sorted_result[part],
+        )
+
+    share_out(work, range(0, len(i), step), n_threads)
+    result = np.empty_like(sorted_result)
+    result[order] = sorted_result
+    return result
 
 
 def _run(
@@ -249,7 +338,6 @@ def _run(
     jobs: list[tuple[int, np.ndarray]],
     samples: int,
     fraction: float,
-    is_counted: bool,
     is_one_set: bool,
     out: np.ndarray,
     n_threads: int | None,
@@ -268,7 +356,6 @@ def _run(
             series.channels,
             samples,
             fraction,
-            is_counted,
             is_one_set,
             out,
         )

@@ -107,15 +107,13 @@ def check_dtype(dtype: Any) -> np.dtype | None:
     return found
 
 
-def pack_tiles(series: Series, members: np.ndarray | None = None, *, by_length: bool = True) -> Tiles:
-    """Lay series (all, or those of the given indices) side by side, shortest first unless by_length is False."""
+def pack_tiles(series: Series) -> Tiles:
+    """Lay series side by side, shortest first."""
     width = lane_count(series.values.dtype)
-    order = np.arange(len(series)) if members is None else np.asarray(members, np.int64)
-    if by_length:
-        order = order[np.argsort(series.lengths[order], kind="stable")]
+    order = np.argsort(series.lengths, kind="stable")
     n_tiles = -(-len(order) // width)
     padded = np.full(n_tiles * width, -1, np.int64)
-    padded[: len(order)] = order
+    padded[n_tiles * width - len(order) :] = order  # the tile that is not full holds the shortest
     padded = padded.reshape(n_tiles, width)
     lengths = np.where(padded >= 0, series.lengths[padded], 1)
     sizes = lengths.max(axis=1) * series.channels * width
