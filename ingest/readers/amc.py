@@ -106,11 +106,14 @@ def _read(path: Path, file: BinaryIO, asf: AsfSkeleton, asf_path: Path, options:
             notes.append(
                 f"the file states no rate: {CMU_HZ:.0f} Hz, that of the CMU database; else say rate_hz in cohort.toml"
             )
-    listed = _first_frame(path, head[start:], line, asf)
+    listed, is_only = _first_frame(path, head[start:], line, asf)
     is_cmu = set(CMU_JOINTS) - {"root"} <= set(asf.bones)
     tree = to_tree(asf, listed, CMU_JOINTS if is_cmu else {})
     tree.angle_scale = np.pi / 180 if is_degrees else 1.0
     silent = [n for n, b in asf.bones.items() if b.dof and n not in listed]
+    if silent and is_only:
+        what = f"the only frame has no {', '.join(silent[:5])}, which have degrees of freedom"
+        raise InputError(path, f"{what}; the file may be truncated")
     if silent:
         notes.append(
             f"{len(silent)} bones with degrees of freedom have no motion and stay at rest: {', '.join(silent[:5])}"
@@ -157,13 +160,14 @@ def _header(path: Path, head: bytes, is_degrees: bool) -> tuple[int, int, bool, 
     raise InputError(path, "no frame of motion")
 
 
-def _first_frame(path: Path, text: bytes, first_line: int, asf: AsfSkeleton) -> list[str]:
-    """Names of the bones of the first frame, in order, checked against the ASF."""
+def _first_frame(path: Path, text: bytes, first_line: int, asf: AsfSkeleton) -> tuple[list[str], bool]:
+    """Names of the bones of the first frame, in order, checked against the ASF; whether no other frame follows."""
     listed: list[str] = []
-    problems = []
+    problems, is_only = [], True
     for k, content in enumerate(re.split(rb"\r\n|\n|\r", text)[1:], start=1):
         words = content.decode("utf-8", "replace").partition("#")[0].split()
         if words and words[0].isdecimal() and len(words) == 1:
+            is_only = False
             break
         if words:
             if words[0] != "root" and words[0] not in asf.bones:
@@ -176,7 +180,7 @@ def _first_frame(path: Path, text: bytes, first_line: int, asf: AsfSkeleton) -> 
         raise InputError(path, *problems[:10])
     if not listed:
         raise InputError(path, "the first frame has no bone; the file may be truncated")
-    return listed
+    return listed, is_only
 
 
 def frames(file: BinaryIO, path: Path, listed: list[str], counts: list[int], first_line: int) -> Iterator[np.ndarray]:

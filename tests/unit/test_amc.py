@@ -237,7 +237,7 @@ BROKEN_ASF = {
     ),
     "axis": (ASF.replace("0 0 90 XYZ", "0 0 90 XXZ"), "axis order 'XXZ'"),
     "dof": (ASF.replace("dof rx rz", "dof rx l"), "bone 'thigh' has the degree of freedom 'L'"),
-    "no name": (ASF.replace("name shank", "name"), "line 25: a bone is named ''"),
+    "no name": (ASF.replace("name shank", "name"), "line 28: a bone is named ''"),
     "twice": (ASF.replace("name shank", "name thigh"), "bone 'thigh' occurs twice"),
     "unknown in hierarchy": (ASF.replace("thigh shank", "thigh shin"), ":hierarchy names 'shin'"),
     "not connected": (ASF.replace("    thigh shank\n", ""), ":hierarchy does not connect shank to the root"),
