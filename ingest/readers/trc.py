@@ -69,7 +69,8 @@ def read(path: Path, options: ReadOptions) -> Recording:
         raise InputError(path, f"has no rows of data below its header (NumFrames says {stated_frames})")
     if stated_frames is not None and stated_frames != len(table):
         notes.append(f"NumFrames says {stated_frames}, the file has {len(table)} rows; all were read")
-    rate_hz, time_s = _clock(path, head.words, table[:, 1], notes)
+    words = head.words if options.rate_hz is None else {**head.words, "datarate": str(options.rate_hz)}
+    rate_hz, time_s = _clock(path, words, table[:, 1], notes)
 
     names, positions = _markers(path, head, table, notes)
     keep = frame_slice(len(table), options, path)
