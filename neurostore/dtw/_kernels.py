@@ -20,7 +20,9 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from neurostore.dtw._lanes import load, smaller, splat, spread, store, where_above, width
+from neurostore.dtw._lanes import least, load, smaller, splat, spread, store, where_above, width
+
+ROWS_A_LOOK = 16  # rows between two looks at whether a tile can be abandoned
 
 
 def kernel(function: Callable) -> Any:
@@ -163,12 +165,23 @@ def band_radius(n, m, samples, fraction):
 
 
 @kernel
+def row_minimum(front, m, i, radius):
+    """Smallest cost in row i of all lanes; every path crosses the row, so no distance can be smaller."""
+    count = width(front)
+    best = splat(front, np.inf)
+    for j in range(max(0, i - radius), min(m, i + radius + 1)):
+        best = smaller(load(front, (j + 1) * count), best)
+    return least(best)
+
+
+@kernel
 def rows_against_tile(
-    a, starts, lengths, rows, b, b_start, members, member_lengths, channels, samples, fraction, mirror, out
+    a, starts, lengths, rows, b, b_start, members, member_lengths, channels, samples, fraction, limits, mirror, out
 ):
     """Distances of some first series to the lanes of a tile.
 
     rows : indices of the first series; members (width) : column of each lane, -1 for none; both index `out`.
+    limits : for each of `rows` the largest distance of interest: where every lane is beyond it, out may hold inf.
     mirror : True for one set against itself: each distance is written at (row, column) and (column, row).
     """
     count = width(b)
@@ -188,7 +201,16 @@ def rows_against_tile(
                 radius[lane] = r
                 low, high = min(low, r), max(high, r)
         begin(front, m)
-        sweep(a, starts[row], 0, n, b, b_start, m, channels, radius, low, high, front)
+        stop = n if np.isinf(limits[k]) else min(n, ROWS_A_LOOK)
+        sweep(a, starts[row], 0, stop, b, b_start, m, channels, radius, low, high, front)
+        while stop < n and row_minimum(front, m, stop - 1, high) <= limits[k] * limits[k]:
+            i, stop = stop, min(n, stop + ROWS_A_LOOK)
+            sweep(a, starts[row], i, stop, b, b_start, m, channels, radius, low, high, front)
+        if stop < n:
+            for lane in range(count):
+                if members[lane] >= 0:
+                    out[row, members[lane]] = np.inf
+            continue
         for lane in range(count):
             column = members[lane]
             if column >= 0:
@@ -198,7 +220,9 @@ def rows_against_tile(
 
 
 @kernel
-def pairs(a, a_starts, a_lengths, a_members, b, b_starts, b_lengths, b_members, channels, samples, fraction, counted, out):
+def pairs(
+    a, a_starts, a_lengths, a_members, b, b_starts, b_lengths, b_members, channels, samples, fraction, counted, out
+):
     """Distances of listed pairs: series a_members[k] of a to series b_members[k] of b, into out[k].
 
     counted : divide by the length of the path (root mean square per matched sample).

@@ -29,7 +29,9 @@ from neurostore.dtw.series import Series, Tiles, check_dtype, pack_tiles, read_s
 from neurostore.dtw.work import share_out
 from neurostore.errors import MissingExtraError, SeriesError
 
-WORK_A_JOB = 200_000_000  # cells times channels, some 10 ms: small enough to balance, large enough to hide the hand-over
+WORK_A_JOB = (
+    200_000_000  # cells times channels, some 10 ms: small enough to balance, large enough to hide the hand-over
+)
 
 
 def distance(
@@ -149,20 +151,21 @@ def cross(
     is_counted = check_normalize(normalize)
     if backend != "numba":
         return _dtaidistance(first, second, band, is_counted, backend)
-    result = np.empty((len(first), len(second)), first.values.dtype)
     if is_counted:
+        result = np.empty((len(first), len(second)), first.values.dtype)
         i, j = (k.ravel() for k in np.indices(result.shape))
         result[:] = _listed(first, i, second, j, samples, fraction, True, n_threads).reshape(result.shape)
         return _finished(result, first.is_missing, second.is_missing)
     # The distance is the same both ways, so the set that fills the lanes better lies in the tiles.
     swapped = _wasted(len(second), first) > _wasted(len(first), first)
-    rows, columns, out = (second, first, result.T) if swapped else (first, second, result)
+    rows, columns = (second, first) if swapped else (first, second)
+    result = np.empty((len(rows), len(columns)), first.values.dtype)
     tiles = pack_tiles(columns)
     jobs = []
     for t in range(len(tiles.members)):
         jobs += _jobs(rows, np.arange(len(rows)), tiles, t)
-    _run(rows, tiles, jobs[::-1], samples, fraction, False, out, n_threads)
-    return _finished(result, first.is_missing, second.is_missing)
+    _run(rows, tiles, jobs[::-1], samples, fraction, False, result, n_threads)
+    return _finished(result.T.copy() if swapped else result, first.is_missing, second.is_missing)
 
 
 def paired(
@@ -342,6 +345,8 @@ def _run(
     out: np.ndarray,
     n_threads: int | None,
 ) -> None:
+    limits = np.full(len(series), np.inf)
+
     def work(job: tuple[int, np.ndarray]) -> None:
         t, rows = job
         _kernels.rows_against_tile(
@@ -356,6 +361,7 @@ def _run(
             series.channels,
             samples,
             fraction,
+            limits,
             is_one_set,
             out,
         )

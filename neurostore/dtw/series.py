@@ -149,7 +149,7 @@ def _from_array(xs: np.ndarray, dtype: np.dtype | None, missing: str, name: str)
     if dtype is None:
         dtype = np.dtype(np.float32 if xs.dtype == np.float32 else np.float64)
     with np.errstate(over="ignore"):
-        values = np.ascontiguousarray(xs, dtype=dtype).reshape(-1)
+        values = np.require(xs, dtype, ["C", "W"]).reshape(-1)  # a read-only array would be another type to numba
     lengths = np.full(xs.shape[0], xs.shape[1], np.int64)
     return _checked(values, lengths, 1 if xs.ndim == 2 else xs.shape[2], missing, name)
 
