@@ -23,8 +23,8 @@ from .recording import ReadOptions
 
 KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 ANGLE_SUFFIXES = frozenset({".mot", ".sto"})
-_SIDECARS = ("_channels.tsv", "_motion.json", "_coordsystem.json", "_events.tsv")
-_KNOWN = ("_scans.json", "_sessions.json", "_events.json", "_channels.json")
+_SIDECARS = ("_channels.tsv", "_channels.json", "_motion.json", "_coordsystem.json", "_events.tsv")
+_KNOWN = ("_scans.json", "_sessions.json", "_events.json")
 _TABLES = ("participants.tsv", "sessions.tsv", "trials.tsv", "scans.tsv")
 _PLAIN = {FILE_NAME, "participants.json", "sessions.json", "trials.json", "dataset_description.json", ".bidsignore"}
 _ENTITY = re.compile(r"([a-zA-Z0-9]+)-([a-zA-Z0-9]+)")
