@@ -30,9 +30,14 @@ def compact(
 
     from .output import say
 
-    say(str(maintenance.compact(lake)))
+    done = maintenance.compact(lake)
+    say(f"version {done.version}: {done.n_files_before} data files became {done.n_files_after}")
+    say(f"dropped {done.n_rows_dropped:,} rows that no trial names, swept {done.n_files_swept} stray files")
     if vacuum:
-        say(str(maintenance.vacuum(lake)))
+        gone = maintenance.vacuum(lake)
+        say(
+            f"removed {gone.n_files} old files, {gone.n_bytes / 1e6:.1f} MB; versions open from {gone.oldest_version} on"
+        )
 
 
 def catalogue(
@@ -46,14 +51,11 @@ def catalogue(
 
     Example: neurostore catalogue lake.duckdb --lake lake/
     """
-    from neurostore import maintenance
-    from neurostore.lake import open as open_lake
+    from neurostore.lake_export import catalogue_file
 
     from .output import say
 
-    opened = open_lake(lake)
-    maintenance.catalogue(opened, file, delta_scan=delta_scan)
-    say(f"version {opened.version} of {opened.path} as {file}")
+    say(f"{lake} as {catalogue_file(lake, file, delta_scan=delta_scan)}")
 
 
 def export_lake(
@@ -64,11 +66,8 @@ def export_lake(
 
     Example: neurostore export-lake plain/ --lake lake/
     """
-    from neurostore import maintenance
-    from neurostore.lake import open as open_lake
+    from neurostore.lake_export import export_lake as export
 
     from .output import say
 
-    opened = open_lake(lake)
-    maintenance.export(opened, folder)
-    say(f"version {opened.version} of {opened.path} in {folder}")
+    say(f"{lake} in {export(lake, folder)}")

@@ -1,0 +1,141 @@
+"""`neurostore sql` and the listings: formats, and that nothing in the lake can be changed through them."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from tests.cli.cli_run import run
+from tests.tiny_bvh import write_bvh
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cohort")
+    for subject, n in (("S01", 20), ("S02", 30)):
+        write_bvh(folder / subject / "walk.bvh", n)
+    (folder / "participants.tsv").write_text("participant_id\tgroup\nS01\tCP\n")
+    path = tmp_path_factory.mktemp("lakes") / "lake"
+    assert run("ingest", folder, "--lake", path).returncode == 0
+    return path
+
+
+QUERY = "SELECT subject, sum(n_frames)::INTEGER AS frames FROM trials GROUP BY ALL ORDER BY 1"
+
+
+def test_a_table(lake):
+    shown = run("sql", QUERY, "--lake", lake)
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stdout == "subject  frames\n───────  ──────\nS01          20\nS02          30\n"
+    assert shown.stderr == "2 rows\n"
+
+
+def test_csv_json_and_parquet(lake, tmp_path):
+    assert run("sql", QUERY, "--format", "csv", "--lake", lake).stdout == "subject,frames\nS01,20\nS02,30\n"
+    assert json.loads(run("sql", QUERY, "--format", "json", "--lake", lake).stdout) == [
+        {"subject": "S01", "frames": 20},
+        {"subject": "S02", "frames": 30},
+    ]
+    frame = pl.read_parquet(io.BytesIO(run("sql", QUERY, "--format", "parquet", "--lake", lake).stdout_bytes))
+    assert frame["frames"].to_list() == [20, 30]
+    shown = run("sql", QUERY, "--output", tmp_path / "out.parquet", "--lake", lake)
+    assert shown.stdout == ""
+    assert pl.read_parquet(tmp_path / "out.parquet").equals(frame)
+
+
+def test_structs_and_lists_in_csv(lake):
+    query = "SELECT {'x': 1, 'y': NULL} AS p, [1, 2] AS l"
+    assert run("sql", query, "--format", "csv", "--lake", lake).stdout == 'p.x,p.y,l\n1,,"[1, 2]"\n'
+
+
+def test_stdin_and_several_statements(lake):
+    shown = run("sql", "-", "--format", "csv", "--lake", lake, stdin="SET VARIABLE k = 3; SELECT getvariable('k') AS k")
+    assert shown.stdout == "k\n3\n"
+
+
+def test_every_row_is_written_to_a_pipe(lake):
+    shown = run("sql", "SELECT * FROM range(5000)", "--lake", lake)
+    assert len(shown.stdout.splitlines()) == 5002
+    assert shown.stderr == "5,000 rows\n"
+
+
+def test_floats_have_sensible_digits(lake):
+    query = "SELECT * FROM (VALUES (1.0/3, 1e-9::DOUBLE, 123456.789::DOUBLE), (NULL, 0, 2)) t(a, b, c)"
+    lines = run("sql", query, "--lake", lake).stdout.splitlines()
+    assert lines[2].split() == ["0.3333", "1e-09", "123456.8"]
+    assert lines[3].split() == ["NULL", "0", "2.0"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "COPY (SELECT 1) TO '{file}'",
+        "EXPLAIN ANALYZE COPY (SELECT 1) TO '{file}'",
+        "EXPLAIN (ANALYZE) COPY (SELECT 1) TO '{file}'",
+        "/* a */ EXPLAIN /* b */ ANALYZE COPY (SELECT 1) TO '{file}'",
+        "SELECT 1; COPY (SELECT 1) TO '{file}'",
+        "ATTACH '{file}' AS other",
+        "EXPORT DATABASE '{file}'",
+        "CREATE TABLE t AS SELECT 1",
+        "DROP VIEW trials",
+        "SET temp_directory = '{file}'",
+        "PRAGMA database_list",
+        "INSTALL httpfs",
+        "CALL pragma_version()",
+    ],
+)
+def test_only_reading_is_let_through(lake, query):
+    before = _content(lake)
+    victim = lake / "trials" / "evil.parquet"
+    shown = run("sql", query.format(file=victim), "--lake", lake)
+    assert shown.returncode == 2
+    assert "Traceback" not in shown.stderr
+    assert _content(lake) == before
+
+
+def _content(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        digest.update(str(path).encode())
+        digest.update(path.read_bytes() if path.is_file() else b"")
+    return digest.hexdigest()
+
+
+def test_wrong_sql_is_status_2(lake):
+    for query in ("SELEC 1", "SELECT nothing FROM trials", "", "SELECT 'x'::INTEGER"):
+        shown = run("sql", query, "--lake", lake)
+        assert shown.returncode == 2, query
+        assert shown.stderr.startswith("neurostore: ")
+
+
+def test_listings(lake):
+    trials = run("trials", "--lake", lake, "--format", "csv").stdout.splitlines()
+    assert [line.split(",")[:4] for line in trials] == [
+        ["subject", "session", "trial", "kind"],
+        ["S01", '""', "walk", "mocap"],
+        ["S02", '""', "walk", "mocap"],
+    ]
+    subjects = json.loads(run("subjects", "--lake", lake, "--format", "json").stdout)
+    assert [(s["subject"], s["group"], s["n_trials"]) for s in subjects] == [("S01", "CP", 1), ("S02", None, 1)]
+    history = json.loads(run("history", "--lake", lake, "--format", "json").stdout)
+    assert history[0]["trials_in"] == 2
+
+
+def test_an_older_version(lake):
+    shown = run("sql", "SELECT count(*) AS n FROM trials", "--version", "0", "--format", "csv", "--lake", lake)
+    assert shown.stdout == "n\n0\n"
+
+
+def test_compact_catalogue_and_export(lake, tmp_path):
+    assert run("export-lake", tmp_path / "plain", "--lake", lake).returncode == 0
+    exported = pl.read_parquet(tmp_path / "plain" / "landmarks" / "**" / "*.parquet")
+    assert exported.height == 50
+    compacted = run("compact", "--vacuum", "--lake", lake)
+    assert compacted.returncode == 0
+    assert "files" in compacted.stderr
+    assert "2 rows" in run("sql", QUERY, "--lake", lake).stderr

@@ -1,0 +1,45 @@
+"""`neurostore --help` loads nothing heavy, and every command says how it is used."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from neurostore.cli import app
+from tests.cli.cli_run import run
+
+HEAVY = {"tensorflow", "torch", "numba", "duckdb", "polars", "pyarrow", "numpy", "deltalake", "scipy", "ray", "rich"}
+COMMANDS = [c.name or c.callback.__name__ for c in app.registered_commands]
+
+
+def test_the_command_line_loads_nothing_heavy():
+    code = "import neurostore.cli, sys; print(*sorted({m.split('.')[0] for m in sys.modules}))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not HEAVY & set(loaded)
+
+
+def test_help_names_every_command():
+    shown = run("--help")
+    assert shown.returncode == 0
+    assert all(name in shown.stdout for name in COMMANDS)
+
+
+@pytest.mark.parametrize("command", app.registered_commands, ids=COMMANDS)
+def test_every_command_has_an_example(command):
+    said = command.callback.__doc__
+    name = command.name or command.callback.__name__
+    assert f"Example: neurostore {name}" in said
+
+
+def test_usage_errors_are_status_2():
+    assert run("ingest").returncode == 2
+    assert run("ingest", "x", "--no-such-option").returncode == 2
+    assert run("nonsense").returncode == 2
+
+
+def test_version():
+    import neurostore
+
+    assert run("version").stdout == f"{neurostore.__version__}\n"
