@@ -98,7 +98,7 @@ def _groups(
         by_subject.setdefault(file.subject, []).append(file)
     for held in by_subject.values():
         dead = {f.path for f in held if live is not None and _has_dead(root, name, f, live)}
-        chosen = [f for f in held if f.path in dead or f.size < target_bytes // 2]
+        chosen = [f for f in held if f.path in dead or (f.size < target_bytes // 2 and f.n_rows < TARGET_ROWS // 2)]
         group: list[delta.DataFile] = []
         for file in sorted(chosen, key=lambda f: (f.modified_ms, f.path)):
             n_bytes, n_rows = sum(f.size for f in group), sum(f.n_rows for f in group)
