@@ -7,14 +7,26 @@ polars is the view's arithmetic in another engine, for the benchmark.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import resources
 
+import duckdb
 import numpy as np
 import polars as pl
+import pyarrow as pa
 from scipy.spatial.transform import Rotation
 
 SIDES = ("left", "right")
 # Grood & Suntay's joint coordinate system in the axes x forward, y up, z right: about z, then floating x, then y.
 _JCS = "ZXY"
+
+
+def joint_angles_of(landmarks: pa.Table) -> duckdb.DuckDBPyConnection:
+    """A connection with the view joint_angles over these landmarks, and no other view."""
+    connection = duckdb.connect()
+    connection.register("landmarks", landmarks)
+    sql = (resources.files("neurostore.queries") / "joint_angles.sql").read_text(encoding="utf-8")
+    connection.execute(f"CREATE TEMP VIEW joint_angles AS {sql}")
+    return connection
 
 
 def scipy_angles(segments: Mapping[str, np.ndarray], facing_deg: float) -> dict[str, float]:
