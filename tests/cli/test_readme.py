@@ -1,0 +1,45 @@
+"""The README tells the truth: its commands run, in order, and print what it shows."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+README = Path(__file__).resolve().parents[2] / "README.md"
+BLOCK = re.compile(r"^```(console|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+# Figures that differ from run to run: seconds, sizes.
+CHANGING = re.compile(r"\d+(\.\d+)? (MB|s|ms)\b")
+
+
+def console_steps(text: str):
+    """(command, what it prints) of every command of a console block."""
+    for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
+        command, _, shown = part.partition("\n")
+        yield command, shown.rstrip("\n")
+
+
+@pytest.mark.timeout(600)
+def test_readme_commands_run_and_print_what_is_shown(tmp_path):
+    env = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "COLUMNS": "200"}
+    wrong, n = [], 0
+    for kind, text in BLOCK.findall(README.read_text()):
+        if kind == "python":
+            done = subprocess.run([sys.executable, "-c", text], cwd=tmp_path, env=env, capture_output=True, text=True)
+            n += 1
+            if done.returncode:
+                wrong.append(f"python block: {done.stderr[-600:]}")
+            continue
+        for command, shown in console_steps(text):
+            done = subprocess.run(command, shell=True, cwd=tmp_path, env=env, capture_output=True, text=True)
+            n += 1
+            if done.returncode:
+                wrong.append(f"{command}: exit {done.returncode}: {done.stderr[-600:]}")
+            elif shown and CHANGING.sub("…", shown) not in CHANGING.sub("…", done.stdout + done.stderr):
+                wrong.append(f"{command}: README shows\n{shown}\nbut it prints\n{done.stdout}{done.stderr}")
+    assert n >= 8
+    assert not wrong, "\n\n".join(wrong)
