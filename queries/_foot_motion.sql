@@ -39,14 +39,14 @@ counted AS (
 placed AS (
     SELECT
         * EXCLUDE (heel, toe, ankle, other_heel, other_ankle),
-        (CASE WHEN has_heel THEN heel.x ELSE ankle.x END) / 1000.0 AS heel_x_m,
-        (CASE WHEN has_heel THEN heel.y ELSE ankle.y END) / 1000.0 AS heel_y_m,
-        (CASE WHEN has_heel THEN heel.z ELSE ankle.z END) / 1000.0 AS heel_z_m,
-        (CASE WHEN has_heel THEN other_heel.x ELSE other_ankle.x END) / 1000.0 AS other_x_m,
-        (CASE WHEN has_heel THEN other_heel.z ELSE other_ankle.z END) / 1000.0 AS other_z_m,
-        toe.x / 1000.0 AS toe_x_m,
-        toe.y / 1000.0 AS toe_y_m,
-        toe.z / 1000.0 AS toe_z_m
+        (CASE WHEN has_heel THEN heel.x ELSE ankle.x END) / 1e3 AS heel_x_m,
+        (CASE WHEN has_heel THEN heel.y ELSE ankle.y END) / 1e3 AS heel_y_m,
+        (CASE WHEN has_heel THEN heel.z ELSE ankle.z END) / 1e3 AS heel_z_m,
+        (CASE WHEN has_heel THEN other_heel.x ELSE other_ankle.x END) / 1e3 AS other_x_m,
+        (CASE WHEN has_heel THEN other_heel.z ELSE other_ankle.z END) / 1e3 AS other_z_m,
+        toe.x / 1e3 AS toe_x_m,
+        toe.y / 1e3 AS toe_y_m,
+        toe.z / 1e3 AS toe_z_m
     FROM counted
 ),
 

@@ -22,8 +22,8 @@ WITH seen AS (
         landmarks.right_toe,
         landmarks.right_ankle,
         -- The line from the right to the left hip, turned by a quarter, points forward.
-        (landmarks.right_hip.z - landmarks.left_hip.z) / 1000.0 AS hips_x,
-        (landmarks.left_hip.x - landmarks.right_hip.x) / 1000.0 AS hips_z,
+        (landmarks.right_hip.z - landmarks.left_hip.z) / 1e3 AS hips_x,
+        (landmarks.left_hip.x - landmarks.right_hip.x) / 1e3 AS hips_z,
         trials.is_treadmill,
         coalesce(trials.position_basis = 'root_relative', false) AS is_root_relative,
         count(landmarks.sacrum.x) OVER person_ >= count(landmarks.pelvis.x) OVER person_ AS is_sacrum
@@ -35,8 +35,8 @@ WITH seen AS (
 origin AS (
     SELECT
         * EXCLUDE (sacrum, pelvis),
-        (CASE WHEN is_sacrum THEN sacrum.x ELSE pelvis.x END) / 1000.0 AS origin_x_m,
-        (CASE WHEN is_sacrum THEN sacrum.z ELSE pelvis.z END) / 1000.0 AS origin_z_m
+        (CASE WHEN is_sacrum THEN sacrum.x ELSE pelvis.x END) / 1e3 AS origin_x_m,
+        (CASE WHEN is_sacrum THEN sacrum.z ELSE pelvis.z END) / 1e3 AS origin_z_m
     FROM seen
 ),
 

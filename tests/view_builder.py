@@ -135,3 +135,39 @@ def joint_angles(time_s: np.ndarray, angles: Mapping[str, np.ndarray], **key: st
         values = np.asarray(angles.get(name, np.full(n, np.nan)), float)
         columns[name] = pa.array(values, mask=np.isnan(values))
     return pa.table(columns)
+
+
+def refill(connection: duckdb.DuckDBPyConnection, **tables: pa.Table) -> None:
+    """Other rows into the tables of a connection: much cheaper than a new one, whose views have to be made again."""
+    for name, rows in tables.items():
+        connection.register("given", rows)
+        connection.execute(f"DELETE FROM {views.quote(name)}")
+        connection.execute(f"INSERT INTO {views.quote(name)} BY NAME SELECT * FROM given")
+        connection.unregister("given")
+
+
+def text_table(text: str) -> pa.Table:
+    """A small table as people write it: a header line, then rows, cells parted by ``|``; ``-`` is NULL, ``''`` is empty."""
+    lines = [[cell.strip() for cell in line.split("|")] for line in text.strip().splitlines()]
+    header, rows = lines[0], lines[1:]
+    return pa.table({name: pa.array([_cell(row[i]) for row in rows]) for i, name in enumerate(header)})
+
+
+def _cell(text: str) -> Any:
+    words: dict[str, Any] = {"-": None, "''": "", "true": True, "false": False}
+    if text in words:
+        return words[text]
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def rows_of(connection: duckdb.DuckDBPyConnection, query: str, digits: int = 6) -> list[tuple[Any, ...]]:
+    """Rows of a query, floats rounded."""
+    found = connection.execute(query).fetchall()
+    return [tuple(round(c, digits) if isinstance(c, float) else c for c in row) for row in found]

@@ -1,0 +1,184 @@
+"""Twins of _pelvis_path, _foot_motion, the three event rules, their ensemble, cycles, curves and parameters.
+
+One person of one trial; times in seconds, points (n, 3) in mm with NaN where missing. Written from the headers of the SQL files.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+SIDES = ("left", "right")
+
+
+@dataclass
+class Foot:
+    """What the event rules look at, (n,) each: metres, metres per second."""
+
+    heel_ahead: np.ndarray
+    toe_ahead: np.ndarray
+    heel: np.ndarray
+    heel_speed: np.ndarray
+    toe_speed: np.ndarray
+    middle_up: np.ndarray
+    has_heel: bool
+
+
+@dataclass
+class Motion:
+    time: np.ndarray
+    walking: np.ndarray
+    feet: dict[str, Foot] = field(default_factory=dict)
+    origin: np.ndarray | None = None
+
+
+def motion(time: np.ndarray, points: dict[str, np.ndarray], is_in_place: bool | None = None) -> Motion:
+    """is_in_place : the trial's is_treadmill; None where it does not say."""
+    n = len(time)
+    missing = np.full((n, 3), np.nan)
+
+    def get(name: str) -> np.ndarray:
+        return points.get(name, missing).astype(np.float32).astype(float) / 1000
+
+    sacrum, pelvis = get("sacrum"), get("pelvis")
+    origin = sacrum if np.isfinite(sacrum[:, 0]).sum() >= np.isfinite(pelvis[:, 0]).sum() else pelvis
+    across = get("right_hip") - get("left_hip")
+    facing = np.stack([across[:, 2], -across[:, 0]], -1)
+    forward, speed = np.full((n, 2), np.nan), np.full(n, np.nan)
+    for i in range(n):
+        near = np.flatnonzero((time >= time[i] - 0.5) & (time <= time[i] + 0.5))
+        seen = [k for k in near if np.isfinite(origin[k, 0])]
+        velocity = np.full(2, np.nan)
+        if len(seen) > 1:
+            velocity = (origin[seen[-1]] - origin[seen[0]])[[0, 2]] / (time[seen[-1]] - time[seen[0]])
+        faces = facing[near][np.isfinite(facing[near, 0])]
+        mean_facing = faces.mean(axis=0) if len(faces) else np.full(2, np.nan)
+        speed[i] = np.hypot(*velocity)
+        way = mean_facing if (is_in_place or speed[i] < 0.2) and np.isfinite(mean_facing[0]) else velocity
+        forward[i] = way / np.hypot(*way)
+    raw = {}
+    for side in SIDES:
+        heel, ankle, toe = get(f"{side}_heel"), get(f"{side}_ankle"), get(f"{side}_toe")
+        n_heel = np.isfinite(heel[:, 0]).sum()
+        has_heel = bool(2 * n_heel >= np.isfinite(ankle[:, 0]).sum() and n_heel > 0)
+        heel = heel if has_heel else ankle
+        raw[side] = (heel, toe, _velocity(time, heel), _velocity(time, toe), has_heel)
+    along = {s: np.sum(raw[s][2][:, [0, 2]] * forward, axis=1) for s in SIDES}
+    slower = np.where(np.isnan(along["left"]), along["right"], np.fmin(along["left"], along["right"]))
+    back = -np.nanmedian(slower) if np.isfinite(slower).any() else np.nan
+    if is_in_place is None:
+        is_in_place = bool(np.nanmedian(speed) < 0.2 and back > 0.3)
+    ground = max(np.nan_to_num(back), 0.0) if is_in_place else 0.0
+    result = Motion(time, speed + ground, origin=origin)
+    for side, (heel, toe, heel_v, toe_v, has_heel) in raw.items():
+        toe_along = np.sum(toe_v[:, [0, 2]] * forward, axis=1)
+        toe_up = np.where(np.isnan(toe_v[:, 1]), heel_v[:, 1], toe_v[:, 1])
+        result.feet[side] = Foot(
+            heel_ahead=np.sum((heel - origin)[:, [0, 2]] * forward, axis=1),
+            toe_ahead=np.sum((toe - origin)[:, [0, 2]] * forward, axis=1),
+            heel=heel,
+            heel_speed=np.hypot(along[side] + ground, heel_v[:, 1]),
+            toe_speed=np.hypot(toe_along + ground, toe_v[:, 1]),
+            middle_up=(heel_v[:, 1] + toe_up) / 2,
+            has_heel=has_heel,
+        )
+    return result
+
+
+def _velocity(time: np.ndarray, place: np.ndarray) -> np.ndarray:
+    v = np.full_like(place, np.nan)
+    v[1:-1] = (place[2:] - place[:-2]) / (time[2:] - time[:-2])[:, None]
+    return v
+
+
+def _vertex(t: np.ndarray, y: np.ndarray) -> float:
+    """Time of the vertex of the parabola through three points."""
+    second, first, _ = np.polyfit(t - t[1], y - y[1], 2)
+    return float(t[1] - first / (2 * second)) if second else float(t[1])
+
+
+def zeni(m: Motion, side: str) -> list[tuple[str, float]]:
+    foot, t = m.feet[side], m.time
+    toe = np.where(np.isnan(foot.toe_ahead), foot.heel_ahead, foot.toe_ahead)
+    ahead = (foot.heel_ahead + toe) / 2
+    state, kept = 0, []
+    for i in range(len(t)):
+        if np.isfinite(ahead[i]):
+            near = ahead[(t >= t[i] - 1.5) & (t <= t[i] + 1.5)]
+            high, low = np.nanmax(near), np.nanmin(near)
+            if high - low < 0.08:
+                state = 0
+            elif ahead[i] > 0.65 * high + 0.35 * low:
+                state = 1
+            elif ahead[i] < 0.35 * high + 0.65 * low:
+                state = -1
+        kept.append(state)
+    found, start = [], 0
+    for i in range(1, len(t) + 1):
+        if i < len(t) and kept[i] == kept[start]:
+            continue
+        if kept[start]:
+            y = foot.heel_ahead if kept[start] == 1 else -foot.toe_ahead
+            inside = [k for k in range(start, i) if np.isfinite(y[k])]
+            if inside:
+                k = max(inside, key=lambda k: y[k])
+                around = [k - 1, k, k + 1]
+                if 0 < k < len(t) - 1 and np.isfinite(y[around]).all() and y[k] >= max(y[k - 1], y[k + 1]):
+                    found.append(("foot_strike" if kept[start] == 1 else "foot_off", _vertex(t[around], y[around])))
+        start = i
+    return found
+
+
+def vertical(m: Motion, side: str) -> list[tuple[str, float, float]]:
+    v, t = m.feet[side].middle_up, m.time
+    found = []
+    for i in range(1, len(t) - 1):
+        before, now, after = v[i - 1 : i + 2]
+        if now < -0.05 and before > now and after >= now:
+            found.append(("foot_strike", _vertex(t[i - 1 : i + 2], v[i - 1 : i + 2]), now))
+        if now > 0.05 and before < now and after <= now:
+            found.append(("foot_off", _vertex(t[i - 1 : i + 2], v[i - 1 : i + 2]), now))
+    return found
+
+
+def speed(m: Motion, side: str) -> list[tuple[str, float]]:
+    foot, t = m.feet[side], m.time
+    heel = foot.heel_speed - np.maximum(np.minimum(0.78 * m.walking, 0.5), 0.1)
+    toe = np.maximum(0.66 * m.walking, 0.1) - foot.toe_speed
+    found = []
+    for event, over in (("foot_strike", heel), ("foot_off", toe)):
+        for i in range(1, len(t)):
+            if over[i - 1] >= 0 and over[i] < 0:
+                found.append((event, t[i - 1] + (t[i] - t[i - 1]) * over[i - 1] / (over[i - 1] - over[i])))
+    return found
+
+
+def events(m: Motion) -> list[tuple[str, str, float]]:
+    """(side, event, time_s), sorted by time: the ensemble."""
+    found = []
+    for side in SIDES:
+        by_vertical, by_speed = vertical(m, side), speed(m, side)
+        for event, z in zeni(m, side):
+            strike = event == "foot_strike"
+            early, late = (0.06, 0.20) if strike else (0.20, 0.10)
+            v = [(x, t) for e, t, x in by_vertical if e == event and z - early <= t <= z + late]
+            s = [t for e, t in by_speed if e == event and z - early <= t <= z + late]
+            by_v = (min(v) if strike else max(v))[1] if v else None
+            by_s = (min(s) if strike else max(s)) if s else None
+            known = [t for t in (by_v, by_s) if t is not None]
+            if not known:
+                continue
+            if not strike:
+                time = float(np.median([z, *known]))
+            elif len(known) == 2 and abs(known[0] - known[1]) > 0.08:
+                time = min(known, key=lambda t: abs(t - z - 0.045))
+            else:
+                time = float(np.mean(known))
+            found.append((side, event, time))
+    return sorted(found, key=lambda e: e[2])
+
+
+def interpolate(time: np.ndarray, values: np.ndarray, start: float, end: float) -> np.ndarray:
+    """(101,) values at 0 to 100 % from start to end."""
+    return np.interp(start + (end - start) * np.arange(101) / 100, time, values)
