@@ -57,10 +57,10 @@ def _poses(key: Key, ingest_id: str, poses: Poses) -> pa.Table:
     columns |= points(poses.positions, joints)
     if poses.rotations is not None:
         columns |= points(poses.rotations, [f"{joint}_rotation" for joint in joints])
-    for name, values in (("confidence", poses.confidence), ("sd_mm", poses.sd_mm)):
-        if values is not None:  # a list in the order of the joints
+    for name, values in (("confidence", poses.confidence), ("sd_mm", poses.sd_mm), ("picture", poses.picture)):
+        if values is not None:  # a list in the order of the joints; of scale, x and y for the picture
             flat = np.ascontiguousarray(values, np.float32).ravel()
-            offsets = np.arange(len(values) + 1, dtype=np.int32) * len(joints)
+            offsets = np.arange(len(values) + 1, dtype=np.int32) * values.shape[1]
             columns[name] = pa.ListArray.from_arrays(pa.array(offsets), pa.array(flat, mask=np.isnan(flat)))
     return pa.table(columns)
 
