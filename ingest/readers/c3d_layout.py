@@ -19,6 +19,12 @@ from neurostore.errors import InputError
 
 BLOCK = 512
 MOST_HEADER_FRAMES = 65_535
+_FRAME_COUNTS = {
+    ("POINT", "FRAMES"),
+    ("POINT", "LONG_FRAMES"),
+    ("TRIAL", "ACTUAL_START_FIELD"),
+    ("TRIAL", "ACTUAL_END_FIELD"),
+}
 _PROCESSORS = {84: "intel", 85: "dec", 86: "mips"}
 
 
@@ -259,7 +265,10 @@ def _records(path: Path, head: bytes, at: int, order: str) -> Iterator[_Record]:
 
 
 def head_for_ezc3d(path: Path, layout: Layout) -> bytes:
-    """Header and parameters with the count of frames set to one; of a MIPS file, which ezc3d refuses, as Intel's."""
+    """Header and parameters of a file of one frame; of a MIPS file, which ezc3d refuses, as Intel's.
+
+    Every count must say one: ezc3d 1.7.2 sizes its arrays by one of them and fills them by another.
+    """
     head = bytearray(layout.head)
     at = (head[0] - 1) * BLOCK
     if layout.processor == "mips":
@@ -275,6 +284,16 @@ def head_for_ezc3d(path: Path, layout: Layout) -> bytes:
                 head[start : start + width] = head[start : start + width][::-1]
         head[at + 3] = 84
     struct.pack_into("<2H", head, 6, 1, 1)
+    one = {2: struct.pack("<h", 1), 4: b"\x80\x40\0\0" if layout.processor == "dec" else struct.pack("<f", 1.0)}
+    groups: dict[int, str] = {}
+    for record in _records(path, bytes(head), at + 4, "<"):
+        if record.group < 0:
+            groups[-record.group] = record.name
+    for record in _records(path, bytes(head), at + 4, "<"):
+        whose = groups.get(record.group), record.name
+        if whose in _FRAME_COUNTS and record.n_values and record.kind in one:
+            values = one[record.kind] + bytes(record.kind * (record.n_values - 1))
+            head[record.data_at : record.data_at + len(values)] = values
     return bytes(head)
 
 

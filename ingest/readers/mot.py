@@ -86,7 +86,11 @@ def read(path: Path, options: ReadOptions) -> Recording:
             )
     if not angles:
         raise InputError(path, f"has no valid value in any of its {len(names)} coordinates")
-    rate_hz = float(1 / np.median(np.diff(time_s))) if len(time_s) > 1 else _number(head.words.get("datarate")) or 0.0
+    rate_hz = (
+        round(float(1 / np.median(np.diff(time_s))), 3)
+        if len(time_s) > 1
+        else _number(head.words.get("datarate")) or 0.0
+    )
     return Recording(
         kind="angles",
         rate_hz=rate_hz,

@@ -176,7 +176,7 @@ def _clock(path: Path, words: dict[str, str], times: np.ndarray, notes: list[str
     even = times[0] + np.arange(n) / rate
     if n > 1 and np.abs(even - times).max() > 0.25 / rate:
         if abs(measured / rate - 1) > 0.01:
-            median = float(1 / np.median(steps))
+            median = round(float(1 / np.median(steps)), 3)
             notes.append(f"DataRate says {rate:g} Hz, its times {median:.4g} Hz; the times were followed")
             rate = median
         return rate, times

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from neurostore.ingest.readers import c3d, c3d_parameters, read
+from neurostore.ingest.readers import c3d, c3d_layout, c3d_parameters, read
 from neurostore.ingest.recording import ReadOptions
 
 from neurostore.errors import InputError
@@ -517,6 +517,24 @@ def test_more_than_65535_frames(tmp_path: Path, says: str) -> None:
         cut.write_bytes(path.read_bytes()[: -200 * 48])
         with pytest.raises(InputError, match="states 70000 frames"):
             read(cut)
+
+
+def test_every_frame_count_of_the_reduced_file_says_one(tmp_path: Path) -> None:
+    """ezc3d 1.7.2 writes beyond its arrays where the header says one frame and POINT:FRAMES 30,000."""
+    parameters = {
+        ("TRIAL", "ACTUAL_START_FIELD"): np.array([1.0, 0.0]),
+        ("TRIAL", "ACTUAL_END_FIELD"): np.array([30_000.0, 0.0]),
+    }
+    made = np.repeat(walker(1), 30_000, axis=0)
+    path = write(tmp_path / "long.c3d", made, LEGS, parameters=parameters)
+    assert len(read(path).poses[0].frame) == 30_000
+    layout = c3d_layout.read_layout(path)
+    small = tmp_path / "small.c3d"
+    start = layout.data_offset
+    small.write_bytes(c3d_layout.head_for_ezc3d(path, layout) + path.read_bytes()[start : start + layout.frame_bytes])
+    file = ezc3d.c3d(str(small))
+    assert file["data"]["points"].shape == (4, 12, 1)
+    assert file["parameters"]["POINT"]["FRAMES"]["value"].tolist() == [1]
 
 
 def vax_words(values: np.ndarray) -> np.ndarray:
