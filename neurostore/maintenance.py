@@ -67,7 +67,7 @@ def compact(lake_path: object, *, target_bytes: int = TARGET_BYTES, safe_age_s: 
     with storage.running(root, "compact"), storage.named_errors(root, "compacting"):
         with storage.lock(root, "compact"):  # no commit is half-way: what trials does not name now never will be
             lake = open_lake(root)
-            names = [n for n in lake.tables() if n not in NOT_KEYED]
+            names = [n for n in _stored_tables(root) if n not in NOT_KEYED]
             files = {n: delta.files_of(delta.open_table(root, n)) for n in names}
         live = pa.array(lake.ingest_ids(), pa.string())
         rewrites: list[_Rewrite] = []
@@ -174,7 +174,8 @@ def _commit(root: str, lake: Lake, rewrites: list[_Rewrite]) -> int:
                 return delta.Change(actions, Schema.from_arrow(delta.schema_of(newest)))
 
             versions[name] = delta.commit(root, name, change_of)
-        return lake_write.name_versions(root, versions, "compact")
+        named = {n: v for n, v in versions.items() if n in lake.table_versions}  # others hold nothing alive
+        return lake_write.name_versions(root, named, "compact")
 
 
 def _discard_unnamed(root: str, rewrites: list[_Rewrite]) -> None:
@@ -204,9 +205,10 @@ def sweep(lake_path: object, safe_age_s: float = SAFE_AGE_S) -> int:
 
 def _stored_tables(root: str) -> list[str]:
     """Every table that has a folder, named by a version or not."""
-    found = {f.path.split("/")[0] for f in storage.list_files(root)}
-    poses = {"/".join(f.path.split("/")[:2]) for f in storage.list_files(root) if f.path.startswith("poses/")}
-    names = (found - {"_neurostore", "poses"}) | poses
+    names = set()
+    for file in storage.list_files(root):
+        first, *rest = file.path.split("/")
+        names.add(f"poses/{rest[0]}" if first == "poses" else first)
     return sorted(n for n in names if delta.exists(root, n))
 
 

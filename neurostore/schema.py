@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_JOINT = re.compile(r"[A-Za-z0-9_]{1,128}")
 _METADATA = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 
 
@@ -124,9 +125,7 @@ def table(name: str) -> Table:
 def check_key(what: str, value: str, *, empty: bool = False) -> None:
     """Raise LakeError unless value can be a key (subject, session, trial, skeleton)."""
     if not (isinstance(value, str) and (KEY.fullmatch(value) or (empty and value == ""))):
-        raise LakeError(
-            f"{what} {value!r}: a key is up to 64 letters, digits, _ and -, no _ or - first"
-        )
+        raise LakeError(f"{what} {value!r}: a key is up to 64 letters, digits, _ and -, no _ or - first")
 
 
 def check_metadata_names(names: Iterable[str]) -> None:
@@ -198,6 +197,9 @@ def conform(name: str, rows: pa.Table) -> tuple[pa.Table, list[str]]:
         values = _one_chunk(given[extra])
         if not name.startswith("poses/") or values.type not in allowed:
             problems.append(f"{name}.{extra}: {values.type} is no column of this table")
+            continue
+        if not _JOINT.fullmatch(extra):
+            problems.append(f"{name}: {extra!r} cannot be a column; letters, digits and _ can (skeleton.column_names)")
             continue
         values, wrong = _checked(values, Column(extra, ""))
         problems += [f"{name}.{extra}: {w}" for w in wrong]

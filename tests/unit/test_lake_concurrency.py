@@ -98,7 +98,8 @@ def _killed_while_committing(path, before):
         return real(root, table, *args, **kwargs)
 
     setattr(delta, before, die)
-    commit(path, [stage(path, [one("a", 2), one("b", 3)])], subjects=[{"subject": "S1", "group": "g"}])
+    joints = trial("S1", "c", poses={"Hips": HEEL}, skeleton="new_one")
+    commit(path, [stage(path, [one("a", 2), one("b", 3), joints])], subjects=[{"subject": "S1", "group": "g"}])
 
 
 @pytest.mark.parametrize("before", ["replace_rows", "sync_log"])
@@ -118,7 +119,8 @@ def test_a_kill_during_the_commit_leaves_a_whole_lake(tmp_path, before):
     assert {n for _, _, n in seen} == {20}
     commit(path, [stage(path, [one("a", 2), one("b", 3)])])  # a plain repeat finishes the work; the lock is free
     done = maintenance.compact(path)
-    assert done.n_rows_dropped == 60
+    assert done.n_rows_dropped == 60 + (not is_in) * 20
+    assert ("poses/new_one" in open_lake(path).tables()) is is_in
     lake = open_lake(path)
     assert not lake.table_state("landmarks").is_dirty
     assert lake.scan_landmarks().collect().height == 40
