@@ -193,7 +193,7 @@ def _trial(source: TrialSource, batch: Batch, statics: Statics, outcome: Outcome
         "settings_sha256": batch.settings.sha256(source, given),
     }
     outcome.row, outcome.calibrations = row, stated
-    found = trial_tables.tables_of(key, ingest_id, recording, landmarks, unique([*stated, *given]))
+    found = trial_tables.tables_of(recording, landmarks, unique([*stated, *given]))
     return TrialTables(key=key, ingest_id=ingest_id, row=row, tables=found)
 
 

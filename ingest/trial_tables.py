@@ -20,19 +20,19 @@ Key = tuple[str, str, str]
 
 
 def tables_of(
-    key: Key, ingest_id: str, recording: Recording, landmarks: Landmarks | None, calibrations: Iterable[Calibration]
+    recording: Recording, landmarks: Landmarks | None, calibrations: Iterable[Calibration]
 ) -> dict[str, pa.Table]:
-    """Every table the trial has rows in, by name; ``trials`` apart. A missing joint (NaN) is NULL."""
-    found = {poses.skeleton.table: _poses(key, ingest_id, poses) for poses in recording.poses}
+    """Every table the trial has rows in, by name, without the keys; ``trials`` apart. A missing joint (NaN) is NULL."""
+    found = {poses.skeleton.table: _poses(poses) for poses in recording.poses}
     if landmarks is not None:
-        found["landmarks"] = _landmarks(key, ingest_id, landmarks)
+        found["landmarks"] = _landmarks(landmarks)
     for name, rows in (
         ("calibrations", _calibrations(calibrations)),
         ("source_events", _events(recording)),
         ("source_angles", _angles(recording)),
     ):
         if rows and len(next(iter(rows.values()))):
-            found[name] = _keyed(name, key, ingest_id, rows)
+            found[name] = _typed(name, rows)
     return found
 
 
@@ -51,9 +51,9 @@ def points(positions: np.ndarray, names: Iterable[str]) -> dict[str, pa.StructAr
     return found
 
 
-def _poses(key: Key, ingest_id: str, poses: Poses) -> pa.Table:
+def _poses(poses: Poses) -> pa.Table:
     joints = poses.skeleton.joints
-    columns = {**_keys(key, ingest_id, len(poses.frame)), **_frames(poses)}
+    columns = _frames(poses)
     columns |= points(poses.positions, joints)
     if poses.rotations is not None:
         columns |= points(poses.rotations, [f"{joint}_rotation" for joint in joints])
@@ -65,19 +65,13 @@ def _poses(key: Key, ingest_id: str, poses: Poses) -> pa.Table:
     return pa.table(columns)
 
 
-def _landmarks(key: Key, ingest_id: str, landmarks: Landmarks) -> pa.Table:
-    n = len(landmarks.frame)
-    columns = {**_keys(key, ingest_id, n), **_frames(landmarks)}
+def _landmarks(landmarks: Landmarks) -> pa.Table:
+    columns = _frames(landmarks)
     given = {**landmarks.points, **{f"{name}_rotation": v for name, v in landmarks.segments.items()}}
     for name, values in given.items():
         columns |= points(values[:, None, :], [name])
     columns |= {name: pa.array(values, mask=np.isnan(values)) for name, values in landmarks.scalars.items()}
     return pa.table(columns)
-
-
-def _keys(key: Key, ingest_id: str, n: int) -> dict[str, pa.Array]:
-    names = ("subject", "session", "trial", "ingest_id")
-    return {name: pa.repeat(pa.scalar(value), n) for name, value in zip(names, (*key, ingest_id), strict=True)}
 
 
 def _frames(rows: Any) -> dict[str, pa.Array]:
@@ -88,11 +82,9 @@ def _frames(rows: Any) -> dict[str, pa.Array]:
     }
 
 
-def _keyed(name: str, key: Key, ingest_id: str, rows: dict[str, Any]) -> pa.Table:
-    schema = tables()[name].arrow()
-    n = len(next(iter(rows.values())))
-    columns = {**_keys(key, ingest_id, n), **rows}
-    return pa.table([pa.array(columns[f.name], f.type) for f in schema], schema=schema)
+def _typed(name: str, rows: dict[str, Any]) -> pa.Table:
+    fields = {f.name: f.type for f in tables()[name].arrow()}
+    return pa.table({column: pa.array(values, fields[column]) for column, values in rows.items()})
 
 
 def _calibrations(calibrations: Iterable[Calibration]) -> dict[str, Any]:

@@ -35,9 +35,7 @@ def compact(
     say(f"dropped {done.n_rows_dropped:,} rows that no trial names, swept {done.n_files_swept} stray files")
     if vacuum:
         gone = maintenance.vacuum(lake)
-        say(
-            f"removed {gone.n_files} old files, {gone.n_bytes / 1e6:.1f} MB; versions open from {gone.oldest_version} on"
-        )
+        say(f"removed {gone.n_files} old files, {gone.n_bytes / 1e6:.1f} MB; version {gone.oldest_version} on stay")
 
 
 def catalogue(

@@ -60,7 +60,10 @@ def run(lake: Any, text: str) -> pl.DataFrame:
                 raise UsageError("no statement in the query")
             for statement in statements[:-1]:
                 connection.execute(statement)
-            return connection.execute(statements[-1]).pl()
+            relation = connection.sql(statements[-1])
+            if relation is None:
+                raise UsageError("the last statement gives no rows; end with a SELECT")
+            return relation.pl()
         except duckdb.IOException as error:
             raise LakeError(f"{lake.path}: {error}") from None
         except duckdb.Error as error:
