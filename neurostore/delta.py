@@ -74,6 +74,7 @@ def create(root: str, table: str, schema: pa.Schema, partition: Sequence[str]) -
         if not exists(root, table):
             raise
     sync_log(root, table, 0)
+    storage.sync_folders(root, path)
 
 
 def open_table(root: str, table: str, version: int | None = None) -> DeltaTable:

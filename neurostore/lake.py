@@ -231,7 +231,8 @@ class Lake:
 
         Raises
         ------
-        VanishedVersionError : the version was vacuumed while it was read.  UsageError : the SQL is wrong.
+        UsageError : the SQL is wrong.  DamagedLakeError : a file is missing or unreadable.
+        VanishedVersionError : the version was vacuumed while it was read.  LakeError : anything else, such as memory.
         """
         import duckdb
         import polars as pl
@@ -241,11 +242,13 @@ class Lake:
         try:
             result = self._connection.cursor().sql(query, params=params)
             return result.pl() if result is not None else pl.DataFrame()
-        except duckdb.IOException as error:
+        except duckdb.Error as error:
             self._raise_if_vanished(error)
+            if self.path in str(error) and ".parquet" in str(error):
+                raise DamagedLakeError(f"{self.path}: a file cannot be read: {error}") from error
+            if isinstance(error, duckdb.ProgrammingError | duckdb.DataError | duckdb.NotSupportedError):
+                raise UsageError(str(error)) from error
             raise LakeError(f"{self.path}: {error}") from error
-        except (duckdb.ProgrammingError, duckdb.DataError, duckdb.NotSupportedError) as error:
-            raise UsageError(str(error)) from error
 
     def _raise_if_vanished(self, error: Exception) -> None:
         gone = {

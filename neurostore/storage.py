@@ -128,6 +128,15 @@ def sync_folder(folder: str) -> None:
         os.close(handle)
 
 
+def sync_folders(root: str, folder: str) -> None:
+    """Make a new folder survive a power cut, with those above it up to the root."""
+    while True:
+        sync_folder(folder)
+        if len(folder) <= len(root):
+            return
+        folder = os.path.dirname(folder)
+
+
 def sync_file(path: str) -> None:
     """Make a file that another library wrote survive a power cut."""
     with suppress(FileNotFoundError):
@@ -143,7 +152,9 @@ def write_parquet(path: str, table: Any, **options: Any) -> int:
     import pyarrow.parquet as pq
 
     folder, name = os.path.split(path)
-    os.makedirs(folder, exist_ok=True)
+    if not os.path.isdir(folder):
+        os.makedirs(folder, exist_ok=True)
+        sync_folder(os.path.dirname(folder))
     temporary = os.path.join(folder, f".{name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
         with open(temporary, "wb") as file:

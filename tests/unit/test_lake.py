@@ -219,7 +219,12 @@ def test_sql_binds_values_and_says_what_is_wrong(lake):
         lake.sql("SELECT * FROM nothing")
     with pytest.raises(UsageError, match="syntax error"):
         lake.sql("SELEC 1")
-    os.unlink(lake.table_state("landmarks").path(lake.table_state("landmarks").files[0]))
+    victim = lake.table_state("landmarks").path(lake.table_state("landmarks").files[0])
+    with open(victim, "r+b") as file:
+        file.truncate(50)
+    with pytest.raises(DamagedLakeError, match=os.path.basename(victim)):
+        lake.sql("SELECT count(left_heel), count(right_heel) FROM landmarks")
+    os.unlink(victim)
     with pytest.raises(DamagedLakeError, match="is missing"):
         lake.sql("SELECT count(left_heel), count(right_heel) FROM landmarks")
 
