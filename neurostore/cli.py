@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from neurostore.commands import demo, ingest, maintain, sql, tables
+from neurostore.commands import compare, demo, ingest, maintain, sql, tables
 from neurostore.errors import NeurostoreError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app = typer.Typer(
 ingest.register(app)
 tables.register(app)
 sql.register(app)
+compare.register(app)
 maintain.register(app)
 demo.register(app)
 

@@ -30,6 +30,15 @@ def ingest(
     lake: LakeOption = LAKE,
     estimator: Annotated[Estimator, typer.Option(help="Pose estimator for videos.")] = Estimator.metrabs,
     refine: Annotated[bool, typer.Option("--refine/--no-refine", help="Refine the depth of video poses.")] = False,
+    fps: Annotated[float | None, typer.Option(help="Thin videos to this many pictures a second.")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Pictures a call of the pose model.")] = None,
+    num_aug: Annotated[int | None, typer.Option(min=1, help="Augmentations of MeTRAbs; 5 if not given.")] = None,
+    skeletons: Annotated[str | None, typer.Option(help="Skeletons to store, by commas, primary first.")] = None,
+    subject: Annotated[str | None, typer.Option(help="Who is person 0: walker, longest or largest.")] = None,
+    position: Annotated[str | None, typer.Option(help="MediaPipe: root_relative or camera_fov_guessed.")] = None,
+    max_persons: Annotated[int | None, typer.Option(min=1, help="Persons looked for in a picture.")] = None,
+    model: Annotated[str | None, typer.Option(help="Name of a declared pose model.")] = None,
+    models: Annotated[Path | None, typer.Option(help="TOML file that declares more pose models.")] = None,
     cutoff: Annotated[float, typer.Option(metavar="HZ", min=0, help="Low-pass cut-off; 0 for none.")] = 6.0,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes that read; 1 for this one.", show_default="one a core")
@@ -52,10 +61,15 @@ def ingest(
     from .output import console
 
     talk = console()
+    video = {
+        "fps": fps, "batch_size": batch_size, "num_aug": num_aug, "skeletons": skeletons, "subject": subject,
+        "position": position, "max_persons": max_persons, "model": model, "models_toml": str(models) if models else None,
+    }  # fmt: skip
+    video = {name: value for name, value in video.items() if value is not None}
     report = run(
         cohort,
         lake,
-        Settings(cutoff_hz=cutoff, estimator=estimator.value, refine=refine),
+        Settings(cutoff_hz=cutoff, estimator=estimator.value, estimator_options=video, refine=refine),
         n_workers=workers,
         force=force,
         dry_run=dry_run,
