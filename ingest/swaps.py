@@ -16,30 +16,40 @@ from neurostore.skeleton import Skeleton
 
 VERSION = 1
 _CHANGE_MM = 60.0  # a change of state must save at least this much jump (mean over the pairs)
+_EXCHANGED_MM = 5.0  # and each exchanged frame as much: where legs have passed each other both readings go on smoothly
 _MIN_APART_MM = 60.0  # limbs nearer than this cannot be told apart, and need not be
+_MAX_LEFT_MM = 120.0  # mean jump that may remain at the ends of a stretch for an exchange to explain it
+_MAX_BLANKED = 4  # frames; a stretch that no exchange explains is left out up to this length, and marked beyond
 _MAX_MENDED_SHARE = 0.4  # a limb exchanged for longer is marked, not mended: which half is right is not known
+
+
+Stretch = tuple[np.ndarray, list[int], list[int]]
 
 
 @dataclass
 class Swaps:
-    """What was found. ranges : (rows, left indices, right indices) of each exchanged stretch; doubtful : not mended."""
+    """What was found: (rows, left indices, right indices) of each stretch.
 
-    ranges: list[tuple[np.ndarray, list[int], list[int]]] = field(default_factory=list)
-    doubtful: list[tuple[np.ndarray, list[int], list[int]]] = field(default_factory=list)
+    ranges : an exchange explains them; blanked : it does not, they are glitches of a few frames; doubtful : neither.
+    """
+
+    ranges: list[Stretch] = field(default_factory=list)
+    blanked: list[Stretch] = field(default_factory=list)
+    doubtful: list[Stretch] = field(default_factory=list)
     subject_rows: frozenset[int] = frozenset()
 
     def quality(self, is_mended: bool) -> dict[str, float]:
         """Figures for the subject: stretches and frames, exchanged back and left."""
-        back = [r for r, _, _ in self.ranges if int(r[0]) in self.subject_rows]
-        left = [r for r, _, _ in self.doubtful if int(r[0]) in self.subject_rows]
-        if not is_mended:
-            back, left = [], [*left, *back]
-        return {
-            "swaps_mended": float(len(back)),
-            "swap_frames_mended": float(sum(map(len, back))),
-            "swaps_marked": float(len(left)),
-            "swap_frames_marked": float(sum(map(len, left))),
-        }
+        counts = {}
+        for name, stretches in (
+            ("mended", self.ranges if is_mended else []),
+            ("left_out", self.blanked if is_mended else []),
+            ("marked", self.doubtful if is_mended else [*self.ranges, *self.blanked, *self.doubtful]),
+        ):
+            rows = [r for r, _, _ in stretches if int(r[0]) in self.subject_rows]
+            counts[f"swaps_{name}"] = float(len(rows))
+            counts[f"swap_frames_{name}"] = float(sum(map(len, rows)))
+        return counts
 
     def notes(self, is_mended: bool) -> list[str]:
         figures = self.quality(is_mended)
@@ -48,6 +58,11 @@ class Swaps:
             said.append(
                 f"left and right were exchanged in {figures['swaps_mended']:.0f} stretches "
                 f"({figures['swap_frames_mended']:.0f} frames) and are put back"
+            )
+        if figures["swaps_left_out"]:
+            said.append(
+                f"{figures['swap_frames_left_out']:.0f} frames of a limb that jumps to the other side and does not fit "
+                f"there either are left out"
             )
         if figures["swaps_marked"]:
             said.append(
@@ -72,22 +87,36 @@ def find(positions: np.ndarray, person: np.ndarray, time_s: np.ndarray, skeleton
             n_known = max(1, int(np.isfinite(positions[rows][:, [*left, *right]]).all(axis=2).any(axis=1).sum()))
             is_too_much = states.sum() > _MAX_MENDED_SHARE * n_known
             for stretch in _stretches(states):
-                (found.doubtful if is_too_much else found.ranges).append((rows[stretch], left, right))
+                if not is_too_much and _is_explained(positions[rows], stretch, left, right):
+                    kind = found.ranges
+                elif len(stretch) <= _MAX_BLANKED:
+                    kind = found.blanked
+                else:
+                    kind = found.doubtful
+                kind.append((rows[stretch], left, right))
     return found
 
 
 def mend(found: Swaps, positions: np.ndarray, *values: np.ndarray | None) -> None:
-    """Exchange back, in place, in positions (n, J, 3) and per-joint values (n, J)."""
+    """Exchange back, and blank glitches, in place, in positions (n, J, 3) and per-joint values (n, J)."""
+    for rows, left, right in found.blanked:
+        for array in (positions, *values):
+            if array is not None:
+                array[rows[:, None], [*left, *right]] = np.nan
     for rows, left, right in found.ranges:
         for array in (positions, *values):
             if array is not None:
-                kept = array[np.ix_(rows, left)].copy()
-                array[np.ix_(rows, left)] = array[np.ix_(rows, right)]
-                array[np.ix_(rows, right)] = kept
+                at = rows[:, None]
+                kept = array[at, left].copy()
+                array[at, left] = array[at, right]
+                array[at, right] = kept
 
 
 def limb_pairs(skeleton: Skeleton) -> list[tuple[list[int], list[int]]]:
-    """(left joints, right joints) of each limb: pairs that hang together by bones of one side; single pairs apart."""
+    """(left joints, right joints) of each limb: pairs that hang together by bones of one side; single pairs apart.
+
+    A pair joined across the body by a bone (hips, shoulders) is where limbs begin: it belongs to none.
+    """
     index = {joint: i for i, joint in enumerate(skeleton.joints)}
     pair_of = {joint: p for p, pair in enumerate(skeleton.pairs) for joint in pair}
     side = {joint: s for pair in skeleton.pairs for s, joint in enumerate(pair)}
@@ -98,7 +127,10 @@ def limb_pairs(skeleton: Skeleton) -> list[tuple[list[int], list[int]]]:
             p = parent[p]
         return p
 
+    girdles = {pair_of[a] for a, b in skeleton.bones if pair_of.get(a, -1) == pair_of.get(b, -2)}
     for a, b in skeleton.bones:
+        if pair_of.get(a) in girdles or pair_of.get(b) in girdles:
+            continue
         if a in pair_of and b in pair_of and side[a] == side[b]:
             parent[root(pair_of[a])] = root(pair_of[b])
     limbs: dict[int, list[int]] = defaultdict(list)
@@ -136,6 +168,7 @@ def _states(positions: np.ndarray, left: list[int], right: list[int]) -> np.ndar
         cost = (jump * weight).sum(axis=(2, 3)) / (2 * max(weight.sum(), 1.0))
         cost[0, 1] += _CHANGE_MM
         cost[1, 0] += _CHANGE_MM
+        cost[1] += _EXCHANGED_MM
         total = cost + best[None, :, i - 1]
         came[:, i] = total.argmin(axis=1)
         best[:, i] = total.min(axis=1)
@@ -149,6 +182,16 @@ def _states(positions: np.ndarray, left: list[int], right: list[int]) -> np.ndar
         path = 1 - path
     states[known] = path == 1
     return states
+
+
+def _is_explained(positions: np.ndarray, stretch: np.ndarray, left: list[int], right: list[int]) -> bool:
+    """Whether the limb, exchanged, goes on smoothly at both ends of the stretch."""
+    for inside, outside in ((stretch[0], stretch[0] - 1), (stretch[-1], stretch[-1] + 1)):
+        if 0 <= outside < len(positions):
+            jump = positions[inside][[*right, *left]] - positions[outside][[*left, *right]]
+            if np.nanmean(np.append(np.linalg.norm(jump, axis=-1), 0.0)) > _MAX_LEFT_MM:
+                return False
+    return True
 
 
 def _stretches(states: np.ndarray) -> list[np.ndarray]:

@@ -63,7 +63,8 @@ def ingest(
     talk = console()
     video = {
         "fps": fps, "batch_size": batch_size, "num_aug": num_aug, "skeletons": skeletons, "subject": subject,
-        "position": position, "max_persons": max_persons, "model": model, "models_toml": str(models) if models else None,
+        "position": position, "max_persons": max_persons, "model": model,
+        "models_toml": str(models) if models else None,
     }  # fmt: skip
     video = {name: value for name, value in video.items() if value is not None}
     report = run(
