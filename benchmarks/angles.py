@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from neurostore import schema
-from tests.angles_twin import polars_angles
+from tests.angles_twin import create_joint_angles, polars_angles
 
 SEGMENTS = ["pelvis", "trunk"] + [
     f"{side}_{segment}"
@@ -36,13 +36,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--frames", type=int, default=2_000_000)
     n = parser.parse_args().frames
-    sql = (resources.files("neurostore.queries") / "joint_angles.sql").read_text(encoding="utf-8")
+    sql = (resources.files("neurostore.queries") / "_segment_rotations.sql").read_text(encoding="utf-8")
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "landmarks.parquet"
         write_landmarks(file, n)
         connection = duckdb.connect()
         connection.execute(f"CREATE VIEW landmarks AS SELECT * FROM read_parquet('{file}')")
-        connection.execute(f"CREATE VIEW joint_angles AS {sql}")
+        create_joint_angles(connection)
         inputs = [c for c in schema.tables()["landmarks"].columns if c.name in sql]
         sums = ", ".join(
             f"sum({c.name}.{axis})" for c in inputs if c.type == "rotation" for axis in "wxyz"

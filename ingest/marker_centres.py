@@ -66,12 +66,12 @@ def add_arm_centres(marks: Marks, trunk: np.ndarray | None, parameters: Paramete
             )
         lateral, medial = marks.get(f"{side}_elbow_lateral"), marks.get(f"{side}_elbow_medial")
         shoulder, wrist = marks.get(f"{side}_shoulder"), marks.get(f"{side}_wrist")
-        if f"{side}_elbow" in marks or lateral is None:
+        if lateral is None:
             continue
         if medial is not None:
             _set(marks, methods, f"{side}_elbow", (lateral + medial) / 2, "half-way")
             axes[f"{side}_upper_arm"] = unit(sign * (lateral - medial))
-        elif shoulder is not None and wrist is not None and trunk is not None:
+        elif f"{side}_elbow" not in marks and shoulder is not None and wrist is not None and trunk is not None:
             axis = hinge_axis(shoulder - lateral, lateral - wrist, trunk[..., 2], -1.0)
             distance = joint_width(parameters, "elbow", side) / 2 + radius
             centre = chord(shoulder, lateral, lateral + sign * 100 * axis, distance)

@@ -1,168 +1,31 @@
 -- One row: a frame of a person, with every joint angle in degrees; NULL where the skeleton cannot give an honest one.
--- Inputs: landmarks (segment rotations, unit quaternions w, x, y, z to the lab; axes x forward, y up, z right).
--- Signs and conventions: docs/angles.md. Hip, knee, shoulder and elbow are joint coordinate systems (Grood & Suntay 1983,
--- doi 10.1115/1.3138397): flexion about z of the proximal segment, rotation about y of the distal one, adduction about the
--- floating axis. At the ankle the long axis of the foot (its x) takes the place of y, as in Plug-in Gait.
--- Pelvis and trunk against the lab turned to landmarks.facing_deg, in the order of Plug-in Gait (tilt, obliquity, rotation);
--- SET VARIABLE pelvis_order = 'baker' gives rotation, obliquity, tilt (Baker 2001, doi 10.1016/S0167-9457(00)00057-9).
--- Where the pelvis has no anatomical zero, pelvis and hip angles come as change from the neutral pose (…_rel_deg).
--- With d = conj(p) * q for the quaternions of two neighbours, the elements of the rotation matrix that angles need are
--- written out from d (halved where atan2 needs two); no angle costs more than one arc function. A ..._line segment has no
--- rotation about its long axis: what needs it stays NULL. Stages: segments, relative quaternions, angles.
-WITH segments AS NOT MATERIALIZED (
+-- Inputs: _joint_rotations (unit quaternions), landmarks below it. Signs, skeletons and reasons: docs/angles.md.
+-- Hip, knee, shoulder and elbow are joint coordinate systems (Grood & Suntay 1983, doi 10.1115/1.3138397): flexion
+-- about z of the proximal segment, rotation about y of the distal one, adduction about the floating axis. At the ankle
+-- the long axis of the foot (its x) takes the place of y, as in Plug-in Gait. Pelvis and trunk are taken against the
+-- lab turned to landmarks.facing_deg in the order of Plug-in Gait (tilt, obliquity, rotation); SET VARIABLE pelvis_order =
+-- 'baker' gives rotation, obliquity, tilt (Baker 2001, Gait & Posture 13:1-6).
+-- The elements of the rotation matrix that an angle needs are written out from the quaternion, halved where atan2 takes
+-- two; rounding can take a sine past 1. Where the pelvis has no anatomical zero, pelvis and hip angles come as change
+-- from the neutral pose (..._rel_deg).
+WITH sines AS NOT MATERIALIZED (
     SELECT
-        subject,
-        session,
-        trial,
-        person,
-        frame,
-        time_s,
-        pelvis_rotation.w IS NOT NULL AS is_anatomical,
-        pelvis_rotation.w IS NULL AND pelvis_neutral_rotation.w IS NULL AS is_hip_line,
-        left_thigh_rotation.w IS NOT NULL AS is_left_thigh,
-        left_shank_rotation.w IS NOT NULL AS is_left_shank,
-        left_foot_rotation.w IS NOT NULL AS is_left_foot,
-        left_hip_flexion_neutral_deg AS left_hip_flexion_neutral,
-        left_hip_adduction_neutral_deg AS left_hip_adduction_neutral,
-        left_hip_rotation_neutral_deg AS left_hip_rotation_neutral,
-        right_thigh_rotation.w IS NOT NULL AS is_right_thigh,
-        right_shank_rotation.w IS NOT NULL AS is_right_shank,
-        right_foot_rotation.w IS NOT NULL AS is_right_foot,
-        right_hip_flexion_neutral_deg AS right_hip_flexion_neutral,
-        right_hip_adduction_neutral_deg AS right_hip_adduction_neutral,
-        right_hip_rotation_neutral_deg AS right_hip_rotation_neutral,
-        cast(cos(radians((facing_deg - 90) / 2)) AS float) AS lab_w,
-        cast(sin(radians((facing_deg - 90) / 2)) AS float) AS lab_y,
-        coalesce(pelvis_rotation.w, pelvis_neutral_rotation.w, pelvis_line_rotation.w) AS pelvis_w,
-        coalesce(pelvis_rotation.x, pelvis_neutral_rotation.x, pelvis_line_rotation.x) AS pelvis_x,
-        coalesce(pelvis_rotation.y, pelvis_neutral_rotation.y, pelvis_line_rotation.y) AS pelvis_y,
-        coalesce(pelvis_rotation.z, pelvis_neutral_rotation.z, pelvis_line_rotation.z) AS pelvis_z,
-        trunk_rotation.w AS trunk_w,
-        trunk_rotation.x AS trunk_x,
-        trunk_rotation.y AS trunk_y,
-        trunk_rotation.z AS trunk_z,
-        coalesce(left_thigh_rotation.w, left_thigh_line_rotation.w) AS left_thigh_w,
-        coalesce(left_thigh_rotation.x, left_thigh_line_rotation.x) AS left_thigh_x,
-        coalesce(left_thigh_rotation.y, left_thigh_line_rotation.y) AS left_thigh_y,
-        coalesce(left_thigh_rotation.z, left_thigh_line_rotation.z) AS left_thigh_z,
-        coalesce(left_shank_rotation.w, left_shank_line_rotation.w) AS left_shank_w,
-        coalesce(left_shank_rotation.x, left_shank_line_rotation.x) AS left_shank_x,
-        coalesce(left_shank_rotation.y, left_shank_line_rotation.y) AS left_shank_y,
-        coalesce(left_shank_rotation.z, left_shank_line_rotation.z) AS left_shank_z,
-        coalesce(left_foot_rotation.w, left_foot_line_rotation.w) AS left_foot_w,
-        coalesce(left_foot_rotation.x, left_foot_line_rotation.x) AS left_foot_x,
-        coalesce(left_foot_rotation.y, left_foot_line_rotation.y) AS left_foot_y,
-        coalesce(left_foot_rotation.z, left_foot_line_rotation.z) AS left_foot_z,
-        coalesce(left_upper_arm_rotation.w, left_upper_arm_line_rotation.w) AS left_arm_w,
-        coalesce(left_upper_arm_rotation.x, left_upper_arm_line_rotation.x) AS left_arm_x,
-        coalesce(left_upper_arm_rotation.y, left_upper_arm_line_rotation.y) AS left_arm_y,
-        coalesce(left_upper_arm_rotation.z, left_upper_arm_line_rotation.z) AS left_arm_z,
-        coalesce(left_forearm_rotation.w, left_forearm_line_rotation.w) AS left_forearm_w,
-        coalesce(left_forearm_rotation.x, left_forearm_line_rotation.x) AS left_forearm_x,
-        coalesce(left_forearm_rotation.y, left_forearm_line_rotation.y) AS left_forearm_y,
-        coalesce(left_forearm_rotation.z, left_forearm_line_rotation.z) AS left_forearm_z,
-        coalesce(right_thigh_rotation.w, right_thigh_line_rotation.w) AS right_thigh_w,
-        coalesce(right_thigh_rotation.x, right_thigh_line_rotation.x) AS right_thigh_x,
-        coalesce(right_thigh_rotation.y, right_thigh_line_rotation.y) AS right_thigh_y,
-        coalesce(right_thigh_rotation.z, right_thigh_line_rotation.z) AS right_thigh_z,
-        coalesce(right_shank_rotation.w, right_shank_line_rotation.w) AS right_shank_w,
-        coalesce(right_shank_rotation.x, right_shank_line_rotation.x) AS right_shank_x,
-        coalesce(right_shank_rotation.y, right_shank_line_rotation.y) AS right_shank_y,
-        coalesce(right_shank_rotation.z, right_shank_line_rotation.z) AS right_shank_z,
-        coalesce(right_foot_rotation.w, right_foot_line_rotation.w) AS right_foot_w,
-        coalesce(right_foot_rotation.x, right_foot_line_rotation.x) AS right_foot_x,
-        coalesce(right_foot_rotation.y, right_foot_line_rotation.y) AS right_foot_y,
-        coalesce(right_foot_rotation.z, right_foot_line_rotation.z) AS right_foot_z,
-        coalesce(right_upper_arm_rotation.w, right_upper_arm_line_rotation.w) AS right_arm_w,
-        coalesce(right_upper_arm_rotation.x, right_upper_arm_line_rotation.x) AS right_arm_x,
-        coalesce(right_upper_arm_rotation.y, right_upper_arm_line_rotation.y) AS right_arm_y,
-        coalesce(right_upper_arm_rotation.z, right_upper_arm_line_rotation.z) AS right_arm_z,
-        coalesce(right_forearm_rotation.w, right_forearm_line_rotation.w) AS right_forearm_w,
-        coalesce(right_forearm_rotation.x, right_forearm_line_rotation.x) AS right_forearm_x,
-        coalesce(right_forearm_rotation.y, right_forearm_line_rotation.y) AS right_forearm_y,
-        coalesce(right_forearm_rotation.z, right_forearm_line_rotation.z) AS right_forearm_z
-    FROM landmarks
-),
-
-relative AS NOT MATERIALIZED (
-    SELECT
-        subject,
-        session,
-        trial,
-        person,
-        frame,
-        time_s,
-        is_anatomical,
-        is_hip_line,
-        is_left_thigh,
-        is_left_shank,
-        is_left_foot,
-        left_hip_flexion_neutral,
-        left_hip_adduction_neutral,
-        left_hip_rotation_neutral,
-        is_right_thigh,
-        is_right_shank,
-        is_right_foot,
-        right_hip_flexion_neutral,
-        right_hip_adduction_neutral,
-        right_hip_rotation_neutral,
-        lab_w * pelvis_w + lab_y * pelvis_y AS pelvis_w,
-        lab_w * pelvis_x - lab_y * pelvis_z AS pelvis_x,
-        lab_w * pelvis_y - lab_y * pelvis_w AS pelvis_y,
-        lab_w * pelvis_z + lab_y * pelvis_x AS pelvis_z,
-        lab_w * trunk_w + lab_y * trunk_y AS trunk_w,
-        lab_w * trunk_x - lab_y * trunk_z AS trunk_x,
-        lab_w * trunk_y - lab_y * trunk_w AS trunk_y,
-        lab_w * trunk_z + lab_y * trunk_x AS trunk_z,
-        pelvis_w * left_thigh_w + pelvis_x * left_thigh_x + pelvis_y * left_thigh_y + pelvis_z * left_thigh_z AS left_hip_w,
-        pelvis_w * left_thigh_x - pelvis_x * left_thigh_w - pelvis_y * left_thigh_z + pelvis_z * left_thigh_y AS left_hip_x,
-        pelvis_w * left_thigh_y + pelvis_x * left_thigh_z - pelvis_y * left_thigh_w - pelvis_z * left_thigh_x AS left_hip_y,
-        pelvis_w * left_thigh_z - pelvis_x * left_thigh_y + pelvis_y * left_thigh_x - pelvis_z * left_thigh_w AS left_hip_z,
-        left_thigh_w * left_shank_w + left_thigh_x * left_shank_x + left_thigh_y * left_shank_y + left_thigh_z * left_shank_z AS left_knee_w,
-        left_thigh_w * left_shank_x - left_thigh_x * left_shank_w - left_thigh_y * left_shank_z + left_thigh_z * left_shank_y AS left_knee_x,
-        left_thigh_w * left_shank_y + left_thigh_x * left_shank_z - left_thigh_y * left_shank_w - left_thigh_z * left_shank_x AS left_knee_y,
-        left_thigh_w * left_shank_z - left_thigh_x * left_shank_y + left_thigh_y * left_shank_x - left_thigh_z * left_shank_w AS left_knee_z,
-        left_shank_w * left_foot_w + left_shank_x * left_foot_x + left_shank_y * left_foot_y + left_shank_z * left_foot_z AS left_ankle_w,
-        left_shank_w * left_foot_x - left_shank_x * left_foot_w - left_shank_y * left_foot_z + left_shank_z * left_foot_y AS left_ankle_x,
-        left_shank_w * left_foot_y + left_shank_x * left_foot_z - left_shank_y * left_foot_w - left_shank_z * left_foot_x AS left_ankle_y,
-        left_shank_w * left_foot_z - left_shank_x * left_foot_y + left_shank_y * left_foot_x - left_shank_z * left_foot_w AS left_ankle_z,
-        trunk_w * left_arm_w + trunk_x * left_arm_x + trunk_y * left_arm_y + trunk_z * left_arm_z AS left_shoulder_w,
-        trunk_w * left_arm_x - trunk_x * left_arm_w - trunk_y * left_arm_z + trunk_z * left_arm_y AS left_shoulder_x,
-        trunk_w * left_arm_y + trunk_x * left_arm_z - trunk_y * left_arm_w - trunk_z * left_arm_x AS left_shoulder_y,
-        trunk_w * left_arm_z - trunk_x * left_arm_y + trunk_y * left_arm_x - trunk_z * left_arm_w AS left_shoulder_z,
-        left_arm_w * left_forearm_w + left_arm_x * left_forearm_x + left_arm_y * left_forearm_y + left_arm_z * left_forearm_z AS left_elbow_w,
-        left_arm_w * left_forearm_x - left_arm_x * left_forearm_w - left_arm_y * left_forearm_z + left_arm_z * left_forearm_y AS left_elbow_x,
-        left_arm_w * left_forearm_y + left_arm_x * left_forearm_z - left_arm_y * left_forearm_w - left_arm_z * left_forearm_x AS left_elbow_y,
-        left_arm_w * left_forearm_z - left_arm_x * left_forearm_y + left_arm_y * left_forearm_x - left_arm_z * left_forearm_w AS left_elbow_z,
-        lab_w * left_foot_w + lab_y * left_foot_y AS left_step_w,
-        lab_w * left_foot_x - lab_y * left_foot_z AS left_step_x,
-        lab_w * left_foot_y - lab_y * left_foot_w AS left_step_y,
-        lab_w * left_foot_z + lab_y * left_foot_x AS left_step_z,
-        pelvis_w * right_thigh_w + pelvis_x * right_thigh_x + pelvis_y * right_thigh_y + pelvis_z * right_thigh_z AS right_hip_w,
-        pelvis_w * right_thigh_x - pelvis_x * right_thigh_w - pelvis_y * right_thigh_z + pelvis_z * right_thigh_y AS right_hip_x,
-        pelvis_w * right_thigh_y + pelvis_x * right_thigh_z - pelvis_y * right_thigh_w - pelvis_z * right_thigh_x AS right_hip_y,
-        pelvis_w * right_thigh_z - pelvis_x * right_thigh_y + pelvis_y * right_thigh_x - pelvis_z * right_thigh_w AS right_hip_z,
-        right_thigh_w * right_shank_w + right_thigh_x * right_shank_x + right_thigh_y * right_shank_y + right_thigh_z * right_shank_z AS right_knee_w,
-        right_thigh_w * right_shank_x - right_thigh_x * right_shank_w - right_thigh_y * right_shank_z + right_thigh_z * right_shank_y AS right_knee_x,
-        right_thigh_w * right_shank_y + right_thigh_x * right_shank_z - right_thigh_y * right_shank_w - right_thigh_z * right_shank_x AS right_knee_y,
-        right_thigh_w * right_shank_z - right_thigh_x * right_shank_y + right_thigh_y * right_shank_x - right_thigh_z * right_shank_w AS right_knee_z,
-        right_shank_w * right_foot_w + right_shank_x * right_foot_x + right_shank_y * right_foot_y + right_shank_z * right_foot_z AS right_ankle_w,
-        right_shank_w * right_foot_x - right_shank_x * right_foot_w - right_shank_y * right_foot_z + right_shank_z * right_foot_y AS right_ankle_x,
-        right_shank_w * right_foot_y + right_shank_x * right_foot_z - right_shank_y * right_foot_w - right_shank_z * right_foot_x AS right_ankle_y,
-        right_shank_w * right_foot_z - right_shank_x * right_foot_y + right_shank_y * right_foot_x - right_shank_z * right_foot_w AS right_ankle_z,
-        trunk_w * right_arm_w + trunk_x * right_arm_x + trunk_y * right_arm_y + trunk_z * right_arm_z AS right_shoulder_w,
-        trunk_w * right_arm_x - trunk_x * right_arm_w - trunk_y * right_arm_z + trunk_z * right_arm_y AS right_shoulder_x,
-        trunk_w * right_arm_y + trunk_x * right_arm_z - trunk_y * right_arm_w - trunk_z * right_arm_x AS right_shoulder_y,
-        trunk_w * right_arm_z - trunk_x * right_arm_y + trunk_y * right_arm_x - trunk_z * right_arm_w AS right_shoulder_z,
-        right_arm_w * right_forearm_w + right_arm_x * right_forearm_x + right_arm_y * right_forearm_y + right_arm_z * right_forearm_z AS right_elbow_w,
-        right_arm_w * right_forearm_x - right_arm_x * right_forearm_w - right_arm_y * right_forearm_z + right_arm_z * right_forearm_y AS right_elbow_x,
-        right_arm_w * right_forearm_y + right_arm_x * right_forearm_z - right_arm_y * right_forearm_w - right_arm_z * right_forearm_x AS right_elbow_y,
-        right_arm_w * right_forearm_z - right_arm_x * right_forearm_y + right_arm_y * right_forearm_x - right_arm_z * right_forearm_w AS right_elbow_z,
-        lab_w * right_foot_w + lab_y * right_foot_y AS right_step_w,
-        lab_w * right_foot_x - lab_y * right_foot_z AS right_step_x,
-        lab_w * right_foot_y - lab_y * right_foot_w AS right_step_y,
-        lab_w * right_foot_z + lab_y * right_foot_x AS right_step_z
-    FROM segments
+        *,
+        CASE
+            WHEN getvariable('pelvis_order') = 'baker' THEN 2 * (pelvis_y * pelvis_z - pelvis_w * pelvis_x)
+            ELSE -2 * (pelvis_y * pelvis_z + pelvis_w * pelvis_x)
+        END AS pelvis_sine,
+        CASE
+            WHEN getvariable('pelvis_order') = 'baker' THEN 2 * (trunk_y * trunk_z - trunk_w * trunk_x)
+            ELSE -2 * (trunk_y * trunk_z + trunk_w * trunk_x)
+        END AS trunk_sine,
+        -2 * (left_hip_y * left_hip_z + left_hip_w * left_hip_x) AS left_hip_sine,
+        -2 * (left_knee_y * left_knee_z + left_knee_w * left_knee_x) AS left_knee_sine,
+        -2 * (left_shoulder_y * left_shoulder_z + left_shoulder_w * left_shoulder_x) AS left_shoulder_sine,
+        2 * (right_hip_y * right_hip_z + right_hip_w * right_hip_x) AS right_hip_sine,
+        2 * (right_knee_y * right_knee_z + right_knee_w * right_knee_x) AS right_knee_sine,
+        2 * (right_shoulder_y * right_shoulder_z + right_shoulder_w * right_shoulder_x) AS right_shoulder_sine
+    FROM _joint_rotations
 ),
 
 angles AS NOT MATERIALIZED (
@@ -188,57 +51,163 @@ angles AS NOT MATERIALIZED (
         right_hip_adduction_neutral,
         right_hip_rotation_neutral,
         CASE
-            WHEN getvariable('pelvis_order') = 'baker' THEN degrees(atan2(-(pelvis_x * pelvis_y + pelvis_w * pelvis_z), 0.5 - (pelvis_x * pelvis_x + pelvis_z * pelvis_z)))
-            ELSE degrees(atan2(pelvis_x * pelvis_y - pelvis_w * pelvis_z, 0.5 - (pelvis_x * pelvis_x + pelvis_z * pelvis_z)))
+            WHEN getvariable('pelvis_order') = 'baker'
+                THEN
+                    degrees(atan2(
+                        -(pelvis_x * pelvis_y + pelvis_w * pelvis_z),
+                        0.5 - (pelvis_x * pelvis_x + pelvis_z * pelvis_z)
+                    ))
+            ELSE degrees(atan2(
+                pelvis_x * pelvis_y - pelvis_w * pelvis_z,
+                0.5 - (pelvis_x * pelvis_x + pelvis_z * pelvis_z)
+            ))
         END AS pelvis_tilt,
         CASE
-            WHEN getvariable('pelvis_order') = 'baker' THEN degrees(asin(greatest(-1, least(1, 2 * (pelvis_y * pelvis_z - pelvis_w * pelvis_x)))))
-            ELSE degrees(asin(greatest(-1, least(1, -2 * (pelvis_y * pelvis_z + pelvis_w * pelvis_x)))))
+            WHEN abs(pelvis_sine) < 1 THEN degrees(asin(pelvis_sine))
+            ELSE 90 * sign(pelvis_sine)
         END AS pelvis_obliquity,
         CASE
-            WHEN getvariable('pelvis_order') = 'baker' THEN degrees(atan2(pelvis_x * pelvis_z + pelvis_w * pelvis_y, 0.5 - (pelvis_x * pelvis_x + pelvis_y * pelvis_y)))
-            ELSE degrees(atan2(pelvis_w * pelvis_y - pelvis_x * pelvis_z, 0.5 - (pelvis_x * pelvis_x + pelvis_y * pelvis_y)))
+            WHEN getvariable('pelvis_order') = 'baker'
+                THEN
+                    degrees(atan2(
+                        pelvis_x * pelvis_z + pelvis_w * pelvis_y,
+                        0.5 - (pelvis_x * pelvis_x + pelvis_y * pelvis_y)
+                    ))
+            ELSE degrees(atan2(
+                pelvis_w * pelvis_y - pelvis_x * pelvis_z,
+                0.5 - (pelvis_x * pelvis_x + pelvis_y * pelvis_y)
+            ))
         END AS pelvis_rotation,
         CASE
-            WHEN getvariable('pelvis_order') = 'baker' THEN degrees(atan2(-(trunk_x * trunk_y + trunk_w * trunk_z), 0.5 - (trunk_x * trunk_x + trunk_z * trunk_z)))
-            ELSE degrees(atan2(trunk_x * trunk_y - trunk_w * trunk_z, 0.5 - (trunk_x * trunk_x + trunk_z * trunk_z)))
+            WHEN getvariable('pelvis_order') = 'baker'
+                THEN
+                    degrees(atan2(
+                        -(trunk_x * trunk_y + trunk_w * trunk_z),
+                        0.5 - (trunk_x * trunk_x + trunk_z * trunk_z)
+                    ))
+            ELSE degrees(atan2(
+                trunk_x * trunk_y - trunk_w * trunk_z,
+                0.5 - (trunk_x * trunk_x + trunk_z * trunk_z)
+            ))
         END AS trunk_tilt,
         CASE
-            WHEN getvariable('pelvis_order') = 'baker' THEN degrees(asin(greatest(-1, least(1, 2 * (trunk_y * trunk_z - trunk_w * trunk_x)))))
-            ELSE degrees(asin(greatest(-1, least(1, -2 * (trunk_y * trunk_z + trunk_w * trunk_x)))))
+            WHEN abs(trunk_sine) < 1 THEN degrees(asin(trunk_sine))
+            ELSE 90 * sign(trunk_sine)
         END AS trunk_obliquity,
         CASE
-            WHEN getvariable('pelvis_order') = 'baker' THEN degrees(atan2(trunk_x * trunk_z + trunk_w * trunk_y, 0.5 - (trunk_x * trunk_x + trunk_y * trunk_y)))
-            ELSE degrees(atan2(trunk_w * trunk_y - trunk_x * trunk_z, 0.5 - (trunk_x * trunk_x + trunk_y * trunk_y)))
+            WHEN getvariable('pelvis_order') = 'baker'
+                THEN
+                    degrees(atan2(
+                        trunk_x * trunk_z + trunk_w * trunk_y,
+                        0.5 - (trunk_x * trunk_x + trunk_y * trunk_y)
+                    ))
+            ELSE degrees(atan2(
+                trunk_w * trunk_y - trunk_x * trunk_z,
+                0.5 - (trunk_x * trunk_x + trunk_y * trunk_y)
+            ))
         END AS trunk_rotation,
-        degrees(atan2(left_hip_w * left_hip_z - left_hip_x * left_hip_y, 0.5 - (left_hip_x * left_hip_x + left_hip_z * left_hip_z))) AS left_hip_flexion,
-        degrees(asin(greatest(-1, least(1, -2 * (left_hip_y * left_hip_z + left_hip_w * left_hip_x))))) AS left_hip_adduction,
-        CASE WHEN is_left_thigh THEN degrees(atan2(left_hip_x * left_hip_z - left_hip_w * left_hip_y, 0.5 - (left_hip_x * left_hip_x + left_hip_y * left_hip_y))) END AS left_hip_rotation,
-        90 + degrees(atan2(left_knee_x * left_knee_x + left_knee_z * left_knee_z - 0.5, left_knee_x * left_knee_y - left_knee_w * left_knee_z)) AS left_knee_flexion_deg,
-        CASE WHEN is_left_thigh THEN degrees(asin(greatest(-1, least(1, -2 * (left_knee_y * left_knee_z + left_knee_w * left_knee_x))))) END AS left_knee_adduction_deg,
-        CASE WHEN is_left_thigh AND is_left_shank THEN degrees(atan2(left_knee_x * left_knee_z - left_knee_w * left_knee_y, 0.5 - (left_knee_x * left_knee_x + left_knee_y * left_knee_y))) END AS left_knee_rotation_deg,
-        degrees(atan2(left_ankle_x * left_ankle_y + left_ankle_w * left_ankle_z, 0.5 - (left_ankle_y * left_ankle_y + left_ankle_z * left_ankle_z))) AS left_ankle_dorsiflexion_deg,
-        CASE WHEN is_left_shank AND is_left_foot THEN degrees(atan2(-(left_ankle_y * left_ankle_z + left_ankle_w * left_ankle_x), 0.5 - (left_ankle_x * left_ankle_x + left_ankle_y * left_ankle_y))) END AS left_ankle_inversion_deg,
-        degrees(atan2(left_step_x * left_step_z - left_step_w * left_step_y, 0.5 - (left_step_y * left_step_y + left_step_z * left_step_z))) AS left_foot_progression_deg,
-        90 + degrees(atan2(left_shoulder_x * left_shoulder_x + left_shoulder_z * left_shoulder_z - 0.5, left_shoulder_w * left_shoulder_z - left_shoulder_x * left_shoulder_y)) AS left_shoulder_flexion_deg,
-        degrees(asin(greatest(-1, least(1, -2 * (left_shoulder_y * left_shoulder_z + left_shoulder_w * left_shoulder_x))))) AS left_shoulder_adduction_deg,
-        90 + degrees(atan2(left_elbow_x * left_elbow_x + left_elbow_z * left_elbow_z - 0.5, left_elbow_w * left_elbow_z - left_elbow_x * left_elbow_y)) AS left_elbow_flexion_deg,
-        degrees(atan2(right_hip_w * right_hip_z - right_hip_x * right_hip_y, 0.5 - (right_hip_x * right_hip_x + right_hip_z * right_hip_z))) AS right_hip_flexion,
-        degrees(asin(greatest(-1, least(1, 2 * (right_hip_y * right_hip_z + right_hip_w * right_hip_x))))) AS right_hip_adduction,
-        CASE WHEN is_right_thigh THEN degrees(atan2(right_hip_w * right_hip_y - right_hip_x * right_hip_z, 0.5 - (right_hip_x * right_hip_x + right_hip_y * right_hip_y))) END AS right_hip_rotation,
-        90 + degrees(atan2(right_knee_x * right_knee_x + right_knee_z * right_knee_z - 0.5, right_knee_x * right_knee_y - right_knee_w * right_knee_z)) AS right_knee_flexion_deg,
-        CASE WHEN is_right_thigh THEN degrees(asin(greatest(-1, least(1, 2 * (right_knee_y * right_knee_z + right_knee_w * right_knee_x))))) END AS right_knee_adduction_deg,
-        CASE WHEN is_right_thigh AND is_right_shank THEN degrees(atan2(right_knee_w * right_knee_y - right_knee_x * right_knee_z, 0.5 - (right_knee_x * right_knee_x + right_knee_y * right_knee_y))) END AS right_knee_rotation_deg,
-        degrees(atan2(right_ankle_x * right_ankle_y + right_ankle_w * right_ankle_z, 0.5 - (right_ankle_y * right_ankle_y + right_ankle_z * right_ankle_z))) AS right_ankle_dorsiflexion_deg,
-        CASE WHEN is_right_shank AND is_right_foot THEN degrees(atan2(right_ankle_y * right_ankle_z + right_ankle_w * right_ankle_x, 0.5 - (right_ankle_x * right_ankle_x + right_ankle_y * right_ankle_y))) END AS right_ankle_inversion_deg,
-        degrees(atan2(right_step_w * right_step_y - right_step_x * right_step_z, 0.5 - (right_step_y * right_step_y + right_step_z * right_step_z))) AS right_foot_progression_deg,
-        90 + degrees(atan2(right_shoulder_x * right_shoulder_x + right_shoulder_z * right_shoulder_z - 0.5, right_shoulder_w * right_shoulder_z - right_shoulder_x * right_shoulder_y)) AS right_shoulder_flexion_deg,
-        degrees(asin(greatest(-1, least(1, 2 * (right_shoulder_y * right_shoulder_z + right_shoulder_w * right_shoulder_x))))) AS right_shoulder_adduction_deg,
-        90 + degrees(atan2(right_elbow_x * right_elbow_x + right_elbow_z * right_elbow_z - 0.5, right_elbow_w * right_elbow_z - right_elbow_x * right_elbow_y)) AS right_elbow_flexion_deg
-    FROM relative
+        degrees(atan2(
+            left_hip_w * left_hip_z - left_hip_x * left_hip_y,
+            0.5 - (left_hip_x * left_hip_x + left_hip_z * left_hip_z)
+        )) AS left_hip_flexion,
+        CASE
+            WHEN abs(left_hip_sine) < 1 THEN degrees(asin(left_hip_sine))
+            ELSE 90 * sign(left_hip_sine)
+        END AS left_hip_adduction,
+        CASE WHEN is_left_thigh THEN degrees(atan2(
+            left_hip_x * left_hip_z - left_hip_w * left_hip_y,
+            0.5 - (left_hip_x * left_hip_x + left_hip_y * left_hip_y)
+        )) END AS left_hip_rotation,
+        90 + degrees(atan2(
+            left_knee_x * left_knee_x + left_knee_z * left_knee_z - 0.5,
+            left_knee_x * left_knee_y - left_knee_w * left_knee_z
+        )) AS left_knee_flexion_deg,
+        CASE
+            WHEN NOT is_left_thigh THEN NULL
+            WHEN abs(left_knee_sine) < 1 THEN degrees(asin(left_knee_sine))
+            ELSE 90 * sign(left_knee_sine)
+        END AS left_knee_adduction_deg,
+        CASE WHEN is_left_thigh AND is_left_shank THEN degrees(atan2(
+            left_knee_x * left_knee_z - left_knee_w * left_knee_y,
+            0.5 - (left_knee_x * left_knee_x + left_knee_y * left_knee_y)
+        )) END AS left_knee_rotation_deg,
+        degrees(atan2(
+            left_ankle_x * left_ankle_y + left_ankle_w * left_ankle_z,
+            0.5 - (left_ankle_y * left_ankle_y + left_ankle_z * left_ankle_z)
+        )) AS left_ankle_dorsiflexion_deg,
+        CASE WHEN is_left_shank AND is_left_foot THEN degrees(atan2(
+            -(left_ankle_y * left_ankle_z + left_ankle_w * left_ankle_x),
+            0.5 - (left_ankle_x * left_ankle_x + left_ankle_y * left_ankle_y)
+        )) END AS left_ankle_inversion_deg,
+        degrees(atan2(
+            left_step_x * left_step_z - left_step_w * left_step_y,
+            0.5 - (left_step_y * left_step_y + left_step_z * left_step_z)
+        )) AS left_foot_progression_deg,
+        90 + degrees(atan2(
+            left_shoulder_x * left_shoulder_x + left_shoulder_z * left_shoulder_z - 0.5,
+            left_shoulder_w * left_shoulder_z - left_shoulder_x * left_shoulder_y
+        )) AS left_shoulder_flexion_deg,
+        CASE
+            WHEN abs(left_shoulder_sine) < 1 THEN degrees(asin(left_shoulder_sine))
+            ELSE 90 * sign(left_shoulder_sine)
+        END AS left_shoulder_adduction_deg,
+        90 + degrees(atan2(
+            left_elbow_x * left_elbow_x + left_elbow_z * left_elbow_z - 0.5,
+            left_elbow_w * left_elbow_z - left_elbow_x * left_elbow_y
+        )) AS left_elbow_flexion_deg,
+        degrees(atan2(
+            right_hip_w * right_hip_z - right_hip_x * right_hip_y,
+            0.5 - (right_hip_x * right_hip_x + right_hip_z * right_hip_z)
+        )) AS right_hip_flexion,
+        CASE
+            WHEN abs(right_hip_sine) < 1 THEN degrees(asin(right_hip_sine))
+            ELSE 90 * sign(right_hip_sine)
+        END AS right_hip_adduction,
+        CASE WHEN is_right_thigh THEN degrees(atan2(
+            right_hip_w * right_hip_y - right_hip_x * right_hip_z,
+            0.5 - (right_hip_x * right_hip_x + right_hip_y * right_hip_y)
+        )) END AS right_hip_rotation,
+        90 + degrees(atan2(
+            right_knee_x * right_knee_x + right_knee_z * right_knee_z - 0.5,
+            right_knee_x * right_knee_y - right_knee_w * right_knee_z
+        )) AS right_knee_flexion_deg,
+        CASE
+            WHEN NOT is_right_thigh THEN NULL
+            WHEN abs(right_knee_sine) < 1 THEN degrees(asin(right_knee_sine))
+            ELSE 90 * sign(right_knee_sine)
+        END AS right_knee_adduction_deg,
+        CASE WHEN is_right_thigh AND is_right_shank THEN degrees(atan2(
+            right_knee_w * right_knee_y - right_knee_x * right_knee_z,
+            0.5 - (right_knee_x * right_knee_x + right_knee_y * right_knee_y)
+        )) END AS right_knee_rotation_deg,
+        degrees(atan2(
+            right_ankle_x * right_ankle_y + right_ankle_w * right_ankle_z,
+            0.5 - (right_ankle_y * right_ankle_y + right_ankle_z * right_ankle_z)
+        )) AS right_ankle_dorsiflexion_deg,
+        CASE WHEN is_right_shank AND is_right_foot THEN degrees(atan2(
+            right_ankle_y * right_ankle_z + right_ankle_w * right_ankle_x,
+            0.5 - (right_ankle_x * right_ankle_x + right_ankle_y * right_ankle_y)
+        )) END AS right_ankle_inversion_deg,
+        degrees(atan2(
+            right_step_w * right_step_y - right_step_x * right_step_z,
+            0.5 - (right_step_y * right_step_y + right_step_z * right_step_z)
+        )) AS right_foot_progression_deg,
+        90 + degrees(atan2(
+            right_shoulder_x * right_shoulder_x + right_shoulder_z * right_shoulder_z - 0.5,
+            right_shoulder_w * right_shoulder_z - right_shoulder_x * right_shoulder_y
+        )) AS right_shoulder_flexion_deg,
+        CASE
+            WHEN abs(right_shoulder_sine) < 1 THEN degrees(asin(right_shoulder_sine))
+            ELSE 90 * sign(right_shoulder_sine)
+        END AS right_shoulder_adduction_deg,
+        90 + degrees(atan2(
+            right_elbow_x * right_elbow_x + right_elbow_z * right_elbow_z - 0.5,
+            right_elbow_w * right_elbow_z - right_elbow_x * right_elbow_y
+        )) AS right_elbow_flexion_deg
+    FROM sines
 )
 
-SELECT
+SELECT -- noqa: ST06
     subject,
     session,
     trial,
@@ -280,14 +249,26 @@ SELECT
     right_shoulder_adduction_deg,
     right_elbow_flexion_deg,
     CASE WHEN NOT is_anatomical AND NOT is_hip_line THEN pelvis_tilt END AS pelvis_tilt_rel_deg,
-    CASE WHEN NOT is_anatomical THEN left_hip_flexion - coalesce(left_hip_flexion_neutral, 0) END AS left_hip_flexion_rel_deg,
-    CASE WHEN NOT is_anatomical THEN left_hip_adduction - coalesce(left_hip_adduction_neutral, 0) END AS left_hip_adduction_rel_deg,
-    CASE WHEN NOT is_anatomical THEN left_hip_rotation - coalesce(left_hip_rotation_neutral, 0) END AS left_hip_rotation_rel_deg,
+    CASE
+        WHEN NOT is_anatomical THEN left_hip_flexion - coalesce(left_hip_flexion_neutral, 0)
+    END AS left_hip_flexion_rel_deg,
+    CASE
+        WHEN NOT is_anatomical THEN left_hip_adduction - coalesce(left_hip_adduction_neutral, 0)
+    END AS left_hip_adduction_rel_deg,
+    CASE
+        WHEN NOT is_anatomical THEN left_hip_rotation - coalesce(left_hip_rotation_neutral, 0)
+    END AS left_hip_rotation_rel_deg,
     CASE WHEN NOT is_anatomical THEN -pelvis_obliquity END AS left_pelvis_obliquity_rel_deg,
     CASE WHEN NOT is_anatomical THEN -pelvis_rotation END AS left_pelvis_rotation_rel_deg,
-    CASE WHEN NOT is_anatomical THEN right_hip_flexion - coalesce(right_hip_flexion_neutral, 0) END AS right_hip_flexion_rel_deg,
-    CASE WHEN NOT is_anatomical THEN right_hip_adduction - coalesce(right_hip_adduction_neutral, 0) END AS right_hip_adduction_rel_deg,
-    CASE WHEN NOT is_anatomical THEN right_hip_rotation - coalesce(right_hip_rotation_neutral, 0) END AS right_hip_rotation_rel_deg,
+    CASE
+        WHEN NOT is_anatomical THEN right_hip_flexion - coalesce(right_hip_flexion_neutral, 0)
+    END AS right_hip_flexion_rel_deg,
+    CASE
+        WHEN NOT is_anatomical THEN right_hip_adduction - coalesce(right_hip_adduction_neutral, 0)
+    END AS right_hip_adduction_rel_deg,
+    CASE
+        WHEN NOT is_anatomical THEN right_hip_rotation - coalesce(right_hip_rotation_neutral, 0)
+    END AS right_hip_rotation_rel_deg,
     CASE WHEN NOT is_anatomical THEN pelvis_obliquity END AS right_pelvis_obliquity_rel_deg,
     CASE WHEN NOT is_anatomical THEN pelvis_rotation END AS right_pelvis_rotation_rel_deg
 FROM angles

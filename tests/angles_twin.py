@@ -24,9 +24,15 @@ def joint_angles_of(landmarks: pa.Table) -> duckdb.DuckDBPyConnection:
     """A connection with the view joint_angles over these landmarks, and no other view."""
     connection = duckdb.connect()
     connection.register("landmarks", landmarks)
-    sql = (resources.files("neurostore.queries") / "joint_angles.sql").read_text(encoding="utf-8")
-    connection.execute(f"CREATE TEMP VIEW joint_angles AS {sql}")
+    create_joint_angles(connection)
     return connection
+
+
+def create_joint_angles(connection: duckdb.DuckDBPyConnection) -> None:
+    """The view and its steps on a connection that has ``landmarks``."""
+    for name in ("_segment_rotations", "_joint_rotations", "joint_angles"):
+        sql = (resources.files("neurostore.queries") / f"{name}.sql").read_text(encoding="utf-8")
+        connection.execute(f"CREATE TEMP VIEW {name} AS {sql}")
 
 
 def scipy_angles(segments: Mapping[str, np.ndarray], facing_deg: float) -> dict[str, float]:

@@ -144,6 +144,13 @@ def test_flexion_goes_on_past_180() -> None:
     assert found == pytest.approx([150.0, 179.0, 181.0, 230.0], abs=1e-2)
 
 
+def test_adduction_of_exactly_90_is_no_error() -> None:
+    rows = [row(moved(side, [("shoulder_adduction", -90.0)])) for side in ("left", "right")]
+    left, right = angles(*rows)
+    assert left["left_shoulder_adduction_deg"] == pytest.approx(-90, abs=0.1)
+    assert right["right_shoulder_adduction_deg"] == pytest.approx(-90, abs=0.1)
+
+
 def test_lines_give_no_rotation() -> None:
     turns = [("hip_flexion", 30.0), ("knee_flexion", 60.0)]
     line = ("left_thigh", "left_shank", "left_foot")
@@ -172,7 +179,8 @@ def test_the_line_of_the_hips_has_no_tilt() -> None:
     pose = standing()
     pose["pelvis_line"] = pose.pop("pelvis")
     (found,) = angles(row(pose))
-    assert found["pelvis_tilt_deg"] is None and found["pelvis_tilt_rel_deg"] is None
+    assert found["pelvis_tilt_deg"] is None
+    assert found["pelvis_tilt_rel_deg"] is None
     assert found["left_hip_flexion_rel_deg"] == pytest.approx(0, abs=1e-3)
     assert found["left_pelvis_obliquity_rel_deg"] == pytest.approx(0, abs=1e-3)
 
@@ -189,6 +197,11 @@ def test_missing_segments_are_null() -> None:
         "right_shoulder_flexion",
         "right_knee_flexion",
         "right_ankle_dorsiflexion",
+        "right_knee_adduction",
+        "right_knee_rotation",
+        "left_trunk_obliquity",
+        "left_shoulder_adduction",
+        "left_ankle_inversion",
     ):
-        assert found[f"{name}_deg"] is None
+        assert found[f"{name}_deg"] is None, name
     assert found["left_knee_flexion_deg"] == pytest.approx(0, abs=1e-3)
