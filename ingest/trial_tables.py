@@ -44,9 +44,10 @@ def points(positions: np.ndarray, names: Iterable[str]) -> dict[str, pa.StructAr
     columns = np.ascontiguousarray(np.asarray(positions, np.float32).transpose(1, 2, 0))
     axes = "xyz" if columns.shape[1] == 3 else "wxyz"
     found = {}
-    for name, joint in zip(names, columns, strict=True):
-        is_missing = np.isnan(joint).any(axis=0)
-        mask = pa.array(is_missing) if is_missing.any() else None
+    with np.errstate(invalid="ignore", over="ignore"):
+        is_whole = np.isfinite(columns.sum(axis=2, dtype=np.float64)).all(axis=1)  # one NaN makes the sum NaN
+    for name, joint, whole in zip(names, columns, is_whole, strict=True):
+        mask = None if whole else pa.array(np.isnan(joint).any(axis=0))
         found[name] = pa.StructArray.from_arrays([pa.array(axis) for axis in joint], names=list(axes), mask=mask)
     return found
 

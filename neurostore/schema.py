@@ -253,6 +253,9 @@ def _checked_struct(values: Any) -> tuple[Any, list[str]]:
 
     parts = values.flatten()  # a NULL struct gives NULL children
     numbers = [p.to_numpy(zero_copy_only=False) for p in parts]
+    with np.errstate(invalid="ignore", over="ignore"):
+        if not values.null_count and all(np.isfinite(n.sum(dtype=np.float64)) for n in numbers):
+            return values, []  # a sum is finite only where every number is
     null = values.is_null().to_numpy(zero_copy_only=False)
     missing = np.isnan(numbers[0])
     infinite = np.isinf(numbers[0])
