@@ -271,6 +271,56 @@ def pairs(
 
 
 @kernel
+def circular_pairs(
+    a, a_starts, a_lengths, a_members, b, b_starts, b_lengths, b_members, channels, samples, fraction, quaternions, counted, out
+):
+    """As `pairs`, of angles: the difference of two samples is circular, one pair at a time.
+
+    quaternions : False for channels in degrees (difference modulo 360); True for unit quaternions, four channels each,
+    whose difference is the angle of the rotation between them, in degrees, the same for q and -q.
+    """
+    m_max = 1
+    for k in range(b_members.shape[0]):
+        m_max = max(m_max, b_lengths[b_members[k]])
+    front, steps = np.empty(m_max + 1), np.zeros(m_max + 1)
+    for k in range(a_members.shape[0]):
+        n, m = a_lengths[a_members[k]], b_lengths[b_members[k]]
+        radius = band_radius(n, m, samples, fraction)
+        front[:] = np.inf
+        front[0] = 0.0
+        for i in range(n):
+            row = a_starts[a_members[k]] + i * channels
+            first, last = max(0, i - radius), min(m, i + radius + 1)
+            diagonal, diagonal_steps = front[first], steps[first]
+            front[first] = np.inf
+            left, left_steps = np.inf, 0.0
+            for j in range(first, last):
+                column = b_starts[b_members[k]] + j * channels
+                cost = 0.0
+                if quaternions:
+                    for c in range(0, channels, 4):
+                        dot = 0.0
+                        for d in range(c, c + 4):
+                            dot += a[row + d] * b[column + d]
+                        step = math.degrees(2.0 * math.acos(min(1.0, abs(dot))))
+                        cost += step * step
+                else:
+                    for c in range(channels):
+                        step = abs(a[row + c] - b[column + c]) % 360.0
+                        step = min(step, 360.0 - step)
+                        cost += step * step
+                above, above_steps = front[j + 1], steps[j + 1]
+                if diagonal <= above and diagonal <= left:
+                    left, left_steps = diagonal, diagonal_steps
+                elif above <= left:
+                    left, left_steps = above, above_steps
+                left, left_steps = left + cost, left_steps + 1.0
+                diagonal, diagonal_steps = above, above_steps
+                front[j + 1], steps[j + 1] = left, left_steps
+        out[k] = math.sqrt(front[m] / steps[m] if counted else front[m])
+
+
+@kernel
 def costs(a, b, radius, table):
     """Matrix of smallest costs (n + 1, m + 1) of a (n, channels) against b (m, channels), row and column 0 before them."""
     n, m = a.shape[0], b.shape[0]

@@ -195,6 +195,31 @@ def paired(
     return _finished(result[:, None], first.is_missing | second.is_missing, none)[:, 0]
 
 
+def circular_cross(
+    xs: Any,
+    ys: Any,
+    metric: str,
+    *,
+    band: float | None = None,
+    normalize: str = "none",
+    n_threads: int | None = None,
+) -> np.ndarray:
+    """`cross` of angles, float64.
+
+    metric : ``"angular"``, channels in degrees, differences modulo 360; ``"so3"``, channels are unit quaternions
+    (w, x, y, z) one after the other, differences are geodesic angles in degrees.
+    """
+    first, second = read_pair(xs, ys, np.float64, "raise")
+    if metric not in ("angular", "so3"):
+        raise SeriesError(f"metric is {metric!r}; it can be 'angular' or 'so3'")
+    if metric == "so3" and first.channels % 4:
+        raise SeriesError(f"quaternions have 4 channels each; the series have {first.channels}")
+    samples, fraction = check_band(band, first.lengths, second.lengths)
+    i, j = (k.ravel() for k in np.indices((len(first), len(second))))
+    found = _listed(first, i, second, j, samples, fraction, check_normalize(normalize), n_threads, metric)
+    return found.reshape(len(first), len(second))
+
+
 def path(a: Any, b: Any, *, band: float | None = None, dtype: Any = None) -> np.ndarray:
     """The best warping path.
 
@@ -302,6 +327,7 @@ def _listed(
     fraction: float,
     is_counted: bool,
     n_threads: int | None,
+    metric: str = "euclidean",
 ) -> np.ndarray:
     """Distances of pairs (i[k], j[k]), those of like lengths side by side."""
     order = np.lexsort((second.lengths[j], first.lengths[i]))
@@ -311,9 +337,12 @@ def _listed(
     work_a_tile = int(first.lengths.max() * second.lengths.max()) * first.channels * width
     step = max(1, WORK_A_JOB // work_a_tile) * width
 
+    circular = () if metric == "euclidean" else (metric == "so3",)
+    run = _kernels.circular_pairs if circular else _kernels.pairs
+
     def work(k: int) -> None:
         part = slice(k, k + step)
-        _kernels.pairs(
+        run(
             first.values,
             first.starts,
             first.lengths,
@@ -325,6 +354,7 @@ def _listed(
             first.channels,
             samples,
             fraction,
+            *circular,
             is_counted,
             sorted_result[part],
         )

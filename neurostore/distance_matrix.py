@@ -1,0 +1,209 @@
+"""DistanceMatrix: a square of distances with its labels and provenance, and its files."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from neurostore.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+KEYS = ("subject", "session", "trial", "person", "cycle", "side", "group")
+SUFFIXES = (".parquet", ".npy", ".csv")
+ROWS_AT_ONCE = 1_000_000  # of the long form, when a file is written
+
+
+@dataclass(frozen=True)
+class DistanceMatrix:
+    """Distances of n items to each other.
+
+    Attributes
+    ----------
+    values : (n, n) symmetric array with a zero diagonal; may be a memory map.
+    labels : polars.DataFrame, n rows: subject, session, trial, person, cycle, side and group, as far as they apply.
+    unit : of the values: deg, mm …; empty where none.
+    provenance : lake, its version, every option, software version, what was left out and why.
+    """
+
+    values: np.ndarray
+    labels: pl.DataFrame
+    unit: str = ""
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        n = self.labels.height
+        if self.values.shape != (n, n):
+            raise UsageError(f"{self.values.shape} values do not fit {n} labels")
+
+    def __len__(self) -> int:
+        return self.labels.height
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self.values, dtype=dtype) if copy else np.asarray(self.values, dtype=dtype)
+
+    def names(self) -> list[str]:
+        """One text an item: subject/session/trial/cycle/side, empty ones left out."""
+        parts = [self.labels[k].to_list() for k in KEYS[:-1] if k in self.labels.columns and k != "person"]
+        return ["/".join(str(x) for x in row if x not in (None, "")) for row in zip(*parts, strict=True)]
+
+    def condensed(self) -> np.ndarray:
+        """(n (n - 1) / 2,) distances of pairs i < j, as scipy.cluster.hierarchy and scipy.spatial.distance take them."""
+        n = len(self)
+        out = np.empty(n * (n - 1) // 2, self.values.dtype)
+        start = 0
+        for i in range(n - 1):
+            out[start : start + n - 1 - i] = self.values[i, i + 1 :]
+            start += n - 1 - i
+        return out
+
+    def to_polars(self) -> pl.DataFrame:
+        """Long: a row a pair i < j, its labels with _a and _b (side once), and distance."""
+        import polars as pl
+
+        return pl.concat(list(self._long())) if len(self) > 1 else self._pairs(0, 0)
+
+    def write(self, path: Path | str) -> Path:
+        """Write .parquet (long), .npy (square) or .csv (square, with names); beside it path + '.json' says what it is.
+
+        Raises
+        ------
+        UsageError : another suffix.
+        """
+        path = Path(path)
+        check_suffix(path)
+        if path.suffix == ".npy":
+            np.save(path, np.asarray(self.values))
+        elif path.suffix == ".csv":
+            self._write_csv(path)
+        else:
+            self._write_parquet(path)
+        write_sidecar(path, self.labels, self.unit, self.provenance)
+        return path
+
+    @classmethod
+    def read(cls, path: Path | str, side: str | None = None) -> DistanceMatrix:
+        """Read what `write` or `neurostore distances` wrote; .npy comes as a memory map.
+
+        side : which matrix of a long file that holds both sides.
+        """
+        import polars as pl
+
+        path = Path(path)
+        check_suffix(path)
+        labels, unit, provenance = read_sidecar(path)
+        sides = labels["side"].unique().sort().to_list() if "side" in labels.columns else []
+        if side is not None or len(sides) > 1:
+            if side not in sides:
+                raise UsageError(f"{path.name} holds the sides {', '.join(map(str, sides))}; side is {side!r}")
+            labels = labels.filter(pl.col("side") == side)
+        n = labels.height
+        if path.suffix == ".npy":
+            values = np.load(path, mmap_mode="r")
+        elif path.suffix == ".csv":
+            values = pl.read_csv(path).drop("item").to_numpy()
+        else:
+            import pyarrow.parquet as pq
+
+            only = [("side", "=", side)] if side else None
+            condensed = pq.read_table(path, columns=["distance"], filters=only)["distance"].to_numpy()
+            values = np.zeros((n, n), condensed.dtype)
+            i, j = np.triu_indices(n, 1)
+            values[i, j] = condensed
+            values[j, i] = condensed
+        return cls(values, labels, unit, provenance)
+
+    def _pairs(self, first: int, last: int) -> pl.DataFrame:
+        """The long form of rows first … last - 1."""
+        import polars as pl
+
+        n = len(self)
+        counts = n - 1 - np.arange(first, last)
+        a = np.repeat(np.arange(first, last), counts)
+        b = np.concatenate([np.arange(i + 1, n) for i in range(first, last)] or [np.zeros(0, np.int64)])
+        both = [c for c in self.labels.columns if c != "side"]
+        frame = {f"{c}_a": self.labels[c].gather(a) for c in both} | {f"{c}_b": self.labels[c].gather(b) for c in both}
+        if "side" in self.labels.columns:
+            frame["side"] = self.labels["side"].gather(a)
+        rows = [np.asarray(self.values[i, i + 1 :]) for i in range(first, last)]
+        distance = np.concatenate(rows) if rows else np.zeros(0, self.values.dtype)
+        return pl.DataFrame(frame).with_columns(distance=pl.Series(distance))
+
+    def _long(self) -> Any:
+        n, first = len(self), 0
+        while first < n - 1:
+            last = first + 1
+            while last < n - 1 and (last - first) * n < ROWS_AT_ONCE:
+                last += 1
+            yield self._pairs(first, last)
+            first = last
+
+    def _write_parquet(self, path: Path) -> None:
+        long_parquet(path, [self])
+
+    def _write_csv(self, path: Path) -> None:
+        import csv
+
+        names = self.names()
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["item", *names])
+            for name, row in zip(names, self.values, strict=True):
+                writer.writerow([name, *(repr(float(x)) for x in row)])
+
+
+def long_parquet(path: Path, matrices: list[DistanceMatrix]) -> None:
+    """One long Parquet file of several matrices (one a side); provenance is in the schema's metadata too."""
+    import pyarrow.parquet as pq
+
+    about = json.dumps({"unit": matrices[0].unit, "provenance": matrices[0].provenance}, default=str)
+    writer = None
+    try:
+        for matrix in matrices:
+            for part in [matrix._pairs(0, 0)] if len(matrix) < 2 else matrix._long():
+                table = part.to_arrow()
+                if writer is None:
+                    table = table.replace_schema_metadata({"neurostore": about})
+                    writer = pq.ParquetWriter(path, table.schema, compression="zstd")
+                writer.write_table(table.cast(writer.schema))
+    finally:
+        if writer is not None:
+            writer.close()
+
+
+def check_suffix(path: Path) -> None:
+    """Raise UsageError unless the suffix is one that matrices are written in."""
+    if path.suffix not in SUFFIXES:
+        raise UsageError(f"{path.name}: distances are written as {', '.join(SUFFIXES)}, not {path.suffix or 'no suffix'!r}")
+
+
+def sidecar(path: Path) -> Path:
+    """Where the description of a matrix file lies."""
+    return path.with_name(path.name + ".json")
+
+
+def write_sidecar(path: Path, labels: pl.DataFrame, unit: str, provenance: dict[str, Any]) -> None:
+    """Write the description of a matrix file."""
+    about = {"unit": unit, "labels": labels.to_dict(as_series=False), "provenance": provenance}
+    sidecar(path).write_text(json.dumps(about, default=str, indent=1), encoding="utf-8")
+
+
+def read_sidecar(path: Path) -> tuple[pl.DataFrame, str, dict[str, Any]]:
+    """(labels, unit, provenance) of a matrix file.
+
+    Raises
+    ------
+    InputError : there is none, or it cannot be read.
+    """
+    import polars as pl
+
+    try:
+        about = json.loads(sidecar(path).read_text(encoding="utf-8"))
+        return pl.DataFrame(about["labels"], infer_schema_length=None), about["unit"], about["provenance"]
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(path, f"its description {sidecar(path).name} cannot be read: {error}") from None
