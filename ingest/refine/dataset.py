@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from .features import CORRECTION_MM, Sequence, sequence, window
+from .features import CORRECTION_MM, Sequence, sequence, to_nodes, window
 from .markers import MarkerSet
+from .model import ModelConfig
 from .motions import Camera, Motion, filmed, random_camera, resampled, turned, varied, visibility_of
 from .noise import Correlated, Independent, corrupt
 
@@ -18,7 +19,7 @@ RATES_HZ = (25.0, 30.0, 50.0, 60.0)
 
 @dataclass(frozen=True)
 class Pair:
-    """A corrupted sequence and its truth. truth : (T, M, 3) mm, camera coordinates; up : (3,), floor_mm along up."""
+    """A corrupted sequence and its truth. truth : (n, M, 3) mm, camera coordinates; up : (3,), floor_mm along up."""
 
     noisy: Sequence
     truth: np.ndarray
@@ -33,6 +34,7 @@ def film(
     markers: MarkerSet,
     rng: np.random.Generator,
     shows_spread: bool = True,
+    node_rate_hz: float = 20.0,
 ) -> Pair:
     """One motion through one camera and one protocol."""
     truth = filmed(motion.points, camera, markers)
@@ -42,7 +44,9 @@ def film(
     pitch = np.radians(camera.elevation_deg)
     up = np.array([0.0, -np.cos(pitch), -np.sin(pitch)], np.float32)
     height = truth @ up
-    return Pair(sequence(noisy, visibility, spread, motion.rate_hz, markers), truth, up, float(np.nanmin(height)))
+    time_s = np.arange(len(truth)) / motion.rate_hz
+    made = sequence(noisy, visibility, spread, time_s, motion.rate_hz, markers, node_rate_hz)
+    return Pair(made, truth, up, float(np.nanmin(height)))
 
 
 class WindowBatches(torch.utils.data.Dataset):
@@ -56,13 +60,13 @@ class WindowBatches(torch.utils.data.Dataset):
         self,
         motions: list[Motion],
         markers: MarkerSet,
-        n_frames: int,
+        model: ModelConfig,
         batch_size: int,
         seed: int,
         n_batches: int,
-        windows_a_pair: int = 4,
+        windows_a_pair: int = 2,
     ):
-        self.motions, self.markers, self.n_frames = motions, markers, n_frames
+        self.motions, self.markers, self.model = motions, markers, model
         self.batch_size, self.seed, self.n_batches, self.windows_a_pair = batch_size, seed, n_batches, windows_a_pair
         weights = np.sqrt([len(m.points) / m.rate_hz for m in motions])
         self.weights = weights / weights.sum()
@@ -75,41 +79,49 @@ class WindowBatches(torch.utils.data.Dataset):
         windows: list[dict[str, np.ndarray]] = []
         while len(windows) < self.batch_size:
             motion = self.motions[rng.choice(len(self.motions), p=self.weights)]
-            windows += _windows(motion, self.markers, self.n_frames, self.windows_a_pair, rng)
+            pair = _pair(motion, self.markers, self.model.node_rate_hz, rng)
+            windows += _windows(pair, self.markers, self.model.n_frames, self.windows_a_pair, rng)
         chosen = windows[: self.batch_size]
         return {key: torch.from_numpy(np.stack([w[key] for w in chosen])) for key in chosen[0]}
 
 
-def _windows(
-    motion: Motion, markers: MarkerSet, n_frames: int, n: int, rng: np.random.Generator
-) -> list[dict[str, np.ndarray]]:
-    length = int(rng.uniform(2.5, 9.0) * motion.rate_hz)
+def _pair(motion: Motion, markers: MarkerSet, node_rate_hz: float, rng: np.random.Generator) -> Pair:
+    """A stretch of a motion, by another body, from another side, at a video's rate, with errors of one of the protocols."""
+    length = int(rng.uniform(2.5, 8.0) * motion.rate_hz)
     first = int(rng.integers(max(1, len(motion.points) - length)))
     clip = motion.points[first : first + length]
     clip = varied(turned(clip, rng), markers, rng)
     part = resampled(Motion("", "", "", motion.rate_hz, clip, False), float(rng.choice(RATES_HZ)))
-    if rng.random() < 0.4:
+    if rng.random() < 0.35:
         protocol: Independent | Correlated = Independent((float(np.exp(rng.uniform(np.log(20), np.log(95)))),))
     else:
-        protocol = Correlated().times(float(rng.uniform(0.5, 1.7)), float(rng.uniform(0.5, 1.3)))
-    pair = film(part, protocol, random_camera(rng), markers, rng, shows_spread=bool(rng.random() < 0.6))
-    out = []
-    total = len(pair.truth)
+        protocol = Correlated().times(float(rng.uniform(0.5, 1.7)), float(rng.uniform(0.5, 1.2)))
+    shows_spread = bool(rng.random() < 0.5)
+    return film(part, protocol, random_camera(rng), markers, rng, shows_spread, node_rate_hz)
+
+
+def _windows(
+    pair: Pair, markers: MarkerSet, n_frames: int, n: int, rng: np.random.Generator
+) -> list[dict[str, np.ndarray]]:
+    s = pair.noisy
     near, far = np.asarray(markers.bones).T
     lengths = np.median(np.linalg.norm(pair.truth[:, near] - pair.truth[:, far], axis=-1), axis=0)
-    drop = rng.random(len(markers.names)) < (0.05 if rng.random() < 0.3 else 0.0)
-    for start in rng.integers(-n_frames // 3, max(1, total - 2 * n_frames // 3), n):
-        features, present = window(pair.noisy, int(start), n_frames, markers)
-        present = present & ~drop
+    true = to_nodes(pair.truth, s.time_s, s.node_s).astype(np.float32)
+    total = len(true)
+    dropped = _dropped(markers, rng)
+    out = []
+    for start in rng.integers(-n_frames // 4, max(1, total - 3 * n_frames // 4), n):
+        features, present = window(s, int(start), n_frames, markers)
+        present = present & ~dropped
         index = np.clip(np.arange(start, start + n_frames), 0, total - 1)
-        noisy, truth, rays = pair.noisy.points[index], pair.truth[index], pair.noisy.rays[index]
+        given, truth, rays = np.nan_to_num(s.points[index]), true[index], np.nan_to_num(s.node_rays[index])
         out.append(
             {
                 "features": np.where(present[..., None], features, 0.0).astype(np.float32),
                 "present": present,
-                "body": pair.noisy.body,
-                "target": ((truth - noisy) * rays).sum(-1).astype(np.float32) / CORRECTION_MM,
-                "noisy": noisy / CORRECTION_MM,
+                "body": s.body,
+                "target": ((truth - given) * rays).sum(-1).astype(np.float32) / CORRECTION_MM,
+                "noisy": given / CORRECTION_MM,
                 "rays": rays,
                 "truth": truth / CORRECTION_MM,
                 "lengths": lengths.astype(np.float32) / CORRECTION_MM,
@@ -118,3 +130,16 @@ def _windows(
             }
         )
     return out
+
+
+def _dropped(markers: MarkerSet, rng: np.random.Generator) -> np.ndarray:
+    """(M,) markers this skeleton does not have: no head, no heels, neither heels nor toes, or some by chance."""
+    ends = {"head": ("head", "Head", "Nose"), "heels": ("heel", "Heel", "calc_study"), "toes": ("toe", "Toe", "toe_study")}
+    gone: tuple[str, ...] = ends["head"] if rng.random() < 0.3 else ()
+    kind = rng.random()
+    if kind < 0.15:
+        gone += ends["heels"]
+    if kind < 0.06:
+        gone += ends["toes"]
+    few = rng.random(len(markers.names)) < (0.05 if rng.random() < 0.2 else 0.0)
+    return few | np.array([name.endswith(gone) if gone else False for name in markers.names])

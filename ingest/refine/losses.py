@@ -16,6 +16,15 @@ def supervised_depth(correction: Tensor, log_sd: Tensor, target: Tensor, present
     return _mean(robust + 0.05 * likelihood, present)
 
 
+def limb_depth(correction: Tensor, target: Tensor, bones: Tensor, present: Tensor) -> Tensor:
+    """Robust error of the depth between the two ends of each bone: what angles are made of, free of the whole body's
+    distance."""
+    error = correction - target
+    between = error[:, :, bones[:, 1]] - error[:, :, bones[:, 0]]
+    seen = present[:, :, bones[:, 0]] & present[:, :, bones[:, 1]]
+    return _mean(torch.nn.functional.smooth_l1_loss(between, torch.zeros_like(between), beta=0.1, reduction="none"), seen)
+
+
 def bone_length(points: Tensor, lengths: Tensor, bones: Tensor, present: Tensor) -> Tensor:
     """Distance of each bone's length from the person's own. lengths : (B, N) true lengths."""
     length, seen = _lengths(points, bones, present)

@@ -15,18 +15,22 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import Tensor, nn
 
-N_FEATURES = 11  # per marker and frame, see ingest.refine.features
+from .features import N_FEATURES
+from .markers import MarkerSet, marker_set
+
 FORMAT = 1
 
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Sizes of the network. ``markers`` names the marker set; n_frames is the window, odd."""
+    """Sizes of the network. ``markers`` names the marker set; n_frames is the window, in nodes of ``node_rate_hz`` (0: the
+    video's own frames)."""
 
     markers: str = "landmarks"
     n_markers: int = 17
     n_bones: int = 16
-    n_frames: int = 27
+    n_frames: int = 49
+    node_rate_hz: float = 20.0
     spatial_width: int = 32
     spatial_layers: int = 1
     spatial_heads: int = 4
@@ -63,8 +67,11 @@ class PoseFormer(nn.Module):
             nn.LayerNorm(2 * c.spatial_width),
             nn.Linear(2 * c.spatial_width, 2 * c.spatial_width),
             nn.GELU(),
-            nn.Linear(2 * c.spatial_width, 2),
+            nn.Linear(2 * c.spatial_width, 3),
         )
+        nn.init.zeros_(self.head[-1].weight)  # an untrained network corrects nothing
+        nn.init.zeros_(self.head[-1].bias)
+        self.register_buffer("chain", torch.tensor(chain_of(marker_set(c.markers))), persistent=False)
 
     def forward(self, features: Tensor, present: Tensor, body: Tensor) -> tuple[Tensor, Tensor]:
         b, t, m, _ = features.shape
@@ -78,7 +85,19 @@ class PoseFormer(nn.Module):
         frames = self.temporal(frames, ~seen)[:, 1:]
         context = self.split(frames).reshape(b, t, m, c.spatial_width)
         out = self.head(torch.cat([tokens.reshape(b, t, m, c.spatial_width), context], dim=-1))
-        return out[..., 0], out[..., 1].clamp(-6.0, 3.0)
+        # A marker's own correction, and what the bones from the trunk out to it add.
+        return out[..., 0] + out[..., 1] @ self.chain, out[..., 2].clamp(-6.0, 3.0)
+
+
+def chain_of(markers: MarkerSet) -> list[list[float]]:
+    """(M, M): 1 where the row's marker is the column's or lies between it and the trunk."""
+    chain = [[0.0] * len(markers.names) for _ in markers.names]
+    for marker in range(len(markers.names)):
+        at = marker
+        while markers.parent_bone[at] >= 0:
+            chain[at][marker] = 1.0
+            at = markers.bones[markers.parent_bone[at]][0]
+    return chain
 
 
 class _Block(nn.Module):

@@ -123,30 +123,41 @@ def _ratio(target: float, source: float) -> tuple[int, int]:
 
 
 def varied(points: np.ndarray, markers: MarkerSet, rng: np.random.Generator) -> np.ndarray:
-    """Another body doing the same: stature, segment by segment and a little by side; half the time mirrored.
+    """Another body doing the same: stature, then segment by segment, sides alike but for 1 %; half the time mirrored.
 
-    Bones keep their directions; hips keep their path, scaled by the stature.
+    Bones keep their directions; the path of the hips is scaled as the legs are, so that standing feet stay where they are.
     """
     stature = rng.uniform(0.80, 1.12)
     factors = stature * np.clip(rng.normal(1.0, 0.07, len(markers.bones)), 0.8, 1.2)
-    for bone, (a, b) in enumerate(markers.bones):  # sides alike but for 1 %
+    for bone, (a, b) in enumerate(markers.bones):
         mirrored = (markers.mirror[a], markers.mirror[b])
         if mirrored in markers.bones[:bone]:
             factors[bone] = factors[markers.bones.index(mirrored)] * rng.normal(1.0, 0.01)
-    hips = points[:, list(markers.hips)].mean(axis=1)
-    root = hips * stature
-    out = points * stature + 0.0
-    for marker, bone in _outwards(markers):
-        near, far = markers.bones[bone]
-        out[:, marker] = out[:, near] + (points[:, far] - points[:, near]) * factors[bone]
-    middle = out[:, list(markers.hips)].mean(axis=1)
-    out += (root - middle)[:, None]
+    out = lengthened(points, factors, stature, markers)
     if rng.random() < 0.5:
         out = out[:, list(markers.mirror)] * np.array([-1.0, 1.0, 1.0])
     return out.astype(np.float32)
 
 
-def _outwards(markers: MarkerSet) -> Iterator[tuple[int, int]]:
+def lengthened(points: np.ndarray, factors: np.ndarray, stature: float, markers: MarkerSet) -> np.ndarray:
+    """Each bone at its own factor, its direction kept. factors : (B,); stature scales markers that end no bone."""
+    out = points * stature
+    left, right = markers.hips
+    middle = points[:, [left, right]].mean(axis=1)
+    legs = [f for f, (_, b) in zip(factors, markers.bones, strict=True) if "knee" in markers.names[b].lower()
+            or "ankle" in markers.names[b].lower()]  # fmt: skip
+    root = middle * (np.mean(legs) if legs else stature)
+    out += (root - middle * stature)[:, None]
+    if (left, right) in markers.bones:
+        half = (points[:, right] - points[:, left]) / 2 * factors[markers.bones.index((left, right))]
+        out[:, left], out[:, right] = root - half, root + half
+    for marker, bone in outwards(markers):
+        near, far = markers.bones[bone]
+        out[:, marker] = out[:, near] + (points[:, far] - points[:, near]) * factors[bone]
+    return out
+
+
+def outwards(markers: MarkerSet) -> Iterator[tuple[int, int]]:
     """(marker, its bone) so that each comes after the marker its bone begins at."""
     done = {i for i, b in enumerate(markers.parent_bone) if b < 0}
     waiting = [i for i in range(len(markers.names)) if i not in done]

@@ -40,8 +40,8 @@ class Correlated:
     over, frame by frame. in_plane : share in the image plane.
     """
 
-    limb_mm: float = 20.0
-    marker_mm: float = 9.0
+    limb_mm: float = 30.0
+    marker_mm: float = 14.0
     tau_s: tuple[float, float] = (0.1, 1.0)
     pointing: float = 0.8
     occluded: float = 0.8
@@ -51,7 +51,7 @@ class Correlated:
     outlier_rate_hz: float = 0.05
     outlier_mm: float = 120.0
     outlier_s: float = 0.1
-    white_mm: float = 3.0
+    white_mm: float = 8.0
     in_plane: float = 0.1
 
     def times(self, amplitude: float = 1.0, correlation: float = 1.0) -> Correlated:

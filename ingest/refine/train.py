@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import time
 import tomllib
@@ -18,17 +17,17 @@ import torch
 
 from neurostore.errors import ModelError, UsageError
 
-from . import losses
-from .checkpoint import read, save
 from .dataset import WindowBatches
 from .markers import MarkerSet, marker_set
 from .model import ModelConfig, PoseFormer, n_parameters
 from .motions import Motion, read_motions
+from .run_state import RunState
+from .terms import LOSSES, Terms
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """A training run; see configs/*.toml. ``losses`` are weights of the functions of that name."""
+    """A training run; see configs/*.toml. ``losses`` are weights of the functions of that name in :mod:`.losses`."""
 
     markers: str = "landmarks"
     seed: int = 1
@@ -37,11 +36,18 @@ class TrainConfig:
     learning_rate: float = 1.2e-3
     weight_decay: float = 0.02
     warm_up: int = 200
+    averaging: float = 0.995
     validate_every: int = 500
     patience: int = 6
     workers: int = 1
+    threads: int = 1
     model: dict[str, Any] = field(default_factory=dict)
     losses: dict[str, float] = field(default_factory=lambda: {"supervised_depth": 1.0})
+
+    def model_config(self) -> ModelConfig:
+        markers = marker_set(self.markers)
+        sizes = {"n_markers": len(markers.names), "n_bones": len(markers.bones)}
+        return ModelConfig(**{**self.model, "markers": self.markers, **sizes})
 
 
 def read_config(name_or_path: str) -> TrainConfig:
@@ -49,9 +55,8 @@ def read_config(name_or_path: str) -> TrainConfig:
     path = Path(name_or_path)
     source = path if path.suffix == ".toml" else resources.files(__package__) / "configs" / f"{name_or_path}.toml"
     try:
-        table = tomllib.loads(source.read_text(encoding="utf-8"))
-        config = TrainConfig(**table)
-        ModelConfig(markers=config.markers, **config.model)
+        config = TrainConfig(**tomllib.loads(source.read_text(encoding="utf-8")))
+        config.model_config()
     except (OSError, tomllib.TOMLDecodeError, TypeError) as error:
         raise UsageError(f"{name_or_path}: no training configuration (small, seed or a .toml file): {error}") from None
     unknown = set(config.losses) - set(LOSSES)
@@ -60,121 +65,89 @@ def read_config(name_or_path: str) -> TrainConfig:
     return config
 
 
-LOSSES = ("supervised_depth", "bone_length", "symmetry", "range_of_motion", "ground_contact", "smoothness")
-
-
-class Terms:
-    """The weighted losses of a batch, on one device."""
-
-    def __init__(self, markers: MarkerSet, weights: dict[str, float], device: torch.device):
-        at = {n: i for i, n in enumerate(markers.names)}
-        self.weights = weights
-        self.bones = torch.tensor(markers.bones, device=device)
-        order = {b: i for i, b in enumerate(markers.bones)}
-        pairs = {
-            tuple(sorted((i, order.get((markers.mirror[a], markers.mirror[b]), i))))
-            for i, (a, b) in enumerate(markers.bones)
-        }
-        self.pairs = torch.tensor(sorted(p for p in pairs if p[0] != p[1]), device=device).reshape(-1, 2)
-        hinges = [(f"{s}_{a}", f"{s}_{b}", f"{s}_{c}") for s in ("left", "right")
-                  for a, b, c in (("hip", "knee", "ankle"), ("shoulder", "elbow", "wrist"))]  # fmt: skip
-        self.hinges = torch.tensor(
-            [[at[n] for n in h] for h in hinges if all(n in at for n in h)], device=device
-        ).reshape(-1, 3)
-        feet = [i for n, i in at.items() if n.endswith(("heel", "toe", "calc_study", "toe_study"))]
-        self.feet = torch.tensor(feet, device=device, dtype=torch.long)
-
-    def __call__(
-        self, batch: dict[str, torch.Tensor], correction: torch.Tensor, log_sd: torch.Tensor
-    ) -> dict[str, torch.Tensor]:
-        present = batch["present"]
-        points = batch["noisy"] + correction[..., None] * batch["rays"]
-        every: dict[str, Callable[[], torch.Tensor]] = {
-            "supervised_depth": lambda: losses.supervised_depth(correction, log_sd, batch["target"], present),
-            "bone_length": lambda: losses.bone_length(points, batch["lengths"], self.bones, present),
-            "symmetry": lambda: losses.symmetry(points, self.pairs, self.bones, present),
-            "range_of_motion": lambda: losses.range_of_motion(points, self.hinges, present),
-            "ground_contact": lambda: losses.ground_contact(points, batch["up"], batch["floor"], self.feet, present),
-            "smoothness": lambda: losses.smoothness(points, batch["truth"], present),
-        }
-        return {name: every[name]() for name, weight in self.weights.items() if weight}
-
-    def total(self, terms: dict[str, torch.Tensor]) -> torch.Tensor:
-        return sum((self.weights[name] * term for name, term in terms.items()), torch.zeros(()))
-
-
 def train(config: TrainConfig, data: Path, out: Path, say: Callable[[str], None] = print) -> Path:
     """Train and write ``out/best.safetensors`` (and ``last.safetensors``, from which the same call goes on after a
-    kill).
+    kill). Returns the former.
 
     Raises
     ------
     ModelError : the loss is no number: the last good checkpoint stays, the batch is named.
     UsageError : fewer than two people to train on, or none to validate on.
     """
+    motions = read_motions(data, marker_set(config.markers), ("train", "validation"))
+    return train_on(config, motions, out, say)
+
+
+def train_on(config: TrainConfig, motions: list[Motion], out: Path, say: Callable[[str], None] = print) -> Path:
+    """As :func:`train`, on motions in memory."""
     markers = marker_set(config.markers)
-    motions = read_motions(data, markers, ("train", "validation"))
     parts = {split: [m for m in motions if m.split == split] for split in ("train", "validation")}
     _check_people(parts)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if device.type == "cpu":
+        torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
-    model = PoseFormer(
-        ModelConfig(
-            **{
-                **config.model,
-                "markers": config.markers,
-                "n_markers": len(markers.names),
-                "n_bones": len(markers.bones),
-            }
-        )
-    ).to(device)
+    model = PoseFormer(config.model_config()).to(device)
     optimiser = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
-    run = _Run(config, Path(out), model, optimiser, data_hash(motions))
+    run = RunState(Path(out), model, optimiser, asdict(config), data_hash(motions), config.averaging)
     run.resume()
     people = len({m.person for m in parts["train"]})
     say(f"{n_parameters(model):,} parameters on {device}; {len(parts['train'])} motions of {people} people")
-    terms = Terms(markers, config.losses, device)
-    check = _validation(parts["validation"], markers, model.config.n_frames, config)
-    source = WindowBatches(parts["train"], markers, model.config.n_frames, config.batch_size, config.seed, config.steps)
+    check = _validation(parts["validation"], markers, config)
+    say(f"validation without correction (6 Hz low-pass alone): {_validate(None, check, device):.2f} mm")
+    source = WindowBatches(parts["train"], markers, model.config, config.batch_size, config.seed, config.steps)
     loader = torch.utils.data.DataLoader(
         torch.utils.data.Subset(source, range(run.step, config.steps)), batch_size=None, num_workers=config.workers,
         multiprocessing_context="spawn" if config.workers else None, persistent_workers=bool(config.workers),
     )  # fmt: skip
+    terms = Terms(markers, config.losses, device)
     scaler = torch.amp.GradScaler("cuda", enabled=device.type == "cuda")
     start = time.monotonic()
-    for batch in loader:
-        for group in optimiser.param_groups:
-            group["lr"] = learning_rate(config, run.step)
-        batch = {k: v.to(device) for k, v in batch.items()}
-        model.train()
-        with torch.autocast(device.type, torch.float16, enabled=device.type == "cuda"):
-            correction, log_sd = model(batch["features"], batch["present"], batch["body"])
-        values = terms(batch, correction.float(), log_sd.float())
-        loss = terms.total(values)
-        if not torch.isfinite(loss):
-            raise ModelError(
-                f"the loss of batch {run.step} (seed {config.seed}) is {loss.item()}: "
-                + ", ".join(f"{k} {v.item():.3g}" for k, v in values.items())
-                + f"; training stopped, {run.last} holds step {run.saved}"
-            )
-        optimiser.zero_grad()
-        scaler.scale(loss).backward()
-        scaler.unscale_(optimiser)
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        scaler.step(optimiser)
-        scaler.update()
-        run.advance(values, loss)
-        if run.step % config.validate_every == 0 or run.step == config.steps:
-            error = _validate(model, check, device)
-            pace = (time.monotonic() - start) / 60
-            say(
-                f"step {run.step} of {config.steps}, {pace:.1f} min: loss {run.mean_loss:.4f}, validation {error:.1f} mm"
-            )
-            if run.judge(error):
+    try:
+        for batch in loader:
+            values, loss = _step(run, batch, terms, scaler, config, device)
+            run.advance(values, loss)
+            if run.step % config.validate_every and run.step != config.steps:
+                continue
+            error = _validate(run.mean, check, device)
+            minutes = (time.monotonic() - start) / 60
+            told = f"step {run.step} of {config.steps}, {minutes:.1f} min: loss {run.mean_loss:.4f}"
+            say(f"{told}, validation {error:.2f} mm")
+            if run.judge(error) >= config.patience:
                 say(f"no better for {config.patience} validations: stopped")
                 break
-    run.writer.close()
+    finally:
+        run.writer.close()
     return run.best
+
+
+def _step(
+    run: RunState, batch: dict, terms: Terms, scaler: Any, config: TrainConfig, device: torch.device
+) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+    # Dropout by the step's number: a resumed run draws what the undisturbed one would have drawn.
+    torch.manual_seed(config.seed * 1_000_003 + run.step)
+    for group in run.optimiser.param_groups:
+        group["lr"] = learning_rate(config, run.step)
+    batch = {k: v.to(device) for k, v in batch.items()}
+    run.model.train()
+    with torch.autocast(device.type, torch.float16, enabled=device.type == "cuda"):
+        correction, log_sd = run.model(batch["features"], batch["present"], batch["body"])
+    values = terms(batch, correction.float(), log_sd.float())
+    loss = terms.total(values)
+    if not torch.isfinite(loss):
+        kept = f"{run.last} holds step {run.saved}" if run.saved else "no step was kept yet"
+        raise ModelError(
+            f"the loss of batch {run.step} (seed {config.seed}) is {loss.item()}: "
+            + ", ".join(f"{k} {v.item():.3g}" for k, v in values.items())
+            + f"; training stopped, {kept}; try a smaller learning_rate"
+        )
+    run.optimiser.zero_grad()
+    scaler.scale(loss).backward()
+    scaler.unscale_(run.optimiser)
+    torch.nn.utils.clip_grad_norm_(run.model.parameters(), 1.0)
+    scaler.step(run.optimiser)
+    scaler.update()
+    return values, loss.detach()
 
 
 def learning_rate(config: TrainConfig, step: int) -> float:
@@ -202,89 +175,20 @@ def _check_people(parts: dict[str, list[Motion]]) -> None:
         raise UsageError("nobody to validate on: people.toml names the people of split 'validation', none is here")
 
 
-def _validation(
-    motions: list[Motion], markers: MarkerSet, n_frames: int, config: TrainConfig
-) -> list[dict[str, torch.Tensor]]:
-    source = WindowBatches(motions, markers, n_frames, 64, config.seed + 1_000_003, 8)
+def _validation(motions: list[Motion], markers: MarkerSet, config: TrainConfig) -> list[dict[str, torch.Tensor]]:
+    source = WindowBatches(motions, markers, config.model_config(), 32, config.seed + 1_000_003, 8)
     return [source[k] for k in range(len(source))]
 
 
 @torch.no_grad()
-def _validate(model: PoseFormer, batches: list[dict[str, torch.Tensor]], device: torch.device) -> float:
-    """Mean absolute error along the ray after correction, mm."""
-    model.eval()
+def _validate(model: PoseFormer | None, batches: list[dict[str, torch.Tensor]], device: torch.device) -> float:
+    """Mean absolute error along the ray after correction, mm; None corrects nothing."""
     total = count = 0.0
     for batch in batches:
-        correction, _ = model(*(batch[k].to(device) for k in ("features", "present", "body")))
-        error = (correction.cpu() - batch["target"]).abs() * batch["present"]
+        correction = torch.zeros(())
+        if model is not None:
+            model.eval()
+            correction = model(*(batch[k].to(device) for k in ("features", "present", "body")))[0].cpu()
+        error = (correction - batch["target"]).abs() * batch["present"]
         total, count = total + float(error.sum()), count + float(batch["present"].sum())
     return 100.0 * total / max(count, 1.0)
-
-
-class _Run:
-    """Where a run stands, on disk and in memory."""
-
-    def __init__(self, config: TrainConfig, out: Path, model: PoseFormer, optimiser: torch.optim.AdamW, data: str):
-        from torch.utils.tensorboard import SummaryWriter
-
-        out.mkdir(parents=True, exist_ok=True)
-        self.config, self.model, self.optimiser, self.data = config, model, optimiser, data
-        self.best, self.last = out / "best.safetensors", out / "last.safetensors"
-        self.writer = SummaryWriter(str(out))
-        self.step = self.saved = self.waited = 0
-        self.best_error = math.inf
-        self.mean_loss = 0.0
-
-    def about(self) -> dict[str, Any]:
-        return {
-            "training": asdict(self.config),
-            "data_sha256": self.data,
-            "step": self.step,
-            "validation_depth_error_mm": self.best_error if math.isfinite(self.best_error) else None,
-            "waited": self.waited,
-        }
-
-    def resume(self) -> None:
-        """Go on from last.safetensors if it is of this very run."""
-        if not self.last.exists():
-            return
-        about, tensors = read(self.last)
-        if about["training"] != json.loads(json.dumps(asdict(self.config))) or about["data_sha256"] != self.data:
-            raise ModelError(
-                f"{self.last}: belongs to a run of other settings or data; name another folder or remove it"
-            )
-        self.model.load_state_dict({k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")})
-        self.step = self.saved = about["step"]
-        self.waited, self.best_error = about["waited"], about["validation_depth_error_mm"] or math.inf
-        for i, parameter in enumerate(self.optimiser.param_groups[0]["params"]):
-            self.optimiser.state[parameter] = {
-                "step": torch.tensor(float(self.step)),
-                "exp_avg": tensors[f"run.{i}.exp_avg"].to(parameter.device),
-                "exp_avg_sq": tensors[f"run.{i}.exp_avg_sq"].to(parameter.device),
-            }
-        torch.manual_seed(self.config.seed * 1_000_003 + self.step)
-
-    def advance(self, values: dict[str, torch.Tensor], loss: torch.Tensor) -> None:
-        self.step += 1
-        self.mean_loss = float(loss) if self.step == 1 else 0.98 * self.mean_loss + 0.02 * float(loss)
-        if self.step % 20 == 0:
-            for name, value in values.items():
-                self.writer.add_scalar(f"loss/{name}", float(value), self.step)
-
-    def judge(self, error: float) -> bool:
-        """Keep the state; True when patience is over."""
-        self.writer.add_scalar("validation/depth_error_mm", error, self.step)
-        self.waited = 0 if error < self.best_error else self.waited + 1
-        if error < self.best_error:
-            self.best_error = error
-            save(self.best, self.model, self.about())
-        state = self.optimiser.state
-        extra = {
-            f"{i}.{k}": state[p][k]
-            for i, p in enumerate(self.optimiser.param_groups[0]["params"])
-            for k in ("exp_avg", "exp_avg_sq")
-        }
-        save(self.last, self.model, self.about(), extra)
-        self.saved = self.step
-        torch.manual_seed(self.config.seed * 1_000_003 + self.step)
-        return self.waited >= self.config.patience
