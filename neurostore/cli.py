@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from neurostore.commands import compare, demo, ingest, maintain, sql, tables
+from neurostore.commands import compare, demo, ingest, maintain, model, overlay, sql, tables
 from neurostore.errors import NeurostoreError
 
 app = typer.Typer(
@@ -25,6 +25,8 @@ tables.register(app)
 sql.register(app)
 compare.register(app)
 maintain.register(app)
+model.register(app)
+overlay.register(app)
 demo.register(app)
 
 

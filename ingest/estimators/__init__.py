@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
@@ -64,7 +63,7 @@ def estimate(
     detections: list[list[Detection]] = []
     session = model.session(info, view)
     try:
-        with closing(video.ahead(video.batches(source, chosen.batch_size), _AHEAD)) as coming:
+        with video.ahead(video.batches(source, chosen.batch_size), _AHEAD) as coming:
             for batch in coming:
                 detections += session.detect(batch)
                 time_s += [picture.time_s for picture in batch]
@@ -246,7 +245,7 @@ def _recording(
 
 
 def _rows(order: list[tracking.Track], n_frames: int) -> tuple[np.ndarray, np.ndarray, list[tuple[int, int]]]:
-    """person, frame and (frame, detection or -1) of each row: the subject in all frames, others while they are there."""
+    """person, frame and (frame, detection or -1) of each row: the subject in all frames, others while there."""
     person, frame, rows = [], [], []
     for p, track in enumerate(order):
         seen = dict(zip(track.frames, track.detections, strict=True))

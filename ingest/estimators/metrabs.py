@@ -1,7 +1,8 @@
 """MeTRAbs: absolute 3D poses in millimetres from single pictures, by the SavedModel of the model store.
 
 Sárándi et al. 2021, doi:10.1109/TBIOM.2020.3037257. Pictures go to ``detect_poses_batched`` in full batches; all
-skeletons come from one pass. The spread over test-time augmentations is stored as ``sd_mm``: repeatability, not accuracy.
+skeletons come from one pass. The spread over test-time augmentations is stored as ``sd_mm``: repeatability, not
+accuracy.
 """
 
 from __future__ import annotations

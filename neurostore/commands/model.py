@@ -1,0 +1,164 @@
+"""neurostore model fetch, verify, inspect, bench"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+NameOption = Annotated[str | None, typer.Option("--model", help="A declared model; the default one if not given.")]
+ModelsOption = Annotated[
+    Path | None,
+    typer.Option("--models", envvar="NEUROSTORE_MODELS_TOML", help="TOML file that adds models or mirrors."),
+]
+
+
+def register(app: typer.Typer) -> None:
+    model = typer.Typer(help="The pinned pose model.", no_args_is_help=True, rich_markup_mode=None)
+    model.command()(fetch)
+    model.command()(verify)
+    model.command()(inspect)
+    model.command()(bench)
+    app.add_typer(model, name="model")
+
+
+def fetch(
+    name: NameOption = None,
+    models: ModelsOption = None,
+    from_file: Annotated[Path | None, typer.Option("--from", help="Tarball brought by hand.")] = None,
+    mirror: Annotated[
+        list[str] | None,
+        typer.Option(help="Address to try first; '/' at its end: a folder. Also $NEUROSTORE_MODEL_MIRRORS, by spaces."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Have it again even if it is there.")] = False,
+) -> None:
+    """Download the pose model, check its SHA-256 and unpack it.
+
+    A private mirror's bearer token is read from $NEUROSTORE_MODEL_TOKEN. The cache is $NEUROSTORE_MODELS, else the
+    user's cache folder.
+
+    Example: neurostore model fetch --mirror https://models.example.org/metrabs/
+    """
+    from neurostore.ingest.estimators import model_store
+
+    from .output import say
+
+    model = model_store.find(name, models)
+    if force:
+        model_store.remove(model)
+    with _bar(model.file) as shown:
+        got = model_store.fetch(
+            model,
+            tarball=from_file,
+            mirrors=[*(mirror or ()), *os.environ.get("NEUROSTORE_MODEL_MIRRORS", "").split()],
+            token=os.environ.get("NEUROSTORE_MODEL_TOKEN"),
+            progress=shown,
+        )
+    say(f"{model.name} is at {got.path}; its files hash to {got.tree_sha256}")
+
+
+def verify(name: NameOption = None, models: ModelsOption = None) -> None:
+    """Hash every file of the model again and compare with what was unpacked.
+
+    Example: neurostore model verify
+    """
+    from neurostore.ingest.estimators import model_store
+
+    from .output import say
+
+    got = model_store.verify(model_store.find(name, models))
+    say(f"{got.model.name}: every file is as it was unpacked; they hash to {got.tree_sha256}")
+
+
+def inspect(
+    name: NameOption = None,
+    models: ModelsOption = None,
+    path: Annotated[Path | None, typer.Option(help="A folder with saved_model.pb, instead of the cache.")] = None,
+) -> None:
+    """What saved_model.pb holds, read without running it: who wrote it, methods, ops, and what differs from the record.
+
+    Example: neurostore model inspect
+    """
+    from neurostore.ingest.estimators import inspection, model_store
+
+    from .output import say
+
+    model = model_store.find(name, models)
+    found = inspection.inspect(path if path is not None else model_store.installed(model).path)
+    new, gone = inspection.op_difference(found, model)
+    print(f"written by TensorFlow {found.producer} (recorded: {model.producer or 'nothing'})")
+    for method, arguments in sorted(found.methods.items()):
+        print(f"{method}({', '.join(arguments)})")
+    print(f"attributes: {', '.join(sorted(found.attributes))}")
+    print(
+        f"{len(found.ops)} ops; new against the record: {', '.join(new) or 'none'}; absent: {', '.join(gone) or 'none'}"
+    )
+    unknown = inspection.unknown_ops(found)
+    print(f"ops this TensorFlow does not know: {', '.join(unknown) or 'none'}")
+    if warning := inspection.version_warning(model):
+        say(warning)
+    inspection.check(found, model)
+
+
+def bench(
+    video: Annotated[Path, typer.Argument(help="A video with a person in it.")],
+    estimator: Annotated[str, typer.Option(help="metrabs or mediapipe.")] = "metrabs",
+    models: ModelsOption = None,
+    name: NameOption = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Pictures a call.")] = 8,
+    num_aug: Annotated[int, typer.Option(min=1, help="Augmentations (MeTRAbs).")] = 5,
+    frames: Annotated[int, typer.Option(min=1, help="Pictures measured, after the warm-up.")] = 120,
+    compare_cpu: Annotated[
+        bool, typer.Option("--compare-cpu", help="Also run on the CPU; say how poses differ.")
+    ] = False,
+) -> None:
+    """Measure the pose model on this machine: latency, pictures a second, peak memory, device, GPU against CPU.
+
+    Example: neurostore model bench walk.mp4 --estimator mediapipe
+    """
+    import json
+
+    from neurostore.ingest.estimators.bench import bench as run
+
+    given: dict[str, Any] = {"batch_size": batch_size, "num_aug": num_aug, "model": name}
+    given["models_toml"] = str(models) if models else None
+    print(json.dumps(run(video, estimator, given, n_frames=frames, compare_cpu=compare_cpu), indent=2))
+
+
+class _bar:
+    """A progress bar on a terminal, a line every tenth of the way elsewhere."""
+
+    def __init__(self, label: str):
+        self.label, self.said = label, -1
+        self.bar: Any = None
+
+    def __enter__(self) -> Callable[[int, int | None], None]:
+        if sys.stderr.isatty():
+            from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+
+            from .output import console
+
+            self.bar = Progress(
+                "{task.description}", BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn(),
+                console=console(),
+            )  # fmt: skip
+            self.task = self.bar.add_task(self.label, total=None)
+            self.bar.start()
+        return self.show
+
+    def show(self, done: int, total: int | None) -> None:
+        if self.bar is not None:
+            self.bar.update(self.task, completed=done, total=total)
+            return
+        tenth = done * 10 // total if total else -1
+        if tenth > self.said:
+            self.said = tenth
+            print(f"{self.label}: {done / 1e6:.0f} of {(total or 0) / 1e6:.0f} MB", file=sys.stderr, flush=True)
+
+    def __exit__(self, *_: object) -> None:
+        if self.bar is not None:
+            self.bar.stop()

@@ -1,0 +1,40 @@
+"""neurostore overlay"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .options import LAKE, LakeOption
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(overlay)
+
+
+def overlay(
+    subject: Annotated[str, typer.Argument(help="Subject of the trial.")],
+    trial: Annotated[str, typer.Argument(help="The trial.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT.mp4", help="Video to write.")],
+    lake: LakeOption = LAKE,
+    session: Annotated[str, typer.Option(help="Session, where the cohort has them.")] = "",
+    cohort: Annotated[Path | None, typer.Option(help="Folder the trial was read from; else this one.")] = None,
+    video: Annotated[Path | None, typer.Option(help="The video itself, wherever it lies.")] = None,
+    sheet: Annotated[Path | None, typer.Option(help="Contact sheet to write; OUT.png if not given.")] = None,
+) -> None:
+    """Draw the stored poses on their video, and a contact sheet of twelve pictures.
+
+    Left is orange, right is blue, bystanders are grey.
+
+    Example: neurostore overlay S07 walk_01 walk_01.mp4 --cohort cohort/
+    """
+    from neurostore import lake as lakes
+    from neurostore.ingest.overlay import overlay_trial
+
+    from .output import say
+
+    sheet = sheet or out.with_suffix(".png")
+    n = overlay_trial(lakes.open(lake), subject, trial, out, session=session, cohort=cohort, source=video, sheet=sheet)
+    say(f"{n} pictures to {out}, contact sheet to {sheet}")
