@@ -86,11 +86,15 @@ def ordered(texts: dict[str, str]) -> list[str]:
 
     Raises LakeError where views name each other in a circle.
     """
-    uses = {name: _words(text) & texts.keys() - {name} for name, text in texts.items()}
     try:
-        return list(TopologicalSorter(dict(sorted(uses.items()))).static_order())
+        return list(TopologicalSorter(dict(sorted(uses(texts).items()))).static_order())
     except CycleError as error:
         raise LakeError(f"the views name each other in a circle: {' -> '.join(error.args[1])}") from None
+
+
+def uses(texts: dict[str, str]) -> dict[str, set[str]]:
+    """Of each view, the others that its SQL names."""
+    return {name: (_words(text) & texts.keys()) - {name} for name, text in texts.items()}
 
 
 def register(connection: duckdb.DuckDBPyConnection, texts: dict[str, str] | None = None) -> list[str]:

@@ -4,7 +4,9 @@
 -- The coordinate rule finds the events; they count where the foot also moved and stopped by one of the other two rules (a
 -- squat moves the pelvis over still feet). A strike's time is the mean of the vertical-velocity and the speed rule: on lab
 -- files each is within 13 to 17 ms of the operators' marks, and the coordinate rule 45 to 50 ms early. Where the two are
--- over 80 ms apart, the one nearer to 45 ms after the coordinate rule counts. An off's time is the median of the three.
+-- over 80 ms apart, the one nearer to 45 ms after the coordinate rule counts. An off's time is the median of the three. The
+-- vertical rule's extreme and the speed rule's first crossing are looked for from 0.06 s before to 0.20 s after a strike of
+-- the coordinate rule, from 0.20 s before to 0.10 s after an off.
 -- spread_ms is the range of the methods' times that made the time (NULL for one alone); confidence is the share of the three
 -- methods that found the event times 1 - spread/100 ms; near_end: within 0.15 s of an end of the data of that foot.
 WITH candidates AS (
@@ -63,7 +65,7 @@ gathered AS (
         END AS vertical_s,
         CASE
             WHEN event = 'foot_strike' THEN min(time_s) FILTER (rule = 'speed') OVER strike_
-            ELSE max(time_s) FILTER (rule = 'speed') OVER off_
+            ELSE min(time_s) FILTER (rule = 'speed') OVER off_
         END AS speed_s
     FROM candidates
     WINDOW

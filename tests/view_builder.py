@@ -15,8 +15,13 @@ from neurostore.walker import Walk
 KEY = {"subject": "S01", "session": "", "trial": "walk"}
 
 
-def connect(*, with_views: bool = True, **tables: pa.Table) -> duckdb.DuckDBPyConnection:
-    """A connection with every declared table (empty where not given) and the views over them."""
+def connect(
+    *, with_views: bool = True, only: Iterable[str] | None = None, **tables: pa.Table
+) -> duckdb.DuckDBPyConnection:
+    """A connection with every declared table (empty where not given) and the views over them.
+
+    tables : may also hold a table that stands in for a view of its name. only : these views and what they need.
+    """
     connection = duckdb.connect()
     for name, declared in schema.tables().items():
         if name != "poses" and name not in tables:
@@ -26,8 +31,21 @@ def connect(*, with_views: bool = True, **tables: pa.Table) -> duckdb.DuckDBPyCo
         connection.execute(f"CREATE TABLE {views.quote(name)} AS SELECT * FROM given")
         connection.unregister("given")
     if with_views:
-        views.register(connection)
+        texts = views.sources()
+        wanted = set(texts) if only is None else _needed(set(only), texts, set(tables))
+        views.register(connection, {name: text for name, text in texts.items() if name in wanted})
     return connection
+
+
+def _needed(wanted: set[str], texts: dict[str, str], given: set[str]) -> set[str]:
+    """The views and all they read, but nothing below a table that stands in for a view."""
+    uses = views.uses(texts)
+    found: set[str] = set()
+    while wanted:
+        name = wanted.pop()
+        found.add(name)
+        wanted |= uses[name] - given - found
+    return found
 
 
 def table(name: str, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
@@ -105,9 +123,9 @@ def walk_points(walk: Walk, *, without: Iterable[str] = ()) -> dict[str, np.ndar
     return {k: v for k, v in walk.joints.items() if k in known and k not in set(without)}
 
 
-def of_walk(walk: Walk, *, without: Iterable[str] = (), trial: Mapping[str, Any] | None = None, **key: str) -> dict:
-    """The tables landmarks and trials of one walk."""
-    row = {"rate_hz": walk.rate_hz, "n_frames": len(walk.time_s), "duration_s": float(walk.time_s[-1]), **(trial or {})}
+def of_walk(walk: Walk, *, without: Iterable[str] = (), row: Mapping[str, Any] | None = None, **key: str) -> dict:
+    """The tables landmarks and trials of one walk. row : what trials says besides."""
+    row = {"rate_hz": walk.rate_hz, "n_frames": len(walk.time_s), "duration_s": float(walk.time_s[-1]), **(row or {})}
     return {
         "landmarks": landmarks(walk.time_s, walk_points(walk, without=without), **key),
         "trials": table("trials", [trial_row(**{**row, **key})]),

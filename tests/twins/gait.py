@@ -165,7 +165,7 @@ def events(m: Motion) -> list[tuple[str, str, float]]:
             v = [(x, t) for e, t, x in by_vertical if e == event and z - early <= t <= z + late]
             s = [t for e, t in by_speed if e == event and z - early <= t <= z + late]
             by_v = (min(v) if strike else max(v))[1] if v else None
-            by_s = (min(s) if strike else max(s)) if s else None
+            by_s = min(s) if s else None
             known = [t for t in (by_v, by_s) if t is not None]
             if not known:
                 continue

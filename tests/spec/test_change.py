@@ -1,0 +1,72 @@
+"""change: differences between sessions, and what size of difference can be told from chance."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from neurostore import views
+from tests import view_builder
+
+
+def _summary(rows):
+    """subject_summary with walking speed and stance alone; other parameters NULL."""
+    columns = {c.name for c in views.declared()["subject_summary"].columns}
+    numeric = columns - {"subject", "session", "condition", "side"}
+    full = [
+        {"subject": s, "session": e, "condition": None, "side": "left", **dict.fromkeys(sorted(numeric)),
+         "walking_speed_m_s": v, "stance_pct": p}
+        for s, e, v, p in rows
+    ]  # fmt: skip
+    import pyarrow as pa
+
+    fields = [(n, pa.string()) for n in ("subject", "session", "condition", "side")]
+    return pa.Table.from_pylist(full, schema=pa.schema(fields + [(n, pa.float64()) for n in sorted(numeric)]))
+
+
+def _change(summary, groups=None, **variables):
+    subjects = [{"subject": s, "group": g} for s, g in (groups or {}).items()]
+    connection = view_builder.connect(
+        subject_summary=summary, subjects=view_builder.table("subjects", subjects), only=["change"]
+    )
+    views.set_variables(connection, **variables)
+    rows = connection.execute("SELECT * FROM change ORDER BY subject, session_b, parameter")
+    names = [d[0] for d in rows.description]
+    return [dict(zip(names, r, strict=True)) for r in rows.fetchall()]
+
+
+def test_published_values_stand_with_their_citation_and_the_rest_is_null():
+    rows = _change(_summary([("P1", "a", 0.70, 60.0), ("P1", "b", 0.90, 63.0)]))
+    stance, speed = rows
+    assert (stance["parameter"], stance["difference"], stance["mdc95"], stance["is_beyond_mdc"]) == (
+        "stance_pct", 3.0, None, None)  # fmt: skip
+    assert speed["difference"] == pytest.approx(0.20)
+    assert speed["mdc95"] == 0.15  # Lewek & Sykes 2019: 0.4 to 0.8 m/s at the start
+    assert speed["sem"] == pytest.approx(0.15 / (1.96 * np.sqrt(2)))
+    assert speed["is_beyond_mdc"]
+    assert "Lewek" in speed["mdc_source"]
+
+
+def test_retest_sessions_of_a_named_group_give_the_sem():
+    rng = np.random.default_rng(1)
+    first, second = rng.normal(60, 2, 12), rng.normal(60, 2, 12)
+    rows = [(f"C{i:02d}", e, None, v) for i in range(12) for e, v in (("a", first[i]), ("b", second[i]))]
+    rows += [("P1", "a", None, 60.0), ("P1", "b", None, 63.0)]
+    groups = {f"C{i:02d}": "control" for i in range(12)} | {"P1": "patient"}
+    patient = [r for r in _change(_summary(rows), groups, retest_group="control") if r["subject"] == "P1"]
+    sem = np.std(second - first, ddof=1) / np.sqrt(2)
+    assert patient[0]["sem"] == pytest.approx(sem)
+    assert patient[0]["mdc95"] == pytest.approx(1.96 * np.sqrt(2) * sem)
+    assert patient[0]["n_retest"] == 12
+    assert patient[0]["mdc_source"] == "test-retest in this lake"
+
+
+def test_nine_retest_persons_are_too_few():
+    rows = [(f"C{i}", e, None, 60.0 + i * (e == "b")) for i in range(9) for e in "ab"]
+    found = _change(_summary(rows), {f"C{i}": "control" for i in range(9)}, retest_group="control")
+    assert {r["mdc95"] for r in found} == {None}
+
+
+def test_three_sessions_give_every_pair_and_one_none():
+    rows = _change(_summary([("P1", e, None, 60.0) for e in "abc"] + [("P2", "a", 1.0, 60.0)]))
+    assert [(r["session_a"], r["session_b"]) for r in rows] == [("a", "b"), ("a", "c"), ("b", "c")]

@@ -1,0 +1,78 @@
+"""gait_events: columns, ends of the data, the file's marks, landmarks that are missing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from neurostore import walker
+from tests import view_builder
+
+
+def test_every_event_of_the_walker_is_found_once_and_none_invented():
+    walk = walker.walk(walker.normal(), n_strides=4)
+    connection = view_builder.connect(**view_builder.of_walk(walk))
+    found = connection.execute("SELECT side, event, time_s FROM gait_events ORDER BY time_s").fetchall()
+    inner = [e for e in walk.events if 0.15 <= e[2] <= walk.time_s[-1] - 0.15]
+    assert [e[:2] for e in found if 0.1 <= e[2] <= walk.time_s[-1] - 0.1] == [e[:2] for e in inner]
+
+
+def test_marks_of_the_file_stand_beside_ours_and_know_the_ends():
+    walk = walker.walk(walker.normal(), n_strides=2)
+    marks = [
+        {"event": "foot_strike", "side": "left", "time_s": 0.05, "label": "Foot Strike"},
+        {"event": "foot_off", "side": "right", "time_s": 0.40, "label": "Foot Off"},
+        {"event": "event", "side": None, "time_s": 0.50, "label": "Event"},
+    ]
+    connection = view_builder.connect(
+        **view_builder.of_walk(walk), source_events=view_builder.table("source_events", marks)
+    )
+    rows = connection.execute(
+        "SELECT side, event, time_s, method, near_end FROM gait_events WHERE source = 'file' ORDER BY time_s"
+    ).fetchall()
+    assert rows == [("left", "foot_strike", 0.05, "file", True), ("right", "foot_off", 0.40, "file", False)]
+
+
+def test_without_a_heel_the_ankle_serves_and_the_method_says_so():
+    walk = walker.walk(walker.normal(), n_strides=3)
+    connection = view_builder.connect(**view_builder.of_walk(walk, without=["left_heel", "right_heel"]))
+    rows = connection.execute(
+        "SELECT event, method, count(*) FROM gait_events WHERE NOT near_end GROUP BY ALL ORDER BY ALL"
+    ).fetchall()
+    assert rows == [("foot_off", "ensemble", 6), ("foot_strike", "zeni_ankle", 6)]
+
+
+def test_spread_and_confidence_follow_from_the_times():
+    walk = walker.walk(walker.normal(), n_strides=3)
+    connection = view_builder.connect(**view_builder.of_walk(walk))
+    for event, zeni, vertical, speed, spread, confidence, time in connection.execute(
+        "SELECT event, zeni_s, vertical_s, speed_s, spread_ms, confidence, time_s FROM gait_events WHERE NOT near_end"
+    ).fetchall():
+        times = [vertical, speed] if event == "foot_strike" else [zeni, vertical, speed]
+        assert time == pytest.approx(np.median(times))
+        assert spread == pytest.approx(1000 * (max(times) - min(times)))
+        assert confidence == pytest.approx(1 - spread / 100)
+
+
+def test_two_trials_of_one_name_in_two_sessions_are_two():
+    walk = walker.walk(walker.normal(), n_strides=2)
+    tables = view_builder.together(
+        view_builder.of_walk(walk, session="a"), view_builder.of_walk(walk, session="b")
+    )
+    connection = view_builder.connect(**tables)
+    counts = connection.execute("SELECT session, count(*) FROM gait_events GROUP BY ALL ORDER BY ALL").fetchall()
+    assert [c[0] for c in counts] == ["a", "b"]
+    assert counts[0][1] == counts[1][1] > 0
+
+
+def test_bystanders_have_events_of_their_own():
+    walk = walker.walk(walker.normal(), n_strides=2)
+    tables = view_builder.of_walk(walk)
+    points = {k: v + [3000.0, 0.0, 0.0] for k, v in view_builder.walk_points(walk).items()}
+    tables["landmarks"] = pa.concat_tables(
+        [tables["landmarks"], view_builder.landmarks(walk.time_s, points, person=1)]
+    )
+    connection = view_builder.connect(**tables)
+    counts = dict(connection.execute("SELECT person, count(*) FROM gait_events GROUP BY ALL").fetchall())
+    assert counts[0] == counts[1] > 0

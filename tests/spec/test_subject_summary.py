@@ -1,0 +1,95 @@
+"""subject_summary against medians, SDs and symmetry figures worked out from the rows of spatiotemporal."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from neurostore import views, walker
+from tests import view_builder
+
+
+@pytest.fixture(scope="module")
+def connection():
+    """Two trials of one session and condition, one of another; the right leg is stiff."""
+    gaits = [("t1", "free", {}), ("t2", "free", {"cadence_steps_min": 88.0}), ("t3", "fast", {"cadence_steps_min": 95.0})]
+    parts, angles = [], []
+    for name, condition, changes in gaits:
+        walk = walker.walk(walker.stiff_knee(**changes), n_strides=4)
+        parts.append(view_builder.of_walk(walk, row={"condition": condition}, trial=name))
+        angles.append(view_builder.joint_angles(walk.time_s, walk.angles, trial=name))
+    tables = view_builder.together(*parts)
+    return view_builder.connect(**tables, joint_angles=pa.concat_tables(angles))
+
+
+def _summary(connection, side, condition="free"):
+    rows = connection.execute(
+        "SELECT * FROM subject_summary WHERE side = ? AND condition = ?", [side, condition]
+    )
+    names = [d[0] for d in rows.description]
+    (row,) = rows.fetchall()
+    return dict(zip(names, row, strict=True))
+
+
+@pytest.mark.parametrize("side", walker.SIDES)
+def test_median_sd_and_n_are_over_the_steady_cycles_of_all_trials(connection, side):
+    row = _summary(connection, side)
+    cycles = connection.execute(
+        "SELECT stride_time_s, step_length_m FROM spatiotemporal WHERE is_steady AND side = ? AND trial IN ('t1', 't2')",
+        [side],
+    ).fetchall()
+    times, steps = np.array(cycles).T
+    assert row["n_strides"] == len(cycles) > 3
+    assert row["n_trials"] == 2
+    assert row["stride_time_s"] == pytest.approx(np.median(times))
+    assert row["stride_time_s_sd"] == pytest.approx(np.std(times, ddof=1))
+    assert row["stride_time_s_n"] == len(times)
+    assert row["stride_time_cv_pct"] == pytest.approx(100 * np.std(times, ddof=1) / np.mean(times))
+    assert row["step_length_m"] == pytest.approx(np.median(steps))
+
+
+def test_symmetry_follows_its_definitions(connection):
+    left, right = _summary(connection, "left"), _summary(connection, "right")
+    x, y = left["step_length_m"], right["step_length_m"]
+    for row in (left, right):
+        assert row["step_length_symmetry_index_pct"] == pytest.approx((y - x) / (0.5 * (x + y)) * 100)
+        assert row["step_length_ratio"] == pytest.approx(y / x)
+        assert row["step_length_symmetry_angle_pct"] == pytest.approx((45 - np.degrees(np.arctan(x / y))) / 90 * 100)
+
+
+def test_peaks_are_those_of_the_curves_of_the_side(connection):
+    for side in walker.SIDES:
+        peaks = connection.execute(
+            f"""
+            SELECT max({side}_knee_flexion_deg) FROM cycle_curves INNER JOIN spatiotemporal
+            USING (subject, session, trial, person, cycle, side)
+            WHERE side = '{side}' AND percent > stance_pct AND spatiotemporal.is_steady AND trial IN ('t1', 't2')
+            GROUP BY trial, cycle
+            """
+        ).fetchall()
+        assert _summary(connection, side)["peak_swing_knee_flexion_deg"] == pytest.approx(np.median(peaks))
+    left, right = (_summary(connection, side)["peak_swing_knee_flexion_deg"] for side in walker.SIDES)
+    assert right < left - 8  # the walker's right knee is the stiff one
+
+
+def test_conditions_are_kept_apart(connection):
+    assert _summary(connection, "left", "fast")["n_trials"] == 1
+
+
+def test_every_declared_view_has_the_columns_it_declares(connection):
+    assert set(views.names()) - {"joint_angles"} <= set(views.declared())
+    for name, view in views.declared().items():
+        if name in views.names():
+            columns = [r[0] for r in connection.execute(f"DESCRIBE {name}").fetchall()]
+            assert columns == [c.name for c in view.columns], name
+
+
+def test_catalogue_tells_each_column_of_tables_and_views(connection):
+    rows = connection.execute(
+        "SELECT unit, sign, meaning FROM catalogue WHERE table_name = 'spatiotemporal' AND column_name = 'step_width_m'"
+    ).fetchall()
+    assert len(rows) == 1
+    assert rows[0][0] == "m"
+    assert "cross" in rows[0][1]
+    assert all(r[0] for r in connection.execute("SELECT meaning FROM catalogue").fetchall())

@@ -1,0 +1,131 @@
+"""trial_quality: each kind of bad data raises its own flag, and good data none."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from neurostore import walker
+from tests import view_builder
+
+FLAGS = (
+    "has_changing_bones", "has_unequal_legs", "has_gaps", "has_frozen_frames", "has_swaps", "is_upside_down",
+    "has_floor_drift", "is_off_floor", "has_knee_crosstalk", "is_up_guessed", "is_fov_guessed", "is_length_nominal",
+)  # fmt: skip
+
+
+def _good(points, rng):
+    pass
+
+
+def _bones(points, rng):
+    for side in walker.SIDES:
+        points[f"{side}_knee"] = points[f"{side}_knee"] + rng.normal(0, 60, points[f"{side}_knee"].shape)
+
+
+def _legs(points, rng):
+    points["left_ankle"] = points["left_knee"] + 0.6 * (points["left_ankle"] - points["left_knee"])
+
+
+def _gaps(points, rng):
+    points["right_ankle"][40:160] = np.nan
+
+
+def _frozen(points, rng):
+    for p in points.values():
+        p[-80:] = p[-80]
+
+
+def _swaps(points, rng):
+    n = len(points["pelvis"]) // 2
+    for joint in ("hip", "knee", "ankle", "heel", "toe"):
+        left, right = points[f"left_{joint}"], points[f"right_{joint}"]
+        left[n:], right[n:] = right[n:].copy(), left[n:].copy()
+
+
+def _upside_down(points, rng):
+    for p in points.values():
+        p[:, 1] = 1800 - p[:, 1]
+
+
+def _drift(points, rng):
+    for p in points.values():
+        p[:, 1] += np.linspace(0, 200, len(p))
+
+
+def _high(points, rng):
+    for p in points.values():
+        p[:, 1] += 400
+
+
+CASES = [
+    (_good, {}, set()),
+    (_bones, {}, {"has_changing_bones"}),
+    (_legs, {}, {"has_unequal_legs"}),
+    (_gaps, {}, {"has_gaps"}),
+    (_frozen, {}, {"has_frozen_frames"}),
+    (_swaps, {}, {"has_swaps"}),
+    (_upside_down, {}, {"is_upside_down"}),
+    (_drift, {}, {"has_floor_drift"}),
+    (_high, {}, {"is_off_floor"}),
+    (_good, {"up_source": "camera_level"}, {"is_up_guessed"}),
+    (_good, {"position_basis": "camera_fov_guessed"}, {"is_fov_guessed"}),
+    (_good, {"length_basis": "nominal"}, {"is_length_nominal"}),
+]
+
+
+@pytest.fixture(scope="module")
+def connection():
+    return view_builder.connect(
+        joint_angles=view_builder.joint_angles(np.zeros(0), {}), only=["trial_quality", "joint_angles"]
+    )
+
+
+@pytest.mark.parametrize(("spoil", "trial", "expected"), CASES, ids=[f"{c[0].__name__}{[*c[1]]}" for c in CASES])
+def test_each_fault_raises_its_flag(connection, spoil, trial, expected):
+    walk = walker.walk(walker.normal(), n_strides=5)
+    points = {k: v.astype(float).copy() for k, v in view_builder.walk_points(walk).items()}
+    spoil(points, np.random.default_rng(0))
+    view_builder.refill(
+        connection,
+        landmarks=view_builder.landmarks(walk.time_s, points),
+        trials=view_builder.table("trials", [view_builder.trial_row(**trial)]),
+    )
+    row = connection.execute(f"SELECT {', '.join(FLAGS)}, verdict FROM trial_quality").fetchall()[0]
+    raised = {flag for flag, value in zip(FLAGS, row, strict=False) if value}
+    assert expected <= raised
+    if not expected:
+        assert raised == set()
+        assert row[-1] == "Usable."
+    else:
+        assert row[-1] != "Usable."
+
+
+def test_cross_talk_is_adduction_that_follows_flexion():
+    walk = walker.walk(walker.normal(), n_strides=4)
+    knee = walk.angles["left_knee_flexion_deg"]
+    for adduction, expected in ((0.4 * knee, True), (8 * np.sin(9 * walk.time_s), False)):
+        angles = {"left_knee_flexion_deg": knee, "left_knee_adduction_deg": adduction}
+        connection = view_builder.connect(
+            **view_builder.of_walk(walk),
+            joint_angles=view_builder.joint_angles(walk.time_s, angles),
+            only=["trial_quality"],
+        )
+        assert connection.execute("SELECT has_knee_crosstalk FROM trial_quality").fetchall() == [(expected,)]
+
+
+def test_standing_and_trials_without_points_have_a_verdict_too():
+    walk = walker.walk(walker.normal(), n_strides=2)
+    still = {k: np.repeat(v[:1], len(v), axis=0) for k, v in view_builder.walk_points(walk).items()}
+    trials = [
+        view_builder.trial_row(trial="still", kind="static"),
+        view_builder.trial_row(trial="angles", kind="angles", skeleton=None),
+    ]
+    connection = view_builder.connect(
+        landmarks=view_builder.landmarks(walk.time_s, still, trial="still"),
+        trials=view_builder.table("trials", trials),
+        only=["trial_quality"],
+    )
+    verdicts = dict(connection.execute("SELECT trial, verdict FROM trial_quality").fetchall())
+    assert verdicts["still"].startswith("A static trial")
+    assert verdicts["angles"].startswith("No points in this trial")
