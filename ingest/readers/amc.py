@@ -75,7 +75,7 @@ def read(path: Path, options: ReadOptions) -> Recording:
 def find_asf(path: Path, companions: tuple[str, ...] = ()) -> Path:
     """The ASF of an AMC: of the same stem, of the stem up to its last '_', or the only one of the folder."""
     if companions:
-        others = [path.parent / c for c in companions]
+        others = [Path(c) if Path(c).is_file() else path.parent / c for c in companions]
     else:
         others = sorted(path.parent.iterdir()) if path.parent.is_dir() else []
     found = {p.stem.lower(): p for p in others if p.suffix.lower() == ".asf"}

@@ -368,3 +368,12 @@ def test_the_same_motion_on_the_avatar_has_the_same_shape() -> None:
     avatar_bend = knee_bend(avatar, "CC_Base_L_Thigh", "CC_Base_L_Calf", "CC_Base_L_Foot")
     n = min(len(ours_bend), len(avatar_bend))
     assert np.corrcoef(ours_bend[:n], avatar_bend[:n])[0, 1] > 0.95
+
+
+@needs_shared
+def test_companions_may_be_relative_to_the_working_folder(monkeypatch):
+    """As a cohort scanned from a relative path names them."""
+    monkeypatch.chdir(SHARED.parent)
+    folder = Path("data") / "cmu_asfamc"
+    recording = read(folder / "02_03.amc", ReadOptions(companions=(str(folder / "02.asf"), str(folder / "01.asf"))))
+    assert recording.poses[0].skeleton.name == "cmu_31"
