@@ -62,15 +62,68 @@ def gather(calibrations: Iterable[Calibration]) -> Parameters:
     return Parameters(known)
 
 
-def add_measured(parameters: Parameters, marks: dict[str, np.ndarray]) -> None:
-    """Measure on skin points what no source has said: inter-ASIS distance and leg length (medians over the trial)."""
+def add_measured(parameters: Parameters, marks: dict[str, np.ndarray], source: str = "estimated") -> None:
+    """Measure on skin points what no source has said: inter-ASIS distance and leg length (medians over the trial).
+
+    source : ``static`` where the person stands still, else ``estimated``.
+    """
     if {"left_asis", "right_asis"} <= set(marks):
-        parameters.add("inter_asis", None, median_length(marks["left_asis"], marks["right_asis"]), "mm", "estimated")
+        parameters.add("inter_asis", None, median_length(marks["left_asis"], marks["right_asis"]), "mm", source)
     for side in SIDES:
         chain = [marks.get(f"{side}_{part}") for part in ("asis", "knee_lateral", "ankle_lateral")]
         if all(c is not None for c in chain) and parameters.get("leg_length", side) is None:
             length = median_length(chain[0], chain[1]) + median_length(chain[1], chain[2])
-            parameters.add("leg_length", side, length, "mm", "estimated")
+            parameters.add("leg_length", side, length, "mm", source)
+
+
+def add_static(parameters: Parameters, marks: dict[str, np.ndarray], axes: dict[str, np.ndarray]) -> None:
+    """What a standing trial tells its session: widths, wand rotations and static foot offsets, source ``static``.
+
+    Widths and the rotation of thigh and shank wands need medial markers, which many laboratories take off for walking.
+    The foot offset is the pitch of heel → toe over ankle → toe, both seen in the shank's axes; without a heel the sole
+    is taken as level. marks : with joint centres; axes : (n, 3, 3) by segment.
+    """
+    diameter = parameters.get("marker_diameter") or DEFAULT_MARKER_DIAMETER_MM
+    for side in SIDES:
+        sign = 1.0 if side == "right" else -1.0
+        for joint, above, segment in (("knee", "hip", "thigh"), ("ankle", "knee", "shank")):
+            lateral, medial = marks.get(f"{side}_{joint}_lateral"), marks.get(f"{side}_{joint}_medial")
+            if lateral is None or medial is None:
+                continue
+            parameters.add(f"{joint}_width", side, median_length(lateral, medial) - diameter, "mm", "static")
+            wand, top, centre = marks.get(f"{side}_{segment}"), marks.get(f"{side}_{above}"), marks[f"{side}_{joint}"]
+            if wand is not None and top is not None:
+                turn = _wand_rotation(top - centre, wand - centre, lateral - centre)
+                parameters.add(f"{segment}_rotation", side, sign * turn, "deg", "static")
+        _add_foot_offset(parameters, marks, axes, side, sign)
+
+
+def _add_foot_offset(
+    parameters: Parameters, marks: dict[str, np.ndarray], axes: dict[str, np.ndarray], side: str, sign: float
+) -> None:
+    ankle, toe, heel = (marks.get(f"{side}_{p}") for p in ("ankle", "toe", "heel"))
+    shank = axes.get(f"{side}_shank", axes.get(f"{side}_shank_line"))
+    if ankle is None or toe is None or shank is None:
+        return
+    to_toe = np.einsum("nij,ni->nj", shank, toe - ankle)
+    sole = toe - heel if heel is not None else (toe - ankle) * np.array([1.0, 0.0, 1.0])
+    along = np.einsum("nij,ni->nj", shank, sole)
+    pitch = np.degrees(np.arctan2(along[:, 1], along[:, 0]) - np.arctan2(to_toe[:, 1], to_toe[:, 0]))
+    if np.isfinite(pitch).any():
+        parameters.add("static_foot_offset", side, float(np.nanmedian(pitch)), "deg", "static")
+    if heel is not None:
+        yaw = np.degrees(np.arctan2(to_toe[:, 2], to_toe[:, 0]) - np.arctan2(along[:, 2], along[:, 0]))
+        if np.isfinite(yaw).any():
+            parameters.add("static_foot_rotation_offset", side, sign * float(np.nanmedian(yaw)), "deg", "static")
+
+
+def _wand_rotation(up: np.ndarray, wand: np.ndarray, lateral: np.ndarray) -> float:
+    """Median angle in degrees from the wand to the lateral marker about ``up``, as :func:`.joint_centres.chord` takes it."""
+    up = up / np.sqrt((up**2).sum(-1, keepdims=True))
+    wand = wand - (wand * up).sum(-1, keepdims=True) * up
+    lateral = lateral - (lateral * up).sum(-1, keepdims=True) * up
+    angle = np.degrees(np.arctan2((np.cross(wand, lateral) * up).sum(-1), (wand * lateral).sum(-1)))
+    return float(np.median(angle[np.isfinite(angle)])) if np.isfinite(angle).any() else math.nan
 
 
 def joint_width(parameters: Parameters, joint: str, side: str) -> float:

@@ -92,19 +92,28 @@ def chord(
     away = -_across(wand - marker, u)  # unit, across u, away from the wand
     side = np.cross(u, away)
     cos, sin = share, np.sqrt(1 - share**2)
-    turn = np.zeros_like(length)
-    for _ in range(8 if rotation else 1):
-        direction = np.cos(turn) * away + np.sin(turn) * side
-        centre = marker + distance * (cos * u + sin * direction)
-        if rotation:
-            axis = unit(proximal - centre)
-            towards_marker = _across(marker - centre, axis)
-            towards_wand = _across(wand - centre, axis)
-            angle = np.arctan2(
-                (np.cross(towards_wand, towards_marker) * axis).sum(-1, keepdims=True),
-                (towards_wand * towards_marker).sum(-1, keepdims=True),
-            )
-            turn = turn + (rotation - angle)
+
+    def placed(turn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The centre for a turn of ``away`` about u, and by how much its angle to the wand misses ``rotation``."""
+        centre = marker + distance * (cos * u + sin * (np.cos(turn) * away + np.sin(turn) * side))
+        axis = unit(proximal - centre)
+        to_wand, to_marker = _across(wand - centre, axis), _across(marker - centre, axis)
+        angle = np.arctan2(
+            (np.cross(to_wand, to_marker) * axis).sum(-1, keepdims=True),
+            (to_wand * to_marker).sum(-1, keepdims=True),
+        )
+        return centre, rotation - angle
+
+    before = np.zeros_like(length)
+    if not rotation:
+        return marker + distance * (cos * u + sin * away)
+    centre, miss_before = placed(before)
+    turn = before + rotation
+    for _ in range(6):  # secant steps: angle and turn are nearly proportional
+        centre, miss = placed(turn)
+        slope = np.where(np.abs(turn - before) > 1e-12, (miss_before - miss) / (turn - before + 1e-300), 1.0)
+        before, miss_before = turn, miss
+        turn = turn + miss / np.where(np.abs(slope) > 0.1, slope, 1.0)
     return centre
 
 

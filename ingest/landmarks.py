@@ -8,7 +8,7 @@ The order of work, for each person: which joint is which landmark (:mod:`.landma
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 import numpy as np
@@ -95,6 +95,15 @@ def compute_landmarks(
     return out
 
 
+def calibrations_from_static(recording: Recording, calibrations: Iterable[Calibration] = ()) -> list[Calibration]:
+    """What a standing trial tells the other trials of its session: lengths, widths, wand rotations, foot offsets.
+
+    The same values are in ``compute_landmarks(recording).calibrations`` where ``recording.kind`` is ``static``.
+    """
+    found = compute_landmarks(replace(recording, kind="static"), cutoff_hz=0.0, calibrations=calibrations)
+    return [*recording.calibrations, *(c for c in found.calibrations if c.source == "static")]
+
+
 def _one_person(
     out: Landmarks,
     recording: Recording,
@@ -123,8 +132,8 @@ def _one_person(
     }
     if is_subject:
         _tell_cleaning(out, poses, joints, cleaned)
-        calibration.add_measured(parameters, marks)
-    declared = poses.skeleton.declaration
+        calibration.add_measured(parameters, marks, "static" if recording.kind == "static" else "estimated")
+    declared = poses.skeleton.declaration.get("landmarks", {})
     methods, lateral = marker_centres.add_centres(
         marks, parameters, hip_method, bell_pelvis=declared.get("bell_pelvis", False)
     )
@@ -140,7 +149,9 @@ def _one_person(
         right = _right_axis_of(axes)
         if trunk is not None:
             segment_methods["trunk_axes"] = trunk_method
-    _add_thorax(marks)
+        if is_subject and recording.kind == "static" and is_skin_set(sources):
+            calibration.add_static(parameters, marks, axes)
+    _add_middles(marks)
     _store(out, rows, marks, segments)
     if recording.position_basis == "root_relative" or "pelvis" not in marks:
         velocity = np.zeros((len(rows), 2))
@@ -168,6 +179,7 @@ def _one_person(
     elif "pelvis" in segments:
         out.pelvis_zero = "anatomical"
     if is_skin_set(sources) and out.pelvis_zero != "neutral":
+        _mark_alignment_device(out, poses, parameters)
         estimated = sorted({m for m in methods if "estimated" in methods[m]})
         if estimated:
             out.notes.append(
@@ -233,6 +245,22 @@ def _tell_cleaning(out: Landmarks, poses: Poses, joints: list[int], cleaned: fil
         out.notes.append("the clock is uneven: filtered on a uniform clock and brought back")
 
 
+def _mark_alignment_device(out: Landmarks, poses: Poses, parameters: calibration.Parameters) -> None:
+    """A knee alignment device sets the thigh's rotation in its own trial only: where no offset is stated, say so."""
+    names = {joint.upper() for joint in poses.skeleton.joints}
+    for side, letter in (("left", "L"), ("right", "R")):
+        if not names & {f"{letter}{end}" for end in ("KAX", "KD1", "KD2")}:
+            continue
+        if parameters.get("thigh_rotation", side) is None:
+            for segment in ("thigh", "shank"):
+                at = f"{side}_{segment}_axes"
+                out.methods[at] = f"{out.methods.get(at, 'none')} (knee alignment device)"
+            out.notes.append(
+                f"{side} knee alignment device: the file states no thigh rotation, so {side} hip and knee rotation and "
+                "knee adduction are those of the wand"
+            )
+
+
 def _right_axis(segments: dict[str, np.ndarray], marks: dict[str, np.ndarray]) -> np.ndarray | None:
     from .rotations import rotate
 
@@ -251,7 +279,10 @@ def _right_axis_of(axes: dict[str, np.ndarray]) -> np.ndarray | None:
     return None
 
 
-def _add_thorax(marks: dict[str, np.ndarray]) -> None:
+def _add_middles(marks: dict[str, np.ndarray]) -> None:
+    head = [marks.get(f"{side}_head_{end}") for side in ("left", "right") for end in ("front", "back")]
+    if "head" not in marks and all(h is not None for h in head):
+        marks["head"] = sum(head) / 4
     if "thorax" not in marks and {"left_shoulder", "right_shoulder"} <= set(marks):
         marks["thorax"] = (marks["left_shoulder"] + marks["right_shoulder"]) / 2
 

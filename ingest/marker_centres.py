@@ -135,6 +135,7 @@ def _add_leg_joint(
         axes[f"{side}_{segment}"] = unit(sign * (lateral - medial))
         return
     if methods.get(name) == "given":
+        axes[f"{side}_{segment}"] = unit(sign * (lateral - marks[name]))
         return
     proximal, wand = marks.get(f"{side}_{above}"), marks.get(f"{side}_{segment}")
     distance = joint_width(parameters, joint, side) / 2
