@@ -85,7 +85,9 @@ def check(choice: Choice) -> None:
     _one_of("representation", choice.representation, REPRESENTATIONS)
     _one_of("align", choice.align, ALIGNMENTS)
     _one_of("clock", choice.clock, ("percent", "seconds"))
-    if choice.align != "none" and choice.representation in ("angles", "rotations", "relation"):
+    if choice.representation == "rotations":
+        _one_of("align of rotations", choice.align, ("none", "root"))
+    elif choice.align != "none" and choice.representation in ("angles", "relation"):
         raise UsageError(f"align={choice.align!r} is for points; representation={choice.representation!r} has none to align")
     if not choice.rate_hz > 0:
         raise UsageError(f"rate_hz is {choice.rate_hz!r}; it must be above 0")
@@ -350,7 +352,7 @@ def _coordinates(lake: Any, choice: Choice, trials: pl.DataFrame, spans: pl.Data
         if gaps or len(x) < 2:
             left_out[name_of(label)] = "lacks " + ", ".join(_shortened(gaps) or ["samples"])
             continue
-        length = lengths.get((label["subject"], label["session"]), np.nan)
+        length = lengths.get((label["subject"], label["session"])) or _own_leg_length(x, points)
         x = align(x, points, choice.align, leg_length_mm=length)
         if not np.isfinite(x).all():
             what = "leg length" if choice.align == "root+scale" else "determined direction"
@@ -368,12 +370,21 @@ def _coordinates(lake: Any, choice: Choice, trials: pl.DataFrame, spans: pl.Data
 
 
 def _leg_lengths(lake: Any) -> dict[tuple[str, str], float]:
-    """Mean leg length in mm by subject and session, as the calibrations have it."""
+    """Mean leg length in mm by subject and session, as the calibrations have it (else it is taken from the points)."""
     frame = lake.sql(
         "SELECT subject, session, avg(value * CASE unit WHEN 'm' THEN 1000 WHEN 'cm' THEN 10 ELSE 1 END) AS mm "
         "FROM calibrations WHERE parameter = 'leg_length' AND value > 0 GROUP BY ALL"
     )
     return {(a, b): mm for a, b, mm in frame.iter_rows()}
+
+
+def _own_leg_length(values: np.ndarray, points: Sequence[str]) -> float:
+    """Hip to knee to ankle, the median over samples, the mean of both sides, mm; NaN without these points."""
+    if not all(f"{side}_{joint}" in points for side in SIDES for joint in ("hip", "knee", "ankle")):
+        return np.nan
+    place = {p: values[:, k] for k, p in enumerate(points)}
+    bones = [(f"{s}_{a}", f"{s}_{b}") for s in SIDES for a, b in (("hip", "knee"), ("knee", "ankle"))]
+    return float(sum(np.median(np.linalg.norm(place[a] - place[b], axis=1)) for a, b in bones) / 2)
 
 
 def _relation(lake: Any, choice: Choice, trials: pl.DataFrame, spans: pl.DataFrame, side: str) -> Items:
@@ -399,18 +410,40 @@ def _dual(lake: Any, choice: Choice, trials: pl.DataFrame, spans: pl.DataFrame, 
 
 
 def _rotations(lake: Any, choice: Choice, trials: pl.DataFrame, spans: pl.DataFrame, side: str) -> Items:
+    """Segment quaternions; align="root" gives them relative to the pelvis. Columns ending _line_rotation are never used.
+
+    A segment has its anatomical axes where more items have those, else the axes that are zero in the neutral pose.
+    """
     known = set(lake.sql("SELECT * FROM landmarks LIMIT 0").columns)
-    columns = {}
-    for segment in choice.segments:
-        column = f"{_point(f'{segment}_rotation', side, known)}"
-        columns |= {f"{column}.{axis}": f"{quote(column)}.{axis}" for axis in "wxyz"}
-    arrays = _items(lake, choice, trials, spans, "landmarks", columns)
+    plain = [_point(f"{segment}_rotation", side, known) for segment in choice.segments]
+    neutral = [c.removesuffix("_rotation") + "_neutral_rotation" for c in plain]
+    both = list(dict.fromkeys(c for pair in zip(plain, neutral, strict=True) for c in pair if c in known))
+    columns = {f"{c}.{axis}": f"{quote(c)}.{axis}" for c in both for axis in "wxyz"}
+    arrays = [x.reshape(len(x), len(both), 4) for _, x in _items(lake, choice, trials, spans, "landmarks", columns)]
     _refuse_mixture(choice, trials, spans, needs_pelvis=False)
+    whole = {c: sum(bool(np.isfinite(x[:, k]).all()) for x in arrays) for k, c in enumerate(both)}
+    chosen = [p if whole[p] >= whole.get(n, 0) else n for p, n in zip(plain, neutral, strict=True)]
+    notes = [f"{c} stands for {p}" for c, p in zip(chosen, plain, strict=True) if c != p]
+    root = choice.segments.index("pelvis") if "pelvis" in choice.segments else None
+    if choice.align == "root" and root is None:
+        raise UsageError("align='root' of rotations needs the segment pelvis")
     items = []
-    for label, (_, x) in zip(_labels(spans), arrays, strict=True):
-        quaternions = x.reshape(len(x), -1, 4)
-        size = np.linalg.norm(quaternions, axis=2, keepdims=True)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            unit = np.where(size > 0, quaternions / size, np.nan)
+    for label, x in zip(_labels(spans), arrays, strict=True):
+        picked = x[:, [both.index(c) for c in chosen]]
+        size = np.linalg.norm(picked, axis=2, keepdims=True)
+        unit = np.where(size > 0, picked / np.where(size > 0, size, 1.0), np.nan)
+        if choice.align == "root":
+            assert root is not None
+            others = [k for k in range(len(chosen)) if k != root]
+            unit = relative_rotation(unit[:, [root]], unit[:, others])
         items.append(Item(label, unit.reshape(len(x), -1)))
-    return Items(items, tuple(columns), "deg")
+    names = [c for c in chosen if choice.align == "none" or root is None or c != chosen[root]]
+    return Items(items, tuple(f"{c}.{axis}" for c in names for axis in "wxyz"), "deg", notes=notes)
+
+
+def relative_rotation(parent: np.ndarray, child: np.ndarray) -> np.ndarray:
+    """Unit quaternions (w, x, y, z) of child in the axes of parent: conjugate(parent) * child, broadcast."""
+    w, v = parent[..., :1], -parent[..., 1:]
+    u, t = child[..., :1], child[..., 1:]
+    scalar = w * u - (v * t).sum(axis=-1, keepdims=True)
+    return np.concatenate([scalar, w * t + u * v + np.cross(v, t)], axis=-1)

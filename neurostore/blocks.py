@@ -1,0 +1,266 @@
+"""Distance matrices of any size: written block by block, resumed after a kill, extended when the lake has grown.
+
+While it grows, the square of one side lies in ``OUT.SIDE.partial`` (raw values, row after row) beside a journal: one line a
+finished block of rows and columns, written after the block's bytes are on disk. The journal's first line is a fingerprint of items
+and options; another fingerprint starts anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+
+from neurostore import cohort
+from neurostore.distance_matrix import DistanceMatrix, long_parquet, sidecar, write_sidecar
+from neurostore.errors import NeurostoreError
+
+if TYPE_CHECKING:
+    from neurostore.cohort import Comparison, Side
+
+NOT_IN_FINGERPRINT = ("n_threads", "where", "side", "incomplete")  # they choose or speed up; digests tell what was chosen
+
+
+@dataclass(frozen=True)
+class Work:
+    """One side on its way into a file."""
+
+    part: Side
+    comparison: Comparison
+    partial: Path
+    journal: Path
+    fingerprint: str
+    digests: list[str]
+
+    @property
+    def n(self) -> int:
+        return len(self.part.labels)
+
+    @property
+    def dtype(self) -> np.dtype:
+        return np.dtype(self.comparison.dtype)
+
+
+def write(
+    out: Path,
+    compared: dict[str, Side],
+    comparison: Comparison,
+    provenance: dict[str, Any],
+    *,
+    progress: bool,
+    block: int,
+) -> list[Path]:
+    """Compute and write; see `neurostore.cohort.write_distances`."""
+    recipe = _recipe(provenance["options"], compared, comparison)
+    works = {side: _work(out, side, part, comparison, recipe) for side, part in compared.items()}
+    pairs = sum(w.n * (w.n - 1) // 2 for w in works.values())
+    with _bar(progress, pairs) as advance:
+        for side, work in works.items():
+            _compute(work, _kept(_target(out, side, len(works)), side, work, recipe), block, advance)
+    matrices = {}
+    for side, work in works.items():
+        values = np.memmap(work.partial, work.dtype, "r", shape=(work.n, work.n))
+        about = {**provenance, "left_out": work.part.left_out, "notes": work.part.notes}
+        about |= {"recipe": recipe, "digests": work.digests}
+        matrices[side] = DistanceMatrix(values, cohort.labels_frame(work.part.labels), work.part.unit, about)
+    written = _publish(out, matrices, works)
+    for work in works.values():
+        work.partial.unlink(missing_ok=True)
+        work.journal.unlink(missing_ok=True)
+    return written
+
+
+def _work(out: Path, side: str, part: Side, comparison: Comparison, recipe: str) -> Work:
+    digests = [_digest([part.series[k] for k in members], label) for members, label in zip(part.members, part.labels, strict=True)]
+    fingerprint = hashlib.sha256("\n".join([recipe, *digests]).encode()).hexdigest()
+    stem = out.with_name(f"{out.name}.{side}" if side else out.name)
+    return Work(
+        part,
+        comparison,
+        stem.with_name(stem.name + ".partial"),
+        stem.with_name(stem.name + ".journal"),
+        fingerprint,
+        digests,
+    )
+
+
+def _digest(series: list[np.ndarray], label: dict[str, Any]) -> str:
+    keys = {k: v for k, v in label.items() if k != "group"}
+    found = hashlib.sha256(json.dumps(keys, sort_keys=True, default=str).encode())
+    for x in series:
+        found.update(str(x.shape).encode())
+        found.update(np.ascontiguousarray(x).tobytes())
+    return found.hexdigest()[:32]
+
+
+def _recipe(options: dict[str, Any], compared: dict[str, Side], comparison: Comparison) -> str:
+    """What distances depend on beside the items' samples. Series are digested after whitening, so a reference counts too."""
+    kept = {k: v for k, v in options.items() if k not in NOT_IN_FINGERPRINT}
+    notes = {side: part.notes for side, part in compared.items()}
+    return hashlib.sha256(json.dumps([kept, notes, comparison.metric], sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _target(out: Path, side: str, n_sides: int) -> Path:
+    """The file of one side."""
+    if out.suffix == ".parquet" or not side or n_sides == 1:
+        return out
+    return out.with_name(f"{out.stem}.{side}{out.suffix}")
+
+
+def _kept(path: Path, side: str, work: Work, recipe: str) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """Of the finished file of the same recipe: (old values, old index, new index) of the items that are in both."""
+    if not path.is_file() or not sidecar(path).is_file() or path.suffix == ".csv":
+        return None
+    try:
+        about = json.loads(sidecar(path).read_text(encoding="utf-8"))["provenance"]
+        several = path.suffix == ".parquet" and isinstance(about.get("digests"), dict)
+        old = DistanceMatrix.read(path, side if several else None)
+    except (NeurostoreError, ValueError, KeyError, OSError):
+        return None
+    digests = about.get("digests")
+    digests = digests.get(side) if isinstance(digests, dict) else digests
+    if about.get("recipe") != recipe or not digests or len(digests) != len(old) or old.values.dtype != work.dtype:
+        return None
+    place = {d: k for k, d in enumerate(digests)}
+    new = np.array([k for k, d in enumerate(work.digests) if d in place], np.int64)
+    return old.values, np.array([place[work.digests[k]] for k in new], np.int64), new
+
+
+def _compute(
+    work: Work,
+    kept: tuple[np.ndarray, np.ndarray, np.ndarray] | None,
+    block: int,
+    advance: Callable[[int], None],
+) -> None:
+    """Fill the square of one side, skipping the blocks that the journal has."""
+    done = _finished_blocks(work)
+    if done is None:
+        done = set()
+        with work.partial.open("wb") as file:
+            file.truncate(work.n * work.n * work.dtype.itemsize)
+        work.journal.write_text(f"{work.fingerprint} {block}\n", encoding="utf-8")
+    else:
+        block = int(work.journal.read_text(encoding="utf-8").split("\n", 1)[0].split()[1])
+    starts = range(0, work.n, block)
+    with work.partial.open("r+b") as square, work.journal.open("a", encoding="utf-8") as journal:
+        for i in starts:
+            for j in starts[i // block :]:
+                rows, columns = np.arange(i, min(work.n, i + block)), np.arange(j, min(work.n, j + block))
+                if (i, j) not in done:
+                    found = _block(work, kept, rows, columns)
+                    _put(square, work, i, j, found)
+                    if i != j:
+                        _put(square, work, j, i, found.T)
+                    square.flush()
+                    os.fsync(square.fileno())
+                    journal.write(f"{i} {j}\n")
+                    journal.flush()
+                advance(len(rows) * (len(rows) - 1) // 2 if i == j else len(rows) * len(columns))
+
+
+def _finished_blocks(work: Work) -> set[tuple[int, int]] | None:
+    """Blocks that lie in the partial file, or None where it must be begun anew."""
+    size = work.n * work.n * work.dtype.itemsize
+    if not work.journal.is_file() or not work.partial.is_file() or work.partial.stat().st_size != size:
+        return None
+    lines = work.journal.read_text(encoding="utf-8").split("\n")
+    if not lines[0].startswith(work.fingerprint + " "):
+        return None
+    return {(int(a), int(b)) for a, b in (line.split() for line in lines[1:-1])}  # a torn last line counts for nothing
+
+
+def _block(
+    work: Work, kept: tuple[np.ndarray, np.ndarray, np.ndarray] | None, rows: np.ndarray, columns: np.ndarray
+) -> np.ndarray:
+    """Distances of rows to columns (first row <= first column); those of the old file are not computed again."""
+    out = np.zeros((len(rows), len(columns)), work.dtype)
+    is_new_row, is_new_column = np.ones(len(rows), bool), np.ones(len(columns), bool)
+    if kept is not None:
+        values, old, new = kept
+        old_of = np.full(work.n, -1)
+        old_of[new] = old
+        is_new_row, is_new_column = old_of[rows] < 0, old_of[columns] < 0
+        r, c = np.flatnonzero(~is_new_row), np.flatnonzero(~is_new_column)
+        for k in r:
+            out[k, c] = values[old_of[rows[k]]][old_of[columns[c]]]
+    if is_new_row.any():
+        out[is_new_row] = _fresh(work, rows[is_new_row], columns)
+    if is_new_column.any() and not is_new_row.all():
+        out[np.ix_(~is_new_row, is_new_column)] = _fresh(work, rows[~is_new_row], columns[is_new_column])
+    if rows[0] == columns[0]:
+        out = np.triu(out, 1)
+        out = out + out.T
+    return out
+
+
+def _fresh(work: Work, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Distances with the smaller index first, as `pairwise` takes them; entries below the diagonal are not used."""
+    return cohort.between(work.part, work.comparison, rows, columns)
+
+
+def _put(file: BinaryIO, work: Work, i: int, j: int, values: np.ndarray) -> None:
+    values = np.ascontiguousarray(values)
+    for k, row in enumerate(values):
+        file.seek(((i + k) * work.n + j) * work.dtype.itemsize)
+        file.write(row.tobytes())
+
+
+def _publish(out: Path, matrices: dict[str, DistanceMatrix], works: dict[str, Work]) -> list[Path]:
+    """Finished files under their names, by rename: a file is there whole or not at all."""
+    import polars as pl
+
+    written = []
+    if out.suffix == ".parquet":
+        temporary = out.with_name(out.name + ".writing")
+        long_parquet(temporary, list(matrices.values()))
+        first = next(iter(matrices.values()))
+        about = first.provenance
+        if len(matrices) > 1:
+            about = {**about, "digests": {side: w.digests for side, w in works.items()}}
+            about["left_out"] = {k: v for m in matrices.values() for k, v in m.provenance["left_out"].items()}
+        labels = pl.concat([m.labels for m in matrices.values()])
+        os.replace(temporary, out)
+        write_sidecar(out, labels, first.unit, about)
+        return [out]
+    for side, matrix in matrices.items():
+        path = _target(out, side, len(matrices))
+        temporary = path.with_name(path.name + ".writing" + path.suffix)
+        if path.suffix == ".npy":
+            _npy_from(works[side], temporary)
+        else:
+            matrix._write_csv(temporary)
+        os.replace(temporary, path)
+        write_sidecar(path, matrix.labels, matrix.unit, matrix.provenance)
+        written.append(path)
+    return written
+
+
+def _npy_from(work: Work, path: Path) -> None:
+    """The partial file behind a .npy header, copied in pieces."""
+    with path.open("wb") as file, work.partial.open("rb") as source:
+        header = {"descr": np.lib.format.dtype_to_descr(work.dtype), "fortran_order": False, "shape": (work.n, work.n)}
+        np.lib.format.write_array_header_1_0(file, header)
+        while piece := source.read(1 << 24):
+            file.write(piece)
+
+
+@contextmanager
+def _bar(progress: bool, total: int) -> Iterator[Callable[[int], None]]:
+    """A bar of pairs with the time left, on stderr; nothing without progress."""
+    if not progress:
+        yield lambda n: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("pairs"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("pairs", total=total)
+        yield lambda n: bar.update(task, advance=n)
