@@ -65,7 +65,9 @@ def _cycles(walk, points=None, **trial):
     if points is not None:
         tables["landmarks"] = view_builder.landmarks(walk.time_s, points)
     connection = view_builder.connect(**tables)
-    return connection.execute("SELECT side, is_steady, reason, heading_deg FROM gait_cycles ORDER BY start_s").fetchall()
+    return connection.execute(
+        "SELECT side, is_steady, reason, heading_deg FROM gait_cycles ORDER BY start_s"
+    ).fetchall()
 
 
 @pytest.mark.parametrize("heading", [0.0, 90.0, -135.0])

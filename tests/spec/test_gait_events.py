@@ -57,9 +57,7 @@ def test_spread_and_confidence_follow_from_the_times():
 
 def test_two_trials_of_one_name_in_two_sessions_are_two():
     walk = walker.walk(walker.normal(), n_strides=2)
-    tables = view_builder.together(
-        view_builder.of_walk(walk, session="a"), view_builder.of_walk(walk, session="b")
-    )
+    tables = view_builder.together(view_builder.of_walk(walk, session="a"), view_builder.of_walk(walk, session="b"))
     connection = view_builder.connect(**tables)
     counts = connection.execute("SELECT session, count(*) FROM gait_events GROUP BY ALL ORDER BY ALL").fetchall()
     assert [c[0] for c in counts] == ["a", "b"]
@@ -70,9 +68,7 @@ def test_bystanders_have_events_of_their_own():
     walk = walker.walk(walker.normal(), n_strides=2)
     tables = view_builder.of_walk(walk)
     points = {k: v + [3000.0, 0.0, 0.0] for k, v in view_builder.walk_points(walk).items()}
-    tables["landmarks"] = pa.concat_tables(
-        [tables["landmarks"], view_builder.landmarks(walk.time_s, points, person=1)]
-    )
+    tables["landmarks"] = pa.concat_tables([tables["landmarks"], view_builder.landmarks(walk.time_s, points, person=1)])
     connection = view_builder.connect(**tables)
     counts = dict(connection.execute("SELECT person, count(*) FROM gait_events GROUP BY ALL").fetchall())
     assert counts[0] == counts[1] > 0

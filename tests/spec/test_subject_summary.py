@@ -13,7 +13,11 @@ from tests import view_builder
 @pytest.fixture(scope="module")
 def connection():
     """Two trials of one session and condition, one of another; the right leg is stiff."""
-    gaits = [("t1", "free", {}), ("t2", "free", {"cadence_steps_min": 88.0}), ("t3", "fast", {"cadence_steps_min": 95.0})]
+    gaits = [
+        ("t1", "free", {}),
+        ("t2", "free", {"cadence_steps_min": 88.0}),
+        ("t3", "fast", {"cadence_steps_min": 95.0}),
+    ]
     parts, angles = [], []
     for name, condition, changes in gaits:
         walk = walker.walk(walker.stiff_knee(**changes), n_strides=4)
@@ -24,9 +28,7 @@ def connection():
 
 
 def _summary(connection, side, condition="free"):
-    rows = connection.execute(
-        "SELECT * FROM subject_summary WHERE side = ? AND condition = ?", [side, condition]
-    )
+    rows = connection.execute("SELECT * FROM subject_summary WHERE side = ? AND condition = ?", [side, condition])
     names = [d[0] for d in rows.description]
     (row,) = rows.fetchall()
     return dict(zip(names, row, strict=True))
