@@ -128,11 +128,11 @@ def body_measure(row: dict[str, Value], name: str, warnings: list[str]) -> tuple
     Columns with a unit are taken as they say; ``height`` without one is judged by its size and said so.
     """
     lower = {c.lower(): c for c in row}
-    units = {
+    known: dict[str, dict[str, float | None]] = {
         "height_m": {"height_m": 1.0, "height_cm": 0.01, "height_mm": 0.001, "height": None},
         "mass_kg": {"mass_kg": 1.0, "weight_kg": 1.0, "mass": 1.0, "weight": 1.0, "mass_g": 0.001},
-    }[name]
-    for column, factor in units.items():
+    }
+    for column, factor in known[name].items():
         value = row.get(lower.get(column, ""))
         if not isinstance(value, float):
             continue

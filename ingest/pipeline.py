@@ -280,10 +280,11 @@ class _Run:
         rows = [self.cohort.metadata.subject_row(s) for s in sorted(set(subjects) & here)]
         changed = []
         for row in rows:
-            have = self.state.subjects.get(row["subject"])
-            if have is None or any(have.get(name) != value for name, value in row.items()):
+            name = str(row["subject"])
+            have = self.state.subjects.get(name)
+            if have is None or any(have.get(column) != value for column, value in row.items()):
                 changed.append({**dict.fromkeys(have or ()), **row})
-                self.state.subjects[row["subject"]] = row
+                self.state.subjects[name] = row
         return changed
 
     def _commit_if_due(self) -> None:

@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from neurostore.commands import compare, demo, ingest, maintain, model, overlay, sql, tables
+from neurostore.commands import compare, demo, distances, ingest, maintain, model, overlay, sql, tables
 from neurostore.errors import NeurostoreError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app = typer.Typer(
 ingest.register(app)
 tables.register(app)
 sql.register(app)
+distances.register(app)
 compare.register(app)
 maintain.register(app)
 model.register(app)

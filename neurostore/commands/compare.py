@@ -40,9 +40,12 @@ def compare(
 
     Example: neurostore compare walking_speed_m_s --by group --lake lake/
     """
+    from neurostore import analysis
     from neurostore.lake import open as open_lake
 
     from .output import write_frame
 
-    found = open_lake(lake).compare(parameters, by=by, side=side.value if side else None, test=test.value, seed=seed)
+    found = analysis.compare(
+        open_lake(lake), parameters, by=by, side=side.value if side else None, test=test.value, seed=seed
+    )
     write_frame(found, format, output)

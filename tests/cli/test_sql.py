@@ -139,3 +139,13 @@ def test_compact_catalogue_and_export(lake, tmp_path):
     assert compacted.returncode == 0
     assert "files" in compacted.stderr
     assert "2 rows" in run("sql", QUERY, "--lake", lake).stderr
+
+
+def test_a_band_is_samples_or_a_share():
+    from neurostore.commands.distances import number
+    from neurostore.errors import UsageError
+
+    assert [number(b) for b in (None, "10", "0.1", "1.0")] == [None, 10, 0.1, 1.0]
+    assert isinstance(number("10"), int)
+    with pytest.raises(UsageError, match="wide"):
+        number("wide")

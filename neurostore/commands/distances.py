@@ -1,0 +1,162 @@
+"""neurostore distances, neighbours"""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from neurostore.errors import UsageError
+
+from .options import LAKE, FormatOption, LakeOption, OutputOption
+
+
+class Unit(StrEnum):
+    trial = "trial"
+    cycle = "cycle"
+    subject = "subject"
+
+
+class Side(StrEnum):
+    left = "left"
+    right = "right"
+
+
+UnitOption = Annotated[Unit, typer.Option(help="What is compared.")]
+SideOption = Annotated[Side | None, typer.Option(help="Else both, never mixed.", show_default=False)]
+RepresentationOption = Annotated[
+    str, typer.Option(help="angles, coordinates, velocities, dual, relation, per_joint or rotations.")
+]
+AlignOption = Annotated[str, typer.Option(help="none, root, root+scale, root+heading, procrustes or procrustes-frame.")]
+MetricOption = Annotated[str | None, typer.Option(help="euclidean, angular, so3 or mahalanobis.", show_default=False)]
+BandOption = Annotated[
+    str | None, typer.Option(metavar="R", help="5 is samples, 0.1 a share of the length.", show_default=False)
+]
+NormalizeOption = Annotated[str, typer.Option(help="none or path_length.")]
+AllCycles = Annotated[bool, typer.Option("--all-cycles", help="Cycles that are not steady, too.")]
+WhereOption = Annotated[
+    str | None, typer.Option(help="SQL condition on trials (t) and subjects (s).", show_default=False)
+]
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(distances)
+    app.command()(neighbours)
+
+
+def distances(
+    out: Annotated[Path, typer.Argument(help="File to write: .parquet (long), .npy or .csv (square).")],
+    unit: UnitOption = Unit.cycle,
+    side: SideOption = None,
+    representation: RepresentationOption = "angles",
+    align: AlignOption = "none",
+    metric: MetricOption = None,
+    band: BandOption = None,
+    normalize: NormalizeOption = "none",
+    pairing: Annotated[
+        str | None, typer.Option(help="Trials and subjects cycle by cycle: nth or all.", show_default=False)
+    ] = None,
+    reduce: Annotated[str, typer.Option(help="mean or sum over the pairs of cycles.")] = "mean",
+    clock: Annotated[str, typer.Option(help="percent of the cycle, or seconds.")] = "percent",
+    reference: Annotated[
+        str | None, typer.Option(metavar="GROUP", help="Yardstick of mahalanobis.", show_default=False)
+    ] = None,
+    where: WhereOption = None,
+    all_cycles: AllCycles = False,
+    mixed: Annotated[bool, typer.Option("--mixed", help="Compare items of different model or cut-off.")] = False,
+    lake: LakeOption = LAKE,
+) -> None:
+    """Write the DTW distances between all cycles, trials or subjects of the lake.
+
+    Example: neurostore distances D.parquet --unit cycle --side left --lake lake/
+    """
+    from neurostore.cohort import write_distances
+    from neurostore.lake import open as open_lake
+
+    from .output import say
+
+    written = write_distances(
+        open_lake(lake),
+        out,
+        progress=sys.stderr.isatty(),
+        unit=unit.value,
+        side=side.value if side else None,
+        representation=representation,
+        align=align,
+        metric=metric,
+        band=number(band),
+        normalize=normalize,
+        pairing=pairing,
+        reduce=reduce,
+        clock=clock,
+        reference=reference,
+        where=where,
+        steady_only=not all_cycles,
+        mixed=mixed,
+    )
+    for path in written:
+        say(f"written: {path}")
+
+
+def neighbours(
+    subject: Annotated[str, typer.Argument(help="Subject of the trial.")],
+    trial: Annotated[str, typer.Argument(help="Trial.")],
+    k: Annotated[int, typer.Option("-k", min=1, help="How many a side.")] = 10,
+    session: Annotated[
+        str | None, typer.Option(help="Where the trial's name is in several.", show_default=False)
+    ] = None,
+    unit: UnitOption = Unit.cycle,
+    side: SideOption = None,
+    representation: RepresentationOption = "angles",
+    align: AlignOption = "none",
+    metric: MetricOption = None,
+    band: BandOption = None,
+    where: WhereOption = None,
+    all_cycles: AllCycles = False,
+    lake: LakeOption = LAKE,
+    format: FormatOption = None,
+    output: OutputOption = None,
+) -> None:
+    """List the cycles (or trials) of the lake that are most like those of one trial.
+
+    Example: neurostore neighbours S07 walk_04 -k 5 --lake lake/
+    """
+    from neurostore.cohort import neighbours as find
+    from neurostore.lake import open as open_lake
+
+    from .output import write_frame
+
+    found = find(
+        open_lake(lake),
+        subject,
+        trial,
+        k,
+        session,
+        unit=unit.value,
+        side=side.value if side else None,
+        representation=representation,
+        align=align,
+        metric=metric,
+        band=number(band),
+        where=where,
+        steady_only=not all_cycles,
+    )
+    write_frame(found, format, output)
+
+
+def number(band: str | None) -> int | float | None:
+    """A band as the library takes it: a whole number is samples, one with a point a share of the length.
+
+    Raises
+    ------
+    UsageError : it is no number.
+    """
+    if band is None:
+        return None
+    try:
+        return int(band) if band.strip().lstrip("+-").isdigit() else float(band)
+    except ValueError:
+        raise UsageError(f"--band is {band!r}; expected samples such as 10 or a share such as 0.1") from None
