@@ -6,8 +6,6 @@ are meant for, so the limits for Harrington are those of this recording.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 from neurostore.ingest.landmarks import compute_landmarks
@@ -22,8 +20,8 @@ SAGITTAL = ("hip_flexion", "knee_flexion", "ankle_dorsiflexion")
 
 
 @pytest.fixture(scope="module", params=["Movement_trial", "Static_trial", "Sample_Static"])
-def recording(request: pytest.FixtureRequest) -> Iterator[Recording]:
-    yield read(SHARED / "c3d" / f"{request.param}.c3d", ReadOptions())
+def recording(request: pytest.FixtureRequest) -> Recording:
+    return read(SHARED / "c3d" / f"{request.param}.c3d", ReadOptions())
 
 
 def agreement(recording: Recording, hip_method: str) -> dict[str, float]:
@@ -82,7 +80,9 @@ def test_model_points_are_never_input(recording: Recording) -> None:
     whole = compute_landmarks(recording)
     poses = recording.poses[0]
     models = [i for i, j in enumerate(poses.skeleton.joints) if len(j) == 4 and j[-1] in "OALP" and j[0] in "LRPHT"]
-    models = [i for i in models if poses.skeleton.joints[i][:-1] in ("PEL", "LFE", "RFE", "LTI", "RTI", "LFO", "RFO", "TRX")]
+    models = [
+        i for i in models if poses.skeleton.joints[i][:-1] in ("PEL", "LFE", "RFE", "LTI", "RTI", "LFO", "RFO", "TRX")
+    ]
     kept = poses.positions.copy()
     try:
         poses.positions[:, models] = 0.0
