@@ -13,7 +13,7 @@ from .joint_centres import unit
 from .landmark_names import landmark_sources
 from .recording import Recording
 from .rotations import conjugate, from_matrix, multiply
-from .segment_axes import LAB_UP
+from .segment_axes import LAB_UP, from_y_and_z
 
 SIDES = ("left", "right")
 # segment: (landmark whose joint carries it, landmarks at its upper and lower end; None where it is upright in neutral)
@@ -74,19 +74,29 @@ def neutral_axes_of(recording: Recording) -> NeutralAxes | None:
         return None
     sources = landmark_sources(recording.poses[0].skeleton)
     neutral = recording.neutral
-    key = (neutral.positions.tobytes(), neutral.rotations.tobytes(), tuple(sources.items()))
+    hinges = {
+        segment: np.asarray(declared["hinge"], np.float64)
+        for segment, declared in recording.poses[0].skeleton.declaration.get("segments", {}).items()
+        if "hinge" in declared
+    }
+    key = (neutral.positions.tobytes(), neutral.rotations.tobytes(), tuple(sources.items()), tuple(hinges))
     if key not in _known:
         if len(_known) > 64:
             _known.clear()
-        _known[key] = _axes_in(sources, neutral.positions, neutral.rotations)
+        _known[key] = _axes_in(sources, neutral.positions, neutral.rotations, hinges)
     return _known[key]
 
 
 _known: dict[Any, NeutralAxes | None] = {}  # the trials of a subject share one neutral pose
 
 
-def _axes_in(sources: dict[str, tuple[int, ...]], positions: np.ndarray, rotations: np.ndarray) -> NeutralAxes | None:
-    """positions : (J, 3), rotations : (J, 4) of the neutral pose."""
+def _axes_in(
+    sources: dict[str, tuple[int, ...]],
+    positions: np.ndarray,
+    rotations: np.ndarray,
+    hinges: dict[str, np.ndarray],
+) -> NeutralAxes | None:
+    """positions : (J, 3), rotations : (J, 4) of the neutral pose; hinges : segment to the z axis its joint bends about."""
     positions = np.asarray(positions, np.float64)
 
     def point(landmark: str) -> np.ndarray:
@@ -109,5 +119,8 @@ def _axes_in(sources: dict[str, tuple[int, ...]], positions: np.ndarray, rotatio
             return None  # legs more than 40° from the vertical: no standing pose
         names.append(segment)
         joints.append(sources[carrier][0])
-        axes.append(neutral_axes(segment, long, right, forward))
+        if segment in hinges and long is not None:
+            axes.append(from_y_and_z(long[None], hinges[segment][None])[0])
+        else:
+            axes.append(neutral_axes(segment, long, right, forward))
     return NeutralAxes(tuple(names), joints, np.asarray(rotations, np.float64)[joints], np.array(axes))
