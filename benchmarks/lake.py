@@ -1,6 +1,6 @@
 """The lake against bare Parquet: writing, opening after many commits, and querying what came in singly.
 
-Run: python benchmarks/lake.py [--trials 200]. Prints tables of processor time and ratios; the peers run on the same rows
+Run: python benchmarks/lake.py [--trials 200]. Prints tables of processor time and ratios; peers run on the same rows
 in the same run.
 """
 

@@ -204,16 +204,11 @@ class Lake:
 
     def connect(self) -> duckdb.DuckDBPyConnection:
         """A new in-memory DuckDB connection with the tables, views and DTW functions of this version."""
-        from importlib.util import find_spec
-
-        from neurostore import views
+        from neurostore import udfs, views
 
         connection = self.connect_tables()
         views.register(connection)
-        if find_spec("neurostore.udfs"):
-            from neurostore import udfs
-
-            udfs.register(connection)
+        udfs.register(connection)
         return connection
 
     def connect_tables(self) -> duckdb.DuckDBPyConnection:
