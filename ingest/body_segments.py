@@ -17,10 +17,10 @@ Marks = dict[str, np.ndarray]
 
 def trunk_axes(marks: Marks) -> tuple[np.ndarray | None, str]:
     """(n, 3, 3) trunk axes and how they arose: the thorax of Plug-in Gait, else shoulders over hips, else None."""
-    front, back = [marks.get(k) for k in ("clavicle", "sternum")], [marks.get(k) for k in ("c7", "t10")]
-    if all(m is not None for m in (*front, *back)):
-        up = (front[0] + back[0]) / 2 - (front[1] + back[1]) / 2
-        forward = (front[0] + front[1]) / 2 - (back[0] + back[1]) / 2
+    if {"clavicle", "sternum", "c7", "t10"} <= set(marks):
+        clavicle, sternum, c7, t10 = (marks[k] for k in ("clavicle", "sternum", "c7", "t10"))
+        up = (clavicle + c7) / 2 - (sternum + t10) / 2
+        forward = (clavicle + sternum) / 2 - (c7 + t10) / 2
         return from_y_and_z(up, np.cross(forward, up)), "clavicle_sternum_c7_t10"
     ends = [marks.get(f"{s}_shoulder", marks.get(f"{s}_acromion")) for s in SIDES]
     base = marks.get("pelvis")
@@ -52,10 +52,11 @@ def axes_from_points(
         right = None
     if trunk is not None:
         axes["trunk"] = trunk
-    head = [marks.get(k) for k in ("left_head_front", "right_head_front", "left_head_back", "right_head_back")]
-    if all(h is not None for h in head):
-        forward = head[0] + head[1] - head[2] - head[3]
-        axes["head"] = from_x_and_z(forward, head[1] + head[3] - head[0] - head[2])
+    head = ("left_head_front", "right_head_front", "left_head_back", "right_head_back")
+    if set(head) <= set(marks):
+        left_front, right_front, left_back, right_back = (marks[k] for k in head)
+        forward = left_front + right_front - left_back - right_back
+        axes["head"] = from_x_and_z(forward, right_front + right_back - left_front - left_back)
     for side in SIDES:
         if right is not None:
             _leg(axes, methods, marks, lateral, parameters, side, right)
@@ -99,7 +100,7 @@ def _foot(
     shank: np.ndarray | None,
 ) -> None:
     heel, toe, ankle = (marks.get(f"{side}_{p}") for p in ("heel", "toe", "ankle"))
-    ball = [marks.get(f"{side}_metatarsal_{i}") for i in (1, 5)]
+    first, fifth = (marks.get(f"{side}_metatarsal_{i}") for i in (1, 5))
     sign = 1.0 if side == "right" else -1.0
     offset = parameters.get("static_foot_offset", side)
     name = f"{side}_foot"
@@ -111,8 +112,8 @@ def _foot(
         turn = (parameters.get("static_foot_rotation_offset", side) or 0.0) * sign
         axes[f"{name}_line"] = _turned(from_x_and_z(toe - ankle, shank[..., 2]), offset, turn)
         methods[f"{name}_axes"] = "ankle_to_toe_with_static_offset"
-    elif heel is not None and all(b is not None for b in ball):
-        axes[name] = from_x_and_z(toe - heel, sign * (ball[1] - ball[0]))
+    elif heel is not None and first is not None and fifth is not None:
+        axes[name] = from_x_and_z(toe - heel, sign * (fifth - first))
         methods[f"{name}_axes"] = "three_points"
     elif heel is not None:
         right = shank[..., 2] if shank is not None else np.cross(toe - heel, LAB_UP)

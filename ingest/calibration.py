@@ -70,9 +70,10 @@ def add_measured(parameters: Parameters, marks: dict[str, np.ndarray], source: s
     if {"left_asis", "right_asis"} <= set(marks):
         parameters.add("inter_asis", None, median_length(marks["left_asis"], marks["right_asis"]), "mm", source)
     for side in SIDES:
-        chain = [marks.get(f"{side}_{part}") for part in ("asis", "knee_lateral", "ankle_lateral")]
-        if all(c is not None for c in chain) and parameters.get("leg_length", side) is None:
-            length = median_length(chain[0], chain[1]) + median_length(chain[1], chain[2])
+        chain = [f"{side}_{part}" for part in ("asis", "knee_lateral", "ankle_lateral")]
+        if set(chain) <= set(marks) and parameters.get("leg_length", side) is None:
+            asis, knee, ankle = (marks[c] for c in chain)
+            length = median_length(asis, knee) + median_length(knee, ankle)
             parameters.add("leg_length", side, length, "mm", source)
 
 

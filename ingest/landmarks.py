@@ -280,9 +280,9 @@ def _right_axis_of(axes: dict[str, np.ndarray]) -> np.ndarray | None:
 
 
 def _add_middles(marks: dict[str, np.ndarray]) -> None:
-    head = [marks.get(f"{side}_head_{end}") for side in ("left", "right") for end in ("front", "back")]
-    if "head" not in marks and all(h is not None for h in head):
-        marks["head"] = sum(head) / 4
+    head = [f"{side}_head_{end}" for side in ("left", "right") for end in ("front", "back")]
+    if "head" not in marks and set(head) <= set(marks):
+        marks["head"] = np.mean([marks[h] for h in head], axis=0)
     if "thorax" not in marks and {"left_shoulder", "right_shoulder"} <= set(marks):
         marks["thorax"] = (marks["left_shoulder"] + marks["right_shoulder"]) / 2
 

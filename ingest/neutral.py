@@ -70,10 +70,10 @@ def neutral_axes_of(recording: Recording) -> NeutralAxes | None:
     """
     if not recording.poses or recording.poses[0].rotations is None or not len(recording.poses[0].frame):
         return None
-    if recording.neutral is None or recording.neutral.rotations is None:
+    neutral = recording.neutral
+    if neutral is None or neutral.rotations is None:
         return None
     sources = landmark_sources(recording.poses[0].skeleton)
-    neutral = recording.neutral
     hinges = {
         segment: np.asarray(declared["hinge"], np.float64)
         for segment, declared in recording.poses[0].skeleton.declaration.get("segments", {}).items()
