@@ -53,6 +53,10 @@ class Settings:
             from .estimators import settings as estimator_settings
 
             said["estimator"] = estimator_settings(self.estimator, self.estimator_options)
+            if self.refine:
+                from .refine.apply import checkpoint_sha256
+
+                said["refine"] = checkpoint_sha256()
         return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()
 
 
@@ -172,18 +176,25 @@ def _trial(source: TrialSource, batch: Batch, statics: Statics, outcome: Outcome
     outcome.key = key = resolved_key(source, recording)
     notes = [] if source.is_subject_known else [_subject_note(recording, key)]
     given = calibrations_for(key, batch.metadata, statics)
-    landmarks = None
+    landmarks, shown = None, recording
     if recording.poses:
         from .landmarks import compute_landmarks
 
-        landmarks = compute_landmarks(recording, cutoff_hz=batch.settings.cutoff_hz, calibrations=given)
+        depth_sd_mm = None
+        if batch.settings.refine and recording.kind == "video":
+            from .refine.apply import refined_recording
+
+            shown, depth_sd_mm = refined_recording(recording, where=str(source.paths[0]))
+        landmarks = compute_landmarks(shown, cutoff_hz=batch.settings.cutoff_hz, calibrations=given)
+        if depth_sd_mm is not None:
+            landmarks.scalars["depth_sd_mm"] = depth_sd_mm
     stated = unique([*recording.calibrations, *(landmarks.calibrations if landmarks is not None else ())])
     if recording.kind == "static":
         statics.setdefault(key[:2], {})[key[2]] = stated
     ingest_id = uuid.uuid4().hex
     row = {
         **source.metadata,
-        **trial_tables.row_of(key, ingest_id, recording, landmarks, notes),
+        **trial_tables.row_of(key, ingest_id, shown, landmarks, notes),
         **batch.environment,
         "condition": source.metadata.get("condition"),
         "cutoff_hz": batch.settings.cutoff_hz if landmarks is not None else None,

@@ -1,10 +1,10 @@
-"""Checkpoints: safetensors with the configuration, the data's hashes and the metrics beside the weights; no pickle."""
+"""Checkpoints: safetensors with the configuration, the data's hashes and the metrics beside the weights; no
+pickle."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +17,20 @@ from neurostore.errors import ModelError
 from .model import FORMAT, ModelConfig, PoseFormer
 
 
-def shipped() -> Path:
-    """The checkpoint that comes with the package."""
-    return Path(str(resources.files(__package__) / "small.safetensors"))
-
-
-def save(path: Path, model: PoseFormer, about: dict[str, Any], extra: dict[str, torch.Tensor] | None = None) -> None:
+def save(
+    path: Path,
+    model: PoseFormer,
+    about: dict[str, Any],
+    extra: dict[str, torch.Tensor] | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> None:
     """Write weights and what is known about them; a temporary file is renamed, so a killed run leaves the old one.
 
     extra : further tensors of a run to resume (optimiser state), names with ``run.`` before them.
+    dtype : of the weights; half floats halve the file (``load`` widens them).
     """
     path = Path(path)
-    tensors = {f"model.{k}": v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
+    tensors = {f"model.{k}": v.detach().cpu().to(dtype).contiguous() for k, v in model.state_dict().items()}
     tensors |= {f"run.{k}": v.detach().cpu().contiguous() for k, v in (extra or {}).items()}
     said = {"format": FORMAT, "model": model.config.to_dict(), **about}
     part = path.with_name(path.name + ".part")
@@ -45,7 +47,10 @@ def load(path: Path, markers: str | None = None) -> tuple[PoseFormer, dict[str, 
     """
     path = Path(path)
     about, tensors = read(path)
-    config = ModelConfig(**about["model"])
+    try:
+        config = ModelConfig(**about["model"])
+    except TypeError as error:
+        raise ModelError(f"{path}: states a configuration this software does not know: {error}") from None
     if markers is not None and config.markers != markers:
         raise ModelError(f"{path}: refines the marker set {config.markers!r}, {markers!r} was asked for")
     model = PoseFormer(config)
@@ -69,7 +74,10 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     except (SafetensorError, OSError, ValueError) as error:
         raise ModelError(f"{path}: no checkpoint of a refinement, or a damaged one ({error})") from None
     if about.get("format", 0) > FORMAT:
+        known = f"this software knows up to {FORMAT}; install a newer neurostore"
+        raise ModelError(f"{path}: checkpoint format {about['format']}, {known}")
+    if "model" not in about:
         raise ModelError(
-            f"{path}: checkpoint format {about['format']}, this software knows up to {FORMAT}; install a newer neurostore"
+            f"{path}: states no configuration of the network; expected a file of refine train"
         )
     return about, tensors

@@ -86,7 +86,8 @@ class WindowBatches(torch.utils.data.Dataset):
 
 
 def _pair(motion: Motion, markers: MarkerSet, node_rate_hz: float, rng: np.random.Generator) -> Pair:
-    """A stretch of a motion, by another body, from another side, at a video's rate, with errors of one of the protocols."""
+    """A stretch of a motion, by another body, from another side, at a video's rate, with errors of one of the
+    protocols."""
     length = int(rng.uniform(2.5, 8.0) * motion.rate_hz)
     first = int(rng.integers(max(1, len(motion.points) - length)))
     clip = motion.points[first : first + length]
@@ -120,11 +121,11 @@ def _windows(
                 "features": np.where(present[..., None], features, 0.0).astype(np.float32),
                 "present": present,
                 "body": s.body,
-                "target": ((truth - given) * rays).sum(-1).astype(np.float32) / CORRECTION_MM,
+                "target": np.nan_to_num((truth - given) * rays).sum(-1).astype(np.float32) / CORRECTION_MM,
                 "noisy": given / CORRECTION_MM,
                 "rays": rays,
-                "truth": truth / CORRECTION_MM,
-                "lengths": lengths.astype(np.float32) / CORRECTION_MM,
+                "truth": np.nan_to_num(truth) / CORRECTION_MM,
+                "lengths": np.nan_to_num(lengths).astype(np.float32) / CORRECTION_MM,
                 "up": pair.up,
                 "floor": np.float32(pair.floor_mm / CORRECTION_MM),
             }
@@ -134,12 +135,11 @@ def _windows(
 
 def _dropped(markers: MarkerSet, rng: np.random.Generator) -> np.ndarray:
     """(M,) markers this skeleton does not have: no head, no heels, neither heels nor toes, or some by chance."""
-    ends = {"head": ("head", "Head", "Nose"), "heels": ("heel", "Heel", "calc_study"), "toes": ("toe", "Toe", "toe_study")}
-    gone: tuple[str, ...] = ends["head"] if rng.random() < 0.3 else ()
+    gone: tuple[str, ...] = ("head", "Head", "Nose") if rng.random() < 0.3 else ()
     kind = rng.random()
     if kind < 0.15:
-        gone += ends["heels"]
+        gone += ("heel", "Heel", "calc_study")
     if kind < 0.06:
-        gone += ends["toes"]
+        gone += ("toe", "Toe", "toe_study")
     few = rng.random(len(markers.names)) < (0.05 if rng.random() < 0.2 else 0.0)
     return few | np.array([name.endswith(gone) if gone else False for name in markers.names])

@@ -1,8 +1,9 @@
-"""What the network sees: positions at a common rate, freed of what a low-pass can free them of, and the body as the whole trial shows it.
+"""What the network sees: positions at a common rate, freed of what a low-pass can free them of, and the body as the
+whole trial shows it.
 
-Video comes at 25 to 60 Hz and movement ends at about 6 Hz, so windows are made of *nodes*, 20 a second: a window of one
-length sees the same stretch of time at every rate, and costs a third. The correction found at the nodes is brought back
-to the frames by splines.
+Video comes at 25 to 60 Hz and movement ends at about 6 Hz, so windows are made of *nodes*, 20 a second: a window of
+one length sees the same stretch of time at every rate, and costs a third. The correction found at the nodes is
+brought back to the frames by splines.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ class Sequence:
     """A person's trial in camera coordinates (camera at the origin, x right, y down, z away), ready for windows.
 
     base : (n, M, 3) mm, low-passed frames; raw and rays : (n, M, 3) as given, and unit vectors from the camera.
-    Of the N nodes: node_s, points (N, M, 3), node_rays, middle (N, 3) of the hips, visibility, spread_mm and present (N, M).
+    Of the N nodes: node_s, points (N, M, 3), node_rays, middle (N, 3) of the hips, visibility, spread_mm and present
+    (N, M).
     roughness_mm : (M,) RMS along the ray of what the low-pass took away. body : (4 B + 1,) see :func:`body_of`.
     """
 
@@ -97,8 +99,8 @@ def sequence(
 
 
 def to_nodes(values: np.ndarray, time_s: np.ndarray, node_s: np.ndarray) -> np.ndarray:
-    """(n, …) at the frames' times → (N, …) at others, by cubic splines; gaps are bridged in a straight line, a column never
-    seen stays NaN."""
+    """(n, …) at the frames' times → (N, …) at others, by cubic splines; gaps are bridged in a straight line, a
+    column never seen stays NaN."""
     if len(values) == len(node_s) and np.array_equal(time_s, node_s):
         return np.asarray(values)
     flat = np.asarray(values, np.float64).reshape(len(values), -1)
@@ -120,7 +122,8 @@ def body_of(points: np.ndarray, rays: np.ndarray, rate_hz: float, markers: Marke
     """(4 B + 1,) float32: of each bone the median length, its spread, and the median and 95 % quantile of its length
     across the ray.
 
-    Across the ray a position is nearly free of error, so the largest length seen there bounds the true one from below.
+    Across the ray a position is nearly free of error, so the largest length seen there bounds the true one from
+    below.
     """
     near, far = np.asarray(markers.bones).T
     along = points[:, far] - points[:, near]
@@ -146,8 +149,8 @@ def _quantiles(values: np.ndarray, shares: tuple[float, ...]) -> list[np.ndarray
 
 def window(s: Sequence, start: int, n_frames: int, markers: MarkerSet) -> tuple[np.ndarray, np.ndarray]:
     """Features (n_frames, M, N_FEATURES) and present (n_frames, M) of the nodes from ``start``; those past an end are
-    missing. Per marker: place against the middle of the hips (3), velocity (3), depth of that middle against a straight
-    walk (1), foreshortening (2), ray (2), visibility, spread, distance, roughness."""
+    missing. Per marker: place against the middle of the hips (3), velocity (3), depth of that middle against a
+    straight walk (1), foreshortening (2), ray (2), visibility, spread, distance, roughness."""
     index = np.arange(start, start + n_frames)
     inside = (index >= 0) & (index < len(s.points))
     index = np.clip(index, 0, len(s.points) - 1)

@@ -22,7 +22,8 @@ def limb_depth(correction: Tensor, target: Tensor, bones: Tensor, present: Tenso
     error = correction - target
     between = error[:, :, bones[:, 1]] - error[:, :, bones[:, 0]]
     seen = present[:, :, bones[:, 0]] & present[:, :, bones[:, 1]]
-    return _mean(torch.nn.functional.smooth_l1_loss(between, torch.zeros_like(between), beta=0.1, reduction="none"), seen)
+    robust = torch.nn.functional.smooth_l1_loss(between, torch.zeros_like(between), beta=0.1, reduction="none")
+    return _mean(robust, seen)
 
 
 def bone_length(points: Tensor, lengths: Tensor, bones: Tensor, present: Tensor) -> Tensor:
@@ -56,7 +57,8 @@ def range_of_motion(points: Tensor, hinges: Tensor, present: Tensor, limit_cos: 
 def ground_contact(
     points: Tensor, up: Tensor, floor: Tensor, feet: Tensor, present: Tensor, slack: float = 0.1
 ) -> Tensor:
-    """Depth of foot markers below the floor. up : (B, 3); floor : (B,) height along up; slack : 10 mm in decimetres."""
+    """Depth of foot markers below the floor. up : (B, 3); floor : (B,) height along up; slack : 10 mm in
+    decimetres."""
     height = (points[:, :, feet] * up[:, None, None]).sum(-1) - floor[:, None, None]
     return _mean(torch.relu(-height - slack), present[:, :, feet])
 

@@ -23,7 +23,8 @@ _BONES_OF_A_SIDE = (
 class MarkerSet:
     """Names and structure of M markers; every index refers to ``names``.
 
-    bones : (near, far) pairs, the last ``n_loose`` of which are not rigid (trunk). limbs : limb number of each marker.
+    bones : (near, far) pairs, the last ``n_loose`` of which are not rigid (trunk). limbs : limb number of each
+    marker.
     mirror : index of the marker on the other side. parent_bone : for each marker the bone it ends, or -1.
     """
 
@@ -55,7 +56,7 @@ def marker_set(name: str) -> MarkerSet:
 
 
 def _landmarks() -> MarkerSet:
-    names = tuple(f"{side}_{part}" for side in SIDES for part in _OF_A_SIDE) + ("head",)
+    names = (*(f"{side}_{part}" for side in SIDES for part in _OF_A_SIDE), "head")
     at = {n: i for i, n in enumerate(names)}
     rigid = [("left_hip", "right_hip"), ("left_shoulder", "right_shoulder")]
     rigid += [(f"{s}_{a}", f"{s}_{b}") for s in SIDES for a, b in _BONES_OF_A_SIDE[:-1]]

@@ -23,8 +23,8 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Sizes of the network. ``markers`` names the marker set; n_frames is the window, in nodes of ``node_rate_hz`` (0: the
-    video's own frames)."""
+    """Sizes of the network. ``markers`` names the marker set; n_frames is the window, in nodes of ``node_rate_hz``
+    (0: the video's own frames)."""
 
     markers: str = "landmarks"
     n_markers: int = 17
@@ -45,7 +45,8 @@ class ModelConfig:
 
 
 class PoseFormer(nn.Module):
-    """(B, T, M, F) features, (B, T, M) present, (B, C) body → correction (B, T, M) and log sd (B, T, M), in decimetres.
+    """(B, T, M, F) features, (B, T, M) present, (B, C) body → correction (B, T, M) and log sd (B, T, M), in
+    decimetres.
 
     Decimetres keep numbers near 1. A missing marker is masked in the attention, not zero: its token is a learned one.
     """
@@ -116,7 +117,8 @@ class _Block(nn.Module):
     def forward(self, x: Tensor, hidden: Tensor) -> Tensor:
         b, n, d = x.shape
         q, k, v = self.qkv(self.norm_1(x)).reshape(b, n, 3, self.heads, d // self.heads).permute(2, 0, 3, 1, 4)
-        # A row in which every token is hidden (no marker in the frame) looks at itself: attention over nothing is NaN.
+        # A row in which every token is hidden (no marker in the frame) looks at itself: attention over nothing is
+        # NaN.
         mask = ~hidden[:, None, None, :] | torch.eye(n, dtype=torch.bool, device=x.device)
         mixed = nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
         x = x + self.dropout(self.out(mixed.transpose(1, 2).reshape(b, n, d)))

@@ -1,26 +1,17 @@
-"""True motions for training and judging the refinement: read from recordings, split by person, varied, filmed by
-made-up cameras."""
+"""True motions: at other rates, by other bodies, filmed by made-up cameras. :mod:`.sources` reads them."""
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from importlib import resources
-from pathlib import Path
 
 import numpy as np
 from scipy.signal import resample_poly
 from scipy.spatial.transform import Rotation
 
-from ..readers import read
-from ..recording import ReadOptions, Recording
 from .markers import MarkerSet
 
 AZIMUTHS_DEG = tuple(float(s * a) for a in range(0, 90, 15) for s in (1, -1) if a or s > 0)
-# Heel seen from the ankle, along the foot (x forward, y up), as a share of the ankle-to-toe distance: for skeletons
-# without a heel.
-HEEL_FROM_ANKLE = (-0.38, -0.45)
 
 
 @dataclass(frozen=True)
@@ -44,69 +35,6 @@ class Camera:
     distance_mm: float
 
 
-def people() -> dict[str, dict]:
-    """``folder/subject`` → its person's entry of people.toml."""
-    table = tomllib.loads((resources.files(__package__) / "people.toml").read_text(encoding="utf-8"))
-    return {subject: person for person in table["person"] for subject in person["subjects"]}
-
-
-def points_of(recording: Recording, markers: MarkerSet) -> np.ndarray:
-    """(T, M, 3) mm: the marker set's points of the subject of a recording; NaN where the skeleton has none."""
-    from ..landmarks import compute_landmarks
-
-    landmarks = compute_landmarks(recording, cutoff_hz=0.0)
-    mine = landmarks.person == 0
-    points = {name: values[mine] for name, values in landmarks.points.items()}
-    blank = np.full((int(mine.sum()), 3), np.nan, np.float32)
-    for side in ("left", "right"):
-        if f"{side}_heel" not in points and f"{side}_toe" in points:
-            points[f"{side}_heel"] = _heel(points, side)
-    return np.stack([points.get(name, blank) for name in markers.names], axis=1)
-
-
-def _heel(points: dict[str, np.ndarray], side: str) -> np.ndarray:
-    """The heel of a skeleton without one: behind and below the ankle in the plane of shank and foot."""
-    ankle, toe, knee = (points[f"{side}_{p}"] for p in ("ankle", "toe", "knee"))
-    foot = toe - ankle
-    length = np.linalg.norm(foot, axis=-1, keepdims=True)
-    shank = knee - ankle
-    across = np.cross(foot, shank)
-    up = np.cross(across, foot)
-    up /= np.linalg.norm(up, axis=-1, keepdims=True) + 1e-9
-    # The line ankle-toe falls by about 30 degrees when the sole is flat: turn it level first.
-    level = foot / length * np.cos(np.pi / 6) + up * np.sin(np.pi / 6)
-    normal = up * np.cos(np.pi / 6) - foot / length * np.sin(np.pi / 6)
-    return ankle + length * (HEEL_FROM_ANKLE[0] * level + HEEL_FROM_ANKLE[1] * normal)
-
-
-def read_motions(
-    root: Path, markers: MarkerSet, splits: tuple[str, ...] = ("train", "validation", "test")
-) -> list[Motion]:
-    """Every motion below ``root`` whose ``folder/subject`` people.toml names, avatars (cc_base) left out.
-
-    root : a folder holding ``cmu`` and ``cmu_asfamc`` as they are published; see docs/refinement.md.
-    """
-    found = []
-    for subject, person in sorted(people().items()):
-        if person["split"] not in splits or subject.startswith("cc_base/"):
-            continue
-        folder, name = subject.split("/")
-        paths = sorted((root / folder / name).glob("*.bvh")) or sorted((root / folder).glob(f"{name}_*.amc"))
-        for path in paths:
-            recording = read(path, ReadOptions(companions=tuple(str(p) for p in path.parent.glob("*.asf"))))
-            found.append(
-                Motion(
-                    person=person["name"],
-                    split=person["split"],
-                    source=f"{subject}/{path.stem}",
-                    rate_hz=recording.rate_hz,
-                    points=points_of(recording, markers).astype(np.float32),
-                    is_own_skeleton=bool(person.get("own", False)),
-                )
-            )
-    return found
-
-
 def resampled(motion: Motion, rate_hz: float) -> Motion:
     """At another rate, low-passed before thinning (polyphase)."""
     up, down = _ratio(rate_hz, motion.rate_hz)
@@ -125,7 +53,8 @@ def _ratio(target: float, source: float) -> tuple[int, int]:
 def varied(points: np.ndarray, markers: MarkerSet, rng: np.random.Generator) -> np.ndarray:
     """Another body doing the same: stature, then segment by segment, sides alike but for 1 %; half the time mirrored.
 
-    Bones keep their directions; the path of the hips is scaled as the legs are, so that standing feet stay where they are.
+    Bones keep their directions; the path of the hips is scaled as the legs are, so that standing feet stay where
+    they are.
     """
     stature = rng.uniform(0.80, 1.12)
     factors = stature * np.clip(rng.normal(1.0, 0.07, len(markers.bones)), 0.8, 1.2)

@@ -17,14 +17,16 @@ from . import checkpoint
 from .features import CORRECTION_MM, Sequence, sequence, to_frames, to_nodes, window
 from .markers import MarkerSet, marker_set
 from .model import PoseFormer
+from .paths import shipped
 
 _BATCH = 32  # windows
 
 
 @dataclass(frozen=True)
 class Refined:
-    """points : (n, M, 3) mm in camera coordinates, as given but for their place along the ray. sd_mm : (n, M) standard
-    deviation along the ray, calibrated so that it holds 68 % of validation residuals; NaN where there is no point."""
+    """points : (n, M, 3) mm in camera coordinates, as given but for their place along the ray. sd_mm : (n, M)
+    standard deviation along the ray, calibrated so that it holds 68 % of validation residuals; NaN where there is no
+    point."""
 
     points: np.ndarray
     sd_mm: np.ndarray
@@ -41,7 +43,7 @@ class Refiner:
     @classmethod
     def load(cls, path: Path | None = None, markers: str = "landmarks") -> Refiner:
         """The checkpoint at ``path``, else the shipped one. Raises ModelError."""
-        model, about = checkpoint.load(path or checkpoint.shipped(), markers)
+        model, about = checkpoint.load(path or shipped(), markers)
         return cls(model, marker_set(model.config.markers), about)
 
     @property
@@ -61,7 +63,8 @@ class Refiner:
         visibility: np.ndarray | None = None,
         spread_mm: np.ndarray | None = None,
     ) -> Refined:
-        """points : (n, M, 3) mm in camera coordinates (camera at the origin, x right, y down, z away), NaN where missing."""
+        """points : (n, M, 3) mm in camera coordinates (camera at the origin, x right, y down, z away), NaN where
+        missing."""
         if not np.isfinite(points).any():
             return Refined(np.array(points, np.float32), np.full(points.shape[:2], np.nan, np.float32))
         rate = self.model.config.node_rate_hz

@@ -20,7 +20,8 @@ from .model import PoseFormer
 class RunState:
     """Weights, their running mean, the optimiser and the counters of a run in the folder ``out``.
 
-    ``best.safetensors`` holds the averaged weights of the best validation; ``last.safetensors`` all that a resumed run needs.
+    ``best.safetensors`` holds the averaged weights of the best validation; ``last.safetensors`` all that a resumed
+    run needs.
     settings : what must be the same for a run to be this run.
     """
 
@@ -117,8 +118,8 @@ class RunState:
 
 
 def event_writer(out: Path) -> Any:
-    """A TensorBoard writer that does not import tensorflow where it is installed too (seconds, hundreds of MB, much talk):
-    tensorboard uses its own stand-in when it finds this module."""
+    """A TensorBoard writer that does not import tensorflow where it is installed too (seconds, hundreds of MB, much
+    talk): tensorboard uses its own stand-in when it finds this module."""
     sys.modules.setdefault("tensorboard.compat.notf", types.ModuleType("tensorboard.compat.notf"))
     from torch.utils.tensorboard import SummaryWriter
 

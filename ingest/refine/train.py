@@ -20,8 +20,9 @@ from neurostore.errors import ModelError, UsageError
 from .dataset import WindowBatches
 from .markers import MarkerSet, marker_set
 from .model import ModelConfig, PoseFormer, n_parameters
-from .motions import Motion, read_motions
+from .motions import Motion
 from .run_state import RunState
+from .sources import read_motions
 from .terms import LOSSES, Terms
 
 

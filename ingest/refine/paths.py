@@ -1,0 +1,11 @@
+"""Where the checkpoint lies that comes with the package; needs no torch."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+
+def shipped() -> Path:
+    """``small.safetensors`` beside this module."""
+    return Path(str(resources.files(__package__) / "small.safetensors"))
