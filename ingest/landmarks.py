@@ -116,8 +116,9 @@ def _one_person(
 ) -> None:
     poses = recording.poses[0]
     is_subject = int(poses.person[rows[0]]) == 0
-    positions = poses.positions[rows]
-    seen = np.isfinite(positions).all(axis=2).any(axis=0)
+    seen = np.isfinite(poses.positions[rows[0]]).all(axis=1)
+    if not seen.all():
+        seen = np.isfinite(_take(poses.positions, rows)).all(axis=2).any(axis=0)
     present = frozenset(j for j, s in zip(poses.skeleton.joints, seen, strict=True) if s)
     sources = landmark_sources(poses.skeleton, present)
     use_rotations = poses.rotations is not None and neutral is not None
@@ -198,7 +199,7 @@ def _clean(
 ) -> tuple[filters.Cleaned, np.ndarray]:
     """Filtered positions (n, len(joints), 3) and, with a neutral pose, rotations (n, J, 4) of the joints it needs."""
     time_s, frame = poses.time_s[rows], poses.frame[rows]
-    values = poses.positions[rows][:, joints] if len(joints) < poses.positions.shape[1] else poses.positions[rows]
+    values = _take(poses.positions, rows)[:, joints]
     # frames that are missing altogether are a gap like any other
     whole = len(frame) > 0 and int(frame[-1]) - int(frame[0]) + 1 == len(frame)
     place = frame - frame[0] if len(frame) else frame
@@ -210,7 +211,7 @@ def _clean(
     rotations = np.empty((0,))
     if neutral is not None and poses.rotations is not None:
         needed = neutral.joints
-        q = poses.rotations[rows][:, needed].astype(np.float64)
+        q = _take(poses.rotations, rows)[:, needed].astype(np.float64)
         if not whole:
             q = _spread(q, place, len(time_s))
         q = filters.clean(make_continuous(q), time_s, rate_hz, cutoff_hz, path).values
@@ -219,6 +220,11 @@ def _clean(
     if not whole:
         cleaned = filters.Cleaned(cleaned.values[place], cleaned.n_filled, cleaned.n_short, cleaned.is_resampled)
     return cleaned, rotations
+
+
+def _take(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """The rows of one person; the array itself where all are."""
+    return values if len(rows) == len(values) else values[rows]
 
 
 def _spread(values: np.ndarray, place: np.ndarray, n: int) -> np.ndarray:
