@@ -2,8 +2,8 @@
 
     python benchmarks/views.py [--trials 1000]
 
-The floor, in the same run: DuckDB summing the columns of landmarks that the views read. Trials are walkers of 5 strides at
-120 Hz, ten to a subject.
+The floor, in the same run: DuckDB summing the columns of landmarks that the views read. Trials are walkers of 5
+strides at 120 Hz, ten to a subject.
 """
 
 from __future__ import annotations

@@ -27,8 +27,8 @@ def mean_curves(lake: Any, angle: str, by: str = "group", *, side: str | None = 
 
     Parameters
     ----------
-    angle : a column of cycle_curves (``left_knee_flexion_deg``), or without its side (``knee_flexion_deg``) with ``side``,
-        or for both sides of a subject together with neither. Degrees.
+    angle : a column of cycle_curves (``left_knee_flexion_deg``), or without its side (``knee_flexion_deg``): then of the
+        ``side`` asked for, or of both sides of a subject together. Degrees.
     by : a column of subjects or trials, or ``session``.
 
     Returns
@@ -63,8 +63,8 @@ def cycles_array(
 
     Parameters
     ----------
-    angles : columns of cycle_curves of one side, or names without a side. side : left or right; None takes both sides' cycles,
-        each with the angles of its own side.
+    angles : columns of cycle_curves of one side, or names without a side.
+    side : left or right; None takes both sides' cycles, each with the angles of its own side.
 
     Returns
     -------
@@ -114,7 +114,7 @@ def compare(
     test: str = "welch",
     seed: int = 0,
 ) -> pl.DataFrame:
-    """Groups, sessions or conditions compared, one value a subject; for an angle of cycle_curves, the whole curves by spm1d.
+    """Groups, sessions or conditions compared, one value a subject; angles of cycle_curves as whole curves, by spm1d.
 
     Parameters
     ----------
@@ -123,10 +123,10 @@ def compare(
 
     Returns
     -------
-    polars.DataFrame, a row a parameter and pair of levels a, b: n, mean, SD of each, difference (b less a) with its 95 % interval,
-    hedges_g, p, p_holm (over all rows), test, left_out. Where subjects repeat over the levels they are compared with
-    themselves (paired) and those seen in one level only are left out, by name. For curves: a row a cluster of percents where
-    the curves differ (SPM, alpha 0.05), or one row without a cluster.
+    polars.DataFrame, a row a parameter and pair of levels a, b: n, mean, SD of each, difference (b less a) with its 95 %
+    interval, hedges_g, p, p_holm (over all rows), test, left_out. Where subjects repeat over the levels they are compared
+    with themselves (paired) and those seen in one level only are left out, by name. For curves: a row a cluster of
+    percents where the curves differ (SPM, alpha 0.05), or one row without a cluster.
 
     Raises
     ------
@@ -212,7 +212,7 @@ def _compare_curves(lake: Any, angle: str, by: str, side: str | None) -> pl.Data
             "test": "spm1d paired t" if repeated else "spm1d two-sample t",
             "t_threshold": float(inference.zstar),
         }
-        clusters = [
+        clusters: list[dict[str, float | None]] = [
             {"from_pct": float(c.endpoints[0]), "to_pct": float(c.endpoints[1]), "p": float(c.P)}
             for c in inference.clusters
         ]

@@ -21,9 +21,10 @@ DRAWS = 20_000
 class Comparison:
     """b compared with a.
 
-    difference : mean of b less mean of a (paired: mean of the differences), in the units given. ci_low, ci_high : 95 %
-    interval by Student's t (Welch's degrees of freedom where unpaired). hedges_g : difference in standard deviations (pooled;
-    paired: mean of both SDs), with Hedges' correction for small samples. NaN where not defined.
+    difference : mean of b less mean of a (paired: mean of the differences), in the units given.
+    ci_low, ci_high : 95 % interval by Student's t (Welch's degrees of freedom where unpaired).
+    hedges_g : difference in standard deviations (pooled; paired: mean of both SDs), with Hedges' correction for small
+        samples. NaN where not defined.
     """
 
     n_a: int
@@ -68,8 +69,9 @@ def compare_groups(a: np.ndarray, b: np.ndarray, *, test: str = "welch", seed: i
 
 
 def compare_pairs(a: np.ndarray, b: np.ndarray, *, test: str = "welch", seed: int = 0) -> Comparison:
-    """The same people twice: a[i] and b[i] are one person. test : 'welch' means the paired t test here, or 'permutation' of signs.
+    """The same people twice: a[i] and b[i] are one person.
 
+    test : 'welch' means the paired t test here; 'permutation' is of signs.
     hedges_g is Hedges' g_av (Lakens 2013, doi 10.3389/fpsyg.2013.00863, equation 10), comparable with unpaired ones.
     """
     from scipy import stats
@@ -137,7 +139,7 @@ def _comparison(
 
 
 def _permutation_p(a: np.ndarray, b: np.ndarray, seed: int) -> float:
-    """Share of relabellings whose difference of means is at least as large; random draws count the labelling seen too."""
+    """Share of relabellings whose difference of means is at least as large; draws count the labelling seen too."""
     pooled = np.concatenate([a, b])
     n, seen = len(a), abs(b.mean() - a.mean())
     total = pooled.sum()

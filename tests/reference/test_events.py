@@ -21,7 +21,9 @@ def connection():
 @pytest.mark.parametrize("is_treadmill", [False, True])
 def test_no_event_is_missed_or_invented_and_times_are_near(connection, pattern, rate_hz, is_treadmill):
     """The bounds are those asked of lab files: 20 ms for strikes; offs 25 ms, for the walker's toe rests until its foot off."""
-    walk = walker.walk(walker.PATTERNS[pattern](), n_strides=4, rate_hz=rate_hz, heading_deg=40.0, is_treadmill=is_treadmill)
+    walk = walker.walk(
+        walker.PATTERNS[pattern](), n_strides=4, rate_hz=rate_hz, heading_deg=40.0, is_treadmill=is_treadmill
+    )
     view_builder.refill(connection, **view_builder.of_walk(walk))
     found = connection.execute("SELECT side, event, time_s FROM gait_events").fetchall()
     inner = [e for e in walk.events if 0.15 <= e[2] <= walk.time_s[-1] - 0.15]
