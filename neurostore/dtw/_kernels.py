@@ -37,13 +37,17 @@ def kernel(function: Callable) -> Any:
 def pack(values, starts, lengths, members, channels, tile):
     """Lay the series `members` (width; -1 for none) side by side in `tile` (flat; zero where a series has ended)."""
     count = width(tile)
-    tile[:] = 0
-    for lane in range(count):
-        member = members[lane]
-        if member >= 0:
-            start = starts[member]
-            for k in range(lengths[member] * channels):
+    size = tile.shape[0] // count
+    for first in range(0, size, count):  # a square of the transposition at a time stays in the nearest cache
+        last = min(size, first + count)
+        for lane in range(count):
+            member = members[lane]
+            end = first if member < 0 else min(last, lengths[member] * channels)
+            start = 0 if member < 0 else starts[member]
+            for k in range(first, end):
                 tile[k * count + lane] = values[start + k]
+            for k in range(max(first, end), last):
+                tile[k * count + lane] = 0
 
 
 @kernel

@@ -55,7 +55,7 @@ def read_series(xs: Any, dtype: Any = None, *, missing: str = "raise", name: str
 
     Parameters
     ----------
-    xs : list of arrays (samples, channels) or (samples,), or one array (series, samples[, channels]).
+    xs : list of arrays (samples, channels) or (samples,), one array (series, samples[, channels]), or Series without gaps.
     dtype : float32 or float64; by default float32 if every series is, else float64.
     missing : ``"raise"``, or ``"propagate"`` to mark series with NaN. Infinite values are always an error.
 
@@ -67,7 +67,9 @@ def read_series(xs: Any, dtype: Any = None, *, missing: str = "raise", name: str
         raise SeriesError(f"missing is {missing!r}; it can be 'raise' or 'propagate'")
     dtype = check_dtype(dtype)
     if isinstance(xs, Series):
-        xs = [xs.one(k) for k in range(len(xs))]
+        with np.errstate(over="ignore"):
+            values = xs.values if dtype is None else xs.values.astype(dtype, copy=False)
+        return _checked(values, xs.lengths, xs.channels, missing, name)
     if isinstance(xs, np.ndarray) and xs.dtype != object:
         if xs.ndim not in (2, 3):
             raise SeriesError(f"{name} is an array of {xs.ndim} dimensions; expected (series, samples[, channels])")
@@ -157,9 +159,9 @@ def _from_array(xs: np.ndarray, dtype: np.dtype | None, missing: str, name: str)
 def _checked(values: np.ndarray, lengths: np.ndarray, channels: int, missing: str, name: str) -> Series:
     starts = np.concatenate([[0], np.cumsum(lengths * channels)[:-1]]).astype(np.int64)
     is_missing = np.zeros(len(lengths), bool)
-    # A sum is finite only if every value is; only then are the values looked at one by one.
+    # A sum is finite only if every value is; where it is not, the values are looked at one by one.
     with np.errstate(over="ignore", invalid="ignore"):
-        sums_to_finite = bool(np.isfinite(values.sum(dtype=np.float64)))
+        sums_to_finite = bool(np.isfinite(values.sum()))
     if not sums_to_finite:
         is_nan, is_infinite = np.isnan(values), np.isinf(values)
         if is_infinite.any():
