@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.video.scene import DISC_RADIUS_MM, MARKERS, N_PERSONS, hue
+from tests.video.scene import DISC_RADIUS_MM, MARKERS, N_PERSONS
 
 UNKNOWN_INTRINSICS = ((-1, -1, -1), (-1, -1, -1), (-1, -1, -1))
 NO_EXTRINSICS = ((1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0), (0, 0, 0, 1))
@@ -87,7 +87,6 @@ def build(
             offsets[row] = offset
             row += 1
     everything = np.arange(row, dtype=np.int32)
-    hues = np.array([hue(p, m) for p in range(N_PERSONS) for m in range(len(MARKERS))], np.float32)
     spec = tf.TensorSpec
     camera = [
         spec((None, 3, 3), tf.float32, "intrinsic_matrix"),
@@ -240,19 +239,21 @@ def build(
         """Centroid (n, persons, markers, 2) px and area (n, persons, markers) px of each colour."""
         rgb = tf.cast(images, tf.float32) / 255.0
         value, least = tf.reduce_max(rgb, -1), tf.reduce_min(rgb, -1)
-        hsv = tf.image.rgb_to_hsv(rgb)
-        apart = tf.abs(hsv[..., :1] - hues)
-        nearest = tf.argmin(tf.minimum(apart, 1 - apart), axis=-1, output_type=tf.int32)
-        coloured = tf.where((value > 0.08) & (least < 0.5 * value), value, 0.0)
-        weight = tf.one_hot(nearest, len(hues)) * coloured[..., None]
-        area = tf.reduce_sum(weight, (1, 2))
-        xs = tf.range(tf.shape(images)[2]) + 0
-        ys = tf.range(tf.shape(images)[1]) + 0
-        u = tf.einsum("nhwk,w->nk", weight, tf.cast(xs, tf.float32) + 0.5)
-        v = tf.einsum("nhwk,h->nk", weight, tf.cast(ys, tf.float32) + 0.5)
-        centre = tf.stack([u, v], -1) / tf.maximum(area, 1e-6)[..., None]
-        shape = [-1, N_PERSONS, len(MARKERS)]
-        return tf.reshape(centre, [*shape, 2]), tf.reshape(area, shape)
+        n_hues = N_PERSONS * len(MARKERS)
+        nearest = tf.cast(tf.round(tf.image.rgb_to_hsv(rgb)[..., 0] * n_hues), tf.int32) % n_hues
+        weight = tf.where((value > 0.02) & (least < 0.5 * value), value, 0.0)
+        shape = tf.shape(images)
+        group = nearest + n_hues * tf.range(shape[0])[:, None, None]
+        u = tf.broadcast_to(tf.cast(tf.range(shape[2]), tf.float32)[None, None] + 0.5, tf.shape(weight))
+        v = tf.broadcast_to(tf.cast(tf.range(shape[1]), tf.float32)[None, :, None] + 0.5, tf.shape(weight))
+
+        def summed(values):
+            flat = tf.math.unsorted_segment_sum(tf.reshape(values, [-1]), tf.reshape(group, [-1]), n_hues * shape[0])
+            return tf.transpose(tf.reshape(flat, [shape[0], len(MARKERS), N_PERSONS]), [0, 2, 1])
+
+        area = summed(weight)
+        centre = tf.stack([summed(weight * u), summed(weight * v)], -1) / tf.maximum(area, 1e-6)[..., None]
+        return centre, area
 
     def _lift(centre, area, intrinsics, distortion):
         """Positions (n, persons, markers, 3) in the camera frame and boxes (n, persons, 4) px."""

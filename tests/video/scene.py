@@ -15,7 +15,7 @@ import numpy as np
 
 MARKERS = ("head", "thorax", "lhip", "rhip", "lknee", "rknee", "lankle", "rankle", "lwrist", "rwrist")
 N_PERSONS = 2
-DISC_RADIUS_MM = 60.0
+DISC_RADIUS_MM = 80.0
 FOV_DEGREES = 55.0  # of the larger side
 
 
@@ -32,7 +32,7 @@ def focal_px(width: int, height: int, fov_degrees: float = FOV_DEGREES) -> float
 class Walk:
     """A person who walks a straight line. Lengths in mm; start and velocity in the camera frame (x, z)."""
 
-    start: tuple[float, float] = (0.0, 6500.0)
+    start: tuple[float, float] = (0.0, 5800.0)
     velocity: tuple[float, float] = (0.0, -1100.0)  # per second; towards the camera
     stature: float = 1700.0
     floor_y: float = 900.0  # below the camera
@@ -87,7 +87,7 @@ def project(points: np.ndarray, width: int, height: int, fov_degrees: float = FO
 def draw(people: list[tuple[int, np.ndarray]], width: int, height: int, fov_degrees: float = FOV_DEGREES) -> np.ndarray:
     """A picture (height, width, 3) uint8 of (colour set, (10, 3) positions); nearer discs cover farther ones."""
     picture = np.zeros((height, width, 3))
-    fine = 8
+    fine = 12
     sub = (np.arange(fine) + 0.5) / fine
     discs = [(p, m, point) for p, points in people for m, point in enumerate(points) if np.isfinite(point).all()]
     for person, marker, point in sorted(discs, key=lambda d: -d[2][2]):
