@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from neurostore.commands import compare, demo, distances, ingest, maintain, model, overlay, sql, tables
+from neurostore.commands import compare, demo, distances, ingest, maintain, model, overlay, refine, sql, tables
 from neurostore.errors import NeurostoreError
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ compare.register(app)
 maintain.register(app)
 model.register(app)
 overlay.register(app)
+refine.register(app)
 demo.register(app)
 
 

@@ -77,7 +77,5 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
         known = f"this software knows up to {FORMAT}; install a newer neurostore"
         raise ModelError(f"{path}: checkpoint format {about['format']}, {known}")
     if "model" not in about:
-        raise ModelError(
-            f"{path}: states no configuration of the network; expected a file of refine train"
-        )
+        raise ModelError(f"{path}: states no configuration of the network; expected a file of refine train")
     return about, tensors

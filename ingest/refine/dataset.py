@@ -79,13 +79,13 @@ class WindowBatches(torch.utils.data.Dataset):
         windows: list[dict[str, np.ndarray]] = []
         while len(windows) < self.batch_size:
             motion = self.motions[rng.choice(len(self.motions), p=self.weights)]
-            pair = _pair(motion, self.markers, self.model.node_rate_hz, rng)
+            pair = random_pair(motion, self.markers, self.model.node_rate_hz, rng)
             windows += _windows(pair, self.markers, self.model.n_frames, self.windows_a_pair, rng)
         chosen = windows[: self.batch_size]
         return {key: torch.from_numpy(np.stack([w[key] for w in chosen])) for key in chosen[0]}
 
 
-def _pair(motion: Motion, markers: MarkerSet, node_rate_hz: float, rng: np.random.Generator) -> Pair:
+def random_pair(motion: Motion, markers: MarkerSet, node_rate_hz: float, rng: np.random.Generator) -> Pair:
     """A stretch of a motion, by another body, from another side, at a video's rate, with errors of one of the
     protocols."""
     length = int(rng.uniform(2.5, 8.0) * motion.rate_hz)

@@ -16,7 +16,10 @@ AZIMUTHS_DEG = tuple(float(s * a) for a in range(0, 90, 15) for s in (1, -1) if 
 
 @dataclass(frozen=True)
 class Motion:
-    """points : (T, M, 3) mm, lab frame, Y up, of the marker set; person and split after people.toml."""
+    """points : (T, M, 3) mm, lab frame, Y up, of the marker set; person and split after people.toml.
+
+    source_sha256 : of the files it was read from, as in the table trials; '' for none.
+    """
 
     person: str
     split: str
@@ -24,6 +27,7 @@ class Motion:
     rate_hz: float
     points: np.ndarray
     is_own_skeleton: bool
+    source_sha256: str = ""
 
 
 @dataclass(frozen=True)

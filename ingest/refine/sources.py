@@ -3,6 +3,7 @@ person."""
 
 from __future__ import annotations
 
+import hashlib
 import re
 import tomllib
 import zlib
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -59,14 +61,14 @@ def read_motions(
         if split not in splits:
             continue
         try:
-            rate_hz, points = load()
+            rate_hz, points, sha256 = load()
         except NeurostoreError as error:
             say(f"left out: {error}")
             continue
         if len(points) < _LEAST_S * rate_hz:
             say(f"left out: {source} is shorter than {_LEAST_S:g} s")
             continue
-        found.append(Motion(person, split, source, rate_hz, points.astype(np.float32), own))
+        found.append(Motion(person, split, source, rate_hz, points.astype(np.float32), own, sha256))
     if not n_seen:
         raise UsageError(f"{root}: holds no motion: no .bvh, no .amc (avatars of {_AVATARS} do not count), no lake")
     return found
@@ -89,7 +91,8 @@ def people() -> dict[str, dict]:
     return {subject: person for person in table["person"] for subject in person["subjects"]}
 
 
-_Found = Iterator[tuple[str, str, bool, Callable[[], tuple[float, np.ndarray]]]]
+#: person, source, whether the skeleton is their own, and what reads it: rate, points, hash of the files
+_Found = Iterator[tuple[str, str, bool, Callable[[], tuple[float, np.ndarray, str]]]]
 
 
 def _of_folder(root: Path, markers: MarkerSet) -> _Found:
@@ -123,9 +126,14 @@ def _cmu_number(subject: str, path: Path) -> str | None:
     return None
 
 
-def _read_file(path: Path, markers: MarkerSet) -> tuple[float, np.ndarray]:
-    recording = read(path, ReadOptions(companions=tuple(str(p) for p in sorted(path.parent.glob("*.asf")))))
-    return recording.rate_hz, points_of(recording, markers, str(path))
+def _read_file(path: Path, markers: MarkerSet) -> tuple[float, np.ndarray, str]:
+    beside = sorted(path.parent.glob("*.asf")) if path.suffix.lower() == ".amc" else []
+    recording = read(path, ReadOptions(companions=tuple(map(str, beside))))
+    own = [p for p in beside if path.stem.startswith(p.stem)]
+    digest = hashlib.sha256()  # as of a trial's row in the lake, where the skeleton alone is its companion
+    for part in [path, *own]:
+        digest.update(hashlib.sha256(part.read_bytes()).digest())
+    return recording.rate_hz, points_of(recording, markers, str(path)), digest.hexdigest()
 
 
 def points_of(recording: Recording, markers: MarkerSet, where: str = "recording") -> np.ndarray:
@@ -186,12 +194,14 @@ def _of_lake(root: Path, markers: MarkerSet) -> _Found:
         if row["kind"] != "mocap" or not row["skeleton"]:
             continue
         source = "/".join(k for k in (row["subject"], row["session"], row["trial"]) if k)
-        known = [p["name"] for s, p in people().items() if s.split("/")[1] == row["subject"]]
-        name = known[0] if known else f"{root.resolve().name}/{row['subject']}"
+        known = [s for s in people() if s.split("/")[1] == row["subject"] and not row["subject"].isdigit()]
+        if any(s.startswith(f"{_AVATARS}/") for s in known):
+            continue
+        name = people()[known[0]]["name"] if known else f"{root.resolve().name}/{row['subject']}"
         yield name, source, row["length_basis"] == "measured", lambda row=row: _read_trial(lake, row, markers)
 
 
-def _read_trial(lake, row: dict, markers: MarkerSet) -> tuple[float, np.ndarray]:
+def _read_trial(lake: Any, row: dict, markers: MarkerSet) -> tuple[float, np.ndarray, str]:
     import polars as pl
 
     key = (pl.col("subject") == row["subject"]) & (pl.col("session") == row["session"])
@@ -207,4 +217,4 @@ def _read_trial(lake, row: dict, markers: MarkerSet) -> tuple[float, np.ndarray]
         if name in frame.columns and frame[name].null_count() < frame.height
     }
     where = "/".join(k for k in (row["subject"], row["session"], row["trial"]) if k)
-    return row["rate_hz"], stacked(points, frame.height, markers, where)
+    return row["rate_hz"], stacked(points, frame.height, markers, where), row["source_sha256"]

@@ -22,6 +22,7 @@ from .markers import MarkerSet, marker_set
 from .model import ModelConfig, PoseFormer, n_parameters
 from .motions import Motion
 from .run_state import RunState
+from .shards import ShardBatches
 from .sources import read_motions
 from .terms import LOSSES, Terms
 
@@ -66,24 +67,38 @@ def read_config(name_or_path: str) -> TrainConfig:
     return config
 
 
-def train(config: TrainConfig, data: Path, out: Path, say: Callable[[str], None] = print) -> Path:
-    """Train and write ``out/best.safetensors`` (and ``last.safetensors``, from which the same call goes on after a
-    kill). Returns the former.
+def train(
+    config: TrainConfig, data: Path, out: Path, shards: Path | None = None, say: Callable[[str], None] = print
+) -> Path:
+    """Train, calibrate, and write ``out/refiner.safetensors``, whose path is returned.
+
+    Beside it lie ``best.safetensors`` and ``last.safetensors``, from which the same call goes on after a kill.
+    shards : windows written by ``refine data``, instead of making them on the way; ``data`` still gives the motions
+    that the uncertainty is calibrated on.
 
     Raises
     ------
     ModelError : the loss is no number: the last good checkpoint stays, the batch is named.
     UsageError : fewer than two people to train on, or none to validate on.
     """
-    motions = read_motions(data, marker_set(config.markers), ("train", "validation"))
-    return train_on(config, motions, out, say)
+    from .finish import finish
+
+    motions = read_motions(data, marker_set(config.markers), ("train", "validation"), say=say)
+    best = train_on(config, motions, out, shards, say)
+    return finish(best, motions, Path(out) / "refiner.safetensors")
 
 
-def train_on(config: TrainConfig, motions: list[Motion], out: Path, say: Callable[[str], None] = print) -> Path:
-    """As :func:`train`, on motions in memory."""
+def train_on(
+    config: TrainConfig,
+    motions: list[Motion],
+    out: Path,
+    shards: Path | None = None,
+    say: Callable[[str], None] = print,
+) -> Path:
+    """As :func:`train`, on motions in memory; returns ``out/best.safetensors``."""
     markers = marker_set(config.markers)
     parts = {split: [m for m in motions if m.split == split] for split in ("train", "validation")}
-    _check_people(parts)
+    check_people(parts)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if device.type == "cpu":
         torch.set_num_threads(config.threads)
@@ -96,7 +111,11 @@ def train_on(config: TrainConfig, motions: list[Motion], out: Path, say: Callabl
     say(f"{n_parameters(model):,} parameters on {device}; {len(parts['train'])} motions of {people} people")
     check = _validation(parts["validation"], markers, config)
     say(f"validation without correction (6 Hz low-pass alone): {_validate(None, check, device):.2f} mm")
-    source = WindowBatches(parts["train"], markers, model.config, config.batch_size, config.seed, config.steps)
+    source: torch.utils.data.Dataset
+    if shards is not None:
+        source = ShardBatches(shards, "train", model.config, config.batch_size, config.seed, config.steps)
+    else:
+        source = WindowBatches(parts["train"], markers, model.config, config.batch_size, config.seed, config.steps)
     loader = torch.utils.data.DataLoader(
         torch.utils.data.Subset(source, range(run.step, config.steps)), batch_size=None, num_workers=config.workers,
         multiprocessing_context="spawn" if config.workers else None, persistent_workers=bool(config.workers),
@@ -168,7 +187,7 @@ def data_hash(motions: list[Motion]) -> str:
     return digest.hexdigest()
 
 
-def _check_people(parts: dict[str, list[Motion]]) -> None:
+def check_people(parts: dict[str, list[Motion]]) -> None:
     n = len({m.person for m in parts["train"]})
     if n < 2:
         raise UsageError(f"{n} person to train on: at least two are needed, or the network learns one body")

@@ -1,0 +1,136 @@
+"""neurostore refine data | train | evaluate | apply"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .options import LAKE, LakeOption, OutputOption
+
+refine = typer.Typer(
+    help="The learned refinement of depth: its data, training, proof and use.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+DataOption = Annotated[
+    Path,
+    typer.Option("--data", envvar="NEUROSTORE_LAKE", help="A lake, a cohort, or a folder of BVH or ASF/AMC files."),
+]
+CheckpointOption = Annotated[
+    Path | None, typer.Option("--checkpoint", help="A trained checkpoint.", show_default="the one in the package")
+]
+
+
+class Form(StrEnum):
+    table = "table"
+    csv = "csv"
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(refine, name="refine")
+
+
+@refine.command()
+def data(
+    data: DataOption = LAKE,
+    config: Annotated[str, typer.Option(help="small, seed or a TOML file: marker set, window, seed.")] = "small",
+    out: Annotated[Path | None, typer.Option(help="Write the windows here, to be mapped into memory.")] = None,
+    n_batches: Annotated[int, typer.Option(min=1, help="Batches to write, or pairs to show.")] = 8,
+) -> None:
+    """Show pairs of corrupted and true motion, or write training windows.
+
+    Training needs no files: it makes its windows on the way, the same ones from the same seed. Written ones spare that
+    work where the training is faster than their making (a GPU).
+
+    Example: neurostore refine data --data cohort/ --out windows/ --n-batches 2000
+    """
+    from neurostore.ingest.refine import preview
+    from neurostore.ingest.refine.train import read_config
+
+    from .output import say, write_frame
+
+    settings = read_config(config)
+    if out is None:
+        import polars as pl
+
+        write_frame(pl.DataFrame(preview.pairs(data, settings, n_batches, say)), None, None)
+        return
+    preview.write_windows(data, settings, out, n_batches, say)
+
+
+@refine.command()
+def train(
+    config: Annotated[str, typer.Argument(help="small, seed, or a TOML file like them.")],
+    data: DataOption = LAKE,
+    out: Annotated[Path, typer.Option(help="Folder of the run; the same call goes on after a kill.")] = Path("run"),
+    shards: Annotated[Path | None, typer.Option(help="Windows written by refine data.")] = None,
+) -> None:
+    """Train a refiner; OUT/refiner.safetensors is what apply and evaluate take.
+
+    Example: neurostore refine train small --data cohort/ --out run/
+    """
+    from neurostore.ingest.refine.train import read_config
+    from neurostore.ingest.refine.train import train as run
+
+    from .output import say
+
+    say(f"written: {run(read_config(config), data, out, shards, say)}")
+
+
+@refine.command()
+def evaluate(
+    data: DataOption = LAKE,
+    checkpoint: CheckpointOption = None,
+    format: Annotated[Form, typer.Option("--format", help="How the table is written.")] = Form.table,
+    output: OutputOption = None,
+    protocol: Annotated[list[str] | None, typer.Option(help="Only this protocol; may be repeated.")] = None,
+    rate: Annotated[list[float] | None, typer.Option(help="Only this video rate in Hz; may be repeated.")] = None,
+    cameras: Annotated[int, typer.Option(min=1, help="Made-up cameras a trial.")] = 2,
+    every: Annotated[int, typer.Option(min=1, help="Judge on every n-th trial alone.")] = 1,
+) -> None:
+    """The refinement and its baselines against the truth, on people the checkpoint was not trained on.
+
+    Long rows: protocol, rate_hz, method, metric, value; docs/refinement.md defines them.
+
+    Example: neurostore refine evaluate --data cohort/ --format csv > proof.csv
+    """
+    import polars as pl
+
+    from neurostore.ingest.refine.proof import prove
+
+    from .options import Format
+    from .output import say, write_frame
+
+    rows = prove(data, checkpoint, protocol, rate, cameras, every, say)
+    frame = pl.DataFrame([(r.protocol, r.rate_hz, r.method, r.metric, r.value) for r in rows],
+                         schema=["protocol", "rate_hz", "method", "metric", "value"], orient="row")  # fmt: skip
+    if format is Form.table:
+        frame = frame.pivot(on="method", index=["protocol", "rate_hz", "metric"], values="value")
+    write_frame(frame, Format(format.value), output)
+
+
+@refine.command()
+def apply(
+    subjects: Annotated[list[str] | None, typer.Argument(help="Subjects; all trials from video if none.")] = None,
+    lake: LakeOption = LAKE,
+    checkpoint: CheckpointOption = None,
+    force: Annotated[bool, typer.Option("--force", help="Also trials this checkpoint has refined already.")] = False,
+) -> None:
+    """Refine video trials that are in the lake: poses stay, landmarks are made again, the step is recorded.
+
+    Example: neurostore refine apply S01 --lake lake/
+    """
+    from neurostore.ingest.refine.apply import load_refiner
+    from neurostore.ingest.refine.lake_apply import apply_to_lake
+
+    from .output import say
+
+    report = apply_to_lake(lake, load_refiner(checkpoint), subjects or (), force=force, say=say)
+    for error in report.refused:
+        say(f"refused: {error}")
+    said = f"{len(report.refined)} refined, {len(report.skipped)} were already, {len(report.refused)} refused"
+    say(said + (f"; lake version {report.version}" if report.version is not None else ""))
+    raise typer.Exit(report.exit_code)
