@@ -87,13 +87,18 @@ def find(positions: np.ndarray, person: np.ndarray, time_s: np.ndarray, skeleton
             n_known = max(1, int(np.isfinite(positions[rows][:, [*left, *right]]).all(axis=2).any(axis=1).sum()))
             is_too_much = states.sum() > _MAX_MENDED_SHARE * n_known
             for stretch in _stretches(states):
-                if not is_too_much and _is_explained(positions[rows], stretch, left, right):
+                # hips may have stayed where they are: of the limb, only pairs that jump at the ends are exchanged
+                jumping = [p for p in zip(left, right, strict=True) if _jumps(positions[rows], stretch, *p)]
+                if not jumping:
+                    continue
+                ours, theirs = [p[0] for p in jumping], [p[1] for p in jumping]
+                if not is_too_much and _is_explained(positions[rows], stretch, ours, theirs):
                     kind = found.ranges
                 elif len(stretch) <= _MAX_BLANKED:
                     kind = found.blanked
                 else:
                     kind = found.doubtful
-                kind.append((rows[stretch], left, right))
+                kind.append((rows[stretch], ours, theirs))
     return found
 
 
@@ -184,13 +189,29 @@ def _states(positions: np.ndarray, left: list[int], right: list[int]) -> np.ndar
     return states
 
 
+def _ends(stretch: np.ndarray, n: int) -> list[tuple[int, int]]:
+    """(row inside, row outside) at both ends of a stretch, where there is an outside."""
+    ends = ((stretch[0], stretch[0] - 1), (stretch[-1], stretch[-1] + 1))
+    return [(int(inside), int(outside)) for inside, outside in ends if 0 <= outside < n]
+
+
+def _jumps(positions: np.ndarray, stretch: np.ndarray, left: int, right: int) -> bool:
+    """Whether a pair of joints goes on more smoothly into the stretch when exchanged."""
+    plain = crossed = 0.0
+    for inside, outside in _ends(stretch, len(positions)):
+        step = positions[inside, [left, right]] - positions[outside, [left, right]]
+        cross = positions[inside, [right, left]] - positions[outside, [left, right]]
+        plain += float(np.linalg.norm(step, axis=1).sum())
+        crossed += float(np.linalg.norm(cross, axis=1).sum())
+    return crossed < plain or not np.isfinite(plain + crossed)
+
+
 def _is_explained(positions: np.ndarray, stretch: np.ndarray, left: list[int], right: list[int]) -> bool:
     """Whether the limb, exchanged, goes on smoothly at both ends of the stretch."""
-    for inside, outside in ((stretch[0], stretch[0] - 1), (stretch[-1], stretch[-1] + 1)):
-        if 0 <= outside < len(positions):
-            jump = positions[inside][[*right, *left]] - positions[outside][[*left, *right]]
-            if np.nanmean(np.append(np.linalg.norm(jump, axis=-1), 0.0)) > _MAX_LEFT_MM:
-                return False
+    for inside, outside in _ends(stretch, len(positions)):
+        jump = positions[inside][[*right, *left]] - positions[outside][[*left, *right]]
+        if np.nanmean(np.append(np.linalg.norm(jump, axis=-1), 0.0)) > _MAX_LEFT_MM:
+            return False
     return True
 
 
