@@ -27,8 +27,8 @@ def mean_curves(lake: Any, angle: str, by: str = "group", *, side: str | None = 
 
     Parameters
     ----------
-    angle : a column of cycle_curves (``left_knee_flexion_deg``), or without its side (``knee_flexion_deg``): then of the
-        ``side`` asked for, or of both sides of a subject together. Degrees.
+    angle : a column of cycle_curves (``left_knee_flexion_deg``), or without its side (``knee_flexion_deg``): then of
+        the ``side`` asked for, or of both sides of a subject together. Degrees.
     by : a column of subjects or trials, or ``session``.
 
     Returns
@@ -123,9 +123,9 @@ def compare(
 
     Returns
     -------
-    polars.DataFrame, a row a parameter and pair of levels a, b: n, mean, SD of each, difference (b less a) with its 95 %
-    interval, hedges_g, p, p_holm (over all rows), test, left_out. Where subjects repeat over the levels they are compared
-    with themselves (paired) and those seen in one level only are left out, by name. For curves: a row a cluster of
+    polars.DataFrame, a row a parameter and pair of levels a, b: n, mean, SD of each, difference (b less a), its 95 %
+    interval, hedges_g, p, p_holm (over all rows), test, left_out. Subjects that repeat over the levels are compared
+    with themselves (paired) and those seen in one level only left out, by name. For curves: a row a cluster of
     percents where the curves differ (SPM, alpha 0.05), or one row without a cluster.
 
     Raises

@@ -129,7 +129,8 @@ placed AS (
     SELECT
         timed.*,
         frames.* EXCLUDE (subject, session, trial, person),
-        CASE WHEN frames.next_s - frames.frame_s <= 0.1 THEN (timed.time_s - frames.frame_s) / (frames.next_s - frames.frame_s) END
+        CASE WHEN frames.next_s - frames.frame_s <= 0.1
+            THEN (timed.time_s - frames.frame_s) / (frames.next_s - frames.frame_s) END
             AS share
     FROM timed
     ASOF LEFT JOIN frames
@@ -156,43 +157,76 @@ SELECT
     left_hip_adduction_deg + share * (next_left_hip_adduction_deg - left_hip_adduction_deg) AS left_hip_adduction_deg,
     left_hip_rotation_deg + share * (next_left_hip_rotation_deg - left_hip_rotation_deg) AS left_hip_rotation_deg,
     left_knee_flexion_deg + share * (next_left_knee_flexion_deg - left_knee_flexion_deg) AS left_knee_flexion_deg,
-    left_knee_adduction_deg + share * (next_left_knee_adduction_deg - left_knee_adduction_deg) AS left_knee_adduction_deg,
+    left_knee_adduction_deg + share * (next_left_knee_adduction_deg - left_knee_adduction_deg)
+        AS left_knee_adduction_deg,
     left_knee_rotation_deg + share * (next_left_knee_rotation_deg - left_knee_rotation_deg) AS left_knee_rotation_deg,
-    left_ankle_dorsiflexion_deg + share * (next_left_ankle_dorsiflexion_deg - left_ankle_dorsiflexion_deg) AS left_ankle_dorsiflexion_deg,
-    left_ankle_inversion_deg + share * (next_left_ankle_inversion_deg - left_ankle_inversion_deg) AS left_ankle_inversion_deg,
-    left_foot_progression_deg + share * (next_left_foot_progression_deg - left_foot_progression_deg) AS left_foot_progression_deg,
-    left_pelvis_obliquity_deg + share * (next_left_pelvis_obliquity_deg - left_pelvis_obliquity_deg) AS left_pelvis_obliquity_deg,
-    left_pelvis_rotation_deg + share * (next_left_pelvis_rotation_deg - left_pelvis_rotation_deg) AS left_pelvis_rotation_deg,
-    left_trunk_obliquity_deg + share * (next_left_trunk_obliquity_deg - left_trunk_obliquity_deg) AS left_trunk_obliquity_deg,
-    left_trunk_rotation_deg + share * (next_left_trunk_rotation_deg - left_trunk_rotation_deg) AS left_trunk_rotation_deg,
-    left_shoulder_flexion_deg + share * (next_left_shoulder_flexion_deg - left_shoulder_flexion_deg) AS left_shoulder_flexion_deg,
-    left_shoulder_adduction_deg + share * (next_left_shoulder_adduction_deg - left_shoulder_adduction_deg) AS left_shoulder_adduction_deg,
+    left_ankle_dorsiflexion_deg + share * (next_left_ankle_dorsiflexion_deg - left_ankle_dorsiflexion_deg)
+        AS left_ankle_dorsiflexion_deg,
+    left_ankle_inversion_deg + share * (next_left_ankle_inversion_deg - left_ankle_inversion_deg)
+        AS left_ankle_inversion_deg,
+    left_foot_progression_deg + share * (next_left_foot_progression_deg - left_foot_progression_deg)
+        AS left_foot_progression_deg,
+    left_pelvis_obliquity_deg + share * (next_left_pelvis_obliquity_deg - left_pelvis_obliquity_deg)
+        AS left_pelvis_obliquity_deg,
+    left_pelvis_rotation_deg + share * (next_left_pelvis_rotation_deg - left_pelvis_rotation_deg)
+        AS left_pelvis_rotation_deg,
+    left_trunk_obliquity_deg + share * (next_left_trunk_obliquity_deg - left_trunk_obliquity_deg)
+        AS left_trunk_obliquity_deg,
+    left_trunk_rotation_deg + share * (next_left_trunk_rotation_deg - left_trunk_rotation_deg)
+        AS left_trunk_rotation_deg,
+    left_shoulder_flexion_deg + share * (next_left_shoulder_flexion_deg - left_shoulder_flexion_deg)
+        AS left_shoulder_flexion_deg,
+    left_shoulder_adduction_deg + share * (next_left_shoulder_adduction_deg - left_shoulder_adduction_deg)
+        AS left_shoulder_adduction_deg,
     left_elbow_flexion_deg + share * (next_left_elbow_flexion_deg - left_elbow_flexion_deg) AS left_elbow_flexion_deg,
     right_hip_flexion_deg + share * (next_right_hip_flexion_deg - right_hip_flexion_deg) AS right_hip_flexion_deg,
-    right_hip_adduction_deg + share * (next_right_hip_adduction_deg - right_hip_adduction_deg) AS right_hip_adduction_deg,
+    right_hip_adduction_deg + share * (next_right_hip_adduction_deg - right_hip_adduction_deg)
+        AS right_hip_adduction_deg,
     right_hip_rotation_deg + share * (next_right_hip_rotation_deg - right_hip_rotation_deg) AS right_hip_rotation_deg,
     right_knee_flexion_deg + share * (next_right_knee_flexion_deg - right_knee_flexion_deg) AS right_knee_flexion_deg,
-    right_knee_adduction_deg + share * (next_right_knee_adduction_deg - right_knee_adduction_deg) AS right_knee_adduction_deg,
-    right_knee_rotation_deg + share * (next_right_knee_rotation_deg - right_knee_rotation_deg) AS right_knee_rotation_deg,
-    right_ankle_dorsiflexion_deg + share * (next_right_ankle_dorsiflexion_deg - right_ankle_dorsiflexion_deg) AS right_ankle_dorsiflexion_deg,
-    right_ankle_inversion_deg + share * (next_right_ankle_inversion_deg - right_ankle_inversion_deg) AS right_ankle_inversion_deg,
-    right_foot_progression_deg + share * (next_right_foot_progression_deg - right_foot_progression_deg) AS right_foot_progression_deg,
-    right_pelvis_obliquity_deg + share * (next_right_pelvis_obliquity_deg - right_pelvis_obliquity_deg) AS right_pelvis_obliquity_deg,
-    right_pelvis_rotation_deg + share * (next_right_pelvis_rotation_deg - right_pelvis_rotation_deg) AS right_pelvis_rotation_deg,
-    right_trunk_obliquity_deg + share * (next_right_trunk_obliquity_deg - right_trunk_obliquity_deg) AS right_trunk_obliquity_deg,
-    right_trunk_rotation_deg + share * (next_right_trunk_rotation_deg - right_trunk_rotation_deg) AS right_trunk_rotation_deg,
-    right_shoulder_flexion_deg + share * (next_right_shoulder_flexion_deg - right_shoulder_flexion_deg) AS right_shoulder_flexion_deg,
-    right_shoulder_adduction_deg + share * (next_right_shoulder_adduction_deg - right_shoulder_adduction_deg) AS right_shoulder_adduction_deg,
-    right_elbow_flexion_deg + share * (next_right_elbow_flexion_deg - right_elbow_flexion_deg) AS right_elbow_flexion_deg,
+    right_knee_adduction_deg + share * (next_right_knee_adduction_deg - right_knee_adduction_deg)
+        AS right_knee_adduction_deg,
+    right_knee_rotation_deg + share * (next_right_knee_rotation_deg - right_knee_rotation_deg)
+        AS right_knee_rotation_deg,
+    right_ankle_dorsiflexion_deg + share * (next_right_ankle_dorsiflexion_deg - right_ankle_dorsiflexion_deg)
+        AS right_ankle_dorsiflexion_deg,
+    right_ankle_inversion_deg + share * (next_right_ankle_inversion_deg - right_ankle_inversion_deg)
+        AS right_ankle_inversion_deg,
+    right_foot_progression_deg + share * (next_right_foot_progression_deg - right_foot_progression_deg)
+        AS right_foot_progression_deg,
+    right_pelvis_obliquity_deg + share * (next_right_pelvis_obliquity_deg - right_pelvis_obliquity_deg)
+        AS right_pelvis_obliquity_deg,
+    right_pelvis_rotation_deg + share * (next_right_pelvis_rotation_deg - right_pelvis_rotation_deg)
+        AS right_pelvis_rotation_deg,
+    right_trunk_obliquity_deg + share * (next_right_trunk_obliquity_deg - right_trunk_obliquity_deg)
+        AS right_trunk_obliquity_deg,
+    right_trunk_rotation_deg + share * (next_right_trunk_rotation_deg - right_trunk_rotation_deg)
+        AS right_trunk_rotation_deg,
+    right_shoulder_flexion_deg + share * (next_right_shoulder_flexion_deg - right_shoulder_flexion_deg)
+        AS right_shoulder_flexion_deg,
+    right_shoulder_adduction_deg + share * (next_right_shoulder_adduction_deg - right_shoulder_adduction_deg)
+        AS right_shoulder_adduction_deg,
+    right_elbow_flexion_deg + share * (next_right_elbow_flexion_deg - right_elbow_flexion_deg)
+        AS right_elbow_flexion_deg,
     pelvis_tilt_rel_deg + share * (next_pelvis_tilt_rel_deg - pelvis_tilt_rel_deg) AS pelvis_tilt_rel_deg,
-    left_hip_flexion_rel_deg + share * (next_left_hip_flexion_rel_deg - left_hip_flexion_rel_deg) AS left_hip_flexion_rel_deg,
-    left_hip_adduction_rel_deg + share * (next_left_hip_adduction_rel_deg - left_hip_adduction_rel_deg) AS left_hip_adduction_rel_deg,
-    left_hip_rotation_rel_deg + share * (next_left_hip_rotation_rel_deg - left_hip_rotation_rel_deg) AS left_hip_rotation_rel_deg,
-    left_pelvis_obliquity_rel_deg + share * (next_left_pelvis_obliquity_rel_deg - left_pelvis_obliquity_rel_deg) AS left_pelvis_obliquity_rel_deg,
-    left_pelvis_rotation_rel_deg + share * (next_left_pelvis_rotation_rel_deg - left_pelvis_rotation_rel_deg) AS left_pelvis_rotation_rel_deg,
-    right_hip_flexion_rel_deg + share * (next_right_hip_flexion_rel_deg - right_hip_flexion_rel_deg) AS right_hip_flexion_rel_deg,
-    right_hip_adduction_rel_deg + share * (next_right_hip_adduction_rel_deg - right_hip_adduction_rel_deg) AS right_hip_adduction_rel_deg,
-    right_hip_rotation_rel_deg + share * (next_right_hip_rotation_rel_deg - right_hip_rotation_rel_deg) AS right_hip_rotation_rel_deg,
-    right_pelvis_obliquity_rel_deg + share * (next_right_pelvis_obliquity_rel_deg - right_pelvis_obliquity_rel_deg) AS right_pelvis_obliquity_rel_deg,
-    right_pelvis_rotation_rel_deg + share * (next_right_pelvis_rotation_rel_deg - right_pelvis_rotation_rel_deg) AS right_pelvis_rotation_rel_deg
+    left_hip_flexion_rel_deg + share * (next_left_hip_flexion_rel_deg - left_hip_flexion_rel_deg)
+        AS left_hip_flexion_rel_deg,
+    left_hip_adduction_rel_deg + share * (next_left_hip_adduction_rel_deg - left_hip_adduction_rel_deg)
+        AS left_hip_adduction_rel_deg,
+    left_hip_rotation_rel_deg + share * (next_left_hip_rotation_rel_deg - left_hip_rotation_rel_deg)
+        AS left_hip_rotation_rel_deg,
+    left_pelvis_obliquity_rel_deg + share * (next_left_pelvis_obliquity_rel_deg - left_pelvis_obliquity_rel_deg)
+        AS left_pelvis_obliquity_rel_deg,
+    left_pelvis_rotation_rel_deg + share * (next_left_pelvis_rotation_rel_deg - left_pelvis_rotation_rel_deg)
+        AS left_pelvis_rotation_rel_deg,
+    right_hip_flexion_rel_deg + share * (next_right_hip_flexion_rel_deg - right_hip_flexion_rel_deg)
+        AS right_hip_flexion_rel_deg,
+    right_hip_adduction_rel_deg + share * (next_right_hip_adduction_rel_deg - right_hip_adduction_rel_deg)
+        AS right_hip_adduction_rel_deg,
+    right_hip_rotation_rel_deg + share * (next_right_hip_rotation_rel_deg - right_hip_rotation_rel_deg)
+        AS right_hip_rotation_rel_deg,
+    right_pelvis_obliquity_rel_deg + share * (next_right_pelvis_obliquity_rel_deg - right_pelvis_obliquity_rel_deg)
+        AS right_pelvis_obliquity_rel_deg,
+    right_pelvis_rotation_rel_deg + share * (next_right_pelvis_rotation_rel_deg - right_pelvis_rotation_rel_deg)
+        AS right_pelvis_rotation_rel_deg
 FROM placed

@@ -1,14 +1,17 @@
--- One row: a gait cycle with what its frames say: where heels and pelvis were at its events, gaps, clearance, ground speed.
--- Arguments: motion, cycles. Inputs: the names of relations like _foot_motion and _cycles. Metres, seconds. Each frame
--- belongs to the last cycle of its side that began before it, so the cost is linear. Positions at the ends are those of
--- the nearest frame inside, carried to the event by the foot's velocity.
--- heading_x, heading_z: the pelvis' way from start to end, or the mean facing of the hips in place (treadmill, root-relative).
+-- One row: a gait cycle with what its frames say: where heels and pelvis were at its events, gaps, clearance, ground
+-- speed.
+-- Arguments: motion, cycles. Inputs: the names of relations like _foot_motion and _cycles. Metres, seconds. Each
+-- frame belongs to the last cycle of its side that began before it, so the cost is linear. Positions at the ends are
+-- those of the nearest frame inside, carried to the event by the foot's velocity.
+-- heading_x, heading_z: the pelvis' way from start to end, or the mean facing of the hips in place (treadmill,
+-- root-relative).
 -- turn_deg: between the hips' facing at start and end, which are the same instant of the gait.
 WITH frames AS (
     SELECT
         *,
         time_s - last_value(
-            CASE WHEN heel_x_m IS NOT NULL AND origin_x_m IS NOT NULL AND (toe_x_m IS NOT NULL OR NOT has_toe) THEN time_s END
+            CASE WHEN heel_x_m IS NOT NULL AND origin_x_m IS NOT NULL AND (toe_x_m IS NOT NULL OR NOT has_toe)
+                THEN time_s END
             IGNORE NULLS
         ) OVER so_far_ AS since_seen_s,
         time_s - lag(time_s) OVER foot_ AS step_s

@@ -1,6 +1,7 @@
 -- One row: a gait cycle with the angles that clinics quote, of the side of the cycle.
--- Arguments: cycles. Inputs: the name of a relation like gait_cycles; _cycle_curves. Degrees, signs as in joint_angles.
--- Stance and swing are parted at the cycle's foot off; the range of hip flexion needs no anatomical zero.
+-- Arguments: cycles. Inputs: the name of a relation like gait_cycles; _cycle_curves. Degrees, signs as in
+-- joint_angles. Stance and swing are parted at the cycle's foot off; the range of hip flexion needs no anatomical
+-- zero.
 WITH own AS (
     SELECT
         subject,

@@ -1,7 +1,8 @@
 -- One row: a gait cycle, from a foot strike to the next strike of the same foot, before it is judged.
--- Arguments: events. Inputs: the name of a relation like gait_events. Seconds. n_between counts the events of both feet inside: three in walking.
--- Computed events, or those of the source file where the variable event_source is 'file' and the file marks that foot.
--- A computed event within 0.15 s of an end of the data opens or closes a cycle only where all three rules found it.
+-- Arguments: events. Inputs: the name of a relation like gait_events. Seconds. n_between counts the events of both
+-- feet inside: three in walking. Computed events, or those of the source file where the variable event_source is
+-- 'file' and the file marks that foot. A computed event within 0.15 s of an end of the data opens or closes a cycle
+-- only where all three rules found it.
 WITH chosen AS (
     SELECT
         subject,

@@ -1,7 +1,7 @@
 -- One row: a gait cycle with its lengths and whether it is steady walking, and if not why (every reason, in words).
--- Inputs: _foot_motion, _events, _cycles, _cycle_path, trials. Metres, seconds, degrees.
--- stride_m is the way of the heel along the heading, plus belt speed times stride time where the ground moves (DESIGN: the
--- belt's speed is the median backward speed of the foot in mid-stance). In root-relative poses every length is NULL.
+-- Inputs: _foot_motion, _events, _cycles, _cycle_path, trials. Metres, seconds, degrees. stride_m is the way of the
+-- heel along the heading, plus belt speed times stride time where the ground moves (DESIGN: the belt's speed is the
+-- median backward speed of the foot in mid-stance). In root-relative poses every length is NULL.
 WITH motion AS MATERIALIZED (
     SELECT * FROM _foot_motion
 ),
@@ -63,7 +63,8 @@ reasoned AS (
                 CASE
                     WHEN NOT has_toe THEN 'no toe, so no foot off'
                     WHEN foot_off_s IS NULL OR opposite_off_s IS NULL THEN 'a foot off was not found'
-                    WHEN foot_off_s < opposite_strike_s OR opposite_strike_s < opposite_off_s THEN 'running: no double support'
+                    WHEN foot_off_s < opposite_strike_s OR opposite_strike_s < opposite_off_s
+                        THEN 'running: no double support'
                     WHEN n_between <> 3 THEN 'events out of order'
                 END,
                 CASE WHEN gap_s > 0.1 THEN 'a gap of ' || round(gap_s, 2)::VARCHAR || ' s' END,
@@ -73,7 +74,8 @@ reasoned AS (
                     WHEN NOT is_in_place AND facing_ahead < 0.7 * facing_size THEN 'walking sideways'
                 END,
                 CASE WHEN NOT is_root_relative AND NOT coalesce(stride_m > 0.1, false) THEN 'no way forwards' END,
-                CASE WHEN abs(turn_deg) >= 10 THEN 'a turn of ' || round(abs(turn_deg))::INTEGER::VARCHAR || ' degrees' END,
+                CASE WHEN abs(turn_deg) >= 10
+                    THEN 'a turn of ' || round(abs(turn_deg))::INTEGER::VARCHAR || ' degrees' END,
                 CASE
                     WHEN abs(stride_time_s - usual_time_s) > 0.2 * usual_time_s
                         THEN 'stride time over 20 % off the median of the trial'

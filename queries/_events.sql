@@ -1,14 +1,14 @@
 -- One row: a foot strike or foot off, computed or as the source file states it: what gait_events shows.
 -- Arguments: motion. Inputs: the name of a relation like _foot_motion; _events_zeni, _events_vertical, _events_speed,
--- source_events, landmarks. Seconds, ms. A macro, so that a view that needs the motion too computes it once.
--- The coordinate rule finds the events; they count where the foot also moved and stopped by one of the other two rules (a
--- squat moves the pelvis over still feet). A strike's time is the mean of the vertical-velocity and the speed rule: on lab
--- files each is within 13 to 17 ms of the operators' marks, and the coordinate rule 45 to 50 ms early. Where the two are
--- over 80 ms apart, the one nearer to 45 ms after the coordinate rule counts. An off's time is the median of the three. The
--- vertical rule's extreme and the speed rule's first crossing are looked for from 0.06 s before to 0.20 s after a strike of
--- the coordinate rule, from 0.20 s before to 0.10 s after an off.
--- spread_ms is the range of the methods' times that made the time (NULL for one alone); confidence is the share of the three
--- methods that found the event times 1 - spread/100 ms; near_end: within 0.15 s of an end of the data of that foot.
+-- source_events, landmarks. Seconds, ms. A macro, so that a view that needs the motion too computes it once. The
+-- coordinate rule finds the events; they count where the foot also moved and stopped by one of the other two rules (a
+-- squat moves the pelvis over still feet). A strike's time is the mean of the vertical-velocity and the speed rule:
+-- on lab files each is within 13 to 17 ms of the operators' marks, and the coordinate rule 45 to 50 ms early. Where
+-- the two are over 80 ms apart, the one nearer to 45 ms after the coordinate rule counts. An off's time is the median
+-- of the three. The vertical rule's extreme and the speed rule's first crossing are looked for from 0.06 s before to
+-- 0.20 s after a strike of the coordinate rule, from 0.20 s before to 0.10 s after an off. spread_ms is the range of
+-- the methods' times that made the time (NULL for one alone); confidence is the share of the three methods that found
+-- the event times 1 - spread/100 ms; near_end: within 0.15 s of an end of the data of that foot.
 WITH candidates AS (
     SELECT
         subject,

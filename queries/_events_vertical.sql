@@ -1,7 +1,9 @@
 -- One row: a candidate for a foot strike or foot off by the vertical velocity of the middle between heel and toe.
--- Foot strike: a trough; foot off: a peak (foot velocity algorithm, O'Connor et al. 2007, doi 10.1016/j.gaitpost.2006.05.016).
--- Arguments: motion. Inputs: the name of a relation like _foot_motion. value is that velocity in m/s, upwards positive; extremes nearer to zero than 0.05 m/s are left out.
--- One stride has several; gait_events takes the one that belongs to the coordinate rule's event.
+-- Foot strike: a trough; foot off: a peak (foot velocity algorithm, O'Connor et al. 2007, doi
+-- 10.1016/j.gaitpost.2006.05.016).
+-- Arguments: motion. Inputs: the name of a relation like _foot_motion. value is that velocity in m/s, upwards
+-- positive; extremes nearer to zero than 0.05 m/s are left out. One stride has several; gait_events takes the one
+-- that belongs to the coordinate rule's event.
 WITH frames AS (
     SELECT
         subject,

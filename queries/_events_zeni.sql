@@ -1,10 +1,10 @@
 -- One row: a foot strike or foot off by the coordinate rule of Zeni et al. 2008 (doi 10.1016/j.gaitpost.2007.07.007).
 -- Foot strike: the heel is farthest ahead of the sacrum (or pelvis); foot off: the toe is farthest behind it.
--- Arguments: motion. Inputs: the name of a relation like _foot_motion. time_s is refined below frame resolution by a parabola through three frames.
--- A foot counts as ahead above the middle of its range within 1.5 s plus 15 % of that range, as behind below it minus
--- 15 %; in between it stays what it was. Each stretch ahead holds one strike, each stretch behind one off, so that
--- noise and pauses make no second one. A range below 0.08 m is standing.
--- Strikes come 45 to 50 ms before the operators' marks on lab files: gait_events uses them to find, not to time.
+-- Arguments: motion. Inputs: the name of a relation like _foot_motion. time_s is refined below frame resolution by a
+-- parabola through three frames. A foot counts as ahead above the middle of its range within 1.5 s plus 15 % of that
+-- range, as behind below it minus 15 %; in between it stays what it was. Each stretch ahead holds one strike, each
+-- stretch behind one off, so that noise and pauses make no second one. A range below 0.08 m is standing. Strikes come
+-- 45 to 50 ms before the operators' marks on lab files: gait_events uses them to find, not to time.
 WITH foot AS (
     SELECT
         subject,

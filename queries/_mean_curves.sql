@@ -1,7 +1,8 @@
 -- One row: an angle of one side of a subject's session at an even percent of the cycle: the mean over steady cycles.
 -- Inputs: _cycles_judged, _cycle_curves, trials. Degrees; angle is the column of joint_angles without side and unit.
 -- The nine variables of the gait profile (Baker et al. 2009, doi 10.1016/j.gaitpost.2009.05.020), 51 points each.
--- Where up is only that of a level camera, pelvis and foot progression are left out unless accept_camera_level is true.
+-- Where up is only that of a level camera, pelvis and foot progression are left out unless accept_camera_level is
+-- true.
 WITH judged AS MATERIALIZED (
     SELECT * FROM _cycles_judged
     WHERE is_steady AND person = 0
@@ -31,14 +32,68 @@ angles AS (
         percent,
         unnest([
             {'angle': 'pelvis_tilt', 'value_deg': CASE WHEN is_level THEN pelvis_tilt_deg END},
-            {'angle': 'pelvis_obliquity', 'value_deg': CASE WHEN is_level THEN CASE side WHEN 'left' THEN left_pelvis_obliquity_deg ELSE right_pelvis_obliquity_deg END END},
-            {'angle': 'pelvis_rotation', 'value_deg': CASE WHEN is_level THEN CASE side WHEN 'left' THEN left_pelvis_rotation_deg ELSE right_pelvis_rotation_deg END END},
-            {'angle': 'hip_flexion', 'value_deg': CASE side WHEN 'left' THEN left_hip_flexion_deg ELSE right_hip_flexion_deg END},
-            {'angle': 'hip_adduction', 'value_deg': CASE side WHEN 'left' THEN left_hip_adduction_deg ELSE right_hip_adduction_deg END},
-            {'angle': 'hip_rotation', 'value_deg': CASE side WHEN 'left' THEN left_hip_rotation_deg ELSE right_hip_rotation_deg END},
-            {'angle': 'knee_flexion', 'value_deg': CASE side WHEN 'left' THEN left_knee_flexion_deg ELSE right_knee_flexion_deg END},
-            {'angle': 'ankle_dorsiflexion', 'value_deg': CASE side WHEN 'left' THEN left_ankle_dorsiflexion_deg ELSE right_ankle_dorsiflexion_deg END},
-            {'angle': 'foot_progression', 'value_deg': CASE WHEN is_level THEN CASE side WHEN 'left' THEN left_foot_progression_deg ELSE right_foot_progression_deg END END}
+            {
+                'angle': 'pelvis_obliquity',
+                'value_deg': CASE
+                    WHEN is_level THEN CASE side
+                    WHEN 'left' THEN left_pelvis_obliquity_deg
+                    ELSE right_pelvis_obliquity_deg
+                END
+                END
+            },
+            {
+                'angle': 'pelvis_rotation',
+                'value_deg': CASE
+                    WHEN is_level THEN CASE side
+                    WHEN 'left' THEN left_pelvis_rotation_deg
+                    ELSE right_pelvis_rotation_deg
+                END
+                END
+            },
+            {
+                'angle': 'hip_flexion',
+                'value_deg': CASE side
+                    WHEN 'left' THEN left_hip_flexion_deg
+                    ELSE right_hip_flexion_deg
+                END
+            },
+            {
+                'angle': 'hip_adduction',
+                'value_deg': CASE side
+                    WHEN 'left' THEN left_hip_adduction_deg
+                    ELSE right_hip_adduction_deg
+                END
+            },
+            {
+                'angle': 'hip_rotation',
+                'value_deg': CASE side
+                    WHEN 'left' THEN left_hip_rotation_deg
+                    ELSE right_hip_rotation_deg
+                END
+            },
+            {
+                'angle': 'knee_flexion',
+                'value_deg': CASE side
+                    WHEN 'left' THEN left_knee_flexion_deg
+                    ELSE right_knee_flexion_deg
+                END
+            },
+            {
+                'angle': 'ankle_dorsiflexion',
+                'value_deg': CASE side
+                    WHEN 'left' THEN left_ankle_dorsiflexion_deg
+                    ELSE right_ankle_dorsiflexion_deg
+                END
+            },
+            {
+                'angle': 'foot_progression',
+                'value_deg': CASE
+                    WHEN is_level THEN CASE side
+                    WHEN 'left' THEN left_foot_progression_deg
+                    ELSE right_foot_progression_deg
+                END
+                END
+            }
         ], recursive := true)
     FROM points
 )

@@ -4,7 +4,8 @@
 -- origin_* is the sacrum where it is seen as often as the pelvis, else the pelvis (mid-point of the hip centres).
 -- forward_* is the unit direction of progression: the path of the pelvis over the second around the frame (about a
 -- stride), or the way the hips face where the pelvis hardly travels: on a treadmill, in root-relative poses, below
--- 0.2 m/s. Zeni et al. 2008 (doi 10.1016/j.gaitpost.2007.07.007) use the path of the whole walk, which fails in turns.
+-- 0.2 m/s. Zeni et al. 2008 (doi 10.1016/j.gaitpost.2007.07.007) use the path of the whole walk, which fails in
+-- turns.
 WITH seen AS (
     SELECT
         landmarks.subject,

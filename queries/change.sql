@@ -1,9 +1,9 @@
 -- One row: a parameter of one side of a subject in two sessions (every pair, the earlier name first).
--- Inputs: subject_summary, subjects. Units are in the parameter's name. difference is second less first.
--- SEM and MDC95 = 1.96 sqrt(2) SEM come from test-retest: SET VARIABLE retest_group = 'control' says whose sessions no
--- treatment parts; with at least 10 such persons SEM = SD of their differences / sqrt(2) (Weir 2005, doi 10.1519/15184.1).
--- Else the published value with its citation, where there is one (adults after stroke); else NULL. Never from strides within a
--- session. is_beyond_mdc says whether the size of the difference is above MDC95.
+-- Inputs: subject_summary, subjects. Units are in the parameter's name. difference is second less first. SEM and
+-- MDC95 = 1.96 sqrt(2) SEM come from test-retest: SET VARIABLE retest_group = 'control' says whose sessions no
+-- treatment parts; with at least 10 such persons SEM = SD of their differences / sqrt(2) (Weir 2005, doi
+-- 10.1519/15184.1). Else the published value with its citation, where there is one (adults after stroke); else NULL.
+-- Never from strides within a session. is_beyond_mdc says whether the size of the difference is above MDC95.
 WITH cells AS (
     SELECT
         subject,
@@ -72,7 +72,10 @@ retest AS (
     INNER JOIN subjects USING (subject)
     WHERE subjects."group" = getvariable('retest_group')::VARCHAR
     GROUP BY pairs.parameter, pairs.subject, pairs.session_a, pairs.session_b
-    QUALIFY row_number() OVER (PARTITION BY pairs.parameter, pairs.subject ORDER BY pairs.session_a, pairs.session_b) = 1
+    QUALIFY
+        row_number() OVER (
+            PARTITION BY pairs.parameter, pairs.subject ORDER BY pairs.session_a, pairs.session_b
+        ) = 1
 ),
 
 own AS (

@@ -1,7 +1,8 @@
 -- One row: an event that the source file states or that we found between its first and last mark of that foot.
--- Inputs: gait_events. Seconds; difference_ms is ours less the source's. status: matched (within 0.1 s of each other); missed
--- (a mark at least 0.15 s from both ends with none of ours within 0.1 s); missed_near_end; invented (ours between that foot's
--- first and last mark with no mark within 0.1 s). Each mark is matched with the nearest of ours.
+-- Inputs: gait_events. Seconds; difference_ms is ours less the source's. status: matched (within 0.1 s of each
+-- other); missed (a mark at least 0.15 s from both ends with none of ours within 0.1 s); missed_near_end; invented
+-- (ours between that foot's first and last mark with no mark within 0.1 s). Each mark is matched with the nearest of
+-- ours.
 WITH events AS (
     SELECT
         subject,

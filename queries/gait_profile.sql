@@ -1,12 +1,14 @@
 -- One row: a side of a subject's session (left, right, both) scored against a reference.
 -- Inputs: _mean_curves, subject_summary, subjects, _norm. Degrees. Needs at least 3 steady cycles of the side.
--- GVS: root mean square over the cycle of the mean curve less the reference's mean; MAP: the nine GVS; GPS: root mean square of
--- the nine, for both sides of fifteen (the pelvis once, from the left) (Baker et al. 2009, doi 10.1016/j.gaitpost.2009.05.020).
--- GPS is NULL unless all its variables exist. A difference of 1.6 degrees matters in the clinic (Baker et al. 2012).
--- Reference: SET VARIABLE reference = 'control' takes that group of subjects, of the same model and kind of source, without
--- the subject itself; else Schwartz 2008 at the subject's dimensionless speed (children, Plug-in Gait: not a limit for adults).
--- GDI*: 100 - 10 (ln GPS - A) / B, A and B the mean and SD of ln GPS of at least 20 controls of the same model, each left out of
--- its own reference; else NULL (Schwartz & Rozumalski 2008, doi 10.1016/j.gaitpost.2008.05.001).
+-- GVS: root mean square over the cycle of the mean curve less the reference's mean; MAP: the nine GVS; GPS: root mean
+-- square of the nine, for both sides of fifteen (the pelvis once, from the left) (Baker et al. 2009, doi
+-- 10.1016/j.gaitpost.2009.05.020). GPS is NULL unless all its variables exist. A difference of 1.6 degrees matters in
+-- the clinic (Baker et al. 2012).
+-- Reference: SET VARIABLE reference = 'control' takes that group of subjects, of the same model and kind of source,
+-- without the subject itself; else Schwartz 2008 at the subject's dimensionless speed (children, Plug-in Gait: not a
+-- limit for adults).
+-- GDI*: 100 - 10 (ln GPS - A) / B, A and B the mean and SD of ln GPS of at least 20 controls of the same model, each
+-- left out of its own reference; else NULL (Schwartz & Rozumalski 2008, doi 10.1016/j.gaitpost.2008.05.001).
 WITH means AS MATERIALIZED (
     SELECT
         curves.*,
@@ -93,7 +95,10 @@ compared AS (
     LEFT JOIN control_sums USING (side, skeleton, kind, angle, percent)
     LEFT JOIN controls USING (subject, side, skeleton, kind, angle, percent)
     LEFT JOIN _norm AS norm
-        ON means.angle = norm.angle AND means.percent = norm.percent AND norm.speed = coalesce(banded.speed_band, 'free')
+        ON
+            means.angle = norm.angle
+            AND means.percent = norm.percent
+            AND norm.speed = coalesce(banded.speed_band, 'free')
 ),
 
 variables AS (
@@ -166,7 +171,8 @@ profiles AS (
         max(gvs_deg) FILTER (angle = 'ankle_dorsiflexion') AS gvs_ankle_dorsiflexion_deg,
         max(gvs_deg) FILTER (angle = 'foot_progression') AS gvs_foot_progression_deg,
         CASE
-            WHEN count(gvs_deg) = 9 AND sum(n_found) = sum(n_expected) THEN sqrt(sum(n_found * gvs_deg ^ 2) / sum(n_found))
+            WHEN count(gvs_deg) = 9 AND sum(n_found) = sum(n_expected)
+                THEN sqrt(sum(n_found * gvs_deg ^ 2) / sum(n_found))
         END AS gps_deg
     FROM sided
     GROUP BY subject, session, side, skeleton, kind, is_control, reference
@@ -216,7 +222,8 @@ SELECT
     profiles.gvs_ankle_dorsiflexion_deg,
     profiles.gvs_foot_progression_deg,
     profiles.gps_deg,
-    CASE WHEN spread.n_controls >= 20 THEN 100 - 10 * (ln(profiles.gps_deg) - spread.a) / nullif(spread.b, 0) END AS gdi_star,
+    CASE WHEN spread.n_controls >= 20 THEN 100 - 10 * (ln(profiles.gps_deg) - spread.a) / nullif(spread.b, 0) END
+        AS gdi_star,
     nullif(
         concat_ws(
             '; ',
@@ -225,7 +232,8 @@ SELECT
                 WHEN profiles.reference IS NULL AND profiles.speed_band IS NULL
                     THEN 'no leg length or speed: compared at free speed'
             END,
-            CASE WHEN profiles.reference IS NOT NULL AND coalesce(profiles.n_reference, 0) = 0 THEN 'no control of this model' END,
+            CASE WHEN profiles.reference IS NOT NULL AND coalesce(profiles.n_reference, 0) = 0
+                THEN 'no control of this model' END,
             CASE WHEN profiles.gps_deg IS NULL THEN 'GPS needs all nine variables' END,
             CASE
                 WHEN coalesce(spread.n_controls, 0) < 20 THEN 'GDI* needs 20 controls of the same model'

@@ -1,9 +1,9 @@
 -- One row: a side of a subject in one session and condition, over the steady cycles of all its trials.
--- Inputs: _cycles_judged, _spatiotemporal, _cycle_peaks, trials. Of every parameter the median under its own name, the SD (_sd)
--- and the number of cycles that have it (_n). _cv_pct: SD over mean; a reliable one wants 50 cycles (Konig et al. 2014,
--- doi 10.1016/j.gaitpost.2014.02.004). Symmetry is of the medians of both sides and so the same in both rows:
--- index (R - L) / (0.5 (R + L)) in %, ratio R / L, angle (45 - atan(L / R)) / 90 in % (Zifchock et al. 2008,
--- doi 10.1016/j.gaitpost.2007.08.006); all three are unstable near zero.
+-- Inputs: _cycles_judged, _spatiotemporal, _cycle_peaks, trials. Of every parameter the median under its own name,
+-- the SD (_sd) and the number of cycles that have it (_n). _cv_pct: SD over mean; a reliable one wants 50 cycles
+-- (Konig et al. 2014, doi 10.1016/j.gaitpost.2014.02.004). Symmetry is of the medians of both sides and so the same
+-- in both rows: index (R - L) / (0.5 (R + L)) in %, ratio R / L, angle (45 - atan(L / R)) / 90 in % (Zifchock et al.
+-- 2008, doi 10.1016/j.gaitpost.2007.08.006); all three are unstable near zero.
 WITH judged AS MATERIALIZED (
     SELECT * FROM _cycles_judged
     WHERE is_steady AND person = 0
@@ -170,28 +170,44 @@ SELECT
         left_hip_flexion_range_deg,
         right_hip_flexion_range_deg
     ),
-    200.0 * (right_step_length_m - left_step_length_m) / nullif(right_step_length_m + left_step_length_m, 0) AS step_length_symmetry_index_pct,
+    200.0 * (right_step_length_m - left_step_length_m) / nullif(right_step_length_m + left_step_length_m, 0)
+        AS step_length_symmetry_index_pct,
     right_step_length_m / nullif(left_step_length_m, 0) AS step_length_ratio,
     (45 - degrees(atan2(left_step_length_m, right_step_length_m))) / 90 * 100 AS step_length_symmetry_angle_pct,
-    200.0 * (right_step_time_s - left_step_time_s) / nullif(right_step_time_s + left_step_time_s, 0) AS step_time_symmetry_index_pct,
+    200.0 * (right_step_time_s - left_step_time_s) / nullif(right_step_time_s + left_step_time_s, 0)
+        AS step_time_symmetry_index_pct,
     right_step_time_s / nullif(left_step_time_s, 0) AS step_time_ratio,
     (45 - degrees(atan2(left_step_time_s, right_step_time_s))) / 90 * 100 AS step_time_symmetry_angle_pct,
-    200.0 * (right_stance_pct - left_stance_pct) / nullif(right_stance_pct + left_stance_pct, 0) AS stance_symmetry_index_pct,
+    200.0 * (right_stance_pct - left_stance_pct) / nullif(right_stance_pct + left_stance_pct, 0)
+        AS stance_symmetry_index_pct,
     right_stance_pct / nullif(left_stance_pct, 0) AS stance_ratio,
     (45 - degrees(atan2(left_stance_pct, right_stance_pct))) / 90 * 100 AS stance_symmetry_angle_pct,
-    200.0 * (right_swing_pct - left_swing_pct) / nullif(right_swing_pct + left_swing_pct, 0) AS swing_symmetry_index_pct,
+    200.0 * (right_swing_pct - left_swing_pct) / nullif(right_swing_pct + left_swing_pct, 0)
+        AS swing_symmetry_index_pct,
     right_swing_pct / nullif(left_swing_pct, 0) AS swing_ratio,
     (45 - degrees(atan2(left_swing_pct, right_swing_pct))) / 90 * 100 AS swing_symmetry_angle_pct,
-    200.0 * (right_single_support_pct - left_single_support_pct) / nullif(right_single_support_pct + left_single_support_pct, 0) AS single_support_symmetry_index_pct,
+    200.0 * (right_single_support_pct - left_single_support_pct)
+        / nullif(right_single_support_pct + left_single_support_pct, 0)
+        AS single_support_symmetry_index_pct,
     right_single_support_pct / nullif(left_single_support_pct, 0) AS single_support_ratio,
-    (45 - degrees(atan2(left_single_support_pct, right_single_support_pct))) / 90 * 100 AS single_support_symmetry_angle_pct,
-    200.0 * (right_foot_clearance_mm - left_foot_clearance_mm) / nullif(right_foot_clearance_mm + left_foot_clearance_mm, 0) AS foot_clearance_symmetry_index_pct,
+    (45 - degrees(atan2(left_single_support_pct, right_single_support_pct))) / 90 * 100
+        AS single_support_symmetry_angle_pct,
+    200.0 * (right_foot_clearance_mm - left_foot_clearance_mm)
+        / nullif(right_foot_clearance_mm + left_foot_clearance_mm, 0)
+        AS foot_clearance_symmetry_index_pct,
     right_foot_clearance_mm / nullif(left_foot_clearance_mm, 0) AS foot_clearance_ratio,
-    (45 - degrees(atan2(left_foot_clearance_mm, right_foot_clearance_mm))) / 90 * 100 AS foot_clearance_symmetry_angle_pct,
-    200.0 * (right_knee_flexion_range_deg - left_knee_flexion_range_deg) / nullif(right_knee_flexion_range_deg + left_knee_flexion_range_deg, 0) AS knee_flexion_range_symmetry_index_pct,
+    (45 - degrees(atan2(left_foot_clearance_mm, right_foot_clearance_mm))) / 90 * 100
+        AS foot_clearance_symmetry_angle_pct,
+    200.0 * (right_knee_flexion_range_deg - left_knee_flexion_range_deg)
+        / nullif(right_knee_flexion_range_deg + left_knee_flexion_range_deg, 0)
+        AS knee_flexion_range_symmetry_index_pct,
     right_knee_flexion_range_deg / nullif(left_knee_flexion_range_deg, 0) AS knee_flexion_range_ratio,
-    (45 - degrees(atan2(left_knee_flexion_range_deg, right_knee_flexion_range_deg))) / 90 * 100 AS knee_flexion_range_symmetry_angle_pct,
-    200.0 * (right_hip_flexion_range_deg - left_hip_flexion_range_deg) / nullif(right_hip_flexion_range_deg + left_hip_flexion_range_deg, 0) AS hip_flexion_range_symmetry_index_pct,
+    (45 - degrees(atan2(left_knee_flexion_range_deg, right_knee_flexion_range_deg))) / 90 * 100
+        AS knee_flexion_range_symmetry_angle_pct,
+    200.0 * (right_hip_flexion_range_deg - left_hip_flexion_range_deg)
+        / nullif(right_hip_flexion_range_deg + left_hip_flexion_range_deg, 0)
+        AS hip_flexion_range_symmetry_index_pct,
     right_hip_flexion_range_deg / nullif(left_hip_flexion_range_deg, 0) AS hip_flexion_range_ratio,
-    (45 - degrees(atan2(left_hip_flexion_range_deg, right_hip_flexion_range_deg))) / 90 * 100 AS hip_flexion_range_symmetry_angle_pct
+    (45 - degrees(atan2(left_hip_flexion_range_deg, right_hip_flexion_range_deg))) / 90 * 100
+        AS hip_flexion_range_symmetry_angle_pct
 FROM sides

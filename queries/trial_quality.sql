@@ -1,9 +1,10 @@
 -- One row: a trial, with figures that tell good data from bad, a flag for each, and a verdict in plain words.
 -- Inputs: trials, landmarks (person 0), joint_angles, _cycles_judged. Millimetres, percent, seconds.
--- Thresholds: bone length varies over 5 % (CV); sides differ over 10 %; a landmark lacks over 10 % of frames; over 5 % of frames
--- repeat the one before (no point moved 0.01 mm); left and right ankle change places; head below feet; the floor under the
--- lowest toe drifts over 50 mm; the lowest toe is over 100 mm off y = 0; knee adduction follows flexion (r2 above 0.5 over a range
--- of 10 degrees: cross-talk of the knee axis, Baker et al. 1999, doi 10.1016/S0167-9457(99)00020-7); under 3 steady cycles a side.
+-- Thresholds: bone length varies over 5 % (CV); sides differ over 10 %; a landmark lacks over 10 % of frames; over 5
+-- % of frames repeat the one before (no point moved 0.01 mm); left and right ankle change places; head below feet;
+-- the floor under the lowest toe drifts over 50 mm; the lowest toe is over 100 mm off y = 0; knee adduction follows
+-- flexion (r2 above 0.5 over a range of 10 degrees: cross-talk of the knee axis, Baker et al. 1999, doi
+-- 10.1016/S0167-9457(99)00020-7); under 3 steady cycles a side.
 WITH points AS (
     SELECT
         subject,
@@ -37,17 +38,23 @@ WITH points AS (
 lengths AS (
     SELECT
         *,
-        sqrt((left_hip.x - left_knee.x) ^ 2 + (left_hip.y - left_knee.y) ^ 2 + (left_hip.z - left_knee.z) ^ 2) AS left_thigh,
+        sqrt((left_hip.x - left_knee.x) ^ 2 + (left_hip.y - left_knee.y) ^ 2 + (left_hip.z - left_knee.z) ^ 2)
+            AS left_thigh,
         sqrt((right_hip.x - right_knee.x) ^ 2 + (right_hip.y - right_knee.y) ^ 2 + (right_hip.z - right_knee.z) ^ 2)
             AS right_thigh,
         sqrt((left_knee.x - left_ankle.x) ^ 2 + (left_knee.y - left_ankle.y) ^ 2 + (left_knee.z - left_ankle.z) ^ 2)
             AS left_shank,
-        sqrt((right_knee.x - right_ankle.x) ^ 2 + (right_knee.y - right_ankle.y) ^ 2 + (right_knee.z - right_ankle.z) ^ 2)
+        sqrt(
+            (right_knee.x - right_ankle.x) ^ 2 + (right_knee.y - right_ankle.y) ^ 2 + (right_knee.z - right_ankle.z) ^ 2
+        )
             AS right_shank,
-        sqrt((pelvis.x - last_pelvis.x) ^ 2 + (pelvis.y - last_pelvis.y) ^ 2 + (pelvis.z - last_pelvis.z) ^ 2) AS pelvis_step,
+        sqrt((pelvis.x - last_pelvis.x) ^ 2 + (pelvis.y - last_pelvis.y) ^ 2 + (pelvis.z - last_pelvis.z) ^ 2)
+            AS pelvis_step,
         sqrt((left_ankle.x - last_left.x) ^ 2 + (left_ankle.y - last_left.y) ^ 2 + (left_ankle.z - last_left.z) ^ 2)
             AS left_step,
-        sqrt((right_ankle.x - last_right.x) ^ 2 + (right_ankle.y - last_right.y) ^ 2 + (right_ankle.z - last_right.z) ^ 2)
+        sqrt(
+            (right_ankle.x - last_right.x) ^ 2 + (right_ankle.y - last_right.y) ^ 2 + (right_ankle.z - last_right.z) ^ 2
+        )
             AS right_step,
         sqrt((left_ankle.x - last_right.x) ^ 2 + (left_ankle.y - last_right.y) ^ 2 + (left_ankle.z - last_right.z) ^ 2)
             AS left_from_right,
@@ -87,9 +94,11 @@ figures AS (
         ) AS n_swaps,
         median(high.y) - median((left_ankle.y + right_ankle.y) / 2) AS head_above_feet_mm,
         quantile_cont(lowest, 0.05) AS lowest_toe_mm,
-        quantile_cont(lowest, 0.05) FILTER (part > 0.67) - quantile_cont(lowest, 0.05) FILTER (part < 0.33) AS floor_drift_mm,
+        quantile_cont(lowest, 0.05) FILTER (part > 0.67) - quantile_cont(lowest, 0.05) FILTER (part < 0.33)
+            AS floor_drift_mm,
         greatest(max(left_ankle.x) - min(left_ankle.x), max(left_ankle.z) - min(left_ankle.z)) < 50
-        AND greatest(max(right_ankle.x) - min(right_ankle.x), max(right_ankle.z) - min(right_ankle.z)) < 50 AS is_static
+        AND greatest(max(right_ankle.x) - min(right_ankle.x), max(right_ankle.z) - min(right_ankle.z)) < 50
+            AS is_static
     FROM lengths
     GROUP BY subject, session, trial
 ),
@@ -216,17 +225,23 @@ SELECT
     END
     || concat_ws(
         '',
-        CASE WHEN has_changing_bones THEN ' Bone lengths vary by ' || round(bone_length_cv_pct)::INTEGER::VARCHAR || ' %.' END,
+        CASE WHEN has_changing_bones
+            THEN ' Bone lengths vary by ' || round(bone_length_cv_pct)::INTEGER::VARCHAR || ' %.' END,
         CASE
             WHEN has_unequal_legs
                 THEN ' The legs differ in length by ' || round(leg_difference_pct)::INTEGER::VARCHAR || ' %.'
         END,
         CASE
             WHEN has_gaps
-                THEN ' ' || worst_landmark || ' is missing in ' || round(worst_gap_pct)::INTEGER::VARCHAR || ' % of frames.'
+               
+                    THEN
+                        ' ' || worst_landmark || ' is missing in '
+                        || round(worst_gap_pct)::INTEGER::VARCHAR || ' % of frames.'
         END,
-        CASE WHEN has_frozen_frames THEN ' ' || round(frozen_pct)::INTEGER::VARCHAR || ' % of frames repeat the one before.' END,
-        CASE WHEN has_floor_drift THEN ' The floor drifts by ' || round(floor_drift_mm)::INTEGER::VARCHAR || ' mm.' END,
+        CASE WHEN has_frozen_frames
+            THEN ' ' || round(frozen_pct)::INTEGER::VARCHAR || ' % of frames repeat the one before.' END,
+        CASE WHEN has_floor_drift
+            THEN ' The floor drifts by ' || round(floor_drift_mm)::INTEGER::VARCHAR || ' mm.' END,
         CASE
             WHEN is_off_floor
                 THEN ' The lowest toe is at ' || round(lowest_toe_mm)::INTEGER::VARCHAR || ' mm, not at the floor.'
