@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 
 import neurostore
-from neurostore import delta, schema, storage
+from neurostore import delta, hashes, schema, storage
 from neurostore.errors import InputError, LakeError
 from neurostore.storage import running
 
@@ -81,30 +82,28 @@ def stage(lake_path: object, batch: Sequence[TrialTables]) -> Staged:
     LakeError : the disk is full, or the lake cannot be written; what was written is removed.
     """
     root = storage.resolve(lake_path)
-    rows: list[dict[str, Any]] = []
-    refused: dict[Key, InputError] = {}
-    parts: dict[tuple[str, str | None], list[pa.Table]] = {}
-    skeletons: list[pa.Table] = []
-    for trial in sorted(batch, key=lambda t: t.key):
-        conformed, problems = _conform_trial(trial)
-        if problems:
-            refused[trial.key] = InputError("/".join(k for k in trial.key if k), *problems)
+    trials, checked, refused = _checked(sorted(batch, key=lambda t: t.key))
+    described = checked.pop("skeletons", None)
+    rows = [_row(trial) for trial in trials]
+    parts: dict[tuple[str, str | None], pa.Table] = {}
+    for name, table in checked.items():
+        if not schema.table(name).partition:
+            parts[name, None] = table
             continue
-        if "skeletons" in conformed:
-            skeletons.append(conformed.pop("skeletons"))
-        rows.append(_row(trial, conformed))
-        for name, table in conformed.items():
-            subject = trial.key[0] if schema.table(name).partition else None
-            parts.setdefault((name, subject), []).append(table)
+        at = 0
+        for subject, group in itertools.groupby(trials, key=lambda t: t.key[0]):
+            n = sum(t.tables[name].num_rows for t in group if name in t.tables)
+            if n:
+                parts[name, subject] = table.slice(at, n)
+            at += n
     files: list[StagedFile] = []
     with storage.named_errors(root, "staging"):
         try:
-            for (name, subject), tables in parts.items():
-                files.append(write_file(root, name, subject, pa.concat_tables(tables, promote_options="default")))
+            for (name, subject), table in parts.items():
+                files.append(write_file(root, name, subject, table))
         except BaseException:
             discard(root, [Staged(files=tuple(files))])
             raise
-    described = pa.concat_tables(skeletons) if skeletons else None
     return Staged(tuple(rows), tuple(files), described, refused)
 
 
@@ -118,9 +117,14 @@ def write_file(root: str, name: str, subject: str | None, rows: pa.Table) -> Sta
     """Write one data file of a table; rows hold every key, the partition's too."""
     body = rows.drop_columns(["subject"]) if subject is not None else rows
     path = delta.new_path(body.schema, subject)
-    size = storage.write_parquet(storage.join(root, name, path), body, **delta.parquet_options(body.schema))
-    file = delta.DataFile(path, subject, rows.num_rows, size, int(time.time() * 1000))
+    size, sha256 = storage.write_parquet(storage.join(root, name, path), body, **delta.parquet_options(body.schema))
+    file = delta.DataFile(path, subject, rows.num_rows, size, int(time.time() * 1000), sha256)
     return StagedFile(name, file, _stats(body), rows.schema)
+
+
+def record_files(root: str, files: Iterable[StagedFile]) -> None:
+    """Remember the hashes of files that a log names by now."""
+    hashes.record(root, {f"{f.table}/{f.file.path}": hashes.Entry(f.file.sha256, f.file.size) for f in files})
 
 
 def _stats(rows: pa.Table) -> dict[str, Any]:
@@ -135,28 +139,62 @@ def _stats(rows: pa.Table) -> dict[str, Any]:
     }
 
 
-def _conform_trial(trial: TrialTables) -> tuple[dict[str, pa.Table], list[str]]:
-    """The trial's tables with their keys, as declared; and everything wrong with them."""
+def _checked(
+    batch: Sequence[TrialTables],
+) -> tuple[list[TrialTables], dict[str, pa.Table], dict[Key, InputError]]:
+    """The trials that can be written, their tables one behind the other as declared, and the trials that are refused.
+
+    A batch is checked as a whole, which is several times faster than trial by trial; only a batch with something wrong
+    is looked at again to name the trials.
+    """
+    found, problems = _conform(batch)
+    if not problems:
+        return list(batch), found, {}
+    wrong = {trial.key: _conform([trial])[1] for trial in batch}
+    good = [trial for trial in batch if not wrong[trial.key]]
+    refused = {key: InputError("/".join(k for k in key if k), *said) for key, said in wrong.items() if said}
+    if len(good) == len(batch):
+        raise LakeError(f"trials that cannot be in one batch: {'; '.join(problems)}")
+    return (*_checked(good)[:2], refused) if good else ([], {}, refused)
+
+
+def _conform(batch: Sequence[TrialTables]) -> tuple[dict[str, pa.Table], list[str]]:
+    """Every table of the trials with their keys, as declared; and everything wrong with them."""
     problems: list[str] = []
+    parts: dict[str, list[pa.Table]] = {}
     try:
-        for what, value in zip(("subject", "session", "trial"), trial.key, strict=True):
-            schema.check_key(what, value, empty=what == "session")
-        schema.rows_table("trials", [_row(trial, {})])
+        for trial in batch:
+            for what, value in zip(("subject", "session", "trial"), trial.key, strict=True):
+                schema.check_key(what, value, empty=what == "session")
+        schema.rows_table("trials", [_row(trial) for trial in batch])
     except LakeError as error:
         problems.append(str(error))
+    for trial in batch:
+        for name, table in trial.tables.items():
+            try:
+                keyed = table if name == "skeletons" else _with_keys(table, (*trial.key, trial.ingest_id))
+                parts.setdefault(name, []).append(keyed)
+            except LakeError as error:
+                problems.append(str(error))
     conformed: dict[str, pa.Table] = {}
-    for name, table in trial.tables.items():
+    for name, tables in parts.items():
         try:
             if name.startswith("poses/"):
                 schema.check_key("skeleton", name.removeprefix("poses/"))
             if name in ("trials", "subjects"):
                 raise LakeError(f"{name}: not a table of one trial's rows")
-            keyed = table if name == "skeletons" else _with_keys(table, (*trial.key, trial.ingest_id))
-            conformed[name], wrong = schema.conform(name, keyed)
+            conformed[name], wrong = schema.conform(name, _one_below_the_other(name, tables))
             problems += wrong
         except LakeError as error:
             problems.append(str(error))
     return {n: t for n, t in conformed.items() if t.num_rows}, problems
+
+
+def _one_below_the_other(name: str, tables: list[pa.Table]) -> pa.Table:
+    try:
+        return tables[0] if len(tables) == 1 else pa.concat_tables(tables, promote_options="default")
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise LakeError(f"{name}: columns of different types: {error}") from None
 
 
 def _with_keys(table: pa.Table, values: tuple[str, ...]) -> pa.Table:
@@ -168,12 +206,12 @@ def _with_keys(table: pa.Table, values: tuple[str, ...]) -> pa.Table:
     return table
 
 
-def _row(trial: TrialTables, conformed: Mapping[str, pa.Table]) -> dict[str, Any]:
+def _row(trial: TrialTables) -> dict[str, Any]:
     return {
         "ingested_at": datetime.now(UTC),
         **trial.row,
         **dict(zip(_KEYS, (*trial.key, trial.ingest_id), strict=True)),
-        "table_rows": [(n, t.num_rows) for n, t in conformed.items()],
+        "table_rows": [(n, t.num_rows) for n, t in trial.tables.items() if n != "skeletons" and t.num_rows],
         "table_versions": [],
         "schema_version": schema.SCHEMA_VERSION,
         "software_version": neurostore.__version__,
@@ -213,7 +251,7 @@ def commit(
     removed = set(removed)
     if not (rows or subjects or removed):
         return delta.open_table(root, "trials").version()
-    with storage.lock(root, "commit"), storage.named_errors(root, "commit"):
+    with hashes.writing(root, "commit"), storage.named_errors(root, "commit"):
         versions = _add_files(root, [f for s in staged for f in s.files])
         described = [s.skeletons for s in staged if s.skeletons is not None]
         if described:
@@ -270,7 +308,7 @@ def _add_files(root: str, files: Sequence[StagedFile]) -> dict[str, int]:
                 return delta.Change(actions, Schema.from_arrow(delta.schema_of(newest)))
 
             versions[name] = delta.commit(root, name, change_of, at=at)
-            del waiting[name]
+            record_files(root, waiting.pop(name))
     except BaseException:
         storage.delete([storage.join(root, f.table, f.file.path) for fs in waiting.values() for f in fs])
         raise
