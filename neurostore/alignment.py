@@ -1,6 +1,7 @@
 """Alignments: what of a person's place, size and direction is taken out before movement is compared.
 
-Arrays are (samples, points, 3) in mm, lab frame, Y up; NaN stays NaN. Each alignment looks at one item alone, never at the
+Arrays are (samples, points, 3) in mm, lab frame, Y up; NaN stays NaN. Each alignment looks at one item alone, never
+at the
 other items of a comparison, so a distance does not change when trials are added.
 """
 
@@ -51,7 +52,8 @@ def align(values: np.ndarray, names: Sequence[str], how: str, *, leg_length_mm: 
     values : (samples, points, 3) mm. names : the points.
     how : ``none``; ``root`` (pelvis at the origin in every sample); ``root+scale`` (the same in leg lengths: no unit);
         ``root+heading`` (the same, and one turn about the vertical so that the item faces +z);
-        ``procrustes`` (one rotation and translation an item, onto a standing pose); ``procrustes-frame`` (one a sample).
+        ``procrustes`` (one rotation and translation an item, onto a standing pose); ``procrustes-frame`` (one a
+        sample).
     leg_length_mm : for ``root+scale``.
 
     Returns
@@ -102,7 +104,8 @@ def kabsch(moving: np.ndarray, fixed: np.ndarray) -> np.ndarray:
 
     Returns
     -------
-    (batch, 3, 3) proper rotations R with fixed ≈ moving @ R^T; a reflection is never returned. NaN where the rotation is
+    (batch, 3, 3) proper rotations R with fixed ≈ moving @ R^T; a reflection is never returned. NaN where the rotation
+    is
     not determined: points on one line or in one place, or a tie between two rotations, or NaN points.
     """
     covariance = np.swapaxes(moving, -1, -2) @ fixed

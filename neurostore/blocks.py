@@ -1,7 +1,9 @@
 """Distance matrices of any size: written block by block, resumed after a kill, extended when the lake has grown.
 
-While it grows, the square of one side lies in ``OUT.SIDE.partial`` (raw values, row after row) beside a journal: one line a
-finished block of rows and columns, written after the block's bytes are on disk. The journal's first line is a fingerprint of items
+While it grows, the square of one side lies in ``OUT.SIDE.partial`` (raw values, row after row) beside a journal: one
+line a
+finished block of rows and columns, written after the block's bytes are on disk. The journal's first line is a
+fingerprint of items
 and options; another fingerprint starts anew.
 """
 
@@ -25,7 +27,7 @@ from neurostore.errors import NeurostoreError
 if TYPE_CHECKING:
     from neurostore.cohort import Comparison, Side
 
-NOT_IN_FINGERPRINT = ("n_threads", "where", "side", "incomplete")  # they choose or speed up; digests tell what was chosen
+NOT_IN_FINGERPRINT = ("n_threads", "where", "side", "incomplete")  # they choose, and digests tell what was chosen
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,8 @@ def write(
 
 
 def _work(out: Path, side: str, part: Side, comparison: Comparison, recipe: str) -> Work:
-    digests = [_digest([part.series[k] for k in members], label) for members, label in zip(part.members, part.labels, strict=True)]
+    rows = zip(part.members, part.labels, strict=True)
+    digests = [_digest([part.series[k] for k in members], label) for members, label in rows]
     fingerprint = hashlib.sha256("\n".join([recipe, *digests]).encode()).hexdigest()
     stem = out.with_name(f"{out.name}.{side}" if side else out.name)
     return Work(
@@ -101,10 +104,11 @@ def _digest(series: list[np.ndarray], label: dict[str, Any]) -> str:
 
 
 def _recipe(options: dict[str, Any], compared: dict[str, Side], comparison: Comparison) -> str:
-    """What distances depend on beside the items' samples. Series are digested after whitening, so a reference counts too."""
+    """What distances depend on beside the samples. Series are digested after whitening, so a reference counts too."""
     kept = {k: v for k, v in options.items() if k not in NOT_IN_FINGERPRINT}
     notes = {side: part.notes for side, part in compared.items()}
-    return hashlib.sha256(json.dumps([kept, notes, comparison.metric], sort_keys=True, default=str).encode()).hexdigest()
+    text = json.dumps([kept, notes, comparison.metric], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _target(out: Path, side: str, n_sides: int) -> Path:

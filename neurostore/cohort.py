@@ -1,6 +1,7 @@
 """Cohort comparison: distance matrices and neighbours of trials, cycles or subjects of a lake.
 
-What an item is comes from `neurostore.representations`, how its place and size are taken out from `neurostore.alignment`,
+What an item is comes from `neurostore.representations`, how its place and size are taken out from
+`neurostore.alignment`,
 the warping from `neurostore.dtw`. Left is never compared with right.
 """
 
@@ -18,7 +19,7 @@ from neurostore import __version__, dtw
 from neurostore.distance_matrix import DistanceMatrix, check_suffix
 from neurostore.dtw.distance import check_band, check_normalize, circular_cross
 from neurostore.errors import MissingExtraError, UsageError
-from neurostore.representations import POINTS, SAGITTAL, SEGMENTS, SIDES, Choice, Items, complete, name_of, read_items
+from neurostore.representations import POINTS, SAGITTAL, SEGMENTS, SIDES, Choice, Items, complete, read_items
 
 if TYPE_CHECKING:
     import polars as pl
@@ -92,19 +93,27 @@ def distances(
 
     Parameters
     ----------
-    unit : ``cycle`` (every gait cycle by itself), ``trial`` (whole recordings, or their cycles: see pairing), ``subject``
+    unit : ``cycle`` (every gait cycle by itself), ``trial`` (whole recordings, or their cycles: see pairing),
+    ``subject``
         (their cycles, all with all; the mean of both sides unless one is asked for).
     side : ``left`` or ``right``; None gives both, never mixed: one matrix a side.
-    representation : angles, coordinates, velocities, dual, relation, per_joint, rotations (`neurostore.representations`).
+    representation : angles, coordinates, velocities, dual, relation, per_joint, rotations
+    (`neurostore.representations`).
     align : none, root, root+scale, root+heading, procrustes (one rotation an item), procrustes-frame (one a sample).
-    metric : euclidean, angular (degrees modulo 360), so3 (for rotations, and their default), mahalanobis against `reference`.
-    band, normalize : as `neurostore.dtw`; ``normalize="path_length"`` gives RMS per matched sample in the unit of the channels.
-    pairing : for trials and subjects, compare cycle by cycle: ``nth`` (n-th with n-th) or ``all`` (all with all), reduced by
+    metric : euclidean, angular (degrees modulo 360), so3 (for rotations, and their default), mahalanobis against
+    `reference`.
+    band, normalize : as `neurostore.dtw`; ``normalize="path_length"`` gives RMS per matched sample in the unit of the
+    channels.
+    pairing : for trials and subjects, compare cycle by cycle: ``nth`` (n-th with n-th) or ``all`` (all with all),
+    reduced by
         `reduce`: ``mean`` or ``sum``. Subjects: ``all`` by default. Trials: None warps whole recordings.
-    angles, points, segments, relation, weights : what the representation is made of; a name without a side is the item's own.
-    clock : ``percent`` (101 points a cycle: duration does not count) or ``seconds`` (rate_hz samples a second: it does).
+    angles, points, segments, relation, weights : what the representation is made of; a name without a side is the
+    item's own.
+    clock : ``percent`` (101 points a cycle: duration does not count) or ``seconds`` (rate_hz samples a second: it
+    does).
     steady_only : leave cycles out that are not steady. mixed : compare items of different model, cut-off or angle zero.
-    reference : group whose scatter is the yardstick of mahalanobis. incomplete : ``leave_out`` or ``refuse`` items with gaps.
+    reference : group whose scatter is the yardstick of mahalanobis. incomplete : ``leave_out`` or ``refuse`` items
+    with gaps.
     where : SQL condition on trials (t) and subjects (s), such as ``t.condition = 'barefoot'``.
 
     Returns
@@ -134,7 +143,8 @@ def write_distances(
 ) -> list[Path]:
     """`distances` to a file: .parquet (long), .npy or .csv (square), in blocks, with its description beside it.
 
-    Works in little memory whatever the number of items; after a kill the same call goes on where it was; where the file is
+    Works in little memory whatever the number of items; after a kill the same call goes on where it was; where the
+    file is
     there with the same options, only what is new in the lake is computed and what has gone drops out.
 
     Parameters
@@ -186,7 +196,8 @@ def neighbours(
 
     Returns
     -------
-    polars.DataFrame : side, rank, the keys and group of the neighbour, distance and, for cycles, query_cycle: the trial's cycle
+    polars.DataFrame : side, rank, the keys and group of the neighbour, distance and, for cycles, query_cycle: the
+    trial's cycle
         that it is most like. Cycles of the trial itself are no neighbours.
     """
     import polars as pl
@@ -224,8 +235,9 @@ def neighbours(
                 row["query_cycle"] = part.labels[queries[best[place]]]["cycle"]
             rows.append(row)
     if not rows:
-        reasons = {k: v for part in compared.values() for k, v in part.left_out.items() if f"{subject}/" in k and trial in k}
-        why = f" ({next(iter(reasons.items()))})" if reasons else ""
+        left_out = {k: v for part in compared.values() for k, v in part.left_out.items()}
+        reasons = [f"{k} {v}" for k, v in left_out.items() if k.startswith(f"{subject}/") and trial in k.split("/")]
+        why = f" ({reasons[0]})" if reasons else ""
         wanted = "/".join(x for x in (subject, session, trial) if x)
         raise UsageError(f"{wanted} has no {unit} that can be compared{why}; `neurostore trials` lists the trials")
     frame = pl.DataFrame(rows, infer_schema_length=None)
@@ -298,7 +310,7 @@ def square(part: Side, comparison: Comparison) -> np.ndarray:
 
 
 def between(part: Side, comparison: Comparison, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """(rows, columns) distances of some rows of one side to others; a row's distance to itself is not promised to be 0."""
+    """(rows, columns) distances of some rows of one side to others; that of a row to itself is not promised to be 0."""
     if comparison.pairing is None:
         first = [part.series[part.members[i][0]] for i in rows]
         second = [part.series[part.members[j][0]] for j in columns]
@@ -322,9 +334,7 @@ def between(part: Side, comparison: Comparison, rows: np.ndarray, columns: np.nd
     return (total / count if comparison.reduce == "mean" else total).astype(comparison.dtype)
 
 
-def finish(
-    found: dict[str, DistanceMatrix], unit: str, side: str | None
-) -> DistanceMatrix | dict[str, DistanceMatrix]:
+def finish(found: dict[str, DistanceMatrix], unit: str, side: str | None) -> DistanceMatrix | dict[str, DistanceMatrix]:
     """One matrix, or one a side; subjects of both sides become their mean."""
     if side is not None or list(found) == [""]:
         return next(iter(found.values()))
@@ -346,7 +356,7 @@ def mean_of_sides(found: dict[str, DistanceMatrix]) -> DistanceMatrix:
     values = sum(np.asarray(found[name].values)[np.ix_(index[name], index[name])] for name in SIDES) / 2
     left = found["left"]
     left_out = {k: v for m in found.values() for k, v in m.provenance["left_out"].items()}
-    provenance = {**left.provenance, "left_out": left_out | {s: "has cycles of one side only" for s in alone}}
+    provenance = {**left.provenance, "left_out": left_out | dict.fromkeys(alone, "has cycles of one side only")}
     labels = left.labels[index["left"]].drop("side", strict=False)
     return DistanceMatrix(np.asarray(values), labels.with_columns(pl.col("group")), left.unit, provenance)
 
@@ -354,7 +364,8 @@ def mean_of_sides(found: dict[str, DistanceMatrix]) -> DistanceMatrix:
 def whiten(compared: dict[str, Side], reference: str | None) -> None:
     """Turn series so that Euclidean distance is Mahalanobis distance against a reference group, each side by its own.
 
-    The covariance is that of the group's departures from its mean curve (series of one length) or mean sample, shrunk by
+    The covariance is that of the group's departures from its mean curve (series of one length) or mean sample, shrunk
+    by
     Ledoit and Wolf (2004, doi:10.1016/S0047-259X(03)00096-4).
     """
     try:
@@ -365,7 +376,9 @@ def whiten(compared: dict[str, Side], reference: str | None) -> None:
         groups = [label.get("group") for label in part.labels]
         if reference is None or reference not in groups:
             known = ", ".join(sorted({g for g in groups if g})) or "none"
-            raise UsageError(f"metric='mahalanobis' needs reference=…, a group of subjects; found {reference!r}, there are: {known}")
+            raise UsageError(
+                f"metric='mahalanobis' needs reference=…, a group of subjects; found {reference!r}, there are: {known}"
+            )
         own = [part.series[k] for g, m in zip(groups, part.members, strict=True) if g == reference for k in m]
         channels = own[0].shape[1]
         needed = max(10, ITEMS_A_CHANNEL * channels)
@@ -396,8 +409,10 @@ def _cross(first: list[np.ndarray], second: list[np.ndarray], comparison: Compar
     if not comparison.is_per_joint:
         return dtw.cross(first, second, **shared)
     n = first[0].shape[1] // 3
-    parts = (dtw.cross([x[:, c : c + 3] for x in first], [y[:, c : c + 3] for y in second], **shared) for c in range(0, 3 * n, 3))
-    return sum(parts) / n
+    total = np.zeros((len(first), len(second)))
+    for c in range(0, 3 * n, 3):
+        total += dtw.cross([x[:, c : c + 3] for x in first], [y[:, c : c + 3] for y in second], **shared)
+    return (total / n).astype(comparison.dtype)
 
 
 def _check(options: dict[str, Any]) -> tuple[Choice, Comparison]:
@@ -421,8 +436,8 @@ def _check(options: dict[str, Any]) -> tuple[Choice, Comparison]:
     pairing = options["pairing"] or ("all" if unit == "subject" else None)
     choice = Choice(
         unit="cycle" if pairing else unit,
-        **{k: options[k] for k in ("representation", "align", "clock", "rate_hz", "steady_only", "mixed", "where")},
-        **{k: tuple(options[k]) for k in ("angles", "points", "segments", "relation", "weights")},
+        **_picked(options, "representation", "align", "clock", "rate_hz", "steady_only", "mixed", "where"),
+        **{k: tuple(v) for k, v in _picked(options, "angles", "points", "segments", "relation", "weights").items()},
     )
     if metric == "mahalanobis" and representation == "per_joint":
         raise UsageError("metric='mahalanobis' does not go with representation='per_joint': joints are warped alone")
@@ -438,6 +453,10 @@ def _check(options: dict[str, Any]) -> tuple[Choice, Comparison]:
         options["backend"],
     )
     return choice, comparison
+
+
+def _picked(options: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {k: options[k] for k in names}
 
 
 def _one_of(name: str, value: Any, allowed: Sequence[Any]) -> None:
@@ -464,4 +483,4 @@ def _rows(items: Items, unit: str, comparison: Comparison) -> Side:
 
 
 def _defaults() -> dict[str, Any]:
-    return dict(distances.__kwdefaults__)
+    return dict(distances.__kwdefaults__ or {})

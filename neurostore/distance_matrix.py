@@ -53,7 +53,7 @@ class DistanceMatrix:
         return ["/".join(str(x) for x in row if x not in (None, "")) for row in zip(*parts, strict=True)]
 
     def condensed(self) -> np.ndarray:
-        """(n (n - 1) / 2,) distances of pairs i < j, as scipy.cluster.hierarchy and scipy.spatial.distance take them."""
+        """(n (n - 1) / 2,) distances of pairs i < j, as scipy.cluster.hierarchy takes them."""
         n = len(self)
         out = np.empty(n * (n - 1) // 2, self.values.dtype)
         start = 0
@@ -179,7 +179,8 @@ def long_parquet(path: Path, matrices: list[DistanceMatrix]) -> None:
 def check_suffix(path: Path) -> None:
     """Raise UsageError unless the suffix is one that matrices are written in."""
     if path.suffix not in SUFFIXES:
-        raise UsageError(f"{path.name}: distances are written as {', '.join(SUFFIXES)}, not {path.suffix or 'no suffix'!r}")
+        found = path.suffix or "no suffix"
+        raise UsageError(f"{path.name}: distances are written as {', '.join(SUFFIXES)}, not {found!r}")
 
 
 def sidecar(path: Path) -> Path:

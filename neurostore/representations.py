@@ -88,7 +88,7 @@ def check(choice: Choice) -> None:
     if choice.representation == "rotations":
         _one_of("align of rotations", choice.align, ("none", "root"))
     elif choice.align != "none" and choice.representation in ("angles", "relation"):
-        raise UsageError(f"align={choice.align!r} is for points; representation={choice.representation!r} has none to align")
+        raise UsageError(f"align={choice.align!r} is for points; representation={choice.representation!r} has none")
     if not choice.rate_hz > 0:
         raise UsageError(f"rate_hz is {choice.rate_hz!r}; it must be above 0")
 
@@ -172,13 +172,16 @@ def _refuse_mixture(choice: Choice, trials: pl.DataFrame, keys: pl.DataFrame, ne
     if choice.mixed or keys.height == 0:
         return
     used = trials.join(keys.select(TRIAL_KEYS).unique(), on=list(TRIAL_KEYS), how="semi")
-    columns = {"model": "model", "cutoff_hz": "cut-off"} | ({"pelvis_zero": "zero of pelvis and hip angles"} if needs_pelvis else {})
+    columns = {"model": "model", "cutoff_hz": "cut-off"}
+    if needs_pelvis:
+        columns["pelvis_zero"] = "zero of pelvis and hip angles"
     for column, what in columns.items():
         counts = used[column].cast(pl.String).fill_null("none").value_counts(sort=True)
         if counts.height > 1:
             shown = ", ".join(f"{v} ({n} trials)" for v, n in counts.iter_rows())
             raise UsageError(
-                f"the trials differ in {what}: {shown}; choose trials with where=… (--where), or ask for mixing with mixed=True"
+                f"the trials differ in {what}: {shown}; "
+                "choose trials with where=… (--where), or ask for mixing with mixed=True (--mixed)"
             )
 
 
@@ -262,7 +265,9 @@ def _common_rate(choice: Choice, trials: pl.DataFrame, spans: pl.DataFrame) -> f
     return None if rates.len() < 2 else float(rates.min())  # type: ignore[arg-type]
 
 
-def _instants(choice: Choice, time: np.ndarray, start: float | None, end: float | None, rate: float | None) -> np.ndarray:
+def _instants(
+    choice: Choice, time: np.ndarray, start: float | None, end: float | None, rate: float | None
+) -> np.ndarray:
     if start is None or end is None:  # a whole trial
         if rate is None or len(time) == 0:
             return time
@@ -293,7 +298,7 @@ def resample(time: np.ndarray, values: np.ndarray, instants: np.ndarray) -> np.n
 
 
 def _angles(lake: Any, choice: Choice, trials: pl.DataFrame, spans: pl.DataFrame, side: str) -> Items:
-    """The plain column of an angle where every item has it, else the one relative to neutral; never both in one matrix."""
+    """The plain column of an angle, or the one relative to neutral where more items have that; never both at once."""
     known = set(lake.sql("SELECT * FROM joint_angles LIMIT 0").columns)
     plain = [_angle_column(a, side, known) for a in choice.angles]
     relative = [p.removesuffix("_deg") + "_rel_deg" for p in plain]
@@ -307,9 +312,7 @@ def _angles(lake: Any, choice: Choice, trials: pl.DataFrame, spans: pl.DataFrame
         n_first = sum(bool(np.isfinite(x[:, index[first]]).all()) for x in arrays)
         n_second = sum(bool(np.isfinite(x[:, index[second]]).all()) for x in arrays) if second in index else 0
         chosen.append(first if n_first >= n_second else second)
-    items = [
-        Item(label, x[:, [index[c] for c in chosen]]) for label, x in zip(_labels(spans), arrays, strict=True)
-    ]
+    items = [Item(label, x[:, [index[c] for c in chosen]]) for label, x in zip(_labels(spans), arrays, strict=True)]
     notes = [f"{c} stands for {p}" for c, p in zip(chosen, plain, strict=True) if c != p]
     return Items(items, tuple(chosen), "deg", notes=notes)
 
@@ -318,7 +321,7 @@ def _angle_column(angle: str, side: str, known: set[str]) -> str:
     name = angle if angle.endswith("_deg") else f"{angle}_deg"
     own = _split(name)[0]
     if own and side and own != side:
-        raise UsageError(f"left is never mixed with right: {angle} was asked for {side} items; name it without its side")
+        raise UsageError(f"left is never mixed with right: {angle} asked for {side} items; name it without its side")
     for column in (name, f"{side}_{name}"):
         if column in known:
             return column
@@ -410,7 +413,7 @@ def _dual(lake: Any, choice: Choice, trials: pl.DataFrame, spans: pl.DataFrame, 
 
 
 def _rotations(lake: Any, choice: Choice, trials: pl.DataFrame, spans: pl.DataFrame, side: str) -> Items:
-    """Segment quaternions; align="root" gives them relative to the pelvis. Columns ending _line_rotation are never used.
+    """Segment quaternions; align="root" gives them relative to the pelvis. _line_rotation columns are never used.
 
     A segment has its anatomical axes where more items have those, else the axes that are zero in the neutral pose.
     """

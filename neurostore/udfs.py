@@ -1,6 +1,7 @@
 """DTW in SQL: dtw_distance(a, b), dtw_distance(a, b, band) and soft_dtw(a, b, gamma).
 
-a and b are FLOAT[] (one channel) or FLOAT[][] (time × channels). NULL in, NULL out. DuckDB hands over Arrow vectors, which go to
+a and b are FLOAT[] (one channel) or FLOAT[][] (time × channels). NULL in, NULL out. DuckDB hands over Arrow vectors,
+which go to
 the kernels as they are. It knows no overloads of Python functions, so each name is a macro over functions of one type.
 """
 
@@ -48,9 +49,8 @@ def register(connection: duckdb.DuckDBPyConnection) -> None:
     if not known:
         for name, (function, third) in functions.items():
             for suffix, kind in kinds.items():
-                connection.create_function(
-                    f"{name}_{suffix}", function, [kind, kind, third], "DOUBLE", type="arrow", null_handling="special"
-                )
+                about: dict[str, Any] = {"type": "arrow", "null_handling": "special"}
+                connection.create_function(f"{name}_{suffix}", function, [kind, kind, third], "DOUBLE", **about)
     for statement in _MACROS.split(";"):
         if statement.strip():
             connection.execute(statement)
@@ -125,7 +125,7 @@ def _series(column: pa.Array, rows: np.ndarray, name: str) -> Series:
         sizes = pc.min_max(pc.list_value_length(samples)).as_py()
         if sizes["min"] != sizes["max"] or sizes["min"] == 0:
             raise SeriesError(
-                f"{name} has samples of {sizes['min']} and of {sizes['max']} channels; all must have as many, at least one"
+                f"{name} has samples of {sizes['min']} and of {sizes['max']} channels; expected the same, at least one"
             )
         channels, samples = sizes["min"], samples.flatten()
     if samples.null_count:

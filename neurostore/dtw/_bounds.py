@@ -2,7 +2,8 @@
 
 For a candidate x and a query q, every path holds the first and the last cell and at least one cell in each column j
 between them, whose cost is at least the distance of x[j] to the box (envelope) of the q[i] with abs(i - j) <= radius.
-Their sum is LB_Kim (the two corners) with LB_Keogh (the box; Keogh and Ratanamahatana 2005, doi:10.1007/s10115-004-0154-9),
+Their sum is LB_Kim (the two corners) with LB_Keogh (the box; Keogh and Ratanamahatana 2005,
+doi:10.1007/s10115-004-0154-9),
 one box a channel. The summary is the same with means of stretches of samples against means of the box: smaller still,
 because the squared distance to an interval is convex (Zhu and Shasha 2003, doi:10.1145/872757.872780).
 """
@@ -17,7 +18,7 @@ from neurostore.dtw._lanes import larger, load, splat, spread, store, width
 
 @kernel
 def envelope(query, n, m, channels, radius, lower, upper):
-    """Box of the query around each of m samples, flat (m * channels): the smallest and largest q[i], abs(i - j) <= radius."""
+    """Box of the query around each of m samples, flat (m * channels): smallest and largest q[i], abs(i - j) <= radius."""
     for j in range(m):
         first, last = max(0, min(j - radius, n - 1)), min(n, j + radius + 1)
         for c in range(channels):
@@ -29,7 +30,7 @@ def envelope(query, n, m, channels, radius, lower, upper):
 
 @kernel
 def summarise(values, start, m, channels, edges, out):
-    """First and last sample, then the mean of each stretch edges[s] … edges[s + 1] - 1: out ((2 + stretches) * channels)."""
+    """First and last sample, then means of the stretches edges[s] … edges[s + 1] - 1: out ((2 + stretches) * channels)."""
     for c in range(channels):
         out[c] = values[start + c]
         out[channels + c] = values[start + (m - 1) * channels + c]
@@ -52,7 +53,7 @@ def summarise_all(values, starts, m, channels, edges, out):
 
 @kernel
 def summary_bounds(summaries, n_tiles, n_ends, lower, upper, weights, out):
-    """Squared bound of every series from its summary; the first n_ends values count in full, the others beyond the box."""
+    """Squared bound of every series from its summary; the first n_ends values count in full, others beyond the box."""
     count = width(summaries)
     zero = splat(summaries, 0.0)
     size = lower.shape[0]
@@ -74,7 +75,7 @@ def smallest(values, n, places):
     size = places.shape[0]
     for k in range(size):
         places[k] = k
-    worst = np.argmax(values[:size])
+    worst = int(np.argmax(values[:size]))
     for k in range(size, n):
         if values[k] < values[places[worst]]:
             places[worst] = k

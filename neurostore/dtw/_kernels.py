@@ -5,7 +5,8 @@ Names used throughout
     channels    values per sample
     a           samples of first series, flat: value (i, c) of one at a[start + i * channels + c]; or, where each lane
                 has a first series of its own, (n * channels, width)
-    b           a tile: `width` second series side by side, value (j, c) of lane l at b[start + (j * channels + c) * width + l]
+    b           a tile: `width` second series side by side, value (j, c) of lane l at b[start + (j * channels + c) *
+    width + l]
     front       one row of the matrix of smallest costs, (m + 1) * width; entry 0 is the column before the first
     radius      width values: cells with |i - j| > radius are closed
 All costs are sums of squares; square roots are taken on the way out.
@@ -61,7 +62,7 @@ def begin(front, m):
 
 @kernel
 def sweep(a, start, i, stop, b, b_start, m, channels, radius, radius_min, radius_max, front):
-    """Carry `front` from row i to row `stop`: the smallest costs of warping a's first rows onto every beginning of the lanes.
+    """Carry `front` from row i to row `stop`: smallest costs of warping a's first rows onto every beginning of the lanes.
 
     Afterwards entry (j + 1) * width + l of front is the cost of rows 0 … stop - 1 against samples 0 … j of lane l. Four
     rows are worked at a time, so that a sample of the tile is loaded once for four cells. radius_min, radius_max: the
@@ -160,9 +161,9 @@ def counted_sweep(a, start, i, stop, b, b_start, m, channels, radius, radius_max
 
 @kernel
 def band_radius(n, m, samples, fraction):
-    """Radius of the band in samples for one pair: `fraction` of the longer series, or `samples`; both < 0 for no band."""
+    """Radius of the band of one pair in samples: `fraction` of the longer series, or `samples`; both < 0 for no band."""
     if fraction >= 0.0:
-        return int(math.ceil(fraction * max(n, m)))
+        return int(math.ceil(fraction * max(n, m)))  # noqa: RUF046 (a float in numba)
     if samples >= 0:
         return samples
     return n + m
@@ -276,7 +277,20 @@ def pairs(
 
 @kernel
 def circular_pairs(
-    a, a_starts, a_lengths, a_members, b, b_starts, b_lengths, b_members, channels, samples, fraction, quaternions, counted, out
+    a,
+    a_starts,
+    a_lengths,
+    a_members,
+    b,
+    b_starts,
+    b_lengths,
+    b_members,
+    channels,
+    samples,
+    fraction,
+    quaternions,
+    counted,
+    out,
 ):
     """As `pairs`, of angles: the difference of two samples is circular, one pair at a time.
 
@@ -326,7 +340,7 @@ def circular_pairs(
 
 @kernel
 def costs(a, b, radius, table):
-    """Matrix of smallest costs (n + 1, m + 1) of a (n, channels) against b (m, channels), row and column 0 before them."""
+    """Smallest costs (n + 1, m + 1) of a (n, channels) against b (m, channels); row and column 0 lie before them."""
     n, m = a.shape[0], b.shape[0]
     table[:] = np.inf
     table[0, 0] = 0.0

@@ -1,3 +1,4 @@
+# mypy: disable-error-code="attr-defined, call-arg"
 """Lanes: one machine vector as a value in numba, so that many pairs of series are warped side by side.
 
 A lane holds one pair. float32 has 16 lanes and float64 has 8 (512 bits, which LLVM splits where vectors are narrower).
@@ -44,7 +45,7 @@ def splat(array, value):
 
 
 def spread(array, offset):
-    """Vector of one sample: array[offset] in all lanes, or of an array (n, width) the row at offset. Nothing is checked."""
+    """Vector of one sample: array[offset] in all lanes, or of an array (n, width) its row at offset; nothing is checked."""
     if array.ndim == 2:
         return array[offset].copy()
     return np.full(width(array), array[offset], array.dtype)

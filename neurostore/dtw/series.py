@@ -55,7 +55,8 @@ def read_series(xs: Any, dtype: Any = None, *, missing: str = "raise", name: str
 
     Parameters
     ----------
-    xs : list of arrays (samples, channels) or (samples,), one array (series, samples[, channels]), or Series without gaps.
+    xs : list of arrays (samples, channels) or (samples,), one array (series, samples[, channels]), or Series without
+    gaps.
     dtype : float32 or float64; by default float32 if every series is, else float64.
     missing : ``"raise"``, or ``"propagate"`` to mark series with NaN. Infinite values are always an error.
 

@@ -1,6 +1,7 @@
 """soft-DTW with gradients in torch: a smooth dynamic time warping that can be a loss.
 
-Cuturi and Blondel 2017, arXiv:1703.01541; the value is tslearn's: squared Euclidean costs, no root, can be negative. The only
+Cuturi and Blondel 2017, arXiv:1703.01541; the value is tslearn's: squared Euclidean costs, no root, can be negative.
+The only
 module of neurostore.dtw that needs torch.
 """
 
@@ -25,7 +26,8 @@ def soft_dtw(a: torch.Tensor, b: torch.Tensor, gamma: float = 1.0, *, band: floa
 
     Parameters
     ----------
-    a : (n, channels) or (batch, n, channels). b : (m, channels) or (batch, m, channels). float32 or float64, any device.
+    a : (n, channels) or (batch, n, channels). b : (m, channels) or (batch, m, channels). float32 or float64, any
+    device.
     gamma : smoothing, above 0; towards 0 the value becomes the squared DTW distance.
     band : as `neurostore.dtw.distance`.
 
@@ -48,8 +50,8 @@ def soft_dtw(a: torch.Tensor, b: torch.Tensor, gamma: float = 1.0, *, band: floa
     check_gamma(gamma)
     if a.ndim != b.ndim or a.ndim not in (2, 3) or a.shape[-1] != b.shape[-1]:
         raise SeriesError(
-            f"series of the shapes {tuple(a.shape)} and {tuple(b.shape)}; expected (samples, channels) of equal channels, or "
-            "batches of them"
+            f"series of the shapes {tuple(a.shape)} and {tuple(b.shape)}; "
+            "expected (samples, channels) of equal channels, or batches of them"
         )
     if a.ndim == 3 and len(a) != len(b):
         raise SeriesError(f"batches of {len(a)} and {len(b)} series; they must be equal")
@@ -93,4 +95,5 @@ class _SoftMinimum(torch.autograd.Function):
         share = np.empty_like(table)
         for k in range(len(table)):
             _soft_kernels.soft_backward(table[k], gamma, radius, sums[k], share[k])
-        return gradient[:, None, None] * torch.as_tensor(share, dtype=gradient.dtype, device=gradient.device), None, None
+        costs = torch.as_tensor(share, dtype=gradient.dtype, device=gradient.device)
+        return gradient[:, None, None] * costs, None, None
