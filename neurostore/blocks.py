@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from neurostore import cohort
-from neurostore.distance_matrix import DistanceMatrix, long_parquet, sidecar, write_sidecar
+from neurostore import comparison as compare
+from neurostore.distance_matrix import DistanceMatrix, labels_frame, long_parquet, sidecar, write_sidecar
 from neurostore.errors import NeurostoreError
 
 if TYPE_CHECKING:
-    from neurostore.cohort import Comparison, Side
+    from neurostore.comparison import Comparison, Side
 
 NOT_IN_FINGERPRINT = ("n_threads", "where", "side", "incomplete")  # they choose, and digests tell what was chosen
 
@@ -71,7 +71,7 @@ def write(
         values = np.memmap(work.partial, work.dtype, "r", shape=(work.n, work.n))
         about = {**provenance, "left_out": work.part.left_out, "notes": work.part.notes}
         about |= {"recipe": recipe, "digests": work.digests}
-        matrices[side] = DistanceMatrix(values, cohort.labels_frame(work.part.labels), work.part.unit, about)
+        matrices[side] = DistanceMatrix(values, labels_frame(work.part.labels), work.part.unit, about)
     written = _publish(out, matrices, works)
     for work in works.values():
         work.partial.unlink(missing_ok=True)
@@ -206,7 +206,7 @@ def _block(
 
 def _fresh(work: Work, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """Distances with the smaller index first, as `pairwise` takes them; entries below the diagonal are not used."""
-    return cohort.between(work.part, work.comparison, rows, columns)
+    return compare.between(work.part, work.comparison, rows, columns)
 
 
 def _put(file: BinaryIO, work: Work, i: int, j: int, values: np.ndarray) -> None:

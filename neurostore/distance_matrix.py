@@ -157,6 +157,13 @@ class DistanceMatrix:
                 writer.writerow([name, *(repr(float(x)) for x in row)])
 
 
+def labels_frame(labels: list[dict[str, Any]]) -> pl.DataFrame:
+    """Labels as a frame; group is text, NULL where not known."""
+    import polars as pl
+
+    return pl.DataFrame(labels, infer_schema_length=None).with_columns(pl.col("group").cast(pl.String))
+
+
 def long_parquet(path: Path, matrices: list[DistanceMatrix]) -> None:
     """One long Parquet file of several matrices (one a side); provenance is in the schema's metadata too."""
     import pyarrow.parquet as pq

@@ -18,7 +18,7 @@ from neurostore.dtw._lanes import larger, load, splat, spread, store, width
 
 @kernel
 def envelope(query, n, m, channels, radius, lower, upper):
-    """Box of the query around each of m samples, flat (m * channels): smallest and largest q[i], abs(i - j) <= radius."""
+    """Box of the query around each of m samples, flat (m * channels): least and greatest q[i], |i - j| <= radius."""
     for j in range(m):
         first, last = max(0, min(j - radius, n - 1)), min(n, j + radius + 1)
         for c in range(channels):
@@ -30,7 +30,7 @@ def envelope(query, n, m, channels, radius, lower, upper):
 
 @kernel
 def summarise(values, start, m, channels, edges, out):
-    """First and last sample, then means of the stretches edges[s] … edges[s + 1] - 1: out ((2 + stretches) * channels)."""
+    """First and last sample, then the means of edges[s] … edges[s + 1] - 1: out ((2 + stretches) * channels)."""
     for c in range(channels):
         out[c] = values[start + c]
         out[channels + c] = values[start + (m - 1) * channels + c]

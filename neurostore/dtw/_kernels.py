@@ -62,7 +62,7 @@ def begin(front, m):
 
 @kernel
 def sweep(a, start, i, stop, b, b_start, m, channels, radius, radius_min, radius_max, front):
-    """Carry `front` from row i to row `stop`: smallest costs of warping a's first rows onto every beginning of the lanes.
+    """Carry `front` from row i to row `stop`: costs of warping a's first rows onto every beginning of the lanes.
 
     Afterwards entry (j + 1) * width + l of front is the cost of rows 0 … stop - 1 against samples 0 … j of lane l. Four
     rows are worked at a time, so that a sample of the tile is loaded once for four cells. radius_min, radius_max: the
@@ -161,7 +161,7 @@ def counted_sweep(a, start, i, stop, b, b_start, m, channels, radius, radius_max
 
 @kernel
 def band_radius(n, m, samples, fraction):
-    """Radius of the band of one pair in samples: `fraction` of the longer series, or `samples`; both < 0 for no band."""
+    """Radius of one pair's band in samples: `fraction` of the longer series or `samples`; both < 0 for no band."""
     if fraction >= 0.0:
         return int(math.ceil(fraction * max(n, m)))  # noqa: RUF046 (a float in numba)
     if samples >= 0:

@@ -45,7 +45,7 @@ def splat(array, value):
 
 
 def spread(array, offset):
-    """Vector of one sample: array[offset] in all lanes, or of an array (n, width) its row at offset; nothing is checked."""
+    """Vector of one sample: array[offset] in all lanes, or an array's (n, width) row at offset; nothing is checked."""
     if array.ndim == 2:
         return array[offset].copy()
     return np.full(width(array), array[offset], array.dtype)
