@@ -10,32 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from neurostore.errors import InputError
+from neurostore.opensim import column_of
 
 from ..recording import ReadOptions, Recording, SourceAngle, Step
 from .text_table import breaks_off, numbers, read_bytes, separator_of
 
 VERSION = 1
 
-# Coordinate without its side -> (ours without side and unit, sign). Signs: docs/decisions/opensim-angle-signs.md.
-_OF_SIDE = {
-    "hip_flexion": ("hip_flexion", 1),
-    "hip_adduction": ("hip_adduction", 1),
-    "hip_rotation": ("hip_rotation", 1),
-    "knee_angle": ("knee_flexion", 1),  # or -1: judged
-    "knee_flexion": ("knee_flexion", 1),
-    "ankle_angle": ("ankle_dorsiflexion", 1),
-    "ankle_flexion": ("ankle_dorsiflexion", 1),
-    "arm_flex": ("shoulder_flexion", 1),
-    "shoulder_flexion": ("shoulder_flexion", 1),
-    "arm_add": ("shoulder_adduction", 1),
-    "elbow_flex": ("elbow_flexion", 1),
-    "elbow_flexion": ("elbow_flexion", 1),
-}
-_OF_PELVIS = {
-    "pelvis_tilt": ("pelvis_tilt_deg", -1),
-    "pelvis_list": ("left_pelvis_obliquity_deg", 1),
-    "pelvis_rotation": ("right_pelvis_rotation_deg", 1),
-}
 _TRANSLATION = re.compile(r"_t[xyz]$")
 _COORDINATE = re.compile(
     r"^(pelvis_(tilt|list|rotation)|(hip|knee|ankle|subtalar|mtp|lumbar|arm|elbow|wrist|pro_sup|neck|shoulder)_?\w*)$"
@@ -80,7 +61,7 @@ def read(path: Path, options: ReadOptions) -> Recording:
     angles = []
     for i, name in enumerate(names):
         if np.isfinite(values[:, i]).any():
-            ours, sign = _ours(name, knee_sign)
+            ours, sign = column_of(name, knee_sign)
             angles.append(
                 SourceAngle(name, "", ours, sign, time_s, np.where(np.isfinite(values[:, i]), values[:, i], np.nan))
             )
@@ -217,14 +198,3 @@ def _knee_sign(names: list[str], values: np.ndarray, notes: list[str]) -> int:
         f"knee angles run from {low:.0f}° to {high:.0f}°{sure}"
     )
     return sign
-
-
-def _ours(name: str, knee_sign: int) -> tuple[str | None, int]:
-    """(column of joint_angles, sign) of a coordinate; (None, 1) where it has no counterpart."""
-    if name in _OF_PELVIS:
-        return _OF_PELVIS[name]
-    for suffix, side in (("_r", "right"), ("_l", "left")):
-        if name.endswith(suffix) and name[:-2] in _OF_SIDE:
-            ours, sign = _OF_SIDE[name[:-2]]
-            return f"{side}_{ours}_deg", knee_sign if name[:-2] == "knee_angle" else sign
-    return None, 1
