@@ -447,3 +447,10 @@ def test_manifest_is_plain_json(model: model_store.Model, tmp_path: Path) -> Non
     manifest = json.loads((got.path.parents[1] / "manifest.json").read_text())
     assert manifest["artifact_sha256"] == model.sha256
     assert manifest["tree_sha256"] == got.tree_sha256
+
+
+def test_the_page_of_models_is_up_to_date() -> None:
+    from neurostore.ingest.estimators.model_page import page
+
+    written = Path(__file__).parents[2] / "docs" / "MODEL_ARTIFACTS.md"
+    assert written.read_text(encoding="utf-8") == page()
