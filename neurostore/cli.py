@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from neurostore.commands import compare, demo, distances, ingest, maintain, model, overlay, refine, sql, tables
+from neurostore.commands import compare, demo, distances, ingest, maintain, model, overlay, refine, sql, tables, verify
 from neurostore.errors import NeurostoreError
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ sql.register(app)
 distances.register(app)
 compare.register(app)
 maintain.register(app)
+verify.register(app)
 model.register(app)
 overlay.register(app)
 refine.register(app)

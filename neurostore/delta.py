@@ -24,7 +24,7 @@ from deltalake import CommitProperties, DeltaTable, Schema
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
 
-from neurostore import storage
+from neurostore import hashes, storage
 from neurostore.errors import ConflictError, DamagedLakeError, LakeError, VanishedVersionError
 
 ATTEMPTS = 40
@@ -41,6 +41,7 @@ class DataFile:
     n_rows: int
     size: int
     modified_ms: int
+    sha256: str = ""  # known where it was just written
 
     @property
     def layout(self) -> str:
@@ -120,13 +121,15 @@ def files_of(table: DeltaTable) -> list[DataFile]:
 
 
 def ever_added(root: str, table: str) -> set[str]:
-    """Paths of all files that any version of the table named, from its whole log."""
-    paths = set()
-    for text in storage.read_log(storage.join(root, table)):
-        for line in text.splitlines():
-            if line.startswith('{"add"'):
-                paths.add(unquote(json.loads(line)["add"]["path"]))
-    return paths
+    """Paths of all files that any version of the table named, from its whole log and, where that was cleaned, now."""
+    now = {f.path for f in files_of(open_table(root, table))}
+    return now | {path for text in storage.read_log(storage.join(root, table)) for path in added_in(text)}
+
+
+def added_in(text: str) -> set[str]:
+    """Paths of the files that one log entry adds."""
+    adds = (json.loads(line)["add"] for line in text.splitlines() if line.startswith('{"add"'))
+    return {unquote(add["path"]) for add in adds}
 
 
 def add_action(file: DataFile, stats: Mapping[str, Any] | None = None, *, data_change: bool = True) -> AddAction:
@@ -224,10 +227,11 @@ def add_columns(root: str, table: str, fields: Iterable[pa.Field]) -> DeltaTable
 
 
 def sync_log(root: str, table: str, version: int) -> None:
-    """Make a commit survive a power cut (deltalake writes its log without fsync)."""
+    """Make a commit survive a power cut (deltalake writes its log without fsync), and record its hash."""
     folder = storage.join(root, table, "_delta_log")
     storage.sync_file(storage.join(folder, f"{version:020d}.json"))
     storage.sync_folder(folder)
+    hashes.record_log(root, table, version)
 
 
 def read(root: str, table: str, at: DeltaTable, columns: Sequence[str] | None = None) -> pa.Table:
@@ -308,10 +312,12 @@ def replace_rows(
     """
     dropped = set(drop)
     written: list[str] = []
+    recorded: dict[str, hashes.Entry] = {}
 
     def change_of(newest: DeltaTable) -> Change | None:
         storage.delete([storage.join(root, table, p) for p in written])  # an attempt that lost
         written.clear()
+        recorded.clear()
         new = rows(newest) if callable(rows) else rows
         incoming = set(zip(*(new[c].to_pylist() for c in key), strict=True))
         old_schema = schema_of(newest)
@@ -334,8 +340,9 @@ def replace_rows(
         if n_kept:
             full = pa.concat_tables(kept).sort_by([(c, "ascending") for c in key])
             path = new_path(schema, None)
-            size = storage.write_parquet(storage.join(root, table, path), full, **parquet_options(schema))
+            size, sha256 = storage.write_parquet(storage.join(root, table, path), full, **parquet_options(schema))
             written.append(path)
+            recorded[f"{table}/{path}"] = hashes.Entry(sha256, size)
             now_ms = int(time.time() * 1000)
             actions.append(add_action(DataFile(path, None, full.num_rows, size, now_ms)))
         if not actions and not overwrite:
@@ -344,7 +351,9 @@ def replace_rows(
 
     with storage.named_errors(root, f"writing {table}"):
         try:
-            return commit(root, table, change_of, note, at)
+            version = commit(root, table, change_of, note, at)
+            hashes.record(root, recorded)
+            return version
         except (LakeError, OSError):
             live = {f.path for f in files_of(open_table(root, table))}
             storage.delete([storage.join(root, table, p) for p in written if p not in live])

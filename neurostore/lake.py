@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 import neurostore
-from neurostore import delta, lake_sql, schema, storage
+from neurostore import delta, hashes, lake_sql, schema, storage
 from neurostore.errors import (
     DamagedLakeError,
     LakeError,
@@ -101,7 +101,7 @@ class Lake:
         """
         root = storage.resolve(path)
         marker = storage.join(root, "_neurostore", "lake.json")
-        with storage.named_errors(root, "creating the lake"):
+        with storage.named_errors(root, "creating the lake"), hashes.gathered(root):
             if not storage.exists(marker):
                 others = [f.path for f in storage.list_files(root) if f.path.split("/")[0] not in _OWN]
                 if others:

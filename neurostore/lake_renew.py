@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import neurostore
-from neurostore import delta, schema, storage
+from neurostore import delta, hashes, schema, storage
 
 Key = tuple[str, str, str]
 _KEY = ("subject", "session", "trial")
@@ -38,5 +38,5 @@ def renew_trials(lake_path: object, changes: Mapping[Key, Mapping[str, Any]], *,
         "trials_replaced": len(changes),
         "trials_removed": 0,
     }
-    with storage.lock(root, "renew"), storage.named_errors(root, "renew"):
+    with hashes.writing(root, "renew"), storage.named_errors(root, "renew"):
         return delta.replace_rows(root, "trials", _KEY, rows_of, note={"neurostore": json.dumps(said)})

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from neurostore import delta, lake_write, storage
+from neurostore import delta, hashes, lake_write, storage
 from neurostore.errors import ConflictError, DamagedLakeError
 from neurostore.lake import NOT_KEYED, Lake, check_marker
 from neurostore.lake import open as open_lake
@@ -65,7 +65,7 @@ def compact(lake_path: object, *, target_bytes: int = TARGET_BYTES, safe_age_s: 
     root = storage.resolve(lake_path)
     check_marker(root)
     with storage.running(root, "compact"), storage.named_errors(root, "compacting"):
-        with storage.lock(root, "compact"):  # no commit is half-way: what trials does not name now never will be
+        with hashes.writing(root, "compact"):  # no commit is half-way: what trials does not name now never will be
             lake = open_lake(root)
             names = [n for n in _stored_tables(root) if n not in NOT_KEYED]
             files = {n: delta.files_of(delta.open_table(root, n)) for n in names}
@@ -156,7 +156,7 @@ def _commit(root: str, lake: Lake, rewrites: list[_Rewrite]) -> int:
 
     if not rewrites:
         return lake.version
-    with storage.lock(root, "compact"):
+    with hashes.writing(root, "compact"):
         versions: dict[str, int] = {}
         for name in dict.fromkeys(r.table for r in rewrites):
             of_table = [r for r in rewrites if r.table == name]
@@ -174,6 +174,7 @@ def _commit(root: str, lake: Lake, rewrites: list[_Rewrite]) -> int:
                 return delta.Change(actions, Schema.from_arrow(delta.schema_of(newest)))
 
             versions[name] = delta.commit(root, name, change_of)
+            lake_write.record_files(root, [f for r in of_table for f in r.new])
         named = {n: v for n, v in versions.items() if n in lake.table_versions}  # others hold nothing alive
         return lake_write.name_versions(root, named, "compact")
 
@@ -229,24 +230,26 @@ def vacuum(lake_path: object, *, safe_age_s: float = SAFE_AGE_S) -> Vacuum:
     """
     root = storage.resolve(lake_path)
     check_marker(root)
-    with storage.lock(root, "vacuum"), storage.named_errors(root, "vacuum"):
+    with hashes.writing(root, "vacuum"), storage.named_errors(root, "vacuum"):
         lake = open_lake(root)
         marker = {"oldest_version": lake.version, "time": datetime.now(UTC).isoformat(timespec="seconds")}
         storage.write_json(storage.join(root, "_neurostore", "vacuumed.json"), marker)
         oldest_kept_s = min(time.time() - safe_age_s, storage.running_since(root))
-        n_files = n_bytes = 0
+        gone: list[tuple[str, storage.StoredFile]] = []
         for name in _stored_tables(root):
             keep = {f.path for f in delta.files_of(delta.open_table(root, name))}
             if name in lake.tables():
                 keep |= {f.path for f in lake.table_state(name).files}
             named = delta.ever_added(root, name)
-            gone = [
-                f
+            gone += [
+                (name, f)
                 for f in storage.list_files(storage.join(root, name))
                 if f.path not in keep and (f.path in named or f.modified_s < oldest_kept_s)
             ]
-            n_files += storage.delete([storage.join(root, name, f.path) for f in gone])
-            n_bytes += sum(f.size for f in gone)
+        paths = {f"{name}/{f.path}" for name, f in gone}
+        hashes.forget(root, (p for p in hashes.read(root).files if p not in paths))
+        n_files = storage.delete([storage.join(root, path) for path in sorted(paths)])
+        n_bytes = sum(f.size for _, f in gone)
         return Vacuum(lake.version, n_files, n_bytes)
 
 

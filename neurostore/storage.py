@@ -7,6 +7,7 @@ so that a lake at ``s3://…`` needs another body for these functions and no oth
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import random
@@ -19,7 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from neurostore.errors import ConflictError, LakeError
 
@@ -74,11 +75,11 @@ def size_of(path: str) -> int:
         return -1
 
 
-def list_files(folder: str) -> list[StoredFile]:
-    """Every file below a folder but Delta's log."""
+def list_files(folder: str, *, logs: bool = False) -> list[StoredFile]:
+    """Every file below a folder, those of Delta's logs only if asked for."""
     found = []
     for base, folders, names in os.walk(folder):
-        folders[:] = [f for f in folders if f != "_delta_log"]
+        folders[:] = [f for f in folders if logs or f != "_delta_log"]
         for name in names:
             path = os.path.join(base, name)
             with suppress(FileNotFoundError):
@@ -147,8 +148,31 @@ def sync_file(path: str) -> None:
             os.close(handle)
 
 
-def write_parquet(path: str, table: Any, **options: Any) -> int:
-    """Write a new Parquet file: temporary name, fsync, rename, fsync of the folder. Returns its size in bytes."""
+class _Digesting:
+    """A file that is hashed as it is written."""
+
+    def __init__(self, file: BinaryIO):
+        self._file = file
+        self.digest = hashlib.sha256()
+        self.closed = False
+
+    def write(self, data: Any) -> int:
+        self.digest.update(data)
+        return self._file.write(data)
+
+    def flush(self) -> None:
+        self._file.flush()
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def write_parquet(path: str, table: Any, **options: Any) -> tuple[int, str]:
+    """Write a new Parquet file: temporary name, fsync, rename, fsync of the folder. Returns its size and SHA-256."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     folder, name = os.path.split(path)
@@ -158,7 +182,8 @@ def write_parquet(path: str, table: Any, **options: Any) -> int:
     temporary = os.path.join(folder, f".{name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
         with open(temporary, "wb") as file:
-            pq.write_table(table, file, **options)
+            hashed = _Digesting(file)
+            pq.write_table(table, pa.PythonFile(hashed, mode="w"), **options)
             file.flush()
             os.fsync(file.fileno())
             size = file.tell()
@@ -168,7 +193,24 @@ def write_parquet(path: str, table: Any, **options: Any) -> int:
             os.unlink(temporary)
         raise
     sync_folder(folder)
-    return size
+    return size, hashed.digest.hexdigest()
+
+
+def digest(path: str) -> tuple[str, int] | None:
+    """SHA-256 and size of a file; None where there is none."""
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest(), file.tell()
+    except FileNotFoundError:
+        return None
+
+
+def read_bytes(path: str) -> bytes | None:
+    """A small file; None where there is none."""
+    try:
+        return Path(path).read_bytes()
+    except FileNotFoundError:
+        return None
 
 
 def read_json(path: str) -> dict[str, Any] | None:
@@ -182,13 +224,41 @@ def read_json(path: str) -> dict[str, Any] | None:
 
 
 def write_json(path: str, content: dict[str, Any], *, replace: bool = True) -> bool:
-    """Write a small JSON file whole or not at all. Returns False where it exists and must not be replaced."""
+    """Write a small JSON file whole or not at all. Returns False where it exists and must not be replaced.
+
+    It ends with a check of the rest, so that a changed byte is noticed (:func:`is_intact_json`).
+    """
+    return write_whole(path, _checked_json(content), replace=replace)
+
+
+def _checked_json(content: dict[str, Any]) -> bytes:
+    said = {k: v for k, v in content.items() if k != "check"}
+    check = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+    return json.dumps({**said, "check": check}, indent=2).encode()
+
+
+def is_intact_json(path: str) -> bool | None:
+    """Whether a file that :func:`write_json` wrote still holds the bytes it wrote; None where it carries no check."""
+    content = read_bytes(path)
+    if content is None:
+        return None
+    try:
+        said = json.loads(content)
+    except ValueError:
+        return False
+    if not isinstance(said, dict) or "check" not in said:
+        return False if b"chec" in content or b"heck" in content else None
+    return _checked_json(said) == content
+
+
+def write_whole(path: str, content: bytes, *, replace: bool = True) -> bool:
+    """Write a small file whole or not at all. Returns False where it exists and must not be replaced."""
     folder = os.path.dirname(path)
     os.makedirs(folder, exist_ok=True)
     temporary = f"{path}.{uuid.uuid4().hex[:8]}.tmp"
     try:
-        with open(temporary, "w", encoding="utf-8") as file:
-            json.dump(content, file, indent=2)
+        with open(temporary, "wb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         if replace:
@@ -209,10 +279,11 @@ def write_json(path: str, content: dict[str, Any], *, replace: bool = True) -> b
 
 
 @contextmanager
-def lock(root: str, doing: str, timeout_s: float = 120.0) -> Iterator[None]:
+def lock(root: str, doing: str, timeout_s: float = 120.0) -> Iterator[bool]:
     """The lake's lock for writers, held for the length of a commit or a vacuum. Readers never take it.
 
-    It ends with its holder, however that died. Raises ConflictError naming the holder after ``timeout_s``.
+    It ends with its holder, however that died. Yields whether the last holder died or failed before it was done.
+    Raises ConflictError naming the holder after ``timeout_s``.
     """
     import fcntl
 
@@ -235,9 +306,11 @@ def lock(root: str, doing: str, timeout_s: float = 120.0) -> Iterator[None]:
                     ) from None
                 time.sleep(pause * (0.5 + random.random()))
                 pause = min(pause * 1.5, 0.1)
+        was_abandoned = os.fstat(handle).st_size > 0
         os.ftruncate(handle, 0)
         os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()} ({doing})\n".encode(), 0)
-        yield
+        yield was_abandoned
+        os.ftruncate(handle, 0)
     finally:
         os.close(handle)
 

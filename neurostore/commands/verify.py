@@ -1,0 +1,63 @@
+"""neurostore verify"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from .options import LAKE, LakeOption
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(verify)
+
+
+def verify(
+    lake: LakeOption = LAKE,
+    adopt: Annotated[
+        bool, typer.Option("--adopt", help="Record files that no hash is known of, such as an older lake's.")
+    ] = False,
+    drop_damaged: Annotated[
+        bool, typer.Option("--drop-damaged", help="Take damaged files and their trials out of the lake.")
+    ] = False,
+) -> None:
+    """Read every file of the lake and say which are not what was written (exit status 1 if any).
+
+    A damaged file is named with all trials that have rows in it. With --drop-damaged they are taken out, and a repeat
+    of the ingest brings them back.
+
+    Example: neurostore verify --lake lake/
+    """
+    from neurostore import verify as library
+
+    from .output import say
+
+    if adopt:
+        say(f"recorded {len(library.adopt(lake))} files")
+    found = library.verify(lake)
+    for damage in found.damaged:
+        say(f"damaged: {damage}")
+    _say_some(say, "no hash is known of", found.unrecorded, "record them with --adopt")
+    _say_some(say, "left behind", found.leftovers, "compact sweeps them")
+    _say_some(say, "not the lake's own", found.others, "nothing checks them")
+    say(f"{found.n_files} files, {found.n_bytes / 1e6:.1f} MB: {'whole' if found.is_clean else 'damaged'}")
+    if drop_damaged and found.damaged:
+        done = library.drop_damaged(lake, found)
+        for path in done.restored:
+            say(f"restored: {path}")
+        for path in done.files:
+            say(f"dropped: {path}")
+        for key in done.trials:
+            say(f"taken out: {'/'.join(part for part in key if part)}")
+        say(f"version {done.version}; ingest the sources of these {len(done.trials)} trials again")
+    raise typer.Exit(0 if found.is_clean else 1)
+
+
+def _say_some(say: object, what: str, paths: list[str], advice: str, n_shown: int = 5) -> None:
+    for path in paths[:n_shown]:
+        say(f"{what}: {path}")  # type: ignore[operator]
+    if len(paths) > n_shown:
+        say(f"{what}: and {len(paths) - n_shown} more")  # type: ignore[operator]
+    if paths:
+        say(f"({advice})")  # type: ignore[operator]
