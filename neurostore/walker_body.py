@@ -232,7 +232,8 @@ def joint_angles(axes: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     angles: dict[str, np.ndarray] = {}
 
     def tilt_obliquity_rotation(r: np.ndarray) -> tuple[np.ndarray, ...]:
-        rotation, obliquity, tilt = np.moveaxis(Rotation.from_matrix(r).as_euler("YXZ", degrees=True), -1, 0)
+        """In the order of Plug-in Gait: tilt about the lab's right, obliquity about forward, rotation about up."""
+        tilt, obliquity, rotation = np.moveaxis(Rotation.from_matrix(r).as_euler("ZXY", degrees=True), -1, 0)
         return -tilt, obliquity, rotation
 
     tilt, obliquity, rotation = tilt_obliquity_rotation(axes["pelvis"])
