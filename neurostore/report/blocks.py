@@ -1,0 +1,174 @@
+"""A block of the report: one subject in one session and condition, with its curves and the band they are seen against."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from neurostore import normative
+from neurostore.report.data import LEAST_REFERENCE, ReportData, group_of
+from neurostore.report.panels import PANELS
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Mean and SD over the steady cycles of one side. mean, sd : (101,) degrees, sd NaN for a single cycle."""
+
+    mean: np.ndarray
+    sd: np.ndarray
+    n_cycles: int
+    is_relative: bool
+
+
+@dataclass(frozen=True)
+class Band:
+    """What a curve is seen against. percent, mean, sd : arrays of one length."""
+
+    percent: np.ndarray
+    mean: np.ndarray
+    sd: np.ndarray
+    name: str
+
+
+@dataclass(frozen=True)
+class Block:
+    """One subject, session and condition. before : the block of the session before it in the same condition, if any."""
+
+    data: ReportData
+    subject: str
+    session: str
+    condition: str | None
+    before: Block | None = None
+
+    @property
+    def name(self) -> str:
+        """Session and condition as a heading; empty where the cohort has neither."""
+        return ", ".join(str(part) for part in (self.session, self.condition) if part)
+
+    @property
+    def slug(self) -> str:
+        """A file name and an id: letters, digits, ``-`` and ``_`` only, unique for other conditions by their place."""
+        conditions = sorted({b.condition or "" for b in blocks_of(self.data, self.subject)})
+        place = f"c{conditions.index(self.condition or '')}" if len(conditions) > 1 else ""
+        return "_".join(part for part in (self.subject, self.session, place) if part)
+
+    def rows(self, frame: pl.DataFrame, by_condition: bool = True) -> pl.DataFrame:
+        """The rows of a frame that belong to this block (of its session, where the frame knows no condition)."""
+        import polars as pl
+
+        found = frame.filter(pl.col("subject") == self.subject, pl.col("session") == self.session)
+        return found.filter(pl.col("condition").eq_missing(self.condition)) if by_condition else found
+
+    @cached_property
+    def curves(self) -> dict[tuple[str, str], Curve]:
+        """(angle, side) → Curve; the plain angle where it exists, else its change from the neutral pose."""
+        found: dict[tuple[str, str], Curve] = {}
+        mine = self.rows(self.data.curves).sort("is_relative", "percent")
+        for (angle, side, relative), part in mine.group_by("angle", "side", "is_relative", maintain_order=True):
+            if (angle, side) in found and relative:
+                continue
+            mean, sd = np.full(101, np.nan), np.full(101, np.nan)
+            at = part["percent"].to_numpy()
+            mean[at] = part["mean_deg"].to_numpy()
+            sd[at] = part["sd_deg"].cast(float).to_numpy()
+            found[str(angle), str(side)] = Curve(mean, sd, int(part["n_cycles"].max()), bool(relative))  # type: ignore[arg-type]
+        return found
+
+    @property
+    def foot_off(self) -> dict[str, float]:
+        """Side → mean percent of the foot off over steady cycles."""
+        rows = self.rows(self.data.foot_off).drop_nulls("foot_off_pct")
+        return dict(rows.select("side", "foot_off_pct").iter_rows())
+
+    @property
+    def speed_band(self) -> tuple[str, bool]:
+        """The norm's speed band of this session, and whether it had to be assumed."""
+        rows = self.rows(self.data.profile, by_condition=False)
+        for band, note in rows.select("speed_band", "note").iter_rows():
+            if band:
+                return band, "compared at free speed" in (note or "")
+        return "free", True
+
+    def band(self, angle: str) -> Band | None:
+        """The reference group's mean and SD between subjects (this one left out), or the published norm; None where there is none.
+
+        A published norm never serves a curve that is change from the neutral pose; a group of the same skeleton does.
+        """
+        curve = next((c for (name, _), c in self.curves.items() if name == angle), None)
+        if curve is None:
+            return None
+        return self._group_band(angle, curve.is_relative) if self.data.reference else self._norm_band(angle, curve)
+
+    def _norm_band(self, angle: str, curve: Curve) -> Band | None:
+        speed, _ = self.speed_band
+        points = [p for p in normative.schwartz_2008() if p.speed == speed and p.angle == angle]
+        if curve.is_relative or not points:
+            return None
+        columns = np.array([(p.percent, p.mean_deg, p.sd_deg) for p in points])
+        return Band(columns[:, 0], columns[:, 1], columns[:, 2], f"{normative.NAME}, {speed.replace('_', ' ')} speed")
+
+    def _group_band(self, angle: str, is_relative: bool) -> Band | None:
+        import polars as pl
+
+        mine = self.rows(self.data.curves)
+        groups = group_of(self.data)
+        others = [s for s, group in groups.items() if group == self.data.reference and s != self.subject]
+        rows = self.data.curves.filter(
+            pl.col("subject").is_in(others), pl.col("angle") == angle, pl.col("is_relative") == is_relative,
+            pl.col("skeleton").is_in(mine["skeleton"].unique().to_list()), pl.col("kind").is_in(mine["kind"].unique().to_list()),
+        )  # fmt: skip
+        same = rows.filter(pl.col("condition").eq_missing(self.condition))
+        rows = same if same["subject"].n_unique() >= LEAST_REFERENCE else rows
+        if rows["subject"].n_unique() < LEAST_REFERENCE:
+            return None
+        sides = rows.group_by("subject", "percent", "side").agg(pl.col("mean_deg").mean())
+        people = sides.group_by("subject", "percent").agg(pl.col("mean_deg").mean())
+        found = (
+            people.group_by("percent").agg(mean=pl.col("mean_deg").mean(), sd=pl.col("mean_deg").std()).sort("percent")
+        )
+        name = f"{self.data.reference}, n = {people['subject'].n_unique()}"
+        return Band(found["percent"].to_numpy(), found["mean"].to_numpy(), found["sd"].to_numpy(), name)
+
+
+def blocks_of(data: ReportData, subject: str) -> list[Block]:
+    """The blocks of a subject, by session and condition; sessions without a gait cycle have one too."""
+    import polars as pl
+
+    mine = data.trials.filter(pl.col("subject") == subject)
+    walked = data.summary.filter(pl.col("subject") == subject).select("session", "condition").unique()
+    keys = set(walked.iter_rows())
+    for session, condition in (
+        mine.filter(pl.col("kind") != "static").select("session", "condition").unique().iter_rows()
+    ):
+        if not any(s == session for s, _ in walked.iter_rows()):
+            keys.add((session, condition))
+    found: list[Block] = []
+    for session, condition in sorted(keys, key=lambda k: (k[0], k[1] or "")):
+        before = [b for b in found if b.condition == condition and b.session < session]
+        found.append(Block(data, subject, session, condition, before[-1] if before else None))
+    return found
+
+
+def relative_titles(block: Block) -> list[str]:
+    """Titles of the panels of a block that show change from the neutral pose."""
+    relative = {angle for (angle, _), curve in block.curves.items() if curve.is_relative}
+    return [panel.title for panel in PANELS if panel.angle in relative]
+
+
+def missing_titles(block: Block) -> list[str]:
+    """Titles of the panels of a block for which there is no curve at all."""
+    have = {angle for angle, _ in block.curves}
+    return [panel.title for panel in PANELS if panel.angle not in have]
+
+
+def plain(value: Any) -> str:
+    """A value of a cohort's own columns as text: whole numbers without decimals."""
+    if isinstance(value, float):
+        return f"{value:g}"
+    return "" if value is None else str(value)

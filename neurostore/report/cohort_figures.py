@@ -1,0 +1,187 @@
+"""Figures of the whole cohort, as plotly.js draws them: parameters by group, mean curves, heat map with tree, map."""
+
+from __future__ import annotations
+
+from html import escape
+
+import numpy as np
+
+from neurostore.report.data import ReportData, group_of, subject_values
+from neurostore.report.figures import LEGEND, Figure, _area, _rounded, base_layout
+from neurostore.report.ordination import classical_mds, cluster
+from neurostore.report.panels import BY_COLUMN, GROUP_COLOURS, GROUP_SYMBOLS, INK, NO_GROUP, PANELS
+
+_DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
+
+
+def groups_in_order(data: ReportData) -> list[str]:
+    """Names of the groups: the reference first, then by name; people without a group last."""
+    found = {g if g is not None else NO_GROUP for g in group_of(data).values()}
+    return sorted(found, key=lambda g: (g != data.reference, g == NO_GROUP, g))
+
+
+def style_of(data: ReportData) -> dict[str, tuple[str, str]]:
+    """Group → (colour, symbol)."""
+    n, m = len(GROUP_COLOURS), len(GROUP_SYMBOLS)
+    return {g: (GROUP_COLOURS[i % n], GROUP_SYMBOLS[(i + i // n) % m]) for i, g in enumerate(groups_in_order(data))}
+
+
+def parameter(data: ReportData, column: str) -> Figure | None:
+    """A dot a subject by group, with each group's mean and SD. None where nobody has the parameter."""
+    values = subject_values(data.summary, column)
+    if not values:
+        return None
+    groups, styles = group_of(data), style_of(data)
+    said = BY_COLUMN[column]
+    names = groups_in_order(data)
+    traces: list[Figure] = []
+    for place, group in enumerate(names):
+        mine = {s: v for s, v in values.items() if (groups.get(s) or NO_GROUP) == group}
+        if not mine:
+            continue
+        colour, symbol = styles[group]
+        spread = np.linspace(-0.22, 0.22, len(mine)) if len(mine) > 1 else np.zeros(1)
+        ranks = np.argsort(np.argsort(list(mine.values())))
+        mean = float(np.mean(list(mine.values())))
+        traces.append(
+            {
+                "type": "scatter", "mode": "markers", "name": escape(group), "x": _rounded(place + spread[_woven(ranks)]),
+                "y": _rounded(mine.values(), 4), "customdata": [escape(s) for s in mine], "meta": {"role": "subjects", "group": group},
+                "marker": {"color": colour, "symbol": symbol, "size": 9, "opacity": 0.85, "line": {"width": 1, "color": "white"}},
+                "hovertemplate": f"<b>%{{customdata}}</b> %{{y:.{said.decimals}f}} {said.unit}<extra>{escape(group)}</extra>",
+            }
+        )  # fmt: skip
+        sd = float(np.std(list(mine.values()), ddof=1)) if len(mine) > 1 else None
+        traces.append(
+            {
+                "type": "scatter", "mode": "markers", "x": [place + 0.36], "y": [round(mean, 4)], "meta": {"role": "mean", "group": group},
+                "marker": {"color": INK, "symbol": "line-ew", "size": 12, "line": {"width": 2.5, "color": INK}},
+                "error_y": {"type": "data", "array": [sd], "color": INK, "thickness": 1.2, "width": 3, "visible": sd is not None},
+                "hovertemplate": f"mean %{{y:.{said.decimals}f}} {said.unit}, n = {len(mine)}<extra>{escape(group)}</extra>",
+            }
+        )  # fmt: skip
+    layout = base_layout(height=230, margin={"l": 46, "r": 8, "t": 30, "b": 42})
+    title = f"<b>{said.title}</b> ({said.unit})"
+    layout |= {"showlegend": False, "hovermode": "closest"}
+    layout["title"] = {"text": title, "font": {"size": 12.5}, "x": 0, "xref": "paper", "xanchor": "left", "y": 0.97}
+    layout["xaxis"] |= {"tickvals": list(range(len(names))), "ticktext": [escape(g) for g in names], "zeroline": False,
+                        "range": [-0.6, len(names) - 0.3], "showgrid": False, "tickfont": {"size": 10.5}}  # fmt: skip
+    layout["yaxis"] |= {"zeroline": False, "nticks": 6}
+    return {"data": traces, "layout": layout}
+
+
+def group_curves(data: ReportData, angle: str) -> Figure | None:
+    """Mean of subject means by group with the SD between subjects. None where no group has the angle."""
+    import polars as pl
+
+    rows = data.group_curves.filter(pl.col("angle") == angle).sort("percent")
+    which = next(p for p in PANELS if p.angle == angle)
+    traces: list[Figure] = []
+    lines: list[Figure] = []
+    for i, group in enumerate(groups_in_order(data)):
+        mine = rows.filter(pl.col("group").fill_null(NO_GROUP) == group)
+        if mine.height != 101:
+            continue
+        colour = style_of(data)[group][0]
+        mean, sd = mine["mean_deg"].to_numpy(), mine["sd_deg"].cast(pl.Float64).to_numpy()
+        meta = {"role": "group", "group": group}
+        if np.isfinite(sd).all():
+            traces += _area(mean - sd, mean + sd, 1, colour, 0.16, meta | {"role": "sd"})
+        n = mine["n_subjects"].max()
+        lines.append(
+            {"type": "scatter", "mode": "lines", "x0": 0, "dx": 1, "y": _rounded(mean), "name": f"{escape(group)} (n = {n})",
+             "line": {"color": colour, "width": 2.2, "dash": _DASHES[i % len(_DASHES)]}, "meta": meta}
+        )  # fmt: skip
+    if not lines:
+        return None
+    is_relative = bool(rows["is_relative"].any())
+    layout = base_layout(height=270, margin={"l": 36, "r": 8, "t": 62, "b": 40})
+    title = f"<b>{which.title}</b> (°{', from neutral' if is_relative else ''})"
+    layout |= {"hovermode": "x unified", "legend": LEGEND}
+    layout["title"] = {"text": title, "font": {"size": 12.5}, "x": 0, "xref": "paper", "xanchor": "left", "y": 0.97}
+    layout["xaxis"] |= {"range": [0, 100], "title": {"text": "gait cycle (%)", "standoff": 2}, "hoverformat": ".0f"}
+    layout["yaxis"] |= {"nticks": 7, "hoverformat": ".1f"}
+    return {"data": traces + lines, "layout": layout}
+
+
+def heatmap(data: ReportData) -> Figure | None:
+    """The distance matrix with like beside like, the tree above it and a strip of the groups. None without distances."""
+    if data.distances is None:
+        return None
+    values = np.asarray(data.distances.values, float)
+    tree = cluster(values)
+    names = data.distances.labels["subject"].to_list()
+    groups, styles = group_of(data), style_of(data)
+    ordered = [names[i] for i in tree.order]
+    n = len(names)
+    z = values[np.ix_(tree.order, tree.order)]
+    unit = data.distances.unit
+    traces: list[Figure] = [
+        {
+            "type": "heatmap", "z": [_rounded(row, 2) for row in z], "x": list(range(n)), "y": list(range(n)), "colorscale": "Cividis",
+            "reversescale": True, "xgap": 1 if n <= 60 else 0, "ygap": 1 if n <= 60 else 0, "meta": {"role": "distances"},
+            "customdata": [[f"{escape(a)} and {escape(b)}" for b in ordered] for a in ordered],
+            "hovertemplate": f"%{{customdata}}: %{{z:.1f}} {escape(unit)}<extra></extra>",
+            "colorbar": {"title": {"text": f"DTW distance ({escape(unit)})" if unit else "DTW distance", "side": "right"},
+                         "thickness": 12, "len": 0.7, "y": 0.36, "outlinewidth": 0, "tickfont": {"size": 10}},
+        }
+    ]  # fmt: skip
+    for group in groups_in_order(data):
+        places = [i for i, name in enumerate(ordered) if (groups.get(name) or NO_GROUP) == group]
+        if places:
+            colour, symbol = styles[group]
+            traces.append(
+                {"type": "scatter", "mode": "markers", "x": places, "y": [0] * len(places), "yaxis": "y2", "name": escape(group),
+                 "marker": {"color": colour, "symbol": symbol, "size": 9 if n <= 40 else 6}, "hoverinfo": "name",
+                 "meta": {"role": "strip", "group": group}}
+            )  # fmt: skip
+    x = [v for places, _ in tree.lines for v in [*_rounded(places), None]]
+    y = [v for _, heights in tree.lines for v in [*_rounded(heights), None]]
+    traces.append(
+        {"type": "scatter", "mode": "lines", "x": x, "y": y, "yaxis": "y3", "line": {"color": "#52606D", "width": 1.3},
+         "hoverinfo": "skip", "showlegend": False, "meta": {"role": "tree"}}
+    )  # fmt: skip
+    layout = base_layout(height=560, margin={"l": 84, "r": 10, "t": 40, "b": 84})
+    tick = {"tickvals": list(range(n)), "ticktext": [escape(s) for s in ordered], "tickfont": {"size": 10 if n <= 30 else 8},
+            "showgrid": False, "zeroline": False} if n <= 60 else {"showticklabels": False, "showgrid": False, "zeroline": False}  # fmt: skip
+    layout |= {"legend": LEGEND, "hovermode": "closest"}
+    layout["xaxis"] |= tick | {"range": [-0.5, n - 0.5], "tickangle": -90}
+    layout["yaxis"] |= tick | {"range": [n - 0.5, -0.5], "domain": [0, 0.76]}
+    hidden = {"visible": False, "fixedrange": True}
+    layout["yaxis2"] = hidden | {"domain": [0.77, 0.81], "range": [-1, 1], "anchor": "x"}
+    layout["yaxis3"] = hidden | {"domain": [0.82, 1], "anchor": "x", "rangemode": "tozero"}
+    return {"data": traces, "layout": layout}
+
+
+def cohort_map(data: ReportData) -> Figure | None:
+    """People as points in a plane, near where they walk alike (classical scaling). None without distances."""
+    if data.distances is None:
+        return None
+    names = data.distances.labels["subject"].to_list()
+    points, share = classical_mds(data.distances.values)
+    groups, styles = group_of(data), style_of(data)
+    traces: list[Figure] = []
+    for group in groups_in_order(data):
+        mine = [i for i, name in enumerate(names) if (groups.get(name) or NO_GROUP) == group]
+        if mine:
+            colour, symbol = styles[group]
+            traces.append(
+                {"type": "scatter", "mode": "markers+text" if len(names) <= 40 else "markers", "name": escape(group),
+                 "x": _rounded(points[mine, 0], 2), "y": _rounded(points[mine, 1], 2), "text": [escape(names[i]) for i in mine],
+                 "customdata": [names[i] for i in mine], "textposition": "top center", "textfont": {"size": 9.5},
+                 "marker": {"color": colour, "symbol": symbol, "size": 12, "line": {"width": 1, "color": "white"}},
+                 "hovertemplate": "<b>%{text}</b><extra>" + escape(group) + "</extra>", "meta": {"role": "map", "group": group}}
+            )  # fmt: skip
+    layout = base_layout(height=560, margin={"l": 48, "r": 10, "t": 40, "b": 44})
+    unit = f" ({escape(data.distances.unit)})" if data.distances.unit else ""
+    layout |= {"legend": LEGEND, "hovermode": "closest", "meta": {"share": round(share, 3)}}
+    layout["xaxis"] |= {"title": {"text": f"first axis{unit}", "standoff": 4}}
+    layout["yaxis"] |= {"title": {"text": f"second axis{unit}", "standoff": 4}, "scaleanchor": "x", "scaleratio": 1}
+    return {"data": traces, "layout": layout}
+
+
+def _woven(ranks: np.ndarray) -> np.ndarray:
+    """Places for sorted dots that put neighbours in value apart from each other."""
+    n = len(ranks)
+    order = np.concatenate([np.arange(0, n, 2), np.arange(1, n, 2)])
+    return np.argsort(order)[ranks]

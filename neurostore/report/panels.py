@@ -1,0 +1,116 @@
+"""What the report shows: the panels of the kinematic chart, the parameters of its tables, the colours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# Okabe & Ito's colours, told apart by colour-blind readers. Left and right differ in dash too, for grey prints.
+SIDE_COLOURS = {"left": "#D55E00", "right": "#0072B2"}
+SIDE_DASHES = {"left": "solid", "right": "dash"}
+GROUP_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000", "#8C8C00")
+GROUP_SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "triangle-down", "x", "star")
+BAND_COLOUR = "#8A8F98"
+INK = "#1F2933"
+NO_GROUP = "(no group)"
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One angle of the kinematic chart.
+
+    angle : column of cycle_curves without side and unit. low, high : degrees the axis shows at least, so that charts of
+    different people look alike.
+    """
+
+    angle: str
+    title: str
+    up: str
+    down: str
+    low: float
+    high: float
+    is_sided: bool = True
+    may_be_relative: bool = False
+
+    def column(self, side: str, is_relative: bool = False) -> str:
+        """The column of cycle_curves that holds this angle for a cycle of that side."""
+        prefix = f"{side}_" if self.is_sided else ""
+        return f"{prefix}{self.angle}{'_rel' if is_relative else ''}_deg"
+
+
+# The classical chart: a row a joint; sagittal, frontal and transverse plane side by side.
+PANELS = (
+    Panel("pelvis_tilt", "Pelvic tilt", "anterior", "posterior", -5, 30, is_sided=False, may_be_relative=True),
+    Panel("pelvis_obliquity", "Pelvic obliquity", "up", "down", -15, 15, may_be_relative=True),
+    Panel("pelvis_rotation", "Pelvic rotation", "internal", "external", -25, 25, may_be_relative=True),
+    Panel("hip_flexion", "Hip flexion", "flexion", "extension", -25, 55, may_be_relative=True),
+    Panel("hip_adduction", "Hip adduction", "adduction", "abduction", -20, 20, may_be_relative=True),
+    Panel("hip_rotation", "Hip rotation", "internal", "external", -30, 30, may_be_relative=True),
+    Panel("knee_flexion", "Knee flexion", "flexion", "extension", -10, 75),
+    Panel("knee_adduction", "Knee adduction", "varus", "valgus", -20, 20),
+    Panel("knee_rotation", "Knee rotation", "internal", "external", -30, 30),
+    Panel("ankle_dorsiflexion", "Ankle dorsiflexion", "dorsi", "plantar", -30, 25),
+    Panel("ankle_inversion", "Ankle inversion", "inversion", "eversion", -20, 20),
+    Panel("foot_progression", "Foot progression", "internal", "external", -40, 20),
+)
+GVS = (
+    "pelvis_tilt",
+    "pelvis_obliquity",
+    "pelvis_rotation",
+    "hip_flexion",
+    "hip_adduction",
+    "hip_rotation",
+    "knee_flexion",
+    "ankle_dorsiflexion",
+    "foot_progression",
+)
+TITLES = {panel.angle: panel.title for panel in PANELS}
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A column of subject_summary in the tables. symmetry : the stem of its symmetry columns, '' for none."""
+
+    column: str
+    title: str
+    unit: str
+    decimals: int
+    symmetry: str = ""
+
+
+PARAMETERS = (
+    Parameter("walking_speed_m_s", "Walking speed", "m/s", 2),
+    Parameter("cadence_steps_min", "Cadence", "steps/min", 0),
+    Parameter("stride_length_m", "Stride length", "m", 2),
+    Parameter("step_length_m", "Step length", "m", 2, "step_length"),
+    Parameter("step_width_m", "Step width", "m", 3),
+    Parameter("stride_time_s", "Stride time", "s", 2),
+    Parameter("step_time_s", "Step time", "s", 2, "step_time"),
+    Parameter("stance_pct", "Stance", "% of cycle", 1, "stance"),
+    Parameter("swing_pct", "Swing", "% of cycle", 1, "swing"),
+    Parameter("single_support_pct", "Single support", "% of cycle", 1, "single_support"),
+    Parameter("initial_double_support_pct", "Initial double support", "% of cycle", 1),
+    Parameter("terminal_double_support_pct", "Terminal double support", "% of cycle", 1),
+    Parameter("foot_clearance_mm", "Foot clearance", "mm", 0, "foot_clearance"),
+    Parameter("walking_speed_norm", "Walking speed by leg length", "Froude root", 2),
+    Parameter("knee_flexion_at_strike_deg", "Knee flexion at strike", "°", 1),
+    Parameter("min_stance_knee_flexion_deg", "Least knee flexion in stance", "°", 1),
+    Parameter("peak_swing_knee_flexion_deg", "Peak knee flexion in swing", "°", 1),
+    Parameter("knee_flexion_range_deg", "Knee flexion range", "°", 1, "knee_flexion_range"),
+    Parameter("peak_hip_flexion_deg", "Peak hip flexion", "°", 1),
+    Parameter("min_hip_flexion_deg", "Least hip flexion", "°", 1),
+    Parameter("hip_flexion_range_deg", "Hip flexion range", "°", 1, "hip_flexion_range"),
+    Parameter("dorsiflexion_at_strike_deg", "Dorsiflexion at strike", "°", 1),
+    Parameter("peak_stance_dorsiflexion_deg", "Peak dorsiflexion in stance", "°", 1),
+    Parameter("peak_swing_dorsiflexion_deg", "Peak dorsiflexion in swing", "°", 1),
+    Parameter("mean_pelvis_tilt_deg", "Mean pelvic tilt", "°", 1),
+    Parameter("mean_foot_progression_deg", "Mean foot progression", "°", 1),
+)
+OVERVIEW = (
+    "walking_speed_m_s",
+    "cadence_steps_min",
+    "stride_length_m",
+    "step_width_m",
+    "stance_pct",
+    "knee_flexion_range_deg",
+)
+BY_COLUMN = {parameter.column: parameter for parameter in PARAMETERS}

@@ -1,0 +1,246 @@
+"""Parts of the page: a person's article with its blocks, chart, tables, trials and player."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from neurostore import normative
+from neurostore.report import figures
+from neurostore.report.blocks import Block, blocks_of, missing_titles, relative_titles
+from neurostore.report.data import ReportData, group_of
+from neurostore.report.html import Html, data_script, raw, tag
+from neurostore.report.panels import BAND_COLOUR, NO_GROUP, PANELS, SIDE_COLOURS, SIDE_DASHES
+from neurostore.report.tables import (
+    about_subject,
+    compared_table,
+    group_table,
+    parameter_table,
+    quality_table,
+    warnings_list,
+)
+
+__all__ = ["compared", "figure", "group_table", "quality_table", "subject_article"]
+
+
+def figure(content: dict[str, Any], name: str, label: str, caption: str = "", class_: str = "", **attributes: Any) -> Html:
+    """A figure that the page's script draws: its data beside it as JSON."""
+    return tag(
+        "figure",
+        tag("div", class_="plot", role="img", aria_label=label, style=f"min-height:{content['layout']['height']}px"),
+        data_script(content),
+        tag("figcaption", caption) if caption else None,
+        class_=f"figure {class_}".strip(),
+        id=f"figure-{name}",
+        **attributes,
+    )
+
+
+def compared(data: ReportData) -> Html | None:
+    """The table of group differences with its heading, or None."""
+    found = compared_table(data)
+    if found is None:
+        return None
+    note = "One value a person. Welch tests (paired where people repeat), p by Holm over the whole table."
+    return tag("div", tag("h3", "Groups compared"), tag("p", note, class_="soft"), found)
+
+
+def subject_article(data: ReportData, subject: str) -> Html:
+    """All of one person: blocks by session and condition, then the trials."""
+    blocks = blocks_of(data, subject)
+    group = group_of(data).get(subject) or NO_GROUP
+    return tag(
+        "article",
+        tag("h3", subject),
+        tag("p", about_subject(data, subject), class_="soft"),
+        [_block(block) for block in blocks],
+        _trials(data, subject),
+        class_="subject", id=f"subject-{subject}", data_subject=subject, data_group=group,
+    )  # fmt: skip
+
+
+def _block(block: Block) -> Html:
+    parts: list[Any] = [tag("h3", block.name) if block.name else None, warnings_list(block)]
+    if block.curves:
+        parts += [tag("h4", "Kinematics"), _key(block), _chart(block), _chart_note(block)]
+        parts += [tag("h4", "Gait parameters"), _parameters(block)]
+        parts += [tag("h4", "Movement analysis profile"), _profile(block)]
+    else:
+        parts.append(tag("p", "No steady gait cycle in this session: no curves and no parameters.", class_="empty"))
+    return tag("section", parts, class_="block", data_session=block.session, data_condition=block.condition or "")
+
+
+def _chart(block: Block) -> Html:
+    cells = []
+    for which in PANELS:
+        content = figures.panel(block, which)
+        if content is None:
+            cells.append(tag("div", f"{which.title}: this skeleton does not give it.", class_="empty"))
+            continue
+        label = f"{which.title} of {block.subject} {block.name}: {_spoken(block, which.angle)}"
+        cells.append(figure(content, f"{block.slug}-{which.angle}", label, class_="panel", data_angle=which.angle))
+    return tag("div", cells, class_="grid chart")
+
+
+def _spoken(block: Block, angle: str) -> str:
+    """The curve in words, for those who cannot see it."""
+    import numpy as np
+
+    parts = []
+    for side in figures.SIDES:
+        curve = block.curves.get((angle, side))
+        if curve is not None:
+            low, high = np.nanargmin(curve.mean), np.nanargmax(curve.mean)
+            parts.append(
+                f"{side} from {curve.mean[low]:.0f}° at {low} % to {curve.mean[high]:.0f}° at {high} %, {curve.n_cycles} cycles"
+            )
+    return "; ".join(parts)
+
+
+def _key(block: Block) -> Html:
+    """The legend, once for the whole chart."""
+    entries = []
+    for side in figures.SIDES:
+        curve = next((c for (_, s), c in block.curves.items() if s == side), None)
+        if curve is not None:
+            n = max(c.n_cycles for (_, s), c in block.curves.items() if s == side)
+            entries.append(tag("li", _stroke(SIDE_COLOURS[side], SIDE_DASHES[side]), f"{side}, mean ± SD of {n} strides", class_=side))
+    if block.before and block.before.curves:
+        entries.append(tag("li", _stroke("#52606D", "dot"), f"mean of {block.before.name}"))
+    names = sorted({b.name for which in PANELS if (b := block.band(which.angle)) is not None})
+    for name in names:
+        swatch = raw(f'<svg width="26" height="12" aria-hidden="true"><rect width="26" height="12" fill="{BAND_COLOUR}" opacity=".35"/></svg>')
+        population = "" if block.data.reference else f" ({normative.POPULATION})"
+        entries.append(tag("li", swatch, f"mean ± SD of {name}{population}"))
+    mark = '<svg width="14" height="12" aria-hidden="true"><path d="M7 0V12" stroke="#52606D" stroke-width="1.5"/></svg>'
+    entries.append(tag("li", raw(mark), "foot off"))
+    return tag("ul", entries, class_="key")
+
+
+def _stroke(colour: str, dash: str) -> Html:
+    array = {"solid": "none", "dash": "7 4", "dot": "2 3"}[dash]
+    return raw(
+        '<svg width="26" height="12" aria-hidden="true">'
+        f'<path d="M0 6H26" stroke="{colour}" stroke-width="2.4" stroke-dasharray="{array}"/></svg>'
+    )
+
+
+def _chart_note(block: Block) -> Html | None:
+    said = []
+    relative = relative_titles(block)
+    if relative:
+        without = "; no published norm fits them" if not block.data.reference else ""
+        said.append(
+            f"{_listed(relative)}: change from the neutral pose, because this skeleton gives the pelvis no anatomical zero{without}."
+        )
+    missing = missing_titles(block)
+    if missing:
+        said.append(f"Not given by this skeleton: {_listed(missing).lower()}.")
+    speed, is_assumed = block.speed_band
+    if not block.data.reference and is_assumed:
+        said.append(f"The norm is that of {speed} speed: leg length or speed is not known.")
+    if block.data.reference and not any(block.band(w.angle) for w in PANELS):
+        said.append(f"No band: fewer than 3 other people of {block.data.reference} were measured with this skeleton.")
+    return tag("p", " ".join(said), class_="soft") if said else None
+
+
+def _parameters(block: Block) -> list[Any]:
+    found = parameter_table(block)
+    if found is None:
+        return [tag("p", "No parameters.", class_="empty")]
+    notes = []
+    if block.data.reference is None:
+        notes.append("No reference ranges: name a group with --reference to have them.")
+    basis = block.rows(block.data.summary)["length_basis"].drop_nulls().unique().to_list()
+    if "nominal" in basis:
+        notes.append("Lengths are nominal (a generic skeleton): step, stride, width and speed are not this person's own.")
+    if "none" in basis:
+        notes.append("Lengths and speeds are not known in this recording (positions are relative to the pelvis).")
+    return [found, tag("p", " ".join(notes), class_="soft") if notes else None]
+
+
+def _profile(block: Block) -> list[Any]:
+    rows = block.rows(block.data.profile, by_condition=False)
+    content = figures.map_bars(block)
+    if content is None:
+        said = "Not scored: a side needs at least 3 steady cycles." if not rows.height else "Not scored: no variable can be compared."
+        notes = sorted({n for n in rows["note"].drop_nulls()})
+        return [tag("p", said + (f" {notes[0]}." if notes else ""), class_="empty")]
+    scores = [
+        f"GPS {side} {value:.1f}°" + (f", GDI* {star:.0f}" if star is not None else "")
+        for side, value, star in rows.select("side", "gps_deg", "gdi_star").iter_rows()
+        if value is not None
+    ]
+    against, speed = rows["reference"][0], rows["speed_band"][0]
+    people = rows["n_reference"].drop_nulls()
+    caption = f"Against {against}"
+    caption += f", {speed.replace('_', ' ')} speed" if speed else ""
+    caption += f", n = {people.min()}" if len(people) else ""
+    caption += f"; {'; '.join(scores)}" if scores else ""
+    caption += "".join(f". {n[:1].upper()}{n[1:]}" for n in sorted({n for n in rows["note"].drop_nulls()})[:1]) + "."
+    label = f"Movement analysis profile of {block.subject} {block.name}"
+    return [figure(content, f"{block.slug}-map", label, caption)]
+
+
+def _trials(data: ReportData, subject: str) -> Html:
+    clips = {(c.session, c.trial): c for c in data.clips if c.subject == subject}
+    options, parts = [], []
+    for block in blocks_of(data, subject):
+        pass
+    import polars as pl
+
+    mine = data.trials.filter(pl.col("subject") == subject)
+    for i, (session, trial, condition) in enumerate(mine.select("session", "trial", "condition").iter_rows()):
+        block = Block(data, subject, session, condition)
+        name = " ".join(p for p in (session, trial) if p)
+        key = f"trial-{subject}-{i}"
+        options.append(tag("option", name, value=key))
+        clip = clips.get((session, trial))
+        parts.append(
+            tag(
+                "div",
+                figure(figures.timeline(block, trial), f"{key}-events", f"Events of {subject} {name}", class_="timeline"),
+                data_script(clip.to_json(), class_="clip") if clip else tag("p", "No skeleton of this trial in the page.", class_="soft"),
+                data_script(_phases(block, trial), class_="phases"),
+                class_="trial", id=key, hidden=i > 0,
+            )
+        )  # fmt: skip
+    choice = tag("p", tag("label", "Trial ", tag("select", options)), class_="trial-choice")
+    said = "Bars: stance, hatched where the cycle is not steady. ▼ foot strike, ▲ foot off; open marks are the source file's own."
+    return tag(
+        "div", tag("h4", "Trials: events and skeleton"), choice, parts, tag("p", said, class_="soft"), _player(subject), class_="trials"
+    )
+
+
+def _phases(block: Block, trial: str) -> dict[str, list[list[float | None]]]:
+    """Of each side the cycles of a trial: strike, off, next strike in seconds."""
+    import polars as pl
+
+    mine = block.rows(block.data.cycles, by_condition=False).filter(pl.col("trial") == trial)
+    found: dict[str, list[list[float | None]]] = {"left": [], "right": []}
+    for side, start, off, end in mine.select("side", "start_s", "foot_off_s", "end_s").iter_rows():
+        found[side].append([round(start, 4), None if off is None else round(off, 4), round(end, 4)])
+    return found
+
+
+def _player(subject: str) -> Html:
+    views = [("Side", "1.5708", "0.05"), ("Front", "0", "0.05"), ("Above", "1.5708", "1.45"), ("Oblique", "0.9", "0.18")]
+    speeds = [tag("option", f"{v} ×", value=v, selected=v == "1") for v in ("0.25", "0.5", "1")]
+    controls = tag(
+        "div",
+        tag("button", "Play", type="button", class_="play"),
+        tag("input", type="range", min="0", max="0", value="0", step="1", aria_label="Frame"),
+        tag("select", speeds, class_="speed", aria_label="Speed"),
+        [tag("button", n, type="button", data_yaw=yaw, data_pitch=pitch) for n, yaw, pitch in views],
+        class_="controls",
+    )
+    label = f"Skeleton of {subject}: drag or use the arrow keys to turn it"
+    canvas = tag("canvas", tabindex="0", role="img", aria_label=label)
+    return tag("div", canvas, controls, tag("output", aria_live="off"), class_="player")
+
+
+def listed(names: list[str]) -> str:
+    """Names as English lists them."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+_listed = listed

@@ -1,0 +1,54 @@
+"""One version of a lake with its costly views computed once: many questions of one report become cheap."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from neurostore import views
+from neurostore.errors import LakeError, UsageError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from neurostore.lake import Lake
+
+# What the other views are made of. Measured on 36 trials: all views 84 s from scratch, 4 s over these, which take 4 s.
+KEPT = ("_foot_motion", "_cycles_judged", "joint_angles", "subject_summary")
+
+
+class Snapshot:
+    """Reads like a :class:`neurostore.lake.Lake` (``sql``, ``path``, ``version``), and so goes wherever one is asked for.
+
+    Parameters
+    ----------
+    lake : the lake. choices : variables that views read, as in ``views.VARIABLES``.
+    """
+
+    def __init__(self, lake: Lake, **choices: Any):
+        self.path, self.version = lake.path, lake.version
+        self._connection = lake.connect()
+        views.set_variables(self._connection, **choices)
+        for name in KEPT:
+            quoted = views.quote(name)
+            with self._named_errors():
+                self._connection.execute(f"CREATE TABLE _kept AS SELECT * FROM {quoted}")
+                self._connection.execute(f"DROP VIEW {quoted}")
+                self._connection.execute(f"ALTER TABLE _kept RENAME TO {quoted}")
+
+    def sql(self, query: str, params: Sequence[Any] | Mapping[str, Any] | None = None) -> pl.DataFrame:
+        """Run SQL. Raises UsageError for wrong SQL, LakeError for anything else."""
+        with self._named_errors():
+            return self._connection.sql(query, params=params).pl()
+
+    @contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        import duckdb
+
+        try:
+            yield
+        except (duckdb.ProgrammingError, duckdb.DataError) as error:
+            raise UsageError(str(error)) from error
+        except duckdb.Error as error:
+            raise LakeError(f"{self.path}: {error}") from error

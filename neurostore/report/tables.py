@@ -1,0 +1,211 @@
+"""The tables of the report: groups, comparisons, parameters of a block, quality of trials."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from neurostore.report.blocks import Block, plain
+from neurostore.report.cohort_figures import groups_in_order
+from neurostore.report.data import ReportData, group_of, reference_ranges, subject_values
+from neurostore.report.html import Html, table, tag
+from neurostore.report.panels import BY_COLUMN, NO_GROUP, OVERVIEW, PARAMETERS, Parameter
+
+ABOUT = (("age", "Age (years)", 0), ("height_m", "Height (m)", 2), ("mass_kg", "Mass (kg)", 1))
+
+
+def group_table(data: ReportData) -> Html:
+    """A row a group: people, trials, steady cycles, age, height, mass and the overview's parameters as mean ± SD."""
+    import polars as pl
+
+    groups = group_of(data)
+    numbers = [(c, t, d) for c, t, d in ABOUT if c in data.subjects.columns and data.subjects[c].count()]
+    parameters = [BY_COLUMN[c] for c in OVERVIEW if data.summary[c].count()]
+    values = {p.column: subject_values(data.summary, p.column) for p in parameters}
+    head = ["Group", "People", "Trials", "Steady cycles", *(t for _, t, _ in numbers), *(_titled(p) for p in parameters)]
+    rows = []
+    for group in groups_in_order(data):
+        people = [s for s in data.subjects["subject"] if (groups.get(s) or NO_GROUP) == group]
+        trials = data.trials.filter(pl.col("subject").is_in(people))
+        said = data.subjects.filter(pl.col("subject").is_in(people))
+        cells: list[Any] = [group, len(people), trials.height, int(trials["n_steady_cycles"].sum() or 0)]
+        cells += [_mean_sd(said[c].drop_nulls().to_list(), d) for c, _, d in numbers]
+        cells += [_mean_sd([v for s, v in values[p.column].items() if s in people], p.decimals) for p in parameters]
+        rows.append(cells)
+    return table(head, rows, "Groups")
+
+
+def compared_table(data: ReportData) -> Html | None:
+    """Differences between groups with their 95 % intervals; None where there are none."""
+    if not data.compared.height:
+        return None
+    rows = []
+    for r in data.compared.iter_rows(named=True):
+        p = BY_COLUMN[r["parameter"]]
+        rows.append(
+            [
+                _titled(p),
+                f"{r['b']} − {r['a']}",
+                f"{number(r['difference'], p.decimals, sign=True)} "
+                f"[{number(r['ci_low'], p.decimals)}, {number(r['ci_high'], p.decimals)}]",
+                number(r["hedges_g"], 1, sign=True),
+                _p_value(r["p_holm"]),
+                f"{r['n_a']} and {r['n_b']}",
+            ]
+        )
+    head = ["Parameter", "Groups", "Difference [95 % interval]", "Hedges g", "p (Holm)", "People"]
+    return table(head, rows, "Groups compared")
+
+
+def parameter_table(block: Block) -> Html | None:
+    """Parameters of a block: both sides, symmetry, reference range, change and detectable change. None without cycles."""
+    rows = {r["side"]: r for r in block.rows(block.data.summary).to_dicts()}
+    if not rows:
+        return None
+    ranges = reference_ranges(block.data, block.subject, block.condition)
+    changes = _changes(block)
+    head: list[Any] = ["Parameter"]
+    head += [tag("th", f"{side.capitalize()} (SD)", scope="col", class_=side) for side in ("left", "right")]
+    head += ["Symmetry index", f"Range of {block.data.reference}" if ranges else "Reference range"]
+    if block.before:
+        head += [f"Change since {block.before.session}", "Detectable change (MDC95)"]
+    body = []
+    for p in PARAMETERS:
+        if not any(r.get(p.column) is not None for r in rows.values()):
+            continue
+        cells: list[Any] = [_titled(p)]
+        for side in ("left", "right"):
+            cells.append(_value_cell(rows.get(side, {}), p, ranges.get(p.column), side))
+        index = next(iter(rows.values())).get(f"{p.symmetry}_symmetry_index_pct") if p.symmetry else None
+        cells.append("" if index is None else f"{number(index, 1, sign=True)} %")
+        cells.append(_range_text(ranges.get(p.column), p))
+        if block.before:
+            cells += _change_cells(changes, p)
+        body.append(cells)
+    return table(head, body, f"Gait parameters of {block.subject} {block.name}".strip())
+
+
+def warnings_list(block: Block) -> Html:
+    """What trial_quality says of the block's trials, in plain words: one line where all is well, else a line a trial."""
+    import polars as pl
+
+    trials = block.rows(block.data.trials)
+    doubtful = trials.filter(pl.col("verdict").fill_null("") != "Usable.")
+    if not doubtful.height:
+        n = trials.height
+        return tag("p", f"Quality: {'the trial is' if n == 1 else f'all {n} trials are'} usable, nothing to warn of.", class_="fine")
+    lines = [
+        tag("li", tag("b", trial), ": ", verdict or "not judged.")
+        for trial, verdict in doubtful.select("trial", "verdict").iter_rows()
+    ]
+    rest = trials.height - doubtful.height
+    more = tag("p", f"The other {rest} trial{'s are' if rest != 1 else ' is'} usable.") if rest else None
+    return tag("div", tag("h4", "Quality warnings"), tag("ul", lines), more, class_="warning", role="note")
+
+
+def quality_table(data: ReportData) -> Html:
+    """How many trials of each group got which verdict (its first sentence)."""
+    import polars as pl
+
+    groups = group_of(data)
+    first = [(v or "Not judged.").split(".")[0].split(":")[0] + "." for v in data.trials["verdict"]]
+    of = [groups.get(s) or NO_GROUP for s in data.trials["subject"]]
+    counts = pl.DataFrame({"group": of, "verdict": first}).group_by("group", "verdict").len()
+    verdicts = counts.group_by("verdict").agg(pl.col("len").sum()).sort("len", "verdict", descending=[True, False])
+    found = {(g, v): n for g, v, n in counts.iter_rows()}
+    order = [g for g in groups_in_order(data) if g in of]
+    rows = [[v, *(found.get((g, v), 0) for g in order), n] for v, n in verdicts.iter_rows()]
+    return table(["Verdict on trials", *order, "All"], rows, "Quality of the trials")
+
+
+def number(value: float | None, decimals: int, sign: bool = False) -> str:
+    """A number with a true minus sign; a dash for none."""
+    if value is None or not np.isfinite(value):
+        return "–"
+    text = f"{value:{'+' if sign else ''}.{decimals}f}"
+    return (text[1:] if float(text) == 0 and text[0] in "+-" else text).replace("-", "−")
+
+
+def about_subject(data: ReportData, subject: str) -> str:
+    """What participants.tsv says of a person, in one line."""
+    row = next((r for r in data.subjects.to_dicts() if r["subject"] == subject), {})
+    units = {"age": " years", "height_m": " m", "mass_kg": " kg"}
+    parts = []
+    for column, value in row.items():
+        if column == "subject" or value in (None, ""):
+            continue
+        name = "" if column in ("group", "height_m", "mass_kg") else f"{column.replace('_', ' ')} "
+        parts.append(f"{name}{plain(value)}{units.get(column, '')}")
+    return " · ".join(parts)
+
+
+def _value_cell(row: dict[str, Any], p: Parameter, usual: tuple[float, float, int] | None, side: str) -> Html:
+    value, sd, n = row.get(p.column), row.get(f"{p.column}_sd"), row.get(f"{p.column}_n")
+    if value is None:
+        return tag("td", "–", class_=side)
+    text = number(value, p.decimals) + (f" ({number(sd, p.decimals)})" if sd is not None else "")
+    mark = None
+    if usual and abs(value - usual[0]) > 2 * usual[1]:
+        is_above = value > usual[0]
+        word = "above" if is_above else "below"
+        mark = tag("span", " ▲" if is_above else " ▼", class_="outside", title=f"{word} the range", role="img",
+                   aria_label=f"{word} the range")  # fmt: skip
+    return tag("td", text, mark, class_=side, title=f"median of {n} strides", data_value=f"{value:.6g}", data_column=p.column)
+
+
+def _range_text(usual: tuple[float, float, int] | None, p: Parameter) -> str:
+    if usual is None:
+        return "–"
+    mean, sd, n = usual
+    return f"{number(mean - 2 * sd, p.decimals)} to {number(mean + 2 * sd, p.decimals)} (n = {n})"
+
+
+def _changes(block: Block) -> dict[str, dict[str, dict[str, Any]]]:
+    """parameter → side → row of the view change, against the session before."""
+    import polars as pl
+
+    if block.before is None:
+        return {}
+    rows = block.data.change.filter(
+        pl.col("subject") == block.subject,
+        pl.col("session_a") == block.before.session,
+        pl.col("session_b") == block.session,
+        pl.col("condition").eq_missing(block.condition),
+    )
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for row in rows.to_dicts():
+        found.setdefault(row["parameter"], {})[row["side"]] = row
+    return found
+
+
+def _change_cells(changes: dict[str, dict[str, dict[str, Any]]], p: Parameter) -> list[Any]:
+    sides = changes.get(p.column, {})
+    if not sides:
+        return ["–", "–"]
+    parts: list[Any] = []
+    for side in ("left", "right"):
+        if side in sides:
+            is_beyond = sides[side]["is_beyond_mdc"]
+            said = number(sides[side]["difference"], p.decimals, sign=True)
+            parts.append(tag("span", f"{side[0].upper()} ", tag("b", said, "*") if is_beyond else said, " ", class_=side))
+    known = next((r for r in sides.values() if r["mdc95"] is not None), None)
+    detectable = f"{number(known['mdc95'], p.decimals)} ({known['mdc_source']})" if known else "not known"
+    return [tag("td", parts), tag("td", detectable, class_="small")]
+
+
+def _titled(p: Parameter) -> str:
+    return f"{p.title} ({p.unit})"
+
+
+def _mean_sd(values: list[float], decimals: int) -> str:
+    if not values:
+        return "–"
+    sd = f" ± {number(float(np.std(values, ddof=1)), decimals)}" if len(values) > 1 else ""
+    return f"{number(float(np.mean(values)), decimals)}{sd}"
+
+
+def _p_value(p: float | None) -> str:
+    if p is None or not np.isfinite(p):
+        return "–"
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
