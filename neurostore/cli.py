@@ -10,7 +10,20 @@ import sys
 
 import typer
 
-from neurostore.commands import compare, demo, distances, ingest, maintain, model, overlay, refine, sql, tables, verify
+from neurostore.commands import (
+    compare,
+    demo,
+    distances,
+    export,
+    ingest,
+    maintain,
+    model,
+    overlay,
+    refine,
+    sql,
+    tables,
+    verify,
+)
 from neurostore.errors import NeurostoreError
 
 app = typer.Typer(
@@ -29,6 +42,7 @@ maintain.register(app)
 verify.register(app)
 model.register(app)
 overlay.register(app)
+export.register(app)
 refine.register(app)
 demo.register(app)
 

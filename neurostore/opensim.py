@@ -43,12 +43,14 @@ MODELS: dict[str, Model] = {
     "rajagopal": Model(1, of_side=(*Model(1).of_side, *_ARMS)),
     "opencap": Model(1, of_side=(*Model(1).of_side, *_ARMS)),
     "gait2392": Model(-1),
-    "gait10dof18musc": Model(-1, pelvis=("pelvis_tilt",), of_side=("hip_flexion", "knee_angle", "ankle_angle")),
+    "gait10dof18musc": Model(
+        -1, pelvis=("pelvis_tilt",), of_side=("hip_flexion", "knee_angle", "ankle_angle")
+    ),
 }
 
 
 def column_of(coordinate: str, knee_sign: int) -> tuple[str | None, int]:
-    """(column of joint_angles, sign) of a coordinate, ours = sign * OpenSim's; (None, 1) where it has no counterpart."""
+    """(column of joint_angles, sign) of a coordinate, ours = sign * OpenSim's; (None, 1) where it has none."""
     if coordinate in _OF_PELVIS:
         return _OF_PELVIS[coordinate]
     for suffix, side in (("_r", "right"), ("_l", "left")):

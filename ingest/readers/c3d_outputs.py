@@ -133,7 +133,9 @@ def source_events(
     (first frame − 1 + k)/rate, so the time since the trial began is 60·TIMES[0] + TIMES[1] − (first frame − 1)/rate.
     TIMES may be stored flat and in any order; EVENT:USED may disagree with what is there.
     """
-    raw = parameters.numbers("EVENT", "TIMES")
+    raw, number = parameters.numbers("EVENT", "TIMES"), 2
+    while more := parameters.numbers("EVENT", f"TIMES{number}"):  # beyond 255 events, as LABELS2 goes on after LABELS
+        raw, number = [*raw, *more], number + 1
     labels = parameters.strings("EVENT", "LABELS")
     contexts = parameters.strings("EVENT", "CONTEXTS")
     descriptions = parameters.strings("EVENT", "DESCRIPTIONS")

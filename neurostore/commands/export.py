@@ -1,0 +1,97 @@
+"""neurostore export"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .options import LAKE, LakeOption
+
+
+class OsimModel(StrEnum):
+    rajagopal = "rajagopal"
+    opencap = "opencap"
+    gait2392 = "gait2392"
+    gait10dof18musc = "gait10dof18musc"
+
+
+class Source(StrEnum):
+    computed = "computed"
+    file = "file"
+
+
+class Table(StrEnum):
+    angles = "angles"
+    events = "events"
+    parameters = "parameters"
+    points = "points"
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(export)
+
+
+def export(
+    subject: Annotated[str, typer.Argument(help="Subject of the trial.")],
+    trial: Annotated[str, typer.Argument(help="The trial.")],
+    out: Annotated[
+        Path,
+        typer.Argument(
+            metavar="OUT", help="File .trc, .mot, .c3d, .csv, .parquet, _motion.tsv; or a BIDS folder."
+        ),
+    ],
+    lake: LakeOption = LAKE,
+    session: Annotated[
+        str | None, typer.Option(help="Where the trial is in several.", show_default=False)
+    ] = None,
+    person: Annotated[int, typer.Option(min=0, help="0 is the subject, others are bystanders.")] = 0,
+    points: Annotated[
+        str, typer.Option(help="poses (as read, primary skeleton), landmarks, or a stored skeleton.")
+    ] = "poses",
+    source: Annotated[
+        Source, typer.Option(help="Events and angles: ours, or as the source file states.")
+    ] = Source.computed,
+    table: Annotated[Table, typer.Option(help="What a CSV or Parquet file holds.")] = Table.angles,
+    osim_model: Annotated[
+        OsimModel, typer.Option(help="Coordinates and signs of a MOT.")
+    ] = OsimModel.rajagopal,
+    relative: Annotated[
+        bool,
+        typer.Option(
+            "--relative", help="MOT: change from the neutral pose where there is no anatomical zero."
+        ),
+    ] = False,
+    version: Annotated[
+        int | None, typer.Option(help="Version of the lake; else the newest.", show_default=False)
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
+) -> None:
+    """Write a trial for other software: TRC, MOT, C3D with events, Motion-BIDS, tidy CSV or Parquet.
+
+    Example: neurostore export S07 walk_01 walk_01.c3d --lake lake/
+    """
+    from neurostore.export import export as export_trial
+    from neurostore.lake import open as open_lake
+
+    from .output import say
+
+    files, notes = export_trial(
+        open_lake(lake, version),
+        subject,
+        trial,
+        out,
+        session=session,
+        person=person,
+        force=force,
+        points=points,
+        source=source.value,
+        table=table.value,
+        osim_model=osim_model.value,
+        relative=relative,
+    )
+    for note in notes:
+        say(f"note: {note}")
+    say("written: " + ", ".join(map(str, files)))
