@@ -40,6 +40,7 @@ class TrainConfig:
     warm_up: int = 200
     averaging: float = 0.995
     validate_every: int = 500
+    validation_batches: int = 8
     patience: int = 6
     workers: int = 1
     threads: int = 1
@@ -196,7 +197,7 @@ def check_people(parts: dict[str, list[Motion]]) -> None:
 
 
 def _validation(motions: list[Motion], markers: MarkerSet, config: TrainConfig) -> list[dict[str, torch.Tensor]]:
-    source = WindowBatches(motions, markers, config.model_config(), 32, config.seed + 1_000_003, 8)
+    source = WindowBatches(motions, markers, config.model_config(), 32, config.seed + 1_000_003, config.validation_batches)
     return [source[k] for k in range(len(source))]
 
 
