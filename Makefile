@@ -28,6 +28,11 @@ check: $(VENV)/.installed  ## style, types, SQL style
 	$(BIN)/mypy neurostore ingest
 	$(BIN)/sqlfluff lint --disable-progress-bar queries
 
+report-demo: $(VENV)/.installed  ## the report of the demonstration cohort, opened in the browser where there is one
+	[ -d $(DEMO)/lake ] || $(BIN)/neurostore demo $(DEMO)
+	$(BIN)/neurostore report $(DEMO)/report.html --reference control --lake $(DEMO)/lake
+	@$(BIN)/python -c 'import pathlib, webbrowser; page = pathlib.Path("$(DEMO)/report.html").resolve(); print("Opened" if webbrowser.open(page.as_uri()) else "Open it in a browser:", page)'
+
 docs: $(VENV)/.installed  ## docs/tables.md, docs/commands.md and docs/MODEL_ARTIFACTS.md from the code
 	$(BIN)/python docs/build.py
 

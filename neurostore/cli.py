@@ -20,6 +20,7 @@ from neurostore.commands import (
     model,
     overlay,
     refine,
+    report,
     sql,
     tables,
     verify,
@@ -38,6 +39,7 @@ tables.register(app)
 sql.register(app)
 distances.register(app)
 compare.register(app)
+report.register(app)
 maintain.register(app)
 verify.register(app)
 model.register(app)

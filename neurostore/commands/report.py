@@ -1,0 +1,59 @@
+"""neurostore report"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .options import LAKE, LakeOption
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(report)
+
+
+def report(
+    out: Annotated[Path, typer.Argument(metavar="OUT.html", help="The page to write; one that is there is replaced.")],
+    reference: Annotated[
+        str | None,
+        typer.Option(metavar="GROUP", help="Compare with this group instead of the published norm.", show_default=False),
+    ] = None,
+    figures: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Also write every figure as PNG and SVG into this folder.", show_default=False),
+    ] = None,
+    subject: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SUBJECT", help="Pages of these people only; may be repeated.", show_default=False),
+    ] = None,
+    retest_group: Annotated[
+        str | None,
+        typer.Option(
+            metavar="GROUP", help="Group whose sessions repeat one state: gives the detectable change.", show_default=False
+        ),
+    ] = None,
+    lake: LakeOption = LAKE,
+) -> None:
+    """Write one web page on the lake for a lab meeting: cohort, people, curves, scores, distances, skeletons.
+
+    The page needs no network and no server. Curves and scores are compared with --reference, else with the published norm.
+
+    Example: neurostore report report.html --reference control --lake lake/
+    """
+    from neurostore.lake import open as open_lake
+    from neurostore.report import write_report
+
+    from .output import say
+
+    written = write_report(
+        open_lake(lake),
+        out,
+        reference=reference,
+        subjects=subject or (),
+        figures=figures,
+        retest_group=retest_group,
+    )
+    size = written[0].stat().st_size / 1e6
+    say(f"{written[0]}: {size:.1f} MB" + (f"; {len(written) - 1} figures in {figures}" if figures else ""))
