@@ -8,12 +8,12 @@ _HEAD = """# Pose models
 
 Made from schemas/models.toml by `python -m neurostore.ingest.estimators.model_page > docs/MODEL_ARTIFACTS.md`.
 
-A model is fetched by `neurostore model fetch`, or brought by hand with `neurostore model fetch --from FILE`. Its SHA-256
-is compared with the pinned one before anything is unpacked. `neurostore model inspect` shows what it holds without
-running it, `neurostore model verify` hashes every unpacked file again. Mirrors are tried first and in order: `--mirror
-URL`, then `$NEUROSTORE_MODEL_MIRRORS`, then `mirrors` of a TOML file of this form named by `--models` or
-`$NEUROSTORE_MODELS_TOML`. A bearer token for private mirrors is read from `$NEUROSTORE_MODEL_TOKEN`; it is sent to mirrors
-over https alone and follows no redirect. The cache is `$NEUROSTORE_MODELS`, else the user's cache folder.
+A model is fetched by `neurostore model fetch`, or brought by hand with `neurostore model fetch --from FILE`. Its
+SHA-256 is compared with the pinned one before anything is unpacked. `neurostore model inspect` shows what it holds
+without running it, `neurostore model verify` hashes every unpacked file again. Mirrors are tried first and in order:
+`--mirror URL`, then `$NEUROSTORE_MODEL_MIRRORS`, then `mirrors` of a TOML file of this form named by `--models` or
+`$NEUROSTORE_MODELS_TOML`. A bearer token for private mirrors is read from `$NEUROSTORE_MODEL_TOKEN`; it is sent to
+mirrors over https alone and follows no redirect. The cache is `$NEUROSTORE_MODELS`, else the user's cache folder.
 
 MediaPipe (`--estimator mediapipe`) needs none of this: its model lies in the package's wheel.
 """
