@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from neurostore.schema import tables
+from neurostore.schema import rows_table, tables
+from neurostore.skeleton import Skeleton
 
 from .recording import Calibration, Poses, Recording
 
@@ -33,6 +34,8 @@ def tables_of(
     ):
         if rows and len(next(iter(rows.values()))):
             found[name] = _typed(name, rows)
+    if recording.poses:
+        found["skeletons"] = rows_table("skeletons", [r for p in recording.poses for r in _skeleton_rows(p.skeleton)])
     return found
 
 
@@ -50,6 +53,26 @@ def points(positions: np.ndarray, names: Iterable[str]) -> dict[str, pa.StructAr
         mask = None if whole else pa.array(np.isnan(joint).any(axis=0))
         found[name] = pa.StructArray.from_arrays([pa.array(axis) for axis in joint], names=list(axes), mask=mask)
     return found
+
+
+def _skeleton_rows(skeleton: Skeleton) -> list[dict[str, Any]]:
+    """Rows of ``skeletons``: the declaration the trial was written with."""
+    joints = skeleton.joints
+    parent = {child: other for other, child in reversed(skeleton.bones)}
+    counterpart = dict(skeleton.pairs) | {right: left for left, right in skeleton.pairs}
+    because = {column: reason for _, column, reason in skeleton.renamed}
+    return [
+        {
+            "skeleton": skeleton.name,
+            "joint_index": index,
+            "joint": joint,
+            "source_name": source,
+            "parent": parent.get(joint),
+            "counterpart": counterpart.get(joint),
+            "renamed_because": because.get(joint),
+        }
+        for index, (joint, source) in enumerate(zip(joints, skeleton.source_names or joints, strict=True))
+    ]
 
 
 def _poses(poses: Poses) -> pa.Table:
