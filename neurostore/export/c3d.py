@@ -81,8 +81,8 @@ def _first_frame(trial: Trial, points: Points, notes: list[str]) -> int:
     off = np.abs(points.time_s - (start + np.arange(n) / rate))
     if off.max() > 0.25 / rate:
         raise UsageError(
-            f"{trial.name}: its frames are not evenly spaced (frame {int(off.argmax())} is {1000 * off.max():.1f} ms off "
-            f"{rate:g} Hz), and a C3D file has one rate: {other}"
+            f"{trial.name}: its frames are not evenly spaced (frame {int(off.argmax())} is "
+            f"{1000 * off.max():.1f} ms off {rate:g} Hz), and a C3D file has one rate: {other}"
         )
     if off.max() > 1e-6:
         notes.append(

@@ -11,6 +11,7 @@ import numpy as np
 
 import neurostore
 from neurostore import lake_sql, schema
+from neurostore import skeleton as skeleton_declarations
 from neurostore.errors import UsageError
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def _near(name: str, names: Sequence[str] | pl.Series) -> str:
 def read_points(trial: Trial, which: str) -> Points:
     """Points of the trial's person: 'poses' of its primary skeleton, 'landmarks', or a stored skeleton by name.
 
-    Joints without one sample are left out and noted.
+    Joints of declared skeletons without one sample are left out and noted.
 
     Raises
     ------
@@ -158,6 +159,9 @@ def read_points(trial: Trial, which: str) -> Points:
     seen = [column for column, _ in joints if rows[column].null_count() < rows.height]
     if not seen:
         raise UsageError(f"{trial.name}: has no valid sample in any of its {len(joints)} points in {table}")
+    is_own = table.startswith("poses/") and skeleton not in skeleton_declarations.names()
+    if is_own:  # a marker set of its own is known by all its labels
+        seen = [column for column, _ in joints]
     if len(seen) < len(joints):
         unseen = [source for column, source in joints if column not in seen]
         more = f" and {len(unseen) - 6} more" if len(unseen) > 6 else ""
@@ -237,7 +241,10 @@ def read_events(trial: Trial, source: str) -> list[Event]:
         rows = trial.rows(
             "source_events", "event, side, time_s, label, description", order="time_s, side, event"
         )
-        return [Event(*row[:4], row[4] or "") for row in rows.iter_rows()]
+        return [
+            Event(event, side, time_s, label, said or "")
+            for event, side, time_s, label, said in rows.iter_rows()
+        ]
     rows = trial.of_person(
         "gait_events", "event, side, time_s, method, near_end, source", order="time_s, side, event"
     )
@@ -282,7 +289,8 @@ def read_angles(trial: Trial, source: str) -> pl.DataFrame:
     unmapped = rows.filter(pl.col("angle").is_null())["source_name"].unique().sort().to_list()
     if unmapped:
         trial.notes.append(
-            f"channels of the file without a counterpart were left out: {', '.join(unmapped[:8])}{' …' if len(unmapped) > 8 else ''}"
+            f"channels of the file without a counterpart were left out: {', '.join(unmapped[:8])}"
+            + (" …" if len(unmapped) > 8 else "")
         )
     mapped = rows.drop_nulls("angle")
     if mapped.is_empty():
