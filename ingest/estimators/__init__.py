@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import asdict
 from importlib import import_module
@@ -100,6 +101,15 @@ def settings(estimator: str, given: dict[str, Any]) -> dict[str, Any]:
 def memory_mb(estimator: str, given: dict[str, Any]) -> float:
     """What one process that estimates needs, roughly: how many fit beside each other."""
     return float(_module(estimator).memory_mb(EstimatorOptions.of(given)))
+
+
+def processes_that_fit(estimator: str, given: dict[str, Any]) -> int:
+    """How many videos may be estimated at once: by the memory that is free now; one at least."""
+    try:
+        free_mb = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e6
+    except (ValueError, OSError, AttributeError):  # a system that does not say
+        return 1
+    return max(1, int(0.7 * free_mb / memory_mb(estimator, given)))
 
 
 _loaded: dict[tuple[str, EstimatorOptions], Estimator] = {}
