@@ -12,9 +12,8 @@ import pytest
 pytest.importorskip("av", reason="videos need PyAV")
 pytest.importorskip("tensorflow", reason="the test model is a SavedModel")
 
-from neurostore.ingest.estimators import model_store
-
 from neurostore import skeleton as skeletons
+from neurostore.ingest.estimators import model_store
 from tests.video import marker_model
 
 

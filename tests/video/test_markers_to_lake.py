@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+
+import neurostore
+from neurostore.errors import InputError, ModelError, UsageError
 from neurostore.ingest import video
 from neurostore.ingest.batch import Settings
 from neurostore.ingest.camera import intrinsics_from_fov
 from neurostore.ingest.estimators import estimate
 from neurostore.ingest.pipeline import ingest
 from neurostore.ingest.recording import ReadOptions, Recording
-
-import neurostore
-from neurostore.errors import InputError, ModelError, UsageError
 from tests.video import marker_model, scene
 from tests.video.scene import MARKERS, Walk
 
