@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from neurostore.errors import CohortError, InputError
 
-from .batch import Batch, BatchResult, Key, Outcome, Settings, Statics, calibrations_for
+from .batch import Batch, BatchResult, Key, Outcome, Settings, Statics, calibrations_for, source_sha256
 from .cohort_folder import Cohort, TrialSource, scan
 from .plan import LakeState, Plan, make_batches, make_plan
 from .progress import Progress, Silent
@@ -73,6 +73,7 @@ def ingest(
     n_workers: int | None = None,
     force: bool = False,
     dry_run: bool = False,
+    consent_renewed: bool = False,
     progress: Progress | None = None,
 ) -> IngestReport:
     """Bring the trials of a cohort folder into a lake, which is made where there is none.
@@ -85,6 +86,7 @@ def ingest(
     n_workers : processes that read; None for one a core (two at least), 1 to read in this process.
     force : read every trial again.
     dry_run : only say what would be done.
+    consent_renewed : take people back in who were erased from this lake.
 
     Raises
     ------
@@ -118,6 +120,8 @@ def ingest(
         report.updated = list(plan.updates)
         return report
     root = Lake.create(lake).path
+    if consent_renewed:
+        _lift_tombstones(root, plan)
     with running(root):
         run = _Run(found, state, settings, root, report, progress)
         try:
@@ -132,6 +136,13 @@ def ingest(
     return report
 
 
+def _lift_tombstones(root: str, plan: Plan) -> None:
+    from neurostore import tombstones
+
+    if tombstones.read(root).stones:
+        tombstones.lift(root, [(s.key[0], source_sha256(s)) for s in plan.to_read])
+
+
 def _nothing(cohort: Cohort, report: IngestReport) -> str:
     problems = "\n  ".join(str(e) for e in report.failed)
     return f"{cohort.folder}: nothing could be read, nothing was changed\n  {problems}"
@@ -139,8 +150,13 @@ def _nothing(cohort: Cohort, report: IngestReport) -> str:
 
 def is_lake(path: Path | str) -> bool:
     """Whether there is a lake at this path (or something else than a missing or empty folder, which open() names)."""
-    path = Path(path)
-    return path.exists() and (not path.is_dir() or any(path.iterdir()))
+    from neurostore import storage
+
+    root = storage.resolve(path)
+    if storage.is_remote(root):
+        return storage.exists(root)
+    folder = Path(root)
+    return folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
 
 
 def read_state(path: Path | str) -> LakeState:
@@ -197,6 +213,10 @@ class _Run:
                 break
             batches = make_batches(sources, self.cohort, self.statics, self.lake, self.settings, n)
             if self._pool is None:
+                if any(s.is_video for s in sources):
+                    from .estimators import processes_that_fit
+
+                    n = min(n, processes_that_fit(self.settings.estimator, self.settings.estimator_options))
                 is_small = n == 1 or n_bytes < _SMALL_BYTES or len(sources) == 1
                 self._pool = InProcess() if is_small else Pool(min(n, len(batches)))
             self._run(batches)

@@ -14,6 +14,7 @@ from neurostore.commands import (
     compare,
     demo,
     distances,
+    erase,
     export,
     ingest,
     maintain,
@@ -41,6 +42,7 @@ distances.register(app)
 compare.register(app)
 report.register(app)
 maintain.register(app)
+erase.register(app)
 verify.register(app)
 model.register(app)
 overlay.register(app)

@@ -19,7 +19,6 @@ from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, Schema
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
@@ -89,11 +88,15 @@ def open_table(root: str, table: str, version: int | None = None) -> DeltaTable:
     try:
         return DeltaTable(path, version=version)
     except TableNotFoundError as error:
+        if version is not None and exists(root, table):  # its log begins later
+            raise VanishedVersionError(f"{path}: version {version} of {table} is no longer there ({error})") from None
         raise DamagedLakeError(f"{path}: the table {table} is missing from the lake ({error})") from None
     except DeltaError as error:
         if version is None:
             raise DamagedLakeError(f"{path}: the log of {table} cannot be read ({error})") from None
         raise VanishedVersionError(f"{path}: version {version} of {table} is not there ({error})") from None
+    except OSError as error:
+        raise LakeError(f"{path}: the log of {table} cannot be reached ({error})") from error
 
 
 def exists(root: str, table: str) -> bool:
@@ -246,7 +249,7 @@ def read(root: str, table: str, at: DeltaTable, columns: Sequence[str] | None = 
 def _read_file(root: str, table: str, path: str, schema: pa.Schema) -> pa.Table:
     full = storage.join(root, table, path)
     try:
-        with pq.ParquetFile(full) as file:
+        with storage.open_parquet(full) as file:
             names = set(file.schema_arrow.names)
             found = file.read(columns=[n for n in schema.names if n in names])
     except FileNotFoundError:

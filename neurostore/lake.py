@@ -150,8 +150,9 @@ class Lake:
             if name == "trials":
                 table = self._trials
             else:  # a table nothing names yet is empty, whatever lies in it
-                table = delta.open_table(self.path, name, self.table_versions.get(name, 0))
-            files = tuple(delta.files_of(table))
+                table = delta.open_table(self.path, name, self.table_versions.get(name))
+            is_named = name == "trials" or name in self.table_versions
+            files = tuple(delta.files_of(table)) if is_named else ()
             stored = sum(f.n_rows for f in files)
             named = self.named_rows.get(name, 0)
             keyed = name not in NOT_KEYED
@@ -216,9 +217,7 @@ class Lake:
         import duckdb
 
         connection = duckdb.connect(config={"autoinstall_known_extensions": "false"})
-        for name in self.tables():
-            state = self.table_state(name)
-            connection.execute(f"CREATE VIEW {lake_sql.quote(state.sql_name)} AS\n{lake_sql.relation(state)}")
+        lake_sql.register(connection, [self.table_state(name) for name in self.tables()])
         return connection
 
     def sql(self, query: str, params: Sequence[Any] | Mapping[str, Any] | None = None) -> pl.DataFrame:
@@ -235,7 +234,8 @@ class Lake:
         if self._connection is None:
             self._connection = self.connect()
         try:
-            result = self._connection.cursor().sql(query, params=params)
+            is_local = not storage.is_remote(self.path)  # Arrow datasets are known to their own connection alone
+            result = (self._connection.cursor() if is_local else self._connection).sql(query, params=params)
             return result.pl() if result is not None else pl.DataFrame()
         except duckdb.Error as error:
             self._raise_if_vanished(error)

@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 
 import neurostore
-from neurostore import delta, hashes, schema, storage
+from neurostore import delta, hashes, schema, storage, tombstones
 from neurostore.errors import InputError, LakeError
 from neurostore.storage import running
 
@@ -82,7 +82,8 @@ def stage(lake_path: object, batch: Sequence[TrialTables]) -> Staged:
     LakeError : the disk is full, or the lake cannot be written; what was written is removed.
     """
     root = storage.resolve(lake_path)
-    trials, checked, refused = _checked(sorted(batch, key=lambda t: t.key))
+    erased = _erased(root, batch)
+    trials, checked, refused = _checked(sorted((t for t in batch if t.key not in erased), key=lambda t: t.key))
     described = checked.pop("skeletons", None)
     rows = [_row(trial) for trial in trials]
     parts: dict[tuple[str, str | None], pa.Table] = {}
@@ -104,7 +105,16 @@ def stage(lake_path: object, batch: Sequence[TrialTables]) -> Staged:
         except BaseException:
             discard(root, [Staged(files=tuple(files))])
             raise
-    return Staged(tuple(rows), tuple(files), described, refused)
+    return Staged(tuple(rows), tuple(files), described, {**refused, **erased})
+
+
+def _erased(root: str, batch: Iterable[TrialTables]) -> dict[Key, InputError]:
+    """Trials that may not come in, since their subject or recording was erased from this lake."""
+    stones = tombstones.read(root)
+    if not stones.stones:
+        return {}
+    said = {t.key: stones.refusal(t.key[0], str(t.row.get("source_sha256"))) for t in batch}
+    return {key: InputError("/".join(k for k in key if k), why) for key, why in said.items() if why is not None}
 
 
 def discard(lake_path: object, staged: Iterable[Staged]) -> None:
@@ -339,10 +349,8 @@ def _add_columns(root: str, name: str, waiting: dict[str, list[StagedFile]]) -> 
 
 
 def _respelled(root: str, staged: StagedFile, renames: Mapping[str, str]) -> StagedFile:
-    import pyarrow.parquet as pq
-
     old = storage.join(root, staged.table, staged.file.path)
-    with pq.ParquetFile(old) as file:
+    with storage.open_parquet(old) as file:
         rows = file.read()
     rows = rows.rename_columns([renames.get(n, n) for n in rows.column_names])
     if staged.file.subject is not None:

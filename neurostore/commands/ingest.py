@@ -45,6 +45,9 @@ def ingest(
     ] = None,
     engine: Annotated[Engine, typer.Option(help="Where the work is done.")] = Engine.local,
     force: Annotated[bool, typer.Option("--force", help="Read again what the lake has unchanged.")] = False,
+    consent_renewed: Annotated[
+        bool, typer.Option("--consent-renewed", help="Take in again who was erased from this lake.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
 ) -> None:
     """Bring a folder of recordings into a lake.
@@ -74,6 +77,7 @@ def ingest(
         n_workers=workers,
         force=force,
         dry_run=dry_run,
+        consent_renewed=consent_renewed,
         progress=Bar(talk) if sys.stderr.isatty() else Lines(sys.stderr),
     )
     print_report(report, talk)

@@ -1,0 +1,109 @@
+"""What a lake remembers of people it has forgotten: salted hashes, so that nobody is taken in again by mistake.
+
+The key of a subject is short, so its hash is a slow one (scrypt); whoever has the lake can still find it by trying
+every key there may be. Hashes of source files cannot be guessed, HMAC is enough for them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+
+from neurostore import storage
+
+_FILE = "_neurostore/tombstones.json"
+_SCRYPT = {"n": 2**14, "r": 8, "p": 1, "dklen": 32}
+
+
+@dataclass(frozen=True, slots=True)
+class Stone:
+    """One erased subject. subject, sources : hashes.  erased : the day."""
+
+    subject: str
+    sources: frozenset[str]
+    erased: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstones:
+    """All of a lake."""
+
+    salt: bytes
+    stones: tuple[Stone, ...] = ()
+
+    def of_subject(self, subject: str) -> Stone | None:
+        """The stone of a subject's key."""
+        if not self.stones:
+            return None
+        hashed = _slow_hash(self.salt, subject)
+        return next((s for s in self.stones if s.subject == hashed), None)
+
+    def of_source(self, source_sha256: str) -> Stone | None:
+        """The stone of a person whose recording this was, under whatever key it comes now."""
+        hashed = _hash(self.salt, source_sha256)
+        return next((s for s in self.stones if hashed in s.sources), None)
+
+    def refusal(self, subject: str, source_sha256: str) -> str | None:
+        """Why a trial may not come in; None where it may."""
+        stones = ((self.of_subject(subject), "its subject"), (self.of_source(source_sha256), "its recording"))
+        for stone, what in stones:
+            if stone is not None:
+                return (
+                    f"{what} was erased from this lake on {stone.erased}; if consent was given again (or the key now "
+                    "stands for another person), ingest it with --consent-renewed"
+                )
+        return None
+
+
+def read(root: str) -> Tombstones:
+    """The tombstones of a lake; none where nobody was erased."""
+    said = storage.read_json(storage.join(root, _FILE))
+    if said is None:
+        return Tombstones(b"")
+    stones = tuple(Stone(s["subject"], frozenset(s["sources"]), s["erased"]) for s in said["stones"])
+    return Tombstones(bytes.fromhex(said["salt"]), stones)
+
+
+def add(root: str, subject: str, sources: Iterable[str]) -> None:
+    """Remember that a subject was erased, with the SHA-256 of its sources; under the lake's lock."""
+    known = read(root)
+    salt = known.salt or secrets.token_bytes(16)
+    hashed = _slow_hash(salt, subject)
+    old = next((s for s in known.stones if s.subject == hashed), None)
+    today = datetime.now(UTC).date().isoformat()
+    hashes = frozenset(_hash(salt, s) for s in sources) | (old.sources if old else frozenset())
+    others = [s for s in known.stones if s.subject != hashed]
+    _write(root, salt, [*others, Stone(hashed, hashes, today)])
+
+
+def lift(root: str, trials: Sequence[tuple[str, str]]) -> int:
+    """Take away the stones of these (subject, source_sha256): consent was renewed. Returns how many went."""
+    with storage.lock(root, "renewing consent"), storage.named_errors(root, "renewing consent"):
+        known = read(root)
+        if not known.stones:
+            return 0
+        subjects = {_slow_hash(known.salt, subject) for subject in {s for s, _ in trials}}
+        sources = {_hash(known.salt, source) for _, source in trials}
+        kept = [s for s in known.stones if s.subject not in subjects and not s.sources & sources]
+        if len(kept) < len(known.stones):
+            _write(root, known.salt, kept)
+        return len(known.stones) - len(kept)
+
+
+def _write(root: str, salt: bytes, stones: Sequence[Stone]) -> None:
+    said = [{"subject": s.subject, "sources": sorted(s.sources), "erased": s.erased} for s in stones]
+    storage.write_json(storage.join(root, _FILE), {"salt": salt.hex(), "stones": said})
+
+
+@cache
+def _slow_hash(salt: bytes, subject: str) -> str:
+    return hashlib.scrypt(subject.encode(), salt=salt, **_SCRYPT).hex()  # type: ignore[arg-type]
+
+
+def _hash(salt: bytes, source_sha256: str) -> str:
+    return hmac.new(salt or b"none", source_sha256.encode(), hashlib.sha256).hexdigest()
