@@ -69,7 +69,12 @@ class Trial:
     def provenance(self) -> dict[str, Any]:
         """Where the numbers come from, by pseudonym alone."""
         said = {"software": f"neurostore {neurostore.__version__}", "lake_version": self.lake.version}
-        return {**said, **self.key, "person": self.person, "ingest_id": self.row["ingest_id"]}
+        bases = {
+            name: self.row[name]
+            for name in ("position_basis", "length_basis", "up_source")
+            if self.row.get(name)
+        }
+        return {**said, **self.key, "person": self.person, "ingest_id": self.row["ingest_id"], **bases}
 
     @property
     def provenance_line(self) -> str:
@@ -168,6 +173,10 @@ def read_points(trial: Trial, which: str) -> Points:
         trial.notes.append(
             f"{len(unseen)} points without a sample were left out: {', '.join(unseen[:6])}{more}"
         )
+    if trial.row["position_basis"] == "root_relative":
+        trial.notes.append("positions are relative to the pelvis: they hold no path, speed or step length")
+    if trial.row["length_basis"] == "nominal":
+        trial.notes.append("lengths are those of a generic body, not the subject's own")
     names = _labels([(column, source) for column, source in joints if column in seen])
     return _on_even_frames(trial, table, names, rows, seen)
 
