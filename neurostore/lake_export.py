@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 import neurostore
 from neurostore import delta, lake_sql, storage
@@ -32,7 +31,10 @@ def export_lake(lake_path: object, folder: object, version: int | None = None) -
     UsageError : the folder exists and is not empty.  LakeError : the disk is full, no permission.
     """
     lake = open_lake(lake_path, version)
-    target = Path(storage.resolve(folder))
+    resolved = storage.resolve(folder)
+    if storage.is_remote(resolved):
+        raise UsageError(f"{resolved}: an export goes to a folder; copy it to the store from there")
+    target = Path(resolved)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UsageError(f"{target}: exists and is not empty; name a new folder")
     work = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.tmp")
@@ -62,7 +64,7 @@ def _export_table(lake: Lake, name: str, work: Path) -> None:
     for file in state.files:
         path = state.path(file)
         try:
-            with pq.ParquetFile(path) as opened:
+            with storage.open_parquet(path) as opened:
                 rows = opened.read()
         except (FileNotFoundError, pa.ArrowInvalid) as error:
             raise DamagedLakeError(f"{path}: cannot be read ({error})") from error
@@ -107,6 +109,8 @@ def catalogue_file(lake_path: object, file: object, version: int | None = None, 
             with duckdb.connect(str(work)) as connection:
                 if delta_scan:
                     _load_delta(connection)
+                if storage.is_remote(lake.path) and not delta_scan:
+                    lake_sql.require_s3(connection)
                 for name in lake.tables():
                     state = lake.table_state(name)
                     select = lake_sql.delta_relation(state) if delta_scan else lake_sql.relation(state)

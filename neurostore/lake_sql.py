@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from neurostore import storage
 from neurostore.delta import DataFile
-from neurostore.errors import DamagedLakeError, VanishedVersionError
+from neurostore.errors import DamagedLakeError, LakeError, VanishedVersionError
 from neurostore.schema import duckdb_type
 from neurostore.views import quote
 
 if TYPE_CHECKING:
+    import duckdb
     import polars as pl
 
 MOST_LAYOUTS = 16  # beyond this many kinds of files one scan by name is planned faster than their union
@@ -58,7 +58,8 @@ def sql_name(table: str) -> str:
 
 def _columns(path: str) -> tuple[str, ...]:
     try:
-        return tuple(pq.read_schema(path).names)
+        with storage.open_parquet(path) as file:
+            return tuple(file.schema_arrow.names)
     except FileNotFoundError:
         raise VanishedVersionError(f"{path}: the file was vacuumed; open a newer version of the lake") from None
     except (pa.ArrowInvalid, OSError) as error:
@@ -68,6 +69,72 @@ def _columns(path: str) -> tuple[str, ...]:
 def literal(text: str) -> str:
     """A text as an SQL literal."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def register(connection: duckdb.DuckDBPyConnection, states: Sequence[TableState]) -> None:
+    """Make the tables views of a connection. One DuckDB cannot read by itself comes to it as an Arrow dataset."""
+    is_remote = any(storage.is_remote(state.root) for state in states)
+    by_arrow = is_remote and not _reads_s3(connection)
+    for state in states:
+        if by_arrow and state.files:
+            stored = f"_stored_{state.sql_name}"
+            connection.register(stored, arrow_dataset(state))
+            select = _live(state, f"SELECT * FROM {quote(stored)}")
+        else:
+            select = relation(state)
+        connection.execute(f"CREATE VIEW {quote(state.sql_name)} AS\n{select}")
+
+
+def _reads_s3(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Load DuckDB's httpfs where it is installed, and give it what boto3 knows of the store."""
+    import duckdb
+
+    from neurostore import storage_s3
+
+    try:
+        connection.execute("LOAD httpfs")
+    except duckdb.Error:
+        return False
+    endpoint, region, credentials = storage_s3.settings()
+    said = {"REGION": region}
+    if credentials is not None:
+        said |= {"KEY_ID": credentials.access_key, "SECRET": credentials.secret_key}
+        said |= {"SESSION_TOKEN": credentials.token} if credentials.token else {}
+    scheme, _, host = endpoint.partition("://")
+    if not host.endswith("amazonaws.com"):
+        said |= {"ENDPOINT": host, "URL_STYLE": "path", "USE_SSL": str(scheme == "https").lower()}
+    options = ", ".join(f"{name} {literal(value)}" for name, value in said.items())
+    connection.execute(f"CREATE OR REPLACE SECRET neurostore (TYPE s3, {options})")
+    return True
+
+
+def require_s3(connection: duckdb.DuckDBPyConnection) -> None:
+    """Raise LakeError unless DuckDB can read an object store by itself: what a catalogue of its views needs."""
+    if not _reads_s3(connection):
+        raise LakeError(
+            "a catalogue of a lake on S3 is read with DuckDB's httpfs extension, which is not installed here: run "
+            "`INSTALL httpfs` in DuckDB where there is a network"
+        )
+
+
+def arrow_dataset(state: TableState) -> Any:
+    """The stored files as a pyarrow dataset, which opens only the files and columns that a query's filters leave.
+
+    A column that a file has not is NULL. Nothing is read until it is scanned.
+    """
+    import pyarrow.dataset as ds
+
+    from neurostore import storage_s3
+
+    files = state.files
+    is_split = files[0].subject is not None
+    return ds.FileSystemDataset.from_paths(
+        ["/".join(storage_s3.split(state.path(f))) for f in files],
+        schema=state.schema,
+        format=ds.ParquetFileFormat(),
+        filesystem=storage_s3.filesystem(),
+        partitions=[ds.field("subject") == f.subject for f in files] if is_split else None,
+    )
 
 
 def relation(state: TableState) -> str:
@@ -82,10 +149,13 @@ def relation(state: TableState) -> str:
     if not parts:
         nulls = ", ".join(f"NULL::{duckdb_type(f.type)} AS {quote(f.name)}" for f in state.schema)
         return f"SELECT {nulls} WHERE false"
-    union = "\nUNION ALL\n".join(parts)
+    return _live(state, "\nUNION ALL\n".join(parts))
+
+
+def _live(state: TableState, select: str) -> str:
     if not state.is_dirty:
-        return union
-    return f"SELECT * FROM (\n{union}\n) AS stored WHERE ingest_id IN (SELECT ingest_id FROM trials)"
+        return select
+    return f"SELECT * FROM (\n{select}\n) AS stored WHERE ingest_id IN (SELECT ingest_id FROM trials)"
 
 
 def _scan(state: TableState, columns: Sequence[str], files: Sequence[DataFile], *, by_name: bool = False) -> str:

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from neurostore import delta, hashes, lake_write, storage
 from neurostore.errors import ConflictError, DamagedLakeError
@@ -124,7 +123,7 @@ def _has_dead(root: str, name: str, file: delta.DataFile, live: pa.Array) -> boo
 def _read(root: str, name: str, file: delta.DataFile, columns: list[str] | None = None) -> pa.Table:
     path = storage.join(root, name, file.path)
     try:
-        with pq.ParquetFile(path) as opened:
+        with storage.open_parquet(path) as opened:
             return opened.read(columns=columns)
     except (FileNotFoundError, pa.ArrowInvalid) as error:
         raise DamagedLakeError(f"{path}: cannot be read ({error})") from error

@@ -1,7 +1,7 @@
 """Where bytes lie: the one module that knows files, folders, fsync and locks.
 
-A lake's root is an absolute path. Nothing outside this module joins it with ``os`` or opens a file below it,
-so that a lake at ``s3://…`` needs another body for these functions and no other change.
+A lake's root is an absolute path, or ``s3://bucket/prefix``. Nothing outside this module joins it with ``os`` or opens
+a file below it: what a function marked ``_by_store`` does on an object store is the one of its name in storage_s3.
 """
 
 from __future__ import annotations
@@ -16,17 +16,42 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, ParamSpec, TypeVar
 
 from neurostore.errors import ConflictError, LakeError
 
 HEARTBEAT_S = 15.0
 STALE_S = 20 * HEARTBEAT_S  # a running ingest that has not been heard of for this long is dead
 _RUNNING = "_neurostore/running"
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+def is_remote(path: object) -> bool:
+    """Whether a resolved path lies on an object store."""
+    return isinstance(path, str) and path.startswith("s3://")
+
+
+def _by_store(function: Callable[_P, _T]) -> Callable[_P, _T]:
+    """The function of the same name in storage_s3 where its first argument (or the first in it) is remote."""
+
+    @wraps(function)
+    def chosen(*args: _P.args, **options: _P.kwargs) -> _T:
+        first = args[0] if args else None
+        if isinstance(first, list) and first:
+            first = first[0]
+        if is_remote(first):
+            from neurostore import storage_s3
+
+            return getattr(storage_s3, function.__name__)(*args, **options)
+        return function(*args, **options)
+
+    return chosen
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +71,12 @@ def resolve(path: object) -> str:
     LakeError : a path that Delta or hive readers would misread (``=``, ``%``, a backslash, a control character).
     """
     text = os.fspath(path) if isinstance(path, os.PathLike) else str(path)
-    if "://" in text:
-        raise LakeError(f"{text}: lakes on object stores are not supported by this version; use a folder")
+    if re.match(r"s3a?:/", text):
+        from neurostore import storage_s3
+
+        return storage_s3.resolve(text)
+    if re.match(r"[a-z][a-z0-9+]+:/", text):
+        raise LakeError(f"{text}: a lake lies in a folder or at s3://bucket/prefix; other stores are not supported")
     root = os.path.abspath(os.path.expanduser(text))
     bad = sorted(set(re.findall(r"[%\\=\x00-\x1f\x7f]", root)))
     if bad:
@@ -63,10 +92,12 @@ def join(root: str, *parts: str) -> str:
     return "/".join((root.rstrip("/"), *parts))
 
 
+@_by_store
 def exists(path: str) -> bool:
     return os.path.exists(path)
 
 
+@_by_store
 def size_of(path: str) -> int:
     """Bytes of a file; -1 where there is none."""
     try:
@@ -75,6 +106,7 @@ def size_of(path: str) -> int:
         return -1
 
 
+@_by_store
 def list_files(folder: str, *, logs: bool = False) -> list[StoredFile]:
     """Every file below a folder, those of Delta's logs only if asked for."""
     found = []
@@ -88,12 +120,14 @@ def list_files(folder: str, *, logs: bool = False) -> list[StoredFile]:
     return found
 
 
+@_by_store
 def read_log(table_folder: str) -> Iterator[str]:
     """The text of every commit in a Delta table's log, oldest first."""
     for path in sorted(Path(table_folder, "_delta_log").glob("*.json")):
         yield path.read_text(encoding="utf-8")
 
 
+@_by_store
 def delete(paths: list[str]) -> int:
     """Delete files; those already gone are passed over. Returns how many went. Emptied folders stay."""
     n_deleted = 0
@@ -120,6 +154,7 @@ def named_errors(root: str, doing: str) -> Iterator[None]:
         raise LakeError(f"{root}: {doing} failed: {advice}") from error
 
 
+@_by_store
 def sync_folder(folder: str) -> None:
     """Make the names in a folder survive a power cut."""
     handle = os.open(folder, os.O_RDONLY)
@@ -129,6 +164,7 @@ def sync_folder(folder: str) -> None:
         os.close(handle)
 
 
+@_by_store
 def sync_folders(root: str, folder: str) -> None:
     """Make a new folder survive a power cut, with those above it up to the root."""
     while True:
@@ -138,6 +174,7 @@ def sync_folders(root: str, folder: str) -> None:
         folder = os.path.dirname(folder)
 
 
+@_by_store
 def sync_file(path: str) -> None:
     """Make a file that another library wrote survive a power cut."""
     with suppress(FileNotFoundError):
@@ -170,6 +207,7 @@ class _Digesting:
         self.closed = True
 
 
+@_by_store
 def write_parquet(path: str, table: Any, **options: Any) -> tuple[int, str]:
     """Write a new Parquet file: temporary name, fsync, rename, fsync of the folder. Returns its size and SHA-256."""
     import pyarrow as pa
@@ -196,6 +234,7 @@ def write_parquet(path: str, table: Any, **options: Any) -> tuple[int, str]:
     return size, hashed.digest.hexdigest()
 
 
+@_by_store
 def digest(path: str) -> tuple[str, int] | None:
     """SHA-256 and size of a file; None where there is none."""
     try:
@@ -205,6 +244,7 @@ def digest(path: str) -> tuple[str, int] | None:
         return None
 
 
+@_by_store
 def read_bytes(path: str) -> bytes | None:
     """A small file; None where there is none."""
     try:
@@ -216,9 +256,8 @@ def read_bytes(path: str) -> bytes | None:
 def read_json(path: str) -> dict[str, Any] | None:
     """A small JSON file; None where there is none."""
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
+        content = read_bytes(path)
+        return None if content is None else json.loads(content)
     except (ValueError, IsADirectoryError, NotADirectoryError) as error:
         raise LakeError(f"{path}: not readable as JSON ({error})") from None
 
@@ -251,6 +290,7 @@ def is_intact_json(path: str) -> bool | None:
     return _checked_json(said) == content
 
 
+@_by_store
 def write_whole(path: str, content: bytes, *, replace: bool = True) -> bool:
     """Write a small file whole or not at all. Returns False where it exists and must not be replaced."""
     folder = os.path.dirname(path)
@@ -278,6 +318,7 @@ def write_whole(path: str, content: bytes, *, replace: bool = True) -> bool:
     return True
 
 
+@_by_store
 @contextmanager
 def lock(root: str, doing: str, timeout_s: float = 120.0) -> Iterator[bool]:
     """The lake's lock for writers, held for the length of a commit or a vacuum. Readers never take it.
@@ -325,8 +366,8 @@ def running(root: str, doing: str = "ingest") -> Iterator[None]:
 
     def beat() -> None:
         while not stop.wait(HEARTBEAT_S):
-            with suppress(OSError):
-                os.utime(path)
+            with suppress(OSError, LakeError):
+                touch(path)
 
     thread = threading.Thread(target=beat, name="neurostore-heartbeat", daemon=True)
     thread.start()
@@ -335,8 +376,22 @@ def running(root: str, doing: str = "ingest") -> Iterator[None]:
     finally:
         stop.set()
         thread.join()
-        with suppress(OSError):
-            os.unlink(path)
+        with suppress(OSError, LakeError):
+            delete([path])
+
+
+@_by_store
+def touch(path: str) -> None:
+    """Renew a file's time."""
+    os.utime(path)
+
+
+@_by_store
+def open_parquet(path: str) -> Any:
+    """A pyarrow ParquetFile to read from; to be closed."""
+    import pyarrow.parquet as pq
+
+    return pq.ParquetFile(path)
 
 
 def running_since(root: str) -> float:

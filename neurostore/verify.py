@@ -158,7 +158,7 @@ def _is_right_hint(root: str, path: str) -> bool:
     try:
         said = json.loads(content)
         checkpoint = storage.join(root, path.rsplit("/", 1)[0], f"{said['version']:020d}.checkpoint.parquet")
-        with pq.ParquetFile(checkpoint) as file:
+        with storage.open_parquet(checkpoint) as file:
             adds = pc.struct_field(file.read(columns=["add.path"])["add"], "path")
             right = {
                 "version": said["version"],
@@ -237,7 +237,7 @@ def _keys_in(root: str, path: str) -> set[Key]:
     """The trials whose rows a file holds, where it can be read; of ``subjects`` all of the subject's are meant."""
     table = table_of(path)
     try:
-        with pq.ParquetFile(storage.join(root, path)) as file:
+        with storage.open_parquet(storage.join(root, path)) as file:
             columns = [c for c in (*_KEYS, "skeleton") if c in file.schema_arrow.names]
             rows = file.read(columns=columns).to_pylist()
     except (OSError, pa.ArrowException):
@@ -308,7 +308,7 @@ def _lost_trials(root: str, sound: list[delta.DataFile]) -> list[Key]:
 def _column(root: str, table: str, path: str, column: str) -> list[str]:
     full = storage.join(root, table, path)
     try:
-        with pq.ParquetFile(full) as file:
+        with storage.open_parquet(full) as file:
             return file.read(columns=[column])[column].to_pylist()
     except (OSError, pa.ArrowException) as error:
         raise DamagedLakeError(f"{full}: cannot be read ({error})") from error

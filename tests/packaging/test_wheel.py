@@ -195,4 +195,5 @@ def test_torch_of_the_dockerfile_is_within_the_declared_range():
     pinned = re.search(r'"torch==([^"]+)"', " ".join(rest for _, rest in dockerfile()))
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     declared = next(Requirement(r) for r in extras["refine"] if r.startswith("torch"))
-    assert pinned and declared.specifier.contains(pinned[1])
+    assert pinned is not None
+    assert declared.specifier.contains(pinned[1])

@@ -1,0 +1,305 @@
+"""A lake at s3://…, on a local moto server that knows conditional puts."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from neurostore import delta, storage
+from neurostore.errors import ConflictError, LakeError, NotALakeError, VanishedVersionError
+from neurostore.lake import Lake
+from neurostore.lake import open as open_lake
+from neurostore.lake_write import commit, stage
+from neurostore.maintenance import compact, sweep, vacuum
+from tests.lake_builder import trial
+
+boto3 = pytest.importorskip("boto3")
+pytest.importorskip("moto")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """moto in a process of its own: deltalake may hold the interpreter's lock while it waits for the store."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log = (tmp_path_factory.mktemp("moto") / "requests.log").open("w+")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+        stdout=log, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    url = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(300):
+            try:
+                urllib.request.urlopen(f"{url}/moto-api/", timeout=5).close()
+                break
+            except OSError:
+                assert process.poll() is None, Path(log.name).read_text()
+                time.sleep(0.2)
+        yield url, Path(log.name)
+    finally:
+        process.kill()
+        process.wait()
+        log.close()
+
+
+@pytest.fixture
+def bucket(server, monkeypatch):
+    said = {
+        "AWS_ENDPOINT_URL": server[0], "AWS_ALLOW_HTTP": "true", "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull, "AWS_EC2_METADATA_DISABLED": "true",
+    }  # fmt: skip
+    for name, value in said.items():
+        monkeypatch.setenv(name, value)
+    from neurostore import storage_s3
+
+    storage_s3._session.cache_clear()
+    name = f"lakes-{time.time_ns()}"
+    storage_s3.client().create_bucket(Bucket=name)
+    yield name
+    storage_s3._session.cache_clear()
+
+
+@pytest.fixture
+def requests(server):
+    """Asks which data files were fetched since it was last asked."""
+    seen = [0]
+
+    def fetched() -> set[str]:
+        time.sleep(0.1)
+        text = server[1].read_text()[seen[0] :]
+        seen[0] += len(text)
+        return {line.split()[6] for line in text.splitlines() if '"GET ' in line and ".parquet" in line}
+
+    fetched()
+    return fetched
+
+
+def heel(seed: int, n: int = 40) -> np.ndarray:
+    return np.random.default_rng(seed).normal(0, 100, (n, 3)).astype(np.float32)
+
+
+def put(root: str, *trials, **options) -> int:
+    staged = stage(root, list(trials))
+    assert not staged.refused
+    return commit(root, [staged], **options)
+
+
+@pytest.fixture
+def lake(bucket) -> Lake:
+    """Two subjects, three commits, one column that only the last file has."""
+    root = Lake.create(f"s3://{bucket}/some/lake").path
+    put(root, trial("S01", "walk", left_heel=heel(1)), subjects=[{"subject": "S01", "group": "control"}])
+    put(root, trial("S02", "walk", left_heel=heel(2)))
+    put(root, trial("S01", "run", left_heel=heel(3), right_heel=heel(4)))
+    return open_lake(root)
+
+
+def test_rows_are_those_of_the_same_lake_on_a_disk(lake, tmp_path):
+    local = Lake.create(tmp_path / "lake").path
+    put(local, trial("S01", "walk", left_heel=heel(1)), subjects=[{"subject": "S01", "group": "control"}])
+    put(local, trial("S02", "walk", left_heel=heel(2)))
+    put(local, trial("S01", "run", left_heel=heel(3), right_heel=heel(4)))
+    query = (
+        "SELECT subject, trial, frame, time_s, left_heel.x AS x, right_heel.z AS z FROM landmarks "
+        "ORDER BY subject, trial, frame"
+    )
+    there, here = lake.sql(query), open_lake(local).sql(query)
+    assert there.equals(here)
+    assert there.height == 120
+    expected = heel(2)[:, 0]
+    np.testing.assert_array_equal(there.filter(subject="S02")["x"].to_numpy(), expected)
+    by_polars = lake.scan_landmarks().collect().sort("subject", "trial", "frame")
+    assert by_polars["left_heel"].struct.field("x").equals(there["x"])
+    assert lake.sql("SELECT * FROM joint_angles").height == 120
+    assert lake.sql('SELECT "group" FROM subjects').to_series().to_list() == ["control"]
+
+
+def test_a_subject_filter_opens_that_subjects_files_alone(lake, requests):
+    lake.sql("SELECT 1")  # open everything that is opened once
+    requests()
+    lake.sql("SELECT sum(left_heel.x) FROM landmarks WHERE subject = 'S02'")
+    got = requests()
+    assert got
+    assert all("subject=S02" in g.replace("%3D", "=") for g in got), got
+    lake.sql("SELECT count(left_hip_flexion_rel_deg) FROM joint_angles WHERE subject = $s", {"s": "S01"})
+    got = {g.replace("%3D", "=") for g in requests() if "/landmarks/" in g}
+    assert got
+    assert all("subject=S01" in g for g in got), got
+
+
+def test_filter_and_columns_are_in_the_plan(lake):
+    if lake.connect_tables().sql("SELECT 1 FROM duckdb_extensions() WHERE extension_name = 'httpfs' AND loaded"):
+        pytest.skip("DuckDB reads S3 by itself here")
+    plan = lake.connect_tables().sql("EXPLAIN SELECT sum(left_heel.x) FROM landmarks WHERE subject = 'S02'").fetchall()
+    text = plan[0][1]
+    assert "subject" in text.split("Filters:")[1].split("\n")[0]
+    assert "right_heel" not in text
+
+
+def test_replaced_trial_and_older_version(lake):
+    before = lake.version
+    put(lake.path, trial("S01", "walk", left_heel=heel(9)))
+    now = open_lake(lake.path)
+    query = "SELECT left_heel.x AS x FROM landmarks WHERE subject = 'S01' AND trial = 'walk' ORDER BY frame"
+    np.testing.assert_array_equal(now.sql(query)["x"].to_numpy(), heel(9)[:, 0])
+    np.testing.assert_array_equal(open_lake(lake.path, before).sql(query)["x"].to_numpy(), heel(1)[:, 0])
+
+
+def test_compact_vacuum_and_sweep(lake):
+    query = "SELECT subject, trial, frame, left_heel.y AS y FROM landmarks ORDER BY ALL"
+    put(lake.path, trial("S02", "walk", left_heel=heel(7)))
+    rows = open_lake(lake.path).sql(query)
+    stage(lake.path, [trial("S03", "left_behind", left_heel=heel(5))])
+    done = compact(lake.path, safe_age_s=-60)
+    assert done.n_files_after < done.n_files_before
+    assert done.n_rows_dropped == 40
+    assert done.n_files_swept == 1
+    compacted = open_lake(lake.path)
+    assert not compacted.table_state("landmarks").is_dirty
+    assert compacted.sql(query).equals(rows)
+    vacuum(lake.path, safe_age_s=-60)
+    assert open_lake(lake.path).sql(query).equals(rows)
+    with pytest.raises(VanishedVersionError):
+        open_lake(lake.path, lake.version)
+    assert sweep(lake.path, safe_age_s=-60) == 0
+
+
+def test_ingest_skips_what_is_there(bucket, tmp_path):
+    from neurostore.ingest.pipeline import ingest
+    from tests.tiny_bvh import write_bvh
+
+    cohort = tmp_path / "cohort"
+    for name in ("S01/walk", "S02/walk"):
+        write_bvh(cohort / f"{name}.bvh")
+    path = Path(f"s3://{bucket}/ingested")  # as a command line's --lake gives it: s3:/bucket/…
+    first = ingest(cohort, path, n_workers=1)
+    assert len(first.added) == 2
+    assert not first.failed
+    again = ingest(cohort, path, n_workers=1)
+    assert sorted(again.skipped) == sorted(first.added)
+    assert open_lake(path).trials().height == len(first.added)
+
+
+def test_a_commit_is_compare_and_swap(lake):
+    """Whoever computed from an older version does not get in."""
+    from deltalake import CommitProperties, Schema
+    from deltalake.exceptions import CommitFailedError
+    from deltalake.transaction import AddAction
+
+    old = delta.open_table(lake.path, "trials", lake.version - 1)
+    action = AddAction("none.parquet", 1, {}, 0, True, "{}")
+    with pytest.raises(CommitFailedError):
+        old.create_write_transaction(
+            [action], "append", Schema.from_arrow(delta.schema_of(old)), [],
+            commit_properties=CommitProperties(max_commit_retries=0),
+        )  # fmt: skip
+    assert open_lake(lake.path).version == lake.version
+
+
+WRITER = """
+import sys
+import numpy as np
+from neurostore.lake_write import commit, stage
+from tests.lake_builder import trial
+root, who = sys.argv[1:]
+for k in range(3):
+    heel = np.full((10, 3), float(k), np.float32)
+    commit(root, [stage(root, [trial(who, f"walk{k}", left_heel=heel), trial("SHARED", f"{who}_{k}", left_heel=heel)])])
+"""
+
+
+def test_two_processes_lose_no_update(bucket):
+    root = Lake.create(f"s3://{bucket}/lake").path
+    home = Path(__file__).resolve().parents[2]
+    writers = [
+        subprocess.Popen([sys.executable, "-c", WRITER, root, who], cwd=home, stderr=subprocess.PIPE)
+        for who in ("A", "B")
+    ]
+    for writer in writers:
+        _, said = writer.communicate(timeout=240)
+        assert writer.returncode == 0, said.decode()
+    lake = open_lake(root)
+    assert lake.trials().height == 12
+    assert lake.sql("SELECT count(*) AS n FROM landmarks")["n"].item() == 120
+
+
+def test_lease_excludes_names_its_holder_and_outlives_a_death(bucket, monkeypatch):
+    from neurostore import storage_s3
+
+    root = f"s3://{bucket}/lake"
+    with storage.lock(root, "first") as was_abandoned:
+        assert not was_abandoned
+        with pytest.raises(ConflictError, match=r"first\) has held"), storage.lock(root, "second", timeout_s=0.3):
+            pass
+    with pytest.raises(ValueError, match="half-way"), storage.lock(root, "third"):
+        raise ValueError("half-way")
+    with storage.lock(root, "fourth") as was_abandoned:
+        assert was_abandoned
+    storage.write_whole(f"{root}/_neurostore/commit.lock", json.dumps({"holder": "the dead", "token": "x"}).encode())
+    with pytest.raises(ConflictError, match="the dead has held"), storage.lock(root, "fifth", timeout_s=0.3):
+        pass
+    monkeypatch.setattr(storage_s3, "LEASE_S", 1.0)
+    time.sleep(2.1)
+    with storage.lock(root, "sixth", timeout_s=5) as was_abandoned:
+        assert was_abandoned
+
+
+def test_a_lease_that_ran_out_is_told(bucket):
+    root = f"s3://{bucket}/lake"
+    with pytest.raises(ConflictError, match="ran out"), storage.lock(root, "slow"):
+        storage.write_whole(f"{root}/_neurostore/commit.lock", b'{"holder": "", "token": "other"}')
+
+
+def test_small_files_as_on_a_disk(bucket, tmp_path):
+    for root in (f"s3://{bucket}/files", str(tmp_path / "files")):
+        path = storage.join(root, "a", "b.json")
+        assert storage.read_bytes(path) is None
+        assert storage.size_of(path) == -1
+        assert storage.digest(path) is None
+        assert storage.write_whole(path, b"one", replace=False)
+        assert not storage.write_whole(path, b"two", replace=False)
+        assert storage.read_bytes(path) == b"one"
+        assert storage.digest(path) == ("7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed", 3)
+        assert storage.exists(path)
+        assert storage.exists(storage.join(root, "a"))
+        assert not storage.exists(storage.join(root, "b"))
+        assert [f.path for f in storage.list_files(root)] == ["a/b.json"]
+        with storage.running(root):
+            assert storage.running_since(root) <= time.time() + 60
+        assert storage.running_since(root) == float("inf")
+        assert storage.delete([path]) == 1
+        assert storage.list_files(root) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [("s3://Bucket_x/lake", "bucket name"), ("s3://bucket/a=b", "'='"), ("gs://bucket/lake", "other stores")],
+)
+def test_paths_that_cannot_be_lakes(given, said):
+    with pytest.raises(LakeError, match=said):
+        storage.resolve(given)
+
+
+def test_what_is_not_there_is_named(bucket):
+    assert storage.resolve(f"s3:/{bucket}//a/") == f"s3://{bucket}/a"
+    with pytest.raises(NotALakeError, match="no such folder"):
+        open_lake(f"s3://{bucket}/nothing")
+    with pytest.raises(LakeError, match="no such bucket"):
+        open_lake("s3://nobody-made-this/lake")
+    from neurostore.lake_export import export_lake
+
+    Lake.create(f"s3://{bucket}/lake")
+    with pytest.raises(LakeError.__mro__[1], match="an export goes to a folder"):
+        export_lake(f"s3://{bucket}/lake", f"s3://{bucket}/out")
