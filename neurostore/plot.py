@@ -82,9 +82,9 @@ def curves(lake: Lake, angle: str, by: str = "group") -> Figure:
     figure = _figure(7.0, 4.2)
     axes = figure.add_subplot()
     for i, ((value,), part) in enumerate(frame.sort("percent").group_by([by], maintain_order=True)):
-        percent, mean, sd = (part[c].to_numpy() for c in ("percent", "mean", "sd"))
+        percent, mean, sd = (part[c].cast(float).to_numpy() for c in ("percent", "mean_deg", "sd_deg"))
         colour = COLOURS[i % len(COLOURS)]
-        axes.plot(percent, mean, color=colour, label=f"{value} (n = {part['n'][0]})")
+        axes.plot(percent, mean, color=colour, label=f"{value} (n = {part['n_subjects'].max()})")
         axes.fill_between(percent, mean - sd, mean + sd, color=colour, alpha=0.18, linewidth=0)
     axes.set(xlim=(0, 100), xlabel="gait cycle (%)", ylabel=angle.removesuffix("_deg").replace("_", " ") + " (°)")
     axes.axhline(0, color="0.7", linewidth=0.6)

@@ -120,9 +120,12 @@ class Block:
         groups = group_of(self.data)
         others = [s for s, group in groups.items() if group == self.data.reference and s != self.subject]
         rows = self.data.curves.filter(
-            pl.col("subject").is_in(others), pl.col("angle") == angle, pl.col("is_relative") == is_relative,
-            pl.col("skeleton").is_in(mine["skeleton"].unique().to_list()), pl.col("kind").is_in(mine["kind"].unique().to_list()),
-        )  # fmt: skip
+            pl.col("subject").is_in(others),
+            pl.col("angle") == angle,
+            pl.col("is_relative") == is_relative,
+            pl.col("skeleton").is_in(mine["skeleton"].unique().to_list()),
+            pl.col("kind").is_in(mine["kind"].unique().to_list()),
+        )
         same = rows.filter(pl.col("condition").eq_missing(self.condition))
         rows = same if same["subject"].n_unique() >= LEAST_REFERENCE else rows
         if rows["subject"].n_unique() < LEAST_REFERENCE:

@@ -19,13 +19,26 @@ LARGEST_MM = 32767
 
 # Lines of the drawn body, of the common names; those whose ends a skeleton lacks are not drawn.
 LINKS = (
-    ("pelvis", "thorax"), ("thorax", "neck"), ("neck", "head"),
-    *((f"{s}_{a}", f"{s}_{b}") for s in ("left", "right") for a, b in (
-        ("hip", "knee"), ("knee", "ankle"), ("ankle", "heel"), ("heel", "toe"), ("ankle", "toe"),
-        ("shoulder", "elbow"), ("elbow", "wrist"), ("wrist", "hand"))),
+    ("pelvis", "thorax"),
+    ("thorax", "neck"),
+    ("neck", "head"),
+    *(
+        (f"{s}_{a}", f"{s}_{b}")
+        for s in ("left", "right")
+        for a, b in (
+            ("hip", "knee"),
+            ("knee", "ankle"),
+            ("ankle", "heel"),
+            ("heel", "toe"),
+            ("ankle", "toe"),
+            ("shoulder", "elbow"),
+            ("elbow", "wrist"),
+            ("wrist", "hand"),
+        )
+    ),
     *(("pelvis", f"{s}_hip") for s in ("left", "right")),
     *(("neck", f"{s}_shoulder") for s in ("left", "right")),
-)  # fmt: skip
+)
 POINTS = tuple(dict.fromkeys(name for link in LINKS for name in link))
 
 

@@ -11,6 +11,18 @@ from neurostore.report.figures import LEGEND, Figure, _area, _rounded, base_layo
 from neurostore.report.ordination import classical_mds, cluster
 from neurostore.report.panels import BY_COLUMN, GROUP_COLOURS, GROUP_SYMBOLS, INK, NO_GROUP, PANELS
 
+# Drawn by the page around the person chosen.
+RING: Figure = {
+    "type": "scatter",
+    "mode": "markers",
+    "x": [],
+    "y": [],
+    "showlegend": False,
+    "hoverinfo": "skip",
+    "meta": {"role": "ring"},
+    "marker": {"symbol": "circle-open", "size": 18, "color": INK, "line": {"width": 2}},
+}
+_AROUND = ("top center", "bottom center", "middle left", "middle right")
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 
 
@@ -45,27 +57,56 @@ def parameter(data: ReportData, column: str) -> Figure | None:
         mean = float(np.mean(list(mine.values())))
         traces.append(
             {
-                "type": "scatter", "mode": "markers", "name": escape(group), "x": _rounded(place + spread[_woven(ranks)]),
-                "y": _rounded(mine.values(), 4), "customdata": [escape(s) for s in mine], "meta": {"role": "subjects", "group": group},
-                "marker": {"color": colour, "symbol": symbol, "size": 9, "opacity": 0.85, "line": {"width": 1, "color": "white"}},
+                "type": "scatter",
+                "mode": "markers",
+                "name": escape(group),
+                "x": _rounded(place + spread[_woven(ranks)]),
+                "y": _rounded(mine.values(), 4),
+                "customdata": [escape(s) for s in mine],
+                "meta": {"role": "subjects", "group": group},
+                "marker": {
+                    "color": colour,
+                    "symbol": symbol,
+                    "size": 9,
+                    "opacity": 0.85,
+                    "line": {"width": 1, "color": "white"},
+                },
                 "hovertemplate": f"<b>%{{customdata}}</b> %{{y:.{said.decimals}f}} {said.unit}<extra>{escape(group)}</extra>",
             }
-        )  # fmt: skip
+        )
         sd = float(np.std(list(mine.values()), ddof=1)) if len(mine) > 1 else None
         traces.append(
             {
-                "type": "scatter", "mode": "markers", "x": [place + 0.36], "y": [round(mean, 4)], "meta": {"role": "mean", "group": group},
+                "type": "scatter",
+                "mode": "markers",
+                "x": [place + 0.36],
+                "y": [round(mean, 4)],
+                "meta": {"role": "mean", "group": group},
                 "marker": {"color": INK, "symbol": "line-ew", "size": 12, "line": {"width": 2.5, "color": INK}},
-                "error_y": {"type": "data", "array": [sd], "color": INK, "thickness": 1.2, "width": 3, "visible": sd is not None},
+                "error_y": {
+                    "type": "data",
+                    "array": [sd],
+                    "color": INK,
+                    "thickness": 1.2,
+                    "width": 3,
+                    "visible": sd is not None,
+                },
                 "hovertemplate": f"mean %{{y:.{said.decimals}f}} {said.unit}, n = {len(mine)}<extra>{escape(group)}</extra>",
             }
-        )  # fmt: skip
+        )
+    traces.append(RING)
     layout = base_layout(height=230, margin={"l": 46, "r": 8, "t": 30, "b": 42})
     title = f"<b>{said.title}</b> ({said.unit})"
     layout |= {"showlegend": False, "hovermode": "closest"}
     layout["title"] = {"text": title, "font": {"size": 12.5}, "x": 0, "xref": "paper", "xanchor": "left", "y": 0.97}
-    layout["xaxis"] |= {"tickvals": list(range(len(names))), "ticktext": [escape(g) for g in names], "zeroline": False,
-                        "range": [-0.6, len(names) - 0.3], "showgrid": False, "tickfont": {"size": 10.5}}  # fmt: skip
+    layout["xaxis"] |= {
+        "tickvals": list(range(len(names))),
+        "ticktext": [escape(g) for g in names],
+        "zeroline": False,
+        "range": [-0.6, len(names) - 0.3],
+        "showgrid": False,
+        "tickfont": {"size": 10.5},
+    }
     layout["yaxis"] |= {"zeroline": False, "nticks": 6}
     return {"data": traces, "layout": layout}
 
@@ -89,19 +130,33 @@ def group_curves(data: ReportData, angle: str) -> Figure | None:
             traces += _area(mean - sd, mean + sd, 1, colour, 0.16, meta | {"role": "sd"})
         n = mine["n_subjects"].max()
         lines.append(
-            {"type": "scatter", "mode": "lines", "x0": 0, "dx": 1, "y": _rounded(mean), "name": f"{escape(group)} (n = {n})",
-             "line": {"color": colour, "width": 2.2, "dash": _DASHES[i % len(_DASHES)]}, "meta": meta}
-        )  # fmt: skip
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "x0": 0,
+                "dx": 1,
+                "y": _rounded(mean),
+                "name": f"{escape(group)} (n = {n})",
+                "line": {"color": colour, "width": 2.2, "dash": _DASHES[i % len(_DASHES)]},
+                "meta": meta,
+            }
+        )
     if not lines:
         return None
     is_relative = bool(rows["is_relative"].any())
-    layout = base_layout(height=270, margin={"l": 36, "r": 8, "t": 62, "b": 40})
+    layout = base_layout(height=250, margin={"l": 36, "r": 14, "t": 30, "b": 40})
     title = f"<b>{which.title}</b> (°{', from neutral' if is_relative else ''})"
-    layout |= {"hovermode": "x unified", "legend": LEGEND}
+    layout |= {"hovermode": "x unified", "showlegend": False}
     layout["title"] = {"text": title, "font": {"size": 12.5}, "x": 0, "xref": "paper", "xanchor": "left", "y": 0.97}
     layout["xaxis"] |= {"range": [0, 100], "title": {"text": "gait cycle (%)", "standoff": 2}, "hoverformat": ".0f"}
     layout["yaxis"] |= {"nticks": 7, "hoverformat": ".1f"}
+    layout["xaxis"] |= {"tickvals": [0, 20, 40, 60, 80, 100]}
     return {"data": traces + lines, "layout": layout}
+
+
+def group_dashes(data: ReportData) -> dict[str, str]:
+    """Group → dash of its mean curve."""
+    return {group: _DASHES[i % len(_DASHES)] for i, group in enumerate(groups_in_order(data))}
 
 
 def heatmap(data: ReportData) -> Figure | None:
@@ -118,32 +173,71 @@ def heatmap(data: ReportData) -> Figure | None:
     unit = data.distances.unit
     traces: list[Figure] = [
         {
-            "type": "heatmap", "z": [_rounded(row, 2) for row in z], "x": list(range(n)), "y": list(range(n)), "colorscale": "Cividis",
-            "reversescale": True, "xgap": 1 if n <= 60 else 0, "ygap": 1 if n <= 60 else 0, "meta": {"role": "distances"},
+            "type": "heatmap",
+            "z": [_rounded(row, 2) for row in z],
+            "x": list(range(n)),
+            "y": list(range(n)),
+            "colorscale": "Cividis",
+            "reversescale": True,
+            "xgap": 1 if n <= 60 else 0,
+            "ygap": 1 if n <= 60 else 0,
+            "meta": {"role": "distances"},
             "customdata": [[f"{escape(a)} and {escape(b)}" for b in ordered] for a in ordered],
             "hovertemplate": f"%{{customdata}}: %{{z:.1f}} {escape(unit)}<extra></extra>",
-            "colorbar": {"title": {"text": f"DTW distance ({escape(unit)})" if unit else "DTW distance", "side": "right"},
-                         "thickness": 12, "len": 0.7, "y": 0.36, "outlinewidth": 0, "tickfont": {"size": 10}},
+            "colorbar": {
+                "title": {"text": f"DTW distance ({escape(unit)})" if unit else "DTW distance", "side": "right"},
+                "thickness": 12,
+                "len": 0.7,
+                "y": 0.36,
+                "outlinewidth": 0,
+                "tickfont": {"size": 10},
+            },
         }
-    ]  # fmt: skip
+    ]
     for group in groups_in_order(data):
         places = [i for i, name in enumerate(ordered) if (groups.get(name) or NO_GROUP) == group]
         if places:
             colour, symbol = styles[group]
             traces.append(
-                {"type": "scatter", "mode": "markers", "x": places, "y": [0] * len(places), "yaxis": "y2", "name": escape(group),
-                 "marker": {"color": colour, "symbol": symbol, "size": 9 if n <= 40 else 6}, "hoverinfo": "name",
-                 "meta": {"role": "strip", "group": group}}
-            )  # fmt: skip
+                {
+                    "type": "scatter",
+                    "mode": "markers",
+                    "x": places,
+                    "y": [0] * len(places),
+                    "yaxis": "y2",
+                    "name": escape(group),
+                    "marker": {"color": colour, "symbol": symbol, "size": 9 if n <= 40 else 6},
+                    "hoverinfo": "name",
+                    "meta": {"role": "strip", "group": group},
+                }
+            )
     x = [v for places, _ in tree.lines for v in [*_rounded(places), None]]
     y = [v for _, heights in tree.lines for v in [*_rounded(heights), None]]
     traces.append(
-        {"type": "scatter", "mode": "lines", "x": x, "y": y, "yaxis": "y3", "line": {"color": "#52606D", "width": 1.3},
-         "hoverinfo": "skip", "showlegend": False, "meta": {"role": "tree"}}
-    )  # fmt: skip
-    layout = base_layout(height=560, margin={"l": 84, "r": 10, "t": 40, "b": 84})
-    tick = {"tickvals": list(range(n)), "ticktext": [escape(s) for s in ordered], "tickfont": {"size": 10 if n <= 30 else 8},
-            "showgrid": False, "zeroline": False} if n <= 60 else {"showticklabels": False, "showgrid": False, "zeroline": False}  # fmt: skip
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "x": x,
+            "y": y,
+            "yaxis": "y3",
+            "line": {"color": "#52606D", "width": 1.3},
+            "hoverinfo": "skip",
+            "showlegend": False,
+            "meta": {"role": "tree"},
+        }
+    )
+    layout = base_layout(height=520, margin={"l": 84, "r": 10, "t": 40, "b": 84})
+    tick = (
+        {
+            "tickvals": list(range(n)),
+            "ticktext": [escape(s) for s in ordered],
+            "tickfont": {"size": 10 if n <= 30 else 8},
+            "showgrid": False,
+            "zeroline": False,
+        }
+        if n <= 60
+        else {"showticklabels": False, "showgrid": False, "zeroline": False}
+    )
     layout |= {"legend": LEGEND, "hovermode": "closest"}
     layout["xaxis"] |= tick | {"range": [-0.5, n - 0.5], "tickangle": -90}
     layout["yaxis"] |= tick | {"range": [n - 0.5, -0.5], "domain": [0, 0.76]}
@@ -166,13 +260,23 @@ def cohort_map(data: ReportData) -> Figure | None:
         if mine:
             colour, symbol = styles[group]
             traces.append(
-                {"type": "scatter", "mode": "markers+text" if len(names) <= 40 else "markers", "name": escape(group),
-                 "x": _rounded(points[mine, 0], 2), "y": _rounded(points[mine, 1], 2), "text": [escape(names[i]) for i in mine],
-                 "customdata": [names[i] for i in mine], "textposition": "top center", "textfont": {"size": 9.5},
-                 "marker": {"color": colour, "symbol": symbol, "size": 12, "line": {"width": 1, "color": "white"}},
-                 "hovertemplate": "<b>%{text}</b><extra>" + escape(group) + "</extra>", "meta": {"role": "map", "group": group}}
-            )  # fmt: skip
-    layout = base_layout(height=560, margin={"l": 48, "r": 10, "t": 40, "b": 44})
+                {
+                    "type": "scatter",
+                    "mode": "markers+text" if len(names) <= 40 else "markers",
+                    "name": escape(group),
+                    "x": _rounded(points[mine, 0], 2),
+                    "y": _rounded(points[mine, 1], 2),
+                    "text": [escape(names[i]) for i in mine],
+                    "customdata": [names[i] for i in mine],
+                    "textposition": [_AROUND[k % 4] for k in range(len(mine))],
+                    "textfont": {"size": 9.5},
+                    "marker": {"color": colour, "symbol": symbol, "size": 12, "line": {"width": 1, "color": "white"}},
+                    "hovertemplate": "<b>%{text}</b><extra>" + escape(group) + "</extra>",
+                    "meta": {"role": "map", "group": group},
+                }
+            )
+    traces.append(RING)
+    layout = base_layout(height=520, margin={"l": 48, "r": 10, "t": 40, "b": 44})
     unit = f" ({escape(data.distances.unit)})" if data.distances.unit else ""
     layout |= {"legend": LEGEND, "hovermode": "closest", "meta": {"share": round(share, 3)}}
     layout["xaxis"] |= {"title": {"text": f"first axis{unit}", "standoff": 4}}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -220,12 +221,22 @@ def _group_curves(snapshot: Snapshot) -> pl.DataFrame:
                         pl.col("group").cast(pl.String),
                         pl.lit(angle).alias("angle"),
                         pl.lit("_rel_" in name).alias("is_relative"),
-                        "percent", "mean_deg", "sd_deg", "n_subjects",
+                        "percent",
+                        "mean_deg",
+                        "sd_deg",
+                        "n_subjects",
                     )
-                )  # fmt: skip
+                )
                 break
-    schema = {"group": pl.String, "angle": pl.String, "is_relative": pl.Boolean, "percent": pl.Int32,
-              "mean_deg": pl.Float64, "sd_deg": pl.Float64, "n_subjects": pl.Int64}  # fmt: skip
+    schema = {
+        "group": pl.String,
+        "angle": pl.String,
+        "is_relative": pl.Boolean,
+        "percent": pl.Int32,
+        "mean_deg": pl.Float64,
+        "sd_deg": pl.Float64,
+        "n_subjects": pl.Int64,
+    }
     return pl.concat(parts) if parts else pl.DataFrame(schema=schema)
 
 
@@ -257,7 +268,9 @@ def _distances(snapshot: Snapshot) -> tuple[DistanceMatrix | None, str]:
         f"Dynamic time warping (exact, no band) of {angles} over 101 points a steady cycle; all cycles with all, mean, "
         "and the mean of both sides."
     )
-    note += "".join(f" {said}." for said in matrix.provenance.get("notes", ()))
+    for said in matrix.provenance.get("notes", ()):
+        plain = re.fullmatch(r"\w+?_(\w+)_rel_deg stands for \w+", said)
+        note += f" {plain[1].replace('_', ' ').capitalize()} is change from the neutral pose." if plain else f" {said}."
     left_out = matrix.provenance.get("left_out", {})
     if left_out:
         note += " Left out: " + "; ".join(f"{name} ({why})" for name, why in sorted(left_out.items())) + "."

@@ -27,15 +27,16 @@ def panel(block: Block, which: Panel) -> Figure | None:
         return None
     is_relative = any(c.is_relative for c in curves.values())
     traces: list[Figure] = []
-    band = block.band(which.angle)
+    band = None if is_fixed(block, which.angle) else block.band(which.angle)
     if band is not None:
         step = float(band.percent[1] - band.percent[0])
         lower, upper = band.mean - band.sd, band.mean + band.sd
         traces += _area(lower, upper, step, BAND_COLOUR, 0.28, {"role": "band", "name": band.name})
     for side, curve in curves.items():
         if np.isfinite(curve.sd).any():
-            traces += _area(curve.mean - curve.sd, curve.mean + curve.sd, 1, SIDE_COLOURS[side], 0.2,
-                            {"role": "sd", "side": side})  # fmt: skip
+            traces += _area(
+                curve.mean - curve.sd, curve.mean + curve.sd, 1, SIDE_COLOURS[side], 0.2, {"role": "sd", "side": side}
+            )
     for side in curves:
         earlier = block.before.curves.get((which.angle, side)) if block.before else None
         if earlier is not None and block.before and earlier.is_relative == curves[side].is_relative:
@@ -53,7 +54,7 @@ def panel(block: Block, which: Panel) -> Figure | None:
         if side in curves
     ]
     title = f"<b>{which.title}</b> (°{', from neutral' if is_relative else ''})"
-    layout = base_layout(height=215, margin={"l": 34, "r": 8, "t": 30, "b": 26})
+    layout = base_layout(height=215, margin={"l": 34, "r": 14, "t": 30, "b": 26})
     layout |= {
         "title": {"text": title, "font": {"size": 12.5}, "x": 0, "xref": "paper", "xanchor": "left", "y": 0.97},
         "showlegend": False,
@@ -64,6 +65,12 @@ def panel(block: Block, which: Panel) -> Figure | None:
     layout["xaxis"] |= {"range": [0, 100], "tickvals": [0, 20, 40, 60, 80, 100], "hoverformat": ".0f", "ticksuffix": ""}
     layout["yaxis"] |= {"range": _range(which, traces, is_relative), "nticks": 6, "hoverformat": ".1f"}
     return {"data": traces, "layout": layout}
+
+
+def is_fixed(block: Block, angle: str) -> bool:
+    """Whether a joint of this skeleton cannot move that way: its curves stay within half a degree of zero (a hinge)."""
+    curves = [c.mean for (name, _), c in block.curves.items() if name == angle]
+    return bool(curves) and all(np.nanmax(np.abs(mean)) < 0.5 for mean in curves)
 
 
 def map_bars(block: Block) -> Figure | None:
@@ -85,21 +92,25 @@ def map_bars(block: Block) -> Figure | None:
                     "name": side,
                     "x": names,
                     "y": [_round(v) for v in values],
-                    "marker": {"color": SIDE_COLOURS.get(side, "#666666"), "pattern": {"shape": pattern, "size": 5, "fgopacity": 0.5}},
+                    "marker": {"color": SIDE_COLOURS.get(side, "#666666"), "pattern": PATTERN | {"shape": pattern}},
                     "meta": {"role": "gvs", "side": side},
                     "hovertemplate": "%{y:.1f}°<extra>" + side + "</extra>",
                 }
-            )  # fmt: skip
+            )
     usual = control_scores(block)
     if usual:
         traces.append(
             {
-                "type": "scatter", "mode": "markers", "name": f"median of {escape(str(block.data.reference))}",
-                "x": [names[columns.index(c)] for c in usual], "y": [_round(v) for v in usual.values()],
-                "marker": {"symbol": "line-ew", "size": 26, "line": {"width": 2.5, "color": INK}}, "meta": {"role": "usual"},
+                "type": "scatter",
+                "mode": "markers",
+                "name": f"median of {escape(str(block.data.reference))}",
+                "x": [names[columns.index(c)] for c in usual],
+                "y": [_round(v) for v in usual.values()],
+                "marker": {"symbol": "line-ew", "size": 26, "line": {"width": 2.5, "color": INK}},
+                "meta": {"role": "usual"},
                 "hovertemplate": "%{y:.1f}°<extra>usual</extra>",
             }
-        )  # fmt: skip
+        )
     layout = base_layout(height=300, margin={"l": 44, "r": 10, "t": 30, "b": 60})
     layout |= {"barmode": "group", "bargap": 0.28, "legend": LEGEND, "shapes": [], "annotations": []}
     layout["xaxis"] |= {
@@ -159,15 +170,23 @@ def timeline(block: Block, trial: str) -> Figure:
             said = ["steady" if s else (r or "not steady") for s, r in part.select("is_steady", "reason").iter_rows()]
             traces.append(
                 {
-                    "type": "bar", "orientation": "h", "width": 0.44, "y": [row[side]] * part.height,
-                    "base": _rounded(part["start_s"], 4), "x": _rounded(part["foot_off_s"] - part["start_s"], 4),
-                    "marker": {"color": SIDE_COLOURS[side], "opacity": 0.85 if is_steady else 0.3,
-                               "pattern": {"shape": "" if is_steady else "/", "size": 5}},
+                    "type": "bar",
+                    "orientation": "h",
+                    "width": 0.44,
+                    "y": [row[side]] * part.height,
+                    "base": _rounded(part["start_s"], 4),
+                    "x": _rounded(part["foot_off_s"] - part["start_s"], 4),
+                    "marker": {
+                        "color": SIDE_COLOURS[side],
+                        "opacity": 0.85 if is_steady else 0.3,
+                        "pattern": PATTERN | {"shape": "" if is_steady else "/"},
+                    },
                     "customdata": [escape(str(s)) for s in said],
                     "hovertemplate": f"{side} stance, from %{{base:.2f}} s for %{{x:.2f}} s<br>%{{customdata}}<extra></extra>",
-                    "name": f"{side} stance", "meta": {"role": "stance", "side": side},
+                    "name": f"{side} stance",
+                    "meta": {"role": "stance", "side": side},
                 }
-            )  # fmt: skip
+            )
         for source, is_ours in (("computed", True), ("file", False)):
             for event, symbol in (("foot_strike", "triangle-down"), ("foot_off", "triangle-up")):
                 part = events.filter(pl.col("side") == side, pl.col("event") == event, pl.col("source") == source)
@@ -180,14 +199,21 @@ def timeline(block: Block, trial: str) -> Figure:
                 lift = 0.34 if event == "foot_strike" else -0.34
                 traces.append(
                     {
-                        "type": "scatter", "mode": "markers", "x": _rounded(part["time_s"], 4),
+                        "type": "scatter",
+                        "mode": "markers",
+                        "x": _rounded(part["time_s"], 4),
                         "y": [row[side] + lift + (0 if is_ours else 0.08)] * part.height,
-                        "marker": {"symbol": symbol + ("" if is_ours else "-open"), "size": 8, "color": SIDE_COLOURS[side]},
+                        "marker": {
+                            "symbol": symbol + ("" if is_ours else "-open"),
+                            "size": 8,
+                            "color": SIDE_COLOURS[side],
+                        },
                         "customdata": [escape(s) for s in said],
                         "hovertemplate": f"{side} {event.replace('_', ' ')} %{{x:.3f}} s<br>%{{customdata}}<extra></extra>",
-                        "name": f"{side} {event.replace('_', ' ')}", "meta": {"role": event, "side": side, "source": source},
+                        "name": f"{side} {event.replace('_', ' ')}",
+                        "meta": {"role": event, "side": side, "source": source},
                     }
-                )  # fmt: skip
+                )
     layout = base_layout(height=150, margin={"l": 44, "r": 10, "t": 8, "b": 34})
     layout |= {"showlegend": False, "barmode": "overlay", "hovermode": "closest"}
     span = block.data.trials.filter(
@@ -200,12 +226,22 @@ def timeline(block: Block, trial: str) -> Figure:
         "ticktext": ["right", "left"],
         "range": [-0.6, 1.6],
         "showgrid": False,
-        "fixedrange": True,
+        "zeroline": False,
     }
     layout["shapes"] = [
-        {"type": "line", "name": "cursor", "xref": "x", "yref": "paper", "x0": start, "x1": start, "y0": 0, "y1": 1,
-         "line": {"color": INK, "width": 1.5}, "visible": False}
-    ]  # fmt: skip
+        {
+            "type": "line",
+            "name": "cursor",
+            "xref": "x",
+            "yref": "paper",
+            "x0": start,
+            "x1": start,
+            "y0": 0,
+            "y1": 1,
+            "line": {"color": INK, "width": 1.5},
+            "visible": False,
+        }
+    ]
     if not traces:
         layout["annotations"] = [
             {"xref": "paper", "yref": "paper", "x": 0.5, "y": 0.5, "text": "no gait event found", "showarrow": False}
@@ -213,13 +249,22 @@ def timeline(block: Block, trial: str) -> Figure:
     return {"data": traces, "layout": layout}
 
 
+# White lines over the colour: sides differ on a grey print too.
+PATTERN = {"fillmode": "overlay", "fgcolor": "white", "size": 6, "solidity": 0.25}
 LEGEND = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"size": 11}}
 
 
 def base_layout(height: int, margin: dict[str, int]) -> Figure:
     """What all figures share: font, white ground, quiet grid, no dragging by mistake on a phone."""
-    axis = {"gridcolor": GRID, "zerolinecolor": "#9AA5B1", "zerolinewidth": 1, "linecolor": "#9AA5B1", "ticks": "",
-            "automargin": False, "fixedrange": True}  # fmt: skip
+    axis = {
+        "gridcolor": GRID,
+        "zerolinecolor": "#9AA5B1",
+        "zerolinewidth": 1,
+        "linecolor": "#9AA5B1",
+        "ticks": "",
+        "automargin": False,
+        "fixedrange": True,
+    }
     return {
         "font": FONT,
         "height": height,
@@ -236,8 +281,15 @@ def base_layout(height: int, margin: dict[str, int]) -> Figure:
 def _area(lower: np.ndarray, upper: np.ndarray, step: float, colour: str, opacity: float, meta: Figure) -> list[Figure]:
     """Two traces without lines and the area between them."""
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
-    shared = {"type": "scatter", "mode": "lines", "x0": 0, "dx": step, "line": {"width": 0, "color": colour}, "hoverinfo": "skip",
-              "showlegend": False}  # fmt: skip
+    shared = {
+        "type": "scatter",
+        "mode": "lines",
+        "x0": 0,
+        "dx": step,
+        "line": {"width": 0, "color": colour},
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }
     fill = {"fill": "tonexty", "fillcolor": f"rgba({red},{green},{blue},{opacity})"}
     if "name" in meta:
         meta = meta | {"name": escape(str(meta["name"]))}
@@ -248,18 +300,45 @@ def _area(lower: np.ndarray, upper: np.ndarray, step: float, colour: str, opacit
 
 
 def _line(values: np.ndarray, side: str, dash: str, width: float, name: str) -> Figure:
-    return {"type": "scatter", "mode": "lines", "x0": 0, "dx": 1, "y": _rounded(values), "name": escape(name),
-            "line": {"color": SIDE_COLOURS[side], "width": width, "dash": dash}}  # fmt: skip
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "x0": 0,
+        "dx": 1,
+        "y": _rounded(values),
+        "name": escape(name),
+        "line": {"color": SIDE_COLOURS[side], "width": width, "dash": dash},
+    }
 
 
 def _vertical(at: float, colour: str, dash: str, name: str) -> Figure:
-    return {"type": "line", "name": name, "xref": "x", "yref": "paper", "x0": round(at, 2), "x1": round(at, 2), "y0": 0, "y1": 1,
-            "line": {"color": colour, "width": 1.2, "dash": dash}}  # fmt: skip
+    return {
+        "type": "line",
+        "name": name,
+        "xref": "x",
+        "yref": "paper",
+        "x0": round(at, 2),
+        "x1": round(at, 2),
+        "y0": 0,
+        "y1": 1,
+        "line": {"color": colour, "width": 1.2, "dash": dash},
+    }
 
 
 def _corner(text: str, y: float, anchor: str) -> Figure:
-    return {"xref": "paper", "yref": "paper", "x": 1, "y": y, "xanchor": "right", "yanchor": anchor, "text": text,
-            "showarrow": False, "font": {"size": 9.5, "color": "#616E7C"}}  # fmt: skip
+    return {
+        "xref": "paper",
+        "yref": "paper",
+        "x": 1,
+        "y": y,
+        "xanchor": "right",
+        "yanchor": anchor,
+        "text": text,
+        "showarrow": False,
+        "font": {"size": 9.5, "color": "#616E7C"},
+        "bgcolor": "rgba(255,255,255,0.75)",
+        "borderpad": 0,
+    }
 
 
 def _range(which: Panel, traces: list[Figure], is_relative: bool) -> list[float]:

@@ -43,7 +43,7 @@ def data_script(value: Any, **attributes: Any) -> Html:
 def table(head: Iterable[Any], rows: Iterable[Iterable[Any]], label: str) -> Html:
     """A table that scrolls by itself on a narrow screen, by finger or keyboard. Cells are text or whole ``td`` elements."""
     body = [tag("tr", [_cell(cell, first=i == 0) for i, cell in enumerate(row)]) for row in rows]
-    heads = [cell if isinstance(cell, Html) else tag("th", cell, scope="col") for cell in head]
+    heads = [cell if isinstance(cell, Html) else tag("th", cell, scope="col") for cell in head if cell is not None]
     whole = tag("table", tag("thead", tag("tr", heads)), tag("tbody", body))
     return tag("div", whole, class_="scroll", tabindex="0", role="region", aria_label=label)
 

@@ -3,8 +3,7 @@
 (() => {
   const CONFIG = {
     responsive: true, displaylogo: false, modeBarButtons: [["toImage"]], toImageButtonOptions: { format: "svg" },
-    showLink: false, plotGlPixelRatio: 1,
-  };
+      };
   const body = document.body;
   const select = (name) => document.getElementById(`filter-${name}`);
   const chosen = (name) => (select(name) ? select(name).value : "");
@@ -19,7 +18,7 @@
     const plot = figure.querySelector(".plot");
     const { data, layout } = JSON.parse(figure.querySelector("script").textContent);
     filterFigure(data, layout);
-    Plotly.newPlot(plot, data, layout, CONFIG);
+    Plotly.newPlot(plot, data, layout, { ...CONFIG, displayModeBar: figure.classList.contains("panel") ? false : "hover" });
     plot.on("plotly_click", (event) => {
       const point = event.points[0];
       if (point.data.meta && ["map", "subjects"].includes(point.data.meta.role)) choose(point.customdata);
@@ -43,13 +42,13 @@
       const meta = trace.meta || {};
       if (meta.side) trace.visible = side === "" || meta.side === side || meta.side === "both";
       if (meta.group) trace.opacity = group === "" || meta.group === group ? 1 : 0.12;
-      if (["map", "subjects"].includes(meta.role)) {
-        const names = trace.customdata || [];
-        trace.marker.line = {
-          width: names.map((name) => (name === subject ? 3 : 1)),
-          color: names.map((name) => (name === subject ? "#1f2933" : "white")),
-        };
-      }
+    }
+    const ring = data.find((trace) => trace.meta && trace.meta.role === "ring");
+    if (ring) {
+      const home = data.find((trace) => ["map", "subjects"].includes((trace.meta || {}).role) && trace.customdata.includes(subject));
+      const at = home ? home.customdata.indexOf(subject) : -1;
+      ring.x = home ? [home.x[at]] : [];
+      ring.y = home ? [home.y[at]] : [];
     }
     for (const shape of layout.shapes || []) {
       if (shape.name === "left" || shape.name === "right") shape.visible = side === "" || shape.name === side;

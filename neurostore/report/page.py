@@ -39,10 +39,16 @@ def _body(data: ReportData) -> Html:
         "main",
         cohort_section(data),
         likeness_section(data),
-        tag("section", tag("h2", "Subjects"), tag("p", "One person at a time: choose above, or click a dot in a figure.",
-                                                    class_="soft"), people, id="people"),
-        id="main", tabindex="-1",
-    )  # fmt: skip
+        tag(
+            "section",
+            tag("h2", "Subjects"),
+            tag("p", "One person at a time: choose above, or click a dot in a figure.", class_="soft screen"),
+            people,
+            id="people",
+        ),
+        id="main",
+        tabindex="-1",
+    )
     skip = tag("a", "Skip to the report", href="#main", class_="skip")
     return raw("\n".join([skip, _head(data), filters(data), main, methods(data)]))
 
@@ -64,16 +70,24 @@ def reference_name(data: ReportData) -> str:
 def filters(data: ReportData) -> Html:
     """The bar of filters: group, subject, session where there are several, side."""
     groups = group_of(data)
-    order = [g for g in cohort_figures.groups_in_order(data) if any((groups.get(s) or NO_GROUP) == g for s in data.shown)]
+    order = [
+        g for g in cohort_figures.groups_in_order(data) if any((groups.get(s) or NO_GROUP) == g for s in data.shown)
+    ]
     people = [tag("option", s, value=s, data_group=groups.get(s) or NO_GROUP) for s in data.shown]
     sessions = sorted({b.session for s in data.shown for b in blocks_of(data, s)})
     choices = [
         _choice("group", "Group", [tag("option", "All groups", value=""), *(tag("option", g, value=g) for g in order)]),
         _choice("subject", "Subject", [*people, tag("option", "Everybody (for printing)", value="*")]),
-        _choice("session", "Session", [tag("option", "All", value=""), *(tag("option", s or "(none)", value=s) for s in sessions)])
+        _choice(
+            "session",
+            "Session",
+            [tag("option", "All", value=""), *(tag("option", s or "(none)", value=s) for s in sessions)],
+        )
         if len(sessions) > 1
         else None,
-        _choice("side", "Side", [tag("option", t, value=v) for t, v in (("Both", ""), ("Left", "left"), ("Right", "right"))]),
+        _choice(
+            "side", "Side", [tag("option", t, value=v) for t, v in (("Both", ""), ("Left", "left"), ("Right", "right"))]
+        ),
         tag("button", "← Previous", type="button", id="previous-subject"),
         tag("button", "Next →", type="button", id="next-subject"),
         tag("span", class_="spring"),
@@ -102,40 +116,66 @@ def cohort_section(data: ReportData) -> Html:
         tag("ul", [tag("li", tag("b", n), what) for n, what in facts], class_="tiles"),
         sections.group_table(data),
         tag("h3", "Parameters by group"),
-        tag("p", "A dot is a person (median over steady cycles, mean of sides and sessions); bars are mean and SD of the group.",
-            class_="soft"),
-        tag("div", [sections.figure(f, f"parameter-{c}", f"{c.replace('_', ' ')} by group") for f, c in
-                    zip(parameters, OVERVIEW, strict=True) if f], class_="grid"),
+        tag(
+            "p",
+            "A dot is a person (median over steady cycles, mean of sides and sessions); bars are mean and SD of the group.",
+            class_="soft",
+        ),
+        tag(
+            "div",
+            [
+                sections.figure(f, f"parameter-{c}", f"{c.replace('_', ' ')} by group")
+                for f, c in zip(parameters, OVERVIEW, strict=True)
+                if f
+            ],
+            class_="grid",
+        ),
         tag("h3", "Mean curves by group"),
         tag("p", "Mean of subject means, band: SD between subjects.", class_="soft"),
-        tag("div", [sections.figure(f, f"group-curves-{i}", "mean curve of each group") for i, f in enumerate(curves) if f],
-            class_="grid"),
+        sections.group_key(data),
+        tag(
+            "div",
+            [sections.figure(f, f"group-curves-{i}", "mean curve of each group") for i, f in enumerate(curves) if f],
+            class_="grid",
+        ),
         compared,
         tag("h3", "Quality of the trials"),
         sections.quality_table(data),
         id="cohort",
-    )  # fmt: skip
+    )
 
 
 def likeness_section(data: ReportData) -> Html:
     """Distance matrix with tree, and the map; or why there are none."""
     heat, plane = cohort_figures.heatmap(data), cohort_figures.cohort_map(data)
     if heat is None or plane is None:
-        return tag("section", tag("h2", "Who walks alike"), tag("p", data.distances_note, class_="empty"), id="likeness")
+        return tag(
+            "section", tag("h2", "Who walks alike"), tag("p", data.distances_note, class_="empty"), id="likeness"
+        )
     share = plane["layout"]["meta"]["share"]
     return tag(
         "section",
         tag("h2", "Who walks alike"),
         tag("p", data.distances_note, class_="soft"),
-        tag("div",
-            sections.figure(heat, "heatmap", "distance matrix of the subjects with a tree",
-                            "Distances between people, like beside like (average linkage, optimal leaf order)."),
-            sections.figure(plane, "map", "map of the subjects, near where they walk alike",
-                            f"The same distances as a map (classical scaling; the two axes hold {share:.0%} of it). "
-                            "Click a dot to see the person."),
-            class_="grid two"),
+        tag(
+            "div",
+            sections.figure(
+                heat,
+                "heatmap",
+                "distance matrix of the subjects with a tree",
+                "Distances between people, like beside like (average linkage, optimal leaf order).",
+            ),
+            sections.figure(
+                plane,
+                "map",
+                "map of the subjects, near where they walk alike",
+                f"The same distances as a map (classical scaling; the two axes hold {share:.0%} of it). "
+                "Click a dot to see the person.",
+            ),
+            class_="grid two",
+        ),
         id="likeness",
-    )  # fmt: skip
+    )
 
 
 def methods(data: ReportData) -> Html:

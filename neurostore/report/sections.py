@@ -7,6 +7,7 @@ from typing import Any
 from neurostore import normative
 from neurostore.report import figures
 from neurostore.report.blocks import Block, blocks_of, missing_titles, relative_titles
+from neurostore.report.cohort_figures import group_dashes, groups_in_order, style_of
 from neurostore.report.data import ReportData, group_of
 from neurostore.report.html import Html, data_script, raw, tag
 from neurostore.report.panels import BAND_COLOUR, NO_GROUP, PANELS, SIDE_COLOURS, SIDE_DASHES
@@ -19,10 +20,12 @@ from neurostore.report.tables import (
     warnings_list,
 )
 
-__all__ = ["compared", "figure", "group_table", "quality_table", "subject_article"]
+__all__ = ["compared", "figure", "group_key", "group_table", "quality_table", "subject_article"]
 
 
-def figure(content: dict[str, Any], name: str, label: str, caption: str = "", class_: str = "", **attributes: Any) -> Html:
+def figure(
+    content: dict[str, Any], name: str, label: str, caption: str = "", class_: str = "", **attributes: Any
+) -> Html:
     """A figure that the page's script draws: its data beside it as JSON."""
     return tag(
         "figure",
@@ -46,16 +49,18 @@ def compared(data: ReportData) -> Html | None:
 
 def subject_article(data: ReportData, subject: str) -> Html:
     """All of one person: blocks by session and condition, then the trials."""
-    blocks = blocks_of(data, subject)
     group = group_of(data).get(subject) or NO_GROUP
     return tag(
         "article",
         tag("h3", subject),
         tag("p", about_subject(data, subject), class_="soft"),
-        [_block(block) for block in blocks],
+        [_block(block) for block in blocks_of(data, subject)],
         _trials(data, subject),
-        class_="subject", id=f"subject-{subject}", data_subject=subject, data_group=group,
-    )  # fmt: skip
+        class_="subject",
+        id=f"subject-{subject}",
+        data_subject=subject,
+        data_group=group,
+    )
 
 
 def _block(block: Block) -> Html:
@@ -103,21 +108,39 @@ def _key(block: Block) -> Html:
         curve = next((c for (_, s), c in block.curves.items() if s == side), None)
         if curve is not None:
             n = max(c.n_cycles for (_, s), c in block.curves.items() if s == side)
-            entries.append(tag("li", _stroke(SIDE_COLOURS[side], SIDE_DASHES[side]), f"{side}, mean ± SD of {n} strides", class_=side))
+            entries.append(
+                tag(
+                    "li",
+                    _stroke(SIDE_COLOURS[side], SIDE_DASHES[side]),
+                    f"{side}, mean ± SD of {n} strides",
+                    class_=side,
+                )
+            )
     if block.before and block.before.curves:
         entries.append(tag("li", _stroke("#52606D", "dot"), f"mean of {block.before.name}"))
-    names = sorted({b.name for which in PANELS if (b := block.band(which.angle)) is not None})
+    shown = [w.angle for w in PANELS if not figures.is_fixed(block, w.angle)]
+    names = sorted({b.name for angle in shown if (b := block.band(angle)) is not None})
     for name in names:
-        swatch = raw(f'<svg width="26" height="12" aria-hidden="true"><rect width="26" height="12" fill="{BAND_COLOUR}" opacity=".35"/></svg>')
+        swatch = raw(
+            f'<svg width="26" height="12" aria-hidden="true"><rect width="26" height="12" fill="{BAND_COLOUR}" opacity=".35"/></svg>'
+        )
         population = "" if block.data.reference else f" ({normative.POPULATION})"
         entries.append(tag("li", swatch, f"mean ± SD of {name}{population}"))
-    mark = '<svg width="14" height="12" aria-hidden="true"><path d="M7 0V12" stroke="#52606D" stroke-width="1.5"/></svg>'
+    mark = (
+        '<svg width="14" height="12" aria-hidden="true"><path d="M7 0V12" stroke="#52606D" stroke-width="1.5"/></svg>'
+    )
     entries.append(tag("li", raw(mark), "foot off"))
     return tag("ul", entries, class_="key")
 
 
+def group_key(data: ReportData) -> Html:
+    """The legend of the groups' mean curves."""
+    styles, dashes = style_of(data), group_dashes(data)
+    return tag("ul", [tag("li", _stroke(styles[g][0], dashes[g]), g) for g in groups_in_order(data)], class_="key")
+
+
 def _stroke(colour: str, dash: str) -> Html:
-    array = {"solid": "none", "dash": "7 4", "dot": "2 3"}[dash]
+    array = {"solid": "none", "dash": "7 4", "dot": "2 3", "dashdot": "7 3 2 3", "longdash": "12 4"}[dash]
     return raw(
         '<svg width="26" height="12" aria-hidden="true">'
         f'<path d="M0 6H26" stroke="{colour}" stroke-width="2.4" stroke-dasharray="{array}"/></svg>'
@@ -132,6 +155,9 @@ def _chart_note(block: Block) -> Html | None:
         said.append(
             f"{_listed(relative)}: change from the neutral pose, because this skeleton gives the pelvis no anatomical zero{without}."
         )
+    fixed = [w.title for w in PANELS if figures.is_fixed(block, w.angle)]
+    if fixed:
+        said.append(f"{_listed(fixed)}: this skeleton's joint does not move that way, so no band is shown.")
     missing = missing_titles(block)
     if missing:
         said.append(f"Not given by this skeleton: {_listed(missing).lower()}.")
@@ -152,7 +178,9 @@ def _parameters(block: Block) -> list[Any]:
         notes.append("No reference ranges: name a group with --reference to have them.")
     basis = block.rows(block.data.summary)["length_basis"].drop_nulls().unique().to_list()
     if "nominal" in basis:
-        notes.append("Lengths are nominal (a generic skeleton): step, stride, width and speed are not this person's own.")
+        notes.append(
+            "Lengths are nominal (a generic skeleton): step, stride, width and speed are not this person's own."
+        )
     if "none" in basis:
         notes.append("Lengths and speeds are not known in this recording (positions are relative to the pelvis).")
     return [found, tag("p", " ".join(notes), class_="soft") if notes else None]
@@ -162,8 +190,12 @@ def _profile(block: Block) -> list[Any]:
     rows = block.rows(block.data.profile, by_condition=False)
     content = figures.map_bars(block)
     if content is None:
-        said = "Not scored: a side needs at least 3 steady cycles." if not rows.height else "Not scored: no variable can be compared."
-        notes = sorted({n for n in rows["note"].drop_nulls()})
+        said = (
+            "Not scored: a side needs at least 3 steady cycles."
+            if not rows.height
+            else "Not scored: no variable can be compared."
+        )
+        notes = sorted(set(rows["note"].drop_nulls()))
         return [tag("p", said + (f" {notes[0]}." if notes else ""), class_="empty")]
     scores = [
         f"GPS {side} {value:.1f}°" + (f", GDI* {star:.0f}" if star is not None else "")
@@ -176,18 +208,16 @@ def _profile(block: Block) -> list[Any]:
     caption += f", {speed.replace('_', ' ')} speed" if speed else ""
     caption += f", n = {people.min()}" if len(people) else ""
     caption += f"; {'; '.join(scores)}" if scores else ""
-    caption += "".join(f". {n[:1].upper()}{n[1:]}" for n in sorted({n for n in rows["note"].drop_nulls()})[:1]) + "."
+    caption += "".join(f". {n[:1].upper()}{n[1:]}" for n in sorted(set(rows["note"].drop_nulls()))[:1]) + "."
     label = f"Movement analysis profile of {block.subject} {block.name}"
     return [figure(content, f"{block.slug}-map", label, caption)]
 
 
 def _trials(data: ReportData, subject: str) -> Html:
-    clips = {(c.session, c.trial): c for c in data.clips if c.subject == subject}
-    options, parts = [], []
-    for block in blocks_of(data, subject):
-        pass
     import polars as pl
 
+    clips = {(c.session, c.trial): c for c in data.clips if c.subject == subject}
+    options, parts = [], []
     mine = data.trials.filter(pl.col("subject") == subject)
     for i, (session, trial, condition) in enumerate(mine.select("session", "trial", "condition").iter_rows()):
         block = Block(data, subject, session, condition)
@@ -198,16 +228,28 @@ def _trials(data: ReportData, subject: str) -> Html:
         parts.append(
             tag(
                 "div",
-                figure(figures.timeline(block, trial), f"{key}-events", f"Events of {subject} {name}", class_="timeline"),
-                data_script(clip.to_json(), class_="clip") if clip else tag("p", "No skeleton of this trial in the page.", class_="soft"),
+                figure(
+                    figures.timeline(block, trial), f"{key}-events", f"Events of {subject} {name}", class_="timeline"
+                ),
+                data_script(clip.to_json(), class_="clip")
+                if clip
+                else tag("p", "No skeleton of this trial in the page.", class_="soft"),
                 data_script(_phases(block, trial), class_="phases"),
-                class_="trial", id=key, hidden=i > 0,
+                class_="trial",
+                id=key,
+                hidden=i > 0,
             )
-        )  # fmt: skip
+        )
     choice = tag("p", tag("label", "Trial ", tag("select", options)), class_="trial-choice")
     said = "Bars: stance, hatched where the cycle is not steady. ▼ foot strike, ▲ foot off; open marks are the source file's own."
     return tag(
-        "div", tag("h4", "Trials: events and skeleton"), choice, parts, tag("p", said, class_="soft"), _player(subject), class_="trials"
+        "div",
+        tag("h4", "Trials: events and skeleton"),
+        choice,
+        parts,
+        tag("p", said, class_="soft"),
+        _player(subject),
+        class_="trials",
     )
 
 
@@ -223,7 +265,12 @@ def _phases(block: Block, trial: str) -> dict[str, list[list[float | None]]]:
 
 
 def _player(subject: str) -> Html:
-    views = [("Side", "1.5708", "0.05"), ("Front", "0", "0.05"), ("Above", "1.5708", "1.45"), ("Oblique", "0.9", "0.18")]
+    views = [
+        ("Side", "1.5708", "0.05"),
+        ("Front", "0", "0.05"),
+        ("Above", "1.5708", "1.45"),
+        ("Oblique", "0.9", "0.18"),
+    ]
     speeds = [tag("option", f"{v} ×", value=v, selected=v == "1") for v in ("0.25", "0.5", "1")]
     controls = tag(
         "div",
@@ -238,9 +285,6 @@ def _player(subject: str) -> Html:
     return tag("div", canvas, controls, tag("output", aria_live="off"), class_="player")
 
 
-def listed(names: list[str]) -> str:
+def _listed(names: list[str]) -> str:
     """Names as English lists them."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-_listed = listed

@@ -23,7 +23,14 @@ def group_table(data: ReportData) -> Html:
     numbers = [(c, t, d) for c, t, d in ABOUT if c in data.subjects.columns and data.subjects[c].count()]
     parameters = [BY_COLUMN[c] for c in OVERVIEW if data.summary[c].count()]
     values = {p.column: subject_values(data.summary, p.column) for p in parameters}
-    head = ["Group", "People", "Trials", "Steady cycles", *(t for _, t, _ in numbers), *(_titled(p) for p in parameters)]
+    head = [
+        "Group",
+        "People",
+        "Trials",
+        "Steady cycles",
+        *(t for _, t, _ in numbers),
+        *(_titled(p) for p in parameters),
+    ]
     rows = []
     for group in groups_in_order(data):
         people = [s for s in data.subjects["subject"] if (groups.get(s) or NO_GROUP) == group]
@@ -67,7 +74,9 @@ def parameter_table(block: Block) -> Html | None:
     changes = _changes(block)
     head: list[Any] = ["Parameter"]
     head += [tag("th", f"{side.capitalize()} (SD)", scope="col", class_=side) for side in ("left", "right")]
-    head += ["Symmetry index", f"Range of {block.data.reference}" if ranges else "Reference range"]
+    n = sorted({n for _, _, n in ranges.values()})
+    people = f"{n[0]}" if len(n) == 1 else f"{n[0]} to {n[-1]}" if n else ""
+    head += ["Symmetry index", f"Range of {block.data.reference} (n = {people})" if ranges else None]
     if block.before:
         head += [f"Change since {block.before.session}", "Detectable change (MDC95)"]
     body = []
@@ -79,7 +88,8 @@ def parameter_table(block: Block) -> Html | None:
             cells.append(_value_cell(rows.get(side, {}), p, ranges.get(p.column), side))
         index = next(iter(rows.values())).get(f"{p.symmetry}_symmetry_index_pct") if p.symmetry else None
         cells.append("" if index is None else f"{number(index, 1, sign=True)} %")
-        cells.append(_range_text(ranges.get(p.column), p))
+        if ranges:
+            cells.append(_range_text(ranges.get(p.column), p))
         if block.before:
             cells += _change_cells(changes, p)
         body.append(cells)
@@ -94,7 +104,11 @@ def warnings_list(block: Block) -> Html:
     doubtful = trials.filter(pl.col("verdict").fill_null("") != "Usable.")
     if not doubtful.height:
         n = trials.height
-        return tag("p", f"Quality: {'the trial is' if n == 1 else f'all {n} trials are'} usable, nothing to warn of.", class_="fine")
+        return tag(
+            "p",
+            f"Quality: {'the trial is' if n == 1 else f'all {n} trials are'} usable, nothing to warn of.",
+            class_="fine",
+        )
     lines = [
         tag("li", tag("b", trial), ": ", verdict or "not judged.")
         for trial, verdict in doubtful.select("trial", "verdict").iter_rows()
@@ -146,19 +160,33 @@ def _value_cell(row: dict[str, Any], p: Parameter, usual: tuple[float, float, in
         return tag("td", "–", class_=side)
     text = number(value, p.decimals) + (f" ({number(sd, p.decimals)})" if sd is not None else "")
     mark = None
-    if usual and abs(value - usual[0]) > 2 * usual[1]:
+    if usual and _is_outside(value, usual, p.decimals):
         is_above = value > usual[0]
         word = "above" if is_above else "below"
-        mark = tag("span", " ▲" if is_above else " ▼", class_="outside", title=f"{word} the range", role="img",
-                   aria_label=f"{word} the range")  # fmt: skip
-    return tag("td", text, mark, class_=side, title=f"median of {n} strides", data_value=f"{value:.6g}", data_column=p.column)
+        mark = tag(
+            "span",
+            " ▲" if is_above else " ▼",
+            class_="outside",
+            title=f"{word} the range",
+            role="img",
+            aria_label=f"{word} the range",
+        )
+    return tag(
+        "td", text, mark, class_=side, title=f"median of {n} strides", data_value=f"{value:.6g}", data_column=p.column
+    )
+
+
+def _is_outside(value: float, usual: tuple[float, float, int], decimals: int) -> bool:
+    """As the reader sees it: by the figures shown, so that 7.0 is never outside 7.0 to 7.0."""
+    low, high = (round(usual[0] + k * usual[1], decimals) for k in (-2, 2))
+    return not low <= round(value, decimals) <= high
 
 
 def _range_text(usual: tuple[float, float, int] | None, p: Parameter) -> str:
     if usual is None:
         return "–"
-    mean, sd, n = usual
-    return f"{number(mean - 2 * sd, p.decimals)} to {number(mean + 2 * sd, p.decimals)} (n = {n})"
+    mean, sd, _ = usual
+    return f"{number(mean - 2 * sd, p.decimals)} to {number(mean + 2 * sd, p.decimals)}"
 
 
 def _changes(block: Block) -> dict[str, dict[str, dict[str, Any]]]:
@@ -188,7 +216,10 @@ def _change_cells(changes: dict[str, dict[str, dict[str, Any]]], p: Parameter) -
         if side in sides:
             is_beyond = sides[side]["is_beyond_mdc"]
             said = number(sides[side]["difference"], p.decimals, sign=True)
-            parts.append(tag("span", f"{side[0].upper()} ", tag("b", said, "*") if is_beyond else said, " ", class_=side))
+            parts.append(
+                tag("span", f"{side[0].upper()}\u00a0", tag("b", said, "*") if is_beyond else said, class_=side)
+            )
+            parts.append(" ")
     known = next((r for r in sides.values() if r["mdc95"] is not None), None)
     detectable = f"{number(known['mdc95'], p.decimals)} ({known['mdc_source']})" if known else "not known"
     return [tag("td", parts), tag("td", detectable, class_="small")]
