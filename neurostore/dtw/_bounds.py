@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from neurostore.dtw._kernels import kernel
-from neurostore.dtw._lanes import larger, load, splat, spread, store, width
+from neurostore.dtw._kernels import kernel, rows_against_tile
+from neurostore.dtw._lanes import larger, load, splat, spread, store, where_above, width
 
 
 @kernel
@@ -43,12 +43,9 @@ def summarise(values, start, m, channels, edges, out):
 
 @kernel
 def summarise_all(values, starts, m, channels, edges, out):
-    """Summaries of series of one length, side by side: out (tiles, (2 + stretches) * channels, width)."""
-    one = np.empty(out.shape[1], values.dtype)
+    """Summaries of series of one length: out (series, (2 + stretches) * channels)."""
     for k in range(starts.shape[0]):
-        summarise(values, starts[k], m, channels, edges, one)
-        for c in range(one.shape[0]):
-            out[k // out.shape[2], c, k % out.shape[2]] = one[c]
+        summarise(values, starts[k], m, channels, edges, out[k])
 
 
 @kernel
@@ -70,58 +67,67 @@ def summary_bounds(summaries, n_tiles, n_ends, lower, upper, weights, out):
 
 
 @kernel
-def smallest(values, n, places):
-    """Indices of the smallest values among the first n, in no order: places is filled."""
-    size = places.shape[0]
-    for k in range(size):
-        places[k] = k
-    worst = int(np.argmax(values[:size]))
-    for k in range(size, n):
-        if values[k] < values[places[worst]]:
-            places[worst] = k
-            for p in range(size):
-                if values[places[p]] > values[places[worst]]:
-                    worst = p
+def keogh_bounds(b, b_starts, tiles, members, lengths, query, n, channels, lower, upper, out):
+    """Squared bounds of the lanes of listed tiles, out (tiles, width): the corners and, between them, what is outside the box.
 
-
-@kernel
-def at_most(values, n, limit, places):
-    """Indices of the values <= limit among the first n, ascending, into places; returns how many."""
-    found = 0
-    for k in range(n):
-        if values[k] <= limit:
-            places[found] = k
-            found += 1
-    return found
-
-
-@kernel
-def keogh_bounds(values, starts, lengths, members, query, n, channels, lower, upper, out):
-    """Squared bound of listed series: the two corners and, between them, what lies outside the box."""
-    count = width(values)
-    lanes = np.empty(count, values.dtype)
-    zero = splat(values, 0.0)
-    for k in range(members.shape[0]):
-        start, m = starts[members[k]], lengths[members[k]]
-        total, end = 0.0, (m - 1) * channels
-        for c in range(channels):
-            step = values[start + c] - query[c]
-            total += step * step
-            if n > 1 or m > 1:
-                step = values[start + end + c] - query[(n - 1) * channels + c]
-                total += step * step
-        sums, c = zero, channels
-        while c + count <= end:
-            x = load(values, start + c)
-            step = larger(larger(x - load(upper, c), load(lower, c) - x), zero)
-            sums = sums + step * step
-            c += count
-        store(lanes, 0, sums)
+    Lanes without a series get inf.
+    """
+    count = width(b)
+    last, sums = np.empty(count, b.dtype), np.empty(count, b.dtype)
+    zero = splat(b, 0.0)
+    for k in range(tiles.shape[0]):
+        t = tiles[k]
+        start, m = b_starts[t], 0
         for lane in range(count):
-            total += lanes[lane]
-        while c < end:
-            x = values[start + c]
-            step = max(x - upper[c], lower[c] - x, 0.0)
-            total += step * step
-            c += 1
-        out[k] = total
+            m = max(m, lengths[t, lane])
+            last[lane] = lengths[t, lane] - 2  # the last sample between the corners
+        interior, total = load(last, 0), zero
+        for j in range(1, m - 1):
+            part = zero
+            for c in range(channels):
+                x = load(b, start + (j * channels + c) * count)
+                high, low = x - spread(upper, j * channels + c), spread(lower, j * channels + c) - x
+                step = larger(larger(high, low), zero)
+                part = part + step * step
+            total = total + where_above(splat(b, j), interior, zero, part)
+        store(sums, 0, total)
+        for lane in range(count):
+            out[k, lane] = np.inf
+            if members[t, lane] < 0:
+                continue
+            end = lengths[t, lane] - 1
+            corners = 0.0
+            for c in range(channels):
+                step = b[start + c * count + lane] - query[c]
+                corners += step * step
+                if n > 1 or end > 0:
+                    step = b[start + (end * channels + c) * count + lane] - query[(n - 1) * channels + c]
+                    corners += step * step
+            out[k, lane] = sums[lane] + corners
+
+
+@kernel
+def query_against_tiles(
+    a, starts, lengths, q, b, b_starts, tiles, members, member_lengths, channels, samples, fraction, limit, out
+):
+    """Distances of first series q to the lanes of listed tiles, into out[0, member]; tiles wholly beyond limit get inf."""
+    rows, limits = np.zeros(1, np.int64), np.full(1, limit)
+    start, length = starts[q : q + 1], lengths[q : q + 1]
+    for k in range(tiles.shape[0]):
+        t = tiles[k]
+        rows_against_tile(
+            a,
+            start,
+            length,
+            rows,
+            b,
+            b_starts[t],
+            members[t],
+            member_lengths[t],
+            channels,
+            samples,
+            fraction,
+            limits,
+            False,
+            out,
+        )

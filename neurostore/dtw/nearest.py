@@ -1,9 +1,10 @@
 """The k most similar series of a collection: the answers of brute force, most candidates never warped.
 
-A cascade for each query: a bound from 8 means a channel for every candidate (summary), exact distances of the most
-promising ones, LB_Kim and LB_Keogh for those the summary leaves, exact distances in the order of their bounds until the
-bound exceeds the k-th best. Where the summary leaves too many, as on random data, the query is answered by brute force
-that abandons early. A bound prunes only beyond the rounding errors of bound and distance.
+A collection lies in tiles of similar series (a k-d tree over their summaries), so that a tile is bounded, warped, abandoned
+or skipped as a whole. The cascade for each query: a bound from 16 means a channel for every series (summary), exact distances
+in the most promising tiles, LB_Kim and LB_Keogh for the tiles that the summary leaves, exact distances in the order of their
+bounds until the bound exceeds the k-th best. Where the summary leaves too many, as on random data, the query is answered by
+brute force that abandons early. A bound prunes only beyond the rounding errors of bound and distance.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ from neurostore.dtw.series import Series, Tiles, pack_tiles, read_series
 from neurostore.dtw.work import share_out
 from neurostore.errors import SeriesError
 
-STRETCHES = 8  # means a channel in a summary
-SEEDS = 32  # candidates warped to learn how near the k-th best is
-HOPELESS = 0.15  # share of candidates left by the summary above which brute force is cheaper
-TILES_A_STEP = 4  # tiles warped between two looks at the k-th best
+STRETCHES = 16  # means a channel in a summary
+SEED_TILES = 2  # warped to learn how near the k-th best is
+HOPELESS = 0.5  # share of tiles left by the summary above which brute force is cheaper
+TILES_A_STEP = 8  # tiles warped between two looks at the k-th best
 QUERIES_AT_ONCE = 64  # brute force keeps this many rows of distances
 
 
@@ -32,8 +33,8 @@ QUERIES_AT_ONCE = 64  # brute force keeps this many rows of distances
 class Found:
     """Answers for each query (row), nearest first, ties by index; and the work done for them.
 
-    indices (queries, k) int64; distances (queries, k); after_summary, after_keogh, warped (queries,): candidates left
-    by the summary, by LB_Keogh at the end, and exactly compared (all of them where brute force was used).
+    indices (queries, k) int64; distances (queries, k); after_summary, after_keogh, warped (queries,): series in the tiles
+    left by the summary, left by LB_Keogh, and exactly compared (all of them where brute force was used).
     """
 
     indices: np.ndarray
@@ -55,20 +56,48 @@ class Collection:
     def __init__(self, xs: Any, *, band: float | None = None, dtype: Any = None):
         self.band = band
         self.series: Series = read_series(xs, dtype)
-        self.tiles: Tiles = pack_tiles(self.series)
-        lengths = np.unique(self.series.lengths)
         self.largest = float(max(self.series.values.max(), -self.series.values.min()))
         self.edges, self.summaries = np.zeros(0, np.int64), np.zeros(0, self.series.values.dtype)
+        lengths, order = np.unique(self.series.lengths), None
         if len(lengths) == 1 and lengths[0] >= STRETCHES + 2:
-            self._summarise(int(lengths[0]))
+            summaries = self._summarise(int(lengths[0]))
+            order = similar_together(summaries, lane_count(summaries.dtype))
+        self.tiles: Tiles = pack_tiles(self.series, order)
+        if order is not None:
+            side_by_side = summaries[
+                self.tiles.members
+            ]  # (tiles, lanes, values); lanes without a series are masked later
+            self.summaries = np.ascontiguousarray(side_by_side.transpose(0, 2, 1)).reshape(-1)
 
-    def _summarise(self, m: int) -> None:
-        series, width = self.series, lane_count(self.series.values.dtype)
+    def _summarise(self, m: int) -> np.ndarray:
+        series = self.series
         self.edges = np.linspace(1, m - 1, STRETCHES + 1).round().astype(np.int64)
-        n_tiles = -(-len(series) // width)
-        out = np.zeros((n_tiles, (2 + STRETCHES) * series.channels, width), series.values.dtype)
+        out = np.empty((len(series), (2 + STRETCHES) * series.channels), series.values.dtype)
         _bounds.summarise_all(series.values, series.starts, m, series.channels, self.edges, out)
-        self.summaries = out.reshape(-1)
+        return out
+
+
+def similar_together(points: np.ndarray, size: int) -> np.ndarray:
+    """Order of points (n, values) in which each run of `size` holds similar ones, the first run being the one not full.
+
+    Halves at the median of the value that varies most, down to runs (a balanced k-d tree; Bentley 1975).
+    """
+    n = len(points)
+    order = np.arange(n)
+    first = n % size or size
+    pending = [(0, n)]
+    while pending:
+        start, stop = pending.pop()
+        runs = -(-(stop - start) // size)
+        if runs < 2:
+            continue
+        part = order[start:stop]
+        sample = points[part[:: max(1, len(part) // 500)]]
+        axis = int(sample.var(axis=0).argmax())
+        middle = (first if start == 0 else size) + (runs // 2 - 1) * size  # whole runs to the left
+        order[start:stop] = part[np.argpartition(points[part, axis], middle)]
+        pending += [(start, start + middle), (start + middle, stop)]
+    return order
 
 
 def nearest(
@@ -157,46 +186,65 @@ def _cascade(
     collection: Collection, asked: Series, q: int, k: int, samples: int, fraction: float, found: Found
 ) -> float:
     """Answer one query into found, or return the distance of the k-th best so far for brute force to end it."""
-    series, dtype = collection.series, collection.series.values.dtype
-    n, channels, total = int(asked.lengths[q]), series.channels, len(series)
+    series, tiles, dtype = collection.series, collection.tiles, collection.series.values.dtype
+    n, channels = int(asked.lengths[q]), series.channels
     m = int(series.lengths.max())
     radius = int(_radius(n, series.lengths, samples, fraction).max())
     query = asked.values[asked.starts[q] : asked.starts[q] + n * channels]
     lower, upper = np.empty(m * channels, dtype), np.empty(m * channels, dtype)
     _bounds.envelope(query, n, m, channels, radius, lower, upper)
-    n_seeds = min(total, max(2 * k, SEEDS))
-    places = np.arange(total)
+    slack = _slack(collection, query, n, m)
+    best, row = _Best(k, dtype), np.empty((1, len(series)), dtype)
+    warped = 0
+
+    def warp(some: np.ndarray) -> None:
+        nonlocal warped
+        _bounds.query_against_tiles(
+            asked.values,
+            asked.starts,
+            asked.lengths,
+            q,
+            tiles.values,
+            tiles.starts,
+            some,
+            tiles.members,
+            tiles.lengths,
+            channels,
+            samples,
+            fraction,
+            best.worst * (1 + 1e-6),
+            row,
+        )
+        members = tiles.members[some].ravel()
+        members = members[members >= 0]
+        warped += len(members)
+        best.add(members[row[0, members] <= best.worst], row[0])
+
+    left = np.arange(len(tiles.members))
     if len(collection.summaries):
         bounds = _summary_bounds(collection, query, n, lower, upper)
-        seeds = np.empty(n_seeds, np.int64)
-        _bounds.smallest(bounds, total, seeds)
-    else:
-        bounds = _keogh_bounds(series, places, query, n, lower, upper)
-        seeds = np.argpartition(bounds, n_seeds - 1)[:n_seeds]
-    best = _Best(k, dtype)
-    best.add(seeds, _exact(asked, q, series, seeds, samples, fraction))
-    slack = _slack(collection, query, n, m)
-    if len(collection.summaries):
-        n_left = _bounds.at_most(bounds, total, _limit(best.worst, slack), places)
-        found.after_summary[q] = n_left
-        if n_left > max(HOPELESS * total, 8 * n_seeds):
+        n_seeds = min(len(left), max(SEED_TILES, -(-k // bounds.shape[1]) + 1))
+        nearest_tiles = np.argpartition(bounds.min(axis=1), n_seeds - 1)
+        warp(nearest_tiles[:n_seeds])
+        is_left = bounds.min(axis=1) <= _limit(best.worst, slack)
+        is_left[nearest_tiles[:n_seeds]] = False
+        left = np.flatnonzero(is_left)
+        found.after_summary[q] = warped + int((tiles.members[left] >= 0).sum())
+        if len(left) > HOPELESS * len(bounds) and len(left) > 8 * n_seeds:
             return best.worst
-        places = places[:n_left]
-        bounds = _keogh_bounds(series, places, query, n, lower, upper)
-    order = np.argsort(bounds[: len(places)], kind="stable")
-    places, bounds = places[order], bounds[order]
-    is_new = ~np.isin(places, seeds)
-    places, bounds = places[is_new], bounds[is_new]
-    step = TILES_A_STEP * lane_count(dtype)
-    warped = n_seeds
-    for first in range(0, len(places), step):
-        if bounds[first] > _limit(best.worst, slack):
+    bounds = np.empty((len(left), tiles.members.shape[1]), dtype)
+    _bounds.keogh_bounds(
+        tiles.values, tiles.starts, left, tiles.members, tiles.lengths, query, n, channels, lower, upper, bounds
+    )
+    nearest_lane = bounds.min(axis=1, initial=np.inf)
+    order = np.argsort(nearest_lane, kind="stable")
+    for first in range(0, len(order), TILES_A_STEP):
+        part = order[first : first + TILES_A_STEP]
+        part = part[nearest_lane[part] <= _limit(best.worst, slack)]
+        if not len(part):
             break
-        part = places[first : first + step]
-        part = part[bounds[first : first + step] <= _limit(best.worst, slack)]
-        best.add(part, _exact(asked, q, series, part, samples, fraction))
-        warped += len(part)
-    found.after_keogh[q] = int((bounds <= _limit(best.worst, slack)).sum()) + n_seeds
+        warp(left[part])
+    found.after_keogh[q] = int((bounds <= _limit(best.worst, slack)).sum())
     found.warped[q] = warped
     found.indices[q], found.distances[q] = best.indices, best.distances
     return math.nan
@@ -213,9 +261,10 @@ class _Best:
     def worst(self) -> float:
         return float(self.distances[-1]) if len(self.distances) == self.k else math.inf
 
-    def add(self, indices: np.ndarray, distances: np.ndarray) -> None:
+    def add(self, indices: np.ndarray, row: np.ndarray) -> None:
+        """Take in the series of these indices; row holds the distance of each at its index."""
+        distances = np.concatenate([self.distances, row[indices]])
         indices = np.concatenate([self.indices, indices])
-        distances = np.concatenate([self.distances, distances])
         order = np.lexsort((indices, distances))[: self.k]
         self.indices, self.distances = indices[order], distances[order]
 
@@ -248,40 +297,13 @@ def _summary_bounds(collection: Collection, query: np.ndarray, n: int, lower: An
         summary[:channels], summary[channels : 2 * channels] = query[:channels], query[(n - 1) * channels :]
         boxes.append(summary)
     weights = np.repeat(np.concatenate([[1, 1], np.diff(edges)]), channels).astype(query.dtype)
-    width = lane_count(query.dtype)
-    n_tiles = len(collection.summaries) // (width * len(weights))
-    bounds = np.empty(n_tiles * width, query.dtype)
-    _bounds.summary_bounds(collection.summaries, n_tiles, 2 * channels, boxes[0], boxes[1], weights, bounds)
-    return bounds
-
-
-def _keogh_bounds(series: Series, places: np.ndarray, query: np.ndarray, n: int, lower: Any, upper: Any) -> np.ndarray:
-    bounds = np.empty(len(places), query.dtype)
-    _bounds.keogh_bounds(
-        series.values, series.starts, series.lengths, places, query, n, series.channels, lower, upper, bounds
+    members = collection.tiles.members
+    bounds = np.empty(members.shape, query.dtype)
+    _bounds.summary_bounds(
+        collection.summaries, len(members), 2 * channels, boxes[0], boxes[1], weights, bounds.reshape(-1)
     )
+    bounds[members < 0] = np.inf
     return bounds
-
-
-def _exact(asked: Series, q: int, series: Series, places: np.ndarray, samples: int, fraction: float) -> np.ndarray:
-    out = np.empty(len(places), series.values.dtype)
-    first = np.full(len(places), q, np.int64)
-    _kernels.pairs(
-        asked.values,
-        asked.starts,
-        asked.lengths,
-        first,
-        series.values,
-        series.starts,
-        series.lengths,
-        places,
-        series.channels,
-        samples,
-        fraction,
-        False,
-        out,
-    )
-    return out
 
 
 def _brute_force(
@@ -324,5 +346,5 @@ def _brute_force(
         # all that equal the k-th smallest, so that ties are decided by index
         candidates = np.flatnonzero(row <= np.partition(row, k - 1)[k - 1])
         best = _Best(k, row.dtype)
-        best.add(candidates, row[candidates])
+        best.add(candidates, row)
         found.indices[q], found.distances[q] = best.indices, best.distances

@@ -38,7 +38,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Tiles:
-    """Series side by side, one per lane, in order of length.
+    """Series side by side, one per lane.
 
     values : flat, tile t at ``values[starts[t] : starts[t + 1]]`` as (longest, channels, lanes);
     members : (tiles, lanes) index of each lane's series or -1; lengths : (tiles, lanes).
@@ -110,10 +110,11 @@ def check_dtype(dtype: Any) -> np.dtype | None:
     return found
 
 
-def pack_tiles(series: Series) -> Tiles:
-    """Lay series side by side, shortest first."""
+def pack_tiles(series: Series, order: np.ndarray | None = None) -> Tiles:
+    """Lay series side by side in the order given, else shortest first."""
     width = lane_count(series.values.dtype)
-    order = np.argsort(series.lengths, kind="stable")
+    if order is None:
+        order = np.argsort(series.lengths, kind="stable")
     n_tiles = -(-len(order) // width)
     padded = np.full(n_tiles * width, -1, np.int64)
     padded[n_tiles * width - len(order) :] = order  # the tile that is not full holds the shortest
