@@ -94,9 +94,8 @@ def inspect(
     for method, arguments in sorted(found.methods.items()):
         print(f"{method}({', '.join(arguments)})")
     print(f"attributes: {', '.join(sorted(found.attributes))}")
-    print(
-        f"{len(found.ops)} ops; new against the record: {', '.join(new) or 'none'}; absent: {', '.join(gone) or 'none'}"
-    )
+    print(f"{len(found.ops)} ops; not in the record: {', '.join(new) or 'none'}")
+    print(f"ops of the record it has not: {', '.join(gone) or 'none'}")
     unknown = inspection.unknown_ops(found)
     print(f"ops this TensorFlow does not know: {', '.join(unknown) or 'none'}")
     if warning := inspection.version_warning(model):
