@@ -129,8 +129,10 @@ placed AS (
     SELECT
         timed.*,
         frames.* EXCLUDE (subject, session, trial, person),
-        CASE WHEN frames.next_s - frames.frame_s <= 0.1
-            THEN (timed.time_s - frames.frame_s) / (frames.next_s - frames.frame_s) END
+        CASE
+            WHEN frames.next_s - frames.frame_s <= 0.1
+                THEN (timed.time_s - frames.frame_s) / (frames.next_s - frames.frame_s)
+        END
             AS share
     FROM timed
     ASOF LEFT JOIN frames

@@ -10,8 +10,10 @@ WITH frames AS (
     SELECT
         *,
         time_s - last_value(
-            CASE WHEN heel_x_m IS NOT NULL AND origin_x_m IS NOT NULL AND (toe_x_m IS NOT NULL OR NOT has_toe)
-                THEN time_s END
+            CASE
+                WHEN heel_x_m IS NOT NULL AND origin_x_m IS NOT NULL AND (toe_x_m IS NOT NULL OR NOT has_toe)
+                    THEN time_s
+            END
             IGNORE NULLS
         ) OVER so_far_ AS since_seen_s,
         time_s - lag(time_s) OVER foot_ AS step_s
@@ -33,7 +35,8 @@ assigned AS (
         strides.* EXCLUDE (subject, session, trial, person, side)
     FROM frames
     ASOF INNER JOIN strides
-        ON frames.subject = strides.subject
+        ON
+            frames.subject = strides.subject
             AND frames.session = strides.session
             AND frames.trial = strides.trial
             AND frames.person = strides.person
@@ -78,11 +81,11 @@ seen AS (
             },
             time_s
         ) AS heel_end,
-        arg_min({'x': other_x_m, 'z': other_z_m}, abs(time_s - opposite_strike_s)) AS other_strike,
-        arg_min({'x': origin_x_m, 'z': origin_z_m}, time_s) FILTER (origin_x_m IS NOT NULL) AS pelvis_start,
-        arg_max({'x': origin_x_m, 'z': origin_z_m}, time_s) FILTER (origin_x_m IS NOT NULL) AS pelvis_end,
-        arg_min({'x': hips_x, 'z': hips_z}, time_s) FILTER (hips_x IS NOT NULL) AS facing_start,
-        arg_max({'x': hips_x, 'z': hips_z}, time_s) FILTER (hips_x IS NOT NULL) AS facing_end,
+        arg_min({ 'x': other_x_m, 'z': other_z_m }, abs(time_s - opposite_strike_s)) AS other_strike,
+        arg_min({ 'x': origin_x_m, 'z': origin_z_m }, time_s) FILTER (origin_x_m IS NOT NULL) AS pelvis_start,
+        arg_max({ 'x': origin_x_m, 'z': origin_z_m }, time_s) FILTER (origin_x_m IS NOT NULL) AS pelvis_end,
+        arg_min({ 'x': hips_x, 'z': hips_z }, time_s) FILTER (hips_x IS NOT NULL) AS facing_start,
+        arg_max({ 'x': hips_x, 'z': hips_z }, time_s) FILTER (hips_x IS NOT NULL) AS facing_end,
         avg(hips_x) AS facing_x,
         avg(hips_z) AS facing_z,
         -- The ground under the foot: its backward speed in the middle half of stance.

@@ -74,8 +74,10 @@ reasoned AS (
                     WHEN NOT is_in_place AND facing_ahead < 0.7 * facing_size THEN 'walking sideways'
                 END,
                 CASE WHEN NOT is_root_relative AND NOT coalesce(stride_m > 0.1, false) THEN 'no way forwards' END,
-                CASE WHEN abs(turn_deg) >= 10
-                    THEN 'a turn of ' || round(abs(turn_deg))::INTEGER::VARCHAR || ' degrees' END,
+                CASE
+                    WHEN abs(turn_deg) >= 10
+                        THEN 'a turn of ' || round(abs(turn_deg))::INTEGER::VARCHAR || ' degrees'
+                END,
                 CASE
                     WHEN abs(stride_time_s - usual_time_s) > 0.2 * usual_time_s
                         THEN 'stride time over 20 % off the median of the trial'

@@ -23,8 +23,8 @@ frames AS (
         lag(time_s) OVER frames_ AS before_s,
         -- Positive before and negative after is an event: the heel slows down, the toe speeds up.
         unnest([
-            {'event': 'foot_strike', 'before': lag(heel_over) OVER frames_, 'after': heel_over},
-            {'event': 'foot_off', 'before': -lag(toe_over) OVER frames_, 'after': -toe_over}
+            { 'event': 'foot_strike', 'before': lag(heel_over) OVER frames_, 'after': heel_over },
+            { 'event': 'foot_off', 'before': -lag(toe_over) OVER frames_, 'after': -toe_over }
         ]) AS over
     FROM limits
     WINDOW frames_ AS (PARTITION BY subject, session, trial, person, side ORDER BY time_s)

@@ -68,7 +68,7 @@ carried AS (
 changed AS (
     SELECT
         *,
-        kept_state IS DISTINCT FROM lag(kept_state) OVER frames_ AS is_new
+        coalesce(kept_state, -9) != coalesce(lag(kept_state) OVER frames_, -9) AS is_new
     FROM carried
     WINDOW frames_ AS (PARTITION BY subject, session, trial, person, side ORDER BY time_s)
 ),
@@ -120,7 +120,7 @@ extreme AS (
                 )
         END AS peak
     FROM stretched
-    WHERE kept_state <> 0
+    WHERE kept_state != 0
     GROUP BY subject, session, trial, person, side, stretch, kept_state
 )
 

@@ -107,7 +107,7 @@ judged AS (
             *,
             is_root_relative OR coalesce(is_treadmill, travel_m_s < 0.2 AND back_m_s > 0.3) AS is_in_place
         FROM ground
-    )
+    ) AS placed
 )
 
 SELECT

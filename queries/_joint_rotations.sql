@@ -1,4 +1,5 @@
--- One row: a frame of a person, with the rotation of each joint: of the distal segment in the axes of the proximal one.
+-- One row: a frame of a person, with the rotation of each joint: of the distal segment in the axes of the proximal
+-- one.
 -- Inputs: _segment_rotations. Unit quaternions conj(proximal) * distal; <side>_step is the foot against the lab.
 SELECT
     subject,

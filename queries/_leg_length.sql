@@ -37,6 +37,9 @@ SELECT
     sessions.session,
     coalesce(best.leg_length_m, 0.53 * subjects.height_m) AS leg_length_m,
     coalesce(best.leg_length_source, CASE WHEN subjects.height_m IS NOT NULL THEN 'height' END) AS leg_length_source
-FROM (SELECT DISTINCT subject, session FROM trials) AS sessions
+FROM (SELECT DISTINCT
+    subject,
+    session
+FROM trials) AS sessions
 LEFT JOIN best USING (subject, session)
 LEFT JOIN subjects USING (subject)

@@ -13,8 +13,10 @@ points AS (
         curves.*,
         trials.skeleton,
         trials.kind,
-        trials.up_source IS DISTINCT FROM 'camera_level'
-        OR coalesce(getvariable('accept_camera_level')::BOOLEAN, false) AS is_level
+        (
+            coalesce(trials.up_source, '') != 'camera_level'
+            OR coalesce(getvariable('accept_camera_level')::BOOLEAN, false)
+        ) AS is_level
     FROM _cycle_curves('judged') AS curves
     INNER JOIN trials USING (subject, session, trial)
     WHERE curves.percent % 2 = 0
@@ -31,23 +33,23 @@ angles AS (
         kind,
         percent,
         unnest([
-            {'angle': 'pelvis_tilt', 'value_deg': CASE WHEN is_level THEN pelvis_tilt_deg END},
+            { 'angle': 'pelvis_tilt', 'value_deg': CASE WHEN is_level THEN pelvis_tilt_deg END },
             {
                 'angle': 'pelvis_obliquity',
                 'value_deg': CASE
                     WHEN is_level THEN CASE side
-                    WHEN 'left' THEN left_pelvis_obliquity_deg
-                    ELSE right_pelvis_obliquity_deg
-                END
+                        WHEN 'left' THEN left_pelvis_obliquity_deg
+                        ELSE right_pelvis_obliquity_deg
+                    END
                 END
             },
             {
                 'angle': 'pelvis_rotation',
                 'value_deg': CASE
                     WHEN is_level THEN CASE side
-                    WHEN 'left' THEN left_pelvis_rotation_deg
-                    ELSE right_pelvis_rotation_deg
-                END
+                        WHEN 'left' THEN left_pelvis_rotation_deg
+                        ELSE right_pelvis_rotation_deg
+                    END
                 END
             },
             {
@@ -89,9 +91,9 @@ angles AS (
                 'angle': 'foot_progression',
                 'value_deg': CASE
                     WHEN is_level THEN CASE side
-                    WHEN 'left' THEN left_foot_progression_deg
-                    ELSE right_foot_progression_deg
-                END
+                        WHEN 'left' THEN left_foot_progression_deg
+                        ELSE right_foot_progression_deg
+                    END
                 END
             }
         ], recursive := true)

@@ -44,7 +44,7 @@ origin AS (
 placed AS (
     SELECT
         *,
-        CASE WHEN origin_x_m IS NOT NULL THEN {'t': time_s, 'x': origin_x_m, 'z': origin_z_m} END AS place
+        CASE WHEN origin_x_m IS NOT NULL THEN { 't': time_s, 'x': origin_x_m, 'z': origin_z_m } END AS place
     FROM origin
 ),
 

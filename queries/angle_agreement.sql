@@ -44,7 +44,10 @@ beside AS (
                     spans.ours_deg
                     + (spans.next_deg - spans.ours_deg) * (source.time_s - spans.time_s) / (spans.next_s - spans.time_s)
         END AS ours_deg
-    FROM (SELECT * FROM source_angles WHERE angle IS NOT NULL AND NOT isnan(value_deg)) AS source
+    FROM (
+        SELECT * FROM source_angles
+        WHERE angle IS NOT NULL AND NOT isnan(value_deg)
+    ) AS source
     ASOF INNER JOIN spans
         ON
             source.subject = spans.subject

@@ -232,8 +232,10 @@ SELECT
                 WHEN profiles.reference IS NULL AND profiles.speed_band IS NULL
                     THEN 'no leg length or speed: compared at free speed'
             END,
-            CASE WHEN profiles.reference IS NOT NULL AND coalesce(profiles.n_reference, 0) = 0
-                THEN 'no control of this model' END,
+            CASE
+                WHEN profiles.reference IS NOT NULL AND coalesce(profiles.n_reference, 0) = 0
+                    THEN 'no control of this model'
+            END,
             CASE WHEN profiles.gps_deg IS NULL THEN 'GPS needs all nine variables' END,
             CASE
                 WHEN coalesce(spread.n_controls, 0) < 20 THEN 'GDI* needs 20 controls of the same model'

@@ -3,8 +3,8 @@
 -- Hip, knee, shoulder and elbow are joint coordinate systems (Grood & Suntay 1983, doi 10.1115/1.3138397): flexion
 -- about z of the proximal segment, rotation about y of the distal one, adduction about the floating axis. At the ankle
 -- the long axis of the foot (its x) takes the place of y, as in Plug-in Gait. Pelvis and trunk are taken against the
--- lab turned to landmarks.facing_deg in the order of Plug-in Gait (tilt, obliquity, rotation); SET VARIABLE pelvis_order =
--- 'baker' gives rotation, obliquity, tilt (Baker 2001, Gait & Posture 13:1-6).
+-- lab turned to landmarks.facing_deg in the order of Plug-in Gait (tilt, obliquity, rotation);
+-- SET VARIABLE pelvis_order = 'baker' gives rotation, obliquity, tilt (Baker 2001, Gait & Posture 13:1-6).
 -- The elements of the rotation matrix that an angle needs are written out from the quaternion, halved where atan2 takes
 -- two; rounding can take a sine past 1. Where the pelvis has no anatomical zero, pelvis and hip angles come as change
 -- from the neutral pose (..._rel_deg).

@@ -187,25 +187,25 @@ SELECT
     right_swing_pct / nullif(left_swing_pct, 0) AS swing_ratio,
     (45 - degrees(atan2(left_swing_pct, right_swing_pct))) / 90 * 100 AS swing_symmetry_angle_pct,
     200.0 * (right_single_support_pct - left_single_support_pct)
-        / nullif(right_single_support_pct + left_single_support_pct, 0)
+    / nullif(right_single_support_pct + left_single_support_pct, 0)
         AS single_support_symmetry_index_pct,
     right_single_support_pct / nullif(left_single_support_pct, 0) AS single_support_ratio,
     (45 - degrees(atan2(left_single_support_pct, right_single_support_pct))) / 90 * 100
         AS single_support_symmetry_angle_pct,
     200.0 * (right_foot_clearance_mm - left_foot_clearance_mm)
-        / nullif(right_foot_clearance_mm + left_foot_clearance_mm, 0)
+    / nullif(right_foot_clearance_mm + left_foot_clearance_mm, 0)
         AS foot_clearance_symmetry_index_pct,
     right_foot_clearance_mm / nullif(left_foot_clearance_mm, 0) AS foot_clearance_ratio,
     (45 - degrees(atan2(left_foot_clearance_mm, right_foot_clearance_mm))) / 90 * 100
         AS foot_clearance_symmetry_angle_pct,
     200.0 * (right_knee_flexion_range_deg - left_knee_flexion_range_deg)
-        / nullif(right_knee_flexion_range_deg + left_knee_flexion_range_deg, 0)
+    / nullif(right_knee_flexion_range_deg + left_knee_flexion_range_deg, 0)
         AS knee_flexion_range_symmetry_index_pct,
     right_knee_flexion_range_deg / nullif(left_knee_flexion_range_deg, 0) AS knee_flexion_range_ratio,
     (45 - degrees(atan2(left_knee_flexion_range_deg, right_knee_flexion_range_deg))) / 90 * 100
         AS knee_flexion_range_symmetry_angle_pct,
     200.0 * (right_hip_flexion_range_deg - left_hip_flexion_range_deg)
-        / nullif(right_hip_flexion_range_deg + left_hip_flexion_range_deg, 0)
+    / nullif(right_hip_flexion_range_deg + left_hip_flexion_range_deg, 0)
         AS hip_flexion_range_symmetry_index_pct,
     right_hip_flexion_range_deg / nullif(left_hip_flexion_range_deg, 0) AS hip_flexion_range_ratio,
     (45 - degrees(atan2(left_hip_flexion_range_deg, right_hip_flexion_range_deg))) / 90 * 100

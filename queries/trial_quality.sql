@@ -79,13 +79,13 @@ figures AS (
         200.0 * abs(median(left_thigh + left_shank) - median(right_thigh + right_shank))
         / nullif(median(left_thigh + left_shank) + median(right_thigh + right_shank), 0) AS leg_difference_pct,
         [
-            {'gap': 100.0 - 100.0 * count(pelvis.x) / count(*), 'landmark': 'pelvis'},
-            {'gap': 100.0 - 100.0 * count(left_knee.x) / count(*), 'landmark': 'left_knee'},
-            {'gap': 100.0 - 100.0 * count(right_knee.x) / count(*), 'landmark': 'right_knee'},
-            {'gap': 100.0 - 100.0 * count(left_ankle.x) / count(*), 'landmark': 'left_ankle'},
-            {'gap': 100.0 - 100.0 * count(right_ankle.x) / count(*), 'landmark': 'right_ankle'},
-            {'gap': 100.0 - 100.0 * count(left_toe.x) / count(*), 'landmark': 'left_toe'},
-            {'gap': 100.0 - 100.0 * count(right_toe.x) / count(*), 'landmark': 'right_toe'}
+            { 'gap': 100.0 - 100.0 * count(pelvis.x) / count(*), 'landmark': 'pelvis' },
+            { 'gap': 100.0 - 100.0 * count(left_knee.x) / count(*), 'landmark': 'left_knee' },
+            { 'gap': 100.0 - 100.0 * count(right_knee.x) / count(*), 'landmark': 'right_knee' },
+            { 'gap': 100.0 - 100.0 * count(left_ankle.x) / count(*), 'landmark': 'left_ankle' },
+            { 'gap': 100.0 - 100.0 * count(right_ankle.x) / count(*), 'landmark': 'right_ankle' },
+            { 'gap': 100.0 - 100.0 * count(left_toe.x) / count(*), 'landmark': 'left_toe' },
+            { 'gap': 100.0 - 100.0 * count(right_toe.x) / count(*), 'landmark': 'right_toe' }
         ] AS gaps,
         100.0 * count(*) FILTER (greatest(pelvis_step, left_step, right_step) < 0.01)
         / nullif(count(greatest(pelvis_step, left_step, right_step)), 0) AS frozen_pct,
@@ -225,23 +225,29 @@ SELECT
     END
     || concat_ws(
         '',
-        CASE WHEN has_changing_bones
-            THEN ' Bone lengths vary by ' || round(bone_length_cv_pct)::INTEGER::VARCHAR || ' %.' END,
+        CASE
+            WHEN has_changing_bones
+                THEN ' Bone lengths vary by ' || round(bone_length_cv_pct)::INTEGER::VARCHAR || ' %.'
+        END,
         CASE
             WHEN has_unequal_legs
                 THEN ' The legs differ in length by ' || round(leg_difference_pct)::INTEGER::VARCHAR || ' %.'
         END,
         CASE
             WHEN has_gaps
-               
-                    THEN
-                        ' ' || worst_landmark || ' is missing in '
-                        || round(worst_gap_pct)::INTEGER::VARCHAR || ' % of frames.'
+
+                THEN
+                    ' ' || worst_landmark || ' is missing in '
+                    || round(worst_gap_pct)::INTEGER::VARCHAR || ' % of frames.'
         END,
-        CASE WHEN has_frozen_frames
-            THEN ' ' || round(frozen_pct)::INTEGER::VARCHAR || ' % of frames repeat the one before.' END,
-        CASE WHEN has_floor_drift
-            THEN ' The floor drifts by ' || round(floor_drift_mm)::INTEGER::VARCHAR || ' mm.' END,
+        CASE
+            WHEN has_frozen_frames
+                THEN ' ' || round(frozen_pct)::INTEGER::VARCHAR || ' % of frames repeat the one before.'
+        END,
+        CASE
+            WHEN has_floor_drift
+                THEN ' The floor drifts by ' || round(floor_drift_mm)::INTEGER::VARCHAR || ' mm.'
+        END,
         CASE
             WHEN is_off_floor
                 THEN ' The lowest toe is at ' || round(lowest_toe_mm)::INTEGER::VARCHAR || ' mm, not at the floor.'
