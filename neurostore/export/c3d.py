@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 MOST_FRAMES = 65_535  # counts of frames are 16-bit words
 MOST_IN_A_PARAMETER = 255  # a dimension is a byte; longer lists go on in LABELS2, TIMES2 …
-MOST_SAMPLES = 20_000_000  # ezc3d keeps each as an object of about 100 bytes
+MOST_SAMPLES = 10_000_000  # ezc3d keeps each as an object of about 200 bytes
 ICONS = {"foot_strike": 1, "foot_off": 2}
 
 # Plug-in Gait's names of what a re-reading needs: parameter of ours -> name after its side, factor.
@@ -34,6 +34,9 @@ _MEASURES = {
     "static_foot_offset": ("StaticPlantFlex", math.pi / 180),
     "static_foot_rotation_offset": ("StaticRotOff", math.pi / 180),
     "tibial_torsion": ("TibialTorsion", math.pi / 180),
+    "thigh_rotation": ("ThighRotation", math.pi / 180),
+    "shank_rotation": ("ShankRotation", math.pi / 180),
+    "asis_trochanter_distance": ("AsisTrocanterDistance", 1.0),
     "inter_asis": ("InterAsisDistance", 1.0),
     "marker_diameter": ("MarkerDiameter", 1.0),
     "height": ("Height", 1.0),

@@ -350,6 +350,11 @@ def test_real_files_come_back(tmp_path: Path) -> None:
                 np.testing.assert_allclose(again.poses[0].time_s, made.time_s, atol=1e-6)
             if name == "pig":
                 assert again.poses[0].skeleton.name == "plug_in_gait"
+            if (name, suffix) == ("pig", ".c3d"):
+                measures = {(c.parameter, c.side): c.value for c in again.calibrations}
+                said = {(c.parameter, c.side): c.value for c in recordings[name].calibrations}
+                assert {"leg_length", "knee_width", "static_foot_offset"} <= {n for n, _ in measures}
+                assert measures == pytest.approx({key: said[key] for key in measures}, rel=1e-6)
     with pytest.raises(UsageError, match=r"no positions, only angles .*\.mot"):
         export(lake, "P1", "ik", tmp_path / "ik.trc")
     export(lake, "P1", "ik", tmp_path / "ik.mot")
