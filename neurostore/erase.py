@@ -24,11 +24,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 import neurostore
 from neurostore import delta, erase_files, hashes, lake_write, outputs, schema, storage, tombstones
-from neurostore.errors import ConflictError, UsageError
+from neurostore.errors import ConflictError, LakeError, UsageError
 from neurostore.lake import check_marker
 from neurostore.lake import open as open_lake
 
@@ -75,6 +74,11 @@ def erase(lake_path: object, subject: str) -> Receipt:
     root = storage.resolve(lake_path)
     check_marker(root)
     schema.check_key("subject", subject)
+    if storage.keeps_old_versions(root):
+        raise LakeError(
+            f"{root}: its bucket keeps versions of what is deleted, so nothing would be gone: have the older versions "
+            "and the versioning removed by whoever keeps the bucket, then repeat the command"
+        )
     _check_nobody_writes(root)
     with hashes.writing(root, "erase"), storage.named_errors(root, "erasing"):
         tables = _tables(root)
@@ -121,7 +125,8 @@ def _sources(root: str, subject: str) -> set[str]:
     """SHA-256 of every recording of the subject that any version still on disk names."""
     found: set[str] = set()
     for file in storage.list_files(storage.join(root, "trials")):
-        with suppress(OSError, pa.ArrowException), pq.ParquetFile(storage.join(root, "trials", file.path)) as opened:
+        path = storage.join(root, "trials", file.path)
+        with suppress(OSError, pa.ArrowException), storage.open_parquet(path) as opened:
             rows = opened.read(columns=["subject", "source_sha256"]).to_pylist()
             found |= {r["source_sha256"] for r in rows if r["subject"] == subject}
     return found

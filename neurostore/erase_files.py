@@ -23,6 +23,8 @@ def erase_from_files(root: str, subject: str) -> tuple[int, int]:
 
     Unfinished matrices go too: their rows are not named. Returns (matrices mended, files deleted).
     """
+    if storage.is_remote(root):
+        return 0, _erase_objects(root, subject)
     n_matrices = n_deleted = 0
     for file in sorted(storage.list_files(root), key=lambda f: f.path):
         if file.path.split("/")[0] in (*_TABLES, "_neurostore"):
@@ -38,6 +40,17 @@ def erase_from_files(root: str, subject: str) -> tuple[int, int]:
         if is_unfinished or subject in file.path or _says(path, subject.encode()):
             n_deleted += storage.delete([os.fspath(path)])
     return n_matrices, n_deleted
+
+
+def _erase_objects(root: str, subject: str) -> int:
+    """Delete what others put beside the tables on an object store, where it says the subject's key."""
+    gone = []
+    for file in storage.list_files(root):
+        path = storage.join(root, file.path)
+        is_ours = file.path.split("/")[0] in (*_TABLES, "_neurostore")
+        if not is_ours and (subject in file.path or subject.encode() in (storage.read_bytes(path) or b"")):
+            gone.append(path)
+    return storage.delete(gone)
 
 
 def _says(path: Path, word: bytes) -> bool:

@@ -381,6 +381,12 @@ def running(root: str, doing: str = "ingest") -> Iterator[None]:
 
 
 @_by_store
+def keeps_old_versions(root: str) -> bool:
+    """Whether the store keeps what is deleted or overwritten."""
+    return False
+
+
+@_by_store
 def touch(path: str) -> None:
     """Renew a file's time."""
     os.utime(path)

@@ -176,6 +176,25 @@ def test_compact_vacuum_and_sweep(lake):
     assert sweep(lake.path, safe_age_s=-60) == 0
 
 
+def test_erase_leaves_no_byte(lake):
+    from neurostore.erase import erase
+    from neurostore.storage_s3 import client, split
+
+    name = "PERSON7"
+    put(lake.path, trial(name, "walk", left_heel=heel(8)), subjects=[{"subject": name}])
+    storage.write_whole(storage.join(lake.path, "notes.txt"), name.encode())
+    rows = open_lake(lake.path).sql("SELECT * FROM landmarks WHERE subject <> $s ORDER BY ALL", {"s": name})
+    receipt = erase(lake.path, name)
+    assert (receipt.n_trials, receipt.n_other_files) == (1, 1)
+    left = storage.list_files(lake.path, logs=True)
+    assert [f.path for f in left if name in f.path] == []
+    assert [f.path for f in left if name.encode() in storage.read_bytes(storage.join(lake.path, f.path))] == []
+    assert open_lake(lake.path).sql("SELECT * FROM landmarks ORDER BY ALL").equals(rows)
+    client().put_bucket_versioning(Bucket=split(lake.path)[0], VersioningConfiguration={"Status": "Enabled"})
+    with pytest.raises(LakeError, match="keeps versions"):
+        erase(lake.path, "S01")
+
+
 def test_ingest_skips_what_is_there(bucket, tmp_path):
     from neurostore.ingest.pipeline import ingest
     from tests.tiny_bvh import write_bvh
