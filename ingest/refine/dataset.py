@@ -40,7 +40,10 @@ def film(
     truth = filmed(motion.points, camera, markers)
     visibility = visibility_of(truth, markers, motion.rate_hz, rng)
     noisy, sigma = corrupt(protocol, truth, visibility, motion.rate_hz, markers, rng)
-    spread = sigma * np.exp(rng.normal(0.0, 0.3, sigma.shape)) if shows_spread else None
+    spread = None
+    if shows_spread:  # of each marker as a whole: frame by frame it would tell which limb points where
+        wrong = rng.normal(0.0, 0.3, sigma.shape[1]) + rng.normal(0.0, 0.2, sigma.shape)
+        spread = np.median(sigma, axis=0) * np.exp(wrong)
     pitch = np.radians(camera.elevation_deg)
     up = np.array([0.0, -np.cos(pitch), -np.sin(pitch)], np.float32)
     height = truth @ up
@@ -93,7 +96,7 @@ def random_pair(motion: Motion, markers: MarkerSet, node_rate_hz: float, rng: np
     clip = motion.points[first : first + length]
     clip = varied(turned(clip, rng), markers, rng)
     part = resampled(Motion("", "", "", motion.rate_hz, clip, False), float(rng.choice(RATES_HZ)))
-    if rng.random() < 0.35:
+    if rng.random() < 0.42:
         protocol: Independent | Correlated = Independent((float(np.exp(rng.uniform(np.log(20), np.log(95)))),))
     else:
         protocol = Correlated().times(float(rng.uniform(0.5, 1.7)), float(rng.uniform(0.5, 1.2)))

@@ -44,9 +44,8 @@ def range_of_motion(points: Tensor, hinges: Tensor, present: Tensor, limit_cos: 
     """Soft: how far hip-knee-ankle and shoulder-elbow-wrist bend the wrong way is not known from three points, but a
     hinge folded flat is.
 
-    hinges : (H, 3) marker indices. The cosine between the two bones at the hinge is penalised below ``limit_cos``
-    (folded beyond
-    162 degrees); nothing is clamped, so pathology within the range of human joints costs nothing.
+    hinges : (H, 3) marker indices. The cosine between the two bones at the hinge is penalised below ``limit_cos`` (folded
+    beyond 162 degrees); nothing is clamped, so pathology within the range of human joints costs nothing.
     """
     a, b, c = (points[:, :, hinges[:, i]] for i in range(3))
     cos = torch.nn.functional.cosine_similarity(b - a, c - b, dim=-1)

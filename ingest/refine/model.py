@@ -1,11 +1,9 @@
 """PoseFormer: corrections along the camera ray for every marker of a window of frames, each with its uncertainty.
 
 After Zheng et al. 2021 (doi 10.1109/ICCV48922.2021.01145): a small transformer over the markers of one frame, whose
-outputs joined
-make the token of that frame, and a transformer over the frames. Two things are ours: a token of the body (bone
-lengths as the whole
-trial shows them, so that a limb's foreshortening tells its depth), and a head for the logarithm of the standard
-deviation.
+outputs joined make the token of that frame, and a transformer over the frames. Three things are ours: a token of the body
+(bone lengths as the whole trial shows them, so that a limb's foreshortening tells its depth), an answer that adds up along
+the limbs from the trunk, and a head for the logarithm of the standard deviation.
 """
 
 from __future__ import annotations
@@ -64,14 +62,15 @@ class PoseFormer(nn.Module):
         self.frame = nn.Parameter(torch.randn(c.n_frames, c.width) * 0.02)
         self.temporal = _encoder(c.width, c.heads, c.layers, c.feed_forward, c.dropout)
         self.split = nn.Linear(c.width, c.n_markers * c.spatial_width)
+        last = nn.Linear(2 * c.spatial_width, 3)
+        nn.init.zeros_(last.weight)  # an untrained network corrects nothing
+        nn.init.zeros_(last.bias)
         self.head = nn.Sequential(
             nn.LayerNorm(2 * c.spatial_width),
             nn.Linear(2 * c.spatial_width, 2 * c.spatial_width),
             nn.GELU(),
-            nn.Linear(2 * c.spatial_width, 3),
+            last,
         )
-        nn.init.zeros_(self.head[-1].weight)  # an untrained network corrects nothing
-        nn.init.zeros_(self.head[-1].bias)
         self.register_buffer("chain", torch.tensor(chain_of(marker_set(c.markers))), persistent=False)
 
     def forward(self, features: Tensor, present: Tensor, body: Tensor) -> tuple[Tensor, Tensor]:

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.signal import resample_poly
+from scipy.signal import lfilter, resample_poly
 from scipy.spatial.transform import Rotation
 
 from .markers import MarkerSet
 
 AZIMUTHS_DEG = tuple(float(s * a) for a in range(0, 90, 15) for s in (1, -1) if a or s > 0)
+_LIMB_RADIUS_MM = 60.0
+_TRUNK_RADIUS_MM = 110.0
 
 
 @dataclass(frozen=True)
@@ -131,11 +133,37 @@ def random_camera(rng: np.random.Generator) -> Camera:
 
 
 def visibility_of(points: np.ndarray, markers: MarkerSet, rate_hz: float, rng: np.random.Generator) -> np.ndarray:
-    """(T, M) 0..1: what lies behind the body's middle is hidden the more, and the estimator's opinion wavers."""
-    hips = points[:, list(markers.hips), 2].mean(axis=1, keepdims=True)
-    behind = points[..., 2] - hips
-    seen = 1.0 - 0.65 / (1.0 + np.exp(-(behind - 60.0) / 50.0))
-    return np.clip(seen + rng.normal(0.0, 0.06, seen.shape), 0.05, 1.0).astype(np.float32)
+    """(T, M) 0..1: what a limb or the trunk nearer to the camera covers in the picture is hidden, and the estimator's
+    opinion wavers slowly.
+
+    It must not tell more than that: a visibility that follows depth itself gives the truth away.
+    """
+    t, m = points.shape[:2]
+    hidden = lfilter([0.3], [1.0, -0.7], covered(points, markers).astype(float), axis=0)
+    bias = rng.normal(0.0, 0.08, m)
+    a = np.exp(-1.0 / (0.3 * rate_hz))
+    steps = rng.normal(size=(t, m))
+    steps[1:] *= np.sqrt(1 - a * a)
+    wavering = lfilter([1.0], [1.0, -a], steps, axis=0)
+    seen = 0.92 - 0.6 * hidden + bias + 0.08 * wavering
+    return np.clip(np.nan_to_num(seen, nan=0.5), 0.05, 1.0).astype(np.float32)
+
+
+def covered(points: np.ndarray, markers: MarkerSet) -> np.ndarray:
+    """(T, M) bool: a bone that does not end at the marker passes in front of it, within the limb's thickness."""
+    flat = points[..., :2] / np.maximum(points[..., 2:], 1.0) * 4000.0  # as seen at 4 m, mm
+    hidden = np.zeros(points.shape[:2], bool)
+    for bone, (a, b) in enumerate(markers.bones):
+        radius = _TRUNK_RADIUS_MM if bone < 2 or bone >= len(markers.rigid) else _LIMB_RADIUS_MM
+        along = flat[:, b] - flat[:, a]
+        squared = np.maximum((along * along).sum(-1, keepdims=True), 1.0)
+        share = np.clip(((flat - flat[:, a, None]) * along[:, None]).sum(-1) / squared, 0.0, 1.0)
+        off = flat - flat[:, a, None] - share[..., None] * along[:, None]
+        depth = points[:, a, None, 2] * (1 - share) + points[:, b, None, 2] * share
+        is_covered = ((off * off).sum(-1) < radius * radius) & (depth < points[..., 2] - radius)
+        is_covered[:, [a, b]] = False
+        hidden |= is_covered
+    return hidden
 
 
 def turned(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -1,10 +1,8 @@
 """What a monocular estimator does to true positions: errors along the camera ray, by two written protocols.
 
-``independent`` (the project's first plan): each frame and marker for itself, 30, 50 or 80 mm along the ray times
-(1.75 - 1.25 visibility), a tenth
-of it in the image plane. ``correlated``: what real estimators do; every parameter is a field of :class:`Correlated`
-and frozen before
-training.
+``independent`` (the project's first plan): each frame and marker for itself, 30, 50 or 80 mm along the ray, a tenth of it
+in the image plane. ``correlated``: what real estimators do; every parameter is a field of :class:`Correlated`, frozen
+before the training. docs/refinement.md says what they were fitted to.
 """
 
 from __future__ import annotations
@@ -30,14 +28,11 @@ class Correlated:
     """Standard deviations in mm along the ray, times in seconds.
 
     limb_mm : error shared along a limb, growing with the distance from the trunk (the far end has it whole).
-    marker_mm : of each marker
-    for itself. tau_s : correlation times are drawn from this range (logarithmically). pointing : factor added for a
-    limb that
-    points at the camera (times |cos|). occluded : factor added at visibility 0. global_mm, global_tau_s : the whole
-    body.
-    scale : SD of one size error a sequence. outlier_rate_hz, outlier_mm, outlier_s : bursts of single markers.
-    white_mm : left
-    over, frame by frame. in_plane : share in the image plane.
+    marker_mm : of each marker for itself. tau_s : correlation times are drawn from this range (logarithmically).
+    pointing : factor added for a limb that points at the camera (times |cos|). occluded : factor added at visibility 0.
+    global_mm, global_tau_s : the whole body. scale : SD of one size error a sequence.
+    outlier_rate_hz, outlier_mm, outlier_s : bursts of single markers. white_mm : left over, frame by frame.
+    in_plane : share in the image plane.
     """
 
     limb_mm: float = 30.0
@@ -80,7 +75,7 @@ def corrupt(
     """
     rays = points / np.linalg.norm(points, axis=-1, keepdims=True)
     if isinstance(protocol, Independent):
-        sigma = rng.choice(protocol.sigmas_mm) * (1.75 - 1.25 * visibility)
+        sigma = np.full(visibility.shape, float(rng.choice(protocol.sigmas_mm)))
         depth = rng.normal(size=sigma.shape) * sigma
         plane = rng.normal(size=points.shape) * sigma[..., None] * protocol.in_plane
     else:
@@ -91,7 +86,15 @@ def corrupt(
     return (points + depth[..., None] * rays + plane).astype(np.float32), sigma.astype(np.float32)
 
 
-def _correlated(p: Correlated, points, rays, visibility, rate_hz, markers: MarkerSet, rng):
+def _correlated(
+    p: Correlated,
+    points: np.ndarray,
+    rays: np.ndarray,
+    visibility: np.ndarray,
+    rate_hz: float,
+    markers: MarkerSet,
+    rng: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     t, m, _ = points.shape
     limbs = np.asarray(markers.limbs)
     reach = _reach(markers)

@@ -8,7 +8,7 @@ import re
 import tomllib
 import zlib
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -106,7 +106,7 @@ def _of_folder(root: Path, markers: MarkerSet) -> _Found:
         person = people().get(f"{folder}/{subject}")
         name = person["name"] if person else _cmu_number(subject, path) or f"{folder}/{subject}"
         own = person is None or bool(person.get("own", False))
-        yield name, f"{folder}/{subject}/{path.stem}", own, lambda path=path: _read_file(path, markers)
+        yield name, f"{folder}/{subject}/{path.stem}", own, partial(_read_file, path, markers)
 
 
 def _subject(path: Path, root: Path, is_cohort: bool) -> tuple[str, str]:
@@ -198,7 +198,7 @@ def _of_lake(root: Path, markers: MarkerSet) -> _Found:
         if any(s.startswith(f"{_AVATARS}/") for s in known):
             continue
         name = people()[known[0]]["name"] if known else f"{root.resolve().name}/{row['subject']}"
-        yield name, source, row["length_basis"] == "measured", lambda row=row: _read_trial(lake, row, markers)
+        yield name, source, row["length_basis"] == "measured", partial(_read_trial, lake, row, markers)
 
 
 def _read_trial(lake: Any, row: dict, markers: MarkerSet) -> tuple[float, np.ndarray, str]:

@@ -17,6 +17,7 @@ import torch
 
 from neurostore.errors import ModelError, UsageError
 
+from .checkpoint import load
 from .dataset import WindowBatches
 from .markers import MarkerSet, marker_set
 from .model import ModelConfig, PoseFormer, n_parameters
@@ -29,7 +30,10 @@ from .terms import LOSSES, Terms
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """A training run; see configs/*.toml. ``losses`` are weights of the functions of that name in :mod:`.losses`."""
+    """A training run; see configs/*.toml. ``losses`` are weights of the functions of that name in :mod:`.losses`.
+
+    start_from : a checkpoint of the same network whose weights the run begins with; '' for fresh ones.
+    """
 
     markers: str = "landmarks"
     seed: int = 1
@@ -42,6 +46,7 @@ class TrainConfig:
     validate_every: int = 500
     validation_batches: int = 8
     patience: int = 6
+    start_from: str = ""
     workers: int = 1
     threads: int = 1
     model: dict[str, Any] = field(default_factory=dict)
@@ -105,6 +110,11 @@ def train_on(
         torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     model = PoseFormer(config.model_config()).to(device)
+    if config.start_from:
+        given, _ = load(Path(config.start_from), config.markers)
+        if given.config != model.config:
+            raise ModelError(f"{config.start_from}: is of another network than the configuration says")
+        model.load_state_dict(given.state_dict())
     optimiser = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
     run = RunState(Path(out), model, optimiser, asdict(config), data_hash(motions), config.averaging)
     run.resume()
@@ -197,7 +207,9 @@ def check_people(parts: dict[str, list[Motion]]) -> None:
 
 
 def _validation(motions: list[Motion], markers: MarkerSet, config: TrainConfig) -> list[dict[str, torch.Tensor]]:
-    source = WindowBatches(motions, markers, config.model_config(), 32, config.seed + 1_000_003, config.validation_batches)
+    source = WindowBatches(
+        motions, markers, config.model_config(), 32, config.seed + 1_000_003, config.validation_batches
+    )
     return [source[k] for k in range(len(source))]
 
 

@@ -29,8 +29,6 @@ def people(n_train: int = 2) -> list[Motion]:
     return [*train, walk("v", "validation", height_m=float(heights[-1]))]
 
 
-
-
 def video(
     motion: Motion | None = None, *, noise_mm: float = 40.0, seed: int = 0, position_basis: str = "camera_metric"
 ) -> Recording:

@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 
 pytest.importorskip("torch")
-from neurostore import skeleton as skeletons  # noqa: E402
-from neurostore.errors import InputError, ModelError, UsageError  # noqa: E402
-from neurostore.ingest.landmarks import compute_landmarks  # noqa: E402
-from neurostore.ingest.recording import Step  # noqa: E402
-from neurostore.ingest.refine import apply  # noqa: E402
-from neurostore.ingest.refine.lake_apply import apply_to_lake  # noqa: E402
-from neurostore.ingest.trial_tables import row_of, tables_of  # noqa: E402
-from neurostore.lake import Lake  # noqa: E402
-from neurostore.lake import open as open_lake  # noqa: E402
-from neurostore.lake_write import TrialTables, commit, stage  # noqa: E402
-from tests.refine.made import MARKERS, video, walk  # noqa: E402
+from neurostore import skeleton as skeletons
+from neurostore.errors import InputError, ModelError, UsageError
+from neurostore.ingest.landmarks import compute_landmarks
+from neurostore.ingest.recording import Step
+from neurostore.ingest.refine import apply
+from neurostore.ingest.refine.lake_apply import apply_to_lake
+from neurostore.ingest.trial_tables import row_of, tables_of
+from neurostore.lake import Lake
+from neurostore.lake import open as open_lake
+from neurostore.lake_write import TrialTables, commit, stage
+from tests.refine.made import MARKERS, video, walk
 
 AT = {n: i for i, n in enumerate(MARKERS.names)}
 
@@ -198,8 +198,9 @@ def test_a_lakes_trial_keeps_its_poses_and_gets_new_landmarks(refiner, tmp_path)
     (row,) = [r for r in after.trials_table().to_pylist() if r["subject"] == "S01"]
     steps = json.loads(row["steps"])
     assert [s["name"] for s in steps].count("depth_refinement") == 1
-    assert steps[[s["name"] for s in steps].index("depth_refinement")]["parameters"]["checkpoint_sha256"] == (
-        refiner.about["sha256"]
+    assert (
+        steps[[s["name"] for s in steps].index("depth_refinement")]["parameters"]["checkpoint_sha256"]
+        == (refiner.about["sha256"])
     )
     assert dict(row["quality"])["left_knee_depth_sd_mm"] > 0
     sd = after.sql("SELECT subject, count(depth_sd_mm) AS n FROM landmarks GROUP BY ALL ORDER BY subject")

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 pytest.importorskip("torch")
-from neurostore.ingest.refine.features import body_of, sequence, to_frames, to_nodes, window  # noqa: E402
-from neurostore.ingest.refine.motions import Camera, filmed  # noqa: E402
-from tests.refine.made import MARKERS, walk  # noqa: E402
+from neurostore.ingest.refine.features import body_of, sequence, to_frames, to_nodes, window
+from neurostore.ingest.refine.motions import Camera, filmed
+from tests.refine.made import MARKERS, walk
 
 AT = {n: i for i, n in enumerate(MARKERS.names)}
 

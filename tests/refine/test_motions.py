@@ -4,8 +4,16 @@ import numpy as np
 import pytest
 
 pytest.importorskip("torch")
-from neurostore.ingest.refine.motions import Camera, filmed, lengthened, resampled, varied  # noqa: E402
-from tests.refine.made import MARKERS, walk  # noqa: E402
+from neurostore.ingest.refine.motions import (
+    Camera,
+    covered,
+    filmed,
+    lengthened,
+    resampled,
+    varied,
+    visibility_of,
+)
+from tests.refine.made import MARKERS, walk
 
 AT = {n: i for i, n in enumerate(MARKERS.names)}
 
@@ -76,3 +84,32 @@ def test_resampling_keeps_a_slow_movement(rate):
     thin = resampled(type(motion)("a", "train", "x", 120.0, slow.astype(np.float32), True), rate)
     expected = np.sin(2 * np.pi * np.arange(len(thin.points)) / rate) * 100
     assert thin.points[5:-5, 0, 0] == pytest.approx(expected[5:-5], abs=1.5)
+
+
+def test_what_passes_in_front_covers():
+    points = filmed(walk(rate_hz=30.0).points, Camera(90.0, 0.0, 4000.0), MARKERS)[:1].copy()
+    hips = points[0, list(MARKERS.hips)].mean(axis=0)
+    shoulders = points[0, [AT["left_shoulder"], AT["right_shoulder"]]].mean(axis=0)
+    middle = (hips + shoulders) / 2
+    behind, before = (points.copy() for _ in range(2))
+    behind[0, AT["right_wrist"]] = middle + np.array([0, 0, 400.0])
+    before[0, AT["right_wrist"]] = middle - np.array([0, 0, 400.0])
+    aside = behind.copy()
+    aside[0, AT["right_wrist"], 0] += 900.0
+    assert covered(behind, MARKERS)[0, AT["right_wrist"]]
+    assert not covered(before, MARKERS)[0, AT["right_wrist"]]
+    assert not covered(aside, MARKERS)[0, AT["right_wrist"]]
+
+
+def test_visibility_does_not_give_depth_away():
+    """Where nothing covers anything, how visible a marker is says nothing of how deep it lies."""
+    rng = np.random.default_rng(0)
+    points = np.zeros((4000, 17, 3))
+    points[..., 0] = np.arange(17) * 400.0  # far apart in the picture: each bone passes between the others' ends
+    points[..., 1] = rng.uniform(-20, 20, (4000, 17)) + (np.arange(17) % 2) * 5000.0
+    points[..., 2] = 4000.0 + rng.normal(0, 150, (4000, 17))
+    free = ~covered(points, MARKERS).any(axis=0)
+    seen = visibility_of(points, MARKERS, 30.0, rng)
+    assert free.sum() >= 4
+    for marker in np.flatnonzero(free):
+        assert abs(np.corrcoef(points[:, marker, 2], seen[:, marker])[0, 1]) < 0.06

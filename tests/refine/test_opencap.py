@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 
 pytest.importorskip("torch")
-from scipy.spatial.transform import Rotation  # noqa: E402
+from scipy.spatial.transform import Rotation
 
-from neurostore import skeleton as skeletons  # noqa: E402
-from neurostore.errors import InputError  # noqa: E402
-from neurostore.ingest.readers import read  # noqa: E402
-from neurostore.ingest.recording import ReadOptions  # noqa: E402
-from neurostore.ingest.refine.opencap import LEFT_OUT, opencap_points, opencap_set  # noqa: E402
-from neurostore.ingest.rotations import multiply  # noqa: E402
-from neurostore.walker import normal, walk  # noqa: E402
-from neurostore.walker_bvh import write_bvh  # noqa: E402
+from neurostore import skeleton as skeletons
+from neurostore.errors import InputError
+from neurostore.ingest.readers import read
+from neurostore.ingest.recording import ReadOptions
+from neurostore.ingest.refine.opencap import LEFT_OUT, opencap_points, opencap_set
+from neurostore.ingest.rotations import multiply
+from neurostore.walker import normal, walk
+from neurostore.walker_bvh import write_bvh
 
 SET = opencap_set()
 
@@ -68,7 +68,12 @@ def test_offsets_turn_with_the_body(recording, points, euler):
 
 
 def test_offsets_are_fixed_in_their_segment(points):
-    for a, b in (("RKnee", "r_knee_study"), ("RAnkle", "r_mankle_study"), ("LHip", "L.ASIS_study"), ("LKnee", "L_sh2_study")):
+    for a, b in (
+        ("RKnee", "r_knee_study"),
+        ("RAnkle", "r_mankle_study"),
+        ("LHip", "L.ASIS_study"),
+        ("LKnee", "L_sh2_study"),
+    ):
         length = np.linalg.norm(points[a] - points[b], axis=-1)
         assert np.ptp(length) < 0.5, (a, b)
 

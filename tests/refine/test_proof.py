@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 pytest.importorskip("torch")
-from neurostore.errors import UsageError  # noqa: E402
-from neurostore.ingest.refine import measures  # noqa: E402
-from neurostore.ingest.refine.baselines import BASELINES, bone_lock, butterworth  # noqa: E402
-from neurostore.ingest.refine.evaluate import evaluate  # noqa: E402
-from neurostore.ingest.refine.motions import Camera, filmed  # noqa: E402
-from neurostore.ingest.refine.refiner import Refiner  # noqa: E402
-from tests.refine.made import MARKERS, walk  # noqa: E402
-from tests.shared_data import SHARED, needs_shared  # noqa: E402
+from neurostore.errors import UsageError
+from neurostore.ingest.refine import measures
+from neurostore.ingest.refine.baselines import BASELINES, bone_lock, butterworth
+from neurostore.ingest.refine.evaluate import evaluate
+from neurostore.ingest.refine.motions import Camera, filmed
+from neurostore.ingest.refine.refiner import Refiner
+from tests.refine.made import MARKERS, walk
+from tests.shared_data import SHARED, needs_shared
 
 AT = {n: i for i, n in enumerate(MARKERS.names)}
 UP = np.array([0.0, -1.0, 0.0])
@@ -35,7 +35,9 @@ def test_locked_bones_have_the_median_length_of_the_first_50_frames_and_keep_the
     locked = bone_lock(noisy, 30.0, MARKERS)
     for a, b in MARKERS.rigid:
         expected = np.median(np.linalg.norm(noisy[:50, a] - noisy[:50, b], axis=-1))
-        assert np.linalg.norm(locked[:, a] - locked[:, b], axis=-1) == pytest.approx(np.full(len(noisy), expected), 1e-4)
+        assert np.linalg.norm(locked[:, a] - locked[:, b], axis=-1) == pytest.approx(
+            np.full(len(noisy), expected), 1e-4
+        )
         before, after = noisy[:, b] - noisy[:, a], locked[:, b] - locked[:, a]
         cos = (before * after).sum(-1) / np.linalg.norm(before, axis=-1) / np.linalg.norm(after, axis=-1)
         assert cos.min() > 0.99999
@@ -114,7 +116,11 @@ def test_strikes_are_where_zeni_puts_them(truth):
     made = walker.walk(walker.normal(), n_strides=4.0, rate_hz=60.0)
     points = np.stack([made.joints[n] for n in MARKERS.names], axis=1)
     found = measures.strikes(points, np.array([0.0, 0.0, 1.0]), "left", 60.0, MARKERS)
-    true = [t for side, kind, t in made.events if (side, kind) == ("left", "foot_strike") and 0.2 < t < made.time_s[-1] - 0.2]
+    true = [
+        t
+        for side, kind, t in made.events
+        if (side, kind) == ("left", "foot_strike") and 0.2 < t < made.time_s[-1] - 0.2
+    ]
     assert len(true) >= 2
     for t in true:  # the heel is farthest ahead a little before it lands
         assert np.abs(found - t).min() < 0.07

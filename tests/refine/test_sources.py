@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 pytest.importorskip("torch")
-from neurostore.errors import UsageError  # noqa: E402
-from neurostore.ingest.refine import sources  # noqa: E402
-from neurostore.ingest.refine.markers import marker_set  # noqa: E402
-from neurostore.walker import normal, walk  # noqa: E402
-from neurostore.walker_bvh import write_bvh  # noqa: E402
-from tests.shared_data import SHARED, needs_shared  # noqa: E402
-from tests.tiny_bvh import bvh_text  # noqa: E402
+from neurostore.errors import UsageError
+from neurostore.ingest.refine import sources
+from neurostore.ingest.refine.markers import marker_set
+from neurostore.walker import normal, walk
+from neurostore.walker_bvh import write_bvh
+from tests.shared_data import SHARED, needs_shared
+from tests.tiny_bvh import bvh_text
 
 MARKERS = marker_set("landmarks")
 
