@@ -139,7 +139,7 @@ def choose_subject(
 
 
 def weak_perspective(positions: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """(scale px/mm, x px, y px) by least squares: where a person lies in the picture, points = scale (X, Y) + (x, y)."""
+    """(scale px/mm, x px, y px) by least squares, with points = scale * (X, Y) + (x, y): a person's place."""
     seen = np.isfinite(positions).all(axis=1) & np.isfinite(points).all(axis=1)
     if np.count_nonzero(seen) < 2:
         return np.full(3, np.nan)
@@ -153,8 +153,10 @@ def weak_perspective(positions: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 def _place(person: Detection) -> np.ndarray:
-    """Middle of the points (px), stature in the picture (px: by the scale of the pose, so that crouching does not change
-    it; else the box), confidence."""
+    """Middle of the points (px), stature in the picture (px), confidence.
+
+    Stature by the scale of the pose, so that crouching does not change it; else the height of the box.
+    """
     left, top, width, height, confidence = person.box
     seen = person.points[np.isfinite(person.points).all(axis=1)]
     x, y = seen.mean(axis=0) if len(seen) else (left + width / 2, top + height / 2)

@@ -163,10 +163,11 @@ def batches(source: Iterator[Item], size: int) -> Iterator[list[Item]]:
         yield batch
 
 
-def ahead(source: Iterator[Item], depth: int) -> Iterator[Item]:
+@contextmanager
+def ahead(source: Iterator[Item], depth: int) -> Iterator[Iterator[Item]]:
     """The same items, produced by a thread that is at most ``depth`` items ahead; its errors are raised here.
 
-    Closing the iterator stops the thread.
+    ``with ahead(source, 2) as items: …``; leaving the block stops the thread.
     """
     waiting: queue.Queue[tuple[str, Any]] = queue.Queue(maxsize=depth)
     stopped = threading.Event()
@@ -193,7 +194,8 @@ def ahead(source: Iterator[Item], depth: int) -> Iterator[Item]:
 
     thread = threading.Thread(target=produce, name="decoder", daemon=True)
     thread.start()
-    try:
+
+    def take() -> Iterator[Item]:
         while True:
             kind, value = waiting.get()
             if kind == "end":
@@ -201,6 +203,9 @@ def ahead(source: Iterator[Item], depth: int) -> Iterator[Item]:
             if kind == "error":
                 raise value
             yield value
+
+    try:
+        yield take()
     finally:
         stopped.set()
         thread.join()
@@ -210,13 +215,15 @@ class _Thinning:
     """Says of each picture whether it is kept: the first at or after (less half a frame) every tick of the grid."""
 
     def __init__(self, fps: float | None):
-        self.fps, self.start, self.tick = fps, None, 0
+        self.fps = fps
+        self.start: float | None = None
+        self.tick = 0
 
     def __call__(self, time_s: float, frame_s: float) -> bool:
         if self.fps is None:
             return True
         if self.start is None:
-            self.start: float | None = time_s
+            self.start = time_s
         if time_s - self.start < self.tick / self.fps - 0.5 * min(frame_s, 1 / self.fps):
             return False
         while self.tick / self.fps <= time_s - self.start + 0.5 * min(frame_s, 1 / self.fps):

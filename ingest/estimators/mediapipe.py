@@ -100,7 +100,7 @@ class _Session:
         from mediapipe.tasks.python import BaseOptions, vision
 
         self._image, self._format = mediapipe.Image, mediapipe.ImageFormat.SRGB
-        self._previous_ms = -1
+        self._previous_ms, self._is_new = -1, True
         with native_stderr_held():
             self._landmarker = vision.PoseLandmarker.create_from_options(
                 vision.PoseLandmarkerOptions(
@@ -112,6 +112,11 @@ class _Session:
             )
 
     def detect(self, pictures: Sequence[Picture]) -> list[list[Detection]]:
+        if self._is_new and pictures:  # with the first picture the graph starts and talks
+            self._is_new = False
+            with native_stderr_held():
+                first = self._detect(pictures[0])
+            return [first, *(self._detect(picture) for picture in pictures[1:])]
         return [self._detect(picture) for picture in pictures]
 
     def _detect(self, picture: Picture) -> list[Detection]:
