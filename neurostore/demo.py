@@ -45,7 +45,7 @@ def make_people(n_per_group: int = 4, seed: int = 7) -> list[Person]:
             base = walker.PATTERNS[pattern](height_m=height)
             gait = replace(
                 base,
-                stride_length_m=round(base.stride_length_m * height / 1.72 * rng.uniform(0.95, 1.05), 3),
+                stride_length_m=round(base.stride_length_m * height / 1.72 * rng.uniform(0.96, 1.02), 3),
                 cadence_steps_min=round(base.cadence_steps_min * rng.uniform(0.96, 1.04), 1),
                 step_width_m=round(base.step_width_m * rng.uniform(0.9, 1.1), 3),
             )
@@ -53,7 +53,7 @@ def make_people(n_per_group: int = 4, seed: int = 7) -> list[Person]:
             if i % 3 == 0:
                 gaits["ses2"] = replace(
                     gait,
-                    stride_length_m=round(gait.stride_length_m * 1.06, 3),
+                    stride_length_m=round(gait.stride_length_m * 1.03, 3),
                     cadence_steps_min=round(gait.cadence_steps_min * 1.03, 1),
                 )
             people.append(

@@ -64,7 +64,7 @@ class Gait:
     step_share: float = 0.5
     left: Leg = field(default_factory=Leg)
     right: Leg = field(default_factory=Leg)
-    min_knee: float = 2.0
+    min_knee: float = 5.0
     pelvis_bob_mm: float = 21.9
     pelvis_peak: float = 0.262
     feet_ahead: float = 0.248
