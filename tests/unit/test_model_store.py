@@ -15,9 +15,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from neurostore.ingest.estimators import download, model_store
 
 from neurostore.errors import ModelError, UsageError
+from neurostore.ingest.estimators import download, model_store
 
 pytest.importorskip("tensorflow", reason="the store looks into SavedModels with TensorFlow")
 

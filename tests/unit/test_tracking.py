@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from neurostore.ingest import camera, swaps, tracking
-from neurostore.ingest.estimators.contract import Detection
 
 from neurostore import skeleton as skeletons
 from neurostore.errors import InputError
+from neurostore.ingest import camera, swaps, tracking
+from neurostore.ingest.estimators.contract import Detection
 
 RATE = 30.0
 SHAPE = np.array(

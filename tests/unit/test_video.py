@@ -12,10 +12,9 @@ import pytest
 
 av = pytest.importorskip("av", reason="videos need PyAV")
 
+from neurostore.errors import InputError  # noqa: E402
 from neurostore.ingest import video  # noqa: E402
 from neurostore.ingest.recording import ReadOptions  # noqa: E402
-
-from neurostore.errors import InputError  # noqa: E402
 from tests.video.scene import encode  # noqa: E402
 
 
