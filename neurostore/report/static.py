@@ -29,6 +29,7 @@ from neurostore.report.panels import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+LONGEST = 40  # characters of a label
 _LINES = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-.", "longdash": (0, (8, 3))}
 _MARKERS = {
     "circle": "o", "diamond": "D", "square": "s", "triangle-up": "^", "cross": "P", "triangle-down": "v", "x": "X", "star": "*",
@@ -190,7 +191,7 @@ def parameters(data: ReportData) -> Figure:
                 ax.scatter(place + np.array(spread), mine, color=colour, marker=_MARKERS[symbol], s=30)
                 sd = mine.std(ddof=1) if mine.size > 1 else 0.0
                 ax.errorbar(place + 0.36, mine.mean(), sd, color=INK, marker="_", markersize=9, capsize=3)
-        ax.set_xticks(range(len(names)), [_plain(n) for n in names], fontsize=8)
+        ax.set_xticks(range(len(names)), [_plain(n[:18]) for n in names], fontsize=8)
         ax.set_title(f"{BY_COLUMN[column].title} ({BY_COLUMN[column].unit})", fontsize=9, loc="left")
     return figure
 
@@ -296,5 +297,5 @@ def _scores(block: Block) -> dict[str, dict[str, Any]]:
 
 
 def _plain(text: str) -> str:
-    """Text without matplotlib's mathematics."""
-    return text.replace("$", r"\$")
+    """Text without matplotlib's mathematics, cut where it would leave no room for the figure."""
+    return (text if len(text) <= LONGEST else text[: LONGEST - 1] + "…").replace("$", r"\$")
