@@ -21,6 +21,8 @@ from .workers import InProcess, Pool, TrialEnded
 if TYPE_CHECKING:
     from neurostore.lake_write import Staged
 
+    from .ray_engine import RayPool
+
 _COMMIT_EVERY_S = 5.0
 _COMMIT_TRIALS = 500
 _ROUNDS = 3  # a static trial may serve another static trial, which serves the rest
@@ -74,6 +76,8 @@ def ingest(
     force: bool = False,
     dry_run: bool = False,
     consent_renewed: bool = False,
+    engine: str = "local",
+    ray_address: str | None = None,
     progress: Progress | None = None,
 ) -> IngestReport:
     """Bring the trials of a cohort folder into a lake, which is made where there is none.
@@ -87,6 +91,8 @@ def ingest(
     force : read every trial again.
     dry_run : only say what would be done.
     consent_renewed : take people back in who were erased from this lake.
+    engine : ``local`` processes, or ``ray``: tasks of the cluster at ray_address, else of one started here; n_workers
+        is then how many at once (None for one a processor of the cluster).
 
     Raises
     ------
@@ -123,7 +129,7 @@ def ingest(
     if consent_renewed:
         _lift_tombstones(root, plan)
     with running(root):
-        run = _Run(found, state, settings, root, report, progress)
+        run = _Run(found, state, settings, root, report, progress, engine, ray_address)
         try:
             run.read(plan, n_workers)
             run.renew(plan)
@@ -190,8 +196,17 @@ class _Run:
     """One ingest at work: what is staged and not committed, and what is known of static trials by now."""
 
     def __init__(
-        self, cohort: Cohort, state: LakeState, settings: Settings, lake: str, report: IngestReport, progress: Progress
+        self,
+        cohort: Cohort,
+        state: LakeState,
+        settings: Settings,
+        lake: str,
+        report: IngestReport,
+        progress: Progress,
+        engine: str = "local",
+        ray_address: str | None = None,
     ):
+        self.engine, self.ray_address = engine, ray_address
         self.cohort, self.state, self.settings, self.lake = cohort, state, settings, lake
         self.report, self.progress = report, progress
         self.statics: Statics = {key: dict(found) for key, found in state.statics.items()}
@@ -201,12 +216,17 @@ class _Run:
         self._done: dict[Key, Outcome] = {}
         self._committed = time.monotonic()
         self._pause = _COMMIT_EVERY_S
-        self._pool: InProcess | Pool | None = None
+        self._pool: InProcess | Pool | RayPool | None = None
 
     def read(self, plan: Plan, n_workers: int | None) -> None:
         """Read what is to be read; then, again, trials that were computed before their static trial was known."""
-        n = n_workers or max(2, os.cpu_count() or 1)
         sources = plan.to_read
+        if self.engine == "ray" and sources:
+            from .ray_engine import RayPool
+
+            self._pool = RayPool(n_workers, self.ray_address)
+            n_workers = self._pool.n_workers
+        n = n_workers or max(2, os.cpu_count() or 1)
         n_bytes = sum(s.n_bytes for s in sources)
         for _ in range(_ROUNDS):
             if not sources:

@@ -14,7 +14,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -23,9 +23,11 @@ import numpy as np
 from neurostore import comparison as compare
 from neurostore.distance_matrix import DistanceMatrix, labels_frame, long_parquet, sidecar, write_sidecar
 from neurostore.errors import NeurostoreError
+from neurostore.ray_cluster import Lost
 
 if TYPE_CHECKING:
     from neurostore.comparison import Comparison, Side
+    from neurostore.ray_cluster import Cluster
 
 NOT_IN_FINGERPRINT = ("n_threads", "where", "side", "incomplete")  # they choose, and digests tell what was chosen
 
@@ -58,14 +60,15 @@ def write(
     *,
     progress: bool,
     block: int,
+    cluster: Cluster | None = None,
 ) -> list[Path]:
-    """Compute and write; see `neurostore.cohort.write_distances`."""
+    """Compute and write; see `neurostore.cohort.write_distances`. cluster : does the blocks instead of this process."""
     recipe = _recipe(provenance["options"], compared, comparison)
     works = {side: _work(out, side, part, comparison, recipe) for side, part in compared.items()}
     pairs = sum(w.n * (w.n - 1) // 2 for w in works.values())
     with _bar(progress, pairs) as advance:
         for side, work in works.items():
-            _compute(work, _kept(_target(out, side, len(works)), side, work, recipe), block, advance)
+            _compute(work, _kept(_target(out, side, len(works)), side, work, recipe), block, advance, cluster)
     matrices = {}
     for side, work in works.items():
         values = np.memmap(work.partial, work.dtype, "r", shape=(work.n, work.n))
@@ -142,6 +145,7 @@ def _compute(
     kept: tuple[np.ndarray, np.ndarray, np.ndarray] | None,
     block: int,
     advance: Callable[[int], None],
+    cluster: Cluster | None,
 ) -> None:
     """Fill the square of one side, skipping the blocks that the journal has."""
     done = _finished_blocks(work)
@@ -153,20 +157,58 @@ def _compute(
     else:
         block = int(work.journal.read_text(encoding="utf-8").split("\n", 1)[0].split()[1])
     starts = range(0, work.n, block)
+    ends = {i: min(work.n, i + block) for i in starts}
+    places = [(i, j) for i in starts for j in starts[i // block :]]
+    n_pairs = {(i, j): _n_pairs(ends[i] - i, ends[j] - j, i == j) for i, j in places}
+    advance(sum(n_pairs[place] for place in done))
+    todo = [(i, j, np.arange(i, ends[i]), np.arange(j, ends[j])) for i, j in places if (i, j) not in done]
     with work.partial.open("r+b") as square, work.journal.open("a", encoding="utf-8") as journal:
-        for i in starts:
-            for j in starts[i // block :]:
-                rows, columns = np.arange(i, min(work.n, i + block)), np.arange(j, min(work.n, j + block))
-                if (i, j) not in done:
-                    found = _block(work, kept, rows, columns)
-                    _put(square, work, i, j, found)
-                    if i != j:
-                        _put(square, work, j, i, found.T)
-                    square.flush()
-                    os.fsync(square.fileno())
-                    journal.write(f"{i} {j}\n")
-                    journal.flush()
-                advance(len(rows) * (len(rows) - 1) // 2 if i == j else len(rows) * len(columns))
+        for (i, j), found in _blocks_of(work, kept, todo, cluster):
+            _put(square, work, i, j, found)
+            if i != j:
+                _put(square, work, j, i, found.T)
+            square.flush()
+            os.fsync(square.fileno())
+            journal.write(f"{i} {j}\n")
+            journal.flush()
+            advance(n_pairs[i, j])
+
+
+def _n_pairs(n_rows: int, n_columns: int, is_diagonal: bool) -> int:
+    return n_rows * (n_rows - 1) // 2 if is_diagonal else n_rows * n_columns
+
+
+def _blocks_of(
+    work: Work,
+    kept: tuple[np.ndarray, np.ndarray, np.ndarray] | None,
+    todo: list[tuple[int, int, np.ndarray, np.ndarray]],
+    cluster: Cluster | None,
+) -> Iterator[tuple[tuple[int, int], np.ndarray]]:
+    """Every block of todo with its place, in any order. On a cluster, one with anything new is computed as a whole."""
+    old = set() if kept is None else set(kept[2].tolist())
+    calls = []
+    for i, j, rows, columns in todo:
+        if cluster is None or old.issuperset(rows.tolist() + columns.tolist()):
+            yield (i, j), _block(work, kept, rows, columns)
+        else:
+            calls.append(((i, j), rows, columns))
+    if not calls or cluster is None:
+        return
+    part = cluster.share(replace(work.part, labels=[], left_out={}, notes=[]))  # numbers alone, nobody's name
+    comparison = replace(work.comparison, n_threads=1)
+    arguments = ((place, (part, comparison, rows, columns)) for place, rows, columns in calls)
+    for place, found in cluster.run(_remote_block, arguments):
+        if isinstance(found, Lost):
+            raise NeurostoreError(
+                f"{work.partial.name}: the Ray workers of block {place} died ({found.reason}); finished blocks are "
+                "kept: repeat the command"
+            )
+        yield place, found
+
+
+def _remote_block(part: Side, comparison: Comparison, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """A task: one block, all of it."""
+    return _symmetric(compare.between(part, comparison, rows, columns), rows, columns)
 
 
 def _finished_blocks(work: Work) -> set[tuple[int, int]] | None:
@@ -198,10 +240,15 @@ def _block(
         out[is_new_row] = _fresh(work, rows[is_new_row], columns)
     if is_new_column.any() and not is_new_row.all():
         out[np.ix_(~is_new_row, is_new_column)] = _fresh(work, rows[~is_new_row], columns[is_new_column])
-    if rows[0] == columns[0]:
-        out = np.triu(out, 1)
-        out = out + out.T
-    return out
+    return _symmetric(out, rows, columns)
+
+
+def _symmetric(out: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """A block on the diagonal made of what is above it."""
+    if rows[0] != columns[0]:
+        return out
+    out = np.triu(out, 1)
+    return out + out.T
 
 
 def _fresh(work: Work, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:

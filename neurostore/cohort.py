@@ -108,7 +108,14 @@ def distances(
 
 
 def write_distances(
-    lake: Any, out: Path | str, *, progress: bool = False, block: int = 1024, **options: Any
+    lake: Any,
+    out: Path | str,
+    *,
+    progress: bool = False,
+    block: int = 1024,
+    engine: str = "local",
+    ray_address: str | None = None,
+    **options: Any,
 ) -> list[Path]:
     """`distances` to a file: .parquet (long), .npy or .csv (square), in blocks, with its description beside it.
 
@@ -120,6 +127,7 @@ def write_distances(
     ----------
     out : the file. Both sides of items that have one go into one .parquet with a column side; .npy and .csv become
         out.left.npy and out.right.npy. progress : show a bar with the time left on stderr. block : rows at once.
+    engine : ``local``, or ``ray``: blocks are tasks of the cluster at ray_address, else of one started here.
     options : as `distances`.
 
     Returns
@@ -140,7 +148,16 @@ def write_distances(
     if options["unit"] == "subject" and len(compared) == 2:
         found = distances(lake, **options)  # few rows: the mean of two matrices
         return [found.write(out)]  # type: ignore[union-attr]
-    return blocks.write(out, compared, comparison, provenance, progress=progress, block=block)
+    _one_of("engine", engine, ("local", "ray"))
+    if engine == "local":
+        return blocks.write(out, compared, comparison, provenance, progress=progress, block=block)
+    from neurostore.ray_cluster import Cluster
+
+    cluster = Cluster(ray_address, options["n_threads"])
+    try:
+        return blocks.write(out, compared, comparison, provenance, progress=progress, block=block, cluster=cluster)
+    finally:
+        cluster.close()
 
 
 def neighbours(

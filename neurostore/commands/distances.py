@@ -20,6 +20,11 @@ class Unit(StrEnum):
     subject = "subject"
 
 
+class Engine(StrEnum):
+    local = "local"
+    ray = "ray"
+
+
 class Side(StrEnum):
     left = "left"
     right = "right"
@@ -67,6 +72,10 @@ def distances(
     where: WhereOption = None,
     all_cycles: AllCycles = False,
     mixed: Annotated[bool, typer.Option("--mixed", help="Compare items of different model or cut-off.")] = False,
+    engine: Annotated[Engine, typer.Option(help="Where the work is done.")] = Engine.local,
+    ray_address: Annotated[
+        str | None, typer.Option(help="Of a running Ray cluster; else one is started here.", show_default=False)
+    ] = None,
     lake: LakeOption = LAKE,
 ) -> None:
     """Write the DTW distances between all cycles, trials or subjects of the lake.
@@ -82,6 +91,8 @@ def distances(
         open_lake(lake),
         out,
         progress=sys.stderr.isatty(),
+        engine=engine.value,
+        ray_address=ray_address,
         unit=unit.value,
         side=side.value if side else None,
         representation=representation,

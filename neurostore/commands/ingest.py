@@ -19,6 +19,7 @@ class Estimator(StrEnum):
 
 class Engine(StrEnum):
     local = "local"
+    ray = "ray"
 
 
 def register(app: typer.Typer) -> None:
@@ -44,6 +45,9 @@ def ingest(
         int | None, typer.Option(min=1, help="Processes that read; 1 for this one.", show_default="one a core")
     ] = None,
     engine: Annotated[Engine, typer.Option(help="Where the work is done.")] = Engine.local,
+    ray_address: Annotated[
+        str | None, typer.Option(help="Of a running Ray cluster; else one is started here.", show_default=False)
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Read again what the lake has unchanged.")] = False,
     consent_renewed: Annotated[
         bool, typer.Option("--consent-renewed", help="Take in again who was erased from this lake.")
@@ -78,6 +82,8 @@ def ingest(
         force=force,
         dry_run=dry_run,
         consent_renewed=consent_renewed,
+        engine=engine.value,
+        ray_address=ray_address,
         progress=Bar(talk) if sys.stderr.isatty() else Lines(sys.stderr),
     )
     print_report(report, talk)
