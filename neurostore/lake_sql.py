@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 MOST_LAYOUTS = 16  # beyond this many kinds of files one scan by name is planned faster than their union
-_GLOB = str.maketrans({"[": "[[]", "*": "[*]", "?": "[?]"})
+GLOB = str.maketrans({"[": "[[]", "*": "[*]", "?": "[?]"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +168,7 @@ def _scan(state: TableState, columns: Sequence[str], files: Sequence[DataFile], 
         quote(f.name) if f.name.lower() in have else f"NULL::{duckdb_type(f.type)} AS {quote(f.name)}"
         for f in state.schema
     )
-    paths = ", ".join(literal(state.path(f).translate(_GLOB)) for f in files)
+    paths = ", ".join(literal(state.path(f).translate(GLOB)) for f in files)
     union = ", union_by_name = true" if by_name else ""
     return f"SELECT {chosen} FROM read_parquet([{paths}]{hive or ', hive_partitioning = false'}{union})"
 

@@ -28,6 +28,11 @@ def sql(
     lake: LakeOption = LAKE,
     format: FormatOption = None,
     output: OutputOption = None,
+    locked: Annotated[
+        bool, typer.Option("--locked", help="For questions of strangers: one SELECT, no files, limits.")
+    ] = False,
+    time_limit: Annotated[float, typer.Option(metavar="S", min=0.1, help="Seconds a --locked query may take.")] = 30.0,
+    memory_limit: Annotated[int, typer.Option(metavar="MB", min=64, help="Memory a --locked query may use.")] = 1024,
     at: Annotated[int | None, typer.Option("--version", help="An older version of the lake (see history).")] = None,
 ) -> None:
     """Ask the lake a question in SQL. It only reads: SELECT, DESCRIBE, EXPLAIN, and SET VARIABLE before them.
@@ -39,6 +44,12 @@ def sql(
     from .output import write_frame
 
     text = sys.stdin.read() if query == "-" else query
+    if locked:
+        from neurostore import locked_sql
+
+        found = locked_sql.run(open_lake(lake, version=at), text, time_limit_s=time_limit, memory_limit_mb=memory_limit)
+        write_frame(found, format, output)
+        return
     write_frame(run(open_lake(lake, version=at), text), format, output)
 
 
