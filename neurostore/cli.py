@@ -14,10 +14,12 @@ from neurostore.commands import (
     compare,
     demo,
     distances,
+    doctor,
     erase,
     export,
     ingest,
     maintain,
+    migrate,
     model,
     overlay,
     refine,
@@ -42,6 +44,8 @@ distances.register(app)
 compare.register(app)
 report.register(app)
 maintain.register(app)
+doctor.register(app)
+migrate.register(app)
 erase.register(app)
 verify.register(app)
 model.register(app)

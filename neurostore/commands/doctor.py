@@ -1,0 +1,28 @@
+"""neurostore doctor"""
+
+from __future__ import annotations
+
+import typer
+
+from .options import LAKE, FormatOption, LakeOption, OutputOption
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(doctor)
+
+
+def doctor(lake: LakeOption = LAKE, format: FormatOption = None, output: OutputOption = None) -> None:
+    """Say what is installed, and how the lake is. Exit status 1 where something needs mending.
+
+    Example: neurostore doctor --lake lake/
+    """
+    import polars as pl
+
+    from neurostore.doctor import examine
+
+    from .output import write_frame
+
+    found = list(examine(lake))
+    rows = [(f.name, f.said, "mend" if f.is_bad else "ok") for f in found]
+    write_frame(pl.DataFrame(rows, schema=["what", "found", "state"], orient="row"), format, output)
+    raise typer.Exit(1 if any(f.is_bad for f in found) else 0)

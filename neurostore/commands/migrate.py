@@ -1,0 +1,26 @@
+"""neurostore migrate"""
+
+from __future__ import annotations
+
+import typer
+
+from .options import LAKE, LakeOption
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(migrate)
+
+
+def migrate(lake: LakeOption = LAKE) -> None:
+    """Bring a lake that an older neurostore wrote to this version's schema.
+
+    Example: neurostore migrate --lake lake/
+    """
+    from neurostore.migrate import migrate as run
+
+    from .output import say
+
+    found = run(lake)
+    for step in found.done:
+        say(step)
+    say(f"schema version {found.after}" + ("" if found.done else ", as it was"))
