@@ -3,8 +3,10 @@
     python benchmarks/dtw.py [--threads 2] [--repeats 5] [--only NAME] [--json FILE]
 
 A peer that would take minutes is timed on part of the pairs and scaled by cells (said in the table). Each cell
-takes 2 x channels + 3 operations (a fused multiply-add is one): channels subtractions and multiply-adds, two minima and a sum. The share of the
-vector units is against four 256-bit operations a cycle and thread, at the clock that a dependent chain of integer steps shows.
+takes 2 x channels + 3 operations (a fused multiply-add is one): channels subtractions and multiply-adds, two minima
+and a sum. The share of the
+vector units is against four 256-bit operations a cycle and thread, at the clock that a dependent chain of integer
+steps shows.
 """
 
 from __future__ import annotations
@@ -175,8 +177,10 @@ def trials(options: argparse.Namespace) -> dict[str, Any]:
 def neighbours(options: argparse.Namespace, is_random: bool) -> dict[str, Any]:
     """10 nearest of 100,000 for 100 queries, band 10 %, against our own brute force (timed on 20 of the queries)."""
     n, n_queries, n_brute = 100_000, 100, 20
-    xs = RNG.normal(size=(n, 101, 6)).astype(np.float32) if is_random else perturbed(real_cycles(), n)
-    queries = xs[:: n // n_queries] + RNG.normal(size=(n_queries, 101, 6)).astype(np.float32)
+    real = real_cycles()
+    xs = RNG.normal(size=(n, 101, 6)).astype(np.float32) if is_random else perturbed(real, n)
+    random = RNG.normal(size=(n_queries, 101, 6)).astype(np.float32)
+    queries = random if is_random else perturbed(real, len(real) + n_queries)[-n_queries:]
     collection = Collection(xs, band=0.1)
 
     def brute() -> tuple[np.ndarray, np.ndarray]:

@@ -58,9 +58,9 @@ class Collection:
         self.series: Series = read_series(xs, dtype)
         self.largest = float(max(self.series.values.max(), -self.series.values.min()))
         self.edges, self.summaries = np.zeros(0, np.int64), np.zeros(0, self.series.values.dtype)
-        lengths, order = np.unique(self.series.lengths), None
-        if len(lengths) == 1 and lengths[0] >= STRETCHES + 2:
-            summaries = self._summarise(int(lengths[0]))
+        self.lengths, order = np.unique(self.series.lengths), None
+        if len(self.lengths) == 1 and self.lengths[0] >= STRETCHES + 2:
+            summaries = self._summarise(int(self.lengths[0]))
             order = similar_together(summaries, lane_count(summaries.dtype))
         self.tiles: Tiles = pack_tiles(self.series, order)
         if order is not None:
@@ -188,8 +188,8 @@ def _cascade(
     """Answer one query into found, or return the distance of the k-th best so far for brute force to end it."""
     series, tiles, dtype = collection.series, collection.tiles, collection.series.values.dtype
     n, channels = int(asked.lengths[q]), series.channels
-    m = int(series.lengths.max())
-    radius = int(_radius(n, series.lengths, samples, fraction).max())
+    m = int(collection.lengths[-1])
+    radius = int(_radius(n, collection.lengths, samples, fraction).max())
     query = asked.values[asked.starts[q] : asked.starts[q] + n * channels]
     lower, upper = np.empty(m * channels, dtype), np.empty(m * channels, dtype)
     _bounds.envelope(query, n, m, channels, radius, lower, upper)
