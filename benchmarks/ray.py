@@ -1,0 +1,90 @@
+"""Two Ray workers against one, for a distance matrix and for ingest; the promise is 1.7 times.
+
+Run on a quiet machine: python benchmarks/ray.py [--cycles 3000] [--trials 48]. Workers are started and warm before the
+clock runs. Shown are wall-clock times, the best of three in turn, and the load others put on the machine: with fewer
+free processors than workers the ratio says nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from neurostore import blocks, walker
+from neurostore.comparison import Comparison, Side
+from neurostore.ingest.pipeline import ingest
+from neurostore.ray_cluster import Cluster
+from neurostore.walker_bvh import write_bvh
+
+
+def matrix(n: int, cluster: Cluster, folder: Path) -> float:
+    rng = np.random.default_rng(0)
+    series = list(rng.normal(size=(n, 101, 3)).cumsum(axis=1).astype(np.float32))
+    labels = [{"subject": f"S{k}", "group": None} for k in range(n)]
+    part = Side(labels, series, [np.array([k]) for k in range(n)], "deg", {}, [])
+    comparison = Comparison("euclidean", None, "none", "float32", None, "mean", False)
+    out = folder / f"{time.monotonic_ns()}.npy"
+    start = time.monotonic()
+    blocks.write(
+        out, {"left": part}, comparison, {"options": {}}, progress=False, block=max(64, n // 12), cluster=cluster
+    )
+    return time.monotonic() - start
+
+
+def reading(cohort: Path, folder: Path) -> float:
+    """An ingest on the cluster that runs now."""
+    start = time.monotonic()
+    ingest(cohort, folder / f"{time.monotonic_ns()}", engine="ray")
+    return time.monotonic() - start
+
+
+def warm(seconds: float) -> None:
+    """A task that loads what the others need, and is long enough that every worker gets one."""
+    from neurostore import dtw
+
+    dtw.cross(np.zeros((8, 101, 3), np.float32), np.zeros((8, 101, 3), np.float32))
+    time.sleep(seconds)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cycles", type=int, default=3000)
+    parser.add_argument("--trials", type=int, default=48)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    best: dict[tuple[str, int], float] = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for k in range(options.trials):
+            walk = walker.walk(walker.normal(height_m=1.5 + 0.01 * k), n_strides=12)
+            target = folder / "cohort" / f"S{k:02d}" / "walk.bvh"
+            target.parent.mkdir(parents=True)
+            write_bvh(walk, target)
+        for n_workers in (1, 2):
+            cluster = Cluster(n_cpus=n_workers)
+            try:
+                list(cluster.run(warm, ((k, (1.0,)) for k in range(2 * n_workers))))
+                reading(folder / "cohort", folder)
+                for _ in range(options.rounds):
+                    for what, seconds in (
+                        ("matrix", matrix(options.cycles, cluster, folder)),
+                        ("ingest", reading(folder / "cohort", folder)),
+                    ):
+                        best[what, n_workers] = min(seconds, best.get((what, n_workers), seconds))
+                load = os.getloadavg()[0]
+            finally:
+                cluster.close()
+            print(f"{n_workers} worker(s) done; load of the last minute {load:.1f} on {os.cpu_count()} processors")
+    print("| work | one worker, s | two workers, s | ratio |\n|---|---|---|---|")
+    for what, size in (("matrix", f"{options.cycles} cycles"), ("ingest", f"{options.trials} trials")):
+        one, two = best[what, 1], best[what, 2]
+        print(f"| {what}, {size} | {one:.2f} | {two:.2f} | {one / two:.2f} |")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,197 @@
+"""How a lake grows: writing, compaction, every view with and without a subject, a distance matrix.
+
+Run: python benchmarks/scale.py [--trials 1000 10000] [--folder DIR] [--cycles 2000]. The trials are those of the
+analytic walker, read once through the ingest and staged again under other keys, ten a subject, with 1,500 frames or
+so each. Every step runs in a process of its own; shown are wall-clock and processor time, peak memory, bytes.
+A step that takes longer than --limit seconds is ended and said to be so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+TRIALS_A_SUBJECT = 10
+TABLES = ("landmarks", "poses/cmu_31")
+
+
+def make(path: str, n_trials: int) -> dict[str, Any]:
+    """Stage and commit n trials, a subject at a time, 50 subjects a commit."""
+    from neurostore.lake import Lake
+    from neurostore.lake_write import TrialTables, commit, stage
+
+    models = prototypes(path)
+    Lake.create(path)
+    start, cpu = time.monotonic(), time.process_time()
+    staged = []
+    for first in range(0, n_trials, TRIALS_A_SUBJECT):
+        subject = f"S{first // TRIALS_A_SUBJECT:05d}"
+        batch = []
+        for k in range(first, min(n_trials, first + TRIALS_A_SUBJECT)):
+            row, tables = models[k % len(models)]
+            batch.append(TrialTables((subject, "", f"walk_{k:06d}"), uuid.uuid4().hex, row, tables))
+        staged.append(stage(path, batch))
+        if len(staged) == 50 or first + TRIALS_A_SUBJECT >= n_trials:
+            commit(path, staged, subjects=[{"subject": s.rows[0]["subject"]} for s in staged])
+            staged = []
+    return {"wall_s": time.monotonic() - start, "cpu_s": time.process_time() - cpu}
+
+
+def prototypes(path: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """(row of trials, tables) of six walks: three patterns at two sizes, about 1,500 frames at 120 Hz."""
+    from neurostore import walker
+    from neurostore.ingest.pipeline import ingest
+    from neurostore.lake import open as open_lake
+    from neurostore.walker_bvh import write_bvh
+
+    with tempfile.TemporaryDirectory(dir=Path(path).parent) as scratch:
+        for pattern, gait_of in walker.PATTERNS.items():
+            for height in (1.62, 1.78):
+                gait = gait_of(height_m=height)
+                walk = walker.walk(gait, n_strides=12.5 / gait.stride_time_s, rate_hz=120.0)
+                target = Path(scratch, "cohort", "P", f"{pattern}_{round(height * 100)}.bvh")
+                target.parent.mkdir(parents=True, exist_ok=True)
+                write_bvh(walk, target)
+        ingest(Path(scratch, "cohort"), Path(scratch, "lake"), n_workers=1)
+        lake = open_lake(Path(scratch, "lake"))
+        made = []
+        for row in lake.trials_table().to_pylist():
+            tables = {}
+            for name in TABLES:
+                frame = lake.scan(name).collect().filter(trial=row["trial"]).sort("person", "frame")
+                here = frame.drop("subject", "session", "trial", "ingest_id")
+                tables[name] = here.select([s.name for s in here if s.null_count() < len(s)]).to_arrow()
+            managed = ("subject", "session", "trial", "ingest_id", "table_rows", "table_versions", "schema_version",
+                       "software_version")  # fmt: skip
+            made.append(({k: v for k, v in row.items() if k not in managed}, tables))
+        return made
+
+
+def compact(path: str) -> dict[str, Any]:
+    from neurostore import maintenance
+
+    done = maintenance.compact(path)
+    return {"files": f"{done.n_files_before} to {done.n_files_after}"}
+
+
+def view(path: str, name: str, subject: str) -> dict[str, Any]:
+    """Every column of a view, counted; how many files of each table the plan opens."""
+    from neurostore.lake import open as open_lake
+
+    connection = open_lake(path).connect()
+    connection.execute("SET memory_limit = '8GB'")
+    query = f"SELECT count(COLUMNS(*)) FROM {name}" + (f" WHERE subject = '{subject}'" if subject else "")
+    plan = connection.sql(f"EXPLAIN {query}").fetchall()[0][1]
+    read = sorted(set(re.findall(r"Scanning Files:\s*(\d+/\d+)", plan)))
+    start, cpu = time.monotonic(), time.process_time()
+    connection.execute(query).fetchall()
+    return {"wall_s": time.monotonic() - start, "cpu_s": time.process_time() - cpu, "files": ", ".join(read)}
+
+
+def matrix(n: int) -> dict[str, Any]:
+    """All pairs of n cycles of 101 points and three angles."""
+    import numpy as np
+
+    from neurostore import dtw
+
+    cycles = np.random.default_rng(0).normal(size=(n, 101, 3)).cumsum(axis=1).astype(np.float32)
+    dtw.pairwise(cycles[:64])
+    start, cpu = time.monotonic(), time.process_time()
+    dtw.pairwise(cycles)
+    return {"wall_s": time.monotonic() - start, "cpu_s": time.process_time() - cpu}
+
+
+STEPS = {"make": make, "compact": compact, "view": view, "matrix": matrix}
+
+
+def step(limit_s: float, name: str, *arguments: Any) -> dict[str, Any]:
+    """A step in a process of its own; its figures with peak_mb, or {'ended': …}."""
+    command = [sys.executable, os.path.abspath(__file__), "--step", name, json.dumps(arguments)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=limit_s)
+    except subprocess.TimeoutExpired:
+        return {"ended": f"after {limit_s:g} s"}
+    if done.returncode:
+        return {"ended": done.stderr.strip().splitlines()[-1][:120]}
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def run_step(name: str, arguments: list[Any]) -> None:
+    start, cpu = time.monotonic(), time.process_time()
+    found = STEPS[name](*arguments)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "linux" else 1024**2)
+    whole = {"wall_s": time.monotonic() - start, "cpu_s": time.process_time() - cpu}
+    print(json.dumps({**whole, "peak_mb": peak, **found}))
+
+
+def measured(path: str, n_trials: int, views: list[str], limit_s: float) -> dict[str, dict[str, Any]]:
+    from neurostore.lake import open as open_lake
+
+    found = {"write": step(limit_s, "make", path, n_trials)}
+    print_line(n_trials, "write", found["write"])
+    lake = open_lake(path)
+    n_bytes = sum(f.size for name in lake.tables() for f in lake.table_state(name).files)
+    n_frames = lake.named_rows["landmarks"]
+    print(f"{n_trials} trials, {n_frames:,} frames, {n_bytes / 1e6:,.0f} MB, {n_bytes / n_frames:.0f} bytes a frame")
+    for what, name, *arguments in [
+        ("compact", "compact", path),
+        *((f"{v}{' of one subject' * bool(s)}", "view", path, v, s) for v in views for s in ("", "S00001")),
+    ]:
+        found[what] = step(limit_s, name, *arguments)
+        print_line(n_trials, what, found[what])
+    return found
+
+
+def print_line(n: int, what: str, said: dict[str, Any]) -> None:
+    if "ended" in said:
+        print(f"| {n:,} | {what} | ended {said['ended']} | | | |", flush=True)
+    else:
+        figures = f"{said['wall_s']:.2f} | {said['cpu_s']:.2f} | {said['peak_mb']:.0f} | {said.get('files', '')}"
+        print(f"| {n:,} | {what} | {figures} |", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--trials", type=int, nargs="+", default=[1000, 10_000])
+    parser.add_argument("--folder", type=Path, default=None, help="where the lakes are written and removed")
+    parser.add_argument("--cycles", type=int, default=2000)
+    parser.add_argument("--views", nargs="*", default=None)
+    parser.add_argument("--limit", type=float, default=3600.0)
+    parser.add_argument("--step", nargs=2)
+    options = parser.parse_args()
+    if options.step:
+        run_step(options.step[0], json.loads(options.step[1]))
+        return
+    from neurostore import views
+
+    chosen = options.views or [v for v in views.names() if v != "catalogue"]
+    print("| trials | step | wall s | processor s | peak MB | files the plan opens |\n|---|---|---|---|---|---|")
+    results = {}
+    for n in options.trials:
+        with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+            results[n] = measured(str(Path(folder, "lake")), n, chosen, options.limit)
+    said = step(options.limit, "matrix", options.cycles)
+    print_line(options.cycles, "matrix of as many cycles", said)
+    if "ended" not in said:
+        print(f"20,000 cycles, by the square of the number: {said['cpu_s'] * (20_000 / options.cycles) ** 2:.0f} s CPU")
+    first, last = min(results), max(results)
+    if first < last:
+        print(f"\ngrowth of processor time from {first:,} to {last:,} trials ({last / first:g} times the trials):")
+        for what, small in results[first].items():
+            large = results[last][what]
+            if "ended" not in small and "ended" not in large:
+                print(f"| {what} | {large['cpu_s'] / max(small['cpu_s'], 1e-3):.1f} |")
+
+
+if __name__ == "__main__":
+    main()
