@@ -173,10 +173,11 @@ def read_state(path: Path | str) -> LakeState:
     NotALakeError, NewerLakeError : what lies there is no lake, or one this software does not know.
     """
     state = LakeState()
-    if not is_lake(path):
-        return state
+    from neurostore.lake import is_unfinished
     from neurostore.lake import open as open_lake
 
+    if not is_lake(path) or (Path(path).is_dir() and is_unfinished(path)):
+        return state
     lake = open_lake(path)
     for row in lake.trials_table().to_pylist():
         state.rows[(row["subject"], row["session"], row["trial"])] = row

@@ -77,6 +77,17 @@ def check_marker(root: str) -> None:
         )
 
 
+def is_unfinished(path: object) -> bool:
+    """Whether a lake was being made here when its process was killed; :meth:`Lake.create` finishes it."""
+    root = storage.resolve(path)
+    return not storage.exists(storage.join(root, "_neurostore", "lake.json")) and not _others(root)
+
+
+def _others(root: str) -> list[str]:
+    """Files of a folder that are in no table's folder."""
+    return [f.path for f in storage.list_files(root) if f.path.split("/")[0] not in _OWN]
+
+
 class Lake:
     """One version of a lake. Made by :func:`open`; methods read, and nothing here writes but :meth:`create`.
 
@@ -103,7 +114,7 @@ class Lake:
         marker = storage.join(root, "_neurostore", "lake.json")
         with storage.named_errors(root, "creating the lake"), hashes.gathered(root):
             if not storage.exists(marker):
-                others = [f.path for f in storage.list_files(root) if f.path.split("/")[0] not in _OWN]
+                others = _others(root)
                 if others:
                     raise NotALakeError(f"{root}: not empty ({others[0]} …) and no lake; choose another folder")
                 for name, table in schema.tables().items():

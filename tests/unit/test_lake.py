@@ -262,3 +262,17 @@ def test_trials_table_is_arrow_with_every_column(lake):
     assert isinstance(table, pa.Table)
     assert table.column_names == [c.name for c in schema.tables()["trials"].columns]
     assert table["condition"].to_pylist() == [None, None, "fast"]
+
+
+def test_a_lake_whose_making_was_killed_is_made(tmp_path):
+    from neurostore.ingest.pipeline import ingest
+    from tests.tiny_bvh import write_bvh
+
+    write_bvh(tmp_path / "cohort" / "S1" / "walk.bvh", 10)
+    Lake.create(tmp_path / "lake")
+    (tmp_path / "lake" / "_neurostore" / "lake.json").unlink()
+    assert len(ingest(tmp_path / "cohort", tmp_path / "lake", n_workers=1).added) == 1
+    (tmp_path / "other" / "folder").mkdir(parents=True)
+    (tmp_path / "other" / "folder" / "file").write_text("mine")
+    with pytest.raises(NotALakeError):
+        ingest(tmp_path / "cohort", tmp_path / "other", n_workers=1)
