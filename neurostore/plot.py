@@ -84,7 +84,7 @@ def curves(lake: Lake, angle: str, by: str = "group") -> Figure:
     for i, ((value,), part) in enumerate(frame.sort("percent").group_by([by], maintain_order=True)):
         percent, mean, sd = (part[c].cast(float).to_numpy() for c in ("percent", "mean_deg", "sd_deg"))
         colour = COLOURS[i % len(COLOURS)]
-        axes.plot(percent, mean, color=colour, label=f"{value} (n = {part['n_subjects'].max()})")
+        axes.plot(percent, mean, color=colour, label=f"{value} (n = {int(part['n_subjects'].to_numpy().max())})")
         axes.fill_between(percent, mean - sd, mean + sd, color=colour, alpha=0.18, linewidth=0)
     axes.set(xlim=(0, 100), xlabel="gait cycle (%)", ylabel=angle.removesuffix("_deg").replace("_", " ") + " (°)")
     axes.axhline(0, color="0.7", linewidth=0.6)

@@ -18,11 +18,15 @@ def report(
     out: Annotated[Path, typer.Argument(metavar="OUT.html", help="The page to write; one that is there is replaced.")],
     reference: Annotated[
         str | None,
-        typer.Option(metavar="GROUP", help="Compare with this group instead of the published norm.", show_default=False),
+        typer.Option(
+            metavar="GROUP", help="Compare with this group instead of the published norm.", show_default=False
+        ),
     ] = None,
     figures: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Also write every figure as PNG and SVG into this folder.", show_default=False),
+        typer.Option(
+            metavar="DIR", help="Also write every figure as PNG and SVG into this folder.", show_default=False
+        ),
     ] = None,
     subject: Annotated[
         list[str] | None,
@@ -31,7 +35,9 @@ def report(
     retest_group: Annotated[
         str | None,
         typer.Option(
-            metavar="GROUP", help="Group whose sessions repeat one state: gives the detectable change.", show_default=False
+            metavar="GROUP",
+            help="Group whose sessions repeat one state: gives the detectable change.",
+            show_default=False,
         ),
     ] = None,
     lake: LakeOption = LAKE,

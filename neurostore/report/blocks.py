@@ -1,4 +1,4 @@
-"""A block of the report: one subject in one session and condition, with its curves and the band they are seen against."""
+"""A block of the report: one subject in one session and condition, its curves, and the band they are seen against."""
 
 from __future__ import annotations
 
@@ -51,10 +51,13 @@ class Block:
         """Session and condition as a heading; empty where the cohort has neither."""
         return ", ".join(str(part) for part in (self.session, self.condition) if part)
 
-    @property
+    @cached_property
     def slug(self) -> str:
         """A file name and an id: letters, digits, ``-`` and ``_`` only, unique for other conditions by their place."""
-        conditions = sorted({b.condition or "" for b in blocks_of(self.data, self.subject)})
+        import polars as pl
+
+        mine = self.data.trials.filter(pl.col("subject") == self.subject)
+        conditions = sorted({condition or "" for condition in mine["condition"]})
         place = f"c{conditions.index(self.condition or '')}" if len(conditions) > 1 else ""
         return "_".join(part for part in (self.subject, self.session, place) if part)
 
@@ -96,19 +99,23 @@ class Block:
         return "free", True
 
     def band(self, angle: str) -> Band | None:
-        """The reference group's mean and SD between subjects (this one left out), or the published norm; None where there is none.
+        """The reference group's mean and SD between subjects (this one left out), or the published norm, or None.
 
         A published norm never serves a curve that is change from the neutral pose; a group of the same skeleton does.
         """
-        curve = next((c for (name, _), c in self.curves.items() if name == angle), None)
-        if curve is None:
-            return None
-        return self._group_band(angle, curve.is_relative) if self.data.reference else self._norm_band(angle, curve)
+        return self._bands.get(angle)
 
-    def _norm_band(self, angle: str, curve: Curve) -> Band | None:
+    @cached_property
+    def _bands(self) -> dict[str, Band]:
+        relative = {angle: curve.is_relative for (angle, _), curve in self.curves.items()}
+        find = self._group_band if self.data.reference else self._norm_band
+        found = {angle: find(angle, is_relative) for angle, is_relative in relative.items()}
+        return {angle: band for angle, band in found.items() if band is not None}
+
+    def _norm_band(self, angle: str, is_relative: bool) -> Band | None:
         speed, _ = self.speed_band
         points = [p for p in normative.schwartz_2008() if p.speed == speed and p.angle == angle]
-        if curve.is_relative or not points:
+        if is_relative or not points:
             return None
         columns = np.array([(p.percent, p.mean_deg, p.sd_deg) for p in points])
         return Band(columns[:, 0], columns[:, 1], columns[:, 2], f"{normative.NAME}, {speed.replace('_', ' ')} speed")

@@ -133,7 +133,8 @@ def _clip(keys: tuple[Any, ...], time_s: np.ndarray, xyz: dict[str, np.ndarray])
     known = np.isfinite(shifted) & (np.abs(shifted) <= LARGEST_MM)
     whole = known.all(axis=2, keepdims=True)
     coded = np.where(whole, np.rint(np.where(known, shifted, 0)), MISSING).astype(np.int16)
-    return Clip(*keys, names, time_s, coded, origin)
+    subject, session, trial = map(str, keys)
+    return Clip(subject, session, trial, names, time_s, coded, origin)
 
 
 def _side(a: str, b: str) -> str:

@@ -128,7 +128,7 @@ def group_curves(data: ReportData, angle: str) -> Figure | None:
         meta = {"role": "group", "group": group}
         if np.isfinite(sd).all():
             traces += _area(mean - sd, mean + sd, 1, colour, 0.16, meta | {"role": "sd"})
-        n = mine["n_subjects"].max()
+        n = int(mine["n_subjects"].to_numpy().max())
         lines.append(
             {
                 "type": "scatter",

@@ -262,6 +262,7 @@ def _distances(snapshot: Snapshot) -> tuple[DistanceMatrix | None, str]:
             matrix = cohort.distances(snapshot, unit="subject")
         except UsageError as error:
             return None, f"No distances: {error}"
+    assert isinstance(matrix, cohort.DistanceMatrix)  # of subjects there is one, the mean of both sides
     options = matrix.provenance["options"]
     angles = ", ".join(a.removesuffix("_deg").replace("_", " ") for a in options["angles"])
     note = (

@@ -206,7 +206,7 @@ def _profile(block: Block) -> list[Any]:
     people = rows["n_reference"].drop_nulls()
     caption = f"Against {against}"
     caption += f", {speed.replace('_', ' ')} speed" if speed else ""
-    caption += f", n = {people.min()}" if len(people) else ""
+    caption += f", n = {int(people.to_numpy().min())}" if len(people) else ""
     caption += f"; {'; '.join(scores)}" if scores else ""
     caption += "".join(f". {n[:1].upper()}{n[1:]}" for n in sorted(set(rows["note"].drop_nulls()))[:1]) + "."
     label = f"Movement analysis profile of {block.subject} {block.name}"

@@ -211,7 +211,7 @@ def group_curves(data: ReportData) -> Figure:
                 percent, mean = mine["percent"].to_numpy(), mine["mean_deg"].to_numpy()
                 sd = mine["sd_deg"].cast(pl.Float64).to_numpy()
                 colour = styles[group][0]
-                label = _plain(f"{group} (n = {mine['n_subjects'].max()})")
+                label = _plain(f"{group} (n = {int(mine['n_subjects'].to_numpy().max())})")
                 ax.plot(percent, mean, linestyle=_LINES[dashes[group]], color=colour, label=label)
                 ax.fill_between(percent, mean - sd, mean + sd, color=colour, alpha=0.16, linewidth=0)
         relative = ", from neutral" if rows["is_relative"].any() else ""
@@ -283,7 +283,7 @@ def cohort_map(data: ReportData) -> Figure:
     return figure
 
 
-def empty(width: float, height: float, layout: str | None = "constrained") -> Figure:
+def empty(width: float, height: float, layout: Any = "constrained") -> Figure:
     """A figure of inches. Raises MissingExtraError without matplotlib."""
     try:
         from matplotlib.figure import Figure

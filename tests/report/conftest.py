@@ -11,7 +11,7 @@ from neurostore.demo import make_cohort
 from neurostore.lake import open as open_lake
 
 HOSTILE = 'crouch</script><img src=x onerror="window.hacked=1"><b>&amp;$x^{2}$\''
-CONDITION = '"><svg onload=window.hacked=2>'
+CONDITION = 'fast"><svg onload=window.hacked=2>'
 
 
 @pytest.fixture(scope="session")

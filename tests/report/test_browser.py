@@ -118,7 +118,7 @@ def test_table_has_the_numbers_of_the_summary(browser, lake):
 def test_slider_moves_the_skeleton_and_the_cursor(browser):
     choose(browser, "subject", "H01")
     body = "document.querySelector('#subject-H01')"
-    wait(browser, f"{body}.querySelector('.timeline .plot')._fullLayout")
+    wait(browser, f"Boolean({body}.querySelector('.timeline .plot')._fullLayout)")
     picture = f"{body}.querySelector('.player canvas').toDataURL()"
     browser.execute_script(f"{body}.querySelector('.player').scrollIntoView()")
     wait(browser, f"{body}.querySelector('.player output').textContent")
