@@ -1,6 +1,6 @@
 """Two Ray workers against one, for a distance matrix and for ingest; the promise is 1.7 times.
 
-Run on a quiet machine: python benchmarks/ray.py [--cycles 3000] [--trials 48]. Workers are started and warm before the
+Run on a quiet machine: python benchmarks/ray_workers.py [--cycles 3000] [--trials 48]. Workers are started and warm before the
 clock runs. Shown are wall-clock times, the best of three in turn, and the load others put on the machine: with fewer
 free processors than workers the ratio says nothing.
 """
