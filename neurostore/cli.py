@@ -22,6 +22,7 @@ from neurostore.commands import (
     migrate,
     model,
     overlay,
+    pseudonymise,
     refine,
     report,
     sql,
@@ -44,6 +45,7 @@ distances.register(app)
 compare.register(app)
 report.register(app)
 maintain.register(app)
+pseudonymise.register(app)
 doctor.register(app)
 migrate.register(app)
 erase.register(app)

@@ -17,7 +17,7 @@ import sys
 from typing import Any, BinaryIO
 
 MEMORY_BYTES = 1 << 30
-SECONDS = 8
+SECONDS = 4
 
 
 def main() -> None:

@@ -139,12 +139,12 @@ def _detections(path: Path, name: str, frames: Any) -> tuple[np.ndarray, list[np
     for key, frame in frames.items():
         number = _FRAME.match(key)
         values = frame.get("poses3d") if isinstance(frame, dict) else None
-        if number is None or not isinstance(values, list):
+        if number is None or len(number[1]) > 9 or not isinstance(values, list):
             problems.append(f"{name}: {key!r} has no number, or no list poses3d")
             continue
         try:
             poses = np.array(values, dtype=np.float32)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             problems.append(f"{name}, {key}: poses3d is no array of numbers, person by joint by x, y, z")
             continue
         if poses.size and (poses.ndim != 3 or poses.shape[2] != 3):

@@ -1,0 +1,201 @@
+"""A cohort folder whose names, dates and free text say nobody, with the key to them kept elsewhere.
+
+A copy of the cohort is written: subjects get random keys, dates of their tables are moved by a random number of days
+(one for each subject, so that intervals stay), columns of free text are refused unless allowed. What recordings say
+inside (names in a C3D's parameters, faces in a video) is not changed; such files are refused, or listed.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+from neurostore import schema
+from neurostore.errors import CohortError, UsageError
+
+TABLES = ("participants.tsv", "trials.tsv", "sessions.tsv")
+_KEY_COLUMNS = ("participant_id", "subject")
+_DATE = re.compile(r"(\d{4}-\d{2}-\d{2})(?:([T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)(Z|[+-]\d{2}:?\d{2})?)?")
+_MOST_DAYS = 365
+_FREE_LENGTH = 40  # longer values, or values of several words, are free text
+_SPEAKS = {".c3d": "may hold a name in SUBJECTS:NAMES", ".json": "may hold file names"}
+_FACES = {".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v"}
+
+
+@dataclass(slots=True)
+class Pseudonymised:
+    """What was done. look : files whose inside may name somebody, for the user to see to."""
+
+    n_subjects: int = 0
+    n_files: int = 0
+    n_dates: int = 0
+    dropped: list[str] = field(default_factory=list)
+    look: list[str] = field(default_factory=list)
+
+
+def pseudonymise(
+    cohort: Path | str, target: Path | str, key_file: Path | str, *, allow: Iterable[str] = (), drop: Iterable[str] = ()
+) -> Pseudonymised:
+    """Write a copy of a cohort under pseudonyms.
+
+    Parameters
+    ----------
+    key_file : JSON of subject -> {pseudonym, shift_days}; made, or used and added to. Keep it apart from the copy.
+    allow : free-text columns that may stay as they are.  drop : columns to leave out.
+
+    Raises
+    ------
+    CohortError : no such folder, or it has free-text columns that are neither allowed nor dropped.
+    UsageError : the target exists, or the key file lies in it or in the cohort.
+    """
+    source, target, key_file = (Path(os.path.abspath(p)) for p in (cohort, target, key_file))
+    if not source.is_dir():
+        raise CohortError(f"{source}: there is no such folder")
+    if target.exists():
+        raise UsageError(f"{target}: exists already; name a new folder")
+    for folder in (source, target):
+        if folder in key_file.parents:
+            raise UsageError(f"{key_file}: the key would lie beside the data; keep it elsewhere")
+    if target in source.parents or source in target.parents:
+        raise UsageError(f"{target}: lies in {source}, or the other way round; name another folder")
+    tables = sorted(p for p in source.rglob("*.tsv") if p.name in TABLES or p.name.endswith("_scans.tsv"))
+    _check_free_text(tables, set(allow) | set(drop))
+    keys = _read_keys(key_file)
+    for name in _subjects(source, tables):
+        keys.setdefault(name, _new_key({str(k["pseudonym"]) for k in keys.values()}))
+    done = Pseudonymised(n_subjects=len(keys))
+    work = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        for path in sorted(p for p in source.rglob("*") if p.is_file()):
+            to = work / _renamed(path.relative_to(source), keys)
+            to.parent.mkdir(parents=True, exist_ok=True)
+            if path in tables:
+                _write_table(path, to, keys, set(drop), done)
+            else:
+                shutil.copyfile(path, to)  # not its dates
+            done.n_files += 1
+            suffix = path.suffix.lower()
+            if suffix in _FACES or suffix in _SPEAKS:
+                why = "shows a person" if suffix in _FACES else _SPEAKS[suffix]
+                done.look.append(f"{to.relative_to(work)}: {why}")
+        _write_keys(key_file, keys)
+        os.replace(work, target)
+    except BaseException:
+        shutil.rmtree(work, ignore_errors=True)
+        raise
+    return done
+
+
+def _check_free_text(tables: list[Path], settled: set[str]) -> None:
+    free: dict[str, str] = {}
+    for path in tables:
+        for row in _rows(path)[1]:
+            for column, value in row.items():
+                is_free = len(value) > _FREE_LENGTH or len(value.split()) > 2
+                if column not in (*_KEY_COLUMNS, *settled) and is_free and not _DATE.fullmatch(value):
+                    free.setdefault(column, f"{path.name}, column {column}")
+    if free:
+        raise CohortError(
+            "free text may name somebody: "
+            + "; ".join(free.values())
+            + "; say --allow COLUMN for those that do not, --drop COLUMN for the others"
+        )
+
+
+def _rows(path: Path) -> tuple[list[str], list[dict[str, str]]]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, delimiter="\t")
+            rows = [{k: v or "" for k, v in row.items() if k is not None} for row in reader]
+            return list(reader.fieldnames or []), rows
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise CohortError(f"{path}: not a table of UTF-8 text ({error})") from None
+
+
+def _subjects(source: Path, tables: list[Path]) -> list[str]:
+    """Keys of subjects, from folders and tables, without ``sub-``."""
+    names = {p.name for p in source.iterdir() if p.is_dir() and not p.name.startswith(".")}
+    for path in tables:
+        names |= {row[c] for row in _rows(path)[1] for c in _KEY_COLUMNS if row.get(c)}
+    return sorted({n.removeprefix("sub-") for n in names})
+
+
+def _new_key(taken: set[str]) -> dict[str, str | int]:
+    while (pseudonym := "P" + secrets.token_hex(4).upper()) in taken:
+        continue
+    return {"pseudonym": pseudonym, "shift_days": -1 - secrets.randbelow(_MOST_DAYS)}
+
+
+def _read_keys(path: Path) -> dict[str, dict[str, str | int]]:
+    if not path.exists():
+        return {}
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+        for key in said.values():
+            schema.check_key("pseudonym", key["pseudonym"])
+            int(key["shift_days"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UsageError(f"{path}: not a key file ({error})") from None
+    return said
+
+
+def _write_keys(path: Path, keys: dict[str, dict[str, str | int]]) -> None:
+    """Whole or not at all, for the owner's eyes alone."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        json.dump(keys, file, indent=1, sort_keys=True)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+def _renamed(path: Path, keys: dict[str, dict[str, str | int]]) -> Path:
+    """The path with every subject's name in it replaced: whole words, longest first."""
+    return Path(*(_said(part, keys) for part in path.parts))
+
+
+def _said(text: str, keys: dict[str, dict[str, str | int]]) -> str:
+    names = "|".join(re.escape(n) for n in sorted(keys, key=len, reverse=True))
+    if not names:
+        return text
+    return re.sub(rf"(?<![A-Za-z0-9])(?:{names})(?![A-Za-z0-9])", lambda m: str(keys[m[0]]["pseudonym"]), text)
+
+
+def _write_table(
+    path: Path, to: Path, keys: dict[str, dict[str, str | int]], drop: set[str], done: Pseudonymised
+) -> None:
+    columns, rows = _rows(path)
+    done.dropped += [f"{path.name}: {c}" for c in columns if c in drop]
+    kept = [c for c in columns if c not in drop]
+    folder = next((p for p in (part.removeprefix("sub-") for part in path.parts) if p in keys), None)
+    with to.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, delimiter="\t", lineterminator="\n")
+        writer.writerow(kept)
+        for row in rows:
+            named = next((row[c].removeprefix("sub-") for c in _KEY_COLUMNS if row.get(c)), folder)
+            days = int(keys[named]["shift_days"]) if named in keys else 0
+            writer.writerow([_cell(row[c], days, keys, done) for c in kept])
+
+
+def _cell(value: str, days: int, keys: dict[str, dict[str, str | int]], done: Pseudonymised) -> str:
+    found = _DATE.fullmatch(value)
+    if not found:
+        return _said(value, keys)
+    try:
+        moved = date.fromisoformat(found[1]) + timedelta(days=days)
+        if found[2]:
+            datetime.fromisoformat(value.replace("Z", "+00:00"))
+    except (ValueError, OverflowError):
+        return ""  # looks like a date and is none: better nothing than a name for a day
+    done.n_dates += 1
+    return moved.isoformat() + (found[2] or "") + (found[3] or "")
