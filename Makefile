@@ -6,7 +6,7 @@ DEMO ?= demo
 # torch is named first and exactly: newer releases bring gigabytes of CUDA packages along.
 TORCH := torch==2.13.0
 
-.PHONY: demo test check bench docs report-demo torture audit clean
+.PHONY: demo test check bench docs report-demo torture fuzz audit clean
 
 $(VENV)/.installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 12) else f"Python 3.11 or 3.12 is needed, found {v[0]}.{v[1]}; say make PYTHON=/path/to/python3.11")'
@@ -32,6 +32,16 @@ report-demo: $(VENV)/.installed  ## the report of the demonstration cohort, open
 	[ -d $(DEMO)/lake ] || $(BIN)/neurostore demo $(DEMO)
 	$(BIN)/neurostore report $(DEMO)/report.html --reference control --lake $(DEMO)/lake
 	@$(BIN)/python -c 'import pathlib, webbrowser; page = pathlib.Path("$(DEMO)/report.html").resolve(); print("Opened" if webbrowser.open(page.as_uri()) else "Open it in a browser:", page)'
+
+torture: $(VENV)/.installed  ## 200 kills at random moments, and everything that is too long for the suite
+	$(BIN)/python -m tests.torture.run --kills 200
+
+fuzz: $(VENV)/.installed  ## 10,000 mutated files into every reader
+	$(BIN)/python -m tests.fuzz.run --cases 10000
+
+audit: $(VENV)/.installed  ## known holes in what is installed; fails if anything could not be looked up
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "pip-audit>=2.7,<3"
+	$(BIN)/python benchmarks/audit.py
 
 docs: $(VENV)/.installed  ## docs/tables.md, docs/commands.md and docs/MODEL_ARTIFACTS.md from the code
 	$(BIN)/python docs/build.py

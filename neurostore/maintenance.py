@@ -66,6 +66,8 @@ def compact(lake_path: object, *, target_bytes: int = TARGET_BYTES, safe_age_s: 
     with storage.running(root, "compact"), storage.named_errors(root, "compacting"):
         with hashes.writing(root, "compact"):  # no commit is half-way: what trials does not name now never will be
             lake = open_lake(root)
+            for name in lake.tables():
+                lake.table_state(name)  # raises where one is gone or damaged
             names = [n for n in _stored_tables(root) if n not in NOT_KEYED]
             files = {n: delta.files_of(delta.open_table(root, n)) for n in names}
         live = pa.array(lake.ingest_ids(), pa.string())

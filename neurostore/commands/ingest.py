@@ -52,6 +52,7 @@ def ingest(
     consent_renewed: Annotated[
         bool, typer.Option("--consent-renewed", help="Take in again who was erased from this lake.")
     ] = False,
+    log_json: Annotated[bool, typer.Option("--log-json", help="Talk in lines of JSON, for programs.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
 ) -> None:
     """Bring a folder of recordings into a lake.
@@ -62,6 +63,7 @@ def ingest(
     Example: neurostore ingest cohort/ --lake lake/
     """
     from neurostore.ingest.batch import Settings
+    from neurostore.ingest.json_log import JsonLines, log_report
     from neurostore.ingest.pipeline import ingest as run
     from neurostore.ingest.progress import Bar, Lines, print_report
 
@@ -74,6 +76,7 @@ def ingest(
         "models_toml": str(models) if models else None,
     }  # fmt: skip
     video = {name: value for name, value in video.items() if value is not None}
+    progress = JsonLines(sys.stderr) if log_json else Bar(talk) if sys.stderr.isatty() else Lines(sys.stderr)
     report = run(
         cohort,
         lake,
@@ -84,7 +87,10 @@ def ingest(
         consent_renewed=consent_renewed,
         engine=engine.value,
         ray_address=ray_address,
-        progress=Bar(talk) if sys.stderr.isatty() else Lines(sys.stderr),
+        progress=progress,
     )
-    print_report(report, talk)
+    if log_json:
+        log_report(report, sys.stderr)
+    else:
+        print_report(report, talk)
     raise typer.Exit(report.exit_code)

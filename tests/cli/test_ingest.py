@@ -177,3 +177,19 @@ def test_ctrl_c_leaves_a_whole_lake(cohort, tmp_path):
     assert set(trials(tmp_path / "lake")) <= {"walk"}
     assert run("ingest", cohort, "--lake", tmp_path / "lake").returncode == 0
     assert len(trials(tmp_path / "lake")) == 3
+
+
+def test_log_json_is_one_object_a_line(tmp_path):
+    import json
+
+    write_bvh(tmp_path / "cohort" / "S1" / "walk.bvh", 10)
+    (tmp_path / "cohort" / "S1" / "bad.bvh").write_text("no BVH")
+    shown = run("ingest", tmp_path / "cohort", "--lake", tmp_path / "lake", "--log-json")
+    assert shown.returncode == 1
+    said = [json.loads(line) for line in shown.stderr.splitlines()]
+    assert {"time", "level", "event"} <= set.intersection(*(set(s) for s in said))
+    assert [s["event"] for s in said].count("trial") == 2
+    (failed,) = (s for s in said if s["event"] == "failed")
+    assert failed["path"].endswith("bad.bvh")
+    assert said[-1]["event"] == "end"
+    assert (said[-1]["n_in"], said[-1]["n_failed"]) == (1, 1)
