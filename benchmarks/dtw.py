@@ -267,14 +267,14 @@ def in_sql(options: argparse.Namespace) -> dict[str, Any]:
         return connection.execute("SELECT peer(a.x, b.x) AS d " + pairs.format(60)).fetchnumpy()["d"]
 
     a, b = alternately(ours, peer, 3, 3)
-    exact = dtw.pairwise(xs[:60].astype(np.float64))[np.triu_indices(60, 1)]
+    exact = dtw.pairwise(xs.astype(np.float64))[np.triu_indices(500, 1)]
     return {
         "ours_s": a,
         "peer_s": b * (500 * 499) / (60 * 59),
         "peer": "dtaidistance in a DuckDB function (60 of 500)",
         "gcells": 124_750 * 101 * 101 / a / 1e9,
         "share": 0.0,
-        "error": float(np.abs(peer() - exact).max() / exact.max() / 1e-5),
+        "error": float((np.abs(ours() - exact) / (1e-5 * exact + 1e-6 * exact.max())).max()),
     }
 
 

@@ -23,6 +23,7 @@ from neurostore import dtw
 from neurostore.distance_matrix import DistanceMatrix
 from neurostore.representations import Choice, complete, read_items
 
+KEYS = ("subject", "session", "trial")
 WALKS = "t.trial LIKE 'walk%'"
 SETTINGS: dict[str, dict[str, Any]] = {
     "angles, cycles": {},
@@ -107,7 +108,7 @@ def perturbations_part(lake: Any) -> None:
         "later within the cycle, share": ([0, 0.02, 0.05, 0.1, 0.2, 0.3], stretched),
         "whole cycle slower, share": ([0, 0.1, 0.2, 0.4, 0.8, 1.6], slower),
     }
-    print(f"\n## Perturbations of {len(cycles)} cycles: distance in deg per matched sample (and frame by frame)\n")
+    print(f"\n## Perturbations of {len(cycles)} cycles: distance, deg per matched sample\n")
     print("| perturbation | 1 | 2 | 3 | 4 | 5 | grows in |\n|---|---|---|---|---|---|---|")
     for name, (amounts, make) in kinds.items():
         found = []
@@ -127,11 +128,11 @@ def sides_of(lake: Any, where: str, options: dict[str, Any]) -> Iterator[Distanc
     yield from found.values() if isinstance(found, dict) else [found]
 
 
-def separation(matrix: DistanceMatrix, classes: np.ndarray) -> tuple[int, int, float]:
-    """(right, asked, silhouette): nearest neighbour outside the item's own trial, of items whose class has another trial."""
+def separation(matrix: DistanceMatrix, classes: np.ndarray, outside: tuple[str, ...] = KEYS) -> tuple[int, int, float]:
+    """(right, asked, silhouette): nearest neighbour outside the item's own trial (or subject), where its class has another."""
     from sklearn.metrics import silhouette_score
 
-    trial = np.array(["/".join(map(str, r)) for r in matrix.labels.select("subject", "session", "trial").rows()])
+    trial = np.array(["/".join(map(str, r)) for r in matrix.labels.select(outside).rows()])
     values = np.asarray(matrix.values, np.float64).copy()
     values[trial[:, None] == trial[None, :]] = np.inf
     several = np.array([len(set(trial[classes == c])) > 1 for c in classes])
@@ -140,11 +141,11 @@ def separation(matrix: DistanceMatrix, classes: np.ndarray) -> tuple[int, int, f
     return int(right[several].sum()), int(several.sum()), float(score)
 
 
-def table_part(title: str, lake: str, where: str, label: Any) -> None:
+def table_part(title: str, lake: str, where: str, label: Any, outside: tuple[str, ...] = KEYS) -> None:
     print(f"\n## {title}\n\n| setting | nearest neighbour right | share | silhouette |\n|---|---|---|---|")
     for name, options in SETTINGS.items():
         try:
-            results = [separation(m, label(m)) for m in sides_of(lake, where, options)]
+            results = [separation(m, label(m), outside) for m in sides_of(lake, where, options)]
         except neurostore.NeurostoreError as error:
             print(f"| {name} | {str(error)[:70]} | | |", flush=True)
             continue
@@ -194,8 +195,10 @@ def main() -> None:
         "scales": lambda: scales_part(options.lake),
     }
     if options.walkers:
-        group = {"where": "true", "label": lambda m: m.labels["group"].to_numpy()}
-        parts["groups"] = lambda: table_part("Groups of the made-up walkers", options.walkers, **group)
+        group = {"where": "true", "label": lambda m: m.labels["group"].to_numpy(), "outside": ("subject",)}
+        parts["groups"] = lambda: table_part(
+            "Groups of the made-up walkers, each subject against the others", options.walkers, **group
+        )
     for name, run in parts.items():
         if options.only in ("", name):
             run()
