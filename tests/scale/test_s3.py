@@ -322,3 +322,19 @@ def test_what_is_not_there_is_named(bucket):
     Lake.create(f"s3://{bucket}/lake")
     with pytest.raises(LakeError.__mro__[1], match="an export goes to a folder"):
         export_lake(f"s3://{bucket}/lake", f"s3://{bucket}/out")
+
+
+def test_command_line(lake, tmp_path):
+    """sql, history, verify and compact of a lake named by an URL."""
+
+    def run(*arguments: str) -> str:
+        command = [sys.executable, "-m", "neurostore.cli", *arguments, "--lake", lake.path]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=200)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    said = run("sql", "SELECT subject, count(*) AS n FROM landmarks GROUP BY ALL ORDER BY ALL", "--format", "csv")
+    assert said == "subject,n\nS01,80\nS02,40\n"
+    run("compact")
+    run("verify")
+    assert open_lake(lake.path).version > lake.version
