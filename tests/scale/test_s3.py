@@ -338,3 +338,10 @@ def test_command_line(lake, tmp_path):
     run("compact")
     run("verify")
     assert open_lake(lake.path).version > lake.version
+
+
+def test_locked_sql(lake):
+    from neurostore import locked_sql
+
+    found = locked_sql.run(lake, "SELECT subject, count(*) AS n FROM landmarks GROUP BY ALL ORDER BY ALL")
+    assert found.rows() == [("S01", 80), ("S02", 40)]
