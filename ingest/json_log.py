@@ -36,6 +36,7 @@ def log_report(report: IngestReport, stream: TextIO) -> None:
         write(stream, "warning", "warning", message=str(warning))
     for error in report.failed:
         write(stream, "failed", "error", path=error.path, problems=list(error.problems))
+    counts: dict[str, Any] = {f"n_{name}": n for name, n in report.counts().items()}
     write(
         stream,
         "end",
@@ -44,7 +45,7 @@ def log_report(report: IngestReport, stream: TextIO) -> None:
         seconds=round(report.seconds, 3),
         n_bytes=report.n_bytes,
         is_dry_run=report.is_dry_run,
-        **{f"n_{name}": n for name, n in report.counts().items()},
+        **counts,
     )
 
 

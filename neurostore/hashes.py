@@ -139,8 +139,8 @@ def forget(root: str, kept: Iterable[str]) -> None:
     old = _segments(root)
     known = read(root).files
     here = set(kept)
-    waiting = getattr(_gathered, "files", None)
-    for path in [p for p in waiting or () if p not in here]:
+    waiting: dict[str, Entry] = getattr(_gathered, "files", None) or {}
+    for path in waiting.keys() - here:
         del waiting[path]
     _write_segment(root, {p: e for p, e in known.items() if p in here})
     storage.delete([storage.join(root, FOLDER, name) for name in old])

@@ -97,11 +97,9 @@ def check(connection: Any, text: str) -> None:
 
 
 def _is_query(node: dict[str, Any]) -> bool:
-    return (
-        isinstance(node["key"], str)
-        and isinstance(node["value"], dict)
-        and {"query", "query_node"} & node["value"].keys()
-    )
+    value = node["value"]
+    is_named = isinstance(node["key"], str) and isinstance(value, dict)
+    return is_named and ("query" in value or "query_node" in value)
 
 
 def _check_node(node: dict[str, Any], names: set[str]) -> None:

@@ -82,6 +82,7 @@ def distances(
 
     Example: neurostore distances D.parquet --unit cycle --side left --lake lake/
     """
+    from neurostore import outputs
     from neurostore.cohort import write_distances
     from neurostore.lake import open as open_lake
 
@@ -108,6 +109,7 @@ def distances(
         steady_only=not all_cycles,
         mixed=mixed,
     )
+    outputs.note(lake, "distances", written)
     for path in written:
         say(f"written: {path}")
 

@@ -73,6 +73,7 @@ def export(
 
     Example: neurostore export S07 walk_01 walk_01.c3d --lake lake/
     """
+    from neurostore import outputs
     from neurostore.export import export as export_trial
     from neurostore.lake import open as open_lake
 
@@ -94,4 +95,5 @@ def export(
     )
     for note in notes:
         say(f"note: {note}")
+    outputs.note(lake, "export", list(files))
     say("written: " + ", ".join(map(str, files)))

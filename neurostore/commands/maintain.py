@@ -49,11 +49,14 @@ def catalogue(
 
     Example: neurostore catalogue lake.duckdb --lake lake/
     """
+    from neurostore import outputs
     from neurostore.lake_export import catalogue_file
 
     from .output import say
 
-    say(f"{lake} as {catalogue_file(lake, file, delta_scan=delta_scan)}")
+    written = catalogue_file(lake, file, delta_scan=delta_scan)
+    outputs.note(lake, "catalogue", written)
+    say(f"{lake} as {written}")
 
 
 def export_lake(
@@ -64,8 +67,11 @@ def export_lake(
 
     Example: neurostore export-lake plain/ --lake lake/
     """
+    from neurostore import outputs
     from neurostore.lake_export import export_lake as export
 
     from .output import say
 
-    say(f"{lake} in {export(lake, folder)}")
+    written = export(lake, folder)
+    outputs.note(lake, "export-lake", written)
+    say(f"{lake} in {written}")

@@ -48,6 +48,7 @@ def report(
 
     Example: neurostore report report.html --reference control --lake lake/
     """
+    from neurostore import outputs
     from neurostore.lake import open as open_lake
     from neurostore.report import write_report
 
@@ -61,5 +62,6 @@ def report(
         figures=figures,
         retest_group=retest_group,
     )
+    outputs.note(lake, "report", list(written))
     size = written[0].stat().st_size / 1e6
     say(f"{written[0]}: {size:.1f} MB" + (f"; {len(written) - 1} figures in {figures}" if figures else ""))

@@ -175,3 +175,14 @@ def test_a_running_ingest_is_waited_for(tmp_path):
     with storage.running(lake), pytest.raises(ConflictError, match="running"):
         erase(lake, WHO)
     assert WHO in open_lake(lake).trials()["subject"].to_list()
+
+
+def test_what_was_written_elsewhere_is_listed(tmp_path):
+    lake = cohort_lake(tmp_path)
+    assert run("export-lake", tmp_path / f"for {WHO}", "--lake", lake).returncode == 0
+    assert run("catalogue", tmp_path / "all.duckdb", "--lake", lake).returncode == 0
+    shown = run("erase", WHO, "--lake", lake, "--yes")
+    assert f"for {WHO}" in shown.stderr
+    assert "all.duckdb" in shown.stderr
+    assert WHO not in all_bytes(lake)  # the note whose path named them is gone
+    assert "all.duckdb" in str(run("erase", "S1", "--lake", lake, "--yes").stderr)
