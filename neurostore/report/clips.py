@@ -63,7 +63,8 @@ class Clip:
     def to_json(self) -> dict[str, Any]:
         """What the page's player reads: links as indices of points, positions as base64 of little-endian int16."""
         index = {name: i for i, name in enumerate(self.points)}
-        links = [[index[a], index[b], _side(a, b)] for a, b in LINKS if a in index and b in index]
+        pairs = LINKS if "neck" in index else [tuple("thorax" if n == "neck" else n for n in link) for link in LINKS]
+        links = [[index[a], index[b], _side(a, b)] for a, b in pairs if a in index and b in index and a != b]
         return {
             "points": list(self.points),
             "links": links,

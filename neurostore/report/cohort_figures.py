@@ -6,7 +6,7 @@ from html import escape
 
 import numpy as np
 
-from neurostore.report.data import ReportData, group_of, subject_values
+from neurostore.report.data import LEAST_REFERENCE, ReportData, group_of, subject_values
 from neurostore.report.figures import LEGEND, Figure, _area, _rounded, base_layout
 from neurostore.report.ordination import classical_mds, cluster
 from neurostore.report.panels import BY_COLUMN, GROUP_COLOURS, GROUP_SYMBOLS, INK, NO_GROUP, PANELS
@@ -126,7 +126,7 @@ def group_curves(data: ReportData, angle: str) -> Figure | None:
         colour = style_of(data)[group][0]
         mean, sd = mine["mean_deg"].to_numpy(), mine["sd_deg"].cast(pl.Float64).to_numpy()
         meta = {"role": "group", "group": group}
-        if np.isfinite(sd).all():
+        if np.isfinite(sd).all() and mine["n_subjects"].to_numpy().min() >= LEAST_REFERENCE:
             traces += _area(mean - sd, mean + sd, 1, colour, 0.16, meta | {"role": "sd"})
         n = int(mine["n_subjects"].to_numpy().max())
         lines.append(

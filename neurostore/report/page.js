@@ -18,6 +18,11 @@
     const plot = figure.querySelector(".plot");
     const { data, layout } = JSON.parse(figure.querySelector("script").textContent);
     filterFigure(data, layout);
+    if (plot.clientWidth < 520 && layout.xaxis.type === "category") { // names of bars need to stand upright on a phone
+      layout.xaxis.tickangle = 90;
+      layout.margin.b += 40;
+      layout.height += 40;
+    }
     Plotly.newPlot(plot, data, layout, { ...CONFIG, displayModeBar: figure.classList.contains("panel") ? false : "hover" });
     plot.on("plotly_click", (event) => {
       const point = event.points[0];

@@ -54,7 +54,8 @@ def subject_article(data: ReportData, subject: str) -> Html:
         "article",
         tag("h3", subject),
         tag("p", about_subject(data, subject), class_="soft"),
-        [_block(block) for block in blocks_of(data, subject)],
+        [_block(block) for block in blocks_of(data, subject)]
+        or tag("p", "Static trials only: for calibration, no gait.", class_="empty"),
         _trials(data, subject),
         class_="subject",
         id=f"subject-{subject}",
