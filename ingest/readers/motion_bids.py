@@ -225,7 +225,9 @@ def _clock(
     notes: list[str],
 ) -> tuple[np.ndarray, float]:
     stated = options.rate_hz if options.rate_hz is not None else metadata.get("SamplingFrequency")
-    rate = float(stated) if isinstance(stated, int | float) and not isinstance(stated, bool) else math.nan
+    rate = math.nan
+    if isinstance(stated, int | float) and not isinstance(stated, bool) and abs(stated) < 1e9:
+        rate = float(stated)
     latency = next((c for c in channels if c.type == "LATENCY" or c.name.lower() == "latency"), None)
     if latency is not None:
         factor = 0.001 if latency.units == "ms" else 1.0

@@ -6,7 +6,6 @@ A file holds one entry a video; persons of a frame are unordered detections, lin
 from __future__ import annotations
 
 import json
-import math
 import re
 from pathlib import Path
 from typing import Any
@@ -86,7 +85,7 @@ def _recording(path: Path, name: str, video: dict[str, Any], options: ReadOption
         )
     metadata = video["metadata"] if isinstance(video["metadata"], dict) else {}
     fps = options.rate_hz if options.rate_hz is not None else metadata.get("fps")
-    if not isinstance(fps, int | float) or not math.isfinite(fps) or fps <= 0:
+    if not isinstance(fps, int | float) or not 0 < fps < 1e9:
         raise InputError(path, f"{name}: metadata.fps is {fps!r}, expected frames a second above 0; give rate_hz")
     notes: list[str] = []
     frames, poses = _detections(path, name, video["frames"])
@@ -159,7 +158,7 @@ def _detections(path: Path, name: str, frames: Any) -> tuple[np.ndarray, list[np
 
 
 def _whole(value: Any) -> int:
-    return int(value) if isinstance(value, int | float) and math.isfinite(value) and value > 0 else 0
+    return int(value) if isinstance(value, int | float) and 0 < value < 1e15 else 0
 
 
 def _skeleton(path: Path, name: str, poses: list[np.ndarray], options: ReadOptions) -> Skeleton:
@@ -251,7 +250,7 @@ def _segmentations(path: Path, name: str, segmentations: Any, fps: float) -> lis
         for number, segment in enumerate(segments):
             for edge in ("start", "peak", "end"):
                 at = segment.get(edge) if isinstance(segment, dict) else None
-                if not isinstance(at, int | float) or not math.isfinite(at):
+                if not isinstance(at, int | float) or not abs(at) < 1e9:
                     raise InputError(
                         path, f"{name}: segment {number} of {label!r} has {edge} = {at!r}, expected a frame"
                     )
