@@ -83,8 +83,8 @@ class Refiner:
     def _at_nodes(self, s: Sequence) -> tuple[np.ndarray, np.ndarray]:
         """(N, M) correction and SD in mm, the mean over windows weighted towards their middles."""
         n_frames = self.model.config.n_frames
-        step = max(1, n_frames // 2)
-        starts = list(range(-(n_frames // 4), len(s.points) - n_frames // 4, step))
+        step = max(1, n_frames // 3)
+        starts = list(range(-(n_frames // 3), len(s.points) - n_frames // 3, step))
         weight = (np.hanning(n_frames + 2)[1:-1] + 0.02)[:, None]
         total = np.zeros((2, *s.present.shape))
         weights = np.full((len(s.points), 1), 1e-9)
