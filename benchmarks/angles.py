@@ -26,9 +26,7 @@ from neurostore import schema
 from tests.angles_twin import create_joint_angles, polars_angles
 
 SEGMENTS = ["pelvis", "trunk"] + [
-    f"{side}_{segment}"
-    for side in ("left", "right")
-    for segment in ("thigh", "shank", "foot", "upper_arm", "forearm")
+    f"{side}_{segment}" for side in ("left", "right") for segment in ("thigh", "shank", "foot", "upper_arm", "forearm")
 ]
 
 
@@ -44,18 +42,25 @@ def main() -> None:
         connection.execute(f"CREATE VIEW landmarks AS SELECT * FROM read_parquet('{file}')")
         create_joint_angles(connection)
         inputs = [c for c in schema.tables()["landmarks"].columns if c.name in sql]
-        sums = ", ".join(
-            f"sum({c.name}.{axis})" for c in inputs if c.type == "rotation" for axis in "wxyz"
-        ) + "".join(f", sum({c.name})" for c in inputs if c.type == "float32")
+        sums = ", ".join(f"sum({c.name}.{axis})" for c in inputs if c.type == "rotation" for axis in "wxyz") + "".join(
+            f", sum({c.name})" for c in inputs if c.type == "float32"
+        )
         angles = [c[0] for c in connection.execute("DESCRIBE joint_angles").fetchall() if c[0].endswith("_deg")]
         view = ", ".join(f"sum({name})" for name in angles)
         columns = ", ".join(angles[:4] + angles[18:22])
         rows = [
             ("sum of the input columns", best(lambda: connection.execute(f"SELECT {sums} FROM landmarks").fetchall())),
-            ("joint_angles, every column", best(lambda: connection.execute(f"SELECT {view} FROM joint_angles").fetchall())),
+            (
+                "joint_angles, every column",
+                best(lambda: connection.execute(f"SELECT {view} FROM joint_angles").fetchall()),
+            ),
             (
                 "joint_angles, eight columns",
-                best(lambda: connection.execute(f"SELECT sum(COLUMNS(*)) FROM (SELECT {columns} FROM joint_angles)").fetchall()),
+                best(
+                    lambda: connection.execute(
+                        f"SELECT sum(COLUMNS(*)) FROM (SELECT {columns} FROM joint_angles)"
+                    ).fetchall()
+                ),
             ),
             ("polars, every angle", best(lambda: polars_angles(pl.scan_parquet(file)).sum().collect())),
         ]

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pyarrow.csv
+
 from neurostore.ingest import readers
 from neurostore.ingest.readers import text
 

@@ -43,9 +43,7 @@ MODELS: dict[str, Model] = {
     "rajagopal": Model(1, of_side=(*Model(1).of_side, *_ARMS)),
     "opencap": Model(1, of_side=(*Model(1).of_side, *_ARMS)),
     "gait2392": Model(-1),
-    "gait10dof18musc": Model(
-        -1, pelvis=("pelvis_tilt",), of_side=("hip_flexion", "knee_angle", "ankle_angle")
-    ),
+    "gait10dof18musc": Model(-1, pelvis=("pelvis_tilt",), of_side=("hip_flexion", "knee_angle", "ankle_angle")),
 }
 
 

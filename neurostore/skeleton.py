@@ -56,7 +56,9 @@ class Skeleton:
         try:
             return self.joints.index(joint)
         except ValueError:
-            raise SkeletonError(f"skeleton {self.name} has no joint {joint!r}; it has {', '.join(self.joints)}") from None
+            raise SkeletonError(
+                f"skeleton {self.name} has no joint {joint!r}; it has {', '.join(self.joints)}"
+            ) from None
 
     def extended(self, source_names: Iterable[str]) -> Skeleton:
         """This skeleton with further joints (nullable columns) after its own."""
@@ -119,8 +121,10 @@ def match(source_names: Iterable[str]) -> Skeleton | None:
     for skeleton in _declared().values():
         have = {skeleton.aliases.get(n, n) for n in present}
         have = {n.upper() for n in have}
-        if skeleton.required and all(j.upper() in have for j in skeleton.required) and (
-            best is None or len(skeleton.required) > len(best.required)
+        if (
+            skeleton.required
+            and all(j.upper() in have for j in skeleton.required)
+            and (best is None or len(skeleton.required) > len(best.required))
         ):
             best = skeleton
     return best

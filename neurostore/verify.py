@@ -16,7 +16,6 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from neurostore import delta, hashes, lake_write, storage
 from neurostore.errors import DamagedLakeError, LakeError

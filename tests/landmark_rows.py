@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
-from neurostore.ingest.landmarks import Landmarks
-from neurostore.ingest.trial_tables import points
 
 from neurostore import schema
+from neurostore.ingest.landmarks import Landmarks
+from neurostore.ingest.trial_tables import points
 from tests.angles_twin import joint_angles_of
 
 

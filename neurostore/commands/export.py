@@ -39,14 +39,10 @@ def export(
     trial: Annotated[str, typer.Argument(help="The trial.")],
     out: Annotated[
         Path,
-        typer.Argument(
-            metavar="OUT", help="File .trc, .mot, .c3d, .csv, .parquet, _motion.tsv; or a BIDS folder."
-        ),
+        typer.Argument(metavar="OUT", help="File .trc, .mot, .c3d, .csv, .parquet, _motion.tsv; or a BIDS folder."),
     ],
     lake: LakeOption = LAKE,
-    session: Annotated[
-        str | None, typer.Option(help="Where the trial is in several.", show_default=False)
-    ] = None,
+    session: Annotated[str | None, typer.Option(help="Where the trial is in several.", show_default=False)] = None,
     person: Annotated[int, typer.Option(min=0, help="0 is the subject, others are bystanders.")] = 0,
     points: Annotated[
         str, typer.Option(help="poses (as read, primary skeleton), landmarks, or a stored skeleton.")
@@ -55,14 +51,10 @@ def export(
         Source, typer.Option(help="Events and angles: ours, or as the source file states.")
     ] = Source.computed,
     table: Annotated[Table, typer.Option(help="What a CSV or Parquet file holds.")] = Table.angles,
-    osim_model: Annotated[
-        OsimModel, typer.Option(help="Coordinates and signs of a MOT.")
-    ] = OsimModel.rajagopal,
+    osim_model: Annotated[OsimModel, typer.Option(help="Coordinates and signs of a MOT.")] = OsimModel.rajagopal,
     relative: Annotated[
         bool,
-        typer.Option(
-            "--relative", help="MOT: change from the neutral pose where there is no anatomical zero."
-        ),
+        typer.Option("--relative", help="MOT: change from the neutral pose where there is no anatomical zero."),
     ] = False,
     version: Annotated[
         int | None, typer.Option(help="Version of the lake; else the newest.", show_default=False)

@@ -61,9 +61,7 @@ def render(trial: Trial, out: Path, choices: Choices) -> Rendered:
     shift_s = (first_frame - 1) / rate - float(points.time_s[0])
     content = _file(trial, points, [(e, e.time_s + shift_s) for e in events], first_frame)
     if not events:
-        notes.append(
-            f"no events: {'the source file states none' if choices.source == 'file' else 'none were found'}"
-        )
+        notes.append(f"no events: {'the source file states none' if choices.source == 'file' else 'none were found'}")
     return Rendered({out: content}, notes)
 
 
@@ -88,17 +86,13 @@ def _first_frame(trial: Trial, points: Points, notes: list[str]) -> int:
             f"{1000 * off.max():.1f} ms off {rate:g} Hz), and a C3D file has one rate: {other}"
         )
     if off.max() > 1e-6:
-        notes.append(
-            f"frames are up to {1000 * off.max():.3f} ms off the even steps of {rate:g} Hz in the file"
-        )
+        notes.append(f"frames are up to {1000 * off.max():.3f} ms off the even steps of {rate:g} Hz in the file")
     first = round(start * rate) + 1
     if first < 1 or first + n - 1 > MOST_FRAMES:
         notes.append(f"frame numbers begin at 1: the trial's clock begins at {start:.3f} s")
         return 1
     if abs(start - (first - 1) / rate) > 1e-6:
-        notes.append(
-            f"the clock of the file begins at {(first - 1) / rate:.6f} s, that of the trial at {start:.6f} s"
-        )
+        notes.append(f"the clock of the file begins at {(first - 1) / rate:.6f} s, that of the trial at {start:.6f} s")
     return first
 
 
@@ -145,9 +139,7 @@ def _file(trial: Trial, points: Points, events: list[tuple[Event, float]], first
 def _parts(values: list[Any]) -> list[tuple[str, list[Any]]]:
     """A list cut to what a parameter holds: [('', first), ('2', second) …]."""
     starts = range(0, len(values), MOST_IN_A_PARAMETER)
-    return [
-        (str(i) if i > 1 else "", values[s : s + MOST_IN_A_PARAMETER]) for i, s in enumerate(starts, start=1)
-    ]
+    return [(str(i) if i > 1 else "", values[s : s + MOST_IN_A_PARAMETER]) for i, s in enumerate(starts, start=1)]
 
 
 def _add_events(file: Any, subject: str, events: list[tuple[Event, float]]) -> None:

@@ -37,20 +37,14 @@ def render(trial: Trial, out: Path, choices: Choices) -> Rendered:
             column = from_neutral
             relative.append(coordinate)
         if column in angles.columns:
-            columns.append(
-                (pl.col(column).cast(float) * sign + 0.0).alias(coordinate)
-            )  # + 0.0: no minus zero
+            columns.append((pl.col(column).cast(float) * sign + 0.0).alias(coordinate))  # + 0.0: no minus zero
         else:
             absent.append((coordinate, from_neutral in angles.columns))
     if not columns:
-        raise UsageError(
-            f"{trial.name}: none of the coordinates of {choices.osim_model} has a value{_advice(absent)}"
-        )
+        raise UsageError(f"{trial.name}: none of the coordinates of {choices.osim_model} has a value{_advice(absent)}")
     notes = []
     if absent:
-        notes.append(
-            f"coordinates without a value were left out: {', '.join(n for n, _ in absent)}{_advice(absent)}"
-        )
+        notes.append(f"coordinates without a value were left out: {', '.join(n for n, _ in absent)}{_advice(absent)}")
     if relative:
         notes.append(f"coordinates written as change from the neutral pose: {', '.join(relative)}")
     frame = angles.select(pl.col("time_s").alias("time"), *columns).with_columns(
@@ -79,6 +73,4 @@ def render(trial: Trial, out: Path, choices: Choices) -> Rendered:
 
 
 def _advice(absent: list[tuple[str, bool]]) -> str:
-    return (
-        "; those from the neutral pose are written with --relative" if any(has for _, has in absent) else ""
-    )
+    return "; those from the neutral pose are written with --relative" if any(has for _, has in absent) else ""

@@ -89,9 +89,7 @@ def _refuse_shared_labels(trial: Trial, choices: Choices) -> None:
             )
 
 
-def _recording(
-    trial: Trial, points: Points, events: list[Event], choices: Choices, stem: Path
-) -> dict[Path, bytes]:
+def _recording(trial: Trial, points: Points, events: list[Event], choices: Choices, stem: Path) -> dict[Path, bytes]:
     def at(suffix: str) -> Path:
         return stem.with_name(f"{stem.name}_{suffix}")
 
@@ -138,9 +136,7 @@ def _recording(
 
 def _channels(points: Points) -> bytes:
     rows = [["name", "component", "type", "tracked_point", "units", "reference_frame"]]
-    rows += [
-        [f"{name}_POS_{axis}", axis, "POS", name, "mm", "lab"] for name in points.names for axis in "xyz"
-    ]
+    rows += [[f"{name}_POS_{axis}", axis, "POS", name, "mm", "lab"] for name in points.names for axis in "xyz"]
     rows.append(["latency", "n/a", "LATENCY", "n/a", "s", "n/a"])
     return _tsv(rows)
 

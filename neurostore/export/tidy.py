@@ -51,9 +51,7 @@ def _parquet(rows: pl.DataFrame, said: dict[str, Any]) -> bytes:
     table = rows.to_arrow(compat_level=None)
     table = pa.table(
         {
-            n: c.cast(pa.string())
-            if pa.types.is_large_string(c.type) or pa.types.is_string_view(c.type)
-            else c
+            n: c.cast(pa.string()) if pa.types.is_large_string(c.type) or pa.types.is_string_view(c.type) else c
             for n, c in zip(table.column_names, table.columns, strict=True)
         }
     )
@@ -75,11 +73,7 @@ def _angles(trial: Trial, choices: Choices) -> tuple[pl.DataFrame, dict[str, Any
     wide = read_angles(trial, choices.source)
     rows = wide.unpivot(index=["frame", "time_s"], variable_name="angle", value_name="value_deg")
     columns = {c.name: c for c in views.declared()["joint_angles"].columns}
-    angles = {
-        n: {"sign": columns[n].sign, "meaning": columns[n].meaning}
-        for n in wide.columns
-        if n.endswith("_deg")
-    }
+    angles = {n: {"sign": columns[n].sign, "meaning": columns[n].meaning} for n in wide.columns if n.endswith("_deg")}
     said = {
         "time_s": {"unit": "s", "meaning": "the trial's clock"},
         "angle": {"meaning": f"column of joint_angles, {choices.source}", "values": angles},

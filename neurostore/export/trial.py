@@ -69,11 +69,7 @@ class Trial:
     def provenance(self) -> dict[str, Any]:
         """Where the numbers come from, by pseudonym alone."""
         said = {"software": f"neurostore {neurostore.__version__}", "lake_version": self.lake.version}
-        bases = {
-            name: self.row[name]
-            for name in ("position_basis", "length_basis", "up_source")
-            if self.row.get(name)
-        }
+        bases = {name: self.row[name] for name in ("position_basis", "length_basis", "up_source") if self.row.get(name)}
         return {**said, **self.key, "person": self.person, "ingest_id": self.row["ingest_id"], **bases}
 
     @property
@@ -83,9 +79,7 @@ class Trial:
 
     def rows(self, table: str, columns: str = "*", where: str = "true", order: str = "ALL") -> pl.DataFrame:
         """Rows of this trial in a table or view."""
-        query = (
-            f"SELECT {columns} FROM {lake_sql.quote(table)} WHERE {_OF_TRIAL} AND {where} ORDER BY {order}"
-        )
+        query = f"SELECT {columns} FROM {lake_sql.quote(table)} WHERE {_OF_TRIAL} AND {where} ORDER BY {order}"
         return self.lake.sql(query, self.key)
 
     def of_person(self, table: str, columns: str = "*", order: str = "ALL") -> pl.DataFrame:
@@ -113,14 +107,10 @@ def find(lake: Lake, subject: str, trial: str, session: str | None, person: int)
         found = named.filter(pl.col("session") == session)
         if found.is_empty():
             there = ", ".join(s or "none" for s in named["session"])
-            raise UsageError(
-                f"subject {subject} has no trial {trial!r} in session {session!r}; it is in: {there}"
-            )
+            raise UsageError(f"subject {subject} has no trial {trial!r} in session {session!r}; it is in: {there}")
     elif named.height > 1:
         there = ", ".join(s or "'' (none)" for s in named["session"])
-        raise UsageError(
-            f"subject {subject} has {trial!r} in several sessions; name one with --session: {there}"
-        )
+        raise UsageError(f"subject {subject} has {trial!r} in several sessions; name one with --session: {there}")
     else:
         found = named
     return Trial(lake, found.row(0, named=True), person)
@@ -170,9 +160,7 @@ def read_points(trial: Trial, which: str) -> Points:
     if len(seen) < len(joints):
         unseen = [source for column, source in joints if column not in seen]
         more = f" and {len(unseen) - 6} more" if len(unseen) > 6 else ""
-        trial.notes.append(
-            f"{len(unseen)} points without a sample were left out: {', '.join(unseen[:6])}{more}"
-        )
+        trial.notes.append(f"{len(unseen)} points without a sample were left out: {', '.join(unseen[:6])}{more}")
     if trial.row["position_basis"] == "root_relative":
         trial.notes.append("positions are relative to the pelvis: they hold no path, speed or step length")
     if trial.row["length_basis"] == "nominal":
@@ -197,9 +185,7 @@ def _joints(trial: Trial, table: str, rows: pl.DataFrame) -> list[tuple[str, str
     import polars as pl
 
     points = [
-        n
-        for n, t in rows.schema.items()
-        if isinstance(t, pl.Struct) and {f.name for f in t.fields} == set("xyz")
+        n for n, t in rows.schema.items() if isinstance(t, pl.Struct) and {f.name for f in t.fields} == set("xyz")
     ]
     if table == "landmarks":
         declared = [c.name for c in schema.table("landmarks").columns if c.type == "point"]
@@ -218,9 +204,7 @@ def _labels(joints: list[tuple[str, str]]) -> list[str]:
     return [s if ok and counts[s.lower()] == 1 else c for (c, s), ok in zip(joints, plain, strict=True)]
 
 
-def _on_even_frames(
-    trial: Trial, table: str, names: list[str], rows: pl.DataFrame, columns: list[str]
-) -> Points:
+def _on_even_frames(trial: Trial, table: str, names: list[str], rows: pl.DataFrame, columns: list[str]) -> Points:
     have = rows["frame"].to_numpy()
     frame = np.arange(have[0], have[-1] + 1, dtype=np.int64)
     at = have - have[0]
@@ -231,14 +215,10 @@ def _on_even_frames(
             positions[at, i, axis] = fields.field(letter).cast(float).fill_null(np.nan).to_numpy()
     time_s = np.interp(frame, have, rows["time_s"].to_numpy())
     if len(frame) > len(have):
-        trial.notes.append(
-            f"{len(frame) - len(have)} frames in which the person was not seen are written as missing"
-        )
+        trial.notes.append(f"{len(frame) - len(have)} frames in which the person was not seen are written as missing")
     n_origin = int((positions == 0).all(axis=-1).sum())
     if n_origin:
-        trial.notes.append(
-            f"{n_origin} samples lie exactly at 0, 0, 0, which most readers, ours too, take for missing"
-        )
+        trial.notes.append(f"{n_origin} samples lie exactly at 0, 0, 0, which most readers, ours too, take for missing")
     return Points(table, names, frame, time_s, positions)
 
 
@@ -247,16 +227,9 @@ def read_events(trial: Trial, source: str) -> list[Event]:
     if source == "file":
         if trial.person:
             return []
-        rows = trial.rows(
-            "source_events", "event, side, time_s, label, description", order="time_s, side, event"
-        )
-        return [
-            Event(event, side, time_s, label, said or "")
-            for event, side, time_s, label, said in rows.iter_rows()
-        ]
-    rows = trial.of_person(
-        "gait_events", "event, side, time_s, method, near_end, source", order="time_s, side, event"
-    )
+        rows = trial.rows("source_events", "event, side, time_s, label, description", order="time_s, side, event")
+        return [Event(event, side, time_s, label, said or "") for event, side, time_s, label, said in rows.iter_rows()]
+    rows = trial.of_person("gait_events", "event, side, time_s, method, near_end, source", order="time_s, side, event")
     said = {"foot_strike": "Foot Strike", "foot_off": "Foot Off"}
     return [
         Event(event, side, time_s, said[event], f"{method}{', near the end of the data' if near_end else ''}")
@@ -281,13 +254,9 @@ def read_angles(trial: Trial, source: str) -> pl.DataFrame:
         if rows.height:
             kept = [c for c in rows.columns if not c.endswith("_deg") or rows[c].null_count() < rows.height]
             if len(kept) == 2:
-                raise UsageError(
-                    f"{trial.name}: has no angle that its skeleton can give honestly; see docs/angles.md"
-                )
+                raise UsageError(f"{trial.name}: has no angle that its skeleton can give honestly; see docs/angles.md")
             return rows.select(kept)
-    rows = trial.rows(
-        "source_angles", "frame, time_s, source_name, angle, value_deg", order="frame, source_name"
-    )
+    rows = trial.rows("source_angles", "frame, time_s, source_name, angle, value_deg", order="frame, source_name")
     if trial.person or rows.is_empty():
         where = "joint_angles" if source == "computed" else "source_angles"
         raise UsageError(f"{trial.name}: has no angles of person {trial.person} in {where}")
@@ -304,9 +273,9 @@ def read_angles(trial: Trial, source: str) -> pl.DataFrame:
     mapped = rows.drop_nulls("angle")
     if mapped.is_empty():
         raise UsageError(f"{trial.name}: none of the file's own angles has a counterpart in joint_angles")
-    wide = mapped.pivot(
-        on="angle", index=["frame", "time_s"], values="value_deg", aggregate_function="first"
-    ).sort("frame")
+    wide = mapped.pivot(on="angle", index=["frame", "time_s"], values="value_deg", aggregate_function="first").sort(
+        "frame"
+    )
     order = [c for c in _angle_columns() if c in wide.columns]
     return wide.select("frame", "time_s", *order)
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from neurostore.ingest.landmarks import compute_landmarks
 from neurostore.ingest.readers.c3d import read
 from neurostore.ingest.recording import ReadOptions, Recording
-
 from tests.landmark_rows import angles_of
 from tests.shared_data import SHARED, needs_shared
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from neurostore.ingest.batch import Settings
-from neurostore.ingest.pipeline import ingest
 
 import neurostore
 from neurostore import walker
+from neurostore.ingest.batch import Settings
+from neurostore.ingest.pipeline import ingest
 from neurostore.walker_bvh import write_bvh
 
 HALF_A_FRAME_S = 0.5 / 120

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from neurostore.ingest import readers, rotations
-from neurostore.ingest.readers import amc
-from neurostore.ingest.recording import ReadOptions, Recording
 from scipy.spatial.transform import Rotation
 
 from neurostore.errors import InputError
+from neurostore.ingest import readers, rotations
+from neurostore.ingest.readers import amc
+from neurostore.ingest.recording import ReadOptions, Recording
 from tests.shared_data import SHARED, needs_shared
 
 ASF = """# made by hand

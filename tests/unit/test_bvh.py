@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from neurostore.ingest import readers, rotations
-from neurostore.ingest.recording import ReadOptions, Recording
 from scipy.spatial.transform import Rotation
 
 from neurostore import skeleton as skeletons
 from neurostore.errors import InputError
+from neurostore.ingest import readers, rotations
+from neurostore.ingest.recording import ReadOptions, Recording
 from tests.shared_data import SHARED, needs_shared
 
 CM = ReadOptions(scale_mm=10.0)

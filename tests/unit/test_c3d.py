@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from neurostore.ingest.readers import c3d, c3d_layout, c3d_parameters, read
-from neurostore.ingest.recording import ReadOptions
 
 from neurostore.errors import InputError
+from neurostore.ingest.readers import c3d, c3d_layout, c3d_parameters, read
+from neurostore.ingest.recording import ReadOptions
 from tests.shared_data import SHARED, needs_shared
 
 LEGS = ["LASI", "RASI", "LPSI", "RPSI", "LKNE", "RKNE", "LANK", "RANK", "LHEE", "RHEE", "LTOE", "RTOE"]

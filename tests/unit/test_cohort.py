@@ -39,7 +39,13 @@ class MadeUpLake:
                 "pelvis_zero": "neutral",
             }
             kind = {"skeleton": t.get("skeleton", "cmu_31"), "cutoff_hz": t.get("cutoff_hz", 6.0)}
-            about = {"rate_hz": RATE, "kind": "mocap", "estimator": None, "model_sha256": None, "pelvis_zero": "neutral"}
+            about = {
+                "rate_hz": RATE,
+                "kind": "mocap",
+                "estimator": None,
+                "model_sha256": None,
+                "pelvis_zero": "neutral",
+            }
             kind = {"skeleton": t.get("skeleton", "cmu_31"), "cutoff_hz": t.get("cutoff_hz", 6.0)}
             rows.append({k: key[k] for k in keys[:3]} | about | kind)
             for i, sample in enumerate(t["samples"]):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from neurostore.ingest.joint_centres import chord, hip_offset, pelvis_axes
 from scipy.spatial.transform import Rotation
+
+from neurostore.ingest.joint_centres import chord, hip_offset, pelvis_axes
 
 SIZES = {
     "pelvis_width": 240.0,

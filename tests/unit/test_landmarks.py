@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from neurostore import skeleton
+from neurostore.errors import InputError, SkeletonError, UsageError
 from neurostore.ingest.landmark_names import is_skin_set, landmark_sources
 from neurostore.ingest.landmarks import calibrations_from_static, compute_landmarks
 from neurostore.ingest.readers.bvh import read as read_bvh
 from neurostore.ingest.recording import Calibration, NeutralPose, Poses, ReadOptions, Recording
-
-from neurostore import skeleton
-from neurostore.errors import InputError, SkeletonError, UsageError
 from neurostore.walker import normal, walk
 from neurostore.walker_bvh import write_bvh
 from tests.landmark_rows import angles_of

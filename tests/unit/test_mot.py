@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from neurostore.ingest.readers import read
 
 from neurostore.errors import InputError
+from neurostore.ingest.readers import read
 from tests.shared_data import SHARED, needs_shared
 
 NAMES = ["pelvis_tilt", "pelvis_list", "pelvis_rotation", "pelvis_tx", "hip_flexion_r", "knee_angle_r", "knee_angle_l",

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from neurostore.ingest.readers import read
-from neurostore.ingest.recording import ReadOptions
 
 from neurostore.errors import InputError
+from neurostore.ingest.readers import read
+from neurostore.ingest.recording import ReadOptions
 
 POINTS = ["LASI", "RASI", "LKNE", "RKNE", "LANK", "RANK", "LTOE", "RTOE"]
 # x forward, y up, z right, mm

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from neurostore.ingest.readers import neuropose, read
-from neurostore.ingest.recording import ReadOptions
 
 from neurostore import skeleton
 from neurostore.errors import InputError
+from neurostore.ingest.readers import neuropose, read
+from neurostore.ingest.recording import ReadOptions
 
 JOINTS = 43
 

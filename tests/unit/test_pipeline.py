@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from neurostore.errors import CohortError, InputError, NotALakeError
 from neurostore.ingest import workers
 from neurostore.ingest.batch import BatchResult, Settings, calibrations_for, read_trial
 from neurostore.ingest.cohort_folder import Cohort, TrialSource, scan
@@ -19,8 +21,6 @@ from neurostore.ingest.pipeline import ingest
 from neurostore.ingest.plan import make_batches
 from neurostore.ingest.recording import Calibration
 from neurostore.ingest.trial_tables import points
-
-from neurostore.errors import CohortError, InputError, NotALakeError
 from neurostore.lake import Lake
 from neurostore.lake import open as open_lake
 from tests.shared_data import SHARED, needs_shared

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
+
 from neurostore.ingest import rotations
 from neurostore.ingest.kinematics import MOVE, TURN, Tree, forward
-from scipy.spatial.transform import Rotation
 
 
 def scipy_matrix(q: np.ndarray) -> np.ndarray:

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from neurostore.ingest.readers import text
 
 from neurostore.errors import InputError
+from neurostore.ingest.readers import text
 
 HERE = Path("x.bvh")
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from neurostore.ingest.readers import read, trc
-from neurostore.ingest.recording import ReadOptions
 
 from neurostore.errors import InputError
+from neurostore.ingest.readers import read, trc
+from neurostore.ingest.recording import ReadOptions
 from tests.shared_data import SHARED, needs_shared
 
 NAMES = ["LASI", "RASI", "LKNE", "RKNE", "LANK", "RANK", "LTOE", "RTOE"]
