@@ -67,7 +67,7 @@ def test_two_trials_of_one_name_in_two_sessions_are_two():
 def test_bystanders_have_events_of_their_own():
     walk = walker.walk(walker.normal(), n_strides=2)
     tables = view_builder.of_walk(walk)
-    points = {k: v + [3000.0, 0.0, 0.0] for k, v in view_builder.walk_points(walk).items()}
+    points = {k: v + np.array([3000.0, 0.0, 0.0]) for k, v in view_builder.walk_points(walk).items()}
     tables["landmarks"] = pa.concat_tables([tables["landmarks"], view_builder.landmarks(walk.time_s, points, person=1)])
     connection = view_builder.connect(**tables)
     counts = dict(connection.execute("SELECT person, count(*) FROM gait_events GROUP BY ALL").fetchall())
