@@ -103,6 +103,7 @@ class Lake:
         self._trials = trials
         self._states: dict[str, lake_sql.TableState] = {}
         self._connection: duckdb.DuckDBPyConnection | None = None
+        self._choices: dict[str, Any] = {}
 
     @classmethod
     def create(cls, path: object) -> Lake:
@@ -231,6 +232,17 @@ class Lake:
         lake_sql.register(connection, [self.table_state(name) for name in self.tables()])
         return connection
 
+    def choose(self, **choices: Any) -> Lake:
+        """This lake with choices that its views read, such as ``event_source="file"`` or ``reference="control"``.
+
+        Raises UsageError for a name no view reads (``neurostore.views.VARIABLES`` lists them).
+        """
+        from neurostore import views
+
+        views.check_variables(choices)
+        self._choices |= choices
+        return self
+
     def sql(self, query: str, params: Sequence[Any] | Mapping[str, Any] | None = None) -> pl.DataFrame:
         """Run SQL over this version. Values are bound: ``?`` from a sequence, ``$name`` from a mapping.
 
@@ -242,11 +254,16 @@ class Lake:
         import duckdb
         import polars as pl
 
+        from neurostore import views
+
         if self._connection is None:
             self._connection = self.connect()
         try:
             is_local = not storage.is_remote(self.path)  # Arrow datasets are known to their own connection alone
-            result = (self._connection.cursor() if is_local else self._connection).sql(query, params=params)
+            connection = self._connection.cursor() if is_local else self._connection
+            if self._choices:  # variables belong to one connection, a cursor starts without them
+                views.set_variables(connection, **self._choices)
+            result = connection.sql(query, params=params)
             return result.pl() if result is not None else pl.DataFrame()
         except duckdb.Error as error:
             self._raise_if_vanished(error)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
@@ -121,10 +122,16 @@ def register(connection: duckdb.DuckDBPyConnection, texts: dict[str, str] | None
 
 def set_variables(connection: duckdb.DuckDBPyConnection, **choices: Any) -> None:
     """Set choices that the views read. Raises UsageError for a name no view reads."""
+    check_variables(choices)
     for name, value in choices.items():
+        connection.execute(f"SET VARIABLE {quote(name)} = $value", {"value": value})
+
+
+def check_variables(choices: Iterable[str]) -> None:
+    """Raise UsageError for a name no view reads."""
+    for name in choices:
         if name not in VARIABLES:
             raise UsageError(f"no view reads a variable {name!r}; they read {', '.join(sorted(VARIABLES))}")
-        connection.execute(f"SET VARIABLE {quote(name)} = $value", {"value": value})
 
 
 @cache

@@ -276,3 +276,12 @@ def test_a_lake_whose_making_was_killed_is_made(tmp_path):
     (tmp_path / "other" / "folder" / "file").write_text("mine")
     with pytest.raises(NotALakeError):
         ingest(tmp_path / "cohort", tmp_path / "other", n_workers=1)
+
+
+def test_choices_reach_the_views_and_unknown_ones_are_refused(tmp_path):
+    lake = build_lake(tmp_path, [trial("S1", "walk", left_heel=np.zeros((3, 3)))])
+    asked = "SELECT getvariable('event_source') AS source"
+    assert lake.sql(asked)["source"].to_list() == [None]
+    assert lake.choose(event_source="file").sql(asked)["source"].to_list() == ["file"]
+    with pytest.raises(UsageError, match="event_source"):
+        lake.choose(event_sauce="file")
