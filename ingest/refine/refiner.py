@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -105,17 +103,16 @@ class Refiner:
         present = torch.from_numpy(np.stack([p for _, p in windows]))
         body = torch.from_numpy(np.tile(s.body, (len(windows), 1)))
         device = next(self.model.parameters()).device
-        with torch.inference_mode(), _threads():
+        with torch.inference_mode(), _one_thread():
             correction, log_sd = self.model(features.to(device), present.to(device), body.to(device))
         return torch.stack([correction, log_sd.exp()], dim=1).float().cpu().numpy()
 
 
 @contextmanager
-def _threads() -> Iterator[None]:
-    """One thread in a worker of a pool, two elsewhere: more cost more than they bring at these sizes."""
+def _one_thread() -> Iterator[None]:
+    """Two threads bring little at these sizes, and on a busy machine they wait for each other: a quarter of the speed."""
     before = torch.get_num_threads()
-    is_worker = multiprocessing.parent_process() is not None
-    torch.set_num_threads(1 if is_worker else max(1, min(2, before, os.cpu_count() or 1)))
+    torch.set_num_threads(1)
     try:
         yield
     finally:
