@@ -20,7 +20,7 @@ demo: $(VENV)/.installed  ## make a cohort, ingest it, print gait parameters, dr
 	$(BIN)/neurostore demo $(DEMO)
 
 test: $(VENV)/.installed  ## the whole test suite
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 check: $(VENV)/.installed  ## style, types, SQL style
 	$(BIN)/ruff check .
