@@ -35,7 +35,8 @@ def tables_of(
         if rows and len(next(iter(rows.values()))):
             found[name] = _typed(name, rows)
     if recording.poses:
-        found["skeletons"] = rows_table("skeletons", [r for p in recording.poses for r in _skeleton_rows(p.skeleton)])
+        described = [_skeleton_table(poses.skeleton) for poses in recording.poses]
+        found["skeletons"] = described[0] if len(described) == 1 else pa.concat_tables(described)
     return found
 
 
@@ -53,6 +54,20 @@ def points(positions: np.ndarray, names: Iterable[str]) -> dict[str, pa.StructAr
         mask = None if whole else pa.array(np.isnan(joint).any(axis=0))
         found[name] = pa.StructArray.from_arrays([pa.array(axis) for axis in joint], names=list(axes), mask=mask)
     return found
+
+
+_described: dict[tuple[Any, ...], pa.Table] = {}
+
+
+def _skeleton_table(skeleton: Skeleton) -> pa.Table:
+    """Rows of ``skeletons``, made once for trials of the same skeleton."""
+    s = skeleton
+    key = (s.name, s.joints, s.source_names, s.bones, s.pairs, s.renamed)
+    if key not in _described:
+        if len(_described) > 64:
+            _described.clear()
+        _described[key] = rows_table("skeletons", _skeleton_rows(skeleton))
+    return _described[key]
 
 
 def _skeleton_rows(skeleton: Skeleton) -> list[dict[str, Any]]:

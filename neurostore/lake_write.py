@@ -182,8 +182,11 @@ def _conform(batch: Sequence[TrialTables]) -> tuple[dict[str, pa.Table], list[st
     for trial in batch:
         for name, table in trial.tables.items():
             try:
-                keyed = table if name == "skeletons" else _with_keys(table, (*trial.key, trial.ingest_id))
-                parts.setdefault(name, []).append(keyed)
+                if name == "skeletons":  # most trials of a batch share one table
+                    if not any(table is known for known in parts.setdefault(name, [])):
+                        parts[name].append(table)
+                    continue
+                parts.setdefault(name, []).append(_with_keys(table, (*trial.key, trial.ingest_id)))
             except LakeError as error:
                 problems.append(str(error))
     conformed: dict[str, pa.Table] = {}

@@ -21,7 +21,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import Any, BinaryIO, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from neurostore.errors import ConflictError, LakeError
 
@@ -185,28 +185,6 @@ def sync_file(path: str) -> None:
             os.close(handle)
 
 
-class _Digesting:
-    """A file that is hashed as it is written."""
-
-    def __init__(self, file: BinaryIO):
-        self._file = file
-        self.digest = hashlib.sha256()
-        self.closed = False
-
-    def write(self, data: Any) -> int:
-        self.digest.update(data)
-        return self._file.write(data)
-
-    def flush(self) -> None:
-        self._file.flush()
-
-    def tell(self) -> int:
-        return self._file.tell()
-
-    def close(self) -> None:
-        self.closed = True
-
-
 @_by_store
 def write_parquet(path: str, table: Any, **options: Any) -> tuple[int, str]:
     """Write a new Parquet file: temporary name, fsync, rename, fsync of the folder. Returns its size and SHA-256."""
@@ -219,19 +197,21 @@ def write_parquet(path: str, table: Any, **options: Any) -> tuple[int, str]:
         sync_folder(os.path.dirname(folder))
     temporary = os.path.join(folder, f".{name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
+        # Encoded in memory: Arrow writes a wide table in thousands of small pieces, which are slow one by one.
+        encoded = pa.BufferOutputStream()
+        pq.write_table(table, encoded, **options)
+        content = encoded.getvalue()
         with open(temporary, "wb") as file:
-            hashed = _Digesting(file)
-            pq.write_table(table, pa.PythonFile(hashed, mode="w"), **options)
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
-            size = file.tell()
         os.replace(temporary, path)
     except BaseException:
         with suppress(OSError):
             os.unlink(temporary)
         raise
     sync_folder(folder)
-    return size, hashed.digest.hexdigest()
+    return content.size, hashlib.sha256(content).hexdigest()
 
 
 @_by_store
