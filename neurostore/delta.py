@@ -18,7 +18,6 @@ from typing import Any
 from urllib.parse import unquote
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, Schema
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
@@ -395,8 +394,3 @@ def sum_by_key(maps: pa.ChunkedArray, how: str) -> dict[str, int]:
     )
     grouped = pairs.group_by("key").aggregate([("value", how)])
     return dict(zip(grouped["key"].to_pylist(), grouped[f"value_{how}"].to_pylist(), strict=True))
-
-
-def named_by(column: pa.ChunkedArray, names: Iterable[str]) -> pa.ChunkedArray:
-    """Which values are among the names."""
-    return pc.is_in(column, value_set=pa.array(sorted(names), pa.string()))

@@ -112,7 +112,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="neurostore-fuzz-") as folder:
         for name in asked.formats:
             tally = fuzz(name, asked.cases, Path(folder), asked.seed, asked.seconds)
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+            peak = peak_bytes() >> 20
             print(
                 f"{name:12}{tally.n:8}{tally.read:8}{tally.refused:9}{len(tally.faults):8}"
                 f"{tally.slowest_s:11.2f}{peak:9}",
