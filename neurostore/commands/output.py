@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -72,8 +73,10 @@ def _write(frame: pl.DataFrame, format: Format, file: Any) -> None:
     elif format is Format.csv:
         flat_csv(frame).write_csv(file)
     else:
-        for line in table_lines(frame):
-            file.write(f"{line}\n".encode())
+        lines = list(table_lines(frame))
+        if sys.stdout.isatty() and file is sys.stdout.buffer and len(lines[1]) > shutil.get_terminal_size().columns:
+            lines = list(record_lines(frame))
+        file.writelines(f"{line}\n".encode() for line in lines)
 
 
 def flat_csv(frame: pl.DataFrame) -> pl.DataFrame:
@@ -114,6 +117,16 @@ def table_lines(frame: pl.DataFrame) -> Iterator[str]:
     yield "  ".join("─" * w for w in widths)
     for row in zip(*(texts for texts, _ in columns), strict=True):
         yield line(row)
+
+
+def record_lines(frame: pl.DataFrame) -> Iterator[str]:
+    """A block of lines for each row, a column a line: for tables wider than the terminal they are shown on."""
+    width = max(map(len, frame.columns))
+    columns = [(name.ljust(width), _texts(frame[name])[0]) for name in frame.columns]
+    for index in range(frame.height):
+        yield f"── row {index + 1} ──"
+        for name, texts in columns:
+            yield f"{name}  {texts[index]}"
 
 
 def _texts(series: pl.Series) -> tuple[list[str], bool]:

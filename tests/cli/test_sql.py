@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
+import os
+import pty
+import subprocess
+import sys
 from pathlib import Path
 
 import polars as pl
@@ -33,6 +38,31 @@ def test_a_table(lake):
     assert shown.returncode == 0, shown.stderr
     assert shown.stdout == "subject  frames\n───────  ──────\nS01          20\nS02          30\n"
     assert shown.stderr == "2 rows\n"
+
+
+def on_a_terminal(arguments: list[str], columns: int) -> str:
+    """What the command prints on a terminal of so many columns."""
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "COLUMNS": str(columns)}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "neurostore.cli", *arguments], stdout=theirs, stderr=subprocess.DEVNULL, env=environment
+    )
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # the end of a terminal
+        while part := os.read(ours, 4096):
+            shown += part
+    os.close(ours)
+    assert process.wait() == 0
+    return shown.decode().replace("\r\n", "\n")
+
+
+def test_a_table_wider_than_the_terminal_is_shown_row_by_row(lake):
+    arguments = ["sql", QUERY, "--lake", str(lake)]
+    assert on_a_terminal(arguments, 80) == "subject  frames\n───────  ──────\nS01          20\nS02          30\n"
+    assert on_a_terminal(arguments, 12) == (
+        "── row 1 ──\nsubject  S01\nframes   20\n── row 2 ──\nsubject  S02\nframes   30\n"
+    )
 
 
 def test_csv_json_and_parquet(lake, tmp_path):
@@ -123,7 +153,7 @@ def test_listings(lake):
     subjects = json.loads(run("subjects", "--lake", lake, "--format", "json").stdout)
     assert [(s["subject"], s["group"], s["n_trials"]) for s in subjects] == [("S01", "CP", 1), ("S02", None, 1)]
     history = json.loads(run("history", "--lake", lake, "--format", "json").stdout)
-    assert history[0]["trials_in"] == 2
+    assert sum(version["trials_in"] or 0 for version in history) == 2  # in one commit or, on a busy machine, two
 
 
 def test_an_older_version(lake):
