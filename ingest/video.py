@@ -251,7 +251,8 @@ def _opened(path: Path, n_threads: int = 0) -> Iterator[tuple[Any, Any]]:
     if path.stat().st_size == 0:
         raise InputError(path, "the file is empty")
     try:
-        container = av.open(str(path))
+        # cameras write titles and places in the coding of their country: nothing of them is needed
+        container = av.open(str(path), metadata_errors="replace")
     except av.error.FFmpegError as error:
         raise InputError(path, f"cannot be opened as a video ({_said(error)}): not a video, or truncated") from None
     with container:

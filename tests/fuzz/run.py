@@ -1,7 +1,8 @@
 """Mutated files into every reader: ``python -m tests.fuzz.run [--cases 10000] [--formats bvh c3d]`` prints what came.
 
-A case is good if the reader returns a recording or raises InputError, within 5 s and 1 GB. A case that is not is kept
-beside its format and number, and its seed brings it back.
+A case goes the whole way of an ingest's worker: read, landmarks, tables, the lake's checks, files staged. It is good if
+it is staged or refused by name, within 5 s and 1 GB, and the lake, to which nothing is committed, stays as it was. A
+case that is not is told with its format and number; ``--seed`` brings it back.
 """
 
 from __future__ import annotations
@@ -17,8 +18,13 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from neurostore.errors import InputError
-from neurostore.ingest.readers import read
+from neurostore.errors import NeurostoreError
+from neurostore.ingest.batch import Batch, Settings, process
+from neurostore.ingest.cohort_folder import TrialSource, scan
+from neurostore.ingest.cohort_metadata import Metadata
+from neurostore.ingest.video import pictures
+from neurostore.lake import Lake
+from neurostore.lake_write import discard
 from tests.fuzz.mutate import mutate
 from tests.fuzz.seeds import FORMATS, Seed
 
@@ -30,35 +36,75 @@ MOST_BYTES = 1 << 30
 class Tally:
     """What came of the cases of one format."""
 
-    read: int = 0
+    taken: int = 0
     refused: int = 0
     slowest_s: float = 0.0
     faults: list[str] = field(default_factory=list)
 
     @property
     def n(self) -> int:
-        return self.read + self.refused + len(self.faults)
+        return self.taken + self.refused + len(self.faults)
 
 
 class Hang(BaseException):
     """No reader may catch it."""
 
 
+class Fault(Exception):
+    """A worker met something that is no named error, and told it of one trial."""
+
+
 def fuzz(name: str, n_cases: int, folder: Path, seed: int = 1, seconds: float = float("inf")) -> Tally:
-    """Read mutated files of one format."""
+    """Take mutated files of one format through a worker.
+
+    Raises
+    ------
+    Fault : a file is refused before anything is changed in it.
+    """
     seeds = FORMATS[name](folder / name)
+    lake = Lake.create(folder / f"lake_{name}")
+    before = _bytes_of(folder / f"lake_{name}")
     tally = Tally()
-    began = time.monotonic()
     signal.signal(signal.SIGALRM, _hang)
+    for good in seeds:  # compiles what is compiled, and shows that what follows is due to the mutations
+        if not _is_taken(good, lake):
+            raise Fault(f"{name}: {good.path} is refused as it is")
+    began = time.monotonic()
     for i in range(n_cases):
         if time.monotonic() - began > seconds:
             break
-        _case(name, seeds[i % len(seeds)], random.Random(f"{seed} {name} {i}"), i, tally)
+        _case(name, seeds[i % len(seeds)], random.Random(f"{seed} {name} {i}"), i, tally, lake)
     signal.setitimer(signal.ITIMER_REAL, 0)
+    if _bytes_of(folder / f"lake_{name}") != before:
+        tally.faults.append(f"{name} {tally.n}: something of the cases is left in the lake")
     return tally
 
 
-def _case(name: str, seed: Seed, rng: random.Random, number: int, tally: Tally) -> None:
+def _bytes_of(folder: Path) -> dict[Path, bytes]:
+    return {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def _is_taken(seed: Seed, lake: Lake) -> bool:
+    """Whether a worker stages all of it; False where any is refused by name."""
+    if seed.kind == "video":
+        return sum(1 for _ in pictures(seed.path, n_threads=1)) > 0
+    folder, metadata, refused = seed.path.parent, Metadata(), []
+    sources = [TrialSource("S1", "", "walk", (seed.path,), seed.options)]
+    if seed.kind == "cohort":
+        cohort = scan(seed.path)
+        folder, metadata, sources, refused = cohort.folder, cohort.metadata, cohort.trials, cohort.refused
+        assert len(cohort.subjects) <= len(sources)
+    result = process(Batch(sources, metadata, {}, lake.path, folder, Settings()), lambda _: None, lambda _: None)
+    if result.staged is not None:
+        discard(lake.path, [result.staged])
+    errors = [str(o.error) for o in result.outcomes if o.error is not None]
+    for error in errors:
+        if "an unexpected" in error:
+            raise Fault(error.partition("an unexpected ")[2])
+    return not errors and not refused
+
+
+def _case(name: str, seed: Seed, rng: random.Random, number: int, tally: Tally, lake: Lake) -> None:
     file = rng.choice(seed.mutable)
     whole = file.read_bytes()
     file.write_bytes(mutate(whole, rng, seed.is_binary))
@@ -67,16 +113,17 @@ def _case(name: str, seed: Seed, rng: random.Random, number: int, tally: Tally) 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # numpy's of overflow and NaN: the lake's checks see the values
-            read(seed.path, seed.options)
-        tally.read += 1
-    except InputError:
+            is_taken = _is_taken(seed, lake)
+        tally.taken += is_taken
+        tally.refused += not is_taken
+    except NeurostoreError:
         tally.refused += 1
     except (Exception, Hang) as error:
         where = error.__traceback__
         while where is not None and where.tb_next is not None:
             where = where.tb_next
         line = f"{Path(where.tb_frame.f_code.co_filename).name}:{where.tb_lineno}" if where else ""
-        tally.faults.append(f"{name} {number}: {type(error).__name__} at {line}: {str(error)[:150]}")
+        tally.faults.append(f"{name} {number}: {type(error).__name__} at {line}: {str(error)[:200]}")
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         took = time.monotonic() - start
@@ -108,13 +155,15 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=float("inf"), help="at most, for each format")
     asked = parser.parse_args()
     n_faults = 0
-    print(f"{'format':12}{'cases':>8}{'read':>8}{'refused':>9}{'faults':>8}{'slowest s':>11}{'peak MB':>9}", flush=True)
+    print(
+        f"{'format':12}{'cases':>8}{'taken':>8}{'refused':>9}{'faults':>8}{'slowest s':>11}{'peak MB':>9}", flush=True
+    )
     with tempfile.TemporaryDirectory(prefix="neurostore-fuzz-") as folder:
         for name in asked.formats:
             tally = fuzz(name, asked.cases, Path(folder), asked.seed, asked.seconds)
             peak = peak_bytes() >> 20
             print(
-                f"{name:12}{tally.n:8}{tally.read:8}{tally.refused:9}{len(tally.faults):8}"
+                f"{name:12}{tally.n:8}{tally.taken:8}{tally.refused:9}{len(tally.faults):8}"
                 f"{tally.slowest_s:11.2f}{peak:9}",
                 flush=True,
             )

@@ -1,11 +1,19 @@
-"""Small good files of every format: written by the tests of the readers, and the heads of real ones where they are."""
+"""Small good files of every format: written by the tests of the readers, and the heads of real ones where they are.
+
+``cohort`` is the tables and the cohort.toml of a cohort folder; ``video`` is decoded, and no pose estimated.
+"""
 
 from __future__ import annotations
 
 import json
+import re
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
+
+import numpy as np
 
 from neurostore.ingest.recording import ReadOptions
 from tests.shared_data import SHARED
@@ -15,12 +23,13 @@ from tests.unit import test_amc, test_c3d, test_mot, test_motion_bids, test_neur
 
 @dataclass(frozen=True)
 class Seed:
-    """A good file. path : what is read; mutable : which files of it are mutated; options : how it is read."""
+    """A good file. path : what is read, or the folder scanned; mutable : which of its files are mutated."""
 
     path: Path
     mutable: tuple[Path, ...]
     options: ReadOptions
     is_binary: bool = False
+    kind: Literal["recording", "cohort", "video"] = "recording"
 
 
 def _one(path: Path, content: str | bytes) -> Seed:
@@ -39,11 +48,13 @@ def _head(name: str, n_lines: int) -> bytes | None:
 
 def bvh(folder: Path) -> list[Seed]:
     seeds = [_one(folder / "tiny.bvh", bvh_text(6))]
-    real = next(iter(sorted((SHARED / "cmu").rglob("*.bvh"))), None) if SHARED.is_dir() else None
-    if real is not None:
-        lines = real.read_bytes().splitlines(keepends=True)
-        at = next(i for i, line in enumerate(lines) if line.strip().startswith(b"Frames"))
-        seeds.append(_one(folder / "real.bvh", b"".join([*lines[:at], b"Frames: 3\n", *lines[at + 1 : at + 5]])))
+    for source in ("cmu", "cc_base"):
+        real = next(iter(sorted((SHARED / source).rglob("*.bvh"))), None)
+        if real is not None:
+            lines = real.read_bytes().splitlines(keepends=True)
+            at = next(i for i, line in enumerate(lines) if line.strip().startswith(b"Frames"))
+            head = b"".join([*lines[:at], b"Frames: 12\n", *lines[at + 1 : at + 14]])
+            seeds.append(_one(folder / f"{source}.bvh", head))
     return seeds
 
 
@@ -63,28 +74,51 @@ def c3d(folder: Path) -> list[Seed]:
     folder.mkdir(parents=True, exist_ok=True)
     path = test_c3d.write(folder / "made.c3d", test_c3d.walker(12), test_c3d.LEGS)
     seeds = [Seed(path, (path,), ReadOptions(), is_binary=True)]
-    real = SHARED / "c3d" / "Sample_Static.c3d"
-    if real.is_file():
-        seed = _one(folder / "real.c3d", real.read_bytes()[:200_000])
-        seeds.append(Seed(seed.path, seed.mutable, seed.options, is_binary=True))
+    for real in sorted((SHARED / "c3d").glob("*.c3d")):
+        path = folder / real.name
+        path.write_bytes(_few_frames(real.read_bytes(), 12))
+        seeds.append(Seed(path, (path,), ReadOptions(), is_binary=True))
     return seeds
+
+
+def _few_frames(content: bytes, n_frames: int) -> bytes:
+    """The first frames of a little-endian C3D file of floats; header, POINT:FRAMES and TRIAL:ACTUAL_END_FIELD say so."""
+    n_points, n_analog, first = struct.unpack_from("<HHH", content, 2)
+    (data_block,) = struct.unpack_from("<H", content, 16)
+    start = 512 * (data_block - 1)
+    changed = bytearray(content[: start + 4 * (4 * n_points + n_analog) * n_frames])
+    struct.pack_into("<H", changed, 8, first + n_frames - 1)
+    for name, is_pair, value in ((b"FRAMES", False, n_frames), (b"ACTUAL_END_FIELD", True, first + n_frames - 1)):
+        at = changed.find(name, 512, start)
+        if at >= 0:
+            at += len(name) + 2  # the offset of the next parameter
+            n_dimensions = changed[at + 1]
+            struct.pack_into("<HH" if is_pair else "<H", changed, at + 2 + n_dimensions, *((value, 0)[: 1 + is_pair]))
+    return bytes(changed)
 
 
 def trc(folder: Path) -> list[Seed]:
     seeds = [_one(folder / "made.trc", test_trc.text(test_trc.walk(8)))]
     real = _head("trc/bmc/walk.trc", 14)
-    return seeds + ([_one(folder / "real.trc", real)] if real else [])
+    seeds += [_one(folder / "real.trc", real)] if real else []
+    return seeds
 
 
 def mot(folder: Path) -> list[Seed]:
     seeds = [_one(folder / "made.mot", test_mot.text(test_mot.curves(12)))]
-    real = _head("trc/bmc/ik_output_run.mot", 30)
-    return seeds + ([_one(folder / "real.mot", real)] if real else [])
+    for name in ("bmc/ik_output_run.mot", "opencap/walking1_videoAndMocap.mot"):
+        real = _head(f"trc/{name}", 30)
+        seeds += [_one(folder / Path(name).name, re.sub(rb"nRows=\d+", _n_rows, real))] if real else []
+    return seeds
+
+
+def _n_rows(said: re.Match[bytes]) -> bytes:
+    return b"nRows=%d" % (said.string[said.end() :].split(b"endheader")[1].strip().count(b"\n"))
 
 
 def neuropose(folder: Path) -> list[Seed]:
-    video = test_neuropose.video(test_neuropose.walk(3))
-    return [_one(folder / "results.json", json.dumps({"walk.mp4": video}))]
+    said = test_neuropose.video(test_neuropose.walk(3))
+    return [_one(folder / "results.json", json.dumps({"walk.mp4": said}))]
 
 
 def motion_bids(folder: Path) -> list[Seed]:
@@ -93,6 +127,34 @@ def motion_bids(folder: Path) -> list[Seed]:
     return [Seed(path, files, ReadOptions(companions=tuple(str(p) for p in files if p != path)))]
 
 
+def cohort(folder: Path) -> list[Seed]:
+    made = {
+        "participants.tsv": "participant_id\tgroup\tsex\tage\theight\tmass\tleft_leg_length_mm\tdiagnosis\n"
+        "sub-01\tcontrol\tF\t34\t1.71\t64\t880\tnone\nS02\tpatient\tM\tn/a\t180\t81.5\t\tStroke, left\n",
+        "trials.tsv": "subject\tsession\ttrial\tcondition\tskeleton\nS02\t\twalk\tfast\texact\nS02\tpost\trun\tslow\t\n",
+        "S02/sessions.tsv": "session_id\tacq_time\npost\t2024-03-01\n",
+        "cohort.toml": 'up = "y"\nscale_mm = 10.0\n[[match]]\nfiles = "S02/*.bvh"\nrate_hz = 60\n[camera]\nfov_degrees = 55\n',
+        "S02/walk.bvh": bvh_text(2),
+        "S02/post/run.bvh": bvh_text(2),
+        "sub-01/walk.bvh": bvh_text(2),
+    }
+    paths = [_one(folder / "cohort" / name, text).path for name, text in made.items()]
+    return [Seed(folder / "cohort", tuple(paths[:4]), ReadOptions(), kind="cohort")]
+
+
+def video(folder: Path) -> list[Seed]:
+    from tests.video.scene import encode
+
+    folder.mkdir(parents=True, exist_ok=True)
+    pictures = [np.full((48, 64, 3), 8 * i, np.uint8) for i in range(8)]
+    made = [
+        encode(folder / "made.mp4", pictures, rotation=90),
+        encode(folder / "made.mkv", pictures, codec="libx264", pixel_format="yuv420p"),
+    ]
+    return [Seed(path, (path,), ReadOptions(), is_binary=True, kind="video") for path in made]
+
+
 FORMATS: dict[str, Callable[[Path], list[Seed]]] = {
     "bvh": bvh, "amc": amc, "c3d": c3d, "trc": trc, "mot": mot, "neuropose": neuropose, "motion_bids": motion_bids,
+    "cohort": cohort, "video": video,
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Kills, concurrent writers, full disks: ``python -m tests.torture.run [--kills 200]`` prints cases, faults, losses."""
+"""Kills, and writers at once: ``python -m tests.torture.run [--kills 200] [--rounds 20]`` prints cases, faults, losses."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from collections import Counter
 from pathlib import Path
 
 from tests.torture.kills import OPERATIONS, kill_once, make_scene
+from tests.torture.writers import write_and_read_at_once
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--rounds", type=int, default=20, help="of four writers and two readers at once")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after this many")
     asked = parser.parse_args()
@@ -26,22 +28,30 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="neurostore-torture-") as folder:
         scene = make_scene(Path(folder))
         print({k: round(v, 1) for k, v in scene.seconds.items()}, flush=True)
-        for i in range(asked.kills):
-            if time.monotonic() - began > asked.seconds:
-                break
-            case = kill_once(scene, OPERATIONS[i % len(OPERATIONS)], rng)
+        while kills.total() < asked.kills and time.monotonic() - began < asked.seconds:
+            operation = min(OPERATIONS, key=lambda o: kills[o])  # a command that ended before its kill is tried again
+            case = kill_once(scene, operation, rng)
             cases[case.operation] += 1
             kills[case.operation] += case.was_killed
             losses[case.operation] += bool(case.losses)
             for loss in case.losses:
                 print(f"LOSS {case.operation} at {case.moment:.3f}: {loss}", flush=True)
-            if i % 10 == 9:
-                print(f"{i + 1} cases, {sum(losses.values())} losses, {time.monotonic() - began:.0f} s", flush=True)
+            if cases.total() % 10 == 0:
+                print(f"{kills.total()} kills, {losses.total()} losses, {time.monotonic() - began:.0f} s", flush=True)
+    n_reads = n_lossy = 0
+    for _ in range(asked.rounds):
+        with tempfile.TemporaryDirectory(prefix="neurostore-torture-") as folder:
+            lost, reads = write_and_read_at_once(Path(folder))
+        n_reads += sum(reads)
+        n_lossy += bool(lost)
+        for loss in lost:
+            print(f"LOSS writers: {loss}", flush=True)
     print(f"{'operation':12}{'cases':>8}{'kills':>8}{'losses':>8}")
     for operation in OPERATIONS:
         print(f"{operation:12}{cases[operation]:8}{kills[operation]:8}{losses[operation]:8}")
-    print(f"{'all':12}{sum(cases.values()):8}{sum(kills.values()):8}{sum(losses.values()):8}")
-    return 1 if sum(losses.values()) else 0
+    print(f"{'all':12}{cases.total():8}{kills.total():8}{losses.total():8}")
+    print(f"four writers, two readers: {asked.rounds} rounds, {n_reads} reads, {n_lossy} with losses")
+    return 1 if losses.total() + n_lossy else 0
 
 
 if __name__ == "__main__":

@@ -6,10 +6,6 @@ import os
 import random
 import shutil
 import subprocess
-import sys
-import time
-from contextlib import suppress
-from pathlib import Path
 
 import pytest
 
@@ -18,8 +14,7 @@ from neurostore.verify import verify
 from tests.cli.cli_run import run
 from tests.tiny_bvh import write_bvh
 from tests.torture.kills import content, kill_once, make_scene
-
-CLI = [sys.executable, "-m", "neurostore.cli"]
+from tests.torture.writers import write_and_read_at_once
 
 
 @pytest.mark.slow
@@ -34,48 +29,9 @@ def test_kills_lose_nothing(tmp_path):
 
 @pytest.mark.slow
 def test_four_writers_and_two_readers(tmp_path):
-    """Overlapping cohorts at once give what one ingest gives, and nobody sees half a trial."""
-    for i in range(8):
-        for cohort in {i % 4, (i + 1) % 4}:
-            write_bvh(tmp_path / f"cohort{cohort}" / f"S{i % 3}" / f"walk{i}.bvh", 40 + i)
-        write_bvh(tmp_path / "all" / f"S{i % 3}" / f"walk{i}.bvh", 40 + i)
-    assert run("ingest", tmp_path / "all", "--lake", tmp_path / "one", "--workers", 1).returncode == 0
-    lake = tmp_path / "many"
-    words = [[*CLI, "ingest", str(tmp_path / f"cohort{i}"), "--lake", str(lake)] for i in range(4)]
-    writers = [subprocess.Popen(w, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for w in words]
-    reader = "import sys, time; from tests.torture.test_quick import read_until; read_until(sys.argv[1], sys.argv[2])"
-    stop = tmp_path / "stop"
-    readers = [
-        subprocess.Popen([sys.executable, "-c", reader, str(lake), str(stop)], stdout=subprocess.PIPE, text=True)
-        for _ in range(2)
-    ]
-    said = [w.communicate(timeout=200)[1] for w in writers]
-    stop.touch()
-    seen = [r.communicate(timeout=100)[0].split() for r in readers]
-    assert [w.returncode for w in writers] == [0] * 4, said
-    assert [r.returncode for r in readers] == [0, 0]
-    assert all(int(n) > 0 for n, _ in seen)
-    assert [int(n_bad) for _, n_bad in seen] == [0, 0]
-    expected = {k: v for k, v in content(tmp_path / "one").items() if k[0] != "trials"}  # a trial's row says its folder
-    assert {k: v for k, v in content(lake).items() if k[0] != "trials"} == expected
-    assert len(open_lake(lake).ingest_ids()) == 8
-    assert verify(lake).is_clean
-
-
-def read_until(lake: str, stop: str) -> None:
-    """Open and count in a loop; print how often, and how many trials were not whole."""
-    from neurostore.errors import NotALakeError
-
-    n = n_bad = 0
-    while not Path(stop).exists() or n == 0:
-        with suppress(NotALakeError):
-            opened = open_lake(lake)
-            counts = dict(opened.scan("landmarks").collect()["ingest_id"].value_counts().iter_rows())
-            for row in opened.trials_table().to_pylist():
-                n_bad += counts.get(row["ingest_id"], 0) != dict(row["table_rows"])["landmarks"]
-            n += 1
-        time.sleep(0.01)
-    print(n, n_bad)
+    losses, n_reads = write_and_read_at_once(tmp_path)
+    assert losses == []
+    assert min(n_reads) > 0
 
 
 @pytest.fixture

@@ -38,6 +38,13 @@ def test_every_picture_once_and_in_order(ten: Path) -> None:
     assert [p.index for p in video.pictures(ten)] == list(range(10))
 
 
+def test_a_title_that_is_no_utf_8(ten: Path) -> None:
+    content = ten.read_bytes()
+    assert b"Lavf" in content  # the encoder's name among the metadata
+    ten.write_bytes(content.replace(b"Lavf", b"L\xe4vf"))
+    assert numbers(ten) == list(range(10))
+
+
 def test_probe(ten: Path) -> None:
     info = video.probe(ten)
     assert (info.codec, info.width, info.height, info.n_frames, info.rate_hz) == ("h264", 64, 48, 10, 10)

@@ -1,0 +1,77 @@
+"""Four processes ingest overlapping cohorts into one lake while two read it in a loop."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from neurostore.errors import NotALakeError
+from neurostore.lake import open as open_lake
+from neurostore.verify import verify
+from tests.tiny_bvh import write_bvh
+from tests.torture.kills import Content, content
+
+N_TRIALS = 8
+_CLI = [sys.executable, "-m", "neurostore.cli"]
+_READER = "import sys; from tests.torture.writers import read_until; read_until(sys.argv[1], sys.argv[2])"
+
+
+def write_and_read_at_once(folder: Path) -> tuple[list[str], list[int]]:
+    """One round in an empty folder. Returns what was lost, in words, and how often each reader read the lake.
+
+    Every trial is in two of the four cohorts. Lost is: a writer that fails, a reader that fails or sees a trial that is
+    not whole, content that is not that of one process, damage.
+    """
+    for i in range(N_TRIALS):
+        for cohort in {i % 4, (i + 1) % 4}:
+            write_bvh(folder / f"cohort{cohort}" / f"S{i % 3}" / f"walk{i}.bvh", 40 + i)
+        write_bvh(folder / "all" / f"S{i % 3}" / f"walk{i}.bvh", 40 + i)
+    alone = [*_CLI, "ingest", str(folder / "all"), "--lake", str(folder / "one"), "--workers", "1"]
+    subprocess.run(alone, check=True, capture_output=True)
+    lake, stop = folder / "many", folder / "stop"
+    writers = [
+        subprocess.Popen(
+            [*_CLI, "ingest", str(folder / f"cohort{i}"), "--lake", str(lake)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for i in range(4)
+    ]
+    readers = [
+        subprocess.Popen([sys.executable, "-c", _READER, str(lake), str(stop)], stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    said = [w.communicate(timeout=300)[1] for w in writers]
+    stop.touch()
+    seen = [r.communicate(timeout=100)[0].split() for r in readers]
+    losses = [f"writer {i} failed: {said[i][-500:]}" for i, w in enumerate(writers) if w.returncode]
+    losses += [f"reader {i} failed" for i, r in enumerate(readers) if r.returncode]
+    losses += [f"reader {i} saw {s[1]} trials that were not whole" for i, s in enumerate(seen) if s and s[1] != "0"]
+    if _rows(lake) != _rows(folder / "one"):
+        losses.append("the content is not that of one process")
+    if len(open_lake(lake).ingest_ids()) != N_TRIALS:
+        losses.append(f"{len(open_lake(lake).ingest_ids())} trials instead of {N_TRIALS}")
+    losses += [f"damaged: {d}" for d in verify(lake).damaged]
+    return losses, [int(s[0]) if s else 0 for s in seen]
+
+
+def _rows(lake: Path) -> Content:
+    return {k: v for k, v in content(lake).items() if k[0] != "trials"}  # a trial's row says its folder
+
+
+def read_until(lake: str, stop: str) -> None:
+    """Open and count in a loop; print how often, and how many trials were not whole."""
+    n = n_bad = 0
+    while not Path(stop).exists() or n == 0:
+        with suppress(NotALakeError):
+            opened = open_lake(lake)
+            counts = dict(opened.scan("landmarks").collect()["ingest_id"].value_counts().iter_rows())
+            for row in opened.trials_table().to_pylist():
+                n_bad += counts.get(row["ingest_id"], 0) != dict(row["table_rows"])["landmarks"]
+            n += 1
+        time.sleep(0.01)
+    print(n, n_bad)
