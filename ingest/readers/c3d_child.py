@@ -7,14 +7,14 @@ Messages both ways: four bytes of length, then the bytes.
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import json
 import os
 import signal
 import struct
 import sys
 from typing import Any, BinaryIO
+
+from neurostore import child_process
 
 MEMORY_BYTES = 1 << 30
 SECONDS = 4
@@ -27,10 +27,10 @@ def main() -> None:
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)  # what ezc3d prints must not get among the answers
     os.dup2(silence, 2)
-    _end_with_parent()
+    child_process.end_with_parent()
     import ezc3d
 
-    _limit_memory()
+    child_process.limit_memory(MEMORY_BYTES)
     while path := _receive(requests):
         signal.alarm(SECONDS)  # its default action ends the process, whatever ezc3d is doing
         answer: dict[str, Any]
@@ -74,23 +74,6 @@ def _parameters(ezc3d: Any, path: str) -> dict[str, dict[str, dict[str, Any]]]:
 def _receive(stream: BinaryIO) -> bytes:
     size = stream.read(4)
     return stream.read(struct.unpack("<I", size)[0]) if len(size) == 4 else b""
-
-
-def _end_with_parent() -> None:
-    """Ask Linux to kill this process when its parent dies; elsewhere the pipe's end and the alarm do it."""
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG
-
-
-def _limit_memory() -> None:
-    """Let the address space grow by at most MEMORY_BYTES from here (Linux; elsewhere the limit is not kept)."""
-    with contextlib.suppress(OSError, ValueError, ImportError):
-        import resource
-
-        with open("/proc/self/statm") as status:
-            now = int(status.read().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (now + MEMORY_BYTES, now + MEMORY_BYTES))
 
 
 if __name__ == "__main__":

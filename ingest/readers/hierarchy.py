@@ -129,7 +129,7 @@ class _Parser:
             return
         parent = open_nodes[-1] if open_nodes else -1
         if keyword == "END":
-            name = f"{self.names[parent]}_end"
+            name = f"{self.names[parent]}_end" if open_nodes else "end"
         self.names.append(name or f"joint {len(self.names) + 1}")
         self.parents.append(parent)
         self.offsets.append(None)

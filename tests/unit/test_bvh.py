@@ -210,6 +210,10 @@ BROKEN = {
     "channel count": (TINY.replace("CHANNELS 3", "CHANNELS 4"), "announces 4, then comes 'End'"),
     "channel twice": (TINY.replace("Xposition Yposition", "Xposition Xposition"), "'Hips' has Xposition twice"),
     "no channels": (re.sub(r"CHANNELS.*", "CHANNELS 0", TINY), "no joint has channels"),
+    "end without root": (
+        "HIERARCHY\nEnd Site\n{\nOFFSET 0 0 0\n}\nMOTION\nFrames: 1\n",
+        "END 'Site' stands outside of any ROOT",
+    ),
     "no root": ("HIERARCHY\nMOTION\nFrames: 1\nFrame Time: 0.01\n1\n", "the hierarchy has no ROOT"),
 }
 

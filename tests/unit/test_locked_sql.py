@@ -122,6 +122,11 @@ HOSTILE = [
     "WITH x AS MATERIALIZED (COPY trials TO '{out}') SELECT 1",
     "SELECT * FROM trials, LATERAL (SELECT * FROM read_text('{secret}'))",
     "SELECT getenv('HOME')",
+    "SELECT current_setting('allowed_paths')",
+    "SELECT CURRENT_SETTING('temp_directory')",
+    "SELECT * FROM read_duckdb('{out}')",
+    "SELECT * FROM json_execute_serialized_sql(json_serialize_sql('SELECT 1'))",
+    "SELECT * FROM trials AT (VERSION => 1)",
     "SELECT * FROM hidden_frame",
     "SUMMARIZE trials",
     "PIVOT trials ON subject USING count(*)",
@@ -186,6 +191,33 @@ def test_time_memory_and_rows_are_limited(locked):
         locked_sql.answer(locked, "SELECT list(range::VARCHAR || 'x') FROM range(200000000)")
     with pytest.raises(UsageError, match="1,000 rows"):
         locked_sql.answer(locked, "SELECT * FROM range(100000)", row_limit=1000)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT length(repeat('x', 4000000000))",
+        "SELECT len(range(1000000000))",
+        "SELECT dtw_distance(a, a) FROM (SELECT list(range::FLOAT) AS a FROM range(400000))",
+        f"SELECT 1 WHERE 1 IN ({', '.join(map(str, range(300_000)))})",
+    ],
+    ids=["one string", "one list", "one distance", "one plan"],
+)
+def test_limits_hold_inside_of_one_function(lake, query):
+    """DuckDB does not look at its limits there: the process that answers is ended."""
+    start = time.monotonic()
+    with pytest.raises(UsageError, match=r"stopped after 0.5 s|more than 64 MB"):
+        locked_sql.run(lake, query, time_limit_s=0.5, memory_limit_mb=64)
+    assert time.monotonic() - start < 60  # with the start of a process on a busy machine
+
+
+def test_a_process_of_its_own_says_what_one_alone_would(lake, monkeypatch):
+    assert locked_sql.run(lake, "SELECT '💥' AS a, [1, NULL] AS b").to_dicts() == [{"a": "💥", "b": [1, None]}]
+    with pytest.raises(UsageError, match="no table or view 'nothing'"):
+        locked_sql.run(lake, "SELECT * FROM nothing")
+    monkeypatch.setattr(locked_sql.sys, "executable", "/bin/false")
+    with pytest.raises(UsageError, match="its process ended with status 1"):
+        locked_sql.run(lake, "SELECT 1")
 
 
 def test_the_command(lake):

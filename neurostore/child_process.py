@@ -1,0 +1,25 @@
+"""What a child process that may be fed anything does first: end with its parent, and take no more memory than it may."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import signal
+import sys
+
+
+def end_with_parent() -> None:
+    """Ask Linux to kill this process when its parent dies; elsewhere the pipe's end and the alarm do it."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG
+
+
+def limit_memory(n_bytes: int) -> None:
+    """Let the address space grow by at most n_bytes from here (Linux; elsewhere the limit is not kept)."""
+    with contextlib.suppress(OSError, ValueError, ImportError):
+        import resource
+
+        with open("/proc/self/statm") as status:
+            now = int(status.read().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (now + n_bytes, now + n_bytes))
