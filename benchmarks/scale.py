@@ -51,7 +51,6 @@ def prototypes(path: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     """(row of trials, tables) of six walks: three patterns at two sizes, about 1,500 frames at 120 Hz."""
     from neurostore import walker
     from neurostore.ingest.pipeline import ingest
-    from neurostore.lake import open as open_lake
     from neurostore.walker_bvh import write_bvh
 
     with tempfile.TemporaryDirectory(dir=Path(path).parent) as scratch:
@@ -63,18 +62,25 @@ def prototypes(path: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 write_bvh(walk, target)
         ingest(Path(scratch, "cohort"), Path(scratch, "lake"), n_workers=1)
-        lake = open_lake(Path(scratch, "lake"))
-        made = []
-        for row in lake.trials_table().to_pylist():
-            tables = {}
-            for name in TABLES:
-                frame = lake.scan(name).collect().filter(trial=row["trial"]).sort("person", "frame")
-                here = frame.drop("subject", "session", "trial", "ingest_id")
-                tables[name] = here.select([s.name for s in here if s.null_count() < len(s)]).to_arrow()
-            managed = ("subject", "session", "trial", "ingest_id", "table_rows", "table_versions", "schema_version",
-                       "software_version")  # fmt: skip
-            made.append(({k: v for k, v in row.items() if k not in managed}, tables))
-        return made
+        return read_trials(Path(scratch, "lake"))
+
+
+def read_trials(path: Path) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """(row of trials, tables) of every trial of a lake, to be staged again under other keys."""
+    from neurostore.lake import open as open_lake
+
+    lake = open_lake(path)
+    made = []
+    for row in lake.trials_table().to_pylist():
+        tables = {}
+        for name in TABLES:
+            frame = lake.scan(name).collect().filter(trial=row["trial"]).sort("person", "frame")
+            here = frame.drop("subject", "session", "trial", "ingest_id")
+            tables[name] = here.select([s.name for s in here if s.null_count() < len(s)]).to_arrow()
+        managed = ("subject", "session", "trial", "ingest_id", "table_rows", "table_versions", "schema_version",
+                   "software_version")  # fmt: skip
+        made.append(({k: v for k, v in row.items() if k not in managed}, tables))
+    return made
 
 
 def compact(path: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ import numpy as np
 from neurostore import __version__
 from neurostore.comparison import Comparison, Side, between, square, whiten
 from neurostore.distance_matrix import DistanceMatrix, check_suffix, labels_frame
-from neurostore.dtw.distance import check_band, check_normalize
+from neurostore.dtw.options import check_band, check_normalize
 from neurostore.errors import UsageError
 from neurostore.representations import POINTS, SAGITTAL, SEGMENTS, SIDES, Choice, Items, complete, read_items
 

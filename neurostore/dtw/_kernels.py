@@ -14,41 +14,75 @@ All costs are sums of squares; square roots are taken on the way out.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numba import njit
 
-from neurostore.dtw._lanes import least, load, smaller, splat, spread, store, where_above, width
+from neurostore.dtw._lanes import least, load, smaller, splat, spread, store, where_above, width, zip_high, zip_low
 
 ROWS_A_LOOK = 16  # rows between two looks at whether a tile can be abandoned
 
 
+def _sources() -> str:
+    """Hash of every file of kernels."""
+    files = sorted(Path(__file__).parent.glob("_*.py"))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+
+
+SOURCES = _sources()
+
+
 def kernel(function: Callable) -> Any:
-    """Compile without the GIL, cached on disk where some cache folder can be written."""
+    """Compile without the GIL, cached on disk where some cache folder can be written.
+
+    numba drops a cached function when its own file has changed, not when a function that it calls has; here it is
+    dropped when any file of kernels has.
+    """
     try:
-        return njit(nogil=True, cache=True, error_model="numpy")(function)
+        compiled = njit(nogil=True, cache=True, error_model="numpy")(function)
     except RuntimeError:  # numba found no folder to cache in
         return njit(nogil=True, error_model="numpy")(function)
+    file = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
+    if hasattr(file, "_source_stamp"):
+        file._source_stamp = (file._source_stamp, SOURCES)
+    return compiled
 
 
 @kernel
 def pack(values, starts, lengths, members, channels, tile):
-    """Lay the series `members` (width; -1 for none) side by side in `tile` (flat; zero where a series has ended)."""
+    """Lay the series `members` (width; -1 for none) side by side in `tile` (flat; zero where a series has ended).
+
+    A square of width x width values at a time is transposed: as often as a lane index has bits, its upper and its lower
+    half of rows are zipped together.
+    """
     count = width(tile)
-    size = tile.shape[0] // count
-    for first in range(0, size, count):  # a square of the transposition at a time stays in the nearest cache
-        last = min(size, first + count)
+    half, size = count // 2, tile.shape[0] // count
+    rows, zipped = np.empty(count * count, tile.dtype), np.empty(count * count, tile.dtype)
+    for first in range(0, size, count):
         for lane in range(count):
             member = members[lane]
-            end = first if member < 0 else min(last, lengths[member] * channels)
-            start = 0 if member < 0 else starts[member]
-            for k in range(first, end):
-                tile[k * count + lane] = values[start + k]
-            for k in range(max(first, end), last):
-                tile[k * count + lane] = 0
+            left = 0 if member < 0 else lengths[member] * channels - first
+            if left >= count:
+                store(rows, lane * count, load(values, starts[member] + first))
+            else:
+                store(rows, lane * count, splat(rows, 0.0))
+                for k in range(left):
+                    rows[lane * count + k] = values[starts[member] + first + k]
+        bits = half
+        while bits > 0:
+            for row in range(half):
+                x, y = load(rows, row * count), load(rows, (row + half) * count)
+                store(zipped, 2 * row * count, zip_low(x, y))
+                store(zipped, (2 * row + 1) * count, zip_high(x, y))
+            rows, zipped = zipped, rows
+            bits //= 2
+        for k in range(min(count, size - first)):
+            store(tile, (first + k) * count, load(rows, k * count))
 
 
 @kernel

@@ -71,6 +71,18 @@ def least(x):
     return x.min()
 
 
+def zip_low(x, y):
+    """The lower halves of two vectors, lane of x, lane of y, in turn."""
+    half = len(x) // 2
+    return np.column_stack([x[:half], y[:half]]).ravel()
+
+
+def zip_high(x, y):
+    """The upper halves of two vectors, lane of x, lane of y, in turn."""
+    half = len(x) // 2
+    return np.column_stack([x[half:], y[half:]]).ravel()
+
+
 if not config.DISABLE_JIT:
     from llvmlite import ir
 
@@ -172,6 +184,22 @@ if not config.DISABLE_JIT:
     _smaller = _binary(lambda builder, x, y: builder.select(builder.fcmp_ordered("<", x, y), x, y))
     _larger = _binary(lambda builder, x, y: builder.select(builder.fcmp_ordered(">", x, y), x, y))
 
+    def _zip(is_high: bool):
+        @intrinsic
+        def operation(typing, x, y):
+            start = x.count // 2 if is_high else 0
+            picks = [start + k // 2 + (x.count if k % 2 else 0) for k in range(x.count)]
+            mask = ir.Constant(ir.VectorType(ir.IntType(32), x.count), picks)
+
+            def build(context, builder, signature, arguments):
+                return builder.shuffle_vector(*arguments, mask)
+
+            return x(x, y), build
+
+        return operation
+
+    _zip_low, _zip_high = _zip(False), _zip(True)
+
     @intrinsic
     def _where_above(typing, x, limit, yes, no):
         def build(context, builder, signature, arguments):
@@ -222,4 +250,6 @@ if not config.DISABLE_JIT:
     overload(smaller)(lambda x, y: lambda x, y: _smaller(x, y))
     overload(larger)(lambda x, y: lambda x, y: _larger(x, y))
     overload(where_above)(lambda x, limit, yes, no: lambda x, limit, yes, no: _where_above(x, limit, yes, no))
+    overload(zip_low)(lambda x, y: lambda x, y: _zip_low(x, y))
+    overload(zip_high)(lambda x, y: lambda x, y: _zip_high(x, y))
     overload(least)(lambda x: lambda x: _least(x))

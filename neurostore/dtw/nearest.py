@@ -1,10 +1,11 @@
 """The k most similar series of a collection: the answers of brute force, most candidates never warped.
 
-A collection lies in tiles of similar series (a k-d tree over their summaries), so that a tile is bounded, warped, abandoned
-or skipped as a whole. The cascade for each query: a bound from 16 means a channel for every series (summary), exact distances
-in the most promising tiles, LB_Kim and LB_Keogh for the tiles that the summary leaves, exact distances in the order of their
-bounds until the bound exceeds the k-th best. Where the summary leaves too many, as on random data, the query is answered by
-brute force that abandons early. A bound prunes only beyond the rounding errors of bound and distance.
+The cascade for each query: a coarse summary bounds every series, the most promising are warped to learn how near the
+k-th best is, a fine summary bounds what the coarse one leaves, and what that leaves is warped in the order of its
+bounds, side by side, with LB_Kim and LB_Keogh before and what they say of the columns to come during it. Without
+summaries (unequal lengths, or `Collection` not built) LB_Kim with LB_Keogh bounds every series. Where the bounds leave
+too many, as on random data, the query is answered by brute force that abandons early. A bound prunes only beyond the
+rounding errors of bound and distance.
 """
 
 from __future__ import annotations
@@ -16,88 +17,34 @@ from typing import Any
 import numpy as np
 
 from neurostore.dtw import _bounds, _kernels
-from neurostore.dtw._lanes import lane_count
-from neurostore.dtw.distance import check_band
-from neurostore.dtw.series import Series, Tiles, pack_tiles, read_series
+from neurostore.dtw.collection import Collection, Summary
+from neurostore.dtw.options import check_band, radii
+from neurostore.dtw.series import Series, read_series
 from neurostore.dtw.work import share_out
 from neurostore.errors import SeriesError
 
-STRETCHES = 16  # means a channel in a summary
-SEED_TILES = 2  # warped to learn how near the k-th best is
-HOPELESS = 0.5  # share of tiles left by the summary above which brute force is cheaper
-TILES_A_STEP = 8  # tiles warped between two looks at the k-th best
+FIRST_TILES = 64  # the most promising, searched to learn how near the k-th best is
+TRIED_TILES = 64  # of those the coarse summary leaves, to see what the fine one does
+HOPELESS = 0.5  # share of series left by the bounds above which brute force is cheaper
 QUERIES_AT_ONCE = 64  # brute force keeps this many rows of distances
+WORTH_BUILDING = 200  # queries for which summaries are built where the series come as such
+BOUNDS_A_JOB = 5000
+NOBODY = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True)
 class Found:
     """Answers for each query (row), nearest first, ties by index; and the work done for them.
 
-    indices (queries, k) int64; distances (queries, k); after_summary, after_keogh, warped (queries,): series in the tiles
-    left by the summary, left by LB_Keogh, and exactly compared (all of them where brute force was used).
+    indices (queries, k) int64; distances (queries, k); after_coarse, after_fine, warped (queries,): series left by the
+    first bound, by the second, and begun to be compared exactly (all of them where brute force was used).
     """
 
     indices: np.ndarray
     distances: np.ndarray
-    after_summary: np.ndarray
-    after_keogh: np.ndarray
+    after_coarse: np.ndarray
+    after_fine: np.ndarray
     warped: np.ndarray
-
-
-class Collection:
-    """Series prepared for many searches. Build once, pass to `nearest` or `search` in place of the series.
-
-    Parameters
-    ----------
-    xs : list of series, or an array (series, samples[, channels]).
-    band, dtype : as for the other verbs.
-    """
-
-    def __init__(self, xs: Any, *, band: float | None = None, dtype: Any = None):
-        self.band = band
-        self.series: Series = read_series(xs, dtype)
-        self.largest = float(max(self.series.values.max(), -self.series.values.min()))
-        self.edges, self.summaries = np.zeros(0, np.int64), np.zeros(0, self.series.values.dtype)
-        self.lengths, order = np.unique(self.series.lengths), None
-        if len(self.lengths) == 1 and self.lengths[0] >= STRETCHES + 2:
-            summaries = self._summarise(int(self.lengths[0]))
-            order = similar_together(summaries, lane_count(summaries.dtype))
-        self.tiles: Tiles = pack_tiles(self.series, order)
-        if order is not None:
-            side_by_side = summaries[
-                self.tiles.members
-            ]  # (tiles, lanes, values); lanes without a series are masked later
-            self.summaries = np.ascontiguousarray(side_by_side.transpose(0, 2, 1)).reshape(-1)
-
-    def _summarise(self, m: int) -> np.ndarray:
-        series = self.series
-        self.edges = np.linspace(1, m - 1, STRETCHES + 1).round().astype(np.int64)
-        out = np.empty((len(series), (2 + STRETCHES) * series.channels), series.values.dtype)
-        _bounds.summarise_all(series.values, series.starts, m, series.channels, self.edges, out)
-        return out
-
-
-def similar_together(points: np.ndarray, size: int) -> np.ndarray:
-    """Order of points (n, values) in which each run of `size` holds similar ones, the first run being the one not full.
-
-    Halves at the median of the value that varies most, down to runs (a balanced k-d tree; Bentley 1975).
-    """
-    n = len(points)
-    order = np.arange(n)
-    first = n % size or size
-    pending = [(0, n)]
-    while pending:
-        start, stop = pending.pop()
-        runs = -(-(stop - start) // size)
-        if runs < 2:
-            continue
-        part = order[start:stop]
-        sample = points[part[:: max(1, len(part) // 500)]]
-        axis = int(sample.var(axis=0).argmax())
-        middle = (first if start == 0 else size) + (runs // 2 - 1) * size  # whole runs to the left
-        order[start:stop] = part[np.argpartition(points[part, axis], middle)]
-        pending += [(start, start + middle), (start + middle, stop)]
-    return order
 
 
 def nearest(
@@ -114,7 +61,8 @@ def nearest(
     Parameters
     ----------
     query : one series (samples, channels) or (samples,).
-    xs : list of series, an array (series, samples[, channels]), or a `Collection` (which has its own band and dtype).
+    xs : list of series, an array (series, samples[, channels]), or a `Collection` (which has its own band and dtype, and
+        pays from some hundred searches on).
     k : how many; at most the number of series.
     band : as for the other verbs.
 
@@ -154,7 +102,7 @@ def search(
         if dtype is None:
             both = (read_series(queries, name="query").values.dtype, read_series(xs).values.dtype)
             dtype = np.result_type(*both)
-        collection = Collection(xs, band=band, dtype=dtype)
+        collection = Collection(xs, band=band, dtype=dtype, summarise=len(queries) >= WORTH_BUILDING)
     series = collection.series
     asked = read_series(queries, series.values.dtype, name="query")
     if asked.channels != series.channels:
@@ -168,9 +116,10 @@ def search(
         *(np.full(len(asked), len(series), np.int64) for _ in range(3)),
     )
     limits = np.full(len(asked), np.nan)  # filled for the queries left to brute force
+    inner = n_threads if len(asked) == 1 else 1
 
     def work(q: int) -> None:
-        limits[q] = _cascade(collection, asked, q, int(k), samples, fraction, found)
+        limits[q] = _Search(collection, asked, q, samples, fraction).cascade(int(k), found, inner)
 
     share_out(work, range(len(asked)), n_threads)
     left = np.flatnonzero(~np.isnan(limits))
@@ -182,128 +131,153 @@ def search(
     return found
 
 
-def _cascade(
-    collection: Collection, asked: Series, q: int, k: int, samples: int, fraction: float, found: Found
-) -> float:
-    """Answer one query into found, or return the distance of the k-th best so far for brute force to end it."""
-    series, tiles, dtype = collection.series, collection.tiles, collection.series.values.dtype
-    n, channels = int(asked.lengths[q]), series.channels
-    m = int(collection.lengths[-1])
-    radius = int(_radius(n, collection.lengths, samples, fraction).max())
-    query = asked.values[asked.starts[q] : asked.starts[q] + n * channels]
-    lower, upper = np.empty(m * channels, dtype), np.empty(m * channels, dtype)
-    _bounds.envelope(query, n, m, channels, radius, lower, upper)
-    slack = _slack(collection, query, n, m)
-    best, row = _Best(k, dtype), np.empty((1, len(series)), dtype)
-    warped = 0
+class _Search:
+    """One query in a collection: its envelope, and the bounds from it."""
 
-    def warp(some: np.ndarray) -> None:
-        nonlocal warped
-        _bounds.query_against_tiles(
-            asked.values,
-            asked.starts,
-            asked.lengths,
-            q,
-            tiles.values,
-            tiles.starts,
-            some,
-            tiles.members,
-            tiles.lengths,
-            channels,
-            samples,
-            fraction,
-            best.worst * (1 + 1e-6),
-            row,
-        )
-        members = tiles.members[some].ravel()
-        members = members[members >= 0]
-        warped += len(members)
-        best.add(members[row[0, members] <= best.worst], row[0])
+    def __init__(self, collection: Collection, asked: Series, q: int, samples: int, fraction: float):
+        series = collection.series
+        self.collection, self.q, self.samples, self.fraction = collection, q, samples, fraction
+        self.n, self.channels = int(asked.lengths[q]), series.channels
+        self.query = asked.values[asked.starts[q] : asked.starts[q] + self.n * self.channels]
+        m = int(collection.lengths[-1])
+        self.radius = int(radii(self.n, collection.lengths, samples, fraction).max())
+        self.lower, self.upper = (np.empty(m * self.channels, series.values.dtype) for _ in range(2))
+        _bounds.envelope(self.query, 0, self.n, m, self.channels, self.radius, self.lower, self.upper)
+        # rounding errors, relative and absolute, that bound and distance may have together
+        eps, size = float(np.finfo(self.query.dtype).eps), (self.n + m) * self.channels
+        largest = max(collection.largest, float(np.abs(self.query).max()))
+        self.slack = 2 * eps * size, 16 * eps * math.sqrt(size) * largest
 
-    left = np.arange(len(tiles.members))
-    if len(collection.summaries):
-        bounds = _summary_bounds(collection, query, n, lower, upper)
-        n_seeds = min(len(left), max(SEED_TILES, -(-k // bounds.shape[1]) + 1))
-        nearest_tiles = np.argpartition(bounds.min(axis=1), n_seeds - 1)
-        warp(nearest_tiles[:n_seeds])
-        is_left = bounds.min(axis=1) <= _limit(best.worst, slack)
-        is_left[nearest_tiles[:n_seeds]] = False
+    def cascade(self, k: int, found: Found, n_threads: int | None) -> float:
+        """Answer into found, or return the distance of the k-th best so far for brute force to end it."""
+        best = np.full(k, np.inf, self.query.dtype)
+        indices = np.full(k, NOBODY)
+        by_stages = self._by_summaries if self.collection.summaries is not None else self._by_keogh
+        counts = by_stages(best, indices, n_threads)
+        if counts is None:
+            return float(best[-1])
+        found.after_coarse[self.q], found.after_fine[self.q], found.warped[self.q] = counts
+        found.indices[self.q], found.distances[self.q] = indices, best
+        return math.nan
+
+    def _by_summaries(self, best: np.ndarray, indices: np.ndarray, n_threads: int | None) -> tuple[int, ...] | None:
+        """Fill best and indices; (left by coarse, left by fine, warped), or None where that is hopeless."""
+        assert self.collection.summaries is not None
+        coarse, fine = self.collection.summaries
+        members, n_tiles = self.collection.members, len(self.collection.members)
+        _, least = self.summary_bounds(coarse, np.arange(n_tiles), math.inf)
+        n_first = min(n_tiles, FIRST_TILES + -(-len(best) // members.shape[1]))
+        first = np.argpartition(least, n_first - 1)[:n_first]
+        listed, bounds = self.near(fine, first, best)
+        warped, n_fine = self.warp(listed, bounds, best, indices), len(listed)
+        is_left = least <= self.limit(best)
+        is_left[first] = False
         left = np.flatnonzero(is_left)
-        found.after_summary[q] = warped + int((tiles.members[left] >= 0).sum())
-        if len(left) > HOPELESS * len(bounds) and len(left) > 8 * n_seeds:
-            return best.worst
-    bounds = np.empty((len(left), tiles.members.shape[1]), dtype)
-    _bounds.keogh_bounds(
-        tiles.values, tiles.starts, left, tiles.members, tiles.lengths, query, n, channels, lower, upper, bounds
-    )
-    nearest_lane = bounds.min(axis=1, initial=np.inf)
-    order = np.argsort(nearest_lane, kind="stable")
-    for first in range(0, len(order), TILES_A_STEP):
-        part = order[first : first + TILES_A_STEP]
-        part = part[nearest_lane[part] <= _limit(best.worst, slack)]
-        if not len(part):
-            break
-        warp(left[part])
-    found.after_keogh[q] = int((bounds <= _limit(best.worst, slack)).sum())
-    found.warped[q] = warped
-    found.indices[q], found.distances[q] = best.indices, best.distances
-    return math.nan
+        tried = left[:: max(1, len(left) // TRIED_TILES)]
+        if len(self.near(fine, tried, best)[0]) * len(left) > HOPELESS * members.size * len(tried):
+            return None
+        listed, bounds = self.near(fine, left, best)
+        warped += self.warp(listed, bounds, best, indices)
+        return int(self.collection.n_members[is_left].sum()) + n_fine, n_fine + len(listed), warped
 
+    def _by_keogh(self, best: np.ndarray, indices: np.ndarray, n_threads: int | None) -> tuple[int, ...] | None:
+        """As `_by_summaries`, by one bound of every series."""
+        bounds = self.keogh_bounds(n_threads)
+        listed = np.argsort(bounds, kind="stable")
+        bounds = bounds[listed]
+        first = min(len(listed), 2 * self.collection.members.shape[1] + len(best))
+        warped = self.warp(listed[:first], bounds[:first], best, indices)
+        n_near = int(np.searchsorted(bounds, self.limit(best), side="right"))
+        if n_near > HOPELESS * len(bounds) and len(bounds) > 8 * first:
+            return None
+        warped += self.warp(listed[first:n_near], bounds[first:n_near], best, indices)
+        return len(bounds), n_near, warped
 
-class _Best:
-    """The k nearest so far, by distance, then index."""
+    def near(self, summary: Summary, tiles: np.ndarray, best: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Series of tiles that a summary does not rule out, by their bounds, and these."""
+        bounds, _ = self.summary_bounds(summary, tiles, self.limit(best))
+        members = self.collection.members[tiles]
+        is_near = (bounds <= self.limit(best)) & (members >= 0)
+        listed, bounds = members[is_near], bounds[is_near]
+        order = np.argsort(bounds)
+        return listed[order], bounds[order]
 
-    def __init__(self, k: int, dtype: np.dtype):
-        self.k = k
-        self.indices, self.distances = np.zeros(0, np.int64), np.zeros(0, dtype)
+    def limit(self, best: np.ndarray) -> float:
+        """Squared bounds above this cannot belong to one of the k nearest."""
+        return float(_bounds.squared_limit(float(best[-1]), *self.slack))
 
-    @property
-    def worst(self) -> float:
-        return float(self.distances[-1]) if len(self.distances) == self.k else math.inf
+    def warp(self, listed: np.ndarray, bounds: np.ndarray, best: np.ndarray, indices: np.ndarray) -> int:
+        """Compare listed series exactly, in this order, as far as their bounds allow; best and indices are kept up."""
+        series = self.collection.series
+        return _bounds.warp_in_order(
+            self.query,
+            self.n,
+            series.values,
+            series.starts,
+            series.lengths,
+            listed,
+            bounds,
+            self.channels,
+            self.samples,
+            self.fraction,
+            self.lower,
+            self.upper,
+            *self.slack,
+            best,
+            indices,
+        )
 
-    def add(self, indices: np.ndarray, row: np.ndarray) -> None:
-        """Take in the series of these indices; row holds the distance of each at its index."""
-        distances = np.concatenate([self.distances, row[indices]])
-        indices = np.concatenate([self.indices, indices])
-        order = np.lexsort((indices, distances))[: self.k]
-        self.indices, self.distances = indices[order], distances[order]
+    def summary_bounds(self, summary: Summary, tiles: np.ndarray, limit: float) -> tuple[np.ndarray, np.ndarray]:
+        """Squared bounds of the lanes of tiles (tiles, lanes; any where there is no series), and the least of each."""
+        channels, n, m = self.channels, self.n, int(self.collection.lengths[0])
+        dtype, n_means = self.query.dtype, (len(summary.edges) - 1) * channels
+        means, lower, upper = (np.zeros(n_means, dtype) for _ in range(3))
+        _bounds.stretch_means(self.lower, 0, channels, summary.edges, lower)
+        _bounds.stretch_means(self.upper, 0, channels, summary.edges, upper)
+        boxes = summary.has_boxes and n == m and self.radius <= self.collection.radius
+        if boxes:
+            _bounds.stretch_means(self.query, 0, channels, summary.edges, means)
+        bounds, least = np.empty((len(tiles), self.collection.members.shape[1]), dtype), np.empty(len(tiles), dtype)
+        _bounds.summary_bounds(
+            summary.values,
+            tiles,
+            summary.size,
+            2 * channels,
+            np.concatenate([self.query[:channels], self.query[(n - 1) * channels :]]),
+            means,
+            lower,
+            upper,
+            np.repeat(np.diff(summary.edges), channels).astype(dtype),
+            boxes,
+            limit,
+            bounds.reshape(-1),
+            least,
+        )
+        return bounds, least
 
+    def keogh_bounds(self, n_threads: int | None) -> np.ndarray:
+        """Squared bounds of every series."""
+        series = self.collection.series
+        bounds = np.empty(len(series), series.values.dtype)
 
-def _radius(n: int, lengths: np.ndarray, samples: int, fraction: float) -> np.ndarray:
-    if fraction >= 0:
-        return np.ceil(fraction * np.maximum(n, lengths))
-    return np.full(len(lengths), samples) if samples >= 0 else n + lengths
+        def work(first: int) -> None:
+            last = min(len(series), first + BOUNDS_A_JOB)
+            _bounds.keogh_bounds(
+                series.values,
+                series.starts,
+                series.lengths,
+                first,
+                last,
+                self.query,
+                self.n,
+                self.channels,
+                self.lower,
+                self.upper,
+                bounds,
+            )
 
-
-def _slack(collection: Collection, query: np.ndarray, n: int, m: int) -> tuple[float, float]:
-    """(relative, absolute) rounding error that bound and distance may have together."""
-    eps, size = float(np.finfo(query.dtype).eps), (n + m) * collection.series.channels
-    largest = max(collection.largest, float(np.abs(query).max()))
-    return 2 * eps * size, 16 * eps * math.sqrt(size) * largest
-
-
-def _limit(worst: float, slack: tuple[float, float]) -> float:
-    """Squared bounds above this cannot belong to a distance <= worst."""
-    return (worst * (1 + slack[0]) + slack[1]) ** 2
-
-
-def _summary_bounds(collection: Collection, query: np.ndarray, n: int, lower: Any, upper: Any) -> np.ndarray:
-    series, edges = collection.series, collection.edges
-    channels, m = series.channels, int(series.lengths[0])
-    boxes = []
-    for box in (lower, upper):
-        summary = np.empty((2 + STRETCHES) * channels, query.dtype)
-        _bounds.summarise(box, 0, m, channels, edges, summary)
-        summary[:channels], summary[channels : 2 * channels] = query[:channels], query[(n - 1) * channels :]
-        boxes.append(summary)
-    weights = np.repeat(np.concatenate([[1, 1], np.diff(edges)]), channels).astype(query.dtype)
-    members = collection.tiles.members
-    bounds = np.empty(members.shape, query.dtype)
-    _bounds.summary_bounds(
-        collection.summaries, len(members), 2 * channels, boxes[0], boxes[1], weights, bounds.reshape(-1)
-    )
-    bounds[members < 0] = np.inf
-    return bounds
+        share_out(work, range(0, len(series), BOUNDS_A_JOB), n_threads)
+        return bounds
 
 
 def _brute_force(
@@ -345,6 +319,5 @@ def _brute_force(
     for row, q in zip(distances, part, strict=True):
         # all that equal the k-th smallest, so that ties are decided by index
         candidates = np.flatnonzero(row <= np.partition(row, k - 1)[k - 1])
-        best = _Best(k, row.dtype)
-        best.add(candidates, row)
-        found.indices[q], found.distances[q] = best.indices, best.distances
+        nearest_first = candidates[np.lexsort((candidates, row[candidates]))][:k]
+        found.indices[q], found.distances[q] = nearest_first, row[nearest_first]

@@ -115,10 +115,8 @@ def pack_tiles(series: Series, order: np.ndarray | None = None) -> Tiles:
     width = lane_count(series.values.dtype)
     if order is None:
         order = np.argsort(series.lengths, kind="stable")
-    n_tiles = -(-len(order) // width)
-    padded = np.full(n_tiles * width, -1, np.int64)
-    padded[n_tiles * width - len(order) :] = order  # the tile that is not full holds the shortest
-    padded = padded.reshape(n_tiles, width)
+    padded = side_by_side(order, width)
+    n_tiles = len(padded)
     lengths = np.where(padded >= 0, series.lengths[padded], 1)
     sizes = lengths.max(axis=1) * series.channels * width
     starts = np.concatenate([[0], np.cumsum(sizes)])
@@ -127,6 +125,14 @@ def pack_tiles(series: Series, order: np.ndarray | None = None) -> Tiles:
         tile = values[starts[t] : starts[t + 1]]
         _kernels.pack(series.values, series.starts, series.lengths, padded[t], series.channels, tile)
     return Tiles(values, starts, padded, lengths)
+
+
+def side_by_side(order: np.ndarray, width: int) -> np.ndarray:
+    """(tiles, width) of the indices in order, -1 for lanes without a series: in the first tile, at its beginning."""
+    n_tiles = -(-len(order) // width)
+    padded = np.full(n_tiles * width, -1, np.int64)
+    padded[n_tiles * width - len(order) :] = order
+    return padded.reshape(n_tiles, width)
 
 
 def _one_array(x: Any, name: str) -> np.ndarray:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from neurostore.dtw import _soft_kernels
-from neurostore.dtw.distance import check_band
+from neurostore.dtw.options import check_band
 from neurostore.errors import MissingExtraError, SeriesError
 
 try:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from neurostore import dtw
-from neurostore.dtw.distance import check_band
+from neurostore.dtw.options import check_band
 
 dtaidistance_ndim = pytest.importorskip("dtaidistance.dtw_ndim")
 

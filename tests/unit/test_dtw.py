@@ -245,6 +245,15 @@ def test_kernels_run_as_plain_python_too():
     assert done.returncode == 0, done.stderr
 
 
+def test_a_cached_kernel_is_dropped_when_a_kernel_that_it_calls_has_changed():
+    """numba looks at the function's own file alone, so the stamp of its cache names every file of kernels."""
+    from neurostore.dtw import _bounds, _kernels
+
+    own = _kernels.begin._cache._cache_file._source_stamp
+    assert own[1] == _bounds.envelope._cache._cache_file._source_stamp[1] == _kernels.SOURCES
+    assert own[0] != _bounds.envelope._cache._cache_file._source_stamp[0]
+
+
 def test_works_where_nothing_can_be_cached(tmp_path):
     """numba refuses cache=True where no folder can be written; the kernels are then compiled without a cache."""
     code = (

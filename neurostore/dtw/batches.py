@@ -1,0 +1,119 @@
+"""Pairs of series on their way to the kernels: cut into jobs, shared among threads, checked when they come back."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from neurostore.dtw import _kernels
+from neurostore.dtw._lanes import lane_count
+from neurostore.dtw.series import Series, Tiles
+from neurostore.dtw.work import share_out
+from neurostore.errors import SeriesError
+
+# cells times channels, some 10 ms: small enough to balance, large enough to hide the hand-over
+WORK_A_JOB = 200_000_000
+
+
+def wasted(n: int, series: Series) -> float:
+    """Lanes computed per lane wanted if n series lie in tiles."""
+    width = lane_count(series.values.dtype)
+    return -(-n // width) * width / n
+
+
+def tile_jobs(series: Series, rows: np.ndarray, tiles: Tiles, t: int) -> list[tuple[int, np.ndarray]]:
+    """Rows against one tile, in pieces of about WORK_A_JOB."""
+    cells = int(series.lengths[rows].sum()) * int(tiles.lengths[t].max()) * tiles.members.shape[1]
+    pieces = max(1, min(len(rows), cells * series.channels // WORK_A_JOB))
+    return [(t, piece) for piece in np.array_split(rows, pieces) if len(piece)]
+
+
+def compare_tiles(
+    series: Series,
+    tiles: Tiles,
+    jobs: list[tuple[int, np.ndarray]],
+    samples: int,
+    fraction: float,
+    is_one_set: bool,
+    out: np.ndarray,
+    n_threads: int | None,
+) -> None:
+    """Distances of the rows of each job to the lanes of its tile, into out; is_one_set writes them both ways."""
+    limits = np.full(len(series), np.inf)
+
+    def work(job: tuple[int, np.ndarray]) -> None:
+        t, rows = job
+        _kernels.rows_against_tile(
+            series.values,
+            series.starts,
+            series.lengths,
+            rows,
+            tiles.values,
+            tiles.starts[t],
+            tiles.members[t],
+            tiles.lengths[t],
+            series.channels,
+            samples,
+            fraction,
+            limits,
+            is_one_set,
+            out,
+        )
+
+    share_out(work, jobs, n_threads)
+
+
+def compare_listed(
+    first: Series,
+    i: np.ndarray,
+    second: Series,
+    j: np.ndarray,
+    samples: int,
+    fraction: float,
+    is_counted: bool,
+    n_threads: int | None,
+    metric: str = "euclidean",
+) -> np.ndarray:
+    """Distances of pairs (i[k], j[k]), those of like lengths side by side."""
+    order = np.lexsort((second.lengths[j], first.lengths[i]))
+    i, j = i[order], j[order]
+    sorted_result = np.empty(len(i), first.values.dtype)
+    width = lane_count(first.values.dtype)
+    work_a_tile = int(first.lengths.max() * second.lengths.max()) * first.channels * width
+    step = max(1, WORK_A_JOB // work_a_tile) * width
+
+    circular = () if metric == "euclidean" else (metric == "so3",)
+    run = _kernels.circular_pairs if circular else _kernels.pairs
+
+    def work(k: int) -> None:
+        part = slice(k, k + step)
+        run(
+            first.values,
+            first.starts,
+            first.lengths,
+            i[part],
+            second.values,
+            second.starts,
+            second.lengths,
+            j[part],
+            first.channels,
+            samples,
+            fraction,
+            *circular,
+            is_counted,
+            sorted_result[part],
+        )
+
+    share_out(work, range(0, len(i), step), n_threads)
+    result = np.empty_like(sorted_result)
+    result[order] = sorted_result
+    return result
+
+
+def finished(result: np.ndarray, rows_missing: np.ndarray, columns_missing: np.ndarray) -> np.ndarray:
+    """The result with NaN for series that hold NaN; an error where a distance is infinite."""
+    if not np.isfinite(result).all():
+        wider = "float64" if result.dtype == np.float32 else "smaller units"
+        raise SeriesError(f"a distance is too large for {result.dtype}; use {wider}")
+    result[rows_missing, :] = np.nan
+    result[:, columns_missing] = np.nan
+    return result
