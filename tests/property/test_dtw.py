@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from unittest.mock import patch
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -53,16 +56,39 @@ def test_the_path_is_continuous_and_costs_the_distance(xs):
     assert np.sqrt(cost) == pytest.approx(dtw.distance(a, b), rel=1e-9, abs=1e-9)
 
 
-@settings(max_examples=40)
-@given(
-    hnp.arrays(np.float32, st.tuples(st.integers(2, 40), st.just(12), st.integers(1, 2)), elements=st.integers(-3, 3)),
-    st.integers(0, 3),
-    st.sampled_from([None, 0.0, 0.2]),
-)
-def test_nearest_is_brute_force(xs, shift, band):
-    """Small integers: distances tie, and the tie goes to the smaller index."""
-    queries = np.roll(xs[:2], shift, axis=1)
-    k = min(3, len(xs))
+@st.composite
+def searches(draw):
+    """(queries, series, band): small integers, so that distances tie, on a large offset, of one length or of several."""
+    channels, length = draw(st.integers(1, 2)), draw(st.sampled_from([2, 12, 20]))
+    n, dtype = draw(st.integers(1, 40)), draw(st.sampled_from([np.float32, np.float64]))
+    rng = np.random.default_rng(draw(st.integers(0, 1000)))
+    offset, step = draw(st.sampled_from([0, 1000, -1e6])), draw(st.sampled_from([1, 1e-3]))
+    is_equal = draw(st.booleans())
+    lengths = np.full(n, length) if is_equal else rng.integers(max(1, length - 3), length + 1, n)
+    smooth = draw(st.booleans())
+
+    def series(m: int) -> np.ndarray:
+        steps = rng.integers(-2, 3, (m, channels))
+        return (offset + step * (steps.cumsum(0) if smooth else steps)).astype(dtype)
+
+    xs = [series(m) for m in lengths]
+    queries = [
+        xs[int(k)] if copy else series(length) for k, copy in zip(rng.integers(0, n, 2), (True, False), strict=True)
+    ]
+    return queries, xs, draw(st.sampled_from([None, 3, 0.3, 1.0] if length > 2 or is_equal else [None, 3]))
+
+
+@settings(max_examples=150)
+@given(searches(), st.integers(1, 12), st.booleans())
+def test_nearest_is_brute_force(made, k, is_built):
+    """Whatever bounds are used; ties go to the smaller index."""
+    queries, xs, band = made
+    k = min(k, len(xs))
     distances = dtw.cross(queries, xs, band=band)
     order = np.argsort(distances, axis=1, kind="stable")[:, :k]
-    assert np.array_equal(search(queries, Collection(xs, band=band), k).indices, order)
+    found = search(queries, Collection(xs, band=band, summarise=is_built), k)
+    assert np.array_equal(found.indices, order)
+    assert np.array_equal(found.distances, np.take_along_axis(distances, order, 1))
+    with patch.object(sys.modules[search.__module__], "HOPELESS", 0.0 if is_built else 1.0):
+        again = search(queries, Collection(xs, band=band, summarise=is_built), k)
+    assert np.array_equal(again.indices, order)
