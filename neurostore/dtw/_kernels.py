@@ -47,7 +47,7 @@ def kernel(function: Callable) -> Any:
         compiled = njit(nogil=True, cache=True, error_model="numpy")(function)
     except RuntimeError:  # numba found no folder to cache in
         return njit(nogil=True, error_model="numpy")(function)
-    file = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
+    file: Any = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
     if hasattr(file, "_source_stamp"):
         file._source_stamp = (file._source_stamp, SOURCES)
     return compiled
