@@ -69,6 +69,15 @@ def main() -> None:
     except BrokenPipeError:  # the reader of our output has gone, as with `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except (MemoryError, OSError) as error:  # the machine's, wherever it met us: what is in the lake is whole
+        if os.environ.get("NEUROSTORE_DEBUG"):
+            raise
+        if isinstance(error, MemoryError):
+            said = f"not enough memory ({str(error) or 'none left'}): ask for less, or give --workers 1"
+        else:
+            said = f"{error.filename or 'a file'}: {error.strerror or error}"
+        print(f"neurostore: {said}; mend it and repeat the command, the lake is as it was", file=sys.stderr)
+        sys.exit(NeurostoreError.exit_code)
 
 
 if __name__ == "__main__":

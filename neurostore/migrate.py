@@ -18,7 +18,7 @@ Step = Callable[[str], str]  # takes the root, returns what it did in a few word
 
 
 def record_hashes(root: str) -> str:
-    """From version 0 (the first layout, which had no record of hashes): record every file as it is."""
+    """From version 0 (the layout before the first release, which had no record of hashes): record every file as it is."""
     return f"recorded the hashes of {len(hashes.adopt(root))} files"
 
 
