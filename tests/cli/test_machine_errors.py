@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from neurostore import cli, cohort, comparison
+from neurostore.representations import POINTS
 from neurostore.verify import verify
 from tests.cli.cli_run import run
 from tests.lake_builder import build_lake, trial
@@ -35,9 +36,8 @@ def test_it_is_said_and_the_exit_status_is_3(error, said, monkeypatch, capsys):
 
 
 def walk(seed: int) -> dict[str, np.ndarray]:
-    names = schema.load("landmarks")["points"] if False else POINTS
     rng = np.random.default_rng(seed)
-    return {name: rng.normal(size=(30, 3)) for name in names}
+    return {name: rng.normal(size=(30, 3)) for name in POINTS}
 
 
 def test_no_memory_for_a_block_of_a_matrix(tmp_path, monkeypatch):

@@ -108,31 +108,44 @@ def _case(name: str, seed: Seed, rng: random.Random, number: int, tally: Tally, 
     file = rng.choice(seed.mutable)
     whole = file.read_bytes()
     file.write_bytes(mutate(whole, rng, seed.is_binary))
-    start = time.monotonic()
+    took, fault = float("inf"), ""
+    for _ in range(3):  # a slow case is timed again: the machine may have been asleep, or others'
+        start = time.monotonic()
+        is_taken, fault = _attempt(seed, lake)
+        took = min(took, time.monotonic() - start)
+        if took <= MOST_S:
+            break
+    file.write_bytes(whole)
+    tally.slowest_s = max(tally.slowest_s, took)
+    if took > MOST_S:
+        fault = fault or f"took {took:.1f} s"
+    if peak_bytes() > MOST_BYTES:
+        fault = fault or "more than 1 GB of memory by now"
+    if fault:
+        tally.faults.append(f"{name} {number}: {fault}")
+    elif is_taken:
+        tally.taken += 1
+    else:
+        tally.refused += 1
+
+
+def _attempt(seed: Seed, lake: Lake) -> tuple[bool, str]:
+    """Whether the file was taken, and the fault it met, in words."""
     signal.setitimer(signal.ITIMER_REAL, 2 * MOST_S)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # numpy's of overflow and NaN: the lake's checks see the values
-            is_taken = _is_taken(seed, lake)
-        tally.taken += is_taken
-        tally.refused += not is_taken
+            return _is_taken(seed, lake), ""
     except NeurostoreError:
-        tally.refused += 1
+        return False, ""
     except (Exception, Hang) as error:
         where = error.__traceback__
         while where is not None and where.tb_next is not None:
             where = where.tb_next
         line = f"{Path(where.tb_frame.f_code.co_filename).name}:{where.tb_lineno}" if where else ""
-        tally.faults.append(f"{name} {number}: {type(error).__name__} at {line}: {str(error)[:200]}")
+        return False, f"{type(error).__name__} at {line}: {str(error)[:200]}"
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        took = time.monotonic() - start
-        tally.slowest_s = max(tally.slowest_s, took)
-        if took > MOST_S:
-            tally.faults.append(f"{name} {number}: took {took:.1f} s")
-        if peak_bytes() > MOST_BYTES:
-            tally.faults.append(f"{name} {number}: more than 1 GB of memory by now")
-        file.write_bytes(whole)
 
 
 def peak_bytes() -> int:

@@ -44,7 +44,9 @@ def test_an_older_lake_reads_migrates_and_goes_on(old, tmp_path):
         assert before.sql("SELECT DISTINCT cutoff_hz AS hz FROM trials")["hz"].to_list() == [6.0]
         assert migrate(old).after == schema.SCHEMA_VERSION
     for view in open_lake(old).views():
-        open_lake(old).sql(f"SELECT count(COLUMNS(*)) FROM {view} WHERE subject = 'S0'" if view != "catalogue" else f"FROM {view}")
+        open_lake(old).sql(
+            f"SELECT count(COLUMNS(*)) FROM {view} WHERE subject = 'S0'" if view != "catalogue" else f"FROM {view}"
+        )
     write_bvh(tmp_path / "cohort" / "S1" / "walk1.bvh", 30)  # replaces
     write_bvh(tmp_path / "cohort" / "S2" / "walk3.bvh", 31)  # is new
     assert run("ingest", tmp_path / "cohort", "--lake", old, "--workers", 1).returncode == 0
