@@ -195,6 +195,79 @@ def test_erase_leaves_no_byte(lake):
         erase(lake.path, "S01")
 
 
+def change(lake, path: str, at: int = 40) -> None:
+    """Flip bits of one byte of an object."""
+    content = bytearray(storage.read_bytes(storage.join(lake.path, path)))
+    content[at] ^= 0x10
+    storage.write_whole(storage.join(lake.path, path), bytes(content))
+
+
+def test_verify_finds_a_flip_in_every_kind_of_object_and_names_its_trials(lake):
+    from neurostore.verify import verify
+
+    assert verify(lake.path).is_clean
+    paths = [f.path for f in storage.list_files(lake.path, logs=True) if "commit.lock" not in f.path]
+    one_of_each = {(path.partition("/")[0], Path(path).suffix): path for path in paths}
+    assert len(one_of_each) > 8
+    for path in one_of_each.values():
+        change(lake, path)
+        assert path in [d.path for d in verify(lake.path).damaged], path
+        change(lake, path)
+    assert verify(lake.path).is_clean
+    (data,) = [p for p in paths if "landmarks/subject=S02" in p]
+    change(lake, data)
+    (damage,) = verify(lake.path).damaged
+    assert (damage.path, damage.trials) == (data, (("S02", "", "walk"),))
+
+
+def test_damage_is_dropped_or_put_back_and_mended(bucket, tmp_path):
+    from neurostore import hashes
+    from neurostore.ingest.pipeline import ingest
+    from neurostore.verify import adopt, drop_damaged, verify
+    from tests.tiny_bvh import write_bvh
+
+    cohort = tmp_path / "cohort"
+    for name in ("S01/walk", "S02/walk"):
+        write_bvh(cohort / f"{name}.bvh")
+    root = f"s3://{bucket}/lake"
+    ingest(cohort, root, n_workers=1)
+    lake = open_lake(root)
+    query = "SELECT * EXCLUDE (ingest_id) FROM landmarks ORDER BY ALL"
+    before = lake.sql(query)
+    log = "trials/_delta_log/00000000000000000001.json"
+    change(lake, log)
+    done = drop_damaged(root)
+    assert (done.trials, done.files, done.restored) == ((), (), (log,))
+    (data,) = [f.path for f in storage.list_files(root) if "landmarks/subject=S02" in f.path]
+    change(lake, data)
+    done = drop_damaged(root)
+    assert (done.trials, done.files) == ((("S02", "", "walk"),), (data,))
+    assert open_lake(root).sql("SELECT DISTINCT subject FROM landmarks")["subject"].to_list() == ["S01"]
+    assert ingest(cohort, root, n_workers=1).added == [("S02", "", "walk")]
+    assert open_lake(root).sql(query).equals(before)
+    storage.delete([storage.join(root, hashes.FOLDER, f.path) for f in storage.list_files(f"{root}/{hashes.FOLDER}")])
+    assert verify(root).unrecorded
+    assert adopt(root)
+    assert verify(root).is_clean
+    assert not verify(root).unrecorded
+
+
+def test_migrate(lake):
+    from neurostore.errors import NewerLakeError
+    from neurostore.migrate import Migration, migrate
+
+    marker = storage.join(lake.path, "_neurostore", "lake.json")
+    said = storage.read_json(marker)
+    assert migrate(lake.path) == Migration(said["schema_version"], said["schema_version"], ())
+    storage.write_json(marker, {**said, "schema_version": 0})
+    assert open_lake(lake.path).sql("SELECT count(*) AS n FROM landmarks")["n"].to_list() == [120]
+    assert migrate(lake.path).done
+    assert storage.read_json(marker)["schema_version"] == said["schema_version"]
+    storage.write_json(marker, {**said, "schema_version": 99})
+    with pytest.raises(NewerLakeError):
+        migrate(lake.path)
+
+
 def test_ingest_skips_what_is_there(bucket, tmp_path):
     from neurostore.ingest.pipeline import ingest
     from tests.tiny_bvh import write_bvh
