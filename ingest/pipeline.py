@@ -100,7 +100,7 @@ def ingest(
     LakeError : the lake cannot be opened or written.
     """
     from neurostore.lake import Lake
-    from neurostore.storage import running
+    from neurostore.signs_of_life import running
 
     start = time.monotonic()
     settings = settings or Settings()

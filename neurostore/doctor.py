@@ -14,7 +14,7 @@ from importlib import metadata, util
 from pathlib import Path
 
 import neurostore
-from neurostore import schema, storage
+from neurostore import schema, signs_of_life, storage
 from neurostore.errors import NeurostoreError, NotALakeError
 
 _CORE = ("duckdb", "deltalake", "pyarrow", "polars", "numpy", "numba", "scipy", "typer", "ezc3d")
@@ -113,7 +113,9 @@ def _lake(lake_path: object) -> Iterator[Finding]:
         writable = os.access(lake.path, os.W_OK)
         yield Finding("lake can be written", "yes" if writable else "no: queries work, ingest does not")
     running = (
-        storage.running_since(lake.path) if storage.is_remote(lake.path) or os.access(lake.path, os.W_OK) else None
+        signs_of_life.running_since(lake.path)
+        if storage.is_remote(lake.path) or os.access(lake.path, os.W_OK)
+        else None
     )
     yield Finding("running ingest", "yes" if running is not None and running < float("inf") else "none")
     if storage.exists(storage.join(lake.path, "_neurostore", "erasing.json")):

@@ -26,7 +26,7 @@ from typing import Any
 import pyarrow as pa
 
 import neurostore
-from neurostore import delta, erase_files, hashes, lake_write, outputs, schema, storage, tombstones
+from neurostore import delta, erase_files, hashes, lake_write, outputs, schema, signs_of_life, storage, tombstones
 from neurostore.errors import ConflictError, LakeError, UsageError
 from neurostore.lake import check_marker
 from neurostore.lake import open as open_lake
@@ -101,7 +101,7 @@ def erase(lake_path: object, subject: str) -> Receipt:
 
 
 def _check_nobody_writes(root: str) -> None:
-    if storage.running_since(root) < float("inf"):
+    if signs_of_life.running_since(root) < float("inf"):
         raise ConflictError(
             f"{root}: an ingest or a compaction is running and may hold the subject's data; "
             "wait for it or end it, then repeat the command"

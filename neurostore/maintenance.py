@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from neurostore import delta, hashes, lake_write, storage
+from neurostore import delta, hashes, lake_write, signs_of_life, storage
 from neurostore.errors import ConflictError, DamagedLakeError
 from neurostore.lake import NOT_KEYED, Lake, check_marker
 from neurostore.lake import open as open_lake
@@ -63,7 +63,7 @@ def compact(lake_path: object, *, target_bytes: int = TARGET_BYTES, safe_age_s: 
     """
     root = storage.resolve(lake_path)
     check_marker(root)
-    with storage.running(root, "compact"), storage.named_errors(root, "compacting"):
+    with signs_of_life.running(root, "compact"), storage.named_errors(root, "compacting"):
         with hashes.writing(root, "compact"):  # no commit is half-way: what trials does not name now never will be
             lake = open_lake(root)
             for name in lake.tables():
@@ -192,7 +192,7 @@ def sweep(lake_path: object, safe_age_s: float = SAFE_AGE_S) -> int:
     """Delete files that no log ever named: what writers staged and never committed. Returns how many went."""
     root = storage.resolve(lake_path)
     with storage.lock(root, "sweep"), storage.named_errors(root, "sweeping"):
-        oldest_kept_s = min(time.time() - safe_age_s, storage.running_since(root))
+        oldest_kept_s = min(time.time() - safe_age_s, signs_of_life.running_since(root))
         n_swept = 0
         for name in _stored_tables(root):
             named = delta.ever_added(root, name)
@@ -235,7 +235,7 @@ def vacuum(lake_path: object, *, safe_age_s: float = SAFE_AGE_S) -> Vacuum:
         lake = open_lake(root)
         marker = {"oldest_version": lake.version, "time": datetime.now(UTC).isoformat(timespec="seconds")}
         storage.write_json(storage.join(root, "_neurostore", "vacuumed.json"), marker)
-        oldest_kept_s = min(time.time() - safe_age_s, storage.running_since(root))
+        oldest_kept_s = min(time.time() - safe_age_s, signs_of_life.running_since(root))
         gone: list[tuple[str, storage.StoredFile]] = []
         for name in _stored_tables(root):
             keep = {f.path for f in delta.files_of(delta.open_table(root, name))}

@@ -13,7 +13,6 @@ import os
 import random
 import re
 import socket
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -26,8 +25,6 @@ from typing import Any, ParamSpec, TypeVar
 from neurostore.errors import ConflictError, LakeError
 
 HEARTBEAT_S = 15.0
-STALE_S = 20 * HEARTBEAT_S  # a running ingest that has not been heard of for this long is dead
-_RUNNING = "_neurostore/running"
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
@@ -336,30 +333,6 @@ def lock(root: str, doing: str, timeout_s: float = 120.0) -> Iterator[bool]:
         os.close(handle)
 
 
-@contextmanager
-def running(root: str, doing: str = "ingest") -> Iterator[None]:
-    """Say that something stages files in this lake, so that sweeping keeps them. A thread renews the sign of life."""
-    path = join(root, _RUNNING, f"{uuid.uuid4().hex}.json")
-    with named_errors(root, doing):
-        write_json(path, {"pid": os.getpid(), "host": socket.gethostname(), "started_s": time.time(), "doing": doing})
-    stop = threading.Event()
-
-    def beat() -> None:
-        while not stop.wait(HEARTBEAT_S):
-            with suppress(OSError, LakeError):
-                touch(path)
-
-    thread = threading.Thread(target=beat, name="neurostore-heartbeat", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
-        with suppress(OSError, LakeError):
-            delete([path])
-
-
 @_by_store
 def keeps_old_versions(root: str) -> bool:
     """Whether the store keeps what is deleted or overwritten."""
@@ -378,29 +351,3 @@ def open_parquet(path: str) -> Any:
     import pyarrow.parquet as pq
 
     return pq.ParquetFile(path)
-
-
-def running_since(root: str) -> float:
-    """When the oldest running ingest began (seconds since the epoch); infinity where none runs. Removes dead signs."""
-    since = float("inf")
-    for file in list_files(join(root, _RUNNING)):
-        path = join(root, _RUNNING, file.path)
-        said = None if file.path.endswith(".tmp") else read_json(path)
-        dead = time.time() - file.modified_s > STALE_S
-        if said and said["host"] == socket.gethostname() and not _is_alive(said["pid"]):
-            dead = True
-        if dead:
-            delete([path])
-        elif said:
-            since = min(since, said["started_s"])
-    return since
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -43,7 +43,9 @@ def verify(
     _say_some(say, "not the lake's own", found.others, "nothing checks them")
     say(f"{found.n_files} files, {found.n_bytes / 1e6:.1f} MB: {'whole' if found.is_clean else 'damaged'}")
     if drop_damaged and found.damaged:
-        done = library.drop_damaged(lake, found)
+        from neurostore.mend import drop_damaged as drop
+
+        done = drop(lake, found)
         for path in done.restored:
             say(f"restored: {path}")
         for path in done.files:

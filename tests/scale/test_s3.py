@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neurostore import delta, storage
+from neurostore import delta, signs_of_life, storage
 from neurostore.errors import ConflictError, LakeError, NotALakeError, VanishedVersionError
 from neurostore.lake import Lake
 from neurostore.lake import open as open_lake
@@ -223,7 +223,8 @@ def test_verify_finds_a_flip_in_every_kind_of_object_and_names_its_trials(lake):
 def test_damage_is_dropped_or_put_back_and_mended(bucket, tmp_path):
     from neurostore import hashes
     from neurostore.ingest.pipeline import ingest
-    from neurostore.verify import adopt, drop_damaged, verify
+    from neurostore.mend import drop_damaged
+    from neurostore.verify import adopt, verify
     from tests.tiny_bvh import write_bvh
 
     cohort = tmp_path / "cohort"
@@ -368,9 +369,9 @@ def test_small_files_as_on_a_disk(bucket, tmp_path):
         assert storage.exists(storage.join(root, "a"))
         assert not storage.exists(storage.join(root, "b"))
         assert [f.path for f in storage.list_files(root)] == ["a/b.json"]
-        with storage.running(root):
-            assert storage.running_since(root) <= time.time() + 60
-        assert storage.running_since(root) == float("inf")
+        with signs_of_life.running(root):
+            assert signs_of_life.running_since(root) <= time.time() + 60
+        assert signs_of_life.running_since(root) == float("inf")
         assert storage.delete([path]) == 1
         assert storage.list_files(root) == []
 

@@ -13,7 +13,7 @@ import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
-from neurostore import maintenance, storage, tombstones
+from neurostore import maintenance, signs_of_life, tombstones
 from neurostore.distance_matrix import DistanceMatrix, sidecar
 from neurostore.erase import erase
 from neurostore.errors import ConflictError, UsageError, VanishedVersionError
@@ -172,7 +172,7 @@ def test_nobody_of_that_name(tmp_path):
 
 def test_a_running_ingest_is_waited_for(tmp_path):
     lake = cohort_lake(tmp_path)
-    with storage.running(lake), pytest.raises(ConflictError, match="running"):
+    with signs_of_life.running(lake), pytest.raises(ConflictError, match="running"):
         erase(lake, WHO)
     assert WHO in open_lake(lake).trials()["subject"].to_list()
 

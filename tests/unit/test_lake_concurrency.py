@@ -11,7 +11,7 @@ from contextlib import nullcontext
 import numpy as np
 import pytest
 
-from neurostore import delta, lake_write, maintenance, storage
+from neurostore import delta, lake_write, maintenance, signs_of_life, storage
 from neurostore.errors import LakeError
 from neurostore.lake import Lake
 from neurostore.lake import open as open_lake
@@ -163,7 +163,7 @@ def test_sweeping_keeps_what_a_running_ingest_staged_and_removes_what_a_dead_one
     waiting.join(60)
     assert waiting.exitcode == 0
     assert sorted(open_lake(path).scan("trials").collect()["trial"]) == ["a", "slow"]
-    assert storage.running_since(path) == float("inf")
+    assert signs_of_life.running_since(path) == float("inf")
 
 
 def _compact(path, results):

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from neurostore import delta, maintenance, storage
+from neurostore import delta, maintenance, signs_of_life, storage
 from neurostore.errors import LakeError, NotALakeError, VanishedVersionError
 from neurostore.lake import open as open_lake
 from neurostore.lake_write import commit, stage
@@ -116,7 +116,7 @@ def test_sweeping_spares_young_files_and_those_of_running_ingests(tmp_path):
     hour_ago = time.time() - 4000
     for file in (*files, stray):
         os.utime(file, (hour_ago, hour_ago))
-    with storage.running(path):
+    with signs_of_life.running(path):
         marker = storage.list_files(f"{path}/_neurostore/running")[0].path
         said = storage.read_json(f"{path}/_neurostore/running/{marker}")
         storage.write_json(f"{path}/_neurostore/running/{marker}", {**said, "started_s": hour_ago - 1})
@@ -132,10 +132,10 @@ def test_signs_of_life_of_the_dead_do_not_count(tmp_path):
     folder = f"{path}/_neurostore/running"
     storage.write_json(f"{folder}/a.json", {"pid": 2**22 + 1, "host": storage.socket.gethostname(), "started_s": 1.0})
     storage.write_json(f"{folder}/b.json", {"pid": 1, "host": "elsewhere", "started_s": 2.0})
-    assert storage.running_since(path) == 2.0
-    long_ago = time.time() - 2 * storage.STALE_S
+    assert signs_of_life.running_since(path) == 2.0
+    long_ago = time.time() - 2 * signs_of_life.STALE_S
     os.utime(f"{folder}/b.json", (long_ago, long_ago))
-    assert storage.running_since(path) == float("inf")
+    assert signs_of_life.running_since(path) == float("inf")
     assert storage.list_files(folder) == []
 
 

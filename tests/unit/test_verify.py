@@ -13,7 +13,8 @@ import pytest
 from neurostore import hashes, maintenance
 from neurostore.errors import NotALakeError
 from neurostore.lake import open as open_lake
-from neurostore.verify import adopt, drop_damaged, verify
+from neurostore.mend import drop_damaged
+from neurostore.verify import adopt, verify
 from tests.cli.cli_run import run
 from tests.lake_builder import build_lake, trial
 from tests.tiny_bvh import write_bvh
@@ -160,7 +161,9 @@ def test_damaged_checkpoint_segment_and_missing_file(tmp_path):
     before = contents(lake)
     checkpoint = next((lake / "trials" / "_delta_log").glob("*.checkpoint.parquet"))
     flip(checkpoint, 500)
-    flip(next((lake / hashes.FOLDER).iterdir()), 80)
+    named = checkpoint.relative_to(lake).as_posix()
+    others = [p for p in (lake / hashes.FOLDER).iterdir() if named not in p.read_text()]
+    flip(others[0], 80)  # that which vouches for the checkpoint would take its damage along
     assert len(verify(lake).damaged) == 2
     drop_damaged(lake)
     assert verify(lake).is_clean

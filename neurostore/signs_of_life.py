@@ -1,0 +1,70 @@
+"""Who stages files in a lake right now: signs of life that a compaction looks for before it sweeps, and an erasure before it begins."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from neurostore import storage
+from neurostore.errors import LakeError
+from neurostore.storage import HEARTBEAT_S
+
+STALE_S = 20 * HEARTBEAT_S  # a running ingest that has not been heard of for this long is dead
+_RUNNING = "_neurostore/running"
+
+
+@contextmanager
+def running(root: str, doing: str = "ingest") -> Iterator[None]:
+    """Say that something stages files in this lake, so that sweeping keeps them. A thread renews the sign of life."""
+    path = storage.join(root, _RUNNING, f"{uuid.uuid4().hex}.json")
+    with storage.named_errors(root, doing):
+        storage.write_json(
+            path, {"pid": os.getpid(), "host": socket.gethostname(), "started_s": time.time(), "doing": doing}
+        )
+    stop = threading.Event()
+
+    def beat() -> None:
+        while not stop.wait(HEARTBEAT_S):
+            with suppress(OSError, LakeError):
+                storage.touch(path)
+
+    thread = threading.Thread(target=beat, name="neurostore-heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+        with suppress(OSError, LakeError):
+            storage.delete([path])
+
+
+def running_since(root: str) -> float:
+    """When the oldest running ingest began (seconds since the epoch); infinity where none runs. Removes dead signs."""
+    since = float("inf")
+    for file in storage.list_files(storage.join(root, _RUNNING)):
+        path = storage.join(root, _RUNNING, file.path)
+        said = None if file.path.endswith(".tmp") else storage.read_json(path)
+        dead = time.time() - file.modified_s > STALE_S
+        if said and said["host"] == socket.gethostname() and not _is_alive(said["pid"]):
+            dead = True
+        if dead:
+            storage.delete([path])
+        elif said:
+            since = min(since, said["started_s"])
+    return since
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
