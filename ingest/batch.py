@@ -126,14 +126,32 @@ class BatchResult:
     outcomes: list[Outcome]
 
 
-def process(batch: Batch, began: Callable[[int], None], ended: Callable[[int], None]) -> BatchResult:
-    """Read, compute and stage a batch. began, ended : told the index of each trial.
+@dataclass(slots=True)
+class Computed:
+    """A batch read and computed, nothing of it written yet."""
+
+    lake: str
+    trials: list[TrialTables]
+    outcomes: list[Outcome]
+
+    def stage(self) -> BatchResult:
+        """Write it as files nobody sees yet; trials that break a declaration become failed outcomes."""
+        from neurostore.lake_write import stage
+
+        staged = stage(self.lake, self.trials)
+        for outcome in self.outcomes:
+            if outcome.key in staged.refused:
+                problems = staged.refused[outcome.key].problems
+                outcome.row, outcome.error = None, InputError(outcome.source.paths[0], *problems)
+        return BatchResult(staged, self.outcomes)
+
+
+def compute(batch: Batch, began: Callable[[int], None], ended: Callable[[int], None]) -> Computed:
+    """Read and compute a batch. began, ended : told the index of each trial.
 
     Static trials that come first serve the trials after them; the caller sees from the outcomes which trials were
     computed before a static trial of their session was known.
     """
-    from neurostore.lake_write import stage
-
     statics = {session: dict(found) for session, found in batch.statics.items()}
     outcomes: list[Outcome] = []
     trials: list[TrialTables] = []
@@ -152,12 +170,7 @@ def process(batch: Batch, began: Callable[[int], None], ended: Callable[[int], N
             outcome.error = InputError(source.paths[0], _fault(error))
         outcomes.append(outcome)
         ended(index)
-    staged = stage(batch.lake, trials)
-    for outcome in outcomes:
-        if outcome.key in staged.refused:
-            problems = staged.refused[outcome.key].problems
-            outcome.row, outcome.error = None, InputError(outcome.source.paths[0], *problems)
-    return BatchResult(staged, outcomes)
+    return Computed(batch.lake, trials, outcomes)
 
 
 def _fault(error: Exception) -> str:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from neurostore.errors import InputError, NeurostoreError
 from neurostore.ray_cluster import Cluster, Lost
 
-from .batch import Batch, BatchResult, Outcome, process
+from .batch import Batch, BatchResult, Outcome, compute
 from .workers import Event, TrialEnded
 
 
@@ -60,7 +60,7 @@ class RayPool:
 def _process(batch: Batch) -> BatchResult | NeurostoreError:
     """A worker's task. What concerns the lake is handed back: Ray would wrap what is raised."""
     try:
-        return process(batch, lambda index: None, lambda index: None)
+        return compute(batch, lambda index: None, lambda index: None).stage()
     except NeurostoreError as error:
         return error
 

@@ -2,11 +2,13 @@
 
 A worker is a fresh interpreter, so that it works from scripts, notebooks and any start method, and threads of numerical
 libraries are set before they load. It ends when its parent does, however that died: its pipe then closes (and Linux
-sends a signal). A worker that dies loses the trial in work alone.
+sends a signal). A worker that dies loses the trial in work alone. While a batch is written and waits for the disk, the
+next is computed already.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import queue
 import signal
@@ -14,7 +16,8 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, Pipe, wait
@@ -22,7 +25,7 @@ from typing import Any
 
 from neurostore.errors import InputError, NeurostoreError
 
-from .batch import Batch, BatchResult, Outcome, process
+from .batch import Batch, BatchResult, Computed, Outcome, compute
 
 _AHEAD = 2  # batches a worker has, so that it is never idle while the parent commits
 
@@ -42,15 +45,16 @@ class InProcess:
     """The same work in this process: for cohorts too small to be worth a process's start."""
 
     def run(self, batches: list[Batch]) -> Iterator[Event]:
-        for batch in batches:
-            ended: list[TrialEnded] = []
-            result = process(
-                batch,
-                lambda index: None,
-                lambda index, batch=batch, ended=ended: ended.append(_ended(batch, index)),  # type: ignore[misc]
-            )
-            yield from ended
-            yield result
+        before: Future[BatchResult] | None = None
+        with ThreadPoolExecutor(1, "neurostore-stage") as staging:
+            for batch in batches:
+                computed = compute(batch, lambda index: None, lambda index: None)
+                yield from (_ended(batch, index) for index in range(len(batch.sources)))
+                if before is not None:
+                    yield before.result()
+                before = staging.submit(computed.stage)
+            if before is not None:
+                yield before.result()
 
     def close(self) -> None:
         """Nothing to end."""
@@ -60,8 +64,14 @@ class InProcess:
 class _Worker:
     process: subprocess.Popen[bytes]
     pipe: Connection
-    batches: deque[Batch] = field(default_factory=deque)
-    current: int | None = None  # index of the trial in work, of batches[0]
+    batches: deque[Batch] = field(default_factory=deque)  # handed out and not done
+    n_done: int = 0
+    current: tuple[int, int] | None = (
+        None  # the trial in work: number of its batch from the worker's start, index there
+    )
+
+    def batch(self, number: int) -> Batch:
+        return self.batches[number - self.n_done]
 
 
 class Pool:
@@ -92,10 +102,11 @@ class Pool:
                 if message == "began":
                     worker.current = content
                 elif message == "ended":
-                    yield _ended(worker.batches[0], content)
+                    number, index = content
+                    yield _ended(worker.batch(number), index)
                 elif message == "done":
                     worker.batches.popleft()
-                    worker.current = None
+                    worker.n_done += 1
                     self._hand_out(waiting)
                     yield content
                 else:
@@ -114,22 +125,20 @@ class Pool:
         code = worker.process.wait()
         worker.pipe.close()
         self._workers[self._workers.index(worker)] = _start(self._n)
-        first = worker.batches.popleft()
-        waiting.extendleft(reversed(worker.batches))
-        if worker.current is None:
-            if code == _NO_START:
-                raise NeurostoreError("a worker process could not start; its own words are above")
-            waiting.appendleft(first)
+        batches = list(worker.batches)
+        if code == _NO_START and worker.current is None:
+            raise NeurostoreError("a worker process could not start; its own words are above")
+        number, index = worker.current or (-1, 0)
+        if number < worker.n_done:  # it had begun no trial of those that are left
+            waiting.extendleft(reversed(batches))
             return
-        lost = first.sources[worker.current]
+        lost = worker.batch(number).sources[index]
         name = signal.Signals(-code).name if code < 0 else f"status {code}"
         hint = "; it may have run out of memory" if code == -signal.SIGKILL else ""
         error = InputError(lost.paths[0], f"the process that read it died ({name}){hint}; the others were not affected")
-        rest = [s for s in first.sources if s is not lost]
-        if rest:
-            first.sources = rest
-            waiting.appendleft(first)
-        yield _lost(lost.paths[0].name, lost.n_bytes)
+        worker.batch(number).sources = [s for s in worker.batch(number).sources if s is not lost]
+        waiting.extendleft(reversed([b for b in batches if b.sources]))
+        yield TrialEnded(lost.paths[0].name, lost.n_bytes)
         yield BatchResult(None, [Outcome(lost, lost.key, error=error)])
 
     def close(self) -> None:
@@ -143,10 +152,6 @@ class Pool:
             except subprocess.TimeoutExpired:
                 worker.process.kill()
                 worker.process.wait()
-
-
-def _lost(label: str, n_bytes: int) -> TrialEnded:
-    return TrialEnded(label, n_bytes)
 
 
 def _ended(batch: Batch, index: int) -> TrialEnded:
@@ -181,16 +186,36 @@ def serve(handle: int, parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     pipe = Connection(handle)
     batches: queue.SimpleQueue[Batch] = queue.SimpleQueue()
-    threading.Thread(target=_take, args=(pipe, batches), daemon=True).start()
-    while True:
-        batch = batches.get()
+    computed: queue.Queue[Computed] = queue.Queue(maxsize=1)  # at most three batches are in memory
+    one_at_a_time = threading.Lock()
+
+    def send(message: str, content: Any) -> None:
         try:
-            result: Any = process(batch, lambda i: pipe.send(("began", i)), lambda i: pipe.send(("ended", i)))
-            pipe.send(("done", result))
+            with one_at_a_time:
+                pipe.send((message, content))
         except (BrokenPipeError, ConnectionError):
             os._exit(0)
+
+    threading.Thread(target=_take, args=(pipe, batches), daemon=True).start()
+    threading.Thread(target=_stage, args=(computed, send), daemon=True).start()
+    for number in itertools.count():
+        batch = batches.get()
+        computed.put(
+            compute(
+                batch,
+                lambda index, number=number: send("began", (number, index)),  # type: ignore[misc]
+                lambda index, number=number: send("ended", (number, index)),  # type: ignore[misc]
+            )
+        )
+
+
+def _stage(computed: queue.Queue[Computed], send: Callable[[str, Any], None]) -> None:
+    """Write what is computed, batch after batch; what concerns the lake and not one trial goes to the parent."""
+    while True:
+        try:
+            send("done", computed.get().stage())
         except NeurostoreError as error:
-            pipe.send(("failed", error))
+            send("failed", error)
 
 
 def _take(pipe: Connection, batches: queue.SimpleQueue[Batch]) -> None:

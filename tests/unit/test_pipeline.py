@@ -189,7 +189,8 @@ def _kill_at(pool: workers.Pool, key: tuple[str, str, str]) -> None:
     worker = pool._workers[0]
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        if worker.batches and worker.current is not None and worker.batches[0].sources[worker.current].key == key:
+        current = worker.current
+        if current is not None and worker.batch(current[0]).sources[current[1]].key == key:
             worker.process.kill()
             return
         time.sleep(0.02)
