@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
+from neurostore.frames import Block, Frames
 from neurostore.schema import rows_table, tables
 from neurostore.skeleton import Skeleton
 
@@ -22,9 +24,9 @@ Key = tuple[str, str, str]
 
 def tables_of(
     recording: Recording, landmarks: Landmarks | None, calibrations: Iterable[Calibration]
-) -> dict[str, pa.Table]:
-    """Every table the trial has rows in, by name, without the keys; ``trials`` apart. A missing joint (NaN) is NULL."""
-    found = {poses.skeleton.table: _poses(poses) for poses in recording.poses}
+) -> dict[str, pa.Table | Frames]:
+    """Every table the trial has rows in, by name, without the keys; ``trials`` apart. A missing joint is NaN."""
+    found: dict[str, pa.Table | Frames] = {poses.skeleton.table: _poses(poses) for poses in recording.poses}
     if landmarks is not None:
         found["landmarks"] = _landmarks(landmarks)
     for name, rows in (
@@ -37,22 +39,6 @@ def tables_of(
     if recording.poses:
         described = [_skeleton_table(poses.skeleton) for poses in recording.poses]
         found["skeletons"] = described[0] if len(described) == 1 else pa.concat_tables(described)
-    return found
-
-
-def points(positions: np.ndarray, names: Iterable[str]) -> dict[str, pa.StructArray]:
-    """STRUCT columns of an (n, J, 3) or (n, J, 4) float32 array; NULL where a component is NaN.
-
-    An array laid out joint by joint and axis by axis in memory is taken over without a copy.
-    """
-    columns = np.ascontiguousarray(np.asarray(positions, np.float32).transpose(1, 2, 0))
-    axes = "xyz" if columns.shape[1] == 3 else "wxyz"
-    found = {}
-    with np.errstate(invalid="ignore", over="ignore"):
-        is_whole = np.isfinite(columns.sum(axis=2, dtype=np.float64)).all(axis=1)  # one NaN makes the sum NaN
-    for name, joint, whole in zip(names, columns, is_whole, strict=True):
-        mask = None if whole else pa.array(np.isnan(joint).any(axis=0))
-        found[name] = pa.StructArray.from_arrays([pa.array(axis) for axis in joint], names=list(axes), mask=mask)
     return found
 
 
@@ -90,35 +76,49 @@ def _skeleton_rows(skeleton: Skeleton) -> list[dict[str, Any]]:
     ]
 
 
-def _poses(poses: Poses) -> pa.Table:
+def _poses(poses: Poses) -> pa.Table | Frames:
     joints = poses.skeleton.joints
-    columns = _frames(poses)
-    columns |= points(poses.positions, joints)
+    blocks = [Block(joints, _by_column(poses.positions))]
     if poses.rotations is not None:
-        columns |= points(poses.rotations, [f"{joint}_rotation" for joint in joints])
-    for name, values in (("confidence", poses.confidence), ("sd_mm", poses.sd_mm), ("picture", poses.picture)):
-        if values is not None:  # a list in the order of the joints; of scale, x and y for the picture
-            flat = np.ascontiguousarray(values, np.float32).ravel()
-            offsets = np.arange(len(values) + 1, dtype=np.int32) * values.shape[1]
-            columns[name] = pa.ListArray.from_arrays(pa.array(offsets), pa.array(flat, mask=np.isnan(flat)))
-    return pa.table(columns)
+        blocks.append(Block(tuple(f"{joint}_rotation" for joint in joints), _by_column(poses.rotations)))
+    frames = Frames(*_clock(poses), tuple(blocks))
+    lists = {n: getattr(poses, n) for n in ("confidence", "sd_mm", "picture") if getattr(poses, n) is not None}
+    if not lists:
+        return frames
+    rows = frames.to_arrow()
+    for name, values in lists.items():  # a list in the order of the joints; of scale, x and y for the picture
+        flat = np.ascontiguousarray(values, np.float32).ravel()
+        offsets = np.arange(len(values) + 1, dtype=np.int32) * values.shape[1]
+        listed = pa.ListArray.from_arrays(pa.array(offsets), pa.array(flat, mask=np.isnan(flat)))
+        rows = rows.append_column(name, listed)
+    return rows
 
 
-def _landmarks(landmarks: Landmarks) -> pa.Table:
-    columns = _frames(landmarks)
-    given = {**landmarks.points, **{f"{name}_rotation": v for name, v in landmarks.segments.items()}}
-    for name, values in given.items():
-        columns |= points(values[:, None, :], [name])
-    columns |= {name: pa.array(values, mask=np.isnan(values)) for name, values in landmarks.scalars.items()}
-    return pa.table(columns)
+def _landmarks(landmarks: Landmarks) -> Frames:
+    """Columns in the order of their declaration."""
+    place = _places()
+    segments = {f"{name}_rotation": values for name, values in landmarks.segments.items()}
+    blocks = []
+    for given in (landmarks.points, segments):
+        names = tuple(sorted(given, key=place.__getitem__))
+        if names:
+            blocks.append(Block(names, np.stack([np.asarray(given[name], np.float32).T for name in names])))
+    scalars = {n: landmarks.scalars[n] for n in sorted(landmarks.scalars, key=place.__getitem__)}
+    return Frames(*_clock(landmarks), tuple(blocks), scalars)
 
 
-def _frames(rows: Any) -> dict[str, pa.Array]:
-    return {
-        "person": pa.array(np.asarray(rows.person, np.int32)),
-        "frame": pa.array(np.asarray(rows.frame, np.int32)),
-        "time_s": pa.array(np.asarray(rows.time_s, np.float64)),
-    }
+@cache
+def _places() -> dict[str, int]:
+    return {column.name: i for i, column in enumerate(tables()["landmarks"].columns)}
+
+
+def _by_column(values: np.ndarray) -> np.ndarray:
+    """(n, J, c) as (J, c, n) with time along memory, which it is already where a reader made it so."""
+    return np.ascontiguousarray(np.asarray(values, np.float32).transpose(1, 2, 0))
+
+
+def _clock(rows: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return np.asarray(rows.person, np.int32), np.asarray(rows.frame, np.int32), np.asarray(rows.time_s, np.float64)
 
 
 def _typed(name: str, rows: dict[str, Any]) -> pa.Table:

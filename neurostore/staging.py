@@ -12,11 +12,13 @@ from typing import Any
 import pyarrow as pa
 
 import neurostore
-from neurostore import delta, hashes, schema, storage, tombstones
+from neurostore import delta, frame_files, hashes, schema, storage, tombstones
 from neurostore.errors import InputError, LakeError
+from neurostore.frames import Frames, arrow_schema
 
 Key = tuple[str, str, str]  # subject, session, trial
 _KEYS = ("subject", "session", "trial", "ingest_id")
+_FRAMES = pa.table({})  # stands for the Frames of a batch among its checked tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +33,13 @@ class TrialTables:
         ``software_version`` (filled in here); further columns are metadata.
     tables : rows by table name (``poses/<skeleton>``, ``landmarks``, ``source_events`` …), the columns subject,
         session, trial and ingest_id left out or equal to ``key`` and ``ingest_id``. ``skeletons`` may be among them.
+        Poses and landmarks may be Frames, which are written many times faster.
     """
 
     key: Key
     ingest_id: str
     row: dict[str, Any]
-    tables: dict[str, pa.Table]
+    tables: dict[str, pa.Table | Frames]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,22 +81,29 @@ def stage(lake_path: object, batch: Sequence[TrialTables]) -> Staged:
     trials, checked, refused = _checked(sorted((t for t in batch if t.key not in erased), key=lambda t: t.key))
     described = checked.pop("skeletons", None)
     rows = [_row(trial) for trial in trials]
-    parts: dict[tuple[str, str | None], pa.Table] = {}
+    parts: dict[tuple[str, str | None], pa.Table | list[TrialTables]] = {}
     for name, table in checked.items():
         if not schema.table(name).partition:
             parts[name, None] = table
             continue
         at = 0
         for subject, group in itertools.groupby(trials, key=lambda t: t.key[0]):
-            n = sum(t.tables[name].num_rows for t in group if name in t.tables)
+            having = [t for t in group if name in t.tables]
+            if having and table is _FRAMES:
+                parts[name, subject] = having
+                continue
+            n = sum(t.tables[name].num_rows for t in having)
             if n:
                 parts[name, subject] = table.slice(at, n)
             at += n
     files: list[StagedFile] = []
     with storage.named_errors(root, "staging"):
         try:
-            for (name, subject), table in parts.items():
-                files.append(write_file(root, name, subject, table))
+            for (name, subject), part in parts.items():
+                if isinstance(part, list):
+                    files.append(_write_frames(root, name, subject, part))
+                else:
+                    files.append(write_file(root, name, subject, part))
         except BaseException:
             discard(root, [Staged(files=tuple(files))])
             raise
@@ -124,6 +134,19 @@ def write_file(root: str, name: str, subject: str | None, rows: pa.Table) -> Sta
     return StagedFile(name, file, _stats(body), rows.schema)
 
 
+def _write_frames(root: str, name: str, subject: str | None, trials: list[TrialTables]) -> StagedFile:
+    """Write one data file of trials whose rows are Frames of one layout."""
+    rows = [((*t.key[1:], t.ingest_id), frames) for t in trials if isinstance(frames := t.tables[name], Frames)]
+    columns = arrow_schema(rows[0][1].layout)
+    path = delta.new_path(columns, subject)
+    size, sha256 = storage.write_new(storage.join(root, name, path), frame_files.encode(rows))
+    n_rows = sum(frames.num_rows for _, frames in rows)
+    ends = {c: [key[i] for key, _ in rows] for i, c in enumerate(("session", "trial"))}
+    stats = _stats_of({c: (min(said), max(said)) for c, said in ends.items()})
+    file = delta.DataFile(path, subject, n_rows, size, int(time.time() * 1000), sha256)
+    return StagedFile(name, file, stats, columns.append(pa.field("subject", pa.string())))
+
+
 def record_files(root: str, files: Iterable[StagedFile]) -> None:
     """Remember the hashes of files that a log names by now."""
     hashes.record(root, {f"{f.table}/{f.file.path}": hashes.Entry(f.file.sha256, f.file.size) for f in files})
@@ -134,9 +157,13 @@ def _stats(rows: pa.Table) -> dict[str, Any]:
     import pyarrow.compute as pc
 
     ends = {c: pc.min_max(rows[c]).as_py() for c in ("session", "trial") if rows.num_rows}
+    return _stats_of({c: (e["min"], e["max"]) for c, e in ends.items()})
+
+
+def _stats_of(ends: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
     return {
-        "minValues": {c: e["min"] for c, e in ends.items()},
-        "maxValues": {c: e["max"] for c, e in ends.items()},
+        "minValues": {c: low for c, (low, _) in ends.items()},
+        "maxValues": {c: high for c, (_, high) in ends.items()},
         "nullCount": dict.fromkeys(ends, 0),
     }
 
@@ -161,9 +188,13 @@ def _checked(
 
 
 def _conform(batch: Sequence[TrialTables]) -> tuple[dict[str, pa.Table], list[str]]:
-    """Every table of the trials with their keys, as declared; and everything wrong with them."""
+    """Every table of the trials with their keys, as declared; and everything wrong with them.
+
+    A table of which all trials have Frames of one layout that keep the declaration stays theirs: ``_FRAMES`` stands for it.
+    """
     problems: list[str] = []
     parts: dict[str, list[pa.Table]] = {}
+    in_frames = _in_frames(batch)
     try:
         for trial in batch:
             for what, value in zip(("subject", "session", "trial"), trial.key, strict=True):
@@ -173,6 +204,9 @@ def _conform(batch: Sequence[TrialTables]) -> tuple[dict[str, pa.Table], list[st
         problems.append(str(error))
     for trial in batch:
         for name, table in trial.tables.items():
+            if name in in_frames:
+                continue
+            table = table.to_arrow() if isinstance(table, Frames) else table
             try:
                 if name == "skeletons":  # most trials of a batch share one table
                     if not any(table is known for known in parts.setdefault(name, [])):
@@ -192,7 +226,21 @@ def _conform(batch: Sequence[TrialTables]) -> tuple[dict[str, pa.Table], list[st
             problems += wrong
         except LakeError as error:
             problems.append(str(error))
-    return {n: t for n, t in conformed.items() if t.num_rows}, problems
+    return {n: t for n, t in conformed.items() if t.num_rows} | dict.fromkeys(in_frames, _FRAMES), problems
+
+
+def _in_frames(batch: Sequence[TrialTables]) -> list[str]:
+    """Tables that can be written from the arrays as they are."""
+    found: dict[str, list[Any]] = {}
+    for trial in batch:
+        for name, rows in trial.tables.items():
+            found.setdefault(name, []).append(rows)
+    return [
+        name
+        for name, all_rows in found.items()
+        if all(isinstance(rows, Frames) and rows.is_as_declared(name) for rows in all_rows)
+        and len({rows.layout for rows in all_rows}) == 1
+    ]
 
 
 def _one_below_the_other(name: str, tables: list[pa.Table]) -> pa.Table:

@@ -15,7 +15,7 @@ import re
 import socket
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import wraps
@@ -182,24 +182,31 @@ def sync_file(path: str) -> None:
             os.close(handle)
 
 
-@_by_store
 def write_parquet(path: str, table: Any, **options: Any) -> tuple[int, str]:
-    """Write a new Parquet file: temporary name, fsync, rename, fsync of the folder. Returns its size and SHA-256."""
+    """Write a new Parquet file whole. Returns its size and SHA-256."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    # Encoded in memory: Arrow writes a wide table in thousands of small pieces, which are slow one by one.
+    encoded = pa.BufferOutputStream()
+    pq.write_table(table, encoded, **options)
+    return write_new(path, [encoded.getvalue()])
+
+
+@_by_store
+def write_new(path: str, pieces: Sequence[Any]) -> tuple[int, str]:
+    """Write a new file of bytes-like pieces: temporary name, fsync, rename, fsync of the folder. Returns size and SHA-256."""
     folder, name = os.path.split(path)
     if not os.path.isdir(folder):
         os.makedirs(folder, exist_ok=True)
         sync_folder(os.path.dirname(folder))
     temporary = os.path.join(folder, f".{name}.{uuid.uuid4().hex[:8]}.tmp")
+    digest, size = hashlib.sha256(), 0
     try:
-        # Encoded in memory: Arrow writes a wide table in thousands of small pieces, which are slow one by one.
-        encoded = pa.BufferOutputStream()
-        pq.write_table(table, encoded, **options)
-        content = encoded.getvalue()
         with open(temporary, "wb") as file:
-            file.write(content)
+            for piece in pieces:
+                digest.update(piece)
+                size += file.write(piece)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
@@ -208,7 +215,7 @@ def write_parquet(path: str, table: Any, **options: Any) -> tuple[int, str]:
             os.unlink(temporary)
         raise
     sync_folder(folder)
-    return content.size, hashlib.sha256(content).hexdigest()
+    return size, digest.hexdigest()
 
 
 @_by_store

@@ -18,7 +18,7 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any
@@ -200,16 +200,11 @@ def sync_file(path: str) -> None:
     """Nothing is to be done."""
 
 
-def write_parquet(path: str, table: Any, **options: Any) -> tuple[int, str]:
-    """Write a new Parquet object. Returns its size and SHA-256."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, **options)
-    content = sink.getvalue()
+def write_new(path: str, pieces: Sequence[Any]) -> tuple[int, str]:
+    """Write a new object of bytes-like pieces. Returns its size and SHA-256."""
+    content = b"".join(pieces)
     write_whole(path, content)
-    return content.size, hashlib.sha256(content).hexdigest()
+    return len(content), hashlib.sha256(content).hexdigest()
 
 
 def open_parquet(path: str) -> Any:

@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 
 from neurostore import schema
+from neurostore.frames import Block, struct_columns
 from neurostore.ingest.landmarks import Landmarks
-from neurostore.ingest.trial_tables import points
 from tests.angles_twin import joint_angles_of
 
 
@@ -20,7 +20,7 @@ def landmarks_table(landmarks: Landmarks, key: tuple[str, str, str] = ("S01", ""
     given |= {name: pa.array(values, mask=np.isnan(values)) for name, values in landmarks.scalars.items()}
     for suffix, arrays in (("", landmarks.points), ("_rotation", landmarks.segments)):
         for name, values in arrays.items():
-            given |= points(values[:, None, :], [f"{name}{suffix}"])
+            given |= struct_columns(Block((f"{name}{suffix}",), np.asarray(values, np.float32).T[None].copy()))
     declared = schema.tables()["landmarks"].arrow()
     columns = [given[f.name].cast(f.type) if f.name in given else pa.nulls(n, f.type) for f in declared]
     return pa.table(columns, schema=declared)

@@ -9,7 +9,6 @@ import threading
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from neurostore.errors import CohortError, InputError, NotALakeError
@@ -20,7 +19,6 @@ from neurostore.ingest.cohort_metadata import Metadata
 from neurostore.ingest.pipeline import ingest
 from neurostore.ingest.plan import make_batches
 from neurostore.ingest.recording import Calibration
-from neurostore.ingest.trial_tables import points
 from neurostore.lake import Lake
 from neurostore.lake import open as open_lake
 from tests.shared_data import SHARED, needs_shared
@@ -253,14 +251,6 @@ def test_a_static_trial_serves_its_session_alone():
     measured = Calibration("knee_width", "left", 110.0, "mm", "participants")
     metadata = Metadata(measures={("A", ""): (measured,)})
     assert calibrations_for(("A", "pre", "walk"), metadata, statics) == (measured,)
-
-
-def test_points_are_null_where_a_component_is_missing():
-    positions = np.arange(12, dtype=np.float32).reshape(2, 2, 3)
-    positions[1, 0, 2] = np.nan
-    found = points(positions, ["a", "b"])
-    assert found["a"].to_pylist() == [{"x": 0.0, "y": 1.0, "z": 2.0}, None]
-    assert found["b"].to_pylist() == [{"x": 3.0, "y": 4.0, "z": 5.0}, {"x": 9.0, "y": 10.0, "z": 11.0}]
 
 
 def test_missing_file_is_an_input_error(tmp_path):
