@@ -18,6 +18,7 @@ import statistics
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -131,16 +132,22 @@ class Watch:
         self._thread.join()
 
     def _look(self) -> None:
-        import psutil
-
-        own = psutil.Process()
+        """Linux keeps the peak of each process itself."""
+        own = os.getpid()
         while not self._stop.wait(0.1):
-            self.own_mb = max(self.own_mb, own.memory_info().rss / 1e6)
-            for child in own.children():
-                try:
-                    self.peak_mb = max(self.peak_mb, child.memory_info().rss / 1e6)
-                except psutil.NoSuchProcess:
-                    continue
+            self.own_mb = max(self.own_mb, peak_mb(own))
+            with suppress(OSError):
+                children = Path(f"/proc/{own}/task/{own}/children").read_text().split()
+                self.peak_mb = max([self.peak_mb, *(peak_mb(int(child)) for child in children)])
+
+
+def peak_mb(process: int) -> float:
+    """VmHWM of a process, 0 where it has ended."""
+    try:
+        status = Path(f"/proc/{process}/status").read_text()
+    except OSError:
+        return 0.0
+    return next((float(line.split()[1]) / 1e3 for line in status.splitlines() if line.startswith("VmHWM")), 0.0)
 
 
 if __name__ == "__main__":

@@ -50,16 +50,24 @@ def clean(values: np.ndarray, time_s: np.ndarray, rate_hz: float, cutoff_hz: flo
     InputError : the cut-off is above 0.45 of the rate.
     """
     n, n_joints, n_axes = values.shape
+    rows = np.empty((n_joints, n_axes, n))  # time runs along memory: what the filter and the lake's columns want
+    rows[...] = values.transpose(1, 2, 0)
+    return clean_rows(rows, time_s, rate_hz, cutoff_hz, where)
+
+
+def clean_rows(rows: np.ndarray, time_s: np.ndarray, rate_hz: float, cutoff_hz: float, where: str = "") -> Cleaned:
+    """:func:`clean` in place: rows (J, C, n) float64, contiguous. ``values`` of the result is a view of them."""
+    n_joints, _, n = rows.shape
     step_s = float(np.median(np.diff(time_s))) if n > 2 else 1.0 / (rate_hz or 1.0)
     rate = 1.0 / step_s if step_s > 0 else rate_hz
     # time stamps rounded in text (0.008, 0.017) make the measured rate worse than the stated one
     rate = rate_hz if rate_hz and abs(rate / rate_hz - 1) < 0.05 else rate
     check_cutoff(cutoff_hz, rate, where)
-    rows = np.empty((n_joints, n_axes, n))  # time runs along memory: what the filter and the lake's columns want
-    rows[...] = values.transpose(1, 2, 0)
-    valid = np.isfinite(rows).all(axis=1)
+    with np.errstate(invalid="ignore"):
+        is_whole = bool(np.isfinite(rows.sum()))
+    valid = np.ones((n_joints, n), np.bool_) if is_whole else np.isfinite(rows).all(axis=1)
     n_filled, n_short = np.zeros(n_joints, int), np.zeros(n_joints, int)
-    if not valid.all():
+    if not is_whole and not valid.all():
         rows.transpose(0, 2, 1)[~valid] = np.nan
         n_filled = _fill_gaps(rows, valid, time_s)
     uneven = n > 2 and bool(np.abs(np.diff(time_s) - step_s).max() > max(0.1 * step_s, 0.0011))

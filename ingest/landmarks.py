@@ -21,7 +21,8 @@ from .joint_centres import HIP_METHODS
 from .landmark_names import is_skin_set, landmark_sources
 from .neutral import NeutralAxes, neutral_axes_of
 from .recording import Calibration, Poses, Recording, Step
-from .segment_axes import make_continuous, to_quaternion
+from .rotation_kernels import make_rows_continuous
+from .segment_axes import to_quaternion
 
 VERSION = 1
 
@@ -138,7 +139,8 @@ def _one_person(
     methods, lateral = marker_centres.add_centres(
         marks, parameters, hip_method, bell_pelvis=declared.get("bell_pelvis", False)
     )
-    trunk, trunk_method = body_segments.trunk_axes(marks)
+    is_skin = is_skin_set(sources)
+    trunk, trunk_method = body_segments.trunk_axes(marks) if is_skin or not use_rotations else (None, "")
     lateral |= marker_centres.add_arm_centres(marks, trunk, parameters, methods)
     if use_rotations and neutral is not None:
         segments, segment_methods = neutral.carry(rotations), dict.fromkeys(neutral.segments, "rotation")
@@ -150,7 +152,7 @@ def _one_person(
         right = _right_axis_of(axes)
         if trunk is not None:
             segment_methods["trunk_axes"] = trunk_method
-        if is_subject and recording.kind == "static" and is_skin_set(sources):
+        if is_subject and recording.kind == "static" and is_skin:
             calibration.add_static(parameters, marks, axes)
     _add_middles(marks)
     _store(out, rows, marks, segments)
@@ -179,7 +181,7 @@ def _one_person(
             )
     elif "pelvis" in segments:
         out.pelvis_zero = "anatomical"
-    if is_skin_set(sources) and out.pelvis_zero != "neutral":
+    if is_skin and out.pelvis_zero != "neutral":
         _mark_alignment_device(out, poses, parameters)
         estimated = sorted({m for m in methods if "estimated" in methods[m]})
         if estimated:
@@ -197,7 +199,7 @@ def _clean(
     cutoff_hz: float,
     path: str,
 ) -> tuple[filters.Cleaned, np.ndarray]:
-    """Filtered positions (n, len(joints), 3) and, with a neutral pose, rotations (n, J, 4) of the joints it needs."""
+    """Filtered positions (n, len(joints), 3) and, with a neutral pose, rotations (S, 4, n) of the joints it needs."""
     time_s, frame = poses.time_s[rows], poses.frame[rows]
     values = _take(poses.positions, rows)[:, joints]
     # frames that are missing altogether are a gap like any other
@@ -210,13 +212,12 @@ def _clean(
     cleaned = filters.clean(values, time_s, rate_hz, cutoff_hz, path)
     rotations = np.empty((0,))
     if neutral is not None and poses.rotations is not None:
-        needed = neutral.joints
-        q = _take(poses.rotations, rows)[:, needed].astype(np.float64)
-        if not whole:
-            q = _spread(q, place, len(time_s))
-        q = filters.clean(make_continuous(q), time_s, rate_hz, cutoff_hz, path).values
-        q /= np.sqrt((q * q).sum(axis=-1, keepdims=True))
-        rotations = q[place] if not whole else q
+        q = _take(poses.rotations, rows)[:, neutral.joints]
+        q = q if whole else _spread(q, place, len(time_s))
+        rotations = np.array(q.transpose(1, 2, 0), np.float64, order="C")
+        make_rows_continuous(rotations)
+        filters.clean_rows(rotations, time_s, rate_hz, cutoff_hz, path)
+        rotations = rotations if whole else np.ascontiguousarray(rotations[:, :, place])
     if not whole:
         cleaned = filters.Cleaned(cleaned.values[place], cleaned.n_filled, cleaned.n_short, cleaned.is_resampled)
     return cleaned, rotations

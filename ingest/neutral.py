@@ -12,6 +12,7 @@ from .body_segments import neutral_axes
 from .joint_centres import unit
 from .landmark_names import landmark_sources
 from .recording import Recording
+from .rotation_kernels import carry_rows
 from .rotations import conjugate, from_matrix, multiply
 from .segment_axes import LAB_UP, from_y_and_z
 
@@ -44,10 +45,11 @@ class NeutralAxes:
     axes: np.ndarray
 
     def carry(self, joint_rotations: np.ndarray) -> dict[str, np.ndarray]:
-        """Segment to (n, 4) rotation to the lab, of the carrying joints' rotations (n, S, 4)."""
+        """Segment to (n, 4) float32 rotation to the lab, of the carrying joints' rotations (S, 4, n), of any length."""
         fixed = multiply(conjugate(self.rotations), from_matrix(self.axes))
-        turned = multiply(joint_rotations, fixed)
-        return {name: turned[:, k] for k, name in enumerate(self.segments)}
+        turned = np.empty(joint_rotations.shape, np.float32)
+        carry_rows(joint_rotations, fixed, turned)
+        return {name: turned[k].T for k, name in enumerate(self.segments)}
 
     def hip_angles(self) -> dict[str, float]:
         """Hip angles of the neutral pose against its own pelvis: what ``…_rel_deg`` columns take off."""

@@ -61,8 +61,9 @@ def assemble(source: Source, options: ReadOptions, steps: list[Step], notes: lis
         raise InputError(
             path, f"{expected} frames of {n_joints} joints would take {size:.0f} GB of memory; split the file"
         )
-    positions = np.empty((expected, n_joints, 3), dtype=np.float32)
-    rotations = np.empty((expected, n_joints, 4), dtype=np.float32)
+    # time runs along memory, as the lake's columns have it
+    positions = np.empty((n_joints, 3, expected), dtype=np.float32).transpose(2, 0, 1)
+    rotations = np.empty((n_joints, 4, expected), dtype=np.float32).transpose(2, 0, 1)
     if (np.bincount(slots[slots >= 0], minlength=n_joints) == 0).any():
         positions.fill(np.nan)
         rotations.fill(np.nan)

@@ -13,6 +13,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from ..compiled import kernel
 from ..kinematics import Tree, forward
 from ..rotations import angle
 
@@ -188,19 +189,19 @@ def first_frame_is_pose(positions: np.ndarray, rotations: np.ndarray, root: int,
 
     positions : (n, N, 3) Y up; rotations : (n, N, 4); root : its column. Returns the verdict and a note.
     """
-    p = positions[:302].astype(float)
+    p = positions[:302]
     is_whole = np.isfinite(p).all(axis=(1, 2))
     if not is_whole[:2].all() or is_whole.sum() < 4:
         return False, ""
-    p = p[is_whole]
-    body = np.linalg.norm(np.diff(p - p[:, root : root + 1], axis=0), axis=2).mean(axis=1)
-    path = np.linalg.norm(np.diff(p[:, root], axis=0), axis=1)
-    extent = float(np.ptp(p[0], axis=0).max())
+    p = p if is_whole.all() else p[is_whole]
+    body, path = np.empty(len(p) - 1), np.empty(len(p) - 1)
+    _steps(p, root, body, path)
+    extent = float(np.ptp(p[0].astype(float), axis=0).max())
     if not any(step[0] > max(2.5 * np.percentile(step[1:], 95), 0.02 * extent, 1e-9) for step in (body, path)):
         return False, ""
     ratio = float(body[0] / max(float(np.median(body[1:])), 1e-9 * max(extent, 1e-9)))
     far = f"({ratio:.0f} times the usual step from frame 1)"
-    if is_neutral(p[0], roles):
+    if is_neutral(p[0].astype(float), roles):
         return True, f"frame 0 is an artificial T-pose {far}: dropped, kept as neutral pose"
     turned = angle(rotations[:2, root : root + 1].astype(float), rotations[:2].astype(float)).max(axis=1)
     if turned[0] < 1e-3 < turned[1]:
@@ -208,3 +209,20 @@ def first_frame_is_pose(positions: np.ndarray, rotations: np.ndarray, root: int,
     return False, (
         f"frame 0 is far from frame 1 {far} but is no T-pose and is kept; say drop_frames = 1 in cohort.toml to drop it"
     )
+
+
+@kernel
+def _steps(positions, root, body, path):  # type: ignore[no-untyped-def]
+    """From each frame (n, N, 3) to the next: the mean way of the joints relative to the root, and the root's own; (n - 1,)."""
+    n, nodes = positions.shape[0], positions.shape[1]
+    body[:] = 0.0
+    for f in range(n - 1):
+        x = float(positions[f + 1, root, 0]) - positions[f, root, 0]
+        y = float(positions[f + 1, root, 1]) - positions[f, root, 1]
+        z = float(positions[f + 1, root, 2]) - positions[f, root, 2]
+        path[f] = np.sqrt(x * x + y * y + z * z)
+        for j in range(nodes):
+            dx = float(positions[f + 1, j, 0]) - positions[f, j, 0] - x
+            dy = float(positions[f + 1, j, 1]) - positions[f, j, 1] - y
+            dz = float(positions[f + 1, j, 2]) - positions[f, j, 2] - z
+            body[f] += np.sqrt(dx * dx + dy * dy + dz * dz) / nodes
