@@ -183,6 +183,7 @@ def _start(n_workers: int) -> _Worker:
 def serve(handle: int, parent: int) -> None:
     """A worker's life: take batches from the pipe until it closes, then end at once."""
     die_with_parent(parent)
+    sys.meta_path.insert(0, _NoPandas())  # type: ignore[arg-type]
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     pipe = Connection(handle)
     batches: queue.SimpleQueue[Batch] = queue.SimpleQueue()
@@ -207,6 +208,14 @@ def serve(handle: int, parent: int) -> None:
                 lambda index, number=number: send("ended", (number, index)),  # type: ignore[misc]
             )
         )
+
+
+class _NoPandas:
+    """Keeps pyarrow from loading pandas, where it is installed, to look at lists: a quarter of a worker's start, for nothing."""
+
+    def find_spec(self, name: str, *place: object) -> None:
+        if name == "pandas":
+            raise ModuleNotFoundError("pandas is not used in workers", name=name)
 
 
 def _stage(computed: queue.Queue[Computed], send: Callable[[str, Any], None]) -> None:
