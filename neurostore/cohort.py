@@ -242,7 +242,7 @@ def prepare(lake: Any, options: dict[str, Any]) -> tuple[dict[str, Side], Compar
     if max(sizes.values()) < 2:
         why = "; ".join(f"{k} {v}" for k, v in list(left_out.items())[:5])
         raise UsageError(
-            f"{sum(sizes.values())} {options['unit']}s can be compared, at least 2 of one side are needed"
+            f"at least 2 {options['unit']}s of one side are needed, found {max(sizes.values())}"
             + (f"; left out: {why}" if why else "")
         )
     if left_out:

@@ -1,9 +1,9 @@
 -- One row: a parameter of one side of a subject in two sessions (every pair, the earlier name first).
--- Inputs: subject_summary, subjects. Units are in the parameter's name. difference is second less first. SEM and
--- MDC95 = 1.96 sqrt(2) SEM come from test-retest: SET VARIABLE retest_group = 'control' says whose sessions no
--- treatment parts; with at least 10 such persons SEM = SD of their differences / sqrt(2) (Weir 2005, doi
--- 10.1519/15184.1). Else the published value with its citation, where there is one (adults after stroke); else NULL.
--- Never from strides within a session. is_beyond_mdc says whether the size of the difference is above MDC95.
+-- Inputs: subject_summary, subjects, _published_mdc. Units are in the parameter's name. difference is second less
+-- first. SEM and MDC95 = 1.96 sqrt(2) SEM come from test-retest: SET VARIABLE retest_group = 'control' says whose
+-- sessions no treatment parts; with at least 10 such persons SEM = SD of their differences / sqrt(2) (Weir 2005, doi
+-- 10.1519/15184.1). Else the published value with its citation and people, where there is one; else NULL. Never from
+-- strides within a session. is_beyond_mdc says whether the size of the difference is above MDC95.
 WITH cells AS (
     SELECT
         subject,
@@ -88,32 +88,20 @@ own AS (
     HAVING count(*) >= 10
 ),
 
--- Walking speed: by the speed of the first session (Lewek & Sykes 2019). Step length and cadence: PMC7506931.
-published AS (
-    SELECT
-        *,
-        CASE parameter
-            WHEN 'walking_speed_m_s' THEN CASE WHEN value_a < 0.4 THEN 0.10 WHEN value_a < 0.8 THEN 0.15 ELSE 0.18 END
-            WHEN 'step_length_m' THEN 0.106
-            WHEN 'cadence_steps_min' THEN 12.2
-        END AS published_mdc95,
-        CASE parameter
-            WHEN 'walking_speed_m_s' THEN 'Lewek & Sykes 2019, J Neurol Phys Ther 43:207, adults after stroke'
-            WHEN 'step_length_m' THEN 'PMC7506931'
-            WHEN 'cadence_steps_min' THEN 'PMC7506931'
-        END AS citation
-    FROM pairs
-),
-
 judged AS (
     SELECT
-        published.* EXCLUDE (published_mdc95, citation),
-        coalesce(own.sem, published.published_mdc95 / (1.96 * sqrt(2))) AS sem,
-        coalesce(1.96 * sqrt(2) * own.sem, published.published_mdc95) AS mdc95,
+        pairs.*,
+        coalesce(own.sem, published.mdc95 / (1.96 * sqrt(2))) AS sem,
+        coalesce(1.96 * sqrt(2) * own.sem, published.mdc95) AS mdc95,
         CASE WHEN own.sem IS NOT NULL THEN 'test-retest in this lake' ELSE published.citation END AS mdc_source,
         own.n_retest
-    FROM published
+    FROM pairs
     LEFT JOIN own USING (parameter)
+    LEFT JOIN _published_mdc AS published
+        ON
+            pairs.parameter = published.parameter
+            AND pairs.value_a >= published.from_value
+            AND pairs.value_a < published.below_value
 )
 
 SELECT

@@ -1,5 +1,5 @@
 -- One row: a side of a subject's session (left, right, both) scored against a reference.
--- Inputs: _mean_curves, subject_summary, subjects, _norm. Degrees. Needs at least 3 steady cycles of the side.
+-- Inputs: _mean_curves, _speed_band, subjects, _norm. Degrees. Needs at least 3 steady cycles of the side.
 -- GVS: root mean square over the cycle of the mean curve less the reference's mean; MAP: the nine GVS; GPS: root mean
 -- square of the nine, for both sides of fifteen (the pelvis once, from the left) (Baker et al. 2009, doi
 -- 10.1016/j.gaitpost.2009.05.020). GPS is NULL unless all its variables exist. A difference of 1.6 degrees matters in
@@ -47,29 +47,6 @@ control_sums AS (
     GROUP BY side, skeleton, kind, angle, percent
 ),
 
-speeds AS (
-    SELECT
-        subject,
-        session,
-        median(walking_speed_norm) AS speed_norm
-    FROM subject_summary
-    GROUP BY subject, session
-),
-
--- Bands of dimensionless speed of Schwartz et al. 2008 (doi 10.1016/j.jbiomech.2008.03.015).
-banded AS (
-    SELECT
-        *,
-        CASE
-            WHEN speed_norm < 0.227 THEN 'very_slow'
-            WHEN speed_norm < 0.363 THEN 'slow'
-            WHEN speed_norm < 0.500 THEN 'free'
-            WHEN speed_norm < 0.636 THEN 'fast'
-            WHEN speed_norm IS NOT NULL THEN 'very_fast'
-        END AS speed_band
-    FROM speeds
-),
-
 compared AS (
     SELECT
         means.subject,
@@ -91,7 +68,7 @@ compared AS (
                 / nullif(control_sums.n - (controls.subject IS NOT NULL)::INTEGER, 0)
         END AS difference_deg
     FROM means
-    LEFT JOIN banded USING (subject, session)
+    LEFT JOIN _speed_band AS banded USING (subject, session)
     LEFT JOIN control_sums USING (side, skeleton, kind, angle, percent)
     LEFT JOIN controls USING (subject, side, skeleton, kind, angle, percent)
     LEFT JOIN _norm AS norm

@@ -92,11 +92,8 @@ class Block:
     @property
     def speed_band(self) -> tuple[str, bool]:
         """The norm's speed band of this session, and whether it had to be assumed."""
-        rows = self.rows(self.data.profile, by_condition=False)
-        for band, note in rows.select("speed_band", "note").iter_rows():
-            if band:
-                return band, "compared at free speed" in (note or "")
-        return "free", True
+        known = self.rows(self.data.speed_band, by_condition=False)["speed_band"].drop_nulls()
+        return (known[0], False) if len(known) else ("free", True)
 
     def band(self, angle: str) -> Band | None:
         """The reference group's mean and SD between subjects (this one left out), or the published norm, or None.
@@ -169,12 +166,6 @@ def relative_titles(block: Block) -> list[str]:
     """Titles of the panels of a block that show change from the neutral pose."""
     relative = {angle for (angle, _), curve in block.curves.items() if curve.is_relative}
     return [panel.title for panel in PANELS if panel.angle in relative]
-
-
-def missing_titles(block: Block) -> list[str]:
-    """Titles of the panels of a block for which there is no curve at all."""
-    have = {angle for angle, _ in block.curves}
-    return [panel.title for panel in PANELS if panel.angle not in have]
 
 
 def plain(value: Any) -> str:

@@ -10,6 +10,7 @@ from neurostore.report.data import LEAST_REFERENCE, ReportData, group_of, subjec
 from neurostore.report.figures import LEGEND, Figure, _area, _rounded, base_layout
 from neurostore.report.ordination import classical_mds, cluster
 from neurostore.report.panels import BY_COLUMN, GROUP_COLOURS, GROUP_SYMBOLS, INK, NO_GROUP, PANELS
+from neurostore.report.placing import LETTER, places_of_names, swarm
 
 # Drawn by the page around the person chosen.
 RING: Figure = {
@@ -22,7 +23,6 @@ RING: Figure = {
     "meta": {"role": "ring"},
     "marker": {"symbol": "circle-open", "size": 18, "color": INK, "line": {"width": 2}},
 }
-_AROUND = ("top center", "bottom center", "middle left", "middle right")
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 
 
@@ -46,21 +46,20 @@ def parameter(data: ReportData, column: str) -> Figure | None:
     groups, styles = group_of(data), style_of(data)
     said = BY_COLUMN[column]
     names = groups_in_order(data)
+    low, high = spread_of(data, values)
     traces: list[Figure] = []
     for place, group in enumerate(names):
         mine = {s: v for s, v in values.items() if (groups.get(s) or NO_GROUP) == group}
         if not mine:
             continue
         colour, symbol = styles[group]
-        spread = np.linspace(-0.22, 0.22, len(mine)) if len(mine) > 1 else np.zeros(1)
-        ranks = np.argsort(np.argsort(list(mine.values())))
         mean = float(np.mean(list(mine.values())))
         traces.append(
             {
                 "type": "scatter",
                 "mode": "markers",
                 "name": escape(group),
-                "x": _rounded(place + spread[_woven(ranks)]),
+                "x": _rounded(place + swarm(list(mine.values()), low, high)),
                 "y": _rounded(mine.values(), 4),
                 "customdata": [escape(s) for s in mine],
                 "meta": {"role": "subjects", "group": group},
@@ -74,7 +73,8 @@ def parameter(data: ReportData, column: str) -> Figure | None:
                 "hovertemplate": f"<b>%{{customdata}}</b> %{{y:.{said.decimals}f}} {said.unit}<extra>{escape(group)}</extra>",
             }
         )
-        sd = float(np.std(list(mine.values()), ddof=1)) if len(mine) > 1 else None
+        if len(mine) == 1:
+            continue
         traces.append(
             {
                 "type": "scatter",
@@ -85,11 +85,10 @@ def parameter(data: ReportData, column: str) -> Figure | None:
                 "marker": {"color": INK, "symbol": "line-ew", "size": 12, "line": {"width": 2.5, "color": INK}},
                 "error_y": {
                     "type": "data",
-                    "array": [sd],
+                    "array": [round(float(np.std(list(mine.values()), ddof=1)), 4)],
                     "color": INK,
                     "thickness": 1.2,
                     "width": 3,
-                    "visible": sd is not None,
                 },
                 "hovertemplate": f"mean %{{y:.{said.decimals}f}} {said.unit}, n = {len(mine)}<extra>{escape(group)}</extra>",
             }
@@ -107,8 +106,23 @@ def parameter(data: ReportData, column: str) -> Figure | None:
         "showgrid": False,
         "tickfont": {"size": 10.5},
     }
-    layout["yaxis"] |= {"zeroline": False, "nticks": 6}
+    layout["yaxis"] |= {"zeroline": False, "nticks": 6, "range": [low, high]}
     return {"data": traces, "layout": layout}
+
+
+def spread_of(data: ReportData, values: dict[str, float]) -> tuple[float, float]:
+    """The axis of a parameter: all values and mean ± SD of groups with a little room, at least a tenth of their size."""
+    groups = group_of(data)
+    shown = list(values.values())
+    for group in set(groups.values()):
+        mine = [v for s, v in values.items() if groups.get(s) == group]
+        if len(mine) > 1:
+            mean, sd = np.mean(mine), np.std(mine, ddof=1)
+            shown += [float(mean - sd), float(mean + sd)]
+    low, high = min(shown), max(shown)
+    least = 0.1 * max(abs(low), abs(high)) or 1.0
+    room = max(0.12 * (high - low), (least - (high - low)) / 2)
+    return round(low - room, 6), round(high + room, 6)
 
 
 def group_curves(data: ReportData, angle: str) -> Figure | None:
@@ -152,6 +166,12 @@ def group_curves(data: ReportData, angle: str) -> Figure | None:
     layout["yaxis"] |= {"nticks": 7, "hoverformat": ".1f"}
     layout["xaxis"] |= {"tickvals": [0, 20, 40, 60, 80, 100]}
     return {"data": traces + lines, "layout": layout}
+
+
+def _with_room(values: np.ndarray, share: float) -> list[float]:
+    """A range around values, wider by a share at each end: for the names beside the dots."""
+    room = share * (float(np.ptp(values)) or 1.0)
+    return [round(float(values.min()) - room, 2), round(float(values.max()) + room, 2)]
 
 
 def group_dashes(data: ReportData) -> dict[str, str]:
@@ -226,7 +246,8 @@ def heatmap(data: ReportData) -> Figure | None:
             "meta": {"role": "tree"},
         }
     )
-    layout = base_layout(height=520, margin={"l": 84, "r": 10, "t": 40, "b": 84})
+    side = int(min(16 + LETTER * max(map(len, names)), 130)) if n <= 60 else 16
+    layout = base_layout(height=520, margin={"l": side, "r": 10, "t": 40, "b": side})
     tick = (
         {
             "tickvals": list(range(n)),
@@ -253,6 +274,7 @@ def cohort_map(data: ReportData) -> Figure | None:
         return None
     names = data.distances.labels["subject"].to_list()
     points, share = classical_mds(data.distances.values)
+    beside = places_of_names(points, names, (330.0, 330.0))
     groups, styles = group_of(data), style_of(data)
     traces: list[Figure] = []
     for group in groups_in_order(data):
@@ -268,7 +290,7 @@ def cohort_map(data: ReportData) -> Figure | None:
                     "y": _rounded(points[mine, 1], 2),
                     "text": [escape(names[i]) for i in mine],
                     "customdata": [names[i] for i in mine],
-                    "textposition": [_AROUND[k % 4] for k in range(len(mine))],
+                    "textposition": [beside[i] for i in mine],
                     "textfont": {"size": 9.5},
                     "marker": {"color": colour, "symbol": symbol, "size": 12, "line": {"width": 1, "color": "white"}},
                     "hovertemplate": "<b>%{text}</b><extra>" + escape(group) + "</extra>",
@@ -279,13 +301,6 @@ def cohort_map(data: ReportData) -> Figure | None:
     layout = base_layout(height=520, margin={"l": 48, "r": 10, "t": 40, "b": 44})
     unit = f" ({escape(data.distances.unit)})" if data.distances.unit else ""
     layout |= {"legend": LEGEND, "hovermode": "closest", "meta": {"share": round(share, 3)}}
-    layout["xaxis"] |= {"title": {"text": f"first axis{unit}", "standoff": 4}}
+    layout["xaxis"] |= {"title": {"text": f"first axis{unit}", "standoff": 4}, "range": _with_room(points[:, 0], 0.16)}
     layout["yaxis"] |= {"title": {"text": f"second axis{unit}", "standoff": 4}, "scaleanchor": "x", "scaleratio": 1}
     return {"data": traces, "layout": layout}
-
-
-def _woven(ranks: np.ndarray) -> np.ndarray:
-    """Places for sorted dots that put neighbours in value apart from each other."""
-    n = len(ranks)
-    order = np.concatenate([np.arange(0, n, 2), np.arange(1, n, 2)])
-    return np.argsort(order)[ranks]

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from neurostore.cohort import DistanceMatrix
     from neurostore.lake import Lake
 
-BLOCK = ("subject", "session", "condition")
-TRIAL = ("subject", "session", "trial")
 LEAST_REFERENCE = 3  # subjects, before a group's spread is shown as a range
 
 
@@ -34,6 +32,7 @@ class ReportData:
     subjects : every subject of the lake. shown : those whose pages are in the report.
     trials : trials with trial_quality's figures and verdict.
     summary : subject_summary. cycles : gait_cycles. events : gait_events. profile : gait_profile. change : change.
+    speed_band : subject, session, speed_band of the norm. published_mdc : smallest detectable changes with citations.
     curves : subject, session, condition, side, angle, percent, mean_deg, sd_deg, n_cycles, is_relative, skeleton, kind.
     foot_off : subject, session, condition, side, foot_off_pct (mean of spatiotemporal's stance_pct over steady cycles).
     group_curves : the sagittal angles, mean of subject means by group: group, angle, percent, mean_deg, sd_deg, n_subjects.
@@ -55,6 +54,8 @@ class ReportData:
     cycles: pl.DataFrame
     profile: pl.DataFrame
     change: pl.DataFrame
+    speed_band: pl.DataFrame
+    published_mdc: pl.DataFrame
     group_curves: pl.DataFrame
     compared: pl.DataFrame
     distances: DistanceMatrix | None
@@ -87,7 +88,7 @@ def collect(
         "FROM trials LEFT JOIN trial_quality AS quality USING (subject, session, trial) ORDER BY subject, session, trial"
     )
     summary = snapshot.sql("SELECT * FROM subject_summary ORDER BY subject, session, condition, side")
-    distances, note = _distances(snapshot)
+    distances, note = _distances(snapshot, summary, set(trials["subject"]))
     shown = tuple(s for s in sorted(set(trials["subject"])) if not subjects or s in subjects)
     return ReportData(
         lake_path=lake.path,
@@ -106,6 +107,8 @@ def collect(
         cycles=snapshot.sql("SELECT * FROM gait_cycles WHERE person = 0 ORDER BY subject, session, trial, start_s"),
         profile=snapshot.sql("SELECT * FROM gait_profile ORDER BY subject, session, side"),
         change=snapshot.sql("SELECT * FROM change ORDER BY subject, session_a, session_b, side"),
+        speed_band=snapshot.sql("SELECT subject, session, speed_band FROM _speed_band"),
+        published_mdc=snapshot.sql("SELECT * FROM _published_mdc"),
         group_curves=_group_curves(snapshot),
         compared=_compared(snapshot, summary, known),
         distances=distances,
@@ -154,6 +157,19 @@ def reference_ranges(data: ReportData, subject: str, condition: str | None) -> d
     return found
 
 
+def detectable_change(data: ReportData, column: str, value: float) -> tuple[float, str] | None:
+    """MDC95 of a parameter for a person who has that value now, and its source; None where none is known."""
+    import polars as pl
+
+    own = data.change.filter(pl.col("parameter") == column, pl.col("n_retest").is_not_null())
+    if own.height:
+        return own["mdc95"][0], f"test-retest of {own['n_retest'][0]} people of this lake"
+    published = data.published_mdc.filter(
+        pl.col("parameter") == column, pl.col("from_value") <= value, value < pl.col("below_value")
+    )
+    return (published["mdc95"][0], published["citation"][0]) if published.height else None
+
+
 def _check(
     lake: Lake, known: pl.DataFrame, reference: str | None, subjects: tuple[str, ...], retest_group: str | None
 ) -> None:
@@ -187,7 +203,7 @@ def _curves(snapshot: Snapshot) -> pl.DataFrame:
         "FROM cycle_curves AS curves INNER JOIN trials USING (subject, session, trial) "
         "WHERE curves.is_steady AND curves.person = 0 GROUP BY ALL ORDER BY ALL"
     )
-    keys = [*BLOCK, "side", "percent", "skeleton", "kind"]
+    keys = ["subject", "session", "condition", "side", "percent", "skeleton", "kind"]
     parts = []
     for panel, is_relative in columns:
         name = f"{panel.angle}{'_rel' if is_relative else ''}"
@@ -252,10 +268,14 @@ def _compared(snapshot: Snapshot, summary: pl.DataFrame, subjects: pl.DataFrame)
     return found.filter(pl.min_horizontal("n_a", "n_b") >= LEAST_REFERENCE) if found.height else found
 
 
-def _distances(snapshot: Snapshot) -> tuple[DistanceMatrix | None, str]:
+def _distances(snapshot: Snapshot, summary: pl.DataFrame, names: set[str]) -> tuple[DistanceMatrix | None, str]:
     """Distances of subjects (steady cycles, sagittal hip, knee and ankle, mean of both sides), and a sentence on them."""
     from neurostore import cohort
 
+    steady = summary["subject"].unique()
+    if len(steady) < 2:
+        who = f"only {steady[0]} has" if len(steady) else "nobody has"
+        return None, f"Distances need two people with steady gait cycles; {who} one here."
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # who is left out is said on the page
         try:
@@ -273,9 +293,10 @@ def _distances(snapshot: Snapshot) -> tuple[DistanceMatrix | None, str]:
         plain = re.fullmatch(r"\w+?_(\w+)_rel_deg stands for \w+", said)
         note += f" {plain[1].replace('_', ' ').capitalize()} is change from the neutral pose." if plain else f" {said}."
     left_out = matrix.provenance.get("left_out", {})
+    left_out |= dict.fromkeys(names - set(steady), "no steady gait cycle")
     if left_out:
-        note += " Left out: " + "; ".join(f"{name} ({why})" for name, why in sorted(left_out.items())) + "."
+        reasons: dict[str, list[str]] = {}
+        for name, why in sorted(left_out.items()):
+            reasons.setdefault(why, []).append(name)
+        note += " Left out: " + "; ".join(f"{', '.join(who)} ({why})" for why, who in reasons.items()) + "."
     return matrix, note
-
-
-__all__ = ["BLOCK", "TRIAL", "ReportData", "collect", "group_of", "reference_ranges", "subject_values"]

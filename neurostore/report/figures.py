@@ -7,17 +7,19 @@ Each function returns ``{"data": [...], "layout": {...}}`` of plain Python value
 from __future__ import annotations
 
 from html import escape
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from neurostore.report.blocks import Block
-from neurostore.report.panels import BAND_COLOUR, GVS, INK, SIDE_COLOURS, SIDE_DASHES, TITLES, Panel
+from neurostore.report.panels import BAND_COLOUR, GVS, INK, PANELS, SIDE_COLOURS, SIDE_DASHES, TITLES, Panel
 
 Figure = dict[str, Any]
 FONT = {"family": "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif", "size": 12, "color": INK}
 GRID = "#E4E7EB"
 SIDES = ("left", "right")
+LAST_ROW = tuple(panel.angle for panel in PANELS[-3:])  # its panels name the axis of all above
 
 
 def panel(block: Block, which: Panel) -> Figure | None:
@@ -32,6 +34,10 @@ def panel(block: Block, which: Panel) -> Figure | None:
         step = float(band.percent[1] - band.percent[0])
         lower, upper = band.mean - band.sd, band.mean + band.sd
         traces += _area(lower, upper, step, BAND_COLOUR, 0.28, {"role": "band", "name": band.name})
+        middle = {"x0": 0, "dx": step, "y": _rounded(band.mean), "line": {"color": BAND_COLOUR, "width": 1.2}}
+        traces.append(
+            {"type": "scatter", "mode": "lines", "name": escape(band.name), "meta": {"role": "band mean"}} | middle
+        )
     for side, curve in curves.items():
         if np.isfinite(curve.sd).any():
             traces += _area(
@@ -54,7 +60,8 @@ def panel(block: Block, which: Panel) -> Figure | None:
         if side in curves
     ]
     title = f"<b>{which.title}</b> (°{', from neutral' if is_relative else ''})"
-    layout = base_layout(height=215, margin={"l": 34, "r": 14, "t": 30, "b": 26})
+    is_last = which.angle in LAST_ROW
+    layout = base_layout(height=230 if is_last else 215, margin={"l": 34, "r": 14, "t": 30, "b": 41 if is_last else 26})
     layout |= {
         "title": {"text": title, "font": {"size": 12.5}, "x": 0, "xref": "paper", "xanchor": "left", "y": 0.97},
         "showlegend": False,
@@ -62,7 +69,9 @@ def panel(block: Block, which: Panel) -> Figure | None:
         "shapes": lines,
         "annotations": [_corner(f"▲ {which.up}", 1, "top"), _corner(f"▼ {which.down}", 0, "bottom")],
     }
-    layout["xaxis"] |= {"range": [0, 100], "tickvals": [0, 20, 40, 60, 80, 100], "hoverformat": ".0f", "ticksuffix": ""}
+    layout["xaxis"] |= {"range": [0, 100], "tickvals": [0, 20, 40, 60, 80, 100], "hoverformat": ".0f"}
+    if is_last:
+        layout["xaxis"]["title"] = {"text": "gait cycle (%)", "standoff": 2, "font": {"size": 10.5}}
     layout["yaxis"] |= {"range": _range(which, traces, is_relative), "nticks": 6, "hoverformat": ".1f"}
     return {"data": traces, "layout": layout}
 
@@ -129,7 +138,7 @@ def map_bars(block: Block) -> Figure | None:
             "yanchor": "bottom",
             "text": "n/a",
             "showarrow": False,
-            "font": {"size": 10, "color": "#7B8794"},
+            "font": {"size": 10, "color": "#616E7C"},
         }
         for n, c in zip(names, columns, strict=True)
         if all(rows[s][c] is None for s in rows)
@@ -187,6 +196,22 @@ def timeline(block: Block, trial: str) -> Figure:
                     "meta": {"role": "stance", "side": side},
                 }
             )
+        outside = lone_stances(block, trial, side)
+        if outside:
+            traces.append(
+                {
+                    "type": "bar",
+                    "orientation": "h",
+                    "width": 0.44,
+                    "y": [row[side]] * len(outside),
+                    "base": _rounded([start for start, _ in outside], 4),
+                    "x": _rounded([end - start for start, end in outside], 4),
+                    "marker": {"color": "white", "line": {"color": SIDE_COLOURS[side], "width": 1.3}},
+                    "hovertemplate": f"{side} stance outside whole cycles, from %{{base:.2f}} s for %{{x:.2f}} s<extra></extra>",
+                    "name": f"{side} stance outside whole cycles",
+                    "meta": {"role": "stance outside", "side": side},
+                }
+            )
         for source, is_ours in (("computed", True), ("file", False)):
             for event, symbol in (("foot_strike", "triangle-down"), ("foot_off", "triangle-up")):
                 part = events.filter(pl.col("side") == side, pl.col("event") == event, pl.col("source") == source)
@@ -216,10 +241,7 @@ def timeline(block: Block, trial: str) -> Figure:
                 )
     layout = base_layout(height=150, margin={"l": 44, "r": 10, "t": 8, "b": 34})
     layout |= {"showlegend": False, "barmode": "overlay", "hovermode": "closest"}
-    span = block.data.trials.filter(
-        pl.col("subject") == block.subject, pl.col("session") == block.session, pl.col("trial") == trial
-    )
-    start, end = _span(span, events)
+    start, end = span_of(block, trial)
     layout["xaxis"] |= {"title": {"text": "time (s)", "standoff": 2}, "range": [start, end], "zeroline": False}
     layout["yaxis"] |= {
         "tickvals": [0, 1],
@@ -247,6 +269,32 @@ def timeline(block: Block, trial: str) -> Figure:
             {"xref": "paper", "yref": "paper", "x": 0.5, "y": 0.5, "text": "no gait event found", "showarrow": False}
         ]
     return {"data": traces, "layout": layout}
+
+
+def span_of(block: Block, trial: str) -> tuple[float, float]:
+    """First and last second of a trial: on its own clock, as far as duration and events tell."""
+    import polars as pl
+
+    row = block.rows(block.data.trials, False).filter(pl.col("trial") == trial)
+    times = block.rows(block.data.events, False).filter(pl.col("trial") == trial)["time_s"].to_list()
+    duration = float(row["duration_s"][0])
+    start = min([0.0, *times]) if not times or min(times) < duration else min(times) - 0.2
+    return round(start, 3), round(max([start + duration, *times]), 3)
+
+
+def lone_stances(block: Block, trial: str, side: str) -> list[tuple[float, float]]:
+    """(strike, off) in seconds of stances that belong to no whole cycle: of computed events that follow each other."""
+    import polars as pl
+
+    mine = pl.col("trial") == trial, pl.col("side") == side
+    begun = set(block.rows(block.data.cycles, False).filter(*mine)["start_s"])
+    events = block.rows(block.data.events, False).filter(*mine, pl.col("source") == "computed").sort("time_s")
+    found = list(events.select("event", "time_s").iter_rows())
+    return [
+        (start, end)
+        for (first, start), (second, end) in pairwise(found)
+        if (first, second) == ("foot_strike", "foot_off") and start not in begun
+    ]
 
 
 # White lines over the colour: sides differ on a grey print too.
@@ -346,15 +394,11 @@ def _range(which: Panel, traces: list[Figure], is_relative: bool) -> list[float]
     low, high = which.low, which.high
     if is_relative and which.angle == "pelvis_tilt":
         low, high = -15, 15
-    return [float(min(low, np.floor(values.min() / 5) * 5)), float(max(high, np.ceil(values.max() / 5) * 5))]
-
-
-def _span(trial: Any, events: Any) -> tuple[float, float]:
-    """First and last second: of the trial's clock as far as events and duration tell."""
-    duration = float(trial["duration_s"][0]) if trial.height else 0.0
-    times = events["time_s"].to_list()
-    start = min([0.0, *times]) if not times or min(times) < duration else min(times) - 0.2
-    return round(start, 3), round(max([start + duration, *times]), 3)
+    room = 0.06 * (max(high, values.max()) - min(low, values.min()))  # for the words in the corners
+    return [
+        float(min(low, np.floor((values.min() - room) / 5) * 5)),
+        float(max(high, np.ceil((values.max() + room) / 5) * 5)),
+    ]
 
 
 def _rounded(values: Any, decimals: int = 3) -> list[float | None]:

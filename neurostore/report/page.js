@@ -3,7 +3,7 @@
 (() => {
   const CONFIG = {
     responsive: true, displaylogo: false, modeBarButtons: [["toImage"]], toImageButtonOptions: { format: "svg" },
-      };
+  };
   const body = document.body;
   const select = (name) => document.getElementById(`filter-${name}`);
   const chosen = (name) => (select(name) ? select(name).value : "");
@@ -23,6 +23,7 @@
       layout.margin.b += 40;
       layout.height += 40;
     }
+    if (plot.clientWidth < 480 && layout.yaxis.scaleanchor) layout.height = plot.clientWidth + 60; // a square is enough for a map
     Plotly.newPlot(plot, data, layout, { ...CONFIG, displayModeBar: figure.classList.contains("panel") ? false : "hover" });
     plot.on("plotly_click", (event) => {
       const point = event.points[0];

@@ -14,9 +14,9 @@ from neurostore import normative
 from neurostore.errors import MissingExtraError
 from neurostore.report import cohort_figures, sections
 from neurostore.report.blocks import blocks_of
-from neurostore.report.data import ReportData, group_of
+from neurostore.report.data import LEAST_REFERENCE, ReportData, group_of
 from neurostore.report.html import Html, raw, tag
-from neurostore.report.panels import NO_GROUP, OVERVIEW
+from neurostore.report.panels import BY_COLUMN, NO_GROUP, OVERVIEW, TITLES
 
 
 def build(data: ReportData) -> str:
@@ -88,8 +88,15 @@ def filters(data: ReportData) -> Html:
         _choice(
             "side", "Side", [tag("option", t, value=v) for t, v in (("Both", ""), ("Left", "left"), ("Right", "right"))]
         ),
-        tag("button", "← Previous", type="button", id="previous-subject"),
-        tag("button", "Next →", type="button", id="next-subject"),
+        tag(
+            "button",
+            "←",
+            tag("span", " Previous", class_="word"),
+            type="button",
+            id="previous-subject",
+            aria_label="Previous",
+        ),
+        tag("button", tag("span", "Next ", class_="word"), "→", type="button", id="next-subject", aria_label="Next"),
         tag("span", class_="spring"),
         tag("button", "Print", type="button", id="print"),
     ]
@@ -107,42 +114,46 @@ def cohort_section(data: ReportData) -> Html:
         (walked, "steady gait cycles"),
         (f"{data.trials['duration_s'].sum() / 60:.1f}", "minutes of movement"),
     ]
-    parameters = [cohort_figures.parameter(data, c) for c in OVERVIEW]
-    curves = [cohort_figures.group_curves(data, a) for a in ("hip_flexion", "knee_flexion", "ankle_dorsiflexion")]
-    compared = sections.compared(data)
     return tag(
         "section",
         tag("h2", "The cohort"),
         tag("ul", [tag("li", tag("b", n), what) for n, what in facts], class_="tiles"),
         sections.group_table(data),
-        tag("h3", "Parameters by group"),
-        tag(
-            "p",
-            "A dot is a person (median over steady cycles, mean of sides and sessions); bars are mean and SD of the group.",
-            class_="soft",
-        ),
-        tag(
-            "div",
-            [
-                sections.figure(f, f"parameter-{c}", f"{c.replace('_', ' ')} by group")
-                for f, c in zip(parameters, OVERVIEW, strict=True)
-                if f
-            ],
-            class_="grid",
-        ),
-        tag("h3", "Mean curves by group"),
-        tag("p", "Mean of subject means, band: SD between subjects.", class_="soft"),
-        sections.group_key(data),
-        tag(
-            "div",
-            [sections.figure(f, f"group-curves-{i}", "mean curve of each group") for i, f in enumerate(curves) if f],
-            class_="grid",
-        ),
-        compared,
+        parameters_by_group(data) if walked else tag("p", NOBODY_WALKS, class_="empty"),
+        curves_by_group(data),
+        sections.compared(data),
         tag("h3", "Quality of the trials"),
         sections.quality_table(data),
         id="cohort",
     )
+
+
+NOBODY_WALKS = "No steady gait cycle in this lake: no parameters, curves or scores. Below, and in the view trial_quality, each trial says why."
+
+
+def parameters_by_group(data: ReportData) -> Html | None:
+    """A figure a parameter of the overview; None where nobody has any."""
+    shown = [(c, f) for c in OVERVIEW if (f := cohort_figures.parameter(data, c))]
+    said = (
+        "A dot is a person (median over steady cycles, mean of sides and sessions); the mark beside each group is its mean "
+        "± SD. The person chosen above is ringed."
+    )
+    drawn = [sections.figure(f, f"parameter-{c}", f"{BY_COLUMN[c].title} of each person by group") for c, f in shown]
+    if not drawn:
+        return None
+    return tag("div", tag("h3", "Parameters by group"), tag("p", said, class_="soft"), tag("div", drawn, class_="grid"))
+
+
+def curves_by_group(data: ReportData) -> Html | None:
+    """Mean curves of the groups; None where there is none."""
+    angles = ("hip_flexion", "knee_flexion", "ankle_dorsiflexion")
+    shown = [(a, f) for a in angles if (f := cohort_figures.group_curves(data, a))]
+    if not shown:
+        return None
+    said = f"Mean of subject means over steady cycles; band: ± SD between people, from {LEAST_REFERENCE} people on."
+    drawn = [sections.figure(f, f"group-curves-{a}", f"{TITLES[a]}: mean curve of each group") for a, f in shown]
+    head = tag("h3", "Mean curves by group"), tag("p", said, class_="soft"), sections.group_key(data)
+    return tag("div", head, tag("div", drawn, class_="grid"))
 
 
 def likeness_section(data: ReportData) -> Html:
@@ -163,13 +174,15 @@ def likeness_section(data: ReportData) -> Html:
                 heat,
                 "heatmap",
                 "distance matrix of the subjects with a tree",
-                "Distances between people, like beside like (average linkage, optimal leaf order).",
+                f"Distances between {len(data.distances or ())} people, like beside like: average linkage, optimal leaf order; the "
+                "tree's height is the distance at which people join. Colour and symbol tell the group.",
             ),
             sections.figure(
                 plane,
                 "map",
                 "map of the subjects, near where they walk alike",
-                f"The same distances as a map (classical scaling; the two axes hold {share:.0%} of it). "
+                f"The same distances as a map by classical (Torgerson) scaling: the two axes hold {share:.0%} of them, so what "
+                "lies far apart differs; what lies near may still differ in what is not shown. "
                 "Click a dot to see the person.",
             ),
             class_="grid two",
@@ -190,11 +203,14 @@ def methods(data: ReportData) -> Html:
     ]
     said = [
         "Curves: mean ± SD over the steady cycles of a person's session, left angles over left cycles, right over right, "
-        "0 % foot strike to 100 % next strike of the same foot; vertical lines: mean foot off.",
+        "0 % foot strike to 100 % next strike of the same foot; vertical lines: mean foot off. Left is red and solid, right blue "
+        "and dashed, as gait laboratories draw them, in shades that colour-blind readers tell apart.",
         "Angles marked “from neutral” are changes from the neutral pose: their skeleton gives the pelvis no anatomical zero, so "
         "they are not compared with a published norm.",
         "Table: median (SD) over steady cycles. ▲ ▼: outside the reference range. * beside a change: larger than MDC95, the "
-        "smallest change that measurement error alone does not explain.",
+        "smallest change that measurement error alone does not explain. Symmetry index: right less left, in % of their mean; "
+        "near zero values make it large. Angles: most laboratories repeat within 5°, 2° to 5° may need regard "
+        "(McGinley et al. 2009, Gait Posture 29:360).",
         "MAP and GPS: root mean square difference of the mean curve from the reference (Baker et al. 2009, "
         "doi 10.1016/j.gaitpost.2009.05.020); a difference of 1.6° in GPS matters in the clinic (Baker et al. 2012).",
         *(group if data.reference else norm),

@@ -37,7 +37,8 @@ class Panel:
         return f"{prefix}{self.angle}{'_rel' if is_relative else ''}_deg"
 
 
-# The classical chart: a row a joint; sagittal, frontal and transverse plane side by side.
+# The classical chart: a row a joint, the planes side by side.
+PLANES = ("Sagittal", "Frontal", "Transverse")
 PANELS = (
     Panel("pelvis_tilt", "Pelvic tilt", "anterior", "posterior", -5, 30, is_sided=False, may_be_relative=True),
     Panel("pelvis_obliquity", "Pelvic obliquity", "up", "down", -15, 15, may_be_relative=True),
@@ -75,6 +76,11 @@ class Parameter:
     unit: str
     decimals: int
     symmetry: str = ""
+
+    @property
+    def is_angle(self) -> bool:
+        """Whether it is of the kinematics, not of time and distance."""
+        return self.unit == "°"
 
 
 PARAMETERS = (

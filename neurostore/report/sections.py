@@ -6,11 +6,11 @@ from typing import Any
 
 from neurostore import normative
 from neurostore.report import figures
-from neurostore.report.blocks import Block, blocks_of, missing_titles, relative_titles
+from neurostore.report.blocks import Block, blocks_of, relative_titles
 from neurostore.report.cohort_figures import group_dashes, groups_in_order, style_of
 from neurostore.report.data import ReportData, group_of
 from neurostore.report.html import Html, data_script, raw, tag
-from neurostore.report.panels import BAND_COLOUR, NO_GROUP, PANELS, SIDE_COLOURS, SIDE_DASHES
+from neurostore.report.panels import BAND_COLOUR, GVS, NO_GROUP, PANELS, PLANES, SIDE_COLOURS, SIDE_DASHES, TITLES
 from neurostore.report.tables import (
     about_subject,
     compared_table,
@@ -43,7 +43,10 @@ def compared(data: ReportData) -> Html | None:
     found = compared_table(data)
     if found is None:
         return None
-    note = "One value a person. Welch tests (paired where people repeat), p by Holm over the whole table."
+    note = (
+        "One value a person. Difference in the parameter's unit with its 95 % interval, Hedges g in standard deviations; "
+        "Welch tests (paired where people repeat), p adjusted by Holm over the whole table."
+    )
     return tag("div", tag("h3", "Groups compared"), tag("p", note, class_="soft"), found)
 
 
@@ -84,7 +87,8 @@ def _chart(block: Block) -> Html:
             continue
         label = f"{which.title} of {block.subject} {block.name}: {_spoken(block, which.angle)}"
         cells.append(figure(content, f"{block.slug}-{which.angle}", label, class_="panel", data_angle=which.angle))
-    return tag("div", cells, class_="grid chart")
+    planes = [tag("div", f"{plane} plane", class_="plane") for plane in PLANES]
+    return tag("div", planes, cells, class_="grid chart")
 
 
 def _spoken(block: Block, angle: str) -> str:
@@ -113,7 +117,7 @@ def _key(block: Block) -> Html:
                 tag(
                     "li",
                     _stroke(SIDE_COLOURS[side], SIDE_DASHES[side]),
-                    f"{side}, mean ± SD of {n} strides",
+                    f"{side}, mean ± SD of {n} strides" if n > 1 else f"{side}, one stride",
                     class_=side,
                 )
             )
@@ -123,7 +127,8 @@ def _key(block: Block) -> Html:
     names = sorted({b.name for angle in shown if (b := block.band(angle)) is not None})
     for name in names:
         swatch = raw(
-            f'<svg width="26" height="12" aria-hidden="true"><rect width="26" height="12" fill="{BAND_COLOUR}" opacity=".35"/></svg>'
+            '<svg width="26" height="12" aria-hidden="true">'
+            f'<rect width="26" height="12" fill="{BAND_COLOUR}" opacity=".35"/><path d="M0 6H26" stroke="{BAND_COLOUR}"/></svg>'
         )
         population = "" if block.data.reference else f" ({normative.POPULATION})"
         entries.append(tag("li", swatch, f"mean ± SD of {name}{population}"))
@@ -135,9 +140,16 @@ def _key(block: Block) -> Html:
 
 
 def group_key(data: ReportData) -> Html:
-    """The legend of the groups' mean curves."""
+    """The legend of the groups' mean curves, with the number of people."""
+    import polars as pl
+
     styles, dashes = style_of(data), group_dashes(data)
-    return tag("ul", [tag("li", _stroke(styles[g][0], dashes[g]), g) for g in groups_in_order(data)], class_="key")
+    n = dict(data.group_curves.group_by("group").agg(pl.col("n_subjects").max()).iter_rows())
+    shown = [g for g in groups_in_order(data) if (g if g != NO_GROUP else None) in n]
+    entries = [
+        tag("li", _stroke(styles[g][0], dashes[g]), f"{g} (n = {n[g if g != NO_GROUP else None]})") for g in shown
+    ]
+    return tag("ul", entries, class_="key")
 
 
 def _stroke(colour: str, dash: str) -> Html:
@@ -148,8 +160,8 @@ def _stroke(colour: str, dash: str) -> Html:
     )
 
 
-def _chart_note(block: Block) -> Html | None:
-    said = []
+def _chart_note(block: Block) -> Html:
+    said = ["Across: one gait cycle, from foot strike to the next strike of the same foot, in %; up: degrees."]
     relative = relative_titles(block)
     if relative:
         without = "; no published norm fits them" if not block.data.reference else ""
@@ -159,15 +171,12 @@ def _chart_note(block: Block) -> Html | None:
     fixed = [w.title for w in PANELS if figures.is_fixed(block, w.angle)]
     if fixed:
         said.append(f"{_listed(fixed)}: this skeleton's joint does not move that way, so no band is shown.")
-    missing = missing_titles(block)
-    if missing:
-        said.append(f"Not given by this skeleton: {_listed(missing).lower()}.")
     speed, is_assumed = block.speed_band
     if not block.data.reference and is_assumed:
-        said.append(f"The norm is that of {speed} speed: leg length or speed is not known.")
+        said.append(f"The norm is that of {speed} speed, because this person's speed or leg length is not known.")
     if block.data.reference and not any(block.band(w.angle) for w in PANELS):
         said.append(f"No band: fewer than 3 other people of {block.data.reference} were measured with this skeleton.")
-    return tag("p", " ".join(said), class_="soft") if said else None
+    return tag("p", " ".join(said), class_="soft")
 
 
 def _parameters(block: Block) -> list[Any]:
@@ -176,7 +185,10 @@ def _parameters(block: Block) -> list[Any]:
         return [tag("p", "No parameters.", class_="empty")]
     notes = []
     if block.data.reference is None:
-        notes.append("No reference ranges: name a group with --reference to have them.")
+        notes.append(
+            "No reference range: none is published for these figures that holds for any adult and any way of measuring; "
+            "--reference GROUP takes the range of a group of this lake."
+        )
     basis = block.rows(block.data.summary)["length_basis"].drop_nulls().unique().to_list()
     if "nominal" in basis:
         notes.append(
@@ -194,7 +206,7 @@ def _profile(block: Block) -> list[Any]:
         said = (
             "Not scored: a side needs at least 3 steady cycles."
             if not rows.height
-            else "Not scored: no variable can be compared."
+            else "Not scored: no variable of this skeleton can be compared with the reference."
         )
         notes = sorted(set(rows["note"].drop_nulls()))
         return [tag("p", said + (f" {notes[0]}." if notes else ""), class_="empty")]
@@ -210,6 +222,8 @@ def _profile(block: Block) -> list[Any]:
     caption += f", n = {int(people.to_numpy().min())}" if len(people) else ""
     caption += f"; {'; '.join(scores)}" if scores else ""
     caption += "".join(f". {n[:1].upper()}{n[1:]}" for n in sorted(set(rows["note"].drop_nulls()))[:1]) + "."
+    missing = [TITLES[a].lower() for a in GVS if rows[f"gvs_{a}_deg"].null_count() == rows.height]
+    caption += f" n/a: {_listed(missing)} cannot be compared with this reference." if missing else ""
     label = f"Movement analysis profile of {block.subject} {block.name}"
     return [figure(content, f"{block.slug}-map", label, caption)]
 
@@ -242,7 +256,10 @@ def _trials(data: ReportData, subject: str) -> Html:
             )
         )
     choice = tag("p", tag("label", "Trial ", tag("select", options)), class_="trial-choice")
-    said = "Bars: stance, hatched where the cycle is not steady. ▼ foot strike, ▲ foot off; open marks are the source file's own."
+    said = (
+        "Bars: stance, hatched where the cycle is not steady, hollow outside whole cycles. ▼ foot strike, ▲ foot off; open "
+        "marks are the source file's own."
+    )
     return tag(
         "div",
         tag("h4", "Trials: events and skeleton"),

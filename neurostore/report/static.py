@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neurostore.errors import MissingExtraError, UsageError
+from neurostore.report import figures
 from neurostore.report.blocks import Block, blocks_of
-from neurostore.report.cohort_figures import group_dashes, groups_in_order, style_of
-from neurostore.report.data import ReportData, group_of, subject_values
-from neurostore.report.figures import SIDES, control_scores, is_fixed
+from neurostore.report.cohort_figures import group_dashes, groups_in_order, spread_of, style_of
+from neurostore.report.data import LEAST_REFERENCE, ReportData, group_of, subject_values
+from neurostore.report.figures import SIDES, control_scores, is_fixed, lone_stances
 from neurostore.report.ordination import classical_mds, cluster
 from neurostore.report.panels import (
     BAND_COLOUR,
@@ -21,16 +22,20 @@ from neurostore.report.panels import (
     NO_GROUP,
     OVERVIEW,
     PANELS,
+    PLANES,
     SIDE_COLOURS,
     TITLES,
     Panel,
 )
+from neurostore.report.placing import AROUND, places_of_names, swarm
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LONGEST = 40  # characters of a label
 _LINES = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-.", "longdash": (0, (8, 3))}
+_ANCHORS = {-1.0: "right", 0.0: "center", 1.0: "left"}
+_ANCHORS_UP = {-1.0: "top", 0.0: "center", 1.0: "bottom"}
 _MARKERS = {
     "circle": "o", "diamond": "D", "square": "s", "triangle-up": "^", "cross": "P", "triangle-down": "v", "x": "X", "star": "*",
 }  # fmt: skip
@@ -85,6 +90,8 @@ def kinematics(block: Block) -> Figure:
     axes = figure.subplots(4, 3, sharex=True)
     for which, ax in zip(PANELS, axes.flat, strict=True):
         _panel(ax, block, which)
+    for plane, ax in zip(PLANES, axes[0], strict=True):
+        ax.text(0.5, 1.17, f"{plane} plane", transform=ax.transAxes, ha="center", fontsize=8, color="0.4")
     handles, labels = axes.flat[6].get_legend_handles_labels()
     if handles:
         figure.legend(handles, labels, loc="lower center", ncols=4, frameon=False)
@@ -99,7 +106,8 @@ def _panel(ax: Any, block: Block, which: Panel) -> None:
     band = None if is_fixed(block, which.angle) else block.band(which.angle)
     if band is not None:
         ax.fill_between(band.percent, band.mean - band.sd, band.mean + band.sd, color=BAND_COLOUR, alpha=0.3, linewidth=0,
-                        label=f"± SD of {_plain(band.name)}")  # fmt: skip
+                        label=f"mean ± SD of {_plain(band.name)}")  # fmt: skip
+        ax.plot(band.percent, band.mean, color=BAND_COLOUR, linewidth=0.9)
     is_relative = False
     for side, line in zip(SIDES, ("-", "--"), strict=True):
         curve = block.curves.get((which.angle, side))
@@ -148,7 +156,11 @@ def profile(block: Block) -> Figure:
     against = next((r["reference"] for r in rows.values()), "")
     ax.set_ylabel("RMS difference (°)")
     ax.set_title(_plain(f"{block.subject} {block.name} against {against}"), fontsize=9, loc="left")
-    ax.legend(frameon=False, fontsize=8)
+    for place, column in enumerate(columns):
+        if all(r[column] is None for r in rows.values()):
+            ax.annotate("n/a", (place, 0), (0, 3), textcoords="offset points", ha="center", fontsize=7, color="0.4")
+    ax.set_xlim(-0.6, 9.6)
+    figure.legend(frameon=False, fontsize=8, loc="outside lower center", ncols=3)
     return figure
 
 
@@ -166,13 +178,15 @@ def timeline(block: Block, trial: str) -> Figure:
             if part.height:
                 ax.barh([row] * part.height, part["foot_off_s"] - part["start_s"], 0.44, part["start_s"], color=SIDE_COLOURS[side],
                         alpha=0.85 if is_steady else 0.3, hatch="" if is_steady else "//")  # fmt: skip
+        for start, end in lone_stances(block, trial, side):
+            ax.barh(row, end - start, 0.44, start, facecolor="none", edgecolor=SIDE_COLOURS[side])
         for event, marker, lift in (("foot_strike", "v", 0.34), ("foot_off", "^", -0.34)):
             for source, fill in (("computed", SIDE_COLOURS[side]), ("file", "none")):
                 part = events.filter(pl.col("side") == side, pl.col("event") == event, pl.col("source") == source)
                 ax.scatter(part["time_s"], [row + lift] * part.height, s=26, marker=marker, facecolors=fill,
                            edgecolors=SIDE_COLOURS[side])  # fmt: skip
     ax.set_yticks([0, 1], ["right", "left"])
-    ax.set(ylim=(-0.6, 1.6), xlabel="time (s)")
+    ax.set(xlim=figures.span_of(block, trial), ylim=(-0.6, 1.6), xlabel="time (s)")
     ax.set_title(_plain(f"{block.subject} {block.session} {trial}"), fontsize=9, loc="left")
     return figure
 
@@ -183,16 +197,22 @@ def parameters(data: ReportData) -> Figure:
     names, groups, styles = groups_in_order(data), group_of(data), style_of(data)
     for column, ax in zip(OVERVIEW, figure.subplots(2, 3).flat, strict=True):
         values = subject_values(data.summary, column)
+        ax.set_title(f"{BY_COLUMN[column].title} ({BY_COLUMN[column].unit})", fontsize=9, loc="left")
+        ax.set_xticks(range(len(names)), [_plain(n[:18]) for n in names], fontsize=8)
+        ax.tick_params(axis="y", labelsize=8)
+        ax.set_xlim(-0.6, len(names) - 0.3)
+        if not values:
+            ax.text(0.5, 0.5, "nobody has it", transform=ax.transAxes, ha="center", fontsize=8, color="0.4")
+            continue
+        low, high = spread_of(data, values)
+        ax.set_ylim(low, high)
         for place, group in enumerate(names):
-            mine = np.sort([v for s, v in values.items() if (groups.get(s) or NO_GROUP) == group])
+            mine = np.array([v for s, v in values.items() if (groups.get(s) or NO_GROUP) == group])
             if mine.size:
                 colour, symbol = styles[group]
-                spread = np.linspace(-0.2, 0.2, mine.size) if mine.size > 1 else [0.0]
-                ax.scatter(place + np.array(spread), mine, color=colour, marker=_MARKERS[symbol], s=30)
-                sd = mine.std(ddof=1) if mine.size > 1 else 0.0
-                ax.errorbar(place + 0.36, mine.mean(), sd, color=INK, marker="_", markersize=9, capsize=3)
-        ax.set_xticks(range(len(names)), [_plain(n[:18]) for n in names], fontsize=8)
-        ax.set_title(f"{BY_COLUMN[column].title} ({BY_COLUMN[column].unit})", fontsize=9, loc="left")
+                ax.scatter(place + swarm(mine, low, high), mine, color=colour, marker=_MARKERS[symbol], s=30)
+            if mine.size > 1:
+                ax.errorbar(place + 0.36, mine.mean(), mine.std(ddof=1), color=INK, marker="_", markersize=9, capsize=3)
     return figure
 
 
@@ -213,7 +233,8 @@ def group_curves(data: ReportData) -> Figure:
                 colour = styles[group][0]
                 label = _plain(f"{group} (n = {int(mine['n_subjects'].to_numpy().max())})")
                 ax.plot(percent, mean, linestyle=_LINES[dashes[group]], color=colour, label=label)
-                ax.fill_between(percent, mean - sd, mean + sd, color=colour, alpha=0.16, linewidth=0)
+                if mine["n_subjects"].to_numpy().min() >= LEAST_REFERENCE:
+                    ax.fill_between(percent, mean - sd, mean + sd, color=colour, alpha=0.16, linewidth=0)
         relative = ", from neutral" if rows["is_relative"].any() else ""
         ax.set_title(f"{TITLES[angle]} (°{relative})", fontsize=9, loc="left")
         ax.set(xlim=(0, 100), xlabel="gait cycle (%)")
@@ -274,10 +295,14 @@ def cohort_map(data: ReportData) -> Figure:
             ax.scatter(
                 points[mine, 0], points[mine, 1], color=colour, marker=_MARKERS[symbol], label=_plain(group), s=42
             )
-    for name, point in zip(names, points, strict=True):
-        ax.annotate(_plain(name), point, xytext=(0, 6), textcoords="offset points", ha="center", fontsize=7)
+    for name, point, word in zip(names, points, places_of_names(points, names, (420.0, 380.0)), strict=True):
+        right, up = (2 * step for step in AROUND[word])
+        ha, va = _ANCHORS[right], _ANCHORS_UP[up]
+        ax.annotate(_plain(name), point, (6 * right, 6 * up), textcoords="offset points", ha=ha, va=va, fontsize=7)
+    ax.margins(0.12)
     ax.set_aspect("equal", adjustable="datalim")
-    ax.set(xlabel="first axis", ylabel="second axis")
+    unit = f" ({data.distances.unit})" if data.distances.unit else ""
+    ax.set(xlabel=f"first axis{unit}", ylabel=f"second axis{unit}")
     ax.set_title(f"classical scaling; the two axes hold {share:.0%}", fontsize=9, loc="left")
     ax.legend(frameon=False, fontsize=8)
     return figure

@@ -8,7 +8,7 @@ import numpy as np
 
 from neurostore.report.blocks import Block, plain
 from neurostore.report.cohort_figures import groups_in_order
-from neurostore.report.data import ReportData, group_of, reference_ranges, subject_values
+from neurostore.report.data import ReportData, detectable_change, group_of, reference_ranges, subject_values
 from neurostore.report.html import Html, table, tag
 from neurostore.report.panels import BY_COLUMN, NO_GROUP, OVERVIEW, PARAMETERS, Parameter
 
@@ -16,7 +16,10 @@ ABOUT = (("age", "Age (years)", 0), ("height_m", "Height (m)", 2), ("mass_kg", "
 
 
 def group_table(data: ReportData) -> Html:
-    """A row a group: people, trials, steady cycles, age, height, mass and the overview's parameters as mean ± SD."""
+    """A row a group: people, trials, steady cycles, age, height, mass and the overview's parameters as mean ± SD.
+
+    A number in brackets says how many people have the parameter, where not all do.
+    """
     import polars as pl
 
     groups = group_of(data)
@@ -38,7 +41,9 @@ def group_table(data: ReportData) -> Html:
         said = data.subjects.filter(pl.col("subject").is_in(people))
         cells: list[Any] = [group, len(people), trials.height, int(trials["n_steady_cycles"].sum() or 0)]
         cells += [_mean_sd(said[c].drop_nulls().to_list(), d) for c, _, d in numbers]
-        cells += [_mean_sd([v for s, v in values[p.column].items() if s in people], p.decimals) for p in parameters]
+        for p in parameters:
+            mine = [v for s, v in values[p.column].items() if s in people]
+            cells.append(_mean_sd(mine, p.decimals) + (f" ({len(mine)})" if 0 < len(mine) < len(people) else ""))
         rows.append(cells)
     return table(head, rows, "Groups")
 
@@ -66,21 +71,28 @@ def compared_table(data: ReportData) -> Html | None:
 
 
 def parameter_table(block: Block) -> Html | None:
-    """Parameters of a block: both sides, symmetry, reference range, change and detectable change. None without cycles."""
+    """Parameters of a block: both sides, symmetry, reference range, change and detectable change. None without cycles.
+
+    Below it the sources of the detectable changes, numbered as in the table.
+    """
     rows = {r["side"]: r for r in block.rows(block.data.summary).to_dicts()}
     if not rows:
         return None
     ranges = reference_ranges(block.data, block.subject, block.condition)
-    changes = _changes(block)
+    changes, sources = _changes(block), Sources()
     head: list[Any] = ["Parameter"]
     head += [tag("th", f"{side.capitalize()} (SD)", scope="col", class_=side) for side in ("left", "right")]
     n = sorted({n for _, _, n in ranges.values()})
     people = f"{n[0]}" if len(n) == 1 else f"{n[0]} to {n[-1]}" if n else ""
-    head += ["Symmetry index", f"Range of {block.data.reference} (n = {people})" if ranges else None]
-    if block.before:
-        head += [f"Change since {block.before.session}", "Detectable change (MDC95)"]
-    body = []
-    for p in PARAMETERS:
+    head += ["Symmetry index (right − left)", f"Range of {block.data.reference} (n = {people})" if ranges else None]
+    head += [f"Change since {block.before.session}" if block.before else None, "Detectable change (MDC95)"]
+    n_columns = sum(cell is not None for cell in head)
+    body: list[list[Any]] = []
+    for i, p in enumerate(PARAMETERS):
+        if i == 0 or p.is_angle != PARAMETERS[i - 1].is_angle:
+            body.append(
+                [tag("th", "Angles" if p.is_angle else "Time and distance", colspan=n_columns, scope="colgroup")]
+            )
         if not any(r.get(p.column) is not None for r in rows.values()):
             continue
         cells: list[Any] = [_titled(p)]
@@ -91,30 +103,38 @@ def parameter_table(block: Block) -> Html | None:
         if ranges:
             cells.append(_range_text(ranges.get(p.column), p))
         if block.before:
-            cells += _change_cells(changes, p)
+            cells.append(_change_cell(changes.get(p.column, {}), p))
+        cells.append(_detectable_cell(block, p, sources))
         body.append(cells)
-    return table(head, body, f"Gait parameters of {block.subject} {block.name}".strip())
+    headings = [i for i, cells in enumerate(body) if len(cells) == 1]
+    body = [c for i, c in enumerate(body) if i not in headings or i + 1 not in (*headings, len(body))]
+    shown = table(head, body, f"Gait parameters of {block.subject} {block.name}".strip())
+    return tag("div", shown, sources.note())
 
 
 def warnings_list(block: Block) -> Html:
-    """What trial_quality says of the block's trials, in plain words: one line where all is well, else a line a trial."""
+    """What trial_quality says of the block's trials, in plain words: one line where all is well, else a line a verdict."""
     import polars as pl
 
-    trials = block.rows(block.data.trials)
+    every = block.rows(block.data.trials)
+    trials = every.filter(pl.col("kind") != "static")
+    n_static = every.height - trials.height
+    static = f" {n_static} static trial{'s' if n_static > 1 else ''} for calibration." if n_static else ""
     doubtful = trials.filter(pl.col("verdict").fill_null("") != "Usable.")
     if not doubtful.height:
         n = trials.height
         return tag(
             "p",
-            f"Quality: {'the trial is' if n == 1 else f'all {n} trials are'} usable, nothing to warn of.",
+            f"Quality: {'the trial is' if n == 1 else f'all {n} trials are'} usable, nothing to warn of.{static}",
             class_="fine",
         )
-    lines = [
-        tag("li", tag("b", trial), ": ", verdict or "not judged.")
-        for trial, verdict in doubtful.select("trial", "verdict").iter_rows()
-    ]
+    said_of: dict[str, list[str]] = {}
+    for trial, verdict in doubtful.select("trial", "verdict").iter_rows():
+        said_of.setdefault(verdict or "not judged.", []).append(trial)
+    lines = [tag("li", tag("b", ", ".join(names)), ": ", verdict) for verdict, names in said_of.items()]
     rest = trials.height - doubtful.height
-    more = tag("p", f"The other {rest} trial{'s are' if rest != 1 else ' is'} usable.") if rest else None
+    said = (f"The other {rest} trial{'s are' if rest != 1 else ' is'} usable." if rest else "") + static
+    more = tag("p", said.strip()) if said else None
     return tag("div", tag("h4", "Quality warnings"), tag("ul", lines), more, class_="warning", role="note")
 
 
@@ -207,10 +227,29 @@ def _changes(block: Block) -> dict[str, dict[str, dict[str, Any]]]:
     return found
 
 
-def _change_cells(changes: dict[str, dict[str, dict[str, Any]]], p: Parameter) -> list[Any]:
-    sides = changes.get(p.column, {})
+class Sources:
+    """Sources cited in a table, numbered in the order in which they come up."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def mark(self, source: str) -> Html:
+        """The number of a source."""
+        if source not in self.names:
+            self.names.append(source)
+        return tag("sup", self.names.index(source) + 1)
+
+    def note(self) -> Html | None:
+        """All of them, for below the table."""
+        said = [Html(f"{tag('sup', i)} {tag('span', name)}") for i, name in enumerate(self.names, start=1)]
+        if not said:
+            return tag("p", "No detectable change is known for these; --retest-group measures it.", class_="soft")
+        return tag("p", "Detectable change: ", [[s, ". "] for s in said], "– is not known.", class_="soft")
+
+
+def _change_cell(sides: dict[str, dict[str, Any]], p: Parameter) -> Any:
     if not sides:
-        return ["–", "–"]
+        return "–"
     parts: list[Any] = []
     for side in ("left", "right"):
         if side in sides:
@@ -220,9 +259,16 @@ def _change_cells(changes: dict[str, dict[str, dict[str, Any]]], p: Parameter) -
                 tag("span", f"{side[0].upper()}\u00a0", tag("b", said, "*") if is_beyond else said, class_=side)
             )
             parts.append(" ")
-    known = next((r for r in sides.values() if r["mdc95"] is not None), None)
-    detectable = f"{number(known['mdc95'], p.decimals)} ({known['mdc_source']})" if known else "not known"
-    return [tag("td", parts), tag("td", detectable, class_="small")]
+    return tag("td", parts)
+
+
+def _detectable_cell(block: Block, p: Parameter, sources: Sources) -> Any:
+    """The detectable change from the values of the first session: of both sides, once where they are the same."""
+    values = (block.before or block).rows(block.data.summary)[p.column].drop_nulls()
+    found = sorted({d for v in values if (d := detectable_change(block.data, p.column, v))})
+    if not found:
+        return "–"
+    return tag("td", " to ".join(number(mdc, p.decimals) for mdc, _ in found), sources.mark(found[0][1]))
 
 
 def _titled(p: Parameter) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -9,7 +11,7 @@ import pytest
 from neurostore.errors import UsageError
 from neurostore.report.blocks import blocks_of
 from neurostore.report.clips import LINKS, MISSING, POINTS
-from neurostore.report.data import collect, group_of, reference_ranges, subject_values
+from neurostore.report.data import collect, detectable_change, group_of, reference_ranges, subject_values
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +76,28 @@ def test_reference_ranges_are_of_the_others(data):
     assert n == len(controls) == 3
     assert (mean, sd) == pytest.approx((np.mean(controls), np.std(controls, ddof=1)))
     assert reference_ranges(data, "H01", "comfortable") == {}  # two others are too few
+
+
+def test_detectable_change_is_the_published_one_of_that_speed_with_its_people(data):
+    assert detectable_change(data, "walking_speed_m_s", 0.5)[0] == 0.15
+    mdc, source = detectable_change(data, "walking_speed_m_s", 1.2)
+    assert mdc == 0.18
+    assert "Lewek" in source
+    assert "after stroke" in source
+    assert detectable_change(data, "stance_pct", 60.0) is None
+
+
+def test_detectable_change_of_the_lake_itself_goes_before(data):
+    row = {"parameter": "stance_pct", "mdc95": 2.5, "n_retest": 12}
+    own = replace(data, change=pl.concat([data.change, pl.DataFrame([row])], how="diagonal_relaxed"))
+    assert detectable_change(own, "stance_pct", 60.0) == (2.5, "test-retest of 12 people of this lake")
+
+
+def test_speed_band_is_known_with_too_few_cycles_for_a_score(data):
+    block = blocks_of(replace(data, profile=data.profile.clear()), "C02")[0]
+    speeds = data.summary.filter(pl.col("subject") == "C02")["walking_speed_norm"]
+    assert 0.227 <= speeds.median() < 0.363  # Schwartz's slow
+    assert block.speed_band == ("slow", False)
 
 
 def test_foot_off_is_the_mean_stance_of_steady_cycles(data, lake):

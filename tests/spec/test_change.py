@@ -47,6 +47,12 @@ def test_published_values_stand_with_their_citation_and_the_rest_is_null():
     assert "Lewek" in speed["mdc_source"]
 
 
+@pytest.mark.parametrize(("first", "mdc95"), [(0.39, 0.10), (0.4, 0.15), (0.79, 0.15), (0.8, 0.18), (1.4, 0.18)])
+def test_published_value_of_speed_is_that_of_the_first_session(first, mdc95):
+    rows = _change(_summary([("P1", "a", first, None), ("P1", "b", first + 0.2, None)]))
+    assert [r["mdc95"] for r in rows] == [mdc95]
+
+
 def test_retest_sessions_of_a_named_group_give_the_sem():
     rng = np.random.default_rng(1)
     first, second = rng.normal(60, 2, 12), rng.normal(60, 2, 12)
