@@ -39,7 +39,7 @@ def write_report(
 
     Raises
     ------
-    UsageError : an unknown subject or group, a lake without trials, a file that cannot be written.
+    UsageError : an unknown subject or group, a file that cannot be written.
     MissingExtraError : plotly or matplotlib is not installed.
     """
     from neurostore.report import data, page

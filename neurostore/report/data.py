@@ -76,7 +76,7 @@ def collect(
 
     Raises
     ------
-    UsageError : an unknown subject or group, or a lake without trials.
+    UsageError : an unknown subject or group.
     """
     import polars as pl
 
@@ -174,11 +174,10 @@ def _check(
     lake: Lake, known: pl.DataFrame, reference: str | None, subjects: tuple[str, ...], retest_group: str | None
 ) -> None:
     names = set(lake.trials()["subject"])
-    if not names:
-        raise UsageError(f"{lake.path}: the lake has no trials to report on; `neurostore ingest` brings them in")
     for subject in subjects:
         if subject not in names:
-            raise UsageError(f"no subject {subject!r} with a trial in the lake; there are {', '.join(sorted(names))}")
+            there = f"there are {', '.join(sorted(names))}" if names else "it is empty: `neurostore ingest` fills it"
+            raise UsageError(f"no subject {subject!r} with a trial in the lake; {there}")
     groups = sorted({str(g) for g in known["group"] if g is not None}) if "group" in known.columns else []
     for option, group in (("reference", reference), ("retest group", retest_group)):
         if group is not None and group not in groups:

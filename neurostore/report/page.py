@@ -119,7 +119,9 @@ def cohort_section(data: ReportData) -> Html:
         tag("h2", "The cohort"),
         tag("ul", [tag("li", tag("b", n), what) for n, what in facts], class_="tiles"),
         sections.group_table(data),
-        parameters_by_group(data) if walked else tag("p", NOBODY_WALKS, class_="empty"),
+        parameters_by_group(data)
+        if walked
+        else tag("p", NOBODY_WALKS if data.trials.height else EMPTY, class_="empty"),
         curves_by_group(data),
         sections.compared(data),
         tag("h3", "Quality of the trials"),
@@ -128,6 +130,7 @@ def cohort_section(data: ReportData) -> Html:
     )
 
 
+EMPTY = "The lake has no trials: `neurostore ingest COHORT --lake LAKE` brings them in."
 NOBODY_WALKS = "No steady gait cycle in this lake: no parameters, curves or scores. Below, and in the view trial_quality, each trial says why."
 
 

@@ -69,8 +69,10 @@ def subject_article(data: ReportData, subject: str) -> Html:
 
 def _block(block: Block) -> Html:
     parts: list[Any] = [tag("h3", block.name) if block.name else None, warnings_list(block)]
-    if block.curves:
-        parts += [tag("h4", "Kinematics"), _key(block), _chart(block), _chart_note(block)]
+    if block.rows(block.data.summary).height:
+        chart = [_key(block), _chart(block), _chart_note(block)]
+        none = tag("p", "No joint angle: the points of this skeleton give none over the cycle.", class_="empty")
+        parts += [tag("h4", "Kinematics"), *(chart if block.curves else [none])]
         parts += [tag("h4", "Gait parameters"), _parameters(block)]
         parts += [tag("h4", "Movement analysis profile"), _profile(block)]
     else:
@@ -204,7 +206,7 @@ def _profile(block: Block) -> list[Any]:
     content = figures.map_bars(block)
     if content is None:
         said = (
-            "Not scored: a side needs at least 3 steady cycles."
+            f"Not scored: {'a side needs at least 3 steady cycles' if block.curves else 'there are no angles'}."
             if not rows.height
             else "Not scored: no variable of this skeleton can be compared with the reference."
         )

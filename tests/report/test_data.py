@@ -138,10 +138,3 @@ def test_unknown_names_are_said(lake):
         collect(lake, subjects=("X9",))
     with pytest.raises(UsageError, match=r"'norm' is no group.*control"):
         collect(lake, reference="norm")
-
-
-def test_empty_lake_is_refused(tmp_path):
-    from neurostore.lake import Lake
-
-    with pytest.raises(UsageError, match="no trials to report on"):
-        collect(Lake.create(tmp_path / "lake"))
