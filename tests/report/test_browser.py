@@ -201,6 +201,67 @@ def test_first_tab_leads_to_the_content(browser):
     assert browser.execute_script("return document.activeElement.textContent") == "Skip to the report"
 
 
+# Smallest contrast (WCAG 2.1, relative luminance) of any text with what lies behind it; graphics text is dark on white.
+CONTRAST = """
+const channel = (c) => { c /= 255; return c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4; };
+const parse = (text) => (text.match(/[\\d.]+/g) || [0, 0, 0, 0]).map(Number);
+const light = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
+const behind = (element) => {
+  for (let e = element; e; e = e.parentElement) {
+    const c = parse(getComputedStyle(e).backgroundColor);
+    if (c.length < 4 || c[3] > 0.9) return c;
+  }
+  return [255, 255, 255];
+};
+let worst = [99, ""];
+for (const element of document.querySelectorAll("body *")) {
+  const text = [...element.childNodes].filter((n) => n.nodeType === 3).map((n) => n.textContent.trim()).join("");
+  if (!text || !element.getClientRects().length || ["SCRIPT", "STYLE", "OPTION"].includes(element.tagName) || element.disabled) continue;
+  if (element.closest(".modebar, [disabled], .player canvas")) continue;
+  const style = getComputedStyle(element), isDrawn = element.namespaceURI.endsWith("svg");
+  const [a, b] = [light(parse(isDrawn ? style.fill : style.color)), isDrawn ? 1 : light(behind(element))].sort((x, y) => y - x);
+  const ratio = (a + 0.05) / (b + 0.05);
+  if (ratio < worst[0]) worst = [ratio, text];
+}
+return worst;
+"""
+
+
+def test_text_stands_out_from_its_ground(browser):
+    choose(browser, "subject", "C01")
+    browser.execute_script("report.drawAll()")
+    wait(browser, "document.querySelectorAll('.js-plotly-plot').length > 20")
+    ratio, text = browser.execute_script(CONTRAST)
+    assert 4.5 <= ratio < 30, text  # level AA
+
+
+def test_every_control_is_reached_by_tab_and_shows_the_focus(browser):
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+
+    choose(browser, "subject", "H02")
+    wanted = browser.execute_script(
+        "return [...document.querySelectorAll('select, button, input, canvas, [tabindex=\"0\"]')]"
+        ".filter((e) => e.getClientRects().length && !e.disabled && !e.closest('.modebar')).length"
+    )
+    body, reached = browser.find_element(By.TAG_NAME, "body"), set()
+    for _ in range(3 * wanted):
+        browser.switch_to.active_element.send_keys(Keys.TAB) if reached else body.send_keys(Keys.TAB)
+        now = browser.execute_script(
+            "const e = document.activeElement; const s = getComputedStyle(e); if (e === document.body) return null;"
+            "return [[...document.querySelectorAll('*')].indexOf(e), s.outlineStyle, e.closest('.modebar') !== null,"
+            " e.textContent + (e.getAttribute('aria-label') || '') + (e.labels?.[0]?.textContent || '')]"
+        )
+        if now is None:
+            break
+        index, outline, is_bar, name = now
+        assert outline != "none", name
+        assert name.strip()
+        if not is_bar and name != "Skip to the report":
+            reached.add(index)
+    assert len(reached) == wanted > 12
+
+
 def test_phone_has_no_sideways_scrolling(browser):
     browser.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride", {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
