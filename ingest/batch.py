@@ -29,9 +29,13 @@ Statics = dict[tuple[str, str], dict[str, tuple[Calibration, ...]]]
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What decides the numbers of an ingest. ``cutoff_hz`` 0 for no filter; ``estimator_options`` go to it as given."""
+    """What decides the numbers of an ingest. ``cutoff_hz`` 0 for no filter; ``estimator_options`` go to it as given.
+
+    hip_method : where hip centres come from on the skin (``joint_centres.HIP_METHODS``), unless cohort.toml says it of a trial.
+    """
 
     cutoff_hz: float = 6.0
+    hip_method: str = "harrington"
     estimator: str = "metrabs"
     estimator_options: dict[str, Any] = field(default_factory=dict)
     refine: bool = False
@@ -41,6 +45,7 @@ class Settings:
         options = asdict(replace(source.options, companions=()))
         said = {
             "cutoff_hz": self.cutoff_hz,
+            "hip_method": self.hip_method,
             "refine": self.refine,
             "options": options,
             "skeleton_file": _skeleton_file(options["skeleton"]),
@@ -198,7 +203,12 @@ def _trial(source: TrialSource, batch: Batch, statics: Statics, outcome: Outcome
             from .refine.apply import refined_recording
 
             shown, depth_sd_mm = refined_recording(recording, where=str(source.paths[0]))
-        landmarks = compute_landmarks(shown, cutoff_hz=batch.settings.cutoff_hz, calibrations=given)
+        landmarks = compute_landmarks(
+            shown,
+            cutoff_hz=batch.settings.cutoff_hz,
+            calibrations=given,
+            hip_method=source.options.hip_method or batch.settings.hip_method,
+        )
         if depth_sd_mm is not None:
             landmarks.scalars["depth_sd_mm"] = depth_sd_mm
     stated = unique([*recording.calibrations, *(landmarks.calibrations if landmarks is not None else ())])

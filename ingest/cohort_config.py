@@ -24,6 +24,7 @@ from typing import Any
 
 from neurostore.errors import CohortError
 
+from .joint_centres import HIP_METHODS
 from .recording import ReadOptions
 
 FILE_NAME = "cohort.toml"
@@ -59,6 +60,7 @@ OPTIONS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "length_basis": _one_of(*LENGTH_BASES),
     "is_treadmill": (lambda v: isinstance(v, bool), "true or false"),
     "rate_hz": (lambda v: _is_number(v) and v > 0, "a number above 0 (frames a second)"),
+    "hip_method": _one_of(*HIP_METHODS),
     "ignore": (lambda v: isinstance(v, bool), "true or false"),
 }
 

@@ -54,7 +54,7 @@ def _resolve(
         found = _from_common_names({_plain(_source(skeleton, j)): index[j] for j in reversed(usable)})
     column = dict(zip(skeleton.source_names, skeleton.joints, strict=False))
     for landmark, joints in declared.items():
-        if landmark in ("only_these", "bell_pelvis"):
+        if landmark in ("only_these", "bell_pelvis", "sacrum_marker_first"):
             continue
         names = [joints] if isinstance(joints, str) else list(joints)
         names = [column.get(name, name) for name in names if name]

@@ -7,6 +7,7 @@ The order of work, for each person: which joint is which landmark (:mod:`.landma
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -24,7 +25,7 @@ from .recording import Calibration, Poses, Recording, Step
 from .rotation_kernels import make_rows_continuous
 from .segment_axes import to_quaternion
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(slots=True)
@@ -137,7 +138,11 @@ def _one_person(
         calibration.add_measured(parameters, marks, "static" if recording.kind == "static" else "estimated")
     declared = poses.skeleton.declaration.get("landmarks", {})
     methods, lateral = marker_centres.add_centres(
-        marks, parameters, hip_method, bell_pelvis=declared.get("bell_pelvis", False)
+        marks,
+        parameters,
+        hip_method,
+        bell_pelvis=declared.get("bell_pelvis", False),
+        sacrum_marker_first=declared.get("sacrum_marker_first", False),
     )
     is_skin = is_skin_set(sources)
     trunk, trunk_method = body_segments.trunk_axes(marks) if is_skin or not use_rotations else (None, "")
@@ -166,6 +171,7 @@ def _one_person(
         _scalar(out, "facing_deg")[rows] = facing
     if not is_subject:
         return
+    _tell_torsion(out, rows, segments, parameters)
     out.methods = {**methods, **segment_methods}
     if use_rotations and neutral is not None:
         out.pelvis_zero = "neutral"
@@ -266,6 +272,16 @@ def _mark_alignment_device(out: Landmarks, poses: Poses, parameters: calibration
                 f"{side} knee alignment device: the file states no thigh rotation, so {side} hip and knee rotation and "
                 "knee adduction are those of the wand"
             )
+
+
+def _tell_torsion(
+    out: Landmarks, rows: np.ndarray, segments: dict[str, np.ndarray], parameters: calibration.Parameters
+) -> None:
+    """A stated tibial torsion goes beside the shank, whose lateral axis is that of the ankle."""
+    for side in calibration.SIDES:
+        torsion = parameters.get("tibial_torsion", side)
+        if torsion is not None and f"{side}_shank" in segments:
+            _scalar(out, f"{side}_tibial_torsion_deg")[rows] = math.degrees(torsion)
 
 
 def _right_axis(segments: dict[str, np.ndarray], marks: dict[str, np.ndarray]) -> np.ndarray | None:

@@ -14,7 +14,12 @@ Marks = dict[str, np.ndarray]
 
 
 def add_centres(
-    marks: Marks, parameters: Parameters, hip_method: str, *, bell_pelvis: bool = False
+    marks: Marks,
+    parameters: Parameters,
+    hip_method: str,
+    *,
+    bell_pelvis: bool = False,
+    sacrum_marker_first: bool = False,
 ) -> tuple[dict[str, str], Marks]:
     """Put joint centres into ``marks`` beside the skin points.
 
@@ -22,6 +27,7 @@ def add_centres(
     ----------
     marks : landmark to (n, 3) mm; a joint centre already there was given by the source.
     bell_pelvis : the pelvis points are only like ASIS and PSIS (berkeley_mhad_43): hips by Bell.
+    sacrum_marker_first : a marker on the sacrum goes before the PSIS, as in Plug-in Gait.
 
     Returns
     -------
@@ -30,7 +36,7 @@ def add_centres(
     """
     methods: dict[str, str] = {}
     axes: Marks = {}
-    _add_sacrum(marks, methods)
+    _add_sacrum(marks, methods, sacrum_marker_first)
     if {"left_asis", "right_asis", "sacrum"} <= set(marks):
         axes["pelvis"] = pelvis_axes(marks["left_asis"], marks["right_asis"], marks["sacrum"])
         _add_hips(marks, axes["pelvis"], parameters, "bell" if bell_pelvis else hip_method, methods)
@@ -79,14 +85,19 @@ def add_arm_centres(marks: Marks, trunk: np.ndarray | None, parameters: Paramete
     return axes
 
 
-def _add_sacrum(marks: Marks, methods: dict[str, str]) -> None:
-    if "sacrum" not in marks and {"left_psis", "right_psis"} <= set(marks):
-        _set(marks, methods, "sacrum", (marks["left_psis"] + marks["right_psis"]) / 2, "mid_psis")
-    elif {"left_psis", "right_psis"} <= set(marks):
-        both = (marks["left_psis"] + marks["right_psis"]) / 2
-        _set(marks, methods, "sacrum", np.where(np.isfinite(both), both, marks["sacrum"]), "mid_psis")
-    elif "sacrum" in marks:
-        methods["sacrum"] = "skin_point"
+def _add_sacrum(marks: Marks, methods: dict[str, str], marker_first: bool) -> None:
+    """The middle of the PSIS, or the marker on the sacrum: that first where the model of the marker set wants it so."""
+    psis = {"left_psis", "right_psis"} <= set(marks)
+    middle = (marks["left_psis"] + marks["right_psis"]) / 2 if psis else None
+    marker = marks.get("sacrum")
+    ways = [("skin_point", marker), ("mid_psis", middle)]
+    given = [(method, points) for method, points in (ways if marker_first else ways[::-1]) if points is not None]
+    if not given:
+        return
+    method, points = given[0]
+    for _, other in given[1:]:
+        points = np.where(np.isfinite(points), points, other)
+    _set(marks, methods, "sacrum", points, method)
 
 
 def _add_hips(marks: Marks, pelvis: np.ndarray, parameters: Parameters, method: str, methods: dict[str, str]) -> None:

@@ -127,6 +127,7 @@ class ReadOptions:
     root_position : 'replace' or 'add' (BVH positions against OFFSET); drop_frames : leading frames to drop;
     frames : (first, last) inclusive, after the drop; camera : intrinsics, distortion, extrinsics, fov_degrees, …
     companions : the other files of the trial's folder that a reader may need (the ASF of an AMC, a BIDS sidecar).
+    hip_method : where hip centres come from on the skin: harrington, hara, bell or davis.
     rate_hz : sampling rate of files that state none or a wrong one (AMC, BVH).
     member : of a file that holds several recordings (results.json), the one meant, by its name there; None = the only one.
     """
@@ -143,3 +144,4 @@ class ReadOptions:
     companions: tuple[str, ...] = ()
     member: str | None = None
     rate_hz: float | None = None
+    hip_method: str | None = None

@@ -11,6 +11,7 @@ WITH frames AS (
         lead(time_s) OVER frames_ AS next_s,
         pelvis_tilt_deg,
         trunk_tilt_deg,
+        trunk_pelvis_tilt_deg,
         left_hip_flexion_deg,
         left_hip_adduction_deg,
         left_hip_rotation_deg,
@@ -24,6 +25,8 @@ WITH frames AS (
         left_pelvis_rotation_deg,
         left_trunk_obliquity_deg,
         left_trunk_rotation_deg,
+        left_trunk_pelvis_obliquity_deg,
+        left_trunk_pelvis_rotation_deg,
         left_shoulder_flexion_deg,
         left_shoulder_adduction_deg,
         left_elbow_flexion_deg,
@@ -40,22 +43,30 @@ WITH frames AS (
         right_pelvis_rotation_deg,
         right_trunk_obliquity_deg,
         right_trunk_rotation_deg,
+        right_trunk_pelvis_obliquity_deg,
+        right_trunk_pelvis_rotation_deg,
         right_shoulder_flexion_deg,
         right_shoulder_adduction_deg,
         right_elbow_flexion_deg,
         pelvis_tilt_rel_deg,
+        trunk_pelvis_tilt_rel_deg,
         left_hip_flexion_rel_deg,
         left_hip_adduction_rel_deg,
         left_hip_rotation_rel_deg,
         left_pelvis_obliquity_rel_deg,
         left_pelvis_rotation_rel_deg,
+        left_trunk_pelvis_obliquity_rel_deg,
+        left_trunk_pelvis_rotation_rel_deg,
         right_hip_flexion_rel_deg,
         right_hip_adduction_rel_deg,
         right_hip_rotation_rel_deg,
         right_pelvis_obliquity_rel_deg,
         right_pelvis_rotation_rel_deg,
+        right_trunk_pelvis_obliquity_rel_deg,
+        right_trunk_pelvis_rotation_rel_deg,
         lead(pelvis_tilt_deg) OVER frames_ AS next_pelvis_tilt_deg,
         lead(trunk_tilt_deg) OVER frames_ AS next_trunk_tilt_deg,
+        lead(trunk_pelvis_tilt_deg) OVER frames_ AS next_trunk_pelvis_tilt_deg,
         lead(left_hip_flexion_deg) OVER frames_ AS next_left_hip_flexion_deg,
         lead(left_hip_adduction_deg) OVER frames_ AS next_left_hip_adduction_deg,
         lead(left_hip_rotation_deg) OVER frames_ AS next_left_hip_rotation_deg,
@@ -69,6 +80,8 @@ WITH frames AS (
         lead(left_pelvis_rotation_deg) OVER frames_ AS next_left_pelvis_rotation_deg,
         lead(left_trunk_obliquity_deg) OVER frames_ AS next_left_trunk_obliquity_deg,
         lead(left_trunk_rotation_deg) OVER frames_ AS next_left_trunk_rotation_deg,
+        lead(left_trunk_pelvis_obliquity_deg) OVER frames_ AS next_left_trunk_pelvis_obliquity_deg,
+        lead(left_trunk_pelvis_rotation_deg) OVER frames_ AS next_left_trunk_pelvis_rotation_deg,
         lead(left_shoulder_flexion_deg) OVER frames_ AS next_left_shoulder_flexion_deg,
         lead(left_shoulder_adduction_deg) OVER frames_ AS next_left_shoulder_adduction_deg,
         lead(left_elbow_flexion_deg) OVER frames_ AS next_left_elbow_flexion_deg,
@@ -85,20 +98,27 @@ WITH frames AS (
         lead(right_pelvis_rotation_deg) OVER frames_ AS next_right_pelvis_rotation_deg,
         lead(right_trunk_obliquity_deg) OVER frames_ AS next_right_trunk_obliquity_deg,
         lead(right_trunk_rotation_deg) OVER frames_ AS next_right_trunk_rotation_deg,
+        lead(right_trunk_pelvis_obliquity_deg) OVER frames_ AS next_right_trunk_pelvis_obliquity_deg,
+        lead(right_trunk_pelvis_rotation_deg) OVER frames_ AS next_right_trunk_pelvis_rotation_deg,
         lead(right_shoulder_flexion_deg) OVER frames_ AS next_right_shoulder_flexion_deg,
         lead(right_shoulder_adduction_deg) OVER frames_ AS next_right_shoulder_adduction_deg,
         lead(right_elbow_flexion_deg) OVER frames_ AS next_right_elbow_flexion_deg,
         lead(pelvis_tilt_rel_deg) OVER frames_ AS next_pelvis_tilt_rel_deg,
+        lead(trunk_pelvis_tilt_rel_deg) OVER frames_ AS next_trunk_pelvis_tilt_rel_deg,
         lead(left_hip_flexion_rel_deg) OVER frames_ AS next_left_hip_flexion_rel_deg,
         lead(left_hip_adduction_rel_deg) OVER frames_ AS next_left_hip_adduction_rel_deg,
         lead(left_hip_rotation_rel_deg) OVER frames_ AS next_left_hip_rotation_rel_deg,
         lead(left_pelvis_obliquity_rel_deg) OVER frames_ AS next_left_pelvis_obliquity_rel_deg,
         lead(left_pelvis_rotation_rel_deg) OVER frames_ AS next_left_pelvis_rotation_rel_deg,
+        lead(left_trunk_pelvis_obliquity_rel_deg) OVER frames_ AS next_left_trunk_pelvis_obliquity_rel_deg,
+        lead(left_trunk_pelvis_rotation_rel_deg) OVER frames_ AS next_left_trunk_pelvis_rotation_rel_deg,
         lead(right_hip_flexion_rel_deg) OVER frames_ AS next_right_hip_flexion_rel_deg,
         lead(right_hip_adduction_rel_deg) OVER frames_ AS next_right_hip_adduction_rel_deg,
         lead(right_hip_rotation_rel_deg) OVER frames_ AS next_right_hip_rotation_rel_deg,
         lead(right_pelvis_obliquity_rel_deg) OVER frames_ AS next_right_pelvis_obliquity_rel_deg,
-        lead(right_pelvis_rotation_rel_deg) OVER frames_ AS next_right_pelvis_rotation_rel_deg
+        lead(right_pelvis_rotation_rel_deg) OVER frames_ AS next_right_pelvis_rotation_rel_deg,
+        lead(right_trunk_pelvis_obliquity_rel_deg) OVER frames_ AS next_right_trunk_pelvis_obliquity_rel_deg,
+        lead(right_trunk_pelvis_rotation_rel_deg) OVER frames_ AS next_right_trunk_pelvis_rotation_rel_deg
     FROM joint_angles
     WINDOW frames_ AS (PARTITION BY subject, session, trial, person ORDER BY time_s)
 ),
@@ -155,6 +175,7 @@ SELECT
     is_steady,
     pelvis_tilt_deg + share * (next_pelvis_tilt_deg - pelvis_tilt_deg) AS pelvis_tilt_deg,
     trunk_tilt_deg + share * (next_trunk_tilt_deg - trunk_tilt_deg) AS trunk_tilt_deg,
+    trunk_pelvis_tilt_deg + share * (next_trunk_pelvis_tilt_deg - trunk_pelvis_tilt_deg) AS trunk_pelvis_tilt_deg,
     left_hip_flexion_deg + share * (next_left_hip_flexion_deg - left_hip_flexion_deg) AS left_hip_flexion_deg,
     left_hip_adduction_deg + share * (next_left_hip_adduction_deg - left_hip_adduction_deg) AS left_hip_adduction_deg,
     left_hip_rotation_deg + share * (next_left_hip_rotation_deg - left_hip_rotation_deg) AS left_hip_rotation_deg,
@@ -176,6 +197,10 @@ SELECT
         AS left_trunk_obliquity_deg,
     left_trunk_rotation_deg + share * (next_left_trunk_rotation_deg - left_trunk_rotation_deg)
         AS left_trunk_rotation_deg,
+    left_trunk_pelvis_obliquity_deg + share * (next_left_trunk_pelvis_obliquity_deg - left_trunk_pelvis_obliquity_deg)
+        AS left_trunk_pelvis_obliquity_deg,
+    left_trunk_pelvis_rotation_deg + share * (next_left_trunk_pelvis_rotation_deg - left_trunk_pelvis_rotation_deg)
+        AS left_trunk_pelvis_rotation_deg,
     left_shoulder_flexion_deg + share * (next_left_shoulder_flexion_deg - left_shoulder_flexion_deg)
         AS left_shoulder_flexion_deg,
     left_shoulder_adduction_deg + share * (next_left_shoulder_adduction_deg - left_shoulder_adduction_deg)
@@ -204,6 +229,11 @@ SELECT
         AS right_trunk_obliquity_deg,
     right_trunk_rotation_deg + share * (next_right_trunk_rotation_deg - right_trunk_rotation_deg)
         AS right_trunk_rotation_deg,
+    right_trunk_pelvis_obliquity_deg
+    + share * (next_right_trunk_pelvis_obliquity_deg - right_trunk_pelvis_obliquity_deg)
+        AS right_trunk_pelvis_obliquity_deg,
+    right_trunk_pelvis_rotation_deg + share * (next_right_trunk_pelvis_rotation_deg - right_trunk_pelvis_rotation_deg)
+        AS right_trunk_pelvis_rotation_deg,
     right_shoulder_flexion_deg + share * (next_right_shoulder_flexion_deg - right_shoulder_flexion_deg)
         AS right_shoulder_flexion_deg,
     right_shoulder_adduction_deg + share * (next_right_shoulder_adduction_deg - right_shoulder_adduction_deg)
@@ -211,6 +241,8 @@ SELECT
     right_elbow_flexion_deg + share * (next_right_elbow_flexion_deg - right_elbow_flexion_deg)
         AS right_elbow_flexion_deg,
     pelvis_tilt_rel_deg + share * (next_pelvis_tilt_rel_deg - pelvis_tilt_rel_deg) AS pelvis_tilt_rel_deg,
+    trunk_pelvis_tilt_rel_deg + share * (next_trunk_pelvis_tilt_rel_deg - trunk_pelvis_tilt_rel_deg)
+        AS trunk_pelvis_tilt_rel_deg,
     left_hip_flexion_rel_deg + share * (next_left_hip_flexion_rel_deg - left_hip_flexion_rel_deg)
         AS left_hip_flexion_rel_deg,
     left_hip_adduction_rel_deg + share * (next_left_hip_adduction_rel_deg - left_hip_adduction_rel_deg)
@@ -221,6 +253,12 @@ SELECT
         AS left_pelvis_obliquity_rel_deg,
     left_pelvis_rotation_rel_deg + share * (next_left_pelvis_rotation_rel_deg - left_pelvis_rotation_rel_deg)
         AS left_pelvis_rotation_rel_deg,
+    left_trunk_pelvis_obliquity_rel_deg
+    + share * (next_left_trunk_pelvis_obliquity_rel_deg - left_trunk_pelvis_obliquity_rel_deg)
+        AS left_trunk_pelvis_obliquity_rel_deg,
+    left_trunk_pelvis_rotation_rel_deg
+    + share * (next_left_trunk_pelvis_rotation_rel_deg - left_trunk_pelvis_rotation_rel_deg)
+        AS left_trunk_pelvis_rotation_rel_deg,
     right_hip_flexion_rel_deg + share * (next_right_hip_flexion_rel_deg - right_hip_flexion_rel_deg)
         AS right_hip_flexion_rel_deg,
     right_hip_adduction_rel_deg + share * (next_right_hip_adduction_rel_deg - right_hip_adduction_rel_deg)
@@ -230,5 +268,11 @@ SELECT
     right_pelvis_obliquity_rel_deg + share * (next_right_pelvis_obliquity_rel_deg - right_pelvis_obliquity_rel_deg)
         AS right_pelvis_obliquity_rel_deg,
     right_pelvis_rotation_rel_deg + share * (next_right_pelvis_rotation_rel_deg - right_pelvis_rotation_rel_deg)
-        AS right_pelvis_rotation_rel_deg
+        AS right_pelvis_rotation_rel_deg,
+    right_trunk_pelvis_obliquity_rel_deg
+    + share * (next_right_trunk_pelvis_obliquity_rel_deg - right_trunk_pelvis_obliquity_rel_deg)
+        AS right_trunk_pelvis_obliquity_rel_deg,
+    right_trunk_pelvis_rotation_rel_deg
+    + share * (next_right_trunk_pelvis_rotation_rel_deg - right_trunk_pelvis_rotation_rel_deg)
+        AS right_trunk_pelvis_rotation_rel_deg
 FROM placed

@@ -1,6 +1,7 @@
 -- One row: a frame of a person, with the rotation of each joint: of the distal segment in the axes of the proximal
 -- one.
--- Inputs: _segment_rotations. Unit quaternions conj(proximal) * distal; <side>_step is the foot against the lab.
+-- Inputs: _segment_rotations. Unit quaternions conj(proximal) * distal; <side>_step is the foot against the lab, spine
+-- the pelvis against the trunk.
 SELECT
     subject,
     session,
@@ -16,12 +17,14 @@ SELECT
     left_hip_flexion_neutral,
     left_hip_adduction_neutral,
     left_hip_rotation_neutral,
+    left_tibial_torsion,
     is_right_thigh,
     is_right_shank,
     is_right_foot,
     right_hip_flexion_neutral,
     right_hip_adduction_neutral,
     right_hip_rotation_neutral,
+    right_tibial_torsion,
     lab_w * pelvis_w + lab_y * pelvis_y AS pelvis_w,
     lab_w * pelvis_x - lab_y * pelvis_z AS pelvis_x,
     lab_w * pelvis_y - lab_y * pelvis_w AS pelvis_y,
@@ -30,6 +33,14 @@ SELECT
     lab_w * trunk_x - lab_y * trunk_z AS trunk_x,
     lab_w * trunk_y - lab_y * trunk_w AS trunk_y,
     lab_w * trunk_z + lab_y * trunk_x AS trunk_z,
+    trunk_w * pelvis_w + trunk_x * pelvis_x
+    + trunk_y * pelvis_y + trunk_z * pelvis_z AS spine_w,
+    trunk_w * pelvis_x - trunk_x * pelvis_w
+    - trunk_y * pelvis_z + trunk_z * pelvis_y AS spine_x,
+    trunk_w * pelvis_y + trunk_x * pelvis_z
+    - trunk_y * pelvis_w - trunk_z * pelvis_x AS spine_y,
+    trunk_w * pelvis_z - trunk_x * pelvis_y
+    + trunk_y * pelvis_x - trunk_z * pelvis_w AS spine_z,
     pelvis_w * left_thigh_w + pelvis_x * left_thigh_x
     + pelvis_y * left_thigh_y + pelvis_z * left_thigh_z AS left_hip_w,
     pelvis_w * left_thigh_x - pelvis_x * left_thigh_w

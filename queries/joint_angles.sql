@@ -4,7 +4,10 @@
 -- about z of the proximal segment, rotation about y of the distal one, adduction about the floating axis. At the ankle
 -- the long axis of the foot (its x) takes the place of y, as in Plug-in Gait. Pelvis and trunk are taken against the
 -- lab turned to landmarks.facing_deg in the order of Plug-in Gait (tilt, obliquity, rotation);
--- SET VARIABLE pelvis_order = 'baker' gives rotation, obliquity, tilt (Baker 2001, Gait & Posture 13:1-6).
+-- SET VARIABLE pelvis_order = 'baker' gives rotation, obliquity, tilt (Baker 2001, Gait & Posture 13:1-6). Trunk on
+-- pelvis is a joint coordinate system with the trunk as proximal segment (Plug-in Gait's spine), in the signs of the
+-- trunk. Foot progression is Plug-in Gait's: the foot's long axis against the sagittal plane of progression. Knee
+-- rotation is that of the shank below the knee: a stated tibial torsion, which turns the ankle's axis, is taken off.
 -- The elements of the rotation matrix that an angle needs are written out from the quaternion, halved where atan2 takes
 -- two; rounding can take a sine past 1. Where the pelvis has no anatomical zero, pelvis and hip angles come as change
 -- from the neutral pose (..._rel_deg).
@@ -19,6 +22,9 @@ WITH sines AS NOT MATERIALIZED (
             WHEN getvariable('pelvis_order') = 'baker' THEN 2 * (trunk_y * trunk_z - trunk_w * trunk_x)
             ELSE -2 * (trunk_y * trunk_z + trunk_w * trunk_x)
         END AS trunk_sine,
+        -2 * (spine_y * spine_z + spine_w * spine_x) AS spine_sine,
+        2 * (left_step_x * left_step_z - left_step_w * left_step_y) AS left_step_sine,
+        2 * (right_step_w * right_step_y - right_step_x * right_step_z) AS right_step_sine,
         -2 * (left_hip_y * left_hip_z + left_hip_w * left_hip_x) AS left_hip_sine,
         -2 * (left_knee_y * left_knee_z + left_knee_w * left_knee_x) AS left_knee_sine,
         -2 * (left_shoulder_y * left_shoulder_z + left_shoulder_w * left_shoulder_x) AS left_shoulder_sine,
@@ -107,6 +113,18 @@ angles AS NOT MATERIALIZED (
             ))
         END AS trunk_rotation,
         degrees(atan2(
+            spine_x * spine_y - spine_w * spine_z,
+            0.5 - (spine_x * spine_x + spine_z * spine_z)
+        )) AS spine_tilt,
+        CASE
+            WHEN abs(spine_sine) < 1 THEN degrees(asin(spine_sine))
+            ELSE 90 * sign(spine_sine)
+        END AS spine_obliquity,
+        degrees(atan2(
+            spine_w * spine_y - spine_x * spine_z,
+            0.5 - (spine_x * spine_x + spine_y * spine_y)
+        )) AS spine_rotation,
+        degrees(atan2(
             left_hip_w * left_hip_z - left_hip_x * left_hip_y,
             0.5 - (left_hip_x * left_hip_x + left_hip_z * left_hip_z)
         )) AS left_hip_flexion,
@@ -130,7 +148,7 @@ angles AS NOT MATERIALIZED (
         CASE WHEN is_left_thigh AND is_left_shank THEN degrees(atan2(
             left_knee_x * left_knee_z - left_knee_w * left_knee_y,
             0.5 - (left_knee_x * left_knee_x + left_knee_y * left_knee_y)
-        )) END AS left_knee_rotation_deg,
+        )) - left_tibial_torsion END AS left_knee_rotation_deg,
         degrees(atan2(
             left_ankle_x * left_ankle_y + left_ankle_w * left_ankle_z,
             0.5 - (left_ankle_y * left_ankle_y + left_ankle_z * left_ankle_z)
@@ -139,10 +157,10 @@ angles AS NOT MATERIALIZED (
             -(left_ankle_y * left_ankle_z + left_ankle_w * left_ankle_x),
             0.5 - (left_ankle_x * left_ankle_x + left_ankle_y * left_ankle_y)
         )) END AS left_ankle_inversion_deg,
-        degrees(atan2(
-            left_step_x * left_step_z - left_step_w * left_step_y,
-            0.5 - (left_step_y * left_step_y + left_step_z * left_step_z)
-        )) AS left_foot_progression_deg,
+        CASE
+            WHEN abs(left_step_sine) < 1 THEN degrees(asin(left_step_sine))
+            ELSE 90 * sign(left_step_sine)
+        END AS left_foot_progression_deg,
         90 + degrees(atan2(
             left_shoulder_x * left_shoulder_x + left_shoulder_z * left_shoulder_z - 0.5,
             left_shoulder_w * left_shoulder_z - left_shoulder_x * left_shoulder_y
@@ -179,7 +197,7 @@ angles AS NOT MATERIALIZED (
         CASE WHEN is_right_thigh AND is_right_shank THEN degrees(atan2(
             right_knee_w * right_knee_y - right_knee_x * right_knee_z,
             0.5 - (right_knee_x * right_knee_x + right_knee_y * right_knee_y)
-        )) END AS right_knee_rotation_deg,
+        )) - right_tibial_torsion END AS right_knee_rotation_deg,
         degrees(atan2(
             right_ankle_x * right_ankle_y + right_ankle_w * right_ankle_z,
             0.5 - (right_ankle_y * right_ankle_y + right_ankle_z * right_ankle_z)
@@ -188,10 +206,10 @@ angles AS NOT MATERIALIZED (
             right_ankle_y * right_ankle_z + right_ankle_w * right_ankle_x,
             0.5 - (right_ankle_x * right_ankle_x + right_ankle_y * right_ankle_y)
         )) END AS right_ankle_inversion_deg,
-        degrees(atan2(
-            right_step_w * right_step_y - right_step_x * right_step_z,
-            0.5 - (right_step_y * right_step_y + right_step_z * right_step_z)
-        )) AS right_foot_progression_deg,
+        CASE
+            WHEN abs(right_step_sine) < 1 THEN degrees(asin(right_step_sine))
+            ELSE 90 * sign(right_step_sine)
+        END AS right_foot_progression_deg,
         90 + degrees(atan2(
             right_shoulder_x * right_shoulder_x + right_shoulder_z * right_shoulder_z - 0.5,
             right_shoulder_w * right_shoulder_z - right_shoulder_x * right_shoulder_y
@@ -216,6 +234,7 @@ SELECT -- noqa: ST06
     time_s,
     CASE WHEN is_anatomical THEN pelvis_tilt END AS pelvis_tilt_deg,
     trunk_tilt AS trunk_tilt_deg,
+    CASE WHEN is_anatomical THEN -spine_tilt END AS trunk_pelvis_tilt_deg,
     CASE WHEN is_anatomical THEN left_hip_flexion END AS left_hip_flexion_deg,
     CASE WHEN is_anatomical THEN left_hip_adduction END AS left_hip_adduction_deg,
     CASE WHEN is_anatomical THEN left_hip_rotation END AS left_hip_rotation_deg,
@@ -229,6 +248,8 @@ SELECT -- noqa: ST06
     CASE WHEN is_anatomical THEN -pelvis_rotation END AS left_pelvis_rotation_deg,
     -trunk_obliquity AS left_trunk_obliquity_deg,
     -trunk_rotation AS left_trunk_rotation_deg,
+    CASE WHEN is_anatomical THEN spine_obliquity END AS left_trunk_pelvis_obliquity_deg,
+    CASE WHEN is_anatomical THEN spine_rotation END AS left_trunk_pelvis_rotation_deg,
     left_shoulder_flexion_deg,
     left_shoulder_adduction_deg,
     left_elbow_flexion_deg,
@@ -245,10 +266,13 @@ SELECT -- noqa: ST06
     CASE WHEN is_anatomical THEN pelvis_rotation END AS right_pelvis_rotation_deg,
     trunk_obliquity AS right_trunk_obliquity_deg,
     trunk_rotation AS right_trunk_rotation_deg,
+    CASE WHEN is_anatomical THEN -spine_obliquity END AS right_trunk_pelvis_obliquity_deg,
+    CASE WHEN is_anatomical THEN -spine_rotation END AS right_trunk_pelvis_rotation_deg,
     right_shoulder_flexion_deg,
     right_shoulder_adduction_deg,
     right_elbow_flexion_deg,
     CASE WHEN NOT is_anatomical AND NOT is_hip_line THEN pelvis_tilt END AS pelvis_tilt_rel_deg,
+    CASE WHEN NOT is_anatomical AND NOT is_hip_line THEN -spine_tilt END AS trunk_pelvis_tilt_rel_deg,
     CASE
         WHEN NOT is_anatomical THEN left_hip_flexion - coalesce(left_hip_flexion_neutral, 0)
     END AS left_hip_flexion_rel_deg,
@@ -260,6 +284,8 @@ SELECT -- noqa: ST06
     END AS left_hip_rotation_rel_deg,
     CASE WHEN NOT is_anatomical THEN -pelvis_obliquity END AS left_pelvis_obliquity_rel_deg,
     CASE WHEN NOT is_anatomical THEN -pelvis_rotation END AS left_pelvis_rotation_rel_deg,
+    CASE WHEN NOT is_anatomical THEN spine_obliquity END AS left_trunk_pelvis_obliquity_rel_deg,
+    CASE WHEN NOT is_anatomical THEN spine_rotation END AS left_trunk_pelvis_rotation_rel_deg,
     CASE
         WHEN NOT is_anatomical THEN right_hip_flexion - coalesce(right_hip_flexion_neutral, 0)
     END AS right_hip_flexion_rel_deg,
@@ -270,5 +296,7 @@ SELECT -- noqa: ST06
         WHEN NOT is_anatomical THEN right_hip_rotation - coalesce(right_hip_rotation_neutral, 0)
     END AS right_hip_rotation_rel_deg,
     CASE WHEN NOT is_anatomical THEN pelvis_obliquity END AS right_pelvis_obliquity_rel_deg,
-    CASE WHEN NOT is_anatomical THEN pelvis_rotation END AS right_pelvis_rotation_rel_deg
+    CASE WHEN NOT is_anatomical THEN pelvis_rotation END AS right_pelvis_rotation_rel_deg,
+    CASE WHEN NOT is_anatomical THEN -spine_obliquity END AS right_trunk_pelvis_obliquity_rel_deg,
+    CASE WHEN NOT is_anatomical THEN -spine_rotation END AS right_trunk_pelvis_rotation_rel_deg
 FROM angles

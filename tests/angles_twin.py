@@ -46,7 +46,11 @@ def scipy_angles(segments: Mapping[str, np.ndarray], facing_deg: float) -> dict[
         for side, sign in (("left", -1), ("right", 1)):
             found[f"{side}_{name}_obliquity_deg"] = -sign * about_x
             found[f"{side}_{name}_rotation_deg"] = sign * about_y
+    lean, bend, twist = (turn["trunk"].inv() * turn["pelvis"]).as_euler(_JCS, degrees=True)
+    found["trunk_pelvis_tilt_deg"] = lean
     for side, sign in (("left", -1), ("right", 1)):
+        found[f"{side}_trunk_pelvis_obliquity_deg"] = sign * bend
+        found[f"{side}_trunk_pelvis_rotation_deg"] = -sign * twist
         for joint, proximal, distal, bends in (
             ("hip", "pelvis", "thigh", 1),
             ("knee", "thigh", "shank", -1),
@@ -63,7 +67,7 @@ def scipy_angles(segments: Mapping[str, np.ndarray], facing_deg: float) -> dict[
         found[f"{side}_ankle_dorsiflexion_deg"] = about_z
         found[f"{side}_ankle_inversion_deg"] = sign * about_x
         forward = (lab.inv() * turn[f"{side}_foot"]).apply([1.0, 0.0, 0.0])
-        found[f"{side}_foot_progression_deg"] = float(np.degrees(np.arctan2(-sign * forward[2], forward[0])))
+        found[f"{side}_foot_progression_deg"] = float(np.degrees(np.arcsin(-sign * forward[2])))
     return found
 
 
@@ -79,7 +83,7 @@ def polars_angles(landmarks: pl.LazyFrame) -> pl.LazyFrame:
         pl.lit(0, pl.Float32).alias("lab_z"),
         *(pl.col(f"{n}_rotation").struct.field(f).alias(f"{n}_{f}") for n in names for f in "wxyz"),
     )
-    joints = {"pelvis": ("lab", "pelvis"), "trunk": ("lab", "trunk")}
+    joints = {"pelvis": ("lab", "pelvis"), "trunk": ("lab", "trunk"), "spine": ("trunk", "pelvis")}
     for s in SIDES:
         joints |= {
             f"{s}_hip": ("pelvis", f"{s}_thigh"),
@@ -115,9 +119,9 @@ def _angles_of(joint: str) -> list[pl.Expr]:
     if kind == "ankle":
         out = {"dorsiflexion": pl.arctan2(yx, xx), "inversion": pl.arctan2(side * zy, zz)}
     elif kind == "step":
-        out = {"progression": pl.arctan2(-side * zx, xx)}
+        out = {"progression": (-side * zx).clip(-1, 1).arcsin()}
     else:
-        bends = 1 if kind in ("pelvis", "trunk", "knee") else -1
+        bends = 1 if kind in ("pelvis", "trunk", "spine", "knee") else -1
         out = {"flexion": pl.arctan2(bends * xy, yy)}
         if kind != "elbow":
             out["adduction"] = (side * zy).clip(-1, 1).arcsin()

@@ -32,7 +32,7 @@ from .markers import (
     without_rubbish,
 )
 
-VERSION = 1
+VERSION = 2
 _KNEE_DEVICE = re.compile(r"^[LR]K(AX|D[12])$")
 
 

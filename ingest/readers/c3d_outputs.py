@@ -19,6 +19,7 @@ from .c3d_parameters import Parameters
 _COMPONENTS: dict[str, dict[str, tuple[str, int]]] = {
     "pelvis": {"x": ("pelvis_tilt", 1), "y": ("pelvis_obliquity", 1), "z": ("pelvis_rotation", 1)},
     "thorax": {"x": ("trunk_tilt", 1), "y": ("trunk_obliquity", 1), "z": ("trunk_rotation", 1)},
+    "spine": {"x": ("trunk_pelvis_tilt", 1), "y": ("trunk_pelvis_obliquity", -1), "z": ("trunk_pelvis_rotation", -1)},
     "hip": {"x": ("hip_flexion", 1), "y": ("hip_adduction", 1), "z": ("hip_rotation", 1)},
     "knee": {"x": ("knee_flexion", 1), "y": ("knee_adduction", 1), "z": ("knee_rotation", 1)},
     "ankle": {"x": ("ankle_dorsiflexion", 1)},
@@ -26,7 +27,7 @@ _COMPONENTS: dict[str, dict[str, tuple[str, int]]] = {
     "shoulder": {"x": ("shoulder_flexion", 1), "y": ("shoulder_adduction", -1)},
     "elbow": {"x": ("elbow_flexion", 1)},
 }
-_NO_SIDE = {"pelvis_tilt", "trunk_tilt"}
+_NO_SIDE = {"pelvis_tilt", "trunk_tilt", "trunk_pelvis_tilt"}
 _ANGLE = re.compile(r"^(?i:(?P<side>Left|Right|L|R)_?(?P<joint>[A-Z]+?)_?(Angles?|Ang))(?P<suffix>$|[^a-z].*)")
 _LOOKS_LIKE_ANGLE = re.compile(r"(?i:Angles?)($|[^a-z])|[a-z]Ang($|[^a-z])|_(?i:ang)$")
 _LOOKS_LIKE_OUTPUT = re.compile(

@@ -115,7 +115,7 @@ def _trial(lake: Lake, row: dict[str, Any], refiner: Refiner) -> Any:
     recording = _recording(row, tables)
     shown, depth_sd_mm = refined_recording(recording, refiner, where)
     cutoff_hz = 6.0 if row["cutoff_hz"] is None else row["cutoff_hz"]
-    landmarks = compute_landmarks(shown, cutoff_hz=cutoff_hz)
+    landmarks = compute_landmarks(shown, cutoff_hz=cutoff_hz, hip_method=_hip_method(row))
     landmarks.scalars["depth_sd_mm"] = depth_sd_mm
     ingest_id = uuid.uuid4().hex
     key = (row["subject"], row["session"], row["trial"])
@@ -125,6 +125,12 @@ def _trial(lake: Lake, row: dict[str, Any], refiner: Refiner) -> Any:
     notes = list(dict.fromkeys([*(row["notes"] or []), *landmarks.notes]))
     tables["landmarks"] = tables_of(shown, landmarks, ())["landmarks"]
     return TrialTables(key, ingest_id, {**kept, **renewed, "notes": notes, "ingest_id": ingest_id}, tables)
+
+
+def _hip_method(row: dict[str, Any]) -> str:
+    """The hip method that the trial was ingested with."""
+    said = [s["parameters"].get("hip_method") for s in json.loads(row["steps"] or "[]") if s["name"] == "landmarks"]
+    return next((method for method in said if method), "harrington")
 
 
 def _rows(lake: Lake, table: str, row: dict[str, Any]) -> Any:

@@ -17,6 +17,13 @@ class Estimator(StrEnum):
     mediapipe = "mediapipe"
 
 
+class Hips(StrEnum):
+    harrington = "harrington"
+    hara = "hara"
+    bell = "bell"
+    davis = "davis"
+
+
 class Engine(StrEnum):
     local = "local"
     ray = "ray"
@@ -41,6 +48,9 @@ def ingest(
     model: Annotated[str | None, typer.Option(help="Name of a declared pose model.")] = None,
     models: Annotated[Path | None, typer.Option(help="TOML file that declares more pose models.")] = None,
     cutoff: Annotated[float, typer.Option(metavar="HZ", min=0, help="Low-pass cut-off; 0 for none.")] = 6.0,
+    hips: Annotated[
+        Hips, typer.Option(help="Hip centres from markers on the pelvis; davis as in Plug-in Gait.")
+    ] = Hips.harrington,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes that read; 1 for this one.", show_default="one a core")
     ] = None,
@@ -80,7 +90,13 @@ def ingest(
     report = run(
         cohort,
         lake,
-        Settings(cutoff_hz=cutoff, estimator=estimator.value, estimator_options=video, refine=refine),
+        Settings(
+            cutoff_hz=cutoff,
+            hip_method=hips.value,
+            estimator=estimator.value,
+            estimator_options=video,
+            refine=refine,
+        ),
         n_workers=workers,
         force=force,
         dry_run=dry_run,
