@@ -93,6 +93,7 @@ def _from_common_names(joints: dict[tuple[str, str], int]) -> dict[str, tuple[in
     if is_skin_set(found):
         # joint centres of a marker set are a model's output: not used where skin points can give them
         centres = _look_up(names, table["joint"], table["joint_sided"])
+        found = {**_look_up(names, {}, table["skin_sided_or_bone"]), **found}
         taken = {i for indices in found.values() for i in indices}
         return {**{k: v for k, v in centres.items() if not taken & set(v)}, **found}
     return _look_up(names, table["joint"], table["joint_sided"])

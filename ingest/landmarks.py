@@ -264,7 +264,7 @@ def _mark_alignment_device(out: Landmarks, poses: Poses, parameters: calibration
     for side, letter in (("left", "L"), ("right", "R")):
         if not names & {f"{letter}{end}" for end in ("KAX", "KD1", "KD2")}:
             continue
-        if parameters.get("thigh_rotation", side) is None:
+        if not parameters.get("thigh_rotation", side):
             for segment in ("thigh", "shank"):
                 at = f"{side}_{segment}_axes"
                 out.methods[at] = f"{out.methods.get(at, 'none')} (knee alignment device)"

@@ -44,8 +44,8 @@ def add_centres(
         for joint in ("hip", "knee", "ankle", "shoulder", "elbow", "wrist"):
             if f"{side}_{joint}" in marks and f"{side}_{joint}" not in methods:
                 methods[f"{side}_{joint}"] = "given"
-        _add_leg_joint(marks, axes, methods, parameters, side, "knee", "hip", "thigh")
-        _add_leg_joint(marks, axes, methods, parameters, side, "ankle", "knee", "shank")
+        for joint, above, segment in (("knee", "hip", "thigh"), ("ankle", "knee", "shank")):
+            _add_leg_joint(marks, axes, methods, parameters, side, joint, above, segment, on_skin=not bell_pelvis)
     if {"left_hip", "right_hip"} <= set(marks):
         marks["pelvis"] = (marks["left_hip"] + marks["right_hip"]) / 2
     return methods, axes
@@ -134,21 +134,32 @@ def _add_leg_joint(
     joint: str,
     above: str,
     segment: str,
+    *,
+    on_skin: bool,
 ) -> None:
-    """Knee from hip and thigh, or ankle from knee and shank."""
+    """Knee from hip and thigh, or ankle from knee and shank. on_skin : the points are middles of markers, a radius off the skin."""
     name = f"{side}_{joint}"
     lateral, medial = marks.get(f"{name}_lateral"), marks.get(f"{name}_medial")
     if lateral is None:
         return
     sign = 1.0 if side == "right" else -1.0
-    if medial is not None:
+    proximal, wand = marks.get(f"{side}_{above}"), marks.get(f"{side}_{segment}")
+    # The file's own width says that its model is the chord construction, whatever else is on the skin.
+    is_stated = parameters.source(f"{joint}_width", side) == "file" and proximal is not None and wand is not None
+    if medial is not None and not is_stated:
         _set(marks, methods, name, (lateral + medial) / 2, "half-way")
         axes[f"{side}_{segment}"] = unit(sign * (lateral - medial))
         return
     if methods.get(name) == "given":
         axes[f"{side}_{segment}"] = unit(sign * (lateral - marks[name]))
         return
-    proximal, wand = marks.get(f"{side}_{above}"), marks.get(f"{side}_{segment}")
+    if (
+        wand is not None
+        and proximal is not None
+        and not is_stated
+        and not _is_lateral(wand, lateral, proximal, axes, sign)
+    ):
+        wand = None
     distance = joint_width(parameters, joint, side) / 2
     estimated = parameters.source(f"{joint}_width", side) == "estimated"
     marked = " (estimated width)" if estimated else ""
@@ -159,7 +170,22 @@ def _add_leg_joint(
         axes[f"{side}_{segment}"] = unit(sign * (lateral - centre))
     elif "pelvis" in axes:
         inward = -sign * axes["pelvis"][..., 2]
+        distance += _marker_radius(parameters) if on_skin else 0.0
         _set(marks, methods, name, lateral + inward * distance, f"inward_half_width{marked}")
+
+
+def _is_lateral(wand: np.ndarray, lateral: np.ndarray, proximal: np.ndarray, axes: Marks, sign: float) -> bool:
+    """Does the wand look out to the side, as the chord construction needs? Markers on the front of a segment do not.
+
+    Seen along the segment, the wand lies within 70° of the lateral axis of the pelvis, in the middle of the trial.
+    """
+    if "pelvis" not in axes:
+        return True
+    along = unit(proximal - lateral)
+    out = sign * axes["pelvis"][..., 2]
+    seen = [v - (v * along).sum(-1, keepdims=True) * along for v in (wand - lateral, out)]
+    cos = (unit(seen[0]) * unit(seen[1])).sum(-1)
+    return not np.isfinite(cos).any() or float(np.median(cos[np.isfinite(cos)])) > 0.34
 
 
 def _marker_radius(parameters: Parameters) -> float:

@@ -228,41 +228,63 @@ _SIDED_MEASURES = {
     "thighrotation": ("thigh_rotation", "deg"),
     "shankrotation": ("shank_rotation", "deg"),
 }
+_SIDE_WORD = re.compile(r"^(left|right)")
+_MOST_RADIANS = 1.2
+_JOINT_BELOW = {"thigh_rotation": "knee_width", "shank_rotation": "ankle_width"}
 
 
 def calibrations(parameters: Parameters, subject: str | None) -> tuple[list[Calibration], list[str]]:
     """Measures of the subject from the groups PROCESSING and SUBJECTS, and one named after the subject.
 
-    Angles whose size is below 1.2 are radians (Nexus), others degrees (Workstation). Zero means not measured.
-    Lengths are in mm; where the leg length is below 3 they are metres.
+    Angles are radians (Nexus) where the largest is below 1.2, else degrees (Workstation). Zero means not measured; but where a
+    joint's width is stated, a rotation of the wand above it of zero is the model's own and is kept. Lengths are in mm; where
+    the leg length is below 3 they are metres.
     """
     values: dict[str, float] = {}
     for group in ("SUBJECTS", (subject or "").upper(), "PROCESSING"):
         for name, content in parameters.groups.get(group, {}).items() if group else ():
             short = name.rsplit(":", 1)[-1] if not subject or ":" not in name else _own(name, subject)
-            if short and len(content) == 1 and isinstance(content[0], int | float) and math.isfinite(content[0]):
-                values[re.sub(r"[^a-z]", "", short.lower())] = float(content[0])
-    found, notes = [], []
-    legs = [v for n, v in values.items() if n.endswith("leglength") and v]
-    is_metres = bool(legs) and max(legs) < 3
-    if is_metres:
-        notes.append("subject measures are in metres (leg length below 3); turned to mm")
-    in_radians = []
+            value = _number(content)
+            if short and value is not None:
+                values[_SIDE_WORD.sub(lambda m: m[0][0], re.sub(r"[^a-z]", "", short.lower()))] = value
+    stated: dict[tuple[str, str | None], tuple[float, str]] = {}
     for name, value in values.items():
         side = {"l": "left", "r": "right"}.get(name[:1])
-        parameter, unit = _MEASURES.get(name) or (_SIDED_MEASURES.get(name[1:]) if side else None) or ("", "")
-        side = side if name not in _MEASURES else None
-        if not parameter or value == 0:
+        if name in _MEASURES:
+            parameter, unit = _MEASURES[name]
+            stated[parameter, None] = value, unit
+        elif side and name[1:] in _SIDED_MEASURES:
+            parameter, unit = _SIDED_MEASURES[name[1:]]
+            stated[parameter, side] = value, unit
+    notes = []
+    is_metres = 0 < max((v for (p, _), (v, _) in stated.items() if p == "leg_length"), default=0.0) < 3
+    if is_metres:
+        notes.append("subject measures are in metres (leg length below 3); turned to mm")
+    in_radians = 0 < max((abs(v) for v, unit in stated.values() if unit == "deg"), default=0.0) < _MOST_RADIANS
+    if in_radians:
+        notes.append("the subject's angles are read as radians, the largest being below 1.2, and turned to degrees")
+    found = []
+    for (parameter, side), (value, unit) in stated.items():
+        above = _JOINT_BELOW.get(parameter)
+        if value == 0 and not (above and stated.get((above, side), (0.0, ""))[0] > 0):
             continue
-        if unit == "deg" and abs(value) < 1.2:
+        if unit == "deg" and in_radians:
             value = math.degrees(value)
-            in_radians.append(f"{side or ''} {parameter}".strip())
         if unit == "mm" and is_metres:
             value *= 1000
         found.append(Calibration(parameter, side, value, unit, "file"))
-    if in_radians:
-        notes.append("read as radians, being below 1.2, and turned to degrees: " + ", ".join(in_radians))
     return found, notes
+
+
+def _number(content: list) -> float | None:
+    """The one finite number of a parameter, written as a number or as text."""
+    if len(content) != 1:
+        return None
+    try:
+        value = float(content[0])
+    except (TypeError, ValueError):
+        return None
+    return value if math.isfinite(value) else None
 
 
 def _own(name: str, subject: str) -> str:
