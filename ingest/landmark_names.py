@@ -50,9 +50,17 @@ def _resolve(
     usable = skeleton.joints if present is None else tuple(j for j in skeleton.joints if j in present)
     index = {joint: i for i, joint in enumerate(skeleton.joints)}
     found: dict[str, tuple[int, ...]] = {}
-    if not declared.get("only_these", False):
-        found = _from_common_names({_plain(_source(skeleton, j)): index[j] for j in reversed(usable)})
     column = dict(zip(skeleton.source_names, skeleton.joints, strict=False))
+    if not declared.get("only_these", False):
+        spoken_for = {
+            column.get(name, name)
+            for joints in declared.values()
+            if isinstance(joints, str | list)
+            for name in ([joints] if isinstance(joints, str) else joints)
+        }
+        free = [j for j in reversed(usable) if j not in spoken_for]
+        names = {_plain(_source(skeleton, j)): index[j] for j in free}
+        found = _from_common_names(names, is_marker_set=any(sign in declared for sign in _table()["skin_signs"]))
     for landmark, joints in declared.items():
         if landmark in ("only_these", "bell_pelvis", "sacrum_marker_first"):
             continue
@@ -81,8 +89,11 @@ def _source(skeleton: Skeleton, joint: str) -> str:
     return joint
 
 
-def _from_common_names(joints: dict[tuple[str, str], int]) -> dict[str, tuple[int, ...]]:
-    """joints : (name without side, side or '') to index, from :func:`_plain` and both readings of a side letter."""
+def _from_common_names(joints: dict[tuple[str, str], int], *, is_marker_set: bool) -> dict[str, tuple[int, ...]]:
+    """joints : (name without side, side or '') to index, from :func:`_plain` and both readings of a side letter.
+
+    is_marker_set : known to be on the skin, whatever these names say.
+    """
     table = _table()
     names: dict[tuple[str, str], int] = {}
     for (name, suffix_side), i in joints.items():
@@ -90,7 +101,7 @@ def _from_common_names(joints: dict[tuple[str, str], int]) -> dict[str, tuple[in
         for side, rest in _sides(name, suffix_side):
             names.setdefault((rest, side), i)
     found = _look_up(names, table["skin"], table["skin_sided"])
-    if is_skin_set(found):
+    if is_marker_set or is_skin_set(found):
         # joint centres of a marker set are a model's output: not used where skin points can give them
         centres = _look_up(names, table["joint"], table["joint_sided"])
         found = {**_look_up(names, {}, table["skin_sided_or_bone"]), **found}

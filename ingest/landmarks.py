@@ -121,7 +121,7 @@ def _one_person(
     seen = np.isfinite(poses.positions[rows[0]]).all(axis=1)
     if not seen.all():
         seen = np.isfinite(_take(poses.positions, rows)).all(axis=2).any(axis=0)
-    present = frozenset(j for j, s in zip(poses.skeleton.joints, seen, strict=True) if s)
+    present = frozenset(j for j, s in zip(poses.skeleton.joints, seen, strict=True) if s) - recording.model_points
     sources = landmark_sources(poses.skeleton, present)
     use_rotations = poses.rotations is not None and neutral is not None
     joints = sorted({i for indices in sources.values() for i in indices})

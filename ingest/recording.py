@@ -117,6 +117,7 @@ class Recording:
     notes: list[str] = field(default_factory=list)  # what was judged, dropped or renamed, in plain words
     estimator: dict[str, Any] = field(default_factory=dict)  # name, version, model_sha256, options
     quality: dict[str, float] = field(default_factory=dict)  # figures only the reader can know
+    model_points: frozenset[str] = frozenset()  # joints that a model of the source made: kept, never input to landmarks
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 -- One row: an angle of a trial that the source file states too, ours beside the source's.
 -- Inputs: joint_angles, source_angles (in our sign). Degrees; bias is ours less the source's; r is Pearson's.
--- Ours is taken at the source's times, linear between frames; n_frames counts the times where both exist.
+-- Whole turns between the two are no difference. Ours is taken at the source's times, linear between frames; n_frames
+-- counts the times where both exist.
 WITH stated AS (
     SELECT DISTINCT
         subject,
@@ -62,8 +63,8 @@ SELECT
     session,
     trial,
     angle,
-    sqrt(avg((ours_deg - value_deg) ^ 2)) AS rmse_deg,
-    avg(ours_deg - value_deg) AS bias_deg,
+    sqrt(avg((ours_deg - value_deg - 360 * round((ours_deg - value_deg) / 360)) ^ 2)) AS rmse_deg,
+    avg(ours_deg - value_deg - 360 * round((ours_deg - value_deg) / 360)) AS bias_deg,
     CASE WHEN stddev_pop(ours_deg) > 0 AND stddev_pop(value_deg) > 0 THEN corr(ours_deg, value_deg) END AS r,
     count(*) AS n_frames
 FROM beside

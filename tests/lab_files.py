@@ -8,6 +8,7 @@ Lab here as Vicon has it: z up, mm.
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -335,6 +336,24 @@ def write(path: Path, taken: Capture, habit: Habit) -> Path:
     file["header"]["points"]["first_frame"] = habit.first_frame - 1
     file.write(str(path))
     return path
+
+
+def as_integers(path: Path, out: Path) -> Path:
+    """The same C3D (Intel, floats, no analog) with its frames stored as 16-bit integers times the least scale that fits."""
+    raw = bytearray(path.read_bytes())
+    n_points, n_analog, first, last = struct.unpack_from("<4H", raw, 2)
+    assert n_analog == 0
+    start = (struct.unpack_from("<H", raw, 16)[0] - 1) * 512
+    values = np.frombuffer(raw, "<f4", (last - first + 1) * n_points * 4, start).reshape(-1, 4)
+    scale = float(np.float32(np.abs(values[:, :3]).max() / 32_000))
+    whole = np.empty(values.shape, "<i2")
+    whole[:, :3] = np.round(values[:, :3] / scale)
+    whole[:, 3] = np.where(values[:, 3] < 0, -1, 0)
+    struct.pack_into("<f", raw, 12, scale)
+    at = raw.index(b"SCALE", 512)  # name, offset of the next, type, number of dimensions, value
+    struct.pack_into("<f", raw, at + 5 + 4, scale)
+    out.write_bytes(bytes(raw[:start]) + whole.tobytes())
+    return out
 
 
 def _about(axis: str, degrees: np.ndarray) -> np.ndarray:

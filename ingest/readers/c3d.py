@@ -127,6 +127,7 @@ def read(path: Path, options: ReadOptions) -> Recording:
         events=events,
         angles=angles,
         calibrations=measures,
+        model_points=frozenset(columns[len(markers) :]),
         subject=subject,
         is_treadmill=options.is_treadmill,
         steps=[

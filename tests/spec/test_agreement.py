@@ -56,3 +56,15 @@ def test_angles_are_compared_at_the_times_of_the_source():
     assert rows[0][3] == pytest.approx(1 / 3)
     assert rows[0][4] == pytest.approx(np.corrcoef([5, 15, 30], [4, 16, 29])[0, 1])
     assert rows[0][5] == 3
+
+
+def test_a_whole_turn_between_two_angles_is_no_difference():
+    ours = view_builder.joint_angles([0.0, 0.1], {"left_foot_progression_deg": [-179.0, 178.0]})
+    source = [
+        {"time_s": t, "frame": i, "source_name": "L", "angle": "left_foot_progression_deg", "value_deg": v}
+        for i, (t, v) in enumerate([(0.0, 179.0), (0.1, -180.0)])
+    ]
+    connection = view_builder.connect(
+        joint_angles=ours, source_angles=view_builder.table("source_angles", source), only=["angle_agreement"]
+    )
+    assert connection.execute("SELECT rmse_deg, bias_deg FROM angle_agreement").fetchone() == pytest.approx((2.0, 0.0))

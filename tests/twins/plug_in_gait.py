@@ -183,7 +183,7 @@ def _chord(top: np.ndarray, marker: np.ndarray, wand: np.ndarray, distance: floa
         return centre(0.0)
     low, high = -1.2, 1.2
     rising = miss(high) > miss(low)
-    for _ in range(60):
+    for _ in range(34):
         middle = (low + high) / 2
         if (miss(middle) < 0) == rising:
             low = middle
