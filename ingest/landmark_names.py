@@ -59,8 +59,8 @@ def _resolve(
             for name in ([joints] if isinstance(joints, str) else joints)
         }
         free = [j for j in reversed(usable) if j not in spoken_for]
-        names = {_plain(_source(skeleton, j)): index[j] for j in free}
-        found = _from_common_names(names, is_marker_set=any(sign in declared for sign in _table()["skin_signs"]))
+        joints_left = {_plain(_source(skeleton, j)): index[j] for j in free}
+        found = _from_common_names(joints_left, is_marker_set=any(sign in declared for sign in _table()["skin_signs"]))
     for landmark, joints in declared.items():
         if landmark in ("only_these", "bell_pelvis", "sacrum_marker_first"):
             continue

@@ -257,7 +257,9 @@ def is_still(positions_mm: np.ndarray, duration_s: float, said_static: bool) -> 
     seen = np.isfinite(sample[..., 0]).mean(axis=0) > 0.5
     if not seen.any():
         return False
-    low, high = np.nanpercentile(sample[:, seen], [2, 98], axis=0)
+    ordered = np.sort(sample[:, seen], axis=0)  # NaN last; nanpercentile would go marker by marker, 15 ms a file
+    last = np.isfinite(ordered).sum(axis=0) - 1
+    low, high = (np.take_along_axis(ordered, np.rint(share * last).astype(int)[None], 0)[0] for share in (0.02, 0.98))
     travel = float(np.percentile(np.linalg.norm(high - low, axis=-1), 90))
     return travel < 150 if said_static else (travel < 60 and duration_s >= 0.5)
 
