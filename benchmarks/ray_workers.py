@@ -11,6 +11,8 @@ import argparse
 import os
 import tempfile
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +24,7 @@ from neurostore.ray_cluster import Cluster
 from neurostore.walker_bvh import write_bvh
 
 
-def matrix(n: int, cluster: Cluster, folder: Path) -> float:
+def matrix(n: int, cluster: Cluster | None, folder: Path) -> float:
     rng = np.random.default_rng(0)
     series = list(rng.normal(size=(n, 101, 3)).cumsum(axis=1).astype(np.float32))
     labels = [{"subject": f"S{k}", "group": None} for k in range(n)]
@@ -56,6 +58,7 @@ def main() -> None:
     parser.add_argument("--cycles", type=int, default=3000)
     parser.add_argument("--trials", type=int, default=48)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--work", nargs="+", choices=("matrix", "ingest"), default=["matrix", "ingest"])
     options = parser.parse_args()
     best: dict[tuple[str, int], float] = {}
     with tempfile.TemporaryDirectory() as name:
@@ -65,23 +68,32 @@ def main() -> None:
             target = folder / "cohort" / f"S{k:02d}" / "walk.bvh"
             target.parent.mkdir(parents=True)
             write_bvh(walk, target)
+        if "matrix" in options.work:
+            os.environ["NUMBA_NUM_THREADS"] = "1"  # read when numba is imported, which is below
+            matrix(200, None, folder)
+            print(f"this process alone, one thread, matrix: {matrix(options.cycles, None, folder):.2f} s", flush=True)
         for n_workers in (1, 2):
             cluster = Cluster(n_cpus=n_workers)
             try:
                 list(cluster.run(warm, ((k, (1.0,)) for k in range(2 * n_workers))))
-                reading(folder / "cohort", folder)
-                for _ in range(options.rounds):
-                    for what, seconds in (
-                        ("matrix", matrix(options.cycles, cluster, folder)),
-                        ("ingest", reading(folder / "cohort", folder)),
-                    ):
-                        best[what, n_workers] = min(seconds, best.get((what, n_workers), seconds))
+                works: dict[str, Callable[[], float]] = {
+                    "matrix": partial(matrix, options.cycles, cluster, folder),
+                    "ingest": partial(reading, folder / "cohort", folder),
+                }
+                if "ingest" in options.work:
+                    works["ingest"]()
+                for what in options.rounds * options.work:
+                    seconds = works[what]()
+                    best[what, n_workers] = min(seconds, best.get((what, n_workers), seconds))
+                    print(f"{n_workers} worker(s), {what}: {seconds:.2f} s", flush=True)
                 load = os.getloadavg()[0]
             finally:
                 cluster.close()
             print(f"{n_workers} worker(s) done; load of the last minute {load:.1f} on {os.cpu_count()} processors")
     print("| work | one worker, s | two workers, s | ratio |\n|---|---|---|---|")
     for what, size in (("matrix", f"{options.cycles} cycles"), ("ingest", f"{options.trials} trials")):
+        if what not in options.work:
+            continue
         one, two = best[what, 1], best[what, 2]
         print(f"| {what}, {size} | {one:.2f} | {two:.2f} | {one / two:.2f} |")
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
+from neurostore.printable import printable
+
 if TYPE_CHECKING:
     from .pipeline import IngestReport
 
@@ -55,7 +57,7 @@ class Lines:
         rate = self._done_bytes / (now - self._start)
         left = (self._n_bytes - self._done_bytes) / rate if rate else 0.0
         line = f"{self._done} of {self._n_trials} trials, {rate / 1e6:.1f} MB/s, {left:.0f} s left, last {label}"
-        print(line, file=self._stream, flush=True)
+        print(printable(line), file=self._stream, flush=True)
 
     def end(self) -> None:
         """The closing table says the rest."""
@@ -107,7 +109,7 @@ def print_report(report: IngestReport, console: Any, *, n_shown: int = 20) -> No
 
     def say(title: str, items: list[str]) -> None:
         for item in items[:n_shown]:
-            console.print(Text(f"{title}: {item}"), soft_wrap=True)
+            console.print(Text(printable(f"{title}: {item}")), soft_wrap=True)
         if len(items) > n_shown:
             console.print(Text(f"{title}: and {len(items) - n_shown} more"), soft_wrap=True)
 
@@ -115,7 +117,7 @@ def print_report(report: IngestReport, console: Any, *, n_shown: int = 20) -> No
     say("not a trial", [str(path) for path in report.unknown])
     say("warning", report.warnings)
     for error in report.failed:  # never cut short: each names a trial that is not in the lake
-        console.print(Text(f"failed: {error}"), soft_wrap=True)
+        console.print(Text(printable(f"failed: {error}")), soft_wrap=True)
     table = Table(show_edge=False, pad_edge=False)
     counts = report.counts()
     for name in counts:

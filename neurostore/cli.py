@@ -30,6 +30,7 @@ from neurostore.commands import (
     verify,
 )
 from neurostore.errors import NeurostoreError
+from neurostore.printable import printable
 
 app = typer.Typer(
     name="neurostore",
@@ -64,7 +65,7 @@ def main() -> None:
     except NeurostoreError as error:
         if os.environ.get("NEUROSTORE_DEBUG"):
             raise
-        print(f"neurostore: {error}", file=sys.stderr)
+        print(f"neurostore: {printable(str(error))}", file=sys.stderr)
         sys.exit(error.exit_code)
     except BrokenPipeError:  # the reader of our output has gone, as with `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -76,7 +77,7 @@ def main() -> None:
             said = f"not enough memory ({str(error) or 'none left'}): ask for less, or give --workers 1"
         else:
             said = f"{error.filename or 'a file'}: {error.strerror or error}"
-        print(f"neurostore: {said}; mend it and repeat the command, the lake is as it was", file=sys.stderr)
+        print(f"neurostore: {printable(said)}; mend it and repeat, the lake is as it was", file=sys.stderr)
         sys.exit(NeurostoreError.exit_code)
 
 

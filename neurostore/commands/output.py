@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neurostore.errors import UsageError
+from neurostore.printable import printable
 
 from .options import Format
 
@@ -21,7 +22,7 @@ _SHOWN_ON_A_TERMINAL = 200
 
 def say(text: str) -> None:
     """A line for the reader, not for the next program."""
-    print(text, file=sys.stderr, flush=True)
+    print(printable(text), file=sys.stderr, flush=True)
 
 
 def console() -> Any:
@@ -106,14 +107,15 @@ def _json(value: Any) -> str | None:
 def table_lines(frame: pl.DataFrame) -> Iterator[str]:
     """A plain table: every row and column, numbers to the right, unknown values as NULL."""
     columns = [_texts(frame[name]) for name in frame.columns]
-    widths = [max([len(n), *map(len, texts)]) for n, (texts, _) in zip(frame.columns, columns, strict=True)]
+    names = [printable(name) for name in frame.columns]
+    widths = [max([len(n), *map(len, texts)]) for n, (texts, _) in zip(names, columns, strict=True)]
     right = [is_number for _, is_number in columns]
 
     def line(cells: Any) -> str:
         padded = (c.rjust(w) if r else c.ljust(w) for c, w, r in zip(cells, widths, right, strict=True))
         return "  ".join(padded).rstrip()
 
-    yield line(frame.columns)
+    yield line(names)
     yield "  ".join("─" * w for w in widths)
     for row in zip(*(texts for texts, _ in columns), strict=True):
         yield line(row)
@@ -121,8 +123,8 @@ def table_lines(frame: pl.DataFrame) -> Iterator[str]:
 
 def record_lines(frame: pl.DataFrame) -> Iterator[str]:
     """A block of lines for each row, a column a line: for tables wider than the terminal they are shown on."""
-    width = max(map(len, frame.columns))
-    columns = [(name.ljust(width), _texts(frame[name])[0]) for name in frame.columns]
+    width = max(len(printable(name)) for name in frame.columns)
+    columns = [(printable(name).ljust(width), _texts(frame[name])[0]) for name in frame.columns]
     for index in range(frame.height):
         yield f"── row {index + 1} ──"
         for name, texts in columns:
@@ -135,7 +137,7 @@ def _texts(series: pl.Series) -> tuple[list[str], bool]:
     if series.dtype.is_float():
         decimals = _decimals([abs(v) for v in values if v is not None and math.isfinite(v)])
         return ["NULL" if v is None else _number(v, decimals) for v in values], True
-    texts = ["NULL" if v is None else str(v).replace("\n", " ") for v in values]
+    texts = ["NULL" if v is None else printable(str(v).replace("\n", " ").replace("\t", " ")) for v in values]
     return texts, series.dtype.is_integer() or series.dtype.is_decimal()
 
 
