@@ -19,7 +19,8 @@ from neurostore.comparison import Comparison, Side, between, square, whiten
 from neurostore.distance_matrix import DistanceMatrix, check_suffix, labels_frame
 from neurostore.dtw.options import check_band, check_normalize
 from neurostore.errors import UsageError
-from neurostore.representations import POINTS, SAGITTAL, SEGMENTS, SIDES, Choice, Items, complete, read_items
+from neurostore.representations import POINTS, SAGITTAL, SEGMENTS, Choice, Items, complete, read_items
+from neurostore.sampling import SIDES
 
 if TYPE_CHECKING:
     import polars as pl
@@ -233,10 +234,10 @@ def neighbours(
 def prepare(lake: Any, options: dict[str, Any]) -> tuple[dict[str, Side], Comparison, dict[str, Any]]:
     """Check the options, read the items; (what is compared by side, how, provenance)."""
     choice, comparison = _check(options)
-    compared = {}
-    for name, items in read_items(lake, choice).items():
-        if options["side"] in (None, name) or name == "":
-            compared[name] = _rows(complete(items, options["incomplete"]), options["unit"], comparison)
+    compared = {
+        name: _rows(complete(items, options["incomplete"]), options["unit"], comparison)
+        for name, items in read_items(lake, choice, options["side"]).items()
+    }
     left_out = {k: v for part in compared.values() for k, v in part.left_out.items()}
     sizes = {name: len(part.labels) for name, part in compared.items()}
     if max(sizes.values()) < 2:
@@ -318,6 +319,8 @@ def _check(options: dict[str, Any]) -> tuple[Choice, Comparison]:
         segments=tuple(options["segments"]),
         relation=options["relation"],
         weights=options["weights"],
+        # angles between samples and covariances are computed in float64; else a sample is rounded once, here
+        dtype=options["dtype"] if metric == "euclidean" else "float64",
     )
     if metric == "mahalanobis" and representation == "per_joint":
         raise UsageError("metric='mahalanobis' does not go with representation='per_joint': joints are warped alone")

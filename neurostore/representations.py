@@ -15,7 +15,7 @@ An item that lacks a channel anywhere is left out by name (or refused); nothing 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ import numpy as np
 
 from neurostore.alignment import ALIGNMENTS, align
 from neurostore.errors import UsageError
+from neurostore.sampling import SIDES, labels_of, read_samples, read_spans, read_trials, refuse_mixture, split_side
 from neurostore.views import quote
 
 if TYPE_CHECKING:
@@ -36,10 +37,6 @@ POINTS = (
     *(f"{side}_{joint}" for side in ("left", "right") for joint in ("shoulder", "elbow", "wrist")),
 )
 SEGMENTS = ("pelvis", *(f"{side}_{part}" for side in ("left", "right") for part in ("thigh", "shank", "foot")))
-SIDES = ("left", "right")
-N_POINTS = 101
-LONGEST_GAP_S = 0.1
-TRIAL_KEYS = ("subject", "session", "trial")
 
 
 @dataclass(frozen=True)
@@ -59,11 +56,12 @@ class Choice:
     steady_only: bool = True
     mixed: bool = False
     where: str | None = None
+    dtype: str = "float64"
 
 
 @dataclass(frozen=True)
 class Item:
-    """One thing that is compared. label : its keys; values : (samples, channels) float64, NaN where missing."""
+    """One thing that is compared. label : its keys; values : (samples, channels) of Choice.dtype, NaN where missing."""
 
     label: dict[str, Any]
     values: np.ndarray
@@ -93,14 +91,18 @@ def check(choice: Choice) -> None:
         raise UsageError(f"rate_hz is {choice.rate_hz!r}; it must be above 0")
 
 
-def read_items(lake: Any, choice: Choice) -> dict[str, Items]:
-    """Items of a lake by side: ``{"left": …, "right": …}`` for what has a side, ``{"": …}`` for what has none."""
+def read_items(lake: Any, choice: Choice, side: str | None = None) -> dict[str, Items]:
+    """Items of a lake by side: ``{"left": …, "right": …}`` for what has a side, ``{"": …}`` for what has none.
+
+    side : only this one, of what has a side.
+    """
     check(choice)
-    trials = _trials(lake, choice)
-    spans = _spans(lake, choice, trials)
+    trials = read_trials(lake, choice)
+    spans = read_spans(lake, choice, trials)
     reader = {"angles": _angles, "rotations": _rotations, "relation": _relation, "dual": _dual}
     read = reader.get(choice.representation, _coordinates)
-    found = {side: read(lake, choice, trials, part, side) for side, part in spans.items()}
+    spans = {own: part for own, part in spans.items() if own == "" or side in (None, own)}
+    found = {own: read(lake, choice, trials, part, own) for own, part in spans.items()}
     if not any(items.items or items.left_out for items in found.values()):
         raise UsageError(_nothing(choice, trials))
     return found
@@ -150,176 +152,29 @@ def _nothing(choice: Choice, trials: pl.DataFrame) -> str:
     return f"none of the {trials.height} trials has frames for representation={choice.representation!r}"
 
 
-def _trials(lake: Any, choice: Choice) -> pl.DataFrame:
-    """Trials that may be compared: kind of source, rate and group, refused where they differ too much."""
-    import polars as pl
-
-    has_group = "group" in lake.sql("SELECT * FROM subjects LIMIT 0").columns
-    group = 'CAST(s."group" AS VARCHAR)' if has_group else "NULL::VARCHAR"
-    trials = lake.sql(
-        f'SELECT t.subject, t.session, t.trial, t.rate_hz, t.kind, {group} AS "group", '
-        "concat_ws(' ', t.estimator, left(t.model_sha256, 12), t.skeleton) AS model, t.cutoff_hz, t.pelvis_zero "
-        "FROM trials AS t LEFT JOIN subjects AS s USING (subject) "
-        f"WHERE t.kind <> 'static' AND ({choice.where or 'true'}) ORDER BY ALL"
-    )
-    return trials.unique(subset=TRIAL_KEYS, maintain_order=True).with_columns(pl.col("group").cast(pl.String))
-
-
-def _refuse_mixture(choice: Choice, trials: pl.DataFrame, keys: pl.DataFrame, needs_pelvis: bool) -> None:
-    """Items of different model, cut-off or zero of pelvis angles are not comparable unless asked for."""
-    import polars as pl
-
-    if choice.mixed or keys.height == 0:
-        return
-    used = trials.join(keys.select(TRIAL_KEYS).unique(), on=list(TRIAL_KEYS), how="semi")
-    columns = {"model": "model", "cutoff_hz": "cut-off"}
-    if needs_pelvis:
-        columns["pelvis_zero"] = "zero of pelvis and hip angles"
-    for column, what in columns.items():
-        counts = used[column].cast(pl.String).fill_null("none").value_counts(sort=True)
-        if counts.height > 1:
-            shown = ", ".join(f"{v} ({n} trials)" for v, n in counts.iter_rows())
-            raise UsageError(
-                f"the trials differ in {what}: {shown}; "
-                "choose trials with where=… (--where), or ask for mixing with mixed=True (--mixed)"
-            )
-
-
-def _spans(lake: Any, choice: Choice, trials: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """What of which trial is an item, by side: keys, side, cycle, start_s, end_s (NULL for whole trials)."""
-    import polars as pl
-
-    if choice.unit == "trial":
-        whole = trials.select(*TRIAL_KEYS, "group").with_columns(
-            person=pl.lit(0, pl.Int32), start_s=pl.lit(None, pl.Float64), end_s=pl.lit(None, pl.Float64)
-        )
-        sided = choice.representation in ("angles", "dual", "relation") and _has_side(choice)
-        return {side: whole.with_columns(side=pl.lit(side)) for side in (SIDES if sided else ("",))}
-    steady = "is_steady" if choice.steady_only else "true"
-    cycles = lake.sql(
-        "SELECT subject, session, trial, person, cycle, side, start_s, end_s FROM gait_cycles "
-        f"WHERE person = 0 AND {steady} ORDER BY subject, session, trial, side, cycle"
-    )
-    cycles = cycles.join(trials.select(*TRIAL_KEYS, "group"), on=list(TRIAL_KEYS), how="inner", maintain_order="left")
-    return {side: cycles.filter(pl.col("side") == side) for side in SIDES}
-
-
-def _has_side(choice: Choice) -> bool:
-    names = list(choice.relation) if choice.representation == "relation" else list(choice.angles)
-    return any(_split(n)[0] == "" and n not in ("pelvis_tilt_deg", "trunk_tilt_deg", "pelvis") for n in names)
-
-
-def _split(name: str) -> tuple[str, str]:
-    for side in SIDES:
-        if name.startswith(side + "_"):
-            return side, name[len(side) + 1 :]
-    return "", name
-
-
-def _labels(spans: pl.DataFrame) -> list[dict[str, Any]]:
-    keep = [c for c in ("subject", "session", "trial", "person", "cycle", "side", "group") if c in spans.columns]
-    labels = spans.select(keep).to_dicts()
-    return [{k: v for k, v in label.items() if k != "side" or v} for label in labels]
-
-
-def _items(
-    lake: Any, choice: Choice, trials: pl.DataFrame, spans: pl.DataFrame, table: str, columns: dict[str, str]
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """(instants, samples (n, channels)) of every span. columns : name → SQL expression over the table's frames."""
-    if spans.height == 0:
-        return []
-    select = ", ".join(f"CAST({sql} AS DOUBLE) AS {quote(name)}" for name, sql in columns.items())
-    subjects = spans["subject"].unique().to_list()
-    frames = lake.sql(
-        f"SELECT subject, session, trial, time_s, {select} FROM {table} "
-        "WHERE person = 0 AND list_contains($subjects, subject) ORDER BY subject, session, trial, frame",
-        {"subjects": subjects},
-    )
-    by_trial = frames.partition_by(TRIAL_KEYS, as_dict=True, include_key=False)
-    arrays = {k: (f["time_s"].to_numpy(), f.drop("time_s").to_numpy()) for k, f in by_trial.items()}
-    if choice.representation == "rotations":
-        arrays = {k: (time, one_sheet(values)) for k, (time, values) in arrays.items()}
-    empty = (np.zeros(0), np.zeros((0, len(columns))))
-    rate = _common_rate(choice, trials, spans)
-    out = []
-    for row in spans.select(*TRIAL_KEYS, "start_s", "end_s").iter_rows():
-        time, values = arrays.get(tuple(row[:3]), empty)
-        instants = _instants(choice, time, row[3], row[4], rate)
-        out.append((instants, resample(time, values, instants)))
-    return out
-
-
-def one_sheet(values: np.ndarray) -> np.ndarray:
-    """Quaternions (n, segments * 4) with the sign that is nearer to the sample before: q and -q are one rotation."""
-    quaternions = values.reshape(len(values), -1, 4)
-    is_flip = (np.nan_to_num(quaternions[1:]) * np.nan_to_num(quaternions[:-1])).sum(axis=2) < 0
-    sign = np.concatenate([np.ones_like(quaternions[:1, :, 0]), np.where(is_flip, -1.0, 1.0)]).cumprod(axis=0)
-    return (quaternions * sign[..., None]).reshape(values.shape)
-
-
-def _common_rate(choice: Choice, trials: pl.DataFrame, spans: pl.DataFrame) -> float | None:
-    """None where whole trials have one rate and keep their samples; the lowest where rates differ."""
-    if choice.unit != "trial":
-        return choice.rate_hz
-    rates = trials.join(spans.select(TRIAL_KEYS).unique(), on=list(TRIAL_KEYS), how="semi")["rate_hz"].unique()
-    return None if rates.len() < 2 else float(rates.min())  # type: ignore[arg-type]
-
-
-def _instants(
-    choice: Choice, time: np.ndarray, start: float | None, end: float | None, rate: float | None
-) -> np.ndarray:
-    if start is None or end is None:  # a whole trial
-        if rate is None or len(time) == 0:
-            return time
-        return np.arange(time[0], time[-1] + 1e-9, 1.0 / rate)
-    if choice.clock == "seconds":
-        return np.arange(start, end + 1e-9, 1.0 / choice.rate_hz)
-    return np.linspace(start, end, N_POINTS)
-
-
-def resample(time: np.ndarray, values: np.ndarray, instants: np.ndarray) -> np.ndarray:
-    """Values at instants, linear between frames; NaN outside, beside a NaN frame and across gaps over 0.1 s.
-
-    time (n,), values (n, channels), instants (m,) → (m, channels)
-    """
-    if len(time) == 0 or len(instants) == 0:
-        return np.full((len(instants), values.shape[1]), np.nan)
-    if instants is time:
-        return values
-    after = np.clip(np.searchsorted(time, instants, side="left"), 0, len(time) - 1)
-    exact = np.abs(time[after] - instants) < 1e-9
-    before = np.where(exact, after, np.maximum(after - 1, 0))
-    step = time[after] - time[before]
-    share = np.where(step > 0, (instants - time[before]) / np.where(step > 0, step, 1.0), 0.0)[:, None]
-    out = np.where(share > 0, values[before] * (1 - share) + values[after] * share, values[before])
-    outside = ((instants < time[0] - 1e-9) | (instants > time[-1] + 1e-9)) | (~exact & (step > LONGEST_GAP_S))
-    out[outside] = np.nan
-    return out
-
-
 def _angles(lake: Any, choice: Choice, trials: pl.DataFrame, spans: pl.DataFrame, side: str) -> Items:
     """The plain column of an angle, or the one relative to neutral where more items have that; never both at once."""
     known = set(lake.sql("SELECT * FROM joint_angles LIMIT 0").columns)
     plain = [_angle_column(a, side, known) for a in choice.angles]
     relative = [p.removesuffix("_deg") + "_rel_deg" for p in plain]
     both = {c: quote(c) for pair in zip(plain, relative, strict=True) for c in pair if c in known}
-    arrays = [x for _, x in _items(lake, choice, trials, spans, "joint_angles", both)]
-    needs_pelvis = any(r in both for r in relative)
-    _refuse_mixture(choice, trials, spans, needs_pelvis)
+    refuse_mixture(choice, trials, spans, needs_pelvis=any(r in both for r in relative))
+    read = read_samples(lake, choice, trials, spans, "joint_angles", both)
+    arrays = [x.astype(choice.dtype) for _, x in read]
     index = {c: k for k, c in enumerate(both)}
     chosen = []
     for first, second in zip(plain, relative, strict=True):
         n_first = sum(bool(np.isfinite(x[:, index[first]]).all()) for x in arrays)
         n_second = sum(bool(np.isfinite(x[:, index[second]]).all()) for x in arrays) if second in index else 0
         chosen.append(first if n_first >= n_second else second)
-    items = [Item(label, x[:, [index[c] for c in chosen]]) for label, x in zip(_labels(spans), arrays, strict=True)]
+    items = [Item(label, x[:, [index[c] for c in chosen]]) for label, x in zip(labels_of(spans), arrays, strict=True)]
     notes = [f"{c} stands for {p}" for c, p in zip(chosen, plain, strict=True) if c != p]
     return Items(items, tuple(chosen), "deg", notes=notes)
 
 
 def _angle_column(angle: str, side: str, known: set[str]) -> str:
     name = angle if angle.endswith("_deg") else f"{angle}_deg"
-    own = _split(name)[0]
+    own = split_side(name)[0]
     if own and side and own != side:
         raise UsageError(f"left is never mixed with right: {angle} asked for {side} items; name it without its side")
     for column in (name, f"{side}_{name}"):
@@ -337,19 +192,20 @@ def _point(name: str, side: str, known: set[str]) -> str:
 
 def _read_points(
     lake: Any, choice: Choice, trials: pl.DataFrame, spans: pl.DataFrame, points: Sequence[str]
-) -> list[tuple[np.ndarray, np.ndarray]]:
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """(instants, points (n, points, 3)) of every span in turn."""
     columns = {f"{p}.{axis}": f"{quote(p)}.{axis}" for p in points for axis in "xyz"}
-    read = _items(lake, choice, trials, spans, "landmarks", columns)
-    return [(instants, x.reshape(len(x), len(points), 3)) for instants, x in read]
+    for instants, x in read_samples(lake, choice, trials, spans, "landmarks", columns):
+        yield instants, x.reshape(len(x), len(points), 3)
 
 
 def _coordinates(lake: Any, choice: Choice, trials: pl.DataFrame, spans: pl.DataFrame, side: str) -> Items:
     known = set(lake.sql("SELECT * FROM landmarks LIMIT 0").columns)
     points = [_point(p, side, known) for p in choice.points]
+    refuse_mixture(choice, trials, spans, needs_pelvis=False)
     arrays = _read_points(lake, choice, trials, spans, points)
-    _refuse_mixture(choice, trials, spans, needs_pelvis=False)
     lengths = _leg_lengths(lake) if choice.align == "root+scale" else {}
-    labels, items, left_out = _labels(spans), [], {}
+    labels, items, left_out = labels_of(spans), [], {}
     for label, (instants, x) in zip(labels, arrays, strict=True):
         gaps = [p for p, gap in zip(points, ~np.isfinite(x).all(axis=(0, 2)), strict=True) if gap]
         if gaps or len(x) < 2:
@@ -363,7 +219,7 @@ def _coordinates(lake: Any, choice: Choice, trials: pl.DataFrame, spans: pl.Data
             continue
         if choice.representation == "velocities":
             x = np.gradient(x, instants, axis=0) / (1.0 if choice.align == "root+scale" else 1000.0)
-        items.append(Item(label, x.reshape(len(x), -1)))
+        items.append(Item(label, x.reshape(len(x), -1).astype(choice.dtype)))
     unit = "mm"
     if choice.align == "root+scale":
         unit = "leg lengths/s" if choice.representation == "velocities" else "leg lengths"
@@ -393,9 +249,10 @@ def _own_leg_length(values: np.ndarray, points: Sequence[str]) -> float:
 def _relation(lake: Any, choice: Choice, trials: pl.DataFrame, spans: pl.DataFrame, side: str) -> Items:
     known = set(lake.sql("SELECT * FROM landmarks LIMIT 0").columns)
     start, end = (_point(p, side, known) for p in choice.relation)
-    arrays = _read_points(lake, choice, trials, spans, [start, end])
-    _refuse_mixture(choice, trials, spans, needs_pelvis=False)
-    items = [Item(label, x[:, 1] - x[:, 0]) for label, (_, x) in zip(_labels(spans), arrays, strict=True)]
+    refuse_mixture(choice, trials, spans, needs_pelvis=False)
+    arrays = (x for _, x in _read_points(lake, choice, trials, spans, [start, end]))
+    displacements = ((x[:, 1] - x[:, 0]).astype(choice.dtype) for x in arrays)
+    items = [Item(label, x) for label, x in zip(labels_of(spans), displacements, strict=True)]
     return Items(items, tuple(f"{start} to {end} {a}" for a in "xyz"), "mm")
 
 
@@ -422,8 +279,9 @@ def _rotations(lake: Any, choice: Choice, trials: pl.DataFrame, spans: pl.DataFr
     neutral = [c.removesuffix("_rotation") + "_neutral_rotation" for c in plain]
     both = list(dict.fromkeys(c for pair in zip(plain, neutral, strict=True) for c in pair if c in known))
     columns = {f"{c}.{axis}": f"{quote(c)}.{axis}" for c in both for axis in "wxyz"}
-    arrays = [x.reshape(len(x), len(both), 4) for _, x in _items(lake, choice, trials, spans, "landmarks", columns)]
-    _refuse_mixture(choice, trials, spans, needs_pelvis=False)
+    refuse_mixture(choice, trials, spans, needs_pelvis=False)
+    read = read_samples(lake, choice, trials, spans, "landmarks", columns)
+    arrays = [x.reshape(len(x), len(both), 4) for _, x in read]
     whole = {c: sum(bool(np.isfinite(x[:, k]).all()) for x in arrays) for k, c in enumerate(both)}
     chosen = [p if whole[p] >= whole.get(n, 0) else n for p, n in zip(plain, neutral, strict=True)]
     notes = [f"{c} stands for {p}" for c, p in zip(chosen, plain, strict=True) if c != p]
@@ -431,7 +289,7 @@ def _rotations(lake: Any, choice: Choice, trials: pl.DataFrame, spans: pl.DataFr
     if choice.align == "root" and root is None:
         raise UsageError("align='root' of rotations needs the segment pelvis")
     items = []
-    for label, x in zip(_labels(spans), arrays, strict=True):
+    for label, x in zip(labels_of(spans), arrays, strict=True):
         picked = x[:, [both.index(c) for c in chosen]]
         size = np.linalg.norm(picked, axis=2, keepdims=True)
         unit = np.where(size > 0, picked / np.where(size > 0, size, 1.0), np.nan)

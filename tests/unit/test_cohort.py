@@ -12,7 +12,8 @@ import pytest
 from neurostore import blocks, cohort, comparison, dtw
 from neurostore.distance_matrix import DistanceMatrix, sidecar
 from neurostore.errors import UsageError
-from neurostore.representations import POINTS, SEGMENTS, resample
+from neurostore.representations import POINTS, SEGMENTS
+from neurostore.sampling import resample
 
 ANGLES = ("hip_flexion_deg", "knee_flexion_deg", "ankle_dorsiflexion_deg")
 RATE = 50.0
@@ -39,14 +40,7 @@ class MadeUpLake:
                 "pelvis_zero": "neutral",
             }
             kind = {"skeleton": t.get("skeleton", "cmu_31"), "cutoff_hz": t.get("cutoff_hz", 6.0)}
-            about = {
-                "rate_hz": RATE,
-                "kind": "mocap",
-                "estimator": None,
-                "model_sha256": None,
-                "pelvis_zero": "neutral",
-            }
-            kind = {"skeleton": t.get("skeleton", "cmu_31"), "cutoff_hz": t.get("cutoff_hz", 6.0)}
+            kind["n_frames"] = len(t["samples"])
             rows.append({k: key[k] for k in keys[:3]} | about | kind)
             for i, sample in enumerate(t["samples"]):
                 frame = key | {"frame": i, "time_s": i / RATE}
