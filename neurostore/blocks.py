@@ -21,12 +21,14 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from neurostore import comparison as compare
-from neurostore.distance_matrix import DistanceMatrix, labels_frame, long_parquet, sidecar, write_sidecar
+from neurostore import earlier_matrix
+from neurostore.distance_matrix import labels_frame, long_parquet, sidecar, square_csv, write_sidecar
 from neurostore.errors import NeurostoreError
 from neurostore.ray_cluster import Lost
 
 if TYPE_CHECKING:
     from neurostore.comparison import Comparison, Side
+    from neurostore.earlier_matrix import Earlier
     from neurostore.ray_cluster import Cluster
 
 NOT_IN_FINGERPRINT = ("n_threads", "where", "side", "incomplete")  # they choose, and digests tell what was chosen
@@ -51,6 +53,26 @@ class Work:
     def dtype(self) -> np.dtype:
         return np.dtype(self.comparison.dtype)
 
+    @property
+    def earlier(self) -> Path:
+        """Where the distances of an earlier .parquet are laid out."""
+        return self.partial.with_suffix(".earlier")
+
+    def rows(self, first: int, last: int) -> np.ndarray:
+        """Rows first … last - 1 of the partial square, read and not mapped: mapped pages count as memory."""
+        size = self.n * self.dtype.itemsize
+        values = np.fromfile(self.partial, self.dtype, (last - first) * self.n, offset=first * size)
+        return values.reshape(last - first, self.n)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Blocks to be done: (first row, first column, rows, columns); pairs in all and done before."""
+
+    todo: list[tuple[int, int, np.ndarray, np.ndarray]]
+    n_pairs: int
+    n_done: int
+
 
 def write(
     out: Path,
@@ -65,20 +87,22 @@ def write(
     """Compute and write; see `neurostore.cohort.write_distances`. cluster : does the blocks instead of this process."""
     recipe = _recipe(provenance["options"], compared, comparison)
     works = {side: _work(out, side, part, comparison, recipe) for side, part in compared.items()}
-    pairs = sum(w.n * (w.n - 1) // 2 for w in works.values())
-    with _bar(progress, pairs) as advance:
+    plans = {side: _plan(work, block) for side, work in works.items()}
+    with _bar(progress, sum(p.n_pairs for p in plans.values()), sum(p.n_done for p in plans.values())) as advance:
         for side, work in works.items():
-            _compute(work, _kept(_target(out, side, len(works)), side, work, recipe), block, advance, cluster)
-    matrices = {}
-    for side, work in works.items():
-        values = np.memmap(work.partial, work.dtype, "r", shape=(work.n, work.n))
-        about = {**provenance, "left_out": work.part.left_out, "notes": work.part.notes}
-        about |= {"recipe": recipe, "digests": work.digests}
-        matrices[side] = DistanceMatrix(values, labels_frame(work.part.labels), work.part.unit, about)
-    written = _publish(out, matrices, works)
+            if plans[side].todo:
+                path = _target(out, side, len(works))
+                earlier = earlier_matrix.find(path, side, recipe, work.dtype, work.earlier)
+                _compute(work, plans[side], earlier, advance, cluster)
+    about = {
+        side: {**provenance, "left_out": w.part.left_out, "notes": w.part.notes, "recipe": recipe, "digests": w.digests}
+        for side, w in works.items()
+    }
+    written = _publish(out, works, about)
     for work in works.values():
         work.partial.unlink(missing_ok=True)
         work.journal.unlink(missing_ok=True)
+        work.earlier.unlink(missing_ok=True)
     return written
 
 
@@ -121,33 +145,8 @@ def _target(out: Path, side: str, n_sides: int) -> Path:
     return out.with_name(f"{out.stem}.{side}{out.suffix}")
 
 
-def _kept(path: Path, side: str, work: Work, recipe: str) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """Of the finished file of the same recipe: (old values, old index, new index) of the items that are in both."""
-    if not path.is_file() or not sidecar(path).is_file() or path.suffix == ".csv":
-        return None
-    try:
-        about = json.loads(sidecar(path).read_text(encoding="utf-8"))["provenance"]
-        several = path.suffix == ".parquet" and isinstance(about.get("digests"), dict)
-        old = DistanceMatrix.read(path, side if several else None)
-    except (NeurostoreError, ValueError, KeyError, OSError):
-        return None
-    digests = about.get("digests")
-    digests = digests.get(side) if isinstance(digests, dict) else digests
-    if about.get("recipe") != recipe or not digests or len(digests) != len(old) or old.values.dtype != work.dtype:
-        return None
-    place = {d: k for k, d in enumerate(digests)}
-    new = np.array([k for k, d in enumerate(work.digests) if d in place], np.int64)
-    return old.values, np.array([place[work.digests[k]] for k in new], np.int64), new
-
-
-def _compute(
-    work: Work,
-    kept: tuple[np.ndarray, np.ndarray, np.ndarray] | None,
-    block: int,
-    advance: Callable[[int], None],
-    cluster: Cluster | None,
-) -> None:
-    """Fill the square of one side, skipping the blocks that the journal has."""
+def _plan(work: Work, block: int) -> Plan:
+    """The blocks of one side that are still to be done, by the journal; a new journal where there is none that fits."""
     done = _finished_blocks(work)
     if done is None:
         done = set()
@@ -159,11 +158,22 @@ def _compute(
     starts = range(0, work.n, block)
     ends = {i: min(work.n, i + block) for i in starts}
     places = [(i, j) for i in starts for j in starts[i // block :]]
-    n_pairs = {(i, j): _n_pairs(ends[i] - i, ends[j] - j, i == j) for i, j in places}
-    advance(sum(n_pairs[place] for place in done))
     todo = [(i, j, np.arange(i, ends[i]), np.arange(j, ends[j])) for i, j in places if (i, j) not in done]
+    n_pairs = work.n * (work.n - 1) // 2
+    return Plan(todo, n_pairs, n_pairs - sum(_n_pairs(len(r), len(c), i == j) for i, j, r, c in todo))
+
+
+def _compute(
+    work: Work,
+    plan: Plan,
+    earlier: Earlier | None,
+    advance: Callable[[int], None],
+    cluster: Cluster | None,
+) -> None:
+    """Fill what is left of the square of one side, block by block."""
+    n_pairs = {(i, j): _n_pairs(len(rows), len(columns), i == j) for i, j, rows, columns in plan.todo}
     with work.partial.open("r+b") as square, work.journal.open("a", encoding="utf-8") as journal:
-        for (i, j), found in _blocks_of(work, kept, todo, cluster):
+        for (i, j), found in _blocks_of(work, earlier, plan.todo, cluster):
             _put(square, work, i, j, found)
             if i != j:
                 _put(square, work, j, i, found.T)
@@ -180,16 +190,16 @@ def _n_pairs(n_rows: int, n_columns: int, is_diagonal: bool) -> int:
 
 def _blocks_of(
     work: Work,
-    kept: tuple[np.ndarray, np.ndarray, np.ndarray] | None,
+    earlier: Earlier | None,
     todo: list[tuple[int, int, np.ndarray, np.ndarray]],
     cluster: Cluster | None,
 ) -> Iterator[tuple[tuple[int, int], np.ndarray]]:
     """Every block of todo with its place, in any order. On a cluster, one with anything new is computed as a whole."""
-    old = set() if kept is None else set(kept[2].tolist())
+    old = set() if earlier is None else {k for k, digest in enumerate(work.digests) if digest in earlier.place}
     calls = []
     for i, j, rows, columns in todo:
         if cluster is None or old.issuperset(rows.tolist() + columns.tolist()):
-            yield (i, j), _block(work, kept, rows, columns)
+            yield (i, j), _block(work, earlier, rows, columns)
         else:
             calls.append(((i, j), rows, columns))
     if not calls or cluster is None:
@@ -222,20 +232,16 @@ def _finished_blocks(work: Work) -> set[tuple[int, int]] | None:
     return {(int(a), int(b)) for a, b in (line.split() for line in lines[1:-1])}  # a torn last line counts for nothing
 
 
-def _block(
-    work: Work, kept: tuple[np.ndarray, np.ndarray, np.ndarray] | None, rows: np.ndarray, columns: np.ndarray
-) -> np.ndarray:
-    """Distances of rows to columns (first row <= first column); those of the old file are not computed again."""
+def _block(work: Work, earlier: Earlier | None, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Distances of rows to columns (first row <= first column); those of the earlier file are not computed again."""
     out = np.zeros((len(rows), len(columns)), work.dtype)
     is_new_row, is_new_column = np.ones(len(rows), bool), np.ones(len(columns), bool)
-    if kept is not None:
-        values, old, new = kept
-        old_of = np.full(work.n, -1)
-        old_of[new] = old
-        is_new_row, is_new_column = old_of[rows] < 0, old_of[columns] < 0
-        r, c = np.flatnonzero(~is_new_row), np.flatnonzero(~is_new_column)
-        for k in r:
-            out[k, c] = values[old_of[rows[k]]][old_of[columns[c]]]
+    if earlier is not None:
+        old_row, old_column = (np.array([earlier.place.get(work.digests[k], -1) for k in x]) for x in (rows, columns))
+        is_new_row, is_new_column = old_row < 0, old_column < 0
+        for k in np.flatnonzero(~is_new_row):
+            known = np.flatnonzero(~is_new_column & (columns > rows[k]))  # what is below the diagonal is not used
+            out[k, known] = earlier.row(int(old_row[k]), old_column[known])
     if is_new_row.any():
         out[is_new_row] = _fresh(work, rows[is_new_row], columns)
     if is_new_column.any() and not is_new_row.all():
@@ -263,34 +269,41 @@ def _put(file: BinaryIO, work: Work, i: int, j: int, values: np.ndarray) -> None
         file.write(row.tobytes())
 
 
-def _publish(out: Path, matrices: dict[str, DistanceMatrix], works: dict[str, Work]) -> list[Path]:
+def _publish(out: Path, works: dict[str, Work], about: dict[str, dict[str, Any]]) -> list[Path]:
     """Finished files under their names, by rename: a file is there whole or not at all."""
     import polars as pl
 
     written = []
+    labels = {side: labels_frame(work.part.labels) for side, work in works.items()}
+    unit = next(iter(works.values())).part.unit
     if out.suffix == ".parquet":
         temporary = out.with_name(out.name + ".writing")
-        long_parquet(temporary, list(matrices.values()))
-        first = next(iter(matrices.values()))
-        about = first.provenance
-        if len(matrices) > 1:
-            about = {**about, "digests": {side: w.digests for side, w in works.items()}}
-            about["left_out"] = {k: v for m in matrices.values() for k, v in m.provenance["left_out"].items()}
-        labels = pl.concat([m.labels for m in matrices.values()])
-        os.replace(temporary, out)
-        write_sidecar(out, labels, first.unit, about)
+        first = next(iter(about.values()))
+        if len(works) > 1:
+            first = {**first, "digests": {side: w.digests for side, w in works.items()}}
+            first["left_out"] = {k: v for one in about.values() for k, v in one["left_out"].items()}
+        metadata = {"unit": unit, "provenance": {k: v for k, v in first.items() if k != "digests"}}
+        long_parquet(temporary, [(labels[side], work.rows) for side, work in works.items()], metadata)
+        _replace(temporary, out)
+        write_sidecar(out, pl.concat(labels.values()), unit, first)
         return [out]
-    for side, matrix in matrices.items():
-        path = _target(out, side, len(matrices))
-        temporary = path.with_name(path.name + ".writing" + path.suffix)
+    for side, work in works.items():
+        path = _target(out, side, len(works))
+        temporary = path.with_name(path.name + ".writing")
         if path.suffix == ".npy":
-            _npy_from(works[side], temporary)
+            _npy_from(work, temporary)
         else:
-            matrix._write_csv(temporary)
-        os.replace(temporary, path)
-        write_sidecar(path, matrix.labels, matrix.unit, matrix.provenance)
+            square_csv(temporary, labels[side], work.rows)
+        _replace(temporary, path)
+        write_sidecar(path, labels[side], unit, about[side])
         written.append(path)
     return written
+
+
+def _replace(temporary: Path, path: Path) -> None:
+    """The description goes first: one that is there always belongs to the file beside it."""
+    sidecar(path).unlink(missing_ok=True)
+    os.replace(temporary, path)
 
 
 def _npy_from(work: Work, path: Path) -> None:
@@ -303,8 +316,8 @@ def _npy_from(work: Work, path: Path) -> None:
 
 
 @contextmanager
-def _bar(progress: bool, total: int) -> Iterator[Callable[[int], None]]:
-    """A bar of pairs with the time left, on stderr; nothing without progress."""
+def _bar(progress: bool, total: int, n_done: int) -> Iterator[Callable[[int], None]]:
+    """A bar of pairs with the time left, on stderr; nothing without progress. n_done : by an earlier, killed call."""
     if not progress:
         yield lambda n: None
         return
@@ -313,5 +326,5 @@ def _bar(progress: bool, total: int) -> Iterator[Callable[[int], None]]:
 
     columns = (TextColumn("pairs"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("pairs", total=total)
+        task = bar.add_task("pairs", total=total, completed=n_done)
         yield lambda n: bar.update(task, advance=n)

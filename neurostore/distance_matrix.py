@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
 KEYS = ("subject", "session", "trial", "person", "cycle", "side", "group")
 SUFFIXES = (".parquet", ".npy", ".csv")
-ROWS_AT_ONCE = 1_000_000  # of the long form, when a file is written
+ROWS_AT_ONCE = 250_000  # of the long form, when a file is written
+Rows = Callable[[int, int], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,7 @@ class DistanceMatrix:
 
     def names(self) -> list[str]:
         """One text an item: subject/session/trial/cycle/side, empty ones left out."""
-        parts = [self.labels[k].to_list() for k in KEYS[:-1] if k in self.labels.columns and k != "person"]
-        return ["/".join(str(x) for x in row if x not in (None, "")) for row in zip(*parts, strict=True)]
+        return names_of(self.labels)
 
     def condensed(self) -> np.ndarray:
         """(n (n - 1) / 2,) distances of pairs i < j, as scipy.cluster.hierarchy takes them."""
@@ -66,7 +67,7 @@ class DistanceMatrix:
         """Long: a row a pair i < j, its labels with _a and _b (side once), and distance."""
         import polars as pl
 
-        return pl.concat(list(self._long())) if len(self) > 1 else self._pairs(0, 0)
+        return pl.concat(list(long_frames(self.labels, self._rows)))
 
     def write(self, path: Path | str) -> Path:
         """Write .parquet (long), .npy (square) or .csv (square, with names); beside it path + '.json' says what it is.
@@ -80,9 +81,10 @@ class DistanceMatrix:
         if path.suffix == ".npy":
             np.save(path, np.asarray(self.values))
         elif path.suffix == ".csv":
-            self._write_csv(path)
+            square_csv(path, self.labels, self._rows)
         else:
-            self._write_parquet(path)
+            about = {"unit": self.unit, "provenance": self.provenance}
+            long_parquet(path, [(self.labels, self._rows)], about)
         write_sidecar(path, self.labels, self.unit, self.provenance)
         return path
 
@@ -113,48 +115,14 @@ class DistanceMatrix:
             only = [("side", "=", side)] if side else None
             condensed = pq.read_table(path, columns=["distance"], filters=only)["distance"].to_numpy()
             values = np.zeros((n, n), condensed.dtype)
-            i, j = np.triu_indices(n, 1)
-            values[i, j] = condensed
-            values[j, i] = condensed
+            start = 0
+            for i in range(n - 1):
+                values[i, i + 1 :] = values[i + 1 :, i] = condensed[start : start + n - 1 - i]
+                start += n - 1 - i
         return cls(values, labels, unit, provenance)
 
-    def _pairs(self, first: int, last: int) -> pl.DataFrame:
-        """The long form of rows first … last - 1."""
-        import polars as pl
-
-        n = len(self)
-        counts = n - 1 - np.arange(first, last)
-        a = np.repeat(np.arange(first, last), counts)
-        b = np.concatenate([np.arange(i + 1, n) for i in range(first, last)] or [np.zeros(0, np.int64)])
-        both = [c for c in self.labels.columns if c != "side"]
-        frame = {f"{c}_a": self.labels[c].gather(a) for c in both} | {f"{c}_b": self.labels[c].gather(b) for c in both}
-        if "side" in self.labels.columns:
-            frame["side"] = self.labels["side"].gather(a)
-        rows = [np.asarray(self.values[i, i + 1 :]) for i in range(first, last)]
-        distance = np.concatenate(rows) if rows else np.zeros(0, self.values.dtype)
-        return pl.DataFrame(frame).with_columns(distance=pl.Series(distance))
-
-    def _long(self) -> Any:
-        n, first = len(self), 0
-        while first < n - 1:
-            last = first + 1
-            while last < n - 1 and (last - first) * n < ROWS_AT_ONCE:
-                last += 1
-            yield self._pairs(first, last)
-            first = last
-
-    def _write_parquet(self, path: Path) -> None:
-        long_parquet(path, [self])
-
-    def _write_csv(self, path: Path) -> None:
-        import csv
-
-        names = self.names()
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(["item", *names])
-            for name, row in zip(names, self.values, strict=True):
-                writer.writerow([name, *(repr(float(x)) for x in row)])
+    def _rows(self, first: int, last: int) -> np.ndarray:
+        return np.asarray(self.values[first:last])
 
 
 def labels_frame(labels: list[dict[str, Any]]) -> pl.DataFrame:
@@ -164,23 +132,61 @@ def labels_frame(labels: list[dict[str, Any]]) -> pl.DataFrame:
     return pl.DataFrame(labels, infer_schema_length=None).with_columns(pl.col("group").cast(pl.String))
 
 
-def long_parquet(path: Path, matrices: list[DistanceMatrix]) -> None:
-    """One long Parquet file of several matrices (one a side); provenance is in the schema's metadata too."""
+def names_of(labels: pl.DataFrame) -> list[str]:
+    """One text a label: subject/session/trial/cycle/side, empty ones left out."""
+    parts = [labels[k].to_list() for k in KEYS[:-1] if k in labels.columns and k != "person"]
+    return ["/".join(str(x) for x in row if x not in (None, "")) for row in zip(*parts, strict=True)]
+
+
+def long_frames(labels: pl.DataFrame, rows: Rows) -> Iterator[pl.DataFrame]:
+    """A row a pair i < j, its labels with _a and _b (side once), and distance: some ROWS_AT_ONCE at a time.
+
+    rows : (first, last) to rows first … last - 1 of the square.
+    """
+    import polars as pl
+
+    n = labels.height
+    both = [c for c in labels.columns if c != "side"]
+    step = max(1, ROWS_AT_ONCE // n)
+    for first in range(0, max(1, n - 1), step):
+        last = min(n - 1, first + step)
+        counts = n - 1 - np.arange(first, last)
+        a = np.repeat(np.arange(first, last), counts)
+        b = np.concatenate([np.arange(i + 1, n) for i in range(first, last)] or [np.zeros(0, np.int64)])
+        frame = {f"{c}_a": labels[c].gather(a) for c in both} | {f"{c}_b": labels[c].gather(b) for c in both}
+        if "side" in labels.columns:
+            frame["side"] = labels["side"].gather(a)
+        yield pl.DataFrame(frame).with_columns(distance=pl.Series(rows(first, last)[a - first, b]))
+
+
+def long_parquet(path: Path, sides: list[tuple[pl.DataFrame, Rows]], about: dict[str, Any]) -> None:
+    """One long Parquet file of the (labels, rows) of each side; `about` goes into the schema's metadata."""
     import pyarrow.parquet as pq
 
-    about = json.dumps({"unit": matrices[0].unit, "provenance": matrices[0].provenance}, default=str)
     writer = None
     try:
-        for matrix in matrices:
-            for part in [matrix._pairs(0, 0)] if len(matrix) < 2 else matrix._long():
+        for labels, rows in sides:
+            for part in long_frames(labels, rows):
                 table = part.to_arrow()
                 if writer is None:
-                    table = table.replace_schema_metadata({"neurostore": about})
+                    table = table.replace_schema_metadata({"neurostore": json.dumps(about, default=str)})
                     writer = pq.ParquetWriter(path, table.schema, compression="zstd")
                 writer.write_table(table.cast(writer.schema))
     finally:
         if writer is not None:
             writer.close()
+
+
+def square_csv(path: Path, labels: pl.DataFrame, rows: Rows) -> None:
+    """A square with the names of its items as header and first column."""
+    import csv
+
+    names = names_of(labels)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["item", *names])
+        for i, name in enumerate(names):
+            writer.writerow([name, *(repr(float(x)) for x in rows(i, i + 1)[0])])
 
 
 def check_suffix(path: Path) -> None:
