@@ -109,11 +109,13 @@ def compare_listed(
     return result
 
 
-def finished(result: np.ndarray, rows_missing: np.ndarray, columns_missing: np.ndarray) -> np.ndarray:
-    """The result with NaN for series that hold NaN; an error where a distance is infinite."""
+def finished(result: np.ndarray, dtype: np.dtype, rows_missing: np.ndarray, columns_missing: np.ndarray) -> np.ndarray:
+    """The result as dtype, NaN for series that hold NaN; an error where a distance is infinite."""
+    with np.errstate(over="ignore"):
+        result = result.astype(dtype, copy=False)
     if not np.isfinite(result).all():
-        wider = "float64" if result.dtype == np.float32 else "smaller units"
-        raise SeriesError(f"a distance is too large for {result.dtype}; use {wider}")
+        wider = "float64" if dtype == np.float32 else "smaller units"
+        raise SeriesError(f"a distance is too large for {dtype}; use {wider}")
     result[rows_missing, :] = np.nan
     result[:, columns_missing] = np.nan
     return result

@@ -10,7 +10,7 @@ import numpy as np
 
 from neurostore.dtw import _bounds
 from neurostore.dtw._lanes import lane_count
-from neurostore.dtw.options import check_band, radii
+from neurostore.dtw.options import check_band, radii, widened
 from neurostore.dtw.series import Series, Tiles, pack_tiles, read_series, side_by_side
 from neurostore.dtw.work import share_out
 
@@ -40,13 +40,13 @@ class Collection:
     Parameters
     ----------
     xs : list of series, or an array (series, samples[, channels]).
-    band, dtype : as for the other verbs.
+    band, dtype : as for the other verbs; long series in float32 become float64.
     summarise : False builds nothing, for a few searches.
     """
 
     def __init__(self, xs: Any, *, band: float | None = None, dtype: Any = None, summarise: bool = True):
         self.band = band
-        self.series: Series = read_series(xs, dtype)
+        self.series: Series = widened(read_series(xs, dtype))
         self.largest = float(max(self.series.values.max(), -self.series.values.min()))
         self.lengths = np.unique(self.series.lengths)
         n, lanes = len(self.series), lane_count(self.series.values.dtype)

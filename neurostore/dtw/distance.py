@@ -8,7 +8,8 @@ Options shared by all verbs
 ---------------------------
 band : None, an int (r samples) or a float (r = ceil(band * max(n, m))): only cells with abs(i - j) <= r are open.
     r < abs(n - m) is an error: no path would exist. dtaidistance's ``window`` is r + 1 (for equal lengths).
-dtype : float32 or float64; by default float32 if all series are float32, else float64.
+dtype : float32 or float64; by default float32 if all series are float32, else float64. In float32 samples are rounded
+    once (take out large offsets before), long series and path lengths go in float64: abs(error) <= 1e-5 d + 1e-6 largest d.
 normalize : ``"none"`` or ``"path_length"``: divided by the root of the number of matched samples, which gives the root
     mean square difference per matched sample in the unit of the series. Ties between paths: diagonal first, then the
     step in the first series; in `pairwise` the first series is the one with the smaller index.
@@ -24,7 +25,7 @@ import numpy as np
 
 from neurostore.dtw import _kernels
 from neurostore.dtw.batches import compare_listed, compare_tiles, finished, tile_jobs, wasted
-from neurostore.dtw.options import check_band, check_normalize, common_dtype, radii, read_pair
+from neurostore.dtw.options import check_band, check_normalize, common_dtype, radii, read_pair, widened
 from neurostore.dtw.peer import dtaidistance_distances
 from neurostore.dtw.series import check_dtype, pack_tiles, read_series
 from neurostore.errors import SeriesError
@@ -95,11 +96,12 @@ def pairwise(
     is_counted = check_normalize(normalize)
     if backend != "numba":
         return dtaidistance_distances(series, None, band, is_counted, backend)
+    dtype, series = series.values.dtype, widened(series, is_counted=is_counted)
     result = np.zeros((len(series), len(series)), series.values.dtype)
     if is_counted:
         i, j = np.triu_indices(len(series), 1)
         result[i, j] = result[j, i] = compare_listed(series, i, series, j, samples, fraction, True, n_threads)
-        return finished(result, series.is_missing, series.is_missing)
+        return finished(result, dtype, series.is_missing, series.is_missing)
     tiles = pack_tiles(series)
     # Every tile against the series of the tiles before it; pairs within one tile apart.
     jobs, first, second = [], [], []
@@ -113,7 +115,7 @@ def pairwise(
     compare_tiles(series, tiles, jobs[::-1], samples, fraction, True, result, n_threads)
     i, j = np.concatenate(first), np.concatenate(second)
     result[i, j] = result[j, i] = compare_listed(series, i, series, j, samples, fraction, False, n_threads)
-    return finished(result, series.is_missing, series.is_missing)
+    return finished(result, dtype, series.is_missing, series.is_missing)
 
 
 def cross(
@@ -147,11 +149,13 @@ def cross(
     is_counted = check_normalize(normalize)
     if backend != "numba":
         return dtaidistance_distances(first, second, band, is_counted, backend)
+    dtype = first.values.dtype
+    first, second = (widened(x, y, is_counted=is_counted) for x, y in ((first, second), (second, first)))
     if is_counted:
         result = np.empty((len(first), len(second)), first.values.dtype)
         i, j = (k.ravel() for k in np.indices(result.shape))
         result[:] = compare_listed(first, i, second, j, samples, fraction, True, n_threads).reshape(result.shape)
-        return finished(result, first.is_missing, second.is_missing)
+        return finished(result, dtype, first.is_missing, second.is_missing)
     # The distance is the same both ways, so the set that fills the lanes better lies in the tiles.
     swapped = wasted(len(second), first) > wasted(len(first), first)
     rows, columns = (second, first) if swapped else (first, second)
@@ -161,7 +165,7 @@ def cross(
     for t in range(len(tiles.members)):
         jobs += tile_jobs(rows, np.arange(len(rows)), tiles, t)
     compare_tiles(rows, tiles, jobs[::-1], samples, fraction, False, result, n_threads)
-    return finished(result.T.copy() if swapped else result, first.is_missing, second.is_missing)
+    return finished(result.T.copy() if swapped else result, dtype, first.is_missing, second.is_missing)
 
 
 def paired(
@@ -185,10 +189,12 @@ def paired(
     if len(first) != len(second):
         raise SeriesError(f"{len(first)} series cannot be paired with {len(second)}; the numbers must be equal")
     samples, fraction = check_band(band, first.lengths, second.lengths, is_paired=True)
+    dtype, is_counted = first.values.dtype, check_normalize(normalize)
+    first, second = (widened(x, y, is_counted=is_counted) for x, y in ((first, second), (second, first)))
     k = np.arange(len(first))
-    result = compare_listed(first, k, second, k, samples, fraction, check_normalize(normalize), n_threads)
+    result = compare_listed(first, k, second, k, samples, fraction, is_counted, n_threads)
     none = np.zeros(1, bool)
-    return finished(result[:, None], first.is_missing | second.is_missing, none)[:, 0]
+    return finished(result[:, None], dtype, first.is_missing | second.is_missing, none)[:, 0]
 
 
 def circular_cross(

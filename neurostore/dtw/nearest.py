@@ -18,7 +18,7 @@ import numpy as np
 
 from neurostore.dtw import _bounds, _kernels
 from neurostore.dtw.collection import Collection, Summary
-from neurostore.dtw.options import check_band, radii
+from neurostore.dtw.options import check_band, radii, widened
 from neurostore.dtw.series import Series, read_series
 from neurostore.dtw.work import share_out
 from neurostore.errors import SeriesError
@@ -99,10 +99,9 @@ def search(
             raise SeriesError("band and dtype belong to the Collection; give them when it is built")
         collection = xs
     else:
-        if dtype is None:
-            both = (read_series(queries, name="query").values.dtype, read_series(xs).values.dtype)
-            dtype = np.result_type(*both)
-        collection = Collection(xs, band=band, dtype=dtype, summarise=len(queries) >= WORTH_BUILDING)
+        given, own = read_series(queries, dtype, name="query"), read_series(xs, dtype)
+        dtype = np.result_type(widened(given, own).values.dtype, widened(own, given).values.dtype)
+        collection = Collection(own, band=band, dtype=dtype, summarise=len(queries) >= WORTH_BUILDING)
     series = collection.series
     asked = read_series(queries, series.values.dtype, name="query")
     if asked.channels != series.channels:

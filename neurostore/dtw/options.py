@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from neurostore.dtw.series import Series, read_series
 from neurostore.errors import SeriesError
+
+# Each step of a path rounds the sum of costs, and equal costs (people who stand) are rounded the same way: in float32 the
+# promised 1e-5 is broken from paths of some 1,700 steps on. Two series of more samples than this together go in float64.
+LONGEST_IN_FLOAT32 = 1500
 
 
 def read_pair(xs: Any, ys: Any, dtype: Any, missing: str) -> tuple[Series, Series]:
@@ -21,6 +26,17 @@ def read_pair(xs: Any, ys: Any, dtype: Any, missing: str) -> tuple[Series, Serie
     if first.values.dtype != second.values.dtype:
         return read_pair(xs, ys, np.float64, missing)
     return first, second
+
+
+def widened(series: Series, other: Series | None = None, *, is_counted: bool = False) -> Series:
+    """The series in float64 where it and the other (itself) are too long for sums in float32.
+
+    is_counted : for the length of paths, always: rounding must not choose between paths of one cost.
+    """
+    longest = int(series.lengths.max()) + int((series if other is None else other).lengths.max())
+    if series.values.dtype == np.float64 or (longest <= LONGEST_IN_FLOAT32 and not is_counted):
+        return series
+    return replace(series, values=series.values.astype(np.float64))
 
 
 def check_band(

@@ -41,4 +41,4 @@ def dtaidistance_distances(
             result[i, j] = dtw_ndim.distance(a, b, window=window, use_c=use_c)
             if second is None:
                 result[j, i] = result[i, j]
-    return finished(result, first.is_missing, other.is_missing)
+    return finished(result, first.values.dtype, first.is_missing, other.is_missing)

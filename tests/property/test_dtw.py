@@ -33,6 +33,62 @@ def test_pairwise_is_the_definition(xs):
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12 * (expected.max() + 1))
 
 
+def laid_out(x: np.ndarray, how: str) -> np.ndarray:
+    """The same values in another layout."""
+    if how == "fortran":
+        return np.asfortranarray(x)
+    if how == "strided":
+        wide = np.zeros((2 * len(x), 3 * x.shape[1]), x.dtype)
+        wide[::2, ::3] = x
+        return wide[::2, ::3]
+    if how == "reversed":
+        return x[::-1].copy()[::-1]
+    if how == "big-endian":
+        return x.astype(x.dtype.newbyteorder(">"))
+    x = x.copy()
+    x.setflags(write=how != "read-only")
+    return x
+
+
+@settings(max_examples=60)
+@given(
+    st.data(),
+    st.sampled_from(["float64", "float32", "float16", "int16", "int64", "bool"]),
+    st.sampled_from(["C", "fortran", "strided", "reversed", "big-endian", "read-only"]),
+    st.sampled_from([(0, 1), (1000, 1), (1e6, 1e-1), (-3e4, 1e-2), (0, 1e-12), (0, 1e12)]),
+)
+def test_the_promised_exactness_whatever_the_numbers_and_their_layout(data, given_dtype, layout, offset_and_size):
+    """Against the float64 twin of what the series hold: 1e-12 in float64, 1e-5 d + 1e-6 of the largest d in float32."""
+    offset, size = offset_and_size if given_dtype in ("float32", "float64") else (3, 5)
+    band = data.draw(st.sampled_from([None, 2, 0.5]))
+    shortest = 1 if band is None else 5
+    lengths = data.draw(st.lists(st.integers(shortest, 7), min_size=2, max_size=19))
+    rng, channels = np.random.default_rng(data.draw(st.integers(0, 99))), data.draw(st.integers(1, 4))
+    xs = [(offset + size * rng.normal(size=(n, channels))).astype(given_dtype) for n in lengths]
+    expected = np.array([[twin.distance(x.astype(float), y.astype(float), band) for y in xs] for x in xs])
+    own = [laid_out(x, layout) for x in xs]
+    relative, absolute = (1e-5, 1e-6) if given_dtype == "float32" and layout != "big-endian" else (1e-12, 1e-12)
+    allowed = relative * expected + absolute * expected.max()
+    assert (np.abs(dtw.pairwise(own, band=band) - expected) <= allowed).all()
+    assert (np.abs(dtw.cross(own[:3], own, band=band) - expected[:3]) <= allowed[:3]).all()
+    indices, distances = dtw.nearest(own[0], own, len(own), band=band)
+    assert (np.abs(distances - expected[0, indices]) <= allowed[0, indices]).all()
+    single = dtw.pairwise([x.astype(np.float32) for x in own], band=band)
+    if given_dtype != "float64" and given_dtype != "int64":  # those are rounded on the way in
+        assert (np.abs(single - expected) <= 1e-5 * expected + 1e-6 * expected.max()).all()
+
+
+@pytest.mark.parametrize("n", [700, 2000])
+def test_equal_costs_do_not_add_up_to_an_error_in_float32(n):
+    """People who stand differ by a constant: every step is rounded the same way."""
+    values = np.random.default_rng(n).uniform(0.1, 30, 20).astype(np.float32)
+    xs = [np.full((n, 2), v) for v in values]
+    expected = np.sqrt(2 * n) * np.abs(np.subtract.outer(values.astype(float), values))
+    for found in (dtw.pairwise(xs, band=10), dtw.cross(xs, xs, band=10)):
+        assert found.dtype == np.float32
+        assert (np.abs(found - expected) <= 1e-5 * expected + 1e-6 * expected.max()).all()
+
+
 @settings(max_examples=60)
 @given(sets_of_series(), st.integers(0, 9), st.integers(0, 9))
 def test_distance_does_not_grow_as_the_band_widens(xs, first, second):
@@ -78,7 +134,7 @@ def searches(draw):
     return queries, xs, draw(st.sampled_from([None, 3, 0.3, 1.0] if length > 2 or is_equal else [None, 3]))
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(searches(), st.integers(1, 12), st.booleans())
 def test_nearest_is_brute_force(made, k, is_built):
     """Whatever bounds are used; ties go to the smaller index."""
