@@ -30,10 +30,20 @@ CREATE OR REPLACE TEMP MACRO dtw_distance
     (a FLOAT[], b FLOAT[], band INTEGER) AS CASE WHEN band IS NOT NULL THEN _dtw_1(a, b, band) END,
     (a FLOAT[][], b FLOAT[][], band INTEGER) AS CASE WHEN band IS NOT NULL THEN _dtw_n(a, b, band) END,
     (a FLOAT[], b FLOAT[], band DOUBLE) AS CASE WHEN band IS NOT NULL THEN _dtw_part_1(a, b, band) END,
-    (a FLOAT[][], b FLOAT[][], band DOUBLE) AS CASE WHEN band IS NOT NULL THEN _dtw_part_n(a, b, band) END;
+    (a FLOAT[][], b FLOAT[][], band DOUBLE) AS CASE WHEN band IS NOT NULL THEN _dtw_part_n(a, b, band) END,
+    (a DOUBLE[], b DOUBLE[], band INTEGER) AS
+        CASE WHEN band IS NOT NULL THEN _dtw_1(a::FLOAT[], b::FLOAT[], band) END,
+    (a DOUBLE[][], b DOUBLE[][], band INTEGER) AS
+        CASE WHEN band IS NOT NULL THEN _dtw_n(a::FLOAT[][], b::FLOAT[][], band) END,
+    (a DOUBLE[], b DOUBLE[], band DOUBLE) AS
+        CASE WHEN band IS NOT NULL THEN _dtw_part_1(a::FLOAT[], b::FLOAT[], band) END,
+    (a DOUBLE[][], b DOUBLE[][], band DOUBLE) AS
+        CASE WHEN band IS NOT NULL THEN _dtw_part_n(a::FLOAT[][], b::FLOAT[][], band) END;
 CREATE OR REPLACE TEMP MACRO soft_dtw
     (a FLOAT[], b FLOAT[], gamma) AS _soft_dtw_1(a, b, gamma::DOUBLE),
-    (a FLOAT[][], b FLOAT[][], gamma) AS _soft_dtw_n(a, b, gamma::DOUBLE);
+    (a FLOAT[][], b FLOAT[][], gamma) AS _soft_dtw_n(a, b, gamma::DOUBLE),
+    (a DOUBLE[], b DOUBLE[], gamma) AS _soft_dtw_1(a::FLOAT[], b::FLOAT[], gamma::DOUBLE),
+    (a DOUBLE[][], b DOUBLE[][], gamma) AS _soft_dtw_n(a::FLOAT[][], b::FLOAT[][], gamma::DOUBLE);
 """
 
 
@@ -123,9 +133,11 @@ def _series(column: pa.Array, rows: np.ndarray, name: str) -> Series:
         if samples.null_count:
             raise SeriesError(f"{name} holds a NULL sample; expected a list of samples, each a list of channels")
         sizes = pc.min_max(pc.list_value_length(samples)).as_py()
-        if sizes["min"] != sizes["max"] or sizes["min"] == 0:
+        if sizes["max"] == 0:
+            raise SeriesError(f"{name} has samples without a value; expected lists of channels, at least one")
+        if sizes["min"] != sizes["max"]:
             raise SeriesError(
-                f"{name} has samples of {sizes['min']} and of {sizes['max']} channels; expected the same, at least one"
+                f"{name} has samples of {sizes['min']} and of {sizes['max']} channels; expected the same in every row"
             )
         channels, samples = sizes["min"], samples.flatten()
     if samples.null_count:
