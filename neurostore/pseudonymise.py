@@ -1,8 +1,9 @@
 """A cohort folder whose names, dates and free text say nobody, with the key to them kept elsewhere.
 
 A copy of the cohort is written: subjects get random keys, dates of their tables are moved by a random number of days
-(one for each subject, so that intervals stay), columns of free text are refused unless allowed. What recordings say
-inside (names in a C3D's parameters, faces in a video) is not changed; such files are refused, or listed.
+(one for each subject, so that intervals stay), columns that may name somebody are refused unless allowed. What
+recordings say inside (names in a C3D's parameters, paths in a TRC's first line, faces in a video) is not changed; such
+files are listed.
 """
 
 from __future__ import annotations
@@ -24,9 +25,23 @@ from neurostore.errors import CohortError, UsageError
 TABLES = ("participants.tsv", "trials.tsv", "sessions.tsv")
 _KEY_COLUMNS = ("participant_id", "subject")
 _DATE = re.compile(r"(\d{4}-\d{2}-\d{2})(?:([T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)(Z|[+-]\d{2}:?\d{2})?)?")
+_OTHER_DATE = re.compile(
+    r"\d{1,2}[./-]\d{1,2}[./-](\d{2}|\d{4})|\d{4}[./]\d{1,2}[./]\d{1,2}|(19|20)\d{2}(0[1-9]|1[0-2])[0-3]\d"
+)
+_NUMBER = re.compile(
+    r"[-+]?\d{0,5}([.,]\d*)?(e[-+]?\d+)?", re.IGNORECASE
+)  # more figures before the point number people
+_NOTHING = ("", "n/a", "na", "nan", "null", "none", "-")
 _MOST_DAYS = 365
-_FREE_LENGTH = 40  # longer values, or values of several words, are free text
+_MOST_WORDS = 2
+_MOST_LETTERS = 40
+_FEWEST_TO_JUDGE = 4  # of so many values, most of them different, a word is no category but a name
+_NAMING = re.compile(
+    r"(^|_)(name|surname|forename|initials|mrn|ssn|email|e_mail|phone|telephone|mobile|address|street|postcode|zip|"
+    r"insurance|doctor|physician|operator|examiner|comments?|notes?|remarks?)(_|$)"
+)
 _SPEAKS = {".c3d": "may hold a name in SUBJECTS:NAMES", ".json": "may hold file names"}
+_MOTION = {".bvh", ".asf", ".amc", ".trc", ".mot", ".sto", ".tsv", ".toml", ".c3d", ".json"}
 _FACES = {".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v"}
 
 
@@ -49,11 +64,11 @@ def pseudonymise(
     Parameters
     ----------
     key_file : JSON of subject -> {pseudonym, shift_days}; made, or used and added to. Keep it apart from the copy.
-    allow : free-text columns that may stay as they are.  drop : columns to leave out.
+    allow : columns that may stay though they look as if they named somebody.  drop : columns to leave out.
 
     Raises
     ------
-    CohortError : no such folder, or it has free-text columns that are neither allowed nor dropped.
+    CohortError : no such folder, or it has columns that may name somebody and are neither allowed nor dropped.
     UsageError : the target exists, or the key file lies in it or in the cohort.
     """
     source, target, key_file = (Path(os.path.abspath(p)) for p in (cohort, target, key_file))
@@ -82,9 +97,7 @@ def pseudonymise(
             else:
                 shutil.copyfile(path, to)  # not its dates
             done.n_files += 1
-            suffix = path.suffix.lower()
-            if suffix in _FACES or suffix in _SPEAKS:
-                why = "shows a person" if suffix in _FACES else _SPEAKS[suffix]
+            if path not in tables and (why := _why_look(path, keys)):
                 done.look.append(f"{to.relative_to(work)}: {why}")
         _write_keys(key_file, keys)
         os.replace(work, target)
@@ -94,20 +107,49 @@ def pseudonymise(
     return done
 
 
+def _why_look(path: Path, keys: Iterable[str]) -> str:
+    """Why the user should look into a file that was copied as it is; '' where nothing speaks for it."""
+    suffix = path.suffix.lower()
+    if suffix in _FACES:
+        return "shows a person"
+    if any(re.search(_word(name).encode(), path.read_bytes(), re.IGNORECASE) for name in keys):
+        return "says a subject's name inside"
+    if suffix in _SPEAKS:
+        return _SPEAKS[suffix]
+    return "" if suffix in _MOTION else "is no recording"
+
+
 def _check_free_text(tables: list[Path], settled: set[str]) -> None:
-    free: dict[str, str] = {}
+    doubts: dict[str, str] = {}
     for path in tables:
-        for row in _rows(path)[1]:
-            for column, value in row.items():
-                is_free = len(value) > _FREE_LENGTH or len(value.split()) > 2
-                if column not in (*_KEY_COLUMNS, *settled) and is_free and not _DATE.fullmatch(value):
-                    free.setdefault(column, f"{path.name}, column {column}")
-    if free:
+        columns, rows = _rows(path)
+        for column in columns:
+            if column not in (*_KEY_COLUMNS, *settled):
+                why = _why_doubt(column, [v for row in rows if (v := row[column].strip()).lower() not in _NOTHING])
+                if why:
+                    doubts.setdefault(column, f"{path.name}, column {column} ({why})")
+    if doubts:
         raise CohortError(
             "free text may name somebody: "
-            + "; ".join(free.values())
+            + "; ".join(doubts.values())
             + "; say --allow COLUMN for those that do not, --drop COLUMN for the others"
         )
+
+
+def _why_doubt(column: str, values: list[str]) -> str:
+    """Why a column may name somebody; '' for numbers, dates that can be moved, and categories."""
+    if not values:
+        return ""
+    if _NAMING.search(column.lower()):
+        return "by its name"
+    if any(_OTHER_DATE.fullmatch(v) for v in values):
+        return "dates that are not written YYYY-MM-DD cannot be moved"
+    words = [v for v in values if not _DATE.fullmatch(v) and not _NUMBER.fullmatch(v)]
+    if any(len(v) > _MOST_LETTERS or len(v.split()) > _MOST_WORDS for v in words):
+        return "long text"
+    if len(words) >= _FEWEST_TO_JUDGE and len(set(words)) > len(words) / 2:
+        return "nearly every value is another"
+    return ""
 
 
 def _rows(path: Path) -> tuple[list[str], list[dict[str, str]]]:
@@ -165,10 +207,19 @@ def _renamed(path: Path, keys: dict[str, dict[str, str | int]]) -> Path:
 
 
 def _said(text: str, keys: dict[str, dict[str, str | int]]) -> str:
-    names = "|".join(re.escape(n) for n in sorted(keys, key=len, reverse=True))
+    names = "|".join(_word(n) for n in sorted(keys, key=len, reverse=True))
     if not names:
         return text
-    return re.sub(rf"(?<![A-Za-z0-9])(?:{names})(?![A-Za-z0-9])", lambda m: str(keys[m[0]]["pseudonym"]), text)
+    however = {n.lower(): n for n in keys}
+
+    def pseudonym(found: re.Match[str]) -> str:
+        return str(keys[found[0] if found[0] in keys else however[found[0].lower()]]["pseudonym"])
+
+    return re.sub(names, pseudonym, text, flags=re.IGNORECASE)
+
+
+def _word(name: str) -> str:
+    return rf"(?<![A-Za-z0-9]){re.escape(name)}(?![A-Za-z0-9])"
 
 
 def _write_table(

@@ -76,6 +76,49 @@ def test_free_text_is_refused_until_said(cohort, tmp_path):
     assert "Smith" in (tmp_path / "other" / "participants.tsv").read_text()
 
 
+@pytest.mark.parametrize(
+    ("column", "values", "why"),
+    [
+        ("who", ["Smith", "Jones", "Miller", "Brown"], "nearly every value is another"),
+        ("hospital_no", ["20183344", "19923345", "40183346", "40183347"], "nearly every value is another"),
+        ("surname", ["Smith", "", "", ""], "by its name"),
+        ("examiner_notes", ["ok", "ok", "ok", "ok"], "by its name"),
+        ("visit", ["31.01.2020", "n/a", "", ""], "not written YYYY-MM-DD"),
+        ("visit", ["20200131", "2020-01-31", "", ""], "not written YYYY-MM-DD"),
+        ("visit", ["1/31/20", "", "", ""], "not written YYYY-MM-DD"),
+        ("remarked", ["seen by Dr Smith", "", "", ""], "long text"),
+    ],
+)
+def test_columns_that_may_name_somebody_are_refused(cohort, tmp_path, column, values, why):
+    lines = [f"{who}\t{v}" for who, v in zip(("MuellerA", "Mueller", "C", "D"), values, strict=True)]
+    (cohort / "participants.tsv").write_text("\n".join([f"participant_id\t{column}", *lines]) + "\n")
+    with pytest.raises(CohortError, match=f"column {column} .*{why}"):
+        pseudonymise(cohort, tmp_path / "coded", tmp_path / "key.json")
+    pseudonymise(cohort, tmp_path / "coded", tmp_path / "key.json", drop=[column])
+
+
+def test_numbers_categories_and_dates_may_stay(cohort, tmp_path):
+    lines = [
+        "participant_id\tgroup\tage\theight\tborn\tname_of_nothing\tgmfcs",
+        "MuellerA\tCP\t12.5\t1,43\t2001-01-31\tn/a\tII",
+        "Mueller\tCP\t11\t1.51\t2001-02-01\t\tIII",
+        "C\tTD\t10\t1380\t2001-03-01\t\tII",
+        "D\tTD\t9e0\t-0.5\t2001-04-01\t\tII",
+    ]
+    (cohort / "participants.tsv").write_text("\n".join(lines) + "\n")
+    assert pseudonymise(cohort, tmp_path / "coded", tmp_path / "key.json").n_dates == 5
+
+
+def test_names_in_any_case_and_inside_of_files(cohort, tmp_path):
+    write_bvh(cohort / "MuellerA" / "muellera-fast.bvh")
+    (cohort / "MuellerA" / "walk.trc").write_text("PathFileType\t4\t(X/Y/Z)\tC:\\data\\MUELLERA\\walk.trc\n")
+    (cohort / "README.txt").write_text("Recorded in 2020.\n")
+    done = pseudonymise(cohort, tmp_path / "coded", tmp_path / "key.json")
+    who = json.loads((tmp_path / "key.json").read_text())["MuellerA"]["pseudonym"]
+    assert (tmp_path / "coded" / who / f"{who}-fast.bvh").exists()
+    assert sorted(done.look) == sorted([f"{who}/walk.trc: says a subject's name inside", "README.txt: is no recording"])
+
+
 @pytest.mark.parametrize("key", ["coded/key.json", "cohort/key.json"])
 def test_the_key_lies_elsewhere(cohort, tmp_path, key):
     with pytest.raises(UsageError, match="beside the data"):
