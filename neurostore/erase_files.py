@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import mmap
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ def erase_from_files(root: str, subject: str) -> tuple[int, int]:
             continue
         path = Path(storage.join(root, file.path))
         is_unfinished = path.suffix in (".partial", ".journal", ".writing")
-        if is_unfinished or subject in file.path or _says(path, subject.encode()):
+        if is_unfinished or _word(subject).search(file.path.encode()) or _says(path, subject):
             n_deleted += storage.delete([os.fspath(path)])
     return n_matrices, n_deleted
 
@@ -48,16 +49,29 @@ def _erase_objects(root: str, subject: str) -> int:
     for file in storage.list_files(root):
         path = storage.join(root, file.path)
         is_ours = file.path.split("/")[0] in (*_TABLES, "_neurostore")
-        if not is_ours and (subject in file.path or subject.encode() in (storage.read_bytes(path) or b"")):
+        if is_ours:
+            continue
+        if _word(subject).search(file.path.encode()) or _is_said(subject, storage.read_bytes(path) or b""):
             gone.append(path)
     return storage.delete(gone)
 
 
-def _says(path: Path, word: bytes) -> bool:
+def _says(path: Path, subject: str) -> bool:
     if path.stat().st_size == 0:
         return False
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return content.find(word) >= 0
+        return _is_said(subject, content)
+
+
+def _is_said(subject: str, content: bytes | mmap.mmap) -> bool:
+    """In a text as a word of its own, so that S10 is not deleted with S1; in anything else wherever its bytes are."""
+    is_text = b"\x00" not in content[:65536]
+    return bool(_word(subject).search(content)) if is_text else content.find(subject.encode()) >= 0
+
+
+def _word(subject: str) -> re.Pattern[bytes]:
+    """Keys are of letters, figures, ``_`` and ``-``; ``S1_walk`` says S1."""
+    return re.compile(rb"(?<![A-Za-z0-9])" + re.escape(subject.encode()) + rb"(?![A-Za-z0-9])")
 
 
 def _erase_from_matrix(path: Path, subject: str) -> bool:
@@ -101,7 +115,7 @@ def _erase_from_csv(path: Path, target: Path, stays: np.ndarray) -> None:
 def _without(said: Any, subject: str) -> Any:
     """The same without any key or value that says the subject."""
     if isinstance(said, dict):
-        return {k: _without(v, subject) for k, v in said.items() if subject not in str(k)}
+        return {k: _without(v, subject) for k, v in said.items() if not _word(subject).search(str(k).encode())}
     if isinstance(said, list):
-        return [_without(v, subject) for v in said if not (isinstance(v, str) and subject in v)]
-    return None if isinstance(said, str) and subject in said else said
+        return [_without(v, subject) for v in said if not (isinstance(v, str) and _word(subject).search(v.encode()))]
+    return None if isinstance(said, str) and _word(subject).search(said.encode()) else said

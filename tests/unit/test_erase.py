@@ -160,6 +160,28 @@ def test_matrices_in_the_lake_lose_rows_and_columns(tmp_path):
     assert (folder / "other.txt").exists()
 
 
+def test_a_key_within_another_is_another(tmp_path):
+    """S1 goes, S10 and what says S10 stays."""
+    lake = build_lake(tmp_path, [trial(s, "walk", left_heel=HEEL) for s in ("S1", "S10", "S2")]).path
+    folder = Path(lake) / "results"
+    labels = pl.DataFrame({"subject": ["S1", "S10"], "trial": ["a", "b"], "side": ["left"] * 2})
+    about = {"left_out": {"S10/x": "short", "S1/y": "short"}}
+    folder.mkdir()
+    DistanceMatrix(np.array([[0.0, 1.0], [1.0, 0.0]]), labels, "deg", about).write(folder / "d.npy")
+    (folder / "notes.txt").write_text("S10 walks well, as PS1 does")
+    (folder / "S10.txt").write_text("walks well")
+    (folder / "of_S1.txt").write_text("walks well")
+    (folder / "table.csv").write_text("subject,trial\nS1_walk,1\n")
+    (folder / "binary").write_bytes(b"\x00\x01aS1b")  # what is no text has no words
+    receipt = erase(lake, "S1")
+    assert (receipt.n_trials, receipt.n_matrices, receipt.n_other_files) == (1, 1, 3)
+    assert sorted(p.name for p in folder.iterdir()) == ["S10.txt", "d.npy", "d.npy.json", "notes.txt"]
+    left = DistanceMatrix.read(folder / "d.npy")
+    assert left.labels["subject"].to_list() == ["S10"]
+    assert left.provenance["left_out"] == {"S10/x": "short"}
+    assert sorted(set(rows(lake, "landmarks")["subject"])) == ["S10", "S2"]
+
+
 def test_nobody_of_that_name(tmp_path):
     lake = cohort_lake(tmp_path)
     with pytest.raises(UsageError, match=r"no subject 'S9'.*S1"):
