@@ -33,7 +33,8 @@ def read_trials(lake: Any, choice: Choice) -> pl.DataFrame:
     group = 'CAST(s."group" AS VARCHAR)' if has_group else "NULL::VARCHAR"
     trials = lake.sql(
         f'SELECT t.subject, t.session, t.trial, t.rate_hz, t.kind, {group} AS "group", '
-        "concat_ws(' ', t.estimator, left(t.model_sha256, 12), t.skeleton) AS model, t.cutoff_hz, t.pelvis_zero "
+        "concat_ws(' ', t.estimator, left(t.model_sha256, 12), t.skeleton) AS model, t.cutoff_hz, t.pelvis_zero, "
+        """nullif(regexp_extract(t.landmark_methods, '"left_hip": "(harrington|hara|bell|davis)"', 1), '') AS hip_method """
         "FROM trials AS t LEFT JOIN subjects AS s USING (subject) "
         f"WHERE t.kind <> 'static' AND ({choice.where or 'true'}) ORDER BY ALL"
     )
@@ -47,11 +48,13 @@ def refuse_mixture(choice: Choice, trials: pl.DataFrame, keys: pl.DataFrame, nee
     if choice.mixed or keys.height == 0:
         return
     used = trials.join(keys.select(TRIAL_KEYS).unique(), on=list(TRIAL_KEYS), how="semi")
-    columns = {"model": "model", "cutoff_hz": "cut-off"}
+    columns = {"model": "model", "cutoff_hz": "cut-off", "hip_method": "hip centres"}
     if needs_pelvis:
         columns["pelvis_zero"] = "zero of pelvis and hip angles"
     for column, what in columns.items():
-        counts = used[column].cast(pl.String).fill_null("none").value_counts(sort=True)
+        said = used[column].cast(pl.String)
+        # hips that a source gives itself have no method: their skeleton tells them apart
+        counts = (said.drop_nulls() if column == "hip_method" else said.fill_null("none")).value_counts(sort=True)
         if counts.height > 1:
             shown = ", ".join(f"{v} ({n} trials)" for v, n in counts.iter_rows())
             raise UsageError(

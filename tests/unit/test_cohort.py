@@ -41,6 +41,7 @@ class MadeUpLake:
             }
             kind = {"skeleton": t.get("skeleton", "cmu_31"), "cutoff_hz": t.get("cutoff_hz", 6.0)}
             kind["n_frames"] = len(t["samples"])
+            kind["landmark_methods"] = t.get("landmark_methods", '{"left_hip": "harrington"}')
             rows.append({k: key[k] for k in keys[:3]} | about | kind)
             for i, sample in enumerate(t["samples"]):
                 frame = key | {"frame": i, "time_s": i / RATE}
@@ -227,7 +228,14 @@ def test_the_relative_angle_stands_in_where_more_items_have_it_and_the_others_ar
         cohort.distances(lake, side="left", incomplete="refuse")
 
 
-@pytest.mark.parametrize(("difference", "said"), [({"cutoff_hz": 10.0}, "cut-off"), ({"skeleton": "coco_19"}, "model")])
+@pytest.mark.parametrize(
+    ("difference", "said"),
+    [
+        ({"cutoff_hz": 10.0}, "cut-off"),
+        ({"skeleton": "coco_19"}, "model"),
+        ({"landmark_methods": '{"left_hip": "davis"}'}, "hip centres"),
+    ],
+)
 def test_items_of_another_kind_are_refused_unless_asked_for(difference, said):
     lake = MadeUpLake([make_trial("A", "w", 1), make_trial("B", "w", 2, **difference)])
     with pytest.raises(UsageError, match=said):
