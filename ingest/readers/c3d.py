@@ -33,7 +33,7 @@ from .markers import (
 )
 
 VERSION = 2
-_KNEE_DEVICE = re.compile(r"^[LR]K(AX|D[12])$")
+_KNEE_DEVICE = re.compile(r"^[LR]K(AX|D[12])$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

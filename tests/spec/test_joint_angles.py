@@ -122,6 +122,32 @@ def test_pelvis_and_trunk(segment: str) -> None:
     assert rotated[f"left_{segment}_rotation_deg"] == pytest.approx(-9, abs=1e-3)
 
 
+def test_the_trunk_on_the_pelvis_has_the_signs_of_the_trunk() -> None:
+    lean, up, forward, together = standing(), standing(), standing(), standing()
+    lean["trunk"] = lean["trunk"] * Rotation.from_euler("Z", -12, degrees=True)
+    up["trunk"] = up["trunk"] * Rotation.from_euler("X", -5, degrees=True)
+    forward["trunk"] = forward["trunk"] * Rotation.from_euler("Y", 9, degrees=True)
+    for segment in ("pelvis", "trunk"):
+        together[segment] = together[segment] * Rotation.from_euler("Z", -12, degrees=True)
+    leaning, bent, turned, level = angles(row(lean), row(up), row(forward), row(together))
+    assert leaning["trunk_pelvis_tilt_deg"] == pytest.approx(12, abs=1e-3)
+    for side, sign in (("right", 1), ("left", -1)):
+        assert bent[f"{side}_trunk_pelvis_obliquity_deg"] == pytest.approx(5 * sign, abs=1e-3)
+        assert turned[f"{side}_trunk_pelvis_rotation_deg"] == pytest.approx(9 * sign, abs=1e-3)
+    assert level["trunk_pelvis_tilt_deg"] == pytest.approx(0, abs=1e-3)
+    assert level["trunk_tilt_deg"] == pytest.approx(12, abs=1e-3)
+
+
+def test_tibial_torsion_is_no_knee_rotation() -> None:
+    """The shank's axes are those of the ankle: a torsion of 15° outwards is taken off the knee, not off the ankle."""
+    turned = moved("left", [("knee_rotation", -15.0)])
+    (found,) = angles(row(turned, left_tibial_torsion_deg=-15.0))
+    assert found["left_knee_rotation_deg"] == pytest.approx(0, abs=1e-3)
+    assert found["left_foot_progression_deg"] == pytest.approx(-15, abs=1e-3)
+    (found,) = angles(row(turned))
+    assert found["left_knee_rotation_deg"] == pytest.approx(-15, abs=1e-3)
+
+
 def test_the_order_of_pelvic_angles_is_a_choice() -> None:
     # Built in Baker's order: rotation about the vertical, then obliquity, then tilt about the pelvis' own lateral axis.
     pose = standing()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -23,6 +24,8 @@ from neurostore.lake import Lake
 from neurostore.lake import open as open_lake
 from tests.shared_data import SHARED, needs_shared
 from tests.tiny_bvh import write_bvh
+from tests.unit.test_c3d import LEGS, walker
+from tests.unit.test_c3d import write as write_c3d
 
 
 @pytest.fixture
@@ -282,3 +285,22 @@ def test_one_subject_of_cmu(tmp_path):
         assert row["meta_skeleton"] == "exact"
         assert row["length_basis"] == "measured"
         assert row["cmu_trial"].startswith("07_")
+
+
+def test_hip_centres_come_from_the_option_or_from_cohort_toml(tmp_path):
+    """A change of either reads the trials again."""
+    folder = tmp_path / "cohort"
+    for subject in ("S01", "S02"):
+        (folder / subject).mkdir(parents=True)
+        write_c3d(folder / subject / "walk.c3d", walker(60), LEGS)
+    (folder / "cohort.toml").write_text('[[match]]\nfiles = "S02/*"\nhip_method = "bell"\n')
+    lake = tmp_path / "lake"
+    for hips in ("harrington", "hara"):
+        report = ingest(folder, lake, Settings(hip_method=hips), n_workers=1)
+        assert len(report.added or report.replaced) == 2
+        methods = {key: json.loads(row["landmark_methods"])["left_hip"] for key, row in rows(lake).items()}
+        assert methods == {("S01", "walk"): hips, ("S02", "walk"): "bell"}
+    assert len(ingest(folder, lake, Settings(hip_method="hara"), n_workers=1).skipped) == 2
+    (folder / "cohort.toml").write_text('hip_method = "newington"\n')
+    with pytest.raises(CohortError, match="hip_method = 'newington'; expected one of harrington, hara, bell, davis"):
+        ingest(folder, lake, n_workers=1)
