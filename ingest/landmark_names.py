@@ -59,7 +59,8 @@ def _resolve(
             for name in ([joints] if isinstance(joints, str) else joints)
         }
         free = [j for j in reversed(usable) if j not in spoken_for]
-        joints_left = {_plain(_source(skeleton, j)): index[j] for j in free}
+        start = len(_shared_beginning([_source(skeleton, j) for j in skeleton.joints]))
+        joints_left = {_plain(_source(skeleton, j)[start:]): index[j] for j in free}
         found = _from_common_names(joints_left, is_marker_set=any(sign in declared for sign in _table()["skin_signs"]))
     for landmark, joints in declared.items():
         if landmark in ("only_these", "bell_pelvis", "sacrum_marker_first"):
@@ -89,6 +90,15 @@ def _source(skeleton: Skeleton, joint: str) -> str:
     return joint
 
 
+def _shared_beginning(names: list[str]) -> str:
+    """What all names begin with, up to a separator, where it names no side: 'Character1_', 'm_avg_', 'Bip01 '."""
+    low, high = (min(names), max(names)) if len(names) > 2 else ("", "")
+    shared = low[: next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), len(low))]
+    end = max(shared.rfind(separator) for separator in " _-.:") + 1
+    words = re.split(r"[ _\-.:]", shared[:end].lower())
+    return "" if {"l", "r", *SIDES} & set(words) else shared[:end]
+
+
 def _from_common_names(joints: dict[tuple[str, str], int], *, is_marker_set: bool) -> dict[str, tuple[int, ...]]:
     """joints : (name without side, side or '') to index, from :func:`_plain` and both readings of a side letter.
 
@@ -113,13 +123,16 @@ def _from_common_names(joints: dict[tuple[str, str], int], *, is_marker_set: boo
 def _look_up(
     names: dict[tuple[str, str], int], middle: dict[str, list[Any]], sided: dict[str, list[Any]]
 ) -> dict[str, tuple[int, ...]]:
-    found = {}
+    found: dict[str, tuple[int, ...]] = {}
     for side, entries in (("", middle), ("left", sided), ("right", sided)):
         for landmark, alternatives in entries.items():
             for alternative in alternatives:
                 members = [alternative] if isinstance(alternative, str) else alternative
                 if all((m, side) in names for m in members):
-                    found[f"{side}_{landmark}".strip("_")] = tuple(names[(m, side)] for m in members)
+                    indices = tuple(names[(m, side)] for m in members)
+                    if landmark == "toe" and indices == found.get(f"{side}_ankle"):
+                        continue  # the foot of most skeletons is the ankle; in those with an ankle it is the ball
+                    found[f"{side}_{landmark}".strip("_")] = indices
                     break
     return found
 

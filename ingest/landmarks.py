@@ -124,6 +124,11 @@ def _one_person(
     present = frozenset(j for j, s in zip(poses.skeleton.joints, seen, strict=True) if s) - recording.model_points
     sources = landmark_sources(poses.skeleton, present)
     use_rotations = poses.rotations is not None and neutral is not None
+    if is_subject and not sources:
+        out.notes.append(
+            "no name of a joint or marker is known, so there are no landmarks, angles and cycles: "
+            "say which is which in a skeleton file ([landmarks]) and name it in cohort.toml"
+        )
     joints = sorted({i for indices in sources.values() for i in indices})
     cleaned, rotations = _clean(poses, rows, joints, neutral, recording.rate_hz, cutoff_hz, path)
     at = {joint: k for k, joint in enumerate(joints)}

@@ -127,8 +127,10 @@ def fit_skeleton(tree: Tree, options: ReadOptions, notes: list[str]) -> tuple[Sk
         found = found.extended(extra)
         later = {n: k for k, n in enumerate(found.source_names)}
         at = {k: later[n] if n in extra else at[k] for k, n in enumerate(names)}
-    for old, new, why in found.renamed:
-        notes.append(f"joint {old!r} is column {new!r}: {why}")
+    for why in dict.fromkeys(why for _, _, why in found.renamed):
+        renamed = [f"{old!r} is {new!r}" for old, new, because in found.renamed if because == why]
+        more = f" and {len(renamed) - 3} more, all in the table skeletons" if len(renamed) > 3 else ""
+        notes.append(f"{len(renamed)} joints are columns of another name ({why}): {', '.join(renamed[:3])}{more}")
     return found, np.array([at[k] for k in range(len(names))], dtype=np.int64)
 
 
@@ -267,6 +269,11 @@ def _cut(
     if drop and judge.is_neutral(positions[0], roles):
         neutral = NeutralPose(positions[0].copy(), rotations[0].copy())
         steps.append(Step("neutral_pose", 1, {"from": "frame 0"}))
+    if not options.frames and judge.last_frame_is_pose(positions[drop:], rotations[drop:], root, roles):
+        notes.append(
+            "the last frame is far from the one before and looks like an artificial T-pose; it is kept: "
+            f"say frames = [0, {len(positions) - drop - 2}] in cohort.toml to leave it out"
+        )
     first, last = options.frames or (0, len(positions) - drop - 1)
     if not 0 <= first <= last < len(positions) - drop:
         raise InputError(

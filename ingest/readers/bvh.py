@@ -20,6 +20,7 @@ from .text import number, rate_from_period, rows
 VERSION = 1
 _LONGEST_HEADER = 8 << 20
 _MOTION = re.compile(rb"(?<![^\s}])MOTION\s+Frames\s*:?\s*(\S+)\s+Frame\s*Time\s*:?\s*(\S+)[ \t]*", re.IGNORECASE)
+_COMMENT = re.compile(rb"(?m)^[ \t]*(?:#|//)[^\r\n]*")
 
 
 def read(path: Path, options: ReadOptions) -> Recording:
@@ -42,7 +43,7 @@ def read(path: Path, options: ReadOptions) -> Recording:
 
 def _read(path: Path, file: BinaryIO, options: ReadOptions) -> Recording:
     size = path.stat().st_size
-    head = file.read(1 << 16)
+    head, n_comments = _without_comments(file.read(1 << 16))
     if not head.strip():
         raise InputError(path, "the file is empty")
     if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
@@ -52,10 +53,10 @@ def _read(path: Path, file: BinaryIO, options: ReadOptions) -> Recording:
         raise InputError(path, f"not a BVH file: it begins with {shown!r}, expected HIERARCHY")
     while (motion := _MOTION.search(head)) is None or motion.end() == len(head) < size:
         more = file.read(1 << 20)
-        head += more
+        head, n_comments = _without_comments(head + more)
         if not more or len(head) > _LONGEST_HEADER:
             break
-    notes: list[str] = []
+    notes = [f"{n_comments} lines of comment are passed over"] if n_comments else []
     if motion is None:
         text = _decode(head[:_LONGEST_HEADER], [])
         begun = re.search(r"(?im)^\s*MOTION\b", text)
@@ -82,6 +83,17 @@ def _read(path: Path, file: BinaryIO, options: ReadOptions) -> Recording:
         rate = options.rate_hz
     steps = [Step("read_bvh", VERSION, {"frame_time": period, "n_channels": tree.n_channels})]
     return assemble(Source(path, tree, blocks, n_frames, most, rate), options, steps, notes)
+
+
+def _without_comments(head: bytes) -> tuple[bytes, int]:
+    """The head with lines that begin with # or // blanked, which keeps every place; and how many there are before MOTION.
+
+    The format knows no comments, but some programs write them.
+    """
+    end = re.search(rb"(?m)^[ \t]*MOTION\b", head)
+    until = end.start() if end else len(head)
+    blanked, n = _COMMENT.subn(lambda match: b" " * len(match.group()), head[:until])
+    return blanked + head[until:], n
 
 
 def _decode(text: bytes, notes: list[str]) -> str:

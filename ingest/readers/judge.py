@@ -52,7 +52,7 @@ def _find_roles(names: tuple[str, ...]) -> Roles:
             pairs.append((k, partner))
     of_pairs = {k for pair in pairs for k in pair}
     heads = [k for n, k in index.items() if re.search(r"(?i)head", n) and k not in of_pairs]
-    feet = [k for n, k in index.items() if re.search(r"(?i)foot|toe|ankle|heel", n) and k in of_pairs]
+    feet = [k for n, k in index.items() if re.search(r"(?i)foot|toe|ankle|heel|\bball", n) and k in of_pairs]
     return Roles(tuple(pairs), heads[-1] if heads else None, tuple(feet))
 
 
@@ -209,6 +209,13 @@ def first_frame_is_pose(positions: np.ndarray, rotations: np.ndarray, root: int,
     return False, (
         f"frame 0 is far from frame 1 {far} but is no T-pose and is kept; say drop_frames = 1 in cohort.toml to drop it"
     )
+
+
+def last_frame_is_pose(positions: np.ndarray, rotations: np.ndarray, root: int, roles: Roles) -> bool:
+    """Whether a T-pose was put behind the motion: what :func:`first_frame_is_pose` sees in reversed time."""
+    if len(positions) < 4 or not is_neutral(positions[-1].astype(float), roles):
+        return False
+    return first_frame_is_pose(positions[:-303:-1], rotations[:-303:-1], root, roles)[0]
 
 
 @kernel

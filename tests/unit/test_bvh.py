@@ -520,6 +520,30 @@ def test_names_with_spaces_and_repeated_names(tiny) -> None:  # type: ignore[no-
     assert any("occurs again" in n for n in found.notes)
 
 
+def test_many_renamed_joints_are_one_note(tiny) -> None:  # type: ignore[no-untyped-def]
+    found = read(tiny(person(rename=lambda n: f"{n}.x")), ReadOptions())
+    (said,) = (n for n in found.notes if "columns of another name" in n)
+    assert "'Hips.x' is 'Hips_x'" in said
+    assert "more, all in the table skeletons" in said
+
+
+@pytest.mark.parametrize("mark", ["#", "//"])
+def test_lines_of_comment_in_the_head_are_passed_over(mark: str, tiny) -> None:  # type: ignore[no-untyped-def]
+    comment = f"{mark} exported by a program, MOTION {{ }}\n"
+    found = read(tiny(comment + TINY.replace("MOTION", comment + "MOTION")), CM)
+    np.testing.assert_array_equal(found.poses[0].positions, read(tiny(name="b.bvh"), CM).poses[0].positions)
+    assert "2 lines of comment are passed over" in found.notes
+
+
+def test_a_t_pose_behind_the_motion_is_named_and_kept(tiny) -> None:  # type: ignore[no-untyped-def]
+    lines = person(pose=True).splitlines()
+    at = lines.index("Frame Time: 0.01") + 1
+    found = read(tiny("\n".join([*lines[:at], *lines[at + 1 :], lines[at]])), ReadOptions())
+    assert len(found.poses[0].frame) == 60
+    assert any("frames = [0, 58]" in n for n in found.notes)
+    assert not any("frames = [" in n for n in read(tiny(person()), ReadOptions()).notes)
+
+
 def test_names_that_are_not_utf8_are_read(tiny) -> None:  # type: ignore[no-untyped-def]
     found = read(tiny(TINY.replace("Knee", "Knié").encode("latin-1")))
     assert found.poses[0].skeleton.source_names[1] == "Knié"

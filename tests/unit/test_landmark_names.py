@@ -1,0 +1,119 @@
+"""Joint names of the programs that people capture with: each of the joints that gait needs is found."""
+
+from __future__ import annotations
+
+import pytest
+
+from neurostore.ingest.landmark_names import landmark_sources
+from neurostore.skeleton import adhoc
+
+LEG, ARM = ("hip", "knee", "ankle", "toe"), ("shoulder", "elbow", "wrist")
+
+
+def sided(pattern, leg, arm):
+    """Names of both sides, in the order of LEG and ARM; pattern : how a side is put to a name."""
+    return {
+        f"{side}_{joint}": pattern(side, name)
+        for side in ("left", "right")
+        for joint, name in zip((*LEG, *ARM), (*leg, *arm), strict=True)
+        if name
+    }
+
+
+def before(left, right):
+    return lambda side, name: (left if side == "left" else right) + name
+
+
+def after(left, right):
+    return lambda side, name: name + (left if side == "left" else right)
+
+
+HABITS = {
+    "MotionBuilder": sided(before("Left", "Right"), ("UpLeg", "Leg", "Foot", "ToeBase"), ("Arm", "ForeArm", "Hand"))
+    | {"pelvis_bone": "Hips", "trunk_bone": "Spine2", "head": "Head"},
+    "Maya with a name before each joint": sided(
+        before("Character1_Left", "Character1_Right"), ("UpLeg", "Leg", "Foot", "ToeBase"), ("Arm", "ForeArm", "Hand")
+    )
+    | {"pelvis_bone": "Character1_Hips", "trunk_bone": "Character1_Spine1", "head": "Character1_Head"},
+    "Motive": sided(before("Skeleton_L", "Skeleton_R"), ("Thigh", "Shin", "Foot", "Toe"), ("UArm", "FArm", "Hand"))
+    | {"pelvis_bone": "Skeleton_Hip", "trunk_bone": "Skeleton_Chest", "head": "Skeleton_Head"},
+    "MVN": sided(before("Left", "Right"), ("Hip", "Knee", "Ankle", "Toe"), ("Shoulder", "Elbow", "Wrist"))
+    | {"pelvis_bone": "Hips", "trunk_bone": "Chest4", "head": "Head"},
+    "Perception Neuron, no toe joint": sided(
+        before("Left", "Right"), ("UpLeg", "Leg", "Foot", "Foot_end"), ("Arm", "ForeArm", "Hand")
+    )
+    | {"pelvis_bone": "Hips", "trunk_bone": "Spine3", "head": "Head"},
+    "Biovision, no toe joint": sided(
+        before("Left", "Right"), ("Hip", "Knee", "Ankle", "Ankle_end"), ("Shoulder", "Elbow", "Wrist")
+    )
+    | {"pelvis_bone": "Hips", "trunk_bone": "Chest", "head": "Head"},
+    "SMPL": sided(before("left_", "right_"), ("hip", "knee", "ankle", "foot"), ("shoulder", "elbow", "wrist"))
+    | {"pelvis_bone": "pelvis", "trunk_bone": "spine3", "head": "head"},
+    "SMPL in Unity": sided(
+        before("m_avg_L_", "m_avg_R_"), ("Hip", "Knee", "Ankle", "Foot"), ("Shoulder", "Elbow", "Wrist")
+    )
+    | {"pelvis_bone": "m_avg_Pelvis", "trunk_bone": "m_avg_Spine3", "head": "m_avg_Head"},
+    "Daz and Poser": sided(before("l", "r"), ("Thigh", "Shin", "Foot", "Toe"), ("Shldr", "ForeArm", "Hand"))
+    | {"pelvis_bone": "hip", "trunk_bone": "chest", "head": "head"},
+    "Daz Genesis": sided(
+        before("l", "r"), ("ThighBend", "Shin", "Foot", "Toe"), ("ShldrBend", "ForearmBend", "Hand")
+    )
+    | {"pelvis_bone": "pelvis", "trunk_bone": "chestUpper", "head": "head"},
+    "DeepMotion": sided(
+        lambda side, name: f"{side[0]}_{name}_JNT", ("upleg", "leg", "foot", "toebase"), ("arm", "forearm", "hand")
+    )
+    | {"pelvis_bone": "hips_JNT", "trunk_bone": "spine1_JNT", "head": "head_JNT"},
+    "Unreal": sided(after("_l", "_r"), ("thigh", "calf", "foot", "ball"), ("upperarm", "lowerarm", "hand"))
+    | {"pelvis_bone": "pelvis", "trunk_bone": "spine_03", "head": "head"},
+    "Blender": sided(after(".L", ".R"), ("thigh", "shin", "foot", "toe"), ("upper_arm", "forearm", "hand"))
+    | {"pelvis_bone": "hips", "trunk_bone": "chest", "head": "head"},
+    "Rigify": sided(
+        lambda side, name: f"DEF-{name}.{side[0].upper()}",
+        ("thigh", "shin", "foot", "toe"),
+        ("upper_arm", "forearm", "hand"),
+    )
+    | {"pelvis_bone": "DEF-pelvis", "trunk_bone": "DEF-chest", "head": "DEF-head"},
+    "MakeHuman": sided(
+        after(".L", ".R"), ("upperleg01", "lowerleg01", "foot", "toe1-1"), ("upperarm01", "lowerarm01", "wrist")
+    )
+    | {"pelvis_bone": "root", "trunk_bone": "spine01", "head": "head"},
+    "VRM and Unity": sided(
+        before("Left", "Right"), ("UpperLeg", "LowerLeg", "Foot", "Toes"), ("UpperArm", "LowerArm", "Hand")
+    )
+    | {"pelvis_bone": "Hips", "trunk_bone": "UpperChest", "head": "Head"},
+    "3ds Max": sided(
+        before("Bip01 L ", "Bip01 R "), ("Thigh", "Calf", "Foot", "Toe0"), ("UpperArm", "Forearm", "Hand")
+    )
+    | {"pelvis_bone": "Bip01 Pelvis", "trunk_bone": "Bip01 Spine1", "head": "Bip01 Head"},
+    "Vicon": sided(before("l", "r"), ("femur", "tibia", "foot", "toes"), ("humerus", "radius", "wrist"))
+    | {"pelvis_bone": "root", "trunk_bone": "thorax", "head": "head"},
+    "iPi": sided(before("L", "R"), ("Thigh", "Shin", "Foot", "Toe"), ("Shoulder", "Forearm", "Hand"))
+    | {"pelvis_bone": "Hip", "trunk_bone": "Chest", "head": "Head"},
+    "Bandai Namco": sided(
+        after("_L", "_R"), ("UpperLeg", "LowerLeg", "Foot", "Toes"), ("UpperArm", "LowerArm", "Hand")
+    )
+    | {"pelvis_bone": "Hips", "trunk_bone": "Chest", "head": "Head"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("program", HABITS)
+def test_joints_of_each_program_are_found(program):
+    habit = HABITS[program]
+    skeleton = adhoc("tree", list(dict.fromkeys(habit.values())))
+    found = landmark_sources(skeleton)
+    column = dict(zip(skeleton.source_names, range(len(skeleton.joints)), strict=True))
+    assert {k: tuple(skeleton.source_names[i] for i in found.get(k, ())) for k in habit} == {
+        k: (skeleton.source_names[column[v]],) for k, v in habit.items()
+    }
+
+
+def test_a_foot_alone_is_an_ankle_and_no_toe():
+    names = ["Hips", "Spine", "Head", "LeftUpLeg", "LeftLeg", "LeftFoot", "RightUpLeg", "RightLeg", "RightFoot"]
+    found = landmark_sources(adhoc("tree", names))
+    assert found["left_ankle"] == (5,)
+    assert "left_toe" not in found
+
+
+def test_a_side_that_every_name_has_is_not_taken_for_a_prefix():
+    found = landmark_sources(adhoc("leg", ["L_Hip", "L_Knee", "L_Ankle"]))
+    assert found["left_knee"] == (1,)
