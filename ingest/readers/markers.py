@@ -111,26 +111,43 @@ def judge_up(labels: Sequence[str], positions: np.ndarray, default: str) -> tupl
 
 def judge_unit(positions: np.ndarray) -> tuple[float, str]:
     """Millimetres per unit from the size of the marker cloud of a person: about 0.5 to 3 m across."""
+    across = _across(positions)
+    if not np.isfinite(across) or across > 300:
+        return 1.0, "mm"
+    return (1000.0, "m") if across < 10 else (10.0, "cm")
+
+
+def _across(positions: np.ndarray) -> float:
+    """The longest side of the marker cloud, median over frames, in the units given; NaN where nothing is there."""
     sample = positions[:: max(1, len(positions) // 200)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
-        spread = np.nanmedian(np.nanmax(np.nanmax(sample, axis=1) - np.nanmin(sample, axis=1), axis=1))
-    if not np.isfinite(spread) or spread > 300:
-        return 1.0, "mm"
-    return (1000.0, "m") if spread < 10 else (10.0, "cm")
+        return float(np.nanmedian(np.nanmax(np.nanmax(sample, axis=1) - np.nanmin(sample, axis=1), axis=1)))
+
+
+def rate_of(time_s: np.ndarray) -> float:
+    """Frames a second of at least two rising times, 3 decimals; even times rounded in text give the rate they come from."""
+    n = len(time_s)
+    rate = (n - 1) / (time_s[-1] - time_s[0])
+    if np.abs(time_s[0] + np.arange(n) / rate - time_s).max() > 0.25 / rate:
+        return round(float(1 / np.median(np.diff(time_s))), 3)  # uneven, or with gaps
+    return float(round(rate)) if abs(rate / round(rate or 1) - 1) < 1e-4 else round(float(rate), 3)
+
+
+def unit_of_a_person(positions: np.ndarray, scale_mm: float) -> tuple[float, str] | None:
+    """Millimetres per unit, and its name, in which the markers are a person, where in the stated unit they cannot be."""
+    if positions.shape[1] < 8 or unit_mismatch(positions * np.float32(scale_mm), "") is None:
+        return None
+    judged, name = judge_unit(positions)
+    return (judged, name) if 500 <= _across(positions) * judged <= 3000 else None
 
 
 def unit_mismatch(positions_mm: np.ndarray, unit: str) -> str | None:
     """A sentence where positions said to be in ``unit`` cannot be a person's in it, else None."""
-    sample = positions_mm[:: max(1, len(positions_mm) // 200)]
-    if sample.shape[1] < 4:
-        return None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        spread = np.nanmedian(np.nanmax(np.nanmax(sample, axis=1) - np.nanmin(sample, axis=1), axis=1))
-    if np.isfinite(spread) and not 50 < spread < 20_000:
+    across = _across(positions_mm) if positions_mm.shape[1] >= 4 else np.nan
+    if np.isfinite(across) and not 50 < across < 20_000:
         return (
-            f"the file says its unit is {unit}, which makes the markers {spread:.4g} mm across: not a person; "
+            f"the file says its unit is {unit}, which makes the markers {across:.4g} mm across: not a person; "
             "give scale_mm in cohort.toml if the unit is wrong"
         )
     return None

@@ -13,9 +13,10 @@ from neurostore.errors import InputError
 from neurostore.opensim import column_of
 
 from ..recording import ReadOptions, Recording, SourceAngle, Step
+from .markers import rate_of
 from .text_table import breaks_off, numbers, read_bytes, separator_of
 
-VERSION = 1
+VERSION = 2
 
 _TRANSLATION = re.compile(r"_t[xyz]$")
 _COORDINATE = re.compile(
@@ -67,11 +68,7 @@ def read(path: Path, options: ReadOptions) -> Recording:
             )
     if not angles:
         raise InputError(path, f"has no valid value in any of its {len(names)} coordinates")
-    rate_hz = (
-        round(float(1 / np.median(np.diff(time_s))), 3)
-        if len(time_s) > 1
-        else _number(head.words.get("datarate")) or 0.0
-    )
+    rate_hz = rate_of(time_s) if len(time_s) > 1 else _number(head.words.get("datarate")) or 0.0
     return Recording(
         kind="angles",
         rate_hz=rate_hz,

@@ -23,13 +23,15 @@ from .markers import (
     judge_up,
     name_says_static,
     parse_up,
+    rate_of,
     to_y_up,
     unit_mismatch,
+    unit_of_a_person,
     without_rubbish,
 )
 from .text_table import breaks_off, numbers, read_bytes, separator_of
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,9 +178,9 @@ def _clock(path: Path, words: dict[str, str], times: np.ndarray, notes: list[str
     even = times[0] + np.arange(n) / rate
     if n > 1 and np.abs(even - times).max() > 0.25 / rate:
         if abs(measured / rate - 1) > 0.01:
-            median = round(float(1 / np.median(steps)), 3)
-            notes.append(f"DataRate says {rate:g} Hz, its times {median:.4g} Hz; the times were followed")
-            rate = median
+            followed = rate_of(times)
+            notes.append(f"DataRate says {rate:g} Hz, its times {followed:.4g} Hz; the times were followed")
+            rate = followed
         return rate, times
     is_exact = n < 2 or np.abs(even - times).max() < 1e-7
     if not is_exact:
@@ -234,7 +236,14 @@ def _scale(words: dict[str, str], options: ReadOptions, positions: np.ndarray, n
     if options.scale_mm is not None:
         return options.scale_mm, "measured"
     if unit in UNIT_MM:
-        return UNIT_MM[unit], "measured"
+        other = unit_of_a_person(positions, UNIT_MM[unit])
+        if other is None:
+            return UNIT_MM[unit], "measured"
+        notes.append(
+            f"Units says {unit}, in which the markers are no person; {other[1]} were taken, judged from the size of the "
+            "marker cloud: give scale_mm in cohort.toml if this is wrong"
+        )
+        return other[0], "judged"
     scale_mm, judged = judge_unit(positions)
     said = f"Units is {unit!r}" if unit else "Units is missing"
     notes.append(f"{said}; the unit was judged to be {judged} from the size of the marker cloud")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from neurostore.errors import InputError
 from neurostore.ingest.readers import read, trc
+from neurostore.ingest.readers.markers import rate_of
 from neurostore.ingest.recording import ReadOptions
 from tests.shared_data import SHARED, needs_shared
 
@@ -117,6 +118,26 @@ def test_units(tmp_path: Path, units: str, mm: float) -> None:
     recording = read(write(tmp_path / "walk.trc", text(walk(30) / mm, units=units)))
     np.testing.assert_allclose(got(recording), walk(30), atol=0.01)
     assert recording.length_basis == ("measured" if units else "judged")
+
+
+@pytest.mark.parametrize(("said", "per_mm", "name"), [("mm", 0.001, "m"), ("m", 1.0, "mm"), ("m", 0.1, "cm")])
+def test_a_unit_in_which_nobody_fits_gives_way_and_is_said(tmp_path: Path, said: str, per_mm: float, name: str) -> None:
+    path = write(tmp_path / "walk.trc", text(walk(30) * per_mm, units=said))
+    found = read(path, ReadOptions())
+    right = got(read(write(tmp_path / "right.trc", text(walk(30))), ReadOptions()))
+    np.testing.assert_allclose(got(found), right, atol=0.01 / per_mm * 1e-3 + 0.01)
+    assert found.length_basis == "judged"
+    assert any(f"Units says {said}" in n and f"{name} were taken" in n for n in found.notes)
+    kept = read(path, ReadOptions(scale_mm=2.0))
+    assert kept.length_basis == "measured"
+
+
+def test_rates_of_rounded_times() -> None:
+    assert rate_of(np.round(np.arange(600) / 120, 6)) == 120
+    assert rate_of(np.round(np.arange(600) / 120, 3)) == 120
+    assert rate_of(np.round(np.arange(300) * 1001 / 60000, 5)) == pytest.approx(59.94, abs=1e-3)
+    uneven = np.concatenate([np.arange(50), np.arange(70, 120)]) / 100
+    assert rate_of(uneven) == 100
 
 
 def test_missing_cells_zeros_and_half_points(tmp_path: Path) -> None:
