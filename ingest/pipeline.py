@@ -242,7 +242,6 @@ class _Run:
                 self._pool = InProcess() if is_small else Pool(min(n, len(batches)))
             self._run(batches)
             sources = self._stale(plan)
-        self.progress.end()
 
     def _run(self, batches: list[Batch]) -> None:
         assert self._pool is not None
@@ -359,5 +358,6 @@ class _Run:
         (self.report.replaced if key in self.state.rows else self.report.added).append(key)
 
     def close(self) -> None:
+        self.progress.end()  # however it ended: a bar hides the terminal's cursor
         if self._pool is not None:
             self._pool.close()

@@ -104,6 +104,7 @@ class Bar:
 
 def print_report(report: IngestReport, console: Any, *, n_shown: int = 20) -> None:
     """The closing table: what went in, and everything that did not or was changed, by name."""
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
@@ -118,7 +119,11 @@ def print_report(report: IngestReport, console: Any, *, n_shown: int = 20) -> No
     say("warning", report.warnings)
     for error in report.failed:  # never cut short: each names a trial that is not in the lake
         console.print(Text(printable(f"failed: {error}")), soft_wrap=True)
-    table = Table(show_edge=False, pad_edge=False)
+    if report.is_dry_run:
+        say("would go in", ["/".join(k for k in key if k) for key in report.added])
+        say("would be replaced", ["/".join(k for k in key if k) for key in report.replaced])
+        say("would be renewed", ["/".join(k for k in key if k) for key in report.updated])
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
     counts = report.counts()
     for name in counts:
         table.add_column(name, justify="right")

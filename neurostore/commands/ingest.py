@@ -77,7 +77,7 @@ def ingest(
     from neurostore.ingest.pipeline import ingest as run
     from neurostore.ingest.progress import Bar, Lines, print_report
 
-    from .output import console
+    from .output import console, say
 
     talk = console()
     video = {
@@ -87,24 +87,29 @@ def ingest(
     }  # fmt: skip
     video = {name: value for name, value in video.items() if value is not None}
     progress = JsonLines(sys.stderr) if log_json else Bar(talk) if sys.stderr.isatty() else Lines(sys.stderr)
-    report = run(
-        cohort,
-        lake,
-        Settings(
-            cutoff_hz=cutoff,
-            hip_method=hips.value,
-            estimator=estimator.value,
-            estimator_options=video,
-            refine=refine,
-        ),
-        n_workers=workers,
-        force=force,
-        dry_run=dry_run,
-        consent_renewed=consent_renewed,
-        engine=engine.value,
-        ray_address=ray_address,
-        progress=progress,
-    )
+    try:
+        report = run(
+            cohort,
+            lake,
+            Settings(
+                cutoff_hz=cutoff,
+                hip_method=hips.value,
+                estimator=estimator.value,
+                estimator_options=video,
+                refine=refine,
+            ),
+            n_workers=workers,
+            force=force,
+            dry_run=dry_run,
+            consent_renewed=consent_renewed,
+            engine=engine.value,
+            ray_address=ray_address,
+            progress=progress,
+        )
+    except KeyboardInterrupt:
+        if not log_json:
+            say(f"interrupted: what was committed is in {lake} and whole; repeat the command to go on")
+        raise typer.Exit(130) from None
     if log_json:
         log_report(report, sys.stderr)
     else:

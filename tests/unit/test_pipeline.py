@@ -19,6 +19,7 @@ from neurostore.ingest.cohort_folder import Cohort, TrialSource, scan
 from neurostore.ingest.cohort_metadata import Metadata
 from neurostore.ingest.pipeline import ingest
 from neurostore.ingest.plan import make_batches
+from neurostore.ingest.progress import Silent
 from neurostore.ingest.recording import Calibration
 from neurostore.lake import Lake
 from neurostore.lake import open as open_lake
@@ -159,6 +160,26 @@ def test_workers_and_this_process_give_the_same_lake(cohort, tmp_path, monkeypat
         for name in ("one", "two")
     ]
     assert frames[0].equals(frames[1], null_equal=True)
+
+
+class _Interrupted(Silent):
+    """Ctrl-C at the first trial that ended."""
+
+    def __init__(self):
+        self.has_ended = False
+
+    def advance(self, label, n_bytes):
+        raise KeyboardInterrupt
+
+    def end(self):
+        self.has_ended = True
+
+
+def test_the_bar_ends_with_an_interrupted_ingest(cohort, tmp_path):
+    progress = _Interrupted()
+    with pytest.raises(KeyboardInterrupt):
+        ingest(cohort, tmp_path / "lake", n_workers=1, progress=progress)
+    assert progress.has_ended
 
 
 def test_a_dead_worker_loses_the_trial_in_work_alone(cohort, tmp_path):
