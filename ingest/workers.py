@@ -168,7 +168,10 @@ def _start(n_workers: int) -> _Worker:
     threads = str(max(1, (os.cpu_count() or 1) // n_workers))
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "POLARS_MAX_THREADS")
     environment = {**os.environ, **dict.fromkeys(names, threads), "ARROW_NUM_THREADS": threads}
-    command = f"from neurostore.ingest.workers import serve; serve({theirs.fileno()}, {os.getpid()})"
+    command = (  # the first line before anything that takes time to load
+        f"from neurostore.child_process import end_with_parent; end_with_parent({os.getpid()})\n"
+        f"from neurostore.ingest.workers import serve; serve({theirs.fileno()})"
+    )
     process = subprocess.Popen(
         [sys.executable, "-P", "-c", command],
         pass_fds=(theirs.fileno(),),
@@ -180,9 +183,8 @@ def _start(n_workers: int) -> _Worker:
     return _Worker(process, ours)
 
 
-def serve(handle: int, parent: int) -> None:
+def serve(handle: int) -> None:
     """A worker's life: take batches from the pipe until it closes, then end at once."""
-    die_with_parent(parent)
     sys.meta_path.insert(0, _NoPandas())  # type: ignore[arg-type]
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     pipe = Connection(handle)
@@ -233,15 +235,4 @@ def _take(pipe: Connection, batches: queue.SimpleQueue[Batch]) -> None:
         while True:
             batches.put(pipe.recv())
     except (EOFError, OSError):
-        os._exit(0)
-
-
-def die_with_parent(parent: int) -> None:
-    """On Linux, have the kernel end this process when its parent ends, even while it is inside a C library."""
-    if sys.platform == "linux":
-        import ctypes
-
-        with suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-    if os.getppid() != parent:  # it died before we asked
         os._exit(0)
