@@ -67,7 +67,7 @@ class WindowBatches(torch.utils.data.Dataset):
         batch_size: int,
         seed: int,
         n_batches: int,
-        windows_a_pair: int = 2,
+        windows_a_pair: int = 4,
     ):
         self.motions, self.markers, self.model = motions, markers, model
         self.batch_size, self.seed, self.n_batches, self.windows_a_pair = batch_size, seed, n_batches, windows_a_pair
@@ -96,7 +96,7 @@ def random_pair(motion: Motion, markers: MarkerSet, node_rate_hz: float, rng: np
     clip = motion.points[first : first + length]
     clip = varied(turned(clip, rng), markers, rng)
     part = resampled(Motion("", "", "", motion.rate_hz, clip, False), float(rng.choice(RATES_HZ)))
-    if rng.random() < 0.42:
+    if rng.random() < 0.55:
         protocol: Independent | Correlated = Independent((float(np.exp(rng.uniform(np.log(20), np.log(95)))),))
     else:
         protocol = Correlated().times(float(rng.uniform(0.5, 1.7)), float(rng.uniform(0.5, 1.2)))

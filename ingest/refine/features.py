@@ -22,6 +22,9 @@ CORRECTION_MM = 100.0  # the network answers in decimetres
 DEFAULT_SPREAD_MM = 40.0
 CUTOFF_HZ = 6.0
 N_FEATURES = 15
+MOST_OFF_PATH = 4.0  # decimetres off a straight walk that the network is told
+# columns of a window's features
+PLACE, VELOCITY, PATH, SPAN, RAY = slice(0, 3), slice(3, 6), 6, slice(7, 9), slice(9, 11)
 
 
 @dataclass(frozen=True)
@@ -174,7 +177,7 @@ def window(s: Sequence, start: int, n_frames: int, markers: MarkerSet) -> tuple[
         [
             relative / SCALE_MM,
             np.clip(velocity, -8, 8),
-            one * np.clip(_detrended(path[:, 2], inside) / CORRECTION_MM, -4, 4)[:, None, None],
+            one * (_detrended(path[:, 2], inside) / CORRECTION_MM)[:, None, None],
             _foreshortening(relative, s.body, markers),
             rays[..., :2] * 4.0,
             s.visibility[index][..., None],

@@ -1,9 +1,10 @@
 """PoseFormer: corrections along the camera ray for every marker of a window of frames, each with its uncertainty.
 
 After Zheng et al. 2021 (doi 10.1109/ICCV48922.2021.01145): a small transformer over the markers of one frame, whose
-outputs joined make the token of that frame, and a transformer over the frames. Three things are ours: a token of the body
+outputs joined make the token of that frame, and a transformer over the frames. Four things are ours: a token of the body
 (bone lengths as the whole trial shows them, so that a limb's foreshortening tells its depth), an answer that adds up along
-the limbs from the trunk, and a head for the logarithm of the standard deviation.
+the limbs from the trunk, a head for the logarithm of the standard deviation, and second looks, which take shares of
+what smoothing and bone lengths propose of the corrected positions (:mod:`.again`).
 """
 
 from __future__ import annotations
@@ -13,16 +14,18 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import Tensor, nn
 
-from .features import N_FEATURES
+from .again import N_FEATURES_AGAIN, N_PROPOSALS, Again
+from .features import MOST_OFF_PATH, N_FEATURES, PATH
 from .markers import MarkerSet, marker_set
 
-FORMAT = 1
+FORMAT = 2
+_LOG_SD = (-6.0, 3.0)
 
 
 @dataclass(frozen=True)
 class ModelConfig:
     """Sizes of the network. ``markers`` names the marker set; n_frames is the window, in nodes of ``node_rate_hz``
-    (0: the video's own frames)."""
+    (0: the video's own frames); looks, of look_width, are had at the answer of the transformers."""
 
     markers: str = "landmarks"
     n_markers: int = 17
@@ -37,6 +40,8 @@ class ModelConfig:
     heads: int = 6
     feed_forward: int = 2
     dropout: float = 0.05
+    looks: int = 0
+    look_width: int = 96
 
     def to_dict(self) -> dict:
         return asdict(self)
@@ -71,11 +76,36 @@ class PoseFormer(nn.Module):
             nn.GELU(),
             last,
         )
-        self.register_buffer("chain", torch.tensor(chain_of(marker_set(c.markers))), persistent=False)
+        markers = marker_set(c.markers)
+        self.register_buffer("chain", torch.tensor(chain_of(markers)), persistent=False)
+        self.again = Again(markers, c.n_frames, c.node_rate_hz)
+        self.looks = nn.ModuleList(_Look(2 * c.spatial_width, c.look_width, c.n_markers) for _ in range(c.looks))
 
     def forward(self, features: Tensor, present: Tensor, body: Tensor) -> tuple[Tensor, Tensor]:
+        return self.answers(features, present, body)[-1]
+
+    def answers(self, features: Tensor, present: Tensor, body: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """Correction and log sd of the transformers, then after each look. Gradients stay within a look."""
+        correction, log_sd, hidden = self.first(features, present, body)
+        out = [(correction, log_sd)]
+        for look in self.looks:
+            given = self.before_look(features, present, body, *out[-1])
+            out.append(look(hidden.detach(), *given, self.chain))
+        return out
+
+    @torch.no_grad()
+    def before_look(
+        self, features: Tensor, present: Tensor, body: Tensor, correction: Tensor, log_sd: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """What a look is given: features, proposals, and the answer so far."""
+        return *self.again(features, present, body, correction, log_sd), correction.detach(), log_sd.detach()
+
+    def first(self, features: Tensor, present: Tensor, body: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The transformers' correction and log sd, and what they know of each marker (B, T, M, 2 spatial widths)."""
         b, t, m, _ = features.shape
         c = self.config
+        features = features.clone()
+        features[..., PATH] = features[..., PATH].clamp(-MOST_OFF_PATH, MOST_OFF_PATH)
         tokens = self.embed(features)
         tokens = torch.where(present[..., None], tokens, self.missing) + self.marker  # (B, T, M, d)
         tokens = self.spatial(tokens.reshape(b * t, m, c.spatial_width), ~present.reshape(b * t, m))
@@ -84,9 +114,34 @@ class PoseFormer(nn.Module):
         seen = torch.cat([present.new_ones(b, 1), present.any(dim=2)], dim=1)
         frames = self.temporal(frames, ~seen)[:, 1:]
         context = self.split(frames).reshape(b, t, m, c.spatial_width)
-        out = self.head(torch.cat([tokens.reshape(b, t, m, c.spatial_width), context], dim=-1))
+        hidden = torch.cat([tokens.reshape(b, t, m, c.spatial_width), context], dim=-1)
+        out = self.head(hidden)
         # A marker's own correction, and what the bones from the trunk out to it add.
-        return out[..., 0] + out[..., 1] @ self.chain, out[..., 2].clamp(-6.0, 3.0)
+        return out[..., 0] + out[..., 1] @ self.chain, out[..., 2].clamp(*_LOG_SD), hidden
+
+
+class _Look(nn.Module):
+    """What is known of a marker (B, T, M, F and N_FEATURES_AGAIN), proposals (B, T, M, N_PROPOSALS), and the answer so far →
+    the next answer: corrected by a look's own, by one that adds up along the limb, and by a share of each proposal."""
+
+    def __init__(self, n_hidden: int, width: int, n_markers: int):
+        super().__init__()
+        n_out = 3 + N_PROPOSALS
+        self.norm = nn.LayerNorm(n_hidden)
+        self.net = nn.Sequential(
+            nn.Linear(n_hidden + N_FEATURES_AGAIN, width), nn.GELU(), nn.Linear(width, width), nn.GELU(),
+            nn.Linear(width, n_out),
+        )  # fmt: skip
+        for blank in self.net[-1].parameters():
+            nn.init.zeros_(blank)  # untrained it changes nothing
+        self.of_marker = nn.Parameter(torch.zeros(n_markers, n_out))
+
+    def forward(
+        self, hidden: Tensor, features: Tensor, proposals: Tensor, correction: Tensor, log_sd: Tensor, chain: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        out = self.net(torch.cat([self.norm(hidden), features], dim=-1)) + self.of_marker
+        more = out[..., 0] + out[..., 1] @ chain + (out[..., 3:] * proposals).sum(-1)
+        return correction + more, (log_sd + out[..., 2]).clamp(*_LOG_SD)
 
 
 def chain_of(markers: MarkerSet) -> list[list[float]]:

@@ -7,7 +7,7 @@ import math
 import time
 import tomllib
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,9 @@ import torch
 
 from neurostore.errors import ModelError, UsageError
 
-from .checkpoint import load
+from .checkpoint import load, save
 from .dataset import WindowBatches
+from .looks import LookConfig, train_looks
 from .markers import MarkerSet, marker_set
 from .model import ModelConfig, PoseFormer, n_parameters
 from .motions import Motion
@@ -32,7 +33,8 @@ from .terms import LOSSES, Terms
 class TrainConfig:
     """A training run; see configs/*.toml. ``losses`` are weights of the functions of that name in :mod:`.losses`.
 
-    start_from : a checkpoint of the same network whose weights the run begins with; '' for fresh ones.
+    start_from : a checkpoint of the same transformers whose weights the run begins with; '' for fresh ones. looks :
+    how the looks are trained afterwards (:class:`~.looks.LookConfig`); the best validation counts without them.
     """
 
     markers: str = "landmarks"
@@ -51,6 +53,7 @@ class TrainConfig:
     threads: int = 1
     model: dict[str, Any] = field(default_factory=dict)
     losses: dict[str, float] = field(default_factory=lambda: {"supervised_depth": 1.0})
+    looks: dict[str, Any] = field(default_factory=dict)
 
     def model_config(self) -> ModelConfig:
         markers = marker_set(self.markers)
@@ -65,6 +68,7 @@ def read_config(name_or_path: str) -> TrainConfig:
     try:
         config = TrainConfig(**tomllib.loads(source.read_text(encoding="utf-8")))
         config.model_config()
+        LookConfig(**config.looks)
     except (OSError, tomllib.TOMLDecodeError, TypeError) as error:
         raise UsageError(f"{name_or_path}: no training configuration (small, seed or a .toml file): {error}") from None
     unknown = set(config.losses) - set(LOSSES)
@@ -91,6 +95,7 @@ def train(
 
     motions = read_motions(data, marker_set(config.markers), ("train", "validation"), say=say)
     best = train_on(config, motions, out, shards, say)
+    best = look_on(config, motions, best, shards, say)
     return finish(best, motions, Path(out) / "refiner.safetensors")
 
 
@@ -112,10 +117,12 @@ def train_on(
     model = PoseFormer(config.model_config()).to(device)
     if config.start_from:
         given, _ = load(Path(config.start_from), config.markers)
-        if given.config != model.config:
+        sizes = {name: getattr(model.config, name) for name in ("looks", "look_width")}
+        if replace(given.config, **sizes) != model.config:
             raise ModelError(f"{config.start_from}: is of another network than the configuration says")
-        model.load_state_dict(given.state_dict())
-    optimiser = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+        model.load_state_dict({k: v for k, v in given.state_dict().items() if not k.startswith("looks.")}, strict=False)
+    trained = [p for name, p in model.named_parameters() if not name.startswith("looks.")]
+    optimiser = torch.optim.AdamW(trained, lr=config.learning_rate, weight_decay=config.weight_decay)
     run = RunState(Path(out), model, optimiser, asdict(config), data_hash(motions), config.averaging)
     run.resume()
     people = len({m.person for m in parts["train"]})
@@ -152,6 +159,29 @@ def train_on(
     return run.best
 
 
+def look_on(
+    config: TrainConfig, motions: list[Motion], best: Path, shards: Path | None, say: Callable[[str], None] = print
+) -> Path:
+    """Train the looks at the best transformers; the path of what came of it. Minutes; a killed one begins again."""
+    looks = LookConfig(**config.looks)
+    if not looks.batches:
+        return best
+    markers = marker_set(config.markers)
+    model, about = load(best)
+    kept = ("features", "present", "body", "target")
+    source: torch.utils.data.Dataset
+    if shards is not None:
+        source = ShardBatches(shards, "train", model.config, config.batch_size, config.seed + 1, looks.batches)
+    else:
+        train = [m for m in motions if m.split == "train"]
+        source = WindowBatches(train, markers, model.config, config.batch_size, config.seed + 2_000_003, looks.batches)
+    batches = [{k: v for k, v in source[n].items() if k in kept} for n in range(looks.batches)]
+    train_looks(model, batches, torch.tensor(markers.bones), looks, config.seed, say)
+    out = best.with_name("looked.safetensors")
+    save(out, model, {k: v for k, v in about.items() if k not in ("sha256", "model", "format")})
+    return out
+
+
 def _step(
     run: RunState, batch: dict, terms: Terms, scaler: Any, config: TrainConfig, device: torch.device
 ) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
@@ -162,7 +192,7 @@ def _step(
     batch = {k: v.to(device) for k, v in batch.items()}
     run.model.train()
     with torch.autocast(device.type, torch.float16, enabled=device.type == "cuda"):
-        correction, log_sd = run.model(batch["features"], batch["present"], batch["body"])
+        correction, log_sd, _ = run.model.first(batch["features"], batch["present"], batch["body"])
     values = terms(batch, correction.float(), log_sd.float())
     loss = terms.total(values)
     if not torch.isfinite(loss):
@@ -175,7 +205,7 @@ def _step(
     run.optimiser.zero_grad()
     scaler.scale(loss).backward()
     scaler.unscale_(run.optimiser)
-    torch.nn.utils.clip_grad_norm_(run.model.parameters(), 1.0)
+    torch.nn.utils.clip_grad_norm_(run.optimiser.param_groups[0]["params"], 1.0)
     scaler.step(run.optimiser)
     scaler.update()
     return values, loss.detach()
@@ -221,7 +251,7 @@ def _validate(model: PoseFormer | None, batches: list[dict[str, torch.Tensor]], 
         correction = torch.zeros(())
         if model is not None:
             model.eval()
-            correction = model(*(batch[k].to(device) for k in ("features", "present", "body")))[0].cpu()
+            correction = model.first(*(batch[k].to(device) for k in ("features", "present", "body")))[0].cpu()
         error = (correction - batch["target"]).abs() * batch["present"]
         total, count = total + float(error.sum()), count + float(batch["present"].sum())
     return 100.0 * total / max(count, 1.0)
