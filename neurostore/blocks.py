@@ -282,6 +282,7 @@ def _publish(out: Path, works: dict[str, Work], about: dict[str, dict[str, Any]]
         if len(works) > 1:
             first = {**first, "digests": {side: w.digests for side, w in works.items()}}
             first["left_out"] = {k: v for one in about.values() for k, v in one["left_out"].items()}
+            first["notes"] = [note for one in about.values() for note in one["notes"]]
         metadata = {"unit": unit, "provenance": {k: v for k, v in first.items() if k != "digests"}}
         long_parquet(temporary, [(labels[side], work.rows) for side, work in works.items()], metadata)
         _replace(temporary, out)

@@ -18,8 +18,8 @@ from neurostore import __version__
 from neurostore.comparison import Comparison, Side, between, square, whiten
 from neurostore.distance_matrix import DistanceMatrix, check_suffix, labels_frame
 from neurostore.dtw.options import check_band, check_normalize
-from neurostore.errors import UsageError
-from neurostore.representations import POINTS, SAGITTAL, SEGMENTS, Choice, Items, complete, read_items
+from neurostore.errors import SeriesError, UsageError
+from neurostore.representations import POINTS, SAGITTAL, SEGMENTS, Choice, Items, complete, name_of, read_items
 from neurostore.sampling import SIDES
 
 if TYPE_CHECKING:
@@ -255,7 +255,13 @@ def prepare(lake: Any, options: dict[str, Any]) -> tuple[dict[str, Side], Compar
         whiten(compared, options["reference"])
     for part in compared.values():
         lengths = np.array([len(x) for x in part.series])
-        check_band(comparison.band, lengths, lengths)
+        try:
+            check_band(comparison.band, lengths, lengths)
+        except SeriesError as error:
+            if lengths.min() == lengths.max():
+                raise
+            ends = [name_of(_label_of(part, int(k))) for k in (lengths.argmin(), lengths.argmax())]
+            raise UsageError(f"{error}; the shortest is {ends[0]}, the longest {ends[1]}") from None
     provenance = {
         "lake": str(getattr(lake, "path", "")),
         "lake_version": getattr(lake, "version", None),
@@ -263,6 +269,11 @@ def prepare(lake: Any, options: dict[str, Any]) -> tuple[dict[str, Side], Compar
         "options": {k: list(v) if isinstance(v, tuple) else v for k, v in options.items() if k != "n_threads"},
     }
     return compared, comparison, provenance
+
+
+def _label_of(part: Side, k: int) -> dict[str, Any]:
+    """The keys of the row that series k belongs to."""
+    return next(label for label, members in zip(part.labels, part.members, strict=True) if k in members)
 
 
 def finish(found: dict[str, DistanceMatrix], unit: str, side: str | None) -> DistanceMatrix | dict[str, DistanceMatrix]:
@@ -288,6 +299,7 @@ def mean_of_sides(found: dict[str, DistanceMatrix]) -> DistanceMatrix:
     left = found["left"]
     left_out = {k: v for m in found.values() for k, v in m.provenance["left_out"].items()}
     provenance = {**left.provenance, "left_out": left_out | dict.fromkeys(alone, "has cycles of one side only")}
+    provenance["notes"] = [note for m in found.values() for note in m.provenance["notes"]]
     labels = left.labels[index["left"]].drop("side", strict=False)
     return DistanceMatrix(np.asarray(values), labels.with_columns(pl.col("group")), left.unit, provenance)
 

@@ -84,6 +84,7 @@ def distances(
     """
     from neurostore import outputs
     from neurostore.cohort import write_distances
+    from neurostore.distance_matrix import read_sidecar
     from neurostore.lake import open as open_lake
 
     from .output import say
@@ -111,7 +112,12 @@ def distances(
     )
     outputs.note(lake, "distances", written)
     for path in written:
-        say(f"written: {path}")
+        labels, unit_of_values, about = read_sidecar(path)
+        sides = labels["side"].value_counts(sort=True).sort("side").rows() if "side" in labels.columns else []
+        counts = " and ".join(f"{n} {name}" for name, n in sides) or str(labels.height)
+        say(f"written: {path}, {counts} {unit.value}s" + (f", in {unit_of_values}" if unit_of_values else ""))
+        for note in about["notes"]:
+            say(f"note: {note}")
 
 
 def neighbours(

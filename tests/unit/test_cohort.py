@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from neurostore import blocks, cohort, comparison, dtw
+from neurostore import blocks, cohort, comparison, dtw, earlier_matrix, sampling
 from neurostore.distance_matrix import DistanceMatrix, sidecar
 from neurostore.errors import UsageError
 from neurostore.representations import POINTS, SEGMENTS
@@ -361,29 +361,78 @@ def test_a_killed_matrix_goes_on_where_it_was(lake, tmp_path, monkeypatch):
     assert np.array_equal(np.load(out), cohort.distances(lake, side="left").values)
 
 
-@pytest.mark.parametrize("suffix", [".npy", ".parquet"])
-def test_a_grown_lake_adds_rows_and_a_removed_subject_drops_out(tmp_path, monkeypatch, suffix):
+@pytest.mark.parametrize(("suffix", "side"), [(".npy", "left"), (".parquet", "left"), (".parquet", None)])
+def test_a_grown_lake_adds_rows_and_a_removed_subject_drops_out(tmp_path, monkeypatch, suffix, side):
     trials = [make_trial(s, "w", k) for k, s in enumerate("ABCD")]
     out = tmp_path / f"D{suffix}"
-    cohort.write_distances(MadeUpLake(trials[:3]), out, side="left", block=4)
+    n_sides = 1 if side else 2
+    cohort.write_distances(MadeUpLake([*trials[:2], trials[3]]), out, side=side, block=4)
     computed, real = [], comparison.between
 
     def counted(part, how, rows, columns):
         computed.append(len(rows) * len(columns))
         return real(part, how, rows, columns)
 
+    def is_whole(lake) -> bool:
+        every = cohort.distances(lake)
+        sides = [side] if side else ["left", "right"]
+        return all(
+            np.array_equal(DistanceMatrix.read(out, s if suffix == ".parquet" else None).values, every[s].values)
+            for s in sides
+        )
+
     monkeypatch.setattr(comparison, "between", counted)
     grown = MadeUpLake(trials)
-    cohort.write_distances(grown, out, side="left", block=4)
-    assert 0 < sum(computed) <= 3 * (12 + 4)  # the new three cycles against all, in blocks of four
-    assert np.array_equal(DistanceMatrix.read(out).values, cohort.distances(grown, side="left").values)
+    cohort.write_distances(grown, out, side=side, block=4)
+    assert 0 < sum(computed) <= n_sides * 3 * (12 + 4)  # the new three cycles against all, in blocks of four
+    assert is_whole(grown)
     computed.clear()
     fewer = MadeUpLake(trials[1:])
-    cohort.write_distances(fewer, out, side="left", block=4)
+    cohort.write_distances(fewer, out, side=side, block=4)
     assert not computed
-    assert np.array_equal(DistanceMatrix.read(out).values, cohort.distances(fewer, side="left").values)
-    cohort.write_distances(fewer, out, side="left", block=4, normalize="path_length")
+    assert is_whole(fewer)
+    cohort.write_distances(fewer, out, side=side, block=4, normalize="path_length")
     assert computed  # another recipe is computed anew
+    assert sorted(p.name for p in tmp_path.iterdir()) == [out.name, out.name + ".json"]
+
+
+def test_what_was_there_is_taken_over_whatever_its_order_then(tmp_path):
+    labels = cohort.distances(MadeUpLake([make_trial("A", "w", 1)]), side="left").labels
+    values = np.array([[0, 1, 2], [1, 0, 3], [2, 3, 0]], np.float32)
+    matrix = DistanceMatrix(values, labels, "deg", {"recipe": "r", "digests": ["x", "y", "z"]})
+    for name in ("D.npy", "D.parquet"):
+        path = matrix.write(tmp_path / name)
+        earlier = earlier_matrix.find(path, "left", "r", np.dtype(np.float32), tmp_path / "scratch")
+        for i in range(3):
+            for order in ([0, 1, 2], [2, 0], [1], []):
+                columns = np.array(order, np.int64)
+                assert earlier.row(i, columns).tolist() == values[i, columns].tolist()
+        assert earlier_matrix.find(path, "left", "another", np.dtype(np.float32), tmp_path / "scratch") is None
+        assert earlier_matrix.find(path, "left", "r", np.dtype(np.float64), tmp_path / "scratch") is None
+
+
+def test_a_lake_is_read_for_some_subjects_at_a_time_and_only_those_asked_for(lake, monkeypatch):
+    whole = cohort.distances(lake)
+    asked = []
+    monkeypatch.setattr(sampling, "FRAMES_AT_ONCE", 500)  # a trial has some 200
+    assert sampling.subject_ranges(lake, ["A", "C"]) == [("A", "A"), ("C", "C")]
+    assert sampling.subject_ranges(lake, ["B", "C"]) == [("B", "C")]
+    assert sampling.subject_ranges(lake, []) == []
+    real = lake.sql
+    monkeypatch.setattr(lake, "sql", lambda query, params=None: (asked.append(params), real(query, params))[1])
+    parts = cohort.distances(lake)
+    assert {"first": "A", "last": "A"} in asked
+    for side in ("left", "right"):
+        assert np.array_equal(parts[side].values, whole[side].values)
+    some = cohort.distances(lake, side="left", where="t.subject <> 'B'")
+    assert some.labels["subject"].unique().sort().to_list() == ["A", "C"]
+    kept = np.flatnonzero((whole["left"].labels["subject"] != "B").to_numpy())
+    assert np.array_equal(some.values, whole["left"].values[np.ix_(kept, kept)])
+
+
+def test_a_band_too_narrow_for_whole_trials_names_them(lake):
+    with pytest.raises(UsageError, match=r"differ by \d+.*the shortest is A/walk_2/left, the longest C/walk_1/left"):
+        cohort.distances(lake, unit="trial", band=5)
 
 
 def test_writing_is_refused_before_work_is_done(lake, tmp_path):
