@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from neurostore.errors import InputError
-from neurostore.opensim import column_of
+from neurostore.opensim import MODELS, column_of
 
 from ..recording import ReadOptions, Recording, SourceAngle, Step
 from .markers import rate_of
@@ -39,8 +39,8 @@ class _Head:
 def read(path: Path, options: ReadOptions) -> Recording:
     """Read the joint angles of a MOT or STO file, in degrees and the file's own signs; it has no positions.
 
-    Whether knee flexion is positive (Rajagopal, OpenCap) or negative (gait2392, gait10dof18musc) is judged from the
-    data and noted.
+    Whether knee flexion is positive (Rajagopal, OpenCap) or negative (gait2392, gait10dof18musc) is what the header's
+    ``osim_model`` says (our own files have it), else judged from the data and noted.
 
     Raises
     ------
@@ -58,7 +58,8 @@ def read(path: Path, options: ReadOptions) -> Recording:
     in_degrees = _in_degrees(head.words, names, values, notes)
     if not in_degrees:
         values = np.degrees(values)
-    knee_sign = _knee_sign(names, values, notes)
+    stated = MODELS.get(head.words.get("osim_model", ""))
+    knee_sign = stated.knee_sign if stated else _knee_sign(names, values, notes)
     angles = []
     for i, name in enumerate(names):
         if np.isfinite(values[:, i]).any():

@@ -88,4 +88,9 @@ def export(
     for note in notes:
         say(f"note: {note}")
     outputs.note(lake, "export", list(files))
-    say("written: " + ", ".join(map(str, files)))
+    named = (
+        ", ".join(map(str, files))
+        if len(files) < 4
+        else f"{len(files)} files, {files[-1].name} among them, below {out}"
+    )
+    say(f"written: {named}")

@@ -63,6 +63,7 @@ def render(trial: Trial, out: Path, choices: Choices) -> Rendered:
         f"nRows={frame.height}",
         f"nColumns={frame.width}",
         "inDegrees=yes",
+        f"osim_model={choices.osim_model}",
         "",
         *comments,
     ]

@@ -24,6 +24,18 @@ if TYPE_CHECKING:
 BIDS_VERSION = "1.10.0"
 _ENTITY = re.compile(r"(task|tracksys|acq|run)-([A-Za-z0-9]+)")
 _OF_PARTICIPANT = ("group", "sex", "age")
+_NOT_WRITTEN = ("ACCEL", "ANGACCEL", "GYRO", "JNTANG", "MAGN", "MISC", "ORNT", "VEL")  # the other types of channels
+_PARTICIPANTS = {
+    "group": {"Description": "group, as the cohort's participants.tsv names it"},
+    "sex": {"Description": "sex, as the cohort's participants.tsv says"},
+    "age": {"Description": "age", "Units": "year"},
+}
+
+_README = """\
+Motion recordings written by neurostore export. *_motion.tsv holds positions in mm (columns: *_channels.tsv; axes:
+*_channels.json) and, last, the latency in seconds; *_events.tsv foot strikes and foot offs. *_motion.json names the version
+of the lake and the ingest that each recording came from. Gait identifies people: keep these files as you keep their records.
+"""
 
 
 def render(trial: Trial, out: Path, choices: Choices) -> Rendered:
@@ -97,16 +109,19 @@ def _recording(trial: Trial, points: Points, events: list[Event], choices: Choic
     start = float(points.time_s[0])
     duration = float(points.time_s[-1] - start)
     n = len(points.frame)
+    effective = (n - 1) / duration if duration > 0 else None
     about = {
         "TaskName": dict(_ENTITY.findall(stem.name)).get("task", trial.key["trial"]),
-        "SamplingFrequency": trial.row["rate_hz"],
-        "SamplingFrequencyEffective": (n - 1) / duration if duration > 0 else trial.row["rate_hz"],
+        "TaskDescription": f"{trial.row['condition'] or 'no condition said'}; trial {trial.key['trial']} of the lake",
+        "SamplingFrequency": trial.row["rate_hz"] or effective,
+        "SamplingFrequencyEffective": effective or trial.row["rate_hz"],
         "RecordingDuration": duration,
         "RecordingType": "continuous",
         "TrackedPointsCount": n_points,
         "MotionChannelCount": 3 * n_points + 1,
         "POSChannelCount": 3 * n_points,
         "LATENCYChannelCount": 1,
+        **{f"{kind}ChannelCount": 0 for kind in _NOT_WRITTEN},
         "MissingValues": "n/a",
         "SoftwareVersions": f"neurostore {neurostore.__version__}",
         "FirstSampleTime": start,
@@ -160,8 +175,12 @@ def _events(events: list[Event], start: float, choices: Choices) -> bytes:
 
 
 def _data_set(trial: Trial, root: Path) -> dict[Path, bytes]:
-    """dataset_description.json where there is none, and participants.tsv with this subject's row."""
+    """Description, README and participants.json where there are none, and participants.tsv with this subject's row."""
     files = {}
+    if not any(root.glob("README*")):
+        files[root / "README"] = _README.encode()
+    if not (root / "participants.json").exists():
+        files[root / "participants.json"] = _json(_PARTICIPANTS)
     description = root / "dataset_description.json"
     if not description.exists():
         made = {"Name": "neurostore", "Version": neurostore.__version__}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import uuid
 from dataclasses import replace
 from pathlib import Path
@@ -392,6 +393,46 @@ def test_motion_bids_data_set(lake: Lake, walk: Recording, tmp_path: Path) -> No
     assert [(e.event, e.side) for e in again.events] == [(e.event, e.side) for e in SOURCE_EVENTS]
     onsets = [e.time_s + about["FirstSampleTime"] for e in again.events]
     np.testing.assert_allclose(onsets, [e.time_s for e in SOURCE_EVENTS], atol=1e-9)
+
+
+def test_motion_bids_keeps_the_rules_of_the_specification(lake: Lake, tmp_path: Path) -> None:
+    """BIDS 1.10: names, required keys, columns in order, allowed words, counts that agree with the files."""
+    for session in ("ses1", "ses2"):
+        export(lake, "S01", "walk_01", tmp_path, session=session)
+    name = r"sub-[A-Za-z0-9]+(_ses-[A-Za-z0-9]+)?_task-[A-Za-z0-9]+_tracksys-[A-Za-z0-9]+_(motion|channels|events)\.(tsv|json)"
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert {path.name for path in files if path.parent == tmp_path} == {
+        "README", "dataset_description.json", "participants.json", "participants.tsv"}  # fmt: skip
+    assert all(re.fullmatch(name, path.name) for path in files if path.parent != tmp_path)
+    assert {path.relative_to(tmp_path).parts[:-1] for path in files if path.parent != tmp_path} == {
+        ("sub-S01", "ses-ses1", "motion"), ("sub-S01", "ses-ses2", "motion")}  # fmt: skip
+    motion = next(tmp_path.rglob("*ses1*_motion.tsv"))
+
+    def table(suffix: str) -> list[list[str]]:
+        text = motion.with_name(motion.name.replace("motion.tsv", suffix)).read_text()
+        return [line.split("\t") for line in text.removesuffix("\n").split("\n")]
+
+    about = json.loads(motion.with_suffix(".json").read_text())
+    assert {"TaskName", "SamplingFrequency"} <= about.keys()
+    head, *channels = table("channels.tsv")
+    assert head == ["name", "component", "type", "tracked_point", "units", "reference_frame"]
+    assert len({c[0] for c in channels}) == len(channels) == about["MotionChannelCount"]
+    assert {tuple(c[1:3]) for c in channels} == {("x", "POS"), ("y", "POS"), ("z", "POS"), ("n/a", "LATENCY")}
+    assert {(c[2], c[4]) for c in channels} == {("POS", "mm"), ("LATENCY", "s")}
+    counts = {k.removesuffix("ChannelCount"): v for k, v in about.items() if k.endswith("ChannelCount")}
+    assert {k: v for k, v in counts.items() if v and k != "Motion"} == {"POS": 93, "LATENCY": 1}
+    rows = table("motion.tsv")
+    assert {len(row) for row in rows} == {len(channels)}
+    assert {cell for row in rows for cell in row if not re.fullmatch(r"-?\d+(\.\d+)?(e-?\d+)?", cell)} == {"n/a"}
+    assert float(rows[0][-1]) == 0
+    frames = json.loads(motion.with_name(motion.name.replace("motion.tsv", "channels.json")).read_text())
+    assert frames["reference_frame"]["Levels"].keys() == {c[5] for c in channels} - {"n/a"}
+    events = table("events.tsv")
+    assert events[0][:2] == ["onset", "duration"]
+    onsets = [float(row[0]) for row in events[1:]]
+    assert onsets == sorted(onsets)
+    described = json.loads(motion.with_name(motion.name.replace("motion.tsv", "events.json")).read_text())
+    assert described.keys() == set(events[0][2:])
 
 
 def test_motion_bids_keeps_an_uneven_clock(lake: Lake, tmp_path: Path) -> None:

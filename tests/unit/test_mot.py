@@ -104,6 +104,17 @@ def test_radians(tmp_path: Path, said: str | None) -> None:
     assert any("inDegrees is missing" in n for n in recording.notes) == (said is None)
 
 
+@pytest.mark.parametrize(
+    ("model", "sign"), [("rajagopal", 1), ("opencap", 1), ("gait2392", -1), ("gait10dof18musc", -1)]
+)
+def test_a_stated_model_goes_before_what_the_knees_look_like(tmp_path: Path, model: str, sign: int) -> None:
+    table = curves()
+    table[:, 6:8] = -3.0  # a person who stands: the data cannot tell
+    recording = read(write(tmp_path / "a.mot", text(table, osim_model=model)))
+    np.testing.assert_allclose(mapped(recording)["right_knee_flexion_deg"], -3.0 * sign)
+    assert not any("judged" in n for n in recording.notes)
+
+
 def test_states_of_a_simulation(tmp_path: Path) -> None:
     names = [f"/jointset/knee_r/knee_angle_r/{k}" for k in ("value", "speed")] + ["/forceset/soleus_r/activation"]
     table = np.radians(curves()[:, [0, 6, 6, 6]])
