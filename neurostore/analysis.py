@@ -14,11 +14,13 @@ import numpy as np
 
 from neurostore import group_tests, views
 from neurostore.errors import MissingExtraError, UsageError
+from neurostore.near_names import near
 
 if TYPE_CHECKING:
     import polars as pl
 
 N_POINTS = 101
+LEAST_CURVES = 3  # people a side, before curves are compared
 SAGITTAL = ("hip_flexion_deg", "knee_flexion_deg", "ankle_dorsiflexion_deg")
 
 
@@ -118,15 +120,17 @@ def compare(
 
     Parameters
     ----------
-    parameter : columns of subject_summary, or of cycle_curves. by : a column of subjects or trials, or ``session``.
+    parameter : columns of subject_summary, or of cycle_curves. by : a column of subjects, ``session`` or ``condition``.
     side : left or right; None takes the mean of both. test : 'welch' or 'permutation' (seeded by seed).
 
     Returns
     -------
     polars.DataFrame, a row a parameter and pair of levels a, b: n, mean, SD of each, difference (b less a), its 95 %
     interval, hedges_g, p, p_holm (over all rows), test, left_out. Subjects that repeat over the levels are compared
-    with themselves (paired) and those seen in one level only left out, by name. For curves: a row a cluster of
-    percents where the curves differ (SPM, alpha 0.05), or one row without a cluster.
+    with themselves (paired) and those seen in one level only left out, by name. A pair with fewer than two people (for
+    curves three) on a side has NULL for what that leaves open, and ``test`` says so. For curves: a row a cluster of
+    percents where the curves differ by SPM, or one row without a cluster; alpha is 0.05 over the number of pairs and
+    parameters tested (Bonferroni).
 
     Raises
     ------
@@ -137,14 +141,15 @@ def compare(
     parameters = [parameter] if isinstance(parameter, str) else list(parameter)
     curves = _columns(lake, "cycle_curves")
     if all(p in curves or f"left_{p}" in curves for p in parameters):
-        return pl.concat([_compare_curves(lake, p, by, side) for p in parameters])
+        return _compare_curves(lake, parameters, by, side)
     rows: list[dict[str, Any]] = []
     for name in parameters:
         values = _subject_values(lake, name, by, side)
         for a, b in combinations(_levels(values, by, name), 2):
             rows.append({"parameter": name, "a": a, "b": b} | _pair(values, a, b, test, seed))
     adjusted = group_tests.holm(np.array([r["p"] for r in rows], float))
-    return pl.DataFrame([{**r, "p_holm": float(p)} for r, p in zip(rows, adjusted, strict=True)])
+    found = pl.DataFrame([{**r, "p_holm": float(p)} for r, p in zip(rows, adjusted, strict=True)])
+    return found.with_columns(pl.selectors.float().fill_nan(None))
 
 
 def _pair(values: pl.DataFrame, a: str, b: str, test: str, seed: int) -> dict[str, Any]:
@@ -165,13 +170,25 @@ def _pair(values: pl.DataFrame, a: str, b: str, test: str, seed: int) -> dict[st
     return {**vars(found), "left_out": left_out}
 
 
-def _compare_curves(lake: Any, angle: str, by: str, side: str | None) -> pl.DataFrame:
+def _compare_curves(lake: Any, angles: list[str], by: str, side: str | None) -> pl.DataFrame:
+    """Every pair of levels of every angle by spm1d, at 0.05 over the number of pairs that can be tested."""
     import polars as pl
 
-    try:
-        import spm1d
-    except ImportError:
-        raise MissingExtraError("curves are compared by spm1d: pip install 'neurostore[report]'") from None
+    pairs: list[tuple[dict[str, Any], np.ndarray, np.ndarray, bool]] = []
+    for angle in angles:
+        curves = _subject_curves(lake, angle, by, side)
+        for a, b in combinations(_levels(curves, by, angle), 2):
+            pairs.append(_pair_of_curves(curves, angle, a, b))
+    n_tests = sum(min(len(y_a), len(y_b)) >= LEAST_CURVES for _, y_a, y_b, _ in pairs)
+    rows = [row for pair in pairs for row in _clusters(*pair, alpha=0.05 / max(n_tests, 1))]
+    numbers = dict.fromkeys(("alpha", "t_threshold", "from_pct", "to_pct", "p"), pl.Float64)
+    return pl.DataFrame(rows, schema_overrides={**numbers, "left_out": pl.List(pl.String)})
+
+
+def _subject_curves(lake: Any, angle: str, by: str, side: str | None) -> pl.DataFrame:
+    """subject, level, percent, value: mean curves of the subjects that have them whole."""
+    import polars as pl
+
     level, joins = _level(lake, by)
     where, params = _sides(angle, side)
     frame = lake.sql(
@@ -183,55 +200,67 @@ def _compare_curves(lake: Any, angle: str, by: str, side: str | None) -> pl.Data
         """,
         params,
     )
-    frame = frame.with_columns(pl.col("level").cast(pl.String))
-    rows: list[dict[str, Any]] = []
-    for a, b in combinations(_levels(frame, by, angle), 2):
-        whole = {
-            x: {
-                key[0]: part.sort("percent")["value"].to_numpy()
-                for key, part in frame.filter(pl.col("level") == x).group_by("subject")
-                if part.height == N_POINTS
-            }
-            for x in (a, b)
-        }
-        repeated = sorted(whole[a].keys() & whole[b].keys())
-        names = {x: repeated or sorted(whole[x]) for x in (a, b)}
-        if min(len(names[a]), len(names[b])) < 3:
-            raise UsageError(f"curves need at least 3 people a group; {a} has {len(names[a])}, {b} has {len(names[b])}")
-        y_a, y_b = (np.stack([whole[x][s] for s in names[x]]) for x in (a, b))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            found = spm1d.stats.ttest_paired(y_b, y_a) if repeated else spm1d.stats.ttest2(y_b, y_a, equal_var=False)
-            inference = found.inference(alpha=0.05, two_tailed=True)
-        row = {
-            "parameter": angle,
-            "a": a,
-            "b": b,
-            "n_a": len(y_a),
-            "n_b": len(y_b),
-            "test": "spm1d paired t" if repeated else "spm1d two-sample t",
-            "t_threshold": float(inference.zstar),
-        }
-        clusters: list[dict[str, float | None]] = [
-            {"from_pct": float(c.endpoints[0]), "to_pct": float(c.endpoints[1]), "p": float(c.P)}
-            for c in inference.clusters
-        ]
-        rows += [row | c for c in clusters or [{"from_pct": None, "to_pct": None, "p": None}]]
-    numbers = dict.fromkeys(("t_threshold", "from_pct", "to_pct", "p"), pl.Float64)
-    return pl.DataFrame(rows, schema_overrides=numbers)
+    whole = pl.len().over("subject", "level") == N_POINTS
+    return frame.with_columns(pl.col("level").cast(pl.String)).filter(whole)
+
+
+def _pair_of_curves(
+    curves: pl.DataFrame, angle: str, a: str, b: str
+) -> tuple[dict[str, Any], np.ndarray, np.ndarray, bool]:
+    """(row begun, curves (n_a, 101) of a, (n_b, 101) of b, whether a[i] and b[i] are one person)."""
+    import polars as pl
+
+    of = {x: curves.filter(pl.col("level") == x).sort("subject", "percent") for x in (a, b)}
+    names = {x: set(part["subject"]) for x, part in of.items()}
+    repeated = names[a] & names[b]
+    if repeated:
+        of = {x: part.filter(pl.col("subject").is_in(list(repeated))) for x, part in of.items()}
+    y_a, y_b = (of[x]["value"].to_numpy().reshape(-1, N_POINTS) for x in (a, b))
+    left_out = sorted((names[a] | names[b]) - repeated) if repeated else []
+    row = {"parameter": angle, "a": a, "b": b, "n_a": len(y_a), "n_b": len(y_b), "left_out": left_out}
+    return row, y_a, y_b, bool(repeated)
+
+
+def _clusters(
+    row: dict[str, Any], y_a: np.ndarray, y_b: np.ndarray, is_paired: bool, alpha: float
+) -> list[dict[str, Any]]:
+    """A row a cluster of percents where the two differ; one without where none does, or there are too few people."""
+    try:
+        import spm1d
+    except ImportError:
+        raise MissingExtraError("curves are compared by spm1d: pip install 'neurostore[report]'") from None
+    none: dict[str, float | None] = {"from_pct": None, "to_pct": None, "p": None}
+    if min(len(y_a), len(y_b)) < LEAST_CURVES:
+        few = {"test": f"fewer than {LEAST_CURVES} people", "alpha": None, "t_threshold": None}
+        return [row | few | none]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = spm1d.stats.ttest_paired(y_b, y_a) if is_paired else spm1d.stats.ttest2(y_b, y_a, equal_var=False)
+        inference = found.inference(alpha=alpha, two_tailed=True)
+    test = "spm1d paired t" if is_paired else "spm1d two-sample t"
+    row = row | {"test": test, "alpha": alpha, "t_threshold": float(inference.zstar)}
+    clusters: list[dict[str, float | None]] = [
+        {"from_pct": float(c.endpoints[0]), "to_pct": float(c.endpoints[1]), "p": float(c.P)}
+        for c in inference.clusters
+    ]
+    return [row | c for c in clusters or [none]]
 
 
 def _subject_values(lake: Any, parameter: str, by: str, side: str | None) -> pl.DataFrame:
     """subject, level, value: the mean over sides (and sessions and conditions within a level) of the medians."""
     import polars as pl
 
-    known = [c for c in _columns(lake, "subject_summary") if not c.endswith(("_sd", "_n"))]
+    declared = views.declared()["subject_summary"].columns
+    known = [c.name for c in declared if c.type == "float64" and not c.name.endswith("_sd")]
     if parameter not in known:
-        raise UsageError(f"no parameter {parameter!r} in subject_summary; there are {', '.join(known[6:])}")
+        raise UsageError(
+            f"no parameter {parameter!r} in subject_summary, no angle in cycle_curves; {near(parameter, known)}"
+        )
     by_summary = by in ("session", "condition")
     level = views.quote(by) if by_summary else f"subjects.{views.quote(by)}"
-    if not by_summary and by not in _columns(lake, "subjects"):
-        raise UsageError(f"no column {by!r} in subjects; there are {', '.join(_columns(lake, 'subjects')[1:])}")
+    columns = _columns(lake, "subjects")
+    if not by_summary and by not in columns:
+        raise UsageError(f"no column {by!r} in subjects, nor session or condition; {near(by, columns[1:])}")
     joins = "" if by_summary else "INNER JOIN subjects USING (subject)"
     frame = lake.sql(
         f"""
@@ -289,4 +318,4 @@ def _value(angle: str, side: str | None) -> str:
     if f"left_{angle}" in declared:
         left, right = views.quote(f"left_{angle}"), views.quote(f"right_{angle}")
         return f"CASE curves.side WHEN 'left' THEN curves.{left} ELSE curves.{right} END"
-    raise UsageError(f"no angle {angle!r}; there are {', '.join(sorted(declared))}")
+    raise UsageError(f"no angle {angle!r}; {near(angle, declared)}")

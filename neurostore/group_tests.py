@@ -44,12 +44,14 @@ class Comparison:
 def compare_groups(a: np.ndarray, b: np.ndarray, *, test: str = "welch", seed: int = 0) -> Comparison:
     """Two groups of different people. test : 'welch' or 'permutation' (of the difference of means, two-sided).
 
-    Raises UsageError below two people in a group.
+    With fewer than two people in a group only means and difference are known.
     """
     from scipy import stats
 
     a, b = _finite(a), _finite(b)
-    _enough(a, b)
+    _check(test)
+    if min(len(a), len(b)) < 2:
+        return _too_few(a, b)
     variance_a, variance_b = a.var(ddof=1) / len(a), b.var(ddof=1) / len(b)
     error = np.sqrt(variance_a + variance_b)
     difference = float(b.mean() - a.mean())
@@ -61,8 +63,6 @@ def compare_groups(a: np.ndarray, b: np.ndarray, *, test: str = "welch", seed: i
         half, p = 0.0, float("nan")
     if test == "permutation":
         p = _permutation_p(a, b, seed)
-    elif test != "welch":
-        raise UsageError(f"no test {test!r}; there are welch and permutation")
     freedom_g = len(a) + len(b) - 2
     pooled = np.sqrt(((len(a) - 1) * a.var(ddof=1) + (len(b) - 1) * b.var(ddof=1)) / freedom_g)
     return _comparison(a, b, difference, half, _hedges(difference, pooled, freedom_g), p, test)
@@ -79,7 +79,9 @@ def compare_pairs(a: np.ndarray, b: np.ndarray, *, test: str = "welch", seed: in
     a, b = np.asarray(a, float), np.asarray(b, float)
     both = np.isfinite(a) & np.isfinite(b)
     a, b = a[both], b[both]
-    _enough(a, b)
+    _check(test)
+    if len(a) < 2:
+        return _too_few(a, b)
     change = b - a
     error = change.std(ddof=1) / np.sqrt(len(change))
     half = float(stats.t.ppf(0.975, len(change) - 1) * error)
@@ -87,8 +89,6 @@ def compare_pairs(a: np.ndarray, b: np.ndarray, *, test: str = "welch", seed: in
     name = "paired t"
     if test == "permutation":
         p, name = _sign_flip_p(change, seed), "paired permutation"
-    elif test != "welch":
-        raise UsageError(f"no test {test!r}; there are welch and permutation")
     average = (a.std(ddof=1) + b.std(ddof=1)) / 2
     g = _hedges(float(change.mean()), average, len(change) - 1)
     return _comparison(a, b, float(change.mean()), half, g, p, name)
@@ -110,9 +110,20 @@ def _finite(values: np.ndarray) -> np.ndarray:
     return values[np.isfinite(values)]
 
 
-def _enough(a: np.ndarray, b: np.ndarray) -> None:
-    if min(len(a), len(b)) < 2:
-        raise UsageError(f"a comparison needs at least two people a group; there are {len(a)} and {len(b)}")
+def _check(test: str) -> None:
+    if test not in ("welch", "permutation"):
+        raise UsageError(f"no test {test!r}; there are welch and permutation")
+
+
+def _too_few(a: np.ndarray, b: np.ndarray) -> Comparison:
+    """What is known of groups of which one has no spread: n, means, difference."""
+    nothing = float("nan")
+    mean_a, mean_b = (float(x.mean()) if len(x) else nothing for x in (a, b))
+    sd_a, sd_b = (float(x.std(ddof=1)) if len(x) > 1 else nothing for x in (a, b))
+    return Comparison(
+        n_a=len(a), n_b=len(b), mean_a=mean_a, mean_b=mean_b, sd_a=sd_a, sd_b=sd_b, difference=mean_b - mean_a,
+        ci_low=nothing, ci_high=nothing, hedges_g=nothing, p=nothing, test="fewer than 2 people",
+    )  # fmt: skip
 
 
 def _hedges(difference: float, sd: float, freedom: int) -> float:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neurostore.errors import MissingExtraError, UsageError
+from neurostore.export.trial import find
+from neurostore.report.panels import GROUP_COLOURS, SIDE_COLOURS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -18,8 +20,7 @@ if TYPE_CHECKING:
     from neurostore.cohort import DistanceMatrix
     from neurostore.lake import Lake
 
-# Okabe & Ito's colours, told apart by colour-blind readers.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
+LINES = ("-", "--", ":", "-.", (0, (8, 3)))  # groups differ on grey prints too
 
 
 class Plots:
@@ -32,7 +33,7 @@ class Plots:
         """Mean curve and SD between subjects over the gait cycle (0 to 100 %), one band a value of ``by``."""
         return curves(self._lake, angle, by)
 
-    def events(self, subject: str, trial: str, session: str = "") -> Figure:
+    def events(self, subject: str, trial: str, session: str | None = None) -> Figure:
         """Height of the heels (ankles where there are none) with foot strikes and foot offs of one trial."""
         return events(self._lake, subject, trial, session)
 
@@ -45,7 +46,7 @@ class Plots:
 
 def heatmap(matrix: DistanceMatrix, title: str = "") -> Figure:
     """A square distance matrix as a heat map, rows sorted by group and label, group borders drawn."""
-    figure = _figure(7.2, 6.2)
+    figure = empty_figure(7.2, 6.2)
     axes = figure.add_subplot()
     labels = matrix.labels
     groups = (
@@ -56,7 +57,8 @@ def heatmap(matrix: DistanceMatrix, title: str = "") -> Figure:
     ]
     order = sorted(range(len(names)), key=lambda i: (groups[i], names[i]))
     image = axes.imshow(matrix.values[np.ix_(order, order)], cmap="viridis", interpolation="nearest")
-    figure.colorbar(image, ax=axes, label="DTW distance", shrink=0.8)
+    unit = f" ({matrix.unit})" if matrix.unit else ""
+    figure.colorbar(image, ax=axes, label=f"DTW distance{unit}", shrink=0.8)
     sorted_groups = [groups[i] for i in order]
     borders = [i for i in range(1, len(order)) if sorted_groups[i] != sorted_groups[i - 1]]
     for border in borders:
@@ -79,45 +81,53 @@ def curves(lake: Lake, angle: str, by: str = "group") -> Figure:
     frame = lake.mean_curves(angle, by=by)
     if frame.is_empty():
         raise UsageError(f"no steady gait cycle has {angle}; lake.describe('joint_angles') lists the angles")
-    figure = _figure(7.0, 4.2)
+    figure = empty_figure(7.0, 4.2)
     axes = figure.add_subplot()
     for i, ((value,), part) in enumerate(frame.sort("percent").group_by([by], maintain_order=True)):
         percent, mean, sd = (part[c].cast(float).to_numpy() for c in ("percent", "mean_deg", "sd_deg"))
-        colour = COLOURS[i % len(COLOURS)]
-        axes.plot(percent, mean, color=colour, label=f"{value} (n = {int(part['n_subjects'].to_numpy().max())})")
+        colour, n = GROUP_COLOURS[i % len(GROUP_COLOURS)], int(part["n_subjects"].to_numpy().max())
+        axes.plot(percent, mean, color=colour, linestyle=LINES[i % len(LINES)], label=f"{value} (n = {n})")
         axes.fill_between(percent, mean - sd, mean + sd, color=colour, alpha=0.18, linewidth=0)
     axes.set(xlim=(0, 100), xlabel="gait cycle (%)", ylabel=angle.removesuffix("_deg").replace("_", " ") + " (°)")
     axes.axhline(0, color="0.7", linewidth=0.6)
+    axes.set_title("mean of subject means ± SD between subjects", fontsize=9, loc="left")
     axes.legend(frameon=False, title=by)
     return figure
 
 
-def events(lake: Lake, subject: str, trial: str, session: str = "") -> Figure:
-    """Foot heights over time with the events of both sides."""
-    keys = [subject, session, trial]
+def events(lake: Lake, subject: str, trial: str, session: str | None = None) -> Figure:
+    """Foot heights over time with the events of both sides; session where the subject has the trial in several.
+
+    Raises
+    ------
+    UsageError : no such trial, or it has no points.
+    """
+    found_trial = find(lake, subject, trial, session, 0)
+    keys = list(found_trial.key.values())
     where = "WHERE subject = ? AND session = ? AND trial = ? AND person = 0"
     columns = ", ".join(f"coalesce({s}_heel.y, {s}_ankle.y) AS {s}" for s in ("left", "right"))
     frame = lake.sql(f"SELECT time_s, {columns} FROM landmarks {where} ORDER BY frame", keys)
     if frame.is_empty():
-        raise UsageError(f"no trial {trial!r} of {subject!r} (session {session!r}); neurostore trials lists them")
+        raise UsageError(f"{found_trial.name}: has no points, only angles (kind {found_trial.row['kind']})")
     found = lake.sql(f"SELECT side, event, time_s FROM gait_events {where} AND source = 'computed'", keys)
-    figure = _figure(9.0, 3.6)
+    figure = empty_figure(9.0, 3.6)
     axes = figure.add_subplot()
-    for side, colour in (("left", COLOURS[0]), ("right", COLOURS[1])):
+    for side, colour in SIDE_COLOURS.items():
         axes.plot(frame["time_s"], frame[side], color=colour, label=side)
         for event, style in (("foot_strike", "-"), ("foot_off", ":")):
             mine = found.filter((found["side"] == side) & (found["event"] == event))
             for i, t in enumerate(mine["time_s"]):
                 axes.axvline(t, color=colour, linestyle=style, linewidth=0.9,
                              label=f"{side} {event.replace('_', ' ')}" if i == 0 else None)  # fmt: skip
-    axes.set(xlabel="time (s)", ylabel="heel height (mm)", title=" ".join(k for k in keys if k))
-    axes.legend(frameon=False, ncols=3, fontsize=8)
+    axes.set(xlabel="time (s)", ylabel="heel height (mm)", title=found_trial.name)
+    figure.legend(frameon=False, ncols=6, fontsize=8, loc="outside lower center")
     return figure
 
 
-def _figure(width: float, height: float) -> Figure:
+def empty_figure(width: float, height: float, layout: Any = "constrained") -> Figure:
+    """A figure of inches. Raises MissingExtraError without matplotlib."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
         raise MissingExtraError("figures need matplotlib: pip install 'neurostore[report]'") from None
-    return Figure(figsize=(width, height), layout="constrained", dpi=150)
+    return Figure(figsize=(width, height), layout=layout, dpi=150)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import LAKE, FormatOption, LakeOption, OutputOption
+from .options import LAKE, Format, FormatOption, LakeOption, OutputOption
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 class Side(StrEnum):
@@ -28,7 +32,7 @@ def compare(
     parameters: Annotated[
         list[str], typer.Argument(metavar="PARAMETER", help="Columns of subject_summary, or angles of cycle_curves.")
     ],
-    by: Annotated[str, typer.Option(metavar="COLUMN", help="Column of subjects or trials, or session.")] = "group",
+    by: Annotated[str, typer.Option(metavar="COLUMN", help="Column of subjects, or session or condition.")] = "group",
     side: Annotated[Side | None, typer.Option(help="Else the mean of both.", show_default=False)] = None,
     test: Annotated[Test, typer.Option(help="How groups are tested.")] = Test.welch,
     seed: Annotated[int, typer.Option(help="Of the permutations.")] = 0,
@@ -43,9 +47,48 @@ def compare(
     from neurostore import analysis
     from neurostore.lake import open as open_lake
 
-    from .output import write_frame
+    from .output import say, write_frame
 
     found = analysis.compare(
         open_lake(lake), parameters, by=by, side=side.value if side else None, test=test.value, seed=seed
     )
-    write_frame(found, format, output)
+    if (format or Format.table) is not Format.table or output is not None:
+        write_frame(found, format, output)
+        return
+    write_frame(_readable(found), format, output)
+    say(f"difference: b − a, one value a subject{', [95 % interval]' if 'ci_low' in found.columns else ''}")
+    left_out = sorted({name for names in found["left_out"] for name in names})
+    if left_out:
+        say(f"compared with themselves; seen once and left out: {', '.join(left_out)}")
+
+
+def _readable(found: pl.DataFrame) -> pl.DataFrame:
+    """The table for people: mean ± SD, interval and p as one text each; every figure is in --format csv."""
+    rows = found.to_dicts()
+    if "hedges_g" not in found.columns:
+        return found.drop("left_out").with_columns(p=_texts(rows, lambda r: _p(r["p"])))
+    return found.select("parameter", "a", "b").with_columns(
+        _texts(rows, lambda r: f"{_number(r['mean_a'])} ± {_number(r['sd_a'])} ({r['n_a']})").alias("a: mean ± SD (n)"),
+        _texts(rows, lambda r: f"{_number(r['mean_b'])} ± {_number(r['sd_b'])} ({r['n_b']})").alias("b: mean ± SD (n)"),
+        _texts(rows, lambda r: f"{_number(r['difference'])} [{_number(r['ci_low'])}, {_number(r['ci_high'])}]").alias(
+            "difference"
+        ),
+        _texts(rows, lambda r: "–" if r["hedges_g"] is None else f"{r['hedges_g']:.2f}").alias("Hedges g"),
+        _texts(rows, lambda r: _p(r["p"])).alias("p"),
+        _texts(rows, lambda r: _p(r["p_holm"])).alias("p (Holm)"),
+        found["test"],
+    )
+
+
+def _texts(rows: list[dict[str, Any]], text: Callable[[dict[str, Any]], str]) -> pl.Series:
+    import polars as pl
+
+    return pl.Series([text(row) for row in rows], dtype=pl.String)
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
+
+
+def _p(value: float | None) -> str:
+    return "–" if value is None else "< 0.001" if value < 0.001 else f"{value:.3f}"

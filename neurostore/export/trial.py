@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +11,7 @@ import neurostore
 from neurostore import lake_sql, schema
 from neurostore import skeleton as skeleton_declarations
 from neurostore.errors import UsageError
+from neurostore.near_names import near
 
 if TYPE_CHECKING:
     import polars as pl
@@ -99,10 +98,10 @@ def find(lake: Lake, subject: str, trial: str, session: str | None, person: int)
     rows = pl.DataFrame(pl.from_arrow(lake.trials_table()))
     of_subject = rows.filter(pl.col("subject") == subject)
     if of_subject.is_empty():
-        raise UsageError(f"no subject {subject!r} in the lake; {_near(subject, rows['subject'])}")
+        raise UsageError(f"no subject {subject!r} in the lake; {near(subject, rows['subject'])}")
     named = of_subject.filter(pl.col("trial") == trial)
     if named.is_empty():
-        raise UsageError(f"subject {subject} has no trial {trial!r}; {_near(trial, of_subject['trial'])}")
+        raise UsageError(f"subject {subject} has no trial {trial!r}; {near(trial, of_subject['trial'])}")
     if session is not None:
         found = named.filter(pl.col("session") == session)
         if found.is_empty():
@@ -114,17 +113,6 @@ def find(lake: Lake, subject: str, trial: str, session: str | None, person: int)
     else:
         found = named
     return Trial(lake, found.row(0, named=True), person)
-
-
-def _near(name: str, names: Sequence[str] | pl.Series) -> str:
-    known = sorted(set(names))
-    if not known:
-        return "the lake is empty"
-    folded = {n.lower(): n for n in known}
-    near = [folded[n] for n in difflib.get_close_matches(name.lower(), list(folded), n=5, cutoff=0.5)]
-    some = near or known[:8]
-    more = f" and {len(known) - len(some)} more" if len(known) > len(some) else ""
-    return f"{'near it' if near else 'there are'}: {', '.join(some)}{more}"
 
 
 def read_points(trial: Trial, which: str) -> Points:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neurostore.errors import MissingExtraError, UsageError
+from neurostore.errors import UsageError
+from neurostore.plot import empty_figure
 from neurostore.report import figures
 from neurostore.report.blocks import Block, blocks_of
 from neurostore.report.cohort_figures import group_dashes, groups_in_order, spread_of, style_of
@@ -85,7 +86,7 @@ def _figures(data: ReportData) -> Any:
 
 def kinematics(block: Block) -> Figure:
     """The classical chart: twelve angles, left and right, mean ± SD, band, foot off."""
-    figure = empty(10.0, 11.0, layout=None)  # laying out twelve axes by their labels takes most of the time
+    figure = empty_figure(10.0, 11.0, layout=None)  # laying out twelve axes by their labels takes most of the time
     figure.subplots_adjust(left=0.05, right=0.985, top=0.94, bottom=0.085, hspace=0.2, wspace=0.16)
     axes = figure.subplots(4, 3, sharex=True)
     for which, ax in zip(PANELS, axes.flat, strict=True):
@@ -133,7 +134,7 @@ def _panel(ax: Any, block: Block, which: Panel) -> None:
 
 def profile(block: Block) -> Figure:
     """The movement analysis profile as bars."""
-    figure = empty(9.0, 3.8)
+    figure = empty_figure(9.0, 3.8)
     ax = figure.subplots()
     columns = [f"gvs_{angle}_deg" for angle in GVS] + ["gps_deg"]
     rows = _scores(block)
@@ -168,7 +169,7 @@ def timeline(block: Block, trial: str) -> Figure:
     """Stance bars and events of both feet over a trial."""
     import polars as pl
 
-    figure = empty(9.0, 2.2)
+    figure = empty_figure(9.0, 2.2)
     ax = figure.subplots()
     cycles = block.rows(block.data.cycles, False).filter(pl.col("trial") == trial).drop_nulls("foot_off_s")
     events = block.rows(block.data.events, False).filter(pl.col("trial") == trial)
@@ -193,7 +194,7 @@ def timeline(block: Block, trial: str) -> Figure:
 
 def parameters(data: ReportData) -> Figure:
     """A dot a person by group of the overview's parameters, with mean and SD."""
-    figure = empty(10.0, 6.0)
+    figure = empty_figure(10.0, 6.0)
     names, groups, styles = groups_in_order(data), group_of(data), style_of(data)
     for column, ax in zip(OVERVIEW, figure.subplots(2, 3).flat, strict=True):
         values = subject_values(data.summary, column)
@@ -221,7 +222,7 @@ def group_curves(data: ReportData) -> Figure:
     import polars as pl
 
     angles = data.group_curves["angle"].unique(maintain_order=True).to_list()
-    figure = empty(3.4 * len(angles), 3.4)
+    figure = empty_figure(3.4 * len(angles), 3.4)
     styles, dashes = style_of(data), group_dashes(data)
     for angle, ax in zip(angles, np.atleast_1d(figure.subplots(1, len(angles))), strict=True):
         rows = data.group_curves.filter(pl.col("angle") == angle).sort("percent")
@@ -246,7 +247,7 @@ def group_curves(data: ReportData) -> Figure:
 def heatmap(data: ReportData) -> Figure:
     """The distance matrix, like beside like, with its tree."""
     assert data.distances is not None
-    figure = empty(7.2, 7.6)
+    figure = empty_figure(7.2, 7.6)
     values = np.asarray(data.distances.values, float)
     tree = cluster(values)
     names = [data.distances.labels["subject"][int(i)] for i in tree.order]
@@ -283,7 +284,7 @@ def heatmap(data: ReportData) -> Figure:
 def cohort_map(data: ReportData) -> Figure:
     """People as points in a plane, near where they walk alike."""
     assert data.distances is not None
-    figure = empty(6.4, 6.0)
+    figure = empty_figure(6.4, 6.0)
     ax = figure.subplots()
     points, share = classical_mds(data.distances.values)
     names = data.distances.labels["subject"].to_list()
@@ -306,15 +307,6 @@ def cohort_map(data: ReportData) -> Figure:
     ax.set_title(f"classical scaling; the two axes hold {share:.0%}", fontsize=9, loc="left")
     ax.legend(frameon=False, fontsize=8)
     return figure
-
-
-def empty(width: float, height: float, layout: Any = "constrained") -> Figure:
-    """A figure of inches. Raises MissingExtraError without matplotlib."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise MissingExtraError("figures need matplotlib: pip install 'neurostore[report]'") from None
-    return Figure(figsize=(width, height), layout=layout)
 
 
 def _scores(block: Block) -> dict[str, dict[str, Any]]:

@@ -75,9 +75,37 @@ def test_holm_by_its_definition():
     np.testing.assert_allclose(adjusted, [0.06, 0.04, np.nan, 0.06, 0.06])
 
 
-def test_one_person_is_no_group():
-    with pytest.raises(UsageError, match="at least two people"):
-        group_tests.compare_groups(A[:1], B)
+@pytest.mark.parametrize("compare", [group_tests.compare_groups, group_tests.compare_pairs])
+def test_one_person_is_no_group(compare):
+    found = compare(A[:1], B[:1])
+    assert (found.n_a, found.n_b, found.difference, found.test) == (1, 1, B[0] - A[0], "fewer than 2 people")
+    assert np.isnan([found.sd_a, found.ci_low, found.ci_high, found.hedges_g, found.p]).all()
+    with pytest.raises(UsageError, match="no test 'anova'"):
+        compare(A, A, test="anova")
+
+
+def test_paired_g_is_lakens_g_av():
+    a, b = A[:7], B
+    expected = (b - a).mean() / ((a.std(ddof=1) + b.std(ddof=1)) / 2) * (1 - 3 / (4 * 6 - 1))
+    assert group_tests.compare_pairs(a, b).hedges_g == pytest.approx(expected)
+
+
+def test_hedges_correction_is_near_the_exact_gamma_ratio():
+    from scipy.special import gammaln
+
+    a, b = np.arange(6.0), np.arange(6.0) + 2
+    exact = np.exp(gammaln(5) - gammaln(4.5)) / np.sqrt(5)  # of 10 degrees of freedom
+    assert group_tests.compare_groups(a, b).hedges_g == pytest.approx(2 / a.std(ddof=1) * exact, rel=1e-3)
+
+
+def test_a_group_of_one_leaves_the_other_comparisons_alone():
+    values = {"C1": 1.0, "C2": 1.2, "C3": 1.1, "P1": 0.7, "P2": 0.9, "X1": 0.5}
+    rows = [{"subject": s, "session": "", "side": "left", "walking_speed_m_s": v} for s, v in values.items()]
+    found = analysis.compare(_lake(rows, {s: s[0] for s in values}), "walking_speed_m_s")
+    assert found["test"].to_list() == ["welch", "fewer than 2 people", "fewer than 2 people"]
+    p = stats.ttest_ind([0.7, 0.9], [1.0, 1.2, 1.1], equal_var=False).pvalue
+    assert found["p"].to_list() == [pytest.approx(p), None, None]
+    assert found["p_holm"][0] == pytest.approx(p)  # what was not tested does not count
 
 
 def _summary(rows):
@@ -128,8 +156,10 @@ def test_subjects_that_repeat_are_paired_and_the_others_named():
 
 def test_unknown_names_are_refused_with_what_there_is():
     lake = _lake([{"subject": "P1", "session": "", "side": "left"}], {"P1": "x"})
-    with pytest.raises(UsageError, match=r"no parameter 'speed'.*walking_speed_m_s"):
+    with pytest.raises(UsageError, match=r"no parameter 'speed'.*near it: .*walking_speed_m_s"):
         analysis.compare(lake, "speed")
+    with pytest.raises(UsageError, match="no parameter 'length_basis'"):
+        analysis.compare(lake, "length_basis")
     with pytest.raises(UsageError, match=r"no column 'sort' in subjects"):
         analysis.compare(lake, "walking_speed_m_s", by="sort")
     with pytest.raises(UsageError, match="two are needed"):
@@ -201,3 +231,40 @@ def test_curves_are_compared_by_spm1d_where_they_differ():
     assert found.height == len(peer.clusters) >= 1
     cluster = found.filter((pl.col("from_pct") < 70) & (pl.col("to_pct") > 70))
     assert cluster.height == 1
+    assert found["alpha"].to_list() == [0.05] * found.height
+
+
+def test_three_groups_of_curves_share_the_error_and_small_ones_are_named():
+    spm1d = pytest.importorskip("spm1d")
+    rng = np.random.default_rng(9)
+    people, groups = {}, {}
+    for group, n in (("a", 5), ("b", 5), ("c", 4), ("d", 2)):
+        for i in range(n):
+            smooth = sum(rng.normal(0, 3) * np.cos(k * np.linspace(0.2, 3, 101)) for k in (1, 2, 3))
+            people[f"{group}{i}", "left", 0, True] = KNEE + smooth
+            groups[f"{group}{i}"] = group
+    found = analysis.compare(_lake([], groups, _curves(people)), "left_knee_flexion_deg")
+    tested = found.filter(pl.col("alpha").is_not_null())
+    assert tested["alpha"].unique().to_list() == [0.05 / 3]
+    assert found.filter(pl.col("b") == "d")["test"].to_list() == ["fewer than 3 people"] * 3
+    y = {g: np.stack([c for (s, *_), c in people.items() if groups[s] == g]) for g in "ab"}
+    peer = spm1d.stats.ttest2(y["b"], y["a"], equal_var=False).inference(0.05 / 3, two_tailed=True)
+    assert tested.filter(a="a", b="b")["t_threshold"][0] == pytest.approx(peer.zstar)
+
+
+def test_curves_of_people_who_repeat_are_paired_and_the_others_named():
+    pytest.importorskip("spm1d")
+    rng = np.random.default_rng(10)
+    parts = []
+    for session in ("after", "before"):
+        people = {(f"P{i}", "left", 0, True): KNEE + rng.normal(0, 3) for i in range(5)}
+        if session == "before":
+            people["P9", "left", 0, True] = KNEE
+        part = _curves(people)
+        parts.append(
+            part.set_column(part.column_names.index("session"), "session", pa.array([session] * part.num_rows))
+        )
+    found = analysis.compare(_lake([], None, pa.concat_tables(parts)), "left_knee_flexion_deg", by="session")
+    assert found["test"].unique().to_list() == ["spm1d paired t"]
+    assert found["n_a"].unique().to_list() == [5]
+    assert found["left_out"][0].to_list() == ["P9"]
