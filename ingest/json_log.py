@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
+    from neurostore.errors import NeurostoreError
+
     from .pipeline import IngestReport
 
 
@@ -47,6 +49,11 @@ def log_report(report: IngestReport, stream: TextIO) -> None:
         is_dry_run=report.is_dry_run,
         **counts,
     )
+
+
+def log_fatal(error: NeurostoreError, stream: TextIO) -> None:
+    """The only line of an ingest that could do nothing."""
+    write(stream, "fatal", "error", kind=type(error).__name__, message=str(error))
 
 
 def write(stream: TextIO, event: str, level: str = "info", **said: Any) -> None:

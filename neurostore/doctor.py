@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -21,9 +22,10 @@ _CORE = ("duckdb", "deltalake", "pyarrow", "polars", "numpy", "numba", "scipy", 
 EXTRAS = {
     "pose": ("tensorflow", "av"),
     "mediapipe": ("mediapipe", "av"),
-    "refine": ("torch", "safetensors"),
-    "report": ("plotly", "sklearn"),
+    "refine": ("torch", "safetensors", "tensorboard"),
+    "report": ("plotly", "matplotlib", "sklearn", "spm1d"),
     "cluster": ("ray",),
+    "s3": ("boto3",),
     "dtaidistance": ("dtaidistance",),
 }
 _LOW_BYTES = 2 * 2**30
@@ -42,11 +44,16 @@ def examine(lake_path: object | None = None) -> Iterator[Finding]:
     """Everything, in order; loads none of the heavy packages. lake_path : None for the installation alone."""
     yield Finding("neurostore", f"{neurostore.__version__}, schema version {schema.SCHEMA_VERSION}")
     yield Finding("python", f"{platform.python_version()}, {platform.platform()}, {os.cpu_count()} cores")
+    ceilings = _ceilings()
     for package in _CORE:
-        with suppress(metadata.PackageNotFoundError):
-            yield Finding(package, metadata.version(package))
+        try:
+            version = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            yield Finding(package, "missing: install neurostore again", is_bad=True)
             continue
-        yield Finding(package, "missing: install neurostore again", is_bad=True)
+        ceiling = ceilings.get(package, "")
+        is_beyond = bool(ceiling) and _figures(version) >= _figures(ceiling)
+        yield Finding(package, f"{version}, tested below {ceiling} only" if is_beyond else version, is_beyond)
     for extra, modules in EXTRAS.items():
         absent = [m for m in modules if util.find_spec(m) is None]
         yield Finding(f"extra {extra}", f"not installed ({', '.join(absent)})" if absent else "installed")
@@ -55,6 +62,18 @@ def examine(lake_path: object | None = None) -> Iterator[Finding]:
     yield from _space("temporary folder", Path(os.environ.get("TMPDIR", "/tmp")))
     if lake_path is not None:
         yield from _lake(lake_path)
+
+
+def _ceilings() -> dict[str, str]:
+    """The version each package must stay below, as this installation declares it."""
+    with suppress(metadata.PackageNotFoundError):
+        asked = [re.match(r"([\w.-]+)[^;]*<([\d.]+)", said) for said in metadata.requires("neurostore") or []]
+        return {found[1]: found[2] for found in asked if found}
+    return {}
+
+
+def _figures(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version.split("+")[0])[:3])
 
 
 def _model() -> Finding:

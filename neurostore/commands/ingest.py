@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from neurostore.errors import NeurostoreError
+
 from .options import LAKE, LakeOption
 
 
@@ -73,7 +75,7 @@ def ingest(
     Example: neurostore ingest cohort/ --lake lake/
     """
     from neurostore.ingest.batch import Settings
-    from neurostore.ingest.json_log import JsonLines, log_report
+    from neurostore.ingest.json_log import JsonLines, log_fatal, log_report
     from neurostore.ingest.pipeline import ingest as run
     from neurostore.ingest.progress import Bar, Lines, print_report
 
@@ -110,6 +112,11 @@ def ingest(
         if not log_json:
             say(f"interrupted: what was committed is in {lake} and whole; repeat the command to go on")
         raise typer.Exit(130) from None
+    except NeurostoreError as error:
+        if not log_json:
+            raise
+        log_fatal(error, sys.stderr)
+        raise typer.Exit(error.exit_code) from None
     if log_json:
         log_report(report, sys.stderr)
     else:

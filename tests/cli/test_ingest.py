@@ -195,3 +195,7 @@ def test_log_json_is_one_object_a_line(tmp_path):
     assert failed["path"].endswith("bad.bvh")
     assert said[-1]["event"] == "end"
     assert (said[-1]["n_in"], said[-1]["n_failed"]) == (1, 1)
+    shown = run("ingest", tmp_path / "none", "--lake", tmp_path / "lake", "--log-json")
+    assert shown.returncode == 3
+    (fatal,) = (json.loads(line) for line in shown.stderr.splitlines())
+    assert (fatal["event"], fatal["level"], fatal["kind"]) == ("fatal", "error", "CohortError")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
+import tomllib
 from pathlib import Path
 
 import numpy as np
 
+from neurostore import doctor
 from neurostore.doctor import examine
 from tests.cli.cli_run import run
 from tests.lake_builder import build_lake, trial
@@ -25,6 +28,21 @@ def test_an_installation_and_a_lake(tmp_path):
     assert not [f for f in found.values() if f.is_bad and "space" not in f.name]
     shown = run("doctor", "--lake", lake, "--format", "json")
     assert {"what", "found", "state"} == set(json.loads(shown.stdout)[0])
+
+
+def test_extras_are_those_that_are_declared():
+    declared = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    extras = set(declared["optional-dependencies"]) - {"all", "metal", "test", "check", "bench"}
+    assert set(doctor.EXTRAS) == extras
+    assert {re.split(r"[<>=]", d)[0] for d in declared["dependencies"]} >= set(doctor._CORE)
+
+
+def test_a_version_beyond_those_tested_is_told(monkeypatch):
+    monkeypatch.setattr(doctor.metadata, "requires", lambda _: ["duckdb<1.2,>=0.1", "numpy<999,>=1; extra == 'x'"])
+    found = said()
+    assert found["duckdb"].is_bad
+    assert found["duckdb"].said.endswith("tested below 1.2 only")
+    assert not found["numpy"].is_bad
 
 
 def test_what_needs_mending(tmp_path):
