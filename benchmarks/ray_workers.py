@@ -33,7 +33,7 @@ def matrix(n: int, cluster: Cluster | None, folder: Path) -> float:
     out = folder / f"{time.monotonic_ns()}.npy"
     start = time.monotonic()
     blocks.write(
-        out, {"left": part}, comparison, {"options": {}}, progress=False, block=max(64, n // 12), cluster=cluster
+        out, {"left": part}, comparison, {"options": {}}, progress=False, block=max(64, n // 8), cluster=cluster
     )
     return time.monotonic() - start
 

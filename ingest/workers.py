@@ -227,6 +227,8 @@ def _stage(computed: queue.Queue[Computed], send: Callable[[str, Any], None]) ->
             send("done", computed.get().stage())
         except NeurostoreError as error:
             send("failed", error)
+        except Exception as error:  # a thread that ended in silence would be waited for without end
+            send("failed", NeurostoreError(f"files could not be written: {type(error).__name__}: {error}"))
 
 
 def _take(pipe: Connection, batches: queue.SimpleQueue[Batch]) -> None:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from neurostore.errors import NeurostoreError
-from neurostore.ingest.batch import Batch, Settings, process
+from neurostore.ingest.batch import Batch, Settings, compute
 from neurostore.ingest.cohort_folder import TrialSource, scan
 from neurostore.ingest.cohort_metadata import Metadata
 from neurostore.ingest.video import pictures
@@ -94,7 +94,8 @@ def _is_taken(seed: Seed, lake: Lake) -> bool:
         cohort = scan(seed.path)
         folder, metadata, sources, refused = cohort.folder, cohort.metadata, cohort.trials, cohort.refused
         assert len(cohort.subjects) <= len(sources)
-    result = process(Batch(sources, metadata, {}, lake.path, folder, Settings()), lambda _: None, lambda _: None)
+    batch = Batch(sources, metadata, {}, lake.path, folder, Settings())
+    result = compute(batch, lambda _: None, lambda _: None).stage()
     if result.staged is not None:
         discard(lake.path, [result.staged])
     errors = [str(o.error) for o in result.outcomes if o.error is not None]
