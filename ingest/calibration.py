@@ -49,6 +49,11 @@ class Parameters:
             self.known[(name, side)] = Calibration(name, side, float(value), unit, source)
             self.added.append(self.known[(name, side)])
 
+    def drop_zero(self, name: str, side: str) -> None:
+        """Forget a value of zero, which says that nobody has measured it yet."""
+        if not self.get(name, side):
+            self.known.pop((name, side), None)
+
 
 def gather(calibrations: Iterable[Calibration]) -> Parameters:
     """The best source of each parameter; zero or negative lengths count as not said."""
@@ -80,7 +85,8 @@ def add_measured(parameters: Parameters, marks: dict[str, np.ndarray], source: s
 def add_static(parameters: Parameters, marks: dict[str, np.ndarray], axes: dict[str, np.ndarray]) -> None:
     """What a standing trial tells its session: widths, wand rotations and static foot offsets, source ``static``.
 
-    Widths and the rotation of thigh and shank wands need medial markers, which many laboratories take off for walking.
+    Widths and the rotation of thigh and shank wands need medial markers, which many laboratories take off for walking; a knee
+    alignment device gives the rotations too.
     The foot offset is the pitch of heel → toe over ankle → toe, both seen in the shank's axes; without a heel the sole
     is taken as level. marks : with joint centres; axes : (n, 3, 3) by segment.
     """
@@ -89,11 +95,15 @@ def add_static(parameters: Parameters, marks: dict[str, np.ndarray], axes: dict[
         sign = 1.0 if side == "right" else -1.0
         for joint, above, segment in (("knee", "hip", "thigh"), ("ankle", "knee", "shank")):
             lateral, medial = marks.get(f"{side}_{joint}_lateral"), marks.get(f"{side}_{joint}_medial")
-            if lateral is None or medial is None:
+            device = marks.get(f"{side}_knee_device_axis")
+            if lateral is None or (medial is None and device is None):
                 continue
-            parameters.add(f"{joint}_width", side, median_length(lateral, medial) - diameter, "mm", "static")
+            if medial is not None:
+                parameters.add(f"{joint}_width", side, median_length(lateral, medial) - diameter, "mm", "static")
             wand, top, centre = marks.get(f"{side}_{segment}"), marks.get(f"{side}_{above}"), marks[f"{side}_{joint}"]
             if wand is not None and top is not None:
+                if device is not None:
+                    parameters.drop_zero(f"{segment}_rotation", side)  # not yet set when the file was written
                 turn = _wand_rotation(top - centre, wand - centre, lateral - centre)
                 parameters.add(f"{segment}_rotation", side, sign * turn, "deg", "static")
         _add_foot_offset(parameters, marks, axes, side, sign)

@@ -269,7 +269,9 @@ def _mark_alignment_device(out: Landmarks, poses: Poses, parameters: calibration
     for side, letter in (("left", "L"), ("right", "R")):
         if not names & {f"{letter}{end}" for end in ("KAX", "KD1", "KD2")}:
             continue
-        if not parameters.get("thigh_rotation", side):
+        if "device" in out.methods.get(f"{side}_knee", ""):
+            out.notes.append(f"{side} knee alignment device: it gives the axis of the {side} knee")
+        elif not parameters.get("thigh_rotation", side):
             for segment in ("thigh", "shank"):
                 at = f"{side}_{segment}_axes"
                 out.methods[at] = f"{out.methods.get(at, 'none')} (knee alignment device)"

@@ -44,8 +44,11 @@ def add_centres(
         for joint in ("hip", "knee", "ankle", "shoulder", "elbow", "wrist"):
             if f"{side}_{joint}" in marks and f"{side}_{joint}" not in methods:
                 methods[f"{side}_{joint}"] = "given"
+        device = _set_device_knee(marks, axes, side)
         for joint, above, segment in (("knee", "hip", "thigh"), ("ankle", "knee", "shank")):
-            _add_leg_joint(marks, axes, methods, parameters, side, joint, above, segment, on_skin=not bell_pelvis)
+            _add_leg_joint(
+                marks, axes, methods, parameters, side, joint, above, segment, device, on_skin=not bell_pelvis
+            )
     if {"left_hip", "right_hip"} <= set(marks):
         marks["pelvis"] = (marks["left_hip"] + marks["right_hip"]) / 2
     return methods, axes
@@ -134,16 +137,26 @@ def _add_leg_joint(
     joint: str,
     above: str,
     segment: str,
+    device: np.ndarray | None,
     *,
     on_skin: bool,
 ) -> None:
-    """Knee from hip and thigh, or ankle from knee and shank. on_skin : the points are middles of markers, a radius off the skin."""
+    """Knee from hip and thigh, or ankle from knee and shank.
+
+    device : end of a knee alignment device's axis, which is the wand then of both. on_skin : the points are middles of markers, a
+    radius off the skin.
+    """
     name = f"{side}_{joint}"
     lateral, medial = marks.get(f"{name}_lateral"), marks.get(f"{name}_medial")
     if lateral is None:
         return
     sign = 1.0 if side == "right" else -1.0
     proximal, wand = marks.get(f"{side}_{above}"), marks.get(f"{side}_{segment}")
+    if device is not None and proximal is not None:
+        distance = joint_width(parameters, joint, side) / 2 + _marker_radius(parameters)
+        _set(marks, methods, name, chord(proximal, lateral, device, distance), "chord (knee alignment device)")
+        axes[f"{side}_{segment}"] = unit(sign * (lateral - marks[name]))
+        return
     # The file's own width says that its model is the chord construction, whatever else is on the skin.
     is_stated = parameters.source(f"{joint}_width", side) == "file" and proximal is not None and wand is not None
     if medial is not None and not is_stated:
@@ -172,6 +185,24 @@ def _add_leg_joint(
         inward = -sign * axes["pelvis"][..., 2]
         distance += _marker_radius(parameters) if on_skin else 0.0
         _set(marks, methods, name, lateral + inward * distance, f"inward_half_width{marked}")
+
+
+def _set_device_knee(marks: Marks, axes: Marks, side: str) -> np.ndarray | None:
+    """The lateral knee point of a knee alignment device, put into ``marks``; returns the end of the device's axis.
+
+    Its three markers lie at the ends of arms of one length at right angles, whose corner is where the knee marker was (Davis
+    1991). Of the two corners that three points allow it is the one towards the body.
+    """
+    ends = [marks.get(f"{side}_knee_device_{end}") for end in ("axis", "1", "2")]
+    if "pelvis" not in axes or any(end is None for end in ends):
+        return None
+    a, b, c = (end for end in ends if end is not None)
+    normal = unit(np.cross(b - a, c - a))
+    out = axes["pelvis"][..., 2] * (1.0 if side == "right" else -1.0)
+    normal = normal * np.sign((normal * out).sum(-1, keepdims=True))
+    arm = sum(np.sqrt(((p - q) ** 2).sum(-1, keepdims=True)) for p, q in ((a, b), (b, c), (c, a))) / (3 * math.sqrt(2))
+    marks[f"{side}_knee_lateral"] = (a + b + c) / 3 - normal * arm / math.sqrt(3)
+    return a
 
 
 def _is_lateral(wand: np.ndarray, lateral: np.ndarray, proximal: np.ndarray, axes: Marks, sign: float) -> bool:

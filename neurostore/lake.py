@@ -88,6 +88,14 @@ def _others(root: str) -> list[str]:
     return [f.path for f in storage.list_files(root) if f.path.split("/")[0] not in _OWN]
 
 
+def _with_newer_columns(table: str, stored: pa.Schema) -> tuple[pa.Schema, tuple[str, ...]]:
+    """The stored columns with those declared since, and the names of these: an older lake lacks them in every row."""
+    declared = schema.tables()[table].arrow() if table in schema.tables() else pa.schema([])
+    have = {name.lower() for name in stored.names}
+    newer = [f.with_nullable(True) for f in declared if f.name.lower() not in have]
+    return pa.schema([*stored, *newer]), tuple(f.name for f in newer)
+
+
 class Lake:
     """One version of a lake. Made by :func:`open`; methods read, and nothing here writes but :meth:`create`.
 
@@ -171,9 +179,8 @@ class Lake:
             if keyed and stored < named:
                 raise DamagedLakeError(f"{self.path}: {name} holds {stored} rows, trials names {named}")
             dirty = keyed and stored != named
-            self._states[name] = lake_sql.TableState(
-                self.path, name, table.version(), delta.schema_of(table), files, dirty
-            )
+            columns, newer = _with_newer_columns(name, delta.schema_of(table))
+            self._states[name] = lake_sql.TableState(self.path, name, table.version(), columns, files, dirty, newer)
         return self._states[name]
 
     def trials_table(self) -> pa.Table:

@@ -27,6 +27,7 @@ class TableState:
     """A table as one lake version sees it.
 
     is_dirty : some stored rows belong to replaced or unfinished trials, so that readers must ask ``trials``.
+    newer : columns of ``schema`` that were declared after this version was written; NULL in every row.
     """
 
     root: str
@@ -35,6 +36,7 @@ class TableState:
     schema: pa.Schema
     files: tuple[DataFile, ...]
     is_dirty: bool
+    newer: tuple[str, ...] = ()
 
     @property
     def sql_name(self) -> str:
@@ -175,7 +177,8 @@ def _scan(state: TableState, columns: Sequence[str], files: Sequence[DataFile], 
 
 def delta_relation(state: TableState) -> str:
     """The SELECT for DuckDB clients with the delta extension: the newest version, live rows alone."""
-    scan = f"SELECT * FROM delta_scan({literal(storage.join(state.root, state.name))})"
+    nulls = "".join(f", NULL::{duckdb_type(state.schema.field(n).type)} AS {quote(n)}" for n in state.newer)
+    scan = f"SELECT *{nulls} FROM delta_scan({literal(storage.join(state.root, state.name))})"
     keyed = "ingest_id" in state.schema.names and state.name != "trials"
     return scan + (" WHERE ingest_id IN (SELECT ingest_id FROM trials)" if keyed else "")
 

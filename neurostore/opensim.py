@@ -26,6 +26,9 @@ _OF_PELVIS = {
     "pelvis_tilt": ("pelvis_tilt_deg", -1),
     "pelvis_list": ("left_pelvis_obliquity_deg", 1),
     "pelvis_rotation": ("right_pelvis_rotation_deg", 1),
+    "lumbar_extension": ("trunk_pelvis_tilt_deg", -1),
+    "lumbar_bending": ("left_trunk_pelvis_obliquity_deg", 1),
+    "lumbar_rotation": ("right_trunk_pelvis_rotation_deg", 1),
 }
 
 

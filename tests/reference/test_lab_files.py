@@ -242,6 +242,52 @@ def test_wands_torsion_and_measured_pelvis(tmp_path: Path) -> None:
     assert differences(recording)["left_hip_rotation"][0] > 5  # what the mark warns of
 
 
+def test_a_standing_trial_with_the_device_turns_the_wands_of_the_walk(tmp_path: Path) -> None:
+    """The device takes the place of the knee marker; its axis against the thigh marker is the session's thigh rotation."""
+    who = replace(lab.person(1.75), thigh_wand=14.0, shank_wand=8.0, sway=0.0)
+    model = lab.model_of(who, thigh_rotation={"L": -14.0, "R": -14.0}, shank_rotation={"L": -8.0, "R": -8.0})
+    stood = lab.standing(who)
+    markers = lab.dress(stood, who)
+    arms: dict[str, np.ndarray] = {}
+    for side, sign in (("L", 1.0), ("R", -1.0)):
+        lateral = markers[f"{side}KNE"] - markers[f"{side}KNM"]
+        lateral /= np.linalg.norm(lateral, axis=1, keepdims=True)
+        up = np.cross(np.cross(lateral, [0.0, 0, 1]), lateral)
+        up /= np.linalg.norm(up, axis=1, keepdims=True)
+        across = np.cross(lateral, up)
+        slant = np.sqrt(0.5)
+        arms |= {
+            f"{side}KAX": markers[f"{side}KNE"] + 78 * lateral,
+            f"{side}KD1": markers[f"{side}KNE"] + 78 * slant * (up + across),
+            f"{side}KD2": markers[f"{side}KNE"] + 78 * slant * (sign * across - sign * up),
+        }
+    standing = lab.Capture(who, stood, markers, model, {})
+    said = {"PROCESSING": {k: v for k, v in lab.processing(model).items() if "Rotation" not in k}}
+    for rotations in ({}, {f"{s}{w}Rotation": 0.0 for s in "LR" for w in ("Thigh", "Shank")}):
+        parameters = {"PROCESSING": {**said["PROCESSING"], **rotations}}
+        habit = lab.Habit(parameters=parameters, drop=("LKNE", "RKNE"), add=arms, events=[])
+        static = read(lab.write(tmp_path / "static.c3d", standing, habit))
+        landmarks = compute_landmarks(static, cutoff_hz=0.0, hip_method="davis")
+        assert static.kind == "static"
+        assert landmarks.methods["left_knee"] == "chord (knee alignment device)"
+        for side in ("left", "right"):
+            knee = stood.joints[f"{side}_knee"]
+            assert np.abs(landmarks.points[f"{side}_knee"] - knee).max() < 3.0, side
+            turns = {c.parameter: c.value for c in landmarks.calibrations if c.side == side}
+            assert turns["thigh_rotation"] == pytest.approx(-14.0, abs=3.0), side
+    # The walk's own file says nothing of rotations: the standing trial's count, and Plug-in Gait with them agrees.
+    found = {(c.parameter, c.side): c.value for c in landmarks.calibrations if c.source == "static"}
+    for parameter, told in (("thigh_rotation", model.thigh_rotation), ("shank_rotation", model.shank_rotation)):
+        for letter, side in lab.SIDES.items():
+            told[letter] = found[parameter, side]
+    walked = lab.walking(who, rate_hz=30.0, n_strides=1.1)
+    markers = lab.dress(walked, who)
+    worn = {k: v for k, v in markers.items() if k != "SACR"}
+    taken = lab.Capture(who, walked, markers, model, pig.angles(worn, model))
+    recording = read(lab.write(tmp_path / "walk.c3d", taken, lab.Habit(parameters=said)))
+    within(differences(recording, calibrations=landmarks.calibrations), dict.fromkeys(JOINTS, 0.05))
+
+
 POPULATION = [
     (1.02, 0.0, 60.0, 11), (1.22, 180.0, 50.0, 12), (1.45, 271.0, 50.0, 13),
     (1.63, 92.0, 120.0, 14), (1.78, 88.5, 50.0, 15), (1.93, 2.0, 60.0, 16),
