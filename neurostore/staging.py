@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +19,7 @@ from neurostore.frames import Frames, arrow_schema
 
 Key = tuple[str, str, str]  # subject, session, trial
 _KEYS = ("subject", "session", "trial", "ingest_id")
+_FILES_AT_ONCE = 8
 _FRAMES = pa.table({})  # stands for the Frames of a batch among its checked tables
 
 
@@ -96,18 +98,24 @@ def stage(lake_path: object, batch: Sequence[TrialTables]) -> Staged:
             if n:
                 parts[name, subject] = table.slice(at, n)
             at += n
-    files: list[StagedFile] = []
     with storage.named_errors(root, "staging"):
-        try:
-            for (name, subject), part in parts.items():
-                if isinstance(part, list):
-                    files.append(_write_frames(root, name, subject, part))
-                else:
-                    files.append(write_file(root, name, subject, part))
-        except BaseException:
-            discard(root, [Staged(files=tuple(files))])
-            raise
+        files = _write_all(root, parts)
     return Staged(tuple(rows), tuple(files), described, {**refused, **erased})
+
+
+def _write_all(root: str, parts: Mapping[tuple[str, str | None], pa.Table | list[TrialTables]]) -> list[StagedFile]:
+    """Write the files of a batch, at once: they wait for the disk together. After an error nothing of them is left."""
+
+    def write(name: str, subject: str | None, part: pa.Table | list[TrialTables]) -> StagedFile:
+        return (_write_frames if isinstance(part, list) else write_file)(root, name, subject, part)
+
+    with ThreadPoolExecutor(_FILES_AT_ONCE, "neurostore-write") as threads:
+        waiting = [threads.submit(write, name, subject, part) for (name, subject), part in parts.items()]
+    failed = next((f.exception() for f in waiting if f.exception() is not None), None)
+    if failed is not None:
+        discard(root, [Staged(files=tuple(f.result() for f in waiting if f.exception() is None))])
+        raise failed
+    return [f.result() for f in waiting]
 
 
 def _erased(root: str, batch: Iterable[TrialTables]) -> dict[Key, InputError]:
