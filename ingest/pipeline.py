@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _COMMIT_EVERY_S = 5.0
 _COMMIT_TRIALS = 500
 _ROUNDS = 3  # a static trial may serve another static trial, which serves the rest
-_SMALL_BYTES = 3_000_000  # below this a process's start costs more than it brings
+_SMALL_BYTES = 10_000_000  # below this a process's start costs more than it brings
 
 
 @dataclass(slots=True)
