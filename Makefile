@@ -6,7 +6,7 @@ DEMO ?= demo
 # torch is named first and exactly: newer releases bring gigabytes of CUDA packages along.
 TORCH := torch==2.13.0
 
-.PHONY: demo test check bench docs report-demo torture fuzz audit clean
+.PHONY: demo test test-core check bench docs report-demo torture fuzz audit clean
 
 $(VENV)/.installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 12) else f"Python 3.11 or 3.12 is needed, found {v[0]}.{v[1]}; say make PYTHON=/path/to/python3.11")'
@@ -21,6 +21,11 @@ demo: $(VENV)/.installed  ## make a cohort, ingest it, print gait parameters, dr
 
 test: $(VENV)/.installed  ## the whole test suite
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile
+
+test-core:  ## the core's tests on numpy 2, without mediapipe, tensorflow, torch and ray, in .venv-core
+	$(PYTHON) -m venv .venv-core
+	.venv-core/bin/pip install --quiet --disable-pip-version-check "numpy>=2,<3" --editable ".[report,s3,dtaidistance,test]"
+	.venv-core/bin/python -m pytest -q -n 2 --dist loadfile tests/unit tests/spec tests/property tests/cli
 
 check: $(VENV)/.installed  ## style, types, SQL style
 	$(BIN)/ruff check .
@@ -47,4 +52,4 @@ docs: $(VENV)/.installed  ## docs/tables.md, docs/commands.md and docs/MODEL_ART
 	$(BIN)/python docs/build.py
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info demo
+	rm -rf $(VENV) .venv-core build dist *.egg-info demo

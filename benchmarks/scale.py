@@ -128,7 +128,8 @@ def step(limit_s: float, name: str, *arguments: Any) -> dict[str, Any]:
     except subprocess.TimeoutExpired:
         return {"ended": f"after {limit_s:g} s"}
     if done.returncode:
-        return {"ended": done.stderr.strip().splitlines()[-1][:120]}
+        said = done.stderr.strip().splitlines()
+        return {"ended": said[-1][:120] if said else f"with status {done.returncode}"}
     return json.loads(done.stdout.splitlines()[-1])
 
 
