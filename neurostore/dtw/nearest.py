@@ -165,19 +165,22 @@ class _Search:
         coarse, fine = self.collection.summaries
         members, n_tiles = self.collection.members, len(self.collection.members)
         _, least = self.summary_bounds(coarse, np.arange(n_tiles), math.inf)
-        n_first = min(n_tiles, FIRST_TILES + -(-len(best) // members.shape[1]))
-        first = np.argpartition(least, n_first - 1)[:n_first]
-        listed, bounds = self.near(fine, first, best)
-        warped, n_fine = self.warp(listed, bounds, best, indices), len(listed)
-        is_left = least <= self.limit(best)
-        is_left[first] = False
-        left = np.flatnonzero(is_left)
-        tried = left[:: max(1, len(left) // TRIED_TILES)]
-        if len(self.near(fine, tried, best)[0]) * len(left) > HOPELESS * members.size * len(tried):
-            return None
+        n_seeds = 1 + -(-len(best) // members.shape[1])
+        first = np.argpartition(least, min(n_tiles, n_seeds + FIRST_TILES) - 1)[: n_seeds + FIRST_TILES]
+        first = first[np.argsort(least[first])]
+        n_fine, warped = 0, 0
+        for tiles, hopeless in ((first[:n_seeds], 0.9), (first[n_seeds:], HOPELESS)):
+            listed, bounds = self.near(fine, tiles, best)
+            n_fine, warped = n_fine + len(listed), warped + self.warp(listed, bounds, best, indices)
+            is_left = least <= self.limit(best)
+            is_left[first] = False
+            left = np.flatnonzero(is_left)
+            tried = left[:: max(1, len(left) // TRIED_TILES)]
+            if len(self.near(fine, tried, best)[0]) * len(left) > hopeless * members.size * len(tried):
+                return None
         listed, bounds = self.near(fine, left, best)
         warped += self.warp(listed, bounds, best, indices)
-        return int(self.collection.n_members[is_left].sum()) + n_fine, n_fine + len(listed), warped
+        return int(self.collection.n_members[left].sum()) + n_fine, n_fine + len(listed), warped
 
     def _by_keogh(self, best: np.ndarray, indices: np.ndarray, n_threads: int | None) -> tuple[int, ...] | None:
         """As `_by_summaries`, by one bound of every series."""
