@@ -29,7 +29,8 @@ class Leg:
 
     stance : foot off after foot strike. flat_from, flat_to : sole flat on the floor. strike_pitch, off_pitch : sole
     to floor, toes
-    up positive. swing : (share, thigh forward of vertical, knee flexion, sole to floor) in swing.
+    up positive. tip_from : share of off_pitch from which the foot rolls over the tip of the toes, so that the toe joint
+    rises before foot off. swing : (share, thigh forward of vertical, knee flexion, sole to floor) in swing.
     circumduction_mm : how far the ankle swings out.
     """
 
@@ -37,7 +38,8 @@ class Leg:
     flat_from: float = 0.086
     flat_to: float = 0.404
     strike_pitch: float = 17.8
-    off_pitch: float = -59.0
+    off_pitch: float = -61.0
+    tip_from: float = 0.55
     swing: tuple[tuple[float, float, float, float], ...] = (
         (0.70, 6.7, 56.0, -60.0),
         (0.907, 27.3, 15.0, 12.8),
@@ -115,7 +117,7 @@ def stiff_knee(side: str = "right", **changes: Any) -> Gait:
     stiff = Leg(
         stance=0.60,
         strike_pitch=4.0,
-        off_pitch=-40.0,
+        off_pitch=-32.0,
         flat_from=0.06,
         flat_to=0.42,
         swing=((0.74, 13.0, 32.0, -10.0), (0.90, 19.0, 17.0, 5.0)),

@@ -77,9 +77,15 @@ class Body:
         s = np.clip((share - leg.flat_to) / (leg.stance - leg.flat_to), 0, 1)
         return down + leg.off_pitch * s**2
 
+    def _toes_pitch(self, leg: Leg, pitch: np.ndarray) -> np.ndarray:
+        """How far the toes stand up on their tip, degrees: the last part of the roll-off is over the tip, not the joint."""
+        beyond = np.maximum(leg.tip_from * leg.off_pitch - pitch, 0.0)
+        return beyond**2 / (beyond + 10.0)  # begins without a jerk
+
     def _stance_ankle(self, side: str, share: np.ndarray) -> np.ndarray:
         leg: Leg = getattr(self.gait, side)
-        pitch = np.radians(self._stance_pitch(leg, share))
+        degrees = self._stance_pitch(leg, share)
+        pitch, toes = np.radians(degrees), np.radians(self._toes_pitch(leg, degrees))[:, None]
         yaw = self._foot_yaw(side)
         ahead = np.array([np.cos(yaw), 0.0, np.sin(yaw)])
         up = np.array([0.0, 1.0, 0.0])
@@ -89,7 +95,8 @@ class Body:
         along = np.where(on_heel, self.heel, -self.toe_joint)  # from pivot to below the ankle, along the sole
         c, s = np.cos(pitch)[:, None], np.sin(pitch)[:, None]
         sole, normal_ = c * ahead + s * up, -s * ahead + c * up
-        return middle + pivot + along[:, None] * sole + self.ankle_height * normal_
+        risen = self.toe_length * ((1 - np.cos(toes)) * ahead + np.sin(toes) * up)  # of the toe joint, about the tip
+        return middle + pivot + risen + along[:, None] * sole + self.ankle_height * normal_
 
     def _foot_yaw(self, side: str) -> float:
         return np.radians(self.gait.toe_out) * (-1 if side == "left" else 1)
@@ -123,15 +130,17 @@ class Body:
         ends = {}
         for name, share in (("off", np.array([leg.stance - h, leg.stance])), ("strike", np.array([0.0, h]))):
             lean, thigh, shank = self._leg_plane(self._hip(side, share), self._stance_ankle(side, share))
-            pitch = np.radians(self._stance_pitch(leg, share))
+            degrees = self._stance_pitch(leg, share)
+            pitch, toes = np.radians(degrees), np.radians(self._toes_pitch(leg, degrees))
             ends[name] = {
                 k: (v[1] if name == "off" else v[0], (v[1] - v[0]) / h)
-                for k, v in {"lean": lean, "thigh": thigh, "shank": shank, "pitch": pitch}.items()
+                for k, v in {"lean": lean, "thigh": thigh, "shank": shank, "pitch": pitch, "toes": toes}.items()
             }
         middle = {
             "thigh": [(share, np.radians(thigh)) for share, thigh, _, _ in leg.swing],
             "shank": [(share, np.radians(thigh - knee)) for share, thigh, knee, _ in leg.swing],
             "pitch": [(share, np.radians(pitch)) for share, _, _, pitch in leg.swing],
+            "toes": [(0.7 * leg.stance + 0.3, 0.0), (0.3 * leg.stance + 0.7, 0.0)],  # level again soon after foot off
         }
         out = (-1 if side == "left" else 1) * leg.circumduction_mm / (self.thigh + self.shank)
         half = (leg.stance + 1.0) / 2
@@ -154,13 +163,14 @@ class Body:
         offset = np.stack([cycle * stride, 0 * cycle, 0 * cycle], -1)
         hip = self._hip(side, share)
         in_stance = share <= leg.stance
-        lean, thigh, shank, pitch = (np.empty_like(share) for _ in range(4))
+        lean, thigh, shank, pitch, toes = (np.empty_like(share) for _ in range(5))
         s = share[in_stance]
         lean[in_stance], thigh[in_stance], shank[in_stance] = self._leg_plane(
             hip[in_stance], self._stance_ankle(side, s)
         )
-        pitch[in_stance] = np.radians(self._stance_pitch(leg, s))
-        for name, values in (("lean", lean), ("thigh", thigh), ("shank", shank), ("pitch", pitch)):
+        degrees = self._stance_pitch(leg, s)
+        pitch[in_stance], toes[in_stance] = np.radians(degrees), np.radians(self._toes_pitch(leg, degrees))
+        for name, values in (("lean", lean), ("thigh", thigh), ("shank", shank), ("pitch", pitch), ("toes", toes)):
             values[~in_stance] = self.swing[side][name](share[~in_stance])
         thigh_axes, shank_axes = _plane_axes(lean, thigh), _plane_axes(lean, shank)
         yaw = np.full_like(pitch, self._foot_yaw(side))
@@ -170,14 +180,14 @@ class Body:
         ankle = knee - self.shank * shank_axes[:, :, 1]
         below = ankle - self.ankle_height * foot_axes[:, :, 1]
         toe_joint = below + self.toe_joint * foot_axes[:, :, 0]
-        toes = axes_of(-np.degrees(yaw), 0 * yaw, 0 * yaw)  # toes stay level
+        toe_axes = axes_of(-np.degrees(yaw), 0 * yaw, np.degrees(toes))
         points = {
             f"{side}_hip": hip,
             f"{side}_knee": knee,
             f"{side}_ankle": ankle,
             f"{side}_heel": below - self.heel * foot_axes[:, :, 0],
             f"{side}_toe": toe_joint,
-            f"{side}_toe_end": toe_joint + self.toe_length * toes[:, :, 0],
+            f"{side}_toe_end": toe_joint + self.toe_length * toe_axes[:, :, 0],
         }
         return points, {f"{side}_thigh": thigh_axes, f"{side}_shank": shank_axes, f"{side}_foot": foot_axes}
 

@@ -8,13 +8,30 @@
 -- turn_deg: between the hips' facing at start and end, which are the same instant of the gait.
 WITH frames AS (
     SELECT
-        *,
-        time_s - last_value(
-            CASE
-                WHEN heel_x_m IS NOT NULL AND origin_x_m IS NOT NULL AND (toe_x_m IS NOT NULL OR NOT has_toe)
-                    THEN time_s
-            END
-            IGNORE NULLS
+        subject,
+        session,
+        trial,
+        person,
+        side,
+        time_s,
+        has_heel,
+        has_toe,
+        is_in_place,
+        is_root_relative,
+        heel_x_m,
+        heel_z_m,
+        heel_x_m_s,
+        heel_z_m_s,
+        heel_forward_m_s,
+        toe_y_m,
+        other_x_m,
+        other_z_m,
+        origin_x_m,
+        origin_z_m,
+        hips_x,
+        hips_z,
+        time_s - max(
+            CASE WHEN heel_x_m IS NOT NULL AND is_origin_seen AND (toe_y_m IS NOT NULL OR NOT has_toe) THEN time_s END
         ) OVER so_far_ AS since_seen_s,
         time_s - lag(time_s) OVER foot_ AS step_s
     FROM query_table(motion)

@@ -17,17 +17,26 @@ WITH limits AS (
     FROM query_table(motion)
 ),
 
-frames AS (
+neighbours AS (
     SELECT
         *,
         lag(time_s) OVER frames_ AS before_s,
-        -- Positive before and negative after is an event: the heel slows down, the toe speeds up.
-        unnest([
-            { 'event': 'foot_strike', 'before': lag(heel_over) OVER frames_, 'after': heel_over },
-            { 'event': 'foot_off', 'before': -lag(toe_over) OVER frames_, 'after': -toe_over }
-        ]) AS over
+        lag(heel_over) OVER frames_ AS heel_before,
+        lag(toe_over) OVER frames_ AS toe_before
     FROM limits
     WINDOW frames_ AS (PARTITION BY subject, session, trial, person, side ORDER BY time_s)
+),
+
+candidates AS (
+    SELECT
+        *,
+        -- Positive before and negative after is an event: the heel slows down, the toe speeds up.
+        unnest([
+            { 'event': 'foot_strike', 'before': heel_before, 'after': heel_over },
+            { 'event': 'foot_off', 'before': -toe_before, 'after': -toe_over }
+        ]) AS over
+    FROM neighbours
+    WHERE (heel_before >= 0 AND heel_over < 0) OR (toe_before <= 0 AND toe_over > 0)
 )
 
 SELECT
@@ -38,5 +47,5 @@ SELECT
     side,
     over.event AS event,
     before_s + (time_s - before_s) * over.before / (over.before - over.after) AS time_s
-FROM frames
+FROM candidates
 WHERE over.before >= 0 AND over.after < 0

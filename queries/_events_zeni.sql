@@ -5,7 +5,7 @@
 -- range, as behind below it minus 15 %; in between it stays what it was. Each stretch ahead holds one strike, each
 -- stretch behind one off, so that noise and pauses make no second one. A range below 0.08 m is standing. Strikes come
 -- 45 to 50 ms before the operators' marks on lab files: gait_events uses them to find, not to time.
-WITH foot AS (
+WITH ranged AS (
     SELECT
         subject,
         session,
@@ -16,13 +16,7 @@ WITH foot AS (
         has_heel,
         heel_ahead_m,
         toe_ahead_m,
-        (heel_ahead_m + coalesce(toe_ahead_m, heel_ahead_m)) / 2 AS ahead_m
-    FROM query_table(motion)
-),
-
-ranged AS (
-    SELECT
-        *,
+        ahead_m,
         max(ahead_m) OVER around_ AS high_m,
         min(ahead_m) OVER around_ AS low_m,
         min(time_s) FILTER (ahead_m IS NOT NULL) OVER foot_ AS first_s,
@@ -33,10 +27,13 @@ ranged AS (
         lead(heel_ahead_m) OVER frames_ - heel_ahead_m AS heel_after_m,
         lag(toe_ahead_m) OVER frames_ - toe_ahead_m AS toe_before_m,
         lead(toe_ahead_m) OVER frames_ - toe_ahead_m AS toe_after_m
-    FROM foot
+    FROM query_table(motion)
     WINDOW
-        foot_ AS (PARTITION BY subject, session, trial, person, side),
         frames_ AS (PARTITION BY subject, session, trial, person, side ORDER BY time_s),
+        foot_ AS (
+            PARTITION BY subject, session, trial, person, side ORDER BY time_s
+            ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
+        ),
         around_ AS (
             PARTITION BY subject, session, trial, person, side
             ORDER BY time_s RANGE BETWEEN 1.5 PRECEDING AND 1.5 FOLLOWING
@@ -55,32 +52,31 @@ stated AS (
     FROM ranged
 ),
 
-carried AS (
+-- When each state was last met: the latest is the foot's state, and the latest of the others names the stretch.
+met AS (
     SELECT
         *,
-        coalesce(last_value(state IGNORE NULLS) OVER so_far_, 0) AS kept_state
+        last_value(CASE WHEN state = 1 THEN time_s END IGNORE NULLS) OVER so_far_ AS ahead_s,
+        last_value(CASE WHEN state = -1 THEN time_s END IGNORE NULLS) OVER so_far_ AS behind_s,
+        last_value(CASE WHEN state = 0 THEN time_s END IGNORE NULLS) OVER so_far_ AS standing_s
     FROM stated
     WINDOW so_far_ AS (
         PARTITION BY subject, session, trial, person, side ORDER BY time_s ROWS UNBOUNDED PRECEDING
     )
 ),
 
-changed AS (
-    SELECT
-        *,
-        coalesce(kept_state, -9) != coalesce(lag(kept_state) OVER frames_, -9) AS is_new
-    FROM carried
-    WINDOW frames_ AS (PARTITION BY subject, session, trial, person, side ORDER BY time_s)
-),
-
 stretched AS (
     SELECT
         *,
-        count(*) FILTER (is_new) OVER so_far_ AS stretch
-    FROM changed
-    WINDOW so_far_ AS (
-        PARTITION BY subject, session, trial, person, side ORDER BY time_s ROWS UNBOUNDED PRECEDING
-    )
+        ahead_s > coalesce(greatest(behind_s, standing_s), -1e9) AS is_ahead,
+        CASE
+            WHEN ahead_s > coalesce(greatest(behind_s, standing_s), -1e9) THEN greatest(behind_s, standing_s)
+            ELSE greatest(ahead_s, standing_s)
+        END AS since_s
+    FROM met
+    WHERE
+        ahead_s > coalesce(greatest(behind_s, standing_s), -1e9)
+        OR behind_s > coalesce(greatest(ahead_s, standing_s), -1e9)
 ),
 
 extreme AS (
@@ -90,12 +86,12 @@ extreme AS (
         trial,
         person,
         side,
-        kept_state,
+        is_ahead,
         any_value(has_heel) AS has_heel,
         any_value(first_s) AS first_s,
         any_value(last_s) AS last_s,
         CASE
-            WHEN kept_state = 1
+            WHEN is_ahead
                 THEN
                     arg_max(
                         {
@@ -120,8 +116,7 @@ extreme AS (
                 )
         END AS peak
     FROM stretched
-    WHERE kept_state != 0
-    GROUP BY subject, session, trial, person, side, stretch, kept_state
+    GROUP BY subject, session, trial, person, side, since_s, is_ahead
 )
 
 -- The parabola through (a, ya), (0, 0), (b, yb) with a < 0 < b has its vertex at
@@ -132,12 +127,12 @@ SELECT
     trial,
     person,
     side,
-    CASE WHEN kept_state = 1 THEN 'foot_strike' ELSE 'foot_off' END AS event,
+    CASE WHEN is_ahead THEN 'foot_strike' ELSE 'foot_off' END AS event,
     peak.t
     + coalesce(
         (peak.yb * peak.a ^ 2 - peak.ya * peak.b ^ 2) / nullif(2 * (peak.yb * peak.a - peak.ya * peak.b), 0), 0
     ) AS time_s,
-    CASE WHEN kept_state = 1 AND NOT has_heel THEN 'zeni_ankle' ELSE 'zeni' END AS method,
+    CASE WHEN is_ahead AND NOT has_heel THEN 'zeni_ankle' ELSE 'zeni' END AS method,
     first_s,
     last_s
 FROM extreme

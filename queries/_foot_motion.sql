@@ -1,119 +1,96 @@
 -- One row: a frame of one foot of a person, with what the event rules look at.
 -- Inputs: _pelvis_path. Units: metres, seconds, metres per second; ahead is along the direction of progression.
 -- The heel is the ankle where a skeleton has no heel (has_heel false); the toe is NULL where it has none.
+-- ahead_m is the middle of heel and toe; where one is missing, half the foot's length from the other.
 -- Speeds are relative to what the foot stands on: on a treadmill and in root-relative poses the ground moves back at
 -- ground_m_s, the median over the trial of the slower foot's backward speed. A trial that does not say is taken for a
--- treadmill where the pelvis hardly travels (below 0.2 m/s) and that ground moves (above 0.3 m/s).
-WITH sides AS (
+-- treadmill where the pelvis hardly travels (below 0.2 m/s) and that ground moves (above 0.15 m/s).
+WITH slower AS (
     SELECT
-        * EXCLUDE (left_heel, left_toe, left_ankle, right_heel, right_toe, right_ankle),
-        unnest([
-            {
-                'side': 'left', 'heel': left_heel, 'toe': left_toe, 'ankle': left_ankle,
-                'other_heel': right_heel, 'other_ankle': right_ankle
-            },
-            {
-                'side': 'right', 'heel': right_heel, 'toe': right_toe, 'ankle': right_ankle,
-                'other_heel': left_heel, 'other_ankle': left_ankle
-            }
-        ]) AS foot
+        *,
+        least(
+            (left_foot.heel_after.x - left_foot.heel_before.x) * forward_x
+            + (left_foot.heel_after.z - left_foot.heel_before.z) * forward_z,
+            (right_foot.heel_after.x - right_foot.heel_before.x) * forward_x
+            + (right_foot.heel_after.z - right_foot.heel_before.z) * forward_z
+        ) / (1e3 * span_s) AS slower_m_s
     FROM _pelvis_path
-),
-
-counted AS (
-    SELECT
-        * EXCLUDE (foot),
-        foot.side AS side,
-        foot.heel AS heel,
-        foot.toe AS toe,
-        foot.ankle AS ankle,
-        foot.other_heel AS other_heel,
-        foot.other_ankle AS other_ankle,
-        2 * count(foot.heel.x) OVER foot_ >= count(foot.ankle.x) OVER foot_ AND count(foot.heel.x) OVER foot_ > 0
-            AS has_heel,
-        count(foot.toe.x) OVER foot_ > 0 AS has_toe
-    FROM sides
-    WINDOW foot_ AS (PARTITION BY subject, session, trial, person, foot.side)
-),
-
-placed AS (
-    SELECT
-        * EXCLUDE (heel, toe, ankle, other_heel, other_ankle),
-        (CASE WHEN has_heel THEN heel.x ELSE ankle.x END) / 1e3 AS heel_x_m,
-        (CASE WHEN has_heel THEN heel.y ELSE ankle.y END) / 1e3 AS heel_y_m,
-        (CASE WHEN has_heel THEN heel.z ELSE ankle.z END) / 1e3 AS heel_z_m,
-        (CASE WHEN has_heel THEN other_heel.x ELSE other_ankle.x END) / 1e3 AS other_x_m,
-        (CASE WHEN has_heel THEN other_heel.z ELSE other_ankle.z END) / 1e3 AS other_z_m,
-        toe.x / 1e3 AS toe_x_m,
-        toe.y / 1e3 AS toe_y_m,
-        toe.z / 1e3 AS toe_z_m
-    FROM counted
-),
-
-neighbours AS (
-    SELECT
-        *,
-        (heel_x_m - origin_x_m) * forward_x + (heel_z_m - origin_z_m) * forward_z AS heel_ahead_m,
-        (toe_x_m - origin_x_m) * forward_x + (toe_z_m - origin_z_m) * forward_z AS toe_ahead_m,
-        lead(time_s) OVER foot_ - lag(time_s) OVER foot_ AS span_s,
-        lead(heel_x_m) OVER foot_ - lag(heel_x_m) OVER foot_ AS heel_dx,
-        lead(heel_y_m) OVER foot_ - lag(heel_y_m) OVER foot_ AS heel_dy,
-        lead(heel_z_m) OVER foot_ - lag(heel_z_m) OVER foot_ AS heel_dz,
-        lead(toe_x_m) OVER foot_ - lag(toe_x_m) OVER foot_ AS toe_dx,
-        lead(toe_y_m) OVER foot_ - lag(toe_y_m) OVER foot_ AS toe_dy,
-        lead(toe_z_m) OVER foot_ - lag(toe_z_m) OVER foot_ AS toe_dz
-    FROM placed
-    WINDOW foot_ AS (PARTITION BY subject, session, trial, person, side ORDER BY time_s)
-),
-
-velocities AS (
-    SELECT
-        * EXCLUDE (heel_dx, heel_dy, heel_dz, toe_dx, toe_dy, toe_dz, span_s),
-        heel_dx / span_s AS heel_x_m_s,
-        heel_dz / span_s AS heel_z_m_s,
-        (heel_dx * forward_x + heel_dz * forward_z) / span_s AS heel_forward_m_s,
-        heel_dy / span_s AS heel_up_m_s,
-        (toe_dx * forward_x + toe_dz * forward_z) / span_s AS toe_forward_m_s,
-        toe_dy / span_s AS toe_up_m_s
-    FROM neighbours
-),
-
-slower AS (
-    SELECT
-        *,
-        least(heel_forward_m_s, lead(heel_forward_m_s) OVER frame_) AS slower_m_s
-    FROM velocities
-    WINDOW frame_ AS (PARTITION BY subject, session, trial, person ORDER BY time_s, side)
 ),
 
 ground AS (
     SELECT
         * EXCLUDE (slower_m_s),
-        -median(slower_m_s) FILTER (side = 'left') OVER person_ AS back_m_s,
+        -median(slower_m_s) OVER person_ AS back_m_s,
         median(speed_m_s) OVER person_ AS travel_m_s
     FROM slower
     WINDOW person_ AS (PARTITION BY subject, session, trial, person)
 ),
 
-judged AS (
+placed AS (
     SELECT
         * EXCLUDE (back_m_s, travel_m_s),
-        CASE
-            WHEN is_in_place THEN greatest(coalesce(back_m_s, 0), 0)
-            ELSE 0
-        END AS ground_m_s
-    FROM (
-        SELECT
-            *,
-            is_root_relative OR coalesce(is_treadmill, travel_m_s < 0.2 AND back_m_s > 0.3) AS is_in_place
-        FROM ground
-    ) AS placed
+        is_root_relative OR coalesce(is_treadmill, travel_m_s < 0.2 AND back_m_s > 0.15) AS is_in_place,
+        greatest(coalesce(back_m_s, 0), 0) AS back_m_s
+    FROM ground
+),
+
+sides AS (
+    SELECT
+        * EXCLUDE (left_foot, right_foot, back_m_s),
+        CASE WHEN is_in_place THEN back_m_s ELSE 0 END AS ground_m_s,
+        unnest([
+            {
+                'own': left_foot,
+                'other': right_foot.heel
+            },
+            {
+                'own': right_foot,
+                'other': left_foot.heel
+            }
+        ]) AS foot
+    FROM placed
+),
+
+metres AS (
+    SELECT
+        * EXCLUDE (foot),
+        foot.own.side AS side,
+        foot.own.has_heel AS has_heel,
+        foot.own.has_toe AS has_toe,
+        foot.own.length / 1e3 AS length_m,
+        foot.own.heel.x / 1e3 AS heel_x_m,
+        foot.own.heel.z / 1e3 AS heel_z_m,
+        foot.own.toe.x / 1e3 AS toe_x_m,
+        foot.own.toe.y / 1e3 AS toe_y_m,
+        foot.own.toe.z / 1e3 AS toe_z_m,
+        foot.other.x / 1e3 AS other_x_m,
+        foot.other.z / 1e3 AS other_z_m,
+        (foot.own.heel_after.x - foot.own.heel_before.x) / (1e3 * span_s) AS heel_x_m_s,
+        (foot.own.heel_after.y - foot.own.heel_before.y) / (1e3 * span_s) AS heel_up_m_s,
+        (foot.own.heel_after.z - foot.own.heel_before.z) / (1e3 * span_s) AS heel_z_m_s,
+        (foot.own.toe_after.x - foot.own.toe_before.x) / (1e3 * span_s) AS toe_x_m_s,
+        (foot.own.toe_after.y - foot.own.toe_before.y) / (1e3 * span_s) AS toe_up_m_s,
+        (foot.own.toe_after.z - foot.own.toe_before.z) / (1e3 * span_s) AS toe_z_m_s
+    FROM sides
+),
+
+ahead AS (
+    SELECT
+        *,
+        speed_m_s + ground_m_s AS walking_m_s,
+        (heel_x_m - origin_x_m) * forward_x + (heel_z_m - origin_z_m) * forward_z AS heel_ahead_m,
+        (toe_x_m - origin_x_m) * forward_x + (toe_z_m - origin_z_m) * forward_z AS toe_ahead_m,
+        heel_x_m_s * forward_x + heel_z_m_s * forward_z AS heel_forward_m_s,
+        toe_x_m_s * forward_x + toe_z_m_s * forward_z AS toe_forward_m_s
+    FROM metres
 )
 
 SELECT
-    *,
-    speed_m_s + ground_m_s AS walking_m_s,
+    * EXCLUDE (length_m, span_s, is_treadmill, toe_x_m, toe_z_m, toe_x_m_s, toe_z_m_s),
     sqrt((heel_forward_m_s + ground_m_s) ^ 2 + heel_up_m_s ^ 2) AS heel_speed_m_s,
     sqrt((toe_forward_m_s + ground_m_s) ^ 2 + toe_up_m_s ^ 2) AS toe_speed_m_s,
+    coalesce(
+        (heel_ahead_m + toe_ahead_m) / 2, heel_ahead_m + coalesce(length_m / 2, 0), toe_ahead_m - length_m / 2
+    ) AS ahead_m,
     (heel_up_m_s + coalesce(toe_up_m_s, heel_up_m_s)) / 2 AS middle_up_m_s
-FROM judged
+FROM ahead

@@ -1,89 +1,172 @@
--- One row: a frame of a person, with where the pelvis is and which way the person goes.
+-- One row: a frame of a person, with where the pelvis is and which way the person goes, and both feet.
 -- Inputs: landmarks (mm), trials. Units: metres, seconds; x and z are the floor, y is up. The points of the feet are
--- passed on as they are (mm), so that no later step has to join landmarks again.
+-- passed on as they are (mm), with those of the frames before and after, so that one sort serves all.
 -- origin_* is the sacrum where it is seen as often as the pelvis, else the pelvis (mid-point of the hip centres).
+-- Where it is not seen (is_origin_seen false) it goes on along its path of the second around, if that holds at least
+-- 0.25 s of it, for markers of pelvis and feet seldom vanish together at the ends of a capture.
 -- forward_* is the unit direction of progression: the path of the pelvis over the second around the frame (about a
 -- stride), or the way the hips face where the pelvis hardly travels: on a treadmill, in root-relative poses, below
--- 0.2 m/s. Zeni et al. 2008 (doi 10.1016/j.gaitpost.2007.07.007) use the path of the whole walk, which fails in
--- turns.
+-- 0.1 m/s; between 0.1 and 0.3 m/s one passes into the other. Zeni et al. 2008 (doi 10.1016/j.gaitpost.2007.07.007)
+-- use the path of the whole walk, which fails in turns.
 WITH seen AS (
     SELECT
         landmarks.subject,
         landmarks.session,
         landmarks.trial,
         landmarks.person,
-        landmarks.frame,
         landmarks.time_s,
-        landmarks.sacrum,
-        landmarks.pelvis,
         landmarks.left_heel,
         landmarks.left_toe,
         landmarks.left_ankle,
         landmarks.right_heel,
         landmarks.right_toe,
         landmarks.right_ankle,
+        CASE
+            WHEN landmarks.sacrum.x IS NOT NULL
+                THEN { 't': landmarks.time_s, 'x': landmarks.sacrum.x / 1e3, 'z': landmarks.sacrum.z / 1e3 }
+        END AS sacrum_at,
+        CASE
+            WHEN landmarks.pelvis.x IS NOT NULL
+                THEN { 't': landmarks.time_s, 'x': landmarks.pelvis.x / 1e3, 'z': landmarks.pelvis.z / 1e3 }
+        END AS pelvis_at,
         -- The line from the right to the left hip, turned by a quarter, points forward.
         (landmarks.right_hip.z - landmarks.left_hip.z) / 1e3 AS hips_x,
         (landmarks.left_hip.x - landmarks.right_hip.x) / 1e3 AS hips_z,
         trials.is_treadmill,
-        coalesce(trials.position_basis = 'root_relative', false) AS is_root_relative,
-        count(landmarks.sacrum.x) OVER person_ >= count(landmarks.pelvis.x) OVER person_ AS is_sacrum
+        coalesce(trials.position_basis = 'root_relative', false) AS is_root_relative
     FROM landmarks
     INNER JOIN trials USING (subject, session, trial)
-    WINDOW person_ AS (PARTITION BY landmarks.subject, landmarks.session, landmarks.trial, landmarks.person)
-),
-
-origin AS (
-    SELECT
-        * EXCLUDE (sacrum, pelvis),
-        (CASE WHEN is_sacrum THEN sacrum.x ELSE pelvis.x END) / 1e3 AS origin_x_m,
-        (CASE WHEN is_sacrum THEN sacrum.z ELSE pelvis.z END) / 1e3 AS origin_z_m
-    FROM seen
-),
-
-placed AS (
-    SELECT
-        *,
-        CASE WHEN origin_x_m IS NOT NULL THEN { 't': time_s, 'x': origin_x_m, 'z': origin_z_m } END AS place
-    FROM origin
 ),
 
 around AS (
     SELECT
-        * EXCLUDE (place),
-        first_value(place IGNORE NULLS) OVER second_ AS place_before,
-        last_value(place IGNORE NULLS) OVER second_ AS place_after,
+        *,
+        count(sacrum_at) OVER person_ >= count(pelvis_at) OVER person_ AS is_sacrum,
+        first_value(sacrum_at IGNORE NULLS) OVER second_ AS sacrum_before,
+        last_value(sacrum_at IGNORE NULLS) OVER second_ AS sacrum_after,
+        first_value(pelvis_at IGNORE NULLS) OVER second_ AS pelvis_before,
+        last_value(pelvis_at IGNORE NULLS) OVER second_ AS pelvis_after,
         avg(hips_x) OVER second_ AS facing_x,
-        avg(hips_z) OVER second_ AS facing_z
-    FROM placed
-    WINDOW second_ AS (
-        PARTITION BY subject, session, trial, person ORDER BY time_s RANGE BETWEEN 0.5 PRECEDING AND 0.5 FOLLOWING
-    )
+        avg(hips_z) OVER second_ AS facing_z,
+        lead(time_s) OVER frames_ - lag(time_s) OVER frames_ AS span_s,
+        lag(left_heel) OVER frames_ AS left_heel_before,
+        lead(left_heel) OVER frames_ AS left_heel_after,
+        lag(left_toe) OVER frames_ AS left_toe_before,
+        lead(left_toe) OVER frames_ AS left_toe_after,
+        lag(left_ankle) OVER frames_ AS left_ankle_before,
+        lead(left_ankle) OVER frames_ AS left_ankle_after,
+        count(left_heel) OVER person_ > 0
+        AND 2 * count(left_heel) OVER person_ >= count(left_ankle) OVER person_ AS left_has_heel,
+        count(left_toe) OVER person_ > 0 AS left_has_toe,
+        max(
+            sqrt(
+                (left_toe.x - coalesce(left_heel, left_ankle).x) ^ 2
+                + (left_toe.z - coalesce(left_heel, left_ankle).z) ^ 2
+            )
+        ) OVER person_ AS left_length_mm,
+        lag(right_heel) OVER frames_ AS right_heel_before,
+        lead(right_heel) OVER frames_ AS right_heel_after,
+        lag(right_toe) OVER frames_ AS right_toe_before,
+        lead(right_toe) OVER frames_ AS right_toe_after,
+        lag(right_ankle) OVER frames_ AS right_ankle_before,
+        lead(right_ankle) OVER frames_ AS right_ankle_after,
+        count(right_heel) OVER person_ > 0
+        AND 2 * count(right_heel) OVER person_ >= count(right_ankle) OVER person_ AS right_has_heel,
+        count(right_toe) OVER person_ > 0 AS right_has_toe,
+        max(
+            sqrt(
+                (right_toe.x - coalesce(right_heel, right_ankle).x) ^ 2
+                + (right_toe.z - coalesce(right_heel, right_ankle).z) ^ 2
+            )
+        ) OVER person_ AS right_length_mm
+    FROM seen
+    WINDOW
+        frames_ AS (PARTITION BY subject, session, trial, person ORDER BY time_s),
+        person_ AS (
+            PARTITION BY subject, session, trial, person ORDER BY time_s
+            ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
+        ),
+        second_ AS (
+            PARTITION BY subject, session, trial, person ORDER BY time_s
+            RANGE BETWEEN 0.5 PRECEDING AND 0.5 FOLLOWING
+        )
+),
+
+origin AS (
+    SELECT
+        subject,
+        session,
+        trial,
+        person,
+        time_s,
+        span_s,
+        is_treadmill,
+        is_root_relative,
+        hips_x,
+        hips_z,
+        facing_x,
+        facing_z,
+        sqrt(facing_x ^ 2 + facing_z ^ 2) AS facing_size,
+        CASE WHEN is_sacrum THEN sacrum_at ELSE pelvis_at END AS place,
+        CASE WHEN is_sacrum THEN sacrum_before ELSE pelvis_before END AS place_before,
+        CASE WHEN is_sacrum THEN sacrum_after ELSE pelvis_after END AS place_after,
+        {
+            'side': 'left',
+            'has_heel': left_has_heel,
+            'has_toe': left_has_toe,
+            'length': left_length_mm,
+            'heel': CASE WHEN left_has_heel THEN left_heel ELSE left_ankle END,
+            'heel_before': CASE WHEN left_has_heel THEN left_heel_before ELSE left_ankle_before END,
+            'heel_after': CASE WHEN left_has_heel THEN left_heel_after ELSE left_ankle_after END,
+            'toe': left_toe,
+            'toe_before': left_toe_before,
+            'toe_after': left_toe_after
+        } AS left_foot,
+        {
+            'side': 'right',
+            'has_heel': right_has_heel,
+            'has_toe': right_has_toe,
+            'length': right_length_mm,
+            'heel': CASE WHEN right_has_heel THEN right_heel ELSE right_ankle END,
+            'heel_before': CASE WHEN right_has_heel THEN right_heel_before ELSE right_ankle_before END,
+            'heel_after': CASE WHEN right_has_heel THEN right_heel_after ELSE right_ankle_after END,
+            'toe': right_toe,
+            'toe_before': right_toe_before,
+            'toe_after': right_toe_after
+        } AS right_foot
+    FROM around
 ),
 
 moved AS (
     SELECT
-        * EXCLUDE (place_before, place_after),
+        *,
         (place_after.x - place_before.x) / nullif(place_after.t - place_before.t, 0) AS velocity_x,
         (place_after.z - place_before.z) / nullif(place_after.t - place_before.t, 0) AS velocity_z
-    FROM around
+    FROM origin
 ),
 
-chosen AS (
+weighed AS (
     SELECT
         *,
         sqrt(velocity_x ^ 2 + velocity_z ^ 2) AS speed_m_s,
-        (coalesce(is_treadmill, false) OR is_root_relative OR sqrt(velocity_x ^ 2 + velocity_z ^ 2) < 0.2)
-        AND facing_x IS NOT NULL AS is_facing
+        CASE
+            WHEN facing_size IS NULL THEN 0
+            WHEN coalesce(is_treadmill, false) OR is_root_relative THEN 1
+            ELSE greatest(least((0.3 - sqrt(velocity_x ^ 2 + velocity_z ^ 2)) / 0.2, 1), 0)
+        END AS facing_share
     FROM moved
 ),
 
 directed AS (
     SELECT
         *,
-        CASE WHEN is_facing THEN facing_x ELSE velocity_x END AS direction_x,
-        CASE WHEN is_facing THEN facing_z ELSE velocity_z END AS direction_z
-    FROM chosen
+        CASE WHEN facing_share > 0 THEN facing_share * facing_x / facing_size ELSE 0 END
+        + CASE WHEN facing_share < 1 THEN (1 - facing_share) * velocity_x / nullif(speed_m_s, 0) ELSE 0 END
+            AS direction_x,
+        CASE WHEN facing_share > 0 THEN facing_share * facing_z / facing_size ELSE 0 END
+        + CASE WHEN facing_share < 1 THEN (1 - facing_share) * velocity_z / nullif(speed_m_s, 0) ELSE 0 END
+            AS direction_z
+    FROM weighed
 )
 
 SELECT
@@ -91,18 +174,21 @@ SELECT
     session,
     trial,
     person,
-    frame,
     time_s,
+    span_s,
     is_treadmill,
     is_root_relative,
-    left_heel,
-    left_toe,
-    left_ankle,
-    right_heel,
-    right_toe,
-    right_ankle,
-    origin_x_m,
-    origin_z_m,
+    left_foot,
+    right_foot,
+    place IS NOT NULL AS is_origin_seen,
+    CASE
+        WHEN place IS NOT NULL THEN place.x
+        WHEN place_after.t - place_before.t >= 0.25 THEN place_before.x + velocity_x * (time_s - place_before.t)
+    END AS origin_x_m,
+    CASE
+        WHEN place IS NOT NULL THEN place.z
+        WHEN place_after.t - place_before.t >= 0.25 THEN place_before.z + velocity_z * (time_s - place_before.t)
+    END AS origin_z_m,
     speed_m_s,
     hips_x,
     hips_z,

@@ -35,9 +35,9 @@ def walks(draw):
     for _ in range(draw(st.integers(0, 2))):
         name, start = draw(st.sampled_from(["left_toe", "right_heel", "pelvis", "sacrum"])), draw(st.floats(0.0, 0.9))
         if name in points:
-            k = int(start * len(time))
+            k, length = int(start * len(time)), draw(st.sampled_from([5, 20, 60]))
             points[name] = points[name].copy()
-            points[name][k : k + 5] = np.nan
+            points[name][k : k + length] = np.nan
     said = draw(st.sampled_from([treadmill, None]))
     return time, points, said
 

@@ -18,6 +18,7 @@ class Foot:
 
     heel_ahead: np.ndarray
     toe_ahead: np.ndarray
+    ahead: np.ndarray
     heel: np.ndarray
     heel_speed: np.ndarray
     toe_speed: np.ndarray
@@ -46,20 +47,36 @@ def motion(time: np.ndarray, points: dict[str, np.ndarray], is_in_place: bool | 
     across = get("right_hip") - get("left_hip")
     facing = np.stack([across[:, 2], -across[:, 0]], -1)
     forward, speed = np.full((n, 2), np.nan), np.full(n, np.nan)
+    filled = origin.copy()
     for i in range(n):
         near = np.flatnonzero((time >= time[i] - 0.5) & (time <= time[i] + 0.5))
         seen = [k for k in near if np.isfinite(origin[k, 0])]
         velocity = np.full(2, np.nan)
         if len(seen) > 1:
-            velocity = (origin[seen[-1]] - origin[seen[0]])[[0, 2]] / (time[seen[-1]] - time[seen[0]])
-        faces = facing[near][np.isfinite(facing[near, 0])]
-        mean_facing = faces.mean(axis=0) if len(faces) else np.full(2, np.nan)
+            first, last = seen[0], seen[-1]
+            velocity = (origin[last] - origin[first])[[0, 2]] / (time[last] - time[first])
+            if np.isnan(origin[i, 0]) and time[last] - time[first] >= 0.25:
+                filled[i, [0, 2]] = origin[first, [0, 2]] + velocity * (time[i] - time[first])
         speed[i] = np.hypot(*velocity)
-        way = mean_facing if (is_in_place or speed[i] < 0.2) and np.isfinite(mean_facing[0]) else velocity
+        faces = facing[near][np.isfinite(facing[near, 0])]
+        if not len(faces):
+            share = 0.0
+        elif is_in_place or np.isnan(speed[i]):
+            share = 1.0
+        else:
+            share = float(np.clip((0.3 - speed[i]) / 0.2, 0, 1))
+        way = np.zeros(2)
+        if share > 0:
+            mean_facing = faces.mean(axis=0)
+            way += share * mean_facing / np.hypot(*mean_facing)
+        if share < 1:
+            way += (1 - share) * velocity / speed[i]
         forward[i] = way / np.hypot(*way)
-    raw = {}
+    origin = filled
+    raw, rear = {}, {}
     for side in SIDES:
         heel, ankle, toe = get(f"{side}_heel"), get(f"{side}_ankle"), get(f"{side}_toe")
+        rear[side] = np.where(np.isnan(heel), ankle, heel)
         n_heel = np.isfinite(heel[:, 0]).sum()
         has_heel = bool(2 * n_heel >= np.isfinite(ankle[:, 0]).sum() and n_heel > 0)
         heel = heel if has_heel else ankle
@@ -68,15 +85,23 @@ def motion(time: np.ndarray, points: dict[str, np.ndarray], is_in_place: bool | 
     slower = np.where(np.isnan(along["left"]), along["right"], np.fmin(along["left"], along["right"]))
     back = -np.nanmedian(slower) if np.isfinite(slower).any() else np.nan
     if is_in_place is None:
-        is_in_place = bool(np.nanmedian(speed) < 0.2 and back > 0.3)
+        is_in_place = bool(np.nanmedian(speed) < 0.2 and back > 0.15)
     ground = max(np.nan_to_num(back), 0.0) if is_in_place else 0.0
     result = Motion(time, speed + ground, origin=origin)
     for side, (heel, toe, heel_v, toe_v, has_heel) in raw.items():
         toe_along = np.sum(toe_v[:, [0, 2]] * forward, axis=1)
+        toe_ahead = np.sum((toe - origin)[:, [0, 2]] * forward, axis=1)
+        heel_ahead = np.sum((heel - origin)[:, [0, 2]] * forward, axis=1)
+        length = np.hypot(*(toe - rear[side])[:, [0, 2]].T)
+        half = np.nanmax(length) / 2 if np.isfinite(length).any() else np.nan
+        ahead = (heel_ahead + toe_ahead) / 2
+        ahead = np.where(np.isnan(ahead), heel_ahead + np.nan_to_num(half), ahead)
+        ahead = np.where(np.isnan(ahead), toe_ahead - half, ahead)
         toe_up = np.where(np.isnan(toe_v[:, 1]), heel_v[:, 1], toe_v[:, 1])
         result.feet[side] = Foot(
-            heel_ahead=np.sum((heel - origin)[:, [0, 2]] * forward, axis=1),
-            toe_ahead=np.sum((toe - origin)[:, [0, 2]] * forward, axis=1),
+            heel_ahead=heel_ahead,
+            toe_ahead=toe_ahead,
+            ahead=ahead,
             heel=heel,
             heel_speed=np.hypot(along[side] + ground, heel_v[:, 1]),
             toe_speed=np.hypot(toe_along + ground, toe_v[:, 1]),
@@ -100,8 +125,7 @@ def _vertex(t: np.ndarray, y: np.ndarray) -> float:
 
 def zeni(m: Motion, side: str) -> list[tuple[str, float]]:
     foot, t = m.feet[side], m.time
-    toe = np.where(np.isnan(foot.toe_ahead), foot.heel_ahead, foot.toe_ahead)
-    ahead = (foot.heel_ahead + toe) / 2
+    ahead = foot.ahead
     state, kept = 0, []
     for i in range(len(t)):
         if np.isfinite(ahead[i]):
@@ -170,7 +194,7 @@ def events(m: Motion) -> list[tuple[str, str, float]]:
             if not known:
                 continue
             if not strike:
-                time = float(np.median([z, *known]))
+                time = (z + by_v) / 2 if by_v is not None and abs(by_v - z) <= 0.08 else z
             elif len(known) == 2 and abs(known[0] - known[1]) > 0.08:
                 time = min(known, key=lambda t: abs(t - z - 0.045))
             else:

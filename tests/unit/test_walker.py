@@ -30,11 +30,12 @@ def test_standing_foot_does_not_slip(pattern, side):
     walk = walker.walk(walker.PATTERNS[pattern](), n_strides=4, heading_deg=33)
     stance = stance_mask(walk, side)
     heel, toe = walk.joints[f"{side}_heel"], walk.joints[f"{side}_toe"]
-    on_floor = np.minimum(heel[:, 1], toe[:, 1])[stance]
+    tip = walk.joints[f"{side}_toe_end"]
+    on_floor = np.minimum.reduce([heel[:, 1], toe[:, 1], tip[:, 1]])[stance]
     assert np.abs(on_floor).max() < 1e-6
-    # Either the heel or the toe joint rests at every moment of stance.
+    # The heel, the toe joint or the tip of the toes rests at every moment of stance.
     step = lambda p: np.linalg.norm(np.diff(p, axis=0), axis=1)  # noqa: E731
-    rests = np.minimum(step(heel), step(toe))[stance[1:] & stance[:-1]]
+    rests = np.minimum.reduce([step(heel), step(toe), step(tip)])[stance[1:] & stance[:-1]]
     assert np.median(rests) < 1e-6
     assert np.quantile(rests, 0.95) < 1.0
 
@@ -59,6 +60,14 @@ def test_no_segment_changes_length_and_no_foot_sinks(pattern):
             assert np.ptp(length) < 1e-6
         assert walk.joints[f"{side}_heel"][:, 1].min() > -10
         assert walk.joints[f"{side}_toe"][:, 1].min() > -10
+
+
+def test_the_toe_joint_rises_before_foot_off():
+    """As in people, whose toe marker is some 20 mm up when the toes leave the floor."""
+    walk = walker.walk(walker.normal(), n_strides=2)
+    offs = [t for s, e, t in walk.events if (s, e) == ("left", "foot_off")]
+    height = np.interp(offs, walk.time_s, walk.joints["left_toe"][:, 1])
+    assert np.all((10 < height) & (height < 30))
 
 
 def test_motion_has_no_jumps():
