@@ -19,6 +19,7 @@ WITH frames AS (
         is_in_place,
         is_root_relative,
         heel_x_m,
+        heel_y_m,
         heel_z_m,
         heel_x_m_s,
         heel_z_m_s,
@@ -85,6 +86,7 @@ seen AS (
         arg_min(
             {
                 'x': heel_x_m + heel_x_m_s * (start_s - time_s),
+                'y': heel_y_m,
                 'z': heel_z_m + heel_z_m_s * (start_s - time_s)
             },
             time_s
@@ -92,6 +94,7 @@ seen AS (
         arg_max(
             {
                 'x': heel_x_m + heel_x_m_s * (end_s - time_s),
+                'y': heel_y_m,
                 'z': heel_z_m + heel_z_m_s * (end_s - time_s),
                 'other_x': other_x_m,
                 'other_z': other_z_m

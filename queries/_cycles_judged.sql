@@ -24,6 +24,7 @@ measured AS (
         CASE WHEN path.is_in_place THEN greatest(coalesce(path.stance_back_m_s, 0), 0) ELSE 0 END AS belt_m_s,
         (path.heel_end.x - path.heel_start.x) * path.heading_x
         + (path.heel_end.z - path.heel_start.z) * path.heading_z AS heel_travel_m,
+        path.heel_end.y - path.heel_start.y AS rise_m,
         path.facing_x * path.heading_x + path.facing_z * path.heading_z AS facing_ahead,
         sqrt(path.facing_x ^ 2 + path.facing_z ^ 2) AS facing_size
     FROM _cycle_path('motion', 'cycles') AS path
@@ -74,6 +75,12 @@ reasoned AS (
                     WHEN NOT is_in_place AND facing_ahead < 0.7 * facing_size THEN 'walking sideways'
                 END,
                 CASE WHEN NOT is_root_relative AND NOT coalesce(stride_m > 0.1, false) THEN 'no way forwards' END,
+                CASE
+                    WHEN up_source <> 'camera_level' AND abs(rise_m) > 0.1
+                        THEN
+                            CASE WHEN rise_m > 0 THEN 'up' ELSE 'down' END
+                            || ' by ' || round(abs(rise_m), 2)::VARCHAR || ' m: stairs or a slope'
+                END,
                 CASE
                     WHEN abs(turn_deg) >= 10
                         THEN 'a turn of ' || round(abs(turn_deg))::INTEGER::VARCHAR || ' degrees'

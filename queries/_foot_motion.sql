@@ -59,6 +59,7 @@ metres AS (
         foot.own.has_toe AS has_toe,
         foot.own.length / 1e3 AS length_m,
         foot.own.heel.x / 1e3 AS heel_x_m,
+        foot.own.heel.y / 1e3 AS heel_y_m,
         foot.own.heel.z / 1e3 AS heel_z_m,
         foot.own.toe.x / 1e3 AS toe_x_m,
         foot.own.toe.y / 1e3 AS toe_y_m,

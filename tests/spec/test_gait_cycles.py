@@ -160,3 +160,20 @@ def test_a_slow_stride_among_others_is_not_steady():
     cycles = _cycles(slowed)
     assert {c[1] for c in cycles} == {True, False}
     assert all("stride time" in c[2] for c in cycles if not c[1])
+
+
+@pytest.mark.parametrize(
+    ("rise", "says"), [(0.15, "up by 0.15 m: stairs or a slope"), (-0.4, "down by 0.4 m: stairs or a slope")]
+)
+def test_stairs_and_slopes_are_not_level_walking(rise, says):
+    """rise : metres a stride. A camera that is only held level may tilt by as much, so there it is no reason."""
+    walk = walker.walk(walker.normal(), n_strides=4)
+    up = 1000 * rise * walk.time_s / walk.gait.stride_time_s
+    points = {k: p + np.stack([0 * up, up, 0 * up], -1) for k, p in view_builder.walk_points(walk).items()}
+    tables = view_builder.of_walk(walk)
+    tables["landmarks"] = view_builder.landmarks(walk.time_s, points)
+    reasons = view_builder.connect(**tables).execute("SELECT DISTINCT reason FROM gait_cycles").fetchall()
+    assert reasons == [(says,)]
+    tables["trials"] = view_builder.table("trials", [view_builder.trial_row(up_source="camera_level")])
+    reasons = view_builder.connect(**tables).execute("SELECT DISTINCT reason FROM gait_cycles").fetchall()
+    assert reasons == [(None,)]
