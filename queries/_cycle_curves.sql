@@ -123,19 +123,22 @@ WITH frames AS (
     WINDOW frames_ AS (PARTITION BY subject, session, trial, person ORDER BY time_s)
 ),
 
+-- A join with a hundred and one rows, not unnest(): DuckDB takes unnest() to make no rows, thinks that few cycles are
+-- few points, and then compares each point with each frame.
 points AS (
     SELECT
-        subject,
-        session,
-        trial,
-        person,
-        cycle,
-        side,
-        is_steady,
-        start_s,
-        end_s,
-        unnest(range(101))::INTEGER AS percent
-    FROM query_table(cycles)
+        strides.subject,
+        strides.session,
+        strides.trial,
+        strides.person,
+        strides.cycle,
+        strides.side,
+        strides.is_steady,
+        strides.start_s,
+        strides.end_s,
+        percents.percent::INTEGER AS percent
+    FROM query_table(cycles) AS strides
+    CROSS JOIN range(101) AS percents(percent)
 ),
 
 timed AS (

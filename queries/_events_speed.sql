@@ -1,7 +1,7 @@
 -- One row: a candidate for a foot strike or foot off by the speed of heel and toe in the plane of progression.
--- Foot strike: the heel falls below 0.5 m/s (Ghoussayni et al. 2004, doi 10.1016/j.gaitpost.2003.09.012), for slow
+-- Foot strike: the heel falls below 0.5 m/s (Ghoussayni et al. 2004, doi 10.1016/j.gaitpost.2003.10.001), for slow
 -- walkers below 0.78 of walking speed; foot off: the toe rises above 0.66 of walking speed (shares of Bruening &
--- Ridge 2014, doi 10.1016/j.gaitpost.2014.01.007); never below 0.1 m/s, which is standing.
+-- Ridge 2014, doi 10.1016/j.gaitpost.2013.08.023); never below 0.1 m/s, which is standing.
 -- Arguments: motion. Inputs: the name of a relation like _foot_motion. time_s is interpolated between frames.
 -- gait_events takes the crossing that belongs to the coordinate rule's event.
 WITH limits AS (

@@ -1,10 +1,14 @@
 -- One row: an angle of one side of a subject's session at an even percent of the cycle: the mean over steady cycles.
--- Inputs: _cycles_judged, _cycle_curves, trials. Degrees; angle is the column of joint_angles without side and unit.
+-- Inputs: _foot_motion, _judge, _cycle_curves, trials. Degrees; angle is the column of joint_angles without side and unit.
 -- The nine variables of the gait profile (Baker et al. 2009, doi 10.1016/j.gaitpost.2009.05.020), 51 points each.
 -- Where up is only that of a level camera, pelvis and foot progression are left out unless accept_camera_level is
 -- true.
-WITH judged AS MATERIALIZED (
-    SELECT * FROM _cycles_judged
+WITH motion AS MATERIALIZED (
+    SELECT * FROM _foot_motion
+),
+
+judged AS MATERIALIZED (
+    SELECT * FROM _judge('motion')
     WHERE is_steady AND person = 0
 ),
 

@@ -4,7 +4,7 @@
 -- % of frames repeat the one before (no point moved 0.01 mm); left and right ankle change places; head below feet;
 -- the floor under the lowest toe drifts over 50 mm; the lowest toe is over 100 mm off y = 0; knee adduction follows
 -- flexion (r2 above 0.5 over a range of 10 degrees: cross-talk of the knee axis, Baker et al. 1999, doi
--- 10.1016/S0167-9457(99)00020-7); under 3 steady cycles a side.
+-- 10.1016/S0167-9457(99)00027-5); under 3 steady cycles a side.
 WITH points AS (
     SELECT
         subject,

@@ -1,0 +1,103 @@
+-- One row: a gait cycle with its lengths and whether it is steady walking, and if not why (every reason, in words).
+-- Arguments: motion. Inputs: the name of a relation like _foot_motion; _events, _cycles, _cycle_path, trials.
+-- Metres, seconds, degrees. stride_m is the way of the heel along the heading, plus belt speed times stride time where
+-- the ground moves (DESIGN: the belt's speed is the median backward speed of the foot in mid-stance). In root-relative
+-- poses every length is NULL. rise_m is how much higher the heel is a stride later; a camera that is only held level
+-- may tilt by as much as a slope.
+WITH events AS (
+    SELECT * FROM _events(motion)
+),
+
+cycles AS (
+    SELECT * FROM _cycles('events')
+),
+
+measured AS (
+    SELECT
+        path.*,
+        trials.length_basis,
+        trials.position_basis,
+        trials.up_source,
+        path.end_s - path.start_s AS stride_time_s,
+        CASE WHEN path.is_in_place THEN greatest(coalesce(path.stance_back_m_s, 0), 0) ELSE 0 END AS belt_m_s,
+        (path.heel_end.x - path.heel_start.x) * path.heading_x
+        + (path.heel_end.z - path.heel_start.z) * path.heading_z AS heel_travel_m,
+        path.heel_end.y - path.heel_start.y AS rise_m,
+        path.facing_x * path.heading_x + path.facing_z * path.heading_z AS facing_ahead,
+        sqrt(path.facing_x ^ 2 + path.facing_z ^ 2) AS facing_size
+    FROM _cycle_path(motion, 'cycles') AS path
+    INNER JOIN trials USING (subject, session, trial)
+),
+
+lengths AS (
+    SELECT
+        *,
+        CASE WHEN NOT is_root_relative THEN heel_travel_m + belt_m_s * stride_time_s END AS stride_m
+    FROM measured
+),
+
+speeds AS (
+    SELECT
+        *,
+        stride_m / stride_time_s AS speed_m_s
+    FROM lengths
+),
+
+usual AS (
+    SELECT
+        *,
+        median(stride_time_s) OVER trial_ AS usual_time_s,
+        median(speed_m_s) OVER trial_ AS usual_speed_m_s
+    FROM speeds
+    WINDOW trial_ AS (PARTITION BY subject, session, trial, person)
+),
+
+reasoned AS (
+    SELECT
+        *,
+        nullif(
+            concat_ws(
+                '; ',
+                CASE WHEN opposite_strike_s IS NULL THEN 'no strike of the other foot' END,
+                CASE
+                    WHEN NOT has_toe THEN 'no toe, so no foot off'
+                    WHEN foot_off_s IS NULL OR opposite_off_s IS NULL THEN 'a foot off was not found'
+                    WHEN foot_off_s < opposite_strike_s OR opposite_strike_s < opposite_off_s
+                        THEN 'running: no double support'
+                    WHEN n_between <> 3 THEN 'events out of order'
+                END,
+                CASE WHEN gap_s > 0.1 THEN 'a gap of ' || round(gap_s, 2)::VARCHAR || ' s' END,
+                CASE WHEN stride_time_s > 4 THEN 'a stand of over 4 s' END,
+                CASE
+                    WHEN NOT is_in_place AND facing_ahead < -0.7 * facing_size THEN 'walking backwards'
+                    WHEN NOT is_in_place AND facing_ahead < 0.7 * facing_size THEN 'walking sideways'
+                END,
+                CASE WHEN NOT is_root_relative AND NOT coalesce(stride_m > 0.1, false) THEN 'no way forwards' END,
+                CASE
+                    WHEN up_source <> 'camera_level' AND abs(rise_m) > 0.1
+                        THEN
+                            CASE WHEN rise_m > 0 THEN 'up' ELSE 'down' END
+                            || ' by ' || round(abs(rise_m), 2)::VARCHAR || ' m: stairs or a slope'
+                END,
+                CASE
+                    WHEN abs(turn_deg) >= 10
+                        THEN 'a turn of ' || round(abs(turn_deg))::INTEGER::VARCHAR || ' degrees'
+                END,
+                CASE
+                    WHEN abs(stride_time_s - usual_time_s) > 0.2 * usual_time_s
+                        THEN 'stride time over 20 % off the median of the trial'
+                END,
+                CASE
+                    WHEN abs(speed_m_s - usual_speed_m_s) > 0.2 * abs(usual_speed_m_s)
+                        THEN 'speed over 20 % off the median of the trial'
+                END
+            ),
+            ''
+        ) AS reason
+    FROM usual
+)
+
+SELECT
+    *,
+    reason IS NULL AS is_steady
+FROM reasoned
