@@ -138,7 +138,7 @@ points AS (
         strides.end_s,
         percents.percent::INTEGER AS percent
     FROM query_table(cycles) AS strides
-    CROSS JOIN range(101) AS percents(percent)
+    CROSS JOIN range(101) AS percents (percent)
 ),
 
 timed AS (

@@ -1,5 +1,6 @@
 -- One row: an angle of one side of a subject's session at an even percent of the cycle: the mean over steady cycles.
--- Inputs: _foot_motion, _judge, _cycle_curves, trials. Degrees; angle is the column of joint_angles without side and unit.
+-- Inputs: _foot_motion, _judge, _cycle_curves, trials. Degrees; angle is the column of joint_angles without side and
+-- unit.
 -- The nine variables of the gait profile (Baker et al. 2009, doi 10.1016/j.gaitpost.2009.05.020), 51 points each.
 -- Where up is only that of a level camera, pelvis and foot progression are left out unless accept_camera_level is
 -- true.
