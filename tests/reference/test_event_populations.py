@@ -70,7 +70,7 @@ CASES = {
             "pelvis": (0.25, 3.25), "left_hip": (0.25, 3.4), "right_hip": (0.1, 3.25),
         },
     ),
-    "pelvis seen after the feet": Case(seen={n: (0.24, 4.76) for n in ("pelvis", "left_hip", "right_hip")}),
+    "pelvis seen after the feet": Case(seen=dict.fromkeys(("pelvis", "left_hip", "right_hip"), (0.24, 4.76))),
     "five frames lost at every event": Case(holes=5),
     "five frames lost at every event at 40 Hz": Case(how={"rate_hz": 40.0}, holes=5, at_least=0),
 }  # fmt: skip
