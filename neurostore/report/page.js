@@ -24,6 +24,7 @@
       layout.height += 40;
     }
     if (plot.clientWidth < 480 && layout.yaxis.scaleanchor) layout.height = plot.clientWidth + 60; // a square is enough for a map
+    plot.style.minHeight = `${layout.height}px`;
     Plotly.newPlot(plot, data, layout, { ...CONFIG, displayModeBar: figure.classList.contains("panel") ? false : "hover" });
     plot.on("plotly_click", (event) => {
       const point = event.points[0];

@@ -47,7 +47,7 @@ def compared(data: ReportData) -> Html | None:
         "One value a person. Difference in the parameter's unit with its 95 % interval, Hedges g in standard deviations; "
         "Welch tests (paired where people repeat), p adjusted by Holm over the whole table."
     )
-    return tag("div", tag("h3", "Groups compared"), tag("p", note, class_="soft"), found)
+    return tag("div", tag("h3", "Groups compared"), tag("p", note, class_="soft"), found, class_="together")
 
 
 def subject_article(data: ReportData, subject: str) -> Html:
