@@ -14,13 +14,16 @@ import numpy as np
 
 from neurostore.skeleton import Skeleton
 
-VERSION = 1
+VERSION = 2
 _CHANGE_MM = 60.0  # a change of state must save at least this much jump (mean over the pairs)
-_EXCHANGED_MM = 5.0  # and each exchanged frame as much: where legs have passed each other both readings go on smoothly
+_EXCHANGED_MM_S = 150.0  # and each exchanged second as much: where legs have passed each other both readings are smooth
 _MIN_APART_MM = 60.0  # limbs nearer than this cannot be told apart, and need not be
 _MAX_LEFT_MM = 120.0  # mean jump that may remain at the ends of a stretch for an exchange to explain it
-_MAX_BLANKED = 4  # frames; a stretch that no exchange explains is left out up to this length, and marked beyond
+_MAX_BLANKED_S = 0.15  # a stretch that no exchange explains is left out up to this length, and marked beyond
 _MAX_MENDED_SHARE = 0.4  # a limb exchanged for longer is marked, not mended: which half is right is not known
+_MAX_GAP_S = 0.3  # continuity says nothing of left and right over more: somebody may have turned round meanwhile
+_MEMORY_S = 0.05  # of the velocity (time constant): long enough to calm noise, short beside a swing of 0.4 s
+_MAX_COURSE_S = 0.1  # over which a limb is taken to go on straight
 
 
 Stretch = tuple[np.ndarray, list[int], list[int]]
@@ -83,7 +86,7 @@ def find(positions: np.ndarray, person: np.ndarray, time_s: np.ndarray, skeleton
     for who in np.unique(person):
         rows = np.flatnonzero(person == who)
         for left, right in limb_pairs(skeleton):
-            states = _states(positions[rows], left, right)
+            states = _states(positions[rows], time_s[rows], left, right)
             n_known = max(1, int(np.isfinite(positions[rows][:, [*left, *right]]).all(axis=2).any(axis=1).sum()))
             is_too_much = states.sum() > _MAX_MENDED_SHARE * n_known
             for stretch in _stretches(states):
@@ -94,7 +97,7 @@ def find(positions: np.ndarray, person: np.ndarray, time_s: np.ndarray, skeleton
                 ours, theirs = [p[0] for p in jumping], [p[1] for p in jumping]
                 if not is_too_much and _is_explained(positions[rows], stretch, ours, theirs):
                     kind = found.ranges
-                elif len(stretch) <= _MAX_BLANKED:
+                elif time_s[rows[stretch[-1]]] - time_s[rows[stretch[0]]] < _MAX_BLANKED_S:
                     kind = found.blanked
                 else:
                     kind = found.doubtful
@@ -148,45 +151,46 @@ def limb_pairs(skeleton: Skeleton) -> list[tuple[list[int], list[int]]]:
     ]
 
 
-def _states(positions: np.ndarray, left: list[int], right: list[int]) -> np.ndarray:
-    """(n,) bool: exchanged. Frames without the limb take no part and are never exchanged."""
-    n = len(positions)
-    states = np.zeros(n, bool)
-    pair = np.stack([positions[:, left], positions[:, right]]).astype(float)  # (2, n, k, 3)
-    known = np.flatnonzero(np.isfinite(pair).all(axis=(0, 2, 3)))
-    if len(known) < 3:
-        return states
-    pair = pair[:, known]
+def _states(positions: np.ndarray, time_s: np.ndarray, left: list[int], right: list[int]) -> np.ndarray:
+    """(n,) bool: exchanged. Frames without the limb take no part; stretches between long gaps are judged apart."""
+    states = np.zeros(len(positions), bool)
+    known = np.flatnonzero(np.isfinite(positions[:, [*left, *right]]).all(axis=(1, 2)))
+    for rows in np.split(known, np.flatnonzero(np.diff(time_s[known]) > _MAX_GAP_S) + 1):
+        if len(rows) >= 3:
+            pair = np.stack([positions[rows][:, left], positions[rows][:, right]]).astype(float)
+            states[rows] = _best_states(pair, time_s[rows])
+    return states
+
+
+def _best_states(pair: np.ndarray, time_s: np.ndarray) -> np.ndarray:
+    """(m,) bool: the cheapest sequence of states of a limb (side, m, k, 3) without long gaps."""
     both = np.stack([pair, pair[::-1]])  # (state, side, m, k, 3)
     apart = np.linalg.norm(pair[0] - pair[1], axis=-1)  # (m, k)
     counts = np.where(apart > _MIN_APART_MM, 1.0, 0.0)
-    m = len(known)
-    # from state s at i to state r at i + 1: how far the joints jump off a straight course (the step before, in state s)
+    m, steps_s = len(time_s), np.diff(time_s)
+    # from state s at i - 1 to state r at i: how far the joints jump off a straight course (velocity so far, in state s)
     best = np.zeros((2, m))
     came = np.zeros((2, m), int)
     best[1, 0] = _CHANGE_MM / 2
-    course = np.zeros((2, *both.shape[1:2], both.shape[3], 3))  # velocity of the best path into each state
-    for i in range(1, m):
+    velocity = np.zeros((2, 2, both.shape[3], 3))  # mm/s, of the best path into each state
+    for i, step_s in enumerate(steps_s, start=1):
         steps = both[:, None, :, i] - both[None, :, :, i - 1]  # (to, from, side, k, 3)
-        jump = np.linalg.norm(steps - course[None], axis=-1)  # (to, from, side, k)
+        jump = np.linalg.norm(steps - velocity[None] * min(step_s, _MAX_COURSE_S), axis=-1)  # (to, from, side, k)
         weight = counts[i] + 1e-9
         cost = (jump * weight).sum(axis=(2, 3)) / (2 * max(weight.sum(), 1.0))
         cost[0, 1] += _CHANGE_MM
         cost[1, 0] += _CHANGE_MM
-        cost[1] += _EXCHANGED_MM
+        cost[1] += _EXCHANGED_MM_S * step_s
         total = cost + best[None, :, i - 1]
         came[:, i] = total.argmin(axis=1)
         best[:, i] = total.min(axis=1)
-        step = np.stack([steps[r, came[r, i]] for r in (0, 1)])
-        course = 0.5 * np.stack([course[came[r, i]] for r in (0, 1)]) + 0.5 * step
+        new = 1 - np.exp(-step_s / _MEMORY_S)
+        velocity = np.stack([(1 - new) * velocity[s] + new * steps[r, s] / step_s for r, s in enumerate(came[:, i])])
     path = np.zeros(m, int)
     path[-1] = int(best[1, -1] + _CHANGE_MM / 2 < best[0, -1])
     for i in range(m - 1, 0, -1):
         path[i - 1] = came[path[i], i]
-    if path.mean() > 0.5:
-        path = 1 - path
-    states[known] = path == 1
-    return states
+    return path == (1 if path.mean() <= 0.5 else 0)
 
 
 def _ends(stretch: np.ndarray, n: int) -> list[tuple[int, int]]:

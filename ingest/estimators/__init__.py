@@ -230,7 +230,7 @@ def _recording(
                 **options.changed(),
             },
         ),
-        Step("track", tracking.VERSION, {"subject": followed.rule or options.subject}),
+        Step("track", tracking.VERSION, {"subject": options.subject}),
         Step("swaps", swaps.VERSION, {"mended": options.mend_swaps}),
         Step("camera", cameras.VERSION, recorded),
     ]

@@ -29,7 +29,7 @@ from ..video import Picture, VideoInfo
 from .contract import Detection, EstimatorOptions, Session
 from .quiet import native_stderr_held
 
-VERSION = 1
+VERSION = 2
 SKELETON = "blazepose_33"
 MAX_PERSONS = 3
 _FILES = {  # in the bundle -> in the wheel, (mean, SD) by which the model wants its input picture normalised
@@ -37,7 +37,6 @@ _FILES = {  # in the bundle -> in the wheel, (mean, SD) by which the model wants
     "pose_landmarks_detector.tflite": ("modules/pose_landmark/pose_landmark_full.tflite", (0.0, 255.0)),
 }
 _MIN_VISIBILITY = 0.5
-_SAME_PERSON = 0.1  # mean distance of points, in heights of the person, below which two detections are one
 _INSIDE = 0.75  # share of a box that lies in another
 _PART_HEIGHT = 0.8  # of the other's height, below which it is a part of it
 
@@ -76,9 +75,10 @@ class MediaPipe:
         return _Session(self.options, camera, self.skeletons[0])
 
     def notes(self) -> list[str]:
+        unseen = "joints outside the picture are not seen and left out"
         if self.options.position == "root_relative":
-            return ["positions are around the hips: speed, step and stride lengths cannot be had from them"]
-        return ["depth follows from the field of view and an average body: lengths along the view are rough"]
+            return ["positions are around the hips: speed, step and stride lengths cannot be had from them", unseen]
+        return ["depth follows from the field of view and an average body: lengths along the view are rough", unseen]
 
 
 def load(options: EstimatorOptions) -> MediaPipe:
@@ -100,7 +100,7 @@ class _Session:
         from mediapipe.tasks.python import BaseOptions, vision
 
         self._image, self._format = mediapipe.Image, mediapipe.ImageFormat.SRGB
-        self._previous_ms, self._is_new = -1, True
+        self._previous_ms, self._is_quiet = -1, False
         with native_stderr_held():
             self._landmarker = vision.PoseLandmarker.create_from_options(
                 vision.PoseLandmarkerOptions(
@@ -112,12 +112,12 @@ class _Session:
             )
 
     def detect(self, pictures: Sequence[Picture]) -> list[list[Detection]]:
-        if self._is_new and pictures:  # with the first picture the graph starts and talks
-            self._is_new = False
-            with native_stderr_held():
-                first = self._detect(pictures[0])
-            return [first, *(self._detect(picture) for picture in pictures[1:])]
-        return [self._detect(picture) for picture in pictures]
+        if self._is_quiet:
+            return [self._detect(picture) for picture in pictures]
+        with native_stderr_held():  # with the first picture, and with the first person, the graph starts and talks
+            found = [self._detect(picture) for picture in pictures]
+        self._is_quiet = any(found)
+        return found
 
     def _detect(self, picture: Picture) -> list[Detection]:
         height, width = picture.rgb.shape[:2]
@@ -132,10 +132,13 @@ class _Session:
             positions = 1000.0 * np.array([(p.x, p.y, p.z) for p in world])
             if self.is_placed:
                 positions = place(positions, points, visibility, self.camera)
+            positions[((points < 0) | (points >= (width, height))).any(axis=1)] = (
+                np.nan
+            )  # guessed, whatever its visibility
             low, high = points.min(axis=0), points.max(axis=0)
             box = np.array([*low, *(high - low), visibility.mean()])
             persons.append(Detection(box, [positions.astype(np.float32)], points, visibility))
-        return _distinct(persons)
+        return _whole(persons)
 
     def close(self) -> None:
         with native_stderr_held():
@@ -161,8 +164,8 @@ def place(world: np.ndarray, points: np.ndarray, visibility: np.ndarray, camera:
     return world + shift if shift[2] > 0 else np.full_like(world, np.nan)
 
 
-def _distinct(persons: list[Detection]) -> list[Detection]:
-    """Without second detections of one person: on the same points, or of a part (the legs taken for a whole body)."""
+def _whole(persons: list[Detection]) -> list[Detection]:
+    """Without those that are a part of another one (the legs taken for a whole body)."""
     kept: list[Detection] = []
     for person in sorted(persons, key=lambda p: -p.box[2] * p.box[3]):
         if not any(_is_part(person, other) for other in kept):
@@ -171,9 +174,6 @@ def _distinct(persons: list[Detection]) -> list[Detection]:
 
 
 def _is_part(person: Detection, other: Detection) -> bool:
-    height = max(person.box[3], 1.0)
-    if np.linalg.norm(person.points - other.points, axis=1).mean() < _SAME_PERSON * height:
-        return True
     low = np.maximum(person.box[:2], other.box[:2])
     high = np.minimum(person.box[:2] + person.box[2:4], other.box[:2] + other.box[2:4])
     inside = float(np.prod(np.maximum(high - low, 0.0))) / max(float(np.prod(person.box[2:4])), 1.0)
