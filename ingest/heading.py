@@ -50,7 +50,7 @@ def headings(velocity: np.ndarray, right: np.ndarray, time_s: np.ndarray) -> tup
     heading_deg : direction of travel; NaN below 0.2 m/s.
     facing_deg : direction of travel where the person walks forwards (above 0.6 m/s and within 45° of the way the pelvis faces),
         the way the pelvis faces over the second around where not (standing, treadmill, backwards, sideways),
-        with a smooth passage between the two.
+        with a smooth passage between the two; NaN where neither is known.
     """
     forward = np.stack([right[:, 2], -right[:, 0]], axis=1)  # up × right, as (x, z)
     seen = np.isfinite(forward).all(axis=1)
@@ -65,7 +65,7 @@ def headings(velocity: np.ndarray, right: np.ndarray, time_s: np.ndarray) -> tup
         weight = weight * np.clip((ahead - 0.5) / (np.cos(np.pi / 4) - 0.5), 0, 1)
         heading = np.where(speed >= STANDING_M_S, np.degrees(np.arctan2(velocity[:, 0], velocity[:, 1])), np.nan)
     weight = np.where(np.isfinite(weight), weight, np.where(np.isfinite(facing[:, 0]), 0.0, 1.0))[:, None]
-    blend = np.where(weight > 0, weight * np.nan_to_num(going), 0) + np.where(weight < 1, (1 - weight) * facing, 0)
+    blend = np.where(weight > 0, weight * going, 0) + np.where(weight < 1, (1 - weight) * facing, 0)
     with np.errstate(invalid="ignore"):
         return heading, np.degrees(np.arctan2(blend[:, 0], blend[:, 1]))
 

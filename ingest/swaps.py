@@ -85,19 +85,20 @@ def find(positions: np.ndarray, person: np.ndarray, time_s: np.ndarray, skeleton
     found = Swaps(subject_rows=frozenset(np.flatnonzero(person == 0).tolist()))
     for who in np.unique(person):
         rows = np.flatnonzero(person == who)
+        body, clock = positions[rows[0] : rows[-1] + 1], time_s[rows]
         for left, right in limb_pairs(skeleton):
-            states = _states(positions[rows], time_s[rows], left, right)
-            n_known = max(1, int(np.isfinite(positions[rows][:, [*left, *right]]).all(axis=2).any(axis=1).sum()))
+            states = _states(body, clock, left, right)
+            n_known = max(1, int(np.isfinite(body[:, [*left, *right]]).all(axis=2).any(axis=1).sum()))
             is_too_much = states.sum() > _MAX_MENDED_SHARE * n_known
             for stretch in _stretches(states):
                 # hips may have stayed where they are: of the limb, only pairs that jump at the ends are exchanged
-                jumping = [p for p in zip(left, right, strict=True) if _jumps(positions[rows], stretch, *p)]
+                jumping = [p for p in zip(left, right, strict=True) if _jumps(body, stretch, *p)]
                 if not jumping:
                     continue
                 ours, theirs = [p[0] for p in jumping], [p[1] for p in jumping]
-                if not is_too_much and _is_explained(positions[rows], stretch, ours, theirs):
+                if not is_too_much and _is_explained(body, stretch, ours, theirs):
                     kind = found.ranges
-                elif time_s[rows[stretch[-1]]] - time_s[rows[stretch[0]]] < _MAX_BLANKED_S:
+                elif clock[stretch[-1]] - clock[stretch[0]] < _MAX_BLANKED_S:
                     kind = found.blanked
                 else:
                     kind = found.doubtful

@@ -325,8 +325,9 @@ def _lies_on(track: Track, other: Track) -> tuple[np.ndarray, np.ndarray]:
 def _drop_jumps(track: Track, detections: Sequence[Sequence[Detection]]) -> int:
     """Take out sightings whose place, size or pose lies apart from the neighbours' median; a movement lies on it."""
     times, boxes = np.array(track.times), np.array(track.boxes)
-    poses = np.array([detections[f][d].positions[0] for f, d in zip(track.frames, track.detections, strict=True)])
-    poses -= poses.mean(axis=1, keepdims=True)
+    poses = np.array(
+        [detections[f][d].positions[0] for f, d in zip(track.frames, track.detections, strict=True)], np.float32
+    )
     keep = np.ones(len(times), bool)
     for i in range(len(times)):
         reach = _reach(times, i, _JUMP_WINDOW_S)

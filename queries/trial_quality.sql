@@ -4,7 +4,7 @@
 -- % of frames repeat the one before (no point moved 0.01 mm); left and right ankle change places; head below feet;
 -- the floor under the lowest toe drifts over 50 mm; the lowest toe is over 100 mm off y = 0; knee adduction follows
 -- flexion (r2 above 0.5 over a range of 10 degrees: cross-talk of the knee axis, Baker et al. 1999, doi
--- 10.1016/S0167-9457(99)00027-5); under 3 steady cycles a side.
+-- 10.1016/S0167-9457(99)00027-5); under 3 steady cycles a side. Poses around the pelvis have no floor.
 WITH points AS (
     SELECT
         subject,
@@ -156,7 +156,8 @@ judged AS (
         coalesce(cycles.n_steady_cycles, 0) AS n_steady_cycles,
         coalesce(least(cycles.n_left, cycles.n_right), 0) AS n_steady_side,
         cycles.usual_reason,
-        figures.n_seen IS NULL AS is_without_points
+        figures.n_seen IS NULL AS is_without_points,
+        coalesce(trials.position_basis <> 'root_relative', true) AS has_floor
     FROM trials
     LEFT JOIN figures USING (subject, session, trial)
     LEFT JOIN knees USING (subject, session, trial)
@@ -172,8 +173,8 @@ flagged AS (
         coalesce(frozen_pct > 5 AND NOT is_static, false) AS has_frozen_frames,
         coalesce(n_swaps > 0, false) AS has_swaps,
         coalesce(head_above_feet_mm < 0, false) AS is_upside_down,
-        coalesce(abs(floor_drift_mm) > 50 AND n_steady_cycles > 0, false) AS has_floor_drift,
-        coalesce(abs(lowest_toe_mm) > 100 AND n_steady_cycles > 0, false) AS is_off_floor,
+        coalesce(abs(floor_drift_mm) > 50 AND has_floor AND n_steady_cycles > 0, false) AS has_floor_drift,
+        coalesce(abs(lowest_toe_mm) > 100 AND has_floor AND n_steady_cycles > 0, false) AS is_off_floor,
         coalesce(knee_crosstalk_r2 > 0.5, false) AS has_knee_crosstalk,
         n_steady_side < 3 AND NOT is_static AS has_few_strides,
         coalesce(up_source = 'camera_level', false) AS is_up_guessed,

@@ -16,8 +16,9 @@ from neurostore.errors import InputError, NeurostoreError, UsageError
 from .. import camera as cameras
 from .. import swaps, tracking, video
 from ..camera import Camera
+from ..detections import Detections
 from ..recording import Poses, ReadOptions, Recording, Step
-from .contract import Detection, Estimator, EstimatorOptions
+from .contract import Estimator, EstimatorOptions
 
 #: name -> module with ``load(options) -> Estimator``, ``identity(options)``, ``memory_mb(options)`` and ``VERSION``
 ESTIMATORS = {"metrabs": "metrabs", "mediapipe": "mediapipe"}
@@ -61,12 +62,13 @@ def estimate(
     decoding = video.Decoding()
     source = video.pictures(path, options, fps=chosen.fps, decoding=decoding)
     time_s: list[float] = []
-    detections: list[list[Detection]] = []
+    detections = Detections()
     session = model.session(info, view)
     try:
         with video.ahead(video.batches(source, chosen.batch_size), _AHEAD) as coming:
             for batch in coming:
-                detections += session.detect(batch)
+                for persons in session.detect(batch):
+                    detections.add(persons)
                 time_s += [picture.time_s for picture in batch]
                 if progress:
                     progress(len(time_s), info.n_frames)
@@ -158,38 +160,28 @@ def _recording(
     info: video.VideoInfo,
     decoding: video.Decoding,
     time_s: np.ndarray,
-    detections: list[list[Detection]],
+    detections: Detections,
     followed: tracking.Followed,
     order: list[tracking.Track],
 ) -> Recording:
     notes = [*decoding.notes(), *model.notes(), *followed.notes]
     quality = dict(followed.quality)
-    person, frame, rows = _rows(order, len(time_s))
+    person, frame, rows = _rows(order, detections)
+    places = detections.take("points", rows)
     poses = []
     for s, skeleton in enumerate(model.skeletons):
-        positions = np.full((len(frame), len(skeleton.joints), 3), np.nan, np.float32)
-        confidence = np.full(positions.shape[:2], np.nan, np.float32) if s == 0 else None
-        sd_mm = np.full(positions.shape[:2], np.nan, np.float32)
-        picture = np.full((len(frame), 3), np.nan, np.float32)
-        for row, (f, d) in enumerate(rows):
-            if d < 0:
-                continue
-            seen = detections[f][d]
-            positions[row] = seen.positions[s]
-            if confidence is not None and seen.confidence is not None:
-                confidence[row] = seen.confidence
-            if seen.sd_mm is not None:
-                sd_mm[row] = seen.sd_mm[s]
-            if s == 0:
-                picture[row] = tracking.weak_perspective(seen.positions[0], seen.points)
+        positions = detections.take(f"positions {s}", rows)
+        confidence = detections.take("confidence", rows) if s == 0 and detections.has("confidence") else None
+        sd_mm = detections.take(f"sd_mm {s}", rows) if detections.has(f"sd_mm {s}") else None
+        if s == 0:
+            picture = np.array([tracking.weak_perspective(*of_row) for of_row in zip(positions, places, strict=True)])
+            del places
         found = swaps.find(positions, person, time_s[frame], skeleton)
         if options.mend_swaps:
             swaps.mend(found, positions, confidence, sd_mm)
         if s == 0:
             quality |= found.quality(options.mend_swaps)
             notes += found.notes(options.mend_swaps)
-        has_confidence = confidence is not None and bool(np.isfinite(confidence).any())
-        has_sd = bool(np.isfinite(sd_mm).any())
         poses.append(
             Poses(
                 skeleton,
@@ -197,9 +189,9 @@ def _recording(
                 frame,
                 time_s[frame],
                 positions,
-                confidence=confidence if has_confidence else None,
-                sd_mm=sd_mm if has_sd else None,
-                picture=picture if s == 0 and np.isfinite(picture).any() else None,
+                confidence=confidence,
+                sd_mm=sd_mm,
+                picture=picture.astype(np.float32) if s == 0 and np.isfinite(picture).any() else None,
             )
         )
     basis = model.position_basis(view)
@@ -254,17 +246,19 @@ def _recording(
     )
 
 
-def _rows(order: list[tracking.Track], n_frames: int) -> tuple[np.ndarray, np.ndarray, list[tuple[int, int]]]:
-    """person, frame and (frame, detection or -1) of each row: the subject in all frames, others while there."""
-    person, frame, rows = [], [], []
+def _rows(order: list[tracking.Track], detections: Detections) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """person, frame and row among the detections (-1: not seen) of each row: the subject in all frames, others while
+    there."""
+    person: list[int] = []
+    frame: list[int] = []
+    rows: list[int] = []
     for p, track in enumerate(order):
-        seen = dict(zip(track.frames, track.detections, strict=True))
-        span = range(n_frames) if p == 0 else range(track.frames[0], track.frames[-1] + 1)
-        for f in span:
-            person.append(p)
-            frame.append(f)
-            rows.append((f, seen.get(f, -1)))
-    return np.array(person, np.int32), np.array(frame, np.int32), rows
+        seen = {f: detections.row(f, d) for f, d in zip(track.frames, track.detections, strict=True)}
+        span = range(len(detections)) if p == 0 else range(track.frames[0], track.frames[-1] + 1)
+        person += [p] * len(span)
+        frame += span
+        rows += [seen.get(f, -1) for f in span]
+    return np.array(person, np.int32), np.array(frame, np.int32), np.array(rows, np.int64)
 
 
 def _to_lab(
@@ -276,14 +270,16 @@ def _to_lab(
         shift = np.zeros(3)
     up_source = view.up_source
     for p in poses:
-        p.positions[:] = p.positions @ turn.T.astype(np.float32) + shift.astype(np.float32)
+        for joint in range(p.positions.shape[1]):  # one by one: the whole again would be much memory
+            p.positions[:, joint] = p.positions[:, joint] @ turn.T.astype(np.float32) + shift.astype(np.float32)
     if is_wanted and basis != "root_relative" and up_source == "camera_level":
         subject = poses[0].person == 0
         feet = [i for i, joint in enumerate(poses[0].skeleton.joints) if joint in _FEET]
         floor = cameras.fit_floor(poses[0].positions[subject][:, feet].astype(float), poses[0].time_s[subject])
         if floor is not None:
             for p in poses:
-                p.positions[:] = floor.apply(p.positions)
+                for joint in range(p.positions.shape[1]):
+                    p.positions[:, joint] = floor.apply(p.positions[:, joint])
             turn, shift = floor.rotation @ turn, floor.rotation @ shift + np.array([0, floor.rise_mm, 0])
             up_source = "floor_fit"
             notes.append(

@@ -68,6 +68,8 @@ CASES = [
     (_upside_down, {}, {"is_upside_down"}),
     (_drift, {}, {"has_floor_drift"}),
     (_high, {}, {"is_off_floor"}),
+    (_high, {"position_basis": "root_relative"}, set()),
+    (_drift, {"position_basis": "root_relative"}, set()),
     (_good, {"up_source": "camera_level"}, {"is_up_guessed"}),
     (_good, {"position_basis": "camera_fov_guessed"}, {"is_fov_guessed"}),
     (_good, {"length_basis": "nominal"}, {"is_length_nominal"}),

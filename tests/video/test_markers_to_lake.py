@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import polars as pl
 import pytest
 
 import neurostore
-from neurostore.errors import InputError, ModelError, UsageError
+from neurostore.errors import InputError, LakeError, ModelError, UsageError
 from neurostore.ingest import video
 from neurostore.ingest.batch import Settings
 from neurostore.ingest.camera import intrinsics_from_fov
@@ -309,6 +310,25 @@ def test_one_bad_video_does_not_cost_the_others(tmp_path: Path, model: dict[str,
     assert report.exit_code == 1
     trials = neurostore.open(tmp_path / "lake").trials_table()["trial"].to_pylist()
     assert trials == ["good"]
+
+
+def test_a_full_disk_costs_nothing_that_was_there(tmp_path: Path, model: dict[str, str]) -> None:
+    cohort = tmp_path / "cohort" / "S01"
+    cohort.mkdir(parents=True)
+    scene.film(cohort / "first.mp4", [Walk()], 12)
+    settings = Settings(estimator_options=dict(model))
+    ingest(tmp_path / "cohort", tmp_path / "lake", settings, n_workers=1)
+    scene.film(cohort / "second.mp4", [Walk()], 14)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    try:
+        with pytest.raises(LakeError, match="staging failed"):
+            ingest(tmp_path / "cohort", tmp_path / "lake", settings, n_workers=1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert neurostore.open(tmp_path / "lake").trials_table()["trial"].to_pylist() == ["first"]
+    report = ingest(tmp_path / "cohort", tmp_path / "lake", settings, n_workers=1)
+    assert report.added == [("S01", "", "second")]
 
 
 def test_swapped_sides_are_put_back(tmp_path: Path, model: dict[str, str]) -> None:

@@ -1,0 +1,37 @@
+"""The store of detections against the list of lists it stands in for."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from neurostore.ingest.detections import Detections
+from neurostore.ingest.estimators.contract import Detection
+
+
+def made(rng: np.random.Generator) -> Detection:
+    positions = [rng.normal(size=(4, 3)).astype(np.float32), rng.normal(size=(2, 3)).astype(np.float32)]
+    spread = [rng.random(4).astype(np.float32), rng.random(2).astype(np.float32)]
+    return Detection(rng.random(5), positions, rng.random((4, 2)), None, spread)
+
+
+def test_what_goes_in_comes_out() -> None:
+    rng = np.random.default_rng(0)
+    plain = [[made(rng) for _ in range(rng.integers(0, 4))] for _ in range(1300)]  # over more than two chunks
+    store = Detections()
+    for persons in plain:
+        store.add(persons)
+    assert len(store) == 1300
+    for there, here in zip(plain, store, strict=True):
+        assert len(there) == len(here)
+        for a, b in zip(there, here, strict=True):
+            assert np.array_equal(a.positions[1], b.positions[1])
+            assert np.allclose(a.points, b.points)
+            assert b.confidence is None
+    chosen = [(f, d) for f, persons in enumerate(plain) for d in range(len(persons))][::3]
+    rows = np.array([-1, *(store.row(f, d) for f, d in chosen)])
+    assert store.has("sd_mm 1")
+    assert not store.has("confidence")
+    taken = store.take("positions 0", rows)
+    assert np.isnan(taken[0]).all()
+    assert np.array_equal(taken[1:], np.array([plain[f][d].positions[0] for f, d in chosen]))
+    assert not store.has("positions 0"), "what was taken is forgotten"
