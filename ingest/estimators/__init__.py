@@ -16,9 +16,9 @@ from neurostore.errors import InputError, NeurostoreError, UsageError
 from .. import camera as cameras
 from .. import swaps, tracking, video
 from ..camera import Camera
-from ..detections import Detections
 from ..recording import Poses, ReadOptions, Recording, Step
 from .contract import Estimator, EstimatorOptions
+from .detections import Detections
 
 #: name -> module with ``load(options) -> Estimator``, ``identity(options)``, ``memory_mb(options)`` and ``VERSION``
 ESTIMATORS = {"metrabs": "metrabs", "mediapipe": "mediapipe"}

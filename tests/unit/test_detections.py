@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from neurostore.ingest.detections import Detections
 from neurostore.ingest.estimators.contract import Detection
+from neurostore.ingest.estimators.detections import Detections
 
 
 def made(rng: np.random.Generator) -> Detection:

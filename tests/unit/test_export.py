@@ -361,9 +361,9 @@ def test_real_files_come_back(tmp_path: Path) -> None:
     export(lake, "P1", "ik", tmp_path / "ik.mot")
     before = {a.angle: a.sign * a.values for a in recordings["ik"].angles if a.angle}
     after = {a.angle: a.sign * a.values for a in read(tmp_path / "ik.mot").angles}
-    assert before.keys() == after.keys()
-    for angle, values in before.items():
-        np.testing.assert_array_equal(after[angle], values, err_msg=angle)
+    assert before.keys() - after.keys() == {n for n in before if "trunk_pelvis" in n}  # read, not written
+    for angle, values in after.items():
+        np.testing.assert_array_equal(values, before[angle], err_msg=angle)
 
 
 # ---------------------------------------------------------------------------------------------- Motion-BIDS

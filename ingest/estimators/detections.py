@@ -8,7 +8,7 @@ from typing import overload
 
 import numpy as np
 
-from .estimators.contract import Detection
+from .contract import Detection
 
 _CHUNK = 512  # pictures put into arrays at once
 
