@@ -58,29 +58,25 @@ SELECT
     trial,
     side,
     event,
-    CASE WHEN abs(ours_s - time_s) <= 0.1 THEN ours_s END AS time_s,
-    time_s AS source_time_s,
-    CASE WHEN abs(ours_s - time_s) <= 0.1 THEN 1000.0 * (ours_s - time_s) END AS difference_ms,
     CASE
+        WHEN source = 'computed' THEN time_s
+        WHEN abs(ours_s - time_s) <= 0.1 THEN ours_s
+    END AS time_s,
+    CASE WHEN source = 'file' THEN time_s END AS source_time_s,
+    CASE
+        WHEN source = 'file' AND abs(ours_s - time_s) <= 0.1 THEN 1000.0 * (ours_s - time_s)
+    END AS difference_ms,
+    CASE
+        WHEN source = 'computed' THEN 'invented'
         WHEN abs(ours_s - time_s) <= 0.1 THEN 'matched'
         WHEN near_end THEN 'missed_near_end'
         ELSE 'missed'
     END AS status
 FROM nearest
-WHERE source = 'file'
-UNION ALL
-SELECT
-    subject,
-    session,
-    trial,
-    side,
-    event,
-    time_s,
-    NULL AS source_time_s,
-    NULL AS difference_ms,
-    'invented' AS status
-FROM nearest
 WHERE
-    source = 'computed'
-    AND time_s BETWEEN first_mark_s AND last_mark_s
-    AND coalesce(abs(mark_s - time_s) > 0.1, true)
+    source = 'file'
+    OR (
+        source = 'computed'
+        AND time_s BETWEEN first_mark_s AND last_mark_s
+        AND coalesce(abs(mark_s - time_s) > 0.1, true)
+    )

@@ -132,7 +132,7 @@ cycles AS (
         count(*) FILTER (is_steady) AS n_steady_cycles,
         count(*) FILTER (is_steady AND side = 'left') AS n_left,
         count(*) FILTER (is_steady AND side = 'right') AS n_right,
-        mode(reason) AS usual_reason
+        list_mode(list(reason)) AS usual_reason -- mode() beside counts keeps a filter on the subject from the files
     FROM _cycles_judged
     WHERE person = 0
     GROUP BY subject, session, trial

@@ -72,7 +72,11 @@ def test_empty_tables_give_empty_views():
             assert connection.execute(f"SELECT * FROM {name}").fetchall() == [], name
 
 
-@pytest.mark.parametrize("view", ["gait_events", "gait_cycles", "cycle_curves", "spatiotemporal", "subject_summary"])
+OF_LANDMARKS = ["gait_events", "gait_cycles", "cycle_curves", "spatiotemporal", "subject_summary"]
+OF_LANDMARKS += ["trial_quality", "event_agreement", "gait_profile", "change"]
+
+
+@pytest.mark.parametrize("view", OF_LANDMARKS)
 def test_a_filter_on_one_subject_reaches_the_scan(view):
     walk = walker.walk(walker.normal(), n_strides=2, rate_hz=50.0)
     tables = view_builder.together(*(view_builder.of_walk(walk, subject=f"S{i:02d}") for i in range(20)))

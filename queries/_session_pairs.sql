@@ -1,0 +1,78 @@
+-- One row: a parameter of one side of a subject in two sessions of the same condition (every pair, the earlier name
+-- first).
+-- Inputs: subject_summary. Sessions are gathered in a list: a filter on the subject then reaches the files, which a
+-- join of the cells with themselves keeps from it.
+WITH cells AS (
+    SELECT
+        subject,
+        session,
+        condition,
+        side,
+        unnest([
+            { 'parameter': 'walking_speed_m_s', 'value': walking_speed_m_s },
+            { 'parameter': 'cadence_steps_min', 'value': cadence_steps_min },
+            { 'parameter': 'stride_length_m', 'value': stride_length_m },
+            { 'parameter': 'step_length_m', 'value': step_length_m },
+            { 'parameter': 'step_width_m', 'value': step_width_m },
+            { 'parameter': 'stride_time_s', 'value': stride_time_s },
+            { 'parameter': 'step_time_s', 'value': step_time_s },
+            { 'parameter': 'stance_pct', 'value': stance_pct },
+            { 'parameter': 'swing_pct', 'value': swing_pct },
+            { 'parameter': 'single_support_pct', 'value': single_support_pct },
+            { 'parameter': 'initial_double_support_pct', 'value': initial_double_support_pct },
+            { 'parameter': 'terminal_double_support_pct', 'value': terminal_double_support_pct },
+            { 'parameter': 'foot_clearance_mm', 'value': foot_clearance_mm },
+            { 'parameter': 'peak_swing_knee_flexion_deg', 'value': peak_swing_knee_flexion_deg },
+            { 'parameter': 'knee_flexion_at_strike_deg', 'value': knee_flexion_at_strike_deg },
+            { 'parameter': 'min_stance_knee_flexion_deg', 'value': min_stance_knee_flexion_deg },
+            { 'parameter': 'knee_flexion_range_deg', 'value': knee_flexion_range_deg },
+            { 'parameter': 'peak_hip_flexion_deg', 'value': peak_hip_flexion_deg },
+            { 'parameter': 'min_hip_flexion_deg', 'value': min_hip_flexion_deg },
+            { 'parameter': 'hip_flexion_range_deg', 'value': hip_flexion_range_deg },
+            { 'parameter': 'dorsiflexion_at_strike_deg', 'value': dorsiflexion_at_strike_deg },
+            { 'parameter': 'peak_stance_dorsiflexion_deg', 'value': peak_stance_dorsiflexion_deg },
+            { 'parameter': 'peak_swing_dorsiflexion_deg', 'value': peak_swing_dorsiflexion_deg },
+            { 'parameter': 'mean_pelvis_tilt_deg', 'value': mean_pelvis_tilt_deg },
+            { 'parameter': 'mean_foot_progression_deg', 'value': mean_foot_progression_deg }
+        ], recursive := true)
+    FROM subject_summary
+),
+
+gathered AS (
+    SELECT
+        subject,
+        condition,
+        side,
+        parameter,
+        list({ 'session': session, 'value': value } ORDER BY session) AS sessions
+    FROM cells
+    WHERE value IS NOT NULL
+    GROUP BY subject, condition, side, parameter
+),
+
+firsts AS (
+    SELECT
+        *,
+        unnest(range(1, len(sessions))) AS i
+    FROM gathered
+),
+
+pairs AS (
+    SELECT
+        *,
+        unnest(range(i + 1, len(sessions) + 1)) AS j
+    FROM firsts
+)
+
+SELECT
+    subject,
+    sessions[i].session AS session_a,
+    sessions[j].session AS session_b,
+    condition,
+    side,
+    parameter,
+    sessions[i].value AS value_a,
+    sessions[j].value AS value_b,
+    sessions[j].value - sessions[i].value AS difference
+FROM pairs
+WHERE sessions[i].session < sessions[j].session
