@@ -21,7 +21,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from neurostore import walker
 from tests import view_builder
 
-VIEWS = ("gait_events", "gait_cycles", "cycle_curves", "spatiotemporal", "subject_summary")
+VIEWS = ("gait_events", "event_agreement", "gait_cycles", "cycle_curves", "spatiotemporal", "subject_summary")
+VIEWS += ("trial_quality", "gait_profile", "change")
 POINTS = (
     "pelvis",
     "left_hip",
