@@ -101,6 +101,11 @@ class CohortConfig:
         said = [m.values["ignore"] for m in self.matches if "ignore" in m.values and m.covers(relative)]
         return bool(said) and said[-1]
 
+    def names(self, path: Path) -> bool:
+        """Whether some skeleton entry names this file."""
+        said = (m.values.get("skeleton", "") for m in self.matches)
+        return any(name.endswith(".toml") and self.folder / name == path for name in said)
+
     def unused(self, relatives: Iterable[str]) -> list[str]:
         """Patterns that name no file."""
         names = list(relatives)
