@@ -184,17 +184,26 @@ def choose_subject(
 
 
 def weak_perspective(positions: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """(scale px/mm, x px, y px) by least squares, with points = scale * (X, Y) + (x, y): a person's place."""
-    seen = np.isfinite(positions).all(axis=1) & np.isfinite(points).all(axis=1)
-    if np.count_nonzero(seen) < 2:
-        return np.full(3, np.nan)
-    flat, seen_points = positions[seen, :2].astype(float), points[seen].astype(float)
-    flat_middle, middle = flat.mean(axis=0), seen_points.mean(axis=0)
-    spread = float(((flat - flat_middle) ** 2).sum())
-    if spread < 1e-6:
-        return np.full(3, np.nan)
-    scale = float(((flat - flat_middle) * (seen_points - middle)).sum()) / spread
-    return np.array([scale, *(middle - scale * flat_middle)])
+    """(scale px/mm, x px, y px) by least squares, with points = scale * (X, Y) + (x, y): a person's place.
+
+    positions : (..., J, 3) mm. points : (..., J, 2) px. Returns (..., 3), NaN where fewer than two joints are known.
+    """
+    seen = np.isfinite(positions).all(axis=-1) & np.isfinite(points).all(axis=-1)
+    n = seen.sum(axis=-1)[..., None]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        flat, flat_middle = _centred(positions[..., :2], seen, n)
+        seen_points, middle = _centred(points, seen, n)
+        spread = (flat**2).sum(axis=(-2, -1))[..., None]
+        scale = (flat * seen_points).sum(axis=(-2, -1))[..., None] / spread
+    found = np.concatenate([scale, middle - scale * flat_middle], axis=-1)
+    return np.where((n >= 2) & (spread >= 1e-6), found, np.nan)
+
+
+def _centred(values: np.ndarray, seen: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Values less the mean of those seen, 0 where not seen; and that mean."""
+    known = np.where(seen[..., None], values, 0.0)
+    middle = known.sum(axis=-2, dtype=float) / n
+    return np.where(seen[..., None], known - middle[..., None, :], 0.0), middle
 
 
 def _place(person: Detection) -> np.ndarray:
