@@ -25,7 +25,7 @@ class Test(StrEnum):
 
 
 def register(app: typer.Typer) -> None:
-    app.command()(compare)
+    app.command(short_help="Compare groups, sessions or conditions: interval, test.")(compare)
 
 
 def compare(

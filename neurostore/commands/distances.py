@@ -48,8 +48,8 @@ WhereOption = Annotated[
 
 
 def register(app: typer.Typer) -> None:
-    app.command()(distances)
-    app.command()(neighbours)
+    app.command(short_help="Write the DTW distances of all cycles, trials or subjects.")(distances)
+    app.command(short_help="List the cycles or trials most like those of one trial.")(neighbours)
 
 
 def distances(

@@ -10,7 +10,7 @@ from .options import LAKE, LakeOption
 
 
 def register(app: typer.Typer) -> None:
-    app.command()(erase)
+    app.command(short_help="Erase a person from every table, version and log.")(erase)
 
 
 def erase(

@@ -31,7 +31,7 @@ class Table(StrEnum):
 
 
 def register(app: typer.Typer) -> None:
-    app.command()(export)
+    app.command(short_help="Write a trial as TRC, MOT, C3D, Motion-BIDS, CSV, Parquet.")(export)
 
 
 def export(

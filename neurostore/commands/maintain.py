@@ -11,9 +11,9 @@ from .options import LAKE, LakeOption
 
 
 def register(app: typer.Typer) -> None:
-    app.command()(compact)
-    app.command()(catalogue)
-    app.command("export-lake")(export_lake)
+    app.command(short_help="Merge small files and sweep what a crash left behind.")(compact)
+    app.command(short_help="Write tables and views into a .duckdb file.")(catalogue)
+    app.command("export-lake", short_help="Write this version as plain hive-partitioned Parquet.")(export_lake)
 
 
 def compact(

@@ -8,7 +8,7 @@ from .options import LAKE, LakeOption
 
 
 def register(app: typer.Typer) -> None:
-    app.command()(migrate)
+    app.command(short_help="Bring an older lake to this version's schema.")(migrate)
 
 
 def migrate(lake: LakeOption = LAKE) -> None:

@@ -20,9 +20,9 @@ ModelsOption = Annotated[
 def register(app: typer.Typer) -> None:
     model = typer.Typer(help="The pinned pose model.", no_args_is_help=True, rich_markup_mode=None)
     model.command()(fetch)
-    model.command()(verify)
-    model.command()(inspect)
-    model.command()(bench)
+    model.command(short_help="Hash every file of the model again and compare.")(verify)
+    model.command(short_help="What saved_model.pb holds, read without running it.")(inspect)
+    model.command(short_help="Measure the pose model on this machine.")(bench)
     app.add_typer(model, name="model")
 
 

@@ -11,7 +11,7 @@ from .options import LAKE, LakeOption
 
 
 def register(app: typer.Typer) -> None:
-    app.command()(overlay)
+    app.command(short_help="Draw stored poses on their video, and a contact sheet.")(overlay)
 
 
 def overlay(

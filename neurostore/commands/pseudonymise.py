@@ -9,7 +9,7 @@ import typer
 
 
 def register(app: typer.Typer) -> None:
-    app.command()(pseudonymise)
+    app.command(short_help="Copy a cohort under random keys, dates moved.")(pseudonymise)
 
 
 def pseudonymise(

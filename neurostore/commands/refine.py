@@ -30,10 +30,10 @@ class Form(StrEnum):
 
 
 def register(app: typer.Typer) -> None:
-    app.add_typer(refine, name="refine")
+    app.add_typer(refine, name="refine", short_help="The learned refinement of depth: train, prove, use.")
 
 
-@refine.command()
+@refine.command(short_help="Show corrupted and true motion, or write windows.")
 def data(
     data: DataOption = LAKE,
     config: Annotated[str, typer.Option(help="small, seed or a TOML file: marker set, window, seed.")] = "small",
@@ -61,7 +61,7 @@ def data(
     preview.write_windows(data, settings, out, n_batches, say)
 
 
-@refine.command()
+@refine.command(short_help="Train a refiner; writes refiner.safetensors.")
 def train(
     config: Annotated[str, typer.Argument(help="small, seed, or a TOML file like them.")],
     data: DataOption = LAKE,
@@ -80,7 +80,7 @@ def train(
     say(f"written: {run(read_config(config), data, out, shards, say)}")
 
 
-@refine.command()
+@refine.command(short_help="The refinement and baselines against the truth.")
 def evaluate(
     data: DataOption = LAKE,
     checkpoint: CheckpointOption = None,
@@ -112,7 +112,7 @@ def evaluate(
     write_frame(frame, Format(format.value), output)
 
 
-@refine.command()
+@refine.command(short_help="Refine video trials that are in the lake.")
 def apply(
     subjects: Annotated[list[str] | None, typer.Argument(help="Subjects; all trials from video if none.")] = None,
     lake: LakeOption = LAKE,

@@ -11,7 +11,7 @@ from .options import LAKE, LakeOption
 
 
 def register(app: typer.Typer) -> None:
-    app.command()(report)
+    app.command(short_help="Write one web page on the lake for a lab meeting.")(report)
 
 
 def report(

@@ -18,7 +18,7 @@ _SUBJECTS = (
 
 def register(app: typer.Typer) -> None:
     app.command()(trials)
-    app.command()(subjects)
+    app.command(short_help="List the subjects and what participants.tsv says of them.")(subjects)
     app.command()(history)
     app.command()(version)
 

@@ -10,7 +10,7 @@ from .options import LAKE, LakeOption
 
 
 def register(app: typer.Typer) -> None:
-    app.command()(verify)
+    app.command(short_help="Read every file; say which are not what was written.")(verify)
 
 
 def verify(
