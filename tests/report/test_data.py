@@ -67,6 +67,7 @@ def test_published_norm_is_no_band_for_relative_angles(lake):
     assert found.shown == ("H02",)
     assert found.distances is not None  # the cohort stays whole
     assert len(found.distances) == 9
+    assert found.distances_note.count("Hip flexion is change from the neutral pose.") == 1  # not once a side
 
 
 def test_reference_ranges_are_of_the_others(data):
