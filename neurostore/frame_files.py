@@ -11,7 +11,7 @@ Format: https://github.com/apache/parquet-format (README, Encodings, parquet.thr
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -30,8 +30,8 @@ Piece = bytes | np.ndarray
 _Part = tuple[Frames, int, int, int]
 
 
-def encode(trials: Sequence[tuple[tuple[str, str, str], Frames]]) -> list[Piece]:
-    """The pieces of one file, in order.
+def encode(trials: Sequence[tuple[tuple[str, str, str], Frames]]) -> Iterator[Piece]:
+    """The pieces of one file, in order, made a row group at a time: a long video's file is as large as its poses.
 
     trials : (session, trial, ingest_id) and rows of each, of one layout.
     """
@@ -49,7 +49,9 @@ def encode(trials: Sequence[tuple[tuple[str, str, str], Frames]]) -> list[Piece]
         for index in range(len(layout[1])):
             file.block([f.blocks[index] for f, _, _, _ in parts], [slice(a, b) for _, _, a, b in parts])
         file.end_rows()
-    return file.end(layout)
+        yield from file.taken()
+    file.end(layout)
+    yield from file.taken()
 
 
 def _row_groups(trials: Sequence[Frames]) -> Iterable[list[_Part]]:
@@ -75,10 +77,10 @@ def _joined(parts: Iterable[np.ndarray]) -> np.ndarray:
 
 
 class _File:
-    """Pages written so far and what the footer is to say of them."""
+    """Pages not yet taken and what the footer is to say of all of them."""
 
     def __init__(self) -> None:
-        self.pieces: list[Piece] = [_MAGIC]
+        self._pieces: list[Piece] = [_MAGIC]
         self.size = len(_MAGIC)
         self.n_rows = 0
         self.groups: list[bytes] = []
@@ -178,9 +180,14 @@ class _File:
         """Where the pieces begin in the file."""
         at = self.size
         for piece in pieces:
-            self.pieces.append(piece)
+            self._pieces.append(piece)
             self.size += len(piece)
         return at
+
+    def taken(self) -> list[Piece]:
+        """The pages written since the last time."""
+        pieces, self._pieces = self._pieces, []
+        return pieces
 
     def _describe(
         self,
@@ -201,7 +208,7 @@ class _File:
             said += (b"\x1c" if dictionary is not None else b"\x3c") + b"\x36\x00\x28" + high + b"\x18" + low + b"\x00"
         self._columns.append(said + b"\x00\x00")
 
-    def end(self, layout: Layout) -> list[Piece]:
+    def end(self, layout: Layout) -> None:
         schema, n_leaves = _schema(layout)
         footer = b"\x15\x04" + schema + b"\x16" + _int(self.n_rows)
         footer += b"\x19" + _list(12, len(self.groups)) + b"".join(self.groups)
@@ -214,7 +221,6 @@ class _File:
             + b"\x00"
         )
         self._write(footer, struct.pack("<I", len(footer)), _MAGIC)
-        return self.pieces
 
 
 def _axes(n_parts: int) -> str:

@@ -104,12 +104,17 @@ def stage(lake_path: object, batch: Sequence[TrialTables]) -> Staged:
 
 
 def _write_all(root: str, parts: Mapping[tuple[str, str | None], pa.Table | list[TrialTables]]) -> list[StagedFile]:
-    """Write the files of a batch, at once: they wait for the disk together. After an error nothing of them is left."""
+    """Write the files of a batch, at once: they wait for the disk together. After an error nothing of them is left.
+
+    Where they are large, as of a long video, one after the other: each has a row group in memory.
+    """
+    n_rows = sum(part.num_rows if isinstance(part, pa.Table) else 0 for part in parts.values())
+    n_at_once = _FILES_AT_ONCE if n_rows <= 4 * frame_files.ROWS else 1
 
     def write(name: str, subject: str | None, part: pa.Table | list[TrialTables]) -> StagedFile:
         return (_write_frames if isinstance(part, list) else write_file)(root, name, subject, part)
 
-    with ThreadPoolExecutor(_FILES_AT_ONCE, "neurostore-write") as threads:
+    with ThreadPoolExecutor(n_at_once, "neurostore-write") as threads:
         waiting = [threads.submit(write, name, subject, part) for (name, subject), part in parts.items()]
     failed = next((f.exception() for f in waiting if f.exception() is not None), None)
     if failed is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import json
 import os
 import random
@@ -15,7 +16,7 @@ import re
 import socket
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import wraps
@@ -183,18 +184,56 @@ def sync_file(path: str) -> None:
 
 
 def write_parquet(path: str, table: Any, **options: Any) -> tuple[int, str]:
-    """Write a new Parquet file whole. Returns its size and SHA-256."""
+    """Write a new Parquet file whole, encoded a row group at a time. Returns its size and SHA-256.
+
+    options : of pyarrow's ParquetWriter; row_group_size, rows.
+    """
+    return write_new(path, _encoded(table, options.pop("row_group_size", 1 << 20), options))
+
+
+def _encoded(table: Any, rows: int, options: dict[str, Any]) -> Iterator[Any]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    # Encoded in memory: Arrow writes a wide table in thousands of small pieces, which are slow one by one.
-    encoded = pa.BufferOutputStream()
-    pq.write_table(table, encoded, **options)
-    return write_new(path, [encoded.getvalue()])
+    # Kept until a row group is whole: Arrow writes a wide table in thousands of small pieces, which are slow one by one.
+    if table.num_rows <= rows:
+        whole = pa.BufferOutputStream()  # faster by a third than pieces in Python
+        pq.write_table(table, whole, row_group_size=rows, **options)
+        yield whole.getvalue()
+        return
+    pieces = _Pieces()
+    with pq.ParquetWriter(pieces, table.schema, **options) as writer:
+        for first in range(0, table.num_rows, rows):
+            writer.write_table(table.slice(first, rows), row_group_size=rows)
+            yield pieces.taken()
+    yield pieces.taken()
+
+
+class _Pieces(io.RawIOBase):
+    """A file to write to whose content is taken bit by bit."""
+
+    def __init__(self) -> None:
+        self._held, self._size = bytearray(), 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._held += data
+        self._size += len(data)
+        return len(data)
+
+    def tell(self) -> int:
+        return self._size
+
+    def taken(self) -> bytearray:
+        """What was written since the last time."""
+        held, self._held = self._held, bytearray()
+        return held
 
 
 @_by_store
-def write_new(path: str, pieces: Sequence[Any]) -> tuple[int, str]:
+def write_new(path: str, pieces: Iterable[Any]) -> tuple[int, str]:
     """Write a new file of bytes-like pieces: temporary name, fsync, rename, fsync of the folder. Returns size and SHA-256."""
     folder, name = os.path.split(path)
     if not os.path.isdir(folder):

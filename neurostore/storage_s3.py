@@ -18,7 +18,7 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any
@@ -200,7 +200,7 @@ def sync_file(path: str) -> None:
     """Nothing is to be done."""
 
 
-def write_new(path: str, pieces: Sequence[Any]) -> tuple[int, str]:
+def write_new(path: str, pieces: Iterable[Any]) -> tuple[int, str]:
     """Write a new object of bytes-like pieces. Returns its size and SHA-256."""
     content = b"".join(pieces)
     write_whole(path, content)

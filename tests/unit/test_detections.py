@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
+import errno
 
+import numpy as np
+import pytest
+
+from neurostore.errors import NeurostoreError
+from neurostore.ingest.estimators import detections
 from neurostore.ingest.estimators.contract import Detection
 from neurostore.ingest.estimators.detections import Detections
 
@@ -14,9 +19,10 @@ def made(rng: np.random.Generator) -> Detection:
     return Detection(rng.random(5), positions, rng.random((4, 2)), None, spread)
 
 
-def test_what_goes_in_comes_out() -> None:
+def test_what_goes_in_comes_out(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     plain = [[made(rng) for _ in range(rng.integers(0, 4))] for _ in range(1300)]  # over more than two chunks
+    monkeypatch.setattr(detections, "_SPOOL_BYTES", 10_000)  # most of it lies in a file
     store = Detections()
     for persons in plain:
         store.add(persons)
@@ -34,4 +40,16 @@ def test_what_goes_in_comes_out() -> None:
     taken = store.take("positions 0", rows)
     assert np.isnan(taken[0]).all()
     assert np.array_equal(taken[1:], np.array([plain[f][d].positions[0] for f, d in chosen]))
-    assert not store.has("positions 0"), "what was taken is forgotten"
+
+
+def test_a_full_folder_of_temporary_files_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    store = Detections()
+
+    def full(data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(store._file, "write", full)
+    store.add([made(rng)])
+    with pytest.raises(NeurostoreError, match=r"No space left on device; .*set TMPDIR"):
+        store[0]
