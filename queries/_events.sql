@@ -9,7 +9,8 @@
 -- where they are over 80 ms apart. The vertical rule's extreme and the speed rule's first crossing are looked for from
 -- 0.06 s before to 0.20 s after a strike of the coordinate rule, from 0.20 s before to 0.10 s after an off. spread_ms
 -- is the range of the methods' times that made the time (NULL for one alone); confidence is the share of the three
--- methods that found the event times 1 - spread/100 ms; near_end: within 0.15 s of an end of the data of that foot.
+-- methods that found the event times 1 - spread/100 ms; near_end: within 0.15 s of an end of the data of that foot. An
+-- off and a strike of one foot less than 0.15 s apart are no swing (sides that change places in a video): left out.
 WITH candidates AS (
     SELECT
         subject,
@@ -102,6 +103,16 @@ merged AS (
         CASE WHEN list_count(times) > 1 THEN 1000.0 * (list_max(times) - list_min(times)) END AS spread_ms,
         1 + (vertical_s IS NOT NULL)::INTEGER + (speed_s IS NOT NULL)::INTEGER AS n_methods
     FROM timed
+    WINDOW foot_ AS (PARTITION BY subject, session, trial, person, side ORDER BY zeni_s)
+    QUALIFY
+        NOT coalesce(
+            event = 'foot_off' AND lead(event) OVER foot_ = 'foot_strike' AND lead(zeni_s) OVER foot_ - zeni_s < 0.15,
+            false
+        )
+        AND NOT coalesce(
+            event = 'foot_strike' AND lag(event) OVER foot_ = 'foot_off' AND zeni_s - lag(zeni_s) OVER foot_ < 0.15,
+            false
+        )
 ),
 
 ends AS (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pytest
+from scipy.signal import butter, filtfilt
 
 from neurostore import walker
 from tests import view_builder
@@ -16,6 +17,26 @@ def test_every_event_of_the_walker_is_found_once_and_none_invented():
     found = connection.execute("SELECT side, event, time_s FROM gait_events ORDER BY time_s").fetchall()
     inner = [e for e in walk.events if 0.15 <= e[2] <= walk.time_s[-1] - 0.15]
     assert [e[:2] for e in found if 0.1 <= e[2] <= walk.time_s[-1] - 0.1] == [e[:2] for e in inner]
+
+
+@pytest.mark.parametrize("start_s", [1.0, 1.2, 1.5, 1.8, 2.1, 2.4, 2.8])
+def test_sides_that_change_places_for_a_moment_make_no_events(start_s):
+    walk = walker.walk(walker.normal(), n_strides=4, rate_hz=30.0)
+    points = view_builder.walk_points(walk)
+    swapped = (walk.time_s >= start_s) & (walk.time_s < start_s + 0.2)
+    mixed = {name: values.copy() for name, values in points.items()}
+    for name in points:
+        if name.startswith("left_"):
+            other = name.replace("left_", "right_")
+            mixed[name][swapped], mixed[other][swapped] = points[other][swapped], points[name][swapped]
+    lowpass = butter(2, 6, fs=30.0)  # as ingest does
+    tables = view_builder.of_walk(walk)
+    tables["landmarks"] = view_builder.landmarks(
+        walk.time_s, {name: filtfilt(*lowpass, values, axis=0) for name, values in mixed.items()}
+    )
+    connection = view_builder.connect(**tables)
+    found = connection.execute("SELECT side, event FROM gait_events WHERE time_s BETWEEN 0.2 AND 4 ORDER BY time_s")
+    assert found.fetchall() == [e[:2] for e in walk.events if 0.2 <= e[2] <= 4]
 
 
 def test_marks_of_the_file_stand_beside_ours_and_know_the_ends():

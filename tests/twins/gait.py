@@ -183,6 +183,7 @@ def events(m: Motion) -> list[tuple[str, str, float]]:
     found = []
     for side in SIDES:
         by_vertical, by_speed = vertical(m, side), speed(m, side)
+        of_side: list[tuple[float, str, float]] = []
         for event, z in zeni(m, side):
             strike = event == "foot_strike"
             early, late = (0.06, 0.20) if strike else (0.20, 0.10)
@@ -199,7 +200,15 @@ def events(m: Motion) -> list[tuple[str, str, float]]:
                 time = min(known, key=lambda t: abs(t - z - 0.045))
             else:
                 time = float(np.mean(known))
-            found.append((side, event, time))
+            of_side.append((z, event, time))
+        of_side.sort()
+        for k, (z, event, time) in enumerate(of_side):
+            follows = of_side[k + 1] if event == "foot_off" and k + 1 < len(of_side) else None
+            before = of_side[k - 1] if event == "foot_strike" and k else None
+            is_swing_begun = follows is not None and follows[1] == "foot_strike" and follows[0] - z < 0.15
+            is_swing_ended = before is not None and before[1] == "foot_off" and z - before[0] < 0.15
+            if not (is_swing_begun or is_swing_ended):
+                found.append((side, event, time))
     return sorted(found, key=lambda e: e[2])
 
 
