@@ -31,78 +31,49 @@ angles AS (
     SELECT
         subject,
         session,
-        trial,
-        cycle,
         side,
         skeleton,
         kind,
         percent,
-        unnest([
-            { 'angle': 'pelvis_tilt', 'value_deg': CASE WHEN is_level THEN pelvis_tilt_deg END },
-            {
-                'angle': 'pelvis_obliquity',
-                'value_deg': CASE
-                    WHEN is_level THEN CASE side
-                        WHEN 'left' THEN left_pelvis_obliquity_deg
-                        ELSE right_pelvis_obliquity_deg
-                    END
-                END
-            },
-            {
-                'angle': 'pelvis_rotation',
-                'value_deg': CASE
-                    WHEN is_level THEN CASE side
-                        WHEN 'left' THEN left_pelvis_rotation_deg
-                        ELSE right_pelvis_rotation_deg
-                    END
-                END
-            },
-            {
-                'angle': 'hip_flexion',
-                'value_deg': CASE side
-                    WHEN 'left' THEN left_hip_flexion_deg
-                    ELSE right_hip_flexion_deg
-                END
-            },
-            {
-                'angle': 'hip_adduction',
-                'value_deg': CASE side
-                    WHEN 'left' THEN left_hip_adduction_deg
-                    ELSE right_hip_adduction_deg
-                END
-            },
-            {
-                'angle': 'hip_rotation',
-                'value_deg': CASE side
-                    WHEN 'left' THEN left_hip_rotation_deg
-                    ELSE right_hip_rotation_deg
-                END
-            },
-            {
-                'angle': 'knee_flexion',
-                'value_deg': CASE side
-                    WHEN 'left' THEN left_knee_flexion_deg
-                    ELSE right_knee_flexion_deg
-                END
-            },
-            {
-                'angle': 'ankle_dorsiflexion',
-                'value_deg': CASE side
-                    WHEN 'left' THEN left_ankle_dorsiflexion_deg
-                    ELSE right_ankle_dorsiflexion_deg
-                END
-            },
-            {
-                'angle': 'foot_progression',
-                'value_deg': CASE
-                    WHEN is_level THEN CASE side
-                        WHEN 'left' THEN left_foot_progression_deg
-                        ELSE right_foot_progression_deg
-                    END
-                END
-            }
-        ], recursive := true)
+        CASE WHEN is_level THEN pelvis_tilt_deg END AS pelvis_tilt,
+        CASE
+            WHEN is_level THEN CASE side WHEN 'left' THEN left_pelvis_obliquity_deg ELSE right_pelvis_obliquity_deg END
+        END AS pelvis_obliquity,
+        CASE
+            WHEN is_level THEN CASE side WHEN 'left' THEN left_pelvis_rotation_deg ELSE right_pelvis_rotation_deg END
+        END AS pelvis_rotation,
+        CASE side WHEN 'left' THEN left_hip_flexion_deg ELSE right_hip_flexion_deg END AS hip_flexion,
+        CASE side WHEN 'left' THEN left_hip_adduction_deg ELSE right_hip_adduction_deg END AS hip_adduction,
+        CASE side WHEN 'left' THEN left_hip_rotation_deg ELSE right_hip_rotation_deg END AS hip_rotation,
+        CASE side WHEN 'left' THEN left_knee_flexion_deg ELSE right_knee_flexion_deg END AS knee_flexion,
+        CASE side WHEN 'left' THEN left_ankle_dorsiflexion_deg ELSE right_ankle_dorsiflexion_deg END
+            AS ankle_dorsiflexion,
+        CASE
+            WHEN is_level THEN CASE side WHEN 'left' THEN left_foot_progression_deg ELSE right_foot_progression_deg END
+        END AS foot_progression
     FROM points
+),
+
+-- Means first, then a row an angle: nine rows of every cycle's point would be most of the work.
+means AS (
+    SELECT
+        subject,
+        session,
+        side,
+        skeleton,
+        kind,
+        percent,
+        { 'mean_deg': avg(pelvis_tilt), 'n_cycles': count(pelvis_tilt) } AS pelvis_tilt,
+        { 'mean_deg': avg(pelvis_obliquity), 'n_cycles': count(pelvis_obliquity) } AS pelvis_obliquity,
+        { 'mean_deg': avg(pelvis_rotation), 'n_cycles': count(pelvis_rotation) } AS pelvis_rotation,
+        { 'mean_deg': avg(hip_flexion), 'n_cycles': count(hip_flexion) } AS hip_flexion,
+        { 'mean_deg': avg(hip_adduction), 'n_cycles': count(hip_adduction) } AS hip_adduction,
+        { 'mean_deg': avg(hip_rotation), 'n_cycles': count(hip_rotation) } AS hip_rotation,
+        { 'mean_deg': avg(knee_flexion), 'n_cycles': count(knee_flexion) } AS knee_flexion,
+        { 'mean_deg': avg(ankle_dorsiflexion), 'n_cycles': count(ankle_dorsiflexion) } AS ankle_dorsiflexion,
+        { 'mean_deg': avg(foot_progression), 'n_cycles': count(foot_progression) } AS foot_progression
+    FROM angles
+    GROUP BY subject, session, side, skeleton, kind, percent
 )
 
 SELECT
@@ -111,9 +82,31 @@ SELECT
     side,
     skeleton,
     kind,
-    angle,
     percent,
-    avg(value_deg) AS mean_deg,
-    count(value_deg) AS n_cycles
-FROM angles
-GROUP BY subject, session, side, skeleton, kind, angle, percent
+    unnest(
+        [
+            { 'angle': 'pelvis_tilt', 'mean_deg': pelvis_tilt.mean_deg, 'n_cycles': pelvis_tilt.n_cycles },
+            {
+                'angle': 'pelvis_obliquity',
+                'mean_deg': pelvis_obliquity.mean_deg,
+                'n_cycles': pelvis_obliquity.n_cycles
+            },
+            { 'angle': 'pelvis_rotation', 'mean_deg': pelvis_rotation.mean_deg, 'n_cycles': pelvis_rotation.n_cycles },
+            { 'angle': 'hip_flexion', 'mean_deg': hip_flexion.mean_deg, 'n_cycles': hip_flexion.n_cycles },
+            { 'angle': 'hip_adduction', 'mean_deg': hip_adduction.mean_deg, 'n_cycles': hip_adduction.n_cycles },
+            { 'angle': 'hip_rotation', 'mean_deg': hip_rotation.mean_deg, 'n_cycles': hip_rotation.n_cycles },
+            { 'angle': 'knee_flexion', 'mean_deg': knee_flexion.mean_deg, 'n_cycles': knee_flexion.n_cycles },
+            {
+                'angle': 'ankle_dorsiflexion',
+                'mean_deg': ankle_dorsiflexion.mean_deg,
+                'n_cycles': ankle_dorsiflexion.n_cycles
+            },
+            {
+                'angle': 'foot_progression',
+                'mean_deg': foot_progression.mean_deg,
+                'n_cycles': foot_progression.n_cycles
+            }
+        ],
+        recursive := true
+    )
+FROM means
