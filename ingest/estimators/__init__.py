@@ -61,7 +61,8 @@ def estimate(
     box = _subject_box(options, path)
     model = loaded(estimator, chosen)
     decoding = video.Decoding()
-    n_threads = 1 if model.device == "cpu" else 0  # several cost a fifth more, and the model wants the processors
+    is_narrow = model.device == "cpu" and (os.cpu_count() or 1) < 4
+    n_threads = 1 if is_narrow else 0  # several cost a fifth more, where the model wants the processors
     source = video.pictures(path, options, fps=chosen.fps, decoding=decoding, n_threads=n_threads)
     time_s: list[float] = []
     detections = Detections()
