@@ -235,7 +235,9 @@ class Lake:
         """A new connection with the tables alone."""
         import duckdb
 
-        connection = duckdb.connect(config={"autoinstall_known_extensions": "false"})
+        from neurostore import spill
+
+        connection = duckdb.connect(config={"autoinstall_known_extensions": "false", "temp_directory": spill.folder()})
         lake_sql.register(connection, [self.table_state(name) for name in self.tables()])
         return connection
 

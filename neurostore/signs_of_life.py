@@ -51,7 +51,7 @@ def running_since(root: str) -> float:
         path = storage.join(root, _RUNNING, file.path)
         said = None if file.path.endswith(".tmp") else storage.read_json(path)
         dead = time.time() - file.modified_s > STALE_S
-        if said and said["host"] == socket.gethostname() and not _is_alive(said["pid"]):
+        if said and said["host"] == socket.gethostname() and not is_alive(said["pid"]):
             dead = True
         if dead:
             storage.delete([path])
@@ -60,7 +60,8 @@ def running_since(root: str) -> float:
     return since
 
 
-def _is_alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
+    """Whether there is a process of this number on this machine."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

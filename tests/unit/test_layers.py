@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 LAYER = {  # smaller numbers may not import larger ones
-    "errors": 0, "child_process": 0, "printable": 0, "schema": 1, "frames": 1, "frame_files": 1, "skeleton": 1, "opensim": 1, "storage": 1, "storage_s3": 1, "signs_of_life": 1, "ray_cluster": 1, "walker": 1, "walker_body": 1, "walker_bvh": 1,
+    "errors": 0, "child_process": 0, "printable": 0, "schema": 1, "frames": 1, "frame_files": 1, "skeleton": 1, "opensim": 1, "storage": 1, "storage_s3": 1, "signs_of_life": 1, "spill": 1, "ray_cluster": 1, "walker": 1, "walker_body": 1, "walker_bvh": 1,
     "views": 2, "dtw": 2, "udfs": 2, "lake": 2, "lake_write": 2, "staging": 2, "lake_log": 2, "delta": 2, "hashes": 2, "tombstones": 2, "verify": 3, "damaged_trials": 3, "mend": 3, "outputs": 2, "locked_sql": 3, "locked_child": 3, "erase": 3, "erase_files": 3, "migrate": 3, "doctor": 3, "pseudonymise": 3, "lake_sql": 2, "maintenance": 2, "lake_export": 2, "lake_renew": 2,
     "cohort": 3, "distance_matrix": 3, "representations": 3, "alignment": 3, "blocks": 3, "comparison": 3, "ingest": 3, "report": 3, "export": 3, "analysis": 3, "plot": 3, "demo": 4, "commands": 4, "cli": 5,
 }  # fmt: skip

@@ -1,0 +1,48 @@
+"""What a query puts on the disk lies in the cache, and goes when its process was killed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from neurostore import spill
+from neurostore.lake import Lake
+
+KILLED = """
+import os, sys
+from neurostore.lake import open as open_lake
+connection = open_lake(sys.argv[1]).connect()
+connection.execute("SET threads = 1")
+connection.execute("SET memory_limit = '80MB'")
+connection.execute("CREATE TEMP TABLE t AS SELECT random() AS x, repeat('x', 20) || range AS y FROM range(2000000)")
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_what_a_killed_query_left_is_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    lake = Lake.create(tmp_path / "lake")
+    done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "lake")], capture_output=True, text=True)
+    assert done.returncode == -9, done.stderr
+    if sys.platform == "linux":  # elsewhere the cache lies in another place
+        assert list((tmp_path / "cache").rglob("duckdb_temp_*"))
+    place = Path(spill.folder())
+    assert place.stat().st_mode & 0o077 == 0, "nobody else may read it"
+    assert list(place.iterdir()) == []
+    assert not (tmp_path / ".tmp").exists()
+    with lake.connect() as connection:
+        assert connection.execute("SELECT current_setting('temp_directory')").fetchall() == [(str(place),)]
+
+
+def test_files_of_living_processes_stay(tmp_path: Path) -> None:
+    alive = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    names = [f"duckdb_temp_{alive.pid}_0_storage_DEFAULT-0.tmp", "duckdb_temp_999999999_0_owner", "notes.txt"]
+    for name in names:
+        (tmp_path / name).touch()
+    spill.sweep(tmp_path)
+    alive.communicate(b"\n")
+    assert sorted(f.name for f in tmp_path.iterdir()) == sorted([names[0], names[2]])
