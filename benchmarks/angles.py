@@ -10,6 +10,7 @@ The promise: view / sum at most 5 (aim 3.5), and the view no slower than polars.
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -21,6 +22,8 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from neurostore import schema
 from tests.angles_twin import create_joint_angles, polars_angles
