@@ -153,11 +153,10 @@ def _write_frames(root: str, name: str, subject: str | None, trials: list[TrialT
     columns = arrow_schema(rows[0][1].layout)
     path = delta.new_path(columns, subject)
     n_rows = sum(frames.num_rows for _, frames in rows)
-    pieces = frame_files.encode(rows)
-    whole = (
-        list(pieces) if n_rows <= 4 * frame_files.ROWS else pieces
-    )  # encoding and the disk do not wait for each other
-    size, sha256 = storage.write_new(storage.join(root, name, path), whole)
+    pieces: Iterable[frame_files.Piece] = frame_files.encode(rows)
+    if n_rows <= 4 * frame_files.ROWS:
+        pieces = list(pieces)  # encoding and the disk do not wait for each other
+    size, sha256 = storage.write_new(storage.join(root, name, path), pieces)
     ends = {c: [key[i] for key, _ in rows] for i, c in enumerate(("session", "trial"))}
     stats = _stats_of({c: (min(said), max(said)) for c, said in ends.items()})
     file = delta.DataFile(path, subject, n_rows, size, int(time.time() * 1000), sha256)
