@@ -5,15 +5,16 @@ BIN := $(VENV)/bin
 DEMO ?= demo
 # torch is named first and exactly: newer releases bring gigabytes of CUDA packages along.
 TORCH := torch==2.13.0
+PIP := $(BIN)/pip install -qq --disable-pip-version-check
 
 .PHONY: demo test test-core check bench docs report-demo torture fuzz audit clean
 
 $(VENV)/.installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 12) else f"Python 3.11 or 3.12 is needed, found {v[0]}.{v[1]}; say make PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install -qq --disable-pip-version-check --upgrade pip
-	$(BIN)/pip install -qq --disable-pip-version-check "$(TORCH)"
-	$(BIN)/pip install -qq --disable-pip-version-check --editable ".[all,test,check]"
+	$(PIP) --upgrade pip
+	$(PIP) "$(TORCH)"
+	$(PIP) --editable ".[all,test,check]"
 	@touch $@
 
 demo: $(VENV)/.installed  ## make a cohort, ingest it, print gait parameters, draw the distance matrix

@@ -16,7 +16,7 @@ The keys are those of :class:`~neurostore.ingest.recording.ReadOptions`, ``ignor
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -93,18 +93,22 @@ class CohortConfig:
                 camera |= match.values.get("camera", {})
         if "frames" in values:
             values["frames"] = tuple(values["frames"])
-        if values.get("skeleton", "").endswith(".toml"):
-            values["skeleton"] = str(self.folder / values["skeleton"])
+        skeleton_file = self._skeleton_file(values)
+        if skeleton_file is not None:
+            values["skeleton"] = str(skeleton_file)
         return replace(ReadOptions(), **values, camera=camera)
 
     def is_ignored(self, relative: str) -> bool:
         said = [m.values["ignore"] for m in self.matches if "ignore" in m.values and m.covers(relative)]
         return bool(said) and said[-1]
 
-    def names(self, path: Path) -> bool:
-        """Whether some skeleton entry names this file."""
-        said = (m.values.get("skeleton", "") for m in self.matches)
-        return any(name.endswith(".toml") and self.folder / name == path for name in said)
+    def is_skeleton_file(self, path: Path) -> bool:
+        """Whether some entry names this file as its skeleton."""
+        return any(self._skeleton_file(match.values) == path for match in self.matches)
+
+    def _skeleton_file(self, values: Mapping[str, Any]) -> Path | None:
+        name = values.get("skeleton", "")
+        return self.folder / name if name.endswith(".toml") else None
 
     def unused(self, relatives: Iterable[str]) -> list[str]:
         """Patterns that name no file."""

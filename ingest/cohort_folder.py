@@ -134,7 +134,7 @@ def scan(folder: Path | str) -> Cohort:
         cohort.warnings.append(f"{FILE_NAME}: no file matches {pattern!r}")
 
     roles = {f: f.role for f in files}
-    cohort.unknown = [f.path for f in files if roles[f] == "unknown" and not config.names(f.path)]
+    cohort.unknown = [f.path for f in files if roles[f] == "unknown" and not config.is_skeleton_file(f.path)]
     recordings = [f for f in files if roles[f] in ("positions", "video", "angles", "results")]
     placed = _place(recordings, cohort)
     companions = [f for f in files if roles[f] in ("asf", "sidecar")]

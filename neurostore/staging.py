@@ -20,6 +20,7 @@ from neurostore.frames import Frames, arrow_schema
 Key = tuple[str, str, str]  # subject, session, trial
 _KEYS = ("subject", "session", "trial", "ingest_id")
 _FILES_AT_ONCE = 8
+_MOST_IN_MEMORY = 4 * frame_files.ROWS  # rows whose encoded files may all be in memory at once
 _FRAMES = pa.table({})  # stands for the Frames of a batch among its checked tables
 
 
@@ -108,8 +109,8 @@ def _write_all(root: str, parts: Mapping[tuple[str, str | None], pa.Table | list
 
     Where they are large, as of a long video, one after the other: each has a row group in memory.
     """
-    n_rows = sum(part.num_rows if isinstance(part, pa.Table) else 0 for part in parts.values())
-    n_at_once = _FILES_AT_ONCE if n_rows <= 4 * frame_files.ROWS else 1
+    n_rows = sum(part.num_rows for part in parts.values() if isinstance(part, pa.Table))
+    n_at_once = _FILES_AT_ONCE if n_rows <= _MOST_IN_MEMORY else 1
 
     def write(name: str, subject: str | None, part: pa.Table | list[TrialTables]) -> StagedFile:
         return (_write_frames if isinstance(part, list) else write_file)(root, name, subject, part)
@@ -154,7 +155,7 @@ def _write_frames(root: str, name: str, subject: str | None, trials: list[TrialT
     path = delta.new_path(columns, subject)
     n_rows = sum(frames.num_rows for _, frames in rows)
     pieces: Iterable[frame_files.Piece] = frame_files.encode(rows)
-    if n_rows <= 4 * frame_files.ROWS:
+    if n_rows <= _MOST_IN_MEMORY:
         pieces = list(pieces)  # encoding and the disk do not wait for each other
     size, sha256 = storage.write_new(storage.join(root, name, path), pieces)
     ends = {c: [key[i] for key, _ in rows] for i, c in enumerate(("session", "trial"))}
