@@ -14,7 +14,7 @@ from neurostore.errors import InputError
 from ..recording import ReadOptions, Recording, Step
 from .c3d_layout import Layout, read_layout
 from .c3d_outputs import calibrations, classify, source_angles, source_events
-from .c3d_parameters import Parameters, read_parameters
+from .c3d_parameters import Parameters
 from .c3d_points import read_points
 from .markers import (
     UNIT_MM,
@@ -57,7 +57,7 @@ def read(path: Path, options: ReadOptions) -> Recording:
     InputError : no C3D, truncated, without points, without labels, or without one valid sample.
     """
     layout = read_layout(path)
-    parameters = read_parameters(path, layout)
+    parameters = layout.parameters
     notes = list(layout.notes)
     points, subject = _points_of_subject(path, layout, parameters, notes)
     kinds = classify([p.label for p in points], [p.whole for p in points], parameters)

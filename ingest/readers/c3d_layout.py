@@ -1,30 +1,24 @@
-"""Where everything lies in a C3D file, checked against its size before anything is allocated or handed to ezc3d.
+"""Where everything lies in a C3D file, checked against its size before anything is allocated.
 
 The format: a header of 512 bytes, a parameter section of 512-byte blocks, and frames of fixed size, each holding four
 numbers a point (x, y, z, residual) and then the analog samples, as 16-bit integers or 32-bit floats (www.c3d.org).
+Sizes are stated twice or three times, and writers get one of them wrong: see :mod:`.c3d_sizes`.
 """
 
 from __future__ import annotations
 
-import math
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from neurostore.errors import InputError
 
-BLOCK = 512
+from .c3d_parameters import BLOCK, Parameters, from_vax, parse_parameters
+from .c3d_sizes import Stated, stated_sizes, weigh
+
 MOST_HEADER_FRAMES = 65_535
-_FRAME_COUNTS = {
-    ("POINT", "FRAMES"),
-    ("POINT", "LONG_FRAMES"),
-    ("TRIAL", "ACTUAL_START_FIELD"),
-    ("TRIAL", "ACTUAL_END_FIELD"),
-}
 _PROCESSORS = {84: "intel", 85: "dec", 86: "mips"}
 
 
@@ -33,20 +27,21 @@ class Layout:
     """A C3D file as its own numbers describe it; all of them fit into the file.
 
     processor : 'intel', 'dec' (VAX floats) or 'mips' (big endian).
+    n_analog : analog numbers per frame, all channels and samples. samples_per_frame : analog samples per frame and channel.
     scale : below zero, samples are 32-bit floats; above, 16-bit integers times scale.
     first_frame : number of the first frame, counted from 1.
-    head : the header and the parameter section, as bytes, up to the first frame.
     """
 
     processor: str
     n_points: int
     n_analog: int
+    samples_per_frame: int
     n_frames: int
     first_frame: int
     rate_hz: float
     scale: float
     data_offset: int
-    head: bytes
+    parameters: Parameters
     notes: tuple[str, ...]
 
     @property
@@ -59,12 +54,57 @@ class Layout:
 
 
 def read_layout(path: Path) -> Layout:
-    """Read and check the header and the structure of the parameter section.
+    """Read and check the header and the parameter section.
 
     Raises
     ------
     InputError : no C3D file, or one whose numbers contradict its size; says both.
     """
+    header, head, parameters_at, processor, size = _head(path)
+    order = ">" if processor == "mips" else "<"
+    first, last = struct.unpack_from(f"{order}2H", header, 6)
+    parameters = parse_parameters(head, parameters_at, processor)
+    notes = list(parameters.notes)
+    stated = stated_sizes(header, head, parameters, order, _float(header, 12, processor))
+    scale = parameters.number("POINT", "SCALE") or _float(header, 12, processor)
+    rate = _rate(parameters, _float(header, 20, processor), stated, notes)
+    problems = []
+    if not np.isfinite(scale) or scale == 0:
+        problems.append(f"POINT:SCALE is {scale}; expected a number other than 0")
+    if not (np.isfinite(rate) and 0 < rate < 1e6):
+        problems.append(f"its frame rate is {rate}; expected a number of Hz above 0 (header word 11, POINT:RATE)")
+    if not any(stated.n_points) and not parameters.number("ROTATION", "USED"):
+        problems.append("it holds no points at all (header word 2 is 0): forces or EMG alone cannot be placed in space")
+    if problems:
+        raise InputError(path, *problems)
+    counts, _, _ = _frame_claims(first, last, parameters)
+    sizes, size_notes = weigh(path, stated, scale, processor, size, counts.values())
+    notes += size_notes
+    if sizes.frame_bytes == 0:  # rotations alone: their block says where it begins and how many frames fit
+        return Layout(processor, 0, 0, 1, max([*counts.values(), 0]), max(first, 1), float(rate), -1.0, sizes.data_offset,
+                      parameters, tuple(notes))  # fmt: skip
+    n_frames, first, frame_notes = _count_frames(
+        path, first, last, parameters, size - sizes.data_offset, sizes.frame_bytes
+    )
+    used = parameters.number("ANALOG", "USED") or 0
+    per_frame = sizes.n_analog // (int(used) & 0xFFFF) if int(used) & 0xFFFF else 1
+    return Layout(
+        processor=processor,
+        n_points=sizes.n_points,
+        n_analog=sizes.n_analog,
+        samples_per_frame=max(per_frame, 1),
+        n_frames=n_frames,
+        first_frame=first,
+        rate_hz=float(rate),
+        scale=-abs(scale) if sizes.word == 4 else abs(scale),
+        data_offset=sizes.data_offset,
+        parameters=parameters,
+        notes=(*notes, *frame_notes),
+    )
+
+
+def _head(path: Path) -> tuple[bytes, bytes, int, str, int]:
+    """(header, the file up to its first frame, where the parameters begin, processor, size of the file)."""
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
@@ -88,56 +128,53 @@ def read_layout(path: Path) -> Layout:
                     path,
                     f"processor type {start[3]} in its parameter section; expected 84 (Intel), 85 (DEC), 86 (MIPS)",
                 )
-            order = ">" if processor == "mips" else "<"
-            n_points, n_analog, first, last, _gap = struct.unpack_from(f"{order}5H", header, 2)
-            data_block, _per_frame = struct.unpack_from(f"{order}2H", header, 16)
+            (data_block,) = struct.unpack_from(">H" if processor == "mips" else "<H", header, 16)
             data_offset = (data_block - 1) * BLOCK
             if data_block == 0 or data_offset <= parameters_at:
                 data_offset = parameters_at + max(start[2], 1) * BLOCK
             if data_offset > size:
                 raise InputError(path, f"is truncated: its data begin at byte {data_offset}, the file has {size} bytes")
             file.seek(0)
-            head = file.read(data_offset)
+            return header, file.read(data_offset), parameters_at, processor, size
     except OSError as error:
         raise InputError(path, f"cannot be read: {error.strerror or error}") from None
 
-    stated = _numbers(path, head, parameters_at, order, processor)
-    notes = []
-    scale = stated.get(("POINT", "SCALE"), [0.0])[0] or _float(header, 12, processor)
-    rate = _float(header, 20, processor)
-    if not (np.isfinite(rate) and rate > 0):
-        rate = stated.get(("POINT", "RATE"), [0.0])[0] or stated.get(("TRIAL", "CAMERA_RATE"), [0.0])[0]
-    problems = []
-    if not np.isfinite(scale) or scale == 0:
-        problems.append(f"POINT:SCALE is {scale}; expected a number other than 0")
-    if not (np.isfinite(rate) and 0 < rate < 1e6):
-        problems.append(f"its frame rate is {rate}; expected a number of Hz above 0 (header word 11, POINT:RATE)")
-    if n_points == 0:
-        problems.append("it holds no points at all (header word 2 is 0): forces or EMG alone cannot be placed in space")
-    if problems:
-        raise InputError(path, *problems)
-    used = stated.get(("POINT", "USED"))
-    if used and int(used[0]) & 0xFFFF != n_points:
-        notes.append(f"POINT:USED says {int(used[0])} points, the header {n_points}; read by the header")
-    n_frames, first, frame_notes = _count_frames(
-        path, first, last, stated, size - data_offset, (4 * n_points + n_analog) * (4 if scale < 0 else 2)
-    )
-    return Layout(
-        processor=processor,
-        n_points=n_points,
-        n_analog=n_analog,
-        n_frames=n_frames,
-        first_frame=first,
-        rate_hz=float(rate),
-        scale=float(scale),
-        data_offset=data_offset,
-        head=head,
-        notes=(*notes, *frame_notes),
-    )
+
+def _rate(parameters: Parameters, of_header: float, stated: Stated, notes: list[str]) -> float:
+    """Frames per second: the header's, unless POINT:RATE differs and the analog rate divided by its samples per frame agrees with it."""
+    of_points = parameters.number("POINT", "RATE") or 0.0
+    if not (np.isfinite(of_header) and of_header > 0):
+        return of_points or parameters.number("TRIAL", "CAMERA_RATE") or 0.0
+    if of_points > 0 and abs(of_points / of_header - 1) > 1e-3:
+        analog, per_frame = parameters.number("ANALOG", "RATE") or 0.0, stated.per_frame
+        votes = abs(analog / per_frame / of_points - 1) < 1e-3 if analog and per_frame else False
+        taken = of_points if votes else of_header
+        why = "the analog rate agrees with it" if votes else "that of the header is read where nothing else decides"
+        notes.append(
+            f"the header says {of_header:g} frames per second, POINT:RATE {of_points:g}; {taken:g} was taken: {why}"
+        )
+        return taken
+    return of_header
+
+
+def _frame_claims(first: int, last: int, parameters: Parameters) -> tuple[dict[str, int], int | None, int | None]:
+    """(who says how many frames, TRIAL's first and last frame)."""
+    claims = {"the header": last - first + 1}
+    frames = parameters.numbers("POINT", "FRAMES")
+    if frames and np.isfinite(frames[0]):
+        claims["POINT:FRAMES"] = int(frames[0]) if frames[0] > 0 else int(frames[0]) & 0xFFFF
+    long_frames = parameters.numbers("POINT", "LONG_FRAMES")
+    if long_frames and np.isfinite(long_frames[0]):
+        claims["POINT:LONG_FRAMES"] = int(long_frames[0])
+    start = _two_words(parameters.numbers("TRIAL", "ACTUAL_START_FIELD"))
+    end = _two_words(parameters.numbers("TRIAL", "ACTUAL_END_FIELD"))
+    if start is not None and end is not None and end >= start:
+        claims["TRIAL:ACTUAL_END_FIELD"] = end - start + 1
+    return {who: n for who, n in claims.items() if n > 0}, start, end
 
 
 def _count_frames(
-    path: Path, first: int, last: int, stated: dict[tuple[str, str], list[float]], data_bytes: int, frame_bytes: int
+    path: Path, first: int, last: int, parameters: Parameters, data_bytes: int, frame_bytes: int
 ) -> tuple[int, int, list[str]]:
     """(number of frames, number of the first frame, notes), from all that the file says and what it can hold.
 
@@ -146,18 +183,7 @@ def _count_frames(
     float POINT:FRAMES, else only in the size of the file.
     """
     room = data_bytes // frame_bytes
-    claims = {"the header": last - first + 1}
-    frames = stated.get(("POINT", "FRAMES"))
-    if frames:
-        claims["POINT:FRAMES"] = int(frames[0]) if frames[0] > 0 else int(frames[0]) & 0xFFFF
-    long_frames = stated.get(("POINT", "LONG_FRAMES"))
-    if long_frames and np.isfinite(long_frames[0]):
-        claims["POINT:LONG_FRAMES"] = int(long_frames[0])
-    start = _two_words(stated.get(("TRIAL", "ACTUAL_START_FIELD")))
-    end = _two_words(stated.get(("TRIAL", "ACTUAL_END_FIELD")))
-    if start is not None and end is not None and end >= start:
-        claims["TRIAL:ACTUAL_END_FIELD"] = end - start + 1
-    claims = {who: n for who, n in claims.items() if n > 0}
+    claims, start, _ = _frame_claims(first, last, parameters)
     said = ", ".join(f"{who} says {n}" for who, n in claims.items())
     if not claims:
         raise InputError(path, f"has no frames: first frame {first}, last frame {last}")
@@ -207,111 +233,7 @@ def _two_words(values: list[float] | None) -> int | None:
     return (words[0] & 0xFFFF) + ((words[1] & 0xFFFF) << 16) if len(words) > 1 else words[0]
 
 
-def _numbers(path: Path, head: bytes, at: int, order: str, processor: str) -> dict[tuple[str, str], list[float]]:
-    """Every short numeric parameter by (GROUP, NAME); checks that the chain of records stays in the section."""
-    groups: dict[int, str] = {}
-    found: list[tuple[int, str, list[float]]] = []
-    for record in _records(path, head, at + 4, order):
-        if record.group < 0:
-            groups[-record.group] = record.name
-            continue
-        left = len(head) - record.data_at
-        if record.kind not in (-1, 1, 2, 4) or record.n_values * abs(record.kind) > left:
-            raise InputError(
-                path,
-                f"parameter {record.name!r} states {record.n_values} values of type {record.kind}; "
-                f"{left} bytes are left in its section",
-            )
-        if record.kind > 0 and 0 < record.n_values <= 16:
-            found.append((record.group, record.name, _decode_numbers(head, record, order, processor)))
-    return {(groups.get(group, ""), name): values for group, name, values in found}
-
-
-class _Record(NamedTuple):
-    """A record of the parameter section: a parameter, or a group where ``group`` is below zero."""
-
-    group: int
-    name: str
-    link_at: int  # where the distance to the next record lies
-    kind: int  # -1 text, 1 byte, 2 integer, 4 float
-    n_values: int
-    data_at: int
-
-
-def _records(path: Path, head: bytes, at: int, order: str) -> Iterator[_Record]:
-    end = len(head)
-    while at + 2 <= end:
-        length, group = struct.unpack_from("bb", head, at)
-        link = at + 2 + abs(length)
-        if length == 0 or group == 0:
-            return
-        if link + 4 > end:
-            raise InputError(path, f"its parameter section breaks off at byte {at} of {end}, within a name")
-        name = head[at + 2 : link].decode("latin-1").upper().strip()
-        (offset,) = struct.unpack_from(f"{order}H", head, link)
-        if group < 0:
-            yield _Record(group, name, link, 0, 0, link + 2)
-        else:
-            kind, n_dims = struct.unpack_from("bB", head, link + 2)
-            dims = head[link + 4 : link + 4 + n_dims]
-            yield _Record(group, name, link, kind, math.prod(dims), link + 4 + n_dims)
-        if offset == 0:
-            return
-        if offset < 2 or link + offset > end:
-            raise InputError(
-                path, f"parameter {name!r} points to byte {link + offset} for the next one; its section ends at {end}"
-            )
-        at = link + offset
-
-
-def head_for_ezc3d(path: Path, layout: Layout) -> bytes:
-    """Header and parameters of a file of one frame; of a MIPS file, which ezc3d refuses, as Intel's.
-
-    Every count must say one: ezc3d 1.7.2 sizes its arrays by one of them and fills them by another.
-    """
-    head = bytearray(layout.head)
-    at = (head[0] - 1) * BLOCK
-    if layout.processor == "mips":
-        for word in (2, 4, 6, 8, 10, 16, 18):
-            head[word : word + 2] = head[word : word + 2][::-1]
-        for real in (12, 20):
-            head[real : real + 4] = head[real : real + 4][::-1]
-        for record in _records(path, layout.head, at + 4, ">"):
-            swaps = [(record.link_at, 2)]
-            if record.kind in (2, 4):
-                swaps += [(record.data_at + i * record.kind, record.kind) for i in range(record.n_values)]
-            for start, width in swaps:
-                head[start : start + width] = head[start : start + width][::-1]
-        head[at + 3] = 84
-    struct.pack_into("<2H", head, 6, 1, 1)
-    one = {2: struct.pack("<h", 1), 4: b"\x80\x40\0\0" if layout.processor == "dec" else struct.pack("<f", 1.0)}
-    groups: dict[int, str] = {}
-    for record in _records(path, bytes(head), at + 4, "<"):
-        if record.group < 0:
-            groups[-record.group] = record.name
-    for record in _records(path, bytes(head), at + 4, "<"):
-        whose = groups.get(record.group), record.name
-        if whose in _FRAME_COUNTS and record.n_values and record.kind in one:
-            values = one[record.kind] + bytes(record.kind * (record.n_values - 1))
-            head[record.data_at : record.data_at + len(values)] = values
-    return bytes(head)
-
-
-def _decode_numbers(head: bytes, record: _Record, order: str, processor: str) -> list[float]:
-    if record.kind == 4 and processor == "dec":
-        return [float(v) for v in from_vax(np.frombuffer(head, "<u4", record.n_values, record.data_at))]
-    dtype = {1: "i1", 2: f"{order}i2", 4: f"{order}f4"}[record.kind]
-    return [float(v) for v in np.frombuffer(head, dtype, record.n_values, record.data_at)]
-
-
 def _float(header: bytes, at: int, processor: str) -> float:
     if processor == "dec":
         return float(from_vax(np.frombuffer(header, "<u4", 1, at))[0])
     return float(struct.unpack_from(">f" if processor == "mips" else "<f", header, at)[0])
-
-
-def from_vax(words: np.ndarray) -> np.ndarray:
-    """VAX F floats (as little-endian uint32) to float32: the 16-bit halves swapped, a quarter of the IEEE value."""
-    swapped = (words << np.uint32(16)) | (words >> np.uint32(16))
-    values = swapped.astype("<u4").view("<f4") / np.float32(4)
-    return np.where((swapped & np.uint32(0x7F800000)) == 0, np.float32(0), values)

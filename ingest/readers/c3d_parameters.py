@@ -1,41 +1,40 @@
-"""The parameters of a C3D file, read by ezc3d in a child process that may crash without harm.
+"""The parameter section of a C3D file: groups, parameters, their dimensions and values, straight from its bytes.
 
-One child serves all files of a worker and is started again after a crash. It is given the header and the parameter
-section with the first frame alone: see docs/decisions/c3d-frames-and-parameters.md.
+The section is a chain of records (www.c3d.org, "The Parameter Section"): the length of a name (below zero where it is
+locked), the number of its group (below zero for the group itself), the name, and the distance to the next record. A
+parameter goes on with its type (-1 text, 1 byte, 2 integer, 4 float), its dimensions, its values and a description.
+Only the chain and the values are needed, so whatever is odd about a description is never looked at.
 """
 
 from __future__ import annotations
 
-import atexit
 import contextlib
-import json
-import os
-import select
+import math
 import struct
-import subprocess
-import sys
-import tempfile
-import threading
-import time
-from dataclasses import dataclass
-from pathlib import Path
-from typing import IO
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from neurostore.errors import InputError
+import numpy as np
 
-from .c3d_layout import Layout, head_for_ezc3d
-
-TIMEOUT_S = 15.0
-_lock = threading.Lock()
-_child: subprocess.Popen[bytes] | None = None
-_owner = 0
+BLOCK = 512
+_DTYPES = {1: "i1", 2: "i2", 4: "f4"}
 
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """Parameters by group and name, both in upper case; strings stripped."""
+    """Parameters by group and name, both in upper case; texts stripped.
 
-    groups: dict[str, dict[str, list]]
+    Attributes
+    ----------
+    groups : group -> name -> flat values, the first dimension running fastest; a text counts as one value.
+    dims : group -> name -> dimensions of the values as the file states them; of texts without the width, their first.
+    notes : what was odd about the section, in plain words.
+    """
+
+    groups: dict[str, dict[str, list]] = field(default_factory=dict)
+    dims: dict[str, dict[str, tuple[int, ...]]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def strings(self, group: str, name: str) -> list[str]:
         """A text parameter with its continuations (LABELS, LABELS2, LABELS3, …); empty where there is none."""
@@ -52,110 +51,132 @@ class Parameters:
         values = self.groups.get(group, {}).get(name, [])
         return [float(v) for v in values if isinstance(v, int | float)]
 
+    def number(self, group: str, name: str) -> float | None:
+        """The first value of a numeric parameter that is finite, None where there is none."""
+        return next((v for v in self.numbers(group, name) if math.isfinite(v)), None)
+
+    def array(self, group: str, name: str) -> np.ndarray:
+        """A numeric parameter in its own dimensions, float64: CORNERS of two plates is (3, 4, 2). Empty where there is none."""
+        values = self.numbers(group, name)
+        shape = self.dims.get(group, {}).get(name, ())
+        if math.prod(shape) != len(values):
+            shape = (len(values),)
+        return np.array(values, np.float64).reshape(shape, order="F")
+
     def string(self, group: str, name: str) -> str:
         """The first string of a text parameter, '' where there is none."""
         return next(iter(self.strings(group, name)), "")
 
 
-def read_parameters(path: Path, layout: Layout) -> Parameters:
-    """Parameters of the file whose layout was checked.
+class _Record(NamedTuple):
+    """A record of the section: a parameter, or a group where ``group`` is below zero. ``kind`` 0 for a group."""
 
-    Raises
-    ------
-    InputError : ezc3d refuses them, crashes on them, or does not answer within 15 s.
+    group: int
+    name: str
+    kind: int
+    dims: tuple[int, ...]
+    data_at: int
+
+    @property
+    def n_bytes(self) -> int:
+        return math.prod(self.dims) * abs(self.kind)
+
+
+def parse_parameters(head: bytes, start: int, processor: str) -> Parameters:
+    """Every parameter of a section.
+
+    Parameters
+    ----------
+    head : the file up to its first frame. start : where the section begins in it (its four leading bytes).
+    processor : 'intel', 'dec' (VAX floats) or 'mips' (big endian): the order of bytes.
+
+    A parameter whose values do not fit into the section is left out, and a chain that leads out of it ends there; both
+    are said in ``notes``.
     """
-    with path.open("rb") as source, tempfile.NamedTemporaryFile(suffix=".c3d") as file, _lock:
-        source.seek(layout.data_offset)
-        file.write(head_for_ezc3d(path, layout))
-        file.write(source.read(layout.frame_bytes))
-        file.flush()
-        answer = _ask(path, file.name)
-    if "error" in answer:
-        raise InputError(path, f"its parameters cannot be read (ezc3d): {answer['error']}")
-    groups: dict[str, dict[str, list]] = {}
-    for group, parameters in answer["groups"].items():
-        of_group = groups.setdefault(group.upper().strip(), {})
-        for name, parameter in parameters.items():
-            of_group[name.upper().strip()] = [_text(v) if isinstance(v, str) else v for v in parameter["values"]]
-    return Parameters(groups)
+    notes: list[str] = []
+    names: dict[int, str] = {}
+    found: list[_Record] = []
+    for record in _records(head, start + 4, ">" if processor == "mips" else "<", notes):
+        if record.group < 0:
+            names[-record.group] = record.name
+        elif record.kind not in (-1, 1, 2, 4):
+            notes.append(
+                f"parameter {record.name!r} is of type {record.kind}, which C3D does not know; it was left out"
+            )
+        elif record.n_bytes > len(head) - record.data_at:
+            notes.append(
+                f"parameter {record.name!r} states {math.prod(record.dims)} values of type {record.kind}, "
+                f"{len(head) - record.data_at} bytes are left in its section; it was left out"
+            )
+        else:
+            found.append(record)
+    groups: dict[str, dict[str, list]] = {name: {} for name in names.values()}
+    dims: dict[str, dict[str, tuple[int, ...]]] = {}
+    for record in found:
+        group = names.get(record.group, "")
+        values, shape = _values(head, record, processor)
+        groups.setdefault(group, {})[record.name] = values
+        dims.setdefault(group, {})[record.name] = shape
+    return Parameters(groups, dims, tuple(notes))
 
 
-def _text(value: str) -> str:
-    """Text as the file means it: UTF-8, or else Latin-1 (older Windows software), without padding."""
-    raw = value.encode("utf-8", "surrogateescape")
+def _records(head: bytes, at: int, order: str, notes: list[str]) -> Iterator[_Record]:
+    """The chain of records from byte ``at`` on, to a length or a link of zero or the end of the section."""
+    end = len(head)
+    last = ""
+    while at + 2 <= end:
+        length, group = struct.unpack_from("bb", head, at)
+        link = at + 2 + abs(length)
+        if length == 0 or group == 0:
+            return
+        if link + 3 > end:
+            notes.append(f"the parameter section breaks off after {last!r}, within a name")
+            return
+        last = name = head[at + 2 : link].decode("latin-1").upper().strip()
+        (offset,) = struct.unpack_from(f"{order}H", head, link)
+        if group < 0:
+            yield _Record(group, name, 0, (), link + 2)
+        else:
+            if link + 4 > end or link + 4 + head[link + 3] > end:
+                notes.append(f"the parameter section breaks off within {name!r}")
+                return
+            kind, n_dims = struct.unpack_from("bB", head, link + 2)
+            yield _Record(group, name, kind, tuple(head[link + 4 : link + 4 + n_dims]), link + 4 + n_dims)
+        if offset == 0:
+            return
+        if offset < 2 or link + offset > end:
+            notes.append(
+                f"parameter {name!r} points beyond the section for the next one; the section was taken to end there"
+            )
+            return
+        at = link + offset
+
+
+def _values(head: bytes, record: _Record, processor: str) -> tuple[list, tuple[int, ...]]:
+    """(flat values, their dimensions) of a parameter that lies in the section."""
+    at, dims = record.data_at, record.dims
+    if record.kind == -1:
+        width = dims[0] if dims else 1
+        count = math.prod(dims[1:]) if width else 0
+        return [text_of(head[at + i * width : at + (i + 1) * width]) for i in range(count)], dims[1:]
+    n = math.prod(dims)
+    if record.kind == 4 and processor == "dec":
+        numbers = from_vax(np.frombuffer(head, "<u4", n, at))
+    else:
+        numbers = np.frombuffer(head, (">" if processor == "mips" else "<") + _DTYPES[record.kind], n, at)
+    return numbers.tolist(), dims
+
+
+def text_of(raw: bytes) -> str:
+    """Text as the file means it: UTF-8, or else Latin-1 (older Windows software), up to a zero byte, without padding."""
+    raw = raw.lstrip(b"\0 \t\r\n").split(b"\0", 1)[0].strip()
     with contextlib.suppress(UnicodeDecodeError):
-        return raw.decode("utf-8").strip("\0 \t\r\n")
-    return raw.decode("latin-1").strip("\0 \t\r\n")
+        return raw.decode("utf-8")
+    return raw.decode("latin-1")
 
 
-def _ask(path: Path, request: str) -> dict:
-    global _child
-    child = _running_child()
-    assert child.stdin is not None
-    assert child.stdout is not None
-    message = request.encode()
-    deadline = time.monotonic() + TIMEOUT_S
-    try:
-        child.stdin.write(struct.pack("<I", len(message)) + message)
-        child.stdin.flush()
-        (size,) = struct.unpack("<I", _read(child.stdout, 4, deadline))
-        answer: dict = json.loads(_read(child.stdout, size, deadline))
-        return answer
-    except TimeoutError:
-        _stop()
-        raise InputError(path, f"its parameters keep ezc3d busy for more than {TIMEOUT_S:.0f} s: damaged") from None
-    except (EOFError, BrokenPipeError):
-        child.wait()
-        how = f"signal {-child.returncode}" if child.returncode < 0 else f"exit status {child.returncode}"
-        _stop()
-        raise InputError(path, f"its parameters crash ezc3d ({how}): damaged") from None
-    except BaseException:  # an interrupt in between would leave an answer to the wrong question
-        _stop()
-        raise
-
-
-def _running_child() -> subprocess.Popen[bytes]:
-    """The child of this process, started where there is none (a forked process never uses its parent's)."""
-    global _child, _owner
-    if _owner != os.getpid() or _child is None or _child.poll() is not None:
-        _stop()
-        environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-        _child = subprocess.Popen(
-            [sys.executable, "-P", "-m", "neurostore.ingest.readers.c3d_child"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=environment,
-            start_new_session=True,  # Ctrl-C is for the parent alone
-        )
-        if _owner != os.getpid():
-            atexit.register(_stop)
-        _owner = os.getpid()
-    return _child
-
-
-def _stop() -> None:
-    """End the child of this process, if there is one."""
-    global _child
-    if _child is not None and _owner == os.getpid():
-        _child.kill()
-        for stream in (_child.stdin, _child.stdout):
-            if stream is not None:
-                with contextlib.suppress(OSError):
-                    stream.close()
-        _child.wait()
-        _child = None
-
-
-def _read(stream: IO[bytes], size: int, deadline: float) -> bytes:
-    """Exactly ``size`` bytes from the pipe, or EOFError, or TimeoutError at the deadline."""
-    parts = bytearray()
-    while len(parts) < size:
-        left = deadline - time.monotonic()
-        if left <= 0 or not select.select([stream], [], [], left)[0]:
-            raise TimeoutError
-        chunk = os.read(stream.fileno(), min(size - len(parts), 1 << 16))
-        if not chunk:
-            raise EOFError
-        parts += chunk
-    return bytes(parts)
+def from_vax(words: np.ndarray) -> np.ndarray:
+    """VAX F floats (as little-endian uint32) to float32: the 16-bit halves swapped, a quarter of the IEEE value."""
+    swapped = (words << np.uint32(16)) | (words >> np.uint32(16))
+    values = swapped.astype("<u4").view("<f4") / np.float32(4)
+    return np.where((swapped & np.uint32(0x7F800000)) == 0, np.float32(0), values)

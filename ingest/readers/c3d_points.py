@@ -9,7 +9,8 @@ import numpy as np
 
 from neurostore.errors import InputError
 
-from .c3d_layout import Layout, from_vax
+from .c3d_layout import Layout
+from .c3d_parameters import from_vax
 
 CHUNK_BYTES = 16 << 20
 

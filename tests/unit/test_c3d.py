@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import math
-import os
 import random
-import signal
 import struct
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import ezc3d
@@ -520,24 +515,6 @@ def test_more_than_65535_frames(tmp_path: Path, says: str) -> None:
             read(cut)
 
 
-def test_every_frame_count_of_the_reduced_file_says_one(tmp_path: Path) -> None:
-    """ezc3d 1.7.2 writes beyond its arrays where the header says one frame and POINT:FRAMES 30,000."""
-    parameters = {
-        ("TRIAL", "ACTUAL_START_FIELD"): np.array([1.0, 0.0]),
-        ("TRIAL", "ACTUAL_END_FIELD"): np.array([30_000.0, 0.0]),
-    }
-    made = np.repeat(walker(1), 30_000, axis=0)
-    path = write(tmp_path / "long.c3d", made, LEGS, parameters=parameters)
-    assert len(read(path).poses[0].frame) == 30_000
-    layout = c3d_layout.read_layout(path)
-    small = tmp_path / "small.c3d"
-    start = layout.data_offset
-    small.write_bytes(c3d_layout.head_for_ezc3d(path, layout) + path.read_bytes()[start : start + layout.frame_bytes])
-    file = ezc3d.c3d(str(small))
-    assert file["data"]["points"].shape == (4, 12, 1)
-    assert file["parameters"]["POINT"]["FRAMES"]["value"].tolist() == [1]
-
-
 def vax_words(values: np.ndarray) -> np.ndarray:
     """float32 to VAX F as it lies in memory: four times the IEEE pattern, 16-bit halves swapped."""
     bits = (values.astype("<f4") * np.float32(4)).view("<u4")
@@ -606,6 +583,7 @@ def test_no_points(tmp_path: Path) -> None:
     path = write(tmp_path / "forces.c3d", walker(20), LEGS)
     raw = bytearray(path.read_bytes())
     struct.pack_into("<2H", raw, 2, 0, 48)  # the same words, as analog samples
+    struct.pack_into("<H", raw, raw.index(b"USED", raw.index(b"POINT")) + 8, 0)
     path.write_bytes(raw)
     with pytest.raises(InputError, match="no points at all"):
         read(path)
@@ -649,6 +627,10 @@ def test_counts_above_the_file_allocate_nothing(tmp_path: Path) -> None:
     raw = bytearray(path.read_bytes())
     struct.pack_into("<4H", raw, 2, 65_535, 65_535, 1, 65_534)
     path.write_bytes(raw)
+    assert any("read as 12 points" in note for note in read(path).notes)  # POINT:USED and POINT:FRAMES are right
+    for name, value in (("USED", -1), ("FRAMES", 60_000 - 65_536)):
+        struct.pack_into("<h", raw, raw.index(name.encode(), raw.index(b"POINT")) + len(name) + 4, value)
+    path.write_bytes(raw)
     with pytest.raises(InputError, match="truncated"):
         read(path)
 
@@ -672,47 +654,133 @@ def test_mutated_bytes_give_an_input_error_or_a_recording(tmp_path: Path, change
     assert len(recording.poses[0].positions) == len(recording.poses[0].time_s)
 
 
-# ---------------------------------------------------------------------------------------------- the child
+# ---------------------------------------------------------------------------------------------- parameters and sizes
 
 
-def test_a_crashed_child_is_one_bad_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = write(tmp_path / "walk.c3d", walker(20), LEGS)
-    read(path)
-    child = c3d_parameters._running_child()
-    os.kill(child.pid, signal.SIGSEGV)
-    child.wait()
-    assert read(path).kind == "mocap"  # a new child
+@needs_shared
+@pytest.mark.parametrize(
+    "name", ["c3d/Movement_trial", "labs/LABQ/Q01/walk_01", "labs/LABP/P01/walk_12b", "labs/LABS/S01/static"]
+)
+def test_parameters_agree_with_ezc3d(name: str) -> None:
+    """Every parameter that both have; ezc3d adds some that the file lacks, all empty."""
+    path = SHARED / f"{name}.c3d"
+    if not path.exists():
+        pytest.skip("not in this copy of the shared data")
+    ours = c3d_layout.read_layout(path).parameters
+    for group, parameters in ezc3d.c3d(str(path))["parameters"].items():
+        for parameter, content in parameters.items():
+            if parameter.startswith("__") or not np.size(content["value"]):
+                continue
+            found = ours.groups[group.upper()].get(parameter.upper())
+            if content["type"] == -1:
+                assert [v.strip() for v in content["value"] if v.strip()] == [v for v in found or [] if v], parameter
+            else:
+                array = ours.array(group.upper(), parameter.upper())
+                np.testing.assert_array_equal(array.ravel("F"), np.ravel(content["value"], "F"), parameter)
 
-    def crash(*_: object) -> None:
-        os.kill(c3d_parameters._running_child().pid, signal.SIGSTOP)
 
-    crash()
-    monkeypatch.setattr(c3d_parameters, "TIMEOUT_S", 0.5)
-    with pytest.raises(InputError, match="busy for more than"):
-        read(path)
-    monkeypatch.undo()
-    assert read(path).kind == "mocap"
+def section(*records: bytes, last_link: bytes | None = None, order: str = "<") -> bytes:
+    """A parameter section: records of (name, group, rest), chained; ``last_link`` replaces the last link."""
+    body = b"".join(records) + b"\0\0"
+    return bytes([1, 80, 2, 86 if order == ">" else 84]) + body.ljust(1020, b"\0")
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's parent-death signal is Linux only")
-def test_child_dies_with_a_killed_parent(tmp_path: Path) -> None:
-    path = write(tmp_path / "walk.c3d", walker(20), LEGS)
-    program = (
-        "import sys, time; from neurostore.ingest.readers import read, c3d_parameters; read(sys.argv[1]); "
-        "print(c3d_parameters._running_child().pid, flush=True); time.sleep(60)"
+def record(name: str, group: int, rest: bytes, order: str = "<", link: int | None = None) -> bytes:
+    return (
+        struct.pack("bb", len(name), group)
+        + name.encode()
+        + struct.pack(f"{order}H", len(rest) + 2 if link is None else link)
+        + rest
     )
-    with subprocess.Popen([sys.executable, "-c", program, str(path)], stdout=subprocess.PIPE, text=True) as parent:
-        assert parent.stdout is not None
-        pid = int(parent.stdout.readline())
-        parent.kill()
-    deadline = time.monotonic() + 2
-    while Path(f"/proc/{pid}").exists() and _state(pid) != "Z" and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not Path(f"/proc/{pid}").exists() or _state(pid) == "Z"
 
 
-def _state(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-    except FileNotFoundError:
-        return "Z"
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_a_chain_of_parameters_is_all_that_counts(order: str) -> None:
+    """No description, a description of 200 characters, a locked name, an offset as float, a last link that leads away."""
+    head = section(
+        record("POINT", -1, b"\0", order),
+        record("UNITS", 1, struct.pack("bBB", -1, 1, 2) + b"mm", order),  # no byte for the length of a description
+        record("RATE", 1, struct.pack("bB", 4, 0) + struct.pack(f"{order}f", 120) + bytes([200]) + b"d" * 200, order),
+        struct.pack("bb", -6, 1)
+        + b"LABELS"
+        + struct.pack(f"{order}H", 15)
+        + struct.pack("bBBB", -1, 2, 4, 2)
+        + b"LASIRASI\0",
+        record("ANALOG", -2, b"\0", order),
+        record("OFFSET", 2, struct.pack("bBB", 4, 1, 2) + struct.pack(f"{order}2f", 1, 2) + b"\0", order),
+        record("USED", 2, struct.pack("bB", 2, 0) + struct.pack(f"{order}h", 2) + b"\0", order, link=60_000),
+    )
+    found = c3d_parameters.parse_parameters(head, 0, "mips" if order == ">" else "intel")
+    assert found.string("POINT", "UNITS") == "mm"
+    assert found.number("POINT", "RATE") == 120
+    assert found.strings("POINT", "LABELS") == ["LASI", "RASI"]
+    assert found.numbers("ANALOG", "OFFSET") == [1, 2]
+    assert found.number("ANALOG", "USED") == 2
+    assert any("points beyond the section" in note for note in found.notes)
+
+
+def test_dimensions_and_what_does_not_fit() -> None:
+    corners = struct.pack("bBBBB", 4, 3, 3, 4, 2) + struct.pack("<24f", *range(24)) + b"\0"
+    head = section(
+        record("FORCE_PLATFORM", -1, b"\0"),
+        record("CORNERS", 1, corners),
+        record("HUGE", 1, struct.pack("bB", 4, 7) + bytes([255] * 7)),
+        record("ODD", 1, struct.pack("bB", 3, 0) + b"\0"),
+        record("TYPE", 1, struct.pack("bBB", 2, 1, 2) + struct.pack("<2h", 2, -1) + b"\0"),
+    )
+    found = c3d_parameters.parse_parameters(head, 0, "intel")
+    array = found.array("FORCE_PLATFORM", "CORNERS")
+    assert array.shape == (3, 4, 2)
+    assert array[:, 0, 0].tolist() == [0, 1, 2]
+    assert array[:, 0, 1].tolist() == [12, 13, 14]
+    assert found.numbers("FORCE_PLATFORM", "TYPE") == [2, -1]
+    assert "HUGE" not in found.groups["FORCE_PLATFORM"]
+    assert [("'HUGE'" in n, "'ODD'" in n) for n in found.notes] == [(True, False), (False, True)]
+
+
+def resized(path: Path, header: dict[int, int], parameters: dict[str, int]) -> None:
+    """Overwrite 16-bit words of the header (byte to value) and 16-bit parameters (name to value)."""
+    raw = bytearray(path.read_bytes())
+    for at, value in header.items():
+        struct.pack_into("<H", raw, at, value)
+    for name, value in parameters.items():
+        at = raw.index(name.encode()) + len(name)
+        struct.pack_into("<H", raw, at + 4, value)
+    path.write_bytes(raw)
+
+
+@pytest.mark.parametrize("wrong", ["analog", "points_used", "header_points", "data_start"])
+def test_sizes_that_contradict_each_other_are_weighed(tmp_path: Path, wrong: str) -> None:
+    made = walker(60)
+    path = tmp_path / "walk.c3d"
+    file = ezc3d.c3d()
+    file["parameters"]["POINT"]["RATE"]["value"] = [100.0]
+    file["parameters"]["POINT"]["LABELS"]["value"] = LEGS
+    file["parameters"]["POINT"]["UNITS"]["value"] = ["mm"]
+    file["parameters"]["ANALOG"]["RATE"]["value"] = [1000.0]
+    file["parameters"]["ANALOG"]["LABELS"]["value"] = ["A1", "A2", "A3"]
+    points = np.ones((4, 12, 60))
+    points[:3] = made.transpose(2, 1, 0)
+    file["data"]["points"] = points
+    file["data"]["analogs"] = np.sin(np.arange(3 * 600)).reshape(1, 3, 600)
+    file.write(str(path))
+    start = struct.unpack_from("<H", path.read_bytes(), 16)[0]
+    if wrong == "analog":
+        resized(path, {4: 3}, {})  # channels, where channels times samples belong
+    elif wrong == "points_used":
+        raw = path.read_bytes()
+        at = raw.index(b"USED", raw.index(b"POINT")) + 4 + 4
+        path.write_bytes(raw[:at] + struct.pack("<H", 11) + raw[at + 2 :])
+    elif wrong == "header_points":
+        resized(path, {2: 15}, {})
+    else:
+        resized(path, {16: start - 1}, {})
+        raw = path.read_bytes()
+        if b"DATA_START" not in raw:
+            pytest.skip("ezc3d wrote no POINT:DATA_START")
+    recording = read(path)
+    assert any("differ on the size of a frame" in note for note in recording.notes)
+    for i, name in enumerate(LEGS):
+        np.testing.assert_allclose(column(recording, name), y_up(made)[:, i], atol=1e-3)
+    layout = c3d_layout.read_layout(path)
+    assert (layout.n_points, layout.n_analog, layout.samples_per_frame) == (12, 30, 10)
