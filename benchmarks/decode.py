@@ -19,7 +19,7 @@ import polars as pl
 import pyarrow.csv
 
 from neurostore.ingest import readers
-from neurostore.ingest.readers import text
+from neurostore.ingest.readers.trees import numbers
 
 
 def numbers_of(files: list[Path]) -> list[bytes]:
@@ -33,7 +33,7 @@ def numbers_of(files: list[Path]) -> list[bytes]:
 
 
 def ours(piece: bytes, width: int) -> int:
-    return sum(len(block) for block in text.rows(io.BytesIO(piece), Path("motion"), width, 1))
+    return sum(len(block) for block in numbers.rows(io.BytesIO(piece), Path("motion"), width, 1))
 
 
 def by_polars(piece: bytes, width: int) -> int:

@@ -248,12 +248,12 @@ def in_sql(options: argparse.Namespace) -> dict[str, Any]:
     import pyarrow as pa
     from dtaidistance import dtw_ndim
 
-    from neurostore import udfs
+    from neurostore.sql import dtw_functions
 
     xs = cycles(500, 6).astype(np.float32)
     connection = duckdb.connect()
     connection.execute(f"SET threads = {options.threads}")
-    udfs.register(connection)
+    dtw_functions.register(connection)
     table = pa.table({"id": np.arange(500), "x": pa.array(xs.tolist(), pa.list_(pa.list_(pa.float32())))})
     connection.register("arrow_cycles", table)
     connection.execute("CREATE TABLE cycles AS FROM arrow_cycles")

@@ -107,8 +107,8 @@ def worker_start() -> float:
     import sys
 
     code = (
-        "import neurostore.ingest.workers, neurostore.ingest.landmarks, neurostore.ingest.readers.bvh, "
-        "neurostore.ingest.trial_tables, neurostore.lake_write"
+        "import neurostore.ingest.pipeline.workers, neurostore.ingest.landmarks, neurostore.ingest.readers.trees.bvh, "
+        "neurostore.ingest.trial_tables, neurostore.lake.commit"
     )
     start = time.perf_counter()
     subprocess.run([sys.executable, "-P", "-c", code], check=True)

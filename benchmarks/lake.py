@@ -19,10 +19,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import write_deltalake
 
-from neurostore import maintenance, schema
-from neurostore.lake import Lake
-from neurostore.lake import open as open_lake
-from neurostore.lake_write import TrialTables, commit, stage
+from neurostore import schema
+from neurostore.lake.commit import TrialTables, commit, stage
+from neurostore.lake.version import Lake
+from neurostore.lake.version import open as open_lake
+from neurostore.upkeep import compact
 
 N_FRAMES, N_JOINTS, N_SUBJECTS = 600, 31, 20
 RNG = np.random.default_rng(0)
@@ -131,7 +132,7 @@ def main() -> None:
         raw = open_lake(singly).connect_tables()
         loose_s = best_of(3, lambda: raw.execute(SUM).fetchall())
         begin = time.process_time()
-        maintenance.compact(singly)
+        compact.compact(singly)
         compact_s = time.process_time() - begin
         merged, together = open_lake(singly).connect_tables(), open_lake(at_once).connect_tables()
         merged_s = best_of(5, lambda: merged.execute(SUM).fetchall())

@@ -30,8 +30,8 @@ N_STRIDES = 26.0
 
 def make_lake(path: Path, n_cycles: int) -> None:
     """Trials until the left side has n_cycles steady cycles, and one trial more that is staged later by `extend`."""
-    from neurostore.lake import Lake
-    from neurostore.lake import open as open_lake
+    from neurostore.lake.version import Lake
+    from neurostore.lake.version import open as open_lake
 
     models = prototypes(path)
     Lake.create(path)
@@ -48,7 +48,7 @@ def make_lake(path: Path, n_cycles: int) -> None:
 
 def add_trials(path: Path, models: list[tuple[dict[str, Any], dict[str, Any]]], numbers: range) -> None:
     """Stage and commit trials of these numbers, subject by subject."""
-    from neurostore.lake_write import TrialTables, commit, stage
+    from neurostore.lake.commit import TrialTables, commit, stage
 
     by_subject: dict[str, list[int]] = {}
     for k in numbers:
@@ -68,9 +68,9 @@ def prototypes(path: Path) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     import numpy as np
     from scale import read_trials
 
-    from neurostore import walker
     from neurostore.ingest.pipeline import ingest
-    from neurostore.walker_bvh import write_bvh
+    from neurostore.walker import walk as walker
+    from neurostore.walker.bvh import write_bvh
 
     rng = np.random.default_rng(20_000)
     with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
@@ -88,8 +88,8 @@ def prototypes(path: Path) -> list[tuple[dict[str, Any], dict[str, Any]]]:
 
 def write(lake: str, out: str, options: dict[str, Any]) -> None:
     """What `neurostore distances` does, in this process; prints its figures."""
-    from neurostore.cohort import write_distances
-    from neurostore.lake import open as open_lake
+    from neurostore.distances import write_distances
+    from neurostore.lake.version import open as open_lake
 
     start, cpu = time.monotonic(), time.process_time()
     write_distances(open_lake(lake), Path(out), unit="cycle", side="left", **options)
@@ -125,9 +125,9 @@ def check(lake: Path, out: Path, options: dict[str, Any], n_rows: int = 40) -> s
     import numpy as np
 
     from neurostore import dtw
-    from neurostore.cohort import _defaults, prepare
-    from neurostore.distance_matrix import DistanceMatrix
-    from neurostore.lake import open as open_lake
+    from neurostore.distances import _defaults, prepare
+    from neurostore.distances.matrix import DistanceMatrix
+    from neurostore.lake.version import open as open_lake
 
     compared, _, _ = prepare(open_lake(lake), {**_defaults(), "unit": "cycle", "side": "left", **options})
     series = compared["left"].series
@@ -201,7 +201,7 @@ def main() -> None:
     add_trials(lake, prototypes(lake), range(1_000_003, 1_000_004))
     report("after one more trial", watched(command))
     print("#", check(lake, out, options.options), flush=True)
-    from neurostore.erase import erase
+    from neurostore.upkeep.erase import erase
 
     erase(str(lake), "S00002")
     report("after a subject was erased", watched(command))

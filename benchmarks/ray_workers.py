@@ -18,11 +18,12 @@ from pathlib import Path
 
 import numpy as np
 
-from neurostore import blocks, walker
-from neurostore.comparison import Comparison, Side
+from neurostore.distances import matrix_files
+from neurostore.distances.comparison import Comparison, Side
 from neurostore.ingest.pipeline import ingest
 from neurostore.ray_cluster import Cluster
-from neurostore.walker_bvh import write_bvh
+from neurostore.walker import walk as walker
+from neurostore.walker.bvh import write_bvh
 
 
 def matrix(n: int, cluster: Cluster | None, folder: Path) -> float:
@@ -33,7 +34,7 @@ def matrix(n: int, cluster: Cluster | None, folder: Path) -> float:
     comparison = Comparison("euclidean", None, "none", "float32", None, "mean", False, n_threads=1)
     out = folder / f"{time.monotonic_ns()}.npy"
     start = time.monotonic()
-    blocks.write(
+    matrix_files.write(
         out, {"left": part}, comparison, {"options": {}}, progress=False, block=max(64, n // 8), cluster=cluster
     )
     return time.monotonic() - start

@@ -12,14 +12,14 @@ import time
 import numpy as np
 import torch
 
-from neurostore.ingest.refine.dataset import WindowBatches
 from neurostore.ingest.refine.markers import MarkerSet, marker_set
 from neurostore.ingest.refine.model import PoseFormer, n_parameters
-from neurostore.ingest.refine.motions import Motion
 from neurostore.ingest.refine.refiner import Refiner
-from neurostore.ingest.refine.terms import Terms
-from neurostore.ingest.refine.train import read_config
-from neurostore.walker import normal, walk
+from neurostore.ingest.refine.training.dataset import WindowBatches
+from neurostore.ingest.refine.training.motions import Motion
+from neurostore.ingest.refine.training.terms import Terms
+from neurostore.ingest.refine.training.train import read_config
+from neurostore.walker.walk import normal, walk
 
 
 def timed(function, seconds: float) -> tuple[float, float]:

@@ -27,8 +27,8 @@ TABLES = ("landmarks", "poses/cmu_31")
 
 def make(path: str, n_trials: int) -> dict[str, Any]:
     """Stage and commit n trials, a subject at a time, 50 subjects a commit."""
-    from neurostore.lake import Lake
-    from neurostore.lake_write import TrialTables, commit, stage
+    from neurostore.lake.commit import TrialTables, commit, stage
+    from neurostore.lake.version import Lake
 
     models = prototypes(path)
     Lake.create(path)
@@ -49,9 +49,9 @@ def make(path: str, n_trials: int) -> dict[str, Any]:
 
 def prototypes(path: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     """(row of trials, tables) of six walks: three patterns at two sizes, about 1,500 frames at 120 Hz."""
-    from neurostore import walker
     from neurostore.ingest.pipeline import ingest
-    from neurostore.walker_bvh import write_bvh
+    from neurostore.walker import walk as walker
+    from neurostore.walker.bvh import write_bvh
 
     with tempfile.TemporaryDirectory(dir=Path(path).parent) as scratch:
         for pattern, gait_of in walker.PATTERNS.items():
@@ -67,7 +67,7 @@ def prototypes(path: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:
 
 def read_trials(path: Path) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     """(row of trials, tables) of every trial of a lake, to be staged again under other keys."""
-    from neurostore.lake import open as open_lake
+    from neurostore.lake.version import open as open_lake
 
     lake = open_lake(path)
     made = []
@@ -84,7 +84,7 @@ def read_trials(path: Path) -> list[tuple[dict[str, Any], dict[str, Any]]]:
 
 
 def compact(path: str) -> dict[str, Any]:
-    from neurostore import maintenance
+    from neurostore.upkeep import compact as maintenance
 
     done = maintenance.compact(path)
     return {"files": f"{done.n_files_before} to {done.n_files_after}"}
@@ -92,7 +92,7 @@ def compact(path: str) -> dict[str, Any]:
 
 def view(path: str, name: str, subject: str) -> dict[str, Any]:
     """Every column of a view, counted; how many files of each table the plan opens."""
-    from neurostore.lake import open as open_lake
+    from neurostore.lake.version import open as open_lake
 
     connection = open_lake(path).connect()
     connection.execute("SET memory_limit = '8GB'")
@@ -142,7 +142,7 @@ def run_step(name: str, arguments: list[Any]) -> None:
 
 
 def measured(path: str, n_trials: int, views: list[str], limit_s: float) -> dict[str, dict[str, Any]]:
-    from neurostore.lake import open as open_lake
+    from neurostore.lake.version import open as open_lake
 
     found = {"write": step(limit_s, "make", path, n_trials)}
     print_line(n_trials, "write", found["write"])
@@ -179,7 +179,7 @@ def main() -> None:
     if options.step:
         run_step(options.step[0], json.loads(options.step[1]))
         return
-    from neurostore import views
+    from neurostore.sql import views
 
     chosen = options.views or [v for v in views.names() if v != "catalogue"]
     print("| trials | step | wall s | processor s | peak MB | files the plan opens |\n|---|---|---|---|---|---|")

@@ -33,21 +33,21 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # tests.video makes films an
 
 def bare(path: str, estimator: str) -> dict[str, float]:
     """The model alone: pictures decoded beforehand, one session, no tracking."""
-    from neurostore.ingest import video
-    from neurostore.ingest.camera import camera_of
-    from neurostore.ingest.estimators import EstimatorOptions, loaded
-    from neurostore.ingest.estimators.bench import peak_memory_mb
+    from neurostore.ingest.video import decode
+    from neurostore.ingest.video.camera import camera_of
+    from neurostore.ingest.video.estimate import EstimatorOptions, loaded
+    from neurostore.ingest.video.estimators.bench import peak_memory_mb
 
     options = EstimatorOptions.of(_chosen())
-    info = video.probe(path)
-    pictures = list(video.pictures(path))
+    info = decode.probe(path)
+    pictures = list(decode.pictures(path))
     model, view = loaded(estimator, options), camera_of({}, info.width, info.height)
     warm = model.session(info, view)
     warm.detect(pictures[: options.batch_size])  # the graph of this size is built by the first call
     warm.close()
     cpu, start = time.process_time(), time.perf_counter()
     session = model.session(info, view)
-    for batch in video.batches(iter(pictures), options.batch_size):
+    for batch in decode.batches(iter(pictures), options.batch_size):
         session.detect(batch)
     seconds = time.perf_counter() - start
     return {
@@ -59,14 +59,14 @@ def bare(path: str, estimator: str) -> dict[str, float]:
 
 def whole(path: str, estimator: str) -> dict[str, float]:
     """From the file to a recording: decode, estimate, track, mend, turn. The model's start is not counted."""
-    from neurostore.ingest import video
-    from neurostore.ingest.camera import camera_of
-    from neurostore.ingest.estimators import EstimatorOptions, estimate, loaded
-    from neurostore.ingest.estimators.bench import peak_memory_mb
+    from neurostore.ingest.video import decode
+    from neurostore.ingest.video.camera import camera_of
+    from neurostore.ingest.video.estimate import EstimatorOptions, estimate, loaded
+    from neurostore.ingest.video.estimators.bench import peak_memory_mb
 
-    info, options = video.probe(path), EstimatorOptions.of(_chosen())
+    info, options = decode.probe(path), EstimatorOptions.of(_chosen())
     warm = loaded(estimator, options).session(info, camera_of({}, info.width, info.height))
-    warm.detect(next(video.batches(video.pictures(path), options.batch_size)))
+    warm.detect(next(decode.batches(decode.pictures(path), options.batch_size)))
     warm.close()
     cpu, start = time.process_time(), time.perf_counter()
     recording = estimate(path, estimator=estimator, **_chosen())
@@ -77,11 +77,11 @@ def whole(path: str, estimator: str) -> dict[str, float]:
 
 def decoding(path: str, estimator: str) -> dict[str, float]:
     """Memory of decoding alone, over the whole length."""
-    from neurostore.ingest import video
-    from neurostore.ingest.estimators.bench import peak_memory_mb
+    from neurostore.ingest.video import decode
+    from neurostore.ingest.video.estimators.bench import peak_memory_mb
 
     cpu, start = time.process_time(), time.perf_counter()
-    with video.ahead(video.batches(video.pictures(path), 8), 2) as batches:
+    with decode.ahead(decode.batches(decode.pictures(path), 8), 2) as batches:
         n = sum(len(batch) for batch in batches)
     rate = n / (time.perf_counter() - start)
     return {"pictures": n, "pictures_per_s": rate, "cpu_s": time.process_time() - cpu, "peak_mb": peak_memory_mb()}
@@ -89,16 +89,16 @@ def decoding(path: str, estimator: str) -> dict[str, float]:
 
 def hour(path: str, estimator: str) -> dict[str, float]:
     """The whole ingest of one video with a model that costs nothing: memory of all but the model."""
-    from neurostore.ingest import estimators
-    from neurostore.ingest.batch import Settings
-    from neurostore.ingest.estimators.bench import peak_memory_mb
     from neurostore.ingest.pipeline import ingest
+    from neurostore.ingest.pipeline.batch import Settings
+    from neurostore.ingest.video import estimate
+    from neurostore.ingest.video.estimators.bench import peak_memory_mb
 
-    module: Any = ModuleType("neurostore.ingest.estimators.stand_in")
+    module: Any = ModuleType("neurostore.ingest.video.estimate.stand_in")
     module.VERSION, module.load = 1, StandIn
     module.identity, module.memory_mb = (lambda options: {"name": "stand_in"}), (lambda options: 1.0)
     sys.modules[module.__name__] = module
-    estimators.ESTIMATORS["stand_in"] = "stand_in"
+    estimate.ESTIMATORS["stand_in"] = "stand_in"
     with tempfile.TemporaryDirectory() as folder:
         cohort = Path(folder) / "cohort" / "S01"
         cohort.mkdir(parents=True)
@@ -138,7 +138,7 @@ class StandIn:
         """Nothing to free."""
 
     def detect(self, pictures: Sequence[Any]) -> list[list[Any]]:
-        from neurostore.ingest.estimators.contract import Detection
+        from neurostore.ingest.video.contract import Detection
 
         found = []
         for picture in pictures:
@@ -165,7 +165,7 @@ def _chosen() -> dict[str, str]:
 def test_model(folder: Path) -> dict[str, str]:
     """The SavedModel of the tests, fetched into a cache in the folder as any other; the options that choose it."""
     from neurostore import skeleton
-    from neurostore.ingest.estimators import model_store
+    from neurostore.ingest.video.models import store
     from tests.video import marker_model
 
     declared = {}
@@ -181,7 +181,7 @@ def test_model(folder: Path) -> dict[str, str]:
         f'sha256 = "{hashlib.sha256(tarball.read_bytes()).hexdigest()}"\n'
     )
     os.environ["NEUROSTORE_MODELS"] = str(folder / "models")
-    model_store.fetch(model_store.find("markers", models), tarball=tarball)
+    store.fetch(store.find("markers", models), tarball=tarball)
     return {"model": "markers", "models_toml": str(models)}
 
 

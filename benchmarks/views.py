@@ -18,7 +18,7 @@ import pyarrow as pa
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from neurostore import walker
+from neurostore.walker import walk as walker
 from tests import view_builder
 
 VIEWS = ("gait_events", "event_agreement", "gait_cycles", "cycle_curves", "spatiotemporal", "subject_summary")

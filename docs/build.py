@@ -10,7 +10,8 @@ DOCS = Path(__file__).parent
 
 def tables_page() -> str:
     """Every table and view with its columns, from schemas/."""
-    from neurostore import schema, views
+    from neurostore import schema
+    from neurostore.sql import views
 
     lines = ["# Tables and views", "", "Made from schemas/ by `make docs`; do not edit.", ""]
     for table in schema.tables().values():

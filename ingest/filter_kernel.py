@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .compiled import kernel
+from neurostore.ingest.geometry.compiled import kernel
 
 _LANES = 8  # rows filtered at once: each waits for its own previous sample, not for the others
 

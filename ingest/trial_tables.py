@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from neurostore.frames import Block, Frames
+from neurostore.ingest.recording import Calibration, Poses, Recording
+from neurostore.lake.frames import Block, Frames
 from neurostore.schema import rows_table, tables
 from neurostore.skeleton import Skeleton
 
-from .recording import Calibration, Poses, Recording
-
 if TYPE_CHECKING:
-    from .landmarks import Landmarks
+    from neurostore.ingest.landmarks import Landmarks
 
 Key = tuple[str, str, str]
 

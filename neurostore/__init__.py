@@ -14,9 +14,9 @@ __version__ = "0.1.0"
 
 # Public name -> module that holds it. Loaded on first use, so that importing neurostore costs nothing.
 _PUBLIC = {
-    "open": "neurostore.lake",
-    "Lake": "neurostore.lake",
-    "DistanceMatrix": "neurostore.cohort",
+    "open": "neurostore.lake.version",
+    "Lake": "neurostore.lake.version",
+    "DistanceMatrix": "neurostore.distances",
     "NeurostoreError": "neurostore.errors",
     "dtw": "neurostore.dtw",
 }

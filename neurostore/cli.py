@@ -30,7 +30,7 @@ from neurostore.commands import (
     verify,
 )
 from neurostore.errors import NeurostoreError
-from neurostore.printable import printable
+from neurostore.wording import printable
 
 app = typer.Typer(
     name="neurostore",

@@ -2,7 +2,7 @@
 
 The cohort has three groups (``control``, ``stiff_knee``, ``crouch``); every third subject comes twice, the second
 time walking a
-little better. What the files hold is exactly known (:mod:`neurostore.walker`), so the printed figures can be checked.
+little better. What the files hold is exactly known (:mod:`neurostore.walker.walk`), so the printed figures can be checked.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from neurostore import walker
 from neurostore.errors import UsageError
-from neurostore.walker_bvh import write_bvh
+from neurostore.walker import walk as walker
+from neurostore.walker.bvh import write_bvh
 
 # group: (walker pattern, letter of its subjects)
 GROUPS = {"control": ("normal", "H"), "stiff_knee": ("stiff_knee", "S"), "crouch": ("crouch", "C")}
@@ -127,7 +127,7 @@ def run(folder: Path, *, n_per_group: int = 4, seed: int = 7) -> dict[str, Path]
     """
     from neurostore.errors import MissingExtraError
     from neurostore.ingest.pipeline import ingest
-    from neurostore.lake import open as open_lake
+    from neurostore.lake.version import open as open_lake
 
     folder = Path(folder)
     paths = {"cohort": folder / "cohort", "lake": folder / "lake", "distances": folder / "distances.parquet"}
@@ -142,7 +142,7 @@ def run(folder: Path, *, n_per_group: int = 4, seed: int = 7) -> dict[str, Path]
     print("\nWhat the walkers really did:")
     _print_table(_truth(people))
     _say("\nneurostore distances", paths["distances"], "--unit subject", "--lake", paths["lake"])
-    from neurostore.cohort import write_distances
+    from neurostore.distances import write_distances
 
     write_distances(lake, paths["distances"], unit="subject")
     try:

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import neurostore
-from neurostore import delta, hashes, schema, storage
+from neurostore import schema, storage
+from neurostore.lake import delta, hashes
 
 Key = tuple[str, str, str]
 _KEY = ("subject", "session", "trial")

@@ -1,4 +1,4 @@
-"""Tables, declared once in schemas/*.toml: Arrow schemas, write checks and the catalogue come from here.
+"""Tables, declared once in schemas/tables/*.toml: Arrow schemas, write checks and the catalogue come from here.
 
 A TOML file declares one table: ``name``, ``row`` (what one row is), ``partition``, ``key`` and ``[[column]]`` entries
 with ``name``, ``type``, ``unit``, ``meaning`` and, where they hold, ``nullable``, ``minimum``, ``maximum``, ``values``.
@@ -88,14 +88,12 @@ def arrow_type(name: str) -> Any:
 @cache
 def tables() -> dict[str, Table]:
     """Every declared table by name; ``poses`` holds only the columns all ``poses/<skeleton>`` tables share."""
-    folder = resources.files("neurostore.schemas")
+    folder = resources.files("neurostore.schemas") / "tables"
     found = {}
     for file in sorted(folder.iterdir(), key=lambda f: f.name):
-        if file.name.endswith(".toml") and not file.name.startswith("view"):
-            declared = tomllib.loads(file.read_text(encoding="utf-8"))
-            if "columns_of" in declared or "column" in declared:
-                table = _table(declared)
-                found[table.name] = table
+        if file.name.endswith(".toml"):
+            table = _table(tomllib.loads(file.read_text(encoding="utf-8")))
+            found[table.name] = table
     return found
 
 

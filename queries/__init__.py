@@ -1,1 +1,1 @@
-"""SQL views, one file each; neurostore.views reads them."""
+"""SQL views, one file each; neurostore.sql.views reads them."""

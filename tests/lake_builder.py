@@ -14,8 +14,8 @@ import numpy as np
 import pyarrow as pa
 
 from neurostore import schema
-from neurostore.lake import Lake
-from neurostore.lake_write import TrialTables, commit, stage
+from neurostore.lake.commit import TrialTables, commit, stage
+from neurostore.lake.version import Lake
 
 RATE_HZ = 100.0
 
@@ -45,7 +45,7 @@ def trial(
     Parameters
     ----------
     points : landmark name → (n, 3) mm, NaN where missing; ``more_points`` the same by keyword.
-    rotations : segment name as in schemas/landmarks.toml (``pelvis``) → (n, 4) quaternion w, x, y, z.
+    rotations : segment name as in schemas/tables/landmarks.toml (``pelvis``) → (n, 4) quaternion w, x, y, z.
     poses, pose_rotations : joint name → (n, 3) or (n, 4) of ``poses/<skeleton>``; none gives no poses.
     events, angles, calibrations : rows of source_events, source_angles and calibrations without keys.
     row : columns of ``trials`` that differ from the defaults, metadata among them.

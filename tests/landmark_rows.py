@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 
 from neurostore import schema
-from neurostore.frames import Block, struct_columns
 from neurostore.ingest.landmarks import Landmarks
+from neurostore.lake.frames import Block, struct_columns
 from tests.angles_twin import joint_angles_of
 
 

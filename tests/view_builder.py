@@ -9,8 +9,9 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from neurostore import schema, views
-from neurostore.walker import Walk
+from neurostore import schema
+from neurostore.sql import views
+from neurostore.walker.walk import Walk
 
 KEY = {"subject": "S01", "session": "", "trial": "walk"}
 

@@ -10,19 +10,18 @@ from importlib import import_module
 from pathlib import Path
 
 from neurostore.errors import InputError
+from neurostore.ingest.recording import ReadOptions, Recording
 
-from ..recording import ReadOptions, Recording
-
-#: suffix -> module of this package that reads it
+#: suffix -> module below this package that reads it
 READERS: dict[str, str] = {
-    ".bvh": "bvh",
-    ".amc": "amc",
+    ".bvh": "trees.bvh",
+    ".amc": "trees.amc",
     ".c3d": "c3d",
-    ".trc": "trc",
+    ".trc": "markers.trc",
     ".mot": "mot",
     ".sto": "mot",
     ".json": "neuropose",
-    ".tsv": "motion_bids",
+    ".tsv": "markers.motion_bids",
 }
 
 #: videos go to a pose estimator, not to a reader

@@ -10,11 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from neurostore.errors import InputError
+from neurostore.ingest.readers.markers.assemble import rate_of
+from neurostore.ingest.readers.text_table import breaks_off, numbers, read_bytes, separator_of
+from neurostore.ingest.recording import ReadOptions, Recording, SourceAngle, Step
 from neurostore.opensim import MODELS, column_of
-
-from ..recording import ReadOptions, Recording, SourceAngle, Step
-from .markers import rate_of
-from .text_table import breaks_off, numbers, read_bytes, separator_of
 
 VERSION = 2
 

@@ -14,10 +14,9 @@ import numpy as np
 
 from neurostore import skeleton as skeletons
 from neurostore.errors import InputError, SkeletonError
+from neurostore.ingest.readers.markers.assemble import frame_slice, without_rubbish
+from neurostore.ingest.recording import Poses, ReadOptions, Recording, SourceEvent, Step
 from neurostore.skeleton import Skeleton
-
-from ..recording import Poses, ReadOptions, Recording, SourceEvent, Step
-from .markers import frame_slice, without_rubbish
 
 VERSION = 1
 NEWEST_SCHEMA = 2

@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neurostore.errors import InputError, MissingExtraError, ModelError
-
-from ..recording import Poses, Recording, Step
-from .markers import MarkerSet
-from .paths import shipped
+from neurostore.ingest.recording import Poses, Recording, Step
+from neurostore.ingest.refine.markers import MarkerSet
+from neurostore.ingest.refine.paths import shipped
 
 if TYPE_CHECKING:
-    from .refiner import Refiner
+    from neurostore.ingest.refine.refiner import Refiner
 
 VERSION = 1
 NOMINAL_DISTANCE_MM = 4000.0  # of a person whose poses are around the hips: the camera is somewhere in front
@@ -43,7 +42,7 @@ def load_refiner(checkpoint: Path | str | None = None) -> Refiner:
 @lru_cache(maxsize=2)
 def _load(path: Path) -> Refiner:
     try:
-        from .refiner import Refiner
+        from neurostore.ingest.refine.refiner import Refiner
     except ImportError as error:
         raise MissingExtraError(
             f"depth refinement needs {error.name}, which is not installed: pip install 'neurostore[refine]'"
@@ -117,7 +116,7 @@ def refine_recording(
 
 def _marker_points(recording: Recording, markers: MarkerSet, where: str) -> np.ndarray:
     """(n, M, 3) mm, lab; NaN where the skeleton has no such landmark. Raises InputError."""
-    from ..landmarks import compute_landmarks
+    from neurostore.ingest.landmarks import compute_landmarks
 
     found = compute_landmarks(recording, cutoff_hz=0.0).points
     lacking = [p for p in NEEDED if p not in found or not np.isfinite(found[p]).any()]

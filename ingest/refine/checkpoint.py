@@ -13,8 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from neurostore.errors import ModelError
-
-from .model import FORMAT, ModelConfig, PoseFormer
+from neurostore.ingest.refine.model import FORMAT, ModelConfig, PoseFormer
 
 
 def save(

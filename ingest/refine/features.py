@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.interpolate import CubicSpline
 
-from .. import filters
-from .markers import MarkerSet
+from neurostore.ingest.landmarks import filters
+from neurostore.ingest.refine.markers import MarkerSet
 
 SCALE_MM = 500.0  # positions
 LENGTH_MM = 300.0  # bones

@@ -13,14 +13,12 @@ import numpy as np
 
 from neurostore import skeleton as skeletons
 from neurostore.errors import InputError, NeurostoreError, UsageError
-
-from ..recording import Calibration, Poses, Recording, Step
-from .apply import refined_recording
+from neurostore.ingest.recording import Calibration, Poses, Recording, Step
+from neurostore.ingest.refine.apply import refined_recording
 
 if TYPE_CHECKING:
-    from neurostore.lake import Lake
-
-    from .refiner import Refiner
+    from neurostore.ingest.refine.refiner import Refiner
+    from neurostore.lake.version import Lake
 
 Key = tuple[str, str, str]
 _KEYS = ("subject", "session", "trial", "ingest_id")
@@ -59,8 +57,8 @@ def apply_to_lake(
     ------
     UsageError : a subject that the lake does not have, or no video in the lake at all.
     """
-    from neurostore.lake import open as open_lake
-    from neurostore.lake_write import commit, running, stage
+    from neurostore.lake.commit import commit, running, stage
+    from neurostore.lake.version import open as open_lake
 
     lake = open_lake(path)
     rows = lake.trials_table().to_pylist()
@@ -103,10 +101,9 @@ def _is_done(row: dict[str, Any], refiner: Refiner) -> bool:
 
 def _trial(lake: Lake, row: dict[str, Any], refiner: Refiner) -> Any:
     """The trial as it is to be staged: every table as it lies there, but for the landmarks."""
-    from neurostore.lake_write import TrialTables
-
-    from ..landmarks import compute_landmarks
-    from ..trial_tables import row_of, tables_of
+    from neurostore.ingest.landmarks import compute_landmarks
+    from neurostore.ingest.trial_tables import row_of, tables_of
+    from neurostore.lake.commit import TrialTables
 
     where = "/".join(k for k in (row["subject"], row["session"], row["trial"]) if k)
     if not row["skeleton"]:

@@ -47,7 +47,7 @@ def marker_set(name: str) -> MarkerSet:
     if name == "landmarks":
         return _landmarks()
     if name == "opencap":
-        from .opencap import opencap_set
+        from neurostore.ingest.refine.opencap import opencap_set
 
         return opencap_set()
     from neurostore.errors import UsageError

@@ -14,9 +14,9 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import Tensor, nn
 
-from .again import N_FEATURES_AGAIN, N_PROPOSALS, Again
-from .features import MOST_OFF_PATH, N_FEATURES, PATH
-from .markers import MarkerSet, marker_set
+from neurostore.ingest.refine.features import MOST_OFF_PATH, N_FEATURES, PATH
+from neurostore.ingest.refine.markers import MarkerSet, marker_set
+from neurostore.ingest.refine.second_look import N_FEATURES_AGAIN, N_PROPOSALS, Again
 
 FORMAT = 2
 _LOG_SD = (-6.0, 3.0)

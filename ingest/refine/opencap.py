@@ -20,10 +20,9 @@ import numpy as np
 
 from neurostore import skeleton as skeletons
 from neurostore.errors import InputError
-
-from ..recording import Recording
-from ..rotations import rotate
-from .markers import MarkerSet
+from neurostore.ingest.geometry.rotations import rotate
+from neurostore.ingest.recording import Recording
+from neurostore.ingest.refine.markers import MarkerSet
 
 LEFT_OUT = ("r_lwrist_study", "r_mwrist_study", "L_lwrist_study", "L_mwrist_study", "RSmallToe", "LSmallToe")
 _CENTRES = ("Shoulder", "Elbow", "Wrist", "Hip", "Knee", "Ankle")
@@ -125,7 +124,7 @@ def opencap_points(recording: Recording, where: str = "recording") -> np.ndarray
     ------
     InputError : the source gives no rotations, or lacks a segment or joint; named.
     """
-    from ..landmarks import compute_landmarks
+    from neurostore.ingest.landmarks import compute_landmarks
 
     found = compute_landmarks(recording, cutoff_hz=0.0)
     mine = found.person == 0

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from . import checkpoint
-from .features import CORRECTION_MM, Sequence, sequence, to_frames, to_nodes, window
-from .markers import MarkerSet, marker_set
-from .model import PoseFormer
-from .paths import shipped
+from neurostore.ingest.refine import checkpoint
+from neurostore.ingest.refine.features import CORRECTION_MM, Sequence, sequence, to_frames, to_nodes, window
+from neurostore.ingest.refine.markers import MarkerSet, marker_set
+from neurostore.ingest.refine.model import PoseFormer
+from neurostore.ingest.refine.paths import shipped
 
 _BATCH = 32  # windows
 

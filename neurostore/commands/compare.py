@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import LAKE, Format, FormatOption, LakeOption, OutputOption
+from neurostore.commands.options import LAKE, Format, FormatOption, LakeOption, OutputOption
 
 if TYPE_CHECKING:
     import polars as pl
@@ -44,12 +44,11 @@ def compare(
 
     Example: neurostore compare walking_speed_m_s --by group --lake lake/
     """
-    from neurostore import analysis
-    from neurostore.lake import open as open_lake
+    from neurostore import statistics
+    from neurostore.commands.output import say, write_frame
+    from neurostore.lake.version import open as open_lake
 
-    from .output import say, write_frame
-
-    found = analysis.compare(
+    found = statistics.compare(
         open_lake(lake), parameters, by=by, side=side.value if side else None, test=test.value, seed=seed
     )
     if (format or Format.table) is not Format.table or output is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from .options import LAKE, FormatOption, LakeOption, OutputOption
+from neurostore.commands.options import LAKE, FormatOption, LakeOption, OutputOption
 
 
 def register(app: typer.Typer) -> None:
@@ -18,9 +18,8 @@ def doctor(lake: LakeOption = LAKE, format: FormatOption = None, output: OutputO
     """
     import polars as pl
 
-    from neurostore.doctor import examine
-
-    from .output import write_frame
+    from neurostore.commands.output import write_frame
+    from neurostore.upkeep.doctor import examine
 
     found = list(examine(lake))
     rows = [(f.name, f.said, "mend" if f.is_bad else "ok") for f in found]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from .options import LAKE, LakeOption
+from neurostore.commands.options import LAKE, LakeOption
 
 
 def register(app: typer.Typer) -> None:
@@ -27,9 +27,8 @@ def erase(
     """
     from dataclasses import asdict
 
-    from neurostore.erase import erase as run
-
-    from .output import say
+    from neurostore.commands.output import say
+    from neurostore.upkeep.erase import erase as run
 
     if not yes:
         typer.confirm(f"Erase {subject} from all versions of {lake}?", abort=True, err=True)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from .options import LAKE, LakeOption
+from neurostore.commands.options import LAKE, LakeOption
 
 
 class OsimModel(StrEnum):
@@ -65,11 +65,10 @@ def export(
 
     Example: neurostore export S07 walk_01 walk_01.c3d --lake lake/
     """
-    from neurostore import outputs
+    from neurostore.commands.output import say
     from neurostore.export import export as export_trial
-    from neurostore.lake import open as open_lake
-
-    from .output import say
+    from neurostore.lake import outputs
+    from neurostore.lake.version import open as open_lake
 
     files, notes = export_trial(
         open_lake(lake, version),

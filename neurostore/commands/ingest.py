@@ -9,9 +9,8 @@ from typing import Annotated
 
 import typer
 
+from neurostore.commands.options import LAKE, LakeOption
 from neurostore.errors import NeurostoreError
-
-from .options import LAKE, LakeOption
 
 
 class Estimator(StrEnum):
@@ -74,12 +73,11 @@ def ingest(
 
     Example: neurostore ingest cohort/ --lake lake/
     """
-    from neurostore.ingest.batch import Settings
-    from neurostore.ingest.json_log import JsonLines, log_fatal, log_report
+    from neurostore.commands.output import console, say
     from neurostore.ingest.pipeline import ingest as run
-    from neurostore.ingest.progress import Bar, Lines, print_report
-
-    from .output import console, say
+    from neurostore.ingest.pipeline.batch import Settings
+    from neurostore.ingest.pipeline.json_log import JsonLines, log_fatal, log_report
+    from neurostore.ingest.pipeline.progress import Bar, Lines, print_report
 
     talk = console()
     video = {

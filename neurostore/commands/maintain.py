@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .options import LAKE, LakeOption
+from neurostore.commands.options import LAKE, LakeOption
 
 
 def register(app: typer.Typer) -> None:
@@ -26,9 +26,8 @@ def compact(
 
     Example: neurostore compact --lake lake/ --vacuum
     """
-    from neurostore import maintenance
-
-    from .output import say
+    from neurostore.commands.output import say
+    from neurostore.upkeep import compact as maintenance
 
     done = maintenance.compact(lake)
     say(f"version {done.version}: {done.n_files_before} data files became {done.n_files_after}")
@@ -49,10 +48,9 @@ def catalogue(
 
     Example: neurostore catalogue lake.duckdb --lake lake/
     """
-    from neurostore import outputs
-    from neurostore.lake_export import catalogue_file
-
-    from .output import say
+    from neurostore.commands.output import say
+    from neurostore.lake import outputs
+    from neurostore.upkeep.copies import catalogue_file
 
     written = catalogue_file(lake, file, delta_scan=delta_scan)
     outputs.note(lake, "catalogue", written)
@@ -67,10 +65,9 @@ def export_lake(
 
     Example: neurostore export-lake plain/ --lake lake/
     """
-    from neurostore import outputs
-    from neurostore.lake_export import export_lake as export
-
-    from .output import say
+    from neurostore.commands.output import say
+    from neurostore.lake import outputs
+    from neurostore.upkeep.copies import export_lake as export
 
     written = export(lake, folder)
     outputs.note(lake, "export-lake", written)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from .options import LAKE, LakeOption
+from neurostore.commands.options import LAKE, LakeOption
 
 
 def register(app: typer.Typer) -> None:
@@ -16,9 +16,8 @@ def migrate(lake: LakeOption = LAKE) -> None:
 
     Example: neurostore migrate --lake lake/
     """
-    from neurostore.migrate import migrate as run
-
-    from .output import say
+    from neurostore.commands.output import say
+    from neurostore.upkeep.migrate import migrate as run
 
     found = run(lake)
     for step in found.done:

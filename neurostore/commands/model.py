@@ -43,15 +43,14 @@ def fetch(
 
     Example: neurostore model fetch --mirror https://models.example.org/metrabs/
     """
-    from neurostore.ingest.estimators import model_store
+    from neurostore.commands.output import say
+    from neurostore.ingest.video.models import store
 
-    from .output import say
-
-    model = model_store.find(name, models)
+    model = store.find(name, models)
     if force:
-        model_store.remove(model)
+        store.remove(model)
     with _bar(model.file) as shown:
-        got = model_store.fetch(
+        got = store.fetch(
             model,
             tarball=from_file,
             mirrors=[*(mirror or ()), *os.environ.get("NEUROSTORE_MODEL_MIRRORS", "").split()],
@@ -66,11 +65,10 @@ def verify(name: NameOption = None, models: ModelsOption = None) -> None:
 
     Example: neurostore model verify
     """
-    from neurostore.ingest.estimators import model_store
+    from neurostore.commands.output import say
+    from neurostore.ingest.video.models import store
 
-    from .output import say
-
-    got = model_store.verify(model_store.find(name, models))
+    got = store.verify(store.find(name, models))
     say(f"{got.model.name}: every file is as it was unpacked; they hash to {got.tree_sha256}")
 
 
@@ -83,12 +81,11 @@ def inspect(
 
     Example: neurostore model inspect
     """
-    from neurostore.ingest.estimators import inspection, model_store
+    from neurostore.commands.output import say
+    from neurostore.ingest.video.models import inspection, store
 
-    from .output import say
-
-    model = model_store.find(name, models)
-    found = inspection.inspect(path if path is not None else model_store.installed(model).path)
+    model = store.find(name, models)
+    found = inspection.inspect(path if path is not None else store.installed(model).path)
     new, gone = inspection.op_difference(found, model)
     print(f"written by TensorFlow {found.producer} (recorded: {model.producer or 'nothing'})")
     for method, arguments in sorted(found.methods.items()):
@@ -121,7 +118,7 @@ def bench(
     """
     import json
 
-    from neurostore.ingest.estimators.bench import bench as run
+    from neurostore.ingest.video.estimators.bench import bench as run
 
     given: dict[str, Any] = {"batch_size": batch_size, "num_aug": num_aug, "model": name}
     given["models_toml"] = str(models) if models else None
@@ -139,7 +136,7 @@ class _bar:
         if sys.stderr.isatty():
             from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 
-            from .output import console
+            from neurostore.commands.output import console
 
             self.bar = Progress(
                 "{task.description}", BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn(),

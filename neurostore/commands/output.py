@@ -9,10 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from neurostore.commands.options import Format
 from neurostore.errors import UsageError
-from neurostore.printable import printable
-
-from .options import Format
+from neurostore.wording import printable
 
 if TYPE_CHECKING:
     import polars as pl

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .options import LAKE, LakeOption
+from neurostore.commands.options import LAKE, LakeOption
 
 
 def register(app: typer.Typer) -> None:
@@ -30,10 +30,9 @@ def overlay(
 
     Example: neurostore overlay S07 walk_01 walk_01.mp4 --cohort cohort/
     """
-    from neurostore import lake as lakes
-    from neurostore.ingest.overlay import overlay_trial
-
-    from .output import say
+    from neurostore.commands.output import say
+    from neurostore.ingest.video.overlay import overlay_trial
+    from neurostore.lake import version as lakes
 
     sheet = sheet or out.with_suffix(".png")
     n = overlay_trial(lakes.open(lake), subject, trial, out, session=session, cohort=cohort, source=video, sheet=sheet)

@@ -25,9 +25,8 @@ def pseudonymise(
 
     Example: neurostore pseudonymise cohort/ coded/ --key ../keys/study.json
     """
-    from neurostore.pseudonymise import pseudonymise as run
-
-    from .output import say
+    from neurostore.commands.output import say
+    from neurostore.ingest.cohort.pseudonymise import pseudonymise as run
 
     done = run(cohort, target, key, allow=allow or (), drop=drop or ())
     for column in done.dropped:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from .options import LAKE, LakeOption, OutputOption
+from neurostore.commands.options import LAKE, LakeOption, OutputOption
 
 refine = typer.Typer(
     help="The learned refinement of depth: its data, training, proof and use.",
@@ -47,10 +47,9 @@ def data(
 
     Example: neurostore refine data --data cohort/ --out windows/ --n-batches 2000
     """
-    from neurostore.ingest.refine import preview
-    from neurostore.ingest.refine.train import read_config
-
-    from .output import say, write_frame
+    from neurostore.commands.output import say, write_frame
+    from neurostore.ingest.refine.training import preview
+    from neurostore.ingest.refine.training.train import read_config
 
     settings = read_config(config)
     if out is None:
@@ -72,10 +71,9 @@ def train(
 
     Example: neurostore refine train small --data cohort/ --out run/
     """
-    from neurostore.ingest.refine.train import read_config
-    from neurostore.ingest.refine.train import train as run
-
-    from .output import say
+    from neurostore.commands.output import say
+    from neurostore.ingest.refine.training.train import read_config
+    from neurostore.ingest.refine.training.train import train as run
 
     say(f"written: {run(read_config(config), data, out, shards, say)}")
 
@@ -99,10 +97,9 @@ def evaluate(
     """
     import polars as pl
 
-    from neurostore.ingest.refine.proof import prove
-
-    from .options import Format
-    from .output import say, write_frame
+    from neurostore.commands.options import Format
+    from neurostore.commands.output import say, write_frame
+    from neurostore.ingest.refine.training.proof import prove
 
     rows = prove(data, checkpoint, protocol, rate, cameras, every, say)
     frame = pl.DataFrame([(r.protocol, r.rate_hz, r.method, r.metric, r.value) for r in rows],
@@ -123,10 +120,9 @@ def apply(
 
     Example: neurostore refine apply S01 --lake lake/
     """
+    from neurostore.commands.output import say
     from neurostore.ingest.refine.apply import load_refiner
     from neurostore.ingest.refine.lake_apply import apply_to_lake
-
-    from .output import say
 
     report = apply_to_lake(lake, load_refiner(checkpoint), subjects or (), force=force, say=say)
     for error in report.refused:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .options import LAKE, LakeOption
+from neurostore.commands.options import LAKE, LakeOption
 
 
 def register(app: typer.Typer) -> None:
@@ -48,11 +48,10 @@ def report(
 
     Example: neurostore report report.html --reference control --lake lake/
     """
-    from neurostore import outputs
-    from neurostore.lake import open as open_lake
+    from neurostore.commands.output import say
+    from neurostore.lake import outputs
+    from neurostore.lake.version import open as open_lake
     from neurostore.report import write_report
-
-    from .output import say
 
     written = write_report(
         open_lake(lake),

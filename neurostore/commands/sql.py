@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from neurostore.commands.options import LAKE, FormatOption, LakeOption, OutputOption
 from neurostore.errors import LakeError, UsageError
-
-from .options import LAKE, FormatOption, LakeOption, OutputOption
 
 if TYPE_CHECKING:
     import polars as pl
@@ -39,13 +38,12 @@ def sql(
 
     Example: neurostore sql "SELECT subject, count(*) AS trials FROM trials GROUP BY ALL ORDER BY 1" --lake lake/
     """
-    from neurostore.lake import open as open_lake
-
-    from .output import write_frame
+    from neurostore.commands.output import write_frame
+    from neurostore.lake.version import open as open_lake
 
     text = sys.stdin.read() if query == "-" else query
     if locked:
-        from neurostore import locked_sql
+        from neurostore.lake import locked as locked_sql
 
         found = locked_sql.run(open_lake(lake, version=at), text, time_limit_s=time_limit, memory_limit_mb=memory_limit)
         write_frame(found, format, output)

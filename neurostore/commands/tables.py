@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from .options import LAKE, FormatOption, LakeOption, OutputOption
+from neurostore.commands.options import LAKE, FormatOption, LakeOption, OutputOption
 
 _TRIALS = (
     "SELECT subject, session, trial, kind, skeleton, n_frames, rate_hz, duration_s, condition, length_basis, "
@@ -44,9 +44,8 @@ def history(lake: LakeOption = LAKE, format: FormatOption = None, output: Output
 
     Example: neurostore history --lake lake/
     """
-    from neurostore.lake import open as open_lake
-
-    from .output import write_frame
+    from neurostore.commands.output import write_frame
+    from neurostore.lake.version import open as open_lake
 
     write_frame(open_lake(lake).history(), format, output)
 
@@ -62,9 +61,8 @@ def version() -> None:
 
 
 def _show(query: str, lake: object, format: FormatOption, output: OutputOption) -> None:
-    from neurostore.lake import open as open_lake
-
-    from .output import write_frame
+    from neurostore.commands.output import write_frame
+    from neurostore.lake.version import open as open_lake
 
     with open_lake(lake).connect_tables() as connection:
         write_frame(connection.sql(query).pl(), format, output)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from .options import LAKE, LakeOption
+from neurostore.commands.options import LAKE, LakeOption
 
 
 def register(app: typer.Typer) -> None:
@@ -29,9 +29,8 @@ def verify(
 
     Example: neurostore verify --lake lake/
     """
-    from neurostore import verify as library
-
-    from .output import say
+    from neurostore.commands.output import say
+    from neurostore.upkeep import verify as library
 
     if adopt:
         say(f"recorded {len(library.adopt(lake))} files")
@@ -43,7 +42,7 @@ def verify(
     _say_some(say, "not the lake's own", found.others, "nothing checks them")
     say(f"{found.n_files} files, {found.n_bytes / 1e6:.1f} MB: {'whole' if found.is_clean else 'damaged'}")
     if drop_damaged and found.damaged:
-        from neurostore.mend import drop_damaged as drop
+        from neurostore.upkeep.repair import drop_damaged as drop
 
         done = drop(lake, found)
         for path in done.restored:

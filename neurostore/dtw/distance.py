@@ -25,8 +25,8 @@ import numpy as np
 
 from neurostore.dtw import _kernels
 from neurostore.dtw.batches import compare_listed, compare_tiles, finished, tile_jobs, wasted
+from neurostore.dtw.dtaidistance_backend import dtaidistance_distances
 from neurostore.dtw.options import check_band, check_normalize, common_dtype, radii, read_pair, widened
-from neurostore.dtw.peer import dtaidistance_distances
 from neurostore.dtw.series import check_dtype, pack_tiles, read_series
 from neurostore.errors import SeriesError
 

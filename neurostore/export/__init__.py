@@ -21,7 +21,7 @@ from neurostore.errors import UsageError
 from neurostore.export.trial import find
 
 if TYPE_CHECKING:
-    from neurostore.lake import Lake
+    from neurostore.lake.version import Lake
 
 #: module of each format, by suffix; '' is a folder of Motion-BIDS
 WRITERS = {

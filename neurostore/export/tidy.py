@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neurostore import views
 from neurostore.errors import UsageError
 from neurostore.export.trial import Trial, read_angles, read_points
+from neurostore.sql import views
 
 if TYPE_CHECKING:
     import polars as pl

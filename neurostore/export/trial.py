@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import neurostore
-from neurostore import lake_sql, schema
+from neurostore import schema
 from neurostore import skeleton as skeleton_declarations
 from neurostore.errors import UsageError
+from neurostore.lake import tables as lake_sql
 from neurostore.near_names import near
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from neurostore.lake import Lake
+    from neurostore.lake.version import Lake
 
 _OF_TRIAL = "subject = $subject AND session = $session AND trial = $trial"
 
@@ -269,6 +270,6 @@ def read_angles(trial: Trial, source: str) -> pl.DataFrame:
 
 
 def _angle_columns() -> list[str]:
-    from neurostore import views
+    from neurostore.sql import views
 
     return [c.name for c in views.declared()["joint_angles"].columns if c.name.endswith("_deg")]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from neurostore.errors import UsageError
 
 if TYPE_CHECKING:
-    from neurostore.lake import Lake
+    from neurostore.lake.version import Lake
 
 __all__ = ["write_report"]
 

@@ -7,7 +7,7 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from neurostore import analysis
+from neurostore import statistics
 from neurostore.errors import UsageError
 from neurostore.report.clips import Clip, read_clips
 from neurostore.report.panels import BY_COLUMN, OVERVIEW, PANELS, Panel
@@ -16,8 +16,8 @@ from neurostore.report.snapshot import Snapshot
 if TYPE_CHECKING:
     import polars as pl
 
-    from neurostore.cohort import DistanceMatrix
-    from neurostore.lake import Lake
+    from neurostore.distances import DistanceMatrix
+    from neurostore.lake.version import Lake
 
 LEAST_REFERENCE = 3  # subjects, before a group's spread is shown as a range
 
@@ -227,7 +227,7 @@ def _group_curves(snapshot: Snapshot) -> pl.DataFrame:
     for angle in ("hip_flexion", "knee_flexion", "ankle_dorsiflexion"):
         for name in (f"{angle}_deg", f"{angle}_rel_deg"):
             try:
-                found = analysis.mean_curves(snapshot, name, by="group")
+                found = statistics.mean_curves(snapshot, name, by="group")
             except UsageError:  # no such column: no relative knee, or a lake without groups
                 continue
             if found.height:
@@ -261,7 +261,7 @@ def _compared(snapshot: Snapshot, summary: pl.DataFrame, subjects: pl.DataFrame)
 
     names = [c for c in OVERVIEW if summary[c].count() > 0]
     try:
-        found = analysis.compare(snapshot, names) if names and "group" in subjects.columns else pl.DataFrame()
+        found = statistics.compare(snapshot, names) if names and "group" in subjects.columns else pl.DataFrame()
     except UsageError:  # fewer than two groups with people to compare
         return pl.DataFrame()
     return found.filter(pl.min_horizontal("n_a", "n_b") >= LEAST_REFERENCE) if found.height else found
@@ -269,7 +269,7 @@ def _compared(snapshot: Snapshot, summary: pl.DataFrame, subjects: pl.DataFrame)
 
 def _distances(snapshot: Snapshot, summary: pl.DataFrame, names: set[str]) -> tuple[DistanceMatrix | None, str]:
     """Distances of subjects (steady cycles, sagittal hip, knee and ankle, mean of both sides), and a sentence on them."""
-    from neurostore import cohort
+    from neurostore import distances as cohort
 
     steady = summary["subject"].unique()
     if len(steady) < 2:

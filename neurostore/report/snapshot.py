@@ -6,20 +6,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from neurostore import views
 from neurostore.errors import LakeError, UsageError
+from neurostore.sql import views
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from neurostore.lake import Lake
+    from neurostore.lake.version import Lake
 
 # What the other views are made of. Measured on 36 trials: all views 84 s from scratch, 4 s over these, which take 4 s.
 KEPT = ("_foot_motion", "_cycles_judged", "joint_angles", "subject_summary")
 
 
 class Snapshot:
-    """Reads like a :class:`neurostore.lake.Lake` (``sql``, ``path``, ``version``), and so goes wherever one is asked for.
+    """Reads like a :class:`neurostore.lake.version.Lake` (``sql``, ``path``, ``version``), and so goes wherever one is asked for.
 
     Parameters
     ----------

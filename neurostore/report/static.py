@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neurostore.errors import UsageError
-from neurostore.plot import empty_figure
 from neurostore.report import figures
 from neurostore.report.blocks import Block, blocks_of
 from neurostore.report.cohort_figures import group_dashes, groups_in_order, spread_of, style_of
@@ -29,6 +28,7 @@ from neurostore.report.panels import (
     Panel,
 )
 from neurostore.report.placing import AROUND, places_of_names, swarm
+from neurostore.report.plot import empty_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from neurostore.lake import open as open_lake
-from neurostore.printable import printable
-from neurostore.verify import verify
+from neurostore.lake.version import open as open_lake
+from neurostore.upkeep.verify import verify
+from neurostore.wording import printable
 from tests.cli.cli_run import run
 from tests.tiny_bvh import bvh_text
 from tests.unit import test_c3d, test_neuropose

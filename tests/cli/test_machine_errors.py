@@ -8,9 +8,10 @@ from functools import partial
 import numpy as np
 import pytest
 
-from neurostore import cli, cohort, comparison
-from neurostore.representations import POINTS
-from neurostore.verify import verify
+from neurostore import cli, distances
+from neurostore.distances import comparison
+from neurostore.distances.representations import POINTS
+from neurostore.upkeep.verify import verify
 from tests.cli.cli_run import run
 from tests.lake_builder import build_lake, trial
 
@@ -45,7 +46,7 @@ def test_no_memory_for_a_block_of_a_matrix(tmp_path, monkeypatch):
     walks = [trial(f"S{k}", "walk", points=walk(k)) for k in range(5)]
     lake = build_lake(tmp_path, walks).path
     words = ["distances", "--unit", "trial", "--representation", "coordinates", "--lake", lake]
-    monkeypatch.setattr(cohort, "write_distances", partial(cohort.write_distances, block=2))
+    monkeypatch.setattr(distances, "write_distances", partial(distances.write_distances, block=2))
     assert run(*words, tmp_path / "whole.npy").returncode == 0
     between, calls = comparison.between, []
 

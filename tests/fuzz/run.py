@@ -19,12 +19,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from neurostore.errors import NeurostoreError
-from neurostore.ingest.batch import Batch, Settings, compute
-from neurostore.ingest.cohort_folder import TrialSource, scan
-from neurostore.ingest.cohort_metadata import Metadata
-from neurostore.ingest.video import pictures
-from neurostore.lake import Lake
-from neurostore.lake_write import discard
+from neurostore.ingest.cohort.metadata import Metadata
+from neurostore.ingest.cohort.scan import TrialSource, scan
+from neurostore.ingest.pipeline.batch import Batch, Settings, compute
+from neurostore.ingest.video.decode import pictures
+from neurostore.lake.commit import discard
+from neurostore.lake.version import Lake
 from tests.fuzz.mutate import mutate
 from tests.fuzz.seeds import FORMATS, Seed
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neurostore import walker
+from neurostore.walker import walk as walker
 from tests import view_builder
 from tests.twins import gait as twin
 

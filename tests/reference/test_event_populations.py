@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from neurostore.ingest import filters
+from neurostore.ingest.landmarks import filters
 from tests import view_builder
 from tests.path_walker import Person, straight, there_and_back, walk
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import neurostore
-from neurostore import views, walker
+from neurostore.sql import views
+from neurostore.walker import walk as walker
 from tests import view_builder
 from tests.shared_data import SHARED, needs_shared
 

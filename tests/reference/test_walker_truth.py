@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import neurostore
-from neurostore import walker
-from neurostore.ingest.batch import Settings
 from neurostore.ingest.pipeline import ingest
-from neurostore.walker_bvh import write_bvh
+from neurostore.ingest.pipeline.batch import Settings
+from neurostore.walker import walk as walker
+from neurostore.walker.bvh import write_bvh
 
 HALF_A_FRAME_S = 0.5 / 120
 

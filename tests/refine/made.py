@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from neurostore import skeleton as skeletons
-from neurostore import walker
 from neurostore.ingest.recording import Poses, Recording
 from neurostore.ingest.refine.markers import marker_set
-from neurostore.ingest.refine.motions import Camera, Motion, filmed
+from neurostore.ingest.refine.training.motions import Camera, Motion, filmed
+from neurostore.walker import walk as walker
 
 MARKERS = marker_set("landmarks")
 

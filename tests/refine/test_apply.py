@@ -14,9 +14,9 @@ from neurostore.ingest.recording import Step
 from neurostore.ingest.refine import apply
 from neurostore.ingest.refine.lake_apply import apply_to_lake
 from neurostore.ingest.trial_tables import row_of, tables_of
-from neurostore.lake import Lake
-from neurostore.lake import open as open_lake
-from neurostore.lake_write import TrialTables, commit, stage
+from neurostore.lake.commit import TrialTables, commit, stage
+from neurostore.lake.version import Lake
+from neurostore.lake.version import open as open_lake
 from tests.refine.made import MARKERS, video, walk
 
 AT = {n: i for i, n in enumerate(MARKERS.names)}
@@ -227,14 +227,13 @@ def test_what_a_lake_cannot_have_refined(refiner, tmp_path):
 
 def test_ingest_with_refinement_is_what_apply_does(refiner, tmp_path, monkeypatch):
     """The same video ingested with --refine, and without and refined afterwards: the same landmarks."""
-    from neurostore.ingest import batch
-    from neurostore.ingest.batch import Settings
-    from neurostore.ingest.pipeline import ingest
+    from neurostore.ingest.pipeline import batch, ingest
+    from neurostore.ingest.pipeline.batch import Settings
 
     (tmp_path / "c" / "S01").mkdir(parents=True)
     (tmp_path / "c" / "S01" / "walk.mp4").write_bytes(b"a film")
     monkeypatch.setattr(batch, "_read", lambda path, source, settings: video())
-    monkeypatch.setattr("neurostore.ingest.estimators.settings", lambda *a: {})
+    monkeypatch.setattr("neurostore.ingest.video.estimate.settings", lambda *a: {})
     ingest(tmp_path / "c", tmp_path / "one", Settings(refine=True), n_workers=1)
     ingest(tmp_path / "c", tmp_path / "two", Settings(), n_workers=1)
     query = "SELECT * EXCLUDE (ingest_id) FROM landmarks ORDER BY ALL"

@@ -8,10 +8,10 @@ pytest.importorskip("torch")
 from typer.testing import CliRunner
 
 from neurostore.cli import app
-from neurostore.ingest.refine import sources
 from neurostore.ingest.refine.refiner import Refiner
-from neurostore.walker import normal, walk
-from neurostore.walker_bvh import write_bvh
+from neurostore.ingest.refine.training import sources
+from neurostore.walker.bvh import write_bvh
+from neurostore.walker.walk import normal, walk
 
 TINY = """
 steps = 2

@@ -5,7 +5,7 @@ import pytest
 
 pytest.importorskip("torch")
 from neurostore.ingest.refine.features import body_of, sequence, to_frames, to_nodes, window
-from neurostore.ingest.refine.motions import Camera, filmed
+from neurostore.ingest.refine.training.motions import Camera, filmed
 from tests.refine.made import MARKERS, walk
 
 AT = {n: i for i, n in enumerate(MARKERS.names)}

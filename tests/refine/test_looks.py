@@ -8,13 +8,13 @@ import pytest
 torch = pytest.importorskip("torch")
 from neurostore.errors import ModelError  # noqa: E402
 from neurostore.ingest.refine import checkpoint  # noqa: E402
-from neurostore.ingest.refine import train as training  # noqa: E402
-from neurostore.ingest.refine.again import N_FEATURES_AGAIN, N_PROPOSALS, SMOOTH_S, Again  # noqa: E402
-from neurostore.ingest.refine.dataset import WindowBatches  # noqa: E402
 from neurostore.ingest.refine.features import N_FEATURES, PATH, PLACE, RAY, SCALE_MM, sequence, window  # noqa: E402
-from neurostore.ingest.refine.looks import LookConfig, train_looks  # noqa: E402
 from neurostore.ingest.refine.model import ModelConfig, PoseFormer  # noqa: E402
-from neurostore.ingest.refine.motions import Camera, filmed  # noqa: E402
+from neurostore.ingest.refine.second_look import N_FEATURES_AGAIN, N_PROPOSALS, SMOOTH_S, Again  # noqa: E402
+from neurostore.ingest.refine.training import train as training  # noqa: E402
+from neurostore.ingest.refine.training.dataset import WindowBatches  # noqa: E402
+from neurostore.ingest.refine.training.looks import LookConfig, train_looks  # noqa: E402
+from neurostore.ingest.refine.training.motions import Camera, filmed  # noqa: E402
 from tests.refine.made import MARKERS, people, walk  # noqa: E402
 from tests.refine.test_training import TINY  # noqa: E402
 

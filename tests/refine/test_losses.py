@@ -5,7 +5,7 @@ import math
 import pytest
 
 torch = pytest.importorskip("torch")
-from neurostore.ingest.refine import losses  # noqa: E402
+from neurostore.ingest.refine.training import losses  # noqa: E402
 
 
 def _all(*shape):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("torch")
-from neurostore.ingest.refine.motions import (
+from neurostore.ingest.refine.training.motions import (
     Camera,
     covered,
     filmed,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("torch")
-from neurostore.ingest.refine.noise import Correlated, Independent, corrupt
+from neurostore.ingest.refine.training.noise import Correlated, Independent, corrupt
 from tests.refine.made import MARKERS
 
 RATE = 50.0

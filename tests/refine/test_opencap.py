@@ -10,12 +10,12 @@ from scipy.spatial.transform import Rotation
 
 from neurostore import skeleton as skeletons
 from neurostore.errors import InputError
+from neurostore.ingest.geometry.rotations import multiply
 from neurostore.ingest.readers import read
 from neurostore.ingest.recording import ReadOptions
 from neurostore.ingest.refine.opencap import LEFT_OUT, opencap_points, opencap_set
-from neurostore.ingest.rotations import multiply
-from neurostore.walker import normal, walk
-from neurostore.walker_bvh import write_bvh
+from neurostore.walker.bvh import write_bvh
+from neurostore.walker.walk import normal, walk
 
 SET = opencap_set()
 

@@ -8,11 +8,11 @@ import pytest
 
 pytest.importorskip("torch")
 from neurostore.errors import UsageError
-from neurostore.ingest.refine import measures
-from neurostore.ingest.refine.baselines import BASELINES, bone_lock, butterworth
-from neurostore.ingest.refine.evaluate import evaluate
-from neurostore.ingest.refine.motions import Camera, filmed
 from neurostore.ingest.refine.refiner import Refiner
+from neurostore.ingest.refine.training import measures
+from neurostore.ingest.refine.training.baselines import BASELINES, bone_lock, butterworth
+from neurostore.ingest.refine.training.evaluate import evaluate
+from neurostore.ingest.refine.training.motions import Camera, filmed
 from tests.refine.made import MARKERS, walk
 from tests.shared_data import SHARED, needs_shared
 
@@ -46,7 +46,7 @@ def test_locked_bones_have_the_median_length_of_the_first_50_frames_and_keep_the
 def test_butterworth_is_scipys(truth):
     from scipy.signal import butter, sosfiltfilt
 
-    from neurostore.ingest.filters import design_frequency
+    from neurostore.ingest.landmarks.filters import design_frequency
 
     sos = butter(2, design_frequency(6.0, 30.0), fs=30.0, output="sos")
     expected = sosfiltfilt(sos, _noisy(truth), axis=0)
@@ -77,9 +77,9 @@ def test_depth_jitter_is_the_sd_of_white_noise(truth):
 
 
 def test_angles_are_those_of_the_walker():
-    from neurostore import walker
+    from neurostore.walker import walk
 
-    made = walker.walk(walker.normal(), n_strides=3.0, rate_hz=60.0)
+    made = walk.walk(walk.normal(), n_strides=3.0, rate_hz=60.0)
     points = np.stack([made.joints[n] for n in MARKERS.names], axis=1)
     found = measures.angles(points, MARKERS)
     for side in ("left", "right"):
@@ -102,18 +102,18 @@ def test_feet_below_the_floor_are_counted(truth):
 
 
 def test_pelvis_rotation_is_the_walkers():
-    from neurostore import walker
+    from neurostore.walker import walk
 
-    made = walker.walk(walker.normal(), n_strides=3.0, rate_hz=60.0)
+    made = walk.walk(walk.normal(), n_strides=3.0, rate_hz=60.0)
     points = np.stack([made.joints[n] for n in MARKERS.names], axis=1)
     found = np.ptp(measures.pelvis_rotation(points, np.array([0.0, 1.0, 0.0]), MARKERS))
     assert found == pytest.approx(np.ptp(made.angles["left_pelvis_rotation_deg"]), abs=0.5)
 
 
 def test_strikes_are_where_zeni_puts_them(truth):
-    from neurostore import walker
+    from neurostore.walker import walk
 
-    made = walker.walk(walker.normal(), n_strides=4.0, rate_hz=60.0)
+    made = walk.walk(walk.normal(), n_strides=4.0, rate_hz=60.0)
     points = np.stack([made.joints[n] for n in MARKERS.names], axis=1)
     found = measures.strikes(points, np.array([0.0, 0.0, 1.0]), "left", 60.0, MARKERS)
     true = [
@@ -180,7 +180,7 @@ def test_the_command_prints_long_rows_of_people_not_trained_on(capsys):
 def test_people_trained_on_are_found_under_other_names(tmp_path):
     import shutil
 
-    from neurostore.ingest.refine.proof import prove
+    from neurostore.ingest.refine.training.proof import prove
 
     (tmp_path / "lab" / "X").mkdir(parents=True)
     shutil.copy(next((SHARED / "cmu" / "GENW04").glob("*.bvh")), tmp_path / "lab" / "X" / "a.bvh")

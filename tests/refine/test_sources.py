@@ -7,10 +7,10 @@ import pytest
 
 pytest.importorskip("torch")
 from neurostore.errors import UsageError
-from neurostore.ingest.refine import sources
 from neurostore.ingest.refine.markers import marker_set
-from neurostore.walker import normal, walk
-from neurostore.walker_bvh import write_bvh
+from neurostore.ingest.refine.training import sources
+from neurostore.walker.bvh import write_bvh
+from neurostore.walker.walk import normal, walk
 from tests.shared_data import SHARED, needs_shared
 from tests.tiny_bvh import bvh_text
 

@@ -9,10 +9,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 from neurostore.errors import ModelError, UsageError  # noqa: E402
-from neurostore.ingest.refine import checkpoint, shards  # noqa: E402
-from neurostore.ingest.refine import train as training  # noqa: E402
-from neurostore.ingest.refine.dataset import WindowBatches  # noqa: E402
-from neurostore.ingest.refine.finish import finish  # noqa: E402
+from neurostore.ingest.refine import checkpoint  # noqa: E402
+from neurostore.ingest.refine.training import shards  # noqa: E402
+from neurostore.ingest.refine.training import train as training  # noqa: E402
+from neurostore.ingest.refine.training.dataset import WindowBatches  # noqa: E402
+from neurostore.ingest.refine.training.finish import finish  # noqa: E402
 from tests.refine.made import MARKERS, people  # noqa: E402
 
 TINY = training.TrainConfig(
@@ -199,13 +200,13 @@ def test_configurations(tmp_path):
 
 def test_the_seeds_configuration_learns(tmp_path):
     """Its network (23 million weights) takes a step on the OpenCap markers; a GPU is for the rest."""
-    from neurostore.ingest.refine.dataset import WindowBatches
     from neurostore.ingest.refine.markers import marker_set
     from neurostore.ingest.refine.model import PoseFormer, n_parameters
-    from neurostore.ingest.refine.sources import read_motions
-    from neurostore.ingest.refine.terms import Terms
-    from neurostore.walker import normal, walk
-    from neurostore.walker_bvh import write_bvh
+    from neurostore.ingest.refine.training.dataset import WindowBatches
+    from neurostore.ingest.refine.training.sources import read_motions
+    from neurostore.ingest.refine.training.terms import Terms
+    from neurostore.walker.bvh import write_bvh
+    from neurostore.walker.walk import normal, walk
 
     (tmp_path / "A").mkdir()
     write_bvh(walk(normal(), n_strides=1.5), tmp_path / "A" / "walk.bvh")
@@ -230,7 +231,7 @@ def test_the_seeds_configuration_learns(tmp_path):
 def test_tensorboard_does_not_load_tensorflow(tmp_path):
     code = (
         "import sys; from pathlib import Path\n"
-        "from neurostore.ingest.refine.run_state import event_writer\n"
+        "from neurostore.ingest.refine.training.run_state import event_writer\n"
         f"w = event_writer(Path({str(tmp_path)!r})); w.add_scalar('a', 1.0, 1); w.close()\n"
         "assert 'tensorflow' not in sys.modules\n"
     )

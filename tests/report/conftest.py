@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from neurostore.demo import make_cohort
-from neurostore.lake import open as open_lake
+from neurostore.lake.version import open as open_lake
 
 HOSTILE = 'crouch</script><img src=x onerror="window.hacked=1"><b>&amp;$x^{2}$\''
 CONDITION = 'fast"><svg onload=window.hacked=2>'

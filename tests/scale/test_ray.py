@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neurostore import cohort
-from neurostore.comparison import Comparison, Side
-from neurostore.lake import open as open_lake
+from neurostore import distances
+from neurostore.distances.comparison import Comparison, Side
+from neurostore.lake.version import open as open_lake
 from tests.tiny_bvh import write_bvh
 
 pytest.importorskip("ray")
@@ -117,9 +117,9 @@ def test_ingest_is_that_of_local_processes_though_a_worker_dies(cluster, tmp_pat
 
 def test_a_fault_of_the_lake_is_raised(cluster, tmp_path):
     from neurostore.errors import LakeError
-    from neurostore.ingest.batch import Batch, Settings
-    from neurostore.ingest.cohort_folder import scan
-    from neurostore.ingest.ray_engine import RayPool
+    from neurostore.ingest.cohort.scan import scan
+    from neurostore.ingest.pipeline.batch import Batch, Settings
+    from neurostore.ingest.pipeline.ray_pool import RayPool
 
     write_bvh(tmp_path / "cohort" / "S1" / "walk.bvh")
     found = scan(tmp_path / "cohort")
@@ -141,13 +141,13 @@ def compared(monkeypatch):
         comparison = Comparison("euclidean", 0.1, "none", "float32", None, "mean", False)
         return {"left": part}, comparison, {"options": {}, "lake": ""}
 
-    monkeypatch.setattr(cohort, "prepare", prepare)
+    monkeypatch.setattr(distances, "prepare", prepare)
     return part
 
 
 def test_distances_are_those_of_one_process(cluster, compared, tmp_path):
     for name, engine in (("a.npy", "local"), ("b.npy", "ray")):
-        cohort.write_distances(None, tmp_path / name, block=16, engine=engine)
+        distances.write_distances(None, tmp_path / name, block=16, engine=engine)
     local, by_ray = (np.load(tmp_path / name) for name in ("a.npy", "b.npy"))
     assert local.shape == (70, 70)
     np.testing.assert_array_equal(by_ray, local)
@@ -160,7 +160,7 @@ def test_only_what_is_new_goes_to_the_cluster(cluster, compared, tmp_path, monke
     held = [list(x) for x in everything]
     for column in everything:
         del column[48:]
-    cohort.write_distances(None, tmp_path / "d.npy", block=16)
+    distances.write_distances(None, tmp_path / "d.npy", block=16)
     for column, all_of_it in zip(everything, held, strict=True):
         column[:] = all_of_it
     asked = []
@@ -172,7 +172,7 @@ def test_only_what_is_new_goes_to_the_cluster(cluster, compared, tmp_path, monke
         return run(self, function, calls, **options)
 
     monkeypatch.setattr(type(cluster), "run", counted)
-    cohort.write_distances(None, tmp_path / "d.npy", block=16, engine="ray")
+    distances.write_distances(None, tmp_path / "d.npy", block=16, engine="ray")
     assert sorted(asked) == [(i, j) for i in range(0, 80, 16) for j in range(i, 80, 16) if j >= 48]
     monkeypatch.undo()
     from neurostore import dtw

@@ -14,12 +14,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neurostore import delta, signs_of_life, storage
+from neurostore import storage
 from neurostore.errors import ConflictError, LakeError, NotALakeError, VanishedVersionError
-from neurostore.lake import Lake
-from neurostore.lake import open as open_lake
-from neurostore.lake_write import commit, stage
-from neurostore.maintenance import compact, sweep, vacuum
+from neurostore.lake import delta, heartbeat
+from neurostore.lake.commit import commit, stage
+from neurostore.lake.version import Lake
+from neurostore.lake.version import open as open_lake
+from neurostore.upkeep.compact import compact, sweep, vacuum
 from tests.lake_builder import trial
 
 boto3 = pytest.importorskip("boto3")
@@ -62,13 +63,13 @@ def bucket(server, monkeypatch):
     }  # fmt: skip
     for name, value in said.items():
         monkeypatch.setenv(name, value)
-    from neurostore import storage_s3
+    from neurostore.storage import s3
 
-    storage_s3._session.cache_clear()
+    s3._session.cache_clear()
     name = f"lakes-{time.time_ns()}"
-    storage_s3.client().create_bucket(Bucket=name)
+    s3.client().create_bucket(Bucket=name)
     yield name
-    storage_s3._session.cache_clear()
+    s3._session.cache_clear()
 
 
 @pytest.fixture
@@ -177,8 +178,8 @@ def test_compact_vacuum_and_sweep(lake):
 
 
 def test_erase_leaves_no_byte(lake):
-    from neurostore.erase import erase
-    from neurostore.storage_s3 import client, split
+    from neurostore.storage.s3 import client, split
+    from neurostore.upkeep.erase import erase
 
     name = "PERSON7"
     put(lake.path, trial(name, "walk", left_heel=heel(8)), subjects=[{"subject": name}])
@@ -203,7 +204,7 @@ def change(lake, path: str, at: int = 40) -> None:
 
 
 def test_verify_finds_a_flip_in_every_kind_of_object_and_names_its_trials(lake):
-    from neurostore.verify import verify
+    from neurostore.upkeep.verify import verify
 
     assert verify(lake.path).is_clean
     paths = [f.path for f in storage.list_files(lake.path, logs=True) if "commit.lock" not in f.path]
@@ -221,10 +222,10 @@ def test_verify_finds_a_flip_in_every_kind_of_object_and_names_its_trials(lake):
 
 
 def test_damage_is_dropped_or_put_back_and_mended(bucket, tmp_path):
-    from neurostore import hashes
     from neurostore.ingest.pipeline import ingest
-    from neurostore.mend import drop_damaged
-    from neurostore.verify import adopt, verify
+    from neurostore.lake import hashes
+    from neurostore.upkeep.repair import drop_damaged
+    from neurostore.upkeep.verify import adopt, verify
     from tests.tiny_bvh import write_bvh
 
     cohort = tmp_path / "cohort"
@@ -255,7 +256,7 @@ def test_damage_is_dropped_or_put_back_and_mended(bucket, tmp_path):
 
 def test_migrate(lake):
     from neurostore.errors import NewerLakeError
-    from neurostore.migrate import Migration, migrate
+    from neurostore.upkeep.migrate import Migration, migrate
 
     marker = storage.join(lake.path, "_neurostore", "lake.json")
     said = storage.read_json(marker)
@@ -329,7 +330,7 @@ def test_two_processes_lose_no_update(bucket):
 
 
 def test_lease_excludes_names_its_holder_and_outlives_a_death(bucket, monkeypatch):
-    from neurostore import storage_s3
+    from neurostore.storage import s3
 
     root = f"s3://{bucket}/lake"
     with storage.lock(root, "first") as was_abandoned:
@@ -343,7 +344,7 @@ def test_lease_excludes_names_its_holder_and_outlives_a_death(bucket, monkeypatc
     storage.write_whole(f"{root}/_neurostore/commit.lock", json.dumps({"holder": "the dead", "token": "x"}).encode())
     with pytest.raises(ConflictError, match="the dead has held"), storage.lock(root, "fifth", timeout_s=0.3):
         pass
-    monkeypatch.setattr(storage_s3, "LEASE_S", 1.0)
+    monkeypatch.setattr(s3, "LEASE_S", 1.0)
     time.sleep(2.1)
     with storage.lock(root, "sixth", timeout_s=5) as was_abandoned:
         assert was_abandoned
@@ -369,9 +370,9 @@ def test_small_files_as_on_a_disk(bucket, tmp_path):
         assert storage.exists(storage.join(root, "a"))
         assert not storage.exists(storage.join(root, "b"))
         assert [f.path for f in storage.list_files(root)] == ["a/b.json"]
-        with signs_of_life.running(root):
-            assert signs_of_life.running_since(root) <= time.time() + 60
-        assert signs_of_life.running_since(root) == float("inf")
+        with heartbeat.running(root):
+            assert heartbeat.running_since(root) <= time.time() + 60
+        assert heartbeat.running_since(root) == float("inf")
         assert storage.delete([path]) == 1
         assert storage.list_files(root) == []
 
@@ -391,7 +392,7 @@ def test_what_is_not_there_is_named(bucket):
         open_lake(f"s3://{bucket}/nothing")
     with pytest.raises(LakeError, match="no such bucket"):
         open_lake("s3://nobody-made-this/lake")
-    from neurostore.lake_export import export_lake
+    from neurostore.upkeep.copies import export_lake
 
     Lake.create(f"s3://{bucket}/lake")
     with pytest.raises(LakeError.__mro__[1], match="an export goes to a folder"):
@@ -415,7 +416,7 @@ def test_command_line(lake, tmp_path):
 
 
 def test_locked_sql(lake):
-    from neurostore import locked_sql
+    from neurostore.lake import locked
 
-    found = locked_sql.run(lake, "SELECT subject, count(*) AS n FROM landmarks GROUP BY ALL ORDER BY ALL")
+    found = locked.run(lake, "SELECT subject, count(*) AS n FROM landmarks GROUP BY ALL ORDER BY ALL")
     assert found.rows() == [("S01", 80), ("S02", 40)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from neurostore import views
+from neurostore.sql import views
 from tests import view_builder
 
 

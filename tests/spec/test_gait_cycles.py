@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from neurostore import views, walker
+from neurostore.sql import views
+from neurostore.walker import walk as walker
 from tests import view_builder
 
 # Left and right walk with strides of 1.0 s, stance 60 %, right half a stride later; marks of the file on the left only.

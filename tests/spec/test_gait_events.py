@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 from scipy.signal import butter, filtfilt
 
-from neurostore import walker
+from neurostore.walker import walk as walker
 from tests import view_builder
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from neurostore import normative, views
+from neurostore import normative
+from neurostore.sql import views
 from tests import view_builder
 
 VARIABLES = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from neurostore import walker
+from neurostore.walker import walk as walker
 from tests import view_builder
 
 COLUMNS = (

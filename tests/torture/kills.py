@@ -22,8 +22,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from neurostore.errors import NotALakeError
-from neurostore.lake import open as open_lake
-from neurostore.verify import verify
+from neurostore.lake.version import open as open_lake
+from neurostore.upkeep.verify import verify
 from tests.tiny_bvh import write_bvh
 
 OPERATIONS = ("ingest", "replace", "compact", "erase", "distances")

@@ -9,8 +9,8 @@ import subprocess
 
 import pytest
 
-from neurostore.lake import open as open_lake
-from neurostore.verify import verify
+from neurostore.lake.version import open as open_lake
+from neurostore.upkeep.verify import verify
 from tests.cli.cli_run import run
 from tests.tiny_bvh import write_bvh
 from tests.torture.kills import content, kill_once, make_scene

@@ -9,8 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from neurostore.errors import NotALakeError
-from neurostore.lake import open as open_lake
-from neurostore.verify import verify
+from neurostore.lake.version import open as open_lake
+from neurostore.upkeep.verify import verify
 from tests.tiny_bvh import write_bvh
 from tests.torture.kills import Content, content
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from neurostore.alignment import ALIGNMENTS, STANDING, align, kabsch
+from neurostore.distances.alignment import ALIGNMENTS, STANDING, align, kabsch
 from neurostore.errors import UsageError
 
 NAMES = ["pelvis", "left_hip", "right_hip", "left_knee", "right_knee", "left_shoulder", "head"]

@@ -11,8 +11,9 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from neurostore.errors import InputError
-from neurostore.ingest import readers, rotations
-from neurostore.ingest.readers import amc
+from neurostore.ingest import readers
+from neurostore.ingest.geometry import rotations
+from neurostore.ingest.readers.trees import amc
 from neurostore.ingest.recording import ReadOptions, Recording
 from tests.shared_data import SHARED, needs_shared
 

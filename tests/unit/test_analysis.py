@@ -8,8 +8,10 @@ import pyarrow as pa
 import pytest
 from scipy import stats
 
-from neurostore import analysis, group_tests, views
+from neurostore import statistics
 from neurostore.errors import UsageError
+from neurostore.sql import views
+from neurostore.statistics import two_groups
 from tests import view_builder
 
 RNG = np.random.default_rng(5)
@@ -27,7 +29,7 @@ class FakeLake:
 
 
 def test_welch_is_scipys_with_its_interval():
-    found = group_tests.compare_groups(A, B)
+    found = two_groups.compare_groups(A, B)
     peer = stats.ttest_ind(B, A, equal_var=False)
     interval = peer.confidence_interval(0.95)
     assert found.p == pytest.approx(peer.pvalue)
@@ -38,24 +40,24 @@ def test_welch_is_scipys_with_its_interval():
 def test_hedges_g_is_cohens_d_times_the_small_sample_correction():
     pooled = np.sqrt((8 * A.var(ddof=1) + 6 * B.var(ddof=1)) / 14)
     expected = (B.mean() - A.mean()) / pooled * (1 - 3 / (4 * 14 - 1))
-    assert group_tests.compare_groups(A, B).hedges_g == pytest.approx(expected)
+    assert two_groups.compare_groups(A, B).hedges_g == pytest.approx(expected)
 
 
 def test_paired_is_scipys():
     a, b = A[:7], B
-    found = group_tests.compare_pairs(a, b)
+    found = two_groups.compare_pairs(a, b)
     peer = stats.ttest_rel(b, a)
     assert found.p == pytest.approx(peer.pvalue)
     assert (found.ci_low, found.ci_high) == pytest.approx(tuple(peer.confidence_interval(0.95)))
 
 
 def test_permutation_p_values_are_scipys_exact_ones():
-    found = group_tests.compare_groups(A, B, test="permutation")
+    found = two_groups.compare_groups(A, B, test="permutation")
     peer = stats.permutation_test(
         (A, B), lambda x, y: abs(y.mean() - x.mean()), n_resamples=np.inf, alternative="greater"
     )
     assert found.p == pytest.approx(peer.pvalue)
-    paired = group_tests.compare_pairs(A[:7], B, test="permutation")
+    paired = two_groups.compare_pairs(A[:7], B, test="permutation")
     peer = stats.permutation_test(
         (A[:7], B), lambda x, y: abs((y - x).mean()), permutation_type="samples", n_resamples=np.inf,
         alternative="greater",
@@ -64,18 +66,18 @@ def test_permutation_p_values_are_scipys_exact_ones():
 
 
 def test_drawn_permutations_are_near_the_exact_value(monkeypatch):
-    exact = group_tests.compare_groups(A, B, test="permutation").p
-    monkeypatch.setattr(group_tests, "EXACT_LIMIT", 1)
-    assert group_tests.compare_groups(A, B, test="permutation").p == pytest.approx(exact, abs=0.02)
+    exact = two_groups.compare_groups(A, B, test="permutation").p
+    monkeypatch.setattr(two_groups, "EXACT_LIMIT", 1)
+    assert two_groups.compare_groups(A, B, test="permutation").p == pytest.approx(exact, abs=0.02)
 
 
 def test_holm_by_its_definition():
     # Sorted 0.01, 0.02, 0.03, 0.04 times 4, 3, 2, 1 with a running maximum.
-    adjusted = group_tests.holm(np.array([0.04, 0.01, np.nan, 0.03, 0.02]))
+    adjusted = two_groups.holm(np.array([0.04, 0.01, np.nan, 0.03, 0.02]))
     np.testing.assert_allclose(adjusted, [0.06, 0.04, np.nan, 0.06, 0.06])
 
 
-@pytest.mark.parametrize("compare", [group_tests.compare_groups, group_tests.compare_pairs])
+@pytest.mark.parametrize("compare", [two_groups.compare_groups, two_groups.compare_pairs])
 def test_one_person_is_no_group(compare):
     found = compare(A[:1], B[:1])
     assert (found.n_a, found.n_b, found.difference, found.test) == (1, 1, B[0] - A[0], "fewer than 2 people")
@@ -87,7 +89,7 @@ def test_one_person_is_no_group(compare):
 def test_paired_g_is_lakens_g_av():
     a, b = A[:7], B
     expected = (b - a).mean() / ((a.std(ddof=1) + b.std(ddof=1)) / 2) * (1 - 3 / (4 * 6 - 1))
-    assert group_tests.compare_pairs(a, b).hedges_g == pytest.approx(expected)
+    assert two_groups.compare_pairs(a, b).hedges_g == pytest.approx(expected)
 
 
 def test_hedges_correction_is_near_the_exact_gamma_ratio():
@@ -95,13 +97,13 @@ def test_hedges_correction_is_near_the_exact_gamma_ratio():
 
     a, b = np.arange(6.0), np.arange(6.0) + 2
     exact = np.exp(gammaln(5) - gammaln(4.5)) / np.sqrt(5)  # of 10 degrees of freedom
-    assert group_tests.compare_groups(a, b).hedges_g == pytest.approx(2 / a.std(ddof=1) * exact, rel=1e-3)
+    assert two_groups.compare_groups(a, b).hedges_g == pytest.approx(2 / a.std(ddof=1) * exact, rel=1e-3)
 
 
 def test_a_group_of_one_leaves_the_other_comparisons_alone():
     values = {"C1": 1.0, "C2": 1.2, "C3": 1.1, "P1": 0.7, "P2": 0.9, "X1": 0.5}
     rows = [{"subject": s, "session": "", "side": "left", "walking_speed_m_s": v} for s, v in values.items()]
-    found = analysis.compare(_lake(rows, {s: s[0] for s in values}), "walking_speed_m_s")
+    found = statistics.compare(_lake(rows, {s: s[0] for s in values}), "walking_speed_m_s")
     assert found["test"].to_list() == ["welch", "fewer than 2 people", "fewer than 2 people"]
     p = stats.ttest_ind([0.7, 0.9], [1.0, 1.2, 1.1], equal_var=False).pvalue
     assert found["p"].to_list() == [pytest.approx(p), None, None]
@@ -135,7 +137,7 @@ def test_compare_takes_one_value_a_subject_and_corrects_over_all_rows():
                     {"subject": f"{group[0].upper()}{i}", "session": "", "side": side,
                      "walking_speed_m_s": v + add, "stance_pct": 60 + v + add}
                 )  # fmt: skip
-    found = analysis.compare(_lake(rows, groups), ["walking_speed_m_s", "stance_pct"])
+    found = statistics.compare(_lake(rows, groups), ["walking_speed_m_s", "stance_pct"])
     expected = stats.ttest_ind(B, A, equal_var=False).pvalue
     assert found["a"].to_list() == ["control"] * 2
     assert found["n_a"].to_list() == [9, 9]
@@ -149,7 +151,7 @@ def test_subjects_that_repeat_are_paired_and_the_others_named():
         for s, v in (("before", A[:7]), ("after", B)) for i in range(7)
     ]  # fmt: skip
     rows.append({"subject": "P9", "session": "before", "side": "left", "walking_speed_m_s": 9.0})
-    found = analysis.compare(_lake(rows), "walking_speed_m_s", by="session").to_dicts()[0]
+    found = statistics.compare(_lake(rows), "walking_speed_m_s", by="session").to_dicts()[0]
     assert (found["a"], found["b"], found["test"], found["left_out"]) == ("after", "before", "paired t", ["P9"])
     assert found["p"] == pytest.approx(stats.ttest_rel(A[:7], B).pvalue)
 
@@ -157,13 +159,13 @@ def test_subjects_that_repeat_are_paired_and_the_others_named():
 def test_unknown_names_are_refused_with_what_there_is():
     lake = _lake([{"subject": "P1", "session": "", "side": "left"}], {"P1": "x"})
     with pytest.raises(UsageError, match=r"no parameter 'speed'.*near it: .*walking_speed_m_s"):
-        analysis.compare(lake, "speed")
+        statistics.compare(lake, "speed")
     with pytest.raises(UsageError, match="no parameter 'length_basis'"):
-        analysis.compare(lake, "length_basis")
+        statistics.compare(lake, "length_basis")
     with pytest.raises(UsageError, match=r"no column 'sort' in subjects"):
-        analysis.compare(lake, "walking_speed_m_s", by="sort")
+        statistics.compare(lake, "walking_speed_m_s", by="sort")
     with pytest.raises(UsageError, match="two are needed"):
-        analysis.compare(lake, "walking_speed_m_s")
+        statistics.compare(lake, "walking_speed_m_s")
 
 
 def _curves(people):
@@ -188,13 +190,13 @@ def test_mean_curves_are_means_of_subject_means():
     people = {("C1", "left", i, True): KNEE + i for i in range(3)}
     people |= {("C2", "left", 0, True): KNEE + 10, ("C2", "left", 1, False): KNEE + 500, ("P1", "right", 0, True): KNEE}
     lake = _lake([], {"C1": "control", "C2": "control", "P1": "patient"}, _curves(people))
-    found = analysis.mean_curves(lake, "left_knee_flexion_deg")
+    found = statistics.mean_curves(lake, "left_knee_flexion_deg")
     assert found["group"].unique().to_list() == ["control"]
     np.testing.assert_allclose(found["mean_deg"], KNEE + 5.5)
     np.testing.assert_allclose(found["sd_deg"], np.std([1, 10], ddof=1))
     assert found["n_subjects"].unique().to_list() == [2]
     assert found["n_cycles"].unique().to_list() == [4]
-    both = analysis.mean_curves(lake, "knee_flexion_deg", by="subject")
+    both = statistics.mean_curves(lake, "knee_flexion_deg", by="subject")
     assert set(both["subject"]) == {"C1", "C2", "P1"}
 
 
@@ -204,14 +206,14 @@ def test_cycles_array_has_the_own_side_of_each_cycle_and_names_what_it_leaves_ou
     curves = _curves(people)
     lake = _lake([], None, curves)
     with pytest.warns(UserWarning, match=r"1 of 3 cycles lack an angle and are left out; they are of P1//t"):
-        array, labels = analysis.cycles_array(lake, ["knee_flexion_deg"])
+        array, labels = statistics.cycles_array(lake, ["knee_flexion_deg"])
     assert array.shape == (2, 101, 1)
     assert labels["side"].to_list() == ["left", "right"]
     np.testing.assert_allclose(array[1, :, 0], KNEE + 1)
     with pytest.raises(UsageError, match="left is never mixed with right"):
-        analysis.cycles_array(lake, ["left_knee_flexion_deg", "right_hip_flexion_deg"])
+        statistics.cycles_array(lake, ["left_knee_flexion_deg", "right_hip_flexion_deg"])
     with pytest.raises(UsageError, match="no angle 'knee'"):
-        analysis.cycles_array(lake, ["knee"])
+        statistics.cycles_array(lake, ["knee"])
 
 
 def test_curves_are_compared_by_spm1d_where_they_differ():
@@ -224,7 +226,7 @@ def test_curves_are_compared_by_spm1d_where_they_differ():
             smooth = sum(rng.normal(0, 3) * np.cos(k * np.linspace(0.2, 3, 101)) for k in (1, 2, 3))
             people[f"{group}{i}", "left", 0, True] = KNEE + add + smooth
             groups[f"{group}{i}"] = group
-    found = analysis.compare(_lake([], groups, _curves(people)), "left_knee_flexion_deg")
+    found = statistics.compare(_lake([], groups, _curves(people)), "left_knee_flexion_deg")
     y = {g: np.stack([c for (s, *_), c in people.items() if groups[s] == g]) for g in ("control", "patient")}
     peer = spm1d.stats.ttest2(y["patient"], y["control"], equal_var=False).inference(0.05, two_tailed=True)
     assert found["t_threshold"][0] == pytest.approx(peer.zstar)
@@ -243,7 +245,7 @@ def test_three_groups_of_curves_share_the_error_and_small_ones_are_named():
             smooth = sum(rng.normal(0, 3) * np.cos(k * np.linspace(0.2, 3, 101)) for k in (1, 2, 3))
             people[f"{group}{i}", "left", 0, True] = KNEE + smooth
             groups[f"{group}{i}"] = group
-    found = analysis.compare(_lake([], groups, _curves(people)), "left_knee_flexion_deg")
+    found = statistics.compare(_lake([], groups, _curves(people)), "left_knee_flexion_deg")
     tested = found.filter(pl.col("alpha").is_not_null())
     assert tested["alpha"].unique().to_list() == [0.05 / 3]
     assert found.filter(pl.col("b") == "d")["test"].to_list() == ["fewer than 3 people"] * 3
@@ -264,7 +266,7 @@ def test_curves_of_people_who_repeat_are_paired_and_the_others_named():
         parts.append(
             part.set_column(part.column_names.index("session"), "session", pa.array([session] * part.num_rows))
         )
-    found = analysis.compare(_lake([], None, pa.concat_tables(parts)), "left_knee_flexion_deg", by="session")
+    found = statistics.compare(_lake([], None, pa.concat_tables(parts)), "left_knee_flexion_deg", by="session")
     assert found["test"].unique().to_list() == ["spm1d paired t"]
     assert found["n_a"].unique().to_list() == [5]
     assert found["left_out"][0].to_list() == ["P9"]

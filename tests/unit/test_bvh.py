@@ -15,7 +15,8 @@ from scipy.spatial.transform import Rotation
 
 from neurostore import skeleton as skeletons
 from neurostore.errors import InputError
-from neurostore.ingest import readers, rotations
+from neurostore.ingest import readers
+from neurostore.ingest.geometry import rotations
 from neurostore.ingest.recording import ReadOptions, Recording
 from tests.shared_data import SHARED, needs_shared
 
@@ -575,7 +576,7 @@ def test_rate_by_option(tiny) -> None:  # type: ignore[no-untyped-def]
 
 
 def test_blocks_do_not_change_the_result(tiny, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
-    from neurostore.ingest.readers import text
+    from neurostore.ingest.readers.trees import numbers as text
 
     path = tiny(person(frames=200))
     whole = read(path, CM)

@@ -14,7 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from neurostore.errors import InputError
-from neurostore.ingest.readers import c3d, c3d_layout, c3d_parameters, read
+from neurostore.ingest.readers import c3d, read
+from neurostore.ingest.readers.c3d import layout as c3d_layout
+from neurostore.ingest.readers.c3d import parameters as c3d_parameters
 from neurostore.ingest.recording import ReadOptions
 from tests.shared_data import SHARED, needs_shared
 

@@ -9,11 +9,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from neurostore import blocks, cohort, comparison, dtw, earlier_matrix, sampling
-from neurostore.distance_matrix import DistanceMatrix, sidecar
+from neurostore import distances, dtw
+from neurostore.distances import comparison, matrix_files, sampling
+from neurostore.distances import earlier as earlier_matrix
+from neurostore.distances.matrix import DistanceMatrix, sidecar
+from neurostore.distances.representations import POINTS, SEGMENTS
+from neurostore.distances.sampling import resample
 from neurostore.errors import UsageError
-from neurostore.representations import POINTS, SEGMENTS
-from neurostore.sampling import resample
 
 ANGLES = ("hip_flexion_deg", "knee_flexion_deg", "ankle_dorsiflexion_deg")
 RATE = 50.0
@@ -124,7 +126,7 @@ def curves(lake: MadeUpLake, side: str, angles=ANGLES) -> tuple[list[tuple], np.
 
 
 def test_cycles_are_compared_by_the_angles_of_their_side(lake):
-    found = cohort.distances(lake, dtype="float64")
+    found = distances.distances(lake, dtype="float64")
     assert list(found) == ["left", "right"]
     for side, matrix in found.items():
         keys, values = curves(lake, side)
@@ -134,7 +136,7 @@ def test_cycles_are_compared_by_the_angles_of_their_side(lake):
         assert matrix.unit == "deg"
         assert matrix.labels["group"].to_list()[0] == "control"
         assert matrix.provenance["lake_version"] == 7
-    one = cohort.distances(lake, side="right", dtype="float64")
+    one = distances.distances(lake, side="right", dtype="float64")
     assert np.array_equal(one.values, found["right"].values)
 
 
@@ -143,8 +145,8 @@ def test_trials_cycle_by_cycle_are_means_and_sums_over_pairs_of_cycles(lake):
     table = dtw.pairwise(values)
     trials = list(dict.fromkeys(k[:2] for k in keys))
     own = [[i for i, k in enumerate(keys) if k[:2] == t] for t in trials]
-    every = cohort.distances(lake, unit="trial", pairing="all", side="left", dtype="float64")
-    nth = cohort.distances(lake, unit="trial", pairing="nth", reduce="sum", side="left", dtype="float64")
+    every = distances.distances(lake, unit="trial", pairing="all", side="left", dtype="float64")
+    nth = distances.distances(lake, unit="trial", pairing="nth", reduce="sum", side="left", dtype="float64")
     for i in range(len(trials)):
         for j in range(i + 1, len(trials)):
             assert every.values[i, j] == pytest.approx(table[np.ix_(own[i], own[j])].mean())
@@ -153,22 +155,22 @@ def test_trials_cycle_by_cycle_are_means_and_sums_over_pairs_of_cycles(lake):
 
 
 def test_a_subjects_distance_is_the_mean_of_both_sides(lake):
-    both = cohort.distances(lake, unit="subject", dtype="float64")
-    sides = [cohort.distances(lake, unit="subject", side=s, dtype="float64").values for s in ("left", "right")]
+    both = distances.distances(lake, unit="subject", dtype="float64")
+    sides = [distances.distances(lake, unit="subject", side=s, dtype="float64").values for s in ("left", "right")]
     np.testing.assert_allclose(both.values, (sides[0] + sides[1]) / 2)
     assert both.labels["subject"].to_list() == ["A", "B", "C"]
     assert "side" not in both.labels.columns
 
 
 def test_whole_trials(lake):
-    found = cohort.distances(lake, unit="trial", dtype="float64")["left"]
+    found = distances.distances(lake, unit="trial", dtype="float64")["left"]
     frames = lake.sql("SELECT * FROM joint_angles ORDER BY subject, trial, frame").partition_by("subject", "trial")
     series = [f.select([f"left_{a}" for a in ANGLES]).to_numpy() for f in frames]
     np.testing.assert_allclose(found.values, dtw.pairwise(series), rtol=1e-12)
 
 
 def test_in_seconds_a_longer_cycle_keeps_its_duration(lake):
-    found = cohort.distances(lake, side="left", clock="seconds", rate_hz=20, band=None)
+    found = distances.distances(lake, side="left", clock="seconds", rate_hz=20, band=None)
     assert found.provenance["options"]["clock"] == "seconds"
     assert found.values.shape == (12, 12)
 
@@ -185,13 +187,13 @@ def test_in_seconds_a_longer_cycle_keeps_its_duration(lake):
     ],
 )
 def test_every_representation_gives_distances(lake, representation, unit):
-    found = cohort.distances(lake, side="left", representation=representation, dtype="float64")
+    found = distances.distances(lake, side="left", representation=representation, dtype="float64")
     assert found.unit == unit
     assert (found.values[np.triu_indices(12, 1)] > 0).all()
 
 
 def test_rotations_are_geodesic(lake):
-    found = cohort.distances(
+    found = distances.distances(
         lake,
         unit="trial",
         representation="rotations",
@@ -201,17 +203,19 @@ def test_rotations_are_geodesic(lake):
         dtype="float64",
     )
     assert found.values.max() < 90
-    turned = cohort.distances(lake, unit="trial", representation="rotations", align="root", band=0.5, dtype="float64")
+    turned = distances.distances(
+        lake, unit="trial", representation="rotations", align="root", band=0.5, dtype="float64"
+    )
     assert np.abs(turned.values).max() < 1e-5  # every segment turns with the pelvis
 
 
 def test_relation_and_alignment(lake):
-    plain = cohort.distances(
+    plain = distances.distances(
         lake, side="left", representation="coordinates", align="root", points=("pelvis", "left_ankle")
     )
-    relation = cohort.distances(lake, side="left", representation="relation", relation=("pelvis", "ankle"))
+    relation = distances.distances(lake, side="left", representation="relation", relation=("pelvis", "ankle"))
     np.testing.assert_allclose(plain.values, relation.values, rtol=1e-5)
-    scaled = cohort.distances(lake, side="left", representation="coordinates", align="root+scale")
+    scaled = distances.distances(lake, side="left", representation="coordinates", align="root+scale")
     assert scaled.unit == "leg lengths"
 
 
@@ -220,12 +224,12 @@ def test_the_relative_angle_stands_in_where_more_items_have_it_and_the_others_ar
         [make_trial("A", "w", 1, relative=True), make_trial("B", "w", 2, relative=True), make_trial("C", "w", 3)]
     )
     with pytest.warns(UserWarning, match="3 items are left out: C/w/0/left lacks left_hip_flexion_rel_deg"):
-        found = cohort.distances(lake, side="left")
+        found = distances.distances(lake, side="left")
     assert found.labels["subject"].unique().sort().to_list() == ["A", "B"]
     assert found.provenance["notes"] == ["left_hip_flexion_rel_deg stands for left_hip_flexion_deg"]
     assert "C/w/0/left" in found.provenance["left_out"]
     with pytest.raises(UsageError, match="3 of 9 items lack"):
-        cohort.distances(lake, side="left", incomplete="refuse")
+        distances.distances(lake, side="left", incomplete="refuse")
 
 
 @pytest.mark.parametrize(
@@ -239,16 +243,16 @@ def test_the_relative_angle_stands_in_where_more_items_have_it_and_the_others_ar
 def test_items_of_another_kind_are_refused_unless_asked_for(difference, said):
     lake = MadeUpLake([make_trial("A", "w", 1), make_trial("B", "w", 2, **difference)])
     with pytest.raises(UsageError, match=said):
-        cohort.distances(lake)
-    assert len(cohort.distances(lake, side="left", mixed=True)) == 6
-    assert len(cohort.distances(lake, side="left", where="t.subject = 'A'")) == 3
+        distances.distances(lake)
+    assert len(distances.distances(lake, side="left", mixed=True)) == 6
+    assert len(distances.distances(lake, side="left", where="t.subject = 'A'")) == 3
 
 
 def test_mahalanobis_counts_in_scatter_of_the_reference_group():
     lake = MadeUpLake(
         [make_trial("A", f"w{k}", k, group="control") for k in range(4)] + [make_trial("B", "w", 9, group="patient")]
     )
-    found = cohort.distances(lake, side="left", metric="mahalanobis", reference="control", dtype="float64")
+    found = distances.distances(lake, side="left", metric="mahalanobis", reference="control", dtype="float64")
     from sklearn.covariance import LedoitWolf
 
     keys, values = curves(lake, "left")
@@ -260,9 +264,9 @@ def test_mahalanobis_counts_in_scatter_of_the_reference_group():
     assert np.linalg.norm(step @ turn) == pytest.approx(expected)
     np.testing.assert_allclose(found.values, dtw.pairwise(list(values @ turn)), rtol=1e-8)
     with pytest.raises(UsageError, match="covariance of 3 channels needs 10"):
-        cohort.distances(lake, side="left", metric="mahalanobis", reference="patient")
+        distances.distances(lake, side="left", metric="mahalanobis", reference="patient")
     with pytest.raises(UsageError, match="there are: control, patient"):
-        cohort.distances(lake, metric="mahalanobis", reference="nobody")
+        distances.distances(lake, metric="mahalanobis", reference="nobody")
 
 
 @pytest.mark.parametrize(
@@ -291,19 +295,19 @@ def test_mahalanobis_counts_in_scatter_of_the_reference_group():
 )
 def test_what_cannot_be_compared_is_said(lake, options, said):
     with pytest.raises(UsageError, match=said):
-        cohort.distances(lake, **options)
+        distances.distances(lake, **options)
 
 
 def test_a_cohort_without_cycles_says_so():
     lake = MadeUpLake([make_trial("A", "w", 1), make_trial("B", "w", 2)])
     lake.connection.execute("UPDATE gait_cycles SET is_steady = false")
     with pytest.raises(UsageError, match="none of the 2 trials has a steady gait cycle"):
-        cohort.distances(lake)
-    assert len(cohort.distances(lake, side="left", steady_only=False)) == 6
+        distances.distances(lake)
+    assert len(distances.distances(lake, side="left", steady_only=False)) == 6
 
 
 def test_neighbours_are_brute_force_without_the_trials_own_cycles(lake):
-    found = cohort.neighbours(lake, "A", "walk_1", k=4, dtype="float64")
+    found = distances.neighbours(lake, "A", "walk_1", k=4, dtype="float64")
     keys, values = curves(lake, "left")
     table = dtw.pairwise(values)
     own = [i for i, k in enumerate(keys) if k[:2] == ("A", "walk_1")]
@@ -313,19 +317,19 @@ def test_neighbours_are_brute_force_without_the_trials_own_cycles(lake):
     assert left["distance"].to_list() == pytest.approx([d for d, _ in nearest])
     assert [tuple(r) for r in left.select("subject", "trial", "cycle").rows()] == [keys[j] for _, j in nearest]
     assert left["rank"].to_list() == [1, 2, 3, 4]
-    whole = cohort.neighbours(lake, "A", "walk_1", k=2, unit="trial", side="right")
+    whole = distances.neighbours(lake, "A", "walk_1", k=2, unit="trial", side="right")
     assert whole.height == 2
     for wrong, said in ((("A", "run"), "A/run has no cycle"), (("Z", "walk_1"), "Z/walk_1 has no cycle")):
         with pytest.raises(UsageError, match=said):
-            cohort.neighbours(lake, *wrong)
+            distances.neighbours(lake, *wrong)
     with pytest.raises(UsageError, match="at least 1"):
-        cohort.neighbours(lake, "A", "walk_1", k=0)
+        distances.neighbours(lake, "A", "walk_1", k=0)
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".npy", ".csv"])
 def test_files_hold_the_matrix_and_where_it_comes_from(lake, tmp_path, suffix):
-    expected = cohort.distances(lake)
-    written = cohort.write_distances(lake, tmp_path / f"D{suffix}", block=5)
+    expected = distances.distances(lake)
+    written = distances.write_distances(lake, tmp_path / f"D{suffix}", block=5)
     names = ["D.parquet"] if suffix == ".parquet" else [f"D.left{suffix}", f"D.right{suffix}"]
     assert [p.name for p in written] == names
     for k, side in enumerate(("left", "right")):
@@ -352,13 +356,13 @@ def test_a_killed_matrix_goes_on_where_it_was(lake, tmp_path, monkeypatch):
 
     monkeypatch.setattr(comparison, "between", killed)
     with pytest.raises(KeyboardInterrupt):
-        cohort.write_distances(lake, out, side="left", block=4)
+        distances.write_distances(lake, out, side="left", block=4)
     assert not out.exists()
     assert (tmp_path / "D.npy.left.journal").read_text().count("\n") == 4  # a head and three blocks
     monkeypatch.setattr(comparison, "between", lambda *given: calls.append(1) or real(*given))
-    cohort.write_distances(lake, out, side="left", block=4)
+    distances.write_distances(lake, out, side="left", block=4)
     assert len(calls) == 4 + 3  # six blocks in all
-    assert np.array_equal(np.load(out), cohort.distances(lake, side="left").values)
+    assert np.array_equal(np.load(out), distances.distances(lake, side="left").values)
 
 
 @pytest.mark.parametrize(("suffix", "side"), [(".npy", "left"), (".parquet", "left"), (".parquet", None)])
@@ -366,7 +370,7 @@ def test_a_grown_lake_adds_rows_and_a_removed_subject_drops_out(tmp_path, monkey
     trials = [make_trial(s, "w", k) for k, s in enumerate("ABCD")]
     out = tmp_path / f"D{suffix}"
     n_sides = 1 if side else 2
-    cohort.write_distances(MadeUpLake([*trials[:2], trials[3]]), out, side=side, block=4)
+    distances.write_distances(MadeUpLake([*trials[:2], trials[3]]), out, side=side, block=4)
     computed, real = [], comparison.between
 
     def counted(part, how, rows, columns):
@@ -374,7 +378,7 @@ def test_a_grown_lake_adds_rows_and_a_removed_subject_drops_out(tmp_path, monkey
         return real(part, how, rows, columns)
 
     def is_whole(lake) -> bool:
-        every = cohort.distances(lake)
+        every = distances.distances(lake)
         sides = [side] if side else ["left", "right"]
         return all(
             np.array_equal(DistanceMatrix.read(out, s if suffix == ".parquet" else None).values, every[s].values)
@@ -383,21 +387,21 @@ def test_a_grown_lake_adds_rows_and_a_removed_subject_drops_out(tmp_path, monkey
 
     monkeypatch.setattr(comparison, "between", counted)
     grown = MadeUpLake(trials)
-    cohort.write_distances(grown, out, side=side, block=4)
+    distances.write_distances(grown, out, side=side, block=4)
     assert 0 < sum(computed) <= n_sides * 3 * (12 + 4)  # the new three cycles against all, in blocks of four
     assert is_whole(grown)
     computed.clear()
     fewer = MadeUpLake(trials[1:])
-    cohort.write_distances(fewer, out, side=side, block=4)
+    distances.write_distances(fewer, out, side=side, block=4)
     assert not computed
     assert is_whole(fewer)
-    cohort.write_distances(fewer, out, side=side, block=4, normalize="path_length")
+    distances.write_distances(fewer, out, side=side, block=4, normalize="path_length")
     assert computed  # another recipe is computed anew
     assert sorted(p.name for p in tmp_path.iterdir()) == [out.name, out.name + ".json"]
 
 
 def test_what_was_there_is_taken_over_whatever_its_order_then(tmp_path):
-    labels = cohort.distances(MadeUpLake([make_trial("A", "w", 1)]), side="left").labels
+    labels = distances.distances(MadeUpLake([make_trial("A", "w", 1)]), side="left").labels
     values = np.array([[0, 1, 2], [1, 0, 3], [2, 3, 0]], np.float32)
     matrix = DistanceMatrix(values, labels, "deg", {"recipe": "r", "digests": ["x", "y", "z"]})
     for name in ("D.npy", "D.parquet"):
@@ -412,7 +416,7 @@ def test_what_was_there_is_taken_over_whatever_its_order_then(tmp_path):
 
 
 def test_a_lake_is_read_for_some_subjects_at_a_time_and_only_those_asked_for(lake, monkeypatch):
-    whole = cohort.distances(lake)
+    whole = distances.distances(lake)
     asked = []
     monkeypatch.setattr(sampling, "FRAMES_AT_ONCE", 500)  # a trial has some 200
     assert sampling.subject_ranges(lake, ["A", "C"]) == [("A", "A"), ("C", "C")]
@@ -420,11 +424,11 @@ def test_a_lake_is_read_for_some_subjects_at_a_time_and_only_those_asked_for(lak
     assert sampling.subject_ranges(lake, []) == []
     real = lake.sql
     monkeypatch.setattr(lake, "sql", lambda query, params=None: (asked.append(params), real(query, params))[1])
-    parts = cohort.distances(lake)
+    parts = distances.distances(lake)
     assert {"first": "A", "last": "A"} in asked
     for side in ("left", "right"):
         assert np.array_equal(parts[side].values, whole[side].values)
-    some = cohort.distances(lake, side="left", where="t.subject <> 'B'")
+    some = distances.distances(lake, side="left", where="t.subject <> 'B'")
     assert some.labels["subject"].unique().sort().to_list() == ["A", "C"]
     kept = np.flatnonzero((whole["left"].labels["subject"] != "B").to_numpy())
     assert np.array_equal(some.values, whole["left"].values[np.ix_(kept, kept)])
@@ -432,15 +436,15 @@ def test_a_lake_is_read_for_some_subjects_at_a_time_and_only_those_asked_for(lak
 
 def test_a_band_too_narrow_for_whole_trials_names_them(lake):
     with pytest.raises(UsageError, match=r"differ by \d+.*the shortest is A/walk_2/left, the longest C/walk_1/left"):
-        cohort.distances(lake, unit="trial", band=5)
+        distances.distances(lake, unit="trial", band=5)
 
 
 def test_writing_is_refused_before_work_is_done(lake, tmp_path):
     for out, said in ((tmp_path / "D.xlsx", ".parquet, .npy, .csv"), (tmp_path / "no" / "D.npy", "no folder")):
         with pytest.raises(UsageError, match=said):
-            cohort.write_distances(lake, out)
+            distances.write_distances(lake, out)
     with pytest.raises(UsageError, match="unknown options: bnad"):
-        cohort.write_distances(lake, tmp_path / "D.npy", bnad=3)
+        distances.write_distances(lake, tmp_path / "D.npy", bnad=3)
 
 
 def test_a_matrix_serves_scipy_scikit_learn_and_polars(lake):
@@ -449,7 +453,7 @@ def test_a_matrix_serves_scipy_scikit_learn_and_polars(lake):
     from sklearn.metrics import silhouette_score
     from sklearn.neighbors import KNeighborsClassifier
 
-    matrix = cohort.distances(lake, side="left", dtype="float64")
+    matrix = distances.distances(lake, side="left", dtype="float64")
     np.testing.assert_array_equal(matrix.condensed(), squareform(matrix.values, checks=True))
     groups = fcluster(linkage(matrix.condensed(), "average"), 2, "maxclust")
     assert len(groups) == len(matrix) == 12
@@ -466,7 +470,7 @@ def test_a_matrix_serves_scipy_scikit_learn_and_polars(lake):
 
 
 def test_the_description_beside_a_file_is_needed(lake, tmp_path):
-    path = cohort.distances(lake, side="left").write(tmp_path / "D.npy")
+    path = distances.distances(lake, side="left").write(tmp_path / "D.npy")
     assert json.loads(sidecar(path).read_text())["unit"] == "deg"
     sidecar(path).unlink()
     with pytest.raises(Exception, match=r"description D\.npy\.json"):
@@ -482,7 +486,7 @@ def test_resampling_is_linear_and_leaves_gaps():
 
 def test_blocks_need_little_memory_at_once(lake, tmp_path, monkeypatch):
     """No array of all pairs is made while blocks are computed: the largest has block × block values."""
-    sizes, real = [], blocks._block
-    monkeypatch.setattr(blocks, "_block", lambda *given: (sizes.append(real(*given).size), real(*given))[1])
-    cohort.write_distances(lake, tmp_path / "D.npy", side="left", block=4)
+    sizes, real = [], matrix_files._block
+    monkeypatch.setattr(matrix_files, "_block", lambda *given: (sizes.append(real(*given).size), real(*given))[1])
+    distances.write_distances(lake, tmp_path / "D.npy", side="left", block=4)
     assert max(sizes) == 16

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from neurostore.errors import CohortError, InputError
-from neurostore.ingest.cohort_config import read_config
-from neurostore.ingest.cohort_folder import members, scan
-from neurostore.ingest.cohort_tables import column_names, read_tsv
+from neurostore.ingest.cohort.config import read_config
+from neurostore.ingest.cohort.scan import members, scan
+from neurostore.ingest.cohort.tables import column_names, read_tsv
 from tests.shared_data import SHARED, needs_shared
 
 

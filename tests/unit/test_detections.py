@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from neurostore.errors import NeurostoreError
-from neurostore.ingest.estimators import detections
-from neurostore.ingest.estimators.contract import Detection
-from neurostore.ingest.estimators.detections import Detections
+from neurostore.ingest.video import detections
+from neurostore.ingest.video.contract import Detection
+from neurostore.ingest.video.detections import Detections
 
 
 def made(rng: np.random.Generator) -> Detection:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from neurostore import doctor
-from neurostore.doctor import examine
+from neurostore.upkeep import doctor
+from neurostore.upkeep.doctor import examine
 from tests.cli.cli_run import run
 from tests.lake_builder import build_lake, trial
 

@@ -13,12 +13,13 @@ import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
-from neurostore import maintenance, signs_of_life, tombstones
-from neurostore.distance_matrix import DistanceMatrix, sidecar
-from neurostore.erase import erase
+from neurostore.distances.matrix import DistanceMatrix, sidecar
 from neurostore.errors import ConflictError, UsageError, VanishedVersionError
-from neurostore.lake import open as open_lake
-from neurostore.verify import verify
+from neurostore.lake import heartbeat, tombstones
+from neurostore.lake.version import open as open_lake
+from neurostore.upkeep import compact
+from neurostore.upkeep.erase import erase
+from neurostore.upkeep.verify import verify
 from tests.cli.cli_run import run
 from tests.lake_builder import build_lake, trial
 from tests.tiny_bvh import write_bvh
@@ -75,7 +76,7 @@ def rows(lake, table):
 def test_no_byte_is_left(tmp_path, history):
     lake = cohort_lake(tmp_path, 9 if history == "checkpointed" else 2)
     if history == "compacted":
-        maintenance.compact(lake)
+        compact.compact(lake)
     assert WHO in all_bytes(lake)
     before = {t: rows(lake, t).filter(pl.col("subject") != WHO) for t in open_lake(lake).tables() if t != "skeletons"}
     old = open_lake(lake).version
@@ -91,8 +92,8 @@ def test_no_byte_is_left(tmp_path, history):
     with pytest.raises(VanishedVersionError):
         open_lake(lake, old)
     build_lake(tmp_path, [trial("S3", "new", left_heel=HEEL)])  # life goes on
-    maintenance.compact(lake, safe_age_s=0)
-    maintenance.vacuum(lake, safe_age_s=0)
+    compact.compact(lake, safe_age_s=0)
+    compact.vacuum(lake, safe_age_s=0)
     assert sorted(set(rows(lake, "landmarks")["subject"])) == ["S1", "S2", "S3"]
     assert verify(lake).is_clean
     erase(lake, "S3")
@@ -194,7 +195,7 @@ def test_nobody_of_that_name(tmp_path):
 
 def test_a_running_ingest_is_waited_for(tmp_path):
     lake = cohort_lake(tmp_path)
-    with signs_of_life.running(lake), pytest.raises(ConflictError, match="running"):
+    with heartbeat.running(lake), pytest.raises(ConflictError, match="running"):
         erase(lake, WHO)
     assert WHO in open_lake(lake).trials()["subject"].to_list()
 

@@ -16,16 +16,17 @@ import pyarrow.parquet as pq
 import pytest
 from scipy.spatial.transform import Rotation
 
-from neurostore import opensim, walker
+from neurostore import opensim
 from neurostore.errors import UsageError
 from neurostore.export import export
 from neurostore.ingest import trial_tables
 from neurostore.ingest.landmarks import compute_landmarks
 from neurostore.ingest.readers import read
 from neurostore.ingest.recording import Calibration, Recording, SourceEvent
-from neurostore.lake import Lake
-from neurostore.lake_write import TrialTables
-from neurostore.walker_bvh import write_bvh
+from neurostore.lake.commit import TrialTables
+from neurostore.lake.version import Lake
+from neurostore.walker import walk as walker
+from neurostore.walker.bvh import write_bvh
 from tests.cli.cli_run import run
 from tests.lake_builder import build_lake, trial
 from tests.shared_data import SHARED, needs_shared

@@ -9,7 +9,7 @@ import pytest
 from scipy.signal import butter, filtfilt
 
 from neurostore.errors import InputError
-from neurostore.ingest.filters import clean, design_frequency, lowpass
+from neurostore.ingest.landmarks.filters import clean, design_frequency, lowpass
 
 
 @pytest.mark.parametrize("rate", [25.0, 30.0, 50.0, 60.0, 100.0, 120.0, 150.0, 250.0])

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neurostore import frame_files
-from neurostore.frame_files import encode
-from neurostore.frames import Block, Frames, arrow_schema, struct_columns
-from neurostore.lake import Lake
-from neurostore.lake import open as open_lake
-from neurostore.lake_write import TrialTables, commit, stage
+from neurostore.lake import frame_encoder
+from neurostore.lake.commit import TrialTables, commit, stage
+from neurostore.lake.frame_encoder import encode
+from neurostore.lake.frames import Block, Frames, arrow_schema, struct_columns
+from neurostore.lake.version import Lake
+from neurostore.lake.version import open as open_lake
 
 POINTS, TURNS = ("left_heel", "right_heel", "pelvis"), ("trunk_rotation",)
 
@@ -72,7 +72,7 @@ def test_every_reader_reads_what_arrow_would_have_written(sizes, rows_a_group):
         for i, (n, missing) in enumerate(sizes)
     ]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(frame_files, "ROWS", rows_a_group)
+        patch.setattr(frame_encoder, "ROWS", rows_a_group)
         content = written(trials)
     table = expected(trials)
     found = pq.read_table(pa.BufferReader(content))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from neurostore.ingest.joint_centres import chord, hip_offset, pelvis_axes
+from neurostore.ingest.landmarks.joint_centres import chord, hip_offset, pelvis_axes
 
 SIZES = {
     "pelvis_width": 240.0,

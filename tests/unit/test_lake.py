@@ -23,8 +23,8 @@ from neurostore.errors import (
     UsageError,
     VanishedVersionError,
 )
-from neurostore.lake import Lake
-from neurostore.lake import open as open_lake
+from neurostore.lake.version import Lake
+from neurostore.lake.version import open as open_lake
 from tests.lake_builder import build_lake, trial
 
 HEEL = np.array([[0, 10, 20], [1, np.nan, 21], [2, 12, 22]], np.float32)

@@ -11,11 +11,14 @@ from contextlib import nullcontext
 import numpy as np
 import pytest
 
-from neurostore import delta, lake_write, maintenance, signs_of_life, storage
+from neurostore import storage
 from neurostore.errors import LakeError
-from neurostore.lake import Lake
-from neurostore.lake import open as open_lake
-from neurostore.lake_write import commit, stage
+from neurostore.lake import commit as lake_write
+from neurostore.lake import delta, heartbeat
+from neurostore.lake.commit import commit, stage
+from neurostore.lake.version import Lake
+from neurostore.lake.version import open as open_lake
+from neurostore.upkeep import compact
 from tests.lake_builder import trial
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -118,7 +121,7 @@ def test_a_kill_during_the_commit_leaves_a_whole_lake(tmp_path, before):
     assert {t: x for t, x, _ in seen} == expected
     assert {n for _, _, n in seen} == {20}
     commit(path, [stage(path, [one("a", 2), one("b", 3)])])  # a plain repeat finishes the work; the lock is free
-    done = maintenance.compact(path)
+    done = compact.compact(path)
     assert done.n_rows_dropped == 60 + (not is_in) * 20
     assert ("poses/new_one" in open_lake(path).tables()) is is_in
     lake = open_lake(path)
@@ -151,24 +154,24 @@ def test_sweeping_keeps_what_a_running_ingest_staged_and_removes_what_a_dead_one
     waiting = SPAWN.Process(target=_stage_and_wait, args=(path, queue, go))
     waiting.start()
     kept = queue.get()
-    assert maintenance.sweep(path) == 0  # young files are kept whoever wrote them
+    assert compact.sweep(path) == 0  # young files are kept whoever wrote them
     old = time.time() - 7200
     os.utime(f"{path}/landmarks/{left[0]}", (old, old))
-    assert maintenance.compact(path, safe_age_s=0).n_files_swept == 1
+    assert compact.compact(path, safe_age_s=0).n_files_swept == 1
     here = {f.path for f in storage.list_files(f"{path}/landmarks")}
     assert left[0] not in here
     assert kept[0] in here
-    assert maintenance.vacuum(path, safe_age_s=0).n_files == 0
+    assert compact.vacuum(path, safe_age_s=0).n_files == 0
     go.set()
     waiting.join(60)
     assert waiting.exitcode == 0
     assert sorted(open_lake(path).scan("trials").collect()["trial"]) == ["a", "slow"]
-    assert signs_of_life.running_since(path) == float("inf")
+    assert heartbeat.running_since(path) == float("inf")
 
 
 def _compact(path, results):
     try:
-        results.put(maintenance.compact(path).version)
+        results.put(compact.compact(path).version)
     except LakeError as error:
         results.put(type(error).__name__)
 

@@ -8,9 +8,9 @@ import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
-from neurostore import lake_sql
 from neurostore.errors import LakeError, UsageError
-from neurostore.lake_export import catalogue_file, export_lake
+from neurostore.lake import tables as lake_sql
+from neurostore.upkeep.copies import catalogue_file, export_lake
 from tests.lake_builder import build_lake, trial
 
 HEEL = np.arange(12, dtype=np.float32).reshape(4, 3)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from neurostore.ingest.landmark_names import landmark_sources
+from neurostore.ingest.landmarks.names import landmark_sources
 from neurostore.skeleton import adhoc
 
 LEG, ARM = ("hip", "knee", "ankle", "toe"), ("shoulder", "elbow", "wrist")

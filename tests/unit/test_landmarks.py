@@ -10,12 +10,12 @@ import pytest
 
 from neurostore import skeleton
 from neurostore.errors import InputError, SkeletonError, UsageError
-from neurostore.ingest.landmark_names import is_skin_set, landmark_sources
 from neurostore.ingest.landmarks import calibrations_from_static, compute_landmarks
-from neurostore.ingest.readers.bvh import read as read_bvh
+from neurostore.ingest.landmarks.names import is_skin_set, landmark_sources
+from neurostore.ingest.readers.trees.bvh import read as read_bvh
 from neurostore.ingest.recording import Calibration, NeutralPose, Poses, ReadOptions, Recording
-from neurostore.walker import normal, walk
-from neurostore.walker_bvh import write_bvh
+from neurostore.walker.bvh import write_bvh
+from neurostore.walker.walk import normal, walk
 from tests.landmark_rows import angles_of
 from tests.shared_data import SHARED, needs_shared
 
@@ -272,7 +272,7 @@ def test_no_neutral_pose_makes_rotations_lines(walked) -> None:
 
 @needs_shared
 def test_one_capture_in_three_forms() -> None:
-    from neurostore.ingest.readers.amc import read as read_amc
+    from neurostore.ingest.readers.trees.amc import read as read_amc
 
     forms = {
         "bvh": read_bvh(SHARED / "cmu/S02/walk_01.bvh", ReadOptions()),
@@ -303,8 +303,8 @@ def test_the_cmu_elbow_bends_about_its_hinge() -> None:
 
 @needs_shared
 def test_the_run_beside_opensims_inverse_kinematics() -> None:
+    from neurostore.ingest.readers.markers.trc import read as read_trc
     from neurostore.ingest.readers.mot import read as read_mot
-    from neurostore.ingest.readers.trc import read as read_trc
 
     landmarks = compute_landmarks(read_trc(SHARED / "trc/bmc/motion_capture_run.trc", ReadOptions()))
     ours = angles_of(landmarks)

@@ -18,11 +18,11 @@ LAYER = {  # smaller numbers may not import larger ones
 MAY_IMPORT = {
     "torch": ("ingest/refine/", "neurostore/dtw/soft.py"),
     "tensorflow": (
-        "ingest/estimators/metrabs.py",
-        "ingest/estimators/model_store.py",
-        "ingest/estimators/inspection.py",
+        "ingest/video/estimators/metrabs.py",
+        "ingest/video/models/store.py",
+        "ingest/video/models/inspection.py",
     ),
-    "mediapipe": ("ingest/estimators/mediapipe.py",),
+    "mediapipe": ("ingest/video/estimators/mediapipe.py",),
 }
 
 

@@ -10,9 +10,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from neurostore import locked_sql
-from neurostore.erase import erase
 from neurostore.errors import NeurostoreError, UsageError
+from neurostore.lake import locked as locked_sql
+from neurostore.upkeep.erase import erase
 from tests.cli.cli_run import run
 from tests.lake_builder import build_lake, trial
 

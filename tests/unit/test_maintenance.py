@@ -11,10 +11,12 @@ import numpy as np
 import polars as pl
 import pytest
 
-from neurostore import delta, maintenance, signs_of_life, storage
+from neurostore import storage
 from neurostore.errors import LakeError, NotALakeError, VanishedVersionError
-from neurostore.lake import open as open_lake
-from neurostore.lake_write import commit, stage
+from neurostore.lake import delta, heartbeat
+from neurostore.lake.commit import commit, stage
+from neurostore.lake.version import open as open_lake
+from neurostore.upkeep import compact
 from tests.lake_builder import build_lake, trial
 
 RNG = np.random.default_rng(3)
@@ -34,7 +36,7 @@ def test_compaction_keeps_the_rows_and_drops_the_dead(tmp_path):
     build_lake(tmp_path, [walk(f"S{i % 3}", f"t{i}") for i in range(12)], one_by_one=True)
     lake = build_lake(tmp_path, [walk("S0", "t0", 7), walk("S1", "t1", 9)])
     before = {t: rows_of(lake, t) for t in ("landmarks", "poses/cmu_31")}
-    done = maintenance.compact(lake.path)
+    done = compact.compact(lake.path)
     assert (done.version, done.n_files_before, done.n_files_after) == (lake.version + 1, 28, 6)
     assert done.n_rows_dropped == 200  # two trials of 50 frames in two tables
     compacted = open_lake(lake.path)
@@ -44,15 +46,15 @@ def test_compaction_keeps_the_rows_and_drops_the_dead(tmp_path):
         assert len(compacted.table_state(table).files) == 3
         assert deltalake.DeltaTable(f"{lake.path}/{table}").to_pyarrow_table().num_rows == rows.height
     assert len(compacted.table_state("trials").files) == 1
-    assert maintenance.compact(lake.path).version == compacted.version  # nothing left to do
-    assert maintenance.history(compacted)["operation"][0] == "compact"
+    assert compact.compact(lake.path).version == compacted.version  # nothing left to do
+    assert compact.history(compacted)["operation"][0] == "compact"
 
 
 def test_files_that_are_large_enough_are_left_alone(tmp_path):
     lake = build_lake(tmp_path, [walk("S0", f"t{i}", 4000) for i in range(4)], one_by_one=True)
     size = lake.table_state("landmarks").files[0].size
-    assert maintenance.compact(lake.path, target_bytes=size).version == lake.version
-    pairs = maintenance.compact(lake.path, target_bytes=int(2.5 * size))
+    assert compact.compact(lake.path, target_bytes=size).version == lake.version
+    pairs = compact.compact(lake.path, target_bytes=int(2.5 * size))
     assert (pairs.n_files_before, pairs.n_files_after) == (8, 4)
 
 
@@ -64,7 +66,7 @@ def test_different_columns_are_merged_into_one_file(tmp_path):
     ]
     lake = build_lake(tmp_path, trials, one_by_one=True)
     before = rows_of(lake), rows_of(lake, "poses/cmu_31")
-    maintenance.compact(lake.path)
+    compact.compact(lake.path)
     compacted = open_lake(lake.path)
     assert len(compacted.table_state("landmarks").files) == 1
     assert rows_of(compacted).equals(before[0])
@@ -75,9 +77,9 @@ def test_versions_from_before_a_compaction_open_until_they_are_vacuumed(tmp_path
     lake = build_lake(tmp_path, [walk("S0", f"t{i}") for i in range(4)], one_by_one=True)
     old = open_lake(lake.path, 2)
     before = rows_of(old)
-    done = maintenance.compact(lake.path)
+    done = compact.compact(lake.path)
     assert rows_of(open_lake(lake.path, 2)).equals(before)
-    swept = maintenance.vacuum(lake.path)
+    swept = compact.vacuum(lake.path)
     assert swept.oldest_version == done.version
     assert swept.n_files >= 8
     for version in range(done.version):
@@ -90,7 +92,7 @@ def test_versions_from_before_a_compaction_open_until_they_are_vacuumed(tmp_path
     assert on_disk == {f.path for f in open_lake(lake.path).table_state("landmarks").files}
     build_lake(tmp_path, [walk("S1", "new")])
     assert rows_of(open_lake(lake.path)).height == 250
-    assert maintenance.vacuum(lake.path).oldest_version == done.version + 1
+    assert compact.vacuum(lake.path).oldest_version == done.version + 1
 
 
 def test_a_reader_of_a_vacuumed_version_gets_a_named_error(tmp_path):
@@ -98,9 +100,9 @@ def test_a_reader_of_a_vacuumed_version_gets_a_named_error(tmp_path):
     reader = open_lake(lake.path)
     reader._connection = reader.connect_tables()
     assert reader.sql("SELECT count(left_heel) AS n FROM landmarks")["n"].to_list() == [147]
-    maintenance.compact(lake.path)
+    compact.compact(lake.path)
     assert reader.sql("SELECT count(left_heel) AS n FROM landmarks")["n"].to_list() == [147]
-    maintenance.vacuum(lake.path)
+    compact.vacuum(lake.path)
     with pytest.raises(VanishedVersionError, match="vacuumed while it was read; open the lake again"):
         reader.sql("SELECT sum(left_heel.x) FROM landmarks")
 
@@ -112,16 +114,16 @@ def test_sweeping_spares_young_files_and_those_of_running_ingests(tmp_path):
     stray = f"{path}/landmarks/subject=S0/.half.parquet.tmp"
     with open(stray, "wb") as file:
         file.write(b"half a file")
-    assert maintenance.sweep(path) == 0
+    assert compact.sweep(path) == 0
     hour_ago = time.time() - 4000
     for file in (*files, stray):
         os.utime(file, (hour_ago, hour_ago))
-    with signs_of_life.running(path):
+    with heartbeat.running(path):
         marker = storage.list_files(f"{path}/_neurostore/running")[0].path
         said = storage.read_json(f"{path}/_neurostore/running/{marker}")
         storage.write_json(f"{path}/_neurostore/running/{marker}", {**said, "started_s": hour_ago - 1})
-        assert maintenance.sweep(path) == 0  # that ingest may have staged them
-    assert maintenance.sweep(path) == 3
+        assert compact.sweep(path) == 0  # that ingest may have staged them
+    assert compact.sweep(path) == 3
     with pytest.raises(LakeError, match="stage the trials again"):
         commit(path, [staged])
     assert rows_of(open_lake(path)).height == 50
@@ -132,10 +134,10 @@ def test_signs_of_life_of_the_dead_do_not_count(tmp_path):
     folder = f"{path}/_neurostore/running"
     storage.write_json(f"{folder}/a.json", {"pid": 2**22 + 1, "host": storage.socket.gethostname(), "started_s": 1.0})
     storage.write_json(f"{folder}/b.json", {"pid": 1, "host": "elsewhere", "started_s": 2.0})
-    assert signs_of_life.running_since(path) == 2.0
-    long_ago = time.time() - 2 * signs_of_life.STALE_S
+    assert heartbeat.running_since(path) == 2.0
+    long_ago = time.time() - 2 * heartbeat.STALE_S
     os.utime(f"{folder}/b.json", (long_ago, long_ago))
-    assert signs_of_life.running_since(path) == float("inf")
+    assert heartbeat.running_since(path) == float("inf")
     assert storage.list_files(folder) == []
 
 
@@ -145,13 +147,13 @@ def test_a_damaged_file_stops_compaction_and_is_named(tmp_path):
     with open(victim, "r+b") as file:
         file.truncate(100)
     with pytest.raises(LakeError, match=re.escape(victim)):
-        maintenance.compact(lake.path)
+        compact.compact(lake.path)
     assert open_lake(lake.path).version == lake.version
     assert len(storage.list_files(f"{lake.path}/landmarks")) == 2
 
 
 def test_maintenance_refuses_what_is_no_lake(tmp_path):
-    for job in (maintenance.compact, maintenance.vacuum):
+    for job in (compact.compact, compact.vacuum):
         with pytest.raises(NotALakeError):
             job(tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neurostore import hashes, migrate
 from neurostore.errors import LakeError, NewerLakeError
-from neurostore.lake import open as open_lake
-from neurostore.verify import verify
+from neurostore.lake import hashes
+from neurostore.lake.version import open as open_lake
+from neurostore.upkeep import migrate
+from neurostore.upkeep.verify import verify
 from tests.cli.cli_run import run
 from tests.lake_builder import build_lake, trial
 

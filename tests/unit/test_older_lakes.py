@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from neurostore import schema
-from neurostore.lake import open as open_lake
-from neurostore.migrate import migrate
-from neurostore.verify import verify
+from neurostore.lake.version import open as open_lake
+from neurostore.upkeep.migrate import migrate
+from neurostore.upkeep.verify import verify
 from tests.cli.cli_run import run
 from tests.tiny_bvh import write_bvh
 

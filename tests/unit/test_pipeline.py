@@ -13,16 +13,15 @@ from pathlib import Path
 import pytest
 
 from neurostore.errors import CohortError, InputError, NotALakeError
-from neurostore.ingest import workers
-from neurostore.ingest.batch import BatchResult, Settings, calibrations_for, read_trial
-from neurostore.ingest.cohort_folder import Cohort, TrialSource, scan
-from neurostore.ingest.cohort_metadata import Metadata
-from neurostore.ingest.pipeline import ingest
-from neurostore.ingest.plan import make_batches
-from neurostore.ingest.progress import Silent
+from neurostore.ingest.cohort.metadata import Metadata
+from neurostore.ingest.cohort.scan import Cohort, TrialSource, scan
+from neurostore.ingest.pipeline import ingest, workers
+from neurostore.ingest.pipeline.batch import BatchResult, Settings, calibrations_for, read_trial
+from neurostore.ingest.pipeline.plan import make_batches
+from neurostore.ingest.pipeline.progress import Silent
 from neurostore.ingest.recording import Calibration
-from neurostore.lake import Lake
-from neurostore.lake import open as open_lake
+from neurostore.lake.version import Lake
+from neurostore.lake.version import open as open_lake
 from tests.shared_data import SHARED, needs_shared
 from tests.tiny_bvh import write_bvh
 from tests.unit.test_c3d import LEGS, walker
@@ -251,7 +250,7 @@ def _is_running(pid: int) -> bool:
 
 
 def test_a_worker_process_loads_no_learning_library():
-    code = "import neurostore.ingest.workers, sys; print(*sorted({m.split('.')[0] for m in sys.modules}))"
+    code = "import neurostore.ingest.pipeline.workers, sys; print(*sorted({m.split('.')[0] for m in sys.modules}))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"tensorflow", "torch", "mediapipe", "ray"} & set(loaded)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from neurostore.errors import CohortError, UsageError
-from neurostore.pseudonymise import pseudonymise
+from neurostore.ingest.cohort.pseudonymise import pseudonymise
 from tests.cli.cli_run import run
 from tests.tiny_bvh import write_bvh
 

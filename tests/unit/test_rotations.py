@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from neurostore.ingest import rotations
-from neurostore.ingest.kinematics import MOVE, TURN, Tree, forward
+from neurostore.ingest.geometry import rotations
+from neurostore.ingest.geometry.kinematics import MOVE, TURN, Tree, forward
 
 
 def scipy_matrix(q: np.ndarray) -> np.ndarray:

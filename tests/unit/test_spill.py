@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from neurostore import spill
-from neurostore.lake import Lake
+from neurostore.lake.version import Lake
+from neurostore.sql import spill
 
 KILLED = """
 import os, sys

@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neurostore.errors import InputError
-from neurostore.ingest.readers import text
+from neurostore.ingest.readers.trees import numbers
 
 HERE = Path("x.bvh")
 
 
 def parse(content: bytes, n_columns: int = 1, first_line: int = 1) -> np.ndarray:
-    blocks = [b.copy() for b in text.rows(io.BytesIO(content), HERE, n_columns, first_line)]
+    blocks = [b.copy() for b in numbers.rows(io.BytesIO(content), HERE, n_columns, first_line)]
     return np.concatenate(blocks) if blocks else np.empty((0, n_columns))
 
 
@@ -123,13 +123,13 @@ def test_blocks_may_end_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     content = b"1.25 -2.5\r\n3e2 4\r\n\r\n-5 nan\r\n6 7"
     whole = parse(content, 2)
     for size in range(1, len(content)):
-        monkeypatch.setattr(text, "BLOCK", size)
+        monkeypatch.setattr(numbers, "BLOCK", size)
         np.testing.assert_array_equal(parse(content, 2), whole)
         assert problems(content + b"\r\nx 1", 2)[0].startswith("line 6, field 1")
 
 
 def test_a_field_without_end_is_refused_before_it_fills_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(text, "BLOCK", 1000)
+    monkeypatch.setattr(numbers, "BLOCK", 1000)
     assert "a field of over 400 characters" in problems(b"1 " + b"9" * 5000)[0]
 
 
@@ -150,10 +150,10 @@ def test_binary_rubbish_is_refused() -> None:
     ],
 )  # fmt: skip
 def test_rate_of_a_rounded_period(period: str, rate: float) -> None:
-    assert text.rate_from_period(period) == pytest.approx(rate, rel=1e-12)
+    assert numbers.rate_from_period(period) == pytest.approx(rate, rel=1e-12)
 
 
 def test_number_takes_no_python_habits() -> None:
-    assert text.number("1_0") is None
-    assert text.number("nan") is None
-    assert text.number("-2.5e1") == -25
+    assert numbers.number("1_0") is None
+    assert numbers.number("nan") is None
+    assert numbers.number("-2.5e1") == -25

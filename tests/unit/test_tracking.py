@@ -7,8 +7,8 @@ import pytest
 
 from neurostore import skeleton as skeletons
 from neurostore.errors import InputError
-from neurostore.ingest import camera, swaps, tracking
-from neurostore.ingest.estimators.contract import Detection
+from neurostore.ingest.video import camera, swaps, tracking
+from neurostore.ingest.video.contract import Detection
 
 RATE = 30.0
 SHAPE = np.array(

@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from neurostore.errors import InputError
-from neurostore.ingest.readers import read, trc
-from neurostore.ingest.readers.markers import rate_of
+from neurostore.ingest.readers import read
+from neurostore.ingest.readers.markers import trc
+from neurostore.ingest.readers.markers.assemble import rate_of
 from neurostore.ingest.recording import ReadOptions
 from tests.shared_data import SHARED, needs_shared
 

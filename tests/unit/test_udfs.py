@@ -9,15 +9,16 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from neurostore import dtw, udfs
+from neurostore import dtw
+from neurostore.sql import dtw_functions
 from tests.twins import dtw as twin
 
 
 @pytest.fixture
 def connection():
     connection = duckdb.connect()
-    udfs.register(connection)
-    udfs.register(connection)  # a second time changes nothing
+    dtw_functions.register(connection)
+    dtw_functions.register(connection)  # a second time changes nothing
     return connection
 
 

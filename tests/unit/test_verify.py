@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neurostore import hashes, maintenance
 from neurostore.errors import NotALakeError
-from neurostore.lake import open as open_lake
-from neurostore.mend import drop_damaged
-from neurostore.verify import adopt, verify
+from neurostore.lake import hashes
+from neurostore.lake.version import open as open_lake
+from neurostore.upkeep import compact
+from neurostore.upkeep.repair import drop_damaged
+from neurostore.upkeep.verify import adopt, verify
 from tests.cli.cli_run import run
 from tests.lake_builder import build_lake, trial
 from tests.tiny_bvh import write_bvh
@@ -77,7 +78,7 @@ def contents(lake) -> dict[str, object]:
 
 def test_an_undisturbed_lake_is_clean_and_wholly_recorded(tmp_path):
     lake = build_lake(tmp_path, some_trials(), [{"subject": "S1", "group": "CP"}], one_by_one=True).path
-    for work in (lambda: None, lambda: maintenance.compact(lake), lambda: maintenance.vacuum(lake)):
+    for work in (lambda: None, lambda: compact.compact(lake), lambda: compact.vacuum(lake)):
         work()
         found = verify(lake)
         assert (found.damaged, found.unrecorded, found.leftovers, found.others) == ([], [], [], [])

@@ -13,8 +13,8 @@ import pytest
 av = pytest.importorskip("av", reason="videos need PyAV")
 
 from neurostore.errors import InputError  # noqa: E402
-from neurostore.ingest import video  # noqa: E402
 from neurostore.ingest.recording import ReadOptions  # noqa: E402
+from neurostore.ingest.video import decode  # noqa: E402
 from tests.video.scene import encode  # noqa: E402
 
 
@@ -24,7 +24,7 @@ def numbered(n: int, width: int = 64, height: int = 48) -> list[np.ndarray]:
 
 
 def numbers(path: Path, options: ReadOptions | None = None, **how: float) -> list[int]:
-    return [round(float(p.rgb.mean()) / 8) for p in video.pictures(path, options, **how)]
+    return [round(float(p.rgb.mean()) / 8) for p in decode.pictures(path, options, **how)]
 
 
 @pytest.fixture
@@ -34,8 +34,8 @@ def ten(tmp_path: Path) -> Path:
 
 def test_every_picture_once_and_in_order(ten: Path) -> None:
     assert numbers(ten) == list(range(10))
-    assert [p.time_s for p in video.pictures(ten)] == pytest.approx(np.arange(10) / 10)
-    assert [p.index for p in video.pictures(ten)] == list(range(10))
+    assert [p.time_s for p in decode.pictures(ten)] == pytest.approx(np.arange(10) / 10)
+    assert [p.index for p in decode.pictures(ten)] == list(range(10))
 
 
 def test_a_title_that_is_no_utf_8(ten: Path) -> None:
@@ -46,7 +46,7 @@ def test_a_title_that_is_no_utf_8(ten: Path) -> None:
 
 
 def test_probe(ten: Path) -> None:
-    info = video.probe(ten)
+    info = decode.probe(ten)
     assert (info.codec, info.width, info.height, info.n_frames, info.rate_hz) == ("h264", 64, 48, 10, 10)
     assert info.duration_s == pytest.approx(1.0)
 
@@ -68,7 +68,7 @@ def test_thinning_by_definition(fps: float, expected: list[int], ten: Path) -> N
 def test_thinning_takes_the_picture_nearest_to_each_tick(tmp_path: Path) -> None:
     clock = np.array([0.0, 0.03, 0.11, 0.19, 0.22, 0.31, 0.38, 0.42, 0.50])
     path = encode(tmp_path / "v.mp4", numbered(len(clock)), clock)
-    kept = [p.time_s for p in video.pictures(path, fps=10)]
+    kept = [p.time_s for p in decode.pictures(path, fps=10)]
     assert len(kept) == 6
     assert np.abs(np.array(kept) - np.arange(6) / 10).max() < 0.021
 
@@ -84,7 +84,7 @@ def test_ranges(ten: Path) -> None:
 def test_variable_rate_keeps_its_clock(tmp_path: Path) -> None:
     clock = np.cumsum([0.0, 0.02, 0.05, 0.02, 0.1, 0.02, 0.013])
     path = encode(tmp_path / "v.mp4", numbered(7), clock)
-    assert [p.time_s for p in video.pictures(path)] == pytest.approx(clock, abs=1e-4)
+    assert [p.time_s for p in decode.pictures(path)] == pytest.approx(clock, abs=1e-4)
 
 
 def corner_picture() -> np.ndarray:
@@ -99,8 +99,8 @@ def corner_picture() -> np.ndarray:
 def test_rotation_metadata(turns: int, tmp_path: Path) -> None:
     degrees = {0: None, 1: 90, 2: 180, 3: -90}[turns]
     path = encode(tmp_path / "r.mp4", [corner_picture()] * 3, rotation=degrees)
-    info = video.probe(path)
-    shown = next(iter(video.pictures(path))).rgb
+    info = decode.probe(path)
+    shown = next(iter(decode.pictures(path))).rgb
     assert np.array_equal(shown, np.rot90(corner_picture(), turns))
     assert (info.height, info.width) == shown.shape[:2]
 
@@ -115,7 +115,7 @@ def test_a_mirrored_picture_is_turned_back(tmp_path: Path) -> None:
     assert one == 1 << 16
     body[matrix : matrix + 4] = np.array([-(1 << 16)], ">i4").tobytes()
     path.write_bytes(bytes(body))
-    shown = next(iter(video.pictures(path))).rgb
+    shown = next(iter(decode.pictures(path))).rgb
     assert np.array_equal(shown, corner_picture()[:, ::-1])
 
 
@@ -123,9 +123,9 @@ def test_ten_bit_and_high_rate(tmp_path: Path) -> None:
     path = encode(
         tmp_path / "hdr.mp4", numbered(24), rate=240, codec="libx264", pixel_format="yuv420p10le", options={"crf": "1"}
     )
-    assert video.probe(path).pixel_format == "yuv420p10le"
+    assert decode.probe(path).pixel_format == "yuv420p10le"
     assert numbers(path) == list(range(24))
-    assert video.probe(path).rate_hz == pytest.approx(240)
+    assert decode.probe(path).rate_hz == pytest.approx(240)
 
 
 def test_pixels_are_made_square(tmp_path: Path) -> None:
@@ -137,15 +137,15 @@ def test_pixels_are_made_square(tmp_path: Path) -> None:
         for picture in numbered(4):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode(None))
-    assert video.probe(path).width == 68
-    assert next(iter(video.pictures(path))).rgb.shape == (48, 68, 3)
+    assert decode.probe(path).width == 68
+    assert next(iter(decode.pictures(path))).rgb.shape == (48, 68, 3)
 
 
 # -- threads ----------------------------------------------------------------------------------------------------------
 
 
 def test_ahead_gives_the_same_and_ends_its_thread() -> None:
-    with video.ahead(iter(range(100)), 3) as items:
+    with decode.ahead(iter(range(100)), 3) as items:
         assert list(items) == list(range(100))
     assert not [t for t in threading.enumerate() if t.name == "decoder"]
 
@@ -158,7 +158,7 @@ def test_ahead_runs_no_further_than_its_depth() -> None:
             made.append(i)
             yield i
 
-    with video.ahead(source(), 4) as items:
+    with decode.ahead(source(), 4) as items:
         for _ in range(10):
             next(items)
     assert len(made) <= 10 + 4 + 2, "the queue is bounded, and leaving the block stops the thread"
@@ -169,14 +169,14 @@ def test_an_error_of_the_decoder_arrives_at_the_reader() -> None:
         yield 1
         raise InputError("x.mp4", "broken")
 
-    with video.ahead(source(), 2) as items:
+    with decode.ahead(source(), 2) as items:
         assert next(items) == 1
         with pytest.raises(InputError, match="broken"):
             next(items)
 
 
 def test_batches() -> None:
-    assert list(video.batches(iter(range(7)), 3)) == [[0, 1, 2], [3, 4, 5], [6]]
+    assert list(decode.batches(iter(range(7)), 3)) == [[0, 1, 2], [3, 4, 5], [6]]
 
 
 # -- what is no video -------------------------------------------------------------------------------------------------
@@ -211,12 +211,12 @@ def test_a_truncated_matroska(tmp_path: Path) -> None:
 
 
 def test_pictures_are_no_videos(tmp_path: Path) -> None:
-    from neurostore.ingest.overlay import write_png
+    from neurostore.ingest.video.overlay import write_png
 
     path = tmp_path / "picture.mp4"
     write_png(path, corner_picture())
     with pytest.raises(InputError, match="still picture"):
-        video.probe(path)
+        decode.probe(path)
 
 
 def test_no_video_stream(tmp_path: Path) -> None:
@@ -228,7 +228,7 @@ def test_no_video_stream(tmp_path: Path) -> None:
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     with pytest.raises(InputError, match=r"no video stream \(it holds audio\)"):
-        video.probe(path)
+        decode.probe(path)
 
 
 def test_zero_frames(tmp_path: Path) -> None:
@@ -253,9 +253,9 @@ def test_other_files(body: bytes, tmp_path: Path) -> None:
     path = tmp_path / "walk.mp4"
     path.write_bytes(body)
     with pytest.raises(InputError, match=r"walk\.mp4: (the file is empty|cannot be opened)"):
-        video.probe(path)
+        decode.probe(path)
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file"):
-        video.probe(tmp_path / "walk.mp4")
+        decode.probe(tmp_path / "walk.mp4")

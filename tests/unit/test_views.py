@@ -7,8 +7,9 @@ import json
 import duckdb
 import pytest
 
-from neurostore import views, walker
 from neurostore.errors import LakeError, UsageError
+from neurostore.sql import views
+from neurostore.walker import walk as walker
 from tests import view_builder
 
 

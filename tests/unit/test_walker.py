@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from neurostore import walker
-from neurostore.walker_bvh import CMU_UNIT_MM, write_bvh
+from neurostore.walker import walk as walker
+from neurostore.walker.bvh import CMU_UNIT_MM, write_bvh
 from tests.shared_data import SHARED, needs_shared
 
 PATTERNS = sorted(walker.PATTERNS)

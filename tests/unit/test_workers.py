@@ -7,7 +7,7 @@ import queue
 import pytest
 
 from neurostore.errors import LakeError, NeurostoreError
-from neurostore.ingest.workers import _stage
+from neurostore.ingest.pipeline.workers import _stage
 
 
 class Ends:

@@ -12,12 +12,12 @@ import pytest
 
 import neurostore
 from neurostore.errors import InputError, LakeError, ModelError, UsageError
-from neurostore.ingest import video
-from neurostore.ingest.batch import Settings
-from neurostore.ingest.camera import intrinsics_from_fov
-from neurostore.ingest.estimators import estimate
 from neurostore.ingest.pipeline import ingest
+from neurostore.ingest.pipeline.batch import Settings
 from neurostore.ingest.recording import ReadOptions, Recording
+from neurostore.ingest.video import decode
+from neurostore.ingest.video.camera import intrinsics_from_fov
+from neurostore.ingest.video.estimate import estimate
 from tests.video import marker_model, scene
 from tests.video.scene import MARKERS, Walk
 
@@ -368,7 +368,7 @@ def test_options_that_do_not_exist(tmp_path: Path) -> None:
 
 
 def test_overlay_hits_the_discs(tmp_path: Path, model: dict[str, str]) -> None:
-    from neurostore.ingest.overlay import overlay_trial
+    from neurostore.ingest.video.overlay import overlay_trial
 
     cohort = tmp_path / "cohort" / "S01"
     cohort.mkdir(parents=True)
@@ -378,8 +378,8 @@ def test_overlay_hits_the_discs(tmp_path: Path, model: dict[str, str]) -> None:
     out = tmp_path / "out.mp4"
     n = overlay_trial(lake, "S01", "walk", out, cohort=tmp_path / "cohort", sheet=tmp_path / "sheet.png")
     assert n == 20
-    drawn = list(video.pictures(out))
-    source = list(video.pictures(cohort / "walk.mp4"))
+    drawn = list(decode.pictures(out))
+    source = list(decode.pictures(cohort / "walk.mp4"))
     assert len(drawn) == 20
     at = scene.project(truth[0, :, MARKERS.index("lankle")], WIDTH, HEIGHT).astype(int)
     changed = [np.abs(d.rgb.astype(int) - s.rgb)[y, x].max() for d, s, (x, y) in zip(drawn, source, at, strict=True)]

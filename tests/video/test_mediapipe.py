@@ -11,10 +11,10 @@ pytest.importorskip("mediapipe", reason="the extra mediapipe is not installed")
 pytest.importorskip("av", reason="videos need PyAV")
 
 from neurostore.errors import UsageError
-from neurostore.ingest.camera import Camera, intrinsics_from_fov
-from neurostore.ingest.estimators import estimate, settings
-from neurostore.ingest.estimators.mediapipe import place
 from neurostore.ingest.recording import ReadOptions, Recording
+from neurostore.ingest.video.camera import Camera, intrinsics_from_fov
+from neurostore.ingest.video.estimate import estimate, settings
+from neurostore.ingest.video.estimators.mediapipe import place
 from tests.shared_data import SHARED, needs_shared
 
 

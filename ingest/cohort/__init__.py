@@ -1,0 +1,5 @@
+"""A cohort folder: its files, tables and settings, and what they say of each trial.
+
+In comes a folder, out comes a Cohort: sources of trials, metadata of subjects and sessions, and what was refused.
+May import: recording, readers (suffixes and labels alone), and neurostore's errors, schema and wording.
+"""

@@ -1,0 +1,162 @@
+"""cohort.toml: what the files of a cohort cannot say themselves.
+
+Keys at the top hold for every file, each ``[[match]]`` entry for the files its patterns name; later entries win::
+
+    scale_mm = 10.0                  # one source unit is 10 mm
+    [[match]]
+    files = ["S01/*.bvh", "S02/ses1/*"]
+    drop_frames = 1
+    [match.camera]
+    fov_degrees = 55.0
+
+The keys are those of :class:`~neurostore.ingest.recording.ReadOptions`, ``ignore = true`` (leave the files out) and
+``[camera]``. Patterns are matched against the path below the cohort folder; ``*`` crosses ``/``.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from neurostore.errors import CohortError
+from neurostore.ingest.landmarks.joint_centres import HIP_METHODS
+from neurostore.ingest.recording import ReadOptions
+
+FILE_NAME = "cohort.toml"
+LENGTH_BASES = ("measured", "judged", "nominal", "none")
+CAMERA_KEYS = ("intrinsics", "distortion", "extrinsics", "fov_degrees", "up", "subject_box")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _one_of(*allowed: str) -> tuple[Callable[[Any], bool], str]:
+    return (lambda value: value in allowed), "one of " + ", ".join(allowed)
+
+
+def _is_range(value: object) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) == 2
+        and all(isinstance(v, int) and not isinstance(v, bool) for v in value)
+        and 0 <= value[0] <= value[1]
+    )
+
+
+# key -> (check, what is expected)
+OPTIONS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "scale_mm": (lambda v: _is_number(v) and v > 0, "a number above 0 (millimetres per source unit)"),
+    "up": _one_of("x", "y", "z", "-x", "-y", "-z"),
+    "skeleton": (lambda v: isinstance(v, str) and bool(v), "a skeleton's name or the path of a TOML file"),
+    "root_position": _one_of("replace", "add"),
+    "drop_frames": (lambda v: isinstance(v, int) and not isinstance(v, bool) and v >= 0, "a whole number from 0"),
+    "frames": (_is_range, "[first, last], whole numbers, first <= last"),
+    "length_basis": _one_of(*LENGTH_BASES),
+    "is_treadmill": (lambda v: isinstance(v, bool), "true or false"),
+    "rate_hz": (lambda v: _is_number(v) and v > 0, "a number above 0 (frames a second)"),
+    "hip_method": _one_of(*HIP_METHODS),
+    "ignore": (lambda v: isinstance(v, bool), "true or false"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One ``[[match]]`` entry: its patterns and what it sets. ``camera`` is merged key by key."""
+
+    patterns: tuple[str, ...]
+    values: dict[str, Any]
+
+    def covers(self, relative: str) -> bool:
+        return any(fnmatchcase(relative, pattern) for pattern in self.patterns)
+
+
+@dataclass(frozen=True, slots=True)
+class CohortConfig:
+    """A checked cohort.toml; an empty one where the folder has none. ``matches[0]`` are the defaults."""
+
+    folder: Path
+    matches: tuple[Match, ...] = ()
+
+    def options(self, relative: str) -> ReadOptions:
+        """The options of one file. relative : its path below the cohort folder, with ``/``."""
+        values: dict[str, Any] = {}
+        camera: dict[str, Any] = {}
+        for match in self.matches:
+            if match.covers(relative):
+                values |= {k: v for k, v in match.values.items() if k not in ("camera", "ignore")}
+                camera |= match.values.get("camera", {})
+        if "frames" in values:
+            values["frames"] = tuple(values["frames"])
+        skeleton_file = self._skeleton_file(values)
+        if skeleton_file is not None:
+            values["skeleton"] = str(skeleton_file)
+        return replace(ReadOptions(), **values, camera=camera)
+
+    def is_ignored(self, relative: str) -> bool:
+        said = [m.values["ignore"] for m in self.matches if "ignore" in m.values and m.covers(relative)]
+        return bool(said) and said[-1]
+
+    def is_skeleton_file(self, path: Path) -> bool:
+        """Whether some entry names this file as its skeleton."""
+        return any(self._skeleton_file(match.values) == path for match in self.matches)
+
+    def _skeleton_file(self, values: Mapping[str, Any]) -> Path | None:
+        name = values.get("skeleton", "")
+        return self.folder / name if name.endswith(".toml") else None
+
+    def unused(self, relatives: Iterable[str]) -> list[str]:
+        """Patterns that name no file."""
+        names = list(relatives)
+        patterns = [pattern for match in self.matches[1:] for pattern in match.patterns]
+        return [p for p in patterns if not any(fnmatchcase(name, p) for name in names)]
+
+
+def read_config(folder: Path) -> CohortConfig:
+    """Read and check ``cohort.toml`` of a cohort folder.
+
+    Raises
+    ------
+    CohortError : it is no TOML, a key is unknown or a value unfit; every problem at once.
+    """
+    path = folder / FILE_NAME
+    if not path.exists():
+        return CohortConfig(folder)
+    try:
+        declared = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise CohortError(f"{path}: cannot be read as TOML: {error}") from None
+    problems: list[str] = []
+    entries = declared.pop("match", [])
+    if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
+        raise CohortError(f"{path}: 'match' is a single table; expected [[match]] with double brackets")
+    matches = [Match(("*",), _checked(declared, "at the top", problems))]
+    for number, entry in enumerate(entries, 1):
+        where = f"in [[match]] number {number}"
+        files = entry.pop("files", None)
+        patterns = [files] if isinstance(files, str) else files
+        if not isinstance(patterns, list) or not patterns or not all(isinstance(p, str) for p in patterns):
+            problems.append(f'{where}: files is {files!r}; expected a pattern such as "S01/*.bvh" or a list of them')
+            continue
+        matches.append(Match(tuple(patterns), _checked(entry, where, problems)))
+    if problems:
+        raise CohortError(f"{path}: " + "; ".join(problems))
+    return CohortConfig(folder, tuple(matches))
+
+
+def _checked(values: dict[str, Any], where: str, problems: list[str]) -> dict[str, Any]:
+    for key, value in values.items():
+        if key == "camera":
+            unknown = sorted(set(value) - set(CAMERA_KEYS)) if isinstance(value, dict) else [repr(value)]
+            if unknown:
+                problems.append(f"{where}: [camera] has {', '.join(unknown)}; it may have {', '.join(CAMERA_KEYS)}")
+        elif key not in OPTIONS:
+            allowed = ", ".join([*OPTIONS, "camera"]) + ("" if where == "at the top" else ", files")
+            problems.append(f"{where}: unknown key {key!r}; allowed are {allowed}")
+        elif not OPTIONS[key][0](value):
+            problems.append(f"{where}: {key} = {value!r}; expected {OPTIONS[key][1]}")
+    return values

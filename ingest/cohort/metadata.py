@@ -1,0 +1,254 @@
+"""What the tables of a cohort folder say of its subjects, sessions and trials, joined by key."""
+
+from __future__ import annotations
+
+import posixpath
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from neurostore.errors import InputError
+from neurostore.ingest.cohort.config import LENGTH_BASES
+from neurostore.ingest.cohort.tables import TsvTable, Value, body_measure, calibrations, column_names, read_tsv
+from neurostore.ingest.recording import Calibration
+from neurostore.schema import tables
+
+if TYPE_CHECKING:
+    from neurostore.ingest.cohort.scan import Cohort, TrialSource
+
+# What a column `skeleton` of trials.tsv may say of lengths: the subject's own skeleton, or one made for anybody.
+SKELETON_LENGTHS = {"exact": "measured", "generic": "nominal"}
+_FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+_OWN_SUBJECT = ("subject", "group", "sex", "age", "height_m", "mass_kg")
+_FRAME_KEYS = ("person", "frame", "time_s")
+
+
+@dataclass(slots=True)
+class Metadata:
+    """Rows of participants.tsv by subject, and the body measures the tables state."""
+
+    participants: dict[str, dict[str, Value]] = field(default_factory=dict)
+    columns: tuple[str, ...] = ()
+    measures: dict[tuple[str, str], tuple[Calibration, ...]] = field(default_factory=dict)
+
+    def subject_row(self, subject: str) -> dict[str, Value]:
+        """The row of the lake's subjects table; all but the key None where participants.tsv does not name it."""
+        named = _named(self.participants, "sub-", subject)
+        return {"subject": subject, **dict.fromkeys((*_OWN_SUBJECT[1:], *self.columns)), **(named or {})}
+
+    def calibrations(self, subject: str, session: str) -> tuple[Calibration, ...]:
+        """Body measures of a subject's session; those of the session come before those of the subject."""
+        found = {(c.parameter, c.side): c for c in self.measures.get((_bare(subject), ""), ())}
+        found |= {(c.parameter, c.side): c for c in self.measures.get((_bare(subject), _bare(session)), ())}
+        return tuple(found.values())
+
+
+def read_metadata(cohort: Cohort, found: list[tuple[Path, tuple[str, ...]]]) -> Metadata:
+    """Read the tables and give each trial its columns. found : (path, folders below the cohort) of each table.
+
+    A table that cannot be read is refused by name; the trials go in without it. Later tables win where two say the
+    same column: sessions, then scans, then trials.tsv.
+    """
+    metadata = Metadata()
+    order = ("participants.tsv", "sessions.tsv", "scans.tsv", "trials.tsv")
+    for kind in order:
+        for path, folders in found:
+            if not path.name.lower().endswith(kind):
+                continue
+            try:
+                table = read_tsv(path)
+            except InputError as error:
+                cohort.refused.append(error)
+                continue
+            if kind == "participants.tsv":
+                _participants(table, metadata, cohort)
+            else:
+                _join(table, folders, kind, metadata, cohort)
+    return metadata
+
+
+def _participants(table: TsvTable, metadata: Metadata, cohort: Cohort) -> None:
+    name = cohort.relative(table.path)
+    key = next((c for c in table.columns if c.lower() == "participant_id"), None)
+    if key is None:
+        cohort.warnings.append(
+            f"{name}: no column participant_id among {', '.join(table.columns)}; subjects have no groups"
+        )
+        return
+    rest = [c for c in table.columns if c != key]
+    own = {c.lower(): c for c in rest if c.lower() in ("group", "sex", "age")}
+    values = {c: table.values(c) for c in rest}
+    rows: dict[str, dict[str, Value]] = {}
+    used: set[str] = set(own.values())
+    said: list[str] = []
+    for index, texts in enumerate(table.rows):
+        subject = texts[key]
+        if subject is None or subject in rows:
+            where = (
+                f"row {index + 1} names nobody" if subject is None else f"{subject} is named twice; the first row holds"
+            )
+            cohort.warnings.append(f"{name}: {where}")
+            continue
+        row: dict[str, Value] = {c: values[c][index] for c in rest}
+        ours: dict[str, Value] = {"group": texts.get(own.get("group", "")), "sex": texts.get(own.get("sex", ""))}
+        ours["age"] = _age(texts.get(own.get("age", "")), subject, name, cohort.warnings)
+        for measure in ("height_m", "mass_kg"):
+            ours[measure], column = body_measure(row, measure, said)
+            used |= {column} if column else set()
+        metadata.measures[(_bare(subject), "")] = calibrations(row)
+        rows[subject] = {**ours, **row}
+    columns = column_names([c for c in rest if c not in used], ours=_OWN_SUBJECT)
+    _say_renamed(name, columns, cohort)
+    cohort.warnings += dict.fromkeys(said)
+    metadata.columns = tuple(columns.values())
+    metadata.participants = {
+        subject: {**{c: row[c] for c in _OWN_SUBJECT[1:]}, **{columns[c]: row[c] for c in columns}}
+        for subject, row in rows.items()
+    }
+    present = {_bare(t.subject) for t in cohort.trials}
+    absent = [s for s in rows if _bare(s) not in present]
+    if all(t.is_subject_known for t in cohort.trials) and absent and len(absent) == len(rows):
+        cohort.warnings.append(f"{name}: names none of the subjects here; subjects have no groups")
+    elif all(t.is_subject_known for t in cohort.trials) and absent:
+        cohort.warnings.append(f"{name}: no trial of {_few(absent)}")
+    missing = sorted({t.subject for t in cohort.trials if t.is_subject_known and not _named(rows, "sub-", t.subject)})
+    if missing and len(absent) < len(rows):
+        cohort.warnings.append(f"{name}: does not name {_few(missing)}; they have no group")
+
+
+def _age(text: str | None, subject: str, name: str, warnings: list[str]) -> float | None:
+    if text is None:
+        return None
+    try:
+        return float(text.rstrip("+"))
+    except ValueError:
+        warnings.append(f"{name}: the age of {subject} is {text!r}; expected years as a number; left empty")
+        return None
+
+
+def _join(table: TsvTable, folders: tuple[str, ...], kind: str, metadata: Metadata, cohort: Cohort) -> None:
+    """Give the columns of a table to the trials its rows name: by file, else by subject, session and trial."""
+    name = cohort.relative(table.path)
+    keys = {key: table.key_column(key) for key in ("subject", "session", "trial", "file")}
+    if kind == "sessions.tsv":
+        keys |= {"trial": None, "file": None}
+    by = [k for k in ("subject", "session", "trial") if keys[k] is not None]
+    needed = "session" if kind == "sessions.tsv" else "trial"
+    if keys["file"] is None and needed not in by:
+        cohort.warnings.append(f"{name}: no column says the {needed}; expected {needed} or file; not used")
+        return
+    inside = [t for t in cohort.trials if not folders or t.paths[0].is_relative_to(cohort.folder.joinpath(*folders))]
+    by_file = _index_files(inside, cohort)
+    by_key: dict[tuple[str, ...], list[TrialSource]] = defaultdict(list)
+    for trial in inside:
+        by_key[tuple(_bare(getattr(trial, k)) for k in by)].append(trial)
+    columns = column_names([c for c in table.columns if c not in keys.values()], _ours_in_trials())
+    _say_renamed(name, columns, cohort)
+    values = {c: table.values(c) for c in columns}
+    named: set[int] = set()
+    unmatched = []
+    for index, texts in enumerate(table.rows):
+        matched = _matched(texts, keys, by, by_file, by_key, folders)
+        if not matched:
+            unmatched.append(index + 1)
+        for trial in matched:
+            if id(trial) in named:
+                cohort.warnings.append(f"{name}: {'/'.join(trial.key)} is named twice; the first row holds")
+                continue
+            named.add(id(trial))
+            subject = texts[keys["subject"]] if keys["subject"] else None
+            if not trial.is_subject_known and subject:
+                _give_subject(trial, subject, table.path, cohort)
+            trial.metadata |= {columns[c]: values[c][index] for c in columns}
+            if columns and "condition" in {c.lower() for c in columns}:
+                column = next(c for c in columns if c.lower() == "condition")
+                trial.metadata[columns[column]] = texts[column]
+            _give_options(trial, texts)
+        if kind == "sessions.tsv" and matched:
+            row = {c: values[c][index] for c in columns}
+            metadata.measures[(_bare(matched[0].subject), _bare(matched[0].session))] = calibrations(row)
+    if unmatched:
+        shown = ", ".join(map(str, unmatched[:5])) + (" …" if len(unmatched) > 5 else "")
+        cohort.warnings.append(f"{name}: {len(unmatched)} of {len(table.rows)} rows name no trial here (rows {shown})")
+
+
+def _index_files(trials: list[TrialSource], cohort: Cohort) -> dict[str, list[TrialSource]]:
+    """Trials by the path of each file below the cohort folder and, where only one file has that name, by name."""
+    index: dict[str, list[TrialSource]] = defaultdict(list)
+    names: dict[str, list[TrialSource]] = defaultdict(list)
+    for trial in trials:
+        for path in trial.paths:
+            index[cohort.relative(path)].append(trial)
+            names[path.name].append(trial)
+    for name, found in names.items():
+        if len(found) == 1 and name not in index:
+            index[name] = found
+    return index
+
+
+def _matched(
+    texts: dict[str, str | None],
+    keys: dict[str, str | None],
+    by: list[str],
+    by_file: dict[str, list[TrialSource]],
+    by_key: dict[tuple[str, ...], list[TrialSource]],
+    folders: tuple[str, ...],
+) -> list[TrialSource]:
+    file = texts[keys["file"]] if keys["file"] else None
+    if file:
+        plain = posixpath.normpath(file.replace("\\", "/"))
+        for candidate in (posixpath.join(*folders, plain), plain, posixpath.basename(plain)):
+            if candidate in by_file:
+                return by_file[candidate]
+    if not by or (keys["file"] is not None and "trial" not in by):
+        return []
+    return by_key.get(tuple(_bare(texts[keys[k] or ""] or "") for k in by), [])
+
+
+def _give_subject(trial: TrialSource, subject: str, path: Path, cohort: Cohort) -> None:
+    from neurostore.ingest.cohort.scan import KEY
+
+    if KEY.fullmatch(subject):
+        trial.subject, trial.is_subject_known = subject, True
+    else:
+        problem = (
+            f"{subject!r} cannot be the key of a subject ({path.name}): expected letters, digits, _ and -, "
+            "beginning with a letter or digit, at most 64"
+        )
+        cohort.refused.append(InputError(trial.paths[0], problem))
+        cohort.trials = [t for t in cohort.trials if t is not trial]
+
+
+def _give_options(trial: TrialSource, texts: dict[str, str | None]) -> None:
+    """Lengths and treadmill from a table's columns, where cohort.toml says nothing."""
+    lower = {c.lower(): (text or "").lower() for c, text in texts.items()}
+    basis = lower.get("length_basis") or SKELETON_LENGTHS.get(lower.get("skeleton", ""))
+    if trial.options.length_basis is None and basis in LENGTH_BASES:
+        trial.options = replace(trial.options, length_basis=basis)
+    is_treadmill = _FLAGS.get(lower.get("is_treadmill") or lower.get("treadmill", ""))
+    if trial.options.is_treadmill is None and is_treadmill is not None:
+        trial.options = replace(trial.options, is_treadmill=is_treadmill)
+
+
+def _ours_in_trials() -> list[str]:
+    return [c.name for c in tables()["trials"].columns if c.name != "condition"] + list(_FRAME_KEYS)
+
+
+def _say_renamed(name: str, columns: dict[str, str], cohort: Cohort) -> None:
+    cohort.renamed += [(f"{name}: column {source}", column) for source, column in columns.items() if source != column]
+
+
+def _bare(key: str) -> str:
+    """A key without the prefix BIDS gives it: tables name subjects and sessions with or without."""
+    return key.removeprefix("sub-").removeprefix("ses-")
+
+
+def _named(rows: dict[str, dict[str, Value]], prefix: str, key: str) -> dict[str, Value] | None:
+    return rows.get(key) or rows.get(prefix + key) or rows.get(key.removeprefix(prefix))
+
+
+def _few(names: Iterable[str]) -> str:
+    names = list(names)
+    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")

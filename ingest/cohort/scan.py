@@ -1,0 +1,366 @@
+"""A cohort folder: which trials lie in it, of whom, in which files, and what its tables say of them.
+
+``cohort/<subject>/<trial>.<ext>``, ``cohort/<subject>/<session>/<trial>.<ext>``, BIDS names, or files directly in the
+folder. Nothing is read here but names, the tables, cohort.toml and the heads of JSON files.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+
+from neurostore.errors import CohortError, InputError
+from neurostore.ingest.cohort.config import FILE_NAME, read_config
+from neurostore.ingest.cohort.metadata import Metadata, read_metadata
+from neurostore.ingest.readers import READERS, VIDEO_SUFFIXES
+from neurostore.ingest.recording import ReadOptions
+
+KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+ANGLE_SUFFIXES = frozenset({".mot", ".sto"})
+_SIDECARS = ("_channels.tsv", "_channels.json", "_motion.json", "_coordsystem.json", "_events.tsv")
+_KNOWN = ("_scans.json", "_sessions.json", "_events.json")
+_TABLES = ("participants.tsv", "sessions.tsv", "trials.tsv", "scans.tsv")
+_PLAIN = {FILE_NAME, "participants.json", "sessions.json", "trials.json", "dataset_description.json", ".bidsignore"}
+_ENTITY = re.compile(r"([a-zA-Z0-9]+)-([a-zA-Z0-9]+)")
+
+
+@dataclass(slots=True)
+class TrialSource:
+    """One trial before it is read. ``paths[0]`` is the file with positions, if any.
+
+    ``is_subject_known`` is False for a file directly in the folder that no table names: the subject is then what the
+    file itself says, else ``subject``. ``metadata`` are the further columns of the lake's trials table.
+    """
+
+    subject: str
+    session: str
+    trial: str
+    paths: tuple[Path, ...]
+    options: ReadOptions = field(default_factory=ReadOptions)
+    metadata: dict[str, str | float | None] = field(default_factory=dict)
+    is_subject_known: bool = True
+    n_bytes: int = 0
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return (self.subject, self.session, self.trial)
+
+    @property
+    def is_video(self) -> bool:
+        return self.paths[0].suffix.lower() in VIDEO_SUFFIXES
+
+
+@dataclass(slots=True)
+class Cohort:
+    """What :func:`scan` found. ``refused`` trials are not in ``trials``; unknown files and warnings are not fatal."""
+
+    folder: Path
+    trials: list[TrialSource] = field(default_factory=list)
+    metadata: Metadata = field(default_factory=Metadata)
+    unknown: list[Path] = field(default_factory=list)
+    renamed: list[tuple[str, str]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    refused: list[InputError] = field(default_factory=list)
+
+    @property
+    def subjects(self) -> list[dict[str, str | float | None]]:
+        """A row of the lake's subjects table for every subject with a trial here."""
+        return [self.metadata.subject_row(s) for s in sorted({t.subject for t in self.trials})]
+
+    def relative(self, path: Path) -> str:
+        return path.relative_to(self.folder).as_posix()
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    path: Path
+    parts: tuple[str, ...]  # below the cohort folder
+    n_bytes: int
+
+    @property
+    def name(self) -> str:
+        return self.parts[-1]
+
+    @property
+    def relative(self) -> str:
+        return "/".join(self.parts)
+
+    @property
+    def role(self) -> str:
+        """'positions', 'video', 'angles', 'results', 'table', 'asf', 'sidecar', 'known' or 'unknown'."""
+        name, suffix = self.name.lower(), self.path.suffix.lower()
+        if name in _PLAIN or name.endswith(_KNOWN):
+            return "known"
+        if name.startswith("."):
+            return "unknown"
+        if name.endswith("_motion.tsv"):
+            return "positions"
+        if name in _TABLES or name.endswith(tuple(f"_{t}" for t in _TABLES)):
+            return "table"
+        if name.endswith(_SIDECARS):
+            return "sidecar"
+        if suffix == ".json":
+            return "results" if _is_results(self.path) else "unknown"
+        if suffix == ".asf":
+            return "asf"
+        if suffix in VIDEO_SUFFIXES:
+            return "video"
+        if suffix in ANGLE_SUFFIXES:
+            return "angles"
+        return "positions" if suffix in READERS and suffix != ".tsv" else "unknown"
+
+
+def scan(folder: Path | str) -> Cohort:
+    """Find the trials of a cohort folder.
+
+    Raises
+    ------
+    CohortError : there is no such folder, it cannot be read, or its cohort.toml is wrong.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        what = "is a file" if folder.exists() else "does not exist"
+        raise CohortError(f"{folder}: {what}; expected a cohort folder (cohort/<subject>/<trial>.<ext>)")
+    cohort = Cohort(folder)
+    config = read_config(folder)
+    files = [f for f in _walk(folder, cohort.refused) if not config.is_ignored(f.relative)]
+    for pattern in config.unused([f.relative for f in files]):
+        cohort.warnings.append(f"{FILE_NAME}: no file matches {pattern!r}")
+
+    roles = {f: f.role for f in files}
+    cohort.unknown = [f.path for f in files if roles[f] == "unknown" and not config.is_skeleton_file(f.path)]
+    recordings = [f for f in files if roles[f] in ("positions", "video", "angles", "results")]
+    placed = _place(recordings, cohort)
+    companions = [f for f in files if roles[f] in ("asf", "sidecar")]
+    for place, group in _by_stem(placed).items():
+        for source in _trials(place, group, roles, cohort):
+            relative = cohort.relative(source.paths[0])
+            extra = tuple(str(f.path) for f in _companions(source.paths[0], group[0].parts, companions))
+            source.options = replace(config.options(relative), companions=extra, member=source.options.member)
+            cohort.trials.append(source)
+    _refuse_collisions(cohort)
+    tables = [(f.path, f.parts[:-1]) for f in files if roles[f] == "table"]
+    cohort.metadata = read_metadata(cohort, tables)
+    _refuse_collisions(cohort)  # trials.tsv may have given two files directly in the folder one key
+    _say_root_files(cohort)
+    return cohort
+
+
+def _walk(folder: Path, refused: list[InputError]) -> list[_File]:
+    """Every file below the folder, sorted; links are followed, loops and unreadable folders refused."""
+    found: list[_File] = []
+
+    def enter(path: Path, parts: tuple[str, ...], above: frozenset[tuple[int, int]]) -> None:
+        here = path.stat()
+        above = above | {(here.st_dev, here.st_ino)}
+        try:
+            entries = sorted(os.scandir(path), key=lambda e: e.name)
+        except OSError as error:
+            refused.append(InputError(path, f"the folder cannot be read: {error.strerror}"))
+            return
+        for entry in entries:
+            below = (*parts, entry.name)
+            try:
+                stat = entry.stat()
+                if not entry.is_dir():
+                    found.append(_File(Path(entry.path), below, stat.st_size))
+                elif (stat.st_dev, stat.st_ino) in above:
+                    refused.append(InputError(entry.path, "is a symbolic link to a folder that holds it: a loop"))
+                else:
+                    enter(Path(entry.path), below, above)
+            except OSError as error:
+                what = "a symbolic link that leads nowhere" if entry.is_symlink() else "unreadable"
+                refused.append(InputError(entry.path, f"is {what}: {error.strerror}"))
+
+    try:
+        enter(folder, (), frozenset())
+    except OSError as error:
+        raise CohortError(f"{folder}: cannot be read: {error.strerror}") from None
+    return found
+
+
+def _is_results(path: Path) -> bool:
+    """Whether a JSON file is NeuroPose output, by its name or the first 64 kB."""
+    if path.name == "results.json":
+        return True
+    try:
+        with path.open("rb") as file:
+            head = file.read(65536)
+    except OSError:
+        return False
+    return b'"frame_count"' in head or b'"frame_0' in head
+
+
+def _place(recordings: list[_File], cohort: Cohort) -> list[tuple[tuple[str, str, bool], str, _File]]:
+    """((subject, session, is known), stem, file) of each recording; folders that cannot be keys are refused by name."""
+    placed = []
+    bad_folders: dict[tuple[str, ...], list[_File]] = defaultdict(list)
+    for file in recordings:
+        folders, stem = file.parts[:-1], Path(file.name).stem
+        if file.name.lower().endswith("_motion.tsv"):
+            folders, stem = _bids(file, cohort)
+            if not stem:
+                continue
+        bad = next((i for i, name in enumerate(folders[:2]) if not KEY.fullmatch(name)), None)
+        if bad is not None:
+            bad_folders[folders[: bad + 1]].append(file)
+        elif len(folders) > 2:
+            problem = f"lies {len(folders)} folders deep; expected <subject>/<trial> or <subject>/<session>/<trial>"
+            cohort.refused.append(InputError(file.path, problem))
+        else:
+            subject = folders[0] if folders else _folder_key(cohort.folder)
+            session = folders[1] if len(folders) > 1 else ""
+            placed.append(((subject, session, bool(folders)), stem, file))
+    for folders, files in bad_folders.items():
+        what = "subject" if len(folders) == 1 else "session"
+        names = ", ".join(f.name for f in files[:5]) + (f" and {len(files) - 5} more" if len(files) > 5 else "")
+        problem = (
+            f"{folders[-1]!r} cannot be the key of a {what}: expected letters, digits, _ and -, "
+            f"beginning with a letter or digit, at most 64; rename the folder. Not read: {names}"
+        )
+        cohort.refused.append(InputError(cohort.folder.joinpath(*folders), problem))
+    return placed
+
+
+def _bids(file: _File, cohort: Cohort) -> tuple[tuple[str, ...], str]:
+    """(folders that count, trial) of a BIDS motion file: sub-01/ses-1/motion/sub-01_ses-1_task-walk_motion.tsv."""
+    stem = file.name[: -len("_motion.tsv")]
+    folders = tuple(f for f in file.parts[:-1] if f != "motion")
+    said = dict(_ENTITY.findall(stem))
+    for index, entity in enumerate(("sub", "ses")):
+        if entity not in said:
+            continue
+        name = f"{entity}-{said[entity]}"
+        if len(folders) > index and folders[index] not in (name, said[entity]):
+            problem = f"the name says {name}, the folder {folders[index]}; which one holds?"
+            cohort.refused.append(InputError(file.path, problem))
+            return folders, ""
+        if len(folders) == index:
+            folders = (*folders, name)
+    plain = [part for part in stem.split("_") if not part.startswith(("sub-", "ses-"))]
+    return folders, "_".join(plain) or "motion"
+
+
+def _by_stem(placed: list[tuple[tuple[str, str, bool], str, _File]]) -> dict[tuple[str, str, bool, str], list[_File]]:
+    groups: dict[tuple[str, str, bool, str], list[_File]] = defaultdict(list)
+    for place, stem, file in placed:
+        groups[(*place, stem)].append(file)
+    return groups
+
+
+def _trials(
+    place: tuple[str, str, bool, str], group: list[_File], roles: dict[_File, str], cohort: Cohort
+) -> Iterator[TrialSource]:
+    """The trials of the files of one stem: one, or one for each video of a results.json."""
+    subject, session, is_known, stem = place
+    results = [f for f in group if roles[f] == "results"]
+    for file in results:
+        for member in members(file.path):
+            source = _source(subject, session, is_known, [file], Path(member or stem).stem, cohort)
+            if source is not None:
+                source.options = ReadOptions(member=member)
+                yield source
+    rest = [f for f in group if f not in results]
+    positions = [f for f in rest if roles[f] == "positions"]
+    videos = [f for f in rest if roles[f] == "video"]
+    if len(positions) > 1 or (len(videos) > 1 and not positions):
+        rivals = positions if len(positions) > 1 else videos
+        names = " and ".join(f.name for f in rivals)
+        problem = (
+            f"{names} claim one trial, {stem!r}, with positions each: a collision; rename all but one, or leave it out "
+            f"with ignore = true in {FILE_NAME}"
+        )
+        cohort.refused.append(InputError(rivals[0].path, problem))
+        return
+    if positions and videos:
+        names = ", ".join(f.relative for f in videos)
+        cohort.warnings.append(f"{names}: not estimated, since {positions[0].name} holds the positions of that trial")
+        videos = []
+    if rest:
+        ordered = [*positions, *videos, *(f for f in rest if roles[f] == "angles")]
+        source = _source(subject, session, is_known, ordered, stem, cohort)
+        if source is not None:
+            yield source
+
+
+def _source(
+    subject: str, session: str, is_known: bool, files: list[_File], stem: str, cohort: Cohort
+) -> TrialSource | None:
+    trial = key_from(stem)
+    if not trial:
+        problem = f"no key can be made of the name {stem!r}; expected letters or digits in it"
+        cohort.refused.append(InputError(files[0].path, problem))
+        return None
+    if trial != stem:
+        cohort.renamed.append((files[0].relative, trial))
+    paths = tuple(f.path for f in files)
+    n_bytes = sum(f.n_bytes for f in files)
+    return TrialSource(subject, session, trial, paths, is_subject_known=is_known, n_bytes=n_bytes)
+
+
+def key_from(name: str) -> str:
+    """The key made of a name: what a key cannot have becomes _, at most 64 characters; '' where nothing is left."""
+    return re.sub(r"[^A-Za-z0-9_-]", "_", name).lstrip("_-")[:64]
+
+
+def _folder_key(folder: Path) -> str:
+    return key_from(folder.resolve().name) or "cohort"
+
+
+def members(path: Path) -> list[str | None]:
+    """The videos a NeuroPose results.json holds; [None] where that cannot be told (its reader then says why)."""
+    try:
+        with path.open("rb") as file:
+            if file.readline().strip() == b"{":  # written with indent 2, as NeuroPose does: no need to parse it all
+                found = [json.loads(line.split(b'": {')[0] + b'"') for line in file if line.startswith(b'  "')]
+            else:
+                file.seek(0)
+                found = list(json.load(file))
+    except (OSError, ValueError, TypeError):
+        return [None]
+    names = [name for name in found if isinstance(name, str)]
+    return list(names) or [None]
+
+
+def _companions(path: Path, parts: tuple[str, ...], candidates: list[_File]) -> list[_File]:
+    """The files a reader may need beside the trial's own: the ASF of an AMC, the sidecars of a BIDS file."""
+    above = {parts[:n] for n in range(len(parts))}
+    near = [f for f in candidates if f.parts[:-1] in above]
+    if path.suffix.lower() == ".amc":
+        skeletons = [f for f in near if f.path.suffix.lower() == ".asf"]
+        deepest = max((len(f.parts) for f in skeletons), default=0)
+        skeletons = [f for f in skeletons if len(f.parts) == deepest]
+        named = [f for f in skeletons if path.stem.startswith(f.path.stem)]
+        return [max(named, key=lambda f: len(f.path.stem))] if named else skeletons
+    if path.name.lower().endswith("_motion.tsv"):
+        entities = set(_ENTITY.findall(path.name))
+        sidecars = [f for f in near if f.name.lower().endswith(_SIDECARS)]
+        return [f for f in sidecars if set(_ENTITY.findall(PurePosixPath(f.name).stem)) <= entities]
+    return []
+
+
+def _refuse_collisions(cohort: Cohort) -> None:
+    groups: dict[tuple[str, str, str], list[TrialSource]] = defaultdict(list)
+    for source in cohort.trials:
+        groups[source.key].append(source)
+    for key, sources in groups.items():
+        if len(sources) > 1:
+            names = ", ".join(cohort.relative(s.paths[0]) for s in sources)
+            where = "/".join(part for part in key if part)
+            problem = f"{len(sources)} files claim the trial {where}: {names}; rename all but one"
+            cohort.refused.append(InputError(sources[0].paths[0], problem))
+    cohort.trials = [s for s in cohort.trials if len(groups[s.key]) == 1]
+
+
+def _say_root_files(cohort: Cohort) -> None:
+    loose = [s for s in cohort.trials if not s.is_subject_known]
+    if loose:
+        cohort.warnings.append(
+            f"{len(loose)} trials lie directly in the folder and no table names their subject: it is the one the file "
+            f"itself names, else {loose[0].subject!r} after the folder"
+        )

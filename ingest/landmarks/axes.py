@@ -1,0 +1,66 @@
+"""Segment axes: x forward, y up along the segment, z to the right; as rotation matrices and quaternions (w, x, y, z)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from neurostore.ingest.geometry.rotations import from_matrix
+from neurostore.ingest.landmarks.joint_centres import unit
+
+LAB_UP = np.array([0.0, 1.0, 0.0])
+
+
+def from_y_and_z(y: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """(n, 3, 3) axes, columns x, y, z: y exact, z the nearest at right angles to it."""
+    y = unit(y)
+    x = unit(np.cross(y, z))
+    return np.stack([x, y, np.cross(x, y)], axis=-1)
+
+
+def from_x_and_y(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """(n, 3, 3) axes, columns x, y, z: x exact, y the nearest at right angles to it."""
+    x = unit(x)
+    z = unit(np.cross(x, y))
+    return np.stack([x, np.cross(z, x), z], axis=-1)
+
+
+def from_x_and_z(x: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """(n, 3, 3) axes, columns x, y, z: x exact, z the nearest at right angles to it."""
+    x = unit(x)
+    y = unit(np.cross(z, x))
+    return np.stack([x, y, np.cross(x, y)], axis=-1)
+
+
+def hinge_axis(proximal: np.ndarray, distal: np.ndarray, fallback: np.ndarray, sign: float) -> np.ndarray:
+    """Axis (n, 3), pointing right, of a hinge between two lines, quiet where they are nearly straight.
+
+    proximal, distal : (n, 3) up along each line (distal end to proximal end). fallback : (n, 3) unit, a right-pointing
+    axis to trust where the lines hardly bend. sign : +1 where bending brings the distal line's lower end backwards
+    (knee), −1 forwards (elbow). The normal of the plane of bending counts by the sine of the bend: nothing below 10°,
+    alone above 30°. A normal that points against the fallback is a joint bent the other way and is turned round.
+    """
+    p = unit(proximal)
+    normal = sign * np.cross(unit(distal), p)
+    sine = np.sqrt((normal**2).sum(-1, keepdims=True))
+    fallback = unit(fallback - (fallback * p).sum(-1, keepdims=True) * p)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        normal = normal / np.where(sine > 1e-9, sine, 1.0)
+    along = (normal * fallback).sum(-1, keepdims=True)
+    weight = np.clip((sine - np.sin(np.radians(10))) / (0.5 - np.sin(np.radians(10))), 0, 1) * np.clip(along * 2, 0, 1)
+    return unit(np.where(weight > 0, weight * normal, 0.0) + (1 - weight) * fallback)
+
+
+def to_quaternion(matrices: np.ndarray) -> np.ndarray:
+    """(n, 4) unit quaternions (w, x, y, z), sign continuous in time, of rotation matrices (n, 3, 3); NaN stays NaN."""
+    return make_continuous(from_matrix(matrices))
+
+
+def make_continuous(q: np.ndarray) -> np.ndarray:
+    """The same rotations (n, …, 4), each quaternion's sign that nearest to the one before; the first has w >= 0."""
+    q = np.array(q, np.float64)
+    if not len(q):
+        return q
+    dots = (q[1:] * q[:-1]).sum(-1)
+    flips = np.where(dots < 0, -1.0, 1.0)  # NaN counts as no flip
+    first = np.where(q[:1, ..., 0] < 0, -1.0, 1.0)
+    return q * np.cumprod(np.concatenate([first, flips]), axis=0)[..., None]

@@ -1,0 +1,234 @@
+"""Joint centres of one person's trial: from skin points where there are any, else as the source gives them."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from neurostore.ingest.landmarks.axes import hinge_axis
+from neurostore.ingest.landmarks.calibration import (
+    DEFAULT_MARKER_DIAMETER_MM,
+    SIDES,
+    Parameters,
+    joint_width,
+    median_length,
+)
+from neurostore.ingest.landmarks.joint_centres import asis_trochanter_distance, chord, hip_offset, pelvis_axes, unit
+
+Marks = dict[str, np.ndarray]
+
+
+def add_centres(
+    marks: Marks,
+    parameters: Parameters,
+    hip_method: str,
+    *,
+    bell_pelvis: bool = False,
+    sacrum_marker_first: bool = False,
+) -> tuple[dict[str, str], Marks]:
+    """Put joint centres into ``marks`` beside the skin points.
+
+    Parameters
+    ----------
+    marks : landmark to (n, 3) mm; a joint centre already there was given by the source.
+    bell_pelvis : the pelvis points are only like ASIS and PSIS (berkeley_mhad_43): hips by Bell.
+    sacrum_marker_first : a marker on the sacrum goes before the PSIS, as in Plug-in Gait.
+
+    Returns
+    -------
+    methods : joint to the method that gave it. axes : ``left_thigh``, ``left_shank``, … to the (n, 3) unit lateral
+    axis (pointing right) of segments that three points define, and ``pelvis`` (n, 3, 3).
+    """
+    methods: dict[str, str] = {}
+    axes: Marks = {}
+    _add_sacrum(marks, methods, sacrum_marker_first)
+    if {"left_asis", "right_asis", "sacrum"} <= set(marks):
+        axes["pelvis"] = pelvis_axes(marks["left_asis"], marks["right_asis"], marks["sacrum"])
+        _add_hips(marks, axes["pelvis"], parameters, "bell" if bell_pelvis else hip_method, methods)
+    for side in SIDES:
+        for joint in ("hip", "knee", "ankle", "shoulder", "elbow", "wrist"):
+            if f"{side}_{joint}" in marks and f"{side}_{joint}" not in methods:
+                methods[f"{side}_{joint}"] = "given"
+        device = _set_device_knee(marks, axes, side)
+        for joint, above, segment in (("knee", "hip", "thigh"), ("ankle", "knee", "shank")):
+            _add_leg_joint(
+                marks, axes, methods, parameters, side, joint, above, segment, device, on_skin=not bell_pelvis
+            )
+    if {"left_hip", "right_hip"} <= set(marks):
+        marks["pelvis"] = (marks["left_hip"] + marks["right_hip"]) / 2
+    return methods, axes
+
+
+def add_arm_centres(marks: Marks, trunk: np.ndarray | None, parameters: Parameters, methods: dict[str, str]) -> Marks:
+    """Shoulder, elbow and wrist centres from skin points; trunk : (n, 3, 3) axes or None. Returns lateral axes of upper arms."""
+    axes: Marks = {}
+    radius = _marker_radius(parameters)
+    for side in SIDES:
+        sign = 1.0 if side == "right" else -1.0
+        radial, ulnar = marks.get(f"{side}_wrist_radial"), marks.get(f"{side}_wrist_ulnar")
+        if f"{side}_wrist" not in marks:
+            if radial is not None and ulnar is not None:
+                _set(marks, methods, f"{side}_wrist", (radial + ulnar) / 2, "half-way")
+            elif f"{side}_wrist_marker" in marks:
+                _set(marks, methods, f"{side}_wrist", marks[f"{side}_wrist_marker"], "skin_point")
+        if f"{side}_hand" not in marks and f"{side}_hand_marker" in marks:
+            _set(marks, methods, f"{side}_hand", marks[f"{side}_hand_marker"], "skin_point")
+        if f"{side}_shoulder" not in marks and f"{side}_acromion" in marks and trunk is not None:
+            drop = joint_width(parameters, "shoulder", side) + radius
+            _set(
+                marks, methods, f"{side}_shoulder", marks[f"{side}_acromion"] - drop * trunk[..., 1], "acromion_offset"
+            )
+        lateral, medial = marks.get(f"{side}_elbow_lateral"), marks.get(f"{side}_elbow_medial")
+        shoulder, wrist = marks.get(f"{side}_shoulder"), marks.get(f"{side}_wrist")
+        if lateral is None:
+            continue
+        if medial is not None:
+            _set(marks, methods, f"{side}_elbow", (lateral + medial) / 2, "half-way")
+            axes[f"{side}_upper_arm"] = unit(sign * (lateral - medial))
+        elif f"{side}_elbow" not in marks and shoulder is not None and wrist is not None and trunk is not None:
+            axis = hinge_axis(shoulder - lateral, lateral - wrist, trunk[..., 2], -1.0)
+            distance = joint_width(parameters, "elbow", side) / 2 + radius
+            centre = chord(shoulder, lateral, lateral + sign * 100 * axis, distance)
+            _set(marks, methods, f"{side}_elbow", centre, "chord")
+    return axes
+
+
+def _add_sacrum(marks: Marks, methods: dict[str, str], marker_first: bool) -> None:
+    """The middle of the PSIS, or the marker on the sacrum: that first where the model of the marker set wants it so."""
+    psis = {"left_psis", "right_psis"} <= set(marks)
+    middle = (marks["left_psis"] + marks["right_psis"]) / 2 if psis else None
+    marker = marks.get("sacrum")
+    ways = [("skin_point", marker), ("mid_psis", middle)]
+    given = [(method, points) for method, points in (ways if marker_first else ways[::-1]) if points is not None]
+    if not given:
+        return
+    method, points = given[0]
+    for _, other in given[1:]:
+        points = np.where(np.isfinite(points), points, other)
+    _set(marks, methods, "sacrum", points, method)
+
+
+def _add_hips(marks: Marks, pelvis: np.ndarray, parameters: Parameters, method: str, methods: dict[str, str]) -> None:
+    middle = (marks["left_asis"] + marks["right_asis"]) / 2
+    width = parameters.get("inter_asis") or median_length(marks["left_asis"], marks["right_asis"])
+    depth = median_length(middle, marks["sacrum"])
+    legs = [parameters.get("leg_length", side) or math.nan for side in SIDES]
+    both = float(np.nanmean(legs)) if np.isfinite(legs).any() else math.nan
+    for side, leg in zip(SIDES, legs, strict=True):
+        length = both if method == "davis" or not math.isfinite(leg) else leg
+        if method in ("davis", "hara") and not math.isfinite(length):
+            continue
+        trochanter = parameters.get("asis_trochanter_distance", side) or asis_trochanter_distance(
+            leg if math.isfinite(leg) else both
+        )
+        offset = hip_offset(
+            method,
+            side,
+            pelvis_width=width,
+            pelvis_depth=depth,
+            leg_length=length,
+            asis_trochanter=trochanter,
+            marker_radius=_marker_radius(parameters),
+        )
+        _set(marks, methods, f"{side}_hip", middle + (pelvis * offset).sum(axis=-1), method)
+
+
+def _add_leg_joint(
+    marks: Marks,
+    axes: Marks,
+    methods: dict[str, str],
+    parameters: Parameters,
+    side: str,
+    joint: str,
+    above: str,
+    segment: str,
+    device: np.ndarray | None,
+    *,
+    on_skin: bool,
+) -> None:
+    """Knee from hip and thigh, or ankle from knee and shank.
+
+    device : end of a knee alignment device's axis, which is the wand then of both. on_skin : the points are middles of markers, a
+    radius off the skin.
+    """
+    name = f"{side}_{joint}"
+    lateral, medial = marks.get(f"{name}_lateral"), marks.get(f"{name}_medial")
+    if lateral is None:
+        return
+    sign = 1.0 if side == "right" else -1.0
+    proximal, wand = marks.get(f"{side}_{above}"), marks.get(f"{side}_{segment}")
+    if device is not None and proximal is not None:
+        distance = joint_width(parameters, joint, side) / 2 + _marker_radius(parameters)
+        _set(marks, methods, name, chord(proximal, lateral, device, distance), "chord (knee alignment device)")
+        axes[f"{side}_{segment}"] = unit(sign * (lateral - marks[name]))
+        return
+    # The file's own width says that its model is the chord construction, whatever else is on the skin.
+    is_stated = parameters.source(f"{joint}_width", side) == "file" and proximal is not None and wand is not None
+    if medial is not None and not is_stated:
+        _set(marks, methods, name, (lateral + medial) / 2, "half-way")
+        axes[f"{side}_{segment}"] = unit(sign * (lateral - medial))
+        return
+    if methods.get(name) == "given":
+        axes[f"{side}_{segment}"] = unit(sign * (lateral - marks[name]))
+        return
+    if (
+        wand is not None
+        and proximal is not None
+        and not is_stated
+        and not _is_lateral(wand, lateral, proximal, axes, sign)
+    ):
+        wand = None
+    distance = joint_width(parameters, joint, side) / 2
+    estimated = parameters.source(f"{joint}_width", side) == "estimated"
+    marked = " (estimated width)" if estimated else ""
+    if proximal is not None and wand is not None:
+        rotation = parameters.get(f"{segment}_rotation", side) or 0.0
+        centre = chord(proximal, lateral, wand, distance + _marker_radius(parameters), sign * rotation)
+        _set(marks, methods, name, centre, f"chord{marked}")
+        axes[f"{side}_{segment}"] = unit(sign * (lateral - centre))
+    elif "pelvis" in axes:
+        inward = -sign * axes["pelvis"][..., 2]
+        distance += _marker_radius(parameters) if on_skin else 0.0
+        _set(marks, methods, name, lateral + inward * distance, f"inward_half_width{marked}")
+
+
+def _set_device_knee(marks: Marks, axes: Marks, side: str) -> np.ndarray | None:
+    """The lateral knee point of a knee alignment device, put into ``marks``; returns the end of the device's axis.
+
+    Its three markers lie at the ends of arms of one length at right angles, whose corner is where the knee marker was (Davis
+    1991). Of the two corners that three points allow it is the one towards the body.
+    """
+    ends = [marks.get(f"{side}_knee_device_{end}") for end in ("axis", "1", "2")]
+    if "pelvis" not in axes or any(end is None for end in ends):
+        return None
+    a, b, c = (end for end in ends if end is not None)
+    normal = unit(np.cross(b - a, c - a))
+    out = axes["pelvis"][..., 2] * (1.0 if side == "right" else -1.0)
+    normal = normal * np.sign((normal * out).sum(-1, keepdims=True))
+    arm = sum(np.sqrt(((p - q) ** 2).sum(-1, keepdims=True)) for p, q in ((a, b), (b, c), (c, a))) / (3 * math.sqrt(2))
+    marks[f"{side}_knee_lateral"] = (a + b + c) / 3 - normal * arm / math.sqrt(3)
+    return a
+
+
+def _is_lateral(wand: np.ndarray, lateral: np.ndarray, proximal: np.ndarray, axes: Marks, sign: float) -> bool:
+    """Does the wand look out to the side, as the chord construction needs? Markers on the front of a segment do not.
+
+    Seen along the segment, the wand lies within 70° of the lateral axis of the pelvis, in the middle of the trial.
+    """
+    if "pelvis" not in axes:
+        return True
+    along = unit(proximal - lateral)
+    out = sign * axes["pelvis"][..., 2]
+    seen = [v - (v * along).sum(-1, keepdims=True) * along for v in (wand - lateral, out)]
+    cos = (unit(seen[0]) * unit(seen[1])).sum(-1)
+    return not np.isfinite(cos).any() or float(np.median(cos[np.isfinite(cos)])) > 0.34
+
+
+def _marker_radius(parameters: Parameters) -> float:
+    return (parameters.get("marker_diameter") or DEFAULT_MARKER_DIAMETER_MM) / 2
+
+
+def _set(marks: Marks, methods: dict[str, str], name: str, values: np.ndarray, method: str) -> None:
+    marks[name] = values
+    methods[name] = method

@@ -1,0 +1,176 @@
+"""Which joint of a skeleton is which landmark: from its declaration, else from the table of common names."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from neurostore.errors import SkeletonError
+from neurostore.skeleton import Skeleton
+
+_NOT_LETTERS = re.compile(r"[^a-z0-9]+")
+SIDES = ("left", "right")
+
+
+def landmark_sources(skeleton: Skeleton, present: frozenset[str] | None = None) -> dict[str, tuple[int, ...]]:
+    """Landmark to the indices of the joints whose mean it is.
+
+    Parameters
+    ----------
+    skeleton : its ``[landmarks]`` table (landmark = joint, list of joints, or "" for none) goes before the
+        common names; ``only_these = true`` leaves the common names out.
+    present : joints that hold data; others are passed over where a name has alternatives. None: all.
+
+    Returns
+    -------
+    Names are those of schemas/tables/landmarks.toml and the helpers of common_names.toml (``pelvis_bone``, ``left_wrist_radial`` …).
+
+    Raises
+    ------
+    SkeletonError : the declaration names a joint that the skeleton does not have.
+    """
+    declared = skeleton.declaration.get("landmarks", {})
+    key = (skeleton.joints, skeleton.source_names, present, repr(declared), skeleton.name)
+    if key not in _known:
+        if len(_known) > 64:
+            _known.clear()
+        _known[key] = _resolve(skeleton, present, declared)
+    return dict(_known[key])
+
+
+_known: dict[Any, dict[str, tuple[int, ...]]] = {}  # the trials of a cohort share a few skeletons
+
+
+def _resolve(
+    skeleton: Skeleton, present: frozenset[str] | None, declared: dict[str, Any]
+) -> dict[str, tuple[int, ...]]:
+    usable = skeleton.joints if present is None else tuple(j for j in skeleton.joints if j in present)
+    index = {joint: i for i, joint in enumerate(skeleton.joints)}
+    found: dict[str, tuple[int, ...]] = {}
+    column = dict(zip(skeleton.source_names, skeleton.joints, strict=False))
+    if not declared.get("only_these", False):
+        spoken_for = {
+            column.get(name, name)
+            for joints in declared.values()
+            if isinstance(joints, str | list)
+            for name in ([joints] if isinstance(joints, str) else joints)
+        }
+        free = [j for j in reversed(usable) if j not in spoken_for]
+        start = len(_shared_beginning([_source(skeleton, j) for j in skeleton.joints]))
+        joints_left = {_plain(_source(skeleton, j)[start:]): index[j] for j in free}
+        found = _from_common_names(joints_left, is_marker_set=any(sign in declared for sign in _table()["skin_signs"]))
+    for landmark, joints in declared.items():
+        if landmark in ("only_these", "bell_pelvis", "sacrum_marker_first"):
+            continue
+        names = [joints] if isinstance(joints, str) else list(joints)
+        names = [column.get(name, name) for name in names if name]
+        unknown = [name for name in names if name not in index]
+        if unknown:
+            raise SkeletonError(
+                f"skeleton {skeleton.name}: [landmarks] {landmark} names {', '.join(unknown)}, not among its joints"
+            )
+        if names and all(name in usable for name in names):
+            found[landmark] = tuple(index[name] for name in names)
+        else:
+            found.pop(landmark, None)
+    return found
+
+
+def is_skin_set(sources: dict[str, tuple[int, ...]]) -> bool:
+    """Whether these landmarks come from markers on the skin."""
+    return any(sign in sources for sign in _table()["skin_signs"])
+
+
+def _source(skeleton: Skeleton, joint: str) -> str:
+    if skeleton.source_names:
+        return skeleton.source_names[skeleton.joints.index(joint)]
+    return joint
+
+
+def _shared_beginning(names: list[str]) -> str:
+    """What all names begin with, up to a separator, where it names no side: 'Character1_', 'm_avg_', 'Bip01 '."""
+    low, high = (min(names), max(names)) if len(names) > 2 else ("", "")
+    shared = low[: next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), len(low))]
+    end = max(shared.rfind(separator) for separator in " _-.:") + 1
+    words = re.split(r"[ _\-.:]", shared[:end].lower())
+    return "" if {"l", "r", *SIDES} & set(words) else shared[:end]
+
+
+def _from_common_names(joints: dict[tuple[str, str], int], *, is_marker_set: bool) -> dict[str, tuple[int, ...]]:
+    """joints : (name without side, side or '') to index, from :func:`_plain` and both readings of a side letter.
+
+    is_marker_set : known to be on the skin, whatever these names say.
+    """
+    table = _table()
+    names: dict[tuple[str, str], int] = {}
+    for (name, suffix_side), i in joints.items():
+        names[(name, "")] = i
+        for side, rest in _sides(name, suffix_side):
+            names.setdefault((rest, side), i)
+    found = _look_up(names, table["skin"], table["skin_sided"])
+    if is_marker_set or is_skin_set(found):
+        # joint centres of a marker set are a model's output: not used where skin points can give them
+        centres = _look_up(names, table["joint"], table["joint_sided"])
+        found = {**_look_up(names, {}, table["skin_sided_or_bone"]), **found}
+        taken = {i for indices in found.values() for i in indices}
+        return {**{k: v for k, v in centres.items() if not taken & set(v)}, **found}
+    return _look_up(names, table["joint"], table["joint_sided"])
+
+
+def _look_up(
+    names: dict[tuple[str, str], int], middle: dict[str, list[Any]], sided: dict[str, list[Any]]
+) -> dict[str, tuple[int, ...]]:
+    found: dict[str, tuple[int, ...]] = {}
+    for side, entries in (("", middle), ("left", sided), ("right", sided)):
+        for landmark, alternatives in entries.items():
+            for alternative in alternatives:
+                members = [alternative] if isinstance(alternative, str) else alternative
+                if all((m, side) in names for m in members):
+                    indices = tuple(names[(m, side)] for m in members)
+                    if landmark == "toe" and indices == found.get(f"{side}_ankle"):
+                        continue  # the foot of most skeletons is the ankle; in those with an ankle it is the ball
+                    found[f"{side}_{landmark}".strip("_")] = indices
+                    break
+    return found
+
+
+def _plain(name: str) -> tuple[str, str]:
+    """Lower-case letters and digits of a name, prefixes and suffixes off, and the side a separated last letter gives."""
+    table = _table()
+    name = name.rsplit(":", 1)[-1].strip().lower()
+    suffix_side = ""
+    last = re.search(r"[._\- ](l|r|left|right)$", name)
+    if last:
+        suffix_side = "left" if last.group(1).startswith("l") else "right"
+        name = name[: last.start()]
+    plain = _NOT_LETTERS.sub("", name)
+    for prefix in table["prefixes"]:
+        if plain.startswith(prefix) and len(plain) > len(prefix):
+            plain = plain[len(prefix) :]
+            break
+    for suffix in table["suffixes"]:
+        if plain.endswith(suffix) and len(plain) > len(suffix):
+            plain = plain[: -len(suffix)]
+            break
+    return plain, suffix_side
+
+
+def _sides(plain: str, suffix_side: str) -> list[tuple[str, str]]:
+    """Every (side, rest) a name can mean, likeliest first."""
+    if suffix_side:
+        return [(suffix_side, plain)]
+    for word in SIDES:
+        if plain.startswith(word):
+            return [(word, plain[len(word) :])]
+        if plain.endswith(word):
+            return [(word, plain[: -len(word)])]
+    return [("left" if plain[0] == "l" else "right", plain[1:])] if plain[:1] in ("l", "r") else []
+
+
+@cache
+def _table() -> dict[str, Any]:
+    file = resources.files("neurostore.schemas") / "common_names.toml"
+    return tomllib.loads(file.read_text(encoding="utf-8"))

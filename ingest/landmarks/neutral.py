@@ -1,0 +1,128 @@
+"""The neutral pose of skeletons whose rotations the source gives: what zero means where there is no skin point."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from neurostore.ingest.geometry.rotation_kernels import carry_rows
+from neurostore.ingest.geometry.rotations import conjugate, from_matrix, multiply
+from neurostore.ingest.landmarks.axes import LAB_UP, from_y_and_z
+from neurostore.ingest.landmarks.joint_centres import unit
+from neurostore.ingest.landmarks.names import landmark_sources
+from neurostore.ingest.landmarks.segments import neutral_axes
+from neurostore.ingest.recording import Recording
+
+SIDES = ("left", "right")
+# segment: (landmark whose joint carries it, landmarks at its upper and lower end; None where it is upright in neutral)
+_CARRIERS: dict[str, tuple[str, str | None, str | None]] = {
+    "pelvis_neutral": ("pelvis_bone", None, None),
+    "trunk": ("trunk_bone", None, None),
+    "head": ("head", None, None),
+}
+for _side in SIDES:
+    _CARRIERS[f"{_side}_thigh"] = (f"{_side}_hip", f"{_side}_hip", f"{_side}_knee")
+    _CARRIERS[f"{_side}_shank"] = (f"{_side}_knee", f"{_side}_knee", f"{_side}_ankle")
+    _CARRIERS[f"{_side}_foot"] = (f"{_side}_ankle", f"{_side}_toe", f"{_side}_ankle")
+    _CARRIERS[f"{_side}_upper_arm"] = (f"{_side}_shoulder", f"{_side}_shoulder", f"{_side}_elbow")
+    _CARRIERS[f"{_side}_forearm"] = (f"{_side}_elbow", f"{_side}_elbow", f"{_side}_wrist")
+
+
+@dataclass(frozen=True)
+class NeutralAxes:
+    """Anatomical axes of each segment in the neutral pose.
+
+    segments : names; joints : index of the joint that carries each; rotations : (S, 4) that joint's rotation in the neutral
+    pose; axes : (S, 3, 3) the segment's axes in it.
+    """
+
+    segments: tuple[str, ...]
+    joints: list[int]
+    rotations: np.ndarray
+    axes: np.ndarray
+
+    def carry(self, joint_rotations: np.ndarray) -> dict[str, np.ndarray]:
+        """Segment to (n, 4) float32 rotation to the lab, of the carrying joints' rotations (S, 4, n), of any length."""
+        fixed = multiply(conjugate(self.rotations), from_matrix(self.axes))
+        turned = np.empty(joint_rotations.shape, np.float32)
+        carry_rows(joint_rotations, fixed, turned)
+        return {name: turned[k].T for k, name in enumerate(self.segments)}
+
+    def hip_angles(self) -> dict[str, float]:
+        """Hip angles of the neutral pose against its own pelvis: what ``…_rel_deg`` columns take off."""
+        out = {}
+        pelvis = self.axes[self.segments.index("pelvis_neutral")]
+        for side in SIDES:
+            if f"{side}_thigh" in self.segments:
+                r = pelvis.T @ self.axes[self.segments.index(f"{side}_thigh")]
+                sign = 1.0 if side == "right" else -1.0
+                out[f"{side}_hip_flexion_neutral_deg"] = math.degrees(math.atan2(-r[0, 1], r[1, 1]))
+                out[f"{side}_hip_adduction_neutral_deg"] = math.degrees(sign * math.asin(max(-1.0, min(1.0, r[2, 1]))))
+                out[f"{side}_hip_rotation_neutral_deg"] = math.degrees(sign * math.atan2(-r[2, 0], r[2, 2]))
+        return out
+
+
+def neutral_axes_of(recording: Recording) -> NeutralAxes | None:
+    """The neutral pose of a recording's primary skeleton, or None where it has no rotations or no pose to call neutral.
+
+    Readers give the neutral pose: a T-pose frame, the skeleton's declaration, or a rest pose that stands upright.
+    """
+    if not recording.poses or recording.poses[0].rotations is None or not len(recording.poses[0].frame):
+        return None
+    neutral = recording.neutral
+    if neutral is None or neutral.rotations is None:
+        return None
+    sources = landmark_sources(recording.poses[0].skeleton)
+    hinges = {
+        segment: np.asarray(declared["hinge"], np.float64)
+        for segment, declared in recording.poses[0].skeleton.declaration.get("segments", {}).items()
+        if "hinge" in declared
+    }
+    key = (neutral.positions.tobytes(), neutral.rotations.tobytes(), tuple(sources.items()), tuple(hinges))
+    if key not in _known:
+        if len(_known) > 64:
+            _known.clear()
+        _known[key] = _axes_in(sources, neutral.positions, neutral.rotations, hinges)
+    return _known[key]
+
+
+_known: dict[Any, NeutralAxes | None] = {}  # the trials of a subject share one neutral pose
+
+
+def _axes_in(
+    sources: dict[str, tuple[int, ...]],
+    positions: np.ndarray,
+    rotations: np.ndarray,
+    hinges: dict[str, np.ndarray],
+) -> NeutralAxes | None:
+    """positions : (J, 3), rotations : (J, 4) of the neutral pose; hinges : segment to the z axis its joint bends about."""
+    positions = np.asarray(positions, np.float64)
+
+    def point(landmark: str) -> np.ndarray:
+        return positions[list(sources[landmark])].mean(axis=0)
+
+    if not {"pelvis_bone", "left_hip", "right_hip"} <= set(sources):
+        return None
+    right = unit(point("right_hip") - point("left_hip"))
+    right = right - right @ LAB_UP * LAB_UP
+    if not np.linalg.norm(right) > 0.8:
+        return None  # the hips are not level: no pose to call neutral
+    right = unit(right)
+    forward = np.cross(LAB_UP, right)
+    names, joints, axes = [], [], []
+    for segment, (carrier, top, bottom) in _CARRIERS.items():
+        if carrier not in sources or (top is not None and (top not in sources or bottom not in sources)):
+            continue
+        long = unit(point(top) - point(bottom)) if top is not None and bottom is not None else None
+        if long is not None and segment.endswith(("thigh", "shank")) and not long @ LAB_UP > 0.77:
+            return None  # legs more than 40° from the vertical: no standing pose
+        names.append(segment)
+        joints.append(sources[carrier][0])
+        if segment in hinges and long is not None:
+            axes.append(from_y_and_z(long[None], hinges[segment][None])[0])
+        else:
+            axes.append(neutral_axes(segment, long, right, forward))
+    return NeutralAxes(tuple(names), joints, np.asarray(rotations, np.float64)[joints], np.array(axes))

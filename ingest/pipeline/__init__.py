@@ -1,0 +1,370 @@
+"""A cohort folder into a lake: scan, plan, read in workers, commit in the parent, report."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from neurostore.errors import CohortError, InputError
+from neurostore.ingest.cohort.scan import Cohort, TrialSource, scan
+from neurostore.ingest.pipeline.batch import (
+    Batch,
+    BatchResult,
+    Key,
+    Outcome,
+    Settings,
+    Statics,
+    calibrations_for,
+    source_sha256,
+)
+from neurostore.ingest.pipeline.plan import LakeState, Plan, make_batches, make_plan
+from neurostore.ingest.pipeline.progress import Progress, Silent
+from neurostore.ingest.pipeline.workers import InProcess, Pool, TrialEnded
+from neurostore.ingest.recording import Calibration
+
+if TYPE_CHECKING:
+    from neurostore.ingest.pipeline.ray_pool import RayPool
+    from neurostore.lake.commit import Staged
+
+_COMMIT_EVERY_S = 5.0
+_COMMIT_TRIALS = 500
+_ROUNDS = 3  # a static trial may serve another static trial, which serves the rest
+_SMALL_BYTES = 10_000_000  # below this a process's start costs more than it brings
+
+
+@dataclass(slots=True)
+class IngestReport:
+    """What an ingest did. Keys are (subject, session, trial); ``failed`` names each trial that is not in the lake."""
+
+    added: list[Key] = field(default_factory=list)
+    replaced: list[Key] = field(default_factory=list)
+    skipped: list[Key] = field(default_factory=list)
+    updated: list[Key] = field(default_factory=list)
+    failed: list[InputError] = field(default_factory=list)
+    renamed: list[tuple[str, str]] = field(default_factory=list)
+    unknown: list[Path] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    lake: str = ""
+    version: int | None = None
+    n_bytes: int = 0
+    seconds: float = 0.0
+    is_dry_run: bool = False
+
+    @property
+    def exit_code(self) -> int:
+        return 1 if self.failed else 0
+
+    def counts(self) -> dict[str, int]:
+        return {
+            "in": len(self.added),
+            "replaced": len(self.replaced),
+            "skipped": len(self.skipped),
+            "renewed": len(self.updated),
+            "failed": len(self.failed),
+        }
+
+    def summary(self) -> str:
+        if self.is_dry_run:
+            return f"a dry run: nothing was written to {self.lake}"
+        done = f"{self.n_bytes / 1e6:.1f} MB in {self.seconds:.1f} s" if self.n_bytes else f"{self.seconds:.1f} s"
+        return f"lake {self.lake}, version {self.version}: {done}"
+
+
+def ingest(
+    cohort: Path | str,
+    lake: Path | str,
+    settings: Settings | None = None,
+    *,
+    n_workers: int | None = None,
+    force: bool = False,
+    dry_run: bool = False,
+    consent_renewed: bool = False,
+    engine: str = "local",
+    ray_address: str | None = None,
+    progress: Progress | None = None,
+) -> IngestReport:
+    """Bring the trials of a cohort folder into a lake, which is made where there is none.
+
+    Trials whose bytes and settings the lake has are skipped; changed ones replaced. What was committed stays, however
+    the call ends; a trial is in the lake whole or not at all.
+
+    Parameters
+    ----------
+    n_workers : processes that read; None for one a core (two at least), 1 to read in this process.
+    force : read every trial again.
+    dry_run : only say what would be done.
+    consent_renewed : take people back in who were erased from this lake.
+    engine : ``local`` processes, or ``ray``: tasks of the cluster at ray_address, else of one started here; n_workers
+        is then how many at once (None for one a processor of the cluster).
+
+    Raises
+    ------
+    CohortError : there is no such folder, or nothing in it could be read.
+    LakeError : the lake cannot be opened or written.
+    """
+    from neurostore.lake.heartbeat import running
+    from neurostore.lake.version import Lake
+
+    start = time.monotonic()
+    settings = settings or Settings()
+    progress = progress or Silent()
+    found = scan(cohort)
+    if not found.trials and not found.refused:
+        listed = ", ".join(str(p.name) for p in found.unknown[:5]) or "no file"
+        raise CohortError(f"{found.folder}: holds no trial (found {listed}); expected <subject>/<trial>.<ext>")
+    state = read_state(lake)
+    plan = make_plan(found, state, settings, force=force)
+    report = IngestReport(
+        failed=[*found.refused, *plan.failed],
+        skipped=[plan.keys[id(s)] for s in plan.unchanged if plan.keys[id(s)] not in plan.updates],
+        renamed=found.renamed,
+        unknown=found.unknown,
+        warnings=found.warnings,
+        lake=str(lake),
+        is_dry_run=dry_run,
+    )
+    if dry_run:
+        report.added = [s.key for s in plan.new]
+        report.replaced = [s.key for s in plan.changed]
+        report.updated = list(plan.updates)
+        return report
+    root = Lake.create(lake).path
+    if consent_renewed:
+        _lift_tombstones(root, plan)
+    with running(root):
+        run = _Run(found, state, settings, root, report, progress, engine, ray_address)
+        try:
+            run.read(plan, n_workers)
+            run.renew(plan)
+        finally:
+            run.close()
+    report.version = run.version
+    report.seconds = time.monotonic() - start
+    if not (report.added or report.replaced or report.skipped or report.updated):
+        raise CohortError(_nothing(found, report))
+    return report
+
+
+def _lift_tombstones(root: str, plan: Plan) -> None:
+    from neurostore.lake import tombstones
+
+    if tombstones.read(root).stones:
+        tombstones.lift(root, [(s.key[0], source_sha256(s)) for s in plan.to_read])
+
+
+def _nothing(cohort: Cohort, report: IngestReport) -> str:
+    problems = "\n  ".join(str(e) for e in report.failed)
+    return f"{cohort.folder}: nothing could be read, so no trial went into {report.lake}\n  {problems}"
+
+
+def is_lake(path: Path | str) -> bool:
+    """Whether there is a lake at this path (or something else than a missing or empty folder, which open() names)."""
+    from neurostore import storage
+
+    root = storage.resolve(path)
+    if storage.is_remote(root):
+        return storage.exists(root)
+    folder = Path(root)
+    return folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
+
+
+def read_state(path: Path | str) -> LakeState:
+    """What a lake holds; nothing where there is none yet.
+
+    Raises
+    ------
+    NotALakeError, NewerLakeError : what lies there is no lake, or one this software does not know.
+    """
+    state = LakeState()
+    from neurostore.lake.version import is_unfinished
+    from neurostore.lake.version import open as open_lake
+
+    if not is_lake(path) or (Path(path).is_dir() and is_unfinished(path)):
+        return state
+    lake = open_lake(path)
+    for row in lake.trials_table().to_pylist():
+        state.rows[(row["subject"], row["session"], row["trial"])] = row
+    static = {key: row["ingest_id"] for key, row in state.rows.items() if row["kind"] == "static"}
+    if static:
+        for row in lake.scan("calibrations").collect().to_dicts():
+            key = (row["subject"], row["session"], row["trial"])
+            if static.get(key) == row["ingest_id"] and row["source"] != "participants":
+                calibration = Calibration(row["parameter"], row["side"], row["value"], row["unit"], row["source"])
+                given = state.statics.setdefault(key[:2], {})
+                given[key[2]] = (*given.get(key[2], ()), calibration)
+    state.subjects = {row["subject"]: row for row in lake.scan("subjects").collect().to_dicts()}
+    return state
+
+
+class _Run:
+    """One ingest at work: what is staged and not committed, and what is known of static trials by now."""
+
+    def __init__(
+        self,
+        cohort: Cohort,
+        state: LakeState,
+        settings: Settings,
+        lake: str,
+        report: IngestReport,
+        progress: Progress,
+        engine: str = "local",
+        ray_address: str | None = None,
+    ):
+        self.engine, self.ray_address = engine, ray_address
+        self.cohort, self.state, self.settings, self.lake = cohort, state, settings, lake
+        self.report, self.progress = report, progress
+        self.statics: Statics = {key: dict(found) for key, found in state.statics.items()}
+        self.version: int | None = None
+        self._staged: list[Staged] = []
+        self._outcomes: list[Outcome] = []
+        self._done: dict[Key, Outcome] = {}
+        self._committed = time.monotonic()
+        self._pause = _COMMIT_EVERY_S
+        self._pool: InProcess | Pool | RayPool | None = None
+
+    def read(self, plan: Plan, n_workers: int | None) -> None:
+        """Read what is to be read; then, again, trials that were computed before their static trial was known."""
+        sources = plan.to_read
+        if self.engine == "ray" and sources:
+            from neurostore.ingest.pipeline.ray_pool import RayPool
+
+            self._pool = RayPool(n_workers, self.ray_address)
+            n_workers = self._pool.n_workers
+        n = n_workers or max(2, os.cpu_count() or 1)
+        n_bytes = sum(s.n_bytes for s in sources)
+        for _ in range(_ROUNDS):
+            if not sources:
+                break
+            batches = make_batches(sources, self.cohort, self.statics, self.lake, self.settings, n)
+            if self._pool is None:
+                if any(s.is_video for s in sources):
+                    from neurostore.ingest.video.estimate import processes_that_fit
+
+                    n = min(n, processes_that_fit(self.settings.estimator, self.settings.estimator_options))
+                is_small = n == 1 or n_bytes < _SMALL_BYTES or len(sources) == 1
+                self._pool = InProcess() if is_small else Pool(min(n, len(batches)))
+            self._run(batches)
+            sources = self._stale(plan)
+
+    def _run(self, batches: list[Batch]) -> None:
+        assert self._pool is not None
+        sources = [s for b in batches for s in b.sources]
+        self.progress.begin(len(sources), sum(s.n_bytes for s in sources))
+        try:
+            for event in self._pool.run(batches):
+                if isinstance(event, TrialEnded):
+                    self.progress.advance(event.label, event.n_bytes)
+                    self.report.n_bytes += event.n_bytes
+                else:
+                    self._take(event)
+                self._commit_if_due()
+        finally:
+            self._commit()
+
+    def _take(self, result: BatchResult) -> None:
+        accepted = []
+        for outcome in result.outcomes:
+            if outcome.error is not None:
+                self.report.failed.append(outcome.error)
+                continue
+            rival = self._done.get(outcome.key)
+            if rival is not None and rival.source.paths != outcome.source.paths:
+                where = "/".join(part for part in outcome.key if part)
+                problem = f"{rival.source.paths[0].name} is the trial {where} already; rename one of them"
+                self.report.failed.append(InputError(outcome.source.paths[0], problem))
+                continue
+            accepted.append(outcome)
+            self._done[outcome.key] = outcome
+            if (outcome.row or {}).get("kind") == "static":
+                kept = tuple(c for c in outcome.calibrations if c.source != "participants")
+                self.statics.setdefault(outcome.key[:2], {})[outcome.key[2]] = kept
+        if result.staged is not None:
+            ids = {(o.row or {})["ingest_id"] for o in accepted}
+            rows = tuple(row for row in result.staged.rows if row["ingest_id"] in ids)
+            self._staged.append(replace(result.staged, rows=rows))
+        self._outcomes += accepted
+
+    def _stale(self, plan: Plan) -> list[TrialSource]:
+        """Trials whose session has a static trial that they were computed without."""
+        candidates = [(o.source, key, (o.row or {})["settings_sha256"]) for key, o in self._done.items()]
+        for source in plan.unchanged:
+            key = plan.keys[id(source)]
+            if key not in self._done:
+                candidates.append((source, key, self.state.rows[key]["settings_sha256"]))
+        stale = []
+        for source, key, used in candidates:
+            if key[:2] in self.statics:
+                given = calibrations_for(key, self.cohort.metadata, self.statics)
+                if self.settings.sha256(source, given) != used:
+                    stale.append(source)
+        return stale
+
+    def renew(self, plan: Plan) -> None:
+        """Write what the tables newly say of trials and subjects whose poses stay as they are."""
+        changes = {key: news for key, news in plan.updates.items() if key not in self._done}
+        if changes:
+            from neurostore.lake_renew import renew_trials
+
+            self.version = renew_trials(self.lake, changes, message=f"tables of {self.cohort.folder.name}")
+        self.report.updated += list(changes)
+        subjects = self._subject_rows({key[0] for key in self.state.rows})
+        if subjects:
+            from neurostore.lake.commit import commit
+
+            self.version = commit(self.lake, subjects=subjects, message=f"tables of {self.cohort.folder.name}")
+        if self.version is None:
+            from neurostore.lake.version import open as open_lake
+
+            self.version = open_lake(self.lake).version
+
+    def _subject_rows(self, subjects: Iterable[str]) -> list[dict[str, Any]]:
+        """Rows of subjects of this cohort that the lake has not, or has otherwise."""
+        here = {s.subject for s in self.cohort.trials} | {key[0] for key in self._done}
+        rows = [self.cohort.metadata.subject_row(s) for s in sorted(set(subjects) & here)]
+        changed = []
+        for row in rows:
+            name = str(row["subject"])
+            have = self.state.subjects.get(name)
+            if have is None or any(have.get(column) != value for column, value in row.items()):
+                changed.append({**dict.fromkeys(have or ()), **row})
+                self.state.subjects[name] = row
+        return changed
+
+    def _commit_if_due(self) -> None:
+        is_long_ago = time.monotonic() - self._committed > self._pause
+        if self._outcomes and (is_long_ago or len(self._outcomes) >= _COMMIT_TRIALS):
+            self._commit()
+
+    def _commit(self) -> None:
+        """Make what is staged part of the lake. The pause to the next grows with what a commit costs."""
+        if not self._outcomes:
+            return
+        from neurostore.lake.commit import commit
+
+        start = time.monotonic()
+        outcomes, staged = self._outcomes, self._staged
+        self._outcomes, self._staged = [], []
+        subjects = self._subject_rows({o.key[0] for o in outcomes})
+        self.version = commit(self.lake, staged, subjects=subjects or None, message=f"ingest {self.cohort.folder.name}")
+        for outcome in outcomes:
+            self._count(outcome)
+        self._committed = time.monotonic()
+        self._pause = max(_COMMIT_EVERY_S, 10 * (self._committed - start))
+
+    def _count(self, outcome: Outcome) -> None:
+        key = outcome.key
+        for counted in (self.report.added, self.report.replaced):
+            if key in counted:  # read a second time, with its static trial
+                return
+        if key in self.report.skipped:
+            self.report.skipped.remove(key)
+        (self.report.replaced if key in self.state.rows else self.report.added).append(key)
+
+    def close(self) -> None:
+        self.progress.end()  # however it ended: a bar hides the terminal's cursor
+        if self._pool is not None:
+            self._pool.close()

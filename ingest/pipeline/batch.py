@@ -1,0 +1,286 @@
+"""The work of a worker: read a batch of trials, compute their landmarks, write them as files nobody sees yet."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import traceback
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field, replace
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from neurostore.errors import InputError, NeurostoreError
+from neurostore.ingest.cohort.metadata import Metadata
+from neurostore.ingest.cohort.scan import KEY, TrialSource, key_from
+from neurostore.ingest.recording import Calibration, Recording
+from neurostore.schema import SCHEMA_VERSION
+
+if TYPE_CHECKING:
+    from neurostore.lake.commit import Staged, TrialTables
+
+Key = tuple[str, str, str]
+#: (subject, session) -> static trial -> the calibrations it gave
+Statics = dict[tuple[str, str], dict[str, tuple[Calibration, ...]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What decides the numbers of an ingest. ``cutoff_hz`` 0 for no filter; ``estimator_options`` go to it as given.
+
+    hip_method : where hip centres come from on the skin (``joint_centres.HIP_METHODS``), unless cohort.toml says it of a trial.
+    """
+
+    cutoff_hz: float = 6.0
+    hip_method: str = "harrington"
+    estimator: str = "metrabs"
+    estimator_options: dict[str, Any] = field(default_factory=dict)
+    refine: bool = False
+
+    def sha256(self, source: TrialSource, calibrations: Iterable[Calibration]) -> str:
+        """The hash of all that changes the numbers of one trial but its own bytes."""
+        options = asdict(replace(source.options, companions=()))
+        said = {
+            "cutoff_hz": self.cutoff_hz,
+            "hip_method": self.hip_method,
+            "refine": self.refine,
+            "options": options,
+            "skeleton_file": _skeleton_file(options["skeleton"]),
+            "calibrations": sorted([c.parameter, c.side or "", c.value, c.unit, c.source] for c in calibrations),
+            "readers": [reader_version(path) for path in source.paths],
+            "landmarks": _version("neurostore.ingest.landmarks"),
+            "schema": SCHEMA_VERSION,
+        }
+        if source.is_video:
+            from neurostore.ingest.video.estimate import settings as estimator_settings
+
+            said["estimator"] = estimator_settings(self.estimator, self.estimator_options)
+            if self.refine:
+                from neurostore.ingest.refine.apply import checkpoint_sha256
+
+                said["refine"] = checkpoint_sha256()
+        return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _skeleton_file(skeleton: str | None) -> str:
+    """The text of a skeleton the user declared; '' for a declared name."""
+    try:
+        return Path(skeleton).read_text("utf-8") if skeleton and skeleton.endswith(".toml") else ""
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def reader_version(path: Path) -> list[Any]:
+    from neurostore.ingest.readers import READERS
+
+    reader = READERS.get(path.suffix.lower())
+    return [reader.rpartition(".")[2], _version(f"neurostore.ingest.readers.{reader}")] if reader else ["video", 1]
+
+
+def _version(module: str) -> int:
+    return int(getattr(import_module(module), "VERSION", 1))
+
+
+def source_sha256(source: TrialSource) -> str:
+    """SHA-256 over every file of the trial and those its reader needs beside them.
+
+    Raises
+    ------
+    InputError : a file cannot be read.
+    """
+    digest = hashlib.sha256()
+    for path in [*source.paths, *map(Path, sorted(source.options.companions))]:
+        try:
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+        except OSError as error:
+            raise InputError(path, f"cannot be read: {error.strerror or error}") from None
+    return digest.hexdigest()
+
+
+@dataclass(slots=True)
+class Batch:
+    """Trials of one subject (or of files whose subject only they know), and what is known of their sessions."""
+
+    sources: list[TrialSource]
+    metadata: Metadata
+    statics: Statics
+    lake: str
+    folder: Path
+    settings: Settings
+    environment: dict[str, Any] = field(default_factory=dict)  # columns of trials that are the same for all
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of one trial. Exactly one of ``row`` (it is staged) and ``error`` is given."""
+
+    source: TrialSource
+    key: Key
+    row: dict[str, Any] | None = None
+    calibrations: tuple[Calibration, ...] = ()
+    error: InputError | None = None
+
+
+@dataclass(slots=True)
+class BatchResult:
+    staged: Staged | None
+    outcomes: list[Outcome]
+
+
+@dataclass(slots=True)
+class Computed:
+    """A batch read and computed, nothing of it written yet."""
+
+    lake: str
+    trials: list[TrialTables]
+    outcomes: list[Outcome]
+
+    def stage(self) -> BatchResult:
+        """Write it as files nobody sees yet; trials that break a declaration become failed outcomes."""
+        from neurostore.lake.commit import stage
+
+        staged = stage(self.lake, self.trials)
+        for outcome in self.outcomes:
+            if outcome.key in staged.refused:
+                problems = staged.refused[outcome.key].problems
+                outcome.row, outcome.error = None, InputError(outcome.source.paths[0], *problems)
+        return BatchResult(staged, self.outcomes)
+
+
+def compute(batch: Batch, began: Callable[[int], None], ended: Callable[[int], None]) -> Computed:
+    """Read and compute a batch. began, ended : told the index of each trial.
+
+    Static trials that come first serve the trials after them; the caller sees from the outcomes which trials were
+    computed before a static trial of their session was known.
+    """
+    statics = {session: dict(found) for session, found in batch.statics.items()}
+    outcomes: list[Outcome] = []
+    trials: list[TrialTables] = []
+    for index, source in enumerate(batch.sources):
+        began(index)
+        outcome = Outcome(source, source.key)
+        try:
+            trials.append(_trial(source, batch, statics, outcome))
+        except InputError as error:
+            outcome.error = error
+        except MemoryError:
+            outcome.error = InputError(source.paths[0], "reading it needs more memory than there is")
+        except NeurostoreError as error:
+            outcome.error = InputError(source.paths[0], str(error))
+        except Exception as error:  # a fault of ours must not cost the other trials
+            outcome.error = InputError(source.paths[0], _fault(error))
+        outcomes.append(outcome)
+        ended(index)
+    return Computed(batch.lake, trials, outcomes)
+
+
+def _fault(error: Exception) -> str:
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(last.filename).name}, line {last.lineno}"
+    return f"an unexpected {type(error).__name__} in {where}: {error}; please report it with the file"
+
+
+def _trial(source: TrialSource, batch: Batch, statics: Statics, outcome: Outcome) -> TrialTables:
+    from neurostore.ingest import trial_tables
+    from neurostore.lake.commit import TrialTables
+
+    sha256 = source_sha256(source)
+    recording = read_trial(source, batch.settings)
+    outcome.key = key = resolved_key(source, recording)
+    notes = [] if source.is_subject_known else [_subject_note(recording, key)]
+    given = calibrations_for(key, batch.metadata, statics)
+    landmarks, shown = None, recording
+    if recording.poses:
+        from neurostore.ingest.landmarks import compute_landmarks
+
+        depth_sd_mm = None
+        if batch.settings.refine and recording.kind == "video":
+            from neurostore.ingest.refine.apply import refined_recording
+
+            shown, depth_sd_mm = refined_recording(recording, where=str(source.paths[0]))
+        landmarks = compute_landmarks(
+            shown,
+            cutoff_hz=batch.settings.cutoff_hz,
+            calibrations=given,
+            hip_method=source.options.hip_method or batch.settings.hip_method,
+        )
+        if depth_sd_mm is not None:
+            landmarks.scalars["depth_sd_mm"] = depth_sd_mm
+    stated = unique([*recording.calibrations, *(landmarks.calibrations if landmarks is not None else ())])
+    if recording.kind == "static":
+        statics.setdefault(key[:2], {})[key[2]] = stated
+    ingest_id = uuid.uuid4().hex
+    row = {
+        **source.metadata,
+        **trial_tables.row_of(key, ingest_id, shown, landmarks, notes),
+        **batch.environment,
+        "condition": source.metadata.get("condition"),
+        "cutoff_hz": batch.settings.cutoff_hz if landmarks is not None else None,
+        "source_path": source.paths[0].relative_to(batch.folder).as_posix(),
+        "source_paths": [path.relative_to(batch.folder).as_posix() for path in source.paths],
+        "source_sha256": sha256,
+        "settings_sha256": batch.settings.sha256(source, given),
+    }
+    outcome.row, outcome.calibrations = row, stated
+    found = trial_tables.tables_of(recording, landmarks, unique([*stated, *given]))
+    return TrialTables(key=key, ingest_id=ingest_id, row=row, tables=found)
+
+
+def read_trial(source: TrialSource, settings: Settings) -> Recording:
+    """Read every file of a trial as one recording: the first gives positions, all give events and angles."""
+    recording = _read(source.paths[0], source, settings)
+    for path in source.paths[1:]:
+        other = _read(path, source, settings)
+        recording.angles += other.angles
+        recording.events += other.events
+        recording.notes += [f"{path.name}: {note}" for note in other.notes]
+        recording.steps += other.steps
+    has_positions = bool(recording.poses) and any(len(p.frame) for p in recording.poses)
+    if not has_positions and not recording.angles:
+        raise InputError(source.paths[0], "holds no frame of positions and no angle")
+    return recording
+
+
+def _read(path: Path, source: TrialSource, settings: Settings) -> Recording:
+    from neurostore.ingest.readers import VIDEO_SUFFIXES, read
+
+    if path.suffix.lower() not in VIDEO_SUFFIXES:
+        return read(path, source.options)
+    from neurostore.ingest.video.estimate import estimate
+
+    recording: Recording = estimate(path, source.options, estimator=settings.estimator, **settings.estimator_options)
+    return recording
+
+
+def resolved_key(source: TrialSource, recording: Recording) -> Key:
+    """The key of a trial; the subject of a file directly in the folder is the one it names itself, if any."""
+    if source.is_subject_known or not recording.subject:
+        return source.key
+    return (key_from(recording.subject) or source.subject, source.session, source.trial)
+
+
+def _subject_note(recording: Recording, key: Key) -> str:
+    if not recording.subject:
+        return f"no folder, table or file names the subject; called {key[0]} after the cohort folder"
+    made = "" if KEY.fullmatch(recording.subject) else f" (made a key of {recording.subject!r})"
+    return f"the subject is the one the file names: {key[0]}{made}"
+
+
+def calibrations_for(key: Key, metadata: Metadata, statics: Statics) -> tuple[Calibration, ...]:
+    """What is known of a trial's session beside the trial itself: participants.tsv first, then its static trials."""
+    found = list(metadata.calibrations(key[0], key[1]))
+    for trial, calibrations in sorted(statics.get(key[:2], {}).items()):
+        if trial != key[2]:
+            found += [c for c in calibrations if c.source != "estimated"]
+    return unique(found)
+
+
+def unique(calibrations: Iterable[Calibration]) -> tuple[Calibration, ...]:
+    """The first calibration of each parameter and side."""
+    found: dict[tuple[str, str | None], Calibration] = {}
+    for calibration in calibrations:
+        found.setdefault((calibration.parameter, calibration.side), calibration)
+    return tuple(found.values())

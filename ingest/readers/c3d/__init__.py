@@ -1,0 +1,252 @@
+"""C3D: positions of markers, and what the file says itself (events, model angles, measures of the subject)."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from neurostore.errors import InputError
+from neurostore.ingest.readers.c3d.layout import Layout, read_layout
+from neurostore.ingest.readers.c3d.outputs import calibrations, classify, source_angles, source_events
+from neurostore.ingest.readers.c3d.parameters import Parameters
+from neurostore.ingest.readers.c3d.points import read_points
+from neurostore.ingest.readers.markers.assemble import (
+    UNIT_MM,
+    assemble,
+    choose_skeleton,
+    frame_slice,
+    is_still,
+    is_unlabelled,
+    judge_unit,
+    judge_up,
+    name_says_static,
+    parse_up,
+    to_y_up,
+    unit_mismatch,
+    without_rubbish,
+)
+from neurostore.ingest.recording import ReadOptions, Recording, Step
+
+VERSION = 2
+_KNEE_DEVICE = re.compile(r"^[LR]K(AX|D[12])$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Point:
+    """A labelled point: index in the frame, label without prefix, prefix, label as in the file."""
+
+    index: int
+    label: str
+    prefix: str
+    whole: str
+
+
+def read(path: Path, options: ReadOptions) -> Recording:
+    """Read a C3D file.
+
+    Positions in mm, Y up; ``time_s`` = (first frame − 1 + frame)/rate, the clock of the file's events. A sample with a
+    negative residual, or with x, y and z all zero, is missing.
+
+    Raises
+    ------
+    InputError : no C3D, truncated, without points, without labels, or without one valid sample.
+    """
+    layout = read_layout(path)
+    parameters = layout.parameters
+    notes = list(layout.notes)
+    points, subject = _points_of_subject(path, layout, parameters, notes)
+    kinds = classify([p.label for p in points], [p.whole for p in points], parameters)
+    chosen = {kind: [p for p, k in zip(points, kinds, strict=True) if k == kind] for kind in set(kinds)}
+    markers, models = chosen.get("marker", []), chosen.get("model_point", [])
+    angle_points, outputs = chosen.get("angle", []), chosen.get("output", [])
+    if not markers:
+        raise InputError(
+            path,
+            f"has no marker: its {layout.n_points} points are unlabelled or outputs of a model "
+            f"({len(models)} model points, {len(angle_points)} angles, {len(outputs)} forces, moments, powers)",
+        )
+    wanted = [*markers, *models, *angle_points]
+    values = read_points(path, layout, [p.index for p in wanted])
+    n_placed = len(markers) + len(models)
+    keep = frame_slice(layout.n_frames, options, path)
+    positions, angle_values = values[keep, :n_placed], values[keep, n_placed:]
+    time_s = (layout.first_frame - 1 + np.arange(layout.n_frames)[keep]) / layout.rate_hz
+
+    markers, models, positions = _without_duplicates(markers, models, positions, notes)
+    is_marker = np.arange(len(markers) + len(models)) < len(markers)
+    scale_mm, length_basis = _scale(parameters, options, positions[:, is_marker], notes)
+    with np.errstate(over="ignore"):
+        positions = positions * np.float32(scale_mm)
+    positions, n_rubbish = without_rubbish(positions)
+    if n_rubbish:
+        notes.append(f"{n_rubbish} samples beyond 1 km from the origin were taken as missing")
+    if not np.isfinite(positions[:, is_marker]).any():
+        raise InputError(
+            path,
+            f"has no valid sample in any of its {len(markers)} markers: "
+            "all have a negative residual, are zero or not finite",
+        )
+    if length_basis == "measured" and (warning := unit_mismatch(positions[:, is_marker], f"{scale_mm:g} mm")):
+        notes.append(warning)
+    labels = [p.label for p in markers]
+    up = _up(path, parameters, options, labels, positions[:, is_marker], notes)
+    positions = to_y_up(positions, up)
+
+    skeleton, columns, fit_notes = choose_skeleton(labels, options, path, [p.label for p in models])
+    poses = assemble(skeleton, columns, positions, time_s)
+    said_static = name_says_static(path) or bool(sum(parameters.numbers("SUBJECTS", "IS_STATIC")[:1]))
+    still = is_still(positions[:, is_marker], len(poses.frame) / layout.rate_hz, said_static)
+    events, event_notes = source_events(parameters, layout.first_frame, layout.n_frames, layout.rate_hz, subject)
+    angles, angle_notes = source_angles([p.label for p in angle_points], angle_values, time_s, parameters)
+    measures, measure_notes = calibrations(parameters, subject)
+    if outputs:
+        notes.append(
+            f"{len(outputs)} model outputs that are neither positions nor angles "
+            "(forces, moments, powers …) were left out"
+        )
+    if models:
+        notes.append(
+            f"{len(models)} points of the file's own model are kept as columns and never used as input: "
+            + ", ".join(p.label for p in models[:6])
+            + (" …" if len(models) > 6 else "")
+        )
+    if any(_KNEE_DEVICE.match(label) for label in labels):
+        notes.append("a knee alignment device is in the file (LKAX, LKD1, LKD2 or the right side's)")
+    return Recording(
+        kind="static" if still else "mocap",
+        rate_hz=layout.rate_hz,
+        poses=[poses],
+        up_source="lab",
+        position_basis="lab",
+        length_basis=options.length_basis or length_basis,
+        events=events,
+        angles=angles,
+        calibrations=measures,
+        model_points=frozenset(columns[len(markers) :]),
+        subject=subject,
+        is_treadmill=options.is_treadmill,
+        steps=[
+            Step(
+                "read_c3d",
+                VERSION,
+                {
+                    "scale_mm": scale_mm,
+                    "up": up,
+                    "first_frame": layout.first_frame,
+                    "processor": layout.processor,
+                    "storage": "float" if layout.scale < 0 else "integer",
+                    "written_by": _written_by(parameters),
+                },
+            )
+        ],
+        notes=[*notes, *fit_notes, *event_notes, *angle_notes, *measure_notes],
+    )
+
+
+def _points_of_subject(
+    path: Path, layout: Layout, parameters: Parameters, notes: list[str]
+) -> tuple[list[_Point], str | None]:
+    """The labelled points of one subject, and its name as the file gives it.
+
+    Labels may carry the subject as a prefix (``Subject:LASI``, ``Subject_LASI``). Of several subjects the one with the
+    most points is read, the first among equals; the others are noted.
+    """
+    labels = parameters.strings("POINT", "LABELS")[: layout.n_points]
+    names = [n for n in parameters.strings("SUBJECTS", "NAMES") if n]
+    n_unlabelled = layout.n_points - len(labels)
+    joined = [n for n in names if sum(w.lower().startswith(f"{n.lower()}_") for w in labels) > len(labels) // 4]
+    points = []
+    for index, whole in enumerate(labels):
+        prefix, _, label = whole.rpartition(":")
+        label = label.strip()
+        for name in joined if not prefix else ():
+            if label.lower().startswith(f"{name.lower()}_"):
+                prefix, label = name, label[len(name) + 1 :]
+                break
+        if is_unlabelled(label):
+            n_unlabelled += 1
+        else:
+            points.append(_Point(index, label, prefix.strip(), whole))
+    if n_unlabelled:
+        notes.append(f"{n_unlabelled} unlabelled points were dropped")
+    if not points:
+        raise InputError(path, f"none of its {layout.n_points} points has a label (POINT:LABELS)")
+    per_prefix = Counter(p.prefix for p in points if p.prefix)
+    subject = names[0] if names else None
+    if per_prefix:
+        prefix = max(per_prefix, key=lambda name: per_prefix[name])
+        others = [f"{name} ({n} points)" for name, n in per_prefix.items() if name != prefix]
+        if others:
+            notes.append(f"several subjects in the file; read: {prefix}, left out: {', '.join(others)}")
+            points = [p for p in points if p.prefix == prefix]
+        subject = next((n for n in names if n.lower() == prefix.lower()), prefix if others else subject or prefix)
+    elif len(names) > 1:
+        notes.append(f"the file names several subjects ({', '.join(names)}) and its labels do not say whose they are")
+    return points, subject
+
+
+def _without_duplicates(
+    markers: list[_Point], models: list[_Point], positions: np.ndarray, notes: list[str]
+) -> tuple[list[_Point], list[_Point], np.ndarray]:
+    """Of points with one label (whatever the case) the one with most valid samples."""
+    everyone = [*markers, *models]
+    n_valid = np.isfinite(positions[..., 0]).sum(axis=0)
+    best: dict[str, int] = {}
+    for i, point in enumerate(everyone):
+        j = best.setdefault(point.label.upper(), i)
+        if n_valid[i] > n_valid[j]:
+            best[point.label.upper()] = i
+    kept = sorted(best.values())
+    if len(kept) < len(everyone):
+        counts = Counter(p.label.upper() for p in everyone)
+        twice = sorted(name for name, n in counts.items() if n > 1)
+        notes.append(f"labels that occur more than once, read where most samples are valid: {', '.join(twice)}")
+        positions = positions[:, kept]
+    return [everyone[i] for i in kept if i < len(markers)], [everyone[i] for i in kept if i >= len(markers)], positions
+
+
+def _scale(parameters: Parameters, options: ReadOptions, markers: np.ndarray, notes: list[str]) -> tuple[float, str]:
+    """(mm per unit, length basis)."""
+    unit = parameters.string("POINT", "UNITS").lower().rstrip(".")
+    if options.scale_mm is not None:
+        return options.scale_mm, "measured"
+    if unit in UNIT_MM:
+        return UNIT_MM[unit], "measured"
+    scale_mm, judged = judge_unit(markers)
+    said = f"POINT:UNITS is {unit!r}" if unit else "POINT:UNITS is missing"
+    notes.append(f"{said}; the unit was judged to be {judged} from the size of the marker cloud")
+    return scale_mm, "judged"
+
+
+def _up(
+    path: Path,
+    parameters: Parameters,
+    options: ReadOptions,
+    labels: list[str],
+    markers: np.ndarray,
+    notes: list[str],
+) -> str:
+    """Which of the file's axes points up: cohort.toml, else POINT:Y_SCREEN, else judged from the data."""
+    if options.up:
+        return parse_up(options.up, path)
+    x_screen = parameters.string("POINT", "X_SCREEN").lower().lstrip("+")
+    y_screen = parameters.string("POINT", "Y_SCREEN").lower().lstrip("+")
+    judged, how, by_names = judge_up(labels, markers, default="z")
+    if re.fullmatch(r"-?[xyz]", y_screen) and x_screen[-1:] != y_screen[-1:]:
+        if by_names and judged != y_screen:
+            notes.append(
+                f"POINT:Y_SCREEN says {y_screen} is up and was followed, but {how} along {judged}; "
+                f"if that is up, give up = '{judged}' in cohort.toml"
+            )
+        return y_screen
+    notes.append(f"the file does not say which way is up; {judged} was taken: {how}")
+    return judged
+
+
+def _written_by(parameters: Parameters) -> str:
+    parts = [parameters.string("MANUFACTURER", name) for name in ("COMPANY", "SOFTWARE", "VERSION_LABEL")]
+    return " ".join(p for p in parts if p)

@@ -1,0 +1,238 @@
+"""Where everything lies in a C3D file, checked against its size before anything is allocated.
+
+The format: a header of 512 bytes, a parameter section of 512-byte blocks, and frames of fixed size, each holding four
+numbers a point (x, y, z, residual) and then the analog samples, as 16-bit integers or 32-bit floats (www.c3d.org).
+Sizes are stated twice or three times, and writers get one of them wrong: see :mod:`.c3d_sizes`.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from neurostore.errors import InputError
+from neurostore.ingest.readers.c3d.parameters import BLOCK, Parameters, from_vax, parse_parameters
+from neurostore.ingest.readers.c3d.sizes import Stated, stated_sizes, weigh
+
+MOST_HEADER_FRAMES = 65_535
+_PROCESSORS = {84: "intel", 85: "dec", 86: "mips"}
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A C3D file as its own numbers describe it; all of them fit into the file.
+
+    processor : 'intel', 'dec' (VAX floats) or 'mips' (big endian).
+    n_analog : analog numbers per frame, all channels and samples. samples_per_frame : analog samples per frame and channel.
+    scale : below zero, samples are 32-bit floats; above, 16-bit integers times scale.
+    first_frame : number of the first frame, counted from 1.
+    """
+
+    processor: str
+    n_points: int
+    n_analog: int
+    samples_per_frame: int
+    n_frames: int
+    first_frame: int
+    rate_hz: float
+    scale: float
+    data_offset: int
+    parameters: Parameters
+    notes: tuple[str, ...]
+
+    @property
+    def word(self) -> int:
+        return 4 if self.scale < 0 else 2
+
+    @property
+    def frame_bytes(self) -> int:
+        return (4 * self.n_points + self.n_analog) * self.word
+
+
+def read_layout(path: Path) -> Layout:
+    """Read and check the header and the parameter section.
+
+    Raises
+    ------
+    InputError : no C3D file, or one whose numbers contradict its size; says both.
+    """
+    header, head, parameters_at, processor, size = _head(path)
+    order = ">" if processor == "mips" else "<"
+    first, last = struct.unpack_from(f"{order}2H", header, 6)
+    parameters = parse_parameters(head, parameters_at, processor)
+    notes = list(parameters.notes)
+    stated = stated_sizes(header, head, parameters, order, _float(header, 12, processor))
+    scale = parameters.number("POINT", "SCALE") or _float(header, 12, processor)
+    rate = _rate(parameters, _float(header, 20, processor), stated, notes)
+    problems = []
+    if not np.isfinite(scale) or scale == 0:
+        problems.append(f"POINT:SCALE is {scale}; expected a number other than 0")
+    if not (np.isfinite(rate) and 0 < rate < 1e6):
+        problems.append(f"its frame rate is {rate}; expected a number of Hz above 0 (header word 11, POINT:RATE)")
+    if not any(stated.n_points) and not parameters.number("ROTATION", "USED"):
+        problems.append("it holds no points at all (header word 2 is 0): forces or EMG alone cannot be placed in space")
+    if problems:
+        raise InputError(path, *problems)
+    counts, _, _ = _frame_claims(first, last, parameters)
+    sizes, size_notes = weigh(path, stated, scale, processor, size, counts.values())
+    notes += size_notes
+    if sizes.frame_bytes == 0:  # rotations alone: their block says where it begins and how many frames fit
+        return Layout(processor, 0, 0, 1, max([*counts.values(), 0]), max(first, 1), float(rate), -1.0, sizes.data_offset,
+                      parameters, tuple(notes))  # fmt: skip
+    n_frames, first, frame_notes = _count_frames(
+        path, first, last, parameters, size - sizes.data_offset, sizes.frame_bytes
+    )
+    used = parameters.number("ANALOG", "USED") or 0
+    per_frame = sizes.n_analog // (int(used) & 0xFFFF) if int(used) & 0xFFFF else 1
+    return Layout(
+        processor=processor,
+        n_points=sizes.n_points,
+        n_analog=sizes.n_analog,
+        samples_per_frame=max(per_frame, 1),
+        n_frames=n_frames,
+        first_frame=first,
+        rate_hz=float(rate),
+        scale=-abs(scale) if sizes.word == 4 else abs(scale),
+        data_offset=sizes.data_offset,
+        parameters=parameters,
+        notes=(*notes, *frame_notes),
+    )
+
+
+def _head(path: Path) -> tuple[bytes, bytes, int, str, int]:
+    """(header, the file up to its first frame, where the parameters begin, processor, size of the file)."""
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            header = file.read(BLOCK)
+            if len(header) < BLOCK:
+                raise InputError(path, f"has {size} bytes; a C3D file has a header of {BLOCK} bytes")
+            if header[1] != 0x50 or header[0] < 2:
+                raise InputError(
+                    path, f"is no C3D file: bytes 0 and 1 are {header[0]} and {header[1]}, expected 2 (or more) and 80"
+                )
+            parameters_at = (header[0] - 1) * BLOCK
+            file.seek(parameters_at)
+            start = file.read(4)
+            if len(start) < 4:
+                raise InputError(
+                    path, f"is truncated: its parameters begin at byte {parameters_at}, the file has {size} bytes"
+                )
+            processor = _PROCESSORS.get(start[3])
+            if processor is None:
+                raise InputError(
+                    path,
+                    f"processor type {start[3]} in its parameter section; expected 84 (Intel), 85 (DEC), 86 (MIPS)",
+                )
+            (data_block,) = struct.unpack_from(">H" if processor == "mips" else "<H", header, 16)
+            data_offset = (data_block - 1) * BLOCK
+            if data_block == 0 or data_offset <= parameters_at:
+                data_offset = parameters_at + max(start[2], 1) * BLOCK
+            if data_offset > size:
+                raise InputError(path, f"is truncated: its data begin at byte {data_offset}, the file has {size} bytes")
+            file.seek(0)
+            return header, file.read(data_offset), parameters_at, processor, size
+    except OSError as error:
+        raise InputError(path, f"cannot be read: {error.strerror or error}") from None
+
+
+def _rate(parameters: Parameters, of_header: float, stated: Stated, notes: list[str]) -> float:
+    """Frames per second: the header's, unless POINT:RATE differs and the analog rate divided by its samples per frame agrees with it."""
+    of_points = parameters.number("POINT", "RATE") or 0.0
+    if not (np.isfinite(of_header) and of_header > 0):
+        return of_points or parameters.number("TRIAL", "CAMERA_RATE") or 0.0
+    if of_points > 0 and abs(of_points / of_header - 1) > 1e-3:
+        analog, per_frame = parameters.number("ANALOG", "RATE") or 0.0, stated.per_frame
+        votes = abs(analog / per_frame / of_points - 1) < 1e-3 if analog and per_frame else False
+        taken = of_points if votes else of_header
+        why = "the analog rate agrees with it" if votes else "that of the header is read where nothing else decides"
+        notes.append(
+            f"the header says {of_header:g} frames per second, POINT:RATE {of_points:g}; {taken:g} was taken: {why}"
+        )
+        return taken
+    return of_header
+
+
+def _frame_claims(first: int, last: int, parameters: Parameters) -> tuple[dict[str, int], int | None, int | None]:
+    """(who says how many frames, TRIAL's first and last frame)."""
+    claims = {"the header": last - first + 1}
+    frames = parameters.numbers("POINT", "FRAMES")
+    if frames and np.isfinite(frames[0]):
+        claims["POINT:FRAMES"] = int(frames[0]) if frames[0] > 0 else int(frames[0]) & 0xFFFF
+    long_frames = parameters.numbers("POINT", "LONG_FRAMES")
+    if long_frames and np.isfinite(long_frames[0]):
+        claims["POINT:LONG_FRAMES"] = int(long_frames[0])
+    start = _two_words(parameters.numbers("TRIAL", "ACTUAL_START_FIELD"))
+    end = _two_words(parameters.numbers("TRIAL", "ACTUAL_END_FIELD"))
+    if start is not None and end is not None and end >= start:
+        claims["TRIAL:ACTUAL_END_FIELD"] = end - start + 1
+    return {who: n for who, n in claims.items() if n > 0}, start, end
+
+
+def _count_frames(
+    path: Path, first: int, last: int, parameters: Parameters, data_bytes: int, frame_bytes: int
+) -> tuple[int, int, list[str]]:
+    """(number of frames, number of the first frame, notes), from all that the file says and what it can hold.
+
+    Header words are 16-bit: of a longer recording they hold 65,535 or the count modulo 65,536. The true count is then
+    in TRIAL:ACTUAL_START_FIELD and ACTUAL_END_FIELD (two 16-bit words each, low word first), in POINT:LONG_FRAMES or a
+    float POINT:FRAMES, else only in the size of the file.
+    """
+    room = data_bytes // frame_bytes
+    claims, start, _ = _frame_claims(first, last, parameters)
+    said = ", ".join(f"{who} says {n}" for who, n in claims.items())
+    if not claims:
+        raise InputError(path, f"has no frames: first frame {first}, last frame {last}")
+
+    is_clipped = last == MOST_HEADER_FRAMES or MOST_HEADER_FRAMES in claims.values()
+    longest = max(claims.values())
+    notes = []
+    if longest > MOST_HEADER_FRAMES and longest not in (claims.get("the header"),):
+        is_long = is_clipped or longest % 65_536 in (claims.get("the header"), claims.get("POINT:FRAMES"))
+        if is_long and longest > room:
+            raise InputError(path, f"is truncated: it states {longest} frames, its bytes hold {room} ({said})")
+    elif longest == MOST_HEADER_FRAMES and room > MOST_HEADER_FRAMES:
+        # Nothing states more than 65,535: the size decides, less what pads the last block.
+        n_frames = room - _padding_frames(path, data_bytes, room, frame_bytes)
+        notes.append(f"nothing in the file counts beyond 65,535 frames; its size holds {n_frames}, which were read")
+        return n_frames, max(start or first, 1), notes
+    fitting = [n for n in claims.values() if n <= room]
+    if not fitting:
+        raise InputError(
+            path,
+            f"is truncated: {min(claims.values())} frames of {frame_bytes} bytes need "
+            f"{min(claims.values()) * frame_bytes} bytes, {data_bytes} are there ({said})",
+        )
+    n_frames = max(fitting)
+    if len(set(claims.values())) > 1:
+        notes.append(f"counts of frames differ: {said}; {n_frames} were read, the largest that the file holds")
+    if start is not None and n_frames == claims.get("TRIAL:ACTUAL_END_FIELD") and start % 65_536 == first:
+        first = start
+    return n_frames, max(first, 1), notes
+
+
+def _padding_frames(path: Path, data_bytes: int, room: int, frame_bytes: int) -> int:
+    """Whole frames of zeros at the end that pad the last block of 512 bytes."""
+    most = min(BLOCK // frame_bytes, room)
+    with path.open("rb") as file:
+        file.seek(path.stat().st_size - data_bytes + (room - most) * frame_bytes)
+        tail = file.read(most * frame_bytes)
+    kept = len(tail.rstrip(b"\0"))
+    return most - -(-kept // frame_bytes)
+
+
+def _two_words(values: list[float] | None) -> int | None:
+    """A frame number stored as two 16-bit words, low word first; or as one number."""
+    if not values or not all(np.isfinite(v) for v in values):
+        return None
+    words = [int(v) for v in values]
+    return (words[0] & 0xFFFF) + ((words[1] & 0xFFFF) << 16) if len(words) > 1 else words[0]
+
+
+def _float(header: bytes, at: int, processor: str) -> float:
+    if processor == "dec":
+        return float(from_vax(np.frombuffer(header, "<u4", 1, at))[0])
+    return float(struct.unpack_from(">f" if processor == "mips" else "<f", header, at)[0])

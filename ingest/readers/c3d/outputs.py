@@ -1,0 +1,293 @@
+"""What a C3D file says beside its markers: angles of its model, events, measures of the subject.
+
+Angle mapping: Plug-in Gait's components (Vicon Plug-in Gait Reference Guide), their signs checked on real files
+against the segment axes that the model writes beside them (docs/decisions/plug-in-gait-angle-signs.md).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+
+import numpy as np
+
+from neurostore.ingest.readers.c3d.parameters import Parameters
+from neurostore.ingest.recording import Calibration, SourceAngle, SourceEvent
+
+# joint: component -> (name in joint_angles without side and unit, sign: ours = sign * file's)
+_COMPONENTS: dict[str, dict[str, tuple[str, int]]] = {
+    "pelvis": {"x": ("pelvis_tilt", 1), "y": ("pelvis_obliquity", 1), "z": ("pelvis_rotation", 1)},
+    "thorax": {"x": ("trunk_tilt", 1), "y": ("trunk_obliquity", 1), "z": ("trunk_rotation", 1)},
+    "spine": {"x": ("trunk_pelvis_tilt", 1), "y": ("trunk_pelvis_obliquity", -1), "z": ("trunk_pelvis_rotation", -1)},
+    "hip": {"x": ("hip_flexion", 1), "y": ("hip_adduction", 1), "z": ("hip_rotation", 1)},
+    "knee": {"x": ("knee_flexion", 1), "y": ("knee_adduction", 1), "z": ("knee_rotation", 1)},
+    "ankle": {"x": ("ankle_dorsiflexion", 1)},
+    "footprogress": {"z": ("foot_progression", 1)},
+    "shoulder": {"x": ("shoulder_flexion", 1), "y": ("shoulder_adduction", -1)},
+    "elbow": {"x": ("elbow_flexion", 1)},
+}
+_NO_SIDE = {"pelvis_tilt", "trunk_tilt", "trunk_pelvis_tilt"}
+_ANGLE = re.compile(r"^(?i:(?P<side>Left|Right|L|R)_?(?P<joint>[A-Z]+?)_?(Angles?|Ang))(?P<suffix>$|[^a-z].*)")
+_LOOKS_LIKE_ANGLE = re.compile(r"(?i:Angles?)($|[^a-z])|[a-z]Ang($|[^a-z])|_(?i:ang)$")
+_LOOKS_LIKE_OUTPUT = re.compile(
+    r"Force|Moment|Power|GRF|Torque|Veloc|Accel|(?<=[a-z])Work|Scalar|Momentum|GroundReaction", re.IGNORECASE
+)
+_MODEL_POINT = re.compile(
+    r"^((PEL|HED|TRX|THX|SPI|[LR](FE|TI|FO|TO|CL|HU|RA|HN))[OALP]"
+    r"|[LR](HJC|KJC|AJC|SJC|EJC|WJC)|mid(HJC|ASIS?|PSIS?)|(Whole_?body_?)?(COM|CoM)(Floor)?|Cent(re|er)OfMass(Floor)?)$"
+)
+_OUTPUT_GROUPS = ("FORCES", "MOMENTS", "POWERS", "SCALARS", "REACTIONS")
+
+
+def classify(labels: Iterable[str], full: Iterable[str], parameters: Parameters) -> list[str]:
+    """Of each point: 'marker', 'angle', 'model_point' (a model's own point) or 'output' (force, moment, power, …).
+
+    labels are without prefix, ``full`` as in the file. The file's own groups (POINT:ANGLES … named by
+    TYPE_GROUPS) count first, then the pattern of the name.
+    """
+    named: dict[str, str] = {}
+    type_groups = parameters.strings("POINT", "TYPE_GROUPS")
+    for group in {*_OUTPUT_GROUPS, *type_groups[::2]}:
+        for label in parameters.strings("POINT", group.upper()):
+            named[label] = "output"
+    for label in parameters.strings("POINT", "MODELED_MARKERS"):
+        named[label] = "model_point"
+    for label in parameters.strings("POINT", "ANGLES"):
+        named[label] = "angle"
+    kinds = []
+    for label, whole in zip(labels, full, strict=True):
+        kind = named.get(whole) or named.get(label)
+        if kind is None:
+            if _LOOKS_LIKE_ANGLE.search(label):
+                kind = "angle"
+            elif _LOOKS_LIKE_OUTPUT.search(label):
+                kind = "output"
+            else:
+                kind = "model_point" if _MODEL_POINT.match(label) else "marker"
+        kinds.append(kind)
+    return kinds
+
+
+def source_angles(
+    labels: list[str], values: np.ndarray, time_s: np.ndarray, parameters: Parameters
+) -> tuple[list[SourceAngle], list[str]]:
+    """Angle channels as curves in degrees, each component by itself.
+
+    A channel with a suffix (LKneeAnglesV) maps to ours only where its plain twin is absent and its values can be
+    angles.
+    Both sides state pelvis and trunk tilt: the left channel maps, the right one where there is no left.
+
+    Parameters
+    ----------
+    values : (n, len(labels), 3), as in the file.
+    """
+    unit = parameters.string("POINT", "ANGLE_UNITS").lower()
+    factor = 180 / math.pi if unit.startswith("rad") else 1.0
+    notes = [f"angle channels turned from {unit} to degrees"] if factor != 1 else []
+    ordered = sorted(range(len(labels)), key=lambda i: (len(labels[i]), labels[i]))  # plain and left names first
+    taken: set[str] = set()
+    mapped: dict[tuple[int, str], tuple[str | None, int]] = {}
+    for i in ordered:
+        found = _ANGLE.match(labels[i])
+        if found is None:
+            continue
+        side = "left" if found["side"][0] in "Ll" else "right"
+        if found["suffix"] and np.nanmax(np.abs(values[:, i]), initial=0) * factor > 200:
+            continue
+        for component, (name, sign) in _COMPONENTS.get(_joint(found["joint"]), {}).items():
+            column = f"{name}_deg" if name in _NO_SIDE else f"{side}_{name}_deg"
+            if column not in taken:
+                taken.add(column)
+                mapped[i, component] = column, sign
+    angles = []
+    for i, label in enumerate(labels):
+        for axis, component in enumerate("xyz"):
+            curve = values[:, i, axis].astype(np.float64) * factor
+            ours, sign = mapped.get((i, component), (None, 1))
+            if np.isfinite(curve).any():
+                angles.append(SourceAngle(label, component, ours, sign, time_s, curve))
+    return angles, notes
+
+
+def _joint(name: str) -> str:
+    name = name.lower()
+    return {"trunk": "thorax", "footprogression": "footprogress", "footprog": "footprogress", "pelv": "pelvis"}.get(
+        name, name
+    )
+
+
+_STRIKES = {
+    "footstrike", "heelstrike", "initialcontact", "footcontact", "heelcontact", "footon", "footdown", "touchdown",
+    "strike", "ic", "fs", "hs", "fc", "hc", "on",
+}  # fmt: skip
+_OFFS = {"footoff", "toeoff", "footup", "liftoff", "terminalcontact", "off", "to", "fo", "tc"}
+_SIDES = {"left": "left", "l": "left", "right": "right", "r": "right"}
+
+
+def source_events(
+    parameters: Parameters, first_frame: int, n_frames: int, rate_hz: float, subject: str | None
+) -> tuple[list[SourceEvent], list[str]]:
+    """Events of the EVENT group, in time order, in the clock of the frames.
+
+    EVENT:TIMES holds minutes and seconds; 60·minutes + seconds is the clock in which frame k (from 0) has
+    (first frame − 1 + k)/rate, so the time since the trial began is 60·TIMES[0] + TIMES[1] − (first frame − 1)/rate.
+    TIMES may be stored flat and in any order; EVENT:USED may disagree with what is there.
+    """
+    raw, number = parameters.numbers("EVENT", "TIMES"), 2
+    while more := parameters.numbers("EVENT", f"TIMES{number}"):  # beyond 255 events, as LABELS2 goes on after LABELS
+        raw, number = [*raw, *more], number + 1
+    labels = parameters.strings("EVENT", "LABELS")
+    contexts = parameters.strings("EVENT", "CONTEXTS")
+    descriptions = parameters.strings("EVENT", "DESCRIPTIONS")
+    subjects = parameters.strings("EVENT", "SUBJECTS")
+    used = parameters.numbers("EVENT", "USED")
+    notes: list[str] = []
+    seconds = _event_seconds(raw, len(labels))
+    n = min(len(seconds), len(labels))
+    if used and int(used[0]) & 0xFFFF != n:
+        notes.append(
+            f"EVENT:USED says {int(used[0])} events; {len(labels)} labels and {len(seconds)} times are there, "
+            f"{n} were read"
+        )
+    events = []
+    others = outside = 0
+    start, end = (first_frame - 1) / rate_hz, (first_frame - 1 + n_frames) / rate_hz
+    for i in range(n):
+        if not math.isfinite(seconds[i]) or not (labels[i] or _at(contexts, i)):
+            continue
+        whose = _at(subjects, i)
+        if subject and whose and whose.lower() not in (subject.lower(), "general"):
+            others += 1
+            continue
+        event, side = event_name(labels[i], _at(contexts, i))
+        outside += not start - 0.5 / rate_hz <= seconds[i] <= end
+        events.append(SourceEvent(event, side, float(seconds[i]), labels[i], _at(descriptions, i)))
+    if others:
+        notes.append(f"{others} events of other subjects were left out")
+    if outside:
+        notes.append(f"{outside} events lie outside the frames of the file ({start:.3f} to {end:.3f} s)")
+    return sorted(events, key=lambda e: (e.time_s, e.side or "", e.event)), notes
+
+
+def _at(values: list[str], i: int) -> str:
+    return values[i] if i < len(values) else ""
+
+
+def _event_seconds(raw: list[float], n_labels: int) -> np.ndarray:
+    """Seconds from TIMES in file order: minute, second, minute, second …; or all minutes first; or seconds alone."""
+    if (n_labels and len(raw) == n_labels and n_labels > 1) or len(raw) % 2:
+        return np.asarray(raw, dtype=np.float64)
+    pairs = np.asarray(raw, dtype=np.float64).reshape(-1, 2)
+    halves = pairs.reshape(2, -1).T if len(pairs) else pairs
+
+    def are_minutes(values: np.ndarray) -> bool:
+        return bool(np.all(np.isfinite(values) & (values == np.round(values))))
+
+    if len(pairs) > 1 and not are_minutes(pairs[:, 0]) and are_minutes(halves[:, 0]):
+        pairs = halves
+    return 60 * pairs[:, 0] + pairs[:, 1]
+
+
+def event_name(label: str, context: str) -> tuple[str, str | None]:
+    """(event, side) from label and context: 'Foot Strike' of 'Left', 'LHS', 'Right toe-off', …"""
+    side = _SIDES.get(context.strip().lower())
+    words = [w for w in re.split(r"[^a-z0-9]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", label).lower()) if w]
+    if words and words[0] in _SIDES:
+        side = side or _SIDES[words[0]]
+        words = words[1:]
+    plain = "".join(words)
+    for name, spellings in (("foot_strike", _STRIKES), ("foot_off", _OFFS)):
+        if plain in spellings:
+            return name, side
+        if len(words) == 1 and plain[:1] in ("l", "r") and plain[1:] in spellings:  # LHS, RTO
+            return name, side or _SIDES[plain[0]]
+    return "_".join(words) or "event", side
+
+
+# Plug-in Gait's own names: parameter of ours, unit. Lengths are mm.
+_MEASURES = {
+    "bodymass": ("body_mass", "kg"),
+    "height": ("height", "mm"),
+    "interasisdistance": ("inter_asis", "mm"),
+    "markerdiameter": ("marker_diameter", "mm"),
+}
+_SIDED_MEASURES = {
+    "leglength": ("leg_length", "mm"),
+    "asistrocanterdistance": ("asis_trochanter_distance", "mm"),
+    "asistrochanterdistance": ("asis_trochanter_distance", "mm"),
+    "kneewidth": ("knee_width", "mm"),
+    "anklewidth": ("ankle_width", "mm"),
+    "shoulderoffset": ("shoulder_offset", "mm"),
+    "elbowwidth": ("elbow_width", "mm"),
+    "wristwidth": ("wrist_width", "mm"),
+    "handthickness": ("hand_thickness", "mm"),
+    "staticplantflex": ("static_foot_offset", "deg"),
+    "staticrotoff": ("static_foot_rotation_offset", "deg"),
+    "tibialtorsion": ("tibial_torsion", "deg"),
+    "thighrotation": ("thigh_rotation", "deg"),
+    "shankrotation": ("shank_rotation", "deg"),
+}
+_SIDE_WORD = re.compile(r"^(left|right)")
+_MOST_RADIANS = 1.2
+_JOINT_BELOW = {"thigh_rotation": "knee_width", "shank_rotation": "ankle_width"}
+
+
+def calibrations(parameters: Parameters, subject: str | None) -> tuple[list[Calibration], list[str]]:
+    """Measures of the subject from the groups PROCESSING and SUBJECTS, and one named after the subject.
+
+    Angles are radians (Nexus) where the largest is below 1.2, else degrees (Workstation). Zero means not measured; but where a
+    joint's width is stated, a rotation of the wand above it of zero is the model's own and is kept. Lengths are in mm; where
+    the leg length is below 3 they are metres.
+    """
+    values: dict[str, float] = {}
+    for group in ("SUBJECTS", (subject or "").upper(), "PROCESSING"):
+        for name, content in parameters.groups.get(group, {}).items() if group else ():
+            short = name.rsplit(":", 1)[-1] if not subject or ":" not in name else _own(name, subject)
+            value = _number(content)
+            if short and value is not None:
+                values[_SIDE_WORD.sub(lambda m: m[0][0], re.sub(r"[^a-z]", "", short.lower()))] = value
+    stated: dict[tuple[str, str | None], tuple[float, str]] = {}
+    for name, value in values.items():
+        side = {"l": "left", "r": "right"}.get(name[:1])
+        if name in _MEASURES:
+            parameter, unit = _MEASURES[name]
+            stated[parameter, None] = value, unit
+        elif side and name[1:] in _SIDED_MEASURES:
+            parameter, unit = _SIDED_MEASURES[name[1:]]
+            stated[parameter, side] = value, unit
+    notes = []
+    is_metres = 0 < max((v for (p, _), (v, _) in stated.items() if p == "leg_length"), default=0.0) < 3
+    if is_metres:
+        notes.append("subject measures are in metres (leg length below 3); turned to mm")
+    in_radians = 0 < max((abs(v) for v, unit in stated.values() if unit == "deg"), default=0.0) < _MOST_RADIANS
+    if in_radians:
+        notes.append("the subject's angles are read as radians, the largest being below 1.2, and turned to degrees")
+    found = []
+    for (parameter, side), (value, unit) in stated.items():
+        above = _JOINT_BELOW.get(parameter)
+        if value == 0 and not (above and stated.get((above, side), (0.0, ""))[0] > 0):
+            continue
+        if unit == "deg" and in_radians:
+            value = math.degrees(value)
+        if unit == "mm" and is_metres:
+            value *= 1000
+        found.append(Calibration(parameter, side, value, unit, "file"))
+    return found, notes
+
+
+def _number(content: list) -> float | None:
+    """The one finite number of a parameter, written as a number or as text."""
+    if len(content) != 1:
+        return None
+    try:
+        value = float(content[0])
+    except (TypeError, ValueError):
+        return None
+    return value if math.isfinite(value) else None
+
+
+def _own(name: str, subject: str) -> str:
+    """The parameter's name without its subject prefix, '' where it is another subject's."""
+    prefix, short = name.rsplit(":", 1)
+    return short if prefix.lower() == subject.lower() else ""

@@ -1,0 +1,167 @@
+"""How many numbers a frame of a C3D file holds, and where the first begins, weighed where the file contradicts itself.
+
+The header counts points and analog numbers, and so do POINT:USED, ANALOG:USED and the two rates; the scale's sign says
+how wide a number is, in the header and in POINT:SCALE. Where they agree nothing is weighed. Where they do not, that
+reading is taken under which the frames fill the file and markers move smoothly from frame to frame.
+"""
+
+from __future__ import annotations
+
+import itertools
+import struct
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from neurostore.errors import InputError
+from neurostore.ingest.readers.c3d.parameters import BLOCK, Parameters, from_vax
+
+_SAMPLE_FRAMES = 64
+_SMOOTH = (
+    0.1  # step from frame to frame as a share of the distance between points; markers of people reach 0.03 at 50 Hz
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """Every claim of the file, the header's first. per_frame : analog samples per frame by the header (word 10), 0 unknown."""
+
+    n_points: tuple[int, ...]
+    n_analog: tuple[int, ...]
+    words: tuple[int, ...]
+    data_offsets: tuple[int, ...]
+    per_frame: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """One reading of a frame: its points, analog numbers, bytes per number, and where the first frame begins."""
+
+    n_points: int
+    n_analog: int
+    word: int
+    data_offset: int
+
+    @property
+    def frame_bytes(self) -> int:
+        return (4 * self.n_points + self.n_analog) * self.word
+
+    def __str__(self) -> str:
+        kind = "32-bit floats" if self.word == 4 else "16-bit integers"
+        return (
+            f"{self.n_points} points and {self.n_analog} analog numbers per frame, {kind}, from byte {self.data_offset}"
+        )
+
+
+def stated_sizes(header: bytes, head: bytes, parameters: Parameters, order: str, header_scale: float) -> Stated:
+    """All that header and parameters say of a frame's size."""
+    n_points, n_analog = struct.unpack_from(f"{order}2H", header, 2)
+    (per_frame,) = struct.unpack_from(f"{order}H", header, 18)
+    points, analogs = [n_points], [n_analog]
+    used = parameters.number("POINT", "USED")
+    if used is not None and parameters.groups.get("POINT"):
+        points.append(int(used) & 0xFFFF)
+    channels = parameters.number("ANALOG", "USED")
+    if channels is not None:
+        channels = int(channels) & 0xFFFF
+        rate, point_rate = parameters.number("ANALOG", "RATE") or 0.0, parameters.number("POINT", "RATE") or 0.0
+        if rate > 0 and point_rate > 0 and round(rate / point_rate) >= 1:
+            analogs.append(channels * round(rate / point_rate))
+        if per_frame:
+            analogs.append(channels * per_frame)
+        if not channels:
+            analogs.append(0)
+    words = [4 if s < 0 else 2 for s in (parameters.number("POINT", "SCALE"), header_scale) if s and np.isfinite(s)]
+    offsets = [len(head)]
+    start = parameters.number("POINT", "DATA_START")
+    if start is not None and int(start) & 0xFFFF > 1:
+        offsets.append(((int(start) & 0xFFFF) - 1) * BLOCK)
+    first = (tuple(dict.fromkeys(c)) for c in (points, analogs, words or [4], offsets))
+    n_points_said, n_analog_said, widths, starts = first
+    return Stated(n_points_said, n_analog_said, widths, starts, per_frame)
+
+
+def weigh(
+    path: Path, stated: Stated, scale: float, processor: str, size: int, frame_counts: Collection[int]
+) -> tuple[Sizes, list[str]]:
+    """(the reading taken, notes).
+
+    Raises
+    ------
+    InputError : the claims differ and no reading gives frames that fill the file and markers that move smoothly.
+    """
+    readings = [
+        Sizes(*claims)
+        for claims in itertools.product(stated.n_points, stated.n_analog, stated.words, stated.data_offsets)
+    ]
+    plain = readings[0]
+    if len(readings) == 1:
+        return plain, []
+    possible = [r for r in readings if r.frame_bytes and r.n_points and r.data_offset < size] or [plain]
+    exact = [r for r in possible if any(0 <= size - r.data_offset - n * r.frame_bytes < BLOCK for n in frame_counts)]
+    fitting = [r for r in possible if any(n * r.frame_bytes <= size - r.data_offset for n in frame_counts)]
+    steps = {r: _step(path, r, scale, processor, size) for r in possible}
+    for group in (exact, fitting):
+        smooth = [r for r in group if steps[r] < _SMOOTH]
+        if smooth:
+            taken = plain if plain in smooth and group is exact else min(smooth, key=lambda r: steps[r])
+            return taken, _said(stated, taken, plain)
+    # Nobody moves smoothly: of files with no valid sample the header holds where it fits.
+    if plain in exact or (plain in fitting and not any(np.isfinite(s) for s in steps.values())) or not fitting:
+        return plain, _said(stated, plain, plain)
+    raise InputError(
+        path,
+        f"contradicts itself on the size of a frame ({_claims(stated)}), and under none of these readings do the frames fill the "
+        "file and the markers move smoothly: damaged; export it again",
+    )
+
+
+def _claims(stated: Stated) -> str:
+    names = ("points", "analog numbers", "bytes per number", "first byte")
+    values = (stated.n_points, stated.n_analog, stated.words, stated.data_offsets)
+    return "; ".join(
+        f"{name}: {' or '.join(map(str, claims))}"
+        for name, claims in zip(names, values, strict=True)
+        if len(claims) > 1
+    )
+
+
+def _said(stated: Stated, taken: Sizes, plain: Sizes) -> list[str]:
+    who = (
+        "as the header says" if taken == plain else "under which the frames fill the file and the markers move smoothly"
+    )
+    return [f"header and parameters differ on the size of a frame ({_claims(stated)}); read as {taken}, {who}"]
+
+
+def _step(path: Path, reading: Sizes, scale: float, processor: str, size: int) -> float:
+    """Median step of the points from one frame to the next as a share of the points' distance from their middle.
+
+    Of up to 64 frames from the middle of the file; infinite where hardly a number is one of a position.
+    """
+    room = (size - reading.data_offset) // reading.frame_bytes
+    n = min(room, _SAMPLE_FRAMES)
+    if n < 2 or not reading.n_points:
+        return np.inf
+    with path.open("rb") as file:
+        file.seek(reading.data_offset + (room - n) // 2 * reading.frame_bytes)
+        raw = np.frombuffer(file.read(n * reading.frame_bytes), np.uint8).reshape(n, -1)
+    raw = np.ascontiguousarray(raw[:, : 16 * reading.n_points // (4 // reading.word)])
+    order = ">" if processor == "mips" else "<"
+    if reading.word == 2:
+        values = raw.view(f"{order}i2").astype(np.float64) * abs(scale)
+    else:
+        values = (from_vax(raw.view("<u4")) if processor == "dec" else raw.view(f"{order}f4")).astype(np.float64)
+    with np.errstate(invalid="ignore", over="ignore"):
+        points = values.reshape(n, reading.n_points, 4)
+        is_there = np.isfinite(points).all(-1) & (points[..., 3] >= 0) & (points[..., :3] != 0).any(-1)
+        is_there &= (np.abs(points[..., :3]) < 1e6).all(-1) & (np.abs(points[..., 3]) < 1e6)
+        both = is_there[1:] & is_there[:-1]
+        if both.mean() < 0.02:
+            return np.inf
+        step = np.linalg.norm(points[1:, :, :3] - points[:-1, :, :3], axis=-1)[both]
+        there = points[..., :3][is_there]
+        across = np.median(np.linalg.norm(there - np.median(there, axis=0), axis=-1))
+    odd = float((~np.isfinite(points)).mean() + (np.abs(points) > 1e6).mean())
+    return float(np.percentile(step, 75) / across) + odd if across > 0 else np.inf

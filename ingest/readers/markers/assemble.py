@@ -1,0 +1,299 @@
+"""What every marker file needs: label clean-up, units, which way is up, the fit to a skeleton, still trials.
+
+Used by the readers of C3D, TRC and Motion-BIDS. Positions are (n, J, 3) arrays, time first, NaN = missing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from neurostore import skeleton as skeletons
+from neurostore.errors import InputError, SkeletonError
+from neurostore.ingest.recording import Poses, ReadOptions
+from neurostore.skeleton import Skeleton
+
+#: millimetres per unit, by the spellings met in files
+UNIT_MM = {
+    "mm": 1.0, "millimeter": 1.0, "millimeters": 1.0, "millimetre": 1.0, "millimetres": 1.0,
+    "cm": 10.0, "centimeter": 10.0, "centimeters": 10.0, "centimetre": 10.0, "centimetres": 10.0,
+    "dm": 100.0,
+    "m": 1000.0, "meter": 1000.0, "meters": 1000.0, "metre": 1000.0, "metres": 1000.0,
+    "in": 25.4, "inch": 25.4, "inches": 25.4, "ft": 304.8, "feet": 304.8,
+    "um": 0.001, "µm": 0.001,
+}  # fmt: skip
+
+#: further than this from the origin (1 km) a coordinate is rubbish, not a marker
+FARTHEST_MM = 1e6
+
+# Row i of each matrix is the source direction that becomes x, y, z; all have determinant +1.
+_TO_Y_UP = {
+    "y": [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
+    "-y": [[1, 0, 0], [0, -1, 0], [0, 0, -1]],
+    "z": [[1, 0, 0], [0, 0, 1], [0, -1, 0]],
+    "-z": [[1, 0, 0], [0, 0, -1], [0, 1, 0]],
+    "x": [[0, -1, 0], [1, 0, 0], [0, 0, 1]],
+    "-x": [[0, 1, 0], [-1, 0, 0], [0, 0, 1]],
+}
+
+_UNLABELLED = re.compile(r"\*|\*?\d*$|uname|un_?labell?ed|U_?\d+$", re.IGNORECASE)
+_LOW = re.compile(r"HEE|TOE|ANK|MT[1-5]|META|MALL|[LM]MAL|CALC|FOOT")
+_HIGH = re.compile(
+    r"[FB]HD$|HEAD|NOSE|NECK|SHO|C7|CLAV|STRN|STERN|ACR|ASI|PSI|SACR|PELV|ILIAC|HIP$|CHEST|T10|[LR](EAR|EYE)$"
+)
+
+
+def squeezed(label: str) -> str:
+    """Upper case, letters and digits only: ``L.ASIS``, ``l_asis`` and ``LASIS`` are one spelling."""
+    return re.sub(r"[^A-Z0-9]", "", label.upper())
+
+
+def is_unlabelled(label: str) -> bool:
+    """Is this a point nobody named: empty, ``*12``, ``uname*3``, ``Unlabeled 7``, a bare number."""
+    return bool(_UNLABELLED.match(label.strip()))
+
+
+def to_y_up(positions: np.ndarray, up: str) -> np.ndarray:
+    """Turn positions (..., 3) whose up axis is ``up`` ('x', '-x', … 'z') to Y up, by a proper rotation."""
+    rows = _TO_Y_UP[up]
+    if up == "y":
+        return positions
+    out = np.empty_like(positions)
+    for axis, row in enumerate(rows):
+        source = next(i for i, v in enumerate(row) if v)
+        np.multiply(positions[..., source], row[source], out=out[..., axis])
+    return out
+
+
+def parse_up(text: str, path: Path) -> str:
+    """An up axis as cohort.toml gives it (``z``, ``+Z``, ``-y``) as a key of the rotations above."""
+    up = text.strip().lower().lstrip("+")
+    if up not in _TO_Y_UP:
+        raise InputError(path, f"up = {text!r} is no axis; give one of {', '.join(_TO_Y_UP)}")
+    return up
+
+
+def judge_up(labels: Sequence[str], positions: np.ndarray, default: str) -> tuple[str, str, bool]:
+    """Which axis points up, judged from the data.
+
+    Head, trunk and pelvis markers lie above those of the feet; where such names are lacking, the axis along which the
+    markers spread most is taken as vertical; where that is undecided, ``default``.
+
+    Returns
+    -------
+    (axis, how in plain words, whether by names): the last is False where only the spread or the default decided.
+    """
+    names = [squeezed(label) for label in labels]
+    low = [i for i, n in enumerate(names) if _LOW.search(n)]
+    high = [i for i, n in enumerate(names) if _HIGH.search(n) and i not in low]
+    sample = positions[:: max(1, len(positions) // 500)].astype(np.float64)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # all-NaN frames give NaN, which is what is meant
+        if low and high:
+            lift = np.nanmedian(np.nanmean(sample[:, high], axis=1) - np.nanmean(sample[:, low], axis=1), axis=0)
+            axis = int(np.argmax(np.abs(lift))) if np.isfinite(lift).all() else 0
+            if np.isfinite(lift).all() and abs(lift[axis]) > 0.75 * np.linalg.norm(lift):
+                up = ("" if lift[axis] > 0 else "-") + "xyz"[axis]
+                return up, "head, trunk and pelvis markers lie above those of the feet", True
+        spread = np.nanmedian(np.nanmax(sample, axis=1) - np.nanmin(sample, axis=1), axis=0)
+    if np.isfinite(spread).all():
+        order = np.argsort(spread)
+        if spread[order[2]] > 1.3 * spread[order[1]]:
+            return "xyz"[order[2]], "the markers spread most along it", False
+    return default, "the habit of the format, as the data do not tell", False
+
+
+def judge_unit(positions: np.ndarray) -> tuple[float, str]:
+    """Millimetres per unit from the size of the marker cloud of a person: about 0.5 to 3 m across."""
+    across = _across(positions)
+    if not np.isfinite(across) or across > 300:
+        return 1.0, "mm"
+    return (1000.0, "m") if across < 10 else (10.0, "cm")
+
+
+def _across(positions: np.ndarray) -> float:
+    """The longest side of the marker cloud, median over frames, in the units given; NaN where nothing is there."""
+    sample = positions[:: max(1, len(positions) // 200)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return float(np.nanmedian(np.nanmax(np.nanmax(sample, axis=1) - np.nanmin(sample, axis=1), axis=1)))
+
+
+def rate_of(time_s: np.ndarray) -> float:
+    """Frames a second of at least two rising times, 3 decimals; even times rounded in text give the rate they come from."""
+    n = len(time_s)
+    rate = (n - 1) / (time_s[-1] - time_s[0])
+    if np.abs(time_s[0] + np.arange(n) / rate - time_s).max() > 0.25 / rate:
+        return round(float(1 / np.median(np.diff(time_s))), 3)  # uneven, or with gaps
+    return float(round(rate)) if abs(rate / round(rate or 1) - 1) < 1e-4 else round(float(rate), 3)
+
+
+def unit_of_a_person(positions: np.ndarray, scale_mm: float) -> tuple[float, str] | None:
+    """Millimetres per unit, and its name, in which the markers are a person, where in the stated unit they cannot be."""
+    if positions.shape[1] < 8 or unit_mismatch(positions * np.float32(scale_mm), "") is None:
+        return None
+    judged, name = judge_unit(positions)
+    return (judged, name) if 500 <= _across(positions) * judged <= 3000 else None
+
+
+def unit_mismatch(positions_mm: np.ndarray, unit: str) -> str | None:
+    """A sentence where positions said to be in ``unit`` cannot be a person's in it, else None."""
+    across = _across(positions_mm) if positions_mm.shape[1] >= 4 else np.nan
+    if np.isfinite(across) and not 50 < across < 20_000:
+        return (
+            f"the file says its unit is {unit}, which makes the markers {across:.4g} mm across: not a person; "
+            "give scale_mm in cohort.toml if the unit is wrong"
+        )
+    return None
+
+
+def frame_slice(n_frames: int, options: ReadOptions, path: Path) -> slice:
+    """The frames that drop_frames and frames of cohort.toml keep."""
+    start, stop = options.drop_frames or 0, n_frames
+    if options.frames is not None:
+        first, last = options.frames
+        start, stop = start + first, min(stop, start + last + 1)
+    if not 0 <= start < stop:
+        raise InputError(
+            path, f"drop_frames and frames of cohort.toml keep none of its {n_frames} frames; mend cohort.toml"
+        )
+    return slice(start, stop)
+
+
+def without_rubbish(positions: np.ndarray) -> tuple[np.ndarray, int]:
+    """Positions (mm) with infinite ones and ones beyond a kilometre set to NaN (in place), and how many there were."""
+    is_rubbish = np.isinf(positions).any(axis=-1)
+    with np.errstate(invalid="ignore"):
+        is_rubbish |= (np.abs(positions) > FARTHEST_MM).any(axis=-1)
+    positions[is_rubbish] = np.nan
+    positions[np.isnan(positions).any(axis=-1)] = np.nan
+    return positions, int(is_rubbish.sum())
+
+
+def choose_skeleton(
+    labels: Sequence[str], options: ReadOptions, path: Path, further: Sequence[str] = ()
+) -> tuple[Skeleton, list[str], list[str]]:
+    """The skeleton these labels belong to.
+
+    Parameters
+    ----------
+    labels : marker labels without prefixes, unique.
+    further : labels kept as further columns that never decide and are never aliased (a model's own points).
+
+    Returns
+    -------
+    (skeleton with every further column, the column of each of ``[*labels, *further]``, notes)
+    """
+    notes = []
+    if options.skeleton:
+        skeleton = _named_skeleton(options.skeleton, path)
+    else:
+        found = skeletons.match([*labels, *(squeezed(n) for n in labels)])
+        if found is None:
+            skeleton = adhoc_markers(labels)
+            notes.append(
+                f"the marker set fits no declared skeleton; it got one of its own, {skeleton.name}: "
+                + ", ".join(sorted(labels))
+            )
+        else:
+            skeleton = found
+    by_key = {squeezed(alias): joint for alias, joint in skeleton.aliases.items()}
+    by_key |= {squeezed(joint): joint for joint in skeleton.source_names}
+    exact = {name.upper() for name in labels}
+    joint_of: dict[str, str] = {}
+    taken: set[str] = set()
+    for label in sorted(labels, key=lambda n: n not in skeleton.source_names):
+        joint = label if label in skeleton.source_names else by_key.get(squeezed(label))
+        if joint is None or joint in taken or (joint.upper() in exact and joint.upper() != label.upper()):
+            continue
+        taken.add(joint)
+        joint_of[label] = joint
+    if options.skeleton and not joint_of:
+        raise InputError(
+            path,
+            f"none of its markers ({_some(labels)}) belongs to the skeleton {options.skeleton!r} that cohort.toml "
+            f"names ({_some(skeleton.source_names)}); give another skeleton or none",
+        )
+    read_as = [f"{label} as {joint}" for label, joint in joint_of.items() if label != joint]
+    if read_as:
+        notes.append("markers read under the skeleton's own spelling: " + ", ".join(read_as))
+    absent = [j for j in skeleton.source_names if j not in taken]
+    if absent:
+        notes.append(f"markers of {skeleton.name} that the file does not have: " + ", ".join(absent))
+    extra = sorted(n for n in (*labels, *further) if n not in joint_of)
+    # A further label spelled like a joint that is filled already would be dropped by extended(): give it its own name.
+    source = {n: (n if n not in skeleton.source_names else f"{n}_2") for n in extra}
+    own = len(skeleton.joints)
+    skeleton = skeleton.extended(source[n] for n in extra)
+    column = dict(zip(skeleton.source_names, skeleton.joints, strict=True))
+    renamed = [f"{a} to {b} ({why})" for a, b, why in skeleton.renamed if skeleton.joints.index(b) >= own]
+    if renamed:
+        notes.append("columns renamed: " + ", ".join(renamed))
+    columns = [column[joint_of[n]] if n in joint_of else column[source[n]] for n in (*labels, *further)]
+    return skeleton, columns, notes
+
+
+def adhoc_markers(labels: Sequence[str]) -> Skeleton:
+    """A skeleton for a marker set that fits no declaration; same set of labels, same name and columns."""
+    ordered = sorted(labels)
+    digest = hashlib.sha256("\n".join(ordered).encode("utf-8", "surrogateescape")).hexdigest()[:10]
+    return skeletons.adhoc(f"markers_{digest}", ordered)
+
+
+def assemble(skeleton: Skeleton, columns: Sequence[str], positions: np.ndarray, time_s: np.ndarray) -> Poses:
+    """Poses of one person from positions (n, len(columns), 3) in file order; joints without a column are NaN."""
+    n_frames = len(positions)
+    out = np.full((n_frames, len(skeleton.joints), 3), np.nan, dtype=np.float32)
+    index = {joint: i for i, joint in enumerate(skeleton.joints)}
+    out[:, [index[c] for c in columns]] = positions
+    return Poses(
+        skeleton=skeleton,
+        person=np.zeros(n_frames, np.int32),
+        frame=np.arange(n_frames, dtype=np.int32),
+        time_s=np.asarray(time_s, dtype=np.float64),
+        positions=out,
+    )
+
+
+def is_still(positions_mm: np.ndarray, duration_s: float, said_static: bool) -> bool:
+    """Is this a static trial: nobody moves. Marker travel decides; a name or flag that says so only widens the bound.
+
+    Travel of a marker is the diagonal of the box that holds the middle 96 % of its samples. In quiet standing the head
+    sways 20 to 40 mm; a foot in the shortest step moves 200 mm. The 90th percentile over markers must stay below 60 mm
+    (150 mm where the file says static), over at least half a second (any length where the file says static).
+    """
+    if len(positions_mm) < 2:
+        return said_static
+    sample = positions_mm[:: max(1, len(positions_mm) // 1000)]
+    seen = np.isfinite(sample[..., 0]).mean(axis=0) > 0.5
+    if not seen.any():
+        return False
+    ordered = np.sort(sample[:, seen], axis=0)  # NaN last; nanpercentile would go marker by marker, 15 ms a file
+    last = np.isfinite(ordered).sum(axis=0) - 1
+    low, high = (np.take_along_axis(ordered, np.rint(share * last).astype(int)[None], 0)[0] for share in (0.02, 0.98))
+    travel = float(np.percentile(np.linalg.norm(high - low, axis=-1), 90))
+    return travel < 150 if said_static else (travel < 60 and duration_s >= 0.5)
+
+
+def name_says_static(path: Path) -> bool:
+    """Does the file's name say static, calibration or a pose held?"""
+    return (
+        re.search(r"static|(?<![a-z])(cal(ib\w*)?|t-?_?pose|n-?_?pose|standing|neutral)(?![a-z])", path.stem.lower())
+        is not None
+    )
+
+
+def _named_skeleton(name: str, path: Path) -> Skeleton:
+    try:
+        return skeletons.read_toml(Path(name)) if name.lower().endswith(".toml") else skeletons.load(name)
+    except SkeletonError as error:
+        raise InputError(path, str(error)) from None
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:8]) + (", …" if len(names) > 8 else "")

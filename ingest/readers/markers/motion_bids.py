@@ -1,0 +1,336 @@
+"""Motion-BIDS: positions of ``*_motion.tsv`` with the sidecars that say what its columns are.
+
+Source: BIDS specification 1.10, modality specific files, motion; inheritance principle for the sidecars.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from neurostore.errors import InputError
+from neurostore.ingest.readers.c3d.outputs import event_name
+from neurostore.ingest.readers.markers.assemble import (
+    UNIT_MM,
+    assemble,
+    choose_skeleton,
+    frame_slice,
+    is_still,
+    judge_unit,
+    judge_up,
+    name_says_static,
+    parse_up,
+    to_y_up,
+    unit_mismatch,
+    without_rubbish,
+)
+from neurostore.ingest.readers.text_table import numbers, read_bytes
+from neurostore.ingest.recording import ReadOptions, Recording, SourceEvent, Step
+
+VERSION = 1
+MOST_FOLDERS_UP = 4
+# Letter of SpatialAxes -> (our axis, sign): x forward, y up, z right.
+_LETTERS = {
+    "F": (0, 1), "A": (0, 1), "B": (0, -1), "P": (0, -1),
+    "U": (1, 1), "S": (1, 1), "D": (1, -1), "I": (1, -1),
+    "R": (2, 1), "L": (2, -1),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Channel:
+    column: int
+    name: str
+    component: str
+    type: str
+    point: str
+    units: str
+    frame: str
+
+
+def read(path: Path, options: ReadOptions) -> Recording:
+    """Read the positions of a Motion-BIDS file: channels of type POS; in mm, Y up.
+
+    ``*_channels.tsv`` and ``*_motion.json`` are looked for beside the file and in the folders above it; a LATENCY
+    channel is the clock, else SamplingFrequency.
+
+    Raises
+    ------
+    InputError : no ``*_motion.tsv``, no sidecars, columns that disagree with them, no positions, no valid sample.
+    """
+    if not path.name.lower().endswith("_motion.tsv"):
+        raise InputError(path, "is no Motion-BIDS file: its name does not end in _motion.tsv")
+    notes: list[str] = []
+    metadata = _metadata(path, options)
+    channels = _channels(path, options)
+    table = _table(path, channels, notes)
+    time_s, rate_hz = _clock(path, metadata, channels, table, options, notes)
+    names, positions, frames, length_basis = _positions(path, channels, table, options, notes)
+    keep = frame_slice(len(table), options, path)
+    positions, time_s = positions[keep], time_s[keep]
+    positions, n_rubbish = without_rubbish(positions)
+    if n_rubbish:
+        notes.append(f"{n_rubbish} samples that are infinite or beyond 1 km from the origin were taken as missing")
+    if not np.isfinite(positions).any():
+        raise InputError(path, f"has no valid sample in any of its {len(names)} tracked points")
+    if length_basis == "measured" and (warning := unit_mismatch(positions, "that of its channels")):
+        notes.append(warning)
+    positions, axes = _turned(path, options, names, positions, frames, notes)
+    skeleton, columns, fit_notes = choose_skeleton(names, options, path)
+    still = is_still(positions, float(time_s[-1] - time_s[0]), name_says_static(path))
+    return Recording(
+        kind="static" if still else "mocap",
+        rate_hz=rate_hz,
+        poses=[assemble(skeleton, columns, positions.astype(np.float32), time_s)],
+        length_basis=options.length_basis or length_basis,
+        events=_events(path, options, notes),
+        is_treadmill=options.is_treadmill,
+        steps=[Step("read_motion_bids", VERSION, {"axes": axes, "task": str(metadata.get("TaskName", ""))})],
+        notes=[*notes, *fit_notes],
+    )
+
+
+# ---------------------------------------------------------------------------------------------- sidecars
+
+
+def _entities(name: str) -> set[str]:
+    return {part for part in name.split("_")[:-1] if "-" in part}
+
+
+def _sidecars(path: Path, suffix: str, options: ReadOptions) -> list[Path]:
+    """Files ``*<suffix>`` that apply to the file, nearest last: their entities are among the file's own."""
+    mine = _entities(path.name)
+    found: list[Path] = []
+    folders = [path.parent, *path.parent.parents][: MOST_FOLDERS_UP + 1]
+    root = next((i for i, f in enumerate(folders) if (f / "dataset_description.json").is_file()), len(folders) - 1)
+    candidates = {Path(c) for c in options.companions}
+    for folder in reversed(folders[: root + 1]):
+        try:
+            here = {f for f in folder.iterdir() if f.name.endswith(suffix)} | {
+                c for c in candidates if c.parent == folder
+            }
+        except OSError:
+            continue
+        fitting = [f for f in here if f.name.endswith(suffix) and _entities(f"{f.stem}") <= mine]
+        found += sorted(fitting, key=lambda f: (len(_entities(f.stem)), f.name))
+    return found
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError) as error:
+        raise InputError(path, f"is no readable JSON: {str(error)[:120]}") from None
+    if not isinstance(content, dict):
+        raise InputError(path, f"holds {type(content).__name__}, expected an object")
+    return content
+
+
+def _metadata(path: Path, options: ReadOptions) -> dict[str, Any]:
+    merged: dict[str, Any] = {}
+    files = [
+        f for f in _sidecars(path, "motion.json", options) if f.name == "motion.json" or f.name.endswith("_motion.json")
+    ]
+    for file in files:
+        merged |= _json(file)
+    return merged
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    text = read_bytes(path).decode("utf-8", "replace")
+    rows = csv.DictReader(io.StringIO(text), delimiter="\t", quoting=csv.QUOTE_NONE)
+    return [
+        {(k or "").strip().lower(): (v or "").strip() for k, v in row.items() if isinstance(v, str)} for row in rows
+    ]
+
+
+def _channels(path: Path, options: ReadOptions) -> list[_Channel]:
+    files = [
+        f
+        for f in _sidecars(path, "channels.tsv", options)
+        if f.name == "channels.tsv" or f.name.endswith("_channels.tsv")
+    ]
+    if not files:
+        raise InputError(
+            path,
+            f"has no *_channels.tsv beside it or above it (looked for {path.name[: -len('motion.tsv')]}channels.tsv)",
+        )
+    rows = _rows(files[-1])
+    lacking = {"name", "component", "type"} - set(rows[0] if rows else {})
+    if lacking:
+        raise InputError(files[-1], f"lacks the columns {', '.join(sorted(lacking))} (BIDS channels.tsv)")
+    return [
+        _Channel(
+            column=i,
+            name=row["name"],
+            component=row.get("component", "").lower(),
+            type=row.get("type", "").upper(),
+            point=_point(row),
+            units=row.get("units", "").lower(),
+            frame=row.get("reference_frame", ""),
+        )
+        for i, row in enumerate(rows)
+    ]
+
+
+def _point(row: dict[str, str]) -> str:
+    point = row.get("tracked_point", "")
+    if point and point.lower() != "n/a":
+        return point
+    return re.sub(r"[_.\- ]?(pos)?[_.\- ]?[xyz]$", "", row["name"], flags=re.IGNORECASE) or row["name"]
+
+
+# ---------------------------------------------------------------------------------------------- numbers
+
+
+def _table(path: Path, channels: list[_Channel], notes: list[str]) -> np.ndarray:
+    raw = read_bytes(path)
+    first, _, rest = raw.partition(b"\n")
+    cells = [c.strip().decode("utf-8", "replace") for c in first.split(b"\t")]
+    line = 1
+    if {c.lower() for c in cells} & {c.name.lower() for c in channels}:
+        notes.append("its first line names the columns, which Motion-BIDS does not have; it was skipped")
+        raw, line = rest, 2
+        first = rest.partition(b"\n")[0]
+    n_cells = len(first.split(b"\t"))
+    if n_cells != len(channels):
+        raise InputError(path, f"has {n_cells} columns, its channels.tsv describes {len(channels)}")
+    table = numbers(path, raw, len(channels), line)
+    if len(table) == 0:
+        raise InputError(path, "has no rows of data")
+    last = raw.rstrip(b"\n").rsplit(b"\n", 1)[-1]
+    if not raw.endswith(b"\n") and len(last.split(b"\t")) < len(channels):
+        raise InputError(
+            path, f"is truncated: its last row has {len(last.split(chr(9).encode()))} of {len(channels)} cells"
+        )
+    return table
+
+
+def _clock(
+    path: Path,
+    metadata: dict[str, Any],
+    channels: list[_Channel],
+    table: np.ndarray,
+    options: ReadOptions,
+    notes: list[str],
+) -> tuple[np.ndarray, float]:
+    stated = options.rate_hz if options.rate_hz is not None else metadata.get("SamplingFrequency")
+    rate = math.nan
+    if isinstance(stated, int | float) and not isinstance(stated, bool) and abs(stated) < 1e9:
+        rate = float(stated)
+    latency = next((c for c in channels if c.type == "LATENCY" or c.name.lower() == "latency"), None)
+    if latency is not None:
+        factor = 0.001 if latency.units == "ms" else 1.0
+        time_s = table[:, latency.column] * factor
+        steps = np.diff(time_s)
+        if np.isfinite(time_s).all() and (steps > 0).all():
+            if not (math.isfinite(rate) and rate > 0):
+                if len(steps) == 0:
+                    raise InputError(path, "has one row and no SamplingFrequency; its rate cannot be known")
+                rate = float(1 / np.median(steps))
+            return time_s, rate
+        notes.append("its LATENCY channel does not increase throughout and was not used")
+    if not (math.isfinite(rate) and rate > 0):
+        raise InputError(path, f"SamplingFrequency in its *_motion.json is {stated!r}; expected a number of Hz above 0")
+    return np.arange(len(table)) / rate, rate
+
+
+def _positions(
+    path: Path, channels: list[_Channel], table: np.ndarray, options: ReadOptions, notes: list[str]
+) -> tuple[list[str], np.ndarray, set[str], str]:
+    """(tracked points, positions (n, J, 3) in mm and the file's axes, reference frames, length basis)."""
+    points: dict[str, dict[str, _Channel]] = {}
+    twice = []
+    for channel in channels:
+        if channel.type == "POS" and channel.component in ("x", "y", "z"):
+            if channel.component in points.setdefault(channel.point, {}):
+                twice.append(channel.name)
+            else:
+                points[channel.point][channel.component] = channel
+    if twice:
+        raise InputError(path, f"channels {', '.join(twice[:5])} give a tracked point a component it has already")
+    partial = [p for p, found in points.items() if len(found) < 3]
+    whole = {p: found for p, found in points.items() if len(found) == 3}
+    others = Counter(c.type or "no type" for c in channels if c.type not in ("POS", "LATENCY"))
+    if others:
+        notes.append("channels left out: " + ", ".join(f"{n} {kind}" for kind, n in others.items()))
+    if partial:
+        notes.append(f"tracked points without all of x, y and z were left out: {', '.join(partial)}")
+    if not whole:
+        raise InputError(path, f"has no tracked point with POS channels x, y and z; its channels are {dict(others)}")
+    positions = np.stack([np.stack([table[:, f[a].column] for a in "xyz"], axis=-1) for f in whole.values()], axis=1)
+    units = {f[a].units for f in whole.values() for a in "xyz"}
+    basis = "measured"
+    if options.scale_mm is not None:
+        positions = positions * options.scale_mm
+    elif units <= UNIT_MM.keys():
+        positions = positions * np.array([[UNIT_MM[f[a].units] for a in "xyz"] for f in whole.values()])
+    else:
+        scale_mm, judged = judge_unit(positions)
+        strange = ", ".join(sorted(repr(u) for u in units - UNIT_MM.keys()))
+        notes.append(
+            f"units of its POS channels are {strange}; judged to be {judged} from the size of the marker cloud"
+        )
+        positions, basis = positions * scale_mm, "judged"
+    return list(whole), positions, {f["x"].frame for f in whole.values()} - {"", "n/a"}, basis
+
+
+# ---------------------------------------------------------------------------------------------- axes and events
+
+
+def _turned(
+    path: Path, options: ReadOptions, names: list[str], positions: np.ndarray, frames: set[str], notes: list[str]
+) -> tuple[np.ndarray, str]:
+    """(positions, axes): x forward, y up, z right by the SpatialAxes of the reference frame; else by an up axis."""
+    if options.up:
+        up = parse_up(options.up, path)
+        return to_y_up(positions, up), f"{up} up"
+    letters = _spatial_axes(path, options, frames)
+    if letters:
+        mapped = [_LETTERS[letter] for letter in letters]
+        out = np.empty_like(positions)
+        for source, (axis, sign) in enumerate(mapped):
+            out[..., axis] = sign * positions[..., source]
+        return out, letters
+    up, how, _ = judge_up(names, positions, default="z")
+    notes.append(f"its sidecars do not say which way is up (SpatialAxes); {up} was taken: {how}")
+    return to_y_up(positions, up), f"{up} up"
+
+
+def _spatial_axes(path: Path, options: ReadOptions, frames: set[str]) -> str:
+    """SpatialAxes of the reference frame, such as FRU or ALS, where one frame holds for all points; else ''."""
+    found: set[str] = set()
+    for file in _sidecars(path, "channels.json", options):
+        described = _json(file).get("reference_frame", {})
+        levels = described.get("Levels", {}) if isinstance(described, dict) else {}
+        for name, level in levels.items() if isinstance(levels, dict) else ():
+            if isinstance(level, dict) and (not frames or name in frames):
+                found.add(str(level.get("SpatialAxes", "")).upper())
+    letters = found.pop() if len(found) == 1 and len(frames) <= 1 else ""
+    axes = {_LETTERS[c][0] for c in letters if c in _LETTERS}
+    return letters if len(letters) == 3 and len(axes) == 3 else ""
+
+
+def _events(path: Path, options: ReadOptions, notes: list[str]) -> list[SourceEvent]:
+    files = _sidecars(path, "_events.tsv", options)
+    events = []
+    for row in _rows(files[-1]) if files else ():
+        try:
+            onset = float(row.get("onset", ""))
+        except ValueError:
+            notes.append(f"an event of {files[-1].name} has no onset ({row.get('onset')!r}) and was left out")
+            continue
+        label = row.get("trial_type") or row.get("value") or "event"
+        event, side = event_name(label, row.get("side", ""))
+        if math.isfinite(onset):
+            events.append(SourceEvent(event, side, onset, label))
+    return sorted(events, key=lambda e: e.time_s)

@@ -1,0 +1,260 @@
+"""TRC: marker positions as OpenSim, OpenCap, Pose2Sim and Cortex write them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from neurostore.errors import InputError
+from neurostore.ingest.readers.markers.assemble import (
+    UNIT_MM,
+    assemble,
+    choose_skeleton,
+    frame_slice,
+    is_still,
+    is_unlabelled,
+    judge_unit,
+    judge_up,
+    name_says_static,
+    parse_up,
+    rate_of,
+    to_y_up,
+    unit_mismatch,
+    unit_of_a_person,
+    without_rubbish,
+)
+from neurostore.ingest.readers.text_table import breaks_off, numbers, read_bytes, separator_of
+from neurostore.ingest.recording import ReadOptions, Recording, Step
+
+VERSION = 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """What stands above the numbers. labels: (name, column of x); words: header keys in lower case."""
+
+    words: dict[str, str]
+    labels: list[tuple[str, int]]
+    separator: bytes
+    data_at: int
+    data_line: int
+
+
+def read(path: Path, options: ReadOptions) -> Recording:
+    """Read a TRC file. Positions in mm, Y up; an empty cell, or x, y and z all zero, is missing.
+
+    The counts of its header are not trusted: labels and columns decide, and what disagrees is noted.
+
+    Raises
+    ------
+    InputError : no TRC, cells that are no numbers, a row that breaks off, no rows, no valid sample.
+    """
+    raw = read_bytes(path)
+    head = _read_head(path, raw)
+    notes: list[str] = []
+    n_columns = max(column for _, column in head.labels) + 3
+    block = raw[head.data_at :]
+    table = numbers(path, block, n_columns, head.data_line, head.separator)
+    stated_frames = _count(head.words.get("numframes"))
+    if breaks_off(block, head.separator) or (
+        stated_frames and len(table) < stated_frames and not block.endswith(b"\n") and block.strip()
+    ):
+        raise InputError(
+            path, f"is truncated: its last row (row {len(table)} of {stated_frames or 'an unstated number'}) breaks off"
+        )
+    if len(table) == 0:
+        raise InputError(path, f"has no rows of data below its header (NumFrames says {stated_frames})")
+    if stated_frames is not None and stated_frames != len(table):
+        notes.append(f"NumFrames says {stated_frames}, the file has {len(table)} rows; all were read")
+    words = head.words if options.rate_hz is None else {**head.words, "datarate": str(options.rate_hz)}
+    rate_hz, time_s = _clock(path, words, table[:, 1], notes)
+
+    names, positions = _markers(path, head, table, notes)
+    keep = frame_slice(len(table), options, path)
+    positions, time_s = positions[keep].astype(np.float32), time_s[keep]
+    positions[(positions == 0).all(axis=-1)] = np.nan
+    scale_mm, length_basis = _scale(head.words, options, positions, notes)
+    with np.errstate(over="ignore"):
+        positions = positions * np.float32(scale_mm)
+    positions, n_rubbish = without_rubbish(positions)
+    if n_rubbish:
+        notes.append(f"{n_rubbish} samples that are infinite or beyond 1 km from the origin were taken as missing")
+    if not np.isfinite(positions).any():
+        raise InputError(
+            path, f"has no valid sample in any of its {len(names)} markers: all are empty, zero or not finite"
+        )
+    if length_basis == "measured" and (warning := unit_mismatch(positions, f"{scale_mm:g} mm")):
+        notes.append(warning)
+    up = _up(path, options, names, positions, notes)
+    positions = to_y_up(positions, up)
+    skeleton, columns, fit_notes = choose_skeleton(names, options, path)
+    duration_s = float(time_s[-1] - time_s[0])
+    still = is_still(positions, duration_s, name_says_static(path))
+    return Recording(
+        kind="static" if still else "mocap",
+        rate_hz=rate_hz,
+        poses=[assemble(skeleton, columns, positions, time_s)],
+        length_basis=options.length_basis or length_basis,
+        is_treadmill=options.is_treadmill,
+        steps=[Step("read_trc", VERSION, {"scale_mm": scale_mm, "up": up})],
+        notes=[*notes, *fit_notes],
+    )
+
+
+def _read_head(path: Path, raw: bytes) -> _Head:
+    lines = raw[: 1 << 20].split(b"\n")
+    text = [line.decode("utf-8", "replace") for line in lines[:12]]
+    at_labels = next((i for i, line in enumerate(text) if line.strip().lower().startswith("frame")), None)
+    if at_labels is None:
+        raise InputError(
+            path,
+            f"is no TRC file: none of its first {len(text)} lines begins with 'Frame#'; the first is {text[0][:60]!r}",
+        )
+    words: dict[str, str] = {}
+    for keys, values in pairwise(text[:at_labels]):
+        if "numframes" in keys.lower() or "datarate" in keys.lower():
+            words = dict(zip((k.lower() for k in keys.split()), values.split(), strict=False))
+    at_data = at_labels + 1
+    while at_data < len(lines) and not _is_number(lines[at_data].replace(b",", b" ").split()[:1]):
+        at_data += 1
+    data_at = sum(len(line) + 1 for line in lines[:at_data])
+    row = lines[at_data] if at_data < len(lines) else b"\t"
+    head = text[at_labels] if at_labels < len(text) else ""
+    return _Head(words, _labels(path, head, row), separator_of(row), min(data_at, len(raw)), at_data + 1)
+
+
+def _is_number(words: list[bytes]) -> bool:
+    try:
+        return bool(words) and np.isfinite(float(words[0]))
+    except ValueError:
+        return False
+
+
+def _labels(path: Path, line: str, row: bytes) -> list[tuple[str, int]]:
+    """(label, column of its x) from the label line: by place where each name stands above its own x, else in order."""
+    cells = [c.strip() for c in line.split("\t")] if "\t" in line else line.replace(",", " ").split()
+    if len(cells) > 1 and cells[1].lower() not in ("time", "time(s)", "times"):
+        raise InputError(path, f"is no TRC file: its label line begins {cells[:2]}, expected Frame# and Time")
+    placed = [(name, i) for i, name in enumerate(cells[2:], start=2) if name]
+    if not placed:
+        raise InputError(path, "names no markers in its label line")
+    if len(placed) > 1 and all((i - 2) % 3 == 0 for _, i in placed):
+        return placed
+    return [(name, 2 + 3 * k) for k, (name, _) in enumerate(placed)]
+
+
+def _count(word: str | None) -> int | None:
+    try:
+        return int(float(word)) if word else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def _clock(path: Path, words: dict[str, str], times: np.ndarray, notes: list[str]) -> tuple[float, np.ndarray]:
+    """(rate, time of each row). Times written with few decimals give way to the even steps they are rounded from."""
+    try:
+        stated = float(words.get("datarate", "nan"))
+    except ValueError:
+        stated = np.nan
+    n = len(times)
+    if np.isnan(times).all() and np.isfinite(stated) and stated > 0:
+        notes.append("it has no times; they were counted from DataRate")
+        return stated, np.arange(n) / stated
+    if np.isnan(times).any():
+        raise InputError(path, f"row {int(np.argmax(np.isnan(times))) + 1} has no time")
+    steps = np.diff(times)
+    if (steps <= 0).any():
+        row = int(np.argmax(steps <= 0)) + 2
+        raise InputError(path, f"time does not increase at row {row}: {times[row - 2]:g} s, then {times[row - 1]:g} s")
+    measured = (n - 1) / (times[-1] - times[0]) if n > 1 else stated
+    rate = stated if np.isfinite(stated) and 0 < stated < 1e6 else measured
+    if not (np.isfinite(rate) and 0 < rate < 1e6):
+        raise InputError(path, f"its frame rate cannot be known: DataRate is {words.get('datarate')!r}, {n} rows")
+    even = times[0] + np.arange(n) / rate
+    if n > 1 and np.abs(even - times).max() > 0.25 / rate:
+        if abs(measured / rate - 1) > 0.01:
+            followed = rate_of(times)
+            notes.append(f"DataRate says {rate:g} Hz, its times {followed:.4g} Hz; the times were followed")
+            rate = followed
+        return rate, times
+    is_exact = n < 2 or np.abs(even - times).max() < 1e-7
+    if not is_exact:
+        notes.append("times are rounded; even steps of DataRate were taken, which agree within a quarter frame")
+    return rate, times if is_exact else even
+
+
+def _markers(path: Path, head: _Head, table: np.ndarray, notes: list[str]) -> tuple[list[str], np.ndarray]:
+    """(names, positions (n, J, 3)) of the named markers of one person that have columns."""
+    stated = _count(head.words.get("nummarkers"))
+    parts = [(*name.rpartition(":")[::2], column) for name, column in head.labels]
+    named = [(prefix.strip(), name.strip(), column) for prefix, name, column in parts if not is_unlabelled(name)]
+    if len(named) < len(parts):
+        notes.append(f"{len(parts) - len(named)} unlabelled points were dropped")
+    prefixes = Counter(prefix for prefix, _, _ in named if prefix)
+    if len(prefixes) > 1:
+        chosen = prefixes.most_common(1)[0][0]
+        notes.append(
+            f"several subjects in the file; read: {chosen}, left out: {', '.join(p for p in prefixes if p != chosen)}"
+        )
+        named = [m for m in named if m[0] == chosen]
+    places = {column: i for i, (_, column) in enumerate(head.labels)}
+    best: dict[str, tuple[str, np.ndarray]] = {}
+    empty, twice = [], []
+    for _, name, column in named:
+        xyz = table[:, column : column + 3]
+        n_valid = np.isfinite(xyz).all(axis=1).sum()
+        if n_valid == 0 and stated is not None and places[column] >= stated:
+            empty.append(name)
+            continue
+        if name.upper() in best:
+            twice.append(name)
+            if n_valid <= np.isfinite(best[name.upper()][1]).all(axis=1).sum():
+                continue
+        best[name.upper()] = (name, xyz)
+    if empty:
+        notes.append(
+            f"NumMarkers says {stated}, the label line has {len(head.labels)} names; "
+            f"{len(empty)} without data were dropped: {', '.join(empty[:5])}{' …' if len(empty) > 5 else ''}"
+        )
+    elif stated is not None and stated != len(head.labels):
+        notes.append(f"NumMarkers says {stated}, the label line has {len(head.labels)} names; all with data were read")
+    if twice:
+        notes.append(f"labels that occur more than once, read where most samples are valid: {', '.join(twice)}")
+    if not best:
+        raise InputError(path, f"has no named marker with data; its label line has {len(head.labels)} names")
+    return [name for name, _ in best.values()], np.stack([xyz for _, xyz in best.values()], axis=1)
+
+
+def _scale(words: dict[str, str], options: ReadOptions, positions: np.ndarray, notes: list[str]) -> tuple[float, str]:
+    """(mm per unit, length basis)."""
+    unit = words.get("units", "").lower().strip("()[]. ")
+    if options.scale_mm is not None:
+        return options.scale_mm, "measured"
+    if unit in UNIT_MM:
+        other = unit_of_a_person(positions, UNIT_MM[unit])
+        if other is None:
+            return UNIT_MM[unit], "measured"
+        notes.append(
+            f"Units says {unit}, in which the markers are no person; {other[1]} were taken, judged from the size of the "
+            "marker cloud: give scale_mm in cohort.toml if this is wrong"
+        )
+        return other[0], "judged"
+    scale_mm, judged = judge_unit(positions)
+    said = f"Units is {unit!r}" if unit else "Units is missing"
+    notes.append(f"{said}; the unit was judged to be {judged} from the size of the marker cloud")
+    return scale_mm, "judged"
+
+
+def _up(path: Path, options: ReadOptions, names: list[str], positions: np.ndarray, notes: list[str]) -> str:
+    """Y is up in most TRC files; the format cannot say, so the data are asked where their names allow it."""
+    if options.up:
+        return parse_up(options.up, path)
+    up, how, by_names = judge_up(names, positions, default="y")
+    if not by_names:
+        up, how = "y", "the habit of the format, as the names do not tell"
+    notes.append(f"a TRC file does not say which way is up; {up} was taken: {how}")
+    return up

@@ -1,0 +1,5 @@
+"""From a video to a recording: decoding, pose estimation, tracking, camera and overlay.
+
+In come a video and the name of an estimator, out comes a Recording of every person seen.
+May import: recording, geometry.
+"""

@@ -1,0 +1,397 @@
+"""Pose models on this machine: declared and pinned in schemas/models.toml, fetched, checked, kept in a cache folder.
+
+A model in the cache is one folder ``<cache>/<name>-<first 16 of the SHA-256>/`` with the unpacked ``tree/`` and a
+``manifest.json``; it appears by one rename, after the tarball's SHA-256 and the SavedModel's interface were checked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import tarfile
+import tomllib
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from neurostore.errors import MissingExtraError, ModelError, UsageError
+from neurostore.ingest.video.models import download, inspection
+
+_CHUNK = 1 << 20
+_UNPACKED_LIMIT = 20  # times the tarball: more is no model
+
+
+@dataclass(frozen=True)
+class Model:
+    """One declared model; fields as in schemas/models.toml. ``mirrors`` come before ``urls``."""
+
+    name: str
+    estimator: str
+    file: str
+    sha256: str
+    urls: tuple[str, ...] = ()
+    mirrors: tuple[str, ...] = ()
+    size_about_mb: float = 0.0
+    meaning: str = ""
+    producer: str = ""
+    tensorflow: str = ""
+    licence: str = ""
+    cite: str = ""
+    skeletons: tuple[str, ...] = ()
+    stored: tuple[str, ...] = ()
+    methods: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    attributes: tuple[str, ...] = ()
+    ops: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Installed:
+    """A model in the cache. path : the folder with saved_model.pb; tree_sha256 : measured over every file."""
+
+    model: Model
+    path: Path
+    tree_sha256: str
+
+
+def cache_folder() -> Path:
+    """Where models are kept: $NEUROSTORE_MODELS, else the user's cache folder of this system."""
+    return Path(os.environ.get("NEUROSTORE_MODELS") or platformdirs.user_cache_path("neurostore") / "models")
+
+
+def declared(configuration: Path | None = None) -> dict[str, Model]:
+    """Every declared model by name, the default one first.
+
+    configuration : a TOML file of the same form; its models are added, and an entry with a known name changes the
+    fields it states (so a lab can put its own mirrors before the public address).
+    """
+    packaged = tomllib.loads((resources.files("neurostore.schemas") / "models.toml").read_text(encoding="utf-8"))
+    models = {entry["name"]: _model(entry, "models.toml") for entry in packaged["model"]}
+    default = packaged["default"]
+    if configuration is not None:
+        try:
+            own = tomllib.loads(Path(configuration).read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise UsageError(f"{configuration}: cannot be read as a table of models: {error}") from None
+        for entry in own.get("model", []):
+            name = entry.get("name")
+            models[name] = _model(entry, str(configuration), models.get(name))
+        default = own.get("default", default)
+    if default not in models:
+        raise UsageError(f"the default model {default!r} is not declared; declared are {', '.join(models)}")
+    return {default: models.pop(default), **models}
+
+
+def find(name: str | None = None, configuration: Path | None = None) -> Model:
+    """The declared model of that name, or the default one."""
+    models = declared(configuration)
+    if name is None:
+        return next(iter(models.values()))
+    try:
+        return models[name]
+    except KeyError:
+        raise UsageError(f"no model named {name!r} is declared; declared are {', '.join(models)}") from None
+
+
+def _model(entry: dict[str, Any], where: str, base: Model | None = None) -> Model:
+    entry = dict(entry)
+    if interface := entry.pop("interface", None):
+        entry["methods"] = {name: tuple(given) for name, given in interface.get("methods", {}).items()}
+        entry["attributes"] = interface.get("attributes", ())
+    if ops := entry.pop("ops", None):
+        entry["ops"] = frozenset(ops["inventory"])
+    entry = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
+    try:
+        model = replace(base, **entry) if base else Model(**entry)
+    except TypeError as error:
+        raise UsageError(f"{where}: model {entry.get('name')!r}: {error}") from None
+    if len(model.sha256) != 64 or set(model.sha256.lower()) - set("0123456789abcdef"):
+        raise UsageError(f"{where}: model {model.name!r}: sha256 must be 64 hexadecimal digits, found {model.sha256!r}")
+    return model
+
+
+# -- getting a model ------------------------------------------------------------------------------------------------
+
+
+def fetch(
+    model: Model,
+    *,
+    folder: Path | None = None,
+    tarball: Path | None = None,
+    mirrors: Sequence[str] = (),
+    token: str | None = None,
+    progress: download.Progress | None = None,
+    wait_s: float = 1.0,
+) -> Installed:
+    """The model in the cache, downloaded if it is not there.
+
+    Parameters
+    ----------
+    tarball : a file brought by hand, used instead of the network.
+    mirrors : addresses tried before those declared. A mirror ending in '/' gets the file's name appended.
+    token : bearer token; it goes to mirrors only, never to the model's public address.
+
+    Raises
+    ------
+    ModelError : nothing answered, the SHA-256 differs (both are named), the tarball holds a member that may not be
+        unpacked, or the SavedModel lacks what the estimator calls. The cache then holds nothing of it, but for the
+        part of a download that broke off, which the next call continues.
+    """
+    folder = cache_folder() if folder is None else folder
+    with contextlib.suppress(ModelError):
+        return installed(model, folder=folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    if tarball is not None:
+        measured = sha256_of(tarball)
+        if measured != model.sha256.lower():
+            raise ModelError(_mismatch(tarball, measured, model))
+        return _install(model, tarball, folder, source="a file brought by hand")
+    addresses = [
+        *(_mirror(url, model, token) for url in (*mirrors, *model.mirrors)),
+        *(download.Address(url) for url in model.urls),
+    ]
+    part = folder / "partial" / f"{model.sha256[:16]}-{model.file}"
+    limit = int(max(model.size_about_mb, 1.0) * 4e6)
+    _check_space(model, folder)
+    remaining, mismatches, again = addresses, [], False
+    while True:
+        source = download.fetch(remaining, part, progress=progress, wait_s=wait_s, limit_bytes=limit)
+        measured = sha256_of(part)
+        if measured == model.sha256.lower():
+            try:
+                return _install(model, part, folder, source=source.shown)
+            finally:
+                _remove(part)
+        _remove(part)
+        mismatches.append(_mismatch(source.shown, measured, model))
+        remaining = [address for address in remaining if address is not source]
+        if not remaining:
+            if again:
+                raise ModelError("; ".join(mismatches))
+            remaining, again = [source], True  # once more, from the first byte
+
+
+def _mirror(url: str, model: Model, token: str | None) -> download.Address:
+    return download.Address(url + model.file if url.endswith("/") else url, token)
+
+
+def _mismatch(where: object, measured: str, model: Model) -> str:
+    return (
+        f"{where}: SHA-256 is {measured}, pinned for {model.name} is {model.sha256}; it is truncated, altered or "
+        f"another model: nothing was unpacked. Fetch it from another mirror, or correct the pinned value"
+    )
+
+
+def _check_space(model: Model, folder: Path) -> None:
+    needed = 2.5 * model.size_about_mb * 1e6  # tarball and tree
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise ModelError(
+            f"{folder}: {free / 1e9:.1f} GB free, {model.name} needs about {needed / 1e9:.1f} GB; free some space "
+            f"or set NEUROSTORE_MODELS to a folder on a larger disk"
+        )
+
+
+def _remove(part: Path) -> None:
+    part.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        part.parent.rmdir()
+
+
+def _install(model: Model, tarball: Path, folder: Path, source: str) -> Installed:
+    """Unpack a tarball whose hash is right into a staging folder, look at it, and rename it into place."""
+    with _staging(folder) as staging:
+        unpack(tarball, staging / "tree")
+        root = saved_model_folder(staging / "tree")
+        with contextlib.suppress(MissingExtraError):  # without TensorFlow the same check waits for the first load
+            inspection.check(inspection.inspect(root), model)
+        files = _measure(staging / "tree")
+        manifest = {
+            "model": model.name,
+            "artifact_sha256": model.sha256.lower(),
+            "source": source,
+            "saved_model": root.relative_to(staging / "tree").as_posix(),
+            "tree_sha256": _tree_hash(files),
+            "files": files,
+        }
+        (staging / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+        final = _place(model, folder)
+        if final.exists():  # an older, damaged one, or another process was faster
+            shutil.rmtree(final)
+        staging.rename(final)
+    return installed(model, folder=folder)
+
+
+@contextlib.contextmanager
+def _staging(folder: Path) -> Iterator[Path]:
+    staging = folder / f".staging-{uuid.uuid4().hex}"
+    staging.mkdir()
+    try:
+        yield staging
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def unpack(tarball: Path, target: Path) -> None:
+    """Unpack regular files and folders below ``target``; anything else in the tarball refuses the whole.
+
+    Raises
+    ------
+    ModelError : not a readable tar file, or a member with an absolute path, a ``..``, a link or a device.
+    """
+    limit = _UNPACKED_LIMIT * tarball.stat().st_size + _CHUNK
+    try:
+        with tarfile.open(tarball) as archive:
+            members = archive.getmembers()
+            bad = [f"{m.name!r} ({reason})" for m in members if (reason := _refused(m))]
+            if bad:
+                raise ModelError(f"{tarball.name}: holds members that may not be unpacked: {', '.join(bad[:5])}")
+            total = sum(m.size for m in members)
+            if total > limit:
+                raise ModelError(f"{tarball.name}: unpacks to {total} bytes, more than {limit}: this is no model")
+            target.mkdir(parents=True, exist_ok=True)
+            archive.extractall(target, filter="data")
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise ModelError(f"{tarball.name}: cannot be unpacked: {error}") from None
+
+
+def _refused(member: tarfile.TarInfo) -> str:
+    parts = member.name.replace("\\", "/").split("/")
+    if member.name.startswith(("/", "\\")) or ":" in parts[0]:
+        return "an absolute path"
+    if ".." in parts:
+        return "leads out of the folder"
+    if member.issym() or member.islnk():
+        return "a link"
+    if not (member.isfile() or member.isdir()):
+        return "neither file nor folder"
+    return ""
+
+
+def saved_model_folder(tree: Path) -> Path:
+    """The one folder below ``tree`` that holds saved_model.pb."""
+    found = sorted(p.parent for p in tree.rglob("saved_model.pb"))
+    if len(found) != 1:
+        raise ModelError(f"{tree}: holds {len(found)} files saved_model.pb, expected one: this is no single SavedModel")
+    return found[0]
+
+
+# -- what is in the cache --------------------------------------------------------------------------------------------
+
+
+def installed(model: Model, *, folder: Path | None = None) -> Installed:
+    """The model in the cache, checked cheaply: every file there, with the size and time of when it was unpacked.
+
+    Raises
+    ------
+    ModelError : not there, or a file changed since.
+    """
+    folder = cache_folder() if folder is None else folder
+    manifest = _manifest(model, folder)
+    tree = _place(model, folder) / "tree"
+    changed = []
+    for name, entry in manifest["files"].items():
+        try:
+            status = (tree / name).stat()
+        except OSError:
+            changed.append(f"{name} is missing")
+            continue
+        if (status.st_size, status.st_mtime_ns) != (entry["size"], entry["mtime_ns"]):
+            changed.append(
+                f"{name} has {status.st_size} bytes of {status.st_mtime_ns}, "
+                f"unpacked were {entry['size']} of {entry['mtime_ns']}"
+            )
+    changed += [f"{name} was added" for name in sorted(set(_files(tree)) - set(manifest["files"]))]
+    if changed:
+        raise ModelError(
+            f"{tree}: changed since it was unpacked: {'; '.join(changed[:5])}; "
+            f"run 'neurostore model fetch --force' to have it again"
+        )
+    return Installed(model, tree / manifest["saved_model"], manifest["tree_sha256"])
+
+
+def verify(model: Model, *, folder: Path | None = None) -> Installed:
+    """The model in the cache, checked in full: every byte hashed again.
+
+    Raises
+    ------
+    ModelError : not there, or the hash of a file differs (both are named).
+    """
+    folder = cache_folder() if folder is None else folder
+    manifest = _manifest(model, folder)
+    tree = _place(model, folder) / "tree"
+    now, then = _measure(tree), manifest["files"]
+    wrong = []
+    for name in sorted(set(now) | set(then)):
+        found = now.get(name, {}).get("sha256", "missing")
+        expected = then.get(name, {}).get("sha256", "no such file")
+        if found != expected:
+            wrong.append(f"{name}: SHA-256 is {found}, unpacked was {expected}")
+    if wrong:
+        raise ModelError(f"{tree}: {'; '.join(wrong[:5])}; run 'neurostore model fetch --force' to have it again")
+    return Installed(model, tree / manifest["saved_model"], _tree_hash(now))
+
+
+def remove(model: Model, *, folder: Path | None = None) -> None:
+    """Take the model out of the cache, if it is there."""
+    shutil.rmtree(_place(model, cache_folder() if folder is None else folder), ignore_errors=True)
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    try:
+        with Path(path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from None
+
+
+def tree_sha256(tree: Path) -> str:
+    """SHA-256 over the names and SHA-256 of every file below a folder."""
+    return _tree_hash(_measure(tree))
+
+
+def _place(model: Model, folder: Path) -> Path:
+    return folder / f"{model.name}-{model.sha256[:16].lower()}"
+
+
+def _manifest(model: Model, folder: Path) -> dict[str, Any]:
+    path = _place(model, folder) / "manifest.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ModelError(
+            f"the pose model {model.name} is not on this machine (looked in {folder}); get it with 'neurostore model "
+            f"fetch' (about {model.size_about_mb / 1000:.1f} GB) or 'neurostore model fetch --from FILE'; "
+            f"'--estimator mediapipe' needs no download"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path}: cannot be read: {error}; run 'neurostore model fetch --force'") from None
+
+
+def _files(tree: Path) -> list[str]:
+    return sorted(p.relative_to(tree).as_posix() for p in tree.rglob("*") if p.is_file())
+
+
+def _measure(tree: Path) -> dict[str, dict[str, Any]]:
+    measured = {}
+    for name in _files(tree):
+        status = (tree / name).stat()
+        measured[name] = {
+            "size": status.st_size,
+            "mtime_ns": status.st_mtime_ns,
+            "sha256": sha256_of(tree / name),
+        }
+    return measured
+
+
+def _tree_hash(files: dict[str, dict[str, Any]]) -> str:
+    lines = "".join(f"{name}\0{files[name]['sha256']}\n" for name in sorted(files))
+    return hashlib.sha256(lines.encode()).hexdigest()

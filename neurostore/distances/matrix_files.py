@@ -1,0 +1,331 @@
+"""Distance matrices of any size: written block by block, resumed after a kill, extended when the lake has grown.
+
+While it grows, the square of one side lies in ``OUT.SIDE.partial`` (raw values, row after row) beside a journal: one
+line a
+finished block of rows and columns, written after the block's bytes are on disk. The journal's first line is a
+fingerprint of items
+and options; another fingerprint starts anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+
+from neurostore.distances import comparison as compare
+from neurostore.distances import earlier as earlier_matrix
+from neurostore.distances.matrix import labels_frame, long_parquet, sidecar, square_csv, write_sidecar
+from neurostore.errors import NeurostoreError
+from neurostore.ray_cluster import Lost
+
+if TYPE_CHECKING:
+    from neurostore.distances.comparison import Comparison, Side
+    from neurostore.distances.earlier import Earlier
+    from neurostore.ray_cluster import Cluster
+
+NOT_IN_FINGERPRINT = ("n_threads", "where", "side", "incomplete")  # they choose, and digests tell what was chosen
+
+
+@dataclass(frozen=True)
+class Work:
+    """One side on its way into a file."""
+
+    part: Side
+    comparison: Comparison
+    partial: Path
+    journal: Path
+    fingerprint: str
+    digests: list[str]
+
+    @property
+    def n(self) -> int:
+        return len(self.part.labels)
+
+    @property
+    def dtype(self) -> np.dtype:
+        return np.dtype(self.comparison.dtype)
+
+    @property
+    def earlier(self) -> Path:
+        """Where the distances of an earlier .parquet are laid out."""
+        return self.partial.with_suffix(".earlier")
+
+    def rows(self, first: int, last: int) -> np.ndarray:
+        """Rows first … last - 1 of the partial square, read and not mapped: mapped pages count as memory."""
+        size = self.n * self.dtype.itemsize
+        values = np.fromfile(self.partial, self.dtype, (last - first) * self.n, offset=first * size)
+        return values.reshape(last - first, self.n)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Blocks to be done: (first row, first column, rows, columns); pairs in all and done before."""
+
+    todo: list[tuple[int, int, np.ndarray, np.ndarray]]
+    n_pairs: int
+    n_done: int
+
+
+def write(
+    out: Path,
+    compared: dict[str, Side],
+    comparison: Comparison,
+    provenance: dict[str, Any],
+    *,
+    progress: bool,
+    block: int,
+    cluster: Cluster | None = None,
+) -> list[Path]:
+    """Compute and write; see `neurostore.distances.write_distances`. cluster : does the blocks instead of this process."""
+    recipe = _recipe(provenance["options"], compared, comparison)
+    works = {side: _work(out, side, part, comparison, recipe) for side, part in compared.items()}
+    plans = {side: _plan(work, block) for side, work in works.items()}
+    with _bar(progress, sum(p.n_pairs for p in plans.values()), sum(p.n_done for p in plans.values())) as advance:
+        for side, work in works.items():
+            if plans[side].todo:
+                path = _target(out, side, len(works))
+                earlier = earlier_matrix.find(path, side, recipe, work.dtype, work.earlier)
+                _compute(work, plans[side], earlier, advance, cluster)
+    about = {
+        side: {**provenance, "left_out": w.part.left_out, "notes": w.part.notes, "recipe": recipe, "digests": w.digests}
+        for side, w in works.items()
+    }
+    written = _publish(out, works, about)
+    for work in works.values():
+        work.partial.unlink(missing_ok=True)
+        work.journal.unlink(missing_ok=True)
+        work.earlier.unlink(missing_ok=True)
+    return written
+
+
+def _work(out: Path, side: str, part: Side, comparison: Comparison, recipe: str) -> Work:
+    rows = zip(part.members, part.labels, strict=True)
+    digests = [_digest([part.series[k] for k in members], label) for members, label in rows]
+    fingerprint = hashlib.sha256("\n".join([recipe, *digests]).encode()).hexdigest()
+    stem = out.with_name(f"{out.name}.{side}" if side else out.name)
+    return Work(
+        part,
+        comparison,
+        stem.with_name(stem.name + ".partial"),
+        stem.with_name(stem.name + ".journal"),
+        fingerprint,
+        digests,
+    )
+
+
+def _digest(series: list[np.ndarray], label: dict[str, Any]) -> str:
+    keys = {k: v for k, v in label.items() if k != "group"}
+    found = hashlib.sha256(json.dumps(keys, sort_keys=True, default=str).encode())
+    for x in series:
+        found.update(str(x.shape).encode())
+        found.update(np.ascontiguousarray(x).tobytes())
+    return found.hexdigest()[:32]
+
+
+def _recipe(options: dict[str, Any], compared: dict[str, Side], comparison: Comparison) -> str:
+    """What distances depend on beside the samples. Series are digested after whitening, so a reference counts too."""
+    kept = {k: v for k, v in options.items() if k not in NOT_IN_FINGERPRINT}
+    notes = {side: part.notes for side, part in compared.items()}
+    text = json.dumps([kept, notes, comparison.metric], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _target(out: Path, side: str, n_sides: int) -> Path:
+    """The file of one side."""
+    if out.suffix == ".parquet" or not side or n_sides == 1:
+        return out
+    return out.with_name(f"{out.stem}.{side}{out.suffix}")
+
+
+def _plan(work: Work, block: int) -> Plan:
+    """The blocks of one side that are still to be done, by the journal; a new journal where there is none that fits."""
+    done = _finished_blocks(work)
+    if done is None:
+        done = set()
+        with work.partial.open("wb") as file:
+            file.truncate(work.n * work.n * work.dtype.itemsize)
+        work.journal.write_text(f"{work.fingerprint} {block}\n", encoding="utf-8")
+    else:
+        block = int(work.journal.read_text(encoding="utf-8").split("\n", 1)[0].split()[1])
+    starts = range(0, work.n, block)
+    ends = {i: min(work.n, i + block) for i in starts}
+    places = [(i, j) for i in starts for j in starts[i // block :]]
+    todo = [(i, j, np.arange(i, ends[i]), np.arange(j, ends[j])) for i, j in places if (i, j) not in done]
+    n_pairs = work.n * (work.n - 1) // 2
+    return Plan(todo, n_pairs, n_pairs - sum(_n_pairs(len(r), len(c), i == j) for i, j, r, c in todo))
+
+
+def _compute(
+    work: Work,
+    plan: Plan,
+    earlier: Earlier | None,
+    advance: Callable[[int], None],
+    cluster: Cluster | None,
+) -> None:
+    """Fill what is left of the square of one side, block by block."""
+    n_pairs = {(i, j): _n_pairs(len(rows), len(columns), i == j) for i, j, rows, columns in plan.todo}
+    with work.partial.open("r+b") as square, work.journal.open("a", encoding="utf-8") as journal:
+        for (i, j), found in _blocks_of(work, earlier, plan.todo, cluster):
+            _put(square, work, i, j, found)
+            if i != j:
+                _put(square, work, j, i, found.T)
+            square.flush()
+            os.fsync(square.fileno())
+            journal.write(f"{i} {j}\n")
+            journal.flush()
+            advance(n_pairs[i, j])
+
+
+def _n_pairs(n_rows: int, n_columns: int, is_diagonal: bool) -> int:
+    return n_rows * (n_rows - 1) // 2 if is_diagonal else n_rows * n_columns
+
+
+def _blocks_of(
+    work: Work,
+    earlier: Earlier | None,
+    todo: list[tuple[int, int, np.ndarray, np.ndarray]],
+    cluster: Cluster | None,
+) -> Iterator[tuple[tuple[int, int], np.ndarray]]:
+    """Every block of todo with its place, in any order. On a cluster, one with anything new is computed as a whole."""
+    old = set() if earlier is None else {k for k, digest in enumerate(work.digests) if digest in earlier.place}
+    calls = []
+    for i, j, rows, columns in todo:
+        if cluster is None or old.issuperset(rows.tolist() + columns.tolist()):
+            yield (i, j), _block(work, earlier, rows, columns)
+        else:
+            calls.append(((i, j), rows, columns))
+    if not calls or cluster is None:
+        return
+    part = cluster.share(replace(work.part, labels=[], left_out={}, notes=[]))  # numbers alone, nobody's name
+    comparison = replace(work.comparison, n_threads=1)
+    arguments = ((place, (part, comparison, rows, columns)) for place, rows, columns in calls)
+    for place, found in cluster.run(_remote_block, arguments):
+        if isinstance(found, Lost):
+            raise NeurostoreError(
+                f"{work.partial.name}: the Ray workers of block {place} died ({found.reason}); finished blocks are "
+                "kept: repeat the command"
+            )
+        yield place, found
+
+
+def _remote_block(part: Side, comparison: Comparison, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """A task: one block, all of it."""
+    return _symmetric(compare.between(part, comparison, rows, columns), rows, columns)
+
+
+def _finished_blocks(work: Work) -> set[tuple[int, int]] | None:
+    """Blocks that lie in the partial file, or None where it must be begun anew."""
+    size = work.n * work.n * work.dtype.itemsize
+    if not work.journal.is_file() or not work.partial.is_file() or work.partial.stat().st_size != size:
+        return None
+    lines = work.journal.read_text(encoding="utf-8").split("\n")
+    if not lines[0].startswith(work.fingerprint + " "):
+        return None
+    return {(int(a), int(b)) for a, b in (line.split() for line in lines[1:-1])}  # a torn last line counts for nothing
+
+
+def _block(work: Work, earlier: Earlier | None, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Distances of rows to columns (first row <= first column); those of the earlier file are not computed again."""
+    out = np.zeros((len(rows), len(columns)), work.dtype)
+    is_new_row, is_new_column = np.ones(len(rows), bool), np.ones(len(columns), bool)
+    if earlier is not None:
+        old_row, old_column = (np.array([earlier.place.get(work.digests[k], -1) for k in x]) for x in (rows, columns))
+        is_new_row, is_new_column = old_row < 0, old_column < 0
+        for k in np.flatnonzero(~is_new_row):
+            known = np.flatnonzero(~is_new_column & (columns > rows[k]))  # what is below the diagonal is not used
+            out[k, known] = earlier.row(int(old_row[k]), old_column[known])
+    if is_new_row.any():
+        out[is_new_row] = _fresh(work, rows[is_new_row], columns)
+    if is_new_column.any() and not is_new_row.all():
+        out[np.ix_(~is_new_row, is_new_column)] = _fresh(work, rows[~is_new_row], columns[is_new_column])
+    return _symmetric(out, rows, columns)
+
+
+def _symmetric(out: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """A block on the diagonal made of what is above it."""
+    if rows[0] != columns[0]:
+        return out
+    out = np.triu(out, 1)
+    return out + out.T
+
+
+def _fresh(work: Work, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Distances with the smaller index first, as `pairwise` takes them; entries below the diagonal are not used."""
+    return compare.between(work.part, work.comparison, rows, columns)
+
+
+def _put(file: BinaryIO, work: Work, i: int, j: int, values: np.ndarray) -> None:
+    values = np.ascontiguousarray(values)
+    for k, row in enumerate(values):
+        file.seek(((i + k) * work.n + j) * work.dtype.itemsize)
+        file.write(row.tobytes())
+
+
+def _publish(out: Path, works: dict[str, Work], about: dict[str, dict[str, Any]]) -> list[Path]:
+    """Finished files under their names, by rename: a file is there whole or not at all."""
+    import polars as pl
+
+    written = []
+    labels = {side: labels_frame(work.part.labels) for side, work in works.items()}
+    unit = next(iter(works.values())).part.unit
+    if out.suffix == ".parquet":
+        temporary = out.with_name(out.name + ".writing")
+        first = next(iter(about.values()))
+        if len(works) > 1:
+            first = {**first, "digests": {side: w.digests for side, w in works.items()}}
+            first["left_out"] = {k: v for one in about.values() for k, v in one["left_out"].items()}
+            first["notes"] = [note for one in about.values() for note in one["notes"]]
+        metadata = {"unit": unit, "provenance": {k: v for k, v in first.items() if k != "digests"}}
+        long_parquet(temporary, [(labels[side], work.rows) for side, work in works.items()], metadata)
+        _replace(temporary, out)
+        write_sidecar(out, pl.concat(labels.values()), unit, first)
+        return [out]
+    for side, work in works.items():
+        path = _target(out, side, len(works))
+        temporary = path.with_name(path.name + ".writing")
+        if path.suffix == ".npy":
+            _npy_from(work, temporary)
+        else:
+            square_csv(temporary, labels[side], work.rows)
+        _replace(temporary, path)
+        write_sidecar(path, labels[side], unit, about[side])
+        written.append(path)
+    return written
+
+
+def _replace(temporary: Path, path: Path) -> None:
+    """The description goes first: one that is there always belongs to the file beside it."""
+    sidecar(path).unlink(missing_ok=True)
+    os.replace(temporary, path)
+
+
+def _npy_from(work: Work, path: Path) -> None:
+    """The partial file behind a .npy header, copied in pieces."""
+    with path.open("wb") as file, work.partial.open("rb") as source:
+        header = {"descr": np.lib.format.dtype_to_descr(work.dtype), "fortran_order": False, "shape": (work.n, work.n)}
+        np.lib.format.write_array_header_1_0(file, header)
+        while piece := source.read(1 << 24):
+            file.write(piece)
+
+
+@contextmanager
+def _bar(progress: bool, total: int, n_done: int) -> Iterator[Callable[[int], None]]:
+    """A bar of pairs with the time left, on stderr; nothing without progress. n_done : by an earlier, killed call."""
+    if not progress:
+        yield lambda n: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("pairs"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("pairs", total=total, completed=n_done)
+        yield lambda n: bar.update(task, advance=n)

@@ -1,0 +1,318 @@
+"""Representations: what of a trial or a cycle is compared, read from a lake as arrays.
+
+| name | channels | unit |
+|---|---|---|
+| `angles` | joint angles; by default sagittal hip, knee, ankle of the item's side | deg |
+| `coordinates` | points, aligned as asked | mm |
+| `velocities` | their rates of change | m/s |
+| `dual` | coordinates and angles, each times its weight | – |
+| `relation` | displacement from one point to another | mm |
+| `per_joint` | coordinates, each point warped alone | mm |
+| `rotations` | segment quaternions | deg |
+
+An item that lacks a channel anywhere is left out by name (or refused); nothing is ever compared on fewer channels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from neurostore.distances.alignment import ALIGNMENTS, align
+from neurostore.distances.sampling import (
+    SIDES,
+    labels_of,
+    read_samples,
+    read_spans,
+    read_trials,
+    refuse_mixture,
+    split_side,
+)
+from neurostore.errors import UsageError
+from neurostore.sql.views import quote
+
+if TYPE_CHECKING:
+    import polars as pl
+
+REPRESENTATIONS = ("angles", "coordinates", "velocities", "dual", "relation", "per_joint", "rotations")
+SAGITTAL = ("hip_flexion_deg", "knee_flexion_deg", "ankle_dorsiflexion_deg")
+POINTS = (
+    "pelvis",
+    *(f"{side}_{joint}" for side in ("left", "right") for joint in ("hip", "knee", "ankle", "toe")),
+    *(f"{side}_{joint}" for side in ("left", "right") for joint in ("shoulder", "elbow", "wrist")),
+)
+SEGMENTS = ("pelvis", *(f"{side}_{part}" for side in ("left", "right") for part in ("thigh", "shank", "foot")))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is read. Fields as the options of `neurostore.distances.distances`."""
+
+    unit: str = "cycle"
+    representation: str = "angles"
+    align: str = "none"
+    angles: tuple[str, ...] = SAGITTAL
+    points: tuple[str, ...] = POINTS
+    segments: tuple[str, ...] = SEGMENTS
+    relation: tuple[str, str] = ("pelvis", "ankle")
+    weights: tuple[float, float] = (0.01, 0.1)
+    clock: str = "percent"
+    rate_hz: float = 100.0
+    steady_only: bool = True
+    mixed: bool = False
+    where: str | None = None
+    dtype: str = "float64"
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing that is compared. label : its keys; values : (samples, channels) of Choice.dtype, NaN where missing."""
+
+    label: dict[str, Any]
+    values: np.ndarray
+
+
+@dataclass
+class Items:
+    """Items of one side, complete ones only, and what was left out: name → what it lacks."""
+
+    items: list[Item]
+    channels: tuple[str, ...]
+    unit: str
+    left_out: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def check(choice: Choice) -> None:
+    """Raise UsageError for options that do not exist or do not go together."""
+    _one_of("representation", choice.representation, REPRESENTATIONS)
+    _one_of("align", choice.align, ALIGNMENTS)
+    _one_of("clock", choice.clock, ("percent", "seconds"))
+    if choice.representation == "rotations":
+        _one_of("align of rotations", choice.align, ("none", "root"))
+    elif choice.align != "none" and choice.representation in ("angles", "relation"):
+        raise UsageError(f"align={choice.align!r} is for points; representation={choice.representation!r} has none")
+    if not choice.rate_hz > 0:
+        raise UsageError(f"rate_hz is {choice.rate_hz!r}; it must be above 0")
+
+
+def read_items(lake: Any, choice: Choice, side: str | None = None) -> dict[str, Items]:
+    """Items of a lake by side: ``{"left": …, "right": …}`` for what has a side, ``{"": …}`` for what has none.
+
+    side : only this one, of what has a side.
+    """
+    check(choice)
+    trials = read_trials(lake, choice)
+    spans = read_spans(lake, choice, trials)
+    reader = {"angles": _angles, "rotations": _rotations, "relation": _relation, "dual": _dual}
+    read = reader.get(choice.representation, _coordinates)
+    spans = {own: part for own, part in spans.items() if own == "" or side in (None, own)}
+    found = {own: read(lake, choice, trials, part, own) for own, part in spans.items()}
+    if not any(items.items or items.left_out for items in found.values()):
+        raise UsageError(_nothing(choice, trials))
+    return found
+
+
+def complete(items: Items, incomplete: str) -> Items:
+    """Items without those that lack a channel; refuse them where incomplete is ``"refuse"``."""
+    _one_of("incomplete", incomplete, ("leave_out", "refuse"))
+    whole, left_out = [], dict(items.left_out)
+    for item in items.items:
+        gaps = ~np.isfinite(item.values).all(axis=0)
+        if len(item.values) == 0 or gaps.any():
+            lacking = [c for c, gap in zip(items.channels, gaps, strict=False) if gap]
+            left_out[name_of(item.label)] = "lacks " + ", ".join(_shortened(lacking) or ["every sample"])
+        else:
+            whole.append(item)
+    if left_out and incomplete == "refuse":
+        shown = "; ".join(f"{k} {v}" for k, v in list(left_out.items())[:5])
+        raise UsageError(f"{len(left_out)} of {len(left_out) + len(whole)} items lack a channel: {shown}")
+    return replace(items, items=whole, left_out=left_out)
+
+
+def name_of(label: dict[str, Any]) -> str:
+    """subject/session/trial/cycle/side, empty ones left out."""
+    keys = ("subject", "session", "trial", "cycle", "side")
+    return "/".join(str(label[k]) for k in keys if label.get(k) not in (None, ""))
+
+
+def _one_of(name: str, value: Any, allowed: Sequence[str]) -> None:
+    if value not in allowed:
+        raise UsageError(f"{name} is {value!r}; it can be {', '.join(allowed)}")
+
+
+def _shortened(names: list[str], most: int = 4) -> list[str]:
+    return names if len(names) <= most else [*names[:most], f"and {len(names) - most} more"]
+
+
+def _nothing(choice: Choice, trials: pl.DataFrame) -> str:
+    if trials.height == 0:
+        return "no trial matches" + (f": {choice.where}" if choice.where else "; the lake holds none")
+    if choice.unit == "cycle" or choice.unit == "subject":
+        steady = "steady " if choice.steady_only else ""
+        return (
+            f"none of the {trials.height} trials has a {steady}gait cycle; "
+            "SELECT reason, count(*) FROM gait_cycles GROUP BY ALL tells why, unit='trial' compares whole trials"
+        )
+    return f"none of the {trials.height} trials has frames for representation={choice.representation!r}"
+
+
+def _angles(lake: Any, choice: Choice, trials: pl.DataFrame, spans: pl.DataFrame, side: str) -> Items:
+    """The plain column of an angle, or the one relative to neutral where more items have that; never both at once."""
+    known = set(lake.sql("SELECT * FROM joint_angles LIMIT 0").columns)
+    plain = [_angle_column(a, side, known) for a in choice.angles]
+    relative = [p.removesuffix("_deg") + "_rel_deg" for p in plain]
+    both = {c: quote(c) for pair in zip(plain, relative, strict=True) for c in pair if c in known}
+    refuse_mixture(choice, trials, spans, needs_pelvis=any(r in both for r in relative))
+    read = read_samples(lake, choice, trials, spans, "joint_angles", both)
+    arrays = [x.astype(choice.dtype) for _, x in read]
+    index = {c: k for k, c in enumerate(both)}
+    chosen = []
+    for first, second in zip(plain, relative, strict=True):
+        n_first = sum(bool(np.isfinite(x[:, index[first]]).all()) for x in arrays)
+        n_second = sum(bool(np.isfinite(x[:, index[second]]).all()) for x in arrays) if second in index else 0
+        chosen.append(first if n_first >= n_second else second)
+    items = [Item(label, x[:, [index[c] for c in chosen]]) for label, x in zip(labels_of(spans), arrays, strict=True)]
+    notes = [f"{c} stands for {p}" for c, p in zip(chosen, plain, strict=True) if c != p]
+    return Items(items, tuple(chosen), "deg", notes=notes)
+
+
+def _angle_column(angle: str, side: str, known: set[str]) -> str:
+    name = angle if angle.endswith("_deg") else f"{angle}_deg"
+    own = split_side(name)[0]
+    if own and side and own != side:
+        raise UsageError(f"left is never mixed with right: {angle} asked for {side} items; name it without its side")
+    for column in (name, f"{side}_{name}"):
+        if column in known:
+            return column
+    raise UsageError(f"no angle {angle!r} in joint_angles; see the catalogue for those there are")
+
+
+def _point(name: str, side: str, known: set[str]) -> str:
+    for column in (name, f"{side}_{name}"):
+        if column in known and column not in ("subject", "session", "trial", "frame", "person"):
+            return column
+    raise UsageError(f"no point {name!r} in landmarks; see the catalogue for those there are")
+
+
+def _read_points(
+    lake: Any, choice: Choice, trials: pl.DataFrame, spans: pl.DataFrame, points: Sequence[str]
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """(instants, points (n, points, 3)) of every span in turn."""
+    columns = {f"{p}.{axis}": f"{quote(p)}.{axis}" for p in points for axis in "xyz"}
+    for instants, x in read_samples(lake, choice, trials, spans, "landmarks", columns):
+        yield instants, x.reshape(len(x), len(points), 3)
+
+
+def _coordinates(lake: Any, choice: Choice, trials: pl.DataFrame, spans: pl.DataFrame, side: str) -> Items:
+    known = set(lake.sql("SELECT * FROM landmarks LIMIT 0").columns)
+    points = [_point(p, side, known) for p in choice.points]
+    refuse_mixture(choice, trials, spans, needs_pelvis=False)
+    arrays = _read_points(lake, choice, trials, spans, points)
+    lengths = _leg_lengths(lake) if choice.align == "root+scale" else {}
+    labels, items, left_out = labels_of(spans), [], {}
+    for label, (instants, x) in zip(labels, arrays, strict=True):
+        gaps = [p for p, gap in zip(points, ~np.isfinite(x).all(axis=(0, 2)), strict=True) if gap]
+        if gaps or len(x) < 2:
+            left_out[name_of(label)] = "lacks " + ", ".join(_shortened(gaps) or ["samples"])
+            continue
+        length = lengths.get((label["subject"], label["session"])) or _own_leg_length(x, points)
+        x = align(x, points, choice.align, leg_length_mm=length)
+        if not np.isfinite(x).all():
+            what = "leg length" if choice.align == "root+scale" else "determined direction"
+            left_out[name_of(label)] = f"has no {what} for align={choice.align!r}"
+            continue
+        if choice.representation == "velocities":
+            x = np.gradient(x, instants, axis=0) / (1.0 if choice.align == "root+scale" else 1000.0)
+        items.append(Item(label, x.reshape(len(x), -1).astype(choice.dtype)))
+    unit = "mm"
+    if choice.align == "root+scale":
+        unit = "leg lengths/s" if choice.representation == "velocities" else "leg lengths"
+    elif choice.representation == "velocities":
+        unit = "m/s"
+    return Items(items, tuple(f"{p}.{a}" for p in points for a in "xyz"), unit, left_out)
+
+
+def _leg_lengths(lake: Any) -> dict[tuple[str, str], float]:
+    """Mean leg length in mm by subject and session, as the calibrations have it (else it is taken from the points)."""
+    frame = lake.sql(
+        "SELECT subject, session, avg(value * CASE unit WHEN 'm' THEN 1000 WHEN 'cm' THEN 10 ELSE 1 END) AS mm "
+        "FROM calibrations WHERE parameter = 'leg_length' AND value > 0 GROUP BY ALL"
+    )
+    return {(a, b): mm for a, b, mm in frame.iter_rows()}
+
+
+def _own_leg_length(values: np.ndarray, points: Sequence[str]) -> float:
+    """Hip to knee to ankle, the median over samples, the mean of both sides, mm; NaN without these points."""
+    if not all(f"{side}_{joint}" in points for side in SIDES for joint in ("hip", "knee", "ankle")):
+        return np.nan
+    place = {p: values[:, k] for k, p in enumerate(points)}
+    bones = [(f"{s}_{a}", f"{s}_{b}") for s in SIDES for a, b in (("hip", "knee"), ("knee", "ankle"))]
+    return float(sum(np.median(np.linalg.norm(place[a] - place[b], axis=1)) for a, b in bones) / 2)
+
+
+def _relation(lake: Any, choice: Choice, trials: pl.DataFrame, spans: pl.DataFrame, side: str) -> Items:
+    known = set(lake.sql("SELECT * FROM landmarks LIMIT 0").columns)
+    start, end = (_point(p, side, known) for p in choice.relation)
+    refuse_mixture(choice, trials, spans, needs_pelvis=False)
+    arrays = (x for _, x in _read_points(lake, choice, trials, spans, [start, end]))
+    displacements = ((x[:, 1] - x[:, 0]).astype(choice.dtype) for x in arrays)
+    items = [Item(label, x) for label, x in zip(labels_of(spans), displacements, strict=True)]
+    return Items(items, tuple(f"{start} to {end} {a}" for a in "xyz"), "mm")
+
+
+def _dual(lake: Any, choice: Choice, trials: pl.DataFrame, spans: pl.DataFrame, side: str) -> Items:
+    points = _coordinates(lake, replace(choice, representation="coordinates"), trials, spans, side)
+    angles = _angles(lake, choice, trials, spans, side)
+    place = {name_of(item.label): item.values for item in points.items}
+    items = [
+        Item(a.label, np.hstack([place[name_of(a.label)] * choice.weights[0], a.values * choice.weights[1]]))
+        for a in angles.items
+        if name_of(a.label) in place
+    ]
+    left_out = points.left_out | angles.left_out
+    return Items(items, (*points.channels, *angles.channels), "", left_out, angles.notes)
+
+
+def _rotations(lake: Any, choice: Choice, trials: pl.DataFrame, spans: pl.DataFrame, side: str) -> Items:
+    """Segment quaternions; align="root" gives them relative to the pelvis. _line_rotation columns are never used.
+
+    A segment has its anatomical axes where more items have those, else the axes that are zero in the neutral pose.
+    """
+    known = set(lake.sql("SELECT * FROM landmarks LIMIT 0").columns)
+    plain = [_point(f"{segment}_rotation", side, known) for segment in choice.segments]
+    neutral = [c.removesuffix("_rotation") + "_neutral_rotation" for c in plain]
+    both = list(dict.fromkeys(c for pair in zip(plain, neutral, strict=True) for c in pair if c in known))
+    columns = {f"{c}.{axis}": f"{quote(c)}.{axis}" for c in both for axis in "wxyz"}
+    refuse_mixture(choice, trials, spans, needs_pelvis=False)
+    read = read_samples(lake, choice, trials, spans, "landmarks", columns)
+    arrays = [x.reshape(len(x), len(both), 4) for _, x in read]
+    whole = {c: sum(bool(np.isfinite(x[:, k]).all()) for x in arrays) for k, c in enumerate(both)}
+    chosen = [p if whole[p] >= whole.get(n, 0) else n for p, n in zip(plain, neutral, strict=True)]
+    notes = [f"{c} stands for {p}" for c, p in zip(chosen, plain, strict=True) if c != p]
+    root = choice.segments.index("pelvis") if "pelvis" in choice.segments else None
+    if choice.align == "root" and root is None:
+        raise UsageError("align='root' of rotations needs the segment pelvis")
+    items = []
+    for label, x in zip(labels_of(spans), arrays, strict=True):
+        picked = x[:, [both.index(c) for c in chosen]]
+        size = np.linalg.norm(picked, axis=2, keepdims=True)
+        unit = np.where(size > 0, picked / np.where(size > 0, size, 1.0), np.nan)
+        if choice.align == "root":
+            assert root is not None
+            others = [k for k in range(len(chosen)) if k != root]
+            unit = relative_rotation(unit[:, [root]], unit[:, others])
+        items.append(Item(label, unit.reshape(len(x), -1)))
+    names = [c for c in chosen if choice.align == "none" or root is None or c != chosen[root]]
+    return Items(items, tuple(f"{c}.{axis}" for c in names for axis in "wxyz"), "deg", notes=notes)
+
+
+def relative_rotation(parent: np.ndarray, child: np.ndarray) -> np.ndarray:
+    """Unit quaternions (w, x, y, z) of child in the axes of parent: conjugate(parent) * child, broadcast."""
+    w, v = parent[..., :1], -parent[..., 1:]
+    u, t = child[..., :1], child[..., 1:]
+    scalar = w * u - (v * t).sum(axis=-1, keepdims=True)
+    return np.concatenate([scalar, w * t + u * v + np.cross(v, t)], axis=-1)

@@ -1,0 +1,208 @@
+"""From a lake to samples: which trials, which stretches of them, and what a table holds at their instants.
+
+Frames and cycles are read for some subjects at a time, so that a lake of any size goes through little memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from neurostore.errors import UsageError
+from neurostore.sql.views import quote
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from neurostore.distances.representations import Choice
+
+SIDES = ("left", "right")
+N_POINTS = 101
+LONGEST_GAP_S = 0.1
+TRIAL_KEYS = ("subject", "session", "trial")
+FRAMES_AT_ONCE = 100_000
+
+
+def read_trials(lake: Any, choice: Choice) -> pl.DataFrame:
+    """Trials that may be compared: kind of source, rate and group, refused where they differ too much."""
+    import polars as pl
+
+    has_group = "group" in lake.sql("SELECT * FROM subjects LIMIT 0").columns
+    group = 'CAST(s."group" AS VARCHAR)' if has_group else "NULL::VARCHAR"
+    trials = lake.sql(
+        f'SELECT t.subject, t.session, t.trial, t.rate_hz, t.kind, {group} AS "group", '
+        "concat_ws(' ', t.estimator, left(t.model_sha256, 12), t.skeleton) AS model, t.cutoff_hz, t.pelvis_zero, "
+        """nullif(regexp_extract(t.landmark_methods, '"left_hip": "(harrington|hara|bell|davis)"', 1), '') AS hip_method """
+        "FROM trials AS t LEFT JOIN subjects AS s USING (subject) "
+        f"WHERE t.kind <> 'static' AND ({choice.where or 'true'}) ORDER BY ALL"
+    )
+    return trials.unique(subset=TRIAL_KEYS, maintain_order=True).with_columns(pl.col("group").cast(pl.String))
+
+
+def refuse_mixture(choice: Choice, trials: pl.DataFrame, keys: pl.DataFrame, needs_pelvis: bool) -> None:
+    """Items of different model, cut-off or zero of pelvis angles are not comparable unless asked for."""
+    import polars as pl
+
+    if choice.mixed or keys.height == 0:
+        return
+    used = trials.join(keys.select(TRIAL_KEYS).unique(), on=list(TRIAL_KEYS), how="semi")
+    columns = {"model": "model", "cutoff_hz": "cut-off", "hip_method": "hip centres"}
+    if needs_pelvis:
+        columns["pelvis_zero"] = "zero of pelvis and hip angles"
+    for column, what in columns.items():
+        said = used[column].cast(pl.String)
+        # hips that a source gives itself have no method: their skeleton tells them apart
+        counts = (said.drop_nulls() if column == "hip_method" else said.fill_null("none")).value_counts(sort=True)
+        if counts.height > 1:
+            shown = ", ".join(f"{v} ({n} trials)" for v, n in counts.iter_rows())
+            raise UsageError(
+                f"the trials differ in {what}: {shown}; "
+                "choose trials with where=… (--where), or ask for mixing with mixed=True (--mixed)"
+            )
+
+
+def read_spans(lake: Any, choice: Choice, trials: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """What of which trial is an item, by side: keys, side, cycle, start_s, end_s (NULL for whole trials)."""
+    import polars as pl
+
+    if choice.unit == "trial":
+        whole = trials.select(*TRIAL_KEYS, "group").with_columns(
+            person=pl.lit(0, pl.Int32), start_s=pl.lit(None, pl.Float64), end_s=pl.lit(None, pl.Float64)
+        )
+        sided = choice.representation in ("angles", "dual", "relation") and has_side(choice)
+        return {side: whole.with_columns(side=pl.lit(side)) for side in (SIDES if sided else ("",))}
+    steady = "is_steady" if choice.steady_only else "true"
+    columns = "subject, session, trial, person, cycle, side, start_s, end_s"
+    query = f"SELECT {columns} FROM gait_cycles WHERE person = 0 AND {steady} AND subject BETWEEN $first AND $last"
+    parts = [
+        lake.sql(query + " ORDER BY subject, session, trial, side, cycle", {"first": first, "last": last})
+        for first, last in subject_ranges(lake, trials["subject"].unique().to_list())
+    ]
+    cycles = pl.concat(parts) if parts else lake.sql(f"SELECT {columns} FROM gait_cycles LIMIT 0")
+    cycles = cycles.join(trials.select(*TRIAL_KEYS, "group"), on=list(TRIAL_KEYS), how="inner", maintain_order="left")
+    return {side: cycles.filter(pl.col("side") == side) for side in SIDES}
+
+
+def subject_ranges(lake: Any, chosen: list[str]) -> list[tuple[str, str]]:
+    """(first, last) subject of ranges that hold the chosen ones and some FRAMES_AT_ONCE frames each.
+
+    Ranges, because the costly views open only the files of a subject, or of subjects from one to another.
+    """
+    sizes = lake.sql("SELECT subject, sum(n_frames)::BIGINT AS n FROM trials GROUP BY subject ORDER BY subject")
+    ranges: list[tuple[str, str]] = []
+    wanted, n_frames, n_between = set(chosen), 0, 0
+    for subject, n in sizes.iter_rows():
+        if subject not in wanted:
+            n_between += n or 0
+        elif ranges and n_frames + n_between + (n or 0) <= FRAMES_AT_ONCE:
+            ranges[-1] = (ranges[-1][0], subject)
+            n_frames, n_between = n_frames + n_between + (n or 0), 0
+        else:
+            ranges.append((subject, subject))
+            n_frames, n_between = n or 0, 0
+    return ranges
+
+
+def has_side(choice: Choice) -> bool:
+    """Whether something chosen is of a side by its meaning but not by its name, so that an item's side decides."""
+    names = list(choice.relation) if choice.representation == "relation" else list(choice.angles)
+    return any(split_side(n)[0] == "" and n not in ("pelvis_tilt_deg", "trunk_tilt_deg", "pelvis") for n in names)
+
+
+def split_side(name: str) -> tuple[str, str]:
+    """(side, rest) of a name; no side is ''."""
+    for side in SIDES:
+        if name.startswith(side + "_"):
+            return side, name[len(side) + 1 :]
+    return "", name
+
+
+def labels_of(spans: pl.DataFrame) -> list[dict[str, Any]]:
+    """The keys of every span."""
+    keep = [c for c in ("subject", "session", "trial", "person", "cycle", "side", "group") if c in spans.columns]
+    labels = spans.select(keep).to_dicts()
+    return [{k: v for k, v in label.items() if k != "side" or v} for label in labels]
+
+
+def read_samples(
+    lake: Any, choice: Choice, trials: pl.DataFrame, spans: pl.DataFrame, table: str, columns: dict[str, str]
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """(instants, samples (n, channels) float64) of every span in turn, spans being sorted by subject.
+
+    columns : name → SQL expression over the table's frames.
+    """
+    import polars as pl
+
+    if spans.height == 0:
+        return
+    select = ", ".join(f"CAST({sql} AS DOUBLE) AS {quote(name)}" for name, sql in columns.items())
+    query = (
+        f"SELECT subject, session, trial, time_s, {select} FROM {table} "
+        "WHERE person = 0 AND subject BETWEEN $first AND $last ORDER BY subject, session, trial, frame"
+    )
+    empty = (np.zeros(0), np.zeros((0, len(columns))))
+    rate = common_rate(choice, trials, spans)
+    for first, last in subject_ranges(lake, spans["subject"].unique().to_list()):
+        part = spans.filter(pl.col("subject").is_between(pl.lit(first), pl.lit(last)))
+        frames = lake.sql(query, {"first": first, "last": last})
+        by_trial = {
+            key: (frame["time_s"].to_numpy(), frame.drop("time_s").to_numpy())
+            for key, frame in frames.partition_by(TRIAL_KEYS, as_dict=True, include_key=False).items()
+        }
+        if choice.representation == "rotations":
+            by_trial = {key: (time, one_sheet(values)) for key, (time, values) in by_trial.items()}
+        for row in part.select(*TRIAL_KEYS, "start_s", "end_s").iter_rows():
+            time, values = by_trial.get(tuple(row[:3]), empty)
+            instants = instants_of(choice, time, row[3], row[4], rate)
+            yield instants, resample(time, values, instants)
+
+
+def one_sheet(values: np.ndarray) -> np.ndarray:
+    """Quaternions (n, segments * 4) with the sign that is nearer to the sample before: q and -q are one rotation."""
+    quaternions = values.reshape(len(values), -1, 4)
+    is_flip = (np.nan_to_num(quaternions[1:]) * np.nan_to_num(quaternions[:-1])).sum(axis=2) < 0
+    sign = np.concatenate([np.ones_like(quaternions[:1, :, 0]), np.where(is_flip, -1.0, 1.0)]).cumprod(axis=0)
+    return (quaternions * sign[..., None]).reshape(values.shape)
+
+
+def common_rate(choice: Choice, trials: pl.DataFrame, spans: pl.DataFrame) -> float | None:
+    """None where whole trials have one rate and keep their samples; the lowest where rates differ."""
+    if choice.unit != "trial":
+        return choice.rate_hz
+    rates = trials.join(spans.select(TRIAL_KEYS).unique(), on=list(TRIAL_KEYS), how="semi")["rate_hz"].unique()
+    return None if rates.len() < 2 else float(rates.min())  # type: ignore[arg-type]
+
+
+def instants_of(
+    choice: Choice, time: np.ndarray, start: float | None, end: float | None, rate: float | None
+) -> np.ndarray:
+    """When a span is sampled: every frame of a whole trial, 101 points of a cycle, or a step of 1 / rate."""
+    if start is None or end is None:  # a whole trial
+        if rate is None or len(time) == 0:
+            return time
+        return np.arange(time[0], time[-1] + 1e-9, 1.0 / rate)
+    if choice.clock == "seconds":
+        return np.arange(start, end + 1e-9, 1.0 / choice.rate_hz)
+    return np.linspace(start, end, N_POINTS)
+
+
+def resample(time: np.ndarray, values: np.ndarray, instants: np.ndarray) -> np.ndarray:
+    """Values at instants, linear between frames; NaN outside, beside a NaN frame and across gaps over 0.1 s.
+
+    time (n,), values (n, channels), instants (m,) → (m, channels)
+    """
+    if len(time) == 0 or len(instants) == 0:
+        return np.full((len(instants), values.shape[1]), np.nan)
+    if instants is time:
+        return values
+    after = np.clip(np.searchsorted(time, instants, side="left"), 0, len(time) - 1)
+    exact = np.abs(time[after] - instants) < 1e-9
+    before = np.where(exact, after, np.maximum(after - 1, 0))
+    step = time[after] - time[before]
+    share = np.where(step > 0, (instants - time[before]) / np.where(step > 0, step, 1.0), 0.0)[:, None]
+    out = np.where(share > 0, values[before] * (1 - share) + values[after] * share, values[before])
+    outside = ((instants < time[0] - 1e-9) | (instants > time[-1] + 1e-9)) | (~exact & (step > LONGEST_GAP_S))
+    out[outside] = np.nan
+    return out

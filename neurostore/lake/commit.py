@@ -1,0 +1,228 @@
+"""Writing a lake: workers stage Parquet files that nobody sees (staging.py), the parent commits them here.
+
+>>> staged = stage(lake_path, batch)                 # in worker processes
+>>> version = commit(lake_path, [staged])            # in the parent; readers see all of it or nothing
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+import neurostore
+from neurostore import schema, storage
+from neurostore.errors import LakeError
+from neurostore.lake import delta, hashes
+from neurostore.lake.heartbeat import running
+from neurostore.lake.stage import Key, Staged, StagedFile, TrialTables, discard, record_files, stage, write_file
+
+__all__ = ["Key", "Staged", "TrialTables", "commit", "discard", "known_trials", "running", "stage"]
+
+_KEYED = {"trials": ("subject", "session", "trial"), "subjects": ("subject",), "skeletons": ("skeleton", "joint")}
+
+
+def commit(
+    lake_path: object,
+    staged: Iterable[Staged] = (),
+    *,
+    subjects: Sequence[Mapping[str, Any]] | None = None,
+    removed: Iterable[Key] = (),
+    message: str = "",
+) -> int:
+    """Make staged trials part of the lake, in one step for every reader. Returns the lake's version.
+
+    Trials already there are replaced. Safe against other processes that commit the same or other trials at once.
+    After an error nothing of ``staged`` is visible and it is spent: stage it again.
+
+    Parameters
+    ----------
+    subjects : rows of ``subjects`` to add or replace, each with ``subject``.
+    removed : trials to take out.
+    message : kept with the version, shown by ``history``.
+
+    Raises
+    ------
+    ConflictError : other writers won every attempt.  LakeError : the store refused, or a trial is staged twice.
+    """
+    root = storage.resolve(lake_path)
+    staged = list(staged)
+    rows = [dict(r) for s in staged for r in s.rows]
+    keys = [(r["subject"], r["session"], r["trial"]) for r in rows]
+    twice = sorted({k for k in keys if keys.count(k) > 1}) if len(set(keys)) < len(keys) else []
+    if twice:
+        raise LakeError(f"{root}: staged more than once in one commit: {', '.join('/'.join(k) for k in twice)}")
+    removed = set(removed)
+    if not (rows or subjects or removed):
+        return delta.open_table(root, "trials").version()
+    with hashes.writing(root, "commit"), storage.named_errors(root, "commit"):
+        versions = _add_files(root, [f for s in staged for f in s.files])
+        described = [s.skeletons for s in staged if s.skeletons is not None]
+        if described:
+            versions["skeletons"] = _add_skeletons(root, pa.concat_tables(described))
+        if subjects:
+            people = schema.rows_table("subjects", [dict(s) for s in subjects])
+            versions["subjects"] = delta.replace_rows(root, "subjects", _KEYED["subjects"], people)
+        at = delta.open_table(root, "trials")
+        there = set(_keys_of(root, at))
+        note = {
+            "trials_in": len(set(keys) - there),
+            "trials_replaced": len(set(keys) & there),
+            "trials_removed": len(removed & there),
+        }
+
+        def rows_of(newest: Any) -> pa.Table:
+            return _rows_naming(root, newest, rows, versions, removed)
+
+        said = _note("commit" if rows or removed else "subjects", message, note)
+        return delta.replace_rows(root, "trials", _KEYED["trials"], rows_of, drop=removed, note=said, at=at)
+
+
+def _note(operation: str, message: str, counts: Mapping[str, int]) -> dict[str, Any]:
+    """What a version of ``trials`` keeps about itself, for history."""
+    import json
+
+    said = {"operation": operation, "message": message, "software": neurostore.__version__, **counts}
+    return {"neurostore": json.dumps(said)}
+
+
+def _add_files(root: str, files: Sequence[StagedFile]) -> dict[str, int]:
+    """Add files to their tables' logs; the version of each table that has them."""
+    from deltalake import Schema
+
+    waiting: dict[str, list[StagedFile]] = {}
+    for file in files:
+        waiting.setdefault(file.table, []).append(file)
+    versions: dict[str, int] = {}
+    gone = [f for f in files if storage.size_of(storage.join(root, f.table, f.file.path)) != f.file.size]
+    if gone:
+        raise LakeError(
+            f"{root}: {len(gone)} staged files are gone or changed, the first {gone[0].table}/{gone[0].file.path}; "
+            "they were swept as left behind, or discarded: stage the trials again"
+        )
+    try:
+        for name in list(waiting):
+            declared = schema.table(name)
+            if name.startswith("poses/") and not delta.exists(root, name):
+                delta.create(root, name, declared.arrow(), declared.partition)
+            at = _add_columns(root, name, waiting)
+            actions = [delta.add_action(f.file, f.stats) for f in waiting[name]]
+
+            def change_of(newest: Any, actions: list[Any] = actions) -> delta.Change:
+                return delta.Change(actions, Schema.from_arrow(delta.schema_of(newest)))
+
+            versions[name] = delta.commit(root, name, change_of, at=at)
+            record_files(root, waiting.pop(name))
+    except BaseException:
+        storage.delete([storage.join(root, f.table, f.file.path) for fs in waiting.values() for f in fs])
+        raise
+    return versions
+
+
+def _add_columns(root: str, name: str, waiting: dict[str, list[StagedFile]]) -> Any:
+    """Give the table the columns that staged files bring; names differing only in case take the table's spelling.
+
+    Returns the table as it is then.
+    """
+    at = delta.open_table(root, name)
+    table = delta.schema_of(at)
+    spelled = {n.lower(): n for n in table.names}
+    new: dict[str, pa.Field] = {}
+    for i, staged in enumerate(waiting[name]):
+        renames = {}
+        for f in staged.columns:
+            have = spelled.setdefault(f.name.lower(), f.name)
+            if have != f.name:
+                renames[f.name] = have
+            known = table.field(have) if have in table.names else new.setdefault(have, f)
+            if known.type != f.type:
+                raise LakeError(f"{root}: {name}.{have} is {known.type} in the lake and {f.type} in the new files")
+        if renames:
+            waiting[name][i] = _respelled(root, staged, renames)
+    return delta.add_columns(root, name, new.values()) if new else at
+
+
+def _respelled(root: str, staged: StagedFile, renames: Mapping[str, str]) -> StagedFile:
+    old = storage.join(root, staged.table, staged.file.path)
+    with storage.open_parquet(old) as file:
+        rows = file.read()
+    rows = rows.rename_columns([renames.get(n, n) for n in rows.column_names])
+    if staged.file.subject is not None:
+        rows = rows.append_column("subject", pa.repeat(pa.scalar(staged.file.subject), rows.num_rows))
+    new = write_file(root, staged.table, staged.file.subject, rows)
+    storage.delete([old])
+    return new
+
+
+def _add_skeletons(root: str, rows: pa.Table) -> int:
+    """Add the joints that the lake has not described yet; a further joint comes after those it has."""
+    at = delta.open_table(root, "skeletons")
+    have = delta.read(root, "skeletons", at, ["skeleton", "joint", "joint_index"]).to_pylist()
+    known = {(r["skeleton"], r["joint"].lower()) for r in have}
+    following: dict[str, int] = {}
+    for r in have:
+        following[r["skeleton"]] = max(following.get(r["skeleton"], 0), r["joint_index"] + 1)
+    new = []
+    for row in rows.to_pylist():
+        name = (row["skeleton"], row["joint"].lower())
+        if name not in known:
+            known.add(name)
+            index = max(row["joint_index"], following.get(row["skeleton"], 0))
+            following[row["skeleton"]] = index + 1
+            new.append({**row, "joint_index": index})
+    if not new:
+        return at.version()
+    return delta.replace_rows(root, "skeletons", _KEYED["skeletons"], schema.rows_table("skeletons", new))
+
+
+def _rows_naming(
+    root: str, newest: Any, rows: list[dict[str, Any]], versions: Mapping[str, int], removed: set[Key]
+) -> pa.Table:
+    """The rows to put into trials, each naming the newest version of every other table that the lake then shows.
+
+    Versions named only grow: what a replaced row named, its successor names. Where no trial comes in, a row that
+    stays names them; a lake without trials shows nothing.
+    """
+    current = delta.read(root, "trials", newest)
+    named = delta.sum_by_key(current["table_versions"], "max")
+    for table, version in versions.items():
+        named[table] = max(version, named.get(table, 0))
+    said = sorted(named.items())
+    if rows:
+        return schema.rows_table("trials", [{**row, "table_versions": said} for row in rows])
+    keys = zip(*(current[c].to_pylist() for c in _KEYED["trials"]), strict=True)
+    stays = [i for i, key in enumerate(keys) if key not in removed][:1]
+    at = current.schema.get_field_index("table_versions")
+    column = current.schema.field(at)
+    return current.take(pa.array(stays, pa.int64())).set_column(at, column, pa.array([said] * len(stays), column.type))
+
+
+def name_versions(root: str, versions: Mapping[str, int], operation: str) -> int:
+    """Name versions of other tables in every row of trials, as one file; under the lake's lock. Returns the version."""
+
+    def rows_of(newest: Any) -> pa.Table:
+        rows = delta.read(root, "trials", newest)
+        named = {**delta.sum_by_key(rows["table_versions"], "max")}
+        named |= {t: max(v, named.get(t, 0)) for t, v in versions.items()}
+        at = rows.schema.get_field_index("table_versions")
+        column = rows.schema.field(at)
+        return rows.set_column(at, column, pa.array([sorted(named.items())] * rows.num_rows, column.type))
+
+    return delta.replace_rows(root, "trials", _KEYED["trials"], rows_of, note=_note(operation, "", {}))
+
+
+def _keys_of(root: str, trials: Any) -> list[Key]:
+    rows = delta.read(root, "trials", trials, list(_KEYED["trials"]))
+    return list(zip(*(rows[c].to_pylist() for c in rows.column_names), strict=True))
+
+
+def known_trials(lake_path: object) -> dict[Key, tuple[str, str]]:
+    """(source_sha256, settings_sha256) of every trial now in the lake: what an ingest may skip."""
+    root = storage.resolve(lake_path)
+    columns = [*_KEYED["trials"], "source_sha256", "settings_sha256"]
+    rows = delta.read(root, "trials", delta.open_table(root, "trials"), columns)
+    return {
+        (subject, session, trial): (source, settings)
+        for subject, session, trial, source, settings in zip(*(rows[c].to_pylist() for c in columns), strict=True)
+    }

@@ -1,0 +1,397 @@
+"""Delta tables of a lake: open, list files, commit with compare-and-swap, replace rows by key.
+
+Every commit here is strict: it succeeds only as the version after the one it was computed from
+(``max_commit_retries=0`` makes deltalake give up instead of rebasing), is computed anew otherwise, and ends in
+ConflictError when the retries are used up. This holds wherever Delta's log store can put if absent: on a local disk
+by hard link, on object stores by conditional put.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, Schema
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.transaction import AddAction, RemoveAction
+
+from neurostore import storage
+from neurostore.errors import ConflictError, DamagedLakeError, LakeError, VanishedVersionError
+from neurostore.lake import hashes
+
+ATTEMPTS = 40
+# Logs are kept whole: a lake version can be opened until it is vacuumed.
+_CONFIGURATION = {"delta.checkpointInterval": "20", "delta.enableExpiredLogCleanup": "false"}
+
+
+@dataclass(frozen=True, slots=True)
+class DataFile:
+    """A file that a table's version names. path is relative to the table; subject None where not partitioned."""
+
+    path: str
+    subject: str | None
+    n_rows: int
+    size: int
+    modified_ms: int
+    sha256: str = ""  # known where it was just written
+
+    @property
+    def layout(self) -> str:
+        """The mark of the file's columns: files of one mark have the same columns (see :func:`new_path`)."""
+        return self.path.rsplit("/", 1)[-1].split("-", 1)[0]
+
+
+def new_path(schema: pa.Schema, subject: str | None) -> str:
+    """A fresh file name: ``[subject=<S>/]<mark of the columns>-<uuid>.parquet``."""
+    import hashlib
+
+    said = ";".join(f"{f.name}:{f.type}" for f in schema)
+    mark = hashlib.sha256(said.encode()).hexdigest()[:8]
+    name = f"{mark}-{uuid.uuid4().hex}.parquet"
+    return f"subject={subject}/{name}" if subject is not None else name
+
+
+def create(root: str, table: str, schema: pa.Schema, partition: Sequence[str]) -> None:
+    """Create an empty table; nothing happens where it exists, nor when two create it at once."""
+    path = storage.join(root, table)
+    try:
+        DeltaTable.create(
+            path,
+            schema,
+            mode="ignore",
+            partition_by=list(partition),
+            configuration=_CONFIGURATION,
+            commit_properties=CommitProperties(max_commit_retries=0),
+        )
+    except CommitFailedError:  # another process was first
+        if not exists(root, table):
+            raise
+    sync_log(root, table, 0)
+    storage.sync_folders(root, path)
+
+
+def open_table(root: str, table: str, version: int | None = None) -> DeltaTable:
+    """The Delta table at a version, or the newest.
+
+    Raises
+    ------
+    VanishedVersionError : the version is not there.  DamagedLakeError : the table is not.
+    """
+    path = storage.join(root, table)
+    try:
+        return DeltaTable(path, version=version)
+    except TableNotFoundError as error:
+        if version is not None and exists(root, table):  # its log begins later
+            raise VanishedVersionError(f"{path}: version {version} of {table} is no longer there ({error})") from None
+        raise DamagedLakeError(f"{path}: the table {table} is missing from the lake ({error})") from None
+    except DeltaError as error:
+        if version is None:
+            raise DamagedLakeError(f"{path}: the log of {table} cannot be read ({error})") from None
+        raise VanishedVersionError(f"{path}: version {version} of {table} is not there ({error})") from None
+    except OSError as error:
+        raise LakeError(f"{path}: the log of {table} cannot be reached ({error})") from error
+
+
+def exists(root: str, table: str) -> bool:
+    return bool(DeltaTable.is_deltatable(storage.join(root, table)))
+
+
+def schema_of(table: DeltaTable) -> pa.Schema:
+    """The table's columns as pyarrow."""
+    return pa.schema(table.schema().to_arrow())
+
+
+def files_of(table: DeltaTable) -> list[DataFile]:
+    """The files that this version of the table names."""
+    adds = pa.table(table.get_add_actions(flatten=True))
+    subjects = (
+        adds["partition.subject"].to_pylist() if "partition.subject" in adds.column_names else [None] * adds.num_rows
+    )
+    columns = ("path", "num_records", "size_bytes", "modification_time")
+    return [
+        DataFile(path, subject, rows, size, modified)
+        for (path, rows, size, modified), subject in zip(
+            zip(*(adds[c].to_pylist() for c in columns), strict=True), subjects, strict=True
+        )
+    ]
+
+
+def ever_added(root: str, table: str) -> set[str]:
+    """Paths of all files that any version of the table named, from its whole log and, where that was cleaned, now."""
+    now = {f.path for f in files_of(open_table(root, table))}
+    return now | {path for text in storage.read_log(storage.join(root, table)) for path in added_in(text)}
+
+
+def added_in(text: str) -> set[str]:
+    """Paths of the files that one log entry adds."""
+    adds = (json.loads(line)["add"] for line in text.splitlines() if line.startswith('{"add"'))
+    return {unquote(add["path"]) for add in adds}
+
+
+def add_action(file: DataFile, stats: Mapping[str, Any] | None = None, *, data_change: bool = True) -> AddAction:
+    """The log entry that adds a file."""
+    partition: dict[str, str | None] = {} if file.subject is None else {"subject": file.subject}
+    said = json.dumps({"numRecords": file.n_rows, **(stats or {})})
+    return AddAction(file.path, file.size, partition, file.modified_ms, data_change, said)
+
+
+def remove_action(file: DataFile, *, data_change: bool = True) -> RemoveAction:
+    """The log entry that removes a file."""
+    partition: dict[str, str | None] = {} if file.subject is None else {"subject": file.subject}
+    return RemoveAction(file.path, data_change, int(time.time() * 1000), file.size, partition)
+
+
+@dataclass(slots=True)
+class Change:
+    """What one commit does. schema is the table's after it; overwrite removes all files and may change types."""
+
+    actions: list[AddAction | RemoveAction]
+    schema: Schema
+    overwrite: bool = False
+
+
+def commit(
+    root: str,
+    table: str,
+    change_of: Callable[[DeltaTable], Change | None],
+    note: Mapping[str, Any] | None = None,
+    at: DeltaTable | None = None,
+) -> int:
+    """Commit what ``change_of`` makes of the newest version, as the very next version; else compute it anew.
+
+    at : the newest version as the caller has just opened it; saves opening it again.
+    Returns the version committed, or the newest where there was nothing to change.
+
+    Raises
+    ------
+    ConflictError : other writers won every attempt.  LakeError : the store refused.
+    """
+    properties = CommitProperties(max_commit_retries=0, custom_metadata=dict(note or {}))
+    pause = 0.005
+    for _ in range(ATTEMPTS):
+        newest, at = at or open_table(root, table), None
+        change = change_of(newest)
+        if change is None:
+            return newest.version()
+        try:
+            newest.create_write_transaction(
+                change.actions,
+                "overwrite" if change.overwrite else "append",
+                change.schema,
+                newest.metadata().partition_columns,
+                commit_properties=properties,
+            )
+        except (DeltaError, OSError) as error:
+            if not _is_committed(root, table, change):
+                if not isinstance(error, CommitFailedError):
+                    raise LakeError(f"{storage.join(root, table)}: the commit failed: {error}") from error
+                time.sleep(pause * (0.5 + random.random()))
+                pause = min(2 * pause, 0.5)
+                continue
+        version = newest.version() + 1
+        sync_log(root, table, version)
+        return version
+    raise ConflictError(
+        f"{storage.join(root, table)}: other writers won {ATTEMPTS} times in a row; "
+        "repeat the command when they are done"
+    )
+
+
+def _is_committed(root: str, table: str, change: Change) -> bool:
+    """Whether a commit that reported an error went in all the same: its checkpoint failed, its answer was lost."""
+    added = {a.path for a in change.actions if isinstance(a, AddAction)}
+    return bool(added) and added <= {f.path for f in files_of(open_table(root, table))}
+
+
+def add_columns(root: str, table: str, fields: Iterable[pa.Field]) -> DeltaTable:
+    """Add nullable columns that the table lacks; two processes may do so at once. Returns the table."""
+    fields = list(fields)
+    for _ in range(ATTEMPTS):
+        newest = open_table(root, table)
+        have = set(schema_of(newest).names)
+        missing = pa.schema([f.with_nullable(True) for f in fields if f.name not in have])
+        if not missing.names:
+            return newest
+        try:
+            newest.alter.add_columns(list(Schema.from_arrow(missing).fields))
+        except CommitFailedError:
+            time.sleep(0.01 * (0.5 + random.random()))
+            continue
+        sync_log(root, table, newest.version())
+        return open_table(root, table)
+    raise ConflictError(f"{storage.join(root, table)}: other writers kept changing its columns; repeat the command")
+
+
+def sync_log(root: str, table: str, version: int) -> None:
+    """Make a commit survive a power cut (deltalake writes its log without fsync), and record its hash."""
+    folder = storage.join(root, table, "_delta_log")
+    storage.sync_file(storage.join(folder, f"{version:020d}.json"))
+    storage.sync_folder(folder)
+    hashes.record_log(root, table, version)
+
+
+def read(root: str, table: str, at: DeltaTable, columns: Sequence[str] | None = None) -> pa.Table:
+    """Rows of a small unpartitioned table, columns in the table's order, NULL where a file lacks one."""
+    schema = schema_of(at)
+    if columns is not None:
+        schema = pa.schema([schema.field(c) for c in columns if c in schema.names])
+    parts = [_read_file(root, table, f.path, schema) for f in files_of(at)]
+    return pa.concat_tables(parts) if parts else schema.empty_table()
+
+
+def _read_file(root: str, table: str, path: str, schema: pa.Schema) -> pa.Table:
+    full = storage.join(root, table, path)
+    try:
+        with storage.open_parquet(full) as file:
+            names = set(file.schema_arrow.names)
+            found = file.read(columns=[n for n in schema.names if n in names])
+    except FileNotFoundError:
+        raise VanishedVersionError(f"{full}: the file was vacuumed; open a newer version of the lake") from None
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DamagedLakeError(f"{full}: cannot be read ({error})") from None
+    return unify(found, schema)
+
+
+def unify(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The table with exactly these columns, NULL where it has none; numbers become text where text is asked for."""
+    columns = []
+    for field in schema:
+        if field.name not in table.column_names:
+            columns.append(pa.nulls(table.num_rows, field.type))
+        else:
+            columns.append(_cast(table[field.name], field.type))
+    return pa.table(columns, schema=schema)
+
+
+def _cast(column: pa.ChunkedArray, to: pa.DataType) -> pa.ChunkedArray:
+    if column.type == to:
+        return column
+    if pa.types.is_string(to) and pa.types.is_floating(column.type):
+        said = [None if v is None else f"{v:.17g}" if v != int(v) else str(int(v)) for v in column.to_pylist()]
+        return pa.chunked_array([pa.array(said, to)])
+    return column.cast(to)
+
+
+def merged_schema(old: pa.Schema, new: pa.Schema) -> pa.Schema:
+    """old with new's further columns; a column that is text on one side and a number on the other becomes text.
+
+    A new name that differs from an old one only in case is the old one.
+    """
+    spelled = {n.lower(): n for n in old.names}
+    for field in new:
+        name = spelled.get(field.name.lower())
+        if name is None:
+            spelled[field.name.lower()] = field.name
+            old = old.append(field.with_nullable(True))
+        elif old.field(name).type != field.type and not field.type.equals(pa.null()):
+            types = {str(old.field(name).type), str(field.type)}
+            if types == {"string", "double"}:
+                old = old.set(old.get_field_index(name), pa.field(name, pa.string()))
+    return old
+
+
+def replace_rows(
+    root: str,
+    table: str,
+    key: Sequence[str],
+    rows: pa.Table | Callable[[DeltaTable], pa.Table],
+    *,
+    drop: Iterable[tuple] = (),
+    note: Mapping[str, Any] | None = None,
+    at: DeltaTable | None = None,
+) -> int:
+    """Replace the rows of these keys, and drop those of others, in one commit. Returns the version.
+
+    rows : the new rows, or what makes them from the version that is being replaced.
+    Files are kept in sizes that grow (a new file takes in every older one not larger than itself), so that a
+    commit writes little and a read opens few: at most about log2 of the rows.
+    """
+    dropped = set(drop)
+    written: list[str] = []
+    recorded: dict[str, hashes.Entry] = {}
+
+    def change_of(newest: DeltaTable) -> Change | None:
+        storage.delete([storage.join(root, table, p) for p in written])  # an attempt that lost
+        written.clear()
+        recorded.clear()
+        new = rows(newest) if callable(rows) else rows
+        incoming = set(zip(*(new[c].to_pylist() for c in key), strict=True))
+        old_schema = schema_of(newest)
+        schema = merged_schema(old_schema, new.schema)
+        overwrite = schema != old_schema
+        spelled = {n.lower(): n for n in schema.names}
+        kept = [unify(new.rename_columns([spelled[n.lower()] for n in new.column_names]), schema)]
+        n_kept = new.num_rows
+        actions: list[Any] = []
+        for file in sorted(files_of(newest), key=lambda f: f.n_rows):
+            keys = _read_file(root, table, file.path, pa.schema([old_schema.field(c) for c in key]))
+            listed = list(zip(*(keys[c].to_pylist() for c in key), strict=True))
+            stays = [k not in incoming and k not in dropped for k in listed]
+            if overwrite or file.n_rows <= n_kept or not all(stays):
+                part = _read_file(root, table, file.path, old_schema).filter(pa.array(stays, pa.bool_()))
+                kept.append(unify(part, schema))
+                n_kept += part.num_rows
+                if not overwrite:
+                    actions.append(remove_action(file))
+        if n_kept:
+            full = pa.concat_tables(kept).sort_by([(c, "ascending") for c in key])
+            path = new_path(schema, None)
+            size, sha256 = storage.write_parquet(storage.join(root, table, path), full, **parquet_options(schema))
+            written.append(path)
+            recorded[f"{table}/{path}"] = hashes.Entry(sha256, size)
+            now_ms = int(time.time() * 1000)
+            actions.append(add_action(DataFile(path, None, full.num_rows, size, now_ms)))
+        if not actions and not overwrite:
+            return None
+        return Change(actions, Schema.from_arrow(schema), overwrite)
+
+    with storage.named_errors(root, f"writing {table}"):
+        try:
+            version = commit(root, table, change_of, note, at)
+            hashes.record(root, recorded)
+            return version
+        except (LakeError, OSError):
+            live = {f.path for f in files_of(open_table(root, table))}
+            storage.delete([storage.join(root, table, p) for p in written if p not in live])
+            raise
+
+
+def parquet_options(schema: pa.Schema) -> dict[str, Any]:
+    """How every file of a lake is written.
+
+    Coordinates are not compressed: zstd takes 12 % off real ones and doubles the time to write them (docs/lake.md).
+    Statistics are kept where readers can use them; the Arrow schema is not repeated in every footer.
+    """
+    keys = [f.name for f in schema if pa.types.is_string(f.type)]
+    plain = [f.name for f in schema if pa.types.is_integer(f.type) or f.name == "time_s"]
+    is_wide = any(pa.types.is_struct(f.type) for f in schema)
+    return {
+        "compression": "none" if is_wide else "zstd",
+        "compression_level": None if is_wide else 1,
+        "use_dictionary": keys or False,
+        "write_statistics": keys + plain or False,
+        "row_group_size": 32_768,
+        "store_schema": False,
+    }
+
+
+def sum_by_key(maps: pa.ChunkedArray, how: str) -> dict[str, int]:
+    """Sum or maximum of map<string, int64> values over all rows, by key."""
+    parts = [m for m in maps.chunks if len(m)]
+    if not parts:
+        return {}
+    pairs = pa.table(
+        {
+            "key": pa.chunked_array([m.keys for m in parts]),
+            "value": pa.chunked_array([m.items for m in parts]),
+        }
+    )
+    grouped = pairs.group_by("key").aggregate([("value", how)])
+    return dict(zip(grouped["key"].to_pylist(), grouped[f"value_{how}"].to_pylist(), strict=True))

@@ -1,0 +1,207 @@
+"""SHA-256 of every file of a lake, kept outside the files and outside Delta's logs.
+
+They lie in ``_neurostore/hashes/``: segments, each a line with the SHA-256 of the rest and a JSON object
+``path -> [sha256, size, copy]``. A segment is written whole and never changed; a new one takes in older ones that
+are not larger, so there are about log2 of the files. ``copy`` holds the text of a Delta log entry (zlib, base64): the
+logs are small, everything hangs on them, and so a damaged entry is put back instead of being worked around.
+
+A writer records what it wrote before it gives the lake's lock back. Where it was killed before that, the next writer
+sees that the lock was not given back and records what is missing.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import threading
+import uuid
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+from neurostore import storage
+from neurostore.errors import LakeError
+
+FOLDER = "_neurostore/hashes"
+_gathered = threading.local()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a file held when it was written. copy : the text of a log entry, packed; '' for other files."""
+
+    sha256: str
+    size: int
+    copy: str = ""
+
+    def text(self) -> bytes:
+        """The bytes of the copy."""
+        return zlib.decompress(base64.b64decode(self.copy))
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """All that is recorded. damaged : segments whose own bytes changed."""
+
+    files: dict[str, Entry]
+    damaged: tuple[str, ...]
+
+
+@contextmanager
+def writing(root: str, doing: str) -> Iterator[None]:
+    """The lake's lock for the length of a commit; what is recorded meanwhile goes into one segment at its end."""
+    with storage.lock(root, doing) as was_abandoned:
+        if was_abandoned:
+            adopt(root)
+        with gathered(root):
+            yield
+
+
+@contextmanager
+def gathered(root: str) -> Iterator[None]:
+    """Write what is recorded inside as one segment."""
+    if getattr(_gathered, "files", None) is not None:  # inside another: the outer one writes
+        yield
+        return
+    _gathered.files = {}
+    try:
+        yield
+    finally:
+        files, _gathered.files = _gathered.files, None
+        _append(root, files)
+
+
+def record(root: str, files: Mapping[str, Entry]) -> None:
+    """Remember files by their path below the root."""
+    waiting = getattr(_gathered, "files", None)
+    if waiting is not None:
+        waiting.update(files)
+    else:
+        _append(root, files)
+
+
+def record_log(root: str, table: str, version: int) -> None:
+    """Remember the log entry of a version that was just committed, and the checkpoint it made, if any."""
+    paths = [f"{table}/_delta_log/{version:020d}.{kind}" for kind in ("json", "checkpoint.parquet")]
+    record(root, {p: e for p in paths if (e := measured(root, p)) is not None})
+
+
+def measured(root: str, path: str) -> Entry | None:
+    """The entry of a file as it is now; None where there is none."""
+    if path.endswith(".json") and "/_delta_log/" in path:
+        content = storage.read_bytes(storage.join(root, path))
+        return None if content is None else _with_copy(content)
+    if path.endswith(".checkpoint.parquet") and storage.size_of(storage.join(root, _first_entry(path))) < 0:
+        content = storage.read_bytes(storage.join(root, path))  # the log before it is gone: nothing else has this
+        return None if content is None else _with_copy(content)
+    found = storage.digest(storage.join(root, path))
+    return None if found is None else Entry(*found)
+
+
+def _first_entry(path: str) -> str:
+    return f"{path.rsplit('/', 1)[0]}/{0:020d}.json"
+
+
+def _with_copy(content: bytes) -> Entry:
+    copy = base64.b64encode(zlib.compress(content)).decode()
+    return Entry(hashlib.sha256(content).hexdigest(), len(content), copy)
+
+
+def read(root: str) -> Journal:
+    """Everything recorded."""
+    files: dict[str, Entry] = {}
+    damaged = []
+    for name in _segments(root):
+        found = _read_segment(root, name)
+        if found is None:
+            damaged.append(name)
+        else:
+            files.update(found)
+    return Journal(files, tuple(damaged))
+
+
+def adopt(root: str, paths: Iterable[str] | None = None) -> list[str]:
+    """Record files that lie in the lake unrecorded, as they are now. Returns their paths.
+
+    paths : which; None for every log, and every data file that a log names.
+    """
+    known = read(root).files
+    chosen = [p for p in (named_files(root) if paths is None else paths) if p not in known]
+    entries = {p: e for p in chosen if (e := measured(root, p)) is not None}
+    record(root, entries)
+    return sorted(entries)
+
+
+def forget(root: str, kept: Iterable[str]) -> None:
+    """Rewrite the record with these paths alone; under the lake's lock, before the other files are deleted."""
+    old = _segments(root)
+    known = read(root).files
+    here = set(kept)
+    waiting: dict[str, Entry] = getattr(_gathered, "files", None) or {}
+    for path in waiting.keys() - here:
+        del waiting[path]
+    _write_segment(root, {p: e for p, e in known.items() if p in here})
+    storage.delete([storage.join(root, FOLDER, name) for name in old])
+
+
+def named_files(root: str) -> list[str]:
+    """Paths below the root of every log entry and checkpoint, and of every data file some version names."""
+    found = []
+    for file in storage.list_files(root, logs=True):
+        folder, _, name = file.path.rpartition("/_delta_log/")
+        if folder and (name.endswith(".json") or name.endswith(".checkpoint.parquet")) and not name.startswith("_"):
+            found.append(file.path)
+    from neurostore.lake import delta
+
+    for table in sorted({p.rpartition("/_delta_log/")[0] for p in found}):
+        with suppress(LakeError, ValueError):  # what cannot be read names nothing; verify says so
+            found += [f"{table}/{p}" for p in delta.ever_added(root, table)]
+    return list(dict.fromkeys(found))
+
+
+def _append(root: str, files: Mapping[str, Entry]) -> None:
+    """Write a segment with these files and those of older segments that are not larger."""
+    if not files:
+        return
+    merged, absorbed = dict(files), []
+    for size, name in sorted((_count_of(name), name) for name in _segments(root)):
+        if size > len(merged):
+            break
+        found = _read_segment(root, name)
+        if found is not None:
+            merged = {**found, **merged}
+            absorbed.append(storage.join(root, FOLDER, name))
+    _write_segment(root, merged)
+    storage.delete(absorbed)
+
+
+def _segments(root: str) -> list[str]:
+    listed = storage.list_files(storage.join(root, FOLDER))
+    return sorted((f.path for f in listed if f.path.endswith(".txt")), key=lambda n: (_count_of(n), n), reverse=True)
+
+
+def _count_of(name: str) -> int:
+    """How many files a segment lists: the number its name begins with."""
+    number = name.split("-", 1)[0]
+    return int(number) if number.isdigit() else 0
+
+
+def _write_segment(root: str, files: Mapping[str, Entry]) -> None:
+    said = {p: [e.sha256, e.size, *([e.copy] if e.copy else [])] for p, e in files.items()}
+    body = json.dumps(said, sort_keys=True, separators=(",", ":")).encode()
+    name = f"{len(files)}-{uuid.uuid4().hex}.txt"
+    content = hashlib.sha256(body).hexdigest().encode() + b"\n" + body
+    storage.write_whole(storage.join(root, FOLDER, name), content)
+
+
+def _read_segment(root: str, name: str) -> dict[str, Entry] | None:
+    """A segment's files; None where its bytes changed; empty where another writer has just taken it in."""
+    content = storage.read_bytes(storage.join(root, FOLDER, name))
+    if content is None:
+        return {}
+    check, _, body = content.partition(b"\n")
+    if hashlib.sha256(body).hexdigest().encode() != check:
+        return None
+    return {path: Entry(*said) for path, said in json.loads(body).items()}

@@ -1,0 +1,390 @@
+"""The lake: open a version of it, read it by SQL, polars or arrays.
+
+>>> lake = neurostore.open("lake")                      # doctest: +SKIP
+>>> lake.sql("SELECT count(*) AS n FROM trials")        # doctest: +SKIP
+
+A :class:`Lake` is one version, unchanged for as long as its files are not vacuumed. The version is that of the Delta
+table ``trials``; the other tables are read at the versions its rows name, and of them only rows whose ``ingest_id``
+it names. Writing is in lake_write, compaction, vacuum, history and exports in maintenance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from functools import cached_property
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+import neurostore
+from neurostore import schema, storage
+from neurostore.errors import (
+    DamagedLakeError,
+    LakeError,
+    NewerLakeError,
+    NotALakeError,
+    UsageError,
+    VanishedVersionError,
+)
+from neurostore.lake import delta, hashes
+from neurostore.lake import tables as lake_sql
+
+if TYPE_CHECKING:
+    import duckdb
+    import polars as pl
+
+__all__ = ["Lake", "open"]
+
+
+def open(path: object, version: int | None = None) -> Lake:
+    """Open a lake for reading.
+
+    Parameters
+    ----------
+    path : its folder.
+    version : the state to show; None is the newest.
+
+    Raises
+    ------
+    NotALakeError : the folder is missing or is no lake.
+    NewerLakeError : newer software wrote it.
+    VanishedVersionError : that version was vacuumed, or never was.
+    """
+    root = storage.resolve(path)
+    check_marker(root)
+    if version is not None and version < 0:
+        raise UsageError(f"lake version {version}: versions count from 0; see `neurostore history`")
+    trials = delta.open_table(root, "trials", version)
+    vacuumed = storage.read_json(storage.join(root, "_neurostore", "vacuumed.json"))
+    if vacuumed and trials.version() < vacuumed["oldest_version"]:
+        raise VanishedVersionError(
+            f"{root}: version {version} was vacuumed; versions from {vacuumed['oldest_version']} on can be opened"
+        )
+    return Lake(root, trials)
+
+
+def check_marker(root: str) -> None:
+    """Raise NotALakeError or NewerLakeError unless this software can work on the lake at root."""
+    marker = storage.read_json(storage.join(root, "_neurostore", "lake.json"))
+    if marker is None:
+        there = "the folder holds no lake" if storage.exists(root) else "there is no such folder"
+        raise NotALakeError(f"{root}: {there}; `neurostore ingest COHORT --lake {root}` makes one")
+    if marker.get("schema_version", 0) > schema.SCHEMA_VERSION:
+        raise NewerLakeError(
+            f"{root}: written with schema version {marker['schema_version']} by neurostore "
+            f"{marker.get('software_version')}; this is neurostore {neurostore.__version__}, which knows up to "
+            f"{schema.SCHEMA_VERSION}: install a newer neurostore"
+        )
+
+
+def is_unfinished(path: object) -> bool:
+    """Whether a lake was being made here when its process was killed; :meth:`Lake.create` finishes it."""
+    root = storage.resolve(path)
+    return not storage.exists(storage.join(root, "_neurostore", "lake.json")) and not _others(root)
+
+
+def _others(root: str) -> list[str]:
+    """Files of a folder that are in no table's folder."""
+    return [f.path for f in storage.list_files(root) if f.path.split("/")[0] not in _OWN]
+
+
+def _with_newer_columns(table: str, stored: pa.Schema) -> tuple[pa.Schema, tuple[str, ...]]:
+    """The stored columns with those declared since, and the names of these: an older lake lacks them in every row."""
+    declared = schema.tables()[table].arrow() if table in schema.tables() else pa.schema([])
+    have = {name.lower() for name in stored.names}
+    newer = [f.with_nullable(True) for f in declared if f.name.lower() not in have]
+    return pa.schema([*stored, *newer]), tuple(f.name for f in newer)
+
+
+class Lake:
+    """One version of a lake. Made by :func:`open`; methods read, and nothing here writes but :meth:`create`.
+
+    Attributes
+    ----------
+    path : the folder.
+    version : the version shown.
+    """
+
+    def __init__(self, root: str, trials: Any):
+        self.path = root
+        self.version: int = trials.version()
+        self._trials = trials
+        self._states: dict[str, lake_sql.TableState] = {}
+        self._connection: duckdb.DuckDBPyConnection | None = None
+        self._choices: dict[str, Any] = {}
+
+    @classmethod
+    def create(cls, path: object) -> Lake:
+        """Make an empty lake, or open the one that is there. Two processes may create it at once.
+
+        Raises NotALakeError where the folder holds other things, LakeError where it cannot be written.
+        """
+        root = storage.resolve(path)
+        marker = storage.join(root, "_neurostore", "lake.json")
+        with storage.named_errors(root, "creating the lake"), hashes.gathered(root):
+            if not storage.exists(marker):
+                others = _others(root)
+                if others:
+                    raise NotALakeError(f"{root}: not empty ({others[0]} …) and no lake; choose another folder")
+                for name, table in schema.tables().items():
+                    if name in _TABLES:
+                        delta.create(root, name, table.arrow(), table.partition)
+                created = {
+                    "schema_version": schema.SCHEMA_VERSION,
+                    "created": datetime.now(UTC).isoformat(timespec="seconds"),
+                    "software_version": neurostore.__version__,
+                }
+                storage.write_json(marker, created, replace=False)
+        return open(root)
+
+    # What this version names
+
+    @cached_property
+    def _live(self) -> pa.Table:
+        columns = ["subject", "session", "trial", "ingest_id", "table_rows", "table_versions"]
+        return delta.read(self.path, "trials", self._trials, columns)
+
+    @cached_property
+    def table_versions(self) -> dict[str, int]:
+        """The version of each other table that this version of the lake reads."""
+        return delta.sum_by_key(self._live["table_versions"], "max")
+
+    @cached_property
+    def named_rows(self) -> dict[str, int]:
+        """How many rows of each other table the trials of this version name."""
+        return delta.sum_by_key(self._live["table_rows"], "sum")
+
+    def tables(self) -> tuple[str, ...]:
+        """Names of the tables: those declared, and a ``poses/<skeleton>`` for each skeleton in this version."""
+        return (*_TABLES, *sorted(t for t in self.table_versions if t.startswith("poses/")))
+
+    def ingest_ids(self) -> list[str]:
+        """The ingests whose rows are live: one a trial."""
+        return self._live["ingest_id"].to_pylist()
+
+    def table_state(self, name: str) -> lake_sql.TableState:
+        """The files of a table in this version, and whether some of their rows are not live."""
+        if name not in self._states:
+            if name not in self.tables():
+                raise UsageError(f"no table {name!r} in this lake; there are {', '.join(self.tables())}")
+            if name == "trials":
+                table = self._trials
+            else:  # a table nothing names yet is empty, whatever lies in it
+                table = delta.open_table(self.path, name, self.table_versions.get(name))
+            is_named = name == "trials" or name in self.table_versions
+            files = tuple(delta.files_of(table)) if is_named else ()
+            stored = sum(f.n_rows for f in files)
+            named = self.named_rows.get(name, 0)
+            keyed = name not in NOT_KEYED
+            if keyed and stored < named:
+                raise DamagedLakeError(f"{self.path}: {name} holds {stored} rows, trials names {named}")
+            dirty = keyed and stored != named
+            columns, newer = _with_newer_columns(name, delta.schema_of(table))
+            self._states[name] = lake_sql.TableState(self.path, name, table.version(), columns, files, dirty, newer)
+        return self._states[name]
+
+    def trials_table(self) -> pa.Table:
+        """Every live row of ``trials`` with every column, ordered by key."""
+        keys = [("subject", "ascending"), ("session", "ascending"), ("trial", "ascending")]
+        return delta.read(self.path, "trials", self._trials).sort_by(keys)
+
+    # Tables
+
+    def trials(self) -> pl.DataFrame:
+        """The trials, ordered by subject, session and trial."""
+        return self.sql("SELECT * FROM trials ORDER BY subject, session, trial")
+
+    def subjects(self) -> pl.DataFrame:
+        """The subjects with their metadata."""
+        return self.sql("SELECT * FROM subjects ORDER BY subject")
+
+    def joint_angles(
+        self, subject: str | None = None, session: str | None = None, trial: str | None = None
+    ) -> pl.DataFrame:
+        """Joint angles in degrees, a row per frame of a person, of the trials that match what is given."""
+        given = {"subject": subject, "session": session, "trial": trial}
+        bound = {k: v for k, v in given.items() if v is not None}
+        where = " AND ".join(f"{k} = ${k}" for k in bound) or "true"
+        order = "subject, session, trial, person, frame"
+        return self.sql(f"SELECT * FROM joint_angles WHERE {where} ORDER BY {order}", bound)
+
+    def scan_poses(self, skeleton: str) -> pl.LazyFrame:
+        """Positions as read (mm), a row per frame of a person, a STRUCT per joint."""
+        return self.scan(f"poses/{skeleton}")
+
+    def scan_landmarks(self) -> pl.LazyFrame:
+        """Clean points and centres (mm) under the common names."""
+        return self.scan("landmarks")
+
+    def scan(self, table: str) -> pl.LazyFrame:
+        """Any table of the lake as a polars LazyFrame of its live rows."""
+        return lake_sql.lazy_frame(self.table_state(table), self.ingest_ids())
+
+    # SQL
+
+    def connect(self) -> duckdb.DuckDBPyConnection:
+        """A new in-memory DuckDB connection with the tables, views and DTW functions of this version."""
+        from neurostore.sql import dtw_functions, views
+
+        connection = self.connect_tables()
+        views.register(connection)
+        dtw_functions.register(connection)
+        return connection
+
+    def connect_tables(self) -> duckdb.DuckDBPyConnection:
+        """A new connection with the tables alone."""
+        import duckdb
+
+        from neurostore.sql import spill
+
+        connection = duckdb.connect(config={"autoinstall_known_extensions": "false", "temp_directory": spill.folder()})
+        lake_sql.register(connection, [self.table_state(name) for name in self.tables()])
+        return connection
+
+    def choose(self, **choices: Any) -> Lake:
+        """This lake with choices that its views read, such as ``event_source="file"`` or ``reference="control"``.
+
+        Raises UsageError for a name no view reads (``neurostore.sql.views.VARIABLES`` lists them).
+        """
+        from neurostore.sql import views
+
+        views.check_variables(choices)
+        self._choices |= choices
+        return self
+
+    def sql(self, query: str, params: Sequence[Any] | Mapping[str, Any] | None = None) -> pl.DataFrame:
+        """Run SQL over this version. Values are bound: ``?`` from a sequence, ``$name`` from a mapping.
+
+        Raises
+        ------
+        UsageError : the SQL is wrong.  DamagedLakeError : a file is missing or unreadable.
+        VanishedVersionError : the version was vacuumed while it was read.  LakeError : anything else, such as memory.
+        """
+        import duckdb
+        import polars as pl
+
+        from neurostore.sql import views
+
+        if self._connection is None:
+            self._connection = self.connect()
+        try:
+            is_local = not storage.is_remote(self.path)  # Arrow datasets are known to their own connection alone
+            connection = self._connection.cursor() if is_local else self._connection
+            if self._choices:  # variables belong to one connection, a cursor starts without them
+                views.set_variables(connection, **self._choices)
+            result = connection.sql(query, params=params)
+            return result.pl() if result is not None else pl.DataFrame()
+        except duckdb.Error as error:
+            self._raise_if_vanished(error)
+            if self.path in str(error) and ".parquet" in str(error):
+                raise DamagedLakeError(f"{self.path}: a file cannot be read: {error}") from error
+            if isinstance(error, duckdb.ProgrammingError | duckdb.DataError | duckdb.NotSupportedError):
+                raise UsageError(str(error)) from error
+            raise LakeError(f"{self.path}: {error}") from error
+
+    def _raise_if_vanished(self, error: Exception) -> None:
+        gone = {
+            (name, file.path)
+            for name, state in self._states.items()
+            for file in state.files
+            if storage.size_of(state.path(file)) < 0
+        }
+        if not gone:
+            return
+        newest = open(self.path)
+        for name, path in sorted(gone):
+            if name in newest.tables() and path in {f.path for f in newest.table_state(name).files}:
+                raise DamagedLakeError(f"{self.path}: the file {name}/{path} is missing") from error
+        raise VanishedVersionError(
+            f"{self.path}: version {self.version} was vacuumed while it was read; open the lake again"
+        ) from error
+
+    def views(self) -> tuple[str, ...]:
+        """Names of the views."""
+        from neurostore.sql import views
+
+        return views.names()
+
+    def describe(self, name: str) -> pl.DataFrame:
+        """The columns of a table or view: name, type, unit, sign, meaning and source."""
+        known = [*map(lake_sql.sql_name, self.tables()), *self.views()]
+        if name not in known:
+            raise UsageError(f"no table or view {name!r}; there are {', '.join(known)}")
+        said = "poses" if name.startswith("poses_") else name
+        return self.sql(
+            "SELECT c.column_name, c.data_type, d.unit, d.sign, d.meaning, d.source "
+            "FROM duckdb_columns() AS c LEFT JOIN _declared_columns AS d "
+            "ON d.name = $said AND d.column_name = c.column_name "
+            "WHERE c.table_name = $name AND NOT c.internal ORDER BY c.column_index",
+            {"name": name, "said": said},
+        )
+
+    def history(self) -> pl.DataFrame:
+        """The versions of the lake up to this one, newest first."""
+        from neurostore.upkeep import compact
+
+        return compact.history(self)
+
+    # What other rooms do with a lake
+
+    def distances(self, **options: Any) -> Any:
+        """DTW distances between trials, cycles or subjects: see :func:`neurostore.distances.distances`."""
+        from neurostore import distances as cohort
+
+        return cohort.distances(self, **options)
+
+    def mean_curves(self, angle: str, by: str = "group", **options: Any) -> pl.DataFrame:
+        """Mean of subject means, SD between subjects and n at each percent: see :mod:`neurostore.statistics`."""
+        from neurostore import statistics
+
+        return statistics.mean_curves(self, angle, by=by, **options)
+
+    def cycles_array(self, angles: Sequence[str], **options: Any) -> Any:
+        """(array (n, 101, k), labels) of steady cycles: see :mod:`neurostore.statistics`."""
+        from neurostore import statistics
+
+        return statistics.cycles_array(self, angles, **options)
+
+    def compare(self, parameter: str, by: str = "group", **options: Any) -> Any:
+        """Groups compared, with intervals and tests: see :mod:`neurostore.statistics`."""
+        from neurostore import statistics
+
+        return statistics.compare(self, parameter, by=by, **options)
+
+    @property
+    def plot(self) -> Any:
+        """curves, events and heatmap: see :mod:`neurostore.report.plot`."""
+        from neurostore.report.plot import Plots
+
+        return Plots(self)
+
+    def __repr__(self) -> str:
+        return f"<Lake {self.path!r} version {self.version}: {self._live.num_rows} trials>"
+
+    def _repr_html_(self) -> str:
+        subjects = len(set(self._live["subject"].to_pylist()))
+        counts = {n: self.named_rows.get(n, 0) for n in self.tables() if n not in NOT_KEYED}
+        rows = "".join(
+            f"<tr><td>{escape(lake_sql.sql_name(n))}</td><td style='text-align:right'>{count:,}</td></tr>"
+            for n, count in counts.items()
+        )
+        return (
+            f"<div><b>Neurostore lake</b> {escape(self.path)}, version {self.version}<br>"
+            f"{self._live.num_rows:,} trials of {subjects:,} subjects"
+            f"<table><thead><tr><th>table</th><th>rows</th></tr></thead><tbody>{rows}</tbody></table></div>"
+        )
+
+
+_TABLES = (
+    "trials",
+    "subjects",
+    "calibrations",
+    "skeletons",
+    "source_events",
+    "source_angles",
+    "landmarks",
+)
+NOT_KEYED = ("trials", "subjects", "skeletons")  # their rows are not rows of one trial's ingest
+_OWN = {*_TABLES, "poses", "_neurostore"}

@@ -1,0 +1,38 @@
+"""Where DuckDB puts what does not fit into memory: beside no data and in nobody's working folder, but in the user's cache.
+
+What a killed process left there is people's movement too: it goes when the next connection is made.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+import platformdirs
+
+from neurostore.lake.heartbeat import is_alive
+
+_OF_PROCESS = re.compile(r"duckdb_temp_(\d+)_\w+.*")
+
+
+def folder() -> str:
+    """The folder of this user and machine, for DuckDB's ``temp_directory``; swept of what dead processes left."""
+    found = platformdirs.user_cache_path("neurostore") / "spill" / socket.gethostname()
+    try:
+        found.mkdir(mode=0o700, parents=True, exist_ok=True)
+        sweep(found)
+    except OSError:  # no home that can be written
+        return tempfile.gettempdir()
+    return str(found)
+
+
+def sweep(place: Path) -> None:
+    """Remove the files of DuckDB processes of this machine that are no more."""
+    for file in place.iterdir():
+        owner = _OF_PROCESS.fullmatch(file.name)
+        if owner and not is_alive(int(owner[1])):
+            with suppress(OSError):
+                file.unlink()

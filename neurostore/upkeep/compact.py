@@ -1,0 +1,292 @@
+"""Keeping a lake in order: compact, vacuum, history."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from neurostore import storage
+from neurostore.errors import ConflictError, DamagedLakeError
+from neurostore.lake import commit, delta, hashes, heartbeat
+from neurostore.lake.version import NOT_KEYED, Lake, check_marker
+from neurostore.lake.version import open as open_lake
+
+if TYPE_CHECKING:
+    import polars as pl
+
+TARGET_BYTES = 128 * 2**20  # a compacted file is at most about this large
+TARGET_ROWS = 131_072  # and at most this long, so that merging it fits into a few hundred MB of memory
+SAFE_AGE_S = 3600.0  # files in no log are kept this long, even where no running ingest claims them
+
+
+@dataclass(frozen=True, slots=True)
+class Compaction:
+    """What :func:`compact` did. version : the lake's version after it."""
+
+    version: int
+    n_files_before: int
+    n_files_after: int
+    n_rows_dropped: int
+    n_files_swept: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Rewrite:
+    """Files of one table and what takes their place."""
+
+    table: str
+    old: list[delta.DataFile]
+    new: list[commit.StagedFile]
+    n_rows_dropped: int
+
+
+def compact(lake_path: object, *, target_bytes: int = TARGET_BYTES, safe_age_s: float = SAFE_AGE_S) -> Compaction:
+    """Merge small files, drop rows that no trial names, sweep what a crash left; readers see one new version.
+
+    Safe beside ingests and readers: what is dead is settled under the lake's lock, the rewriting happens outside it.
+    Old files stay until :func:`vacuum`, so that older versions can be opened.
+
+    Parameters
+    ----------
+    target_bytes : size up to which files of a subject are merged.
+    safe_age_s : files in no log that are younger than this, or than the oldest running ingest, are kept.
+
+    Raises
+    ------
+    ConflictError : another process compacted the same files first.
+    LakeError : the disk is full, no permission; what was written is removed.
+    """
+    root = storage.resolve(lake_path)
+    check_marker(root)
+    with heartbeat.running(root, "compact"), storage.named_errors(root, "compacting"):
+        with hashes.writing(root, "compact"):  # no commit is half-way: what trials does not name now never will be
+            lake = open_lake(root)
+            for name in lake.tables():
+                lake.table_state(name)  # raises where one is gone or damaged
+            names = [n for n in _stored_tables(root) if n not in NOT_KEYED]
+            files = {n: delta.files_of(delta.open_table(root, n)) for n in names}
+        live = pa.array(lake.ingest_ids(), pa.string())
+        rewrites: list[_Rewrite] = []
+        try:
+            for name in names:
+                is_dirty = sum(f.n_rows for f in files[name]) != lake.named_rows.get(name, 0)
+                for group in _groups(root, name, files[name], live if is_dirty else None, target_bytes):
+                    rewrites.append(_rewrite(root, name, group, live))
+            version = _commit(root, lake, rewrites)
+        except BaseException:
+            _discard_unnamed(root, rewrites)
+            raise
+    before = sum(map(len, files.values()))
+    after = before - sum(len(r.old) for r in rewrites) + sum(len(r.new) for r in rewrites)
+    swept = sweep(root, safe_age_s)
+    return Compaction(version, before, after, sum(r.n_rows_dropped for r in rewrites), swept)
+
+
+def _groups(
+    root: str, name: str, files: Sequence[delta.DataFile], live: pa.Array | None, target_bytes: int
+) -> Iterator[list[delta.DataFile]]:
+    """Files to rewrite together: small ones of a subject up to the target, and any that hold dead rows.
+
+    live : the ingest_ids that are, or None where every row is live.
+    """
+    by_subject: dict[str | None, list[delta.DataFile]] = {}
+    for file in files:
+        by_subject.setdefault(file.subject, []).append(file)
+    for held in by_subject.values():
+        dead = {f.path for f in held if live is not None and _has_dead(root, name, f, live)}
+        chosen = [f for f in held if f.path in dead or (f.size < target_bytes // 2 and f.n_rows < TARGET_ROWS // 2)]
+        group: list[delta.DataFile] = []
+        for file in sorted(chosen, key=lambda f: (f.modified_ms, f.path)):
+            n_bytes, n_rows = sum(f.size for f in group), sum(f.n_rows for f in group)
+            if group and (n_bytes + file.size > target_bytes or n_rows + file.n_rows > TARGET_ROWS):
+                yield from _worth(group, dead)
+                group = []
+            group.append(file)
+        yield from _worth(group, dead)
+
+
+def _worth(group: list[delta.DataFile], dead: set[str]) -> Iterator[list[delta.DataFile]]:
+    if len(group) > 1 or any(f.path in dead for f in group):
+        yield group
+
+
+def _has_dead(root: str, name: str, file: delta.DataFile, live: pa.Array) -> bool:
+    import pyarrow.compute as pc
+
+    ids = _read(root, name, file, ["ingest_id"])["ingest_id"]
+    return not pc.all(pc.is_in(pc.unique(ids), value_set=live)).as_py()
+
+
+def _read(root: str, name: str, file: delta.DataFile, columns: list[str] | None = None) -> pa.Table:
+    path = storage.join(root, name, file.path)
+    try:
+        with storage.open_parquet(path) as opened:
+            return opened.read(columns=columns)
+    except (FileNotFoundError, pa.ArrowInvalid) as error:
+        raise DamagedLakeError(f"{path}: cannot be read ({error})") from error
+
+
+def _rewrite(root: str, name: str, group: list[delta.DataFile], live: pa.Array) -> _Rewrite:
+    import pyarrow.compute as pc
+
+    parts = []
+    for file in group:
+        part = _read(root, name, file)
+        part = part.filter(pc.is_in(part["ingest_id"], value_set=live))
+        if part.num_rows:
+            parts.append(part)
+    kept = sum(p.num_rows for p in parts)
+    new = []
+    if parts:
+        rows = pa.concat_tables(parts, promote_options="default")
+        subject = group[0].subject
+        if subject is not None:
+            rows = rows.append_column("subject", pa.repeat(pa.scalar(subject), rows.num_rows))
+        new.append(commit.write_file(root, name, subject, rows))
+    return _Rewrite(name, group, new, sum(f.n_rows for f in group) - kept)
+
+
+def _commit(root: str, lake: Lake, rewrites: list[_Rewrite]) -> int:
+    """Put the new files in place of the old, table by table, then name the new versions in every row of trials."""
+    from deltalake import Schema
+
+    if not rewrites:
+        return lake.version
+    with hashes.writing(root, "compact"):
+        versions: dict[str, int] = {}
+        for name in dict.fromkeys(r.table for r in rewrites):
+            of_table = [r for r in rewrites if r.table == name]
+
+            def change_of(newest: Any, of_table: list[_Rewrite] = of_table, name: str = name) -> delta.Change:
+                here = {f.path for f in delta.files_of(newest)}
+                gone = [f.path for r in of_table for f in r.old if f.path not in here]
+                if gone:
+                    raise ConflictError(f"{root}: {name}/{gone[0]} was rewritten by another process; compact again")
+                changes = any(r.n_rows_dropped for r in of_table)
+                actions: list[Any] = [
+                    delta.add_action(f.file, f.stats, data_change=changes) for r in of_table for f in r.new
+                ]
+                actions += [delta.remove_action(f, data_change=changes) for r in of_table for f in r.old]
+                return delta.Change(actions, Schema.from_arrow(delta.schema_of(newest)))
+
+            versions[name] = delta.commit(root, name, change_of)
+            commit.record_files(root, [f for r in of_table for f in r.new])
+        named = {n: v for n, v in versions.items() if n in lake.table_versions}  # others hold nothing alive
+        return commit.name_versions(root, named, "compact")
+
+
+def _discard_unnamed(root: str, rewrites: list[_Rewrite]) -> None:
+    """Remove the new files of a compaction that failed, but for those a log has by now."""
+    for name in {r.table for r in rewrites}:
+        named = {f.path for f in delta.files_of(delta.open_table(root, name))}
+        new = [f for r in rewrites if r.table == name for f in r.new if f.file.path not in named]
+        commit.discard(root, [commit.Staged(files=tuple(new))])
+
+
+def sweep(lake_path: object, safe_age_s: float = SAFE_AGE_S) -> int:
+    """Delete files that no log ever named: what writers staged and never committed. Returns how many went."""
+    root = storage.resolve(lake_path)
+    with storage.lock(root, "sweep"), storage.named_errors(root, "sweeping"):
+        oldest_kept_s = min(time.time() - safe_age_s, heartbeat.running_since(root))
+        n_swept = 0
+        for name in _stored_tables(root):
+            named = delta.ever_added(root, name)
+            left = [
+                storage.join(root, name, f.path)
+                for f in storage.list_files(storage.join(root, name))
+                if f.path not in named and f.modified_s < oldest_kept_s
+            ]
+            n_swept += storage.delete(left)
+        return n_swept
+
+
+def _stored_tables(root: str) -> list[str]:
+    """Every table that has a folder, named by a version or not."""
+    names = set()
+    for file in storage.list_files(root):
+        first, *rest = file.path.split("/")
+        names.add(f"poses/{rest[0]}" if first == "poses" else first)
+    return sorted(n for n in names if delta.exists(root, n))
+
+
+@dataclass(frozen=True, slots=True)
+class Vacuum:
+    """What :func:`vacuum` did. oldest_version : the oldest that can still be opened."""
+
+    oldest_version: int
+    n_files: int
+    n_bytes: int
+
+
+def vacuum(lake_path: object, *, safe_age_s: float = SAFE_AGE_S) -> Vacuum:
+    """Delete every file that the current version does not need; older versions cannot be opened afterwards.
+
+    Takes the lake's lock. Files that running ingests have staged are kept. A reader of an older version gets
+    VanishedVersionError.
+    """
+    root = storage.resolve(lake_path)
+    check_marker(root)
+    with hashes.writing(root, "vacuum"), storage.named_errors(root, "vacuum"):
+        lake = open_lake(root)
+        marker = {"oldest_version": lake.version, "time": datetime.now(UTC).isoformat(timespec="seconds")}
+        storage.write_json(storage.join(root, "_neurostore", "vacuumed.json"), marker)
+        oldest_kept_s = min(time.time() - safe_age_s, heartbeat.running_since(root))
+        gone: list[tuple[str, storage.StoredFile]] = []
+        for name in _stored_tables(root):
+            keep = {f.path for f in delta.files_of(delta.open_table(root, name))}
+            if name in lake.tables():
+                keep |= {f.path for f in lake.table_state(name).files}
+            named = delta.ever_added(root, name)
+            gone += [
+                (name, f)
+                for f in storage.list_files(storage.join(root, name))
+                if f.path not in keep and (f.path in named or f.modified_s < oldest_kept_s)
+            ]
+        paths = {f"{name}/{f.path}" for name, f in gone}
+        hashes.forget(root, (p for p in hashes.read(root).files if p not in paths))
+        n_files = storage.delete([storage.join(root, path) for path in sorted(paths)])
+        n_bytes = sum(f.size for _, f in gone)
+        return Vacuum(lake.version, n_files, n_bytes)
+
+
+def history(lake: Lake) -> pl.DataFrame:
+    """The versions up to the lake's own, newest first.
+
+    Returns
+    -------
+    DataFrame of version, time (UTC), operation, trials_in, trials_replaced, trials_removed, software, message.
+    """
+    import polars as pl
+
+    rows = []
+    for entry in delta.open_table(lake.path, "trials").history():
+        if entry["version"] <= lake.version:
+            said = json.loads(entry.get("neurostore") or "{}")
+            other = "create" if entry["version"] == 0 else entry["operation"].lower()
+            rows.append(
+                {
+                    "version": entry["version"],
+                    "time": datetime.fromtimestamp(entry["timestamp"] / 1000, UTC),
+                    "operation": said.get("operation", other),
+                    **{n: said.get(n, 0) for n in ("trials_in", "trials_replaced", "trials_removed")},
+                    "software": said.get("software"),
+                    "message": said.get("message", ""),
+                }
+            )
+    columns: dict[str, Any] = {
+        "version": pl.Int64,
+        "time": pl.Datetime("us", "UTC"),
+        "operation": pl.String,
+        "trials_in": pl.Int64,
+        "trials_replaced": pl.Int64,
+        "trials_removed": pl.Int64,
+        "software": pl.String,
+        "message": pl.String,
+    }
+    return pl.DataFrame(rows, schema=columns).sort("version", descending=True)

@@ -1,0 +1,157 @@
+"""Taking a version of a lake elsewhere: plain Parquet, or a DuckDB file of views."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+import neurostore
+from neurostore import storage
+from neurostore.errors import DamagedLakeError, LakeError, UsageError
+from neurostore.lake import delta
+from neurostore.lake import tables as lake_sql
+from neurostore.lake.version import NOT_KEYED, Lake
+from neurostore.lake.version import open as open_lake
+
+
+def export_lake(lake_path: object, folder: object, version: int | None = None) -> Path:
+    """Write one version as plain Parquet, partitioned by subject, with live rows alone. Returns the folder.
+
+    Every file of a table has all its columns, ``subject`` too, so that
+    ``read_parquet('DIR/landmarks/**/*.parquet', hive_partitioning = true)`` needs nothing else. It is written beside
+    the target and renamed when complete.
+
+    Raises
+    ------
+    UsageError : the folder exists and is not empty.  LakeError : the disk is full, no permission.
+    """
+    lake = open_lake(lake_path, version)
+    resolved = storage.resolve(folder)
+    if storage.is_remote(resolved):
+        raise UsageError(f"{resolved}: an export goes to a folder; copy it to the store from there")
+    target = Path(resolved)
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise UsageError(f"{target}: exists and is not empty; name a new folder")
+    work = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.tmp")
+    with storage.named_errors(str(target), "export"):
+        try:
+            for name in lake.tables():
+                _export_table(lake, name, work)
+            said = {"lake_version": lake.version, "exported": _now(), "software_version": neurostore.__version__}
+            storage.write_json(str(work / "export.json"), said)
+            os.replace(work, target)
+            storage.sync_folder(str(target.parent))
+        except BaseException:
+            shutil.rmtree(work, ignore_errors=True)
+            raise
+    return target
+
+
+def _export_table(lake: Lake, name: str, work: Path) -> None:
+    state = lake.table_state(name)
+    live = pa.array(lake.ingest_ids(), pa.string())
+    options = {**delta.parquet_options(state.schema), "store_schema": True}
+    if name in NOT_KEYED:
+        table = delta.read(lake.path, name, delta.open_table(lake.path, name, state.version))
+        storage.write_parquet(str(work / name / f"{name}.parquet"), table, **options)
+        return
+    n_written = 0
+    for file in state.files:
+        path = state.path(file)
+        try:
+            with storage.open_parquet(path) as opened:
+                rows = opened.read()
+        except (FileNotFoundError, pa.ArrowInvalid) as error:
+            raise DamagedLakeError(f"{path}: cannot be read ({error})") from error
+        if file.subject is not None:
+            rows = rows.append_column("subject", pa.repeat(pa.scalar(file.subject), rows.num_rows))
+        if state.is_dirty:
+            rows = rows.filter(pc.is_in(rows["ingest_id"], value_set=live))
+        if rows.num_rows:
+            within = work / name / (f"subject={file.subject}" if file.subject is not None else "")
+            storage.write_parquet(str(within / f"{n_written:06d}.parquet"), delta.unify(rows, state.schema), **options)
+            n_written += 1
+    if not n_written:  # an empty table still has its columns
+        storage.write_parquet(str(work / name / "empty.parquet"), state.schema.empty_table(), **options)
+
+
+def catalogue_file(lake_path: object, file: object, version: int | None = None, *, delta_scan: bool = False) -> Path:
+    """Write a .duckdb file with the tables and views of one lake version, for other DuckDB clients. Returns its path.
+
+    The views read the exact files of that version where the lake now lies; the table ``neurostore_lake`` says which.
+    The DTW functions are Python's and stay out.
+
+    Parameters
+    ----------
+    delta_scan : read the newest version through DuckDB's delta extension instead, whenever asked.
+
+    Raises
+    ------
+    UsageError : the file exists.  LakeError : it cannot be written, or the delta extension is not installed.
+    """
+    import duckdb
+
+    from neurostore.sql import views
+
+    lake = open_lake(lake_path, version)
+    target = Path(os.path.abspath(os.path.expanduser(os.fspath(file) if isinstance(file, os.PathLike) else str(file))))
+    if target.exists():
+        raise UsageError(f"{target}: exists already; name a new file")
+    work = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.tmp")
+    with storage.named_errors(str(target), "writing the catalogue"):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with duckdb.connect(str(work)) as connection:
+                if delta_scan:
+                    _load_delta(connection)
+                if storage.is_remote(lake.path) and not delta_scan:
+                    lake_sql.require_s3(connection)
+                for name in lake.tables():
+                    state = lake.table_state(name)
+                    select = lake_sql.delta_relation(state) if delta_scan else lake_sql.relation(state)
+                    connection.execute(f"CREATE VIEW {lake_sql.quote(state.sql_name)} AS\n{select}")
+                views.register(connection)
+                said = {
+                    "path": lake.path,
+                    "version": None if delta_scan else lake.version,
+                    "created": _now(),
+                    "software": neurostore.__version__,
+                }
+                connection.execute(
+                    "CREATE TABLE neurostore_lake AS SELECT $path AS path, $version::BIGINT AS version, "
+                    "$created AS created, $software AS software_version",
+                    said,
+                )
+            os.replace(work, target)
+        except duckdb.Error as error:
+            raise LakeError(f"{target}: {error}") from error
+        finally:
+            for left in (work, work.with_name(work.name + ".wal")):
+                with suppress(FileNotFoundError):
+                    left.unlink()
+    return target
+
+
+def _load_delta(connection: object) -> None:
+    import duckdb
+
+    if connection.execute("SELECT 1 FROM duckdb_functions() WHERE function_name = 'delta_scan'").fetchone():  # type: ignore[attr-defined]
+        return
+    try:
+        connection.execute("LOAD delta")  # type: ignore[attr-defined]
+    except duckdb.Error as error:
+        raise LakeError(
+            "DuckDB's delta extension is not installed here: run `INSTALL delta` in DuckDB where there is a network, "
+            f"or leave --delta-scan out ({str(error).splitlines()[0]})"
+        ) from error
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,110 @@
+"""Mending a lake: damaged log entries are put back, damaged data files taken out with all their trials."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from neurostore import storage
+from neurostore.errors import DamagedLakeError, LakeError
+from neurostore.lake import commit, delta, hashes
+from neurostore.lake.version import open as open_lake
+from neurostore.upkeep.damage import Key, short_of_rows, table_of
+from neurostore.upkeep.verify import Verification, current_files, verify
+
+_KEYS = ("subject", "session", "trial")
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """What :func:`drop_damaged` did. trials : taken out, to be ingested again.  restored : put back from copies."""
+
+    version: int
+    trials: tuple[Key, ...]
+    files: tuple[str, ...]
+    restored: tuple[str, ...]
+
+
+def drop_damaged(lake_path: object, found: Verification | None = None) -> Dropped:
+    """Put damaged log entries back, take damaged data files and all their trials out of the lake.
+
+    A repeat ingest of the sources brings the trials back.
+
+    Raises
+    ------
+    DamagedLakeError : a log is damaged and no copy of it is left, or lake.json is.
+    """
+    root = storage.resolve(lake_path)
+    found = found or verify(root)
+    with hashes.writing(root, "dropping damaged files"), storage.named_errors(root, "dropping damaged files"):
+        journal = hashes.read(root)
+        paths = [d.path for d in found.damaged]
+        restored = _restore(root, [p for p in paths if "/_delta_log/" in p or p.startswith("_neurostore/")], journal)
+        data = [d for d in found.damaged if d.path.endswith(".parquet") and "/_delta_log/" not in d.path]
+        dead = {d.path for d in data}
+        current = current_files(root)
+        lost: set[Key] = set()
+        for damage in data:
+            if damage.path in current:
+                lost |= set(short_of_rows(root, table_of(damage.path), damage.path, dead))
+        tables = sorted({table_of(p) for p in dead & current}, key=lambda t: t != "trials")
+        if "trials" in tables:
+            _remove(root, "trials", dead)
+        if lost:
+            delta.replace_rows(root, "trials", _KEYS, _no_rows, drop=lost)
+        for table in tables:
+            if table != "trials":
+                _remove(root, table, dead)
+        if tables:
+            named = open_lake(root).table_versions
+            commit.name_versions(root, {t: delta.open_table(root, t).version() for t in named}, "drop damaged files")
+        known = hashes.read(root).files
+        hashes.forget(root, known.keys() - dead)
+        storage.delete([storage.join(root, p) for p in dead])
+        hashes.adopt(root)  # what a damaged segment vouched for
+        return Dropped(open_lake(root).version, tuple(sorted(lost)), tuple(sorted(dead)), tuple(restored))
+
+
+def _no_rows(newest: Any) -> pa.Table:
+    return delta.schema_of(newest).empty_table()
+
+
+def _remove(root: str, table: str, dead: set[str]) -> None:
+    from deltalake import Schema
+
+    def change_of(newest: Any) -> delta.Change | None:
+        gone = [delta.remove_action(f) for f in delta.files_of(newest) if f"{table}/{f.path}" in dead]
+        return delta.Change(list(gone), Schema.from_arrow(delta.schema_of(newest))) if gone else None
+
+    delta.commit(root, table, change_of)
+
+
+def _restore(root: str, paths: list[str], journal: hashes.Journal) -> list[str]:
+    """Put log entries back from their copies; make checkpoints anew; drop damaged segments."""
+    restored = []
+    anew = set()
+    for path in sorted(paths, key=lambda p: not p.endswith(".json")):
+        full = storage.join(root, path)
+        entry = journal.files.get(path)
+        if path.startswith(hashes.FOLDER) or path.endswith("_last_checkpoint"):
+            storage.delete([full])
+        elif entry is not None and entry.copy:
+            storage.write_whole(full, entry.text())
+        elif path.endswith(".checkpoint.parquet"):
+            anew.add((table_of(path), int(path.rsplit("/", 1)[1].split(".")[0]), path))
+        else:
+            raise DamagedLakeError(f"{full}: its bytes changed and no copy is left; restore it from a back-up")
+        restored.append(path)
+    for table, version, path in sorted(anew):
+        storage.delete([storage.join(root, path), storage.join(root, table, "_delta_log", "_last_checkpoint")])
+        try:
+            delta.open_table(root, table, version)
+        except LakeError:
+            raise DamagedLakeError(
+                f"{storage.join(root, path)}: its bytes changed and the log before it was cleaned away; "
+                "restore it from a back-up"
+            ) from None
+    hashes.forget(root, journal.files.keys() - {p for _, _, p in anew})
+    return restored

@@ -1,0 +1,195 @@
+"""Is every byte of a lake still what was written?
+
+>>> found = verify("lake")                       # doctest: +SKIP
+>>> [(d.path, d.trials) for d in found.damaged]  # doctest: +SKIP
+
+Data files and log entries are held against the SHA-256 recorded when they were written (hashes.py), the small files of
+``_neurostore`` against their own check, ``_last_checkpoint`` against the checkpoint it describes. mend.py does
+something about what is found.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from neurostore import storage
+from neurostore.errors import LakeError
+from neurostore.lake import delta, hashes
+from neurostore.lake.version import check_marker
+from neurostore.upkeep.damage import Key, tables, trials_of
+
+_TRANSIENT = ("_neurostore/running/", "_neurostore/commit.lock")
+_TABLE_FOLDERS = (
+    "trials", "subjects", "calibrations", "skeletons", "source_events", "source_angles", "landmarks", "poses",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """A file whose bytes are not those written. trials : those it holds rows of, as far as can be known."""
+
+    path: str
+    problem: str
+    trials: tuple[Key, ...] = ()
+    is_current: bool = True
+
+    def __str__(self) -> str:
+        names = ", ".join("/".join(part for part in key if part) for key in self.trials)
+        where = f"trials {names}" if names else "no trial of this version"
+        return f"{self.path}: {self.problem}; {where}" + ("" if self.is_current else " (older versions alone)")
+
+
+@dataclass(slots=True)
+class Verification:
+    """What :func:`verify` found.
+
+    damaged : files that changed or are missing.  unrecorded : files in use that no hash is known of.
+    leftovers : files that a crash left behind and nothing names; compact sweeps them.  others : files that are none
+    of the lake's.
+    """
+
+    damaged: list[Damage] = field(default_factory=list)
+    unrecorded: list[str] = field(default_factory=list)
+    leftovers: list[str] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
+    n_files: int = 0
+    n_bytes: int = 0
+
+    @property
+    def is_clean(self) -> bool:
+        return not self.damaged
+
+
+def verify(lake_path: object) -> Verification:
+    """Read every file of a lake and hold it against what is recorded of it. Writes nothing; others may work meanwhile.
+
+    Raises
+    ------
+    NotALakeError : there is no lake.  NewerLakeError : newer software wrote it.
+    """
+    root = storage.resolve(lake_path)
+    if storage.is_intact_json(storage.join(root, "_neurostore", "lake.json")) is not False:
+        check_marker(root)
+    found = Verification()
+    journal = hashes.read(root)
+    here = {f.path: f.size for f in storage.list_files(root, logs=True)}
+    problems = _compare(root, journal, here, found)
+    if problems:  # a vacuum or a writer may just have been at work
+        journal = hashes.read(root)
+        problems = _compare(root, journal, here, found, problems)
+    problems |= {f"{hashes.FOLDER}/{n}": "its bytes changed" for n in journal.damaged}
+    _check_small(root, here, problems)
+    named = set(hashes.named_files(root))
+    current = current_files(root)
+    for path in sorted(current - journal.files.keys()):
+        if storage.size_of(storage.join(root, path)) < 0:
+            problems[path] = "the file is missing"
+    problems = {p: said for p, said in problems.items() if _matters(p, said, current)}
+    for path, said in sorted(problems.items()):
+        trials = trials_of(root, path, journal, problems.keys())
+        is_data = path.endswith(".parquet") and "/_delta_log/" not in path
+        found.damaged.append(Damage(path, said, tuple(trials), not is_data or path in current or not current))
+    for path in sorted(here.keys() - journal.files.keys() - problems.keys()):
+        if path in named:
+            found.unrecorded.append(path)
+        elif _is_ours(path):
+            continue
+        else:
+            kind = found.leftovers if _is_left_behind(path) else found.others
+            kind.append(path)
+    return found
+
+
+def adopt(lake_path: object) -> list[str]:
+    """Record the files in use that no hash is known of (an older lake's, a crash's), as they are now."""
+    root = storage.resolve(lake_path)
+    check_marker(root)
+    with hashes.writing(root, "adopting files"), storage.named_errors(root, "adopting files"):
+        return hashes.adopt(root)
+
+
+def _compare(
+    root: str, journal: hashes.Journal, here: dict[str, int], found: Verification, only: Iterable[str] | None = None
+) -> dict[str, str]:
+    """Problem by path of the recorded files that are not what they were."""
+    problems = {}
+    for path in sorted(journal.files) if only is None else sorted(set(only) & journal.files.keys()):
+        entry = journal.files[path]
+        said = storage.digest(storage.join(root, path))
+        if said is None:
+            problems[path] = "the file is missing"
+        elif said[1] != entry.size:
+            problems[path] = f"it has {said[1]} bytes, {entry.size} were written"
+        elif said[0] != entry.sha256:
+            problems[path] = "its bytes changed"
+        if only is None:
+            found.n_files += 1
+            found.n_bytes += here.get(path, 0)
+    return problems
+
+
+def _matters(path: str, problem: str, current: set[str]) -> bool:
+    """A missing data file that the current version does not need was vacuumed, or is gone with an older version."""
+    is_log = "/_delta_log/" in path
+    return is_log or path in current or "missing" not in problem
+
+
+def _check_small(root: str, here: Iterable[str], problems: dict[str, str]) -> None:
+    """lake.json and its like by their own check; _last_checkpoint by the checkpoint it describes."""
+    for path in here:
+        full = storage.join(root, path)
+        if path.startswith("_neurostore/") and path.endswith(".json") and not path.startswith(_TRANSIENT):
+            if storage.is_intact_json(full) is False:
+                problems[path] = "its bytes changed"
+        elif path.endswith("/_delta_log/_last_checkpoint") and not _is_right_hint(root, path):
+            problems[path] = "it does not describe the checkpoint that is there"
+    if "_neurostore/lake.json" not in set(here):
+        problems["_neurostore/lake.json"] = "the file is missing"
+
+
+def _is_right_hint(root: str, path: str) -> bool:
+    content = storage.read_bytes(storage.join(root, path))
+    if content is None:
+        return True
+    try:
+        said = json.loads(content)
+        checkpoint = storage.join(root, path.rsplit("/", 1)[0], f"{said['version']:020d}.checkpoint.parquet")
+        with storage.open_parquet(checkpoint) as file:
+            adds = pc.struct_field(file.read(columns=["add.path"])["add"], "path")
+            right = {
+                "version": said["version"],
+                "size": file.metadata.num_rows,
+                "sizeInBytes": storage.size_of(checkpoint),
+                "numOfAddFiles": len(adds) - adds.null_count,
+            }
+    except (ValueError, KeyError, TypeError, OSError, pa.ArrowException):
+        return False
+    text = json.dumps(right, separators=(",", ":")).encode()
+    return content in (text, text + b"\n")
+
+
+def _is_ours(path: str) -> bool:
+    own = ("_neurostore/hashes/", "_neurostore/running/", "_neurostore/commit.lock", "_neurostore/erasures/")
+    small = path.startswith("_neurostore/") and path.endswith(".json")
+    return small or path.startswith(own) or path.endswith("/_delta_log/_last_checkpoint")
+
+
+def _is_left_behind(path: str) -> bool:
+    table = path.split("/")[0] in (*_TABLE_FOLDERS, "_neurostore")
+    return table and (path.endswith((".parquet", ".tmp")) or "/_delta_log/" in path)
+
+
+def current_files(root: str) -> set[str]:
+    """Data files that the newest version of any table names; empty of a table whose log cannot be read."""
+    paths: set[str] = set()
+    for name in tables(root):
+        try:
+            paths |= {f"{name}/{f.path}" for f in delta.files_of(delta.open_table(root, name))}
+        except LakeError:
+            continue
+    return paths
