@@ -20,8 +20,9 @@ import numpy as np
 
 import neurostore
 from neurostore import dtw
+from neurostore.distances.choice import Choice
 from neurostore.distances.matrix import DistanceMatrix
-from neurostore.distances.representations import Choice, complete, read_items
+from neurostore.distances.representations import complete, read_items
 
 KEYS = ("subject", "session", "trial")
 WALKS = "t.trial LIKE 'walk%'"

@@ -69,12 +69,13 @@ def prototypes(path: Path) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     from scale import read_trials
 
     from neurostore.ingest.pipeline import ingest
+    from neurostore.walker import gait as gaits
     from neurostore.walker import walk as walker
     from neurostore.walker.bvh import write_bvh
 
     rng = np.random.default_rng(20_000)
     with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
-        for pattern, gait_of in walker.PATTERNS.items():
+        for pattern, gait_of in gaits.PATTERNS.items():
             for k in range(16):
                 gait = gait_of(height_m=float(rng.uniform(1.5, 1.9)))
                 gait = walker.replace(gait, cadence_steps_min=gait.cadence_steps_min * float(rng.uniform(0.9, 1.1)))

@@ -22,6 +22,7 @@ from neurostore.distances import matrix_files
 from neurostore.distances.comparison import Comparison, Side
 from neurostore.ingest.pipeline import ingest
 from neurostore.ray_cluster import Cluster
+from neurostore.walker import gait
 from neurostore.walker import walk as walker
 from neurostore.walker.bvh import write_bvh
 
@@ -56,7 +57,7 @@ def make_cohort(target: Path, given: Path | None, n_trials: int) -> None:
     """Walkers, or the trials of a given cohort folder under five names each."""
     if given is None:
         for k in range(n_trials):
-            walk = walker.walk(walker.normal(height_m=1.5 + 0.01 * (k % 50)), n_strides=12)
+            walk = walker.walk(gait.normal(height_m=1.5 + 0.01 * (k % 50)), n_strides=12)
             file = target / f"S{k:02d}" / "walk.bvh"
             file.parent.mkdir(parents=True)
             write_bvh(walk, file)

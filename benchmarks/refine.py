@@ -12,14 +12,16 @@ import time
 import numpy as np
 import torch
 
-from neurostore.ingest.refine.markers import MarkerSet, marker_set
+from neurostore.ingest.refine.marker_set import MarkerSet
+from neurostore.ingest.refine.markers import marker_set
 from neurostore.ingest.refine.model import PoseFormer, n_parameters
 from neurostore.ingest.refine.refiner import Refiner
 from neurostore.ingest.refine.training.dataset import WindowBatches
 from neurostore.ingest.refine.training.motions import Motion
 from neurostore.ingest.refine.training.terms import Terms
 from neurostore.ingest.refine.training.train import read_config
-from neurostore.walker.walk import normal, walk
+from neurostore.walker.gait import normal
+from neurostore.walker.walk import walk
 
 
 def timed(function, seconds: float) -> tuple[float, float]:

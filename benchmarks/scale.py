@@ -50,11 +50,12 @@ def make(path: str, n_trials: int) -> dict[str, Any]:
 def prototypes(path: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     """(row of trials, tables) of six walks: three patterns at two sizes, about 1,500 frames at 120 Hz."""
     from neurostore.ingest.pipeline import ingest
+    from neurostore.walker import gait as gaits
     from neurostore.walker import walk as walker
     from neurostore.walker.bvh import write_bvh
 
     with tempfile.TemporaryDirectory(dir=Path(path).parent) as scratch:
-        for pattern, gait_of in walker.PATTERNS.items():
+        for pattern, gait_of in gaits.PATTERNS.items():
             for height in (1.62, 1.78):
                 gait = gait_of(height_m=height)
                 walk = walker.walk(gait, n_strides=12.5 / gait.stride_time_s, rate_hz=120.0)

@@ -90,7 +90,7 @@ def decoding(path: str, estimator: str) -> dict[str, float]:
 def hour(path: str, estimator: str) -> dict[str, float]:
     """The whole ingest of one video with a model that costs nothing: memory of all but the model."""
     from neurostore.ingest.pipeline import ingest
-    from neurostore.ingest.pipeline.batch import Settings
+    from neurostore.ingest.pipeline.settings import Settings
     from neurostore.ingest.video import estimate
     from neurostore.ingest.video.estimators.bench import peak_memory_mb
 
@@ -165,6 +165,7 @@ def _chosen() -> dict[str, str]:
 def test_model(folder: Path) -> dict[str, str]:
     """The SavedModel of the tests, fetched into a cache in the folder as any other; the options that choose it."""
     from neurostore import skeleton
+    from neurostore.ingest.video.models import declared as declared_models
     from neurostore.ingest.video.models import store
     from tests.video import marker_model
 
@@ -181,7 +182,7 @@ def test_model(folder: Path) -> dict[str, str]:
         f'sha256 = "{hashlib.sha256(tarball.read_bytes()).hexdigest()}"\n'
     )
     os.environ["NEUROSTORE_MODELS"] = str(folder / "models")
-    store.fetch(store.find("markers", models), tarball=tarball)
+    store.fetch(declared_models.find("markers", models), tarball=tarball)
     return {"model": "markers", "models_toml": str(models)}
 
 

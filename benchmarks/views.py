@@ -18,6 +18,7 @@ import pyarrow as pa
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from neurostore.walker import gait
 from neurostore.walker import walk as walker
 from tests import view_builder
 
@@ -40,7 +41,7 @@ FLOOR = " + ".join(f"sum({p}.x) + sum({p}.y) + sum({p}.z)" for p in POINTS)
 def tables(n_trials: int) -> dict[str, pa.Table]:
     """landmarks, trials and stand-in joint angles of n walking trials."""
     walks = [
-        walker.walk(walker.normal(cadence_steps_min=100.0 + 2 * i, stride_length_m=1.2 + 0.02 * i), n_strides=5)
+        walker.walk(gait.normal(cadence_steps_min=100.0 + 2 * i, stride_length_m=1.2 + 0.02 * i), n_strides=5)
         for i in range(8)
     ]
     parts = []

@@ -29,3 +29,14 @@ def limit_memory(n_bytes: int) -> None:
         with open("/proc/self/statm") as status:
             now = int(status.read().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (now + n_bytes, now + n_bytes))
+
+
+def is_alive(pid: int) -> bool:
+    """Whether there is a process of this number on this machine."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from neurostore.errors import UsageError
+from neurostore.walker import gait as gait_patterns
 from neurostore.walker import walk as walker
 from neurostore.walker.bvh import write_bvh
 
@@ -32,7 +33,7 @@ class Person:
     age: int
     height_m: float
     mass_kg: float
-    gaits: dict[str, walker.Gait]
+    gaits: dict[str, gait_patterns.Gait]
 
 
 def make_people(n_per_group: int = 4, seed: int = 7) -> list[Person]:
@@ -42,7 +43,7 @@ def make_people(n_per_group: int = 4, seed: int = 7) -> list[Person]:
     for group, (pattern, letter) in GROUPS.items():
         for i in range(n_per_group):
             height = float(np.round(rng.normal(1.70, 0.07), 2))
-            base = walker.PATTERNS[pattern](height_m=height)
+            base = gait_patterns.PATTERNS[pattern](height_m=height)
             gait = replace(
                 base,
                 stride_length_m=round(base.stride_length_m * height / 1.72 * rng.uniform(0.96, 1.02), 3),

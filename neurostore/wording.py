@@ -1,8 +1,15 @@
-"""Text of strangers, safe to show: a terminal obeys control characters wherever they come from."""
+"""Words for messages: strangers' text made safe to show, and names near one that is not there.
+
+A terminal obeys control characters wherever they come from.
+"""
 
 from __future__ import annotations
 
+import difflib
 import re
+from collections.abc import Iterable
+
+MOST = 8
 
 # C0 and C1 but tab and newline; marks that turn the direction of writing; halves of surrogate pairs
 _OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -11,3 +18,16 @@ _OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud
 def printable(text: str) -> str:
     """The text with every character that a terminal would obey spelled out: ESC as ``\\x1b``."""
     return _OBEYED.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+def near(name: str, names: Iterable[str]) -> str:
+    """The names most like one, or where none is, the first few: ``near it: walk_01``, ``there are: a, b and 12 more``."""
+    known = sorted(set(names))
+    if not known:
+        return "there are none"
+    folded = {n.lower(): n for n in known}
+    like = [folded[n] for n in difflib.get_close_matches(name.lower(), list(folded), n=5, cutoff=0.5)]
+    like += [n for n in known if name.lower() in n.lower() and n not in like][: MOST - len(like)]
+    some = like or known[:MOST]
+    more = f" and {len(known) - len(some)} more" if len(known) > len(some) else ""
+    return f"{'near it' if like else 'there are'}: {', '.join(some)}{more}"

@@ -17,7 +17,8 @@ from typing import Any
 import ezc3d
 import numpy as np
 
-from neurostore.walker.walk import Gait, Walk, normal, walk
+from neurostore.walker.gait import Gait, normal
+from neurostore.walker.walk import Walk, walk
 from tests.twins import plug_in_gait as pig
 
 SIDES = {"L": "left", "R": "right"}

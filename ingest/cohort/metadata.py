@@ -5,44 +5,23 @@ from __future__ import annotations
 import posixpath
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neurostore.errors import InputError
 from neurostore.ingest.cohort.config import LENGTH_BASES
+from neurostore.ingest.cohort.source import _OWN_SUBJECT, Metadata, _bare, _named
 from neurostore.ingest.cohort.tables import TsvTable, Value, body_measure, calibrations, column_names, read_tsv
-from neurostore.ingest.recording import Calibration
 from neurostore.schema import tables
 
 if TYPE_CHECKING:
-    from neurostore.ingest.cohort.scan import Cohort, TrialSource
+    from neurostore.ingest.cohort.source import Cohort, TrialSource
 
 # What a column `skeleton` of trials.tsv may say of lengths: the subject's own skeleton, or one made for anybody.
 SKELETON_LENGTHS = {"exact": "measured", "generic": "nominal"}
 _FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
-_OWN_SUBJECT = ("subject", "group", "sex", "age", "height_m", "mass_kg")
 _FRAME_KEYS = ("person", "frame", "time_s")
-
-
-@dataclass(slots=True)
-class Metadata:
-    """Rows of participants.tsv by subject, and the body measures the tables state."""
-
-    participants: dict[str, dict[str, Value]] = field(default_factory=dict)
-    columns: tuple[str, ...] = ()
-    measures: dict[tuple[str, str], tuple[Calibration, ...]] = field(default_factory=dict)
-
-    def subject_row(self, subject: str) -> dict[str, Value]:
-        """The row of the lake's subjects table; all but the key None where participants.tsv does not name it."""
-        named = _named(self.participants, "sub-", subject)
-        return {"subject": subject, **dict.fromkeys((*_OWN_SUBJECT[1:], *self.columns)), **(named or {})}
-
-    def calibrations(self, subject: str, session: str) -> tuple[Calibration, ...]:
-        """Body measures of a subject's session; those of the session come before those of the subject."""
-        found = {(c.parameter, c.side): c for c in self.measures.get((_bare(subject), ""), ())}
-        found |= {(c.parameter, c.side): c for c in self.measures.get((_bare(subject), _bare(session)), ())}
-        return tuple(found.values())
 
 
 def read_metadata(cohort: Cohort, found: list[tuple[Path, tuple[str, ...]]]) -> Metadata:
@@ -208,7 +187,7 @@ def _matched(
 
 
 def _give_subject(trial: TrialSource, subject: str, path: Path, cohort: Cohort) -> None:
-    from neurostore.ingest.cohort.scan import KEY
+    from neurostore.ingest.cohort.source import KEY
 
     if KEY.fullmatch(subject):
         trial.subject, trial.is_subject_known = subject, True
@@ -238,15 +217,6 @@ def _ours_in_trials() -> list[str]:
 
 def _say_renamed(name: str, columns: dict[str, str], cohort: Cohort) -> None:
     cohort.renamed += [(f"{name}: column {source}", column) for source, column in columns.items() if source != column]
-
-
-def _bare(key: str) -> str:
-    """A key without the prefix BIDS gives it: tables name subjects and sessions with or without."""
-    return key.removeprefix("sub-").removeprefix("ses-")
-
-
-def _named(rows: dict[str, dict[str, Value]], prefix: str, key: str) -> dict[str, Value] | None:
-    return rows.get(key) or rows.get(prefix + key) or rows.get(key.removeprefix(prefix))
 
 
 def _few(names: Iterable[str]) -> str:

@@ -11,69 +11,22 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from neurostore.errors import CohortError, InputError
 from neurostore.ingest.cohort.config import FILE_NAME, read_config
-from neurostore.ingest.cohort.metadata import Metadata, read_metadata
+from neurostore.ingest.cohort.metadata import read_metadata
+from neurostore.ingest.cohort.source import KEY, Cohort, TrialSource, key_from
 from neurostore.ingest.readers import READERS, VIDEO_SUFFIXES
 from neurostore.ingest.recording import ReadOptions
 
-KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 ANGLE_SUFFIXES = frozenset({".mot", ".sto"})
 _SIDECARS = ("_channels.tsv", "_channels.json", "_motion.json", "_coordsystem.json", "_events.tsv")
 _KNOWN = ("_scans.json", "_sessions.json", "_events.json")
 _TABLES = ("participants.tsv", "sessions.tsv", "trials.tsv", "scans.tsv")
 _PLAIN = {FILE_NAME, "participants.json", "sessions.json", "trials.json", "dataset_description.json", ".bidsignore"}
 _ENTITY = re.compile(r"([a-zA-Z0-9]+)-([a-zA-Z0-9]+)")
-
-
-@dataclass(slots=True)
-class TrialSource:
-    """One trial before it is read. ``paths[0]`` is the file with positions, if any.
-
-    ``is_subject_known`` is False for a file directly in the folder that no table names: the subject is then what the
-    file itself says, else ``subject``. ``metadata`` are the further columns of the lake's trials table.
-    """
-
-    subject: str
-    session: str
-    trial: str
-    paths: tuple[Path, ...]
-    options: ReadOptions = field(default_factory=ReadOptions)
-    metadata: dict[str, str | float | None] = field(default_factory=dict)
-    is_subject_known: bool = True
-    n_bytes: int = 0
-
-    @property
-    def key(self) -> tuple[str, str, str]:
-        return (self.subject, self.session, self.trial)
-
-    @property
-    def is_video(self) -> bool:
-        return self.paths[0].suffix.lower() in VIDEO_SUFFIXES
-
-
-@dataclass(slots=True)
-class Cohort:
-    """What :func:`scan` found. ``refused`` trials are not in ``trials``; unknown files and warnings are not fatal."""
-
-    folder: Path
-    trials: list[TrialSource] = field(default_factory=list)
-    metadata: Metadata = field(default_factory=Metadata)
-    unknown: list[Path] = field(default_factory=list)
-    renamed: list[tuple[str, str]] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    refused: list[InputError] = field(default_factory=list)
-
-    @property
-    def subjects(self) -> list[dict[str, str | float | None]]:
-        """A row of the lake's subjects table for every subject with a trial here."""
-        return [self.metadata.subject_row(s) for s in sorted({t.subject for t in self.trials})]
-
-    def relative(self, path: Path) -> str:
-        return path.relative_to(self.folder).as_posix()
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,11 +254,6 @@ def _source(
     paths = tuple(f.path for f in files)
     n_bytes = sum(f.n_bytes for f in files)
     return TrialSource(subject, session, trial, paths, is_subject_known=is_known, n_bytes=n_bytes)
-
-
-def key_from(name: str) -> str:
-    """The key made of a name: what a key cannot have becomes _, at most 64 characters; '' where nothing is left."""
-    return re.sub(r"[^A-Za-z0-9_-]", "_", name).lstrip("_-")[:64]
 
 
 def _folder_key(folder: Path) -> str:

@@ -5,24 +5,18 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neurostore.errors import CohortError, InputError
-from neurostore.ingest.cohort.scan import Cohort, TrialSource, scan
-from neurostore.ingest.pipeline.batch import (
-    Batch,
-    BatchResult,
-    Key,
-    Outcome,
-    Settings,
-    Statics,
-    calibrations_for,
-    source_sha256,
-)
+from neurostore.ingest.cohort.scan import scan
+from neurostore.ingest.cohort.source import Cohort, TrialSource
+from neurostore.ingest.pipeline.batch import Batch, BatchResult, Outcome, calibrations_for
 from neurostore.ingest.pipeline.plan import LakeState, Plan, make_batches, make_plan
 from neurostore.ingest.pipeline.progress import Progress, Silent
+from neurostore.ingest.pipeline.report import IngestReport
+from neurostore.ingest.pipeline.settings import Key, Settings, Statics, source_sha256
 from neurostore.ingest.pipeline.workers import InProcess, Pool, TrialEnded
 from neurostore.ingest.recording import Calibration
 
@@ -34,44 +28,6 @@ _COMMIT_EVERY_S = 5.0
 _COMMIT_TRIALS = 500
 _ROUNDS = 3  # a static trial may serve another static trial, which serves the rest
 _SMALL_BYTES = 10_000_000  # below this a process's start costs more than it brings
-
-
-@dataclass(slots=True)
-class IngestReport:
-    """What an ingest did. Keys are (subject, session, trial); ``failed`` names each trial that is not in the lake."""
-
-    added: list[Key] = field(default_factory=list)
-    replaced: list[Key] = field(default_factory=list)
-    skipped: list[Key] = field(default_factory=list)
-    updated: list[Key] = field(default_factory=list)
-    failed: list[InputError] = field(default_factory=list)
-    renamed: list[tuple[str, str]] = field(default_factory=list)
-    unknown: list[Path] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    lake: str = ""
-    version: int | None = None
-    n_bytes: int = 0
-    seconds: float = 0.0
-    is_dry_run: bool = False
-
-    @property
-    def exit_code(self) -> int:
-        return 1 if self.failed else 0
-
-    def counts(self) -> dict[str, int]:
-        return {
-            "in": len(self.added),
-            "replaced": len(self.replaced),
-            "skipped": len(self.skipped),
-            "renewed": len(self.updated),
-            "failed": len(self.failed),
-        }
-
-    def summary(self) -> str:
-        if self.is_dry_run:
-            return f"a dry run: nothing was written to {self.lake}"
-        done = f"{self.n_bytes / 1e6:.1f} MB in {self.seconds:.1f} s" if self.n_bytes else f"{self.seconds:.1f} s"
-        return f"lake {self.lake}, version {self.version}: {done}"
 
 
 def ingest(
@@ -307,7 +263,7 @@ class _Run:
         """Write what the tables newly say of trials and subjects whose poses stay as they are."""
         changes = {key: news for key, news in plan.updates.items() if key not in self._done}
         if changes:
-            from neurostore.lake_renew import renew_trials
+            from neurostore.lake.commit import renew_trials
 
             self.version = renew_trials(self.lake, changes, message=f"tables of {self.cohort.folder.name}")
         self.report.updated += list(changes)

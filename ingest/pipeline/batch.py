@@ -2,102 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import traceback
 import uuid
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field, replace
-from importlib import import_module
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neurostore.errors import InputError, NeurostoreError
-from neurostore.ingest.cohort.metadata import Metadata
-from neurostore.ingest.cohort.scan import KEY, TrialSource, key_from
+from neurostore.ingest.cohort.source import KEY, Metadata, TrialSource, key_from
+from neurostore.ingest.pipeline.settings import Key, Settings, Statics, source_sha256
 from neurostore.ingest.recording import Calibration, Recording
-from neurostore.schema import SCHEMA_VERSION
 
 if TYPE_CHECKING:
     from neurostore.lake.commit import Staged, TrialTables
-
-Key = tuple[str, str, str]
-#: (subject, session) -> static trial -> the calibrations it gave
-Statics = dict[tuple[str, str], dict[str, tuple[Calibration, ...]]]
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What decides the numbers of an ingest. ``cutoff_hz`` 0 for no filter; ``estimator_options`` go to it as given.
-
-    hip_method : where hip centres come from on the skin (``joint_centres.HIP_METHODS``), unless cohort.toml says it of a trial.
-    """
-
-    cutoff_hz: float = 6.0
-    hip_method: str = "harrington"
-    estimator: str = "metrabs"
-    estimator_options: dict[str, Any] = field(default_factory=dict)
-    refine: bool = False
-
-    def sha256(self, source: TrialSource, calibrations: Iterable[Calibration]) -> str:
-        """The hash of all that changes the numbers of one trial but its own bytes."""
-        options = asdict(replace(source.options, companions=()))
-        said = {
-            "cutoff_hz": self.cutoff_hz,
-            "hip_method": self.hip_method,
-            "refine": self.refine,
-            "options": options,
-            "skeleton_file": _skeleton_file(options["skeleton"]),
-            "calibrations": sorted([c.parameter, c.side or "", c.value, c.unit, c.source] for c in calibrations),
-            "readers": [reader_version(path) for path in source.paths],
-            "landmarks": _version("neurostore.ingest.landmarks"),
-            "schema": SCHEMA_VERSION,
-        }
-        if source.is_video:
-            from neurostore.ingest.video.estimate import settings as estimator_settings
-
-            said["estimator"] = estimator_settings(self.estimator, self.estimator_options)
-            if self.refine:
-                from neurostore.ingest.refine.apply import checkpoint_sha256
-
-                said["refine"] = checkpoint_sha256()
-        return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()
-
-
-def _skeleton_file(skeleton: str | None) -> str:
-    """The text of a skeleton the user declared; '' for a declared name."""
-    try:
-        return Path(skeleton).read_text("utf-8") if skeleton and skeleton.endswith(".toml") else ""
-    except (OSError, UnicodeDecodeError):
-        return ""
-
-
-def reader_version(path: Path) -> list[Any]:
-    from neurostore.ingest.readers import READERS
-
-    reader = READERS.get(path.suffix.lower())
-    return [reader.rpartition(".")[2], _version(f"neurostore.ingest.readers.{reader}")] if reader else ["video", 1]
-
-
-def _version(module: str) -> int:
-    return int(getattr(import_module(module), "VERSION", 1))
-
-
-def source_sha256(source: TrialSource) -> str:
-    """SHA-256 over every file of the trial and those its reader needs beside them.
-
-    Raises
-    ------
-    InputError : a file cannot be read.
-    """
-    digest = hashlib.sha256()
-    for path in [*source.paths, *map(Path, sorted(source.options.companions))]:
-        try:
-            with path.open("rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
-        except OSError as error:
-            raise InputError(path, f"cannot be read: {error.strerror or error}") from None
-    return digest.hexdigest()
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from neurostore.errors import NeurostoreError
-    from neurostore.ingest.pipeline import IngestReport
+    from neurostore.ingest.pipeline.report import IngestReport
 
 
 class JsonLines:

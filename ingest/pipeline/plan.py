@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from neurostore.errors import InputError
-from neurostore.ingest.cohort.metadata import Metadata
-from neurostore.ingest.cohort.scan import Cohort, TrialSource
-from neurostore.ingest.pipeline.batch import Batch, Key, Settings, Statics, calibrations_for, source_sha256
+from neurostore.ingest.cohort.source import Cohort, Metadata, TrialSource
+from neurostore.ingest.pipeline.batch import Batch, calibrations_for
+from neurostore.ingest.pipeline.settings import Key, Settings, Statics, source_sha256
 from neurostore.ingest.recording import Calibration
 from neurostore.schema import tables
 

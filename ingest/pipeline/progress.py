@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TextIO
 from neurostore.wording import printable
 
 if TYPE_CHECKING:
-    from neurostore.ingest.pipeline import IngestReport
+    from neurostore.ingest.pipeline.report import IngestReport
 
 
 class Progress(Protocol):

@@ -21,7 +21,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, Pipe, wait
-from typing import Any
+from typing import Any, TypeAlias
 
 from neurostore.errors import InputError, NeurostoreError
 from neurostore.ingest.pipeline.batch import Batch, BatchResult, Computed, Outcome, compute
@@ -37,7 +37,7 @@ class TrialEnded:
     n_bytes: int
 
 
-Event = TrialEnded | BatchResult
+Event: TypeAlias = TrialEnded | BatchResult
 
 
 class InProcess:

@@ -15,7 +15,7 @@ import numpy as np
 
 from neurostore.errors import InputError, MissingExtraError, ModelError
 from neurostore.ingest.recording import Poses, Recording, Step
-from neurostore.ingest.refine.markers import MarkerSet
+from neurostore.ingest.refine.marker_set import MarkerSet
 from neurostore.ingest.refine.paths import shipped
 
 if TYPE_CHECKING:

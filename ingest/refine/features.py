@@ -14,7 +14,7 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 
 from neurostore.ingest.landmarks import filters
-from neurostore.ingest.refine.markers import MarkerSet
+from neurostore.ingest.refine.marker_set import MarkerSet
 
 SCALE_MM = 500.0  # positions
 LENGTH_MM = 300.0  # bones

@@ -3,7 +3,7 @@ image."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from neurostore.ingest.refine.marker_set import MarkerSet
 
 SIDES = ("left", "right")
 _OF_A_SIDE = ("hip", "knee", "ankle", "heel", "toe", "shoulder", "elbow", "wrist")
@@ -17,29 +17,6 @@ _BONES_OF_A_SIDE = (
     ("elbow", "wrist"),
     ("hip", "shoulder"),
 )
-
-
-@dataclass(frozen=True)
-class MarkerSet:
-    """Names and structure of M markers; every index refers to ``names``.
-
-    bones : (near, far) pairs, the last ``n_loose`` of which are not rigid (trunk). limbs : limb number of each
-    marker.
-    mirror : index of the marker on the other side. parent_bone : for each marker the bone it ends, or -1.
-    """
-
-    name: str
-    names: tuple[str, ...]
-    bones: tuple[tuple[int, int], ...]
-    n_loose: int
-    limbs: tuple[int, ...]
-    mirror: tuple[int, ...]
-    parent_bone: tuple[int, ...]
-    hips: tuple[int, int]
-
-    @property
-    def rigid(self) -> tuple[tuple[int, int], ...]:
-        return self.bones[: len(self.bones) - self.n_loose]
 
 
 def marker_set(name: str) -> MarkerSet:

@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from neurostore.ingest.refine.features import MOST_OFF_PATH, N_FEATURES, PATH
-from neurostore.ingest.refine.markers import MarkerSet, marker_set
+from neurostore.ingest.refine.marker_set import MarkerSet
+from neurostore.ingest.refine.markers import marker_set
 from neurostore.ingest.refine.second_look import N_FEATURES_AGAIN, N_PROPOSALS, Again
 
 FORMAT = 2

@@ -22,7 +22,7 @@ from neurostore import skeleton as skeletons
 from neurostore.errors import InputError
 from neurostore.ingest.geometry.rotations import rotate
 from neurostore.ingest.recording import Recording
-from neurostore.ingest.refine.markers import MarkerSet
+from neurostore.ingest.refine.marker_set import MarkerSet
 
 LEFT_OUT = ("r_lwrist_study", "r_mwrist_study", "L_lwrist_study", "L_mwrist_study", "RSmallToe", "LSmallToe")
 _CENTRES = ("Shoulder", "Elbow", "Wrist", "Hip", "Knee", "Ankle")

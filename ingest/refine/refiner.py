@@ -13,7 +13,8 @@ import torch
 
 from neurostore.ingest.refine import checkpoint
 from neurostore.ingest.refine.features import CORRECTION_MM, Sequence, sequence, to_frames, to_nodes, window
-from neurostore.ingest.refine.markers import MarkerSet, marker_set
+from neurostore.ingest.refine.marker_set import MarkerSet
+from neurostore.ingest.refine.markers import marker_set
 from neurostore.ingest.refine.model import PoseFormer
 from neurostore.ingest.refine.paths import shipped
 

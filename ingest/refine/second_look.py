@@ -16,7 +16,7 @@ from neurostore.ingest.refine.features import (
     SCALE_MM,
     VELOCITY,
 )
-from neurostore.ingest.refine.markers import MarkerSet
+from neurostore.ingest.refine.marker_set import MarkerSet
 
 SMOOTH_S = (0.16, 0.095, 0.055)  # widths of the kernels, about 1.2, 2 and 3.5 Hz
 POWER_S = 0.3  # width of the kernel that a band's strength is measured by

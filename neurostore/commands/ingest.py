@@ -75,9 +75,9 @@ def ingest(
     """
     from neurostore.commands.output import console, say
     from neurostore.ingest.pipeline import ingest as run
-    from neurostore.ingest.pipeline.batch import Settings
     from neurostore.ingest.pipeline.json_log import JsonLines, log_fatal, log_report
     from neurostore.ingest.pipeline.progress import Bar, Lines, print_report
+    from neurostore.ingest.pipeline.settings import Settings
 
     talk = console()
     video = {

@@ -28,12 +28,13 @@ def compact(
     """
     from neurostore.commands.output import say
     from neurostore.upkeep import compact as maintenance
+    from neurostore.upkeep import vacuum as vacuums
 
     done = maintenance.compact(lake)
     say(f"version {done.version}: {done.n_files_before} data files became {done.n_files_after}")
     say(f"dropped {done.n_rows_dropped:,} rows that no trial names, swept {done.n_files_swept} stray files")
     if vacuum:
-        gone = maintenance.vacuum(lake)
+        gone = vacuums.vacuum(lake)
         say(f"removed {gone.n_files} old files, {gone.n_bytes / 1e6:.1f} MB; version {gone.oldest_version} on stay")
 
 

@@ -44,9 +44,9 @@ def fetch(
     Example: neurostore model fetch --mirror https://models.example.org/metrabs/
     """
     from neurostore.commands.output import say
-    from neurostore.ingest.video.models import store
+    from neurostore.ingest.video.models import declared, store
 
-    model = store.find(name, models)
+    model = declared.find(name, models)
     if force:
         store.remove(model)
     with _bar(model.file) as shown:
@@ -66,9 +66,9 @@ def verify(name: NameOption = None, models: ModelsOption = None) -> None:
     Example: neurostore model verify
     """
     from neurostore.commands.output import say
-    from neurostore.ingest.video.models import store
+    from neurostore.ingest.video.models import declared, store
 
-    got = store.verify(store.find(name, models))
+    got = store.verify(declared.find(name, models))
     say(f"{got.model.name}: every file is as it was unpacked; they hash to {got.tree_sha256}")
 
 
@@ -82,9 +82,9 @@ def inspect(
     Example: neurostore model inspect
     """
     from neurostore.commands.output import say
-    from neurostore.ingest.video.models import inspection, store
+    from neurostore.ingest.video.models import declared, inspection, store
 
-    model = store.find(name, models)
+    model = declared.find(name, models)
     found = inspection.inspect(path if path is not None else store.installed(model).path)
     new, gone = inspection.op_difference(found, model)
     print(f"written by TensorFlow {found.producer} (recorded: {model.producer or 'nothing'})")

@@ -15,18 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neurostore import __version__
+from neurostore.distances.choice import POINTS, SAGITTAL, SEGMENTS, Choice
 from neurostore.distances.comparison import Comparison, Side, between, square, whiten
 from neurostore.distances.matrix import DistanceMatrix, check_suffix, labels_frame
-from neurostore.distances.representations import (
-    POINTS,
-    SAGITTAL,
-    SEGMENTS,
-    Choice,
-    Items,
-    complete,
-    name_of,
-    read_items,
-)
+from neurostore.distances.representations import Items, complete, name_of, read_items
 from neurostore.distances.sampling import SIDES
 from neurostore.dtw.options import check_band, check_normalize
 from neurostore.errors import SeriesError, UsageError

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neurostore.distances.alignment import ALIGNMENTS, align
+from neurostore.distances.alignment import align
+from neurostore.distances.choice import Choice, _one_of, check
 from neurostore.distances.sampling import (
     SIDES,
     labels_of,
@@ -36,35 +37,6 @@ from neurostore.sql.views import quote
 
 if TYPE_CHECKING:
     import polars as pl
-
-REPRESENTATIONS = ("angles", "coordinates", "velocities", "dual", "relation", "per_joint", "rotations")
-SAGITTAL = ("hip_flexion_deg", "knee_flexion_deg", "ankle_dorsiflexion_deg")
-POINTS = (
-    "pelvis",
-    *(f"{side}_{joint}" for side in ("left", "right") for joint in ("hip", "knee", "ankle", "toe")),
-    *(f"{side}_{joint}" for side in ("left", "right") for joint in ("shoulder", "elbow", "wrist")),
-)
-SEGMENTS = ("pelvis", *(f"{side}_{part}" for side in ("left", "right") for part in ("thigh", "shank", "foot")))
-
-
-@dataclass(frozen=True)
-class Choice:
-    """What is read. Fields as the options of `neurostore.distances.distances`."""
-
-    unit: str = "cycle"
-    representation: str = "angles"
-    align: str = "none"
-    angles: tuple[str, ...] = SAGITTAL
-    points: tuple[str, ...] = POINTS
-    segments: tuple[str, ...] = SEGMENTS
-    relation: tuple[str, str] = ("pelvis", "ankle")
-    weights: tuple[float, float] = (0.01, 0.1)
-    clock: str = "percent"
-    rate_hz: float = 100.0
-    steady_only: bool = True
-    mixed: bool = False
-    where: str | None = None
-    dtype: str = "float64"
 
 
 @dataclass(frozen=True)
@@ -84,19 +56,6 @@ class Items:
     unit: str
     left_out: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-
-
-def check(choice: Choice) -> None:
-    """Raise UsageError for options that do not exist or do not go together."""
-    _one_of("representation", choice.representation, REPRESENTATIONS)
-    _one_of("align", choice.align, ALIGNMENTS)
-    _one_of("clock", choice.clock, ("percent", "seconds"))
-    if choice.representation == "rotations":
-        _one_of("align of rotations", choice.align, ("none", "root"))
-    elif choice.align != "none" and choice.representation in ("angles", "relation"):
-        raise UsageError(f"align={choice.align!r} is for points; representation={choice.representation!r} has none")
-    if not choice.rate_hz > 0:
-        raise UsageError(f"rate_hz is {choice.rate_hz!r}; it must be above 0")
 
 
 def read_items(lake: Any, choice: Choice, side: str | None = None) -> dict[str, Items]:
@@ -137,11 +96,6 @@ def name_of(label: dict[str, Any]) -> str:
     """subject/session/trial/cycle/side, empty ones left out."""
     keys = ("subject", "session", "trial", "cycle", "side")
     return "/".join(str(label[k]) for k in keys if label.get(k) not in (None, ""))
-
-
-def _one_of(name: str, value: Any, allowed: Sequence[str]) -> None:
-    if value not in allowed:
-        raise UsageError(f"{name} is {value!r}; it can be {', '.join(allowed)}")
 
 
 def _shortened(names: list[str], most: int = 4) -> list[str]:

@@ -16,7 +16,7 @@ from neurostore.sql.views import quote
 if TYPE_CHECKING:
     import polars as pl
 
-    from neurostore.distances.representations import Choice
+    from neurostore.distances.choice import Choice
 
 SIDES = ("left", "right")
 N_POINTS = 101

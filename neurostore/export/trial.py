@@ -12,7 +12,7 @@ from neurostore import schema
 from neurostore import skeleton as skeleton_declarations
 from neurostore.errors import UsageError
 from neurostore.lake import tables as lake_sql
-from neurostore.near_names import near
+from neurostore.wording import near
 
 if TYPE_CHECKING:
     import polars as pl

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -14,11 +15,12 @@ import pyarrow as pa
 import neurostore
 from neurostore import schema, storage
 from neurostore.errors import LakeError
-from neurostore.lake import delta, hashes
+from neurostore.lake import columns as arrow_columns
+from neurostore.lake import delta, writing
 from neurostore.lake.heartbeat import running
 from neurostore.lake.stage import Key, Staged, StagedFile, TrialTables, discard, record_files, stage, write_file
 
-__all__ = ["Key", "Staged", "TrialTables", "commit", "discard", "known_trials", "running", "stage"]
+__all__ = ["Key", "Staged", "TrialTables", "commit", "discard", "known_trials", "renew_trials", "running", "stage"]
 
 _KEYED = {"trials": ("subject", "session", "trial"), "subjects": ("subject",), "skeletons": ("skeleton", "joint")}
 
@@ -56,7 +58,7 @@ def commit(
     removed = set(removed)
     if not (rows or subjects or removed):
         return delta.open_table(root, "trials").version()
-    with hashes.writing(root, "commit"), storage.named_errors(root, "commit"):
+    with writing.writing(root, "commit"), storage.named_errors(root, "commit"):
         versions = _add_files(root, [f for s in staged for f in s.files])
         described = [s.skeletons for s in staged if s.skeletons is not None]
         if described:
@@ -185,7 +187,7 @@ def _rows_naming(
     stays names them; a lake without trials shows nothing.
     """
     current = delta.read(root, "trials", newest)
-    named = delta.sum_by_key(current["table_versions"], "max")
+    named = arrow_columns.sum_by_key(current["table_versions"], "max")
     for table, version in versions.items():
         named[table] = max(version, named.get(table, 0))
     said = sorted(named.items())
@@ -203,7 +205,7 @@ def name_versions(root: str, versions: Mapping[str, int], operation: str) -> int
 
     def rows_of(newest: Any) -> pa.Table:
         rows = delta.read(root, "trials", newest)
-        named = {**delta.sum_by_key(rows["table_versions"], "max")}
+        named = {**arrow_columns.sum_by_key(rows["table_versions"], "max")}
         named |= {t: max(v, named.get(t, 0)) for t, v in versions.items()}
         at = rows.schema.get_field_index("table_versions")
         column = rows.schema.field(at)
@@ -226,3 +228,32 @@ def known_trials(lake_path: object) -> dict[Key, tuple[str, str]]:
         (subject, session, trial): (source, settings)
         for subject, session, trial, source, settings in zip(*(rows[c].to_pylist() for c in columns), strict=True)
     }
+
+
+def renew_trials(lake_path: object, changes: Mapping[Key, Mapping[str, Any]], *, message: str = "") -> int:
+    """Set columns of ``trials`` for some keys, in one commit. Returns the lake's version.
+
+    Keys that are no longer in the lake are passed over; what another process wrote meanwhile stays but for the
+    columns named.
+
+    Raises
+    ------
+    LakeError : a value does not fit its column.  ConflictError : other writers won every attempt.
+    """
+    root = storage.resolve(lake_path)
+
+    def rows_of(newest: Any) -> Any:
+        rows = delta.read(root, "trials", newest).to_pylist()
+        chosen = [(row, changes.get((row["subject"], row["session"], row["trial"]))) for row in rows]
+        return schema.rows_table("trials", [{**row, **change} for row, change in chosen if change is not None])
+
+    said = {
+        "operation": "renew",
+        "message": message,
+        "software": neurostore.__version__,
+        "trials_in": 0,
+        "trials_replaced": len(changes),
+        "trials_removed": 0,
+    }
+    with writing.writing(root, "renew"), storage.named_errors(root, "renew"):
+        return delta.replace_rows(root, "trials", _KEYED["trials"], rows_of, note={"neurostore": json.dumps(said)})

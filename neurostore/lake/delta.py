@@ -25,6 +25,7 @@ from deltalake.transaction import AddAction, RemoveAction
 from neurostore import storage
 from neurostore.errors import ConflictError, DamagedLakeError, LakeError, VanishedVersionError
 from neurostore.lake import hashes
+from neurostore.lake.columns import merged_schema, parquet_options, unify
 
 ATTEMPTS = 40
 # Logs are kept whole: a lake version can be opened until it is vacuumed.
@@ -259,44 +260,6 @@ def _read_file(root: str, table: str, path: str, schema: pa.Schema) -> pa.Table:
     return unify(found, schema)
 
 
-def unify(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """The table with exactly these columns, NULL where it has none; numbers become text where text is asked for."""
-    columns = []
-    for field in schema:
-        if field.name not in table.column_names:
-            columns.append(pa.nulls(table.num_rows, field.type))
-        else:
-            columns.append(_cast(table[field.name], field.type))
-    return pa.table(columns, schema=schema)
-
-
-def _cast(column: pa.ChunkedArray, to: pa.DataType) -> pa.ChunkedArray:
-    if column.type == to:
-        return column
-    if pa.types.is_string(to) and pa.types.is_floating(column.type):
-        said = [None if v is None else f"{v:.17g}" if v != int(v) else str(int(v)) for v in column.to_pylist()]
-        return pa.chunked_array([pa.array(said, to)])
-    return column.cast(to)
-
-
-def merged_schema(old: pa.Schema, new: pa.Schema) -> pa.Schema:
-    """old with new's further columns; a column that is text on one side and a number on the other becomes text.
-
-    A new name that differs from an old one only in case is the old one.
-    """
-    spelled = {n.lower(): n for n in old.names}
-    for field in new:
-        name = spelled.get(field.name.lower())
-        if name is None:
-            spelled[field.name.lower()] = field.name
-            old = old.append(field.with_nullable(True))
-        elif old.field(name).type != field.type and not field.type.equals(pa.null()):
-            types = {str(old.field(name).type), str(field.type)}
-            if types == {"string", "double"}:
-                old = old.set(old.get_field_index(name), pa.field(name, pa.string()))
-    return old
-
-
 def replace_rows(
     root: str,
     table: str,
@@ -363,35 +326,10 @@ def replace_rows(
             raise
 
 
-def parquet_options(schema: pa.Schema) -> dict[str, Any]:
-    """How every file of a lake is written.
-
-    Coordinates are not compressed: zstd takes 12 % off real ones and doubles the time to write them (docs/lake.md).
-    Statistics are kept where readers can use them; the Arrow schema is not repeated in every footer.
-    """
-    keys = [f.name for f in schema if pa.types.is_string(f.type)]
-    plain = [f.name for f in schema if pa.types.is_integer(f.type) or f.name == "time_s"]
-    is_wide = any(pa.types.is_struct(f.type) for f in schema)
-    return {
-        "compression": "none" if is_wide else "zstd",
-        "compression_level": None if is_wide else 1,
-        "use_dictionary": keys or False,
-        "write_statistics": keys + plain or False,
-        "row_group_size": 32_768,
-        "store_schema": False,
-    }
-
-
-def sum_by_key(maps: pa.ChunkedArray, how: str) -> dict[str, int]:
-    """Sum or maximum of map<string, int64> values over all rows, by key."""
-    parts = [m for m in maps.chunks if len(m)]
-    if not parts:
-        return {}
-    pairs = pa.table(
-        {
-            "key": pa.chunked_array([m.keys for m in parts]),
-            "value": pa.chunked_array([m.items for m in parts]),
-        }
-    )
-    grouped = pairs.group_by("key").aggregate([("value", how)])
-    return dict(zip(grouped["key"].to_pylist(), grouped[f"value_{how}"].to_pylist(), strict=True))
+def stored_tables(root: str) -> list[str]:
+    """Every table that has a folder, named by a version or not."""
+    names = set()
+    for file in storage.list_files(root):
+        first, *rest = file.path.split("/")
+        names.add(f"poses/{rest[0]}" if first == "poses" else first)
+    return sorted(n for n in names if exists(root, n))

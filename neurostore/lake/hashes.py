@@ -18,11 +18,10 @@ import threading
 import uuid
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from neurostore import storage
-from neurostore.errors import LakeError
 
 FOLDER = "_neurostore/hashes"
 _gathered = threading.local()
@@ -47,16 +46,6 @@ class Journal:
 
     files: dict[str, Entry]
     damaged: tuple[str, ...]
-
-
-@contextmanager
-def writing(root: str, doing: str) -> Iterator[None]:
-    """The lake's lock for the length of a commit; what is recorded meanwhile goes into one segment at its end."""
-    with storage.lock(root, doing) as was_abandoned:
-        if was_abandoned:
-            adopt(root)
-        with gathered(root):
-            yield
 
 
 @contextmanager
@@ -122,18 +111,6 @@ def read(root: str) -> Journal:
     return Journal(files, tuple(damaged))
 
 
-def adopt(root: str, paths: Iterable[str] | None = None) -> list[str]:
-    """Record files that lie in the lake unrecorded, as they are now. Returns their paths.
-
-    paths : which; None for every log, and every data file that a log names.
-    """
-    known = read(root).files
-    chosen = [p for p in (named_files(root) if paths is None else paths) if p not in known]
-    entries = {p: e for p in chosen if (e := measured(root, p)) is not None}
-    record(root, entries)
-    return sorted(entries)
-
-
 def forget(root: str, kept: Iterable[str]) -> None:
     """Rewrite the record with these paths alone; under the lake's lock, before the other files are deleted."""
     old = _segments(root)
@@ -144,21 +121,6 @@ def forget(root: str, kept: Iterable[str]) -> None:
         del waiting[path]
     _write_segment(root, {p: e for p, e in known.items() if p in here})
     storage.delete([storage.join(root, FOLDER, name) for name in old])
-
-
-def named_files(root: str) -> list[str]:
-    """Paths below the root of every log entry and checkpoint, and of every data file some version names."""
-    found = []
-    for file in storage.list_files(root, logs=True):
-        folder, _, name = file.path.rpartition("/_delta_log/")
-        if folder and (name.endswith(".json") or name.endswith(".checkpoint.parquet")) and not name.startswith("_"):
-            found.append(file.path)
-    from neurostore.lake import delta
-
-    for table in sorted({p.rpartition("/_delta_log/")[0] for p in found}):
-        with suppress(LakeError, ValueError):  # what cannot be read names nothing; verify says so
-            found += [f"{table}/{p}" for p in delta.ever_added(root, table)]
-    return list(dict.fromkeys(found))
 
 
 def _append(root: str, files: Mapping[str, Entry]) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from neurostore import storage
+from neurostore.child_process import is_alive
 from neurostore.errors import LakeError
 from neurostore.storage import HEARTBEAT_S
 
@@ -58,14 +59,3 @@ def running_since(root: str) -> float:
         elif said:
             since = min(since, said["started_s"])
     return since
-
-
-def is_alive(pid: int) -> bool:
-    """Whether there is a process of this number on this machine."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -15,6 +15,7 @@ import pyarrow as pa
 import neurostore
 from neurostore import schema, storage
 from neurostore.errors import InputError, LakeError
+from neurostore.lake import columns as arrow_columns
 from neurostore.lake import delta, frame_encoder, hashes, tombstones
 from neurostore.lake.frames import Frames, arrow_schema
 
@@ -144,7 +145,9 @@ def write_file(root: str, name: str, subject: str | None, rows: pa.Table) -> Sta
     """Write one data file of a table; rows hold every key, the partition's too."""
     body = rows.drop_columns(["subject"]) if subject is not None else rows
     path = delta.new_path(body.schema, subject)
-    size, sha256 = storage.write_parquet(storage.join(root, name, path), body, **delta.parquet_options(body.schema))
+    size, sha256 = storage.write_parquet(
+        storage.join(root, name, path), body, **arrow_columns.parquet_options(body.schema)
+    )
     file = delta.DataFile(path, subject, rows.num_rows, size, int(time.time() * 1000), sha256)
     return StagedFile(name, file, _stats(body), rows.schema)
 

@@ -28,6 +28,7 @@ from neurostore.errors import (
     UsageError,
     VanishedVersionError,
 )
+from neurostore.lake import columns as arrow_columns
 from neurostore.lake import delta, hashes
 from neurostore.lake import tables as lake_sql
 
@@ -149,12 +150,12 @@ class Lake:
     @cached_property
     def table_versions(self) -> dict[str, int]:
         """The version of each other table that this version of the lake reads."""
-        return delta.sum_by_key(self._live["table_versions"], "max")
+        return arrow_columns.sum_by_key(self._live["table_versions"], "max")
 
     @cached_property
     def named_rows(self) -> dict[str, int]:
         """How many rows of each other table the trials of this version name."""
-        return delta.sum_by_key(self._live["table_rows"], "sum")
+        return arrow_columns.sum_by_key(self._live["table_rows"], "sum")
 
     def tables(self) -> tuple[str, ...]:
         """Names of the tables: those declared, and a ``poses/<skeleton>`` for each skeleton in this version."""
@@ -323,9 +324,9 @@ class Lake:
 
     def history(self) -> pl.DataFrame:
         """The versions of the lake up to this one, newest first."""
-        from neurostore.upkeep import compact
+        from neurostore.lake import history as histories
 
-        return compact.history(self)
+        return histories.history(self)
 
     # What other rooms do with a lake
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import platformdirs
 
-from neurostore.lake.heartbeat import is_alive
+from neurostore.child_process import is_alive
 
 _OF_PROCESS = re.compile(r"duckdb_temp_(\d+)_\w+.*")
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neurostore.errors import MissingExtraError, UsageError
-from neurostore.near_names import near
 from neurostore.sql import views
 from neurostore.statistics import two_groups
+from neurostore.wording import near
 
 if TYPE_CHECKING:
     import polars as pl

@@ -18,12 +18,12 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from neurostore.errors import ConflictError, LakeError
+from neurostore.storage.stored_file import StoredFile
 
 HEARTBEAT_S = 15.0
 _P = ParamSpec("_P")
@@ -50,15 +50,6 @@ def _by_store(function: Callable[_P, _T]) -> Callable[_P, _T]:
         return function(*args, **options)
 
     return chosen
-
-
-@dataclass(frozen=True, slots=True)
-class StoredFile:
-    """A file below the root. path is relative to the folder listed; modified_s by the clock of the store."""
-
-    path: str
-    size: int
-    modified_s: float
 
 
 def resolve(path: object) -> str:

@@ -24,7 +24,7 @@ from functools import cache
 from typing import Any
 
 from neurostore.errors import ConflictError, LakeError, MissingExtraError
-from neurostore.storage import StoredFile
+from neurostore.storage.stored_file import StoredFile
 
 LEASE_S = 60.0  # a lease that was not renewed for so long, by the store's own clock, has lost its holder
 _MOST_AT_ONCE = 1000  # keys in one request to delete

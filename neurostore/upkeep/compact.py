@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 
 from neurostore import storage
 from neurostore.errors import ConflictError, DamagedLakeError
-from neurostore.lake import commit, delta, hashes, heartbeat
+from neurostore.lake import commit, delta, heartbeat, writing
 from neurostore.lake.version import NOT_KEYED, Lake, check_marker
 from neurostore.lake.version import open as open_lake
-
-if TYPE_CHECKING:
-    import polars as pl
+from neurostore.upkeep.vacuum import SAFE_AGE_S, sweep
 
 TARGET_BYTES = 128 * 2**20  # a compacted file is at most about this large
 TARGET_ROWS = 131_072  # and at most this long, so that merging it fits into a few hundred MB of memory
-SAFE_AGE_S = 3600.0  # files in no log are kept this long, even where no running ingest claims them
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +59,11 @@ def compact(lake_path: object, *, target_bytes: int = TARGET_BYTES, safe_age_s: 
     root = storage.resolve(lake_path)
     check_marker(root)
     with heartbeat.running(root, "compact"), storage.named_errors(root, "compacting"):
-        with hashes.writing(root, "compact"):  # no commit is half-way: what trials does not name now never will be
+        with writing.writing(root, "compact"):  # no commit is half-way: what trials does not name now never will be
             lake = open_lake(root)
             for name in lake.tables():
                 lake.table_state(name)  # raises where one is gone or damaged
-            names = [n for n in _stored_tables(root) if n not in NOT_KEYED]
+            names = [n for n in delta.stored_tables(root) if n not in NOT_KEYED]
             files = {n: delta.files_of(delta.open_table(root, n)) for n in names}
         live = pa.array(lake.ingest_ids(), pa.string())
         rewrites: list[_Rewrite] = []
@@ -158,7 +152,7 @@ def _commit(root: str, lake: Lake, rewrites: list[_Rewrite]) -> int:
 
     if not rewrites:
         return lake.version
-    with hashes.writing(root, "compact"):
+    with writing.writing(root, "compact"):
         versions: dict[str, int] = {}
         for name in dict.fromkeys(r.table for r in rewrites):
             of_table = [r for r in rewrites if r.table == name]
@@ -187,106 +181,3 @@ def _discard_unnamed(root: str, rewrites: list[_Rewrite]) -> None:
         named = {f.path for f in delta.files_of(delta.open_table(root, name))}
         new = [f for r in rewrites if r.table == name for f in r.new if f.file.path not in named]
         commit.discard(root, [commit.Staged(files=tuple(new))])
-
-
-def sweep(lake_path: object, safe_age_s: float = SAFE_AGE_S) -> int:
-    """Delete files that no log ever named: what writers staged and never committed. Returns how many went."""
-    root = storage.resolve(lake_path)
-    with storage.lock(root, "sweep"), storage.named_errors(root, "sweeping"):
-        oldest_kept_s = min(time.time() - safe_age_s, heartbeat.running_since(root))
-        n_swept = 0
-        for name in _stored_tables(root):
-            named = delta.ever_added(root, name)
-            left = [
-                storage.join(root, name, f.path)
-                for f in storage.list_files(storage.join(root, name))
-                if f.path not in named and f.modified_s < oldest_kept_s
-            ]
-            n_swept += storage.delete(left)
-        return n_swept
-
-
-def _stored_tables(root: str) -> list[str]:
-    """Every table that has a folder, named by a version or not."""
-    names = set()
-    for file in storage.list_files(root):
-        first, *rest = file.path.split("/")
-        names.add(f"poses/{rest[0]}" if first == "poses" else first)
-    return sorted(n for n in names if delta.exists(root, n))
-
-
-@dataclass(frozen=True, slots=True)
-class Vacuum:
-    """What :func:`vacuum` did. oldest_version : the oldest that can still be opened."""
-
-    oldest_version: int
-    n_files: int
-    n_bytes: int
-
-
-def vacuum(lake_path: object, *, safe_age_s: float = SAFE_AGE_S) -> Vacuum:
-    """Delete every file that the current version does not need; older versions cannot be opened afterwards.
-
-    Takes the lake's lock. Files that running ingests have staged are kept. A reader of an older version gets
-    VanishedVersionError.
-    """
-    root = storage.resolve(lake_path)
-    check_marker(root)
-    with hashes.writing(root, "vacuum"), storage.named_errors(root, "vacuum"):
-        lake = open_lake(root)
-        marker = {"oldest_version": lake.version, "time": datetime.now(UTC).isoformat(timespec="seconds")}
-        storage.write_json(storage.join(root, "_neurostore", "vacuumed.json"), marker)
-        oldest_kept_s = min(time.time() - safe_age_s, heartbeat.running_since(root))
-        gone: list[tuple[str, storage.StoredFile]] = []
-        for name in _stored_tables(root):
-            keep = {f.path for f in delta.files_of(delta.open_table(root, name))}
-            if name in lake.tables():
-                keep |= {f.path for f in lake.table_state(name).files}
-            named = delta.ever_added(root, name)
-            gone += [
-                (name, f)
-                for f in storage.list_files(storage.join(root, name))
-                if f.path not in keep and (f.path in named or f.modified_s < oldest_kept_s)
-            ]
-        paths = {f"{name}/{f.path}" for name, f in gone}
-        hashes.forget(root, (p for p in hashes.read(root).files if p not in paths))
-        n_files = storage.delete([storage.join(root, path) for path in sorted(paths)])
-        n_bytes = sum(f.size for _, f in gone)
-        return Vacuum(lake.version, n_files, n_bytes)
-
-
-def history(lake: Lake) -> pl.DataFrame:
-    """The versions up to the lake's own, newest first.
-
-    Returns
-    -------
-    DataFrame of version, time (UTC), operation, trials_in, trials_replaced, trials_removed, software, message.
-    """
-    import polars as pl
-
-    rows = []
-    for entry in delta.open_table(lake.path, "trials").history():
-        if entry["version"] <= lake.version:
-            said = json.loads(entry.get("neurostore") or "{}")
-            other = "create" if entry["version"] == 0 else entry["operation"].lower()
-            rows.append(
-                {
-                    "version": entry["version"],
-                    "time": datetime.fromtimestamp(entry["timestamp"] / 1000, UTC),
-                    "operation": said.get("operation", other),
-                    **{n: said.get(n, 0) for n in ("trials_in", "trials_replaced", "trials_removed")},
-                    "software": said.get("software"),
-                    "message": said.get("message", ""),
-                }
-            )
-    columns: dict[str, Any] = {
-        "version": pl.Int64,
-        "time": pl.Datetime("us", "UTC"),
-        "operation": pl.String,
-        "trials_in": pl.Int64,
-        "trials_replaced": pl.Int64,
-        "trials_removed": pl.Int64,
-        "software": pl.String,
-        "message": pl.String,
-    }
-    return pl.DataFrame(rows, schema=columns).sort("version", descending=True)

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import neurostore
 from neurostore import storage
 from neurostore.errors import DamagedLakeError, LakeError, UsageError
-from neurostore.lake import delta
+from neurostore.lake import columns, delta
 from neurostore.lake import tables as lake_sql
 from neurostore.lake.version import NOT_KEYED, Lake
 from neurostore.lake.version import open as open_lake
@@ -57,7 +57,7 @@ def export_lake(lake_path: object, folder: object, version: int | None = None) -
 def _export_table(lake: Lake, name: str, work: Path) -> None:
     state = lake.table_state(name)
     live = pa.array(lake.ingest_ids(), pa.string())
-    options = {**delta.parquet_options(state.schema), "store_schema": True}
+    options = {**columns.parquet_options(state.schema), "store_schema": True}
     if name in NOT_KEYED:
         table = delta.read(lake.path, name, delta.open_table(lake.path, name, state.version))
         storage.write_parquet(str(work / name / f"{name}.parquet"), table, **options)
@@ -76,7 +76,9 @@ def _export_table(lake: Lake, name: str, work: Path) -> None:
             rows = rows.filter(pc.is_in(rows["ingest_id"], value_set=live))
         if rows.num_rows:
             within = work / name / (f"subject={file.subject}" if file.subject is not None else "")
-            storage.write_parquet(str(within / f"{n_written:06d}.parquet"), delta.unify(rows, state.schema), **options)
+            storage.write_parquet(
+                str(within / f"{n_written:06d}.parquet"), columns.unify(rows, state.schema), **options
+            )
             n_written += 1
     if not n_written:  # an empty table still has its columns
         storage.write_parquet(str(work / name / "empty.parquet"), state.schema.empty_table(), **options)

@@ -28,7 +28,7 @@ import pyarrow as pa
 import neurostore
 from neurostore import schema, storage
 from neurostore.errors import ConflictError, LakeError, UsageError
-from neurostore.lake import commit, delta, hashes, heartbeat, outputs, tombstones
+from neurostore.lake import commit, delta, hashes, heartbeat, outputs, tombstones, writing
 from neurostore.lake.version import check_marker
 from neurostore.lake.version import open as open_lake
 from neurostore.upkeep import erase_files
@@ -82,7 +82,7 @@ def erase(lake_path: object, subject: str) -> Receipt:
             "and the versioning removed by whoever keeps the bucket, then repeat the command"
         )
     _check_nobody_writes(root)
-    with hashes.writing(root, "erase"), storage.named_errors(root, "erasing"):
+    with writing.writing(root, "erase"), storage.named_errors(root, "erasing"):
         tables = _tables(root)
         if not _is_there(root, subject, tables) and tombstones.read(root).of_subject(subject) is None:
             known = sorted(set(open_lake(root).trials_table()["subject"].to_pylist()))
@@ -95,7 +95,7 @@ def erase(lake_path: object, subject: str) -> Receipt:
         receipt.lake_version = _forget_history(root, subject, tables, receipt)
         receipt.n_matrices, receipt.n_other_files = erase_files.erase_from_files(root, subject)
         receipt.outside = _outside(root, subject)
-        hashes.adopt(root)
+        writing.adopt(root)
         kept = {k: v for k, v in asdict(receipt).items() if k != "outside"}
         storage.write_json(storage.join(root, "_neurostore", "erasures", f"{receipt.receipt}.json"), kept)
         storage.delete([storage.join(root, "_neurostore", "erasing.json")])
@@ -111,9 +111,7 @@ def _check_nobody_writes(root: str) -> None:
 
 
 def _tables(root: str) -> list[str]:
-    from neurostore.upkeep.compact import _stored_tables
-
-    return [t for t in _stored_tables(root) if t != "trials"]
+    return [t for t in delta.stored_tables(root) if t != "trials"]
 
 
 def _is_there(root: str, subject: str, tables: Iterable[str]) -> bool:

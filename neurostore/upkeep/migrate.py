@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import neurostore
 from neurostore import schema, storage
 from neurostore.errors import LakeError
-from neurostore.lake import hashes
+from neurostore.lake import writing
 from neurostore.lake.version import check_marker
 
 Step = Callable[[str], str]  # takes the root, returns what it did in a few words
@@ -20,7 +20,7 @@ Step = Callable[[str], str]  # takes the root, returns what it did in a few word
 
 def record_hashes(root: str) -> str:
     """From version 0 (the layout before the first release, which had no record of hashes): record every file as it is."""
-    return f"recorded the hashes of {len(hashes.adopt(root))} files"
+    return f"recorded the hashes of {len(writing.adopt(root))} files"
 
 
 STEPS: dict[int, Step] = {0: record_hashes}  # from version -> the step to the next
@@ -51,7 +51,7 @@ def migrate(lake_path: object, steps: Mapping[int, Step] | None = None, to: int 
     if before >= to:
         return Migration(before, before, ())
     done = []
-    with hashes.writing(root, "migrate"), storage.named_errors(root, "migrating"):
+    with writing.writing(root, "migrate"), storage.named_errors(root, "migrating"):
         for version in range(before, to):
             if version not in steps:
                 raise LakeError(f"{root}: no step leads from schema version {version} to {version + 1}")

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from neurostore import storage
 from neurostore.errors import DamagedLakeError, LakeError
-from neurostore.lake import commit, delta, hashes
+from neurostore.lake import commit, delta, hashes, writing
 from neurostore.lake.version import open as open_lake
 from neurostore.upkeep.damage import Key, short_of_rows, table_of
 from neurostore.upkeep.verify import Verification, current_files, verify
@@ -38,7 +38,7 @@ def drop_damaged(lake_path: object, found: Verification | None = None) -> Droppe
     """
     root = storage.resolve(lake_path)
     found = found or verify(root)
-    with hashes.writing(root, "dropping damaged files"), storage.named_errors(root, "dropping damaged files"):
+    with writing.writing(root, "dropping damaged files"), storage.named_errors(root, "dropping damaged files"):
         journal = hashes.read(root)
         paths = [d.path for d in found.damaged]
         restored = _restore(root, [p for p in paths if "/_delta_log/" in p or p.startswith("_neurostore/")], journal)
@@ -63,7 +63,7 @@ def drop_damaged(lake_path: object, found: Verification | None = None) -> Droppe
         known = hashes.read(root).files
         hashes.forget(root, known.keys() - dead)
         storage.delete([storage.join(root, p) for p in dead])
-        hashes.adopt(root)  # what a damaged segment vouched for
+        writing.adopt(root)  # what a damaged segment vouched for
         return Dropped(open_lake(root).version, tuple(sorted(lost)), tuple(sorted(dead)), tuple(restored))
 
 

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from neurostore import storage
 from neurostore.errors import LakeError
-from neurostore.lake import delta, hashes
+from neurostore.lake import delta, hashes, writing
 from neurostore.lake.version import check_marker
 from neurostore.upkeep.damage import Key, tables, trials_of
 
@@ -84,7 +84,7 @@ def verify(lake_path: object) -> Verification:
         problems = _compare(root, journal, here, found, problems)
     problems |= {f"{hashes.FOLDER}/{n}": "its bytes changed" for n in journal.damaged}
     _check_small(root, here, problems)
-    named = set(hashes.named_files(root))
+    named = set(writing.named_files(root))
     current = current_files(root)
     for path in sorted(current - journal.files.keys()):
         if storage.size_of(storage.join(root, path)) < 0:
@@ -109,8 +109,8 @@ def adopt(lake_path: object) -> list[str]:
     """Record the files in use that no hash is known of (an older lake's, a crash's), as they are now."""
     root = storage.resolve(lake_path)
     check_marker(root)
-    with hashes.writing(root, "adopting files"), storage.named_errors(root, "adopting files"):
-        return hashes.adopt(root)
+    with writing.writing(root, "adopting files"), storage.named_errors(root, "adopting files"):
+        return writing.adopt(root)
 
 
 def _compare(

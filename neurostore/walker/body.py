@@ -7,7 +7,7 @@ from scipy.interpolate import CubicSpline
 from scipy.optimize import brentq
 from scipy.spatial.transform import Rotation
 
-from neurostore.walker.walk import SIDES, Gait, Leg
+from neurostore.walker.gait import SIDES, Gait, Leg
 
 # Segment lengths as shares of stature (Winter 2009, table 4.1): thigh, shank, ankle height, half pelvis width.
 THIGH, SHANK, ANKLE_HEIGHT, HALF_PELVIS = 0.245, 0.246, 0.039, 0.052

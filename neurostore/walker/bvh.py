@@ -8,7 +8,8 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from neurostore.walker.body import Body
-from neurostore.walker.walk import SIDES, Gait, Walk
+from neurostore.walker.gait import SIDES, Gait
+from neurostore.walker.walk import Walk
 
 CMU_UNIT_MM = 56.444
 

@@ -10,7 +10,7 @@ import pytest
 
 from neurostore import cli, distances
 from neurostore.distances import comparison
-from neurostore.distances.representations import POINTS
+from neurostore.distances.choice import POINTS
 from neurostore.upkeep.verify import verify
 from tests.cli.cli_run import run
 from tests.lake_builder import build_lake, trial

@@ -19,9 +19,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from neurostore.errors import NeurostoreError
-from neurostore.ingest.cohort.metadata import Metadata
-from neurostore.ingest.cohort.scan import TrialSource, scan
-from neurostore.ingest.pipeline.batch import Batch, Settings, compute
+from neurostore.ingest.cohort.scan import scan
+from neurostore.ingest.cohort.source import Metadata, TrialSource
+from neurostore.ingest.pipeline.batch import Batch, compute
+from neurostore.ingest.pipeline.settings import Settings
 from neurostore.ingest.video.decode import pictures
 from neurostore.lake.commit import discard
 from neurostore.lake.version import Lake

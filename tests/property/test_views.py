@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from neurostore.walker import gait
 from neurostore.walker import walk as walker
 from tests import view_builder
 from tests.twins import gait as twin
@@ -15,10 +16,10 @@ from tests.twins import gait as twin
 @st.composite
 def walks(draw):
     """(time, points, is_treadmill): a walker with noise, gaps, a drifting clock, standing, or without some landmark."""
-    pattern = draw(st.sampled_from(sorted(walker.PATTERNS)))
+    pattern = draw(st.sampled_from(sorted(gait.PATTERNS)))
     treadmill = draw(st.booleans())
     walk = walker.walk(
-        walker.PATTERNS[pattern](),
+        gait.PATTERNS[pattern](),
         n_strides=draw(st.floats(1.5, 3.0)),
         rate_hz=draw(st.sampled_from([25.0, 50.0, 100.0, 120.0])),
         start_phase=draw(st.floats(0.0, 1.0)),
@@ -71,11 +72,11 @@ def _same(ours, theirs):
 @given(
     seed=st.integers(0, 999),
     rate_hz=st.sampled_from([25.0, 60.0, 120.0]),
-    pattern=st.sampled_from(sorted(walker.PATTERNS)),
+    pattern=st.sampled_from(sorted(gait.PATTERNS)),
 )
 @settings(max_examples=10)
 def test_curves_agree_with_numpy_interpolation(lake, seed, rate_hz, pattern):
-    walk = walker.walk(walker.PATTERNS[pattern](), n_strides=2.5, rate_hz=rate_hz)
+    walk = walker.walk(gait.PATTERNS[pattern](), n_strides=2.5, rate_hz=rate_hz)
     knee = np.random.default_rng(seed).normal(30.0, 20.0, len(walk.time_s))
     view_builder.refill(
         lake,

@@ -7,6 +7,7 @@ import pytest
 
 import neurostore
 from neurostore.sql import views
+from neurostore.walker import gait
 from neurostore.walker import walk as walker
 from tests import view_builder
 from tests.shared_data import SHARED, needs_shared
@@ -17,13 +18,13 @@ def connection():
     return view_builder.connect(only=["gait_events"])
 
 
-@pytest.mark.parametrize("pattern", sorted(walker.PATTERNS))
+@pytest.mark.parametrize("pattern", sorted(gait.PATTERNS))
 @pytest.mark.parametrize("rate_hz", [25.0, 50.0, 120.0, 250.0])
 @pytest.mark.parametrize("is_treadmill", [False, True])
 def test_no_event_is_missed_or_invented_and_times_are_near(connection, pattern, rate_hz, is_treadmill):
     """The bounds are those asked of lab files: 20 ms for strikes, 15 ms for offs."""
     walk = walker.walk(
-        walker.PATTERNS[pattern](), n_strides=4, rate_hz=rate_hz, heading_deg=40.0, is_treadmill=is_treadmill
+        gait.PATTERNS[pattern](), n_strides=4, rate_hz=rate_hz, heading_deg=40.0, is_treadmill=is_treadmill
     )
     view_builder.refill(connection, **view_builder.of_walk(walk))
     found = connection.execute("SELECT side, event, time_s FROM gait_events").fetchall()
@@ -44,7 +45,7 @@ def test_no_event_is_missed_or_invented_and_times_are_near(connection, pattern, 
 @pytest.mark.parametrize("scale", [0.5, 0.75])
 def test_children_walk_at_half_the_size(connection, scale):
     walk = walker.walk(
-        walker.normal(height_m=1.72 * scale, stride_length_m=1.38 * scale, cadence_steps_min=112 / scale**0.5,
+        gait.normal(height_m=1.72 * scale, stride_length_m=1.38 * scale, cadence_steps_min=112 / scale**0.5,
                       step_width_m=0.08, pelvis_bob_mm=21.9 * scale, pelvis_sway_mm=18 * scale),
         n_strides=5,
     )  # fmt: skip

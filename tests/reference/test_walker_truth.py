@@ -7,7 +7,8 @@ import pytest
 
 import neurostore
 from neurostore.ingest.pipeline import ingest
-from neurostore.ingest.pipeline.batch import Settings
+from neurostore.ingest.pipeline.settings import Settings
+from neurostore.walker import gait as gaits
 from neurostore.walker import walk as walker
 from neurostore.walker.bvh import write_bvh
 
@@ -18,7 +19,7 @@ HALF_A_FRAME_S = 0.5 / 120
 def walks():
     return {
         f"P{i}": walker.walk(make(), n_strides=6, heading_deg=50.0 * i - 20, origin_mm=(800.0 * i, -300.0))
-        for i, make in enumerate(walker.PATTERNS.values())
+        for i, make in enumerate(gaits.PATTERNS.values())
     }
 
 
@@ -83,7 +84,7 @@ def test_events(lake, walks):
     """The coordinate rule within half a frame of its exact extreme; the ensemble near the contact itself, none missed, none made up."""
     events = lake.sql("SELECT * FROM gait_events WHERE source = 'computed' AND NOT near_end")
     for subject, walk in walks.items():
-        for side in walker.SIDES:
+        for side in gaits.SIDES:
             for event in ("foot_strike", "foot_off"):
                 mine = events.filter(
                     (events["subject"] == subject) & (events["side"] == side) & (events["event"] == event)

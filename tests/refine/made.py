@@ -17,7 +17,7 @@ def walk(
     person: str = "a", split: str = "train", *, rate_hz: float = 60.0, n_strides: float = 2.0, **gait: float
 ) -> Motion:
     """A walk as the 17 markers."""
-    made = walker.walk(walker.normal(**gait), n_strides=n_strides, rate_hz=rate_hz)
+    made = walker.walk(gait.normal(**gait), n_strides=n_strides, rate_hz=rate_hz)
     points = np.stack([made.joints[n] for n in MARKERS.names], axis=1).astype(np.float32)
     return Motion(person, split, f"made/{person}", rate_hz, points, True)
 

@@ -228,7 +228,7 @@ def test_what_a_lake_cannot_have_refined(refiner, tmp_path):
 def test_ingest_with_refinement_is_what_apply_does(refiner, tmp_path, monkeypatch):
     """The same video ingested with --refine, and without and refined afterwards: the same landmarks."""
     from neurostore.ingest.pipeline import batch, ingest
-    from neurostore.ingest.pipeline.batch import Settings
+    from neurostore.ingest.pipeline.settings import Settings
 
     (tmp_path / "c" / "S01").mkdir(parents=True)
     (tmp_path / "c" / "S01" / "walk.mp4").write_bytes(b"a film")

@@ -11,7 +11,8 @@ from neurostore.cli import app
 from neurostore.ingest.refine.refiner import Refiner
 from neurostore.ingest.refine.training import sources
 from neurostore.walker.bvh import write_bvh
-from neurostore.walker.walk import normal, walk
+from neurostore.walker.gait import normal
+from neurostore.walker.walk import walk
 
 TINY = """
 steps = 2

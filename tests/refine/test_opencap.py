@@ -15,7 +15,8 @@ from neurostore.ingest.readers import read
 from neurostore.ingest.recording import ReadOptions
 from neurostore.ingest.refine.opencap import LEFT_OUT, opencap_points, opencap_set
 from neurostore.walker.bvh import write_bvh
-from neurostore.walker.walk import normal, walk
+from neurostore.walker.gait import normal
+from neurostore.walker.walk import walk
 
 SET = opencap_set()
 

@@ -77,9 +77,9 @@ def test_depth_jitter_is_the_sd_of_white_noise(truth):
 
 
 def test_angles_are_those_of_the_walker():
-    from neurostore.walker import walk
+    from neurostore.walker import gait, walk
 
-    made = walk.walk(walk.normal(), n_strides=3.0, rate_hz=60.0)
+    made = walk.walk(gait.normal(), n_strides=3.0, rate_hz=60.0)
     points = np.stack([made.joints[n] for n in MARKERS.names], axis=1)
     found = measures.angles(points, MARKERS)
     for side in ("left", "right"):
@@ -102,18 +102,18 @@ def test_feet_below_the_floor_are_counted(truth):
 
 
 def test_pelvis_rotation_is_the_walkers():
-    from neurostore.walker import walk
+    from neurostore.walker import gait, walk
 
-    made = walk.walk(walk.normal(), n_strides=3.0, rate_hz=60.0)
+    made = walk.walk(gait.normal(), n_strides=3.0, rate_hz=60.0)
     points = np.stack([made.joints[n] for n in MARKERS.names], axis=1)
     found = np.ptp(measures.pelvis_rotation(points, np.array([0.0, 1.0, 0.0]), MARKERS))
     assert found == pytest.approx(np.ptp(made.angles["left_pelvis_rotation_deg"]), abs=0.5)
 
 
 def test_strikes_are_where_zeni_puts_them(truth):
-    from neurostore.walker import walk
+    from neurostore.walker import gait, walk
 
-    made = walk.walk(walk.normal(), n_strides=4.0, rate_hz=60.0)
+    made = walk.walk(gait.normal(), n_strides=4.0, rate_hz=60.0)
     points = np.stack([made.joints[n] for n in MARKERS.names], axis=1)
     found = measures.strikes(points, np.array([0.0, 0.0, 1.0]), "left", 60.0, MARKERS)
     true = [

@@ -10,7 +10,8 @@ from neurostore.errors import UsageError
 from neurostore.ingest.refine.markers import marker_set
 from neurostore.ingest.refine.training import sources
 from neurostore.walker.bvh import write_bvh
-from neurostore.walker.walk import normal, walk
+from neurostore.walker.gait import normal
+from neurostore.walker.walk import walk
 from tests.shared_data import SHARED, needs_shared
 from tests.tiny_bvh import bvh_text
 

@@ -206,7 +206,8 @@ def test_the_seeds_configuration_learns(tmp_path):
     from neurostore.ingest.refine.training.sources import read_motions
     from neurostore.ingest.refine.training.terms import Terms
     from neurostore.walker.bvh import write_bvh
-    from neurostore.walker.walk import normal, walk
+    from neurostore.walker.gait import normal
+    from neurostore.walker.walk import walk
 
     (tmp_path / "A").mkdir()
     write_bvh(walk(normal(), n_strides=1.5), tmp_path / "A" / "walk.bvh")

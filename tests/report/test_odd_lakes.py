@@ -6,7 +6,7 @@ import numpy as np
 
 from neurostore.lake.version import Lake
 from neurostore.report import write_report
-from neurostore.walker import walk
+from neurostore.walker import gait, walk
 from tests import view_builder
 from tests.lake_builder import build_lake, trial
 from tests.report.test_page import Elements
@@ -22,7 +22,7 @@ def texts(lake, folder, **options) -> str:
 
 
 def walk_points(n_strides: float):
-    return view_builder.walk_points(walk.walk(walk.normal(), n_strides=n_strides, rate_hz=100.0))
+    return view_builder.walk_points(walk.walk(gait.normal(), n_strides=n_strides, rate_hz=100.0))
 
 
 def test_an_empty_lake_says_how_to_fill_it(tmp_path):

@@ -118,8 +118,9 @@ def test_ingest_is_that_of_local_processes_though_a_worker_dies(cluster, tmp_pat
 def test_a_fault_of_the_lake_is_raised(cluster, tmp_path):
     from neurostore.errors import LakeError
     from neurostore.ingest.cohort.scan import scan
-    from neurostore.ingest.pipeline.batch import Batch, Settings
+    from neurostore.ingest.pipeline.batch import Batch
     from neurostore.ingest.pipeline.ray_pool import RayPool
+    from neurostore.ingest.pipeline.settings import Settings
 
     write_bvh(tmp_path / "cohort" / "S1" / "walk.bvh")
     found = scan(tmp_path / "cohort")

@@ -20,7 +20,8 @@ from neurostore.lake import delta, heartbeat
 from neurostore.lake.commit import commit, stage
 from neurostore.lake.version import Lake
 from neurostore.lake.version import open as open_lake
-from neurostore.upkeep.compact import compact, sweep, vacuum
+from neurostore.upkeep.compact import compact
+from neurostore.upkeep.vacuum import sweep, vacuum
 from tests.lake_builder import trial
 
 boto3 = pytest.importorskip("boto3")

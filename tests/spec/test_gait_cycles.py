@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from neurostore.sql import views
+from neurostore.walker import gait
 from neurostore.walker import walk as walker
 from tests import view_builder
 
@@ -73,20 +74,20 @@ def _cycles(walk, points=None, **trial):
 
 @pytest.mark.parametrize("heading", [0.0, 90.0, -135.0])
 def test_straight_walking_is_steady_and_has_its_heading(heading):
-    cycles = _cycles(walker.walk(walker.normal(), n_strides=3, heading_deg=heading))
+    cycles = _cycles(walker.walk(gait.normal(), n_strides=3, heading_deg=heading))
     assert len(cycles) == 4
     assert all(steady and reason is None for _, steady, reason, _ in cycles)
     assert [c[3] for c in cycles] == pytest.approx([heading] * 4, abs=1.0)
 
 
 def test_standing_gives_no_cycle():
-    walk = walker.walk(walker.normal(), n_strides=3)
+    walk = walker.walk(gait.normal(), n_strides=3)
     still = {k: np.repeat(v[:1], len(v), axis=0) for k, v in view_builder.walk_points(walk).items()}
     assert _cycles(walk, still) == []
 
 
 def test_a_squat_over_still_feet_gives_no_cycle():
-    walk = walker.walk(walker.normal(), n_strides=4)
+    walk = walker.walk(gait.normal(), n_strides=4)
     points = {k: np.repeat(v[:1], len(v), axis=0) for k, v in view_builder.walk_points(walk).items()}
     sway = 250.0 * np.sin(2 * np.pi * walk.time_s / 1.5)
     for name in ("pelvis", "left_hip", "right_hip"):
@@ -95,7 +96,7 @@ def test_a_squat_over_still_feet_gives_no_cycle():
 
 
 def test_backwards_walking_is_named():
-    walk = walker.walk(walker.normal(), n_strides=4)
+    walk = walker.walk(gait.normal(), n_strides=4)
     points = {k: v[::-1].copy() for k, v in view_builder.walk_points(walk).items()}
     cycles = _cycles(walk, points)
     assert cycles
@@ -103,7 +104,7 @@ def test_backwards_walking_is_named():
 
 
 def test_turning_is_named():
-    walk = walker.walk(walker.normal(), n_strides=4)
+    walk = walker.walk(gait.normal(), n_strides=4)
     turn = np.radians(25.0) * walk.time_s  # 27 degrees a stride, about the start
     c, s = np.cos(turn), np.sin(turn)
     points = {}
@@ -116,7 +117,7 @@ def test_turning_is_named():
 
 def test_running_is_named():
     # Marks of a run (each foot 38 % on the ground, the other half a stride later) over the points of a walk.
-    walk = walker.walk(walker.normal(), n_strides=3)
+    walk = walker.walk(gait.normal(), n_strides=3)
     marks = [
         {"event": event, "side": side, "time_s": 0.2 + k + lag + share}
         for k in range(3)
@@ -134,7 +135,7 @@ def test_running_is_named():
 
 
 def test_a_skeleton_without_toe_says_so():
-    walk = walker.walk(walker.normal(), n_strides=3)
+    walk = walker.walk(gait.normal(), n_strides=3)
     points = view_builder.walk_points(walk, without=["left_toe", "right_toe"])
     cycles = _cycles(walk, points)
     assert cycles
@@ -142,7 +143,7 @@ def test_a_skeleton_without_toe_says_so():
 
 
 def test_a_long_gap_is_named_and_a_short_one_harmless():
-    walk = walker.walk(walker.normal(), n_strides=4)
+    walk = walker.walk(gait.normal(), n_strides=4)
     for n_frames, harmless in ((5, True), (30, False)):
         points = view_builder.walk_points(walk)
         points["left_heel"] = points["left_heel"].copy()
@@ -154,7 +155,7 @@ def test_a_long_gap_is_named_and_a_short_one_harmless():
 
 
 def test_a_slow_stride_among_others_is_not_steady():
-    walk = walker.walk(walker.normal(), n_strides=6)
+    walk = walker.walk(gait.normal(), n_strides=6)
     time = walk.time_s.copy()
     time[time > 3.0] = 3.0 + 1.5 * (time[time > 3.0] - 3.0)
     slowed = replace(walk, time_s=time)
@@ -166,7 +167,7 @@ def test_a_slow_stride_among_others_is_not_steady():
 @pytest.mark.parametrize(("rise", "says"), [(0.15, "up by 0.1"), (-0.4, "down by 0.")])
 def test_stairs_and_slopes_are_not_level_walking(rise, says):
     """rise : metres a stride. A camera that is only held level may tilt by as much, so there it is no reason."""
-    walk = walker.walk(walker.normal(), n_strides=4)
+    walk = walker.walk(gait.normal(), n_strides=4)
     up = 1000 * rise * walk.time_s / walk.gait.stride_time_s
     points = {k: p + np.stack([0 * up, up, 0 * up], -1) for k, p in view_builder.walk_points(walk).items()}
     tables = view_builder.of_walk(walk)

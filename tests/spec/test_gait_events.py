@@ -7,12 +7,13 @@ import pyarrow as pa
 import pytest
 from scipy.signal import butter, filtfilt
 
+from neurostore.walker import gait
 from neurostore.walker import walk as walker
 from tests import view_builder
 
 
 def test_every_event_of_the_walker_is_found_once_and_none_invented():
-    walk = walker.walk(walker.normal(), n_strides=4)
+    walk = walker.walk(gait.normal(), n_strides=4)
     connection = view_builder.connect(**view_builder.of_walk(walk))
     found = connection.execute("SELECT side, event, time_s FROM gait_events ORDER BY time_s").fetchall()
     inner = [e for e in walk.events if 0.15 <= e[2] <= walk.time_s[-1] - 0.15]
@@ -21,7 +22,7 @@ def test_every_event_of_the_walker_is_found_once_and_none_invented():
 
 @pytest.mark.parametrize("start_s", [1.0, 1.2, 1.5, 1.8, 2.1, 2.4, 2.6])
 def test_sides_that_change_places_for_a_moment_make_no_events(start_s):
-    walk = walker.walk(walker.normal(), n_strides=4, rate_hz=30.0)
+    walk = walker.walk(gait.normal(), n_strides=4, rate_hz=30.0)
     points = view_builder.walk_points(walk)
     swapped = (walk.time_s >= start_s) & (walk.time_s < start_s + 0.2)
     mixed = {name: values.copy() for name, values in points.items()}
@@ -41,7 +42,7 @@ def test_sides_that_change_places_for_a_moment_make_no_events(start_s):
 
 
 def test_marks_of_the_file_stand_beside_ours_and_know_the_ends():
-    walk = walker.walk(walker.normal(), n_strides=2)
+    walk = walker.walk(gait.normal(), n_strides=2)
     marks = [
         {"event": "foot_strike", "side": "left", "time_s": 0.05, "label": "Foot Strike"},
         {"event": "foot_off", "side": "right", "time_s": 0.40, "label": "Foot Off"},
@@ -57,7 +58,7 @@ def test_marks_of_the_file_stand_beside_ours_and_know_the_ends():
 
 
 def test_without_a_heel_the_ankle_serves_and_the_method_says_so():
-    walk = walker.walk(walker.normal(), n_strides=3)
+    walk = walker.walk(gait.normal(), n_strides=3)
     connection = view_builder.connect(**view_builder.of_walk(walk, without=["left_heel", "right_heel"]))
     rows = connection.execute(
         "SELECT event, method, count(*) FROM gait_events WHERE NOT near_end GROUP BY ALL ORDER BY ALL"
@@ -66,7 +67,7 @@ def test_without_a_heel_the_ankle_serves_and_the_method_says_so():
 
 
 def test_spread_and_confidence_follow_from_the_times():
-    walk = walker.walk(walker.normal(), n_strides=3)
+    walk = walker.walk(gait.normal(), n_strides=3)
     connection = view_builder.connect(**view_builder.of_walk(walk))
     for event, zeni, vertical, speed, spread, confidence, time in connection.execute(
         "SELECT event, zeni_s, vertical_s, speed_s, spread_ms, confidence, time_s FROM gait_events WHERE NOT near_end"
@@ -78,7 +79,7 @@ def test_spread_and_confidence_follow_from_the_times():
 
 
 def test_two_trials_of_one_name_in_two_sessions_are_two():
-    walk = walker.walk(walker.normal(), n_strides=2)
+    walk = walker.walk(gait.normal(), n_strides=2)
     tables = view_builder.together(view_builder.of_walk(walk, session="a"), view_builder.of_walk(walk, session="b"))
     connection = view_builder.connect(**tables)
     counts = connection.execute("SELECT session, count(*) FROM gait_events GROUP BY ALL ORDER BY ALL").fetchall()
@@ -87,7 +88,7 @@ def test_two_trials_of_one_name_in_two_sessions_are_two():
 
 
 def test_bystanders_have_events_of_their_own():
-    walk = walker.walk(walker.normal(), n_strides=2)
+    walk = walker.walk(gait.normal(), n_strides=2)
     tables = view_builder.of_walk(walk)
     points = {k: v + np.array([3000.0, 0.0, 0.0]) for k, v in view_builder.walk_points(walk).items()}
     tables["landmarks"] = pa.concat_tables([tables["landmarks"], view_builder.landmarks(walk.time_s, points, person=1)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from neurostore.walker import gait as gaits
 from neurostore.walker import walk as walker
 from tests import view_builder
 
@@ -24,10 +25,10 @@ def _parameters(walk, trial=None, **tables):
     return [dict(zip(names, row, strict=True)) for row in rows.fetchall()]
 
 
-@pytest.mark.parametrize("pattern", sorted(walker.PATTERNS))
+@pytest.mark.parametrize("pattern", sorted(gaits.PATTERNS))
 @pytest.mark.parametrize("is_treadmill", [False, True])
 def test_the_walkers_own_figures_come_back(pattern, is_treadmill):
-    gait = walker.PATTERNS[pattern]()
+    gait = gaits.PATTERNS[pattern]()
     rows = _parameters(walker.walk(gait, n_strides=4, heading_deg=30.0, is_treadmill=is_treadmill))
     assert rows
     for row in rows:
@@ -47,13 +48,13 @@ def test_the_walkers_own_figures_come_back(pattern, is_treadmill):
 
 
 def test_step_width_is_across_the_line_of_the_stride():
-    gait = walker.normal(toe_out=0.0, step_width_m=0.15)
+    gait = gaits.normal(toe_out=0.0, step_width_m=0.15)
     rows = _parameters(walker.walk(gait, n_strides=3, heading_deg=-70.0))
     assert [r["step_width_m"] for r in rows] == pytest.approx([0.15] * len(rows), abs=0.002)
 
 
 def test_root_relative_poses_have_no_lengths_and_say_why():
-    walk = walker.walk(walker.normal(), n_strides=3)
+    walk = walker.walk(gaits.normal(), n_strides=3)
     points = {k: v - walk.joints["pelvis"] for k, v in view_builder.walk_points(walk).items()}
     trial = view_builder.trial_row(position_basis="root_relative", length_basis="nominal")
     connection = view_builder.connect(
@@ -77,7 +78,7 @@ def test_scaling_by_leg_length_follows_hof():
         for side in ("left", "right")
     ]
     legs.append({"parameter": "leg_length", "side": None, "value": 500.0, "unit": "mm", "source": "estimated"})
-    walk = walker.walk(walker.normal(), n_strides=3)
+    walk = walker.walk(gaits.normal(), n_strides=3)
     rows = _parameters(walk, calibrations=view_builder.table("calibrations", legs))
     for row in rows:
         assert row["walking_speed_norm"] == pytest.approx(row["walking_speed_m_s"] / np.sqrt(9.81 * 0.9))
@@ -86,7 +87,7 @@ def test_scaling_by_leg_length_follows_hof():
 
 
 def test_clearance_is_that_of_the_toe_above_its_stance():
-    walk = walker.walk(walker.normal(), n_strides=3)
+    walk = walker.walk(gaits.normal(), n_strides=3)
     share = (walk.time_s / walk.gait.stride_time_s + 0.8) % 1.0
     toe = walk.joints["left_toe"][:, 1]
     swing = (share > 0.61 + 0.3 * 0.39) & (share < 0.61 + 0.7 * 0.39)

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 from neurostore.sql import views
+from neurostore.walker import gait
 from neurostore.walker import walk as walker
 from tests import view_builder
 
@@ -21,7 +22,7 @@ def connection():
     ]
     parts, angles = [], []
     for name, condition, changes in gaits:
-        walk = walker.walk(walker.stiff_knee(**changes), n_strides=4)
+        walk = walker.walk(gait.stiff_knee(**changes), n_strides=4)
         parts.append(view_builder.of_walk(walk, row={"condition": condition}, trial=name))
         angles.append(view_builder.joint_angles(walk.time_s, walk.angles, trial=name))
     tables = view_builder.together(*parts)
@@ -35,7 +36,7 @@ def _summary(connection, side, condition="free"):
     return dict(zip(names, row, strict=True))
 
 
-@pytest.mark.parametrize("side", walker.SIDES)
+@pytest.mark.parametrize("side", gait.SIDES)
 def test_median_sd_and_n_are_over_the_steady_cycles_of_all_trials(connection, side):
     row = _summary(connection, side)
     cycles = connection.execute(
@@ -62,7 +63,7 @@ def test_symmetry_follows_its_definitions(connection):
 
 
 def test_peaks_are_those_of_the_curves_of_the_side(connection):
-    for side in walker.SIDES:
+    for side in gait.SIDES:
         peaks = connection.execute(
             f"""
             SELECT max({side}_knee_flexion_deg) FROM cycle_curves INNER JOIN spatiotemporal
@@ -72,7 +73,7 @@ def test_peaks_are_those_of_the_curves_of_the_side(connection):
             """
         ).fetchall()
         assert _summary(connection, side)["peak_swing_knee_flexion_deg"] == pytest.approx(np.median(peaks))
-    left, right = (_summary(connection, side)["peak_swing_knee_flexion_deg"] for side in walker.SIDES)
+    left, right = (_summary(connection, side)["peak_swing_knee_flexion_deg"] for side in gait.SIDES)
     assert right < left - 8  # the walker's right knee is the stiff one
 
 

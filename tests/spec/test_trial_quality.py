@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from neurostore.walker import gait
 from neurostore.walker import walk as walker
 from tests import view_builder
 
@@ -19,7 +20,7 @@ def _good(points, rng):
 
 
 def _bones(points, rng):
-    for side in walker.SIDES:
+    for side in gait.SIDES:
         points[f"{side}_knee"] = points[f"{side}_knee"] + rng.normal(0, 60, points[f"{side}_knee"].shape)
 
 
@@ -85,7 +86,7 @@ def connection():
 
 @pytest.mark.parametrize(("spoil", "trial", "expected"), CASES, ids=[f"{c[0].__name__}{[*c[1]]}" for c in CASES])
 def test_each_fault_raises_its_flag(connection, spoil, trial, expected):
-    walk = walker.walk(walker.normal(), n_strides=5)
+    walk = walker.walk(gait.normal(), n_strides=5)
     points = {k: v.astype(float).copy() for k, v in view_builder.walk_points(walk).items()}
     spoil(points, np.random.default_rng(0))
     view_builder.refill(
@@ -104,7 +105,7 @@ def test_each_fault_raises_its_flag(connection, spoil, trial, expected):
 
 
 def test_cross_talk_is_adduction_that_follows_flexion():
-    walk = walker.walk(walker.normal(), n_strides=4)
+    walk = walker.walk(gait.normal(), n_strides=4)
     knee = walk.angles["left_knee_flexion_deg"]
     for adduction, expected in ((0.4 * knee, True), (8 * np.sin(9 * walk.time_s), False)):
         angles = {"left_knee_flexion_deg": knee, "left_knee_adduction_deg": adduction}
@@ -117,7 +118,7 @@ def test_cross_talk_is_adduction_that_follows_flexion():
 
 
 def test_standing_and_trials_without_points_have_a_verdict_too():
-    walk = walker.walk(walker.normal(), n_strides=2)
+    walk = walker.walk(gait.normal(), n_strides=2)
     still = {k: np.repeat(v[:1], len(v), axis=0) for k, v in view_builder.walk_points(walk).items()}
     trials = [
         view_builder.trial_row(trial="still", kind="static"),

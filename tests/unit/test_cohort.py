@@ -12,8 +12,8 @@ import pytest
 from neurostore import distances, dtw
 from neurostore.distances import comparison, matrix_files, sampling
 from neurostore.distances import earlier as earlier_matrix
+from neurostore.distances.choice import POINTS, SEGMENTS
 from neurostore.distances.matrix import DistanceMatrix, sidecar
-from neurostore.distances.representations import POINTS, SEGMENTS
 from neurostore.distances.sampling import resample
 from neurostore.errors import UsageError
 

@@ -17,7 +17,7 @@ from neurostore.distances.matrix import DistanceMatrix, sidecar
 from neurostore.errors import ConflictError, UsageError, VanishedVersionError
 from neurostore.lake import heartbeat, tombstones
 from neurostore.lake.version import open as open_lake
-from neurostore.upkeep import compact
+from neurostore.upkeep import compact, vacuum
 from neurostore.upkeep.erase import erase
 from neurostore.upkeep.verify import verify
 from tests.cli.cli_run import run
@@ -93,7 +93,7 @@ def test_no_byte_is_left(tmp_path, history):
         open_lake(lake, old)
     build_lake(tmp_path, [trial("S3", "new", left_heel=HEEL)])  # life goes on
     compact.compact(lake, safe_age_s=0)
-    compact.vacuum(lake, safe_age_s=0)
+    vacuum.vacuum(lake, safe_age_s=0)
     assert sorted(set(rows(lake, "landmarks")["subject"])) == ["S1", "S2", "S3"]
     assert verify(lake).is_clean
     erase(lake, "S3")

@@ -25,13 +25,14 @@ from neurostore.ingest.readers import read
 from neurostore.ingest.recording import Calibration, Recording, SourceEvent
 from neurostore.lake.commit import TrialTables
 from neurostore.lake.version import Lake
+from neurostore.walker import gait
 from neurostore.walker import walk as walker
 from neurostore.walker.bvh import write_bvh
 from tests.cli.cli_run import run
 from tests.lake_builder import build_lake, trial
 from tests.shared_data import SHARED, needs_shared
 
-WALK = walker.walk(walker.stiff_knee(), n_strides=4.0, heading_deg=30.0)
+WALK = walker.walk(gait.stiff_knee(), n_strides=4.0, heading_deg=30.0)
 GAP = slice(50, 55)
 FIRST = 695  # number of the first frame of the trial "late", from 1
 SOURCE_EVENTS = [

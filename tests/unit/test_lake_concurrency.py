@@ -18,7 +18,7 @@ from neurostore.lake import delta, heartbeat
 from neurostore.lake.commit import commit, stage
 from neurostore.lake.version import Lake
 from neurostore.lake.version import open as open_lake
-from neurostore.upkeep import compact
+from neurostore.upkeep import compact, vacuum
 from tests.lake_builder import trial
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -154,14 +154,14 @@ def test_sweeping_keeps_what_a_running_ingest_staged_and_removes_what_a_dead_one
     waiting = SPAWN.Process(target=_stage_and_wait, args=(path, queue, go))
     waiting.start()
     kept = queue.get()
-    assert compact.sweep(path) == 0  # young files are kept whoever wrote them
+    assert vacuum.sweep(path) == 0  # young files are kept whoever wrote them
     old = time.time() - 7200
     os.utime(f"{path}/landmarks/{left[0]}", (old, old))
     assert compact.compact(path, safe_age_s=0).n_files_swept == 1
     here = {f.path for f in storage.list_files(f"{path}/landmarks")}
     assert left[0] not in here
     assert kept[0] in here
-    assert compact.vacuum(path, safe_age_s=0).n_files == 0
+    assert vacuum.vacuum(path, safe_age_s=0).n_files == 0
     go.set()
     waiting.join(60)
     assert waiting.exitcode == 0

@@ -15,7 +15,8 @@ from neurostore.ingest.landmarks.names import is_skin_set, landmark_sources
 from neurostore.ingest.readers.trees.bvh import read as read_bvh
 from neurostore.ingest.recording import Calibration, NeutralPose, Poses, ReadOptions, Recording
 from neurostore.walker.bvh import write_bvh
-from neurostore.walker.walk import normal, walk
+from neurostore.walker.gait import normal
+from neurostore.walker.walk import walk
 from tests.landmark_rows import angles_of
 from tests.shared_data import SHARED, needs_shared
 

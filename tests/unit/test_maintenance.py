@@ -13,10 +13,10 @@ import pytest
 
 from neurostore import storage
 from neurostore.errors import LakeError, NotALakeError, VanishedVersionError
-from neurostore.lake import delta, heartbeat
+from neurostore.lake import delta, heartbeat, history
 from neurostore.lake.commit import commit, stage
 from neurostore.lake.version import open as open_lake
-from neurostore.upkeep import compact
+from neurostore.upkeep import compact, vacuum
 from tests.lake_builder import build_lake, trial
 
 RNG = np.random.default_rng(3)
@@ -47,7 +47,7 @@ def test_compaction_keeps_the_rows_and_drops_the_dead(tmp_path):
         assert deltalake.DeltaTable(f"{lake.path}/{table}").to_pyarrow_table().num_rows == rows.height
     assert len(compacted.table_state("trials").files) == 1
     assert compact.compact(lake.path).version == compacted.version  # nothing left to do
-    assert compact.history(compacted)["operation"][0] == "compact"
+    assert history.history(compacted)["operation"][0] == "compact"
 
 
 def test_files_that_are_large_enough_are_left_alone(tmp_path):
@@ -79,7 +79,7 @@ def test_versions_from_before_a_compaction_open_until_they_are_vacuumed(tmp_path
     before = rows_of(old)
     done = compact.compact(lake.path)
     assert rows_of(open_lake(lake.path, 2)).equals(before)
-    swept = compact.vacuum(lake.path)
+    swept = vacuum.vacuum(lake.path)
     assert swept.oldest_version == done.version
     assert swept.n_files >= 8
     for version in range(done.version):
@@ -92,7 +92,7 @@ def test_versions_from_before_a_compaction_open_until_they_are_vacuumed(tmp_path
     assert on_disk == {f.path for f in open_lake(lake.path).table_state("landmarks").files}
     build_lake(tmp_path, [walk("S1", "new")])
     assert rows_of(open_lake(lake.path)).height == 250
-    assert compact.vacuum(lake.path).oldest_version == done.version + 1
+    assert vacuum.vacuum(lake.path).oldest_version == done.version + 1
 
 
 def test_a_reader_of_a_vacuumed_version_gets_a_named_error(tmp_path):
@@ -102,7 +102,7 @@ def test_a_reader_of_a_vacuumed_version_gets_a_named_error(tmp_path):
     assert reader.sql("SELECT count(left_heel) AS n FROM landmarks")["n"].to_list() == [147]
     compact.compact(lake.path)
     assert reader.sql("SELECT count(left_heel) AS n FROM landmarks")["n"].to_list() == [147]
-    compact.vacuum(lake.path)
+    vacuum.vacuum(lake.path)
     with pytest.raises(VanishedVersionError, match="vacuumed while it was read; open the lake again"):
         reader.sql("SELECT sum(left_heel.x) FROM landmarks")
 
@@ -114,7 +114,7 @@ def test_sweeping_spares_young_files_and_those_of_running_ingests(tmp_path):
     stray = f"{path}/landmarks/subject=S0/.half.parquet.tmp"
     with open(stray, "wb") as file:
         file.write(b"half a file")
-    assert compact.sweep(path) == 0
+    assert vacuum.sweep(path) == 0
     hour_ago = time.time() - 4000
     for file in (*files, stray):
         os.utime(file, (hour_ago, hour_ago))
@@ -122,8 +122,8 @@ def test_sweeping_spares_young_files_and_those_of_running_ingests(tmp_path):
         marker = storage.list_files(f"{path}/_neurostore/running")[0].path
         said = storage.read_json(f"{path}/_neurostore/running/{marker}")
         storage.write_json(f"{path}/_neurostore/running/{marker}", {**said, "started_s": hour_ago - 1})
-        assert compact.sweep(path) == 0  # that ingest may have staged them
-    assert compact.sweep(path) == 3
+        assert vacuum.sweep(path) == 0  # that ingest may have staged them
+    assert vacuum.sweep(path) == 3
     with pytest.raises(LakeError, match="stage the trials again"):
         commit(path, [staged])
     assert rows_of(open_lake(path)).height == 50
@@ -153,7 +153,7 @@ def test_a_damaged_file_stops_compaction_and_is_named(tmp_path):
 
 
 def test_maintenance_refuses_what_is_no_lake(tmp_path):
-    for job in (compact.compact, compact.vacuum):
+    for job in (compact.compact, vacuum.vacuum):
         with pytest.raises(NotALakeError):
             job(tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from neurostore.errors import ModelError, UsageError
-from neurostore.ingest.video.models import download, store
+from neurostore.ingest.video.models import declared, download, store
 
 pytest.importorskip("tensorflow", reason="the store looks into SavedModels with TensorFlow")
 
@@ -118,9 +118,9 @@ def tarball(saved_model: Path, tmp_path_factory: pytest.TempPathFactory) -> byte
 
 
 @pytest.fixture
-def model(server: Server, tarball: bytes) -> store.Model:
+def model(server: Server, tarball: bytes) -> declared.Model:
     server.files["/tiny.tar.gz"] = tarball
-    return store.Model(
+    return declared.Model(
         name="tiny",
         estimator="metrabs",
         file="tiny.tar.gz",
@@ -133,7 +133,7 @@ def model(server: Server, tarball: bytes) -> store.Model:
     )
 
 
-def fetch(model: store.Model, folder: Path, **how: object) -> store.Installed:
+def fetch(model: declared.Model, folder: Path, **how: object) -> store.Installed:
     return store.fetch(model, folder=folder, wait_s=0.0, **how)  # type: ignore[arg-type]
 
 
@@ -150,7 +150,7 @@ def pack(members: list[tuple[tarfile.TarInfo, bytes]]) -> bytes:
     return buffer.getvalue()
 
 
-def serve(server: Server, model: store.Model, body: bytes) -> store.Model:
+def serve(server: Server, model: declared.Model, body: bytes) -> declared.Model:
     server.files["/tiny.tar.gz"] = body
     return replace(model, sha256=hashlib.sha256(body).hexdigest())
 
@@ -158,7 +158,7 @@ def serve(server: Server, model: store.Model, body: bytes) -> store.Model:
 # -- the happy path --------------------------------------------------------------------------------------------------
 
 
-def test_fetch_unpacks_checks_and_records(model: store.Model, server: Server, tmp_path: Path) -> None:
+def test_fetch_unpacks_checks_and_records(model: declared.Model, server: Server, tmp_path: Path) -> None:
     seen: list[tuple[int, int | None]] = []
     got = fetch(model, tmp_path, progress=lambda done, total: seen.append((done, total)))
     assert (got.path / "saved_model.pb").is_file()
@@ -181,14 +181,14 @@ def by_hand(tree: Path) -> str:
     return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
 
 
-def test_download_goes_on_where_it_stopped(model: store.Model, server: Server, tmp_path: Path) -> None:
+def test_download_goes_on_where_it_stopped(model: declared.Model, server: Server, tmp_path: Path) -> None:
     server.dies_after["/tiny.tar.gz"] = [1000, 2000]
     fetch(model, tmp_path)
     asked = [headers.get("Range") for _, headers in server.requests]
     assert asked == [None, "bytes=1000-", "bytes=3000-"]
 
 
-def test_a_later_call_goes_on_too(model: store.Model, server: Server, tmp_path: Path) -> None:
+def test_a_later_call_goes_on_too(model: declared.Model, server: Server, tmp_path: Path) -> None:
     server.dies_after["/tiny.tar.gz"] = [1500, 0, 0, 0, 0]
     with pytest.raises(ModelError, match=r"ended after 1500 of \d+ bytes"):
         fetch(model, tmp_path)
@@ -198,26 +198,26 @@ def test_a_later_call_goes_on_too(model: store.Model, server: Server, tmp_path: 
     assert [headers.get("Range") for _, headers in server.requests] == ["bytes=1500-"]
 
 
-def test_a_server_without_ranges_starts_again(model: store.Model, server: Server, tmp_path: Path) -> None:
+def test_a_server_without_ranges_starts_again(model: declared.Model, server: Server, tmp_path: Path) -> None:
     server.has_ranges = False
     server.dies_after["/tiny.tar.gz"] = [1000]
     assert fetch(model, tmp_path).path.is_dir()
 
 
-def test_part_of_another_file_is_dropped(model: store.Model, server: Server, tmp_path: Path, tarball: bytes) -> None:
+def test_part_of_another_file_is_dropped(model: declared.Model, server: Server, tmp_path: Path, tarball: bytes) -> None:
     part = tmp_path / "partial" / f"{model.sha256[:16]}-{model.file}"
     part.parent.mkdir()
     part.write_bytes(b"x" * (len(tarball) + 5))
     assert fetch(model, tmp_path).path.is_dir()
 
 
-def test_mirrors_come_first_and_in_order(model: store.Model, server: Server, tmp_path: Path) -> None:
+def test_mirrors_come_first_and_in_order(model: declared.Model, server: Server, tmp_path: Path) -> None:
     server.files["/private/tiny.tar.gz"] = server.files["/tiny.tar.gz"]
     fetch(model, tmp_path, mirrors=[f"{server.url}/gone/", f"{server.url}/private/"])
     assert [path for path, _ in server.requests] == ["/gone/tiny.tar.gz", "/private/tiny.tar.gz"]
 
 
-def test_a_token_goes_to_mirrors_alone(model: store.Model, server: Server, tmp_path: Path) -> None:
+def test_a_token_goes_to_mirrors_alone(model: declared.Model, server: Server, tmp_path: Path) -> None:
     server.token = "secret"
     with pytest.raises(ModelError, match="HTTP 401"):
         fetch(model, tmp_path, token="secret")  # the public address never sees it
@@ -226,7 +226,7 @@ def test_a_token_goes_to_mirrors_alone(model: store.Model, server: Server, tmp_p
     assert fetch(mirror, tmp_path, mirrors=[f"{server.url}/tiny.tar.gz"], token="secret").path.is_dir()
 
 
-def test_a_token_does_not_follow_a_redirect(model: store.Model, server: Server, tmp_path: Path) -> None:
+def test_a_token_does_not_follow_a_redirect(model: declared.Model, server: Server, tmp_path: Path) -> None:
     server.redirects["/signed"] = f"{server.url}/tiny.tar.gz?signature=abc"
     fetch(replace(model, urls=()), tmp_path, mirrors=[f"{server.url}/signed"], token="secret")
     first, second = server.requests
@@ -234,7 +234,7 @@ def test_a_token_does_not_follow_a_redirect(model: store.Model, server: Server, 
     assert "Authorization" not in second[1]
 
 
-def test_from_a_file_brought_by_hand(model: store.Model, server: Server, tmp_path: Path, tarball: bytes) -> None:
+def test_from_a_file_brought_by_hand(model: declared.Model, server: Server, tmp_path: Path, tarball: bytes) -> None:
     brought = tmp_path / "brought.tar.gz"
     brought.write_bytes(tarball)
     assert fetch(replace(model, urls=()), tmp_path / "cache", tarball=brought).path.is_dir()
@@ -245,7 +245,7 @@ def test_from_a_file_brought_by_hand(model: store.Model, server: Server, tmp_pat
 # -- what is refused -------------------------------------------------------------------------------------------------
 
 
-def test_a_wrong_hash_says_both_and_leaves_nothing(model: store.Model, server: Server, tmp_path: Path) -> None:
+def test_a_wrong_hash_says_both_and_leaves_nothing(model: declared.Model, server: Server, tmp_path: Path) -> None:
     wrong = replace(model, sha256="0" * 64)
     with pytest.raises(ModelError) as refused:
         fetch(wrong, tmp_path)
@@ -255,7 +255,7 @@ def test_a_wrong_hash_says_both_and_leaves_nothing(model: store.Model, server: S
     assert len(server.requests) == 2, "tried once more, then given up"
 
 
-def test_a_wrong_file_brought_by_hand(model: store.Model, tmp_path: Path) -> None:
+def test_a_wrong_file_brought_by_hand(model: declared.Model, tmp_path: Path) -> None:
     brought = tmp_path / "other.tar.gz"
     brought.write_bytes(b"something else")
     with pytest.raises(ModelError) as refused:
@@ -264,7 +264,7 @@ def test_a_wrong_file_brought_by_hand(model: store.Model, tmp_path: Path) -> Non
     assert model.sha256 in str(refused.value)
 
 
-def test_an_altered_mirror_is_passed_over(model: store.Model, server: Server, tmp_path: Path) -> None:
+def test_an_altered_mirror_is_passed_over(model: declared.Model, server: Server, tmp_path: Path) -> None:
     server.files["/bad/tiny.tar.gz"] = b"altered" * 100
     assert fetch(model, tmp_path, mirrors=[f"{server.url}/bad/"]).path.is_dir()
 
@@ -278,7 +278,7 @@ def test_an_altered_mirror_is_passed_over(model: store.Model, server: Server, tm
     ],
 )
 def test_members_that_lead_out(
-    info: tarfile.TarInfo, reason: str, model: store.Model, server: Server, tmp_path: Path
+    info: tarfile.TarInfo, reason: str, model: declared.Model, server: Server, tmp_path: Path
 ) -> None:
     model = serve(server, model, pack([(tarfile.TarInfo("model/saved_model.pb"), b"x"), (info, b"evil")]))
     with pytest.raises(ModelError, match=reason):
@@ -287,7 +287,7 @@ def test_members_that_lead_out(
 
 
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE])
-def test_links_and_devices(kind: bytes, model: store.Model, server: Server, tmp_path: Path) -> None:
+def test_links_and_devices(kind: bytes, model: declared.Model, server: Server, tmp_path: Path) -> None:
     info = tarfile.TarInfo("model/link")
     info.type, info.linkname = kind, "saved_model.pb"
     model = serve(server, model, pack([(tarfile.TarInfo("model/saved_model.pb"), b"x"), (info, b"")]))
@@ -296,21 +296,21 @@ def test_links_and_devices(kind: bytes, model: store.Model, server: Server, tmp_
     assert left_in(tmp_path) == ["cache"]
 
 
-def test_a_truncated_tarball(model: store.Model, server: Server, tmp_path: Path, tarball: bytes) -> None:
+def test_a_truncated_tarball(model: declared.Model, server: Server, tmp_path: Path, tarball: bytes) -> None:
     model = serve(server, model, tarball[: len(tarball) // 2])
     with pytest.raises(ModelError, match="cannot be unpacked"):
         fetch(model, tmp_path / "cache")
     assert left_in(tmp_path) == ["cache"]
 
 
-def test_a_tarball_without_a_model(model: store.Model, server: Server, tmp_path: Path) -> None:
+def test_a_tarball_without_a_model(model: declared.Model, server: Server, tmp_path: Path) -> None:
     model = serve(server, model, pack([(tarfile.TarInfo("readme"), b"nothing here")]))
     with pytest.raises(ModelError, match=r"0 files saved_model\.pb"):
         fetch(model, tmp_path / "cache")
     assert left_in(tmp_path) == ["cache"]
 
 
-def test_a_model_without_a_needed_method(model: store.Model, tmp_path: Path) -> None:
+def test_a_model_without_a_needed_method(model: declared.Model, tmp_path: Path) -> None:
     lacking = replace(model, methods={"detect_poses_batched": ("images", "boxes"), "estimate_poses": ()})
     with pytest.raises(ModelError) as refused:
         fetch(replace(lacking, attributes=("per_skeleton_joint_edges",)), tmp_path / "cache")
@@ -320,7 +320,7 @@ def test_a_model_without_a_needed_method(model: store.Model, tmp_path: Path) -> 
 
 
 def test_an_op_this_tensorflow_does_not_know(
-    model: store.Model, server: Server, tmp_path: Path, saved_model: Path
+    model: declared.Model, server: Server, tmp_path: Path, saved_model: Path
 ) -> None:
     altered = tmp_path / "altered"
     shutil.copytree(saved_model, altered / "model")
@@ -344,12 +344,12 @@ def test_an_op_this_tensorflow_does_not_know(
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://host/model.tar.gz", "/local/model.tar.gz"])
-def test_only_http_addresses(url: str, model: store.Model, tmp_path: Path) -> None:
+def test_only_http_addresses(url: str, model: declared.Model, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="http:// or https:// addresses only"):
         fetch(model, tmp_path, mirrors=[url])
 
 
-def test_a_redirect_to_a_file_is_not_followed(model: store.Model, server: Server, tmp_path: Path) -> None:
+def test_a_redirect_to_a_file_is_not_followed(model: declared.Model, server: Server, tmp_path: Path) -> None:
     server.redirects["/tiny.tar.gz"] = f"file://{tmp_path}/x"
     with pytest.raises(ModelError, match="no address gave the whole file"):
         fetch(model, tmp_path)
@@ -360,14 +360,14 @@ def test_a_token_is_not_sent_in_the_clear() -> None:
         download.Address("http://models.example.org/x", token="secret")
 
 
-def test_a_signed_address_is_not_shown(model: store.Model, server: Server, tmp_path: Path) -> None:
+def test_a_signed_address_is_not_shown(model: declared.Model, server: Server, tmp_path: Path) -> None:
     with pytest.raises(ModelError) as refused:
         fetch(replace(model, urls=()), tmp_path, mirrors=[f"{server.url}/gone.tar.gz?signature=secret"])
     assert "HTTP 404" in str(refused.value)
     assert "secret" not in str(refused.value)
 
 
-def test_an_endless_server(model: store.Model, server: Server, tmp_path: Path) -> None:
+def test_an_endless_server(model: declared.Model, server: Server, tmp_path: Path) -> None:
     server.files["/tiny.tar.gz"] = b"0" * 5_000_000
     with pytest.raises(ModelError, match="sends more than 4000000 bytes"):
         fetch(model, tmp_path)
@@ -377,7 +377,7 @@ def test_an_endless_server(model: store.Model, server: Server, tmp_path: Path) -
 # -- what happens to a model in the cache ----------------------------------------------------------------------------
 
 
-def test_a_changed_file_is_noticed_at_load(model: store.Model, tmp_path: Path) -> None:
+def test_a_changed_file_is_noticed_at_load(model: declared.Model, tmp_path: Path) -> None:
     got = fetch(model, tmp_path)
     pb = got.path / "saved_model.pb"
     pb.write_bytes(pb.read_bytes() + b"\0")
@@ -385,7 +385,7 @@ def test_a_changed_file_is_noticed_at_load(model: store.Model, tmp_path: Path) -
         store.installed(model, folder=tmp_path)
 
 
-def test_verify_sees_what_size_and_time_hide(model: store.Model, tmp_path: Path) -> None:
+def test_verify_sees_what_size_and_time_hide(model: declared.Model, tmp_path: Path) -> None:
     pb = fetch(model, tmp_path).path / "saved_model.pb"
     status, body = pb.stat(), pb.read_bytes()
     pb.write_bytes(bytes([body[0] ^ 1]) + body[1:])
@@ -397,7 +397,7 @@ def test_verify_sees_what_size_and_time_hide(model: store.Model, tmp_path: Path)
     assert hashlib.sha256(pb.read_bytes()).hexdigest() in str(refused.value)
 
 
-def test_an_added_file_is_noticed(model: store.Model, tmp_path: Path) -> None:
+def test_an_added_file_is_noticed(model: declared.Model, tmp_path: Path) -> None:
     (fetch(model, tmp_path).path / "assets.bin").write_bytes(b"x")
     with pytest.raises(ModelError, match=r"assets\.bin was added"):
         store.installed(model, folder=tmp_path)
@@ -405,14 +405,14 @@ def test_an_added_file_is_noticed(model: store.Model, tmp_path: Path) -> None:
 
 def test_a_model_that_is_not_there_says_how_to_get_it(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"neurostore model fetch.*--estimator mediapipe"):
-        store.installed(store.find(), folder=tmp_path)
+        store.installed(declared.find(), folder=tmp_path)
 
 
 # -- declarations ----------------------------------------------------------------------------------------------------
 
 
 def test_the_pinned_model() -> None:
-    model = store.find()
+    model = declared.find()
     assert model.sha256 == "fa31b5b043f227588c3d224e56db89307d021bfbbb52e36028919f90e1f96c89"
     assert len(model.ops) == 131
     assert {"berkeley_mhad_43", "bml_movi_87"} <= set(model.skeletons)
@@ -420,13 +420,13 @@ def test_the_pinned_model() -> None:
 
 
 def test_configuration_adds_mirrors_and_models(tmp_path: Path) -> None:
-    pinned = store.find()
+    pinned = declared.find()
     own = tmp_path / "models.toml"
     own.write_text(
         f'[[model]]\nname = "{pinned.name}"\nmirrors = ["https://models.example.org/metrabs/"]\n'
         f'[[model]]\nname = "lab"\nestimator = "metrabs"\nfile = "lab.tar.gz"\nsha256 = "{"1" * 64}"\n'
     )
-    models = store.declared(own)
+    models = declared.declared(own)
     assert models[pinned.name].mirrors == ("https://models.example.org/metrabs/",)
     assert models[pinned.name].sha256 == pinned.sha256
     assert models["lab"].file == "lab.tar.gz"
@@ -437,10 +437,10 @@ def test_a_configured_hash_that_is_none(sha256: str, tmp_path: Path) -> None:
     own = tmp_path / "models.toml"
     own.write_text(f'[[model]]\nname = "lab"\nestimator = "metrabs"\nfile = "x"\nsha256 = "{sha256}"\n')
     with pytest.raises(UsageError, match="64 hexadecimal digits"):
-        store.declared(own)
+        declared.declared(own)
 
 
-def test_manifest_is_plain_json(model: store.Model, tmp_path: Path) -> None:
+def test_manifest_is_plain_json(model: declared.Model, tmp_path: Path) -> None:
     got = fetch(model, tmp_path)
     manifest = json.loads((got.path.parents[1] / "manifest.json").read_text())
     assert manifest["artifact_sha256"] == model.sha256

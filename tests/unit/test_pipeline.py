@@ -13,12 +13,13 @@ from pathlib import Path
 import pytest
 
 from neurostore.errors import CohortError, InputError, NotALakeError
-from neurostore.ingest.cohort.metadata import Metadata
-from neurostore.ingest.cohort.scan import Cohort, TrialSource, scan
+from neurostore.ingest.cohort.scan import scan
+from neurostore.ingest.cohort.source import Cohort, Metadata, TrialSource
 from neurostore.ingest.pipeline import ingest, workers
-from neurostore.ingest.pipeline.batch import BatchResult, Settings, calibrations_for, read_trial
+from neurostore.ingest.pipeline.batch import BatchResult, calibrations_for, read_trial
 from neurostore.ingest.pipeline.plan import make_batches
 from neurostore.ingest.pipeline.progress import Silent
+from neurostore.ingest.pipeline.settings import Settings
 from neurostore.ingest.recording import Calibration
 from neurostore.lake.version import Lake
 from neurostore.lake.version import open as open_lake

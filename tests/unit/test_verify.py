@@ -13,7 +13,7 @@ import pytest
 from neurostore.errors import NotALakeError
 from neurostore.lake import hashes
 from neurostore.lake.version import open as open_lake
-from neurostore.upkeep import compact
+from neurostore.upkeep import compact, vacuum
 from neurostore.upkeep.repair import drop_damaged
 from neurostore.upkeep.verify import adopt, verify
 from tests.cli.cli_run import run
@@ -78,7 +78,7 @@ def contents(lake) -> dict[str, object]:
 
 def test_an_undisturbed_lake_is_clean_and_wholly_recorded(tmp_path):
     lake = build_lake(tmp_path, some_trials(), [{"subject": "S1", "group": "CP"}], one_by_one=True).path
-    for work in (lambda: None, lambda: compact.compact(lake), lambda: compact.vacuum(lake)):
+    for work in (lambda: None, lambda: compact.compact(lake), lambda: vacuum.vacuum(lake)):
         work()
         found = verify(lake)
         assert (found.damaged, found.unrecorded, found.leftovers, found.others) == ([], [], [], [])

@@ -9,6 +9,7 @@ import pytest
 
 from neurostore.errors import LakeError, UsageError
 from neurostore.sql import views
+from neurostore.walker import gait
 from neurostore.walker import walk as walker
 from tests import view_builder
 
@@ -79,7 +80,7 @@ OF_LANDMARKS += ["trial_quality", "event_agreement", "gait_profile", "change"]
 
 @pytest.mark.parametrize("view", OF_LANDMARKS)
 def test_a_filter_on_one_subject_reaches_the_scan(view):
-    walk = walker.walk(walker.normal(), n_strides=2, rate_hz=50.0)
+    walk = walker.walk(gait.normal(), n_strides=2, rate_hz=50.0)
     tables = view_builder.together(*(view_builder.of_walk(walk, subject=f"S{i:02d}") for i in range(20)))
     connection = view_builder.connect(**tables, only=[view, "joint_angles"])
     plan = connection.execute(f"EXPLAIN (ANALYZE, FORMAT json) SELECT * FROM {view} WHERE subject = 'S07'").fetchall()

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from neurostore.walker import gait as gaits
 from neurostore.walker import walk as walker
 from neurostore.walker.bvh import CMU_UNIT_MM, write_bvh
 from tests.shared_data import SHARED, needs_shared
 
-PATTERNS = sorted(walker.PATTERNS)
+PATTERNS = sorted(gaits.PATTERNS)
 
 
 def stance_mask(walk, side, margin_s=0.004):
@@ -27,7 +28,7 @@ def stance_mask(walk, side, margin_s=0.004):
 @pytest.mark.parametrize("pattern", PATTERNS)
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_standing_foot_does_not_slip(pattern, side):
-    walk = walker.walk(walker.PATTERNS[pattern](), n_strides=4, heading_deg=33)
+    walk = walker.walk(gaits.PATTERNS[pattern](), n_strides=4, heading_deg=33)
     stance = stance_mask(walk, side)
     heel, toe = walk.joints[f"{side}_heel"], walk.joints[f"{side}_toe"]
     tip = walk.joints[f"{side}_toe_end"]
@@ -42,9 +43,9 @@ def test_standing_foot_does_not_slip(pattern, side):
 
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_stride_length_is_where_the_heels_stand(pattern):
-    gait = walker.PATTERNS[pattern](stride_length_m=0.95)
+    gait = gaits.PATTERNS[pattern](stride_length_m=0.95)
     walk = walker.walk(gait, n_strides=5, heading_deg=-70)
-    for side in walker.SIDES:
+    for side in gaits.SIDES:
         flat = [t + 0.2 * gait.stride_time_s for s, e, t in walk.events if (s, e) == (side, "foot_strike")]
         flat = [t for t in flat if t < walk.time_s[-1]]
         heel = np.stack([np.interp(flat, walk.time_s, walk.joints[f"{side}_heel"][:, i]) for i in range(3)], -1)
@@ -53,8 +54,8 @@ def test_stride_length_is_where_the_heels_stand(pattern):
 
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_no_segment_changes_length_and_no_foot_sinks(pattern):
-    walk = walker.walk(walker.PATTERNS[pattern](), n_strides=3)
-    for side in walker.SIDES:
+    walk = walker.walk(gaits.PATTERNS[pattern](), n_strides=3)
+    for side in gaits.SIDES:
         for a, b in (("hip", "knee"), ("knee", "ankle"), ("shoulder", "elbow"), ("elbow", "wrist")):
             length = np.linalg.norm(walk.joints[f"{side}_{a}"] - walk.joints[f"{side}_{b}"], axis=1)
             assert np.ptp(length) < 1e-6
@@ -64,14 +65,14 @@ def test_no_segment_changes_length_and_no_foot_sinks(pattern):
 
 def test_the_toe_joint_rises_before_foot_off():
     """As in people, whose toe marker is some 20 mm up when the toes leave the floor."""
-    walk = walker.walk(walker.normal(), n_strides=2)
+    walk = walker.walk(gaits.normal(), n_strides=2)
     offs = [t for s, e, t in walk.events if (s, e) == ("left", "foot_off")]
     height = np.interp(offs, walk.time_s, walk.joints["left_toe"][:, 1])
     assert np.all((height > 10) & (height < 30))
 
 
 def test_motion_has_no_jumps():
-    walk = walker.walk(walker.normal(), n_strides=3, rate_hz=1000)
+    walk = walker.walk(gaits.normal(), n_strides=3, rate_hz=1000)
     for name, position in walk.joints.items():
         speed = np.linalg.norm(np.diff(position, axis=0), axis=1)
         assert speed.max() < 8.0, name  # mm in a millisecond: nothing is faster than 8 m/s
@@ -82,7 +83,7 @@ def test_motion_has_no_jumps():
 def test_normal_walker_walks_like_the_published_norm():
     """Schwartz 2008, free speed: hip, knee and ankle within 4 degrees RMS of the published means."""
     norm = json.loads(next((SHARED / "normative").glob("*.json")).read_text())["Schwartz2008"]["Free"]
-    walk = walker.walk(walker.normal(), n_strides=1.2, start_phase=0.0)
+    walk = walker.walk(gaits.normal(), n_strides=1.2, start_phase=0.0)
     percent = np.linspace(0, walk.gait.stride_time_s, 51)
     for column, name in (
         ("left_hip_flexion_deg", "HipAngles"),
@@ -95,19 +96,19 @@ def test_normal_walker_walks_like_the_published_norm():
 
 
 def test_impaired_patterns_are_impaired():
-    stiff = walker.walk(walker.stiff_knee("right"), n_strides=3)
+    stiff = walker.walk(gaits.stiff_knee("right"), n_strides=3)
     assert stiff.angles["right_knee_flexion_deg"].max() < 45 < 50 < stiff.angles["left_knee_flexion_deg"].max()
-    assert walker.walk(walker.crouch(), n_strides=3).angles["left_knee_flexion_deg"].min() > 28
+    assert walker.walk(gaits.crouch(), n_strides=3).angles["left_knee_flexion_deg"].min() > 28
 
 
 def test_treadmill_keeps_the_pelvis():
-    walk = walker.walk(walker.normal(), n_strides=4, is_treadmill=True)
+    walk = walker.walk(gaits.normal(), n_strides=4, is_treadmill=True)
     assert np.ptp(walk.joints["pelvis"][:, 2]) < 1e-6
 
 
 def test_bvh_says_the_same(tmp_path):
     """Forward kinematics by plain matrices over the file's text give the walker's joints."""
-    walk = walker.walk(walker.stiff_knee("left"), n_strides=1.5, heading_deg=120, origin_mm=(300.0, -200.0))
+    walk = walker.walk(gaits.stiff_knee("left"), n_strides=1.5, heading_deg=120, origin_mm=(300.0, -200.0))
     path = tmp_path / "walk.bvh"
     write_bvh(walk, path)
     lines = path.read_text().split("\n")

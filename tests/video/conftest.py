@@ -13,6 +13,7 @@ pytest.importorskip("av", reason="videos need PyAV")
 pytest.importorskip("tensorflow", reason="the test model is a SavedModel")
 
 from neurostore import skeleton as skeletons
+from neurostore.ingest.video.models import declared as declared_models
 from neurostore.ingest.video.models import store
 from tests.video import marker_model
 
@@ -35,7 +36,7 @@ def model(marker_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
     tarball = folder / "markers.tar.gz"
     with tarfile.open(tarball, "w:gz") as archive:
         archive.add(marker_folder, "markers")
-    pinned = store.find()
+    pinned = declared_models.find()
     declared = folder / "models.toml"
     arguments = ", ".join(f'"{a}"' for a in pinned.methods["detect_poses_batched"])
     declared.write_text(
@@ -46,5 +47,5 @@ def model(marker_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NEUROSTORE_MODELS", str(folder / "models"))
-        store.fetch(store.find("markers", declared), tarball=tarball)
+        store.fetch(declared_models.find("markers", declared), tarball=tarball)
         yield {"model": "markers", "models_toml": str(declared)}

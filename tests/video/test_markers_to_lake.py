@@ -13,7 +13,7 @@ import pytest
 import neurostore
 from neurostore.errors import InputError, LakeError, ModelError, UsageError
 from neurostore.ingest.pipeline import ingest
-from neurostore.ingest.pipeline.batch import Settings
+from neurostore.ingest.pipeline.settings import Settings
 from neurostore.ingest.recording import ReadOptions, Recording
 from neurostore.ingest.video import decode
 from neurostore.ingest.video.camera import intrinsics_from_fov

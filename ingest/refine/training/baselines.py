@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from neurostore.ingest.landmarks import filters
-from neurostore.ingest.refine.markers import MarkerSet
+from neurostore.ingest.refine.marker_set import MarkerSet
 from neurostore.ingest.refine.training.motions import outwards
 
 CUTOFF_HZ = 6.0

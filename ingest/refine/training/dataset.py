@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from neurostore.ingest.refine.features import CORRECTION_MM, Sequence, sequence, to_nodes, window
-from neurostore.ingest.refine.markers import MarkerSet
+from neurostore.ingest.refine.marker_set import MarkerSet
 from neurostore.ingest.refine.model import ModelConfig
 from neurostore.ingest.refine.training.motions import (
     Camera,

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.signal import find_peaks
 
-from neurostore.ingest.refine.markers import MarkerSet
+from neurostore.ingest.refine.marker_set import MarkerSet
 
 BELOW_FLOOR_MM = 10.0
 SIDES = ("left", "right")

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.signal import lfilter, resample_poly
 from scipy.spatial.transform import Rotation
 
-from neurostore.ingest.refine.markers import MarkerSet
+from neurostore.ingest.refine.marker_set import MarkerSet
 
 AZIMUTHS_DEG = tuple(float(s * a) for a in range(0, 90, 15) for s in (1, -1) if a or s > 0)
 _LIMB_RADIUS_MM = 60.0

@@ -18,7 +18,7 @@ import numpy as np
 from neurostore.errors import InputError, NeurostoreError, UsageError
 from neurostore.ingest.readers import read
 from neurostore.ingest.recording import ReadOptions, Recording
-from neurostore.ingest.refine.markers import MarkerSet
+from neurostore.ingest.refine.marker_set import MarkerSet
 from neurostore.ingest.refine.training.motions import Motion
 
 SPLITS = ("train", "validation", "test")

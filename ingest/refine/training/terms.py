@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import torch
 
-from neurostore.ingest.refine.markers import MarkerSet
+from neurostore.ingest.refine.marker_set import MarkerSet
 from neurostore.ingest.refine.training import losses
 
 LOSSES = (

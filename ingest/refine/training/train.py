@@ -17,7 +17,8 @@ import torch
 
 from neurostore.errors import ModelError, UsageError
 from neurostore.ingest.refine.checkpoint import load, save
-from neurostore.ingest.refine.markers import MarkerSet, marker_set
+from neurostore.ingest.refine.marker_set import MarkerSet
+from neurostore.ingest.refine.markers import marker_set
 from neurostore.ingest.refine.model import ModelConfig, PoseFormer, n_parameters
 from neurostore.ingest.refine.training.dataset import WindowBatches
 from neurostore.ingest.refine.training.looks import LookConfig, train_looks

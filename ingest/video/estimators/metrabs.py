@@ -21,6 +21,7 @@ from neurostore.ingest.video.camera import Camera
 from neurostore.ingest.video.contract import Detection, EstimatorOptions, Session
 from neurostore.ingest.video.decode import Picture, VideoInfo
 from neurostore.ingest.video.estimators.quiet import native_stderr_held
+from neurostore.ingest.video.models import declared as declared_models
 from neurostore.ingest.video.models import inspection, store
 from neurostore.skeleton import Skeleton
 
@@ -116,8 +117,8 @@ def load(options: EstimatorOptions, path: Path | None = None) -> MeTRAbs:
     )
 
 
-def _model(options: EstimatorOptions) -> store.Model:
-    return store.find(options.model, Path(options.models_toml) if options.models_toml else None)
+def _model(options: EstimatorOptions) -> declared_models.Model:
+    return declared_models.find(options.model, Path(options.models_toml) if options.models_toml else None)
 
 
 def _installed(options: EstimatorOptions) -> store.Installed:

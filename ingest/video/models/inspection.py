@@ -11,7 +11,7 @@ from neurostore.errors import MissingExtraError, ModelError
 from neurostore.ingest.video.estimators.quiet import native_stderr_held
 
 if TYPE_CHECKING:
-    from neurostore.ingest.video.models.store import Model
+    from neurostore.ingest.video.models.declared import Model
 
 
 @dataclass(frozen=True)

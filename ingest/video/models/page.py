@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from neurostore.ingest.video.models import store
+from neurostore.ingest.video.models import declared
 
 _HEAD = """# Pose models
 
@@ -22,7 +22,7 @@ MediaPipe (`--estimator mediapipe`) needs none of this: its model lies in the pa
 def page() -> str:
     """The page as text."""
     parts = [_HEAD]
-    for model in store.declared().values():
+    for model in declared.declared().values():
         parts.append(f"\n## {model.name}\n\n{model.meaning}.\n")
         rows = [
             ("estimator", f"`{model.estimator}`"),

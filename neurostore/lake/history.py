@@ -1,0 +1,50 @@
+"""The versions of a lake."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from neurostore.lake import delta
+from neurostore.lake.version import Lake
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+def history(lake: Lake) -> pl.DataFrame:
+    """The versions up to the lake's own, newest first.
+
+    Returns
+    -------
+    DataFrame of version, time (UTC), operation, trials_in, trials_replaced, trials_removed, software, message.
+    """
+    import polars as pl
+
+    rows = []
+    for entry in delta.open_table(lake.path, "trials").history():
+        if entry["version"] <= lake.version:
+            said = json.loads(entry.get("neurostore") or "{}")
+            other = "create" if entry["version"] == 0 else entry["operation"].lower()
+            rows.append(
+                {
+                    "version": entry["version"],
+                    "time": datetime.fromtimestamp(entry["timestamp"] / 1000, UTC),
+                    "operation": said.get("operation", other),
+                    **{n: said.get(n, 0) for n in ("trials_in", "trials_replaced", "trials_removed")},
+                    "software": said.get("software"),
+                    "message": said.get("message", ""),
+                }
+            )
+    columns: dict[str, Any] = {
+        "version": pl.Int64,
+        "time": pl.Datetime("us", "UTC"),
+        "operation": pl.String,
+        "trials_in": pl.Int64,
+        "trials_replaced": pl.Int64,
+        "trials_removed": pl.Int64,
+        "software": pl.String,
+        "message": pl.String,
+    }
+    return pl.DataFrame(rows, schema=columns).sort("version", descending=True)

@@ -1,0 +1,47 @@
+"""The lock and the record that every writer of a lake takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+
+from neurostore import storage
+from neurostore.errors import LakeError
+from neurostore.lake.hashes import gathered, measured, read, record
+
+
+@contextmanager
+def writing(root: str, doing: str) -> Iterator[None]:
+    """The lake's lock for the length of a commit; what is recorded meanwhile goes into one segment at its end."""
+    with storage.lock(root, doing) as was_abandoned:
+        if was_abandoned:
+            adopt(root)
+        with gathered(root):
+            yield
+
+
+def adopt(root: str, paths: Iterable[str] | None = None) -> list[str]:
+    """Record files that lie in the lake unrecorded, as they are now. Returns their paths.
+
+    paths : which; None for every log, and every data file that a log names.
+    """
+    known = read(root).files
+    chosen = [p for p in (named_files(root) if paths is None else paths) if p not in known]
+    entries = {p: e for p in chosen if (e := measured(root, p)) is not None}
+    record(root, entries)
+    return sorted(entries)
+
+
+def named_files(root: str) -> list[str]:
+    """Paths below the root of every log entry and checkpoint, and of every data file some version names."""
+    found = []
+    for file in storage.list_files(root, logs=True):
+        folder, _, name = file.path.rpartition("/_delta_log/")
+        if folder and (name.endswith(".json") or name.endswith(".checkpoint.parquet")) and not name.startswith("_"):
+            found.append(file.path)
+    from neurostore.lake import delta
+
+    for table in sorted({p.rpartition("/_delta_log/")[0] for p in found}):
+        with suppress(LakeError, ValueError):  # what cannot be read names nothing; verify says so
+            found += [f"{table}/{p}" for p in delta.ever_added(root, table)]
+    return list(dict.fromkeys(found))

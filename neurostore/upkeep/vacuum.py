@@ -1,0 +1,71 @@
+"""Files that no version needs any more are deleted."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from neurostore import storage
+from neurostore.lake import delta, hashes, heartbeat, writing
+from neurostore.lake.version import check_marker
+from neurostore.lake.version import open as open_lake
+
+SAFE_AGE_S = 3600.0  # files in no log are kept this long, even where no running ingest claims them
+
+
+def sweep(lake_path: object, safe_age_s: float = SAFE_AGE_S) -> int:
+    """Delete files that no log ever named: what writers staged and never committed. Returns how many went."""
+    root = storage.resolve(lake_path)
+    with storage.lock(root, "sweep"), storage.named_errors(root, "sweeping"):
+        oldest_kept_s = min(time.time() - safe_age_s, heartbeat.running_since(root))
+        n_swept = 0
+        for name in delta.stored_tables(root):
+            named = delta.ever_added(root, name)
+            left = [
+                storage.join(root, name, f.path)
+                for f in storage.list_files(storage.join(root, name))
+                if f.path not in named and f.modified_s < oldest_kept_s
+            ]
+            n_swept += storage.delete(left)
+        return n_swept
+
+
+@dataclass(frozen=True, slots=True)
+class Vacuum:
+    """What :func:`vacuum` did. oldest_version : the oldest that can still be opened."""
+
+    oldest_version: int
+    n_files: int
+    n_bytes: int
+
+
+def vacuum(lake_path: object, *, safe_age_s: float = SAFE_AGE_S) -> Vacuum:
+    """Delete every file that the current version does not need; older versions cannot be opened afterwards.
+
+    Takes the lake's lock. Files that running ingests have staged are kept. A reader of an older version gets
+    VanishedVersionError.
+    """
+    root = storage.resolve(lake_path)
+    check_marker(root)
+    with writing.writing(root, "vacuum"), storage.named_errors(root, "vacuum"):
+        lake = open_lake(root)
+        marker = {"oldest_version": lake.version, "time": datetime.now(UTC).isoformat(timespec="seconds")}
+        storage.write_json(storage.join(root, "_neurostore", "vacuumed.json"), marker)
+        oldest_kept_s = min(time.time() - safe_age_s, heartbeat.running_since(root))
+        gone: list[tuple[str, storage.StoredFile]] = []
+        for name in delta.stored_tables(root):
+            keep = {f.path for f in delta.files_of(delta.open_table(root, name))}
+            if name in lake.tables():
+                keep |= {f.path for f in lake.table_state(name).files}
+            named = delta.ever_added(root, name)
+            gone += [
+                (name, f)
+                for f in storage.list_files(storage.join(root, name))
+                if f.path not in keep and (f.path in named or f.modified_s < oldest_kept_s)
+            ]
+        paths = {f"{name}/{f.path}" for name, f in gone}
+        hashes.forget(root, (p for p in hashes.read(root).files if p not in paths))
+        n_files = storage.delete([storage.join(root, path) for path in sorted(paths)])
+        n_bytes = sum(f.size for _, f in gone)
+        return Vacuum(lake.version, n_files, n_bytes)
