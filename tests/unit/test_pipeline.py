@@ -220,7 +220,7 @@ def _kill_at(pool: workers.Pool, key: tuple[str, str, str]) -> None:
 
 _PARENT = """
 import sys, time
-from neurostore.ingest import workers
+from neurostore.ingest.pipeline import workers
 pool = workers.Pool(2)
 print(*(w.process.pid for w in pool._workers), flush=True)
 time.sleep(60)

@@ -13,7 +13,7 @@ from neurostore.sql import spill
 
 KILLED = """
 import os, sys
-from neurostore.lake import open as open_lake
+from neurostore.lake.version import open as open_lake
 connection = open_lake(sys.argv[1]).connect()
 connection.execute("SET threads = 1")
 connection.execute("SET memory_limit = '80MB'")
