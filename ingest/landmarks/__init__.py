@@ -25,7 +25,8 @@ from neurostore.ingest.landmarks.names import is_skin_set, landmark_sources
 from neurostore.ingest.landmarks.neutral import NeutralAxes, neutral_axes_of
 from neurostore.ingest.recording import Calibration, Poses, Recording, Step
 
-VERSION = 2
+VERSION = 3
+_SLOW_HZ = 20.0  # below it a cut-off that does not fit is no mistake of the user
 
 
 @dataclass(slots=True)
@@ -80,6 +81,12 @@ def compute_landmarks(
         raise InputError(path or "recording", "holds no poses, so no landmarks can be made (angles alone)")
     poses = recording.poses[0]
     out = Landmarks(poses.person, poses.frame, poses.time_s)
+    asked, cutoff_hz = cutoff_hz, _possible_cutoff(recording, cutoff_hz)
+    if cutoff_hz != asked:
+        out.notes.append(
+            f"not filtered: the cut-off of {asked:g} Hz is above 0.45 of the trial's rate (about {_rate(recording):.4g} Hz); "
+            "such a slow clock shows postures, and no events or fast angles can be trusted"
+        )
     out.steps = [
         Step("fill_gaps", VERSION, {"max_gap_s": filters.MAX_GAP_S}),
         Step("butterworth", VERSION, {"cutoff_hz": cutoff_hz, "order": 4, "zero_lag": True}),
@@ -95,6 +102,22 @@ def compute_landmarks(
         if person == 0:
             out.calibrations = parameters.added
     return out
+
+
+def _rate(recording: Recording) -> float:
+    """Frames per second of the first person as the clock itself runs, where it differs from the rate stated by more than 5 %."""
+    poses = recording.poses[0]
+    times = poses.time_s[poses.person == poses.person[0]] if len(poses.person) else poses.time_s
+    step_s = float(np.median(np.diff(times))) if len(times) > 2 else 0.0
+    rate = 1 / step_s if step_s > 0 else recording.rate_hz
+    return recording.rate_hz if recording.rate_hz and abs(rate / recording.rate_hz - 1) < 0.05 else rate
+
+
+def _possible_cutoff(recording: Recording, cutoff_hz: float) -> float:
+    """The cut-off asked for, or 0 (no filter) where the clock is too slow for any that a movement needs."""
+    rate_hz = _rate(recording)
+    is_slow = rate_hz < _SLOW_HZ and math.isfinite(cutoff_hz) and cutoff_hz > 0.45 * rate_hz
+    return 0.0 if is_slow else cutoff_hz
 
 
 def calibrations_from_static(recording: Recording, calibrations: Iterable[Calibration] = ()) -> list[Calibration]:

@@ -214,7 +214,7 @@ def _set_device_knee(marks: Marks, axes: Marks, side: str) -> np.ndarray | None:
 def _is_lateral(wand: np.ndarray, lateral: np.ndarray, proximal: np.ndarray, axes: Marks, sign: float) -> bool:
     """Does the wand look out to the side, as the chord construction needs? Markers on the front of a segment do not.
 
-    Seen along the segment, the wand lies within 70° of the lateral axis of the pelvis, in the middle of the trial.
+    Seen along the segment, the wand lies within 53° of the lateral axis of the pelvis, in the middle of the trial.
     """
     if "pelvis" not in axes:
         return True
@@ -222,7 +222,7 @@ def _is_lateral(wand: np.ndarray, lateral: np.ndarray, proximal: np.ndarray, axe
     out = sign * axes["pelvis"][..., 2]
     seen = [v - (v * along).sum(-1, keepdims=True) * along for v in (wand - lateral, out)]
     cos = (unit(seen[0]) * unit(seen[1])).sum(-1)
-    return not np.isfinite(cos).any() or float(np.median(cos[np.isfinite(cos)])) > 0.34
+    return not np.isfinite(cos).any() or float(np.median(cos[np.isfinite(cos)])) > 0.6
 
 
 def _marker_radius(parameters: Parameters) -> float:

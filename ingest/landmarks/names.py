@@ -74,8 +74,8 @@ def _resolve(
             )
         if names and all(name in usable for name in names):
             found[landmark] = tuple(index[name] for name in names)
-        else:
-            found.pop(landmark, None)
+        elif not names:
+            found.pop(landmark, None)  # declared to have none; else what the common names know of this file stays
     return found
 
 
@@ -113,7 +113,10 @@ def _from_common_names(joints: dict[tuple[str, str], int], *, is_marker_set: boo
     found = _look_up(names, table["skin"], table["skin_sided"])
     if is_marker_set or is_skin_set(found):
         # joint centres of a marker set are a model's output: not used where skin points can give them
-        centres = _look_up(names, table["joint"], table["joint_sided"])
+        # and a marker called LHIP or L.Elbow lies on the skin, so only names of a joint centre count there
+        stated = set(table["stated_centres"])
+        sided = {k: [n for n in v if isinstance(n, str) and n in stated] for k, v in table["joint_sided"].items()}
+        centres = _look_up(names, table["joint"], sided)
         found = {**_look_up(names, {}, table["skin_sided_or_bone"]), **found}
         taken = {i for indices in found.values() for i in indices}
         return {**{k: v for k, v in centres.items() if not taken & set(v)}, **found}
@@ -140,7 +143,7 @@ def _look_up(
 def _plain(name: str) -> tuple[str, str]:
     """Lower-case letters and digits of a name, prefixes and suffixes off, and the side a separated last letter gives."""
     table = _table()
-    name = name.rsplit(":", 1)[-1].strip().lower()
+    name = re.sub(r"^p(?=[A-Z])", "", name.rsplit(":", 1)[-1].strip()).lower()  # pRightASI: Xsens' points
     suffix_side = ""
     last = re.search(r"[._\- ](l|r|left|right)$", name)
     if last:

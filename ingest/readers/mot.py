@@ -15,14 +15,14 @@ from neurostore.ingest.readers.text_table import breaks_off, numbers, read_bytes
 from neurostore.ingest.recording import ReadOptions, Recording, SourceAngle, Step
 from neurostore.opensim import MODELS, column_of
 
-VERSION = 2
+VERSION = 3
 
 _TRANSLATION = re.compile(r"_t[xyz]$")
 _COORDINATE = re.compile(
     r"^(pelvis_(tilt|list|rotation)|(hip|knee|ankle|subtalar|mtp|lumbar|arm|elbow|wrist|pro_sup|neck|shoulder)_?\w*)$"
 )
 _OTHER = re.compile(
-    r"force|moment|torque|activation|excitation|emg|grf|_v[xyz]$|_p[xyz]$|power|length|speed", re.IGNORECASE
+    r"force|moment|torque|activation|excitation|emg|grf|_v[xyz]$|_p[xyz]$|power|length|speed|_u$", re.IGNORECASE
 )
 
 
@@ -57,6 +57,7 @@ def read(path: Path, options: ReadOptions) -> Recording:
     in_degrees = _in_degrees(head.words, names, values, notes)
     if not in_degrees:
         values = np.degrees(values)
+    _refuse_impossible(path, names, values, in_degrees)
     stated = MODELS.get(head.words.get("osim_model", ""))
     knee_sign = stated.knee_sign if stated else _knee_sign(names, values, notes)
     angles = []
@@ -115,7 +116,7 @@ def _check_counts(path: Path, head: _Head, table: np.ndarray, block: bytes) -> l
     n_columns = _number(head.words.get("ncolumns") or head.words.get("datacolumns"))
     if len(table) == 0:
         raise InputError(path, f"has no rows below its column names (nRows says {head.words.get('nrows', 'nothing')})")
-    if n_rows is not None and len(table) < n_rows:
+    if n_rows is not None and len(table) < n_rows - max(3, 0.02 * n_rows):
         raise InputError(path, f"is truncated: nRows says {n_rows:g}, the file has {len(table)} rows")
     if breaks_off(block, head.separator):
         raise InputError(path, f"is truncated: its last row (row {len(table)}) breaks off")
@@ -173,12 +174,37 @@ def _in_degrees(words: dict[str, str], names: list[str], values: np.ndarray, not
     said = words.get("indegrees", "").lower()
     if said in ("yes", "true", "1", "no", "false", "0"):
         return said in ("yes", "true", "1")
+    # OpenSim's Storage: without a version the file is an old one of SIMM, in degrees; version 1 says nothing and means radians.
+    version = words.get("version", "")
+    if not version or version == "1":
+        notes.append(
+            f"inDegrees is missing; {'version=1' if version else 'no version in the header'}: "
+            f"read as {'radians' if version else 'degrees'}, as OpenSim does"
+        )
+        return not version
     size = float(np.nanmax(np.abs(values), initial=0))
     judged = size > 2 * math.pi
     notes.append(
         f"inDegrees is missing; judged to be {'degrees' if judged else 'radians'}, the largest angle being {size:.3g}"
     )
     return judged
+
+
+_HINGED = re.compile(r"^(knee_angle|hip_flexion|hip_adduction|ankle_angle|elbow_flex(ion)?)_[lr]$")
+
+
+def _refuse_impossible(path: Path, names: list[str], values: np.ndarray, in_degrees: bool) -> None:
+    """Raise where a hip, knee, ankle or elbow turns further than 180°: the unit of the file is another than it says."""
+    for i, name in enumerate(names):
+        if not _HINGED.match(name) or not np.isfinite(values[:, i]).any():
+            continue
+        low, high = np.nanpercentile(values[:, i], [2, 98])
+        if max(-low, high) > 180:
+            raise InputError(
+                path,
+                f"{name} runs from {low:.0f}° to {high:.0f}°, which no joint can do: the values were read as "
+                f"{'degrees' if in_degrees else 'radians'}; write inDegrees=yes or inDegrees=no into the header as they are",
+            )
 
 
 def _knee_sign(names: list[str], values: np.ndarray, notes: list[str]) -> int:

@@ -247,11 +247,13 @@ def test_up_axis(tmp_path: Path, up: str, said: bool) -> None:
     assert any("which way is up" in n for n in recording.notes) is not said
 
 
-def test_wrong_screen_is_followed_and_said(tmp_path: Path) -> None:
-    path = write(tmp_path / "walk.c3d", walker(20), LEGS, screen=("+X", "+Y"))
+@pytest.mark.parametrize("screen", [("+X", "+Y"), ("-X", "-Z"), ("+X", "-Z"), ("+Z", "+X")])
+def test_markers_decide_against_a_wrong_screen(tmp_path: Path, screen: tuple[str, str]) -> None:
+    """Qualisys writes -X and -Z into files whose Z is up, ART +Y."""
+    path = write(tmp_path / "walk.c3d", walker(20), LEGS, screen=screen)
     recording = read(path)
-    assert any("give up = 'z'" in n for n in recording.notes)
-    np.testing.assert_allclose(column(read(path, ReadOptions(up="z")), "LASI"), y_up(walker(20))[:, 0], atol=1e-2)
+    assert any("POINT:Y_SCREEN says" in n and "z was taken" in n for n in recording.notes)
+    np.testing.assert_allclose(column(recording, "LASI"), y_up(walker(20))[:, 0], atol=1e-2)
     with pytest.raises(InputError, match="is no axis"):
         read(path, ReadOptions(up="w"))
 

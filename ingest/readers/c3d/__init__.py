@@ -20,18 +20,20 @@ from neurostore.ingest.readers.markers.assemble import (
     choose_skeleton,
     frame_slice,
     is_still,
-    is_unlabelled,
     judge_unit,
-    judge_up,
     name_says_static,
+    named_or_numbered,
     parse_up,
+    refuse_pixels,
+    squeezed,
     to_y_up,
     unit_mismatch,
     without_rubbish,
 )
+from neurostore.ingest.readers.markers.up import judge_up
 from neurostore.ingest.recording import ReadOptions, Recording, Step
 
-VERSION = 2
+VERSION = 3
 _KNEE_DEVICE = re.compile(r"^[LR]K(AX|D[12])$", re.IGNORECASE)
 
 
@@ -78,7 +80,7 @@ def read(path: Path, options: ReadOptions) -> Recording:
 
     markers, models, positions = _without_duplicates(markers, models, positions, notes)
     is_marker = np.arange(len(markers) + len(models)) < len(markers)
-    scale_mm, length_basis = _scale(parameters, options, positions[:, is_marker], notes)
+    scale_mm, length_basis = _scale(path, parameters, options, positions[:, is_marker], notes)
     with np.errstate(over="ignore"):
         positions = positions * np.float32(scale_mm)
     positions, n_rubbish = without_rubbish(positions)
@@ -159,18 +161,15 @@ def _points_of_subject(
     names = [n for n in parameters.strings("SUBJECTS", "NAMES") if n]
     n_unlabelled = layout.n_points - len(labels)
     joined = [n for n in names if sum(w.lower().startswith(f"{n.lower()}_") for w in labels) > len(labels) // 4]
-    points = []
-    for index, whole in enumerate(labels):
-        prefix, _, label = whole.rpartition(":")
-        label = label.strip()
-        for name in joined if not prefix else ():
-            if label.lower().startswith(f"{name.lower()}_"):
-                prefix, label = name, label[len(name) + 1 :]
-                break
-        if is_unlabelled(label):
-            n_unlabelled += 1
-        else:
-            points.append(_Point(index, label, prefix.strip(), whole))
+    split = [_split(whole, joined) for whole in labels]
+    kept, note = named_or_numbered([label for _, label in split])
+    notes += [note] if note else []
+    points = [
+        _Point(index, label, prefix, whole)
+        for index, (whole, (prefix, label), keep) in enumerate(zip(labels, split, kept, strict=True))
+        if keep
+    ]
+    n_unlabelled += len(labels) - len(points)
     if n_unlabelled:
         notes.append(f"{n_unlabelled} unlabelled points were dropped")
     if not points:
@@ -187,6 +186,16 @@ def _points_of_subject(
     elif len(names) > 1:
         notes.append(f"the file names several subjects ({', '.join(names)}) and its labels do not say whose they are")
     return points, subject
+
+
+def _split(whole: str, subjects: list[str]) -> tuple[str, str]:
+    """(prefix, label) of a label as the file has it: before a colon, or one of the subjects and an underscore."""
+    prefix, _, label = whole.rpartition(":")
+    label = label.strip()
+    for name in subjects if not prefix else ():
+        if label.lower().startswith(f"{name.lower()}_"):
+            return name, label[len(name) + 1 :]
+    return prefix.strip(), label
 
 
 def _without_duplicates(
@@ -209,9 +218,12 @@ def _without_duplicates(
     return [everyone[i] for i in kept if i < len(markers)], [everyone[i] for i in kept if i >= len(markers)], positions
 
 
-def _scale(parameters: Parameters, options: ReadOptions, markers: np.ndarray, notes: list[str]) -> tuple[float, str]:
+def _scale(
+    path: Path, parameters: Parameters, options: ReadOptions, markers: np.ndarray, notes: list[str]
+) -> tuple[float, str]:
     """(mm per unit, length basis)."""
     unit = parameters.string("POINT", "UNITS").lower().rstrip(".")
+    refuse_pixels(path, unit, markers, options.scale_mm)
     if options.scale_mm is not None:
         return options.scale_mm, "measured"
     if unit in UNIT_MM:
@@ -230,21 +242,20 @@ def _up(
     markers: np.ndarray,
     notes: list[str],
 ) -> str:
-    """Which of the file's axes points up: cohort.toml, else POINT:Y_SCREEN, else judged from the data."""
+    """Which of the file's axes points up: cohort.toml, else the markers, with POINT:Y_SCREEN where they leave it open."""
     if options.up:
         return parse_up(options.up, path)
     x_screen = parameters.string("POINT", "X_SCREEN").lower().lstrip("+")
     y_screen = parameters.string("POINT", "Y_SCREEN").lower().lstrip("+")
-    judged, how, by_names = judge_up(labels, markers, default="z")
-    if re.fullmatch(r"-?[xyz]", y_screen) and x_screen[-1:] != y_screen[-1:]:
-        if by_names and judged != y_screen:
-            notes.append(
-                f"POINT:Y_SCREEN says {y_screen} is up and was followed, but {how} along {judged}; "
-                f"if that is up, give up = '{judged}' in cohort.toml"
-            )
-        return y_screen
-    notes.append(f"the file does not say which way is up; {judged} was taken: {how}")
-    return judged
+    is_told = re.fullmatch(r"-?[xyz]", y_screen) and x_screen[-1:] != y_screen[-1:]
+    up = judge_up([squeezed(label) for label in labels], markers, default="z", screen=y_screen if is_told else "")
+    if is_told and up.axis != y_screen:
+        notes.append(
+            f"POINT:Y_SCREEN says {y_screen} is up, but {up.axis} was taken: {up.how}; give up in cohort.toml if this is wrong"
+        )
+    elif not is_told:
+        notes.append(f"the file does not say which way is up; {up.axis} was taken: {up.how}")
+    return up.axis
 
 
 def _written_by(parameters: Parameters) -> str:

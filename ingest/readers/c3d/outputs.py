@@ -161,6 +161,10 @@ def source_events(
             others += 1
             continue
         event, side = event_name(labels[i], _at(contexts, i))
+        if event not in ("foot_strike", "foot_off"):  # side and kind may stand in the context alone: RHS, LTO
+            told, whose_side = event_name(_at(contexts, i), "")
+            if told in ("foot_strike", "foot_off"):
+                event, side = told, whose_side
         outside += not start - 0.5 / rate_hz <= seconds[i] <= end
         events.append(SourceEvent(event, side, float(seconds[i]), labels[i], _at(descriptions, i)))
     if others:

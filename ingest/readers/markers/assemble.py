@@ -42,10 +42,8 @@ _TO_Y_UP = {
 }
 
 _UNLABELLED = re.compile(r"\*|\*?\d*$|uname|un_?labell?ed|U_?\d+$", re.IGNORECASE)
-_LOW = re.compile(r"HEE|TOE|ANK|MT[1-5]|META|MALL|[LM]MAL|CALC|FOOT")
-_HIGH = re.compile(
-    r"[FB]HD$|HEAD|NOSE|NECK|SHO|C7|CLAV|STRN|STERN|ACR|ASI|PSI|SACR|PELV|ILIAC|HIP$|CHEST|T10|[LR](EAR|EYE)$"
-)
+_NUMBER = re.compile(r"\d+")
+_PIXELS = re.compile(r"(?:^|[_\-. ])(?:px|pixels?)(?:$|[_\-. ])", re.IGNORECASE)
 
 
 def squeezed(label: str) -> str:
@@ -56,6 +54,21 @@ def squeezed(label: str) -> str:
 def is_unlabelled(label: str) -> bool:
     """Is this a point nobody named: empty, ``*12``, ``uname*3``, ``Unlabeled 7``, a bare number."""
     return bool(_UNLABELLED.match(label.strip()))
+
+
+def named_or_numbered(labels: Sequence[str]) -> tuple[list[bool], str]:
+    """(which labels are kept, a note): those that name a point; numbers too where no label is anything else.
+
+    Software that identifies nothing numbers its trajectories (0001, 0002 …): their positions are worth keeping.
+    """
+    is_named = [not is_unlabelled(label) for label in labels]
+    numbered = [bool(_NUMBER.fullmatch(label.strip())) for label in labels]
+    if any(is_named) or not any(numbered):
+        return is_named, ""
+    return numbered, (
+        "its labels are numbers, so nobody said which marker is which: positions are kept, and there are no landmarks or "
+        "angles; label the trajectories, or say which is which in [markers] of cohort.toml"
+    )
 
 
 def to_y_up(positions: np.ndarray, up: str) -> np.ndarray:
@@ -76,36 +89,6 @@ def parse_up(text: str, path: Path) -> str:
     if up not in _TO_Y_UP:
         raise InputError(path, f"up = {text!r} is no axis; give one of {', '.join(_TO_Y_UP)}")
     return up
-
-
-def judge_up(labels: Sequence[str], positions: np.ndarray, default: str) -> tuple[str, str, bool]:
-    """Which axis points up, judged from the data.
-
-    Head, trunk and pelvis markers lie above those of the feet; where such names are lacking, the axis along which the
-    markers spread most is taken as vertical; where that is undecided, ``default``.
-
-    Returns
-    -------
-    (axis, how in plain words, whether by names): the last is False where only the spread or the default decided.
-    """
-    names = [squeezed(label) for label in labels]
-    low = [i for i, n in enumerate(names) if _LOW.search(n)]
-    high = [i for i, n in enumerate(names) if _HIGH.search(n) and i not in low]
-    sample = positions[:: max(1, len(positions) // 500)].astype(np.float64)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # all-NaN frames give NaN, which is what is meant
-        if low and high:
-            lift = np.nanmedian(np.nanmean(sample[:, high], axis=1) - np.nanmean(sample[:, low], axis=1), axis=0)
-            axis = int(np.argmax(np.abs(lift))) if np.isfinite(lift).all() else 0
-            if np.isfinite(lift).all() and abs(lift[axis]) > 0.75 * np.linalg.norm(lift):
-                up = ("" if lift[axis] > 0 else "-") + "xyz"[axis]
-                return up, "head, trunk and pelvis markers lie above those of the feet", True
-        spread = np.nanmedian(np.nanmax(sample, axis=1) - np.nanmin(sample, axis=1), axis=0)
-    if np.isfinite(spread).all():
-        order = np.argsort(spread)
-        if spread[order[2]] > 1.3 * spread[order[1]]:
-            return "xyz"[order[2]], "the markers spread most along it", False
-    return default, "the habit of the format, as the data do not tell", False
 
 
 def judge_unit(positions: np.ndarray) -> tuple[float, str]:
@@ -131,6 +114,31 @@ def rate_of(time_s: np.ndarray) -> float:
     if np.abs(time_s[0] + np.arange(n) / rate - time_s).max() > 0.25 / rate:
         return round(float(1 / np.median(np.diff(time_s))), 3)  # uneven, or with gaps
     return float(round(rate)) if abs(rate / round(rate or 1) - 1) < 1e-4 else round(float(rate), 3)
+
+
+def refuse_pixels(path: Path, unit: str, positions: np.ndarray, scale_mm: float | None) -> None:
+    """Raise where positions are places in a picture: the unit or the file's name says so, or a flat figure is over 50 m tall.
+
+    positions : (n, J, 3) in the file's unit. Sports2D writes `Units m` into its files of pixels.
+    """
+    advice = (
+        "give a file in metres or millimetres (of Sports2D the one with _m_ in its name), or scale_mm in cohort.toml"
+    )
+    if scale_mm is not None:
+        return
+    if unit in ("px", "pixel", "pixels"):
+        raise InputError(path, f"its unit is {unit}: positions in a picture are no lengths; {advice}")
+    across = _across(positions) * UNIT_MM.get(unit, 1.0)
+    if not np.isfinite(across) or across < 20_000:
+        return
+    flat = positions[np.isfinite(positions).all(axis=-1)]
+    is_flat = len(flat) > 0 and (np.ptp(flat, axis=0) < 1e-6 * np.ptp(flat, axis=0).max()).any()
+    if is_flat or _PIXELS.search(path.stem) or not any(500 <= _across(positions) * per <= 2600 for per in (1.0, 10.0)):
+        raise InputError(
+            path,
+            f"says that its unit is {unit or 'missing'}, in which the markers are {across / 1000:.4g} m across: no person. "
+            f"These look like pixels; {advice}",
+        )
 
 
 def unit_of_a_person(positions: np.ndarray, scale_mm: float) -> tuple[float, str] | None:

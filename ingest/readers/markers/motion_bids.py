@@ -26,13 +26,14 @@ from neurostore.ingest.readers.markers.assemble import (
     frame_slice,
     is_still,
     judge_unit,
-    judge_up,
     name_says_static,
     parse_up,
+    squeezed,
     to_y_up,
     unit_mismatch,
     without_rubbish,
 )
+from neurostore.ingest.readers.markers.up import judge_up
 from neurostore.ingest.readers.text_table import numbers, read_bytes
 from neurostore.ingest.recording import ReadOptions, Recording, SourceEvent, Step
 
@@ -301,7 +302,7 @@ def _turned(
         for source, (axis, sign) in enumerate(mapped):
             out[..., axis] = sign * positions[..., source]
         return out, letters
-    up, how, _ = judge_up(names, positions, default="z")
+    up, how = (found := judge_up([squeezed(n) for n in names], positions, default="z")).axis, found.how
     notes.append(f"its sidecars do not say which way is up (SpatialAxes); {up} was taken: {how}")
     return to_y_up(positions, up), f"{up} up"
 

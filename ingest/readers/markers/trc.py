@@ -16,21 +16,23 @@ from neurostore.ingest.readers.markers.assemble import (
     choose_skeleton,
     frame_slice,
     is_still,
-    is_unlabelled,
     judge_unit,
-    judge_up,
     name_says_static,
+    named_or_numbered,
     parse_up,
     rate_of,
+    refuse_pixels,
+    squeezed,
     to_y_up,
     unit_mismatch,
     unit_of_a_person,
     without_rubbish,
 )
+from neurostore.ingest.readers.markers.up import judge_up
 from neurostore.ingest.readers.text_table import breaks_off, numbers, read_bytes, separator_of
 from neurostore.ingest.recording import ReadOptions, Recording, Step
 
-VERSION = 2
+VERSION = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ def read(path: Path, options: ReadOptions) -> Recording:
     keep = frame_slice(len(table), options, path)
     positions, time_s = positions[keep].astype(np.float32), time_s[keep]
     positions[(positions == 0).all(axis=-1)] = np.nan
-    scale_mm, length_basis = _scale(head.words, options, positions, notes)
+    scale_mm, length_basis = _scale(path, head.words, options, positions, notes)
     with np.errstate(over="ignore"):
         positions = positions * np.float32(scale_mm)
     positions, n_rubbish = without_rubbish(positions)
@@ -191,7 +193,9 @@ def _markers(path: Path, head: _Head, table: np.ndarray, notes: list[str]) -> tu
     """(names, positions (n, J, 3)) of the named markers of one person that have columns."""
     stated = _count(head.words.get("nummarkers"))
     parts = [(*name.rpartition(":")[::2], column) for name, column in head.labels]
-    named = [(prefix.strip(), name.strip(), column) for prefix, name, column in parts if not is_unlabelled(name)]
+    kept, note = named_or_numbered([name for _, name, _ in parts])
+    notes += [note] if note else []
+    named = [(prefix.strip(), name.strip(), column) for (prefix, name, column), k in zip(parts, kept, strict=True) if k]
     if len(named) < len(parts):
         notes.append(f"{len(parts) - len(named)} unlabelled points were dropped")
     prefixes = Counter(prefix for prefix, _, _ in named if prefix)
@@ -229,9 +233,12 @@ def _markers(path: Path, head: _Head, table: np.ndarray, notes: list[str]) -> tu
     return [name for name, _ in best.values()], np.stack([xyz for _, xyz in best.values()], axis=1)
 
 
-def _scale(words: dict[str, str], options: ReadOptions, positions: np.ndarray, notes: list[str]) -> tuple[float, str]:
+def _scale(
+    path: Path, words: dict[str, str], options: ReadOptions, positions: np.ndarray, notes: list[str]
+) -> tuple[float, str]:
     """(mm per unit, length basis)."""
     unit = words.get("units", "").lower().strip("()[]. ")
+    refuse_pixels(path, unit, positions, options.scale_mm)
     if options.scale_mm is not None:
         return options.scale_mm, "measured"
     if unit in UNIT_MM:
@@ -253,8 +260,9 @@ def _up(path: Path, options: ReadOptions, names: list[str], positions: np.ndarra
     """Y is up in most TRC files; the format cannot say, so the data are asked where their names allow it."""
     if options.up:
         return parse_up(options.up, path)
-    up, how, by_names = judge_up(names, positions, default="y")
-    if not by_names:
-        up, how = "y", "the habit of the format, as the names do not tell"
-    notes.append(f"a TRC file does not say which way is up; {up} was taken: {how}")
-    return up
+    up = judge_up([squeezed(name) for name in names], positions, default="y")
+    axis, how = (
+        (up.axis, up.how) if up.is_sure else ("y", f"the habit of the format, as the markers leave it open ({up.how})")
+    )
+    notes.append(f"a TRC file does not say which way is up; {axis} was taken: {how}")
+    return axis

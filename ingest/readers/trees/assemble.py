@@ -76,11 +76,14 @@ def assemble(source: Source, options: ReadOptions, steps: list[Step], notes: lis
             to = slice(n, n + len(part))
             forward(tree, part, settings.scale_mm, settings.lab, positions[to], rotations[to], slots)
         n += len(block)
-    if source.n_frames is not None and n != source.n_frames:
-        hint = "; the file may be truncated" if n < source.n_frames else ""
+    if source.n_frames is not None and n < source.n_frames:
         raise InputError(
-            path, f"Frames says {source.n_frames}, but the file holds {n} rows of {tree.n_channels} values{hint}"
+            path,
+            f"Frames says {source.n_frames}, but the file holds {n} rows of {tree.n_channels} values; the file may be truncated",
         )
+    if source.n_frames is not None and n > source.n_frames:
+        notes.append(f"Frames says {source.n_frames}, the file holds {n} rows; the first {source.n_frames} were read")
+        n = source.n_frames
     if n == 0 or settings is None:
         raise InputError(path, "no frame of motion")
     positions, rotations = positions[:n], rotations[:n]

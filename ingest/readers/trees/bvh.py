@@ -16,7 +16,7 @@ from neurostore.ingest.readers.trees.hierarchy import parse_hierarchy
 from neurostore.ingest.readers.trees.numbers import number, rate_from_period, rows
 from neurostore.ingest.recording import ReadOptions, Recording, Step
 
-VERSION = 1
+VERSION = 2
 _LONGEST_HEADER = 8 << 20
 _MOTION = re.compile(rb"(?<![^\s}])MOTION\s+Frames\s*:?\s*(\S+)\s+Frame\s*Time\s*:?\s*(\S+)[ \t]*", re.IGNORECASE)
 _COMMENT = re.compile(rb"(?m)^[ \t]*(?:#|//)[^\r\n]*")

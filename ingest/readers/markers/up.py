@@ -1,0 +1,147 @@
+"""Which way is up in a marker file: the markers decide, what the file says of its screen only breaks ties.
+
+X_SCREEN and Y_SCREEN of a C3D describe a picture: Qualisys writes −X and −Z into every file whose Z points up, others
++Y where Z does. So the axis is taken along which the pelvis, trunk and head lie away from the feet and along which
+the feet on the ground keep one height. In a crouch the trunk lies ahead of the feet; their common height then decides.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+# fmt: off
+_FEET = frozenset((
+    "HEE", "HEEL", "HEL", "HEELFOOT", "HEELPOST", "CAL", "CALC", "CALCA", "CALCN", "CALCANEUS", "FCC", "CA", "TOE",
+    "TOES", "TOETIP", "TOEMID", "TOEBASE", "BIGTOE", "SMALLTOE", "MT1", "MT2", "MT3", "MT5", "MTH1", "MTH2", "MTH5",
+    "MET1", "MET2", "MET5", "FM1", "FM2", "FM5", "FMH", "SMH", "VMH", "D1M", "D2M", "D5M", "1MT", "2MT", "5MT",
+    "FIRSTMETATARSAL", "SECONDMETATARSAL", "FIFTHMETATARSAL", "5META", "ANK", "ANKLE", "ANKLELAT", "ANKLEMED",
+    "ANKLELATERAL", "ANKLEMEDIAL", "LATANKLE", "MEDANKLE", "LMAL", "MMAL", "LATMAL", "MEDMAL", "LMALL", "MMALL",
+    "MALL", "LATMALLEOLUS", "MEDMALLEOLUS", "MALLEOLUS", "FAL", "TAM", "FOOT", "FOOTLAT", "FOOTMED", "TOELAT",
+    "TOEMED", "MANKLE", "LANKLE", "ANKL", "ANKM", "ANM",
+))
+_ABOVE = frozenset((
+    "FHD", "BHD", "HEAD", "FRONTHEAD", "BACKHEAD", "HEADFRONT", "HEADBACK", "TOPHEAD", "TOPOFHEAD", "NOSE", "NECK",
+    "EAR", "EYE", "SHO", "SHOULDER", "SHLD", "ACR", "ACROMION", "AC", "AA", "C7", "CV7", "C7SPINALPROCESS", "CLAV",
+    "CLAVICLE", "STRN", "STERN", "STERNUM", "CHEST", "T10", "TV10", "T8", "T8SPINALPROCESS", "PX", "IJ", "XIPHOID",
+    "SXS", "SUPRASTERNAL", "ASI", "ASIS", "IAS", "PSI", "PSIS", "IPS", "SACR", "SACRUM", "SACRAL", "VSACRAL",
+    "VSAC", "SAC", "SAJ", "MPSI", "PELVIS", "HIP", "HIPS", "MIDHIP", "FWT", "BWT", "MWT", "GT", "TROCH",
+    "TROCHANTER", "GREATERTROCHANTER", "GTR", "ILIAC", "CREST", "HJC",
+))
+# fmt: on
+_LEAST_LIFT_MM = 50.0
+_CLEAR = 0.75  # the second best direction must score less than this share of the best
+
+
+@dataclass(frozen=True, slots=True)
+class Up:
+    """axis : 'x', '-x', … 'z'. how : why, in plain words. is_sure : by markers whose names are known, without a rival."""
+
+    axis: str
+    how: str
+    is_sure: bool
+
+
+def is_foot(name: str) -> bool:
+    """Is this squeezed name (upper case, letters and digits) one of a marker at the foot or ankle?"""
+    return any(v in _FEET for v in _variants(name))
+
+
+def is_above(name: str) -> bool:
+    """Is this squeezed name one of a marker at the pelvis, trunk or head?"""
+    return any(v in _ABOVE for v in _variants(name))
+
+
+def _variants(name: str) -> Iterator[str]:
+    """A name with and without its side, at its beginning or end; whole words only: WHEELCHAIR holds no heel."""
+    for suffix in ("STUDY", "MARKER"):
+        name = name.removesuffix(suffix)
+    starts = [
+        name,
+        *(name.removeprefix(p) for p in ("LEFT", "RIGHT", "PLEFT", "PRIGHT", "L", "R", "P") if name.startswith(p)),
+    ]
+    for start in starts:
+        yield start
+        for suffix in ("LEFT", "RIGHT", "L", "R"):
+            if start.endswith(suffix):
+                yield start.removesuffix(suffix)
+
+
+def judge_up(names: Sequence[str], positions: np.ndarray, default: str, screen: str = "") -> Up:
+    """Which axis points up.
+
+    Parameters
+    ----------
+    names : squeezed marker names. positions : (n, J, 3) mm, NaN = missing. default : the habit of the format.
+    screen : what the file says ('' where it says nothing): decides where the markers do not.
+    """
+    low = [i for i, n in enumerate(names) if is_foot(n)]
+    high = [i for i, n in enumerate(names) if is_above(n) and i not in low]
+    sample = positions[:: max(1, len(positions) // 500)].astype(np.float64)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # all-NaN frames give NaN, which is what is meant
+        if low and high:
+            found = _by_body(sample[:, low], sample[:, high], screen)
+            if found is not None:
+                return found
+        return _by_cloud(sample, default, screen)
+
+
+def _by_body(feet: np.ndarray, above: np.ndarray, screen: str) -> Up | None:
+    lift = np.nanmedian(np.nanmean(above, axis=1) - np.nanmean(feet, axis=1), axis=0)
+    spread = _ground_spread(feet)
+    if not (np.isfinite(lift).all() and np.linalg.norm(lift) > _LEAST_LIFT_MM):
+        return None
+    share = np.abs(lift) / np.linalg.norm(lift)
+    level = np.nanmin(spread) / spread if np.isfinite(spread).all() and (spread > 0).all() else np.ones(3)
+    score = np.where(np.abs(lift) > _LEAST_LIFT_MM, share * level, 0.0)
+    order = np.argsort(score)[::-1]
+    best, second = int(order[0]), int(order[1])
+    how = "pelvis, trunk and head lie above the feet along it"
+    if share[best] < 0.9:
+        how += ", and the feet on the ground keep one height"
+    if score[second] > _CLEAR * score[best]:
+        said = "xyz".find(screen[-1:]) if screen else -1
+        if said not in (best, second):
+            return Up(_signed(best, lift), f"{how}; {'xyz'[second]} is nearly as likely", False)
+        return Up(
+            _signed(said, lift), "the markers leave two axes open, of which the file's screen names this one", False
+        )
+    return Up(_signed(best, lift), how, True)
+
+
+def _signed(axis: int, direction: np.ndarray) -> str:
+    return ("" if direction[axis] > 0 else "-") + "xyz"[axis]
+
+
+def _ground_spread(feet: np.ndarray) -> np.ndarray:
+    """(3,) range along each axis of all samples in which a foot marker hardly moves, which are those on the ground."""
+    step = np.linalg.norm(np.diff(feet, axis=0), axis=-1)
+    if not len(step):
+        return np.full(3, np.nan)
+    limit = 0.2 * np.nanpercentile(step, 95, axis=0)
+    still = np.concatenate([step <= limit, np.zeros((1, feet.shape[1]), bool)]) & np.isfinite(feet).all(-1)
+    ground = feet[still] if still.sum() >= 10 else feet[np.isfinite(feet).all(-1)]
+    if not len(ground):
+        return np.full(3, np.nan)
+    low, high = np.percentile(ground, [5, 95], axis=0)
+    return high - low + 1.0
+
+
+def _by_cloud(sample: np.ndarray, default: str, screen: str) -> Up:
+    """Without names that tell: the screen's axis, its positive side up unless the markers lie below zero; else the longest side."""
+    if screen:
+        axis = "xyz".index(screen[-1])
+        values = sample[..., axis][np.isfinite(sample[..., axis])]
+        is_below = len(values) and np.percentile(values, 90) < 0
+        up = ("-" if is_below else "") + "xyz"[axis]
+        return Up(up, "the file's screen names the axis, and the markers lie on this side of zero", False)
+    spread = np.nanmedian(np.nanmax(sample, axis=1) - np.nanmin(sample, axis=1), axis=0)
+    if np.isfinite(spread).all():
+        order = np.argsort(spread)
+        if spread[order[2]] > 1.3 * spread[order[1]]:
+            return Up("xyz"[order[2]], "the markers spread most along it", False)
+    return Up(default, "the habit of the format, as the data do not tell", False)

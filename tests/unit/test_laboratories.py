@@ -1,0 +1,229 @@
+"""What files of different makers mean, on made files: up, units, names, numbers for names, joints from skin markers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from neurostore.errors import InputError
+from neurostore.ingest.landmarks import compute_landmarks
+from neurostore.ingest.readers import read
+from neurostore.ingest.readers.c3d.outputs import source_events
+from neurostore.ingest.readers.c3d.parameters import Parameters
+from neurostore.ingest.readers.markers.up import is_above, is_foot, judge_up
+from neurostore.ingest.recording import ReadOptions, SourceEvent
+
+# Points of a person walking along x, y up, z to the right, mm: name -> (x, y, z) of the right side about mid-pelvis.
+BODY = {
+    "ASI": (70, 90, 125), "PSI": (-90, 80, 45), "KNE": (0, -440, 140), "KNE_MED": (0, -440, 30), "ANK": (0, -850, 125),
+    "ANK_MED": (0, -850, 45), "HEE": (-60, -900, 85), "TOE": (140, -900, 85), "THI": (0, -210, 160), "TIB": (0, -640, 150),
+    "SHO": (-10, 520, 180), "HIP": (0, -20, 180), "MT1": (140, -900, 60), "MT5": (100, -900, 120),
+}  # fmt: skip
+MIDDLE = {"SACR": (-95, 80, 0), "C7": (-80, 560, 0), "CLAV": (60, 520, 0)}
+
+
+def walker(n: int = 200, rate: float = 100.0) -> dict[str, np.ndarray]:
+    """Name with side (LASI, RASI, SACR …) to (n, 3) mm: hips move forwards, feet swing."""
+    t = np.arange(n) / rate
+    points = {}
+    for side, sign, shift in (("R", 1, 0.0), ("L", -1, 0.5)):
+        swing = np.radians(20 * np.sin(2 * np.pi * (t / 1.1 + shift)))
+        for name, (x, y, z) in BODY.items():
+            out = np.tile(np.array([x, y, sign * z], float), (n, 1))
+            if y < 0 and name != "HIP":
+                out[:, 0] = x * np.cos(swing) - y * np.sin(swing)
+                out[:, 1] = y * np.cos(swing) + x * np.sin(swing)
+            points[side + name] = out
+    points |= {name: np.tile(np.array(at, float), (n, 1)) for name, at in MIDDLE.items()}
+    way = np.stack([1200 * t, np.full(n, 950.0), 0 * t], -1)
+    return {name: values + way for name, values in points.items()}
+
+
+def write_trc(path: Path, points: dict[str, np.ndarray], units: str = "mm", rate: float = 100.0) -> Path:
+    names, n = list(points), len(next(iter(points.values())))
+    lines = [
+        f"PathFileType\t4\t(X/Y/Z)\t{path.name}",
+        "DataRate\tCameraRate\tNumFrames\tNumMarkers\tUnits\tOrigDataRate\tOrigDataStartFrame\tOrigNumFrames",
+        f"{rate:g}\t{rate:g}\t{n}\t{len(names)}\t{units}\t{rate:g}\t1\t{n}",
+        "Frame#\tTime\t" + "\t\t\t".join(names) + "\t\t",
+        "\t\t" + "\t".join(f"X{i}\tY{i}\tZ{i}" for i in range(1, len(names) + 1)),
+        "",
+    ]
+    for f in range(n):
+        row = np.concatenate([points[name][f] for name in names])
+        lines.append(f"{f + 1}\t{f / rate:.5f}\t" + "\t".join(f"{v:.4f}" for v in row))
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+# ------------------------------------------------------------------------------------------------------------------ up
+
+# Row i: the file's axis i as a sign and an axis of (forward, up, right)
+LABS = {
+    "y": [(1, 0), (1, 1), (1, 2)], "z": [(1, 0), (-1, 2), (1, 1)], "-z": [(1, 0), (1, 2), (-1, 1)],
+    "x": [(1, 1), (-1, 0), (1, 2)], "-y": [(1, 0), (-1, 1), (-1, 2)],
+}  # fmt: skip
+NAMES_OF = {
+    "plug_in_gait": {"ASI": "{s}ASI", "KNE": "{s}KNE", "ANK": "{s}ANK", "HEE": "{s}HEE", "TOE": "{s}TOE"},
+    "isb": {"ASI": "{s}_IAS", "KNE": "{s}_FLE", "ANK": "{s}_FAL", "HEE": "{s}_FCC", "TOE": "{s}_FM2"},
+    "visual3d": {"ASI": "{s}.ASIS", "KNE": "{s}.Knee.Lat", "ANK": "{s}.Ankle.Lat", "HEE": "{s}.Heel", "TOE": "{s}.Toe"},
+}
+
+
+@pytest.mark.parametrize("screen", ["", "-z", "y", "x"])
+@pytest.mark.parametrize("maker", NAMES_OF)
+@pytest.mark.parametrize("lab", LABS)
+def test_the_markers_say_who_is_up(lab: str, maker: str, screen: str) -> None:
+    points = walker()
+    names, values = [], []
+    for key, name in NAMES_OF[maker].items():
+        for side in "LR":
+            names.append("".join(c for c in name.format(s=side).upper() if c.isalnum()))
+            values.append(points[side + key])
+    own = np.stack(values, axis=1)
+    turned = np.stack([sign * own[..., axis] for sign, axis in LABS[lab]], axis=-1)
+    found = judge_up(names, turned, "z", screen)
+    assert (found.axis, found.is_sure) == (lab, True)
+
+
+def test_names_are_whole_words() -> None:
+    """WHEELCHAIR holds no heel, TRANKLE no ankle."""
+    assert is_foot("LHEEL")
+    assert is_foot("RANKLELAT")
+    assert is_above("PLEFTASI")
+    assert not any(is_foot(n) or is_above(n) for n in ("WHEELCHAIR", "WHEEL", "TRANKLEBOX", "HEADSETBASE", "SHOEBOX"))
+
+
+def test_the_screen_decides_where_no_name_is_known() -> None:
+    cloud = np.random.default_rng(0).uniform(0, 500, (50, 6, 3))
+    assert judge_up(["A", "B", "C", "D", "E", "F"], cloud, "z", "-y").axis == "y"  # all lie above zero
+    assert judge_up(["A", "B", "C", "D", "E", "F"], -cloud, "z", "y").axis == "-y"
+
+
+# --------------------------------------------------------------------------------------------------------------- names
+
+
+def test_four_letter_names_of_helen_hayes_and_of_cmu(tmp_path: Path) -> None:
+    points = walker()
+    sets = {
+        "long": {"V.Sacral": "SACR"} | {f"{s}.{a}": s + b for s in "LR" for a, b in (
+            ("ASIS", "ASI"), ("Thigh", "THI"), ("Knee", "KNE"), ("Shank", "TIB"), ("Ankle", "ANK"), ("Heel", "HEE"), ("Toe", "TOE"))},
+        "four": {"VSAC": "SACR"} | {s + a: s + b for s in "LR" for a, b in (
+            ("ASI", "ASI"), ("THI", "THI"), ("KNE", "KNE"), ("SHA", "TIB"), ("ANK", "ANK"), ("HEE", "HEE"), ("TOE", "TOE"))},
+    }  # fmt: skip
+    found = {}
+    for name, chosen in sets.items():
+        path = write_trc(tmp_path / f"{name}.trc", {label: points[key] for label, key in chosen.items()})
+        found[name] = compute_landmarks(read(path))
+    assert {"left_hip", "left_knee", "right_ankle"} <= set(found["four"].points)
+    for joint in ("left_hip", "left_knee", "right_knee", "right_ankle"):
+        np.testing.assert_allclose(found["four"].points[joint], found["long"].points[joint], atol=0.01)
+
+
+def test_points_of_xsens(tmp_path: Path) -> None:
+    points = walker()
+    chosen = {"pSacrum": "SACR", "pC7SpinalProcess": "C7"}
+    for side, s in (("Left", "L"), ("Right", "R")):
+        for a, b in (("ASI", "ASI"), ("KneeLatEpicondyle", "KNE"), ("KneeMedEpicondyle", "KNE_MED"),
+                     ("LatMalleolus", "ANK"), ("MedMalleolus", "ANK_MED"), ("HeelFoot", "HEE"), ("Toe", "TOE")):  # fmt: skip
+            chosen[f"p{side}{a}"] = s + b
+    found = compute_landmarks(read(write_trc(tmp_path / "mvn.trc", {k: points[v] for k, v in chosen.items()})))
+    np.testing.assert_allclose(found.points["right_knee"], (points["RKNE"] + points["RKNE_MED"]) / 2, atol=1.0)
+    assert {"pelvis", "left_thigh", "right_shank", "left_foot_line"} <= set(found.segments)
+
+
+def test_a_marker_called_hip_or_knee_is_no_joint_centre_in_a_set_on_the_skin(tmp_path: Path) -> None:
+    """The CMU set: LHIP over the trochanter, LKNE outside and LKNI inside of the knee, LFWT and LBWT for the pelvis."""
+    points = walker()
+    names = {
+        "FWT": "ASI",
+        "BWT": "PSI",
+        "HIP": "HIP",
+        "KNE": "KNE",
+        "KNI": "KNE_MED",
+        "ANK": "ANK",
+        "HEL": "HEE",
+        "TOE": "TOE",
+    }
+    chosen = {s + a: points[s + b] for s in "LR" for a, b in names.items()}
+    found = compute_landmarks(read(write_trc(tmp_path / "cmu.trc", chosen)))
+    assert found.methods["left_knee"] == "half-way"
+    assert found.methods["left_hip"] == "harrington"
+    bare = {k: v for k, v in chosen.items() if "WT" not in k}  # without a pelvis nobody knows where the hip is
+    assert "left_hip" not in compute_landmarks(read(write_trc(tmp_path / "bare.trc", bare))).methods
+
+
+@pytest.mark.parametrize("place", ["shin", "thigh"])
+@pytest.mark.parametrize("side", ["L", "R"])
+def test_a_wand_in_front_gives_no_frontal_plane(tmp_path: Path, side: str, place: str) -> None:
+    points = walker()
+    names = ["ASI", "PSI", "THI", "KNE", "TIB", "ANK", "HEE", "TOE"]
+    chosen = {s + n: points[s + n].copy() for s in "LR" for n in names}
+    z = 1 if side == "R" else -1
+    wand = side + ("TIB" if place == "shin" else "THI")
+    chosen[wand] += [50, 0, -25 * z] if place == "shin" else [70, 0, -120 * z]
+    found = compute_landmarks(read(write_trc(tmp_path / "wand.trc", chosen)))
+    whole, segment = ("left", "right")[side == "R"], "shank" if place == "shin" else "thigh"
+    assert f"{whole}_{segment}_line" in found.segments
+    assert f"{whole}_{segment}" not in found.segments
+    other = ("right", "left")[side == "R"]
+    assert f"{other}_{segment}" in found.segments
+
+
+@pytest.mark.parametrize("labels", ["0001", "2000"])
+def test_numbers_for_names_are_kept_as_positions(tmp_path: Path, labels: str) -> None:
+    """Qualisys numbers what nobody identified 0001 …, SIMI from 2000 on."""
+    points = list(walker(50).values())
+    numbered = {f"{int(labels) + i:04d}": values for i, values in enumerate(points)}
+    recording = read(write_trc(tmp_path / "walk.trc", numbered))
+    assert len(recording.poses[0].skeleton.joints) == len(points)
+    assert any("labels are numbers" in n for n in recording.notes)
+    mixed = {"LASI": points[0], **numbered}
+    assert len(read(write_trc(tmp_path / "mixed.trc", mixed)).poses[0].skeleton.source_names) < len(points)
+
+
+# --------------------------------------------------------------------------------------------------------------- units
+
+
+@pytest.mark.parametrize(
+    ("tall", "units", "stem"),
+    [(450, "m", "walk_px_person00"), (820, "m", "walk"), (1080, "m", "walk"), (800, "px", "walk")],
+)
+def test_pixels_are_no_metres(tmp_path: Path, tall: float, units: str, stem: str) -> None:
+    points = {k: v * (tall / 1500) * [1, 1, 0] for k, v in walker(50).items()}
+    path = write_trc(tmp_path / f"{stem}.trc", points, units)
+    with pytest.raises(InputError, match=r"pixels|picture"):
+        read(path)
+    assert read(path, ReadOptions(scale_mm=1500 / tall)).poses
+
+
+# -------------------------------------------------------------------------------------------------------------- events
+
+
+@pytest.mark.parametrize(
+    ("context", "label", "expected"),
+    [
+        ("RHS", "Event", ("foot_strike", "right")),
+        ("LTO", "", ("foot_off", "left")),
+        ("Left", "Foot Strike", ("foot_strike", "left")),
+        ("General", "LHS", ("foot_strike", "left")),
+    ],
+)
+def test_side_and_kind_of_an_event(context: str, label: str, expected: tuple[str, str]) -> None:
+    groups = {"EVENT": {"TIMES": [0.0, 0.5], "LABELS": [label], "CONTEXTS": [context], "USED": [1]}}
+    events, _ = source_events(Parameters(groups), 1, 200, 100.0, None)
+    assert [(e.event, e.side) for e in events] == [expected]
+    assert isinstance(events[0], SourceEvent)
+
+
+# --------------------------------------------------------------------------------------------------------------- clock
+
+
+@pytest.mark.parametrize("rate", [10.0, 12.5])
+def test_a_slow_clock_is_kept_unfiltered_and_said(tmp_path: Path, rate: float) -> None:
+    path = write_trc(tmp_path / "slow.trc", walker(60, rate), rate=rate)
+    found = compute_landmarks(read(path))
+    assert any("not filtered" in n for n in found.notes)
+    np.testing.assert_allclose(found.points["left_toe"][:, 0], walker(60, rate)["LTOE"][:, 0], atol=0.01)
