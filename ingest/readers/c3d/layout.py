@@ -2,7 +2,7 @@
 
 The format: a header of 512 bytes, a parameter section of 512-byte blocks, and frames of fixed size, each holding four
 numbers a point (x, y, z, residual) and then the analog samples, as 16-bit integers or 32-bit floats (www.c3d.org).
-Sizes are stated twice or three times, and writers get one of them wrong: see :mod:`.c3d_sizes`.
+Sizes are stated twice or three times, and writers get one of them wrong: see :mod:`.sizes`.
 """
 
 from __future__ import annotations
