@@ -1,0 +1,458 @@
+"""Forward and inverse kinematics of an OpenSim model: coordinates to bodies and markers, and targets to coordinates.
+
+Inverse kinematics is weighted least squares per frame, as in OpenSim's InverseKinematicsTool: the sum of
+weight · distance² over markers, plus weight · angle² over body rotations. Differences: limits of clamped coordinates
+are stiff walls instead of bounds, targets may be missing in single frames, and a coordinate that the targets of a
+frame do not determine is NaN there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from neurostore.errors import UsageError
+
+from . import kernels, normal_kernels
+from .model import GROUND, Model
+from .tree import Tree, build_tree
+
+#: stiffness of a limit, per unit of the summed weights of one frame: a full weight one metre off pushes 0.1 mrad past it
+WALL = 100.0
+TOLERANCE = 1e-5
+MAX_STEPS = 60
+#: a coordinate is unknown where 1 mm in the targets can turn it by more than this (radians), or move it (metres)
+UNKNOWN_TURN_PER_M = 60.0
+UNKNOWN_MOVE_PER_M = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """What a body is fitted to, T frames.
+
+    Attributes
+    ----------
+    points : marker of the model -> (T, 3) in metres in the model's lab frame, NaN where missing.
+    weights : marker -> one weight or (T,), 1 where not given; a weight of 0 leaves it out.
+    rotations : body -> (T, 3, 3) rotation matrix to the lab, NaN where missing. rotation_weights : likewise, in m² per
+        rad²: 0.01 counts an error of 1 rad like one of 0.1 m.
+    """
+
+    points: Mapping[str, np.ndarray]
+    weights: Mapping[str, float | np.ndarray] | None = None
+    rotations: Mapping[str, np.ndarray] | None = None
+    rotation_weights: Mapping[str, float | np.ndarray] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """Coordinates of every frame and how far the targets were missed.
+
+    Attributes
+    ----------
+    names : Q coordinates in the model's order. values : (T, Q) radians or metres; NaN where a frame does not
+        determine them. filled : (T, Q) the same without NaN, each held from the nearest frame; for forward kinematics.
+    markers : M names. distances_m : (T, M), NaN where there was no target. steps : (T,) 0 where no target was.
+    """
+
+    names: tuple[str, ...]
+    values: np.ndarray
+    filled: np.ndarray
+    markers: tuple[str, ...]
+    distances_m: np.ndarray
+    steps: np.ndarray
+
+    @property
+    def rms_m(self) -> np.ndarray:
+        """(T,) root mean square of the distances, NaN where no marker was seen."""
+        with np.errstate(invalid="ignore"):
+            n = np.isfinite(self.distances_m).sum(axis=1)
+            total = np.nansum(self.distances_m**2, axis=1)
+        return np.sqrt(np.divide(total, n, out=np.full(len(n), np.nan), where=n > 0))
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Targets as the kernels take them; one of these serves the fit, the smoother and the check of what is known."""
+
+    tree: Tree
+    markers: tuple[str, ...]
+    node: np.ndarray
+    local: np.ndarray
+    at: np.ndarray
+    weight: np.ndarray
+    turn_node: np.ndarray
+    turn_local: np.ndarray
+    to: np.ndarray
+    turn_weight: np.ndarray
+    held: np.ndarray
+    stiffness: float
+
+    @property
+    def n_axes(self) -> int:
+        return int(self.tree.axis_start[-1])
+
+    def of(self, frames: np.ndarray | slice) -> Prepared:
+        """The same for some frames."""
+        changed = {n: np.ascontiguousarray(getattr(self, n)[frames]) for n in ("at", "weight", "to", "turn_weight", "held")}
+        return Prepared(**{n: changed.get(n, getattr(self, n)) for n in self.__slots__})
+
+
+def forward(model: Model, values: np.ndarray, bodies: Sequence[str] | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Rotations (T, n, 3, 3) and origins (T, n, 3) in metres of bodies (all of the model's by default).
+
+    Parameters
+    ----------
+    values : (T, Q) of every coordinate in the model's order; coupled ones are worked out, whatever is given for them.
+    """
+    bodies = model.bodies if bodies is None else tuple(bodies)
+    tree = build_tree(_unlocked(model), bodies)
+    q = np.array(np.atleast_2d(values), dtype=float, order="C")
+    if q.shape[1] != len(model.coordinates):
+        raise UsageError(f"values of {q.shape[1]} coordinates; {model.name} has {len(model.coordinates)}")
+    r, p = np.empty((len(q), tree.n_nodes, 3, 3)), np.empty((len(q), tree.n_nodes, 3))
+    kernels.forward(tree.arrays(), q, r, p, int(tree.axis_start[-1]))
+    rotations, origins = np.empty((len(q), len(bodies), 3, 3)), np.empty((len(q), len(bodies), 3))
+    for k, body in enumerate(bodies):
+        node, place = tree.body_node[body], tree.body_place[body]
+        if node < 0:
+            rotations[:, k], origins[:, k] = place.rotation, place.origin
+        else:
+            rotations[:, k] = r[:, node] @ place.rotation
+            origins[:, k] = p[:, node] + r[:, node] @ place.origin
+    return rotations, origins
+
+
+def marker_places(model: Model, values: np.ndarray, names: Sequence[str] | None = None) -> np.ndarray:
+    """Markers (T, M, 3) in metres at the coordinates (T, Q); all of the model's by default."""
+    chosen = _markers(model, [m.name for m in model.markers] if names is None else names)
+    bodies = tuple(dict.fromkeys(m.body for m in chosen if m.body != GROUND))
+    r, p = forward(model, values, bodies)
+    out = np.empty((len(p), len(chosen), 3))
+    for k, marker in enumerate(chosen):
+        if marker.body == GROUND:
+            out[:, k] = marker.location
+        else:
+            b = bodies.index(marker.body)
+            out[:, k] = p[:, b] + r[:, b] @ marker.location
+    return out
+
+
+def fit(model: Model, targets: Targets, time_s: np.ndarray | None = None, start: np.ndarray | None = None) -> Fit:
+    """Coordinates that bring the model's markers and bodies nearest to their targets, frame by frame.
+
+    Parameters
+    ----------
+    time_s : (T,) for prescribed coordinates; needed only where the model has some.
+    start : (Q,) first guess; the default pose and a few turned ones are tried without.
+
+    Raises
+    ------
+    UsageError : a target that the model does not have, arrays of different lengths, a negative weight.
+    """
+    prepared = prepare(model, targets, time_s)
+    tree = prepared.tree
+    q, distances, cost, steps = _solve_all(prepared, start)
+    filled = _complete(tree, q, prepared.held)
+    values = filled.copy()
+    moved = set(tree.column_q.tolist())
+    unknown = _unknown(prepared, filled, steps)
+    for i in range(len(tree.names)):
+        if i not in moved and i not in tree.free:
+            values[:, i] = np.nan
+    values[:, tree.free] = np.where(unknown, np.nan, values[:, tree.free])
+    _spread_unknown(tree, values)
+    for i, coordinate in enumerate(model.coordinates):
+        if coordinate.is_locked:
+            values[:, i] = coordinate.default
+    return Fit(tree.names, values, filled, prepared.markers, distances, steps)
+
+
+def prepare(model: Model, targets: Targets, time_s: np.ndarray | None = None) -> Prepared:
+    """Check targets against the model and lay them out for the kernels."""
+    weights, turn_weights = targets.weights or {}, targets.rotation_weights or {}
+    rotations = targets.rotations or {}
+    chosen = _markers(model, list(targets.points))
+    for name in [*weights, *turn_weights]:
+        if name not in targets.points and name not in rotations:
+            raise UsageError(f"a weight for {name!r}, which has no target")
+    lengths = {len(v) for v in [*targets.points.values(), *rotations.values()]}
+    if len(lengths) != 1:
+        raise UsageError(f"targets of {sorted(lengths) or 'no'} frames; expected some, all of one length")
+    n = lengths.pop()
+    tree = build_tree(model, list(dict.fromkeys([*(m.body for m in chosen), *rotations])))
+    order = sorted(range(len(chosen)), key=lambda k: tree.body_node[chosen[k].body])
+    chosen = [chosen[k] for k in order]
+    names = tuple(m.name for m in chosen)
+    at = _stack([targets.points[m.name] for m in chosen], (n, 0, 3))
+    weight = _weights([weights.get(m.name, 1.0) for m in chosen], n, names)
+    weight[~np.isfinite(at).all(axis=2)] = 0.0
+    to = _stack([rotations[b] for b in rotations], (n, 0, 3, 3))
+    turn_weight = _weights([turn_weights.get(b, 0.01) for b in rotations], n, tuple(rotations))
+    turn_weight[~np.isfinite(to).all(axis=(2, 3))] = 0.0
+    places = [tree.body_place[m.body] for m in chosen]
+    local = [p.rotation @ m.location + p.origin for m, p in zip(chosen, places, strict=True)]
+    held = np.tile(tree.q_default, (n, 1))
+    for i, coordinate in enumerate(model.coordinates):
+        if coordinate.prescribed is not None:
+            if time_s is None:
+                raise UsageError(f"coordinate {coordinate.name} is prescribed over time, and no times are given")
+            held[:, i] = coordinate.prescribed.value(np.asarray(time_s, dtype=float))
+    total = weight.sum(axis=1) + turn_weight.sum(axis=1)
+    return Prepared(
+        tree,
+        names,
+        np.array([tree.body_node[m.body] for m in chosen], np.int64),
+        np.array(local, float).reshape(-1, 3),
+        np.nan_to_num(at),
+        weight,
+        np.array([tree.body_node[b] for b in rotations], np.int64),
+        np.array([tree.body_place[b].rotation for b in rotations], float).reshape(-1, 3, 3),
+        np.nan_to_num(to),
+        turn_weight,
+        held,
+        WALL * float(np.median(total[total > 0])) if (total > 0).any() else WALL,
+    )
+
+
+def solve_from(
+    prepared: Prepared, start: np.ndarray, max_steps: int = MAX_STEPS
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Fit the frames one after another from a guess (Q,): q (T, Q), distances (T, M), cost (T,), steps (T,)."""
+    tree, n = prepared.tree, len(prepared.at)
+    q = prepared.held.copy()
+    distances = np.full((n, len(prepared.markers)), np.nan)
+    cost, steps = np.zeros(n), np.zeros(n, np.int64)
+    n_free = len(tree.free)
+    normal_kernels.fit_frames(
+        tree.arrays(),
+        prepared.n_axes,
+        (tree.row_start, tree.row),
+        (tree.q_low, tree.q_high, prepared.stiffness),
+        np.asarray(start, dtype=float),
+        q,
+        np.zeros((n, n_free)),
+        np.zeros(n_free),
+        (prepared.node, prepared.local),
+        prepared.at,
+        prepared.weight,
+        (prepared.turn_node, prepared.turn_local),
+        prepared.to,
+        prepared.turn_weight,
+        TOLERANCE,
+        max_steps,
+        distances,
+        cost,
+        steps,
+    )
+    return q, distances, cost, steps
+
+
+def _solve_all(
+    prepared: Prepared, start: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Begin at the frame that sees most, go on to both ends, and look again at frames that stand out."""
+    n_seen = (prepared.weight > 0).sum(axis=1) + (prepared.turn_weight > 0).sum(axis=1)
+    first = int(np.argmax(n_seen))
+    begin = _begin(prepared, first) if start is None else np.asarray(start, dtype=float)
+    result = list(solve_from(prepared.of(slice(first, None)), begin))
+    if first:
+        back = solve_from(prepared.of(np.arange(first - 1, -1, -1)), result[0][0])
+        result = [np.concatenate([b[::-1], f]) for b, f in zip(back, result, strict=True)]
+    _look_again(prepared, result)
+    return result[0], result[1], result[2], result[3]
+
+
+def _begin(prepared: Prepared, frame: int) -> np.ndarray:
+    """The pose of one frame, the best of fits that begin at the default pose and at quarter turns of the root."""
+    tree, one = prepared.tree, prepared.of(slice(frame, frame + 1))
+    best = None
+    for guess in _guesses(one):
+        q, _, cost, _ = solve_from(one, guess, 200)
+        # the first (default) pose is kept unless another one is clearly better
+        if best is None or cost[0] < 0.9 * best[0]:
+            best = (cost[0], q[0])
+    assert best is not None
+    out = best[1].copy()
+    for i in tree.free:  # whole turns off where no limit says otherwise
+        is_turn = tree.axis_turns[np.isin(np.arange(len(tree.axis_turns)), _axes_of(tree, i))].any()
+        if is_turn and not np.isfinite(tree.q_low[i]) and not np.isfinite(tree.q_high[i]):
+            out[i] -= 2 * np.pi * np.round((out[i] - tree.q_default[i]) / (2 * np.pi))
+    return out
+
+
+def _axes_of(tree: Tree, coordinate: int) -> list[int]:
+    """Axes whose function takes a coordinate."""
+    n = len(tree.axis_turns)
+    pairs = zip(tree.argument_start[:n], tree.argument_start[1 : n + 1], strict=True)
+    return [a for a, (i, j) in enumerate(pairs) if coordinate in tree.argument[i:j]]
+
+
+def _guesses(one: Prepared) -> list[np.ndarray]:
+    tree = one.tree
+    default = one.held[0].copy()
+    seen = one.weight[0] > 0
+    root = range(tree.axis_start[0], tree.axis_start[1]) if tree.n_nodes else range(0)
+    moves = [a for a in root if not tree.axis_turns[a] and tree.code[a] == 1]
+    if seen.any() and moves:  # the root's translations put the markers' middle where it was measured
+        r, p = np.empty((1, tree.n_nodes, 3, 3)), np.empty((1, tree.n_nodes, 3))
+        kernels.forward(tree.arrays(), default[None].copy(), r, p, one.n_axes)
+        nodes = one.node[seen]
+        model = np.einsum("mij,mj->mi", r[0, nodes], one.local[seen]) + p[0, nodes]
+        shift = tree.before_r[0].T @ (one.at[0, seen] - model).mean(axis=0)
+        for a in moves:
+            q = tree.argument[tree.argument_start[a]]
+            if q in tree.free:
+                default[q] += shift @ tree.axis[a]
+    guesses = [default]
+    turning = {int(tree.argument[tree.argument_start[a]]) for a in root if tree.axis_turns[a] and tree.code[a] == 1}
+    for q in sorted(turning & set(tree.free.tolist())):
+        for quarter in (1, 2, -1):
+            guesses.append(default.copy())
+            guesses[-1][q] += quarter * np.pi / 2
+    return guesses
+
+
+def _look_again(prepared: Prepared, result: list[np.ndarray]) -> None:
+    """Frames far worse than the trial are fitted afresh, from the begin and from their better neighbour."""
+    q, distances, cost, steps = result
+    total = prepared.weight.sum(axis=1) + prepared.turn_weight.sum(axis=1)
+    done = steps > 0
+    if done.sum() < 3:
+        return
+    mean = np.divide(cost, total, out=np.zeros(len(cost)), where=total > 0)
+    bad = np.flatnonzero(done & (mean > max(9 * np.median(mean[done]), 0.03**2)))
+    previous = -2
+    for t in bad[:500]:
+        if t == previous + 1 and mean[previous] > 0 and cost[t] <= cost[previous] * 0.5:
+            continue
+        one = prepared.of(slice(t, t + 1))
+        guesses = [_begin(one, 0)] + ([q[t - 1]] if t else []) + ([q[t + 1]] if t + 1 < len(q) else [])
+        for guess in guesses:
+            again = solve_from(one, guess, 200)
+            if again[2][0] < 0.9 * cost[t]:
+                q[t], distances[t], cost[t], steps[t] = (a[0] for a in again)
+        previous = t
+
+
+def _complete(tree: Tree, q: np.ndarray, held: np.ndarray) -> np.ndarray:
+    """q with its coupled coordinates set."""
+    out = q.copy()
+    if len(tree.dependent):
+        r, p = np.empty((len(q), tree.n_nodes, 3, 3)), np.empty((len(q), tree.n_nodes, 3))
+        kernels.forward(tree.arrays(), out, r, p, int(tree.axis_start[-1]))
+    return out
+
+
+def equations(prepared: Prepared, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Normal equations (T, U, U), both halves, and right sides (T, U) of the targets alone at q (T, Q)."""
+    tree, n, u = prepared.tree, len(q), len(prepared.tree.free)
+    matrix, right = np.zeros((n, u, u)), np.zeros((n, u))
+    normal_kernels.frame_equations(
+        tree.arrays(),
+        prepared.n_axes,
+        (np.full(len(tree.q_low), -np.inf), np.full(len(tree.q_low), np.inf), 0.0),
+        np.array(q, order="C"),
+        np.zeros((n, u)),
+        np.zeros(u),
+        (prepared.node, prepared.local),
+        prepared.at,
+        prepared.weight,
+        (prepared.turn_node, prepared.turn_local),
+        prepared.to,
+        prepared.turn_weight,
+        np.empty((n, len(prepared.markers))),
+        matrix,
+        right,
+        np.zeros(n),
+    )
+    low = np.tril(np.ones((u, u)), -1).astype(bool)
+    matrix += np.where(low, matrix, 0.0).transpose(0, 2, 1)
+    return matrix, right
+
+
+def _unknown(prepared: Prepared, q: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """(T, U) bool: free coordinates that the targets of a frame do not determine.
+
+    Frames that see all that the trial ever sees are judged by one of them in fifty, the others one by one.
+    """
+    n, u = len(q), len(prepared.tree.free)
+    out = np.zeros((n, u), bool)
+    seen = np.hstack([prepared.weight > 0, prepared.turn_weight > 0])
+    whole = (seen == seen.any(axis=0)).all(axis=1)
+    some = np.flatnonzero(~whole | (np.arange(n) % 50 == 0))
+    some = some[steps[some] > 0]
+    top = max(float(prepared.weight.max(initial=0.0)), 1e-300)
+    limit = np.where(_is_turn(prepared.tree), UNKNOWN_TURN_PER_M, UNKNOWN_MOVE_PER_M)
+    for block in np.array_split(some, max(1, len(some) // 2000)):
+        if not len(block):
+            continue
+        matrix, _ = equations(prepared.of(block), q[block])
+        spread = _spread(matrix / top)
+        out[block] = spread > limit
+    judged = out[some][whole[some]]
+    if len(judged):
+        out[whole] = np.median(judged, axis=0) > 0.5
+    out[steps == 0] = True
+    return out
+
+
+def _spread(matrix: np.ndarray) -> np.ndarray:
+    """(T, U) standard deviation of each unknown for targets that are off by one; infinite where nothing tells."""
+    diagonal = np.einsum("tii->ti", matrix)
+    is_blind = diagonal < 1e-12
+    scale = 1 / np.sqrt(np.where(is_blind, 1.0, diagonal))
+    scaled = matrix * scale[:, :, None] * scale[:, None, :]
+    scaled += np.eye(matrix.shape[1]) * 1e-12 + np.einsum("ti,ij->tij", is_blind.astype(float), np.eye(matrix.shape[1]))
+    variance = np.einsum("tii->ti", np.linalg.inv(scaled)) * scale**2
+    return np.where(is_blind, np.inf, np.sqrt(np.maximum(variance, 0)))
+
+
+def _is_turn(tree: Tree) -> np.ndarray:
+    """(U,) whether a free coordinate turns anything (what it is measured in)."""
+    turns = np.zeros(len(tree.names), bool)
+    for a in np.flatnonzero(tree.axis_turns):
+        turns[tree.argument[tree.argument_start[a] : tree.argument_start[a + 1]]] = True
+    return turns[tree.free]
+
+
+def _spread_unknown(tree: Tree, values: np.ndarray) -> None:
+    """A coupled coordinate is unknown where one it follows is."""
+    n_axes = int(tree.axis_start[-1])
+    for k, j in enumerate(tree.dependent):
+        of = tree.argument[tree.argument_start[n_axes + k] : tree.argument_start[n_axes + k + 1]]
+        values[np.isnan(values[:, of]).any(axis=1), j] = np.nan
+
+
+def _unlocked(model: Model) -> Model:
+    """The model with every coordinate moving as it is told."""
+    from dataclasses import replace
+
+    return replace(model, coordinates=tuple(replace(c, is_locked=False, prescribed=None) for c in model.coordinates))
+
+
+def _markers(model: Model, names: Sequence[str]) -> list:
+    known = {m.name: m for m in model.markers}
+    strangers = [n for n in names if n not in known]
+    if strangers:
+        raise UsageError(
+            f"{', '.join(strangers)}: no marker of the model {model.name}; its markers are {', '.join(known) or 'none'}"
+        )
+    return [known[n] for n in names]
+
+
+def _stack(values: Sequence[np.ndarray], empty: tuple[int, ...]) -> np.ndarray:
+    if not values:
+        return np.zeros(empty)
+    return np.ascontiguousarray(np.stack([np.asarray(v, dtype=float) for v in values], axis=1))
+
+
+def _weights(values: Sequence[float | np.ndarray], n: int, names: Sequence[str]) -> np.ndarray:
+    out = np.zeros((n, len(values)))
+    for k, (value, name) in enumerate(zip(values, names, strict=True)):
+        out[:, k] = np.nan_to_num(np.asarray(value, dtype=float))
+        if (out[:, k] < 0).any():
+            raise UsageError(f"the weight of {name} is negative")
+    return out

@@ -1,0 +1,261 @@
+"""Compiled forward kinematics of a tree of bodies: functions of coordinates, couplers, places and motions.
+
+The motion of a column (a coordinate of a node) is (turn, velocity at the lab's origin), both per unit of it.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..compiled import kernel
+
+
+@kernel
+def function_value(code, data, start, arguments, first, last, q, slopes):
+    """Value of a function (see functions.Function); slopes[k] gets the derivative to its k-th argument."""
+    if code == 0:
+        return data[start]
+    if code == 1:
+        value = data[start + last - first]
+        for k in range(last - first):
+            value += data[start + k] * q[arguments[first + k]]
+            slopes[k] = data[start + k]
+        return value
+    x = q[arguments[first]]
+    if code == 4:
+        angle = data[start + 1] * x + data[start + 2]
+        slopes[0] = data[start] * data[start + 1] * math.cos(angle)
+        return data[start] * math.sin(angle) + data[start + 3]
+    return math.nan
+
+
+@kernel
+def polynomial_value(data, start, end, x, slopes):
+    """Value of a polynomial, highest power first, by Horner's rule."""
+    value, slope = 0.0, 0.0
+    for k in range(start, end):
+        slope = slope * x + value
+        value = value * x + data[k]
+    slopes[0] = slope
+    return value
+
+
+@kernel
+def cubic_value(data, start, end, x, slopes):
+    """Value of a cubic spline, straight beyond its ends."""
+    n = (end - start) // 5
+    low, high = 0, n - 1
+    if x >= data[start + high]:
+        low = high
+    else:
+        while high - low > 1:
+            middle = (low + high) // 2
+            if x >= data[start + middle]:
+                low = middle
+            else:
+                high = middle
+    s = x - data[start + low]
+    y, b = data[start + n + low], data[start + 2 * n + low]
+    if s < 0.0 or low == n - 1:
+        slopes[0] = b
+        return y + b * s
+    c, d = data[start + 3 * n + low], data[start + 4 * n + low]
+    slopes[0] = b + s * (2.0 * c + 3.0 * d * s)
+    return y + s * (b + s * (c + s * d))
+
+
+@kernel
+def evaluate(i, code, data_start, data, argument_start, argument, q, slopes):
+    """Function number i of a tree at the coordinates q."""
+    start, end, first = data_start[i], data_start[i + 1], argument_start[i]
+    if code[i] == 2:
+        return cubic_value(data, start, end, q[argument[first]], slopes)
+    if code[i] == 3:
+        return polynomial_value(data, start, end, q[argument[first]], slopes)
+    return function_value(code[i], data, start, argument, first, argument_start[i + 1], q, slopes)
+
+
+@kernel
+def follow(n_axes, code, data_start, data, argument_start, argument, dependent, free, q, pull, slopes):
+    """Set the coupled coordinates of q, and pull (Q, U) to the derivative of every coordinate to the free ones.
+
+    Rows of pull of free coordinates are the identity's; those of coordinates held still are zero.
+    """
+    for k in range(dependent.size):
+        i = n_axes + k
+        j = dependent[k]
+        q[j] = evaluate(i, code, data_start, data, argument_start, argument, q, slopes)
+        for u in range(free.size):
+            pull[j, u] = 0.0
+        for a in range(argument_start[i + 1] - argument_start[i]):
+            row = argument[argument_start[i] + a]
+            for u in range(free.size):
+                pull[j, u] += slopes[a] * pull[row, u]
+
+
+@kernel
+def place(tree, q, r, p, screws, slopes, near):
+    """Forward kinematics: rotation r (B, 3, 3), origin p (B, 3) of each node and the motion of each column (C, 6).
+
+    near (12,) is scratch: the joint's frame in the lab, turned on axis by axis.
+    """
+    (parent, sign, before_r, before_p, after_r, after_p, axis_start, axis_turns, axis, code, data_start, data,
+     argument_start, argument, argument_column, column_start, column_q, ancestor_start, ancestor, dependent, free, gather_start, gather) = tree  # fmt: skip
+    for b in range(parent.size):
+        up = parent[b]
+        a0, a1 = axis_start[b], axis_start[b + 1]
+        for c in range(column_start[b], column_start[b + 1]):
+            for k in range(6):
+                screws[c, k] = 0.0
+        if sign[b] < 0:
+            _place_backward(b, tree, q, r, p, screws, slopes)
+            continue
+        # the near frame in the lab
+        if up < 0:
+            for i in range(3):
+                for j in range(3):
+                    near[3 * i + j] = before_r[b, i, j]
+                near[9 + i] = before_p[b, i]
+        else:
+            for i in range(3):
+                x, y, z = r[up, i, 0], r[up, i, 1], r[up, i, 2]
+                for j in range(3):
+                    near[3 * i + j] = x * before_r[b, 0, j] + y * before_r[b, 1, j] + z * before_r[b, 2, j]
+                near[9 + i] = p[up, i] + x * before_p[b, 0] + y * before_p[b, 1] + z * before_p[b, 2]
+        # translations first: they move the centre that the turns are about
+        for a in range(a0, a1):
+            if axis_turns[a]:
+                continue
+            amount = evaluate(a, code, data_start, data, argument_start, argument, q, slopes)
+            x, y, z = axis[a, 0], axis[a, 1], axis[a, 2]
+            dx = near[0] * x + near[1] * y + near[2] * z
+            dy = near[3] * x + near[4] * y + near[5] * z
+            dz = near[6] * x + near[7] * y + near[8] * z
+            near[9] += amount * dx
+            near[10] += amount * dy
+            near[11] += amount * dz
+            for k in range(argument_start[a + 1] - argument_start[a]):
+                c = argument_column[argument_start[a] + k]
+                if c >= 0:
+                    screws[c, 3] += slopes[k] * dx
+                    screws[c, 4] += slopes[k] * dy
+                    screws[c, 5] += slopes[k] * dz
+        px, py, pz = near[9], near[10], near[11]
+        for a in range(a0, a1):
+            if not axis_turns[a]:
+                continue
+            amount = evaluate(a, code, data_start, data, argument_start, argument, q, slopes)
+            x, y, z = axis[a, 0], axis[a, 1], axis[a, 2]
+            wx = near[0] * x + near[1] * y + near[2] * z
+            wy = near[3] * x + near[4] * y + near[5] * z
+            wz = near[6] * x + near[7] * y + near[8] * z
+            for k in range(argument_start[a + 1] - argument_start[a]):
+                c = argument_column[argument_start[a] + k]
+                if c >= 0:
+                    s = slopes[k]
+                    screws[c, 0] += s * wx
+                    screws[c, 1] += s * wy
+                    screws[c, 2] += s * wz
+                    screws[c, 3] += s * (py * wz - pz * wy)
+                    screws[c, 4] += s * (pz * wx - px * wz)
+                    screws[c, 5] += s * (px * wy - py * wx)
+            turn(near, amount, x, y, z)
+        for i in range(3):
+            x, y, z = near[3 * i], near[3 * i + 1], near[3 * i + 2]
+            for j in range(3):
+                r[b, i, j] = x * after_r[b, 0, j] + y * after_r[b, 1, j] + z * after_r[b, 2, j]
+            p[b, i] = near[9 + i] + x * after_p[b, 0] + y * after_p[b, 1] + z * after_p[b, 2]
+
+
+@kernel
+def turn(m, angle, x, y, z):
+    """m (first nine numbers, row by row) turned by an angle about its own axis (x, y, z), in place."""
+    s, c = math.sin(angle), math.cos(angle)
+    if x == 1.0 or y == 1.0 or z == 1.0:
+        i = 1 if x == 1.0 else (2 if y == 1.0 else 0)
+        j = (i + 1) % 3
+        for row in range(0, 9, 3):
+            u, v = m[row + i], m[row + j]
+            m[row + i] = u * c + v * s
+            m[row + j] = v * c - u * s
+        return
+    t = 1.0 - c
+    a, b, d = t * x * x + c, t * x * y - s * z, t * x * z + s * y
+    e, f, g = t * x * y + s * z, t * y * y + c, t * y * z - s * x
+    h, i2, j2 = t * x * z - s * y, t * y * z + s * x, t * z * z + c
+    for row in range(0, 9, 3):
+        u, v, w = m[row], m[row + 1], m[row + 2]
+        m[row] = u * a + v * e + w * h
+        m[row + 1] = u * b + v * f + w * i2
+        m[row + 2] = u * d + v * g + w * j2
+
+
+@kernel
+def _place_backward(b, tree, q, r, p, screws, slopes):
+    """A node that hangs on its joint's child: the joint's way from parent to child is walked backwards."""
+    (parent, sign, before_r, before_p, after_r, after_p, axis_start, axis_turns, axis, code, data_start, data,
+     argument_start, argument, argument_column, column_start, column_q, ancestor_start, ancestor, dependent, free, gather_start, gather) = tree  # fmt: skip
+    up = parent[b]
+    turned, moved = np.zeros(12), np.zeros(3)
+    turned[0] = turned[4] = turned[8] = 1.0
+    a0, a1 = axis_start[b], axis_start[b + 1]
+    for a in range(a0, a1):
+        amount = evaluate(a, code, data_start, data, argument_start, argument, q, slopes)
+        if axis_turns[a]:
+            turn(turned, amount, axis[a, 0], axis[a, 1], axis[a, 2])
+        else:
+            for i in range(3):
+                moved[i] += amount * axis[a, i]
+    across = turned[:9].copy().reshape(3, 3)
+    near_r, near_p = before_r[b].copy(), before_p[b].copy()
+    if up >= 0:
+        near_p = r[up] @ near_p + p[up]
+        near_r = r[up] @ near_r
+    # far frame (the joint's parent frame): inverse of the way across
+    far_r = near_r @ across.T
+    far_p = near_p - far_r @ moved
+    centre = near_p  # the turns are about the child frame's origin
+    walked = np.zeros(12)
+    for i in range(3):
+        for j in range(3):
+            walked[3 * i + j] = far_r[i, j]
+    for a in range(a0, a1):
+        amount = evaluate(a, code, data_start, data, argument_start, argument, q, slopes)
+        w = np.zeros(3)
+        for i in range(3):
+            base = far_r if not axis_turns[a] else walked[:9].copy().reshape(3, 3)
+            w[i] = base[i, 0] * axis[a, 0] + base[i, 1] * axis[a, 1] + base[i, 2] * axis[a, 2]
+        for k in range(argument_start[a + 1] - argument_start[a]):
+            c = argument_column[argument_start[a] + k]
+            if c < 0:
+                continue
+            if axis_turns[a]:
+                v = np.cross(centre, w)
+                for i in range(3):
+                    screws[c, i] -= slopes[k] * w[i]
+                    screws[c, 3 + i] -= slopes[k] * v[i]
+            else:
+                for i in range(3):
+                    screws[c, 3 + i] -= slopes[k] * w[i]
+        if axis_turns[a]:
+            turn(walked, amount, axis[a, 0], axis[a, 1], axis[a, 2])
+    out_r = far_r @ after_r[b]
+    out_p = far_r @ after_p[b] + far_p
+    for i in range(3):
+        for j in range(3):
+            r[b, i, j] = out_r[i, j]
+        p[b, i] = out_p[i]
+
+
+@kernel
+def forward(tree, q, rotations, origins, n_axes):
+    """Nodes of every frame: q (T, Q) in, its coupled coordinates set; rotations (T, B, 3, 3), origins (T, B, 3) out."""
+    code, data_start, data, argument_start, argument = tree[9], tree[10], tree[11], tree[12], tree[13]
+    dependent, free = tree[19], tree[20]
+    screws, slopes, near = np.empty((tree[16].size, 6)), np.empty(16), np.empty(12)
+    pull = np.zeros((q.shape[1], free.size))
+    for t in range(q.shape[0]):
+        follow(n_axes, code, data_start, data, argument_start, argument, dependent, free, q[t], pull, slopes)
+        place(tree, q[t], rotations[t], origins[t], screws, slopes, near)
