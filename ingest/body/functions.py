@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
 CONSTANT, LINEAR, CUBIC, POLYNOMIAL, SINE = range(5)
+#: how the kernels name a linear function that returns its only argument
+ITSELF = 5
 #: names that :func:`read` knows
 KNOWN = (
     "Constant",

@@ -1,9 +1,8 @@
 """Forward and inverse kinematics of an OpenSim model: coordinates to bodies and markers, and targets to coordinates.
 
 Inverse kinematics is weighted least squares per frame, as in OpenSim's InverseKinematicsTool: the sum of
-weight · distance² over markers, plus weight · angle² over body rotations. Differences: limits of clamped coordinates
-are stiff walls instead of bounds, targets may be missing in single frames, and a coordinate that the targets of a
-frame do not determine is NaN there.
+weight · distance² over markers, plus weight · angle² over body rotations. Differences: targets may be missing
+in single frames, and a coordinate that the targets of a frame do not determine is NaN there.
 """
 
 from __future__ import annotations
@@ -16,11 +15,10 @@ import numpy as np
 from neurostore.errors import UsageError
 
 from . import kernels, normal_kernels
+from .functions import ITSELF
 from .model import GROUND, Model
 from .tree import Tree, build_tree
 
-#: stiffness of a limit, per unit of the summed weights of one frame: a full weight one metre off pushes 0.1 mrad past it
-WALL = 100.0
 TOLERANCE = 1e-5
 MAX_STEPS = 60
 #: a coordinate is unknown where 1 mm in the targets can turn it by more than this (radians), or move it (metres)
@@ -88,7 +86,6 @@ class Prepared:
     to: np.ndarray
     turn_weight: np.ndarray
     held: np.ndarray
-    stiffness: float
 
     @property
     def n_axes(self) -> int:
@@ -155,15 +152,17 @@ def fit(model: Model, targets: Targets, time_s: np.ndarray | None = None, start:
     prepared = prepare(model, targets, time_s)
     tree = prepared.tree
     q, distances, cost, steps = _solve_all(prepared, start)
-    filled = _complete(tree, q, prepared.held)
+    whole = build_tree(_unlocked(model)) if model.couplers else tree
+    filled = _complete(whole, q)
     values = filled.copy()
     moved = set(tree.column_q.tolist())
     unknown = _unknown(prepared, filled, steps)
-    for i in range(len(tree.names)):
-        if i not in moved and i not in tree.free:
+    dependents = set(whole.dependent.tolist())
+    for i, coordinate in enumerate(model.coordinates):
+        if i not in moved and i not in tree.free and i not in dependents and coordinate.prescribed is None:
             values[:, i] = np.nan
     values[:, tree.free] = np.where(unknown, np.nan, values[:, tree.free])
-    _spread_unknown(tree, values)
+    _spread_unknown(whole, values)
     for i, coordinate in enumerate(model.coordinates):
         if coordinate.is_locked:
             values[:, i] = coordinate.default
@@ -200,7 +199,6 @@ def prepare(model: Model, targets: Targets, time_s: np.ndarray | None = None) ->
             if time_s is None:
                 raise UsageError(f"coordinate {coordinate.name} is prescribed over time, and no times are given")
             held[:, i] = coordinate.prescribed.value(np.asarray(time_s, dtype=float))
-    total = weight.sum(axis=1) + turn_weight.sum(axis=1)
     return Prepared(
         tree,
         names,
@@ -213,7 +211,6 @@ def prepare(model: Model, targets: Targets, time_s: np.ndarray | None = None) ->
         np.nan_to_num(to),
         turn_weight,
         held,
-        WALL * float(np.median(total[total > 0])) if (total > 0).any() else WALL,
     )
 
 
@@ -230,7 +227,7 @@ def solve_from(
         tree.arrays(),
         prepared.n_axes,
         (tree.row_start, tree.row),
-        (tree.q_low, tree.q_high, prepared.stiffness),
+        (tree.q_low, tree.q_high),
         np.asarray(start, dtype=float),
         q,
         np.zeros((n, n_free)),
@@ -276,18 +273,10 @@ def _begin(prepared: Prepared, frame: int) -> np.ndarray:
             best = (cost[0], q[0])
     assert best is not None
     out = best[1].copy()
-    for i in tree.free:  # whole turns off where no limit says otherwise
-        is_turn = tree.axis_turns[np.isin(np.arange(len(tree.axis_turns)), _axes_of(tree, i))].any()
-        if is_turn and not np.isfinite(tree.q_low[i]) and not np.isfinite(tree.q_high[i]):
+    for i in tree.free[_is_turn(tree)]:  # whole turns off where no limit says otherwise
+        if not np.isfinite(tree.q_low[i]) and not np.isfinite(tree.q_high[i]):
             out[i] -= 2 * np.pi * np.round((out[i] - tree.q_default[i]) / (2 * np.pi))
     return out
-
-
-def _axes_of(tree: Tree, coordinate: int) -> list[int]:
-    """Axes whose function takes a coordinate."""
-    n = len(tree.axis_turns)
-    pairs = zip(tree.argument_start[:n], tree.argument_start[1 : n + 1], strict=True)
-    return [a for a, (i, j) in enumerate(pairs) if coordinate in tree.argument[i:j]]
 
 
 def _guesses(one: Prepared) -> list[np.ndarray]:
@@ -295,7 +284,7 @@ def _guesses(one: Prepared) -> list[np.ndarray]:
     default = one.held[0].copy()
     seen = one.weight[0] > 0
     root = range(tree.axis_start[0], tree.axis_start[1]) if tree.n_nodes else range(0)
-    moves = [a for a in root if not tree.axis_turns[a] and tree.code[a] == 1]
+    moves = [a for a in root if not tree.axis_turns[a] and tree.code[a] == ITSELF]
     if seen.any() and moves:  # the root's translations put the markers' middle where it was measured
         r, p = np.empty((1, tree.n_nodes, 3, 3)), np.empty((1, tree.n_nodes, 3))
         kernels.forward(tree.arrays(), default[None].copy(), r, p, one.n_axes)
@@ -307,7 +296,7 @@ def _guesses(one: Prepared) -> list[np.ndarray]:
             if q in tree.free:
                 default[q] += shift @ tree.axis[a]
     guesses = [default]
-    turning = {int(tree.argument[tree.argument_start[a]]) for a in root if tree.axis_turns[a] and tree.code[a] == 1}
+    turning = {int(tree.argument[tree.argument_start[a]]) for a in root if tree.axis_turns[a] and tree.code[a] == ITSELF}
     for q in sorted(turning & set(tree.free.tolist())):
         for quarter in (1, 2, -1):
             guesses.append(default.copy())
@@ -337,12 +326,12 @@ def _look_again(prepared: Prepared, result: list[np.ndarray]) -> None:
         previous = t
 
 
-def _complete(tree: Tree, q: np.ndarray, held: np.ndarray) -> np.ndarray:
-    """q with its coupled coordinates set."""
+def _complete(whole: Tree, q: np.ndarray) -> np.ndarray:
+    """q with every coupled coordinate of the model set."""
     out = q.copy()
-    if len(tree.dependent):
-        r, p = np.empty((len(q), tree.n_nodes, 3, 3)), np.empty((len(q), tree.n_nodes, 3))
-        kernels.forward(tree.arrays(), out, r, p, int(tree.axis_start[-1]))
+    if len(whole.dependent):
+        r, p = np.empty((len(q), whole.n_nodes, 3, 3)), np.empty((len(q), whole.n_nodes, 3))
+        kernels.forward(whole.arrays(), out, r, p, int(whole.axis_start[-1]))
     return out
 
 
@@ -353,7 +342,6 @@ def equations(prepared: Prepared, q: np.ndarray) -> tuple[np.ndarray, np.ndarray
     normal_kernels.frame_equations(
         tree.arrays(),
         prepared.n_axes,
-        (np.full(len(tree.q_low), -np.inf), np.full(len(tree.q_low), np.inf), 0.0),
         np.array(q, order="C"),
         np.zeros((n, u)),
         np.zeros(u),

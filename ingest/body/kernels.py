@@ -69,6 +69,9 @@ def cubic_value(data, start, end, x, slopes):
 @kernel
 def evaluate(i, code, data_start, data, argument_start, argument, q, slopes):
     """Function number i of a tree at the coordinates q."""
+    if code[i] == 5:
+        slopes[0] = 1.0
+        return q[argument[argument_start[i]]]
     start, end, first = data_start[i], data_start[i + 1], argument_start[i]
     if code[i] == 2:
         return cubic_value(data, start, end, q[argument[first]], slopes)
@@ -146,21 +149,33 @@ def place(tree, q, r, p, screws, slopes, near):
         for a in range(a0, a1):
             if not axis_turns[a]:
                 continue
-            amount = evaluate(a, code, data_start, data, argument_start, argument, q, slopes)
             x, y, z = axis[a, 0], axis[a, 1], axis[a, 2]
             wx = near[0] * x + near[1] * y + near[2] * z
             wy = near[3] * x + near[4] * y + near[5] * z
             wz = near[6] * x + near[7] * y + near[8] * z
-            for k in range(argument_start[a + 1] - argument_start[a]):
-                c = argument_column[argument_start[a] + k]
+            vx, vy, vz = py * wz - pz * wy, pz * wx - px * wz, px * wy - py * wx
+            if code[a] == 5:
+                amount = q[argument[argument_start[a]]]
+                c = argument_column[argument_start[a]]
                 if c >= 0:
-                    s = slopes[k]
-                    screws[c, 0] += s * wx
-                    screws[c, 1] += s * wy
-                    screws[c, 2] += s * wz
-                    screws[c, 3] += s * (py * wz - pz * wy)
-                    screws[c, 4] += s * (pz * wx - px * wz)
-                    screws[c, 5] += s * (px * wy - py * wx)
+                    screws[c, 0] += wx
+                    screws[c, 1] += wy
+                    screws[c, 2] += wz
+                    screws[c, 3] += vx
+                    screws[c, 4] += vy
+                    screws[c, 5] += vz
+            else:
+                amount = evaluate(a, code, data_start, data, argument_start, argument, q, slopes)
+                for k in range(argument_start[a + 1] - argument_start[a]):
+                    c = argument_column[argument_start[a] + k]
+                    if c >= 0:
+                        s = slopes[k]
+                        screws[c, 0] += s * wx
+                        screws[c, 1] += s * wy
+                        screws[c, 2] += s * wz
+                        screws[c, 3] += s * vx
+                        screws[c, 4] += s * vy
+                        screws[c, 5] += s * vz
             turn(near, amount, x, y, z)
         for i in range(3):
             x, y, z = near[3 * i], near[3 * i + 1], near[3 * i + 2]

@@ -20,8 +20,10 @@ from .kernels import follow, place
 
 
 @kernel
-def gather_targets(r, p, points, at, weight, miss, turns, to, turn_weight, inertia, force):
-    """Weighted sum of squares of one frame; inertia (B, 10) and force (B, 6) of each node's own targets.
+def gather_targets(r, p, points, at, weight, miss, turns, to, turn_weight, inertia, force, moment):
+    """Weighted sum of squares of one frame; inertia (B, 10), force (B, 6) and moment (B, 9) of each node's own targets.
+
+    moment is the sum of place times force, row by row: what second derivatives need.
 
     points : (node (M,), place (M, 3)) of the model's markers; at (M, 3) their targets and weight (M,), 0 for missing.
     turns : (node (K,), rotation (K, 3, 3)); to (K, 3, 3) and turn_weight (K,) likewise. miss (M,) gets the distances.
@@ -30,6 +32,7 @@ def gather_targets(r, p, points, at, weight, miss, turns, to, turn_weight, inert
     cost = 0.0
     inertia[:] = 0.0
     force[:] = 0.0
+    moment[:] = 0.0
     for m in range(node.size):
         w = weight[m]
         if w == 0.0:
@@ -58,12 +61,22 @@ def gather_targets(r, p, points, at, weight, miss, turns, to, turn_weight, inert
         inertia[b, 7] += w * x * y
         inertia[b, 8] += w * x * z
         inertia[b, 9] += w * y * z
-        force[b, 0] += w * (y * dz - z * dy)
-        force[b, 1] += w * (z * dx - x * dz)
-        force[b, 2] += w * (x * dy - y * dx)
-        force[b, 3] += w * dx
-        force[b, 4] += w * dy
-        force[b, 5] += w * dz
+        fx, fy, fz = w * dx, w * dy, w * dz
+        force[b, 0] += y * fz - z * fy
+        force[b, 1] += z * fx - x * fz
+        force[b, 2] += x * fy - y * fx
+        force[b, 3] += fx
+        force[b, 4] += fy
+        force[b, 5] += fz
+        moment[b, 0] += x * fx
+        moment[b, 1] += x * fy
+        moment[b, 2] += x * fz
+        moment[b, 3] += y * fx
+        moment[b, 4] += y * fy
+        moment[b, 5] += y * fz
+        moment[b, 6] += z * fx
+        moment[b, 7] += z * fy
+        moment[b, 8] += z * fz
     if turns[0].size:
         cost += _gather_turns(r, turns, to, turn_weight, inertia, force)
     return cost
@@ -96,8 +109,12 @@ def _gather_turns(r, turns, to, weight, inertia, force):
 
 
 @kernel
-def normal_columns(parent, column_start, ancestor_start, ancestor, screws, inertia, force, h, g):
-    """Matrix h (C, C), lower part, and right side g (C,) from the nodes' targets; inertia and force become composite."""
+def normal_columns(parent, column_start, ancestor_start, ancestor, screws, inertia, force, moment, is_newton, h, g):
+    """Matrix h (C, C), lower part, and right side g (C,) from the nodes' targets, whose sums become composite.
+
+    With is_newton the second derivatives of the points times their residuals are taken off: turning i before j moves a
+    point by turn_i x (motion_j at the point). Curvature of a coordinate's own functions is left out.
+    """
     for b in range(parent.size - 1, -1, -1):
         up = parent[b]
         if up >= 0:
@@ -105,6 +122,8 @@ def normal_columns(parent, column_start, ancestor_start, ancestor, screws, inert
                 inertia[up, k] += inertia[b, k]
             for k in range(6):
                 force[up, k] += force[b, k]
+            for k in range(9):
+                moment[up, k] += moment[b, k]
         m, hx, hy, hz = inertia[b, 0], inertia[b, 1], inertia[b, 2], inertia[b, 3]
         xx, yy, zz = inertia[b, 4], inertia[b, 5], inertia[b, 6]
         xy, xz, yz = inertia[b, 7], inertia[b, 8], inertia[b, 9]
@@ -122,22 +141,47 @@ def normal_columns(parent, column_start, ancestor_start, ancestor, screws, inert
             fx = m * vx + wy * hz - wz * hy
             fy = m * vy + wz * hx - wx * hz
             fz = m * vz + wx * hy - wy * hx
+            sx, sy, sz = 0.0, 0.0, 0.0
+            if is_newton:
+                trace = moment[b, 0] + moment[b, 4] + moment[b, 8]
+                px, py, pz = force[b, 3], force[b, 4], force[b, 5]
+                sx = vy * pz - vz * py + (moment[b, 0] - trace) * wx + moment[b, 1] * wy + moment[b, 2] * wz
+                sy = vz * px - vx * pz + moment[b, 3] * wx + (moment[b, 4] - trace) * wy + moment[b, 5] * wz
+                sz = vx * py - vy * px + moment[b, 6] * wx + moment[b, 7] * wy + (moment[b, 8] - trace) * wz
+            turns = wx != 0.0 or wy != 0.0 or wz != 0.0
             for d in range(column_start[b], c + 1):
                 h[c, d] = (
                     screws[d, 0] * nx + screws[d, 1] * ny + screws[d, 2] * nz
                     + screws[d, 3] * fx + screws[d, 4] * fy + screws[d, 5] * fz
                 )  # fmt: skip
+                if turns:  # a joint's own translations are not turned by it
+                    h[c, d] -= screws[d, 0] * sx + screws[d, 1] * sy + screws[d, 2] * sz
             for k in range(ancestor_start[b], ancestor_start[b + 1]):
                 d = ancestor[k]
                 h[c, d] = (
-                    screws[d, 0] * nx + screws[d, 1] * ny + screws[d, 2] * nz
+                    screws[d, 0] * (nx - sx) + screws[d, 1] * (ny - sy) + screws[d, 2] * (nz - sz)
                     + screws[d, 3] * fx + screws[d, 4] * fy + screws[d, 5] * fz
                 )  # fmt: skip
 
 
 @kernel
-def to_free(parent, column_start, column_q, ancestor_start, ancestor, gather_start, gather, pull, h, g, a, y):
+def to_free(n_dependent, parent, column_start, column_q, ancestor_start, ancestor, gather_start, gather, pull, h, g, a, y):
     """a (U, U), lower part, and y (U,): the columns' equations h, g in the free coordinates, couplers followed."""
+    if n_dependent == 0:  # every column is one free coordinate or none, in the same order
+        for b in range(parent.size):
+            for c in range(column_start[b], column_start[b + 1]):
+                if gather_start[c] == gather_start[c + 1]:
+                    continue
+                u = gather[gather_start[c]]
+                y[u] = g[c]
+                for d in range(column_start[b], c + 1):
+                    if gather_start[d] < gather_start[d + 1]:
+                        a[u, gather[gather_start[d]]] = h[c, d]
+                for k in range(ancestor_start[b], ancestor_start[b + 1]):
+                    d = ancestor[k]
+                    if gather_start[d] < gather_start[d + 1]:
+                        a[u, gather[gather_start[d]]] = h[c, d]
+        return
     a[:] = 0.0
     y[:] = 0.0
     for b in range(parent.size):
@@ -179,14 +223,14 @@ def _add_pair(c, d, c0, c1, column_q, gather_start, gather, pull, h, a):
 
 
 @kernel
-def factor(a, row_start, row, scale):
+def factor(a, row_start, row):
     """a = Lᵀ D L in place over the pattern row; returns False where a pivot is not positive.
 
     Eliminated from the last coordinate (the leaves) to the first, so branches do not fill each other.
     """
     for u in range(a.shape[0] - 1, -1, -1):
         pivot = a[u, u]
-        if not pivot > scale[u] * 1e-14:
+        if not pivot > 0.0:
             return False
         inverse = 1.0 / pivot
         for k in range(row_start[u], row_start[u + 1]):
@@ -215,37 +259,68 @@ def solve(a, row_start, row, x):
 
 
 @kernel
-def walls(q, free, low, high, stiffness, a, y):
-    """Soft walls at the limits: cost, and their part of the equations."""
-    cost = 0.0
-    for u in range(free.size):
-        i = free[u]
-        over = 0.0
-        if q[i] < low[i]:
-            over = low[i] - q[i]
-        elif q[i] > high[i]:
-            over = high[i] - q[i]
-        if over != 0.0:
-            cost += stiffness * over * over
-            a[u, u] += stiffness
-            y[u] += stiffness * over
-    return cost
+def bounded_step(a, y, q, free, low, high, damping, row_start, row, kept, step, fixed, delta):
+    """The damped step that stays inside the limits: coordinates that would cross one stop there and the rest adapt.
+
+    step (U,) is filled; returns False where the damped matrix has no factors. kept (U, U), fixed, delta (U,): scratch.
+    """
+    n = free.size
+    top = 0.0
+    for u in range(n):
+        top = max(top, a[u, u])
+        x = q[free[u]]
+        fixed[u] = (x <= low[free[u]] and y[u] < 0.0) or (x >= high[free[u]] and y[u] > 0.0)
+        delta[u] = 0.0
+    for _ in range(6):
+        for u in range(n):
+            step[u] = delta[u] if fixed[u] else y[u]
+            kept[u, u] = 1.0 if fixed[u] else a[u, u] * (1.0 + damping) + top * 1e-10
+        for u in range(n):
+            for k in range(row_start[u], row_start[u + 1]):
+                i = row[k]
+                if fixed[u] or fixed[i]:
+                    kept[u, i] = 0.0
+                    if not fixed[i]:
+                        step[i] -= a[u, i] * delta[u]
+                    elif not fixed[u]:
+                        step[u] -= a[u, i] * delta[i]
+                else:
+                    kept[u, i] = a[u, i]
+        if not factor(kept, row_start, row):
+            return False
+        solve(kept, row_start, row, step)
+        n_new = 0
+        for u in range(n):
+            x = q[free[u]]
+            if not fixed[u]:
+                if x + step[u] < low[free[u]]:
+                    fixed[u], delta[u] = True, low[free[u]] - x
+                    n_new += 1
+                elif x + step[u] > high[free[u]]:
+                    fixed[u], delta[u] = True, high[free[u]] - x
+                    n_new += 1
+        if n_new == 0:
+            break
+    for u in range(n):
+        x = q[free[u]]
+        step[u] = min(max(step[u], low[free[u]] - x), high[free[u]] - x)
+    return True
 
 
 @kernel
-def equations(tree, n_axes, q, low, high, stiffness, prior, prior_weight, points, at, weight, miss, turns, to,
-              turn_weight, work, a, y):  # fmt: skip
+def equations(tree, n_axes, q, prior, prior_weight, points, at, weight, miss, turns, to,
+              turn_weight, is_newton, work, a, y):  # fmt: skip
     """Cost of one frame at q, and its normal equations a (U, U) lower, y (U,). Coupled coordinates of q are set."""
     (parent, sign, before_r, before_p, after_r, after_p, axis_start, axis_turns, axis, code, data_start, data,
      argument_start, argument, argument_column, column_start, column_q, ancestor_start, ancestor, dependent, free,
      gather_start, gather) = tree  # fmt: skip
-    r, p, screws, slopes, near, inertia, force, h, g, pull = work
+    r, p, screws, slopes, near, inertia, force, moment, h, g, pull = work
     follow(n_axes, code, data_start, data, argument_start, argument, dependent, free, q, pull, slopes)
     place(tree, q, r, p, screws, slopes, near)
-    cost = gather_targets(r, p, points, at, weight, miss, turns, to, turn_weight, inertia, force)
-    normal_columns(parent, column_start, ancestor_start, ancestor, screws, inertia, force, h, g)
-    to_free(parent, column_start, column_q, ancestor_start, ancestor, gather_start, gather, pull, h, g, a, y)
-    cost += walls(q, free, low, high, stiffness, a, y)
+    cost = gather_targets(r, p, points, at, weight, miss, turns, to, turn_weight, inertia, force, moment)
+    normal_columns(parent, column_start, ancestor_start, ancestor, screws, inertia, force, moment, is_newton, h, g)
+    to_free(dependent.size, parent, column_start, column_q, ancestor_start, ancestor, gather_start, gather, pull, h, g,
+            a, y)  # fmt: skip
     for u in range(free.size):
         w = prior_weight[u]
         if w > 0.0:
@@ -280,6 +355,7 @@ def scratch(tree):
         np.empty(12),
         np.empty((n_nodes, 10)),
         np.empty((n_nodes, 6)),
+        np.empty((n_nodes, 9)),
         np.zeros((n_columns, n_columns)),
         np.empty(n_columns),
         pull,
@@ -292,17 +368,17 @@ def fit_frames(tree, n_axes, pattern, limits, start, q, prior, prior_weight, poi
     """Levenberg-Marquardt frame after frame, each warm from the ones before.
 
     q (T, Q) in holds what is held still or prescribed, out the solution; start (Q,) the first frame's guess.
-    limits : (low (Q,), high (Q,), stiffness). pattern : (row_start, row) of the factors. miss (T, M), cost (T,) and
+    limits : (low (Q,), high (Q,)). pattern : (row_start, row) of the factors. miss (T, M), cost (T,) and
     steps (T,) are filled; steps is 0 where a frame has no target, and q keeps the last solution there.
     """
     free = tree[20]
-    low, high, stiffness = limits
+    low, high = limits
     row_start, row = pattern
     n = free.size
     work = scratch(tree)
-    a, y = np.empty((n, n)), np.empty(n)
+    a, y = np.zeros((n, n)), np.zeros(n)
     kept, kept_y, step, before = np.empty((n, n)), np.empty(n), np.empty(n), np.empty(n)
-    scale = np.empty(n)
+    fixed, delta = np.zeros(n, np.bool_), np.zeros(n)
     last, last_but_one = start[free].copy(), start[free].copy()
     n_warm = 0
     for t in range(q.shape[0]):
@@ -315,6 +391,7 @@ def fit_frames(tree, n_axes, pattern, limits, start, q, prior, prior_weight, poi
             q[t, free[u]] = last[u]
             if n_warm > 1:
                 q[t, free[u]] += last[u] - last_but_one[u]
+            q[t, free[u]] = min(max(q[t, free[u]], low[free[u]]), high[free[u]])
         if n_seen == 0:
             for u in range(n):
                 q[t, free[u]] = last[u]
@@ -322,25 +399,20 @@ def fit_frames(tree, n_axes, pattern, limits, start, q, prior, prior_weight, poi
             n_warm = min(n_warm, 1)
             continue
         damping = 1e-8 if n_warm > 0 else 1e-3
-        now = equations(tree, n_axes, q[t], low, high, stiffness, prior[t], prior_weight, points, at[t], weight[t],
-                        miss[t], turns, to[t], turn_weight[t], work, a, y)  # fmt: skip
+        is_newton = n_warm > 0
+        now = equations(tree, n_axes, q[t], prior[t], prior_weight, points, at[t], weight[t],
+                        miss[t], turns, to[t], turn_weight[t], is_newton, work, a, y)  # fmt: skip
         k = 0
         while k < max_steps:
             k += 1
-            top = 0.0
-            for u in range(n):
-                top = max(top, a[u, u])
-            for u in range(n):
-                for i in range(row_start[u], row_start[u + 1]):
-                    kept[u, row[i]] = a[u, row[i]]
-                kept[u, u] = a[u, u] * (1.0 + damping) + top * 1e-10
-                scale[u] = kept[u, u]
-                step[u] = y[u]
-                before[u] = q[t, free[u]]
-            if not factor(kept, row_start, row, scale):
-                damping = max(damping * 10.0, 1e-6)
+            if not bounded_step(a, y, q[t], free, low, high, damping, row_start, row, kept, step, fixed, delta):
+                if is_newton:  # bent the wrong way here: on with the first derivatives alone
+                    is_newton = False
+                    equations(tree, n_axes, q[t], prior[t], prior_weight, points, at[t], weight[t], miss[t], turns,
+                              to[t], turn_weight[t], False, work, a, y)  # fmt: skip
+                else:
+                    damping = max(damping * 10.0, 1e-6)
                 continue
-            solve(kept, row_start, row, step)
             size = 0.0
             for u in range(n):
                 size = max(size, abs(step[u]))
@@ -348,6 +420,7 @@ def fit_frames(tree, n_axes, pattern, limits, start, q, prior, prior_weight, poi
                 for u in range(n):
                     step[u] *= 0.5 / size
             for u in range(n):
+                before[u] = q[t, free[u]]
                 q[t, free[u]] = before[u] + step[u]
             if size < tolerance:
                 break
@@ -356,8 +429,9 @@ def fit_frames(tree, n_axes, pattern, limits, start, q, prior, prior_weight, poi
                     kept[u, row[i]] = a[u, row[i]]
                 kept[u, u] = a[u, u]
                 kept_y[u] = y[u]
-            new = equations(tree, n_axes, q[t], low, high, stiffness, prior[t], prior_weight, points, at[t], weight[t],
-                            miss[t], turns, to[t], turn_weight[t], work, a, y)  # fmt: skip
+            is_newton = size < 0.3
+            new = equations(tree, n_axes, q[t], prior[t], prior_weight, points, at[t], weight[t],
+                            miss[t], turns, to[t], turn_weight[t], is_newton, work, a, y)  # fmt: skip
             if new <= now * (1.0 + 1e-12):
                 now = new
                 damping = max(damping * 0.1, 1e-10)
@@ -373,7 +447,7 @@ def fit_frames(tree, n_axes, pattern, limits, start, q, prior, prior_weight, poi
                     break
         cost[t] = now
         steps[t] = k
-        follow(n_axes, tree[9], tree[10], tree[11], tree[12], tree[13], tree[19], free, q[t], work[9], work[3])
+        follow(n_axes, tree[9], tree[10], tree[11], tree[12], tree[13], tree[19], free, q[t], work[10], work[3])
         for u in range(n):
             last_but_one[u] = last[u] if n_warm > 0 else q[t, free[u]]
             last[u] = q[t, free[u]]
@@ -381,11 +455,10 @@ def fit_frames(tree, n_axes, pattern, limits, start, q, prior, prior_weight, poi
 
 
 @kernel
-def frame_equations(tree, n_axes, limits, q, prior, prior_weight, points, at, weight, turns, to, turn_weight, miss,
+def frame_equations(tree, n_axes, q, prior, prior_weight, points, at, weight, turns, to, turn_weight, miss,
                     matrix, right, cost):  # fmt: skip
     """Normal equations of every frame at q: matrix (T, U, U), lower part, and right (T, U)."""
-    low, high, stiffness = limits
     work = scratch(tree)
     for t in range(q.shape[0]):
-        cost[t] = equations(tree, n_axes, q[t], low, high, stiffness, prior[t], prior_weight, points, at[t], weight[t],
-                            miss[t], turns, to[t], turn_weight[t], work, matrix[t], right[t])  # fmt: skip
+        cost[t] = equations(tree, n_axes, q[t], prior[t], prior_weight, points, at[t], weight[t],
+                            miss[t], turns, to[t], turn_weight[t], False, work, matrix[t], right[t])  # fmt: skip

@@ -13,7 +13,7 @@ import numpy as np
 
 from neurostore.errors import UsageError
 
-from .functions import CONSTANT
+from .functions import CONSTANT, IDENTITY, ITSELF
 from .model import GROUND, Axis, Coupler, Joint, Model, Placement
 
 
@@ -200,7 +200,8 @@ class _Builder:
             self.node[far] = self.node[near]
             self.place[far] = far_frame.inverse().after(across).after(base)
             return
-        own = sorted({self.at[c] for a in axes for c in a.coordinates if c not in self.still})
+        # in the order of the axes they move first: second derivatives take the earlier turn before the later one
+        own = list(dict.fromkeys(self.at[c] for a in axes for c in a.coordinates if c not in self.still))
         column = {q: len(self.column_q) + k for k, q in enumerate(own)}
         self.column_q += own
         self.moved |= set(own)
@@ -218,7 +219,7 @@ class _Builder:
 
     def add_function(self, axis: Axis, column: dict[int, int] | None) -> None:
         function = axis.function
-        self.code.append(function.code)
+        self.code.append(ITSELF if function == IDENTITY else function.code)
         self.data += function.data
         self.data_start.append(len(self.data))
         if function.code != CONSTANT:
