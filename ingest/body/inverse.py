@@ -93,7 +93,9 @@ class Prepared:
 
     def of(self, frames: np.ndarray | slice) -> Prepared:
         """The same for some frames."""
-        changed = {n: np.ascontiguousarray(getattr(self, n)[frames]) for n in ("at", "weight", "to", "turn_weight", "held")}
+        changed = {
+            n: np.ascontiguousarray(getattr(self, n)[frames]) for n in ("at", "weight", "to", "turn_weight", "held")
+        }
         return Prepared(**{n: changed.get(n, getattr(self, n)) for n in self.__slots__})
 
 
@@ -151,7 +153,7 @@ def fit(model: Model, targets: Targets, time_s: np.ndarray | None = None, start:
     """
     prepared = prepare(model, targets, time_s)
     tree = prepared.tree
-    q, distances, cost, steps = _solve_all(prepared, start)
+    q, distances, _, steps = _solve_all(prepared, start)
     whole = build_tree(_unlocked(model)) if model.couplers else tree
     filled = _complete(whole, q)
     values = filled.copy()
@@ -247,9 +249,7 @@ def solve_from(
     return q, distances, cost, steps
 
 
-def _solve_all(
-    prepared: Prepared, start: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _solve_all(prepared: Prepared, start: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Begin at the frame that sees most, go on to both ends, and look again at frames that stand out."""
     n_seen = (prepared.weight > 0).sum(axis=1) + (prepared.turn_weight > 0).sum(axis=1)
     first = int(np.argmax(n_seen))
@@ -296,7 +296,9 @@ def _guesses(one: Prepared) -> list[np.ndarray]:
             if q in tree.free:
                 default[q] += shift @ tree.axis[a]
     guesses = [default]
-    turning = {int(tree.argument[tree.argument_start[a]]) for a in root if tree.axis_turns[a] and tree.code[a] == ITSELF}
+    turning = {
+        int(tree.argument[tree.argument_start[a]]) for a in root if tree.axis_turns[a] and tree.code[a] == ITSELF
+    }
     for q in sorted(turning & set(tree.free.tolist())):
         for quarter in (1, 2, -1):
             guesses.append(default.copy())

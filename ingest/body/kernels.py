@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from ..compiled import kernel
+from ..geometry.compiled import kernel
 
 
 @kernel
@@ -104,8 +104,22 @@ def place(tree, q, r, p, screws, slopes, near):
 
     near (12,) is scratch: the joint's frame in the lab, turned on axis by axis.
     """
-    (parent, sign, before_r, before_p, after_r, after_p, axis_start, axis_turns, axis, code, data_start, data,
-     argument_start, argument, argument_column, column_start, column_q, ancestor_start, ancestor, dependent, free, gather_start, gather) = tree  # fmt: skip
+    parent = tree.parent
+    sign = tree.sign
+    before_r = tree.before_r
+    before_p = tree.before_p
+    after_r = tree.after_r
+    after_p = tree.after_p
+    axis_start = tree.axis_start
+    axis_turns = tree.axis_turns
+    axis = tree.axis
+    code = tree.code
+    data_start = tree.data_start
+    data = tree.data
+    argument_start = tree.argument_start
+    argument = tree.argument
+    argument_column = tree.argument_column
+    column_start = tree.column_start
     for b in range(parent.size):
         up = parent[b]
         a0, a1 = axis_start[b], axis_start[b + 1]
@@ -210,8 +224,20 @@ def turn(m, angle, x, y, z):
 @kernel
 def _place_backward(b, tree, q, r, p, screws, slopes):
     """A node that hangs on its joint's child: the joint's way from parent to child is walked backwards."""
-    (parent, sign, before_r, before_p, after_r, after_p, axis_start, axis_turns, axis, code, data_start, data,
-     argument_start, argument, argument_column, column_start, column_q, ancestor_start, ancestor, dependent, free, gather_start, gather) = tree  # fmt: skip
+    parent = tree.parent
+    before_r = tree.before_r
+    before_p = tree.before_p
+    after_r = tree.after_r
+    after_p = tree.after_p
+    axis_start = tree.axis_start
+    axis_turns = tree.axis_turns
+    axis = tree.axis
+    code = tree.code
+    data_start = tree.data_start
+    data = tree.data
+    argument_start = tree.argument_start
+    argument = tree.argument
+    argument_column = tree.argument_column
     up = parent[b]
     turned, moved = np.zeros(12), np.zeros(3)
     turned[0] = turned[4] = turned[8] = 1.0
@@ -267,9 +293,15 @@ def _place_backward(b, tree, q, r, p, screws, slopes):
 @kernel
 def forward(tree, q, rotations, origins, n_axes):
     """Nodes of every frame: q (T, Q) in, its coupled coordinates set; rotations (T, B, 3, 3), origins (T, B, 3) out."""
-    code, data_start, data, argument_start, argument = tree[9], tree[10], tree[11], tree[12], tree[13]
-    dependent, free = tree[19], tree[20]
-    screws, slopes, near = np.empty((tree[16].size, 6)), np.empty(16), np.empty(12)
+    code, data_start, data, argument_start, argument = (
+        tree.code,
+        tree.data_start,
+        tree.data,
+        tree.argument_start,
+        tree.argument,
+    )
+    dependent, free = tree.dependent, tree.free
+    screws, slopes, near = np.empty((tree.column_q.size, 6)), np.empty(16), np.empty(12)
     pull = np.zeros((q.shape[1], free.size))
     for t in range(q.shape[0]):
         follow(n_axes, code, data_start, data, argument_start, argument, dependent, free, q[t], pull, slopes)

@@ -15,7 +15,7 @@ import math
 
 import numpy as np
 
-from ..compiled import kernel
+from ..geometry.compiled import kernel
 from .kernels import follow, place
 
 
@@ -165,7 +165,9 @@ def normal_columns(parent, column_start, ancestor_start, ancestor, screws, inert
 
 
 @kernel
-def to_free(n_dependent, parent, column_start, column_q, ancestor_start, ancestor, gather_start, gather, pull, h, g, a, y):
+def to_free(
+    n_dependent, parent, column_start, column_q, ancestor_start, ancestor, gather_start, gather, pull, h, g, a, y
+):
     """a (U, U), lower part, and y (U,): the columns' equations h, g in the free coordinates, couplers followed."""
     if n_dependent == 0:  # every column is one free coordinate or none, in the same order
         for b in range(parent.size):
@@ -311,9 +313,20 @@ def bounded_step(a, y, q, free, low, high, damping, row_start, row, kept, step, 
 def equations(tree, n_axes, q, prior, prior_weight, points, at, weight, miss, turns, to,
               turn_weight, is_newton, work, a, y):  # fmt: skip
     """Cost of one frame at q, and its normal equations a (U, U) lower, y (U,). Coupled coordinates of q are set."""
-    (parent, sign, before_r, before_p, after_r, after_p, axis_start, axis_turns, axis, code, data_start, data,
-     argument_start, argument, argument_column, column_start, column_q, ancestor_start, ancestor, dependent, free,
-     gather_start, gather) = tree  # fmt: skip
+    parent = tree.parent
+    code = tree.code
+    data_start = tree.data_start
+    data = tree.data
+    argument_start = tree.argument_start
+    argument = tree.argument
+    column_start = tree.column_start
+    column_q = tree.column_q
+    ancestor_start = tree.ancestor_start
+    ancestor = tree.ancestor
+    dependent = tree.dependent
+    free = tree.free
+    gather_start = tree.gather_start
+    gather = tree.gather
     r, p, screws, slopes, near, inertia, force, moment, h, g, pull = work
     follow(n_axes, code, data_start, data, argument_start, argument, dependent, free, q, pull, slopes)
     place(tree, q, r, p, screws, slopes, near)
@@ -334,19 +347,19 @@ def equations(tree, n_axes, q, prior, prior_weight, points, at, weight, miss, tu
 @kernel
 def scratch(tree):
     """Arrays that one frame after another is worked out in."""
-    n_nodes, n_columns, n_free = tree[0].size, tree[16].size, tree[20].size
+    n_nodes, n_columns, n_free = tree.parent.size, tree.column_q.size, tree.free.size
     n_q = 0
-    for i in range(tree[20].size):
-        n_q = max(n_q, tree[20][i] + 1)
-    for i in range(tree[13].size):
-        n_q = max(n_q, tree[13][i] + 1)
-    for i in range(tree[19].size):
-        n_q = max(n_q, tree[19][i] + 1)
-    for i in range(tree[16].size):
-        n_q = max(n_q, tree[16][i] + 1)
+    for i in range(tree.free.size):
+        n_q = max(n_q, tree.free[i] + 1)
+    for i in range(tree.argument.size):
+        n_q = max(n_q, tree.argument[i] + 1)
+    for i in range(tree.dependent.size):
+        n_q = max(n_q, tree.dependent[i] + 1)
+    for i in range(tree.column_q.size):
+        n_q = max(n_q, tree.column_q[i] + 1)
     pull = np.zeros((n_q, n_free))
     for u in range(n_free):
-        pull[tree[20][u], u] = 1.0
+        pull[tree.free[u], u] = 1.0
     return (
         np.empty((n_nodes, 3, 3)),
         np.empty((n_nodes, 3)),
@@ -371,7 +384,7 @@ def fit_frames(tree, n_axes, pattern, limits, start, q, prior, prior_weight, poi
     limits : (low (Q,), high (Q,)). pattern : (row_start, row) of the factors. miss (T, M), cost (T,) and
     steps (T,) are filled; steps is 0 where a frame has no target, and q keeps the last solution there.
     """
-    free = tree[20]
+    free = tree.free
     low, high = limits
     row_start, row = pattern
     n = free.size
@@ -447,7 +460,19 @@ def fit_frames(tree, n_axes, pattern, limits, start, q, prior, prior_weight, poi
                     break
         cost[t] = now
         steps[t] = k
-        follow(n_axes, tree[9], tree[10], tree[11], tree[12], tree[13], tree[19], free, q[t], work[10], work[3])
+        follow(
+            n_axes,
+            tree.code,
+            tree.data_start,
+            tree.data,
+            tree.argument_start,
+            tree.argument,
+            tree.dependent,
+            free,
+            q[t],
+            work[10],
+            work[3],
+        )
         for u in range(n):
             last_but_one[u] = last[u] if n_warm > 0 else q[t, free[u]]
             last[u] = q[t, free[u]]

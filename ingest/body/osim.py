@@ -7,6 +7,7 @@ against OpenSim 4.6 (docs/body.md).
 
 from __future__ import annotations
 
+import itertools
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from xml.etree.ElementTree import Element
@@ -16,7 +17,18 @@ import numpy as np
 from neurostore.errors import InputError
 
 from . import functions
-from .model import COUPLED, GROUND, ROTATIONAL, TRANSLATIONAL, Axis, Coordinate, Coupler, Joint, Marker, Model, Placement
+from .model import (
+    COUPLED,
+    GROUND,
+    ROTATIONAL,
+    TRANSLATIONAL,
+    Axis,
+    Coordinate,
+    Coupler,
+    Joint,
+    Marker,
+    Model,
+)
 from .sockets import Frames, numbers, text_of
 
 #: versions of the document from OpenSim 4.0 on
@@ -171,10 +183,11 @@ class _Reader:
             return None
         if ends[0] is None or ends[1] is None:
             return None
+        (parent, parent_frame), (child, child_frame) = ends[0], ends[1]
         coordinates = [
-            self._coordinate(e, name, _motion(e.get("name", ""), axes)) for e in element.findall("coordinates/Coordinate")
+            self._coordinate(e, name, _motion(e.get("name", ""), axes))
+            for e in element.findall("coordinates/Coordinate")
         ]
-        (parent, parent_frame), (child, child_frame) = ends
         joint = Joint(name, kind, parent, child, parent_frame, child_frame, axes, names)
         return joint, [c for c in coordinates if c is not None]
 
@@ -186,11 +199,10 @@ class _Reader:
         if set(by_name) != set(_AXES):
             raise ValueError(f"its axes are {', '.join(by_name) or 'none'}; expected {', '.join(_AXES)}")
         axes = [_transform_axis(by_name[at], at, names) for at in _AXES]
-        for part in (axes[:3], axes[3:]):
-            if abs(np.linalg.det([a.axis for a in part])) < 1e-6 and not part[0].is_rotation:
-                raise ValueError("its translation axes lie in one plane")
+        if abs(np.linalg.det(np.array([a.axis for a in axes[3:]]))) < 1e-6:
+            raise ValueError("its translation axes lie in one plane")
         turns = [a.axis for a in axes[:3]]
-        if any(np.linalg.norm(np.cross(a, b)) < 1e-6 for a, b in zip(turns, turns[1:], strict=False)):
+        if any(np.linalg.norm(np.cross(a, b)) < 1e-6 for a, b in itertools.pairwise(turns)):
             raise ValueError("two rotation axes in succession are parallel")
         zero = functions.CONSTANT, (0.0,)
         return tuple(a for a in axes if (a.function.code, a.function.data) != zero)

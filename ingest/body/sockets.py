@@ -14,7 +14,9 @@ class Frames:
 
     def __init__(self, model: Element, problems: list[str]):
         self.problems = problems
-        self.bodies = {f"/bodyset/{b.get('name', '')}": b.get("name", "") for b in model.findall("BodySet/objects/Body")}
+        self.bodies = {
+            f"/bodyset/{b.get('name', '')}": b.get("name", "") for b in model.findall("BodySet/objects/Body")
+        }
         self.bodies[f"/{GROUND}"] = GROUND
         self.offsets: dict[str, Element] = {}
         for joint in [*model.findall("JointSet/objects/*"), *model.findall("components/*")]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,6 +16,34 @@ from neurostore.errors import UsageError
 
 from .functions import CONSTANT, IDENTITY, ITSELF
 from .model import GROUND, Axis, Coupler, Joint, Model, Placement
+
+
+class Arrays(NamedTuple):
+    """The arrays of a :class:`Tree` that the kernels take; see there."""
+
+    parent: np.ndarray
+    sign: np.ndarray
+    before_r: np.ndarray
+    before_p: np.ndarray
+    after_r: np.ndarray
+    after_p: np.ndarray
+    axis_start: np.ndarray
+    axis_turns: np.ndarray
+    axis: np.ndarray
+    code: np.ndarray
+    data_start: np.ndarray
+    data: np.ndarray
+    argument_start: np.ndarray
+    argument: np.ndarray
+    argument_column: np.ndarray
+    column_start: np.ndarray
+    column_q: np.ndarray
+    ancestor_start: np.ndarray
+    ancestor: np.ndarray
+    dependent: np.ndarray
+    free: np.ndarray
+    gather_start: np.ndarray
+    gather: np.ndarray
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,33 +104,9 @@ class Tree:
     def n_nodes(self) -> int:
         return len(self.parent)
 
-    def arrays(self) -> tuple[np.ndarray, ...]:
-        """What the kernels take, in their order."""
-        return (
-            self.parent,
-            self.sign,
-            self.before_r,
-            self.before_p,
-            self.after_r,
-            self.after_p,
-            self.axis_start,
-            self.axis_turns,
-            self.axis,
-            self.code,
-            self.data_start,
-            self.data,
-            self.argument_start,
-            self.argument,
-            self.argument_column,
-            self.column_start,
-            self.column_q,
-            self.ancestor_start,
-            self.ancestor,
-            self.dependent,
-            self.free,
-            self.gather_start,
-            self.gather,
-        )
+    def arrays(self) -> Arrays:
+        """What the kernels take."""
+        return Arrays(*(getattr(self, name) for name in Arrays._fields))
 
 
 def build_tree(model: Model, seen: Sequence[str] | None = None, fixed: Sequence[str] = ()) -> Tree:

@@ -1,0 +1,89 @@
+"""Reading OpenSim models and moving them: against OpenSim 4.6's own figures (every_joint.json), and what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from neurostore.errors import InputError
+from neurostore.ingest.body.functions import spline
+from neurostore.ingest.body.inverse import forward
+from neurostore.ingest.body.osim import parse_model, read_model
+
+HERE = Path(__file__).parent
+EVERY = HERE / "every_joint.osim"
+
+
+def test_bodies_lie_where_opensim_puts_them():
+    """Every joint type, function, coupler and a joint met from its child: bodies of random poses."""
+    stated = json.loads((HERE / "every_joint.json").read_text())
+    model = read_model(EVERY)
+    order = [stated["coordinates"].index(n) for n in model.coordinate_names]
+    values = np.array(stated["values"])[:, order]
+    rotations, origins = forward(model, values, stated["bodies"])
+    np.testing.assert_allclose(rotations, stated["rotations"], atol=1e-6)
+    np.testing.assert_allclose(origins, stated["origins_m"], atol=1e-6)
+
+
+def test_the_model_is_read_as_it_stands():
+    model = read_model(EVERY)
+    assert len(model.bodies) == 13
+    assert len(model.markers) == 52
+    assert model.n_freedoms == len(model.coordinates) - 2
+    assert model.reversed_joints == {"backward", "backward2"}
+    motion = {c.name: c.motion for c in model.coordinates}
+    assert motion["free_tx"] == "translational"
+    assert motion["cu_b"] == "rotational"  # its negative turns the first axis that it moves
+    assert motion["cv_a"] == "coupled"  # only through a spline
+
+
+def test_simm_spline_by_its_definition():
+    """Through the points, smooth, end cubics with the third derivative of the cubic through four points, straight on."""
+    x, y = np.array([-1.0, 0.0, 0.5, 1.5, 2.0]), np.array([0.3, -0.2, 0.4, 0.1, 0.6])
+    f = spline(x, y, "SimmSpline")
+    np.testing.assert_allclose(f.value(x), y, atol=1e-12)
+    h = 1e-4
+    for knot in x[1:-1]:
+        left = (f.value(knot) - f.value(knot - h)) / h
+        right = (f.value(knot + h) - f.value(knot)) / h
+        assert left == pytest.approx(right, abs=1e-2)
+    third = np.polyfit(x[:4], y[:4], 3)[0]
+    inside = np.linspace(x[0], x[1] - 1e-9, 4)
+    assert np.polyfit(inside, f.value(inside), 3)[0] == pytest.approx(third, rel=1e-6)
+    beyond = f.value(np.array([2.5, 3.0, 3.5]))
+    assert np.diff(beyond, 2) == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("<SliderJoint", "<EllipsoidJoint", "EllipsoidJoint is not known"),
+        ("<PolynomialFunction", "<StepFunction", "the function StepFunction is not known"),
+        ('Version="40600"', 'Version="30000"', "save it again"),
+        ("CoordinateCouplerConstraint", "PointConstraint", "PointConstraint is not known"),
+        ("<socket_parent>/bodyset/b2<", "<socket_parent>/bodyset/nowhere<", "'/bodyset/nowhere' is not in the model"),
+        ('Coordinate name="pin"', 'Coordinate name="tip"', "more than once"),
+        ("<socket_parent>/bodyset/b3<", "<socket_parent>/bodyset/c4<", "closes a loop"),
+        ("OpenSimDocument", "Document", "expected <OpenSimDocument"),
+        ("</Model>", "", "is no XML"),
+    ],
+)
+def test_what_would_move_otherwise_is_refused_by_name(old, new, said):
+    text = EVERY.read_text()
+    changed = text.replace(old, new)
+    if old.startswith("<S") or old.startswith("<P"):
+        changed = changed.replace(old.replace("<", "</"), new.replace("<", "</"))
+    assert changed != text
+    with pytest.raises(InputError, match="(?s).*" + said):
+        parse_model(changed, "changed.osim")
+
+
+def test_all_that_is_wrong_is_listed_at_once():
+    text = EVERY.read_text().replace("SliderJoint", "ScrewJoint").replace("PolynomialFunction", "StepFunction")
+    with pytest.raises(InputError) as error:
+        parse_model(text, "changed.osim")
+    assert "ScrewJoint" in str(error.value)
+    assert "StepFunction" in str(error.value)
