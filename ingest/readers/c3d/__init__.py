@@ -15,12 +15,10 @@ from neurostore.ingest.readers.c3d.outputs import calibrations, classify, source
 from neurostore.ingest.readers.c3d.parameters import Parameters
 from neurostore.ingest.readers.c3d.points import read_points
 from neurostore.ingest.readers.markers.assemble import (
-    UNIT_MM,
     assemble,
     choose_skeleton,
     frame_slice,
     is_still,
-    judge_unit,
     name_says_static,
     named_or_numbered,
     parse_up,
@@ -31,6 +29,7 @@ from neurostore.ingest.readers.markers.assemble import (
     without_rubbish,
 )
 from neurostore.ingest.readers.markers.up import judge_up
+from neurostore.ingest.readers.units import UNIT_MM, unit_of_extent
 from neurostore.ingest.recording import ReadOptions, Recording, Step
 
 VERSION = 3
@@ -228,7 +227,7 @@ def _scale(
         return options.scale_mm, "measured"
     if unit in UNIT_MM:
         return UNIT_MM[unit], "measured"
-    scale_mm, judged = judge_unit(markers)
+    scale_mm, judged = unit_of_extent(markers)
     said = f"POINT:UNITS is {unit!r}" if unit else "POINT:UNITS is missing"
     notes.append(f"{said}; the unit was judged to be {judged} from the size of the marker cloud")
     return scale_mm, "judged"

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,18 +14,9 @@ import numpy as np
 
 from neurostore import skeleton as skeletons
 from neurostore.errors import InputError, SkeletonError
+from neurostore.ingest.readers.units import UNIT_MM, extent_of, unit_of_extent
 from neurostore.ingest.recording import Poses, ReadOptions
 from neurostore.skeleton import Skeleton
-
-#: millimetres per unit, by the spellings met in files
-UNIT_MM = {
-    "mm": 1.0, "millimeter": 1.0, "millimeters": 1.0, "millimetre": 1.0, "millimetres": 1.0,
-    "cm": 10.0, "centimeter": 10.0, "centimeters": 10.0, "centimetre": 10.0, "centimetres": 10.0,
-    "dm": 100.0,
-    "m": 1000.0, "meter": 1000.0, "meters": 1000.0, "metre": 1000.0, "metres": 1000.0,
-    "in": 25.4, "inch": 25.4, "inches": 25.4, "ft": 304.8, "feet": 304.8,
-    "um": 0.001, "µm": 0.001,
-}  # fmt: skip
 
 #: further than this from the origin (1 km) a coordinate is rubbish, not a marker
 FARTHEST_MM = 1e6
@@ -91,22 +81,6 @@ def parse_up(text: str, path: Path) -> str:
     return up
 
 
-def judge_unit(positions: np.ndarray) -> tuple[float, str]:
-    """Millimetres per unit from the size of the marker cloud of a person: about 0.5 to 3 m across."""
-    across = _across(positions)
-    if not np.isfinite(across) or across > 300:
-        return 1.0, "mm"
-    return (1000.0, "m") if across < 10 else (10.0, "cm")
-
-
-def _across(positions: np.ndarray) -> float:
-    """The longest side of the marker cloud, median over frames, in the units given; NaN where nothing is there."""
-    sample = positions[:: max(1, len(positions) // 200)]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        return float(np.nanmedian(np.nanmax(np.nanmax(sample, axis=1) - np.nanmin(sample, axis=1), axis=1)))
-
-
 def rate_of(time_s: np.ndarray) -> float:
     """Frames a second of at least two rising times, 3 decimals; even times rounded in text give the rate they come from."""
     n = len(time_s)
@@ -128,12 +102,16 @@ def refuse_pixels(path: Path, unit: str, positions: np.ndarray, scale_mm: float 
         return
     if unit in ("px", "pixel", "pixels"):
         raise InputError(path, f"its unit is {unit}: positions in a picture are no lengths; {advice}")
-    across = _across(positions) * UNIT_MM.get(unit, 1.0)
+    across = extent_of(positions) * UNIT_MM.get(unit, 1.0)
     if not np.isfinite(across) or across < 20_000:
         return
     flat = positions[np.isfinite(positions).all(axis=-1)]
     is_flat = len(flat) > 0 and (np.ptp(flat, axis=0) < 1e-6 * np.ptp(flat, axis=0).max()).any()
-    if is_flat or _PIXELS.search(path.stem) or not any(500 <= _across(positions) * per <= 2600 for per in (1.0, 10.0)):
+    if (
+        is_flat
+        or _PIXELS.search(path.stem)
+        or not any(500 <= extent_of(positions) * per <= 2600 for per in (1.0, 10.0))
+    ):
         raise InputError(
             path,
             f"says that its unit is {unit or 'missing'}, in which the markers are {across / 1000:.4g} m across: no person. "
@@ -145,13 +123,13 @@ def unit_of_a_person(positions: np.ndarray, scale_mm: float) -> tuple[float, str
     """Millimetres per unit, and its name, in which the markers are a person, where in the stated unit they cannot be."""
     if positions.shape[1] < 8 or unit_mismatch(positions * np.float32(scale_mm), "") is None:
         return None
-    judged, name = judge_unit(positions)
-    return (judged, name) if 500 <= _across(positions) * judged <= 3000 else None
+    judged, name = unit_of_extent(positions)
+    return (judged, name) if 500 <= extent_of(positions) * judged <= 3000 else None
 
 
 def unit_mismatch(positions_mm: np.ndarray, unit: str) -> str | None:
     """A sentence where positions said to be in ``unit`` cannot be a person's in it, else None."""
-    across = _across(positions_mm) if positions_mm.shape[1] >= 4 else np.nan
+    across = extent_of(positions_mm) if positions_mm.shape[1] >= 4 else np.nan
     if np.isfinite(across) and not 50 < across < 20_000:
         return (
             f"the file says its unit is {unit}, which makes the markers {across:.4g} mm across: not a person; "

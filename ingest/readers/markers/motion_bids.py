@@ -20,12 +20,10 @@ import numpy as np
 from neurostore.errors import InputError
 from neurostore.ingest.readers.c3d.outputs import event_name
 from neurostore.ingest.readers.markers.assemble import (
-    UNIT_MM,
     assemble,
     choose_skeleton,
     frame_slice,
     is_still,
-    judge_unit,
     name_says_static,
     parse_up,
     squeezed,
@@ -35,6 +33,7 @@ from neurostore.ingest.readers.markers.assemble import (
 )
 from neurostore.ingest.readers.markers.up import judge_up
 from neurostore.ingest.readers.text_table import numbers, read_bytes
+from neurostore.ingest.readers.units import UNIT_MM, unit_of_extent
 from neurostore.ingest.recording import ReadOptions, Recording, SourceEvent, Step
 
 VERSION = 1
@@ -276,7 +275,7 @@ def _positions(
     elif units <= UNIT_MM.keys():
         positions = positions * np.array([[UNIT_MM[f[a].units] for a in "xyz"] for f in whole.values()])
     else:
-        scale_mm, judged = judge_unit(positions)
+        scale_mm, judged = unit_of_extent(positions)
         strange = ", ".join(sorted(repr(u) for u in units - UNIT_MM.keys()))
         notes.append(
             f"units of its POS channels are {strange}; judged to be {judged} from the size of the marker cloud"

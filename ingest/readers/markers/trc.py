@@ -11,12 +11,10 @@ import numpy as np
 
 from neurostore.errors import InputError
 from neurostore.ingest.readers.markers.assemble import (
-    UNIT_MM,
     assemble,
     choose_skeleton,
     frame_slice,
     is_still,
-    judge_unit,
     name_says_static,
     named_or_numbered,
     parse_up,
@@ -30,6 +28,7 @@ from neurostore.ingest.readers.markers.assemble import (
 )
 from neurostore.ingest.readers.markers.up import judge_up
 from neurostore.ingest.readers.text_table import breaks_off, numbers, read_bytes, separator_of
+from neurostore.ingest.readers.units import UNIT_MM, unit_of_extent
 from neurostore.ingest.recording import ReadOptions, Recording, Step
 
 VERSION = 3
@@ -250,7 +249,7 @@ def _scale(
             "marker cloud: give scale_mm in cohort.toml if this is wrong"
         )
         return other[0], "judged"
-    scale_mm, judged = judge_unit(positions)
+    scale_mm, judged = unit_of_extent(positions)
     said = f"Units is {unit!r}" if unit else "Units is missing"
     notes.append(f"{said}; the unit was judged to be {judged} from the size of the marker cloud")
     return scale_mm, "judged"

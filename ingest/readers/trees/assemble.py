@@ -16,6 +16,7 @@ from neurostore.errors import InputError, SkeletonError
 from neurostore.ingest.geometry.kinematics import Tree, forward
 from neurostore.ingest.geometry.rotations import IDENTITY, from_euler, up_rotation
 from neurostore.ingest.readers.trees import up_and_unit
+from neurostore.ingest.readers.units import unit_of_height
 from neurostore.ingest.recording import NeutralPose, Poses, ReadOptions, Recording, Step
 from neurostore.skeleton import Skeleton
 
@@ -182,7 +183,7 @@ def _settle(source: Source, block: np.ndarray, skeleton: Skeleton, options: Read
     if options.up is not None:
         up = options.up
     elif not up:
-        up, note = up_and_unit.judge_up(forward(tree, sample)[0], roles)
+        up, note = up_and_unit.up_of_body(forward(tree, sample)[0], roles)
     notes += [note] if note else []
     try:
         lab = up_rotation(up)
@@ -229,7 +230,7 @@ def _scale(
         notes.append(
             f"in the unit of skeleton {skeleton.name} the person would stand {tall:.2f} m tall, so the unit is judged"
         )
-    unit, scale = up_and_unit.judge_unit(height)
+    unit, scale = unit_of_height(height)
     if unit:
         notes.append(
             f"lengths are taken as {unit}: "

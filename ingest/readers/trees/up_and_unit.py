@@ -17,9 +17,6 @@ from neurostore.ingest.geometry.compiled import kernel
 from neurostore.ingest.geometry.kinematics import Tree, forward
 from neurostore.ingest.geometry.rotations import angle
 
-#: millimetres per unit that text files come in. CMU's: 1 unit = 1 inch / 0.45
-UNITS_MM = {"mm": 1.0, "cm": 10.0, "m": 1000.0, "inch": 25.4, "CMU unit": 25.4 / 0.45}
-_STANDING_M = (1.0, 2.1)
 _SIDES = (("left", "right"), ("Left", "Right"), ("LEFT", "RIGHT"), ("L", "R"), ("l", "r"))
 
 
@@ -66,7 +63,7 @@ def _partners(name: str) -> list[str]:
     return found
 
 
-def judge_up(positions: np.ndarray, roles: Roles) -> tuple[str, str]:
+def up_of_body(positions: np.ndarray, roles: Roles) -> tuple[str, str]:
     """Which axis of the source points up: 'y' unless the body clearly stands along another.
 
     positions : (n, N, 3). Returns the axis ('y', 'z', '-y' …) and a note, '' when nothing had to be judged.
@@ -146,19 +143,6 @@ def standing_height(positions: np.ndarray, roles: Roles) -> float:
     else:
         top, bottom = np.max(y, axis=1), np.min(y, axis=1)
     return float(np.percentile(top - bottom, 90)) if len(y) else 0.0
-
-
-def judge_unit(height: float) -> tuple[str, float]:
-    """The unit in which this standing height is a person's: its name and millimetres, ('', 0) where none fits.
-
-    Head-to-foot heights of 1.0 to 2.1 m never fit two of the units; outside of that, 0.7 to 2.5 m are taken for the
-    unit that comes nearest to 1.7 m.
-    """
-    for low, high in (_STANDING_M, (0.7, 2.5)):
-        fitting = [(n, mm) for n, mm in UNITS_MM.items() if low <= height * mm / 1000 <= high]
-        if fitting:
-            return min(fitting, key=lambda unit: abs(np.log(height * unit[1] / 1700)))
-    return "", 0.0
 
 
 def is_neutral(pose: np.ndarray, roles: Roles) -> bool:
