@@ -1,10 +1,11 @@
 -- One row: a trial, with figures that tell good data from bad, a flag for each, and a verdict in plain words.
--- Inputs: trials, landmarks (person 0), joint_angles, _cycles_judged. Millimetres, percent, seconds.
+-- Inputs: trials, landmarks (person 0), _anatomy, _cycles_judged. Millimetres, percent, seconds.
 -- Thresholds: bone length varies over 5 % (CV); sides differ over 10 %; a landmark lacks over 10 % of frames; over 5
 -- % of frames repeat the one before (no point moved 0.01 mm); left and right ankle change places; head below feet;
 -- the floor under the lowest toe drifts over 50 mm; the lowest toe is over 100 mm off y = 0; knee adduction follows
--- flexion (r2 above 0.5 over a range of 10 degrees: cross-talk of the knee axis, Baker et al. 1999, doi
--- 10.1016/S0167-9457(99)00027-5); under 3 steady cycles a side. Poses around the pelvis have no floor.
+-- flexion (r2 above 0.5: cross-talk of the knee axis); over 5 % of frames in which a joint or the speed is beyond what
+-- a body can do, 80 % in which left and right are exchanged (_anatomy); a height outside 0.5 to 2.5 m; legs that differ
+-- by 15 degrees in standing; under 3 steady cycles a side. Poses around the pelvis have no floor.
 WITH points AS (
     SELECT
         subject,
@@ -103,26 +104,6 @@ figures AS (
     GROUP BY subject, session, trial
 ),
 
-knees AS (
-    SELECT
-        subject,
-        session,
-        trial,
-        greatest(
-            CASE
-                WHEN max(left_knee_adduction_deg) - min(left_knee_adduction_deg) > 10
-                    THEN corr(left_knee_adduction_deg, left_knee_flexion_deg) ^ 2
-            END,
-            CASE
-                WHEN max(right_knee_adduction_deg) - min(right_knee_adduction_deg) > 10
-                    THEN corr(right_knee_adduction_deg, right_knee_flexion_deg) ^ 2
-            END
-        ) AS knee_crosstalk_r2
-    FROM joint_angles
-    WHERE person = 0
-    GROUP BY subject, session, trial
-),
-
 cycles AS (
     SELECT
         subject,
@@ -151,7 +132,7 @@ judged AS (
         figures.* EXCLUDE (subject, session, trial, is_static, gaps, n_seen),
         list_max(figures.gaps).gap AS worst_gap_pct,
         CASE WHEN list_max(figures.gaps).gap > 0 THEN list_max(figures.gaps).landmark END AS worst_landmark,
-        knees.knee_crosstalk_r2,
+        anatomy.* EXCLUDE (subject, session, trial),
         coalesce(cycles.n_cycles, 0) AS n_cycles,
         coalesce(cycles.n_steady_cycles, 0) AS n_steady_cycles,
         coalesce(least(cycles.n_left, cycles.n_right), 0) AS n_steady_side,
@@ -160,7 +141,7 @@ judged AS (
         coalesce(trials.position_basis <> 'root_relative', true) AS has_floor
     FROM trials
     LEFT JOIN figures USING (subject, session, trial)
-    LEFT JOIN knees USING (subject, session, trial)
+    LEFT JOIN _anatomy AS anatomy USING (subject, session, trial)
     LEFT JOIN cycles USING (subject, session, trial)
 ),
 
@@ -176,6 +157,21 @@ flagged AS (
         coalesce(abs(floor_drift_mm) > 50 AND has_floor AND n_steady_cycles > 0, false) AS has_floor_drift,
         coalesce(abs(lowest_toe_mm) > 100 AND has_floor AND n_steady_cycles > 0, false) AS is_off_floor,
         coalesce(knee_crosstalk_r2 > 0.5, false) AS has_knee_crosstalk,
+        coalesce(
+            greatest(
+                knee_rotation_out_pct,
+                knee_adduction_out_pct,
+                knee_backwards_pct,
+                elbow_backwards_pct,
+                ankle_out_pct,
+                too_fast_pct
+            ) > 5,
+            false
+        )
+        OR coalesce(crossed_pct > 95, false) AS has_impossible_joints,
+        coalesce(stance_difference_deg > 15, false) AS has_unequal_stance,
+        coalesce(mirrored_pct > 80, false) AS is_mirrored,
+        coalesce(height_mm NOT BETWEEN 500 AND 2500, false) AS has_impossible_size,
         n_steady_side < 3 AND NOT is_static AS has_few_strides,
         coalesce(up_source = 'camera_level', false) AS is_up_guessed,
         coalesce(position_basis = 'camera_fov_guessed', false) AS is_fov_guessed,
@@ -199,6 +195,16 @@ SELECT
     lowest_toe_mm,
     floor_drift_mm,
     knee_crosstalk_r2,
+    knee_rotation_out_pct,
+    knee_adduction_out_pct,
+    knee_backwards_pct,
+    elbow_backwards_pct,
+    ankle_out_pct,
+    crossed_pct,
+    mirrored_pct,
+    too_fast_pct,
+    height_mm,
+    stance_difference_deg,
     n_cycles,
     n_steady_cycles,
     has_changing_bones,
@@ -210,6 +216,10 @@ SELECT
     has_floor_drift,
     is_off_floor,
     has_knee_crosstalk,
+    has_impossible_joints,
+    has_unequal_stance,
+    is_mirrored,
+    has_impossible_size,
     has_few_strides,
     is_up_guessed,
     is_fov_guessed,
@@ -217,8 +227,18 @@ SELECT
     CASE
         WHEN is_without_points THEN 'No points in this trial: angles of the source file only.'
         WHEN is_upside_down THEN 'Do not use: the head is below the feet.'
+        WHEN is_mirrored
+            THEN 'Do not use: toes and pelvis say that left and right are exchanged.'
         WHEN has_swaps THEN 'Check first: left and right change places.'
-        WHEN has_changing_bones OR has_unequal_legs OR has_gaps OR has_frozen_frames THEN 'Check first.'
+        WHEN
+            has_changing_bones
+            OR has_unequal_legs
+            OR has_gaps
+            OR has_frozen_frames
+            OR has_impossible_joints
+            OR has_impossible_size
+            OR has_unequal_stance
+            THEN 'Check first.'
         WHEN is_static THEN 'A static trial: for calibration, no gait.'
         WHEN n_cycles = 0 THEN 'No gait cycle found.'
         WHEN n_steady_cycles = 0 THEN 'No steady gait cycle.'
@@ -252,6 +272,29 @@ SELECT
         CASE
             WHEN is_off_floor
                 THEN ' The lowest toe is at ' || round(lowest_toe_mm)::INTEGER::VARCHAR || ' mm, not at the floor.'
+        END,
+        CASE
+            WHEN has_impossible_joints
+                THEN
+                    ' ' || concat_ws(
+                        ' ',
+                        CASE WHEN knee_rotation_out_pct > 5 THEN 'Knee rotation is beyond 60 degrees.' END,
+                        CASE WHEN knee_adduction_out_pct > 5 THEN 'Knee adduction is beyond 30 degrees.' END,
+                        CASE WHEN knee_backwards_pct > 5 THEN 'A knee bends backwards.' END,
+                        CASE WHEN elbow_backwards_pct > 5 THEN 'An elbow bends backwards.' END,
+                        CASE WHEN ankle_out_pct > 5 THEN 'An ankle is beyond 60 degrees.' END,
+                        CASE WHEN crossed_pct > 95 THEN 'Left and right shoulder lie against left and right hip.' END,
+                        CASE WHEN too_fast_pct > 5 THEN 'The pelvis is faster than 13 m/s.' END
+                    )
+        END,
+        CASE
+            WHEN has_impossible_size
+                THEN ' The body is ' || round(height_mm / 1000, 2)::VARCHAR || ' m tall: the unit may be wrong.'
+        END,
+        CASE
+            WHEN has_unequal_stance
+                THEN
+                    ' In standing the legs differ by ' || round(stance_difference_deg)::INTEGER::VARCHAR || ' degrees.'
         END,
         CASE WHEN has_knee_crosstalk THEN ' Knee adduction follows flexion: the knee axis may be turned.' END,
         CASE

@@ -17,7 +17,7 @@ import numpy as np
 from neurostore import schema
 from neurostore.errors import InputError, UsageError
 from neurostore.ingest.geometry.rotation_kernels import make_rows_continuous
-from neurostore.ingest.landmarks import calibration, filters, heading, marker_centres
+from neurostore.ingest.landmarks import bend, calibration, filters, heading, marker_centres
 from neurostore.ingest.landmarks import segments as body_segments
 from neurostore.ingest.landmarks.axes import to_quaternion
 from neurostore.ingest.landmarks.joint_centres import HIP_METHODS
@@ -179,6 +179,10 @@ def _one_person(
         segments, segment_methods = neutral.carry(rotations), dict.fromkeys(neutral.segments, "rotation")
         segment_methods = {f"{name}_axes": m for name, m in segment_methods.items()}
         right = _right_axis(segments, marks)
+        followed, told = bend.follow_bones(segments, marks, right)
+        segment_methods |= followed
+        if is_subject:
+            out.notes += told
     else:
         axes, segment_methods = body_segments.axes_from_points(marks, lateral, trunk, parameters)
         segments = {name: to_quaternion(a) for name, a in axes.items()}

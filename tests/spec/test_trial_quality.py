@@ -12,6 +12,7 @@ from tests import view_builder
 FLAGS = (
     "has_changing_bones", "has_unequal_legs", "has_gaps", "has_frozen_frames", "has_swaps", "is_upside_down",
     "has_floor_drift", "is_off_floor", "has_knee_crosstalk", "is_up_guessed", "is_fov_guessed", "is_length_nominal",
+    "has_impossible_joints", "is_mirrored", "has_impossible_size", "has_unequal_stance",
 )  # fmt: skip
 
 
@@ -59,7 +60,21 @@ def _high(points, rng):
         p[:, 1] += 400
 
 
+def _mirrored(points, rng):
+    """Left and right exchanged over the whole trial."""
+    for joint in [name.removeprefix("left_") for name in points if name.startswith("left_")]:
+        left, right = points[f"left_{joint}"].copy(), points[f"right_{joint}"].copy()
+        points[f"left_{joint}"][:], points[f"right_{joint}"][:] = right, left
+
+
+def _giant(points, rng):
+    for p in points.values():
+        p[:] *= 2.0
+
+
 CASES = [
+    (_mirrored, {}, {"is_mirrored"}),
+    (_giant, {}, {"has_impossible_size"}),
     (_good, {}, set()),
     (_bones, {}, {"has_changing_bones"}),
     (_legs, {}, {"has_unequal_legs"}),
@@ -115,6 +130,33 @@ def test_cross_talk_is_adduction_that_follows_flexion():
             only=["trial_quality"],
         )
         assert connection.execute("SELECT has_knee_crosstalk FROM trial_quality").fetchall() == [(expected,)]
+
+
+@pytest.mark.parametrize(
+    ("angle", "value", "says"),
+    [
+        ("left_knee_rotation_deg", 70.0, "Knee rotation is beyond 60 degrees."),
+        ("right_knee_adduction_deg", -35.0, "Knee adduction is beyond 30 degrees."),
+        ("right_knee_flexion_deg", -20.0, "A knee bends backwards."),
+        ("left_elbow_flexion_deg", -15.0, "An elbow bends backwards."),
+        ("left_ankle_dorsiflexion_deg", 65.0, "An ankle is beyond 60 degrees."),
+    ],
+)
+def test_what_no_joint_can_do_is_never_usable(angle: str, value: float, says: str) -> None:
+    """In 10 % of the frames; in 2 % it passes."""
+    walk = walker.walk(gait.normal(), n_strides=4)
+    for share, expected in ((0.1, True), (0.02, False)):
+        curve = np.zeros(len(walk.time_s))
+        curve[: round(share * len(curve))] = value
+        connection = view_builder.connect(
+            **view_builder.of_walk(walk),
+            joint_angles=view_builder.joint_angles(walk.time_s, {angle: curve}),
+            only=["trial_quality"],
+        )
+        flag, verdict = connection.execute("SELECT has_impossible_joints, verdict FROM trial_quality").fetchall()[0]
+        assert flag is expected
+        assert (says in verdict) is expected
+        assert verdict.startswith("Check first.") is expected
 
 
 def test_standing_and_trials_without_points_have_a_verdict_too():

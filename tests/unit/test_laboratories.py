@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from neurostore.errors import InputError
 from neurostore.ingest.landmarks import compute_landmarks
+from neurostore.ingest.landmarks.bend import follow_bones
 from neurostore.ingest.readers import read
 from neurostore.ingest.readers.c3d.outputs import source_events
 from neurostore.ingest.readers.c3d.parameters import Parameters
@@ -227,3 +229,37 @@ def test_a_slow_clock_is_kept_unfiltered_and_said(tmp_path: Path, rate: float) -
     found = compute_landmarks(read(path))
     assert any("not filtered" in n for n in found.notes)
     np.testing.assert_allclose(found.points["left_toe"][:, 0], walker(60, rate)["LTOE"][:, 0], atol=0.01)
+
+
+# ------------------------------------------------------------------------------------------------ rotations of a tree
+
+
+@pytest.mark.parametrize("turn_deg", [0, -85, 115, 180])
+@pytest.mark.parametrize(("joints", "sign"), [(("hip", "knee", "ankle"), 1), (("shoulder", "elbow", "wrist"), -1)])
+def test_flexion_is_the_bend_between_bones_not_a_turn_about_their_length(
+    joints: tuple[str, str, str], sign: int, turn_deg: float
+) -> None:
+    """Two bones in the sagittal plane; the upper one's rotation turned about its own length by ``turn_deg``."""
+    n = 60
+    bend = np.radians(5 + 55 * np.sin(np.linspace(0, np.pi, n)) ** 2)
+    upper, lower = (("thigh", "shank"), ("upper_arm", "forearm"))[sign < 0]
+    top = np.zeros((n, 3))
+    middle = top - [0, 400, 0]
+    bottom = middle - 400 * np.stack([sign * np.sin(bend), np.cos(bend), 0 * bend], -1)
+    turned = Rotation.from_euler("y", np.full(n, turn_deg), degrees=True)
+    below = Rotation.from_euler("z", -sign * bend)
+    segments = {
+        f"left_{upper}": turned.as_quat()[:, [3, 0, 1, 2]].astype(np.float32),
+        f"left_{lower}": below.as_quat()[:, [3, 0, 1, 2]].astype(np.float32),
+    }
+    marks = {f"left_{j}": p for j, p in zip(joints, (top, middle, bottom), strict=True)}
+    methods, notes = follow_bones(segments, marks, np.tile([0.0, 0.0, 1.0], (n, 1)))
+    if turn_deg == 0:
+        assert not methods
+        assert not notes
+        return
+    assert set(segments) == {f"left_{upper}_line", f"left_{lower}_line"}
+    first, second = (Rotation.from_quat(segments[f"left_{s}_line"][:, [1, 2, 3, 0]]) for s in (upper, lower))
+    found = (first.inv() * second).as_euler("ZXY")
+    np.testing.assert_allclose(np.degrees(-sign * found[:, 0]), np.degrees(bend), atol=0.01)
+    assert "turn bones about their own length" in notes[0]

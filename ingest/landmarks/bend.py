@@ -1,0 +1,87 @@
+"""Whether the rotations of a source turn its joints about an anatomical axis, judged by how its bones really bend.
+
+A bone's turn about its own length leaves no trace in where its end lies. Networks, retargeting and converters from
+positions fill it with anything, and a knee angle taken from such rotations is no knee angle. The bend between the two
+bones is: its plane, where the joint is bent, must hold the axis that the rotations give.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from neurostore.ingest.geometry.rotations import rotate
+from neurostore.ingest.landmarks.axes import from_y_and_z, hinge_axis, to_quaternion
+from neurostore.ingest.landmarks.joint_centres import unit
+
+_BENT_DEG = 20.0
+_LEAST_FRAMES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class _Chain:
+    """Two segments and the points at the ends of their bones. sign : +1 bends backwards (knee), −1 forwards (elbow)."""
+
+    upper: str
+    lower: str
+    points: tuple[str, str, str]
+    sign: float
+    most_deg: float  # the hinge may lie this far off the plane of bending
+
+
+_CHAINS = (
+    _Chain("thigh", "shank", ("hip", "knee", "ankle"), 1.0, 30.0),
+    _Chain("upper_arm", "forearm", ("shoulder", "elbow", "wrist"), -1.0, 45.0),
+)
+
+
+def follow_bones(
+    segments: dict[str, np.ndarray], marks: dict[str, np.ndarray], right: np.ndarray | None
+) -> tuple[dict[str, str], list[str]]:
+    """Replace rotations that do not turn about the joint by the bones themselves, in place.
+
+    Parameters
+    ----------
+    segments : name to (n, 4) rotation to the lab; of a limb that fails, both segments become ``…_line``.
+    marks : joint centres, (n, 3) mm. right : (n, 3) right-pointing axis of the pelvis, used where a joint is straight.
+
+    Returns
+    -------
+    methods : ``<segment>_axes`` to how they arose, of the segments replaced. notes : what was found, in plain words.
+    """
+    methods: dict[str, str] = {}
+    found: list[str] = []
+    for chain in _CHAINS:
+        for side in ("left", "right"):
+            upper, lower = f"{side}_{chain.upper}", f"{side}_{chain.lower}"
+            points = [marks.get(f"{side}_{p}") for p in chain.points]
+            if upper not in segments or lower not in segments or right is None or any(p is None for p in points):
+                continue
+            top, middle, bottom = (p for p in points if p is not None)
+            off = _off_the_plane(segments[upper], top - middle, middle - bottom, chain.sign)
+            if not off > chain.most_deg:
+                continue
+            hinge = hinge_axis(top - middle, middle - bottom, right, chain.sign)
+            for name, long in ((upper, top - middle), (lower, middle - bottom)):
+                del segments[name]
+                segments[f"{name}_line"] = to_quaternion(from_y_and_z(long, hinge)).astype(np.float32)
+                methods[f"{name}_axes"] = "line (its rotation does not turn about the joint)"
+            found.append(f"{side} {chain.points[1]} by {off:.0f}°")
+    if not found:
+        return methods, []
+    return methods, [
+        "the file's rotations turn bones about their own length in a way that no joint does (off the plane in which the joint "
+        f"bends: {', '.join(found)}); flexion there is the bend between the bones, and there is no rotation or adduction"
+    ]
+
+
+def _off_the_plane(rotation: np.ndarray, proximal: np.ndarray, distal: np.ndarray, sign: float) -> float:
+    """Median angle in degrees from the segment's z axis to the normal of the plane of bending; NaN where it hardly bends."""
+    normal = sign * np.cross(unit(distal), unit(proximal))
+    sine = np.linalg.norm(normal, axis=-1)
+    z = rotate(np.asarray(rotation, np.float64), np.array([0.0, 0.0, 1.0]))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        cosine = (unit(normal) * z).sum(-1)[sine > np.sin(np.radians(_BENT_DEG))]
+    cosine = cosine[np.isfinite(cosine)]
+    return float(np.degrees(np.arccos(np.clip(np.median(cosine), -1, 1)))) if len(cosine) >= _LEAST_FRAMES else np.nan

@@ -1,0 +1,131 @@
+-- One row: a trial, with shares of frames in which a body does what no body can.
+-- Inputs: joint_angles, landmarks, trials (person 0). Percent of the frames that have the angle or the points.
+-- Limits: knee rotation beyond 60 degrees, adduction beyond 30, a knee or elbow bent backwards by more than 10, an
+-- ankle beyond 60 either way; shoulders against hips the other way round; toes and the front of the pelvis that say
+-- that left and right are exchanged; a pelvis faster than 13 m/s (the fastest sprinters reach 12.4). height_mm is the
+-- median distance of head and ankles (without a head: leg length by 0.49, the share of hip height in stature, Drillis
+-- & Contini 1966). stance_difference_deg is by how much the legs' angles differ in a static trial, the largest of hip,
+-- knee and ankle. knee_crosstalk_r2: knee adduction follows flexion over a range of 10 degrees (Baker et al. 1999,
+-- doi 10.1016/S0167-9457(99)00027-5).
+WITH angles AS (
+    SELECT
+        subject,
+        session,
+        trial,
+        100.0 * greatest(
+            count(*) FILTER (abs(left_knee_rotation_deg) > 60) / nullif(count(left_knee_rotation_deg), 0),
+            count(*) FILTER (abs(right_knee_rotation_deg) > 60) / nullif(count(right_knee_rotation_deg), 0)
+        ) AS knee_rotation_out_pct,
+        100.0 * greatest(
+            count(*) FILTER (abs(left_knee_adduction_deg) > 30) / nullif(count(left_knee_adduction_deg), 0),
+            count(*) FILTER (abs(right_knee_adduction_deg) > 30) / nullif(count(right_knee_adduction_deg), 0)
+        ) AS knee_adduction_out_pct,
+        100.0 * greatest(
+            count(*) FILTER (left_knee_flexion_deg < -10) / nullif(count(left_knee_flexion_deg), 0),
+            count(*) FILTER (right_knee_flexion_deg < -10) / nullif(count(right_knee_flexion_deg), 0)
+        ) AS knee_backwards_pct,
+        100.0 * greatest(
+            count(*) FILTER (left_elbow_flexion_deg < -10) / nullif(count(left_elbow_flexion_deg), 0),
+            count(*) FILTER (right_elbow_flexion_deg < -10) / nullif(count(right_elbow_flexion_deg), 0)
+        ) AS elbow_backwards_pct,
+        100.0 * greatest(
+            count(*) FILTER (abs(left_ankle_dorsiflexion_deg) > 60) / nullif(count(left_ankle_dorsiflexion_deg), 0),
+            count(*) FILTER (abs(right_ankle_dorsiflexion_deg) > 60) / nullif(count(right_ankle_dorsiflexion_deg), 0)
+        ) AS ankle_out_pct,
+        greatest(
+            abs(avg(left_knee_flexion_deg) - avg(right_knee_flexion_deg)),
+            abs(avg(left_hip_flexion_deg) - avg(right_hip_flexion_deg)),
+            abs(avg(left_ankle_dorsiflexion_deg) - avg(right_ankle_dorsiflexion_deg))
+        ) AS legs_difference_deg,
+        greatest(
+            CASE
+                WHEN max(left_knee_adduction_deg) - min(left_knee_adduction_deg) > 10
+                    THEN corr(left_knee_adduction_deg, left_knee_flexion_deg) ^ 2
+            END,
+            CASE
+                WHEN max(right_knee_adduction_deg) - min(right_knee_adduction_deg) > 10
+                    THEN corr(right_knee_adduction_deg, right_knee_flexion_deg) ^ 2
+            END
+        ) AS knee_crosstalk_r2
+    FROM joint_angles
+    WHERE person = 0
+    GROUP BY subject, session, trial
+),
+
+marks AS (
+    SELECT
+        subject,
+        session,
+        trial,
+        time_s,
+        pelvis,
+        left_hip,
+        right_hip,
+        (right_hip.x - left_hip.x) * (right_shoulder.x - left_shoulder.x)
+        + (right_hip.y - left_hip.y) * (right_shoulder.y - left_shoulder.y)
+        + (right_hip.z - left_hip.z) * (right_shoulder.z - left_shoulder.z) AS shoulders_along_hips,
+        -- Forward crossed with up is right: negative where a body is its own mirror image.
+        (right_hip.x - left_hip.x) * -((left_toe.z - left_heel.z) + (right_toe.z - right_heel.z))
+        + (right_hip.z - left_hip.z) * ((left_toe.x - left_heel.x) + (right_toe.x - right_heel.x)) AS toes_ahead,
+        (right_hip.x - left_hip.x) * -((left_asis.z + right_asis.z) / 2 - sacrum.z)
+        + (right_hip.z - left_hip.z) * ((left_asis.x + right_asis.x) / 2 - sacrum.x) AS pelvis_ahead,
+        coalesce(head, neck, thorax) AS high,
+        left_ankle,
+        right_ankle,
+        sqrt((left_hip.x - left_knee.x) ^ 2 + (left_hip.y - left_knee.y) ^ 2 + (left_hip.z - left_knee.z) ^ 2)
+        + sqrt((left_knee.x - left_ankle.x) ^ 2 + (left_knee.y - left_ankle.y) ^ 2 + (left_knee.z - left_ankle.z) ^ 2)
+            AS left_leg,
+        lag(pelvis) OVER frames_ AS last_pelvis,
+        time_s - lag(time_s) OVER frames_ AS step_s
+    FROM landmarks
+    WHERE person = 0
+    WINDOW frames_ AS (PARTITION BY subject, session, trial ORDER BY time_s)
+),
+
+moving AS (
+    SELECT
+        *,
+        sqrt((pelvis.x - last_pelvis.x) ^ 2 + (pelvis.y - last_pelvis.y) ^ 2 + (pelvis.z - last_pelvis.z) ^ 2)
+        / nullif(1000 * step_s, 0) AS speed_m_s
+    FROM marks
+),
+
+bodies AS (
+    SELECT
+        subject,
+        session,
+        trial,
+        100.0 * count(*) FILTER (shoulders_along_hips < 0) / nullif(count(shoulders_along_hips), 0) AS crossed_pct,
+        100.0 * count(*) FILTER (toes_ahead < 0 AND coalesce(pelvis_ahead < 0, true)) / nullif(count(toes_ahead), 0)
+            AS mirrored_pct,
+        100.0 * count(*) FILTER (speed_m_s > 13) / nullif(count(speed_m_s), 0) AS too_fast_pct,
+        coalesce(
+            median(sqrt(
+                (high.x - (left_ankle.x + right_ankle.x) / 2) ^ 2
+                + (high.y - (left_ankle.y + right_ankle.y) / 2) ^ 2
+                + (high.z - (left_ankle.z + right_ankle.z) / 2) ^ 2
+            )),
+            median(left_leg) / 0.49
+        ) AS height_mm
+    FROM moving
+    GROUP BY subject, session, trial
+)
+
+SELECT
+    trials.subject,
+    trials.session,
+    trials.trial,
+    angles.knee_rotation_out_pct,
+    angles.knee_adduction_out_pct,
+    angles.knee_backwards_pct,
+    angles.elbow_backwards_pct,
+    angles.ankle_out_pct,
+    CASE WHEN trials.kind = 'static' THEN angles.legs_difference_deg END AS stance_difference_deg,
+    angles.knee_crosstalk_r2,
+    bodies.crossed_pct,
+    bodies.mirrored_pct,
+    CASE WHEN trials.position_basis <> 'root_relative' THEN bodies.too_fast_pct END AS too_fast_pct,
+    bodies.height_mm
+FROM trials
+LEFT JOIN angles USING (subject, session, trial)
+LEFT JOIN bodies USING (subject, session, trial)
