@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from ..geometry.compiled import kernel
+from neurostore.compiled import kernel
 
 
 @kernel

@@ -15,7 +15,8 @@ import math
 
 import numpy as np
 
-from ..geometry.compiled import kernel
+from neurostore.compiled import kernel
+
 from .kernels import follow, place
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from neurostore.ingest.geometry.compiled import kernel
+from neurostore.compiled import kernel
 from neurostore.ingest.geometry.rotations import IDENTITY
 
 #: operation codes: a channel that moves along or turns about x, y, z

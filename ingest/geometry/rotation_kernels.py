@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from neurostore.ingest.geometry.compiled import kernel
+from neurostore.compiled import kernel
 
 
 @kernel

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from neurostore.compiled import kernel
 from neurostore.errors import InputError
-from neurostore.ingest.geometry.compiled import kernel
 
 MAX_GAP_S = 0.1
 _LANES = 8  # rows filtered at once: each waits for its own previous sample, not for the others

@@ -16,13 +16,12 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numba import njit
 
+from neurostore import compiled
 from neurostore.dtw._lanes import least, load, smaller, splat, spread, store, where_above, width, zip_high, zip_low
 
 ROWS_A_LOOK = 16  # rows between two looks at whether a tile can be abandoned
@@ -37,20 +36,7 @@ def _sources() -> str:
 SOURCES = _sources()
 
 
-def kernel(function: Callable) -> Any:
-    """Compile without the GIL, cached on disk where some cache folder can be written.
-
-    numba drops a cached function when its own file has changed, not when a function that it calls has; here it is
-    dropped when any file of kernels has.
-    """
-    try:
-        compiled = njit(nogil=True, cache=True, error_model="numpy")(function)
-    except RuntimeError:  # numba found no folder to cache in
-        return njit(nogil=True, error_model="numpy")(function)
-    file: Any = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
-    if hasattr(file, "_source_stamp"):
-        file._source_stamp = (file._source_stamp, SOURCES)
-    return compiled
+kernel = partial(compiled.kernel, error_model="numpy", sources=SOURCES)
 
 
 @kernel

@@ -13,8 +13,8 @@ from typing import BinaryIO
 
 import numpy as np
 
+from neurostore.compiled import kernel
 from neurostore.errors import InputError
-from neurostore.ingest.geometry.compiled import kernel
 from neurostore.ingest.geometry.kinematics import forward
 from neurostore.ingest.readers.trees import up_and_unit
 from neurostore.ingest.readers.trees.asf import AsfSkeleton, read_asf, to_tree

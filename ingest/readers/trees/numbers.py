@@ -14,8 +14,8 @@ from typing import BinaryIO
 
 import numpy as np
 
+from neurostore.compiled import kernel
 from neurostore.errors import InputError
-from neurostore.ingest.geometry.compiled import kernel
 
 BLOCK = 8 << 20  # bytes read at once
 _LONGEST_FIELD = 400

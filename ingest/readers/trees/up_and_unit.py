@@ -13,7 +13,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from neurostore.ingest.geometry.compiled import kernel
+from neurostore.compiled import kernel
 from neurostore.ingest.geometry.kinematics import Tree, forward
 from neurostore.ingest.geometry.rotations import angle
 

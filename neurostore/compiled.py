@@ -1,0 +1,30 @@
+"""Compile kernels with numba, kept on disk so that a fresh process pays a load, not a compile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from numba import njit
+
+
+def kernel(function: Callable[..., Any], *, error_model: str = "python", sources: str = "") -> Any:
+    """``numba.njit`` without the GIL, with the compiled code cached where some cache folder can be written.
+
+    numba refuses to decorate at all when neither the package's folder, NUMBA_CACHE_DIR nor the user's cache folder is
+    writable (a read-only installation without a home); then the kernel is compiled once per process.
+
+    Parameters
+    ----------
+    error_model : ``python`` (division by zero raises) or ``numpy`` (it gives inf or NaN).
+    sources : hash of the files whose kernels this one calls. numba drops a cached function when its own file has
+        changed, not when a function that it calls has; with a hash it is dropped when the hash changes.
+    """
+    try:
+        compiled = njit(nogil=True, cache=True, error_model=error_model)(function)
+    except RuntimeError:  # numba found no folder to cache in
+        return njit(nogil=True, error_model=error_model)(function)
+    file: Any = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
+    if sources and hasattr(file, "_source_stamp"):
+        file._source_stamp = (file._source_stamp, sources)
+    return compiled
