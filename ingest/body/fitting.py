@@ -1,0 +1,326 @@
+"""Fit the house's own body to a trial's landmarks: scale it, register its points, move it, smooth the movement."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from neurostore.errors import InputError
+from neurostore.ingest.geometry.rotations import from_matrix, to_matrix
+from neurostore.ingest.landmarks import Landmarks
+from neurostore.ingest.recording import Calibration, Step
+
+from .inverse import Fit, Prepared, Targets, fit, forward, marker_places, prepare, solve_from
+from .model import Model
+from .person import CENTRES, NAME, SEGMENTS, VERSION, person
+from .scaling import HIGHEST, LOWEST, scale_model
+from .smoothing import smooth
+
+#: frames that scaling and registration look at, evenly over the trial
+LOOKED_AT = 300
+#: weights of segment rotations, m² per rad²: of the source or three points, and of a line's hinge
+KNOWN_TURN, LINE_TURN = 0.01, 0.0004
+SMOOTH_HZ = 6.0
+#: gaps the smoother may bridge, seconds
+BRIDGED_S = 0.5
+_LEAST_POINTS = 6
+_SIDES = ("left", "right")
+#: length -> (a, b) landmarks it lies between, without side
+_LENGTHS = {
+    "thigh": ("hip", "knee"),
+    "shank": ("knee", "ankle"),
+    "foot": ("ankle", "toe"),
+    "upper_arm": ("shoulder", "elbow"),
+    "forearm": ("elbow", "wrist"),
+}
+#: coordinates that turn a segment about its long axis: a line says nothing about them
+_LONG_AXIS = ("hip_rotation", "arm_rot", "pro_sup", "subtalar_angle")
+
+
+@dataclass(frozen=True, slots=True)
+class BodySettings:
+    """How a body is fitted. sides_apart : left and right limbs scaled each by their own."""
+
+    smooth_hz: float = SMOOTH_HZ
+    sides_apart: bool = False
+
+
+@dataclass(slots=True)
+class BodyFit:
+    """A body fitted to the subject of a trial, T frames.
+
+    coordinates : name -> (T,) degrees or metres, NaN where the frame does not tell. rotations : segment -> (T, 4)
+    quaternions (w, x, y, z), named as in landmarks. residual_rms_mm, residual_max_mm : (T,). worst : (T,) landmark.
+    """
+
+    model: Model
+    frame: np.ndarray
+    time_s: np.ndarray
+    coordinates: dict[str, np.ndarray]
+    rotations: dict[str, np.ndarray]
+    residual_rms_mm: np.ndarray
+    residual_max_mm: np.ndarray
+    worst: np.ndarray
+    values: np.ndarray
+    calibrations: list[Calibration] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+    quality: dict[str, float] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def fit_body(
+    landmarks: Landmarks,
+    rate_hz: float,
+    settings: BodySettings | None = None,
+    weights: Mapping[str, np.ndarray] | None = None,
+    mass_kg: float | None = None,
+    lengths: Mapping[str, float] | None = None,
+) -> BodyFit:
+    """The body of a trial's subject.
+
+    Parameters
+    ----------
+    weights : landmark -> (T,) relative weights, 1 where not given.
+    lengths : segment length in mm by name (``left_thigh``), as a static trial measured it; the trial's own otherwise.
+
+    Raises
+    ------
+    InputError : too few landmarks, a length of zero or a body outside half to twice an adult's size.
+    """
+    settings = settings or BodySettings()
+    rows = np.flatnonzero(landmarks.person == 0)
+    points = _points(landmarks, rows)
+    turns = _turns(landmarks, rows)
+    if len(points) < _LEAST_POINTS or not {"left_hip", "right_hip"} <= set(points):
+        raise InputError(
+            "body fit",
+            f"{len(points)} landmarks of the body ({', '.join(sorted(points)) or 'none'}); expected both hips and at "
+            f"least {_LEAST_POINTS} in all",
+        )
+    some = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), LOOKED_AT)).astype(int))
+    measured = _measured(points, dict(lengths or {}), settings.sides_apart)
+    factors, guessed = _factors(measured)
+    model = scale_model(person(), factors, mass_kg=mass_kg, name=f"{NAME}_scaled")
+    model = _register(model, {n: p[some] for n, p in points.items()}, {n: (t[some], w) for n, (t, w) in turns.items()})
+    targets = Targets(
+        points,
+        {n: np.asarray(w)[rows] for n, w in (weights or {}).items() if n in points},
+        {n: t for n, (t, w) in turns.items() if w == LINE_TURN or _is_source(landmarks, n)},
+        {n: w for n, (t, w) in turns.items() if w == LINE_TURN or _is_source(landmarks, n)},
+    )
+    found = fit(model, targets)
+    values, is_known = found.filled, np.isfinite(found.values)
+    if settings.smooth_hz > 0:
+        values = smooth(prepare(model, targets), values, rate_hz, settings.smooth_hz)
+        is_known = _bridged(is_known, round(BRIDGED_S * rate_hz))
+    result = _result(model, landmarks, rows, points, found, values, is_known)
+    result.calibrations = [
+        Calibration(f"body_{name.split('_', 1)[1] if name.startswith(_SIDES) else name}_length", _side(name), value, "mm", "estimated")
+        for name, value in measured.items()
+    ]  # fmt: skip
+    result.steps = [
+        Step("body_scale", VERSION, {"model": NAME, "lengths": "static" if lengths else "movement", "sides_apart": settings.sides_apart}),
+        Step("body_fit", VERSION, {"smooth_hz": settings.smooth_hz, "model_sha256": model.sha256}),
+    ]  # fmt: skip
+    if guessed:
+        result.notes.append(f"body: no length was measured of {', '.join(guessed)}; scaled like the rest of the body")
+    return result
+
+
+def _points(landmarks: Landmarks, rows: np.ndarray) -> dict[str, np.ndarray]:
+    """Landmarks (T, 3) in metres that the model has and that are seen at all."""
+    known = {m.name for m in person().markers}
+    found = {}
+    for name, values in landmarks.points.items():
+        taken = np.asarray(values, dtype=float)[rows] / 1000
+        if name in known and np.isfinite(taken).all(axis=1).any():
+            found[name] = taken
+    return found
+
+
+def _turns(landmarks: Landmarks, rows: np.ndarray) -> dict[str, tuple[np.ndarray, float]]:
+    """Segment -> rotation matrices (T, 3, 3) and their weight; a pelvis of two hips alone is held upright."""
+    found = {}
+    for name, q in landmarks.segments.items():
+        segment = name.removesuffix("_line").removesuffix("_neutral")
+        if segment not in SEGMENTS or (segment in found and name.endswith("_line")):
+            continue
+        weight = LINE_TURN if name.endswith("_line") and segment != "pelvis" else KNOWN_TURN
+        found[segment] = (to_matrix(np.asarray(q, dtype=float)[rows]), weight)
+    return found
+
+
+def _is_source(landmarks: Landmarks, segment: str) -> bool:
+    """The rotation says something that the points do not: it is the source's own, or the pelvis has two points."""
+    if segment == "pelvis" and "pelvis" not in landmarks.segments:
+        return True
+    return landmarks.methods.get(f"{segment}_axes") == "rotation"
+
+
+def _measured(points: dict[str, np.ndarray], lengths: dict[str, float], sides_apart: bool) -> dict[str, float]:
+    """Lengths in mm: of each limb segment that is seen, of the hips' and shoulders' line, the trunk and the neck."""
+    found: dict[str, float] = {}
+    for segment, (a, b) in _LENGTHS.items():
+        own = {}
+        for side in _SIDES:
+            name = f"{side}_{segment}"
+            if name in lengths:
+                own[side] = lengths[name]
+            elif {f"{side}_{a}", f"{side}_{b}"} <= set(points):
+                own[side] = _distance(points[f"{side}_{a}"], points[f"{side}_{b}"])
+        own = {side: v for side, v in own.items() if np.isfinite(v)}
+        for side in own:
+            found[f"{side}_{segment}"] = own[side] if sides_apart else float(np.mean(list(own.values())))
+    found["hips"] = _distance(points["left_hip"], points["right_hip"])
+    if {"left_shoulder", "right_shoulder"} <= set(points):
+        found["shoulders"] = _distance(points["left_shoulder"], points["right_shoulder"])
+        middle = [(points[f"left_{n}"] + points[f"right_{n}"]) / 2 for n in ("hip", "shoulder")]
+        found["trunk"] = _distance(*middle)
+    if {"neck", "head"} <= set(points):
+        found["head"] = _distance(points["neck"], points["head"])
+    return {n: v for n, v in found.items() if np.isfinite(v)}
+
+
+def _distance(a: np.ndarray, b: np.ndarray) -> float:
+    """Median distance over frames, mm."""
+    with np.errstate(invalid="ignore"):
+        each = np.linalg.norm(a - b, axis=1)
+    each = each[np.isfinite(each)]
+    return 1000 * float(np.median(each)) if len(each) else float("nan")
+
+
+def _factors(measured: dict[str, float]) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Factors of every body, and the bodies no length was measured of, which get the median of the others."""
+    zero = [name for name, value in measured.items() if value < 1.0]
+    if zero:
+        raise InputError("body fit", f"the length of {', '.join(zero)} is zero: two landmarks are the same point")
+    model = person()
+    default = dict(zip([m.name for m in model.markers], marker_places(model, np.zeros((1, len(model.coordinates))))[0], strict=True))
+    middle = {n: (default[f"left_{n}"] + default[f"right_{n}"]) / 2 for n in ("hip", "shoulder")}
+    factors: dict[str, np.ndarray] = {}
+    for name, value in measured.items():
+        segment = name.split("_", 1)[1] if name.startswith(_SIDES) else name
+        if segment in _LENGTHS:
+            a, b = (default[f"{_side(name)}_{end}"] for end in _LENGTHS[segment])
+            factors[name] = np.full(3, value / 1000 / np.linalg.norm(a - b))
+    pelvis = measured["hips"] / 1000 / np.linalg.norm(default["left_hip"] - default["right_hip"])
+    factors["pelvis"] = np.full(3, pelvis)
+    if "trunk" in measured:
+        lumbar = next(j for j in model.joints if j.name == "lumbar").parent_frame.origin[1]
+        up = (measured["trunk"] / 1000 - pelvis * lumbar) / (middle["shoulder"][1] - lumbar)
+        wide = measured["shoulders"] / 1000 / np.linalg.norm(default["left_shoulder"] - default["right_shoulder"])
+        factors["trunk"] = np.array([up, up, wide])
+    if "head" in measured:
+        factors["head"] = np.full(3, measured["head"] / 1000 / np.linalg.norm(default["head"] - default["neck"]))
+    # a head's centre is wherever its source puts it, and narrow shoulders are no fault: registered points carry them
+    for name in set(factors) & {"head", "trunk", "pelvis"}:
+        factors[name] = np.clip(factors[name], LOWEST, HIGHEST)
+    typical = float(np.median([f.mean() for f in factors.values()]))
+    guessed = [b for b in model.bodies if b not in factors]
+    return {**factors, **{b: np.full(3, typical) for b in guessed}}, guessed
+
+
+def _register(model: Model, points: dict[str, np.ndarray], turns: dict[str, tuple[np.ndarray, float]]) -> Model:
+    """The model with its skin points where they lie on this person: their median place in their segment's frame.
+
+    The first fit leans on the joint centres and on the segments' axes as landmarks state them; the second one on the
+    registered points too.
+    """
+    for weight in (0.1, 1.0):
+        first = fit(
+            model,
+            Targets(
+                points,
+                {n: 1.0 if n in CENTRES else weight for n in points},
+                {n: t for n, (t, _) in turns.items()},
+                {n: w for n, (_, w) in turns.items()},
+            ),
+        )
+        own = {m.name: m for m in model.markers}
+        bodies = list(dict.fromkeys(own[n].body for n in points))
+        r, p = forward(model, first.filled, bodies)
+        places = {}
+        for name, at in points.items():
+            if name in CENTRES:
+                continue
+            b = bodies.index(own[name].body)
+            inside = np.einsum("tji,tj->ti", r[:, b], at - p[:, b])
+            inside = inside[np.isfinite(inside).all(axis=1)]
+            if len(inside):
+                places[name] = np.median(inside, axis=0)
+        model = scale_model(model, {}, places, name=model.name)
+    return model
+
+
+def _bridged(is_known: np.ndarray, longest: int) -> np.ndarray:
+    """is_known (T, Q) with gaps of at most ``longest`` frames between known ones counted as known."""
+    out = is_known.copy()
+    for column in range(is_known.shape[1]):
+        known = np.flatnonzero(is_known[:, column])
+        for a, b in zip(known[:-1], known[1:], strict=True):
+            if 1 < b - a <= longest + 1:
+                out[a:b, column] = True
+    return out
+
+
+def _result(
+    model: Model,
+    landmarks: Landmarks,
+    rows: np.ndarray,
+    points: dict[str, np.ndarray],
+    found: Fit,
+    values: np.ndarray,
+    is_known: np.ndarray,
+) -> BodyFit:
+    coordinates = {}
+    for i, c in enumerate(model.coordinates):
+        column = np.degrees(values[:, i]) if c.is_rotational else values[:, i]
+        coordinates[c.name] = np.where(is_known[:, i], column, np.nan)
+    names = [n for n in landmarks.segments if n.removesuffix("_line").removesuffix("_neutral") in SEGMENTS]
+    bodies = [n.removesuffix("_line").removesuffix("_neutral") for n in names]
+    matrices, _ = forward(model, values, bodies)
+    rotations = {}
+    for k, (name, body) in enumerate(zip(names, bodies, strict=True)):
+        q = from_matrix(matrices[:, k])
+        q[~_chain_known(model, body, is_known, name.endswith("_line"))] = np.nan
+        rotations[name] = q
+    marks = marker_places(model, values, list(points))
+    miss = 1000 * np.linalg.norm(marks - np.stack(list(points.values()), axis=1), axis=2)
+    seen = np.isfinite(miss)
+    n_seen = seen.sum(axis=1)
+    rms = np.sqrt(np.divide(np.nansum(miss**2, axis=1), n_seen, out=np.full(len(miss), np.nan), where=n_seen > 0))
+    at = np.argmax(np.where(seen, miss, -1.0), axis=1)
+    worst = np.array(list(points), object)[at]
+    worst[n_seen == 0] = None
+    most = np.where(n_seen > 0, miss[np.arange(len(miss)), at], np.nan)
+    result = BodyFit(model, landmarks.frame[rows], landmarks.time_s[rows], coordinates, rotations, rms, most, worst, values)
+    if np.isfinite(rms).any():
+        result.quality["body_residual_mm"] = float(np.sqrt(np.nanmean(rms**2)))
+    return result
+
+
+def _chain_known(model: Model, body: str, is_known: np.ndarray, is_line: bool) -> np.ndarray:
+    """(T,) all coordinates from the ground to a body are known; a line's turn about itself does not count."""
+    index = {n: i for i, n in enumerate(model.coordinate_names)}
+    above = {j.child: j for j in model.joints}
+    out = np.ones(len(is_known), bool)
+    first = True
+    while body in above:
+        joint = above[body]
+        for name in joint.coordinates:
+            if joint.parent == "ground" and name in ("pelvis_tx", "pelvis_ty", "pelvis_tz"):
+                continue
+            if first and is_line and name.rsplit("_", 1)[0] in _LONG_AXIS:
+                continue
+            out &= is_known[:, index[name]]
+        body, first = joint.parent, False
+    return out
+
+
+def _side(name: str) -> str | None:
+    return name.split("_", 1)[0] if name.startswith(_SIDES) else None
+
+
+__all__ = ["BodyFit", "BodySettings", "Prepared", "fit_body", "solve_from"]

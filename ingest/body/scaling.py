@@ -1,0 +1,153 @@
+"""Scale an OpenSim model: factors of its bodies, places of its markers, its mass, as a changed ``.osim`` document.
+
+As OpenSim's ScaleTool does: frames fixed to a body, its centre of mass and its markers move by the body's factors;
+translations of a joint that are functions (not coordinates themselves) grow by the factors of the joint's parent.
+Muscles, wraps, contact and controllers do not scale simply and are left out of the scaled model, which is for
+kinematics.
+"""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from collections.abc import Mapping
+from xml.etree.ElementTree import Element
+
+import numpy as np
+
+from neurostore.errors import InputError, UsageError
+
+from .model import GROUND, Model
+from .osim import parse_model
+from .sockets import numbers, text_of
+
+LOWEST, HIGHEST = 0.5, 2.0
+_NOT_KINEMATIC = ("ForceSet", "ControllerSet", "ContactGeometrySet", "ProbeSet", "ComponentSet", "ModelVisualPreferences")
+
+
+def scale_model(
+    model: Model,
+    factors: Mapping[str, np.ndarray | float],
+    markers: Mapping[str, np.ndarray] | None = None,
+    mass_kg: float | None = None,
+    name: str | None = None,
+) -> Model:
+    """The model with each body scaled.
+
+    Parameters
+    ----------
+    factors : body -> one factor or three (x, y, z of the body's frame); bodies that are not named keep their size.
+    markers : marker -> place (3,) in metres in its body's frame, put there after scaling.
+    mass_kg : body mass; segment masses keep their shares of it (de Leva's in the house's own model).
+    name : of the scaled model; its own with ``_scaled`` by default.
+
+    Raises
+    ------
+    UsageError : a body or marker the model does not have.
+    InputError : a factor outside 0.5 to 2, or no number.
+    """
+    by_body = _checked(model, factors)
+    places = dict(markers or {})
+    strangers = sorted(set(places) - {m.name for m in model.markers})
+    if strangers:
+        raise UsageError(f"{', '.join(strangers)}: no marker of the model {model.name}")
+    root = ET.fromstring(model.text)
+    element = root.find("Model")
+    assert element is not None
+    element.set("name", name or f"{model.name}_scaled")
+    for child in list(element):
+        if child.tag in _NOT_KINEMATIC:
+            element.remove(child)
+    bodies_of = {f"/bodyset/{b}": b for b in model.bodies}
+    _scale_bodies(element, by_body, mass_kg, sum(model.masses_kg.values()))
+    parents = {j.name: j.parent for j in model.joints}
+    for joint in element.findall("JointSet/objects/*"):
+        for frame in joint.findall("frames/PhysicalOffsetFrame"):
+            body = bodies_of.get(text_of(frame, "socket_parent")) or text_of(frame, "socket_parent").rsplit("/", 1)[-1]
+            _multiply(frame, "translation", by_body.get(body))
+        _scale_moves(joint, by_body.get(parents.get(joint.get("name", ""), ""), np.ones(3)))
+    own = {m.name: m for m in model.markers}
+    for marker in element.findall("MarkerSet/objects/Marker"):
+        found = own[marker.get("name", "")]
+        body = found.body
+        at = places.get(found.name)
+        location = np.asarray(at, dtype=float) if at is not None else found.location * by_body.get(body, np.ones(3))
+        _set(marker, "socket_parent_frame", "/ground" if body == GROUND else f"/bodyset/{body}")
+        _set(marker, "location", _words(location))
+    text = ET.tostring(root, encoding="unicode", xml_declaration=False)
+    return parse_model('<?xml version="1.0" encoding="UTF-8" ?>\n' + text, f"scaled {model.name}")
+
+
+def _checked(model: Model, factors: Mapping[str, np.ndarray | float]) -> dict[str, np.ndarray]:
+    strangers = sorted(set(factors) - set(model.bodies))
+    if strangers:
+        raise UsageError(f"{', '.join(strangers)}: no body of the model {model.name}")
+    found, problems = {}, []
+    for body, factor in factors.items():
+        three = np.broadcast_to(np.asarray(factor, dtype=float), (3,))
+        if not np.isfinite(three).all() or three.min() < LOWEST or three.max() > HIGHEST:
+            problems.append(
+                f"{body} would be scaled by {_words(three)}; a body's factors lie between {LOWEST:g} and {HIGHEST:g}: "
+                "check the units and which marker is which"
+            )
+        found[body] = three
+    if problems:
+        raise InputError(f"scaling {model.name}", *problems)
+    return found
+
+
+def _scale_bodies(element: Element, factors: dict[str, np.ndarray], mass_kg: float | None, before_kg: float) -> None:
+    share = 1.0 if mass_kg is None or before_kg <= 0 else mass_kg / before_kg
+    for body in element.findall("BodySet/objects/Body"):
+        factor = factors.get(body.get("name", ""), np.ones(3))
+        for wraps in body.findall("WrapObjectSet"):
+            body.remove(wraps)
+        for frame in body.findall("components/PhysicalOffsetFrame"):
+            _multiply(frame, "translation", factor)
+        _multiply(body, "mass_center", factor)
+        if body.find("mass") is not None:
+            _set(body, "mass", f"{numbers(body, 'mass', 1)[0] * share:.9g}")
+        if body.find("inertia") is not None:
+            moments = np.array(numbers(body, "inertia", 6))
+            mean = float(np.cbrt(factor.prod()))
+            _set(body, "inertia", _words(moments * share * mean**2))
+        for geometry in body.findall("attached_geometry/*"):
+            _multiply(geometry, "scale_factors", factor)
+
+
+def _scale_moves(joint: Element, factor: np.ndarray) -> None:
+    """Translations that are not a coordinate itself are lengths of the parent and grow with it."""
+    for axis in joint.findall("SpatialTransform/TransformAxis"):
+        if not axis.get("name", "").startswith("translation"):
+            continue
+        function = next((e for e in axis if e.tag not in ("coordinates", "axis")), None)
+        if function is not None and function.tag == "function" and len(function):
+            axis.remove(function)
+            function = function[0]
+            axis.append(function)
+        if function is None or function.tag == "LinearFunction":
+            continue
+        along = np.array(numbers(axis, "axis", 3))
+        amount = float(abs(along / np.linalg.norm(along)) @ factor)
+        if abs(amount - 1.0) < 1e-12:
+            continue
+        axis.remove(function)
+        function.attrib.pop("name", None)
+        outer = ET.SubElement(axis, "MultiplierFunction", {"name": "function"})
+        ET.SubElement(outer, "function").append(function)
+        ET.SubElement(outer, "scale").text = f"{amount:.12g}"
+
+
+def _multiply(element: Element, name: str, factor: np.ndarray | None) -> None:
+    if factor is not None and element.find(name) is not None:
+        _set(element, name, _words(np.array(numbers(element, name, 3)) * factor))
+
+
+def _set(element: Element, name: str, text: str) -> None:
+    found = element.find(name)
+    if found is None:
+        found = ET.SubElement(element, name)
+    found.text = text
+
+
+def _words(values: np.ndarray) -> str:
+    return " ".join(f"{float(v):.12g}" for v in values)
