@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from neurostore.ingest.geometry.rotations import from_matrix, to_matrix
 from neurostore.ingest.landmarks import Landmarks
 from neurostore.ingest.recording import Calibration, Step
 
-from .inverse import Fit, Prepared, Targets, fit, forward, marker_places, prepare, solve_from
+from .inverse import Fit, Targets, fit, forward, marker_places, prepare
 from .model import Model
 from .person import CENTRES, NAME, SEGMENTS, VERSION, person
 from .scaling import HIGHEST, LOWEST, scale_model
@@ -102,8 +102,12 @@ def fit_body(
     some = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), LOOKED_AT)).astype(int))
     measured = _measured(points, dict(lengths or {}), settings.sides_apart)
     factors, guessed = _factors(measured)
-    model = scale_model(person(), factors, mass_kg=mass_kg, name=f"{NAME}_scaled")
-    model = _register(model, {n: p[some] for n, p in points.items()}, {n: (t[some], w) for n, (t, w) in turns.items()})
+    places = _places(
+        scale_model(person(), factors),
+        {n: p[some] for n, p in points.items()},
+        {n: (t[some], w) for n, (t, w) in turns.items()},
+    )
+    model = scale_model(person(), factors, places, mass_kg, f"{NAME}_scaled")
     targets = Targets(
         points,
         {n: np.asarray(w)[rows] for n, w in (weights or {}).items() if n in points},
@@ -222,12 +226,15 @@ def _factors(measured: dict[str, float]) -> tuple[dict[str, np.ndarray], list[st
     return {**factors, **{b: np.full(3, typical) for b in guessed}}, guessed
 
 
-def _register(model: Model, points: dict[str, np.ndarray], turns: dict[str, tuple[np.ndarray, float]]) -> Model:
-    """The model with its skin points where they lie on this person: their median place in their segment's frame.
+def _places(
+    model: Model, points: dict[str, np.ndarray], turns: dict[str, tuple[np.ndarray, float]]
+) -> dict[str, np.ndarray]:
+    """Where the skin points lie on this person, in metres: their median place in their segment's frame.
 
     The first fit leans on the joint centres and on the segments' axes as landmarks state them; the second one on the
     registered points too.
     """
+    places: dict[str, np.ndarray] = {}
     for weight in (0.1, 1.0):
         first = fit(
             model,
@@ -241,7 +248,6 @@ def _register(model: Model, points: dict[str, np.ndarray], turns: dict[str, tupl
         own = {m.name: m for m in model.markers}
         bodies = list(dict.fromkeys(own[n].body for n in points))
         r, p = forward(model, first.filled, bodies)
-        places = {}
         for name, at in points.items():
             if name in CENTRES:
                 continue
@@ -250,8 +256,8 @@ def _register(model: Model, points: dict[str, np.ndarray], turns: dict[str, tupl
             inside = inside[np.isfinite(inside).all(axis=1)]
             if len(inside):
                 places[name] = np.median(inside, axis=0)
-        model = scale_model(model, {}, places, name=model.name)
-    return model
+        model = replace(model, markers=tuple(replace(m, location=places.get(m.name, m.location)) for m in model.markers))
+    return places
 
 
 def _bridged(is_known: np.ndarray, longest: int) -> np.ndarray:
@@ -322,5 +328,3 @@ def _chain_known(model: Model, body: str, is_known: np.ndarray, is_line: bool) -
 def _side(name: str) -> str | None:
     return name.split("_", 1)[0] if name.startswith(_SIDES) else None
 
-
-__all__ = ["BodyFit", "BodySettings", "Prepared", "fit_body", "solve_from"]
