@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-__version__ = "0.1.0"
+from neurostore.release import VERSION as __version__
 
 # Public name -> module that holds it. Loaded on first use, so that importing neurostore costs nothing.
 _PUBLIC = {

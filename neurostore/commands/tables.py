@@ -55,9 +55,9 @@ def version() -> None:
 
     Example: neurostore version
     """
-    import neurostore
+    from neurostore.release import VERSION
 
-    print(neurostore.__version__)
+    print(VERSION)
 
 
 def _show(query: str, lake: object, format: FormatOption, output: OutputOption) -> None:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neurostore import __version__
 from neurostore.distances.choice import POINTS, SAGITTAL, SEGMENTS, Choice
 from neurostore.distances.comparison import Comparison, Side, between, square, whiten
 from neurostore.distances.matrix import DistanceMatrix, check_suffix, labels_frame
@@ -22,6 +21,7 @@ from neurostore.distances.representations import Items, complete, name_of, read_
 from neurostore.distances.sampling import SIDES
 from neurostore.dtw.options import check_band, check_normalize
 from neurostore.errors import SeriesError, UsageError
+from neurostore.release import VERSION
 
 if TYPE_CHECKING:
     import polars as pl
@@ -268,7 +268,7 @@ def prepare(lake: Any, options: dict[str, Any]) -> tuple[dict[str, Side], Compar
     provenance = {
         "lake": str(getattr(lake, "path", "")),
         "lake_version": getattr(lake, "version", None),
-        "software": f"neurostore {__version__}",
+        "software": f"neurostore {VERSION}",
         "options": {k: list(v) if isinstance(v, tuple) else v for k, v in options.items() if k != "n_threads"},
     }
     return compared, comparison, provenance

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-import neurostore
 from neurostore.errors import UsageError
 from neurostore.export.trial import Event, Points, Trial, read_events, read_points
+from neurostore.release import VERSION
 
 if TYPE_CHECKING:
     from neurostore.export import Choices, Rendered
@@ -127,7 +127,7 @@ def _file(trial: Trial, points: Points, events: list[tuple[Event, float]], first
         file.add_parameter("PROCESSING", name, np.array([value]))
     file.add_parameter("MANUFACTURER", "COMPANY", ["Neurostore"])
     file.add_parameter("MANUFACTURER", "SOFTWARE", ["neurostore"])
-    file.add_parameter("MANUFACTURER", "VERSION_LABEL", [neurostore.__version__])
+    file.add_parameter("MANUFACTURER", "VERSION_LABEL", [VERSION])
     for name, value in {**trial.provenance, "points": points.table}.items():
         file.add_parameter("NEUROSTORE", name.upper(), value if isinstance(value, int) else [str(value)])
     with tempfile.TemporaryDirectory() as folder:

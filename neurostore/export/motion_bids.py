@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-import neurostore
 from neurostore.errors import UsageError
 from neurostore.export.trial import Event, Points, Trial, read_events, read_points
+from neurostore.release import VERSION
 
 if TYPE_CHECKING:
     from neurostore.export import Choices, Rendered
@@ -123,7 +123,7 @@ def _recording(trial: Trial, points: Points, events: list[Event], choices: Choic
         "LATENCYChannelCount": 1,
         **{f"{kind}ChannelCount": 0 for kind in _NOT_WRITTEN},
         "MissingValues": "n/a",
-        "SoftwareVersions": f"neurostore {neurostore.__version__}",
+        "SoftwareVersions": f"neurostore {VERSION}",
         "FirstSampleTime": start,
         "Neurostore": {**trial.provenance, "points": points.table},
     }
@@ -183,7 +183,7 @@ def _data_set(trial: Trial, root: Path) -> dict[Path, bytes]:
         files[root / "participants.json"] = _json(_PARTICIPANTS)
     description = root / "dataset_description.json"
     if not description.exists():
-        made = {"Name": "neurostore", "Version": neurostore.__version__}
+        made = {"Name": "neurostore", "Version": VERSION}
         files[description] = _json(
             {
                 "Name": root.resolve().name,

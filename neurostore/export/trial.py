@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-import neurostore
 from neurostore import schema
 from neurostore import skeleton as skeleton_declarations
 from neurostore.errors import UsageError
 from neurostore.lake import tables as lake_sql
+from neurostore.release import VERSION
 from neurostore.wording import near
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Trial:
     @property
     def provenance(self) -> dict[str, Any]:
         """Where the numbers come from, by pseudonym alone."""
-        said = {"software": f"neurostore {neurostore.__version__}", "lake_version": self.lake.version}
+        said = {"software": f"neurostore {VERSION}", "lake_version": self.lake.version}
         bases = {name: self.row[name] for name in ("position_basis", "length_basis", "up_source") if self.row.get(name)}
         return {**said, **self.key, "person": self.person, "ingest_id": self.row["ingest_id"], **bases}
 

@@ -12,13 +12,13 @@ from typing import Any
 
 import pyarrow as pa
 
-import neurostore
 from neurostore import schema, storage
 from neurostore.errors import LakeError
 from neurostore.lake import columns as arrow_columns
 from neurostore.lake import delta, writing
 from neurostore.lake.heartbeat import running
 from neurostore.lake.stage import Key, Staged, StagedFile, TrialTables, discard, record_files, stage, write_file
+from neurostore.release import VERSION
 
 __all__ = ["Key", "Staged", "TrialTables", "commit", "discard", "known_trials", "renew_trials", "running", "stage"]
 
@@ -85,7 +85,7 @@ def _note(operation: str, message: str, counts: Mapping[str, int]) -> dict[str, 
     """What a version of ``trials`` keeps about itself, for history."""
     import json
 
-    said = {"operation": operation, "message": message, "software": neurostore.__version__, **counts}
+    said = {"operation": operation, "message": message, "software": VERSION, **counts}
     return {"neurostore": json.dumps(said)}
 
 
@@ -250,7 +250,7 @@ def renew_trials(lake_path: object, changes: Mapping[Key, Mapping[str, Any]], *,
     said = {
         "operation": "renew",
         "message": message,
-        "software": neurostore.__version__,
+        "software": VERSION,
         "trials_in": 0,
         "trials_replaced": len(changes),
         "trials_removed": 0,

@@ -16,8 +16,8 @@ from functools import lru_cache
 
 import numpy as np
 
-import neurostore
 from neurostore.lake.frames import Block, Frames, Layout
+from neurostore.release import VERSION
 
 ROWS = 32_768  # of a row group
 _MAGIC = b"PAR1"
@@ -214,7 +214,7 @@ class _File:
         footer += b"\x19" + _list(12, len(self.groups)) + b"".join(self.groups)
         footer += (
             b"\x28"
-            + _text(f"neurostore version {neurostore.__version__}")
+            + _text(f"neurostore version {VERSION}")
             + b"\x19"
             + _list(12, n_leaves)
             + b"\x1c\x00\x00" * n_leaves

@@ -12,12 +12,12 @@ from typing import Any
 
 import pyarrow as pa
 
-import neurostore
 from neurostore import schema, storage
 from neurostore.errors import InputError, LakeError
 from neurostore.lake import columns as arrow_columns
 from neurostore.lake import delta, frame_encoder, hashes, tombstones
 from neurostore.lake.frames import Frames, arrow_schema
+from neurostore.release import VERSION
 
 Key = tuple[str, str, str]  # subject, session, trial
 _KEYS = ("subject", "session", "trial", "ingest_id")
@@ -288,5 +288,5 @@ def _row(trial: TrialTables) -> dict[str, Any]:
         "table_rows": [(n, t.num_rows) for n, t in trial.tables.items() if n != "skeletons" and t.num_rows],
         "table_versions": [],
         "schema_version": schema.SCHEMA_VERSION,
-        "software_version": neurostore.__version__,
+        "software_version": VERSION,
     }

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-import neurostore
 from neurostore import schema, storage
 from neurostore.errors import (
     DamagedLakeError,
@@ -31,6 +30,7 @@ from neurostore.errors import (
 from neurostore.lake import columns as arrow_columns
 from neurostore.lake import delta, hashes
 from neurostore.lake import tables as lake_sql
+from neurostore.release import VERSION
 
 if TYPE_CHECKING:
     import duckdb
@@ -75,7 +75,7 @@ def check_marker(root: str) -> None:
     if marker.get("schema_version", 0) > schema.SCHEMA_VERSION:
         raise NewerLakeError(
             f"{root}: written with schema version {marker['schema_version']} by neurostore "
-            f"{marker.get('software_version')}; this is neurostore {neurostore.__version__}, which knows up to "
+            f"{marker.get('software_version')}; this is neurostore {VERSION}, which knows up to "
             f"{schema.SCHEMA_VERSION}: install a newer neurostore"
         )
 
@@ -135,7 +135,7 @@ class Lake:
                 created = {
                     "schema_version": schema.SCHEMA_VERSION,
                     "created": datetime.now(UTC).isoformat(timespec="seconds"),
-                    "software_version": neurostore.__version__,
+                    "software_version": VERSION,
                 }
                 storage.write_json(marker, created, replace=False)
         return open(root)

@@ -9,9 +9,9 @@ from datetime import date
 from functools import cache
 from importlib import resources
 
-import neurostore
 from neurostore import normative
 from neurostore.errors import MissingExtraError
+from neurostore.release import VERSION
 from neurostore.report import cohort_figures, sections
 from neurostore.report.blocks import blocks_of
 from neurostore.report.data import LEAST_REFERENCE, ReportData, group_of
@@ -56,7 +56,7 @@ def _body(data: ReportData) -> Html:
 def _head(data: ReportData) -> Html:
     lake = data.lake_path.rstrip("/").rsplit("/", 1)[-1]
     said = (
-        f"Lake {lake}, version {data.version} · made {date.today().isoformat()} by neurostore {neurostore.__version__} · "
+        f"Lake {lake}, version {data.version} · made {date.today().isoformat()} by neurostore {VERSION} · "
         f"compared with {reference_name(data)}"
     )
     return tag("header", tag("h1", "Gait report"), tag("p", said, class_="soft"), class_="top")

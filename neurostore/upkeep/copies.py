@@ -12,13 +12,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-import neurostore
 from neurostore import storage
 from neurostore.errors import DamagedLakeError, LakeError, UsageError
 from neurostore.lake import columns, delta
 from neurostore.lake import tables as lake_sql
 from neurostore.lake.version import NOT_KEYED, Lake
 from neurostore.lake.version import open as open_lake
+from neurostore.release import VERSION
 
 
 def export_lake(lake_path: object, folder: object, version: int | None = None) -> Path:
@@ -44,7 +44,7 @@ def export_lake(lake_path: object, folder: object, version: int | None = None) -
         try:
             for name in lake.tables():
                 _export_table(lake, name, work)
-            said = {"lake_version": lake.version, "exported": _now(), "software_version": neurostore.__version__}
+            said = {"lake_version": lake.version, "exported": _now(), "software_version": VERSION}
             storage.write_json(str(work / "export.json"), said)
             os.replace(work, target)
             storage.sync_folder(str(target.parent))
@@ -124,7 +124,7 @@ def catalogue_file(lake_path: object, file: object, version: int | None = None, 
                     "path": lake.path,
                     "version": None if delta_scan else lake.version,
                     "created": _now(),
-                    "software": neurostore.__version__,
+                    "software": VERSION,
                 }
                 connection.execute(
                     "CREATE TABLE neurostore_lake AS SELECT $path AS path, $version::BIGINT AS version, "

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
 
-import neurostore
 from neurostore import schema, storage
 from neurostore.errors import NeurostoreError, NotALakeError
 from neurostore.lake import heartbeat
+from neurostore.release import VERSION
 
 _CORE = ("duckdb", "deltalake", "pyarrow", "polars", "numpy", "numba", "scipy", "typer", "ezc3d")
 EXTRAS = {
@@ -43,7 +43,7 @@ class Finding:
 
 def examine(lake_path: object | None = None) -> Iterator[Finding]:
     """Everything, in order; loads none of the heavy packages. lake_path : None for the installation alone."""
-    yield Finding("neurostore", f"{neurostore.__version__}, schema version {schema.SCHEMA_VERSION}")
+    yield Finding("neurostore", f"{VERSION}, schema version {schema.SCHEMA_VERSION}")
     yield Finding("python", f"{platform.python_version()}, {platform.platform()}, {os.cpu_count()} cores")
     ceilings = _ceilings()
     for package in _CORE:

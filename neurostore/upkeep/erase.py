@@ -25,12 +25,12 @@ from typing import Any
 
 import pyarrow as pa
 
-import neurostore
 from neurostore import schema, storage
 from neurostore.errors import ConflictError, LakeError, UsageError
 from neurostore.lake import commit, delta, hashes, heartbeat, outputs, tombstones, writing
 from neurostore.lake.version import check_marker
 from neurostore.lake.version import open as open_lake
+from neurostore.release import VERSION
 from neurostore.upkeep import erase_files
 
 _KEYS = ("subject", "session", "trial")
@@ -87,7 +87,7 @@ def erase(lake_path: object, subject: str) -> Receipt:
         if not _is_there(root, subject, tables) and tombstones.read(root).of_subject(subject) is None:
             known = sorted(set(open_lake(root).trials_table()["subject"].to_pylist()))
             raise UsageError(f"no subject {subject!r} in this lake; there are {', '.join(known[:20]) or 'none'}")
-        receipt = Receipt(uuid.uuid4().hex, datetime.now(UTC).isoformat(timespec="seconds"), 0, neurostore.__version__)
+        receipt = Receipt(uuid.uuid4().hex, datetime.now(UTC).isoformat(timespec="seconds"), 0, VERSION)
         storage.write_json(storage.join(root, "_neurostore", "erasing.json"), {"since": receipt.time})
         tombstones.add(root, subject, _sources(root, subject))
         _check_nobody_writes(root)  # whoever staged before the stone stood had said so before

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import neurostore
 from neurostore import schema, storage
 from neurostore.errors import LakeError
 from neurostore.lake import writing
 from neurostore.lake.version import check_marker
+from neurostore.release import VERSION
 
 Step = Callable[[str], str]  # takes the root, returns what it did in a few words
 
@@ -56,6 +56,6 @@ def migrate(lake_path: object, steps: Mapping[int, Step] | None = None, to: int 
             if version not in steps:
                 raise LakeError(f"{root}: no step leads from schema version {version} to {version + 1}")
             done.append(f"{version} to {version + 1}: {steps[version](root)}")
-        said = {**(storage.read_json(path) or {}), "schema_version": to, "software_version": neurostore.__version__}
+        said = {**(storage.read_json(path) or {}), "schema_version": to, "software_version": VERSION}
         storage.write_json(path, said)
     return Migration(before, to, tuple(done))

@@ -1,20 +1,40 @@
-"""Imports point one way: cli → ingest, cohort, report → lake, views, dtw → schema, skeleton, errors; heavy ones stay in their rooms."""
+"""Imports point one way: docs/architecture.md draws the rooms, and each imports from the rooms below it alone.
+
+Every import counts: at the top of a module, inside a function, relative, for types only, and by name as text.
+"""
 
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-LAYER = {  # smaller numbers may not import larger ones
-    "errors": 0, "child_process": 0, "printable": 0, "schema": 1, "frames": 1, "frame_files": 1, "skeleton": 1, "opensim": 1, "storage": 1, "storage_s3": 1, "signs_of_life": 1, "spill": 1, "ray_cluster": 1, "walker": 1, "walker_body": 1, "walker_bvh": 1,
-    "views": 2, "dtw": 2, "udfs": 2, "lake": 2, "lake_write": 2, "staging": 2, "lake_log": 2, "delta": 2, "hashes": 2, "tombstones": 2, "verify": 3, "damaged_trials": 3, "mend": 3, "outputs": 2, "locked_sql": 3, "locked_child": 3, "erase": 3, "erase_files": 3, "migrate": 3, "doctor": 3, "pseudonymise": 3, "lake_sql": 2, "maintenance": 2, "lake_export": 2, "lake_renew": 2,
-    "cohort": 3, "distance_matrix": 3, "representations": 3, "alignment": 3, "blocks": 3, "comparison": 3, "ingest": 3, "report": 3, "export": 3, "analysis": 3, "plot": 3, "demo": 4, "commands": 4, "cli": 5,
-}  # fmt: skip
+DRAWING = ROOT / "docs" / "architecture.md"
+FOLDERS = {
+    "neurostore": "neurostore",
+    "neurostore.ingest": "ingest",
+    "neurostore.queries": "queries",
+    "neurostore.schemas": "schemas",
+}
+#: (importer, imported) against the drawing. Only to be shortened.
+AGAINST_THE_DRAWING: set[tuple[str, str]] = {
+    ("neurostore.lake.version", "neurostore.distances"),
+    ("neurostore.lake.version", "neurostore.report.plot"),
+    ("neurostore.lake.version", "neurostore.statistics"),
+}
+#: Modules that import one another in a circle. Only to be shortened.
+CIRCLES: set[frozenset[str]] = {
+    frozenset(
+        {"neurostore.export.trial", "neurostore.lake.history", "neurostore.lake.version", "neurostore.report.plot"}
+    ),
+}
 MAY_IMPORT = {
     "torch": ("ingest/refine/", "neurostore/dtw/soft.py"),
     "tensorflow": (
@@ -26,53 +46,193 @@ MAY_IMPORT = {
 }
 
 
-def sources():
-    for folder in ("neurostore", "ingest", "queries", "schemas"):
-        yield from (ROOT / folder).rglob("*.py")
+@cache
+def modules() -> dict[str, Path]:
+    """Every module of the installed package, by the name it is imported under."""
+    found = {}
+    for package, folder in FOLDERS.items():
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            parts = [package, *path.relative_to(ROOT / folder).with_suffix("").parts]
+            found[".".join(parts).removesuffix(".__init__")] = path
+    return found
 
 
-def imports(path: Path):
-    """(module, is at module level) of every absolute import; lazy imports inside functions are allowed upwards."""
-    tree = ast.parse(path.read_text())
-    top = {id(node) for node in tree.body}
+@cache
+def height_of_rooms() -> dict[str, int]:
+    """Room to its row in the drawing of docs/architecture.md, counted from the bottom."""
+    drawing = re.search(r"^```rooms\n(.*?)^```", DRAWING.read_text(), re.DOTALL | re.MULTILINE)
+    assert drawing, f"{DRAWING} has no block of rooms"
+    rows = [line.split() for line in drawing[1].splitlines() if line.strip()]
+    names = [name for row in rows for name in row]
+    assert len(names) == len(set(names)), "a room is drawn twice"
+    return {name: height for height, row in enumerate(reversed(rows)) for name in row}
+
+
+def room_of(module: str) -> str:
+    """The drawn room that holds a module: ``neurostore.lake.delta`` is in ``lake``, ``neurostore`` itself is a room."""
+    name = module.removeprefix("neurostore.")
+    while name not in height_of_rooms():
+        assert "." in name, f"{module} is in no room of {DRAWING.relative_to(ROOT)}"
+        name = name.rpartition(".")[0]
+    return name
+
+
+def names_imported(text: str, package: str) -> Iterator[str]:
+    """Dotted name of everything that a module of the package imports, wherever the import stands."""
+    tree = ast.parse(text)
+    not_imported = set(texts_that_import_nothing(tree))
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from ((alias.name, id(node) in top) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-            yield node.module, id(node) in top
-            yield from ((f"{node.module}.{alias.name}", id(node) in top) for alias in node.names)
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            base += [node.module] if node.module else []
+            yield from (".".join([*base, alias.name]) for alias in node.names)
+        elif isinstance(node, ast.Constant) and id(node) not in not_imported and is_module_as_text(node.value):
+            yield str(node.value)
 
 
-def room(module: str) -> str | None:
-    parts = module.split(".")
-    return parts[1] if parts[0] == "neurostore" and len(parts) > 1 else None
+def is_module_as_text(value: object) -> bool:
+    """Whether a constant is the full name of a module below ``neurostore``."""
+    return isinstance(value, str) and "." in value and value in modules()
 
 
-def test_layers_point_one_way():
-    wrong = []
-    for path in sources():
-        relative = path.relative_to(ROOT)
-        here = (
-            "ingest"
-            if relative.parts[0] == "ingest"
-            else (relative.parts[1] if len(relative.parts) > 2 else relative.stem)
-        )
-        if here not in LAYER:
+def texts_that_import_nothing(tree: ast.AST) -> Iterator[int]:
+    """Names of modules as text that start another process (after ``-m``) or find a package's data (``files``)."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.List):
+            for before, after in zip(node.elts, node.elts[1:], strict=False):
+                if isinstance(before, ast.Constant) and before.value == "-m":
+                    yield id(after)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "files":
+            yield from (id(below) for argument in node.args for below in ast.walk(argument))
+
+
+def module_named(name: str) -> str | None:
+    """The module that an imported name stands for or is taken from; None for another project's."""
+    while name not in modules():
+        if "." not in name:
+            return None
+        name = name.rpartition(".")[0]
+    return name
+
+
+@cache
+def imports() -> dict[str, set[str]]:
+    """Module to the modules it imports."""
+    graph = {}
+    for module, path in modules().items():
+        package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+        named = {module_named(name) for name in names_imported(path.read_text(), package)}
+        graph[module] = {name for name in named if name and name != module}
+    return graph
+
+
+def circles(graph: dict[str, set[str]]) -> set[frozenset[str]]:
+    """Sets of modules of which each reaches every other (Tarjan's strongly connected components of two or more)."""
+    order: dict[str, int] = {}
+    lowest: dict[str, int] = {}
+    open_modules: list[str] = []
+    found: set[frozenset[str]] = set()
+
+    def visit(module: str) -> None:
+        order[module] = lowest[module] = len(order)
+        open_modules.append(module)
+        for other in graph.get(module, ()):
+            if other not in order:
+                visit(other)
+                lowest[module] = min(lowest[module], lowest[other])
+            elif other in open_modules:
+                lowest[module] = min(lowest[module], order[other])
+        if lowest[module] == order[module]:
+            start = open_modules.index(module)
+            if len(open_modules) - start > 1:
+                found.add(frozenset(open_modules[start:]))
+            del open_modules[start:]
+
+    for module in graph:
+        if module not in order:
+            visit(module)
+    return found
+
+
+def rooms_that_exist() -> set[str]:
+    """Modules and packages of neurostore and of ingest, one level down; ``neurostore`` stands for its ``__init__``."""
+    found = {"neurostore"}
+    for module in modules():
+        parts = module.split(".")[1:]
+        if parts and parts != ["ingest"]:
+            found.add(".".join(parts[: 2 if parts[0] == "ingest" else 1]))
+    return found
+
+
+def test_every_room_is_drawn_and_every_drawn_room_exists():
+    drawn = set(height_of_rooms())
+    assert rooms_that_exist() - drawn == set(), "draw these rooms in docs/architecture.md"
+    assert drawn - rooms_that_exist() == set(), "these rooms of docs/architecture.md do not exist"
+
+
+def test_imports_point_down():
+    height = height_of_rooms()
+    wrong = set()
+    for module, imported in imports().items():
+        if module == "neurostore.ingest":
+            assert not imported, "ingest/__init__.py holds its docstring alone"
             continue
-        for module, is_top in imports(path):
-            there = room(module)
-            if is_top and there in LAYER and LAYER[there] > LAYER[here]:
-                wrong.append(f"{relative} imports {module}")
-    assert not wrong, "\n".join(wrong)
+        for other in imported:
+            here, there = room_of(module), room_of(other)
+            if here != there and height[there] >= height[here]:
+                wrong.add((module, other))
+    assert wrong - AGAINST_THE_DRAWING == set(), "these imports point up or sideways"
+    assert AGAINST_THE_DRAWING - wrong == set(), "no longer needed: take them off the list"
+
+
+def test_no_modules_import_one_another_in_a_circle():
+    found = circles(imports())
+    assert found - CIRCLES == set(), "these modules import one another in a circle"
+    assert CIRCLES - found == set(), "no longer needed: take them off the list"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("import neurostore.schema", {"neurostore.schema"}),
+        ("from neurostore import schema, storage", {"neurostore.schema", "neurostore.storage"}),
+        ("def read():\n    from neurostore.storage import s3", {"neurostore.storage.s3"}),
+        ("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from neurostore.sql import views", {"typing.TYPE_CHECKING", "neurostore.sql.views"}),
+        ("from . import delta", {"neurostore.lake.delta"}),
+        ("from .delta import Log", {"neurostore.lake.delta.Log"}),
+        ("from ..sql import views", {"neurostore.sql.views"}),
+        ("PUBLIC = {'open': 'neurostore.lake.version'}", {"neurostore.lake.version"}),
+        ("run(['python', '-m', 'neurostore.lake.locked_child'])", set()),
+        ("from importlib import resources\nresources.files('neurostore.queries')", {"importlib.resources"}),
+    ],
+)  # fmt: skip
+def test_every_kind_of_import_is_seen(text, expected):
+    assert set(names_imported(text, "neurostore.lake")) == expected
+
+
+def test_circles_are_seen():
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}, "e": {"f"}, "f": {"e"}}) == {
+        frozenset("abc"),
+        frozenset("ef"),
+    }
+    assert circles({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == set()
+
+
+def test_names_are_taken_from_the_module_that_holds_them():
+    assert module_named("neurostore.schema.SCHEMA_VERSION") == "neurostore.schema"
+    assert module_named("neurostore.ingest.readers.read") == "neurostore.ingest.readers"
+    assert module_named("numpy.linalg") is None
 
 
 @pytest.mark.parametrize("package", sorted(MAY_IMPORT))
 def test_heavy_packages_stay_in_their_rooms(package):
     wrong = [
-        f"{path.relative_to(ROOT)} imports {module}"
-        for path in sources()
-        for module, _ in imports(path)
-        if module.split(".")[0] == package and not str(path.relative_to(ROOT)).startswith(MAY_IMPORT[package])
+        f"{path.relative_to(ROOT)} imports {name}"
+        for module, path in modules().items()
+        for name in names_imported(path.read_text(), module.rpartition(".")[0])
+        if name.split(".")[0] == package and not str(path.relative_to(ROOT)).startswith(MAY_IMPORT[package])
     ]
     assert not wrong, "\n".join(wrong)
 
