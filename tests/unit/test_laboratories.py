@@ -246,8 +246,8 @@ def test_flexion_is_the_bend_between_bones_not_a_turn_about_their_length(
     top = np.zeros((n, 3))
     middle = top - [0, 400, 0]
     bottom = middle - 400 * np.stack([sign * np.sin(bend), np.cos(bend), 0 * bend], -1)
-    turned = Rotation.from_euler("y", np.full(n, turn_deg), degrees=True)
-    below = Rotation.from_euler("z", -sign * bend)
+    turned = Rotation.from_euler("y", np.full((n, 1), turn_deg), degrees=True)
+    below = Rotation.from_euler("z", -sign * bend[:, None])
     segments = {
         f"left_{upper}": turned.as_quat()[:, [3, 0, 1, 2]].astype(np.float32),
         f"left_{lower}": below.as_quat()[:, [3, 0, 1, 2]].astype(np.float32),
