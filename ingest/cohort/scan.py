@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from neurostore.errors import CohortError, InputError
 from neurostore.ingest.cohort.config import FILE_NAME, read_config
+from neurostore.ingest.cohort.foreign import foreign_capture
 from neurostore.ingest.cohort.metadata import read_metadata
 from neurostore.ingest.cohort.source import KEY, Cohort, TrialSource, key_from
 from neurostore.ingest.readers import READERS, VIDEO_SUFFIXES
@@ -86,7 +87,8 @@ def scan(folder: Path | str) -> Cohort:
         cohort.warnings.append(f"{FILE_NAME}: no file matches {pattern!r}")
 
     roles = {f: f.role for f in files}
-    cohort.unknown = [f.path for f in files if roles[f] == "unknown" and not config.is_skeleton_file(f.path)]
+    unknown = [f.path for f in files if roles[f] == "unknown" and not config.is_skeleton_file(f.path)]
+    cohort.unknown = _without_captures(unknown, files, roles, cohort.refused)
     recordings = [f for f in files if roles[f] in ("positions", "video", "angles", "results")]
     placed = _place(recordings, cohort)
     companions = [f for f in files if roles[f] in ("asf", "sidecar")]
@@ -102,6 +104,24 @@ def scan(folder: Path | str) -> Cohort:
     _refuse_collisions(cohort)  # trials.tsv may have given two files directly in the folder one key
     _say_root_files(cohort)
     return cohort
+
+
+def _without_captures(
+    unknown: list[Path], files: list[_File], roles: dict[_File, str], refused: list[InputError]
+) -> list[Path]:
+    """The unknown files that are no captures; captures in a format nobody reads are refused by name."""
+    stems: dict[Path, set[str]] = defaultdict(set)
+    for file in files:
+        if roles[file] in ("positions", "video", "results"):
+            stems[file.path.parent].add(file.path.stem)
+    stray = []
+    for path in unknown:
+        what = foreign_capture(path, frozenset(stems[path.parent]))
+        if what is None:
+            stray.append(path)
+        else:
+            refused.append(InputError(path, f"is {what}; read are {', '.join(sorted(READERS))} and videos"))
+    return stray
 
 
 def _walk(folder: Path, refused: list[InputError]) -> list[_File]:

@@ -21,6 +21,7 @@ READERS: dict[str, str] = {
     ".mot": "mot",
     ".sto": "mot",
     ".json": "neuropose",
+    ".mvnx": "mvnx",
     ".tsv": "markers.motion_bids",
 }
 

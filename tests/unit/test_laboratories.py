@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from neurostore.errors import InputError
+from neurostore.ingest.cohort.scan import scan
 from neurostore.ingest.landmarks import compute_landmarks
 from neurostore.ingest.landmarks.bend import follow_bones
 from neurostore.ingest.readers import read
@@ -16,6 +18,7 @@ from neurostore.ingest.readers.c3d.outputs import source_events
 from neurostore.ingest.readers.c3d.parameters import Parameters
 from neurostore.ingest.readers.markers.up import is_above, is_foot, judge_up
 from neurostore.ingest.recording import ReadOptions, SourceEvent
+from tests.landmark_rows import angles_of
 
 # Points of a person walking along x, y up, z to the right, mm: name -> (x, y, z) of the right side about mid-pelvis.
 BODY = {
@@ -263,3 +266,153 @@ def test_flexion_is_the_bend_between_bones_not_a_turn_about_their_length(
     found = (first.inv() * second).as_euler("ZXY")
     np.testing.assert_allclose(np.degrees(-sign * found[:, 0]), np.degrees(bend), atol=0.01)
     assert "turn bones about their own length" in notes[0]
+
+
+# ------------------------------------------------------------------------------------------- segments with rotations
+
+
+def legs(n: int = 150) -> tuple[dict[str, np.ndarray], dict[str, Rotation], np.ndarray, np.ndarray]:
+    """(origins mm by segment, x forward, y up, z right; their rotations; hip and knee flexion in degrees)."""
+    t = np.linspace(0, 3, n)
+    hip, knee = 20 * np.sin(4 * t) + 5, 30 - 25 * np.cos(4 * t)
+    pelvis = np.stack([1200 * t, np.full(n, 950.0), 0 * t], -1)
+    thigh = Rotation.from_euler("z", hip[:, None], degrees=True)
+    shank = Rotation.from_euler("z", (hip - knee)[:, None], degrees=True)
+    origins, turns = {"pelvis": pelvis, "torso": pelvis + np.array([0, 300, 0])}, {}
+    turns["pelvis"] = turns["torso"] = Rotation.identity(n)
+    for s, z in (("l", -85), ("r", 85)):
+        origins[f"{s}_thigh"] = pelvis + np.array([0, -10, z])
+        origins[f"{s}_shank"] = origins[f"{s}_thigh"] + thigh.apply([0, -420, 0])
+        origins[f"{s}_foot"] = origins[f"{s}_shank"] + shank.apply([0, -410, 0])
+        origins[f"{s}_toes"] = origins[f"{s}_foot"] + shank.apply([140, -50, 0])
+        turns |= {f"{s}_thigh": thigh, f"{s}_shank": shank, f"{s}_foot": shank, f"{s}_toes": shank}
+    return origins, turns, hip, knee
+
+
+# Columns: what our x, y, z are in the maker's own lab (x forward, z up, y left) and segment axes.
+Z_UP = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
+THEIA = np.array([[0.0, 0, 1], [1, 0, 0], [0, 1, 0]])
+
+
+def theia_c3d(path: Path, by_rows: bool = False, unseen: int | None = None) -> Path:
+    origins, turns, _, _ = legs()
+    names, n = list(origins), 150
+    values = np.zeros((n, len(names), 17), "<f4")
+    for j, name in enumerate(names):
+        four = np.tile(np.eye(4), (n, 1, 1))
+        four[:, :3, :3] = Z_UP @ turns[name].as_matrix() @ THEIA.T
+        four[:, :3, 3] = origins[name] @ Z_UP.T / 1000
+        values[:, j, :16] = (four if by_rows else four.swapaxes(-1, -2)).reshape(n, 16)
+    if unseen is not None:
+        values[unseen, :, 16] = -1
+    labels = [f"{name}_4X4" for name in names]
+
+    def record(name: str, group: int, kind: int, dims: list[int], data: bytes) -> bytes:
+        rest = struct.pack("bB", kind, len(dims)) + bytes(dims) + data + b"\0"
+        return struct.pack("bb", len(name), group) + name.encode() + struct.pack("<H", len(rest) + 2) + rest
+
+    body = struct.pack("bb", 5, -1) + b"POINT" + struct.pack("<H", 3) + b"\0"
+    body += record("USED", 1, 2, [], struct.pack("<h", 0)) + record("SCALE", 1, 4, [], struct.pack("<f", -1))
+    body += record("RATE", 1, 4, [], struct.pack("<f", 50)) + record("UNITS", 1, -1, [1], b"m")
+    body += record("FRAMES", 1, 2, [], struct.pack("<h", n))
+    body += struct.pack("bb", 8, -2) + b"ROTATION" + struct.pack("<H", 3) + b"\0"
+    body += record("USED", 2, 2, [], struct.pack("<h", len(names))) + record(
+        "DATA_START", 2, 2, [], struct.pack("<h", 5)
+    )
+    body += record("RATE", 2, 4, [], struct.pack("<f", 50)) + record("RATIO", 2, 2, [], struct.pack("<h", 1))
+    width = max(map(len, labels))
+    body += record("LABELS", 2, -1, [width, len(labels)], "".join(v.ljust(width) for v in labels).encode())
+    header = bytearray(512)
+    header[:2] = bytes([2, 80])
+    struct.pack_into("<5H", header, 2, 0, 0, 1, n, 10)
+    struct.pack_into("<f", header, 12, -1.0)
+    struct.pack_into("<2H", header, 16, 5, 0)
+    struct.pack_into("<f", header, 20, 50.0)
+    section = (bytes([1, 80, 3, 84]) + body).ljust(3 * 512, b"\0")
+    path.write_bytes(bytes(header) + section + values.tobytes())
+    return path
+
+
+def mvnx(path: Path) -> Path:
+    origins, turns, _, _ = legs()
+    xsens = {"pelvis": "Pelvis", "torso": "T8"} | {
+        f"{s}_{a}": side + b
+        for s, side in (("l", "Left"), ("r", "Right"))
+        for a, b in (("thigh", "UpperLeg"), ("shank", "LowerLeg"), ("foot", "Foot"), ("toes", "Toe"))
+    }
+    segments = "".join(f'<segment id="{i}" label="{xsens[k]}"/>' for i, k in enumerate(origins, 1))
+    frames = ['<frame type="identity"><orientation>1</orientation></frame>']
+    q = {k: Rotation.from_matrix(Z_UP @ turns[k].as_matrix() @ Z_UP.T).as_quat() for k in origins}
+    for f in range(150):
+        orientation = " ".join(f"{v:.6f}" for k in origins for v in np.roll(q[k][f], 1))
+        position = " ".join(f"{v:.6f}" for k in origins for v in Z_UP @ origins[k][f] / 1000)
+        frames.append(
+            f'<frame type="normal"><orientation>{orientation}</orientation><position>{position}</position></frame>'
+        )
+    path.write_text(
+        '<?xml version="1.0"?><mvnx xmlns="http://www.xsens.com/mvn/mvnx"><subject label="P1" frameRate="50">'
+        f"<segments>{segments}</segments><frames>{''.join(frames)}</frames></subject></mvnx>"
+    )
+    return path
+
+
+@pytest.mark.parametrize("maker", ["theia by columns", "theia by rows", "xsens"])
+def test_segments_with_rotations_give_the_angles_they_were_made_of(tmp_path: Path, maker: str) -> None:
+    path = mvnx(tmp_path / "w.mvnx") if maker == "xsens" else theia_c3d(tmp_path / "w.c3d", maker.endswith("rows"))
+    recording = read(path)
+    assert (recording.poses[0].skeleton.name, recording.rate_hz) == ("xsens_mvn" if maker == "xsens" else "theia", 50.0)
+    angles = angles_of(compute_landmarks(recording, cutoff_hz=0.0))
+    _, _, hip, knee = legs()
+    for side in ("left", "right"):
+        np.testing.assert_allclose(angles[f"{side}_knee_flexion_deg"], knee, atol=0.05)
+        np.testing.assert_allclose(angles[f"{side}_hip_flexion_rel_deg"], hip, atol=0.05)
+        np.testing.assert_allclose(angles[f"{side}_knee_adduction_deg"], 0, atol=0.05)
+        np.testing.assert_allclose(angles[f"{side}_ankle_dorsiflexion_deg"], 0, atol=0.05)
+
+
+def test_segments_that_were_not_seen_are_missing(tmp_path: Path) -> None:
+    poses = read(theia_c3d(tmp_path / "w.c3d", unseen=7)).poses[0]
+    assert np.isnan(poses.positions[7]).all()
+    assert np.isfinite(poses.positions[8, poses.skeleton.index("l_thigh")]).all()
+
+
+def test_a_theia_file_cut_short_is_named(tmp_path: Path) -> None:
+    path = theia_c3d(tmp_path / "w.c3d")
+    path.write_bytes(path.read_bytes()[:-500])
+    with pytest.raises(InputError, match="its rotations need"):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("take.csv", "Format Version,1.23,Take Name,walk,Capture Frame Rate,100\n\n,Type,Marker\n", "Motive CSV"),
+        ("nexus.csv", "Trajectories\n100\n,,S:LASI,,\nFrame,Sub Frame,X,Y,Z\n,,mm,mm,mm\n1,0,1,2,3\n", "Vicon Nexus"),
+        ("model.csv", "Model Outputs\n100\n,,S:LKneeAngles,,\nFrame,Sub Frame,X,Y,Z\n", "Vicon Nexus"),
+        ("mocap.csv", "body_nose_x,body_nose_y,body_nose_z,body_left_hip_x,body_right_hip_x\n0,0,0,0,0\n", "FreeMoCap"),
+        ("skeleton_3d.npy", "\x93NUMPY", "FreeMoCap"),
+        ("take.tak", "x", "Motive"),
+        ("walk.mvnx", "<mvnx><subject frameRate='60'><segments><segment label='Pelvis'/></segments><frames/></subject></mvnx>", ""),
+    ],
+)  # fmt: skip
+def test_what_nobody_reads_is_named_as_what_it_is(tmp_path: Path, name: str, content: str, says: str) -> None:
+    folder = tmp_path / "cohort" / "S01"
+    folder.mkdir(parents=True)
+    (folder / name).write_text(content, encoding="latin-1")
+    (folder / "notes.csv").write_text("date,remark\n1,fine\n")
+    cohort = scan(tmp_path / "cohort")
+    assert [p.name for p in cohort.unknown] == ["notes.csv"]
+    if says:
+        assert says in str(cohort.refused[0])
+    else:
+        with pytest.raises(InputError, match="without one frame of motion"):
+            read(folder / name)
+
+
+def test_raw_data_beside_their_export_are_no_lost_capture(tmp_path: Path) -> None:
+    folder = tmp_path / "cohort" / "S01"
+    folder.mkdir(parents=True)
+    write_trc(folder / "walk.trc", walker(20))
+    (folder / "walk.x2d").write_bytes(b"raw")
+    cohort = scan(tmp_path / "cohort")
+    assert not cohort.refused

@@ -14,6 +14,7 @@ from neurostore.ingest.readers.c3d.layout import Layout, read_layout
 from neurostore.ingest.readers.c3d.outputs import calibrations, classify, source_angles, source_events
 from neurostore.ingest.readers.c3d.parameters import Parameters
 from neurostore.ingest.readers.c3d.points import read_points
+from neurostore.ingest.readers.c3d.rotations import has_rotations, read_rotations
 from neurostore.ingest.readers.markers.assemble import (
     assemble,
     choose_skeleton,
@@ -57,6 +58,8 @@ def read(path: Path, options: ReadOptions) -> Recording:
     InputError : no C3D, truncated, without points, without labels, or without one valid sample.
     """
     layout = read_layout(path)
+    if layout.n_points == 0 and has_rotations(layout):
+        return read_rotations(path, layout, options)
     parameters = layout.parameters
     notes = list(layout.notes)
     points, subject = _points_of_subject(path, layout, parameters, notes)

@@ -1,0 +1,52 @@
+"""Captures in formats that no reader here reads, told by name and first bytes, so that a lost capture is never a stray file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_BY_SUFFIX = {
+    ".tak": "a take of Motive (OptiTrack): export C3D",
+    ".qtm": "a measurement of Qualisys Track Manager: export C3D",
+    ".mvn": "a recording of Xsens MVN: export MVNX or C3D",
+    ".fbx": "an FBX scene: export BVH",
+    ".trb": "binary tracks of Motion Analysis: export TRC or C3D",
+    ".x2d": "raw camera data of Vicon: reconstruct, label and export C3D",
+    ".cap": "a capture of Motion Analysis: export TRC or C3D",
+}
+_RAW = frozenset({".x2d", ".tak", ".qtm", ".mvn", ".trb", ".cap"})  # lie beside the export that is read
+
+
+def foreign_capture(path: Path, exported: frozenset[str]) -> str | None:
+    """What a file that nobody reads is, and what to do with it; None for anything but a capture of movement.
+
+    exported : stems in the same folder of files that are read: raw data beside its export is no lost capture.
+    """
+    suffix = path.suffix.lower()
+    if suffix in _BY_SUFFIX:
+        return None if suffix in _RAW and path.stem in exported else _BY_SUFFIX[suffix]
+    if suffix == ".npy" and any(
+        word in path.stem.lower() for word in ("skeleton_3d", "3ddata", "_3d_xyz", "freemocap")
+    ):
+        return "an array of FreeMoCap: give its CSV, or export TRC or C3D"
+    if suffix not in (".csv", ".txt"):
+        return None
+    head = _head(path)
+    first = head.split("\n", 1)[0].strip().strip('"').lower()
+    if first.startswith("format version,") and "take name" in first:
+        return "a Motive CSV (OptiTrack): export C3D"
+    if first.rstrip(",").rstrip('"') in ("trajectories", "model outputs", "devices", "joints", "segments"):
+        return "a CSV of Vicon Nexus: export C3D"
+    if "sub frame" in head.lower() and "frame" in head.lower():
+        return "a CSV of Vicon Nexus: export C3D"
+    keypoints = ("nose", "left_hip", "right_hip", "left_ankle", "right_ankle")
+    if sum(word in first for word in keypoints) >= 3 or first.startswith(("frame,keypoint,", "timestamp,keypoint,")):
+        return "a CSV of FreeMoCap or another pose estimator: export TRC or C3D"
+    return None
+
+
+def _head(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return file.read(8192).decode("utf-8-sig", "replace")
+    except OSError:
+        return ""

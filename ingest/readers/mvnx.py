@@ -1,0 +1,86 @@
+"""MVNX: Xsens MVN's XML, a list of segments and, per frame, their orientations (quaternions) and positions (metres).
+
+Lab and segments have x forward, y to the left and z up in the N-pose (Xsens MVN User Manual). Frames of the types
+identity, npose, tpose come first and are no motion.
+"""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import numpy as np
+
+from neurostore.errors import InputError
+from neurostore.ingest.geometry.rotations import to_matrix
+from neurostore.ingest.readers.segment_frames import Frames, recording_of
+from neurostore.ingest.recording import ReadOptions, Recording, Step
+
+VERSION = 1
+_AXES = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
+
+
+def read(path: Path, options: ReadOptions) -> Recording:
+    """Read the segments of an MVNX file; ``time_s`` begins at 0 with the first frame of motion.
+
+    Raises
+    ------
+    InputError : no MVNX, XML that breaks off, no frame of motion, a frame with another count of numbers than segments need.
+    """
+    try:
+        labels, rate_hz, quaternions, positions, subject = _parse(path)
+    except ElementTree.ParseError as error:
+        raise InputError(path, f"is no whole XML file: {error}; export the MVNX again") from None
+    except OSError as error:
+        raise InputError(path, f"cannot be read: {error.strerror or error}") from None
+    n, j = len(quaternions), len(labels)
+    if not labels:
+        raise InputError(path, "is no MVNX file of a person: it names no segment (mvnx/subject/segments)")
+    if n == 0:
+        raise InputError(
+            path, "an Xsens MVNX file without one frame of motion (frames of type normal); export it again"
+        )
+    if not rate_hz > 0:
+        raise InputError(path, "its subject states no frameRate")
+    q = np.array(quaternions).reshape(n, j, 4)
+    origins = np.array(positions).reshape(n, j, 3) * 1000.0
+    notes = ["pelvis and hip angles are changes from the N-pose of the calibration"]
+    step = Step("read_mvnx", VERSION, {"segments": j})
+    found = Frames(labels, origins, to_matrix(q), rate_hz, np.arange(n) / rate_hz, "xsens_mvn", "z", _AXES)
+    recording = recording_of(path, found, options, step, notes)
+    recording.subject = subject or None
+    return recording
+
+
+def _parse(path: Path) -> tuple[list[str], float, list[list[float]], list[list[float]], str]:
+    """(segments, rate, quaternions and positions of each frame of motion, the subject's label); one frame in memory at a time."""
+    labels: list[str] = []
+    rate, subject = 0.0, ""
+    quaternions: list[list[float]] = []
+    positions: list[list[float]] = []
+    for event, element in ElementTree.iterparse(path, events=("start", "end")):
+        tag = element.tag.rpartition("}")[2]
+        if event == "start":
+            if tag == "subject":
+                rate = float(element.get("frameRate") or 0)
+                subject = element.get("label") or ""
+            continue
+        if tag == "segment" and element.get("label"):
+            labels.append(element.get("label") or "")
+        elif tag == "frame":
+            if element.get("type", "normal") == "normal":
+                found = {child.tag.rpartition("}")[2]: child.text or "" for child in element}
+                for name, width, rows in (("orientation", 4, quaternions), ("position", 3, positions)):
+                    rows.append(_numbers(path, found.get(name, ""), width * len(labels), name, len(rows)))
+            element.clear()
+    return labels, rate, quaternions, positions, subject
+
+
+def _numbers(path: Path, text: str, expected: int, name: str, frame: int) -> list[float]:
+    try:
+        values = [float(word) for word in text.split()]
+    except ValueError:
+        raise InputError(path, f"frame {frame}: its {name} holds something that is no number") from None
+    if len(values) != expected:
+        raise InputError(path, f"frame {frame}: its {name} holds {len(values)} numbers, expected {expected}")
+    return values
