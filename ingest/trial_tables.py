@@ -14,11 +14,10 @@ from neurostore.ingest.recording import Calibration, Poses, Recording
 from neurostore.lake.frames import Block, Frames
 from neurostore.schema import rows_table, tables
 from neurostore.skeleton import Skeleton
+from neurostore.trial_key import Key
 
 if TYPE_CHECKING:
     from neurostore.ingest.landmarks import Landmarks
-
-Key = tuple[str, str, str]
 
 
 def tables_of(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from numba import njit
 
 
-def kernel(function: Callable[..., Any], *, error_model: str = "python", sources: str = "") -> Any:
+def kernel(
+    function: Callable[..., Any], *, error_model: Literal["python", "numpy"] = "python", sources: str = ""
+) -> Any:
     """``numba.njit`` without the GIL, with the compiled code cached where some cache folder can be written.
 
     numba refuses to decorate at all when neither the package's folder, NUMBA_CACHE_DIR nor the user's cache folder is

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 MOST = 8
 
@@ -18,6 +18,22 @@ _OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud
 def printable(text: str) -> str:
     """The text with every character that a terminal would obey spelled out: ESC as ``\\x1b``."""
     return _OBEYED.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+def and_more(items: Sequence[str], n_shown: int = MOST, what: str = "") -> list[str]:
+    """The first items, and where there are more, a last one that says how many: ``and 12 more``.
+
+    what : said after the number, such as ``lines that are no numbers``.
+    """
+    n_left = len(items) - n_shown
+    return [*items[:n_shown], f"and {n_left} more{f' {what}' if what else ''}"] if n_left > 0 else list(items)
+
+
+def listed(names: Iterable[str], n_shown: int = MOST) -> str:
+    """Names for a sentence, and how many there are beyond the first few: ``a, b`` or ``a, b and 12 more``."""
+    names = list(names)
+    n_left = len(names) - n_shown
+    return ", ".join(names[:n_shown]) + (f" and {n_left} more" if n_left > 0 else "")
 
 
 def near(name: str, names: Iterable[str]) -> str:

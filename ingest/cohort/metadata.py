@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import posixpath
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from neurostore.ingest.cohort.config import LENGTH_BASES
 from neurostore.ingest.cohort.source import _OWN_SUBJECT, Metadata, _bare, _named
 from neurostore.ingest.cohort.tables import TsvTable, Value, body_measure, calibrations, column_names, read_tsv
 from neurostore.schema import tables
+from neurostore.wording import listed
 
 if TYPE_CHECKING:
     from neurostore.ingest.cohort.source import Cohort, TrialSource
@@ -91,10 +91,10 @@ def _participants(table: TsvTable, metadata: Metadata, cohort: Cohort) -> None:
     if all(t.is_subject_known for t in cohort.trials) and absent and len(absent) == len(rows):
         cohort.warnings.append(f"{name}: names none of the subjects here; subjects have no groups")
     elif all(t.is_subject_known for t in cohort.trials) and absent:
-        cohort.warnings.append(f"{name}: no trial of {_few(absent)}")
+        cohort.warnings.append(f"{name}: no trial of {listed(absent)}")
     missing = sorted({t.subject for t in cohort.trials if t.is_subject_known and not _named(rows, "sub-", t.subject)})
     if missing and len(absent) < len(rows):
-        cohort.warnings.append(f"{name}: does not name {_few(missing)}; they have no group")
+        cohort.warnings.append(f"{name}: does not name {listed(missing)}; they have no group")
 
 
 def _age(text: str | None, subject: str, name: str, warnings: list[str]) -> float | None:
@@ -149,7 +149,7 @@ def _join(table: TsvTable, folders: tuple[str, ...], kind: str, metadata: Metada
             row = {c: values[c][index] for c in columns}
             metadata.measures[(_bare(matched[0].subject), _bare(matched[0].session))] = calibrations(row)
     if unmatched:
-        shown = ", ".join(map(str, unmatched[:5])) + (" …" if len(unmatched) > 5 else "")
+        shown = listed(map(str, unmatched), 5)
         cohort.warnings.append(f"{name}: {len(unmatched)} of {len(table.rows)} rows name no trial here (rows {shown})")
 
 
@@ -217,8 +217,3 @@ def _ours_in_trials() -> list[str]:
 
 def _say_renamed(name: str, columns: dict[str, str], cohort: Cohort) -> None:
     cohort.renamed += [(f"{name}: column {source}", column) for source, column in columns.items() if source != column]
-
-
-def _few(names: Iterable[str]) -> str:
-    names = list(names)
-    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")

@@ -21,6 +21,8 @@ from neurostore.ingest.cohort.metadata import read_metadata
 from neurostore.ingest.cohort.source import KEY, Cohort, TrialSource, key_from
 from neurostore.ingest.readers import READERS, VIDEO_SUFFIXES
 from neurostore.ingest.recording import ReadOptions
+from neurostore.trial_key import key_text
+from neurostore.wording import listed
 
 ANGLE_SUFFIXES = frozenset({".mot", ".sto"})
 _SIDECARS = ("_channels.tsv", "_channels.json", "_motion.json", "_coordsystem.json", "_events.tsv")
@@ -191,7 +193,7 @@ def _place(recordings: list[_File], cohort: Cohort) -> list[tuple[tuple[str, str
             placed.append(((subject, session, bool(folders)), stem, file))
     for folders, files in bad_folders.items():
         what = "subject" if len(folders) == 1 else "session"
-        names = ", ".join(f.name for f in files[:5]) + (f" and {len(files) - 5} more" if len(files) > 5 else "")
+        names = listed((f.name for f in files), 5)
         problem = (
             f"{folders[-1]!r} cannot be the key of a {what}: expected letters, digits, _ and -, "
             f"beginning with a letter or digit, at most 64; rename the folder. Not read: {names}"
@@ -319,7 +321,7 @@ def _refuse_collisions(cohort: Cohort) -> None:
     for key, sources in groups.items():
         if len(sources) > 1:
             names = ", ".join(cohort.relative(s.paths[0]) for s in sources)
-            where = "/".join(part for part in key if part)
+            where = key_text(key)
             problem = f"{len(sources)} files claim the trial {where}: {names}; rename all but one"
             cohort.refused.append(InputError(sources[0].paths[0], problem))
     cohort.trials = [s for s in cohort.trials if len(groups[s.key]) == 1]

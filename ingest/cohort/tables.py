@@ -14,6 +14,7 @@ from pathlib import Path
 
 from neurostore.errors import InputError
 from neurostore.ingest.recording import Calibration
+from neurostore.wording import and_more
 
 Value = str | float | None
 UNKNOWN = frozenset({"", "n/a", "N/A"})
@@ -82,8 +83,7 @@ def read_tsv(path: Path) -> TsvTable:
         texts = [c.strip() for c in row]
         rows.append({h: None if t in UNKNOWN else t for h, t in zip(header, texts, strict=False)})
     if problems:
-        shown = problems[:5] + ([f"and {len(problems) - 5} more"] if len(problems) > 5 else [])
-        raise InputError(path, *shown)
+        raise InputError(path, *and_more(problems, 5))
     return TsvTable(path, tuple(header), rows)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 
 import numpy as np
@@ -118,15 +118,6 @@ def _possible_cutoff(recording: Recording, cutoff_hz: float) -> float:
     rate_hz = _rate(recording)
     is_slow = rate_hz < _SLOW_HZ and math.isfinite(cutoff_hz) and cutoff_hz > 0.45 * rate_hz
     return 0.0 if is_slow else cutoff_hz
-
-
-def calibrations_from_static(recording: Recording, calibrations: Iterable[Calibration] = ()) -> list[Calibration]:
-    """What a standing trial tells the other trials of its session: lengths, widths, wand rotations, foot offsets.
-
-    The same values are in ``compute_landmarks(recording).calibrations`` where ``recording.kind`` is ``static``.
-    """
-    found = compute_landmarks(replace(recording, kind="static"), cutoff_hz=0.0, calibrations=calibrations)
-    return [*recording.calibrations, *(c for c in found.calibrations if c.source == "static")]
 
 
 def _one_person(

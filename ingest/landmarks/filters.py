@@ -110,16 +110,6 @@ def design_frequency(cutoff_hz: float, rate_hz: float) -> float:
     return rate_hz / math.pi * math.atan(math.tan(math.pi * cutoff_hz / rate_hz) / (math.sqrt(2) - 1) ** 0.25)
 
 
-def lowpass(values: np.ndarray, rate_hz: float, cutoff_hz: float) -> np.ndarray:
-    """Zero-lag 4th-order Butterworth low-pass along axis 0: a 2nd-order filter run forward and backward.
-
-    values : (n, K) without NaN, n >= 10. Ends are extended by odd reflection over at least one period of the cut-off.
-    """
-    rows = np.array(np.asarray(values).T, np.float64, order="C")
-    _lowpass_rows(rows, rate_hz, cutoff_hz)
-    return rows.T
-
-
 def _lowpass_rows(rows: np.ndarray, rate_hz: float, cutoff_hz: float) -> None:
     """Low-pass each row (K, n) in place. Coefficients: bilinear transform of s² + √2·s + 1."""
     k = math.tan(math.pi * design_frequency(cutoff_hz, rate_hz) / rate_hz)

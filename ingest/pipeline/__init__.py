@@ -16,9 +16,10 @@ from neurostore.ingest.pipeline.batch import Batch, BatchResult, Outcome, calibr
 from neurostore.ingest.pipeline.plan import LakeState, Plan, make_batches, make_plan
 from neurostore.ingest.pipeline.progress import Progress, Silent
 from neurostore.ingest.pipeline.report import IngestReport
-from neurostore.ingest.pipeline.settings import Key, Settings, Statics, source_sha256
+from neurostore.ingest.pipeline.settings import Settings, Statics, source_sha256
 from neurostore.ingest.pipeline.workers import InProcess, Pool, TrialEnded
 from neurostore.ingest.recording import Calibration
+from neurostore.trial_key import Key, key_text
 
 if TYPE_CHECKING:
     from neurostore.ingest.pipeline.ray_pool import RayPool
@@ -229,7 +230,7 @@ class _Run:
                 continue
             rival = self._done.get(outcome.key)
             if rival is not None and rival.source.paths != outcome.source.paths:
-                where = "/".join(part for part in outcome.key if part)
+                where = key_text(outcome.key)
                 problem = f"{rival.source.paths[0].name} is the trial {where} already; rename one of them"
                 self.report.failed.append(InputError(outcome.source.paths[0], problem))
                 continue

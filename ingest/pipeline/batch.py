@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from neurostore.errors import InputError, NeurostoreError
 from neurostore.ingest.cohort.source import KEY, Metadata, TrialSource, key_from
-from neurostore.ingest.pipeline.settings import Key, Settings, Statics, source_sha256
+from neurostore.ingest.pipeline.settings import Settings, Statics, source_sha256
 from neurostore.ingest.recording import Calibration, Recording
+from neurostore.trial_key import Key
 
 if TYPE_CHECKING:
     from neurostore.lake.commit import Staged, TrialTables

@@ -10,9 +10,10 @@ from typing import Any
 from neurostore.errors import InputError
 from neurostore.ingest.cohort.source import Cohort, Metadata, TrialSource
 from neurostore.ingest.pipeline.batch import Batch, calibrations_for
-from neurostore.ingest.pipeline.settings import Key, Settings, Statics, source_sha256
+from neurostore.ingest.pipeline.settings import Settings, Statics, source_sha256
 from neurostore.ingest.recording import Calibration
 from neurostore.schema import tables
+from neurostore.trial_key import Key
 
 _STATIC_NAMES = ("static", "calib", "standing", "tpose", "t-pose", "neutral")
 _BYTES_A_BATCH = (2_000_000, 32_000_000)  # least and most of source bytes in one batch

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
-from neurostore.wording import printable
+from neurostore.trial_key import key_text
+from neurostore.wording import and_more, printable
 
 if TYPE_CHECKING:
     from neurostore.ingest.pipeline.report import IngestReport
@@ -109,10 +110,8 @@ def print_report(report: IngestReport, console: Any, *, n_shown: int = 20) -> No
     from rich.text import Text
 
     def say(title: str, items: list[str]) -> None:
-        for item in items[:n_shown]:
+        for item in and_more(items, n_shown):
             console.print(Text(printable(f"{title}: {item}")), soft_wrap=True)
-        if len(items) > n_shown:
-            console.print(Text(f"{title}: and {len(items) - n_shown} more"), soft_wrap=True)
 
     say("renamed", [f"{source} is {key} in the lake" for source, key in report.renamed])
     say("not a trial", [str(path) for path in report.unknown])
@@ -120,9 +119,9 @@ def print_report(report: IngestReport, console: Any, *, n_shown: int = 20) -> No
     for error in report.failed:  # never cut short: each names a trial that is not in the lake
         console.print(Text(printable(f"failed: {error}")), soft_wrap=True)
     if report.is_dry_run:
-        say("would go in", ["/".join(k for k in key if k) for key in report.added])
-        say("would be replaced", ["/".join(k for k in key if k) for key in report.replaced])
-        say("would be renewed", ["/".join(k for k in key if k) for key in report.updated])
+        say("would go in", [key_text(key) for key in report.added])
+        say("would be replaced", [key_text(key) for key in report.replaced])
+        say("would be renewed", [key_text(key) for key in report.updated])
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
     counts = report.counts()
     for name in counts:

@@ -14,6 +14,7 @@ from neurostore.errors import InputError, NeurostoreError
 from neurostore.ingest.pipeline.batch import Batch, BatchResult, Outcome, compute
 from neurostore.ingest.pipeline.workers import Event, TrialEnded
 from neurostore.ray_cluster import Cluster, Lost
+from neurostore.trial_key import key_text
 
 
 class RayPool:
@@ -66,7 +67,7 @@ def _process(batch: Batch) -> BatchResult | NeurostoreError:
 
 def _events(batch: Batch, result: BatchResult | Lost) -> Iterator[Event]:
     for source in batch.sources:
-        yield TrialEnded("/".join(part for part in source.key if part), source.n_bytes)
+        yield TrialEnded(key_text(source.key), source.n_bytes)
     if isinstance(result, Lost):
         source = batch.sources[0]
         problem = f"the Ray worker that read it died ({result.reason}); the others were not affected"

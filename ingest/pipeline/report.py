@@ -4,15 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from neurostore.errors import InputError
-from neurostore.ingest.pipeline.batch import (
-    Key,
-)
-
-if TYPE_CHECKING:
-    pass
+from neurostore.trial_key import Key
 
 
 @dataclass(slots=True)

@@ -8,17 +8,13 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from neurostore.errors import InputError
 from neurostore.ingest.cohort.source import TrialSource
 from neurostore.ingest.recording import Calibration
 from neurostore.schema import SCHEMA_VERSION
 
-if TYPE_CHECKING:
-    pass
-
-Key = tuple[str, str, str]
 #: (subject, session) -> static trial -> the calibrations it gave
 Statics = dict[tuple[str, str], dict[str, tuple[Calibration, ...]]]
 

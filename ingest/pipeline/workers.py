@@ -25,6 +25,7 @@ from typing import Any, TypeAlias
 
 from neurostore.errors import InputError, NeurostoreError
 from neurostore.ingest.pipeline.batch import Batch, BatchResult, Computed, Outcome, compute
+from neurostore.trial_key import key_text
 
 _AHEAD = 2  # batches a worker has, so that it is never idle while the parent commits
 
@@ -155,7 +156,7 @@ class Pool:
 
 def _ended(batch: Batch, index: int) -> TrialEnded:
     source = batch.sources[index]
-    return TrialEnded("/".join(part for part in source.key if part), source.n_bytes)
+    return TrialEnded(key_text(source.key), source.n_bytes)
 
 
 _NO_START = 70

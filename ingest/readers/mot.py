@@ -14,6 +14,7 @@ from neurostore.ingest.readers.markers.assemble import rate_of
 from neurostore.ingest.readers.text_table import breaks_off, numbers, read_bytes, separator_of
 from neurostore.ingest.recording import ReadOptions, Recording, SourceAngle, Step
 from neurostore.opensim import MODELS, column_of
+from neurostore.wording import listed
 
 VERSION = 3
 
@@ -165,8 +166,7 @@ def _coordinates(path: Path, head: _Head, table: np.ndarray, notes: list[str]) -
             path, f"names no joint angle among its columns ({', '.join(head.labels[1:6])} …); it seems to hold {kind}"
         )
     if left_out:
-        more = " …" if len(left_out) > 6 else ""
-        notes.append(f"columns that are no joint angles were left out: {', '.join(left_out[:6])}{more}")
+        notes.append(f"columns that are no joint angles were left out: {listed(left_out, 6)}")
     return names, columns
 
 

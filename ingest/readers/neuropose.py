@@ -17,6 +17,7 @@ from neurostore.errors import InputError, SkeletonError
 from neurostore.ingest.readers.markers.assemble import frame_slice, without_rubbish
 from neurostore.ingest.recording import Poses, ReadOptions, Recording, SourceEvent, Step
 from neurostore.skeleton import Skeleton
+from neurostore.wording import and_more, listed
 
 VERSION = 1
 NEWEST_SCHEMA = 2
@@ -36,16 +37,11 @@ def read(path: Path, options: ReadOptions) -> Recording:
     """
     videos = _videos(path)
     if options.member is None and len(videos) != 1:
-        raise InputError(path, f"holds {len(videos)} videos ({', '.join(list(videos)[:5])}); say which one is meant")
+        raise InputError(path, f"holds {len(videos)} videos ({listed(videos, 5)}); say which one is meant")
     name = options.member if options.member is not None else next(iter(videos))
     if name not in videos:
         raise InputError(path, f"holds no video {name!r}; it has {', '.join(list(videos)[:10])}")
     return _recording(path, name, videos[name], options)
-
-
-def read_all(path: Path, options: ReadOptions) -> dict[str, Recording]:
-    """Every video of a results.json, by the name of the video file."""
-    return {name: _recording(path, name, video, options) for name, video in _videos(path).items()}
 
 
 def _videos(path: Path) -> dict[str, dict[str, Any]]:
@@ -150,8 +146,7 @@ def _detections(path: Path, name: str, frames: Any) -> tuple[np.ndarray, list[np
             continue
         found.append((int(number[1]), poses if poses.size else np.empty((0, 0, 3), np.float32)))
     if problems:
-        more = [f"and {len(problems) - 5} more"] if len(problems) > 5 else []
-        raise InputError(path, *problems[:5], *more)
+        raise InputError(path, *and_more(problems, 5))
     found.sort(key=lambda pair: pair[0])
     return np.array([n for n, _ in found], dtype=np.int64), [p for _, p in found]
 
@@ -216,7 +211,7 @@ def _link(
                 centres.append(here[detection])
     tracks.sort(key=lambda track: (-len(track), track[0]))
     if len(tracks) > 1:
-        shares = ", ".join(str(len(t)) for t in tracks[:6]) + (" …" if len(tracks) > 6 else "")
+        shares = listed((str(len(t)) for t in tracks), 6)
         notes.append(
             f"{len(tracks)} persons were told apart by nearness, seen in {shares} frames; the first is the subject"
         )

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from neurostore.errors import InputError
+from neurostore.wording import and_more
 
 #: cells that mean "missing"
 MISSING = frozenset(
@@ -103,8 +104,7 @@ def _cell_by_cell(path: Path, block: bytes, n_columns: int, first_line: int, sep
                 problems.append(f"line {line}, column {i + 1}: {word[:30]!r} is not a number")
         rows.append(row)
     if problems:
-        more = len(problems) - MOST_PROBLEMS
-        raise InputError(path, *problems[:MOST_PROBLEMS], *([f"and {more} more"] if more > 0 else []))
+        raise InputError(path, *and_more(problems, MOST_PROBLEMS))
     return np.array(rows, dtype=np.float64).reshape(-1, n_columns)
 
 

@@ -24,7 +24,7 @@ CUTOFF_HZ = 6.0
 N_FEATURES = 15
 MOST_OFF_PATH = 4.0  # decimetres off a straight walk that the network is told
 # columns of a window's features
-PLACE, VELOCITY, PATH, SPAN, RAY = slice(0, 3), slice(3, 6), 6, slice(7, 9), slice(9, 11)
+PLACE, VELOCITY, PATH, RAY = slice(0, 3), slice(3, 6), 6, slice(9, 11)
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,12 @@ from neurostore import skeleton as skeletons
 from neurostore.errors import InputError, NeurostoreError, UsageError
 from neurostore.ingest.recording import Calibration, Poses, Recording, Step
 from neurostore.ingest.refine.apply import refined_recording
+from neurostore.trial_key import Key, key_text
 
 if TYPE_CHECKING:
     from neurostore.ingest.refine.refiner import Refiner
     from neurostore.lake.version import Lake
 
-Key = tuple[str, str, str]
 _KEYS = ("subject", "session", "trial", "ingest_id")
 _OLD_STEPS = {"depth_refinement", "fill_gaps", "butterworth", "landmarks"}  # made again
 
@@ -82,10 +82,10 @@ def apply_to_lake(
                     made.append(_trial(lake, row, refiner))
                 except NeurostoreError as error:
                     problems = error.problems if isinstance(error, InputError) else (str(error),)
-                    report.refused.append(InputError("/".join(k for k in key if k), *problems))
+                    report.refused.append(InputError(key_text(key), *problems))
                     continue
                 report.refined.append(key)
-                say("/".join(k for k in key if k))
+                say(key_text(key))
             if made:
                 report.version = commit(lake.path, [stage(lake.path, made)], message=f"refine {subject}")
     return report
@@ -105,7 +105,7 @@ def _trial(lake: Lake, row: dict[str, Any], refiner: Refiner) -> Any:
     from neurostore.ingest.trial_tables import row_of, tables_of
     from neurostore.lake.commit import TrialTables
 
-    where = "/".join(k for k in (row["subject"], row["session"], row["trial"]) if k)
+    where = key_text((row["subject"], row["session"], row["trial"]))
     if not row["skeleton"]:
         raise InputError(where, "holds angles alone, no poses to refine")
     tables = {name: _rows(lake, name, row) for name, n in row["table_rows"] if n and name != "landmarks"}

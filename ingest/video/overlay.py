@@ -21,6 +21,7 @@ from neurostore.errors import InputError, UsageError
 from neurostore.ingest.video import decode
 from neurostore.ingest.video.camera import Camera
 from neurostore.skeleton import Skeleton
+from neurostore.trial_key import key_text
 
 LEFT, RIGHT, MIDDLE, BYSTANDER = (255, 140, 0), (0, 170, 255), (255, 255, 255), (150, 150, 150)
 _SHEET_COLUMNS, _SHEET_ROWS, _SHEET_WIDTH = 4, 3, 480
@@ -136,7 +137,7 @@ def overlay_trial(
         for r in lake.trials_table().to_pylist()
         if (r["subject"], r["session"], r["trial"]) == (subject, session, trial)
     ]
-    where = "/".join(part for part in (subject, session, trial) if part)
+    where = key_text((subject, session, trial))
     if not rows:
         raise UsageError(f"the lake has no trial {where}; 'neurostore trials' lists them")
     row = rows[0]

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from neurostore.commands.options import LAKE, LakeOption
+from neurostore.wording import and_more
 
 
 def register(app: typer.Typer) -> None:
@@ -56,9 +57,7 @@ def verify(
 
 
 def _say_some(say: object, what: str, paths: list[str], advice: str, n_shown: int = 5) -> None:
-    for path in paths[:n_shown]:
+    for path in and_more(paths, n_shown):
         say(f"{what}: {path}")  # type: ignore[operator]
-    if len(paths) > n_shown:
-        say(f"{what}: and {len(paths) - n_shown} more")  # type: ignore[operator]
     if paths:
         say(f"({advice})")  # type: ignore[operator]

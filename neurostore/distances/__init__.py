@@ -22,6 +22,8 @@ from neurostore.distances.sampling import SIDES
 from neurostore.dtw.options import check_band, check_normalize
 from neurostore.errors import SeriesError, UsageError
 from neurostore.release import VERSION
+from neurostore.trial_key import key_text
+from neurostore.wording import and_more
 
 if TYPE_CHECKING:
     import polars as pl
@@ -228,7 +230,7 @@ def neighbours(
         left_out = {k: v for part in compared.values() for k, v in part.left_out.items()}
         reasons = [f"{k} {v}" for k, v in left_out.items() if k.startswith(f"{subject}/") and trial in k.split("/")]
         why = f" ({reasons[0]})" if reasons else ""
-        wanted = "/".join(x for x in (subject, session, trial) if x)
+        wanted = key_text((subject, session, trial))
         raise UsageError(f"{wanted} has no {unit} that can be compared{why}; `neurostore trials` lists the trials")
     frame = pl.DataFrame(rows, infer_schema_length=None)
     return frame.drop("side") if frame["side"].unique().to_list() == [""] else frame
@@ -250,9 +252,8 @@ def prepare(lake: Any, options: dict[str, Any]) -> tuple[dict[str, Side], Compar
             + (f"; left out: {why}" if why else "")
         )
     if left_out:
-        shown = "; ".join(f"{k} {v}" for k, v in list(left_out.items())[:5])
-        more = f"; and {len(left_out) - 5} more" if len(left_out) > 5 else ""
-        warnings.warn(f"{len(left_out)} items are left out: {shown}{more}", stacklevel=3)
+        shown = "; ".join(and_more([f"{k} {v}" for k, v in left_out.items()], 5))
+        warnings.warn(f"{len(left_out)} items are left out: {shown}", stacklevel=3)
     compared = {name: part for name, part in compared.items() if len(part.labels) > 1}
     if comparison.metric == "mahalanobis":
         whiten(compared, options["reference"])

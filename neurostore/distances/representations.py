@@ -34,6 +34,7 @@ from neurostore.distances.sampling import (
 )
 from neurostore.errors import UsageError
 from neurostore.sql.views import quote
+from neurostore.wording import and_more
 
 if TYPE_CHECKING:
     import polars as pl
@@ -83,7 +84,7 @@ def complete(items: Items, incomplete: str) -> Items:
         gaps = ~np.isfinite(item.values).all(axis=0)
         if len(item.values) == 0 or gaps.any():
             lacking = [c for c, gap in zip(items.channels, gaps, strict=False) if gap]
-            left_out[name_of(item.label)] = "lacks " + ", ".join(_shortened(lacking) or ["every sample"])
+            left_out[name_of(item.label)] = "lacks " + ", ".join(and_more(lacking, 4) or ["every sample"])
         else:
             whole.append(item)
     if left_out and incomplete == "refuse":
@@ -96,10 +97,6 @@ def name_of(label: dict[str, Any]) -> str:
     """subject/session/trial/cycle/side, empty ones left out."""
     keys = ("subject", "session", "trial", "cycle", "side")
     return "/".join(str(label[k]) for k in keys if label.get(k) not in (None, ""))
-
-
-def _shortened(names: list[str], most: int = 4) -> list[str]:
-    return names if len(names) <= most else [*names[:most], f"and {len(names) - most} more"]
 
 
 def _nothing(choice: Choice, trials: pl.DataFrame) -> str:
@@ -171,7 +168,7 @@ def _coordinates(lake: Any, choice: Choice, trials: pl.DataFrame, spans: pl.Data
     for label, (instants, x) in zip(labels, arrays, strict=True):
         gaps = [p for p, gap in zip(points, ~np.isfinite(x).all(axis=(0, 2)), strict=True) if gap]
         if gaps or len(x) < 2:
-            left_out[name_of(label)] = "lacks " + ", ".join(_shortened(gaps) or ["samples"])
+            left_out[name_of(label)] = "lacks " + ", ".join(and_more(gaps, 4) or ["samples"])
             continue
         length = lengths.get((label["subject"], label["session"])) or _own_leg_length(x, points)
         x = align(x, points, choice.align, leg_length_mm=length)

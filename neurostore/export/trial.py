@@ -12,7 +12,7 @@ from neurostore import skeleton as skeleton_declarations
 from neurostore.errors import UsageError
 from neurostore.lake import tables as lake_sql
 from neurostore.release import VERSION
-from neurostore.wording import near
+from neurostore.wording import listed, near
 
 if TYPE_CHECKING:
     import polars as pl
@@ -148,8 +148,7 @@ def read_points(trial: Trial, which: str) -> Points:
         seen = [column for column, _ in joints]
     if len(seen) < len(joints):
         unseen = [source for column, source in joints if column not in seen]
-        more = f" and {len(unseen) - 6} more" if len(unseen) > 6 else ""
-        trial.notes.append(f"{len(unseen)} points without a sample were left out: {', '.join(unseen[:6])}{more}")
+        trial.notes.append(f"{len(unseen)} points without a sample were left out: {listed(unseen, 6)}")
     if trial.row["position_basis"] == "root_relative":
         trial.notes.append("positions are relative to the pelvis: they hold no path, speed or step length")
     if trial.row["length_basis"] == "nominal":

@@ -17,8 +17,9 @@ from neurostore.errors import LakeError
 from neurostore.lake import columns as arrow_columns
 from neurostore.lake import delta, writing
 from neurostore.lake.heartbeat import running
-from neurostore.lake.stage import Key, Staged, StagedFile, TrialTables, discard, record_files, stage, write_file
+from neurostore.lake.stage import Staged, StagedFile, TrialTables, discard, record_files, stage, write_file
 from neurostore.release import VERSION
+from neurostore.trial_key import Key
 
 __all__ = ["Key", "Staged", "TrialTables", "commit", "discard", "known_trials", "renew_trials", "running", "stage"]
 

@@ -18,8 +18,8 @@ from neurostore.lake import columns as arrow_columns
 from neurostore.lake import delta, frame_encoder, hashes, tombstones
 from neurostore.lake.frames import Frames, arrow_schema
 from neurostore.release import VERSION
+from neurostore.trial_key import Key, key_text
 
-Key = tuple[str, str, str]  # subject, session, trial
 _KEYS = ("subject", "session", "trial", "ingest_id")
 _FILES_AT_ONCE = 8
 _MOST_IN_MEMORY = 4 * frame_encoder.ROWS  # rows whose encoded files may all be in memory at once
@@ -132,7 +132,7 @@ def _erased(root: str, batch: Iterable[TrialTables]) -> dict[Key, InputError]:
     if not stones.stones:
         return {}
     said = {t.key: stones.refusal(t.key[0], str(t.row.get("source_sha256"))) for t in batch}
-    return {key: InputError("/".join(k for k in key if k), why) for key, why in said.items() if why is not None}
+    return {key: InputError(key_text(key), why) for key, why in said.items() if why is not None}
 
 
 def discard(lake_path: object, staged: Iterable[Staged]) -> None:
@@ -202,7 +202,7 @@ def _checked(
         return list(batch), found, {}
     wrong = {trial.key: _conform([trial])[1] for trial in batch}
     good = [trial for trial in batch if not wrong[trial.key]]
-    refused = {key: InputError("/".join(k for k in key if k), *said) for key, said in wrong.items() if said}
+    refused = {key: InputError(key_text(key), *said) for key, said in wrong.items() if said}
     if len(good) == len(batch):
         raise LakeError(f"trials that cannot be in one batch: {'; '.join(problems)}")
     return (*_checked(good)[:2], refused) if good else ([], {}, refused)

@@ -12,8 +12,8 @@ from neurostore.errors import DamagedLakeError, LakeError
 from neurostore.lake import delta, hashes
 from neurostore.lake.version import NOT_KEYED
 from neurostore.lake.version import open as open_lake
+from neurostore.trial_key import Key
 
-Key = tuple[str, str, str]
 _KEYS = ["subject", "session", "trial"]
 
 

@@ -11,7 +11,8 @@ from neurostore import storage
 from neurostore.errors import DamagedLakeError, LakeError
 from neurostore.lake import commit, delta, hashes, writing
 from neurostore.lake.version import open as open_lake
-from neurostore.upkeep.damage import Key, short_of_rows, table_of
+from neurostore.trial_key import Key
+from neurostore.upkeep.damage import short_of_rows, table_of
 from neurostore.upkeep.verify import Verification, current_files, verify
 
 _KEYS = ("subject", "session", "trial")

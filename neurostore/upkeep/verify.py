@@ -21,7 +21,8 @@ from neurostore import storage
 from neurostore.errors import LakeError
 from neurostore.lake import delta, hashes, writing
 from neurostore.lake.version import check_marker
-from neurostore.upkeep.damage import Key, tables, trials_of
+from neurostore.trial_key import Key, key_text
+from neurostore.upkeep.damage import tables, trials_of
 
 _TRANSIENT = ("_neurostore/running/", "_neurostore/commit.lock")
 _TABLE_FOLDERS = (
@@ -39,7 +40,7 @@ class Damage:
     is_current: bool = True
 
     def __str__(self) -> str:
-        names = ", ".join("/".join(part for part in key if part) for key in self.trials)
+        names = ", ".join(key_text(key) for key in self.trials)
         where = f"trials {names}" if names else "no trial of this version"
         return f"{self.path}: {self.problem}; {where}" + ("" if self.is_current else " (older versions alone)")
 

@@ -15,6 +15,7 @@ from neurostore.ingest import readers
 from neurostore.ingest.geometry import rotations
 from neurostore.ingest.readers.trees import amc
 from neurostore.ingest.recording import ReadOptions, Recording
+from tests.rotation_matrices import matrices_of
 from tests.shared_data import SHARED, needs_shared
 
 ASF = """# made by hand
@@ -162,7 +163,7 @@ def test_it_agrees_with_the_naive_twin(trial, tmp_path: Path) -> None:  # type: 
     for name, (places, turns) in naive(tmp_path / "x.asf", tmp_path / "x_01.amc", 3).items():
         k = pose.skeleton.index(name)
         np.testing.assert_allclose(pose.positions[:, k], places, atol=1e-4)
-        np.testing.assert_allclose(rotations.to_matrix(pose.rotations[:, k]), turns, atol=1e-6)
+        np.testing.assert_allclose(matrices_of(pose.rotations[:, k]), turns, atol=1e-6)
 
 
 SAME = {
@@ -335,7 +336,7 @@ def test_real_files_agree_with_the_naive_twin() -> None:
     for name, (places, turns) in naive(folder / "03.asf", folder / "03_02.amc", 15).items():
         k = pose.skeleton.index(amc.CMU_JOINTS[name])
         np.testing.assert_allclose(pose.positions[:15, k], places * 25.4 / 0.45, atol=0.01)
-        np.testing.assert_allclose(rotations.to_matrix(pose.rotations[:15, k].astype(float)), turns, atol=1e-5)
+        np.testing.assert_allclose(matrices_of(pose.rotations[:15, k].astype(float)), turns, atol=1e-5)
 
 
 LEGS = [f"{side}{joint}" for side in ("Left", "Right") for joint in ("UpLeg", "Leg", "Foot", "ToeBase")]

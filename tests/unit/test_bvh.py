@@ -18,6 +18,7 @@ from neurostore.errors import InputError
 from neurostore.ingest import readers
 from neurostore.ingest.geometry import rotations
 from neurostore.ingest.recording import ReadOptions, Recording
+from tests.rotation_matrices import matrices_of
 from tests.shared_data import SHARED, needs_shared
 
 CM = ReadOptions(scale_mm=10.0)
@@ -279,7 +280,7 @@ def test_joints_may_have_any_channels_or_none(tiny) -> None:  # type: ignore[no-
     found = read(tiny(text))
     names, places, turns = naive(tiny(text, "b.bvh"))
     np.testing.assert_allclose(found.poses[0].positions[:, : len(names)], places, atol=1e-4)
-    np.testing.assert_allclose(rotations.to_matrix(found.poses[0].rotations[:, : len(names)]), turns, atol=1e-6)
+    np.testing.assert_allclose(matrices_of(found.poses[0].rotations[:, : len(names)]), turns, atol=1e-6)
     assert any("Knee" in n and "no channels" in n for n in found.notes)
 
 
@@ -310,7 +311,7 @@ def test_any_channels_in_any_order_agree_with_the_naive_twin(
     names, places, turns = naive(path)
     pose = found.poses[0]
     assert pose.skeleton.source_names == tuple(names)
-    np.testing.assert_allclose(rotations.to_matrix(pose.rotations), turns, atol=1e-6)
+    np.testing.assert_allclose(matrices_of(pose.rotations), turns, atol=1e-6)
     if not adds:
         np.testing.assert_allclose(pose.positions, places, rtol=1e-5, atol=1e-3)
 
@@ -643,7 +644,7 @@ def test_real_files_agree_with_the_naive_twin(file: str, adds: bool, tmp_path: P
     names, places, turns = naive(short, adds)
     column = [pose.skeleton.source_names.index(n) for n in names]
     np.testing.assert_allclose(pose.positions[:, column], places, atol=2e-4)
-    np.testing.assert_allclose(rotations.to_matrix(pose.rotations[:, column].astype(float)), turns, atol=1e-6)
+    np.testing.assert_allclose(matrices_of(pose.rotations[:, column].astype(float)), turns, atol=1e-6)
 
 
 def test_the_declared_skeletons_are_trees() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from neurostore import skeleton
 from neurostore.errors import InputError, SkeletonError, UsageError
-from neurostore.ingest.landmarks import calibrations_from_static, compute_landmarks
+from neurostore.ingest.landmarks import compute_landmarks
 from neurostore.ingest.landmarks.names import is_skin_set, landmark_sources
 from neurostore.ingest.readers.trees.bvh import read as read_bvh
 from neurostore.ingest.recording import Calibration, NeutralPose, Poses, ReadOptions, Recording
@@ -212,8 +212,12 @@ def standing_markers() -> Recording:
     return Recording("static", 100.0, [poses])
 
 
+def static_calibrations(recording: Recording) -> list[Calibration]:
+    return [c for c in compute_landmarks(recording, cutoff_hz=0.0).calibrations if c.source == "static"]
+
+
 def test_a_static_trial_calibrates_its_session() -> None:
-    found = {(c.parameter, c.side): c for c in calibrations_from_static(standing_markers())}
+    found = {(c.parameter, c.side): c for c in static_calibrations(standing_markers())}
     assert found[("inter_asis", None)].value == pytest.approx(240, abs=0.01)
     for side in ("left", "right"):
         assert found[("knee_width", side)].value == pytest.approx(120 - 14, abs=0.01)
@@ -227,7 +231,7 @@ def test_a_static_trial_calibrates_its_session() -> None:
 
 def test_a_walk_without_medial_markers_uses_the_static_trial() -> None:
     static = standing_markers()
-    given = calibrations_from_static(static)
+    given = static_calibrations(static)
     poses = static.poses[0]
     with_medial = compute_landmarks(static, cutoff_hz=0.0)
     for medial in ("LKNM", "RKNM", "LMED", "RMED"):

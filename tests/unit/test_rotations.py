@@ -12,10 +12,7 @@ from scipy.spatial.transform import Rotation
 
 from neurostore.ingest.geometry import rotations
 from neurostore.ingest.geometry.kinematics import MOVE, TURN, Tree, forward
-
-
-def scipy_matrix(q: np.ndarray) -> np.ndarray:
-    return Rotation.from_quat(np.asarray(q)[..., [1, 2, 3, 0]]).as_matrix()
+from tests.rotation_matrices import matrices_of
 
 
 @pytest.fixture
@@ -29,7 +26,7 @@ def random() -> np.random.Generator:
 )
 def test_from_euler_is_scipys_intrinsic_rotation(order: str, angles: list[float]) -> None:
     used = np.array(angles[: len(order)])
-    ours = rotations.to_matrix(rotations.from_euler(order, np.radians(used)))
+    ours = matrices_of(rotations.from_euler(order, np.radians(used)))
     theirs = Rotation.from_euler(order, used.squeeze(), degrees=True).as_matrix()
     np.testing.assert_allclose(ours, np.reshape(theirs, (3, 3)), atol=1e-12)
 
@@ -39,31 +36,30 @@ def test_from_euler_wants_as_many_angles_as_axes() -> None:
         rotations.from_euler("ZYX", np.zeros((5, 2)))
 
 
-def test_multiply_rotate_and_matrix_agree_with_scipy(random: np.random.Generator) -> None:
+def test_multiply_and_rotate_agree_with_scipy(random: np.random.Generator) -> None:
     a, b = rotations.normalize(random.normal(size=(2, 50, 4)))
     v = random.normal(size=(50, 3))
-    np.testing.assert_allclose(rotations.to_matrix(a), scipy_matrix(a), atol=1e-12)
-    both = rotations.to_matrix(rotations.multiply(a, b))
-    np.testing.assert_allclose(both, scipy_matrix(a) @ scipy_matrix(b), atol=1e-12)
-    np.testing.assert_allclose(rotations.rotate(a, v), np.einsum("nij,nj->ni", scipy_matrix(a), v), atol=1e-12)
+    both = matrices_of(rotations.multiply(a, b))
+    np.testing.assert_allclose(both, matrices_of(a) @ matrices_of(b), atol=1e-12)
+    np.testing.assert_allclose(rotations.rotate(a, v), np.einsum("nij,nj->ni", matrices_of(a), v), atol=1e-12)
     back = rotations.rotate(rotations.conjugate(a), rotations.rotate(a, v))
     np.testing.assert_allclose(back, v, atol=1e-12)
 
 
-def test_from_matrix_undoes_to_matrix_even_at_half_turns(random: np.random.Generator) -> None:
+def test_from_matrix_undoes_scipys_matrix_even_at_half_turns(random: np.random.Generator) -> None:
     q = rotations.normalize(random.normal(size=(200, 4)))
     half_turns = np.array([[0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1], [0, 0.6, 0.8, 0]], dtype=float)
     for each in np.concatenate([q, half_turns]):
-        again = rotations.from_matrix(rotations.to_matrix(each))
+        again = rotations.from_matrix(matrices_of(each))
         assert again[0] >= 0
         assert abs(abs(again @ each) - 1) < 1e-12
-    assert rotations.from_matrix(rotations.to_matrix(q)).shape == (200, 4)
+    assert rotations.from_matrix(matrices_of(q)).shape == (200, 4)
     assert np.isnan(rotations.from_matrix(np.full((3, 3), np.nan))).all()
 
 
 def test_angle_is_the_geodesic_distance(random: np.random.Generator) -> None:
     a, b = rotations.normalize(random.normal(size=(2, 30, 4)))
-    theirs = (Rotation.from_matrix(scipy_matrix(a)).inv() * Rotation.from_matrix(scipy_matrix(b))).magnitude()
+    theirs = (Rotation.from_matrix(matrices_of(a)).inv() * Rotation.from_matrix(matrices_of(b))).magnitude()
     np.testing.assert_allclose(rotations.angle(a, b), theirs, atol=1e-12)
     np.testing.assert_allclose(rotations.angle(a, -a), 0, atol=1e-7)
 
@@ -133,18 +129,18 @@ def test_forward_kinematics_agrees_with_plain_matrices(random: np.random.Generat
     for f in range(len(values)):
         matrices, places = [], []
         for j, parent in enumerate(tree.parents):
-            matrix, shift = scipy_matrix(tree.before[j]), tree.offsets[j].copy()
+            matrix, shift = matrices_of(tree.before[j]), tree.offsets[j].copy()
             for column, code in tree.operations[j]:
                 if code in MOVE.values():
                     shift[code] = values[f, column] + (shift[code] if tree.adds[j] else 0)
                 else:
                     matrix = matrix @ Rotation.from_euler(axes[code], values[f, column], degrees=True).as_matrix()
-            matrix = matrix @ scipy_matrix(tree.after[j])
-            above = scipy_matrix(lab) if parent < 0 else matrices[parent]
+            matrix = matrix @ matrices_of(tree.after[j])
+            above = matrices_of(lab) if parent < 0 else matrices[parent]
             matrices.append(above @ matrix)
             places.append((0 if parent < 0 else places[parent]) + above @ shift)
         np.testing.assert_allclose(positions[f], 10 * np.array(places), atol=1e-8)
-        np.testing.assert_allclose(rotations.to_matrix(turns[f]), matrices, atol=1e-11)
+        np.testing.assert_allclose(matrices_of(turns[f]), matrices, atol=1e-11)
 
 
 def test_forward_kinematics_hands_nan_down_the_tree_only() -> None:

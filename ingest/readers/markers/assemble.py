@@ -17,6 +17,7 @@ from neurostore.errors import InputError, SkeletonError
 from neurostore.ingest.readers.units import UNIT_MM, extent_of, unit_of_extent
 from neurostore.ingest.recording import Poses, ReadOptions
 from neurostore.skeleton import Skeleton
+from neurostore.wording import listed
 
 #: further than this from the origin (1 km) a coordinate is rubbish, not a marker
 FARTHEST_MM = 1e6
@@ -202,8 +203,8 @@ def choose_skeleton(
     if options.skeleton and not joint_of:
         raise InputError(
             path,
-            f"none of its markers ({_some(labels)}) belongs to the skeleton {options.skeleton!r} that cohort.toml "
-            f"names ({_some(skeleton.source_names)}); give another skeleton or none",
+            f"none of its markers ({listed(labels)}) belongs to the skeleton {options.skeleton!r} that cohort.toml "
+            f"names ({listed(skeleton.source_names)}); give another skeleton or none",
         )
     read_as = [f"{label} as {joint}" for label, joint in joint_of.items() if label != joint]
     if read_as:
@@ -279,7 +280,3 @@ def _named_skeleton(name: str, path: Path) -> Skeleton:
         return skeletons.read_toml(Path(name)) if name.lower().endswith(".toml") else skeletons.load(name)
     except SkeletonError as error:
         raise InputError(path, str(error)) from None
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:8]) + (", …" if len(names) > 8 else "")

@@ -35,6 +35,7 @@ from neurostore.ingest.readers.markers.up import judge_up
 from neurostore.ingest.readers.text_table import numbers, read_bytes
 from neurostore.ingest.readers.units import UNIT_MM, unit_of_extent
 from neurostore.ingest.recording import ReadOptions, Recording, SourceEvent, Step
+from neurostore.wording import listed
 
 VERSION = 1
 MOST_FOLDERS_UP = 4
@@ -257,7 +258,7 @@ def _positions(
             else:
                 points[channel.point][channel.component] = channel
     if twice:
-        raise InputError(path, f"channels {', '.join(twice[:5])} give a tracked point a component it has already")
+        raise InputError(path, f"channels {listed(twice, 5)} give a tracked point a component it has already")
     partial = [p for p, found in points.items() if len(found) < 3]
     whole = {p: found for p, found in points.items() if len(found) == 3}
     others = Counter(c.type or "no type" for c in channels if c.type not in ("POS", "LATENCY"))

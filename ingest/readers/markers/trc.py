@@ -30,6 +30,7 @@ from neurostore.ingest.readers.markers.up import judge_up
 from neurostore.ingest.readers.text_table import breaks_off, numbers, read_bytes, separator_of
 from neurostore.ingest.readers.units import UNIT_MM, unit_of_extent
 from neurostore.ingest.recording import ReadOptions, Recording, Step
+from neurostore.wording import listed
 
 VERSION = 3
 
@@ -221,7 +222,7 @@ def _markers(path: Path, head: _Head, table: np.ndarray, notes: list[str]) -> tu
     if empty:
         notes.append(
             f"NumMarkers says {stated}, the label line has {len(head.labels)} names; "
-            f"{len(empty)} without data were dropped: {', '.join(empty[:5])}{' …' if len(empty) > 5 else ''}"
+            f"{len(empty)} without data were dropped: {listed(empty, 5)}"
         )
     elif stated is not None and stated != len(head.labels):
         notes.append(f"NumMarkers says {stated}, the label line has {len(head.labels)} names; all with data were read")

@@ -21,10 +21,10 @@ from neurostore.ingest.readers.trees.asf import AsfSkeleton, read_asf, to_tree
 from neurostore.ingest.readers.trees.assemble import Source, assemble
 from neurostore.ingest.readers.trees.numbers import BLOCK, POWERS, number, parse_number
 from neurostore.ingest.recording import ReadOptions, Recording, Step
+from neurostore.wording import listed
 
 VERSION = 1
 CMU_HZ = 120.0
-CMU_LENGTH = 0.45
 #: bone of a CMU ASF -> joint of cmu_31 that stands where the bone begins and turns with it
 CMU_JOINTS = {"root": "Hips", "lowerback": "LowerBack", "upperback": "Spine", "thorax": "Spine1"}
 CMU_JOINTS |= {"lowerneck": "Neck", "upperneck": "Neck1", "head": "Head"}
@@ -86,9 +86,9 @@ def find_asf(path: Path, companions: tuple[str, ...] = ()) -> Path:
         return next(iter(found.values()))
     if not found:
         raise InputError(path, f"no ASF beside it; expected {path.stem}.asf, its skeleton, in the same folder")
-    listed = ", ".join(p.name for p in list(found.values())[:5])
     raise InputError(
-        path, f"{len(found)} ASF files beside it ({listed}) and none has its name; name it {path.stem}.asf"
+        path,
+        f"{len(found)} ASF files beside it ({listed((p.name for p in found.values()), 5)}) and none has its name; name it {path.stem}.asf",
     )
 
 
@@ -105,22 +105,22 @@ def _read(path: Path, file: BinaryIO, asf: AsfSkeleton, asf_path: Path, options:
             notes.append(
                 f"the file states no rate: {CMU_HZ:.0f} Hz, that of the CMU database; else say rate_hz in cohort.toml"
             )
-    listed, is_only = _first_frame(path, head[start:], line, asf)
+    bone_order, is_only = _first_frame(path, head[start:], line, asf)
     is_cmu = set(CMU_JOINTS) - {"root"} <= set(asf.bones)
-    tree = to_tree(asf, listed, CMU_JOINTS if is_cmu else {})
+    tree = to_tree(asf, bone_order, CMU_JOINTS if is_cmu else {})
     tree.angle_scale = np.pi / 180 if is_degrees else 1.0
-    silent = [n for n, b in asf.bones.items() if b.dof and n not in listed]
+    silent = [n for n, b in asf.bones.items() if b.dof and n not in bone_order]
     if silent and is_only:
-        what = f"the only frame has no {', '.join(silent[:5])}, which have degrees of freedom"
+        what = f"the only frame has no {listed(silent, 5)}, which have degrees of freedom"
         raise InputError(path, f"{what}; the file may be truncated")
     if silent:
         notes.append(
-            f"{len(silent)} bones with degrees of freedom have no motion and stay at rest: {', '.join(silent[:5])}"
+            f"{len(silent)} bones with degrees of freedom have no motion and stay at rest: {listed(silent, 5)}"
         )
     scale = _scale(asf, tree, options)
-    counts = [len(asf.root_order) if n == "root" else len(asf.bones[n].dof) for n in listed]
+    counts = [len(asf.root_order) if n == "root" else len(asf.bones[n].dof) for n in bone_order]
     file.seek(start)
-    blocks = frames(file, path, listed, counts, line)
+    blocks = frames(file, path, bone_order, counts, line)
     steps = [Step("read_amc", VERSION, {"asf": asf_path.name, "length": asf.length_unit, "degrees": is_degrees})]
     most = size // (2 * tree.n_channels) + 1
     source = Source(path, tree, blocks, None, most, rate, scale, settled=True)
@@ -161,7 +161,7 @@ def _header(path: Path, head: bytes, is_degrees: bool) -> tuple[int, int, bool, 
 
 def _first_frame(path: Path, text: bytes, first_line: int, asf: AsfSkeleton) -> tuple[list[str], bool]:
     """Names of the bones of the first frame, in order, checked against the ASF; whether no other frame follows."""
-    listed: list[str] = []
+    bone_order: list[str] = []
     problems, is_only = [], True
     for k, content in enumerate(re.split(rb"\r\n|\n|\r", text)[1:], start=1):
         words = content.decode("utf-8", "replace").partition("#")[0].split()
@@ -171,30 +171,32 @@ def _first_frame(path: Path, text: bytes, first_line: int, asf: AsfSkeleton) -> 
         if words:
             if words[0] != "root" and words[0] not in asf.bones:
                 problems.append(f"line {first_line + k}: bone {words[0][:30]!r} is not in the ASF")
-            elif words[0] in listed:
+            elif words[0] in bone_order:
                 problems.append(f"line {first_line + k}: bone {words[0]!r} occurs twice in the first frame")
             else:
-                listed.append(words[0])
+                bone_order.append(words[0])
     if problems:
         raise InputError(path, *problems[:10])
-    if not listed:
+    if not bone_order:
         raise InputError(path, "the first frame has no bone; the file may be truncated")
-    return listed, is_only
+    return bone_order, is_only
 
 
-def frames(file: BinaryIO, path: Path, listed: list[str], counts: list[int], first_line: int) -> Iterator[np.ndarray]:
-    """Whole frames as (k, sum of counts) float64, block by block, columns in the order of `listed`.
+def frames(
+    file: BinaryIO, path: Path, bone_order: list[str], counts: list[int], first_line: int
+) -> Iterator[np.ndarray]:
+    """Whole frames as (k, sum of counts) float64, block by block, columns in the order of `bone_order`.
 
     Raises
     ------
     InputError : unknown, missing or repeated bones, wrong counts, non-numbers, frame numbers that jump.
     """
-    encoded = [n.encode("utf-8") for n in listed]
+    encoded = [n.encode("utf-8") for n in bone_order]
     names = np.frombuffer(b"".join(encoded), dtype=np.uint8)
     ends = np.cumsum([len(e) for e in encoded]).astype(np.int64)
     columns = np.cumsum([0, *counts]).astype(np.int64)
     state = np.array([first_line, -1, 0, 0, 0], dtype=np.int64)  # line, frame number, bones seen, errors, expected bone
-    seen = np.zeros(len(listed), dtype=np.int64)
+    seen = np.zeros(len(bone_order), dtype=np.int64)
     errors = np.zeros((_N_ERRORS, 5), dtype=np.int64)
     current = np.full(columns[-1], np.nan)
     problems: list[str] = []
@@ -209,18 +211,18 @@ def frames(file: BinaryIO, path: Path, listed: list[str], counts: list[int], fir
         if len(carried) > 1 << 16:
             raise InputError(path, f"line {state[0]}: a line of over 65536 characters, not AMC")
         buffer = np.frombuffer(data, dtype=np.uint8)
-        most = (data.count(b"\n") + data.count(b"\r")) // len(listed) + 2  # each bone has a line
+        most = (data.count(b"\n") + data.count(b"\r")) // len(bone_order) + 2  # each bone has a line
         out = np.empty((most, columns[-1]))
         before = int(state[3])
         n = _frames(buffer, out, names, ends, columns, POWERS, state, seen, errors, current)
-        problems += [_problem(data, listed, errors[k]) for k in range(before, min(int(state[3]), _N_ERRORS))]
+        problems += [_problem(data, bone_order, errors[k]) for k in range(before, min(int(state[3]), _N_ERRORS))]
         if n and not problems:
             yield out[:n]
-    if state[2] == len(listed) and not problems:
+    if state[2] == len(bone_order) and not problems:
         yield current[None].copy()
     elif state[1] >= 0 and not problems:
         problems.append(
-            f"the last frame, {state[1]}, has {state[2]} of its {len(listed)} bones; the file may be truncated"
+            f"the last frame, {state[1]}, has {state[2]} of its {len(bone_order)} bones; the file may be truncated"
         )
     if state[3] > _N_ERRORS:
         problems.append(f"and {state[3] - _N_ERRORS} more")
@@ -228,7 +230,7 @@ def frames(file: BinaryIO, path: Path, listed: list[str], counts: list[int], fir
         raise InputError(path, *problems)
 
 
-def _problem(data: bytes, listed: list[str], error: np.ndarray) -> str:
+def _problem(data: bytes, bone_order: list[str], error: np.ndarray) -> str:
     code, position, line, found, expected = (int(v) for v in error)
     match = re.compile(rb"[^\s]{1,30}").match(data, position)
     name = match.group().decode("utf-8", "backslashreplace") if match else ""

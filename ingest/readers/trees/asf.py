@@ -17,6 +17,7 @@ from neurostore.errors import InputError
 from neurostore.ingest.geometry.kinematics import MOVE, TURN, Tree
 from neurostore.ingest.geometry.rotations import IDENTITY, conjugate, from_euler
 from neurostore.ingest.readers.trees.numbers import number
+from neurostore.wording import listed
 
 _MOST_BONES = 1000
 _SECTIONS = ("version", "name", "units", "documentation", "root", "bonedata", "hierarchy", "skin")
@@ -196,7 +197,7 @@ class _Parser:
                 todo += self.children.get(name, [])
         lost = [n for n in self.bones if n not in reached]
         if lost and "hierarchy" not in str(self.problems):
-            self.problems.append(f":hierarchy does not connect {', '.join(lost[:5])} to the root")
+            self.problems.append(f":hierarchy does not connect {listed(lost, 5)} to the root")
 
     def _root_axis(self, scale: float) -> np.ndarray:
         angles = [number(w) for w in self.root.get("orientation", ["0", "0", "0"])[:3]]

@@ -19,6 +19,7 @@ from neurostore.ingest.readers.trees import up_and_unit
 from neurostore.ingest.readers.units import unit_of_height
 from neurostore.ingest.recording import NeutralPose, Poses, ReadOptions, Recording, Step
 from neurostore.skeleton import Skeleton
+from neurostore.wording import listed
 
 _MOST_BYTES = 8 << 30  # of positions and rotations of one file
 _SAMPLE = 120  # frames that judgements look at
@@ -125,15 +126,16 @@ def fit_skeleton(tree: Tree, options: ReadOptions, notes: list[str]) -> tuple[Sk
     at = {k: column.get(found.aliases.get(n.upper(), n).upper(), -1) for k, n in enumerate(names)}
     extra = [names[k] for k in range(len(names)) if at[k] < 0 and not tree.is_end[k]]
     if extra:
-        listed = ", ".join(extra[:5])
-        notes.append(f"{len(extra)} joints that skeleton {found.name} does not have are kept after its own: {listed}")
+        notes.append(
+            f"{len(extra)} joints that skeleton {found.name} does not have are kept after its own: {listed(extra, 5)}"
+        )
         found = found.extended(extra)
         later = {n: k for k, n in enumerate(found.source_names)}
         at = {k: later[n] if n in extra else at[k] for k, n in enumerate(names)}
     for why in dict.fromkeys(why for _, _, why in found.renamed):
         renamed = [f"{old!r} is {new!r}" for old, new, because in found.renamed if because == why]
-        more = f" and {len(renamed) - 3} more, all in the table skeletons" if len(renamed) > 3 else ""
-        notes.append(f"{len(renamed)} joints are columns of another name ({why}): {', '.join(renamed[:3])}{more}")
+        more = ", all in the table skeletons" if len(renamed) > 3 else ""
+        notes.append(f"{len(renamed)} joints are columns of another name ({why}): {listed(renamed, 3)}{more}")
     return found, np.array([at[k] for k in range(len(names))], dtype=np.int64)
 
 

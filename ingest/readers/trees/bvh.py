@@ -15,6 +15,7 @@ from neurostore.ingest.readers.trees.assemble import Source, assemble
 from neurostore.ingest.readers.trees.hierarchy import parse_hierarchy
 from neurostore.ingest.readers.trees.numbers import number, rate_from_period, rows
 from neurostore.ingest.recording import ReadOptions, Recording, Step
+from neurostore.wording import listed
 
 VERSION = 2
 _LONGEST_HEADER = 8 << 20
@@ -71,7 +72,7 @@ def _read(path: Path, file: BinaryIO, options: ReadOptions) -> Recording:
         raise InputError(path, *problems)
     if hierarchy.joints_without_channels:
         names = hierarchy.joints_without_channels
-        notes.append(f"{len(names)} joints have no channels and keep their OFFSET: {', '.join(names[:5])}")
+        notes.append(f"{len(names)} joints have no channels and keep their OFFSET: {listed(names, 5)}")
     tree = hierarchy.tree
     file.seek(motion.end())
     first_line = len(re.findall(rb"\r\n|\n|\r", head[: motion.end()])) + 1

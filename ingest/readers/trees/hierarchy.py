@@ -10,6 +10,7 @@ import numpy as np
 
 from neurostore.ingest.geometry.kinematics import MOVE, TURN, Tree
 from neurostore.ingest.readers.trees.numbers import number
+from neurostore.wording import listed
 
 MOST_NODES = 5000
 _LONGEST_KEPT = 200_000  # characters of a header worth keeping
@@ -97,7 +98,7 @@ class _Parser:
             self.problems.append("the hierarchy has no ROOT")
         if len(self.roots) > 1:
             self.problems.append(
-                f"{len(self.roots)} ROOTs ({', '.join(self.roots[:5])}); a trial is one person: "
+                f"{len(self.roots)} ROOTs ({listed(self.roots, 5)}); a trial is one person: "
                 "save each ROOT with its channels as a file of its own"
             )
         for name, offset in zip(self.names, self.offsets, strict=True):

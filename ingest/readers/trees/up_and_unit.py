@@ -16,6 +16,7 @@ import numpy as np
 from neurostore.compiled import kernel
 from neurostore.ingest.geometry.kinematics import Tree, forward
 from neurostore.ingest.geometry.rotations import angle
+from neurostore.wording import listed
 
 _SIDES = (("left", "right"), ("Left", "Right"), ("LEFT", "RIGHT"), ("L", "R"), ("l", "r"))
 
@@ -111,7 +112,7 @@ def judge_positions(tree: Tree, sample: np.ndarray, roles: Roles, up: str) -> tu
             notes += [note] if note else []
     named = [tree.names[k] for k in np.flatnonzero(adds) if tree.parents[k] >= 0]
     if named:
-        notes.append(f"positions of {len(named)} joints add to OFFSET, judged by bone length ({', '.join(named[:3])})")
+        notes.append(f"positions of {len(named)} joints add to OFFSET, judged by bone length ({listed(named, 3)})")
     return adds, notes
 
 

@@ -20,6 +20,7 @@ from neurostore.ingest.readers import read
 from neurostore.ingest.recording import ReadOptions, Recording
 from neurostore.ingest.refine.marker_set import MarkerSet
 from neurostore.ingest.refine.training.motions import Motion
+from neurostore.trial_key import key_text
 
 SPLITS = ("train", "validation", "test")
 # Heel seen from the ankle, along the foot (x forward, y up), as a share of the ankle-to-toe distance: for skeletons
@@ -192,7 +193,7 @@ def _of_lake(root: Path, markers: MarkerSet) -> _Found:
     for row in sorted(lake.trials_table().to_pylist(), key=lambda r: (r["subject"], r["session"], r["trial"])):
         if row["kind"] != "mocap" or not row["skeleton"]:
             continue
-        source = "/".join(k for k in (row["subject"], row["session"], row["trial"]) if k)
+        source = key_text((row["subject"], row["session"], row["trial"]))
         known = [s for s in people() if s.split("/")[1] == row["subject"] and not row["subject"].isdigit()]
         if any(s.startswith(f"{_AVATARS}/") for s in known):
             continue
@@ -215,5 +216,5 @@ def _read_trial(lake: Any, row: dict, markers: MarkerSet) -> tuple[float, np.nda
         for name in (*markers.names, *NEEDED)
         if name in frame.columns and frame[name].null_count() < frame.height
     }
-    where = "/".join(k for k in (row["subject"], row["session"], row["trial"]) if k)
+    where = key_text((row["subject"], row["session"], row["trial"]))
     return row["rate_hz"], stacked(points, frame.height, markers, where), row["source_sha256"]

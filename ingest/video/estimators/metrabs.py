@@ -24,6 +24,7 @@ from neurostore.ingest.video.estimators.quiet import native_stderr_held
 from neurostore.ingest.video.models import declared as declared_models
 from neurostore.ingest.video.models import inspection, store
 from neurostore.skeleton import Skeleton
+from neurostore.wording import listed
 
 VERSION = 1
 PREFERRED = ("bml_movi_87", "berkeley_mhad_43")  # which are stored; the first the model has is the primary one
@@ -159,7 +160,7 @@ def _order(skeleton: Skeleton, saved_model: Any, path: Path) -> np.ndarray:
         return np.arange(len(skeleton.joints))
     if set(has) != set(skeleton.source_names):
         odd = sorted(set(has) ^ set(skeleton.source_names))
-        raise ModelError(f"{path}: its {skeleton.name} has other joints than declared: {', '.join(odd[:8])} differ")
+        raise ModelError(f"{path}: its {skeleton.name} has other joints than declared: {listed(odd, 8)} differ")
     return np.array([has.index(name) for name in skeleton.source_names])
 
 

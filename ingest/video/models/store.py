@@ -23,6 +23,7 @@ import platformdirs
 from neurostore.errors import MissingExtraError, ModelError
 from neurostore.ingest.video.models import download, inspection
 from neurostore.ingest.video.models.declared import Model
+from neurostore.wording import and_more, listed
 
 _CHUNK = 1 << 20
 _UNPACKED_LIMIT = 20  # times the tarball: more is no model
@@ -177,7 +178,7 @@ def unpack(tarball: Path, target: Path) -> None:
             members = archive.getmembers()
             bad = [f"{m.name!r} ({reason})" for m in members if (reason := _refused(m))]
             if bad:
-                raise ModelError(f"{tarball.name}: holds members that may not be unpacked: {', '.join(bad[:5])}")
+                raise ModelError(f"{tarball.name}: holds members that may not be unpacked: {listed(bad, 5)}")
             total = sum(m.size for m in members)
             if total > limit:
                 raise ModelError(f"{tarball.name}: unpacks to {total} bytes, more than {limit}: this is no model")
@@ -236,7 +237,7 @@ def installed(model: Model, *, folder: Path | None = None) -> Installed:
     changed += [f"{name} was added" for name in sorted(set(_files(tree)) - set(manifest["files"]))]
     if changed:
         raise ModelError(
-            f"{tree}: changed since it was unpacked: {'; '.join(changed[:5])}; "
+            f"{tree}: changed since it was unpacked: {'; '.join(and_more(changed, 5))}; "
             f"run 'neurostore model fetch --force' to have it again"
         )
     return Installed(model, tree / manifest["saved_model"], manifest["tree_sha256"])
@@ -260,7 +261,9 @@ def verify(model: Model, *, folder: Path | None = None) -> Installed:
         if found != expected:
             wrong.append(f"{name}: SHA-256 is {found}, unpacked was {expected}")
     if wrong:
-        raise ModelError(f"{tree}: {'; '.join(wrong[:5])}; run 'neurostore model fetch --force' to have it again")
+        raise ModelError(
+            f"{tree}: {'; '.join(and_more(wrong, 5))}; run 'neurostore model fetch --force' to have it again"
+        )
     return Installed(model, tree / manifest["saved_model"], _tree_hash(now))
 
 
