@@ -80,6 +80,18 @@ def rotate(q: np.ndarray, v: np.ndarray) -> np.ndarray:
     return v + w * t + np.cross(u, t)
 
 
+def to_matrix(q: np.ndarray) -> np.ndarray:
+    """Rotation matrices (…, 3, 3) of unit quaternions (…, 4); columns are the child's axes in the parent."""
+    q = np.asarray(q)
+    w, x, y, z = q[..., 0], q[..., 1], q[..., 2], q[..., 3]
+    rows = [
+        [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
+        [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
+        [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
+    ]
+    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+
+
 def from_matrix(m: np.ndarray) -> np.ndarray:
     """Unit quaternions (…, 4) of proper rotation matrices (…, 3, 3), w >= 0; NaN stays NaN.
 

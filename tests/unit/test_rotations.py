@@ -36,9 +36,10 @@ def test_from_euler_wants_as_many_angles_as_axes() -> None:
         rotations.from_euler("ZYX", np.zeros((5, 2)))
 
 
-def test_multiply_and_rotate_agree_with_scipy(random: np.random.Generator) -> None:
+def test_multiply_rotate_and_to_matrix_agree_with_scipy(random: np.random.Generator) -> None:
     a, b = rotations.normalize(random.normal(size=(2, 50, 4)))
     v = random.normal(size=(50, 3))
+    np.testing.assert_allclose(rotations.to_matrix(a), matrices_of(a), atol=1e-12)
     both = matrices_of(rotations.multiply(a, b))
     np.testing.assert_allclose(both, matrices_of(a) @ matrices_of(b), atol=1e-12)
     np.testing.assert_allclose(rotations.rotate(a, v), np.einsum("nij,nj->ni", matrices_of(a), v), atol=1e-12)
