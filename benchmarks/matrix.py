@@ -126,11 +126,11 @@ def check(lake: Path, out: Path, options: dict[str, Any], n_rows: int = 40) -> s
     import numpy as np
 
     from neurostore import dtw
-    from neurostore.distances import _defaults, prepare
+    from neurostore.distances import Choice, prepare
     from neurostore.distances.matrix import DistanceMatrix
     from neurostore.lake.version import open as open_lake
 
-    compared, _, _ = prepare(open_lake(lake), {**_defaults(), "unit": "cycle", "side": "left", **options})
+    compared = prepare(open_lake(lake), Choice(unit="cycle", side="left", **options)).parts
     series = compared["left"].series
     rows = sorted(random.Random(3).sample(range(len(series)), n_rows))
     expected = dtw.cross([series[k] for k in rows], series, band=options.get("band"), dtype="float64")

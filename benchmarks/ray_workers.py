@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from neurostore.distances import matrix_files
-from neurostore.distances.comparison import Comparison, Side
+from neurostore.distances.comparison import Comparison, Part
 from neurostore.ingest.pipeline import ingest
 from neurostore.ray_cluster import Cluster
 from neurostore.walker import gait
@@ -31,7 +31,7 @@ def matrix(n: int, cluster: Cluster | None, folder: Path) -> float:
     rng = np.random.default_rng(0)
     series = list(rng.normal(size=(n, 101, 3)).cumsum(axis=1).astype(np.float32))
     labels = [{"subject": f"S{k}", "group": None} for k in range(n)]
-    part = Side(labels, series, [np.array([k]) for k in range(n)], "deg", {}, [])
+    part = Part(labels, series, [np.array([k]) for k in range(n)], "deg", {}, [])
     comparison = Comparison("euclidean", None, "none", "float32", None, "mean", False, n_threads=1)
     out = folder / f"{time.monotonic_ns()}.npy"
     start = time.monotonic()

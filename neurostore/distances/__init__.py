@@ -1,25 +1,25 @@
 """Cohort comparison: distance matrices and neighbours of trials, cycles or subjects of a lake.
 
-What an item is comes from `neurostore.distances.representations`, how its place and size are taken out from
-`neurostore.distances.alignment`,
-the warping from `neurostore.dtw`. Left is never compared with right.
+What is chosen is a frozen `neurostore.distances.choice.Choice`. What an item is comes from
+`neurostore.distances.representations`, how its place and size are taken out from `neurostore.distances.alignment`, the
+warping from `neurostore.dtw`. Left is never compared with right.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neurostore.distances.choice import POINTS, SAGITTAL, SEGMENTS, Choice
-from neurostore.distances.comparison import Comparison, Side, between, square, whiten
+from neurostore.distances.choice import SIDES, Choice
+from neurostore.distances.comparison import Comparison, Part, between, square, whiten
 from neurostore.distances.matrix import DistanceMatrix, check_suffix, labels_frame
 from neurostore.distances.representations import Items, complete, name_of, read_items
-from neurostore.distances.sampling import SIDES
-from neurostore.dtw.options import check_band, check_normalize
+from neurostore.dtw.options import check_band
 from neurostore.errors import SeriesError, UsageError
 from neurostore.release import VERSION
 from neurostore.trial_key import key_text
@@ -28,70 +28,28 @@ from neurostore.wording import and_more
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["DistanceMatrix", "distances", "neighbours", "write_distances"]
-
-UNITS = ("trial", "cycle", "subject")
-METRICS = ("euclidean", "angular", "so3", "mahalanobis")
+__all__ = ["Choice", "DistanceMatrix", "distances", "neighbours", "write_distances"]
 
 
-def distances(
-    lake: Any,
-    *,
-    unit: str = "cycle",
-    side: str | None = None,
-    representation: str = "angles",
-    align: str = "none",
-    metric: str | None = None,
-    band: float | None = None,
-    normalize: str = "none",
-    pairing: str | None = None,
-    reduce: str = "mean",
-    angles: Sequence[str] = SAGITTAL,
-    points: Sequence[str] = POINTS,
-    segments: Sequence[str] = SEGMENTS,
-    relation: tuple[str, str] = ("pelvis", "ankle"),
-    weights: tuple[float, float] = (0.01, 0.1),
-    clock: str = "percent",
-    rate_hz: float = 100.0,
-    steady_only: bool = True,
-    reference: str | None = None,
-    mixed: bool = False,
-    incomplete: str = "leave_out",
-    where: str | None = None,
-    dtype: str = "float32",
-    n_threads: int | None = None,
-    backend: str = "numba",
-) -> DistanceMatrix | dict[str, DistanceMatrix]:
+@dataclass(frozen=True)
+class Prepared:
+    """What is compared by side, how, and where it comes from."""
+
+    parts: dict[str, Part]
+    comparison: Comparison
+    provenance: dict[str, Any]
+
+
+def distances(lake: Any, choice: Choice | None = None, **options: Any) -> DistanceMatrix | dict[str, DistanceMatrix]:
     """Distances between all trials, cycles or subjects of a lake.
 
     Parameters
     ----------
-    unit : ``cycle`` (every gait cycle by itself), ``trial`` (whole recordings, or their cycles: see pairing),
-    ``subject``
-        (their cycles, all with all; the mean of both sides unless one is asked for).
-    side : ``left`` or ``right``; None gives both, never mixed: one matrix a side.
-    representation : angles, coordinates, velocities, dual, relation, per_joint, rotations
-    (`neurostore.distances.representations`).
-    align : none, root, root+scale, root+heading, procrustes (one rotation an item), procrustes-frame (one a sample).
-    metric : euclidean, angular (degrees modulo 360), so3 (for rotations, and their default), mahalanobis against
-    `reference`.
-    band, normalize : as `neurostore.dtw`; ``normalize="path_length"`` gives RMS per matched sample in the unit of the
-    channels.
-    pairing : for trials and subjects, compare cycle by cycle: ``nth`` (n-th with n-th) or ``all`` (all with all),
-    reduced by
-        `reduce`: ``mean`` or ``sum``. Subjects: ``all`` by default. Trials: None warps whole recordings.
-    angles, points, segments, relation, weights : what the representation is made of; a name without a side is the
-    item's own.
-    clock : ``percent`` (101 points a cycle: duration does not count) or ``seconds`` (rate_hz samples a second: it
-    does).
-    steady_only : leave cycles out that are not steady. mixed : compare items of different model, cut-off or angle zero.
-    reference : group whose scatter is the yardstick of mahalanobis. incomplete : ``leave_out`` or ``refuse`` items
-    with gaps.
-    where : SQL condition on trials (t) and subjects (s), such as ``t.condition = 'barefoot'``.
+    choice : what is compared and how. options : fields of `Choice`, in place of one.
 
     Returns
     -------
-    DistanceMatrix, or a dict of one a side where items have sides and no side is asked for.
+    DistanceMatrix, or a dict of one per side where items have sides and no side is asked for.
 
     Raises
     ------
@@ -102,18 +60,14 @@ def distances(
     >>> distances(lake, unit="cycle", side="left").values.shape      # doctest: +SKIP
     (72, 72)
     """
-    options = {k: v for k, v in locals().items() if k != "lake"}
-    compared, comparison, provenance = prepare(lake, options)
-    found = {}
-    for name, part in compared.items():
-        about = {**provenance, "left_out": part.left_out, "notes": part.notes}
-        found[name] = DistanceMatrix(square(part, comparison), labels_frame(part.labels), part.unit, about)
-    return finish(found, unit, side)
+    choice = _chosen(choice, options)
+    return finish(_matrices(prepare(lake, choice)), choice)
 
 
 def write_distances(
     lake: Any,
     out: Path | str,
+    choice: Choice | None = None,
     *,
     progress: bool = False,
     block: int = 1024,
@@ -124,15 +78,14 @@ def write_distances(
     """`distances` to a file: .parquet (long), .npy or .csv (square), in blocks, with its description beside it.
 
     Works in little memory whatever the number of items; after a kill the same call goes on where it was; where the
-    file is
-    there with the same options, only what is new in the lake is computed and what has gone drops out.
+    file is there with the same options, only what is new in the lake is computed and what has gone drops out.
 
     Parameters
     ----------
     out : the file. Both sides of items that have one go into one .parquet with a column side; .npy and .csv become
         out.left.npy and out.right.npy. progress : show a bar with the time left on stderr. block : rows at once.
     engine : ``local``, or ``ray``: blocks are tasks of the cluster at ray_address, else of one started here.
-    options : as `distances`.
+    choice, options : as `distances`.
 
     Returns
     -------
@@ -144,24 +97,20 @@ def write_distances(
     check_suffix(out)
     if not out.parent.is_dir():
         raise UsageError(f"there is no folder {out.parent} to write {out.name} in")
-    unknown = set(options) - set(_defaults())
-    if unknown:
-        raise UsageError(f"unknown options: {', '.join(sorted(unknown))}; there are {', '.join(_defaults())}")
-    options = {**_defaults(), **options}
-    compared, comparison, provenance = prepare(lake, options)
-    if options["unit"] == "subject" and len(compared) == 2:
-        found = distances(lake, **options)  # few rows: the mean of two matrices
-        return [found.write(out)]  # type: ignore[union-attr]
-    _one_of("engine", engine, ("local", "ray"))
+    if engine not in ("local", "ray"):
+        raise UsageError(f"engine is {engine!r}; it can be local, ray")
+    choice = _chosen(choice, options)
+    prepared = prepare(lake, choice)
+    if choice.unit == "subject" and len(prepared.parts) == 2:  # few rows: the mean of two matrices
+        return [mean_of_sides(_matrices(prepared)).write(out)]
+    what = (out, prepared.parts, prepared.comparison, prepared.provenance)
     if engine == "local":
-        return matrix_files.write(out, compared, comparison, provenance, progress=progress, block=block)
+        return matrix_files.write(*what, progress=progress, block=block)
     from neurostore.ray_cluster import Cluster
 
-    cluster = Cluster(ray_address, options["n_threads"])
+    cluster = Cluster(ray_address, choice.n_threads)
     try:
-        return matrix_files.write(
-            out, compared, comparison, provenance, progress=progress, block=block, cluster=cluster
-        )
+        return matrix_files.write(*what, progress=progress, block=block, cluster=cluster)
     finally:
         cluster.close()
 
@@ -173,8 +122,6 @@ def neighbours(
     k: int = 10,
     session: str | None = None,
     *,
-    unit: str = "cycle",
-    side: str | None = None,
     cycle: int | None = None,
     **options: Any,
 ) -> pl.DataFrame:
@@ -183,108 +130,140 @@ def neighbours(
     Parameters
     ----------
     subject, trial, session : the trial; session may be left out where the trial's name is unique.
-    k : how many a side. unit : ``cycle`` or ``trial`` (whole recordings). cycle : only this cycle of the trial.
-    options : as `distances`.
+    k : how many per side. cycle : only this cycle of the trial.
+    options : fields of `Choice`; unit is ``cycle`` or ``trial`` (whole recordings).
 
     Returns
     -------
     polars.DataFrame : side, rank, the keys and group of the neighbour, distance and, for cycles, query_cycle: the
-    trial's cycle
-        that it is most like. Cycles of the trial itself are no neighbours.
+    trial's cycle that it is most like. Cycles of the trial itself are no neighbours.
     """
     import polars as pl
 
-    if unit not in ("cycle", "trial"):
-        raise UsageError(f"unit is {unit!r}; neighbours are of unit 'cycle' or 'trial'")
+    if options.get("unit", "cycle") not in ("cycle", "trial"):
+        raise UsageError(f"unit is {options['unit']!r}; neighbours are of unit 'cycle' or 'trial'")
     if k < 1:
         raise UsageError(f"k is {k}; at least 1 is needed")
-    options = {**_defaults(), **options, "unit": unit, "side": side}
-    if options["pairing"] is not None:
+    if options.get("pairing") is not None:
         raise UsageError("neighbours compare cycles or whole trials; leave pairing out")
-    compared, comparison, _ = prepare(lake, options)
-    rows = []
-    for name, part in compared.items():
-        own = [
-            i
-            for i, label in enumerate(part.labels)
-            if label["subject"] == subject and label["trial"] == trial and session in (None, label["session"])
-        ]
-        sessions = {part.labels[i]["session"] for i in own}
-        if len(sessions) > 1:
-            raise UsageError(f"{subject}/{trial} is in the sessions {', '.join(sorted(sessions))}; say which")
+    choice = Choice.of(options)
+    prepared = prepare(lake, choice)
+    rows: list[dict[str, Any]] = []
+    for name, part in prepared.parts.items():
+        own = _places_of(part, subject, session, trial)
         queries = [i for i in own if cycle is None or part.labels[i].get("cycle") == cycle]
-        others = np.setdiff1d(np.arange(len(part.labels)), own)
-        if not queries or not len(others):
-            continue
-        found = between(part, comparison, np.array(queries), others)
-        best = found.argmin(axis=0)
-        nearest = found[best, np.arange(len(others))]
-        for rank, place in enumerate(np.argsort(nearest, kind="stable")[:k], start=1):
-            label = part.labels[others[place]]
-            row = {"side": name, "rank": rank, **{x: y for x, y in label.items() if x != "side"}}
-            row["distance"] = float(nearest[place])
-            if unit == "cycle":
-                row["query_cycle"] = part.labels[queries[best[place]]]["cycle"]
-            rows.append(row)
+        rows += [{"side": name, **row} for row in _nearest(part, prepared.comparison, queries, own, k)]
     if not rows:
-        left_out = {k: v for part in compared.values() for k, v in part.left_out.items()}
-        reasons = [f"{k} {v}" for k, v in left_out.items() if k.startswith(f"{subject}/") and trial in k.split("/")]
-        why = f" ({reasons[0]})" if reasons else ""
-        wanted = key_text((subject, session, trial))
-        raise UsageError(f"{wanted} has no {unit} that can be compared{why}; `neurostore trials` lists the trials")
+        raise UsageError(_no_neighbours(prepared, choice.unit, subject, session, trial))
     frame = pl.DataFrame(rows, infer_schema_length=None)
     return frame.drop("side") if frame["side"].unique().to_list() == [""] else frame
 
 
-def prepare(lake: Any, options: dict[str, Any]) -> tuple[dict[str, Side], Comparison, dict[str, Any]]:
-    """Check the options, read the items; (what is compared by side, how, provenance)."""
-    choice, comparison = _check(options)
-    compared = {
-        name: _rows(complete(items, options["incomplete"]), options["unit"], comparison)
-        for name, items in read_items(lake, choice, options["side"]).items()
+def _places_of(part: Part, subject: str, session: str | None, trial: str) -> list[int]:
+    """The rows of a part that belong to one trial."""
+    own = [
+        i
+        for i, label in enumerate(part.labels)
+        if label["subject"] == subject and label["trial"] == trial and session in (None, label["session"])
+    ]
+    sessions = {part.labels[i]["session"] for i in own}
+    if len(sessions) > 1:
+        raise UsageError(f"{subject}/{trial} is in the sessions {', '.join(sorted(sessions))}; name one (--session)")
+    return own
+
+
+def _nearest(
+    part: Part, comparison: Comparison, queries: list[int], own: list[int], k: int
+) -> Iterator[dict[str, Any]]:
+    """The k rows of a part nearest to any of the queries, without the rows own."""
+    others = np.setdiff1d(np.arange(len(part.labels)), own)
+    if not queries or not len(others):
+        return
+    table = between(part, comparison, np.array(queries), others)
+    best = table.argmin(axis=0)
+    nearest = table[best, np.arange(len(others))]
+    for rank, place in enumerate(np.argsort(nearest, kind="stable")[:k], start=1):
+        label = part.labels[others[place]]
+        row = {"rank": rank, **{x: y for x, y in label.items() if x != "side"}, "distance": float(nearest[place])}
+        query = part.labels[queries[best[place]]]
+        yield row | ({"query_cycle": query["cycle"]} if "cycle" in query else {})
+
+
+def _no_neighbours(prepared: Prepared, unit: str, subject: str, session: str | None, trial: str) -> str:
+    left_out = {k: v for part in prepared.parts.values() for k, v in part.left_out.items()}
+    reasons = [f"{k} {v}" for k, v in left_out.items() if k.startswith(f"{subject}/") and trial in k.split("/")]
+    why = f" ({reasons[0]})" if reasons else ""
+    return f"{key_text((subject, session or '', trial))} has no {unit} that can be compared{why}; `neurostore trials` lists the trials"
+
+
+def prepare(lake: Any, choice: Choice) -> Prepared:
+    """Read the items and say what is left out."""
+    comparison = Comparison.of(choice)
+    parts = {
+        name: _rows(complete(items, choice.incomplete), choice.unit, comparison)
+        for name, items in read_items(lake, choice).items()
     }
-    left_out = {k: v for part in compared.values() for k, v in part.left_out.items()}
-    sizes = {name: len(part.labels) for name, part in compared.items()}
-    if max(sizes.values()) < 2:
+    left_out = {k: v for part in parts.values() for k, v in part.left_out.items()}
+    most = max(len(part.labels) for part in parts.values())
+    if most < 2:
         why = "; ".join(f"{k} {v}" for k, v in list(left_out.items())[:5])
         raise UsageError(
-            f"at least 2 {options['unit']}s of one side are needed, found {max(sizes.values())}"
-            + (f"; left out: {why}" if why else "")
+            f"at least 2 {choice.unit}s of one side are needed, found {most}" + (f"; left out: {why}" if why else "")
         )
     if left_out:
         shown = "; ".join(and_more([f"{k} {v}" for k, v in left_out.items()], 5))
         warnings.warn(f"{len(left_out)} items are left out: {shown}", stacklevel=3)
-    compared = {name: part for name, part in compared.items() if len(part.labels) > 1}
+    parts = {name: part for name, part in parts.items() if len(part.labels) > 1}
     if comparison.metric == "mahalanobis":
-        whiten(compared, options["reference"])
-    for part in compared.values():
-        lengths = np.array([len(x) for x in part.series])
-        try:
-            check_band(comparison.band, lengths, lengths)
-        except SeriesError as error:
-            if lengths.min() == lengths.max():
-                raise
-            ends = [name_of(_label_of(part, int(k))) for k in (lengths.argmin(), lengths.argmax())]
-            raise UsageError(f"{error}; the shortest is {ends[0]}, the longest {ends[1]}") from None
+        whiten(parts, choice.reference)
+    for part in parts.values():
+        _check_band(part, comparison)
     provenance = {
         "lake": str(getattr(lake, "path", "")),
         "lake_version": getattr(lake, "version", None),
         "software": f"neurostore {VERSION}",
-        "options": {k: list(v) if isinstance(v, tuple) else v for k, v in options.items() if k != "n_threads"},
+        "options": {k: v for k, v in choice.options().items() if k != "n_threads"},
     }
-    return compared, comparison, provenance
+    return Prepared(parts, comparison, provenance)
 
 
-def _label_of(part: Side, k: int) -> dict[str, Any]:
+def _check_band(part: Part, comparison: Comparison) -> None:
+    """Raise UsageError, naming the shortest and the longest item, where the band does not fit the lengths."""
+    lengths = np.array([len(x) for x in part.series])
+    try:
+        check_band(comparison.band, lengths, lengths)
+    except SeriesError as error:
+        if lengths.min() == lengths.max():
+            raise
+        ends = [name_of(_label_of(part, int(k))) for k in (lengths.argmin(), lengths.argmax())]
+        raise UsageError(f"{error}; the shortest is {ends[0]}, the longest {ends[1]}") from None
+
+
+def _chosen(choice: Choice | None, options: dict[str, Any]) -> Choice:
+    if choice is not None and options:
+        raise UsageError(f"give either a Choice or options, not both; found {', '.join(sorted(options))} beside it")
+    return choice if choice is not None else Choice.of(options)
+
+
+def _matrices(prepared: Prepared) -> dict[str, DistanceMatrix]:
+    """The square of each side."""
+    matrices = {}
+    for name, part in prepared.parts.items():
+        about = {**prepared.provenance, "left_out": part.left_out, "notes": part.notes}
+        matrices[name] = DistanceMatrix(square(part, prepared.comparison), labels_frame(part.labels), part.unit, about)
+    return matrices
+
+
+def _label_of(part: Part, k: int) -> dict[str, Any]:
     """The keys of the row that series k belongs to."""
     return next(label for label, members in zip(part.labels, part.members, strict=True) if k in members)
 
 
-def finish(found: dict[str, DistanceMatrix], unit: str, side: str | None) -> DistanceMatrix | dict[str, DistanceMatrix]:
-    """One matrix, or one a side; subjects of both sides become their mean."""
-    if side is not None or list(found) == [""]:
-        return next(iter(found.values()))
-    return mean_of_sides(found) if unit == "subject" else found
+def finish(matrices: dict[str, DistanceMatrix], choice: Choice) -> DistanceMatrix | dict[str, DistanceMatrix]:
+    """One matrix, or one per side; subjects of both sides become their mean."""
+    if choice.side is not None or list(matrices) == [""]:
+        return next(iter(matrices.values()))
+    return mean_of_sides(matrices) if choice.unit == "subject" else matrices
 
 
 def mean_of_sides(found: dict[str, DistanceMatrix]) -> DistanceMatrix:
@@ -308,62 +287,7 @@ def mean_of_sides(found: dict[str, DistanceMatrix]) -> DistanceMatrix:
     return DistanceMatrix(np.asarray(values), labels.with_columns(pl.col("group")), left.unit, provenance)
 
 
-def _check(options: dict[str, Any]) -> tuple[Choice, Comparison]:
-    unit, metric, representation = options["unit"], options["metric"], options["representation"]
-    _one_of("unit", unit, UNITS)
-    _one_of("side", options["side"], (None, *SIDES))
-    metric = metric or ("so3" if representation == "rotations" else "euclidean")
-    _one_of("metric", metric, METRICS)
-    if (metric == "so3") != (representation == "rotations"):
-        raise UsageError(f"metric={metric!r} does not go with representation={representation!r}: so3 is for rotations")
-    if metric == "angular" and representation != "angles":
-        raise UsageError(f"metric='angular' is for representation='angles', not {representation!r}")
-    if options["reference"] is not None and metric != "mahalanobis":
-        raise UsageError("reference is only used by metric='mahalanobis'")
-    _one_of("dtype", options["dtype"], ("float32", "float64"))
-    _one_of("pairing", options["pairing"], (None, "nth", "all"))
-    _one_of("reduce", options["reduce"], ("mean", "sum"))
-    check_normalize(options["normalize"])
-    if unit == "cycle" and options["pairing"]:
-        raise UsageError("pairing reduces the cycles of trials or subjects; with unit='cycle' each cycle stands alone")
-    pairing = options["pairing"] or ("all" if unit == "subject" else None)
-    choice = Choice(
-        unit="cycle" if pairing else unit,
-        **_picked(options, "representation", "align", "clock", "rate_hz", "steady_only", "mixed", "where"),
-        angles=tuple(options["angles"]),
-        points=tuple(options["points"]),
-        segments=tuple(options["segments"]),
-        relation=options["relation"],
-        weights=options["weights"],
-        # angles between samples and covariances are computed in float64; else a sample is rounded once, here
-        dtype=options["dtype"] if metric == "euclidean" else "float64",
-    )
-    if metric == "mahalanobis" and representation == "per_joint":
-        raise UsageError("metric='mahalanobis' does not go with representation='per_joint': joints are warped alone")
-    comparison = Comparison(
-        metric,
-        options["band"],
-        options["normalize"],
-        options["dtype"],
-        pairing,
-        options["reduce"],
-        representation == "per_joint",
-        options["n_threads"],
-        options["backend"],
-    )
-    return choice, comparison
-
-
-def _picked(options: dict[str, Any], *names: str) -> dict[str, Any]:
-    return {k: options[k] for k in names}
-
-
-def _one_of(name: str, value: Any, allowed: Sequence[Any]) -> None:
-    if value not in allowed:
-        raise UsageError(f"{name} is {value!r}; it can be {', '.join(str(a) for a in allowed)}")
-
-
-def _rows(items: Items, unit: str, comparison: Comparison) -> Side:
+def _rows(items: Items, unit: str, comparison: Comparison) -> Part:
     """Items as rows, those of one trial or subject together where cycles are paired."""
     series = [np.ascontiguousarray(item.values) for item in items.items]
     if comparison.pairing is None:
@@ -378,8 +302,4 @@ def _rows(items: Items, unit: str, comparison: Comparison) -> Side:
         members = [np.array(m) for m in groups.values()]
         labels = [{x: items.items[m[0]].label[x] for x in keep if x in items.items[m[0]].label} for m in members]
     unit_of_values = items.unit if comparison.metric != "mahalanobis" else "standard deviations"
-    return Side(labels, series, members, unit_of_values, dict(items.left_out), list(items.notes))
-
-
-def _defaults() -> dict[str, Any]:
-    return dict(distances.__kwdefaults__ or {})
+    return Part(labels, series, members, unit_of_values, dict(items.left_out), list(items.notes))

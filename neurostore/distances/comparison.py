@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from neurostore import dtw
+from neurostore.distances.choice import Choice
 from neurostore.dtw.distance import circular_cross
 from neurostore.errors import MissingExtraError, UsageError
 
@@ -16,7 +17,7 @@ ITEMS_A_CHANNEL = 2  # a covariance from fewer items than this many times the ch
 
 @dataclass(frozen=True)
 class Comparison:
-    """How items are compared; fields as the options of `distances`."""
+    """How items are compared; fields as those of `Choice`."""
 
     metric: str
     band: float | None
@@ -28,9 +29,23 @@ class Comparison:
     n_threads: int | None = None
     backend: str = "numba"
 
+    @classmethod
+    def of(cls, choice: Choice) -> Comparison:
+        return cls(
+            metric=str(choice.metric),
+            band=choice.band,
+            normalize=choice.normalize,
+            dtype=choice.dtype,
+            pairing=choice.pairing,
+            reduce=choice.reduce,
+            is_per_joint=choice.representation == "per_joint",
+            n_threads=choice.n_threads,
+            backend=choice.backend,
+        )
+
 
 @dataclass(frozen=True)
-class Side:
+class Part:
     """What is compared of one side: rows of the matrix, their labels, and the series of each row.
 
     series : every item's series; members : for each row the indices of its series (one, unless rows are reduced).
@@ -44,7 +59,7 @@ class Side:
     notes: list[str]
 
 
-def square(part: Side, comparison: Comparison) -> np.ndarray:
+def square(part: Part, comparison: Comparison) -> np.ndarray:
     """(n, n) distances of all rows of one side."""
     n = len(part.labels)
     is_plain = comparison.metric in ("euclidean", "mahalanobis") and not comparison.is_per_joint
@@ -68,7 +83,7 @@ def square(part: Side, comparison: Comparison) -> np.ndarray:
     return upper + upper.T
 
 
-def between(part: Side, comparison: Comparison, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+def between(part: Part, comparison: Comparison, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """(rows, columns) distances of some rows of one side to others; that of a row to itself is not promised to be 0."""
     if comparison.pairing is None:
         first = [part.series[part.members[i][0]] for i in rows]
@@ -93,7 +108,7 @@ def between(part: Side, comparison: Comparison, rows: np.ndarray, columns: np.nd
     return (total / count if comparison.reduce == "mean" else total).astype(comparison.dtype)
 
 
-def whiten(compared: dict[str, Side], reference: str | None) -> None:
+def whiten(compared: dict[str, Part], reference: str | None) -> None:
     """Turn series so that Euclidean distance is Mahalanobis distance against a reference group, each side by its own.
 
     The covariance is that of the group's departures from its mean curve (series of one length) or mean sample, shrunk

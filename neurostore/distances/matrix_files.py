@@ -27,7 +27,7 @@ from neurostore.errors import NeurostoreError
 from neurostore.ray_cluster import Lost
 
 if TYPE_CHECKING:
-    from neurostore.distances.comparison import Comparison, Side
+    from neurostore.distances.comparison import Comparison, Part
     from neurostore.distances.earlier import Earlier
     from neurostore.ray_cluster import Cluster
 
@@ -38,7 +38,7 @@ NOT_IN_FINGERPRINT = ("n_threads", "where", "side", "incomplete")  # they choose
 class Work:
     """One side on its way into a file."""
 
-    part: Side
+    part: Part
     comparison: Comparison
     partial: Path
     journal: Path
@@ -66,7 +66,7 @@ class Work:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Blocks:
     """Blocks to be done: (first row, first column, rows, columns); pairs in all and done before."""
 
     todo: list[tuple[int, int, np.ndarray, np.ndarray]]
@@ -76,7 +76,7 @@ class Plan:
 
 def write(
     out: Path,
-    compared: dict[str, Side],
+    compared: dict[str, Part],
     comparison: Comparison,
     provenance: dict[str, Any],
     *,
@@ -106,7 +106,7 @@ def write(
     return written
 
 
-def _work(out: Path, side: str, part: Side, comparison: Comparison, recipe: str) -> Work:
+def _work(out: Path, side: str, part: Part, comparison: Comparison, recipe: str) -> Work:
     rows = zip(part.members, part.labels, strict=True)
     digests = [_digest([part.series[k] for k in members], label) for members, label in rows]
     fingerprint = hashlib.sha256("\n".join([recipe, *digests]).encode()).hexdigest()
@@ -130,7 +130,7 @@ def _digest(series: list[np.ndarray], label: dict[str, Any]) -> str:
     return found.hexdigest()[:32]
 
 
-def _recipe(options: dict[str, Any], compared: dict[str, Side], comparison: Comparison) -> str:
+def _recipe(options: dict[str, Any], compared: dict[str, Part], comparison: Comparison) -> str:
     """What distances depend on beside the samples. Series are digested after whitening, so a reference counts too."""
     kept = {k: v for k, v in options.items() if k not in NOT_IN_FINGERPRINT}
     notes = {side: part.notes for side, part in compared.items()}
@@ -145,7 +145,7 @@ def _target(out: Path, side: str, n_sides: int) -> Path:
     return out.with_name(f"{out.stem}.{side}{out.suffix}")
 
 
-def _plan(work: Work, block: int) -> Plan:
+def _plan(work: Work, block: int) -> Blocks:
     """The blocks of one side that are still to be done, by the journal; a new journal where there is none that fits."""
     done = _finished_blocks(work)
     if done is None:
@@ -160,12 +160,12 @@ def _plan(work: Work, block: int) -> Plan:
     places = [(i, j) for i in starts for j in starts[i // block :]]
     todo = [(i, j, np.arange(i, ends[i]), np.arange(j, ends[j])) for i, j in places if (i, j) not in done]
     n_pairs = work.n * (work.n - 1) // 2
-    return Plan(todo, n_pairs, n_pairs - sum(_n_pairs(len(r), len(c), i == j) for i, j, r, c in todo))
+    return Blocks(todo, n_pairs, n_pairs - sum(_n_pairs(len(r), len(c), i == j) for i, j, r, c in todo))
 
 
 def _compute(
     work: Work,
-    plan: Plan,
+    plan: Blocks,
     earlier: Earlier | None,
     advance: Callable[[int], None],
     cluster: Cluster | None,
@@ -216,7 +216,7 @@ def _blocks_of(
         yield place, found
 
 
-def _remote_block(part: Side, comparison: Comparison, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+def _remote_block(part: Part, comparison: Comparison, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """A task: one block, all of it."""
     return _symmetric(compare.between(part, comparison, rows, columns), rows, columns)
 

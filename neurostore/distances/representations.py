@@ -22,9 +22,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neurostore.distances.alignment import align
-from neurostore.distances.choice import Choice, _one_of, check
+from neurostore.distances.choice import SIDES, Choice
 from neurostore.distances.sampling import (
-    SIDES,
     labels_of,
     read_samples,
     read_spans,
@@ -42,7 +41,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Item:
-    """One thing that is compared. label : its keys; values : (samples, channels) of Choice.dtype, NaN where missing."""
+    """One thing that is compared. label : its keys; values : (samples, channels) of Choice.sample_dtype, NaN where missing."""
 
     label: dict[str, Any]
     values: np.ndarray
@@ -59,17 +58,13 @@ class Items:
     notes: list[str] = field(default_factory=list)
 
 
-def read_items(lake: Any, choice: Choice, side: str | None = None) -> dict[str, Items]:
-    """Items of a lake by side: ``{"left": …, "right": …}`` for what has a side, ``{"": …}`` for what has none.
-
-    side : only this one, of what has a side.
-    """
-    check(choice)
+def read_items(lake: Any, choice: Choice) -> dict[str, Items]:
+    """Items of a lake by side: ``{"left": …, "right": …}`` for what has a side, ``{"": …}`` for what has none."""
     trials = read_trials(lake, choice)
     spans = read_spans(lake, choice, trials)
     reader = {"angles": _angles, "rotations": _rotations, "relation": _relation, "dual": _dual}
     read = reader.get(choice.representation, _coordinates)
-    spans = {own: part for own, part in spans.items() if own == "" or side in (None, own)}
+    spans = {own: part for own, part in spans.items() if own == "" or choice.side in (None, own)}
     found = {own: read(lake, choice, trials, part, own) for own, part in spans.items()}
     if not any(items.items or items.left_out for items in found.values()):
         raise UsageError(_nothing(choice, trials))
@@ -78,7 +73,6 @@ def read_items(lake: Any, choice: Choice, side: str | None = None) -> dict[str, 
 
 def complete(items: Items, incomplete: str) -> Items:
     """Items without those that lack a channel; refuse them where incomplete is ``"refuse"``."""
-    _one_of("incomplete", incomplete, ("leave_out", "refuse"))
     whole, left_out = [], dict(items.left_out)
     for item in items.items:
         gaps = ~np.isfinite(item.values).all(axis=0)
@@ -102,7 +96,7 @@ def name_of(label: dict[str, Any]) -> str:
 def _nothing(choice: Choice, trials: pl.DataFrame) -> str:
     if trials.height == 0:
         return "no trial matches" + (f": {choice.where}" if choice.where else "; the lake holds none")
-    if choice.unit == "cycle" or choice.unit == "subject":
+    if choice.item_unit == "cycle":
         steady = "steady " if choice.steady_only else ""
         return (
             f"none of the {trials.height} trials has a {steady}gait cycle; "
@@ -119,7 +113,7 @@ def _angles(lake: Any, choice: Choice, trials: pl.DataFrame, spans: pl.DataFrame
     both = {c: quote(c) for pair in zip(plain, relative, strict=True) for c in pair if c in known}
     refuse_mixture(choice, trials, spans, needs_pelvis=any(r in both for r in relative))
     read = read_samples(lake, choice, trials, spans, "joint_angles", both)
-    arrays = [x.astype(choice.dtype) for _, x in read]
+    arrays = [x.astype(choice.sample_dtype) for _, x in read]
     index = {c: k for k, c in enumerate(both)}
     chosen = []
     for first, second in zip(plain, relative, strict=True):
@@ -178,7 +172,7 @@ def _coordinates(lake: Any, choice: Choice, trials: pl.DataFrame, spans: pl.Data
             continue
         if choice.representation == "velocities":
             x = np.gradient(x, instants, axis=0) / (1.0 if choice.align == "root+scale" else 1000.0)
-        items.append(Item(label, x.reshape(len(x), -1).astype(choice.dtype)))
+        items.append(Item(label, x.reshape(len(x), -1).astype(choice.sample_dtype)))
     unit = "mm"
     if choice.align == "root+scale":
         unit = "leg lengths/s" if choice.representation == "velocities" else "leg lengths"
@@ -210,13 +204,13 @@ def _relation(lake: Any, choice: Choice, trials: pl.DataFrame, spans: pl.DataFra
     start, end = (_point(p, side, known) for p in choice.relation)
     refuse_mixture(choice, trials, spans, needs_pelvis=False)
     arrays = (x for _, x in _read_points(lake, choice, trials, spans, [start, end]))
-    displacements = ((x[:, 1] - x[:, 0]).astype(choice.dtype) for x in arrays)
+    displacements = ((x[:, 1] - x[:, 0]).astype(choice.sample_dtype) for x in arrays)
     items = [Item(label, x) for label, x in zip(labels_of(spans), displacements, strict=True)]
     return Items(items, tuple(f"{start} to {end} {a}" for a in "xyz"), "mm")
 
 
 def _dual(lake: Any, choice: Choice, trials: pl.DataFrame, spans: pl.DataFrame, side: str) -> Items:
-    points = _coordinates(lake, replace(choice, representation="coordinates"), trials, spans, side)
+    points = _coordinates(lake, replace(choice, representation="coordinates", metric=None), trials, spans, side)
     angles = _angles(lake, choice, trials, spans, side)
     place = {name_of(item.label): item.values for item in points.items}
     items = [

@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from neurostore.distances.choice import SIDES, Choice
 from neurostore.errors import UsageError
 from neurostore.sql.views import quote
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from neurostore.distances.choice import Choice
-
-SIDES = ("left", "right")
 N_POINTS = 101
 LONGEST_GAP_S = 0.1
 TRIAL_KEYS = ("subject", "session", "trial")
@@ -67,7 +65,7 @@ def read_spans(lake: Any, choice: Choice, trials: pl.DataFrame) -> dict[str, pl.
     """What of which trial is an item, by side: keys, side, cycle, start_s, end_s (NULL for whole trials)."""
     import polars as pl
 
-    if choice.unit == "trial":
+    if choice.item_unit == "trial":
         whole = trials.select(*TRIAL_KEYS, "group").with_columns(
             person=pl.lit(0, pl.Int32), start_s=pl.lit(None, pl.Float64), end_s=pl.lit(None, pl.Float64)
         )
@@ -169,7 +167,7 @@ def one_sheet(values: np.ndarray) -> np.ndarray:
 
 def common_rate(choice: Choice, trials: pl.DataFrame, spans: pl.DataFrame) -> float | None:
     """None where whole trials have one rate and keep their samples; the lowest where rates differ."""
-    if choice.unit != "trial":
+    if choice.item_unit != "trial":
         return choice.rate_hz
     rates = trials.join(spans.select(TRIAL_KEYS).unique(), on=list(TRIAL_KEYS), how="semi")["rate_hz"].unique()
     return None if rates.len() < 2 else float(rates.min())  # type: ignore[arg-type]

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from neurostore.report.blocks import Block
 from neurostore.report.panels import BAND_COLOUR, GVS, INK, PANELS, SIDE_COLOURS, SIDE_DASHES, TITLES, Panel
+from neurostore.report.sessions import Session
 
 Figure = dict[str, Any]
 FONT = {"family": "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif", "size": 12, "color": INK}
@@ -22,7 +22,7 @@ SIDES = ("left", "right")
 LAST_ROW = tuple(panel.angle for panel in PANELS[-3:])  # its panels name the axis of all above
 
 
-def panel(block: Block, which: Panel) -> Figure | None:
+def panel(block: Session, which: Panel) -> Figure | None:
     """One angle over the cycle: left and right, mean and SD, the reference band, foot off. None where there is no curve."""
     curves = {side: block.curves[which.angle, side] for side in SIDES if (which.angle, side) in block.curves}
     if not curves:
@@ -76,13 +76,13 @@ def panel(block: Block, which: Panel) -> Figure | None:
     return {"data": traces, "layout": layout}
 
 
-def is_fixed(block: Block, angle: str) -> bool:
+def is_fixed(block: Session, angle: str) -> bool:
     """Whether a joint of this skeleton cannot move that way: its curves stay within half a degree of zero (a hinge)."""
     curves = [c.mean for (name, _), c in block.curves.items() if name == angle]
     return bool(curves) and all(np.nanmax(np.abs(mean)) < 0.5 for mean in curves)
 
 
-def map_bars(block: Block) -> Figure | None:
+def map_bars(block: Session) -> Figure | None:
     """The movement analysis profile: a bar a gait variable score and side, and the GPS. None where nothing was scored."""
     rows = {r["side"]: r for r in block.rows(block.data.profile, by_condition=False).to_dicts()}
     columns = [f"gvs_{angle}_deg" for angle in GVS] + ["gps_deg"]
@@ -146,7 +146,7 @@ def map_bars(block: Block) -> Figure | None:
     return {"data": traces, "layout": layout}
 
 
-def control_scores(block: Block) -> dict[str, float]:
+def control_scores(block: Session) -> dict[str, float]:
     """Median score of the reference group's people (each left out of its own reference), a side a person; {} without a group."""
     import polars as pl
 
@@ -162,7 +162,7 @@ def control_scores(block: Block) -> dict[str, float]:
     return {c: float(people[c].median()) for c in columns if people[c].count() >= 3}  # type: ignore[arg-type]
 
 
-def timeline(block: Block, trial: str) -> Figure:
+def timeline(block: Session, trial: str) -> Figure:
     """Stance and swing of both feet over a trial, with every event; file events of the source as open marks."""
     import polars as pl
 
@@ -271,7 +271,7 @@ def timeline(block: Block, trial: str) -> Figure:
     return {"data": traces, "layout": layout}
 
 
-def span_of(block: Block, trial: str) -> tuple[float, float]:
+def span_of(block: Session, trial: str) -> tuple[float, float]:
     """First and last second of a trial: on its own clock, as far as duration and events tell."""
     import polars as pl
 
@@ -282,7 +282,7 @@ def span_of(block: Block, trial: str) -> tuple[float, float]:
     return round(start, 3), round(max([start + duration, *times]), 3)
 
 
-def lone_stances(block: Block, trial: str, side: str) -> list[tuple[float, float]]:
+def lone_stances(block: Session, trial: str, side: str) -> list[tuple[float, float]]:
     """(strike, off) in seconds of stances that belong to no whole cycle: of computed events that follow each other."""
     import polars as pl
 

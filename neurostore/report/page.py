@@ -13,10 +13,10 @@ from neurostore import normative
 from neurostore.errors import MissingExtraError
 from neurostore.release import VERSION
 from neurostore.report import cohort_figures, sections
-from neurostore.report.blocks import blocks_of
 from neurostore.report.data import LEAST_REFERENCE, ReportData, group_of
 from neurostore.report.html import Html, raw, tag
 from neurostore.report.panels import BY_COLUMN, NO_GROUP, OVERVIEW, TITLES
+from neurostore.report.sessions import sessions_of
 
 
 def build(data: ReportData) -> str:
@@ -74,7 +74,7 @@ def filters(data: ReportData) -> Html:
         g for g in cohort_figures.groups_in_order(data) if any((groups.get(s) or NO_GROUP) == g for s in data.shown)
     ]
     people = [tag("option", s, value=s, data_group=groups.get(s) or NO_GROUP) for s in data.shown]
-    sessions = sorted({b.session for s in data.shown for b in blocks_of(data, s)})
+    sessions = sorted({b.session for s in data.shown for b in sessions_of(data, s)})
     choices = [
         _choice("group", "Group", [tag("option", "All groups", value=""), *(tag("option", g, value=g) for g in order)]),
         _choice("subject", "Subject", [*people, tag("option", "Everybody (for printing)", value="*")]),

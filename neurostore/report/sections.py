@@ -6,11 +6,11 @@ from typing import Any
 
 from neurostore import normative
 from neurostore.report import figures
-from neurostore.report.blocks import Block, blocks_of, relative_titles
 from neurostore.report.cohort_figures import group_dashes, groups_in_order, style_of
 from neurostore.report.data import ReportData, group_of
 from neurostore.report.html import Html, data_script, raw, tag
 from neurostore.report.panels import BAND_COLOUR, GVS, NO_GROUP, PANELS, PLANES, SIDE_COLOURS, SIDE_DASHES, TITLES
+from neurostore.report.sessions import Session, relative_titles, sessions_of
 from neurostore.report.tables import (
     about_subject,
     compared_table,
@@ -57,7 +57,7 @@ def subject_article(data: ReportData, subject: str) -> Html:
         "article",
         tag("h3", subject),
         tag("p", about_subject(data, subject), class_="soft"),
-        [_block(block) for block in blocks_of(data, subject)]
+        [_block(block) for block in sessions_of(data, subject)]
         or tag("p", "Static trials only: for calibration, no gait.", class_="empty"),
         _trials(data, subject),
         class_="subject",
@@ -67,7 +67,7 @@ def subject_article(data: ReportData, subject: str) -> Html:
     )
 
 
-def _block(block: Block) -> Html:
+def _block(block: Session) -> Html:
     parts: list[Any] = [tag("h3", block.name) if block.name else None, warnings_list(block)]
     if block.rows(block.data.summary).height:
         chart = [_key(block), _chart(block), _chart_note(block)]
@@ -80,7 +80,7 @@ def _block(block: Block) -> Html:
     return tag("section", parts, class_="block", data_session=block.session, data_condition=block.condition or "")
 
 
-def _chart(block: Block) -> Html:
+def _chart(block: Session) -> Html:
     cells = []
     for which in PANELS:
         content = figures.panel(block, which)
@@ -93,7 +93,7 @@ def _chart(block: Block) -> Html:
     return tag("div", planes, cells, class_="grid chart")
 
 
-def _spoken(block: Block, angle: str) -> str:
+def _spoken(block: Session, angle: str) -> str:
     """The curve in words, for those who cannot see it."""
     import numpy as np
 
@@ -108,7 +108,7 @@ def _spoken(block: Block, angle: str) -> str:
     return "; ".join(parts)
 
 
-def _key(block: Block) -> Html:
+def _key(block: Session) -> Html:
     """The legend, once for the whole chart."""
     entries = []
     for side in figures.SIDES:
@@ -162,7 +162,7 @@ def _stroke(colour: str, dash: str) -> Html:
     )
 
 
-def _chart_note(block: Block) -> Html:
+def _chart_note(block: Session) -> Html:
     said = ["Across: one gait cycle, from foot strike to the next strike of the same foot, in %; up: degrees."]
     relative = relative_titles(block)
     if relative:
@@ -181,7 +181,7 @@ def _chart_note(block: Block) -> Html:
     return tag("p", " ".join(said), class_="soft")
 
 
-def _parameters(block: Block) -> list[Any]:
+def _parameters(block: Session) -> list[Any]:
     found = parameter_table(block)
     if found is None:
         return [tag("p", "No parameters.", class_="empty")]
@@ -201,7 +201,7 @@ def _parameters(block: Block) -> list[Any]:
     return [found, tag("p", " ".join(notes), class_="soft") if notes else None]
 
 
-def _profile(block: Block) -> list[Any]:
+def _profile(block: Session) -> list[Any]:
     rows = block.rows(block.data.profile, by_condition=False)
     content = figures.map_bars(block)
     if content is None:
@@ -237,7 +237,7 @@ def _trials(data: ReportData, subject: str) -> Html:
     options, parts = [], []
     mine = data.trials.filter(pl.col("subject") == subject)
     for i, (session, trial, condition) in enumerate(mine.select("session", "trial", "condition").iter_rows()):
-        block = Block(data, subject, session, condition)
+        block = Session(data, subject, session, condition)
         name = " ".join(p for p in (session, trial) if p)
         key = f"trial-{subject}-{i}"
         options.append(tag("option", name, value=key))
@@ -273,7 +273,7 @@ def _trials(data: ReportData, subject: str) -> Html:
     )
 
 
-def _phases(block: Block, trial: str) -> dict[str, list[list[float | None]]]:
+def _phases(block: Session, trial: str) -> dict[str, list[list[float | None]]]:
     """Of each side the cycles of a trial: strike, off, next strike in seconds."""
     import polars as pl
 

@@ -9,7 +9,6 @@ import numpy as np
 
 from neurostore.errors import UsageError
 from neurostore.report import figures
-from neurostore.report.blocks import Block, blocks_of
 from neurostore.report.cohort_figures import group_dashes, groups_in_order, spread_of, style_of
 from neurostore.report.data import LEAST_REFERENCE, ReportData, group_of, subject_values
 from neurostore.report.figures import SIDES, control_scores, is_fixed, lone_stances
@@ -29,6 +28,7 @@ from neurostore.report.panels import (
 )
 from neurostore.report.placing import AROUND, places_of_names, swarm
 from neurostore.report.plot import empty_figure
+from neurostore.report.sessions import Session, sessions_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -75,7 +75,7 @@ def _figures(data: ReportData) -> Any:
         yield "cohort_distances", heatmap(data)
         yield "cohort_map", cohort_map(data)
     for subject in data.shown:
-        for block in blocks_of(data, subject):
+        for block in sessions_of(data, subject):
             if block.curves:
                 yield f"{block.slug}_kinematics", kinematics(block)
             if any(r[f"gvs_{a}_deg"] is not None for r in _scores(block).values() for a in GVS):
@@ -84,7 +84,7 @@ def _figures(data: ReportData) -> Any:
                 yield f"{block.slug}_{trial}_events", timeline(block, trial)
 
 
-def kinematics(block: Block) -> Figure:
+def kinematics(block: Session) -> Figure:
     """The classical chart: twelve angles, left and right, mean ± SD, band, foot off."""
     figure = empty_figure(10.0, 11.0, layout=None)  # laying out twelve axes by their labels takes most of the time
     figure.subplots_adjust(left=0.05, right=0.985, top=0.94, bottom=0.085, hspace=0.2, wspace=0.16)
@@ -102,7 +102,7 @@ def kinematics(block: Block) -> Figure:
     return figure
 
 
-def _panel(ax: Any, block: Block, which: Panel) -> None:
+def _panel(ax: Any, block: Session, which: Panel) -> None:
     percent = np.arange(101)
     band = None if is_fixed(block, which.angle) else block.band(which.angle)
     if band is not None:
@@ -132,7 +132,7 @@ def _panel(ax: Any, block: Block, which: Panel) -> None:
     ax.tick_params(labelsize=7)
 
 
-def profile(block: Block) -> Figure:
+def profile(block: Session) -> Figure:
     """The movement analysis profile as bars."""
     figure = empty_figure(9.0, 3.8)
     ax = figure.subplots()
@@ -165,7 +165,7 @@ def profile(block: Block) -> Figure:
     return figure
 
 
-def timeline(block: Block, trial: str) -> Figure:
+def timeline(block: Session, trial: str) -> Figure:
     """Stance bars and events of both feet over a trial."""
     import polars as pl
 
@@ -309,7 +309,7 @@ def cohort_map(data: ReportData) -> Figure:
     return figure
 
 
-def _scores(block: Block) -> dict[str, dict[str, Any]]:
+def _scores(block: Session) -> dict[str, dict[str, Any]]:
     return {r["side"]: r for r in block.rows(block.data.profile, by_condition=False).to_dicts()}
 
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from neurostore.report.blocks import Block, plain
 from neurostore.report.cohort_figures import groups_in_order
 from neurostore.report.data import ReportData, detectable_change, group_of, reference_ranges, subject_values
 from neurostore.report.html import Html, table, tag
 from neurostore.report.panels import BY_COLUMN, NO_GROUP, OVERVIEW, PARAMETERS, Parameter
+from neurostore.report.sessions import Session, plain
 
 ABOUT = (("age", "Age (years)", 0), ("height_m", "Height (m)", 2), ("mass_kg", "Mass (kg)", 1))
 
@@ -70,7 +70,7 @@ def compared_table(data: ReportData) -> Html | None:
     return table(head, rows, "Groups compared")
 
 
-def parameter_table(block: Block) -> Html | None:
+def parameter_table(block: Session) -> Html | None:
     """Parameters of a block: both sides, symmetry, reference range, change and detectable change. None without cycles.
 
     Below it the sources of the detectable changes, numbered as in the table.
@@ -112,7 +112,7 @@ def parameter_table(block: Block) -> Html | None:
     return tag("div", shown, sources.note())
 
 
-def warnings_list(block: Block) -> Html:
+def warnings_list(block: Session) -> Html:
     """What trial_quality says of the block's trials, in plain words: one line where all is well, else a line a verdict."""
     import polars as pl
 
@@ -209,7 +209,7 @@ def _range_text(usual: tuple[float, float, int] | None, p: Parameter) -> str:
     return f"{number(mean - 2 * sd, p.decimals)} to {number(mean + 2 * sd, p.decimals)}"
 
 
-def _changes(block: Block) -> dict[str, dict[str, dict[str, Any]]]:
+def _changes(block: Session) -> dict[str, dict[str, dict[str, Any]]]:
     """parameter → side → row of the view change, against the session before."""
     import polars as pl
 
@@ -262,7 +262,7 @@ def _change_cell(sides: dict[str, dict[str, Any]], p: Parameter) -> Any:
     return tag("td", parts)
 
 
-def _detectable_cell(block: Block, p: Parameter, sources: Sources) -> Any:
+def _detectable_cell(block: Session, p: Parameter, sources: Sources) -> Any:
     """The detectable change from the values of the first session: of both sides, once where they are the same."""
     values = (block.before or block).rows(block.data.summary)[p.column].drop_nulls()
     found = sorted({d for v in values if (d := detectable_change(block.data, p.column, v))})

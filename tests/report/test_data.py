@@ -9,9 +9,9 @@ import polars as pl
 import pytest
 
 from neurostore.errors import UsageError
-from neurostore.report.blocks import blocks_of
 from neurostore.report.clips import LINKS, MISSING, POINTS
 from neurostore.report.data import collect, detectable_change, group_of, reference_ranges, subject_values
+from neurostore.report.sessions import sessions_of
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def cycles(lake):
 @pytest.mark.parametrize("side", ["left", "right"])
 @pytest.mark.parametrize(("angle", "suffix"), [("knee_flexion", "deg"), ("hip_flexion", "rel_deg")])
 def test_curves_are_means_over_steady_cycles(data, cycles, side, angle, suffix):
-    block = blocks_of(data, "S01")[1]
+    block = sessions_of(data, "S01")[1]
     mine = cycles.filter((pl.col("subject") == "S01") & (pl.col("session") == "ses2") & (pl.col("side") == side))
     stack = mine[f"{side}_{angle}_{suffix}"].to_numpy().reshape(-1, 101)
     curve = block.curves[angle, side]
@@ -34,7 +34,7 @@ def test_curves_are_means_over_steady_cycles(data, cycles, side, angle, suffix):
 
 
 def test_band_of_a_group_leaves_its_own_member_out(data, cycles):
-    block = blocks_of(data, "H02")[0]
+    block = sessions_of(data, "H02")[0]
     knees = []
     for subject in ("H01", "H03"):
         sides = []
@@ -47,7 +47,7 @@ def test_band_of_a_group_leaves_its_own_member_out(data, cycles):
             sides.append(np.mean(per_session, axis=0))
         knees.append(np.mean(sides, axis=0))
     assert block.band("knee_flexion") is None  # two others are too few
-    other = blocks_of(data, "S02")[0].band("knee_flexion")
+    other = sessions_of(data, "S02")[0].band("knee_flexion")
     assert other is not None
     assert other.name == "control, n = 3"
     everybody = 3 * other.mean - sum(knees)  # what is left is the third control: H02
@@ -57,7 +57,7 @@ def test_band_of_a_group_leaves_its_own_member_out(data, cycles):
 
 def test_published_norm_is_no_band_for_relative_angles(lake):
     found = collect(lake, subjects=("H02",))
-    block = blocks_of(found, "H02")[0]
+    block = sessions_of(found, "H02")[0]
     assert block.curves["hip_flexion", "left"].is_relative
     assert block.band("hip_flexion") is None
     knee = block.band("knee_flexion")
@@ -95,7 +95,7 @@ def test_detectable_change_of_the_lake_itself_goes_before(data):
 
 
 def test_speed_band_is_known_with_too_few_cycles_for_a_score(data):
-    block = blocks_of(replace(data, profile=data.profile.clear()), "C02")[0]
+    block = sessions_of(replace(data, profile=data.profile.clear()), "C02")[0]
     speeds = data.summary.filter(pl.col("subject") == "C02")["walking_speed_norm"]
     assert 0.227 <= speeds.median() < 0.363  # Schwartz's slow
     assert block.speed_band == ("slow", False)
@@ -105,11 +105,11 @@ def test_foot_off_is_the_mean_stance_of_steady_cycles(data, lake):
     stance = lake.sql(
         "SELECT stance_pct FROM spatiotemporal WHERE subject = 'C02' AND side = 'left' AND is_steady AND person = 0"
     )["stance_pct"]
-    assert blocks_of(data, "C02")[0].foot_off["left"] == pytest.approx(stance.mean())
+    assert sessions_of(data, "C02")[0].foot_off["left"] == pytest.approx(stance.mean())
 
 
 def test_sessions_become_blocks_that_know_the_one_before(data):
-    first, second = blocks_of(data, "C01")
+    first, second = sessions_of(data, "C01")
     assert (first.session, second.session) == ("ses1", "ses2")
     assert first.before is None
     assert second.before == first

@@ -9,13 +9,13 @@ import plotly.graph_objects as go
 import pytest
 
 from neurostore.report import cohort_figures, figures, static
-from neurostore.report.blocks import blocks_of
 from neurostore.report.ordination import classical_mds, cluster
 from neurostore.report.panels import OVERVIEW, PANELS
+from neurostore.report.sessions import sessions_of
 
 
 def test_plotly_accepts_every_figure(data):
-    block = blocks_of(data, "S01")[1]
+    block = sessions_of(data, "S01")[1]
     trial = block.rows(data.trials)["trial"][0]
     drawn = [figures.panel(block, which) for which in PANELS] + [
         figures.map_bars(block),
@@ -33,7 +33,7 @@ def test_plotly_accepts_every_figure(data):
 
 
 def test_panel_shows_mean_sd_band_session_before_and_foot_off(data):
-    block = blocks_of(data, "S01")[1]
+    block = sessions_of(data, "S01")[1]
     content = figures.panel(block, next(p for p in PANELS if p.angle == "knee_flexion"))
     assert content is not None
     roles = [(t["meta"]["role"], t["meta"].get("side")) for t in content["data"]]
@@ -52,7 +52,7 @@ def test_panel_shows_mean_sd_band_session_before_and_foot_off(data):
 
 
 def test_profile_bars_are_those_of_the_view(data):
-    block = blocks_of(data, "C02")[0]
+    block = sessions_of(data, "C02")[0]
     content = figures.map_bars(block)
     assert content is not None
     row = next(r for r in block.rows(data.profile, False).to_dicts() if r["side"] == "left")
@@ -62,7 +62,7 @@ def test_profile_bars_are_those_of_the_view(data):
 
 
 def test_timeline_has_every_event_of_the_trial(data):
-    block = blocks_of(data, "H02")[0]
+    block = sessions_of(data, "H02")[0]
     trial = block.rows(data.trials)["trial"][0]
     events = block.rows(data.events, False)
     shown = sorted(

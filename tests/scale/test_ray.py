@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from neurostore import distances
-from neurostore.distances.comparison import Comparison, Side
+from neurostore.distances.comparison import Comparison, Part
 from neurostore.lake.version import open as open_lake
 from tests.tiny_bvh import write_bvh
 
@@ -136,11 +136,11 @@ def compared(monkeypatch):
     rng = np.random.default_rng(3)
     series = [rng.normal(size=(51, 4)).cumsum(axis=0).astype(np.float32) for _ in range(70)]
     labels = [{"subject": f"S{k}", "side": "left", "group": None} for k in range(70)]
-    part = Side(labels, series, [np.array([k]) for k in range(70)], "deg", {}, [])
+    part = Part(labels, series, [np.array([k]) for k in range(70)], "deg", {}, [])
 
-    def prepare(lake, options):
+    def prepare(lake, choice):
         comparison = Comparison("euclidean", 0.1, "none", "float32", None, "mean", False)
-        return {"left": part}, comparison, {"options": {}, "lake": ""}
+        return distances.Prepared({"left": part}, comparison, {"options": {}, "lake": ""})
 
     monkeypatch.setattr(distances, "prepare", prepare)
     return part

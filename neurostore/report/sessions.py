@@ -37,14 +37,14 @@ class Band:
 
 
 @dataclass(frozen=True)
-class Block:
+class Session:
     """One subject, session and condition. before : the block of the session before it in the same condition, if any."""
 
     data: ReportData
     subject: str
     session: str
     condition: str | None
-    before: Block | None = None
+    before: Session | None = None
 
     @property
     def name(self) -> str:
@@ -143,7 +143,7 @@ class Block:
         return Band(found["percent"].to_numpy(), found["mean"].to_numpy(), found["sd"].to_numpy(), name)
 
 
-def blocks_of(data: ReportData, subject: str) -> list[Block]:
+def sessions_of(data: ReportData, subject: str) -> list[Session]:
     """The blocks of a subject, by session and condition; sessions without a gait cycle have one too."""
     import polars as pl
 
@@ -155,14 +155,14 @@ def blocks_of(data: ReportData, subject: str) -> list[Block]:
     ):
         if not any(s == session for s, _ in walked.iter_rows()):
             keys.add((session, condition))
-    found: list[Block] = []
+    found: list[Session] = []
     for session, condition in sorted(keys, key=lambda k: (k[0], k[1] or "")):
         before = [b for b in found if b.condition == condition and b.session < session]
-        found.append(Block(data, subject, session, condition, before[-1] if before else None))
+        found.append(Session(data, subject, session, condition, before[-1] if before else None))
     return found
 
 
-def relative_titles(block: Block) -> list[str]:
+def relative_titles(block: Session) -> list[str]:
     """Titles of the panels of a block that show change from the neutral pose."""
     relative = {angle for (angle, _), curve in block.curves.items() if curve.is_relative}
     return [panel.title for panel in PANELS if panel.angle in relative]
