@@ -201,7 +201,11 @@ def _factors(measured: dict[str, float]) -> tuple[dict[str, np.ndarray], list[st
     if zero:
         raise InputError("body fit", f"the length of {', '.join(zero)} is zero: two landmarks are the same point")
     model = person()
-    default = dict(zip([m.name for m in model.markers], marker_places(model, np.zeros((1, len(model.coordinates))))[0], strict=True))
+    default = dict(
+        zip(
+            [m.name for m in model.markers], marker_places(model, np.zeros((1, len(model.coordinates))))[0], strict=True
+        )
+    )
     middle = {n: (default[f"left_{n}"] + default[f"right_{n}"]) / 2 for n in ("hip", "shoulder")}
     factors: dict[str, np.ndarray] = {}
     for name, value in measured.items():
@@ -256,7 +260,9 @@ def _places(
             inside = inside[np.isfinite(inside).all(axis=1)]
             if len(inside):
                 places[name] = np.median(inside, axis=0)
-        model = replace(model, markers=tuple(replace(m, location=places.get(m.name, m.location)) for m in model.markers))
+        model = replace(
+            model, markers=tuple(replace(m, location=places.get(m.name, m.location)) for m in model.markers)
+        )
     return places
 
 
@@ -301,7 +307,9 @@ def _result(
     worst = np.array(list(points), object)[at]
     worst[n_seen == 0] = None
     most = np.where(n_seen > 0, miss[np.arange(len(miss)), at], np.nan)
-    result = BodyFit(model, landmarks.frame[rows], landmarks.time_s[rows], coordinates, rotations, rms, most, worst, values)
+    result = BodyFit(
+        model, landmarks.frame[rows], landmarks.time_s[rows], coordinates, rotations, rms, most, worst, values
+    )
     if np.isfinite(rms).any():
         result.quality["body_residual_mm"] = float(np.sqrt(np.nanmean(rms**2)))
     return result
@@ -327,4 +335,3 @@ def _chain_known(model: Model, body: str, is_known: np.ndarray, is_line: bool) -
 
 def _side(name: str) -> str | None:
     return name.split("_", 1)[0] if name.startswith(_SIDES) else None
-

@@ -97,7 +97,9 @@ _SIDE_POINTS = {
     "forearm": {"elbow": (0.0, 0.0, 0.0), "wrist": (0.0, -_FOREARM, 0.0)},
 }  # fmt: skip
 #: points that the joints put there; all others are registered
-CENTRES = frozenset(f"{side}_{name}" for side in ("left", "right") for name in ("hip", "knee", "ankle", "elbow", "wrist"))
+CENTRES = frozenset(
+    f"{side}_{name}" for side in ("left", "right") for name in ("hip", "knee", "ankle", "elbow", "wrist")
+)
 
 SEGMENTS = ("pelvis", "trunk", "head") + tuple(
     f"{side}_{name}" for side in ("left", "right") for name in ("thigh", "shank", "foot", "upper_arm", "forearm")
@@ -188,7 +190,10 @@ def _coordinate(name: str, low: float, high: float, is_clamped: bool = True) -> 
 
 
 def _custom(name: str, parent: str, child: str, at: tuple[float, ...], coordinates: str, axes: list) -> str:
-    ends = [(parent, "/ground" if parent == "ground" else f"/bodyset/{parent}", at), (child, f"/bodyset/{child}", (0, 0, 0))]
+    ends = [
+        (parent, "/ground" if parent == "ground" else f"/bodyset/{parent}", at),
+        (child, f"/bodyset/{child}", (0, 0, 0)),
+    ]
     frames = "".join(
         f'<PhysicalOffsetFrame name="{end}_offset"><socket_parent>{path}</socket_parent>'
         f"<translation>{_words(place)}</translation><orientation>0 0 0</orientation></PhysicalOffsetFrame>"

@@ -21,7 +21,14 @@ from .osim import parse_model
 from .sockets import numbers, text_of
 
 LOWEST, HIGHEST = 0.5, 2.0
-_NOT_KINEMATIC = ("ForceSet", "ControllerSet", "ContactGeometrySet", "ProbeSet", "ComponentSet", "ModelVisualPreferences")
+_NOT_KINEMATIC = (
+    "ForceSet",
+    "ControllerSet",
+    "ContactGeometrySet",
+    "ProbeSet",
+    "ComponentSet",
+    "ModelVisualPreferences",
+)
 
 
 def scale_model(

@@ -17,7 +17,7 @@ import numpy as np
 from neurostore import schema
 from neurostore.errors import InputError, UsageError
 from neurostore.ingest.geometry.rotation_kernels import make_rows_continuous
-from neurostore.ingest.landmarks import bend, calibration, filters, heading, marker_centres
+from neurostore.ingest.landmarks import arm_centres, bend, calibration, filters, heading, marker_centres
 from neurostore.ingest.landmarks import segments as body_segments
 from neurostore.ingest.landmarks.axes import to_quaternion
 from neurostore.ingest.landmarks.joint_centres import HIP_METHODS
@@ -165,7 +165,7 @@ def _one_person(
     )
     is_skin = is_skin_set(sources)
     trunk, trunk_method = body_segments.trunk_axes(marks) if is_skin or not use_rotations else (None, "")
-    lateral |= marker_centres.add_arm_centres(marks, trunk, parameters, methods)
+    lateral |= arm_centres.add_arm_centres(marks, trunk, trunk_method, parameters, methods)
     if use_rotations and neutral is not None:
         segments, segment_methods = neutral.carry(rotations), dict.fromkeys(neutral.segments, "rotation")
         segment_methods = {f"{name}_axes": m for name, m in segment_methods.items()}
@@ -194,8 +194,18 @@ def _one_person(
         _scalar(out, "facing_deg")[rows] = facing
     if not is_subject:
         return
-    _tell_torsion(out, rows, segments, parameters)
     out.methods = {**methods, **segment_methods}
+    _tell_torsion(out, rows, segments, parameters)
+    undefined = [
+        s
+        for s in calibration.SIDES
+        if methods.get(f"{s}_ankle", "").startswith("chord") and f"{s}_shank" not in lateral
+    ]
+    if undefined:
+        out.notes.append(
+            f"no {' or '.join(undefined)} knee rotation and ankle inversion: neither the file nor a medial marker says how the wand on the "
+            "shank stands to the ankle's axis (give shank_rotation in participants.tsv, or a static trial with medial markers)"
+        )
     if use_rotations and neutral is not None:
         out.pelvis_zero = "neutral"
         for name, value in neutral.hip_angles().items():
@@ -305,6 +315,8 @@ def _tell_torsion(
     """A stated tibial torsion goes beside the shank, whose lateral axis is that of the ankle."""
     for side in calibration.SIDES:
         torsion = parameters.get("tibial_torsion", side)
+        if "medial" in out.methods.get(f"{side}_ankle", ""):
+            continue  # the trial that measures it: as in Plug-in Gait its shank is turned with the ankle
         if torsion is not None and f"{side}_shank" in segments:
             _scalar(out, f"{side}_tibial_torsion_deg")[rows] = math.degrees(torsion)
 

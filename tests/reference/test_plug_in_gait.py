@@ -44,7 +44,8 @@ def test_the_same_model_gives_the_same_angles(recording: Recording) -> None:
     found = agreement(recording, "davis")
     limit = 0.2 if has_parameters(recording) else 1.0
     for side in ("left", "right"):
-        for angle in (*SAGITTAL, "hip_adduction", "hip_rotation", "knee_adduction", "knee_rotation"):
+        stated = ("knee_rotation",) if has_parameters(recording) else ()  # else nobody has said where the wand points
+        for angle in (*SAGITTAL, "hip_adduction", "hip_rotation", "knee_adduction", *stated):
             assert found[f"{side}_{angle}"] < limit, angle
     assert found["pelvis_tilt"] < 0.1
 

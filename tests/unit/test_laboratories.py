@@ -14,7 +14,7 @@ from neurostore.ingest.cohort.scan import scan
 from neurostore.ingest.landmarks import compute_landmarks
 from neurostore.ingest.landmarks.bend import follow_bones
 from neurostore.ingest.readers import read
-from neurostore.ingest.readers.c3d.outputs import source_events
+from neurostore.ingest.readers.c3d.outputs import source_angles, source_events
 from neurostore.ingest.readers.c3d.parameters import Parameters
 from neurostore.ingest.readers.markers.up import is_above, is_foot, judge_up
 from neurostore.ingest.recording import ReadOptions, SourceEvent
@@ -174,7 +174,9 @@ def test_a_wand_in_front_gives_no_frontal_plane(tmp_path: Path, side: str, place
     assert f"{whole}_{segment}_line" in found.segments
     assert f"{whole}_{segment}" not in found.segments
     other = ("right", "left")[side == "R"]
-    assert f"{other}_{segment}" in found.segments
+    joint = "ankle" if place == "shin" else "knee"
+    assert found.methods[f"{other}_{joint}"].startswith("chord")
+    assert found.methods[f"{whole}_{joint}"].startswith("inward_half_width")
 
 
 @pytest.mark.parametrize("labels", ["0001", "2000"])
@@ -416,3 +418,14 @@ def test_raw_data_beside_their_export_are_no_lost_capture(tmp_path: Path) -> Non
     (folder / "walk.x2d").write_bytes(b"raw")
     cohort = scan(tmp_path / "cohort")
     assert not cohort.refused
+
+
+@pytest.mark.parametrize(("label", "remark"), [("LKneeAngles_CGM2.3", "Vicon Nexus"), ("LKneeAngles", "pyCGM2")])
+def test_outputs_of_cgm2_are_not_judged_as_plug_in_gait(label: str, remark: str) -> None:
+    values = np.tile(np.array([10.0, 2.0, 3.0]), (20, 1, 1))
+    groups = {"MANUFACTURER": {"SOFTWARE": [remark]}}
+    angles, notes = source_angles([label], values, np.arange(20) / 100, Parameters(groups))
+    assert [a.angle for a in angles] == [None, None, None]
+    assert "another model" in notes[0]
+    plain, _ = source_angles(["LKneeAngles"], values, np.arange(20) / 100, Parameters({}))
+    assert plain[0].angle == "left_knee_flexion_deg"

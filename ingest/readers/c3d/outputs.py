@@ -84,6 +84,16 @@ def source_angles(
     """
     unit = parameters.string("POINT", "ANGLE_UNITS").lower()
     factor = 180 / math.pi if unit.startswith("rad") else 1.0
+    if model := _other_model(labels, parameters):
+        notes = [
+            f"the file's angles are those of {model}, another model than Plug-in Gait: kept, and not compared with"
+        ]
+        return [
+            SourceAngle(label, component, None, 1, time_s, values[:, i, axis].astype(np.float64) * factor)
+            for i, label in enumerate(labels)
+            for axis, component in enumerate("xyz")
+            if np.isfinite(values[:, i, axis]).any()
+        ], notes
     notes = [f"angle channels turned from {unit} to degrees"] if factor != 1 else []
     ordered = sorted(range(len(labels)), key=lambda i: (len(labels[i]), labels[i]))  # plain and left names first
     taken: set[str] = set()
@@ -108,6 +118,22 @@ def source_angles(
             if np.isfinite(curve).any():
                 angles.append(SourceAngle(label, component, ours, sign, time_s, curve))
     return angles, notes
+
+
+_CGM2 = re.compile(r"(?i)(py)?cgm\s*_?2(\.\d)?")
+
+
+def _other_model(labels: list[str], parameters: Parameters) -> str:
+    """The Conventional Gait Model 2 (pyCGM2), where labels or the file's own remarks name it; else ''."""
+    remarks = [
+        value
+        for group in ("MANUFACTURER", "PROCESSING", "ANALYSIS", "TRIAL", "SUBJECTS", "MODEL")
+        for values in parameters.groups.get(group, {}).values()
+        for value in values
+        if isinstance(value, str)
+    ]
+    named = next((found for text in [*labels, *remarks] if (found := _CGM2.search(text))), None)
+    return named[0] if named else ""
 
 
 def _joint(name: str) -> str:
@@ -231,6 +257,7 @@ _SIDED_MEASURES = {
     "tibialtorsion": ("tibial_torsion", "deg"),
     "thighrotation": ("thigh_rotation", "deg"),
     "shankrotation": ("shank_rotation", "deg"),
+    "ankleabadd": ("ankle_ab_add", "deg"),
 }
 _SIDE_WORD = re.compile(r"^(left|right)")
 _MOST_RADIANS = 1.2
