@@ -89,6 +89,81 @@ class Calibration:
 
 
 @dataclass(frozen=True, slots=True)
+class AnalogChannel:
+    """A channel of analog samples, as read.
+
+    channel : the label as in the file; kind : 'emg', 'force' or 'other'; muscle : a name of schemas/muscles.toml or None.
+    start_s : time of the first sample in the trial's clock. samples : (n,) float32 in ``unit``.
+    """
+
+    index: int
+    channel: str
+    kind: str
+    muscle: str | None
+    side: str | None
+    unit: str
+    rate_hz: float
+    start_s: float
+    samples: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class ForcePlate:
+    """A force platform and what it measured: forces on the person, in the lab frame of the poses (mm, Y up).
+
+    Attributes
+    ----------
+    plate : number from 1, in the order of the file.
+    type : 1 to 4 as C3D counts them; 0 for wrenches that come without a platform (OpenSim's GRF).
+    corners : (4, 3) mm, or None where the source has none. origin : (3,) mm, as in the file.
+    matrix : the calibration matrix as rows, or None. channels : numbers from 1. units : of the channels, as read.
+    rate_hz, start_s : the clock of the samples.
+    force : (n, 3) N on the person. moment : (n, 3) Nm about ``centre``. centre : (3,) mm, on the surface.
+    cop : (n, 3) mm, NaN below the threshold and outside the platform. free_moment : (n,) Nm about the vertical.
+    threshold_n : vertical force below which nobody stands on it. baseline_n : vertical force that is left unloaded.
+    zero : how the baseline was removed. is_flipped : the file's forces are those on the platform.
+    returns_to_zero : the platform is unloaded at some time of the trial.
+    side : 'left' or 'right' where the source itself says whose foot it is.
+    """
+
+    plate: int
+    type: int
+    corners: np.ndarray | None
+    origin: np.ndarray | None
+    matrix: np.ndarray | None
+    channels: tuple[int, ...]
+    units: tuple[str, ...]
+    rate_hz: float
+    start_s: float
+    force: np.ndarray
+    moment: np.ndarray
+    centre: np.ndarray
+    cop: np.ndarray
+    free_moment: np.ndarray
+    threshold_n: float
+    baseline_n: float
+    zero: str
+    is_flipped: bool = False
+    returns_to_zero: bool = True
+    side: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceKinetic:
+    """A curve of moments, powers or forces that the file's own model states.
+
+    quantity : the column of joint_kinetics or ground_reaction it maps to, or None. values : (n,) in ``unit``, our sign.
+    """
+
+    source_name: str
+    component: str
+    quantity: str | None
+    unit: str
+    time_s: np.ndarray
+    values: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """A processing step, as recorded in trials.steps."""
 
@@ -111,6 +186,9 @@ class Recording:
     events: list[SourceEvent] = field(default_factory=list)
     angles: list[SourceAngle] = field(default_factory=list)
     calibrations: list[Calibration] = field(default_factory=list)
+    plates: list[ForcePlate] = field(default_factory=list)
+    analog: list[AnalogChannel] = field(default_factory=list)
+    kinetics: list[SourceKinetic] = field(default_factory=list)
     subject: str | None = None  # as the file names it (C3D SUBJECTS:NAMES)
     is_treadmill: bool | None = None
     steps: list[Step] = field(default_factory=list)
@@ -129,6 +207,7 @@ class ReadOptions:
     frames : (first, last) inclusive, after the drop; camera : intrinsics, distortion, extrinsics, fov_degrees, …
     companions : the other files of the trial's folder that a reader may need (the ASF of an AMC, a BIDS sidecar).
     hip_method : where hip centres come from on the skin: harrington, hara, bell or davis.
+    emg : muscle by channel label (patterns allowed), as ``left rectus_femoris``, or 'other' for a channel that is no EMG.
     rate_hz : sampling rate of files that state none or a wrong one (AMC, BVH).
     member : of a file that holds several recordings (results.json), the one meant, by its name there; None = the only one.
     """
@@ -146,3 +225,4 @@ class ReadOptions:
     member: str | None = None
     rate_hz: float | None = None
     hip_method: str | None = None
+    emg: dict[str, Any] = field(default_factory=dict)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from neurostore.ingest import kinetic_tables
 from neurostore.ingest.recording import Calibration, Poses, Recording
 from neurostore.lake.frames import Block, Frames
 from neurostore.schema import rows_table, tables
@@ -21,9 +22,15 @@ if TYPE_CHECKING:
 
 
 def tables_of(
-    recording: Recording, landmarks: Landmarks | None, calibrations: Iterable[Calibration]
+    recording: Recording,
+    landmarks: Landmarks | None,
+    calibrations: Iterable[Calibration],
+    cutoff_hz: float = 0.0,
 ) -> dict[str, pa.Table | Frames]:
-    """Every table the trial has rows in, by name, without the keys; ``trials`` apart. A missing joint is NaN."""
+    """Every table the trial has rows in, by name, without the keys; ``trials`` apart. A missing joint is NaN.
+
+    cutoff_hz : that of the landmarks, for the forces brought to their frames.
+    """
     found: dict[str, pa.Table | Frames] = {poses.skeleton.table: _poses(poses) for poses in recording.poses}
     if landmarks is not None:
         found["landmarks"] = _landmarks(landmarks)
@@ -31,6 +38,11 @@ def tables_of(
         ("calibrations", _calibrations(calibrations)),
         ("source_events", _events(recording)),
         ("source_angles", _angles(recording)),
+        ("source_kinetics", kinetic_tables.source_kinetics(recording)),
+        ("force_plates", kinetic_tables.force_plates(recording)),
+        ("forces", kinetic_tables.forces(recording)),
+        ("plate_frames", kinetic_tables.plate_frames(recording, cutoff_hz)),
+        ("analog", kinetic_tables.analog(recording)),
     ):
         if rows and len(next(iter(rows.values()))):
             found[name] = _typed(name, rows)

@@ -144,7 +144,7 @@ def _trial(source: TrialSource, batch: Batch, statics: Statics, outcome: Outcome
         "settings_sha256": batch.settings.sha256(source, given),
     }
     outcome.row, outcome.calibrations = row, stated
-    found = trial_tables.tables_of(recording, landmarks, unique([*stated, *given]))
+    found = trial_tables.tables_of(recording, landmarks, unique([*stated, *given]), batch.settings.cutoff_hz)
     return TrialTables(key=key, ingest_id=ingest_id, row=row, tables=found)
 
 
@@ -155,6 +155,8 @@ def read_trial(source: TrialSource, settings: Settings) -> Recording:
         other = _read(path, source, settings)
         recording.angles += other.angles
         recording.events += other.events
+        recording.plates += other.plates
+        recording.kinetics += other.kinetics
         recording.notes += [f"{path.name}: {note}" for note in other.notes]
         recording.steps += other.steps
     has_positions = bool(recording.poses) and any(len(p.frame) for p in recording.poses)

@@ -385,6 +385,11 @@ _TABLES = (
     "skeletons",
     "source_events",
     "source_angles",
+    "source_kinetics",
+    "force_plates",
+    "forces",
+    "plate_frames",
+    "analog",
     "landmarks",
 )
 NOT_KEYED = ("trials", "subjects", "skeletons")  # their rows are not rows of one trial's ingest

@@ -13,10 +13,10 @@ import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from neurostore import storage
+from neurostore import schema, storage
 from neurostore.distances.matrix import SUFFIXES, sidecar
 
-_TABLES = {"trials", "subjects", "calibrations", "skeletons", "source_events", "source_angles", "landmarks", "poses"}
+_TABLES = set(schema.tables())
 
 
 def erase_from_files(root: str, subject: str) -> tuple[int, int]:

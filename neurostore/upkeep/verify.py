@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from neurostore import storage
+from neurostore import schema, storage
 from neurostore.errors import LakeError
 from neurostore.lake import delta, hashes, writing
 from neurostore.lake.version import check_marker
@@ -25,9 +25,7 @@ from neurostore.trial_key import Key, key_text
 from neurostore.upkeep.damage import tables, trials_of
 
 _TRANSIENT = ("_neurostore/running/", "_neurostore/commit.lock")
-_TABLE_FOLDERS = (
-    "trials", "subjects", "calibrations", "skeletons", "source_events", "source_angles", "landmarks", "poses",
-)  # fmt: skip
+_TABLE_FOLDERS = tuple(schema.tables())
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from neurostore.errors import InputError
+from neurostore.ingest.readers.c3d.forces import read_forces
+from neurostore.ingest.readers.c3d.kinetics import read_kinetics
 from neurostore.ingest.readers.c3d.layout import Layout, read_layout
 from neurostore.ingest.readers.c3d.outputs import calibrations, classify, source_angles, source_events
 from neurostore.ingest.readers.c3d.parameters import Parameters
@@ -33,7 +35,7 @@ from neurostore.ingest.readers.markers.up import judge_up
 from neurostore.ingest.readers.units import UNIT_MM, unit_of_extent
 from neurostore.ingest.recording import ReadOptions, Recording, Step
 
-VERSION = 3
+VERSION = 4
 _KNEE_DEVICE = re.compile(r"^[LR]K(AX|D[12])$", re.IGNORECASE)
 
 
@@ -107,11 +109,9 @@ def read(path: Path, options: ReadOptions) -> Recording:
     events, event_notes = source_events(parameters, layout.first_frame, layout.n_frames, layout.rate_hz, subject)
     angles, angle_notes = source_angles([p.label for p in angle_points], angle_values, time_s, parameters)
     measures, measure_notes = calibrations(parameters, subject)
-    if outputs:
-        notes.append(
-            f"{len(outputs)} model outputs that are neither positions nor angles "
-            "(forces, moments, powers …) were left out"
-        )
+    kinetics = read_kinetics(path, layout, outputs, keep, time_s, measures, up, notes)
+    start_s = (layout.first_frame - 1 + keep.start) / layout.rate_hz
+    analog, plates = read_forces(path, layout, options, keep, scale_mm, up, start_s, notes)
     if models:
         notes.append(
             f"{len(models)} points of the file's own model are kept as columns and never used as input: "
@@ -130,6 +130,9 @@ def read(path: Path, options: ReadOptions) -> Recording:
         events=events,
         angles=angles,
         calibrations=measures,
+        plates=plates,
+        analog=analog,
+        kinetics=kinetics,
         model_points=frozenset(columns[len(markers) :]),
         subject=subject,
         is_treadmill=options.is_treadmill,

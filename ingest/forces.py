@@ -1,0 +1,239 @@
+"""Forces on the person from wrenches of a platform: which way they point, the centre of pressure, the baseline.
+
+In comes what a reader found in the lab's axes (Y up), out goes a ForcePlate, and its samples brought to the frames of the
+poses. Pure arithmetic; imports nothing of the readers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from neurostore.ingest.landmarks.filters import lowpass
+from neurostore.ingest.recording import ForcePlate
+
+THRESHOLD_N = 20.0
+MARGIN_MM = 0.5
+_LEAST_LOADED_N = 50.0
+_UNLOADED_S = 0.05
+_LEAST_RUN = 10
+
+
+def plate_from_wrench(
+    *,
+    plate: int,
+    type_: int,
+    corners: np.ndarray | None,
+    origin: np.ndarray | None,
+    matrix: np.ndarray | None,
+    channels: tuple[int, ...],
+    units: tuple[str, ...],
+    rate_hz: float,
+    start_s: float,
+    force: np.ndarray,
+    moment_nmm: np.ndarray,
+    normal: np.ndarray,
+    zero: str,
+    threshold_n: float,
+    notes: list[str],
+    centre: np.ndarray | None = None,
+    side: str | None = None,
+) -> ForcePlate:
+    """A platform of forces on the person.
+
+    Parameters
+    ----------
+    force : (n, 3) N, moment_nmm : (n, 3) Nmm about the middle of the surface, both in the lab's axes.
+    normal : (3,) unit vector across the surface. zero : how the baseline was removed, '' where it was not yet.
+    """
+    middle = np.asarray(corners, float).mean(axis=0) if corners is not None else centre
+    assert middle is not None
+    is_flipped = _is_flipped(force[:, 1])
+    if is_flipped:
+        force, moment_nmm = -force, -moment_nmm
+        notes.append(
+            f"force platform {plate}: its forces point into the floor, as those on the platform do; they were turned round"
+        )
+    baseline_n, returns = _baseline(force[:, 1], rate_hz, threshold_n)
+    if not zero:
+        is_unloaded = np.abs(force[:, 1] - baseline_n) < threshold_n
+        if returns and is_unloaded.any():
+            force = force - np.nanmedian(force[is_unloaded], axis=0)
+            moment_nmm = moment_nmm - np.nanmedian(moment_nmm[is_unloaded], axis=0)
+            zero = "median of the unloaded samples"
+            notes.append(
+                f"force platform {plate}: no FORCE_PLATFORM:ZERO; the baseline ({baseline_n:.1f} N vertical) is the median "
+                "of the unloaded samples"
+            )
+            baseline_n = 0.0
+        else:
+            zero = "none: never unloaded"
+    if not returns:
+        notes.append(
+            f"force platform {plate}: the vertical force never returns to zero (least {_least(force[:, 1]):.0f} N); "
+            "its forces are not used"
+        )
+    cop, free = _pressure(force, moment_nmm, middle, normal, threshold_n, corners)
+    return ForcePlate(
+        plate=plate,
+        type=type_,
+        corners=corners,
+        origin=origin,
+        matrix=matrix,
+        channels=channels,
+        units=units,
+        rate_hz=rate_hz,
+        start_s=start_s,
+        force=force,
+        moment=moment_nmm / 1000.0,
+        centre=np.asarray(middle, float),
+        cop=cop,
+        free_moment=free,
+        threshold_n=threshold_n,
+        baseline_n=float(baseline_n),
+        zero=zero,
+        is_flipped=is_flipped,
+        returns_to_zero=returns,
+        side=side,
+    )
+
+
+def _least(vertical: np.ndarray) -> float:
+    finite = vertical[np.isfinite(vertical)]
+    return float(finite.min()) if len(finite) else float("nan")
+
+
+def _is_flipped(vertical: np.ndarray) -> bool:
+    """Nobody pulls on the floor: the larger side of the vertical force is the one on the person, upward."""
+    finite = vertical[np.isfinite(vertical)]
+    if not len(finite):
+        return False
+    down, up = np.percentile(finite, [0.5, 99.5])
+    if max(up, -down) < _LEAST_LOADED_N:
+        return False
+    return bool(-down > up)
+
+
+def _baseline(vertical: np.ndarray, rate_hz: float, threshold_n: float) -> tuple[float, bool]:
+    """(vertical force that is left unloaded, whether the platform is unloaded at some time)."""
+    finite = np.sort(np.abs(vertical[np.isfinite(vertical)]))
+    if not len(finite):
+        return 0.0, False
+    n = min(len(finite), max(3, round(_UNLOADED_S * rate_hz)))
+    quiet = vertical[np.isfinite(vertical) & (np.abs(vertical) <= max(finite[n - 1], threshold_n))]
+    level = float(np.median(quiet))
+    return level, bool(finite[n - 1] < threshold_n)
+
+
+def _pressure(
+    force: np.ndarray,
+    moment_nmm: np.ndarray,
+    middle: np.ndarray,
+    normal: np.ndarray,
+    threshold_n: float,
+    corners: np.ndarray | None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """(centre of pressure (n, 3) mm on the surface, NaN where it says nothing; free moment (n,) Nm about the vertical).
+
+    r = n × M / (n·F) is the point of the surface with a moment about its normal alone; what is left there is the free moment.
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        across = force @ normal
+        offset = np.cross(normal, moment_nmm) / across[:, None]
+        is_loaded = (force[:, 1] >= threshold_n) & (np.abs(across) > 0.5 * threshold_n)
+        left = moment_nmm - np.cross(offset, force)
+    up = np.sign(normal[1]) if normal[1] else 1.0
+    free = np.where(is_loaded, up * (left @ normal) / 1000.0, np.nan)
+    cop = np.where(is_loaded[:, None], offset + middle, np.nan)
+    if corners is not None:
+        cop[~_is_inside(cop, np.asarray(corners, float), normal)] = np.nan
+    return cop, free
+
+
+def _is_inside(points: np.ndarray, corners: np.ndarray, normal: np.ndarray) -> np.ndarray:
+    """Whether each point lies on the four-cornered surface, within half a millimetre."""
+    side = np.roll(corners, -1, axis=0) - corners
+    inward = np.cross(normal, side)
+    inward /= np.linalg.norm(inward, axis=1, keepdims=True)
+    middle = corners.mean(axis=0)
+    inward *= np.sign(((middle - corners) * inward).sum(axis=1))[:, None]
+    with np.errstate(invalid="ignore"):
+        distance = np.einsum("nkc,kc->nk", points[:, None, :] - corners[None], inward)
+        return (distance >= -MARGIN_MM).all(axis=1)
+
+
+@dataclass(frozen=True, slots=True)
+class PlateFrames:
+    """A platform's samples at the frames of the poses. force, filtered_force : (n, 3) N; moments Nm about the centre.
+
+    force and moment are means of the samples centred on a frame; the filtered ones went through the low-pass of the
+    landmarks. NaN where the platform has no samples. peak : (n,) greatest vertical force of the frame's samples.
+    """
+
+    force: np.ndarray
+    moment: np.ndarray
+    filtered_force: np.ndarray
+    filtered_moment: np.ndarray
+    peak: np.ndarray
+
+
+def at_frames(plate: ForcePlate, time_s: np.ndarray, rate_hz: float, cutoff_hz: float) -> PlateFrames:
+    """Samples of a platform brought to frames.
+
+    The mean runs over one frame's time, centred on the frame, the samples at both ends by half where they fall on its ends.
+    """
+    both = np.hstack([plate.force, plate.moment])
+    mean = _centred_mean(both, plate, time_s, rate_hz)
+    low = both
+    if cutoff_hz > 0 and cutoff_hz <= 0.45 * plate.rate_hz and np.isfinite(both).all() and len(both) >= _LEAST_RUN:
+        low = lowpass(both, plate.rate_hz, cutoff_hz)
+    clock = plate.start_s + np.arange(len(both)) / plate.rate_hz
+    inside = (time_s >= clock[0] - 0.5 / rate_hz) & (time_s <= clock[-1] + 0.5 / rate_hz)
+    smooth = np.stack([np.interp(time_s, clock, low[:, k]) for k in range(6)], axis=1)
+    smooth[~inside] = np.nan
+    peak = np.full(len(time_s), np.nan)
+    nearest = np.clip(np.round((clock - time_s[0]) * rate_hz).astype(int), 0, len(time_s) - 1)
+    np.fmax.at(peak, nearest, plate.force[:, 1])
+    return PlateFrames(mean[:, :3], mean[:, 3:], smooth[:, :3], smooth[:, 3:], peak)
+
+
+def _centred_mean(both: np.ndarray, plate: ForcePlate, time_s: np.ndarray, rate_hz: float) -> np.ndarray:
+    per_frame = plate.rate_hz / rate_hz
+    at = (time_s - plate.start_s) * plate.rate_hz
+    n = len(both)
+    out = np.full((len(time_s), both.shape[1]), np.nan)
+    if per_frame < 1.5:
+        known = (at > -0.5) & (at < n - 0.5)
+        clock = np.arange(n)
+        for k in range(both.shape[1]):
+            out[known, k] = np.interp(at[known], clock, both[:, k])
+        return out
+    # the integral of the curve through the samples from half a frame before to half a frame after
+    steps = np.vstack([np.zeros((1, both.shape[1])), np.cumsum(0.5 * (both[1:] + both[:-1]), axis=0)])
+    low, high = np.clip(at - per_frame / 2, 0, n - 1), np.clip(at + per_frame / 2, 0, n - 1)
+    known = high - low > 0.25 * per_frame
+    if abs(per_frame - round(per_frame)) < 1e-6 and round(per_frame) % 2:  # the mean of an odd number of whole samples
+        total = np.vstack([np.zeros((1, both.shape[1])), np.cumsum(both, axis=0)])
+        first = np.clip(np.round(at - (per_frame - 1) / 2).astype(int), 0, n)
+        last = np.clip(np.round(at + (per_frame - 1) / 2).astype(int) + 1, 0, n)
+        count = np.maximum(last - first, 1)[:, None]
+        out[known] = ((total[last] - total[first]) / count)[known]
+        return out
+    clock = np.arange(n)
+    for k in range(both.shape[1]):
+        integral = _antiderivative(both[:, k], steps[:, k], clock)
+        out[known, k] = (integral(high) - integral(low))[known] / (high - low)[known]
+    return out
+
+
+def _antiderivative(values: np.ndarray, steps: np.ndarray, clock: np.ndarray):  # type: ignore[no-untyped-def]
+    """The integral of the straight lines through samples, at any place between them."""
+
+    def at(place: np.ndarray) -> np.ndarray:
+        index = np.clip(np.floor(place).astype(int), 0, len(values) - 2)
+        part = place - clock[index]
+        slope = values[index + 1] - values[index]
+        return np.asarray(steps[index] + values[index] * part + 0.5 * slope * part**2)
+
+    return at

@@ -1,0 +1,262 @@
+"""The group FORCE_PLATFORM of a C3D file: what each platform measured, as forces on the person.
+
+Channels of the types 1 to 4, the frame of a platform from its corners and the centre of pressure: www.c3d.org, "Force
+platforms". A platform that cannot be read is named in the notes and left out; the trial goes in.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from neurostore.ingest.forces import THRESHOLD_N, plate_from_wrench
+from neurostore.ingest.readers.c3d.analog import Analog
+from neurostore.ingest.readers.c3d.parameters import Parameters
+from neurostore.ingest.readers.markers.assemble import to_y_up
+from neurostore.ingest.recording import ForcePlate
+
+N_CHANNELS = {1: 6, 2: 6, 3: 8, 4: 6}
+_NEWTONS = {"n": 1.0, "newton": 1.0, "newtons": 1.0, "kn": 1000.0, "lb": 4.4482216152605, "lbs": 4.4482216152605,
+            "lbf": 4.4482216152605, "kg": 9.80665, "kgf": 9.80665}  # fmt: skip
+_NEWTON_METRES = {"nmm": 1e-3, "n.mm": 1e-3, "n-mm": 1e-3, "n*mm": 1e-3, "nm": 1.0, "n.m": 1.0, "n-m": 1.0, "n*m": 1.0,
+                  "ncm": 1e-2, "n.cm": 1e-2, "knmm": 1.0, "lb-in": 0.1129848290276167, "in-lb": 0.1129848290276167,
+                  "lb-ft": 1.3558179483314004, "ft-lb": 1.3558179483314004}  # fmt: skip
+_LEAST_AREA_MM2 = 10_000.0  # 10 cm by 10 cm
+_LARGEST_FORCE_N = 20_000.0
+_FARTHEST_MM = 50_000.0
+_MOST_PLATES = 64
+
+
+def force_plate_channels(parameters: Parameters) -> list[int]:
+    """Indices (from 0) of the analog channels that FORCE_PLATFORM:CHANNEL names."""
+    return [int(v) - 1 for v in parameters.numbers("FORCE_PLATFORM", "CHANNEL") if v >= 1]
+
+
+def read_plates(
+    parameters: Parameters, analog: Analog | None, scale_mm: float, up: str, start_s: float, notes: list[str]
+) -> list[ForcePlate]:
+    """Every platform that can be read.
+
+    Parameters
+    ----------
+    scale_mm : millimetres per unit of the file's lengths. up : its axis that points up. start_s : time of the first sample.
+    """
+    used = parameters.number("FORCE_PLATFORM", "USED")
+    types = parameters.numbers("FORCE_PLATFORM", "TYPE")
+    stated = int(used) if used is not None and np.isfinite(used) else len(types)
+    n_plates = min(max(stated, 0), len(types), _MOST_PLATES)
+    if stated > n_plates:
+        notes.append(f"FORCE_PLATFORM:USED says {stated} platforms, TYPE names {len(types)}; {n_plates} were looked at")
+    if not n_plates:
+        return []
+    if analog is None:
+        notes.append(f"{n_plates} force platforms are declared, but the file has no analog samples; they are left out")
+        return []
+    shared = _shared_channels(parameters, n_plates)
+    plates = []
+    for i in range(n_plates):
+        try:
+            plates.append(_plate(i, int(types[i]), parameters, analog, scale_mm, up, start_s, shared, notes))
+        except _LeftOutError as why:
+            notes.append(f"force platform {i + 1} is left out: {why}")
+    return plates
+
+
+class _LeftOutError(Exception):
+    """Why a platform cannot be read."""
+
+
+def _plate(
+    index: int,
+    type_: int,
+    parameters: Parameters,
+    analog: Analog,
+    scale_mm: float,
+    up: str,
+    start_s: float,
+    shared: dict[int, list[int]],
+    notes: list[str],
+) -> ForcePlate:
+    if type_ not in N_CHANNELS:
+        raise _LeftOutError(f"type {type_}; the types 1, 2, 3 and 4 are read")
+    corners = _corners(index, parameters, scale_mm)
+    channels = _channels(index, type_, parameters, analog)
+    twice = sorted({other + 1 for c in channels for other in shared.get(c, []) if other != index})
+    if twice:
+        raise _LeftOutError(f"its channels are those of platform {', '.join(map(str, twice))} too")
+    units = [analog.units[c] for c in channels]
+    raw = analog.samples[channels].astype(np.float64)
+    raw, zero = _zeroed(raw, parameters, analog.per_frame, type_)
+    origin = _origin(index, parameters) * scale_mm
+    values, matrix = _calibrated(index, type_, raw, units, parameters, notes)
+    force, moment_mm = _wrench(type_, values, origin)
+    if np.nanmax(np.abs(force), initial=0.0) > _LARGEST_FORCE_N:
+        raise _LeftOutError(
+            f"its forces reach {np.nanmax(np.abs(force)):.3g} N (units {', '.join(dict.fromkeys(units)) or 'none'}); "
+            f"people stay below {_LARGEST_FORCE_N:g} N: scale or calibration matrix are wrong"
+        )
+    axes = _axes(corners)
+    turn = to_y_up(np.eye(3), up).T  # columns: where the file's axes point in the lab
+    return plate_from_wrench(
+        plate=index + 1,
+        type_=type_,
+        corners=corners @ turn.T,
+        origin=origin,
+        matrix=matrix,
+        channels=tuple(c + 1 for c in channels),
+        units=tuple(units),
+        rate_hz=analog.rate_hz,
+        start_s=start_s,
+        force=(turn @ axes @ force).T,
+        moment_nmm=(turn @ axes @ moment_mm).T,
+        normal=turn @ axes[:, 2],
+        zero=zero,
+        threshold_n=THRESHOLD_N,
+        notes=notes,
+    )
+
+
+def _shared_channels(parameters: Parameters, n_plates: int) -> dict[int, list[int]]:
+    """Channels (from 0) that more than one platform names, with the indices of those platforms."""
+    table = parameters.array("FORCE_PLATFORM", "CHANNEL")
+    if table.ndim != 2:
+        return {}
+    owners: dict[int, list[int]] = {}
+    for plate in range(min(n_plates, table.shape[1])):
+        for channel, count in Counter(int(v) - 1 for v in table[:, plate] if v >= 1).items():
+            owners.setdefault(channel, []).extend([plate] * min(count, 1))
+    return {c: plates for c, plates in owners.items() if len(plates) > 1}
+
+
+def _corners(index: int, parameters: Parameters, scale_mm: float) -> np.ndarray:
+    """(4, 3) mm in the file's axes."""
+    table = parameters.array("FORCE_PLATFORM", "CORNERS")
+    if table.ndim != 3 or table.shape[:2] != (3, 4) or index >= table.shape[2]:
+        raise _LeftOutError(f"FORCE_PLATFORM:CORNERS has no corners of it (its shape is {table.shape})")
+    corners: np.ndarray = table[:, :, index].T * scale_mm
+    if not np.isfinite(corners).all() or np.abs(corners).max() > _FARTHEST_MM:
+        raise _LeftOutError("its corners are no finite numbers within 50 m of the origin")
+    across = np.cross(corners[2] - corners[0], corners[3] - corners[1])
+    area = 0.5 * float(np.linalg.norm(across))
+    if area < _LEAST_AREA_MM2:
+        raise _LeftOutError(f"its corners span {area:.0f} mm²; expected at least {_LEAST_AREA_MM2:.0f} mm²")
+    return corners
+
+
+def _channels(index: int, type_: int, parameters: Parameters, analog: Analog) -> list[int]:
+    table = parameters.array("FORCE_PLATFORM", "CHANNEL")
+    wanted = N_CHANNELS[type_]
+    if table.ndim != 2 or index >= table.shape[1] or table.shape[0] < wanted:
+        raise _LeftOutError(f"FORCE_PLATFORM:CHANNEL has not the {wanted} channels of a platform of type {type_}")
+    channels = [int(v) for v in table[:wanted, index]]
+    wrong = [c for c in channels if not 1 <= c <= len(analog.labels)]
+    if wrong:
+        raise _LeftOutError(
+            f"it is not wired: its channels are {', '.join(map(str, channels))}, "
+            f"the file has the channels 1 to {len(analog.labels)}"
+        )
+    if len(set(channels)) < wanted:
+        raise _LeftOutError(f"its channels {', '.join(map(str, channels))} name one twice")
+    return [c - 1 for c in channels]
+
+
+def _zeroed(raw: np.ndarray, parameters: Parameters, per_frame: int, type_: int) -> tuple[np.ndarray, str]:
+    """Channels (c, n) less their baseline, and where it came from."""
+    zero = [int(v) for v in parameters.numbers("FORCE_PLATFORM", "ZERO") if np.isfinite(v)]
+    if len(zero) == 2:
+        first, last = zero
+        if first < 1 or last < first:
+            return raw, "FORCE_PLATFORM:ZERO names no frames: as recorded"
+        first, last = (first - 1) * per_frame, min(last * per_frame, raw.shape[1])
+        if first < last and type_ != 1:
+            base = np.nanmean(raw[:, first:last], axis=1, keepdims=True)
+            return raw - np.nan_to_num(base), f"FORCE_PLATFORM:ZERO, frames {zero[0]} to {zero[1]}"
+        return raw, "FORCE_PLATFORM:ZERO names frames that are not in the file: as recorded"
+    return raw, ""
+
+
+def _origin(index: int, parameters: Parameters) -> np.ndarray:
+    table = parameters.array("FORCE_PLATFORM", "ORIGIN")
+    if table.ndim != 2 or table.shape[0] != 3 or index >= table.shape[1] or not np.isfinite(table[:, index]).all():
+        raise _LeftOutError("FORCE_PLATFORM:ORIGIN has no origin of it")
+    origin: np.ndarray = table[:, index]
+    return origin
+
+
+def _calibrated(
+    index: int, type_: int, raw: np.ndarray, units: Sequence[str], parameters: Parameters, notes: list[str]
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Channels in N and Nmm (type 1: N, mm and Nmm), and the calibration matrix of type 4."""
+    matrix = None
+    if type_ == 4:
+        table = parameters.array("FORCE_PLATFORM", "CAL_MATRIX")
+        if table.ndim != 3 or table.shape[:2] != (6, 6) or index >= table.shape[2]:
+            raise _LeftOutError(f"type 4 wants a calibration matrix of 6 by 6; CAL_MATRIX has the shape {table.shape}")
+        matrix = table[:, :, index]
+        if not np.isfinite(matrix).all() or np.linalg.matrix_rank(matrix) < 6:
+            raise _LeftOutError("its calibration matrix is no finite, regular matrix")
+        if all(u.strip().lower() in ("", "v", "mv", "uv", "µv") for u in units) or not np.array_equal(
+            matrix, np.diag(np.diag(matrix))
+        ):
+            return matrix @ raw, matrix  # volts: the matrix leads to N and Nmm
+        raw = matrix @ raw
+    factors = [
+        _factor(unit, _NEWTONS if i < 3 or type_ == 3 else _NEWTON_METRES, 1.0 if i < 3 or type_ == 3 else 1e-3)
+        for i, unit in enumerate(units)
+    ]
+    if type_ == 1:
+        factors[3] = factors[4] = 1.0
+    unknown = {u for u, f in zip(units, factors, strict=True) if f is None}
+    if unknown:
+        kinds = ", ".join(repr(u) for u in sorted(unknown))
+        raise _LeftOutError(f"the unit of its channels is {kinds}; expected N, lb or kg and Nmm or Nm")
+    factor = np.array([f if i < 3 or type_ == 3 else f * 1e3 for i, f in enumerate(factors) if f is not None])
+    if type_ == 1:
+        factor[3:5] = 1.0
+    odd = sorted({u for u in units if u.strip().lower() not in ("n", "nmm", "", "mm", "v")})
+    if odd:
+        notes.append(f"force platform {index + 1}: channels in {', '.join(odd)} were turned to N and Nmm")
+    return raw * factor[:, None], matrix
+
+
+def _factor(unit: str, known: dict[str, float], default: float) -> float | None:
+    word = unit.strip().lower().replace(" ", "")
+    return default if word in ("", "v", "mv") else known.get(word)
+
+
+def _wrench(type_: int, values: np.ndarray, origin: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(force (3, n) N, moment (3, n) Nmm about the middle of the surface) in the platform's axes.
+
+    ORIGIN leads from the sensors' origin to the surface; its third part is negative with the axes pointing down. Some
+    software writes the opposite vector, which has a positive third part.
+    """
+    if type_ == 1:
+        force, (x, y, free) = values[:3], values[3:]
+        moment = np.stack([y * force[2], -x * force[2], x * force[1] - y * force[0] + free])
+        return force, moment
+    if type_ == 3:
+        x12, x34, y14, y23, z1, z2, z3, z4 = values
+        a, b, depth = abs(origin[0]), abs(origin[1]), -abs(origin[2])
+        force = np.stack([x12 + x34, y14 + y23, z1 + z2 + z3 + z4])
+        moment = np.stack(
+            [b * (z1 + z2 - z3 - z4), a * (-z1 + z2 + z3 - z4), b * (-x12 + x34) + a * (y14 - y23)]
+        )
+        return force, moment + np.cross(force.T, [0.0, 0.0, depth]).T
+    down = -origin if origin[2] > 0 else origin
+    return values[:3], values[3:] + np.cross(values[:3].T, down).T
+
+
+def _axes(corners: np.ndarray) -> np.ndarray:
+    """(3, 3), columns x, y, z of the platform: x from corners 2 and 3 to 1 and 4, y from 3 and 4 to 1 and 2."""
+    x = corners[0] + corners[3] - corners[1] - corners[2]
+    y = corners[0] + corners[1] - corners[2] - corners[3]
+    if not (np.linalg.norm(x) > 0 and np.linalg.norm(y) > 0):
+        raise _LeftOutError("its corners are in no order around it")
+    x = x / np.linalg.norm(x)
+    z = np.cross(x, y)
+    if np.linalg.norm(z) < 0.5 * np.linalg.norm(y):
+        raise _LeftOutError("its corners are in no order around it")
+    z = z / np.linalg.norm(z)
+    return np.stack([x, np.cross(z, x), z], axis=1)
