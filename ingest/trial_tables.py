@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from neurostore.ingest import kinetic_tables
+from neurostore.ingest.kinetics import tables as kinetic_tables
 from neurostore.ingest.recording import Calibration, Poses, Recording
 from neurostore.lake.frames import Block, Frames
 from neurostore.schema import rows_table, tables

@@ -25,7 +25,9 @@ _SIDES = {
     "droite": "right", "d": "right", "der": "right", "derecho": "right", "rechts": "right", "re": "right", "dx": "right",
 }  # fmt: skip
 _VOLTS = {"v", "mv", "uv", "µv", "μv", "volt", "volts", "millivolt", "microvolt"}
-_FORCE_LABEL = re.compile(r"(?i)^(force|moment)[. _]|^(f|m)\d?[xyz]\d{0,2}$|^(f|m)[xyz]\d*$|^f\d+[xyz]\d$|^f?z?[1-4]f[xyz]$")
+_FORCE_LABEL = re.compile(
+    r"(?i)^(force|moment)[. _]|^(f|m)\d?[xyz]\d{0,2}$|^(f|m)[xyz]\d*$|^f\d+[xyz]\d$|^f?z?[1-4]f[xyz]$"
+)
 _SHORT = 4
 
 
@@ -59,9 +61,7 @@ def name_channels(
     of_plates : indices (from 0) of the channels that force platforms name. given : ``[emg]`` of cohort.toml.
     """
     plates = set(of_plates)
-    found = [
-        _channel(label, units[i], descriptions[i], i in plates, given) for i, label in enumerate(labels)
-    ]
+    found = [_channel(label, units[i], descriptions[i], i in plates, given) for i, label in enumerate(labels)]
     emg = [f"{labels[i]} = {_words(c)}" for i, c in enumerate(found) if c.kind == "emg"]
     if emg:
         notes.append(f"{len(emg)} EMG channels by their labels: {', '.join(emg[:20])}{' …' if len(emg) > 20 else ''}")

@@ -125,13 +125,13 @@ class Lake:
         root = storage.resolve(path)
         marker = storage.join(root, "_neurostore", "lake.json")
         with storage.named_errors(root, "creating the lake"), hashes.gathered(root):
-            if not storage.exists(marker):
-                others = _others(root)
-                if others:
-                    raise NotALakeError(f"{root}: not empty ({others[0]} …) and no lake; choose another folder")
-                for name, table in schema.tables().items():
-                    if name in _TABLES:
-                        delta.create(root, name, table.arrow(), table.partition)
+            is_new = not storage.exists(marker)
+            if is_new and (others := _others(root)):
+                raise NotALakeError(f"{root}: not empty ({others[0]} …) and no lake; choose another folder")
+            for name, table in schema.tables().items():
+                if name in _TABLES and (is_new or not delta.exists(root, name)):
+                    delta.create(root, name, table.arrow(), table.partition)
+            if is_new:
                 created = {
                     "schema_version": schema.SCHEMA_VERSION,
                     "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -172,6 +172,11 @@ class Lake:
                 raise UsageError(f"no table {name!r} in this lake; there are {', '.join(self.tables())}")
             if name == "trials":
                 table = self._trials
+            elif name not in self.table_versions and not delta.exists(self.path, name):
+                # declared since this lake was made: no rows yet, and the next ingest makes it
+                declared = schema.table(name).arrow()
+                self._states[name] = lake_sql.TableState(self.path, name, 0, declared, (), False)
+                return self._states[name]
             else:  # a table nothing names yet is empty, whatever lies in it
                 table = delta.open_table(self.path, name, self.table_versions.get(name))
             is_named = name == "trials" or name in self.table_versions

@@ -23,7 +23,9 @@ def made(path: Path, type_: int, *, units: str = "Nmm", origin=(150.0, 200.0, -4
     points = file["parameters"]["POINT"]
     points["RATE"]["value"], points["LABELS"]["value"] = [100.0], ["LASI", "RASI"]
     points["UNITS"]["value"] = [changes.get("lengths", "mm")]
-    file["data"]["points"] = np.ones((4, 2, 40)) * rng.normal(1000, 100, (4, 2, 1)) * (0.001 if changes.get("lengths") == "m" else 1)
+    file["data"]["points"] = (
+        np.ones((4, 2, 40)) * rng.normal(1000, 100, (4, 2, 1)) * (0.001 if changes.get("lengths") == "m" else 1)
+    )
     analog = rng.normal(0, 20, (n_channels, 80))
     analog[2] = -600 if type_ != 3 else analog[2]
     if type_ == 3:
@@ -33,7 +35,9 @@ def made(path: Path, type_: int, *, units: str = "Nmm", origin=(150.0, 200.0, -4
         analog[3:5, 40:] = 0
     group = file["parameters"]["ANALOG"]
     group["RATE"]["value"], group["LABELS"]["value"] = [200.0], [f"c{i}" for i in range(n_channels)]
-    group["UNITS"]["value"] = changes.get("channel_units", ["N"] * 8 if type_ == 3 else ["N"] * 3 + [units] * 3)[:n_channels]
+    group["UNITS"]["value"] = changes.get("channel_units", ["N"] * 8 if type_ == 3 else ["N"] * 3 + [units] * 3)[
+        :n_channels
+    ]
     file["data"]["analogs"] = analog[None]
     scale = 0.001 if changes.get("lengths") == "m" else 1.0
     values = {
@@ -47,7 +51,9 @@ def made(path: Path, type_: int, *, units: str = "Nmm", origin=(150.0, 200.0, -4
     if type_ == 4:
         values["CAL_MATRIX"] = (rng.normal(size=(6, 6)) * 0.05 + np.eye(6)).reshape(6, 6, 1)
     for name, value in values.items():
-        file.add_parameter("FORCE_PLATFORM", name, value.astype(float).tolist() if value.ndim == 1 else value.astype(float))
+        file.add_parameter(
+            "FORCE_PLATFORM", name, value.astype(float).tolist() if value.ndim == 1 else value.astype(float)
+        )
         if name in ("USED", "TYPE", "ZERO", "CHANNEL"):
             parameter = file["parameters"]["FORCE_PLATFORM"][name]
             parameter["type"], parameter["value"] = 2, value.astype(int)

@@ -108,9 +108,7 @@ def _is_unsigned(layout: Layout) -> bool:
     return layout.word == 2 and layout.parameters.string("ANALOG", "FORMAT").strip().upper().startswith("UNSIGN")
 
 
-def _calibration(
-    parameters: Parameters, n: int, is_unsigned: bool, notes: list[str]
-) -> tuple[np.ndarray, np.ndarray]:
+def _calibration(parameters: Parameters, n: int, is_unsigned: bool, notes: list[str]) -> tuple[np.ndarray, np.ndarray]:
     """(offset, scale) of each channel; 0 and 1 where the file has none."""
     general = parameters.number("ANALOG", "GEN_SCALE")
     if general is None or not math.isfinite(general) or general == 0:
@@ -135,9 +133,7 @@ def _numbers(parameters: Parameters, name: str, n: int, default: float) -> np.nd
     return np.array([*values[:n], *[default] * (n - len(values))], np.float64)
 
 
-def _stored(
-    path: Path, layout: Layout, n_channels: int, per_frame: int, keep: slice, is_unsigned: bool
-) -> np.ndarray:
+def _stored(path: Path, layout: Layout, n_channels: int, per_frame: int, keep: slice, is_unsigned: bool) -> np.ndarray:
     """(samples, channels) as stored: float32, int16 or uint16."""
     start, stop, _ = keep.indices(layout.n_frames)
     at = 4 * layout.n_points * layout.word

@@ -97,9 +97,7 @@ def _others(
 ) -> list[SourceKinetic]:
     """Ground reaction (turned to Y up) and every other output, in the file's unit."""
     kind = next((k for k in ("Moment", "Power", "Force") if k in label), "Force" if "GR" in label else "")
-    stated = {
-        k: parameters.string("POINT", f"{k.upper()}_UNITS") for k in ("Moment", "Power", "Force")
-    }
+    stated = {k: parameters.string("POINT", f"{k.upper()}_UNITS") for k in ("Moment", "Power", "Force")}
     unit = stated.get(kind, "")
     names: list[str | None] = [None, None, None]
     if match and match["what"].lower().startswith(("normali", "ground")) and kind == "Force":
@@ -133,14 +131,20 @@ def _scales(
         ("Power", ((400.0, 1e-3, True, "mW/kg"), (30.0, 1.0, False, "W"), (0.0, 1.0, True, "W/kg"))),
     ):
         joints = [
-            i for i, (k, m) in enumerate(zip(kinds, parsed, strict=True)) if k == kind and m and m["what"] in ("Hip", "Knee", "Ankle")
+            i
+            for i, (k, m) in enumerate(zip(kinds, parsed, strict=True))
+            if k == kind and m and m["what"] in ("Hip", "Knee", "Ankle")
         ]
         if not joints or not np.isfinite(values[:, joints]).any():
             continue
         stated = parameters.string("POINT", f"{kind.upper()}_UNITS")
         size = float(np.nanpercentile(np.abs(values[:, joints]), 99.5))
-        least = steps if not (kind == "Moment" and stated.lower() in ("nm", "n.m")) else ((10.0, 1.0, False, "Nm"), steps[2])
-        if kind == "Power" and mass and 30.0 <= size and stated.lower() == "w" and size / mass < 30:
+        least = (
+            steps
+            if not (kind == "Moment" and stated.lower() in ("nm", "n.m"))
+            else ((10.0, 1.0, False, "Nm"), steps[2])
+        )
+        if kind == "Power" and mass and size >= 30.0 and stated.lower() == "w" and size / mass < 30:
             least = (steps[1], steps[2])
         factor, per_kg, means = next((f, p, w) for low, f, p, w in least if size >= low)
         if means.lower() != stated.lower():

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from neurostore.ingest.forces import THRESHOLD_N, plate_from_wrench
 from neurostore.ingest.readers.c3d.analog import Analog
 from neurostore.ingest.readers.c3d.parameters import Parameters
 from neurostore.ingest.readers.markers.assemble import to_y_up
+from neurostore.ingest.readers.wrenches import THRESHOLD_N, plate_from_wrench
 from neurostore.ingest.recording import ForcePlate
 
 N_CHANNELS = {1: 6, 2: 6, 3: 8, 4: 6}
@@ -240,9 +240,7 @@ def _wrench(type_: int, values: np.ndarray, origin: np.ndarray) -> tuple[np.ndar
         x12, x34, y14, y23, z1, z2, z3, z4 = values
         a, b, depth = abs(origin[0]), abs(origin[1]), -abs(origin[2])
         force = np.stack([x12 + x34, y14 + y23, z1 + z2 + z3 + z4])
-        moment = np.stack(
-            [b * (z1 + z2 - z3 - z4), a * (-z1 + z2 + z3 - z4), b * (-x12 + x34) + a * (y14 - y23)]
-        )
+        moment = np.stack([b * (z1 + z2 - z3 - z4), a * (-z1 + z2 + z3 - z4), b * (-x12 + x34) + a * (y14 - y23)])
         return force, moment + np.cross(force.T, [0.0, 0.0, depth]).T
     down = -origin if origin[2] > 0 else origin
     return values[:3], values[3:] + np.cross(values[:3].T, down).T

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from neurostore.ingest.forces import at_frames
+from neurostore.ingest.kinetics.frames import at_frames
 from neurostore.ingest.recording import Recording
 from neurostore.schema import point_array
 
@@ -17,7 +17,18 @@ def force_plates(recording: Recording) -> dict[str, Any]:
     if not plates:
         return {}
     missing = np.full(3, np.nan)
-    plain = ("plate", "type", "rate_hz", "start_s", "threshold_n", "baseline_n", "zero", "is_flipped", "returns_to_zero", "side")
+    plain = (
+        "plate",
+        "type",
+        "rate_hz",
+        "start_s",
+        "threshold_n",
+        "baseline_n",
+        "zero",
+        "is_flipped",
+        "returns_to_zero",
+        "side",
+    )
     return {
         **{name: [getattr(p, name) for p in plates] for name in plain},
         "corners": [None if p.corners is None else p.corners.astype(np.float32).ravel().tolist() for p in plates],
