@@ -6,10 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from neurostore.ingest.landmarks.filters import lowpass
+from neurostore.ingest.landmarks.filters import clean
 from neurostore.ingest.recording import ForcePlate
-
-_LEAST_RUN = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +32,10 @@ def at_frames(plate: ForcePlate, time_s: np.ndarray, rate_hz: float, cutoff_hz: 
     """
     both = np.hstack([plate.force, plate.moment])
     mean = _centred_mean(both, plate, time_s, rate_hz)
-    low = both
-    if cutoff_hz > 0 and cutoff_hz <= 0.45 * plate.rate_hz and np.isfinite(both).all() and len(both) >= _LEAST_RUN:
-        low = lowpass(both, plate.rate_hz, cutoff_hz)
     clock = plate.start_s + np.arange(len(both)) / plate.rate_hz
+    low = both
+    if 0 < cutoff_hz <= 0.45 * plate.rate_hz:
+        low = clean(both[:, None, :], clock, plate.rate_hz, cutoff_hz).values[:, 0]
     inside = (time_s >= clock[0] - 0.5 / rate_hz) & (time_s <= clock[-1] + 0.5 / rate_hz)
     smooth = np.stack([np.interp(time_s, clock, low[:, k]) for k in range(6)], axis=1)
     smooth[~inside] = np.nan
