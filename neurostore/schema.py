@@ -1,7 +1,7 @@
 """Tables, declared once in schemas/tables/*.toml: Arrow schemas, write checks and the catalogue come from here.
 
-A TOML file declares one table: ``name``, ``row`` (what one row is), ``partition``, ``key`` and ``[[column]]`` entries
-with ``name``, ``type``, ``unit``, ``meaning`` and, where they hold, ``nullable``, ``minimum``, ``maximum``, ``values``.
+A TOML file declares one table: ``name``, ``row`` (what one row is), ``partition``, ``key``, ``per`` (see :class:`Table`)
+and ``[[column]]`` entries with ``name``, ``type``, ``unit``, ``meaning`` and, where they hold, ``nullable``, ``minimum``, ``maximum``, ``values``.
 Types: string, bool, int32, int64, float32, float64, timestamp, point (STRUCT x, y, z), rotation (STRUCT w, x, y, z),
 list<string>, list<float32>, map<string,int64>, map<string,float64>.
 """
@@ -44,13 +44,22 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A declared table."""
+    """A declared table.
+
+    per : what the table is divided by: ``poses`` has one table ``poses/<skeleton>`` per skeleton; '' for a single table.
+    """
 
     name: str
     row: str
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     partition: tuple[str, ...] = ()
+    per: str = ""
+
+    @property
+    def is_keyed(self) -> bool:
+        """Whether each row was written by the ingest of one trial, and lives only while ``trials`` names that ingest."""
+        return self.name != "trials" and any(c.name == "ingest_id" for c in self.columns)
 
     def column(self, name: str) -> Column:
         return next(c for c in self.columns if c.name == name)
@@ -109,15 +118,32 @@ def _table(declared: dict[str, Any]) -> Table:
         columns=tuple(columns),
         key=tuple(declared["key"]),
         partition=tuple(declared.get("partition", ())),
+        per=declared.get("per", ""),
     )
 
 
 def table(name: str) -> Table:
     """The declaration of a table of the lake; ``poses/<skeleton>`` is declared by ``poses``."""
-    declared = tables().get("poses" if name.startswith("poses/") else name)
-    if declared is None or name == "poses":
-        raise LakeError(f"no table is named {name!r}; there are poses/<skeleton>, {', '.join(sorted(tables()))}")
+    first, _, rest = name.partition("/")
+    declared = tables().get(first)
+    if declared is None or bool(rest) != bool(declared.per):
+        known = (f"{t.name}/<{t.per}>" if t.per else t.name for t in tables().values())
+        raise LakeError(f"no table is named {name!r}; there are {', '.join(sorted(known))}")
     return declared
+
+
+def single_tables() -> tuple[str, ...]:
+    """Names of the tables that every lake has; of the others there is one per skeleton, say."""
+    return tuple(sorted((t.name for t in tables().values() if not t.per), key=lambda n: (n != "trials", n)))
+
+
+def table_of(path: str) -> str | None:
+    """The table whose folder a path (relative to the root of a lake) is in; None where it is in none."""
+    parts = path.split("/")
+    declared = tables().get(parts[0])
+    n = 0 if declared is None else 2 if declared.per else 1
+    is_key = n == 1 or (n == 2 and KEY.fullmatch(parts[1]) is not None) if len(parts) > n else False
+    return "/".join(parts[:n]) if n and is_key else None
 
 
 def check_key(what: str, value: str, *, empty: bool = False) -> None:
@@ -193,7 +219,7 @@ def conform(name: str, rows: pa.Table) -> tuple[pa.Table, list[str]]:
     allowed = [arrow_type(t) for t in ("point", "rotation", "list<float32>")]
     for extra in (n for n in given if n not in known):
         values = _one_chunk(given[extra])
-        if not name.startswith("poses/") or values.type not in allowed:
+        if not declared.per or values.type not in allowed:
             problems.append(f"{name}.{extra}: {values.type} is no column of this table")
             continue
         if not _JOINT.fullmatch(extra):

@@ -23,7 +23,9 @@ from neurostore.trial_key import Key
 
 __all__ = ["Key", "Staged", "TrialTables", "commit", "discard", "known_trials", "renew_trials", "running", "stage"]
 
-_KEYED = {"trials": ("subject", "session", "trial"), "subjects": ("subject",), "skeletons": ("skeleton", "joint")}
+_TRIAL = schema.table("trials").key
+_SUBJECT = schema.table("subjects").key
+_JOINT = ("skeleton", "joint")
 
 
 def commit(
@@ -66,7 +68,7 @@ def commit(
             versions["skeletons"] = _add_skeletons(root, pa.concat_tables(described))
         if subjects:
             people = schema.rows_table("subjects", [dict(s) for s in subjects])
-            versions["subjects"] = delta.replace_rows(root, "subjects", _KEYED["subjects"], people)
+            versions["subjects"] = delta.replace_rows(root, "subjects", _SUBJECT, people)
         at = delta.open_table(root, "trials")
         there = set(_keys_of(root, at))
         note = {
@@ -79,7 +81,7 @@ def commit(
             return _rows_naming(root, newest, rows, versions, removed)
 
         said = _note("commit" if rows or removed else "subjects", message, note)
-        return delta.replace_rows(root, "trials", _KEYED["trials"], rows_of, drop=removed, note=said, at=at)
+        return delta.replace_rows(root, "trials", _TRIAL, rows_of, drop=removed, note=said, at=at)
 
 
 def _note(operation: str, message: str, counts: Mapping[str, int]) -> dict[str, Any]:
@@ -107,7 +109,7 @@ def _add_files(root: str, files: Sequence[StagedFile]) -> dict[str, int]:
     try:
         for name in list(waiting):
             declared = schema.table(name)
-            if name.startswith("poses/") and not delta.exists(root, name):
+            if not delta.exists(root, name):
                 delta.create(root, name, declared.arrow(), declared.partition)
             at = _add_columns(root, name, waiting)
             actions = [delta.add_action(f.file, f.stats) for f in waiting[name]]
@@ -176,7 +178,7 @@ def _add_skeletons(root: str, rows: pa.Table) -> int:
             new.append({**row, "joint_index": index})
     if not new:
         return at.version()
-    return delta.replace_rows(root, "skeletons", _KEYED["skeletons"], schema.rows_table("skeletons", new))
+    return delta.replace_rows(root, "skeletons", _JOINT, schema.rows_table("skeletons", new))
 
 
 def _rows_naming(
@@ -194,7 +196,7 @@ def _rows_naming(
     said = sorted(named.items())
     if rows:
         return schema.rows_table("trials", [{**row, "table_versions": said} for row in rows])
-    keys = zip(*(current[c].to_pylist() for c in _KEYED["trials"]), strict=True)
+    keys = zip(*(current[c].to_pylist() for c in _TRIAL), strict=True)
     stays = [i for i, key in enumerate(keys) if key not in removed][:1]
     at = current.schema.get_field_index("table_versions")
     column = current.schema.field(at)
@@ -212,18 +214,18 @@ def name_versions(root: str, versions: Mapping[str, int], operation: str) -> int
         column = rows.schema.field(at)
         return rows.set_column(at, column, pa.array([sorted(named.items())] * rows.num_rows, column.type))
 
-    return delta.replace_rows(root, "trials", _KEYED["trials"], rows_of, note=_note(operation, "", {}))
+    return delta.replace_rows(root, "trials", _TRIAL, rows_of, note=_note(operation, "", {}))
 
 
 def _keys_of(root: str, trials: Any) -> list[Key]:
-    rows = delta.read(root, "trials", trials, list(_KEYED["trials"]))
+    rows = delta.read(root, "trials", trials, list(_TRIAL))
     return list(zip(*(rows[c].to_pylist() for c in rows.column_names), strict=True))
 
 
 def known_trials(lake_path: object) -> dict[Key, tuple[str, str]]:
     """(source_sha256, settings_sha256) of every trial now in the lake: what an ingest may skip."""
     root = storage.resolve(lake_path)
-    columns = [*_KEYED["trials"], "source_sha256", "settings_sha256"]
+    columns = [*_TRIAL, "source_sha256", "settings_sha256"]
     rows = delta.read(root, "trials", delta.open_table(root, "trials"), columns)
     return {
         (subject, session, trial): (source, settings)
@@ -257,4 +259,4 @@ def renew_trials(lake_path: object, changes: Mapping[Key, Mapping[str, Any]], *,
         "trials_removed": 0,
     }
     with writing.writing(root, "renew"), storage.named_errors(root, "renew"):
-        return delta.replace_rows(root, "trials", _KEYED["trials"], rows_of, note={"neurostore": json.dumps(said)})
+        return delta.replace_rows(root, "trials", _TRIAL, rows_of, note={"neurostore": json.dumps(said)})

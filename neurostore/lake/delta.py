@@ -22,6 +22,7 @@ from deltalake import CommitProperties, DeltaTable, Schema
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
 
+from neurostore import schema as declarations
 from neurostore import storage
 from neurostore.errors import ConflictError, DamagedLakeError, LakeError, VanishedVersionError
 from neurostore.lake import hashes
@@ -327,9 +328,7 @@ def replace_rows(
 
 
 def stored_tables(root: str) -> list[str]:
-    """Every table that has a folder, named by a version or not."""
-    names = set()
-    for file in storage.list_files(root):
-        first, *rest = file.path.split("/")
-        names.add(f"poses/{rest[0]}" if first == "poses" else first)
-    return sorted(n for n in names if exists(root, n))
+    """Every declared table that has a log, named by a version or not; folders of strangers are no tables."""
+    logged = (f.path for f in storage.list_files(root, logs=True) if "/_delta_log/" in f.path)
+    names = {(declarations.table_of(path), path.partition("/_delta_log/")[0]) for path in logged}
+    return sorted(name for name, folder in names if name == folder and name is not None)

@@ -239,9 +239,10 @@ def _conform(batch: Sequence[TrialTables]) -> tuple[dict[str, pa.Table], list[st
     conformed: dict[str, pa.Table] = {}
     for name, tables in parts.items():
         try:
-            if name.startswith("poses/"):
-                schema.check_key("skeleton", name.removeprefix("poses/"))
-            if name in ("trials", "subjects"):
+            declared = schema.table(name)
+            if declared.per:
+                schema.check_key(declared.per, name.partition("/")[2])
+            if not declared.is_keyed and name != "skeletons":
                 raise LakeError(f"{name}: not a table of one trial's rows")
             conformed[name], wrong = schema.conform(name, _one_below_the_other(name, tables))
             problems += wrong

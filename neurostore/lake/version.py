@@ -88,7 +88,8 @@ def is_unfinished(path: object) -> bool:
 
 def _others(root: str) -> list[str]:
     """Files of a folder that are in no table's folder."""
-    return [f.path for f in storage.list_files(root) if f.path.split("/")[0] not in _OWN]
+    own = {*schema.tables(), "_neurostore"}
+    return [f.path for f in storage.list_files(root) if f.path.split("/")[0] not in own]
 
 
 def _with_newer_columns(table: str, stored: pa.Schema) -> tuple[pa.Schema, tuple[str, ...]]:
@@ -125,13 +126,12 @@ class Lake:
         root = storage.resolve(path)
         marker = storage.join(root, "_neurostore", "lake.json")
         with storage.named_errors(root, "creating the lake"), hashes.gathered(root):
-            is_new = not storage.exists(marker)
-            if is_new and (others := _others(root)):
-                raise NotALakeError(f"{root}: not empty ({others[0]} …) and no lake; choose another folder")
-            for name, table in schema.tables().items():
-                if name in _TABLES and (is_new or not delta.exists(root, name)):
-                    delta.create(root, name, table.arrow(), table.partition)
-            if is_new:
+            if not storage.exists(marker):
+                others = _others(root)
+                if others:
+                    raise NotALakeError(f"{root}: not empty ({others[0]} …) and no lake; choose another folder")
+                for name in schema.single_tables():
+                    delta.create(root, name, schema.table(name).arrow(), schema.table(name).partition)
                 created = {
                     "schema_version": schema.SCHEMA_VERSION,
                     "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -159,7 +159,8 @@ class Lake:
 
     def tables(self) -> tuple[str, ...]:
         """Names of the tables: those declared, and a ``poses/<skeleton>`` for each skeleton in this version."""
-        return (*_TABLES, *sorted(t for t in self.table_versions if t.startswith("poses/")))
+        single = schema.single_tables()
+        return (*single, *sorted(t for t in self.table_versions if t not in single))
 
     def ingest_ids(self) -> list[str]:
         """The ingests whose rows are live: one a trial."""
@@ -170,20 +171,19 @@ class Lake:
         if name not in self._states:
             if name not in self.tables():
                 raise UsageError(f"no table {name!r} in this lake; there are {', '.join(self.tables())}")
+            is_named = name == "trials" or name in self.table_versions
             if name == "trials":
                 table = self._trials
-            elif name not in self.table_versions and not delta.exists(self.path, name):
-                # declared since this lake was made: no rows yet, and the next ingest makes it
+            elif not is_named and not delta.exists(self.path, name):  # declared since the lake was made
                 declared = schema.table(name).arrow()
-                self._states[name] = lake_sql.TableState(self.path, name, 0, declared, (), False)
+                self._states[name] = lake_sql.TableState(self.path, name, -1, declared, (), False)
                 return self._states[name]
-            else:  # a table nothing names yet is empty, whatever lies in it
+            else:  # a table that nothing names yet is empty, whatever is stored in it
                 table = delta.open_table(self.path, name, self.table_versions.get(name))
-            is_named = name == "trials" or name in self.table_versions
             files = tuple(delta.files_of(table)) if is_named else ()
             stored = sum(f.n_rows for f in files)
             named = self.named_rows.get(name, 0)
-            keyed = name not in NOT_KEYED
+            keyed = schema.table(name).is_keyed
             if keyed and stored < named:
                 raise DamagedLakeError(f"{self.path}: {name} holds {stored} rows, trials names {named}")
             dirty = keyed and stored != named
@@ -318,7 +318,8 @@ class Lake:
         known = [*map(lake_sql.sql_name, self.tables()), *self.views()]
         if name not in known:
             raise UsageError(f"no table or view {name!r}; there are {', '.join(known)}")
-        said = "poses" if name.startswith("poses_") else name
+        divided = (t.name for t in schema.tables().values() if t.per and name.startswith(f"{t.name}_"))
+        said = next(divided, name)
         return self.sql(
             "SELECT c.column_name, c.data_type, d.unit, d.sign, d.meaning, d.source "
             "FROM duckdb_columns() AS c LEFT JOIN _declared_columns AS d "
@@ -371,7 +372,7 @@ class Lake:
 
     def _repr_html_(self) -> str:
         subjects = len(set(self._live["subject"].to_pylist()))
-        counts = {n: self.named_rows.get(n, 0) for n in self.tables() if n not in NOT_KEYED}
+        counts = {n: self.named_rows.get(n, 0) for n in self.tables() if schema.table(n).is_keyed}
         rows = "".join(
             f"<tr><td>{escape(lake_sql.sql_name(n))}</td><td style='text-align:right'>{count:,}</td></tr>"
             for n, count in counts.items()
@@ -381,21 +382,3 @@ class Lake:
             f"{self._live.num_rows:,} trials of {subjects:,} subjects"
             f"<table><thead><tr><th>table</th><th>rows</th></tr></thead><tbody>{rows}</tbody></table></div>"
         )
-
-
-_TABLES = (
-    "trials",
-    "subjects",
-    "calibrations",
-    "skeletons",
-    "source_events",
-    "source_angles",
-    "source_kinetics",
-    "force_plates",
-    "forces",
-    "plate_frames",
-    "analog",
-    "landmarks",
-)
-NOT_KEYED = ("trials", "subjects", "skeletons")  # their rows are not rows of one trial's ingest
-_OWN = {*_TABLES, "poses", "_neurostore"}

@@ -8,10 +8,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from neurostore import storage
+from neurostore import schema, storage
 from neurostore.errors import ConflictError, DamagedLakeError
 from neurostore.lake import commit, delta, heartbeat, writing
-from neurostore.lake.version import NOT_KEYED, Lake, check_marker
+from neurostore.lake.version import Lake, check_marker
 from neurostore.lake.version import open as open_lake
 from neurostore.upkeep.vacuum import SAFE_AGE_S, sweep
 
@@ -63,7 +63,7 @@ def compact(lake_path: object, *, target_bytes: int = TARGET_BYTES, safe_age_s: 
             lake = open_lake(root)
             for name in lake.tables():
                 lake.table_state(name)  # raises where one is gone or damaged
-            names = [n for n in delta.stored_tables(root) if n not in NOT_KEYED]
+            names = [n for n in delta.stored_tables(root) if schema.table(n).is_keyed]
             files = {n: delta.files_of(delta.open_table(root, n)) for n in names}
         live = pa.array(lake.ingest_ids(), pa.string())
         rewrites: list[_Rewrite] = []

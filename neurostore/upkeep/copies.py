@@ -12,11 +12,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from neurostore import storage
+from neurostore import schema, storage
 from neurostore.errors import DamagedLakeError, LakeError, UsageError
 from neurostore.lake import columns, delta
 from neurostore.lake import tables as lake_sql
-from neurostore.lake.version import NOT_KEYED, Lake
+from neurostore.lake.version import Lake
 from neurostore.lake.version import open as open_lake
 from neurostore.release import VERSION
 
@@ -58,7 +58,7 @@ def _export_table(lake: Lake, name: str, work: Path) -> None:
     state = lake.table_state(name)
     live = pa.array(lake.ingest_ids(), pa.string())
     options = {**columns.parquet_options(state.schema), "store_schema": True}
-    if name in NOT_KEYED:
+    if not schema.table(name).is_keyed and state.version >= 0:
         table = delta.read(lake.path, name, delta.open_table(lake.path, name, state.version))
         storage.write_parquet(str(work / name / f"{name}.parquet"), table, **options)
         return
@@ -117,7 +117,11 @@ def catalogue_file(lake_path: object, file: object, version: int | None = None, 
                     lake_sql.require_s3(connection)
                 for name in lake.tables():
                     state = lake.table_state(name)
-                    select = lake_sql.delta_relation(state) if delta_scan else lake_sql.relation(state)
+                    select = (
+                        lake_sql.delta_relation(state)
+                        if delta_scan and state.version >= 0
+                        else lake_sql.relation(state)
+                    )
                     connection.execute(f"CREATE VIEW {lake_sql.quote(state.sql_name)} AS\n{select}")
                 views.register(connection)
                 said = {

@@ -7,27 +7,22 @@ from typing import Any
 
 import pyarrow as pa
 
-from neurostore import storage
+from neurostore import schema, storage
 from neurostore.errors import DamagedLakeError, LakeError
 from neurostore.lake import delta, hashes
-from neurostore.lake.version import NOT_KEYED
 from neurostore.lake.version import open as open_lake
 from neurostore.trial_key import Key
 
 _KEYS = ["subject", "session", "trial"]
 
 
-def table_of(path: str) -> str:
-    """The table that a path below the root belongs to."""
-    parts = path.split("/")
-    return "/".join(parts[:2]) if parts[0] == "poses" else parts[0]
-
-
 def trials_of(root: str, path: str, journal: hashes.Journal, damaged: Iterable[str]) -> list[Key]:
     """The trials with rows in a damaged file; of a log entry, those in the files that it adds."""
     if path.startswith("_neurostore/") or path.endswith("_last_checkpoint"):
         return []
-    table = table_of(path)
+    table = schema.table_of(path)
+    if table is None:
+        return []
     if "/_delta_log/" in path:
         return sorted({key for p in _added_by(path, journal) for key in _keys_in(root, f"{table}/{p}")})
     try:
@@ -45,18 +40,23 @@ def _added_by(path: str, journal: hashes.Journal) -> set[str]:
 
 def _keys_in(root: str, path: str) -> set[Key]:
     """The trials whose rows a file holds, where it can be read; of ``subjects`` all of the subject's are meant."""
-    table = table_of(path)
+    table = schema.table(str(schema.table_of(path)))
     try:
         with storage.open_parquet(storage.join(root, path)) as file:
-            columns = [c for c in (*_KEYS, "skeleton") if c in file.schema_arrow.names]
+            columns = [c for c in dict.fromkeys((*_KEYS, table.key[0])) if c in file.schema_arrow.names]
             rows = file.read(columns=columns).to_pylist()
     except (OSError, pa.ArrowException):
         return set()
-    if table in ("subjects", "skeletons"):
-        column = table[:-1]
+    if _is_of_many(table):
+        column = table.key[0]
         return set(_trials_with(root, column, {r[column] for r in rows}))
     subject = path.partition("subject=")[2].partition("/")[0]
     return {(r.get("subject", subject), r["session"], r["trial"]) for r in rows}
+
+
+def _is_of_many(table: schema.Table) -> bool:
+    """Whether a row of the table is about many trials, such as one about a subject."""
+    return not table.is_keyed and table.name != "trials"
 
 
 def _trials_with(root: str, column: str, values: set[str]) -> list[Key]:
@@ -64,7 +64,7 @@ def _trials_with(root: str, column: str, values: set[str]) -> list[Key]:
         rows = open_lake(root).trials_table().to_pylist()
     except LakeError:
         return []
-    return [(r["subject"], r["session"], r["trial"]) for r in rows if values & {r[column], *_listed(r, column)}]
+    return [(r["subject"], r["session"], r["trial"]) for r in rows if values & {r.get(column), *_listed(r, column)}]
 
 
 def _listed(row: dict[str, Any], column: str) -> list[str]:
@@ -82,10 +82,11 @@ def short_of_rows(root: str, table: str, path: str, damaged: set[str]) -> list[K
         return _lost_trials(root, files)
     lake = open_lake(root)
     rows = lake.trials_table().to_pylist()
-    if table in NOT_KEYED:
-        column = table[:-1]
+    declared = schema.table(table)
+    if _is_of_many(declared):
+        column = declared.key[0]
         have = _values(root, table, files, column)
-        lost = {v for r in rows for v in ({r[column]} | set(_listed(r, column))) if v and v not in have}
+        lost = {v for r in rows for v in ({r.get(column)} | set(_listed(r, column))) if v and v not in have}
         return sorted(_trials_with(root, column, lost))
     subject = path.partition("subject=")[2].partition("/")[0]
     held: dict[str, int] = {}
@@ -106,8 +107,8 @@ def _lost_trials(root: str, sound: list[delta.DataFile]) -> list[Key]:
     """Trials that older files of ``trials`` or other tables know and its sound files do not."""
     kept = {key for f in sound for key in _keys_in(root, f"trials/{f.path}")}
     known: set[Key] = set()
-    for name in tables(root):
-        if name in ("subjects", "skeletons"):
+    for name in delta.stored_tables(root):
+        if _is_of_many(schema.table(name)):
             continue
         for file in storage.list_files(storage.join(root, name)):
             if file.path.endswith(".parquet"):
@@ -126,9 +127,3 @@ def _column(root: str, table: str, path: str, column: str) -> list[str]:
 
 def _values(root: str, table: str, files: list[delta.DataFile], column: str) -> set[str]:
     return {v for f in files for v in _column(root, table, f.path, column)}
-
-
-def tables(root: str) -> list[str]:
-    """Every table with a log."""
-    paths = (f.path for f in storage.list_files(root, logs=True))
-    return sorted({p.partition("/_delta_log/")[0] for p in paths if "/_delta_log/" in p})

@@ -16,8 +16,6 @@ import pyarrow.parquet as pq
 from neurostore import schema, storage
 from neurostore.distances.matrix import SUFFIXES, sidecar
 
-_TABLES = set(schema.tables())
-
 
 def erase_from_files(root: str, subject: str) -> tuple[int, int]:
     """Take a subject out of every matrix below the root; delete other files that say its key.
@@ -28,13 +26,13 @@ def erase_from_files(root: str, subject: str) -> tuple[int, int]:
         return 0, _erase_objects(root, subject)
     n_matrices = n_deleted = 0
     for file in sorted(storage.list_files(root), key=lambda f: f.path):
-        if file.path.split("/")[0] in (*_TABLES, "_neurostore"):
+        if _is_ours(file.path):
             continue
         path = Path(storage.join(root, file.path))
         if path.suffix in SUFFIXES and sidecar(path).is_file():
             n_matrices += _erase_from_matrix(path, subject)
     for file in storage.list_files(root):
-        if file.path.split("/")[0] in (*_TABLES, "_neurostore"):
+        if _is_ours(file.path):
             continue
         path = Path(storage.join(root, file.path))
         is_unfinished = path.suffix in (".partial", ".journal", ".writing")
@@ -43,13 +41,16 @@ def erase_from_files(root: str, subject: str) -> tuple[int, int]:
     return n_matrices, n_deleted
 
 
+def _is_ours(path: str) -> bool:
+    return schema.table_of(path) is not None or path.startswith("_neurostore/")
+
+
 def _erase_objects(root: str, subject: str) -> int:
     """Delete what others put beside the tables on an object store, where it says the subject's key."""
     gone = []
     for file in storage.list_files(root):
         path = storage.join(root, file.path)
-        is_ours = file.path.split("/")[0] in (*_TABLES, "_neurostore")
-        if is_ours:
+        if _is_ours(file.path):
             continue
         if _word(subject).search(file.path.encode()) or _is_said(subject, storage.read_bytes(path) or b""):
             gone.append(path)

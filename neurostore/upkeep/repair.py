@@ -7,12 +7,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from neurostore import storage
+from neurostore import schema, storage
 from neurostore.errors import DamagedLakeError, LakeError
 from neurostore.lake import commit, delta, hashes, writing
 from neurostore.lake.version import open as open_lake
 from neurostore.trial_key import Key
-from neurostore.upkeep.damage import short_of_rows, table_of
+from neurostore.upkeep.damage import short_of_rows
 from neurostore.upkeep.verify import Verification, current_files, verify
 
 _KEYS = ("subject", "session", "trial")
@@ -49,8 +49,8 @@ def drop_damaged(lake_path: object, found: Verification | None = None) -> Droppe
         lost: set[Key] = set()
         for damage in data:
             if damage.path in current:
-                lost |= set(short_of_rows(root, table_of(damage.path), damage.path, dead))
-        tables = sorted({table_of(p) for p in dead & current}, key=lambda t: t != "trials")
+                lost |= set(short_of_rows(root, _table_of(damage.path), damage.path, dead))
+        tables = sorted({_table_of(p) for p in dead & current}, key=lambda t: t != "trials")
         if "trials" in tables:
             _remove(root, "trials", dead)
         if lost:
@@ -66,6 +66,13 @@ def drop_damaged(lake_path: object, found: Verification | None = None) -> Droppe
         storage.delete([storage.join(root, p) for p in dead])
         writing.adopt(root)  # what a damaged segment vouched for
         return Dropped(open_lake(root).version, tuple(sorted(lost)), tuple(sorted(dead)), tuple(restored))
+
+
+def _table_of(path: str) -> str:
+    table = schema.table_of(path)
+    if table is None:
+        raise DamagedLakeError(f"{path}: the file is in no table of a lake")
+    return table
 
 
 def _no_rows(newest: Any) -> pa.Table:
@@ -94,7 +101,7 @@ def _restore(root: str, paths: list[str], journal: hashes.Journal) -> list[str]:
         elif entry is not None and entry.copy:
             storage.write_whole(full, entry.text())
         elif path.endswith(".checkpoint.parquet"):
-            anew.add((table_of(path), int(path.rsplit("/", 1)[1].split(".")[0]), path))
+            anew.add((_table_of(path), int(path.rsplit("/", 1)[1].split(".")[0]), path))
         else:
             raise DamagedLakeError(f"{full}: its bytes changed and no copy is left; restore it from a back-up")
         restored.append(path)

@@ -22,10 +22,9 @@ from neurostore.errors import LakeError
 from neurostore.lake import delta, hashes, writing
 from neurostore.lake.version import check_marker
 from neurostore.trial_key import Key, key_text
-from neurostore.upkeep.damage import tables, trials_of
+from neurostore.upkeep.damage import trials_of
 
 _TRANSIENT = ("_neurostore/running/", "_neurostore/commit.lock")
-_TABLE_FOLDERS = tuple(schema.tables())
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,14 +178,14 @@ def _is_ours(path: str) -> bool:
 
 
 def _is_left_behind(path: str) -> bool:
-    table = path.split("/")[0] in (*_TABLE_FOLDERS, "_neurostore")
-    return table and (path.endswith((".parquet", ".tmp")) or "/_delta_log/" in path)
+    is_inside = schema.table_of(path) is not None or path.startswith("_neurostore/")
+    return is_inside and (path.endswith((".parquet", ".tmp")) or "/_delta_log/" in path)
 
 
 def current_files(root: str) -> set[str]:
     """Data files that the newest version of any table names; empty of a table whose log cannot be read."""
     paths: set[str] = set()
-    for name in tables(root):
+    for name in delta.stored_tables(root):
         try:
             paths |= {f"{name}/{f.path}" for f in delta.files_of(delta.open_table(root, name))}
         except LakeError:
