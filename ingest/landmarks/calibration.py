@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from neurostore.ingest.landmarks.names import SIDES, Marks
 from neurostore.ingest.recording import Calibration
 
 # The order of the clinical contract: an earlier source wins.
 SOURCES = ("file", "participants", "static", "neutral_pose", "estimated")
-SIDES = ("left", "right")
 DEFAULT_MARKER_DIAMETER_MM = 14.0
 DEFAULT_LEG_LENGTH_MM = 900.0  # where neither a source nor the markers tell
 # Shares of leg length where widths are not known: 105 and 71 mm at 910 mm, the middle of adult Plug-in Gait subjects.
@@ -67,7 +67,7 @@ def gather(calibrations: Iterable[Calibration]) -> Parameters:
     return Parameters(known)
 
 
-def add_measured(parameters: Parameters, marks: dict[str, np.ndarray], source: str = "estimated") -> None:
+def add_measured(parameters: Parameters, marks: Marks, source: str = "estimated") -> None:
     """Measure on skin points what no source has said: inter-ASIS distance and leg length (medians over the trial).
 
     source : ``static`` where the person stands still, else ``estimated``.
@@ -82,7 +82,7 @@ def add_measured(parameters: Parameters, marks: dict[str, np.ndarray], source: s
             parameters.add("leg_length", side, length, "mm", source)
 
 
-def add_static(parameters: Parameters, marks: dict[str, np.ndarray], axes: dict[str, np.ndarray]) -> None:
+def add_static(parameters: Parameters, marks: Marks, axes: Marks) -> None:
     """What a standing trial tells its session: widths, wand rotations and static foot offsets, source ``static``.
 
     Widths and the rotation of thigh and shank wands need medial markers, which many laboratories take off for walking; a knee
@@ -109,9 +109,7 @@ def add_static(parameters: Parameters, marks: dict[str, np.ndarray], axes: dict[
         _add_foot_offset(parameters, marks, axes, side, sign)
 
 
-def _add_foot_offset(
-    parameters: Parameters, marks: dict[str, np.ndarray], axes: dict[str, np.ndarray], side: str, sign: float
-) -> None:
+def _add_foot_offset(parameters: Parameters, marks: Marks, axes: Marks, side: str, sign: float) -> None:
     ankle, toe, heel = (marks.get(f"{side}_{p}") for p in ("ankle", "toe", "heel"))
     shank = axes.get(f"{side}_shank", axes.get(f"{side}_shank_line"))
     if ankle is None or toe is None or shank is None:

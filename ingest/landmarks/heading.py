@@ -9,6 +9,19 @@ WALKING_M_S = 0.6
 _HALF_WIDTH_S = 0.5
 
 
+def headings_of(
+    pelvis: np.ndarray | None, right: np.ndarray | None, time_s: np.ndarray
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """:func:`headings` of a person's trial; None where nothing says which way is right.
+
+    pelvis : (n, 3) mm, None where positions are relative to it or it is not known. right : (n, 3), see :func:`headings`.
+    """
+    if right is None:
+        return None
+    velocity = np.zeros((len(time_s), 2)) if pelvis is None else travel(pelvis, time_s)
+    return headings(velocity, right, time_s)
+
+
 def travel(pelvis: np.ndarray, time_s: np.ndarray) -> np.ndarray:
     """Horizontal velocity (n, 2) as (x, z), m/s, of the pelvis (n, 3) mm around each frame.
 

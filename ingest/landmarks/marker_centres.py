@@ -6,13 +6,10 @@ import math
 
 import numpy as np
 
-from neurostore.ingest.landmarks.calibration import (
-    DEFAULT_MARKER_DIAMETER_MM,
-    SIDES,
-    Parameters,
-    joint_width,
-    median_length,
-)
+from neurostore.ingest.landmarks.arm_centres import add_arms
+from neurostore.ingest.landmarks.axes import from_y_and_z
+from neurostore.ingest.landmarks.calibration import Parameters, joint_width, median_length
+from neurostore.ingest.landmarks.centres import Centres
 from neurostore.ingest.landmarks.joint_centres import (
     asis_trochanter_distance,
     chord,
@@ -21,54 +18,80 @@ from neurostore.ingest.landmarks.joint_centres import (
     turned_towards,
     unit,
 )
+from neurostore.ingest.landmarks.names import SIDES, Marks
 
-Marks = dict[str, np.ndarray]
 
-
-def add_centres(
+def compute_centres(
     marks: Marks,
     parameters: Parameters,
     hip_method: str,
     *,
     bell_pelvis: bool = False,
     sacrum_marker_first: bool = False,
-) -> tuple[dict[str, str], Marks]:
-    """Put joint centres into ``marks`` beside the skin points.
+    needs_trunk: bool = True,
+) -> Centres:
+    """Joint centres beside the skin points.
 
     Parameters
     ----------
     marks : landmark to (n, 3) mm; a joint centre already there was given by the source.
+    parameters : of the body; widths that must be estimated are added.
     bell_pelvis : the pelvis points are only like ASIS and PSIS (berkeley_mhad_43): hips by Bell.
     sacrum_marker_first : a marker on the sacrum goes before the PSIS, as in Plug-in Gait.
-
-    Returns
-    -------
-    methods : joint to the method that gave it. axes : ``left_thigh``, ``left_shank``, … to the (n, 3) unit lateral
-    axis (pointing right) of segments that three points define, and ``pelvis`` (n, 3, 3).
+    needs_trunk : False where the source's own rotations give the trunk.
     """
-    methods: dict[str, str] = {}
-    axes: Marks = {}
-    _add_sacrum(marks, methods, sacrum_marker_first)
-    if {"left_asis", "right_asis", "sacrum"} <= set(marks):
-        axes["pelvis"] = pelvis_axes(marks["left_asis"], marks["right_asis"], marks["sacrum"])
-        _add_hips(marks, axes["pelvis"], parameters, "bell" if bell_pelvis else hip_method, methods)
+    body = Centres(dict(marks), parameters)
+    _add_sacrum(body, sacrum_marker_first)
+    if body.has("left_asis", "right_asis", "sacrum"):
+        body.lateral["pelvis"] = pelvis_axes(*(body.points[p] for p in ("left_asis", "right_asis", "sacrum")))
+        _add_hips(body, body.lateral["pelvis"], "bell" if bell_pelvis else hip_method)
     for side in SIDES:
         for joint in ("hip", "knee", "ankle", "shoulder", "elbow", "wrist"):
-            if f"{side}_{joint}" in marks and f"{side}_{joint}" not in methods:
-                methods[f"{side}_{joint}"] = "given"
-        device = _set_device_knee(marks, axes, side)
-        for joint, above, segment in (("knee", "hip", "thigh"), ("ankle", "knee", "shank")):
-            _add_leg_joint(
-                marks, axes, methods, parameters, side, joint, above, segment, device, on_skin=not bell_pelvis
-            )
-    if {"left_hip", "right_hip"} <= set(marks):
-        marks["pelvis"] = (marks["left_hip"] + marks["right_hip"]) / 2
-    return methods, axes
+            if body.has(f"{side}_{joint}"):
+                body.methods.setdefault(f"{side}_{joint}", "given")
+        device = _set_device_knee(body, side)
+        for joint in ("knee", "ankle"):
+            _add_leg_joint(body, side, joint, device, on_skin=not bell_pelvis)
+    if body.has("left_hip", "right_hip"):
+        body.points["pelvis"] = (body.points["left_hip"] + body.points["right_hip"]) / 2
+    if needs_trunk:
+        body.trunk, body.trunk_method = trunk_axes(body.points)
+    add_arms(body)
+    _add_middles(body)
+    return body
 
 
-def _add_sacrum(marks: Marks, methods: dict[str, str], marker_first: bool) -> None:
+def trunk_axes(marks: Marks) -> tuple[np.ndarray | None, str]:
+    """(n, 3, 3) trunk axes and how they arose: the thorax of Plug-in Gait, else shoulders over hips, else None."""
+    if {"clavicle", "sternum", "c7", "t10"} <= set(marks):
+        clavicle, sternum, c7, t10 = (marks[k] for k in ("clavicle", "sternum", "c7", "t10"))
+        up = (clavicle + c7) / 2 - (sternum + t10) / 2
+        forward = (clavicle + sternum) / 2 - (c7 + t10) / 2
+        return from_y_and_z(up, np.cross(forward, up)), "clavicle_sternum_c7_t10"
+    ends = [marks.get(f"{s}_shoulder", marks.get(f"{s}_acromion")) for s in SIDES]
+    base = marks.get("pelvis")
+    if base is None and {"left_asis", "right_asis", "sacrum"} <= set(marks):
+        base = ((marks["left_asis"] + marks["right_asis"]) / 2 + marks["sacrum"]) / 2
+    if ends[0] is None or ends[1] is None or base is None:
+        return None, ""
+    top = (ends[0] + ends[1]) / 2
+    return from_y_and_z(top - base, ends[1] - ends[0]), "shoulders_over_hips"
+
+
+def _add_middles(body: Centres) -> None:
+    """Head and thorax, where the source has no point of that name."""
+    marks = body.points
+    head = [f"{side}_head_{end}" for side in SIDES for end in ("front", "back")]
+    if "head" not in marks and set(head) <= set(marks):
+        marks["head"] = np.mean([marks[h] for h in head], axis=0)
+    if "thorax" not in marks and {"left_shoulder", "right_shoulder"} <= set(marks):
+        marks["thorax"] = (marks["left_shoulder"] + marks["right_shoulder"]) / 2
+
+
+def _add_sacrum(body: Centres, marker_first: bool) -> None:
     """The middle of the PSIS, or the marker on the sacrum: that first where the model of the marker set wants it so."""
-    psis = {"left_psis", "right_psis"} <= set(marks)
+    marks = body.points
+    psis = body.has("left_psis", "right_psis")
     middle = (marks["left_psis"] + marks["right_psis"]) / 2 if psis else None
     marker = marks.get("sacrum")
     ways = [("skin_point", marker), ("mid_psis", middle)]
@@ -78,10 +101,11 @@ def _add_sacrum(marks: Marks, methods: dict[str, str], marker_first: bool) -> No
     method, points = given[0]
     for _, other in given[1:]:
         points = np.where(np.isfinite(points), points, other)
-    _set(marks, methods, "sacrum", points, method)
+    body.put("sacrum", points, method)
 
 
-def _add_hips(marks: Marks, pelvis: np.ndarray, parameters: Parameters, method: str, methods: dict[str, str]) -> None:
+def _add_hips(body: Centres, pelvis: np.ndarray, method: str) -> None:
+    marks, parameters = body.points, body.parameters
     middle = (marks["left_asis"] + marks["right_asis"]) / 2
     width = parameters.get("inter_asis") or median_length(marks["left_asis"], marks["right_asis"])
     depth = median_length(middle, marks["sacrum"])
@@ -101,29 +125,22 @@ def _add_hips(marks: Marks, pelvis: np.ndarray, parameters: Parameters, method: 
             pelvis_depth=depth,
             leg_length=length,
             asis_trochanter=trochanter,
-            marker_radius=_marker_radius(parameters),
+            marker_radius=body.marker_radius(),
         )
-        _set(marks, methods, f"{side}_hip", middle + (pelvis * offset).sum(axis=-1), method)
+        body.put(f"{side}_hip", middle + (pelvis * offset).sum(axis=-1), method)
 
 
-def _add_leg_joint(
-    marks: Marks,
-    axes: Marks,
-    methods: dict[str, str],
-    parameters: Parameters,
-    side: str,
-    joint: str,
-    above: str,
-    segment: str,
-    device: np.ndarray | None,
-    *,
-    on_skin: bool,
-) -> None:
+_ABOVE = {"knee": ("hip", "thigh"), "ankle": ("knee", "shank")}  # joint: the joint above it, the segment between
+
+
+def _add_leg_joint(body: Centres, side: str, joint: str, device: np.ndarray | None, *, on_skin: bool) -> None:
     """Knee from hip and thigh, or ankle from knee and shank.
 
     device : end of a knee alignment device's axis, which is the wand then of both. on_skin : the points are middles of markers, a
     radius off the skin.
     """
+    marks, parameters, axes = body.points, body.parameters, body.lateral
+    above, segment = _ABOVE[joint]
     name = f"{side}_{joint}"
     lateral, medial = marks.get(f"{name}_lateral"), marks.get(f"{name}_medial")
     if lateral is None:
@@ -131,21 +148,20 @@ def _add_leg_joint(
     sign = 1.0 if side == "right" else -1.0
     proximal, wand = marks.get(f"{side}_{above}"), marks.get(f"{side}_{segment}")
     if device is not None and proximal is not None:
-        distance = joint_width(parameters, joint, side) / 2 + _marker_radius(parameters)
+        distance = joint_width(parameters, joint, side) / 2 + body.marker_radius()
         if joint == "ankle" and medial is not None:  # Plug-in Gait then takes the line of the two malleoli
-            _set(marks, methods, name, lateral + distance * unit(medial - lateral), "towards the medial marker")
-            axes[f"{side}_{segment}"] = unit(sign * (lateral - marks[name]))
-            return
-        _set(marks, methods, name, chord(proximal, lateral, device, distance), "chord (knee alignment device)")
+            body.put(name, lateral + distance * unit(medial - lateral), "towards the medial marker")
+        else:
+            body.put(name, chord(proximal, lateral, device, distance), "chord (knee alignment device)")
         axes[f"{side}_{segment}"] = unit(sign * (lateral - marks[name]))
         return
     # The file's own width says that its model is the chord construction, whatever else is on the skin.
     is_stated = parameters.source(f"{joint}_width", side) == "file" and proximal is not None and wand is not None
     if medial is not None and not is_stated:
-        _set(marks, methods, name, (lateral + medial) / 2, "half-way")
+        body.put(name, (lateral + medial) / 2, "half-way")
         axes[f"{side}_{segment}"] = unit(sign * (lateral - medial))
         return
-    if methods.get(name) == "given":
+    if body.methods.get(name) == "given":
         axes[f"{side}_{segment}"] = unit(sign * (lateral - marks[name]))
         return
     if (
@@ -160,26 +176,27 @@ def _add_leg_joint(
     marked = " (estimated width)" if estimated else ""
     if proximal is not None and wand is not None:
         rotation = parameters.get(f"{segment}_rotation", side) or 0.0
-        centre = chord(proximal, lateral, wand, distance + _marker_radius(parameters), sign * rotation)
+        centre = chord(proximal, lateral, wand, distance + body.marker_radius(), sign * rotation)
         lift = parameters.get("ankle_ab_add", side) if joint == "ankle" and is_stated else None
         if lift:
             centre = turned_towards(centre, lateral, proximal, lift)
-        _set(marks, methods, name, centre, f"chord{marked}")
+        body.put(name, centre, f"chord{marked}")
         if joint == "knee" or is_stated or parameters.get("shank_rotation", side) is not None:
             axes[f"{side}_{segment}"] = unit(sign * (lateral - centre))
         # else nobody has said how the wand on the shank stands to the axis of the ankle: a line, without rotation
     elif "pelvis" in axes:
         inward = -sign * axes["pelvis"][..., 2]
-        distance += _marker_radius(parameters) if on_skin else 0.0
-        _set(marks, methods, name, lateral + inward * distance, f"inward_half_width{marked}")
+        distance += body.marker_radius() if on_skin else 0.0
+        body.put(name, lateral + inward * distance, f"inward_half_width{marked}")
 
 
-def _set_device_knee(marks: Marks, axes: Marks, side: str) -> np.ndarray | None:
+def _set_device_knee(body: Centres, side: str) -> np.ndarray | None:
     """The lateral knee point of a knee alignment device, put into ``marks``; returns the end of the device's axis.
 
     Its three markers lie at the ends of arms of one length at right angles, whose corner is where the knee marker was (Davis
     1991). Of the two corners that three points allow it is the one towards the body.
     """
+    marks, axes = body.points, body.lateral
     ends = [marks.get(f"{side}_knee_device_{end}") for end in ("axis", "1", "2")]
     if "pelvis" not in axes or any(end is None for end in ends):
         return None
@@ -204,12 +221,3 @@ def _is_lateral(wand: np.ndarray, lateral: np.ndarray, proximal: np.ndarray, axe
     seen = [v - (v * along).sum(-1, keepdims=True) * along for v in (wand - lateral, out)]
     cos = (unit(seen[0]) * unit(seen[1])).sum(-1)
     return not np.isfinite(cos).any() or float(np.median(cos[np.isfinite(cos)])) > 0.6
-
-
-def _marker_radius(parameters: Parameters) -> float:
-    return (parameters.get("marker_diameter") or DEFAULT_MARKER_DIAMETER_MM) / 2
-
-
-def _set(marks: Marks, methods: dict[str, str], name: str, values: np.ndarray, method: str) -> None:
-    marks[name] = values
-    methods[name] = method

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 
 from neurostore.ingest.geometry.rotation_kernels import carry_rows
-from neurostore.ingest.geometry.rotations import conjugate, from_matrix, multiply
+from neurostore.ingest.geometry.rotations import conjugate, from_matrix, multiply, rotate
 from neurostore.ingest.landmarks.axes import LAB_UP, from_y_and_z
+from neurostore.ingest.landmarks.bend import follow_bones
 from neurostore.ingest.landmarks.joint_centres import unit
-from neurostore.ingest.landmarks.names import landmark_sources
-from neurostore.ingest.landmarks.segments import neutral_axes
+from neurostore.ingest.landmarks.names import SIDES, Marks, landmark_sources
+from neurostore.ingest.landmarks.segments import Segments, neutral_axes
 from neurostore.ingest.recording import Recording
 
-SIDES = ("left", "right")
 # segment: (landmark whose joint carries it, landmarks at its upper and lower end; None where it is upright in neutral)
 _CARRIERS: dict[str, tuple[str, str | None, str | None]] = {
     "pelvis_neutral": ("pelvis_bone", None, None),
@@ -63,6 +63,23 @@ class NeutralAxes:
                 out[f"{side}_hip_adduction_neutral_deg"] = math.degrees(sign * math.asin(max(-1.0, min(1.0, r[2, 1]))))
                 out[f"{side}_hip_rotation_neutral_deg"] = math.degrees(sign * math.atan2(-r[2, 0], r[2, 2]))
         return out
+
+
+def segments_of_rotations(neutral: NeutralAxes, rotations: np.ndarray, marks: Marks) -> Segments:
+    """Segments of a skeleton whose source gives rotations (S, 4, n) of the joints that carry them.
+
+    Limbs whose rotations do not turn about their joints follow their bones instead (:mod:`.bend`).
+    """
+    segments = neutral.carry(rotations)
+    methods = {f"{name}_axes": "rotation" for name in neutral.segments}
+    name = next((name for name in ("pelvis_neutral", "trunk") if name in segments), None)
+    right = None
+    if name is not None:
+        right = rotate(segments[name], np.array([0.0, 0.0, 1.0]))
+    elif {"left_hip", "right_hip"} <= set(marks):
+        right = marks["right_hip"] - marks["left_hip"]
+    methods_of_lines, notes = follow_bones(segments, marks, right)
+    return Segments(segments, methods | methods_of_lines, right, notes=notes)
 
 
 def neutral_axes_of(recording: Recording) -> NeutralAxes | None:

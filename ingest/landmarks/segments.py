@@ -6,99 +6,103 @@ stored as ``<segment>_line``, whose z axis is the hinge of the neighbouring join
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import numpy as np
 
-from neurostore.ingest.landmarks.axes import LAB_UP, from_x_and_y, from_x_and_z, from_y_and_z, hinge_axis
-from neurostore.ingest.landmarks.calibration import SIDES, Parameters
+from neurostore.ingest.landmarks.axes import LAB_UP, from_x_and_y, from_x_and_z, from_y_and_z, hinge_axis, to_quaternion
+from neurostore.ingest.landmarks.centres import Centres
 from neurostore.ingest.landmarks.joint_centres import unit
-
-Marks = dict[str, np.ndarray]
-
-
-def trunk_axes(marks: Marks) -> tuple[np.ndarray | None, str]:
-    """(n, 3, 3) trunk axes and how they arose: the thorax of Plug-in Gait, else shoulders over hips, else None."""
-    if {"clavicle", "sternum", "c7", "t10"} <= set(marks):
-        clavicle, sternum, c7, t10 = (marks[k] for k in ("clavicle", "sternum", "c7", "t10"))
-        up = (clavicle + c7) / 2 - (sternum + t10) / 2
-        forward = (clavicle + sternum) / 2 - (c7 + t10) / 2
-        return from_y_and_z(up, np.cross(forward, up)), "clavicle_sternum_c7_t10"
-    ends = [marks.get(f"{s}_shoulder", marks.get(f"{s}_acromion")) for s in SIDES]
-    base = marks.get("pelvis")
-    if base is None and {"left_asis", "right_asis", "sacrum"} <= set(marks):
-        base = ((marks["left_asis"] + marks["right_asis"]) / 2 + marks["sacrum"]) / 2
-    if ends[0] is None or ends[1] is None or base is None:
-        return None, ""
-    top = (ends[0] + ends[1]) / 2
-    return from_y_and_z(top - base, ends[1] - ends[0]), "shoulders_over_hips"
+from neurostore.ingest.landmarks.names import SIDES, Marks
 
 
-def axes_from_points(
-    marks: Marks, lateral: Marks, trunk: np.ndarray | None, parameters: Parameters
-) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """Axes (n, 3, 3) of pelvis, thighs, shanks, feet and arms.
+@dataclass(frozen=True, slots=True)
+class Segments:
+    """The segments of one person's trial.
 
-    marks : landmarks and centres. lateral : right-pointing lateral axes known of segments, and ``pelvis`` axes.
-    Returns axes by segment (``…_line`` where only a line) and the method of each.
+    rotations : name to (n, 4) unit quaternion (w, x, y, z), segment to lab; ``<segment>_line`` where only a line is known.
+    methods : ``<segment>_axes`` to how it arose. right : (n, 3) axis that points to the person's right, None where unknown.
+    axes : name to (n, 3, 3), the same rotations as they were made from points; empty where the source gave rotations.
+    notes : what was judged, in plain words.
     """
-    axes: dict[str, np.ndarray] = {}
+
+    rotations: dict[str, np.ndarray]
+    methods: dict[str, str]
+    right: np.ndarray | None
+    axes: Marks = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def segments_of_points(body: Centres) -> Segments:
+    """Segments of a skeleton whose source gives positions alone."""
+    axes, methods = axes_from_points(body)
+    if body.trunk is not None:
+        methods["trunk_axes"] = body.trunk_method
+    right = next((axes[name][..., 2] for name in ("pelvis", "pelvis_line", "trunk") if name in axes), None)
+    return Segments({name: to_quaternion(a) for name, a in axes.items()}, methods, right, axes)
+
+
+def axes_from_points(body: Centres) -> tuple[Marks, dict[str, str]]:
+    """Axes (n, 3, 3) of pelvis, thighs, shanks, feet and arms by segment (``…_line`` where only a line), and their methods."""
+    marks, lateral, trunk = body.points, body.lateral, body.trunk
+    axes: Marks = {}
     methods: dict[str, str] = {}
+    right = None
     if "pelvis" in lateral:
         axes["pelvis"], methods["pelvis_axes"] = lateral["pelvis"], "three_points"
         right = lateral["pelvis"][..., 2]
-    elif {"left_hip", "right_hip"} <= set(marks):
+    elif body.has("left_hip", "right_hip"):
         right = unit(marks["right_hip"] - marks["left_hip"])
         axes["pelvis_line"], methods["pelvis_axes"] = _upright(right), "line"
-    else:
-        right = None
     if trunk is not None:
         axes["trunk"] = trunk
     head = ("left_head_front", "right_head_front", "left_head_back", "right_head_back")
-    if set(head) <= set(marks):
+    if body.has(*head):
         left_front, right_front, left_back, right_back = (marks[k] for k in head)
         forward = left_front + right_front - left_back - right_back
         axes["head"] = from_x_and_z(forward, right_front + right_back - left_front - left_back)
     for side in SIDES:
         if right is not None:
-            _leg(axes, methods, marks, lateral, parameters, side, right)
+            _limb(axes, methods, body, side, _LEG, right)
+            shank = axes.get(f"{side}_shank", axes.get(f"{side}_shank_line"))
+            _foot(axes, methods, body, side, shank)
         if trunk is not None:
-            _arm(axes, methods, marks, lateral, side, trunk[..., 2])
+            _limb(axes, methods, body, side, _ARM, trunk[..., 2])
     return axes, methods
 
 
-def _leg(
-    axes: dict[str, np.ndarray],
+# upper and lower segment, the joints at their ends, and the sign of the hinge between them (see hinge_axis)
+_LEG = (("thigh", "shank"), ("hip", "knee", "ankle"), 1.0)
+_ARM = (("upper_arm", "forearm"), ("shoulder", "elbow", "wrist"), -1.0)
+
+
+def _limb(
+    axes: Marks,
     methods: dict[str, str],
-    marks: Marks,
-    lateral: Marks,
-    parameters: Parameters,
+    body: Centres,
     side: str,
+    limb: tuple[tuple[str, str], tuple[str, str, str], float],
     right: np.ndarray,
 ) -> None:
-    hip, knee, ankle = (marks.get(f"{side}_{j}") for j in ("hip", "knee", "ankle"))
+    """The two long segments of a leg or an arm; right : (n, 3) axis for a joint that hardly bends."""
+    names, joints, sign = limb
+    top, middle, bottom = (body.points.get(f"{side}_{joint}") for joint in joints)
     hinge = right
-    if hip is not None and knee is not None and ankle is not None:
-        hinge = hinge_axis(hip - knee, knee - ankle, right, 1.0)
-    for segment, top, bottom in (("thigh", hip, knee), ("shank", knee, ankle)):
-        if top is None or bottom is None:
+    if top is not None and middle is not None and bottom is not None:
+        hinge = hinge_axis(top - middle, middle - bottom, right, sign)
+    for segment, upper, lower in ((names[0], top, middle), (names[1], middle, bottom)):
+        if upper is None or lower is None:
             continue
         name = f"{side}_{segment}"
-        known = lateral.get(name)
+        known = body.lateral.get(name)
         axes[name if known is not None else f"{name}_line"] = from_y_and_z(
-            top - bottom, hinge if known is None else known
+            upper - lower, hinge if known is None else known
         )
         methods[f"{name}_axes"] = "line" if known is None else "three_points"
-    shank = axes.get(f"{side}_shank", axes.get(f"{side}_shank_line"))
-    _foot(axes, methods, marks, parameters, side, shank)
 
 
-def _foot(
-    axes: dict[str, np.ndarray],
-    methods: dict[str, str],
-    marks: Marks,
-    parameters: Parameters,
-    side: str,
-    shank: np.ndarray | None,
-) -> None:
+def _foot(axes: Marks, methods: dict[str, str], body: Centres, side: str, shank: np.ndarray | None) -> None:
+    marks, parameters = body.points, body.parameters
     heel, toe, ankle = (marks.get(f"{side}_{p}") for p in ("heel", "toe", "ankle"))
     first, fifth = (marks.get(f"{side}_metatarsal_{i}") for i in (1, 5))
     sign = 1.0 if side == "right" else -1.0
@@ -130,26 +134,6 @@ def _turned(foot: np.ndarray, up: float, left: float) -> np.ndarray:
     c, s = np.cos(left), np.sin(left)
     yaw = np.array([[c, 0.0, s], [0.0, 1.0, 0.0], [-s, 0.0, c]])
     return foot @ yaw @ pitch
-
-
-def _arm(
-    axes: dict[str, np.ndarray], methods: dict[str, str], marks: Marks, lateral: Marks, side: str, right: np.ndarray
-) -> None:
-    shoulder, elbow, wrist = (marks.get(f"{side}_{j}") for j in ("shoulder", "elbow", "wrist"))
-    if shoulder is None or elbow is None:
-        return
-    hinge = right
-    if wrist is not None:
-        hinge = hinge_axis(shoulder - elbow, elbow - wrist, right, -1.0)
-    for segment, top, bottom in (("upper_arm", shoulder, elbow), ("forearm", elbow, wrist)):
-        if top is None or bottom is None:
-            continue
-        name = f"{side}_{segment}"
-        known = lateral.get(name)
-        axes[name if known is not None else f"{name}_line"] = from_y_and_z(
-            top - bottom, hinge if known is None else known
-        )
-        methods[f"{name}_axes"] = "line" if known is None else "three_points"
 
 
 def _upright(right: np.ndarray) -> np.ndarray:

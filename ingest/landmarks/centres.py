@@ -1,0 +1,38 @@
+"""The points of a person as joint centres are added to them: what the centres of legs and arms both work on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from neurostore.ingest.landmarks.calibration import DEFAULT_MARKER_DIAMETER_MM, Parameters
+from neurostore.ingest.landmarks.names import Marks
+
+
+@dataclass(slots=True)
+class Centres:
+    """The points of one person's trial as they are found.
+
+    points : landmark to (n, 3) mm, skin points and joint centres. parameters : the body's; estimates are added to them.
+    methods : joint to the method that gave it. lateral : ``left_thigh``, ``left_shank``, … to the (n, 3) unit lateral
+    axis (pointing right) of segments that three points define, and ``pelvis`` (n, 3, 3).
+    trunk, trunk_method : (n, 3, 3) axes and how they arose; None and '' where nothing gives them.
+    """
+
+    points: Marks
+    parameters: Parameters
+    methods: dict[str, str] = field(default_factory=dict)
+    lateral: Marks = field(default_factory=dict)
+    trunk: np.ndarray | None = None
+    trunk_method: str = ""
+
+    def put(self, name: str, values: np.ndarray, method: str) -> None:
+        self.points[name] = values
+        self.methods[name] = method
+
+    def has(self, *names: str) -> bool:
+        return self.points.keys() >= set(names)
+
+    def marker_radius(self) -> float:
+        return (self.parameters.get("marker_diameter") or DEFAULT_MARKER_DIAMETER_MM) / 2

@@ -1,0 +1,132 @@
+"""One person's poses, named and cleaned: which joint is which landmark, gaps filled, noise filtered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from neurostore.ingest.geometry.rotation_kernels import make_rows_continuous
+from neurostore.ingest.landmarks import filters
+from neurostore.ingest.landmarks.names import Marks, is_skin_set, landmark_sources
+from neurostore.ingest.landmarks.neutral import NeutralAxes
+from neurostore.ingest.recording import Poses, Recording
+
+
+@dataclass(frozen=True, slots=True)
+class CleanPerson:
+    """What is known of a person before any joint centre is computed.
+
+    marks : landmark to (n, 3) float64 mm, NaN where missing. rotations : (S, 4, n) of the joints that carry segments, empty
+    without a neutral pose. is_skin : whether the landmarks are markers on the skin. quality, notes : what the filter did.
+    """
+
+    marks: Marks
+    rotations: np.ndarray
+    is_skin: bool
+    quality: dict[str, float] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def clean_person(
+    recording: Recording, rows: np.ndarray, neutral: NeutralAxes | None, cutoff_hz: float, path: str
+) -> CleanPerson:
+    """Name and clean the frames of one person. rows : of the primary skeleton's poses; path : for errors.
+
+    Raises
+    ------
+    InputError : the cut-off is above 0.45 of the rate.
+    """
+    poses = recording.poses[0]
+    sources = landmark_sources(poses.skeleton, _present(poses, rows) - recording.model_points)
+    joints = sorted({i for indices in sources.values() for i in indices})
+    cleaned, rotations = _clean(poses, rows, joints, neutral, recording.rate_hz, cutoff_hz, path)
+    at = {joint: k for k, joint in enumerate(joints)}
+    marks = {
+        landmark: cleaned.values[:, at[indices[0]]]
+        if len(indices) == 1
+        else cleaned.values[:, [at[i] for i in indices]].mean(axis=1)
+        for landmark, indices in sources.items()
+    }
+    quality, notes = _cleaning(cleaned, [poses.skeleton.joints[j] for j in joints])
+    if not sources:
+        notes.insert(
+            0,
+            "no name of a joint or marker is known, so there are no landmarks, angles and cycles: "
+            "say which is which in a skeleton file ([landmarks]) and name it in cohort.toml",
+        )
+    return CleanPerson(marks, rotations, is_skin_set(sources), quality, notes)
+
+
+def _present(poses: Poses, rows: np.ndarray) -> frozenset[str]:
+    """Joints that hold data in any of these rows."""
+    seen = np.isfinite(poses.positions[rows[0]]).all(axis=1)
+    if not seen.all():
+        seen = np.isfinite(_take(poses.positions, rows)).all(axis=2).any(axis=0)
+    return frozenset(joint for joint, s in zip(poses.skeleton.joints, seen, strict=True) if s)
+
+
+def _clean(
+    poses: Poses,
+    rows: np.ndarray,
+    joints: list[int],
+    neutral: NeutralAxes | None,
+    rate_hz: float,
+    cutoff_hz: float,
+    path: str,
+) -> tuple[filters.Cleaned, np.ndarray]:
+    """Filtered positions (n, len(joints), 3) and, with a neutral pose, rotations (S, 4, n) of the joints it needs."""
+    time_s, frame = poses.time_s[rows], poses.frame[rows]
+    values = _take(poses.positions, rows)[:, joints]
+    # frames that are missing altogether are a gap like any other
+    whole = len(frame) > 0 and int(frame[-1]) - int(frame[0]) + 1 == len(frame)
+    place = frame - frame[0] if len(frame) else frame
+    if not whole and len(frame):
+        every = np.arange(place[-1] + 1)
+        time_s = np.interp(every, place, time_s)
+        values = _spread(values, place, len(every))
+    cleaned = filters.clean(values, time_s, rate_hz, cutoff_hz, path)
+    rotations = np.empty((0,))
+    if neutral is not None and poses.rotations is not None:
+        q = _take(poses.rotations, rows)[:, neutral.joints]
+        q = q if whole else _spread(q, place, len(time_s))
+        rotations = np.array(q.transpose(1, 2, 0), np.float64, order="C")
+        make_rows_continuous(rotations)
+        filters.clean_rows(rotations, time_s, rate_hz, cutoff_hz, path)
+        rotations = rotations if whole else np.ascontiguousarray(rotations[:, :, place])
+    if not whole:
+        cleaned = filters.Cleaned(cleaned.values[place], cleaned.n_filled, cleaned.n_short, cleaned.is_resampled)
+    return cleaned, rotations
+
+
+def _take(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """The rows of one person; the array itself where all are."""
+    return values if len(rows) == len(values) else values[rows]
+
+
+def _spread(values: np.ndarray, place: np.ndarray, n: int) -> np.ndarray:
+    """Rows put at their places among n, NaN elsewhere."""
+    out = np.full((n, *values.shape[1:]), np.nan, values.dtype)
+    out[place] = values
+    return out
+
+
+def _cleaning(cleaned: filters.Cleaned, joints: list[str]) -> tuple[dict[str, float], list[str]]:
+    """(figures for trials.quality, notes) of what was filled, left unfiltered or resampled. joints : names by column."""
+    quality: dict[str, float] = {}
+    notes: list[str] = []
+    n = len(cleaned.values)
+    if cleaned.n_filled.any():
+        quality["filled_samples"] = float(cleaned.n_filled.sum())
+    missing = np.isnan(cleaned.values[:, :, 0]).sum(axis=0)
+    if missing.any() and n:
+        quality["missing_pct"] = float(100 * missing.sum() / (n * len(joints)))
+    if cleaned.n_short.any():
+        names = [joint for joint, n_short in zip(joints, cleaned.n_short, strict=True) if n_short]
+        quality["unfiltered_samples"] = float(cleaned.n_short.sum())
+        notes.append(
+            f"stretches between gaps too short to filter (under 10 frames) are left unfiltered in {', '.join(names)}"
+        )
+    if cleaned.is_resampled:
+        notes.append("the clock is uneven: filtered on a uniform clock and brought back")
+    return quality, notes

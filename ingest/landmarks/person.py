@@ -1,0 +1,172 @@
+"""The landmarks of one person of a trial: cleaned, then joint centres, then segments, then headings."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from neurostore.ingest.landmarks import calibration
+from neurostore.ingest.landmarks.centres import Centres
+from neurostore.ingest.landmarks.cleaning import clean_person
+from neurostore.ingest.landmarks.heading import headings_of
+from neurostore.ingest.landmarks.marker_centres import compute_centres
+from neurostore.ingest.landmarks.names import SIDES, Marks
+from neurostore.ingest.landmarks.neutral import NeutralAxes, segments_of_rotations
+from neurostore.ingest.landmarks.segments import Segments, segments_of_points
+from neurostore.ingest.recording import Calibration, Recording
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """How landmarks are computed: see :func:`neurostore.ingest.landmarks.compute_landmarks`."""
+
+    cutoff_hz: float
+    hip_method: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class PersonLandmarks:
+    """What one person's frames give; the subject (person 0) alone has methods, calibrations, quality and notes.
+
+    rows : of the trial's poses. points : landmark to (n, 3). segments : name to (n, 4). scalars : name to (n,), or to
+    one number. The rest as in :class:`neurostore.ingest.landmarks.Landmarks`.
+    """
+
+    rows: np.ndarray
+    points: Marks
+    segments: dict[str, np.ndarray]
+    scalars: dict[str, np.ndarray | float]
+    methods: dict[str, str] = field(default_factory=dict)
+    calibrations: list[Calibration] = field(default_factory=list)
+    pelvis_zero: str = "none"
+    quality: dict[str, float] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def compute_person(
+    recording: Recording,
+    rows: np.ndarray,
+    neutral: NeutralAxes | None,
+    known: Iterable[Calibration],
+    choices: Choices,
+) -> PersonLandmarks:
+    """Landmarks of one person. rows : of the primary skeleton's poses. known : calibrations of the subject's session."""
+    poses = recording.poses[0]
+    is_subject = int(poses.person[rows[0]]) == 0
+    is_static = recording.kind == "static"
+    clean = clean_person(recording, rows, neutral, choices.cutoff_hz, choices.path)
+    parameters = calibration.gather(known if is_subject else ())  # a file's parameters are those of its subject alone
+    if is_subject:
+        calibration.add_measured(parameters, clean.marks, "static" if is_static else "estimated")
+
+    declared = poses.skeleton.declaration.get("landmarks", {})
+    body = compute_centres(
+        clean.marks,
+        parameters,
+        choices.hip_method,
+        bell_pelvis=declared.get("bell_pelvis", False),
+        sacrum_marker_first=declared.get("sacrum_marker_first", False),
+        needs_trunk=clean.is_skin or neutral is None,
+    )
+    if neutral is None:
+        segments = segments_of_points(body)
+    else:
+        segments = segments_of_rotations(neutral, clean.rotations, body.points)
+    pelvis = None if recording.position_basis == "root_relative" else body.points.get("pelvis")
+    headings = headings_of(pelvis, segments.right, poses.time_s[rows])
+    scalars: dict[str, np.ndarray | float] = {}
+    if headings is not None:
+        scalars["heading_deg"], scalars["facing_deg"] = headings
+    if not is_subject:
+        return PersonLandmarks(rows, body.points, segments.rotations, scalars)
+
+    if is_static and clean.is_skin and neutral is None:
+        calibration.add_static(parameters, body.points, segments.axes)
+    scalars |= _torsions(segments, body)
+    if neutral is not None:
+        scalars |= neutral.hip_angles()
+        _add_neutral_angles(parameters, neutral)
+    methods = {**body.methods, **segments.methods}
+    notes = _undefined_shanks(body)
+    if clean.is_skin and neutral is None:
+        on_device, device_notes = _alignment_devices(frozenset(poses.skeleton.joints), methods, parameters)
+        methods |= on_device
+        notes += [*device_notes, *_estimated_widths(body)]
+    return PersonLandmarks(
+        rows,
+        body.points,
+        segments.rotations,
+        scalars,
+        methods,
+        parameters.added,
+        "neutral" if neutral is not None else "anatomical" if "pelvis" in segments.rotations else "none",
+        clean.quality,
+        [*clean.notes, *segments.notes, *notes],
+    )
+
+
+def _torsions(segments: Segments, body: Centres) -> dict[str, np.ndarray | float]:
+    """A stated tibial torsion goes beside the shank, whose lateral axis is that of the ankle.
+
+    Not in the trial that measures it, whose ankle has a medial marker: as in Plug-in Gait its shank is turned with the ankle.
+    """
+    torsions = {
+        side: body.parameters.get("tibial_torsion", side)
+        for side in SIDES
+        if f"{side}_shank" in segments.rotations and "medial" not in body.methods.get(f"{side}_ankle", "")
+    }
+    return {f"{side}_tibial_torsion_deg": math.degrees(t) for side, t in torsions.items() if t is not None}
+
+
+def _undefined_shanks(body: Centres) -> list[str]:
+    sides = [
+        side
+        for side in SIDES
+        if body.methods.get(f"{side}_ankle", "").startswith("chord") and f"{side}_shank" not in body.lateral
+    ]
+    if not sides:
+        return []
+    return [
+        f"no {' or '.join(sides)} knee rotation and ankle inversion: neither the file nor a medial marker says how the wand on the "
+        "shank stands to the ankle's axis (give shank_rotation in participants.tsv, or a static trial with medial markers)"
+    ]
+
+
+def _add_neutral_angles(parameters: calibration.Parameters, neutral: NeutralAxes) -> None:
+    """Keep the hip angles of the neutral pose as calibrations of the trial."""
+    for name, value in neutral.hip_angles().items():
+        side, _, angle = name.removesuffix("_neutral_deg").partition("_")
+        parameters.add(f"neutral_{angle}", side, value, "deg", "neutral_pose")
+
+
+def _alignment_devices(
+    joints: frozenset[str], methods: dict[str, str], parameters: calibration.Parameters
+) -> tuple[dict[str, str], list[str]]:
+    """(methods that change, notes): a knee alignment device sets the thigh's rotation in its own trial only."""
+    names = {joint.upper() for joint in joints}
+    changed: dict[str, str] = {}
+    notes = []
+    for side, letter in (("left", "L"), ("right", "R")):
+        if not names & {f"{letter}{end}" for end in ("KAX", "KD1", "KD2")}:
+            continue
+        if "device" in methods.get(f"{side}_knee", ""):
+            notes.append(f"{side} knee alignment device: it gives the axis of the {side} knee")
+        elif not parameters.get("thigh_rotation", side):
+            for name in (f"{side}_thigh_axes", f"{side}_shank_axes"):
+                changed[name] = f"{methods.get(name, 'none')} (knee alignment device)"
+            notes.append(
+                f"{side} knee alignment device: the file states no thigh rotation, so {side} hip and knee rotation and "
+                "knee adduction are those of the wand"
+            )
+    return changed, notes
+
+
+def _estimated_widths(body: Centres) -> list[str]:
+    joints = sorted(joint for joint, method in body.methods.items() if "estimated" in method)
+    if not joints:
+        return []
+    return [f"widths estimated from leg length for {', '.join(joints)}: give them in participants.tsv or the file"]
