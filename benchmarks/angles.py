@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from neurostore import schema
-from tests.angles_twin import create_joint_angles, polars_angles
+from tests.twins.angles import create_joint_angles, polars_angles
 
 SEGMENTS = ["pelvis", "trunk"] + [
     f"{side}_{segment}" for side in ("left", "right") for segment in ("thigh", "shank", "foot", "upper_arm", "forearm")

@@ -2,7 +2,7 @@
 
     python benchmarks/lab_agreement.py [--people 30]
 
-Files by tests/lab_files.py, their angles by tests/twins/plug_in_gait.py; ours from the markers alone, filtered at 6 Hz.
+Files by tests/builders/lab_files.py, their angles by tests/twins/plug_in_gait.py; ours from the markers alone, filtered at 6 Hz.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from neurostore.ingest.landmarks import compute_landmarks
 from neurostore.ingest.readers import read
-from tests import lab_files as lab
-from tests.landmark_rows import angles_of
+from tests.builders import lab_files as lab
+from tests.builders.landmark_rows import angles_of
 
 SHOWN = ("hip_flexion", "hip_adduction", "hip_rotation", "knee_flexion", "ankle_dorsiflexion", "pelvis_tilt")
 

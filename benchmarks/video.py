@@ -167,7 +167,7 @@ def test_model(folder: Path) -> dict[str, str]:
     from neurostore import skeleton
     from neurostore.ingest.video.models import declared as declared_models
     from neurostore.ingest.video.models import store
-    from tests.video import marker_model
+    from tests.builders import marker_model
 
     declared = {}
     for name in ("berkeley_mhad_43", "bml_movi_87"):
@@ -188,7 +188,7 @@ def test_model(folder: Path) -> dict[str, str]:
 
 def walkers(target: Path, n_frames: int, width: int, height: int) -> str:
     """A film of two walkers as coloured discs."""
-    from tests.video import scene
+    from tests.builders import scene
 
     walks = [
         scene.Walk(start=(-1000.0, 6400.0), velocity=(400.0, -300.0)),

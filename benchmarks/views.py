@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from neurostore.walker import gait
 from neurostore.walker import walk as walker
-from tests import view_builder
+from tests.builders import view_builder
 
 VIEWS = ("gait_events", "event_agreement", "gait_cycles", "cycle_curves", "spatiotemporal", "subject_summary")
 VIEWS += ("trial_quality", "gait_profile", "change")

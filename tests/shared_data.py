@@ -7,5 +7,7 @@ from pathlib import Path
 
 import pytest
 
-SHARED = Path(os.environ.get("NEUROSTORE_SHARED", Path(__file__).resolve().parents[2] / "shared")) / "data"
+from tests import ROOT
+
+SHARED = Path(os.environ.get("NEUROSTORE_SHARED", ROOT.parent / "shared")) / "data"
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason=f"real recordings are not at {SHARED}")

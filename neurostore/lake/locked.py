@@ -1,6 +1,6 @@
 """SQL from strangers: one SELECT over the lake's tables and views, and nothing else.
 
-Five fences, each tested alone (tests/unit/test_locked_sql.py): DuckDB's own parser must find one SELECT; every relation
+Five fences, each tested alone (tests/unit/lake/test_locked.py): DuckDB's own parser must find one SELECT; every relation
 in its tree must be a table or view of the lake, a WITH query, or one of a few functions that make rows; the connection
 may open the files of this version and no other, and its settings are locked; time, memory and rows are limited; and all
 of it happens in a process of its own (locked_child.py), which the operating system ends where DuckDB's limits do not

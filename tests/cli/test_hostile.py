@@ -16,9 +16,9 @@ import pytest
 from neurostore.lake.version import open as open_lake
 from neurostore.upkeep.verify import verify
 from neurostore.wording import printable
+from tests.builders import c3d_files, neuropose_files
+from tests.builders.tiny_bvh import bvh_text
 from tests.cli.cli_run import run
-from tests.tiny_bvh import bvh_text
-from tests.unit import test_c3d, test_neuropose
 
 VALUES = [
     "<script>alert(1)</script>", "=cmd|' /C calc'!A0", "\x1b]0;pwned\x07\x1b[2J", "'; DROP TABLE trials; --",
@@ -43,9 +43,9 @@ def lake(tmp_path_factory) -> Path:
         text = text.replace(f" {name}\n", f" {hostile}\n")
     (cohort / "S0" / "names.bvh").write_text(text)
     (cohort / "S0" / "a'b $(touch pwned).bvh").write_text(bvh_text(20))
-    labels = [*test_c3d.LEGS, "<script>", 'a"; DROP', "x' OR 1"]
-    test_c3d.write(cohort / "S1" / "c.c3d", test_c3d.walker(20, labels), labels)
-    video = test_neuropose.video(test_neuropose.walk(10))
+    labels = [*c3d_files.LEGS, "<script>", 'a"; DROP', "x' OR 1"]
+    c3d_files.write(cohort / "S1" / "c.c3d", c3d_files.walker(20, labels), labels)
+    video = neuropose_files.video(neuropose_files.walk(10))
     members = {"../../etc/passwd.mp4": video, "<script>.mp4": video, "a\x1b[2J.mp4": video}
     (cohort / "S2" / "results.json").write_text(json.dumps(members))
     rows = [[f"S{i}", VALUES[i], "F", VALUES[i + 4], VALUES[(i + 2) % 8], VALUES[(i + 1) % 8]] for i in range(4)]

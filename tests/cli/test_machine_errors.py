@@ -12,8 +12,8 @@ from neurostore import cli, distances
 from neurostore.distances import comparison
 from neurostore.distances.choice import POINTS
 from neurostore.upkeep.verify import verify
+from tests.builders.lake_builder import build_lake, trial
 from tests.cli.cli_run import run
-from tests.lake_builder import build_lake, trial
 
 
 @pytest.mark.parametrize(

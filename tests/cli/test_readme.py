@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-README = Path(__file__).resolve().parents[2] / "README.md"
+from tests import ROOT
+
+README = ROOT / "README.md"
 BLOCK = re.compile(r"^```(console|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 # Figures that differ from run to run: seconds, sizes.
 CHANGING = re.compile(r"\d+(\.\d+)? (MB|s|ms)\b")

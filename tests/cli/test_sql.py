@@ -15,8 +15,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from tests.builders.tiny_bvh import write_bvh
 from tests.cli.cli_run import run
-from tests.tiny_bvh import write_bvh
 
 
 @pytest.fixture(scope="module")

@@ -16,9 +16,9 @@ from typing import Literal
 import numpy as np
 
 from neurostore.ingest.recording import ReadOptions
+from tests.builders import amc_files, bids_files, c3d_files, mot_files, neuropose_files, trc_files
+from tests.builders.tiny_bvh import bvh_text
 from tests.shared_data import SHARED
-from tests.tiny_bvh import bvh_text
-from tests.unit import test_amc, test_c3d, test_mot, test_motion_bids, test_neuropose, test_trc
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def bvh(folder: Path) -> list[Seed]:
 
 
 def amc(folder: Path) -> list[Seed]:
-    made = [(test_amc.ASF, test_amc.AMC)]
+    made = [(amc_files.ASF, amc_files.AMC)]
     asf, motion = _head("cmu_asfamc/02.asf", 100_000), _head("cmu_asfamc/02_03.amc", 3 + 4 * 30)
     if asf and motion:
         made.append((asf.decode(), motion.decode()))
@@ -72,7 +72,7 @@ def amc(folder: Path) -> list[Seed]:
 
 def c3d(folder: Path) -> list[Seed]:
     folder.mkdir(parents=True, exist_ok=True)
-    path = test_c3d.write(folder / "made.c3d", test_c3d.walker(12), test_c3d.LEGS)
+    path = c3d_files.write(folder / "made.c3d", c3d_files.walker(12), c3d_files.LEGS)
     seeds = [Seed(path, (path,), ReadOptions(), is_binary=True)]
     for real in sorted((SHARED / "c3d").glob("*.c3d")):
         path = folder / real.name
@@ -98,14 +98,14 @@ def _few_frames(content: bytes, n_frames: int) -> bytes:
 
 
 def trc(folder: Path) -> list[Seed]:
-    seeds = [_one(folder / "made.trc", test_trc.text(test_trc.walk(8)))]
+    seeds = [_one(folder / "made.trc", trc_files.text(trc_files.walk(8)))]
     real = _head("trc/bmc/walk.trc", 14)
     seeds += [_one(folder / "real.trc", real)] if real else []
     return seeds
 
 
 def mot(folder: Path) -> list[Seed]:
-    seeds = [_one(folder / "made.mot", test_mot.text(test_mot.curves(12)))]
+    seeds = [_one(folder / "made.mot", mot_files.text(mot_files.curves(12)))]
     for name in ("bmc/ik_output_run.mot", "opencap/walking1_videoAndMocap.mot"):
         real = _head(f"trc/{name}", 30)
         seeds += [_one(folder / Path(name).name, re.sub(rb"nRows=\d+", _n_rows, real))] if real else []
@@ -117,12 +117,12 @@ def _n_rows(said: re.Match[bytes]) -> bytes:
 
 
 def neuropose(folder: Path) -> list[Seed]:
-    said = test_neuropose.video(test_neuropose.walk(3))
+    said = neuropose_files.video(neuropose_files.walk(3))
     return [_one(folder / "results.json", json.dumps({"walk.mp4": said}))]
 
 
 def motion_bids(folder: Path) -> list[Seed]:
-    path = test_motion_bids.dataset(folder / "bids", test_motion_bids.walk(8))
+    path = bids_files.dataset(folder / "bids", bids_files.walk(8))
     files = tuple(sorted(p for p in (folder / "bids").rglob("*") if p.is_file()))
     return [Seed(path, files, ReadOptions(companions=tuple(str(p) for p in files if p != path)))]
 
@@ -143,7 +143,7 @@ def cohort(folder: Path) -> list[Seed]:
 
 
 def video(folder: Path) -> list[Seed]:
-    from tests.video.scene import encode
+    from tests.builders.scene import encode
 
     folder.mkdir(parents=True, exist_ok=True)
     pictures = [np.full((48, 64, 3), 8 * i, np.uint8) for i in range(8)]

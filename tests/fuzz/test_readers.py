@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
+from tests import ROOT
 from tests.fuzz.seeds import FORMATS
 
 CODE = """
@@ -25,7 +25,7 @@ print(json.dumps([tally.faults, tally.taken, tally.refused]))
 
 @pytest.mark.parametrize("name", sorted(FORMATS))
 def test_only_named_errors(name, tmp_path):
-    root = Path(__file__).resolve().parents[2]
+    root = ROOT
     done = subprocess.run(
         [sys.executable, "-c", CODE, name, str(tmp_path)], cwd=root, capture_output=True, text=True, timeout=120
     )

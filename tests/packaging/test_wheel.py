@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests import ROOT
+
 ROOMS = {"neurostore": "neurostore", "neurostore/ingest": "ingest"}
 ROOMS |= {"neurostore/queries": "queries", "neurostore/schemas": "schemas"}  # where it lies in the wheel -> in the tree
 NOT_SHIPPED = {".pyc", ".nbi", ".nbc"}

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from tests.angles_twin import joint_angles_of, polars_angles, scipy_angles
-from tests.view_builder import table
+from tests.builders.view_builder import table
+from tests.twins.angles import joint_angles_of, polars_angles, scipy_angles
 
 SEGMENTS = ["pelvis", "trunk"] + [
     f"{side}_{segment}" for side in ("left", "right") for segment in ("thigh", "shank", "foot", "upper_arm", "forearm")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from neurostore.walker import gait
 from neurostore.walker import walk as walker
-from tests import view_builder
+from tests.builders import view_builder
 from tests.twins import gait as twin
 
 

@@ -1,6 +1,6 @@
 """Events and cycles of people who do not walk like the norm, in captures as labs have them: none missed, none made up.
 
-The truth is that of made-up feet (tests/path_walker.py), with 1 mm of noise and the filter of ingest. A missed event is
+The truth is that of made-up feet (tests/builders/path_walker.py), with 1 mm of noise and the filter of ingest. A missed event is
 one at least 0.15 s inside the data without one of ours within 0.1 s; a made-up one lies between the first and last event
 of its foot with no true one within 0.1 s.
 """
@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from neurostore.ingest.landmarks import filters
-from tests import view_builder
-from tests.path_walker import Person, straight, there_and_back, walk
+from tests.builders import view_builder
+from tests.builders.path_walker import Person, straight, there_and_back, walk
 
 FLAT = {"strike_pitch": (0.0, 0.0), "off_pitch": (-8.0, -8.0)}
 SHUFFLE = {"stance": (0.72, 0.72), "clear_m": (0.008, 0.008), **FLAT}

@@ -9,7 +9,7 @@ import neurostore
 from neurostore.sql import views
 from neurostore.walker import gait
 from neurostore.walker import walk as walker
-from tests import view_builder
+from tests.builders import view_builder
 from tests.shared_data import SHARED, needs_shared
 
 

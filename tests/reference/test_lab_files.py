@@ -1,6 +1,6 @@
 """Walking C3D files as other laboratories write them: our angles from the markers alone beside the file's Plug-in Gait.
 
-The files come from tests/lab_files.py, their angles from a second, frame-by-frame Plug-in Gait (tests/twins/plug_in_gait.py)
+The files come from tests/builders/lab_files.py, their angles from a second, frame-by-frame Plug-in Gait (tests/twins/plug_in_gait.py)
 that agrees with Vicon's own on the real recordings to 0.001° in hip, knee, pelvis, thorax and spine.
 """
 
@@ -16,8 +16,8 @@ import pytest
 from neurostore.ingest.landmarks import compute_landmarks
 from neurostore.ingest.readers import read
 from neurostore.ingest.recording import Recording
-from tests import lab_files as lab
-from tests.landmark_rows import angles_of
+from tests.builders import lab_files as lab
+from tests.builders.landmark_rows import angles_of
 from tests.shared_data import SHARED, needs_shared
 from tests.twins import plug_in_gait as pig
 

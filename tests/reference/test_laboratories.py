@@ -8,7 +8,7 @@ import pytest
 from neurostore.ingest.landmarks import compute_landmarks
 from neurostore.ingest.readers import read
 from neurostore.ingest.recording import Recording
-from tests.landmark_rows import angles_of
+from tests.builders.landmark_rows import angles_of
 from tests.shared_data import SHARED
 
 LABS = SHARED / "labs"

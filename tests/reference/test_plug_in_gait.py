@@ -12,7 +12,7 @@ import pytest
 from neurostore.ingest.landmarks import compute_landmarks
 from neurostore.ingest.readers.c3d import read
 from neurostore.ingest.recording import ReadOptions, Recording
-from tests.landmark_rows import angles_of
+from tests.builders.landmark_rows import angles_of
 from tests.shared_data import SHARED, needs_shared
 
 pytestmark = needs_shared

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests import ROOT
+
 sqlglot = pytest.importorskip("sqlglot")
 
-ROOT = Path(__file__).resolve().parents[2]
 QUERIES = sorted((ROOT / "queries").glob("*.sql"))
 STEPS = {path.stem for path in QUERIES}  # a step called with a relation is a table macro: inlined for other engines
 

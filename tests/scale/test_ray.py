@@ -13,7 +13,7 @@ import pytest
 from neurostore import distances
 from neurostore.distances.comparison import Comparison, Part
 from neurostore.lake.version import open as open_lake
-from tests.tiny_bvh import write_bvh
+from tests.builders.tiny_bvh import write_bvh
 
 pytest.importorskip("ray")
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name == "nt", reason="kills by signal")]

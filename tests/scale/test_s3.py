@@ -22,7 +22,8 @@ from neurostore.lake.version import Lake
 from neurostore.lake.version import open as open_lake
 from neurostore.upkeep.compact import compact
 from neurostore.upkeep.vacuum import sweep, vacuum
-from tests.lake_builder import trial
+from tests import ROOT
+from tests.builders.lake_builder import trial
 
 boto3 = pytest.importorskip("boto3")
 pytest.importorskip("moto")
@@ -227,7 +228,7 @@ def test_damage_is_dropped_or_put_back_and_mended(bucket, tmp_path):
     from neurostore.lake import hashes
     from neurostore.upkeep.repair import drop_damaged
     from neurostore.upkeep.verify import adopt, verify
-    from tests.tiny_bvh import write_bvh
+    from tests.builders.tiny_bvh import write_bvh
 
     cohort = tmp_path / "cohort"
     for name in ("S01/walk", "S02/walk"):
@@ -273,7 +274,7 @@ def test_migrate(lake):
 
 def test_ingest_skips_what_is_there(bucket, tmp_path):
     from neurostore.ingest.pipeline import ingest
-    from tests.tiny_bvh import write_bvh
+    from tests.builders.tiny_bvh import write_bvh
 
     cohort = tmp_path / "cohort"
     for name in ("S01/walk", "S02/walk"):
@@ -307,7 +308,7 @@ WRITER = """
 import sys
 import numpy as np
 from neurostore.lake_write import commit, stage
-from tests.lake_builder import trial
+from tests.builders.lake_builder import trial
 root, who = sys.argv[1:]
 for k in range(3):
     heel = np.full((10, 3), float(k), np.float32)
@@ -317,7 +318,7 @@ for k in range(3):
 
 def test_two_processes_lose_no_update(bucket):
     root = Lake.create(f"s3://{bucket}/lake").path
-    home = Path(__file__).resolve().parents[2]
+    home = ROOT
     writers = [
         subprocess.Popen([sys.executable, "-c", WRITER, root, who], cwd=home, stderr=subprocess.PIPE)
         for who in ("A", "B")

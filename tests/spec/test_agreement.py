@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests import view_builder
+from tests.builders import view_builder
 
 EVENTS = """
 subject | session | trial | person | side  | event       | time_s | source   | near_end

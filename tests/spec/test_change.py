@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from neurostore.sql import views
-from tests import view_builder
+from tests.builders import view_builder
 
 
 def _summary(rows):

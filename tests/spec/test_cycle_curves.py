@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tests import view_builder
+from tests.builders import view_builder
 
 CYCLES = """
 subject | session | trial | person | cycle | side  | start_s | end_s | is_steady

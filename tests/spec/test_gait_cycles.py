@@ -10,7 +10,7 @@ import pytest
 from neurostore.sql import views
 from neurostore.walker import gait
 from neurostore.walker import walk as walker
-from tests import view_builder
+from tests.builders import view_builder
 
 # Left and right walk with strides of 1.0 s, stance 60 %, right half a stride later; marks of the file on the left only.
 EVENTS = """

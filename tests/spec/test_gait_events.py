@@ -9,7 +9,7 @@ from scipy.signal import butter, filtfilt
 
 from neurostore.walker import gait
 from neurostore.walker import walk as walker
-from tests import view_builder
+from tests.builders import view_builder
 
 
 def test_every_event_of_the_walker_is_found_once_and_none_invented():

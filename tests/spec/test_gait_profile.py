@@ -8,7 +8,7 @@ import pytest
 
 from neurostore import normative
 from neurostore.sql import views
-from tests import view_builder
+from tests.builders import view_builder
 
 VARIABLES = (
     "pelvis_tilt", "pelvis_obliquity", "pelvis_rotation", "hip_flexion", "hip_adduction", "hip_rotation",

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from tests.angles_twin import joint_angles_of
-from tests.view_builder import table
+from tests.builders.view_builder import table
+from tests.twins.angles import joint_angles_of
 
 FACING = 0.0  # +Z
 SEGMENTS = ["pelvis", "trunk"] + [

@@ -7,7 +7,7 @@ import pytest
 
 from neurostore.walker import gait as gaits
 from neurostore.walker import walk as walker
-from tests import view_builder
+from tests.builders import view_builder
 
 COLUMNS = (
     "walking_speed_m_s, cadence_steps_min, stride_length_m, step_length_m, step_width_m, stance_pct, swing_pct, "

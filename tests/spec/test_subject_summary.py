@@ -9,7 +9,7 @@ import pytest
 from neurostore.sql import views
 from neurostore.walker import gait
 from neurostore.walker import walk as walker
-from tests import view_builder
+from tests.builders import view_builder
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pytest
 
 from neurostore.walker import gait
 from neurostore.walker import walk as walker
-from tests import view_builder
+from tests.builders import view_builder
 
 FLAGS = (
     "has_changing_bones", "has_unequal_legs", "has_gaps", "has_frozen_frames", "has_swaps", "is_upside_down",

@@ -24,7 +24,7 @@ from pathlib import Path
 from neurostore.errors import NotALakeError
 from neurostore.lake.version import open as open_lake
 from neurostore.upkeep.verify import verify
-from tests.tiny_bvh import write_bvh
+from tests.builders.tiny_bvh import write_bvh
 
 OPERATIONS = ("ingest", "replace", "compact", "erase", "distances")
 WHO = "Gone"

@@ -11,8 +11,8 @@ import pytest
 
 from neurostore.lake.version import open as open_lake
 from neurostore.upkeep.verify import verify
+from tests.builders.tiny_bvh import write_bvh
 from tests.cli.cli_run import run
-from tests.tiny_bvh import write_bvh
 from tests.torture.kills import content, kill_once, make_scene
 from tests.torture.writers import write_and_read_at_once
 

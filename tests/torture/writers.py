@@ -11,7 +11,7 @@ from pathlib import Path
 from neurostore.errors import NotALakeError
 from neurostore.lake.version import open as open_lake
 from neurostore.upkeep.verify import verify
-from tests.tiny_bvh import write_bvh
+from tests.builders.tiny_bvh import write_bvh
 from tests.torture.kills import Content, content
 
 N_TRIALS = 8

@@ -18,7 +18,7 @@ from neurostore.upkeep.erase import erase
 from neurostore.upkeep.repair import drop_damaged
 from neurostore.upkeep.vacuum import sweep
 from neurostore.upkeep.verify import verify
-from tests.lake_builder import build_lake, trial
+from tests.builders.lake_builder import build_lake, trial
 
 KEYS = ("subject", "session", "trial", "ingest_id")
 

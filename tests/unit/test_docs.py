@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from pathlib import Path
 
 import pytest
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+from tests import ROOT
+
+DOCS = ROOT / "docs"
 
 
 def build():

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests import ROOT
+
 DRAWING = ROOT / "docs" / "architecture.md"
 FOLDERS = {
     "neurostore": "neurostore",

@@ -1,0 +1,431 @@
+"""What files of different makers mean, on made files: up, units, names, numbers for names, joints from skin markers."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from neurostore.errors import InputError
+from neurostore.ingest.cohort.scan import scan
+from neurostore.ingest.landmarks import compute_landmarks
+from neurostore.ingest.landmarks.bend import follow_bones
+from neurostore.ingest.readers import read
+from neurostore.ingest.readers.c3d.outputs import source_angles, source_events
+from neurostore.ingest.readers.c3d.parameters import Parameters
+from neurostore.ingest.readers.markers.up import is_above, is_foot, judge_up
+from neurostore.ingest.recording import ReadOptions, SourceEvent
+from tests.builders.landmark_rows import angles_of
+
+# Points of a person walking along x, y up, z to the right, mm: name -> (x, y, z) of the right side about mid-pelvis.
+BODY = {
+    "ASI": (70, 90, 125), "PSI": (-90, 80, 45), "KNE": (0, -440, 140), "KNE_MED": (0, -440, 30), "ANK": (0, -850, 125),
+    "ANK_MED": (0, -850, 45), "HEE": (-60, -900, 85), "TOE": (140, -900, 85), "THI": (0, -210, 160), "TIB": (0, -640, 150),
+    "SHO": (-10, 520, 180), "HIP": (0, -20, 180), "MT1": (140, -900, 60), "MT5": (100, -900, 120),
+}  # fmt: skip
+MIDDLE = {"SACR": (-95, 80, 0), "C7": (-80, 560, 0), "CLAV": (60, 520, 0)}
+
+
+def walker(n: int = 200, rate: float = 100.0) -> dict[str, np.ndarray]:
+    """Name with side (LASI, RASI, SACR …) to (n, 3) mm: hips move forwards, feet swing."""
+    t = np.arange(n) / rate
+    points = {}
+    for side, sign, shift in (("R", 1, 0.0), ("L", -1, 0.5)):
+        swing = np.radians(20 * np.sin(2 * np.pi * (t / 1.1 + shift)))
+        for name, (x, y, z) in BODY.items():
+            out = np.tile(np.array([x, y, sign * z], float), (n, 1))
+            if y < 0 and name != "HIP":
+                out[:, 0] = x * np.cos(swing) - y * np.sin(swing)
+                out[:, 1] = y * np.cos(swing) + x * np.sin(swing)
+            points[side + name] = out
+    points |= {name: np.tile(np.array(at, float), (n, 1)) for name, at in MIDDLE.items()}
+    way = np.stack([1200 * t, np.full(n, 950.0), 0 * t], -1)
+    return {name: values + way for name, values in points.items()}
+
+
+def write_trc(path: Path, points: dict[str, np.ndarray], units: str = "mm", rate: float = 100.0) -> Path:
+    names, n = list(points), len(next(iter(points.values())))
+    lines = [
+        f"PathFileType\t4\t(X/Y/Z)\t{path.name}",
+        "DataRate\tCameraRate\tNumFrames\tNumMarkers\tUnits\tOrigDataRate\tOrigDataStartFrame\tOrigNumFrames",
+        f"{rate:g}\t{rate:g}\t{n}\t{len(names)}\t{units}\t{rate:g}\t1\t{n}",
+        "Frame#\tTime\t" + "\t\t\t".join(names) + "\t\t",
+        "\t\t" + "\t".join(f"X{i}\tY{i}\tZ{i}" for i in range(1, len(names) + 1)),
+        "",
+    ]
+    for f in range(n):
+        row = np.concatenate([points[name][f] for name in names])
+        lines.append(f"{f + 1}\t{f / rate:.5f}\t" + "\t".join(f"{v:.4f}" for v in row))
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+# ------------------------------------------------------------------------------------------------------------------ up
+
+# Row i: the file's axis i as a sign and an axis of (forward, up, right)
+LABS = {
+    "y": [(1, 0), (1, 1), (1, 2)], "z": [(1, 0), (-1, 2), (1, 1)], "-z": [(1, 0), (1, 2), (-1, 1)],
+    "x": [(1, 1), (-1, 0), (1, 2)], "-y": [(1, 0), (-1, 1), (-1, 2)],
+}  # fmt: skip
+NAMES_OF = {
+    "plug_in_gait": {"ASI": "{s}ASI", "KNE": "{s}KNE", "ANK": "{s}ANK", "HEE": "{s}HEE", "TOE": "{s}TOE"},
+    "isb": {"ASI": "{s}_IAS", "KNE": "{s}_FLE", "ANK": "{s}_FAL", "HEE": "{s}_FCC", "TOE": "{s}_FM2"},
+    "visual3d": {"ASI": "{s}.ASIS", "KNE": "{s}.Knee.Lat", "ANK": "{s}.Ankle.Lat", "HEE": "{s}.Heel", "TOE": "{s}.Toe"},
+}
+
+
+@pytest.mark.parametrize("screen", ["", "-z", "y", "x"])
+@pytest.mark.parametrize("maker", NAMES_OF)
+@pytest.mark.parametrize("lab", LABS)
+def test_the_markers_say_who_is_up(lab: str, maker: str, screen: str) -> None:
+    points = walker()
+    names, values = [], []
+    for key, name in NAMES_OF[maker].items():
+        for side in "LR":
+            names.append("".join(c for c in name.format(s=side).upper() if c.isalnum()))
+            values.append(points[side + key])
+    own = np.stack(values, axis=1)
+    turned = np.stack([sign * own[..., axis] for sign, axis in LABS[lab]], axis=-1)
+    found = judge_up(names, turned, "z", screen)
+    assert (found.axis, found.is_sure) == (lab, True)
+
+
+def test_names_are_whole_words() -> None:
+    """WHEELCHAIR holds no heel, TRANKLE no ankle."""
+    assert is_foot("LHEEL")
+    assert is_foot("RANKLELAT")
+    assert is_above("PLEFTASI")
+    assert not any(is_foot(n) or is_above(n) for n in ("WHEELCHAIR", "WHEEL", "TRANKLEBOX", "HEADSETBASE", "SHOEBOX"))
+
+
+def test_the_screen_decides_where_no_name_is_known() -> None:
+    cloud = np.random.default_rng(0).uniform(0, 500, (50, 6, 3))
+    assert judge_up(["A", "B", "C", "D", "E", "F"], cloud, "z", "-y").axis == "y"  # all lie above zero
+    assert judge_up(["A", "B", "C", "D", "E", "F"], -cloud, "z", "y").axis == "-y"
+
+
+# --------------------------------------------------------------------------------------------------------------- names
+
+
+def test_four_letter_names_of_helen_hayes_and_of_cmu(tmp_path: Path) -> None:
+    points = walker()
+    sets = {
+        "long": {"V.Sacral": "SACR"} | {f"{s}.{a}": s + b for s in "LR" for a, b in (
+            ("ASIS", "ASI"), ("Thigh", "THI"), ("Knee", "KNE"), ("Shank", "TIB"), ("Ankle", "ANK"), ("Heel", "HEE"), ("Toe", "TOE"))},
+        "four": {"VSAC": "SACR"} | {s + a: s + b for s in "LR" for a, b in (
+            ("ASI", "ASI"), ("THI", "THI"), ("KNE", "KNE"), ("SHA", "TIB"), ("ANK", "ANK"), ("HEE", "HEE"), ("TOE", "TOE"))},
+    }  # fmt: skip
+    found = {}
+    for name, chosen in sets.items():
+        path = write_trc(tmp_path / f"{name}.trc", {label: points[key] for label, key in chosen.items()})
+        found[name] = compute_landmarks(read(path))
+    assert {"left_hip", "left_knee", "right_ankle"} <= set(found["four"].points)
+    for joint in ("left_hip", "left_knee", "right_knee", "right_ankle"):
+        np.testing.assert_allclose(found["four"].points[joint], found["long"].points[joint], atol=0.01)
+
+
+def test_points_of_xsens(tmp_path: Path) -> None:
+    points = walker()
+    chosen = {"pSacrum": "SACR", "pC7SpinalProcess": "C7"}
+    for side, s in (("Left", "L"), ("Right", "R")):
+        for a, b in (("ASI", "ASI"), ("KneeLatEpicondyle", "KNE"), ("KneeMedEpicondyle", "KNE_MED"),
+                     ("LatMalleolus", "ANK"), ("MedMalleolus", "ANK_MED"), ("HeelFoot", "HEE"), ("Toe", "TOE")):  # fmt: skip
+            chosen[f"p{side}{a}"] = s + b
+    found = compute_landmarks(read(write_trc(tmp_path / "mvn.trc", {k: points[v] for k, v in chosen.items()})))
+    np.testing.assert_allclose(found.points["right_knee"], (points["RKNE"] + points["RKNE_MED"]) / 2, atol=1.0)
+    assert {"pelvis", "left_thigh", "right_shank", "left_foot_line"} <= set(found.segments)
+
+
+def test_a_marker_called_hip_or_knee_is_no_joint_centre_in_a_set_on_the_skin(tmp_path: Path) -> None:
+    """The CMU set: LHIP over the trochanter, LKNE outside and LKNI inside of the knee, LFWT and LBWT for the pelvis."""
+    points = walker()
+    names = {
+        "FWT": "ASI",
+        "BWT": "PSI",
+        "HIP": "HIP",
+        "KNE": "KNE",
+        "KNI": "KNE_MED",
+        "ANK": "ANK",
+        "HEL": "HEE",
+        "TOE": "TOE",
+    }
+    chosen = {s + a: points[s + b] for s in "LR" for a, b in names.items()}
+    found = compute_landmarks(read(write_trc(tmp_path / "cmu.trc", chosen)))
+    assert found.methods["left_knee"] == "half-way"
+    assert found.methods["left_hip"] == "harrington"
+    bare = {k: v for k, v in chosen.items() if "WT" not in k}  # without a pelvis nobody knows where the hip is
+    assert "left_hip" not in compute_landmarks(read(write_trc(tmp_path / "bare.trc", bare))).methods
+
+
+@pytest.mark.parametrize("place", ["shin", "thigh"])
+@pytest.mark.parametrize("side", ["L", "R"])
+def test_a_wand_in_front_gives_no_frontal_plane(tmp_path: Path, side: str, place: str) -> None:
+    points = walker()
+    names = ["ASI", "PSI", "THI", "KNE", "TIB", "ANK", "HEE", "TOE"]
+    chosen = {s + n: points[s + n].copy() for s in "LR" for n in names}
+    z = 1 if side == "R" else -1
+    wand = side + ("TIB" if place == "shin" else "THI")
+    chosen[wand] += [50, 0, -25 * z] if place == "shin" else [70, 0, -120 * z]
+    found = compute_landmarks(read(write_trc(tmp_path / "wand.trc", chosen)))
+    whole, segment = ("left", "right")[side == "R"], "shank" if place == "shin" else "thigh"
+    assert f"{whole}_{segment}_line" in found.segments
+    assert f"{whole}_{segment}" not in found.segments
+    other = ("right", "left")[side == "R"]
+    joint = "ankle" if place == "shin" else "knee"
+    assert found.methods[f"{other}_{joint}"].startswith("chord")
+    assert found.methods[f"{whole}_{joint}"].startswith("inward_half_width")
+
+
+@pytest.mark.parametrize("labels", ["0001", "2000"])
+def test_numbers_for_names_are_kept_as_positions(tmp_path: Path, labels: str) -> None:
+    """Qualisys numbers what nobody identified 0001 …, SIMI from 2000 on."""
+    points = list(walker(50).values())
+    numbered = {f"{int(labels) + i:04d}": values for i, values in enumerate(points)}
+    recording = read(write_trc(tmp_path / "walk.trc", numbered))
+    assert len(recording.poses[0].skeleton.joints) == len(points)
+    assert any("labels are numbers" in n for n in recording.notes)
+    mixed = {"LASI": points[0], **numbered}
+    assert len(read(write_trc(tmp_path / "mixed.trc", mixed)).poses[0].skeleton.source_names) < len(points)
+
+
+# --------------------------------------------------------------------------------------------------------------- units
+
+
+@pytest.mark.parametrize(
+    ("tall", "units", "stem"),
+    [(450, "m", "walk_px_person00"), (820, "m", "walk"), (1080, "m", "walk"), (800, "px", "walk")],
+)
+def test_pixels_are_no_metres(tmp_path: Path, tall: float, units: str, stem: str) -> None:
+    points = {k: v * (tall / 1500) * [1, 1, 0] for k, v in walker(50).items()}
+    path = write_trc(tmp_path / f"{stem}.trc", points, units)
+    with pytest.raises(InputError, match=r"pixels|picture"):
+        read(path)
+    assert read(path, ReadOptions(scale_mm=1500 / tall)).poses
+
+
+# -------------------------------------------------------------------------------------------------------------- events
+
+
+@pytest.mark.parametrize(
+    ("context", "label", "expected"),
+    [
+        ("RHS", "Event", ("foot_strike", "right")),
+        ("LTO", "", ("foot_off", "left")),
+        ("Left", "Foot Strike", ("foot_strike", "left")),
+        ("General", "LHS", ("foot_strike", "left")),
+    ],
+)
+def test_side_and_kind_of_an_event(context: str, label: str, expected: tuple[str, str]) -> None:
+    groups = {"EVENT": {"TIMES": [0.0, 0.5], "LABELS": [label], "CONTEXTS": [context], "USED": [1]}}
+    events, _ = source_events(Parameters(groups), 1, 200, 100.0, None)
+    assert [(e.event, e.side) for e in events] == [expected]
+    assert isinstance(events[0], SourceEvent)
+
+
+# --------------------------------------------------------------------------------------------------------------- clock
+
+
+@pytest.mark.parametrize("rate", [10.0, 12.5])
+def test_a_slow_clock_is_kept_unfiltered_and_said(tmp_path: Path, rate: float) -> None:
+    path = write_trc(tmp_path / "slow.trc", walker(60, rate), rate=rate)
+    found = compute_landmarks(read(path))
+    assert any("not filtered" in n for n in found.notes)
+    np.testing.assert_allclose(found.points["left_toe"][:, 0], walker(60, rate)["LTOE"][:, 0], atol=0.01)
+
+
+# ------------------------------------------------------------------------------------------------ rotations of a tree
+
+
+@pytest.mark.parametrize("turn_deg", [0, -85, 115, 180])
+@pytest.mark.parametrize(("joints", "sign"), [(("hip", "knee", "ankle"), 1), (("shoulder", "elbow", "wrist"), -1)])
+def test_flexion_is_the_bend_between_bones_not_a_turn_about_their_length(
+    joints: tuple[str, str, str], sign: int, turn_deg: float
+) -> None:
+    """Two bones in the sagittal plane; the upper one's rotation turned about its own length by ``turn_deg``."""
+    n = 60
+    bend = np.radians(5 + 55 * np.sin(np.linspace(0, np.pi, n)) ** 2)
+    upper, lower = (("thigh", "shank"), ("upper_arm", "forearm"))[sign < 0]
+    top = np.zeros((n, 3))
+    middle = top - [0, 400, 0]
+    bottom = middle - 400 * np.stack([sign * np.sin(bend), np.cos(bend), 0 * bend], -1)
+    turned = Rotation.from_euler("y", np.full((n, 1), turn_deg), degrees=True)
+    below = Rotation.from_euler("z", -sign * bend[:, None])
+    segments = {
+        f"left_{upper}": turned.as_quat()[:, [3, 0, 1, 2]].astype(np.float32),
+        f"left_{lower}": below.as_quat()[:, [3, 0, 1, 2]].astype(np.float32),
+    }
+    marks = {f"left_{j}": p for j, p in zip(joints, (top, middle, bottom), strict=True)}
+    methods, notes = follow_bones(segments, marks, np.tile([0.0, 0.0, 1.0], (n, 1)))
+    if turn_deg == 0:
+        assert not methods
+        assert not notes
+        return
+    assert set(segments) == {f"left_{upper}_line", f"left_{lower}_line"}
+    first, second = (Rotation.from_quat(segments[f"left_{s}_line"][:, [1, 2, 3, 0]]) for s in (upper, lower))
+    found = (first.inv() * second).as_euler("ZXY")
+    np.testing.assert_allclose(np.degrees(-sign * found[:, 0]), np.degrees(bend), atol=0.01)
+    assert "turn bones about their own length" in notes[0]
+
+
+# ------------------------------------------------------------------------------------------- segments with rotations
+
+
+def legs(n: int = 150) -> tuple[dict[str, np.ndarray], dict[str, Rotation], np.ndarray, np.ndarray]:
+    """(origins mm by segment, x forward, y up, z right; their rotations; hip and knee flexion in degrees)."""
+    t = np.linspace(0, 3, n)
+    hip, knee = 20 * np.sin(4 * t) + 5, 30 - 25 * np.cos(4 * t)
+    pelvis = np.stack([1200 * t, np.full(n, 950.0), 0 * t], -1)
+    thigh = Rotation.from_euler("z", hip[:, None], degrees=True)
+    shank = Rotation.from_euler("z", (hip - knee)[:, None], degrees=True)
+    origins, turns = {"pelvis": pelvis, "torso": pelvis + np.array([0, 300, 0])}, {}
+    turns["pelvis"] = turns["torso"] = Rotation.identity(n)
+    for s, z in (("l", -85), ("r", 85)):
+        origins[f"{s}_thigh"] = pelvis + np.array([0, -10, z])
+        origins[f"{s}_shank"] = origins[f"{s}_thigh"] + thigh.apply([0, -420, 0])
+        origins[f"{s}_foot"] = origins[f"{s}_shank"] + shank.apply([0, -410, 0])
+        origins[f"{s}_toes"] = origins[f"{s}_foot"] + shank.apply([140, -50, 0])
+        turns |= {f"{s}_thigh": thigh, f"{s}_shank": shank, f"{s}_foot": shank, f"{s}_toes": shank}
+    return origins, turns, hip, knee
+
+
+# Columns: what our x, y, z are in the maker's own lab (x forward, z up, y left) and segment axes.
+Z_UP = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
+THEIA = np.array([[0.0, 0, 1], [1, 0, 0], [0, 1, 0]])
+
+
+def theia_c3d(path: Path, by_rows: bool = False, unseen: int | None = None) -> Path:
+    origins, turns, _, _ = legs()
+    names, n = list(origins), 150
+    values = np.zeros((n, len(names), 17), "<f4")
+    for j, name in enumerate(names):
+        four = np.tile(np.eye(4), (n, 1, 1))
+        four[:, :3, :3] = Z_UP @ turns[name].as_matrix() @ THEIA.T
+        four[:, :3, 3] = origins[name] @ Z_UP.T / 1000
+        values[:, j, :16] = (four if by_rows else four.swapaxes(-1, -2)).reshape(n, 16)
+    if unseen is not None:
+        values[unseen, :, 16] = -1
+    labels = [f"{name}_4X4" for name in names]
+
+    def record(name: str, group: int, kind: int, dims: list[int], data: bytes) -> bytes:
+        rest = struct.pack("bB", kind, len(dims)) + bytes(dims) + data + b"\0"
+        return struct.pack("bb", len(name), group) + name.encode() + struct.pack("<H", len(rest) + 2) + rest
+
+    body = struct.pack("bb", 5, -1) + b"POINT" + struct.pack("<H", 3) + b"\0"
+    body += record("USED", 1, 2, [], struct.pack("<h", 0)) + record("SCALE", 1, 4, [], struct.pack("<f", -1))
+    body += record("RATE", 1, 4, [], struct.pack("<f", 50)) + record("UNITS", 1, -1, [1], b"m")
+    body += record("FRAMES", 1, 2, [], struct.pack("<h", n))
+    body += struct.pack("bb", 8, -2) + b"ROTATION" + struct.pack("<H", 3) + b"\0"
+    body += record("USED", 2, 2, [], struct.pack("<h", len(names))) + record(
+        "DATA_START", 2, 2, [], struct.pack("<h", 5)
+    )
+    body += record("RATE", 2, 4, [], struct.pack("<f", 50)) + record("RATIO", 2, 2, [], struct.pack("<h", 1))
+    width = max(map(len, labels))
+    body += record("LABELS", 2, -1, [width, len(labels)], "".join(v.ljust(width) for v in labels).encode())
+    header = bytearray(512)
+    header[:2] = bytes([2, 80])
+    struct.pack_into("<5H", header, 2, 0, 0, 1, n, 10)
+    struct.pack_into("<f", header, 12, -1.0)
+    struct.pack_into("<2H", header, 16, 5, 0)
+    struct.pack_into("<f", header, 20, 50.0)
+    section = (bytes([1, 80, 3, 84]) + body).ljust(3 * 512, b"\0")
+    path.write_bytes(bytes(header) + section + values.tobytes())
+    return path
+
+
+def mvnx(path: Path) -> Path:
+    origins, turns, _, _ = legs()
+    xsens = {"pelvis": "Pelvis", "torso": "T8"} | {
+        f"{s}_{a}": side + b
+        for s, side in (("l", "Left"), ("r", "Right"))
+        for a, b in (("thigh", "UpperLeg"), ("shank", "LowerLeg"), ("foot", "Foot"), ("toes", "Toe"))
+    }
+    segments = "".join(f'<segment id="{i}" label="{xsens[k]}"/>' for i, k in enumerate(origins, 1))
+    frames = ['<frame type="identity"><orientation>1</orientation></frame>']
+    q = {k: Rotation.from_matrix(Z_UP @ turns[k].as_matrix() @ Z_UP.T).as_quat() for k in origins}
+    for f in range(150):
+        orientation = " ".join(f"{v:.6f}" for k in origins for v in np.roll(q[k][f], 1))
+        position = " ".join(f"{v:.6f}" for k in origins for v in Z_UP @ origins[k][f] / 1000)
+        frames.append(
+            f'<frame type="normal"><orientation>{orientation}</orientation><position>{position}</position></frame>'
+        )
+    path.write_text(
+        '<?xml version="1.0"?><mvnx xmlns="http://www.xsens.com/mvn/mvnx"><subject label="P1" frameRate="50">'
+        f"<segments>{segments}</segments><frames>{''.join(frames)}</frames></subject></mvnx>"
+    )
+    return path
+
+
+@pytest.mark.parametrize("maker", ["theia by columns", "theia by rows", "xsens"])
+def test_segments_with_rotations_give_the_angles_they_were_made_of(tmp_path: Path, maker: str) -> None:
+    path = mvnx(tmp_path / "w.mvnx") if maker == "xsens" else theia_c3d(tmp_path / "w.c3d", maker.endswith("rows"))
+    recording = read(path)
+    assert (recording.poses[0].skeleton.name, recording.rate_hz) == ("xsens_mvn" if maker == "xsens" else "theia", 50.0)
+    angles = angles_of(compute_landmarks(recording, cutoff_hz=0.0))
+    _, _, hip, knee = legs()
+    for side in ("left", "right"):
+        np.testing.assert_allclose(angles[f"{side}_knee_flexion_deg"], knee, atol=0.05)
+        np.testing.assert_allclose(angles[f"{side}_hip_flexion_rel_deg"], hip, atol=0.05)
+        np.testing.assert_allclose(angles[f"{side}_knee_adduction_deg"], 0, atol=0.05)
+        np.testing.assert_allclose(angles[f"{side}_ankle_dorsiflexion_deg"], 0, atol=0.05)
+
+
+def test_segments_that_were_not_seen_are_missing(tmp_path: Path) -> None:
+    poses = read(theia_c3d(tmp_path / "w.c3d", unseen=7)).poses[0]
+    assert np.isnan(poses.positions[7]).all()
+    assert np.isfinite(poses.positions[8, poses.skeleton.index("l_thigh")]).all()
+
+
+def test_a_theia_file_cut_short_is_named(tmp_path: Path) -> None:
+    path = theia_c3d(tmp_path / "w.c3d")
+    path.write_bytes(path.read_bytes()[:-500])
+    with pytest.raises(InputError, match="its rotations need"):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("take.csv", "Format Version,1.23,Take Name,walk,Capture Frame Rate,100\n\n,Type,Marker\n", "Motive CSV"),
+        ("nexus.csv", "Trajectories\n100\n,,S:LASI,,\nFrame,Sub Frame,X,Y,Z\n,,mm,mm,mm\n1,0,1,2,3\n", "Vicon Nexus"),
+        ("model.csv", "Model Outputs\n100\n,,S:LKneeAngles,,\nFrame,Sub Frame,X,Y,Z\n", "Vicon Nexus"),
+        ("mocap.csv", "body_nose_x,body_nose_y,body_nose_z,body_left_hip_x,body_right_hip_x\n0,0,0,0,0\n", "FreeMoCap"),
+        ("skeleton_3d.npy", "\x93NUMPY", "FreeMoCap"),
+        ("take.tak", "x", "Motive"),
+        ("walk.mvnx", "<mvnx><subject frameRate='60'><segments><segment label='Pelvis'/></segments><frames/></subject></mvnx>", ""),
+    ],
+)  # fmt: skip
+def test_what_nobody_reads_is_named_as_what_it_is(tmp_path: Path, name: str, content: str, says: str) -> None:
+    folder = tmp_path / "cohort" / "S01"
+    folder.mkdir(parents=True)
+    (folder / name).write_text(content, encoding="latin-1")
+    (folder / "notes.csv").write_text("date,remark\n1,fine\n")
+    cohort = scan(tmp_path / "cohort")
+    assert [p.name for p in cohort.unknown] == ["notes.csv"]
+    if says:
+        assert says in str(cohort.refused[0])
+    else:
+        with pytest.raises(InputError, match="without one frame of motion"):
+            read(folder / name)
+
+
+def test_raw_data_beside_their_export_are_no_lost_capture(tmp_path: Path) -> None:
+    folder = tmp_path / "cohort" / "S01"
+    folder.mkdir(parents=True)
+    write_trc(folder / "walk.trc", walker(20))
+    (folder / "walk.x2d").write_bytes(b"raw")
+    cohort = scan(tmp_path / "cohort")
+    assert not cohort.refused
+
+
+@pytest.mark.parametrize(("label", "remark"), [("LKneeAngles_CGM2.3", "Vicon Nexus"), ("LKneeAngles", "pyCGM2")])
+def test_outputs_of_cgm2_are_not_judged_as_plug_in_gait(label: str, remark: str) -> None:
+    values = np.tile(np.array([10.0, 2.0, 3.0]), (20, 1, 1))
+    groups = {"MANUFACTURER": {"SOFTWARE": [remark]}}
+    angles, notes = source_angles([label], values, np.arange(20) / 100, Parameters(groups))
+    assert [a.angle for a in angles] == [None, None, None]
+    assert "another model" in notes[0]
+    plain, _ = source_angles(["LKneeAngles"], values, np.arange(20) / 100, Parameters({}))
+    assert plain[0].angle == "left_knee_flexion_deg"

@@ -1,0 +1,108 @@
+"""MediaPipe on the real sample: the walker keeps one number, knees bend as knees do, nothing is downloaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("mediapipe", reason="the extra mediapipe is not installed")
+pytest.importorskip("av", reason="videos need PyAV")
+
+from neurostore.errors import UsageError
+from neurostore.ingest.recording import ReadOptions, Recording
+from neurostore.ingest.video.camera import Camera, intrinsics_from_fov
+from neurostore.ingest.video.estimate import estimate, settings
+from neurostore.ingest.video.estimators.mediapipe import place
+from tests.shared_data import SHARED, needs_shared
+
+
+@pytest.fixture(scope="module")
+def recording() -> Recording:
+    """The stretch in which both people are there, and the man alone before it."""
+    path = SHARED / "video" / "sports2d_demo.mp4"
+    return estimate(path, ReadOptions(frames=(30, 190)), "mediapipe")
+
+
+@needs_shared
+def test_the_walker_is_person_0_from_first_to_last(recording: Recording) -> None:
+    poses = recording.poses[0]
+    rows = poses.person == 0
+    seen = np.isfinite(poses.positions[rows][:, 0, 0])
+    assert seen[:25].sum() == 0, "before she comes her rows have no joints"
+    assert seen[35:].mean() > 0.9
+    assert poses.picture is not None
+    x, y = poses.picture[rows][seen][:, 1], poses.picture[rows][seen][:, 2]
+    # she crosses the picture from right to left at one height; the roof ends above y = 480
+    assert x[0] > 1350
+    assert x[-1] < 250
+    assert np.diff(x).max() < 60
+    assert y.min() > 600
+
+
+@needs_shared
+def test_the_man_on_the_roof_is_a_bystander(recording: Recording) -> None:
+    poses = recording.poses[0]
+    assert poses.picture is not None
+    heights = [np.nanmedian(poses.picture[poses.person == p][:, 2]) for p in np.unique(poses.person) if p > 0]
+    assert min(heights) < 400
+
+
+@needs_shared
+def test_what_is_recorded(recording: Recording) -> None:
+    assert (recording.position_basis, recording.up_source) == ("root_relative", "camera_level")
+    assert recording.length_basis == "nominal"
+    assert recording.estimator["name"] == "mediapipe"
+    assert recording.estimator["model_sha256"] == settings("mediapipe", {})["model_sha256"]
+    poses = recording.poses[0]
+    assert poses.confidence is not None
+    assert np.nanmin(poses.confidence) >= 0
+    assert np.nanmax(poses.confidence) <= 1
+
+
+@needs_shared
+def test_the_body_is_upright_and_of_a_body_s_size(recording: Recording) -> None:
+    poses = recording.poses[0]
+    body = poses.positions[poses.person == 0]
+    at = {j: body[:, poses.skeleton.index(j)] for j in poses.skeleton.joints}
+    hips, ankles = (at["left_hip"] + at["right_hip"]) / 2, (at["left_ankle"] + at["right_ankle"]) / 2
+    assert np.nanmedian(at["nose"][:, 1] - hips[:, 1]) > 400
+    assert np.nanmedian(hips[:, 1] - ankles[:, 1]) > 500
+    shank = np.linalg.norm(at["left_knee"] - at["left_ankle"], axis=1)
+    assert 280 < np.nanmedian(shank) < 480
+
+
+@needs_shared
+def test_knees_bend_as_knees_do(recording: Recording) -> None:
+    poses = recording.poses[0]
+    body = poses.positions[poses.person == 0].astype(float)
+    most = []
+    for side in ("left", "right"):
+        hip, knee, ankle = (body[:, poses.skeleton.index(f"{side}_{j}")] for j in ("hip", "knee", "ankle"))
+        thigh, shank = knee - hip, ankle - knee
+        cosine = (thigh * shank).sum(1) / np.linalg.norm(thigh, axis=1) / np.linalg.norm(shank, axis=1)
+        flexion = np.degrees(np.arccos(np.clip(cosine[np.isfinite(cosine)], -1, 1)))
+        low, high = np.percentile(flexion, [10, 95])
+        assert low < 30
+        most.append(high)
+    assert min(most) > 30, "the leg behind is seen badly"
+    assert 45 < max(most) < 85
+
+
+def test_placing_is_the_inverse_of_projection() -> None:
+    rng = np.random.default_rng(4)
+    body = rng.normal(size=(33, 3)) * (200, 500, 150)
+    where = np.array([650.0, -120.0, 4200.0])
+    camera = Camera(intrinsics_from_fov(1280, 720, 60))
+    points = camera.project(body + where)
+    assert place(body, points, np.ones(33), camera) == pytest.approx(body + where, abs=1e-6)
+    assert np.isnan(place(body, points, np.zeros(33), camera)).all(), "nobody visible, no place"
+
+
+def test_other_skeletons_are_refused(tmp_path: Path) -> None:
+    from tests.builders.scene import Walk, film
+
+    film(tmp_path / "walk.mp4", [Walk()], 3)
+    with pytest.raises(UsageError, match="gives blazepose_33 alone"):
+        estimate(tmp_path / "walk.mp4", estimator="mediapipe", skeletons="coco_19")

@@ -1,0 +1,67 @@
+"""Lakes with little or nothing to show: a page that says why, never an error."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from neurostore.lake.version import Lake
+from neurostore.report import write_report
+from neurostore.walker import gait, walk
+from tests.builders import view_builder
+from tests.builders.html_elements import Elements
+from tests.builders.lake_builder import build_lake, trial
+
+STANDING = {name: np.tile([x, y, 0.0], (200, 1)) for name, x, y in (("left_heel", 100, 30), ("right_heel", -100, 30))}
+
+
+def texts(lake, folder, **options) -> str:
+    """The words of the page of a lake."""
+    out, *figures = write_report(lake, folder / "report.html", **options)
+    assert all(path.stat().st_size for path in figures)
+    return "\n".join(Elements(out.read_text(encoding="utf-8")).texts)
+
+
+def walk_points(n_strides: float):
+    return view_builder.walk_points(walk.walk(gait.normal(), n_strides=n_strides, rate_hz=100.0))
+
+
+def test_an_empty_lake_says_how_to_fill_it(tmp_path):
+    said = texts(Lake.create(tmp_path / "lake"), tmp_path, figures=tmp_path / "figures")
+    assert "neurostore ingest" in said
+    assert "No steady gait cycle in this lake" not in said
+
+
+def test_people_without_a_gait_cycle(tmp_path):
+    """Static trials alone, one who stands, a trial of angles alone, too short a walk: each is told why."""
+    angle = {"frame": 0, "time_s": 0.0, "source_name": "knee_angle_r", "component": "", "value_deg": 5.0}
+    of_angles = {"kind": "angles", "skeleton": None, "skeletons": [], "n_frames": 1, "duration_s": 1.0}
+    lake = build_lake(
+        tmp_path,
+        [
+            trial("S01", "static", row={"kind": "static"}, points=STANDING),
+            trial("S02", "stand", points=STANDING),
+            trial("S03", "mot", angles=[angle | {"angle": "right_knee_flexion_deg"}], row=of_angles),
+            trial("S04", "short", points=walk_points(0.6)),
+        ],
+    )
+    said = texts(lake, tmp_path, figures=tmp_path / "figures")
+    assert "No steady gait cycle in this lake" in said
+    assert "Distances need two people with steady gait cycles; nobody has one here." in said
+    assert "Mean curves by group" not in said
+    assert "Static trials only: for calibration, no gait." in said
+    assert said.count("No steady gait cycle in this session") == 3
+    assert "No points in this trial" in said
+    assert "No skeleton of this trial in the page." in said
+
+
+def test_one_walker_without_angles_and_a_reference_of_nobody_else(tmp_path):
+    lake = build_lake(
+        tmp_path,
+        [trial("S01", "walk", points=walk_points(5))],
+        subjects=[{"subject": "S01", "group": "control"}],
+    )
+    said = texts(lake, tmp_path, reference="control", figures=tmp_path / "figures")
+    assert "only S01 has one here" in said
+    assert "No joint angle: the points of this skeleton give none over the cycle." in said
+    assert "Walking speed (m/s)" in said  # its parameters are there all the same
+    assert "Not scored: there are no angles." in said

@@ -1,0 +1,99 @@
+"""views.py: order, quoting, stand-in tables, choices; and filters that reach the scan."""
+
+from __future__ import annotations
+
+import json
+
+import duckdb
+import pytest
+
+from neurostore.errors import LakeError, UsageError
+from neurostore.sql import views
+from neurostore.walker import gait
+from neurostore.walker import walk as walker
+from tests.builders import view_builder
+
+
+def test_views_come_after_those_they_name_whatever_comments_say():
+    texts = {
+        "a": "SELECT * FROM b -- not c",
+        "b": "SELECT 'd or c' AS x FROM query_table('c')",
+        "c": "SELECT 1 AS x /* a */",
+    }
+    assert views.uses(texts) == {"a": {"b"}, "b": {"c"}, "c": set()}
+    assert views.ordered(texts) == ["c", "b", "a"]
+
+
+def test_a_circle_is_named():
+    with pytest.raises(LakeError, match=r"a -> b -> a|b -> a -> b"):
+        views.ordered({"a": "SELECT * FROM b", "b": "SELECT * FROM a"})
+
+
+@pytest.mark.parametrize("name", ["plain", 'with "quotes"', "with space; DROP TABLE t", "SELECT"])
+def test_quoted_names_are_names(name):
+    connection = duckdb.connect()
+    connection.execute(f"CREATE TABLE {views.quote(name)} (x INTEGER)")
+    assert connection.execute("SELECT table_name FROM duckdb_tables()").fetchall() == [(name,)]
+
+
+def test_a_table_stands_in_for_a_view_and_steps_take_relations():
+    connection = duckdb.connect()
+    connection.execute("CREATE TABLE kept AS SELECT 7 AS x")
+    texts = {
+        "kept": "SELECT 1 AS x",
+        "_double": "-- One row: x.\n-- Arguments: of.\nSELECT 2 * x AS x FROM query_table(of)",
+        "shown": "WITH kept_ones AS MATERIALIZED (SELECT * FROM kept) SELECT * FROM _double('kept_ones')",
+    }
+    assert views.register(connection, texts) == ["_double", "shown"]
+    assert connection.execute("SELECT x FROM shown").fetchall() == [(14,)]
+
+
+def test_choices_are_known_by_name():
+    connection = duckdb.connect()
+    views.set_variables(connection, reference="it's")
+    assert connection.execute("SELECT getvariable('reference')").fetchall() == [("it's",)]
+    with pytest.raises(UsageError, match="no view reads a variable 'referense'; they read"):
+        views.set_variables(connection, referense="x")
+
+
+def test_every_choice_is_read_by_some_view():
+    text = " ".join(views.sources().values())
+    assert all(f"getvariable('{name}')" in text for name in views.VARIABLES)
+
+
+def test_each_file_says_what_a_row_is_and_where_it_comes_from():
+    for name, text in views.sources().items():
+        assert text.startswith("-- One row: "), name
+        assert "Inputs:" in text, name
+
+
+def test_empty_tables_give_empty_views():
+    connection = view_builder.connect()
+    for name in views.names():
+        if name != "catalogue":
+            assert connection.execute(f"SELECT * FROM {name}").fetchall() == [], name
+
+
+OF_LANDMARKS = ["gait_events", "gait_cycles", "cycle_curves", "spatiotemporal", "subject_summary"]
+OF_LANDMARKS += ["trial_quality", "event_agreement", "gait_profile", "change"]
+
+
+@pytest.mark.parametrize("view", OF_LANDMARKS)
+def test_a_filter_on_one_subject_reaches_the_scan(view):
+    walk = walker.walk(gait.normal(), n_strides=2, rate_hz=50.0)
+    tables = view_builder.together(*(view_builder.of_walk(walk, subject=f"S{i:02d}") for i in range(20)))
+    connection = view_builder.connect(**tables, only=[view, "joint_angles"])
+    plan = connection.execute(f"EXPLAIN (ANALYZE, FORMAT json) SELECT * FROM {view} WHERE subject = 'S07'").fetchall()
+    # Each window sorts at most both feet of the one trial; 20 subjects hold 20 times as many frames.
+    assert 0 < _most_rows_of_a_window(json.loads(plan[0][1])) <= 2 * len(walk.time_s)
+
+
+def _most_rows_of_a_window(node):
+    if isinstance(node, list):
+        return max(map(_most_rows_of_a_window, node), default=0)
+    if not isinstance(node, dict):
+        return 0
+    below = max((_most_rows_of_a_window(v) for v in node.values()), default=0)
+    if "WINDOW" in str(node.get("type", node.get("operator_type", ""))):
+        return max(below, node.get("intermediate_rows", node.get("operator_cardinality", 0)))
+    return below

@@ -1,0 +1,57 @@
+"""neurostore doctor: says what is there, and asks for mending only where there is something to mend."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from pathlib import Path
+
+import numpy as np
+
+from neurostore.upkeep import doctor
+from neurostore.upkeep.doctor import examine
+from tests import ROOT
+from tests.builders.lake_builder import build_lake, trial
+from tests.cli.cli_run import run
+
+
+def said(lake=None):
+    return {f.name: f for f in examine(lake)}
+
+
+def test_an_installation_and_a_lake(tmp_path):
+    lake = build_lake(tmp_path, [trial("S1", "walk", left_heel=np.zeros((5, 3)))]).path
+    found = said(lake)
+    assert found["duckdb"].said.split(".")[0].isdigit()
+    assert found["lake"].said.endswith("version 1, 1 trials")
+    assert found["running ingest"].said == "none"
+    assert not [f for f in found.values() if f.is_bad and "space" not in f.name]
+    shown = run("doctor", "--lake", lake, "--format", "json")
+    assert {"what", "found", "state"} == set(json.loads(shown.stdout)[0])
+
+
+def test_extras_are_those_that_are_declared():
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = set(declared["optional-dependencies"]) - {"all", "metal", "test", "check", "bench"}
+    assert set(doctor.EXTRAS) == extras
+    assert {re.split(r"[<>=]", d)[0] for d in declared["dependencies"]} >= set(doctor._CORE)
+
+
+def test_a_version_beyond_those_tested_is_told(monkeypatch):
+    monkeypatch.setattr(doctor.metadata, "requires", lambda _: ["duckdb<1.2,>=0.1", "numpy<999,>=1; extra == 'x'"])
+    found = said()
+    assert found["duckdb"].is_bad
+    assert found["duckdb"].said.endswith("tested below 1.2 only")
+    assert not found["numpy"].is_bad
+
+
+def test_what_needs_mending(tmp_path):
+    assert "no such folder" in said(tmp_path / "none")["lake"].said
+    lake = Path(build_lake(tmp_path, [trial("S1", "walk", left_heel=np.zeros((5, 3)))]).path)
+    (lake / "_neurostore" / "erasing.json").write_text("{}")
+    assert said(lake)["erasure"].is_bad
+    for entry in (lake / "trials" / "_delta_log").iterdir():
+        entry.write_text("{")
+    assert said(lake)["lake"].is_bad
+    assert run("doctor", "--lake", lake).returncode == 1
