@@ -1,5 +1,5 @@
 -- One row: a frame of a person, with the rotation of each segment to the lab as a unit quaternion.
--- Inputs: landmarks. Axes of a segment: x forward, y up along it, z to the right. Columns <segment>_w, _x, _y, _z.
+-- Inputs: _segment_source. Axes of a segment: x forward, y up along it, z to the right. Columns <segment>_w, _x, _y, _z.
 -- Where a skeleton gives only a line (no rotation about the long axis), the line stands in and is_<segment> is false.
 -- lab: the lab turned about +Y to landmarks.facing_deg (0 = +Z, 90 = +X), so that its x points that way.
 -- noqa: disable=RF03
@@ -76,4 +76,4 @@ SELECT
     coalesce(right_forearm_rotation.x, right_forearm_line_rotation.x) AS right_forearm_x,
     coalesce(right_forearm_rotation.y, right_forearm_line_rotation.y) AS right_forearm_y,
     coalesce(right_forearm_rotation.z, right_forearm_line_rotation.z) AS right_forearm_z
-FROM landmarks
+FROM _segment_source

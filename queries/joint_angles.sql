@@ -10,7 +10,8 @@
 -- rotation is that of the shank below the knee: a stated tibial torsion, which turns the ankle's axis, is taken off.
 -- The elements of the rotation matrix that an angle needs are written out from the quaternion, halved where atan2 takes
 -- two; rounding can take a sine past 1. Where the pelvis has no anatomical zero, pelvis and hip angles come as change
--- from the neutral pose (..._rel_deg).
+-- from the neutral pose (..._rel_deg). SET VARIABLE angle_source = 'body' takes the segments of the fitted body, whose
+-- knee is a hinge: it has no adduction and no rotation.
 WITH sines AS NOT MATERIALIZED (
     SELECT
         *,
@@ -141,11 +142,11 @@ angles AS NOT MATERIALIZED (
             left_knee_x * left_knee_y - left_knee_w * left_knee_z
         )) AS left_knee_flexion_deg,
         CASE
-            WHEN NOT is_left_thigh THEN NULL
+            WHEN NOT is_left_thigh OR getvariable('angle_source') = 'body' THEN NULL
             WHEN abs(left_knee_sine) < 1 THEN degrees(asin(left_knee_sine))
             ELSE 90 * sign(left_knee_sine)
         END AS left_knee_adduction_deg,
-        CASE WHEN is_left_thigh AND is_left_shank THEN degrees(atan2(
+        CASE WHEN is_left_thigh AND is_left_shank AND coalesce(getvariable('angle_source'), '') <> 'body' THEN degrees(atan2(
             left_knee_x * left_knee_z - left_knee_w * left_knee_y,
             0.5 - (left_knee_x * left_knee_x + left_knee_y * left_knee_y)
         )) - left_tibial_torsion END AS left_knee_rotation_deg,
@@ -190,11 +191,11 @@ angles AS NOT MATERIALIZED (
             right_knee_x * right_knee_y - right_knee_w * right_knee_z
         )) AS right_knee_flexion_deg,
         CASE
-            WHEN NOT is_right_thigh THEN NULL
+            WHEN NOT is_right_thigh OR getvariable('angle_source') = 'body' THEN NULL
             WHEN abs(right_knee_sine) < 1 THEN degrees(asin(right_knee_sine))
             ELSE 90 * sign(right_knee_sine)
         END AS right_knee_adduction_deg,
-        CASE WHEN is_right_thigh AND is_right_shank THEN degrees(atan2(
+        CASE WHEN is_right_thigh AND is_right_shank AND coalesce(getvariable('angle_source'), '') <> 'body' THEN degrees(atan2(
             right_knee_w * right_knee_y - right_knee_x * right_knee_z,
             0.5 - (right_knee_x * right_knee_x + right_knee_y * right_knee_y)
         )) - right_tibial_torsion END AS right_knee_rotation_deg,

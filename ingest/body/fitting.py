@@ -335,3 +335,8 @@ def _chain_known(model: Model, body: str, is_known: np.ndarray, is_line: bool) -
 
 def _side(name: str) -> str | None:
     return name.split("_", 1)[0] if name.startswith(_SIDES) else None
+
+
+def settings_version() -> list[object]:
+    """What decides the numbers of a fit beside the trial itself, for the hash of an ingest's settings."""
+    return [NAME, VERSION, SMOOTH_HZ, LOOKED_AT, KNOWN_TURN, LINE_TURN]

@@ -128,6 +128,12 @@ def _trial(source: TrialSource, batch: Batch, statics: Statics, outcome: Outcome
         )
         if depth_sd_mm is not None:
             landmarks.scalars["depth_sd_mm"] = depth_sd_mm
+    body, body_notes = None, []
+    if batch.settings.body and landmarks is not None:
+        from neurostore.ingest.body.trial import body_of
+
+        body, body_notes = body_of(shown, landmarks, given)
+        notes += body_notes
     stated = unique([*recording.calibrations, *(landmarks.calibrations if landmarks is not None else ())])
     if recording.kind == "static":
         statics.setdefault(key[:2], {})[key[2]] = stated
@@ -145,6 +151,10 @@ def _trial(source: TrialSource, batch: Batch, statics: Statics, outcome: Outcome
     }
     outcome.row, outcome.calibrations = row, stated
     found = trial_tables.tables_of(recording, landmarks, unique([*stated, *given]), batch.settings.cutoff_hz)
+    if body is not None:
+        from neurostore.ingest.body.trial import body_tables
+
+        found |= body_tables(body)
     return TrialTables(key=key, ingest_id=ingest_id, row=row, tables=found)
 
 

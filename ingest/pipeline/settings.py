@@ -31,6 +31,7 @@ class Settings:
     estimator: str = "metrabs"
     estimator_options: dict[str, Any] = field(default_factory=dict)
     refine: bool = False
+    body: bool = False
 
     def sha256(self, source: TrialSource, calibrations: Iterable[Calibration]) -> str:
         """The hash of all that changes the numbers of one trial but its own bytes."""
@@ -46,6 +47,10 @@ class Settings:
             "landmarks": _version("neurostore.ingest.landmarks"),
             "schema": SCHEMA_VERSION,
         }
+        if self.body:
+            from neurostore.ingest.body.fitting import settings_version
+
+            said["body"] = settings_version()
         if source.is_video:
             from neurostore.ingest.video.estimate import settings as estimator_settings
 

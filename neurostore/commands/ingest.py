@@ -39,6 +39,9 @@ def ingest(
     lake: LakeOption = LAKE,
     estimator: Annotated[Estimator, typer.Option(help="Pose estimator for videos.")] = Estimator.metrabs,
     refine: Annotated[bool, typer.Option("--refine/--no-refine", help="Refine the depth of video poses.")] = False,
+    body: Annotated[
+        bool, typer.Option("--body/--no-body", help="Fit a body of constant bone lengths to every trial.")
+    ] = False,
     fps: Annotated[float | None, typer.Option(help="Thin videos to this many pictures a second.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Pictures a call of the pose model.")] = None,
     num_aug: Annotated[int | None, typer.Option(min=1, help="Augmentations of MeTRAbs; 5 if not given.")] = None,
@@ -97,6 +100,7 @@ def ingest(
                 estimator=estimator.value,
                 estimator_options=video,
                 refine=refine,
+                body=body,
             ),
             n_workers=workers,
             force=force,

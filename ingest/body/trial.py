@@ -1,0 +1,113 @@
+"""The body of one trial of an ingest: what weighs its landmarks, and the fit as rows of the lake's tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from neurostore.errors import InputError
+from neurostore.ingest.landmarks import Landmarks
+from neurostore.ingest.landmarks.names import landmark_sources
+from neurostore.ingest.recording import Calibration, Recording
+from neurostore.lake.frames import Block, Frames
+from neurostore.schema import arrow_type, tables
+
+from .fitting import BodyFit, fit_body
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+#: spread over augmentations at which a landmark of a video weighs half, mm
+_HALF_MM = 20.0
+
+
+def body_of(
+    recording: Recording, landmarks: Landmarks, calibrations: Iterable[Calibration] = ()
+) -> tuple[BodyFit | None, list[str]]:
+    """The fitted body of a trial's subject and notes; None, with the reason, where none can be fitted.
+
+    Lengths that a static trial of the session measured are used; what the fit adds is put into the landmarks' steps,
+    calibrations and quality.
+    """
+    stated = {c.parameter: {} for c in calibrations if c.parameter.startswith("body_")}
+    for c in calibrations:
+        if c.parameter in stated and c.source == "static" and c.side:
+            stated[c.parameter][c.side] = c.value
+    lengths = {
+        f"{side}_{name.removeprefix('body_').removesuffix('_length')}": value
+        for name, of in stated.items()
+        for side, value in of.items()
+    }
+    mass = next((c.value for c in calibrations if c.parameter == "mass" and c.unit == "kg"), None)
+    try:
+        body = fit_body(
+            landmarks, recording.rate_hz, weights=_weights(recording, landmarks), mass_kg=mass, lengths=lengths
+        )
+    except InputError as error:
+        return None, [f"no body fitted: {problem}" for problem in error.problems]
+    if recording.kind == "static":
+        body.calibrations = [Calibration(c.parameter, c.side, c.value, c.unit, "static") for c in body.calibrations]
+    landmarks.steps += body.steps
+    landmarks.calibrations += body.calibrations
+    landmarks.quality |= body.quality
+    return body, body.notes
+
+
+def _weights(recording: Recording, landmarks: Landmarks) -> dict[str, np.ndarray]:
+    """Landmark -> (n,) weights of a video's subject: its confidence times 1 / (1 + (spread / 20 mm)²)."""
+    poses = recording.poses[0]
+    if poses.confidence is None and poses.sd_mm is None:
+        return {}
+    weight = np.ones(poses.positions.shape[:2])
+    if poses.confidence is not None:
+        weight *= np.clip(np.nan_to_num(poses.confidence, nan=1.0), 0.01, 1.0)
+    if poses.sd_mm is not None:
+        weight /= 1 + (np.nan_to_num(poses.sd_mm, nan=0.0) / _HALF_MM) ** 2
+    sources = landmark_sources(poses.skeleton, frozenset(poses.skeleton.joints))
+    return {name: weight[:, joints].min(axis=1) for name, joints in sources.items() if name in landmarks.points}
+
+
+def body_tables(body: BodyFit) -> dict[str, pa.Table | Frames]:
+    """Rows of ``body_angles``, ``body_fit`` and ``body_models``, keys left out."""
+    import pyarrow as pa
+
+    n = len(body.frame)
+    person = np.zeros(n, np.int32)
+    frame, time_s = np.asarray(body.frame, np.int32), np.asarray(body.time_s, np.float64)
+    place = _places()
+    segments = sorted((f"{s}_rotation" for s in body.rotations), key=place.__getitem__)
+    blocks = ()
+    if segments:
+        stacked = np.stack([np.asarray(body.rotations[s.removesuffix("_rotation")], np.float32).T for s in segments])
+        blocks = (Block(tuple(segments), np.ascontiguousarray(stacked)),)
+    units = {c.name: "deg" if c.is_rotational else "m" for c in body.model.coordinates}
+    columns = {f"{name}_{units[name]}": values for name, values in body.coordinates.items()}
+    scalars = {c: np.asarray(columns[c], np.float32) for c in sorted(columns, key=place.__getitem__)}
+    rms, most = (np.asarray(v, np.float32) for v in (body.residual_rms_mm, body.residual_max_mm))
+    fit = {
+        "person": person,
+        "frame": frame,
+        "time_s": time_s,
+        "residual_rms_mm": pa.array(rms, mask=np.isnan(rms)),
+        "residual_max_mm": pa.array(most, mask=np.isnan(most)),
+        "worst_marker": pa.array(body.worst.tolist(), pa.string()),
+    }
+    model = {
+        "model": [body.model.name.removesuffix("_scaled")],
+        "sha256": [body.model.sha256],
+        "n_freedoms": pa.array([body.model.n_freedoms], arrow_type("int32")),
+        "osim": [body.model.text],
+    }
+    return {
+        "body_angles": Frames(person, frame, time_s, blocks, scalars),
+        "body_fit": pa.table(fit),
+        "body_models": pa.table(model),
+    }
+
+
+@cache
+def _places() -> dict[str, int]:
+    return {column.name: i for i, column in enumerate(tables()["body_angles"].columns)}
