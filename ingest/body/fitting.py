@@ -102,12 +102,12 @@ def fit_body(
     some = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), LOOKED_AT)).astype(int))
     measured = _measured(points, dict(lengths or {}), settings.sides_apart)
     factors, guessed = _factors(measured)
+    looked = {n: t[some] for n, (t, _) in turns.items()}
+    knees = _knee_frames(looked)
     places = _places(
-        scale_model(person(), factors),
-        {n: p[some] for n, p in points.items()},
-        {n: (t[some], w) for n, (t, w) in turns.items()},
+        scale_model(person(), factors, child_turns=knees), {n: p[some] for n, p in points.items()}, looked
     )
-    model = scale_model(person(), factors, places, mass_kg, f"{NAME}_scaled")
+    model = scale_model(person(), factors, places, mass_kg, f"{NAME}_scaled", knees)
     targets = Targets(
         points,
         {n: np.asarray(w)[rows] for n, w in (weights or {}).items() if n in points},
@@ -230,23 +230,43 @@ def _factors(measured: dict[str, float]) -> tuple[dict[str, np.ndarray], list[st
     return {**factors, **{b: np.full(3, typical) for b in guessed}}, guessed
 
 
-def _places(
-    model: Model, points: dict[str, np.ndarray], turns: dict[str, tuple[np.ndarray, float]]
-) -> dict[str, np.ndarray]:
+def _knee_frames(turns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Knee -> rotation (3, 3) of its frame in the shank: the mean adduction and rotation of this person's knee.
+
+    A hinge has none of its own; left out, they would be pushed into the hip and the ankle.
+    """
+    found = {}
+    for side in _SIDES:
+        if not {f"{side}_thigh", f"{side}_shank"} <= set(turns):
+            continue
+        across = np.einsum("tji,tjk->tik", turns[f"{side}_thigh"], turns[f"{side}_shank"])
+        across = across[np.isfinite(across).all(axis=(1, 2))]
+        if not len(across):
+            continue
+        flexion = np.arctan2(across[:, 0, 1], across[:, 1, 1])
+        c, s, zero, one = np.cos(flexion), np.sin(flexion), np.zeros(len(flexion)), np.ones(len(flexion))
+        hinge = np.array([[c, s, zero], [-s, c, zero], [zero, zero, one]]).transpose(2, 0, 1)
+        left = np.median(np.einsum("tji,tjk->tik", hinge, across), axis=0)
+        u, _, v = np.linalg.svd(left)
+        found[f"knee_{side[0]}"] = (u @ np.diag([1.0, 1.0, np.linalg.det(u @ v)]) @ v).T
+    return found
+
+
+def _places(model: Model, points: dict[str, np.ndarray], turns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Where the skin points lie on this person, in metres: their median place in their segment's frame.
 
     The first fit leans on the joint centres and on the segments' axes as landmarks state them; the second one on the
     registered points too.
     """
     places: dict[str, np.ndarray] = {}
-    for weight in (0.1, 1.0):
+    for weight in (0.001, 0.3):
         first = fit(
             model,
             Targets(
                 points,
                 {n: 1.0 if n in CENTRES else weight for n in points},
-                {n: t for n, (t, _) in turns.items()},
-                {n: w for n, (_, w) in turns.items()},
+                turns,
+                dict.fromkeys(turns, KNOWN_TURN),
             ),
         )
         own = {m.name: m for m in model.markers}

@@ -37,6 +37,7 @@ def scale_model(
     markers: Mapping[str, np.ndarray] | None = None,
     mass_kg: float | None = None,
     name: str | None = None,
+    child_turns: Mapping[str, np.ndarray] | None = None,
 ) -> Model:
     """The model with each body scaled.
 
@@ -45,6 +46,7 @@ def scale_model(
     factors : body -> one factor or three (x, y, z of the body's frame); bodies that are not named keep their size.
     markers : marker -> place (3,) in metres in its body's frame, put there after scaling.
     mass_kg : body mass; segment masses keep their shares of it (de Leva's in the house's own model).
+    child_turns : joint -> rotation (3, 3) of its frame in its child body, put there.
     name : of the scaled model; its own with ``_scaled`` by default.
 
     Raises
@@ -71,6 +73,9 @@ def scale_model(
         for frame in joint.findall("frames/PhysicalOffsetFrame"):
             body = bodies_of.get(text_of(frame, "socket_parent")) or text_of(frame, "socket_parent").rsplit("/", 1)[-1]
             _multiply(frame, "translation", by_body.get(body))
+        turn = (child_turns or {}).get(joint.get("name", ""))
+        if turn is not None:
+            _turn_child(joint, turn)
         _scale_moves(joint, by_body.get(parents.get(joint.get("name", ""), ""), np.ones(3)))
     own = {m.name: m for m in model.markers}
     for marker in element.findall("MarkerSet/objects/Marker"):
@@ -142,6 +147,16 @@ def _scale_moves(joint: Element, factor: np.ndarray) -> None:
         outer = ET.SubElement(axis, "MultiplierFunction", {"name": "function"})
         ET.SubElement(outer, "function").append(function)
         ET.SubElement(outer, "scale").text = f"{amount:.12g}"
+
+
+def _turn_child(joint: Element, turn: np.ndarray) -> None:
+    """The joint's frame in its child body gets this orientation, as body-fixed turns about x, y, z."""
+    wanted = text_of(joint, "socket_child_frame").rsplit("/", 1)[-1]
+    for frame in joint.findall("frames/PhysicalOffsetFrame"):
+        if frame.get("name") == wanted:
+            y = np.arcsin(np.clip(turn[0, 2], -1.0, 1.0))
+            angles = (np.arctan2(-turn[1, 2], turn[2, 2]), y, np.arctan2(-turn[0, 1], turn[0, 0]))
+            _set(frame, "orientation", _words(np.array(angles)))
 
 
 def _multiply(element: Element, name: str, factor: np.ndarray | None) -> None:

@@ -46,7 +46,10 @@ def _block(prepared: Prepared, q: np.ndarray, rate_hz: float, cutoff_hz: float) 
     if not len(told):
         return q.copy()
     matrix, right = matrix[:, told][:, :, told], right[:, told]
-    penalty = typical[told] / (2 * np.sin(np.pi * cutoff_hz / rate_hz)) ** 4
+    # what a typical frame tells of each coordinate while the others are free to give way
+    mean = matrix[np.linspace(0, t - 1, min(t, 100)).astype(int)].mean(axis=0)
+    marginal = 1 / np.diagonal(np.linalg.inv(mean + 1e-6 * np.diag(typical[told])))
+    penalty = marginal / (2 * np.sin(np.pi * cutoff_hz / rate_hz)) ** 4
     u = len(told)
     # frame after frame, coordinate by coordinate: what meets lies at most two frames apart
     banded = np.zeros((2 * u + 1, t * u))
