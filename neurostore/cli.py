@@ -11,6 +11,7 @@ import sys
 import typer
 
 from neurostore.commands import (
+    body,
     compare,
     demo,
     distances,
@@ -55,6 +56,7 @@ model.register(app)
 overlay.register(app)
 export.register(app)
 refine.register(app)
+body.register(app)
 demo.register(app)
 
 

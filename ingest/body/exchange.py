@@ -1,0 +1,91 @@
+"""Write a fit so that OpenSim opens and replays it: the model, a motion, the markers and a set-up of its IK tool."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+import numpy as np
+
+from .model import Model
+
+
+def motion_text(model: Model, time_s: np.ndarray, coordinates: Mapping[str, np.ndarray], title: str) -> str:
+    """A ``.mot`` of coordinates (T,) in degrees and metres. All of the model's are written: OpenSim needs them.
+
+    A value that is NaN is written as the one of the nearest frame that has it, or the model's default where none has;
+    the header says of which coordinates and frames.
+    """
+    columns, notes = [], []
+    for c in model.coordinates:
+        values = np.asarray(coordinates.get(c.name, np.full(len(time_s), np.nan)), dtype=float)
+        known = np.flatnonzero(np.isfinite(values))
+        n_missing = len(values) - len(known)
+        if not len(known):
+            values = np.full(len(time_s), np.degrees(c.default) if c.is_rotational else c.default)
+            notes.append(f"{c.name} is not known: the model's default is written")
+        elif n_missing:
+            every = np.arange(len(values))
+            after = np.clip(np.searchsorted(known, every), 0, len(known) - 1)
+            before = np.maximum(after - 1, 0)
+            nearer = np.where(every - known[before] <= known[after] - every, known[before], known[after])
+            values = values[np.where(every >= known[-1], known[-1], nearer)]
+            notes.append(f"{c.name} is not known in {n_missing} frames: the nearest known value is written")
+        columns.append(values)
+    head = [
+        title,
+        "version=1",
+        f"nRows={len(time_s)}",
+        f"nColumns={len(columns) + 1}",
+        "inDegrees=yes",
+        "",
+        *(f"Note: {note}" for note in notes),
+        "endheader",
+        "\t".join(["time", *model.coordinate_names]),
+    ]
+    table = np.column_stack([time_s, *columns])
+    lines = ["\t".join([f"{row[0]:.6f}", *(f"{v:.8f}" for v in row[1:])]) for row in table]
+    return "\n".join([*head, *lines, ""])
+
+
+def markers_text(points: Mapping[str, np.ndarray], time_s: np.ndarray, rate_hz: float, name: str) -> str:
+    """A ``.trc`` of points (T, 3) in mm, Y up; a missing one is an empty cell."""
+    n = len(time_s)
+    head = [
+        f"PathFileType\t4\t(X/Y/Z)\t{name}",
+        "DataRate\tCameraRate\tNumFrames\tNumMarkers\tUnits\tOrigDataRate\tOrigDataStartFrame\tOrigNumFrames",
+        f"{rate_hz:g}\t{rate_hz:g}\t{n}\t{len(points)}\tmm\t{rate_hz:g}\t1\t{n}",
+        "Frame#\tTime\t" + "\t".join(f"{p}\t\t" for p in points),
+        "\t\t" + "\t".join(f"X{k}\tY{k}\tZ{k}" for k in range(1, len(points) + 1)),
+        "",
+    ]
+    table = np.stack([np.asarray(v, dtype=float) for v in points.values()], axis=1).reshape(n, -1)
+    lines = [
+        "\t".join([str(t + 1), f"{time_s[t]:.6f}", *("" if np.isnan(v) else f"{v:.4f}" for v in table[t])])
+        for t in range(n)
+    ]
+    return "\n".join([*head, *lines, ""])
+
+
+def setup_text(model_file: str, marker_file: str, motion_file: str, markers: Sequence[str], span: tuple[float, float]) -> str:
+    """The set-up of OpenSim's InverseKinematicsTool over these files, every marker with weight 1."""
+    tasks = "".join(
+        f'<IKMarkerTask name="{escape(m)}"><apply>true</apply><weight>1</weight></IKMarkerTask>\n' for m in markers
+    )
+    return (
+        '<?xml version="1.0" encoding="UTF-8" ?>\n<OpenSimDocument Version="40600">\n<InverseKinematicsTool name="ik">\n'
+        f"<model_file>{escape(model_file)}</model_file>\n<marker_file>{escape(marker_file)}</marker_file>\n"
+        f"<output_motion_file>{escape(motion_file)}</output_motion_file>\n"
+        f"<time_range>{span[0]:.6f} {span[1]:.6f}</time_range>\n<accuracy>1e-05</accuracy>\n"
+        f"<IKTaskSet><objects>\n{tasks}</objects></IKTaskSet>\n</InverseKinematicsTool>\n</OpenSimDocument>\n"
+    )
+
+
+def write_all(files: Mapping[Path, str]) -> None:
+    """Write every file whole or not at all: each beside its place first, then renamed."""
+    for path, text in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_name(path.name + ".writing")
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(path)

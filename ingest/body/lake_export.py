@@ -1,0 +1,137 @@
+"""A trial's body out of a lake as OpenSim's files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from neurostore.errors import UsageError
+from neurostore.release import VERSION
+from neurostore.wording import near
+
+from . import exchange
+from .inverse import Targets, fit
+from .lake_apply import landmarks_of, trial_rows
+from .model import Model
+from .osim import parse_model, read_model
+
+
+def export_body(lake_path: Path | str, subject: str, trial: str, out: Path, session: str = "") -> list[Path]:
+    """Write the scaled model, its motion, the trial's landmarks and an IK set-up into a folder; return the paths.
+
+    Raises
+    ------
+    UsageError : no such trial, or one without a body.
+    """
+    from neurostore.lake.version import open as open_lake
+
+    lake = open_lake(lake_path)
+    row = trial_row(lake, subject, trial, session)
+    if not dict(row["table_rows"]).get("body_models"):
+        raise UsageError(f"{subject} {trial}: has no body; `neurostore body apply {subject}` fits one")
+    model = parse_model(trial_rows(lake, "body_models", row)["osim"][0].as_py(), f"body of {subject} {trial}")
+    angles = trial_rows(lake, "body_angles", row)
+    units = {c.name: "deg" if c.is_rotational else "m" for c in model.coordinates}
+    found = {
+        n: angles[f"{n}_{u}"].to_numpy() for n, u in units.items() if f"{n}_{u}" in angles.column_names
+    }
+    landmarks = landmarks_of(trial_rows(lake, "landmarks", row), json.loads(row["landmark_methods"] or "{}"))
+    own = landmarks.person == 0
+    known = {m.name for m in model.markers}
+    points = {n: p[own] for n, p in landmarks.points.items() if n in known}
+    return _write(model, angles["time_s"].to_numpy(), found, points, row["rate_hz"], out, f"{subject}_{trial}")
+
+
+def fit_model(
+    lake_path: Path | str,
+    subject: str,
+    trial: str,
+    out: Path,
+    osim: Path,
+    markers: Path | None = None,
+    session: str = "",
+) -> tuple[list[Path], list[str]]:
+    """Fit a user's own OpenSim model, as it is, to the markers of a trial; returns the paths written and notes.
+
+    The model's markers are met by the trial's source markers of the same name, then by landmarks.
+
+    Raises
+    ------
+    UsageError : no such trial, or fewer than three markers in common.
+    """
+    from neurostore.lake.version import open as open_lake
+
+    model = read_model(osim, markers)
+    lake = open_lake(lake_path)
+    row = trial_row(lake, subject, trial, session)
+    points, time_s = _points(lake, row)
+    common = {m.name: points[m.name] for m in model.markers if m.name in points}
+    if len(common) < 3:
+        raise UsageError(
+            f"{model.name} has {len(common)} markers of the trial; expected at least 3 of the same name. The model has "
+            f"{', '.join(m.name for m in model.markers) or 'none'}; the trial has {', '.join(points)}"
+        )
+    found = fit(model, Targets({n: p / 1000 for n, p in common.items()}), time_s)
+    notes = []
+    if 3 * len(common) < model.n_freedoms:
+        notes.append(f"{len(common)} markers for {model.n_freedoms} freedoms: what they do not tell is left out")
+    degrees = {
+        c.name: found.values[:, i] * (57.29577951308232 if c.is_rotational else 1.0)
+        for i, c in enumerate(model.coordinates)
+    }
+    notes.append(f"residual {1000 * float((found.rms_m[found.steps > 0] ** 2).mean() ** 0.5):.1f} mm RMS")
+    return _write(model, time_s, degrees, common, row["rate_hz"], out, f"{subject}_{trial}"), notes
+
+
+def trial_row(lake, subject: str, trial: str, session: str) -> dict:
+    """The trial's row in ``trials``."""
+    rows = lake.trials_table().to_pylist()
+    for row in rows:
+        if (row["subject"], row["session"], row["trial"]) == (subject, session, trial):
+            return dict(row)
+    names = [" ".join(k for k in (r["subject"], r["session"], r["trial"]) if k) for r in rows]
+    raise UsageError(f"no trial {' '.join(k for k in (subject, session, trial) if k)}{near(f'{subject} {trial}', names)}")
+
+
+def _points(lake, row: dict):
+    tables = dict(row["table_rows"])
+    points, time_s = {}, None
+    if tables.get("landmarks"):
+        landmarks = landmarks_of(trial_rows(lake, "landmarks", row), {})
+        own = landmarks.person == 0
+        points |= {n: p[own].astype(float) for n, p in landmarks.points.items()}
+        time_s = landmarks.time_s[own]
+    name = f"poses/{row['skeleton']}"
+    if tables.get(name):
+        rows = trial_rows(lake, name, row)
+        own = rows["person"].to_numpy() == 0
+        time_s = rows["time_s"].to_numpy()[own]
+        for column in rows.column_names:
+            whole = rows[column].combine_chunks()
+            if str(whole.type).startswith("struct<x") and whole.null_count < len(whole):
+                import numpy as np
+
+                at = np.stack([whole.field(a).to_numpy(zero_copy_only=False) for a in "xyz"], axis=1).astype(float)
+                at[whole.is_null().to_numpy(zero_copy_only=False)] = np.nan
+                points[column] = at[own]
+    if time_s is None:
+        raise UsageError(f"{row['subject']} {row['trial']}: holds angles alone, no points to fit a body to")
+    return points, time_s
+
+
+def _write(model: Model, time_s, coordinates, points, rate_hz: float, out: Path, name: str) -> list[Path]:
+    at = {kind: out / f"{name}{end}" for kind, end in (
+        ("model", ".osim"), ("motion", ".mot"), ("markers", ".trc"), ("setup", "_ik_setup.xml"),
+    )}  # fmt: skip
+    span = (float(time_s[0]), float(time_s[-1]))
+    exchange.write_all(
+        {
+            at["model"]: model.text,
+            at["motion"]: exchange.motion_text(model, time_s, coordinates, f"{name} (neurostore {VERSION})"),
+            at["markers"]: exchange.markers_text(points, time_s, rate_hz, at["markers"].name),
+            at["setup"]: exchange.setup_text(
+                at["model"].name, at["markers"].name, f"{name}_opensim.mot", list(points), span
+            ),
+        }
+    )
+    return list(at.values())

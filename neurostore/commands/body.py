@@ -1,0 +1,89 @@
+"""neurostore body fit | apply | export"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from neurostore.commands.options import LAKE, LakeOption
+
+body = typer.Typer(
+    help="The fitted body: a scaled OpenSim model that meets every frame's points.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+SubjectArgument = Annotated[str, typer.Argument(help="Subject of the trial.")]
+TrialArgument = Annotated[str, typer.Argument(help="Name of the trial.")]
+OutArgument = Annotated[Path, typer.Argument(help="Folder for the files.")]
+SessionOption = Annotated[str, typer.Option(help="Session of the trial, where the cohort has some.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(body, name="body", short_help="A scaled OpenSim model fitted to every frame.")
+
+
+@body.command(short_help="Fit a body to trials that are in the lake.")
+def apply(
+    subjects: Annotated[list[str] | None, typer.Argument(help="Subjects; all trials with landmarks if none.")] = None,
+    lake: LakeOption = LAKE,
+    smooth: Annotated[float, typer.Option(metavar="HZ", min=0, help="Cut-off of the smoother; 0 for none.")] = 6.0,
+    sides_apart: Annotated[bool, typer.Option("--sides-apart", help="Scale left and right limbs each alone.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Also trials that have a body already.")] = False,
+) -> None:
+    """Fit a body to trials that are in the lake: body_angles, body_fit and body_models; all else stays.
+
+    Example: neurostore body apply S01 --lake lake/
+    """
+    from neurostore.commands.output import say
+    from neurostore.ingest.body.fitting import BodySettings
+    from neurostore.ingest.body.lake_apply import apply_to_lake
+
+    report = apply_to_lake(lake, subjects or (), BodySettings(smooth, sides_apart), force=force, say=say)
+    for error in report.refused:
+        say(f"refused: {error}")
+    said = f"{len(report.fitted)} fitted, {len(report.skipped)} had one, {len(report.refused)} refused"
+    say(said + (f"; lake version {report.version}" if report.version is not None else ""))
+    raise typer.Exit(report.exit_code)
+
+
+@body.command(short_help="Fit your own .osim to a trial's markers.")
+def fit(
+    subject: SubjectArgument,
+    trial: TrialArgument,
+    out: OutArgument,
+    model: Annotated[Path, typer.Option(help="OpenSim 4 model (.osim), scaled to the person.")],
+    markers: Annotated[Path | None, typer.Option(help="OpenSim marker set (.xml) to add to the model.")] = None,
+    session: SessionOption = "",
+    lake: LakeOption = LAKE,
+) -> None:
+    """Fit your own OpenSim model, as it is, to the markers of a trial: inverse kinematics as OpenSim's tool does it.
+
+    Example: neurostore body fit S01 walk_01 out/ --model scaled.osim --lake lake/
+    """
+    from neurostore.commands.output import say
+    from neurostore.ingest.body.lake_export import fit_model
+
+    paths, notes = fit_model(lake, subject, trial, out, model, markers, session)
+    for note in notes:
+        say(note)
+    say(f"written: {', '.join(str(p) for p in paths)}")
+
+
+@body.command(short_help="Write a trial's body as OpenSim's files.")
+def export(
+    subject: SubjectArgument,
+    trial: TrialArgument,
+    out: OutArgument,
+    session: SessionOption = "",
+    lake: LakeOption = LAKE,
+) -> None:
+    """Write a trial's body for OpenSim: the scaled model, every coordinate, the landmarks and an IK set-up.
+
+    Example: neurostore body export S01 walk_01 out/ --lake lake/
+    """
+    from neurostore.commands.output import say
+    from neurostore.ingest.body.lake_export import export_body
+
+    say(f"written: {', '.join(str(p) for p in export_body(lake, subject, trial, out, session))}")
