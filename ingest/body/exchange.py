@@ -68,7 +68,9 @@ def markers_text(points: Mapping[str, np.ndarray], time_s: np.ndarray, rate_hz: 
     return "\n".join([*head, *lines, ""])
 
 
-def setup_text(model_file: str, marker_file: str, motion_file: str, markers: Sequence[str], span: tuple[float, float]) -> str:
+def setup_text(
+    model_file: str, marker_file: str, motion_file: str, markers: Sequence[str], span: tuple[float, float]
+) -> str:
     """The set-up of OpenSim's InverseKinematicsTool over these files, every marker with weight 1."""
     tasks = "".join(
         f'<IKMarkerTask name="{escape(m)}"><apply>true</apply><weight>1</weight></IKMarkerTask>\n' for m in markers

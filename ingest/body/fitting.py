@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -104,9 +105,7 @@ def fit_body(
     factors, guessed = _factors(measured)
     looked = {n: t[some] for n, (t, _) in turns.items()}
     knees = _knee_frames(looked)
-    places = _places(
-        scale_model(person(), factors, child_turns=knees), {n: p[some] for n, p in points.items()}, looked
-    )
+    places = _places(scale_model(person(), factors, child_turns=knees), {n: p[some] for n, p in points.items()}, looked)
     model = scale_model(person(), factors, places, mass_kg, f"{NAME}_scaled", knees)
     targets = Targets(
         points,
@@ -291,7 +290,7 @@ def _bridged(is_known: np.ndarray, longest: int) -> np.ndarray:
     out = is_known.copy()
     for column in range(is_known.shape[1]):
         known = np.flatnonzero(is_known[:, column])
-        for a, b in zip(known[:-1], known[1:], strict=True):
+        for a, b in itertools.pairwise(known):
             if 1 < b - a <= longest + 1:
                 out[a:b, column] = True
     return out

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from neurostore.errors import UsageError
 from neurostore.release import VERSION
@@ -14,6 +17,9 @@ from .inverse import Targets, fit
 from .lake_apply import landmarks_of, trial_rows
 from .model import Model
 from .osim import parse_model, read_model
+
+if TYPE_CHECKING:
+    from neurostore.lake.version import Lake
 
 
 def export_body(lake_path: Path | str, subject: str, trial: str, out: Path, session: str = "") -> list[Path]:
@@ -32,9 +38,7 @@ def export_body(lake_path: Path | str, subject: str, trial: str, out: Path, sess
     model = parse_model(trial_rows(lake, "body_models", row)["osim"][0].as_py(), f"body of {subject} {trial}")
     angles = trial_rows(lake, "body_angles", row)
     units = {c.name: "deg" if c.is_rotational else "m" for c in model.coordinates}
-    found = {
-        n: angles[f"{n}_{u}"].to_numpy() for n, u in units.items() if f"{n}_{u}" in angles.column_names
-    }
+    found = {n: angles[f"{n}_{u}"].to_numpy() for n, u in units.items() if f"{n}_{u}" in angles.column_names}
     landmarks = landmarks_of(trial_rows(lake, "landmarks", row), json.loads(row["landmark_methods"] or "{}"))
     own = landmarks.person == 0
     known = {m.name for m in model.markers}
@@ -76,26 +80,30 @@ def fit_model(
     if 3 * len(common) < model.n_freedoms:
         notes.append(f"{len(common)} markers for {model.n_freedoms} freedoms: what they do not tell is left out")
     degrees = {
-        c.name: found.values[:, i] * (57.29577951308232 if c.is_rotational else 1.0)
+        c.name: found.values[:, i] * (np.degrees(1.0) if c.is_rotational else 1.0)
         for i, c in enumerate(model.coordinates)
     }
     notes.append(f"residual {1000 * float((found.rms_m[found.steps > 0] ** 2).mean() ** 0.5):.1f} mm RMS")
     return _write(model, time_s, degrees, common, row["rate_hz"], out, f"{subject}_{trial}"), notes
 
 
-def trial_row(lake, subject: str, trial: str, session: str) -> dict:
+def trial_row(lake: Lake, subject: str, trial: str, session: str) -> dict[str, Any]:
     """The trial's row in ``trials``."""
     rows = lake.trials_table().to_pylist()
     for row in rows:
         if (row["subject"], row["session"], row["trial"]) == (subject, session, trial):
             return dict(row)
     names = [" ".join(k for k in (r["subject"], r["session"], r["trial"]) if k) for r in rows]
-    raise UsageError(f"no trial {' '.join(k for k in (subject, session, trial) if k)}{near(f'{subject} {trial}', names)}")
+    raise UsageError(
+        f"no trial {' '.join(k for k in (subject, session, trial) if k)}{near(f'{subject} {trial}', names)}"
+    )
 
 
-def _points(lake, row: dict):
+def _points(lake: Lake, row: dict[str, Any]) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Every landmark and source marker (T, 3) of the subject in mm, and the times (T,)."""
     tables = dict(row["table_rows"])
-    points, time_s = {}, None
+    points: dict[str, np.ndarray] = {}
+    time_s = None
     if tables.get("landmarks"):
         landmarks = landmarks_of(trial_rows(lake, "landmarks", row), {})
         own = landmarks.person == 0
@@ -109,8 +117,6 @@ def _points(lake, row: dict):
         for column in rows.column_names:
             whole = rows[column].combine_chunks()
             if str(whole.type).startswith("struct<x") and whole.null_count < len(whole):
-                import numpy as np
-
                 at = np.stack([whole.field(a).to_numpy(zero_copy_only=False) for a in "xyz"], axis=1).astype(float)
                 at[whole.is_null().to_numpy(zero_copy_only=False)] = np.nan
                 points[column] = at[own]
@@ -119,7 +125,15 @@ def _points(lake, row: dict):
     return points, time_s
 
 
-def _write(model: Model, time_s, coordinates, points, rate_hz: float, out: Path, name: str) -> list[Path]:
+def _write(
+    model: Model,
+    time_s: np.ndarray,
+    coordinates: dict[str, np.ndarray],
+    points: dict[str, np.ndarray],
+    rate_hz: float,
+    out: Path,
+    name: str,
+) -> list[Path]:
     at = {kind: out / f"{name}{end}" for kind, end in (
         ("model", ".osim"), ("motion", ".mot"), ("markers", ".trc"), ("setup", "_ik_setup.xml"),
     )}  # fmt: skip

@@ -101,8 +101,11 @@ CENTRES = frozenset(
     f"{side}_{name}" for side in ("left", "right") for name in ("hip", "knee", "ankle", "elbow", "wrist")
 )
 
-SEGMENTS = ("pelvis", "trunk", "head") + tuple(
-    f"{side}_{name}" for side in ("left", "right") for name in ("thigh", "shank", "foot", "upper_arm", "forearm")
+SEGMENTS = (
+    "pelvis",
+    "trunk",
+    "head",
+    *(f"{side}_{n}" for side in ("left", "right") for n in ("thigh", "shank", "foot", "upper_arm", "forearm")),
 )
 
 

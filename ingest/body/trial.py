@@ -32,7 +32,7 @@ def body_of(
     Lengths that a static trial of the session measured are used; what the fit adds is put into the landmarks' steps,
     calibrations and quality.
     """
-    stated = {c.parameter: {} for c in calibrations if c.parameter.startswith("body_")}
+    stated: dict[str, dict[str, float]] = {c.parameter: {} for c in calibrations if c.parameter.startswith("body_")}
     for c in calibrations:
         if c.parameter in stated and c.source == "static" and c.side:
             stated[c.parameter][c.side] = c.value
@@ -79,7 +79,7 @@ def body_tables(body: BodyFit) -> dict[str, pa.Table | Frames]:
     frame, time_s = np.asarray(body.frame, np.int32), np.asarray(body.time_s, np.float64)
     place = _places()
     segments = sorted((f"{s}_rotation" for s in body.rotations), key=place.__getitem__)
-    blocks = ()
+    blocks: tuple[Block, ...] = ()
     if segments:
         stacked = np.stack([np.asarray(body.rotations[s.removesuffix("_rotation")], np.float32).T for s in segments])
         blocks = (Block(tuple(segments), np.ascontiguousarray(stacked)),)
