@@ -20,6 +20,7 @@ from neurostore.ingest.pipeline.settings import Settings, Statics, source_sha256
 from neurostore.ingest.pipeline.workers import InProcess, Pool, TrialEnded
 from neurostore.ingest.recording import Calibration
 from neurostore.trial_key import Key, key_text
+from neurostore.wording import listed
 
 if TYPE_CHECKING:
     from neurostore.ingest.pipeline.ray_pool import RayPool
@@ -68,41 +69,46 @@ def ingest(
 
     start = time.monotonic()
     settings = settings or Settings()
-    progress = progress or Silent()
     found = scan(cohort)
     if not found.trials and not found.refused:
-        listed = ", ".join(str(p.name) for p in found.unknown[:5]) or "no file"
-        raise CohortError(f"{found.folder}: holds no trial (found {listed}); expected <subject>/<trial>.<ext>")
+        names = listed((p.name for p in found.unknown), 5) or "no file"
+        raise CohortError(f"{found.folder}: holds no trial (found {names}); expected <subject>/<trial>.<ext>")
     state = read_state(lake)
     plan = make_plan(found, state, settings, force=force)
-    report = IngestReport(
-        failed=[*found.refused, *plan.failed],
-        skipped=[plan.keys[id(s)] for s in plan.unchanged if plan.keys[id(s)] not in plan.updates],
-        renamed=found.renamed,
-        unknown=found.unknown,
-        warnings=found.warnings,
-        lake=str(lake),
-        is_dry_run=dry_run,
-    )
-    if dry_run:
-        report.added = [s.key for s in plan.new]
-        report.replaced = [s.key for s in plan.changed]
-        report.updated = list(plan.updates)
+    report = _begun_report(found, plan, lake, is_dry_run=dry_run)
+    if report.is_dry_run:
         return report
     root = Lake.create(lake).path
     if consent_renewed:
         _lift_tombstones(root, plan)
     with running(root):
-        run = _Run(found, state, settings, root, report, progress, engine, ray_address)
+        run = _Run(found, state, settings, root, report, progress or Silent(), engine, ray_address)
         try:
             run.read(plan, n_workers)
             run.renew(plan)
         finally:
             run.close()
-    report.version = run.version
-    report.seconds = time.monotonic() - start
+    report.version, report.seconds = run.version, time.monotonic() - start
     if not (report.added or report.replaced or report.skipped or report.updated):
         raise CohortError(_nothing(found, report))
+    return report
+
+
+def _begun_report(cohort: Cohort, plan: Plan, lake: Path | str, *, is_dry_run: bool) -> IngestReport:
+    """What is known before anything is read; of a dry run, all there is to say."""
+    report = IngestReport(
+        failed=[*cohort.refused, *plan.failed],
+        skipped=[plan.keys[id(s)] for s in plan.unchanged if plan.keys[id(s)] not in plan.updates],
+        renamed=cohort.renamed,
+        unknown=cohort.unknown,
+        warnings=cohort.warnings,
+        lake=str(lake),
+        is_dry_run=is_dry_run,
+    )
+    if is_dry_run:
+        report.added = [s.key for s in plan.new]
+        report.replaced = [s.key for s in plan.changed]
+        report.updated = list(plan.updates)
     return report
 
 

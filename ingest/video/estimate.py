@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -86,7 +86,7 @@ def estimate(
         raise InputError(
             path, f"shows the subject in {n_seen} of {len(clock)} pictures; expected at least {chosen.min_frames}"
         )
-    return _recording(path, chosen, model, view, info, decoding, clock, detections, followed, order)
+    return _recording(_Followed(model, view, info, decoding, clock, detections, followed, order), chosen)
 
 
 def settings(estimator: str, given: dict[str, Any]) -> dict[str, Any]:
@@ -154,99 +154,95 @@ def _subject_box(options: ReadOptions, path: Path) -> np.ndarray | None:
     return box
 
 
-def _recording(
-    path: Path,
-    options: EstimatorOptions,
-    model: Estimator,
-    view: Camera,
-    info: decode.VideoInfo,
-    decoding: decode.Decoding,
-    time_s: np.ndarray,
-    detections: Detections,
-    followed: tracking.Followed,
-    order: list[tracking.Track],
-) -> Recording:
-    notes = [*decoding.notes(), *model.notes(), *followed.notes]
-    quality = dict(followed.quality)
-    person, frame, rows = _rows(order, detections)
-    places = detections.take("points", rows)
-    poses = []
-    for s, skeleton in enumerate(model.skeletons):
-        positions = detections.take(f"positions {s}", rows)
-        confidence = detections.take("confidence", rows) if s == 0 and detections.has("confidence") else None
-        sd_mm = detections.take(f"sd_mm {s}", rows) if detections.has(f"sd_mm {s}") else None
-        if s == 0:
-            parts = [slice(i, i + 4096) for i in range(0, len(rows), 4096)]  # an hour at once would be much memory
-            picture = np.concatenate([tracking.weak_perspective(positions[i], places[i]) for i in parts])
-            del places
-        found = swaps.find(positions, person, time_s[frame], skeleton)
-        if options.mend_swaps:
-            swaps.mend(found, positions, confidence, sd_mm)
-        if s == 0:
-            quality |= found.quality(options.mend_swaps)
-            notes += found.notes(options.mend_swaps)
-        poses.append(
-            Poses(
-                skeleton,
-                person,
-                frame,
-                time_s[frame],
-                positions,
-                confidence=confidence,
-                sd_mm=sd_mm,
-                picture=picture.astype(np.float32) if s == 0 and np.isfinite(picture).any() else None,
-            )
-        )
-    basis = model.position_basis(view)
-    up_source, floor = _to_lab(poses, view, basis, options.floor_fit, notes)
-    if view.is_fov_guessed and basis == "camera_metric":
+@dataclass(frozen=True, slots=True)
+class _Followed:
+    """A video decoded, estimated and followed: what the recording is made of. order : tracks, the subject's first."""
+
+    model: Estimator
+    view: Camera
+    info: decode.VideoInfo
+    decoding: decode.Decoding
+    time_s: np.ndarray
+    detections: Detections
+    followed: tracking.Followed
+    order: list[tracking.Track]
+
+
+def _recording(video: _Followed, options: EstimatorOptions) -> Recording:
+    model = video.model
+    notes = [*video.decoding.notes(), *model.notes(), *video.followed.notes]
+    poses, found = _poses(video, options)
+    quality = {**video.followed.quality, **found.quality(options.mend_swaps)}
+    notes += found.notes(options.mend_swaps)
+    basis = model.position_basis(video.view)
+    up_source, floor = _to_lab(poses, video.view, basis, options.floor_fit, notes)
+    if video.view.is_fov_guessed and basis == "camera_metric":
         basis = "camera_fov_guessed"
         notes.append(
             f"the field of view is not known, {cameras.DEFAULT_FOV_DEGREES:.0f} degrees are assumed: depth and lengths "
             f"scale with it; give camera.fov_degrees or camera.intrinsics in cohort.toml"
         )
-    recorded = {
+    identity = {"model": model.model_name, "model_sha256": model.model_sha256}
+    return Recording(
+        kind="video",
+        rate_hz=_rate(video.time_s, video.info),
+        poses=poses,
+        up_source=up_source,
+        position_basis=basis,
+        length_basis=model.length_basis,
+        steps=_steps(video, options, identity, floor),
+        notes=notes,
+        estimator={"name": model.name, "version": model.version, **identity, "options": options.changed()},
+        quality=quality,
+    )
+
+
+def _poses(video: _Followed, options: EstimatorOptions) -> tuple[list[Poses], swaps.Swaps]:
+    """Poses of every skeleton of the model, in the camera frame, and the swaps of left and right in the primary one."""
+    detections, time_s = video.detections, video.time_s
+    person, frame, rows = _rows(video.order, detections)
+    poses = []
+    in_primary = None
+    for s, skeleton in enumerate(video.model.skeletons):
+        positions = detections.take(f"positions {s}", rows)
+        confidence = detections.take("confidence", rows) if s == 0 and detections.has("confidence") else None
+        sd_mm = detections.take(f"sd_mm {s}", rows) if detections.has(f"sd_mm {s}") else None
+        picture = _on_picture(positions, detections.take("points", rows)) if s == 0 else None
+        found = swaps.find(positions, person, time_s[frame], skeleton)
+        if options.mend_swaps:
+            swaps.mend(found, positions, confidence, sd_mm)
+        in_primary = in_primary or found
+        poses.append(Poses(skeleton, person, frame, time_s[frame], positions, None, confidence, sd_mm, picture))
+    assert in_primary is not None  # an estimator has at least one skeleton
+    return poses, in_primary
+
+
+def _on_picture(positions: np.ndarray, places: np.ndarray) -> np.ndarray | None:
+    """(n, 3) float32 scale and place of each person in the frame; None where none is known."""
+    parts = [slice(i, i + 4096) for i in range(0, len(positions), 4096)]  # an hour at once would need much memory
+    picture = np.concatenate([tracking.weak_perspective(positions[i], places[i]) for i in parts])
+    return picture.astype(np.float32) if np.isfinite(picture).any() else None
+
+
+def _steps(video: _Followed, options: EstimatorOptions, identity: dict[str, Any], to_lab: dict[str, Any]) -> list[Step]:
+    """The steps as recorded in trials.steps. to_lab : the way from the camera to the lab frame."""
+    info, view, model = video.info, video.view, video.model
+    decoded = {"fps": options.fps, "codec": info.codec, "quarter_turns": info.quarter_turns}
+    camera = {
         "intrinsics": np.asarray(view.intrinsics).round(4).tolist(),
         "distortion": list(view.distortion),
         "width": info.width,
         "height": info.height,
         "is_fov_guessed": view.is_fov_guessed,
-        **floor,
+        **to_lab,
     }
-    steps = [
-        Step("decode", decode.VERSION, {"fps": options.fps, "codec": info.codec, "quarter_turns": info.quarter_turns}),
-        Step(
-            "estimate",
-            _module(model.name).VERSION,
-            {
-                "estimator": model.name,
-                "model": model.model_name,
-                "model_sha256": model.model_sha256,
-                **options.changed(),
-            },
-        ),
+    return [
+        Step("decode", decode.VERSION, decoded),
+        Step("estimate", _module(model.name).VERSION, {"estimator": model.name, **identity, **options.changed()}),
         Step("track", tracking.VERSION, {"subject": options.subject}),
         Step("swaps", swaps.VERSION, {"mended": options.mend_swaps}),
-        Step("camera", cameras.VERSION, recorded),
+        Step("camera", cameras.VERSION, camera),
     ]
-    return Recording(
-        kind="video",
-        rate_hz=_rate(time_s, info),
-        poses=poses,
-        up_source=up_source,
-        position_basis=basis,
-        length_basis=model.length_basis,
-        steps=steps,
-        notes=notes,
-        estimator={
-            "name": model.name,
-            "version": model.version,
-            "model": model.model_name,
-            "model_sha256": model.model_sha256,
-            "options": options.changed(),
-        },
-        quality=quality,
-    )
 
 
 def _rows(order: list[tracking.Track], detections: Detections) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

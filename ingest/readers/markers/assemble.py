@@ -189,17 +189,7 @@ def choose_skeleton(
             )
         else:
             skeleton = found
-    by_key = {squeezed(alias): joint for alias, joint in skeleton.aliases.items()}
-    by_key |= {squeezed(joint): joint for joint in skeleton.source_names}
-    exact = {name.upper() for name in labels}
-    joint_of: dict[str, str] = {}
-    taken: set[str] = set()
-    for label in sorted(labels, key=lambda n: n not in skeleton.source_names):
-        joint = label if label in skeleton.source_names else by_key.get(squeezed(label))
-        if joint is None or joint in taken or (joint.upper() in exact and joint.upper() != label.upper()):
-            continue
-        taken.add(joint)
-        joint_of[label] = joint
+    joint_of = _joints_by_label(labels, skeleton)
     if options.skeleton and not joint_of:
         raise InputError(
             path,
@@ -209,7 +199,7 @@ def choose_skeleton(
     read_as = [f"{label} as {joint}" for label, joint in joint_of.items() if label != joint]
     if read_as:
         notes.append("markers read under the skeleton's own spelling: " + ", ".join(read_as))
-    absent = [j for j in skeleton.source_names if j not in taken]
+    absent = [j for j in skeleton.source_names if j not in joint_of.values()]
     if absent:
         notes.append(f"markers of {skeleton.name} that the file does not have: " + ", ".join(absent))
     extra = sorted(n for n in (*labels, *further) if n not in joint_of)
@@ -223,6 +213,22 @@ def choose_skeleton(
         notes.append("columns renamed: " + ", ".join(renamed))
     columns = [column[joint_of[n]] if n in joint_of else column[source[n]] for n in (*labels, *further)]
     return skeleton, columns, notes
+
+
+def _joints_by_label(labels: Sequence[str], skeleton: Skeleton) -> dict[str, str]:
+    """The skeleton's joint of each label that has one: spelled alike first, then by alias; no joint twice."""
+    by_key = {squeezed(alias): joint for alias, joint in skeleton.aliases.items()}
+    by_key |= {squeezed(joint): joint for joint in skeleton.source_names}
+    exact = {name.upper() for name in labels}
+    joint_of: dict[str, str] = {}
+    taken: set[str] = set()
+    for label in sorted(labels, key=lambda n: n not in skeleton.source_names):
+        joint = label if label in skeleton.source_names else by_key.get(squeezed(label))
+        if joint is None or joint in taken or (joint.upper() in exact and joint.upper() != label.upper()):
+            continue
+        taken.add(joint)
+        joint_of[label] = joint
+    return joint_of
 
 
 def adhoc_markers(labels: Sequence[str]) -> Skeleton:

@@ -134,39 +134,52 @@ class _Parser:
             if not bone.name:
                 self.problems.append(f"line {line}: a bone without a name ends here")
             return None
-        if key == "name":
-            bone.name = " ".join(words[1:])
-            if bone.name in ("", "root"):
-                self.problems.append(f"line {line}: a bone is named {bone.name!r}, which no bone can be")
-            elif bone.name in self.bones:
-                self.problems.append(f"line {line}: bone {bone.name!r} occurs twice")
-            self.bones[bone.name] = bone
-        elif key == "direction":
-            direction = self._numbers(line, words, 3)
-            size = float(np.linalg.norm(direction)) if direction else 0.0
-            if direction and size > 0:
-                bone.direction = np.array(direction) / size
-            elif direction:
-                self.problems.append(f"line {line}: bone {bone.name!r} has a direction of length zero")
-        elif key == "length":
-            length = self._numbers(line, words, 1)
-            bone.length = length[0] if length else None
-        elif key == "axis":
-            angles = self._numbers(line, words, 3)
-            order = (words[4] if len(words) > 4 else "XYZ").upper()
-            if sorted(order) != ["X", "Y", "Z"]:
-                self.problems.append(f"line {line}: axis order {order[:10]!r}, expected X, Y and Z in some order")
-            elif angles:
-                self.raw_axes.append((bone, angles, order))
-        elif key == "dof":
-            bone.dof = tuple(w.upper() for w in words[1:])
-            for word in bone.dof:
-                if word not in ("RX", "RY", "RZ"):
-                    self.problems.append(
-                        f"line {line}: bone {bone.name!r} has the degree of freedom {word[:10]!r}; "
-                        "rx, ry and rz can be read"
-                    )
+        keys = {
+            "name": self._name,
+            "direction": self._direction,
+            "length": self._length,
+            "axis": self._axis,
+            "dof": self._dof,
+        }
+        if key in keys:
+            keys[key](line, words, bone)
         return bone
+
+    def _name(self, line: int, words: list[str], bone: Bone) -> None:
+        bone.name = " ".join(words[1:])
+        if bone.name in ("", "root"):
+            self.problems.append(f"line {line}: a bone is named {bone.name!r}, which no bone can be")
+        elif bone.name in self.bones:
+            self.problems.append(f"line {line}: bone {bone.name!r} occurs twice")
+        self.bones[bone.name] = bone
+
+    def _direction(self, line: int, words: list[str], bone: Bone) -> None:
+        direction = self._numbers(line, words, 3)
+        size = float(np.linalg.norm(direction)) if direction else 0.0
+        if direction and size > 0:
+            bone.direction = np.array(direction) / size
+        elif direction:
+            self.problems.append(f"line {line}: bone {bone.name!r} has a direction of length zero")
+
+    def _length(self, line: int, words: list[str], bone: Bone) -> None:
+        length = self._numbers(line, words, 1)
+        bone.length = length[0] if length else None
+
+    def _axis(self, line: int, words: list[str], bone: Bone) -> None:
+        angles = self._numbers(line, words, 3)
+        order = (words[4] if len(words) > 4 else "XYZ").upper()
+        if sorted(order) != ["X", "Y", "Z"]:
+            self.problems.append(f"line {line}: axis order {order[:10]!r}, expected X, Y and Z in some order")
+        elif angles:
+            self.raw_axes.append((bone, angles, order))
+
+    def _dof(self, line: int, words: list[str], bone: Bone) -> None:
+        bone.dof = tuple(w.upper() for w in words[1:])
+        for word in bone.dof:
+            if word not in ("RX", "RY", "RZ"):
+                self.problems.append(
+                    f"line {line}: bone {bone.name!r} has the degree of freedom {word[:10]!r}; rx, ry and rz can be read"
+                )
 
     def _numbers(self, line: int, words: list[str], count: int) -> list[float]:
         values = [number(w) for w in words[1 : 1 + count]]
