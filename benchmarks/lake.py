@@ -20,9 +20,9 @@ import pyarrow.parquet as pq
 from deltalake import write_deltalake
 
 from neurostore import schema
+from neurostore.api import Lake
+from neurostore.api import open as open_lake
 from neurostore.lake.commit import TrialTables, commit, stage
-from neurostore.lake.version import Lake
-from neurostore.lake.version import open as open_lake
 from neurostore.upkeep import compact
 
 N_FRAMES, N_JOINTS, N_SUBJECTS = 600, 31, 20

@@ -30,8 +30,8 @@ N_STRIDES = 26.0
 
 def make_lake(path: Path, n_cycles: int) -> None:
     """Trials until the left side has n_cycles steady cycles, and one trial more that is staged later by `extend`."""
-    from neurostore.lake.version import Lake
-    from neurostore.lake.version import open as open_lake
+    from neurostore.api import Lake
+    from neurostore.api import open as open_lake
 
     models = prototypes(path)
     Lake.create(path)
@@ -89,8 +89,8 @@ def prototypes(path: Path) -> list[tuple[dict[str, Any], dict[str, Any]]]:
 
 def write(lake: str, out: str, options: dict[str, Any]) -> None:
     """What `neurostore distances` does, in this process; prints its figures."""
+    from neurostore.api import open as open_lake
     from neurostore.distances import write_distances
-    from neurostore.lake.version import open as open_lake
 
     start, cpu = time.monotonic(), time.process_time()
     write_distances(open_lake(lake), Path(out), unit="cycle", side="left", **options)
@@ -126,9 +126,9 @@ def check(lake: Path, out: Path, options: dict[str, Any], n_rows: int = 40) -> s
     import numpy as np
 
     from neurostore import dtw
+    from neurostore.api import open as open_lake
     from neurostore.distances import Choice, prepare
     from neurostore.distances.matrix import DistanceMatrix
-    from neurostore.lake.version import open as open_lake
 
     compared = prepare(open_lake(lake), Choice(unit="cycle", side="left", **options)).parts
     series = compared["left"].series

@@ -27,8 +27,8 @@ TABLES = ("landmarks", "poses/cmu_31")
 
 def make(path: str, n_trials: int) -> dict[str, Any]:
     """Stage and commit n trials, a subject at a time, 50 subjects a commit."""
+    from neurostore.api import Lake
     from neurostore.lake.commit import TrialTables, commit, stage
-    from neurostore.lake.version import Lake
 
     models = prototypes(path)
     Lake.create(path)
@@ -68,7 +68,7 @@ def prototypes(path: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:
 
 def read_trials(path: Path) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     """(row of trials, tables) of every trial of a lake, to be staged again under other keys."""
-    from neurostore.lake.version import open as open_lake
+    from neurostore.api import open as open_lake
 
     lake = open_lake(path)
     made = []
@@ -93,7 +93,7 @@ def compact(path: str) -> dict[str, Any]:
 
 def view(path: str, name: str, subject: str) -> dict[str, Any]:
     """Every column of a view, counted; how many files of each table the plan opens."""
-    from neurostore.lake.version import open as open_lake
+    from neurostore.api import open as open_lake
 
     connection = open_lake(path).connect()
     connection.execute("SET memory_limit = '8GB'")
@@ -143,7 +143,7 @@ def run_step(name: str, arguments: list[Any]) -> None:
 
 
 def measured(path: str, n_trials: int, views: list[str], limit_s: float) -> dict[str, dict[str, Any]]:
-    from neurostore.lake.version import open as open_lake
+    from neurostore.api import open as open_lake
 
     found = {"write": step(limit_s, "make", path, n_trials)}
     print_line(n_trials, "write", found["write"])

@@ -14,8 +14,8 @@ from neurostore.release import VERSION as __version__
 
 # Public name -> module that holds it. Loaded on first use, so that importing neurostore costs nothing.
 _PUBLIC = {
-    "open": "neurostore.lake.version",
-    "Lake": "neurostore.lake.version",
+    "open": "neurostore.api",
+    "Lake": "neurostore.api",
     "DistanceMatrix": "neurostore.distances",
     "NeurostoreError": "neurostore.errors",
     "dtw": "neurostore.dtw",

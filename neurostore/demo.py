@@ -126,9 +126,9 @@ def run(folder: Path, *, n_per_group: int = 4, seed: int = 7) -> dict[str, Path]
     folder : new or empty; gets ``cohort/``, ``lake/``, ``distances.parquet`` and, with matplotlib, pictures.
     Returns the paths by name. Talk and tables go to stdout: this is a tour, not a filter.
     """
+    from neurostore.api import open as open_lake
     from neurostore.errors import MissingExtraError
     from neurostore.ingest.pipeline import ingest
-    from neurostore.lake.version import open as open_lake
 
     folder = Path(folder)
     paths = {"cohort": folder / "cohort", "lake": folder / "lake", "distances": folder / "distances.parquet"}

@@ -20,7 +20,7 @@ from .fitting import VERSION, BodySettings, fit_body
 from .trial import body_tables
 
 if TYPE_CHECKING:
-    from neurostore.lake.version import Lake
+    from neurostore.lake.version import Version
 
 Key = tuple[str, str, str]
 BODY_TABLES = ("body_angles", "body_fit", "body_models")
@@ -95,7 +95,7 @@ def _is_done(row: dict[str, Any]) -> bool:
     return any(s["name"] == "body_fit" and s["version"] == VERSION for s in steps)
 
 
-def _trial(lake: Lake, row: dict[str, Any], settings: BodySettings | None) -> Any:
+def _trial(lake: Version, row: dict[str, Any], settings: BodySettings | None) -> Any:
     """The trial as it is to be staged: every table as it lies there, and its body."""
     from neurostore.lake.commit import TrialTables
 
@@ -115,7 +115,7 @@ def _trial(lake: Lake, row: dict[str, Any], settings: BodySettings | None) -> An
     return TrialTables(key, ingest_id, {**stays, **changed}, {**kept, **body_tables(body)})
 
 
-def trial_rows(lake: Lake, table: str, row: dict[str, Any]) -> Any:
+def trial_rows(lake: Version, table: str, row: dict[str, Any]) -> Any:
     """The trial's live rows of a table as Arrow, keys left out, in the order of person and frame where there are."""
     import polars as pl
 

@@ -19,7 +19,7 @@ from .model import Model
 from .osim import parse_model, read_model
 
 if TYPE_CHECKING:
-    from neurostore.lake.version import Lake
+    from neurostore.lake.version import Version
 
 
 def export_body(lake_path: Path | str, subject: str, trial: str, out: Path, session: str = "") -> list[Path]:
@@ -87,7 +87,7 @@ def fit_model(
     return _write(model, time_s, degrees, common, row["rate_hz"], out, f"{subject}_{trial}"), notes
 
 
-def trial_row(lake: Lake, subject: str, trial: str, session: str) -> dict[str, Any]:
+def trial_row(lake: Version, subject: str, trial: str, session: str) -> dict[str, Any]:
     """The trial's row in ``trials``."""
     rows = lake.trials_table().to_pylist()
     for row in rows:
@@ -99,7 +99,7 @@ def trial_row(lake: Lake, subject: str, trial: str, session: str) -> dict[str, A
     )
 
 
-def _points(lake: Lake, row: dict[str, Any]) -> tuple[dict[str, np.ndarray], np.ndarray]:
+def _points(lake: Version, row: dict[str, Any]) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Every landmark and source marker (T, 3) of the subject in mm, and the times (T,)."""
     tables = dict(row["table_rows"])
     points: dict[str, np.ndarray] = {}

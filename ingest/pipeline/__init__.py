@@ -64,8 +64,8 @@ def ingest(
     CohortError : there is no such folder, or nothing in it could be read.
     LakeError : the lake cannot be opened or written.
     """
+    from neurostore.lake.create import create
     from neurostore.lake.heartbeat import running
-    from neurostore.lake.version import Lake
 
     start = time.monotonic()
     settings = settings or Settings()
@@ -78,7 +78,7 @@ def ingest(
     report = _begun_report(found, plan, lake, is_dry_run=dry_run)
     if report.is_dry_run:
         return report
-    root = Lake.create(lake).path
+    root = create(lake)
     if consent_renewed:
         _lift_tombstones(root, plan)
     with running(root):
@@ -143,7 +143,7 @@ def read_state(path: Path | str) -> LakeState:
     NotALakeError, NewerLakeError : what lies there is no lake, or one this software does not know.
     """
     state = LakeState()
-    from neurostore.lake.version import is_unfinished
+    from neurostore.lake.create import is_unfinished
     from neurostore.lake.version import open as open_lake
 
     if not is_lake(path) or (Path(path).is_dir() and is_unfinished(path)):

@@ -19,7 +19,7 @@ from neurostore.trial_key import Key, key_text
 
 if TYPE_CHECKING:
     from neurostore.ingest.refine.refiner import Refiner
-    from neurostore.lake.version import Lake
+    from neurostore.lake.version import Version
 
 _KEYS = ("subject", "session", "trial", "ingest_id")
 _OLD_STEPS = {"depth_refinement", "fill_gaps", "butterworth", "landmarks"}  # made again
@@ -99,7 +99,7 @@ def _is_done(row: dict[str, Any], refiner: Refiner) -> bool:
     )
 
 
-def _trial(lake: Lake, row: dict[str, Any], refiner: Refiner) -> Any:
+def _trial(lake: Version, row: dict[str, Any], refiner: Refiner) -> Any:
     """The trial as it is to be staged: every table as it lies there, but for the landmarks."""
     from neurostore.ingest.landmarks import compute_landmarks
     from neurostore.ingest.trial_tables import row_of, tables_of
@@ -130,7 +130,7 @@ def _hip_method(row: dict[str, Any]) -> str:
     return next((method for method in said if method), "harrington")
 
 
-def _rows(lake: Lake, table: str, row: dict[str, Any]) -> Any:
+def _rows(lake: Version, table: str, row: dict[str, Any]) -> Any:
     """The trial's live rows of a table as Arrow, keys left out."""
     import polars as pl
 

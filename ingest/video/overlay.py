@@ -20,6 +20,7 @@ from neurostore import skeleton as skeletons
 from neurostore.errors import InputError, UsageError
 from neurostore.ingest.video import decode
 from neurostore.ingest.video.camera import Camera
+from neurostore.lake.version import Version
 from neurostore.skeleton import Skeleton
 from neurostore.trial_key import key_text
 
@@ -111,7 +112,7 @@ def draw(
 
 
 def overlay_trial(
-    lake: Any,
+    lake: Version,
     subject: str,
     trial: str,
     out: Path | str,
@@ -150,7 +151,7 @@ def overlay_trial(
     return draw(path, _drawn(lake, row, camera), out, sheet, progress=progress)
 
 
-def _drawn(lake: Any, row: dict[str, Any], camera: dict[str, Any]) -> Drawn:
+def _drawn(lake: Version, row: dict[str, Any], camera: dict[str, Any]) -> Drawn:
     skeleton = skeletons.load(row["skeleton"])
     frame = (
         lake.scan(skeleton.table)

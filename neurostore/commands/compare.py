@@ -45,8 +45,8 @@ def compare(
     Example: neurostore compare walking_speed_m_s --by group --lake lake/
     """
     from neurostore import statistics
+    from neurostore.api import open as open_lake
     from neurostore.commands.output import say, write_frame
-    from neurostore.lake.version import open as open_lake
 
     found = statistics.compare(
         open_lake(lake), parameters, by=by, side=side.value if side else None, test=test.value, seed=seed

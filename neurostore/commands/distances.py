@@ -81,11 +81,11 @@ def distances(
 
     Example: neurostore distances D.parquet --unit cycle --side left --lake lake/
     """
+    from neurostore.api import open as open_lake
     from neurostore.commands.output import say
     from neurostore.distances import write_distances
     from neurostore.distances.matrix import read_sidecar
     from neurostore.lake import outputs
-    from neurostore.lake.version import open as open_lake
 
     written = write_distances(
         open_lake(lake),
@@ -141,9 +141,9 @@ def neighbours(
 
     Example: neurostore neighbours S07 walk_04 -k 5 --lake lake/
     """
+    from neurostore.api import open as open_lake
     from neurostore.commands.output import write_frame
     from neurostore.distances import neighbours as find
-    from neurostore.lake.version import open as open_lake
 
     found = find(
         open_lake(lake),

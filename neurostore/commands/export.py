@@ -65,10 +65,10 @@ def export(
 
     Example: neurostore export S07 walk_01 walk_01.c3d --lake lake/
     """
+    from neurostore.api import open as open_lake
     from neurostore.commands.output import say
     from neurostore.export import export as export_trial
     from neurostore.lake import outputs
-    from neurostore.lake.version import open as open_lake
 
     files, notes = export_trial(
         open_lake(lake, version),

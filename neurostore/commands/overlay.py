@@ -30,9 +30,9 @@ def overlay(
 
     Example: neurostore overlay S07 walk_01 walk_01.mp4 --cohort cohort/
     """
+    from neurostore import api as lakes
     from neurostore.commands.output import say
     from neurostore.ingest.video.overlay import overlay_trial
-    from neurostore.lake import version as lakes
 
     sheet = sheet or out.with_suffix(".png")
     n = overlay_trial(lakes.open(lake), subject, trial, out, session=session, cohort=cohort, source=video, sheet=sheet)

@@ -48,9 +48,9 @@ def report(
 
     Example: neurostore report report.html --reference control --lake lake/
     """
+    from neurostore.api import open as open_lake
     from neurostore.commands.output import say
     from neurostore.lake import outputs
-    from neurostore.lake.version import open as open_lake
     from neurostore.report import write_report
 
     written = write_report(

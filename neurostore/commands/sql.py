@@ -14,6 +14,8 @@ from neurostore.errors import LakeError, UsageError
 if TYPE_CHECKING:
     import polars as pl
 
+    from neurostore.lake.version import Version
+
 _EXPLAIN = re.compile(r"\s*EXPLAIN\s+(ANALYZE\s+|\([^)]*\)\s*)?", re.IGNORECASE)
 _SET_VARIABLE = re.compile(r"\s*SET\s+VARIABLE\b", re.IGNORECASE)
 
@@ -38,8 +40,8 @@ def sql(
 
     Example: neurostore sql "SELECT subject, count(*) AS trials FROM trials GROUP BY ALL ORDER BY 1" --lake lake/
     """
+    from neurostore.api import open as open_lake
     from neurostore.commands.output import write_frame
-    from neurostore.lake.version import open as open_lake
 
     text = sys.stdin.read() if query == "-" else query
     if locked:
@@ -51,7 +53,7 @@ def sql(
     write_frame(run(open_lake(lake, version=at), text), format, output)
 
 
-def run(lake: Any, text: str) -> pl.DataFrame:
+def run(lake: Version, text: str) -> pl.DataFrame:
     """The result of the last statement. Only statements that read are let through.
 
     Raises

@@ -44,8 +44,8 @@ def history(lake: LakeOption = LAKE, format: FormatOption = None, output: Output
 
     Example: neurostore history --lake lake/
     """
+    from neurostore.api import open as open_lake
     from neurostore.commands.output import write_frame
-    from neurostore.lake.version import open as open_lake
 
     write_frame(open_lake(lake).history(), format, output)
 
@@ -61,8 +61,8 @@ def version() -> None:
 
 
 def _show(query: str, lake: object, format: FormatOption, output: OutputOption) -> None:
+    from neurostore.api import open as open_lake
     from neurostore.commands.output import write_frame
-    from neurostore.lake.version import open as open_lake
 
     with open_lake(lake).connect_tables() as connection:
         write_frame(connection.sql(query).pl(), format, output)

@@ -11,16 +11,17 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
-from neurostore.distances.choice import SIDES, Choice
+from neurostore.distances.choice import SIDES, Choice, Options
 from neurostore.distances.comparison import Comparison, Part, between, square, whiten
 from neurostore.distances.matrix import DistanceMatrix, check_suffix, labels_frame
 from neurostore.distances.representations import Items, complete, name_of, read_items
 from neurostore.dtw.options import check_band
 from neurostore.errors import SeriesError, UsageError
+from neurostore.lake.queryable import Queryable
 from neurostore.release import VERSION
 from neurostore.trial_key import key_text
 from neurostore.wording import and_more
@@ -40,7 +41,9 @@ class Prepared:
     provenance: dict[str, Any]
 
 
-def distances(lake: Any, choice: Choice | None = None, **options: Any) -> DistanceMatrix | dict[str, DistanceMatrix]:
+def distances(
+    lake: Queryable, choice: Choice | None = None, **options: Unpack[Options]
+) -> DistanceMatrix | dict[str, DistanceMatrix]:
     """Distances between all trials, cycles or subjects of a lake.
 
     Parameters
@@ -65,7 +68,7 @@ def distances(lake: Any, choice: Choice | None = None, **options: Any) -> Distan
 
 
 def write_distances(
-    lake: Any,
+    lake: Queryable,
     out: Path | str,
     choice: Choice | None = None,
     *,
@@ -73,7 +76,7 @@ def write_distances(
     block: int = 1024,
     engine: str = "local",
     ray_address: str | None = None,
-    **options: Any,
+    **options: Unpack[Options],
 ) -> list[Path]:
     """`distances` to a file: .parquet (long), .npy or .csv (square), in blocks, with its description beside it.
 
@@ -116,14 +119,14 @@ def write_distances(
 
 
 def neighbours(
-    lake: Any,
+    lake: Queryable,
     subject: str,
     trial: str,
     k: int = 10,
     session: str | None = None,
     *,
     cycle: int | None = None,
-    **options: Any,
+    **options: Unpack[Options],
 ) -> pl.DataFrame:
     """The cycles (or trials) of the lake that are most like those of one trial.
 
@@ -196,7 +199,7 @@ def _no_neighbours(prepared: Prepared, unit: str, subject: str, session: str | N
     return f"{key_text((subject, session or '', trial))} has no {unit} that can be compared{why}; `neurostore trials` lists the trials"
 
 
-def prepare(lake: Any, choice: Choice) -> Prepared:
+def prepare(lake: Queryable, choice: Choice) -> Prepared:
     """Read the items and say what is left out."""
     comparison = Comparison.of(choice)
     parts = {
@@ -239,7 +242,7 @@ def _check_band(part: Part, comparison: Comparison) -> None:
         raise UsageError(f"{error}; the shortest is {ends[0]}, the longest {ends[1]}") from None
 
 
-def _chosen(choice: Choice | None, options: dict[str, Any]) -> Choice:
+def _chosen(choice: Choice | None, options: Options) -> Choice:
     if choice is not None and options:
         raise UsageError(f"give either a Choice or options, not both; found {', '.join(sorted(options))} beside it")
     return choice if choice is not None else Choice.of(options)

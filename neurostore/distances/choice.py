@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, TypedDict
 
 from neurostore.distances.alignment import ALIGNMENTS
 from neurostore.dtw.options import check_normalize
@@ -111,6 +111,35 @@ class Choice:
         """Every field by name, sequences as lists: what a matrix keeps of how it was made."""
         found = {f.name: getattr(self, f.name) for f in fields(self)}
         return {k: list(v) if isinstance(v, tuple) else v for k, v in found.items()}
+
+
+class Options(TypedDict, total=False):
+    """The fields of :class:`Choice` as keywords of a function."""
+
+    unit: str
+    side: str | None
+    representation: str
+    align: str
+    metric: str | None
+    band: float | None
+    normalize: str
+    pairing: str | None
+    reduce: str
+    angles: Sequence[str]
+    points: Sequence[str]
+    segments: Sequence[str]
+    relation: tuple[str, str]
+    weights: tuple[float, float]
+    clock: str
+    rate_hz: float
+    steady_only: bool
+    reference: str | None
+    mixed: bool
+    incomplete: str
+    where: str | None
+    dtype: str
+    n_threads: int | None
+    backend: str
 
 
 def _check_values(choice: Choice) -> None:

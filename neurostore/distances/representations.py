@@ -32,6 +32,7 @@ from neurostore.distances.sampling import (
     split_side,
 )
 from neurostore.errors import UsageError
+from neurostore.lake.queryable import Queryable
 from neurostore.sql.views import quote
 from neurostore.wording import and_more
 
@@ -58,7 +59,7 @@ class Items:
     notes: list[str] = field(default_factory=list)
 
 
-def read_items(lake: Any, choice: Choice) -> dict[str, Items]:
+def read_items(lake: Queryable, choice: Choice) -> dict[str, Items]:
     """Items of a lake by side: ``{"left": …, "right": …}`` for what has a side, ``{"": …}`` for what has none."""
     trials = read_trials(lake, choice)
     spans = read_spans(lake, choice, trials)
@@ -105,7 +106,7 @@ def _nothing(choice: Choice, trials: pl.DataFrame) -> str:
     return f"none of the {trials.height} trials has frames for representation={choice.representation!r}"
 
 
-def _angles(lake: Any, choice: Choice, trials: pl.DataFrame, spans: pl.DataFrame, side: str) -> Items:
+def _angles(lake: Queryable, choice: Choice, trials: pl.DataFrame, spans: pl.DataFrame, side: str) -> Items:
     """The plain column of an angle, or the one relative to neutral where more items have that; never both at once."""
     known = set(lake.sql("SELECT * FROM joint_angles LIMIT 0").columns)
     plain = [_angle_column(a, side, known) for a in choice.angles]
@@ -144,7 +145,7 @@ def _point(name: str, side: str, known: set[str]) -> str:
 
 
 def _read_points(
-    lake: Any, choice: Choice, trials: pl.DataFrame, spans: pl.DataFrame, points: Sequence[str]
+    lake: Queryable, choice: Choice, trials: pl.DataFrame, spans: pl.DataFrame, points: Sequence[str]
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """(instants, points (n, points, 3)) of every span in turn."""
     columns = {f"{p}.{axis}": f"{quote(p)}.{axis}" for p in points for axis in "xyz"}
@@ -152,7 +153,7 @@ def _read_points(
         yield instants, x.reshape(len(x), len(points), 3)
 
 
-def _coordinates(lake: Any, choice: Choice, trials: pl.DataFrame, spans: pl.DataFrame, side: str) -> Items:
+def _coordinates(lake: Queryable, choice: Choice, trials: pl.DataFrame, spans: pl.DataFrame, side: str) -> Items:
     known = set(lake.sql("SELECT * FROM landmarks LIMIT 0").columns)
     points = [_point(p, side, known) for p in choice.points]
     refuse_mixture(choice, trials, spans, needs_pelvis=False)
@@ -181,7 +182,7 @@ def _coordinates(lake: Any, choice: Choice, trials: pl.DataFrame, spans: pl.Data
     return Items(items, tuple(f"{p}.{a}" for p in points for a in "xyz"), unit, left_out)
 
 
-def _leg_lengths(lake: Any) -> dict[tuple[str, str], float]:
+def _leg_lengths(lake: Queryable) -> dict[tuple[str, str], float]:
     """Mean leg length in mm by subject and session, as the calibrations have it (else it is taken from the points)."""
     frame = lake.sql(
         "SELECT subject, session, avg(value * CASE unit WHEN 'm' THEN 1000 WHEN 'cm' THEN 10 ELSE 1 END) AS mm "
@@ -199,7 +200,7 @@ def _own_leg_length(values: np.ndarray, points: Sequence[str]) -> float:
     return float(sum(np.median(np.linalg.norm(place[a] - place[b], axis=1)) for a, b in bones) / 2)
 
 
-def _relation(lake: Any, choice: Choice, trials: pl.DataFrame, spans: pl.DataFrame, side: str) -> Items:
+def _relation(lake: Queryable, choice: Choice, trials: pl.DataFrame, spans: pl.DataFrame, side: str) -> Items:
     known = set(lake.sql("SELECT * FROM landmarks LIMIT 0").columns)
     start, end = (_point(p, side, known) for p in choice.relation)
     refuse_mixture(choice, trials, spans, needs_pelvis=False)
@@ -209,7 +210,7 @@ def _relation(lake: Any, choice: Choice, trials: pl.DataFrame, spans: pl.DataFra
     return Items(items, tuple(f"{start} to {end} {a}" for a in "xyz"), "mm")
 
 
-def _dual(lake: Any, choice: Choice, trials: pl.DataFrame, spans: pl.DataFrame, side: str) -> Items:
+def _dual(lake: Queryable, choice: Choice, trials: pl.DataFrame, spans: pl.DataFrame, side: str) -> Items:
     points = _coordinates(lake, replace(choice, representation="coordinates", metric=None), trials, spans, side)
     angles = _angles(lake, choice, trials, spans, side)
     place = {name_of(item.label): item.values for item in points.items}
@@ -222,7 +223,7 @@ def _dual(lake: Any, choice: Choice, trials: pl.DataFrame, spans: pl.DataFrame, 
     return Items(items, (*points.channels, *angles.channels), "", left_out, angles.notes)
 
 
-def _rotations(lake: Any, choice: Choice, trials: pl.DataFrame, spans: pl.DataFrame, side: str) -> Items:
+def _rotations(lake: Queryable, choice: Choice, trials: pl.DataFrame, spans: pl.DataFrame, side: str) -> Items:
     """Segment quaternions; align="root" gives them relative to the pelvis. _line_rotation columns are never used.
 
     A segment has its anatomical axes where more items have those, else the axes that are zero in the neutral pose.

@@ -12,6 +12,7 @@ import numpy as np
 
 from neurostore.distances.choice import SIDES, Choice
 from neurostore.errors import UsageError
+from neurostore.lake.queryable import Queryable
 from neurostore.sql.views import quote
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ TRIAL_KEYS = ("subject", "session", "trial")
 FRAMES_AT_ONCE = 100_000
 
 
-def read_trials(lake: Any, choice: Choice) -> pl.DataFrame:
+def read_trials(lake: Queryable, choice: Choice) -> pl.DataFrame:
     """Trials that may be compared: kind of source, rate and group, refused where they differ too much."""
     import polars as pl
 
@@ -61,7 +62,7 @@ def refuse_mixture(choice: Choice, trials: pl.DataFrame, keys: pl.DataFrame, nee
             )
 
 
-def read_spans(lake: Any, choice: Choice, trials: pl.DataFrame) -> dict[str, pl.DataFrame]:
+def read_spans(lake: Queryable, choice: Choice, trials: pl.DataFrame) -> dict[str, pl.DataFrame]:
     """What of which trial is an item, by side: keys, side, cycle, start_s, end_s (NULL for whole trials)."""
     import polars as pl
 
@@ -83,7 +84,7 @@ def read_spans(lake: Any, choice: Choice, trials: pl.DataFrame) -> dict[str, pl.
     return {side: cycles.filter(pl.col("side") == side) for side in SIDES}
 
 
-def subject_ranges(lake: Any, chosen: list[str]) -> list[tuple[str, str]]:
+def subject_ranges(lake: Queryable, chosen: list[str]) -> list[tuple[str, str]]:
     """(first, last) subject of ranges that hold the chosen ones and some FRAMES_AT_ONCE frames each.
 
     Ranges, because the costly views open only the files of a subject, or of subjects from one to another.
@@ -125,7 +126,7 @@ def labels_of(spans: pl.DataFrame) -> list[dict[str, Any]]:
 
 
 def read_samples(
-    lake: Any, choice: Choice, trials: pl.DataFrame, spans: pl.DataFrame, table: str, columns: dict[str, str]
+    lake: Queryable, choice: Choice, trials: pl.DataFrame, spans: pl.DataFrame, table: str, columns: dict[str, str]
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """(instants, samples (n, channels) float64) of every span in turn, spans being sorted by subject.
 

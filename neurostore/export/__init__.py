@@ -21,7 +21,7 @@ from neurostore.errors import UsageError
 from neurostore.export.trial import find
 
 if TYPE_CHECKING:
-    from neurostore.lake.version import Lake
+    from neurostore.lake.version import Version
 
 #: module of each format, by suffix; '' is a folder of Motion-BIDS
 WRITERS = {
@@ -64,7 +64,7 @@ class Rendered:
 
 
 def export(
-    lake: Lake,
+    lake: Version,
     subject: str,
     trial: str,
     out: Path | str,

@@ -17,7 +17,7 @@ from neurostore.wording import listed, near
 if TYPE_CHECKING:
     import polars as pl
 
-    from neurostore.lake.version import Lake
+    from neurostore.lake.version import Version
 
 _OF_TRIAL = "subject = $subject AND session = $session AND trial = $trial"
 
@@ -51,7 +51,7 @@ class Event:
 class Trial:
     """A trial that is in the lake. row : its row in ``trials``; notes gather while it is read."""
 
-    lake: Lake
+    lake: Version
     row: dict[str, Any]
     person: int
     notes: list[str] = field(default_factory=list)
@@ -87,7 +87,7 @@ class Trial:
         return self.rows(table, columns, f"person = {int(self.person)}", order)
 
 
-def find(lake: Lake, subject: str, trial: str, session: str | None, person: int) -> Trial:
+def find(lake: Version, subject: str, trial: str, session: str | None, person: int) -> Trial:
     """The trial of that name.
 
     Raises

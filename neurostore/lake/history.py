@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from neurostore.lake import delta
-from neurostore.lake.version import Lake
+from neurostore.lake.version import Version
 
 if TYPE_CHECKING:
     import polars as pl
 
 
-def history(lake: Lake) -> pl.DataFrame:
+def history(lake: Version) -> pl.DataFrame:
     """The versions up to the lake's own, newest first.
 
     Returns

@@ -26,7 +26,7 @@ from neurostore.lake import tables as lake_sql
 if TYPE_CHECKING:
     import polars as pl
 
-    from neurostore.lake.version import Lake
+    from neurostore.lake.version import Version
 
 TIME_LIMIT_S = 30.0
 MEMORY_LIMIT_MB = 1024
@@ -37,7 +37,7 @@ _REFUSED = {"getenv", "read_text", "read_blob", "query", "query_table", "setseed
 
 
 def run(
-    lake: Lake,
+    lake: Version,
     text: str,
     *,
     time_limit_s: float = TIME_LIMIT_S,
@@ -178,7 +178,7 @@ def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
             waiting += node
 
 
-def lock(connection: Any, lake: Lake, memory_limit_mb: int) -> None:
+def lock(connection: Any, lake: Version, memory_limit_mb: int) -> None:
     """Let the connection open this version's files and nothing else, and keep it so."""
     paths = [state.path(file) for state in map(lake.table_state, lake.tables()) for file in state.files]
     connection.execute("SET python_enable_replacements = false")

@@ -1,20 +1,19 @@
 """The lake: open a version of it, read it by SQL, polars or arrays.
 
->>> lake = neurostore.open("lake")                      # doctest: +SKIP
+>>> lake = Version.open("lake")                      # doctest: +SKIP
 >>> lake.sql("SELECT count(*) AS n FROM trials")        # doctest: +SKIP
 
-A :class:`Lake` is one version, unchanged for as long as its files are not vacuumed. The version is that of the Delta
+A :class:`Version` is one version, unchanged for as long as its files are not vacuumed. The version is that of the Delta
 table ``trials``; the other tables are read at the versions its rows name, and of them only rows whose ``ingest_id``
-it names. Writing is in lake_write, compaction, vacuum, history and exports in maintenance.
+it names. Writing is in lake/commit, what a user may do with a lake in neurostore/api.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from functools import cached_property
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
 
@@ -28,7 +27,7 @@ from neurostore.errors import (
     VanishedVersionError,
 )
 from neurostore.lake import columns as arrow_columns
-from neurostore.lake import delta, hashes
+from neurostore.lake import delta
 from neurostore.lake import tables as lake_sql
 from neurostore.release import VERSION
 
@@ -36,34 +35,12 @@ if TYPE_CHECKING:
     import duckdb
     import polars as pl
 
-__all__ = ["Lake", "open"]
+__all__ = ["Version", "open"]
 
 
-def open(path: object, version: int | None = None) -> Lake:
-    """Open a lake for reading.
-
-    Parameters
-    ----------
-    path : its folder.
-    version : the state to show; None is the newest.
-
-    Raises
-    ------
-    NotALakeError : the folder is missing or is no lake.
-    NewerLakeError : newer software wrote it.
-    VanishedVersionError : that version was vacuumed, or never was.
-    """
-    root = storage.resolve(path)
-    check_marker(root)
-    if version is not None and version < 0:
-        raise UsageError(f"lake version {version}: versions count from 0; see `neurostore history`")
-    trials = delta.open_table(root, "trials", version)
-    vacuumed = storage.read_json(storage.join(root, "_neurostore", "vacuumed.json"))
-    if vacuumed and trials.version() < vacuumed["oldest_version"]:
-        raise VanishedVersionError(
-            f"{root}: version {version} was vacuumed; versions from {vacuumed['oldest_version']} on can be opened"
-        )
-    return Lake(root, trials)
+def open(path: object, version: int | None = None) -> Version:
+    """Open a version of a lake for reading: see :meth:`Version.open`."""
+    return Version.open(path, version)
 
 
 def check_marker(root: str) -> None:
@@ -80,18 +57,6 @@ def check_marker(root: str) -> None:
         )
 
 
-def is_unfinished(path: object) -> bool:
-    """Whether a lake was being made here when its process was killed; :meth:`Lake.create` finishes it."""
-    root = storage.resolve(path)
-    return not storage.exists(storage.join(root, "_neurostore", "lake.json")) and not _others(root)
-
-
-def _others(root: str) -> list[str]:
-    """Files of a folder that are in no table's folder."""
-    own = {*schema.tables(), "_neurostore"}
-    return [f.path for f in storage.list_files(root) if f.path.split("/")[0] not in own]
-
-
 def _with_newer_columns(table: str, stored: pa.Schema) -> tuple[pa.Schema, tuple[str, ...]]:
     """The stored columns with those declared since, and the names of these: an older lake lacks them in every row."""
     declared = schema.tables()[table].arrow() if table in schema.tables() else pa.schema([])
@@ -100,8 +65,8 @@ def _with_newer_columns(table: str, stored: pa.Schema) -> tuple[pa.Schema, tuple
     return pa.schema([*stored, *newer]), tuple(f.name for f in newer)
 
 
-class Lake:
-    """One version of a lake. Made by :func:`open`; methods read, and nothing here writes but :meth:`create`.
+class Version:
+    """One version of a lake. Made by :meth:`open`; nothing here writes.
 
     Attributes
     ----------
@@ -118,27 +83,31 @@ class Lake:
         self._choices: dict[str, Any] = {}
 
     @classmethod
-    def create(cls, path: object) -> Lake:
-        """Make an empty lake, or open the one that is there. Two processes may create it at once.
+    def open(cls, path: object, version: int | None = None) -> Self:
+        """Open a lake for reading.
 
-        Raises NotALakeError where the folder holds other things, LakeError where it cannot be written.
+        Parameters
+        ----------
+        path : its folder, or ``s3://bucket/prefix``.
+        version : the version to show; None is the newest.
+
+        Raises
+        ------
+        NotALakeError : the folder is missing or is no lake.
+        NewerLakeError : newer software wrote it.
+        VanishedVersionError : that version was vacuumed, or never was.
         """
         root = storage.resolve(path)
-        marker = storage.join(root, "_neurostore", "lake.json")
-        with storage.named_errors(root, "creating the lake"), hashes.gathered(root):
-            if not storage.exists(marker):
-                others = _others(root)
-                if others:
-                    raise NotALakeError(f"{root}: not empty ({others[0]} …) and no lake; choose another folder")
-                for name in schema.single_tables():
-                    delta.create(root, name, schema.table(name).arrow(), schema.table(name).partition)
-                created = {
-                    "schema_version": schema.SCHEMA_VERSION,
-                    "created": datetime.now(UTC).isoformat(timespec="seconds"),
-                    "software_version": VERSION,
-                }
-                storage.write_json(marker, created, replace=False)
-        return open(root)
+        check_marker(root)
+        if version is not None and version < 0:
+            raise UsageError(f"lake version {version}: versions count from 0; see `neurostore history`")
+        trials = delta.open_table(root, "trials", version)
+        vacuumed = storage.read_json(storage.join(root, "_neurostore", "vacuumed.json"))
+        if vacuumed and trials.version() < vacuumed["oldest_version"]:
+            raise VanishedVersionError(
+                f"{root}: version {version} was vacuumed; versions from {vacuumed['oldest_version']} on can be opened"
+            )
+        return cls(root, trials)
 
     # What this version names
 
@@ -249,7 +218,7 @@ class Lake:
         lake_sql.register(connection, [self.table_state(name) for name in self.tables()])
         return connection
 
-    def choose(self, **choices: Any) -> Lake:
+    def choose(self, **choices: Any) -> Self:
         """This lake with choices that its views read, such as ``event_source="file"`` or ``reference="control"``.
 
         Raises UsageError for a name no view reads (``neurostore.sql.views.VARIABLES`` lists them).
@@ -327,45 +296,6 @@ class Lake:
             "WHERE c.table_name = $name AND NOT c.internal ORDER BY c.column_index",
             {"name": name, "said": said},
         )
-
-    def history(self) -> pl.DataFrame:
-        """The versions of the lake up to this one, newest first."""
-        from neurostore.lake import history as histories
-
-        return histories.history(self)
-
-    # What other rooms do with a lake
-
-    def distances(self, **options: Any) -> Any:
-        """DTW distances between trials, cycles or subjects: see :func:`neurostore.distances.distances`."""
-        from neurostore import distances as cohort
-
-        return cohort.distances(self, **options)
-
-    def mean_curves(self, angle: str, by: str = "group", **options: Any) -> pl.DataFrame:
-        """Mean of subject means, SD between subjects and n at each percent: see :mod:`neurostore.statistics`."""
-        from neurostore import statistics
-
-        return statistics.mean_curves(self, angle, by=by, **options)
-
-    def cycles_array(self, angles: Sequence[str], **options: Any) -> Any:
-        """(array (n, 101, k), labels) of steady cycles: see :mod:`neurostore.statistics`."""
-        from neurostore import statistics
-
-        return statistics.cycles_array(self, angles, **options)
-
-    def compare(self, parameter: str, by: str = "group", **options: Any) -> Any:
-        """Groups compared, with intervals and tests: see :mod:`neurostore.statistics`."""
-        from neurostore import statistics
-
-        return statistics.compare(self, parameter, by=by, **options)
-
-    @property
-    def plot(self) -> Any:
-        """curves, events and heatmap: see :mod:`neurostore.report.plot`."""
-        from neurostore.report.plot import Plots
-
-        return Plots(self)
 
     def __repr__(self) -> str:
         return f"<Lake {self.path!r} version {self.version}: {self._live.num_rows} trials>"

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from neurostore.errors import UsageError
 
 if TYPE_CHECKING:
-    from neurostore.lake.version import Lake
+    from neurostore.lake.version import Version
 
 __all__ = ["write_report"]
 
 
 def write_report(
-    lake: Lake,
+    lake: Version,
     out: Path | str,
     *,
     reference: str | None = None,

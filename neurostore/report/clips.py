@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from neurostore.lake.queryable import Queryable
+
 if TYPE_CHECKING:
     import polars as pl
 
@@ -73,7 +75,7 @@ class Clip:
         }
 
 
-def read_clips(lake: Any, trials: pl.DataFrame) -> list[Clip]:
+def read_clips(lake: Queryable, trials: pl.DataFrame) -> list[Clip]:
     """Clips of as many of the trials as the budget holds: first the best of each subject and session, then the others.
 
     Parameters

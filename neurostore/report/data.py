@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from neurostore.distances import DistanceMatrix
-    from neurostore.lake.version import Lake
+    from neurostore.lake.version import Version
 
 LEAST_REFERENCE = 3  # subjects, before a group's spread is shown as a range
 
@@ -64,7 +64,7 @@ class ReportData:
 
 
 def collect(
-    lake: Lake, reference: str | None = None, subjects: tuple[str, ...] = (), retest_group: str | None = None
+    lake: Version, reference: str | None = None, subjects: tuple[str, ...] = (), retest_group: str | None = None
 ) -> ReportData:
     """Read a lake for a report.
 
@@ -171,7 +171,7 @@ def detectable_change(data: ReportData, column: str, value: float) -> tuple[floa
 
 
 def _check(
-    lake: Lake, known: pl.DataFrame, reference: str | None, subjects: tuple[str, ...], retest_group: str | None
+    lake: Version, known: pl.DataFrame, reference: str | None, subjects: tuple[str, ...], retest_group: str | None
 ) -> None:
     names = set(lake.trials()["subject"])
     for subject in subjects:

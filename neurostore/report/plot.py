@@ -10,15 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from neurostore import distances, statistics
 from neurostore.errors import MissingExtraError, UsageError
 from neurostore.export.trial import find
 from neurostore.report.panels import GROUP_COLOURS, SIDE_COLOURS
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
     from matplotlib.figure import Figure
 
     from neurostore.distances import DistanceMatrix
-    from neurostore.lake.version import Lake
+    from neurostore.distances.choice import Options
+    from neurostore.lake.version import Version
 
 LINES = ("-", "--", ":", "-.", (0, (8, 3)))  # groups differ on grey prints too
 
@@ -26,7 +30,7 @@ LINES = ("-", "--", ":", "-.", (0, (8, 3)))  # groups differ on grey prints too
 class Plots:
     """``lake.plot``: figures of one lake."""
 
-    def __init__(self, lake: Lake):
+    def __init__(self, lake: Version):
         self._lake = lake
 
     def curves(self, angle: str = "left_knee_flexion_deg", by: str = "group") -> Figure:
@@ -37,10 +41,14 @@ class Plots:
         """Height of the heels (ankles where there are none) with foot strikes and foot offs of one trial."""
         return events(self._lake, subject, trial, session)
 
-    def heatmap(self, matrix: DistanceMatrix | None = None, **options: Any) -> Figure:
+    def heatmap(self, matrix: DistanceMatrix | None = None, **options: Unpack[Options]) -> Figure:
         """A distance matrix, rows ordered by group; ``options`` go to ``lake.distances`` where no matrix is given."""
         if matrix is None:
-            matrix = self._lake.distances(**{"unit": "subject", **options})
+            chosen: Options = {"unit": "subject", **options}
+            found = distances.distances(self._lake, **chosen)
+            if isinstance(found, dict):
+                raise UsageError(f"there is one matrix per side, {' and '.join(found)}; say side='{next(iter(found))}'")
+            matrix = found
         return heatmap(matrix)
 
 
@@ -76,9 +84,9 @@ def heatmap(matrix: DistanceMatrix, title: str = "") -> Figure:
     return figure
 
 
-def curves(lake: Lake, angle: str, by: str = "group") -> Figure:
+def curves(lake: Version, angle: str, by: str = "group") -> Figure:
     """Mean of subject means with the SD between subjects, over 0 to 100 % of the gait cycle."""
-    frame = lake.mean_curves(angle, by=by)
+    frame = statistics.mean_curves(lake, angle, by=by)
     if frame.is_empty():
         raise UsageError(f"no steady gait cycle has {angle}; lake.describe('joint_angles') lists the angles")
     figure = empty_figure(7.0, 4.2)
@@ -95,7 +103,7 @@ def curves(lake: Lake, angle: str, by: str = "group") -> Figure:
     return figure
 
 
-def events(lake: Lake, subject: str, trial: str, session: str | None = None) -> Figure:
+def events(lake: Version, subject: str, trial: str, session: str | None = None) -> Figure:
     """Foot heights over time with the events of both sides; session where the subject has the trial in several.
 
     Raises

@@ -12,21 +12,21 @@ from neurostore.sql import views
 if TYPE_CHECKING:
     import polars as pl
 
-    from neurostore.lake.version import Lake
+    from neurostore.lake.version import Version
 
 # What the other views are made of. Measured on 36 trials: all views 84 s from scratch, 4 s over these, which take 4 s.
 KEPT = ("_foot_motion", "_cycles_judged", "joint_angles", "subject_summary")
 
 
 class Snapshot:
-    """Reads like a :class:`neurostore.lake.version.Lake` (``sql``, ``path``, ``version``), and so goes wherever one is asked for.
+    """Reads like a :class:`neurostore.lake.version.Version` (``sql``, ``path``, ``version``), and so goes wherever one is asked for.
 
     Parameters
     ----------
     lake : the lake. choices : variables that views read, as in ``views.VARIABLES``.
     """
 
-    def __init__(self, lake: Lake, **choices: Any):
+    def __init__(self, lake: Version, **choices: Any):
         self.path, self.version = lake.path, lake.version
         self._connection = lake.connect()
         views.set_variables(self._connection, **choices)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neurostore.errors import MissingExtraError, UsageError
+from neurostore.lake.queryable import Queryable
 from neurostore.sql import views
 from neurostore.statistics import two_groups
 from neurostore.wording import near
@@ -25,7 +26,7 @@ LEAST_CURVES = 3  # people a side, before curves are compared
 SAGITTAL = ("hip_flexion_deg", "knee_flexion_deg", "ankle_dorsiflexion_deg")
 
 
-def mean_curves(lake: Any, angle: str, by: str = "group", *, side: str | None = None) -> pl.DataFrame:
+def mean_curves(lake: Queryable, angle: str, by: str = "group", *, side: str | None = None) -> pl.DataFrame:
     """Mean of subject means, SD between subjects and their number at each percent of the cycle.
 
     Parameters
@@ -60,7 +61,7 @@ def mean_curves(lake: Any, angle: str, by: str = "group", *, side: str | None = 
 
 
 def cycles_array(
-    lake: Any, angles: Sequence[str] = SAGITTAL, *, side: str | None = None, steady_only: bool = True
+    lake: Queryable, angles: Sequence[str] = SAGITTAL, *, side: str | None = None, steady_only: bool = True
 ) -> tuple[np.ndarray, pl.DataFrame]:
     """Cycles as one array, for scikit-learn, spm1d and the like.
 
@@ -109,7 +110,7 @@ def cycles_array(
 
 
 def compare(
-    lake: Any,
+    lake: Queryable,
     parameter: str | Sequence[str],
     by: str = "group",
     *,
@@ -171,7 +172,7 @@ def _pair(values: pl.DataFrame, a: str, b: str, test: str, seed: int) -> dict[st
     return {**vars(found), "left_out": left_out}
 
 
-def _compare_curves(lake: Any, angles: list[str], by: str, side: str | None) -> pl.DataFrame:
+def _compare_curves(lake: Queryable, angles: list[str], by: str, side: str | None) -> pl.DataFrame:
     """Every pair of levels of every angle by spm1d, at 0.05 over the number of pairs that can be tested."""
     import polars as pl
 
@@ -186,7 +187,7 @@ def _compare_curves(lake: Any, angles: list[str], by: str, side: str | None) -> 
     return pl.DataFrame(rows, schema_overrides={**numbers, "left_out": pl.List(pl.String)})
 
 
-def _subject_curves(lake: Any, angle: str, by: str, side: str | None) -> pl.DataFrame:
+def _subject_curves(lake: Queryable, angle: str, by: str, side: str | None) -> pl.DataFrame:
     """subject, level, percent, value: mean curves of the subjects that have them whole."""
     import polars as pl
 
@@ -247,7 +248,7 @@ def _clusters(
     return [row | c for c in clusters or [none]]
 
 
-def _subject_values(lake: Any, parameter: str, by: str, side: str | None) -> pl.DataFrame:
+def _subject_values(lake: Queryable, parameter: str, by: str, side: str | None) -> pl.DataFrame:
     """subject, level, value: the mean over sides (and sessions and conditions within a level) of the medians."""
     import polars as pl
 
@@ -283,7 +284,7 @@ def _levels(frame: pl.DataFrame, by: str, name: str) -> list[str]:
     return levels
 
 
-def _columns(lake: Any, name: str) -> list[str]:
+def _columns(lake: Queryable, name: str) -> list[str]:
     found = lake.sql(
         "SELECT column_name FROM duckdb_columns() WHERE table_name = $name AND NOT internal ORDER BY column_index",
         {"name": name},
@@ -291,7 +292,7 @@ def _columns(lake: Any, name: str) -> list[str]:
     return found["column_name"].to_list()
 
 
-def _level(lake: Any, by: str) -> tuple[str, str]:
+def _level(lake: Queryable, by: str) -> tuple[str, str]:
     """The SQL expression of the level a cycle belongs to, and the joins it needs."""
     if by in ("subject", "session", "trial", "side"):
         return f"curves.{views.quote(by)}", ""

@@ -11,7 +11,7 @@ import pyarrow as pa
 from neurostore import schema, storage
 from neurostore.errors import ConflictError, DamagedLakeError
 from neurostore.lake import commit, delta, heartbeat, writing
-from neurostore.lake.version import Lake, check_marker
+from neurostore.lake.version import Version, check_marker
 from neurostore.lake.version import open as open_lake
 from neurostore.upkeep.vacuum import SAFE_AGE_S, sweep
 
@@ -146,7 +146,7 @@ def _rewrite(root: str, name: str, group: list[delta.DataFile], live: pa.Array) 
     return _Rewrite(name, group, new, sum(f.n_rows for f in group) - kept)
 
 
-def _commit(root: str, lake: Lake, rewrites: list[_Rewrite]) -> int:
+def _commit(root: str, lake: Version, rewrites: list[_Rewrite]) -> int:
     """Put the new files in place of the old, table by table, then name the new versions in every row of trials."""
     from deltalake import Schema
 

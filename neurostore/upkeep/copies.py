@@ -16,7 +16,7 @@ from neurostore import schema, storage
 from neurostore.errors import DamagedLakeError, LakeError, UsageError
 from neurostore.lake import columns, delta
 from neurostore.lake import tables as lake_sql
-from neurostore.lake.version import Lake
+from neurostore.lake.version import Version
 from neurostore.lake.version import open as open_lake
 from neurostore.release import VERSION
 
@@ -54,7 +54,7 @@ def export_lake(lake_path: object, folder: object, version: int | None = None) -
     return target
 
 
-def _export_table(lake: Lake, name: str, work: Path) -> None:
+def _export_table(lake: Version, name: str, work: Path) -> None:
     state = lake.table_state(name)
     live = pa.array(lake.ingest_ids(), pa.string())
     options = {**columns.parquet_options(state.schema), "store_schema": True}

@@ -14,8 +14,8 @@ import numpy as np
 import pyarrow as pa
 
 from neurostore import schema
+from neurostore.api import Lake
 from neurostore.lake.commit import TrialTables, commit, stage
-from neurostore.lake.version import Lake
 
 RATE_HZ = 100.0
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from neurostore.lake.version import open as open_lake
+from neurostore.api import open as open_lake
 from neurostore.upkeep.verify import verify
 from neurostore.wording import printable
 from tests.builders import c3d_files, neuropose_files

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from neurostore.lake.version import open as open_lake
+from neurostore.api import open as open_lake
 from tests.builders.tiny_bvh import bvh_text, write_bvh
 from tests.cli.cli_run import run
 

@@ -18,6 +18,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from neurostore.api import Lake
 from neurostore.errors import NeurostoreError
 from neurostore.ingest.cohort.scan import scan
 from neurostore.ingest.cohort.source import Metadata, TrialSource
@@ -25,7 +26,6 @@ from neurostore.ingest.pipeline.batch import Batch, compute
 from neurostore.ingest.pipeline.settings import Settings
 from neurostore.ingest.video.decode import pictures
 from neurostore.lake.commit import discard
-from neurostore.lake.version import Lake
 from tests.fuzz.mutate import mutate
 from tests.fuzz.seeds import FORMATS, Seed
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from neurostore import distances
+from neurostore.api import open as open_lake
 from neurostore.distances.comparison import Comparison, Part
-from neurostore.lake.version import open as open_lake
 from tests.builders.tiny_bvh import write_bvh
 
 pytest.importorskip("ray")

@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 
 from neurostore import storage
+from neurostore.api import Lake
+from neurostore.api import open as open_lake
 from neurostore.errors import ConflictError, LakeError, NotALakeError, VanishedVersionError
 from neurostore.lake import delta, heartbeat
 from neurostore.lake.commit import commit, stage
-from neurostore.lake.version import Lake
-from neurostore.lake.version import open as open_lake
 from neurostore.upkeep.compact import compact
 from neurostore.upkeep.vacuum import sweep, vacuum
 from tests import ROOT

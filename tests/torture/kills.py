@@ -21,8 +21,8 @@ import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from neurostore.api import open as open_lake
 from neurostore.errors import NotALakeError
-from neurostore.lake.version import open as open_lake
 from neurostore.upkeep.verify import verify
 from tests.builders.tiny_bvh import write_bvh
 

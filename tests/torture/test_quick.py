@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from neurostore.lake.version import open as open_lake
+from neurostore.api import open as open_lake
 from neurostore.upkeep.verify import verify
 from tests.builders.tiny_bvh import write_bvh
 from tests.cli.cli_run import run

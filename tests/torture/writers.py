@@ -8,8 +8,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from neurostore.api import open as open_lake
 from neurostore.errors import NotALakeError
-from neurostore.lake.version import open as open_lake
 from neurostore.upkeep.verify import verify
 from tests.builders.tiny_bvh import write_bvh
 from tests.torture.kills import Content, content

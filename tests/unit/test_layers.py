@@ -25,17 +25,9 @@ FOLDERS = {
     "neurostore.schemas": "schemas",
 }
 #: (importer, imported) against the drawing. Only to be shortened.
-AGAINST_THE_DRAWING: set[tuple[str, str]] = {
-    ("neurostore.lake.version", "neurostore.distances"),
-    ("neurostore.lake.version", "neurostore.report.plot"),
-    ("neurostore.lake.version", "neurostore.statistics"),
-}
+AGAINST_THE_DRAWING: set[tuple[str, str]] = set()
 #: Modules that import one another in a circle. Only to be shortened.
-CIRCLES: set[frozenset[str]] = {
-    frozenset(
-        {"neurostore.export.trial", "neurostore.lake.history", "neurostore.lake.version", "neurostore.report.plot"}
-    ),
-}
+CIRCLES: set[frozenset[str]] = set()
 MAY_IMPORT = {
     "torch": ("ingest/refine/", "neurostore/dtw/soft.py"),
     "tensorflow": (

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from functools import cache, partial
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -20,6 +19,7 @@ from neurostore.ingest.readers import read
 from neurostore.ingest.recording import ReadOptions, Recording
 from neurostore.ingest.refine.marker_set import MarkerSet
 from neurostore.ingest.refine.training.motions import Motion
+from neurostore.lake.version import Version
 from neurostore.trial_key import key_text
 
 SPLITS = ("train", "validation", "test")
@@ -201,7 +201,7 @@ def _of_lake(root: Path, markers: MarkerSet) -> _Found:
         yield name, source, row["length_basis"] == "measured", partial(_read_trial, lake, row, markers)
 
 
-def _read_trial(lake: Any, row: dict, markers: MarkerSet) -> tuple[float, np.ndarray, str]:
+def _read_trial(lake: Version, row: dict, markers: MarkerSet) -> tuple[float, np.ndarray, str]:
     import polars as pl
 
     key = (pl.col("subject") == row["subject"]) & (pl.col("session") == row["session"])

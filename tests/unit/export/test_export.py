@@ -17,6 +17,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from neurostore import opensim
+from neurostore.api import Lake
 from neurostore.errors import UsageError
 from neurostore.export import export
 from neurostore.ingest import trial_tables
@@ -24,7 +25,6 @@ from neurostore.ingest.landmarks import compute_landmarks
 from neurostore.ingest.readers import read
 from neurostore.ingest.recording import Calibration, Recording, SourceEvent
 from neurostore.lake.commit import TrialTables
-from neurostore.lake.version import Lake
 from neurostore.walker import gait
 from neurostore.walker import walk as walker
 from neurostore.walker.bvh import write_bvh

@@ -11,12 +11,12 @@ import polars as pl
 import pytest
 
 from neurostore import schema, storage
+from neurostore.api import Lake
+from neurostore.api import open as open_lake
 from neurostore.errors import ConflictError, LakeError
 from neurostore.lake import commit as lake_write
 from neurostore.lake import delta
 from neurostore.lake.commit import commit, known_trials, stage
-from neurostore.lake.version import Lake
-from neurostore.lake.version import open as open_lake
 from tests.builders.lake_builder import build_lake, trial
 
 HEEL = np.arange(30, dtype=np.float32).reshape(10, 3)

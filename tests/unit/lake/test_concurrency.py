@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from neurostore import storage
+from neurostore.api import Lake
+from neurostore.api import open as open_lake
 from neurostore.errors import LakeError
 from neurostore.lake import commit as lake_write
 from neurostore.lake import delta, heartbeat
 from neurostore.lake.commit import commit, stage
-from neurostore.lake.version import Lake
-from neurostore.lake.version import open as open_lake
 from neurostore.upkeep import compact, vacuum
 from tests.builders.lake_builder import trial
 

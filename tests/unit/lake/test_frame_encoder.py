@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from neurostore.api import Lake
+from neurostore.api import open as open_lake
 from neurostore.lake import frame_encoder
 from neurostore.lake.commit import TrialTables, commit, stage
 from neurostore.lake.frame_encoder import encode
 from neurostore.lake.frames import Block, Frames, arrow_schema, struct_columns
-from neurostore.lake.version import Lake
-from neurostore.lake.version import open as open_lake
 
 POINTS, TURNS = ("left_heel", "right_heel", "pelvis"), ("trunk_rotation",)
 

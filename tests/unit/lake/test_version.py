@@ -15,6 +15,8 @@ import pytest
 
 import neurostore
 from neurostore import schema, storage
+from neurostore.api import Lake
+from neurostore.api import open as open_lake
 from neurostore.errors import (
     DamagedLakeError,
     LakeError,
@@ -23,8 +25,6 @@ from neurostore.errors import (
     UsageError,
     VanishedVersionError,
 )
-from neurostore.lake.version import Lake
-from neurostore.lake.version import open as open_lake
 from tests.builders.lake_builder import build_lake, trial
 
 HEEL = np.array([[0, 10, 20], [1, np.nan, 21], [2, 12, 22]], np.float32)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from neurostore.api import open as open_lake
 from neurostore.demo import make_cohort
-from neurostore.lake.version import open as open_lake
 from tests.builders.hostile import CONDITION, HOSTILE
 
 

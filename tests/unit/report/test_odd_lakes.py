@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from neurostore.lake.version import Lake
+from neurostore.api import Lake
 from neurostore.report import write_report
 from neurostore.walker import gait, walk
 from tests.builders import view_builder

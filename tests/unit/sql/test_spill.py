@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from neurostore.lake.version import Lake
+from neurostore.api import Lake
 from neurostore.sql import spill
 
 KILLED = """
 import os, sys
-from neurostore.lake.version import open as open_lake
+from neurostore.api import open as open_lake
 connection = open_lake(sys.argv[1]).connect()
 connection.execute("SET threads = 1")
 connection.execute("SET memory_limit = '80MB'")

@@ -12,10 +12,10 @@ import polars as pl
 import pytest
 
 from neurostore import storage
+from neurostore.api import open as open_lake
 from neurostore.errors import LakeError, NotALakeError, VanishedVersionError
 from neurostore.lake import delta, heartbeat, history
 from neurostore.lake.commit import commit, stage
-from neurostore.lake.version import open as open_lake
 from neurostore.upkeep import compact, vacuum
 from tests.builders.lake_builder import build_lake, trial
 

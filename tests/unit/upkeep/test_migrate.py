@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from neurostore.api import open as open_lake
 from neurostore.errors import LakeError, NewerLakeError
 from neurostore.lake import hashes
-from neurostore.lake.version import open as open_lake
 from neurostore.upkeep import migrate
 from neurostore.upkeep.verify import verify
 from tests.builders.lake_builder import build_lake, trial

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from neurostore import schema
-from neurostore.lake.version import open as open_lake
+from neurostore.api import open as open_lake
 from neurostore.upkeep.migrate import migrate
 from neurostore.upkeep.verify import verify
 from tests import ROOT

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from neurostore.api import open as open_lake
 from neurostore.errors import NotALakeError
 from neurostore.lake import hashes
-from neurostore.lake.version import open as open_lake
 from neurostore.upkeep import compact, vacuum
 from neurostore.upkeep.repair import drop_damaged
 from neurostore.upkeep.verify import adopt, verify

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from neurostore.api import Lake
+from neurostore.api import open as open_lake
 from neurostore.errors import CohortError, InputError, NotALakeError
 from neurostore.ingest.cohort.scan import scan
 from neurostore.ingest.cohort.source import Cohort, Metadata, TrialSource
@@ -21,8 +23,6 @@ from neurostore.ingest.pipeline.plan import make_batches
 from neurostore.ingest.pipeline.progress import Silent
 from neurostore.ingest.pipeline.settings import Settings
 from neurostore.ingest.recording import Calibration
-from neurostore.lake.version import Lake
-from neurostore.lake.version import open as open_lake
 from tests.builders.c3d_files import LEGS, walker
 from tests.builders.c3d_files import write as write_c3d
 from tests.builders.tiny_bvh import write_bvh

@@ -8,6 +8,8 @@ import pytest
 
 pytest.importorskip("torch")
 from neurostore import skeleton as skeletons
+from neurostore.api import Lake
+from neurostore.api import open as open_lake
 from neurostore.errors import InputError, ModelError, UsageError
 from neurostore.ingest.landmarks import compute_landmarks
 from neurostore.ingest.recording import Step
@@ -15,8 +17,6 @@ from neurostore.ingest.refine import apply
 from neurostore.ingest.refine.lake_apply import apply_to_lake
 from neurostore.ingest.trial_tables import row_of, tables_of
 from neurostore.lake.commit import TrialTables, commit, stage
-from neurostore.lake.version import Lake
-from neurostore.lake.version import open as open_lake
 from tests.builders.filmed_walks import MARKERS, video, walk
 
 AT = {n: i for i, n in enumerate(MARKERS.names)}
