@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from neurostore.distances import DistanceMatrix
     from neurostore.distances.choice import Choice, Options
+    from neurostore.lake.selection import Filters
     from neurostore.report.plot import Plots
 
 __all__ = ["Lake", "open"]
@@ -74,22 +75,30 @@ class Lake(Version):
 
         return distances.distances(self, choice, **options)
 
-    def mean_curves(self, angle: str, by: str = "group", *, side: str | None = None) -> pl.DataFrame:
+    def mean_curves(
+        self, angle: str, by: str = "group", *, side: str | None = None, mixed: bool = False, **filters: Unpack[Filters]
+    ) -> pl.DataFrame:
         """Mean of subject means, SD between subjects and n at each percent of the cycle.
 
         See :func:`neurostore.statistics.mean_curves`.
         """
         from neurostore import statistics
 
-        return statistics.mean_curves(self, angle, by, side=side)
+        return statistics.mean_curves(self, angle, by, side=side, mixed=mixed, **filters)
 
     def cycles_array(
-        self, angles: Sequence[str] = SAGITTAL, *, side: str | None = None, steady_only: bool = True
+        self,
+        angles: Sequence[str] = SAGITTAL,
+        *,
+        side: str | None = None,
+        steady_only: bool = True,
+        mixed: bool = False,
+        **filters: Unpack[Filters],
     ) -> tuple[np.ndarray, pl.DataFrame]:
         """(array (n, 101, k) of degrees, labels) of gait cycles: see :func:`neurostore.statistics.cycles_array`."""
         from neurostore import statistics
 
-        return statistics.cycles_array(self, angles, side=side, steady_only=steady_only)
+        return statistics.cycles_array(self, angles, side=side, steady_only=steady_only, mixed=mixed, **filters)
 
     def compare(
         self,
@@ -99,11 +108,13 @@ class Lake(Version):
         side: str | None = None,
         test: str = "welch",
         seed: int = 0,
+        mixed: bool = False,
+        **filters: Unpack[Filters],
     ) -> pl.DataFrame:
         """Groups compared, with intervals and tests: see :func:`neurostore.statistics.compare`."""
         from neurostore import statistics
 
-        return statistics.compare(self, parameter, by, side=side, test=test, seed=seed)
+        return statistics.compare(self, parameter, by, side=side, test=test, seed=seed, mixed=mixed, **filters)
 
     @property
     def plot(self) -> Plots:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -99,8 +100,19 @@ def make_cohort(folder: Path, n_per_group: int = 4, n_trials: int = 2, seed: int
     columns = ["participant_id", "group", "sex", "age", "height_m", "mass_kg"]
     rows = [[p.subject, p.group, p.sex, p.age, p.height_m, p.mass_kg] for p in people]
     _write_tsv(folder / "participants.tsv", columns, rows)
+    sessions = [
+        [person.subject, session, _acquired(i, k)]
+        for i, person in enumerate(people)
+        for k, session in enumerate(person.gaits)
+    ]
+    _write_tsv(folder / "sessions.tsv", ["subject", "session", "acq_time"], sessions)
     _write_tsv(folder / "trials.tsv", ["subject", "session", "trial", "condition"], trials)
     return people
+
+
+def _acquired(person: int, session: int) -> str:
+    """When a session was recorded: people on successive days, sessions twelve weeks apart."""
+    return (datetime(2024, 3, 4, 10, 0) + timedelta(days=person, weeks=12 * session)).isoformat()
 
 
 def _write_tsv(path: Path, columns: list[str], rows: list[list[Any]]) -> None:

@@ -1,6 +1,6 @@
--- One row: a parameter of one side of a subject in two sessions of the same condition (every pair, the earlier name
--- first).
--- Inputs: subject_summary. Sessions are gathered in a list: a filter on the subject then reaches the files, which a
+-- One row: a parameter of one side of a subject in two sessions of the same condition (every pair, the earlier
+-- session first; by name where the order is not known: order_source is then NULL and missing says why).
+-- Inputs: subject_summary, _session_order. Sessions are gathered in a list: a filter on the subject then reaches the files, which a
 -- join of the cells with themselves keeps from it.
 WITH cells AS (
     SELECT
@@ -44,8 +44,11 @@ gathered AS (
         condition,
         side,
         parameter,
-        list({ 'session': session, 'value': value } ORDER BY session) AS sessions
+        any_value(order_source) AS order_source,
+        any_value(missing) AS missing,
+        list({ 'session': session, 'value': value } ORDER BY position, session) AS sessions
     FROM cells
+    LEFT JOIN _session_order USING (subject, session)
     WHERE value IS NOT NULL
     GROUP BY subject, condition, side, parameter
 ),
@@ -73,6 +76,7 @@ SELECT
     parameter,
     sessions[i].value AS value_a,
     sessions[j].value AS value_b,
-    sessions[j].value - sessions[i].value AS difference
+    sessions[j].value - sessions[i].value AS difference,
+    order_source,
+    missing
 FROM pairs
-WHERE sessions[i].session < sessions[j].session

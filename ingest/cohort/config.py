@@ -10,7 +10,7 @@ Keys at the top hold for every file, each ``[[match]]`` entry for the files its 
     fov_degrees = 55.0
 
 The keys are those of :class:`~neurostore.ingest.recording.ReadOptions`, ``ignore = true`` (leave the files out) and
-``[camera]``. Patterns are matched against the path below the cohort folder; ``*`` crosses ``/``.
+``[camera]``; at the top alone ``session_order = ["pre", "post"]``, which says what came first. Patterns are matched against the path below the cohort folder; ``*`` crosses ``/``.
 """
 
 from __future__ import annotations
@@ -81,6 +81,7 @@ class CohortConfig:
 
     folder: Path
     matches: tuple[Match, ...] = ()
+    session_order: tuple[str, ...] = ()
 
     def options(self, relative: str) -> ReadOptions:
         """The options of one file. relative : its path below the cohort folder, with ``/``."""
@@ -131,6 +132,10 @@ def read_config(folder: Path) -> CohortConfig:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise CohortError(f"{path}: cannot be read as TOML: {error}") from None
     problems: list[str] = []
+    order = declared.pop("session_order", [])
+    if not isinstance(order, list) or not all(isinstance(name, str) for name in order) or len(set(order)) < len(order):
+        problems.append(f'session_order = {order!r}; expected every session once, the first one first: ["pre", "post"]')
+        order = []
     entries = declared.pop("match", [])
     if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
         raise CohortError(f"{path}: 'match' is a single table; expected [[match]] with double brackets")
@@ -145,7 +150,7 @@ def read_config(folder: Path) -> CohortConfig:
         matches.append(Match(tuple(patterns), _checked(entry, where, problems)))
     if problems:
         raise CohortError(f"{path}: " + "; ".join(problems))
-    return CohortConfig(folder, tuple(matches))
+    return CohortConfig(folder, tuple(matches), tuple(order))
 
 
 def _checked(values: dict[str, Any], where: str, problems: list[str]) -> dict[str, Any]:

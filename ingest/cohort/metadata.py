@@ -5,12 +5,13 @@ from __future__ import annotations
 import posixpath
 from collections import defaultdict
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neurostore.errors import InputError
 from neurostore.ingest.cohort.config import LENGTH_BASES
-from neurostore.ingest.cohort.source import _OWN_SUBJECT, Metadata, _bare, _named
+from neurostore.ingest.cohort.source import _OWN_SUBJECT, STATED, Metadata, _named, bare
 from neurostore.ingest.cohort.tables import TsvTable, Value, body_measure, calibrations, column_names, read_tsv
 from neurostore.schema import tables
 from neurostore.wording import listed
@@ -57,7 +58,7 @@ def _participants(table: TsvTable, metadata: Metadata, cohort: Cohort) -> None:
         )
         return
     rest = [c for c in table.columns if c != key]
-    own = {c.lower(): c for c in rest if c.lower() in ("group", "sex", "age")}
+    own = {c.lower(): c for c in rest if c.lower() in ("group", "sex", "age", "affected_side")}
     values = {c: table.values(c) for c in rest}
     rows: dict[str, dict[str, Value]] = {}
     used: set[str] = set(own.values())
@@ -72,11 +73,12 @@ def _participants(table: TsvTable, metadata: Metadata, cohort: Cohort) -> None:
             continue
         row: dict[str, Value] = {c: values[c][index] for c in rest}
         ours: dict[str, Value] = {"group": texts.get(own.get("group", "")), "sex": texts.get(own.get("sex", ""))}
+        ours["affected_side"] = _affected_side(texts.get(own.get("affected_side", "")), subject, name, cohort)
         ours["age"] = _age(texts.get(own.get("age", "")), subject, name, cohort.warnings)
         for measure in ("height_m", "mass_kg"):
             ours[measure], column = body_measure(row, measure, said)
             used |= {column} if column else set()
-        metadata.measures[(_bare(subject), "")] = calibrations(row)
+        metadata.measures[(bare(subject), "")] = calibrations(row)
         rows[subject] = {**ours, **row}
     columns = column_names([c for c in rest if c not in used], ours=_OWN_SUBJECT)
     _say_renamed(name, columns, cohort)
@@ -86,8 +88,8 @@ def _participants(table: TsvTable, metadata: Metadata, cohort: Cohort) -> None:
         subject: {**{c: row[c] for c in _OWN_SUBJECT[1:]}, **{columns[c]: row[c] for c in columns}}
         for subject, row in rows.items()
     }
-    present = {_bare(t.subject) for t in cohort.trials}
-    absent = [s for s in rows if _bare(s) not in present]
+    present = {bare(t.subject) for t in cohort.trials}
+    absent = [s for s in rows if bare(s) not in present]
     if all(t.is_subject_known for t in cohort.trials) and absent and len(absent) == len(rows):
         cohort.warnings.append(f"{name}: names none of the subjects here; subjects have no groups")
     elif all(t.is_subject_known for t in cohort.trials) and absent:
@@ -95,6 +97,25 @@ def _participants(table: TsvTable, metadata: Metadata, cohort: Cohort) -> None:
     missing = sorted({t.subject for t in cohort.trials if t.is_subject_known and not _named(rows, "sub-", t.subject)})
     if missing and len(absent) < len(rows):
         cohort.warnings.append(f"{name}: does not name {listed(missing)}; they have no group")
+
+
+_SIDE_WORDS = {
+    **dict.fromkeys(("left", "l", "links", "gauche", "g"), "left"),
+    **dict.fromkeys(("right", "r", "rechts", "droite", "d"), "right"),
+    **dict.fromkeys(("both", "b", "bilateral", "bilat"), "both"),
+    **dict.fromkeys(("none", "no", "neither", "0"), "none"),
+}
+
+
+def _affected_side(text: str | None, subject: str, name: str, cohort: Cohort) -> str | None:
+    if text is None:
+        return None
+    side = _SIDE_WORDS.get(text.strip().lower())
+    if side is None:
+        cohort.warnings.append(
+            f"{name}: the affected_side of {subject} is {text!r}; expected left, right, both or none; left empty"
+        )
+    return side
 
 
 def _age(text: str | None, subject: str, name: str, warnings: list[str]) -> float | None:
@@ -122,7 +143,7 @@ def _join(table: TsvTable, folders: tuple[str, ...], kind: str, metadata: Metada
     by_file = _index_files(inside, cohort)
     by_key: dict[tuple[str, ...], list[TrialSource]] = defaultdict(list)
     for trial in inside:
-        by_key[tuple(_bare(getattr(trial, k)) for k in by)].append(trial)
+        by_key[tuple(bare(getattr(trial, k)) for k in by)].append(trial)
     columns = column_names([c for c in table.columns if c not in keys.values()], _ours_in_trials())
     _say_renamed(name, columns, cohort)
     values = {c: table.values(c) for c in columns}
@@ -141,13 +162,14 @@ def _join(table: TsvTable, folders: tuple[str, ...], kind: str, metadata: Metada
             if not trial.is_subject_known and subject:
                 _give_subject(trial, subject, table.path, cohort)
             trial.metadata |= {columns[c]: values[c][index] for c in columns}
-            if columns and "condition" in {c.lower() for c in columns}:
-                column = next(c for c in columns if c.lower() == "condition")
-                trial.metadata[columns[column]] = texts[column]
+            for column in columns:
+                if column.lower() in STATED:
+                    trial.metadata.pop(columns[column], None)
+                    trial.metadata |= _stated(column.lower(), texts[column], f"{name}: row {index + 1}", cohort)
             _give_options(trial, texts)
         if kind == "sessions.tsv" and matched:
             row = {c: values[c][index] for c in columns}
-            metadata.measures[(_bare(matched[0].subject), _bare(matched[0].session))] = calibrations(row)
+            metadata.measures[(bare(matched[0].subject), bare(matched[0].session))] = calibrations(row)
     if unmatched:
         shown = listed(map(str, unmatched), 5)
         cohort.warnings.append(f"{name}: {len(unmatched)} of {len(table.rows)} rows name no trial here (rows {shown})")
@@ -183,7 +205,7 @@ def _matched(
                 return by_file[candidate]
     if not by or (keys["file"] is not None and "trial" not in by):
         return []
-    return by_key.get(tuple(_bare(texts[keys[k] or ""] or "") for k in by), [])
+    return by_key.get(tuple(bare(texts[keys[k] or ""] or "") for k in by), [])
 
 
 def _give_subject(trial: TrialSource, subject: str, path: Path, cohort: Cohort) -> None:
@@ -211,8 +233,19 @@ def _give_options(trial: TrialSource, texts: dict[str, str | None]) -> None:
         trial.options = replace(trial.options, is_treadmill=is_treadmill)
 
 
+def _stated(name: str, text: str | None, where: str, cohort: Cohort) -> dict[str, Value]:
+    """A column of trials that people state, as the lake keeps it: text, and acq_time as ISO 8601."""
+    if name != "acq_time" or text is None:
+        return {} if name == "session_order" else {name: text}
+    try:
+        return {name: datetime.fromisoformat(text).isoformat()}
+    except ValueError:
+        cohort.warnings.append(f"{where}: acq_time is {text!r}; expected YYYY-MM-DD or YYYY-MM-DDThh:mm:ss; left empty")
+        return {name: None}
+
+
 def _ours_in_trials() -> list[str]:
-    return [c.name for c in tables()["trials"].columns if c.name != "condition"] + list(_FRAME_KEYS)
+    return [c.name for c in tables()["trials"].columns if c.name not in STATED] + list(_FRAME_KEYS)
 
 
 def _say_renamed(name: str, columns: dict[str, str], cohort: Cohort) -> None:

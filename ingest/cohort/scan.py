@@ -18,7 +18,7 @@ from neurostore.errors import CohortError, InputError
 from neurostore.ingest.cohort.config import FILE_NAME, read_config
 from neurostore.ingest.cohort.foreign import foreign_capture
 from neurostore.ingest.cohort.metadata import read_metadata
-from neurostore.ingest.cohort.source import KEY, Cohort, TrialSource, key_from
+from neurostore.ingest.cohort.source import KEY, Cohort, TrialSource, bare, key_from
 from neurostore.ingest.readers import READERS, VIDEO_SUFFIXES
 from neurostore.ingest.recording import ReadOptions
 from neurostore.trial_key import key_text
@@ -103,6 +103,7 @@ def scan(folder: Path | str) -> Cohort:
     _refuse_collisions(cohort)
     tables = [(f.path, f.parts[:-1]) for f in files if roles[f] == "table"]
     cohort.metadata = read_metadata(cohort, tables)
+    _give_places(cohort, config.session_order)
     _refuse_collisions(cohort)  # trials.tsv may have given two files directly in the folder one key
     _say_root_files(cohort)
     return cohort
@@ -325,6 +326,23 @@ def _refuse_collisions(cohort: Cohort) -> None:
             problem = f"{len(sources)} files claim the trial {where}: {names}; rename all but one"
             cohort.refused.append(InputError(sources[0].paths[0], problem))
     cohort.trials = [s for s in cohort.trials if len(groups[s.key]) == 1]
+
+
+def _give_places(cohort: Cohort, session_order: tuple[str, ...]) -> None:
+    """Each trial's place in session_order; a session it does not name, or one that no folder has, is said."""
+    if not session_order:
+        return
+    places = {bare(name): i for i, name in enumerate(session_order, start=1)}
+    for source in cohort.trials:
+        if bare(source.session) in places:
+            source.metadata["session_order"] = places[bare(source.session)]
+    there = {bare(t.session): t.session for t in cohort.trials if t.session}
+    unnamed = sorted(name for key, name in there.items() if key not in places)
+    absent = sorted(name for name in session_order if bare(name) not in there)
+    if unnamed:
+        cohort.warnings.append(f"{FILE_NAME}: session_order does not name {', '.join(unnamed)}")
+    if absent:
+        cohort.warnings.append(f"{FILE_NAME}: session_order names {', '.join(absent)}, which no folder here is called")
 
 
 def _say_root_files(cohort: Cohort) -> None:

@@ -40,7 +40,9 @@ class TrialSource:
         return self.paths[0].suffix.lower() in VIDEO_SUFFIXES
 
 
-_OWN_SUBJECT = ("subject", "group", "sex", "age", "height_m", "mass_kg")
+# Columns of the lake's trials that tables and cohort.toml state, not the recording.
+STATED = ("condition", "acq_time", "session_order")
+_OWN_SUBJECT = ("subject", "group", "sex", "age", "height_m", "mass_kg", "affected_side")
 
 
 @dataclass(slots=True)
@@ -58,8 +60,8 @@ class Metadata:
 
     def calibrations(self, subject: str, session: str) -> tuple[Calibration, ...]:
         """Body measures of a subject's session; those of the session come before those of the subject."""
-        found = {(c.parameter, c.side): c for c in self.measures.get((_bare(subject), ""), ())}
-        found |= {(c.parameter, c.side): c for c in self.measures.get((_bare(subject), _bare(session)), ())}
+        found = {(c.parameter, c.side): c for c in self.measures.get((bare(subject), ""), ())}
+        found |= {(c.parameter, c.side): c for c in self.measures.get((bare(subject), bare(session)), ())}
         return tuple(found.values())
 
 
@@ -89,7 +91,7 @@ def key_from(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9_-]", "_", name).lstrip("_-")[:64]
 
 
-def _bare(key: str) -> str:
+def bare(key: str) -> str:
     """A key without the prefix BIDS gives it: tables name subjects and sessions with or without."""
     return key.removeprefix("sub-").removeprefix("ses-")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neurostore.errors import InputError, NeurostoreError
-from neurostore.ingest.cohort.source import KEY, Metadata, TrialSource, key_from
+from neurostore.ingest.cohort.source import KEY, STATED, Metadata, TrialSource, key_from
 from neurostore.ingest.pipeline.settings import Settings, Statics, source_sha256
 from neurostore.ingest.recording import Calibration, Recording
 from neurostore.trial_key import Key
@@ -142,7 +142,7 @@ def _trial(source: TrialSource, batch: Batch, statics: Statics, outcome: Outcome
         **source.metadata,
         **trial_tables.row_of(key, ingest_id, shown, landmarks, notes),
         **batch.environment,
-        "condition": source.metadata.get("condition"),
+        **{name: source.metadata.get(name) for name in STATED},
         "cutoff_hz": batch.settings.cutoff_hz if landmarks is not None else None,
         "source_path": source.paths[0].relative_to(batch.folder).as_posix(),
         "source_paths": [path.relative_to(batch.folder).as_posix() for path in source.paths],

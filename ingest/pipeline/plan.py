@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from neurostore.errors import InputError
-from neurostore.ingest.cohort.source import Cohort, Metadata, TrialSource
+from neurostore.ingest.cohort.source import STATED, Cohort, Metadata, TrialSource
 from neurostore.ingest.pipeline.batch import Batch, calibrations_for
 from neurostore.ingest.pipeline.settings import Settings, Statics, source_sha256
 from neurostore.ingest.recording import Calibration
@@ -100,7 +100,7 @@ def newly_said(source: TrialSource, row: Mapping[str, Any], cohort: Cohort) -> d
     declared = {c.name for c in tables()["trials"].columns}
     said = {
         **{name: None for name in row if name not in declared},
-        "condition": None,
+        **dict.fromkeys(STATED),
         **source.metadata,
         "source_path": cohort.relative(source.paths[0]),
         "source_paths": [cohort.relative(path) for path in source.paths],

@@ -8,7 +8,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from neurostore.commands.options import LAKE, Format, FormatOption, LakeOption, OutputOption
+from neurostore.commands.options import (
+    LAKE,
+    ConditionsOption,
+    EventSourceOption,
+    Format,
+    FormatOption,
+    LakeOption,
+    MixedOption,
+    OutputOption,
+    SessionsOption,
+    VersionOption,
+    WhereOption,
+    open_selected,
+)
 
 if TYPE_CHECKING:
     import polars as pl
@@ -17,6 +30,8 @@ if TYPE_CHECKING:
 class Side(StrEnum):
     left = "left"
     right = "right"
+    affected = "affected"
+    unaffected = "unaffected"
 
 
 class Test(StrEnum):
@@ -30,32 +45,47 @@ def register(app: typer.Typer) -> None:
 
 def compare(
     parameters: Annotated[
-        list[str], typer.Argument(metavar="PARAMETER", help="Columns of subject_summary, or angles of cycle_curves.")
+        list[str],
+        typer.Argument(
+            metavar="PARAMETER", help="Columns of subject_summary or gait_profile, numbers of subjects, or angles."
+        ),
     ],
     by: Annotated[str, typer.Option(metavar="COLUMN", help="Column of subjects, or session or condition.")] = "group",
     side: Annotated[Side | None, typer.Option(help="Else the mean of both.", show_default=False)] = None,
     test: Annotated[Test, typer.Option(help="How groups are tested.")] = Test.welch,
     seed: Annotated[int, typer.Option(help="Of the permutations.")] = 0,
+    where: WhereOption = None,
+    session: SessionsOption = None,
+    condition: ConditionsOption = None,
+    event_source: EventSourceOption = None,
+    mixed: MixedOption = False,
+    version: VersionOption = None,
     lake: LakeOption = LAKE,
     format: FormatOption = None,
     output: OutputOption = None,
 ) -> None:
-    """Compare groups, sessions or conditions, one value a subject: difference, 95 % interval, Hedges g, test.
+    """Compare groups, sessions or conditions, one value per subject: difference, 95 % interval, Hedges g, test.
+
+    Sessions are compared in the order they were recorded in (acq_time in sessions.tsv, or session_order in cohort.toml).
 
     Example: neurostore compare walking_speed_m_s --by group --lake lake/
     """
     from neurostore import statistics
-    from neurostore.api import open as open_lake
     from neurostore.commands.output import say, write_frame
 
+    chosen = open_selected(
+        lake, where=where, session=session, condition=condition, event_source=event_source, version=version
+    )
     found = statistics.compare(
-        open_lake(lake), parameters, by=by, side=side.value if side else None, test=test.value, seed=seed
+        chosen, parameters, by=by, side=side.value if side else None, test=test.value, seed=seed, mixed=mixed
     )
     if (format or Format.table) is not Format.table or output is not None:
         write_frame(found, format, output)
         return
     write_frame(_readable(found), format, output)
-    say(f"difference: b − a, one value a subject{', [95 % interval]' if 'ci_low' in found.columns else ''}")
+    say(f"difference: b − a, one value per subject{', [95 % interval]' if 'ci_low' in found.columns else ''}")
+    for text in dict.fromkeys(found["pooled"] if "pooled" in found.columns else ()):
+        say(f"pooled: {text}")
     left_out = sorted({name for names in found["left_out"] for name in names})
     if left_out:
         say(f"compared with themselves; seen once and left out: {', '.join(left_out)}")
@@ -66,7 +96,7 @@ def _readable(found: pl.DataFrame) -> pl.DataFrame:
     rows = found.to_dicts()
     if "hedges_g" not in found.columns:
         return found.drop("left_out").with_columns(p=_texts(rows, lambda r: _p(r["p"])))
-    return found.select("parameter", "a", "b").with_columns(
+    return found.select("parameter", "a", "b", "contrast").with_columns(
         _texts(rows, lambda r: f"{_number(r['mean_a'])} ± {_number(r['sd_a'])} ({r['n_a']})").alias("a: mean ± SD (n)"),
         _texts(rows, lambda r: f"{_number(r['mean_b'])} ± {_number(r['sd_b'])} ({r['n_b']})").alias("b: mean ± SD (n)"),
         _texts(rows, lambda r: f"{_number(r['difference'])} [{_number(r['ci_low'])}, {_number(r['ci_high'])}]").alias(

@@ -9,7 +9,18 @@ from typing import Annotated
 
 import typer
 
-from neurostore.commands.options import LAKE, FormatOption, LakeOption, OutputOption
+from neurostore.commands.options import (
+    LAKE,
+    ConditionsOption,
+    EventSourceOption,
+    FormatOption,
+    LakeOption,
+    OutputOption,
+    SessionsOption,
+    VersionOption,
+    WhereOption,
+    open_selected,
+)
 from neurostore.errors import UsageError
 
 
@@ -41,9 +52,6 @@ BandOption = Annotated[
 ]
 NormalizeOption = Annotated[str, typer.Option(help="none or path_length.")]
 AllCycles = Annotated[bool, typer.Option("--all-cycles", help="Cycles that are not steady, too.")]
-WhereOption = Annotated[
-    str | None, typer.Option(help="SQL condition on trials (t) and subjects (s).", show_default=False)
-]
 
 
 def register(app: typer.Typer) -> None:
@@ -69,6 +77,10 @@ def distances(
         str | None, typer.Option(metavar="GROUP", help="Yardstick of mahalanobis.", show_default=False)
     ] = None,
     where: WhereOption = None,
+    session: SessionsOption = None,
+    condition: ConditionsOption = None,
+    event_source: EventSourceOption = None,
+    version: VersionOption = None,
     all_cycles: AllCycles = False,
     mixed: Annotated[bool, typer.Option("--mixed", help="Compare items of different model or cut-off.")] = False,
     engine: Annotated[Engine, typer.Option(help="Where the work is done.")] = Engine.local,
@@ -81,14 +93,15 @@ def distances(
 
     Example: neurostore distances D.parquet --unit cycle --side left --lake lake/
     """
-    from neurostore.api import open as open_lake
     from neurostore.commands.output import say
     from neurostore.distances import write_distances
     from neurostore.distances.matrix import read_sidecar
     from neurostore.lake import outputs
 
     written = write_distances(
-        open_lake(lake),
+        open_selected(
+            lake, where=where, session=session, condition=condition, event_source=event_source, version=version
+        ),
         out,
         progress=sys.stderr.isatty(),
         engine=engine.value,
@@ -104,7 +117,6 @@ def distances(
         reduce=reduce,
         clock=clock,
         reference=reference,
-        where=where,
         steady_only=not all_cycles,
         mixed=mixed,
     )
@@ -121,7 +133,7 @@ def distances(
 def neighbours(
     subject: Annotated[str, typer.Argument(help="Subject of the trial.")],
     trial: Annotated[str, typer.Argument(help="Trial.")],
-    k: Annotated[int, typer.Option("-k", min=1, help="How many a side.")] = 10,
+    k: Annotated[int, typer.Option("-k", min=1, help="How many per side.")] = 10,
     session: Annotated[
         str | None, typer.Option(help="Where the trial's name is in several.", show_default=False)
     ] = None,
@@ -132,6 +144,9 @@ def neighbours(
     metric: MetricOption = None,
     band: BandOption = None,
     where: WhereOption = None,
+    condition: ConditionsOption = None,
+    event_source: EventSourceOption = None,
+    version: VersionOption = None,
     all_cycles: AllCycles = False,
     lake: LakeOption = LAKE,
     format: FormatOption = None,
@@ -141,12 +156,11 @@ def neighbours(
 
     Example: neurostore neighbours S07 walk_04 -k 5 --lake lake/
     """
-    from neurostore.api import open as open_lake
     from neurostore.commands.output import write_frame
     from neurostore.distances import neighbours as find
 
     found = find(
-        open_lake(lake),
+        open_selected(lake, where=where, condition=condition, event_source=event_source, version=version),
         subject,
         trial,
         k,
@@ -157,7 +171,6 @@ def neighbours(
         align=align,
         metric=metric,
         band=number(band),
-        where=where,
         steady_only=not all_cycles,
     )
     write_frame(found, format, output)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -19,6 +19,48 @@ class Format(StrEnum):
     csv = "csv"
     json = "json"
     parquet = "parquet"
+
+
+WhereOption = Annotated[
+    str | None,
+    typer.Option("--where", metavar="SQL", help="Condition on trials (t) and subjects (s).", show_default=False),
+]
+SessionsOption = Annotated[
+    list[str] | None,
+    typer.Option("--session", metavar="NAME", help="Trials of this session; may be repeated.", show_default=False),
+]
+ConditionsOption = Annotated[
+    list[str] | None,
+    typer.Option("--condition", metavar="NAME", help="Trials of this condition; may be repeated.", show_default=False),
+]
+EventSourceOption = Annotated[
+    str | None,
+    typer.Option("--event-source", metavar="SOURCE", help="computed or file: whose events.", show_default=False),
+]
+VersionOption = Annotated[
+    int | None, typer.Option("--version", help="An older version of the lake (see history).", show_default=False)
+]
+MixedOption = Annotated[
+    bool, typer.Option("--mixed", help="Pool trials of different model, cut-off or zero of angles.")
+]
+
+
+def open_selected(
+    lake: Path,
+    *,
+    where: str | None = None,
+    session: list[str] | None = None,
+    condition: list[str] | None = None,
+    event_source: str | None = None,
+    version: int | None = None,
+) -> Any:
+    """The lake with the trials that the options of a command choose."""
+    from neurostore.api import open as open_lake
+    from neurostore.lake.selection import Selection
+
+    selection = Selection(where, tuple(session or ()), tuple(condition or ()), event_source)
+    opened = open_lake(lake, version=version)
+    return opened if selection == Selection() else opened.select(selection)
 
 
 FormatOption = Annotated[

@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from neurostore.commands.options import LAKE, LakeOption
+from neurostore.commands.options import (
+    LAKE,
+    ConditionsOption,
+    EventSourceOption,
+    LakeOption,
+    SessionsOption,
+    VersionOption,
+    WhereOption,
+    open_selected,
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -40,6 +49,11 @@ def report(
             show_default=False,
         ),
     ] = None,
+    where: WhereOption = None,
+    session: SessionsOption = None,
+    condition: ConditionsOption = None,
+    event_source: EventSourceOption = None,
+    version: VersionOption = None,
     lake: LakeOption = LAKE,
 ) -> None:
     """Write one web page on the lake for a lab meeting: cohort, people, curves, scores, distances, skeletons.
@@ -48,13 +62,14 @@ def report(
 
     Example: neurostore report report.html --reference control --lake lake/
     """
-    from neurostore.api import open as open_lake
     from neurostore.commands.output import say
     from neurostore.lake import outputs
     from neurostore.report import write_report
 
     written = write_report(
-        open_lake(lake),
+        open_selected(
+            lake, where=where, session=session, condition=condition, event_source=event_source, version=version
+        ),
         out,
         reference=reference,
         subjects=subject or (),

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import typer
 
-from neurostore.commands.options import LAKE, FormatOption, LakeOption, OutputOption
+from neurostore.commands.options import (
+    LAKE,
+    ConditionsOption,
+    FormatOption,
+    LakeOption,
+    OutputOption,
+    SessionsOption,
+    VersionOption,
+    WhereOption,
+    open_selected,
+)
 
 _TRIALS = (
     "SELECT subject, session, trial, kind, skeleton, n_frames, rate_hz, duration_s, condition, length_basis, "
@@ -23,12 +35,21 @@ def register(app: typer.Typer) -> None:
     app.command()(version)
 
 
-def trials(lake: LakeOption = LAKE, format: FormatOption = None, output: OutputOption = None) -> None:
+def trials(
+    where: WhereOption = None,
+    session: SessionsOption = None,
+    condition: ConditionsOption = None,
+    version: VersionOption = None,
+    lake: LakeOption = LAKE,
+    format: FormatOption = None,
+    output: OutputOption = None,
+) -> None:
     """List the trials of the lake.
 
-    Example: neurostore trials --lake lake/ --format csv
+    Example: neurostore trials --session pre --lake lake/ --format csv
     """
-    _show(_TRIALS, lake, format, output)
+    chosen = open_selected(lake, where=where, session=session, condition=condition, version=version)
+    _show(_TRIALS, chosen, format, output)
 
 
 def subjects(lake: LakeOption = LAKE, format: FormatOption = None, output: OutputOption = None) -> None:
@@ -36,7 +57,7 @@ def subjects(lake: LakeOption = LAKE, format: FormatOption = None, output: Outpu
 
     Example: neurostore subjects --lake lake/
     """
-    _show(_SUBJECTS, lake, format, output)
+    _show(_SUBJECTS, open_selected(lake), format, output)
 
 
 def history(lake: LakeOption = LAKE, format: FormatOption = None, output: OutputOption = None) -> None:
@@ -60,9 +81,8 @@ def version() -> None:
     print(VERSION)
 
 
-def _show(query: str, lake: object, format: FormatOption, output: OutputOption) -> None:
-    from neurostore.api import open as open_lake
+def _show(query: str, lake: Any, format: FormatOption, output: OutputOption) -> None:
     from neurostore.commands.output import write_frame
 
-    with open_lake(lake).connect_tables() as connection:
+    with lake.connect_tables() as connection:
         write_frame(connection.sql(query).pl(), format, output)

@@ -225,6 +225,7 @@ def prepare(lake: Queryable, choice: Choice) -> Prepared:
         "lake": str(getattr(lake, "path", "")),
         "lake_version": getattr(lake, "version", None),
         "software": f"neurostore {VERSION}",
+        "trials": chosen.describe() if (chosen := getattr(lake, "selection", None)) else "every trial",
         "options": {k: v for k, v in choice.options().items() if k != "n_threads"},
     }
     return Prepared(parts, comparison, provenance)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neurostore.distances.choice import SIDES, Choice
-from neurostore.errors import UsageError
+from neurostore.lake import mixture
+from neurostore.lake.mixture import TRIAL_KEYS, read_models
 from neurostore.lake.queryable import Queryable
 from neurostore.sql.views import quote
 
@@ -20,46 +21,19 @@ if TYPE_CHECKING:
 
 N_POINTS = 101
 LONGEST_GAP_S = 0.1
-TRIAL_KEYS = ("subject", "session", "trial")
 FRAMES_AT_ONCE = 100_000
 
 
 def read_trials(lake: Queryable, choice: Choice) -> pl.DataFrame:
-    """Trials that may be compared: kind of source, rate and group, refused where they differ too much."""
-    import polars as pl
-
-    has_group = "group" in lake.sql("SELECT * FROM subjects LIMIT 0").columns
-    group = 'CAST(s."group" AS VARCHAR)' if has_group else "NULL::VARCHAR"
-    trials = lake.sql(
-        f'SELECT t.subject, t.session, t.trial, t.rate_hz, t.kind, {group} AS "group", '
-        "concat_ws(' ', t.estimator, left(t.model_sha256, 12), t.skeleton) AS model, t.cutoff_hz, t.pelvis_zero, "
-        """nullif(regexp_extract(t.landmark_methods, '"left_hip": "(harrington|hara|bell|davis)"', 1), '') AS hip_method """
-        "FROM trials AS t LEFT JOIN subjects AS s USING (subject) "
-        f"WHERE t.kind <> 'static' AND ({choice.where or 'true'}) ORDER BY ALL"
-    )
-    return trials.unique(subset=TRIAL_KEYS, maintain_order=True).with_columns(pl.col("group").cast(pl.String))
+    """Trials that may be compared: kind of source, rate, group and model."""
+    return read_models(lake, choice.where)
 
 
 def refuse_mixture(choice: Choice, trials: pl.DataFrame, keys: pl.DataFrame, needs_pelvis: bool) -> None:
     """Items of different model, cut-off or zero of pelvis angles are not comparable unless asked for."""
-    import polars as pl
-
-    if choice.mixed or keys.height == 0:
-        return
-    used = trials.join(keys.select(TRIAL_KEYS).unique(), on=list(TRIAL_KEYS), how="semi")
-    columns = {"model": "model", "cutoff_hz": "cut-off", "hip_method": "hip centres"}
-    if needs_pelvis:
-        columns["pelvis_zero"] = "zero of pelvis and hip angles"
-    for column, what in columns.items():
-        said = used[column].cast(pl.String)
-        # hips that a source gives itself have no method: their skeleton tells them apart
-        counts = (said.drop_nulls() if column == "hip_method" else said.fill_null("none")).value_counts(sort=True)
-        if counts.height > 1:
-            shown = ", ".join(f"{v} ({n} trials)" for v, n in counts.iter_rows())
-            raise UsageError(
-                f"the trials differ in {what}: {shown}; "
-                "choose trials with where=… (--where), or ask for mixing with mixed=True (--mixed)"
-            )
+    if not choice.mixed and keys.height:
+        used = trials.join(keys.select(TRIAL_KEYS).unique(), on=list(TRIAL_KEYS), how="semi")
+        mixture.refuse_mixture(used, needs_pelvis)
 
 
 def read_spans(lake: Queryable, choice: Choice, trials: pl.DataFrame) -> dict[str, pl.DataFrame]:

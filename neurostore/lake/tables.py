@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -73,8 +73,16 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def register(connection: duckdb.DuckDBPyConnection, states: Sequence[TableState]) -> None:
-    """Make the tables views of a connection. One DuckDB cannot read by itself comes to it as an Arrow dataset."""
+def register(
+    connection: duckdb.DuckDBPyConnection, states: Sequence[TableState], chosen: Sequence[str] | None = None
+) -> None:
+    """Make the tables views of a connection. One DuckDB cannot read by itself comes to it as an Arrow dataset.
+
+    chosen : the ingest_ids of the trials to show; None shows every trial.
+    """
+    if chosen is not None:
+        states = [replace(s, is_dirty=True) if _is_keyed(s) else s for s in states]
+        connection.execute("CREATE TABLE _chosen_trials AS SELECT unnest($ids) AS ingest_id", {"ids": list(chosen)})
     is_remote = any(storage.is_remote(state.root) for state in states)
     by_arrow = is_remote and not _reads_s3(connection)
     for state in states:
@@ -84,7 +92,10 @@ def register(connection: duckdb.DuckDBPyConnection, states: Sequence[TableState]
             select = _live(state, f"SELECT * FROM {quote(stored)}")
         else:
             select = relation(state)
-        connection.execute(f"CREATE VIEW {quote(state.sql_name)} AS\n{select}")
+        name = "_every_trial" if chosen is not None and state.name == "trials" else state.sql_name
+        connection.execute(f"CREATE VIEW {quote(name)} AS\n{select}")
+        if name == "_every_trial":  # the others ask trials which rows are live
+            connection.execute("CREATE VIEW trials AS FROM _every_trial SEMI JOIN _chosen_trials USING (ingest_id)")
 
 
 def _reads_s3(connection: duckdb.DuckDBPyConnection) -> bool:
@@ -154,6 +165,11 @@ def relation(state: TableState) -> str:
     return _live(state, "\nUNION ALL\n".join(parts))
 
 
+def _is_keyed(state: TableState) -> bool:
+    """Whether rows belong to one trial's ingest, but for those of ``trials`` itself."""
+    return "ingest_id" in state.schema.names and state.name != "trials"
+
+
 def _live(state: TableState, select: str) -> str:
     if not state.is_dirty:
         return select
@@ -179,11 +195,10 @@ def delta_relation(state: TableState) -> str:
     """The SELECT for DuckDB clients with the delta extension: the newest version, live rows alone."""
     nulls = "".join(f", NULL::{duckdb_type(state.schema.field(n).type)} AS {quote(n)}" for n in state.newer)
     scan = f"SELECT *{nulls} FROM delta_scan({literal(storage.join(state.root, state.name))})"
-    keyed = "ingest_id" in state.schema.names and state.name != "trials"
-    return scan + (" WHERE ingest_id IN (SELECT ingest_id FROM trials)" if keyed else "")
+    return scan + (" WHERE ingest_id IN (SELECT ingest_id FROM trials)" if _is_keyed(state) else "")
 
 
-def lazy_frame(state: TableState, live: Sequence[str]) -> pl.LazyFrame:
+def lazy_frame(state: TableState, live: Sequence[str], is_selection: bool = False) -> pl.LazyFrame:
     """The table as a polars LazyFrame. live : the ingest_ids that trials names, used where the table is dirty."""
     import polars as pl
 
@@ -200,7 +215,7 @@ def lazy_frame(state: TableState, live: Sequence[str]) -> pl.LazyFrame:
             )
         )
     frame = pl.concat(frames, how="diagonal").select(empty.columns)
-    if state.is_dirty:
+    if state.is_dirty or (is_selection and "ingest_id" in state.schema.names):
         named = pl.LazyFrame({"ingest_id": list(live)}, schema={"ingest_id": pl.String})
         frame = frame.join(named, on="ingest_id", how="semi")
     return frame

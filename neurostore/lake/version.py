@@ -10,6 +10,7 @@ it names. Writing is in lake/commit, what a user may do with a lake in neurostor
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from html import escape
@@ -29,6 +30,7 @@ from neurostore.errors import (
 from neurostore.lake import columns as arrow_columns
 from neurostore.lake import delta
 from neurostore.lake import tables as lake_sql
+from neurostore.lake.selection import Selection, chosen_ids
 from neurostore.release import VERSION
 
 if TYPE_CHECKING:
@@ -80,7 +82,9 @@ class Version:
         self._trials = trials
         self._states: dict[str, lake_sql.TableState] = {}
         self._connection: duckdb.DuckDBPyConnection | None = None
-        self._choices: dict[str, Any] = {}
+        self.choices: dict[str, Any] = {}
+        self.selection = Selection()
+        self._chosen: tuple[str, ...] | None = None
 
     @classmethod
     def open(cls, path: object, version: int | None = None) -> Self:
@@ -133,7 +137,7 @@ class Version:
 
     def ingest_ids(self) -> list[str]:
         """The ingests whose rows are live: one a trial."""
-        return self._live["ingest_id"].to_pylist()
+        return list(self._chosen) if self._chosen is not None else self._live["ingest_id"].to_pylist()
 
     def table_state(self, name: str) -> lake_sql.TableState:
         """The files of a table in this version, and whether some of their rows are not live."""
@@ -195,7 +199,7 @@ class Version:
 
     def scan(self, table: str) -> pl.LazyFrame:
         """Any table of the lake as a polars LazyFrame of its live rows."""
-        return lake_sql.lazy_frame(self.table_state(table), self.ingest_ids())
+        return lake_sql.lazy_frame(self.table_state(table), self.ingest_ids(), self._chosen is not None)
 
     # SQL
 
@@ -215,8 +219,28 @@ class Version:
         from neurostore.sql import spill
 
         connection = duckdb.connect(config={"autoinstall_known_extensions": "false", "temp_directory": spill.folder()})
-        lake_sql.register(connection, [self.table_state(name) for name in self.tables()])
+        states = [self.table_state(name) for name in self.tables()]
+        lake_sql.register(connection, states, self._chosen)
         return connection
+
+    def select(self, selection: Selection | None = None, **filters: Any) -> Self:
+        """This version with some of its trials alone: every table, view, distance and report then reads only these.
+
+        Parameters
+        ----------
+        selection : what is chosen. filters : fields of :class:`~neurostore.lake.selection.Selection` in place of one:
+            where, session, condition, event_source.
+
+        Raises
+        ------
+        UsageError : an unknown session or condition, a condition that is no SQL, or no trial that matches.
+        """
+        selection = selection or Selection(**filters)
+        chosen = copy.copy(self)
+        chosen._connection, chosen.choices, chosen.selection = None, dict(self.choices), selection
+        if not selection.is_everything:
+            chosen._chosen = tuple(chosen_ids(self, selection))
+        return chosen.choose(event_source=selection.event_source) if selection.event_source else chosen
 
     def choose(self, **choices: Any) -> Self:
         """This lake with choices that its views read, such as ``event_source="file"`` or ``reference="control"``.
@@ -226,7 +250,7 @@ class Version:
         from neurostore.sql import views
 
         views.check_variables(choices)
-        self._choices |= choices
+        self.choices |= choices
         return self
 
     def sql(self, query: str, params: Sequence[Any] | Mapping[str, Any] | None = None) -> pl.DataFrame:
@@ -247,8 +271,8 @@ class Version:
         try:
             is_local = not storage.is_remote(self.path)  # Arrow datasets are known to their own connection alone
             connection = self._connection.cursor() if is_local else self._connection
-            if self._choices:  # variables belong to one connection, a cursor starts without them
-                views.set_variables(connection, **self._choices)
+            if self.choices:  # variables belong to one connection, a cursor starts without them
+                views.set_variables(connection, **self.choices)
             result = connection.sql(query, params=params)
             return result.pl() if result is not None else pl.DataFrame()
         except duckdb.Error as error:

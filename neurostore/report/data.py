@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from neurostore import statistics
@@ -38,6 +38,7 @@ class ReportData:
     group_curves : the sagittal angles, mean of subject means by group: group, angle, percent, mean_deg, sd_deg, n_subjects.
     compared : group differences as of analysis.compare, empty where there are not two groups.
     distances : subjects by DTW, or None; distances_note : how, or why not.
+    session_places : (subject, session) to its place in time, where acq_time or session_order tells it.
     clips : skeletons of trials of the subjects shown, as many as fit the page.
     """
 
@@ -61,6 +62,7 @@ class ReportData:
     distances: DistanceMatrix | None
     distances_note: str
     clips: tuple[Clip, ...] = ()
+    session_places: dict[tuple[str, str], int] = field(default_factory=dict)
 
 
 def collect(
@@ -113,8 +115,14 @@ def collect(
         compared=_compared(snapshot, summary, known),
         distances=distances,
         distances_note=note,
+        session_places=_session_places(snapshot),
         clips=tuple(read_clips(snapshot, trials.filter(pl.col("subject").is_in(shown)))),
     )
+
+
+def _session_places(snapshot: Snapshot) -> dict[tuple[str, str], int]:
+    rows = snapshot.sql("SELECT subject, session, position FROM _session_order WHERE position IS NOT NULL")
+    return {(subject, session): position for subject, session, position in rows.iter_rows()}
 
 
 def group_of(data: ReportData) -> dict[str, str | None]:

@@ -144,7 +144,7 @@ class Session:
 
 
 def sessions_of(data: ReportData, subject: str) -> list[Session]:
-    """The blocks of a subject, by session and condition; sessions without a gait cycle have one too."""
+    """The blocks of a subject, in the order of their sessions and by condition; sessions without a gait cycle have one too."""
     import polars as pl
 
     mine = data.trials.filter(pl.col("subject") == subject)
@@ -156,8 +156,14 @@ def sessions_of(data: ReportData, subject: str) -> list[Session]:
         if not any(s == session for s, _ in walked.iter_rows()):
             keys.add((session, condition))
     found: list[Session] = []
-    for session, condition in sorted(keys, key=lambda k: (k[0], k[1] or "")):
-        before = [b for b in found if b.condition == condition and b.session < session]
+    places = data.session_places
+
+    def in_time(key: tuple[str, str | None]) -> tuple[int, str, str]:
+        return places.get((subject, key[0]), 0), key[0], key[1] or ""
+
+    for session, condition in sorted(keys, key=in_time):
+        is_placed = (subject, session) in places  # else nobody knows which came first, and nothing is a change
+        before = [b for b in found if is_placed and b.condition == condition and b.session != session]
         found.append(Session(data, subject, session, condition, before[-1] if before else None))
     return found
 

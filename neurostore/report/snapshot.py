@@ -27,9 +27,9 @@ class Snapshot:
     """
 
     def __init__(self, lake: Version, **choices: Any):
-        self.path, self.version = lake.path, lake.version
+        self.path, self.version, self.selection = lake.path, lake.version, lake.selection
         self._connection = lake.connect()
-        views.set_variables(self._connection, **choices)
+        views.set_variables(self._connection, **{**lake.choices, **choices})
         for name in KEPT:
             quoted = views.quote(name)
             with self._named_errors():

@@ -12,63 +12,88 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neurostore.errors import MissingExtraError, UsageError
+from neurostore.errors import UsageError
 from neurostore.lake.queryable import Queryable
+from neurostore.lake.selection import selected
 from neurostore.sql import views
 from neurostore.statistics import two_groups
-from neurostore.wording import near
+from neurostore.statistics.angles import N_POINTS, SUBJECTS, level_of, sides_of, value_of
+from neurostore.statistics.curves import compare_curves
+from neurostore.statistics.order import levels_of
+from neurostore.statistics.pooling import check_mixture, check_side, pooled_text
+from neurostore.statistics.values import columns, subject_values
 
 if TYPE_CHECKING:
     import polars as pl
 
-N_POINTS = 101
-LEAST_CURVES = 3  # people a side, before curves are compared
 SAGITTAL = ("hip_flexion_deg", "knee_flexion_deg", "ankle_dorsiflexion_deg")
 
 
-def mean_curves(lake: Queryable, angle: str, by: str = "group", *, side: str | None = None) -> pl.DataFrame:
+def mean_curves(
+    lake: Queryable, angle: str, by: str = "group", *, side: str | None = None, mixed: bool = False, **filters: Any
+) -> pl.DataFrame:
     """Mean of subject means, SD between subjects and their number at each percent of the cycle.
 
     Parameters
     ----------
     angle : a column of cycle_curves (``left_knee_flexion_deg``), or without its side (``knee_flexion_deg``): then of
         the ``side`` asked for, or of both sides of a subject together. Degrees.
-    by : a column of subjects or trials, or ``session``.
+    by : a column of subjects or trials, or ``session``. side : left, right, affected, unaffected; None is both.
+    mixed : pool cycles of different models, cut-offs or zeros of angles.
+    filters : where, session, condition, event_source: which trials (:class:`neurostore.lake.selection.Selection`).
 
     Returns
     -------
-    polars.DataFrame : by, percent, mean_deg, sd_deg (NULL for one subject), n_subjects, n_cycles; steady cycles only.
+    polars.DataFrame : by, percent, mean_deg, sd_deg (NULL for one subject), n_subjects, n_cycles, and pooled: the
+    sessions, conditions and sides that were taken as one; steady cycles only.
     """
-    level, joins = _level(lake, by)
-    where, params = _sides(angle, side)
-    value = _value(angle, side)
-    return lake.sql(
+    import polars as pl
+
+    lake = selected(lake, filters)
+    level, joins = level_of(lake, by)
+    where, params = sides_of(angle, side)
+    value = value_of(angle, side)
+    check_mixture(lake, [angle], by, mixed=mixed)
+    frame = lake.sql(
         f"""
         WITH cycles AS (
-            SELECT curves.subject, curves.percent, {level} AS "level", {value} AS value_deg
+            SELECT curves.subject, curves.percent, {level} AS "level", {value} AS value_deg, curves.session
             FROM cycle_curves AS curves {joins}
             WHERE curves.is_steady AND curves.person = 0 AND {where}
         ), subject_means AS (
-            SELECT subject, percent, "level", avg(value_deg) AS value_deg, count(value_deg) AS n
+            SELECT subject, percent, "level", avg(value_deg) AS value_deg, count(value_deg) AS n,
+                list(DISTINCT session) AS sessions
             FROM cycles WHERE value_deg IS NOT NULL GROUP BY ALL
         )
         SELECT "level" AS {views.quote(by)}, percent, avg(value_deg) AS mean_deg, stddev_samp(value_deg) AS sd_deg,
-            count(*) AS n_subjects, sum(n)::BIGINT AS n_cycles
-        FROM subject_means GROUP BY ALL ORDER BY ALL
+            count(*) AS n_subjects, sum(n)::BIGINT AS n_cycles,
+            list_distinct(flatten(list(sessions))) AS sessions, list(subject) AS subjects
+        FROM subject_means GROUP BY "level", percent ORDER BY "level", percent
         """,
         params,
     )
+    about = frame.select("sessions", pl.col("subjects").alias("subject")).explode("subject").unique()
+    about = about.with_columns(conditions=pl.lit([], pl.List(pl.String)))
+    pooled = pooled_text(lake, about, by, params["side"]) if frame.height else ""
+    return frame.drop("sessions", "subjects").with_columns(pooled=pl.lit(pooled))
 
 
 def cycles_array(
-    lake: Queryable, angles: Sequence[str] = SAGITTAL, *, side: str | None = None, steady_only: bool = True
+    lake: Queryable,
+    angles: Sequence[str] = SAGITTAL,
+    *,
+    side: str | None = None,
+    steady_only: bool = True,
+    mixed: bool = False,
+    **filters: Any,
 ) -> tuple[np.ndarray, pl.DataFrame]:
     """Cycles as one array, for scikit-learn, spm1d and the like.
 
     Parameters
     ----------
     angles : columns of cycle_curves of one side, or names without a side.
-    side : left or right; None takes both sides' cycles, each with the angles of its own side.
+    side : left, right, affected or unaffected; None takes both sides' cycles, each with the angles of its own side.
+    mixed, filters : as `mean_curves`.
 
     Returns
     -------
@@ -81,16 +106,19 @@ def cycles_array(
     """
     import polars as pl
 
+    lake = selected(lake, filters)
     named = {a.split("_")[0] for a in angles if a.startswith(("left_", "right_"))}
     if len(named) > 1 or (side and named - {side}):
         raise UsageError(f"left is never mixed with right: asked for {', '.join(angles)} with side {side}")
     side = side or next(iter(named), None)
-    where, params = _sides(angles[0] if angles else "", side)
-    values = ", ".join(f"{_value(a, side)} AS {views.quote(a)}" for a in angles)
+    where, params = sides_of(angles[0] if angles else "", None if named else side)
+    values = ", ".join(f"{value_of(a, side)} AS {views.quote(a)}" for a in angles)
     keys = ["subject", "session", "trial", "person", "cycle", "side"]
     steady = "curves.is_steady" if steady_only else "true"
+    check_mixture(lake, angles, "", mixed=mixed)
     frame = lake.sql(
-        f"SELECT {', '.join('curves.' + k for k in keys)}, curves.percent, {values} FROM cycle_curves AS curves "
+        f"SELECT {', '.join('curves.' + k for k in keys)}, curves.percent, {values} "
+        f"FROM cycle_curves AS curves {SUBJECTS} "
         f"WHERE {steady} AND {where} ORDER BY ALL",
         params,
     )
@@ -117,18 +145,23 @@ def compare(
     side: str | None = None,
     test: str = "welch",
     seed: int = 0,
+    mixed: bool = False,
+    **filters: Any,
 ) -> pl.DataFrame:
     """Groups, sessions or conditions compared, one value a subject; angles of cycle_curves as whole curves, by spm1d.
 
     Parameters
     ----------
-    parameter : columns of subject_summary, or of cycle_curves. by : a column of subjects, ``session`` or ``condition``.
-    side : left or right; None takes the mean of both. test : 'welch' or 'permutation' (seeded by seed).
+    parameter : columns of subject_summary, gait_profile (GPS, GDI*) or numbers of subjects; or angles of cycle_curves.
+    by : a column of subjects, ``session`` or ``condition``. Sessions are in the order they were recorded in.
+    side : left, right, affected or unaffected; None takes the mean of both. Who has no affected side gives both.
+    test : 'welch' or 'permutation' (seeded by seed).
+    mixed, filters : as `mean_curves`.
 
     Returns
     -------
-    polars.DataFrame, a row a parameter and pair of levels a, b: n, mean, SD of each, difference (b less a), its 95 %
-    interval, hedges_g, p, p_holm (over all rows), test, left_out. Subjects that repeat over the levels are compared
+    polars.DataFrame, a row a parameter and pair of levels a, b: n, mean, SD of each, difference (b less a: ``contrast``), its 95 %
+    interval, hedges_g, p, p_holm (over all rows), test, left_out, n_cycles of each and pooled. Subjects that repeat over the levels are compared
     with themselves (paired) and those seen in one level only left out, by name. A pair with fewer than two people (for
     curves three) on a side has NULL for what that leaves open, and ``test`` says so. For curves: a row a cluster of
     percents where the curves differ by SPM, or one row without a cluster; alpha is 0.05 over the number of pairs and
@@ -140,15 +173,22 @@ def compare(
     """
     import polars as pl
 
+    lake = selected(lake, filters)
+    check_side(side)
     parameters = [parameter] if isinstance(parameter, str) else list(parameter)
-    curves = _columns(lake, "cycle_curves")
+    check_mixture(lake, parameters, by, mixed=mixed)
+    curves = columns(lake, "cycle_curves")
     if all(p in curves or f"left_{p}" in curves for p in parameters):
-        return _compare_curves(lake, parameters, by, side)
+        return compare_curves(lake, parameters, by, side)
     rows: list[dict[str, Any]] = []
     for name in parameters:
-        values = _subject_values(lake, name, by, side)
-        for a, b in combinations(_levels(values, by, name), 2):
-            rows.append({"parameter": name, "a": a, "b": b} | _pair(values, a, b, test, seed))
+        values = subject_values(lake, name, by, side)
+        for a, b in combinations(levels_of(lake, values, by, name), 2):
+            used = values.filter(pl.col("level").is_in([a, b]))
+            n_cycles = dict(used.group_by("level").agg(pl.col("n_cycles").sum()).iter_rows())
+            about = {"n_cycles_a": n_cycles[a], "n_cycles_b": n_cycles[b], "pooled": pooled_text(lake, used, by, side)}
+            key = {"parameter": name, "a": a, "b": b, "contrast": f"{b} − {a}"}
+            rows.append(key | _pair(values, a, b, test, seed) | about)
     adjusted = two_groups.holm(np.array([r["p"] for r in rows], float))
     found = pl.DataFrame([{**r, "p_holm": float(p)} for r, p in zip(rows, adjusted, strict=True)])
     return found.with_columns(pl.selectors.float().fill_nan(None))
@@ -170,154 +210,3 @@ def _pair(values: pl.DataFrame, a: str, b: str, test: str, seed: int) -> dict[st
         found = two_groups.compare_groups(first["value"].to_numpy(), second["value"].to_numpy(), test=test, seed=seed)
         left_out = []
     return {**vars(found), "left_out": left_out}
-
-
-def _compare_curves(lake: Queryable, angles: list[str], by: str, side: str | None) -> pl.DataFrame:
-    """Every pair of levels of every angle by spm1d, at 0.05 over the number of pairs that can be tested."""
-    import polars as pl
-
-    pairs: list[tuple[dict[str, Any], np.ndarray, np.ndarray, bool]] = []
-    for angle in angles:
-        curves = _subject_curves(lake, angle, by, side)
-        for a, b in combinations(_levels(curves, by, angle), 2):
-            pairs.append(_pair_of_curves(curves, angle, a, b))
-    n_tests = sum(min(len(y_a), len(y_b)) >= LEAST_CURVES for _, y_a, y_b, _ in pairs)
-    rows = [row for pair in pairs for row in _clusters(*pair, alpha=0.05 / max(n_tests, 1))]
-    numbers = dict.fromkeys(("alpha", "t_threshold", "from_pct", "to_pct", "p"), pl.Float64)
-    return pl.DataFrame(rows, schema_overrides={**numbers, "left_out": pl.List(pl.String)})
-
-
-def _subject_curves(lake: Queryable, angle: str, by: str, side: str | None) -> pl.DataFrame:
-    """subject, level, percent, value: mean curves of the subjects that have them whole."""
-    import polars as pl
-
-    level, joins = _level(lake, by)
-    where, params = _sides(angle, side)
-    frame = lake.sql(
-        f"""
-        SELECT curves.subject, {level} AS "level", curves.percent, avg({_value(angle, side)}) AS value
-        FROM cycle_curves AS curves {joins}
-        WHERE curves.is_steady AND curves.person = 0 AND {where} AND {level} IS NOT NULL
-        GROUP BY ALL HAVING value IS NOT NULL ORDER BY ALL
-        """,
-        params,
-    )
-    whole = pl.len().over("subject", "level") == N_POINTS
-    return frame.with_columns(pl.col("level").cast(pl.String)).filter(whole)
-
-
-def _pair_of_curves(
-    curves: pl.DataFrame, angle: str, a: str, b: str
-) -> tuple[dict[str, Any], np.ndarray, np.ndarray, bool]:
-    """(row begun, curves (n_a, 101) of a, (n_b, 101) of b, whether a[i] and b[i] are one person)."""
-    import polars as pl
-
-    of = {x: curves.filter(pl.col("level") == x).sort("subject", "percent") for x in (a, b)}
-    names = {x: set(part["subject"]) for x, part in of.items()}
-    repeated = names[a] & names[b]
-    if repeated:
-        of = {x: part.filter(pl.col("subject").is_in(list(repeated))) for x, part in of.items()}
-    y_a, y_b = (of[x]["value"].to_numpy().reshape(-1, N_POINTS) for x in (a, b))
-    left_out = sorted((names[a] | names[b]) - repeated) if repeated else []
-    row = {"parameter": angle, "a": a, "b": b, "n_a": len(y_a), "n_b": len(y_b), "left_out": left_out}
-    return row, y_a, y_b, bool(repeated)
-
-
-def _clusters(
-    row: dict[str, Any], y_a: np.ndarray, y_b: np.ndarray, is_paired: bool, alpha: float
-) -> list[dict[str, Any]]:
-    """A row a cluster of percents where the two differ; one without where none does, or there are too few people."""
-    try:
-        import spm1d
-    except ImportError:
-        raise MissingExtraError("curves are compared by spm1d: pip install 'neurostore[report]'") from None
-    none: dict[str, float | None] = {"from_pct": None, "to_pct": None, "p": None}
-    if min(len(y_a), len(y_b)) < LEAST_CURVES:
-        few = {"test": f"fewer than {LEAST_CURVES} people", "alpha": None, "t_threshold": None}
-        return [row | few | none]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        found = spm1d.stats.ttest_paired(y_b, y_a) if is_paired else spm1d.stats.ttest2(y_b, y_a, equal_var=False)
-        inference = found.inference(alpha=alpha, two_tailed=True)
-    test = "spm1d paired t" if is_paired else "spm1d two-sample t"
-    row = row | {"test": test, "alpha": alpha, "t_threshold": float(inference.zstar)}
-    clusters: list[dict[str, float | None]] = [
-        {"from_pct": float(c.endpoints[0]), "to_pct": float(c.endpoints[1]), "p": float(c.P)}
-        for c in inference.clusters
-    ]
-    return [row | c for c in clusters or [none]]
-
-
-def _subject_values(lake: Queryable, parameter: str, by: str, side: str | None) -> pl.DataFrame:
-    """subject, level, value: the mean over sides (and sessions and conditions within a level) of the medians."""
-    import polars as pl
-
-    declared = views.declared()["subject_summary"].columns
-    known = [c.name for c in declared if c.type == "float64" and not c.name.endswith("_sd")]
-    if parameter not in known:
-        raise UsageError(
-            f"no parameter {parameter!r} in subject_summary, no angle in cycle_curves; {near(parameter, known)}"
-        )
-    by_summary = by in ("session", "condition")
-    level = views.quote(by) if by_summary else f"subjects.{views.quote(by)}"
-    columns = _columns(lake, "subjects")
-    if not by_summary and by not in columns:
-        raise UsageError(f"no column {by!r} in subjects, nor session or condition; {near(by, columns[1:])}")
-    joins = "" if by_summary else "INNER JOIN subjects USING (subject)"
-    frame = lake.sql(
-        f"""
-        WITH sides AS (
-            SELECT subject, {level} AS "level", side, avg({views.quote(parameter)}) AS value
-            FROM subject_summary {joins} WHERE {level} IS NOT NULL AND (side = $side OR $side IS NULL) GROUP BY ALL
-        )
-        SELECT subject, "level", avg(value) AS value FROM sides WHERE value IS NOT NULL GROUP BY ALL ORDER BY ALL
-        """,
-        {"side": side},
-    )
-    return frame.with_columns(pl.col("level").cast(pl.String))
-
-
-def _levels(frame: pl.DataFrame, by: str, name: str) -> list[str]:
-    levels = sorted(frame["level"].unique())
-    if len(levels) < 2:
-        raise UsageError(f"{name}: {by} has {len(levels)} value(s) with data ({', '.join(levels)}); two are needed")
-    return levels
-
-
-def _columns(lake: Queryable, name: str) -> list[str]:
-    found = lake.sql(
-        "SELECT column_name FROM duckdb_columns() WHERE table_name = $name AND NOT internal ORDER BY column_index",
-        {"name": name},
-    )
-    return found["column_name"].to_list()
-
-
-def _level(lake: Queryable, by: str) -> tuple[str, str]:
-    """The SQL expression of the level a cycle belongs to, and the joins it needs."""
-    if by in ("subject", "session", "trial", "side"):
-        return f"curves.{views.quote(by)}", ""
-    for table, keys in (("subjects", "subject"), ("trials", "subject, session, trial")):
-        if by in _columns(lake, table):
-            return f"{table}.{views.quote(by)}", f"INNER JOIN {table} USING ({keys})"
-    raise UsageError(f"no column {by!r} in subjects or trials")
-
-
-def _sides(angle: str, side: str | None) -> tuple[str, dict[str, Any]]:
-    """Which cycles belong to an angle: those of its side."""
-    named = next((s for s in ("left", "right") if angle.startswith(f"{s}_")), None)
-    if side not in (None, "left", "right"):
-        raise UsageError(f"side is left or right, not {side!r}")
-    if named and side and named != side:
-        raise UsageError(f"{angle} is read from {named} cycles, not from {side} ones")
-    return "(curves.side = $side OR $side IS NULL)", {"side": named or side}
-
-
-def _value(angle: str, side: str | None) -> str:
-    """The SQL expression of an angle of a cycle's own side. Raises UsageError for a name no view has."""
-    declared = {c.name for c in views.declared()["cycle_curves"].columns if c.name.endswith("_deg")}
-    if angle in declared:
-        return f"curves.{views.quote(angle)}"
-    if f"left_{angle}" in declared:
-        left, right = views.quote(f"left_{angle}"), views.quote(f"right_{angle}")
-        return f"CASE curves.side WHEN 'left' THEN curves.{left} ELSE curves.{right} END"
-    raise UsageError(f"no angle {angle!r}; {near(angle, declared)}")

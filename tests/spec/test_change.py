@@ -24,10 +24,19 @@ def _summary(rows):
     return pa.Table.from_pylist(full, schema=pa.schema(fields + [(n, pa.float64()) for n in sorted(numeric)]))
 
 
-def _change(summary, groups=None, **variables):
+def _dated(summary, order="abc"):
+    """Trials of the sessions of a summary, a day apart in the order given."""
+    keys = summary.select(["subject", "session"]).to_pylist()
+    return [{**k, "trial": "walk", "acq_time": f"2024-05-{1 + order.index(k['session']):02d}"} for k in keys]
+
+
+def _change(summary, groups=None, trials=None, **variables):
     subjects = [{"subject": s, "group": g} for s, g in (groups or {}).items()]
     connection = view_builder.connect(
-        subject_summary=summary, subjects=view_builder.table("subjects", subjects), only=["change"]
+        subject_summary=summary,
+        subjects=view_builder.table("subjects", subjects),
+        trials=view_builder.table("trials", _dated(summary) if trials is None else trials),
+        only=["change"],
     )
     views.set_variables(connection, **variables)
     rows = connection.execute("SELECT * FROM change ORDER BY subject, session_b, parameter")
@@ -76,3 +85,39 @@ def test_nine_retest_persons_are_too_few():
 def test_three_sessions_give_every_pair_and_one_none():
     rows = _change(_summary([("P1", e, None, 60.0) for e in "abc"] + [("P2", "a", 1.0, 60.0)]))
     assert [(r["session_a"], r["session_b"]) for r in rows] == [("a", "b"), ("a", "c"), ("b", "c")]
+
+
+def _two(first, second):
+    """post at 70 % and pre at 60 % of stance, in alphabetical order of their names."""
+    summary = _summary([("P1", "post", None, 70.0), ("P1", "pre", None, 60.0)])
+    trials = [{"subject": "P1", "trial": "walk", "session": s, **x} for s, x in (("post", second), ("pre", first))]
+    return _change(summary, trials=trials)[0]
+
+
+def test_the_earlier_session_is_the_one_recorded_earlier_and_not_the_one_first_in_the_alphabet():
+    row = _two({"acq_time": "2024-05-01T10:00:00"}, {"acq_time": "2024-08-01"})
+    assert (row["session_a"], row["session_b"], row["difference"]) == ("pre", "post", 10.0)
+    assert (row["order_source"], row["note"]) == ("acq_time", None)
+
+
+def test_session_order_of_cohort_toml_serves_where_a_time_is_missing_and_times_win():
+    row = _two({"session_order": 1}, {"session_order": 2, "acq_time": "2024-08-01"})
+    assert (row["session_a"], row["difference"], row["order_source"]) == ("pre", 10.0, "session_order")
+    row = _two({"session_order": 1, "acq_time": "2024-09-01"}, {"session_order": 2, "acq_time": "2024-08-01"})
+    assert (row["session_a"], row["difference"], row["order_source"]) == ("post", -10.0, "acq_time")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "said"),
+    [
+        ({}, {}, "2 of 2 sessions without acq_time"),
+        ({"acq_time": "2024-05-01"}, {}, "1 of 2 sessions without acq_time"),
+        ({"acq_time": "2024-05-01"}, {"acq_time": "2024-05-01"}, "two sessions have the same acq_time"),
+        ({"session_order": 1}, {}, "does not name each of them"),
+    ],
+)
+def test_without_an_order_nothing_is_signed_and_the_note_says_what_is_missing(first, second, said):
+    row = _two(first, second)
+    assert row["difference"] is None
+    assert row["order_source"] is None
+    assert said in row["note"]

@@ -119,12 +119,21 @@ def _summary(rows):
 
 def _lake(rows, groups=None, curves=None):
     tables = {"subject_summary": _summary(rows)}
+    place = {"before": 1, "after": 2}
+    keys = {(r["subject"], r["session"]) for r in rows if r.get("session")}
+    keys |= (
+        {(s, e) for s, e in zip(*(curves[c].to_pylist() for c in ("subject", "session")), strict=True) if e}
+        if curves
+        else set()
+    )
+    trials = [{"subject": s, "session": e, "trial": "walk", "session_order": place.get(e)} for s, e in sorted(keys)]
+    tables["trials"] = view_builder.table("trials", trials)
     if groups:
         subjects = [{"subject": s, "group": g} for s, g in groups.items()]
         tables["subjects"] = view_builder.table("subjects", subjects)
     empty = pa.table({c.name: pa.array([], pa.float64()) for c in views.declared()["cycle_curves"].columns})
     tables["cycle_curves"] = curves if curves is not None else empty
-    return FakeLake(view_builder.connect(**tables, with_views=False))
+    return FakeLake(view_builder.connect(**tables, only=["_session_order"]))
 
 
 def test_compare_takes_one_value_a_subject_and_corrects_over_all_rows():
@@ -152,7 +161,9 @@ def test_subjects_that_repeat_are_paired_and_the_others_named():
     ]  # fmt: skip
     rows.append({"subject": "P9", "session": "before", "side": "left", "walking_speed_m_s": 9.0})
     found = statistics.compare(_lake(rows), "walking_speed_m_s", by="session").to_dicts()[0]
-    assert (found["a"], found["b"], found["test"], found["left_out"]) == ("after", "before", "paired t", ["P9"])
+    assert (found["a"], found["b"], found["test"], found["left_out"]) == ("before", "after", "paired t", ["P9"])
+    assert found["contrast"] == "after − before"
+    assert found["difference"] == pytest.approx(B.mean() - A[:7].mean())
     assert found["p"] == pytest.approx(stats.ttest_rel(A[:7], B).pvalue)
 
 
@@ -268,5 +279,45 @@ def test_curves_of_people_who_repeat_are_paired_and_the_others_named():
         )
     found = statistics.compare(_lake([], None, pa.concat_tables(parts)), "left_knee_flexion_deg", by="session")
     assert found["test"].unique().to_list() == ["spm1d paired t"]
+    assert (found["a"][0], found["b"][0]) == ("before", "after")
     assert found["n_a"].unique().to_list() == [5]
     assert found["left_out"][0].to_list() == ["P9"]
+
+
+def test_sessions_without_an_order_are_not_compared_and_the_error_says_what_is_missing():
+    rows = [
+        {"subject": f"P{i}", "session": s, "side": "left", "walking_speed_m_s": 1.0 + i / 10}
+        for s in ("post", "pre") for i in range(3)
+    ]  # fmt: skip
+    with pytest.raises(UsageError, match=r"2 of 2 sessions without acq_time.*session_order = "):
+        statistics.compare(_lake(rows), "walking_speed_m_s", by="session")
+
+
+def test_the_affected_side_is_the_patients_own_and_healthy_people_give_both():
+    rows = [
+        {"subject": s, "session": "", "side": side, "walking_speed_m_s": v}
+        for s, values in {"P1": (0.8, 1.0), "P2": (1.2, 0.6), "C1": (1.4, 1.6), "C2": (1.3, 1.5)}.items()
+        for side, v in zip(("left", "right"), values, strict=True)
+    ]
+    lake = _lake(rows, {s: "patient" if s[0] == "P" else "control" for s in ("P1", "P2", "C1", "C2")})
+    for subject, side in (("P1", "left"), ("P2", "right")):
+        lake.connection.execute("UPDATE subjects SET affected_side = ? WHERE subject = ?", [side, subject])
+    affected, unaffected = (
+        statistics.compare(lake, "walking_speed_m_s", side=side).to_dicts()[0] for side in ("affected", "unaffected")
+    )
+    assert affected["mean_b"] == pytest.approx((0.8 + 0.6) / 2)
+    assert unaffected["mean_b"] == pytest.approx((1.0 + 1.2) / 2)
+    assert affected["mean_a"] == unaffected["mean_a"] == pytest.approx((1.5 + 1.4) / 2)
+    assert "both sides of people without affected_side: C1, C2" in affected["pooled"]
+
+
+def test_what_was_pooled_is_said():
+    rows = [
+        {"subject": f"{g}{i}", "session": s, "condition": "free", "side": side, "walking_speed_m_s": 1 + i / 10, "n_strides": 5}
+        for g in "ab" for i in range(3) for s in ("pre", "post") for side in ("left", "right")
+    ]  # fmt: skip
+    found = statistics.compare(
+        _lake(rows, {f"{g}{i}": g for g in "ab" for i in range(3)}), "walking_speed_m_s"
+    ).to_dicts()[0]
+    assert found["pooled"] == "2 sessions as one: post, pre; condition free; mean of both sides"
+    assert (found["n_cycles_a"], found["n_cycles_b"]) == (60, 60)

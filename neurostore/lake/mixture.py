@@ -1,0 +1,53 @@
+"""Trials that may not be pooled: of another model, cut-off or zero of angles."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from neurostore.errors import UsageError
+from neurostore.lake.queryable import Queryable
+
+if TYPE_CHECKING:
+    import polars as pl
+
+TRIAL_KEYS = ("subject", "session", "trial")
+_COLUMNS = {"model": "model", "cutoff_hz": "cut-off", "hip_method": "hip centres"}
+
+
+def read_models(lake: Queryable, where: str | None = None) -> pl.DataFrame:
+    """Every trial that moves, with what it must share with those it is pooled with.
+
+    where : SQL condition on trials (t) and subjects (s).
+    """
+    import polars as pl
+
+    has_group = "group" in lake.sql("SELECT * FROM subjects LIMIT 0").columns
+    group = 'CAST(s."group" AS VARCHAR)' if has_group else "NULL::VARCHAR"
+    trials = lake.sql(
+        f'SELECT t.subject, t.session, t.trial, t.rate_hz, t.kind, {group} AS "group", '
+        "concat_ws(' ', t.estimator, left(t.model_sha256, 12), t.skeleton) AS model, t.cutoff_hz, t.pelvis_zero, "
+        """nullif(regexp_extract(t.landmark_methods, '"left_hip": "(harrington|hara|bell|davis)"', 1), '') AS hip_method """
+        "FROM trials AS t LEFT JOIN subjects AS s USING (subject) "
+        f"WHERE t.kind <> 'static' AND ({where or 'true'}) ORDER BY ALL"
+    )
+    return trials.unique(subset=TRIAL_KEYS, maintain_order=True).with_columns(pl.col("group").cast(pl.String))
+
+
+def refuse_mixture(used: pl.DataFrame, needs_pelvis: bool) -> None:
+    """Raise UsageError where trials of `read_models` differ in what numbers depend on.
+
+    needs_pelvis : whether the zero of pelvis and hip angles counts too.
+    """
+    import polars as pl
+
+    columns = _COLUMNS | ({"pelvis_zero": "zero of pelvis and hip angles"} if needs_pelvis else {})
+    for column, what in columns.items():
+        values = used[column].cast(pl.String)
+        # hips that a source gives itself have no method: their skeleton tells them apart
+        counts = (values.drop_nulls() if column == "hip_method" else values.fill_null("none")).value_counts(sort=True)
+        if counts.height > 1:
+            shown = ", ".join(f"{v} ({n} trials)" for v, n in counts.iter_rows())
+            raise UsageError(
+                f"the trials differ in {what}: {shown}; "
+                "choose trials with where=… (--where), or ask for mixing with mixed=True (--mixed)"
+            )

@@ -1,0 +1,102 @@
+"""Which trials of a lake are read: one filter for every command and function that reads trials.
+
+A selection is applied once, to the connection: the view ``trials`` then holds the chosen trials alone, and every other
+table and view only rows of these. Static trials of a chosen session stay, since calibrations come from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypedDict
+
+from neurostore.errors import UsageError
+from neurostore.lake.queryable import Queryable
+from neurostore.wording import near
+
+EVENT_SOURCES = ("computed", "file")
+
+
+class Filters(TypedDict, total=False):
+    """The fields of `Selection` as keyword arguments."""
+
+    where: str | None
+    session: str | Sequence[str]
+    condition: str | Sequence[str]
+    event_source: str | None
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What is chosen; an empty one is every trial.
+
+    Attributes
+    ----------
+    where : an SQL condition on trials (t) and subjects (s), such as ``s.age >= 18 AND t.kind = 'mocap'``.
+    session, condition : names, any of which a trial may have; () is all.
+    event_source : ``computed`` or ``file``: whose foot strikes make the cycles.
+    """
+
+    where: str | None = None
+    session: tuple[str, ...] = ()
+    condition: tuple[str, ...] = ()
+    event_source: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("session", "condition"):
+            value = getattr(self, name)
+            object.__setattr__(self, name, (value,) if isinstance(value, str) else tuple(value or ()))
+        if self.event_source not in (None, *EVENT_SOURCES):
+            raise UsageError(f"event_source is {self.event_source!r}; it is {' or '.join(EVENT_SOURCES)}")
+
+    @property
+    def is_everything(self) -> bool:
+        return not (self.where or self.session or self.condition)
+
+    def describe(self) -> str:
+        """The selection in words: ``session pre; condition barefoot; where t.kind = 'mocap'``."""
+        parts = [f"session {', '.join(self.session)}"] if self.session else []
+        parts += [f"condition {', '.join(self.condition)}"] if self.condition else []
+        parts += [f"where {self.where}"] if self.where else []
+        parts += [f"events {self.event_source}"] if self.event_source else []
+        return "; ".join(parts) or "every trial"
+
+
+def chosen_ids(lake: Queryable, selection: Selection) -> list[str]:
+    """The ingest_id of every trial chosen, and of the static trials of their sessions.
+
+    Raises
+    ------
+    UsageError : no trial has one of the names, the condition is not SQL over trials and subjects, or nothing matches.
+    """
+    for column, names in (("session", selection.session), ("condition", selection.condition)):
+        _check_names(lake, column, names)
+    rows = lake.sql(
+        f"""
+        SELECT t.subject, t.session, t.ingest_id, t.kind FROM trials AS t LEFT JOIN subjects AS s USING (subject)
+        WHERE ({selection.where or "true"})
+            AND (len($sessions) = 0 OR list_contains($sessions, t.session))
+            AND (len($conditions) = 0 OR list_contains($conditions, t.condition))
+        """,
+        {"sessions": list(selection.session), "conditions": list(selection.condition)},
+    ).rows()
+    if not any(kind != "static" for *_, kind in rows):
+        raise UsageError(f"no trial matches: {selection.describe()}; `neurostore trials` lists them")
+    sessions = {(subject, session) for subject, session, *_ in rows}
+    static = lake.sql("SELECT subject, session, ingest_id FROM trials WHERE kind = 'static'").rows()
+    ids = [ingest_id for _, _, ingest_id, _ in rows]
+    return sorted({*ids, *(ingest_id for subject, session, ingest_id in static if (subject, session) in sessions)})
+
+
+def _check_names(lake: Queryable, column: str, names: Sequence[str]) -> None:
+    if not names:
+        return
+    there = {str(v) for v in lake.sql(f"SELECT DISTINCT {column} FROM trials WHERE {column} IS NOT NULL")[column]}
+    for name in names:
+        if name not in there:
+            raise UsageError(f"no trial has the {column} {name!r}; {near(name, there - {''})}")
+
+
+def selected(lake: Any, filters: Mapping[str, Any]) -> Any:
+    """The lake with the trials that the filters choose; the lake itself where there are none."""
+    return lake.select(**filters) if filters else lake

@@ -1,0 +1,79 @@
+"""The order of sessions over people: the one in which everybody who has two of them had them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from neurostore.errors import UsageError
+from neurostore.wording import and_more
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from neurostore.lake.queryable import Queryable
+
+
+def levels_of(lake: Queryable, frame: pl.DataFrame, by: str, name: str) -> list[str]:
+    """The levels that are compared: sessions in the order they were recorded in, anything else by name."""
+    levels = sorted(frame["level"].unique())
+    if len(levels) < 2:
+        raise UsageError(f"{name}: {by} has {len(levels)} value(s) with data ({', '.join(levels)}); two are needed")
+    return sessions_in_order(lake, levels, set(frame["subject"])) if by == "session" else levels
+
+
+def sessions_in_order(lake: Queryable, sessions: Sequence[str], subjects: set[str]) -> list[str]:
+    """Sessions from the first to the last, by acq_time or session_order of each subject.
+
+    Raises
+    ------
+    UsageError : somebody's order is not known, or people had the sessions in different orders; says who and what is
+        missing.
+    """
+    rows = lake.sql(
+        "SELECT subject, session, position, missing FROM _session_order ORDER BY subject, position, session"
+    ).rows(named=True)
+    wanted = set(sessions)
+    own: dict[str, list[str]] = {}
+    unknown: dict[str, str] = {}
+    for row in rows:
+        if row["subject"] in subjects and row["session"] in wanted:
+            own.setdefault(row["subject"], []).append(row["session"])
+            if row["position"] is None:
+                unknown[row["subject"]] = row["missing"]
+    unknown = {subject: missing for subject, missing in unknown.items() if len(own[subject]) > 1}
+    if unknown:
+        said = "; ".join(and_more([f"{subject}: {missing}" for subject, missing in unknown.items()], 3))
+        raise UsageError(
+            f"which session came first is not known ({said}); give every session an acq_time in sessions.tsv, or write "
+            f'session_order = ["{sessions[0]}", "{sessions[1]}"] into cohort.toml, the first one first, and ingest again'
+        )
+    return _agreed(own, sessions)
+
+
+def _agreed(own: dict[str, list[str]], sessions: Sequence[str]) -> list[str]:
+    """The one order that holds everybody's own."""
+    before: dict[str, set[str]] = {s: set() for s in sessions}
+    example: dict[tuple[str, str], str] = {}
+    for subject, ordered in own.items():
+        for first, second in pairwise(ordered):
+            before[second].add(first)
+            example.setdefault((first, second), subject)
+    try:
+        return list(TopologicalSorter({s: sorted(before[s]) for s in sorted(sessions)}).static_order())
+    except CycleError:
+        clash = (
+            next((f, s) for f, s in example if (s, f) in example)
+            if any((s, f) in example for f, s in example)
+            else None
+        )
+        who = (
+            f"{example[clash]} had {clash[0]} before {clash[1]}, {example[clash[1], clash[0]]} after it"
+            if clash
+            else "three or more sessions follow each other in a circle"
+        )
+        raise UsageError(
+            f"people had the sessions in different orders: {who}; choose some with where=… (--where)"
+        ) from None

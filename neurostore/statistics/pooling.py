@@ -1,0 +1,83 @@
+"""What a figure was pooled from, in words; and what may not be pooled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from neurostore.errors import UsageError
+from neurostore.lake.mixture import TRIAL_KEYS, read_models, refuse_mixture
+from neurostore.wording import and_more
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from neurostore.lake.queryable import Queryable
+
+SIDES = ("left", "right")
+AFFECTION = ("affected", "unaffected")
+_TELL_APART = (
+    "kind",
+    "skeleton",
+    "estimator",
+    "model_sha256",
+    "cutoff_hz",
+    "pelvis_zero",
+)  # comparing by these is meant
+
+
+def check_mixture(lake: Queryable, names: Iterable[str], by: str, *, mixed: bool) -> None:
+    """Raise UsageError where the cycles come of different models, cut-offs or zeros of angles, unless mixed or by one.
+
+    names : the parameters or angles, which tell whether the zero of pelvis and hip angles matters.
+    """
+    import polars as pl
+
+    if mixed or by in _TELL_APART:
+        return
+    needs_pelvis = any("pelvis" in name or "hip" in name for name in names)
+    models = read_models(lake).filter(pl.col("kind") != "angles")
+    try:
+        refuse_mixture(models, needs_pelvis)
+    except UsageError:  # trials without a steady cycle are not pooled
+        steady = lake.sql("SELECT DISTINCT subject, session, trial FROM gait_cycles WHERE is_steady AND person = 0")
+        refuse_mixture(models.join(steady, on=list(TRIAL_KEYS), how="semi"), needs_pelvis)
+
+
+def check_side(side: str | None) -> None:
+    """Raise UsageError unless side is left, right, affected, unaffected or None (both)."""
+    if side not in (None, *SIDES, *AFFECTION):
+        raise UsageError(f"side is left, right, affected or unaffected, not {side!r}")
+
+
+def side_condition(side: str) -> str:
+    """SQL that is true of rows of the chosen side: ``$side`` is bound to it, NULL for both.
+
+    side : the expression of the row's side; ``subjects`` is joined. Who has no affected side gives both sides.
+    """
+    affected = "coalesce(subjects.affected_side, 'none')"
+    return f"""CASE $side
+        WHEN 'affected' THEN {affected} IN ('both', 'none', {side})
+        WHEN 'unaffected' THEN {affected} NOT IN ('both', {side})
+        ELSE $side IS NULL OR {side} = $side END"""
+
+
+def pooled_text(lake: Queryable, frame: pl.DataFrame, by: str, side: str | None) -> str:
+    """Sessions, conditions and sides that went into one value a subject. frame : subject, sessions, conditions."""
+    parts = []
+    for column, what in (("sessions", "session"), ("conditions", "condition")):
+        names = sorted({str(v) for values in frame[column].to_list() for v in (values or ()) if v not in (None, "")})
+        if len(names) > 1 and by != what:
+            parts.append(f"{len(names)} {what}s as one: {', '.join(and_more(names))}")
+        elif len(names) == 1:
+            parts.append(f"{what} {names[0]}")
+    parts.append("mean of both sides" if side is None else f"{side} side")
+    if side in AFFECTION:
+        stated = set(lake.sql("SELECT subject FROM subjects WHERE affected_side <> 'none'")["subject"])
+        none = sorted(set(frame["subject"]) - stated)
+        if none:
+            parts.append(f"both sides of people without affected_side: {', '.join(and_more(none))}")
+    chosen = getattr(lake, "selection", None)
+    if chosen is not None and chosen.describe() != "every trial":
+        parts.append(f"chosen: {chosen.describe()}")
+    return "; ".join(parts)
