@@ -171,6 +171,15 @@ def rotation_array(values: np.ndarray) -> pa.StructArray:
     return _struct_array(values, "wxyz")
 
 
+def components_of(column: pa.Array | pa.ChunkedArray) -> np.ndarray:
+    """(n, c) numbers of a STRUCT column (x, y, z or w, x, y, z), NaN where NULL: what :func:`point_array` undoes."""
+    import numpy as np
+    import pyarrow as pa
+
+    whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    return np.stack([part.to_numpy(zero_copy_only=False) for part in whole.flatten()], axis=1)
+
+
 def _struct_array(values: np.ndarray, names: str) -> pa.StructArray:
     import numpy as np
     import pyarrow as pa

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from neurostore.errors import InputError
+from neurostore.file_hash import sha256_of_all
 from neurostore.ingest.cohort.source import TrialSource
 from neurostore.ingest.recording import Calibration
 from neurostore.schema import SCHEMA_VERSION
@@ -88,11 +89,7 @@ def source_sha256(source: TrialSource) -> str:
     ------
     InputError : a file cannot be read.
     """
-    digest = hashlib.sha256()
-    for path in [*source.paths, *map(Path, sorted(source.options.companions))]:
-        try:
-            with path.open("rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
-        except OSError as error:
-            raise InputError(path, f"cannot be read: {error.strerror or error}") from None
-    return digest.hexdigest()
+    try:
+        return sha256_of_all([*source.paths, *map(Path, sorted(source.options.companions))])
+    except OSError as error:
+        raise InputError(error.filename or source.paths[0], f"cannot be read: {error.strerror or error}") from None

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neurostore.errors import InputError, MissingExtraError, ModelError
+from neurostore.file_hash import sha256_of
 from neurostore.ingest.recording import Poses, Recording, Step
 from neurostore.ingest.refine.marker_set import MarkerSet
 from neurostore.ingest.refine.paths import shipped
@@ -194,9 +195,7 @@ def depth_sd_mm(sd_mm: np.ndarray) -> np.ndarray:
 def checkpoint_sha256(checkpoint: Path | str | None = None) -> str:
     """The hash of a checkpoint's bytes, for the hash of a trial's settings; does not load torch. Raises
     ModelError."""
-    import hashlib
-
     path = Path(checkpoint) if checkpoint else shipped()
     if not path.is_file():
         raise ModelError(f"{path}: no such checkpoint")
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return sha256_of(path)

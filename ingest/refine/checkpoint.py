@@ -3,16 +3,17 @@ pickle."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialise
 
+from neurostore import storage
 from neurostore.errors import ModelError
+from neurostore.file_hash import sha256_of
 from neurostore.ingest.refine.model import FORMAT, ModelConfig, PoseFormer
 
 
@@ -23,7 +24,7 @@ def save(
     extra: dict[str, torch.Tensor] | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> None:
-    """Write weights and what is known about them; a temporary file is renamed, so a killed run leaves the old one.
+    """Write weights and what is known about them; whole or not at all, so a killed run leaves the old file.
 
     extra : further tensors of a run to resume (optimiser state), names with ``run.`` before them.
     dtype : of the weights; half floats halve the file (``load`` widens them).
@@ -32,9 +33,8 @@ def save(
     tensors = {f"model.{k}": v.detach().cpu().to(dtype).contiguous() for k, v in model.state_dict().items()}
     tensors |= {f"run.{k}": v.detach().cpu().contiguous() for k, v in (extra or {}).items()}
     said = {"format": FORMAT, "model": model.config.to_dict(), **about}
-    part = path.with_name(path.name + ".part")
-    save_file(tensors, part, metadata={"neurostore": json.dumps(said, sort_keys=True)})
-    part.replace(path)
+    content = serialise(tensors, metadata={"neurostore": json.dumps(said, sort_keys=True)})
+    storage.write_whole(str(path), content)
 
 
 def load(path: Path, markers: str | None = None) -> tuple[PoseFormer, dict[str, Any]]:
@@ -57,7 +57,7 @@ def load(path: Path, markers: str | None = None) -> tuple[PoseFormer, dict[str, 
         model.load_state_dict({k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")})
     except RuntimeError as error:
         raise ModelError(f"{path}: the weights do not fit the configuration it states: {error}") from None
-    about["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    about["sha256"] = sha256_of(path)
     return model.eval(), about
 
 

@@ -15,6 +15,7 @@ from neurostore import skeleton as skeletons
 from neurostore.errors import InputError, NeurostoreError, UsageError
 from neurostore.ingest.recording import Calibration, Poses, Recording, Step
 from neurostore.ingest.refine.apply import refined_recording
+from neurostore.schema import components_of
 from neurostore.trial_key import Key, key_text
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ def _recording(row: dict[str, Any], tables: dict[str, Any]) -> Recording:
     if len(joints) < len(skeleton.joints):
         lost = ", ".join(j for j in skeleton.joints if j not in joints)
         raise InputError(row["trial"], f"its poses lack {lost} of the skeleton {row['skeleton']}")
-    positions = np.stack([_xyz(table[j]) for j in joints], axis=1)
+    positions = np.stack([components_of(table[j]) for j in joints], axis=1)
     n, m = positions.shape[:2]
     poses = Poses(
         skeleton,
@@ -175,15 +176,6 @@ def _recording(row: dict[str, Any], tables: dict[str, Any]) -> Recording:
         steps=[s for s in steps if s.name not in _OLD_STEPS],
         quality={k: v for k, v in (row["quality"] or []) if not k.startswith("depth_")},
     )
-
-
-def _xyz(column: Any) -> np.ndarray:
-    """(n, 3) float32 of a STRUCT(x, y, z) column, NaN where NULL."""
-    whole = column.combine_chunks()
-    missing = whole.is_null().to_numpy(zero_copy_only=False)
-    out = np.stack([whole.field(axis).to_numpy(zero_copy_only=False) for axis in "xyz"], axis=1).astype(np.float32)
-    out[missing] = np.nan
-    return out
 
 
 def _lists(table: Any, name: str, n: int, m: int) -> np.ndarray | None:

@@ -21,6 +21,7 @@ from neurostore.errors import InputError, UsageError
 from neurostore.ingest.video import decode
 from neurostore.ingest.video.camera import Camera
 from neurostore.lake.version import Version
+from neurostore.schema import components_of
 from neurostore.skeleton import Skeleton
 from neurostore.trial_key import key_text
 
@@ -160,7 +161,7 @@ def _drawn(lake: Version, row: dict[str, Any], camera: dict[str, Any]) -> Drawn:
         .collect()
     )
     positions = np.stack(
-        [np.column_stack([frame[joint].struct.field(axis).to_numpy() for axis in "xyz"]) for joint in skeleton.joints],
+        [components_of(frame[joint].to_arrow()) for joint in skeleton.joints],
         axis=1,
     )
     picture = None

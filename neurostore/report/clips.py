@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neurostore.lake.queryable import Queryable
+from neurostore.schema import components_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -82,7 +83,6 @@ def read_clips(lake: Queryable, trials: pl.DataFrame) -> list[Clip]:
     ----------
     lake : anything with ``sql``. trials : rows of ReportData.trials.
     """
-    import polars as pl
 
     chosen = _within_budget(trials)
     if not chosen.height:
@@ -106,7 +106,9 @@ def read_clips(lake: Queryable, trials: pl.DataFrame) -> list[Clip]:
     found = []
     for (subject, session, trial), part in rows.group_by("subject", "session", "trial", maintain_order=True):
         xyz = {
-            n: part[n].struct.unnest().cast(pl.Float64).to_numpy() for n in POINTS if part[n].null_count() < part.height
+            n: components_of(part[n].to_arrow()).astype(np.float64)
+            for n in POINTS
+            if part[n].null_count() < part.height
         }
         if xyz:
             found.append(_clip((subject, session, trial), part["time_s"].to_numpy(), xyz))

@@ -123,3 +123,13 @@ def test_unknown_tables_are_named():
     with pytest.raises(LakeError, match="no table is named 'nonsense'"):
         schema.table("nonsense")
     assert schema.table("poses/anything").name == "poses"
+
+
+def test_components_of_undoes_point_and_rotation_arrays():
+    points = np.array([[1.0, 2.0, 3.0], [np.nan, 5.0, 6.0]], np.float32)
+    back = schema.components_of(schema.point_array(points))
+    assert back.dtype == np.float32
+    np.testing.assert_array_equal(back, [[1, 2, 3], [np.nan] * 3])
+    turns = np.tile(np.array([1.0, 0.0, 0.0, 0.0], np.float32), (2, 1))
+    chunked = pa.chunked_array([schema.rotation_array(turns), schema.rotation_array(turns)])
+    np.testing.assert_array_equal(schema.components_of(chunked), np.tile(turns, (2, 1)))

@@ -3,7 +3,6 @@ person."""
 
 from __future__ import annotations
 
-import hashlib
 import re
 import tomllib
 import zlib
@@ -15,11 +14,13 @@ from pathlib import Path
 import numpy as np
 
 from neurostore.errors import InputError, NeurostoreError, UsageError
+from neurostore.file_hash import sha256_of_all
 from neurostore.ingest.readers import read
 from neurostore.ingest.recording import ReadOptions, Recording
 from neurostore.ingest.refine.marker_set import MarkerSet
 from neurostore.ingest.refine.training.motions import Motion
 from neurostore.lake.version import Version
+from neurostore.schema import components_of
 from neurostore.trial_key import key_text
 
 SPLITS = ("train", "validation", "test")
@@ -130,10 +131,8 @@ def _read_file(path: Path, markers: MarkerSet) -> tuple[float, np.ndarray, str]:
     beside = sorted(path.parent.glob("*.asf")) if path.suffix.lower() == ".amc" else []
     recording = read(path, ReadOptions(companions=tuple(map(str, beside))))
     own = [p for p in beside if path.stem.startswith(p.stem)]
-    digest = hashlib.sha256()  # as of a trial's row in the lake, where the skeleton alone is its companion
-    for part in [path, *own]:
-        digest.update(hashlib.sha256(part.read_bytes()).digest())
-    return recording.rate_hz, points_of(recording, markers, str(path)), digest.hexdigest()
+    # the hash of a trial's row in the lake, where the skeleton alone is its companion
+    return recording.rate_hz, points_of(recording, markers, str(path)), sha256_of_all([path, *own])
 
 
 def points_of(recording: Recording, markers: MarkerSet, where: str = "recording") -> np.ndarray:
@@ -212,7 +211,7 @@ def _read_trial(lake: Version, row: dict, markers: MarkerSet) -> tuple[float, np
         .collect()
     )
     points = {
-        name: np.stack([frame[name].struct.field(axis).to_numpy() for axis in "xyz"], axis=1)
+        name: components_of(frame[name].to_arrow())
         for name in (*markers.names, *NEEDED)
         if name in frame.columns and frame[name].null_count() < frame.height
     }

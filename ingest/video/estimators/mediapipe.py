@@ -6,7 +6,6 @@ are metres around the middle of the hips, of an average body (Grishchenko et al.
 
 from __future__ import annotations
 
-import hashlib
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -21,6 +20,7 @@ import numpy as np
 
 from neurostore import skeleton as skeletons
 from neurostore.errors import MissingExtraError, ModelError, UsageError
+from neurostore.file_hash import sha256_of_all
 from neurostore.ingest.video.camera import Camera
 from neurostore.ingest.video.contract import Detection, EstimatorOptions, Session
 from neurostore.ingest.video.decode import Picture, VideoInfo
@@ -229,10 +229,7 @@ def _model_files() -> dict[str, Path]:
 
 @cache
 def _model_sha256() -> str:
-    digest = hashlib.sha256()
-    for path in _model_files().values():
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
+    return sha256_of_all(_model_files().values())
 
 
 @cache

@@ -20,6 +20,7 @@ from typing import Any
 
 import platformdirs
 
+from neurostore import file_hash
 from neurostore.errors import MissingExtraError, ModelError
 from neurostore.ingest.video.models import download, inspection
 from neurostore.ingest.video.models.declared import Model
@@ -275,8 +276,7 @@ def remove(model: Model, *, folder: Path | None = None) -> None:
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file, in hexadecimal."""
     try:
-        with Path(path).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_hash.sha256_of(path)
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from None
 
