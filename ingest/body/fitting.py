@@ -23,7 +23,9 @@ from .smoothing import smooth
 LOOKED_AT = 300
 #: weights of segment rotations, m² per rad²: of the source or three points, and of a line's hinge
 KNOWN_TURN, LINE_TURN = 0.01, 0.0004
-SMOOTH_HZ = 6.0
+#: of a pelvis of two hips alone
+UPRIGHT = 1.0
+SMOOTH_HZ = 10.0
 #: gaps the smoother may bridge, seconds
 BRIDGED_S = 0.5
 _LEAST_POINTS = 6
@@ -150,7 +152,9 @@ def _turns(landmarks: Landmarks, rows: np.ndarray) -> dict[str, tuple[np.ndarray
         segment = name.removesuffix("_line").removesuffix("_neutral")
         if segment not in SEGMENTS or (segment in found and name.endswith("_line")):
             continue
-        weight = LINE_TURN if name.endswith("_line") and segment != "pelvis" else KNOWN_TURN
+        weight = LINE_TURN if name.endswith("_line") else KNOWN_TURN
+        if name == "pelvis_line":  # upright by definition: its tilt is not known
+            weight = UPRIGHT
         found[segment] = (to_matrix(np.asarray(q, dtype=float)[rows]), weight)
     return found
 

@@ -15,25 +15,51 @@ from .inverse import Prepared, equations
 
 #: frames solved together and how many of them overlap with the next ones
 BLOCK, OVERLAP = 4000, 200
+#: share of a typical frame's information that holds each coordinate where it is in one round
+RIDGE = 1e-3
+#: further rounds for a trial that misses targets in some frames
+GAP_ROUNDS = 3
 
 
 def smooth(prepared: Prepared, q: np.ndarray, rate_hz: float, cutoff_hz: float) -> np.ndarray:
     """q (T, Q) smoothed; ``cutoff_hz`` is where a coordinate that targets tell as in a typical frame is halved.
 
     Coordinates without any information keep their values. Limits hold: what the smoother moves past one is put on it.
+    Frames that miss a target begin between their whole neighbours, and the trial is then straightened a few times.
     """
-    n = len(q)
-    if n < 4 or cutoff_hz <= 0 or cutoff_hz >= 0.5 * rate_hz:
+    if len(q) < 4 or cutoff_hz <= 0 or cutoff_hz >= 0.5 * rate_hz:
         return q.copy()
-    out = q.copy()
+    tree = prepared.tree
+    low, high = np.minimum(tree.q_low, q.min(axis=0)), np.maximum(tree.q_high, q.max(axis=0))
+    out, n_gaps = _between(prepared, q)
+    for _ in range(1 + (GAP_ROUNDS if n_gaps else 0)):
+        out = np.clip(_once(prepared, out, rate_hz, cutoff_hz), low, high)
+    return out
+
+
+def _between(prepared: Prepared, q: np.ndarray) -> tuple[np.ndarray, int]:
+    """q with frames that miss a target drawn straight between the whole frames beside them, and their number."""
+    seen = np.hstack([prepared.weight > 0, prepared.turn_weight > 0])
+    usual = seen.mean(axis=0) > 0.5
+    whole = seen[:, usual].all(axis=1)
+    if whole.all() or whole.sum() < 2:
+        return q.copy(), 0
+    out, at, gaps = q.copy(), np.flatnonzero(whole), np.flatnonzero(~whole)
+    gaps = gaps[(gaps > at[0]) & (gaps < at[-1])]
+    for i in prepared.tree.free:
+        out[gaps, i] = np.interp(gaps, at, q[at, i])
+    return out, len(gaps)
+
+
+def _once(prepared: Prepared, q: np.ndarray, rate_hz: float, cutoff_hz: float) -> np.ndarray:
+    n, out = len(q), q.copy()
     for start in range(0, n, BLOCK - OVERLAP):
         stop = min(start + BLOCK, n)
         low = start + (OVERLAP // 2 if start else 0)
         out[low:stop] = _block(prepared.of(slice(start, stop)), q[start:stop], rate_hz, cutoff_hz)[low - start :]
         if stop == n:
             break
-    tree = prepared.tree
-    return np.asarray(np.clip(out, np.minimum(tree.q_low, q.min(axis=0)), np.maximum(tree.q_high, q.max(axis=0))))
+    return out
 
 
 def _block(prepared: Prepared, q: np.ndarray, rate_hz: float, cutoff_hz: float) -> np.ndarray:
@@ -57,7 +83,7 @@ def _block(prepared: Prepared, q: np.ndarray, rate_hz: float, cutoff_hz: float) 
         for j in range(k + 1):
             banded[k - j, j::u] = matrix[:, k, j]
     second = _second_differences(t)
-    banded[0] += (second[0][:, None] * penalty + 1e-9 * typical[told]).ravel()
+    banded[0] += (second[0][:, None] * penalty + RIDGE * typical[told]).ravel()
     for lag in (1, 2):
         banded[lag * u] += (second[lag][:, None] * penalty).ravel()
     wanted = q[:, free[told]]

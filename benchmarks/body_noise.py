@@ -1,0 +1,110 @@
+"""Knee and hip error of noisy joint positions: landmarks alone and the fitted body, against the same walk without noise.
+
+    python benchmarks/body_noise.py FOLDER_OF_BVH [--noise-mm 10] [--lost-s 0.5]
+
+Joint positions of CMU walks get white noise; in a second pass one knee or ankle is lost for half a second as well. Truth
+is the same way of working out angles on clean, unfiltered positions. Rows: landmarks at 6 Hz (the present way), body.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from neurostore.ingest.body.fitting import BodySettings, fit_body
+from neurostore.ingest.body.inverse import marker_places
+from neurostore.ingest.landmarks import compute_landmarks
+from neurostore.ingest.readers import read
+
+
+def flexion(segments: dict[str, np.ndarray], upper: str, lower: str, sign: float) -> np.ndarray:
+    """Flexion about z of the upper segment, degrees."""
+    turn = [segments.get(n, segments.get(f"{n}_line", segments.get(f"{n}_neutral"))) for n in (upper, lower)]
+    known = np.isfinite(turn[0]).all(axis=1) & np.isfinite(turn[1]).all(axis=1)
+    out = np.full(len(turn[0]), np.nan)
+    a, b = (Rotation.from_quat(np.roll(t[known], -1, axis=1)) for t in turn)
+    out[known] = sign * np.degrees(np.unwrap((a.inv() * b).as_euler("ZXY")[:, 0]))
+    return out
+
+
+def angles(segments: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    found = {}
+    for side in ("left", "right"):
+        found[f"{side}_hip"] = flexion(segments, "pelvis", f"{side}_thigh", 1.0)
+        found[f"{side}_knee"] = flexion(segments, f"{side}_thigh", f"{side}_shank", -1.0)
+    return found
+
+
+def rmse(a: np.ndarray, b: np.ndarray) -> float:
+    return float(np.sqrt(np.nanmean((a - b) ** 2)))
+
+
+def one(
+    path: Path, noise_mm: float, lost_s: float, seed: int, smooth_hz: float, body_cutoff: float
+) -> dict[str, list[float]]:
+    recording = read(path)
+    poses = replace(recording.poses[0], rotations=None)
+    if len(poses.frame) < 3 * recording.rate_hz * lost_s + 20:
+        return {}
+    clean = replace(recording, poses=[poses], neutral=None, calibrations=[])
+    truth_landmarks = compute_landmarks(clean, cutoff_hz=0.0)
+    truth = angles(truth_landmarks.segments)
+    rng = np.random.default_rng(seed)
+    rows: dict[str, list[float]] = {}
+    for lost in (False, True):
+        positions = poses.positions + rng.normal(size=poses.positions.shape).astype(np.float32) * noise_mm
+        gap, joint = slice(0, 0), ""
+        if lost:
+            joint = ["left_knee", "right_ankle", "right_knee", "left_ankle"][seed % 4]
+            first = int(rng.integers(10, len(positions) - recording.rate_hz * lost_s - 10))
+            gap = slice(first, first + round(lost_s * recording.rate_hz))
+            target = truth_landmarks.points[joint]
+            index = int(np.nanargmin(np.nanmedian(np.linalg.norm(poses.positions - target[:, None], axis=2), axis=0)))
+            positions[gap, index] = np.nan
+        noisy = replace(clean, poses=[replace(poses, positions=positions)])
+        landmarks = compute_landmarks(noisy, cutoff_hz=6.0)
+        body = fit_body(compute_landmarks(noisy, cutoff_hz=body_cutoff), recording.rate_hz, BodySettings(smooth_hz))
+        found = {"landmarks": angles(landmarks.segments), "body": angles(body.rotations)}
+        for way, of in found.items():
+            for joint_name in ("hip", "knee"):
+                each = [rmse(of[f"{s}_{joint_name}"], truth[f"{s}_{joint_name}"]) for s in ("left", "right")]
+                rows.setdefault(f"{'lost' if lost else 'noise'} {way} {joint_name} deg", []).append(
+                    float(np.mean(each))
+                )
+        if lost:
+            at = 1000 * marker_places(body.model, body.values, [joint])[:, 0]
+            miss = np.linalg.norm(at - truth_landmarks.points[joint], axis=1)[gap]
+            rows.setdefault("lost marker mm (body)", []).append(float(np.sqrt(np.mean(miss**2))))
+            side = joint.split("_")[0]
+            for way, of in found.items():
+                d = (of[f"{side}_knee"] - truth[f"{side}_knee"])[gap]
+                rows.setdefault(f"lost marker's knee deg ({way})", []).append(
+                    float(np.sqrt(np.nanmean(d**2))) if np.isfinite(d).any() else np.nan
+                )
+                rows.setdefault(f"lost marker's knee: frames known ({way})", []).append(float(np.isfinite(d).mean()))
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--noise-mm", type=float, default=10.0)
+    parser.add_argument("--lost-s", type=float, default=0.5)
+    parser.add_argument("--smooth-hz", type=float, default=10.0)
+    parser.add_argument("--body-cutoff", type=float, default=6.0, help="of the landmarks that the body is fitted to")
+    parser.add_argument("--trials", type=int, default=8)
+    said = parser.parse_args()
+    gathered: dict[str, list[float]] = {}
+    for seed, path in enumerate(sorted(said.folder.rglob("walk*.bvh"))[: said.trials]):
+        for name, values in one(path, said.noise_mm, said.lost_s, seed, said.smooth_hz, said.body_cutoff).items():
+            gathered.setdefault(name, []).extend(values)
+    for name, values in gathered.items():
+        print(f"{name:45s} {np.nanmean(values):7.2f}  (n {np.isfinite(values).sum()})")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+"""Bodies in a lake: at ingest, applied later, read by joint_angles, written for OpenSim."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import neurostore
+from neurostore.errors import UsageError
+from neurostore.ingest.body.inverse import marker_places
+from neurostore.ingest.body.lake_apply import apply_to_lake
+from neurostore.ingest.body.lake_export import export_body, fit_model
+from neurostore.ingest.body.osim import read_model
+from neurostore.ingest.pipeline import ingest
+from neurostore.ingest.pipeline.settings import Settings
+from neurostore.walker.bvh import write_bvh
+from neurostore.walker.gait import normal
+from neurostore.walker.walk import walk
+
+
+@pytest.fixture(scope="module")
+def lakes(tmp_path_factory):
+    """(with --body, without) of the same cohort of one walk."""
+    root = tmp_path_factory.mktemp("bodies")
+    (root / "cohort" / "S1").mkdir(parents=True)
+    write_bvh(walk(normal()), root / "cohort" / "S1" / "walk.bvh")
+    for name, body in (("with", True), ("without", False)):
+        report = ingest(root / "cohort", root / name, Settings(body=body), n_workers=1)
+        assert report.exit_code == 0
+    return root / "with", root / "without"
+
+
+def test_ingest_writes_the_body_and_says_so(lakes):
+    lake = neurostore.open(lakes[0])
+    n = lake.sql("SELECT n_frames FROM trials")["n_frames"][0]
+    assert lake.sql("SELECT count(*) AS n FROM body_angles")["n"][0] == n
+    fit = lake.sql("SELECT avg(residual_rms_mm) AS mm, count(DISTINCT worst_marker) AS k FROM body_fit")
+    assert 0 < fit["mm"][0] < 15
+    model = lake.sql("SELECT * FROM body_models")
+    assert model["n_freedoms"][0] == 34
+    assert '"body_fit"' in lake.sql("SELECT steps FROM trials")["steps"][0]
+    lengths = lake.sql("SELECT value FROM calibrations WHERE parameter = 'body_thigh_length'")["value"]
+    assert len(lengths) == 2
+
+
+def test_joint_angles_of_the_body_are_near_those_of_the_landmarks(lakes):
+    lake = neurostore.open(lakes[0])
+    with lake.connect() as connection:
+        query = "SELECT left_knee_flexion_deg AS knee, left_knee_rotation_deg AS turn FROM joint_angles ORDER BY frame"
+        ours = connection.execute(query).fetchall()
+        connection.execute("SET VARIABLE angle_source = 'body'")
+        bodies = connection.execute(query).fetchall()
+        connection.execute("SET VARIABLE angle_source = 'bones'")
+        with pytest.raises(Exception, match="angle_source is landmarks or body"):
+            connection.execute(query)
+    assert np.corrcoef([knee for knee, _ in ours], [knee for knee, _ in bodies])[0, 1] > 0.99
+    assert all(turn is None for _, turn in bodies)  # a hinge
+
+
+def test_a_lake_without_bodies_has_no_angles_of_them(lakes):
+    lake = neurostore.open(lakes[1])
+    with lake.connect() as connection:
+        connection.execute("SET VARIABLE angle_source = 'body'")
+        n, known = connection.execute("SELECT count(*), count(left_knee_flexion_deg) FROM joint_angles").fetchone()
+    assert n > 0
+    assert known == 0
+
+
+def test_apply_gives_what_ingest_gives(lakes):
+    report = apply_to_lake(lakes[1])
+    assert len(report.fitted) == 1
+    assert apply_to_lake(lakes[1]).skipped == report.fitted
+    query = "SELECT knee_angle_l_deg, hip_flexion_r_deg FROM body_angles ORDER BY frame"
+    a, b = (neurostore.open(path).sql(query).to_numpy() for path in lakes)
+    np.testing.assert_allclose(a, b, atol=0.05)  # landmarks are stored as float32
+    with pytest.raises(UsageError, match="holds no subject S9"):
+        apply_to_lake(lakes[1], ["S9"])
+
+
+def test_export_gives_a_model_and_a_motion_that_belong_together(lakes, tmp_path):
+    paths = export_body(lakes[0], "S1", "walk", tmp_path)
+    model = read_model(paths[0])
+    lines = paths[1].read_text().split("endheader\n")[1].strip().split("\n")
+    names, rows = lines[0].split("\t"), np.array([line.split("\t") for line in lines[1:]], dtype=float)
+    values = np.stack(
+        [rows[:, names.index(c.name)] * (np.pi / 180 if c.is_rotational else 1) for c in model.coordinates], axis=1
+    )
+    knee = neurostore.open(lakes[0]).sql("SELECT left_knee FROM landmarks ORDER BY frame")["left_knee"]
+    at = np.array([[k["x"], k["y"], k["z"]] for k in knee])
+    miss = np.linalg.norm(1000 * marker_places(model, values, ["left_knee"])[:, 0] - at, axis=1)
+    assert np.median(miss) < 15
+    assert {p.suffix for p in paths} == {".osim", ".mot", ".trc", ".xml"}
+    with pytest.raises(UsageError, match="no trial S1 run"):
+        export_body(lakes[0], "S1", "run", tmp_path)
+
+
+def test_a_users_own_model_is_fitted_as_it_is(lakes, tmp_path):
+    osim = export_body(lakes[0], "S1", "walk", tmp_path / "a")[0]
+    paths, notes = fit_model(lakes[0], "S1", "walk", tmp_path / "b", osim)
+    assert paths[0].read_text() == osim.read_text()
+    assert any("mm RMS" in note for note in notes)

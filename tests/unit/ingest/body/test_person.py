@@ -1,0 +1,204 @@
+"""The house's own body, its scaling and its fit to landmarks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from neurostore.errors import InputError, UsageError
+from neurostore.ingest.body.exchange import motion_text
+from neurostore.ingest.body.fitting import BodySettings, fit_body
+from neurostore.ingest.body.inverse import forward, marker_places
+from neurostore.ingest.body.osim import parse_model
+from neurostore.ingest.body.person import person
+from neurostore.ingest.body.scaling import scale_model
+from neurostore.ingest.geometry.rotations import from_matrix
+from neurostore.ingest.landmarks import Landmarks
+
+RATE_HZ = 100.0
+
+
+def _walk(n: int = 150) -> np.ndarray:
+    """(n, Q) coordinates of a walk-like movement towards +X."""
+    names = person().coordinate_names
+    t = np.arange(n) / RATE_HZ
+    values = np.zeros((n, len(names)))
+
+    def put(name, mean_deg, swing_deg, phase=0.0):
+        values[:, names.index(name)] = np.radians(mean_deg + swing_deg * np.sin(2 * np.pi * t + phase))
+
+    put("pelvis_tilt", -5, 2)
+    put("pelvis_list", 0, 4)
+    put("pelvis_rotation", 10, 5)
+    put("lumbar_rotation", 0, 6)
+    for side, phase in (("r", 0.0), ("l", np.pi)):
+        put(f"hip_flexion_{side}", 10, 25, phase)
+        put(f"hip_adduction_{side}", 0, 5, phase)
+        put(f"hip_rotation_{side}", 2, 5, phase)
+        put(f"knee_angle_{side}", 35, 25, phase + 1)
+        put(f"ankle_angle_{side}", 5, 12, phase + 2)
+        put(f"arm_flex_{side}", 0, 20, phase + 3)
+        put(f"elbow_flex_{side}", 40, 10, phase)
+    values[:, names.index("pelvis_tx")] = 1.3 * t
+    values[:, names.index("pelvis_ty")] = 0.95
+    return values
+
+
+def _landmarks(values: np.ndarray, factor: float = 1.0, lines: bool = False) -> Landmarks:
+    """What a lake would hold of the person scaled by a factor and moved."""
+    model = scale_model(person(), dict.fromkeys(person().bodies, factor))
+    names = [m.name for m in model.markers]
+    places = 1000 * marker_places(model, values)
+    bodies = list(model.bodies)
+    rotations, _ = forward(model, values, bodies)
+    n = len(values)
+    out = Landmarks(np.zeros(n, np.int32), np.arange(n, dtype=np.int32), np.arange(n) / RATE_HZ)
+    out.points = {name: places[:, k].astype(np.float32) for k, name in enumerate(names)}
+    for k, body in enumerate(bodies):
+        if body != "head":
+            out.segments[f"{body}_line" if lines and "_" in body else body] = from_matrix(rotations[:, k])
+    return out
+
+
+def test_it_is_an_adult_of_the_published_tables():
+    """de Leva 1996, tables 1 and 4: lengths of a male of 1.741 m and 73 kg, and segment shares that sum to one."""
+    model = person()
+    assert 23 <= model.n_freedoms <= 37
+    assert sum(model.masses_kg.values()) == pytest.approx(73.0, rel=1e-3)
+    at = dict(
+        zip(
+            [m.name for m in model.markers], marker_places(model, np.zeros((1, len(model.coordinates))))[0], strict=True
+        )
+    )
+    assert np.linalg.norm(at["left_hip"] - at["left_knee"]) == pytest.approx(0.4222)
+    assert np.linalg.norm(at["left_knee"] - at["left_ankle"]) == pytest.approx(0.4340)
+    assert np.linalg.norm(at["right_elbow"] - at["right_wrist"]) == pytest.approx(0.2689)
+    for name, place in at.items():
+        if name.startswith("left_"):
+            np.testing.assert_allclose(place * [1, 1, -1], at[name.replace("left_", "right_")], atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("coordinate", "marker", "axis", "sign"),
+    [
+        ("hip_flexion_r", "right_knee", 0, 1),  # forward
+        ("hip_adduction_r", "right_knee", 2, -1),  # to the middle
+        ("hip_adduction_l", "left_knee", 2, 1),
+        ("hip_rotation_l", "left_toe", 2, 1),  # toes to the middle
+        ("knee_angle_r", "right_ankle", 0, -1),  # backward
+        ("ankle_angle_l", "left_toe", 1, 1),  # up
+        ("arm_flex_l", "left_elbow", 0, 1),
+        ("arm_add_r", "right_elbow", 2, -1),
+        ("elbow_flex_r", "right_wrist", 0, 1),
+        ("lumbar_extension", "c7", 0, -1),
+        ("pelvis_list", "right_asis", 1, -1),  # right side down
+        ("pelvis_tilt", "right_asis", 1, 1),  # posterior tilt lifts the front
+        ("pelvis_rotation", "right_asis", 0, 1),  # right side forward
+    ],
+)
+def test_signs_are_opensims(coordinate, marker, axis, sign):
+    model = person()
+    values = np.zeros((2, len(model.coordinates)))
+    values[1, model.coordinate_names.index(coordinate)] = 0.2
+    before, after = marker_places(model, values, [marker])[:, 0]
+    assert sign * (after - before)[axis] > 0.005
+
+
+def test_scaling_moves_joints_markers_and_mass():
+    model = person()
+    scaled = scale_model(model, {"right_thigh": [1.0, 1.2, 1.0]}, {"c7": np.array([0.1, 0.2, 0.3])}, mass_kg=50.0)
+    zero = np.zeros((1, len(model.coordinates)))
+    hip, knee = marker_places(scaled, zero, ["right_hip", "right_knee"])[0]
+    assert np.linalg.norm(hip - knee) == pytest.approx(1.2 * 0.4222)
+    assert next(m for m in scaled.markers if m.name == "c7").location == pytest.approx([0.1, 0.2, 0.3])
+    assert sum(scaled.masses_kg.values()) == pytest.approx(50.0, rel=1e-3)
+    assert parse_model(scaled.text).sha256 == scaled.sha256
+
+
+@pytest.mark.parametrize("factor", [0.4, 2.5, np.nan])
+def test_a_factor_outside_half_to_twice_is_refused_by_name(factor):
+    with pytest.raises(InputError, match="left_shank would be scaled by"):
+        scale_model(person(), {"left_shank": factor})
+    with pytest.raises(UsageError, match="tail"):
+        scale_model(person(), {"tail": 1.0})
+
+
+@pytest.mark.parametrize("factor", [0.7, 1.15])
+def test_a_person_of_another_size_is_found(factor):
+    values = _walk()
+    body = fit_body(_landmarks(values, factor), RATE_HZ, BodySettings(smooth_hz=0))
+    names = body.model.coordinate_names
+    for name in ("knee_angle_r", "hip_flexion_l", "hip_rotation_r", "ankle_angle_l", "pelvis_list", "lumbar_rotation"):
+        truth = np.degrees(values[:, names.index(name)])
+        np.testing.assert_allclose(body.coordinates[name], truth, atol=0.3, err_msg=name)
+    assert np.nanmax(body.residual_max_mm) < 2.0
+    length = next(c.value for c in body.calibrations if c.parameter == "body_thigh_length" and c.side == "left")
+    assert length == pytest.approx(422.2 * factor, abs=1.0)
+
+
+def test_a_gap_of_one_marker_is_bridged():
+    values = _walk()
+    landmarks = _landmarks(values, lines=True)
+    landmarks.points["left_knee"][50:90] = np.nan
+    for name in ("left_knee_lateral", "left_knee_medial", "left_thigh", "left_shank"):
+        del landmarks.points[name]
+    for name in ("left_thigh_line", "left_shank_line"):
+        landmarks.segments[name][50:90] = np.nan
+    body = fit_body(landmarks, RATE_HZ)
+    truth = np.degrees(values[:, body.model.coordinate_names.index("knee_angle_l")])
+    gap = body.coordinates["knee_angle_l"][50:90] - truth[50:90]
+    assert np.sqrt(np.mean(gap**2)) < 1.5
+
+
+def test_frames_without_landmarks_are_nan_and_a_coordinate_nothing_tells_of_too():
+    values = _walk()
+    landmarks = _landmarks(values)
+    for points in landmarks.points.values():
+        points[40:120] = np.nan
+    for turns in landmarks.segments.values():
+        turns[40:120] = np.nan
+    body = fit_body(landmarks, RATE_HZ)
+    assert np.isnan(body.coordinates["knee_angle_r"][41:119]).all()
+    assert np.isnan(body.residual_rms_mm[60])
+    assert body.worst[60] is None
+    assert np.isfinite(body.coordinates["knee_angle_r"][:40]).all()
+    assert (
+        np.isnan(body.coordinates["neck_rotation"]).all() or np.isfinite(body.coordinates["neck_rotation"][:40]).any()
+    )
+
+
+def test_too_little_to_fit_is_said():
+    landmarks = _landmarks(_walk(20))
+    few = {n: landmarks.points[n] for n in ("left_hip", "right_hip", "left_knee")}
+    with pytest.raises(InputError, match="expected both hips"):
+        fit_body(replace(landmarks, points=few), RATE_HZ)
+    landmarks.points["left_knee"] = landmarks.points["left_hip"].copy()
+    landmarks.points["right_knee"] = landmarks.points["right_hip"].copy()
+    with pytest.raises(InputError, match="left_thigh, right_thigh is zero"):
+        fit_body(landmarks, RATE_HZ)
+
+
+def test_a_person_of_three_metres_is_refused():
+    values = _walk(20)
+    landmarks = _landmarks(values, 1.9)
+    landmarks.points = {n: p * 1.5 for n, p in landmarks.points.items()}
+    with pytest.raises(InputError, match="would be scaled by"):
+        fit_body(landmarks, RATE_HZ)
+
+
+def test_a_motion_says_what_it_fills():
+    model = person()
+    time_s = np.arange(4) / 100
+    given = {n: np.zeros(4) for n in model.coordinate_names}
+    given["knee_angle_r"] = np.array([np.nan, 10.0, np.nan, 30.0])
+    del given["pro_sup_l"]
+    text = motion_text(model, time_s, given, "walk")
+    assert "knee_angle_r is not known in 2 frames" in text
+    assert "pro_sup_l is not known: the model's default is written" in text
+    head, rows = text.split("endheader\n")
+    names, *lines = rows.strip().split("\n")
+    column = names.split("\t").index("knee_angle_r")
+    assert [float(line.split("\t")[column]) for line in lines] == [10.0, 10.0, 10.0, 30.0]
+    assert "nRows=4" in head
