@@ -58,7 +58,7 @@ OPTIONS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "frames": (_is_range, "[first, last], whole numbers, first <= last"),
     "length_basis": _one_of(*LENGTH_BASES),
     "is_treadmill": (lambda v: isinstance(v, bool), "true or false"),
-    "rate_hz": (lambda v: _is_number(v) and v > 0, "a number above 0 (frames a second)"),
+    "rate_hz": (lambda v: _is_number(v) and v > 0, "a number above 0 (frames per second)"),
     "hip_method": _one_of(*HIP_METHODS),
     "ignore": (lambda v: isinstance(v, bool), "true or false"),
 }
@@ -99,8 +99,8 @@ class CohortConfig:
         return replace(ReadOptions(), **values, camera=camera)
 
     def is_ignored(self, relative: str) -> bool:
-        said = [m.values["ignore"] for m in self.matches if "ignore" in m.values and m.covers(relative)]
-        return bool(said) and said[-1]
+        flags = [m.values["ignore"] for m in self.matches if "ignore" in m.values and m.covers(relative)]
+        return bool(flags) and flags[-1]
 
     def is_skeleton_file(self, path: Path) -> bool:
         """Whether some entry names this file as its skeleton."""

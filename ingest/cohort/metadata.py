@@ -62,7 +62,7 @@ def _participants(table: TsvTable, metadata: Metadata, cohort: Cohort) -> None:
     values = {c: table.values(c) for c in rest}
     rows: dict[str, dict[str, Value]] = {}
     used: set[str] = set(own.values())
-    said: list[str] = []
+    judged: list[str] = []
     for index, texts in enumerate(table.rows):
         subject = texts[key]
         if subject is None or subject in rows:
@@ -76,13 +76,13 @@ def _participants(table: TsvTable, metadata: Metadata, cohort: Cohort) -> None:
         ours["affected_side"] = _affected_side(texts.get(own.get("affected_side", "")), subject, name, cohort)
         ours["age"] = _age(texts.get(own.get("age", "")), subject, name, cohort.warnings)
         for measure in ("height_m", "mass_kg"):
-            ours[measure], column = body_measure(row, measure, said)
+            ours[measure], column = body_measure(row, measure, judged)
             used |= {column} if column else set()
         metadata.measures[(bare(subject), "")] = calibrations(row)
         rows[subject] = {**ours, **row}
     columns = column_names([c for c in rest if c not in used], ours=_OWN_SUBJECT)
     _say_renamed(name, columns, cohort)
-    cohort.warnings += dict.fromkeys(said)
+    cohort.warnings += dict.fromkeys(judged)
     metadata.columns = tuple(columns.values())
     metadata.participants = {
         subject: {**{c: row[c] for c in _OWN_SUBJECT[1:]}, **{columns[c]: row[c] for c in columns}}

@@ -69,7 +69,7 @@ def pseudonymise(
     Raises
     ------
     CohortError : no such folder, or it has columns that may name somebody and are neither allowed nor dropped.
-    UsageError : the target exists, or the key file lies in it or in the cohort.
+    UsageError : the target exists, or the key file is inside it or inside the cohort.
     """
     source, target, key_file = (Path(os.path.abspath(p)) for p in (cohort, target, key_file))
     if not source.is_dir():
@@ -78,9 +78,9 @@ def pseudonymise(
         raise UsageError(f"{target}: exists already; name a new folder")
     for folder in (source, target):
         if folder in key_file.parents:
-            raise UsageError(f"{key_file}: the key would lie beside the data; keep it elsewhere")
+            raise UsageError(f"{key_file}: the key would be stored beside the data; keep it elsewhere")
     if target in source.parents or source in target.parents:
-        raise UsageError(f"{target}: lies in {source}, or the other way round; name another folder")
+        raise UsageError(f"{target}: is inside {source}, or the other way round; name another folder")
     tables = sorted(p for p in source.rglob("*.tsv") if p.name in TABLES or p.name.endswith("_scans.tsv"))
     _check_free_text(tables, set(allow) | set(drop))
     keys = _read_keys(key_file)
@@ -180,13 +180,13 @@ def _read_keys(path: Path) -> dict[str, dict[str, str | int]]:
     if not path.exists():
         return {}
     try:
-        said = json.loads(path.read_text(encoding="utf-8"))
-        for key in said.values():
+        keys = json.loads(path.read_text(encoding="utf-8"))
+        for key in keys.values():
             schema.check_key("pseudonym", key["pseudonym"])
             int(key["shift_days"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{path}: not a key file ({error})") from None
-    return said
+    return keys
 
 
 def _write_keys(path: Path, keys: dict[str, dict[str, str | int]]) -> None:
@@ -203,10 +203,10 @@ def _write_keys(path: Path, keys: dict[str, dict[str, str | int]]) -> None:
 
 def _renamed(path: Path, keys: dict[str, dict[str, str | int]]) -> Path:
     """The path with every subject's name in it replaced: whole words, longest first."""
-    return Path(*(_said(part, keys) for part in path.parts))
+    return Path(*(_pseudonymised(part, keys) for part in path.parts))
 
 
-def _said(text: str, keys: dict[str, dict[str, str | int]]) -> str:
+def _pseudonymised(text: str, keys: dict[str, dict[str, str | int]]) -> str:
     names = "|".join(_word(n) for n in sorted(keys, key=len, reverse=True))
     if not names:
         return text
@@ -241,7 +241,7 @@ def _write_table(
 def _cell(value: str, days: int, keys: dict[str, dict[str, str | int]], done: Pseudonymised) -> str:
     found = _DATE.fullmatch(value)
     if not found:
-        return _said(value, keys)
+        return _pseudonymised(value, keys)
     try:
         moved = date.fromisoformat(found[1]) + timedelta(days=days)
         if found[2]:

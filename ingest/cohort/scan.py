@@ -1,4 +1,4 @@
-"""A cohort folder: which trials lie in it, of whom, in which files, and what its tables say of them.
+"""A cohort folder: which trials it holds, of whom, in which files, and what its tables say of them.
 
 ``cohort/<subject>/<trial>.<ext>``, ``cohort/<subject>/<session>/<trial>.<ext>``, BIDS names, or files directly in the
 folder. Nothing is read here but names, the tables, cohort.toml and the heads of JSON files.
@@ -207,12 +207,12 @@ def _bids(file: _File, cohort: Cohort) -> tuple[tuple[str, ...], str]:
     """(folders that count, trial) of a BIDS motion file: sub-01/ses-1/motion/sub-01_ses-1_task-walk_motion.tsv."""
     stem = file.name[: -len("_motion.tsv")]
     folders = tuple(f for f in file.parts[:-1] if f != "motion")
-    said = dict(_ENTITY.findall(stem))
+    entities = dict(_ENTITY.findall(stem))
     for index, entity in enumerate(("sub", "ses")):
-        if entity not in said:
+        if entity not in entities:
             continue
-        name = f"{entity}-{said[entity]}"
-        if len(folders) > index and folders[index] not in (name, said[entity]):
+        name = f"{entity}-{entities[entity]}"
+        if len(folders) > index and folders[index] not in (name, entities[entity]):
             problem = f"the name says {name}, the folder {folders[index]}; which one holds?"
             cohort.refused.append(InputError(file.path, problem))
             return folders, ""
@@ -284,7 +284,7 @@ def _folder_key(folder: Path) -> str:
 
 
 def members(path: Path) -> list[str | None]:
-    """The videos a NeuroPose results.json holds; [None] where that cannot be told (its reader then says why)."""
+    """The videos a NeuroPose results.json holds; [None] where that cannot be determined (its reader then says why)."""
     try:
         with path.open("rb") as file:
             if file.readline().strip() == b"{":  # written with indent 2, as NeuroPose does: no need to parse it all
@@ -329,7 +329,7 @@ def _refuse_collisions(cohort: Cohort) -> None:
 
 
 def _give_places(cohort: Cohort, session_order: tuple[str, ...]) -> None:
-    """Each trial's place in session_order; a session it does not name, or one that no folder has, is said."""
+    """Each trial's place in session_order; a session it does not name, or one that no folder has, is entities."""
     if not session_order:
         return
     places = {bare(name): i for i, name in enumerate(session_order, start=1)}
@@ -349,6 +349,6 @@ def _say_root_files(cohort: Cohort) -> None:
     loose = [s for s in cohort.trials if not s.is_subject_known]
     if loose:
         cohort.warnings.append(
-            f"{len(loose)} trials lie directly in the folder and no table names their subject: it is the one the file "
+            f"{len(loose)} trials are directly in the folder and no table names their subject: it is the one the file "
             f"itself names, else {loose[0].subject!r} after the folder"
         )

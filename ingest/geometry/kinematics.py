@@ -189,7 +189,7 @@ def _forward(
 
 @kernel
 def _place(x, y, z, pw, px, py, pz, ox, oy, oz, tx, ty, tz):  # type: ignore[no-untyped-def]
-    """Where t lies in the lab (x, y, z), in the frame of a parent turned by p at o."""
+    """Where t is in the lab (x, y, z), in the frame of a parent turned by p at o."""
     for f in range(x.size):
         w, a, b, c = pw[f], px[f], py[f], pz[f]
         u, v, t = tx[f], ty[f], tz[f]

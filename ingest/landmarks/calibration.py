@@ -14,7 +14,7 @@ from neurostore.ingest.recording import Calibration
 # The order of the clinical contract: an earlier source wins.
 SOURCES = ("file", "participants", "static", "neutral_pose", "estimated")
 DEFAULT_MARKER_DIAMETER_MM = 14.0
-DEFAULT_LEG_LENGTH_MM = 900.0  # where neither a source nor the markers tell
+DEFAULT_LEG_LENGTH_MM = 900.0  # where neither a source nor the markers say
 # Shares of leg length where widths are not known: 105 and 71 mm at 910 mm, the middle of adult Plug-in Gait subjects.
 KNEE_WIDTH_SHARE = 0.115
 ANKLE_WIDTH_SHARE = 0.078
@@ -83,7 +83,7 @@ def add_measured(parameters: Parameters, marks: Marks, source: str = "estimated"
 
 
 def add_static(parameters: Parameters, marks: Marks, axes: Marks) -> None:
-    """What a standing trial tells its session: widths, wand rotations and static foot offsets, source ``static``.
+    """What a standing trial gives its session: widths, wand rotations and static foot offsets, source ``static``.
 
     Widths and the rotation of thigh and shank wands need medial markers, which many laboratories take off for walking; a knee
     alignment device gives the rotations too.

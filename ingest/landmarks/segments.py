@@ -137,7 +137,7 @@ def _turned(foot: np.ndarray, up: float, left: float) -> np.ndarray:
 
 
 def _upright(right: np.ndarray) -> np.ndarray:
-    """Pelvis axes from the line of the hips alone: z along it, y as near to the vertical as can be."""
+    """Pelvis axes from the line of the hips alone: z along it, y as close to the vertical as possible."""
     forward = unit(np.cross(np.broadcast_to(LAB_UP, right.shape), right))
     return np.stack([forward, np.cross(right, forward), right], axis=-1)
 

@@ -52,12 +52,12 @@ def ingest(
 
     Parameters
     ----------
-    n_workers : processes that read; None for one a core (two at least), 1 to read in this process.
+    n_workers : processes that read; None for one per core (two at least), 1 to read in this process.
     force : read every trial again.
     dry_run : only say what would be done.
     consent_renewed : take people back in who were erased from this lake.
     engine : ``local`` processes, or ``ray``: tasks of the cluster at ray_address, else of one started here; n_workers
-        is then how many at once (None for one a processor of the cluster).
+        is then how many at once (None for one per processor of the cluster).
 
     Raises
     ------
@@ -140,7 +140,7 @@ def read_state(path: Path | str) -> LakeState:
 
     Raises
     ------
-    NotALakeError, NewerLakeError : what lies there is no lake, or one this software does not know.
+    NotALakeError, NewerLakeError : what is there is no lake, or one this software does not know.
     """
     state = LakeState()
     from neurostore.lake.create import is_unfinished

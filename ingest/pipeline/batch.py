@@ -1,4 +1,4 @@
-"""The work of a worker: read a batch of trials, compute their landmarks, write them as files nobody sees yet."""
+"""The work of a worker: read a batch of trials, compute their landmarks, write them as files that no reader sees yet."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Computed:
     outcomes: list[Outcome]
 
     def stage(self) -> BatchResult:
-        """Write it as files nobody sees yet; trials that break a declaration become failed outcomes."""
+        """Write it as files that no reader sees yet; trials that break a declaration become failed outcomes."""
         from neurostore.lake.commit import stage
 
         staged = stage(self.lake, self.trials)
@@ -70,7 +70,7 @@ class Computed:
 
 
 def compute(batch: Batch, began: Callable[[int], None], ended: Callable[[int], None]) -> Computed:
-    """Read and compute a batch. began, ended : told the index of each trial.
+    """Read and compute a batch. began, ended : called with the index of each trial.
 
     Static trials that come first serve the trials after them; the caller sees from the outcomes which trials were
     computed before a static trial of their session was known.

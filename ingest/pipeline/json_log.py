@@ -55,7 +55,7 @@ def log_fatal(error: NeurostoreError, stream: TextIO) -> None:
     write(stream, "fatal", "error", kind=type(error).__name__, message=str(error))
 
 
-def write(stream: TextIO, event: str, level: str = "info", **said: Any) -> None:
+def write(stream: TextIO, event: str, level: str = "info", **content: Any) -> None:
     """One line."""
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
-    print(json.dumps({"time": now, "level": level, "event": event, **said}, default=str), file=stream, flush=True)
+    print(json.dumps({"time": now, "level": level, "event": event, **content}, default=str), file=stream, flush=True)

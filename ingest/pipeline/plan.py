@@ -67,9 +67,9 @@ def make_plan(cohort: Cohort, state: LakeState, settings: Settings, *, force: bo
             continue
         plan.keys[id(source)] = _key_of(row)
         plan.unchanged.append(source)
-        news = newly_said(source, row, cohort)
-        if news:
-            plan.updates[_key_of(row)] = news
+        changes = new_values(source, row, cohort)
+        if changes:
+            plan.updates[_key_of(row)] = changes
     return plan
 
 
@@ -95,23 +95,23 @@ def _hash_or_error(source: TrialSource) -> str | InputError:
         return error
 
 
-def newly_said(source: TrialSource, row: Mapping[str, Any], cohort: Cohort) -> dict[str, Any]:
+def new_values(source: TrialSource, row: Mapping[str, Any], cohort: Cohort) -> dict[str, Any]:
     """Columns of ``trials`` for which the tables and folders now say something else than the lake."""
     declared = {c.name for c in tables()["trials"].columns}
-    said = {
+    values = {
         **{name: None for name in row if name not in declared},
         **dict.fromkeys(STATED),
         **source.metadata,
         "source_path": cohort.relative(source.paths[0]),
         "source_paths": [cohort.relative(path) for path in source.paths],
     }
-    return {name: value for name, value in said.items() if not _is_alike(row.get(name), value)}
+    return {name: value for name, value in values.items() if not _is_alike(row.get(name), value)}
 
 
-def _is_alike(stored: Any, said: Any) -> bool:
-    """Whether a stored value is what a table says; numbers may lie in a column of text."""
-    is_text = isinstance(stored, str) and isinstance(said, float)
-    return stored == said or (is_text and stored in (str(said), f"{said:g}"))
+def _is_alike(stored: Any, stated: Any) -> bool:
+    """Whether a stored value is what a table says; numbers may be stored in a column of text."""
+    is_text = isinstance(stored, str) and isinstance(stated, float)
+    return stored == stated or (is_text and stored in (str(stated), f"{stated:g}"))
 
 
 def make_batches(

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Progress(Protocol):
-    """What the pipeline tells. n_bytes are of source files."""
+    """What the pipeline reports. n_bytes are of source files."""
 
     def begin(self, n_trials: int, n_bytes: int) -> None: ...
 

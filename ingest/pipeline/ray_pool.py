@@ -28,19 +28,19 @@ class RayPool:
         self.n_workers = self._cluster.n_at_once
 
     def run(self, batches: list[Batch]) -> Iterator[Event]:
-        """Have every batch done, in any order, and tell what comes of it.
+        """Process every batch, in any order, and yield what happens.
 
         Raises
         ------
         NeurostoreError : what a worker met that concerns the lake and not one trial.
         """
-        again: list[Batch] = []
+        retries: list[Batch] = []
         for batch, result in self._done(batches):
             if isinstance(result, Lost) and len(batch.sources) > 1:
-                again += [replace(batch, sources=[source]) for source in batch.sources]
+                retries += [replace(batch, sources=[source]) for source in batch.sources]
                 continue
             yield from _events(batch, result)
-        for batch, result in self._done(again):
+        for batch, result in self._done(retries):
             yield from _events(batch, result)
 
     def _done(self, batches: list[Batch]) -> Iterator[tuple[Batch, BatchResult | Lost]]:

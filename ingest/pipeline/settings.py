@@ -37,7 +37,7 @@ class Settings:
     def sha256(self, source: TrialSource, calibrations: Iterable[Calibration]) -> str:
         """The hash of all that changes the numbers of one trial but its own bytes."""
         options = asdict(replace(source.options, companions=()))
-        said = {
+        parts = {
             "cutoff_hz": self.cutoff_hz,
             "hip_method": self.hip_method,
             "refine": self.refine,
@@ -51,16 +51,16 @@ class Settings:
         if self.body:
             from neurostore.ingest.body.fitting import settings_version
 
-            said["body"] = settings_version()
+            parts["body"] = settings_version()
         if source.is_video:
             from neurostore.ingest.video.estimate import settings as estimator_settings
 
-            said["estimator"] = estimator_settings(self.estimator, self.estimator_options)
+            parts["estimator"] = estimator_settings(self.estimator, self.estimator_options)
             if self.refine:
                 from neurostore.ingest.refine.apply import checkpoint_sha256
 
-                said["refine"] = checkpoint_sha256()
-        return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()
+                parts["refine"] = checkpoint_sha256()
+        return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def _skeleton_file(skeleton: str | None) -> str:

@@ -82,7 +82,7 @@ class Pool:
         self._n = n_workers
 
     def run(self, batches: list[Batch]) -> Iterator[Event]:
-        """Have every batch done, in any order, and tell what comes of it.
+        """Process every batch, in any order, and yield what happens.
 
         Raises
         ------

@@ -171,9 +171,9 @@ def _coordinates(path: Path, head: _Head, table: np.ndarray, notes: list[str]) -
 
 
 def _in_degrees(words: dict[str, str], names: list[str], values: np.ndarray, notes: list[str]) -> bool:
-    said = words.get("indegrees", "").lower()
-    if said in ("yes", "true", "1", "no", "false", "0"):
-        return said in ("yes", "true", "1")
+    stated = words.get("indegrees", "").lower()
+    if stated in ("yes", "true", "1", "no", "false", "0"):
+        return stated in ("yes", "true", "1")
     # OpenSim's Storage: without a version the file is an old one of SIMM, in degrees; version 1 says nothing and means radians.
     version = words.get("version", "")
     if not version or version == "1":

@@ -81,7 +81,7 @@ def _recording(path: Path, name: str, video: dict[str, Any], options: ReadOption
     metadata = video["metadata"] if isinstance(video["metadata"], dict) else {}
     fps = options.rate_hz if options.rate_hz is not None else metadata.get("fps")
     if not isinstance(fps, int | float) or not 0 < fps < 1e9:
-        raise InputError(path, f"{name}: metadata.fps is {fps!r}, expected frames a second above 0; give rate_hz")
+        raise InputError(path, f"{name}: metadata.fps is {fps!r}, expected frames per second above 0; give rate_hz")
     notes: list[str] = []
     frames, poses = _detections(path, name, video["frames"])
     n_frames = max([int(frames[-1]) + 1 if len(frames) else 0, _whole(metadata.get("frame_count"))])
@@ -213,7 +213,7 @@ def _link(
     if len(tracks) > 1:
         shares = listed((str(len(t)) for t in tracks), 6)
         notes.append(
-            f"{len(tracks)} persons were told apart by nearness, seen in {shares} frames; the first is the subject"
+            f"{len(tracks)} persons were told apart by distance, seen in {shares} frames; the first is the subject"
         )
     rows = [(number, i, detection) for number, track in enumerate(tracks) for i, detection in track]
     person = np.array([number for number, _, _ in rows], dtype=np.int32)

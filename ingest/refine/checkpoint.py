@@ -32,8 +32,8 @@ def save(
     path = Path(path)
     tensors = {f"model.{k}": v.detach().cpu().to(dtype).contiguous() for k, v in model.state_dict().items()}
     tensors |= {f"run.{k}": v.detach().cpu().contiguous() for k, v in (extra or {}).items()}
-    said = {"format": FORMAT, "model": model.config.to_dict(), **about}
-    content = serialise(tensors, metadata={"neurostore": json.dumps(said, sort_keys=True)})
+    description = {"format": FORMAT, "model": model.config.to_dict(), **about}
+    content = serialise(tensors, metadata={"neurostore": json.dumps(description, sort_keys=True)})
     storage.write_whole(str(path), content)
 
 
@@ -67,9 +67,9 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
         raise ModelError(f"{path}: no such checkpoint")
     try:
         with safe_open(path, framework="pt") as file:
-            said = (file.metadata() or {}).get("neurostore")
+            text = (file.metadata() or {}).get("neurostore")
             tensors = {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118
-        about = json.loads(said or "")
+        about = json.loads(text or "")
     except (SafetensorError, OSError, ValueError) as error:
         raise ModelError(f"{path}: no checkpoint of a refinement, or a damaged one ({error})") from None
     if about.get("format", 0) > FORMAT:

@@ -127,8 +127,8 @@ def _trial(lake: Version, row: dict[str, Any], refiner: Refiner) -> Any:
 
 def _hip_method(row: dict[str, Any]) -> str:
     """The hip method that the trial was ingested with."""
-    said = [s["parameters"].get("hip_method") for s in json.loads(row["steps"] or "[]") if s["name"] == "landmarks"]
-    return next((method for method in said if method), "harrington")
+    methods = [s["parameters"].get("hip_method") for s in json.loads(row["steps"] or "[]") if s["name"] == "landmarks"]
+    return next((method for method in methods if method), "harrington")
 
 
 def _rows(lake: Version, table: str, row: dict[str, Any]) -> Any:

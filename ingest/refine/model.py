@@ -4,7 +4,7 @@ After Zheng et al. 2021 (doi 10.1109/ICCV48922.2021.01145): a small transformer 
 outputs joined make the token of that frame, and a transformer over the frames. Four things are ours: a token of the body
 (bone lengths as the whole trial shows them, so that a limb's foreshortening tells its depth), an answer that adds up along
 the limbs from the trunk, a head for the logarithm of the standard deviation, and second looks, which take shares of
-what smoothing and bone lengths propose of the corrected positions (:mod:`.again`).
+what smoothing and bone lengths propose of the corrected positions (:mod:`.second_look`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from neurostore.ingest.refine.features import MOST_OFF_PATH, N_FEATURES, PATH
 from neurostore.ingest.refine.marker_set import MarkerSet
 from neurostore.ingest.refine.markers import marker_set
-from neurostore.ingest.refine.second_look import N_FEATURES_AGAIN, N_PROPOSALS, Again
+from neurostore.ingest.refine.second_look import N_FEATURES_AGAIN, N_PROPOSALS, SecondLook
 
 FORMAT = 2
 _LOG_SD = (-6.0, 3.0)
@@ -79,7 +79,7 @@ class PoseFormer(nn.Module):
         )
         markers = marker_set(c.markers)
         self.register_buffer("chain", torch.tensor(chain_of(markers)), persistent=False)
-        self.again = Again(markers, c.n_frames, c.node_rate_hz)
+        self.again = SecondLook(markers, c.n_frames, c.node_rate_hz)
         self.looks = nn.ModuleList(_Look(2 * c.spatial_width, c.look_width, c.n_markers) for _ in range(c.looks))
 
     def forward(self, features: Tensor, present: Tensor, body: Tensor) -> tuple[Tensor, Tensor]:
@@ -157,7 +157,7 @@ def chain_of(markers: MarkerSet) -> list[list[float]]:
 
 
 class _Block(nn.Module):
-    """One pre-norm transformer block; ``hidden`` marks the tokens nobody may look at."""
+    """One pre-norm transformer block; ``hidden`` marks the tokens that are masked."""
 
     def __init__(self, width: int, heads: int, feed_forward: int, dropout: float):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Where the checkpoint lies that comes with the package; needs no torch."""
+"""Where the checkpoint of the package is stored; needs no torch."""
 
 from __future__ import annotations
 

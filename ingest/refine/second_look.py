@@ -28,7 +28,7 @@ _LENGTH_SHARE = 0.5  # SD of a bone's length, as a share of the SD of its far en
 _MOST = 3.0  # decimetres
 
 
-class Again(nn.Module):
+class SecondLook(nn.Module):
     """Features (B, T, M, N_FEATURES) of :func:`~.features.window` and a correction with its log SD → features
     (B, T, M, N_FEATURES_AGAIN) and proposals (B, T, M, N_PROPOSALS), further corrections in decimetres.
 

@@ -73,7 +73,7 @@ class Camera:
 
 
 def _upright(up: np.ndarray, ahead: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Rows X, Y, Z of the lab frame: Y is up, X as near to ``ahead`` as can be (to ``other`` where that is up)."""
+    """Rows X, Y, Z of the lab frame: Y is up, X as close to ``ahead`` as possible (to ``other`` where that is up)."""
     x = ahead if abs(ahead @ up) < 0.9 else other
     x = x - (x @ up) * up
     x = x / np.linalg.norm(x)
@@ -87,14 +87,14 @@ def intrinsics_from_fov(width: int, height: int, fov_degrees: float) -> np.ndarr
 
 
 def camera_of(given: dict[str, Any], width: int, height: int, path: Path | str = "") -> Camera:
-    """The camera that ``[camera]`` of cohort.toml declares, for a picture of this size.
+    """The camera that ``[camera]`` of cohort.toml declares, for an image of this size.
 
     Keys: ``intrinsics`` (3 x 3, or [fx, fy, cx, cy]), ``distortion`` (up to 12 numbers), ``extrinsics`` (4 x 4 or
     3 x 4, world to camera, mm), ``fov_degrees``, ``up`` (3 numbers or 'x', '-y' …).
 
     Raises
     ------
-    InputError : a value of the wrong form; all are told at once.
+    InputError : a value of the wrong form; all are reported at once.
     """
     problems: list[str] = []
     fov, is_guessed = DEFAULT_FOV_DEGREES, True

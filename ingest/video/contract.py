@@ -1,4 +1,4 @@
-"""What an estimator takes and gives: options, detections in a picture, and the two methods of an implementation."""
+"""What an estimator takes and gives: options, detections in a frame, and the two methods of an implementation."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ class EstimatorOptions:
 
     Attributes
     ----------
-    fps : thin to this many pictures a second; None for all.
-    batch_size : pictures a call of the model. internal_batch_size : crops the model runs at once (memory).
+    fps : thin to this many frames per second; None for all.
+    batch_size : frames per call of the model. internal_batch_size : crops the model runs at once (memory).
     num_aug : test-time augmentations; from 2 on their spread is stored as sd_mm.
     skeletons : which are stored, the first is the primary one; () for the estimator's own.
-    max_persons : looked for in a picture; None for the estimator's own limit.
+    max_persons : looked for in a frame; None for the estimator's own limit.
     detector_threshold : confidence from which a detection counts; None for the estimator's own.
     position : ``mediapipe`` only: hip-centred, or placed before the camera by the guessed field of view.
     subject : how person 0 is chosen (see ingest.tracking.choose_subject).
     floor_fit : look for the floor under the feet where positions are metric.
     mend_swaps : exchange left and right back where they were swapped; False only counts them.
-    min_frames : the subject must be seen in at least so many pictures.
+    min_frames : the subject must be seen in at least so many frames.
     model : name of a declared model, None for the default; models_toml : a file that declares more.
     """
 
@@ -93,7 +93,7 @@ class EstimatorOptions:
 
 @dataclass(slots=True)
 class Detection:
-    """One person in one picture.
+    """One person in one frame.
 
     Attributes
     ----------
@@ -114,7 +114,7 @@ class Session(Protocol):
     """A model at work on one video."""
 
     def detect(self, pictures: Sequence[Picture]) -> list[list[Detection]]:
-        """The persons of each picture, in no order."""
+        """The persons of each frame, in no order."""
 
     def close(self) -> None:
         """Free what belongs to this video."""

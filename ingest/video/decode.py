@@ -1,4 +1,4 @@
-"""Video files as upright RGB pictures with the source's own time stamps, one at a time, in flat memory."""
+"""Video files as upright RGB frames with the source's own time stamps, one at a time, in flat memory."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import av
 
 VERSION = 1
-_PICTURE_FORMATS = ("image2", "gif", "apng", "ico", "tty", "lavfi")  # and every *_pipe: a still picture, or no video
+_PICTURE_FORMATS = ("image2", "gif", "apng", "ico", "tty", "lavfi")  # and every *_pipe: a still image, or no video
 _TRUNCATED_SHARE = 0.02  # of the declared frames or duration that may be missing at the end before it counts
 _BAD_PACKETS = 10  # that may fail to decode before the file counts as damaged
 
@@ -29,7 +29,7 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One picture. index : position among the kept ones, from 0; time_s : the source's clock; rgb : (h, w, 3) uint8."""
+    """One frame. index : position among the kept ones, from 0; time_s : the source's clock; rgb : (h, w, 3) uint8."""
 
     index: int
     time_s: float
@@ -54,7 +54,7 @@ class VideoInfo:
 
 @dataclass
 class Decoding:
-    """What happened while decoding; complete once the pictures are used up."""
+    """What happened while decoding; complete once the frames are used up."""
 
     n_decoded: int = 0
     n_damaged: int = 0
@@ -65,24 +65,24 @@ class Decoding:
 
     def notes(self) -> list[str]:
         """Plain sentences for the trial's notes."""
-        said = []
+        notes = []
         if self.n_damaged:
-            said.append(f"{self.n_damaged} packets of the video could not be decoded and were left out")
+            notes.append(f"{self.n_damaged} packets of the video could not be decoded and were left out")
         if self.n_out_of_order:
-            said.append(f"{self.n_out_of_order} pictures repeat or go back in time and were left out")
+            notes.append(f"{self.n_out_of_order} frames repeat or go back in time and were left out")
         if self.n_without_time:
-            said.append(f"{self.n_without_time} pictures carry no time stamp; their time is counted at the stated rate")
+            notes.append(f"{self.n_without_time} frames carry no time stamp; their time is counted at the stated rate")
         if self.is_interlaced:
-            said.append("the video is interlaced: edges of fast movement are combed; deinterlace it for best results")
-        return said
+            notes.append("the video is interlaced: edges of fast movement are combed; deinterlace it for best results")
+        return notes
 
 
 def probe(path: Path | str) -> VideoInfo:
-    """What a video file says of itself; the first picture is decoded for its rotation.
+    """What a video file says of itself; the first frame is decoded for its rotation.
 
     Raises
     ------
-    InputError : no video, a still picture, an unknown codec, no frame, or unreadable.
+    InputError : no video, a still image, an unknown codec, no frame, or unreadable.
     MissingExtraError : PyAV is not installed.
     """
     path = Path(path)
@@ -101,12 +101,12 @@ def pictures(
     decoding: Decoding | None = None,
     n_threads: int = 0,
 ) -> Iterator[Picture]:
-    """The pictures of a video in order of time, turned upright, pixels made square.
+    """The frames of a video in order of time, turned upright, pixels made square.
 
     Parameters
     ----------
     options : ``drop_frames`` and ``frames`` (first, last; inclusive, after the drop) choose source frames.
-    fps : keep at most this many pictures a second, each the nearest to its tick; above the source's rate all are kept.
+    fps : keep at most this many frames per second, each the nearest to its tick; above the source's rate all are kept.
     decoding : filled with what happened. n_threads : of the decoder, 0 for its own choice.
 
     Raises
@@ -211,7 +211,7 @@ def ahead(source: Iterator[Item], depth: int) -> Iterator[Iterator[Item]]:
 
 
 class _Thinning:
-    """Says of each picture whether it is kept: the first at or after (less half a frame) every tick of the grid."""
+    """Decides for each frame whether it is kept: the first at or after (less half a frame) every tick of the grid."""
 
     def __init__(self, fps: float | None):
         self.fps = fps
@@ -257,7 +257,7 @@ def _opened(path: Path, n_threads: int = 0) -> Iterator[tuple[Any, Any]]:
     with container:
         name = container.format.name
         if name.endswith("_pipe") or set(name.split(",")) & set(_PICTURE_FORMATS):
-            raise InputError(path, f"is a still picture or animation ({name}), whatever its name; expected a video")
+            raise InputError(path, f"is a still image or animation ({name}), whatever its name; expected a video")
         streams = [s for s in container.streams.video if not s.disposition & s.disposition.attached_pic]
         if not streams:
             kinds = ", ".join(sorted({s.type for s in container.streams})) or "nothing"
@@ -326,7 +326,7 @@ def _info(path: Path, container: Any, stream: Any, frame: Any) -> VideoInfo:
 
 
 def _turned(path: Path, frame: Any) -> tuple[int, bool]:
-    """(quarter turns anticlockwise that bring the picture upright, whether it is mirrored first left to right).
+    """(quarter turns anticlockwise that bring the image upright, whether it is mirrored first left to right).
 
     From the display matrix (a b; c d), 16.16 fixed point: a stored point goes to (a x + c y, b x + d y).
     """
@@ -362,7 +362,7 @@ def _upright(frame: Any, stream: Any, info: VideoInfo) -> np.ndarray:
     if rgb.shape[:2] != (info.height, info.width):
         raise InputError(
             info.path,
-            f"the picture size changes from {info.width}x{info.height} to {rgb.shape[1]}x{rgb.shape[0]} at "
+            f"the image size changes from {info.width}x{info.height} to {rgb.shape[1]}x{rgb.shape[0]} at "
             f"{frame.time} s; cut the video there",
         )
     return np.ascontiguousarray(rgb)

@@ -13,18 +13,18 @@ import numpy as np
 from neurostore.errors import NeurostoreError
 from neurostore.ingest.video.contract import Detection
 
-_CHUNK = 512  # pictures put away at once
+_CHUNK = 512  # frames stored at once
 _SPOOL_BYTES = 32 << 20  # beyond it they go to a file
 
 Arrays = dict[str, np.ndarray]  # 'box', 'points', 'positions 0', 'sd_mm 1', 'confidence' … of so many detections
-_Place = tuple[int, tuple[int, ...]]  # where the values of a chunk lie in the file, and their shape
+_Place = tuple[int, tuple[int, ...]]  # where the values of a chunk are in the file, and their shape
 
 
 class Detections(Sequence[list[Detection]]):
-    """The persons of each picture: ``detections[picture][number]``; held as float32, without an object for each.
+    """The persons of each frame: ``detections[frame][number]``; held as float32, without an object for each.
 
-    ``add`` takes the persons of the next picture; ``row`` names one of them, ``take`` gathers one kind of values of many
-    rows. What is over 32 MB lies in a temporary file without a name, which ends with the process.
+    ``add`` takes the persons of the next frame; ``row`` names one of them, ``take`` gathers one kind of values of many
+    rows. What is over 32 MB is stored in a temporary file without a name, which ends with the process.
 
     Raises
     ------
@@ -32,7 +32,7 @@ class Detections(Sequence[list[Detection]]):
     """
 
     def __init__(self) -> None:
-        self._first_rows = [0]  # of each picture, and of the next one
+        self._first_rows = [0]  # of each frame, and of the next one
         self._chunk_rows = [0]  # of each chunk, and of the next one
         self._chunks: list[dict[str, _Place]] = []
         self._waiting: list[Detection] = []

@@ -1,4 +1,4 @@
-"""From a video to a recording: decode, estimate, follow each person, mend, and turn to the lab frame."""
+"""From a video to a recording: decode, estimate, follow each person, repair swaps of left and right, and turn to the lab frame."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ def estimate(
     ----------
     options : what cohort.toml says of the trial. estimator : ``metrabs`` or ``mediapipe``.
     given : fields of :class:`~.contract.EstimatorOptions`.
-    progress : called with (pictures done, pictures in all or 0 where not known).
+    progress : called with (frames done, frames in all or 0 where not known).
 
     Raises
     ------
-    InputError : the video cannot be read, or shows nobody, or the subject in too few pictures.
+    InputError : the video cannot be read, or shows nobody, or the subject in too few frames.
     ModelError, MissingExtraError : the model or its package is not there; says how to get it.
     UsageError : an option that does not exist.
     """
@@ -79,12 +79,12 @@ def estimate(
     clock = np.array(time_s)
     followed = tracking.follow(detections, clock)
     if not followed.tracks:
-        raise InputError(path, f"shows nobody in any of its {len(clock)} pictures; expected a person")
+        raise InputError(path, f"shows nobody in any of its {len(clock)} frames; expected a person")
     order = tracking.choose_subject(followed.tracks, chosen.subject, info.width, info.height, box)
     n_seen = len(order[0].frames)
     if n_seen < chosen.min_frames:
         raise InputError(
-            path, f"shows the subject in {n_seen} of {len(clock)} pictures; expected at least {chosen.min_frames}"
+            path, f"shows the subject in {n_seen} of {len(clock)} frames; expected at least {chosen.min_frames}"
         )
     return _recording(_Followed(model, view, info, decoding, clock, detections, followed, order), chosen)
 
@@ -95,7 +95,7 @@ def settings(estimator: str, given: dict[str, Any]) -> dict[str, Any]:
     module = _module(estimator)
     try:
         model = module.identity(options)
-    except NeurostoreError as error:  # told with each trial, when it is estimated
+    except NeurostoreError as error:  # reported with each trial when it is estimated
         model = {"name": estimator, "problem": type(error).__name__}
     versions = [VERSION, module.VERSION, decode.VERSION, tracking.VERSION, swaps.VERSION, cameras.VERSION]
     numbers = {k: v for k, v in asdict(options).items() if k not in ("batch_size", "internal_batch_size")}
@@ -210,7 +210,7 @@ def _poses(video: _Followed, options: EstimatorOptions) -> tuple[list[Poses], sw
         picture = _on_picture(positions, detections.take("points", rows)) if s == 0 else None
         found = swaps.find(positions, person, time_s[frame], skeleton)
         if options.mend_swaps:
-            swaps.mend(found, positions, confidence, sd_mm)
+            swaps.repair(found, positions, confidence, sd_mm)
         in_primary = in_primary or found
         poses.append(Poses(skeleton, person, frame, time_s[frame], positions, None, confidence, sd_mm, picture))
     assert in_primary is not None  # an estimator has at least one skeleton

@@ -1,7 +1,7 @@
 """The stored poses drawn on their video, and a contact sheet: to see at a glance whether it worked.
 
 What is drawn are the lake's own positions, taken back through the recorded camera; hip-centred ones are laid on the
-picture by the person's stored scale and place.
+frame by the person's stored scale and place.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from neurostore.trial_key import key_text
 
 LEFT, RIGHT, MIDDLE, BYSTANDER = (255, 140, 0), (0, 170, 255), (255, 255, 255), (150, 150, 150)
 _SHEET_COLUMNS, _SHEET_ROWS, _SHEET_WIDTH = 4, 3, 480
-_FONT = {  # 3 x 5 points, a row a number
+_FONT = {  # 3 x 5 points, one row per number
     "0": (7, 5, 5, 5, 7), "1": (2, 6, 2, 2, 7), "2": (7, 1, 7, 4, 7), "3": (7, 1, 7, 1, 7), "4": (5, 5, 7, 1, 1),
     "5": (7, 4, 7, 1, 7), "6": (7, 4, 7, 5, 7), "7": (7, 1, 1, 2, 2), "8": (7, 5, 7, 5, 7), "9": (7, 5, 7, 1, 7),
     ".": (0, 0, 0, 0, 2), " ": (0, 0, 0, 0, 0), "s": (3, 4, 2, 1, 6), "-": (0, 0, 7, 0, 0),
@@ -36,7 +36,7 @@ _FONT = {  # 3 x 5 points, a row a number
 
 @dataclass(frozen=True)
 class Drawn:
-    """Points of one trial in its pictures. points (n, J, 2) px, NaN = not there; person, frame, time_s : (n,)."""
+    """Points of one trial in its frames. points (n, J, 2) px, NaN = not there; person, frame, time_s : (n,)."""
 
     skeleton: Skeleton
     person: np.ndarray
@@ -48,7 +48,7 @@ class Drawn:
 def picture_points(
     positions: np.ndarray, camera: dict[str, Any], basis: str, picture: np.ndarray | None = None
 ) -> np.ndarray:
-    """Where lab positions (n, J, 3) mm lie in the picture: (n, J, 2) px.
+    """Where lab positions (n, J, 3) mm are in the image: (n, J, 2) px.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def picture_points(
     seen = (positions.astype(float) - shift) @ turn  # the inverse of a rotation is its transpose
     if basis == "root_relative":
         if picture is None:
-            raise ValueError("hip-centred positions need the place of each person in the picture")
+            raise ValueError("hip-centred positions need the place of each person in the image")
         return picture[:, None, :1] * seen[..., :2] + picture[:, None, 1:]
     return Camera(np.array(camera["intrinsics"]), tuple(camera["distortion"])).project(seen)
 
@@ -72,7 +72,7 @@ def draw(
     *,
     progress: Callable[[int, int], None] | None = None,
 ) -> int:
-    """Write the video with skeletons (and the contact sheet PNG); returns the number of pictures.
+    """Write the video with skeletons (and the contact sheet PNG); returns the number of frames.
 
     Left is orange, right blue, the middle white; bystanders are grey. Pictures are matched to poses by their time.
 
@@ -124,7 +124,7 @@ def overlay_trial(
     sheet: Path | str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> int:
-    """Draw a trial of an open lake on its video; returns the number of pictures.
+    """Draw a trial of an open lake on its video; returns the number of frames.
 
     Parameters
     ----------
@@ -173,7 +173,7 @@ def _drawn(lake: Version, row: dict[str, Any], camera: dict[str, Any]) -> Drawn:
 
 
 def contact_sheet(pictures: list[tuple[float, np.ndarray]]) -> np.ndarray:
-    """Pictures of one size in a grid, each with its time, as one (h, w, 3) picture."""
+    """Images of one size in a grid, each with its time, as one (h, w, 3) image."""
     height, width = pictures[0][1].shape[:2]
     n_rows = -(-len(pictures) // _SHEET_COLUMNS)
     sheet = np.zeros((n_rows * height, _SHEET_COLUMNS * width, 3), np.uint8)
@@ -186,7 +186,7 @@ def contact_sheet(pictures: list[tuple[float, np.ndarray]]) -> np.ndarray:
 
 
 def write_png(path: Path | str, rgb: np.ndarray) -> None:
-    """Write a picture as PNG."""
+    """Write an image as PNG."""
     import av
 
     codec: Any = av.CodecContext.create("png", "w")
@@ -204,7 +204,7 @@ def _rows_by_time(drawn: Drawn) -> dict[int, list[int]]:
 
 
 def _sheet_times(drawn: Drawn) -> set[int]:
-    """Times of the contact sheet: evenly over the pictures in which the subject is seen."""
+    """Times of the contact sheet: evenly over the frames in which the subject is seen."""
     seen = np.flatnonzero((drawn.person == 0) & np.isfinite(drawn.points).all(axis=2).any(axis=1))
     if len(seen) == 0:
         seen = np.arange(len(drawn.time_s))
@@ -274,7 +274,7 @@ def _shrunk(rgb: np.ndarray, width: int) -> np.ndarray:
 
 
 def _encode(out: Path, pictures: Iterator[decode.Picture], info: decode.VideoInfo) -> int:
-    """Write pictures with their own times. H.264 where this FFmpeg has it, else MPEG-4."""
+    """Write frames with their own times. H.264 where this FFmpeg has it, else MPEG-4."""
     import av
 
     codec = "libx264" if "libx264" in av.codecs_available else "mpeg4"

@@ -1,4 +1,4 @@
-"""Left and right exchanged for some frames: found from continuity, mended or counted.
+"""Left and right exchanged for some frames: found from continuity, repaired or counted.
 
 Each limb pair (legs, arms: joints that hang together by bones) is followed on its own. Over all frames the sequence of
 states {as estimated, exchanged} with the smallest sum of accelerations and of bone-length changes is found by dynamic
@@ -20,7 +20,7 @@ _EXCHANGED_MM_S = 150.0  # and each exchanged second as much: where legs have pa
 _MIN_APART_MM = 60.0  # limbs nearer than this cannot be told apart, and need not be
 _MAX_LEFT_MM = 120.0  # mean jump that may remain at the ends of a stretch for an exchange to explain it
 _MAX_BLANKED_S = 0.15  # a stretch that no exchange explains is left out up to this length, and marked beyond
-_MAX_MENDED_SHARE = 0.4  # a limb exchanged for longer is marked, not mended: which half is right is not known
+_MAX_REPAIRED_SHARE = 0.4  # a limb exchanged for longer is marked, not repaired: which half is right is not known
 _MAX_GAP_S = 0.3  # continuity says nothing of left and right over more: somebody may have turned round meanwhile
 _MEMORY_S = 0.05  # of the velocity (time constant): long enough to calm noise, short beside a swing of 0.4 s
 _MAX_COURSE_S = 0.1  # over which a limb is taken to go on straight
@@ -41,38 +41,38 @@ class Swaps:
     doubtful: list[Stretch] = field(default_factory=list)
     subject_rows: frozenset[int] = frozenset()
 
-    def quality(self, is_mended: bool) -> dict[str, float]:
+    def quality(self, is_repaired: bool) -> dict[str, float]:
         """Figures for the subject: stretches and frames, exchanged back and left."""
         counts = {}
         for name, stretches in (
-            ("mended", self.ranges if is_mended else []),
-            ("left_out", self.blanked if is_mended else []),
-            ("marked", self.doubtful if is_mended else [*self.ranges, *self.blanked, *self.doubtful]),
+            ("mended", self.ranges if is_repaired else []),
+            ("left_out", self.blanked if is_repaired else []),
+            ("marked", self.doubtful if is_repaired else [*self.ranges, *self.blanked, *self.doubtful]),
         ):
             rows = [r for r, _, _ in stretches if int(r[0]) in self.subject_rows]
             counts[f"swaps_{name}"] = float(len(rows))
             counts[f"swap_frames_{name}"] = float(sum(map(len, rows)))
         return counts
 
-    def notes(self, is_mended: bool) -> list[str]:
-        figures = self.quality(is_mended)
-        said = []
+    def notes(self, is_repaired: bool) -> list[str]:
+        figures = self.quality(is_repaired)
+        notes = []
         if figures["swaps_mended"]:
-            said.append(
+            notes.append(
                 f"left and right were exchanged in {figures['swaps_mended']:.0f} stretches "
                 f"({figures['swap_frames_mended']:.0f} frames) and are put back"
             )
         if figures["swaps_left_out"]:
-            said.append(
+            notes.append(
                 f"{figures['swap_frames_left_out']:.0f} frames of a limb that jumps to the other side and does not fit "
                 f"there either are left out"
             )
         if figures["swaps_marked"]:
-            said.append(
+            notes.append(
                 f"left and right seem exchanged in {figures['swaps_marked']:.0f} stretches "
                 f"({figures['swap_frames_marked']:.0f} frames); left as estimated"
             )
-        return said
+        return notes
 
 
 def find(positions: np.ndarray, person: np.ndarray, time_s: np.ndarray, skeleton: Skeleton) -> Swaps:
@@ -89,7 +89,7 @@ def find(positions: np.ndarray, person: np.ndarray, time_s: np.ndarray, skeleton
         for left, right in limb_pairs(skeleton):
             states = _states(body, clock, left, right)
             n_known = max(1, int(np.isfinite(body[:, [*left, *right]]).all(axis=2).any(axis=1).sum()))
-            is_too_much = states.sum() > _MAX_MENDED_SHARE * n_known
+            is_too_much = states.sum() > _MAX_REPAIRED_SHARE * n_known
             for stretch in _stretches(states):
                 # hips may have stayed where they are: of the limb, only pairs that jump at the ends are exchanged
                 jumping = [p for p in zip(left, right, strict=True) if _jumps(body, stretch, *p)]
@@ -106,7 +106,7 @@ def find(positions: np.ndarray, person: np.ndarray, time_s: np.ndarray, skeleton
     return found
 
 
-def mend(found: Swaps, positions: np.ndarray, *values: np.ndarray | None) -> None:
+def repair(found: Swaps, positions: np.ndarray, *values: np.ndarray | None) -> None:
     """Exchange back, and blank glitches, in place, in positions (n, J, 3) and per-joint values (n, J)."""
     for rows, left, right in found.blanked:
         for array in (positions, *values):

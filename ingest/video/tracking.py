@@ -1,6 +1,6 @@
-"""One person, one number: detections of single pictures joined into tracks, and the choice of the subject.
+"""One person, one number: detections of single frames joined into tracks, and the choice of the subject.
 
-Each picture's detections are assigned to the tracks at hand by the Hungarian method, on the distance to where each
+Each frame's detections are assigned to the tracks at hand by the Hungarian method, on the distance to where each
 track should be by now (constant velocity), the change of size and of body shape. Afterwards pieces of one person on
 both sides of a gap are joined by the same measure.
 """
@@ -24,21 +24,21 @@ _JOIN_GAP_S = 2.5  # pieces further apart are two persons
 _MEMORY_S = 0.3  # of a track's past that gives its velocity
 _MAX_RECENT = 10  # sightings of it
 _GATE = 0.35  # heights a person may be away from where they should be, and
-_GATE_PER_S = 0.6  # more for each second unseen: walking is 0.8 heights a second, and may stop
-_UPWARDS = 2.0  # times as far: people walk across the picture and out of its depth, hardly up
+_GATE_PER_S = 0.6  # more for each second unseen: walking is 0.8 heights per second, and may stop
+_UPWARDS = 2.0  # times as far: people walk across the image and out of its depth, hardly up
 _SIZE_GATE = math.log(1.5)  # change of height between sightings, and
 _SIZE_GATE_PER_S = 0.3  # more for each second
 _BENT_GATE_MM = 400.0  # between poses of one person: counts as much as a gate of way, up to
-_MAX_BENT = 0.5  # gates: models err in single pictures
+_MAX_BENT = 0.5  # gates: models err in single frames
 _NO_MATCH = 1.5  # gates: what a detection that goes on with no track costs, and a pair may at most
 _UNSURE = 0.3  # gates by which a track so short must fit better than one of somebody known
 _MIN_SEEN_S = 0.15  # a shorter track is taken for a false detection, and so is one of fewer than
-_MIN_SEEN = 3  # pictures
+_MIN_SEEN = 3  # frames
 _SAME_POINTS = 0.1  # heights between the points of two detections (mean) below which they are one person
-_SAME_SHARE = 0.7  # of a shorter track's pictures in which it lies on a longer one: a second detection of one person
+_SAME_SHARE = 0.7  # of a shorter track's frames in which it lies on a longer one: a second detection of one person
 _SAME_DISTANCE = 0.25  # heights, for that
 _JUMP = 0.12  # heights off the median of the neighbours, or
-_JUMP_SIZE = math.log(1.3)  # in stature: a pose that did not fit the person in this one picture
+_JUMP_SIZE = math.log(1.3)  # in stature: a pose that did not fit the person in this one frame
 _JUMP_WINDOW_S = 0.2  # to each side
 _BENT_MM = 120.0  # off the neighbours' median pose (mean over joints); CMU's walks, jumps and dances stay below 61 mm
 _BENT_WINDOW_S = 0.1  # to each side: limbs move on arcs
@@ -50,7 +50,7 @@ _MIN_PRESENCE = 0.2  # share of the longest presence that a walker must be seen 
 
 @dataclass
 class Track:
-    """One person's detections. frames : pictures they are seen in, rising; detections : the index in each."""
+    """One person's detections. frames : frames they are seen in, rising; detections : the index in each."""
 
     frames: list[int] = field(default_factory=list)
     times: list[float] = field(default_factory=list)  # s, of the frames
@@ -95,11 +95,11 @@ class Followed:
 
 
 def follow(detections: Sequence[Sequence[Detection]], time_s: np.ndarray) -> Followed:
-    """Join the detections of all pictures into tracks.
+    """Join the detections of all frames into tracks.
 
     Parameters
     ----------
-    detections : the persons of each picture, in any order. time_s : (n,) of the pictures.
+    detections : the persons of each frame, in any order. time_s : (n,) of the frames.
     """
     ended: list[Track] = []
     active: list[Track] = []
@@ -132,7 +132,7 @@ def follow(detections: Sequence[Sequence[Detection]], time_s: np.ndarray) -> Fol
     followed = Followed(sorted(kept, key=lambda t: (-len(t.frames), t.frames[0])))
     n_short = len(tracks) - len(kept)
     if n_short:
-        followed.notes.append(f"{n_short} persons seen in fewer than {needed} pictures were taken for false detections")
+        followed.notes.append(f"{n_short} persons seen in fewer than {needed} frames were taken for false detections")
     if n_doubles:
         followed.notes.append(f"{n_doubles} second detections of one person were left out")
     if n_jumps:
@@ -142,7 +142,7 @@ def follow(detections: Sequence[Sequence[Detection]], time_s: np.ndarray) -> Fol
         "false_tracks": float(n_short),
         "double_detections": float(n_doubles),
     }
-    if not kept and tracks:  # let the caller say in how few pictures somebody is seen
+    if not kept and tracks:  # let the caller say in how few frames somebody is seen
         followed.tracks = [max(tracks, key=lambda t: len(t.frames))]
     return followed
 
@@ -152,8 +152,8 @@ def choose_subject(
 ) -> list[Track]:
     """The tracks with the subject first, the others by presence.
 
-    A ``box`` [left, top, width, height] px decides alone: whose middle lies in it in most pictures. Else by rule:
-    ``longest`` (pictures seen in), ``largest`` (median height), or ``walker``: who goes farthest through the scene, in
+    A ``box`` [left, top, width, height] px decides alone: whose middle lies in it in most frames. Else by rule:
+    ``longest`` (frames seen in), ``largest`` (median height), or ``walker``: who goes farthest through the scene, in
     heights of the body (so that walking towards the camera counts by the change of size); those who go nearly as far,
     or everybody where nobody walks, are told apart by presence times height squared.
     """
@@ -207,7 +207,7 @@ def _centred(values: np.ndarray, seen: np.ndarray, n: np.ndarray) -> tuple[np.nd
 
 
 def _place(person: Detection) -> np.ndarray:
-    """Middle of the points (px), stature in the picture (px), confidence.
+    """Middle of the points (px), stature in the image (px), confidence.
 
     Stature by the scale of the pose, so that crouching does not change it; else the height of the box.
     """
@@ -225,7 +225,7 @@ def _shape(person: Detection) -> np.ndarray:
 
 
 def _is_same(person: Detection, other: Detection, height: float) -> bool:
-    """Whether two detections of one picture lie on the same points."""
+    """Whether two detections of one frame lie on the same points."""
     apart = np.linalg.norm(person.points - other.points, axis=1)
     apart = apart[np.isfinite(apart)]
     return len(apart) > 0 and float(apart.mean()) < _SAME_POINTS * height
@@ -261,7 +261,7 @@ def _assigned(tracks: list[Track], places: list[np.ndarray], shapes: list[np.nda
 
 
 def _distance(expected: np.ndarray, place: np.ndarray, unseen_s: float) -> float:
-    """How far a place is off the expected one in gates (1: as far as may be), in the picture and in size together.
+    """How far a place is off the expected one in gates (1: as far as may be), in the image and in size together.
 
     _NO_MATCH for what cannot be the same person.
     """

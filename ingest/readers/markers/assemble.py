@@ -19,7 +19,7 @@ from neurostore.ingest.recording import Poses, ReadOptions
 from neurostore.skeleton import Skeleton
 from neurostore.wording import listed
 
-#: further than this from the origin (1 km) a coordinate is rubbish, not a marker
+#: further than this from the origin (1 km) a coordinate is an error, not a marker
 FARTHEST_MM = 1e6
 
 # Row i of each matrix is the source direction that becomes x, y, z; all have determinant +1.
@@ -83,7 +83,7 @@ def parse_up(text: str, path: Path) -> str:
 
 
 def rate_of(time_s: np.ndarray) -> float:
-    """Frames a second of at least two rising times, 3 decimals; even times rounded in text give the rate they come from."""
+    """Frames per second of at least two rising times, 3 decimals; even times rounded in text give the rate they come from."""
     n = len(time_s)
     rate = (n - 1) / (time_s[-1] - time_s[0])
     if np.abs(time_s[0] + np.arange(n) / rate - time_s).max() > 0.25 / rate:
@@ -92,7 +92,7 @@ def rate_of(time_s: np.ndarray) -> float:
 
 
 def refuse_pixels(path: Path, unit: str, positions: np.ndarray, scale_mm: float | None) -> None:
-    """Raise where positions are places in a picture: the unit or the file's name says so, or a flat figure is over 50 m tall.
+    """Raise where positions are places in an image: the unit or the file's name says so, or a flat figure is over 50 m tall.
 
     positions : (n, J, 3) in the file's unit. Sports2D writes `Units m` into its files of pixels.
     """
@@ -102,7 +102,7 @@ def refuse_pixels(path: Path, unit: str, positions: np.ndarray, scale_mm: float 
     if scale_mm is not None:
         return
     if unit in ("px", "pixel", "pixels"):
-        raise InputError(path, f"its unit is {unit}: positions in a picture are no lengths; {advice}")
+        raise InputError(path, f"its unit is {unit}: positions in an image are no lengths; {advice}")
     across = extent_of(positions) * UNIT_MM.get(unit, 1.0)
     if not np.isfinite(across) or across < 20_000:
         return
@@ -147,7 +147,7 @@ def frame_slice(n_frames: int, options: ReadOptions, path: Path) -> slice:
         start, stop = start + first, min(stop, start + last + 1)
     if not 0 <= start < stop:
         raise InputError(
-            path, f"drop_frames and frames of cohort.toml keep none of its {n_frames} frames; mend cohort.toml"
+            path, f"drop_frames and frames of cohort.toml keep none of its {n_frames} frames; correct cohort.toml"
         )
     return slice(start, stop)
 
@@ -253,7 +253,7 @@ def assemble(skeleton: Skeleton, columns: Sequence[str], positions: np.ndarray, 
     )
 
 
-def is_still(positions_mm: np.ndarray, duration_s: float, said_static: bool) -> bool:
+def is_still(positions_mm: np.ndarray, duration_s: float, is_stated_static: bool) -> bool:
     """Is this a static trial: nobody moves. Marker travel decides; a name or flag that says so only widens the bound.
 
     Travel of a marker is the diagonal of the box that holds the middle 96 % of its samples. In quiet standing the head
@@ -261,7 +261,7 @@ def is_still(positions_mm: np.ndarray, duration_s: float, said_static: bool) -> 
     (150 mm where the file says static), over at least half a second (any length where the file says static).
     """
     if len(positions_mm) < 2:
-        return said_static
+        return is_stated_static
     sample = positions_mm[:: max(1, len(positions_mm) // 1000)]
     seen = np.isfinite(sample[..., 0]).mean(axis=0) > 0.5
     if not seen.any():
@@ -270,7 +270,7 @@ def is_still(positions_mm: np.ndarray, duration_s: float, said_static: bool) -> 
     last = np.isfinite(ordered).sum(axis=0) - 1
     low, high = (np.take_along_axis(ordered, np.rint(share * last).astype(int)[None], 0)[0] for share in (0.02, 0.98))
     travel = float(np.percentile(np.linalg.norm(high - low, axis=-1), 90))
-    return travel < 150 if said_static else (travel < 60 and duration_s >= 0.5)
+    return travel < 150 if is_stated_static else (travel < 60 and duration_s >= 0.5)
 
 
 def name_says_static(path: Path) -> bool:

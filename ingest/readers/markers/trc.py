@@ -251,8 +251,8 @@ def _scale(
         )
         return other[0], "judged"
     scale_mm, judged = unit_of_extent(positions)
-    said = f"Units is {unit!r}" if unit else "Units is missing"
-    notes.append(f"{said}; the unit was judged to be {judged} from the size of the marker cloud")
+    problem = f"Units is {unit!r}" if unit else "Units is missing"
+    notes.append(f"{problem}; the unit was judged to be {judged} from the size of the marker cloud")
     return scale_mm, "judged"
 
 
@@ -262,7 +262,9 @@ def _up(path: Path, options: ReadOptions, names: list[str], positions: np.ndarra
         return parse_up(options.up, path)
     up = judge_up([squeezed(name) for name in names], positions, default="y")
     axis, how = (
-        (up.axis, up.how) if up.is_sure else ("y", f"the habit of the format, as the markers leave it open ({up.how})")
+        (up.axis, up.how)
+        if up.is_sure
+        else ("y", f"the convention of the format, as the markers leave it open ({up.how})")
     )
     notes.append(f"a TRC file does not say which way is up; {axis} was taken: {how}")
     return axis

@@ -1,6 +1,6 @@
 """Which way is up in a marker file: the markers decide, what the file says of its screen only breaks ties.
 
-X_SCREEN and Y_SCREEN of a C3D describe a picture: Qualisys writes −X and −Z into every file whose Z points up, others
+X_SCREEN and Y_SCREEN of a C3D describe a screen: Qualisys writes −X and −Z into every file whose Z points up, others
 +Y where Z does. So the axis is taken along which the pelvis, trunk and head lie away from the feet and along which
 the feet on the ground keep one height. In a crouch the trunk lies ahead of the feet; their common height then decides.
 """
@@ -75,7 +75,7 @@ def judge_up(names: Sequence[str], positions: np.ndarray, default: str, screen: 
 
     Parameters
     ----------
-    names : squeezed marker names. positions : (n, J, 3) mm, NaN = missing. default : the habit of the format.
+    names : squeezed marker names. positions : (n, J, 3) mm, NaN = missing. default : the convention of the format.
     screen : what the file says ('' where it says nothing): decides where the markers do not.
     """
     low = [i for i, n in enumerate(names) if is_foot(n)]
@@ -104,11 +104,11 @@ def _by_body(feet: np.ndarray, above: np.ndarray, screen: str) -> Up | None:
     if share[best] < 0.9:
         how += ", and the feet on the ground keep one height"
     if score[second] > _CLEAR * score[best]:
-        said = "xyz".find(screen[-1:]) if screen else -1
-        if said not in (best, second):
+        stated = "xyz".find(screen[-1:]) if screen else -1
+        if stated not in (best, second):
             return Up(_signed(best, lift), f"{how}; {'xyz'[second]} is nearly as likely", False)
         return Up(
-            _signed(said, lift), "the markers leave two axes open, of which the file's screen names this one", False
+            _signed(stated, lift), "the markers leave two axes open, of which the file's screen names this one", False
         )
     return Up(_signed(best, lift), how, True)
 
@@ -132,7 +132,7 @@ def _ground_spread(feet: np.ndarray) -> np.ndarray:
 
 
 def _by_cloud(sample: np.ndarray, default: str, screen: str) -> Up:
-    """Without names that tell: the screen's axis, its positive side up unless the markers lie below zero; else the longest side."""
+    """Without names that say which way is up: the screen's axis, its positive side up unless the markers lie below zero; else the longest side."""
     if screen:
         axis = "xyz".index(screen[-1])
         values = sample[..., axis][np.isfinite(sample[..., axis])]
@@ -144,4 +144,4 @@ def _by_cloud(sample: np.ndarray, default: str, screen: str) -> Up:
         order = np.argsort(spread)
         if spread[order[2]] > 1.3 * spread[order[1]]:
             return Up("xyz"[order[2]], "the markers spread most along it", False)
-    return Up(default, "the habit of the format, as the data do not tell", False)
+    return Up(default, "the convention of the format, as the data do not say", False)

@@ -110,15 +110,15 @@ class _Parser:
         )
 
     def _units(self, line: int, words: list[str]) -> None:
-        key, said = words[0].lower(), words[1] if len(words) > 1 else ""
+        key, text = words[0].lower(), words[1] if len(words) > 1 else ""
         if key == "angle":
-            if said.lower() not in ("deg", "degrees", "rad", "radians"):
-                self.problems.append(f"line {line}: angle unit {said!r}, expected deg or rad")
-            self.is_degrees = said.lower().startswith("deg")
+            if text.lower() not in ("deg", "degrees", "rad", "radians"):
+                self.problems.append(f"line {line}: angle unit {text!r}, expected deg or rad")
+            self.is_degrees = text.lower().startswith("deg")
         elif key == "length":
-            value = number(said)
+            value = number(text)
             if value is None or value <= 0:
-                self.problems.append(f"line {line}: length unit {said!r}, expected a positive number")
+                self.problems.append(f"line {line}: length unit {text!r}, expected a positive number")
             self.length_unit = value
 
     def _bone(self, line: int, key: str, words: list[str], bone: Bone | None) -> Bone | None:

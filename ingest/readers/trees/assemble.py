@@ -194,11 +194,11 @@ def _settle(source: Source, block: np.ndarray, skeleton: Skeleton, options: Read
     if options.root_position not in (None, "replace", "add"):
         raise InputError(source.path, f"root_position is 'replace' or 'add', not {options.root_position!r}")
     if not source.settled:
-        tree.adds, said = up_and_unit.judge_positions(tree, sample, roles, up)
+        tree.adds, position_notes = up_and_unit.judge_positions(tree, sample, roles, up)
         if options.root_position is not None:
             tree.adds[tree.parents < 0] = options.root_position == "add"
-            said = [s for s in said if not s.startswith("root positions")]
-        notes += said
+            position_notes = [s for s in position_notes if not s.startswith("root positions")]
+        notes += position_notes
     height = up_and_unit.standing_height(forward(tree, sample, 1.0, lab)[0], roles)
     scale, basis, unit = _scale(source, skeleton, options, height, notes)
     parameters = {
@@ -315,7 +315,7 @@ def neutral_from_rest(
     """The neutral pose of a file without a T-pose frame, and where it comes from.
 
     The skeleton's declared T-pose on this file's own OFFSETs, else the rest pose (all rotations zero) where it is an
-    upright, symmetric stance, else None. Its root lies at its OFFSET.
+    upright, symmetric stance, else None. Its root is at its OFFSET.
     """
     declared = skeleton.declaration.get("neutral")
     pose = replace(tree, operations=[[] for _ in tree.names])

@@ -65,8 +65,8 @@ def _read(path: Path, file: BinaryIO, options: ReadOptions) -> Recording:
         raise InputError(path, f"{what}; the file may be truncated", *found[:3])
     hierarchy = parse_hierarchy(_decode(head[: motion.start()], notes))
     problems = hierarchy.problems
-    said, period = (g.decode("ascii", "backslashreplace")[:40] for g in motion.groups())
-    n_frames = _count(said, problems)
+    stated, period = (g.decode("ascii", "backslashreplace")[:40] for g in motion.groups())
+    n_frames = _count(stated, problems)
     rate = _rate(period, problems)
     if problems or n_frames is None or rate is None:
         raise InputError(path, *problems)
@@ -105,12 +105,12 @@ def _decode(text: bytes, notes: list[str]) -> str:
         return text.decode("latin-1")
 
 
-def _count(said: str, problems: list[str]) -> int | None:
-    value = number(said)
+def _count(stated: str, problems: list[str]) -> int | None:
+    value = number(stated)
     if value is None or value != int(value):
-        problems.append(f"Frames is {said!r}, expected a whole number")
+        problems.append(f"Frames is {stated!r}, expected a whole number")
     elif value <= 0:
-        problems.append(f"Frames is {said}: the file has no frame of motion")
+        problems.append(f"Frames is {stated}: the file has no frame of motion")
     else:
         return int(value)
     return None

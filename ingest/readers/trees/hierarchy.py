@@ -154,11 +154,11 @@ class _Parser:
 
     def _channels(self, node: int, line: int) -> None:
         name = self.names[node]
-        said = self.words[self.at][0] if self.at < len(self.words) else "nothing"
-        if not said.isdecimal() or len(said) > 2:
-            self.problems.append(f"line {line}: CHANNELS of {name!r} begins with {said[:20]!r}, expected a count")
+        word = self.words[self.at][0] if self.at < len(self.words) else "nothing"
+        if not word.isdecimal() or len(word) > 2:
+            self.problems.append(f"line {line}: CHANNELS of {name!r} begins with {word[:20]!r}, expected a count")
             return
-        count = int(said)
+        count = int(word)
         self.at += 1
         if self.has_channels[node]:
             self.problems.append(f"line {line}: a second CHANNELS of {name!r}")

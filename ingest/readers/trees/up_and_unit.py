@@ -136,7 +136,7 @@ def _root_adds(tree: Tree, sample: np.ndarray, roles: Roles, up: str, offset: np
 def standing_height(positions: np.ndarray, roles: Roles) -> float:
     """Head-to-foot height of the person in the units given; (n, N, 3), Y up. 0 where nothing can be said.
 
-    The 90th percentile over frames of head above the lower foot, or of the whole extent where names do not tell.
+    The 90th percentile over frames of head above the lower foot, or of the whole extent where names do not say.
     """
     y = positions[..., 1]
     if roles.head is not None and roles.feet:
@@ -168,7 +168,7 @@ def is_neutral(pose: np.ndarray, roles: Roles) -> bool:
 def first_frame_is_pose(positions: np.ndarray, rotations: np.ndarray, root: int, roles: Roles) -> tuple[bool, str]:
     """Whether frame 0 is an artificial T-pose or rest pose put before the motion.
 
-    It is when it is a neutral stance, or no joint in it is turned against the root, and it lies far from frame 1: the
+    It is when it is a neutral stance, or no joint in it is turned against the root, and it is far from frame 1: the
     mean joint displacement relative to the root, or the root's own, is over 2.5 times the 95th percentile of the
     following steps (at most 300) and 2 % of the body.
 

@@ -134,7 +134,7 @@ def calibration(motions: list[Motion], refiner: Refiner, n_cameras: int = 2, see
         ]
         if not ratios:
             raise UsageError(
-                "nobody to calibrate the uncertainty on: people.toml names no one of split 'validation' here"
+                "no person to calibrate the uncertainty on: people.toml names no one of split 'validation' here"
             )
         found = np.concatenate(ratios)
         quantiles = np.quantile(found[np.isfinite(found)], _HELD)

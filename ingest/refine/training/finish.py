@@ -30,7 +30,7 @@ def finish(best: Path, motions: list[Motion], out: Path, metrics: dict[str, Any]
     kept["source_sha256"] = sorted(m.source_sha256 for m in motions if m.split in people)
     held = [m for m in motions if m.split == "validation"]
     if not held:
-        raise UsageError("nobody to calibrate the uncertainty on: no motion of split 'validation' is here")
+        raise UsageError("no person to calibrate the uncertainty on: no motion of split 'validation' is here")
     # As many cameras as make about forty trials: validation people are few.
     found = calibration(held, Refiner(model, markers, {**about, "calibration": {}}), max(2, 40 // (4 * len(held))))
     checkpoint.save(out, model, {**kept, "calibration": found, "metrics": metrics or {}}, dtype=torch.float16)

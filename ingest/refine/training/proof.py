@@ -46,12 +46,13 @@ def prove(
         raise UsageError(f"{data}: everybody here was trained or validated on; give motions of others")
     chosen = _thinned(judged, every)
     say(f"{len(chosen)} motions of {', '.join(sorted({m.person for m in chosen}))}")
-    told = {"done": 0}
+    tenths = 0
 
     def progress(done: int, n: int) -> None:
-        if 10 * done // n > told["done"]:
-            told["done"] = 10 * done // n
-            say(f"{10 * told['done']} %")
+        nonlocal tenths
+        if 10 * done // n > tenths:
+            tenths = 10 * done // n
+            say(f"{10 * tenths} %")
 
     return evaluate(
         chosen,

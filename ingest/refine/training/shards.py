@@ -54,7 +54,7 @@ def write(
         for array in maps.values():
             array.flush()
     first = next(iter(parts.values()))
-    said = {
+    about = {
         "format": FORMAT,
         "markers": first.markers.name,
         "n_frames": first.model.n_frames,
@@ -63,18 +63,18 @@ def write(
         "data_sha256": data_sha256,
         "people": {split: sorted({m.person for m in source.motions}) for split, source in parts.items()},
     }
-    (out / _MANIFEST).write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
+    (out / _MANIFEST).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
 
 
 def manifest(path: Path) -> dict:
     """What a folder of shards was made from. Raises UsageError."""
     try:
-        said = json.loads((Path(path) / _MANIFEST).read_text(encoding="utf-8"))
+        about = json.loads((Path(path) / _MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UsageError(f"{path}: no folder of training windows ({error})") from None
-    if said.get("format") != FORMAT:
-        raise UsageError(f"{path}: windows of format {said.get('format')}, expected {FORMAT}; write them again")
-    return said
+    if about.get("format") != FORMAT:
+        raise UsageError(f"{path}: windows of format {about.get('format')}, expected {FORMAT}; write them again")
+    return about
 
 
 class ShardBatches(torch.utils.data.Dataset):
@@ -86,9 +86,9 @@ class ShardBatches(torch.utils.data.Dataset):
     """
 
     def __init__(self, path: Path, split: str, model: ModelConfig, batch_size: int, seed: int, n_batches: int):
-        said = manifest(path)
+        about = manifest(path)
         wanted = {"markers": model.markers, "n_frames": model.n_frames, "node_rate_hz": model.node_rate_hz}
-        wrong = [f"{k} {said[k]} where the configuration says {v}" for k, v in wanted.items() if said[k] != v]
+        wrong = [f"{k} {about[k]} where the configuration says {v}" for k, v in wanted.items() if about[k] != v]
         if wrong:
             raise UsageError(f"{path}: holds windows of {', '.join(wrong)}; write them for this configuration")
         self.folder, self.batch_size, self.seed, self.n_batches = Path(path) / split, batch_size, seed, n_batches

@@ -42,10 +42,10 @@ def read_motions(
 ) -> list[Motion]:
     """Every motion in a lake, or in the BVH and AMC files below a folder, of people of the splits asked for.
 
-    Who somebody is stands in people.toml; else each subject's folder (of AMC files: the number before the underscore)
+    people.toml says who each person is; else each subject's folder (of AMC files: the number before the underscore)
     is one person. ``<number>/<number>_<trial>`` is the numbering of mocap.cs.cmu.edu, where subject 2 is ``cmu_02``.
     unknown_split : where people go whom people.toml does not name; None: by a hash of the name, 8 of 10 to train, one
-    each to validation and test. say : told of every file left out.
+    each to validation and test. say : called with every file left out.
 
     Raises
     ------

@@ -82,7 +82,7 @@ def train(
 ) -> Path:
     """Train, calibrate, and write ``out/refiner.safetensors``, whose path is returned.
 
-    Beside it lie ``best.safetensors`` and ``last.safetensors``, from which the same call goes on after a kill.
+    Beside it are ``best.safetensors`` and ``last.safetensors``, from which the same call goes on after a kill.
     shards : windows written by ``refine data``, instead of making them on the way; ``data`` still gives the motions
     that the uncertainty is calibrated on.
 
@@ -149,8 +149,8 @@ def train_on(
                 continue
             error = _validate(run.mean, check, device)
             minutes = (time.monotonic() - start) / 60
-            told = f"step {run.step} of {config.steps}, {minutes:.1f} min: loss {run.mean_loss:.4f}"
-            say(f"{told}, validation {error:.2f} mm")
+            line = f"step {run.step} of {config.steps}, {minutes:.1f} min: loss {run.mean_loss:.4f}"
+            say(f"{line}, validation {error:.2f} mm")
             if run.judge(error) >= config.patience:
                 say(f"no better for {config.patience} validations: stopped")
                 break
@@ -162,7 +162,7 @@ def train_on(
 def look_on(
     config: TrainConfig, motions: list[Motion], best: Path, shards: Path | None, say: Callable[[str], None] = print
 ) -> Path:
-    """Train the looks at the best transformers; the path of what came of it. Minutes; a killed one begins again."""
+    """Train the looks at the best transformers; returns the path of the result. It takes minutes; a run that was killed begins again."""
     looks = LookConfig(**config.looks)
     if not looks.batches:
         return best
@@ -233,7 +233,7 @@ def check_people(parts: dict[str, list[Motion]]) -> None:
     if n < 2:
         raise UsageError(f"{n} person to train on: at least two are needed, or the network learns one body")
     if not parts["validation"]:
-        raise UsageError("nobody to validate on: people.toml names the people of split 'validation', none is here")
+        raise UsageError("no person to validate on: people.toml names the people of split 'validation', none is here")
 
 
 def _validation(motions: list[Motion], markers: MarkerSet, config: TrainConfig) -> list[dict[str, torch.Tensor]]:

@@ -23,16 +23,16 @@ _WARM_UP_BATCHES = 2
 def bench(
     path: Path | str, estimator: str, given: dict[str, Any], *, n_frames: int = 120, compare_cpu: bool = False
 ) -> dict[str, Any]:
-    """Run a model on pictures held in memory.
+    """Run a model on frames held in memory.
 
     Returns
     -------
-    latency of a batch in ms (mean, p50, p95, p99) after two batches of warm-up, pictures a second, peak memory in MB,
+    latency of a batch in ms (mean, p50, p95, p99) after two batches of warm-up, frames per second, peak memory in MB,
     device, load time; with ``compare_cpu`` the largest difference of any joint in mm between the device and the CPU.
 
     Raises
     ------
-    InputError : the video has no picture. UsageError : compare_cpu for an estimator that only runs on the CPU.
+    InputError : the video has no frame. UsageError : compare_cpu for an estimator that only runs on the CPU.
     """
     options = EstimatorOptions.of(given)
     info = decode.probe(path)
@@ -95,7 +95,7 @@ def _run(
 
 
 def difference(a: list[list[Detection]], b: list[list[Detection]]) -> tuple[float, int]:
-    """(largest distance in mm of a joint between two runs, pictures in which another number of persons was found)."""
+    """(largest distance in mm of a joint between two runs, frames in which another number of persons was found)."""
     largest, n_other = 0.0, 0
     for ours, theirs in zip(a, b, strict=True):
         if len(ours) != len(theirs):

@@ -31,7 +31,7 @@ from neurostore.skeleton import Skeleton
 VERSION = 2
 SKELETON = "blazepose_33"
 MAX_PERSONS = 3
-_FILES = {  # in the bundle -> in the wheel, (mean, SD) by which the model wants its input picture normalised
+_FILES = {  # in the bundle -> in the wheel, (mean, SD) by which the model wants its input image normalised
     "pose_detector.tflite": ("modules/pose_detection/pose_detection.tflite", (127.5, 127.5)),
     "pose_landmarks_detector.tflite": ("modules/pose_landmark/pose_landmark_full.tflite", (0.0, 255.0)),
 }
@@ -74,7 +74,7 @@ class MediaPipe:
         return _Session(self.options, camera, self.skeletons[0])
 
     def notes(self) -> list[str]:
-        unseen = "joints outside the picture are not seen and left out"
+        unseen = "joints outside the image are not seen and left out"
         if self.options.position == "root_relative":
             return ["positions are around the hips: speed, step and stride lengths cannot be had from them", unseen]
         return ["depth follows from the field of view and an average body: lengths along the view are rough", unseen]
@@ -113,7 +113,7 @@ class _Session:
     def detect(self, pictures: Sequence[Picture]) -> list[list[Detection]]:
         if self._is_quiet:
             return [self._detect(picture) for picture in pictures]
-        with native_stderr_held():  # with the first picture, and with the first person, the graph starts and talks
+        with native_stderr_held():  # with the first frame, and with the first person, the graph starts and talks
             found = [self._detect(picture) for picture in pictures]
         self._is_quiet = any(found)
         return found
@@ -148,7 +148,7 @@ def place(world: np.ndarray, points: np.ndarray, visibility: np.ndarray, camera:
     """Hip-centred positions (J, 3) mm moved to where their pinhole projection fits the points (J, 2) px best.
 
     Linear least squares in the translation t: (X + t_x) - u (Z + t_z) = 0 and the same for y, with (u, v) the
-    normalised picture coordinates, for visible joints. NaN where the fit puts the person behind the camera.
+    normalised image coordinates, for visible joints. NaN where the fit puts the person behind the camera.
     """
     inverse = np.linalg.inv(camera.intrinsics)
     u, v = (np.column_stack([points, np.ones(len(points))]) @ inverse.T)[:, :2].T
@@ -234,7 +234,7 @@ def _model_sha256() -> str:
 
 @cache
 def _bundle() -> bytes:
-    """The pose landmarker's bundle: both models with the metadata that says how pictures are normalised."""
+    """The pose landmarker's bundle: both models with the metadata that says how images are normalised."""
     with _without_tensorflow(), native_stderr_held():
         from mediapipe.tasks.python.metadata.metadata_writers import metadata_writer, model_asset_bundle_utils
 

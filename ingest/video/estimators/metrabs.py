@@ -1,4 +1,4 @@
-"""MeTRAbs: absolute 3D poses in millimetres from single pictures, by the SavedModel of the model store.
+"""MeTRAbs: absolute 3D poses in millimetres from single images, by the SavedModel of the model store.
 
 Sárándi et al. 2021, doi:10.1109/TBIOM.2020.3037257. Pictures go to ``detect_poses_batched`` in full batches; all
 skeletons come from one pass. The spread over test-time augmentations is stored as ``sd_mm``: repeatability, not
@@ -220,7 +220,7 @@ class _Session:
             kind = type(error).__name__
             if "ResourceExhausted" in kind:
                 raise ModelError(
-                    f"{self.model.model_name}: out of memory with {len(images)} pictures a batch and "
+                    f"{self.model.model_name}: out of memory with {len(images)} frames per batch and "
                     f"internal_batch_size {self.model.options.internal_batch_size}; make both smaller"
                 ) from None
             raise ModelError(f"{self.model.model_name}: the model failed ({kind}): {str(error)[:400]}") from None

@@ -10,7 +10,7 @@ from neurostore.errors import ModelError  # noqa: E402
 from neurostore.ingest.refine import checkpoint  # noqa: E402
 from neurostore.ingest.refine.features import N_FEATURES, PATH, PLACE, RAY, SCALE_MM, sequence, window  # noqa: E402
 from neurostore.ingest.refine.model import ModelConfig, PoseFormer  # noqa: E402
-from neurostore.ingest.refine.second_look import N_FEATURES_AGAIN, N_PROPOSALS, SMOOTH_S, Again  # noqa: E402
+from neurostore.ingest.refine.second_look import N_FEATURES_AGAIN, N_PROPOSALS, SMOOTH_S, SecondLook  # noqa: E402
 from neurostore.ingest.refine.training import train as training  # noqa: E402
 from neurostore.ingest.refine.training.dataset import WindowBatches  # noqa: E402
 from neurostore.ingest.refine.training.looks import LookConfig, train_looks  # noqa: E402
@@ -36,7 +36,7 @@ def _window(moved_mm=None):
 
 def _again(features, present, body, correction=None):
     correction = torch.zeros(present.shape) if correction is None else correction
-    return Again(MARKERS, T, 20.0)(features, present, body, correction, torch.full(present.shape, -2.0))
+    return SecondLook(MARKERS, T, 20.0)(features, present, body, correction, torch.full(present.shape, -2.0))
 
 
 def test_sizes_and_nothing_where_nothing_is():
@@ -101,7 +101,7 @@ def test_bones_of_their_lengths_propose_nothing_and_a_shifted_knee_goes_back():
 
 def test_the_own_bones_proposal_makes_the_bone_as_long_as_in_the_window():
     features, present, body = _window(np.random.default_rng(0).normal(0, 25, (T, 17)).astype(np.float32))
-    again = Again(MARKERS, T, 20.0)
+    again = SecondLook(MARKERS, T, 20.0)
     _, proposals = _again(features, present, body)
     points = features[..., PLACE] * SCALE_MM
     lengths = again._lengths(points, present)

@@ -117,7 +117,7 @@ def test_a_loss_that_is_no_number_stops_and_names_the_batch(motions, tmp_path, m
 def test_one_person_is_too_few(motions, tmp_path):
     with pytest.raises(UsageError, match="1 person to train on: at least two"):
         training.train_on(TINY, [motions[0], motions[-1]], tmp_path)
-    with pytest.raises(UsageError, match="nobody to validate on"):
+    with pytest.raises(UsageError, match="no person to validate on"):
         training.train_on(TINY, motions[:2], tmp_path)
 
 

@@ -215,7 +215,7 @@ def test_pictures_are_no_videos(tmp_path: Path) -> None:
 
     path = tmp_path / "picture.mp4"
     write_png(path, corner_picture())
-    with pytest.raises(InputError, match="still picture"):
+    with pytest.raises(InputError, match="still image"):
         decode.probe(path)
 
 

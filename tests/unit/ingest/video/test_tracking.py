@@ -193,7 +193,7 @@ def test_swapped_legs_are_exchanged_back(first: int, last: int) -> None:
     true = positions.copy()
     exchange_legs(positions, skeleton, np.arange(first, last + 1))
     found = swaps.find(positions, np.zeros(90, int), np.arange(90) / RATE, skeleton)
-    swaps.mend(found, positions)
+    swaps.repair(found, positions)
     assert np.allclose(positions, true)
     assert found.quality(True)["swap_frames_mended"] == last - first + 1
     assert found.quality(False)["swap_frames_marked"] == last - first + 1
@@ -213,7 +213,7 @@ def test_the_same_swap_is_found_at_every_rate(rate: float) -> None:
     true += np.random.default_rng(7).normal(0, 8, true.shape).astype(np.float32)
     positions, t = true.copy(), np.arange(n) / rate
     exchange_legs(positions, skeleton, np.flatnonzero((t >= 1.3) & (t < 1.7)))
-    swaps.mend(swaps.find(positions, np.zeros(n, int), t, skeleton), positions)
+    swaps.repair(swaps.find(positions, np.zeros(n, int), t, skeleton), positions)
     assert np.mean(np.abs(positions - true).max(axis=(1, 2)) > 50) < 0.03, "but for where the legs pass each other"
 
 

@@ -287,12 +287,12 @@ def test_which_skeletons_are_stored(tmp_path: Path, model: dict[str, str]) -> No
 def test_nobody_and_hardly_anybody(tmp_path: Path, model: dict[str, str]) -> None:
     path = tmp_path / "nobody.mp4"
     scene.film(path, [Walk()], 20, visible=np.zeros((20, 1), bool))
-    with pytest.raises(InputError, match="shows nobody in any of its 20 pictures"):
+    with pytest.raises(InputError, match="shows nobody in any of its 20 frames"):
         run(path, model)
     visible = np.zeros((20, 1), bool)
     visible[5:8] = True
     scene.film(path, [Walk()], 20, visible=visible)
-    with pytest.raises(InputError, match="the subject in 3 of 20 pictures; expected at least 10"):
+    with pytest.raises(InputError, match="the subject in 3 of 20 frames; expected at least 10"):
         run(path, model)
 
 
