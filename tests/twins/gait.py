@@ -23,6 +23,7 @@ class Foot:
     heel_speed: np.ndarray
     toe_speed: np.ndarray
     middle_up: np.ndarray
+    toe_up: np.ndarray  # NaN without a toe
     has_heel: bool
 
 
@@ -106,6 +107,7 @@ def motion(time: np.ndarray, points: dict[str, np.ndarray], is_in_place: bool | 
             heel_speed=np.hypot(along[side] + ground, heel_v[:, 1]),
             toe_speed=np.hypot(toe_along + ground, toe_v[:, 1]),
             middle_up=(heel_v[:, 1] + toe_up) / 2,
+            toe_up=toe_v[:, 1],
             has_heel=has_heel,
         )
     return result
@@ -155,20 +157,32 @@ def zeni(m: Motion, side: str) -> list[tuple[str, float]]:
 
 
 def vertical(m: Motion, side: str) -> list[tuple[str, float, float]]:
-    v, t = m.feet[side].middle_up, m.time
+    """Strikes: troughs of the middle of heel and toe. Offs: 0.4 of the toe's peak acceleration, 0.6 of its peak velocity after it."""
+    v, t, toe = m.feet[side].middle_up, m.time, m.feet[side].toe_up
+    lift = np.full(len(t), np.nan)
+    lift[1:-1] = (toe[2:] - toe[:-2]) / (t[2:] - t[:-2])
     found = []
     for i in range(1, len(t) - 1):
         before, now, after = v[i - 1 : i + 2]
         if now < -0.05 and before > now and after >= now:
             found.append(("foot_strike", _vertex(t[i - 1 : i + 2], v[i - 1 : i + 2]), now))
+        before, now, after = toe[i - 1 : i + 2]
         if now > 0.05 and before < now and after <= now:
-            found.append(("foot_off", _vertex(t[i - 1 : i + 2], v[i - 1 : i + 2]), now))
+            window = [k for k in range(i + 1) if t[k] >= t[i] - 0.15 and np.isfinite(lift[k])]
+            if not window:
+                continue
+            k = max(window, key=lambda k: lift[k])
+            around = lift[k - 1 : k + 2]
+            is_top = 0 < k < len(t) - 1 and np.isfinite(around).all() and max(around[0], around[2]) <= around[1]
+            lifted = _vertex(t[k - 1 : k + 2], around) if is_top else t[k]
+            off = 0.4 * lifted + 0.6 * _vertex(t[i - 1 : i + 2], toe[i - 1 : i + 2])
+            found.append(("foot_off", off, now))
     return found
 
 
 def speed(m: Motion, side: str) -> list[tuple[str, float]]:
     foot, t = m.feet[side], m.time
-    heel = foot.heel_speed - np.maximum(np.minimum(0.78 * m.walking, 0.5), 0.1)
+    heel = foot.heel_speed - np.maximum(np.minimum(0.5 * m.walking, 0.75), 0.1)
     toe = np.maximum(0.66 * m.walking, 0.1) - foot.toe_speed
     found = []
     for event, over in (("foot_strike", heel), ("foot_off", toe)):
@@ -195,7 +209,7 @@ def events(m: Motion) -> list[tuple[str, str, float]]:
             if not known:
                 continue
             if not strike:
-                time = (z + by_v) / 2 if by_v is not None and abs(by_v - z) <= 0.08 else z
+                time = min(by_v, z + 0.02) if by_v is not None and abs(by_v - z) <= 0.08 else z
             elif len(known) == 2 and abs(known[0] - known[1]) > 0.08:
                 time = min(known, key=lambda t: abs(t - z - 0.045))
             else:
