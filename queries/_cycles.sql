@@ -2,7 +2,9 @@
 -- Arguments: events. Inputs: the name of a relation like gait_events. Seconds. n_between counts the events of both
 -- feet inside: three in walking. Computed events, or those of the source file where the variable event_source is
 -- 'file' and the file marks that foot. A computed event within 0.15 s of an end of the data opens or closes a cycle
--- only where all three rules found it.
+-- only where all three rules found it, or where the file marks the same event within 0.05 s: the two vouch for each
+-- other. Software crops files to the first and last event, so a mark of the file within 0.15 s of an end that no
+-- computed event comes near stands in for it, where the file's other marks agree with computed events of that trial.
 WITH chosen AS (
     SELECT
         subject,
@@ -13,18 +15,45 @@ WITH chosen AS (
         event,
         time_s,
         source,
-        near_end AND source = 'computed' AND (vertical_s IS NULL OR speed_s IS NULL) AS is_alone_at_end,
+        near_end,
+        near_end AND source = 'computed' AND (vertical_s IS NULL OR speed_s IS NULL)
+        AND count(*) FILTER (source = 'file') OVER near_ = 0 AS is_alone_at_end,
+        source = 'file' AND count(*) FILTER (source = 'computed') OVER near_ > 0 AS is_vouched_for,
+        count(*) FILTER (source = 'computed') OVER around_ AS n_computed_around,
         count(*) FILTER (source = 'file' AND event = 'foot_strike') OVER (
             PARTITION BY subject, session, trial, person, side
         ) AS n_file
     FROM query_table(events)
+    WINDOW
+        near_ AS (
+            PARTITION BY subject, session, trial, person, side, event
+            ORDER BY time_s RANGE BETWEEN 0.05 PRECEDING AND 0.05 FOLLOWING
+        ),
+        around_ AS (
+            PARTITION BY subject, session, trial, person, side, event
+            ORDER BY time_s RANGE BETWEEN 0.15 PRECEDING AND 0.15 FOLLOWING
+        )
+),
+
+agreed AS (
+    SELECT
+        *,
+        count(*) FILTER (is_vouched_for) OVER (PARTITION BY subject, session, trial, person) AS n_agreed
+    FROM chosen
 ),
 
 used AS (
-    SELECT * EXCLUDE (n_file)
-    FROM chosen
+    SELECT * EXCLUDE (n_file, near_end, is_vouched_for, n_computed_around, n_agreed)
+    FROM agreed
     WHERE
-        source = CASE
+        (
+            coalesce(getvariable('event_source')::VARCHAR, 'computed') = 'computed'
+            AND source = 'file'
+            AND near_end
+            AND n_computed_around = 0
+            AND n_agreed > 1
+        )
+        OR source = CASE
             WHEN coalesce(getvariable('event_source')::VARCHAR, 'computed') = 'file' AND n_file > 0 THEN 'file'
             ELSE 'computed'
         END

@@ -4,7 +4,7 @@
 -- parabola through three frames. A foot counts as ahead above the middle of its range within 1.5 s plus 15 % of that
 -- range, as behind below it minus 15 %; in between it stays what it was. Each stretch ahead holds one strike, each
 -- stretch behind one off, so that noise and pauses make no second one. A range below 0.08 m is standing. Strikes come
--- 45 to 50 ms before the operators' marks on lab files: gait_events uses them to find, not to time.
+-- 27 to 50 ms before the operators' marks on lab files: gait_events uses them to find, not to time.
 WITH ranged AS (
     SELECT
         subject,

@@ -92,9 +92,9 @@ def test_events(lake, walks):
                 contact = np.array([t for s, e, t in walk.events if (s, e) == (side, event)])
                 found = mine["time_s"].to_numpy()
                 off_ms = 1000 * np.abs(found[:, None] - contact).min(axis=1)
-                assert off_ms.max() < 22, (subject, side, event, off_ms)
+                assert off_ms.max() < 30, (subject, side, event, off_ms)
                 inner = contact[(contact > 0.2) & (contact < walk.time_s[-1] - 0.2)]
-                assert np.abs(inner[:, None] - found).min(axis=1).max() < 0.022, (subject, side, event)
+                assert np.abs(inner[:, None] - found).min(axis=1).max() < 0.030, (subject, side, event)
                 if lake.cutoff_hz == 0:
                     exact = ankle_extremes(walk, side, event)
                     inside = mine["zeni_s"].drop_nulls().to_numpy()

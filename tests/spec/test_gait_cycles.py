@@ -178,3 +178,30 @@ def test_stairs_and_slopes_are_not_level_walking(rise, says):
     tables["trials"] = view_builder.table("trials", [view_builder.trial_row(up_source="camera_level")])
     reasons = view_builder.connect(**tables).execute("SELECT DISTINCT reason FROM gait_cycles").fetchall()
     assert reasons == [(None,)]
+
+
+@pytest.mark.parametrize(("marked", "shift_s"), [(False, 0.0), (True, 0.0), (True, 0.4)])
+def test_no_cycle_is_lost_where_a_file_is_cropped_to_its_marks(marked: bool, shift_s: float) -> None:
+    """Data from 0.02 s before the first left strike to 0.02 s after the last; marks 0.4 s off vouch for nothing."""
+    walk = walker.walk(gait.normal(), n_strides=5)
+    strikes = [t for s, e, t in walk.events if (s, e) == ("left", "foot_strike")]
+    start, end = strikes[0] - 0.02, strikes[-1] + 0.02
+    keep = (walk.time_s >= start) & (walk.time_s <= end)
+    points = {name: values[keep] for name, values in view_builder.walk_points(walk).items()}
+    marks = [
+        {"event": event, "side": side, "time_s": time + shift_s, "label": ""}
+        for side, event, time in walk.events
+        if start <= time <= end
+    ]
+    tables = {
+        "landmarks": view_builder.landmarks(walk.time_s[keep], points),
+        "trials": view_builder.table("trials", [view_builder.trial_row(rate_hz=walk.rate_hz)]),
+    }
+    if marked:
+        tables["source_events"] = view_builder.table("source_events", marks)
+    connection = view_builder.connect(**tables)
+    found = connection.execute("SELECT count(*) FROM gait_cycles WHERE side = 'left'").fetchall()[0][0]
+    if marked and not shift_s:
+        assert found == len(strikes) - 1
+    else:
+        assert found <= len(strikes) - 2
