@@ -2,6 +2,10 @@
 
 The modules are imported when first needed, so that a cohort of BVH files loads neither ezc3d nor a BIDS reader.
 Readers judge by content, not by name alone: a file with the right suffix and the wrong content gets an InputError.
+
+In come a path and what cohort.toml says of it, out comes a Recording: positions in mm, Y up, NaN where missing.
+May import: recording, geometry, and neurostore's errors, skeleton, opensim and wording. Subjects, lakes and landmarks are
+not known here.
 """
 
 from __future__ import annotations

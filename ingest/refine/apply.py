@@ -54,8 +54,9 @@ def _load(path: Path) -> Refiner:
 def refined_recording(
     recording: Recording, refiner: Refiner | None = None, where: str = "recording"
 ) -> tuple[Recording, np.ndarray]:
-    """A copy whose primary positions are refined, with the step and figures in ``quality``; and :func:`depth_sd_mm`
-    (n,) of its rows. The recording given stays as it is; poses[1:] are passed on.
+    """A copy whose primary positions are refined, with the step and figures in ``quality``, and :func:`depth_sd_mm` of its rows.
+
+    The recording given stays as it is; poses[1:] are passed on.
 
     Raises
     ------
@@ -129,8 +130,10 @@ def _marker_points(recording: Recording, markers: MarkerSet, where: str) -> np.n
 
 
 def to_lab_of(recording: Recording) -> tuple[np.ndarray, np.ndarray]:
-    """(R, t) with lab = R @ camera + t, as the step ``camera`` recorded it; else a level camera at the origin. Poses
-    around the hips are put 4 m in front of it."""
+    """(R, t) with lab = R @ camera + t, as the step ``camera`` recorded it; else a level camera at the origin.
+
+    Poses around the hips are put 4 m in front of it.
+    """
     turn, shift = np.diag([1.0, -1.0, -1.0]), np.zeros(3)
     for step in recording.steps:
         if step.name == "camera" and "to_lab" in step.parameters:
@@ -193,8 +196,7 @@ def depth_sd_mm(sd_mm: np.ndarray) -> np.ndarray:
 
 
 def checkpoint_sha256(checkpoint: Path | str | None = None) -> str:
-    """The hash of a checkpoint's bytes, for the hash of a trial's settings; does not load torch. Raises
-    ModelError."""
+    """The hash of a checkpoint's bytes, for the hash of a trial's settings; does not load torch. Raises ModelError."""
     path = Path(checkpoint) if checkpoint else shipped()
     if not path.is_file():
         raise ModelError(f"{path}: no such checkpoint")

@@ -1,5 +1,4 @@
-"""Checkpoints: safetensors with the configuration, the data's hashes and the metrics beside the weights; no
-pickle."""
+"""Checkpoints: safetensors with the configuration, the data's hashes and the metrics beside the weights; no pickle."""
 
 from __future__ import annotations
 

@@ -102,8 +102,10 @@ def sequence(
 
 
 def to_nodes(values: np.ndarray, time_s: np.ndarray, node_s: np.ndarray) -> np.ndarray:
-    """(n, …) at the frames' times → (N, …) at others, by cubic splines; gaps are bridged in a straight line, a
-    column never seen stays NaN."""
+    """(n, …) at the frames' times → (N, …) at others, by cubic splines.
+
+    Gaps are bridged in a straight line, a column never seen stays NaN.
+    """
     if len(values) == len(node_s) and np.array_equal(time_s, node_s):
         return np.asarray(values)
     flat = np.asarray(values, np.float64).reshape(len(values), -1)
@@ -151,9 +153,11 @@ def _quantiles(values: np.ndarray, shares: tuple[float, ...]) -> list[np.ndarray
 
 
 def window(s: Sequence, start: int, n_frames: int, markers: MarkerSet) -> tuple[np.ndarray, np.ndarray]:
-    """Features (n_frames, M, N_FEATURES) and present (n_frames, M) of the nodes from ``start``; those past an end are
-    missing. Per marker: place against the middle of the hips (3), velocity (3), depth of that middle against a
-    straight walk (1), foreshortening (2), ray (2), visibility, spread, distance, roughness."""
+    """Features (n_frames, M, N_FEATURES) and present (n_frames, M) of the nodes from ``start``.
+
+    Those past an end are missing. Per marker: place against the middle of the hips (3), velocity (3), depth of that
+    middle against a straight walk (1), foreshortening (2), ray (2), visibility, spread, distance, roughness.
+    """
     index = np.arange(start, start + n_frames)
     inside = (index >= 0) & (index < len(s.points))
     index = np.clip(index, 0, len(s.points) - 1)

@@ -28,8 +28,7 @@ _OLD_STEPS = {"depth_refinement", "fill_gaps", "butterworth", "landmarks"}  # ma
 
 @dataclass(slots=True)
 class ApplyReport:
-    """Keys (subject, session, trial). skipped : refined by this very checkpoint already. refused : named,
-    unchanged."""
+    """Keys (subject, session, trial). skipped : refined by this very checkpoint already. refused : named, unchanged."""
 
     refined: list[Key] = field(default_factory=list)
     skipped: list[Key] = field(default_factory=list)

@@ -25,8 +25,11 @@ _LOG_SD = (-6.0, 3.0)
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Sizes of the network. ``markers`` names the marker set; n_frames is the window, in nodes of ``node_rate_hz``
-    (0: the video's own frames); looks, of look_width, are had at the answer of the transformers."""
+    """Sizes of the network.
+
+    ``markers`` names the marker set; n_frames is the window, in nodes of ``node_rate_hz`` (0: the video's own frames);
+    looks, of look_width, are had at the answer of the transformers.
+    """
 
     markers: str = "landmarks"
     n_markers: int = 17
@@ -49,8 +52,7 @@ class ModelConfig:
 
 
 class PoseFormer(nn.Module):
-    """(B, T, M, F) features, (B, T, M) present, (B, C) body → correction (B, T, M) and log sd (B, T, M), in
-    decimetres.
+    """(B, T, M, F) features, (B, T, M) present, (B, C) body → correction (B, T, M) and log sd (B, T, M), in decimetres.
 
     Decimetres keep numbers near 1. A missing marker is masked in the attention, not zero: its token is a learned one.
     """

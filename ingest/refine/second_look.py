@@ -105,8 +105,10 @@ class SecondLook(nn.Module):
         return torch.where(present[..., None], out, 0.0), torch.where(present[..., None], proposals, 0.0)
 
     def _smoother(self, depth: Tensor, present: Tensor, rate_hz: Tensor) -> Tensor:
-        """(B, T, M, K): from each depth to the smoothed one. Gaussian kernels over what is present, used twice
-        (2 K - K K), which leaves slow curves in place."""
+        """(B, T, M, K): from each depth to the smoothed one.
+
+        Gaussian kernels over what is present, used twice (2 K - K K), which leaves slow curves in place.
+        """
         out = []
         for width_s in SMOOTH_S:
             kernel = torch.exp(-0.5 * (self.apart / (width_s * rate_hz[:, None, None])).square())

@@ -1,5 +1,4 @@
-"""What a refinement has to beat: nothing, the pipeline's low-pass, locked bone lengths, both. Positions in and
-out."""
+"""What a refinement has to beat: nothing, the pipeline's low-pass, locked bone lengths, both. Positions in and out."""
 
 from __future__ import annotations
 
@@ -29,9 +28,10 @@ def butterworth(points: np.ndarray, rate_hz: float, markers: MarkerSet) -> np.nd
 
 
 def bone_lock(points: np.ndarray, rate_hz: float, markers: MarkerSet) -> np.ndarray:
-    """Every rigid bone at its median length over the first 50 frames, its direction kept, from the hips outwards;
-    hips
-    and shoulders about their own middle."""
+    """Every rigid bone at its median length over the first 50 frames, its direction kept, from the hips outwards.
+
+    Hips and shoulders keep their own middle.
+    """
     near, far = np.asarray(markers.rigid).T
     lengths = np.nanmedian(np.linalg.norm(points[:_LOCK_FRAMES, near] - points[:_LOCK_FRAMES, far], axis=-1), axis=0)
     out = np.array(points, np.float32)

@@ -1,5 +1,7 @@
-"""Training windows without end: a true motion, another body, a camera, an estimator's errors; deterministic from a
-seed."""
+"""Training windows without end: a true motion, another body, a camera, an estimator's errors.
+
+Deterministic from a seed.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
-"""The losses, one function each. Positions (B, T, M, 3) in decimetres, camera coordinates (y down); present (B, T,
-M); all return a scalar."""
+"""The losses, one function each.
+
+Positions (B, T, M, 3) in decimetres, camera coordinates (y down); present (B, T, M); all return a scalar.
+"""
 
 from __future__ import annotations
 
@@ -56,8 +58,7 @@ def range_of_motion(points: Tensor, hinges: Tensor, present: Tensor, limit_cos: 
 def ground_contact(
     points: Tensor, up: Tensor, floor: Tensor, feet: Tensor, present: Tensor, slack: float = 0.1
 ) -> Tensor:
-    """Depth of foot markers below the floor. up : (B, 3); floor : (B,) height along up; slack : 10 mm in
-    decimetres."""
+    """Depth of foot markers below the floor. up : (B, 3); floor : (B,) height along up; slack : 10 mm in decimetres."""
     height = (points[:, :, feet] * up[:, None, None]).sum(-1) - floor[:, None, None]
     return _mean(torch.relu(-height - slack), present[:, :, feet])
 

@@ -1,5 +1,6 @@
-"""Figures of an estimated trial against its truth. Positions (n, M, 3) mm in camera coordinates (x right, y down, z
-away).
+"""Figures of an estimated trial against its truth.
+
+Positions (n, M, 3) mm in camera coordinates (x right, y down, z away).
 
 One camera cannot tell how far away a person is but by how tall they seem, so one constant per trial is taken off
 before depth is compared: the median error along the ray of all markers and frames. What drifts within a trial counts
@@ -28,8 +29,10 @@ def depth_residual(points: np.ndarray, truth: np.ndarray) -> np.ndarray:
 def measure(
     points: np.ndarray, truth: np.ndarray, up: np.ndarray, floor_mm: float, rate_hz: float, markers: MarkerSet
 ) -> dict[str, float]:
-    """All figures of one trial and camera. up : (3,) unit, camera coordinates; floor_mm : the floor's height along
-    it."""
+    """All figures of one trial and camera.
+
+    up : (3,) unit, camera coordinates; floor_mm : the floor's height along it.
+    """
     residual = depth_residual(points, truth)
     root = residual - residual[:, list(markers.hips)].mean(axis=1, keepdims=True)
     offset = np.nanmedian(((points - truth) * truth).sum(-1) / np.linalg.norm(truth, axis=-1))

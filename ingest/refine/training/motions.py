@@ -126,8 +126,10 @@ def filmed(points: np.ndarray, camera: Camera, markers: MarkerSet) -> np.ndarray
 
 
 def random_camera(rng: np.random.Generator) -> Camera:
-    """Azimuth one of the steps of 15 degrees up to 75 on either side, front or back; 2.2 to 7 m away; 5 below to 20
-    degrees above."""
+    """Azimuth one of the steps of 15 degrees up to 75 on either side, front or back.
+
+    2.2 to 7 m away; 5 below to 20 degrees above.
+    """
     azimuth = float(rng.choice(AZIMUTHS_DEG)) + (180.0 if rng.random() < 0.4 else 0.0)
     return Camera(azimuth, float(rng.uniform(-5, 20)), float(rng.uniform(2200, 7000)))
 

@@ -22,9 +22,11 @@ def prove(
     every: int = 1,
     say: Callable[[str], None] = lambda text: None,
 ) -> list[Row]:
-    """Rows of the proof. People trained or validated on are left out, by their names and by the hashes of their files
-    in the checkpoint, which find copies under other names; so are skeletons that are not the person's own (their
-    lengths would be those of somebody trained on).
+    """Rows of the proof.
+
+    People trained or validated on are left out, by their names and by the hashes of their files in the checkpoint,
+    which find copies under other names; so are skeletons that are not the person's own (their lengths would be those of
+    somebody trained on).
 
     Raises
     ------

@@ -1,5 +1,7 @@
-"""Where true motions come from: folders of BVH or ASF/AMC files, cohorts, a checkout of cmu-mocap, lakes. Split by
-person."""
+"""Where true motions come from: folders of BVH or ASF/AMC files, cohorts, a checkout of cmu-mocap, lakes.
+
+Split by person.
+"""
 
 from __future__ import annotations
 
@@ -136,8 +138,9 @@ def _read_file(path: Path, markers: MarkerSet) -> tuple[float, np.ndarray, str]:
 
 
 def points_of(recording: Recording, markers: MarkerSet, where: str = "recording") -> np.ndarray:
-    """(n, M, 3) mm: the marker set's points of the subject of a recording, not filtered; NaN where the skeleton has
-    none.
+    """(n, M, 3) mm: the marker set's points of the subject of a recording, not filtered.
+
+    NaN where the skeleton has none.
 
     Raises
     ------

@@ -16,8 +16,7 @@ _HINGES = (("hip", "knee", "ankle"), ("shoulder", "elbow", "wrist"))
 
 
 class Terms:
-    """The losses of :mod:`.losses` for one marker set, on one device. ``weights`` by their names; 0 leaves one
-    out."""
+    """The losses of :mod:`.losses` for one marker set, on one device. ``weights`` by their names; 0 leaves one out."""
 
     def __init__(self, markers: MarkerSet, weights: dict[str, float], device: torch.device):
         at = {n: i for i, n in enumerate(markers.names)}
