@@ -70,6 +70,7 @@ def ingest(
     """
     from neurostore.lake.create import create
     from neurostore.lake.heartbeat import running
+    from neurostore.upkeep.erase import finish_erasures
 
     start = time.monotonic()
     settings = settings or Settings()
@@ -83,6 +84,7 @@ def ingest(
     if report.is_dry_run:
         return report
     root = create(lake)
+    finish_erasures(root)
     if consent_renewed:
         _lift_tombstones(root, plan)
     with running(root):
@@ -316,9 +318,18 @@ class _Run:
         outcomes, staged = self._outcomes, self._staged
         self._outcomes, self._staged = [], []
         subjects = self._subject_rows({o.key[0] for o in outcomes})
-        self.version = commit(self.lake, staged, subjects=subjects or None, message=f"ingest {self.cohort.folder.name}")
+        refused: dict[Key, InputError] = {}
+        self.version = commit(
+            self.lake,
+            staged,
+            subjects=subjects or None,
+            message=f"ingest {self.cohort.folder.name}",
+            on_refused=refused.update,
+        )
+        self.report.failed += refused.values()
         for outcome in outcomes:
-            self._count(outcome)
+            if outcome.key not in refused:
+                self._count(outcome)
         self._committed = time.monotonic()
         self._pause = max(_COMMIT_EVERY_S, 10 * (self._committed - start))
 

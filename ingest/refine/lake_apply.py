@@ -59,7 +59,9 @@ def apply_to_lake(
     """
     from neurostore.lake.commit import commit, running, stage
     from neurostore.lake.version import open as open_lake
+    from neurostore.upkeep.erase import finish_erasures
 
+    finish_erasures(path)
     lake = open_lake(path)
     rows = lake.trials_table().to_pylist()
     wanted = list(subjects)

@@ -80,9 +80,9 @@ def compare(
         chosen, parameters, by=by, side=side.value if side else None, test=test.value, seed=seed, mixed=mixed
     )
     if (format or Format.table) is not Format.table or output is not None:
-        write_frame(found, format, output)
+        write_frame(found, format, output, lake=lake, kind="compare")
         return
-    write_frame(_readable(found), format, output)
+    write_frame(_readable(found), format, output, lake=lake, kind="compare")
     say(f"difference: b − a, one value per subject{', [95 % interval]' if 'ci_low' in found.columns else ''}")
     for text in dict.fromkeys(found["pooled"] if "pooled" in found.columns else ()):
         say(f"pooled: {text}")

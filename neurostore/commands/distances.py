@@ -173,7 +173,7 @@ def neighbours(
         band=number(band),
         steady_only=not all_cycles,
     )
-    write_frame(found, format, output)
+    write_frame(found, format, output, lake=lake, kind="neighbours")
 
 
 def number(band: str | None) -> int | float | None:

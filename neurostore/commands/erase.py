@@ -20,7 +20,8 @@ def erase(
 ) -> None:
     """Erase a person from every table, version and log of the lake. It cannot be undone, and older versions end.
 
-    What lies outside the lake is listed, for you to handle. The same recordings are refused from then on, unless
+    Files that are not the lake's own are not touched: those outside the lake that were written from it are listed, and
+    so are those in its folder that hold data of the person or cannot be read (exit status 1). The same recordings are refused from then on, unless
     ingested with --consent-renewed.
 
     Example: neurostore erase S07 --lake lake/ --yes
@@ -34,8 +35,15 @@ def erase(
         typer.confirm(f"Erase {subject} from all versions of {lake}?", abort=True, err=True)
     receipt = run(lake, subject)
     for name, value in asdict(receipt).items():
-        if name != "outside":
+        if name not in ("outside", "remaining"):
             say(f"{name}: {value}")
+    for said in receipt.remaining:
+        say(f"NOT ERASED, please look: {said}")
     for path in receipt.outside:
         say(f"outside the lake, please look: {path}")
+    if receipt.remaining:
+        say(
+            f"{len(receipt.remaining)} files in the lake's folder are not the lake's: handle them and repeat the command"
+        )
     say("also outside: source recordings, back-ups, copies, and models trained on this lake (docs/data-policy.md)")
+    raise typer.Exit(1 if receipt.remaining else 0)

@@ -31,16 +31,24 @@ def console() -> Any:
     return Console(stderr=True, highlight=False) if sys.stderr.isatty() else Console(stderr=True, width=200)
 
 
-def write_frame(frame: pl.DataFrame, format: Format | None, output: Path | None) -> None:
+def write_frame(
+    frame: pl.DataFrame, format: Format | None, output: Path | None, *, lake: object = None, kind: str = ""
+) -> None:
     """A polars.DataFrame in the format asked for: by --format, else by the ending of the file, else a table.
+
+    lake : where the rows are from; a file written from it is noted there, for an erasure to know of. kind : the command.
 
     Raises
     ------
     UsageError : the file cannot be written, or binary data would go to a terminal.
     """
+    from neurostore.lake import outputs
+
     chosen = format or _format_of(output)
     try:
         if output is not None:
+            if lake is not None:
+                outputs.note(lake, kind, output)
             with output.open("wb") as file:
                 _write(frame, chosen, file)
             say(f"{frame.height:,} rows to {output}")

@@ -48,9 +48,9 @@ def sql(
         from neurostore.lake import locked as locked_sql
 
         found = locked_sql.run(open_lake(lake, version=at), text, time_limit_s=time_limit, memory_limit_mb=memory_limit)
-        write_frame(found, format, output)
+        write_frame(found, format, output, lake=lake, kind="sql")
         return
-    write_frame(run(open_lake(lake, version=at), text), format, output)
+    write_frame(run(open_lake(lake, version=at), text), format, output, lake=lake, kind="sql")
 
 
 def run(lake: Version, text: str) -> pl.DataFrame:

@@ -85,4 +85,4 @@ def _show(query: str, lake: Any, format: FormatOption, output: OutputOption) -> 
     from neurostore.commands.output import write_frame
 
     with lake.connect_tables() as connection:
-        write_frame(connection.sql(query).pl(), format, output)
+        write_frame(connection.sql(query).pl(), format, output, lake=lake.path, kind="table")

@@ -41,7 +41,15 @@ def verify(
     _say_some(say, "no hash is known of", found.unrecorded, "record them with --adopt")
     _say_some(say, "left behind", found.leftovers, "compact sweeps them")
     _say_some(say, "not the lake's own", found.others, "nothing checks them")
-    say(f"{found.n_files} files, {found.n_bytes / 1e6:.1f} MB: {'whole' if found.is_clean else 'damaged'}")
+    _say_some(
+        say, "holds somebody who was erased", found.erased, "repeat `neurostore erase SUBJECT`", len(found.erased)
+    )
+    if found.unfinished:
+        say(
+            f"{found.unfinished} erasures were interrupted; the next command that writes finishes them, such as compact"
+        )
+    state = "damaged" if found.damaged else "whole" if found.is_clean else "whole, but an erasure is not complete"
+    say(f"{found.n_files} files, {found.n_bytes / 1e6:.1f} MB: {state}")
     if drop_damaged and found.damaged:
         from neurostore.upkeep.repair import drop_damaged as drop
 

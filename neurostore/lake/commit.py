@@ -7,19 +7,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 
 from neurostore import schema, storage
-from neurostore.errors import LakeError
+from neurostore.errors import InputError, LakeError
 from neurostore.lake import columns as arrow_columns
-from neurostore.lake import delta, writing
+from neurostore.lake import delta, kept_out, writing
 from neurostore.lake.heartbeat import running
 from neurostore.lake.stage import Staged, StagedFile, TrialTables, discard, record_files, stage, write_file
 from neurostore.release import VERSION
-from neurostore.trial_key import Key
+from neurostore.trial_key import Key, key_text
 
 __all__ = ["Key", "Staged", "TrialTables", "commit", "discard", "known_trials", "renew_trials", "running", "stage"]
 
@@ -35,6 +35,7 @@ def commit(
     subjects: Sequence[Mapping[str, Any]] | None = None,
     removed: Iterable[Key] = (),
     message: str = "",
+    on_refused: Callable[[Mapping[Key, InputError]], None] | None = None,
 ) -> int:
     """Make staged trials part of the lake, in one step for every reader. Returns the lake's version.
 
@@ -46,28 +47,37 @@ def commit(
     subjects : rows of ``subjects`` to add or replace, each with ``subject``.
     removed : trials to take out.
     message : kept with the version, shown by ``history``.
+    on_refused : is given the trials that stay out because their people were erased from this lake meanwhile.
 
     Raises
     ------
-    ConflictError : other writers won every attempt.  LakeError : the store refused, or a trial is staged twice.
+    ConflictError : other writers won every attempt.
+    LakeError : the store refused, a trial is staged twice, or without on_refused, somebody staged was erased.
     """
     root = storage.resolve(lake_path)
     staged = list(staged)
-    rows = [dict(r) for s in staged for r in s.rows]
-    keys = [(r["subject"], r["session"], r["trial"]) for r in rows]
-    twice = sorted({k for k in keys if keys.count(k) > 1}) if len(set(keys)) < len(keys) else []
-    if twice:
-        raise LakeError(f"{root}: staged more than once in one commit: {', '.join('/'.join(k) for k in twice)}")
+    _check_once(root, staged)
     removed = set(removed)
-    if not (rows or subjects or removed):
+    if not (any(s.rows for s in staged) or subjects or removed):
         return delta.open_table(root, "trials").version()
     with writing.writing(root, "commit"), storage.named_errors(root, "commit"):
+        staged, refused = kept_out.without_erased(root, staged)
+        if refused and on_refused is None:
+            discard(root, staged)
+            raise LakeError(f"{root}: {'; '.join(map(str, refused.values()))}")
+        if refused and on_refused is not None:
+            on_refused(refused)
+        subjects = kept_out.subjects_let_in(root, subjects or ())
+        rows = [dict(r) for s in staged for r in s.rows]
+        keys = [(r["subject"], r["session"], r["trial"]) for r in rows]
+        if not (rows or subjects or removed):
+            return delta.open_table(root, "trials").version()
         versions = _add_files(root, [f for s in staged for f in s.files])
         described = [s.skeletons for s in staged if s.skeletons is not None]
         if described:
             versions["skeletons"] = _add_skeletons(root, pa.concat_tables(described))
         if subjects:
-            people = schema.rows_table("subjects", [dict(s) for s in subjects])
+            people = schema.rows_table("subjects", subjects)
             versions["subjects"] = delta.replace_rows(root, "subjects", _SUBJECT, people)
         at = delta.open_table(root, "trials")
         there = set(_keys_of(root, at))
@@ -82,6 +92,14 @@ def commit(
 
         said = _note("commit" if rows or removed else "subjects", message, note)
         return delta.replace_rows(root, "trials", _TRIAL, rows_of, drop=removed, note=said, at=at)
+
+
+def _check_once(root: str, staged: Iterable[Staged]) -> None:
+    """Raise LakeError where a trial is staged more than once."""
+    keys = [(r["subject"], r["session"], r["trial"]) for s in staged for r in s.rows]
+    twice = sorted({k for k in keys if keys.count(k) > 1}) if len(set(keys)) < len(keys) else []
+    if twice:
+        raise LakeError(f"{root}: staged more than once in one commit: {', '.join(map(key_text, twice))}")
 
 
 def _note(operation: str, message: str, counts: Mapping[str, int]) -> dict[str, Any]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 
-from neurostore import storage
+from neurostore import schema, storage
 from neurostore.errors import LakeError
+from neurostore.lake import contents
 from neurostore.lake.hashes import gathered, measured, read, record
+
+_UNDER_THE_LOCK = ("_neurostore/hashes/", "_neurostore/erasures/", "_neurostore/erasing/")
 
 
 @contextmanager
@@ -16,8 +19,16 @@ def writing(root: str, doing: str) -> Iterator[None]:
     with storage.lock(root, doing) as was_abandoned:
         if was_abandoned:
             adopt(root)
+            _sweep_temporary(root)
         with gathered(root):
             yield
+
+
+def _sweep_temporary(root: str) -> None:
+    """Delete what the last holder of the lock was writing when it died: records and log entries are written under it."""
+    left = [f.path for f in storage.list_files(root, logs=True) if contents.is_temporary(f.path)]
+    own = [p for p in left if p.startswith(_UNDER_THE_LOCK) or "/_delta_log/" in p]
+    storage.delete([storage.join(root, p) for p in own])
 
 
 def adopt(root: str, paths: Iterable[str] | None = None) -> list[str]:
@@ -37,7 +48,12 @@ def named_files(root: str) -> list[str]:
     found = []
     for file in storage.list_files(root, logs=True):
         folder, _, name = file.path.rpartition("/_delta_log/")
-        if folder and (name.endswith(".json") or name.endswith(".checkpoint.parquet")) and not name.startswith("_"):
+        if (
+            folder
+            and folder == schema.table_of(file.path)
+            and (name.endswith(".json") or name.endswith(".checkpoint.parquet"))
+            and not name.startswith("_")
+        ):
             found.append(file.path)
     from neurostore.lake import delta
 

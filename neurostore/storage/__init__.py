@@ -223,14 +223,20 @@ class _Pieces(io.RawIOBase):
         return held
 
 
+def temporary_name(path: str) -> str:
+    """Where a file is written before it gets its name, beside it: ``.NAME.xxxxxxxx.tmp``, which any writer may sweep."""
+    folder, name = os.path.split(path)
+    return os.path.join(folder, f".{name}.{uuid.uuid4().hex[:8]}.tmp")
+
+
 @_by_store
 def write_new(path: str, pieces: Iterable[Any]) -> tuple[int, str]:
     """Write a new file of bytes-like pieces: temporary name, fsync, rename, fsync of the folder. Returns size and SHA-256."""
-    folder, name = os.path.split(path)
+    folder = os.path.dirname(path)
     if not os.path.isdir(folder):
         os.makedirs(folder, exist_ok=True)
         sync_folder(os.path.dirname(folder))
-    temporary = os.path.join(folder, f".{name}.{uuid.uuid4().hex[:8]}.tmp")
+    temporary = temporary_name(path)
     digest, size = hashlib.sha256(), 0
     try:
         with open(temporary, "wb") as file:
@@ -309,7 +315,7 @@ def write_whole(path: str, content: bytes, *, replace: bool = True) -> bool:
     """Write a small file whole or not at all. Returns False where it exists and must not be replaced."""
     folder = os.path.dirname(path)
     os.makedirs(folder, exist_ok=True)
-    temporary = f"{path}.{uuid.uuid4().hex[:8]}.tmp"
+    temporary = temporary_name(path)
     try:
         with open(temporary, "wb") as file:
             file.write(content)

@@ -13,6 +13,7 @@ from neurostore.errors import ConflictError, DamagedLakeError
 from neurostore.lake import commit, delta, heartbeat, writing
 from neurostore.lake.version import Version, check_marker
 from neurostore.lake.version import open as open_lake
+from neurostore.upkeep.erase import finish_erasures
 from neurostore.upkeep.vacuum import SAFE_AGE_S, sweep
 
 TARGET_BYTES = 128 * 2**20  # a compacted file is at most about this large
@@ -58,6 +59,7 @@ def compact(lake_path: object, *, target_bytes: int = TARGET_BYTES, safe_age_s: 
     """
     root = storage.resolve(lake_path)
     check_marker(root)
+    finish_erasures(root)
     with heartbeat.running(root, "compact"), storage.named_errors(root, "compacting"):
         with writing.writing(root, "compact"):  # no commit is half-way: what trials does not name now never will be
             lake = open_lake(root)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import uuid
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,7 +38,7 @@ def export_lake(lake_path: object, folder: object, version: int | None = None) -
     target = Path(resolved)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UsageError(f"{target}: exists and is not empty; name a new folder")
-    work = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.tmp")
+    work = Path(storage.temporary_name(str(target)))
     with storage.named_errors(str(target), "export"):
         try:
             for name in lake.tables():
@@ -106,7 +105,7 @@ def catalogue_file(lake_path: object, file: object, version: int | None = None, 
     target = Path(os.path.abspath(os.path.expanduser(os.fspath(file) if isinstance(file, os.PathLike) else str(file))))
     if target.exists():
         raise UsageError(f"{target}: exists already; name a new file")
-    work = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.tmp")
+    work = Path(storage.temporary_name(str(target)))
     with storage.named_errors(str(target), "writing the catalogue"):
         target.parent.mkdir(parents=True, exist_ok=True)
         try:

@@ -113,6 +113,8 @@ def _space(name: str, folder: Path) -> Iterator[Finding]:
 def _lake(lake_path: object) -> Iterator[Finding]:
     from neurostore.lake import tombstones
     from neurostore.lake.version import open as open_lake
+    from neurostore.upkeep.erase import unfinished
+    from neurostore.upkeep.returned import files_of_erased
 
     try:
         lake = open_lake(lake_path)
@@ -138,5 +140,12 @@ def _lake(lake_path: object) -> Iterator[Finding]:
     yield Finding("running ingest", "yes" if running is not None and running < float("inf") else "none")
     if storage.exists(storage.join(lake.path, "_neurostore", "erasing.json")):
         yield Finding("erasure", "one was interrupted: repeat `neurostore erase SUBJECT`", is_bad=True)
+    if n_open := len(unfinished(lake.path)):
+        advice = "the next command that writes finishes it, such as `neurostore compact`"
+        yield Finding("erasure", f"{n_open} interrupted: {advice}", is_bad=True)
     n_erased = len(tombstones.read(lake.path).stones)
-    yield Finding("erased subjects", str(n_erased))
+    back = files_of_erased(lake.path)
+    said = (
+        f"{n_erased}; {len(back)} files hold them, the first {back[0]}: repeat their erasure" if back else str(n_erased)
+    )
+    yield Finding("erased subjects", said, is_bad=bool(back))

@@ -2,14 +2,16 @@
 
 What happens, in this order, under the lake's lock:
 
-1. a tombstone, so that the same recordings are not taken in again;
-2. the trials leave ``trials``: from here on no reader sees the subject;
-3. the rows leave every other table, and the new versions are named;
-4. every table's log is replaced by one checkpoint of its newest version, and every file that version does not name is
+1. the erasure is announced in ``_neurostore/erasing/``, with the key, until it is done;
+2. a tombstone, so that the same recordings are not taken in again;
+3. files beside the tables lose the person, while the tables still tell what to look for;
+4. the trials leave ``trials``: from here on no reader sees the subject;
+5. the rows leave every other table, and the new versions are named;
+6. every table's log is replaced by one checkpoint of its newest version, and every file that version does not name is
    deleted: older versions of the lake end here;
-5. the record of hashes is written anew.
+7. the record of hashes is written anew.
 
-Killed anywhere, the lake opens and a repeat of the command goes on.
+Killed anywhere, the lake opens, and the next command that writes to it finishes the erasure, whatever it is there for.
 """
 
 from __future__ import annotations
@@ -21,19 +23,22 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from neurostore import schema, storage
 from neurostore.errors import ConflictError, LakeError, UsageError
-from neurostore.lake import commit, delta, hashes, heartbeat, outputs, tombstones, writing
+from neurostore.lake import commit, contents, delta, hashes, heartbeat, outputs, tombstones, writing
 from neurostore.lake.version import check_marker
 from neurostore.lake.version import open as open_lake
 from neurostore.release import VERSION
-from neurostore.upkeep import erase_files
+from neurostore.upkeep import erase_files, traces
+from neurostore.upkeep.search import search
 
 _KEYS = ("subject", "session", "trial")
+_ANNOUNCED = "_neurostore/erasing"
 _FORGET = {
     "delta.deletedFileRetentionDuration": "interval 0 seconds",
     "delta.logRetentionDuration": "interval 0 seconds",
@@ -48,7 +53,8 @@ _REMEMBER = {
 class Receipt:
     """What was erased, without saying who.
 
-    outside : files noted as written from this lake, for the user to look through; not kept in the lake.
+    outside : files noted as written from this lake, for the user to look through.  remaining : files within the
+    lake's folder that hold the person, or may, and are not ours to delete. Both are not kept in the lake.
     """
 
     receipt: str
@@ -62,6 +68,7 @@ class Receipt:
     n_matrices: int = 0
     n_other_files: int = 0
     outside: list[str] = field(default_factory=list)
+    remaining: list[str] = field(default_factory=list)
 
 
 def erase(lake_path: object, subject: str) -> Receipt:
@@ -83,23 +90,96 @@ def erase(lake_path: object, subject: str) -> Receipt:
         )
     _check_nobody_writes(root)
     with writing.writing(root, "erase"), storage.named_errors(root, "erasing"):
-        tables = _tables(root)
-        if not _is_there(root, subject, tables) and tombstones.read(root).of_subject(subject) is None:
+        announced = set(unfinished(root).values())
+        is_known = subject in announced or tombstones.read(root).of_subject(subject) is not None
+        if not is_known and not _is_there(root, subject, _tables(root)):
             known = sorted(set(open_lake(root).trials_table()["subject"].to_pylist()))
             raise UsageError(f"no subject {subject!r} in this lake; there are {', '.join(known[:20]) or 'none'}")
-        receipt = Receipt(uuid.uuid4().hex, datetime.now(UTC).isoformat(timespec="seconds"), 0, VERSION)
-        storage.write_json(storage.join(root, "_neurostore", "erasing.json"), {"since": receipt.time})
-        tombstones.add(root, subject, _sources(root, subject))
-        _check_nobody_writes(root)  # whoever staged before the stone stood had said so before
-        _take_out(root, subject, tables, receipt)
-        receipt.lake_version = _forget_history(root, subject, tables, receipt)
-        receipt.n_matrices, receipt.n_other_files = erase_files.erase_from_files(root, subject)
-        receipt.outside = _outside(root, subject)
-        writing.adopt(root)
-        kept = {k: v for k, v in asdict(receipt).items() if k != "outside"}
-        storage.write_json(storage.join(root, "_neurostore", "erasures", f"{receipt.receipt}.json"), kept)
-        storage.delete([storage.join(root, "_neurostore", "erasing.json")])
+        if subject not in announced:
+            said = {"subject": subject, "since": _now()}
+            storage.write_json(storage.join(root, _ANNOUNCED, f"{uuid.uuid4().hex}.json"), said)
+        receipts = _finish(root)
+        storage.delete([storage.join(root, "_neurostore", "erasing.json")])  # of older software, which named nobody
+    return receipts[subject]
+
+
+def unfinished(root: str) -> dict[str, str]:
+    """Erasures that were announced and are not done: the subject by the path of the announcement."""
+    files = storage.list_files(storage.join(root, _ANNOUNCED))
+    paths = sorted(storage.join(root, _ANNOUNCED, f.path) for f in files if f.path.endswith(".json"))
+    said = {path: storage.read_json(path) for path in paths}
+    return {path: str(one["subject"]) for path, one in said.items() if one is not None}
+
+
+def finish_erasures(lake_path: object) -> int:
+    """Finish what an erasure that was cut off left undone, unless somebody else is writing. Returns how many.
+
+    Every command that writes begins with it.
+    """
+    root = storage.resolve(lake_path)
+    if not unfinished(root) or heartbeat.running_since(root) < float("inf"):
+        return 0
+    with writing.writing(root, "finishing an erasure"), storage.named_errors(root, "erasing"):
+        return len(_finish(root))
+
+
+def _finish(root: str) -> dict[str, Receipt]:
+    """Do every erasure that is announced. Under the lake's lock."""
+    receipts = {}
+    for path, subject in unfinished(root).items():
+        receipts[subject] = _erase_one(root, subject)
+        storage.delete([path])
+    return receipts
+
+
+def _erase_one(root: str, subject: str) -> Receipt:
+    receipt = Receipt(uuid.uuid4().hex, _now(), 0, VERSION)
+    person = traces.of_person(root, subject)
+    tombstones.add(root, subject, person.recordings)
+    _check_nobody_writes(root)  # whoever staged before the stone stood had said so before
+    done = erase_files.erase_from_files(root, person)
+    receipt.n_matrices, receipt.n_other_files, receipt.remaining = done.n_matrices, done.n_deleted, done.remaining
+    tables = _tables(root)
+    _take_out(root, subject, tables, receipt)
+    receipt.lake_version = _forget_history(root, subject, tables, receipt)
+    receipt.outside = _outside(root, person)
+    writing.adopt(root)
+    kept = {k: v for k, v in asdict(receipt).items() if k not in ("outside", "remaining")}
+    storage.write_json(storage.join(root, "_neurostore", "erasures", f"{receipt.receipt}.json"), kept)
+    _sweep_temporary(root)
+    receipt.remaining += own_files_with(root, person)
     return receipt
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _sweep_temporary(root: str) -> None:
+    """Files that were being written when a process was killed: nobody else writes now."""
+    files = storage.list_files(root, logs=True)
+    storage.delete([storage.join(root, f.path) for f in files if contents.is_temporary(f.path)])
+
+
+def own_files_with(root: str, person: traces.Traces) -> list[str]:
+    """Files of the lake's own in whose decoded contents a person is still found; there should be none.
+
+    Data files of other people, which are partitioned by subject, are not read again: their rows were not touched.
+    """
+    if storage.is_remote(root):
+        return []
+    found = []
+    for file in storage.list_files(root, logs=True):
+        is_announced = file.path.startswith(f"{_ANNOUNCED}/")
+        if contents.is_strange(file.path) or "/subject=" in file.path or is_announced:
+            continue
+        if file.path.startswith(f"{hashes.FOLDER}/"):
+            continue
+        if search(Path(storage.join(root, file.path)), person) == "holds":
+            found.append(f"{file.path} holds data of the person")
+    copies = ((p, e.text()) for p, e in hashes.read(root).files.items() if e.copy)
+    found += [f"the record of {p} holds data of the person" for p, text in copies if person.are_in_text(text)]
+    return found
 
 
 def _check_nobody_writes(root: str) -> None:
@@ -119,17 +199,6 @@ def _is_there(root: str, subject: str, tables: Iterable[str]) -> bool:
     named = set(lake.trials_table()["subject"].to_pylist())
     named |= set(delta.read(root, "subjects", delta.open_table(root, "subjects"), ["subject"])["subject"].to_pylist())
     return subject in named or any(storage.exists(storage.join(root, t, f"subject={subject}")) for t in tables)
-
-
-def _sources(root: str, subject: str) -> set[str]:
-    """SHA-256 of every recording of the subject that any version still on disk names."""
-    found: set[str] = set()
-    for file in storage.list_files(storage.join(root, "trials")):
-        path = storage.join(root, "trials", file.path)
-        with suppress(OSError, pa.ArrowException), storage.open_parquet(path) as opened:
-            rows = opened.read(columns=["subject", "source_sha256"]).to_pylist()
-            found |= {r["source_sha256"] for r in rows if r["subject"] == subject}
-    return found
 
 
 def _take_out(root: str, subject: str, tables: Iterable[str], receipt: Receipt) -> None:
@@ -199,7 +268,11 @@ def _forget_history(root: str, subject: str, tables: list[str], receipt: Receipt
         log = [f.path for f in storage.list_files(storage.join(folder, "_delta_log"), logs=True) if f.path not in own]
         storage.sync_file(storage.join(folder, "_delta_log", f"{version}.checkpoint.parquet"))
         storage.delete([storage.join(folder, "_delta_log", name) for name in log])
-        old = [f for f in storage.list_files(folder) if f.path not in kept[table]]
+        old = [
+            f
+            for f in storage.list_files(folder)
+            if f.path not in kept[table] and not contents.is_strange(f"{table}/{f.path}")
+        ]
         receipt.n_files += storage.delete([storage.join(folder, f.path) for f in old])
         receipt.n_bytes += sum(f.size for f in old)
         with suppress(OSError):
@@ -209,11 +282,11 @@ def _forget_history(root: str, subject: str, tables: list[str], receipt: Receipt
     return delta.open_table(root, "trials").version()
 
 
-def _outside(root: str, subject: str) -> list[str]:
+def _outside(root: str, person: traces.Traces) -> list[str]:
     """Files written from this lake, as noted; notes whose path names the subject are removed."""
     listed = []
     for path, said in outputs.noted(root).items():
         listed += [f"{said['kind']}, {said['time']}: {p}" for p in said["paths"]]
-        if any(subject in p for p in said["paths"]):
+        if any(person.are_in_binary(p.encode()) for p in said["paths"]):
             storage.delete([storage.join(root, path)])
     return listed

@@ -1,11 +1,17 @@
-"""Files in a lake's folder that are none of its tables: distance matrices lose rows and columns, others go."""
+"""Files in a lake's folder that are none of its tables.
+
+Distance matrices lose rows and columns. Other files that a command of ours wrote are deleted where they hold the
+person, or may. Files of strangers are never touched: those that hold the person, or may, are listed by name.
+"""
 
 from __future__ import annotations
 
 import json
-import mmap
 import os
 import re
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,83 +19,123 @@ import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from neurostore import schema, storage
+from neurostore import storage
 from neurostore.distances.matrix import SUFFIXES, sidecar
+from neurostore.lake import contents, outputs
+from neurostore.upkeep.search import search
+from neurostore.upkeep.traces import Traces
+
+_UNFINISHED = re.compile(r".*\.(npy|csv|parquet)(\.\w+)?\.(partial|journal|writing|earlier)(\.\w+)?")  # of matrices
+_REMOVED = "removed when a subject was erased"
 
 
-def erase_from_files(root: str, subject: str) -> tuple[int, int]:
-    """Take a subject out of every matrix below the root; delete other files that say its key.
+@dataclass(slots=True)
+class Erased:
+    """What was done about files beside the tables. remaining : sentences about files that are for the user to handle."""
 
-    Unfinished matrices go too: their rows are not named. Returns (matrices mended, files deleted).
+    n_matrices: int = 0
+    n_deleted: int = 0
+    remaining: list[str] = field(default_factory=list)
+
+
+def erase_from_files(root: str, traces: Traces) -> Erased:
+    """Take a person out of every file below the root that is in no table, as far as these are ours.
+
+    Unfinished matrices go whoever is in them: their rows are not named.
     """
+    done = Erased()
     if storage.is_remote(root):
-        return 0, _erase_objects(root, subject)
-    n_matrices = n_deleted = 0
-    for file in sorted(storage.list_files(root), key=lambda f: f.path):
-        if _is_ours(file.path):
+        _erase_objects(root, traces, done)
+        return done
+    own = set(_written_by_us(root))
+    files = [Path(storage.join(root, f.path)) for f in storage.list_files(root) if contents.is_strange(f.path)]
+    matrices = {p for p in files if p.suffix in SUFFIXES and _matrix_labels(p) is not None}
+    for path in sorted(matrices):
+        done.n_matrices += _erase_from_matrix(path, traces)
+    described = {sidecar(p) for p in matrices}
+    for path in sorted(set(files) - matrices - described):
+        within = os.path.relpath(path, root)
+        if _UNFINISHED.fullmatch(path.name) or contents.is_temporary(within):
+            done.n_deleted += storage.delete([os.fspath(path)])
             continue
-        path = Path(storage.join(root, file.path))
-        if path.suffix in SUFFIXES and sidecar(path).is_file():
-            n_matrices += _erase_from_matrix(path, subject)
-    for file in storage.list_files(root):
-        if _is_ours(file.path):
+        answer = "holds" if traces.word.search(within.encode()) else search(path, traces)
+        if answer == "holds nothing":
             continue
-        path = Path(storage.join(root, file.path))
-        is_unfinished = path.suffix in (".partial", ".journal", ".writing")
-        if is_unfinished or _word(subject).search(file.path.encode()) or _says(path, subject):
-            n_deleted += storage.delete([os.fspath(path)])
-    return n_matrices, n_deleted
+        if own & {path, *path.parents}:
+            done.n_deleted += storage.delete([os.fspath(path)])
+        else:
+            done.remaining.append(f"{within} {answer} data of the person")
+    _remove_empty_folders(root, traces)
+    return done
 
 
-def _is_ours(path: str) -> bool:
-    return schema.table_of(path) is not None or path.startswith("_neurostore/")
+def _written_by_us(root: str) -> Iterator[Path]:
+    """Files and folders that commands noted as written from this lake."""
+    for said in outputs.noted(root).values():
+        yield from (Path(p) for p in said["paths"])
 
 
-def _erase_objects(root: str, subject: str) -> int:
-    """Delete what others put beside the tables on an object store, where it says the subject's key."""
-    gone = []
+def _remove_empty_folders(root: str, traces: Traces) -> None:
+    """Folders whose name tells the key and that hold nothing."""
+    for base, _, _ in os.walk(root, topdown=False):
+        if base != root and traces.word.search(os.path.basename(base).encode()):
+            with suppress(OSError):
+                os.rmdir(base)
+
+
+def _erase_objects(root: str, traces: Traces, done: Erased) -> None:
+    """As for files, on an object store: each is fetched and searched."""
+    import tempfile
+
+    own = {os.fspath(p) for p in _written_by_us(root)}
     for file in storage.list_files(root):
+        if not contents.is_strange(file.path):
+            continue
         path = storage.join(root, file.path)
-        if _is_ours(file.path):
+        with tempfile.NamedTemporaryFile() as copy:
+            copy.write(storage.read_bytes(path) or b"")
+            copy.flush()
+            answer = "holds" if traces.word.search(file.path.encode()) else search(Path(copy.name), traces)
+        if answer == "holds nothing":
             continue
-        if _word(subject).search(file.path.encode()) or _is_said(subject, storage.read_bytes(path) or b""):
-            gone.append(path)
-    return storage.delete(gone)
+        if path in own or contents.is_temporary(file.path):
+            done.n_deleted += storage.delete([path])
+        else:
+            done.remaining.append(f"{file.path} {answer} data of the person")
 
 
-def _says(path: Path, subject: str) -> bool:
-    if path.stat().st_size == 0:
-        return False
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return _is_said(subject, content)
+def _matrix_labels(path: Path) -> dict[str, list[Any]] | None:
+    """The labels of a distance matrix; None of any other file, whatever lies beside it."""
+    try:
+        about = json.loads(sidecar(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    labels = about.get("labels") if isinstance(about, dict) and isinstance(about.get("provenance"), dict) else None
+    return labels if isinstance(labels, dict) and isinstance(labels.get("subject"), list) else None
 
 
-def _is_said(subject: str, content: bytes | mmap.mmap) -> bool:
-    """In a text as a word of its own, so that S10 is not deleted with S1; in anything else wherever its bytes are."""
-    is_text = b"\x00" not in content[:65536]
-    return bool(_word(subject).search(content)) if is_text else content.find(subject.encode()) >= 0
-
-
-def _word(subject: str) -> re.Pattern[bytes]:
-    """Keys are of letters, figures, ``_`` and ``-``; ``S1_walk`` says S1."""
-    return re.compile(rb"(?<![A-Za-z0-9])" + re.escape(subject.encode()) + rb"(?![A-Za-z0-9])")
-
-
-def _erase_from_matrix(path: Path, subject: str) -> bool:
+def _erase_from_matrix(path: Path, traces: Traces) -> bool:
     """Rewrite a matrix without a subject. Its digests go: a later run computes it anew."""
     about = json.loads(sidecar(path).read_text(encoding="utf-8"))
     labels: dict[str, list[Any]] = about["labels"]
+    subject = traces.subject
     stays = np.array([s != subject for s in labels["subject"]], bool)
-    if stays.all():
+    about_text = json.dumps(about).encode()
+    if stays.all() and not traces.are_in_text(about_text):
         return False
     about["labels"] = {
         name: [v for v, keep in zip(values, stays, strict=True) if keep] for name, values in labels.items()
     }
     provenance = {k: v for k, v in about["provenance"].items() if k not in ("digests", "recipe")}
-    about["provenance"] = _without(provenance, subject)
+    if isinstance(provenance.get("options"), dict) and provenance["options"].get("where"):
+        provenance["options"] = {**provenance["options"], "where": _REMOVED}
+    if provenance.get("where"):
+        provenance["where"] = _REMOVED
+    about["provenance"] = _without(provenance, traces)
     temporary = path.with_name(f"{path.name}.writing{path.suffix}")
     if path.suffix == ".npy":
-        np.save(temporary, np.load(path)[np.ix_(stays, stays)])
+        values = np.load(path)  # a repeat after a kill finds it without the person already
+        np.save(temporary, values if len(values) == stays.sum() else values[np.ix_(stays, stays)])
     elif path.suffix == ".csv":
         _erase_from_csv(path, temporary, stays)
     else:
@@ -105,18 +151,20 @@ def _erase_from_matrix(path: Path, subject: str) -> bool:
 def _erase_from_csv(path: Path, target: Path, stays: np.ndarray) -> None:
     import csv
 
-    with path.open(newline="", encoding="utf-8") as source, target.open("w", newline="", encoding="utf-8") as out:
+    with path.open(newline="", encoding="utf-8") as source:
+        rows = list(csv.reader(source))
+    keep = [True, *stays] if len(rows) == len(stays) + 1 else [True] * len(rows)  # else a repeat after a kill
+    with target.open("w", newline="", encoding="utf-8") as out:
         writer = csv.writer(out)
-        keep = [True, *stays]
-        for at, row in enumerate(csv.reader(source)):
-            if keep[at]:
+        for row, is_row_kept in zip(rows, keep, strict=True):
+            if is_row_kept:
                 writer.writerow([cell for cell, is_kept in zip(row, keep, strict=True) if is_kept])
 
 
-def _without(said: Any, subject: str) -> Any:
-    """The same without any key or value that says the subject."""
+def _without(said: Any, traces: Traces) -> Any:
+    """The same without any key or value that tells of the person."""
     if isinstance(said, dict):
-        return {k: _without(v, subject) for k, v in said.items() if not _word(subject).search(str(k).encode())}
+        return {k: _without(v, traces) for k, v in said.items() if not traces.are_in_text(str(k).encode())}
     if isinstance(said, list):
-        return [_without(v, subject) for v in said if not (isinstance(v, str) and _word(subject).search(v.encode()))]
-    return None if isinstance(said, str) and _word(subject).search(said.encode()) else said
+        return [_without(v, traces) for v in said if not (isinstance(v, str) and traces.are_in_text(v.encode()))]
+    return None if isinstance(said, str) and traces.are_in_text(said.encode()) else said

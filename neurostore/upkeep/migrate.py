@@ -14,6 +14,7 @@ from neurostore.errors import LakeError
 from neurostore.lake import writing
 from neurostore.lake.version import check_marker
 from neurostore.release import VERSION
+from neurostore.upkeep.erase import finish_erasures
 
 Step = Callable[[str], str]  # takes the root, returns what it did in a few words
 
@@ -46,6 +47,7 @@ def migrate(lake_path: object, steps: Mapping[int, Step] | None = None, to: int 
     to = schema.SCHEMA_VERSION if to is None else to
     root = storage.resolve(lake_path)
     check_marker(root)
+    finish_erasures(root)
     path = storage.join(root, "_neurostore", "lake.json")
     before = (storage.read_json(path) or {}).get("schema_version", 0)
     if before >= to:

@@ -13,6 +13,7 @@ from neurostore.lake import commit, delta, hashes, writing
 from neurostore.lake.version import open as open_lake
 from neurostore.trial_key import Key
 from neurostore.upkeep.damage import short_of_rows
+from neurostore.upkeep.erase import finish_erasures
 from neurostore.upkeep.verify import Verification, current_files, verify
 
 _KEYS = ("subject", "session", "trial")
@@ -38,6 +39,7 @@ def drop_damaged(lake_path: object, found: Verification | None = None) -> Droppe
     DamagedLakeError : a log is damaged and no copy of it is left, or lake.json is.
     """
     root = storage.resolve(lake_path)
+    finish_erasures(root)
     found = found or verify(root)
     with writing.writing(root, "dropping damaged files"), storage.named_errors(root, "dropping damaged files"):
         journal = hashes.read(root)

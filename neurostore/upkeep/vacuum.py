@@ -6,29 +6,32 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from neurostore import storage
-from neurostore.lake import delta, hashes, heartbeat, writing
+from neurostore import schema, storage
+from neurostore.lake import contents, delta, hashes, heartbeat, writing
 from neurostore.lake.version import check_marker
 from neurostore.lake.version import open as open_lake
+from neurostore.upkeep.erase import finish_erasures
 
 SAFE_AGE_S = 3600.0  # files in no log are kept this long, even where no running ingest claims them
 
 
 def sweep(lake_path: object, safe_age_s: float = SAFE_AGE_S) -> int:
-    """Delete files that no log ever named: what writers staged and never committed. Returns how many went."""
+    """Delete files that no log ever named: what writers staged and never committed, or were writing when they died.
+
+    Files of strangers stay. Returns how many went.
+    """
     root = storage.resolve(lake_path)
     with storage.lock(root, "sweep"), storage.named_errors(root, "sweeping"):
         oldest_kept_s = min(time.time() - safe_age_s, heartbeat.running_since(root))
         n_swept = 0
+        here = storage.list_files(root, logs=True)
         for name in delta.stored_tables(root):
-            named = delta.ever_added(root, name)
-            left = [
-                storage.join(root, name, f.path)
-                for f in storage.list_files(storage.join(root, name))
-                if f.path not in named and f.modified_s < oldest_kept_s
-            ]
-            n_swept += storage.delete(left)
-        return n_swept
+            named = {f"{name}/{path}" for path in delta.ever_added(root, name)}
+            left = [f for f in here if schema.table_of(f.path) == name and contents.is_data(f.path)]
+            paths = [f.path for f in left if f.path not in named and f.modified_s < oldest_kept_s]
+            n_swept += storage.delete([storage.join(root, path) for path in paths])
+        left = [f for f in here if contents.is_temporary(f.path) and f.modified_s < oldest_kept_s]
+        return n_swept + storage.delete([storage.join(root, f.path) for f in left])
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,7 @@ def vacuum(lake_path: object, *, safe_age_s: float = SAFE_AGE_S) -> Vacuum:
     """
     root = storage.resolve(lake_path)
     check_marker(root)
+    finish_erasures(root)
     with writing.writing(root, "vacuum"), storage.named_errors(root, "vacuum"):
         lake = open_lake(root)
         marker = {"oldest_version": lake.version, "time": datetime.now(UTC).isoformat(timespec="seconds")}
@@ -62,7 +66,8 @@ def vacuum(lake_path: object, *, safe_age_s: float = SAFE_AGE_S) -> Vacuum:
             gone += [
                 (name, f)
                 for f in storage.list_files(storage.join(root, name))
-                if f.path not in keep and (f.path in named or f.modified_s < oldest_kept_s)
+                if f.path not in keep
+                and (f.path in named or (f.modified_s < oldest_kept_s and not contents.is_strange(f"{name}/{f.path}")))
             ]
         paths = {f"{name}/{f.path}" for name, f in gone}
         hashes.forget(root, (p for p in hashes.read(root).files if p not in paths))

@@ -17,12 +17,14 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from neurostore import schema, storage
+from neurostore import storage
 from neurostore.errors import LakeError
-from neurostore.lake import delta, hashes, writing
+from neurostore.lake import contents, delta, hashes, writing
 from neurostore.lake.version import check_marker
 from neurostore.trial_key import Key, key_text
 from neurostore.upkeep.damage import trials_of
+from neurostore.upkeep.erase import finish_erasures, unfinished
+from neurostore.upkeep.returned import files_of_erased
 
 _TRANSIENT = ("_neurostore/running/", "_neurostore/commit.lock")
 
@@ -48,19 +50,21 @@ class Verification:
 
     damaged : files that changed or are missing.  unrecorded : files in use that no hash is known of.
     leftovers : files that a crash left behind and nothing names; compact sweeps them.  others : files that are none
-    of the lake's.
+    of the lake's.  erased : files with rows of people who were erased.  unfinished : erasures that were cut off.
     """
 
     damaged: list[Damage] = field(default_factory=list)
     unrecorded: list[str] = field(default_factory=list)
     leftovers: list[str] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
+    erased: list[str] = field(default_factory=list)
+    unfinished: int = 0
     n_files: int = 0
     n_bytes: int = 0
 
     @property
     def is_clean(self) -> bool:
-        return not self.damaged
+        return not (self.damaged or self.erased or self.unfinished)
 
 
 def verify(lake_path: object) -> Verification:
@@ -95,11 +99,12 @@ def verify(lake_path: object) -> Verification:
     for path in sorted(here.keys() - journal.files.keys() - problems.keys()):
         if path in named:
             found.unrecorded.append(path)
-        elif _is_ours(path):
-            continue
-        else:
-            kind = found.leftovers if _is_left_behind(path) else found.others
-            kind.append(path)
+        elif contents.is_strange(path):
+            found.others.append(path)
+        elif contents.is_temporary(path) or not _is_ours(path):
+            found.leftovers.append(path)
+    found.erased = files_of_erased(root)
+    found.unfinished = len(unfinished(root))
     return found
 
 
@@ -107,6 +112,7 @@ def adopt(lake_path: object) -> list[str]:
     """Record the files in use that no hash is known of (an older lake's, a crash's), as they are now."""
     root = storage.resolve(lake_path)
     check_marker(root)
+    finish_erasures(root)
     with writing.writing(root, "adopting files"), storage.named_errors(root, "adopting files"):
         return writing.adopt(root)
 
@@ -172,14 +178,15 @@ def _is_right_hint(root: str, path: str) -> bool:
 
 
 def _is_ours(path: str) -> bool:
-    own = ("_neurostore/hashes/", "_neurostore/running/", "_neurostore/commit.lock", "_neurostore/erasures/")
+    own = (
+        "_neurostore/hashes/",
+        "_neurostore/running/",
+        "_neurostore/commit.lock",
+        "_neurostore/erasures/",
+        "_neurostore/erasing/",
+    )
     small = path.startswith("_neurostore/") and path.endswith(".json")
     return small or path.startswith(own) or path.endswith("/_delta_log/_last_checkpoint")
-
-
-def _is_left_behind(path: str) -> bool:
-    is_inside = schema.table_of(path) is not None or path.startswith("_neurostore/")
-    return is_inside and (path.endswith((".parquet", ".tmp")) or "/_delta_log/" in path)
 
 
 def current_files(root: str) -> set[str]:

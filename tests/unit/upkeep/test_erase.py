@@ -151,7 +151,13 @@ def test_matrices_in_the_lake_lose_rows_and_columns(tmp_path):
     (folder / "notes.txt").write_text(f"{WHO} walks well")
     (folder / "other.txt").write_text("nobody")
     receipt = erase(lake, WHO)
-    assert (receipt.n_matrices, receipt.n_other_files) == (3, 3)
+    assert (receipt.n_matrices, receipt.n_other_files) == (3, 1)
+    assert receipt.remaining == [
+        f"results/{name} holds data of the person" for name in (f"notes on {WHO}.txt", "notes.txt")
+    ]  # they are a stranger's
+    for name in (f"notes on {WHO}.txt", "notes.txt"):
+        (folder / name).unlink()
+    assert erase(lake, WHO).remaining == []
     assert WHO not in all_bytes(lake)
     for suffix in (".npy", ".csv", ".parquet"):
         left = DistanceMatrix.read(folder / f"d{suffix}")
@@ -175,8 +181,9 @@ def test_a_key_within_another_is_another(tmp_path):
     (folder / "table.csv").write_text("subject,trial\nS1_walk,1\n")
     (folder / "binary").write_bytes(b"\x00\x01aS1b")  # what is no text has no words
     receipt = erase(lake, "S1")
-    assert (receipt.n_trials, receipt.n_matrices, receipt.n_other_files) == (1, 1, 3)
-    assert sorted(p.name for p in folder.iterdir()) == ["S10.txt", "d.npy", "d.npy.json", "notes.txt"]
+    assert (receipt.n_trials, receipt.n_matrices, receipt.n_other_files) == (1, 1, 0)
+    assert receipt.remaining == [f"results/{n} holds data of the person" for n in ("binary", "of_S1.txt", "table.csv")]
+    assert len(list(folder.iterdir())) == 7
     left = DistanceMatrix.read(folder / "d.npy")
     assert left.labels["subject"].to_list() == ["S10"]
     assert left.provenance["left_out"] == {"S10/x": "short"}

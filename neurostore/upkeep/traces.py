@@ -1,0 +1,115 @@
+"""What betrays a person in a file: the key, names, hashes of the recordings, runs of coordinates."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from neurostore import schema, storage
+
+_LEAST_NAME = 4  # letters; a shorter value of a metadata column is no name
+_RUN = 3  # consecutive frames whose values are looked for
+_PLACES = 3  # such runs per file
+
+
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """What to look for.
+
+    subject : the key.  recordings : SHA-256 of the sources.  sources : those that no other subject has.  names : values of metadata that only this person has.
+    runs : consecutive coordinates as they are stored, and as text.
+    """
+
+    subject: str
+    recordings: frozenset[str] = frozenset()
+    sources: frozenset[str] = frozenset()
+    names: frozenset[str] = frozenset()
+    runs: frozenset[bytes] = frozenset()
+
+    @property
+    def word(self) -> re.Pattern[bytes]:
+        """The key as a word of its own: ``S1_walk`` says S1, ``S10`` does not."""
+        return _word(self.subject)
+
+    def are_in_text(self, content: bytes) -> bool:
+        """Whether a text has any of them, the key as a word of its own."""
+        return bool(self.word.search(content)) or self._are_in(content)
+
+    def are_in_binary(self, content: bytes) -> bool:
+        """Whether bytes that are no text have any of them, the key in any of the usual encodings."""
+        spellings = (self.subject.encode(code) for code in ("utf-8", "utf-16-le", "utf-16-be"))
+        return any(s in content for s in spellings) or self._are_in(content)
+
+    def _are_in(self, content: bytes) -> bool:
+        words = (*self.sources, *self.names)
+        return any(w.encode() in content for w in words) or any(run in content for run in self.runs)
+
+
+def _word(key: str) -> re.Pattern[bytes]:
+    return re.compile(rb"(?<![A-Za-z0-9])" + re.escape(key.encode()) + rb"(?![A-Za-z0-9])")
+
+
+def of_person(root: str, subject: str) -> Traces:
+    """What any file of the lake that is still on disk, of whatever version, tells of a person."""
+    sources: set[str] = set()
+    of_others: set[str] = set()
+    own: set[str] = set()
+    others: set[str] = set()
+    for row in _rows_of(root, ("trials", "subjects")):
+        is_own = row["subject"] == subject
+        if row.get("source_sha256"):
+            (sources if is_own else of_others).add(row["source_sha256"])
+        (own if is_own else others).update(_names(row))
+    names = frozenset(own - others - {subject})
+    runs = frozenset(_runs(root, subject))
+    return Traces(subject, frozenset(sources), frozenset(sources - of_others), names, runs)
+
+
+def _rows_of(root: str, tables: Iterable[str]) -> Iterator[dict[str, Any]]:
+    for table in tables:
+        for file in storage.list_files(storage.join(root, table)):
+            with suppress(OSError, pa.ArrowException), storage.open_parquet(storage.join(root, table, file.path)) as it:
+                yield from it.read().to_pylist()
+
+
+def _names(row: dict[str, Any]) -> set[str]:
+    """Text in columns that nobody declared: names, remarks, numbers of other registers."""
+    declared = {c.name for t in ("trials", "subjects") for c in schema.table(t).columns}
+    return {v for k, v in row.items() if k not in declared and isinstance(v, str) and len(v) >= _LEAST_NAME}
+
+
+def _runs(root: str, subject: str) -> Iterator[bytes]:
+    for file in storage.list_files(root):
+        if schema.table_of(file.path) is None or f"/subject={subject}/" not in file.path:
+            continue
+        with suppress(OSError, pa.ArrowException), storage.open_parquet(storage.join(root, file.path)) as opened:
+            if opened.num_row_groups:
+                points = [f.name for f in opened.schema_arrow if pa.types.is_struct(f.type)][:1]
+                if points:
+                    yield from _runs_in(opened.read_row_group(0, columns=points).column(0).combine_chunks())
+
+
+def _runs_in(points: pa.StructArray) -> Iterator[bytes]:
+    """A few runs of one coordinate over frames, as float32, float64 and text; none of round or constant numbers."""
+    values = points.field(0).to_numpy(zero_copy_only=False)
+    for first in np.linspace(0, max(len(values) - _RUN, 0), _PLACES).astype(int):
+        run = values[first : first + _RUN]
+        if len(run) == _RUN and np.isfinite(run).all() and (run != np.round(run)).all() and len(set(run)) == _RUN:
+            yield run.astype("<f4").tobytes()
+            yield run.astype("<f8").tobytes()
+        xyz = (
+            np.array([points.field(i)[int(first)].as_py() or 0.0 for i in range(len(points.type))])
+            if len(values)
+            else run
+        )
+        if len(xyz) == _RUN and (xyz != np.round(xyz)).all():
+            yield xyz.astype("<f4").tobytes()
+            yield xyz.astype("<f8").tobytes()
+            for separator in (",", "\t", " ", ", "):
+                yield separator.join(str(v) for v in xyz.astype(np.float32)).encode()

@@ -1,0 +1,244 @@
+"""What brought erased people back, or left them in a file unnamed: each as it happened."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from neurostore.api import open as open_lake
+from neurostore.distances.matrix import DistanceMatrix, sidecar
+from neurostore.errors import LakeError
+from neurostore.lake import commit, outputs, tombstones
+from neurostore.upkeep import compact, doctor, erase, verify
+from tests.builders.lake_builder import build_lake, trial
+from tests.cli.cli_run import run
+
+WHO = "P0107"
+KEYS = [f"P{i:04d}" for i in range(100, 300)]
+LEG = {"parameter": "leg_length", "side": "left", "value": 800.0, "unit": "mm", "source": "file"}
+HEEL = np.random.default_rng(7).normal(800, 60, (12, 3))
+
+
+def person(key: str, name: str = "walk", **row):
+    heel = HEEL + KEYS.index(key) * 1.37
+    return trial(key, name, left_heel=heel, row={"source_sha256": key.encode().hex().ljust(64, "0"), **row})
+
+
+@pytest.fixture
+def lake(tmp_path):
+    people = [{"subject": k, "group": "CP", "name": f"Jane of {k}"} for k in KEYS[:12]]
+    return Path(build_lake(tmp_path, [person(k) for k in KEYS[:12]], people).path)
+
+
+@pytest.fixture(scope="module")
+def crowd(tmp_path_factory):
+    """200 similar keys share pages of Parquet: compression breaks them up."""
+    folder = tmp_path_factory.mktemp("crowd")
+    return Path(build_lake(folder, [person(k) for k in KEYS]).path)
+
+
+# Point 4: erased people come back
+
+
+def test_who_was_erased_while_a_trial_was_staged_stays_out(lake, tmp_path):
+    staged = commit.stage(lake, [person(WHO, "run"), person("P0101", "run")])
+    rows = [{"subject": WHO, "group": "CP"}, {"subject": "P0101", "group": "CP"}]
+    erase.erase(lake, WHO)
+    again = commit.stage(lake, [person("P0101", "run")])  # the erasure took what was staged
+    mixed = commit.Staged(staged.rows + again.rows[:0], staged.files, staged.skeletons)
+    refused: dict = {}
+    with pytest.raises(LakeError, match="stage the trials again"):
+        commit.commit(lake, [mixed], subjects=rows, on_refused=refused.update)
+    assert list(refused) == [(WHO, "", "run")]
+    commit.commit(lake, [again], subjects=rows, on_refused=refused.update)
+    assert WHO not in open_lake(lake).subjects()["subject"].to_list()
+    assert WHO not in open_lake(lake).trials()["subject"].to_list()
+    assert ("P0101", "run") in open_lake(lake).trials().select("subject", "trial").rows()
+
+
+def test_a_sleeper_that_staged_after_the_erasure_brings_nobody_back(lake, monkeypatch):
+    erase.erase(lake, WHO)
+    with monkeypatch.context() as asleep:  # it asked before the erasure, and wrote after it
+        asleep.setattr(tombstones.Tombstones, "refusal", lambda *_: None)
+        staged = commit.stage(
+            lake,
+            [trial(k, "run", left_heel=HEEL, calibrations=[LEG]) for k in (WHO, "P0101")],
+        )
+    with pytest.raises(LakeError, match="erased from this lake"):
+        commit.commit(lake, [staged])
+    with monkeypatch.context() as asleep:
+        asleep.setattr(tombstones.Tombstones, "refusal", lambda *_: None)
+        staged = commit.stage(
+            lake,
+            [trial(k, "run", left_heel=HEEL, calibrations=[LEG]) for k in (WHO, "P0101")],
+        )
+    refused: dict = {}
+    commit.commit(lake, [staged], on_refused=refused.update)
+    assert list(refused) == [(WHO, "", "run")]
+    opened = open_lake(lake)
+    assert opened.scan("calibrations").collect()["subject"].to_list() == ["P0101"]
+    assert WHO not in opened.trials()["subject"].to_list()
+    assert not list(lake.rglob(f"*{WHO}*/*.parquet"))
+    assert verify.verify(lake).erased == []
+
+
+class Cut(BaseException):
+    """A kill."""
+
+
+@pytest.mark.parametrize("next_writer", ["erase of another", "compact", "ingest"])
+@pytest.mark.parametrize("at", ["_take_out", "_forget_history"])
+def test_the_next_writer_finishes_an_erasure_that_was_cut_off(lake, tmp_path, monkeypatch, at, next_writer):
+    def cut(*_):
+        raise Cut
+
+    with monkeypatch.context() as killed:
+        killed.setattr(erase, at, cut)
+        with pytest.raises(Cut):
+            erase.erase(lake, WHO)
+    assert not verify.verify(lake).is_clean
+    assert any(f.is_bad and "interrupted" in f.said for f in doctor.examine(lake))
+    if next_writer == "erase of another":
+        erase.erase(lake, "P0103")
+    elif next_writer == "compact":
+        compact.compact(lake)
+    else:
+        from tests.builders.tiny_bvh import write_bvh
+
+        write_bvh(tmp_path / "cohort" / "N1" / "walk.bvh", 20)
+        assert run("ingest", tmp_path / "cohort", "--lake", lake).returncode == 0
+    found = verify.verify(lake)
+    assert (found.unfinished, found.erased, found.damaged) == (0, [], [])
+    assert WHO not in open_lake(lake).trials()["subject"].to_list()
+    assert not list(lake.rglob(f"*{WHO}*"))
+    assert "P0101" in open_lake(lake).trials()["subject"].to_list()
+
+
+def test_verify_and_doctor_name_rows_of_the_erased(lake):
+    erase.erase(lake, WHO)
+    stones = (lake / "_neurostore" / "tombstones.json").read_bytes()
+    (lake / "_neurostore" / "tombstones.json").unlink()
+    build_lake(lake.parent, [person(WHO)])
+    (lake / "_neurostore" / "tombstones.json").write_bytes(stones)
+    found = verify.verify(lake)
+    assert not found.is_clean
+    assert any(f"subject={WHO}" in path for path in found.erased)
+    assert any(path.startswith("trials/") for path in found.erased)
+    assert any(f.name == "erased subjects" and f.is_bad for f in doctor.examine(lake))
+    assert run("verify", "--lake", lake).returncode == 1
+
+
+# Point 5: success that leaves the person
+
+
+def test_compressed_files_with_many_keys_are_searched(crowd, tmp_path):
+    results = crowd / "results"
+    results.mkdir(exist_ok=True)
+    frame = open_lake(crowd).sql("SELECT subject, trial, frame, left_heel FROM landmarks")
+    keys = open_lake(crowd).sql("SELECT subject, trial FROM trials")
+    keys.write_parquet(results / "keys.parquet", compression="zstd")
+    assert WHO.encode() not in (results / "keys.parquet").read_bytes()  # what a search of raw bytes misses
+    frame.drop("subject").write_parquet(results / "coordinates.parquet")
+    keys.write_csv(results / "keys.csv")
+    with gzip.open(results / "keys.csv.gz", "wb") as file:
+        file.write((results / "keys.csv").read_bytes())
+    with zipfile.ZipFile(results / "all.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(results / "keys.parquet", "inner/keys.parquet")
+    heel = frame.filter(pl.col("subject") == WHO)["left_heel"].struct.unnest().to_numpy()
+    np.save(results / "heel.npy", heel)
+    np.savez_compressed(results / "heel.npz", heel=heel)
+    keys.write_ipc(results / "keys.arrow", compression="zstd")
+    (results / "sealed.bin").write_bytes(b"\x00\x8f" + bytes(range(256)))
+    open_lake(crowd).sql("SELECT subject FROM trials WHERE subject <> $s", {"s": WHO}).write_parquet(
+        results / "others.parquet"
+    )
+    (results / "readme.txt").write_text("P0108 and others")
+    shown = run("erase", WHO, "--lake", crowd, "--yes")
+    assert shown.returncode == 1, shown.stderr
+    for name in ("keys.parquet", "coordinates.parquet", "keys.csv", "keys.csv.gz", "all.zip", "heel.npy", "heel.npz",
+                 "keys.arrow"):  # fmt: skip
+        assert f"results/{name} holds data of the person" in shown.stderr, name
+        assert (results / name).exists()
+    assert "results/sealed.bin may hold" in shown.stderr
+    assert "others.parquet" not in shown.stderr
+    assert "readme.txt" not in shown.stderr
+    assert WHO not in open_lake(crowd).trials()["subject"].to_list()
+
+
+def test_what_our_commands_wrote_into_the_lake_is_removed(lake):
+    assert run("sql", "SELECT subject FROM trials", "--lake", lake, "-o", lake / "who.parquet").returncode == 0
+    assert run("export-lake", lake / "copy", "--lake", lake).returncode == 0
+    assert {n["kind"] for n in outputs.noted(str(lake)).values()} == {"sql", "export-lake"}
+    receipt = erase.erase(lake, WHO)
+    assert receipt.remaining == []
+    assert not (lake / "who.parquet").exists()
+    assert not (lake / "copy" / "landmarks" / f"subject={WHO}").exists()
+    assert (lake / "copy" / "landmarks" / "subject=P0101").exists()
+    assert not (lake / "copy" / "trials" / "trials.parquet").exists()
+
+
+def test_an_export_with_json_beside_it_is_no_matrix(lake):
+    (lake / "out.csv").write_text("subject,value\nP0101,1\n")
+    (lake / "out.csv.json").write_text(json.dumps({"subject": WHO}))
+    receipt = erase.erase(lake, WHO)
+    assert receipt.remaining == ["out.csv.json holds data of the person"]
+    assert len(list((lake / "_neurostore" / "erasures").iterdir())) == 1
+
+
+def test_the_description_of_a_matrix_forgets_its_condition(lake):
+    labels = pl.DataFrame({"subject": ["P0101", WHO], "trial": ["a", "b"], "side": ["left"] * 2})
+    about = {"options": {"where": "s.name = 'Jane of P0107'", "unit": "trial"}, "where": "s.subject LIKE 'P01%'"}
+    DistanceMatrix(np.array([[0.0, 1.0], [1.0, 0.0]]), labels, "deg", about).write(lake / "d.npy")
+    erase.erase(lake, WHO)
+    said = sidecar(lake / "d.npy").read_text()
+    assert "Jane" not in said
+    assert "P01%" not in said
+
+
+# Points 1 and 6
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        ".DS_Store",
+        "README.txt",
+        "poses/.DS_Store",
+        "landmarks/result.parquet",
+        "x/_delta_log/00000000000000000000.json",
+    ],
+)
+def test_a_strangers_file_is_passed_over_and_listed(lake, name):
+    (lake / name).parent.mkdir(parents=True, exist_ok=True)
+    (lake / name).write_bytes(b"nothing of ours")
+    erase.erase(lake, WHO)
+    compact.compact(lake, safe_age_s=0)
+    from neurostore.upkeep import vacuum
+
+    vacuum.vacuum(lake, safe_age_s=0)
+    assert (lake / name).read_bytes() == b"nothing of ours"
+    found = verify.verify(lake)
+    assert found.others == [name]
+    assert found.is_clean
+    assert len(open_lake(lake).trials()) == 11
+
+
+def test_temporary_files_are_swept_and_searched(lake):
+    left = [
+        lake / "_neurostore" / "hashes" / ".12-abc.txt.0123abcd.tmp",
+        lake / "_neurostore" / "hashes" / "12-abc.txt.0123abcd.tmp",  # as 0.1 named them
+        lake / "landmarks" / f"subject={WHO}" / ".x.parquet.0123abcd.tmp",
+        lake / ".export.0123abcd.tmp" / "trials" / "trials.parquet",
+    ]
+    for path in left:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"landmarks/subject={WHO}/x")
+    erase.erase(lake, WHO)
+    assert [p for p in left if p.exists()] == []
+    assert not list(lake.rglob(f"*{WHO}*"))
