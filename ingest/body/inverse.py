@@ -21,6 +21,10 @@ from .tree import Tree, build_tree
 
 TOLERANCE = 1e-5
 MAX_STEPS = 60
+#: mean distance below which a frame is as good as it gets, m
+SETTLED_M = 0.001
+#: times a trial may leave a worse minimum
+ESCAPES = 2
 #: a coordinate is unknown where 1 mm in the targets can turn it by more than this (radians), or move it (metres)
 UNKNOWN_TURN_PER_M = 60.0
 UNKNOWN_MOVE_PER_M = 20.0
@@ -258,6 +262,7 @@ def _solve_all(prepared: Prepared, start: np.ndarray | None) -> tuple[np.ndarray
     if first:
         back = solve_from(prepared.of(np.arange(first - 1, -1, -1)), result[0][0])
         result = [np.concatenate([b[::-1], f]) for b, f in zip(back, result, strict=True)]
+    _escape(prepared, result)
     _look_again(prepared, result)
     return result[0], result[1], result[2], result[3]
 
@@ -304,6 +309,41 @@ def _guesses(one: Prepared) -> list[np.ndarray]:
             guesses.append(default.copy())
             guesses[-1][q] += quarter * np.pi / 2
     return guesses
+
+
+def _escape(prepared: Prepared, result: list[np.ndarray]) -> None:
+    """Leave a worse minimum that the trial ran into and warm starts keep it in, such as an arm against its limits.
+
+    The worst frames are fitted from the default pose of all but the root. Where that is clearly better, the trial is
+    fitted from there to both ends, and each frame keeps its better fit.
+    """
+    tree = prepared.tree
+    root = set(tree.column_q[: tree.column_start[1]].tolist()) if tree.n_nodes else set()
+    limbs = np.array([i for i in tree.free if i not in root], np.int64)
+    total = prepared.weight.sum(axis=1) + prepared.turn_weight.sum(axis=1)
+    for _ in range(ESCAPES):
+        q, _, cost, steps = result
+        mean = np.where(steps > 0, cost / np.where(total > 0, total, 1.0), 0.0)
+        worst = np.argsort(mean)[::-1][: len(mean) // 2 + 1][:: max(1, len(mean) // 12)][:5]
+        better = None
+        for t in (int(t) for t in worst if mean[t] > SETTLED_M**2):
+            guess = q[t].copy()
+            guess[limbs] = prepared.held[t, limbs]
+            found = solve_from(prepared.of(slice(t, t + 1)), guess, 200)
+            if found[2][0] < 0.8 * cost[t]:
+                better = (t, found[0][0])
+                break
+        if better is None:
+            return
+        t, start = better
+        ahead = solve_from(prepared.of(slice(t, None)), start)
+        again = list(ahead)
+        if t:
+            back = solve_from(prepared.of(np.arange(t - 1, -1, -1)), start)
+            again = [np.concatenate([b[::-1], f]) for b, f in zip(back, ahead, strict=True)]
+        wins = again[2] < 0.95 * cost
+        for old, new in zip(result, again, strict=True):
+            old[wins] = new[wins]
 
 
 def _look_again(prepared: Prepared, result: list[np.ndarray]) -> None:

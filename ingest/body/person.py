@@ -22,7 +22,7 @@ from .model import Model
 from .osim import parse_model
 
 NAME = "neurostore_person"
-VERSION = 1
+VERSION = 2
 MASS_KG = 73.0
 #: half the distance of the hip centres, and mid-ASIS over the middle of the hips (Harrington 2007), metres
 _HIP_Z, _ASIS_X, _ASIS_Y, _ASIS_Z = 0.0865, 0.0459, 0.0829, 0.12
@@ -63,9 +63,9 @@ _SIDE_JOINTS = (
     ("ankle", "shank", "foot", (0.0, -_SHANK, 0.0),
      (("ankle_angle", _Z, -70, 50), ("subtalar_angle", _INMAN, -45, 45))),
     ("shoulder", "trunk", "upper_arm", (0.0, _SHOULDER_Y, _SHOULDER_Z),
-     (("arm_flex", _Z, -100, 200), ("arm_add", _X, -190, 100), ("arm_rot", _Y, -150, 150))),
+     (("arm_flex", _Z, -100, 200), ("arm_add", _X, -120, 90), ("arm_rot", _Y, -110, 110))),
     ("elbow", "upper_arm", "forearm", (0.0, -_UPPER_ARM, 0.0),
-     (("elbow_flex", _Z, -20, 165), ("pro_sup", _Y, -120, 120))),
+     (("elbow_flex", _Z, -10, 165), ("pro_sup", _Y, -120, 120))),
 )  # fmt: skip
 
 #: landmark -> (segment, place); centres are where the joints put them, skin points are registered for each person
