@@ -209,6 +209,7 @@ class ReadOptions:
     hip_method : where hip centres come from on the skin: harrington, hara, bell or davis.
     emg : muscle by channel label (patterns allowed), as ``left rectus_femoris``, or 'other' for a channel that is no EMG.
     rate_hz : sampling rate of files that state none or a wrong one (AMC, BVH).
+    markers : label in the file -> what it is: a landmark (left_knee_lateral) or a name of a known marker set (LKNE).
     member : of a file that holds several recordings (results.json), the one meant, by its name there; None = the only one.
     """
 
@@ -225,4 +226,5 @@ class ReadOptions:
     member: str | None = None
     rate_hz: float | None = None
     hip_method: str | None = None
+    markers: dict[str, str] = field(default_factory=dict)
     emg: dict[str, Any] = field(default_factory=dict)

@@ -12,6 +12,7 @@ import typer
 
 from neurostore.commands import (
     body,
+    check,
     compare,
     demo,
     distances,
@@ -41,6 +42,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 ingest.register(app)
+check.register(app)
 tables.register(app)
 sql.register(app)
 distances.register(app)

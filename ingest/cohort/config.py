@@ -155,12 +155,17 @@ def read_config(folder: Path) -> CohortConfig:
 
 def _checked(values: dict[str, Any], where: str, problems: list[str]) -> dict[str, Any]:
     for key, value in values.items():
-        if key == "camera":
+        if key == "markers":
+            if not isinstance(value, dict) or not all(isinstance(v, str) and v.strip() for v in value.values()):
+                problems.append(
+                    f'{where}: [markers] is a table of label = "what it is", such as KNEE_L = "left_knee_lateral"'
+                )
+        elif key == "camera":
             unknown = sorted(set(value) - set(CAMERA_KEYS)) if isinstance(value, dict) else [repr(value)]
             if unknown:
                 problems.append(f"{where}: [camera] has {', '.join(unknown)}; it may have {', '.join(CAMERA_KEYS)}")
         elif key not in OPTIONS:
-            allowed = ", ".join([*OPTIONS, "camera"]) + ("" if where == "at the top" else ", files")
+            allowed = ", ".join([*OPTIONS, "camera", "markers"]) + ("" if where == "at the top" else ", files")
             problems.append(f"{where}: unknown key {key!r}; allowed are {allowed}")
         elif not OPTIONS[key][0](value):
             problems.append(f"{where}: {key} = {value!r}; expected {OPTIONS[key][1]}")

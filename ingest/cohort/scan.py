@@ -67,7 +67,7 @@ class _File:
         if suffix in VIDEO_SUFFIXES:
             return "video"
         if suffix in ANGLE_SUFFIXES:
-            return "angles"
+            return "forces" if _holds_forces_alone(self.path) else "angles"
         return "positions" if suffix in READERS and suffix != ".tsv" else "unknown"
 
 
@@ -90,6 +90,9 @@ def scan(folder: Path | str) -> Cohort:
 
     roles = {f: f.role for f in files}
     unknown = [f.path for f in files if roles[f] == "unknown" and not config.is_skeleton_file(f.path)]
+    forces = [f.relative for f in files if roles[f] == "forces"]
+    if forces:
+        cohort.warnings.append(f"{', '.join(forces[:5])}: forces of OpenSim without joint angles, not read")
     cohort.unknown = _without_captures(unknown, files, roles, cohort.refused)
     recordings = [f for f in files if roles[f] in ("positions", "video", "angles", "results")]
     placed = _place(recordings, cohort)
@@ -107,6 +110,18 @@ def scan(folder: Path | str) -> Cohort:
     _refuse_collisions(cohort)  # trials.tsv may have given two files directly in the folder one key
     _say_root_files(cohort)
     return cohort
+
+
+def _holds_forces_alone(path: Path) -> bool:
+    """Whether a MOT or STO file names ground forces and no coordinate of a joint among its columns."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(1 << 16).lower()
+    except OSError:
+        return False
+    columns = head.partition(b"endheader")[2].lstrip().split(b"\n", 1)[0]
+    is_force = b"_vx" in columns or b"ground_force" in columns or b"grf" in columns
+    return is_force and not any(name in columns for name in (b"knee", b"hip_flexion", b"ankle_angle", b"pelvis_t"))
 
 
 def _without_captures(

@@ -181,3 +181,17 @@ def _sides(plain: str, suffix_side: str) -> list[tuple[str, str]]:
 def _table() -> dict[str, Any]:
     file = resources.files("neurostore.schemas") / "common_names.toml"
     return tomllib.loads(file.read_text(encoding="utf-8"))
+
+
+def labels_of(skeleton: Skeleton, present: frozenset[str]) -> list[tuple[str, str, str | None]]:
+    """(label in the skeleton's spelling, column in the lake, landmark it became or None) of every column in ``present``."""
+    became: dict[int, list[str]] = {}
+    for landmark, indices in landmark_sources(skeleton, present).items():
+        for index in indices:
+            became.setdefault(index, []).append(landmark)
+    names = skeleton.source_names or skeleton.joints
+    return [
+        (label, column, ", ".join(sorted(became[i])) if i in became else None)
+        for i, (label, column) in enumerate(zip(names, skeleton.joints, strict=True))
+        if column in present
+    ]

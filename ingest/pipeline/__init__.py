@@ -37,7 +37,7 @@ _SMALL_BYTES = 10_000_000  # below this a process's start costs more than it bri
 
 
 def ingest(
-    cohort: Path | str,
+    cohort: Path | str | Cohort,
     lake: Path | str,
     settings: Settings | None = None,
     *,
@@ -56,6 +56,7 @@ def ingest(
 
     Parameters
     ----------
+    cohort : a folder, or one already scanned.
     n_workers : processes that read; None for one per core (two at least), 1 to read in this process.
     force : read every trial again.
     dry_run : only say what would be done.
@@ -74,7 +75,7 @@ def ingest(
 
     start = time.monotonic()
     settings = settings or Settings()
-    found = scan(cohort)
+    found = cohort if isinstance(cohort, Cohort) else scan(cohort)
     if not found.trials and not found.refused:
         names = listed((p.name for p in found.unknown), 5) or "no file"
         raise CohortError(f"{found.folder}: holds no trial (found {names}); expected <subject>/<trial>.<ext>")

@@ -26,6 +26,7 @@ from neurostore.ingest.readers.markers.assemble import (
     named_or_numbered,
     parse_up,
     refuse_pixels,
+    renamed,
     squeezed,
     to_y_up,
     unit_mismatch,
@@ -64,7 +65,7 @@ def read(path: Path, options: ReadOptions) -> Recording:
         return read_rotations(path, layout, options)
     parameters = layout.parameters
     notes = list(layout.notes)
-    points, subject = _points_of_subject(path, layout, parameters, notes)
+    points, subject = _points_of_subject(path, layout, parameters, options, notes)
     kinds = classify([p.label for p in points], [p.whole for p in points], parameters)
     chosen = {kind: [p for p, k in zip(points, kinds, strict=True) if k == kind] for kind in set(kinds)}
     markers, models = chosen.get("marker", []), chosen.get("model_point", [])
@@ -155,7 +156,7 @@ def read(path: Path, options: ReadOptions) -> Recording:
 
 
 def _points_of_subject(
-    path: Path, layout: Layout, parameters: Parameters, notes: list[str]
+    path: Path, layout: Layout, parameters: Parameters, options: ReadOptions, notes: list[str]
 ) -> tuple[list[_Point], str | None]:
     """The labelled points of one subject, and its name as the file gives it.
 
@@ -167,6 +168,7 @@ def _points_of_subject(
     n_unlabelled = layout.n_points - len(labels)
     joined = [n for n in names if sum(w.lower().startswith(f"{n.lower()}_") for w in labels) > len(labels) // 4]
     split = [_split(whole, joined) for whole in labels]
+    split = list(zip((p for p, _ in split), renamed([label for _, label in split], options, notes), strict=True))
     kept, note = named_or_numbered([label for _, label in split])
     notes += [note] if note else []
     points = [

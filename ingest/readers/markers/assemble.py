@@ -62,6 +62,16 @@ def named_or_numbered(labels: Sequence[str]) -> tuple[list[bool], str]:
     )
 
 
+def renamed(labels: Sequence[str], options: ReadOptions, notes: list[str]) -> list[str]:
+    """The labels with those that [markers] of cohort.toml names replaced by what they are (case does not matter)."""
+    said = {label.strip().lower(): meaning.strip() for label, meaning in options.markers.items()}
+    found = [said.get(label.lower(), label) for label in labels]
+    changed = [f"{a} as {b}" for a, b in zip(labels, found, strict=True) if a != b]
+    if changed:
+        notes.append(f"markers read as [markers] of cohort.toml says: {', '.join(changed)}")
+    return found
+
+
 def to_y_up(positions: np.ndarray, up: str) -> np.ndarray:
     """Turn positions (..., 3) whose up axis is ``up`` ('x', '-x', … 'z') to Y up, by a proper rotation."""
     rows = _TO_Y_UP[up]

@@ -20,6 +20,7 @@ from neurostore.ingest.readers.markers.assemble import (
     parse_up,
     rate_of,
     refuse_pixels,
+    renamed,
     squeezed,
     to_y_up,
     unit_mismatch,
@@ -75,7 +76,7 @@ def read(path: Path, options: ReadOptions) -> Recording:
     words = head.words if options.rate_hz is None else {**head.words, "datarate": str(options.rate_hz)}
     rate_hz, time_s = _clock(path, words, table[:, 1], notes)
 
-    names, positions = _markers(path, head, table, notes)
+    names, positions = _markers(path, head, table, options, notes)
     keep = frame_slice(len(table), options, path)
     positions, time_s = positions[keep].astype(np.float32), time_s[keep]
     positions[(positions == 0).all(axis=-1)] = np.nan
@@ -189,11 +190,15 @@ def _clock(path: Path, words: dict[str, str], times: np.ndarray, notes: list[str
     return rate, times if is_exact else even
 
 
-def _markers(path: Path, head: _Head, table: np.ndarray, notes: list[str]) -> tuple[list[str], np.ndarray]:
+def _markers(
+    path: Path, head: _Head, table: np.ndarray, options: ReadOptions, notes: list[str]
+) -> tuple[list[str], np.ndarray]:
     """(names, positions (n, J, 3)) of the named markers of one person that have columns."""
     stated = _count(head.words.get("nummarkers"))
     parts = [(*name.rpartition(":")[::2], column) for name, column in head.labels]
-    kept, note = named_or_numbered([name for _, name, _ in parts])
+    said = renamed([name.strip() for _, name, _ in parts], options, notes)
+    parts = [(prefix, name, column) for (prefix, _, column), name in zip(parts, said, strict=True)]
+    kept, note = named_or_numbered(said)
     notes += [note] if note else []
     named = [(prefix.strip(), name.strip(), column) for (prefix, name, column), k in zip(parts, kept, strict=True) if k]
     if len(named) < len(parts):

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from neurostore.errors import InputError
+from neurostore.errors import CohortError, InputError
 from neurostore.ingest.cohort.scan import scan
 from neurostore.ingest.landmarks import compute_landmarks
 from neurostore.ingest.landmarks.bend import follow_bones
+from neurostore.ingest.pipeline.check import check
 from neurostore.ingest.readers import read
 from neurostore.ingest.readers.c3d.outputs import source_angles, source_events
 from neurostore.ingest.readers.c3d.parameters import Parameters
@@ -429,3 +430,69 @@ def test_outputs_of_cgm2_are_not_judged_as_plug_in_gait(label: str, remark: str)
     assert "another model" in notes[0]
     plain, _ = source_angles(["LKneeAngles"], values, np.arange(20) / 100, Parameters({}))
     assert plain[0].angle == "left_knee_flexion_deg"
+
+
+# ------------------------------------------------------------------------------------------- a laboratory's own names
+
+
+def test_a_laboratorys_own_names_are_read_as_its_cohort_toml_says(tmp_path: Path) -> None:
+    points = walker()
+    own = {
+        "ASI": "H1",
+        "PSI": "H2",
+        "KNE": "K1",
+        "KNE_MED": "K2",
+        "ANK": "F1",
+        "ANK_MED": "F2",
+        "HEE": "F3",
+        "TOE": "F4",
+    }
+    meant = {"ASI": "asis", "PSI": "psis", "KNE": "knee_lateral", "KNE_MED": "knee_medial", "ANK": "ankle_lateral",
+             "ANK_MED": "ankle_medial", "HEE": "heel", "TOE": "toe"}  # fmt: skip
+    folder = tmp_path / "cohort" / "S01"
+    folder.mkdir(parents=True)
+    write_trc(folder / "walk.trc", {f"{v}{s}": points[s + k] for s in "LR" for k, v in own.items()})
+    assert "left_knee" not in compute_landmarks(read(folder / "walk.trc")).points
+    lines = [f'{v}{s} = "{side}_{meant[k]}"' for s, side in (("L", "left"), ("R", "right")) for k, v in own.items()]
+    (tmp_path / "cohort" / "cohort.toml").write_text("[markers]\n" + "\n".join(lines) + "\n")
+    (source,) = scan(tmp_path / "cohort").trials
+    recording = read(source.paths[0], source.options)
+    assert any("[markers] of cohort.toml says: H1L as left_asis" in n for n in recording.notes)
+    found = compute_landmarks(recording)
+    np.testing.assert_allclose(found.points["left_knee"], (points["LKNE"] + points["LKNE_MED"]) / 2, atol=1.0)
+    (tmp_path / "cohort" / "cohort.toml").write_text("[markers]\nH1L = 3\n")
+    with pytest.raises(CohortError, match="what it is"):
+        scan(tmp_path / "cohort")
+
+
+def test_check_says_one_line_per_file_and_keeps_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "cohort" / "S01"
+    folder.mkdir(parents=True)
+    points = walker(300)
+    names = ("ASI", "PSI", "KNE", "ANK", "HEE", "TOE")
+    write_trc(folder / "walk.trc", {s + n: points[s + n] for s in "LR" for n in names})
+    write_trc(folder / "walk_px_2.trc", {s + n: points[s + n] * [0.3, 0.3, 0] for s in "LR" for n in names}, "m")
+    before = sorted(p for p in tmp_path.rglob("*"))
+    lines = {line.file: line for line in check(tmp_path / "cohort", n_workers=1)}
+    assert sorted(p for p in tmp_path.rglob("*")) == before
+    assert lines["S01/walk.trc"].is_read
+    assert (lines["S01/walk.trc"].up, lines["S01/walk.trc"].skeleton) == ("y", "plug_in_gait")
+    assert not lines["S01/walk_px_2.trc"].is_read
+    assert "pixels" in lines["S01/walk_px_2.trc"].verdict
+    (folder / "walk.trc").unlink()
+    assert [line.is_read for line in check(tmp_path / "cohort", n_workers=1)] == [False]
+
+
+def test_forces_of_opensim_beside_its_angles_are_no_failure(tmp_path: Path) -> None:
+    folder = tmp_path / "cohort" / "S01"
+    folder.mkdir(parents=True)
+    (folder / "walk_grf.mot").write_text(
+        "forces\nversion=1\nnRows=1\nnColumns=4\ninDegrees=yes\nendheader\ntime\tground_force_vx\tground_force_vy\tground_force_vz\n0\t1\t2\t3\n"
+    )
+    (folder / "walk_ik.mot").write_text(
+        "angles\nversion=1\nnRows=2\nnColumns=2\ninDegrees=yes\nendheader\ntime\tknee_angle_r\n0\t10\n0.01\t20\n"
+    )
+    cohort = scan(tmp_path / "cohort")
+    assert [source.trial for source in cohort.trials] == ["walk_ik"]
+    assert not cohort.refused
+    assert any("walk_grf.mot" in warning for warning in cohort.warnings)

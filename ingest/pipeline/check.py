@@ -1,0 +1,109 @@
+"""What every capture of a folder would be read as, without keeping anything: for a laboratory's archive before an ingest."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from neurostore.errors import CohortError
+from neurostore.ingest.cohort.scan import scan
+from neurostore.ingest.pipeline import ingest
+from neurostore.ingest.pipeline.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """One file. is_read : whether a trial came of it; the other fields are None where not, and ``verdict`` says why.
+
+    up : which axis of the file is up. scale_mm : millimetres per unit. bone_change_pct : largest coefficient of variation of
+    a thigh or shank over the trial.
+    """
+
+    file: str
+    is_read: bool
+    up: str | None
+    scale_mm: float | None
+    skeleton: str | None
+    bone_change_pct: float | None
+    verdict: str
+    n_notes: int
+
+
+def check(cohort: Path | str, settings: Settings | None = None, *, n_workers: int | None = None) -> list[Checked]:
+    """Read every capture (no videos) of a cohort folder into a lake that is thrown away, and say what came of each file.
+
+    Raises
+    ------
+    CohortError : there is no such folder, or no capture in it.
+    """
+    found = scan(cohort)
+    n_videos = sum(source.is_video for source in found.trials)
+    found.trials = [source for source in found.trials if not source.is_video]
+    if not found.trials and not found.refused:
+        raise CohortError(
+            f"{found.folder}: holds no capture to check ({n_videos} videos, {len(found.unknown)} other files)"
+        )
+    with tempfile.TemporaryDirectory(prefix="neurostore-check-") as folder:
+        lake = Path(folder) / "lake"
+        try:
+            report = ingest(found, lake, settings, n_workers=n_workers)
+            failed, read = report.failed, _rows(lake)
+        except CohortError:  # nothing at all could be read: why is what is asked for
+            failed, read = _failures(found.folder, lake, settings, found.refused), []
+    refused = [
+        Checked(_relative(error.path, found.folder), False, None, None, None, None, "; ".join(error.problems), 0)
+        for error in failed
+    ]
+    return sorted([*read, *refused], key=lambda line: line.file)
+
+
+def _failures(folder: Path, lake: Path, settings: Settings | None, refused: list) -> list:
+    """Every error of a folder of which nothing could be read."""
+    from neurostore.errors import InputError
+    from neurostore.ingest.pipeline.batch import read_trial
+
+    errors = list(refused)
+    for source in scan(folder).trials:
+        if source.is_video:
+            continue
+        try:
+            read_trial(source, settings or Settings())
+        except InputError as error:
+            errors.append(error)
+    return errors
+
+
+def _rows(lake: Path) -> list[Checked]:
+    from neurostore.lake.version import Version
+
+    rows = Version.open(str(lake)).sql(
+        "SELECT source_path, skeleton, steps, len(notes) AS n_notes, bone_length_cv_pct, verdict "
+        "FROM trials JOIN trial_quality USING (subject, session, trial)"
+    )
+    found = []
+    for row in rows.to_dicts():
+        said: dict = {}
+        for step in json.loads(row["steps"]):
+            said = {**step.get("parameters", {}), **said}
+        found.append(
+            Checked(
+                row["source_path"],
+                True,
+                said.get("up"),
+                said.get("scale_mm"),
+                row["skeleton"],
+                row["bone_length_cv_pct"],
+                row["verdict"],
+                row["n_notes"],
+            )
+        )
+    return found
+
+
+def _relative(path: object, folder: Path) -> str:
+    try:
+        return Path(str(path)).relative_to(folder).as_posix()
+    except ValueError:
+        return str(path)

@@ -1,0 +1,72 @@
+"""neurostore check and neurostore markers: what files would be read as, before anything is ingested"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from neurostore.commands.options import FormatOption, OutputOption
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(check)
+    app.command()(markers)
+
+
+def check(
+    cohort: Annotated[Path, typer.Argument(help="Folder with <subject>/<trial>.<ext>, as for ingest.")],
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes that read; 1 for this one.", show_default="one a core")
+    ] = None,
+    format: FormatOption = None,
+    output: OutputOption = None,
+) -> None:
+    """Read every capture of a folder and keep nothing: one line per file, with the verdict. Videos are left out.
+
+    Exit status 1 where a file cannot be read.
+
+    Example: neurostore check cohort/
+    """
+    from dataclasses import asdict
+
+    import polars as pl
+
+    from neurostore.commands.output import write_frame
+    from neurostore.ingest.pipeline.check import check as run
+
+    found = run(cohort, n_workers=workers)
+    write_frame(pl.DataFrame([asdict(line) for line in found]), format, output)
+    raise typer.Exit(0 if all(line.is_read for line in found) else 1)
+
+
+def markers(
+    file: Annotated[Path, typer.Argument(help="A C3D or TRC file, or any other capture.")],
+    format: FormatOption = None,
+    output: OutputOption = None,
+) -> None:
+    """Show which label of a file became which landmark, and what is left: say the rest in [markers] of cohort.toml.
+
+    Example: neurostore markers cohort/S01/walk.c3d
+    """
+    import numpy as np
+    import polars as pl
+
+    from neurostore.commands.output import say, write_frame
+    from neurostore.ingest.landmarks.names import labels_of
+    from neurostore.ingest.readers import read
+
+    recording = read(file)
+    if not recording.poses:
+        say(f"{file}: holds angles alone, no markers")
+        raise typer.Exit(1)
+    poses = recording.poses[0]
+    skeleton = poses.skeleton
+    seen = np.isfinite(poses.positions).all(axis=-1).any(axis=0)
+    present = frozenset(joint for joint, is_seen in zip(skeleton.joints, seen, strict=True) if is_seen)
+    rows = labels_of(skeleton, present - recording.model_points)
+    write_frame(pl.DataFrame(rows, schema=["label", "column", "landmark"], orient="row"), format, output)
+    say(f"skeleton {skeleton.name}")
+    for note in recording.notes:
+        say(note)
