@@ -166,7 +166,7 @@ def _angles(recording: Recording) -> dict[str, Any]:
     }
 
 
-def row_of(key: Key, ingest_id: str, recording: Recording, landmarks: Landmarks | None, notes: list[str]) -> dict:
+def row_of(key: Key, ingest_id: str, recording: Recording, landmarks: Landmarks | None, notes: list[str]) -> dict[str, Any]:
     """What the row in ``trials`` says of the recording itself; the source, settings and metadata are the caller's."""
     poses = recording.poses[0] if recording.poses else None
     time_s = poses.time_s[poses.person == 0] if poses is not None else recording.angles[0].time_s

@@ -103,7 +103,7 @@ _AT_ONCE = 64  # frames a joint is computed for before the next joint: they stay
 
 
 @kernel
-def _forward(
+def _forward(  # type: ignore[no-untyped-def]
     values,
     parents,
     offsets,
@@ -120,7 +120,7 @@ def _forward(
     slots,
     positions,
     rotations,
-):  # type: ignore[no-untyped-def]
+):
     n, nodes = values.shape[0], parents.shape[0]
     q = np.empty((nodes + 1, 4, _AT_ONCE))  # the last is the lab, parent of the root
     p = np.zeros((nodes + 1, 3, _AT_ONCE))

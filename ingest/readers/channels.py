@@ -148,13 +148,13 @@ def find_muscle(label: str) -> tuple[str | None, str | None]:
         candidates.append((whole[1:], _SIDES[whole[0]]))
     if whole[-1:] in ("l", "r") and len(whole) > 2:
         candidates.append((whole[:-1], _SIDES[whole[-1]]))
-    for word, side in (("left", "left"), ("right", "right"), ("gauche", "left"), ("droite", "right")):
+    for word, of_word in (("left", "left"), ("right", "right"), ("gauche", "left"), ("droite", "right")):
         if word in whole and whole != word:
-            candidates.append((whole.replace(word, "", 1), side))
+            candidates.append((whole.replace(word, "", 1), of_word))
     for exact in (True, False):
-        for text, side in candidates:
+        for text, of_text in candidates:
             if muscle := _named(text, exact=exact):
-                return muscle, side
+                return muscle, of_text
     muscle = _named(whole, exact=True) or _named(whole, exact=False)
     side = candidates[0][1] if candidates and words[0] in _SIDES else None
     return muscle, side

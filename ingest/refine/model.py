@@ -10,6 +10,7 @@ what smoothing and bone lengths propose of the corrected positions (:mod:`.secon
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -47,7 +48,7 @@ class ModelConfig:
     looks: int = 0
     look_width: int = 96
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -220,18 +221,20 @@ class _Parser:
         return from_euler(order[::-1], np.array([float(a or 0) for a in angles[::-1]]) * scale)
 
 
-def to_tree(asf: AsfSkeleton, listed: list[str], rename: dict[str, str]) -> Tree:
+def to_tree(asf: AsfSkeleton, bone_order: list[str], rename: dict[str, str]) -> Tree:
     """The kinematic tree: a node per bone, standing where the bone begins, and End nodes at the free tips.
 
-    listed : the bones of the AMC in the order of its channels, 'root' among them. rename : bone -> joint name.
+    bone_order : the bones of the AMC in the order of its channels, 'root' among them. rename : bone -> joint name.
     """
     first, n_channels = {}, 0
-    for name in listed:
+    for name in bone_order:
         first[name] = n_channels
         n_channels += len(asf.root_order) if name == "root" else len(asf.bones[name].dof)
-    tree: dict[str, list] = {k: [] for k in ("names", "parents", "offsets", "ends", "operations", "before")}
+    tree: dict[str, list[Any]] = {k: [] for k in ("names", "parents", "offsets", "ends", "operations", "before")}
 
-    def add(name: str, parent: int, offset: np.ndarray, end: bool, operations: list, before: np.ndarray) -> int:
+    def add(
+        name: str, parent: int, offset: np.ndarray, end: bool, operations: list[tuple[int, int]], before: np.ndarray
+    ) -> int:
         for key, value in zip(tree, (name, parent, offset, end, operations, before), strict=True):
             tree[key].append(value)
         return len(tree["names"]) - 1
@@ -247,7 +250,9 @@ def to_tree(asf: AsfSkeleton, listed: list[str], rename: dict[str, str]) -> Tree
         operations = []
         if name in first:
             codes = [(MOVE if w[0] == "T" else TURN)[w[1].lower()] for w in words]
-            operations = [(first[name] + k, code) for k, code in enumerate(codes)][::-1]  # first listed is innermost
+            operations = [(first[name] + k, code) for k, code in enumerate(codes)][
+                ::-1
+            ]  # first bone_order is innermost
         node = add(rename.get(name, name), parent, _end(above), False, operations, axis)
         children = asf.children.get(name, [])
         todo += [(child, node) for child in reversed(children)]

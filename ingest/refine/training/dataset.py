@@ -63,7 +63,7 @@ def film(
     return Pair(made, truth, up, float(np.nanmin(height)))
 
 
-class WindowBatches(torch.utils.data.Dataset):
+class WindowBatches(torch.utils.data.Dataset[dict[str, torch.Tensor]]):
     """Batch number k of training windows, made from the seed and k alone: the same whoever makes it, so a resumed run
     goes on exactly.
 

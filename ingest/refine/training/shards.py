@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -42,7 +43,7 @@ def write(
     for split, source in parts.items():
         folder = out / split
         folder.mkdir(parents=True, exist_ok=True)
-        maps: dict[str, np.memmap] = {}
+        maps: dict[str, np.memmap[Any, Any]] = {}
         for k in range(len(source)):
             for name, values in source[k].items():
                 if name not in maps:
@@ -66,7 +67,7 @@ def write(
     (out / _MANIFEST).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
 
 
-def manifest(path: Path) -> dict:
+def manifest(path: Path) -> dict[str, Any]:
     """What a folder of shards was made from. Raises UsageError."""
     try:
         about = json.loads((Path(path) / _MANIFEST).read_text(encoding="utf-8"))
@@ -77,7 +78,7 @@ def manifest(path: Path) -> dict:
     return about
 
 
-class ShardBatches(torch.utils.data.Dataset):
+class ShardBatches(torch.utils.data.Dataset[dict[str, torch.Tensor]]):
     """Batches from shards: every window once a pass, in an order drawn from the seed and the pass alone.
 
     Raises

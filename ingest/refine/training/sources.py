@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from functools import cache, partial
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -88,7 +89,7 @@ def split_of(person: str, unknown_split: str | None = None) -> str:
 
 
 @cache
-def people() -> dict[str, dict]:
+def people() -> dict[str, dict[str, Any]]:
     """``folder/subject`` → its person's entry of people.toml."""
     table = tomllib.loads((resources.files(__package__) / "people.toml").read_text(encoding="utf-8"))
     return {subject: person for person in table["person"] for subject in person["subjects"]}
@@ -203,7 +204,7 @@ def _of_lake(root: Path, markers: MarkerSet) -> _Found:
         yield name, source, row["length_basis"] == "measured", partial(_read_trial, lake, row, markers)
 
 
-def _read_trial(lake: Version, row: dict, markers: MarkerSet) -> tuple[float, np.ndarray, str]:
+def _read_trial(lake: Version, row: dict[str, Any], markers: MarkerSet) -> tuple[float, np.ndarray, str]:
     import polars as pl
 
     key = (pl.col("subject") == row["subject"]) & (pl.col("session") == row["session"])

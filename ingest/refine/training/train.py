@@ -129,7 +129,7 @@ def train_on(
     say(f"{n_parameters(model):,} parameters on {device}; {len(parts['train'])} motions of {people} people")
     check = _validation(parts["validation"], markers, config)
     say(f"validation without correction (6 Hz low-pass alone): {_validate(None, check, device):.2f} mm")
-    source: torch.utils.data.Dataset
+    source: torch.utils.data.Dataset[dict[str, torch.Tensor]]
     if shards is not None:
         source = ShardBatches(shards, "train", model.config, config.batch_size, config.seed, config.steps)
     else:
@@ -169,7 +169,7 @@ def look_on(
     markers = marker_set(config.markers)
     model, about = load(best)
     kept = ("features", "present", "body", "target")
-    source: torch.utils.data.Dataset
+    source: torch.utils.data.Dataset[dict[str, torch.Tensor]]
     if shards is not None:
         source = ShardBatches(shards, "train", model.config, config.batch_size, config.seed + 1, looks.batches)
     else:
@@ -183,7 +183,7 @@ def look_on(
 
 
 def _step(
-    run: RunState, batch: dict, terms: Terms, scaler: Any, config: TrainConfig, device: torch.device
+    run: RunState, batch: dict[str, torch.Tensor], terms: Terms, scaler: Any, config: TrainConfig, device: torch.device
 ) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
     # Dropout by the step's number: a resumed run draws what the undisturbed one would have drawn.
     torch.manual_seed(config.seed * 1_000_003 + run.step)
