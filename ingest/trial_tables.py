@@ -31,9 +31,9 @@ def tables_of(
 
     cutoff_hz : that of the landmarks, for the forces brought to their frames.
     """
-    found: dict[str, pa.Table | Frames] = {poses.skeleton.table: _poses(poses) for poses in recording.poses}
+    rows_by_table: dict[str, pa.Table | Frames] = {poses.skeleton.table: _poses(poses) for poses in recording.poses}
     if landmarks is not None:
-        found["landmarks"] = _landmarks(landmarks)
+        rows_by_table["landmarks"] = _landmarks(landmarks)
     for name, rows in (
         ("calibrations", _calibrations(calibrations)),
         ("source_events", _events(recording)),
@@ -45,11 +45,11 @@ def tables_of(
         ("analog", kinetic_tables.analog(recording)),
     ):
         if rows and len(next(iter(rows.values()))):
-            found[name] = _typed(name, rows)
+            rows_by_table[name] = _typed(name, rows)
     if recording.poses:
         described = [_skeleton_table(poses.skeleton) for poses in recording.poses]
-        found["skeletons"] = described[0] if len(described) == 1 else pa.concat_tables(described)
-    return found
+        rows_by_table["skeletons"] = described[0] if len(described) == 1 else pa.concat_tables(described)
+    return rows_by_table
 
 
 _described: dict[tuple[Any, ...], pa.Table] = {}
@@ -137,8 +137,8 @@ def _typed(name: str, rows: dict[str, Any]) -> pa.Table:
 
 
 def _calibrations(calibrations: Iterable[Calibration]) -> dict[str, Any]:
-    found = list(calibrations)
-    return {n: [getattr(c, n) for c in found] for n in ("parameter", "side", "value", "unit", "source")}
+    given = list(calibrations)
+    return {n: [getattr(c, n) for c in given] for n in ("parameter", "side", "value", "unit", "source")}
 
 
 def _events(recording: Recording) -> dict[str, Any]:
@@ -166,7 +166,9 @@ def _angles(recording: Recording) -> dict[str, Any]:
     }
 
 
-def row_of(key: Key, ingest_id: str, recording: Recording, landmarks: Landmarks | None, notes: list[str]) -> dict[str, Any]:
+def row_of(
+    key: Key, ingest_id: str, recording: Recording, landmarks: Landmarks | None, notes: list[str]
+) -> dict[str, Any]:
     """What the row in ``trials`` says of the recording itself; the source, settings and metadata are the caller's."""
     poses = recording.poses[0] if recording.poses else None
     time_s = poses.time_s[poses.person == 0] if poses is not None else recording.angles[0].time_s

@@ -144,7 +144,7 @@ def _without_captures(
 
 def _walk(folder: Path, refused: list[InputError]) -> list[_File]:
     """Every file below the folder, sorted; links are followed, loops and unreadable folders refused."""
-    found: list[_File] = []
+    files: list[_File] = []
 
     def enter(path: Path, parts: tuple[str, ...], above: frozenset[tuple[int, int]]) -> None:
         here = path.stat()
@@ -159,7 +159,7 @@ def _walk(folder: Path, refused: list[InputError]) -> list[_File]:
             try:
                 stat = entry.stat()
                 if not entry.is_dir():
-                    found.append(_File(Path(entry.path), below, stat.st_size))
+                    files.append(_File(Path(entry.path), below, stat.st_size))
                 elif (stat.st_dev, stat.st_ino) in above:
                     refused.append(InputError(entry.path, "is a symbolic link to a folder that holds it: a loop"))
                 else:
@@ -172,7 +172,7 @@ def _walk(folder: Path, refused: list[InputError]) -> list[_File]:
         enter(folder, (), frozenset())
     except OSError as error:
         raise CohortError(f"{folder}: cannot be read: {error.strerror}") from None
-    return found
+    return files
 
 
 def _is_results(path: Path) -> bool:
@@ -303,13 +303,13 @@ def members(path: Path) -> list[str | None]:
     try:
         with path.open("rb") as file:
             if file.readline().strip() == b"{":  # written with indent 2, as NeuroPose does: no need to parse it all
-                found = [json.loads(line.split(b'": {')[0] + b'"') for line in file if line.startswith(b'  "')]
+                keys = [json.loads(line.split(b'": {')[0] + b'"') for line in file if line.startswith(b'  "')]
             else:
                 file.seek(0)
-                found = list(json.load(file))
+                keys = list(json.load(file))
     except (OSError, ValueError, TypeError):
         return [None]
-    names = [name for name in found if isinstance(name, str)]
+    names = [name for name in keys if isinstance(name, str)]
     return list(names) or [None]
 
 

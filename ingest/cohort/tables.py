@@ -109,7 +109,7 @@ def calibrations(row: dict[str, Value]) -> tuple[Calibration, ...]:
     Recognised: leg_length, knee_width, ankle_width, inter_asis with a unit (``_mm``, ``_cm``, ``_m``) and, where it has
     sides, ``left_`` or ``right_`` before it or ``_left``, ``_right`` after; without a side it holds for both.
     """
-    found = []
+    measures = []
     for column, value in row.items():
         match = _LENGTH.fullmatch(column.lower())
         if match is None or not isinstance(value, float) or value <= 0:
@@ -117,8 +117,8 @@ def calibrations(row: dict[str, Value]) -> tuple[Calibration, ...]:
         before, parameter, after, unit = match.groups()
         side = before or after
         sides = [None] if parameter == "inter_asis" else [side] if side else ["left", "right"]
-        found += [Calibration(parameter, s, value * _MM[unit], "mm", "participants") for s in sides]
-    return tuple(found)
+        measures += [Calibration(parameter, s, value * _MM[unit], "mm", "participants") for s in sides]
+    return tuple(measures)
 
 
 def body_measure(row: dict[str, Value], name: str, warnings: list[str]) -> tuple[float | None, str | None]:

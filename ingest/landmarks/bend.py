@@ -48,10 +48,10 @@ def follow_bones(
 
     Returns
     -------
-    methods : ``<segment>_axes`` to how they arose, of the segments replaced. notes : what was found, in plain words.
+    methods : ``<segment>_axes`` to how they arose, of the segments replaced. notes : what was replaced and why, in plain words.
     """
     methods: dict[str, str] = {}
-    found: list[str] = []
+    turned: list[str] = []
     for chain in _CHAINS:
         for side in ("left", "right"):
             upper, lower = f"{side}_{chain.upper}", f"{side}_{chain.lower}"
@@ -67,12 +67,12 @@ def follow_bones(
                 del segments[name]
                 segments[f"{name}_line"] = to_quaternion(from_y_and_z(long, hinge)).astype(np.float32)
                 methods[f"{name}_axes"] = "line (its rotation does not turn about the joint)"
-            found.append(f"{side} {chain.points[1]} by {off:.0f}°")
-    if not found:
+            turned.append(f"{side} {chain.points[1]} by {off:.0f}°")
+    if not turned:
         return methods, []
     return methods, [
         "the file's rotations turn bones about their own length in a way that no joint does (off the plane in which the joint "
-        f"bends: {', '.join(found)}); flexion there is the bend between the bones, and there is no rotation or adduction"
+        f"bends: {', '.join(turned)}); flexion there is the bend between the bones, and there is no rotation or adduction"
     ]
 
 

@@ -34,14 +34,14 @@ class Parameters:
 
     def get(self, name: str, side: str | None = None) -> float | None:
         """The value, of this side or of both sides; None where nobody knows."""
-        found = self.known.get((name, side)) or self.known.get((name, None))
-        if found is None:
+        calibration = self.known.get((name, side)) or self.known.get((name, None))
+        if calibration is None:
             return None
-        return math.radians(found.value) if found.unit == "deg" else found.value
+        return math.radians(calibration.value) if calibration.unit == "deg" else calibration.value
 
     def source(self, name: str, side: str | None = None) -> str | None:
-        found = self.known.get((name, side)) or self.known.get((name, None))
-        return found.source if found else None
+        calibration = self.known.get((name, side)) or self.known.get((name, None))
+        return calibration.source if calibration else None
 
     def add(self, name: str, side: str | None, value: float, unit: str, source: str) -> None:
         """Keep a value this trial gives, unless a better source has said it."""

@@ -53,7 +53,7 @@ def _resolve(
 ) -> dict[str, tuple[int, ...]]:
     usable = skeleton.joints if present is None else tuple(j for j in skeleton.joints if j in present)
     index = {joint: i for i, joint in enumerate(skeleton.joints)}
-    found: dict[str, tuple[int, ...]] = {}
+    sources: dict[str, tuple[int, ...]] = {}
     column = dict(zip(skeleton.source_names, skeleton.joints, strict=False))
     if not declared.get("only_these", False):
         spoken_for = {
@@ -65,7 +65,9 @@ def _resolve(
         free = [j for j in reversed(usable) if j not in spoken_for]
         start = len(_shared_beginning([_source(skeleton, j) for j in skeleton.joints]))
         joints_left = {_plain(_source(skeleton, j)[start:]): index[j] for j in free}
-        found = _from_common_names(joints_left, is_marker_set=any(sign in declared for sign in _table()["skin_signs"]))
+        sources = _from_common_names(
+            joints_left, is_marker_set=any(sign in declared for sign in _table()["skin_signs"])
+        )
     for landmark, joints in declared.items():
         if landmark in ("only_these", "bell_pelvis", "sacrum_marker_first"):
             continue
@@ -77,10 +79,10 @@ def _resolve(
                 f"skeleton {skeleton.name}: [landmarks] {landmark} names {', '.join(unknown)}, not among its joints"
             )
         if names and all(name in usable for name in names):
-            found[landmark] = tuple(index[name] for name in names)
+            sources[landmark] = tuple(index[name] for name in names)
         elif not names:
-            found.pop(landmark, None)  # declared to have none; else what the common names know of this file stays
-    return found
+            sources.pop(landmark, None)  # declared to have none; else what the common names know of this file stays
+    return sources
 
 
 def is_skin_set(sources: dict[str, tuple[int, ...]]) -> bool:
@@ -114,34 +116,34 @@ def _from_common_names(joints: dict[tuple[str, str], int], *, is_marker_set: boo
         names[(name, "")] = i
         for side, rest in _sides(name, suffix_side):
             names.setdefault((rest, side), i)
-    found = _look_up(names, table["skin"], table["skin_sided"])
-    if is_marker_set or is_skin_set(found):
+    sources = _look_up(names, table["skin"], table["skin_sided"])
+    if is_marker_set or is_skin_set(sources):
         # joint centres of a marker set are a model's output: not used where skin points can give them
         # and a marker called LHIP or L.Elbow lies on the skin, so only names of a joint centre count there
         stated = set(table["stated_centres"])
         sided = {k: [n for n in v if isinstance(n, str) and n in stated] for k, v in table["joint_sided"].items()}
         centres = _look_up(names, table["joint"], sided)
-        found = {**_look_up(names, {}, table["skin_sided_or_bone"]), **found}
-        taken = {i for indices in found.values() for i in indices}
-        return {**{k: v for k, v in centres.items() if not taken & set(v)}, **found}
+        sources = {**_look_up(names, {}, table["skin_sided_or_bone"]), **sources}
+        taken = {i for indices in sources.values() for i in indices}
+        return {**{k: v for k, v in centres.items() if not taken & set(v)}, **sources}
     return _look_up(names, table["joint"], table["joint_sided"])
 
 
 def _look_up(
     names: dict[tuple[str, str], int], middle: dict[str, list[Any]], sided: dict[str, list[Any]]
 ) -> dict[str, tuple[int, ...]]:
-    found: dict[str, tuple[int, ...]] = {}
+    sources: dict[str, tuple[int, ...]] = {}
     for side, entries in (("", middle), ("left", sided), ("right", sided)):
         for landmark, alternatives in entries.items():
             for alternative in alternatives:
                 members = [alternative] if isinstance(alternative, str) else alternative
                 if all((m, side) in names for m in members):
                     indices = tuple(names[(m, side)] for m in members)
-                    if landmark == "toe" and indices == found.get(f"{side}_ankle"):
+                    if landmark == "toe" and indices == sources.get(f"{side}_ankle"):
                         continue  # the foot of most skeletons is the ankle; in those with an ankle it is the ball
-                    found[f"{side}_{landmark}".strip("_")] = indices
+                    sources[f"{side}_{landmark}".strip("_")] = indices
                     break
-    return found
+    return sources
 
 
 def _plain(name: str) -> tuple[str, str]:

@@ -150,12 +150,12 @@ def _trial(source: TrialSource, batch: Batch, statics: Statics, outcome: Outcome
         "settings_sha256": batch.settings.sha256(source, given),
     }
     outcome.row, outcome.calibrations = row, stated
-    found = trial_tables.tables_of(recording, landmarks, unique([*stated, *given]), batch.settings.cutoff_hz)
+    tables = trial_tables.tables_of(recording, landmarks, unique([*stated, *given]), batch.settings.cutoff_hz)
     if body is not None:
         from neurostore.ingest.body.trial import body_tables
 
-        found |= body_tables(body)
-    return TrialTables(key=key, ingest_id=ingest_id, row=row, tables=found)
+        tables |= body_tables(body)
+    return TrialTables(key=key, ingest_id=ingest_id, row=row, tables=tables)
 
 
 def read_trial(source: TrialSource, settings: Settings) -> Recording:
@@ -202,16 +202,16 @@ def _subject_note(recording: Recording, key: Key) -> str:
 
 def calibrations_for(key: Key, metadata: Metadata, statics: Statics) -> tuple[Calibration, ...]:
     """What is known of a trial's session beside the trial itself: participants.tsv first, then its static trials."""
-    found = list(metadata.calibrations(key[0], key[1]))
+    known = list(metadata.calibrations(key[0], key[1]))
     for trial, calibrations in sorted(statics.get(key[:2], {}).items()):
         if trial != key[2]:
-            found += [c for c in calibrations if c.source != "estimated"]
-    return unique(found)
+            known += [c for c in calibrations if c.source != "estimated"]
+    return unique(known)
 
 
 def unique(calibrations: Iterable[Calibration]) -> tuple[Calibration, ...]:
     """The first calibration of each parameter and side."""
-    found: dict[tuple[str, str | None], Calibration] = {}
+    first: dict[tuple[str, str | None], Calibration] = {}
     for calibration in calibrations:
-        found.setdefault((calibration.parameter, calibration.side), calibration)
-    return tuple(found.values())
+        first.setdefault((calibration.parameter, calibration.side), calibration)
+    return tuple(first.values())

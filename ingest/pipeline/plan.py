@@ -56,13 +56,13 @@ def make_plan(cohort: Cohort, state: LakeState, settings: Settings, *, force: bo
         return plan
     with ThreadPoolExecutor(max_workers=4) as threads:
         hashes = list(threads.map(_hash_or_error, there))
-    for source, found in zip(there, hashes, strict=True):
+    for source, digest in zip(there, hashes, strict=True):
         row = rows[id(source)] or {}
-        if isinstance(found, InputError):
-            plan.failed.append(found)
+        if isinstance(digest, InputError):
+            plan.failed.append(digest)
             continue
         given = calibrations_for(_key_of(row), cohort.metadata, state.statics)
-        if found != row["source_sha256"] or settings.sha256(source, given) != row["settings_sha256"]:
+        if digest != row["source_sha256"] or settings.sha256(source, given) != row["settings_sha256"]:
             plan.changed.append(source)
             continue
         plan.keys[id(source)] = _key_of(row)

@@ -82,7 +82,7 @@ def find(positions: np.ndarray, person: np.ndarray, time_s: np.ndarray, skeleton
     ----------
     positions : (n, J, 3) mm; rows sorted by person, then time. person, time_s : (n,).
     """
-    found = Swaps(subject_rows=frozenset(np.flatnonzero(person == 0).tolist()))
+    swaps = Swaps(subject_rows=frozenset(np.flatnonzero(person == 0).tolist()))
     for who in np.unique(person):
         rows = np.flatnonzero(person == who)
         body, clock = positions[rows[0] : rows[-1] + 1], time_s[rows]
@@ -97,22 +97,22 @@ def find(positions: np.ndarray, person: np.ndarray, time_s: np.ndarray, skeleton
                     continue
                 ours, theirs = [p[0] for p in jumping], [p[1] for p in jumping]
                 if not is_too_much and _is_explained(body, stretch, ours, theirs):
-                    kind = found.ranges
+                    kind = swaps.ranges
                 elif clock[stretch[-1]] - clock[stretch[0]] < _MAX_BLANKED_S:
-                    kind = found.blanked
+                    kind = swaps.blanked
                 else:
-                    kind = found.doubtful
+                    kind = swaps.doubtful
                 kind.append((rows[stretch], ours, theirs))
-    return found
+    return swaps
 
 
-def repair(found: Swaps, positions: np.ndarray, *values: np.ndarray | None) -> None:
+def repair(swaps: Swaps, positions: np.ndarray, *values: np.ndarray | None) -> None:
     """Exchange back, and blank glitches, in place, in positions (n, J, 3) and per-joint values (n, J)."""
-    for rows, left, right in found.blanked:
+    for rows, left, right in swaps.blanked:
         for array in (positions, *values):
             if array is not None:
                 array[rows[:, None], [*left, *right]] = np.nan
-    for rows, left, right in found.ranges:
+    for rows, left, right in swaps.ranges:
         for array in (positions, *values):
             if array is not None:
                 at = rows[:, None]

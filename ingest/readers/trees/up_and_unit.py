@@ -55,13 +55,13 @@ def _find_roles(names: tuple[str, ...]) -> Roles:
 
 
 def _partners(name: str) -> list[str]:
-    found = []
+    partners = []
     for left, right in _SIDES:
         # a single letter counts at the start of the name or between separators
         pattern = left if len(left) > 1 else rf"(?:(?<=[_.: -])|^){left}(?=[_.: -]|[A-Z]|$)|^{left}(?=[a-z])"
         for match in re.finditer(pattern, name):
-            found.append(name[: match.start()] + right + name[match.end() :])
-    return found
+            partners.append(name[: match.start()] + right + name[match.end() :])
+    return partners
 
 
 def up_of_body(positions: np.ndarray, roles: Roles) -> tuple[str, str]:
