@@ -1,7 +1,8 @@
 -- One row: a gait cycle, from a foot strike to the next strike of the same foot, before it is judged.
 -- Arguments: events. Inputs: the name of a relation like gait_events. Seconds. n_between counts the events of both
--- feet inside: three in walking. Computed events, or those of the source file where the variable event_source is
--- 'file' and the file marks that foot. A computed event within 0.15 s of an end of the data opens or closes a cycle
+-- feet inside: three in walking. The variable event_source chooses the events: 'force' (the default) takes one of a
+-- force platform instead of the computed one within 0.1 s of it, 'computed' the computed ones alone, 'file' those of the source
+-- file where it marks that foot. A computed event within 0.15 s of an end of the data opens or closes a cycle
 -- only where all three rules found it, or where the file marks the same event within 0.05 s: the two vouch for each
 -- other. Software crops files to the first and last event, so a mark of the file within 0.15 s of an end that no
 -- computed event comes near stands in for it, where the file's other marks agree with computed events of that trial.
@@ -20,6 +21,10 @@ WITH chosen AS (
         AND count(*) FILTER (source = 'file') OVER near_ = 0 AS is_alone_at_end,
         source = 'file' AND count(*) FILTER (source = 'computed') OVER near_ > 0 AS is_vouched_for,
         count(*) FILTER (source = 'computed') OVER around_ AS n_computed_around,
+        count(*) FILTER (source = 'force') OVER (
+            PARTITION BY subject, session, trial, person, side, event
+            ORDER BY time_s RANGE BETWEEN 0.1 PRECEDING AND 0.1 FOLLOWING
+        ) AS n_force,
         count(*) FILTER (source = 'file' AND event = 'foot_strike') OVER (
             PARTITION BY subject, session, trial, person, side
         ) AS n_file
@@ -43,19 +48,21 @@ agreed AS (
 ),
 
 used AS (
-    SELECT * EXCLUDE (n_file, near_end, is_vouched_for, n_computed_around, n_agreed)
+    SELECT * EXCLUDE (n_file, n_force, near_end, is_vouched_for, n_computed_around, n_agreed)
     FROM agreed
     WHERE
         (
-            coalesce(getvariable('event_source')::VARCHAR, 'computed') = 'computed'
+            coalesce(getvariable('event_source')::VARCHAR, 'force') != 'file'
             AND source = 'file'
             AND near_end
             AND n_computed_around = 0
+            AND n_force = 0
             AND n_agreed > 1
         )
-        OR source = CASE
-            WHEN coalesce(getvariable('event_source')::VARCHAR, 'computed') = 'file' AND n_file > 0 THEN 'file'
-            ELSE 'computed'
+        OR CASE
+            WHEN coalesce(getvariable('event_source')::VARCHAR, 'force') = 'file' AND n_file > 0 THEN source = 'file'
+            WHEN getvariable('event_source')::VARCHAR IN ('computed', 'file') THEN source = 'computed'
+            ELSE source = 'force' OR (source = 'computed' AND n_force = 0)
         END
 ),
 

@@ -1,11 +1,11 @@
 -- One row: a gait cycle with its lengths and whether it is steady walking, and if not why (every reason, in words).
--- Arguments: motion. Inputs: the name of a relation like _foot_motion; _events, _cycles, _cycle_path, trials.
+-- Arguments: motion. Inputs: the name of a relation like _foot_motion; _all_events, _cycles, _cycle_path, trials.
 -- Metres, seconds, degrees. stride_m is the way of the heel along the heading, plus belt speed times stride time where
 -- the ground moves (DESIGN: the belt's speed is the median backward speed of the foot in mid-stance). In root-relative
 -- poses every length is NULL. rise_m is how much higher the heel is a stride later; a camera that is only held level
 -- may tilt by as much as a slope.
 WITH events AS (
-    SELECT * FROM _events(motion)
+    SELECT * FROM _all_events(motion)
 ),
 
 cycles AS (

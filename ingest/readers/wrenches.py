@@ -116,9 +116,8 @@ def _baseline(vertical: np.ndarray, rate_hz: float, threshold_n: float) -> tuple
     if not len(finite):
         return 0.0, False
     n = min(len(finite), max(3, round(_UNLOADED_S * rate_hz)))
-    quiet = vertical[np.isfinite(vertical) & (np.abs(vertical) <= max(finite[n - 1], threshold_n))]
-    level = float(np.median(quiet))
-    return level, bool(finite[n - 1] < threshold_n)
+    level = float(np.median(vertical[np.abs(vertical) <= finite[n - 1]]))
+    return level, bool(abs(level) < threshold_n)
 
 
 def _pressure(

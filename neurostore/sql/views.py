@@ -36,8 +36,12 @@ VARIABLES: dict[str, tuple[Any, str]] = {
         "plug_in_gait",
         "joint_angles: 'baker' takes rotation, obliquity, tilt of pelvis and trunk in that order",
     ),
-    "event_source": ("computed", "'file' lets gait_cycles use the events of the source file where it has any"),
     "angle_source": ("landmarks", "joint_angles: 'body' takes the fitted body of trials ingested with --body"),
+    "event_source": (
+        "force",
+        "gait_cycles: 'force' takes an event of a force platform where it is valid, else the computed one; 'computed' takes "
+        "those alone; 'file' those of the source file where it has any",
+    ),
     "reference": (None, "gait_profile: a group of subjects; NULL means the norm of Schwartz 2008"),
     "retest_group": (None, "change: the group whose sessions are repeats of one state, for SEM and MDC95"),
     "accept_camera_level": (False, "gait_profile: also score trials whose up is only that of a level camera"),

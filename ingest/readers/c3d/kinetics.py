@@ -51,7 +51,10 @@ def read_kinetics(
     scales = _scales([m["kind"] if m else "" for m in parsed], parsed, values, layout.parameters, mass, notes)
     taken: set[str] = set()
     curves: list[SourceKinetic] = []
-    for i, (point, match) in enumerate(zip(outputs, parsed, strict=True)):
+    # of a quantity stated twice ('LKneeMoment', 'LKneeMoment_M') the plain label counts
+    order = sorted(range(len(outputs)), key=lambda i: bool(parsed[i] and parsed[i]["suffix"]))  # type: ignore[index]
+    for i in order:
+        point, match = outputs[i], parsed[i]
         if not np.isfinite(values[:, i]).any():
             continue
         if match is None or match["what"] not in ("Hip", "Knee", "Ankle") or match["kind"] not in ("Moment", "Power"):

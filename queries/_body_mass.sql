@@ -1,0 +1,36 @@
+-- One row: a trial with the body mass of its subject, for scaling. Inputs: calibrations, trials, subjects. Kilograms.
+-- The trial's own file first, then another file of the session, then participants.tsv. Below 2 or above 400 kg is none.
+WITH stated AS (
+    SELECT
+        subject,
+        session,
+        trial,
+        first(value ORDER BY source) AS mass_kg
+    FROM calibrations
+    WHERE parameter = 'body_mass' AND value BETWEEN 2 AND 400
+    GROUP BY subject, session, trial
+),
+
+of_session AS (
+    SELECT
+        subject,
+        session,
+        median(mass_kg) AS mass_kg
+    FROM stated
+    GROUP BY subject, session
+)
+
+SELECT
+    trials.subject,
+    trials.session,
+    trials.trial,
+    coalesce(
+        stated.mass_kg,
+        of_session.mass_kg,
+        CASE WHEN try_cast(subjects.mass_kg AS DOUBLE) BETWEEN 2 AND 400 THEN try_cast(subjects.mass_kg AS DOUBLE) END
+    ) AS mass_kg,
+    lower(left(subjects.sex, 1)) AS sex
+FROM trials
+LEFT JOIN stated USING (subject, session, trial)
+LEFT JOIN of_session USING (subject, session)
+LEFT JOIN subjects USING (subject)

@@ -1,0 +1,85 @@
+-- One row: an event that one source states and another found, or did not: what event_agreement shows.
+-- Arguments: events_, ours, theirs. Inputs: the name of a relation like gait_events and two of its sources. Seconds;
+-- difference_ms is ours less theirs. status: matched (within 0.1 s of each other); missed (theirs at least 0.15 s from
+-- both ends with none of ours within 0.1 s); missed_near_end; invented (ours between that foot's first and last of
+-- theirs with none within 0.1 s). Each of theirs is matched with the nearest of ours. A trial without theirs has no rows;
+-- where theirs are a platform's, which sees only some steps, nothing of ours is invented.
+WITH events AS (
+    SELECT
+        subject,
+        session,
+        trial,
+        side,
+        event,
+        time_s,
+        source,
+        near_end,
+        bool_or(source = theirs) OVER (PARTITION BY subject, session, trial) AS is_marked
+    FROM query_table(events_)
+    WHERE person = 0 AND source IN (ours, theirs)
+),
+
+around AS (
+    SELECT
+        *,
+        last_value(CASE WHEN source = ours THEN time_s END IGNORE NULLS) OVER before_ AS ours_before_s,
+        first_value(CASE WHEN source = ours THEN time_s END IGNORE NULLS) OVER after_ AS ours_after_s,
+        last_value(CASE WHEN source = theirs THEN time_s END IGNORE NULLS) OVER before_ AS mark_before_s,
+        first_value(CASE WHEN source = theirs THEN time_s END IGNORE NULLS) OVER after_ AS mark_after_s,
+        min(CASE WHEN source = theirs THEN time_s END) OVER foot_ AS first_mark_s,
+        max(CASE WHEN source = theirs THEN time_s END) OVER foot_ AS last_mark_s
+    FROM events
+    WHERE is_marked
+    WINDOW
+        foot_ AS (PARTITION BY subject, session, trial, side),
+        before_ AS (PARTITION BY subject, session, trial, side, event ORDER BY time_s ROWS UNBOUNDED PRECEDING),
+        after_ AS (
+            PARTITION BY subject, session, trial, side, event ORDER BY time_s
+            ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
+        )
+),
+
+nearest AS (
+    SELECT
+        *,
+        CASE
+            WHEN ours_after_s IS NULL OR time_s - ours_before_s <= ours_after_s - time_s THEN ours_before_s
+            ELSE ours_after_s
+        END AS ours_s,
+        CASE
+            WHEN mark_after_s IS NULL OR time_s - mark_before_s <= mark_after_s - time_s THEN mark_before_s
+            ELSE mark_after_s
+        END AS mark_s
+    FROM around
+)
+
+SELECT
+    subject,
+    session,
+    trial,
+    side,
+    event,
+    ours AS source,
+    theirs AS against,
+    CASE
+        WHEN nearest.source = ours THEN time_s
+        WHEN abs(ours_s - time_s) <= 0.1 THEN ours_s
+    END AS time_s,
+    CASE WHEN source = theirs THEN time_s END AS source_time_s,
+    CASE
+        WHEN source = theirs AND abs(ours_s - time_s) <= 0.1 THEN 1000.0 * (ours_s - time_s)
+    END AS difference_ms,
+    CASE
+        WHEN source = ours THEN 'invented'
+        WHEN abs(ours_s - time_s) <= 0.1 THEN 'matched'
+        WHEN near_end THEN 'missed_near_end'
+        ELSE 'missed'
+    END AS status
+FROM nearest
+WHERE
+    source = theirs
+    OR (
+        source = ours
+        AND time_s BETWEEN first_mark_s AND last_mark_s
+        AND coalesce(abs(mark_s - time_s) > 0.1, true)
+    )

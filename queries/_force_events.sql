@@ -1,0 +1,89 @@
+-- One row: a foot strike or foot off by a force platform: the first and last sample of a stance with at least 20 N.
+-- Arguments: reaction. Inputs: the name of a relation like _ground_reaction; forces. Seconds. Stances that are valid, all on
+-- platforms, and begin and end within the samples. An off counts where the force stays below 20 N after it.
+WITH stances AS (
+    SELECT
+        subject,
+        session,
+        trial,
+        side,
+        plate_run,
+        min(time_s) AS first_s,
+        max(time_s) AS last_s,
+        list_distinct(flatten(list(plates))) AS plates
+    FROM query_table(reaction)
+    WHERE is_on_plate AND reason IS NULL
+    GROUP BY subject, session, trial, side, plate_run
+),
+
+ends AS (
+    SELECT
+        subject,
+        session,
+        trial,
+        min(time_s) AS data_first_s,
+        max(time_s) AS data_last_s
+    FROM forces
+    GROUP BY subject, session, trial
+),
+
+samples AS (
+    SELECT
+        stances.subject,
+        stances.session,
+        stances.trial,
+        stances.side,
+        stances.plate_run,
+        stances.first_s,
+        stances.last_s,
+        forces.time_s,
+        sum(forces.force.y) AS up_n
+    FROM stances
+    INNER JOIN forces
+        ON
+            stances.subject = forces.subject
+            AND stances.session = forces.session
+            AND stances.trial = forces.trial
+            AND forces.time_s BETWEEN stances.first_s - 0.025 AND stances.last_s + 0.025
+            AND list_contains(stances.plates, forces.plate)
+    GROUP BY ALL
+),
+
+edges AS (
+    SELECT
+        samples.subject,
+        samples.session,
+        samples.trial,
+        samples.side,
+        min(samples.time_s) FILTER (samples.up_n >= 20) AS strike_s,
+        max(samples.time_s) FILTER (samples.up_n >= 20) AS off_s,
+        any_value(ends.data_first_s) AS data_first_s,
+        any_value(ends.data_last_s) AS data_last_s
+    FROM samples
+    INNER JOIN ends USING (subject, session, trial)
+    GROUP BY samples.subject, samples.session, samples.trial, samples.side, samples.plate_run
+)
+
+SELECT
+    subject,
+    session,
+    trial,
+    side,
+    'foot_strike' AS event,
+    strike_s AS time_s,
+    data_first_s,
+    data_last_s
+FROM edges
+WHERE strike_s > data_first_s + 0.02
+UNION ALL
+SELECT
+    subject,
+    session,
+    trial,
+    side,
+    'foot_off' AS event,
+    off_s AS time_s,
+    data_first_s,
+    data_last_s
+FROM edges
+WHERE off_s < data_last_s - 0.02

@@ -1,0 +1,161 @@
+-- One row: a frame of the subject and a side, with the wrench of the ground on that foot: what ground_reaction shows.
+-- Arguments: motion. Inputs: the name of a relation like _foot_motion; _plate_contacts, landmarks. N, Nm about the lab's origin, mm.
+-- Trials with a force platform alone. A stance is a run of frames in which platforms of that foot are loaded (they are
+-- summed), or in which heel or toe stand for 0.2 s with no platform under them; all of it is valid or none. Between
+-- stances the foot is in the air and its force is zero.
+WITH frames AS (
+    SELECT
+        subject,
+        session,
+        trial,
+        frame,
+        time_s
+    FROM landmarks
+    WHERE
+        person = 0
+        AND (subject, session, trial) IN (
+            SELECT (force_plates.subject, force_plates.session, force_plates.trial) FROM force_plates
+        )
+),
+
+on_plates AS (
+    SELECT
+        subject,
+        session,
+        trial,
+        frame,
+        side,
+        list(plate ORDER BY plate) AS plates,
+        bool_or(is_shared) AS is_shared,
+        bool_and(returns_to_zero) AS returns_to_zero,
+        bool_or(is_heel_over) AS is_heel_over,
+        bool_or(is_toe_over) AS is_toe_over,
+        sum(force.x) AS fx,
+        sum(force.y) AS fy,
+        sum(force.z) AS fz,
+        sum(moment.x + (centre.y * force.z - centre.z * force.y) / 1000) AS mx,
+        sum(moment.y + (centre.z * force.x - centre.x * force.z) / 1000) AS my,
+        sum(moment.z + (centre.x * force.y - centre.y * force.x) / 1000) AS mz,
+        sum(filtered_force.x) AS gx,
+        sum(filtered_force.y) AS gy,
+        sum(filtered_force.z) AS gz,
+        sum(filtered_moment.x + (centre.y * filtered_force.z - centre.z * filtered_force.y) / 1000) AS nx,
+        sum(filtered_moment.y + (centre.z * filtered_force.x - centre.x * filtered_force.z) / 1000) AS ny,
+        sum(filtered_moment.z + (centre.x * filtered_force.y - centre.y * filtered_force.x) / 1000) AS nz,
+        sum(centre.y * force.y) / sum(force.y) AS surface_mm
+    FROM _plate_contacts(motion)
+    WHERE is_own
+    GROUP BY subject, session, trial, frame, side
+),
+
+feet AS (
+    SELECT
+        moving.subject,
+        moving.session,
+        moving.trial,
+        frames.frame,
+        moving.time_s,
+        moving.side,
+        on_plates.* EXCLUDE (subject, session, trial, frame, side),
+        on_plates.fy IS NOT NULL AS is_on_plate,
+        moving.heel_speed_m_s < 0.5 AS is_heel_still,
+        coalesce(moving.toe_speed_m_s, moving.heel_speed_m_s) < 0.5 AS is_toe_still
+    FROM query_table(motion) AS moving
+    INNER JOIN frames USING (subject, session, trial, time_s)
+    LEFT JOIN on_plates
+        ON
+            on_plates.subject = moving.subject
+            AND on_plates.session = moving.session
+            AND on_plates.trial = moving.trial
+            AND on_plates.frame = frames.frame
+            AND on_plates.side = moving.side
+    WHERE moving.person = 0
+),
+
+islands AS (
+    SELECT
+        *,
+        is_on_plate OR is_heel_still OR is_toe_still AS is_standing,
+        sum((is_on_plate != coalesce(was_on_plate, false))::INTEGER) OVER foot_ AS plate_run
+    FROM (
+        SELECT
+            *,
+            lag(is_on_plate) OVER foot_ AS was_on_plate
+        FROM feet
+        WINDOW foot_ AS (PARTITION BY subject, session, trial, side ORDER BY frame)
+    )
+    WINDOW foot_ AS (PARTITION BY subject, session, trial, side ORDER BY frame)
+),
+
+still AS (
+    SELECT
+        *,
+        sum((is_standing AND NOT is_on_plate != coalesce(was_still, false))::INTEGER) OVER foot_ AS still_run
+    FROM (
+        SELECT
+            *,
+            lag(is_standing AND NOT is_on_plate) OVER (
+                PARTITION BY subject, session, trial, side
+                ORDER BY frame
+            ) AS was_still
+        FROM islands
+    )
+    WINDOW foot_ AS (PARTITION BY subject, session, trial, side ORDER BY frame)
+),
+
+stances AS (
+    SELECT
+        *,
+        NOT is_on_plate
+        AND is_standing
+        AND max(time_s) OVER still_ - min(time_s) OVER still_ >= 0.2 AS is_elsewhere,
+        max(time_s) OVER plate_ - min(time_s) OVER plate_ AS run_s,
+        count(*) OVER plate_ AS n_run,
+        bool_or(is_shared) OVER plate_ AS is_run_shared,
+        bool_and(returns_to_zero) OVER plate_ AS is_run_zeroed,
+        sum((is_on_plate AND is_heel_still AND NOT is_heel_over)::INTEGER) OVER plate_ AS n_heel_beside,
+        sum((is_on_plate AND is_toe_still AND NOT is_toe_over)::INTEGER) OVER plate_ AS n_toe_beside
+    FROM still
+    WINDOW
+        plate_ AS (PARTITION BY subject, session, trial, side, plate_run),
+        still_ AS (PARTITION BY subject, session, trial, side, plate_run, still_run)
+),
+
+reasoned AS (
+    SELECT
+        *,
+        CASE
+            WHEN is_elsewhere THEN 'no plate'
+            WHEN NOT is_on_plate THEN NULL
+            WHEN NOT is_run_zeroed THEN 'plate never returns to zero'
+            WHEN is_run_shared THEN 'two feet on one plate'
+            WHEN greatest(n_heel_beside, n_toe_beside) * run_s / n_run > 0.05 THEN 'part of the foot beside it'
+        END AS reason
+    FROM stances
+)
+
+SELECT
+    subject,
+    session,
+    trial,
+    frame,
+    time_s,
+    side,
+    CASE WHEN is_on_plate THEN plates ELSE [] END AS plates,
+    is_on_plate,
+    plate_run,
+    reason,
+    coalesce(fx, 0) AS fx,
+    coalesce(fy, 0) AS fy,
+    coalesce(fz, 0) AS fz,
+    coalesce(mx, 0) AS mx,
+    coalesce(my, 0) AS my,
+    coalesce(mz, 0) AS mz,
+    coalesce(gx, 0) AS gx,
+    coalesce(gy, 0) AS gy,
+    coalesce(gz, 0) AS gz,
+    coalesce(nx, 0) AS nx,
+    coalesce(ny, 0) AS ny,
+    coalesce(nz, 0) AS nz,
+    surface_mm
+FROM reasoned

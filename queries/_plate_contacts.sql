@@ -1,0 +1,220 @@
+-- One row: a frame of a force platform under load and a foot, with whose foot it is.
+-- Arguments: motion. Inputs: the name of a relation like _foot_motion; plate_frames, force_plates, landmarks. N, Nm, mm.
+-- A contact is a run of frames with at least 20 N (gaps of one frame filled), 0.06 s long and 50 N high. gap_mm is the
+-- distance of the centre of pressure from the line from heel to toe, weighted by force over the contact: the foot
+-- within 120 mm owns the contact, the nearer one where both are. The other foot is on the platform too where its middle
+-- is over it and it stands (heel or toe below 0.5 m/s, relative to the belt) for more than 0.05 s of the contact.
+WITH geometry AS (
+    SELECT
+        subject,
+        session,
+        trial,
+        plate,
+        side AS stated_side,
+        returns_to_zero,
+        corners IS NOT NULL AS has_corners,
+        (corners[1] + corners[10] - corners[4] - corners[7]) / 4 AS ax,
+        (corners[3] + corners[12] - corners[6] - corners[9]) / 4 AS az,
+        (corners[1] + corners[4] - corners[7] - corners[10]) / 4 AS bx,
+        (corners[3] + corners[6] - corners[9] - corners[12]) / 4 AS bz
+    FROM force_plates
+),
+
+loaded AS (
+    SELECT
+        frames.subject,
+        frames.session,
+        frames.trial,
+        frames.plate,
+        frames.frame,
+        frames.time_s,
+        frames.force,
+        frames.moment,
+        frames.filtered_force,
+        frames.filtered_moment,
+        frames.centre,
+        frames.centre.x + 1000.0 * frames.moment.z / frames.force.y AS cop_x,
+        frames.centre.z - 1000.0 * frames.moment.x / frames.force.y AS cop_z,
+        frames.frame - lag(frames.frame) OVER plate_ AS n_since
+    FROM plate_frames AS frames
+    WHERE frames.force.y >= 20
+    WINDOW plate_ AS (PARTITION BY frames.subject, frames.session, frames.trial, frames.plate ORDER BY frames.frame)
+),
+
+runs AS (
+    SELECT
+        * EXCLUDE (n_since),
+        sum((coalesce(n_since, 99) > 2)::INTEGER) OVER (
+            PARTITION BY subject, session, trial, plate
+            ORDER BY frame
+        ) AS contact
+    FROM loaded
+),
+
+contacts AS (
+    SELECT runs.*
+    FROM runs
+    WINDOW contact_ AS (PARTITION BY subject, session, trial, plate, contact)
+    QUALIFY
+        max(time_s) OVER contact_ - min(time_s) OVER contact_ >= 0.06
+        AND max(force.y) OVER contact_ >= 50
+),
+
+feet AS (
+    SELECT
+        landmarks.subject,
+        landmarks.session,
+        landmarks.trial,
+        landmarks.frame,
+        unnest([
+            {
+                'side': 'left',
+                'heel': coalesce(left_heel, left_ankle),
+                'toe': coalesce(
+                    left_toe,
+                    CASE
+                        WHEN left_metatarsal_1.x IS NOT NULL AND left_metatarsal_5.x IS NOT NULL
+                            THEN {
+                                'x': (left_metatarsal_1.x + left_metatarsal_5.x) / 2,
+                                'y': (left_metatarsal_1.y + left_metatarsal_5.y) / 2,
+                                'z': (left_metatarsal_1.z + left_metatarsal_5.z) / 2
+                            }
+                    END,
+                    left_metatarsal_5,
+                    left_metatarsal_1,
+                    left_ankle
+                )
+            },
+            {
+                'side': 'right',
+                'heel': coalesce(right_heel, right_ankle),
+                'toe': coalesce(
+                    right_toe,
+                    CASE
+                        WHEN right_metatarsal_1.x IS NOT NULL AND right_metatarsal_5.x IS NOT NULL
+                            THEN {
+                                'x': (right_metatarsal_1.x + right_metatarsal_5.x) / 2,
+                                'y': (right_metatarsal_1.y + right_metatarsal_5.y) / 2,
+                                'z': (right_metatarsal_1.z + right_metatarsal_5.z) / 2
+                            }
+                    END,
+                    right_metatarsal_5,
+                    right_metatarsal_1,
+                    right_ankle
+                )
+            }
+        ]) AS foot
+    FROM landmarks
+    WHERE
+        landmarks.person = 0
+        AND (landmarks.subject, landmarks.session, landmarks.trial) IN (
+            SELECT (force_plates.subject, force_plates.session, force_plates.trial) FROM force_plates
+        )
+),
+
+speeds AS (
+    SELECT
+        subject,
+        session,
+        trial,
+        time_s,
+        side,
+        heel_speed_m_s,
+        coalesce(toe_speed_m_s, heel_speed_m_s) AS toe_speed_m_s
+    FROM query_table(motion)
+    WHERE person = 0
+),
+
+beside AS (
+    SELECT
+        contacts.*,
+        geometry.stated_side,
+        geometry.returns_to_zero,
+        feet.foot.side AS side,
+        speeds.heel_speed_m_s < 0.5 AS is_heel_still,
+        speeds.toe_speed_m_s < 0.5 AS is_toe_still,
+        NOT geometry.has_corners
+        OR (
+            abs((feet.foot.heel.x - contacts.centre.x) * ax + (feet.foot.heel.z - contacts.centre.z) * az)
+            <= (ax ^ 2 + az ^ 2) + 10 * sqrt(ax ^ 2 + az ^ 2)
+            AND abs((feet.foot.heel.x - contacts.centre.x) * bx + (feet.foot.heel.z - contacts.centre.z) * bz)
+            <= (bx ^ 2 + bz ^ 2) + 10 * sqrt(bx ^ 2 + bz ^ 2)
+        ) AS is_heel_over,
+        NOT geometry.has_corners
+        OR (
+            abs((feet.foot.toe.x - contacts.centre.x) * ax + (feet.foot.toe.z - contacts.centre.z) * az)
+            <= (ax ^ 2 + az ^ 2) + 10 * sqrt(ax ^ 2 + az ^ 2)
+            AND abs((feet.foot.toe.x - contacts.centre.x) * bx + (feet.foot.toe.z - contacts.centre.z) * bz)
+            <= (bx ^ 2 + bz ^ 2) + 10 * sqrt(bx ^ 2 + bz ^ 2)
+        ) AS is_toe_over,
+        least(greatest(
+            (
+                (cop_x - feet.foot.heel.x) * (feet.foot.toe.x - feet.foot.heel.x)
+                + (cop_z - feet.foot.heel.z) * (feet.foot.toe.z - feet.foot.heel.z)
+            ) / greatest(
+                (feet.foot.toe.x - feet.foot.heel.x) ^ 2 + (feet.foot.toe.z - feet.foot.heel.z) ^ 2, 1
+            ), 0
+        ), 1) AS along,
+        feet.foot.heel AS heel,
+        feet.foot.toe AS toe
+    FROM contacts
+    INNER JOIN geometry USING (subject, session, trial, plate)
+    INNER JOIN feet USING (subject, session, trial, frame)
+    LEFT JOIN speeds
+        ON
+            speeds.subject = contacts.subject
+            AND speeds.session = contacts.session
+            AND speeds.trial = contacts.trial
+            AND speeds.time_s = contacts.time_s
+            AND speeds.side = feet.foot.side
+),
+
+judged AS (
+    SELECT
+        * EXCLUDE (along, heel, toe),
+        sum(
+            force.y * sqrt(
+                (cop_x - heel.x - along * (toe.x - heel.x)) ^ 2 + (cop_z - heel.z - along * (toe.z - heel.z)) ^ 2
+            )
+        ) OVER foot_
+        / sum(force.y) FILTER (heel.x IS NOT NULL AND toe.x IS NOT NULL) OVER foot_ AS gap_mm,
+        sum((is_heel_over AND is_toe_over AND (is_heel_still OR is_toe_still))::INTEGER) OVER foot_
+        * (max(time_s) OVER foot_ - min(time_s) OVER foot_)
+        / greatest(count(*) OVER foot_ - 1, 1) AS standing_s
+    FROM beside
+    WINDOW foot_ AS (PARTITION BY subject, session, trial, plate, contact, side)
+),
+
+paired AS (
+    SELECT
+        *,
+        sum(gap_mm) OVER frame_ - gap_mm AS other_gap_mm,
+        sum(standing_s) OVER frame_ - standing_s AS other_standing_s
+    FROM judged
+    WINDOW frame_ AS (PARTITION BY subject, session, trial, plate, frame)
+)
+
+SELECT
+    subject,
+    session,
+    trial,
+    plate,
+    contact,
+    frame,
+    time_s,
+    side,
+    force,
+    moment,
+    filtered_force,
+    filtered_moment,
+    centre,
+    is_heel_still,
+    is_toe_still,
+    is_heel_over,
+    is_toe_over,
+    returns_to_zero,
+    gap_mm,
+    coalesce(stated_side = side, gap_mm <= 120 AND (other_gap_mm IS NULL OR gap_mm <= other_gap_mm)) AS is_own,
+    stated_side IS NULL AND coalesce(other_standing_s, 0) > 0.05 AS is_shared
+FROM paired
+WHERE stated_side = side OR (stated_side IS NULL AND gap_mm <= 120)

@@ -1,0 +1,33 @@
+-- One row: a frame of the subject and a side, with the force of the ground on that foot, where the trial has platforms.
+-- Inputs: _foot_motion, _ground_reaction (which says how), _body_mass. N and N/kg, lab frame, Y up; mm.
+WITH motion AS MATERIALIZED (
+    SELECT * FROM _foot_motion
+)
+
+SELECT
+    found.subject,
+    found.session,
+    found.trial,
+    0 AS person,
+    found.frame,
+    found.time_s,
+    found.side,
+    CASE WHEN found.reason IS NULL THEN {'x': found.fx, 'y': found.fy, 'z': found.fz} END AS force,
+    CASE
+        WHEN found.reason IS NULL
+            THEN {'x': found.fx / mass.mass_kg, 'y': found.fy / mass.mass_kg, 'z': found.fz / mass.mass_kg}
+    END AS force_n_kg,
+    CASE WHEN found.reason IS NULL THEN found.fy / mass.mass_kg END AS vertical_force_n_kg,
+    CASE
+        WHEN found.reason IS NULL AND found.fy >= 20
+            THEN {
+                'x': 1000 * (found.mz + found.surface_mm / 1000 * found.fx) / found.fy,
+                'y': found.surface_mm,
+                'z': 1000 * (found.surface_mm / 1000 * found.fz - found.mx) / found.fy
+            }
+    END AS cop,
+    found.plates,
+    found.reason IS NULL AS is_valid,
+    found.reason
+FROM _ground_reaction('motion') AS found
+LEFT JOIN _body_mass AS mass USING (subject, session, trial)
