@@ -78,7 +78,7 @@ moving AS (
     WINDOW leg_ AS (PARTITION BY subject, session, trial, leg.side ORDER BY frame)
 ),
 
-placed AS (
+placed AS MATERIALIZED (
     SELECT
         moving.subject,
         moving.session,
@@ -195,7 +195,7 @@ segments AS (
     FROM placed
 ),
 
-footed AS (
+footed AS MATERIALIZED (
     SELECT
         *,
         sole_x + foot_centre * (toe_x - sole_x) AS foot_x,
@@ -207,7 +207,7 @@ footed AS (
     FROM segments
 ),
 
-pulled AS (
+pulled AS MATERIALIZED (
     SELECT
         *,
         body_kg * foot_mass * foot_radius ^ 2
@@ -240,7 +240,7 @@ pulled AS (
     FROM footed
 ),
 
-moments AS (
+moments AS MATERIALIZED (
     SELECT
         *,
         foot_hx + (foot_y - ankle_y) * foot_fz - (foot_z - ankle_z) * foot_fy
@@ -299,7 +299,7 @@ chosen AS (
     FROM framed
 ),
 
-axes_of AS (
+axes_of AS MATERIALIZED (
     SELECT
         *,
         2 * (hip_y_q.x * hip_y_q.y - hip_y_q.w * hip_y_q.z) AS hip_yx,
@@ -323,7 +323,7 @@ axes_of AS (
     FROM chosen
 ),
 
-crossed AS (
+crossed AS MATERIALIZED (
     SELECT
         *,
         hip_yy * hip_zz - hip_yz * hip_zy AS hip_xx,

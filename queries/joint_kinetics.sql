@@ -10,7 +10,7 @@ reaction AS MATERIALIZED (
     SELECT * FROM _ground_reaction('motion')
 ),
 
-moments AS (
+moments AS MATERIALIZED (
     SELECT *
     FROM _joint_moments(
         'reaction',

@@ -2,7 +2,7 @@
 -- Inputs: _foot_motion, _ground_reaction, _joint_moments, _wide_kinetics, _body_mass, source_kinetics. Nm/kg, W/kg, N/kg;
 -- bias is ours less the source's; r is Pearson's. Ours are computed by the rules of the file's model, Plug-in Gait: Dempster's
 -- inertias, axes of the distal segment, forces as measured; quantity is the column of joint_kinetics or of ground_reaction.
--- Frames in which the foot is on valid platforms, and the swing after them, count.
+-- Frames in which the foot is on valid platforms by us and, where the file states its ground reaction, by the file count.
 WITH stated AS (
     SELECT * FROM source_kinetics
     WHERE quantity IS NOT NULL
@@ -60,15 +60,37 @@ ours AS (
     WHERE reaction.reason IS NULL AND reaction.is_on_plate
 ),
 
-stance AS (
+their_force AS (
     SELECT
         subject,
         session,
         trial,
         frame,
-        side
+        split_part(quantity, '_', 1) AS side,
+        value AS up_n_kg
+    FROM stated
+    WHERE quantity IN ('left_vertical_force_n_kg', 'right_vertical_force_n_kg')
+),
+
+-- a file's model may leave out platforms that we read: its moments of such a step are those of a foot in the air
+stance AS (
+    SELECT
+        reaction.subject,
+        reaction.session,
+        reaction.trial,
+        reaction.frame,
+        reaction.side
     FROM reaction
-    WHERE reason IS NULL AND is_on_plate
+    LEFT JOIN their_force USING (subject, session, trial, frame, side)
+    WHERE
+        reaction.reason IS NULL
+        AND reaction.is_on_plate
+        AND (
+            their_force.up_n_kg > 0.2
+            OR (reaction.subject, reaction.session, reaction.trial) NOT IN (
+                SELECT (their_force.subject, their_force.session, their_force.trial) FROM their_force
+            )
+        )
 )
 
 SELECT
