@@ -43,6 +43,7 @@ def tables_of(
         ("forces", kinetic_tables.forces(recording)),
         ("plate_frames", kinetic_tables.plate_frames(recording, cutoff_hz)),
         ("analog", kinetic_tables.analog(recording)),
+        ("emg", kinetic_tables.emg(recording)),
     ):
         if rows and len(next(iter(rows.values()))):
             rows_by_table[name] = _typed(name, rows)

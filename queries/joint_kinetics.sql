@@ -10,14 +10,8 @@ reaction AS MATERIALIZED (
     SELECT * FROM _ground_reaction('motion')
 ),
 
-moments AS MATERIALIZED (
-    SELECT *
-    FROM _joint_moments(
-        'reaction',
-        coalesce(getvariable('inertia')::VARCHAR, 'de_leva'),
-        coalesce(getvariable('moment_frame')::VARCHAR, 'distal'),
-        coalesce(getvariable('force_filter')::VARCHAR, 'same')
-    )
+moments AS (
+    SELECT * FROM _chosen_moments('reaction')
 )
 
 SELECT *

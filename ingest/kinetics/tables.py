@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from neurostore.ingest.kinetics.emg import envelope
 from neurostore.ingest.kinetics.frames import at_frames
 from neurostore.ingest.recording import Recording
 from neurostore.schema import point_array
@@ -93,6 +94,25 @@ def analog(recording: Recording) -> dict[str, Any]:
         "channel_index": [c.index + 1 for c in channels],
         **{name: [getattr(c, name) for c in channels] for name in plain},
         "samples": samples,
+    }
+
+
+def emg(recording: Recording) -> dict[str, Any]:
+    """The envelope of each EMG channel."""
+    channels = [c for c in recording.analog if c.kind == "emg"]
+    if not channels:
+        return {}
+    found = [envelope(c) for c in channels]
+    return {
+        "channel_index": [c.index + 1 for c in channels],
+        **{name: [getattr(c, name) for c in channels] for name in ("channel", "muscle", "side", "unit", "start_s")},
+        "rate_hz": [e.rate_hz for e in found],
+        "envelope": [e.values.astype(np.float32) for e in found],
+        "on_s": [e.on_s.astype(np.float32) for e in found],
+        "off_s": [e.off_s.astype(np.float32) for e in found],
+        "saturated_share": [e.saturated for e in found],
+        "hum_share": [e.hum for e in found],
+        "problem": [e.problem for e in found],
     }
 
 

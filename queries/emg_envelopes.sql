@@ -1,0 +1,101 @@
+-- One row: an EMG channel over a gait cycle of its side at a percent, 0 to 100.
+-- Inputs: emg (envelopes, made at ingest: ingest/kinetics/emg.py says how), gait_cycles. normalized is the envelope over the
+-- peak of the mean over the steady cycles of the person's session and channel, or over the peak in the trial that the variable
+-- emg_reference names. Channels without a side are shown over left cycles. is_on by Hodges and Bui 1996.
+WITH channels AS (
+    SELECT
+        *,
+        len(envelope) AS n_values
+    FROM emg
+    WHERE len(envelope) > 1
+),
+
+points AS (
+    SELECT
+        channels.*,
+        cycles.cycle,
+        cycles.is_steady,
+        percents.percent,
+        cycles.start_s + percents.percent / 100.0 * (cycles.end_s - cycles.start_s) AS at_s
+    FROM gait_cycles AS cycles
+    INNER JOIN channels
+        ON
+            cycles.subject = channels.subject
+            AND cycles.session = channels.session
+            AND cycles.trial = channels.trial
+            AND cycles.side = coalesce(channels.side, 'left')
+    CROSS JOIN (SELECT unnest(range(101))::INTEGER AS percent) AS percents
+    WHERE cycles.person = 0
+),
+
+placed AS (
+    SELECT
+        *,
+        (at_s - start_s) * rate_hz AS place
+    FROM points
+),
+
+valued AS (
+    SELECT
+        * EXCLUDE (envelope, on_s, off_s),
+        envelope[floor(place)::BIGINT + 1]
+        + (place - floor(place)) * (envelope[floor(place)::BIGINT + 2] - envelope[floor(place)::BIGINT + 1]) AS value,
+        len(list_filter(on_s, lambda t: t <= at_s)) > len(list_filter(off_s, lambda t: t <= at_s)) AS is_on
+    FROM placed
+    WHERE place >= 0 AND place <= n_values - 2
+),
+
+mean_curves AS (
+    SELECT
+        subject,
+        session,
+        channel,
+        percent,
+        avg(value) AS mean_value
+    FROM valued
+    WHERE is_steady
+    GROUP BY subject, session, channel, percent
+),
+
+peaks AS (
+    SELECT
+        subject,
+        session,
+        channel,
+        max(mean_value) AS peak
+    FROM mean_curves
+    GROUP BY subject, session, channel
+),
+
+named AS (
+    SELECT
+        subject,
+        session,
+        channel,
+        max(list_max(envelope)) AS peak
+    FROM channels
+    WHERE trial = getvariable('emg_reference')::VARCHAR
+    GROUP BY subject, session, channel
+)
+
+SELECT
+    valued.subject,
+    valued.session,
+    valued.trial,
+    0 AS person,
+    valued.cycle,
+    coalesce(valued.side, 'left') AS side,
+    valued.channel,
+    valued.muscle,
+    valued.percent,
+    valued.value AS envelope,
+    valued.unit,
+    valued.value / nullif(
+        CASE WHEN getvariable('emg_reference') IS NULL THEN peaks.peak ELSE named.peak END, 0
+    ) AS normalized,
+    valued.is_on,
+    valued.is_steady,
+    valued.problem
+FROM valued
+LEFT JOIN peaks USING (subject, session, channel)
+LEFT JOIN named USING (subject, session, channel)
