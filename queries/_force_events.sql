@@ -62,6 +62,21 @@ edges AS (
     FROM samples
     INNER JOIN ends USING (subject, session, trial)
     GROUP BY samples.subject, samples.session, samples.trial, samples.side, samples.plate_run
+),
+
+sided AS (
+    SELECT
+        subject,
+        session,
+        trial,
+        side,
+        data_first_s,
+        data_last_s,
+        unnest([
+            {'event': 'foot_strike', 'time_s': CASE WHEN strike_s > data_first_s + 0.02 THEN strike_s END},
+            {'event': 'foot_off', 'time_s': CASE WHEN off_s < data_last_s - 0.02 THEN off_s END}
+        ]) AS found
+    FROM edges
 )
 
 SELECT
@@ -69,21 +84,9 @@ SELECT
     session,
     trial,
     side,
-    'foot_strike' AS event,
-    strike_s AS time_s,
+    found.event AS event,
+    found.time_s AS time_s,
     data_first_s,
     data_last_s
-FROM edges
-WHERE strike_s > data_first_s + 0.02
-UNION ALL
-SELECT
-    subject,
-    session,
-    trial,
-    side,
-    'foot_off' AS event,
-    off_s AS time_s,
-    data_first_s,
-    data_last_s
-FROM edges
-WHERE off_s < data_last_s - 0.02
+FROM sided
+WHERE found.time_s IS NOT NULL

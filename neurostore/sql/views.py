@@ -46,9 +46,15 @@ VARIABLES: dict[str, tuple[Any, str]] = {
         "distal",
         "joint_kinetics: axes of the moments: 'distal' (Plug-in Gait's), 'proximal', 'joint' (the joint's own) or 'lab'",
     ),
-    "inertia": ("de_leva", "joint_kinetics: masses and inertias of the segments: 'de_leva' (1996) or 'dempster' (Plug-in Gait's)"),
+    "inertia": (
+        "de_leva",
+        "joint_kinetics: masses and inertias of the segments: 'de_leva' (1996) or 'dempster' (Plug-in Gait's)",
+    ),
     "emg_reference": (None, "emg_envelopes: the trial whose peak is 1; NULL means the peak of the person's mean cycle"),
-    "force_filter": ("same", "joint_kinetics: 'same' takes forces filtered as the landmarks are, 'none' forces as measured"),
+    "force_filter": (
+        "same",
+        "joint_kinetics: 'same' takes forces filtered as the landmarks are, 'none' forces as measured",
+    ),
     "reference": (None, "gait_profile: a group of subjects; NULL means the norm of Schwartz 2008"),
     "retest_group": (None, "change: the group whose sessions are repeats of one state, for SEM and MDC95"),
     "accept_camera_level": (False, "gait_profile: also score trials whose up is only that of a level camera"),
