@@ -1,38 +1,61 @@
-# make demo, make test: everything is set up by itself in .venv (Python 3.11 or 3.12, git and make are all that is needed).
-PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
+# Everything is set up by itself in .venv: Python 3.11, 3.12 or 3.13, git and make are all that is needed. "make help" lists what there is.
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
+# The newest Python here runs the core's tests too.
+NEWEST ?= $(shell for v in 3.13 3.12 3.11; do python$$v -c '' 2>/dev/null && { echo python$$v; break; }; done)
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO ?= demo
 # torch is named first and exactly: newer releases bring gigabytes of CUDA packages along.
 TORCH := torch==2.13.0
+CONSTRAINTS := --constraint constraints.txt
 PIP := $(BIN)/pip install -qq --disable-pip-version-check
+PYTEST := $(BIN)/python -m pytest -q -n auto --maxprocesses 8 --dist loadfile
+# Tests whose loops are compiled by numba, and quick enough to run as plain Python. Integers wrap in compiled code, where NumPy warns.
+KERNELS := tests/unit/ingest/geometry tests/unit/ingest/landmarks/test_filters.py tests/unit/ingest/readers/trees/test_numbers.py
 
-.PHONY: demo test test-core check bench docs report-demo torture fuzz audit clean
+.PHONY: help demo test quick test-core test-kernels check fix docs constraints report-demo torture fuzz audit clean
 
-$(VENV)/.installed: pyproject.toml
-	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 12) else f"Python 3.11 or 3.12 is needed, found {v[0]}.{v[1]}; say make PYTHON=/path/to/python3.11")'
+help:  ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-22s%s\n", $$1, $$2 }'
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else f"Python 3.11, 3.12 or 3.13 is needed, found {v[0]}.{v[1]}; say make PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) --upgrade pip
 	$(PIP) "$(TORCH)"
-	$(PIP) --editable ".[all,test,check]"
+	$(PIP) $(CONSTRAINTS) --editable ".[all,test,check]"
 	@touch $@
 
 demo: $(VENV)/.installed  ## make a cohort, ingest it, print gait parameters, draw the distance matrix
 	$(BIN)/neurostore demo $(DEMO)
 
 test: $(VENV)/.installed  ## the whole test suite
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile
+	$(PYTEST)
 
-test-core:  ## the core's tests on numpy 2, without mediapipe, tensorflow, torch and ray, in .venv-core
-	$(PYTHON) -m venv .venv-core
+quick: $(VENV)/.installed  ## style and the fastest tests, in under a minute
+	$(BIN)/ruff check .
+	$(PYTEST) tests/unit/test_layers.py tests/unit/test_tests.py tests/unit/test_schema.py tests/unit/ingest/cohort tests/unit/ingest/geometry tests/unit/ingest/readers/markers tests/unit/walker tests/spec/test_spatiotemporal.py
+
+test-core:  ## the core's tests with coverage, on the newest Python here and numpy 2, without mediapipe, tensorflow, torch and ray
+	$(NEWEST) -m venv .venv-core
 	.venv-core/bin/pip install --quiet --disable-pip-version-check "numpy>=2,<3" --editable ".[report,s3,dtaidistance,test]"
-	.venv-core/bin/python -m pytest -q -n 2 --dist loadfile tests/unit tests/spec tests/property tests/cli
+	.venv-core/bin/python -m pytest -q -n auto --maxprocesses 8 --dist loadfile --cov --cov-report=term tests/unit tests/spec tests/property tests/cli
 
-check: $(VENV)/.installed  ## style, types, SQL style
+test-kernels: $(VENV)/.installed  ## tests of compiled loops with the compiler off, so that each line can be stepped through
+	NUMBA_DISABLE_JIT=1 $(PYTEST) -W "ignore:overflow encountered:RuntimeWarning" $(KERNELS)
+
+check: $(VENV)/.installed  ## style, types, SQL style, spelling
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy neurostore ingest
 	$(BIN)/sqlfluff lint --disable-progress-bar queries
+	$(BIN)/codespell neurostore ingest queries schemas tests benchmarks docs README.md CONTRIBUTING.md CHANGELOG.md
+
+fix: $(VENV)/.installed  ## repair what ruff and sqlfluff can repair by themselves, and write the generated pages anew
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/sqlfluff fix --disable-progress-bar queries
+	$(BIN)/python docs/build.py
 
 report-demo: $(VENV)/.installed  ## the report of the demonstration cohort, opened in the browser where there is one
 	[ -d $(DEMO)/lake ] || $(BIN)/neurostore demo $(DEMO)
@@ -52,5 +75,8 @@ audit: $(VENV)/.installed  ## known holes in what is installed; fails if anythin
 docs: $(VENV)/.installed  ## docs/tables.md, docs/commands.md and docs/MODEL_ARTIFACTS.md from the code
 	$(BIN)/python docs/build.py
 
-clean:
+constraints: $(VENV)/.installed  ## constraints.txt from what is installed in .venv and, where it is there, .venv-core
+	$(BIN)/python .ci/constraints.py
+
+clean:  ## remove the environments, builds and the demonstration
 	rm -rf $(VENV) .venv-core build dist *.egg-info demo

@@ -7,6 +7,7 @@ import ast
 import pytest
 
 from tests import ROOT
+from tests.shared_data import needs_shared, skipped_in_vain
 
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 PACKAGES = {"ingest": ROOT / "ingest", "queries": ROOT / "queries", "schemas": ROOT / "schemas"}
@@ -36,3 +37,9 @@ def test_folders_of_unit_tests_are_packages():
             else ROOT.joinpath("neurostore", *parts)
         )
         assert (package / "__init__.py").exists(), f"{folder.relative_to(ROOT)} mirrors no package"
+
+
+def test_real_recordings_that_are_there_must_be_used(tmp_path):
+    reasons = [needs_shared.kwargs["reason"], "could not import 'torch'"]
+    assert skipped_in_vain(reasons, tmp_path) == 1
+    assert skipped_in_vain(reasons, tmp_path / "absent") == 0
