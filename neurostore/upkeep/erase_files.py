@@ -148,7 +148,7 @@ def _erase_from_matrix(path: Path, traces: Traces) -> bool:
     return True
 
 
-def _erase_from_csv(path: Path, target: Path, stays: np.ndarray) -> None:
+def _erase_from_csv(path: Path, target: Path, stays: np.ndarray[Any, np.dtype[np.bool_]]) -> None:
     import csv
 
     with path.open(newline="", encoding="utf-8") as source:
