@@ -75,10 +75,7 @@ def ingest(
 
     start = time.monotonic()
     settings = settings or Settings()
-    found = cohort if isinstance(cohort, Cohort) else scan(cohort)
-    if not found.trials and not found.refused:
-        names = listed((p.name for p in found.unknown), 5) or "no file"
-        raise CohortError(f"{found.folder}: holds no trial (found {names}); expected <subject>/<trial>.<ext>")
+    found = _scanned(cohort)
     state = read_state(lake)
     plan = make_plan(found, state, settings, force=force)
     report = _begun_report(found, plan, lake, is_dry_run=dry_run)
@@ -99,6 +96,15 @@ def ingest(
     if not (report.added or report.replaced or report.skipped or report.updated):
         raise CohortError(_nothing(found, report))
     return report
+
+
+def _scanned(cohort: Path | str | Cohort) -> Cohort:
+    """The cohort of a folder, if not scanned already. Raises CohortError where it holds no trial."""
+    found = cohort if isinstance(cohort, Cohort) else scan(cohort)
+    if not found.trials and not found.refused:
+        names = listed((p.name for p in found.unknown), 5) or "no file"
+        raise CohortError(f"{found.folder}: holds no trial (found {names}); expected <subject>/<trial>.<ext>")
+    return found
 
 
 def _begun_report(cohort: Cohort, plan: Plan, lake: Path | str, *, is_dry_run: bool) -> IngestReport:

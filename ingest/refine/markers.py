@@ -1,11 +1,10 @@
-"""The marker set ``landmarks`` of the refinement: joint centres, heels, toes and head, their bones, limbs and mirror
-image."""
+"""The marker set ``landmarks`` of the refinement: joint centres, heels, toes, head, and their bones, limbs and mirror image."""
 
 from __future__ import annotations
 
+from neurostore.ingest.landmarks.names import SIDES
 from neurostore.ingest.refine.marker_set import MarkerSet
 
-SIDES = ("left", "right")
 _OF_A_SIDE = ("hip", "knee", "ankle", "heel", "toe", "shoulder", "elbow", "wrist")
 # bone: (nearer the trunk, farther), of a side
 _BONES_OF_A_SIDE = (

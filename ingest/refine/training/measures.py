@@ -13,10 +13,10 @@ from __future__ import annotations
 import numpy as np
 from scipy.signal import find_peaks
 
+from neurostore.ingest.landmarks.names import SIDES
 from neurostore.ingest.refine.marker_set import MarkerSet
 
 BELOW_FLOOR_MM = 10.0
-SIDES = ("left", "right")
 
 
 def depth_residual(points: np.ndarray, truth: np.ndarray) -> np.ndarray:
