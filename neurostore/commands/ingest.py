@@ -42,13 +42,13 @@ def ingest(
     body: Annotated[
         bool, typer.Option("--body/--no-body", help="Fit a body of constant bone lengths to every trial.")
     ] = False,
-    fps: Annotated[float | None, typer.Option(help="Thin videos to this many pictures a second.")] = None,
-    batch_size: Annotated[int | None, typer.Option(min=1, help="Pictures a call of the pose model.")] = None,
+    fps: Annotated[float | None, typer.Option(help="Thin videos to this many frames per second.")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Frames per call of the pose model.")] = None,
     num_aug: Annotated[int | None, typer.Option(min=1, help="Augmentations of MeTRAbs; 5 if not given.")] = None,
     skeletons: Annotated[str | None, typer.Option(help="Skeletons to store, by commas, primary first.")] = None,
     subject: Annotated[str | None, typer.Option(help="Who is person 0: walker, longest or largest.")] = None,
     position: Annotated[str | None, typer.Option(help="MediaPipe: root_relative or camera_fov_guessed.")] = None,
-    max_persons: Annotated[int | None, typer.Option(min=1, help="Persons looked for in a picture.")] = None,
+    max_persons: Annotated[int | None, typer.Option(min=1, help="Persons looked for in a frame.")] = None,
     model: Annotated[str | None, typer.Option(help="Name of a declared pose model.")] = None,
     models: Annotated[Path | None, typer.Option(help="TOML file that declares more pose models.")] = None,
     cutoff: Annotated[float, typer.Option(metavar="HZ", min=0, help="Low-pass cut-off; 0 for none.")] = 6.0,

@@ -112,7 +112,7 @@ def bench(
         bool, typer.Option("--compare-cpu", help="Also run on the CPU; say how poses differ.")
     ] = False,
 ) -> None:
-    """Measure the pose model on this machine: latency, pictures a second, peak memory, device, GPU against CPU.
+    """Measure the pose model on this machine: latency, frames per second, peak memory, device, GPU against CPU.
 
     Example: neurostore model bench walk.mp4 --estimator mediapipe
     """
