@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from neurostore.ingest.geometry.rotation_kernels import make_rows_continuous
 from neurostore.ingest.landmarks import filters
+from neurostore.ingest.landmarks.frozen import repeated
 from neurostore.ingest.landmarks.names import Marks, is_skin_set, landmark_sources
 from neurostore.ingest.landmarks.neutral import NeutralAxes
 from neurostore.ingest.recording import Poses, Recording
+
+_FOOT = re.compile("heel|toe|ankle|metatarsal")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,8 @@ def clean_person(
     poses = recording.poses[0]
     sources = landmark_sources(poses.skeleton, _present(poses, rows) - recording.model_points)
     joints = sorted({i for indices in sources.values() for i in indices})
-    cleaned, rotations = _clean(poses, rows, joints, neutral, recording.rate_hz, cutoff_hz, path)
+    held = _held(recording, rows, joints, sources)
+    cleaned, rotations = _clean(poses, rows, joints, neutral, recording.rate_hz, cutoff_hz, path, held)
     at = {joint: k for k, joint in enumerate(joints)}
     marks = {
         landmark: cleaned.values[:, at[indices[0]]]
@@ -49,6 +54,13 @@ def clean_person(
         for landmark, indices in sources.items()
     }
     quality, notes = _cleaning(cleaned, [poses.skeleton.joints[j] for j in joints])
+    if held is not None:
+        names = [poses.skeleton.joints[j] for j, is_held in zip(joints, held.any(axis=0), strict=True) if is_held]
+        quality["repeated_samples"] = float(held.sum())
+        notes.append(
+            f"{int(held.sum())} samples that repeat the one before for 0.1 s and longer while other markers move were taken as "
+            f"missing (gaps filled with the last value): {', '.join(names)}"
+        )
     if not sources:
         notes.insert(
             0,
@@ -74,10 +86,16 @@ def _clean(
     rate_hz: float,
     cutoff_hz: float,
     path: str,
+    held: np.ndarray | None = None,
 ) -> tuple[filters.Cleaned, np.ndarray]:
-    """Filtered positions (n, len(joints), 3) and, with a neutral pose, rotations (S, 4, n) of the joints it needs."""
+    """Filtered positions (n, len(joints), 3) and, with a neutral pose, rotations (S, 4, n) of the joints it needs.
+
+    held : (n, len(joints)) samples to take as missing, None for none.
+    """
     time_s, frame = poses.time_s[rows], poses.frame[rows]
     values = _take(poses.positions, rows)[:, joints]
+    if held is not None:
+        values[held] = np.nan
     # frames that are missing altogether are a gap like any other
     whole = len(frame) > 0 and int(frame[-1]) - int(frame[0]) + 1 == len(frame)
     place = frame - frame[0] if len(frame) else frame
@@ -97,6 +115,20 @@ def _clean(
     if not whole:
         cleaned = filters.Cleaned(cleaned.values[place], cleaned.n_filled, cleaned.n_short, cleaned.is_resampled)
     return cleaned, rotations
+
+
+def _held(
+    recording: Recording, rows: np.ndarray, joints: list[int], sources: dict[str, tuple[int, ...]]
+) -> np.ndarray | None:
+    """(n, len(joints)) samples of a marker file that hold the last value over a gap; None where there is none."""
+    poses = recording.poses[0]
+    if recording.kind != "mocap" or poses.rotations is not None or not joints:
+        return None
+    feet = {i for name, indices in sources.items() if _FOOT.search(name) for i in indices}
+    found = repeated(
+        _take(poses.positions, rows)[:, joints], recording.rate_hz, np.array([joint in feet for joint in joints])
+    )
+    return found if found.any() else None
 
 
 def _take(values: np.ndarray, rows: np.ndarray) -> np.ndarray:

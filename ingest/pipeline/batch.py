@@ -5,12 +5,13 @@ from __future__ import annotations
 import traceback
 import uuid
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neurostore.errors import InputError, NeurostoreError
 from neurostore.ingest.cohort.source import KEY, STATED, Metadata, TrialSource, key_from
+from neurostore.ingest.pipeline import session_up
 from neurostore.ingest.pipeline.settings import Settings, Statics, source_sha256
 from neurostore.ingest.recording import Calibration, Recording
 from neurostore.trial_key import Key
@@ -111,6 +112,12 @@ def _trial(source: TrialSource, batch: Batch, statics: Statics, outcome: Outcome
     outcome.key = key = resolved_key(source, recording)
     notes = [] if source.is_subject_known else [_subject_note(recording, key)]
     given = calibrations_for(key, batch.metadata, statics)
+    up = session_up.other_up(recording, given) if source.options.up is None else None
+    if up is not None:
+        recording = read_trial(replace(source, options=replace(source.options, up=up)), batch.settings)
+        notes.append(
+            f"the markers alone said otherwise, but the static trial of the session says that {up} is up, which was taken"
+        )
     landmarks, shown = None, recording
     if recording.poses:
         from neurostore.ingest.landmarks import compute_landmarks
@@ -134,7 +141,13 @@ def _trial(source: TrialSource, batch: Batch, statics: Statics, outcome: Outcome
 
         body, body_notes = body_of(shown, landmarks, given)
         notes += body_notes
-    stated = unique([*recording.calibrations, *(landmarks.calibrations if landmarks is not None else ())])
+    stated = unique(
+        [
+            *recording.calibrations,
+            *(landmarks.calibrations if landmarks is not None else ()),
+            *session_up.told_by(recording),
+        ]
+    )
     if recording.kind == "static":
         statics.setdefault(key[:2], {})[key[2]] = stated
     ingest_id = uuid.uuid4().hex

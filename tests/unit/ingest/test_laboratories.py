@@ -496,3 +496,45 @@ def test_forces_of_opensim_beside_its_angles_are_no_failure(tmp_path: Path) -> N
     assert [source.trial for source in cohort.trials] == ["walk_ik"]
     assert not cohort.refused
     assert any("walk_grf.mot" in warning for warning in cohort.warnings)
+
+
+def test_a_static_trial_says_which_way_is_up_in_its_session(tmp_path: Path) -> None:
+    """A person lies on a bench, face down, in the middle of a session whose static trial stands: the markers alone say x."""
+    folder = tmp_path / "cohort" / "S01"
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    standing = {k: np.tile(v[:1], (200, 1)) + rng.normal(0, 0.5, (200, 3)) for k, v in walker().items()}
+    z_up = {k: np.stack([v[:, 0], -v[:, 2], v[:, 1]], -1) for k, v in standing.items()}
+    names = [s + n for s in "LR" for n in ("ASI", "PSI", "KNE", "ANK", "HEE", "TOE", "SHO")]
+    moving = 150 * np.sin(np.linspace(0, 9, 200))[:, None] * np.array([0, 0, 1])
+    lying = {k: np.stack([v[:, 2], v[:, 1], -v[:, 0] + 900], -1) + moving for k, v in z_up.items()}
+    write_trc(folder / "static.trc", {k: z_up[k] for k in names})
+    write_trc(folder / "bench.trc", {k: lying[k] for k in names})
+    assert judge_up(names, np.stack([lying[k] for k in names], 1), "y").axis == "x"
+    lines = {line.file: line for line in check(tmp_path / "cohort", n_workers=1)}
+    assert lines["S01/static.trc"].up == "z"
+    assert lines["S01/bench.trc"].up == "z"
+
+
+@pytest.mark.parametrize("name", ["LKNE", "RASI", "LHEE"])
+def test_a_gap_filled_with_the_last_value_is_missing(tmp_path: Path, name: str) -> None:
+    points = {k: v for k, v in walker(300).items() if k[1:] in ("ASI", "PSI", "KNE", "ANK", "HEE", "TOE")}
+    high = int(np.argmax(points[name][60:240, 1])) + 60  # a foot held in swing: on the floor it may stand still
+    points[name][high : high + 30] = points[name][high]
+    recording = read(write_trc(tmp_path / "walk.trc", points))
+    found = compute_landmarks(recording, cutoff_hz=0)
+    assert found.quality["repeated_samples"] == 29
+    landmark = {"LKNE": "left_knee_lateral", "RASI": "right_asis", "LHEE": "left_heel"}[name]
+    assert np.isnan(found.points[landmark][high + 2 : high + 28]).all()
+    assert any("gaps filled with the last value" in n and name in n for n in found.notes)
+    poses = recording.poses[0]
+    assert np.isfinite(poses.positions[:, poses.skeleton.index(name)]).all()  # as read
+
+
+def test_a_foot_that_stands_and_a_person_who_stands_are_measured(tmp_path: Path) -> None:
+    points = {k: v for k, v in walker(300).items() if k[1:] in ("ASI", "PSI", "KNE", "ANK", "HEE", "TOE")}
+    low = int(np.argmin(points["LHEE"][60:240, 1])) + 60
+    points["LHEE"][low : low + 30] = points["LHEE"][low]
+    assert "repeated_samples" not in compute_landmarks(read(write_trc(tmp_path / "w.trc", points)), cutoff_hz=0).quality
+    still = {k: np.tile(v[:1], (100, 1)) for k, v in points.items()}
+    assert "repeated_samples" not in compute_landmarks(read(write_trc(tmp_path / "static.trc", still))).quality

@@ -1,0 +1,45 @@
+"""One session, one laboratory, one way that is up: a static trial, in which a person stands, tells it to the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from neurostore.ingest.recording import Calibration, Recording
+
+_AXES = {"x": 1, "y": 2, "z": 3}
+
+
+def up_of(recording: Recording) -> tuple[str, str] | None:
+    """(reader, axis of the file that it took for up) of a marker file, None where the reader turns nothing."""
+    for step in recording.steps:
+        if step.name in ("read_c3d", "read_trc") and step.parameters.get("up", "")[-1:] in _AXES:
+            return step.name, step.parameters["up"]
+    return None
+
+
+def told_by(recording: Recording) -> list[Calibration]:
+    """What a static trial tells its session: the axis of its format that is up, as ±1, ±2, ±3 for x, y, z."""
+    found = up_of(recording)
+    if recording.kind != "static" or found is None:
+        return []
+    reader, up = found
+    value = float(_AXES[up[-1]] * (-1 if up.startswith("-") else 1))
+    return [Calibration(_name(reader), None, value, "axis", "static")]
+
+
+def other_up(recording: Recording, given: Iterable[Calibration]) -> str | None:
+    """The axis that the session's static trial says is up, where this recording took another; None where they agree."""
+    found = up_of(recording)
+    if found is None:
+        return None
+    reader, up = found
+    for calibration in given:
+        if calibration.parameter == _name(reader):
+            axis = next(a for a, number in _AXES.items() if number == abs(round(calibration.value)))
+            said = ("-" if calibration.value < 0 else "") + axis
+            return said if said != up else None
+    return None
+
+
+def _name(reader: str) -> str:
+    return f"up_axis_{reader.removeprefix('read_')}"
