@@ -20,7 +20,7 @@ from .scaling import HIGHEST, LOWEST, scale_model
 from .smoothing import smooth
 
 #: frames that scaling and registration look at, evenly over the trial
-LOOKED_AT = 300
+LOOKED_AT = 100
 #: weights of segment rotations, m² per rad²: of the source or three points, and of a line's hinge
 KNOWN_TURN, LINE_TURN = 0.01, 0.0004
 #: of a pelvis of two hips alone
@@ -44,9 +44,14 @@ _LONG_AXIS = ("hip_rotation", "arm_rot", "pro_sup", "subtalar_angle")
 
 @dataclass(frozen=True, slots=True)
 class BodySettings:
-    """How a body is fitted. sides_apart : left and right limbs scaled each by their own."""
+    """How a body is fitted.
 
-    smooth_hz: float = SMOOTH_HZ
+    smooth_hz : cut-off of the smoother over the trial, 0 for none. None: SMOOTH_HZ where frames miss a target that the
+    trial usually has, else none, since landmarks are filtered already. sides_apart : left and right limbs scaled each
+    by their own.
+    """
+
+    smooth_hz: float | None = None
     sides_apart: bool = False
 
 
@@ -117,8 +122,11 @@ def fit_body(
     )
     found = fit(model, targets)
     values, is_known = found.filled, np.isfinite(found.values)
-    if settings.smooth_hz > 0:
-        values = smooth(prepare(model, targets), values, rate_hz, settings.smooth_hz)
+    smooth_hz = settings.smooth_hz
+    if smooth_hz is None:
+        smooth_hz = SMOOTH_HZ if _misses(points, len(rows)) else 0.0
+    if smooth_hz > 0:
+        values = smooth(prepare(model, targets), values, rate_hz, smooth_hz)
         is_known = _bridged(is_known, round(BRIDGED_S * rate_hz))
     result = _result(model, landmarks, rows, points, found, values, is_known)
     result.calibrations = [
@@ -127,7 +135,7 @@ def fit_body(
     ]  # fmt: skip
     result.steps = [
         Step("body_scale", VERSION, {"model": NAME, "lengths": "static" if lengths else "movement", "sides_apart": settings.sides_apart}),
-        Step("body_fit", VERSION, {"smooth_hz": settings.smooth_hz, "model_sha256": model.sha256}),
+        Step("body_fit", VERSION, {"smooth_hz": smooth_hz, "model_sha256": model.sha256}),
     ]  # fmt: skip
     if guessed:
         result.notes.append(f"body: no length was measured of {', '.join(guessed)}; scaled like the rest of the body")
@@ -287,6 +295,12 @@ def _places(model: Model, points: dict[str, np.ndarray], turns: Mapping[str, np.
             model, markers=tuple(replace(m, location=places.get(m.name, m.location)) for m in model.markers)
         )
     return places
+
+
+def _misses(points: Mapping[str, np.ndarray], n: int) -> bool:
+    """Whether a frame lacks a landmark that more than half of the frames have."""
+    seen = np.array([np.isfinite(p[:, 0]).sum() for p in points.values()])
+    return bool(((seen > n / 2) & (seen < n)).any())
 
 
 def _bridged(is_known: np.ndarray, longest: int) -> np.ndarray:

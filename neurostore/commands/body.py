@@ -28,7 +28,15 @@ def register(app: typer.Typer) -> None:
 def apply(
     subjects: Annotated[list[str] | None, typer.Argument(help="Subjects; all trials with landmarks if none.")] = None,
     lake: LakeOption = LAKE,
-    smooth: Annotated[float, typer.Option(metavar="HZ", min=0, help="Cut-off of the smoother; 0 for none.")] = 10.0,
+    smooth: Annotated[
+        float | None,
+        typer.Option(
+            metavar="HZ",
+            min=0,
+            help="Cut-off of the smoother; 0 for none.",
+            show_default="10 where markers are missing",
+        ),
+    ] = None,
     sides_apart: Annotated[bool, typer.Option("--sides-apart", help="Scale left and right limbs each alone.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Also trials that have a body already.")] = False,
 ) -> None:
