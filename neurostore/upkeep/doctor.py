@@ -4,32 +4,27 @@ from __future__ import annotations
 
 import os
 import platform
-import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib import metadata, util
+from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from neurostore import schema, storage
 from neurostore.errors import NeurostoreError, NotALakeError
 from neurostore.lake import heartbeat
 from neurostore.release import VERSION
 
-_CORE = ("duckdb", "deltalake", "pyarrow", "polars", "numpy", "numba", "scipy", "typer", "ezc3d")
-EXTRAS = {
-    "pose": ("tensorflow", "av"),
-    "mediapipe": ("mediapipe", "av"),
-    "refine": ("torch", "safetensors", "tensorboard"),
-    "report": ("plotly", "matplotlib", "sklearn", "spm1d"),
-    "cluster": ("ray",),
-    "s3": ("boto3",),
-    "dtaidistance": ("dtaidistance",),
-}
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
+
+EXTRAS = ("pose", "mediapipe", "refine", "report", "cluster", "s3", "dtaidistance")
 _LOW_BYTES = 2 * 2**30
+_OLDEST_PYTHON = "3.11"  # on which every extra can be had
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +40,8 @@ def examine(lake_path: object | None = None) -> Iterator[Finding]:
     """Everything, in order; loads none of the heavy packages. lake_path : None for the installation alone."""
     yield Finding("neurostore", f"{VERSION}, schema version {schema.SCHEMA_VERSION}")
     yield Finding("python", f"{platform.python_version()}, {platform.platform()}, {os.cpu_count()} cores")
-    ceilings = _ceilings()
-    for package in _CORE:
-        try:
-            version = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            yield Finding(package, "missing: install neurostore again", is_bad=True)
-            continue
-        ceiling = ceilings.get(package, "")
-        is_beyond = bool(ceiling) and _figures(version) >= _figures(ceiling)
-        yield Finding(package, f"{version}, tested below {ceiling} only" if is_beyond else version, is_beyond)
-    for extra, modules in EXTRAS.items():
-        absent = [m for m in modules if util.find_spec(m) is None]
-        yield Finding(f"extra {extra}", f"not installed ({', '.join(absent)})" if absent else "installed")
+    yield from (_package(requirement) for requirement in _requirements(""))
+    yield from (_extra(extra) for extra in EXTRAS)
     yield _model()
     yield _gpu()
     yield from _space("temporary folder", Path(os.environ.get("TMPDIR", "/tmp")))
@@ -65,16 +49,59 @@ def examine(lake_path: object | None = None) -> Iterator[Finding]:
         yield from _lake(lake_path)
 
 
-def _ceilings() -> dict[str, str]:
-    """The version each package must stay below, as this installation declares it."""
+def _requirements(extra: str, python: str | None = None) -> list[Requirement]:
+    """What this installation declares to need: of the core (extra "") or of an extra alone, on this Python or another."""
+    from packaging.requirements import Requirement
+
+    at = {"python_version": python} if python else {}
+    found = []
+    for text in _declared():
+        requirement = Requirement(text)
+        marker = requirement.marker
+        is_core = marker is None or marker.evaluate({**at, "extra": ""})
+        if is_core != bool(extra) and (is_core or (marker is not None and marker.evaluate({**at, "extra": extra}))):
+            found.append(requirement)
+    return found
+
+
+def _declared() -> list[str]:
     with suppress(metadata.PackageNotFoundError):
-        asked = [re.match(r"([\w.-]+)[^;]*<([\d.]+)", said) for said in metadata.requires("neurostore") or []]
-        return {found[1]: found[2] for found in asked if found}
-    return {}
+        return metadata.requires("neurostore") or []
+    return []
 
 
-def _figures(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in re.findall(r"\d+", version.split("+")[0])[:3])
+def _version(requirement: Requirement) -> str | None:
+    """The installed version, None where the package is missing."""
+    with suppress(metadata.PackageNotFoundError):
+        return metadata.version(requirement.name)
+    return None
+
+
+def _package(requirement: Requirement) -> Finding:
+    version = _version(requirement)
+    if version is None:
+        return Finding(requirement.name, "missing: install neurostore again", is_bad=True)
+    if not requirement.specifier.contains(version, prereleases=True):
+        return Finding(
+            requirement.name, f"{version}, but neurostore was tested with {requirement.specifier}", is_bad=True
+        )
+    return Finding(requirement.name, version)
+
+
+def _extra(extra: str) -> Finding:
+    """Whether everything that an extra needs is installed, in versions that the code works with."""
+    name, needed = f"extra {extra}", _requirements(extra)
+    elsewhere = {r.name for r in _requirements(extra, _OLDEST_PYTHON)} - {r.name for r in needed}
+    versions = {r.name: _version(r) for r in needed}
+    if wrong := [r for r in needed if (v := versions[r.name]) and not r.specifier.contains(v, prereleases=True)]:
+        found = ", ".join(f"{r.name} {versions[r.name]}, needed is {r.specifier}" for r in wrong)
+        return Finding(name, f"{found}: pip install 'neurostore[{extra}]'", is_bad=True)
+    if elsewhere:
+        python = f"{sys.version_info.major}.{sys.version_info.minor}"
+        return Finding(name, f"not available on Python {python} ({', '.join(sorted(elsewhere))})")
+    if absent := [n for n, version in versions.items() if version is None]:
+        return Finding(name, f"not installed ({', '.join(absent)})")
+    return Finding(name, "installed")
 
 
 def _model() -> Finding:
