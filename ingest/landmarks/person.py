@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from neurostore.ingest.landmarks import calibration
+from neurostore.ingest.landmarks import calibration, clusters
 from neurostore.ingest.landmarks.centres import Centres
 from neurostore.ingest.landmarks.cleaning import clean_person
 from neurostore.ingest.landmarks.heading import headings_of
@@ -59,7 +59,12 @@ def compute_person(
     is_subject = int(poses.person[rows[0]]) == 0
     is_static = recording.kind == "static"
     clean = clean_person(recording, rows, neutral, choices.cutoff_hz, choices.path)
-    parameters = calibration.gather(known if is_subject else ())  # a file's parameters are those of its subject alone
+    known = list(known) if is_subject else []  # a file's parameters are those of its subject alone
+    parameters = calibration.gather(known)
+    is_led = is_subject and neutral is None and not is_static
+    led, led_notes = (
+        clusters.lead(clean.marks, poses, rows, known, recording.rate_hz, choices.cutoff_hz) if is_led else ({}, [])
+    )
     if is_subject:
         calibration.add_measured(parameters, clean.marks, "static" if is_static else "estimated")
 
@@ -86,6 +91,7 @@ def compute_person(
 
     if is_static and clean.is_skin and neutral is None:
         calibration.add_static(parameters, body.points, segments.axes)
+        parameters.added += clusters.static_positions(poses, rows, clean.marks)
     scalars |= _torsions(segments, body)
     if neutral is not None:
         scalars |= neutral.hip_angles()
@@ -104,8 +110,8 @@ def compute_person(
         methods,
         parameters.added,
         "neutral" if neutral is not None else "anatomical" if "pelvis" in segments.rotations else "none",
-        clean.quality,
-        [*clean.notes, *segments.notes, *notes],
+        {**clean.quality, **led},
+        [*clean.notes, *led_notes, *segments.notes, *notes],
     )
 
 

@@ -13,6 +13,7 @@ from neurostore.errors import CohortError, InputError
 from neurostore.ingest.cohort.scan import scan
 from neurostore.ingest.landmarks import compute_landmarks
 from neurostore.ingest.landmarks.bend import follow_bones
+from neurostore.ingest.landmarks.clusters import fit_rigid
 from neurostore.ingest.pipeline.check import check
 from neurostore.ingest.readers import read
 from neurostore.ingest.readers.c3d.outputs import source_angles, source_events
@@ -538,3 +539,70 @@ def test_a_foot_that_stands_and_a_person_who_stands_are_measured(tmp_path: Path)
     assert "repeated_samples" not in compute_landmarks(read(write_trc(tmp_path / "w.trc", points)), cutoff_hz=0).quality
     still = {k: np.tile(v[:1], (100, 1)) for k, v in points.items()}
     assert "repeated_samples" not in compute_landmarks(read(write_trc(tmp_path / "static.trc", still))).quality
+
+
+# ------------------------------------------------------------------------------------------------------------ clusters
+
+CLUSTERS = {  # offsets from thigh and shank wands, mm
+    "numbers": {"THI": {"TH1": (0, 0, 0), "TH2": (40, 60, 5), "TH3": (-40, 60, 5), "TH4": (0, 120, 10)},
+                "TIB": {"SK1": (0, 0, 0), "SK2": (35, 50, 5), "SK3": (-35, 50, 5), "SK4": (0, 100, 10)}},
+    "opensim": {"THI": {".Thigh.Upper": (0, 100, 10), ".Thigh.Front": (60, 0, -20), ".Thigh.Rear": (-60, 0, -20)},
+                "TIB": {".Shank.Upper": (0, 90, 10), ".Shank.Front": (50, 0, -20), ".Shank.Rear": (-50, 0, -20)}},
+}  # fmt: skip
+
+
+def clustered(points: dict[str, np.ndarray], maker: str, knees: bool, noise_mm: float) -> dict[str, np.ndarray]:
+    """A marker set with clusters, whose markers turn with the leg; with medial and lateral markers or without."""
+    rng = np.random.default_rng(0)
+    names = ["ASI", "PSI", "HEE", "TOE"] + (["KNE", "KNE_MED", "ANK", "ANK_MED"] if knees else [])
+    out = {s + n: points[s + n] for s in "LR" for n in names}
+    for s, z in (("L", -1), ("R", 1)):
+        long = points[s + "KNE"] - points[s + "ANK"]
+        up = long / np.linalg.norm(long, axis=1, keepdims=True)
+        forward = np.cross(up, [0, 0, 1])
+        for wand, markers in CLUSTERS[maker].items():
+            for label, (x, y, side) in markers.items():
+                at = points[s + wand] + x * forward + y * up + side * z * np.array([0, 0, 1.0])
+                out[s + label] = at + rng.normal(0, noise_mm, at.shape)
+    return out
+
+
+@pytest.mark.parametrize("maker", CLUSTERS)
+def test_landmarks_of_the_static_trial_are_led_by_clusters(tmp_path: Path, maker: str) -> None:
+    standing = {k: np.tile(v[:1], (100, 1)) for k, v in walker(2).items()}
+    static = read(write_trc(tmp_path / "static.trc", clustered(standing, maker, True, 0.3)))
+    points = walker(200)
+    worn = clustered(points, maker, False, 0.3)
+    worn[next(k for k in worn if k.startswith("RTH") or k == "R.Thigh.Upper")][50:90] = (
+        np.nan
+    )  # a lost marker of a cluster
+    worn = {k: np.where(np.isnan(v), 0.0, v) for k, v in worn.items()}
+    moving = read(write_trc(tmp_path / "walk.trc", worn))
+    assert static.kind == "static"
+    assert "left_knee" not in compute_landmarks(moving).points
+    found = compute_landmarks(moving, calibrations=compute_landmarks(static).calibrations, cutoff_hz=0)
+    for side, s in (("left", "L"), ("right", "R")):
+        for joint, name in (("knee", "KNE"), ("ankle", "ANK")):
+            truth = (points[s + name] + points[f"{s}{name}_MED"]) / 2
+            error = np.linalg.norm(found.points[f"{side}_{joint}"] - truth, axis=1)
+            gap = slice(50, 90) if maker == "opensim" and (side, joint) == ("right", "knee") else slice(0, 0)
+            inner = np.delete(error, np.r_[gap])
+            assert inner.mean() < 2.0  # 0.3 mm of noise on markers 40 mm apart, carried 200 mm
+            assert inner.max() < 6.0
+            assert np.isfinite(inner).all()
+    assert found.quality["cluster_residual_mm"] < 1.0
+    assert any("are led by clusters" in n for n in found.notes)
+
+
+def test_a_rigid_fit_is_that_of_scipy() -> None:
+    rng = np.random.default_rng(1)
+    still = rng.normal(0, 100, (5, 3))
+    turn = Rotation.random(20, random_state=2)
+    moving = np.einsum("nij,kj->nki", turn.as_matrix(), still) + rng.normal(0, 2, (20, 5, 3)) + [100, 200, 300]
+    turns, origins, residual = fit_rigid(still, moving)
+    for k in range(20):
+        expected, rssd = Rotation.align_vectors(moving[k] - moving[k].mean(0), still - still.mean(0))
+        np.testing.assert_allclose(turns[k], expected.as_matrix(), atol=1e-6)
+        assert residual[k] == pytest.approx(rssd / np.sqrt(5), rel=1e-6)
+        np.testing.assert_allclose(origins[k], moving[k].mean(0) - expected.apply(still.mean(0)), atol=1e-3)
+    assert np.isnan(fit_rigid(still[:2], moving[:, :2])[0]).all()

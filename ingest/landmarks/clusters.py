@@ -1,0 +1,153 @@
+"""Clusters: landmarks that only the static trial carries, led by the markers that stay on the segment.
+
+The calibrated anatomical systems technique (Cappozzo et al. 1995, doi:10.1016/0268-0033(95)91394-T): the static trial gives the
+place of each landmark among the markers of its segment's cluster, and the walking trials find it again from the
+cluster's position by least squares (Söderkvist & Wedin 1993, doi:10.1016/0021-9290(93)90098-Y).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from neurostore.ingest.landmarks import filters
+from neurostore.ingest.landmarks.names import Marks
+from neurostore.ingest.recording import Calibration, Poses
+
+UNIT = "lab_mm"
+_LEAST = 3  # markers that fix a rigid body
+_PART = r"(?:UPPER|UPP|UP|LOWER|LOW|FRONT|REAR|BACK|PROX|DIST|POST|ANT|LAT|MED|TOP|BOT|SUP|INF|[A-F]|\d)+"
+_SEGMENTS = {
+    "thigh": re.compile(rf"T(?:H(?:I(?:GH)?)?)?{_PART}|THI|THIGH"),
+    "shank": re.compile(rf"(?:SHANK|SHNK|SHK|SHN|SHA|SH|SK|TIB|TB|CALF){_PART}|TIB|SHA|SHN|SHANK"),
+    "foot": re.compile(rf"(?:FOOT|FT|FO){_PART}"),
+}
+_LED = {
+    "thigh": ("knee_lateral", "knee_medial"),
+    "shank": ("ankle_lateral", "ankle_medial"),
+    "foot": ("heel", "toe", "metatarsal_1", "metatarsal_5"),
+}
+
+
+def cluster_columns(columns: Sequence[str]) -> dict[str, list[int]]:
+    """``left_thigh`` … to the indices of the columns whose names say that they belong to a cluster there; three at least."""
+    found: dict[str, list[int]] = {}
+    for index, column in enumerate(columns):
+        name = re.sub(r"[^A-Z0-9]", "", column.upper())
+        for side, starts in (("left", ("LEFT", "L")), ("right", ("RIGHT", "R"))):
+            start = next((s for s in starts if name.startswith(s)), None)
+            if start is None:
+                continue
+            for segment, pattern in _SEGMENTS.items():
+                if pattern.fullmatch(name.removeprefix(start)):
+                    found.setdefault(f"{side}_{segment}", []).append(index)
+            break
+    return {segment: indices for segment, indices in found.items() if len(indices) >= _LEAST}
+
+
+def static_positions(poses: Poses, rows: np.ndarray, marks: Marks) -> list[Calibration]:
+    """Where the markers of clusters, and the landmarks they lead, were in a static trial (medians, mm of its lab)."""
+    clusters = cluster_columns(poses.skeleton.joints)
+    places: dict[str, np.ndarray] = {}
+    for segment, indices in clusters.items():
+        side, _, part = segment.partition("_")
+        for index in indices:
+            places[f"marker_{poses.skeleton.joints[index]}"] = poses.positions[rows, index]
+        for landmark in _LED[part]:
+            if f"{side}_{landmark}" in marks:
+                places[f"landmark_{side}_{landmark}"] = marks[f"{side}_{landmark}"]
+    found = []
+    for name, values in places.items():
+        seen = values[np.isfinite(values).all(axis=-1)]
+        for axis, value in zip("xyz", np.median(seen, axis=0) if len(seen) else (), strict=False):
+            found.append(Calibration(f"static_{name}_{axis}", None, float(value), UNIT, "static"))
+    return found
+
+
+def lead(
+    marks: Marks, poses: Poses, rows: np.ndarray, known: Iterable[Calibration], rate_hz: float, cutoff_hz: float
+) -> tuple[dict[str, float], list[str]]:
+    """Put landmarks into ``marks`` that only the static trial of the session has, from the clusters of this trial.
+
+    A landmark that this trial has stays as measured, and its gaps are bridged. Frames with fewer than three markers of a
+    cluster give none.
+
+    Returns
+    -------
+    quality : ``cluster_residual_mm``, the largest median residual of a cluster. notes : which landmark is led by which cluster.
+    """
+    places = _places(known)
+    if not places:
+        return {}, []
+    residuals: dict[str, float] = {}
+    led: list[str] = []
+    for segment, indices in cluster_columns(poses.skeleton.joints).items():
+        side, _, part = segment.partition("_")
+        names = [f"marker_{poses.skeleton.joints[i]}" for i in indices]
+        use = [k for k, name in enumerate(names) if name in places]
+        wanted = [f"{side}_{n}" for n in _LED[part] if f"landmark_{side}_{n}" in places]
+        wanted = [n for n in wanted if n not in marks or np.isnan(marks[n]).any()]
+        if len(use) < _LEAST or not wanted:
+            continue
+        still = np.array([places[names[k]] for k in use])
+        moving = filters.clean(
+            poses.positions[np.ix_(rows, np.array([indices[k] for k in use]))], poses.time_s[rows], rate_hz, cutoff_hz
+        ).values
+        turns, origins, residual = fit_rigid(still, moving)
+        seen = np.isfinite(residual)
+        if not seen.any():
+            continue
+        residuals[segment] = float(np.median(residual[seen]))
+        for name in wanted:
+            found = np.einsum("nij,j->ni", turns, places[f"landmark_{name}"]) + origins
+            marks[name] = found if name not in marks else np.where(np.isnan(marks[name]), found, marks[name])
+            led.append(name)
+    if not led:
+        return {}, []
+    said = ", ".join(f"{segment.replace('_', ' ')} {value:.1f} mm" for segment, value in residuals.items())
+    return {"cluster_residual_mm": max(residuals.values())}, [
+        f"{', '.join(led)} are led by clusters of markers from the session's static trial (median residual: {said})"
+    ]
+
+
+def fit_rigid(still: np.ndarray, moving: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The rotation and translation that bring one set of points nearest to each of many (Söderkvist & Wedin 1993).
+
+    still : (m, 3). moving : (n, m, 3), NaN = missing; at least three points of a frame are needed.
+
+    Returns
+    -------
+    rotations (n, 3, 3), translations (n, 3), residual (n,) root mean square distance; NaN where no fit is possible.
+    """
+    n = len(moving)
+    turns, origins, residual = np.full((n, 3, 3), np.nan), np.full((n, 3), np.nan), np.full(n, np.nan)
+    seen = np.isfinite(moving).all(axis=-1)
+    for pattern in np.unique(seen, axis=0):
+        frames = np.flatnonzero((seen == pattern).all(axis=1))
+        if pattern.sum() < _LEAST:
+            continue
+        a, b = still[pattern], moving[np.ix_(frames, np.flatnonzero(pattern))]
+        centre_a, centre_b = a.mean(axis=0), b.mean(axis=1)
+        u, size, vt = np.linalg.svd(np.einsum("nki,kj->nij", b - centre_b[:, None], a - centre_a))
+        if (size[:, 1] < 1e-3 * size[:, 0]).any():
+            continue  # on a line: the turn about it is not known
+        flip = np.ones((len(frames), 3))
+        flip[:, 2] = np.sign(np.linalg.det(u @ vt))
+        r = (u * flip[:, None]) @ vt
+        t = centre_b - r @ centre_a
+        turns[frames], origins[frames] = r, t
+        miss = b - (np.einsum("nij,kj->nki", r, a) + t[:, None])
+        residual[frames] = np.sqrt((miss**2).sum(axis=-1).mean(axis=-1))
+    return turns, origins, residual
+
+
+def _places(known: Iterable[Calibration]) -> dict[str, np.ndarray]:
+    """``marker_…`` and ``landmark_…`` to (3,) mm of what a static trial of the session told; the first trial's counts."""
+    axes: dict[str, dict[str, float]] = {}
+    for calibration in known:
+        if calibration.unit == UNIT and calibration.parameter.startswith("static_"):
+            name, _, axis = calibration.parameter.removeprefix("static_").rpartition("_")
+            axes.setdefault(name, {}).setdefault(axis, calibration.value)
+    return {name: np.array([v["x"], v["y"], v["z"]]) for name, v in axes.items() if set(v) == set("xyz")}
