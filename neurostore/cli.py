@@ -27,6 +27,7 @@ from neurostore.commands import (
     pseudonymise,
     refine,
     report,
+    review,
     sql,
     tables,
     verify,
@@ -48,6 +49,7 @@ sql.register(app)
 distances.register(app)
 compare.register(app)
 report.register(app)
+review.register(app)
 maintain.register(app)
 pseudonymise.register(app)
 doctor.register(app)

@@ -1,5 +1,6 @@
 -- One row: a gait cycle with its lengths and whether it is steady walking, and if not why (every reason, in words).
--- Arguments: motion. Inputs: the name of a relation like _foot_motion; _all_events, _cycles, _cycle_path, trials.
+-- Arguments: motion. Inputs: the name of a relation like _foot_motion; _all_events, _cycles, _cycle_path, trials,
+-- _decisions.
 -- Metres, seconds, degrees. stride_m is the way of the heel along the heading, plus belt speed times stride time where
 -- the ground moves (DESIGN: the belt's speed is the median backward speed of the foot in mid-stance). In root-relative
 -- poses every length is NULL. rise_m is how much higher the heel is a stride later; a camera that is only held level
@@ -18,6 +19,7 @@ measured AS (
         trials.length_basis,
         trials.position_basis,
         trials.up_source,
+        decisions.exclusions,
         path.end_s - path.start_s AS stride_time_s,
         CASE WHEN path.is_in_place THEN greatest(coalesce(path.stance_back_m_s, 0), 0) ELSE 0 END AS belt_m_s,
         (path.heel_end.x - path.heel_start.x) * path.heading_x
@@ -27,6 +29,7 @@ measured AS (
         sqrt(path.facing_x ^ 2 + path.facing_z ^ 2) AS facing_size
     FROM _cycle_path(motion, 'cycles') AS path
     INNER JOIN trials USING (subject, session, trial)
+    LEFT JOIN _decisions AS decisions USING (subject, session, trial)
 ),
 
 lengths AS (
@@ -52,12 +55,24 @@ usual AS (
     WINDOW trial_ AS (PARTITION BY subject, session, trial, person)
 ),
 
+reviewed AS ( -- of the decisions that cover a cycle the latest counts
+    SELECT
+        *,
+        list_filter(
+            exclusions,
+            lambda d: (d.side IS NULL OR d.side = side) AND (d.cycle IS NULL OR d.cycle = cycle)
+            AND (d.from_s IS NULL OR (start_s < d.to_s AND end_s > d.from_s))
+        )[1] AS decision
+    FROM usual
+),
+
 reasoned AS (
     SELECT
         *,
         nullif(
             concat_ws(
                 '; ',
+                CASE WHEN decision.action = 'exclude' THEN 'excluded ' || decision.said END,
                 CASE WHEN opposite_strike_s IS NULL THEN 'no strike of the other foot' END,
                 CASE
                     WHEN NOT has_toe THEN 'no toe, so no foot off'
@@ -94,10 +109,10 @@ reasoned AS (
             ),
             ''
         ) AS reason
-    FROM usual
+    FROM reviewed
 )
 
 SELECT
-    *,
+    * EXCLUDE (exclusions, decision),
     reason IS NULL AS is_steady
 FROM reasoned

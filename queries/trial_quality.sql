@@ -1,5 +1,5 @@
 -- One row: a trial, with figures that tell good data from bad, a flag for each, and a verdict in plain words.
--- Inputs: trials, landmarks (person 0), _anatomy, _cycles_judged. Millimetres, percent, seconds.
+-- Inputs: trials, landmarks (person 0), _anatomy, _cycles_judged, _excluded_trials. Millimetres, percent, seconds.
 -- Thresholds: bone length varies over 5 % (CV); sides differ over 10 %; a landmark lacks over 10 % of frames; over 5
 -- % of frames repeat the one before (no point moved 0.01 mm); left and right ankle change places; head below feet;
 -- the floor under the lowest toe drifts over 50 mm; the lowest toe is over 100 mm off y = 0; knee adduction follows
@@ -224,7 +224,8 @@ SELECT
     is_up_guessed,
     is_fov_guessed,
     is_length_nominal,
-    CASE
+    coalesce('Excluded ' || excluded.said || '. ', '')
+    || CASE
         WHEN is_without_points THEN 'No points in this trial: angles of the source file only.'
         WHEN is_upside_down THEN 'Do not use: the head is below the feet.'
         WHEN is_mirrored
@@ -312,3 +313,4 @@ SELECT
         CASE WHEN is_length_nominal THEN ' Lengths are nominal, not measured.' END
     ) AS verdict
 FROM flagged
+LEFT JOIN _excluded_trials AS excluded USING (subject, session, trial)

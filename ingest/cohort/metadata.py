@@ -14,6 +14,7 @@ from neurostore.ingest.cohort.config import LENGTH_BASES
 from neurostore.ingest.cohort.source import _OWN_SUBJECT, STATED, Metadata, _named, bare
 from neurostore.ingest.cohort.tables import TsvTable, Value, body_measure, calibrations, column_names, read_tsv
 from neurostore.schema import tables
+from neurostore.trial_key import key_text
 from neurostore.wording import listed
 
 if TYPE_CHECKING:
@@ -167,6 +168,7 @@ def _join(table: TsvTable, folders: tuple[str, ...], kind: str, metadata: Metada
                     trial.metadata.pop(columns[column], None)
                     trial.metadata |= _stated(column.lower(), texts[column], f"{name}: row {index + 1}", cohort)
             _give_options(trial, texts)
+            _give_exclusion(trial, texts, f"{name}: row {index + 1}", cohort)
         if kind == "sessions.tsv" and matched:
             row = {c: values[c][index] for c in columns}
             metadata.measures[(bare(matched[0].subject), bare(matched[0].session))] = calibrations(row)
@@ -231,6 +233,20 @@ def _give_options(trial: TrialSource, texts: dict[str, str | None]) -> None:
     is_treadmill = _FLAGS.get(lower.get("is_treadmill") or lower.get("treadmill", ""))
     if trial.options.is_treadmill is None and is_treadmill is not None:
         trial.options = replace(trial.options, is_treadmill=is_treadmill)
+
+
+def _give_exclusion(trial: TrialSource, texts: dict[str, str | None], where: str, cohort: Cohort) -> None:
+    """A column exclude (true, 1, yes) with a column reason: the trial is left out as by a review."""
+    lower = {c.lower(): text for c, text in texts.items()}
+    text = (lower.get("exclude") or "").lower()
+    if not text:
+        return
+    if text not in _FLAGS:
+        cohort.warnings.append(f"{where}: exclude is {text!r}; expected true or false; the trial stays in")
+        return
+    trial.exclude = (lower.get("reason") or "no reason given") if _FLAGS[text] else None
+    if _FLAGS[text] and not lower.get("reason"):
+        cohort.warnings.append(f"{where}: excludes {key_text(trial.key)} without a reason; add a column reason")
 
 
 def _stated(name: str, text: str | None, where: str, cohort: Cohort) -> dict[str, Value]:

@@ -18,7 +18,7 @@ KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 class TrialSource:
     """One trial before it is read. ``paths[0]`` is the file with positions, if any.
 
-    ``is_subject_known`` is False for a file directly in the folder that no table names: the subject is then what the
+    ``exclude`` is why trials.tsv leaves the trial out, None where it does not. ``is_subject_known`` is False for a file directly in the folder that no table names: the subject is then what the
     file itself says, else ``subject``. ``metadata`` are the further columns of the lake's trials table.
     """
 
@@ -29,6 +29,7 @@ class TrialSource:
     options: ReadOptions = field(default_factory=ReadOptions)
     metadata: dict[str, str | float | None] = field(default_factory=dict)
     is_subject_known: bool = True
+    exclude: str | None = None
     n_bytes: int = 0
 
     @property

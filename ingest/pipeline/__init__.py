@@ -90,6 +90,7 @@ def ingest(
         try:
             run.read(plan, n_workers)
             run.renew(plan)
+            run.review()
         finally:
             run.close()
     report.version, report.seconds = run.version, time.monotonic() - start
@@ -296,6 +297,20 @@ class _Run:
             from neurostore.lake.version import open as open_lake
 
             self.version = open_lake(self.lake).version
+
+    def review(self) -> None:
+        """Record the exclusions of trials.tsv that the lake's reviews do not have yet, and take back those that went."""
+        from neurostore import reviews
+        from neurostore.lake.version import open as open_lake
+
+        lake = open_lake(self.lake)
+        there = set(zip(*(lake.trials_table()[c].to_pylist() for c in ("subject", "session", "trial")), strict=True))
+        decisions = reviews.of_tables(lake, {s.key: s.exclude for s in self.cohort.trials if s.key in there})
+        if decisions:
+            self.version = reviews.decide(self.lake, decisions)
+            for one in decisions:
+                where = key_text((one["subject"], one["session"], one["trial"]))
+                self.report.warnings.append(f"trials.tsv {one['action']}s {where}: {one['reason']}")
 
     def _subject_rows(self, subjects: Iterable[str]) -> list[dict[str, Any]]:
         """Rows of subjects of this cohort that the lake has not, or has otherwise."""

@@ -126,6 +126,8 @@ def distances(
         sides = labels["side"].value_counts(sort=True).sort("side").rows() if "side" in labels.columns else []
         counts = " and ".join(f"{n} {name}" for name, n in sides) or str(labels.height)
         say(f"written: {path}, {counts} {unit.value}s" + (f", in {unit_of_values}" if unit_of_values else ""))
+        for text in about.get("left_out_by_review", ()):
+            say(f"left out by review: {text}")
         for note in about["notes"]:
             say(f"note: {note}")
 

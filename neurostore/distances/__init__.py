@@ -21,6 +21,7 @@ from neurostore.distances.matrix import DistanceMatrix, check_suffix, labels_fra
 from neurostore.distances.representations import Items, complete, name_of, read_items
 from neurostore.dtw.options import check_band
 from neurostore.errors import SeriesError, UsageError
+from neurostore.lake.mixture import excluded_texts
 from neurostore.lake.queryable import Queryable
 from neurostore.release import VERSION
 from neurostore.trial_key import key_text
@@ -225,6 +226,7 @@ def prepare(lake: Queryable, choice: Choice) -> Prepared:
         "lake": str(getattr(lake, "path", "")),
         "lake_version": getattr(lake, "version", None),
         "software": f"neurostore {VERSION}",
+        "left_out_by_review": excluded_texts(lake),
         "trials": chosen.describe() if (chosen := getattr(lake, "selection", None)) else "every trial",
         "options": {k: v for k, v in choice.options().items() if k != "n_threads"},
     }

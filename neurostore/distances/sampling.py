@@ -46,7 +46,7 @@ def read_spans(lake: Queryable, choice: Choice, trials: pl.DataFrame) -> dict[st
         )
         sided = choice.representation in ("angles", "dual", "relation") and has_side(choice)
         return {side: whole.with_columns(side=pl.lit(side)) for side in (SIDES if sided else ("",))}
-    steady = "is_steady" if choice.steady_only else "true"
+    steady = "is_steady" if choice.steady_only else "coalesce(reason, '') NOT LIKE 'excluded %'"
     columns = "subject, session, trial, person, cycle, side, start_s, end_s"
     query = f"SELECT {columns} FROM gait_cycles WHERE person = 0 AND {steady} AND subject BETWEEN $first AND $last"
     parts = [

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from neurostore.errors import UsageError
 from neurostore.lake.queryable import Queryable
+from neurostore.trial_key import key_text
 
 if TYPE_CHECKING:
     import polars as pl
@@ -30,7 +31,18 @@ def read_models(lake: Queryable, where: str | None = None) -> pl.DataFrame:
         "FROM trials AS t LEFT JOIN subjects AS s USING (subject) "
         f"WHERE t.kind <> 'static' AND ({where or 'true'}) ORDER BY ALL"
     )
+    trials = trials.join(excluded_trials(lake), on=list(TRIAL_KEYS), how="anti", maintain_order="left")
     return trials.unique(subset=TRIAL_KEYS, maintain_order=True).with_columns(pl.col("group").cast(pl.String))
+
+
+def excluded_trials(lake: Queryable) -> pl.DataFrame:
+    """Trials that reviews leave out as a whole: keys, and by whom and why."""
+    return lake.sql("SELECT * FROM _excluded_trials ORDER BY subject, session, trial")
+
+
+def excluded_texts(lake: Queryable) -> list[str]:
+    """The same in words: ``S01/pre/walk_02 by R1: a crutch``."""
+    return [f"{key_text(row[:3])} {row[3]}" for row in excluded_trials(lake).iter_rows()]
 
 
 def refuse_mixture(used: pl.DataFrame, needs_pelvis: bool) -> None:

@@ -57,6 +57,7 @@ VARIABLES: dict[str, tuple[Any, str]] = {
     ),
     "reference": (None, "gait_profile: a group of subjects; NULL means the norm of Schwartz 2008"),
     "retest_group": (None, "change: the group whose sessions are repeats of one state, for SEM and MDC95"),
+    "reviews": ("on", "'off' shows cycles and events as they were before anybody reviewed them"),
     "accept_camera_level": (False, "gait_profile: also score trials whose up is only that of a level camera"),
 }
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from neurostore.errors import UsageError
-from neurostore.lake.mixture import TRIAL_KEYS, read_models, refuse_mixture
+from neurostore.lake.mixture import TRIAL_KEYS, excluded_texts, read_models, refuse_mixture
 from neurostore.wording import and_more
 
 if TYPE_CHECKING:
@@ -77,6 +77,9 @@ def pooled_text(lake: Queryable, frame: pl.DataFrame, by: str, side: str | None)
         none = sorted(set(frame["subject"]) - stated)
         if none:
             parts.append(f"both sides of people without affected_side: {', '.join(and_more(none))}")
+    excluded = excluded_texts(lake)
+    if excluded:
+        parts.append(f"left out by review: {'; '.join(and_more(excluded))}")
     chosen = getattr(lake, "selection", None)
     if chosen is not None and chosen.describe() != "every trial":
         parts.append(f"chosen: {chosen.describe()}")

@@ -63,6 +63,8 @@ class MadeUpLake:
             arrow = pl.DataFrame(content, infer_schema_length=None).to_arrow()
             self.connection.register(f"_{name}", arrow)
             self.connection.execute(f'CREATE TABLE "{name}" AS FROM "_{name}"')
+        keys = "subject VARCHAR, session VARCHAR, trial VARCHAR"
+        self.connection.execute(f"CREATE TABLE _excluded_trials ({keys}, said VARCHAR)")
 
     def sql(self, query: str, params=None) -> pl.DataFrame:
         return self.connection.sql(query, params=params).pl()
@@ -91,7 +93,7 @@ def make_trial(subject: str, trial: str, seed: int, n_cycles: int = 3, relative:
         points |= {f"{s}_rotation": quaternion for s in SEGMENTS}
         samples.append({"angles": angles, "points": points})
     cycles = [
-        {"cycle": c, "side": side, "start_s": c + start, "end_s": c + start + 1, "is_steady": c != 99}
+        {"cycle": c, "side": side, "start_s": c + start, "end_s": c + start + 1, "is_steady": c != 99, "reason": None}
         for side, start in (("left", 0.0), ("right", 0.5))
         for c in range(n_cycles)
     ]

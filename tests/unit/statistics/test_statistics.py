@@ -133,7 +133,7 @@ def _lake(rows, groups=None, curves=None):
         tables["subjects"] = view_builder.table("subjects", subjects)
     empty = pa.table({c.name: pa.array([], pa.float64()) for c in views.declared()["cycle_curves"].columns})
     tables["cycle_curves"] = curves if curves is not None else empty
-    return FakeLake(view_builder.connect(**tables, only=["_session_order"]))
+    return FakeLake(view_builder.connect(**tables, only=["_session_order", "_excluded_trials"]))
 
 
 def test_compare_takes_one_value_a_subject_and_corrects_over_all_rows():

@@ -1,0 +1,187 @@
+"""neurostore review"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from neurostore.commands.options import LAKE, FormatOption, LakeOption, OutputOption
+
+review = typer.Typer(no_args_is_help=True, help="Record and list decisions on trials, cycles and events.")
+
+
+class Side(StrEnum):
+    left = "left"
+    right = "right"
+
+
+class Event(StrEnum):
+    foot_strike = "foot_strike"
+    foot_off = "foot_off"
+
+
+class Change(StrEnum):
+    add = "add"
+    move = "move"
+    delete = "delete"
+    relabel = "relabel"
+
+
+SubjectArgument = Annotated[str, typer.Argument(help="Subject of the trial.")]
+TrialArgument = Annotated[str, typer.Argument(help="The trial.")]
+SessionOption = Annotated[str, typer.Option("--session", help="Session of the trial.", show_default=False)]
+ReviewerOption = Annotated[str, typer.Option("--reviewer", help="Who decides: a code, not a name.")]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why.")]
+BasisOption = Annotated[str | None, typer.Option("--basis", help="What was looked at.", show_default=False)]
+SideOption = Annotated[Side | None, typer.Option("--side", help="Only this side.", show_default=False)]
+CycleOption = Annotated[int | None, typer.Option("--cycle", help="Only this cycle of the side.", show_default=False)]
+FromOption = Annotated[float | None, typer.Option("--from", metavar="S", help="Begin of a span.", show_default=False)]
+ToOption = Annotated[float | None, typer.Option("--to", metavar="S", help="End of the span.", show_default=False)]
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(review, name="review")
+
+
+@review.command(short_help="Leave a trial, side, cycle or span out.")
+def exclude(
+    subject: SubjectArgument,
+    trial: TrialArgument,
+    reviewer: ReviewerOption,
+    reason: ReasonOption,
+    session: SessionOption = "",
+    side: SideOption = None,
+    cycle: CycleOption = None,
+    from_s: FromOption = None,
+    to_s: ToOption = None,
+    basis: BasisOption = None,
+    lake: LakeOption = LAKE,
+) -> None:
+    """Leave a trial, or a side, cycle or span of it, out of every view, distance and report.
+
+    Example: neurostore review exclude S07 walk_04 --session pre --reviewer R1 --reason "walked with a crutch" --lake lake/
+    """
+    part = {"side": side, "cycle": cycle, "from_s": from_s, "to_s": to_s, "basis": basis}
+    _decide(lake, "exclude", subject, session, trial, reviewer=reviewer, reason=reason, **part)
+
+
+@review.command(short_help="Take what was left out in again.")
+def include(
+    subject: SubjectArgument,
+    trial: TrialArgument,
+    reviewer: ReviewerOption,
+    reason: ReasonOption,
+    session: SessionOption = "",
+    side: SideOption = None,
+    cycle: CycleOption = None,
+    from_s: FromOption = None,
+    to_s: ToOption = None,
+    basis: BasisOption = None,
+    lake: LakeOption = LAKE,
+) -> None:
+    """Take a trial, or a part of it, in again. The earlier decision stays in the list.
+
+    Example: neurostore review include S07 walk_04 --session pre --reviewer R2 --reason "the crutch was the next trial" --lake lake/
+    """
+    part = {"side": side, "cycle": cycle, "from_s": from_s, "to_s": to_s, "basis": basis}
+    _decide(lake, "include", subject, session, trial, reviewer=reviewer, reason=reason, **part)
+
+
+@review.command(short_help="Add, move, delete or rename a foot strike or foot off.")
+def event(
+    change: Annotated[Change, typer.Argument(help="add, move, delete or relabel.")],
+    subject: SubjectArgument,
+    trial: TrialArgument,
+    side: Annotated[Side, typer.Option("--side", help="Side of the event.")],
+    event: Annotated[Event, typer.Option("--event", help="Which event.")],
+    time_s: Annotated[float, typer.Option("--at", metavar="S", help="Its time.")],
+    reviewer: ReviewerOption,
+    reason: ReasonOption,
+    new_time_s: Annotated[
+        float | None, typer.Option("--to", metavar="S", help="Where it is moved.", show_default=False)
+    ] = None,
+    new_side: Annotated[Side | None, typer.Option("--new-side", help="Side it is given.", show_default=False)] = None,
+    new_event: Annotated[Event | None, typer.Option("--new-event", help="What it is.", show_default=False)] = None,
+    session: SessionOption = "",
+    basis: BasisOption = None,
+    lake: LakeOption = LAKE,
+) -> None:
+    """Add, move, delete or rename a foot strike or foot off.
+
+    Example: neurostore review event move S07 walk_04 --side left --event foot_strike --at 1.25 --to 1.31 --reviewer R1 --reason "late in the video" --lake lake/
+    """
+    part = {"side": side, "event": event, "time_s": time_s, "new_time_s": new_time_s, "new_side": new_side}
+    part |= {"new_event": new_event, "basis": basis}
+    _decide(lake, f"{change.value}_event", subject, session, trial, reviewer=reviewer, reason=reason, **part)
+
+
+@review.command("list", short_help="List the decisions and whether they hold.")
+def list_(lake: LakeOption = LAKE, format: FormatOption = None, output: OutputOption = None) -> None:
+    """List the decisions, the latest first, and whether they hold, are superseded or are to be checked.
+
+    Example: neurostore review list --lake lake/
+    """
+    from neurostore import reviews
+    from neurostore.api import open as open_lake
+    from neurostore.commands.output import write_frame
+
+    write_frame(reviews.listing(open_lake(lake)), format, output)
+
+
+@review.command(short_help="List where reviewers decided differently.")
+def agreement(lake: LakeOption = LAKE, format: FormatOption = None, output: OutputOption = None) -> None:
+    """List what two reviewers decided on, and whether they agree.
+
+    Example: neurostore review agreement --lake lake/
+    """
+    from neurostore import reviews
+    from neurostore.api import open as open_lake
+    from neurostore.commands.output import write_frame
+
+    write_frame(reviews.agreement(open_lake(lake)), format, output)
+
+
+@review.command("import", short_help="Record the decisions of a TSV.")
+def import_(
+    table: Annotated[Path, typer.Argument(metavar="TSV", help="As `review export` writes it.")],
+    lake: LakeOption = LAKE,
+) -> None:
+    """Record the decisions of a TSV, all of them or none.
+
+    Example: neurostore review import reviews.tsv --lake lake/
+    """
+    from neurostore import reviews
+    from neurostore.commands.output import say
+    from neurostore.reviews import tsv
+
+    decisions = tsv.read(table)
+    version = reviews.decide(lake, decisions)
+    say(f"{len(decisions)} decisions recorded; lake version {version}")
+
+
+@review.command(short_help="Write the decisions as TSV.")
+def export(
+    table: Annotated[Path, typer.Argument(metavar="TSV", help="The file to write.")], lake: LakeOption = LAKE
+) -> None:
+    """Write the decisions as TSV.
+
+    Example: neurostore review export reviews.tsv --lake lake/
+    """
+    from neurostore.api import open as open_lake
+    from neurostore.commands.output import say
+    from neurostore.reviews import tsv
+
+    say(f"{tsv.write(open_lake(lake), table)} decisions written: {table}")
+
+
+def _decide(lake: Path, action: str, subject: str, session: str, trial: str, **part: Any) -> None:
+    from neurostore import reviews
+    from neurostore.commands.output import say
+
+    plain = {k: v.value if isinstance(v, StrEnum) else v for k, v in part.items()}
+    decision = {"action": action, "subject": subject, "session": session, "trial": trial, **plain}
+    version = reviews.decide(lake, [decision])
+    say(f"recorded: {action} {'/'.join(x for x in (subject, session, trial) if x)}; lake version {version}")

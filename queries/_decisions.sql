@@ -1,0 +1,27 @@
+-- One row: a trial that was reviewed, with its decisions, the latest first (lists of structs).
+-- Inputs: reviews, trials. None where the variable reviews is 'off'. A decision on bytes that have changed since still
+-- holds; review_state says that it wants a new look.
+SELECT
+    subject,
+    session,
+    trial,
+    list({
+        'action': action,
+        'side': side,
+        'cycle': cycle,
+        'from_s': from_s,
+        'to_s': to_s,
+        'said': 'by ' || reviewer || ': ' || reason
+    } ORDER BY reviewed_at DESC, review_id DESC) FILTER (action IN ('exclude', 'include')) AS exclusions,
+    list({
+        'action': action,
+        'side': side,
+        'event': event,
+        'time_s': time_s,
+        'new_time_s': new_time_s,
+        'new_side': new_side,
+        'new_event': new_event
+    } ORDER BY reviewed_at DESC, review_id DESC) FILTER (action LIKE '%_event' AND action <> 'add_event') AS edits
+FROM reviews
+WHERE coalesce(getvariable('reviews')::VARCHAR, 'on') <> 'off'
+GROUP BY subject, session, trial

@@ -1,0 +1,69 @@
+-- One row: a review decision with its state: 'holds', 'superseded' by a later one on the same part, or 'to be checked'
+-- because the trial was read anew from other bytes; 'no trial' where it is no longer in the lake.
+-- Inputs: reviews, trials. is_disputed: another reviewer decided otherwise on the same part.
+WITH ranked AS (
+    SELECT
+        reviews.*,
+        CASE WHEN action IN ('exclude', 'include') THEN 'exclusion' ELSE action END AS kind,
+        row_number() OVER part_ AS n_later,
+        count(DISTINCT reviewer) OVER all_ > 1 AND count(DISTINCT action) OVER all_ > 1 AS is_disputed
+    FROM reviews
+    WINDOW
+        part_ AS (
+            PARTITION BY
+                subject,
+                session,
+                trial,
+                CASE WHEN action IN ('exclude', 'include') THEN 'exclusion' ELSE action END,
+                side,
+                cycle,
+                from_s,
+                to_s,
+                event,
+                time_s
+            ORDER BY reviewed_at DESC, review_id DESC
+        ),
+        all_ AS (
+            PARTITION BY
+                subject,
+                session,
+                trial,
+                CASE WHEN action IN ('exclude', 'include') THEN 'exclusion' ELSE action END,
+                side,
+                cycle,
+                from_s,
+                to_s,
+                event,
+                time_s
+        )
+)
+
+SELECT
+    ranked.reviewed_at,
+    ranked.reviewer,
+    ranked.action,
+    ranked.subject,
+    ranked.session,
+    ranked.trial,
+    ranked.side,
+    ranked.cycle,
+    ranked.from_s,
+    ranked.to_s,
+    ranked.event,
+    ranked.time_s,
+    ranked.new_time_s,
+    ranked.new_side,
+    ranked.new_event,
+    ranked.reason,
+    ranked.basis,
+    ranked.lake_version,
+    CASE
+        WHEN ranked.n_later > 1 AND ranked.action <> 'note' THEN 'superseded'
+        WHEN trials.source_sha256 IS NULL THEN 'no trial'
+        WHEN trials.source_sha256 <> ranked.source_sha256 THEN 'to be checked'
+        ELSE 'holds'
+    END AS state,
+    ranked.is_disputed,
+    ranked.review_id
+FROM ranked
+LEFT JOIN trials USING (subject, session, trial)
