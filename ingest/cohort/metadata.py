@@ -9,10 +9,18 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from neurostore.errors import InputError
+from neurostore.errors import InputError, MissingExtraError
 from neurostore.ingest.cohort.config import LENGTH_BASES
-from neurostore.ingest.cohort.source import _OWN_SUBJECT, STATED, Metadata, _named, bare
-from neurostore.ingest.cohort.tables import TsvTable, Value, body_measure, calibrations, column_names, read_tsv
+from neurostore.ingest.cohort.source import _OWN_SUBJECT, KEY, STATED, Metadata, _named, bare
+from neurostore.ingest.cohort.tables import (
+    TsvTable,
+    Value,
+    body_measure,
+    calibrations,
+    column_names,
+    read_table,
+    sex_of,
+)
 from neurostore.schema import tables
 from neurostore.trial_key import key_text
 from neurostore.wording import listed
@@ -33,17 +41,21 @@ def read_metadata(cohort: Cohort, found: list[tuple[Path, tuple[str, ...]]]) -> 
     same column: sessions, then scans, then trials.tsv.
     """
     metadata = Metadata()
-    order = ("participants.tsv", "sessions.tsv", "scans.tsv", "trials.tsv")
+    order = ("participants", "sessions", "scans", "trials")
     for kind in order:
         for path, folders in found:
-            if not path.name.lower().endswith(kind):
+            if not path.stem.lower().endswith(kind):
                 continue
             try:
-                table = read_tsv(path)
+                table = read_table(path)
+            except MissingExtraError as error:
+                cohort.refused.append(InputError(path, str(error)))
+                continue
             except InputError as error:
                 cohort.refused.append(error)
                 continue
-            if kind == "participants.tsv":
+            cohort.warnings += [f"{cohort.relative(path)}: {note}" for note in table.notes]
+            if kind == "participants":
                 _participants(table, metadata, cohort)
             else:
                 _join(table, folders, kind, metadata, cohort)
@@ -52,7 +64,7 @@ def read_metadata(cohort: Cohort, found: list[tuple[Path, tuple[str, ...]]]) -> 
 
 def _participants(table: TsvTable, metadata: Metadata, cohort: Cohort) -> None:
     name = cohort.relative(table.path)
-    key = next((c for c in table.columns if c.lower() == "participant_id"), None)
+    key = next((c for c in table.columns if c.lower() == "participant_id"), None) or table.key_column("subject")
     if key is None:
         cohort.warnings.append(
             f"{name}: no column participant_id among {', '.join(table.columns)}; subjects have no groups"
@@ -73,17 +85,20 @@ def _participants(table: TsvTable, metadata: Metadata, cohort: Cohort) -> None:
             cohort.warnings.append(f"{name}: {where}")
             continue
         row: dict[str, Value] = {c: values[c][index] for c in rest}
-        ours: dict[str, Value] = {"group": texts.get(own.get("group", "")), "sex": texts.get(own.get("sex", ""))}
+        ours: dict[str, Value] = {
+            "group": texts.get(own.get("group", "")),
+            "sex": sex_of(texts.get(own.get("sex", "")), judged),
+        }
         ours["affected_side"] = _affected_side(texts.get(own.get("affected_side", "")), subject, name, cohort)
         ours["age"] = _age(texts.get(own.get("age", "")), subject, name, cohort.warnings)
         for measure in ("height_m", "mass_kg"):
             ours[measure], column = body_measure(row, measure, judged)
             used |= {column} if column else set()
-        metadata.measures[(bare(subject), "")] = calibrations(row)
-        rows[subject] = {**ours, **row}
+        metadata.measures[(bare(subject), "")] = calibrations(row, judged)
+        rows[subject] = {**row, **ours}
     columns = column_names([c for c in rest if c not in used], ours=_OWN_SUBJECT)
     _say_renamed(name, columns, cohort)
-    cohort.warnings += dict.fromkeys(judged)
+    cohort.warnings += [f"{name}: {text}" for text in dict.fromkeys(judged)]
     metadata.columns = tuple(columns.values())
     metadata.participants = {
         subject: {**{c: row[c] for c in _OWN_SUBJECT[1:]}, **{columns[c]: row[c] for c in columns}}
@@ -133,10 +148,10 @@ def _join(table: TsvTable, folders: tuple[str, ...], kind: str, metadata: Metada
     """Give the columns of a table to the trials its rows name: by file, else by subject, session and trial."""
     name = cohort.relative(table.path)
     keys = {key: table.key_column(key) for key in ("subject", "session", "trial", "file")}
-    if kind == "sessions.tsv":
+    if kind == "sessions":
         keys |= {"trial": None, "file": None}
     by = [k for k in ("subject", "session", "trial") if keys[k] is not None]
-    needed = "session" if kind == "sessions.tsv" else "trial"
+    needed = "session" if kind == "sessions" else "trial"
     if keys["file"] is None and needed not in by:
         cohort.warnings.append(f"{name}: no column says the {needed}; expected {needed} or file; not used")
         return
@@ -162,6 +177,9 @@ def _join(table: TsvTable, folders: tuple[str, ...], kind: str, metadata: Metada
             subject = texts[keys["subject"]] if keys["subject"] else None
             if not trial.is_subject_known and subject:
                 _give_subject(trial, subject, table.path, cohort)
+                _give_keys(trial, texts, keys, table.path, cohort)
+            elif keys["file"] and texts[keys["file"]]:
+                _say_other_keys(trial, texts, keys, f"{name}: row {index + 1}", cohort)
             trial.metadata |= {columns[c]: values[c][index] for c in columns}
             for column in columns:
                 if column.lower() in STATED:
@@ -169,7 +187,7 @@ def _join(table: TsvTable, folders: tuple[str, ...], kind: str, metadata: Metada
                     trial.metadata |= _stated(column.lower(), texts[column], f"{name}: row {index + 1}", cohort)
             _give_options(trial, texts)
             _give_exclusion(trial, texts, f"{name}: row {index + 1}", cohort)
-        if kind == "sessions.tsv" and matched:
+        if kind == "sessions" and matched:
             row = {c: values[c][index] for c in columns}
             metadata.measures[(bare(matched[0].subject), bare(matched[0].session))] = calibrations(row)
     if unmatched:
@@ -211,8 +229,6 @@ def _matched(
 
 
 def _give_subject(trial: TrialSource, subject: str, path: Path, cohort: Cohort) -> None:
-    from neurostore.ingest.cohort.source import KEY
-
     if KEY.fullmatch(subject):
         trial.subject, trial.is_subject_known = subject, True
     else:
@@ -222,6 +238,35 @@ def _give_subject(trial: TrialSource, subject: str, path: Path, cohort: Cohort) 
         )
         cohort.refused.append(InputError(trial.paths[0], problem))
         cohort.trials = [t for t in cohort.trials if t is not trial]
+
+
+def _give_keys(
+    trial: TrialSource, texts: dict[str, str | None], keys: dict[str, str | None], path: Path, cohort: Cohort
+) -> None:
+    """Session and trial of a file that lies directly in the folder, as the row that names the file says."""
+    for what in ("session", "trial"):
+        value = texts[keys[what] or ""] if keys[what] else None
+        if value is None:
+            continue
+        if KEY.fullmatch(value):
+            setattr(trial, what, value)
+        else:
+            problem = f"{value!r} cannot be the key of a {what} ({path.name}): expected letters, digits, _ and -"
+            cohort.refused.append(InputError(trial.paths[0], problem))
+
+
+def _say_other_keys(
+    trial: TrialSource, texts: dict[str, str | None], keys: dict[str, str | None], where: str, cohort: Cohort
+) -> None:
+    """That a table names a file in a folder by another subject or session than the folder does: the folder holds."""
+    for what in ("subject", "session"):
+        value = texts[keys[what] or ""] if keys[what] else None
+        own = getattr(trial, what)
+        if value is not None and bare(value) != bare(own):
+            cohort.warnings.append(
+                f"{where}: {cohort.relative(trial.paths[0])} is of {what} {value!r}, but lies in the folder of {own!r}; "
+                "the folder holds"
+            )
 
 
 def _give_options(trial: TrialSource, texts: dict[str, str | None]) -> None:

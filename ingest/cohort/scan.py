@@ -27,7 +27,11 @@ from neurostore.wording import listed
 ANGLE_SUFFIXES = frozenset({".mot", ".sto"})
 _SIDECARS = ("_channels.tsv", "_channels.json", "_motion.json", "_coordsystem.json", "_events.tsv")
 _KNOWN = ("_scans.json", "_sessions.json", "_events.json")
-_TABLES = ("participants.tsv", "sessions.tsv", "trials.tsv", "scans.tsv")
+_TABLES = tuple(
+    f"{kind}{suffix}"
+    for kind in ("participants", "sessions", "trials", "scans")
+    for suffix in (".tsv", ".csv", ".xlsx")
+)
 _PLAIN = {FILE_NAME, "participants.json", "sessions.json", "trials.json", "dataset_description.json", ".bidsignore"}
 _ENTITY = re.compile(r"([a-zA-Z0-9]+)-([a-zA-Z0-9]+)")
 

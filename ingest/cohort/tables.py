@@ -1,6 +1,6 @@
-"""The tables of a cohort folder: participants.tsv, sessions.tsv, trials.tsv, *_scans.tsv.
+"""The tables of a cohort folder: participants, sessions, trials and *_scans, as .tsv, .csv or .xlsx.
 
-Tab-separated, a header line, ``n/a`` or nothing for unknown (BIDS). A column is of doubles where every value in it is
+A header line, ``n/a`` or nothing for unknown (BIDS). A column is of doubles where every value in it is
 a plain number (``02`` and ``02_01`` are not), else of strings.
 """
 
@@ -9,10 +9,11 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime, time
 from pathlib import Path
 
-from neurostore.errors import InputError
+from neurostore.errors import InputError, MissingExtraError
 from neurostore.ingest.recording import Calibration
 from neurostore.wording import and_more
 
@@ -27,7 +28,7 @@ KEY_COLUMNS = {
 _NUMBER = re.compile(r"-?(?:(?:0|[1-9]\d{0,14})(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?")
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_]+")
 _LENGTH = re.compile(
-    r"(?:(left|right)_)?(leg_length|knee_width|ankle_width|inter_asis)(?:_distance)?(?:_(left|right))?_(mm|cm|m)"
+    r"(?:(left|right)_)?(leg_length|knee_width|ankle_width|inter_asis)(?:_distance)?(?:_(left|right))?(?:_(mm|cm|m))?"
 )
 _MM = {"mm": 1.0, "cm": 10.0, "m": 1000.0}
 
@@ -39,6 +40,7 @@ class TsvTable:
     path: Path
     columns: tuple[str, ...]
     rows: list[dict[str, str | None]]
+    notes: list[str] = field(default_factory=list)
 
     def key_column(self, key: str) -> str | None:
         """The column that holds 'subject', 'session', 'trial' or 'file'; None where there is none."""
@@ -47,44 +49,112 @@ class TsvTable:
 
     def values(self, column: str) -> list[Value]:
         """A column, as doubles where every known value is a plain number."""
-        texts = [row[column] for row in self.rows]
+        texts = [row.get(column) for row in self.rows]
         known = [t for t in texts if t is not None]
         if known and all(_NUMBER.fullmatch(t) for t in known):
             return [None if t is None else float(t) for t in texts]
         return list(texts)
 
 
-def read_tsv(path: Path) -> TsvTable:
-    """Read a table.
+def read_table(path: Path) -> TsvTable:
+    """Read a table as people keep it: .tsv, .csv (comma, semicolon or tab) or .xlsx (its first sheet).
+
+    A decimal comma, a byte-order mark, UTF-16 and the Windows code page are read; ``notes`` says what was judged.
 
     Raises
     ------
     InputError : no header, columns named twice, rows of another length; every problem at once.
+    MissingExtraError : .xlsx without openpyxl.
     """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except OSError as error:
-        raise InputError(path, f"cannot be read: {error.strerror or error}") from None
-    except UnicodeDecodeError as error:
-        raise InputError(path, f"byte {error.start} is not UTF-8; save the table as UTF-8") from None
-    cells = list(csv.reader(lines, delimiter="\t", strict=False))
+    notes: list[str] = []
+    cells = _sheet(path, notes) if path.suffix.lower() == ".xlsx" else _text_cells(path, notes)
     if not cells or not any(c.strip() for c in cells[0]):
-        raise InputError(path, "is empty; expected a header line of tab-separated column names")
+        raise InputError(path, "is empty; expected a header line of column names")
     header = [c.strip() for c in cells[0]]
-    problems = [f"column {name!r} is named twice" for name in sorted({c for c in header if header.count(c) > 1})]
+    while header and not header[-1] and all(len(row) < len(header) or not row[len(header) - 1] for row in cells[1:]):
+        header.pop()  # spreadsheets leave empty columns behind
+    problems = [f"column {name!r} is named twice" for name in sorted({c for c in header if c and header.count(c) > 1})]
     if "" in header:
         problems.append(f"column {header.index('') + 1} of the header has no name")
     rows = []
     for number, row in enumerate(cells[1:], 2):
         if not any(c.strip() for c in row):
             continue
+        while len(row) > len(header) and not row[-1].strip():
+            row = row[:-1]
         if len(row) != len(header):
             problems.append(f"line {number} has {len(row)} cells, the header {len(header)}")
         texts = [c.strip() for c in row]
         rows.append({h: None if t in UNKNOWN else t for h, t in zip(header, texts, strict=False)})
     if problems:
         raise InputError(path, *and_more(problems, 5))
-    return TsvTable(path, tuple(header), rows)
+    table = TsvTable(path, tuple(header), rows, notes)
+    _decimal_commas(table)
+    return table
+
+
+def _text_cells(path: Path, notes: list[str]) -> list[list[str]]:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(path, f"cannot be read: {error.strerror or error}") from None
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        text = content.decode("utf-16", errors="replace")
+    else:
+        try:
+            text = content.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            if path.suffix.lower() == ".tsv":
+                raise InputError(path, f"byte {error.start} is not UTF-8; save the table as UTF-8") from None
+            text = content.decode("cp1252", errors="replace")
+            notes.append("is not UTF-8 and was read in the Windows code page 1252")
+    lines = text.splitlines()
+    if lines and lines[0].startswith("sep=") and len(lines[0]) == 5:  # written by Excel for itself
+        delimiter, lines = lines[0][4], lines[1:]
+    elif path.suffix.lower() == ".tsv":
+        delimiter = "\t"
+    else:
+        head = next((line for line in lines if line.strip()), "")
+        delimiter = max("\t;,", key=head.count)
+    return list(csv.reader(lines, delimiter=delimiter, strict=False))
+
+
+def _sheet(path: Path, notes: list[str]) -> list[list[str]]:
+    """The first sheet of a workbook as text: dates as ISO 8601, whole numbers without a point."""
+    try:
+        import openpyxl
+    except ImportError:
+        raise MissingExtraError(f"{path}: reading .xlsx needs openpyxl; install it, or save the sheet as CSV") from None
+    try:
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+        sheet = book.worksheets[0]
+        if len(book.worksheets) > 1:
+            notes.append(f"the first sheet, {sheet.title!r}, was read; there are {len(book.worksheets)}")
+        return [[_cell_text(value) for value in row] for row in sheet.iter_rows(values_only=True)]
+    except Exception as error:  # openpyxl and zipfile raise many kinds
+        raise InputError(path, f"cannot be read as an .xlsx workbook: {error}") from None
+
+
+def _cell_text(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return value.date().isoformat() if value.time() == time() else value.isoformat()
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def _decimal_commas(table: TsvTable) -> None:
+    """Give columns of numbers with a decimal comma a point, and say so; all their values must be such numbers."""
+    for column in table.columns:
+        known = [row.get(column) for row in table.rows if row.get(column) is not None]
+        is_number = [bool(_NUMBER.fullmatch(t.replace(",", ".", 1))) for t in known if t is not None]
+        if any("," in t for t in known if t) and all(is_number):
+            for row in table.rows:
+                text = row.get(column)
+                row[column] = text.replace(",", ".", 1) if text is not None else None
+            table.notes.append(f"column {column!r}: the comma was taken as a decimal comma")
 
 
 def column_names(columns: Iterable[str], ours: Iterable[str]) -> dict[str, str]:
@@ -103,11 +173,15 @@ def column_names(columns: Iterable[str], ours: Iterable[str]) -> dict[str, str]:
     return named
 
 
-def calibrations(row: dict[str, Value]) -> tuple[Calibration, ...]:
+_LARGEST_M = {"leg_length": 1.5, "knee_width": 0.25, "ankle_width": 0.2, "inter_asis": 0.5}
+
+
+def calibrations(row: dict[str, Value], notes: list[str] | None = None) -> tuple[Calibration, ...]:
     """Body measures among the columns of a participant or a session, in mm.
 
     Recognised: leg_length, knee_width, ankle_width, inter_asis with a unit (``_mm``, ``_cm``, ``_m``) and, where it has
-    sides, ``left_`` or ``right_`` before it or ``_left``, ``_right`` after; without a side it holds for both.
+    sides, ``left_`` or ``right_`` before it or ``_left``, ``_right`` after; without a side it holds for both. Without
+    a unit it is judged by its size, and notes say so.
     """
     measures = []
     for column, value in row.items():
@@ -115,29 +189,74 @@ def calibrations(row: dict[str, Value]) -> tuple[Calibration, ...]:
         if match is None or not isinstance(value, float) or value <= 0:
             continue
         before, parameter, after, unit = match.groups()
+        if unit is None:
+            largest = _LARGEST_M[parameter]
+            unit = "m" if value <= largest else "cm" if value <= 100 * largest else "mm"
+            if notes is not None:
+                notes.append(
+                    f"column {column!r} has no unit and was taken as {unit} by its size; name it {column}_{unit}"
+                )
         side = before or after
         sides = [None] if parameter == "inter_asis" else [side] if side else ["left", "right"]
         measures += [Calibration(parameter, s, value * _MM[unit], "mm", "participants") for s in sides]
     return tuple(measures)
 
 
+# Of a person, in m and kg: outside these a number is in another unit, or is not what its column says.
+_LEAST_AND_MOST = {"height_m": (0.4, 2.5), "mass_kg": (2.0, 350.0)}
+_FACTORS: dict[str, tuple[tuple[str, float], ...]] = {
+    "height_m": (("m", 1.0), ("cm", 0.01), ("mm", 0.001), ("feet", 0.3048), ("inches", 0.0254)),
+    "mass_kg": (("kg", 1.0), ("g", 0.001)),
+}
+
+
 def body_measure(row: dict[str, Value], name: str, warnings: list[str]) -> tuple[float | None, str | None]:
     """Height in m or mass in kg of a participant, and the column it came from. name : 'height_m' or 'mass_kg'.
 
-    Columns with a unit are taken as they say; ``height`` without one is judged by its size and said so.
+    Columns with a unit are taken as they say where that gives a person's size; else the unit is judged by the size,
+    and warnings say so; what fits none is left empty.
     """
     lower = {c.lower(): c for c in row}
-    known: dict[str, dict[str, float | None]] = {
-        "height_m": {"height_m": 1.0, "height_cm": 0.01, "height_mm": 0.001, "height": None},
-        "mass_kg": {"mass_kg": 1.0, "weight_kg": 1.0, "mass": 1.0, "weight": 1.0, "mass_g": 0.001},
+    known: dict[str, dict[str, str | None]] = {
+        "height_m": {"height_m": "m", "height_cm": "cm", "height_mm": "mm", "height": None},
+        "mass_kg": {"mass_kg": "kg", "weight_kg": "kg", "mass_g": "g", "mass": None, "weight": None},
     }
-    for column, factor in known[name].items():
+    factors = dict(_FACTORS[name])
+    least, most = _LEAST_AND_MOST[name]
+    for column, stated in known[name].items():
         value = row.get(lower.get(column, ""))
+        if isinstance(value, str):
+            warnings.append(
+                f"column {lower[column]!r}: {value!r} is no number; left empty for everybody until it is one"
+            )
+            return None, lower[column]
         if not isinstance(value, float):
             continue
-        if factor is None:
-            factor = 1.0 if value < 3 else 0.01 if value < 300 else 0.001
-            unit = {1.0: "metres", 0.01: "centimetres", 0.001: "millimetres"}[factor]
-            warnings.append(f"participants.tsv: column 'height' has no unit and was taken as {unit} by its size")
-        return value * factor, lower[column]
+        if stated is not None and least <= value * factors[stated] <= most:
+            return value * factors[stated], lower[column]
+        unit = next((u for u, f in factors.items() if u not in ("feet", "inches") and least <= value * f <= most), None)
+        if unit is None:
+            what = f"{value:g} is no {name.split('_')[0]} of a person in {stated or ' or '.join(factors)}"
+            warnings.append(f"column {lower[column]!r}: {what}; left empty")
+            return None, lower[column]
+        if stated is not None or unit != next(iter(factors)):
+            said = f"says {stated}, but" if stated else "has no unit and"
+            warnings.append(
+                f"column {lower[column]!r}: {value:g} {said} was taken as {_WORDS.get(unit, unit)} by its size"
+            )
+        return value * factors[unit], lower[column]
     return None, None
+
+
+_WORDS = {"m": "metres", "cm": "centimetres", "mm": "millimetres"}
+_SEXES = {**dict.fromkeys(("m", "male", "man"), "M"), **dict.fromkeys(("f", "female", "w", "woman"), "F")}
+
+
+def sex_of(text: str | None, warnings: list[str]) -> str | None:
+    """M or F for the ways people write them, said; any other text as it is."""
+    if text is None:
+        return None
+    plain = _SEXES.get(text.lower(), text)
+    if plain != text:
+        warnings.append(f"column 'sex': {text!r} was taken as {plain}")
+    return plain

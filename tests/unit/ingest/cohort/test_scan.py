@@ -10,7 +10,7 @@ import pytest
 from neurostore.errors import CohortError, InputError
 from neurostore.ingest.cohort.config import read_config
 from neurostore.ingest.cohort.scan import members, scan
-from neurostore.ingest.cohort.tables import column_names, read_tsv
+from neurostore.ingest.cohort.tables import column_names, read_table
 from tests.shared_data import SHARED, needs_shared
 
 
@@ -224,7 +224,7 @@ def test_a_ragged_table_is_refused_and_trials_stay(tmp_path):
 
 def test_numbers_and_text_in_a_table(tmp_path):
     tsv(tmp_path / "t.tsv", "a | b | c | d", "1 | 02 | 1_0 | n/a", "2.5e1 | 3 | 2 | 4", "n/a | 4 | 3 | x")
-    table = read_tsv(tmp_path / "t.tsv")
+    table = read_table(tmp_path / "t.tsv")
     assert table.values("a") == [1.0, 25.0, None]
     assert table.values("b") == ["02", "3", "4"]
     assert table.values("c") == ["1_0", "2", "3"]
