@@ -29,6 +29,7 @@ from neurostore.commands import (
     report,
     review,
     sql,
+    table1,
     tables,
     verify,
 )
@@ -49,6 +50,7 @@ sql.register(app)
 distances.register(app)
 compare.register(app)
 report.register(app)
+table1.register(app)
 review.register(app)
 maintain.register(app)
 pseudonymise.register(app)

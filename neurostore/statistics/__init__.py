@@ -20,6 +20,7 @@ from neurostore.statistics import two_groups
 from neurostore.statistics.angles import N_POINTS, SUBJECTS, level_of, sides_of, value_of
 from neurostore.statistics.curves import compare_curves
 from neurostore.statistics.order import levels_of
+from neurostore.statistics.pairs import compare_levels
 from neurostore.statistics.pooling import check_mixture, check_side, pooled_text
 from neurostore.statistics.values import columns, subject_values
 
@@ -188,25 +189,7 @@ def compare(
             n_cycles = dict(used.group_by("level").agg(pl.col("n_cycles").sum()).iter_rows())
             about = {"n_cycles_a": n_cycles[a], "n_cycles_b": n_cycles[b], "pooled": pooled_text(lake, used, by, side)}
             key = {"parameter": name, "a": a, "b": b, "contrast": f"{b} − {a}"}
-            rows.append(key | _pair(values, a, b, test, seed) | about)
+            rows.append(key | compare_levels(values, a, b, test, seed) | about)
     adjusted = two_groups.holm(np.array([r["p"] for r in rows], float))
     found = pl.DataFrame([{**r, "p_holm": float(p)} for r, p in zip(rows, adjusted, strict=True)])
     return found.with_columns(pl.selectors.float().fill_nan(None))
-
-
-def _pair(values: pl.DataFrame, a: str, b: str, test: str, seed: int) -> dict[str, Any]:
-    import polars as pl
-
-    first = values.filter(pl.col("level") == a)
-    second = values.filter(pl.col("level") == b)
-    repeated = sorted(set(first["subject"]) & set(second["subject"]))
-    if repeated:
-        x, y = (
-            f.filter(pl.col("subject").is_in(repeated)).sort("subject")["value"].to_numpy() for f in (first, second)
-        )
-        found = two_groups.compare_pairs(x, y, test=test, seed=seed)
-        left_out = sorted((set(first["subject"]) | set(second["subject"])) - set(repeated))
-    else:
-        found = two_groups.compare_groups(first["value"].to_numpy(), second["value"].to_numpy(), test=test, seed=seed)
-        left_out = []
-    return {**vars(found), "left_out": left_out}

@@ -5,6 +5,7 @@ Nothing here knows of lakes; :mod:`neurostore.statistics` brings the numbers.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -52,8 +53,10 @@ def compare_groups(a: np.ndarray, b: np.ndarray, *, test: str = "welch", seed: i
     if min(len(a), len(b)) < 2:
         return _too_few(a, b)
     difference = float(b.mean() - a.mean())
-    if a.var() + b.var() > 0:
-        welch = stats.ttest_ind(b, a, equal_var=False)
+    if np.ptp(a) > 0 or np.ptp(b) > 0:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # of one group without spread
+            welch = stats.ttest_ind(b, a, equal_var=False)
         p, interval = float(welch.pvalue), tuple(map(float, welch.confidence_interval(0.95)))
     else:
         p, interval = float("nan"), (difference, difference)
@@ -80,8 +83,10 @@ def compare_pairs(a: np.ndarray, b: np.ndarray, *, test: str = "welch", seed: in
         return _too_few(a, b)
     change = b - a
     difference = float(change.mean())
-    if change.var() > 0:
-        paired = stats.ttest_rel(b, a)
+    if np.ptp(change) > 0:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # of changes that are nearly alike
+            paired = stats.ttest_rel(b, a)
         p, interval = float(paired.pvalue), tuple(map(float, paired.confidence_interval(0.95)))
     else:
         p, interval = float("nan"), (difference, difference)

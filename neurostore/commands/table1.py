@@ -1,0 +1,153 @@
+"""neurostore table1"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from neurostore.commands.options import (
+    LAKE,
+    ConditionsOption,
+    EventSourceOption,
+    LakeOption,
+    MixedOption,
+    SessionsOption,
+    VersionOption,
+    WhereOption,
+    open_selected,
+)
+from neurostore.errors import UsageError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from neurostore.statistics.table1 import Table1
+
+SUFFIXES = (".csv", ".xlsx", ".html", ".tex")
+
+
+class Side(StrEnum):
+    left = "left"
+    right = "right"
+    affected = "affected"
+    unaffected = "unaffected"
+
+
+class Centre(StrEnum):
+    mean = "mean"
+    median = "median"
+
+
+def register(app: typer.Typer) -> None:
+    app.command(short_help="Write the table of groups of a paper.")(table1)
+
+
+def table1(
+    parameters: Annotated[
+        list[str] | None, typer.Argument(metavar="PARAMETER", help="Else speed, cadence, stride, width, stance, GPS.")
+    ] = None,
+    by: Annotated[str, typer.Option(metavar="COLUMN", help="Column of subjects, or session or condition.")] = "group",
+    side: Annotated[Side | None, typer.Option(help="Else the mean of both.", show_default=False)] = None,
+    centre: Annotated[Centre, typer.Option(help="mean ± SD or median [quartiles].")] = Centre.mean,
+    where: WhereOption = None,
+    session: SessionsOption = None,
+    condition: ConditionsOption = None,
+    event_source: EventSourceOption = None,
+    mixed: MixedOption = False,
+    version: VersionOption = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="File .csv, .xlsx, .html (for Word) or .tex.", show_default=False),
+    ] = None,
+    numbers: Annotated[
+        bool, typer.Option("--numbers", help="Every figure unrounded, a row per parameter and level.")
+    ] = False,
+    lake: LakeOption = LAKE,
+) -> None:
+    """Write the table of groups of a paper: people, gait, differences with 95 % intervals, p and Holm's p.
+
+    Example: neurostore table1 --by group --session pre --output table1.html --lake lake/
+    """
+    from neurostore.commands.output import say, write_frame
+    from neurostore.lake import outputs
+    from neurostore.statistics.table1 import table1 as make
+
+    if output is not None and output.suffix.lower() not in SUFFIXES:
+        raise UsageError(f"{output.name}: a table is written as {', '.join(SUFFIXES)}")
+    chosen = open_selected(
+        lake, where=where, session=session, condition=condition, event_source=event_source, version=version
+    )
+    found = make(chosen, parameters or (), by, side=side.value if side else None, centre=centre.value, mixed=mixed)
+    notes = [*found.notes, f"lake version {chosen.version}"]
+    if output is None:
+        write_frame(found.cells if numbers else found.printed(), None, None)
+    else:
+        write(found, output, notes, numbers=numbers)
+        outputs.note(lake, "table1", output)
+        say(f"written: {output}")
+    for note in notes:
+        say(note)
+
+
+def write(found: Table1, path: Path, notes: list[str], *, numbers: bool = False) -> None:
+    """Write a table by the suffix of the file; a workbook also holds every figure.
+
+    Raises UsageError where the file cannot be written.
+    """
+    frame = found.cells if numbers else found.printed()
+    try:
+        if path.suffix.lower() == ".csv":
+            frame.write_csv(path)
+        elif path.suffix.lower() == ".xlsx":
+            _workbook(found, path, notes)
+        elif path.suffix.lower() == ".html":
+            path.write_text(_html(frame, notes), encoding="utf-8")
+        else:
+            path.write_text(_latex(frame, notes), encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def _workbook(found: Table1, path: Path, notes: list[str]) -> None:
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    contrasts = found.contrasts.drop("left_out")
+    for name, frame in (("Table 1", found.printed()), ("cells", found.cells), ("contrasts", contrasts)):
+        sheet = book.create_sheet(name)
+        for row in (frame.columns, *frame.iter_rows()):
+            sheet.append(list(row))
+        if name == "Table 1":
+            for note in notes:
+                sheet.append([note])
+    book.save(path)
+
+
+def _html(frame: pl.DataFrame, notes: list[str]) -> str:
+    """A plain table that Word and Pages take in as a table."""
+    from html import escape
+
+    def line(cells: list[str], name: str) -> str:
+        return "<tr>" + "".join(f"<{name}>{escape(c)}</{name}>" for c in cells) + "</tr>"
+
+    rows = [line(list(frame.columns), "th"), *(line([str(c) for c in row], "td") for row in frame.iter_rows())]
+    below = "".join(f"<p>{escape(note)}</p>" for note in notes)
+    style = "<style>table{border-collapse:collapse}th,td{padding:2px 8px;text-align:left}th{border-bottom:1px solid}</style>"
+    head = f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Table 1</title>{style}</head>'
+    return f"{head}<body><table>{''.join(rows)}</table>{below}</body></html>\n"
+
+
+def _latex(frame: pl.DataFrame, notes: list[str]) -> str:
+    def plain(text: str) -> str:
+        escaped = "".join("\\" + c if c in "&%$#_{}" else c for c in text)
+        marks = {"±": r"$\pm$", "−": "$-$", "<": "$<$", ">": "$>$", "²": "$^2$", "°": r"$^\circ$", "–": "--"}
+        return "".join(marks.get(c, c) for c in escaped)
+
+    rows = [" & ".join(plain(str(c)) for c in row) + r" \\" for row in (frame.columns, *frame.iter_rows())]
+    columns = "l" + "c" * (frame.width - 1)
+    lines = [rf"\begin{{tabular}}{{{columns}}}", r"\hline", rows[0], r"\hline", *rows[1:], r"\hline", r"\end{tabular}"]
+    return "\n".join([*(f"% {note}" for note in notes), *lines]) + "\n"
