@@ -1,9 +1,10 @@
 -- One row: a foot strike or foot off, computed, by a force platform or as the source file states it: what gait_events shows.
--- Arguments: motion. Inputs: the name of a relation like _foot_motion; _events, _ground_reaction, _force_events. Seconds, ms.
+-- Arguments: motion. Inputs: the name of a relation like _foot_motion; _events, _ground_reaction, _force_events,
+-- _decisions, reviews. Seconds, ms.
 -- Where platforms time some of a person's strikes (or offs) in a session, the computed ones of all its trials are moved by the
 -- mean of force less computed over the person's other matched events; their method then ends in '+plate'. An event is never
 -- corrected by itself, so that event_agreement judges our rules and not the platform. Windows and no joins: a filter on a
--- subject has to reach the scan.
+-- subject has to reach the scan. What a review moves, renames, deletes or adds comes last, whatever its source: method 'review'.
 WITH reaction AS (
     SELECT * FROM _ground_reaction(motion)
 ),
@@ -62,12 +63,62 @@ corrected AS (
         END AS shift_s
     FROM late
     WINDOW kind_ AS (PARTITION BY subject, session, event)
+),
+
+found AS (
+    SELECT
+        * EXCLUDE (shift_s)
+        REPLACE (
+            time_s + coalesce(shift_s, 0) AS time_s,
+            CASE WHEN shift_s IS NULL THEN method ELSE concat(method, '+plate') END AS method
+        )
+    FROM corrected
+),
+
+sources AS (
+    SELECT DISTINCT
+        subject,
+        session,
+        trial,
+        unnest(['computed', source]) AS source
+    FROM found
+),
+
+added AS (
+    SELECT DISTINCT
+        reviews.subject,
+        reviews.session,
+        reviews.trial,
+        0 AS person,
+        reviews.side,
+        reviews.event,
+        reviews.time_s,
+        sources.source,
+        'review' AS method,
+        1.0 AS confidence,
+        false AS near_end
+    FROM reviews
+    INNER JOIN sources USING (subject, session, trial)
+    WHERE reviews.action = 'add_event' AND coalesce(getvariable('reviews')::VARCHAR, 'on') <> 'off'
+),
+
+edited AS (
+    SELECT
+        every.*,
+        list_filter(
+            decisions.edits, lambda e: e.side = side AND e.event = event AND abs(e.time_s - time_s) <= 0.025
+        )[1] AS edit
+    FROM (SELECT * FROM found UNION ALL BY NAME SELECT * FROM added) AS every
+    LEFT JOIN _decisions AS decisions USING (subject, session, trial)
 )
 
 SELECT
-    * EXCLUDE (shift_s)
+    * EXCLUDE (edit)
     REPLACE (
-        time_s + coalesce(shift_s, 0) AS time_s,
-        CASE WHEN shift_s IS NULL THEN method ELSE concat(method, '+plate') END AS method
+        coalesce(edit.new_side, side) AS side,
+        coalesce(edit.new_event, event) AS event,
+        coalesce(edit.new_time_s, time_s) AS time_s,
+        CASE WHEN edit IS NOT NULL AND person = 0 THEN 'review' ELSE method END AS method
     )
-FROM corrected
+FROM edited
+WHERE edit IS NULL OR person <> 0 OR edit.action <> 'delete_event'

@@ -1,7 +1,6 @@
 -- One row: a foot strike or foot off, computed or as the source file states it: what gait_events shows.
 -- Arguments: motion. Inputs: the name of a relation like _foot_motion; _events_zeni, _events_vertical, _events_speed,
--- source_events, landmarks, _decisions, reviews. Seconds, ms. Reviewed
--- events are moved, renamed, deleted or added last, those of the file too (method 'review'). A macro, so that a view that needs the motion too computes it once. The
+-- source_events, landmarks. Seconds, ms. A macro, so that a view that needs the motion too computes it once. The
 -- coordinate rule finds the events; they count where the foot also moved and stopped by one of the other two rules (a
 -- squat moves the pelvis over still feet). A strike's time is the mean of the vertical-velocity and the speed rule:
 -- on files of six laboratories the first is 3 ms early to 12 ms late, the second 0 to 22 ms early, the coordinate rule
@@ -129,93 +128,6 @@ ends AS (
     FROM landmarks
     WHERE person = 0
     GROUP BY subject, session, trial
-),
-
-found AS (
-    SELECT
-        subject,
-        session,
-        trial,
-        person,
-        side,
-        event,
-        time_s,
-        'computed' AS source,
-        CASE WHEN method = 'zeni_ankle' THEN method ELSE 'ensemble' END AS method,
-        zeni_s,
-        vertical_s,
-        speed_s,
-        spread_ms,
-        n_methods / 3.0 * (1 - least(coalesce(spread_ms, 0) / 100.0, 1)) AS confidence,
-        time_s - first_s < 0.15 OR last_s - time_s < 0.15 AS near_end
-    FROM merged
-    UNION ALL
-    SELECT
-        source_events.subject,
-        source_events.session,
-        source_events.trial,
-        0 AS person,
-        source_events.side,
-        source_events.event,
-        source_events.time_s,
-        'file' AS source,
-        'file' AS method,
-        NULL AS zeni_s,
-        NULL AS vertical_s,
-        NULL AS speed_s,
-        NULL AS spread_ms,
-        NULL AS confidence,
-        source_events.time_s - ends.first_s < 0.15 OR ends.last_s - source_events.time_s < 0.15 AS near_end
-    FROM source_events
-    LEFT JOIN ends USING (subject, session, trial)
-    WHERE source_events.event IN ('foot_strike', 'foot_off') AND source_events.side IN ('left', 'right')
-),
-
-added AS (
-    SELECT
-        reviews.subject,
-        reviews.session,
-        reviews.trial,
-        0 AS person,
-        reviews.side,
-        reviews.event,
-        reviews.time_s,
-        sources.source,
-        'review' AS method,
-        NULL AS zeni_s,
-        NULL AS vertical_s,
-        NULL AS speed_s,
-        NULL AS spread_ms,
-        1.0 AS confidence,
-        false AS near_end
-    FROM reviews
-    INNER JOIN trials USING (subject, session, trial)
-    INNER JOIN (
-        SELECT
-            subject,
-            session,
-            trial,
-            'computed' AS source
-        FROM trials
-        UNION ALL
-        SELECT DISTINCT
-            subject,
-            session,
-            trial,
-            'file' AS source
-        FROM source_events
-    ) AS sources USING (subject, session, trial)
-    WHERE reviews.action = 'add_event' AND coalesce(getvariable('reviews')::VARCHAR, 'on') <> 'off'
-),
-
-edited AS (
-    SELECT
-        every.*,
-        list_filter(
-            decisions.edits, lambda e: e.side = side AND e.event = event AND abs(e.time_s - time_s) <= 0.025
-        )[1] AS edit
-    FROM (SELECT * FROM found UNION ALL SELECT * FROM added) AS every
-    LEFT JOIN _decisions AS decisions USING (subject, session, trial)
 )
 
 SELECT
@@ -223,16 +135,35 @@ SELECT
     session,
     trial,
     person,
-    coalesce(edit.new_side, side) AS side,
-    coalesce(edit.new_event, event) AS event,
-    coalesce(edit.new_time_s, time_s) AS time_s,
-    source,
-    CASE WHEN edit IS NOT NULL THEN 'review' ELSE method END AS method,
+    side,
+    event,
+    time_s,
+    'computed' AS source,
+    CASE WHEN method = 'zeni_ankle' THEN method ELSE 'ensemble' END AS method,
     zeni_s,
     vertical_s,
     speed_s,
     spread_ms,
-    confidence,
-    near_end
-FROM edited
-WHERE edit IS NULL OR edit.action <> 'delete_event' OR person <> 0
+    n_methods / 3.0 * (1 - least(coalesce(spread_ms, 0) / 100.0, 1)) AS confidence,
+    time_s - first_s < 0.15 OR last_s - time_s < 0.15 AS near_end
+FROM merged
+UNION ALL
+SELECT
+    source_events.subject,
+    source_events.session,
+    source_events.trial,
+    0 AS person,
+    source_events.side,
+    source_events.event,
+    source_events.time_s,
+    'file' AS source,
+    'file' AS method,
+    NULL AS zeni_s,
+    NULL AS vertical_s,
+    NULL AS speed_s,
+    NULL AS spread_ms,
+    NULL AS confidence,
+    source_events.time_s - ends.first_s < 0.15 OR ends.last_s - source_events.time_s < 0.15 AS near_end
+FROM source_events
+LEFT JOIN ends USING (subject, session, trial)
+WHERE source_events.event IN ('foot_strike', 'foot_off') AND source_events.side IN ('left', 'right')

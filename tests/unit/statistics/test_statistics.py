@@ -13,19 +13,10 @@ from neurostore.errors import UsageError
 from neurostore.sql import views
 from neurostore.statistics import two_groups
 from tests.builders import view_builder
+from tests.builders.fake_lake import FakeLake, summary_table
 
 RNG = np.random.default_rng(5)
 A, B = RNG.normal(1.2, 0.15, 9), RNG.normal(1.0, 0.25, 7)
-
-
-class FakeLake:
-    """A connection with the methods of a Lake that analysis uses."""
-
-    def __init__(self, connection):
-        self.connection = connection
-
-    def sql(self, query, params=None):
-        return self.connection.sql(query, params=params).pl()
 
 
 def test_welch_is_scipys_with_its_interval():
@@ -110,15 +101,8 @@ def test_a_group_of_one_leaves_the_other_comparisons_alone():
     assert found["p_holm"][0] == pytest.approx(p)  # what was not tested does not count
 
 
-def _summary(rows):
-    names = [c.name for c in views.declared()["subject_summary"].columns]
-    text = {"subject", "session", "condition", "side", "length_basis"}
-    schema = pa.schema([(n, pa.string() if n in text else pa.float64()) for n in names])
-    return pa.Table.from_pylist([{**dict.fromkeys(names), **r} for r in rows], schema=schema)
-
-
 def _lake(rows, groups=None, curves=None):
-    tables = {"subject_summary": _summary(rows)}
+    tables = {"subject_summary": summary_table(rows)}
     place = {"before": 1, "after": 2}
     keys = {(r["subject"], r["session"]) for r in rows if r.get("session")}
     keys |= (

@@ -11,7 +11,7 @@ from neurostore.errors import UsageError
 from neurostore.sql import views
 from neurostore.statistics.table1 import table1, title
 from tests.builders import view_builder
-from tests.unit.statistics.test_statistics import FakeLake, _summary
+from tests.builders.fake_lake import FakeLake, summary_table
 
 SPEED = {"control": [1.20, 1.30, 1.40, 1.10], "patient": [0.90, 1.00, 0.80], "rare": [0.5, 0.7]}
 
@@ -32,7 +32,7 @@ def lake():
                 {"subject": name, "session": "", "side": side, "walking_speed_m_s": v + d, "n_strides": 4}
                 for side, d in (("left", 0.02), ("right", -0.02))
             ]
-    tables = {"subject_summary": _summary(rows), "subjects": view_builder.table("subjects", subjects)}
+    tables = {"subject_summary": summary_table(rows), "subjects": view_builder.table("subjects", subjects)}
     tables["trials"] = view_builder.table("trials", trials)
     return FakeLake(view_builder.connect(**tables, only=["_session_order", "_excluded_trials"]))
 

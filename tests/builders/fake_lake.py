@@ -1,0 +1,25 @@
+"""A lake that is a connection, and rows of subject_summary for it."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from neurostore.sql import views
+
+
+class FakeLake:
+    """A connection with the methods of a Lake that analysis uses."""
+
+    def __init__(self, connection):
+        self.connection = connection
+
+    def sql(self, query, params=None):
+        return self.connection.sql(query, params=params).pl()
+
+
+def summary_table(rows):
+    """Rows of subject_summary; what is not given is NULL."""
+    names = [c.name for c in views.declared()["subject_summary"].columns]
+    text = {"subject", "session", "condition", "side", "length_basis"}
+    schema = pa.schema([(n, pa.string() if n in text else pa.float64()) for n in names])
+    return pa.Table.from_pylist([{**dict.fromkeys(names), **r} for r in rows], schema=schema)
