@@ -75,17 +75,24 @@ found AS (
     FROM corrected
 ),
 
-sources AS (
+sources AS ( -- from tables alone: found is computed once
+    SELECT
+        subject,
+        session,
+        trial,
+        'computed' AS source
+    FROM trials
+    UNION ALL
     SELECT DISTINCT
         subject,
         session,
         trial,
-        unnest(['computed', source]) AS source
-    FROM found
+        'file' AS source
+    FROM source_events
 ),
 
 added AS (
-    SELECT DISTINCT
+    SELECT
         reviews.subject,
         reviews.session,
         reviews.trial,
@@ -105,9 +112,13 @@ added AS (
 edited AS (
     SELECT
         every.*,
-        list_filter(
-            decisions.edits, lambda e: e.side = side AND e.event = event AND abs(e.time_s - time_s) <= 0.025
-        )[1] AS edit
+        CASE
+            WHEN person = 0
+                THEN
+                    list_filter(
+                        decisions.edits, lambda e: e.side = side AND e.event = event AND abs(e.time_s - time_s) <= 0.025
+                    )[1]
+        END AS edit
     FROM (SELECT * FROM found UNION ALL BY NAME SELECT * FROM added) AS every
     LEFT JOIN _decisions AS decisions USING (subject, session, trial)
 )
@@ -118,7 +129,7 @@ SELECT
         coalesce(edit.new_side, side) AS side,
         coalesce(edit.new_event, event) AS event,
         coalesce(edit.new_time_s, time_s) AS time_s,
-        CASE WHEN edit IS NOT NULL AND person = 0 THEN 'review' ELSE method END AS method
+        CASE WHEN edit IS NOT NULL THEN 'review' ELSE method END AS method
     )
 FROM edited
-WHERE edit IS NULL OR person <> 0 OR edit.action <> 'delete_event'
+WHERE edit IS NULL OR edit.action <> 'delete_event'
