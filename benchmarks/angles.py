@@ -44,7 +44,7 @@ def main() -> None:
         connection = duckdb.connect()
         connection.execute(f"CREATE VIEW landmarks AS SELECT * FROM read_parquet('{file}')")
         create_joint_angles(connection)
-        inputs = [c for c in schema.tables()["landmarks"].columns if c.name in sql]
+        inputs = [c for c in schema.tables()["landmarks"].columns if c.name in sql or c.name.endswith("_neutral_deg")]
         sums = ", ".join(f"sum({c.name}.{axis})" for c in inputs if c.type == "rotation" for axis in "wxyz") + "".join(
             f", sum({c.name})" for c in inputs if c.type == "float32"
         )

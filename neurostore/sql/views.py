@@ -2,7 +2,8 @@
 
 One file is one SELECT and one view, named after the file; names that begin with ``_`` are steps, not promises. A view
 reads tables, other views and ``getvariable()``: DuckDB refuses parameters in views. A table that already has a
-view's name stands in for it, so results may be kept.
+view's name stands in for it, so results may be kept. Expressions that several views share are scalar macros, in
+queries/macros/*.sql.
 
 A step whose header names arguments (``-- Arguments: motion.``) is a table macro over the relations of those names: a
 view that needs an earlier step twice computes it once, in a CTE, and hands it on (measured on gait_cycles over 200
@@ -96,6 +97,14 @@ def sources() -> dict[str, str]:
     return {f.name.removesuffix(".sql"): f.read_text(encoding="utf-8") for f in files if f.name.endswith(".sql")}
 
 
+@cache
+def macros() -> str:
+    """SQL that creates what every view may name, from queries/macros/*.sql."""
+    folder = resources.files("neurostore.queries") / "macros"
+    files = sorted(folder.iterdir(), key=lambda f: f.name)
+    return "\n".join(f.read_text(encoding="utf-8") for f in files if f.name.endswith(".sql"))
+
+
 def names() -> tuple[str, ...]:
     """The promised views, without the steps that begin with ``_``."""
     return tuple(name for name in sources() if not name.startswith("_"))
@@ -129,6 +138,7 @@ def register(connection: duckdb.DuckDBPyConnection, texts: dict[str, str] | None
             "SELECT table_name FROM duckdb_tables() UNION ALL SELECT view_name FROM duckdb_views() WHERE internal"
         ).fetchall()
     }
+    connection.execute(macros())
     _register_declared_columns(connection)
     _register_norm(connection)
     created = [name for name in ordered(texts) if name not in taken]

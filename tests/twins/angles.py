@@ -16,6 +16,7 @@ import pyarrow as pa
 from scipy.spatial.transform import Rotation
 
 from neurostore import schema
+from neurostore.sql import views
 
 SIDES = ("left", "right")
 # Grood & Suntay's joint coordinate system in the axes x forward, y up, z right: about z, then floating x, then y.
@@ -33,6 +34,7 @@ def joint_angles_of(landmarks: pa.Table) -> duckdb.DuckDBPyConnection:
 def create_joint_angles(connection: duckdb.DuckDBPyConnection) -> None:
     """The view and its steps on a connection that has ``landmarks``."""
     connection.register("body_angles", schema.tables()["body_angles"].arrow().empty_table())
+    connection.execute(views.macros())
     for name in ("_segment_source", "_segment_rotations", "_joint_rotations", "joint_angles"):
         sql = (resources.files("neurostore.queries") / f"{name}.sql").read_text(encoding="utf-8")
         connection.execute(f"CREATE TEMP VIEW {name} AS {sql}")
