@@ -28,8 +28,12 @@ WITH sines AS NOT MATERIALIZED (
         _toe_in_sine(right_step) AS right_step_sine,
         _floating_sine(left_hip) AS left_hip_sine,
         _floating_sine(right_hip) AS right_hip_sine,
-        CASE WHEN is_left_thigh AND coalesce(getvariable('angle_source'), '') != 'body' THEN _floating_sine(left_knee) END AS left_knee_sine,
-        CASE WHEN is_right_thigh AND coalesce(getvariable('angle_source'), '') != 'body' THEN _floating_sine(right_knee) END AS right_knee_sine,
+        CASE
+            WHEN is_left_thigh AND coalesce(getvariable('angle_source'), '') != 'body' THEN _floating_sine(left_knee)
+        END AS left_knee_sine,
+        CASE
+            WHEN is_right_thigh AND coalesce(getvariable('angle_source'), '') != 'body' THEN _floating_sine(right_knee)
+        END AS right_knee_sine,
         _floating_sine(left_shoulder) AS left_shoulder_sine,
         _floating_sine(right_shoulder) AS right_shoulder_sine
     FROM _joint_rotations
@@ -102,17 +106,17 @@ SELECT -- noqa: ST06
     CASE WHEN is_anatomical THEN pelvis_tilt END AS pelvis_tilt_deg,
     trunk_tilt AS trunk_tilt_deg,
     CASE WHEN is_anatomical THEN -spine_tilt END AS trunk_pelvis_tilt_deg,
-    CASE WHEN is_anatomical THEN COLUMNS('^(left_hip_(flexion|adduction|rotation))$') END AS '\1_deg',
+    CASE WHEN is_anatomical THEN COLUMNS('^(left_hip_(flexion|adduction|rotation))$') END AS "\1_deg",
     COLUMNS('^left_(knee|ankle|foot)_.*_deg$'),
-    CASE WHEN is_anatomical THEN -COLUMNS('^(pelvis_(obliquity|rotation))$') END AS 'left_\1_deg',
-    -COLUMNS('^(trunk_(obliquity|rotation))$') AS 'left_\1_deg',
-    CASE WHEN is_anatomical THEN COLUMNS('^spine_(obliquity|rotation)$') END AS 'left_trunk_pelvis_\1_deg',
+    CASE WHEN is_anatomical THEN -COLUMNS('^(pelvis_(obliquity|rotation))$') END AS "left_\1_deg",
+    -COLUMNS('^(trunk_(obliquity|rotation))$') AS "left_\1_deg",
+    CASE WHEN is_anatomical THEN COLUMNS('^spine_(obliquity|rotation)$') END AS "left_trunk_pelvis_\1_deg",
     COLUMNS('^left_(shoulder|elbow)_.*_deg$'),
-    CASE WHEN is_anatomical THEN COLUMNS('^(right_hip_(flexion|adduction|rotation))$') END AS '\1_deg',
+    CASE WHEN is_anatomical THEN COLUMNS('^(right_hip_(flexion|adduction|rotation))$') END AS "\1_deg",
     COLUMNS('^right_(knee|ankle|foot)_.*_deg$'),
-    CASE WHEN is_anatomical THEN COLUMNS('^(pelvis_(obliquity|rotation))$') END AS 'right_\1_deg',
-    COLUMNS('^(trunk_(obliquity|rotation))$') AS 'right_\1_deg',
-    CASE WHEN is_anatomical THEN -COLUMNS('^spine_(obliquity|rotation)$') END AS 'right_trunk_pelvis_\1_deg',
+    CASE WHEN is_anatomical THEN COLUMNS('^(pelvis_(obliquity|rotation))$') END AS "right_\1_deg",
+    COLUMNS('^(trunk_(obliquity|rotation))$') AS "right_\1_deg",
+    CASE WHEN is_anatomical THEN -COLUMNS('^spine_(obliquity|rotation)$') END AS "right_trunk_pelvis_\1_deg",
     COLUMNS('^right_(shoulder|elbow)_.*_deg$'),
     CASE WHEN NOT is_anatomical AND NOT is_hip_line THEN pelvis_tilt END AS pelvis_tilt_rel_deg,
     CASE WHEN NOT is_anatomical AND NOT is_hip_line THEN -spine_tilt END AS trunk_pelvis_tilt_rel_deg,
@@ -122,14 +126,14 @@ SELECT -- noqa: ST06
         AS left_hip_adduction_rel_deg,
     CASE WHEN NOT is_anatomical THEN left_hip_rotation - coalesce(left_hip_rotation_neutral_deg, 0) END
         AS left_hip_rotation_rel_deg,
-    CASE WHEN NOT is_anatomical THEN -COLUMNS('^(pelvis_(obliquity|rotation))$') END AS 'left_\1_rel_deg',
-    CASE WHEN NOT is_anatomical THEN COLUMNS('^spine_(obliquity|rotation)$') END AS 'left_trunk_pelvis_\1_rel_deg',
+    CASE WHEN NOT is_anatomical THEN -COLUMNS('^(pelvis_(obliquity|rotation))$') END AS "left_\1_rel_deg",
+    CASE WHEN NOT is_anatomical THEN COLUMNS('^spine_(obliquity|rotation)$') END AS "left_trunk_pelvis_\1_rel_deg",
     CASE WHEN NOT is_anatomical THEN right_hip_flexion - coalesce(right_hip_flexion_neutral_deg, 0) END
         AS right_hip_flexion_rel_deg,
     CASE WHEN NOT is_anatomical THEN right_hip_adduction - coalesce(right_hip_adduction_neutral_deg, 0) END
         AS right_hip_adduction_rel_deg,
     CASE WHEN NOT is_anatomical THEN right_hip_rotation - coalesce(right_hip_rotation_neutral_deg, 0) END
         AS right_hip_rotation_rel_deg,
-    CASE WHEN NOT is_anatomical THEN COLUMNS('^(pelvis_(obliquity|rotation))$') END AS 'right_\1_rel_deg',
-    CASE WHEN NOT is_anatomical THEN -COLUMNS('^spine_(obliquity|rotation)$') END AS 'right_trunk_pelvis_\1_rel_deg'
+    CASE WHEN NOT is_anatomical THEN COLUMNS('^(pelvis_(obliquity|rotation))$') END AS "right_\1_rel_deg",
+    CASE WHEN NOT is_anatomical THEN -COLUMNS('^spine_(obliquity|rotation)$') END AS "right_trunk_pelvis_\1_rel_deg"
 FROM angles
