@@ -20,6 +20,10 @@ def tables_page() -> str:
         lines += ["", "| column | type | unit | meaning |", "|---|---|---|---|"]
         lines += [f"| `{c.name}` | {c.type} | {c.unit} | {_range(c)} |" for c in table.columns]
         lines.append("")
+    lines += ["## Thresholds of the views", "", "From queries/macros/thresholds.sql.", ""]
+    lines += ["| name | value | meaning |", "|---|---|---|"]
+    lines += [f"| `{name}` | {value:g} | {meaning} |" for name, (value, meaning) in views.thresholds().items()]
+    lines.append("")
     for view in views.declared().values():
         lines += [f"## {view.name} (view)", "", f"One row is {view.row}.", ""]
         lines += ["| column | type | unit | sign | meaning | source |", "|---|---|---|---|---|---|"]

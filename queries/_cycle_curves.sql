@@ -44,7 +44,7 @@ placed AS (
         timed.*,
         frames.* EXCLUDE (subject, session, trial, person),
         CASE
-            WHEN frames.next_s - frames.frame_s <= 0.1
+            WHEN frames.next_s - frames.frame_s <= _longest_gap_s()
                 THEN (timed.time_s - frames.frame_s) / (frames.next_s - frames.frame_s)
         END
             AS share

@@ -29,7 +29,9 @@ ground AS (
 placed AS (
     SELECT
         * EXCLUDE (back_m_s, travel_m_s),
-        is_root_relative OR coalesce(is_treadmill, travel_m_s < 0.2 AND back_m_s > 0.15) AS is_in_place,
+        is_root_relative
+        OR coalesce(is_treadmill, travel_m_s < _in_place_travel_m_s() AND back_m_s > _in_place_ground_m_s())
+            AS is_in_place,
         greatest(coalesce(back_m_s, 0), 0) AS back_m_s
     FROM ground
 ),

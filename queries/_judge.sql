@@ -81,30 +81,33 @@ reasoned AS (
                         THEN 'running: no double support'
                     WHEN n_between <> 3 THEN 'events out of order'
                 END,
-                CASE WHEN gap_s > 0.1 THEN 'a gap of ' || round(gap_s, 2)::VARCHAR || ' s' END,
-                CASE WHEN stride_time_s > 4 THEN 'a stand of over 4 s' END,
+                CASE WHEN gap_s > _longest_gap_s() THEN 'a gap of ' || round(gap_s, 2)::VARCHAR || ' s' END,
+                CASE WHEN stride_time_s > _longest_stand_s() THEN 'a stand of over ' || _longest_stand_s() || ' s' END,
                 CASE
-                    WHEN NOT is_in_place AND facing_ahead < -0.7 * facing_size THEN 'walking backwards'
-                    WHEN NOT is_in_place AND facing_ahead < 0.7 * facing_size THEN 'walking sideways'
+                    WHEN NOT is_in_place AND facing_ahead < -_ahead_share() * facing_size THEN 'walking backwards'
+                    WHEN NOT is_in_place AND facing_ahead < _ahead_share() * facing_size THEN 'walking sideways'
                 END,
-                CASE WHEN NOT is_root_relative AND NOT coalesce(stride_m > 0.1, false) THEN 'no way forwards' END,
                 CASE
-                    WHEN up_source <> 'camera_level' AND abs(rise_m) > 0.1
+                    WHEN NOT is_root_relative AND NOT coalesce(stride_m > _least_stride_m(), false)
+                        THEN 'no way forwards'
+                END,
+                CASE
+                    WHEN up_source <> 'camera_level' AND abs(rise_m) > _most_rise_m()
                         THEN
                             CASE WHEN rise_m > 0 THEN 'up' ELSE 'down' END
                             || ' by ' || round(abs(rise_m), 2)::VARCHAR || ' m: stairs or a slope'
                 END,
                 CASE
-                    WHEN abs(turn_deg) >= 10
+                    WHEN abs(turn_deg) >= _steady_turn_deg()
                         THEN 'a turn of ' || round(abs(turn_deg))::INTEGER::VARCHAR || ' degrees'
                 END,
                 CASE
-                    WHEN abs(stride_time_s - usual_time_s) > 0.2 * usual_time_s
-                        THEN 'stride time over 20 % off the median of the trial'
+                    WHEN abs(stride_time_s - usual_time_s) > _steady_share() * usual_time_s
+                        THEN 'stride time over ' || round(100 * _steady_share())::INTEGER || ' % off the median of the trial'
                 END,
                 CASE
-                    WHEN abs(speed_m_s - usual_speed_m_s) > 0.2 * abs(usual_speed_m_s)
-                        THEN 'speed over 20 % off the median of the trial'
+                    WHEN abs(speed_m_s - usual_speed_m_s) > _steady_share() * abs(usual_speed_m_s)
+                        THEN 'speed over ' || round(100 * _steady_share())::INTEGER || ' % off the median of the trial'
                 END
             ),
             ''

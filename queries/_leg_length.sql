@@ -35,7 +35,7 @@ best AS (
 SELECT
     sessions.subject,
     sessions.session,
-    coalesce(best.leg_length_m, 0.53 * subjects.height_m) AS leg_length_m,
+    coalesce(best.leg_length_m, _leg_share_of_height() * subjects.height_m) AS leg_length_m,
     coalesce(best.leg_length_source, CASE WHEN subjects.height_m IS NOT NULL THEN 'height' END) AS leg_length_source
 FROM (SELECT DISTINCT
     subject,

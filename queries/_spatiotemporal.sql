@@ -59,11 +59,11 @@ SELECT
     CASE WHEN steps.is_in_place THEN steps.belt_m_s END AS belt_speed_m_s,
     legs.leg_length_m,
     legs.leg_length_source,
-    steps.speed_m_s / sqrt(9.81 * legs.leg_length_m) AS walking_speed_norm,
+    steps.speed_m_s / sqrt(_gravity_m_s2() * legs.leg_length_m) AS walking_speed_norm,
     steps.stride_m / legs.leg_length_m AS stride_length_norm,
     steps.step_m / legs.leg_length_m AS step_length_norm,
     steps.width_m / legs.leg_length_m AS step_width_norm,
-    2.0 / steps.stride_time_s * sqrt(legs.leg_length_m / 9.81) AS cadence_norm,
+    2.0 / steps.stride_time_s * sqrt(legs.leg_length_m / _gravity_m_s2()) AS cadence_norm,
     steps.length_basis,
     CASE
         WHEN steps.is_root_relative THEN 'poses are relative to the pelvis: no speeds, no step or stride lengths'

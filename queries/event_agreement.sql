@@ -71,25 +71,25 @@ SELECT
     theirs AS against,
     CASE
         WHEN nearest.source = ours THEN time_s
-        WHEN abs(ours_s - time_s) <= 0.1 THEN ours_s
+        WHEN abs(ours_s - time_s) <= _same_event_s() THEN ours_s
     END AS time_s,
     CASE WHEN nearest.source = theirs THEN time_s END AS source_time_s,
     CASE
-        WHEN nearest.source = theirs AND abs(ours_s - time_s) <= 0.1 THEN 1000.0 * (ours_s - time_s)
+        WHEN nearest.source = theirs AND abs(ours_s - time_s) <= _same_event_s() THEN 1000.0 * (ours_s - time_s)
     END AS difference_ms,
     CASE
         WHEN nearest.source = ours THEN 'invented'
-        WHEN abs(ours_s - time_s) <= 0.1 THEN 'matched'
+        WHEN abs(ours_s - time_s) <= _same_event_s() THEN 'matched'
         WHEN near_end THEN 'missed_near_end'
         ELSE 'missed'
     END AS status
 FROM nearest
 WHERE
-    (nearest.source = theirs AND (theirs != 'file' OR ours != 'force' OR abs(ours_s - time_s) <= 0.1))
+    (nearest.source = theirs AND (theirs != 'file' OR ours != 'force' OR abs(ours_s - time_s) <= _same_event_s()))
     OR (
         nearest.source = ours
         AND theirs = 'file'
         AND ours = 'computed'
         AND time_s BETWEEN first_mark_s AND last_mark_s
-        AND coalesce(abs(mark_s - time_s) > 0.1, true)
+        AND coalesce(abs(mark_s - time_s) > _same_event_s(), true)
     )

@@ -76,7 +76,10 @@ SELECT
     profiles.gvs_ankle_dorsiflexion_deg,
     profiles.gvs_foot_progression_deg,
     profiles.gps_deg,
-    CASE WHEN spread.n_controls >= 20 THEN 100 - 10 * (ln(profiles.gps_deg) - spread.a) / nullif(spread.b, 0) END
+    CASE
+        WHEN spread.n_controls >= _least_controls()
+            THEN 100 - 10 * (ln(profiles.gps_deg) - spread.a) / nullif(spread.b, 0)
+    END
         AS gdi_star,
     nullif(
         concat_ws(
@@ -92,7 +95,7 @@ SELECT
             END,
             CASE WHEN profiles.gps_deg IS NULL THEN 'GPS needs all nine variables' END,
             CASE
-                WHEN coalesce(spread.n_controls, 0) < 20 THEN 'GDI* needs 20 controls of the same model'
+                WHEN coalesce(spread.n_controls, 0) < _least_controls() THEN 'GDI* needs 20 controls of the same model'
             END
         ),
         ''

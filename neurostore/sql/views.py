@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _COMMENT_OR_STRING = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'", re.DOTALL)
 _ARGUMENTS = re.compile(r"^-- Arguments: ([a-z_]+(?:, [a-z_]+)*)\.", re.MULTILINE)
+_THRESHOLD = re.compile(r"^-- (.+)\nCREATE OR REPLACE MACRO _(\w+)\(\) AS ([\d.]+);", re.MULTILINE)
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 # Choices that views read by getvariable(): name -> (default, meaning). NULL, as at first, means the default.
@@ -103,6 +104,13 @@ def macros() -> str:
     folder = resources.files("neurostore.queries") / "macros"
     files = sorted(folder.iterdir(), key=lambda f: f.name)
     return "\n".join(f.read_text(encoding="utf-8") for f in files if f.name.endswith(".sql"))
+
+
+@cache
+def thresholds() -> dict[str, tuple[float, str]]:
+    """Name -> (value, meaning) of every threshold of the views, from queries/macros/thresholds.sql."""
+    text = (resources.files("neurostore.queries") / "macros" / "thresholds.sql").read_text(encoding="utf-8")
+    return {name: (float(value), meaning) for meaning, name, value in _THRESHOLD.findall(text)}
 
 
 def names() -> tuple[str, ...]:
