@@ -109,11 +109,15 @@ merged AS (
     WINDOW foot_ AS (PARTITION BY subject, session, trial, person, side ORDER BY zeni_s)
     QUALIFY
         NOT coalesce(
-            event = 'foot_off' AND lead(event) OVER foot_ = 'foot_strike' AND lead(zeni_s) OVER foot_ - zeni_s < 0.15,
+            event = 'foot_off'
+            AND lead(event) OVER foot_ = 'foot_strike'
+            AND lead(zeni_s) OVER foot_ - zeni_s < _least_swing_s(),
             false
         )
         AND NOT coalesce(
-            event = 'foot_strike' AND lag(event) OVER foot_ = 'foot_off' AND zeni_s - lag(zeni_s) OVER foot_ < 0.15,
+            event = 'foot_strike'
+            AND lag(event) OVER foot_ = 'foot_off'
+            AND zeni_s - lag(zeni_s) OVER foot_ < _least_swing_s(),
             false
         )
 ),
@@ -145,7 +149,7 @@ SELECT
     speed_s,
     spread_ms,
     n_methods / 3.0 * (1 - least(coalesce(spread_ms, 0) / 100.0, 1)) AS confidence,
-    time_s - first_s < 0.15 OR last_s - time_s < 0.15 AS near_end
+    time_s - first_s < _near_end_s() OR last_s - time_s < _near_end_s() AS near_end
 FROM merged
 UNION ALL
 SELECT
@@ -163,7 +167,8 @@ SELECT
     NULL AS speed_s,
     NULL AS spread_ms,
     NULL AS confidence,
-    source_events.time_s - ends.first_s < 0.15 OR ends.last_s - source_events.time_s < 0.15 AS near_end
+    source_events.time_s - ends.first_s < _near_end_s()
+    OR ends.last_s - source_events.time_s < _near_end_s() AS near_end
 FROM source_events
 LEFT JOIN ends USING (subject, session, trial)
 WHERE source_events.event IN ('foot_strike', 'foot_off') AND source_events.side IN ('left', 'right')

@@ -103,7 +103,9 @@ reasoned AS (
                 END,
                 CASE
                     WHEN abs(stride_time_s - usual_time_s) > _steady_share() * usual_time_s
-                        THEN 'stride time over ' || round(100 * _steady_share())::INTEGER || ' % off the median of the trial'
+                        THEN
+                            'stride time over ' || round(100 * _steady_share())::INTEGER
+                            || ' % off the median of the trial'
                 END,
                 CASE
                     WHEN abs(speed_m_s - usual_speed_m_s) > _steady_share() * abs(usual_speed_m_s)

@@ -50,10 +50,10 @@ both_sides AS (
         *,
         {
             'l': max(
-                COLUMNS('^(step_length|step_time|stance|swing|single_support|foot_clearance|.*_range)_(m|s|pct|mm|deg)$')
+                COLUMNS('^(step_(?:length|time)|stance|swing|single_support|foot_clearance|.*_range)_(mm?|s|pct|deg)$')
             ) FILTER (side = 'left') OVER both_,
             'r': max(
-                COLUMNS('^(step_length|step_time|stance|swing|single_support|foot_clearance|.*_range)_(m|s|pct|mm|deg)$')
+                COLUMNS('^(step_(?:length|time)|stance|swing|single_support|foot_clearance|.*_range)_(mm?|s|pct|deg)$')
             ) FILTER (side = 'right') OVER both_
         } AS "\1"
     FROM summary

@@ -1,4 +1,8 @@
 -- Thresholds of the gait views, each named once; views, twins and docs read them here.
+-- Nearer to an end of the foot's data, an event is marked near_end, seconds.
+CREATE OR REPLACE MACRO _near_end_s() AS 0.15;
+-- A shorter swing is none: the sides have changed places in a video, seconds.
+CREATE OR REPLACE MACRO _least_swing_s() AS 0.15;
 -- A longer gap between frames is not bridged, by cycles and curves alike.
 CREATE OR REPLACE MACRO _longest_gap_s() AS 0.1;
 -- A cycle is steady within this share of the trial's median stride time and speed.

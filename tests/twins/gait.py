@@ -9,7 +9,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from neurostore.sql import views
+
 SIDES = ("left", "right")
+LIMITS = {name: value for name, (value, _) in views.thresholds().items()}
 
 
 @dataclass
@@ -86,7 +89,7 @@ def motion(time: np.ndarray, points: dict[str, np.ndarray], is_in_place: bool | 
     slower = np.where(np.isnan(along["left"]), along["right"], np.fmin(along["left"], along["right"]))
     back = -np.nanmedian(slower) if np.isfinite(slower).any() else np.nan
     if is_in_place is None:
-        is_in_place = bool(np.nanmedian(speed) < 0.2 and back > 0.15)
+        is_in_place = bool(np.nanmedian(speed) < LIMITS["in_place_travel_m_s"] and back > LIMITS["in_place_ground_m_s"])
     ground = max(np.nan_to_num(back), 0.0) if is_in_place else 0.0
     result = Motion(time, speed + ground, origin=origin)
     for side, (heel, toe, heel_v, toe_v, has_heel) in raw.items():
@@ -219,8 +222,9 @@ def events(m: Motion) -> list[tuple[str, str, float]]:
         for k, (z, event, time) in enumerate(of_side):
             follows = of_side[k + 1] if event == "foot_off" and k + 1 < len(of_side) else None
             before = of_side[k - 1] if event == "foot_strike" and k else None
-            is_swing_begun = follows is not None and follows[1] == "foot_strike" and follows[0] - z < 0.15
-            is_swing_ended = before is not None and before[1] == "foot_off" and z - before[0] < 0.15
+            least = LIMITS["least_swing_s"]
+            is_swing_begun = follows is not None and follows[1] == "foot_strike" and follows[0] - z < least
+            is_swing_ended = before is not None and before[1] == "foot_off" and z - before[0] < least
             if not (is_swing_begun or is_swing_ended):
                 found.append((side, event, time))
     return sorted(found, key=lambda e: e[2])

@@ -97,3 +97,15 @@ def _most_rows_of_a_window(node):
     if "WINDOW" in str(node.get("type", node.get("operator_type", ""))):
         return max(below, node.get("intermediate_rows", node.get("operator_cardinality", 0)))
     return below
+
+
+def test_a_threshold_is_named_once_and_the_views_read_it():
+    limits = views.thresholds()
+    assert limits["longest_gap_s"][0] == 0.1
+    assert limits["steady_share"][0] == 0.2
+    text = " ".join(views.sources().values())
+    connection = view_builder.connect()
+    for name, (value, meaning) in limits.items():
+        assert f"_{name}()" in text, name
+        assert meaning.endswith("."), name
+        assert float(connection.execute(f"SELECT _{name}()").fetchall()[0][0]) == value
