@@ -1,5 +1,7 @@
 """The commands of the command line, a file each (or for a few that belong together).
 
-Every module has ``register(app)`` and is named in cli.py. Nothing but typer and neurostore.errors is imported at the
+A command parses its options, calls one function, and prints: ``output.write_frame`` data, ``output.say`` text. Errors are
+raised as NeurostoreError, and cli.main ends the process. Each docstring ends with ``Example: neurostore NAME …``, which a
+test requires. Every module has ``register(app)`` and is named in cli.py. Nothing but typer and neurostore.errors is imported at the
 top of a module here: ``neurostore --help`` loads them all.
 """
