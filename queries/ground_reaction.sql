@@ -26,6 +26,15 @@ SELECT
                 'z': 1000 * (found.surface_mm / 1000 * found.fz - found.mx) / found.fy
             }
     END AS cop,
+    CASE
+        WHEN found.reason IS NULL AND found.fy >= 20
+            THEN
+                found.my
+                - (
+                    (found.surface_mm / 1000 * found.fz - found.mx) * found.fx
+                    - (found.mz + found.surface_mm / 1000 * found.fx) * found.fz
+                ) / found.fy
+    END AS free_moment_nm,
     found.plates,
     found.reason IS NULL AS is_valid,
     found.reason

@@ -91,6 +91,9 @@ class CohortConfig:
             if match.covers(relative):
                 values |= {k: v for k, v in match.values.items() if k not in ("camera", "ignore")}
                 camera |= match.values.get("camera", {})
+        emg = {k: v for m in self.matches if m.covers(relative) for k, v in m.values.get("emg", {}).items()}
+        if emg:
+            values["emg"] = emg
         if "frames" in values:
             values["frames"] = tuple(values["frames"])
         skeleton_file = self._skeleton_file(values)
@@ -160,12 +163,17 @@ def _checked(values: dict[str, Any], where: str, problems: list[str]) -> dict[st
                 problems.append(
                     f'{where}: [markers] is a table of label = "what it is", such as KNEE_L = "left_knee_lateral"'
                 )
+        elif key == "emg":
+            if not isinstance(value, dict) or not all(isinstance(v, str) and v.strip() for v in value.values()):
+                problems.append(
+                    f'{where}: [emg] is a table of channel = "side muscle", such as "EMG 1" = "left rectus_femoris", or "other"'
+                )
         elif key == "camera":
             unknown = sorted(set(value) - set(CAMERA_KEYS)) if isinstance(value, dict) else [repr(value)]
             if unknown:
                 problems.append(f"{where}: [camera] has {', '.join(unknown)}; it may have {', '.join(CAMERA_KEYS)}")
         elif key not in OPTIONS:
-            allowed = ", ".join([*OPTIONS, "camera", "markers"]) + ("" if where == "at the top" else ", files")
+            allowed = ", ".join([*OPTIONS, "camera", "emg", "markers"]) + ("" if where == "at the top" else ", files")
             problems.append(f"{where}: unknown key {key!r}; allowed are {allowed}")
         elif not OPTIONS[key][0](value):
             problems.append(f"{where}: {key} = {value!r}; expected {OPTIONS[key][1]}")

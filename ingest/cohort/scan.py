@@ -25,6 +25,7 @@ from neurostore.trial_key import key_text
 from neurostore.wording import listed
 
 ANGLE_SUFFIXES = frozenset({".mot", ".sto"})
+_FORCES = re.compile(r"(?i)(?P<trial>.+?)[ _-]?(grf|forces?|ground_?reactions?)")
 _SIDECARS = ("_channels.tsv", "_channels.json", "_motion.json", "_coordsystem.json", "_events.tsv")
 _KNOWN = ("_scans.json", "_sessions.json", "_events.json")
 _TABLES = tuple(
@@ -94,11 +95,8 @@ def scan(folder: Path | str) -> Cohort:
 
     roles = {f: f.role for f in files}
     unknown = [f.path for f in files if roles[f] == "unknown" and not config.is_skeleton_file(f.path)]
-    forces = [f.relative for f in files if roles[f] == "forces"]
-    if forces:
-        cohort.warnings.append(f"{', '.join(forces[:5])}: forces of OpenSim without joint angles, not read")
     cohort.unknown = _without_captures(unknown, files, roles, cohort.refused)
-    recordings = [f for f in files if roles[f] in ("positions", "video", "angles", "results")]
+    recordings = [f for f in files if roles[f] in ("positions", "video", "angles", "forces", "results")]
     placed = _place(recordings, cohort)
     companions = [f for f in files if roles[f] in ("asf", "sidecar")]
     for place, group in _by_stem(placed).items():
@@ -242,9 +240,13 @@ def _bids(file: _File, cohort: Cohort) -> tuple[tuple[str, ...], str]:
 
 
 def _by_stem(placed: list[tuple[tuple[str, str, bool], str, _File]]) -> dict[tuple[str, str, bool, str], list[_File]]:
+    """Files by trial. ``walk_grf.mot`` (forces) belongs to ``walk.trc`` where that is there."""
     groups: dict[tuple[str, str, bool, str], list[_File]] = defaultdict(list)
+    known = {(*place, stem) for place, stem, _ in placed}
     for place, stem, file in placed:
-        groups[(*place, stem)].append(file)
+        forces = _FORCES.fullmatch(stem) if file.path.suffix.lower() in (".mot", ".sto") else None
+        owner = (*place, forces["trial"]) if forces else None
+        groups[owner if owner in known else (*place, stem)].append(file)
     return groups
 
 
@@ -277,7 +279,14 @@ def _trials(
         cohort.warnings.append(f"{names}: not estimated, since {positions[0].name} holds the positions of that trial")
         videos = []
     if rest:
-        ordered = [*positions, *videos, *(f for f in rest if roles[f] == "angles")]
+        forces = [f for f in rest if roles[f] == "forces"]
+        if forces and not positions:
+            names = ", ".join(f.relative for f in forces)
+            cohort.warnings.append(f"{names}: forces of OpenSim without the positions of that name, not read")
+            forces = []
+        ordered = [*positions, *videos, *(f for f in rest if roles[f] == "angles"), *forces]
+        if not ordered:
+            return
         source = _source(subject, session, is_known, ordered, stem, cohort)
         if source is not None:
             yield source

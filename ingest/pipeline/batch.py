@@ -183,6 +183,11 @@ def read_trial(source: TrialSource, settings: Settings) -> Recording:
         recording.notes += [f"{path.name}: {note}" for note in other.notes]
         recording.steps += other.steps
     has_positions = bool(recording.poses) and any(len(p.frame) for p in recording.poses)
+    if not has_positions and not recording.angles and recording.plates:
+        raise InputError(
+            source.paths[0],
+            "holds forces alone, which cannot be placed on anybody; put the TRC of the same name (or without _grf) beside it",
+        )
     if not has_positions and not recording.angles:
         raise InputError(source.paths[0], "holds no frame of positions and no angle")
     return recording

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from neurostore.errors import InputError
+from neurostore.ingest.readers.ground_forces import force_columns, read_ground_forces
 from neurostore.ingest.readers.markers.assemble import rate_of
 from neurostore.ingest.readers.text_table import breaks_off, numbers, read_bytes, separator_of
 from neurostore.ingest.recording import ReadOptions, Recording, SourceAngle, Step
@@ -53,6 +54,13 @@ def read(path: Path, options: ReadOptions) -> Recording:
     notes = _check_counts(path, head, table, block)
     time_s = table[:, 0]
     _check_times(path, time_s)
+    rate_hz = rate_of(time_s) if len(time_s) > 1 else _number(head.words.get("datarate")) or 0.0
+    if force_columns(head.labels):
+        plates = read_ground_forces(path, head.labels, table, rate_hz, notes)
+        steps = [Step("read_ground_forces", VERSION, {"n_forces": len(plates)})]
+        return Recording(
+            kind="forces", rate_hz=rate_hz, poses=[], length_basis="none", plates=plates, steps=steps, notes=notes
+        )
     names, columns = _coordinates(path, head, table, notes)
     values = table[:, columns]
     in_degrees = _in_degrees(head.words, names, values, notes)
@@ -70,7 +78,6 @@ def read(path: Path, options: ReadOptions) -> Recording:
             )
     if not angles:
         raise InputError(path, f"has no valid value in any of its {len(names)} coordinates")
-    rate_hz = rate_of(time_s) if len(time_s) > 1 else _number(head.words.get("datarate")) or 0.0
     return Recording(
         kind="angles",
         rate_hz=rate_hz,

@@ -39,7 +39,10 @@ def export(
     trial: Annotated[str, typer.Argument(help="The trial.")],
     out: Annotated[
         Path,
-        typer.Argument(metavar="OUT", help="File .trc, .mot, .c3d, .csv, .parquet, _motion.tsv; or a BIDS folder."),
+        typer.Argument(
+            metavar="OUT",
+            help="File .trc, .mot, _grf.mot (forces), .c3d, .csv, .parquet, _motion.tsv; or a BIDS folder.",
+        ),
     ],
     lake: LakeOption = LAKE,
     session: Annotated[str | None, typer.Option(help="Where the trial is in several.", show_default=False)] = None,

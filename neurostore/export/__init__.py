@@ -78,7 +78,7 @@ def export(
 
     Parameters
     ----------
-    out : its suffix decides the format: .trc, .mot, .c3d, .csv, .parquet, ``…_motion.tsv``, or a folder (Motion-BIDS).
+    out : its suffix decides the format: .trc, .mot, ``…_grf.mot`` (forces, with ExternalLoads.xml), .c3d, .csv, .parquet, ``…_motion.tsv``, or a folder (Motion-BIDS).
     session : needed only where the subject has the trial in several. person : 0 is the subject.
     force : replace files that exist.
     choices : fields of :class:`Choices`.
@@ -111,13 +111,15 @@ def _choices(given: dict[str, Any]) -> Choices:
 
 def _writer(target: Path) -> str:
     suffix = "" if target.is_dir() else target.suffix.lower()
-    known = ".trc, .mot, .c3d, .csv, .parquet, …_motion.tsv, or a folder for Motion-BIDS"
+    known = ".trc, .mot, …_grf.mot, .c3d, .csv, .parquet, …_motion.tsv, or a folder for Motion-BIDS"
     if target.is_dir() and target.suffix.lower() in WRITERS and target.suffix:
         raise UsageError(f"{target}: is a folder; name a file in it, or a folder without {target.suffix}")
     if suffix not in WRITERS or (suffix == ".tsv" and not target.name.endswith("_motion.tsv")):
         raise UsageError(f"{target}: no format is known by that ending; expected {known}")
     if not suffix and target.exists() and not target.is_dir():
         raise UsageError(f"{target}: is a file without a suffix; expected {known}")
+    if suffix == ".mot" and target.stem.lower().endswith("_grf"):
+        return "grf"
     return WRITERS[suffix]
 
 

@@ -183,11 +183,25 @@ class Version:
         self, subject: str | None = None, session: str | None = None, trial: str | None = None
     ) -> pl.DataFrame:
         """Joint angles in degrees, a row per frame of a person, of the trials that match what is given."""
+        return self._rows_of("joint_angles", "person, frame", subject, session, trial)
+
+    def joint_kinetics(
+        self, subject: str | None = None, session: str | None = None, trial: str | None = None
+    ) -> pl.DataFrame:
+        """Moments (Nm/kg) and powers (W/kg) of hip, knee and ankle, a row per frame, of the trials that match what is given."""
+        return self._rows_of("joint_kinetics", "frame", subject, session, trial)
+
+    def emg(self, subject: str | None = None, session: str | None = None, trial: str | None = None) -> pl.DataFrame:
+        """Envelopes of EMG over gait cycles, a row per channel, cycle and percent, of the trials that match what is given."""
+        return self._rows_of("emg_envelopes", "channel, cycle, percent", subject, session, trial)
+
+    def _rows_of(
+        self, view: str, order: str, subject: str | None, session: str | None, trial: str | None
+    ) -> pl.DataFrame:
         given = {"subject": subject, "session": session, "trial": trial}
         bound = {k: v for k, v in given.items() if v is not None}
         where = " AND ".join(f"{k} = ${k}" for k in bound) or "true"
-        order = "subject, session, trial, person, frame"
-        return self.sql(f"SELECT * FROM joint_angles WHERE {where} ORDER BY {order}", bound)
+        return self.sql(f"SELECT * FROM {view} WHERE {where} ORDER BY subject, session, trial, {order}", bound)
 
     def scan_poses(self, skeleton: str) -> pl.LazyFrame:
         """Positions as read (mm), a row per frame of a person, a STRUCT per joint."""

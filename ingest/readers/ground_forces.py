@@ -1,0 +1,96 @@
+"""Ground reaction forces as OpenSim writes them: columns ``ground_force_vx``, ``ground_force_px``, ``ground_torque_x`` in MOT and STO.
+
+Forces in N on the person, points in metres, moments in Nm, Y up: the lab of the TRC of the same stem.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from neurostore.errors import InputError
+from neurostore.ingest.readers.wrenches import THRESHOLD_N, plate_from_wrench
+from neurostore.ingest.recording import ForcePlate
+
+_SIDE = re.compile(r"(?:^|_)(?P<side>l|r|left|right)(?:_|$)", re.IGNORECASE)
+
+
+def force_columns(labels: list[str]) -> list[tuple[str, list[int], list[int], list[int]]]:
+    """(name, columns of the force, of the point, of the moment) of each wrench that the labels name; [] where one is missing."""
+    place = {label.lower(): i for i, label in enumerate(labels)}
+    found = []
+    for label in place:
+        if not label.endswith("vx") or "force" not in label:
+            continue
+        stem = label[:-2]
+        force = [place.get(f"{stem}v{axis}", -1) for axis in "xyz"]
+        point = [place.get(f"{stem}p{axis}", -1) for axis in "xyz"]
+        moment = _moment(stem, place)
+        if min(force) >= 0 and min(point) >= 0:
+            found.append((stem.strip("_"), force, point, moment))
+    return found
+
+
+def _moment(stem: str, place: dict[str, int]) -> list[int]:
+    """Columns of the free moment: 'torque' or 'moment' for 'force', with or without m before the axis."""
+    for word in ("torque", "moment"):
+        for mark in ("", "m"):
+            columns = [place.get(f"{stem.replace('force', word)}{mark}{axis}", -1) for axis in "xyz"]
+            if min(columns) >= 0:
+                return columns
+    columns = [place.get(f"{stem}m{axis}", -1) for axis in "xyz"]
+    return columns if min(columns) >= 0 else []
+
+
+def read_ground_forces(
+    path: Path, labels: list[str], table: np.ndarray, rate_hz: float, notes: list[str]
+) -> list[ForcePlate]:
+    """Every wrench of the table as a platform without corners (type 0).
+
+    Parameters
+    ----------
+    labels : names of the columns, 'time' first. table : (n, columns).
+
+    Raises
+    ------
+    InputError : the clock has no rate, or no wrench has a force and a point of application.
+    """
+    wrenches = force_columns(labels)
+    if not wrenches:
+        raise InputError(path, "names forces but no ground_force_vx … with its point ground_force_px …")
+    if rate_hz <= 0 or len(table) < 3:
+        raise InputError(path, f"has {len(table)} rows of forces; at least 3 with an even clock are needed")
+    plates = []
+    for number, (name, force_at, point_at, moment_at) in enumerate(wrenches, 1):
+        force, point = table[:, force_at], table[:, point_at] * 1000.0
+        free = table[:, moment_at] * 1000.0 if moment_at else np.zeros_like(force)
+        is_loaded = np.abs(force[:, 1]) >= THRESHOLD_N
+        centre = np.nanmedian(point[is_loaded], axis=0) if is_loaded.any() else np.zeros(3)
+        with np.errstate(invalid="ignore"):
+            moment = np.cross(point - centre, force) + free
+        side = _SIDE.search(name)
+        plates.append(
+            plate_from_wrench(
+                plate=number,
+                type_=0,
+                corners=None,
+                origin=None,
+                matrix=None,
+                channels=(),
+                units=("N", "m", "Nm"),
+                rate_hz=rate_hz,
+                start_s=float(table[0, 0]),
+                force=force,
+                moment_nmm=moment,
+                normal=np.array([0.0, 1.0, 0.0]),
+                zero="as recorded",
+                threshold_n=THRESHOLD_N,
+                notes=notes,
+                centre=centre,
+                side=None if side is None else {"l": "left", "r": "right"}[side["side"][0].lower()],
+            )
+        )
+    notes.append(f"{len(plates)} ground reaction forces were read ({', '.join(w[0] for w in wrenches)})")
+    return plates
