@@ -14,7 +14,7 @@ from neurostore.errors import UsageError
 from neurostore.lake.queryable import Queryable
 from neurostore.wording import near
 
-EVENT_SOURCES = ("computed", "file")
+EVENT_SOURCES = ("force", "computed", "file")
 
 
 class Filters(TypedDict, total=False):
@@ -34,7 +34,7 @@ class Selection:
     ----------
     where : an SQL condition on trials (t) and subjects (s), such as ``s.age >= 18 AND t.kind = 'mocap'``.
     session, condition : names, any of which a trial may have; () is all.
-    event_source : ``computed`` or ``file``: whose foot strikes make the cycles.
+    event_source : ``force`` (before computed; the default), ``computed`` or ``file``: whose foot strikes make the cycles.
     """
 
     where: str | None = None
