@@ -1,5 +1,5 @@
-"""From files of captures and videos to rows of a lake. Imported as ``neurostore.ingest``.
+"""From a folder of recordings to the tables of a lake; imported as ``neurostore.ingest``.
 
-In comes a cohort folder, out come staged tables, and notes about everything that was estimated, repaired or refused. The
-rooms from bottom to top: recording and geometry; readers, video and landmarks; trial_tables; cohort and refine; pipeline.
+In come files of movement (captures, marker files, videos), out come rows of the lake's tables. Each room may import from
+the ones before it: recording and geometry; readers, video and landmarks; body; trial_tables; cohort and refine; pipeline.
 """

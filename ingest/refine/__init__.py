@@ -1,6 +1,5 @@
-"""Depth refinement: corrects positions from one camera along the camera's rays.
+"""The depth of poses from video, corrected by a small network, in recordings and in lakes.
 
-In comes a Recording of a video, out comes a copy with refined positions and the SD of each depth. ``apply`` refines one
-recording, ``lake_apply`` trials in a lake; :mod:`.training` makes and judges the checkpoint. Torch is loaded when a model
-is, never on import. May import: landmarks, recording, geometry, and what stands below ingest.
+In come a Recording or a trial of a lake, out come its positions refined and how sure the network is of them.
+May import: recording, readers, landmarks, geometry, trial_tables, and neurostore.lake and what stands below it.
 """
