@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
@@ -173,15 +173,55 @@ def check_variables(choices: Iterable[str]) -> None:
 
 @cache
 def declared() -> dict[str, View]:
-    """Every declared view by name, from schemas/views/*.toml."""
-    folder = resources.files("neurostore.schemas") / "views"
-    found = {}
-    for file in sorted(folder.iterdir(), key=lambda f: f.name):
-        if file.name.endswith(".toml"):
-            table = tomllib.loads(file.read_text(encoding="utf-8"))
-            columns = tuple(ViewColumn(**column) for column in table["column"])
-            found[table["name"]] = View(table["name"], table["row"], columns)
-    return found
+    """Every declared view by name, from schemas/views/*.toml.
+
+    A column is written once. ``name`` alone takes it from schemas/shared_columns.toml; ``from`` and ``matching`` take
+    all columns of another view whose names match; ``statistics = true`` gives a parameter of cycles its median, SD
+    (``_sd``) and number (``_n``).
+    """
+    folder = resources.files("neurostore.schemas")
+    shared = tomllib.loads((folder / "shared_columns.toml").read_text(encoding="utf-8"))["column"]
+    files = sorted((folder / "views").iterdir(), key=lambda f: f.name)
+    tables = [tomllib.loads(f.read_text(encoding="utf-8")) for f in files if f.name.endswith(".toml")]
+    written = {table["name"]: table["column"] for table in tables}
+    by_name = {column["name"]: column for column in shared}
+    return {
+        table["name"]: View(table["name"], table["row"], tuple(_columns(table["name"], written, by_name)))
+        for table in tables
+    }
+
+
+def _columns(
+    view: str, written: dict[str, list[dict[str, Any]]], shared: dict[str, dict[str, Any]]
+) -> Iterator[ViewColumn]:
+    """The columns of a view, those of other views and of statistics written out.
+
+    Raises LakeError where a column says neither its type nor where it is from.
+    """
+    for column in written[view]:
+        if "from" in column:
+            yield from (c for c in _columns(column["from"], written, shared) if re.search(column["matching"], c.name))
+        elif column.get("statistics"):
+            yield from _statistics(column)
+        elif "type" in column:
+            yield ViewColumn(**column)
+        elif column["name"] in shared:
+            yield ViewColumn(**shared[column["name"]])
+        else:
+            raise LakeError(
+                f"schemas/views/{view}.toml: the column {column['name']} has no type; give it one, or declare it in "
+                "schemas/shared_columns.toml"
+            )
+
+
+def _statistics(column: dict[str, Any]) -> Iterator[ViewColumn]:
+    """Median, SD and number over steady cycles of a parameter."""
+    name, meaning, unit = column["name"], column["meaning"], column.get("unit", "")
+    given = {key: value for key, value in column.items() if key != "statistics"}
+    yield ViewColumn(**{**given, "meaning": f"median over steady cycles: {meaning}"})
+    source = column.get("source", "")
+    yield ViewColumn(f"{name}_sd", "float64", unit, meaning=f"SD over steady cycles: {meaning}", source=source)
+    yield ViewColumn(f"{name}_n", "int64", meaning=f"steady cycles that have it: {meaning}")
 
 
 def _words(text: str) -> set[str]:

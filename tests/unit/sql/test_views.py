@@ -109,3 +109,41 @@ def test_a_threshold_is_named_once_and_the_views_read_it():
         assert f"_{name}()" in text, name
         assert meaning.endswith("."), name
         assert float(connection.execute(f"SELECT _{name}()").fetchall()[0][0]) == value
+
+
+SQL_TYPES = {
+    "string": "VARCHAR",
+    "bool": "BOOLEAN",
+    "int32": "INTEGER",
+    "int64": "BIGINT",
+    "float32": "FLOAT",
+    "float64": "DOUBLE",
+    "timestamp": "TIMESTAMP WITH TIME ZONE",
+    "struct": "STRUCT",
+    "list<int32>": "INTEGER[]",
+    "list<string>": "VARCHAR[]",
+}
+
+
+def test_every_view_has_the_columns_it_declares_in_order_and_type():
+    connection = view_builder.connect()
+    declared = views.declared()
+    assert set(declared) == set(views.names())
+    for name, view in declared.items():
+        real = [(r[0], r[1].split("(")[0]) for r in connection.execute(f"DESCRIBE {views.quote(name)}").fetchall()]
+        assert real == [(c.name, SQL_TYPES[c.type]) for c in view.columns], name
+
+
+def test_shared_columns_are_written_once():
+    angles = {c.name: c for c in views.declared()["joint_angles"].columns if c.name.endswith("_deg")}
+    curves = {c.name: c for c in views.declared()["cycle_curves"].columns if c.name.endswith("_deg")}
+    assert list(curves.items()) == list(angles.items())
+    summary = {c.name: c for c in views.declared()["subject_summary"].columns}
+    assert summary["stride_length_m_sd"].unit == "m"
+    assert summary["stride_length_m_n"].type == "int64"
+    assert summary["cadence_norm_sd"].source.startswith("Hof 1996")
+
+
+def test_a_column_without_a_type_is_refused():
+    with pytest.raises(LakeError, match=r"schemas/views/v.toml: the column x has no type"):
+        list(views._columns("v", {"v": [{"name": "x"}]}, {}))
