@@ -85,7 +85,7 @@ def main() -> None:
             said = f"not enough memory ({str(error) or 'none left'}): ask for less, or give --workers 1"
         else:
             said = f"{error.filename or 'a file'}: {error.strerror or error}"
-        print(f"neurostore: {printable(said)}; mend it and repeat, the lake is as it was", file=sys.stderr)
+        print(f"neurostore: {printable(said)}; repair it and try again. The lake is unchanged", file=sys.stderr)
         sys.exit(NeurostoreError.exit_code)
 
 

@@ -1,6 +1,6 @@
 """One tree of exceptions. Each carries the exit status the command line ends with.
 
-An error says what was found, what was expected and how to mend it, and names file, column or frame.
+An error says what was found, what was expected and how to repair it, and names file, column or frame.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(lake: LakeOption = LAKE, format: FormatOption = None, output: OutputOption = None) -> None:
-    """Say what is installed, and how the lake is. Exit status 1 where something needs mending.
+    """Report what is installed and the state of the lake. Exit status 1 if something needs repair.
 
     Example: neurostore doctor --lake lake/
     """
@@ -22,6 +22,6 @@ def doctor(lake: LakeOption = LAKE, format: FormatOption = None, output: OutputO
     from neurostore.upkeep.doctor import examine
 
     found = list(examine(lake))
-    rows = [(f.name, f.said, "mend" if f.is_bad else "ok") for f in found]
+    rows = [(f.name, f.said, "repair" if f.is_bad else "ok") for f in found]
     write_frame(pl.DataFrame(rows, schema=["what", "found", "state"], orient="row"), format, output)
     raise typer.Exit(1 if any(f.is_bad for f in found) else 0)

