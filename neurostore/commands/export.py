@@ -59,6 +59,7 @@ def export(
         bool,
         typer.Option("--relative", help="MOT: change from the neutral pose where there is no anatomical zero."),
     ] = False,
+    trim: Annotated[bool, typer.Option("--trim", help="TRC: cut frames at the ends in which nobody is seen.")] = False,
     version: Annotated[
         int | None, typer.Option(help="Version of the lake; else the newest.", show_default=False)
     ] = None,
@@ -86,6 +87,7 @@ def export(
         table=table.value,
         osim_model=osim_model.value,
         relative=relative,
+        trim=trim,
     )
     for note in notes:
         say(f"note: {note}")

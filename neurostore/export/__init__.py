@@ -44,6 +44,7 @@ class Choices:
     points : 'poses' (as read, primary skeleton), 'landmarks', or the name of a stored skeleton.
     source : 'computed' by us, or 'file': events and angles as the source file states them.
     table : of CSV and Parquet, one of TABLES. osim_model : of MOT, one of opensim.MODELS.
+    trim : TRC without the frames at its ends in which nobody is seen.
     relative : MOT takes the ``…_rel_deg`` columns where the plain ones are NULL.
     """
 
@@ -52,6 +53,7 @@ class Choices:
     table: str = "angles"
     osim_model: str = "rajagopal"
     relative: bool = False
+    trim: bool = False
 
 
 @dataclass(frozen=True)

@@ -7,19 +7,30 @@ models face. There are no translations: the origin of a model's pelvis is not a 
 from __future__ import annotations
 
 import io
+import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from neurostore import opensim
 from neurostore.errors import UsageError
 from neurostore.export.trial import Trial, read_angles
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from neurostore.export import Choices, Rendered
+
+LONGEST_FILL_S = 0.2
 
 
 def render(trial: Trial, out: Path, choices: Choices) -> Rendered:
-    """The MOT file of a trial: coordinates that are NULL throughout are left out, a missing value is ``nan``.
+    """The MOT file of a trial: coordinates that are NULL throughout are left out.
+
+    OpenSim's Storage stops reading at a row with ``nan`` and says nothing, so no file has one: gaps of at most 0.2 s are
+    filled by a line, rows that still lack a value are left out, and where that leaves several stretches each is a file of its
+    own (walk_1.mot, walk_2.mot …).
 
     Raises
     ------
@@ -50,6 +61,52 @@ def render(trial: Trial, out: Path, choices: Choices) -> Rendered:
     frame = angles.select(pl.col("time_s").alias("time"), *columns).with_columns(
         pl.selectors.float().fill_null(float("nan"))
     )
+    stretches, told = whole_stretches(frame.to_numpy())
+    if not stretches:
+        raise UsageError(
+            f"{trial.name}: no frame has a value of every coordinate; choose a part of the trial that does"
+        )
+    notes += told
+    parts = [out] if len(stretches) == 1 else [out.with_stem(f"{out.stem}_{k}") for k in range(1, len(stretches) + 1)]
+    return Rendered(
+        {
+            part: _text(pl.DataFrame(values, schema=frame.columns, orient="row"), trial, choices, notes)
+            for part, values in zip(parts, stretches, strict=True)
+        },
+        notes,
+    )
+
+
+def whole_stretches(values: np.ndarray) -> tuple[list[np.ndarray], list[str]]:
+    """(stretches of rows without a missing value, at least two rows each; notes).
+
+    values : (n, 1 + k), time first, NaN = missing. Gaps of at most 0.2 s between values are filled by a line.
+    """
+    filled, time_s, n_filled = values.copy(), values[:, 0], 0
+    for column in range(1, values.shape[1]):
+        known = np.flatnonzero(np.isfinite(values[:, column]))
+        for a, b in itertools.pairwise(known):
+            if b - a > 1 and time_s[b] - time_s[a] <= LONGEST_FILL_S:
+                inner = slice(a + 1, b)
+                filled[inner, column] = np.interp(time_s[inner], time_s[[a, b]], values[[a, b], column])
+                n_filled += b - a - 1
+    is_whole = np.isfinite(filled).all(axis=1)
+    edges = np.flatnonzero(np.diff(is_whole.astype(np.int8), prepend=0, append=0))
+    stretches = [filled[a:b] for a, b in zip(edges[::2], edges[1::2], strict=True) if b - a > 1]
+    notes = []
+    if n_filled:
+        notes.append(f"{n_filled} missing values in gaps of at most {LONGEST_FILL_S:g} s were filled by a line")
+    n_left_out = len(values) - sum(map(len, stretches))
+    if n_left_out and stretches:
+        notes.append(
+            f"{n_left_out} of {len(values)} rows lack a value and were left out, since OpenSim stops reading at a nan"
+            + (f"; the rest is in {len(stretches)} files" if len(stretches) > 1 else "")
+        )
+    return stretches, notes
+
+
+def _text(frame: pl.DataFrame, trial: Trial, choices: Choices, notes: list[str]) -> bytes:
+    """The text of one file."""
     comments = [
         "Units are S.I. units (second, meters, Newtons, ...)",
         "Angles are in degrees.",
@@ -70,7 +127,7 @@ def render(trial: Trial, out: Path, choices: Choices) -> Rendered:
     text = io.BytesIO()
     text.write("\n".join([*head, "", "endheader", ""]).encode())
     frame.write_csv(text, separator="\t", line_terminator="\n")
-    return Rendered({out: text.getvalue().replace(b"NaN", b"nan")}, notes)
+    return text.getvalue()
 
 
 def _advice(absent: list[tuple[str, bool]]) -> str:

@@ -7,6 +7,7 @@ Every line ends with a tab, as OpenSim's own: without it an empty last cell woul
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,9 +23,33 @@ def render(trial: Trial, out: Path, choices: Choices) -> Rendered:
     """The TRC file of a trial."""
     from neurostore.export import Rendered
 
-    points = read_points(trial, choices.points)
+    points, notes = _seen(read_points(trial, choices.points), trim=choices.trim)
     head = _head(trial, points, out.name)
-    return Rendered({out: head.encode() + b"\n" + _body(points)}, [])
+    return Rendered({out: head.encode() + b"\n" + _body(points)}, notes)
+
+
+def _seen(points: Points, *, trim: bool) -> tuple[Points, list[str]]:
+    """(the points, without empty frames at the ends where ``trim``; notes): OpenSim's inverse kinematics stops at an empty frame."""
+    seen = np.isfinite(points.positions).all(axis=-1).any(axis=-1)
+    if seen.all() or not seen.any():
+        return points, []
+    first, last = np.flatnonzero(seen)[[0, -1]]
+    n_ends = int(first + len(seen) - 1 - last)
+    notes = []
+    if n_ends and trim:
+        keep = slice(first, last + 1)
+        points = replace(points, frame=points.frame[keep], time_s=points.time_s[keep], positions=points.positions[keep])
+        notes.append(f"{n_ends} frames at the ends in which nobody is seen were cut")
+    elif n_ends:
+        notes.append(
+            f"{n_ends} frames at the ends show nobody: OpenSim's inverse kinematics stops there; --trim cuts them"
+        )
+    n_within = int((~seen).sum()) - n_ends
+    if n_within:
+        notes.append(
+            f"{n_within} frames in the middle show nobody: OpenSim's inverse kinematics stops there; give it a time range"
+        )
+    return points, notes
 
 
 def _head(trial: Trial, points: Points, name: str) -> str:

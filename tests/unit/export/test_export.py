@@ -19,7 +19,8 @@ from scipy.spatial.transform import Rotation
 from neurostore import opensim
 from neurostore.api import Lake
 from neurostore.errors import UsageError
-from neurostore.export import export
+from neurostore.export import export, mot, trc
+from neurostore.export.trial import Points
 from neurostore.ingest import trial_tables
 from neurostore.ingest.landmarks import compute_landmarks
 from neurostore.ingest.readers import read
@@ -547,3 +548,35 @@ def test_the_command(lake: Lake, tmp_path: Path) -> None:
     again = run("export", "S01", "walk_01", "knees.mot", "--session", "ses1", "--lake", lake.path, cwd=tmp_path)
     assert again.returncode == 2
     assert "--force" in again.stderr
+
+
+def test_a_mot_has_no_nan_since_opensim_stops_reading_there() -> None:
+    """0.1 s are filled by a line, 1 s splits the file, missing ends are cut."""
+    time = np.arange(300) / 100
+    values = np.stack([time, 10 * time, 20 * time], axis=1)
+    values[100:108, 1] = np.nan
+    values[150:250, 2] = np.nan
+    values[:5, 1] = np.nan
+    stretches, notes = mot.whole_stretches(values)
+    assert [len(s) for s in stretches] == [145, 50]
+    assert all(np.isfinite(s).all() for s in stretches)
+    np.testing.assert_allclose(np.concatenate(stretches)[:, 1], 10 * np.concatenate(stretches)[:, 0], atol=1e-12)
+    assert "8 missing values" in notes[0]
+    assert "105 of 300 rows" in notes[1]
+    assert "2 files" in notes[1]
+    whole, nothing = mot.whole_stretches(np.nan_to_num(values))
+    assert len(whole) == 1
+    assert nothing == []
+
+
+def test_empty_frames_of_a_trc_are_said_and_cut_on_wish() -> None:
+    positions = np.ones((20, 3, 3), np.float32)
+    positions[:4], positions[10:12], positions[18:] = np.nan, np.nan, np.nan
+    points = Points("poses", ["a", "b", "c"], np.arange(20), np.arange(20) / 100, positions)
+    same, notes = trc._seen(points, trim=False)
+    assert len(same.frame) == 20
+    assert "6 frames at the ends" in notes[0]
+    assert "--trim" in notes[0]
+    cut, notes = trc._seen(points, trim=True)
+    assert cut.frame.tolist() == list(range(4, 18))
+    assert "2 frames in the middle" in notes[1]
