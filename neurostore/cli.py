@@ -70,6 +70,12 @@ def main() -> None:
     """Run the command line and end the process with its exit status. Set NEUROSTORE_DEBUG=1 to see tracebacks."""
     try:
         app()
+    except SystemExit as end:
+        if isinstance(getattr(end.__context__, "__cause__", None), KeyboardInterrupt):
+            print("neurostore: interrupted; the lake is whole", file=sys.stderr)
+            sys.stderr.flush()
+            os._exit(130)  # threads of a query that was stopped are not waited for
+        raise
     except NeurostoreError as error:
         if os.environ.get("NEUROSTORE_DEBUG"):
             raise

@@ -101,14 +101,14 @@ def flat_csv(frame: pl.DataFrame) -> pl.DataFrame:
                 else [pl.col(name)]
             )
         )
-    nested = [name for name, type_ in frame.schema.items() if isinstance(type_, pl.List | pl.Array)]
-    return frame.with_columns(pl.Series(n, [_json(v) for v in frame[n]], pl.String) for n in nested)
+    nested = [name for name, type_ in frame.schema.items() if type_.is_nested()]
+    return frame.with_columns(pl.Series(n, [_json(v) for v in frame[n].to_list()], pl.String) for n in nested)
 
 
 def _json(value: Any) -> str | None:
     import json
 
-    return None if value is None else json.dumps(value.to_list(), default=str, ensure_ascii=False)
+    return None if value is None else json.dumps(value, default=str, ensure_ascii=False)
 
 
 def table_lines(frame: pl.DataFrame) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
     from neurostore.lake.version import Version
 
-_EXPLAIN = re.compile(r"\s*EXPLAIN\s+(ANALYZE\s+|\([^)]*\)\s*)?", re.IGNORECASE)
+_SPACE = r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)"
+_EXPLAIN = re.compile(rf"{_SPACE}*EXPLAIN\b{_SPACE}*(?:ANALYZE\b|\([^)]*\))?", re.IGNORECASE | re.DOTALL)
 _SET_VARIABLE = re.compile(r"\s*SET\s+VARIABLE\b", re.IGNORECASE)
 
 
@@ -62,23 +64,38 @@ def run(lake: Version, text: str) -> pl.DataFrame:
     """
     import duckdb
 
+    from neurostore.sql.interruptible import interruptible
+
     with lake.connect() as connection:
         try:
-            statements = connection.extract_statements(text)
-            for statement in statements:
-                check_reads(connection, statement)
-            if not statements:
-                raise UsageError("no statement in the query")
+            statements = statements_that_read(connection, text)
             for statement in statements[:-1]:
                 connection.execute(statement)
-            relation = connection.sql(statements[-1])
-            if relation is None:
-                raise UsageError("the last statement gives no rows; end with a SELECT")
-            return relation.pl()
+
+            def rows() -> pl.DataFrame:
+                relation = connection.sql(statements[-1])
+                if relation is None:
+                    raise UsageError("the last statement gives no rows; end with a SELECT")
+                return relation.pl()
+
+            return interruptible(connection, rows)
         except duckdb.IOException as error:
+            lake.raise_if_vanished(error)
             raise LakeError(f"{lake.path}: {error}") from None
         except duckdb.Error as error:
             raise UsageError(str(error)) from None
+
+
+def statements_that_read(connection: Any, text: str) -> list[Any]:
+    """The statements of a text: one that reads, with SET VARIABLE before it. Raises UsageError for anything else."""
+    statements = connection.extract_statements(text)
+    for statement in statements:
+        check_reads(connection, statement)
+    if not statements:
+        raise UsageError("no statement in the query")
+    if any(s.type.name != "SET" for s in statements[:-1]):
+        raise UsageError(f"found {len(statements)} statements; give one SELECT (SET VARIABLE may come before it)")
+    return statements
 
 
 def check_reads(connection: Any, statement: Any) -> None:
@@ -86,15 +103,25 @@ def check_reads(connection: Any, statement: Any) -> None:
     kind = statement.type.name
     if kind == "SELECT" or (kind == "SET" and _SET_VARIABLE.match(statement.query)):
         return
-    if kind == "EXPLAIN":  # EXPLAIN ANALYZE does what it explains
-        explained = connection.extract_statements(_EXPLAIN.sub("", statement.query, count=1))
-        if explained and all(s.type.name == "SELECT" for s in explained):
-            return
+    if kind == "EXPLAIN" and _explains_a_select(connection, statement.query):
+        return
     if kind == "MULTI":
         raise UsageError(
             "this statement stands for several (PIVOT without IN); name the pivoted values: PIVOT … ON a IN (…)"
         )
+    if kind == "EXPLAIN":
+        raise UsageError("EXPLAIN is let through of one SELECT only: EXPLAIN ANALYZE does what it explains")
     raise UsageError(
         f"{kind} is not let through: sql only reads (SELECT, DESCRIBE, SHOW, EXPLAIN, SET VARIABLE); "
         "to write a result to a file use --output FILE"
     )
+
+
+def _explains_a_select(connection: Any, text: str) -> bool:
+    """Whether what is explained is one plain SELECT, as the parser's own tree of it shows."""
+    start = _EXPLAIN.match(text)
+    explained = connection.extract_statements(text[start.end() :]) if start else []
+    if len(explained) != 1 or explained[0].type.name != "SELECT":
+        return False
+    (tree,) = connection.execute("SELECT json_serialize_sql($text)", {"text": explained[0].query}).fetchone()
+    return not json.loads(tree).get("error")

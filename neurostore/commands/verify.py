@@ -49,8 +49,10 @@ def verify(
             f"{found.unfinished} erasures were interrupted; the next command that writes finishes them, such as compact"
         )
     state = "damaged" if found.damaged else "whole" if found.is_clean else "whole, but an erasure is not complete"
+    if found.unrecorded:
+        state += f"; nothing can be said of {len(found.unrecorded)} more"
     say(f"{found.n_files} files, {found.n_bytes / 1e6:.1f} MB: {state}")
-    if drop_damaged and found.damaged:
+    if drop_damaged and (found.damaged or found.unrecorded):
         from neurostore.upkeep.repair import drop_damaged as drop
 
         done = drop(lake, found)
@@ -60,7 +62,8 @@ def verify(
             say(f"dropped: {path}")
         for key in done.trials:
             say(f"taken out: {'/'.join(part for part in key if part)}")
-        say(f"version {done.version}; ingest the sources of these {len(done.trials)} trials again")
+        if done.trials:
+            say(f"version {done.version}; ingest the sources of these {len(done.trials)} trials again")
     raise typer.Exit(0 if found.is_clean else 1)
 
 

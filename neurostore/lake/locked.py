@@ -215,4 +215,8 @@ def _fetch(connection: Any, text: str, time_limit_s: float, memory_limit_mb: int
         timer.cancel()
     import pyarrow as pa
 
+    names = reader.schema.names
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UsageError(f"several columns are called {', '.join(twice)}; name them apart with AS")
     return pl.DataFrame(pl.from_arrow(pa.Table.from_batches(batches, schema=reader.schema)))

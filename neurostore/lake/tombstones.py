@@ -83,7 +83,9 @@ def add(root: str, subject: str, sources: Iterable[str]) -> None:
 
 def lift(root: str, trials: Sequence[tuple[str, str]]) -> int:
     """Take away the stones of these (subject, source_sha256): consent was renewed. Returns how many went."""
-    with storage.lock(root, "renewing consent"), storage.named_errors(root, "renewing consent"):
+    from neurostore.lake import writing
+
+    with writing.writing(root, "renewing consent"), storage.named_errors(root, "renewing consent"):
         known = read(root)
         if not known.stones:
             return 0

@@ -279,6 +279,7 @@ class Version:
         import polars as pl
 
         from neurostore.sql import views
+        from neurostore.sql.interruptible import interruptible
 
         if self._connection is None:
             self._connection = self.connect()
@@ -287,17 +288,22 @@ class Version:
             connection = self._connection.cursor() if is_local else self._connection
             if self.choices:  # variables belong to one connection, a cursor starts without them
                 views.set_variables(connection, **self.choices)
-            result = connection.sql(query, params=params)
-            return result.pl() if result is not None else pl.DataFrame()
+
+            def rows() -> pl.DataFrame:
+                result = connection.sql(query, params=params)
+                return result.pl() if result is not None else pl.DataFrame()
+
+            return interruptible(connection, rows)
         except duckdb.Error as error:
-            self._raise_if_vanished(error)
+            self.raise_if_vanished(error)
             if self.path in str(error) and ".parquet" in str(error):
                 raise DamagedLakeError(f"{self.path}: a file cannot be read: {error}") from error
             if isinstance(error, duckdb.ProgrammingError | duckdb.DataError | duckdb.NotSupportedError):
                 raise UsageError(str(error)) from error
             raise LakeError(f"{self.path}: {error}") from error
 
-    def _raise_if_vanished(self, error: Exception) -> None:
+    def raise_if_vanished(self, error: Exception) -> None:
+        """Raise VanishedVersionError or DamagedLakeError where files of this version are gone; else return."""
         gone = {
             (name, file.path)
             for name, state in self._states.items()

@@ -60,9 +60,10 @@ def drop_damaged(lake_path: object, found: Verification | None = None) -> Droppe
         for table in tables:
             if table != "trials":
                 _remove(root, table, dead)
-        if tables:
-            named = open_lake(root).table_versions
-            commit.name_versions(root, {t: delta.open_table(root, t).version() for t in named}, "drop damaged files")
+        named = open_lake(root).table_versions
+        newest = {t: delta.open_table(root, t).version() for t in named}
+        if tables or newest != named:  # or cut off before it named them
+            commit.name_versions(root, newest, "drop damaged files")
         known = hashes.read(root).files
         hashes.forget(root, known.keys() - dead)
         storage.delete([storage.join(root, p) for p in dead])

@@ -21,7 +21,7 @@ def sweep(lake_path: object, safe_age_s: float = SAFE_AGE_S) -> int:
     Files of strangers stay. Returns how many went.
     """
     root = storage.resolve(lake_path)
-    with storage.lock(root, "sweep"), storage.named_errors(root, "sweeping"):
+    with writing.writing(root, "sweep"), storage.named_errors(root, "sweeping"):
         oldest_kept_s = min(time.time() - safe_age_s, heartbeat.running_since(root))
         n_swept = 0
         here = storage.list_files(root, logs=True)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -21,6 +22,7 @@ from neurostore import storage
 from neurostore.errors import LakeError
 from neurostore.lake import contents, delta, hashes, writing
 from neurostore.lake.version import check_marker
+from neurostore.lake.version import open as open_lake
 from neurostore.trial_key import Key, key_text
 from neurostore.upkeep.damage import trials_of
 from neurostore.upkeep.erase import finish_erasures, unfinished
@@ -103,6 +105,8 @@ def verify(lake_path: object) -> Verification:
             found.others.append(path)
         elif contents.is_temporary(path) or not _is_ours(path):
             found.leftovers.append(path)
+    if not found.damaged and (why := _opening(root)) is not None:  # what is called whole can be opened
+        found.damaged.append(Damage("trials", why))
     found.erased = files_of_erased(root)
     found.unfinished = len(unfinished(root))
     return found
@@ -190,11 +194,28 @@ def _is_ours(path: str) -> bool:
 
 
 def current_files(root: str) -> set[str]:
-    """Data files that the newest version of any table names; empty of a table whose log cannot be read."""
+    """Data files that the newest version of any table names, or the version of it that the newest ``trials`` names.
+
+    They differ where a writer was killed between the two. None of a table whose log cannot be read.
+    """
     paths: set[str] = set()
+    try:
+        shown = open_lake(root).table_versions
+    except LakeError:
+        shown = {}
     for name in delta.stored_tables(root):
-        try:
-            paths |= {f"{name}/{f.path}" for f in delta.files_of(delta.open_table(root, name))}
-        except LakeError:
-            continue
+        for version in {None, shown.get(name)}:
+            with suppress(LakeError):
+                paths |= {f"{name}/{f.path}" for f in delta.files_of(delta.open_table(root, name, version))}
     return paths
+
+
+def _opening(root: str) -> str | None:
+    """Why the newest version cannot be opened with all of its tables; None where it can."""
+    try:
+        lake = open_lake(root)
+        for name in lake.tables():
+            lake.table_state(name)
+    except LakeError as error:
+        return str(error)
+    return None

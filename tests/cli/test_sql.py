@@ -8,8 +8,10 @@ import io
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import polars as pl
@@ -179,3 +181,125 @@ def test_a_band_is_samples_or_a_share():
     assert isinstance(number("10"), int)
     with pytest.raises(UsageError, match="wide"):
         number("wide")
+
+
+WRITING = (
+    "COPY (SELECT 1) TO '{file}'",
+    "CREATE TABLE t AS SELECT 1",
+    "CREATE VIEW v AS SELECT 1",
+    "INSERT INTO trials VALUES (1)",
+    "UPDATE trials SET subject = 'x'",
+    "DELETE FROM trials",
+    "DROP VIEW trials",
+    "ALTER VIEW trials RENAME TO t",
+    "ATTACH '{file}'",
+    "EXPORT DATABASE '{file}'",
+    "IMPORT DATABASE '{file}'",
+    "INSTALL httpfs",
+    "LOAD httpfs",
+    "PRAGMA database_list",
+    "SET memory_limit = '1GB'",
+    "RESET memory_limit",
+    "USE memory",
+    "CALL pragma_version()",
+    "CHECKPOINT",
+    "VACUUM",
+    "BEGIN TRANSACTION",
+    "PREPARE p AS SELECT 1",
+    "EXECUTE p",
+)
+WRAPPERS = (
+    "{}",
+    "EXPLAIN {}",
+    "EXPLAIN ANALYZE {}",
+    "EXPLAIN (ANALYZE) {}",
+    "EXPLAIN (ANALYZE, FORMAT json) {}",
+    "/* a */ EXPLAIN -- b\n ANALYZE {}",
+    "explain/**/analyze {}",
+    "SELECT 1; {}",
+    "SET VARIABLE a = 1; {}",
+)
+
+
+@pytest.mark.parametrize("wrapper", WRAPPERS)
+def test_no_writing_or_opening_statement_is_let_through(wrapper):
+    import duckdb
+
+    from neurostore.commands.sql import statements_that_read
+    from neurostore.errors import UsageError
+
+    with duckdb.connect() as connection:
+        for statement in WRITING:
+            with pytest.raises((UsageError, duckdb.ParserException)):
+                statements_that_read(connection, wrapper.format(statement.format(file="/nowhere/out")))
+
+
+@pytest.mark.parametrize("text", ["EXPLAIN SELECT 1", "EXPLAIN ANALYZE SELECT 1", "explain -- a\n (analyze) SELECT 1"])
+def test_an_explained_select_is_let_through(text):
+    import duckdb
+
+    from neurostore.commands.sql import statements_that_read
+
+    with duckdb.connect() as connection:
+        assert len(statements_that_read(connection, text)) == 1
+
+
+def test_two_statements_get_a_plain_error(lake):
+    for more in ((), ("--locked",)):
+        shown = run("sql", "SELECT 1; SELECT 2", "--lake", lake, *more)
+        assert (shown.returncode, shown.stdout) == (2, "")
+        assert "found 2 statements" in shown.stderr
+
+
+def test_two_columns_of_one_name_are_named_where_locked(lake):
+    shown = run("sql", "SELECT 1 AS x, 2 AS x", "--lake", lake, "--locked")
+    assert shown.returncode == 2
+    assert "several columns are called x" in shown.stderr
+
+
+def test_a_map_is_json_in_csv(lake):
+    query = "SELECT MAP {'a': 1, 'b': 2} AS m, [1, 2] AS l, {'p': 1} AS s"
+    shown = run("sql", query, "--lake", lake, "--format", "csv")
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stdout == 'm,l,s.p\n"{""a"": 1, ""b"": 2}","[1, 2]",1\n'
+
+
+def test_ctrl_c_ends_a_query_with_130_and_one_line(lake):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "neurostore.cli", "sql", "--lake", str(lake),
+         "SELECT count(*) FROM range(1000000) AS a, range(1000000) AS b WHERE a.range * b.range % 7 = 3"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )  # fmt: skip
+    time.sleep(8)
+    process.send_signal(signal.SIGINT)
+    out, said = process.communicate(timeout=30)
+    assert (process.returncode, out, said) == (130, "", "neurostore: interrupted; the lake is whole\n")
+
+
+def test_a_query_that_meets_a_vacuum_says_so(lake, tmp_path):
+    import shutil
+
+    from neurostore.api import open as open_lake
+    from neurostore.commands.sql import run as run_sql
+    from neurostore.errors import DamagedLakeError, VanishedVersionError
+
+    copy = tmp_path / "lake"
+    shutil.copytree(lake, copy)
+    opened = open_lake(copy)
+    state = opened.table_state("landmarks")
+    connection = opened.connect()
+
+    class Late:
+        """A lake whose files go after the connection was made."""
+
+        path = opened.path
+        raise_if_vanished = staticmethod(opened.raise_if_vanished)
+
+        @staticmethod
+        def connect():
+            Path(state.path(state.files[0])).unlink(missing_ok=True)
+            return connection
+
+    with pytest.raises((DamagedLakeError, VanishedVersionError)):
+        run_sql(Late(), "SELECT count(left_hip) FROM landmarks")

@@ -14,6 +14,7 @@ from neurostore.upkeep.verify import verify
 from tests.builders.tiny_bvh import write_bvh
 from tests.cli.cli_run import run
 from tests.torture.kills import content, kill_once, make_scene
+from tests.torture.points import torture
 from tests.torture.writers import write_and_read_at_once
 
 
@@ -98,3 +99,10 @@ def test_a_folder_that_vanished_is_named(tmp_path):
     shutil.rmtree(lake)
     assert run("verify", "--lake", lake).returncode == 3
     assert opened.version > 0
+
+
+@pytest.mark.parametrize(("command", "point"), [("drop-damaged", 12), ("erase", 20), ("compact", 6)])
+def test_a_command_cut_off_before_a_change_and_repeated_ends_as_if_undisturbed(tmp_path, command, point):
+    done = torture(command, tmp_path, [point])
+    assert done.n_points >= point
+    assert done.wrong == []

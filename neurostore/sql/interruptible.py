@@ -1,0 +1,38 @@
+"""Queries that Ctrl-C ends: DuckDB does not look at signals while it makes a result."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    import duckdb
+
+_T = TypeVar("_T")
+
+
+def interruptible(connection: duckdb.DuckDBPyConnection, work: Callable[[], _T]) -> _T:
+    """The result of ``work``, which queries the connection; KeyboardInterrupt stops the query and is raised.
+
+    Signals reach the main thread alone, and that only between Python's own instructions: the query runs in another.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return work()
+    future: Future[_T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:
+            future.set_exception(error)
+
+    thread = threading.Thread(target=run, name="neurostore-query", daemon=True)
+    thread.start()
+    try:
+        return future.result()
+    except KeyboardInterrupt:
+        connection.interrupt()
+        thread.join(10.0)
+        raise
