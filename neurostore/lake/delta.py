@@ -30,6 +30,7 @@ from neurostore.lake.columns import merged_schema, parquet_options, unify
 
 ATTEMPTS = 40
 # Logs are kept whole: a lake version can be opened until it is vacuumed.
+_FEATURES = {"appendOnly", "invariants"}  # of Delta's protocol, that every table may have
 _CONFIGURATION = {"delta.checkpointInterval": "20", "delta.enableExpiredLogCleanup": "false"}
 
 
@@ -85,10 +86,13 @@ def open_table(root: str, table: str, version: int | None = None) -> DeltaTable:
     Raises
     ------
     VanishedVersionError : the version is not there.  DamagedLakeError : the table is not.
+    LakeError : the table has a feature of Delta that this software does not know.
     """
     path = storage.join(root, table)
     try:
-        return DeltaTable(path, version=version)
+        opened = DeltaTable(path, version=version)
+        check_features(path, opened.protocol())
+        return opened
     except TableNotFoundError as error:
         if version is not None and exists(root, table):  # its log begins later
             raise VanishedVersionError(f"{path}: version {version} of {table} is no longer there ({error})") from None
@@ -99,6 +103,19 @@ def open_table(root: str, table: str, version: int | None = None) -> DeltaTable:
         raise VanishedVersionError(f"{path}: version {version} of {table} is not there ({error})") from None
     except OSError as error:
         raise LakeError(f"{path}: the log of {table} cannot be reached ({error})") from error
+
+
+def check_features(path: str, protocol: Any) -> None:
+    """Raise LakeError where another program turned on what this software does not read, such as deletion vectors."""
+    features = {*(protocol.reader_features or ()), *(protocol.writer_features or ())} - _FEATURES
+    if features or protocol.min_reader_version not in (1, 3) or protocol.min_writer_version not in (1, 2, 7):
+        named = ", ".join(sorted(features)) or (
+            f"reader version {protocol.min_reader_version}, writer version {protocol.min_writer_version}"
+        )
+        raise LakeError(
+            f"{path}: another program turned on {named}, which this software does not know, so that rows it deleted "
+            "would be read as if they lived; turn it off there and rewrite the table, or restore the lake from a back-up"
+        )
 
 
 def exists(root: str, table: str) -> bool:
