@@ -1,10 +1,12 @@
--- One row: a foot strike or foot off, computed, by a force platform or as the source file states it: what gait_events shows.
+-- One row: a foot strike or foot off, computed, by a force platform or as the source file states it: what gait_events
+-- shows.
 -- Arguments: motion. Inputs: the name of a relation like _foot_motion; _events, _ground_reaction, _force_events,
 -- _decisions, reviews. Seconds, ms.
--- Where platforms time some of a person's strikes (or offs) in a session, the computed ones of all its trials are moved by the
--- mean of force less computed over the person's other matched events; their method then ends in '+plate'. An event is never
--- corrected by itself, so that event_agreement judges our rules and not the platform. Windows and no joins: a filter on a
--- subject has to reach the scan. What a review moves, renames, deletes or adds comes last, whatever its source: method 'review'.
+-- Where platforms time some of a person's strikes (or offs) in a session, the computed ones of all its trials are moved
+-- by the mean of force less computed over the person's other matched events; their method then ends in '+plate'. An
+-- event is never corrected by itself, so that event_agreement judges our rules and not the platform. Windows and no
+-- joins: a filter on a subject has to reach the scan. What a review moves, renames, deletes or adds comes last,
+-- whatever its source: method 'review'.
 WITH reaction AS (
     SELECT * FROM _ground_reaction(motion)
 ),

@@ -68,5 +68,8 @@ CREATE OR REPLACE MACRO _first_of(a, b) AS {
     'w': coalesce(a.w, b.w), 'x': coalesce(a.x, b.x), 'y': coalesce(a.y, b.y), 'z': coalesce(a.z, b.z)
 },
 (a, b, c) AS {
-    'w': coalesce(a.w, b.w, c.w), 'x': coalesce(a.x, b.x, c.x), 'y': coalesce(a.y, b.y, c.y), 'z': coalesce(a.z, b.z, c.z)
+    'w': coalesce(a.w, b.w, c.w),
+    'x': coalesce(a.x, b.x, c.x),
+    'y': coalesce(a.y, b.y, c.y),
+    'z': coalesce(a.z, b.z, c.z)
 };
