@@ -45,6 +45,7 @@ def ingest(
     force: bool = False,
     dry_run: bool = False,
     consent_renewed: bool = False,
+    prune: bool = False,
     engine: str = "local",
     ray_address: str | None = None,
     progress: Progress | None = None,
@@ -61,6 +62,7 @@ def ingest(
     force : read every trial again.
     dry_run : only say what would be done.
     consent_renewed : take people back in who were erased from this lake.
+    prune : take trials out of the lake whose files the cohort no longer has, of people who are in the cohort.
     engine : ``local`` processes, or ``ray``: tasks of the cluster at ray_address, else of one started here; n_workers
         is then how many at once (None for one per processor of the cluster).
 
@@ -91,6 +93,7 @@ def ingest(
             run.read(plan, n_workers)
             run.renew(plan)
             run.review()
+            run.compare_with_folder(prune=prune)
         finally:
             run.close()
     report.version, report.seconds = run.version, time.monotonic() - start
@@ -311,6 +314,42 @@ class _Run:
             for one in decisions:
                 where = key_text((one["subject"], one["session"], one["trial"]))
                 self.report.warnings.append(f"trials.tsv {one['action']}s {where}: {one['reason']}")
+
+    def compare_with_folder(self, *, prune: bool) -> None:
+        """Say (and with prune take out) what the folder no longer has, and which trials hold the same bytes."""
+        from neurostore.lake.version import open as open_lake
+
+        columns = ("subject", "session", "trial", "source_sha256", "source_path")
+        table = open_lake(self.lake).trials_table()
+        rows = list(zip(*(table[c].to_pylist() for c in columns), strict=True))
+        here = {s.key for s in self.cohort.trials} | set(self._done)
+        people = {key[0] for key in here}
+        failed = {str(error.path) for error in self.report.failed}
+        gone = [
+            row[:3]
+            for row in rows
+            if row[0] in people and row[:3] not in here and str(self.cohort.folder / row[4]) not in failed
+        ]
+        if gone and prune:
+            from neurostore.lake.commit import commit
+
+            self.version = commit(self.lake, removed=gone, message=f"no longer in {self.cohort.folder.name}")
+            self.report.warnings.append(
+                f"taken out, since the cohort no longer has them: {listed(map(key_text, gone))}"
+            )
+        elif gone:
+            self.report.warnings.append(
+                f"in the lake and no longer in the cohort: {listed(map(key_text, gone))}; --prune takes them out"
+            )
+        same: dict[str, dict[str, Key]] = {}
+        for row in rows:
+            if not (prune and row[:3] in gone):
+                same.setdefault(row[3], {})[row[4]] = row[:3]
+        for files in same.values():
+            if len(files) > 1:
+                self.report.warnings.append(
+                    f"the same bytes are {len(files)} trials: {listed(map(key_text, files.values()))}; each counts by itself"
+                )
 
     def _subject_rows(self, subjects: Iterable[str]) -> list[dict[str, Any]]:
         """Rows of subjects of this cohort that the lake has not, or has otherwise."""

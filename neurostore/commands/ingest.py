@@ -66,6 +66,9 @@ def ingest(
     consent_renewed: Annotated[
         bool, typer.Option("--consent-renewed", help="Take in again who was erased from this lake.")
     ] = False,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Take out trials whose files the cohort no longer has.")
+    ] = False,
     log_json: Annotated[bool, typer.Option("--log-json", help="Talk in lines of JSON, for programs.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
 ) -> None:
@@ -106,6 +109,7 @@ def ingest(
             force=force,
             dry_run=dry_run,
             consent_renewed=consent_renewed,
+            prune=prune,
             engine=engine.value,
             ray_address=ray_address,
             progress=progress,

@@ -35,7 +35,7 @@ ConditionsOption = Annotated[
 ]
 EventSourceOption = Annotated[
     str | None,
-    typer.Option("--event-source", metavar="SOURCE", help="computed or file: whose events.", show_default=False),
+    typer.Option("--event-source", metavar="SOURCE", help="force, computed or file: whose events.", show_default=False),
 ]
 VersionOption = Annotated[
     int | None, typer.Option("--version", help="An older version of the lake (see history).", show_default=False)

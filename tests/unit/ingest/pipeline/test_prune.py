@@ -1,0 +1,37 @@
+"""Files that went away, and files that are there twice."""
+
+from __future__ import annotations
+
+import shutil
+
+from neurostore.api import open as open_lake
+from neurostore.demo import make_cohort
+from neurostore.ingest.pipeline import ingest
+
+
+def test_a_renamed_file_counts_once_after_prune_and_is_said_before(tmp_path):
+    cohort, path = tmp_path / "cohort", tmp_path / "lake"
+    make_cohort(cohort, n_per_group=1, n_trials=1)
+    ingest(cohort, path, n_workers=1)
+    folder = cohort / "H01" / "ses1"
+    (folder / "walk_01.bvh").rename(folder / "walk_99.bvh")
+    said = " ".join(ingest(cohort, path, n_workers=1).warnings)
+    assert "no longer in the cohort: H01/ses1/walk_01; --prune takes them out" in said
+    assert "the same bytes are 2 trials: H01/ses1/walk_01, H01/ses1/walk_99" in said
+    report = ingest(cohort, path, n_workers=1, prune=True)
+    assert any("taken out, since the cohort no longer has them: H01/ses1/walk_01" in w for w in report.warnings)
+    trials = open_lake(path).trials()
+    assert trials.filter(subject="H01", session="ses1")["trial"].to_list() == ["walk_99"]
+    assert not any("same bytes" in w for w in report.warnings)
+
+
+def test_one_file_under_two_people_is_said_and_other_cohorts_people_stay(tmp_path):
+    cohort, path = tmp_path / "cohort", tmp_path / "lake"
+    make_cohort(cohort, n_per_group=1, n_trials=1)
+    shutil.copy(cohort / "H01" / "ses1" / "walk_01.bvh", cohort / "S01" / "ses1" / "walk_02.bvh")
+    report = ingest(cohort, path, n_workers=1)
+    assert any("the same bytes are 2 trials: H01/ses1/walk_01, S01/ses1/walk_02" in w for w in report.warnings)
+    n = open_lake(path).trials().height
+    shutil.rmtree(cohort / "C01")
+    ingest(cohort, path, n_workers=1, prune=True)
+    assert open_lake(path).trials().height == n  # nobody of C01 is in this cohort: perhaps in another one
