@@ -6,8 +6,9 @@ import json
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from neurostore.errors import CohortError
+from neurostore.errors import CohortError, InputError
 from neurostore.ingest.cohort.scan import scan
 from neurostore.ingest.pipeline import ingest
 from neurostore.ingest.pipeline.settings import Settings
@@ -59,9 +60,8 @@ def check(cohort: Path | str, settings: Settings | None = None, *, n_workers: in
     return sorted([*read, *refused], key=lambda line: line.file)
 
 
-def _failures(folder: Path, lake: Path, settings: Settings | None, refused: list) -> list:
+def _failures(folder: Path, lake: Path, settings: Settings | None, refused: list[InputError]) -> list[InputError]:
     """Every error of a folder of which nothing could be read."""
-    from neurostore.errors import InputError
     from neurostore.ingest.pipeline.batch import read_trial
 
     errors = list(refused)
@@ -84,7 +84,7 @@ def _rows(lake: Path) -> list[Checked]:
     )
     found = []
     for row in rows.to_dicts():
-        said: dict = {}
+        said: dict[str, Any] = {}
         for step in json.loads(row["steps"]):
             said = {**step.get("parameters", {}), **said}
         found.append(
