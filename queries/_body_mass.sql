@@ -1,5 +1,6 @@
--- One row: a trial with the body mass of its subject, for scaling. Inputs: calibrations, trials, subjects. Kilograms.
--- The trial's own file first, then another file of the session, then participants.tsv. Below 2 or above 400 kg is none.
+-- One row: a trial with the body mass of its subject, for scaling. Inputs: calibrations, trials, subjects.
+-- Kilograms. The trial's own file first, then another file of the session, then participants.tsv. Below 2 or above
+-- 400 kg is none.
 WITH stated AS (
     SELECT
         subject,

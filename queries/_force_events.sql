@@ -1,6 +1,7 @@
 -- One row: a foot strike or foot off by a force platform: the first and last sample of a stance with at least 20 N.
--- Arguments: reaction. Inputs: the name of a relation like _ground_reaction; forces. Seconds. Stances that are valid, all on
--- platforms, and begin and end within the samples. An off counts where the force stays below 20 N after it.
+-- Arguments: reaction. Inputs: the name of a relation like _ground_reaction; forces. Seconds. Stances that are
+-- valid, all on platforms, and begin and end within the samples. An off counts where the force stays below 20 N
+-- after it.
 WITH stances AS (
     SELECT
         subject,
@@ -73,8 +74,8 @@ sided AS (
         data_first_s,
         data_last_s,
         unnest([
-            {'event': 'foot_strike', 'time_s': CASE WHEN strike_s > data_first_s + 0.02 THEN strike_s END},
-            {'event': 'foot_off', 'time_s': CASE WHEN off_s < data_last_s - 0.02 THEN off_s END}
+            { 'event': 'foot_strike', 'time_s': CASE WHEN strike_s > data_first_s + 0.02 THEN strike_s END },
+            { 'event': 'foot_off', 'time_s': CASE WHEN off_s < data_last_s - 0.02 THEN off_s END }
         ]) AS found
     FROM edges
 )

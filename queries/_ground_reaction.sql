@@ -1,8 +1,9 @@
--- One row: a frame of the subject and a side, with the wrench of the ground on that foot: what ground_reaction shows.
--- Arguments: motion. Inputs: the name of a relation like _foot_motion; _plate_contacts, landmarks. N, Nm about the lab's origin, mm.
--- Trials with a force platform alone. A stance is a run of frames in which platforms of that foot are loaded (they are
--- summed), or in which heel or toe stand for 0.2 s with no platform under them; all of it is valid or none. Between
--- stances the foot is in the air and its force is zero.
+-- One row: a frame of the subject and a side, with the wrench of the ground on that foot: what ground_reaction
+-- shows.
+-- Arguments: motion. Inputs: the name of a relation like _foot_motion; _plate_contacts, landmarks. N, Nm about the
+-- lab's origin, mm. Trials with a force platform alone. A stance is a run of frames in which platforms of that foot
+-- are loaded (they are summed), or in which heel or toe stand for 0.2 s with no platform under them; all of it is
+-- valid or none. Between stances the foot is in the air and its force is zero.
 WITH frames AS (
     SELECT
         subject,
@@ -64,11 +65,11 @@ feet AS (
     INNER JOIN frames USING (subject, session, trial, time_s)
     LEFT JOIN on_plates
         ON
-            on_plates.subject = moving.subject
-            AND on_plates.session = moving.session
-            AND on_plates.trial = moving.trial
-            AND on_plates.frame = frames.frame
-            AND on_plates.side = moving.side
+            moving.subject = on_plates.subject
+            AND moving.session = on_plates.session
+            AND moving.trial = on_plates.trial
+            AND frames.frame = on_plates.frame
+            AND moving.side = on_plates.side
     WHERE moving.person = 0
 ),
 
@@ -83,14 +84,14 @@ islands AS (
             lag(is_on_plate) OVER foot_ AS was_on_plate
         FROM feet
         WINDOW foot_ AS (PARTITION BY subject, session, trial, side ORDER BY frame)
-    )
+    ) AS with_plate
     WINDOW foot_ AS (PARTITION BY subject, session, trial, side ORDER BY frame)
 ),
 
 still AS (
     SELECT
         *,
-        sum((is_standing AND NOT is_on_plate != coalesce(was_still, false))::INTEGER) OVER foot_ AS still_run
+        sum(((is_standing AND NOT is_on_plate) != coalesce(was_still, false))::INTEGER) OVER foot_ AS still_run
     FROM (
         SELECT
             *,
@@ -99,7 +100,7 @@ still AS (
                 ORDER BY frame
             ) AS was_still
         FROM islands
-    )
+    ) AS with_still
     WINDOW foot_ AS (PARTITION BY subject, session, trial, side ORDER BY frame)
 ),
 

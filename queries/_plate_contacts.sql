@@ -1,9 +1,10 @@
 -- One row: a frame of a force platform under load and a foot, with whose foot it is.
--- Arguments: motion. Inputs: the name of a relation like _foot_motion; plate_frames, force_plates, landmarks. N, Nm, mm.
--- A contact is a run of frames with at least 20 N (gaps of one frame filled), 0.06 s long and 50 N high. gap_mm is the
--- distance of the centre of pressure from the line from heel to toe, weighted by force over the contact: the foot
--- within 120 mm owns the contact, the nearer one where both are. The other foot is on the platform too where its middle
--- is over it and it stands (heel or toe below 0.5 m/s, relative to the belt) for more than 0.05 s of the contact.
+-- Arguments: motion. Inputs: the name of a relation like _foot_motion; plate_frames, force_plates, landmarks. N, Nm,
+-- mm. A contact is a run of frames with at least 20 N (gaps of one frame filled), 0.06 s long and 50 N high. gap_mm
+-- is the distance of the centre of pressure from the line from heel to toe, weighted by force over the contact: the
+-- foot within 120 mm owns the contact, the nearer one where both are. The other foot is on the platform too where
+-- its middle is over it and it stands (heel or toe below 0.5 m/s, relative to the belt) for more than 0.05 s of the
+-- contact.
 WITH geometry AS (
     SELECT
         subject,
@@ -162,11 +163,11 @@ beside AS (
     INNER JOIN feet USING (subject, session, trial, frame)
     LEFT JOIN speeds
         ON
-            speeds.subject = contacts.subject
-            AND speeds.session = contacts.session
-            AND speeds.trial = contacts.trial
-            AND speeds.time_s = contacts.time_s
-            AND speeds.side = feet.foot.side
+            contacts.subject = speeds.subject
+            AND contacts.session = speeds.session
+            AND contacts.trial = speeds.trial
+            AND contacts.time_s = speeds.time_s
+            AND feet.foot.side = speeds.side
 ),
 
 judged AS (

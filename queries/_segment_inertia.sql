@@ -1,8 +1,8 @@
--- One row: a table of segment masses and inertias for a sex ('u' is unknown: the mean of both). Inputs: none.
--- mass: share of the body's; centre: share of the length from the upper end; radius: of gyration across, share of the length.
--- de_leva: de Leva 1996, doi 10.1016/0021-9290(95)00178-6, table 4 and its note for ankle centres; across is the mean of the
--- sagittal and transverse radii; the foot from heel to toe tip (ours ends at the toe marker). dempster: Plug-in Gait's, after
--- Dempster 1955 in Winter 2009, table 4.1; the foot from ankle to toe.
+-- One row: a table of segment masses and inertias for a sex ('u' is unknown: the mean of both). Inputs: none. mass:
+-- share of the body's; centre: share of the length from the upper end; radius: of gyration across, share of the
+-- length. de_leva: de Leva 1996, doi 10.1016/0021-9290(95)00178-6, table 4 and its note for ankle centres; across is
+-- the mean of the sagittal and transverse radii; the foot from heel to toe tip (ours ends at the toe marker).
+-- dempster: Plug-in Gait's, after Dempster 1955 in Winter 2009, table 4.1; the foot from ankle to toe.
 SELECT *
 FROM (
     VALUES
@@ -13,6 +13,15 @@ FROM (
     ('dempster', 'f', 0.1, 0.433, 0.323, 0.0465, 0.433, 0.302, 0.0145, 0.5, 0.475, false),
     ('dempster', 'u', 0.1, 0.433, 0.323, 0.0465, 0.433, 0.302, 0.0145, 0.5, 0.475, false)
 ) AS known (
-    inertia_table, sex, thigh_mass, thigh_centre, thigh_radius, shank_mass, shank_centre, shank_radius, foot_mass, foot_centre,
+    inertia_table,
+    sex,
+    thigh_mass,
+    thigh_centre,
+    thigh_radius,
+    shank_mass,
+    shank_centre,
+    shank_radius,
+    foot_mass,
+    foot_centre,
     foot_radius, foot_from_heel
 )

@@ -59,7 +59,9 @@ SELECT
     any_value(reason) FILTER (side = 'left') AS left_reason,
     any_value(reason) FILTER (side = 'right') AS right_reason,
     CASE
-        WHEN any_value(mass_kg) IS NULL THEN 'no body mass: nothing per kilogram, and the segments weigh nothing in Nm and W'
+        WHEN
+            any_value(mass_kg) IS NULL
+            THEN 'no body mass: nothing per kilogram, and the segments weigh nothing in Nm and W'
     END AS mass_reason
 FROM query_table(moments)
 GROUP BY subject, session, trial, frame

@@ -1,7 +1,8 @@
 -- One row: an EMG channel over a gait cycle of its side at a percent, 0 to 100.
--- Inputs: emg (envelopes, made at ingest: ingest/kinetics/emg.py says how), gait_cycles. normalized is the envelope over the
--- peak of the mean over the steady cycles of the person's session and channel, or over the peak in the trial that the variable
--- emg_reference names. Channels without a side are shown over left cycles. is_on by Hodges and Bui 1996.
+-- Inputs: emg (envelopes, made at ingest: ingest/kinetics/emg.py says how), gait_cycles. normalized is the envelope
+-- over the peak of the mean over the steady cycles of the person's session and channel, or over the peak in the
+-- trial that the variable emg_reference names. Channels without a side are shown over left cycles. is_on by Hodges
+-- and Bui 1996.
 WITH channels AS (
     SELECT
         *,
@@ -9,6 +10,8 @@ WITH channels AS (
     FROM emg
     WHERE len(envelope) > 1
 ),
+
+percents AS (SELECT unnest(range(101))::INTEGER AS percent),
 
 points AS (
     SELECT
@@ -24,7 +27,7 @@ points AS (
             AND cycles.session = channels.session
             AND cycles.trial = channels.trial
             AND cycles.side = coalesce(channels.side, 'left')
-    CROSS JOIN (SELECT unnest(range(101))::INTEGER AS percent) AS percents
+    CROSS JOIN percents
     WHERE cycles.person = 0
 ),
 
@@ -40,7 +43,7 @@ valued AS (
         * EXCLUDE (envelope, on_s, off_s),
         envelope[floor(place)::BIGINT + 1]
         + (place - floor(place)) * (envelope[floor(place)::BIGINT + 2] - envelope[floor(place)::BIGINT + 1]) AS value,
-        len(list_filter(on_s, lambda t: t <= at_s)) > len(list_filter(off_s, lambda t: t <= at_s)) AS is_on
+        len(list_filter(on_s, LAMBDA t: t <= at_s)) > len(list_filter(off_s, LAMBDA t: t <= at_s)) AS is_on
     FROM placed
     WHERE place >= 0 AND place <= n_values - 2
 ),

@@ -1,4 +1,5 @@
--- One row: a frame of the subject and a side, with the force of the ground on that foot, where the trial has platforms.
+-- One row: a frame of the subject and a side, with the force of the ground on that foot, where the trial has
+-- platforms.
 -- Inputs: _foot_motion, _ground_reaction (which says how), _body_mass. N and N/kg, lab frame, Y up; mm.
 WITH motion AS MATERIALIZED (
     SELECT * FROM _foot_motion
@@ -12,10 +13,10 @@ SELECT
     found.frame,
     found.time_s,
     found.side,
-    CASE WHEN found.reason IS NULL THEN {'x': found.fx, 'y': found.fy, 'z': found.fz} END AS force,
+    CASE WHEN found.reason IS NULL THEN { 'x': found.fx, 'y': found.fy, 'z': found.fz } END AS force,
     CASE
         WHEN found.reason IS NULL
-            THEN {'x': found.fx / mass.mass_kg, 'y': found.fy / mass.mass_kg, 'z': found.fz / mass.mass_kg}
+            THEN { 'x': found.fx / mass.mass_kg, 'y': found.fy / mass.mass_kg, 'z': found.fz / mass.mass_kg }
     END AS force_n_kg,
     CASE WHEN found.reason IS NULL THEN found.fy / mass.mass_kg END AS vertical_force_n_kg,
     CASE

@@ -1,8 +1,10 @@
--- One row: a moment or power of a trial that the source file states too, ours beside the source's, and the vertical force.
--- Inputs: _foot_motion, _ground_reaction, _joint_moments, _wide_kinetics, _body_mass, source_kinetics. Nm/kg, W/kg, N/kg;
--- bias is ours less the source's; r is Pearson's. Ours are computed by the rules of the file's model, Plug-in Gait: Dempster's
--- inertias, axes of the distal segment, forces as measured; quantity is the column of joint_kinetics or of ground_reaction.
--- Frames in which the foot is on valid platforms by us and, where the file states its ground reaction, by the file count.
+-- One row: a moment or power of a trial that the source file states too, ours beside the source's, and the vertical
+-- force.
+-- Inputs: _foot_motion, _ground_reaction, _joint_moments, _wide_kinetics, _body_mass, source_kinetics. Nm/kg, W/kg,
+-- N/kg; bias is ours less the source's; r is Pearson's. Ours are computed by the rules of the file's model, Plug-in
+-- Gait: Dempster's inertias, axes of the distal segment, forces as measured; quantity is the column of
+-- joint_kinetics or of ground_reaction. Frames in which the foot is on valid platforms by us and, where the file
+-- states its ground reaction, by the file count.
 WITH stated AS (
     SELECT * FROM source_kinetics
     WHERE quantity IS NOT NULL
@@ -15,7 +17,10 @@ motion AS MATERIALIZED (
 reaction AS MATERIALIZED (
     SELECT found.*
     FROM _ground_reaction('motion') AS found
-    WHERE (found.subject, found.session, found.trial) IN (SELECT (stated.subject, stated.session, stated.trial) FROM stated)
+    WHERE
+        (found.subject, found.session, found.trial) IN (
+            SELECT (stated.subject, stated.session, stated.trial) FROM stated
+        )
 ),
 
 moments AS (
@@ -88,7 +93,7 @@ stance AS (
         AND (
             their_force.up_n_kg > 0.2
             OR (reaction.subject, reaction.session, reaction.trial) NOT IN (
-                SELECT (their_force.subject, their_force.session, their_force.trial) FROM their_force
+                SELECT (known.subject, known.session, known.trial) FROM their_force AS known
             )
         )
 )
@@ -100,7 +105,11 @@ SELECT
     ours.quantity,
     sqrt(avg((ours.ours - stated.value) ^ 2)) AS rmse,
     avg(ours.ours - stated.value) AS bias,
-    CASE WHEN count(*) > 2 AND stddev_pop(ours.ours) > 0 AND stddev_pop(stated.value) > 0 THEN corr(ours.ours, stated.value) END AS r,
+    CASE
+        WHEN
+            count(*) > 2 AND stddev_pop(ours.ours) > 0 AND stddev_pop(stated.value) > 0
+            THEN corr(ours.ours, stated.value)
+    END AS r,
     count(*) AS n_frames
 FROM ours
 INNER JOIN stated USING (subject, session, trial, frame, quantity)

@@ -1,7 +1,8 @@
--- One row: a gait cycle at a percent, 0 to 100, with the moments and powers of its side and the force under its foot.
--- Inputs: _foot_motion, _judge, _ground_reaction, _chosen_moments. Nm/kg, W/kg, N/kg; linear between frames. anterior_force is
--- along the direction of progression. A value is NULL where joint_kinetics has none; is_valid: the whole cycle has values and
--- the foot was on a platform.
+-- One row: a gait cycle at a percent, 0 to 100, with the moments and powers of its side and the force under its
+-- foot.
+-- Inputs: _foot_motion, _judge, _ground_reaction, _chosen_moments. Nm/kg, W/kg, N/kg; linear between frames.
+-- anterior_force is along the direction of progression. A value is NULL where joint_kinetics has none; is_valid: the
+-- whole cycle has values and the foot was on a platform.
 WITH motion AS MATERIALIZED (
     SELECT * FROM _foot_motion
 ),
@@ -92,13 +93,15 @@ spans AS MATERIALIZED (
     WINDOW foot_ AS (PARTITION BY subject, session, trial, side, cycle ORDER BY time_s)
 ),
 
+percents AS (SELECT unnest(range(101))::INTEGER AS percent),
+
 points AS (
     SELECT
         cycles.*,
         percents.percent,
         cycles.start_s + percents.percent / 100.0 * (cycles.end_s - cycles.start_s) AS at_s
     FROM cycles
-    CROSS JOIN (SELECT unnest(range(101))::INTEGER AS percent) AS percents
+    CROSS JOIN percents
 ),
 
 placed AS (
@@ -129,15 +132,24 @@ SELECT
     count(knee_flexion_moment_nm_kg + part * (next_knee_flexion_moment_nm_kg - knee_flexion_moment_nm_kg)) OVER (
         PARTITION BY subject, session, trial, side, cycle
     ) >= 99 AS is_valid,
-    hip_flexion_moment_nm_kg + part * (next_hip_flexion_moment_nm_kg - hip_flexion_moment_nm_kg) AS hip_flexion_moment_nm_kg,
-    hip_adduction_moment_nm_kg + part * (next_hip_adduction_moment_nm_kg - hip_adduction_moment_nm_kg) AS hip_adduction_moment_nm_kg,
-    hip_rotation_moment_nm_kg + part * (next_hip_rotation_moment_nm_kg - hip_rotation_moment_nm_kg) AS hip_rotation_moment_nm_kg,
-    knee_flexion_moment_nm_kg + part * (next_knee_flexion_moment_nm_kg - knee_flexion_moment_nm_kg) AS knee_flexion_moment_nm_kg,
-    knee_adduction_moment_nm_kg + part * (next_knee_adduction_moment_nm_kg - knee_adduction_moment_nm_kg) AS knee_adduction_moment_nm_kg,
-    knee_rotation_moment_nm_kg + part * (next_knee_rotation_moment_nm_kg - knee_rotation_moment_nm_kg) AS knee_rotation_moment_nm_kg,
-    ankle_flexion_moment_nm_kg + part * (next_ankle_flexion_moment_nm_kg - ankle_flexion_moment_nm_kg) AS ankle_flexion_moment_nm_kg,
-    ankle_adduction_moment_nm_kg + part * (next_ankle_adduction_moment_nm_kg - ankle_adduction_moment_nm_kg) AS ankle_adduction_moment_nm_kg,
-    ankle_rotation_moment_nm_kg + part * (next_ankle_rotation_moment_nm_kg - ankle_rotation_moment_nm_kg) AS ankle_rotation_moment_nm_kg,
+    hip_flexion_moment_nm_kg + part * (next_hip_flexion_moment_nm_kg - hip_flexion_moment_nm_kg)
+        AS hip_flexion_moment_nm_kg,
+    hip_adduction_moment_nm_kg + part * (next_hip_adduction_moment_nm_kg - hip_adduction_moment_nm_kg)
+        AS hip_adduction_moment_nm_kg,
+    hip_rotation_moment_nm_kg + part * (next_hip_rotation_moment_nm_kg - hip_rotation_moment_nm_kg)
+        AS hip_rotation_moment_nm_kg,
+    knee_flexion_moment_nm_kg + part * (next_knee_flexion_moment_nm_kg - knee_flexion_moment_nm_kg)
+        AS knee_flexion_moment_nm_kg,
+    knee_adduction_moment_nm_kg + part * (next_knee_adduction_moment_nm_kg - knee_adduction_moment_nm_kg)
+        AS knee_adduction_moment_nm_kg,
+    knee_rotation_moment_nm_kg + part * (next_knee_rotation_moment_nm_kg - knee_rotation_moment_nm_kg)
+        AS knee_rotation_moment_nm_kg,
+    ankle_flexion_moment_nm_kg + part * (next_ankle_flexion_moment_nm_kg - ankle_flexion_moment_nm_kg)
+        AS ankle_flexion_moment_nm_kg,
+    ankle_adduction_moment_nm_kg + part * (next_ankle_adduction_moment_nm_kg - ankle_adduction_moment_nm_kg)
+        AS ankle_adduction_moment_nm_kg,
+    ankle_rotation_moment_nm_kg + part * (next_ankle_rotation_moment_nm_kg - ankle_rotation_moment_nm_kg)
+        AS ankle_rotation_moment_nm_kg,
     hip_power_w_kg + part * (next_hip_power_w_kg - hip_power_w_kg) AS hip_power_w_kg,
     knee_power_w_kg + part * (next_knee_power_w_kg - knee_power_w_kg) AS knee_power_w_kg,
     ankle_power_w_kg + part * (next_ankle_power_w_kg - ankle_power_w_kg) AS ankle_power_w_kg,
