@@ -7,6 +7,7 @@
 -- event is never corrected by itself, so that event_agreement judges our rules and not the platform. Windows and no
 -- joins: a filter on a subject has to reach the scan. What a review moves, renames, deletes or adds comes last,
 -- whatever its source: method 'review'.
+-- noqa: disable=RF01
 WITH reaction AS (
     SELECT * FROM _ground_reaction(motion)
 ),
@@ -108,7 +109,7 @@ added AS (
         false AS near_end
     FROM reviews
     INNER JOIN sources USING (subject, session, trial)
-    WHERE reviews.action = 'add_event' AND coalesce(getvariable('reviews')::VARCHAR, 'on') <> 'off'
+    WHERE reviews.action = 'add_event' AND coalesce(getvariable('reviews')::VARCHAR, 'on') != 'off'
 ),
 
 edited AS (
@@ -118,10 +119,14 @@ edited AS (
             WHEN person = 0
                 THEN
                     list_filter(
-                        decisions.edits, lambda e: e.side = side AND e.event = event AND abs(e.time_s - time_s) <= 0.025
+                        decisions.edits, LAMBDA e: e.side = side AND e.event = event AND abs(e.time_s - time_s) <= 0.025
                     )[1]
         END AS edit
-    FROM (SELECT * FROM found UNION ALL BY NAME SELECT * FROM added) AS every
+    FROM (
+        SELECT * FROM found
+        UNION ALL BY NAME
+        SELECT * FROM added
+    ) AS every
     LEFT JOIN _decisions AS decisions USING (subject, session, trial)
 )
 
@@ -134,4 +139,4 @@ SELECT
         CASE WHEN edit IS NOT NULL THEN 'review' ELSE method END AS method
     )
 FROM edited
-WHERE edit IS NULL OR edit.action <> 'delete_event'
+WHERE edit IS NULL OR edit.action != 'delete_event'

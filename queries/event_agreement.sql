@@ -21,7 +21,9 @@ events AS (
         near_end,
         pairs.ours,
         pairs.theirs,
-        bool_or(source = pairs.theirs) OVER (PARTITION BY subject, session, trial, pairs.ours, pairs.theirs) AS is_marked
+        bool_or(source = pairs.theirs)
+            OVER (PARTITION BY subject, session, trial, pairs.ours, pairs.theirs)
+            AS is_marked
     FROM gait_events
     INNER JOIN pairs ON gait_events.source IN (pairs.ours, pairs.theirs)
     WHERE person = 0
@@ -40,7 +42,9 @@ around AS (
     WHERE is_marked
     WINDOW
         foot_ AS (PARTITION BY subject, session, trial, ours, theirs, side),
-        before_ AS (PARTITION BY subject, session, trial, ours, theirs, side, event ORDER BY time_s ROWS UNBOUNDED PRECEDING),
+        before_ AS (
+            PARTITION BY subject, session, trial, ours, theirs, side, event ORDER BY time_s ROWS UNBOUNDED PRECEDING
+        ),
         after_ AS (
             PARTITION BY subject, session, trial, ours, theirs, side, event ORDER BY time_s
             ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
