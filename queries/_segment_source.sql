@@ -2,6 +2,15 @@
 -- Inputs: landmarks, body_angles. SET VARIABLE angle_source = 'body' takes the rotations of the fitted body; trials and
 -- persons without one then have none. Else they are those of landmarks.
 -- noqa: disable=RF03
+WITH choice AS (
+    SELECT
+        CASE coalesce(getvariable('angle_source'), 'landmarks')
+            WHEN 'body' THEN true
+            WHEN 'landmarks' THEN false
+            ELSE error('angle_source is landmarks or body')
+        END AS is_body
+)
+
 SELECT
     landmarks.* REPLACE (
         CASE WHEN is_body THEN body.pelvis_rotation ELSE landmarks.pelvis_rotation END AS pelvis_rotation,
@@ -49,14 +58,7 @@ SELECT
             AS right_forearm_line_rotation
     )
 FROM landmarks
-CROSS JOIN (
-    SELECT
-        CASE coalesce(getvariable('angle_source'), 'landmarks')
-            WHEN 'body' THEN true
-            WHEN 'landmarks' THEN false
-            ELSE error('angle_source is landmarks or body')
-        END AS is_body
-) AS choice
+CROSS JOIN choice
 LEFT JOIN body_angles AS body
     ON
         getvariable('angle_source') = 'body'
