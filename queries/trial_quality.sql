@@ -113,7 +113,8 @@ cycles AS (
         count(*) FILTER (is_steady) AS n_steady_cycles,
         count(*) FILTER (is_steady AND side = 'left') AS n_left,
         count(*) FILTER (is_steady AND side = 'right') AS n_right,
-        list_mode(list(reason)) AS usual_reason -- mode() beside counts keeps a filter on the subject from the files
+        -- mode() beside counts keeps a filter on the subject from the files; ordered, so that a tie has one answer
+        list_mode(list(reason ORDER BY reason)) AS usual_reason
     FROM _cycles_judged
     WHERE person = 0
     GROUP BY subject, session, trial
