@@ -137,11 +137,11 @@ def test_command_runs_from_a_clean_environment(installed, tmp_path):
 def test_installed_data_files_are_found(installed, tree, tmp_path):
     code = (
         "import json, neurostore.ingest.readers, neurostore.ingest.landmarks\n"
-        "from neurostore import schema, skeleton, views\n"
+        "from neurostore import schema, skeleton\nfrom neurostore.sql import views\n"
         "print(json.dumps([len(schema.tables()), len(skeleton.names()), len(views.names())]))"
     )
     found = json.loads(run(installed / "python", "-c", code, cwd=tmp_path).splitlines()[-1])
-    tables = [p for p in (tree / "schemas").glob("*.toml") if "\n[[column]]" in p.read_text(encoding="utf-8")]
+    tables = list((tree / "schemas" / "tables").glob("*.toml"))
     skeletons = list((tree / "schemas" / "skeletons").glob("*.toml"))
     views = [p for p in (tree / "queries").glob("*.sql") if not p.stem.startswith("_")]
     assert found == [len(tables), len(skeletons), len(views)]
