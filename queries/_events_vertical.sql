@@ -7,7 +7,7 @@
 -- Arguments: motion. Inputs: the name of a relation like _foot_motion. value is the velocity in m/s, upwards positive;
 -- extremes nearer to zero than 0.05 m/s are left out. One stride has several; gait_events takes the one that belongs
 -- to the coordinate rule's event. Times are refined below frame resolution by a parabola through three frames.
-WITH neighbours AS (
+WITH neighbours AS NOT MATERIALIZED ( -- DuckDB pushes no filter into a materialized CTE that has another one inside
     SELECT
         *,
         lag(time_s) OVER frames_ - time_s AS a,
