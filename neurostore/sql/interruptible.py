@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     import duckdb
 
+_LOOK_S = 0.1
 _T = TypeVar("_T")
 
 
@@ -28,11 +29,12 @@ def interruptible(connection: duckdb.DuckDBPyConnection, work: Callable[[], _T])
         except BaseException as error:
             future.set_exception(error)
 
-    thread = threading.Thread(target=run, name="neurostore-query", daemon=True)
-    thread.start()
+    threading.Thread(target=run, name="neurostore-query", daemon=True).start()
     try:
+        while not future.done():  # a wait without an end is not always woken by a signal
+            wait([future], timeout=_LOOK_S)
         return future.result()
     except KeyboardInterrupt:
         connection.interrupt()
-        thread.join(10.0)
+        wait([future], timeout=10.0)  # Thread.join calls a thread stopped once a signal cut it short (Python 3.11)
         raise
