@@ -65,7 +65,7 @@ corrected AS (
                     / nullif(count(late_s) OVER kind_ - (late_s IS NOT NULL)::INTEGER, 0)
         END AS shift_s
     FROM late
-    WINDOW kind_ AS (PARTITION BY subject, session, event)
+    WINDOW kind_ AS (PARTITION BY subject, session, person, event)
 ),
 
 found AS (
