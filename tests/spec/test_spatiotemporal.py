@@ -31,6 +31,8 @@ def test_the_walkers_own_figures_come_back(pattern, is_treadmill):
     gait = gaits.PATTERNS[pattern]()
     rows = _parameters(walker.walk(gait, n_strides=4, heading_deg=30.0, is_treadmill=is_treadmill))
     assert rows
+    # a made-up crouching foot is lifted slowly: an off may be 27 ms late, a strike as early (gait-event-ensemble.md)
+    stance_tolerance_pct = 100 * 2 * 0.027 * gait.cadence_steps_min / 120 if pattern == "crouch" else 3.5
     for row in rows:
         share = gait.step_share if row["side"] == "right" else 1 - gait.step_share
         assert row["is_steady"]
@@ -38,7 +40,7 @@ def test_the_walkers_own_figures_come_back(pattern, is_treadmill):
         assert row["walking_speed_m_s"] == pytest.approx(gait.speed_m_s, rel=0.01)
         assert row["cadence_steps_min"] == pytest.approx(gait.cadence_steps_min, rel=0.01)
         assert row["step_length_m"] == pytest.approx(share * gait.stride_length_m, abs=0.03)
-        assert row["stance_pct"] == pytest.approx(100 * getattr(gait, row["side"]).stance, abs=3.5)
+        assert row["stance_pct"] == pytest.approx(100 * getattr(gait, row["side"]).stance, abs=stance_tolerance_pct)
         assert row["stance_pct"] + row["swing_pct"] == pytest.approx(100)
         double = row["initial_double_support_pct"] + row["terminal_double_support_pct"]
         assert double + row["single_support_pct"] == pytest.approx(row["stance_pct"])
