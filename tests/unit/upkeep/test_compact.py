@@ -111,7 +111,7 @@ def test_sweeping_spares_young_files_and_those_of_running_ingests(tmp_path):
     path = build_lake(tmp_path, [walk("S0", "a")]).path
     staged = stage(path, [walk("S0", "late")])
     files = [storage.join(path, f.table, f.file.path) for f in staged.files]
-    stray = f"{path}/landmarks/subject=S0/.half.parquet.tmp"
+    stray = f"{path}/landmarks/subject=S0/.half.parquet.0123abcd.tmp"
     with open(stray, "wb") as file:
         file.write(b"half a file")
     assert vacuum.sweep(path) == 0
