@@ -15,6 +15,7 @@ from neurostore.errors import InputError, NeurostoreError, UsageError
 from neurostore.ingest.landmarks import Landmarks
 from neurostore.ingest.recording import Calibration
 from neurostore.schema import tables
+from neurostore.trial_key import Key
 
 from .fitting import VERSION, BodySettings, fit_body
 from .trial import body_tables
@@ -22,7 +23,6 @@ from .trial import body_tables
 if TYPE_CHECKING:
     from neurostore.lake.version import Version
 
-Key = tuple[str, str, str]
 BODY_TABLES = ("body_angles", "body_fit", "body_models")
 _KEYS = ("subject", "session", "trial", "ingest_id")
 _STEPS = ("body_scale", "body_fit")
