@@ -135,7 +135,7 @@ def _finish(root: str) -> dict[str, Receipt]:
 def _erase_one(root: str, subject: str) -> Receipt:
     receipt = Receipt(uuid.uuid4().hex, _now(), 0, VERSION)
     person = traces.of_person(root, subject)
-    tombstones.add(root, subject, person.recordings)
+    tombstones.add(root, subject, person.sources)  # a recording that somebody else has too stays theirs
     _check_nobody_writes(root)  # whoever staged before the stone stood had said so before
     done = erase_files.erase_from_files(root, person)
     receipt.n_matrices, receipt.n_other_files, receipt.remaining = done.n_matrices, done.n_deleted, done.remaining

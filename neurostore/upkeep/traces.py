@@ -22,12 +22,12 @@ _PLACES = 3  # such runs per file
 class Traces:
     """What to look for.
 
-    subject : the key.  recordings : SHA-256 of the sources.  sources : those that no other subject has.  names : values of metadata that only this person has.
+    subject : the key.  sources : SHA-256 of the recordings that no other subject has.
+    names : values of metadata that only this person has.
     runs : consecutive coordinates as they are stored, and as text.
     """
 
     subject: str
-    recordings: frozenset[str] = frozenset()
     sources: frozenset[str] = frozenset()
     names: frozenset[str] = frozenset()
     runs: frozenset[bytes] = frozenset()
@@ -65,10 +65,13 @@ def of_person(root: str, subject: str) -> Traces:
         is_own = row["subject"] == subject
         if row.get("source_sha256"):
             (sources if is_own else of_others).add(row["source_sha256"])
-        (own if is_own else others).update(_names(row))
+        if is_own:
+            own.update(_names(row))
+        else:  # a word that another person's row has, in whatever column, betrays nobody
+            others.update(v for v in row.values() if isinstance(v, str))
     names = frozenset(own - others - {subject})
     runs = frozenset(_runs(root, subject))
-    return Traces(subject, frozenset(sources), frozenset(sources - of_others), names, runs)
+    return Traces(subject, frozenset(sources - of_others), names, runs)
 
 
 def _rows_of(root: str, tables: Iterable[str]) -> Iterator[dict[str, Any]]:
