@@ -4,7 +4,8 @@
 -- N/kg; bias is ours less the source's; r is Pearson's. Ours are computed by the rules of the file's model, Plug-in
 -- Gait: Dempster's inertias, axes of the distal segment, forces as measured; quantity is the column of
 -- joint_kinetics or of ground_reaction. Frames in which the foot is on valid platforms by us and, where the file
--- states its ground reaction, by the file count.
+-- states its ground reaction, by the file count. rmse_smooth is the difference after a moving mean of 0.1 s over both:
+-- some files hold moments of trajectories that were never filtered, and noise is no difference of methods.
 WITH stated AS (
     SELECT * FROM source_kinetics
     WHERE quantity IS NOT NULL
@@ -96,28 +97,47 @@ stance AS (
                 SELECT (known.subject, known.session, known.trial) FROM their_force AS known
             )
         )
+),
+
+paired AS (
+    SELECT
+        ours.subject,
+        ours.session,
+        ours.trial,
+        ours.frame,
+        ours.quantity,
+        ours.ours,
+        stated.value AS theirs,
+        avg(ours.ours) OVER around_ AS ours_smooth,
+        avg(stated.value) OVER around_ AS theirs_smooth
+    FROM ours
+    INNER JOIN stated USING (subject, session, trial, frame, quantity)
+    WINDOW around_ AS (
+        PARTITION BY ours.subject, ours.session, ours.trial, ours.quantity
+        ORDER BY stated.time_s RANGE BETWEEN 0.05 PRECEDING AND 0.05 FOLLOWING
+    )
 )
 
 SELECT
-    ours.subject,
-    ours.session,
-    ours.trial,
-    ours.quantity,
-    sqrt(avg((ours.ours - stated.value) ^ 2)) AS rmse,
-    avg(ours.ours - stated.value) AS bias,
+    paired.subject,
+    paired.session,
+    paired.trial,
+    paired.quantity,
+    sqrt(avg((paired.ours - paired.theirs) ^ 2)) AS rmse,
+    avg(paired.ours - paired.theirs) AS bias,
     CASE
         WHEN
-            count(*) > 2 AND stddev_pop(ours.ours) > 0 AND stddev_pop(stated.value) > 0
-            THEN corr(ours.ours, stated.value)
+            count(*) > 2 AND stddev_pop(paired.ours) > 0 AND stddev_pop(paired.theirs) > 0
+            THEN corr(paired.ours, paired.theirs)
     END AS r,
+    sqrt(avg((paired.ours_smooth - paired.theirs_smooth) ^ 2)) AS rmse_smooth,
     count(*) AS n_frames
-FROM ours
-INNER JOIN stated USING (subject, session, trial, frame, quantity)
+FROM paired
 INNER JOIN stance
     ON
-        ours.subject = stance.subject
-        AND ours.session = stance.session
-        AND ours.trial = stance.trial
-        AND ours.frame = stance.frame
-        AND starts_with(ours.quantity, stance.side)
-GROUP BY ours.subject, ours.session, ours.trial, ours.quantity
+        paired.subject = stance.subject
+        AND paired.session = stance.session
+        AND paired.trial = stance.trial
+        AND paired.frame = stance.frame
+        AND starts_with(paired.quantity, stance.side)
+GROUP BY paired.subject, paired.session, paired.trial, paired.quantity

@@ -15,7 +15,7 @@ from neurostore.ingest.landmarks.heading import headings_of
 from neurostore.ingest.landmarks.marker_centres import compute_centres
 from neurostore.ingest.landmarks.names import SIDES, Marks
 from neurostore.ingest.landmarks.neutral import NeutralAxes, segments_of_rotations
-from neurostore.ingest.landmarks.segments import Segments, segments_of_points
+from neurostore.ingest.landmarks.segments import Segments, segments_of_points, torsion
 from neurostore.ingest.recording import Calibration, Recording
 
 
@@ -116,16 +116,9 @@ def compute_person(
 
 
 def _torsions(segments: Segments, body: Centres) -> dict[str, np.ndarray | float]:
-    """A stated tibial torsion goes beside the shank, whose lateral axis is that of the ankle.
-
-    Not in the trial that measures it, whose ankle has a medial marker: as in Plug-in Gait its shank is turned with the ankle.
-    """
-    torsions = {
-        side: body.parameters.get("tibial_torsion", side)
-        for side in SIDES
-        if f"{side}_shank" in segments.rotations and "medial" not in body.methods.get(f"{side}_ankle", "")
-    }
-    return {f"{side}_tibial_torsion_deg": math.degrees(t) for side, t in torsions.items() if t is not None}
+    """A stated tibial torsion goes beside the shank, whose lateral axis is that of the ankle."""
+    stated = {side: torsion(body, side) for side in SIDES if f"{side}_shank" in segments.rotations}
+    return {f"{side}_tibial_torsion_deg": math.degrees(t) for side, t in stated.items() if t is not None}
 
 
 def _undefined_shanks(body: Centres) -> list[str]:

@@ -114,7 +114,8 @@ def _foot(axes: Marks, methods: dict[str, str], body: Centres, side: str, shank:
     stated = parameters.source("static_foot_offset", side) == "file"
     if offset is not None and ankle is not None and shank is not None and (stated or heel is None):
         turn = (parameters.get("static_foot_rotation_offset", side) or 0.0) * sign
-        axes[f"{name}_line"] = _turned(from_x_and_z(toe - ankle, shank[..., 2]), offset, turn)
+        across = _without_torsion(body, side, shank)[..., 2]
+        axes[f"{name}_line"] = _turned(from_x_and_z(toe - ankle, across), offset, turn)
         methods[f"{name}_axes"] = "ankle_to_toe_with_static_offset"
     elif heel is not None and first is not None and fifth is not None:
         axes[name] = from_x_and_z(toe - heel, sign * (fifth - first))
@@ -125,6 +126,25 @@ def _foot(axes: Marks, methods: dict[str, str], body: Centres, side: str, shank:
         methods[f"{name}_axes"] = "heel_to_toe"
     else:
         methods[f"{name}_axes"] = "no_foot_neutral"
+
+
+def torsion(body: Centres, side: str) -> float | None:
+    """Tibial torsion as the file states it, rad: from the knee's lateral axis to the ankle's, which is the shank's.
+
+    None in the trial that measures it, whose ankle has a medial marker: as in Plug-in Gait its shank is turned with the ankle.
+    """
+    is_measured_here = "medial" in body.methods.get(f"{side}_ankle", "")
+    return None if is_measured_here else body.parameters.get("tibial_torsion", side)
+
+
+def _without_torsion(body: Centres, side: str, shank: np.ndarray) -> np.ndarray:
+    """The shank's axes (n, 3, 3) with the lateral axis of the knee, which is the one Plug-in Gait builds the foot on.
+
+    Measured on the foot axes that Nexus writes (LFOO, LFOA …): 0.0 to 0.2 degrees apart, with the ankle's axis up to 9.
+    """
+    angle = (torsion(body, side) or 0.0) * (1.0 if side == "left" else -1.0)
+    c, s = np.cos(angle), np.sin(angle)
+    return shank @ np.array([[c, 0.0, s], [0.0, 1.0, 0.0], [-s, 0.0, c]])
 
 
 def _turned(foot: np.ndarray, up: float, left: float) -> np.ndarray:

@@ -5,17 +5,19 @@ import pytest
 
 import neurostore
 from neurostore.ingest.pipeline import ingest
+from neurostore.ingest.pipeline.settings import Settings
 from tests.shared_data import SHARED, needs_shared
 
 pytestmark = needs_shared
-# LABQ's own outputs of hip and knee are not compared: they differ from any inverse dynamics of its markers (docs/kinetics.md)
 OF_PLUG_IN_GAIT = ("LABF", "LABG", "LABS")
+# Moments in LABQ's file are of trajectories that were never filtered: their noise is 0.4 Nm/kg at the hip (docs/kinetics.md)
+UNFILTERED = "LABQ"
 
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory):
     path = tmp_path_factory.mktemp("labs") / "lake"
-    ingest(SHARED / "labs", path)
+    ingest(SHARED / "labs", path, Settings(hip_method="davis", cutoff_hz=10.0))  # hips as Plug-in Gait has them
     return neurostore.open(path)
 
 
@@ -45,7 +47,7 @@ def test_a_foot_over_two_platforms_that_hold_only_part_of_it_is_not_valid(lake):
     assert reasons["reason"].to_list() == ["part of the foot beside it"]
 
 
-@pytest.mark.parametrize(("joint", "most"), [("ankle", 0.02), ("knee", 0.04)])
+@pytest.mark.parametrize(("joint", "most"), [("ankle", 0.02), ("knee", 0.04), ("hip", 0.08)])
 def test_sagittal_moments_are_plug_in_gaits(agreement, joint, most):
     rows = agreement.filter(agreement["quantity"].str.contains(f"{joint}_flexion_moment"))
     assert len(rows) >= 7
@@ -53,22 +55,27 @@ def test_sagittal_moments_are_plug_in_gaits(agreement, joint, most):
     assert (rows["r"] >= 0.99).all(), rows
 
 
-def test_hip_moments_are_as_far_from_plug_in_gaits_as_the_hip_centres(agreement):
-    """Harrington's hip centres lie 5 to 25 mm from Plug-in Gait's: 1 cm is about 0.1 Nm/kg."""
-    rows = agreement.filter(agreement["quantity"].str.contains("hip_flexion_moment"))
-    assert (rows["r"] >= 0.99).all(), rows
-    assert (rows["rmse"] <= 0.15).all(), rows
-
-
-@pytest.mark.parametrize(("joint", "most"), [("ankle", 0.2), ("knee", 0.2), ("hip", 0.2)])
+@pytest.mark.parametrize(("joint", "most"), [("ankle", 0.15), ("knee", 0.2), ("hip", 0.2)])
 def test_powers_are_plug_in_gaits(agreement, joint, most):
     rows = agreement.filter(agreement["quantity"].str.contains(f"{joint}_power"))
+    assert len(rows) >= 7
     assert (rows["rmse"] <= most).all(), rows
 
 
-def test_other_planes_of_the_knee(agreement):
-    rows = agreement.filter(agreement["quantity"].str.contains("knee_(adduction|rotation)_moment"))
+def test_other_planes(agreement):
+    rows = agreement.filter(agreement["quantity"].str.contains("_(adduction|rotation)_moment"))
+    assert len(rows) >= 42
     assert (rows["rmse"] <= 0.05).all(), rows
+
+
+@pytest.mark.parametrize(("joint", "most"), [("ankle", 0.02), ("knee", 0.045), ("hip", 0.085)])
+def test_moments_of_unfiltered_trajectories_agree_once_both_are_smooth(lake, joint, most):
+    rows = lake.sql(
+        "SELECT rmse, rmse_smooth FROM kinetic_agreement WHERE subject = $s AND quantity LIKE '%' || $q",
+        {"s": UNFILTERED, "q": f"{joint}_flexion_moment_nm_kg"},
+    )
+    assert len(rows) == 2
+    assert (rows["rmse_smooth"] <= most).all(), rows
 
 
 def test_events_of_platforms_stand_at_the_operators_marks(lake):
