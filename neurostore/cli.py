@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Annotated
 
 import typer
 
@@ -33,16 +34,38 @@ from neurostore.commands import (
     tables,
     verify,
 )
+from neurostore.commands.help_sections import SectionedHelp
 from neurostore.errors import NeurostoreError
+from neurostore.release import VERSION
 from neurostore.wording import printable
 
 app = typer.Typer(
     name="neurostore",
-    help="The open lakehouse for human movement: captures in, joint angles, gait cycles and comparisons out.",
+    cls=SectionedHelp,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        print(VERSION)
+        raise typer.Exit
+
+
+@app.callback()
+def neurostore(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """The open lakehouse for human movement: captures in, joint angles, gait cycles and comparisons out.
+
+    Every command has its own help, as in: neurostore ingest --help
+    """
+
+
 ingest.register(app)
 check.register(app)
 tables.register(app)

@@ -11,14 +11,18 @@ import csv
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from neurostore.errors import UsageError
+from neurostore.text_table import lines_of
 from neurostore.walker import gait as gait_patterns
 from neurostore.walker import walk as walker
 from neurostore.walker.bvh import write_bvh
+
+if TYPE_CHECKING:
+    import polars as pl
 
 # group: (walker pattern, letter of its subjects)
 GROUPS = {"control": ("normal", "H"), "stiff_knee": ("stiff_knee", "S"), "crouch": ("crouch", "C")}
@@ -198,7 +202,6 @@ def _truth(people: list[Person]) -> Any:
     )
 
 
-def _print_table(frame: Any) -> None:
-    widths = [max([len(c), *(len(str(v)) for v in frame[c])]) for c in frame.columns]
-    for row in (frame.columns, *frame.iter_rows()):
-        print("  " + "  ".join(str(v).rjust(w) for v, w in zip(row, widths, strict=True)))
+def _print_table(frame: pl.DataFrame) -> None:
+    for line in lines_of(frame):
+        print(f"  {line}")

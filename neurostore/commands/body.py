@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from neurostore.commands.help_sections import MODELS
 from neurostore.commands.options import LAKE, LakeOption
 
 body = typer.Typer(
@@ -21,7 +22,7 @@ SessionOption = Annotated[str, typer.Option(help="Session of the trial, where th
 
 
 def register(app: typer.Typer) -> None:
-    app.add_typer(body, name="body", short_help="A scaled OpenSim model fitted to every frame.")
+    app.add_typer(body, name="body", short_help="A scaled OpenSim model fitted to every frame.", rich_help_panel=MODELS)
 
 
 @body.command(short_help="Fit a body to trials that are in the lake.")

@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
+from neurostore.commands.help_sections import BRING_IN
 from neurostore.commands.options import FormatOption, OutputOption
 
 
 def register(app: typer.Typer) -> None:
-    app.command()(check)
-    app.command()(markers)
+    app.command(short_help="Read every capture of a folder; store nothing.", rich_help_panel=BRING_IN)(check)
+    app.command(short_help="Show which label of a file became which landmark.", rich_help_panel=BRING_IN)(markers)
 
 
 def check(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from neurostore.commands.help_sections import COMPARE
 from neurostore.commands.options import (
     LAKE,
     ConditionsOption,
@@ -40,7 +41,7 @@ class Test(StrEnum):
 
 
 def register(app: typer.Typer) -> None:
-    app.command(short_help="Compare groups, sessions or conditions: interval, test.")(compare)
+    app.command(short_help="Compare groups, sessions or conditions: interval, test.", rich_help_panel=COMPARE)(compare)
 
 
 def compare(

@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
+from neurostore.commands.help_sections import START
+
 
 def register(app: typer.Typer) -> None:
-    app.command()(demo)
+    app.command(rich_help_panel=START)(demo)
 
 
 def demo(

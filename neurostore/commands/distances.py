@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from neurostore.commands.help_sections import COMPARE
 from neurostore.commands.options import (
     LAKE,
     ConditionsOption,
@@ -55,8 +56,12 @@ AllCycles = Annotated[bool, typer.Option("--all-cycles", help="Cycles that are n
 
 
 def register(app: typer.Typer) -> None:
-    app.command(short_help="Write the DTW distances of all cycles, trials or subjects.")(distances)
-    app.command(short_help="List the cycles or trials most like those of one trial.")(neighbours)
+    app.command(short_help="Write the DTW distances of all cycles, trials or subjects.", rich_help_panel=COMPARE)(
+        distances
+    )
+    app.command(short_help="List the cycles or trials most like those of one trial.", rich_help_panel=COMPARE)(
+        neighbours
+    )
 
 
 def distances(

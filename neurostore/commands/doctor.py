@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import typer
 
+from neurostore.commands.help_sections import START
 from neurostore.commands.options import LAKE, FormatOption, LakeOption, OutputOption
 
 
 def register(app: typer.Typer) -> None:
-    app.command()(doctor)
+    app.command(rich_help_panel=START)(doctor)
 
 
 def doctor(lake: LakeOption = LAKE, format: FormatOption = None, output: OutputOption = None) -> None:

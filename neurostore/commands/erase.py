@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
+from neurostore.commands.help_sections import MAINTAIN
 from neurostore.commands.options import LAKE, LakeOption
 
 
 def register(app: typer.Typer) -> None:
-    app.command(short_help="Erase a person from every table, version and log.")(erase)
+    app.command(short_help="Erase a person from every table, version and log.", rich_help_panel=MAINTAIN)(erase)
 
 
 def erase(

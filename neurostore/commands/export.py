@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from neurostore.commands.help_sections import TAKE_OUT
 from neurostore.commands.options import LAKE, LakeOption
 
 
@@ -31,7 +32,9 @@ class Table(StrEnum):
 
 
 def register(app: typer.Typer) -> None:
-    app.command(short_help="Write a trial as TRC, MOT, C3D, Motion-BIDS, CSV, Parquet.")(export)
+    app.command(short_help="Write a trial as TRC, MOT, C3D, Motion-BIDS, CSV, Parquet.", rich_help_panel=TAKE_OUT)(
+        export
+    )
 
 
 def export(

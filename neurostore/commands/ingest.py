@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from neurostore.commands.help_sections import BRING_IN
 from neurostore.commands.options import LAKE, LakeOption
 from neurostore.errors import NeurostoreError
 
@@ -31,7 +32,7 @@ class Engine(StrEnum):
 
 
 def register(app: typer.Typer) -> None:
-    app.command()(ingest)
+    app.command(rich_help_panel=BRING_IN)(ingest)
 
 
 def ingest(

@@ -7,13 +7,16 @@ from typing import Annotated
 
 import typer
 
+from neurostore.commands.help_sections import MAINTAIN, TAKE_OUT
 from neurostore.commands.options import LAKE, LakeOption
 
 
 def register(app: typer.Typer) -> None:
-    app.command(short_help="Merge small files and sweep what a crash left behind.")(compact)
-    app.command(short_help="Write tables and views into a .duckdb file.")(catalogue)
-    app.command("export-lake", short_help="Write this version as plain hive-partitioned Parquet.")(export_lake)
+    app.command(short_help="Merge small files and sweep what a crash left behind.", rich_help_panel=MAINTAIN)(compact)
+    app.command(short_help="Write tables and views into a .duckdb file.", rich_help_panel=TAKE_OUT)(catalogue)
+    app.command(
+        "export-lake", short_help="Write this version as plain hive-partitioned Parquet.", rich_help_panel=TAKE_OUT
+    )(export_lake)
 
 
 def compact(

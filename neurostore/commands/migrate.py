@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import typer
 
+from neurostore.commands.help_sections import MAINTAIN
 from neurostore.commands.options import LAKE, LakeOption
 
 
 def register(app: typer.Typer) -> None:
-    app.command(short_help="Bring an older lake to this version's schema.")(migrate)
+    app.command(short_help="Bring an older lake to this version's schema.", rich_help_panel=MAINTAIN)(migrate)
 
 
 def migrate(lake: LakeOption = LAKE) -> None:

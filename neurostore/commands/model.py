@@ -10,6 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
+from neurostore.commands.help_sections import MODELS
+
 NameOption = Annotated[str | None, typer.Option("--model", help="A declared model; the default one if not given.")]
 ModelsOption = Annotated[
     Path | None,
@@ -23,7 +25,7 @@ def register(app: typer.Typer) -> None:
     model.command(short_help="Hash every file of the model again and compare.")(verify)
     model.command(short_help="What saved_model.pb holds, read without running it.")(inspect)
     model.command(short_help="Measure the pose model on this machine.")(bench)
-    app.add_typer(model, name="model")
+    app.add_typer(model, name="model", rich_help_panel=MODELS)
 
 
 def fetch(

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neurostore.commands.options import Format
 from neurostore.errors import UsageError
+from neurostore.text_table import lines_of
 from neurostore.wording import printable
 
 if TYPE_CHECKING:
@@ -81,10 +80,9 @@ def _write(frame: pl.DataFrame, format: Format, file: Any) -> None:
     elif format is Format.csv:
         flat_csv(frame).write_csv(file)
     else:
-        lines = list(table_lines(frame))
-        if sys.stdout.isatty() and file is sys.stdout.buffer and len(lines[1]) > shutil.get_terminal_size().columns:
-            lines = list(record_lines(frame))
-        file.writelines(f"{line}\n".encode() for line in lines)
+        is_shown = sys.stdout.isatty() and file is sys.stdout.buffer
+        width = shutil.get_terminal_size().columns if is_shown else None
+        file.writelines(f"{line}\n".encode() for line in lines_of(frame, width))
 
 
 def flat_csv(frame: pl.DataFrame) -> pl.DataFrame:
@@ -109,56 +107,3 @@ def _json(value: Any) -> str | None:
     import json
 
     return None if value is None else json.dumps(value, default=str, ensure_ascii=False)
-
-
-def table_lines(frame: pl.DataFrame) -> Iterator[str]:
-    """A plain table: every row and column, numbers to the right, unknown values as NULL."""
-    columns = [_texts(frame[name]) for name in frame.columns]
-    names = [printable(name) for name in frame.columns]
-    widths = [max([len(n), *map(len, texts)]) for n, (texts, _) in zip(names, columns, strict=True)]
-    right = [is_number for _, is_number in columns]
-
-    def line(cells: Any) -> str:
-        padded = (c.rjust(w) if r else c.ljust(w) for c, w, r in zip(cells, widths, right, strict=True))
-        return "  ".join(padded).rstrip()
-
-    yield line(names)
-    yield "  ".join("─" * w for w in widths)
-    for row in zip(*(texts for texts, _ in columns), strict=True):
-        yield line(row)
-
-
-def record_lines(frame: pl.DataFrame) -> Iterator[str]:
-    """A block of lines for each row, a column a line: for tables wider than the terminal they are shown on."""
-    width = max(len(printable(name)) for name in frame.columns)
-    columns = [(printable(name).ljust(width), _texts(frame[name])[0]) for name in frame.columns]
-    for index in range(frame.height):
-        yield f"── row {index + 1} ──"
-        for name, texts in columns:
-            yield f"{name}  {texts[index]}"
-
-
-def _texts(series: pl.Series) -> tuple[list[str], bool]:
-    """The cells of a column as text, and whether they are numbers."""
-    values = series.to_list()
-    if series.dtype.is_float():
-        decimals = _decimals([abs(v) for v in values if v is not None and math.isfinite(v)])
-        return ["NULL" if v is None else _number(v, decimals) for v in values], True
-    texts = ["NULL" if v is None else printable(str(v).replace("\n", " ").replace("\t", " ")) for v in values]
-    return texts, series.dtype.is_integer() or series.dtype.is_decimal()
-
-
-def _decimals(sizes: list[float]) -> int | None:
-    """Decimals that give about five figures to the largest value of a column; None where no fixed number serves."""
-    largest = max(sizes, default=0.0)
-    if largest == 0:
-        return 1
-    if largest >= 1e9 or largest < 1e-3:
-        return None
-    if all(size == int(size) for size in sizes):
-        return 1
-    return min(4, max(1, 4 - math.floor(math.log10(largest))))
-
-
-def _number(value: float, decimals: int | None) -> str:
-    return f"{value:.6g}" if decimals is None else f"{value:.{decimals}f}"

@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
+from neurostore.commands.help_sections import LOOK
 from neurostore.commands.options import LAKE, LakeOption
 
 
 def register(app: typer.Typer) -> None:
-    app.command(short_help="Draw stored poses on their video, and a contact sheet.")(overlay)
+    app.command(short_help="Draw stored poses on their video, and a contact sheet.", rich_help_panel=LOOK)(overlay)
 
 
 def overlay(

@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
+from neurostore.commands.help_sections import BRING_IN
+
 
 def register(app: typer.Typer) -> None:
-    app.command(short_help="Copy a cohort under random keys, dates moved.")(pseudonymise)
+    app.command(short_help="Copy a cohort under random keys, dates moved.", rich_help_panel=BRING_IN)(pseudonymise)
 
 
 def pseudonymise(

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from neurostore.commands.help_sections import MODELS
 from neurostore.commands.options import LAKE, LakeOption, OutputOption
 
 refine = typer.Typer(
@@ -30,7 +31,9 @@ class Form(StrEnum):
 
 
 def register(app: typer.Typer) -> None:
-    app.add_typer(refine, name="refine", short_help="The learned refinement of depth: train, prove, use.")
+    app.add_typer(
+        refine, name="refine", short_help="The learned refinement of depth: train, prove, use.", rich_help_panel=MODELS
+    )
 
 
 @refine.command(short_help="Show corrupted and true motion, or write windows.")

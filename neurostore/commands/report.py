@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from neurostore.commands.help_sections import COMPARE
 from neurostore.commands.options import (
     LAKE,
     ConditionsOption,
@@ -20,7 +21,7 @@ from neurostore.commands.options import (
 
 
 def register(app: typer.Typer) -> None:
-    app.command(short_help="Write one web page on the lake for a lab meeting.")(report)
+    app.command(short_help="Write one web page on the lake for a lab meeting.", rich_help_panel=COMPARE)(report)
 
 
 def report(

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from neurostore.commands.help_sections import LOOK
 from neurostore.commands.options import LAKE, FormatOption, LakeOption, OutputOption
 
 review = typer.Typer(no_args_is_help=True, help="Record and list decisions on trials, cycles and events.")
@@ -43,7 +44,7 @@ ToOption = Annotated[float | None, typer.Option("--to", metavar="S", help="End o
 
 
 def register(app: typer.Typer) -> None:
-    app.add_typer(review, name="review")
+    app.add_typer(review, name="review", rich_help_panel=LOOK)
 
 
 @review.command(short_help="Leave a trial, side, cycle or span out.")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from neurostore.commands.help_sections import LOOK
 from neurostore.commands.options import LAKE, FormatOption, LakeOption, OutputOption
 from neurostore.errors import LakeError, UsageError
 
@@ -23,7 +24,7 @@ _SET_VARIABLE = re.compile(r"\s*SET\s+VARIABLE\b", re.IGNORECASE)
 
 
 def register(app: typer.Typer) -> None:
-    app.command()(sql)
+    app.command(rich_help_panel=LOOK)(sql)
 
 
 def sql(

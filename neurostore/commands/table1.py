@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from neurostore.commands.help_sections import COMPARE
 from neurostore.commands.options import (
     LAKE,
     ConditionsOption,
@@ -42,7 +43,7 @@ class Centre(StrEnum):
 
 
 def register(app: typer.Typer) -> None:
-    app.command(short_help="Write the table of groups of a paper.")(table1)
+    app.command(short_help="Write the table of groups of a paper.", rich_help_panel=COMPARE)(table1)
 
 
 def table1(

@@ -6,6 +6,7 @@ from typing import Any
 
 import typer
 
+from neurostore.commands.help_sections import LOOK, MAINTAIN, START
 from neurostore.commands.options import (
     LAKE,
     ConditionsOption,
@@ -29,10 +30,10 @@ _SUBJECTS = (
 
 
 def register(app: typer.Typer) -> None:
-    app.command()(trials)
-    app.command(short_help="List the subjects and what participants.tsv says of them.")(subjects)
-    app.command()(history)
-    app.command()(version)
+    app.command(rich_help_panel=LOOK)(trials)
+    app.command(short_help="List the subjects with their columns of participants.tsv.", rich_help_panel=LOOK)(subjects)
+    app.command(rich_help_panel=MAINTAIN)(history)
+    app.command(rich_help_panel=START)(version)
 
 
 def trials(

@@ -6,12 +6,13 @@ from typing import Annotated
 
 import typer
 
+from neurostore.commands.help_sections import MAINTAIN
 from neurostore.commands.options import LAKE, LakeOption
 from neurostore.wording import and_more
 
 
 def register(app: typer.Typer) -> None:
-    app.command(short_help="Read every file; say which are not what was written.")(verify)
+    app.command(short_help="Read every file; list those that have changed.", rich_help_panel=MAINTAIN)(verify)
 
 
 def verify(

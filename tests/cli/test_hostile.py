@@ -82,10 +82,11 @@ def test_a_terminal_is_told_nothing(lake):
         ["trials"],
         ["sql", "SELECT * FROM subjects"],
         ["sql", "SELECT '\x1b[2J\x9b' AS \"\x1b[1m\""],
+        ["sql", "SELECT 'a\u2028b\u2029c\u2066d' AS \"e\u2028f\""],
     ):
         shown = run(*words, "--lake", lake)
         assert shown.returncode == 0
-        assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]", shown.stdout + shown.stderr)
+        assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]", shown.stdout + shown.stderr)
     assert r"\x1b]0;pwned\x07\x1b[2J" in run("subjects", "--lake", lake).stdout
     shown = run("export", "\x1b[2J", "walk", "out.trc", "--lake", lake)
     assert shown.returncode == 2

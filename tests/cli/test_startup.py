@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
 import pytest
 
 from neurostore.cli import app
+from neurostore.commands.help_sections import SECTIONS
 from tests.cli.cli_run import run
 
 HEAVY = {"tensorflow", "torch", "numba", "duckdb", "polars", "pyarrow", "numpy", "deltalake", "scipy", "ray", "rich"}
@@ -43,3 +45,14 @@ def test_version():
     import neurostore
 
     assert run("version").stdout == f"{neurostore.__version__}\n"
+    assert run("--version").stdout == f"{neurostore.__version__}\n"
+
+
+def test_help_has_every_command_under_a_section():
+    shown = run("--help").stdout
+    headings = [line.removesuffix(":") for line in shown.splitlines() if line.endswith(":") and line[0] != " "]
+    assert headings == ["Options", *SECTIONS]
+    below = shown[shown.index(SECTIONS[0]) :]
+    groups = [group.name for group in app.registered_groups]
+    assert sorted(re.findall(r"^  ([a-z]\S*)", below, re.MULTILINE)) == sorted([*COMMANDS, *groups])
+    assert "..." not in below  # no sentence is cut

@@ -1,0 +1,89 @@
+"""Data frames as text for people: a plain table, or a block of lines per row where the terminal is too narrow for it.
+
+Nothing is cut: keys are read from here and typed again. Columns are as wide as a terminal shows their text (rich's table of
+widths), so that letters of two cells and of none do not move the columns.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from rich.cells import cell_len
+
+from neurostore.wording import printable
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_GAP = "  "
+
+
+def lines_of(frame: pl.DataFrame, width: int | None = None) -> Iterator[str]:
+    """The lines of a frame as a table; of blocks, one per row, where the table is wider than ``width`` cells.
+
+    Parameters
+    ----------
+    frame : any columns; numbers stand to the right, unknown values are NULL, a cell is always on one line.
+    width : cells of the terminal; None means that the table may have any width (a pipe, a file).
+    """
+    columns = [_texts(frame[name]) for name in frame.columns]
+    names = [_on_one_line(name) for name in frame.columns]
+    widths = [max([cell_len(n), *map(cell_len, texts)]) for n, (texts, _) in zip(names, columns, strict=True)]
+    if width is not None and sum(widths) + len(_GAP) * (len(widths) - 1) > width:
+        yield from _blocks(names, [texts for texts, _ in columns])
+        return
+    is_right = [is_number for _, is_number in columns]
+    yield _line(names, widths, is_right)
+    yield _GAP.join("─" * w for w in widths)
+    for row in zip(*(texts for texts, _ in columns), strict=True):
+        yield _line(row, widths, is_right)
+
+
+def _line(cells: Sequence[str], widths: Sequence[int], is_right: Sequence[bool]) -> str:
+    padded = (_padded(c, w, right) for c, w, right in zip(cells, widths, is_right, strict=True))
+    return _GAP.join(padded).rstrip()
+
+
+def _padded(text: str, width: int, is_right: bool = False) -> str:
+    spaces = " " * (width - cell_len(text))
+    return spaces + text if is_right else text + spaces
+
+
+def _blocks(names: Sequence[str], columns: Sequence[Sequence[str]]) -> Iterator[str]:
+    width = max(map(cell_len, names))
+    for index, cells in enumerate(zip(*columns, strict=True)):
+        yield f"── row {index + 1} ──"
+        for name, text in zip(names, cells, strict=True):
+            yield f"{_padded(name, width)}{_GAP}{text}"
+
+
+def _texts(series: pl.Series) -> tuple[list[str], bool]:
+    """The cells of a column as text, and whether they are numbers."""
+    values = series.to_list()
+    if series.dtype.is_float():
+        decimals = _decimals([abs(v) for v in values if v is not None and math.isfinite(v)])
+        return ["NULL" if v is None else _number(v, decimals) for v in values], True
+    texts = ["NULL" if v is None else _on_one_line(str(v)) for v in values]
+    return texts, series.dtype.is_integer() or series.dtype.is_decimal()
+
+
+def _on_one_line(text: str) -> str:
+    return printable(text.replace("\n", " ").replace("\t", " "))
+
+
+def _decimals(sizes: list[float]) -> int | None:
+    """Decimals that give about five figures to the largest value of a column; None where no fixed number serves."""
+    largest = max(sizes, default=0.0)
+    if largest == 0:
+        return 1
+    if largest >= 1e9 or largest < 1e-3:
+        return None
+    if all(size == int(size) for size in sizes):
+        return 1
+    return min(4, max(1, 4 - math.floor(math.log10(largest))))
+
+
+def _number(value: float, decimals: int | None) -> str:
+    return f"{value:.6g}" if decimals is None else f"{value:.{decimals}f}"
