@@ -24,16 +24,10 @@ def foreign_capture(path: Path, exported: frozenset[str]) -> str | None:
     suffix = path.suffix.lower()
     if suffix in _BY_SUFFIX:
         return None if suffix in _RAW and path.stem in exported else _BY_SUFFIX[suffix]
-    if suffix == ".npy" and any(
-        word in path.stem.lower() for word in ("skeleton_3d", "3ddata", "_3d_xyz", "freemocap")
-    ):
-        return "an array of FreeMoCap: give its CSV, or export TRC or C3D"
     if suffix not in (".csv", ".txt"):
         return None
     head = _head(path)
     first = head.split("\n", 1)[0].strip().strip('"').lower()
-    if first.startswith("format version,") and "take name" in first:
-        return "a Motive CSV (OptiTrack): export C3D"
     if first.rstrip(",").rstrip('"') in ("trajectories", "model outputs", "devices", "joints", "segments"):
         return "a CSV of Vicon Nexus: export C3D"
     if "sub frame" in head.lower() and "frame" in head.lower():

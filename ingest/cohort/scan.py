@@ -20,6 +20,7 @@ from neurostore.ingest.cohort.foreign import foreign_capture
 from neurostore.ingest.cohort.metadata import read_metadata
 from neurostore.ingest.cohort.source import KEY, Cohort, TrialSource, bare, key_from
 from neurostore.ingest.readers import READERS, VIDEO_SUFFIXES
+from neurostore.ingest.readers.markers.points_kind import is_points
 from neurostore.ingest.recording import ReadOptions
 from neurostore.trial_key import key_text
 from neurostore.wording import listed
@@ -73,6 +74,8 @@ class _File:
             return "video"
         if suffix in ANGLE_SUFFIXES:
             return "forces" if _holds_forces_alone(self.path) else "angles"
+        if suffix in (".csv", ".npy"):
+            return "positions" if is_points(self.path) else "unknown"
         return "positions" if suffix in READERS and suffix != ".tsv" else "unknown"
 
 

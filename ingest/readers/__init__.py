@@ -31,6 +31,8 @@ READERS: dict[str, str] = {
     ".json": "neuropose",
     ".mvnx": "mvnx",
     ".tsv": "markers.motion_bids",
+    ".csv": "markers.points_csv",
+    ".npy": "markers.points_csv",
 }
 
 #: videos go to a pose estimator, not to a reader

@@ -77,10 +77,36 @@ def read(path: Path, options: ReadOptions) -> Recording:
     rate_hz, time_s = _clock(path, words, table[:, 1], notes)
 
     names, positions = _markers(path, head, table, options, notes)
-    keep = frame_slice(len(table), options, path)
+    return recording_of(
+        path, names, positions, time_s, rate_hz, head.words.get("units", ""), options, notes, "read_trc"
+    )
+
+
+def recording_of(
+    path: Path,
+    names: list[str],
+    positions: np.ndarray,
+    time_s: np.ndarray,
+    rate_hz: float,
+    unit: str,
+    options: ReadOptions,
+    notes: list[str],
+    step: str,
+    usual_up: str = "y",
+) -> Recording:
+    """A recording of named markers: unit, up, skeleton and stillness are judged as for every table of markers.
+
+    positions : (n, J, 3) in ``unit`` as the file says it, NaN or all zero where missing.  step : name of the reading step.
+    usual_up : the axis that is up by convention of the format, taken where the markers leave it open.
+
+    Raises
+    ------
+    InputError : no valid sample.
+    """
+    keep = frame_slice(len(positions), options, path)
     positions, time_s = positions[keep].astype(np.float32), time_s[keep]
     positions[(positions == 0).all(axis=-1)] = np.nan
-    scale_mm, length_basis = _scale(path, head.words, options, positions, notes)
+    scale_mm, length_basis = _scale(path, unit, options, positions, notes)
     with np.errstate(over="ignore"):
         positions = positions * np.float32(scale_mm)
     positions, n_rubbish = without_rubbish(positions)
@@ -92,7 +118,7 @@ def read(path: Path, options: ReadOptions) -> Recording:
         )
     if length_basis == "measured" and (warning := unit_mismatch(positions, f"{scale_mm:g} mm")):
         notes.append(warning)
-    up = _up(path, options, names, positions, notes)
+    up = _up(path, options, names, positions, notes, usual_up)
     positions = to_y_up(positions, up)
     skeleton, columns, fit_notes = choose_skeleton(names, options, path)
     duration_s = float(time_s[-1] - time_s[0])
@@ -103,7 +129,7 @@ def read(path: Path, options: ReadOptions) -> Recording:
         poses=[assemble(skeleton, columns, positions, time_s)],
         length_basis=options.length_basis or length_basis,
         is_treadmill=options.is_treadmill,
-        steps=[Step("read_trc", VERSION, {"scale_mm": scale_mm, "up": up})],
+        steps=[Step(step, VERSION, {"scale_mm": scale_mm, "up": up})],
         notes=[*notes, *fit_notes],
     )
 
@@ -238,11 +264,9 @@ def _markers(
     return [name for name, _ in best.values()], np.stack([xyz for _, xyz in best.values()], axis=1)
 
 
-def _scale(
-    path: Path, words: dict[str, str], options: ReadOptions, positions: np.ndarray, notes: list[str]
-) -> tuple[float, str]:
+def _scale(path: Path, unit: str, options: ReadOptions, positions: np.ndarray, notes: list[str]) -> tuple[float, str]:
     """(mm per unit, length basis)."""
-    unit = words.get("units", "").lower().strip("()[]. ")
+    unit = unit.lower().strip("()[]. ")
     refuse_pixels(path, unit, positions, options.scale_mm)
     if options.scale_mm is not None:
         return options.scale_mm, "measured"
@@ -261,15 +285,15 @@ def _scale(
     return scale_mm, "judged"
 
 
-def _up(path: Path, options: ReadOptions, names: list[str], positions: np.ndarray, notes: list[str]) -> str:
-    """Y is up in most TRC files; the format cannot say, so the data are asked where their names allow it."""
+def _up(path: Path, options: ReadOptions, names: list[str], positions: np.ndarray, notes: list[str], usual: str) -> str:
+    """The format cannot say which way is up (Y in most TRC files), so the data are asked where their names allow it."""
     if options.up:
         return parse_up(options.up, path)
-    up = judge_up([squeezed(name) for name in names], positions, default="y")
+    up = judge_up([squeezed(name) for name in names], positions, default=usual)
     axis, how = (
         (up.axis, up.how)
         if up.is_sure
-        else ("y", f"the convention of the format, as the markers leave it open ({up.how})")
+        else (usual, f"the convention of the format, as the markers leave it open ({up.how})")
     )
-    notes.append(f"a TRC file does not say which way is up; {axis} was taken: {how}")
+    notes.append(f"the file does not say which way is up; {axis} was taken: {how}")
     return axis

@@ -390,11 +390,8 @@ def test_a_theia_file_cut_short_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
-        ("take.csv", "Format Version,1.23,Take Name,walk,Capture Frame Rate,100\n\n,Type,Marker\n", "Motive CSV"),
-        ("nexus.csv", "Trajectories\n100\n,,S:LASI,,\nFrame,Sub Frame,X,Y,Z\n,,mm,mm,mm\n1,0,1,2,3\n", "Vicon Nexus"),
-        ("model.csv", "Model Outputs\n100\n,,S:LKneeAngles,,\nFrame,Sub Frame,X,Y,Z\n", "Vicon Nexus"),
-        ("mocap.csv", "body_nose_x,body_nose_y,body_nose_z,body_left_hip_x,body_right_hip_x\n0,0,0,0,0\n", "FreeMoCap"),
-        ("skeleton_3d.npy", "\x93NUMPY", "FreeMoCap"),
+        ("devices.csv", "Frame,Sub Frame,Fx,Fy,Fz\n1,0,1,2,3\n", "Vicon Nexus"),
+        ("tidy.csv", "frame,keypoint,x,y,z\n0,nose,0,0,0\n", "FreeMoCap"),
         ("take.tak", "x", "Motive"),
         ("walk.mvnx", "<mvnx><subject frameRate='60'><segments><segment label='Pelvis'/></segments><frames/></subject></mvnx>", ""),
     ],

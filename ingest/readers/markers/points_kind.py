@@ -1,0 +1,37 @@
+"""Is a CSV or an array a capture? Its name and first rows decide, so that a table of people is never taken for one."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+HEAD_BYTES = 8192
+NEXUS_SECTIONS = ("trajectories", "model outputs", "joints", "segments", "devices")
+PREFIX = re.compile(r"^(mediapipe_)?(body|pose|rigid_body)_(?=nose|left_|right_|mouth_)")
+_ARRAY_NAME = re.compile(r"(?i)skeleton_?3d|3d_?data|_3d_xyz|freemocap")
+_KEYPOINTS = ("nose", "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle")
+
+
+def is_points(path: Path) -> bool:
+    """Whether a .csv or .npy file holds a capture that points_csv reads, by its name and first rows."""
+    if path.suffix.lower() == ".npy":
+        return _ARRAY_NAME.search(path.stem) is not None
+    try:
+        with path.open("rb") as file:
+            return maker_of(file.read(HEAD_BYTES).decode("utf-8-sig", "replace")) != ""
+    except OSError:
+        return False
+
+
+def maker_of(head: str) -> str:
+    """'motive', 'nexus' or 'freemocap' by the first rows of a CSV; '' where it is none of theirs."""
+    lines = [line.strip().strip('"').lower() for line in head.splitlines()[:12]]
+    first = lines[0] if lines else ""
+    if first.startswith("format version") and "take name" in first:
+        return "motive"
+    if re.split(r"[,;]", first)[0].strip('" ') in NEXUS_SECTIONS and any("sub frame" in line for line in lines):
+        return "nexus"
+    cells = [PREFIX.sub("", cell.strip('" ')) for cell in first.split(",")]
+    if sum(f"{name}_{axis}" in cells for name in _KEYPOINTS for axis in "xyz") >= 9:
+        return "freemocap"
+    return ""

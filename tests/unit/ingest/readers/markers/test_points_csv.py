@@ -1,0 +1,194 @@
+"""CSV of Motive, Nexus and FreeMoCap: the same walk as in a TRC file, to the digits that the text has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from neurostore import skeleton
+from neurostore.errors import InputError
+from neurostore.ingest.cohort.scan import scan
+from neurostore.ingest.readers import read
+from neurostore.ingest.recording import ReadOptions
+from tests.builders import c3d_files
+
+LEGS = c3d_files.LEGS
+N = 60
+
+
+@pytest.fixture(scope="module")
+def walk() -> np.ndarray:
+    """(60, J, 3) mm, Z up as C3D has it."""
+    return c3d_files.walker(N)
+
+
+def y_up(points: np.ndarray) -> np.ndarray:
+    return np.stack([points[..., 0], points[..., 2], -points[..., 1]], axis=-1)
+
+
+def cells(values: Sequence[object]) -> str:
+    return ",".join(map(str, values))
+
+
+def motive(
+    points: np.ndarray,
+    names: Sequence[str],
+    *,
+    unit: str = "Meters",
+    per_mm: float = 0.001,
+    kind: str = "Marker",
+    **changes: str,
+) -> str:
+    """Points are Y up. A rigid body and the expected places of its markers stand beside the measured markers."""
+    wide = [n for n in names for _ in range(3)]
+    head = {
+        "Format Version": "1.23",
+        "Take Name": "walk",
+        "Export Frame Rate": "100.000000",
+        "Length Units": unit,
+        **changes,
+    }
+    lines = [
+        ",".join(f"{k},{v}" for k, v in head.items()), "",
+        cells(["", "Type", *["Rigid Body"] * 7, *["Rigid Body Marker" if kind == "Marker" else kind] * 3, *[kind] * len(wide)]),
+        cells(["", "Name", *["Belt"] * 7, *["Belt:LASI"] * 3, *(f"Walker:{n}" for n in wide)]),
+        cells(["", "ID", *["1"] * (10 + len(wide))]),
+        cells(["", "", *["Rotation"] * 4, *["Position"] * (6 + len(wide))]),
+        cells(["Frame", "Time (Seconds)", "X", "Y", "Z", "W", *["X", "Y", "Z"] * (2 + len(names))]),
+    ]  # fmt: skip
+    for f, frame in enumerate(points * per_mm):
+        values = ["" if np.isnan(v) else f"{v:.6f}" for v in frame.ravel()]
+        lines.append(cells([f, f"{f / 100:.6f}", *[0] * 3, 1, *[9] * 6, *values]))
+    return "\n".join(lines) + "\n"
+
+
+def nexus(points: np.ndarray, names: Sequence[str], separator: str = ",", first: int = 1) -> str:
+    """Points are Z up. Devices stand above the trajectories, model outputs below them."""
+    axes = cells(["Frame", "Sub Frame", *["X", "Y", "Z"] * len(names)])
+    lines = [
+        "Devices",
+        "1000",
+        ",,Plate - Force,,",
+        "Frame,Sub Frame,Fx,Fy,Fz",
+        ",,N,N,N",
+        "1,0,0,0,0",
+        "1,1,0,0,0",
+        "",
+    ]
+    lines += ["Trajectories", "100", ",," + ",,,".join(f"Walker:{n}" for n in names) + ",,", axes]
+    lines += [cells(["", "", *["mm"] * (3 * len(names))])]
+    for f, frame in enumerate(points):
+        lines.append(cells([f + first, 0, *("" if np.isnan(v) else f"{v:.4f}" for v in frame.ravel())]))
+    lines += ["", "Model Outputs", "100", ",,Walker:LKneeAngles,,,Walker:LKneeMoment,,", "Frame,Sub Frame,X,Y,Z,X,Y,Z"]
+    lines += [
+        ",,deg,deg,deg,N.mm,N.mm,N.mm",
+        *(f"{f + first},0,{10 + f / 10:.1f},2,3,4,5,6" for f in range(len(points))),
+    ]
+    text = "\n".join(lines) + "\n"
+    return text if separator == "," else text.replace(",", separator).replace(".", ",")
+
+
+def freemocap(points: np.ndarray, names: Sequence[str], clock: bool = True) -> str:
+    lines = [cells([*(["timestamp"] if clock else []), *(f"body_{n}_{a}" for n in names for a in "xyz")])]
+    for f, frame in enumerate(points):
+        lines.append(cells([*([f"{1.7e9 + f / 30:.4f}"] if clock else []), *(f"{v:.3f}" for v in frame.ravel())]))
+    return "\n".join(lines) + "\n"
+
+
+def body(points: np.ndarray) -> np.ndarray:
+    """(n, 33, 3): BlazePose's points on the walker's legs, the others above the pelvis."""
+    joints = skeleton.load("blazepose_33").source_names
+    at = {name: points[:, i] for i, name in enumerate(LEGS)}
+    pelvis = (at["LASI"] + at["RASI"]) / 2
+    out = np.repeat((pelvis + np.array((0, 0, 500.0)))[:, None], len(joints), axis=1)
+    own = {"hip": "ASI", "knee": "KNE", "ankle": "ANK", "heel": "HEE", "foot_index": "TOE"}
+    for side in ("left", "right"):
+        for joint, marker in own.items():
+            out[:, joints.index(f"{side}_{joint}")] = at[side[0].upper() + marker]
+    return out
+
+
+def positions_of(recording, names: Sequence[str]) -> np.ndarray:
+    poses = recording.poses[0]
+    return poses.positions[:, [poses.skeleton.index(n) for n in names]]
+
+
+@pytest.mark.parametrize(
+    ("text_of", "digits_mm"),
+    [
+        (lambda p: motive(y_up(p), LEGS), 0.01),
+        (lambda p: motive(y_up(p), LEGS, unit="Millimeters", per_mm=1.0), 0.01),
+        (lambda p: nexus(p, LEGS), 0.01),
+        (lambda p: nexus(p, LEGS, separator=";"), 0.01),
+    ],
+    ids=["motive in metres", "motive in millimetres", "nexus", "nexus with decimal commas"],
+)
+def test_markers_are_where_they_were(tmp_path: Path, walk: np.ndarray, text_of: Callable, digits_mm: float) -> None:
+    points = walk.copy()
+    points[3, 2] = np.nan
+    path = tmp_path / "walk.csv"
+    path.write_text(text_of(points))
+    recording = read(path)
+    found = positions_of(recording, LEGS)
+    assert recording.rate_hz == 100
+    assert np.nanmax(np.abs(found - y_up(points))) < digits_mm
+    assert np.isnan(found[3, 2]).all()
+    assert np.isfinite(found).all(axis=-1).sum() == N * len(LEGS) - 1
+
+
+def test_angles_of_nexus_are_the_files_and_moments_are_left_to_c3d(tmp_path: Path, walk: np.ndarray) -> None:
+    path = tmp_path / "walk.csv"
+    path.write_text(nexus(walk, LEGS, first=101))
+    recording = read(path)
+    knee = next(a for a in recording.angles if a.angle == "left_knee_flexion_deg")
+    assert np.allclose(knee.values, 10 + np.arange(N) / 10)
+    assert any("no angles were left out" in note for note in recording.notes)
+    assert any("first frame is 101" in note for note in recording.notes)
+    lines = nexus(walk, LEGS).split("\n")
+    path.write_text("\n".join(lines[lines.index("Model Outputs") :]))
+    alone = read(path)
+    assert alone.kind == "angles"
+    assert alone.poses == []
+    assert len(alone.angles) == 3
+
+
+def test_freemocap_as_csv_and_as_array(tmp_path: Path, walk: np.ndarray) -> None:
+    points, joints = body(walk), skeleton.load("blazepose_33").source_names
+    (tmp_path / "body.csv").write_text(freemocap(points, joints))
+    recording = read(tmp_path / "body.csv")
+    assert recording.poses[0].skeleton.name == "blazepose_33"
+    assert recording.rate_hz == pytest.approx(30, abs=0.01)
+    assert np.abs(positions_of(recording, joints) - y_up(points)).max() < 0.01
+    np.save(tmp_path / "mediapipe_body_3d_xyz.npy", points)
+    with pytest.raises(InputError, match="rate_hz"):
+        read(tmp_path / "mediapipe_body_3d_xyz.npy")
+    array = read(tmp_path / "mediapipe_body_3d_xyz.npy", ReadOptions(rate_hz=30.0))
+    assert np.abs(positions_of(array, joints) - y_up(points)).max() < 0.01
+    assert any("MediaPipe's order" in note for note in array.notes)
+
+
+def test_expected_markers_alone_are_named_and_bones_are_refused(tmp_path: Path, walk: np.ndarray) -> None:
+    path = tmp_path / "walk.csv"
+    path.write_text(motive(y_up(walk), LEGS, kind="Bone Marker"))
+    assert any("model expects" in note for note in read(path).notes)
+    path.write_text(motive(y_up(walk), LEGS, kind="Bone"))
+    with pytest.raises(InputError, match="holds no marker positions but Bone"):
+        read(path)
+    path.write_text(motive(y_up(walk), LEGS, **{"Coordinate Space": "Local"}))
+    with pytest.raises(InputError, match="global"):
+        read(path)
+
+
+def test_a_table_of_people_is_no_capture(tmp_path: Path, walk: np.ndarray) -> None:
+    folder = tmp_path / "S01"
+    folder.mkdir()
+    (folder / "walk.csv").write_text(motive(y_up(walk), LEGS))
+    (folder / "remarks.csv").write_text("frame,nose,left_hip\n1,2,3\n")
+    (tmp_path / "participants.csv").write_text("participant_id,sex\nS01,F\n")
+    np.save(folder / "weights.npy", np.zeros((3, 33, 3)))
+    cohort = scan(tmp_path)
+    assert [t.trial for t in cohort.trials] == ["walk"]
+    assert sorted(p.name for p in cohort.unknown) == ["remarks.csv", "weights.npy"]
