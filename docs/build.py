@@ -1,4 +1,4 @@
-"""Writes the pages that are made from the code: docs/tables.md, docs/commands.md. ``--check`` only says what is stale."""
+"""Writes the pages that are generated from the code and schemas/. ``--check`` only lists the pages that are not current."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def tables_page() -> str:
     from neurostore import schema
     from neurostore.sql import views
 
-    lines = ["# Tables and views", "", "Made from schemas/ by `make docs`; do not edit.", ""]
+    lines = ["# Tables and views", "", "Generated from schemas/ by `make docs`; do not edit.", ""]
     for table in schema.tables().values():
         lines += [f"## {table.name}", "", f"One row is {table.row}. Key: {', '.join(table.key)}."]
         lines += [f"Partitioned by {', '.join(table.partition)}."] if table.partition else []
@@ -33,12 +33,12 @@ def tables_page() -> str:
 
 
 def _range(column) -> str:
-    said = column.meaning
+    meaning = column.meaning
     if column.values:
-        said += f" ({', '.join(column.values)})"
+        meaning += f" ({', '.join(column.values)})"
     if not column.nullable:
-        said += "; never NULL"
-    return said
+        meaning += "; never NULL"
+    return meaning
 
 
 def commands_page() -> str:
@@ -53,7 +53,7 @@ def commands_page() -> str:
         for name, sub in sorted(getattr(command, "commands", {}).items()):
             yield from names(sub, [*path, name])
 
-    lines = ["# Commands", "", "Made from the code by `make docs`; do not edit.", ""]
+    lines = ["# Commands", "", "Generated from the code by `make docs`; do not edit.", ""]
     for path in names(typer.main.get_command(app), []):
         result = CliRunner().invoke(app, [*path, "--help"], env={"COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1"})
         title = " ".join(["neurostore", *path])
@@ -63,8 +63,10 @@ def commands_page() -> str:
 
 
 def pages() -> dict[str, str]:
-    """File name -> text of every page made from the code."""
-    return {"tables.md": tables_page(), "commands.md": commands_page()}
+    """File name -> text of every generated page."""
+    from neurostore.ingest.video.models.page import page as models_page
+
+    return {"tables.md": tables_page(), "commands.md": commands_page(), "MODEL_ARTIFACTS.md": models_page()}
 
 
 if __name__ == "__main__":

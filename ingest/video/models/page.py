@@ -1,4 +1,4 @@
-"""docs/MODEL_ARTIFACTS.md from schemas/models.toml: ``python -m neurostore.ingest.video.models.page > FILE``."""
+"""The page docs/MODEL_ARTIFACTS.md from schemas/models.toml; ``make docs`` writes it."""
 
 from __future__ import annotations
 
@@ -6,21 +6,22 @@ from neurostore.ingest.video.models import declared
 
 _HEAD = """# Pose models
 
-Made from schemas/models.toml by `python -m neurostore.ingest.video.models.page > docs/MODEL_ARTIFACTS.md`.
+Generated from schemas/models.toml by `make docs`; do not edit.
 
-A model is fetched by `neurostore model fetch`, or brought by hand with `neurostore model fetch --from FILE`. Its
-SHA-256 is compared with the pinned one before anything is unpacked. `neurostore model inspect` shows what it holds
-without running it, `neurostore model verify` hashes every unpacked file again. Mirrors are tried first and in order:
-`--mirror URL`, then `$NEUROSTORE_MODEL_MIRRORS`, then `mirrors` of a TOML file of this form named by `--models` or
-`$NEUROSTORE_MODELS_TOML`. A bearer token for private mirrors is read from `$NEUROSTORE_MODEL_TOKEN`; it is sent to
-mirrors over https alone and follows no redirect. The cache is `$NEUROSTORE_MODELS`, else the user's cache folder.
+`neurostore model fetch` downloads a model; `neurostore model fetch --from FILE` takes a file that you downloaded
+yourself. Its SHA-256 is compared with the expected one before anything is unpacked. `neurostore model inspect` shows
+the contents of a model without running it, and `neurostore model verify` checks the hash of every unpacked file.
+Mirrors are tried first, in this order: `--mirror URL`, `$NEUROSTORE_MODEL_MIRRORS`, and `mirrors` in a TOML file of
+the same form, given by `--models` or `$NEUROSTORE_MODELS_TOML`. A bearer token for private mirrors is read from
+`$NEUROSTORE_MODEL_TOKEN`; it is sent only to mirrors, only over https, and never to the target of a redirect. Models
+are stored in `$NEUROSTORE_MODELS`, or in the user's cache folder if that is not set.
 
-MediaPipe (`--estimator mediapipe`) needs none of this: its model lies in the package's wheel.
+MediaPipe (`--estimator mediapipe`) needs none of this: its model is part of the package's wheel.
 """
 
 
 def page() -> str:
-    """The page as text."""
+    """Text of the page, in Markdown."""
     parts = [_HEAD]
     for model in declared.declared().values():
         parts.append(f"\n## {model.name}\n\n{model.meaning}.\n")
@@ -39,7 +40,3 @@ def page() -> str:
         ]
         parts.append("\n| | |\n|---|---|\n" + "".join(f"| {name} | {value} |\n" for name, value in rows))
     return "".join(parts)
-
-
-if __name__ == "__main__":
-    print(page(), end="")
