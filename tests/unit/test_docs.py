@@ -62,7 +62,7 @@ def commands_in(text: str):
     """Words of each ``neurostore …`` on a page; prose in place of arguments ends a command."""
     for line in code_lines(text):
         line = line.strip().removeprefix("$ ")
-        if not line.startswith("neurostore "):
+        if not re.match(r"neurostore \S", line):
             continue
         try:
             yield shlex.split(line, comments=True)[1:]
