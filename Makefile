@@ -1,32 +1,32 @@
-# Everything is set up by itself in .venv: Python 3.11, 3.12 or 3.13, git and make are all that is needed. "make help" lists what there is.
+# Every target installs what it needs into .venv. Required: Python 3.11, 3.12 or 3.13, git and make. "make help" lists the targets.
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
-# The newest Python here runs the core's tests too.
+# The newest installed Python also runs the tests of the core.
 NEWEST ?= $(shell for v in 3.13 3.12 3.11; do python$$v -c '' 2>/dev/null && { echo python$$v; break; }; done)
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO ?= demo
-# torch is named first and exactly: newer releases bring gigabytes of CUDA packages along.
+# torch is installed first, in one exact version: newer releases install gigabytes of CUDA packages.
 TORCH := torch==2.13.0
 CONSTRAINTS := --constraint constraints.txt
 PIP := $(BIN)/pip install -qq --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest -q -n auto --maxprocesses 8 --dist loadfile
-# Tests whose loops are compiled by numba, and quick enough to run as plain Python. Integers wrap in compiled code, where NumPy warns.
+# Tests of loops that numba compiles and that are fast enough as plain Python. Compiled integers wrap around silently, where NumPy warns.
 KERNELS := tests/unit/ingest/geometry tests/unit/ingest/landmarks/test_filters.py tests/unit/ingest/readers/trees/test_numbers.py
 
 .PHONY: help demo test quick test-core test-kernels check fix docs constraints report-demo torture fuzz audit clean
 
-help:  ## this list
+help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-22s%s\n", $$1, $$2 }'
 
 $(VENV)/.installed: pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else f"Python 3.11, 3.12 or 3.13 is needed, found {v[0]}.{v[1]}; say make PYTHON=/path/to/python3.11")'
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else f"Python 3.11, 3.12 or 3.13 is needed, found {v[0]}.{v[1]}; run make PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) --upgrade pip
 	$(PIP) "$(TORCH)"
 	$(PIP) $(CONSTRAINTS) --editable ".[all,test,check]"
 	@touch $@
 
-demo: $(VENV)/.installed  ## make a cohort, ingest it, print gait parameters, draw the distance matrix
+demo: $(VENV)/.installed  ## create a cohort, ingest it, print gait parameters, draw the distance matrix
 	$(BIN)/neurostore demo $(DEMO)
 
 test: $(VENV)/.installed  ## the whole test suite
@@ -36,12 +36,12 @@ quick: $(VENV)/.installed  ## style and the fastest tests, in under a minute
 	$(BIN)/ruff check .
 	$(PYTEST) tests/unit/test_layers.py tests/unit/test_tests.py tests/unit/test_schema.py tests/unit/ingest/cohort tests/unit/ingest/geometry tests/unit/ingest/readers/markers tests/unit/walker tests/spec/test_spatiotemporal.py
 
-test-core:  ## the core's tests with coverage, on the newest Python here and numpy 2, without mediapipe, tensorflow, torch and ray
+test-core:  ## tests of the core with coverage, on the newest installed Python and numpy 2, without mediapipe, tensorflow, torch and ray
 	$(NEWEST) -m venv .venv-core
 	.venv-core/bin/pip install --quiet --disable-pip-version-check "numpy>=2,<3" --editable ".[report,s3,dtaidistance,test]"
 	.venv-core/bin/python -m pytest -q -n auto --maxprocesses 8 --dist loadfile --cov --cov-report=term tests/unit tests/spec tests/property tests/cli
 
-test-kernels: $(VENV)/.installed  ## tests of compiled loops with the compiler off, so that each line can be stepped through
+test-kernels: $(VENV)/.installed  ## tests of compiled loops without the compiler, so that a debugger can step through them
 	NUMBA_DISABLE_JIT=1 $(PYTEST) -W "ignore:overflow encountered:RuntimeWarning" $(KERNELS)
 
 check: $(VENV)/.installed  ## style, types, SQL style, spelling
@@ -51,31 +51,31 @@ check: $(VENV)/.installed  ## style, types, SQL style, spelling
 	$(BIN)/sqlfluff lint --disable-progress-bar queries
 	$(BIN)/codespell neurostore ingest queries schemas tests benchmarks docs README.md CONTRIBUTING.md CHANGELOG.md
 
-fix: $(VENV)/.installed  ## repair what ruff and sqlfluff can repair by themselves, and write the generated pages anew
+fix: $(VENV)/.installed  ## repair what ruff and sqlfluff can repair automatically, and write the generated pages again
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/sqlfluff fix --disable-progress-bar queries
 	$(BIN)/python docs/build.py
 
-report-demo: $(VENV)/.installed  ## the report of the demonstration cohort, opened in the browser where there is one
+report-demo: $(VENV)/.installed  ## create the report of the demonstration cohort and open it in a browser
 	[ -d $(DEMO)/lake ] || $(BIN)/neurostore demo $(DEMO)
 	$(BIN)/neurostore report $(DEMO)/report.html --reference control --lake $(DEMO)/lake
 	@$(BIN)/python -c 'import pathlib, webbrowser; page = pathlib.Path("$(DEMO)/report.html").resolve(); print("Opened" if webbrowser.open(page.as_uri()) else "Open it in a browser:", page)'
 
-torture: $(VENV)/.installed  ## 200 kills at random moments, and everything that is too long for the suite
+torture: $(VENV)/.installed  ## 200 kills at random moments, and everything that takes too long for the suite
 	$(BIN)/python -m tests.torture.run --kills 200
 
-fuzz: $(VENV)/.installed  ## 10,000 mutated files into every reader
+fuzz: $(VENV)/.installed  ## 10,000 mutated files for every reader
 	$(BIN)/python -m tests.fuzz.run --cases 10000
 
-audit: $(VENV)/.installed  ## known holes in what is installed; fails if anything could not be looked up
+audit: $(VENV)/.installed  ## known vulnerabilities of the installed packages; fails if a package could not be looked up
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "pip-audit>=2.7,<3"
 	$(BIN)/python benchmarks/audit.py
 
-docs: $(VENV)/.installed  ## docs/tables.md, docs/commands.md and docs/MODEL_ARTIFACTS.md from the code
+docs: $(VENV)/.installed  ## write docs/tables.md, docs/commands.md and docs/MODEL_ARTIFACTS.md from the code
 	$(BIN)/python docs/build.py
 
-constraints: $(VENV)/.installed  ## constraints.txt from what is installed in .venv and, where it is there, .venv-core
+constraints: $(VENV)/.installed  ## write constraints.txt from the versions in .venv and, if it exists, .venv-core
 	$(BIN)/python .ci/constraints.py
 
 clean:  ## remove the environments, builds and the demonstration

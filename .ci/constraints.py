@@ -1,6 +1,6 @@
-"""constraints.txt: the versions that are known to work together, from the environments of this checkout.
+"""Writes constraints.txt: versions that are known to work together, from the environments of this checkout.
 
-Packages of .venv, and where .venv-core runs another Python and has another version, that one for its Python.
+The versions are those of .venv. Where .venv-core uses another Python and another version, the file contains both.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-#: what every environment has of its own
+#: packages that are part of every environment
 LEFT_OUT = {"neurostore", "pip", "setuptools", "wheel"}
 HEADER = "# Versions known to work together. Made by `make constraints`; used by the Makefile, never by the package itself.\n"
 
 
 def installed(environment: Path) -> tuple[str, dict[str, str]]:
-    """Version of Python as "3.11", and version by name of every package of an environment."""
+    """Python version of an environment, as "3.11", and the version of each of its packages by name."""
     python = str(environment / "bin" / "python")
     asked = "import sys; print('.'.join(map(str, sys.version_info[:2])))"
     version = subprocess.run([python, "-c", asked], check=True, capture_output=True, text=True).stdout.strip()
@@ -28,7 +28,7 @@ def installed(environment: Path) -> tuple[str, dict[str, str]]:
 
 
 def merged(older: tuple[str, dict[str, str]], newer: tuple[str, dict[str, str]] | None) -> list[str]:
-    """Lines of a constraints file; where the two differ, each version is for its own Python."""
+    """Lines of a constraints file; if the versions differ, each applies to its own Python."""
     lines = []
     newest, packages = newer if newer and newer[0] != older[0] else (older[0], older[1])
     for name in sorted({*older[1], *packages}):
