@@ -4,7 +4,8 @@
 -- is the distance of the centre of pressure from the line from heel to toe, weighted by force over the contact: the
 -- foot within 120 mm owns the contact, the nearer one where both are. The other foot is on the platform too where
 -- its middle is over it and it stands (heel or toe below 0.5 m/s, relative to the belt) for more than 0.05 s of the
--- contact.
+-- contact. What hangs over the edge of a platform that stands higher than another one, a step of stairs, touches
+-- nothing: it counts as over the platform.
 WITH geometry AS (
     SELECT
         subject,
@@ -14,6 +15,12 @@ WITH geometry AS (
         side AS stated_side,
         returns_to_zero,
         corners IS NOT NULL AS has_corners,
+        coalesce(
+            corners[2] + corners[5] + corners[8] + corners[11]
+            > min(corners[2] + corners[5] + corners[8] + corners[11]) OVER (PARTITION BY subject, session, trial)
+            + 4 * _step_height_mm(),
+            false
+        ) AS is_step,
         (corners[1] + corners[10] - corners[4] - corners[7]) / 4 AS ax,
         (corners[3] + corners[12] - corners[6] - corners[9]) / 4 AS az,
         (corners[1] + corners[4] - corners[7] - corners[10]) / 4 AS bx,
@@ -131,22 +138,23 @@ beside AS (
         contacts.*,
         geometry.stated_side,
         geometry.returns_to_zero,
+        geometry.is_step,
         feet.foot.side AS side,
         speeds.heel_speed_m_s < 0.5 AS is_heel_still,
         speeds.toe_speed_m_s < 0.5 AS is_toe_still,
         NOT geometry.has_corners
         OR (
             abs((feet.foot.heel.x - contacts.centre.x) * ax + (feet.foot.heel.z - contacts.centre.z) * az)
-            <= (ax ^ 2 + az ^ 2) + 10 * sqrt(ax ^ 2 + az ^ 2)
+            <= (ax ^ 2 + az ^ 2) + _plate_edge_mm() * sqrt(ax ^ 2 + az ^ 2)
             AND abs((feet.foot.heel.x - contacts.centre.x) * bx + (feet.foot.heel.z - contacts.centre.z) * bz)
-            <= (bx ^ 2 + bz ^ 2) + 10 * sqrt(bx ^ 2 + bz ^ 2)
+            <= (bx ^ 2 + bz ^ 2) + _plate_edge_mm() * sqrt(bx ^ 2 + bz ^ 2)
         ) AS is_heel_over,
         NOT geometry.has_corners
         OR (
             abs((feet.foot.toe.x - contacts.centre.x) * ax + (feet.foot.toe.z - contacts.centre.z) * az)
-            <= (ax ^ 2 + az ^ 2) + 10 * sqrt(ax ^ 2 + az ^ 2)
+            <= (ax ^ 2 + az ^ 2) + _plate_edge_mm() * sqrt(ax ^ 2 + az ^ 2)
             AND abs((feet.foot.toe.x - contacts.centre.x) * bx + (feet.foot.toe.z - contacts.centre.z) * bz)
-            <= (bx ^ 2 + bz ^ 2) + 10 * sqrt(bx ^ 2 + bz ^ 2)
+            <= (bx ^ 2 + bz ^ 2) + _plate_edge_mm() * sqrt(bx ^ 2 + bz ^ 2)
         ) AS is_toe_over,
         least(greatest(
             (
@@ -211,8 +219,8 @@ SELECT
     centre,
     is_heel_still,
     is_toe_still,
-    is_heel_over,
-    is_toe_over,
+    is_heel_over OR is_step AS is_heel_over,
+    is_toe_over OR is_step AS is_toe_over,
     returns_to_zero,
     gap_mm,
     coalesce(stated_side = side, gap_mm <= 120 AND (other_gap_mm IS NULL OR gap_mm <= other_gap_mm)) AS is_own,

@@ -29,3 +29,7 @@ CREATE OR REPLACE MACRO _least_controls() AS 20;
 CREATE OR REPLACE MACRO _leg_share_of_height() AS 0.53;
 -- Acceleration of gravity for dimensionless speed and cadence (Hof 1996), metres per second squared.
 CREATE OR REPLACE MACRO _gravity_m_s2() AS 9.81;
+-- A platform that is higher than another of its trial by more than this is a step of stairs, millimetres.
+CREATE OR REPLACE MACRO _step_height_mm() AS 50;
+-- A marker of the foot this far beyond a platform's edge is still over it (the marker's radius, skin, the plate's corners), millimetres.
+CREATE OR REPLACE MACRO _plate_edge_mm() AS 10;

@@ -40,6 +40,41 @@ def test_the_vertical_force_is_the_files_normalised_one(lake):
     assert (found.filter(found["subject"] != "LABQ")["n_lost"] == 0).all(), found
 
 
+@pytest.fixture(scope="module")
+def stairs(tmp_path_factory):
+    """Movement_trial goes down four instrumented steps: every foot hangs over the edge of its step."""
+    root = tmp_path_factory.mktemp("stairs")
+    (root / "cohort" / "P01").mkdir(parents=True)
+    for name in ("Movement_trial", "Static_trial"):
+        (root / "cohort" / "P01" / f"{name}.c3d").symlink_to(SHARED / "c3d" / f"{name}.c3d")
+    ingest(root / "cohort", root / "lake", Settings(hip_method="davis", cutoff_hz=10.0))
+    return neurostore.open(root / "lake")
+
+
+def test_what_hangs_over_a_step_touches_nothing(stairs):
+    rows = stairs.sql(
+        "SELECT DISTINCT side, plates, reason FROM ground_reaction WHERE len(plates) > 0 AND plates[1] > 1 ORDER BY plates"
+    )
+    assert rows["side"].to_list() == ["right", "left", "right"]
+    assert rows["reason"].to_list() == [None, None, None]
+
+
+def test_moments_on_stairs_are_plug_in_gaits(stairs):
+    rows = stairs.sql("SELECT quantity, rmse, r FROM kinetic_agreement WHERE trial = 'Movement_trial'")
+    most = {
+        "ankle_flexion": 0.02,
+        "knee_flexion": 0.04,
+        "hip_flexion": 0.08,
+        "ankle_power": 0.15,
+        "vertical_force": 0.001,
+    }
+    assert len(rows) == 13
+    for quantity, rmse, r in rows.iter_rows():
+        limit = next((v for k, v in most.items() if k in quantity), 0.2 if "power" in quantity else 0.05)
+        assert rmse <= limit, quantity
+        assert r >= 0.99, quantity
+
+
 def test_a_foot_over_two_platforms_that_hold_only_part_of_it_is_not_valid(lake):
     reasons = lake.sql(
         "SELECT DISTINCT reason FROM ground_reaction WHERE subject = 'LABS' AND trial = 'walk_03' AND side = 'left' AND len(plates) > 0"
