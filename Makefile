@@ -47,7 +47,7 @@ test-kernels: $(VENV)/.installed  ## tests of compiled loops without the compile
 check: $(VENV)/.installed  ## style, types, SQL style, spelling
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy neurostore ingest
+	$(BIN)/python .ci/types.py
 	$(BIN)/sqlfluff lint --disable-progress-bar queries
 	$(BIN)/codespell neurostore ingest queries schemas tests benchmarks docs README.md CONTRIBUTING.md CHANGELOG.md
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
+from neurostore.arrays import Floats, Ints
 from neurostore.skeleton import Skeleton
 
 
@@ -29,14 +28,14 @@ class Poses:
     """
 
     skeleton: Skeleton
-    person: np.ndarray
-    frame: np.ndarray
-    time_s: np.ndarray
-    positions: np.ndarray
-    rotations: np.ndarray | None = None
-    confidence: np.ndarray | None = None
-    sd_mm: np.ndarray | None = None
-    picture: np.ndarray | None = None
+    person: Ints
+    frame: Ints
+    time_s: Floats
+    positions: Floats
+    rotations: Floats | None = None
+    confidence: Floats | None = None
+    sd_mm: Floats | None = None
+    picture: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +45,8 @@ class NeutralPose:
     positions : (J, 3) mm, lab frame; rotations : (J, 4) (w, x, y, z) or None. Joints as in the primary skeleton.
     """
 
-    positions: np.ndarray
-    rotations: np.ndarray | None = None
+    positions: Floats
+    rotations: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +72,8 @@ class SourceAngle:
     component: str  # 'x', 'y', 'z' or ''
     angle: str | None
     sign: int
-    time_s: np.ndarray
-    values: np.ndarray
+    time_s: Floats
+    values: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +103,7 @@ class AnalogChannel:
     unit: str
     rate_hz: float
     start_s: float
-    samples: np.ndarray
+    samples: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,18 +127,18 @@ class ForcePlate:
 
     plate: int
     type: int
-    corners: np.ndarray | None
-    origin: np.ndarray | None
-    matrix: np.ndarray | None
+    corners: Floats | None
+    origin: Floats | None
+    matrix: Floats | None
     channels: tuple[int, ...]
     units: tuple[str, ...]
     rate_hz: float
     start_s: float
-    force: np.ndarray
-    moment: np.ndarray
-    centre: np.ndarray
-    cop: np.ndarray
-    free_moment: np.ndarray
+    force: Floats
+    moment: Floats
+    centre: Floats
+    cop: Floats
+    free_moment: Floats
     threshold_n: float
     baseline_n: float
     zero: str
@@ -159,8 +158,8 @@ class SourceKinetic:
     component: str
     quantity: str | None
     unit: str
-    time_s: np.ndarray
-    values: np.ndarray
+    time_s: Floats
+    values: Floats
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from neurostore.arrays import Floats, Ints
 from neurostore.ingest.kinetics import tables as kinetic_tables
 from neurostore.ingest.recording import Calibration, Poses, Recording
 from neurostore.lake.frames import Block, Frames
@@ -123,12 +124,12 @@ def _places() -> dict[str, int]:
     return {column.name: i for i, column in enumerate(tables()["landmarks"].columns)}
 
 
-def _by_column(values: np.ndarray) -> np.ndarray:
+def _by_column(values: Floats) -> Floats:
     """(n, J, c) as (J, c, n) with time along memory, which it is already where a reader made it so."""
     return np.ascontiguousarray(np.asarray(values, np.float32).transpose(1, 2, 0))
 
 
-def _clock(rows: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _clock(rows: Any) -> tuple[Ints, Ints, Floats]:
     return np.asarray(rows.person, np.int32), np.asarray(rows.frame, np.int32), np.asarray(rows.time_s, np.float64)
 
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from neurostore.arrays import Floats
 from neurostore.lake import create as creating
 from neurostore.lake.version import Version
 
 if TYPE_CHECKING:
     from typing import Unpack
 
-    import numpy as np
     import polars as pl
 
     from neurostore.distances import DistanceMatrix
@@ -94,7 +94,7 @@ class Lake(Version):
         steady_only: bool = True,
         mixed: bool = False,
         **filters: Unpack[Filters],
-    ) -> tuple[np.ndarray, pl.DataFrame]:
+    ) -> tuple[Floats, pl.DataFrame]:
         """(array (n, 101, k) of degrees, labels) of gait cycles: see :func:`neurostore.statistics.cycles_array`."""
         from neurostore import statistics
 

@@ -16,10 +16,10 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+from neurostore.arrays import Floats
 from neurostore.errors import LakeError
 
 if TYPE_CHECKING:
-    import numpy as np
     import pyarrow as pa
 
 SCHEMA_VERSION = 1
@@ -161,17 +161,17 @@ def check_metadata_names(names: Iterable[str]) -> None:
         )
 
 
-def point_array(values: np.ndarray) -> pa.StructArray:
+def point_array(values: Floats) -> pa.StructArray:
     """(n, 3) mm, NaN where missing → STRUCT(x, y, z) float32, NULL where any coordinate is NaN."""
     return _struct_array(values, "xyz")
 
 
-def rotation_array(values: np.ndarray) -> pa.StructArray:
+def rotation_array(values: Floats) -> pa.StructArray:
     """(n, 4) unit quaternions w, x, y, z → STRUCT(w, x, y, z) float32, NULL where any part is NaN."""
     return _struct_array(values, "wxyz")
 
 
-def components_of(column: pa.Array | pa.ChunkedArray) -> np.ndarray:
+def components_of(column: pa.Array | pa.ChunkedArray) -> Floats:
     """(n, c) numbers of a STRUCT column (x, y, z or w, x, y, z), NaN where NULL: what :func:`point_array` undoes."""
     import numpy as np
     import pyarrow as pa
@@ -180,7 +180,7 @@ def components_of(column: pa.Array | pa.ChunkedArray) -> np.ndarray:
     return np.stack([part.to_numpy(zero_copy_only=False) for part in whole.flatten()], axis=1)
 
 
-def _struct_array(values: np.ndarray, names: str) -> pa.StructArray:
+def _struct_array(values: Floats, names: str) -> pa.StructArray:
     import numpy as np
     import pyarrow as pa
 

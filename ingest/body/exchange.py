@@ -8,10 +8,12 @@ from xml.sax.saxutils import escape
 
 import numpy as np
 
+from neurostore.arrays import Floats
+
 from .model import Model
 
 
-def motion_text(model: Model, time_s: np.ndarray, coordinates: Mapping[str, np.ndarray], title: str) -> str:
+def motion_text(model: Model, time_s: Floats, coordinates: Mapping[str, Floats], title: str) -> str:
     """A ``.mot`` of coordinates (T,) in degrees and metres. All of the model's are written: OpenSim needs them.
 
     A value that is NaN is written as the one of the nearest frame that has it, or the model's default where none has;
@@ -49,7 +51,7 @@ def motion_text(model: Model, time_s: np.ndarray, coordinates: Mapping[str, np.n
     return "\n".join([*head, *lines, ""])
 
 
-def markers_text(points: Mapping[str, np.ndarray], time_s: np.ndarray, rate_hz: float, name: str) -> str:
+def markers_text(points: Mapping[str, Floats], time_s: Floats, rate_hz: float, name: str) -> str:
     """A ``.trc`` of points (T, 3) in mm, Y up; a missing one is an empty cell."""
     n = len(time_s)
     head = [

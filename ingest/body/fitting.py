@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from neurostore.arrays import Array, Bools, Floats, Ints
 from neurostore.errors import InputError
 from neurostore.ingest.geometry.rotations import from_matrix, to_matrix
 from neurostore.ingest.landmarks import Landmarks
@@ -64,14 +65,14 @@ class BodyFit:
     """
 
     model: Model
-    frame: np.ndarray
-    time_s: np.ndarray
-    coordinates: dict[str, np.ndarray]
-    rotations: dict[str, np.ndarray]
-    residual_rms_mm: np.ndarray
-    residual_max_mm: np.ndarray
-    worst: np.ndarray
-    values: np.ndarray
+    frame: Ints
+    time_s: Floats
+    coordinates: dict[str, Floats]
+    rotations: dict[str, Floats]
+    residual_rms_mm: Floats
+    residual_max_mm: Floats
+    worst: Array
+    values: Floats
     calibrations: list[Calibration] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     quality: dict[str, float] = field(default_factory=dict)
@@ -82,7 +83,7 @@ def fit_body(
     landmarks: Landmarks,
     rate_hz: float,
     settings: BodySettings | None = None,
-    weights: Mapping[str, np.ndarray] | None = None,
+    weights: Mapping[str, Floats] | None = None,
     mass_kg: float | None = None,
     lengths: Mapping[str, float] | None = None,
 ) -> BodyFit:
@@ -142,7 +143,7 @@ def fit_body(
     return result
 
 
-def _points(landmarks: Landmarks, rows: np.ndarray) -> dict[str, np.ndarray]:
+def _points(landmarks: Landmarks, rows: Ints) -> dict[str, Floats]:
     """Landmarks (T, 3) in metres that the model has and that are seen at all."""
     known = {m.name for m in person().markers}
     found = {}
@@ -153,7 +154,7 @@ def _points(landmarks: Landmarks, rows: np.ndarray) -> dict[str, np.ndarray]:
     return found
 
 
-def _turns(landmarks: Landmarks, rows: np.ndarray) -> dict[str, tuple[np.ndarray, float]]:
+def _turns(landmarks: Landmarks, rows: Ints) -> dict[str, tuple[Floats, float]]:
     """Segment -> rotation matrices (T, 3, 3) and their weight; a pelvis of two hips alone is held upright."""
     found = {}
     for name, q in landmarks.segments.items():
@@ -174,7 +175,7 @@ def _is_source(landmarks: Landmarks, segment: str) -> bool:
     return landmarks.methods.get(f"{segment}_axes") == "rotation"
 
 
-def _measured(points: dict[str, np.ndarray], lengths: dict[str, float], sides_apart: bool) -> dict[str, float]:
+def _measured(points: dict[str, Floats], lengths: dict[str, float], sides_apart: bool) -> dict[str, float]:
     """Lengths in mm: of each limb segment that is seen, of the hips' and shoulders' line, the trunk and the neck."""
     found: dict[str, float] = {}
     for segment, (a, b) in _LENGTHS.items():
@@ -198,7 +199,7 @@ def _measured(points: dict[str, np.ndarray], lengths: dict[str, float], sides_ap
     return {n: v for n, v in found.items() if np.isfinite(v)}
 
 
-def _distance(a: np.ndarray, b: np.ndarray) -> float:
+def _distance(a: Floats, b: Floats) -> float:
     """Median distance over frames, mm."""
     with np.errstate(invalid="ignore"):
         each = np.linalg.norm(a - b, axis=1)
@@ -206,7 +207,7 @@ def _distance(a: np.ndarray, b: np.ndarray) -> float:
     return 1000 * float(np.median(each)) if len(each) else float("nan")
 
 
-def _factors(measured: dict[str, float]) -> tuple[dict[str, np.ndarray], list[str]]:
+def _factors(measured: dict[str, float]) -> tuple[dict[str, Floats], list[str]]:
     """Factors of every body, and the bodies no length was measured of, which get the median of the others."""
     zero = [name for name, value in measured.items() if value < 1.0]
     if zero:
@@ -218,7 +219,7 @@ def _factors(measured: dict[str, float]) -> tuple[dict[str, np.ndarray], list[st
         )
     )
     middle = {n: (default[f"left_{n}"] + default[f"right_{n}"]) / 2 for n in ("hip", "shoulder")}
-    factors: dict[str, np.ndarray] = {}
+    factors: dict[str, Floats] = {}
     for name, value in measured.items():
         segment = name.split("_", 1)[1] if name.startswith(_SIDES) else name
         if segment in _LENGTHS:
@@ -241,7 +242,7 @@ def _factors(measured: dict[str, float]) -> tuple[dict[str, np.ndarray], list[st
     return {**factors, **{b: np.full(3, typical) for b in guessed}}, guessed
 
 
-def _knee_frames(turns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def _knee_frames(turns: Mapping[str, Floats]) -> dict[str, Floats]:
     """Knee -> rotation (3, 3) of its frame in the shank: the mean adduction and rotation of this person's knee.
 
     A hinge has none of its own; left out, they would be pushed into the hip and the ankle.
@@ -263,13 +264,13 @@ def _knee_frames(turns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     return found
 
 
-def _places(model: Model, points: dict[str, np.ndarray], turns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def _places(model: Model, points: dict[str, Floats], turns: Mapping[str, Floats]) -> dict[str, Floats]:
     """Where the skin points lie on this person, in metres: their median place in their segment's frame.
 
     The first fit leans on the joint centres and on the segments' axes as landmarks state them; the second one on the
     registered points too.
     """
-    places: dict[str, np.ndarray] = {}
+    places: dict[str, Floats] = {}
     for weight in (0.001, 0.3):
         first = fit(
             model,
@@ -297,13 +298,13 @@ def _places(model: Model, points: dict[str, np.ndarray], turns: Mapping[str, np.
     return places
 
 
-def _misses(points: Mapping[str, np.ndarray], n: int) -> bool:
+def _misses(points: Mapping[str, Floats], n: int) -> bool:
     """Whether a frame lacks a landmark that more than half of the frames have."""
     seen = np.array([np.isfinite(p[:, 0]).sum() for p in points.values()])
     return bool(((seen > n / 2) & (seen < n)).any())
 
 
-def _bridged(is_known: np.ndarray, longest: int) -> np.ndarray:
+def _bridged(is_known: Bools, longest: int) -> Bools:
     """is_known (T, Q) with gaps of at most ``longest`` frames between known ones counted as known."""
     out = is_known.copy()
     for column in range(is_known.shape[1]):
@@ -317,11 +318,11 @@ def _bridged(is_known: np.ndarray, longest: int) -> np.ndarray:
 def _result(
     model: Model,
     landmarks: Landmarks,
-    rows: np.ndarray,
-    points: dict[str, np.ndarray],
+    rows: Ints,
+    points: dict[str, Floats],
     found: Fit,
-    values: np.ndarray,
-    is_known: np.ndarray,
+    values: Floats,
+    is_known: Bools,
 ) -> BodyFit:
     coordinates = {}
     for i, c in enumerate(model.coordinates):
@@ -352,7 +353,7 @@ def _result(
     return result
 
 
-def _chain_known(model: Model, body: str, is_known: np.ndarray, is_line: bool) -> np.ndarray:
+def _chain_known(model: Model, body: str, is_known: Bools, is_line: bool) -> Bools:
     """(T,) all coordinates from the ground to a body are known; a line's turn about itself does not count."""
     index = {n: i for i, n in enumerate(model.coordinate_names)}
     above = {j.child: j for j in model.joints}

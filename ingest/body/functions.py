@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from neurostore.arrays import Floats
+
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
@@ -62,7 +64,7 @@ class Function:
             data = data * scale
         return Function(self.code, tuple(data.tolist()))
 
-    def value(self, *arguments: np.ndarray | float) -> np.ndarray:
+    def value(self, *arguments: Floats | float) -> Floats:
         """The function of its arguments, each of any one shape."""
         data = np.asarray(self.data)
         x = np.asarray(arguments[0] if arguments else 0.0, dtype=float)
@@ -125,7 +127,7 @@ def read(element: Element, n_arguments: int) -> Function:
     raise ValueError(f"the function {kind} is not known; known are {', '.join(KNOWN)}")
 
 
-def spline(x: np.ndarray, y: np.ndarray, kind: str) -> Function:
+def spline(x: Floats, y: Floats, kind: str) -> Function:
     """A cubic spline (or straight pieces) through points (n,), as OpenSim draws it.
 
     SimmSpline: the third derivative at each end is that of the cubic through the four points there (Forsythe, Malcolm
@@ -156,12 +158,12 @@ def spline(x: np.ndarray, y: np.ndarray, kind: str) -> Function:
     return _cubic(x, y, b, c, d)
 
 
-def _third_difference(x: np.ndarray, y: np.ndarray) -> float:
+def _third_difference(x: Floats, y: Floats) -> float:
     """The third divided difference of four points: the leading coefficient of the cubic through them."""
     return float(sum(y[i] / np.prod(x[i] - np.delete(x, i)) for i in range(4)))
 
 
-def _cubic(*parts: np.ndarray) -> Function:
+def _cubic(*parts: Floats) -> Function:
     return Function(CUBIC, tuple(np.concatenate(parts).tolist()))
 
 

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from neurostore.arrays import Array, Bools, Floats, Ints
 from neurostore.errors import UsageError
 
 from . import kernels, normal_kernels
 from .functions import ITSELF
-from .model import GROUND, Model
+from .model import GROUND, Marker, Model
 from .tree import Tree, build_tree
 
 TOLERANCE = 1e-5
@@ -42,10 +43,10 @@ class Targets:
         rad²: 0.01 counts an error of 1 rad like one of 0.1 m.
     """
 
-    points: Mapping[str, np.ndarray]
-    weights: Mapping[str, float | np.ndarray] | None = None
-    rotations: Mapping[str, np.ndarray] | None = None
-    rotation_weights: Mapping[str, float | np.ndarray] | None = None
+    points: Mapping[str, Floats]
+    weights: Mapping[str, float | Floats] | None = None
+    rotations: Mapping[str, Floats] | None = None
+    rotation_weights: Mapping[str, float | Floats] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +61,14 @@ class Fit:
     """
 
     names: tuple[str, ...]
-    values: np.ndarray
-    filled: np.ndarray
+    values: Floats
+    filled: Floats
     markers: tuple[str, ...]
-    distances_m: np.ndarray
-    steps: np.ndarray
+    distances_m: Floats
+    steps: Ints
 
     @property
-    def rms_m(self) -> np.ndarray:
+    def rms_m(self) -> Floats:
         """(T,) root mean square of the distances, NaN where no marker was seen."""
         with np.errstate(invalid="ignore"):
             n = np.isfinite(self.distances_m).sum(axis=1)
@@ -81,21 +82,21 @@ class Prepared:
 
     tree: Tree
     markers: tuple[str, ...]
-    node: np.ndarray
-    local: np.ndarray
-    at: np.ndarray
-    weight: np.ndarray
-    turn_node: np.ndarray
-    turn_local: np.ndarray
-    to: np.ndarray
-    turn_weight: np.ndarray
-    held: np.ndarray
+    node: Ints
+    local: Floats
+    at: Floats
+    weight: Floats
+    turn_node: Ints
+    turn_local: Floats
+    to: Floats
+    turn_weight: Floats
+    held: Floats
 
     @property
     def n_axes(self) -> int:
         return int(self.tree.axis_start[-1])
 
-    def of(self, frames: np.ndarray | slice) -> Prepared:
+    def of(self, frames: Ints | slice) -> Prepared:
         """The same for some frames."""
         changed = {
             n: np.ascontiguousarray(getattr(self, n)[frames]) for n in ("at", "weight", "to", "turn_weight", "held")
@@ -103,7 +104,7 @@ class Prepared:
         return Prepared(**{n: changed.get(n, getattr(self, n)) for n in self.__slots__})
 
 
-def forward(model: Model, values: np.ndarray, bodies: Sequence[str] | None = None) -> tuple[np.ndarray, np.ndarray]:
+def forward(model: Model, values: Floats, bodies: Sequence[str] | None = None) -> tuple[Floats, Floats]:
     """Rotations (T, n, 3, 3) and origins (T, n, 3) in metres of bodies (all of the model's by default).
 
     Parameters
@@ -128,7 +129,7 @@ def forward(model: Model, values: np.ndarray, bodies: Sequence[str] | None = Non
     return rotations, origins
 
 
-def marker_places(model: Model, values: np.ndarray, names: Sequence[str] | None = None) -> np.ndarray:
+def marker_places(model: Model, values: Floats, names: Sequence[str] | None = None) -> Floats:
     """Markers (T, M, 3) in metres at the coordinates (T, Q); all of the model's by default."""
     chosen = _markers(model, [m.name for m in model.markers] if names is None else names)
     bodies = tuple(dict.fromkeys(m.body for m in chosen if m.body != GROUND))
@@ -143,7 +144,7 @@ def marker_places(model: Model, values: np.ndarray, names: Sequence[str] | None 
     return out
 
 
-def fit(model: Model, targets: Targets, time_s: np.ndarray | None = None, start: np.ndarray | None = None) -> Fit:
+def fit(model: Model, targets: Targets, time_s: Floats | None = None, start: Floats | None = None) -> Fit:
     """Coordinates that bring the model's markers and bodies nearest to their targets, frame by frame.
 
     Parameters
@@ -175,7 +176,7 @@ def fit(model: Model, targets: Targets, time_s: np.ndarray | None = None, start:
     return Fit(tree.names, values, filled, prepared.markers, distances, steps)
 
 
-def prepare(model: Model, targets: Targets, time_s: np.ndarray | None = None) -> Prepared:
+def prepare(model: Model, targets: Targets, time_s: Floats | None = None) -> Prepared:
     """Check targets against the model and lay them out for the kernels."""
     weights, turn_weights = targets.weights or {}, targets.rotation_weights or {}
     rotations = targets.rotations or {}
@@ -220,9 +221,7 @@ def prepare(model: Model, targets: Targets, time_s: np.ndarray | None = None) ->
     )
 
 
-def solve_from(
-    prepared: Prepared, start: np.ndarray, max_steps: int = MAX_STEPS
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def solve_from(prepared: Prepared, start: Floats, max_steps: int = MAX_STEPS) -> tuple[Floats, Floats, Floats, Ints]:
     """Fit the frames one after another from a guess (Q,): q (T, Q), distances (T, M), cost (T,), steps (T,)."""
     tree, n = prepared.tree, len(prepared.at)
     q = prepared.held.copy()
@@ -253,12 +252,12 @@ def solve_from(
     return q, distances, cost, steps
 
 
-def _solve_all(prepared: Prepared, start: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _solve_all(prepared: Prepared, start: Floats | None) -> tuple[Floats, Floats, Floats, Ints]:
     """Begin at the frame that sees most, go on to both ends, and look again at frames that stand out."""
     n_seen = (prepared.weight > 0).sum(axis=1) + (prepared.turn_weight > 0).sum(axis=1)
     first = int(np.argmax(n_seen))
     begin = _begin(prepared, first) if start is None else np.asarray(start, dtype=float)
-    result = list(solve_from(prepared.of(slice(first, None)), begin))
+    result: list[Array] = list(solve_from(prepared.of(slice(first, None)), begin))
     if first:
         back = solve_from(prepared.of(np.arange(first - 1, -1, -1)), result[0][0])
         result = [np.concatenate([b[::-1], f]) for b, f in zip(back, result, strict=True)]
@@ -267,7 +266,7 @@ def _solve_all(prepared: Prepared, start: np.ndarray | None) -> tuple[np.ndarray
     return result[0], result[1], result[2], result[3]
 
 
-def _begin(prepared: Prepared, frame: int) -> np.ndarray:
+def _begin(prepared: Prepared, frame: int) -> Floats:
     """The pose of one frame, the best of fits that begin at the default pose and at quarter turns of the root."""
     tree, one = prepared.tree, prepared.of(slice(frame, frame + 1))
     best = None
@@ -284,7 +283,7 @@ def _begin(prepared: Prepared, frame: int) -> np.ndarray:
     return out
 
 
-def _guesses(one: Prepared) -> list[np.ndarray]:
+def _guesses(one: Prepared) -> list[Floats]:
     tree = one.tree
     default = one.held[0].copy()
     seen = one.weight[0] > 0
@@ -311,7 +310,7 @@ def _guesses(one: Prepared) -> list[np.ndarray]:
     return guesses
 
 
-def _escape(prepared: Prepared, result: list[np.ndarray]) -> None:
+def _escape(prepared: Prepared, result: list[Array]) -> None:
     """Leave a worse minimum that the trial ran into and warm starts keep it in, such as an arm against its limits.
 
     The worst frames are fitted from the default pose of all but the root. Where that is clearly better, the trial is
@@ -346,7 +345,7 @@ def _escape(prepared: Prepared, result: list[np.ndarray]) -> None:
             old[wins] = new[wins]
 
 
-def _look_again(prepared: Prepared, result: list[np.ndarray]) -> None:
+def _look_again(prepared: Prepared, result: list[Array]) -> None:
     """Frames far worse than the trial are fitted afresh, from the begin and from their better neighbour."""
     q, distances, cost, steps = result
     total = prepared.weight.sum(axis=1) + prepared.turn_weight.sum(axis=1)
@@ -368,7 +367,7 @@ def _look_again(prepared: Prepared, result: list[np.ndarray]) -> None:
         previous = t
 
 
-def _complete(whole: Tree, q: np.ndarray) -> np.ndarray:
+def _complete(whole: Tree, q: Floats) -> Floats:
     """q with every coupled coordinate of the model set."""
     out = q.copy()
     if len(whole.dependent):
@@ -377,7 +376,7 @@ def _complete(whole: Tree, q: np.ndarray) -> np.ndarray:
     return out
 
 
-def equations(prepared: Prepared, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def equations(prepared: Prepared, q: Floats) -> tuple[Floats, Floats]:
     """Normal equations (T, U, U), both halves, and right sides (T, U) of the targets alone at q (T, Q)."""
     tree, n, u = prepared.tree, len(q), len(prepared.tree.free)
     matrix, right = np.zeros((n, u, u)), np.zeros((n, u))
@@ -403,7 +402,7 @@ def equations(prepared: Prepared, q: np.ndarray) -> tuple[np.ndarray, np.ndarray
     return matrix, right
 
 
-def _unknown(prepared: Prepared, q: np.ndarray, steps: np.ndarray) -> np.ndarray:
+def _unknown(prepared: Prepared, q: Floats, steps: Ints) -> Floats:
     """(T, U) bool: free coordinates that the targets of a frame do not determine.
 
     Frames that see all that the trial ever sees are judged by one of them in fifty, the others one by one.
@@ -429,7 +428,7 @@ def _unknown(prepared: Prepared, q: np.ndarray, steps: np.ndarray) -> np.ndarray
     return out
 
 
-def _spread(matrix: np.ndarray) -> np.ndarray:
+def _spread(matrix: Floats) -> Floats:
     """(T, U) standard deviation of each unknown for targets that are off by one; infinite where nothing tells."""
     diagonal = np.einsum("tii->ti", matrix)
     is_blind = diagonal < 1e-12
@@ -440,7 +439,7 @@ def _spread(matrix: np.ndarray) -> np.ndarray:
     return np.where(is_blind, np.inf, np.sqrt(np.maximum(variance, 0)))
 
 
-def _is_turn(tree: Tree) -> np.ndarray:
+def _is_turn(tree: Tree) -> Bools:
     """(U,) whether a free coordinate turns anything (what it is measured in)."""
     turns = np.zeros(len(tree.names), bool)
     for a in np.flatnonzero(tree.axis_turns):
@@ -448,7 +447,7 @@ def _is_turn(tree: Tree) -> np.ndarray:
     return turns[tree.free]
 
 
-def _spread_unknown(tree: Tree, values: np.ndarray) -> None:
+def _spread_unknown(tree: Tree, values: Floats) -> None:
     """A coupled coordinate is unknown where one it follows is."""
     n_axes = int(tree.axis_start[-1])
     for k, j in enumerate(tree.dependent):
@@ -463,7 +462,7 @@ def _unlocked(model: Model) -> Model:
     return replace(model, coordinates=tuple(replace(c, is_locked=False, prescribed=None) for c in model.coordinates))
 
 
-def _markers(model: Model, names: Sequence[str]) -> list:
+def _markers(model: Model, names: Sequence[str]) -> list[Marker]:
     known = {m.name: m for m in model.markers}
     strangers = [n for n in names if n not in known]
     if strangers:
@@ -473,13 +472,13 @@ def _markers(model: Model, names: Sequence[str]) -> list:
     return [known[n] for n in names]
 
 
-def _stack(values: Sequence[np.ndarray], empty: tuple[int, ...]) -> np.ndarray:
+def _stack(values: Sequence[Floats], empty: tuple[int, ...]) -> Floats:
     if not values:
         return np.zeros(empty)
     return np.ascontiguousarray(np.stack([np.asarray(v, dtype=float) for v in values], axis=1))
 
 
-def _weights(values: Sequence[float | np.ndarray], n: int, names: Sequence[str]) -> np.ndarray:
+def _weights(values: Sequence[float | Floats], n: int, names: Sequence[str]) -> Floats:
     out = np.zeros((n, len(values)))
     for k, (value, name) in enumerate(zip(values, names, strict=True)):
         out[:, k] = np.nan_to_num(np.asarray(value, dtype=float))

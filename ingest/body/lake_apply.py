@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from neurostore.arrays import Floats
 from neurostore.errors import InputError, NeurostoreError, UsageError
 from neurostore.ingest.landmarks import Landmarks
 from neurostore.ingest.recording import Calibration
@@ -141,7 +142,7 @@ def landmarks_of(rows: Any, methods: dict[str, str]) -> Landmarks:
     return out
 
 
-def _parts(column: Any, names: str) -> np.ndarray:
+def _parts(column: Any, names: str) -> Floats:
     """(n, k) float32 of a STRUCT column, NaN where NULL."""
     out = np.stack([column.field(a).to_numpy(zero_copy_only=False) for a in names], axis=1).astype(np.float32)
     out[column.is_null().to_numpy(zero_copy_only=False)] = np.nan

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from neurostore.arrays import Floats
 from neurostore.errors import UsageError
 from neurostore.release import VERSION
 from neurostore.wording import near
@@ -99,10 +100,10 @@ def trial_row(lake: Version, subject: str, trial: str, session: str) -> dict[str
     )
 
 
-def _points(lake: Version, row: dict[str, Any]) -> tuple[dict[str, np.ndarray], np.ndarray]:
+def _points(lake: Version, row: dict[str, Any]) -> tuple[dict[str, Floats], Floats]:
     """Every landmark and source marker (T, 3) of the subject in mm, and the times (T,)."""
     tables = dict(row["table_rows"])
-    points: dict[str, np.ndarray] = {}
+    points: dict[str, Floats] = {}
     time_s = None
     if tables.get("landmarks"):
         landmarks = landmarks_of(trial_rows(lake, "landmarks", row), {})
@@ -127,9 +128,9 @@ def _points(lake: Version, row: dict[str, Any]) -> tuple[dict[str, np.ndarray], 
 
 def _write(
     model: Model,
-    time_s: np.ndarray,
-    coordinates: dict[str, np.ndarray],
-    points: dict[str, np.ndarray],
+    time_s: Floats,
+    coordinates: dict[str, Floats],
+    points: dict[str, Floats],
     rate_hz: float,
     out: Path,
     name: str,

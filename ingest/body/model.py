@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from neurostore.arrays import Floats
+
 from .functions import Function
 
 GROUND = "ground"
@@ -22,8 +24,8 @@ ROTATIONAL, TRANSLATIONAL, COUPLED = "rotational", "translational", "coupled"
 class Placement:
     """A frame in another one: rotation (3, 3), columns are its axes, and origin (3,) in metres."""
 
-    rotation: np.ndarray
-    origin: np.ndarray
+    rotation: Floats
+    origin: Floats
 
     def after(self, outer: Placement) -> Placement:
         """This frame in the frame that ``outer`` is placed in."""
@@ -41,7 +43,7 @@ class Placement:
 class Axis:
     """A turn about or a move along an axis (3,) by a function of coordinates, named in the function's order."""
 
-    axis: np.ndarray
+    axis: Floats
     function: Function
     coordinates: tuple[str, ...]
     is_rotation: bool
@@ -96,7 +98,7 @@ class Marker:
 
     name: str
     body: str
-    location: np.ndarray
+    location: Floats
     is_fixed: bool = False
 
 

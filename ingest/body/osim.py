@@ -14,6 +14,7 @@ from xml.etree.ElementTree import Element
 
 import numpy as np
 
+from neurostore.arrays import Floats
 from neurostore.errors import InputError
 
 from . import functions
@@ -36,7 +37,7 @@ FIRST_VERSION = 40000
 _X, _Y, _Z = np.eye(3)
 #: joint -> (is a rotation, axis) of each of its coordinates, in their order; CustomJoint says its own.
 #: Free and planar joints turn first: rotations stand before translations in Axis order too.
-_MOVES: dict[str, tuple[tuple[bool, np.ndarray], ...]] = {
+_MOVES: dict[str, tuple[tuple[bool, Floats], ...]] = {
     "WeldJoint": (),
     "PinJoint": ((True, _Z),),
     "SliderJoint": ((False, _X),),

@@ -14,6 +14,7 @@ that tilt and list mean the same in whatever direction a person walks (docs/deci
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 from xml.sax.saxutils import quoteattr
 
 import numpy as np
@@ -163,7 +164,7 @@ def _body(name: str, share: float, length: float, centre: tuple[float, ...], rad
     )
 
 
-def _joint(name: str, parent: str, child: str, at: tuple[float, ...], turns: tuple) -> str:
+def _joint(name: str, parent: str, child: str, at: tuple[float, ...], turns: tuple[Any, ...]) -> str:
     names = [n for n, *_ in turns]
     axes = [(f"rotation{k + 1}", *t[:2]) for k, t in enumerate(turns)]
     free = [a for a in (_X, _Y, _Z) if all(abs(np.dot(a, t[1])) < 0.99 for t in turns)]
@@ -192,7 +193,7 @@ def _coordinate(name: str, low: float, high: float, is_clamped: bool = True) -> 
     )
 
 
-def _custom(name: str, parent: str, child: str, at: tuple[float, ...], coordinates: str, axes: list) -> str:
+def _custom(name: str, parent: str, child: str, at: tuple[float, ...], coordinates: str, axes: list[Any]) -> str:
     ends = [
         (parent, "/ground" if parent == "ground" else f"/bodyset/{parent}", at),
         (child, f"/bodyset/{child}", (0, 0, 0)),

@@ -14,6 +14,7 @@ from xml.etree.ElementTree import Element
 
 import numpy as np
 
+from neurostore.arrays import Floats
 from neurostore.errors import InputError, UsageError
 
 from .model import GROUND, Model
@@ -33,11 +34,11 @@ _NOT_KINEMATIC = (
 
 def scale_model(
     model: Model,
-    factors: Mapping[str, np.ndarray | float],
-    markers: Mapping[str, np.ndarray] | None = None,
+    factors: Mapping[str, Floats | float],
+    markers: Mapping[str, Floats] | None = None,
     mass_kg: float | None = None,
     name: str | None = None,
-    child_turns: Mapping[str, np.ndarray] | None = None,
+    child_turns: Mapping[str, Floats] | None = None,
 ) -> Model:
     """The model with each body scaled.
 
@@ -89,7 +90,7 @@ def scale_model(
     return parse_model('<?xml version="1.0" encoding="UTF-8" ?>\n' + text, f"scaled {model.name}")
 
 
-def _checked(model: Model, factors: Mapping[str, np.ndarray | float]) -> dict[str, np.ndarray]:
+def _checked(model: Model, factors: Mapping[str, Floats | float]) -> dict[str, Floats]:
     strangers = sorted(set(factors) - set(model.bodies))
     if strangers:
         raise UsageError(f"{', '.join(strangers)}: no body of the model {model.name}")
@@ -107,7 +108,7 @@ def _checked(model: Model, factors: Mapping[str, np.ndarray | float]) -> dict[st
     return found
 
 
-def _scale_bodies(element: Element, factors: dict[str, np.ndarray], mass_kg: float | None, before_kg: float) -> None:
+def _scale_bodies(element: Element, factors: dict[str, Floats], mass_kg: float | None, before_kg: float) -> None:
     share = 1.0 if mass_kg is None or before_kg <= 0 else mass_kg / before_kg
     for body in element.findall("BodySet/objects/Body"):
         factor = factors.get(body.get("name", ""), np.ones(3))
@@ -126,7 +127,7 @@ def _scale_bodies(element: Element, factors: dict[str, np.ndarray], mass_kg: flo
             _multiply(geometry, "scale_factors", factor)
 
 
-def _scale_moves(joint: Element, factor: np.ndarray) -> None:
+def _scale_moves(joint: Element, factor: Floats) -> None:
     """Translations that are not a coordinate itself are lengths of the parent and grow with it."""
     for axis in joint.findall("SpatialTransform/TransformAxis"):
         if not axis.get("name", "").startswith("translation"):
@@ -149,7 +150,7 @@ def _scale_moves(joint: Element, factor: np.ndarray) -> None:
         ET.SubElement(outer, "scale").text = f"{amount:.12g}"
 
 
-def _turn_child(joint: Element, turn: np.ndarray) -> None:
+def _turn_child(joint: Element, turn: Floats) -> None:
     """The joint's frame in its child body gets this orientation, as body-fixed turns about x, y, z."""
     wanted = text_of(joint, "socket_child_frame").rsplit("/", 1)[-1]
     for frame in joint.findall("frames/PhysicalOffsetFrame"):
@@ -159,7 +160,7 @@ def _turn_child(joint: Element, turn: np.ndarray) -> None:
             _set(frame, "orientation", _words(np.array(angles)))
 
 
-def _multiply(element: Element, name: str, factor: np.ndarray | None) -> None:
+def _multiply(element: Element, name: str, factor: Floats | None) -> None:
     if factor is not None and element.find(name) is not None:
         _set(element, name, _words(np.array(numbers(element, name, 3)) * factor))
 
@@ -171,5 +172,5 @@ def _set(element: Element, name: str, text: str) -> None:
     found.text = text
 
 
-def _words(values: np.ndarray) -> str:
+def _words(values: Floats) -> str:
     return " ".join(f"{float(v):.12g}" for v in values)

@@ -11,6 +11,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg import solveh_banded
 
+from neurostore.arrays import Floats
+
 from .inverse import Prepared, equations
 
 #: frames solved together and how many of them overlap with the next ones
@@ -21,7 +23,7 @@ RIDGE = 1e-3
 GAP_ROUNDS = 3
 
 
-def smooth(prepared: Prepared, q: np.ndarray, rate_hz: float, cutoff_hz: float) -> np.ndarray:
+def smooth(prepared: Prepared, q: Floats, rate_hz: float, cutoff_hz: float) -> Floats:
     """q (T, Q) smoothed; ``cutoff_hz`` is where a coordinate that targets tell as in a typical frame is halved.
 
     Coordinates without any information keep their values. Limits hold: what the smoother moves past one is put on it.
@@ -37,7 +39,7 @@ def smooth(prepared: Prepared, q: np.ndarray, rate_hz: float, cutoff_hz: float) 
     return out
 
 
-def _between(prepared: Prepared, q: np.ndarray) -> tuple[np.ndarray, int]:
+def _between(prepared: Prepared, q: Floats) -> tuple[Floats, int]:
     """q with frames that miss a target drawn straight between the whole frames beside them, and their number."""
     seen = np.hstack([prepared.weight > 0, prepared.turn_weight > 0])
     usual = seen.mean(axis=0) > 0.5
@@ -51,7 +53,7 @@ def _between(prepared: Prepared, q: np.ndarray) -> tuple[np.ndarray, int]:
     return out, len(gaps)
 
 
-def _once(prepared: Prepared, q: np.ndarray, rate_hz: float, cutoff_hz: float) -> np.ndarray:
+def _once(prepared: Prepared, q: Floats, rate_hz: float, cutoff_hz: float) -> Floats:
     n, out = len(q), q.copy()
     for start in range(0, n, BLOCK - OVERLAP):
         stop = min(start + BLOCK, n)
@@ -62,7 +64,7 @@ def _once(prepared: Prepared, q: np.ndarray, rate_hz: float, cutoff_hz: float) -
     return out
 
 
-def _block(prepared: Prepared, q: np.ndarray, rate_hz: float, cutoff_hz: float) -> np.ndarray:
+def _block(prepared: Prepared, q: Floats, rate_hz: float, cutoff_hz: float) -> Floats:
     tree = prepared.tree
     free, t = tree.free, len(q)
     matrix, right = equations(prepared, q)
@@ -99,7 +101,7 @@ def _block(prepared: Prepared, q: np.ndarray, rate_hz: float, cutoff_hz: float) 
     return out
 
 
-def _second_differences(t: int) -> np.ndarray:
+def _second_differences(t: int) -> Floats:
     """(3, t) diagonals (main, first and second below) of the matrix of squared second differences of t values."""
     out = np.zeros((3, t))
     for offset, value in ((0, 1.0), (1, -2.0), (2, 1.0)):

@@ -6,6 +6,8 @@ from xml.etree.ElementTree import Element
 
 import numpy as np
 
+from neurostore.arrays import Floats
+
 from .model import GROUND, Placement
 
 
@@ -71,7 +73,7 @@ class Frames:
         return tails[0] if len(tails) == 1 else None
 
 
-def body_fixed_xyz(angles: tuple[float, ...]) -> np.ndarray:
+def body_fixed_xyz(angles: tuple[float, ...]) -> Floats:
     """Rotation matrix (3, 3) of turns about the frame's own x, then y, then z, in radians."""
     out = np.eye(3)
     for axis, angle in enumerate(angles):

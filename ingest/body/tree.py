@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from neurostore.arrays import Bools, Floats, Ints
 from neurostore.errors import UsageError
 
 from .functions import CONSTANT, IDENTITY, ITSELF
@@ -21,29 +22,29 @@ from .model import GROUND, Axis, Coupler, Joint, Model, Placement
 class Arrays(NamedTuple):
     """The arrays of a :class:`Tree` that the kernels take; see there."""
 
-    parent: np.ndarray
-    sign: np.ndarray
-    before_r: np.ndarray
-    before_p: np.ndarray
-    after_r: np.ndarray
-    after_p: np.ndarray
-    axis_start: np.ndarray
-    axis_turns: np.ndarray
-    axis: np.ndarray
-    code: np.ndarray
-    data_start: np.ndarray
-    data: np.ndarray
-    argument_start: np.ndarray
-    argument: np.ndarray
-    argument_column: np.ndarray
-    column_start: np.ndarray
-    column_q: np.ndarray
-    ancestor_start: np.ndarray
-    ancestor: np.ndarray
-    dependent: np.ndarray
-    free: np.ndarray
-    gather_start: np.ndarray
-    gather: np.ndarray
+    parent: Ints
+    sign: Floats
+    before_r: Floats
+    before_p: Floats
+    after_r: Floats
+    after_p: Floats
+    axis_start: Ints
+    axis_turns: Bools
+    axis: Floats
+    code: Ints
+    data_start: Ints
+    data: Floats
+    argument_start: Ints
+    argument: Ints
+    argument_column: Ints
+    column_start: Ints
+    column_q: Ints
+    ancestor_start: Ints
+    ancestor: Ints
+    dependent: Ints
+    free: Ints
+    gather_start: Ints
+    gather: Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,34 +70,34 @@ class Tree:
     """
 
     names: tuple[str, ...]
-    q_default: np.ndarray
-    q_low: np.ndarray
-    q_high: np.ndarray
-    parent: np.ndarray
-    sign: np.ndarray
-    before_r: np.ndarray
-    before_p: np.ndarray
-    after_r: np.ndarray
-    after_p: np.ndarray
-    axis_start: np.ndarray
-    axis_turns: np.ndarray
-    axis: np.ndarray
-    code: np.ndarray
-    data_start: np.ndarray
-    data: np.ndarray
-    argument_start: np.ndarray
-    argument: np.ndarray
-    argument_column: np.ndarray
-    column_start: np.ndarray
-    column_q: np.ndarray
-    ancestor_start: np.ndarray
-    ancestor: np.ndarray
-    dependent: np.ndarray
-    free: np.ndarray
-    gather_start: np.ndarray
-    gather: np.ndarray
-    row_start: np.ndarray
-    row: np.ndarray
+    q_default: Floats
+    q_low: Floats
+    q_high: Floats
+    parent: Ints
+    sign: Floats
+    before_r: Floats
+    before_p: Floats
+    after_r: Floats
+    after_p: Floats
+    axis_start: Ints
+    axis_turns: Bools
+    axis: Floats
+    code: Ints
+    data_start: Ints
+    data: Floats
+    argument_start: Ints
+    argument: Ints
+    argument_column: Ints
+    column_start: Ints
+    column_q: Ints
+    ancestor_start: Ints
+    ancestor: Ints
+    dependent: Ints
+    free: Ints
+    gather_start: Ints
+    gather: Ints
+    row_start: Ints
+    row: Ints
     body_node: dict[str, int]
     body_place: dict[str, Placement]
 
@@ -324,7 +325,7 @@ class _Builder:
         return range(self.column_start[node], self.column_start[node + 1])
 
 
-def _fixed_across(axes: Sequence[Axis], values: dict[str, np.ndarray]) -> Placement:
+def _fixed_across(axes: Sequence[Axis], values: dict[str, Floats]) -> Placement:
     """The joint's far frame in its near frame, where no coordinate moves."""
     turn, move = np.eye(3), np.zeros(3)
     for axis in axes:

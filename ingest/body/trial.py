@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from neurostore.arrays import Floats
 from neurostore.errors import InputError
 from neurostore.ingest.landmarks import Landmarks
 from neurostore.ingest.landmarks.names import landmark_sources
@@ -56,7 +57,7 @@ def body_of(
     return body, body.notes
 
 
-def _weights(recording: Recording, landmarks: Landmarks) -> dict[str, np.ndarray]:
+def _weights(recording: Recording, landmarks: Landmarks) -> dict[str, Floats]:
     """Landmark -> (n,) weights of a video's subject: its confidence times 1 / (1 + (spread / 20 mm)²)."""
     poses = recording.poses[0]
     if poses.confidence is None and poses.sd_mm is None:

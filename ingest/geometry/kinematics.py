@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from neurostore.arrays import Bools, Floats, Ints
 from neurostore.compiled import kernel
 from neurostore.ingest.geometry.rotations import IDENTITY
 
@@ -30,15 +31,15 @@ class Tree:
     """
 
     names: list[str]
-    parents: np.ndarray
-    offsets: np.ndarray
-    is_end: np.ndarray
+    parents: Ints
+    offsets: Floats
+    is_end: Bools
     operations: list[list[tuple[int, int]]]
     n_channels: int
     angle_scale: float = np.pi / 180
-    adds: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
-    before: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)))
-    after: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)))
+    adds: Bools = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
+    before: Floats = field(default_factory=lambda: np.zeros((0, 4)))
+    after: Floats = field(default_factory=lambda: np.zeros((0, 4)))
 
     def __post_init__(self) -> None:
         n = len(self.names)
@@ -51,13 +52,13 @@ class Tree:
 
 def forward(
     tree: Tree,
-    values: np.ndarray,
+    values: Floats,
     scale: float = 1.0,
-    lab: np.ndarray = IDENTITY,
-    positions: np.ndarray | None = None,
-    rotations: np.ndarray | None = None,
-    slots: np.ndarray | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
+    lab: Floats = IDENTITY,
+    positions: Floats | None = None,
+    rotations: Floats | None = None,
+    slots: Ints | None = None,
+) -> tuple[Floats, Floats]:
     """Positions and rotations of every node in every frame.
 
     Parameters

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from neurostore.arrays import Floats
 from neurostore.compiled import kernel
 
 
 @kernel
-def make_rows_continuous(rows: np.ndarray) -> None:
+def make_rows_continuous(rows: Floats) -> None:
     """Give each quaternion of (S, 4, n) the sign nearest to the one before, in place; the first has w >= 0.
 
     NaN counts as no flip.
@@ -25,7 +26,7 @@ def make_rows_continuous(rows: np.ndarray) -> None:
 
 
 @kernel
-def carry_rows(rows: np.ndarray, fixed: np.ndarray, out: np.ndarray) -> None:
+def carry_rows(rows: Floats, fixed: Floats, out: Floats) -> None:
     """out (S, 4, n) float32: each rotation of rows (S, 4, n), made of length one, after the fixed rotation (S, 4)."""
     for s in range(rows.shape[0]):
         w, x, y, z = rows[s, 0], rows[s, 1], rows[s, 2], rows[s, 3]

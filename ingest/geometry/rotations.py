@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from neurostore.arrays import Floats
+
 IDENTITY = np.array([1.0, 0.0, 0.0, 0.0])
 _AXIS = {"x": 0, "y": 1, "z": 2}
 
 
-def about_axis(axis: str, angle_rad: np.ndarray | float) -> np.ndarray:
+def about_axis(axis: str, angle_rad: Floats | float) -> Floats:
     """Quaternions (…, 4) of turns by angle_rad (…) about 'x', 'y' or 'z', right-handed."""
     half = 0.5 * np.asarray(angle_rad, dtype=float)
     out = np.zeros((*half.shape, 4))
@@ -22,7 +24,7 @@ def about_axis(axis: str, angle_rad: np.ndarray | float) -> np.ndarray:
     return out
 
 
-def from_euler(order: str, angles_rad: np.ndarray) -> np.ndarray:
+def from_euler(order: str, angles_rad: Floats) -> Floats:
     """Quaternions of intrinsic Euler angles in any order and number.
 
     Parameters
@@ -44,7 +46,7 @@ def from_euler(order: str, angles_rad: np.ndarray) -> np.ndarray:
     return out
 
 
-def multiply(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def multiply(a: Floats, b: Floats) -> Floats:
     """The rotation b followed by a (the Hamilton product a·b); shapes (…, 4) broadcast."""
     a, b = np.asarray(a), np.asarray(b)
     aw, ax, ay, az = a[..., 0], a[..., 1], a[..., 2], a[..., 3]
@@ -60,19 +62,19 @@ def multiply(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     )
 
 
-def conjugate(q: np.ndarray) -> np.ndarray:
+def conjugate(q: Floats) -> Floats:
     """The inverse rotation of unit quaternions (…, 4)."""
     return np.asarray(q) * np.array([1, -1, -1, -1], dtype=np.asarray(q).dtype)
 
 
-def normalize(q: np.ndarray) -> np.ndarray:
+def normalize(q: Floats) -> Floats:
     """Quaternions scaled to length one; those of length zero become NaN."""
     q = np.asarray(q)
     length = np.linalg.norm(q, axis=-1, keepdims=True)
     return np.divide(q, length, out=np.full(q.shape, np.nan, dtype=q.dtype), where=length > 0)
 
 
-def rotate(q: np.ndarray, v: np.ndarray) -> np.ndarray:
+def rotate(q: Floats, v: Floats) -> Floats:
     """Vectors v (…, 3) turned by unit quaternions q (…, 4); shapes broadcast, NaN stays NaN."""
     q, v = np.asarray(q), np.asarray(v)
     w, u = q[..., :1], q[..., 1:]
@@ -80,7 +82,7 @@ def rotate(q: np.ndarray, v: np.ndarray) -> np.ndarray:
     return v + w * t + np.cross(u, t)
 
 
-def to_matrix(q: np.ndarray) -> np.ndarray:
+def to_matrix(q: Floats) -> Floats:
     """Rotation matrices (…, 3, 3) of unit quaternions (…, 4); columns are the child's axes in the parent."""
     q = np.asarray(q)
     w, x, y, z = q[..., 0], q[..., 1], q[..., 2], q[..., 3]
@@ -92,7 +94,7 @@ def to_matrix(q: np.ndarray) -> np.ndarray:
     return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
 
 
-def from_matrix(m: np.ndarray) -> np.ndarray:
+def from_matrix(m: Floats) -> Floats:
     """Unit quaternions (…, 4) of proper rotation matrices (…, 3, 3), w >= 0; NaN stays NaN.
 
     The largest of the four components is computed by a square root and the others from it, so that no half turn
@@ -115,13 +117,13 @@ def from_matrix(m: np.ndarray) -> np.ndarray:
     return np.where(q[..., :1] < 0, -q, q)
 
 
-def angle(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def angle(a: Floats, b: Floats) -> Floats:
     """The angle in radians, 0…π, of the turn from a to b (geodesic distance on SO(3)); (…, 4) each."""
     d = multiply(conjugate(a), b)
     return 2 * np.arctan2(np.linalg.norm(d[..., 1:], axis=-1), np.abs(d[..., 0]))
 
 
-def between(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+def between(u: Floats, v: Floats) -> Floats:
     """The shortest rotation that turns direction u (3,) onto direction v (3,)."""
     u, v = np.asarray(u, dtype=float), np.asarray(v, dtype=float)
     u, v = u / np.linalg.norm(u), v / np.linalg.norm(v)
@@ -132,7 +134,7 @@ def between(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     return np.asarray(normalize(np.concatenate([[1 + cosine], np.cross(u, v)])))
 
 
-def up_rotation(up: str) -> np.ndarray:
+def up_rotation(up: str) -> Floats:
     """The proper rotation that brings the axis named up ('x', '-z' …) to +Y: a quarter or half turn, (4,).
 
     'z': (x, y, z) becomes (x, z, -y).

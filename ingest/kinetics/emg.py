@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from neurostore.arrays import Floats, Ints
 from neurostore.ingest.recording import AnalogChannel
 
 BAND_HZ = (20.0, 450.0)
@@ -31,10 +32,10 @@ _HUM = 0.5  # share of the power within 2 Hz of 50 or 60 Hz and their third harm
 class Envelope:
     """values : (m,) in the unit of the channel at rate_hz. on_s, off_s : times in the trial's clock. problem : None where fine."""
 
-    values: np.ndarray
+    values: Floats
     rate_hz: float
-    on_s: np.ndarray
-    off_s: np.ndarray
+    on_s: Floats
+    off_s: Floats
     saturated: float
     hum: float
     problem: str | None
@@ -82,18 +83,18 @@ def envelope(channel: AnalogChannel) -> Envelope:
     )
 
 
-def _is_dead(raw: np.ndarray) -> bool:
+def _is_dead(raw: Floats) -> bool:
     """Three quarters of the samples repeat the one before, or there are fewer than 8 levels."""
     return bool((np.diff(raw) == 0).mean() > 0.75 or len(np.unique(raw[:: max(1, len(raw) // 5000)])) < 8)
 
 
-def _saturated(raw: np.ndarray) -> float:
+def _saturated(raw: Floats) -> float:
     """Share of the samples that sit, twice or more in a row, at the largest or the smallest value."""
     at_rail = (raw == raw.max()) | (raw == raw.min())
     return float((at_rail[1:] & at_rail[:-1] & (raw[1:] == raw[:-1])).mean())
 
 
-def _hum(raw: np.ndarray, rate_hz: float) -> float:
+def _hum(raw: Floats, rate_hz: float) -> float:
     """Share of the power above 10 Hz that is within 1.5 Hz of 50 Hz or of 60 Hz, or of three times that."""
     from scipy.signal import welch
 
@@ -106,7 +107,7 @@ def _hum(raw: np.ndarray, rate_hz: float) -> float:
     return float(max(shares))
 
 
-def _bursts(rectified: np.ndarray, rate_hz: float) -> tuple[np.ndarray, np.ndarray]:
+def _bursts(rectified: Floats, rate_hz: float) -> tuple[Ints, Ints]:
     """Samples at which the muscle goes on and off."""
     window = max(1, round(WINDOW_S * rate_hz))
     mean = np.convolve(rectified, np.ones(window) / window, "same")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from neurostore.arrays import Floats, Ints
 from neurostore.ingest.landmarks.filters import clean
 from neurostore.ingest.recording import ForcePlate
 
@@ -18,14 +20,14 @@ class PlateFrames:
     landmarks. NaN where the platform has no samples. peak : (n,) greatest vertical force of the frame's samples.
     """
 
-    force: np.ndarray
-    moment: np.ndarray
-    filtered_force: np.ndarray
-    filtered_moment: np.ndarray
-    peak: np.ndarray
+    force: Floats
+    moment: Floats
+    filtered_force: Floats
+    filtered_moment: Floats
+    peak: Floats
 
 
-def at_frames(plate: ForcePlate, time_s: np.ndarray, rate_hz: float, cutoff_hz: float) -> PlateFrames:
+def at_frames(plate: ForcePlate, time_s: Floats, rate_hz: float, cutoff_hz: float) -> PlateFrames:
     """Samples of a platform brought to frames.
 
     The mean runs over one frame's time, centred on the frame, the samples at both ends by half where they fall on its ends.
@@ -45,7 +47,7 @@ def at_frames(plate: ForcePlate, time_s: np.ndarray, rate_hz: float, cutoff_hz: 
     return PlateFrames(mean[:, :3], mean[:, 3:], smooth[:, :3], smooth[:, 3:], peak)
 
 
-def _centred_mean(both: np.ndarray, plate: ForcePlate, time_s: np.ndarray, rate_hz: float) -> np.ndarray:
+def _centred_mean(both: Floats, plate: ForcePlate, time_s: Floats, rate_hz: float) -> Floats:
     per_frame = plate.rate_hz / rate_hz
     at = (time_s - plate.start_s) * plate.rate_hz
     n = len(both)
@@ -74,10 +76,10 @@ def _centred_mean(both: np.ndarray, plate: ForcePlate, time_s: np.ndarray, rate_
     return out
 
 
-def _antiderivative(values: np.ndarray, steps: np.ndarray, clock: np.ndarray):  # type: ignore[no-untyped-def]
+def _antiderivative(values: Floats, steps: Floats, clock: Ints) -> Callable[[Floats], Floats]:
     """The integral of the straight lines through samples, at any place between them."""
 
-    def at(place: np.ndarray) -> np.ndarray:
+    def at(place: Floats) -> Floats:
         index = np.clip(np.floor(place).astype(int), 0, len(values) - 2)
         part = place - clock[index]
         slope = values[index + 1] - values[index]

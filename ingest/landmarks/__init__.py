@@ -18,6 +18,7 @@ from functools import cache
 import numpy as np
 
 from neurostore import schema
+from neurostore.arrays import Floats, Ints
 from neurostore.errors import InputError, UsageError
 from neurostore.ingest.landmarks import filters
 from neurostore.ingest.landmarks.joint_centres import HIP_METHODS
@@ -39,12 +40,12 @@ class Landmarks:
     pelvis_zero : anatomical, neutral or none. quality : figures for trials.quality.
     """
 
-    person: np.ndarray
-    frame: np.ndarray
-    time_s: np.ndarray
-    points: dict[str, np.ndarray] = field(default_factory=dict)
-    segments: dict[str, np.ndarray] = field(default_factory=dict)
-    scalars: dict[str, np.ndarray] = field(default_factory=dict)
+    person: Ints
+    frame: Ints
+    time_s: Floats
+    points: dict[str, Floats] = field(default_factory=dict)
+    segments: dict[str, Floats] = field(default_factory=dict)
+    scalars: dict[str, Floats] = field(default_factory=dict)
     methods: dict[str, str] = field(default_factory=dict)
     calibrations: list[Calibration] = field(default_factory=list)
     pelvis_zero: str = "none"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from neurostore.arrays import Floats
 from neurostore.ingest.landmarks.axes import hinge_axis
 from neurostore.ingest.landmarks.calibration import joint_width
 from neurostore.ingest.landmarks.centres import Centres
@@ -63,7 +64,7 @@ def _add_shoulder(body: Centres, side: str) -> None:
         body.put(f"{side}_shoulder", acromion - distance * trunk[..., 1], "acromion_offset")
 
 
-def _add_elbow(body: Centres, side: str, lateral: np.ndarray) -> None:
+def _add_elbow(body: Centres, side: str, lateral: Floats) -> None:
     """By the chord from the shoulder, in the plane of shoulder, elbow and wrist or that of the trunk."""
     shoulder, wrist = body.points.get(f"{side}_shoulder"), body.points.get(f"{side}_wrist")
     if shoulder is None or wrist is None or body.trunk is None:

@@ -4,34 +4,35 @@ from __future__ import annotations
 
 import numpy as np
 
+from neurostore.arrays import Floats
 from neurostore.ingest.geometry.rotations import from_matrix
 from neurostore.ingest.landmarks.joint_centres import unit
 
 LAB_UP = np.array([0.0, 1.0, 0.0])
 
 
-def from_y_and_z(y: np.ndarray, z: np.ndarray) -> np.ndarray:
+def from_y_and_z(y: Floats, z: Floats) -> Floats:
     """(n, 3, 3) axes, columns x, y, z: y exact, z the nearest at right angles to it."""
     y = unit(y)
     x = unit(np.cross(y, z))
     return np.stack([x, y, np.cross(x, y)], axis=-1)
 
 
-def from_x_and_y(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def from_x_and_y(x: Floats, y: Floats) -> Floats:
     """(n, 3, 3) axes, columns x, y, z: x exact, y the nearest at right angles to it."""
     x = unit(x)
     z = unit(np.cross(x, y))
     return np.stack([x, np.cross(z, x), z], axis=-1)
 
 
-def from_x_and_z(x: np.ndarray, z: np.ndarray) -> np.ndarray:
+def from_x_and_z(x: Floats, z: Floats) -> Floats:
     """(n, 3, 3) axes, columns x, y, z: x exact, z the nearest at right angles to it."""
     x = unit(x)
     y = unit(np.cross(z, x))
     return np.stack([x, y, np.cross(x, y)], axis=-1)
 
 
-def hinge_axis(proximal: np.ndarray, distal: np.ndarray, fallback: np.ndarray, sign: float) -> np.ndarray:
+def hinge_axis(proximal: Floats, distal: Floats, fallback: Floats, sign: float) -> Floats:
     """Axis (n, 3), pointing right, of a hinge between two lines, quiet where they are nearly straight.
 
     proximal, distal : (n, 3) up along each line (distal end to proximal end). fallback : (n, 3) unit, a right-pointing
@@ -50,12 +51,12 @@ def hinge_axis(proximal: np.ndarray, distal: np.ndarray, fallback: np.ndarray, s
     return unit(np.where(weight > 0, weight * normal, 0.0) + (1 - weight) * fallback)
 
 
-def to_quaternion(matrices: np.ndarray) -> np.ndarray:
+def to_quaternion(matrices: Floats) -> Floats:
     """(n, 4) unit quaternions (w, x, y, z), sign continuous in time, of rotation matrices (n, 3, 3); NaN stays NaN."""
     return make_continuous(from_matrix(matrices))
 
 
-def make_continuous(q: np.ndarray) -> np.ndarray:
+def make_continuous(q: Floats) -> Floats:
     """The same rotations (n, …, 4), each quaternion's sign that nearest to the one before; the first has w >= 0."""
     q = np.array(q, np.float64)
     if not len(q):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from neurostore.arrays import Floats
 from neurostore.ingest.geometry.rotations import rotate
 from neurostore.ingest.landmarks.axes import from_y_and_z, hinge_axis, to_quaternion
 from neurostore.ingest.landmarks.joint_centres import unit
@@ -37,7 +38,7 @@ _CHAINS = (
 
 
 def follow_bones(
-    segments: dict[str, np.ndarray], marks: dict[str, np.ndarray], right: np.ndarray | None
+    segments: dict[str, Floats], marks: dict[str, Floats], right: Floats | None
 ) -> tuple[dict[str, str], list[str]]:
     """Replace rotations that do not turn about the joint by the bones themselves, in place.
 
@@ -76,7 +77,7 @@ def follow_bones(
     ]
 
 
-def _off_the_plane(rotation: np.ndarray, proximal: np.ndarray, distal: np.ndarray, sign: float) -> float:
+def _off_the_plane(rotation: Floats, proximal: Floats, distal: Floats, sign: float) -> float:
     """Median angle in degrees from the segment's z axis to the normal of the plane of bending; NaN where it hardly bends."""
     normal = sign * np.cross(unit(distal), unit(proximal))
     sine = np.linalg.norm(normal, axis=-1)

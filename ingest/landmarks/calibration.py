@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from neurostore.arrays import Floats
 from neurostore.ingest.landmarks.names import SIDES, Marks
 from neurostore.ingest.recording import Calibration
 
@@ -126,7 +127,7 @@ def _add_foot_offset(parameters: Parameters, marks: Marks, axes: Marks, side: st
             parameters.add("static_foot_rotation_offset", side, sign * float(np.nanmedian(yaw)), "deg", "static")
 
 
-def _wand_rotation(up: np.ndarray, wand: np.ndarray, lateral: np.ndarray) -> float:
+def _wand_rotation(up: Floats, wand: Floats, lateral: Floats) -> float:
     """Median angle in degrees from the wand to the lateral marker about ``up``, as :func:`.joint_centres.chord` takes it."""
     up = up / np.sqrt((up**2).sum(-1, keepdims=True))
     wand = wand - (wand * up).sum(-1, keepdims=True) * up
@@ -153,7 +154,7 @@ def joint_width(parameters: Parameters, joint: str, side: str) -> float:
     return width
 
 
-def median_length(a: np.ndarray, b: np.ndarray) -> float:
+def median_length(a: Floats, b: Floats) -> float:
     """Median distance of two points over the frames that have both; NaN where none has."""
     length = np.sqrt(((a - b) ** 2).sum(-1))
     return float(np.median(length[np.isfinite(length)])) if np.isfinite(length).any() else math.nan

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import numpy as np
-
+from neurostore.arrays import Floats
 from neurostore.ingest.landmarks.calibration import DEFAULT_MARKER_DIAMETER_MM, Parameters
 from neurostore.ingest.landmarks.names import Marks
 
@@ -24,10 +23,10 @@ class Centres:
     parameters: Parameters
     methods: dict[str, str] = field(default_factory=dict)
     lateral: Marks = field(default_factory=dict)
-    trunk: np.ndarray | None = None
+    trunk: Floats | None = None
     trunk_method: str = ""
 
-    def put(self, name: str, values: np.ndarray, method: str) -> None:
+    def put(self, name: str, values: Floats, method: str) -> None:
         self.points[name] = values
         self.methods[name] = method
 

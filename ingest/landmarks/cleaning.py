@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from neurostore.arrays import Floats, Ints
 from neurostore.ingest.geometry.rotation_kernels import make_rows_continuous
 from neurostore.ingest.landmarks import filters
 from neurostore.ingest.landmarks.frozen import repeated
@@ -26,14 +27,14 @@ class CleanPerson:
     """
 
     marks: Marks
-    rotations: np.ndarray
+    rotations: Floats
     is_skin: bool
     quality: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
 def clean_person(
-    recording: Recording, rows: np.ndarray, neutral: NeutralAxes | None, cutoff_hz: float, path: str
+    recording: Recording, rows: Ints, neutral: NeutralAxes | None, cutoff_hz: float, path: str
 ) -> CleanPerson:
     """Name and clean the frames of one person. rows : of the primary skeleton's poses; path : for errors.
 
@@ -70,7 +71,7 @@ def clean_person(
     return CleanPerson(marks, rotations, is_skin_set(sources), quality, notes)
 
 
-def _present(poses: Poses, rows: np.ndarray) -> frozenset[str]:
+def _present(poses: Poses, rows: Ints) -> frozenset[str]:
     """Joints that hold data in any of these rows."""
     seen = np.isfinite(poses.positions[rows[0]]).all(axis=1)
     if not seen.all():
@@ -80,14 +81,14 @@ def _present(poses: Poses, rows: np.ndarray) -> frozenset[str]:
 
 def _clean(
     poses: Poses,
-    rows: np.ndarray,
+    rows: Ints,
     joints: list[int],
     neutral: NeutralAxes | None,
     rate_hz: float,
     cutoff_hz: float,
     path: str,
-    held: np.ndarray | None = None,
-) -> tuple[filters.Cleaned, np.ndarray]:
+    held: Floats | None = None,
+) -> tuple[filters.Cleaned, Floats]:
     """Filtered positions (n, len(joints), 3) and, with a neutral pose, rotations (S, 4, n) of the joints it needs.
 
     held : (n, len(joints)) samples to take as missing, None for none.
@@ -117,9 +118,7 @@ def _clean(
     return cleaned, rotations
 
 
-def _held(
-    recording: Recording, rows: np.ndarray, joints: list[int], sources: dict[str, tuple[int, ...]]
-) -> np.ndarray | None:
+def _held(recording: Recording, rows: Ints, joints: list[int], sources: dict[str, tuple[int, ...]]) -> Floats | None:
     """(n, len(joints)) samples of a marker file that hold the last value over a gap; None where there is none."""
     poses = recording.poses[0]
     if recording.kind != "mocap" or poses.rotations is not None or not joints:
@@ -131,12 +130,12 @@ def _held(
     return found if found.any() else None
 
 
-def _take(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
+def _take(values: Floats, rows: Ints) -> Floats:
     """The rows of one person; the array itself where all are."""
     return values if len(rows) == len(values) else values[rows]
 
 
-def _spread(values: np.ndarray, place: np.ndarray, n: int) -> np.ndarray:
+def _spread(values: Floats, place: Ints, n: int) -> Floats:
     """Rows put at their places among n, NaN elsewhere."""
     out = np.full((n, *values.shape[1:]), np.nan, values.dtype)
     out[place] = values

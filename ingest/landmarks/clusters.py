@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from neurostore.arrays import Floats, Ints
 from neurostore.ingest.landmarks import filters
 from neurostore.ingest.landmarks.names import Marks
 from neurostore.ingest.recording import Calibration, Poses
@@ -47,10 +48,10 @@ def cluster_columns(columns: Sequence[str]) -> dict[str, list[int]]:
     return {segment: indices for segment, indices in found.items() if len(indices) >= _LEAST}
 
 
-def static_positions(poses: Poses, rows: np.ndarray, marks: Marks) -> list[Calibration]:
+def static_positions(poses: Poses, rows: Ints, marks: Marks) -> list[Calibration]:
     """Where the markers of clusters, and the landmarks they lead, were in a static trial (medians, mm of its lab)."""
     clusters = cluster_columns(poses.skeleton.joints)
-    places: dict[str, np.ndarray] = {}
+    places: dict[str, Floats] = {}
     for segment, indices in clusters.items():
         side, _, part = segment.partition("_")
         for index in indices:
@@ -67,7 +68,7 @@ def static_positions(poses: Poses, rows: np.ndarray, marks: Marks) -> list[Calib
 
 
 def lead(
-    marks: Marks, poses: Poses, rows: np.ndarray, known: Iterable[Calibration], rate_hz: float, cutoff_hz: float
+    marks: Marks, poses: Poses, rows: Ints, known: Iterable[Calibration], rate_hz: float, cutoff_hz: float
 ) -> tuple[dict[str, float], list[str]]:
     """Put landmarks into ``marks`` that only the static trial of the session has, from the clusters of this trial.
 
@@ -112,7 +113,7 @@ def lead(
     ]
 
 
-def fit_rigid(still: np.ndarray, moving: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def fit_rigid(still: Floats, moving: Floats) -> tuple[Floats, Floats, Floats]:
     """The rotation and translation that bring one set of points nearest to each of many (Söderkvist & Wedin 1993).
 
     still : (m, 3). moving : (n, m, 3), NaN = missing; at least three points of a frame are needed.
@@ -143,7 +144,7 @@ def fit_rigid(still: np.ndarray, moving: np.ndarray) -> tuple[np.ndarray, np.nda
     return turns, origins, residual
 
 
-def _places(known: Iterable[Calibration]) -> dict[str, np.ndarray]:
+def _places(known: Iterable[Calibration]) -> dict[str, Floats]:
     """``marker_…`` and ``landmark_…`` to (3,) mm of what a static trial of the session told; the first trial's counts."""
     axes: dict[str, dict[str, float]] = {}
     for calibration in known:

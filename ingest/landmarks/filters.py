@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from neurostore.arrays import Bools, Floats, Ints
 from neurostore.compiled import kernel
 from neurostore.errors import InputError
 
@@ -28,13 +29,13 @@ class Cleaned:
     short to filter, left as they were; is_resampled : the clock is uneven, so the filter ran on a uniform one.
     """
 
-    values: np.ndarray
-    n_filled: np.ndarray
-    n_short: np.ndarray
+    values: Floats
+    n_filled: Ints
+    n_short: Ints
     is_resampled: bool
 
 
-def clean(values: np.ndarray, time_s: np.ndarray, rate_hz: float, cutoff_hz: float, where: str = "") -> Cleaned:
+def clean(values: Floats, time_s: Floats, rate_hz: float, cutoff_hz: float, where: str = "") -> Cleaned:
     """Fill gaps up to 0.1 s, then low-pass every run between the longer ones.
 
     Parameters
@@ -55,7 +56,7 @@ def clean(values: np.ndarray, time_s: np.ndarray, rate_hz: float, cutoff_hz: flo
     return clean_rows(rows, time_s, rate_hz, cutoff_hz, where)
 
 
-def clean_rows(rows: np.ndarray, time_s: np.ndarray, rate_hz: float, cutoff_hz: float, where: str = "") -> Cleaned:
+def clean_rows(rows: Floats, time_s: Floats, rate_hz: float, cutoff_hz: float, where: str = "") -> Cleaned:
     """:func:`clean` in place: rows (J, C, n) float64, contiguous. ``values`` of the result is a view of them."""
     n_joints, _, n = rows.shape
     step_s = float(np.median(np.diff(time_s))) if n > 2 else 1.0 / (rate_hz or 1.0)
@@ -110,7 +111,7 @@ def design_frequency(cutoff_hz: float, rate_hz: float) -> float:
     return rate_hz / math.pi * math.atan(math.tan(math.pi * cutoff_hz / rate_hz) / (math.sqrt(2) - 1) ** 0.25)
 
 
-def _lowpass_rows(rows: np.ndarray, rate_hz: float, cutoff_hz: float) -> None:
+def _lowpass_rows(rows: Floats, rate_hz: float, cutoff_hz: float) -> None:
     """Low-pass each row (K, n) in place. Coefficients: bilinear transform of s² + √2·s + 1."""
     k = math.tan(math.pi * design_frequency(cutoff_hz, rate_hz) / rate_hz)
     scale = 1 / (1 + math.sqrt(2) * k + k * k)
@@ -118,7 +119,7 @@ def _lowpass_rows(rows: np.ndarray, rate_hz: float, cutoff_hz: float) -> None:
     _run_both_ways(rows, k * k * scale, 2 * (k * k - 1) * scale, (1 - math.sqrt(2) * k + k * k) * scale, pad)
 
 
-def _on_uniform_time(rows: np.ndarray, time_s: np.ndarray, rate_hz: float, cutoff_hz: float) -> np.ndarray:
+def _on_uniform_time(rows: Floats, time_s: Floats, rate_hz: float, cutoff_hz: float) -> Floats:
     """Low-pass rows (K, n) of uneven clock: cubic to uniform time at the median rate, filter, cubic back."""
     from scipy.interpolate import CubicSpline
 
@@ -129,7 +130,7 @@ def _on_uniform_time(rows: np.ndarray, time_s: np.ndarray, rate_hz: float, cutof
     return np.asarray(CubicSpline(uniform, smooth, axis=1)(time_s))
 
 
-def _fill_gaps(rows: np.ndarray, valid: np.ndarray, time_s: np.ndarray) -> np.ndarray:
+def _fill_gaps(rows: Floats, valid: Bools, time_s: Floats) -> Ints:
     """Fill, in place, inner gaps of at most 0.1 s by a cubic through the neighbouring samples.
 
     rows : (J, C, n); valid : (J, n). Returns the number of samples filled, (J,).
@@ -157,7 +158,7 @@ def _fill_gaps(rows: np.ndarray, valid: np.ndarray, time_s: np.ndarray) -> np.nd
     return n_filled
 
 
-def _runs(valid: np.ndarray) -> Iterator[tuple[np.ndarray, int, int]]:
+def _runs(valid: Bools) -> Iterator[tuple[Ints, int, int]]:
     """Yield (joints, start, stop): runs of frames in which those joints are present; joints of one pattern together.
 
     valid : (J, n).
@@ -175,7 +176,7 @@ def _runs(valid: np.ndarray) -> Iterator[tuple[np.ndarray, int, int]]:
 
 
 @kernel
-def _run_both_ways(rows: np.ndarray, b0: float, a1: float, a2: float, pad: int) -> None:
+def _run_both_ways(rows: Floats, b0: float, a1: float, a2: float, pad: int) -> None:
     """Run a 2nd-order low-pass (b = b0·(1, 2, 1), a = 1, a1, a2) forward and backward over each row, in place.
 
     rows : (K, n) float64 without NaN, n > pad. Each end is extended by ``pad`` samples of odd reflection, and each pass

@@ -9,12 +9,14 @@ import math
 
 import numpy as np
 
+from neurostore.arrays import Bools, Floats
+
 LEAST_S = 0.1
 _MOVING_SHARE = 0.5  # of the other markers, which must move in those frames
 _LOW_SHARE = 0.1  # a foot this near to its lowest height may stand on the floor
 
 
-def repeated(values: np.ndarray, rate_hz: float, is_foot: np.ndarray) -> np.ndarray:
+def repeated(values: Floats, rate_hz: float, is_foot: Bools) -> Floats:
     """(n, J) samples that repeat the one before in runs of at least 0.1 s while most other markers move.
 
     values : (n, J, 3) mm, y up, NaN = missing. is_foot : (J,) markers of feet, which may stand still on the floor: a run

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from neurostore.arrays import Floats, Ints
+
 STANDING_M_S = 0.2
 WALKING_M_S = 0.6
 _HALF_WIDTH_S = 0.5
 
 
-def headings_of(
-    pelvis: np.ndarray | None, right: np.ndarray | None, time_s: np.ndarray
-) -> tuple[np.ndarray, np.ndarray] | None:
+def headings_of(pelvis: Floats | None, right: Floats | None, time_s: Floats) -> tuple[Floats, Floats] | None:
     """:func:`headings` of a person's trial; None where nothing says which way is right.
 
     pelvis : (n, 3) mm, None where positions are relative to it or it is not known. right : (n, 3), see :func:`headings`.
@@ -22,7 +22,7 @@ def headings_of(
     return headings(velocity, right, time_s)
 
 
-def travel(pelvis: np.ndarray, time_s: np.ndarray) -> np.ndarray:
+def travel(pelvis: Floats, time_s: Floats) -> Floats:
     """Horizontal velocity (n, 2) as (x, z), m/s, of the pelvis (n, 3) mm around each frame.
 
     A walk that is straight as a whole (at least 1 m, never more than 0.1 m or a tenth of its length beside its chord,
@@ -50,7 +50,7 @@ def travel(pelvis: np.ndarray, time_s: np.ndarray) -> np.ndarray:
     return out
 
 
-def headings(velocity: np.ndarray, right: np.ndarray, time_s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def headings(velocity: Floats, right: Floats, time_s: Floats) -> tuple[Floats, Floats]:
     """Direction of travel and the direction angles are taken about, (n,) degrees each.
 
     Parameters
@@ -83,7 +83,7 @@ def headings(velocity: np.ndarray, right: np.ndarray, time_s: np.ndarray) -> tup
         return heading, np.degrees(np.arctan2(blend[:, 0], blend[:, 1]))
 
 
-def _slopes(t: np.ndarray, p: np.ndarray) -> np.ndarray:
+def _slopes(t: Floats, p: Floats) -> Floats:
     """Slope (n, 2) of the least-squares line through p over ±1 s around each sample, exact on uneven clocks.
 
     It weighs the velocity by a parabola over those two seconds: the sway of a stride of 1.1 s comes out ten times less.
@@ -98,25 +98,25 @@ def _slopes(t: np.ndarray, p: np.ndarray) -> np.ndarray:
     return (mean[:, 4:6] - mean[:, :1] * mean[:, 2:4]) / np.maximum(variance, 1e-9)[:, None]
 
 
-def _means(t: np.ndarray, values: np.ndarray) -> np.ndarray:
+def _means(t: Floats, values: Floats) -> Floats:
     """Running means (n, 2) over ±0.5 s."""
     ends, starts = _window(t, _HALF_WIDTH_S)
     total = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0)])
     return (total[ends] - total[starts]) / (ends - starts)[:, None]
 
 
-def _window(t: np.ndarray, half_s: float) -> tuple[np.ndarray, np.ndarray]:
+def _window(t: Floats, half_s: float) -> tuple[Ints, Ints]:
     """Ends and starts (n,) of the samples within ``half_s`` of each."""
     return np.searchsorted(t, t + half_s, "right"), np.searchsorted(t, t - half_s, "left")
 
 
-def _mean_of_ends(t: np.ndarray, p: np.ndarray) -> np.ndarray:
+def _mean_of_ends(t: Floats, p: Floats) -> Floats:
     """Vector (2,) along the path: the least-squares slope of the whole times its duration."""
     centred = t - t.mean()
     return (centred[:, None] * p).sum(axis=0) / (centred**2).sum() * (t[-1] - t[0])
 
 
-def _unit(v: np.ndarray) -> np.ndarray:
+def _unit(v: Floats) -> Floats:
     with np.errstate(invalid="ignore", divide="ignore"):
         length = np.sqrt((v**2).sum(axis=1, keepdims=True))
         return np.where(length > 1e-9, v / length, np.nan)

@@ -9,17 +9,19 @@ import math
 
 import numpy as np
 
+from neurostore.arrays import Floats
+
 HIP_METHODS = ("harrington", "hara", "bell", "davis")
 
 
-def unit(vectors: np.ndarray) -> np.ndarray:
+def unit(vectors: Floats) -> Floats:
     """Vectors of length one; NaN where the length is zero."""
     length = np.sqrt((vectors * vectors).sum(axis=-1, keepdims=True))
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(length > 1e-9, vectors / length, np.nan)
 
 
-def pelvis_axes(left_asis: np.ndarray, right_asis: np.ndarray, sacrum: np.ndarray) -> np.ndarray:
+def pelvis_axes(left_asis: Floats, right_asis: Floats, sacrum: Floats) -> Floats:
     """(n, 3, 3) pelvis frame, columns x, y, z: z from left to right ASIS, x forward in the plane of ASIS and sacrum.
 
     The conventional gait model's pelvis (Davis 1991; Plug-in Gait). sacrum : mid-PSIS or the SACR marker.
@@ -39,7 +41,7 @@ def hip_offset(
     leg_length: float,
     asis_trochanter: float,
     marker_radius: float,
-) -> np.ndarray:
+) -> Floats:
     """Hip centre in the pelvis frame, (3,) mm.
 
     Parameters
@@ -73,9 +75,7 @@ def asis_trochanter_distance(leg_length: float) -> float:
     return 0.1288 * leg_length - 48.56
 
 
-def chord(
-    proximal: np.ndarray, marker: np.ndarray, wand: np.ndarray, distance: float, rotation: float = 0.0
-) -> np.ndarray:
+def chord(proximal: Floats, marker: Floats, wand: Floats, distance: float, rotation: float = 0.0) -> Floats:
     """Joint centre of the conventional gait model (chord construction), (n, 3).
 
     The centre C lies ``distance`` (half the joint's width and the marker's radius) from the lateral ``marker``, at a
@@ -93,7 +93,7 @@ def chord(
     side = np.cross(u, away)
     cos, sin = share, np.sqrt(1 - share**2)
 
-    def placed(turn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def placed(turn: Floats) -> tuple[Floats, Floats]:
         """The centre for a turn of ``away`` about u, and by how much its angle to the wand misses ``rotation``."""
         centre = marker + distance * (cos * u + sin * (np.cos(turn) * away + np.sin(turn) * side))
         axis = unit(proximal - centre)
@@ -117,7 +117,7 @@ def chord(
     return centre
 
 
-def turned_towards(centre: np.ndarray, marker: np.ndarray, target: np.ndarray, angle: float) -> np.ndarray:
+def turned_towards(centre: Floats, marker: Floats, target: Floats, angle: float) -> Floats:
     """The point ``centre`` turned about ``marker`` by ``angle`` (radians) in the plane of the three, towards ``target``.
 
     Plug-in Gait's ankle ab/adduction offset: where the static trial has medial malleoli, the ankle centre lies on the line
@@ -131,6 +131,6 @@ def turned_towards(centre: np.ndarray, marker: np.ndarray, target: np.ndarray, a
     return marker + length * (np.cos(angle) * along + np.sin(angle) * towards)
 
 
-def _across(vector: np.ndarray, axis: np.ndarray) -> np.ndarray:
+def _across(vector: Floats, axis: Floats) -> Floats:
     """Unit part of vector at right angles to the unit axis."""
     return unit(vector - (vector * axis).sum(-1, keepdims=True) * axis)

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from neurostore.arrays import Floats
 from neurostore.ingest.landmarks.arm_centres import add_arms
 from neurostore.ingest.landmarks.axes import from_y_and_z
 from neurostore.ingest.landmarks.calibration import Parameters, joint_width, median_length
@@ -61,7 +62,7 @@ def compute_centres(
     return body
 
 
-def trunk_axes(marks: Marks) -> tuple[np.ndarray | None, str]:
+def trunk_axes(marks: Marks) -> tuple[Floats | None, str]:
     """(n, 3, 3) trunk axes and how they arose: the thorax of Plug-in Gait, else shoulders over hips, else None."""
     if {"clavicle", "sternum", "c7", "t10"} <= set(marks):
         clavicle, sternum, c7, t10 = (marks[k] for k in ("clavicle", "sternum", "c7", "t10"))
@@ -104,7 +105,7 @@ def _add_sacrum(body: Centres, marker_first: bool) -> None:
     body.put("sacrum", points, method)
 
 
-def _add_hips(body: Centres, pelvis: np.ndarray, method: str) -> None:
+def _add_hips(body: Centres, pelvis: Floats, method: str) -> None:
     marks, parameters = body.points, body.parameters
     middle = (marks["left_asis"] + marks["right_asis"]) / 2
     width = parameters.get("inter_asis") or median_length(marks["left_asis"], marks["right_asis"])
@@ -133,7 +134,7 @@ def _add_hips(body: Centres, pelvis: np.ndarray, method: str) -> None:
 _ABOVE = {"knee": ("hip", "thigh"), "ankle": ("knee", "shank")}  # joint: the joint above it, the segment between
 
 
-def _add_leg_joint(body: Centres, side: str, joint: str, device: np.ndarray | None, *, on_skin: bool) -> None:
+def _add_leg_joint(body: Centres, side: str, joint: str, device: Floats | None, *, on_skin: bool) -> None:
     """Knee from hip and thigh, or ankle from knee and shank.
 
     device : end of a knee alignment device's axis, which is the wand then of both. on_skin : the points are middles of markers, a
@@ -190,7 +191,7 @@ def _add_leg_joint(body: Centres, side: str, joint: str, device: np.ndarray | No
         body.put(name, lateral + inward * distance, f"inward_half_width{marked}")
 
 
-def _set_device_knee(body: Centres, side: str) -> np.ndarray | None:
+def _set_device_knee(body: Centres, side: str) -> Floats | None:
     """The lateral knee point of a knee alignment device, put into ``marks``; returns the end of the device's axis.
 
     Its three markers lie at the ends of arms of one length at right angles, whose corner is where the knee marker was (Davis
@@ -209,7 +210,7 @@ def _set_device_knee(body: Centres, side: str) -> np.ndarray | None:
     return a
 
 
-def _is_lateral(wand: np.ndarray, lateral: np.ndarray, proximal: np.ndarray, axes: Marks, sign: float) -> bool:
+def _is_lateral(wand: Floats, lateral: Floats, proximal: Floats, axes: Marks, sign: float) -> bool:
     """Does the wand look out to the side, as the chord construction needs? Markers on the front of a segment do not.
 
     Seen along the segment, the wand lies within 53° of the lateral axis of the pelvis, in the middle of the trial.

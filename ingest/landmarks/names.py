@@ -8,15 +8,14 @@ from functools import cache
 from importlib import resources
 from typing import Any, TypeAlias
 
-import numpy as np
-
+from neurostore.arrays import Floats
 from neurostore.errors import SkeletonError
 from neurostore.skeleton import Skeleton
 
 _NOT_LETTERS = re.compile(r"[^a-z0-9]+")
 SIDES = ("left", "right")
 #: landmark to (n, 3) positions in mm; also segment to (n, 3) axis
-Marks: TypeAlias = dict[str, np.ndarray]
+Marks: TypeAlias = dict[str, Floats]
 
 
 def landmark_sources(skeleton: Skeleton, present: frozenset[str] | None = None) -> dict[str, tuple[int, ...]]:

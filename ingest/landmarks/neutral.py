@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from neurostore.arrays import Floats
 from neurostore.ingest.geometry.rotation_kernels import carry_rows
 from neurostore.ingest.geometry.rotations import conjugate, from_matrix, multiply, rotate
 from neurostore.ingest.landmarks.axes import LAB_UP, from_y_and_z
@@ -41,10 +42,10 @@ class NeutralAxes:
 
     segments: tuple[str, ...]
     joints: list[int]
-    rotations: np.ndarray
-    axes: np.ndarray
+    rotations: Floats
+    axes: Floats
 
-    def carry(self, joint_rotations: np.ndarray) -> dict[str, np.ndarray]:
+    def carry(self, joint_rotations: Floats) -> dict[str, Floats]:
         """Segment to (n, 4) float32 rotation to the lab, of the carrying joints' rotations (S, 4, n), of any length."""
         fixed = multiply(conjugate(self.rotations), from_matrix(self.axes))
         turned = np.empty(joint_rotations.shape, np.float32)
@@ -65,7 +66,7 @@ class NeutralAxes:
         return out
 
 
-def segments_of_rotations(neutral: NeutralAxes, rotations: np.ndarray, marks: Marks) -> Segments:
+def segments_of_rotations(neutral: NeutralAxes, rotations: Floats, marks: Marks) -> Segments:
     """Segments of a skeleton whose source gives rotations (S, 4, n) of the joints that carry them.
 
     Limbs whose rotations do not turn about their joints follow their bones instead (:mod:`.bend`).
@@ -111,14 +112,14 @@ _known: dict[Any, NeutralAxes | None] = {}  # the trials of a subject share one 
 
 def _axes_in(
     sources: dict[str, tuple[int, ...]],
-    positions: np.ndarray,
-    rotations: np.ndarray,
-    hinges: dict[str, np.ndarray],
+    positions: Floats,
+    rotations: Floats,
+    hinges: dict[str, Floats],
 ) -> NeutralAxes | None:
     """positions : (J, 3), rotations : (J, 4) of the neutral pose; hinges : segment to the z axis its joint bends about."""
     positions = np.asarray(positions, np.float64)
 
-    def point(landmark: str) -> np.ndarray:
+    def point(landmark: str) -> Floats:
         return positions[list(sources[landmark])].mean(axis=0)
 
     if not {"pelvis_bone", "left_hip", "right_hip"} <= set(sources):

@@ -6,8 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-import numpy as np
-
+from neurostore.arrays import Floats, Ints
 from neurostore.ingest.landmarks import calibration, clusters
 from neurostore.ingest.landmarks.centres import Centres
 from neurostore.ingest.landmarks.cleaning import clean_person
@@ -36,10 +35,10 @@ class PersonLandmarks:
     one number. The rest as in :class:`neurostore.ingest.landmarks.Landmarks`.
     """
 
-    rows: np.ndarray
+    rows: Ints
     points: Marks
-    segments: dict[str, np.ndarray]
-    scalars: dict[str, np.ndarray | float]
+    segments: dict[str, Floats]
+    scalars: dict[str, Floats | float]
     methods: dict[str, str] = field(default_factory=dict)
     calibrations: list[Calibration] = field(default_factory=list)
     pelvis_zero: str = "none"
@@ -49,7 +48,7 @@ class PersonLandmarks:
 
 def compute_person(
     recording: Recording,
-    rows: np.ndarray,
+    rows: Ints,
     neutral: NeutralAxes | None,
     known: Iterable[Calibration],
     choices: Choices,
@@ -83,7 +82,7 @@ def compute_person(
         segments = segments_of_rotations(neutral, clean.rotations, body.points)
     pelvis = None if recording.position_basis == "root_relative" else body.points.get("pelvis")
     headings = headings_of(pelvis, segments.right, poses.time_s[rows])
-    scalars: dict[str, np.ndarray | float] = {}
+    scalars: dict[str, Floats | float] = {}
     if headings is not None:
         scalars["heading_deg"], scalars["facing_deg"] = headings
     if not is_subject:
@@ -115,7 +114,7 @@ def compute_person(
     )
 
 
-def _torsions(segments: Segments, body: Centres) -> dict[str, np.ndarray | float]:
+def _torsions(segments: Segments, body: Centres) -> dict[str, Floats | float]:
     """A stated tibial torsion goes beside the shank, whose lateral axis is that of the ankle."""
     stated = {side: torsion(body, side) for side in SIDES if f"{side}_shank" in segments.rotations}
     return {f"{side}_tibial_torsion_deg": math.degrees(t) for side, t in stated.items() if t is not None}

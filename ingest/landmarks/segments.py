@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from neurostore.arrays import Floats
 from neurostore.ingest.landmarks.axes import LAB_UP, from_x_and_y, from_x_and_z, from_y_and_z, hinge_axis, to_quaternion
 from neurostore.ingest.landmarks.centres import Centres
 from neurostore.ingest.landmarks.joint_centres import unit
@@ -26,9 +27,9 @@ class Segments:
     notes : what was judged, in plain words.
     """
 
-    rotations: dict[str, np.ndarray]
+    rotations: dict[str, Floats]
     methods: dict[str, str]
-    right: np.ndarray | None
+    right: Floats | None
     axes: Marks = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -82,7 +83,7 @@ def _limb(
     body: Centres,
     side: str,
     limb: tuple[tuple[str, str], tuple[str, str, str], float],
-    right: np.ndarray,
+    right: Floats,
 ) -> None:
     """The two long segments of a leg or an arm; right : (n, 3) axis for a joint that hardly bends."""
     names, joints, sign = limb
@@ -101,7 +102,7 @@ def _limb(
         methods[f"{name}_axes"] = "line" if known is None else "three_points"
 
 
-def _foot(axes: Marks, methods: dict[str, str], body: Centres, side: str, shank: np.ndarray | None) -> None:
+def _foot(axes: Marks, methods: dict[str, str], body: Centres, side: str, shank: Floats | None) -> None:
     marks, parameters = body.points, body.parameters
     heel, toe, ankle = (marks.get(f"{side}_{p}") for p in ("heel", "toe", "ankle"))
     first, fifth = (marks.get(f"{side}_metatarsal_{i}") for i in (1, 5))
@@ -137,7 +138,7 @@ def torsion(body: Centres, side: str) -> float | None:
     return None if is_measured_here else body.parameters.get("tibial_torsion", side)
 
 
-def _without_torsion(body: Centres, side: str, shank: np.ndarray) -> np.ndarray:
+def _without_torsion(body: Centres, side: str, shank: Floats) -> Floats:
     """The shank's axes (n, 3, 3) with the lateral axis of the knee, which is the one Plug-in Gait builds the foot on.
 
     Measured on the foot axes that Nexus writes (LFOO, LFOA …): 0.0 to 0.2 degrees apart, with the ankle's axis up to 9.
@@ -147,7 +148,7 @@ def _without_torsion(body: Centres, side: str, shank: np.ndarray) -> np.ndarray:
     return shank @ np.array([[c, 0.0, s], [0.0, 1.0, 0.0], [-s, 0.0, c]])
 
 
-def _turned(foot: np.ndarray, up: float, left: float) -> np.ndarray:
+def _turned(foot: Floats, up: float, left: float) -> Floats:
     """Foot axes turned by ``up`` (toes up, about the foot's z) and then by ``left`` (toes to the left, about its y); radians."""
     c, s = np.cos(up), np.sin(up)
     pitch = np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
@@ -156,13 +157,13 @@ def _turned(foot: np.ndarray, up: float, left: float) -> np.ndarray:
     return foot @ yaw @ pitch
 
 
-def _upright(right: np.ndarray) -> np.ndarray:
+def _upright(right: Floats) -> Floats:
     """Pelvis axes from the line of the hips alone: z along it, y as close to the vertical as possible."""
     forward = unit(np.cross(np.broadcast_to(LAB_UP, right.shape), right))
     return np.stack([forward, np.cross(right, forward), right], axis=-1)
 
 
-def neutral_axes(segment: str, long: np.ndarray | None, right: np.ndarray, forward: np.ndarray) -> np.ndarray:
+def neutral_axes(segment: str, long: Floats | None, right: Floats, forward: Floats) -> Floats:
     """(3, 3) anatomical axes of a segment in the neutral pose.
 
     long : (3,) up along the segment (foot: ankle to toe); None for pelvis, trunk, head, which are upright in neutral.

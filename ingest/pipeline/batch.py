@@ -135,7 +135,7 @@ def _trial(source: TrialSource, batch: Batch, statics: Statics, outcome: Outcome
         )
         if depth_sd_mm is not None:
             landmarks.scalars["depth_sd_mm"] = depth_sd_mm
-    body, body_notes = None, []
+    body = None
     if batch.settings.body and landmarks is not None:
         from neurostore.ingest.body.trial import body_of
 

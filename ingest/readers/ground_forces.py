@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from neurostore.arrays import Floats
 from neurostore.errors import InputError
 from neurostore.ingest.readers.wrenches import THRESHOLD_N, plate_from_wrench
 from neurostore.ingest.recording import ForcePlate
@@ -45,7 +46,7 @@ def _moment(stem: str, place: dict[str, int]) -> list[int]:
 
 
 def read_ground_forces(
-    path: Path, labels: list[str], table: np.ndarray, rate_hz: float, notes: list[str]
+    path: Path, labels: list[str], table: Floats, rate_hz: float, notes: list[str]
 ) -> list[ForcePlate]:
     """Every wrench of the table as a platform without corners (type 0).
 
@@ -69,7 +70,7 @@ def read_ground_forces(
         is_loaded = np.abs(force[:, 1]) >= THRESHOLD_N
         centre = np.nanmedian(point[is_loaded], axis=0) if is_loaded.any() else np.zeros(3)
         with np.errstate(invalid="ignore"):
-            moment = np.cross(point - centre, force) + free
+            moment: Floats = np.asarray(np.cross(point - centre, force) + free, float)
         side = _SIDE.search(name)
         plates.append(
             plate_from_wrench(

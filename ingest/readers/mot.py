@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from neurostore.arrays import Floats
 from neurostore.errors import InputError
 from neurostore.ingest.readers.ground_forces import force_columns, read_ground_forces
 from neurostore.ingest.readers.markers.assemble import rate_of
@@ -118,7 +119,7 @@ def _read_head(path: Path, raw: bytes) -> _Head:
     return _Head(words, labels, separator_of(row), data_at, at + 2)
 
 
-def _check_counts(path: Path, head: _Head, table: np.ndarray, block: bytes) -> list[str]:
+def _check_counts(path: Path, head: _Head, table: Floats, block: bytes) -> list[str]:
     notes = []
     n_rows = _number(head.words.get("nrows") or head.words.get("datarows"))
     n_columns = _number(head.words.get("ncolumns") or head.words.get("datacolumns"))
@@ -143,7 +144,7 @@ def _number(word: str | None) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _check_times(path: Path, time_s: np.ndarray) -> None:
+def _check_times(path: Path, time_s: Floats) -> None:
     if not np.isfinite(time_s).all():
         raise InputError(path, f"row {int(np.argmin(np.isfinite(time_s))) + 1} has no time")
     steps = np.diff(time_s)
@@ -154,7 +155,7 @@ def _check_times(path: Path, time_s: np.ndarray) -> None:
         )
 
 
-def _coordinates(path: Path, head: _Head, table: np.ndarray, notes: list[str]) -> tuple[list[str], list[int]]:
+def _coordinates(path: Path, head: _Head, table: Floats, notes: list[str]) -> tuple[list[str], list[int]]:
     """Names and columns of the rotational coordinates; of states (/jointset/knee_r/knee_angle_r/value) the name."""
     names, columns, left_out = [], [], []
     for i, label in enumerate(head.labels[1:], start=1):
@@ -177,7 +178,7 @@ def _coordinates(path: Path, head: _Head, table: np.ndarray, notes: list[str]) -
     return names, columns
 
 
-def _in_degrees(words: dict[str, str], names: list[str], values: np.ndarray, notes: list[str]) -> bool:
+def _in_degrees(words: dict[str, str], names: list[str], values: Floats, notes: list[str]) -> bool:
     stated = words.get("indegrees", "").lower()
     if stated in ("yes", "true", "1", "no", "false", "0"):
         return stated in ("yes", "true", "1")
@@ -200,7 +201,7 @@ def _in_degrees(words: dict[str, str], names: list[str], values: np.ndarray, not
 _HINGED = re.compile(r"^(knee_angle|hip_flexion|hip_adduction|ankle_angle|elbow_flex(ion)?)_[lr]$")
 
 
-def _refuse_impossible(path: Path, names: list[str], values: np.ndarray, in_degrees: bool) -> None:
+def _refuse_impossible(path: Path, names: list[str], values: Floats, in_degrees: bool) -> None:
     """Raise where a hip, knee, ankle or elbow turns further than 180°: the unit of the file is another than it says."""
     for i, name in enumerate(names):
         if not _HINGED.match(name) or not np.isfinite(values[:, i]).any():
@@ -214,7 +215,7 @@ def _refuse_impossible(path: Path, names: list[str], values: np.ndarray, in_degr
             )
 
 
-def _knee_sign(names: list[str], values: np.ndarray, notes: list[str]) -> int:
+def _knee_sign(names: list[str], values: Floats, notes: list[str]) -> int:
     """+1 where knee flexion is positive in the file. A knee bends by tens of degrees and overextends by few."""
     knees = [i for i, name in enumerate(names) if re.fullmatch(r"knee_angle_[lr]", name)]
     if not knees:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from neurostore import skeleton as skeletons
+from neurostore.arrays import Floats, Ints
 from neurostore.errors import InputError, SkeletonError
 from neurostore.ingest.readers.markers.assemble import frame_slice, without_rubbish
 from neurostore.ingest.recording import Poses, ReadOptions, Recording, SourceEvent, Step
@@ -124,11 +125,11 @@ def _recording(path: Path, name: str, video: dict[str, Any], options: ReadOption
     )
 
 
-def _detections(path: Path, name: str, frames: Any) -> tuple[np.ndarray, list[np.ndarray]]:
+def _detections(path: Path, name: str, frames: Any) -> tuple[Ints, list[Floats]]:
     """(frame numbers, poses3d of each frame as (persons, J, 3) float32), in order of frame."""
     if not isinstance(frames, dict):
         raise InputError(path, f"{name}: frames is {type(frames).__name__}, expected an object by frame name")
-    found: list[tuple[int, np.ndarray]] = []
+    found: list[tuple[int, Floats]] = []
     problems = []
     for key, frame in frames.items():
         number = _FRAME.match(key)
@@ -155,7 +156,7 @@ def _whole(value: Any) -> int:
     return int(value) if isinstance(value, int | float) and 0 < value < 1e15 else 0
 
 
-def _skeleton(path: Path, name: str, poses: list[np.ndarray], options: ReadOptions) -> Skeleton:
+def _skeleton(path: Path, name: str, poses: list[Floats], options: ReadOptions) -> Skeleton:
     counts = {p.shape[1] for p in poses if len(p)}
     if len(counts) != 1:
         raise InputError(
@@ -177,9 +178,7 @@ def _skeleton(path: Path, name: str, poses: list[np.ndarray], options: ReadOptio
     return skeleton
 
 
-def _link(
-    frames: np.ndarray, poses: list[np.ndarray], fps: float, keep: slice, notes: list[str]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _link(frames: Ints, poses: list[Floats], fps: float, keep: slice, notes: list[str]) -> tuple[Ints, Ints, Floats]:
     """Detections joined to persons: (person, frame, positions), sorted by person and frame.
 
     Each frame's detections go to the tracks whose last centre is nearest (Hungarian), no faster than a person moves.
@@ -188,7 +187,7 @@ def _link(
     from scipy.optimize import linear_sum_assignment
 
     tracks: list[list[tuple[int, int]]] = []  # (position in frames, detection)
-    centres: list[np.ndarray] = []
+    centres: list[Floats] = []
     for i, (frame, found) in enumerate(zip(frames, poses, strict=True)):
         if not keep.start <= frame < keep.stop or not len(found):
             continue
@@ -222,7 +221,7 @@ def _link(
     return person, frame_of, positions
 
 
-def _centres(found: np.ndarray) -> np.ndarray:
+def _centres(found: Floats) -> Floats:
     """(persons, 3) mean of the finite joints; NaN for a person without any."""
     finite = np.isfinite(found).all(axis=-1, keepdims=True)
     n = finite.sum(axis=1)

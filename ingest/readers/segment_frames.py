@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from neurostore import skeleton as skeletons
+from neurostore.arrays import Floats
 from neurostore.errors import InputError
 from neurostore.ingest.geometry.rotations import from_matrix
 from neurostore.ingest.readers.markers.assemble import frame_slice, is_still, name_says_static, to_y_up
@@ -28,13 +29,13 @@ class Frames:
     """
 
     names: list[str]
-    origins: np.ndarray
-    matrices: np.ndarray
+    origins: Floats
+    matrices: Floats
     rate_hz: float
-    time_s: np.ndarray
+    time_s: Floats
     skeleton: str
     up: str
-    axes: np.ndarray
+    axes: Floats
 
 
 def recording_of(path: Path, found: Frames, options: ReadOptions, step: Step, notes: list[str]) -> Recording:
@@ -86,7 +87,7 @@ def recording_of(path: Path, found: Frames, options: ReadOptions, step: Step, no
     )
 
 
-def _upright(skeleton: skeletons.Skeleton, positions: np.ndarray) -> NeutralPose:
+def _upright(skeleton: skeletons.Skeleton, positions: Floats) -> NeutralPose:
     """The pose in which every segment's frame is that of the lab: legs straight down, feet forwards, arms at the sides."""
     at = {landmark: skeleton.source_names.index(name) for landmark, name in skeleton.declaration["landmarks"].items()
           if isinstance(name, str) and name in skeleton.source_names}  # fmt: skip

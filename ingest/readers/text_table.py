@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from neurostore.arrays import Floats
 from neurostore.errors import InputError
 from neurostore.wording import and_more
 
@@ -43,7 +44,7 @@ def separator_of(row: bytes) -> bytes:
     return next((s for s in (b"\t", b",", b";") if s in row), b" ")
 
 
-def numbers(path: Path, block: bytes, n_columns: int, first_line: int, separator: bytes = b"\t") -> np.ndarray:
+def numbers(path: Path, block: bytes, n_columns: int, first_line: int, separator: bytes = b"\t") -> Floats:
     """Rows of numbers as (n_rows, n_columns) float64; empty and missing cells are NaN, blank lines are skipped.
 
     Cells beyond ``n_columns`` are ignored, absent ones at the end of a row are missing.
@@ -86,7 +87,7 @@ def numbers(path: Path, block: bytes, n_columns: int, first_line: int, separator
         return _cell_by_cell(path, block, n_columns, first_line, separator)
 
 
-def _cell_by_cell(path: Path, block: bytes, n_columns: int, first_line: int, separator: bytes) -> np.ndarray:
+def _cell_by_cell(path: Path, block: bytes, n_columns: int, first_line: int, separator: bytes) -> Floats:
     rows: list[list[float]] = []
     problems: list[str] = []
     for line, text in enumerate(block.decode("latin-1").split("\n"), start=first_line):

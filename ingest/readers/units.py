@@ -6,6 +6,8 @@ import warnings
 
 import numpy as np
 
+from neurostore.arrays import Floats
+
 #: millimetres per unit, by the spellings found in files
 UNIT_MM = {
     "mm": 1.0, "millimeter": 1.0, "millimeters": 1.0, "millimetre": 1.0, "millimetres": 1.0,
@@ -35,7 +37,7 @@ def unit_of_height(height: float) -> tuple[str, float]:
     return "", 0.0
 
 
-def unit_of_extent(positions: np.ndarray) -> tuple[float, str]:
+def unit_of_extent(positions: Floats) -> tuple[float, str]:
     """Millimetres per unit, and its name, from the size of a person's marker cloud: about 0.5 to 3 m across.
 
     positions : (n, J, 3), NaN where missing.
@@ -46,7 +48,7 @@ def unit_of_extent(positions: np.ndarray) -> tuple[float, str]:
     return (1000.0, "m") if extent < 10 else (10.0, "cm")
 
 
-def extent_of(positions: np.ndarray) -> float:
+def extent_of(positions: Floats) -> float:
     """The longest side of the marker cloud (n, J, 3), median over frames, in its own unit; NaN where nothing is there."""
     sample = positions[:: max(1, len(positions) // 200)]
     with warnings.catch_warnings():

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from neurostore.arrays import Bools, Floats
 from neurostore.ingest.recording import ForcePlate
 
 THRESHOLD_N = 20.0
@@ -19,20 +20,20 @@ def plate_from_wrench(
     *,
     plate: int,
     type_: int,
-    corners: np.ndarray | None,
-    origin: np.ndarray | None,
-    matrix: np.ndarray | None,
+    corners: Floats | None,
+    origin: Floats | None,
+    matrix: Floats | None,
     channels: tuple[int, ...],
     units: tuple[str, ...],
     rate_hz: float,
     start_s: float,
-    force: np.ndarray,
-    moment_nmm: np.ndarray,
-    normal: np.ndarray,
+    force: Floats,
+    moment_nmm: Floats,
+    normal: Floats,
     zero: str,
     threshold_n: float,
     notes: list[str],
-    centre: np.ndarray | None = None,
+    centre: Floats | None = None,
     side: str | None = None,
 ) -> ForcePlate:
     """A platform of forces on the person.
@@ -94,12 +95,12 @@ def plate_from_wrench(
     )
 
 
-def _least(vertical: np.ndarray) -> float:
+def _least(vertical: Floats) -> float:
     finite = vertical[np.isfinite(vertical)]
     return float(finite.min()) if len(finite) else float("nan")
 
 
-def _is_flipped(vertical: np.ndarray) -> bool:
+def _is_flipped(vertical: Floats) -> bool:
     """Nobody pulls on the floor: the larger side of the vertical force is the one on the person, upward."""
     finite = vertical[np.isfinite(vertical)]
     if not len(finite):
@@ -110,7 +111,7 @@ def _is_flipped(vertical: np.ndarray) -> bool:
     return bool(-down > up)
 
 
-def _baseline(vertical: np.ndarray, rate_hz: float, threshold_n: float) -> tuple[float, bool]:
+def _baseline(vertical: Floats, rate_hz: float, threshold_n: float) -> tuple[float, bool]:
     """(vertical force that is left unloaded, whether the platform is unloaded at some time)."""
     finite = np.sort(np.abs(vertical[np.isfinite(vertical)]))
     if not len(finite):
@@ -121,13 +122,13 @@ def _baseline(vertical: np.ndarray, rate_hz: float, threshold_n: float) -> tuple
 
 
 def _pressure(
-    force: np.ndarray,
-    moment_nmm: np.ndarray,
-    middle: np.ndarray,
-    normal: np.ndarray,
+    force: Floats,
+    moment_nmm: Floats,
+    middle: Floats,
+    normal: Floats,
     threshold_n: float,
-    corners: np.ndarray | None,
-) -> tuple[np.ndarray, np.ndarray]:
+    corners: Floats | None,
+) -> tuple[Floats, Floats]:
     """(centre of pressure (n, 3) mm on the surface, NaN where it says nothing; free moment (n,) Nm about the vertical).
 
     r = n × M / (n·F) is the point of the surface with a moment about its normal alone; what is left there is the free moment.
@@ -145,7 +146,7 @@ def _pressure(
     return cop, free
 
 
-def _is_inside(points: np.ndarray, corners: np.ndarray, normal: np.ndarray) -> np.ndarray:
+def _is_inside(points: Floats, corners: Floats, normal: Floats) -> Bools:
     """Whether each point lies on the four-cornered surface, within half a millimetre."""
     side = np.roll(corners, -1, axis=0) - corners
     inward = np.cross(normal, side)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from neurostore.arrays import Floats, Ints
 from neurostore.errors import InputError, MissingExtraError, ModelError
 from neurostore.file_hash import sha256_of
 from neurostore.ingest.recording import Poses, Recording, Step
@@ -53,7 +54,7 @@ def _load(path: Path) -> Refiner:
 
 def refined_recording(
     recording: Recording, refiner: Refiner | None = None, where: str = "recording"
-) -> tuple[Recording, np.ndarray]:
+) -> tuple[Recording, Floats]:
     """A copy whose primary positions are refined, with the step and figures in ``quality``, and :func:`depth_sd_mm` of its rows.
 
     The recording given stays as it is; poses[1:] are passed on.
@@ -86,7 +87,7 @@ def step_parameters(refiner: Refiner) -> dict[str, Any]:
 
 def refine_recording(
     recording: Recording, refiner: Refiner | None = None, where: str = "recording"
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[Floats, Floats]:
     """Refined positions (n, J, 3) mm of the primary skeleton in the lab frame, and the SD along the ray (n, M) mm of
     the refiner's markers; each person for themselves. Raises as :func:`refined_recording`."""
     if recording.kind != "video":
@@ -116,7 +117,7 @@ def refine_recording(
     return positions, sd_mm
 
 
-def _marker_points(recording: Recording, markers: MarkerSet, where: str) -> np.ndarray:
+def _marker_points(recording: Recording, markers: MarkerSet, where: str) -> Floats:
     """(n, M, 3) mm, lab; NaN where the skeleton has no such landmark. Raises InputError."""
     from neurostore.ingest.landmarks import compute_landmarks
 
@@ -129,7 +130,7 @@ def _marker_points(recording: Recording, markers: MarkerSet, where: str) -> np.n
     return np.stack([found.get(name, blank) for name in markers.names], axis=1)
 
 
-def to_lab_of(recording: Recording) -> tuple[np.ndarray, np.ndarray]:
+def to_lab_of(recording: Recording) -> tuple[Floats, Floats]:
     """(R, t) with lab = R @ camera + t, as the step ``camera`` recorded it; else a level camera at the origin.
 
     Poses around the hips are put 4 m in front of it.
@@ -144,7 +145,7 @@ def to_lab_of(recording: Recording) -> tuple[np.ndarray, np.ndarray]:
     return turn, shift
 
 
-def carried(positions: np.ndarray, points: np.ndarray, moved: np.ndarray) -> np.ndarray:
+def carried(positions: Floats, points: Floats, moved: Floats) -> Floats:
     """(n, J, 3) how far each joint moves: with the refined point at its place, else with the three nearest, the
     nearer the more (by the fourth power of the median distance).
 
@@ -175,7 +176,7 @@ def carried(positions: np.ndarray, points: np.ndarray, moved: np.ndarray) -> np.
     return out
 
 
-def _of_markers(values: np.ndarray | None, rows: np.ndarray, poses: Poses, points: np.ndarray) -> np.ndarray | None:
+def _of_markers(values: Floats | None, rows: Ints, poses: Poses, points: Floats) -> Floats | None:
     """(n, M) of the joint nearest to each marker, from values per joint (n, J)."""
     if values is None:
         return None
@@ -188,7 +189,7 @@ def _of_markers(values: np.ndarray | None, rows: np.ndarray, poses: Poses, point
     return out
 
 
-def depth_sd_mm(sd_mm: np.ndarray) -> np.ndarray:
+def depth_sd_mm(sd_mm: Floats) -> Floats:
     """(n,) root mean square over the markers of each frame; NaN where there is none."""
     n = np.isfinite(sd_mm).sum(axis=1)
     total = np.nansum(np.square(sd_mm), axis=1)

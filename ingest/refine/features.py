@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.interpolate import CubicSpline
 
+from neurostore.arrays import Bools, Floats
 from neurostore.ingest.landmarks import filters
 from neurostore.ingest.refine.marker_set import MarkerSet
 
@@ -37,27 +38,27 @@ class Sequence:
     roughness_mm : (M,) RMS along the ray of what the low-pass took away. body : (4 B + 1,) see :func:`body_of`.
     """
 
-    time_s: np.ndarray
-    raw: np.ndarray
-    base: np.ndarray
-    rays: np.ndarray
-    node_s: np.ndarray
+    time_s: Floats
+    raw: Floats
+    base: Floats
+    rays: Floats
+    node_s: Floats
     node_rate_hz: float
-    points: np.ndarray
-    node_rays: np.ndarray
-    middle: np.ndarray
-    visibility: np.ndarray
-    spread_mm: np.ndarray
-    present: np.ndarray
-    roughness_mm: np.ndarray
-    body: np.ndarray
+    points: Floats
+    node_rays: Floats
+    middle: Floats
+    visibility: Floats
+    spread_mm: Floats
+    present: Bools
+    roughness_mm: Floats
+    body: Floats
 
 
 def sequence(
-    points: np.ndarray,
-    visibility: np.ndarray | None,
-    spread_mm: np.ndarray | None,
-    time_s: np.ndarray,
+    points: Floats,
+    visibility: Floats | None,
+    spread_mm: Floats | None,
+    time_s: Floats,
     rate_hz: float,
     markers: MarkerSet,
     node_rate_hz: float,
@@ -101,7 +102,7 @@ def sequence(
     )
 
 
-def to_nodes(values: np.ndarray, time_s: np.ndarray, node_s: np.ndarray) -> np.ndarray:
+def to_nodes(values: Floats, time_s: Floats, node_s: Floats) -> Floats:
     """(n, …) at the frames' times → (N, …) at others, by cubic splines.
 
     Gaps are bridged in a straight line, a column never seen stays NaN.
@@ -123,7 +124,7 @@ def to_nodes(values: np.ndarray, time_s: np.ndarray, node_s: np.ndarray) -> np.n
     return np.where(empty, np.nan, out).reshape(len(node_s), *values.shape[1:])
 
 
-def body_of(points: np.ndarray, rays: np.ndarray, rate_hz: float, markers: MarkerSet) -> np.ndarray:
+def body_of(points: Floats, rays: Floats, rate_hz: float, markers: MarkerSet) -> Floats:
     """(4 B + 1,) float32: of each bone the median length, its spread, and the median and 95 % quantile of its length
     across the ray.
 
@@ -144,7 +145,7 @@ def body_of(points: np.ndarray, rays: np.ndarray, rate_hz: float, markers: Marke
     return np.append(out.ravel() / LENGTH_MM, rate_hz / 60.0).astype(np.float32)
 
 
-def _quantiles(values: np.ndarray, shares: tuple[float, ...]) -> list[np.ndarray]:
+def _quantiles(values: Floats, shares: tuple[float, ...]) -> list[Floats]:
     """Of each column of (n, K), NaN left out (they sort last)."""
     ordered = np.sort(values, axis=0)
     last = np.isfinite(ordered).sum(axis=0) - 1
@@ -152,7 +153,7 @@ def _quantiles(values: np.ndarray, shares: tuple[float, ...]) -> list[np.ndarray
     return [ordered[np.rint(share * last).astype(int), columns] for share in shares]
 
 
-def window(s: Sequence, start: int, n_frames: int, markers: MarkerSet) -> tuple[np.ndarray, np.ndarray]:
+def window(s: Sequence, start: int, n_frames: int, markers: MarkerSet) -> tuple[Floats, Bools]:
     """Features (n_frames, M, N_FEATURES) and present (n_frames, M) of the nodes from ``start``.
 
     Those past an end are missing. Per marker: place against the middle of the hips (3), velocity (3), depth of that
@@ -194,14 +195,14 @@ def window(s: Sequence, start: int, n_frames: int, markers: MarkerSet) -> tuple[
     return np.where(present[..., None], features, 0.0).astype(np.float32), present
 
 
-def to_frames(s: Sequence, correction: np.ndarray) -> np.ndarray:
+def to_frames(s: Sequence, correction: Floats) -> Floats:
     """(N, M) correction in mm along the ray at the nodes → (n, M) at the frames, against the raw positions: what the
     low-pass took from the depth is taken too, what it took across the ray is left."""
     smooth = to_nodes(correction, s.node_s, s.time_s) if len(s.node_s) > 1 else np.repeat(correction, len(s.time_s), 0)
     return ((s.base - s.raw) * s.rays).sum(-1) + smooth
 
 
-def _foreshortening(points: np.ndarray, body: np.ndarray, markers: MarkerSet) -> np.ndarray:
+def _foreshortening(points: Floats, body: Floats, markers: MarkerSet) -> Floats:
     """(T, M, 2): the depth of each marker against the one before it on its limb, as the bone's length across the ray
     tells it.
 
@@ -223,7 +224,7 @@ def _foreshortening(points: np.ndarray, body: np.ndarray, markers: MarkerSet) ->
     return out
 
 
-def _middle(points: np.ndarray, markers: MarkerSet) -> np.ndarray:
+def _middle(points: Floats, markers: MarkerSet) -> Floats:
     """(N, 3) middle of the hips; where they are missing, between the neighbours; never seen: 4 m straight ahead."""
     hips = points[:, list(markers.hips)].mean(axis=1)
     seen = np.isfinite(hips).all(axis=-1)
@@ -233,7 +234,7 @@ def _middle(points: np.ndarray, markers: MarkerSet) -> np.ndarray:
     return np.stack([np.interp(at, at[seen], hips[seen, k]) for k in range(3)], axis=1).astype(np.float32)
 
 
-def _detrended(values: np.ndarray, inside: np.ndarray) -> np.ndarray:
+def _detrended(values: Floats, inside: Bools) -> Floats:
     if inside.sum() < 3:
         return np.zeros_like(values)
     at = np.arange(len(values)) - np.flatnonzero(inside).mean()
@@ -241,6 +242,6 @@ def _detrended(values: np.ndarray, inside: np.ndarray) -> np.ndarray:
     return values - values[inside].mean() - slope * at
 
 
-def _unit(vectors: np.ndarray) -> np.ndarray:
+def _unit(vectors: Floats) -> Floats:
     length = np.sqrt((vectors * vectors).sum(axis=-1, keepdims=True))
     return (vectors / np.maximum(length, 1e-6)).astype(np.float32)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neurostore import skeleton as skeletons
+from neurostore.arrays import Floats
 from neurostore.errors import InputError, NeurostoreError, UsageError
 from neurostore.ingest.recording import Calibration, Poses, Recording, Step
 from neurostore.ingest.refine.apply import refined_recording
@@ -179,7 +180,7 @@ def _recording(row: dict[str, Any], tables: dict[str, Any]) -> Recording:
     )
 
 
-def _lists(table: Any, name: str, n: int, m: int) -> np.ndarray | None:
+def _lists(table: Any, name: str, n: int, m: int) -> Floats | None:
     """(n, m) float32 of a list column, NaN where NULL; None where the table has none."""
     if name not in table.column_names or table[name].null_count == len(table):
         return None

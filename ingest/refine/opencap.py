@@ -19,6 +19,7 @@ from functools import cache
 import numpy as np
 
 from neurostore import skeleton as skeletons
+from neurostore.arrays import Floats
 from neurostore.errors import InputError
 from neurostore.ingest.geometry.rotations import rotate
 from neurostore.ingest.recording import Recording
@@ -117,7 +118,7 @@ def opencap_set() -> MarkerSet:
     )
 
 
-def opencap_points(recording: Recording, where: str = "recording") -> np.ndarray:
+def opencap_points(recording: Recording, where: str = "recording") -> Floats:
     """(n, 59, 3) mm, lab: the marker set of the subject of a recording.
 
     Raises
@@ -162,5 +163,5 @@ def _segments(sides: tuple[str, ...]) -> list[str]:
     return ["pelvis_neutral", "trunk", "head", *own]
 
 
-def _length(a: np.ndarray, b: np.ndarray) -> float:
+def _length(a: Floats, b: Floats) -> float:
     return float(np.nanmedian(np.linalg.norm(a - b, axis=-1)))

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from neurostore.arrays import Bools, Floats
 from neurostore.ingest.refine import checkpoint
 from neurostore.ingest.refine.features import CORRECTION_MM, Sequence, sequence, to_frames, to_nodes, window
 from neurostore.ingest.refine.marker_set import MarkerSet
@@ -27,8 +28,8 @@ class Refined:
     standard deviation along the ray, calibrated so that it holds 68 % of validation residuals; NaN where there is no
     point."""
 
-    points: np.ndarray
-    sd_mm: np.ndarray
+    points: Floats
+    sd_mm: Floats
 
 
 @dataclass(frozen=True)
@@ -56,11 +57,11 @@ class Refiner:
 
     def refine(
         self,
-        points: np.ndarray,
-        time_s: np.ndarray,
+        points: Floats,
+        time_s: Floats,
         rate_hz: float,
-        visibility: np.ndarray | None = None,
-        spread_mm: np.ndarray | None = None,
+        visibility: Floats | None = None,
+        spread_mm: Floats | None = None,
     ) -> Refined:
         """points : (n, M, 3) mm in camera coordinates (camera at the origin, x right, y down, z away), NaN where
         missing."""
@@ -79,7 +80,7 @@ class Refiner:
         points[is_missing] = np.nan
         return Refined(points.astype(np.float32), np.where(is_missing, np.nan, sd_mm).astype(np.float32))
 
-    def _at_nodes(self, s: Sequence) -> tuple[np.ndarray, np.ndarray]:
+    def _at_nodes(self, s: Sequence) -> tuple[Floats, Floats]:
         """(N, M) correction and SD in mm, the mean over windows weighted towards their middles."""
         n_frames = self.model.config.n_frames
         step = max(1, n_frames // 3)
@@ -98,7 +99,7 @@ class Refiner:
         mean = total / weights * CORRECTION_MM
         return mean[0], mean[1]
 
-    def _answers(self, s: Sequence, windows: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    def _answers(self, s: Sequence, windows: list[tuple[Floats, Bools]]) -> Floats:
         """(W, 2, T, M) correction and SD."""
         features = torch.from_numpy(np.stack([f for f, _ in windows]))
         present = torch.from_numpy(np.stack([p for _, p in windows]))

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from neurostore.arrays import Floats
 from neurostore.errors import InputError
 
 VERSION = 1
@@ -28,9 +29,9 @@ class Camera:
     None; up : in the world frame (in the camera frame without extrinsics). is_fov_guessed : nobody said what it is.
     """
 
-    intrinsics: np.ndarray
+    intrinsics: Floats
     distortion: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0, 0.0)
-    extrinsics: np.ndarray | None = None
+    extrinsics: Floats | None = None
     up: tuple[float, float, float] = (0.0, -1.0, 0.0)
     is_fov_guessed: bool = True
     is_up_given: bool = False
@@ -40,13 +41,13 @@ class Camera:
         return "camera_extrinsics" if self.extrinsics is not None or self.is_up_given else "camera_level"
 
     @property
-    def up_in_camera(self) -> np.ndarray:
+    def up_in_camera(self) -> Floats:
         up = np.asarray(self.up, float)
         if self.extrinsics is not None:
             up = self.extrinsics[:3, :3] @ up
         return up / np.linalg.norm(up)
 
-    def project(self, points: np.ndarray) -> np.ndarray:
+    def project(self, points: Floats) -> Floats:
         """Picture coordinates (…, 2) px of points (…, 3) in the camera frame; NaN behind the camera.
 
         Brown-Conrady distortion as in OpenCV's camera calibration pages.
@@ -62,7 +63,7 @@ class Camera:
         bent = np.stack([bent_x, bent_y, np.ones_like(bent_x)], axis=-1)
         return (bent @ self.intrinsics.T)[..., :2]
 
-    def to_lab(self) -> tuple[np.ndarray, np.ndarray]:
+    def to_lab(self) -> tuple[Floats, Floats]:
         """(R, t): lab = R @ camera point + t. Without extrinsics the camera stays at the origin."""
         up = np.asarray(self.up, float) / np.linalg.norm(self.up)
         if self.extrinsics is None:
@@ -72,7 +73,7 @@ class Camera:
         return turn @ inverse[:3, :3], turn @ inverse[:3, 3]
 
 
-def _upright(up: np.ndarray, ahead: np.ndarray, other: np.ndarray) -> np.ndarray:
+def _upright(up: Floats, ahead: Floats, other: Floats) -> Floats:
     """Rows X, Y, Z of the lab frame: Y is up, X as close to ``ahead`` as possible (to ``other`` where that is up)."""
     x = ahead if abs(ahead @ up) < 0.9 else other
     x = x - (x @ up) * up
@@ -80,7 +81,7 @@ def _upright(up: np.ndarray, ahead: np.ndarray, other: np.ndarray) -> np.ndarray
     return np.stack([x, up, np.cross(x, up)])
 
 
-def intrinsics_from_fov(width: int, height: int, fov_degrees: float) -> np.ndarray:
+def intrinsics_from_fov(width: int, height: int, fov_degrees: float) -> Floats:
     """Pinhole with the principal point in the middle; the field of view is that of the larger side."""
     focal = max(width, height) / 2 / math.tan(math.radians(fov_degrees) / 2)
     return np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1.0]])
@@ -130,9 +131,7 @@ def camera_of(given: dict[str, Any], width: int, height: int, path: Path | str =
     )
 
 
-def _matrix(
-    given: dict[str, Any], key: str, shapes: tuple[tuple[int, ...], ...], problems: list[str]
-) -> np.ndarray | None:
+def _matrix(given: dict[str, Any], key: str, shapes: tuple[tuple[int, ...], ...], problems: list[str]) -> Floats | None:
     if key not in given:
         return None
     try:
@@ -167,17 +166,17 @@ def _up(given: Any, has_world: bool, problems: list[str]) -> tuple[float, float,
 class Floor:
     """A floor found under the feet: lab' = rotation @ lab + (0, rise_mm, 0) puts it at y = 0."""
 
-    rotation: np.ndarray
+    rotation: Floats
     rise_mm: float
     tilt_degrees: float
     residual_mm: float
     n_points: int
 
-    def apply(self, points: np.ndarray) -> np.ndarray:
+    def apply(self, points: Floats) -> Floats:
         return points @ self.rotation.T + np.array([0, self.rise_mm, 0])
 
 
-def fit_floor(feet: np.ndarray, time_s: np.ndarray) -> Floor | None:
+def fit_floor(feet: Floats, time_s: Floats) -> Floor | None:
     """The plane that standing feet touch, or None where the video does not show it.
 
     A slope is fitted only along directions in which the standing points spread by more than 0.4 m (SD): along the walk,
@@ -220,7 +219,7 @@ def fit_floor(feet: np.ndarray, time_s: np.ndarray) -> Floor | None:
     return Floor(rotation, -float((rotation @ on_floor)[1]), tilt, scale, len(standing))
 
 
-def _between(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def _between(a: Floats, b: Floats) -> Floats:
     """The smallest rotation that takes unit vector a to unit vector b (not opposite)."""
     v, c = np.cross(a, b), float(a @ b)
     skew = np.array([[0, -v[2], v[1]], [v[2], 0, -v[0]], [-v[1], v[0], 0]])

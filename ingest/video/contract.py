@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Protocol
 
-import numpy as np
-
+from neurostore.arrays import Floats
 from neurostore.errors import UsageError
 from neurostore.ingest.video.camera import Camera
 from neurostore.ingest.video.decode import Picture, VideoInfo
@@ -103,11 +102,11 @@ class Detection:
     confidence : (J,) of the primary skeleton or None. sd_mm : per skeleton (J,) or None.
     """
 
-    box: np.ndarray
-    positions: list[np.ndarray]
-    points: np.ndarray
-    confidence: np.ndarray | None = None
-    sd_mm: list[np.ndarray] | None = None
+    box: Floats
+    positions: list[Floats]
+    points: Floats
+    confidence: Floats | None = None
+    sd_mm: list[Floats] | None = None
 
 
 class Session(Protocol):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from neurostore.arrays import Pixels
 from neurostore.errors import InputError, MissingExtraError
 from neurostore.ingest.recording import ReadOptions
 
@@ -33,7 +34,7 @@ class Picture:
 
     index: int
     time_s: float
-    rgb: np.ndarray
+    rgb: Pixels
 
 
 @dataclass(frozen=True)
@@ -352,7 +353,7 @@ def _square(width: int, height: int, aspect: Any) -> tuple[int, int]:
     return (round(width * ratio), height) if ratio > 1 else (width, round(height / ratio))
 
 
-def _upright(frame: Any, stream: Any, info: VideoInfo) -> np.ndarray:
+def _upright(frame: Any, stream: Any, info: VideoInfo) -> Pixels:
     width, height = _square(frame.width, frame.height, stream.sample_aspect_ratio)
     rgb = frame.to_ndarray(format="rgb24", width=width, height=height)
     if info.is_mirrored:

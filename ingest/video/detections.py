@@ -10,13 +10,14 @@ from typing import overload
 
 import numpy as np
 
+from neurostore.arrays import Floats, Ints
 from neurostore.errors import NeurostoreError
 from neurostore.ingest.video.contract import Detection
 
 _CHUNK = 512  # frames stored at once
 _SPOOL_BYTES = 32 << 20  # beyond it they go to a file
 
-Arrays = dict[str, np.ndarray]  # 'box', 'points', 'positions 0', 'sd_mm 1', 'confidence' … of so many detections
+Arrays = dict[str, Floats]  # 'box', 'points', 'positions 0', 'sd_mm 1', 'confidence' … of so many detections
 _Place = tuple[int, tuple[int, ...]]  # where the values of a chunk are in the file, and their shape
 
 
@@ -71,7 +72,7 @@ class Detections(Sequence[list[Detection]]):
         self._put_away()
         return any(name in places for places in self._chunks)
 
-    def take(self, name: str, rows: np.ndarray) -> np.ndarray:
+    def take(self, name: str, rows: Ints) -> Floats:
         """Values of rows (n, …) float32, NaN where a row is -1.
 
         name : a field of Detection, with the number of the skeleton after a space where there is one for each.
@@ -90,7 +91,7 @@ class Detections(Sequence[list[Detection]]):
         if not self._waiting:
             return
         first = self._waiting[0]
-        columns: dict[str, list[np.ndarray]] = {
+        columns: dict[str, list[Floats]] = {
             "box": [p.box for p in self._waiting],
             "points": [p.points for p in self._waiting],
         }
@@ -117,7 +118,7 @@ class Detections(Sequence[list[Detection]]):
         self._chunk_rows.append(self._chunk_rows[-1] + len(self._waiting))
         self._waiting = []
 
-    def _values(self, place: _Place) -> np.ndarray:
+    def _values(self, place: _Place) -> Floats:
         at, shape = place
         self._file.seek(at)
         return np.frombuffer(self._file.read(4 * int(np.prod(shape))), np.float32).reshape(shape)

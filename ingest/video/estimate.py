@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from neurostore.arrays import Floats, Ints
 from neurostore.errors import InputError, NeurostoreError, UsageError
 from neurostore.ingest.recording import Poses, ReadOptions, Recording, Step
 from neurostore.ingest.video import camera as cameras
@@ -141,7 +142,7 @@ def _camera_keys(options: ReadOptions) -> dict[str, Any]:
     return given
 
 
-def _subject_box(options: ReadOptions, path: Path) -> np.ndarray | None:
+def _subject_box(options: ReadOptions, path: Path) -> Floats | None:
     given = options.camera.get("subject_box")
     if given is None:
         return None
@@ -162,7 +163,7 @@ class _Followed:
     view: Camera
     info: decode.VideoInfo
     decoding: decode.Decoding
-    time_s: np.ndarray
+    time_s: Floats
     detections: Detections
     followed: tracking.Followed
     order: list[tracking.Track]
@@ -217,7 +218,7 @@ def _poses(video: _Followed, options: EstimatorOptions) -> tuple[list[Poses], sw
     return poses, in_primary
 
 
-def _on_picture(positions: np.ndarray, places: np.ndarray) -> np.ndarray | None:
+def _on_picture(positions: Floats, places: Floats) -> Floats | None:
     """(n, 3) float32 scale and place of each person in the frame; None where none is known."""
     parts = [slice(i, i + 4096) for i in range(0, len(positions), 4096)]  # an hour at once would need much memory
     picture = np.concatenate([tracking.weak_perspective(positions[i], places[i]) for i in parts])
@@ -245,7 +246,7 @@ def _steps(video: _Followed, options: EstimatorOptions, identity: dict[str, Any]
     ]
 
 
-def _rows(order: list[tracking.Track], detections: Detections) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _rows(order: list[tracking.Track], detections: Detections) -> tuple[Ints, Ints, Ints]:
     """person, frame and row among the detections (-1: not seen) of each row: the subject in all frames, others while
     there."""
     person: list[int] = []
@@ -288,7 +289,7 @@ def _to_lab(
     return up_source, {"to_lab": np.round(turn, 9).tolist(), "shift_mm": np.round(shift, 4).tolist()}
 
 
-def _rate(time_s: np.ndarray, info: decode.VideoInfo) -> float:
+def _rate(time_s: Floats, info: decode.VideoInfo) -> float:
     if len(time_s) < 2:
         return info.rate_hz or 1.0
     return float(1.0 / np.median(np.diff(time_s)))

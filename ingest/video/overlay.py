@@ -17,6 +17,7 @@ import numpy as np
 import polars as pl
 
 from neurostore import skeleton as skeletons
+from neurostore.arrays import Floats, Ints, Pixels
 from neurostore.errors import InputError, UsageError
 from neurostore.ingest.video import decode
 from neurostore.ingest.video.camera import Camera
@@ -39,15 +40,13 @@ class Drawn:
     """Points of one trial in its frames. points (n, J, 2) px, NaN = not there; person, frame, time_s : (n,)."""
 
     skeleton: Skeleton
-    person: np.ndarray
-    frame: np.ndarray
-    time_s: np.ndarray
-    points: np.ndarray
+    person: Ints
+    frame: Ints
+    time_s: Floats
+    points: Floats
 
 
-def picture_points(
-    positions: np.ndarray, camera: dict[str, Any], basis: str, picture: np.ndarray | None = None
-) -> np.ndarray:
+def picture_points(positions: Floats, camera: dict[str, Any], basis: str, picture: Floats | None = None) -> Floats:
     """Where lab positions (n, J, 3) mm are in the image: (n, J, 2) px.
 
     Parameters
@@ -84,7 +83,7 @@ def draw(
     info = decode.probe(path)
     rows = _rows_by_time(drawn)
     chosen = _sheet_times(drawn)
-    kept: list[tuple[float, np.ndarray]] = []
+    kept: list[tuple[float, Pixels]] = []
     n_matched = 0
 
     def painted() -> Iterator[decode.Picture]:
@@ -172,7 +171,7 @@ def _drawn(lake: Version, row: dict[str, Any], camera: dict[str, Any]) -> Drawn:
     return Drawn(skeleton, frame["person"].to_numpy(), frame["frame"].to_numpy(), frame["time_s"].to_numpy(), points)
 
 
-def contact_sheet(pictures: list[tuple[float, np.ndarray]]) -> np.ndarray:
+def contact_sheet(pictures: list[tuple[float, Pixels]]) -> Pixels:
     """Images of one size in a grid, each with its time, as one (h, w, 3) image."""
     height, width = pictures[0][1].shape[:2]
     n_rows = -(-len(pictures) // _SHEET_COLUMNS)
@@ -185,7 +184,7 @@ def contact_sheet(pictures: list[tuple[float, np.ndarray]]) -> np.ndarray:
     return sheet
 
 
-def write_png(path: Path | str, rgb: np.ndarray) -> None:
+def write_png(path: Path | str, rgb: Pixels) -> None:
     """Write an image as PNG."""
     import av
 
@@ -212,7 +211,7 @@ def _sheet_times(drawn: Drawn) -> set[int]:
     return {round(t * 1e6) for t in drawn.time_s[picked]}
 
 
-def _paint(rgb: np.ndarray, drawn: Drawn, rows: list[int]) -> None:
+def _paint(rgb: Pixels, drawn: Drawn, rows: list[int]) -> None:
     skeleton = drawn.skeleton
     index = {joint: i for i, joint in enumerate(skeleton.joints)}
     side = {joint: s for pair in skeleton.pairs for joint, s in zip(pair, (LEFT, RIGHT), strict=True)}
@@ -229,7 +228,7 @@ def _paint(rgb: np.ndarray, drawn: Drawn, rows: list[int]) -> None:
                 _dot(rgb, points[i], BYSTANDER if drawn.person[row] else side.get(joint, MIDDLE), thick + 1)
 
 
-def _line(rgb: np.ndarray, a: np.ndarray, b: np.ndarray, colour: tuple[int, int, int], radius: int) -> None:
+def _line(rgb: Pixels, a: Floats, b: Floats, colour: tuple[int, int, int], radius: int) -> None:
     limit = 4.0 * max(rgb.shape[:2])
     if np.abs(a).max() > limit or np.abs(b).max() > limit:
         return
@@ -237,12 +236,12 @@ def _line(rgb: np.ndarray, a: np.ndarray, b: np.ndarray, colour: tuple[int, int,
     _stamp(rgb, a + np.linspace(0, 1, n)[:, None] * (b - a), colour, radius)
 
 
-def _dot(rgb: np.ndarray, at: np.ndarray, colour: tuple[int, int, int], radius: int) -> None:
+def _dot(rgb: Pixels, at: Floats, colour: tuple[int, int, int], radius: int) -> None:
     if np.abs(at).max() <= 4.0 * max(rgb.shape[:2]):
         _stamp(rgb, at[None], colour, radius)
 
 
-def _stamp(rgb: np.ndarray, points: np.ndarray, colour: tuple[int, int, int], radius: int) -> None:
+def _stamp(rgb: Pixels, points: Floats, colour: tuple[int, int, int], radius: int) -> None:
     """Paint a disc at each point (n, 2); a pixel (i, j) covers [i, i + 1) x [j, j + 1)."""
     grid = np.arange(-radius, radius + 1)
     dx, dy = (g.ravel() for g in np.meshgrid(grid, grid))
@@ -254,7 +253,7 @@ def _stamp(rgb: np.ndarray, points: np.ndarray, colour: tuple[int, int, int], ra
     rgb[y[inside], x[inside]] = colour
 
 
-def _write(rgb: np.ndarray, text: str, x: int, y: int, size: int = 3) -> None:
+def _write(rgb: Pixels, text: str, x: int, y: int, size: int = 3) -> None:
     rgb[y - 4 : y + 5 * size + 4, x - 4 : x + 4 * size * len(text) + 2] //= 3
     for character in text:
         for row, bits in enumerate(_FONT.get(character, _FONT[" "])):
@@ -265,12 +264,12 @@ def _write(rgb: np.ndarray, text: str, x: int, y: int, size: int = 3) -> None:
         x += 4 * size
 
 
-def _shrunk(rgb: np.ndarray, width: int) -> np.ndarray:
+def _shrunk(rgb: Pixels, width: int) -> Pixels:
     import av
 
     height = max(2, round(rgb.shape[0] * width / rgb.shape[1]))
     frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
-    return frame.reformat(width=width, height=height, format="rgb24").to_ndarray()
+    return np.asarray(frame.reformat(width=width, height=height, format="rgb24").to_ndarray(), np.uint8)
 
 
 def _encode(out: Path, pictures: Iterator[decode.Picture], info: decode.VideoInfo) -> int:

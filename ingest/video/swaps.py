@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from neurostore.arrays import Bools, Floats, Ints
 from neurostore.skeleton import Skeleton
 
 VERSION = 2
@@ -26,7 +27,7 @@ _MEMORY_S = 0.05  # of the velocity (time constant): long enough to calm noise, 
 _MAX_COURSE_S = 0.1  # over which a limb is taken to go on straight
 
 
-Stretch = tuple[np.ndarray, list[int], list[int]]
+Stretch = tuple[Ints, list[int], list[int]]
 
 
 @dataclass
@@ -75,7 +76,7 @@ class Swaps:
         return notes
 
 
-def find(positions: np.ndarray, person: np.ndarray, time_s: np.ndarray, skeleton: Skeleton) -> Swaps:
+def find(positions: Floats, person: Ints, time_s: Floats, skeleton: Skeleton) -> Swaps:
     """Look for exchanged limbs.
 
     Parameters
@@ -106,7 +107,7 @@ def find(positions: np.ndarray, person: np.ndarray, time_s: np.ndarray, skeleton
     return swaps
 
 
-def repair(swaps: Swaps, positions: np.ndarray, *values: np.ndarray | None) -> None:
+def repair(swaps: Swaps, positions: Floats, *values: Floats | None) -> None:
     """Exchange back, and blank glitches, in place, in positions (n, J, 3) and per-joint values (n, J)."""
     for rows, left, right in swaps.blanked:
         for array in (positions, *values):
@@ -152,7 +153,7 @@ def limb_pairs(skeleton: Skeleton) -> list[tuple[list[int], list[int]]]:
     ]
 
 
-def _states(positions: np.ndarray, time_s: np.ndarray, left: list[int], right: list[int]) -> np.ndarray:
+def _states(positions: Floats, time_s: Floats, left: list[int], right: list[int]) -> Bools:
     """(n,) bool: exchanged. Frames without the limb take no part; stretches between long gaps are judged apart."""
     states = np.zeros(len(positions), bool)
     known = np.flatnonzero(np.isfinite(positions[:, [*left, *right]]).all(axis=(1, 2)))
@@ -163,7 +164,7 @@ def _states(positions: np.ndarray, time_s: np.ndarray, left: list[int], right: l
     return states
 
 
-def _best_states(pair: np.ndarray, time_s: np.ndarray) -> np.ndarray:
+def _best_states(pair: Floats, time_s: Floats) -> Floats:
     """(m,) bool: the cheapest sequence of states of a limb (side, m, k, 3) without long gaps."""
     both = np.stack([pair, pair[::-1]])  # (state, side, m, k, 3)
     apart = np.linalg.norm(pair[0] - pair[1], axis=-1)  # (m, k)
@@ -194,13 +195,13 @@ def _best_states(pair: np.ndarray, time_s: np.ndarray) -> np.ndarray:
     return path == (1 if path.mean() <= 0.5 else 0)
 
 
-def _ends(stretch: np.ndarray, n: int) -> list[tuple[int, int]]:
+def _ends(stretch: Ints, n: int) -> list[tuple[int, int]]:
     """(row inside, row outside) at both ends of a stretch, where there is an outside."""
     ends = ((stretch[0], stretch[0] - 1), (stretch[-1], stretch[-1] + 1))
     return [(int(inside), int(outside)) for inside, outside in ends if 0 <= outside < n]
 
 
-def _jumps(positions: np.ndarray, stretch: np.ndarray, left: int, right: int) -> bool:
+def _jumps(positions: Floats, stretch: Ints, left: int, right: int) -> bool:
     """Whether a pair of joints goes on more smoothly into the stretch when exchanged."""
     plain = crossed = 0.0
     for inside, outside in _ends(stretch, len(positions)):
@@ -211,7 +212,7 @@ def _jumps(positions: np.ndarray, stretch: np.ndarray, left: int, right: int) ->
     return crossed < plain or not np.isfinite(plain + crossed)
 
 
-def _is_explained(positions: np.ndarray, stretch: np.ndarray, left: list[int], right: list[int]) -> bool:
+def _is_explained(positions: Floats, stretch: Ints, left: list[int], right: list[int]) -> bool:
     """Whether the limb, exchanged, goes on smoothly at both ends of the stretch."""
     for inside, outside in _ends(stretch, len(positions)):
         jump = positions[inside][[*right, *left]] - positions[outside][[*left, *right]]
@@ -220,7 +221,7 @@ def _is_explained(positions: np.ndarray, stretch: np.ndarray, left: list[int], r
     return True
 
 
-def _stretches(states: np.ndarray) -> list[np.ndarray]:
+def _stretches(states: Bools) -> list[Ints]:
     """Index arrays of each run of True."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], states.astype(int), [0]])))
     return [np.arange(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True)]

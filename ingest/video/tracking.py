@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from neurostore.arrays import Bools, Floats, Ints
 from neurostore.ingest.video.contract import Detection
 
 VERSION = 2
@@ -55,15 +56,15 @@ class Track:
     frames: list[int] = field(default_factory=list)
     times: list[float] = field(default_factory=list)  # s, of the frames
     detections: list[int] = field(default_factory=list)
-    boxes: list[np.ndarray] = field(default_factory=list)  # (4,) x, y of the middle, stature, confidence; px
-    shape: np.ndarray = field(default_factory=lambda: np.empty((0, 3)))  # the last one: (J, 3) around its mean, mm
+    boxes: list[Floats] = field(default_factory=list)  # (4,) x, y of the middle, stature, confidence; px
+    shape: Floats = field(default_factory=lambda: np.empty((0, 3)))  # the last one: (J, 3) around its mean, mm
 
     @property
     def is_sure(self) -> bool:
         """Whether it has been seen long enough to be somebody."""
         return len(self.frames) >= _MIN_SEEN and self.times[-1] - self.times[0] >= _MIN_SEEN_S
 
-    def add(self, frame: int, time_s: float, index: int, box: np.ndarray, shape: np.ndarray) -> None:
+    def add(self, frame: int, time_s: float, index: int, box: Floats, shape: Floats) -> None:
         self.frames.append(frame)
         self.times.append(time_s)
         self.detections.append(index)
@@ -79,7 +80,7 @@ class Track:
             values = [*getattr(self, name), *getattr(other, name)]
             setattr(self, name, [values[i] for i in order])
 
-    def keep(self, kept: np.ndarray) -> None:
+    def keep(self, kept: Bools) -> None:
         """Drop the sightings that are not kept (n,) bool."""
         for name in ("frames", "times", "detections", "boxes"):
             setattr(self, name, [value for value, is_kept in zip(getattr(self, name), kept, strict=True) if is_kept])
@@ -94,7 +95,7 @@ class Followed:
     quality: dict[str, float] = field(default_factory=dict)
 
 
-def follow(detections: Sequence[Sequence[Detection]], time_s: np.ndarray) -> Followed:
+def follow(detections: Sequence[Sequence[Detection]], time_s: Floats) -> Followed:
     """Join the detections of all frames into tracks.
 
     Parameters
@@ -148,7 +149,7 @@ def follow(detections: Sequence[Sequence[Detection]], time_s: np.ndarray) -> Fol
 
 
 def choose_subject(
-    tracks: Sequence[Track], rule: str, width: int, height: int, box: np.ndarray | None = None
+    tracks: Sequence[Track], rule: str, width: int, height: int, box: Floats | None = None
 ) -> list[Track]:
     """The tracks with the subject first, the others by presence.
 
@@ -183,7 +184,7 @@ def choose_subject(
     return [best, *others]
 
 
-def weak_perspective(positions: np.ndarray, points: np.ndarray) -> np.ndarray:
+def weak_perspective(positions: Floats, points: Floats) -> Floats:
     """(scale px/mm, x px, y px) by least squares, with points = scale * (X, Y) + (x, y): a person's place.
 
     positions : (..., J, 3) mm. points : (..., J, 2) px. Returns (..., 3), NaN where fewer than two joints are known.
@@ -199,14 +200,14 @@ def weak_perspective(positions: np.ndarray, points: np.ndarray) -> np.ndarray:
     return np.where((n >= 2) & (spread >= 1e-6), found, np.nan)
 
 
-def _centred(values: np.ndarray, seen: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _centred(values: Floats, seen: Bools, n: Ints) -> tuple[Floats, Floats]:
     """Values less the mean of those seen, 0 where not seen; and that mean."""
     known = np.where(seen[..., None], values, 0.0)
     middle = known.sum(axis=-2, dtype=float) / n
     return np.where(seen[..., None], known - middle[..., None, :], 0.0), middle
 
 
-def _place(person: Detection) -> np.ndarray:
+def _place(person: Detection) -> Floats:
     """Middle of the points (px), stature in the image (px), confidence.
 
     Stature by the scale of the pose, so that crouching does not change it; else the height of the box.
@@ -219,7 +220,7 @@ def _place(person: Detection) -> np.ndarray:
     return np.array([x, y, max(float(stature), 1.0), confidence])
 
 
-def _shape(person: Detection) -> np.ndarray:
+def _shape(person: Detection) -> Floats:
     positions = person.positions[0].astype(float)
     return positions - np.nanmean(positions, axis=0) if np.isfinite(positions).any() else positions
 
@@ -231,7 +232,7 @@ def _is_same(person: Detection, other: Detection, height: float) -> bool:
     return len(apart) > 0 and float(apart.mean()) < _SAME_POINTS * height
 
 
-def _expected(track: Track, now: float) -> np.ndarray:
+def _expected(track: Track, now: float) -> Floats:
     """Middle and stature where the track should be: recent places moved on at the median velocity, their median."""
     first = bisect_left(track.times, track.times[-1] - _MEMORY_S)
     recent = np.unique(np.linspace(first, len(track.times) - 1, _MAX_RECENT).astype(int))  # few of a high rate
@@ -244,7 +245,7 @@ def _expected(track: Track, now: float) -> np.ndarray:
     return np.median(moved, axis=0)
 
 
-def _assigned(tracks: list[Track], places: list[np.ndarray], shapes: list[np.ndarray], now: float) -> dict[int, Track]:
+def _assigned(tracks: list[Track], places: list[Floats], shapes: list[Floats], now: float) -> dict[int, Track]:
     """The track that each detection goes on with, for those that go on with one."""
     if not tracks or not places:
         return {}
@@ -260,7 +261,7 @@ def _assigned(tracks: list[Track], places: list[np.ndarray], shapes: list[np.nda
     return {int(d): tracks[t] for t, d in found if cost[t, d] < _NO_MATCH}
 
 
-def _distance(expected: np.ndarray, place: np.ndarray, unseen_s: float) -> float:
+def _distance(expected: Floats, place: Floats, unseen_s: float) -> float:
     """How far a place is off the expected one in gates (1: as far as may be), in the image and in size together.
 
     _NO_MATCH for what cannot be the same person.
@@ -272,7 +273,7 @@ def _distance(expected: np.ndarray, place: np.ndarray, unseen_s: float) -> float
     return away + 0.5 * growth if max(away, growth) <= 1 else _NO_MATCH
 
 
-def _bent_mm(shape: np.ndarray, other: np.ndarray) -> float:
+def _bent_mm(shape: Floats, other: Floats) -> float:
     """How far the joints (J, 3) that both know lie apart in the mean, wherever the bodies are; 0 if there are none."""
     apart = shape - other
     apart = apart[np.isfinite(apart).all(axis=1)]
@@ -319,7 +320,7 @@ def _without_doubles(tracks: list[Track]) -> tuple[list[Track], int]:
     return kept, len(tracks) - len(kept)
 
 
-def _lies_on(track: Track, other: Track) -> tuple[np.ndarray, np.ndarray]:
+def _lies_on(track: Track, other: Track) -> tuple[Bools, Bools]:
     """(n,) bool each: which sightings fall between sightings of the other person; which lie where that one was."""
     times, theirs = np.array(track.times), np.array(other.times)
     if times[0] > theirs[-1] or times[-1] < theirs[0]:
@@ -355,7 +356,7 @@ def _drop_jumps(track: Track, detections: Sequence[Sequence[Detection]]) -> int:
     return int((~keep).sum())
 
 
-def _reach(times: np.ndarray, i: int, window_s: float) -> int:
+def _reach(times: Floats, i: int, window_s: float) -> int:
     """How many neighbours lie within the window on each side: the same number, so that movement cancels."""
     a, b = np.searchsorted(times, [times[i] - window_s - 1e-9, times[i] + window_s + 1e-9])
     return int(min(i - a, b - 1 - i))

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from neurostore.arrays import Floats
 from neurostore.errors import UsageError
 
 ALIGNMENTS = ("none", "root", "root+scale", "root+heading", "procrustes", "procrustes-frame")
@@ -44,7 +45,7 @@ NEEDED = {
 }
 
 
-def align(values: np.ndarray, names: Sequence[str], how: str, *, leg_length_mm: float = np.nan) -> np.ndarray:
+def align(values: Floats, names: Sequence[str], how: str, *, leg_length_mm: float = np.nan) -> Floats:
     """Align one item.
 
     Parameters
@@ -82,7 +83,7 @@ def align(values: np.ndarray, names: Sequence[str], how: str, *, leg_length_mm: 
     return centred
 
 
-def turn_to_front(left: np.ndarray) -> np.ndarray:
+def turn_to_front(left: Floats) -> Floats:
     """(3, 3) rotation about +y that turns the mean facing direction to +z. left : (samples, 3) from right to left hip.
 
     NaN where the hips give no direction (one above the other, or a person who turns so that the mean vanishes).
@@ -95,7 +96,7 @@ def turn_to_front(left: np.ndarray) -> np.ndarray:
     return np.array([[cosine, 0.0, sine], [0.0, 1.0, 0.0], [-sine, 0.0, cosine]])
 
 
-def kabsch(moving: np.ndarray, fixed: np.ndarray) -> np.ndarray:
+def kabsch(moving: Floats, fixed: Floats) -> Floats:
     """Rotations that turn centred points onto centred points with the least squared error (Kabsch 1976).
 
     Parameters
@@ -122,7 +123,7 @@ def kabsch(moving: np.ndarray, fixed: np.ndarray) -> np.ndarray:
     return rotation
 
 
-def _procrustes(values: np.ndarray, names: Sequence[str], *, is_per_frame: bool) -> np.ndarray:
+def _procrustes(values: Floats, names: Sequence[str], *, is_per_frame: bool) -> Floats:
     unknown = [p for p in names if p not in STANDING]
     if unknown:
         raise UsageError(f"procrustes has no standing place for {', '.join(unknown)}; it has {', '.join(STANDING)}")

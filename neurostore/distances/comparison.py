@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from neurostore import dtw
+from neurostore.arrays import Floats, Ints
 from neurostore.distances.choice import Choice
 from neurostore.dtw.distance import circular_cross
 from neurostore.errors import MissingExtraError, UsageError
@@ -52,14 +53,14 @@ class Part:
     """
 
     labels: list[dict[str, Any]]
-    series: list[np.ndarray]
-    members: list[np.ndarray]
+    series: list[Floats]
+    members: list[Ints]
     unit: str
     left_out: dict[str, str]
     notes: list[str]
 
 
-def square(part: Part, comparison: Comparison) -> np.ndarray:
+def square(part: Part, comparison: Comparison) -> Floats:
     """(n, n) distances of all rows of one side."""
     n = len(part.labels)
     is_plain = comparison.metric in ("euclidean", "mahalanobis") and not comparison.is_per_joint
@@ -83,7 +84,7 @@ def square(part: Part, comparison: Comparison) -> np.ndarray:
     return upper + upper.T
 
 
-def between(part: Part, comparison: Comparison, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+def between(part: Part, comparison: Comparison, rows: Ints, columns: Ints) -> Floats:
     """(rows, columns) distances of some rows of one side to others; that of a row to itself is not promised to be 0."""
     if comparison.pairing is None:
         first = [part.series[part.members[i][0]] for i in rows]
@@ -144,7 +145,7 @@ def whiten(compared: dict[str, Part], reference: str | None) -> None:
         part.series[:] = [x @ turn for x in part.series]
 
 
-def _cross(first: list[np.ndarray], second: list[np.ndarray], comparison: Comparison) -> np.ndarray:
+def _cross(first: list[Floats], second: list[Floats], comparison: Comparison) -> Floats:
     shared: dict[str, Any] = {
         "band": comparison.band,
         "normalize": comparison.normalize,

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from neurostore.arrays import Floats, Ints
 from neurostore.distances.matrix import sidecar
 from neurostore.errors import NeurostoreError
 
@@ -23,11 +25,11 @@ class Earlier:
     path: Path
     start: int
     n: int
-    dtype: np.dtype
+    dtype: np.dtype[Any]
     is_condensed: bool
     place: dict[str, int]
 
-    def row(self, i: int, columns: np.ndarray) -> np.ndarray:
+    def row(self, i: int, columns: Ints) -> Floats:
         """Distances of row i to columns, in one read where they lie to the right of the diagonal."""
         if len(columns) == 0:
             return np.zeros(0, self.dtype)
@@ -36,12 +38,12 @@ class Earlier:
         first = int(columns.min())
         return self._read(i, first, int(columns.max()) + 1 - first)[columns - first]
 
-    def _read(self, i: int, j: int, count: int) -> np.ndarray:
+    def _read(self, i: int, j: int, count: int) -> Floats:
         before = i * self.n - i * (i + 1) // 2 + j - i - 1 if self.is_condensed else i * self.n + j
         return np.fromfile(self.path, self.dtype, count, offset=self.start + before * self.dtype.itemsize)
 
 
-def find(path: Path, side: str, recipe: str, dtype: np.dtype, scratch: Path) -> Earlier | None:
+def find(path: Path, side: str, recipe: str, dtype: np.dtype[Any], scratch: Path) -> Earlier | None:
     """The earlier matrix of one side in a .npy or .parquet file, if it was made by the same recipe.
 
     scratch : where the distances of a .parquet are laid out for reading.
@@ -63,14 +65,16 @@ def find(path: Path, side: str, recipe: str, dtype: np.dtype, scratch: Path) -> 
         return None  # not ours, or damaged: computed anew
 
 
-def _of_npy(path: Path, place: dict[str, int], dtype: np.dtype) -> Earlier | None:
+def _of_npy(path: Path, place: dict[str, int], dtype: np.dtype[Any]) -> Earlier | None:
     values = np.load(path, mmap_mode="r")
     if values.shape != (len(place), len(place)) or values.dtype != dtype:
         return None
     return Earlier(path, values.offset, len(place), dtype, False, place)
 
 
-def _of_parquet(path: Path, side: str | None, place: dict[str, int], dtype: np.dtype, scratch: Path) -> Earlier | None:
+def _of_parquet(
+    path: Path, side: str | None, place: dict[str, int], dtype: np.dtype[Any], scratch: Path
+) -> Earlier | None:
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 

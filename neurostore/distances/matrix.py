@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from neurostore.arrays import Floats
 from neurostore.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 KEYS = ("subject", "session", "trial", "person", "cycle", "side", "group")
 SUFFIXES = (".parquet", ".npy", ".csv")
 ROWS_AT_ONCE = 250_000  # of the long form, when a file is written
-Rows = Callable[[int, int], np.ndarray]
+Rows = Callable[[int, int], Floats]
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class DistanceMatrix:
     provenance : lake, its version, every option, software version, what was left out and why.
     """
 
-    values: np.ndarray
+    values: Floats
     labels: pl.DataFrame
     unit: str = ""
     provenance: dict[str, Any] = field(default_factory=dict)
@@ -46,14 +47,14 @@ class DistanceMatrix:
     def __len__(self) -> int:
         return self.labels.height
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Floats:
         return np.array(self.values, dtype=dtype) if copy else np.asarray(self.values, dtype=dtype)
 
     def names(self) -> list[str]:
         """One text an item: subject/session/trial/cycle/side, empty ones left out."""
         return names_of(self.labels)
 
-    def condensed(self) -> np.ndarray:
+    def condensed(self) -> Floats:
         """(n (n - 1) / 2,) distances of pairs i < j, as scipy.cluster.hierarchy takes them."""
         n = len(self)
         out = np.empty(n * (n - 1) // 2, self.values.dtype)
@@ -121,7 +122,7 @@ class DistanceMatrix:
                 start += n - 1 - i
         return cls(values, labels, unit, provenance)
 
-    def _rows(self, first: int, last: int) -> np.ndarray:
+    def _rows(self, first: int, last: int) -> Floats:
         return np.asarray(self.values[first:last])
 
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from neurostore.arrays import Floats, Ints
 from neurostore.distances import comparison as compare
 from neurostore.distances import earlier as earlier_matrix
 from neurostore.distances.matrix import labels_frame, long_parquet, sidecar, square_csv, write_sidecar
@@ -50,7 +51,7 @@ class Work:
         return len(self.part.labels)
 
     @property
-    def dtype(self) -> np.dtype:
+    def dtype(self) -> np.dtype[Any]:
         return np.dtype(self.comparison.dtype)
 
     @property
@@ -58,7 +59,7 @@ class Work:
         """Where the distances of an earlier .parquet are laid out."""
         return self.partial.with_suffix(".earlier")
 
-    def rows(self, first: int, last: int) -> np.ndarray:
+    def rows(self, first: int, last: int) -> Floats:
         """Rows first … last - 1 of the partial square, read and not mapped: mapped pages count as memory."""
         size = self.n * self.dtype.itemsize
         values = np.fromfile(self.partial, self.dtype, (last - first) * self.n, offset=first * size)
@@ -69,7 +70,7 @@ class Work:
 class Blocks:
     """Blocks to be done: (first row, first column, rows, columns); pairs in all and done before."""
 
-    todo: list[tuple[int, int, np.ndarray, np.ndarray]]
+    todo: list[tuple[int, int, Ints, Ints]]
     n_pairs: int
     n_done: int
 
@@ -121,7 +122,7 @@ def _work(out: Path, side: str, part: Part, comparison: Comparison, recipe: str)
     )
 
 
-def _digest(series: list[np.ndarray], label: dict[str, Any]) -> str:
+def _digest(series: list[Floats], label: dict[str, Any]) -> str:
     keys = {k: v for k, v in label.items() if k != "group"}
     found = hashlib.sha256(json.dumps(keys, sort_keys=True, default=str).encode())
     for x in series:
@@ -158,7 +159,9 @@ def _plan(work: Work, block: int) -> Blocks:
     starts = range(0, work.n, block)
     ends = {i: min(work.n, i + block) for i in starts}
     places = [(i, j) for i in starts for j in starts[i // block :]]
-    todo = [(i, j, np.arange(i, ends[i]), np.arange(j, ends[j])) for i, j in places if (i, j) not in done]
+    todo: list[tuple[int, int, Ints, Ints]] = [
+        (i, j, np.arange(i, ends[i]), np.arange(j, ends[j])) for i, j in places if (i, j) not in done
+    ]
     n_pairs = work.n * (work.n - 1) // 2
     return Blocks(todo, n_pairs, n_pairs - sum(_n_pairs(len(r), len(c), i == j) for i, j, r, c in todo))
 
@@ -191,9 +194,9 @@ def _n_pairs(n_rows: int, n_columns: int, is_diagonal: bool) -> int:
 def _blocks_of(
     work: Work,
     earlier: Earlier | None,
-    todo: list[tuple[int, int, np.ndarray, np.ndarray]],
+    todo: list[tuple[int, int, Ints, Ints]],
     cluster: Cluster | None,
-) -> Iterator[tuple[tuple[int, int], np.ndarray]]:
+) -> Iterator[tuple[tuple[int, int], Floats]]:
     """Every block of todo with its place, in any order. On a cluster, one with anything new is computed as a whole."""
     old = set() if earlier is None else {k for k, digest in enumerate(work.digests) if digest in earlier.place}
     calls = []
@@ -216,7 +219,7 @@ def _blocks_of(
         yield place, found
 
 
-def _remote_block(part: Part, comparison: Comparison, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+def _remote_block(part: Part, comparison: Comparison, rows: Ints, columns: Ints) -> Floats:
     """A task: one block, all of it."""
     return _symmetric(compare.between(part, comparison, rows, columns), rows, columns)
 
@@ -232,7 +235,7 @@ def _finished_blocks(work: Work) -> set[tuple[int, int]] | None:
     return {(int(a), int(b)) for a, b in (line.split() for line in lines[1:-1])}  # a torn last line counts for nothing
 
 
-def _block(work: Work, earlier: Earlier | None, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+def _block(work: Work, earlier: Earlier | None, rows: Ints, columns: Ints) -> Floats:
     """Distances of rows to columns (first row <= first column); those of the earlier file are not computed again."""
     out = np.zeros((len(rows), len(columns)), work.dtype)
     is_new_row, is_new_column = np.ones(len(rows), bool), np.ones(len(columns), bool)
@@ -249,7 +252,7 @@ def _block(work: Work, earlier: Earlier | None, rows: np.ndarray, columns: np.nd
     return _symmetric(out, rows, columns)
 
 
-def _symmetric(out: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+def _symmetric(out: Floats, rows: Ints, columns: Ints) -> Floats:
     """A block on the diagonal made of what is above it."""
     if rows[0] != columns[0]:
         return out
@@ -257,12 +260,12 @@ def _symmetric(out: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.nda
     return out + out.T
 
 
-def _fresh(work: Work, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+def _fresh(work: Work, rows: Ints, columns: Ints) -> Floats:
     """Distances with the smaller index first, as `pairwise` takes them; entries below the diagonal are not used."""
     return compare.between(work.part, work.comparison, rows, columns)
 
 
-def _put(file: BinaryIO, work: Work, i: int, j: int, values: np.ndarray) -> None:
+def _put(file: BinaryIO, work: Work, i: int, j: int, values: Floats) -> None:
     values = np.ascontiguousarray(values)
     for k, row in enumerate(values):
         file.seek(((i + k) * work.n + j) * work.dtype.itemsize)

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from neurostore.arrays import Floats
 from neurostore.distances.alignment import align
 from neurostore.distances.choice import SIDES, Choice
 from neurostore.distances.sampling import (
@@ -45,7 +46,7 @@ class Item:
     """One thing that is compared. label : its keys; values : (samples, channels) of Choice.sample_dtype, NaN where missing."""
 
     label: dict[str, Any]
-    values: np.ndarray
+    values: Floats
 
 
 @dataclass
@@ -146,7 +147,7 @@ def _point(name: str, side: str, known: set[str]) -> str:
 
 def _read_points(
     lake: Queryable, choice: Choice, trials: pl.DataFrame, spans: pl.DataFrame, points: Sequence[str]
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+) -> Iterator[tuple[Floats, Floats]]:
     """(instants, points (n, points, 3)) of every span in turn."""
     columns = {f"{p}.{axis}": f"{quote(p)}.{axis}" for p in points for axis in "xyz"}
     for instants, x in read_samples(lake, choice, trials, spans, "landmarks", columns):
@@ -191,7 +192,7 @@ def _leg_lengths(lake: Queryable) -> dict[tuple[str, str], float]:
     return {(a, b): mm for a, b, mm in frame.iter_rows()}
 
 
-def _own_leg_length(values: np.ndarray, points: Sequence[str]) -> float:
+def _own_leg_length(values: Floats, points: Sequence[str]) -> float:
     """Hip to knee to ankle, the median over samples, the mean of both sides, mm; NaN without these points."""
     if not all(f"{side}_{joint}" in points for side in SIDES for joint in ("hip", "knee", "ankle")):
         return np.nan
@@ -256,7 +257,7 @@ def _rotations(lake: Queryable, choice: Choice, trials: pl.DataFrame, spans: pl.
     return Items(items, tuple(f"{c}.{axis}" for c in names for axis in "wxyz"), "deg", notes=notes)
 
 
-def relative_rotation(parent: np.ndarray, child: np.ndarray) -> np.ndarray:
+def relative_rotation(parent: Floats, child: Floats) -> Floats:
     """Unit quaternions (w, x, y, z) of child in the axes of parent: conjugate(parent) * child, broadcast."""
     w, v = parent[..., :1], -parent[..., 1:]
     u, t = child[..., :1], child[..., 1:]

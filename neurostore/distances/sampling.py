@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from neurostore.arrays import Floats
 from neurostore.distances.choice import SIDES, Choice
 from neurostore.lake import mixture
 from neurostore.lake.mixture import TRIAL_KEYS, read_models
@@ -101,7 +102,7 @@ def labels_of(spans: pl.DataFrame) -> list[dict[str, Any]]:
 
 def read_samples(
     lake: Queryable, choice: Choice, trials: pl.DataFrame, spans: pl.DataFrame, table: str, columns: dict[str, str]
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+) -> Iterator[tuple[Floats, Floats]]:
     """(instants, samples (n, channels) float64) of every span in turn, spans being sorted by subject.
 
     columns : name → SQL expression over the table's frames.
@@ -132,7 +133,7 @@ def read_samples(
             yield instants, resample(time, values, instants)
 
 
-def one_sheet(values: np.ndarray) -> np.ndarray:
+def one_sheet(values: Floats) -> Floats:
     """Quaternions (n, segments * 4) with the sign that is nearer to the sample before: q and -q are one rotation."""
     quaternions = values.reshape(len(values), -1, 4)
     is_flip = (np.nan_to_num(quaternions[1:]) * np.nan_to_num(quaternions[:-1])).sum(axis=2) < 0
@@ -148,9 +149,7 @@ def common_rate(choice: Choice, trials: pl.DataFrame, spans: pl.DataFrame) -> fl
     return None if rates.len() < 2 else float(rates.min())  # type: ignore[arg-type]
 
 
-def instants_of(
-    choice: Choice, time: np.ndarray, start: float | None, end: float | None, rate: float | None
-) -> np.ndarray:
+def instants_of(choice: Choice, time: Floats, start: float | None, end: float | None, rate: float | None) -> Floats:
     """When a span is sampled: every frame of a whole trial, 101 points of a cycle, or a step of 1 / rate."""
     if start is None or end is None:  # a whole trial
         if rate is None or len(time) == 0:
@@ -161,7 +160,7 @@ def instants_of(
     return np.linspace(start, end, N_POINTS)
 
 
-def resample(time: np.ndarray, values: np.ndarray, instants: np.ndarray) -> np.ndarray:
+def resample(time: Floats, values: Floats, instants: Floats) -> Floats:
     """Values at instants, linear between frames; NaN outside, beside a NaN frame and across gaps over 0.1 s.
 
     time (n,), values (n, channels), instants (m,) → (m, channels)

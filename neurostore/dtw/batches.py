@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from neurostore.arrays import Bools, Floats, Ints
 from neurostore.dtw import _kernels
 from neurostore.dtw._lanes import lane_count
 from neurostore.dtw.series import Series, Tiles
@@ -20,7 +23,7 @@ def wasted(n: int, series: Series) -> float:
     return -(-n // width) * width / n
 
 
-def tile_jobs(series: Series, rows: np.ndarray, tiles: Tiles, t: int) -> list[tuple[int, np.ndarray]]:
+def tile_jobs(series: Series, rows: Ints, tiles: Tiles, t: int) -> list[tuple[int, Ints]]:
     """Rows against one tile, in pieces of about WORK_A_JOB."""
     cells = int(series.lengths[rows].sum()) * int(tiles.lengths[t].max()) * tiles.members.shape[1]
     pieces = max(1, min(len(rows), cells * series.channels // WORK_A_JOB))
@@ -30,17 +33,17 @@ def tile_jobs(series: Series, rows: np.ndarray, tiles: Tiles, t: int) -> list[tu
 def compare_tiles(
     series: Series,
     tiles: Tiles,
-    jobs: list[tuple[int, np.ndarray]],
+    jobs: list[tuple[int, Ints]],
     samples: int,
     fraction: float,
     is_one_set: bool,
-    out: np.ndarray,
+    out: Floats,
     n_threads: int | None,
 ) -> None:
     """Distances of the rows of each job to the lanes of its tile, into out; is_one_set writes them both ways."""
     limits = np.full(len(series), np.inf)
 
-    def work(job: tuple[int, np.ndarray]) -> None:
+    def work(job: tuple[int, Ints]) -> None:
         t, rows = job
         _kernels.rows_against_tile(
             series.values,
@@ -64,15 +67,15 @@ def compare_tiles(
 
 def compare_listed(
     first: Series,
-    i: np.ndarray,
+    i: Ints,
     second: Series,
-    j: np.ndarray,
+    j: Ints,
     samples: int,
     fraction: float,
     is_counted: bool,
     n_threads: int | None,
     metric: str = "euclidean",
-) -> np.ndarray:
+) -> Floats:
     """Distances of pairs (i[k], j[k]), those of like lengths side by side."""
     order = np.lexsort((second.lengths[j], first.lengths[i]))
     i, j = i[order], j[order]
@@ -109,7 +112,7 @@ def compare_listed(
     return result
 
 
-def finished(result: np.ndarray, dtype: np.dtype, rows_missing: np.ndarray, columns_missing: np.ndarray) -> np.ndarray:
+def finished(result: Floats, dtype: np.dtype[Any], rows_missing: Bools, columns_missing: Bools) -> Floats:
     """The result as dtype, NaN for series that hold NaN; an error where a distance is infinite."""
     with np.errstate(over="ignore"):
         result = result.astype(dtype, copy=False)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from neurostore.arrays import Floats, Ints
 from neurostore.dtw import _bounds
 from neurostore.dtw._lanes import lane_count
 from neurostore.dtw.options import check_band, radii, widened
@@ -26,9 +27,9 @@ class Summary:
     and, if has_boxes, means of the lower and the upper edge of each series' own envelope. edges : of the stretches.
     """
 
-    values: np.ndarray
+    values: Floats
     size: int
-    edges: np.ndarray
+    edges: Ints
     has_boxes: bool
 
 
@@ -52,7 +53,7 @@ class Collection:
         n, lanes = len(self.series), lane_count(self.series.values.dtype)
         self.radius = 0  # of the band between series of the collection's own length
         self.summaries: tuple[Summary, Summary] | None = None
-        self.order = np.argsort(self.series.lengths, kind="stable")
+        self.order: Ints = np.argsort(self.series.lengths, kind="stable")
         m = int(self.lengths[0])
         if summarise and len(self.lengths) == 1 and m >= FINE + 2:
             own = np.array([m])
@@ -70,7 +71,7 @@ class Collection:
         """The series side by side; only brute force needs them."""
         return pack_tiles(self.series, self.order)
 
-    def _described(self, m: int, stretches: int, boxes: bool) -> np.ndarray:
+    def _described(self, m: int, stretches: int, boxes: bool) -> Floats:
         """(series, values) summaries."""
         series = self.series
         edges = np.linspace(1, m - 1, stretches + 1).round().astype(np.int64)
@@ -93,14 +94,14 @@ class Collection:
         share_out(work, range(0, len(series), SERIES_A_JOB))
         return out
 
-    def _packed(self, described: np.ndarray, edges: np.ndarray, boxes: bool) -> Summary:
+    def _packed(self, described: Floats, edges: Ints, boxes: bool) -> Summary:
         members = side_by_side(self.order, lane_count(described.dtype))  # -1 takes any; those lanes are masked later
         return Summary(
             np.ascontiguousarray(described[members].transpose(0, 2, 1)).reshape(-1), described.shape[1], edges, boxes
         )
 
 
-def similar_together(points: np.ndarray, size: int) -> np.ndarray:
+def similar_together(points: Floats, size: int) -> Ints:
     """Order of points (n, values) in which each run of `size` holds similar ones, the first run being the one not full.
 
     Halves at the median of the value that varies most, down to runs (a balanced k-d tree; Bentley 1975).

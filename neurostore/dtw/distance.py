@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from neurostore.arrays import Floats, Ints
 from neurostore.dtw import _kernels
 from neurostore.dtw.batches import compare_listed, compare_tiles, finished, tile_jobs, wasted
 from neurostore.dtw.dtaidistance_backend import dtaidistance_distances
@@ -73,7 +74,7 @@ def pairwise(
     missing: str = "raise",
     n_threads: int | None = None,
     backend: str = "numba",
-) -> np.ndarray:
+) -> Floats:
     """Distances of all pairs of one set.
 
     Parameters
@@ -128,7 +129,7 @@ def cross(
     missing: str = "raise",
     n_threads: int | None = None,
     backend: str = "numba",
-) -> np.ndarray:
+) -> Floats:
     """Distances of every series of one set to every series of another.
 
     Parameters
@@ -177,7 +178,7 @@ def paired(
     normalize: str = "none",
     missing: str = "raise",
     n_threads: int | None = None,
-) -> np.ndarray:
+) -> Floats:
     """Distances of the first series of xs to the first of ys, the second to the second, and so on.
 
     Examples
@@ -205,7 +206,7 @@ def circular_cross(
     band: float | None = None,
     normalize: str = "none",
     n_threads: int | None = None,
-) -> np.ndarray:
+) -> Floats:
     """`cross` of angles, float64.
 
     metric : ``"angular"``, channels in degrees, differences modulo 360; ``"so3"``, channels are unit quaternions
@@ -222,7 +223,7 @@ def circular_cross(
     return found.reshape(len(first), len(second))
 
 
-def path(a: Any, b: Any, *, band: float | None = None, dtype: Any = None) -> np.ndarray:
+def path(a: Any, b: Any, *, band: float | None = None, dtype: Any = None) -> Ints:
     """The best warping path.
 
     Ties: diagonal first, then the step in the first series, read from the end. float64 within.

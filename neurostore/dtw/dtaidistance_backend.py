@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from neurostore.arrays import Floats
 from neurostore.dtw.batches import finished
 from neurostore.dtw.options import check_band
 from neurostore.dtw.series import Series
@@ -14,7 +15,7 @@ from neurostore.errors import MissingExtraError, SeriesError
 
 def dtaidistance_distances(
     first: Series, second: Series | None, band: float | None, is_counted: bool, backend: str
-) -> np.ndarray:
+) -> Floats:
     """All pairs of one set (second None) or of two, computed in float64."""
     if backend != "dtaidistance":
         raise SeriesError(f"backend is {backend!r}; it can be 'numba' or 'dtaidistance'")

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from neurostore.arrays import Floats, Ints
 from neurostore.dtw import _bounds, _kernels
 from neurostore.dtw.collection import Collection, Summary
 from neurostore.dtw.options import check_band, radii, widened
@@ -40,11 +41,11 @@ class Found:
     first bound, by the second, and begun to be compared exactly (all of them where brute force was used).
     """
 
-    indices: np.ndarray
-    distances: np.ndarray
-    after_coarse: np.ndarray
-    after_fine: np.ndarray
-    warped: np.ndarray
+    indices: Ints
+    distances: Floats
+    after_coarse: Ints
+    after_fine: Ints
+    warped: Ints
 
 
 def nearest(
@@ -55,7 +56,7 @@ def nearest(
     band: float | None = None,
     dtype: Any = None,
     n_threads: int | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[Ints, Floats]:
     """The k series nearest to a query, exactly.
 
     Parameters
@@ -159,7 +160,7 @@ class _Search:
         found.indices[self.q], found.distances[self.q] = indices, best
         return math.nan
 
-    def _by_summaries(self, best: np.ndarray, indices: np.ndarray, n_threads: int | None) -> tuple[int, ...] | None:
+    def _by_summaries(self, best: Floats, indices: Ints, n_threads: int | None) -> tuple[int, ...] | None:
         """Fill best and indices; (left by coarse, left by fine, warped), or None where that is hopeless."""
         assert self.collection.summaries is not None
         coarse, fine = self.collection.summaries
@@ -182,7 +183,7 @@ class _Search:
         warped += self.warp(listed, bounds, best, indices)
         return int(self.collection.n_members[left].sum()) + n_fine, n_fine + len(listed), warped
 
-    def _by_keogh(self, best: np.ndarray, indices: np.ndarray, n_threads: int | None) -> tuple[int, ...] | None:
+    def _by_keogh(self, best: Floats, indices: Ints, n_threads: int | None) -> tuple[int, ...] | None:
         """As `_by_summaries`, by one bound of every series."""
         bounds = self.keogh_bounds(n_threads)
         listed = np.argsort(bounds, kind="stable")
@@ -195,7 +196,7 @@ class _Search:
         warped += self.warp(listed[first:n_near], bounds[first:n_near], best, indices)
         return len(bounds), n_near, warped
 
-    def near(self, summary: Summary, tiles: np.ndarray, best: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def near(self, summary: Summary, tiles: Ints, best: Floats) -> tuple[Ints, Floats]:
         """Series of tiles that a summary does not rule out, by their bounds, and these."""
         bounds, _ = self.summary_bounds(summary, tiles, self.limit(best))
         members = self.collection.members[tiles]
@@ -204,11 +205,11 @@ class _Search:
         order = np.argsort(bounds)
         return listed[order], bounds[order]
 
-    def limit(self, best: np.ndarray) -> float:
+    def limit(self, best: Floats) -> float:
         """Squared bounds above this cannot belong to one of the k nearest."""
         return float(_bounds.squared_limit(float(best[-1]), *self.slack))
 
-    def warp(self, listed: np.ndarray, bounds: np.ndarray, best: np.ndarray, indices: np.ndarray) -> int:
+    def warp(self, listed: Ints, bounds: Floats, best: Floats, indices: Ints) -> int:
         """Compare listed series exactly, in this order, as far as their bounds allow; best and indices are kept up."""
         series = self.collection.series
         return _bounds.warp_in_order(
@@ -229,7 +230,7 @@ class _Search:
             indices,
         )
 
-    def summary_bounds(self, summary: Summary, tiles: np.ndarray, limit: float) -> tuple[np.ndarray, np.ndarray]:
+    def summary_bounds(self, summary: Summary, tiles: Ints, limit: float) -> tuple[Floats, Floats]:
         """Squared bounds of the lanes of tiles (tiles, lanes; any where there is no series), and the least of each."""
         channels, n, m = self.channels, self.n, int(self.collection.lengths[0])
         dtype, n_means = self.query.dtype, (len(summary.edges) - 1) * channels
@@ -257,7 +258,7 @@ class _Search:
         )
         return bounds, least
 
-    def keogh_bounds(self, n_threads: int | None) -> np.ndarray:
+    def keogh_bounds(self, n_threads: int | None) -> Floats:
         """Squared bounds of every series."""
         series = self.collection.series
         bounds = np.empty(len(series), series.values.dtype)
@@ -285,8 +286,8 @@ class _Search:
 def _brute_force(
     collection: Collection,
     asked: Series,
-    part: np.ndarray,
-    limits: np.ndarray,
+    part: Ints,
+    limits: Floats,
     samples: int,
     fraction: float,
     found: Found,

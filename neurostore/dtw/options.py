@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from neurostore.arrays import Ints
 from neurostore.dtw.series import Series, read_series
 from neurostore.errors import SeriesError
 
@@ -39,9 +40,7 @@ def widened(series: Series, other: Series | None = None, *, is_counted: bool = F
     return replace(series, values=series.values.astype(np.float64))
 
 
-def check_band(
-    band: float | None, n_lengths: np.ndarray, m_lengths: np.ndarray, *, is_paired: bool = False
-) -> tuple[int, float]:
+def check_band(band: float | None, n_lengths: Ints, m_lengths: Ints, *, is_paired: bool = False) -> tuple[int, float]:
     """(samples, fraction) for the kernels, -1 for what does not apply; an error where a pair has no path."""
     if band is None:
         return -1, -1.0
@@ -67,7 +66,7 @@ def check_band(
     return (min(int(band), limit), -1.0) if is_int else (-1, min(float(band), 1.0))
 
 
-def radii(n: int, lengths: np.ndarray, samples: int, fraction: float) -> np.ndarray:
+def radii(n: int, lengths: Ints, samples: int, fraction: float) -> Ints:
     """Radius of the band between a series of n samples and those of each of `lengths`, in samples."""
     if fraction >= 0:
         return np.ceil(fraction * np.maximum(n, lengths)).astype(np.int64)

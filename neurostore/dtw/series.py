@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from neurostore.arrays import Array, Bools, Floats, Ints
 from neurostore.dtw import _kernels
 from neurostore.dtw._lanes import lane_count
 from neurostore.errors import SeriesError
@@ -21,16 +22,16 @@ class Series:
     is_missing : (n,) bool, series with a NaN (only with ``missing="propagate"``; their values are zeroed).
     """
 
-    values: np.ndarray
-    starts: np.ndarray
-    lengths: np.ndarray
+    values: Floats
+    starts: Ints
+    lengths: Ints
     channels: int
-    is_missing: np.ndarray
+    is_missing: Bools
 
     def __len__(self) -> int:
         return len(self.starts)
 
-    def one(self, k: int) -> np.ndarray:
+    def one(self, k: int) -> Floats:
         """Series k as (samples, channels)."""
         stop = self.starts[k] + self.lengths[k] * self.channels
         return self.values[self.starts[k] : stop].reshape(-1, self.channels)
@@ -44,10 +45,10 @@ class Tiles:
     members : (tiles, lanes) index of each lane's series or -1; lengths : (tiles, lanes).
     """
 
-    values: np.ndarray
-    starts: np.ndarray
-    members: np.ndarray
-    lengths: np.ndarray
+    values: Floats
+    starts: Ints
+    members: Ints
+    lengths: Ints
 
 
 def read_series(xs: Any, dtype: Any = None, *, missing: str = "raise", name: str = "xs") -> Series:
@@ -97,7 +98,7 @@ def read_series(xs: Any, dtype: Any = None, *, missing: str = "raise", name: str
     return _checked(values, lengths, channels.pop(), missing, name)
 
 
-def check_dtype(dtype: Any) -> np.dtype | None:
+def check_dtype(dtype: Any) -> np.dtype[Any] | None:
     """float32, float64 or None (as the series are)."""
     if dtype is None:
         return None
@@ -110,7 +111,7 @@ def check_dtype(dtype: Any) -> np.dtype | None:
     return found
 
 
-def pack_tiles(series: Series, order: np.ndarray | None = None) -> Tiles:
+def pack_tiles(series: Series, order: Ints | None = None) -> Tiles:
     """Lay series side by side in the order given, else shortest first."""
     width = lane_count(series.values.dtype)
     if order is None:
@@ -127,7 +128,7 @@ def pack_tiles(series: Series, order: np.ndarray | None = None) -> Tiles:
     return Tiles(values, starts, padded, lengths)
 
 
-def side_by_side(order: np.ndarray, width: int) -> np.ndarray:
+def side_by_side(order: Ints, width: int) -> Ints:
     """(tiles, width) of the indices in order, -1 for lanes without a series: in the first tile, at its beginning."""
     n_tiles = -(-len(order) // width)
     padded = np.full(n_tiles * width, -1, np.int64)
@@ -135,7 +136,7 @@ def side_by_side(order: np.ndarray, width: int) -> np.ndarray:
     return padded.reshape(n_tiles, width)
 
 
-def _one_array(x: Any, name: str) -> np.ndarray:
+def _one_array(x: Any, name: str) -> Array:
     array = np.asarray(x)
     if array.dtype.kind not in "fiub":
         try:
@@ -151,7 +152,7 @@ def _one_array(x: Any, name: str) -> np.ndarray:
     return array
 
 
-def _from_array(xs: np.ndarray, dtype: np.dtype | None, missing: str, name: str) -> Series:
+def _from_array(xs: Array, dtype: np.dtype[Any] | None, missing: str, name: str) -> Series:
     if xs.dtype.kind not in "fiub":
         raise SeriesError(f"{name} holds {xs.dtype}, not numbers")
     if 0 in xs.shape:
@@ -164,7 +165,7 @@ def _from_array(xs: np.ndarray, dtype: np.dtype | None, missing: str, name: str)
     return _checked(values, lengths, 1 if xs.ndim == 2 else xs.shape[2], missing, name)
 
 
-def _checked(values: np.ndarray, lengths: np.ndarray, channels: int, missing: str, name: str) -> Series:
+def _checked(values: Floats, lengths: Ints, channels: int, missing: str, name: str) -> Series:
     starts = np.concatenate([[0], np.cumsum(lengths * channels)[:-1]]).astype(np.int64)
     is_missing = np.zeros(len(lengths), bool)
     # A sum is finite only if every value is; where it is not, the values are looked at one by one.
@@ -191,6 +192,6 @@ def _checked(values: np.ndarray, lengths: np.ndarray, channels: int, missing: st
     return Series(values, starts, lengths, channels, is_missing)
 
 
-def _place(flat: int, starts: np.ndarray, channels: int) -> tuple[int, int, int]:
+def _place(flat: int, starts: Ints, channels: int) -> tuple[int, int, int]:
     k = int(np.searchsorted(starts, flat, side="right")) - 1
     return k, (flat - int(starts[k])) // channels, (flat - int(starts[k])) % channels

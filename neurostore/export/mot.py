@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from neurostore import opensim
+from neurostore.arrays import Floats
 from neurostore.errors import UsageError
 from neurostore.export.trial import Trial, read_angles
 
@@ -77,7 +78,7 @@ def render(trial: Trial, out: Path, choices: Choices) -> Rendered:
     )
 
 
-def whole_stretches(values: np.ndarray) -> tuple[list[np.ndarray], list[str]]:
+def whole_stretches(values: Floats) -> tuple[list[Floats], list[str]]:
     """(stretches of rows without a missing value, at least two rows each; notes).
 
     values : (n, 1 + k), time first, NaN = missing. Gaps of at most 0.2 s between values are filled by a line.

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from neurostore.arrays import Array
 from neurostore.export.trial import Points, Trial, read_points
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def _body(points: Points) -> bytes:
     import polars as pl
 
     flat = points.positions.reshape(len(points.frame), -1)
-    columns: dict[str, np.ndarray] = {"frame": np.arange(1, len(flat) + 1), "time": points.time_s}
+    columns: dict[str, Array] = {"frame": np.arange(1, len(flat) + 1), "time": points.time_s}
     columns |= {str(i): np.ascontiguousarray(flat[:, i]) for i in range(flat.shape[1])}
     text = io.BytesIO()
     end = pl.lit(None, pl.String).alias("end")

@@ -9,6 +9,7 @@ import numpy as np
 
 from neurostore import schema
 from neurostore import skeleton as skeleton_declarations
+from neurostore.arrays import Floats, Ints
 from neurostore.errors import UsageError
 from neurostore.lake import tables as lake_sql
 from neurostore.release import VERSION
@@ -31,9 +32,9 @@ class Points:
 
     table: str
     names: list[str]
-    frame: np.ndarray
-    time_s: np.ndarray
-    positions: np.ndarray
+    frame: Ints
+    time_s: Floats
+    positions: Floats
 
 
 @dataclass(frozen=True)

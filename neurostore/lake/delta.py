@@ -284,7 +284,7 @@ def replace_rows(
     key: Sequence[str],
     rows: pa.Table | Callable[[DeltaTable], pa.Table],
     *,
-    drop: Iterable[tuple] = (),
+    drop: Iterable[tuple[Any, ...]] = (),
     note: Mapping[str, Any] | None = None,
     at: DeltaTable | None = None,
 ) -> int:

@@ -16,6 +16,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from neurostore.arrays import Array, Bools, Floats
 from neurostore.lake.frames import Block, Frames, Layout
 from neurostore.release import VERSION
 
@@ -25,7 +26,7 @@ _INT32, _FLOAT, _DOUBLE, _BYTES = 1, 4, 5, 6  # physical types
 _PLAIN, _RLE, _RLE_DICTIONARY = 0, 3, 8  # encodings
 _KEYS = ("session", "trial", "ingest_id")
 
-Piece = bytes | np.ndarray
+Piece = bytes | Array
 #: (rows of one trial, its index, first row, one behind the last) that a row group takes
 _Part = tuple[Frames, int, int, int]
 
@@ -71,7 +72,7 @@ def _row_groups(trials: Sequence[Frames]) -> Iterable[list[_Part]]:
         yield group
 
 
-def _joined(parts: Iterable[np.ndarray]) -> np.ndarray:
+def _joined(parts: Iterable[Array]) -> Floats:
     found = list(parts)
     return found[0] if len(found) == 1 else np.concatenate(found)
 
@@ -112,7 +113,7 @@ class _File:
         used = [encoded[i] for i, _ in runs]
         self._describe((name,), _BYTES, _RLE_DICTIONARY, page, self.size - first, first, (min(used), max(used)))
 
-    def numbers(self, name: str, kind: int, values: np.ndarray) -> None:
+    def numbers(self, name: str, kind: int, values: Array) -> None:
         """A column without gaps, with statistics."""
         body = np.ascontiguousarray(values, "<i4" if kind == _INT32 else "<f8")
         levels = _levels_of_one(1, self._n)
@@ -120,7 +121,7 @@ class _File:
         ends = (body.min().tobytes(), body.max().tobytes())
         self._describe((name,), kind, _PLAIN, page, self.size - page, None, ends)
 
-    def scalar(self, name: str, values: np.ndarray) -> None:
+    def scalar(self, name: str, values: Array) -> None:
         """A float32 column, NULL where NaN."""
         missing = np.isnan(values)
         if missing.any():
@@ -148,7 +149,7 @@ class _File:
                 for axis, part in zip(_axes(len(values)), values, strict=True):
                     self._with_gaps((names[k], axis), part[seen], seen, 2)
 
-    def _whole(self, names: tuple[str, ...], parts: list[np.ndarray]) -> None:
+    def _whole(self, names: tuple[str, ...], parts: list[Floats]) -> None:
         """Columns without gaps: one header before each, and all of them in one piece."""
         n_parts = parts[0].shape[1]
         levels = _levels_of_one(2, self._n)
@@ -165,7 +166,7 @@ class _File:
                 self._describe((name, axis), _FLOAT, _PLAIN, page, pages.shape[2])
                 page += pages.shape[2]
 
-    def _with_gaps(self, path: tuple[str, ...], present: np.ndarray, seen: np.ndarray, depth: int) -> None:
+    def _with_gaps(self, path: tuple[str, ...], present: Floats, seen: Bools, depth: int) -> None:
         """A float32 column of which only the values that are there are written."""
         bits = np.zeros((-(-len(seen) // 8) * 8, depth), np.bool_)
         bits[: len(seen), depth - 1] = seen  # level 0: NULL, level `depth`: a value

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neurostore import schema
+from neurostore.arrays import Bools, Floats, Ints
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,8 +31,8 @@ class Block:
     """
 
     names: tuple[str, ...]
-    values: np.ndarray
-    is_whole: np.ndarray = field(init=False)  # (k,) whether a column holds finite numbers only
+    values: Floats
+    is_whole: Bools = field(init=False)  # (k,) whether a column holds finite numbers only
 
     def __post_init__(self) -> None:
         with np.errstate(invalid="ignore", over="ignore"):  # a sum is finite only where every number is
@@ -46,11 +47,11 @@ class Frames:
     person, frame : (n,) int32. time_s : (n,) float64. scalars : name to (n,) float32, NaN where missing.
     """
 
-    person: np.ndarray
-    frame: np.ndarray
-    time_s: np.ndarray
+    person: Ints
+    frame: Ints
+    time_s: Floats
     blocks: tuple[Block, ...]
-    scalars: dict[str, np.ndarray] = field(default_factory=dict)
+    scalars: dict[str, Floats] = field(default_factory=dict)
 
     @property
     def num_rows(self) -> int:

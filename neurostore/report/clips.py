@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from neurostore.arrays import Floats, Ints
 from neurostore.lake.queryable import Queryable
 from neurostore.schema import components_of
 
@@ -59,8 +60,8 @@ class Clip:
     session: str
     trial: str
     points: tuple[str, ...]
-    time_s: np.ndarray
-    positions: np.ndarray
+    time_s: Floats
+    positions: Ints
     origin_mm: tuple[float, float, float]
 
     def to_json(self) -> dict[str, Any]:
@@ -129,7 +130,7 @@ def _within_budget(trials: pl.DataFrame) -> pl.DataFrame:
     return ranked.filter((pl.col("bytes").cum_sum() <= BUDGET_BYTES) | (pl.int_range(pl.len()) == 0))
 
 
-def _clip(keys: tuple[Any, ...], time_s: np.ndarray, xyz: dict[str, np.ndarray]) -> Clip:
+def _clip(keys: tuple[Any, ...], time_s: Floats, xyz: dict[str, Floats]) -> Clip:
     names = tuple(xyz)
     positions = np.stack([xyz[n] for n in names], axis=1)
     middle = np.nanmedian(positions[:, :, [0, 2]].reshape(-1, 2), axis=0)

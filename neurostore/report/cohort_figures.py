@@ -6,6 +6,7 @@ from html import escape
 
 import numpy as np
 
+from neurostore.arrays import Floats
 from neurostore.report.data import LEAST_REFERENCE, ReportData, group_of, subject_values
 from neurostore.report.figures import LEGEND, Figure, _area, _rounded, base_layout
 from neurostore.report.ordination import classical_mds, cluster
@@ -168,7 +169,7 @@ def group_curves(data: ReportData, angle: str) -> Figure | None:
     return {"data": traces + lines, "layout": layout}
 
 
-def _with_room(values: np.ndarray, share: float) -> list[float]:
+def _with_room(values: Floats, share: float) -> list[float]:
     """A range around values, wider by a share at each end: for the names beside the dots."""
     room = share * (float(np.ptp(values)) or 1.0)
     return [round(float(values.min()) - room, 2), round(float(values.max()) + room, 2)]

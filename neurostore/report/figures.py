@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from neurostore.arrays import Floats
 from neurostore.report.panels import BAND_COLOUR, GVS, INK, PANELS, SIDE_COLOURS, SIDE_DASHES, TITLES, Panel
 from neurostore.report.sessions import Session
 
@@ -326,7 +327,7 @@ def base_layout(height: int, margin: dict[str, int]) -> Figure:
     }
 
 
-def _area(lower: np.ndarray, upper: np.ndarray, step: float, colour: str, opacity: float, meta: Figure) -> list[Figure]:
+def _area(lower: Floats, upper: Floats, step: float, colour: str, opacity: float, meta: Figure) -> list[Figure]:
     """Two traces without lines and the area between them."""
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
     shared = {
@@ -347,7 +348,7 @@ def _area(lower: np.ndarray, upper: np.ndarray, step: float, colour: str, opacit
     ]
 
 
-def _line(values: np.ndarray, side: str, dash: str, width: float, name: str) -> Figure:
+def _line(values: Floats, side: str, dash: str, width: float, name: str) -> Figure:
     return {
         "type": "scatter",
         "mode": "lines",

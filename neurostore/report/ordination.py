@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from neurostore.arrays import Floats, Ints
+
 
 @dataclass(frozen=True)
 class Tree:
@@ -14,11 +16,11 @@ class Tree:
     order : (n,) indices of items. lines : for each merge x (4,) in places of leaves and y (4,) in distance.
     """
 
-    order: np.ndarray
-    lines: list[tuple[np.ndarray, np.ndarray]]
+    order: Ints
+    lines: list[tuple[Floats, Floats]]
 
 
-def cluster(distances: np.ndarray) -> Tree:
+def cluster(distances: Floats) -> Tree:
     """The tree of a square distance matrix of at least 2 items."""
     from scipy.cluster.hierarchy import dendrogram, linkage
     from scipy.spatial.distance import squareform
@@ -30,7 +32,7 @@ def cluster(distances: np.ndarray) -> Tree:
     return Tree(np.array(drawn["leaves"]), lines)
 
 
-def classical_mds(distances: np.ndarray) -> tuple[np.ndarray, float]:
+def classical_mds(distances: Floats) -> tuple[Floats, float]:
     """Points in a plane whose distances come closest to a matrix: classical scaling (Torgerson 1952, doi 10.1007/BF02288916).
 
     Parameters

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from neurostore.arrays import Floats
+
 # Ways to put a name beside its dot, the best first: plotly's word, then the step from the dot as shares of the name's size.
 AROUND = {
     "middle right": (0.5, 0.0),
@@ -23,13 +25,13 @@ DOT = 7.0  # half the width of a dot, in pixels
 
 
 def swarm(
-    values: Sequence[float] | np.ndarray,
+    values: Sequence[float] | Floats,
     low: float,
     high: float,
     n_rows: int = 22,
     step: float = 0.085,
     widest: float = 0.26,
-) -> np.ndarray:
+) -> Floats:
     """Offsets across for a column of dots, none over another: as near the middle as there is room.
 
     Parameters
@@ -53,7 +55,7 @@ def swarm(
     return offsets * min(1.0, widest / largest) if largest else offsets
 
 
-def places_of_names(points: np.ndarray, names: Sequence[str], pixels: tuple[float, float]) -> list[str]:
+def places_of_names(points: Floats, names: Sequence[str], pixels: tuple[float, float]) -> list[str]:
     """For each dot the word of ``AROUND`` with which its name covers the fewest dots and other names.
 
     Parameters

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neurostore import normative
+from neurostore.arrays import Floats
 from neurostore.report.data import LEAST_REFERENCE, ReportData, group_of
 from neurostore.report.panels import PANELS
 
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 class Curve:
     """Mean and SD over the steady cycles of one side. mean, sd : (101,) degrees, sd NaN for a single cycle."""
 
-    mean: np.ndarray
-    sd: np.ndarray
+    mean: Floats
+    sd: Floats
     n_cycles: int
     is_relative: bool
 
@@ -30,9 +31,9 @@ class Curve:
 class Band:
     """What a curve is seen against. percent, mean, sd : arrays of one length."""
 
-    percent: np.ndarray
-    mean: np.ndarray
-    sd: np.ndarray
+    percent: Floats
+    mean: Floats
+    sd: Floats
     name: str
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from neurostore.arrays import Floats, Ints
 from neurostore.errors import SeriesError
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ CREATE OR REPLACE TEMP MACRO soft_dtw
 def register(connection: duckdb.DuckDBPyConnection) -> None:
     """Create the functions and macros on a DuckDB connection; calling it again changes nothing."""
     kinds = {"1": "FLOAT[]", "n": "FLOAT[][]"}
-    functions: dict[str, tuple[Callable, str]] = {
+    functions: dict[str, tuple[Callable[..., Any], str]] = {
         "_dtw": (_distances, "INTEGER"),
         "_dtw_part": (_distances, "DOUBLE"),
         "_soft_dtw": (_soft, "DOUBLE"),
@@ -70,7 +71,7 @@ def _distances(a: Any, b: Any, band: Any) -> Any:  # DuckDB evaluates the annota
     """dtw_distance over one vector of rows; band NULL means none, and rows are worked by band."""
     from neurostore.dtw.distance import paired
 
-    def work(first: Series, second: Series, radius: float | None) -> np.ndarray:
+    def work(first: Series, second: Series, radius: float | None) -> Floats:
         return paired(first, second, band=radius)
 
     return _by_row(a, b, band, work, none_is_value=True)
@@ -79,7 +80,7 @@ def _distances(a: Any, b: Any, band: Any) -> Any:  # DuckDB evaluates the annota
 def _soft(a: Any, b: Any, gamma: Any) -> Any:
     from neurostore.dtw import _soft_kernels
 
-    def work(first: Series, second: Series, smoothing: float | None) -> np.ndarray:
+    def work(first: Series, second: Series, smoothing: float | None) -> Floats:
         if smoothing is None or not (math.isfinite(smoothing) and smoothing > 0):
             raise SeriesError(f"gamma is {smoothing!r}; it must be above 0")
         out = np.empty(len(first))
@@ -94,7 +95,7 @@ def _soft(a: Any, b: Any, gamma: Any) -> Any:
     return _by_row(a, b, gamma, work, none_is_value=False)
 
 
-def _by_row(a: Any, b: Any, third: Any, work: Callable, *, none_is_value: bool) -> pa.Array:
+def _by_row(a: Any, b: Any, third: Any, work: Callable[..., Any], *, none_is_value: bool) -> pa.Array:
     """Call work(first, second, value) for the rows of each value of the third argument that have both series."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -117,7 +118,7 @@ def _by_row(a: Any, b: Any, third: Any, work: Callable, *, none_is_value: bool) 
     return pa.array(out, pa.float64(), mask=mask)
 
 
-def _series(column: pa.Array, rows: np.ndarray, name: str) -> Series:
+def _series(column: pa.Array, rows: Ints, name: str) -> Series:
     """Rows of a FLOAT[] or FLOAT[][] vector as Series, without a copy where all rows are taken."""
     import pyarrow as pa
     import pyarrow.compute as pc

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from neurostore.arrays import Floats
 from neurostore.errors import UsageError
 from neurostore.lake.queryable import Queryable
 from neurostore.lake.selection import selected
@@ -87,7 +88,7 @@ def cycles_array(
     steady_only: bool = True,
     mixed: bool = False,
     **filters: Any,
-) -> tuple[np.ndarray, pl.DataFrame]:
+) -> tuple[Floats, pl.DataFrame]:
     """Cycles as one array, for scikit-learn, spm1d and the like.
 
     Parameters

@@ -6,8 +6,7 @@ import warnings
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from neurostore.arrays import Floats
 from neurostore.errors import MissingExtraError
 from neurostore.statistics.angles import N_POINTS, level_of, sides_of, value_of
 from neurostore.statistics.order import levels_of
@@ -24,7 +23,7 @@ def compare_curves(lake: Queryable, angles: list[str], by: str, side: str | None
     """Every pair of levels of every angle by spm1d, at 0.05 over the number of pairs that can be tested."""
     import polars as pl
 
-    pairs: list[tuple[dict[str, Any], np.ndarray, np.ndarray, bool]] = []
+    pairs: list[tuple[dict[str, Any], Floats, Floats, bool]] = []
     for angle in angles:
         curves = _subject_curves(lake, angle, by, side)
         for a, b in combinations(levels_of(lake, curves, by, angle), 2):
@@ -54,9 +53,7 @@ def _subject_curves(lake: Queryable, angle: str, by: str, side: str | None) -> p
     return frame.with_columns(pl.col("level").cast(pl.String)).filter(whole)
 
 
-def _pair_of_curves(
-    curves: pl.DataFrame, angle: str, a: str, b: str
-) -> tuple[dict[str, Any], np.ndarray, np.ndarray, bool]:
+def _pair_of_curves(curves: pl.DataFrame, angle: str, a: str, b: str) -> tuple[dict[str, Any], Floats, Floats, bool]:
     """(row begun, curves (n_a, 101) of a, (n_b, 101) of b, whether a[i] and b[i] are one person)."""
     import polars as pl
 
@@ -71,9 +68,7 @@ def _pair_of_curves(
     return row, y_a, y_b, bool(repeated)
 
 
-def _clusters(
-    row: dict[str, Any], y_a: np.ndarray, y_b: np.ndarray, is_paired: bool, alpha: float
-) -> list[dict[str, Any]]:
+def _clusters(row: dict[str, Any], y_a: Floats, y_b: Floats, is_paired: bool, alpha: float) -> list[dict[str, Any]]:
     """A row a cluster of percents where the two differ; one without where none does, or there are too few people."""
     try:
         import spm1d

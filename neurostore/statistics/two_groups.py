@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from neurostore.arrays import Floats
 from neurostore.errors import UsageError
 
 DRAWS = 20_000  # of permutations; all of them are counted where they are not more
@@ -41,7 +42,7 @@ class TwoGroups:
     test: str
 
 
-def compare_groups(a: np.ndarray, b: np.ndarray, *, test: str = "welch", seed: int = 0) -> TwoGroups:
+def compare_groups(a: Floats, b: Floats, *, test: str = "welch", seed: int = 0) -> TwoGroups:
     """Two groups of different people. test : 'welch' or 'permutation' (of the difference of means, two-sided).
 
     With fewer than two people in a group only means and difference are known.
@@ -67,7 +68,7 @@ def compare_groups(a: np.ndarray, b: np.ndarray, *, test: str = "welch", seed: i
     return _two_groups(a, b, interval, _hedges(difference, pooled, freedom_g), p, test)
 
 
-def compare_pairs(a: np.ndarray, b: np.ndarray, *, test: str = "welch", seed: int = 0) -> TwoGroups:
+def compare_pairs(a: Floats, b: Floats, *, test: str = "welch", seed: int = 0) -> TwoGroups:
     """The same people twice: a[i] and b[i] are one person.
 
     test : 'welch' means the paired t test here; 'permutation' is of signs.
@@ -97,7 +98,7 @@ def compare_pairs(a: np.ndarray, b: np.ndarray, *, test: str = "welch", seed: in
     return _two_groups(a, b, interval, _hedges(difference, average, len(change) - 1), p, name)
 
 
-def holm(p: np.ndarray) -> np.ndarray:
+def holm(p: Floats) -> Floats:
     """Holm's step-down adjustment of p values (1979), in the order given; NaN stays NaN and is not counted."""
     p = np.asarray(p, float)
     adjusted = np.full(p.shape, np.nan)
@@ -108,7 +109,7 @@ def holm(p: np.ndarray) -> np.ndarray:
     return adjusted
 
 
-def _finite(values: np.ndarray) -> np.ndarray:
+def _finite(values: Floats) -> Floats:
     values = np.asarray(values, float)
     return values[np.isfinite(values)]
 
@@ -118,7 +119,7 @@ def _check(test: str) -> None:
         raise UsageError(f"no test {test!r}; there are welch and permutation")
 
 
-def _too_few(a: np.ndarray, b: np.ndarray) -> TwoGroups:
+def _too_few(a: Floats, b: Floats) -> TwoGroups:
     """What is known of groups of which one has no spread: n, means, difference."""
     nothing = float("nan")
     mean_a, mean_b = (float(x.mean()) if len(x) else nothing for x in (a, b))
@@ -133,7 +134,7 @@ def _hedges(difference: float, sd: float, freedom: int) -> float:
     return float(difference / sd * (1 - 3 / (4 * freedom - 1))) if sd > 0 else float("nan")
 
 
-def _two_groups(a: np.ndarray, b: np.ndarray, interval: tuple[float, ...], g: float, p: float, test: str) -> TwoGroups:
+def _two_groups(a: Floats, b: Floats, interval: tuple[float, ...], g: float, p: float, test: str) -> TwoGroups:
     return TwoGroups(
         n_a=len(a),
         n_b=len(b),
@@ -150,19 +151,19 @@ def _two_groups(a: np.ndarray, b: np.ndarray, interval: tuple[float, ...], g: fl
     )
 
 
-def _permutation_p(a: np.ndarray, b: np.ndarray, seed: int) -> float:
+def _permutation_p(a: Floats, b: Floats, seed: int) -> float:
     """Share of relabellings whose difference of means is at least as large; all of them where they are few."""
     return _scipy_permutation(
         a, b, lambda x, y, axis: np.abs(y.mean(axis=axis) - x.mean(axis=axis)), "independent", seed
     )
 
 
-def _sign_flip_p(a: np.ndarray, b: np.ndarray, seed: int) -> float:
+def _sign_flip_p(a: Floats, b: Floats, seed: int) -> float:
     """The same of pairs: each person's two values keep or change their places."""
     return _scipy_permutation(a, b, lambda x, y, axis: np.abs((y - x).mean(axis=axis)), "samples", seed)
 
 
-def _scipy_permutation(a: np.ndarray, b: np.ndarray, statistic: Callable[..., Any], kind: str, seed: int) -> float:
+def _scipy_permutation(a: Floats, b: Floats, statistic: Callable[..., Any], kind: str, seed: int) -> float:
     from scipy import stats
 
     found = stats.permutation_test(

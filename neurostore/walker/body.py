@@ -7,6 +7,7 @@ from scipy.interpolate import CubicSpline
 from scipy.optimize import brentq
 from scipy.spatial.transform import Rotation
 
+from neurostore.arrays import Floats
 from neurostore.walker.gait import SIDES, Gait, Leg
 
 # Segment lengths as shares of stature (Winter 2009, table 4.1): thigh, shank, ankle height, half pelvis width.
@@ -47,7 +48,7 @@ class Body:
 
         return float(brentq(excess, 0.25 * self.stature, 0.65 * self.stature))
 
-    def pelvis(self, phase: np.ndarray) -> np.ndarray:
+    def pelvis(self, phase: Floats) -> Floats:
         """Mid-point of the hips. Highest in each single support, swaying over the standing foot."""
         g = self.gait
         x = g.stride_length_m * 1000.0 * phase
@@ -55,7 +56,7 @@ class Body:
         z = -g.pelvis_sway_mm * np.sin(2 * np.pi * (phase - 0.07))
         return np.stack([x, y, z], -1)
 
-    def pelvis_axes(self, phase: np.ndarray) -> np.ndarray:
+    def pelvis_axes(self, phase: Floats) -> Floats:
         """(n, 3, 3); rotation about up, then obliquity about forward, then tilt about right (order of Plug-in Gait)."""
         g = self.gait
         rotation = -g.pelvis_rotation * np.cos(2 * np.pi * phase)  # left hip forward at left strike
@@ -63,7 +64,7 @@ class Body:
         tilt = np.full_like(phase, g.pelvis_tilt)
         return axes_of(rotation, obliquity, tilt)
 
-    def _hip(self, side: str, share: np.ndarray) -> np.ndarray:
+    def _hip(self, side: str, share: Floats) -> Floats:
         phase = share + self._lag(side)
         lateral = self.half_pelvis * (-1 if side == "left" else 1)
         return self.pelvis(phase) + self.pelvis_axes(phase)[:, :, 2] * lateral
@@ -71,18 +72,18 @@ class Body:
     def _lag(self, side: str) -> float:
         return 0.0 if side == "left" else self.gait.step_phase
 
-    def _stance_pitch(self, leg: Leg, share: np.ndarray) -> np.ndarray:
+    def _stance_pitch(self, leg: Leg, share: Floats) -> Floats:
         """Sole to floor in degrees: down on the heel, flat, up over the toe joint."""
         down = leg.strike_pitch * np.clip(1 - share / leg.flat_from, 0, 1) ** 2
         s = np.clip((share - leg.flat_to) / (leg.stance - leg.flat_to), 0, 1)
         return down + leg.off_pitch * s**2
 
-    def _toes_pitch(self, leg: Leg, pitch: np.ndarray) -> np.ndarray:
+    def _toes_pitch(self, leg: Leg, pitch: Floats) -> Floats:
         """How far the toes stand up on their tip, degrees: the last part of the roll-off is over the tip, not the joint."""
         beyond = np.maximum(leg.tip_from * leg.off_pitch - pitch, 0.0)
         return beyond**2 / (beyond + 10.0)  # begins without a jerk
 
-    def _stance_ankle(self, side: str, share: np.ndarray) -> np.ndarray:
+    def _stance_ankle(self, side: str, share: Floats) -> Floats:
         leg: Leg = getattr(self.gait, side)
         degrees = self._stance_pitch(leg, share)
         pitch, toes = np.radians(degrees), np.radians(self._toes_pitch(leg, degrees))[:, None]
@@ -101,7 +102,7 @@ class Body:
     def _foot_yaw(self, side: str) -> float:
         return np.radians(self.gait.toe_out) * (-1 if side == "left" else 1)
 
-    def _print(self, side: str) -> np.ndarray:
+    def _print(self, side: str) -> Floats:
         """Where the foot of cycle 0 of this side stands: ahead of the pelvis by half a step or so at its strike."""
         g = self.gait
         stride = g.stride_length_m * 1000.0
@@ -109,7 +110,7 @@ class Body:
         x = ahead if side == "left" else ahead + stride * g.step_share
         return np.array([x, 0.0, g.step_width_m * 500.0 * (-1 if side == "left" else 1)])
 
-    def _leg_plane(self, hip: np.ndarray, ankle: np.ndarray) -> tuple[np.ndarray, ...]:
+    def _leg_plane(self, hip: Floats, ankle: Floats) -> tuple[Floats, ...]:
         """Two-link inverse kinematics: (sideways lean of the leg's plane, thigh, shank) in radians."""
         d = ankle - hip
         lean = np.arctan2(d[:, 2], -d[:, 1])
@@ -153,7 +154,7 @@ class Body:
             splines[name] = CubicSpline(shares, values, bc_type=((1, slope_first), (1, slope_last)))
         return splines
 
-    def leg(self, side: str, phase: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    def leg(self, side: str, phase: Floats) -> tuple[dict[str, Floats], dict[str, Floats]]:
         """Joints and axes of one leg."""
         leg: Leg = getattr(self.gait, side)
         stride = self.gait.stride_length_m * 1000.0
@@ -191,7 +192,7 @@ class Body:
         }
         return points, {f"{side}_thigh": thigh_axes, f"{side}_shank": shank_axes, f"{side}_foot": foot_axes}
 
-    def upper(self, phase: np.ndarray, points: dict[str, np.ndarray], axes: dict[str, np.ndarray]) -> None:
+    def upper(self, phase: Floats, points: dict[str, Floats], axes: dict[str, Floats]) -> None:
         """Trunk, head and arms."""
         g, h = self.gait, self.stature
         turn = 3.0 * np.cos(2 * np.pi * phase)
@@ -213,35 +214,35 @@ class Body:
             points[f"{side}_wrist"] = points[f"{side}_elbow"] - 0.157 * h * fore[:, :, 1]
 
 
-def _flexion(degrees: np.ndarray) -> np.ndarray:
+def _flexion(degrees: Floats) -> Floats:
     """(n, 3, 3): turned about z (right) so that the distal end goes forward."""
     return _about("z", np.radians(degrees)).as_matrix()
 
 
-def axes_of(turn: np.ndarray, list_: np.ndarray, tilt: np.ndarray) -> np.ndarray:
+def axes_of(turn: Floats, list_: Floats, tilt: Floats) -> Floats:
     """(n, 3, 3) axes turned about up (left positive), listed about forward (right side down positive), tilted
     forward."""
     turned, listed, tilted = np.radians(turn), np.radians(list_), np.radians(tilt)
     return (_about("y", turned) * _about("x", listed) * _about("z", -tilted)).as_matrix()
 
 
-def _plane_axes(lean: np.ndarray, forward: np.ndarray) -> np.ndarray:
+def _plane_axes(lean: Floats, forward: Floats) -> Floats:
     """Axes of a segment hanging in a plane leaning sideways by lean, swung forward by forward (radians)."""
     # Hanging (y up), swung forward about z, then the plane leans about x so that the foot goes to +z.
     return (_about("x", -lean) * _about("z", forward)).as_matrix()
 
 
-def _about(axis: str, radians: np.ndarray) -> Rotation:
+def _about(axis: str, radians: Floats) -> Rotation:
     """n rotations about one axis."""
     return Rotation.from_euler(axis, np.reshape(radians, (-1, 1)))
 
 
-def joint_angles(axes: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def joint_angles(axes: dict[str, Floats]) -> dict[str, Floats]:
     """Joint angles by the joint coordinate system (Grood & Suntay 1983), signs as in the clinical contract, in
     degrees."""
-    angles: dict[str, np.ndarray] = {}
+    angles: dict[str, Floats] = {}
 
-    def tilt_obliquity_rotation(r: np.ndarray) -> tuple[np.ndarray, ...]:
+    def tilt_obliquity_rotation(r: Floats) -> tuple[Floats, ...]:
         """In the order of Plug-in Gait: tilt about the lab's right, obliquity about forward, rotation about up."""
         tilt, obliquity, rotation = np.moveaxis(Rotation.from_matrix(r).as_euler("ZXY", degrees=True), -1, 0)
         return -tilt, obliquity, rotation
@@ -274,13 +275,13 @@ def joint_angles(axes: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return angles
 
 
-def _joint(proximal: np.ndarray, distal: np.ndarray, side: str) -> tuple[np.ndarray, ...]:
+def _joint(proximal: Floats, distal: Floats, side: str) -> tuple[Floats, ...]:
     """Flexion (distal end forward positive), adduction, internal rotation of distal in proximal, degrees."""
     flexion_axis, long_axis = proximal[:, :, 2], distal[:, :, 1]
     floating = np.cross(long_axis, flexion_axis)
     floating /= np.linalg.norm(floating, axis=-1, keepdims=True)
 
-    def dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    def dot(a: Floats, b: Floats) -> Floats:
         return np.einsum("ij,ij->i", a, b)
 
     flexion = np.degrees(np.arctan2(-dot(floating, proximal[:, :, 1]), dot(floating, proximal[:, :, 0])))

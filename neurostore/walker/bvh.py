@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from neurostore.arrays import Floats
 from neurostore.walker.body import Body
 from neurostore.walker.gait import SIDES, Gait
 from neurostore.walker.walk import Walk
@@ -67,11 +68,11 @@ def write_bvh(walk_: Walk, path: Path) -> None:
     Path(path).write_text("\n".join(lines) + "\n", encoding="ascii")
 
 
-def _offset(mm: np.ndarray) -> str:
+def _offset(mm: Floats) -> str:
     return "OFFSET " + " ".join(f"{v:.6f}" for v in mm / CMU_UNIT_MM)
 
 
-def _t_pose(gait: Gait) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+def _t_pose(gait: Gait) -> tuple[dict[str, Floats], dict[str, Floats]]:
     """Offsets in mm, lab axes (x left, y up, z forward), of every joint and end site."""
     body, h = Body(gait), gait.height_m * 1000.0
     zero = np.zeros(3)
@@ -98,7 +99,7 @@ def _t_pose(gait: Gait) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     return offsets, ends
 
 
-def _global_rotations(walk_: Walk) -> dict[str, np.ndarray]:
+def _global_rotations(walk_: Walk) -> dict[str, Floats]:
     """(n, 3, 3) of each joint that turns: from the T-pose's lab axes to the lab."""
     # Segment axes (forward, up, right) in the T-pose are lab (z, y, -x).
     back = np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]])
@@ -122,7 +123,7 @@ def _global_rotations(walk_: Walk) -> dict[str, np.ndarray]:
     return lab
 
 
-def _toe_axes(toes: np.ndarray) -> np.ndarray:
+def _toe_axes(toes: Floats) -> Floats:
     forward = toes / np.linalg.norm(toes, axis=-1, keepdims=True)
     left = np.cross(np.array([0.0, 1.0, 0.0]), forward)
     left /= np.linalg.norm(left, axis=-1, keepdims=True)

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from neurostore.arrays import Floats
 from neurostore.walker.gait import SIDES, Gait
 
 
@@ -34,10 +35,10 @@ class Walk:
 
     gait: Gait
     rate_hz: float
-    time_s: np.ndarray
-    joints: dict[str, np.ndarray]
-    rotations: dict[str, np.ndarray]
-    angles: dict[str, np.ndarray]
+    time_s: Floats
+    joints: dict[str, Floats]
+    rotations: dict[str, Floats]
+    angles: dict[str, Floats]
     events: list[tuple[str, str, float]]
 
 

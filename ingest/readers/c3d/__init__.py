@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from neurostore.arrays import Floats
 from neurostore.errors import InputError
 from neurostore.ingest.readers.c3d.forces import read_forces
 from neurostore.ingest.readers.c3d.kinetics import read_kinetics
@@ -206,8 +207,8 @@ def _split(whole: str, subjects: list[str]) -> tuple[str, str]:
 
 
 def _without_duplicates(
-    markers: list[_Point], models: list[_Point], positions: np.ndarray, notes: list[str]
-) -> tuple[list[_Point], list[_Point], np.ndarray]:
+    markers: list[_Point], models: list[_Point], positions: Floats, notes: list[str]
+) -> tuple[list[_Point], list[_Point], Floats]:
     """Of points with one label (whatever the case) the one with most valid samples."""
     everyone = [*markers, *models]
     n_valid = np.isfinite(positions[..., 0]).sum(axis=0)
@@ -226,7 +227,7 @@ def _without_duplicates(
 
 
 def _scale(
-    path: Path, parameters: Parameters, options: ReadOptions, markers: np.ndarray, notes: list[str]
+    path: Path, parameters: Parameters, options: ReadOptions, markers: Floats, notes: list[str]
 ) -> tuple[float, str]:
     """(mm per unit, length basis)."""
     unit = parameters.string("POINT", "UNITS").lower().rstrip(".")
@@ -246,7 +247,7 @@ def _up(
     parameters: Parameters,
     options: ReadOptions,
     labels: list[str],
-    markers: np.ndarray,
+    markers: Floats,
     notes: list[str],
 ) -> str:
     """Which of the file's axes points up: cohort.toml, else the markers, with POINT:Y_SCREEN where they leave it open."""

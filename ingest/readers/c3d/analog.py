@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from neurostore.arrays import Floats
 from neurostore.errors import InputError
 from neurostore.ingest.readers.c3d.layout import Layout
 from neurostore.ingest.readers.c3d.parameters import Parameters, from_vax
@@ -25,7 +26,7 @@ class Analog:
     labels: list[str]
     units: list[str]
     descriptions: list[str]
-    samples: np.ndarray
+    samples: Floats
     rate_hz: float
     per_frame: int
 
@@ -108,7 +109,7 @@ def _is_unsigned(layout: Layout) -> bool:
     return layout.word == 2 and layout.parameters.string("ANALOG", "FORMAT").strip().upper().startswith("UNSIGN")
 
 
-def _calibration(parameters: Parameters, n: int, is_unsigned: bool, notes: list[str]) -> tuple[np.ndarray, np.ndarray]:
+def _calibration(parameters: Parameters, n: int, is_unsigned: bool, notes: list[str]) -> tuple[Floats, Floats]:
     """(offset, scale) of each channel; 0 and 1 where the file has none."""
     general = parameters.number("ANALOG", "GEN_SCALE")
     if general is None or not math.isfinite(general) or general == 0:
@@ -124,7 +125,7 @@ def _calibration(parameters: Parameters, n: int, is_unsigned: bool, notes: list[
     return offset, scale * general
 
 
-def _numbers(parameters: Parameters, name: str, n: int, default: float) -> np.ndarray:
+def _numbers(parameters: Parameters, name: str, n: int, default: float) -> Floats:
     """A numeric parameter with its continuations (SCALE2 …) for n channels."""
     values = list(parameters.numbers("ANALOG", name))
     number = 2
@@ -133,7 +134,7 @@ def _numbers(parameters: Parameters, name: str, n: int, default: float) -> np.nd
     return np.array([*values[:n], *[default] * (n - len(values))], np.float64)
 
 
-def _stored(path: Path, layout: Layout, n_channels: int, per_frame: int, keep: slice, is_unsigned: bool) -> np.ndarray:
+def _stored(path: Path, layout: Layout, n_channels: int, per_frame: int, keep: slice, is_unsigned: bool) -> Floats:
     """(samples, channels) as stored: float32, int16 or uint16."""
     start, stop, _ = keep.indices(layout.n_frames)
     at = 4 * layout.n_points * layout.word

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from neurostore.arrays import Floats
 from neurostore.ingest.readers.c3d.layout import Layout
 from neurostore.ingest.readers.c3d.parameters import Parameters
 from neurostore.ingest.readers.c3d.points import read_points
@@ -34,7 +35,7 @@ def read_kinetics(
     layout: Layout,
     outputs: Sequence[Any],
     keep: slice,
-    time_s: np.ndarray,
+    time_s: Floats,
     measures: Sequence[Calibration],
     up: str,
     notes: list[str],
@@ -79,7 +80,7 @@ def _once(name: str, taken: set[str]) -> str | None:
 
 
 def _power(
-    label: str, side: str, joint: str, values: np.ndarray, unit: str, time_s: np.ndarray, taken: set[str]
+    label: str, side: str, joint: str, values: Floats, unit: str, time_s: Floats, taken: set[str]
 ) -> SourceKinetic:
     """The whole power of a joint: Nexus writes it as z with x and y zero, or as three parts whose sum it is."""
     total = values.sum(axis=1)
@@ -91,10 +92,10 @@ def _power(
 def _others(
     label: str,
     match: re.Match[str] | None,
-    values: np.ndarray,
+    values: Floats,
     parameters: Parameters,
     mass: float | None,
-    time_s: np.ndarray,
+    time_s: Floats,
     up: str,
     taken: set[str],
 ) -> list[SourceKinetic]:
@@ -121,7 +122,7 @@ def _others(
 def _scales(
     kinds: list[str],
     parsed: list[re.Match[str] | None],
-    values: np.ndarray,
+    values: Floats,
     parameters: Parameters,
     mass: float | None,
     notes: list[str],

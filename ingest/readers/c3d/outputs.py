@@ -9,9 +9,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
+from neurostore.arrays import Floats
 from neurostore.ingest.readers.c3d.parameters import Parameters
 from neurostore.ingest.recording import Calibration, SourceAngle, SourceEvent
 
@@ -70,7 +72,7 @@ def classify(labels: Iterable[str], full: Iterable[str], parameters: Parameters)
 
 
 def source_angles(
-    labels: list[str], values: np.ndarray, time_s: np.ndarray, parameters: Parameters
+    labels: list[str], values: Floats, time_s: Floats, parameters: Parameters
 ) -> tuple[list[SourceAngle], list[str]]:
     """Angle channels as curves in degrees, each component by itself.
 
@@ -204,14 +206,14 @@ def _at(values: list[str], i: int) -> str:
     return values[i] if i < len(values) else ""
 
 
-def _event_seconds(raw: list[float], n_labels: int) -> np.ndarray:
+def _event_seconds(raw: list[float], n_labels: int) -> Floats:
     """Seconds from TIMES in file order: minute, second, minute, second …; or all minutes first; or seconds alone."""
     if (n_labels and len(raw) == n_labels and n_labels > 1) or len(raw) % 2:
         return np.asarray(raw, dtype=np.float64)
     pairs = np.asarray(raw, dtype=np.float64).reshape(-1, 2)
     halves = pairs.reshape(2, -1).T if len(pairs) else pairs
 
-    def are_minutes(values: np.ndarray) -> bool:
+    def are_minutes(values: Floats) -> bool:
         return bool(np.all(np.isfinite(values) & (values == np.round(values))))
 
     if len(pairs) > 1 and not are_minutes(pairs[:, 0]) and are_minutes(halves[:, 0]):
@@ -307,7 +309,7 @@ def calibrations(parameters: Parameters, subject: str | None) -> tuple[list[Cali
     return found, notes
 
 
-def _number(content: list) -> float | None:
+def _number(content: list[Any]) -> float | None:
     """The one finite number of a parameter, written as a number or as text."""
     if len(content) != 1:
         return None

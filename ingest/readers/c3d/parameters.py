@@ -13,9 +13,11 @@ import math
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+
+from neurostore.arrays import Floats, Ints
 
 BLOCK = 512
 _DTYPES = {1: "i1", 2: "i2", 4: "f4"}
@@ -32,7 +34,7 @@ class Parameters:
     notes : what was odd about the section, in plain words.
     """
 
-    groups: dict[str, dict[str, list]] = field(default_factory=dict)
+    groups: dict[str, dict[str, list[Any]]] = field(default_factory=dict)
     dims: dict[str, dict[str, tuple[int, ...]]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -55,7 +57,7 @@ class Parameters:
         """The first value of a numeric parameter that is finite, None where there is none."""
         return next((v for v in self.numbers(group, name) if math.isfinite(v)), None)
 
-    def array(self, group: str, name: str) -> np.ndarray:
+    def array(self, group: str, name: str) -> Floats:
         """A numeric parameter in its own dimensions, float64: CORNERS of two plates is (3, 4, 2). Empty where there is none."""
         values = self.numbers(group, name)
         shape = self.dims.get(group, {}).get(name, ())
@@ -110,7 +112,7 @@ def parse_parameters(head: bytes, start: int, processor: str) -> Parameters:
             )
         else:
             found.append(record)
-    groups: dict[str, dict[str, list]] = {name: {} for name in names.values()}
+    groups: dict[str, dict[str, list[Any]]] = {name: {} for name in names.values()}
     dims: dict[str, dict[str, tuple[int, ...]]] = {}
     for record in found:
         group = names.get(record.group, "")
@@ -152,7 +154,7 @@ def _records(head: bytes, at: int, order: str, notes: list[str]) -> Iterator[_Re
         at = link + offset
 
 
-def _values(head: bytes, record: _Record, processor: str) -> tuple[list, tuple[int, ...]]:
+def _values(head: bytes, record: _Record, processor: str) -> tuple[list[Any], tuple[int, ...]]:
     """(flat values, their dimensions) of a parameter that lies in the section."""
     at, dims = record.data_at, record.dims
     if record.kind == -1:
@@ -175,7 +177,7 @@ def text_of(raw: bytes) -> str:
     return raw.decode("latin-1")
 
 
-def from_vax(words: np.ndarray) -> np.ndarray:
+def from_vax(words: Ints) -> Floats:
     """VAX F floats (as little-endian uint32) to float32: the 16-bit halves swapped, a quarter of the IEEE value."""
     swapped = (words << np.uint32(16)) | (words >> np.uint32(16))
     values = swapped.astype("<u4").view("<f4") / np.float32(4)

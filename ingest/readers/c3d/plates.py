@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from neurostore.arrays import Floats
 from neurostore.ingest.readers.c3d.analog import Analog
 from neurostore.ingest.readers.c3d.parameters import Parameters
 from neurostore.ingest.readers.markers.assemble import to_y_up
@@ -130,12 +131,12 @@ def _shared_channels(parameters: Parameters, n_plates: int) -> dict[int, list[in
     return {c: plates for c, plates in owners.items() if len(plates) > 1}
 
 
-def _corners(index: int, parameters: Parameters, scale_mm: float) -> np.ndarray:
+def _corners(index: int, parameters: Parameters, scale_mm: float) -> Floats:
     """(4, 3) mm in the file's axes."""
     table = parameters.array("FORCE_PLATFORM", "CORNERS")
     if table.ndim != 3 or table.shape[:2] != (3, 4) or index >= table.shape[2]:
         raise _LeftOutError(f"FORCE_PLATFORM:CORNERS has no corners of it (its shape is {table.shape})")
-    corners: np.ndarray = table[:, :, index].T * scale_mm
+    corners: Floats = table[:, :, index].T * scale_mm
     if not np.isfinite(corners).all() or np.abs(corners).max() > _FARTHEST_MM:
         raise _LeftOutError("its corners are no finite numbers within 50 m of the origin")
     across = np.cross(corners[2] - corners[0], corners[3] - corners[1])
@@ -162,7 +163,7 @@ def _channels(index: int, type_: int, parameters: Parameters, analog: Analog) ->
     return [c - 1 for c in channels]
 
 
-def _zeroed(raw: np.ndarray, parameters: Parameters, per_frame: int, type_: int) -> tuple[np.ndarray, str]:
+def _zeroed(raw: Floats, parameters: Parameters, per_frame: int, type_: int) -> tuple[Floats, str]:
     """Channels (c, n) less their baseline, and where it came from."""
     zero = [int(v) for v in parameters.numbers("FORCE_PLATFORM", "ZERO") if np.isfinite(v)]
     if len(zero) == 2:
@@ -177,17 +178,17 @@ def _zeroed(raw: np.ndarray, parameters: Parameters, per_frame: int, type_: int)
     return raw, ""
 
 
-def _origin(index: int, parameters: Parameters) -> np.ndarray:
+def _origin(index: int, parameters: Parameters) -> Floats:
     table = parameters.array("FORCE_PLATFORM", "ORIGIN")
     if table.ndim != 2 or table.shape[0] != 3 or index >= table.shape[1] or not np.isfinite(table[:, index]).all():
         raise _LeftOutError("FORCE_PLATFORM:ORIGIN has no origin of it")
-    origin: np.ndarray = table[:, index]
+    origin: Floats = table[:, index]
     return origin
 
 
 def _calibrated(
-    index: int, type_: int, raw: np.ndarray, units: Sequence[str], parameters: Parameters, notes: list[str]
-) -> tuple[np.ndarray, np.ndarray | None]:
+    index: int, type_: int, raw: Floats, units: Sequence[str], parameters: Parameters, notes: list[str]
+) -> tuple[Floats, Floats | None]:
     """Channels in N and Nmm (type 1: N, mm and Nmm), and the calibration matrix of type 4."""
     matrix = None
     if type_ == 4:
@@ -226,7 +227,7 @@ def _factor(unit: str, known: dict[str, float], default: float) -> float | None:
     return default if word in ("", "v", "mv") else known.get(word)
 
 
-def _wrench(type_: int, values: np.ndarray, origin: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _wrench(type_: int, values: Floats, origin: Floats) -> tuple[Floats, Floats]:
     """(force (3, n) N, moment (3, n) Nmm about the middle of the surface) in the platform's axes.
 
     ORIGIN leads from the sensors' origin to the surface; its third part is negative with the axes pointing down. Some
@@ -246,7 +247,7 @@ def _wrench(type_: int, values: np.ndarray, origin: np.ndarray) -> tuple[np.ndar
     return values[:3], values[3:] + np.cross(values[:3].T, down).T
 
 
-def _axes(corners: np.ndarray) -> np.ndarray:
+def _axes(corners: Floats) -> Floats:
     """(3, 3), columns x, y, z of the platform: x from corners 2 and 3 to 1 and 4, y from 3 and 4 to 1 and 2."""
     x = corners[0] + corners[3] - corners[1] - corners[2]
     y = corners[0] + corners[1] - corners[2] - corners[3]

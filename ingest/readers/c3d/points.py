@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from neurostore.arrays import Array, Floats
 from neurostore.errors import InputError
 from neurostore.ingest.readers.c3d.layout import Layout
 from neurostore.ingest.readers.c3d.parameters import from_vax
@@ -14,7 +15,7 @@ from neurostore.ingest.readers.c3d.parameters import from_vax
 CHUNK_BYTES = 16 << 20
 
 
-def read_points(path: Path, layout: Layout, points: Sequence[int]) -> np.ndarray:
+def read_points(path: Path, layout: Layout, points: Sequence[int]) -> Floats:
     """Positions of some points in the file's units and axes.
 
     A sample is missing (NaN) where its residual is negative, where x, y and z are all zero, or where one is not finite.
@@ -49,7 +50,7 @@ def read_points(path: Path, layout: Layout, points: Sequence[int]) -> np.ndarray
     return out
 
 
-def _decode(samples: np.ndarray, layout: Layout) -> np.ndarray:
+def _decode(samples: Array, layout: Layout) -> Floats:
     """(n, J, 16 or 8) bytes to (n, J, 3) float32 with NaN where missing."""
     order = ">" if layout.processor == "mips" else "<"
     if layout.word == 2:

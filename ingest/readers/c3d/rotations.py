@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from neurostore.arrays import Floats
 from neurostore.errors import InputError
 from neurostore.ingest.readers.c3d.layout import Layout
 from neurostore.ingest.readers.c3d.parameters import BLOCK, from_vax
@@ -76,7 +77,7 @@ def read_rotations(path: Path, layout: Layout, options: ReadOptions) -> Recordin
     return recording_of(path, found, options, step, notes)
 
 
-def _split(values: np.ndarray, notes: list[str]) -> tuple[np.ndarray, np.ndarray]:
+def _split(values: Floats, notes: list[str]) -> tuple[Floats, Floats]:
     """(matrices (n, J, 3, 3), origins (n, J, 3)), NaN where a segment was not seen."""
     four = values[..., :16].reshape(*values.shape[:2], 4, 4)
     last = four[..., 3, :3]  # of columns one after the other this is the origin, of rows it is zero

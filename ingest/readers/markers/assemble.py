@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from neurostore import skeleton as skeletons
+from neurostore.arrays import Floats
 from neurostore.errors import InputError, SkeletonError
 from neurostore.ingest.readers.units import UNIT_MM, extent_of, unit_of_extent
 from neurostore.ingest.recording import Poses, ReadOptions
@@ -72,7 +73,7 @@ def renamed(labels: Sequence[str], options: ReadOptions, notes: list[str]) -> li
     return found
 
 
-def to_y_up(positions: np.ndarray, up: str) -> np.ndarray:
+def to_y_up(positions: Floats, up: str) -> Floats:
     """Turn positions (..., 3) whose up axis is ``up`` ('x', '-x', … 'z') to Y up, by a proper rotation."""
     rows = _TO_Y_UP[up]
     if up == "y":
@@ -92,7 +93,7 @@ def parse_up(text: str, path: Path) -> str:
     return up
 
 
-def rate_of(time_s: np.ndarray) -> float:
+def rate_of(time_s: Floats) -> float:
     """Frames per second of at least two rising times, 3 decimals; even times rounded in text give the rate they come from."""
     n = len(time_s)
     rate = (n - 1) / (time_s[-1] - time_s[0])
@@ -101,7 +102,7 @@ def rate_of(time_s: np.ndarray) -> float:
     return float(round(rate)) if abs(rate / round(rate or 1) - 1) < 1e-4 else round(float(rate), 3)
 
 
-def refuse_pixels(path: Path, unit: str, positions: np.ndarray, scale_mm: float | None) -> None:
+def refuse_pixels(path: Path, unit: str, positions: Floats, scale_mm: float | None) -> None:
     """Raise where positions are places in an image: the unit or the file's name says so, or a flat figure is over 50 m tall.
 
     positions : (n, J, 3) in the file's unit. Sports2D writes `Units m` into its files of pixels.
@@ -130,7 +131,7 @@ def refuse_pixels(path: Path, unit: str, positions: np.ndarray, scale_mm: float 
         )
 
 
-def unit_of_a_person(positions: np.ndarray, scale_mm: float) -> tuple[float, str] | None:
+def unit_of_a_person(positions: Floats, scale_mm: float) -> tuple[float, str] | None:
     """Millimetres per unit, and its name, in which the markers are a person, where in the stated unit they cannot be."""
     if positions.shape[1] < 8 or unit_mismatch(positions * np.float32(scale_mm), "") is None:
         return None
@@ -138,7 +139,7 @@ def unit_of_a_person(positions: np.ndarray, scale_mm: float) -> tuple[float, str
     return (judged, name) if 500 <= extent_of(positions) * judged <= 3000 else None
 
 
-def unit_mismatch(positions_mm: np.ndarray, unit: str) -> str | None:
+def unit_mismatch(positions_mm: Floats, unit: str) -> str | None:
     """A sentence where positions said to be in ``unit`` cannot be a person's in it, else None."""
     across = extent_of(positions_mm) if positions_mm.shape[1] >= 4 else np.nan
     if np.isfinite(across) and not 50 < across < 20_000:
@@ -162,7 +163,7 @@ def frame_slice(n_frames: int, options: ReadOptions, path: Path) -> slice:
     return slice(start, stop)
 
 
-def without_rubbish(positions: np.ndarray) -> tuple[np.ndarray, int]:
+def without_rubbish(positions: Floats) -> tuple[Floats, int]:
     """Positions (mm) with infinite ones and ones beyond a kilometre set to NaN (in place), and how many there were."""
     is_rubbish = np.isinf(positions).any(axis=-1)
     with np.errstate(invalid="ignore"):
@@ -248,7 +249,7 @@ def adhoc_markers(labels: Sequence[str]) -> Skeleton:
     return skeletons.adhoc(f"markers_{digest}", ordered)
 
 
-def assemble(skeleton: Skeleton, columns: Sequence[str], positions: np.ndarray, time_s: np.ndarray) -> Poses:
+def assemble(skeleton: Skeleton, columns: Sequence[str], positions: Floats, time_s: Floats) -> Poses:
     """Poses of one person from positions (n, len(columns), 3) in file order; joints without a column are NaN."""
     n_frames = len(positions)
     out = np.full((n_frames, len(skeleton.joints), 3), np.nan, dtype=np.float32)
@@ -263,7 +264,7 @@ def assemble(skeleton: Skeleton, columns: Sequence[str], positions: np.ndarray, 
     )
 
 
-def is_still(positions_mm: np.ndarray, duration_s: float, is_stated_static: bool) -> bool:
+def is_still(positions_mm: Floats, duration_s: float, is_stated_static: bool) -> bool:
     """Is this a static trial: nobody moves. Marker travel decides; a name or flag that says so only widens the bound.
 
     Travel of a marker is the diagonal of the box that holds the middle 96 % of its samples. In quiet standing the head

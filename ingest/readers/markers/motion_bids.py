@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from neurostore.arrays import Floats
 from neurostore.errors import InputError
 from neurostore.ingest.readers.c3d.outputs import event_name
 from neurostore.ingest.readers.markers.assemble import (
@@ -193,7 +194,7 @@ def _point(row: dict[str, str]) -> str:
 # ---------------------------------------------------------------------------------------------- numbers
 
 
-def _table(path: Path, channels: list[_Channel], notes: list[str]) -> np.ndarray:
+def _table(path: Path, channels: list[_Channel], notes: list[str]) -> Floats:
     raw = read_bytes(path)
     first, _, rest = raw.partition(b"\n")
     cells = [c.strip().decode("utf-8", "replace") for c in first.split(b"\t")]
@@ -220,10 +221,10 @@ def _clock(
     path: Path,
     metadata: dict[str, Any],
     channels: list[_Channel],
-    table: np.ndarray,
+    table: Floats,
     options: ReadOptions,
     notes: list[str],
-) -> tuple[np.ndarray, float]:
+) -> tuple[Floats, float]:
     stated = options.rate_hz if options.rate_hz is not None else metadata.get("SamplingFrequency")
     rate = math.nan
     if isinstance(stated, int | float) and not isinstance(stated, bool) and abs(stated) < 1e9:
@@ -246,8 +247,8 @@ def _clock(
 
 
 def _positions(
-    path: Path, channels: list[_Channel], table: np.ndarray, options: ReadOptions, notes: list[str]
-) -> tuple[list[str], np.ndarray, set[str], str]:
+    path: Path, channels: list[_Channel], table: Floats, options: ReadOptions, notes: list[str]
+) -> tuple[list[str], Floats, set[str], str]:
     """(tracked points, positions (n, J, 3) in mm and the file's axes, reference frames, length basis)."""
     points: dict[str, dict[str, _Channel]] = {}
     twice = []
@@ -289,8 +290,8 @@ def _positions(
 
 
 def _turned(
-    path: Path, options: ReadOptions, names: list[str], positions: np.ndarray, frames: set[str], notes: list[str]
-) -> tuple[np.ndarray, str]:
+    path: Path, options: ReadOptions, names: list[str], positions: Floats, frames: set[str], notes: list[str]
+) -> tuple[Floats, str]:
     """(positions, axes): x forward, y up, z right by the SpatialAxes of the reference frame; else by an up axis."""
     if options.up:
         up = parse_up(options.up, path)

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from neurostore import skeleton as skeletons
+from neurostore.arrays import Floats
 from neurostore.errors import InputError
 from neurostore.ingest.readers.c3d.outputs import source_angles
 from neurostore.ingest.readers.c3d.parameters import Parameters
@@ -36,8 +37,8 @@ class _Points:
     """What a file says: positions (n, J, 3) in ``unit``, NaN where missing; time_s (n,)."""
 
     names: list[str]
-    positions: np.ndarray
-    time_s: np.ndarray
+    positions: Floats
+    time_s: Floats
     rate_hz: float
     unit: str
     notes: list[str] = field(default_factory=list)
@@ -73,7 +74,7 @@ def read(path: Path, options: ReadOptions) -> Recording:
     return recording
 
 
-def _one_person(path: Path, points: _Points, options: ReadOptions) -> tuple[list[str], np.ndarray, list[str]]:
+def _one_person(path: Path, points: _Points, options: ReadOptions) -> tuple[list[str], Floats, list[str]]:
     """Labels without subject, positions and notes of the person with most markers; unlabelled ones are dropped."""
     notes = points.notes
     parts = [name.rpartition(":")[::2] for name in points.names]
@@ -96,7 +97,7 @@ def _one_person(path: Path, points: _Points, options: ReadOptions) -> tuple[list
     return list(columns), points.positions[:, list(columns.values())], notes
 
 
-def _time(path: Path, time_s: np.ndarray, options: ReadOptions, stated_hz: float = np.nan) -> tuple[np.ndarray, float]:
+def _time(path: Path, time_s: Floats, options: ReadOptions, stated_hz: float = np.nan) -> tuple[Floats, float]:
     """(time from the file's or, where it has none, from the rate; rate). cohort.toml's rate_hz wins."""
     rate = options.rate_hz or (stated_hz if np.isfinite(stated_hz) else np.nan)
     n = len(time_s)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from neurostore.arrays import Floats
 from neurostore.errors import InputError
 from neurostore.ingest.readers.markers.assemble import (
     assemble,
@@ -85,8 +86,8 @@ def read(path: Path, options: ReadOptions) -> Recording:
 def recording_of(
     path: Path,
     names: list[str],
-    positions: np.ndarray,
-    time_s: np.ndarray,
+    positions: Floats,
+    time_s: Floats,
     rate_hz: float,
     unit: str,
     options: ReadOptions,
@@ -183,7 +184,7 @@ def _count(word: str | None) -> int | None:
         return None
 
 
-def _clock(path: Path, words: dict[str, str], times: np.ndarray, notes: list[str]) -> tuple[float, np.ndarray]:
+def _clock(path: Path, words: dict[str, str], times: Floats, notes: list[str]) -> tuple[float, Floats]:
     """(rate, time of each row). Times written with few decimals give way to the even steps they are rounded from."""
     try:
         stated = float(words.get("datarate", "nan"))
@@ -217,8 +218,8 @@ def _clock(path: Path, words: dict[str, str], times: np.ndarray, notes: list[str
 
 
 def _markers(
-    path: Path, head: _Head, table: np.ndarray, options: ReadOptions, notes: list[str]
-) -> tuple[list[str], np.ndarray]:
+    path: Path, head: _Head, table: Floats, options: ReadOptions, notes: list[str]
+) -> tuple[list[str], Floats]:
     """(names, positions (n, J, 3)) of the named markers of one person that have columns."""
     stated = _count(head.words.get("nummarkers"))
     parts = [(*name.rpartition(":")[::2], column) for name, column in head.labels]
@@ -237,7 +238,7 @@ def _markers(
         )
         named = [m for m in named if m[0] == chosen]
     places = {column: i for i, (_, column) in enumerate(head.labels)}
-    best: dict[str, tuple[str, np.ndarray]] = {}
+    best: dict[str, tuple[str, Floats]] = {}
     empty, twice = [], []
     for _, name, column in named:
         xyz = table[:, column : column + 3]
@@ -264,7 +265,7 @@ def _markers(
     return [name for name, _ in best.values()], np.stack([xyz for _, xyz in best.values()], axis=1)
 
 
-def _scale(path: Path, unit: str, options: ReadOptions, positions: np.ndarray, notes: list[str]) -> tuple[float, str]:
+def _scale(path: Path, unit: str, options: ReadOptions, positions: Floats, notes: list[str]) -> tuple[float, str]:
     """(mm per unit, length basis)."""
     unit = unit.lower().strip("()[]. ")
     refuse_pixels(path, unit, positions, options.scale_mm)
@@ -285,7 +286,7 @@ def _scale(path: Path, unit: str, options: ReadOptions, positions: np.ndarray, n
     return scale_mm, "judged"
 
 
-def _up(path: Path, options: ReadOptions, names: list[str], positions: np.ndarray, notes: list[str], usual: str) -> str:
+def _up(path: Path, options: ReadOptions, names: list[str], positions: Floats, notes: list[str], usual: str) -> str:
     """The format cannot say which way is up (Y in most TRC files), so the data are asked where their names allow it."""
     if options.up:
         return parse_up(options.up, path)

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from neurostore.arrays import Floats
+
 # fmt: off
 _FEET = frozenset((
     "HEE", "HEEL", "HEL", "HEELFOOT", "HEELPOST", "CAL", "CALC", "CALCA", "CALCN", "CALCANEUS", "FCC", "CA", "TOE",
@@ -70,7 +72,7 @@ def _variants(name: str) -> Iterator[str]:
                 yield start.removesuffix(suffix)
 
 
-def judge_up(names: Sequence[str], positions: np.ndarray, default: str, screen: str = "") -> Up:
+def judge_up(names: Sequence[str], positions: Floats, default: str, screen: str = "") -> Up:
     """Which axis points up.
 
     Parameters
@@ -90,7 +92,7 @@ def judge_up(names: Sequence[str], positions: np.ndarray, default: str, screen: 
         return _by_cloud(sample, default, screen)
 
 
-def _by_body(feet: np.ndarray, above: np.ndarray, screen: str) -> Up | None:
+def _by_body(feet: Floats, above: Floats, screen: str) -> Up | None:
     lift = np.nanmedian(np.nanmean(above, axis=1) - np.nanmean(feet, axis=1), axis=0)
     spread = _ground_spread(feet)
     if not (np.isfinite(lift).all() and np.linalg.norm(lift) > _LEAST_LIFT_MM):
@@ -113,11 +115,11 @@ def _by_body(feet: np.ndarray, above: np.ndarray, screen: str) -> Up | None:
     return Up(_signed(best, lift), how, True)
 
 
-def _signed(axis: int, direction: np.ndarray) -> str:
+def _signed(axis: int, direction: Floats) -> str:
     return ("" if direction[axis] > 0 else "-") + "xyz"[axis]
 
 
-def _ground_spread(feet: np.ndarray) -> np.ndarray:
+def _ground_spread(feet: Floats) -> Floats:
     """(3,) range along each axis of all samples in which a foot marker hardly moves, which are those on the ground."""
     step = np.linalg.norm(np.diff(feet, axis=0), axis=-1)
     if not len(step):
@@ -131,7 +133,7 @@ def _ground_spread(feet: np.ndarray) -> np.ndarray:
     return high - low + 1.0
 
 
-def _by_cloud(sample: np.ndarray, default: str, screen: str) -> Up:
+def _by_cloud(sample: Floats, default: str, screen: str) -> Up:
     """Without names that say which way is up: the screen's axis, its positive side up unless the markers lie below zero; else the longest side."""
     if screen:
         axis = "xyz".index(screen[-1])

@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from neurostore.arrays import Floats
 from neurostore.compiled import kernel
 from neurostore.errors import InputError
 from neurostore.ingest.geometry.kinematics import forward
@@ -182,9 +183,7 @@ def _first_frame(path: Path, text: bytes, first_line: int, asf: AsfSkeleton) -> 
     return bone_order, is_only
 
 
-def frames(
-    file: BinaryIO, path: Path, bone_order: list[str], counts: list[int], first_line: int
-) -> Iterator[np.ndarray]:
+def frames(file: BinaryIO, path: Path, bone_order: list[str], counts: list[int], first_line: int) -> Iterator[Floats]:
     """Whole frames as (k, sum of counts) float64, block by block, columns in the order of `bone_order`.
 
     Raises
@@ -230,7 +229,7 @@ def frames(
         raise InputError(path, *problems)
 
 
-def _problem(data: bytes, bone_order: list[str], error: np.ndarray) -> str:
+def _problem(data: bytes, bone_order: list[str], error: Floats) -> str:
     code, position, line, found, expected = (int(v) for v in error)
     match = re.compile(rb"[^\s]{1,30}").match(data, position)
     name = match.group().decode("utf-8", "backslashreplace") if match else ""

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from neurostore.arrays import Floats
 from neurostore.errors import InputError
 from neurostore.ingest.geometry.kinematics import MOVE, TURN, Tree
 from neurostore.ingest.geometry.rotations import IDENTITY, conjugate, from_euler
@@ -29,9 +30,9 @@ class Bone:
     """direction (3,) unit vector in the rest pose, length in source units, axis (4,) quaternion C, dof as listed."""
 
     name: str
-    direction: np.ndarray | None = None
+    direction: Floats | None = None
     length: float | None = None
-    axis: np.ndarray = field(default_factory=lambda: IDENTITY.copy())
+    axis: Floats = field(default_factory=lambda: IDENTITY.copy())
     dof: tuple[str, ...] = ()
 
 
@@ -42,7 +43,7 @@ class AsfSkeleton:
     bones: dict[str, Bone]
     children: dict[str, list[str]]
     root_order: tuple[str, ...]
-    root_axis: np.ndarray
+    root_axis: Floats
     length_unit: float | None
     is_degrees: bool
 
@@ -213,7 +214,7 @@ class _Parser:
         if lost and "hierarchy" not in str(self.problems):
             self.problems.append(f":hierarchy does not connect {listed(lost, 5)} to the root")
 
-    def _root_axis(self, scale: float) -> np.ndarray:
+    def _root_axis(self, scale: float) -> Floats:
         angles = [number(w) for w in self.root.get("orientation", ["0", "0", "0"])[:3]]
         order = "".join(self.root.get("axis", ["XYZ"])[:1]).upper()
         if None in angles or len(angles) < 3 or sorted(order) != ["X", "Y", "Z"]:
@@ -233,7 +234,7 @@ def to_tree(asf: AsfSkeleton, bone_order: list[str], rename: dict[str, str]) -> 
     tree: dict[str, list[Any]] = {k: [] for k in ("names", "parents", "offsets", "ends", "operations", "before")}
 
     def add(
-        name: str, parent: int, offset: np.ndarray, end: bool, operations: list[tuple[int, int]], before: np.ndarray
+        name: str, parent: int, offset: Floats, end: bool, operations: list[tuple[int, int]], before: Floats
     ) -> int:
         for key, value in zip(tree, (name, parent, offset, end, operations, before), strict=True):
             tree[key].append(value)
@@ -276,7 +277,7 @@ def _bone_above(names: list[str], parent: int, rename: dict[str, str]) -> str:
     return back.get(names[parent], names[parent])
 
 
-def _end(bone: Bone | None) -> np.ndarray:
+def _end(bone: Bone | None) -> Floats:
     """Where a bone ends, from where it begins, in the axes of the rest pose; source units."""
     if bone is None or bone.direction is None or bone.length is None:
         return np.zeros(3)

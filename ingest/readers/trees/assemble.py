@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from neurostore import skeleton as skeletons
+from neurostore.arrays import Floats, Ints
 from neurostore.errors import InputError, SkeletonError
 from neurostore.ingest.geometry.kinematics import Tree, forward
 from neurostore.ingest.geometry.rotations import IDENTITY, from_euler, up_rotation
@@ -35,7 +36,7 @@ class Source:
 
     path: Path
     tree: Tree
-    blocks: Iterable[np.ndarray]
+    blocks: Iterable[Floats]
     n_frames: int | None
     most_frames: int
     rate_hz: float
@@ -99,11 +100,11 @@ def assemble(source: Source, options: ReadOptions, steps: list[Step], notes: lis
 class _Settings:
     scale_mm: float
     length_basis: str
-    lab: np.ndarray
+    lab: Floats
     parameters: dict[str, Any]
 
 
-def fit_skeleton(tree: Tree, options: ReadOptions, notes: list[str]) -> tuple[Skeleton, np.ndarray]:
+def fit_skeleton(tree: Tree, options: ReadOptions, notes: list[str]) -> tuple[Skeleton, Ints]:
     """The skeleton of a tree and, per node, its column there (-1: End Sites that the skeleton does not name).
 
     A prefix that all joints share ('mixamorig:', the name of a person) is dropped; repeated names get a number.
@@ -173,7 +174,7 @@ def _own(tree: Tree, names: list[str]) -> Skeleton:
     return replace(own, pairs=pairs)
 
 
-def _settle(source: Source, block: np.ndarray, skeleton: Skeleton, options: ReadOptions, notes: list[str]) -> _Settings:
+def _settle(source: Source, block: Floats, skeleton: Skeleton, options: ReadOptions, notes: list[str]) -> _Settings:
     """Up, position mode and scale, from the options, the declaration or the first block of frames."""
     tree = source.tree
     inner = block[1:] if len(block) > 1 else block  # frame 0 may be artificial
@@ -252,9 +253,9 @@ def _cut(
     source: Source,
     options: ReadOptions,
     skeleton: Skeleton,
-    slots: np.ndarray,
-    positions: np.ndarray,
-    rotations: np.ndarray,
+    slots: Ints,
+    positions: Floats,
+    rotations: Floats,
     settings: _Settings,
     steps: list[Step],
     notes: list[str],
@@ -310,7 +311,7 @@ def _cut(
 
 
 def neutral_from_rest(
-    tree: Tree, skeleton: Skeleton, slots: np.ndarray, scale_mm: float, lab: np.ndarray
+    tree: Tree, skeleton: Skeleton, slots: Ints, scale_mm: float, lab: Floats
 ) -> tuple[NeutralPose | None, str]:
     """The neutral pose of a file without a T-pose frame, and where it comes from.
 
@@ -334,7 +335,7 @@ def neutral_from_rest(
     return NeutralPose(positions[0], rotations[0]), how
 
 
-def _declared_turns(skeleton: Skeleton, slots: np.ndarray, declared: dict[str, Any]) -> np.ndarray:
+def _declared_turns(skeleton: Skeleton, slots: Ints, declared: dict[str, Any]) -> Floats:
     degrees = np.zeros((len(slots), 3))
     for node, slot in enumerate(slots):
         if slot >= 0:
@@ -342,7 +343,7 @@ def _declared_turns(skeleton: Skeleton, slots: np.ndarray, declared: dict[str, A
     return from_euler(declared.get("order", "ZYX"), np.radians(degrees))
 
 
-def _note_lost_height(root: np.ndarray, notes: list[str]) -> None:
+def _note_lost_height(root: Floats, notes: list[str]) -> None:
     """Some exports move the root over the floor only."""
     with np.errstate(invalid="ignore"):
         span = (

@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from neurostore.arrays import Floats
 from neurostore.compiled import kernel
 from neurostore.errors import InputError
 
@@ -25,7 +26,7 @@ LINE, FIELD, FILLED, FRAME_LINE, FRAME_COUNT, N_BAD, BAD_LINE, BAD_COUNT, N_ROWS
 POWERS = np.array([float(f"1e{k}") for k in range(309)])
 
 
-def rows(file: BinaryIO, path: Path, n_columns: int, first_line: int) -> Iterator[np.ndarray]:
+def rows(file: BinaryIO, path: Path, n_columns: int, first_line: int) -> Iterator[Floats]:
     """Whole rows of n_columns numbers, block by block, from where the file stands.
 
     A row may stand on one line or over several, or several on one line, but never begins within a line that ends

@@ -13,6 +13,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from neurostore.arrays import Bools, Floats
 from neurostore.compiled import kernel
 from neurostore.ingest.geometry.kinematics import Tree, forward
 from neurostore.ingest.geometry.rotations import angle
@@ -64,7 +65,7 @@ def _partners(name: str) -> list[str]:
     return partners
 
 
-def up_of_body(positions: np.ndarray, roles: Roles) -> tuple[str, str]:
+def up_of_body(positions: Floats, roles: Roles) -> tuple[str, str]:
     """Which axis of the source points up: 'y' unless the body clearly stands along another.
 
     positions : (n, N, 3). Returns the axis ('y', 'z', '-y' …) and a note, '' when nothing had to be judged.
@@ -86,7 +87,7 @@ def up_of_body(positions: np.ndarray, roles: Roles) -> tuple[str, str]:
     )
 
 
-def judge_positions(tree: Tree, sample: np.ndarray, roles: Roles, up: str) -> tuple[np.ndarray, list[str]]:
+def judge_positions(tree: Tree, sample: Floats, roles: Roles, up: str) -> tuple[Bools, list[str]]:
     """Whether the position channels of each node add to its OFFSET (True) or replace it.
 
     sample : (k, n_channels). A node below the root: whichever keeps the bone nearer to its OFFSET. The root: whichever
@@ -116,7 +117,7 @@ def judge_positions(tree: Tree, sample: np.ndarray, roles: Roles, up: str) -> tu
     return adds, notes
 
 
-def _root_adds(tree: Tree, sample: np.ndarray, roles: Roles, up: str, offset: np.ndarray) -> tuple[bool, str]:
+def _root_adds(tree: Tree, sample: Floats, roles: Roles, up: str, offset: Floats) -> tuple[bool, str]:
     axis, sign = "xyz".index(up[-1]), -1.0 if up.startswith("-") else 1.0
     replaced, _ = forward(tree, sample)
     height = sign * replaced[:, :, axis]
@@ -133,7 +134,7 @@ def _root_adds(tree: Tree, sample: np.ndarray, roles: Roles, up: str, offset: np
     )
 
 
-def standing_height(positions: np.ndarray, roles: Roles) -> float:
+def standing_height(positions: Floats, roles: Roles) -> float:
     """Head-to-foot height of the person in the units given; (n, N, 3), Y up. 0 where nothing can be said.
 
     The 90th percentile over frames of head above the lower foot, or of the whole extent where names do not say.
@@ -146,7 +147,7 @@ def standing_height(positions: np.ndarray, roles: Roles) -> float:
     return float(np.percentile(top - bottom, 90)) if len(y) else 0.0
 
 
-def is_neutral(pose: np.ndarray, roles: Roles) -> bool:
+def is_neutral(pose: Floats, roles: Roles) -> bool:
     """Whether a pose (N, 3), Y up, is an upright, mirror-symmetric stance with straight legs: a T- or A-pose."""
     if roles.head is None or not roles.feet or len(roles.pairs) < 4 or not np.isfinite(pose).all():
         return False
@@ -165,7 +166,7 @@ def is_neutral(pose: np.ndarray, roles: Roles) -> bool:
     return bool(apart.mean() < 0.015 * extent and apart.max() < 0.06 * extent and abs(across[1]) < 0.1)
 
 
-def first_frame_is_pose(positions: np.ndarray, rotations: np.ndarray, root: int, roles: Roles) -> tuple[bool, str]:
+def first_frame_is_pose(positions: Floats, rotations: Floats, root: int, roles: Roles) -> tuple[bool, str]:
     """Whether frame 0 is an artificial T-pose or rest pose put before the motion.
 
     It is when it is a neutral stance, or no joint in it is turned against the root, and it is far from frame 1: the
@@ -196,7 +197,7 @@ def first_frame_is_pose(positions: np.ndarray, rotations: np.ndarray, root: int,
     )
 
 
-def last_frame_is_pose(positions: np.ndarray, rotations: np.ndarray, root: int, roles: Roles) -> bool:
+def last_frame_is_pose(positions: Floats, rotations: Floats, root: int, roles: Roles) -> bool:
     """Whether a T-pose was put behind the motion: what :func:`first_frame_is_pose` sees in reversed time."""
     if len(positions) < 4 or not is_neutral(positions[-1].astype(float), roles):
         return False

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from neurostore.arrays import Floats
 from neurostore.ingest.landmarks import filters
 from neurostore.ingest.refine.marker_set import MarkerSet
 from neurostore.ingest.refine.training.motions import outwards
@@ -15,19 +16,19 @@ _LOCK_FRAMES = 50
 _TRUNK = 0.5  # each end of a bone across the trunk takes half of its correction
 
 
-def none(points: np.ndarray, rate_hz: float, markers: MarkerSet) -> np.ndarray:
+def none(points: Floats, rate_hz: float, markers: MarkerSet) -> Floats:
     """As the estimator gave them. points : (n, M, 3) mm."""
     return points
 
 
-def butterworth(points: np.ndarray, rate_hz: float, markers: MarkerSet) -> np.ndarray:
+def butterworth(points: Floats, rate_hz: float, markers: MarkerSet) -> Floats:
     """The 6 Hz zero-lag low-pass that landmarks go through anyway (CLINICAL.md, :mod:`ingest.filters`)."""
     time_s = np.arange(len(points)) / rate_hz
     cutoff = min(CUTOFF_HZ, 0.4 * rate_hz)
     return filters.clean(points, time_s, rate_hz, cutoff).values.astype(np.float32)
 
 
-def bone_lock(points: np.ndarray, rate_hz: float, markers: MarkerSet) -> np.ndarray:
+def bone_lock(points: Floats, rate_hz: float, markers: MarkerSet) -> Floats:
     """Every rigid bone at its median length over the first 50 frames, its direction kept, from the hips outwards.
 
     Hips and shoulders keep their own middle.
@@ -49,12 +50,12 @@ def bone_lock(points: np.ndarray, rate_hz: float, markers: MarkerSet) -> np.ndar
     return out
 
 
-def butterworth_and_bone_lock(points: np.ndarray, rate_hz: float, markers: MarkerSet) -> np.ndarray:
+def butterworth_and_bone_lock(points: Floats, rate_hz: float, markers: MarkerSet) -> Floats:
     """Low-pass first, so that the locked lengths are those of quiet data."""
     return bone_lock(butterworth(points, rate_hz, markers), rate_hz, markers)
 
 
-BASELINES: dict[str, Callable[[np.ndarray, float, MarkerSet], np.ndarray]] = {
+BASELINES: dict[str, Callable[[Floats, float, MarkerSet], Floats]] = {
     "none": none,
     "butterworth": butterworth,
     "bone_lock": bone_lock,
@@ -62,6 +63,6 @@ BASELINES: dict[str, Callable[[np.ndarray, float, MarkerSet], np.ndarray]] = {
 }
 
 
-def _direction(points: np.ndarray, near: int, far: int) -> np.ndarray:
+def _direction(points: Floats, near: int, far: int) -> Floats:
     along = points[:, far] - points[:, near]
     return along / np.maximum(np.linalg.norm(along, axis=-1, keepdims=True), 1e-6)

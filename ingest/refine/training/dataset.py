@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from neurostore.arrays import Array, Bools, Floats
 from neurostore.ingest.refine.features import CORRECTION_MM, Sequence, sequence, to_nodes, window
 from neurostore.ingest.refine.marker_set import MarkerSet
 from neurostore.ingest.refine.model import ModelConfig
@@ -33,8 +34,8 @@ class Pair:
     """A corrupted sequence and its truth. truth : (n, M, 3) mm, camera coordinates; up : (3,), floor_mm along up."""
 
     noisy: Sequence
-    truth: np.ndarray
-    up: np.ndarray
+    truth: Floats
+    up: Floats
     floor_mm: float
 
 
@@ -90,7 +91,7 @@ class WindowBatches(torch.utils.data.Dataset[dict[str, torch.Tensor]]):
 
     def __getitem__(self, k: int) -> dict[str, torch.Tensor]:
         rng = np.random.default_rng([self.seed, k])
-        windows: list[dict[str, np.ndarray]] = []
+        windows: list[dict[str, Array]] = []
         while len(windows) < self.batch_size:
             motion = self.motions[rng.choice(len(self.motions), p=self.weights)]
             pair = random_pair(motion, self.markers, self.model.node_rate_hz, rng)
@@ -115,9 +116,7 @@ def random_pair(motion: Motion, markers: MarkerSet, node_rate_hz: float, rng: np
     return film(part, protocol, random_camera(rng), markers, rng, shows_spread, node_rate_hz)
 
 
-def _windows(
-    pair: Pair, markers: MarkerSet, n_frames: int, n: int, rng: np.random.Generator
-) -> list[dict[str, np.ndarray]]:
+def _windows(pair: Pair, markers: MarkerSet, n_frames: int, n: int, rng: np.random.Generator) -> list[dict[str, Array]]:
     s = pair.noisy
     near, far = np.asarray(markers.bones).T
     lengths = np.median(np.linalg.norm(pair.truth[:, near] - pair.truth[:, far], axis=-1), axis=0)
@@ -147,7 +146,7 @@ def _windows(
     return out
 
 
-def _dropped(markers: MarkerSet, rng: np.random.Generator) -> np.ndarray:
+def _dropped(markers: MarkerSet, rng: np.random.Generator) -> Bools:
     """(M,) markers this skeleton does not have: no head, no heels, neither heels nor toes, or some by chance."""
     gone: tuple[str, ...] = ("head", "Head", "Nose") if rng.random() < 0.3 else ()
     kind = rng.random()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from neurostore.arrays import Floats
 from neurostore.errors import UsageError
 from neurostore.ingest.refine.refiner import Refiner
 from neurostore.ingest.refine.training.baselines import BASELINES, butterworth
@@ -98,7 +99,7 @@ def pairs(motion: Motion, protocol: str, rate_hz: float, refiner: Refiner, n_cam
 
 
 def _judged(pair: Pair, rate_hz: float, refiner: Refiner) -> Iterator[tuple[str, dict[str, float]]]:
-    def figures(points: np.ndarray) -> dict[str, float]:
+    def figures(points: Floats) -> dict[str, float]:
         return measure(points, pair.truth, pair.up, pair.floor_mm, rate_hz, refiner.markers)
 
     for method, baseline in BASELINES.items():
@@ -111,7 +112,7 @@ def _judged(pair: Pair, rate_hz: float, refiner: Refiner) -> Iterator[tuple[str,
     yield "refined", figures(points) | coverage
 
 
-def refined_with_ratio(pair: Pair, rate_hz: float, refiner: Refiner) -> tuple[np.ndarray, np.ndarray]:
+def refined_with_ratio(pair: Pair, rate_hz: float, refiner: Refiner) -> tuple[Floats, Floats]:
     """Refined and low-passed points, and the size of each residual along the ray in stated standard deviations (n,
     M)."""
     refined = refiner.refine_sequence(pair.noisy)

@@ -13,13 +13,14 @@ from __future__ import annotations
 import numpy as np
 from scipy.signal import find_peaks
 
+from neurostore.arrays import Floats
 from neurostore.ingest.landmarks.names import SIDES
 from neurostore.ingest.refine.marker_set import MarkerSet
 
 BELOW_FLOOR_MM = 10.0
 
 
-def depth_residual(points: np.ndarray, truth: np.ndarray) -> np.ndarray:
+def depth_residual(points: Floats, truth: Floats) -> Floats:
     """(n, M) mm along the true ray, the trial's median taken off."""
     rays = truth / np.linalg.norm(truth, axis=-1, keepdims=True)
     error = ((points - truth) * rays).sum(-1)
@@ -27,7 +28,7 @@ def depth_residual(points: np.ndarray, truth: np.ndarray) -> np.ndarray:
 
 
 def measure(
-    points: np.ndarray, truth: np.ndarray, up: np.ndarray, floor_mm: float, rate_hz: float, markers: MarkerSet
+    points: Floats, truth: Floats, up: Floats, floor_mm: float, rate_hz: float, markers: MarkerSet
 ) -> dict[str, float]:
     """All figures of one trial and camera.
 
@@ -56,7 +57,7 @@ def measure(
     return found | event_errors(points, truth, up, rate_hz, markers)
 
 
-def bone_length_cv(points: np.ndarray, markers: MarkerSet) -> float:
+def bone_length_cv(points: Floats, markers: MarkerSet) -> float:
     """Mean over rigid bones of SD / mean of the length."""
     near, far = np.asarray(markers.rigid).T
     length = np.linalg.norm(points[:, near] - points[:, far], axis=-1)
@@ -64,7 +65,7 @@ def bone_length_cv(points: np.ndarray, markers: MarkerSet) -> float:
     return float(np.mean(np.nanstd(length, axis=0) / np.nanmean(length, axis=0)))
 
 
-def ground_violation_pct(points: np.ndarray, up: np.ndarray, floor_mm: float, markers: MarkerSet) -> float:
+def ground_violation_pct(points: Floats, up: Floats, floor_mm: float, markers: MarkerSet) -> float:
     """Share of samples of heels and toes more than 10 mm below the floor, in %."""
     feet = [i for i, n in enumerate(markers.names) if n.endswith(("_heel", "_toe"))]
     height = points[:, feet] @ up - floor_mm
@@ -72,7 +73,7 @@ def ground_violation_pct(points: np.ndarray, up: np.ndarray, floor_mm: float, ma
     return float(100.0 * np.mean(height < -BELOW_FLOOR_MM)) if height.size else float("nan")
 
 
-def angles(points: np.ndarray, markers: MarkerSet) -> dict[str, np.ndarray]:
+def angles(points: Floats, markers: MarkerSet) -> dict[str, Floats]:
     """(n,) degrees by name; 0 is straight (hip, knee) or a right angle between shank and foot."""
     at = {n: points[:, i] for i, n in enumerate(markers.names)}
     shoulders, hips = (at["left_shoulder"] + at["right_shoulder"]) / 2, (at["left_hip"] + at["right_hip"]) / 2
@@ -87,7 +88,7 @@ def angles(points: np.ndarray, markers: MarkerSet) -> dict[str, np.ndarray]:
     return found
 
 
-def pelvis_rotation(points: np.ndarray, up: np.ndarray, markers: MarkerSet) -> np.ndarray:
+def pelvis_rotation(points: Floats, up: Floats, markers: MarkerSet) -> Floats:
     """(n,) degrees, continuous: the direction of the line of the hips in the horizontal plane."""
     left, right = markers.hips
     across = points[:, right] - points[:, left]
@@ -97,7 +98,7 @@ def pelvis_rotation(points: np.ndarray, up: np.ndarray, markers: MarkerSet) -> n
     return np.degrees(np.unwrap(np.arctan2(across @ y, across @ x)))
 
 
-def _pelvis(points: np.ndarray, truth: np.ndarray, up: np.ndarray, markers: MarkerSet) -> dict[str, float]:
+def _pelvis(points: Floats, truth: Floats, up: Floats, markers: MarkerSet) -> dict[str, float]:
     seen = np.isfinite(points[:, list(markers.hips)]).all(axis=(1, 2))
     if not seen.any():
         return {}
@@ -110,9 +111,7 @@ def _pelvis(points: np.ndarray, truth: np.ndarray, up: np.ndarray, markers: Mark
     }
 
 
-def event_errors(
-    points: np.ndarray, truth: np.ndarray, up: np.ndarray, rate_hz: float, markers: MarkerSet
-) -> dict[str, float]:
+def event_errors(points: Floats, truth: Floats, up: Floats, rate_hz: float, markers: MarkerSet) -> dict[str, float]:
     """Mean time between a true foot strike and the estimated one nearest to it (within 0.25 s), and the share not
     found.
     Nothing where the truth does not walk."""
@@ -132,7 +131,7 @@ def event_errors(
     return found | ({"event_error_ms": 1000.0 * float(np.mean(errors))} if errors else {})
 
 
-def strikes(points: np.ndarray, heading: np.ndarray, side: str, rate_hz: float, markers: MarkerSet) -> np.ndarray:
+def strikes(points: Floats, heading: Floats, side: str, rate_hz: float, markers: MarkerSet) -> Floats:
     """(k,) seconds: the heel farthest ahead of the hips (Zeni 2008, doi 10.1016/j.gaitpost.2007.07.007), below the
     frame by a parabola."""
     heel = points[:, markers.names.index(f"{side}_heel")]
@@ -147,7 +146,7 @@ def strikes(points: np.ndarray, heading: np.ndarray, side: str, rate_hz: float, 
     return (peaks + np.clip(shift, -1, 1)) / rate_hz
 
 
-def _heading(truth: np.ndarray, up: np.ndarray, markers: MarkerSet) -> np.ndarray | None:
+def _heading(truth: Floats, up: Floats, markers: MarkerSet) -> Floats | None:
     """Direction of a walk across the trial; None for less than 1.5 m or a path that turns."""
     hips = truth[:, list(markers.hips)].mean(axis=1)
     hips = hips - (hips @ up)[:, None] * up
@@ -157,12 +156,12 @@ def _heading(truth: np.ndarray, up: np.ndarray, markers: MarkerSet) -> np.ndarra
     return way / length if length > 1500.0 and length > 0.9 * path else None
 
 
-def _between(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def _between(a: Floats, b: Floats) -> Floats:
     cross = np.linalg.norm(np.cross(a, b), axis=-1)
     return np.degrees(np.arctan2(cross, (a * b).sum(-1)))
 
 
-def _turned(a: np.ndarray, b: np.ndarray, axis: np.ndarray) -> np.ndarray:
+def _turned(a: Floats, b: Floats, axis: Floats) -> Floats:
     """From a to b about an axis, degrees, both laid into the plane across it."""
     axis = axis / np.maximum(np.linalg.norm(axis, axis=-1, keepdims=True), 1e-6)
     a, b = (v - (v * axis).sum(-1, keepdims=True) * axis for v in (a, b))

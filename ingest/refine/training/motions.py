@@ -9,6 +9,7 @@ import numpy as np
 from scipy.signal import lfilter, resample_poly
 from scipy.spatial.transform import Rotation
 
+from neurostore.arrays import Floats
 from neurostore.ingest.refine.marker_set import MarkerSet
 
 AZIMUTHS_DEG = tuple(float(s * a) for a in range(0, 90, 15) for s in (1, -1) if a or s > 0)
@@ -27,7 +28,7 @@ class Motion:
     split: str
     source: str
     rate_hz: float
-    points: np.ndarray
+    points: Floats
     is_own_skeleton: bool
     source_sha256: str = ""
 
@@ -56,7 +57,7 @@ def _ratio(target: float, source: float) -> tuple[int, int]:
     return ratio.numerator, ratio.denominator
 
 
-def varied(points: np.ndarray, markers: MarkerSet, rng: np.random.Generator) -> np.ndarray:
+def varied(points: Floats, markers: MarkerSet, rng: np.random.Generator) -> Floats:
     """Another body doing the same: stature, then segment by segment, sides alike but for 1 %; half the time mirrored.
 
     Bones keep their directions; the path of the hips is scaled as the legs are, so that standing feet stay where
@@ -74,7 +75,7 @@ def varied(points: np.ndarray, markers: MarkerSet, rng: np.random.Generator) -> 
     return out.astype(np.float32)
 
 
-def lengthened(points: np.ndarray, factors: np.ndarray, stature: float, markers: MarkerSet) -> np.ndarray:
+def lengthened(points: Floats, factors: Floats, stature: float, markers: MarkerSet) -> Floats:
     """Each bone at its own factor, its direction kept. factors : (B,); stature scales markers that end no bone."""
     out = points * stature
     left, right = markers.hips
@@ -105,7 +106,7 @@ def outwards(markers: MarkerSet) -> Iterator[tuple[int, int]]:
                 waiting.remove(marker)
 
 
-def filmed(points: np.ndarray, camera: Camera, markers: MarkerSet) -> np.ndarray:
+def filmed(points: Floats, camera: Camera, markers: MarkerSet) -> Floats:
     """(T, M, 3) mm in camera coordinates (x right, y down, z away), the camera at the origin, turned to the person's
     middle.
 
@@ -134,7 +135,7 @@ def random_camera(rng: np.random.Generator) -> Camera:
     return Camera(azimuth, float(rng.uniform(-5, 20)), float(rng.uniform(2200, 7000)))
 
 
-def visibility_of(points: np.ndarray, markers: MarkerSet, rate_hz: float, rng: np.random.Generator) -> np.ndarray:
+def visibility_of(points: Floats, markers: MarkerSet, rate_hz: float, rng: np.random.Generator) -> Floats:
     """(T, M) 0..1: what a limb or the trunk nearer to the camera covers in the picture is hidden, and the estimator's
     opinion wavers slowly.
 
@@ -151,7 +152,7 @@ def visibility_of(points: np.ndarray, markers: MarkerSet, rate_hz: float, rng: n
     return np.clip(np.nan_to_num(seen, nan=0.5), 0.05, 1.0).astype(np.float32)
 
 
-def covered(points: np.ndarray, markers: MarkerSet) -> np.ndarray:
+def covered(points: Floats, markers: MarkerSet) -> Floats:
     """(T, M) bool: a bone that does not end at the marker passes in front of it, within the limb's thickness."""
     flat = points[..., :2] / np.maximum(points[..., 2:], 1.0) * 4000.0  # as seen at 4 m, mm
     hidden = np.zeros(points.shape[:2], bool)
@@ -168,6 +169,6 @@ def covered(points: np.ndarray, markers: MarkerSet) -> np.ndarray:
     return hidden
 
 
-def turned(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def turned(points: Floats, rng: np.random.Generator) -> Floats:
     """Turned about up by any angle (headings of the recordings are few)."""
     return Rotation.from_euler("y", rng.uniform(0, 2 * np.pi)).apply(points.reshape(-1, 3)).reshape(points.shape)

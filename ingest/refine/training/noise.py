@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.signal import lfilter
 
+from neurostore.arrays import Floats
 from neurostore.ingest.refine.marker_set import MarkerSet
 
 
@@ -63,12 +64,12 @@ class Correlated:
 
 def corrupt(
     protocol: Independent | Correlated,
-    points: np.ndarray,
-    visibility: np.ndarray,
+    points: Floats,
+    visibility: Floats,
     rate_hz: float,
     markers: MarkerSet,
     rng: np.random.Generator,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[Floats, Floats]:
     """Noisy positions (T, M, 3) and the SD along the ray (T, M) they were drawn with, mm.
 
     points : (T, M, 3) mm in camera coordinates (camera at the origin); visibility : (T, M) in 0..1.
@@ -88,18 +89,18 @@ def corrupt(
 
 def _correlated(
     p: Correlated,
-    points: np.ndarray,
-    rays: np.ndarray,
-    visibility: np.ndarray,
+    points: Floats,
+    rays: Floats,
+    visibility: Floats,
     rate_hz: float,
     markers: MarkerSet,
     rng: np.random.Generator,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[Floats, Floats, Floats]:
     t, m, _ = points.shape
     limbs = np.asarray(markers.limbs)
     reach = _reach(markers)
 
-    def drift(n: int, tau: float | None = None) -> np.ndarray:
+    def drift(n: int, tau: float | None = None) -> Floats:
         tau = tau or float(np.exp(rng.uniform(*np.log(p.tau_s))))
         return _ornstein_uhlenbeck(t, n, tau, rate_hz, rng)
 
@@ -119,7 +120,7 @@ def _correlated(
     return depth, plane, factor * np.hypot(reach * p.limb_mm, p.marker_mm)
 
 
-def _reach(markers: MarkerSet) -> np.ndarray:
+def _reach(markers: MarkerSet) -> Floats:
     """(M,) 0..1: how far out on its limb a marker is, in bones from the trunk."""
     steps = np.zeros(len(markers.names))
     for marker in range(len(steps)):
@@ -130,7 +131,7 @@ def _reach(markers: MarkerSet) -> np.ndarray:
     return (0.4 + steps) / (0.4 + max(steps.max(), 1))
 
 
-def _outliers(p: Correlated, t: int, m: int, rate_hz: float, rng: np.random.Generator) -> np.ndarray:
+def _outliers(p: Correlated, t: int, m: int, rate_hz: float, rng: np.random.Generator) -> Floats:
     depth = np.zeros((t, m))
     length = max(1, round(p.outlier_s * rate_hz))
     for _ in range(rng.poisson(p.outlier_rate_hz * m * t / rate_hz)):
@@ -139,7 +140,7 @@ def _outliers(p: Correlated, t: int, m: int, rate_hz: float, rng: np.random.Gene
     return depth
 
 
-def _ornstein_uhlenbeck(t: int, n: int, tau_s: float, rate_hz: float, rng: np.random.Generator) -> np.ndarray:
+def _ornstein_uhlenbeck(t: int, n: int, tau_s: float, rate_hz: float, rng: np.random.Generator) -> Floats:
     """(t, n) stationary, SD 1, correlation exp(-dt / tau)."""
     a = np.exp(-1.0 / (tau_s * rate_hz))
     steps = rng.normal(size=(t, n))

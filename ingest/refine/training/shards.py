@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from neurostore.arrays import Floats
 from neurostore.errors import UsageError
 from neurostore.ingest.refine.model import ModelConfig
 from neurostore.ingest.refine.training.dataset import WindowBatches
@@ -93,7 +94,7 @@ class ShardBatches(torch.utils.data.Dataset[dict[str, torch.Tensor]]):
         if wrong:
             raise UsageError(f"{path}: holds windows of {', '.join(wrong)}; write them for this configuration")
         self.folder, self.batch_size, self.seed, self.n_batches = Path(path) / split, batch_size, seed, n_batches
-        self.arrays: dict[str, np.ndarray] = {}
+        self.arrays: dict[str, Floats] = {}
         self.n_windows = len(np.load(self.folder / "present.npy", mmap_mode="r"))
         if self.n_windows < batch_size:
             raise UsageError(f"{self.folder}: holds {self.n_windows} windows, a batch wants {batch_size}")

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from neurostore.arrays import Floats
 from neurostore.errors import InputError, NeurostoreError, UsageError
 from neurostore.file_hash import sha256_of_all
 from neurostore.ingest.readers import read
@@ -96,7 +97,7 @@ def people() -> dict[str, dict[str, Any]]:
 
 
 #: person, source, whether the skeleton is their own, and what reads it: rate, points, hash of the files
-_Found = Iterator[tuple[str, str, bool, Callable[[], tuple[float, np.ndarray, str]]]]
+_Found = Iterator[tuple[str, str, bool, Callable[[], tuple[float, Floats, str]]]]
 
 
 def _of_folder(root: Path, markers: MarkerSet) -> _Found:
@@ -130,7 +131,7 @@ def _cmu_number(subject: str, path: Path) -> str | None:
     return None
 
 
-def _read_file(path: Path, markers: MarkerSet) -> tuple[float, np.ndarray, str]:
+def _read_file(path: Path, markers: MarkerSet) -> tuple[float, Floats, str]:
     beside = sorted(path.parent.glob("*.asf")) if path.suffix.lower() == ".amc" else []
     recording = read(path, ReadOptions(companions=tuple(map(str, beside))))
     own = [p for p in beside if path.stem.startswith(p.stem)]
@@ -138,7 +139,7 @@ def _read_file(path: Path, markers: MarkerSet) -> tuple[float, np.ndarray, str]:
     return recording.rate_hz, points_of(recording, markers, str(path)), sha256_of_all([path, *own])
 
 
-def points_of(recording: Recording, markers: MarkerSet, where: str = "recording") -> np.ndarray:
+def points_of(recording: Recording, markers: MarkerSet, where: str = "recording") -> Floats:
     """(n, M, 3) mm: the marker set's points of the subject of a recording, not filtered.
 
     NaN where the skeleton has none.
@@ -159,7 +160,7 @@ def points_of(recording: Recording, markers: MarkerSet, where: str = "recording"
     return stacked(points, int(mine.sum()), markers, where)
 
 
-def stacked(points: dict[str, np.ndarray], n: int, markers: MarkerSet, where: str) -> np.ndarray:
+def stacked(points: dict[str, Floats], n: int, markers: MarkerSet, where: str) -> Floats:
     """(n, M, 3) of points by name; a heel is made for a foot without one. Raises InputError."""
     lacking = [p for p in NEEDED if p not in points or not np.isfinite(points[p]).any()]
     if lacking:
@@ -171,7 +172,7 @@ def stacked(points: dict[str, np.ndarray], n: int, markers: MarkerSet, where: st
     return np.stack([points.get(name, blank) for name in markers.names], axis=1)
 
 
-def _heel(points: dict[str, np.ndarray], side: str) -> np.ndarray:
+def _heel(points: dict[str, Floats], side: str) -> Floats:
     """The heel of a skeleton without one: behind and below the ankle in the plane of shank and foot."""
     ankle, toe, knee = (points[f"{side}_{p}"] for p in ("ankle", "toe", "knee"))
     foot = toe - ankle
@@ -204,7 +205,7 @@ def _of_lake(root: Path, markers: MarkerSet) -> _Found:
         yield name, source, row["length_basis"] == "measured", partial(_read_trial, lake, row, markers)
 
 
-def _read_trial(lake: Version, row: dict[str, Any], markers: MarkerSet) -> tuple[float, np.ndarray, str]:
+def _read_trial(lake: Version, row: dict[str, Any], markers: MarkerSet) -> tuple[float, Floats, str]:
     import polars as pl
 
     key = (pl.col("subject") == row["subject"]) & (pl.col("session") == row["session"])

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from neurostore import skeleton as skeletons
+from neurostore.arrays import Floats
 from neurostore.errors import MissingExtraError, ModelError, UsageError
 from neurostore.file_hash import sha256_of_all
 from neurostore.ingest.video.camera import Camera
@@ -144,7 +145,7 @@ class _Session:
             self._landmarker.close()
 
 
-def place(world: np.ndarray, points: np.ndarray, visibility: np.ndarray, camera: Camera) -> np.ndarray:
+def place(world: Floats, points: Floats, visibility: Floats, camera: Camera) -> Floats:
     """Hip-centred positions (J, 3) mm moved to where their pinhole projection fits the points (J, 2) px best.
 
     Linear least squares in the translation t: (X + t_x) - u (Z + t_z) = 0 and the same for y, with (u, v) the

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from neurostore import skeleton as skeletons
+from neurostore.arrays import Array, Floats, Ints
 from neurostore.errors import ModelError, NeurostoreError
 from neurostore.ingest.video.camera import Camera
 from neurostore.ingest.video.contract import Detection, EstimatorOptions, Session
@@ -52,8 +53,8 @@ class MeTRAbs:
     version: str
     device: str
     skeletons: tuple[Skeleton, ...]
-    orders: dict[str, np.ndarray]
-    indices: dict[str, np.ndarray] | None
+    orders: dict[str, Ints]
+    indices: dict[str, Ints] | None
     saved_model: Any = field(repr=False)
     warning: str = ""
     name = "metrabs"
@@ -148,7 +149,7 @@ def _adhoc(name: str, saved_model: Any) -> Skeleton:
     return skeletons.adhoc(plain, _names(saved_model, name), [(int(a), int(b)) for a, b in edges])
 
 
-def _order(skeleton: Skeleton, saved_model: Any, path: Path) -> np.ndarray:
+def _order(skeleton: Skeleton, saved_model: Any, path: Path) -> Ints:
     """Where the model has each declared joint.
 
     Raises
@@ -211,7 +212,7 @@ class _Session:
             )
         return persons
 
-    def _call(self, images: np.ndarray, skeleton: str) -> dict[str, Any]:
+    def _call(self, images: Array, skeleton: str) -> dict[str, Any]:
         try:
             return self.model.saved_model.detect_poses_batched(images, skeleton=skeleton, **self.given)
         except NeurostoreError:
@@ -243,6 +244,6 @@ class _Rows:
         self.poses3d, self.poses2d = poses3d, poses2d
 
 
-def _spread(poses: np.ndarray) -> np.ndarray:
+def _spread(poses: Floats) -> Floats:
     """(J,) mm: SD over augmentations (n - 1), the root of the sum of the three axes' variances."""
     return np.sqrt(poses.var(axis=0, ddof=1).sum(axis=-1)).astype(np.float32)
