@@ -1,12 +1,12 @@
--- One row: a foot strike or foot off, computed, by a force platform or as the source file states it: what gait_events
--- shows.
--- Arguments: motion. Inputs: the name of a relation like _foot_motion; _events, _ground_reaction, _force_events,
--- _decisions, reviews. Seconds, ms.
--- Where platforms time some of a person's strikes (or offs) in a session, the computed ones of all its trials are moved
--- by the mean of force less computed over the person's other matched events; their method then ends in '+plate'. An
--- event is never corrected by itself, so that event_agreement judges our rules and not the platform. Windows and no
--- joins: a filter on a subject has to reach the scan. What a review moves, renames, deletes or adds comes last,
--- whatever its source: method 'review'.
+-- One row: a foot strike or foot off, computed, from a force platform or from the source file, as shown by
+-- gait_events.
+-- Arguments: motion. The name of a relation like _foot_motion.
+-- Inputs: _events, _ground_reaction, _force_events, _decisions, reviews. Seconds, ms.
+-- If platforms time some of a person's foot strikes (or foot offs) in a session, the computed ones of all its trials
+-- are shifted by the mean of force minus computed over the person's other matched events; their method then ends in
+-- '+plate'. An event is never corrected by itself, so event_agreement evaluates our methods and not the platform.
+-- The query uses windows and no joins, so that a filter on a subject reaches the scan. Changes by a review (move,
+-- rename, delete, add) are applied last, whatever the source: method 'review'.
 -- noqa: disable=RF01
 WITH reaction AS (
     SELECT * FROM _ground_reaction(motion)
@@ -78,7 +78,7 @@ found AS (
     FROM corrected
 ),
 
-sources AS ( -- from tables alone: found is computed once
+sources AS ( -- only from tables: found is computed once
     SELECT
         subject,
         session,

@@ -1,12 +1,12 @@
--- One row: a trial, with shares of frames in which a body does what no body can.
+-- One row: a trial, with the shares of frames in which values are outside the human range.
 -- Inputs: joint_angles, landmarks, trials (person 0). Percent of the frames that have the angle or the points.
--- Limits: knee rotation beyond 60 degrees, adduction beyond 30, a knee or elbow bent backwards by more than 10, an
--- ankle beyond 60 either way; shoulders against hips the other way round; toes and the front of the pelvis that say
--- that left and right are exchanged; a pelvis faster than 13 m/s (the fastest sprinters reach 12.4). height_mm is the
--- median distance of head and ankles (without a head: leg length by 0.49, the share of hip height in stature, Drillis
--- & Contini 1966). stance_difference_deg is by how much the legs' angles differ in a static trial, the largest of hip,
--- knee and ankle. knee_crosstalk_r2: knee adduction follows flexion over a range of 10 degrees (Baker et al. 1999,
--- doi 10.1016/S0167-9457(99)00027-5).
+-- Limits: knee rotation beyond 60 degrees; knee adduction beyond 30; knee or elbow hyperextension over 10; an ankle
+-- angle beyond 60 in either direction; shoulders that face the other way than the hips; toes and the front of the
+-- pelvis that show left and right exchanged; a pelvis faster than 13 m/s (the fastest sprinters reach 12.4).
+-- height_mm is the median distance between head and ankles (without a head: leg length divided by 0.49, the ratio of
+-- hip height to stature, Drillis & Contini 1966). stance_difference_deg is the largest difference between left and
+-- right hip, knee or ankle in a static trial. knee_crosstalk_r2: correlation of knee adduction with flexion, if
+-- adduction ranges over 10 degrees (Baker et al. 1999, doi 10.1016/S0167-9457(99)00027-5).
 WITH angles AS (
     SELECT
         subject,
@@ -64,7 +64,7 @@ marks AS (
         (right_hip.x - left_hip.x) * (right_shoulder.x - left_shoulder.x)
         + (right_hip.y - left_hip.y) * (right_shoulder.y - left_shoulder.y)
         + (right_hip.z - left_hip.z) * (right_shoulder.z - left_shoulder.z) AS shoulders_along_hips,
-        -- Forward crossed with up is right: negative where a body is its own mirror image.
+        -- Forward x up = right: negative if the body is mirrored.
         (right_hip.x - left_hip.x) * -((left_toe.z - left_heel.z) + (right_toe.z - right_heel.z))
         + (right_hip.z - left_hip.z) * ((left_toe.x - left_heel.x) + (right_toe.x - right_heel.x)) AS toes_ahead,
         (right_hip.x - left_hip.x) * -((left_asis.z + right_asis.z) / 2 - sacrum.z)

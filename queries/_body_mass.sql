@@ -1,6 +1,7 @@
--- One row: a trial with the body mass of its subject, for scaling. Inputs: calibrations, trials, subjects.
--- Kilograms. The trial's own file first, then another file of the session, then participants.tsv. Below 2 or above
--- 400 kg is none.
+-- One row: a trial with the body mass of its subject, for scaling.
+-- Inputs: calibrations, trials, subjects. Kilograms.
+-- The first that exists: the trial's own file, another file of the session, participants.tsv. Values below 2 or
+-- above 400 kg are ignored.
 WITH stated AS (
     SELECT
         subject,

@@ -1,6 +1,7 @@
--- One row: a frame of the subject and a side with the moments under the choices moment_frame, inertia and
+-- One row: a frame of the subject and a side with the moments for the choices moment_frame, inertia and
 -- force_filter.
--- Arguments: reaction. Inputs: the name of a relation like _ground_reaction; _joint_moments.
+-- Arguments: reaction. The name of a relation like _ground_reaction.
+-- Inputs: _joint_moments.
 SELECT *
 FROM _joint_moments(
     reaction,

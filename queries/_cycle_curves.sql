@@ -1,6 +1,7 @@
--- One row: a gait cycle at a percent of its duration: what cycle_curves shows.
--- Arguments: cycles. Inputs: the name of a relation like gait_cycles; joint_angles. Degrees, linear between frames.
--- A macro, so that a view that needs the cycles too computes them once.
+-- One row: a gait cycle at a percent of its duration, as shown by cycle_curves.
+-- Arguments: cycles. The name of a relation like gait_cycles.
+-- Inputs: joint_angles. Degrees, linear interpolation between frames.
+-- This is a macro, so that a view that also needs the cycles computes them only once.
 WITH frames AS (
     SELECT
         subject,
@@ -14,8 +15,8 @@ WITH frames AS (
     WINDOW frames_ AS (PARTITION BY subject, session, trial, person ORDER BY time_s)
 ),
 
--- A join with a hundred and one rows, not unnest(): DuckDB takes unnest() to make no rows, thinks that few cycles are
--- few points, and then compares each point with each frame.
+-- A join with 101 rows instead of unnest(): DuckDB estimates that unnest() gives no rows, and would then compare each
+-- point with each frame.
 points AS (
     SELECT
         strides.subject,

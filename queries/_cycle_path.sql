@@ -1,11 +1,12 @@
--- One row: a gait cycle with what its frames say: where heels and pelvis were at its events, gaps, clearance, ground
--- speed.
--- Arguments: motion, cycles. Inputs: the names of relations like _foot_motion and _cycles. Metres, seconds. Each
--- frame belongs to the last cycle of its side that began before it, so the cost is linear. Positions at the ends are
--- those of the nearest frame inside, carried to the event by the foot's velocity.
--- heading_x, heading_z: the pelvis' way from start to end, or the mean facing of the hips in place (treadmill,
--- root-relative).
--- turn_deg: between the hips' facing at start and end, which are the same instant of the gait.
+-- One row: a gait cycle with values from its frames: positions of heels and pelvis at its events, gaps, clearance,
+-- ground speed.
+-- Arguments: motion, cycles. The names of relations like _foot_motion and _cycles. Inputs: only these.
+-- Metres, seconds.
+-- Each frame belongs to the last cycle of its side that began before it, so the cost is linear. Positions at the
+-- ends are those of the nearest frame inside the cycle, extrapolated to the event with the foot's velocity.
+-- heading_x, heading_z: displacement of the pelvis from start to end, or the mean facing of the hips if the person
+-- stays in place (treadmill, root-relative poses).
+-- turn_deg: angle between the facing of the hips at start and end, which are the same instant of the gait cycle.
 WITH frames AS (
     SELECT
         subject,
@@ -112,7 +113,7 @@ seen AS (
         -median(heel_forward_m_s) FILTER (
             time_s BETWEEN 0.75 * start_s + 0.25 * foot_off_s AND 0.5 * start_s + 0.5 * foot_off_s
         ) AS stance_back_m_s,
-        -- Lowest point of the toe between its two tops in swing: second and third quarter of swing.
+        -- Lowest point of the toe between its two maxima in swing: second and third quarter of swing.
         1000.0 * (
             min(toe_y_m) FILTER (
                 time_s BETWEEN 0.70 * foot_off_s + 0.30 * end_s AND 0.30 * foot_off_s + 0.70 * end_s

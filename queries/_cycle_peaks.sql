@@ -1,7 +1,7 @@
--- One row: a gait cycle with the angles that clinics quote, of the side of the cycle.
--- Arguments: cycles. Inputs: the name of a relation like gait_cycles; _cycle_curves. Degrees, signs as in
--- joint_angles. Stance and swing are parted at the cycle's foot off; the range of hip flexion needs no anatomical
--- zero.
+-- One row: a gait cycle with the angles that are usually reported clinically, for the side of the cycle.
+-- Arguments: cycles. The name of a relation like gait_cycles.
+-- Inputs: _cycle_curves. Degrees, signs as in joint_angles.
+-- The foot off of the cycle separates stance and swing. The range of hip flexion needs no anatomical zero.
 WITH own AS (
     SELECT
         subject,

@@ -1,11 +1,12 @@
--- One row: a gait cycle, from a foot strike to the next strike of the same foot, before it is judged.
--- Arguments: events. Inputs: the name of a relation like gait_events. Seconds. n_between counts the events of both
--- feet inside: three in walking. The variable event_source chooses the events: 'force' (the default) takes one of a
--- force platform instead of the computed one within 0.1 s of it, 'computed' the computed ones alone, 'file' those of
--- the source file where it marks that foot. A computed event within 0.15 s of an end of the data opens or closes a
--- cycle only where all three rules found it, or where the file marks the same event within 0.05 s: the two vouch for
--- each other. Software crops files to the first and last event, so a mark of the file within 0.15 s of an end that no
--- computed event comes near stands in for it, where the file's other marks agree with computed events of that trial.
+-- One row: a gait cycle, from a foot strike to the next strike of the same foot, before it is evaluated.
+-- Arguments: events. The name of a relation like gait_events. Inputs: only these.
+-- Seconds. n_between is the number of events of both feet within the cycle: three in walking.
+-- The variable event_source chooses the events: 'force' (default) uses an event of a force platform instead of the
+-- computed event within 0.1 s of it; 'computed' uses only computed events; 'file' uses those of the source file for
+-- every foot that it marks. A computed event within 0.15 s of an end of the data starts or ends a cycle only if all
+-- three methods found it, or if the file marks the same event within 0.05 s, so that the two confirm each other.
+-- Software crops files to the first and last event. A mark of the file within 0.15 s of an end, without a computed
+-- event nearby, is therefore used if the file's other marks agree with the computed events of that trial.
 WITH chosen AS (
     SELECT
         subject,

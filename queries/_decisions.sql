@@ -1,6 +1,6 @@
--- One row: a trial that was reviewed, with its decisions, the latest first (lists of structs).
--- Inputs: reviews, trials. None where the variable reviews is 'off'. A decision on bytes that have changed since still
--- holds; review_state says that it wants a new look.
+-- One row: a reviewed trial with its decisions, the latest first (lists of structs).
+-- Inputs: reviews, trials. No rows if the variable reviews is 'off'. A decision remains valid if the source has
+-- changed since; review_state then says that it must be checked.
 SELECT
     subject,
     session,

@@ -1,16 +1,19 @@
--- One row: a foot strike or foot off, computed or as the source file states it: what gait_events shows.
--- Arguments: motion. Inputs: the name of a relation like _foot_motion; _events_zeni, _events_vertical, _events_speed,
--- source_events, landmarks. Seconds, ms. A macro, so that a view that needs the motion too computes it once. The
--- coordinate rule finds the events; they count where the foot also moved and stopped by one of the other two rules (a
--- squat moves the pelvis over still feet). A strike's time is the mean of the vertical-velocity and the speed rule:
--- on files of six laboratories the first is 3 ms early to 12 ms late, the second 0 to 22 ms early, the coordinate rule
--- 27 to 50 ms early. Where the two are over 80 ms apart, the one nearer to 45 ms after the coordinate rule counts. An
--- off's time is the vertical rule's, but at most 0.02 s after the coordinate rule, or the coordinate rule's where they
--- are over 80 ms apart. The vertical rule's extreme and the speed rule's first crossing are looked for from
--- 0.06 s before to 0.20 s after a strike of the coordinate rule, from 0.20 s before to 0.10 s after an off. spread_ms
--- is the range of the methods' times that made the time (NULL for one alone); confidence is the share of the three
--- methods that found the event times 1 - spread/100 ms; near_end: within 0.15 s of an end of the data of that foot. An
--- off and a strike of one foot less than 0.15 s apart are no swing (sides that change places in a video): left out.
+-- One row: a foot strike or foot off, computed or from the source file, as shown by gait_events.
+-- Arguments: motion. The name of a relation like _foot_motion.
+-- Inputs: _events_zeni, _events_vertical, _events_speed, source_events, landmarks. Seconds, ms.
+-- This is a macro, so that a view that also needs the motion computes it only once.
+-- The coordinate method detects the events. They count if one of the other two methods confirms that the foot moved
+-- and stopped (a squat moves the pelvis over feet that do not move). The time of a foot strike is the mean of the
+-- vertical-velocity and the speed method: on files of six laboratories the first is 3 ms early to 12 ms late, the
+-- second 0 to 22 ms early, the coordinate method 27 to 50 ms early. If the two differ by more than 80 ms, the one
+-- closer to 45 ms after the coordinate method is used. The time of a foot off is that of the vertical method, but at
+-- most 0.02 s after the coordinate method, or that of the coordinate method if the two differ by more than 80 ms.
+-- The extreme of the vertical method and the first crossing of the speed method are searched from 0.06 s before to
+-- 0.20 s after a foot strike of the coordinate method, and from 0.20 s before to 0.10 s after a foot off.
+-- spread_ms: range of the times that were combined (NULL if there is only one). confidence: share of the three
+-- methods that found the event, times (1 - spread / 100 ms). near_end: within 0.15 s of an end of the data of that
+-- foot. A foot off and a foot strike of one foot less than 0.15 s apart are not a swing (exchanged sides in a video)
+-- and are left out.
 WITH candidates AS (
     SELECT
         subject,

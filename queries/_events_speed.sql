@@ -1,10 +1,11 @@
 -- One row: a candidate for a foot strike or foot off by the speed of heel and toe in the plane of progression.
--- Foot strike: the heel falls below half of walking speed, at most 0.75 m/s (a fixed 0.5 m/s, Ghoussayni et al. 2004,
--- doi 10.1016/j.gaitpost.2003.10.001, is 34 ms early at 0.5 m/s and 7 ms late at 1.3 m/s on files of six laboratories;
--- the share 1 to 22 ms early at all); foot off: the toe rises above 0.66 of walking speed (shares of Bruening & Ridge
--- 2014, doi 10.1016/j.gaitpost.2013.08.023); never below 0.1 m/s, which is standing.
--- Arguments: motion. Inputs: the name of a relation like _foot_motion. time_s is interpolated between frames.
--- gait_events takes the crossing that belongs to the coordinate rule's event.
+-- Arguments: motion. The name of a relation like _foot_motion. Inputs: only these.
+-- Foot strike: the heel becomes slower than half the walking speed, at most 0.75 m/s (a fixed 0.5 m/s, Ghoussayni et
+-- al. 2004, doi 10.1016/j.gaitpost.2003.10.001, is 34 ms early at 0.5 m/s and 7 ms late at 1.3 m/s on files of six
+-- laboratories; the share is 1 to 22 ms early at all speeds). Foot off: the toe becomes faster than 0.66 of the
+-- walking speed (shares of Bruening & Ridge 2014, doi 10.1016/j.gaitpost.2013.08.023). The limit is never below 0.1
+-- m/s, which is standing. time_s is interpolated between frames. gait_events uses the crossing that belongs to the
+-- event of the coordinate method.
 WITH limits AS (
     SELECT
         subject,
@@ -31,7 +32,7 @@ neighbours AS (
 candidates AS (
     SELECT
         *,
-        -- Positive before and negative after is an event: the heel slows down, the toe speeds up.
+        -- A change from positive to negative is an event: the heel slows down, the toe speeds up.
         unnest([
             { 'event': 'foot_strike', 'before': heel_before, 'after': heel_over },
             { 'event': 'foot_off', 'before': -toe_before, 'after': -toe_over }

@@ -1,13 +1,15 @@
 -- One row: a candidate for a foot strike or foot off by vertical velocity.
--- Foot strike: a trough of the velocity of the middle between heel and toe (foot velocity algorithm, O'Connor et al.
--- 2007, doi 10.1016/j.gaitpost.2006.05.016). Foot off: between the toe's largest upward acceleration and its largest
--- upward velocity, at 0.6 of the way. On files of six laboratories the acceleration's peak lies 18 to 39 ms before the
--- operators' marks and the velocity's 5 to 32 ms after, each within 5 to 7 ms in one laboratory; the share leaves
--- the smallest bias over laboratories. (The peak of the middle of heel and toe lies 45 ms early to 5 ms late.)
--- Arguments: motion. Inputs: the name of a relation like _foot_motion. value is the velocity in m/s, upwards positive;
--- extremes nearer to zero than 0.05 m/s are left out. One stride has several; gait_events takes the one that belongs
--- to the coordinate rule's event. Times are refined below frame resolution by a parabola through three frames.
-WITH neighbours AS NOT MATERIALIZED ( -- DuckDB pushes no filter into a materialized CTE that has another one inside
+-- Arguments: motion. The name of a relation like _foot_motion. Inputs: only these.
+-- Foot strike: a minimum of the velocity of the midpoint of heel and toe (foot velocity algorithm, O'Connor et al.
+-- 2007, doi 10.1016/j.gaitpost.2006.05.016). Foot off: at 0.6 of the time from the toe's largest upward acceleration
+-- to its largest upward velocity. On files of six laboratories, the peak of the acceleration is 18 to 39 ms before
+-- the operators' marks and that of the velocity 5 to 32 ms after them, each within 5 to 7 ms in one laboratory; 0.6
+-- gives the smallest bias over laboratories. (The peak of the midpoint of heel and toe is between 45 ms early and 5
+-- ms late.)
+-- value is the velocity in m/s, positive upward; extremes closer to zero than 0.05 m/s are left out. A stride has
+-- several candidates; gait_events uses the one that belongs to the event of the coordinate method. Times are refined
+-- below frame resolution by a parabola through three frames.
+WITH neighbours AS NOT MATERIALIZED ( -- DuckDB pushes no filter into a materialized CTE that contains another one
     SELECT
         *,
         lag(time_s) OVER frames_ - time_s AS a,

@@ -1,10 +1,13 @@
--- One row: a foot strike or foot off by the coordinate rule of Zeni et al. 2008 (doi 10.1016/j.gaitpost.2007.07.007).
--- Foot strike: the heel is farthest ahead of the sacrum (or pelvis); foot off: the toe is farthest behind it.
--- Arguments: motion. Inputs: the name of a relation like _foot_motion. time_s is refined below frame resolution by a
--- parabola through three frames. A foot counts as ahead above the middle of its range within 1.5 s plus 15 % of that
--- range, as behind below it minus 15 %; in between it stays what it was. Each stretch ahead holds one strike, each
--- stretch behind one off, so that noise and pauses make no second one. A range below 0.08 m is standing. Strikes come
--- 27 to 50 ms before the operators' marks on lab files: gait_events uses them to find, not to time.
+-- One row: a foot strike or foot off by the coordinate method of Zeni et al. 2008 (doi
+-- 10.1016/j.gaitpost.2007.07.007).
+-- Arguments: motion. The name of a relation like _foot_motion. Inputs: only these.
+-- Foot strike: the heel is farthest in front of the sacrum (or pelvis). Foot off: the toe is farthest behind it.
+-- time_s is refined below frame resolution by a parabola through three frames.
+-- The position of a foot has a range over +-1.5 s. The foot counts as in front above the middle of this range plus
+-- 15 %, and as behind below the middle minus 15 %; in between, its state does not change. Each period in front
+-- contains one foot strike and each period behind one foot off, so that noise and pauses add no events. A range
+-- below 0.08 m is standing. Foot strikes are 27 to 50 ms before the operators' marks in laboratory files, so
+-- gait_events uses this method for detection, not for timing.
 WITH ranged AS (
     SELECT
         subject,
@@ -52,7 +55,7 @@ stated AS (
     FROM ranged
 ),
 
--- When each state was last met: the latest is the foot's state, and the latest of the others names the stretch.
+-- Time at which each state was last reached: the latest is the foot's state, the latest of the others names the period.
 met AS (
     SELECT
         *,
@@ -120,7 +123,7 @@ extreme AS (
 )
 
 -- The parabola through (a, ya), (0, 0), (b, yb) with a < 0 < b has its vertex at
--- (yb a^2 - ya b^2) / (2 (a yb - b ya)); a top needs ya <= 0 and yb <= 0.
+-- (yb a^2 - ya b^2) / (2 (a yb - b ya)); a maximum needs ya <= 0 and yb <= 0.
 SELECT
     subject,
     session,

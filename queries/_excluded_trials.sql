@@ -1,5 +1,5 @@
--- One row: a trial that a review leaves out as a whole, and by whom and why.
--- Inputs: _decisions. The latest decision on the whole trial counts.
+-- One row: a trial that a review excludes as a whole, with the reviewer and the reason.
+-- Inputs: _decisions. The latest decision on the whole trial is used.
 SELECT
     subject,
     session,

@@ -1,10 +1,11 @@
--- One row: a frame of one foot of a person, with what the event rules look at.
--- Inputs: _pelvis_path. Units: metres, seconds, metres per second; ahead is along the direction of progression.
--- The heel is the ankle where a skeleton has no heel (has_heel false); the toe is NULL where it has none.
--- ahead_m is the middle of heel and toe; where one is missing, half the foot's length from the other.
--- Speeds are relative to what the foot stands on: on a treadmill and in root-relative poses the ground moves back at
--- ground_m_s, the median over the trial of the slower foot's backward speed. A trial that does not say is taken for a
--- treadmill where the pelvis hardly travels (below 0.2 m/s) and that ground moves (above 0.15 m/s).
+-- One row: a frame of one foot of a person, with the quantities that the event methods need.
+-- Inputs: _pelvis_path. Metres, seconds, metres per second; ahead means along the direction of progression.
+-- If a skeleton has no heel, the ankle is used instead (has_heel is false); if it has no toe, the toe is NULL.
+-- ahead_m is the midpoint of heel and toe; if one of them is missing, it is half the foot's length from the other.
+-- Speeds are relative to the surface on which the foot stands: on a treadmill and in root-relative poses, the ground
+-- moves backward at ground_m_s, the median over the trial of the slower foot's backward speed. A trial that does not
+-- say whether it is on a treadmill is treated as one if the pelvis hardly moves (below 0.2 m/s) and that ground
+-- moves (above 0.15 m/s).
 WITH slower AS (
     SELECT
         *,

@@ -1,7 +1,9 @@
--- One row: a foot strike or foot off by a force platform: the first and last sample of a stance with at least 20 N.
--- Arguments: reaction. Inputs: the name of a relation like _ground_reaction; forces. Seconds. Stances that are
--- valid, all on platforms, and begin and end within the samples. An off counts where the force stays below 20 N
--- after it.
+-- One row: a foot strike or foot off from a force platform: the first and the last sample of a stance phase with at
+-- least 20 N.
+-- Arguments: reaction. The name of a relation like _ground_reaction.
+-- Inputs: forces. Seconds.
+-- Only stance phases that are valid, entirely on platforms, and begin and end within the samples. A foot off counts
+-- if the force stays below 20 N after it.
 WITH stances AS (
     SELECT
         subject,

@@ -1,6 +1,7 @@
--- One row: a side of a subject's session (left, right, both) with its gait variable scores and profile score.
--- Arguments: curves, controls. Inputs: the names of two relations like _mean_curves with speed_band, those scored and
--- the controls' (no rows where the reference is the norm); _norm. Degrees; what the scores mean: gait_profile.
+-- One row: a side of a subject's session (left, right, both) with its gait variable scores and its profile score.
+-- Arguments: curves, controls. The names of two relations like _mean_curves with speed_band: those to be scored, and
+-- the controls (no rows if the reference is the norm).
+-- Inputs: _norm. Degrees. The scores are explained in gait_profile.
 WITH persons AS (
     SELECT
         subject,
@@ -58,7 +59,7 @@ compared AS (
             AND norm.speed = coalesce(own.speed_band, 'free')
 ),
 
--- Each for its side and, with the pelvis once, for both.
+-- Each score for its side, and for both sides with the pelvis once.
 variables AS (
     SELECT
         subject,

@@ -1,9 +1,10 @@
--- One row: a frame of the subject and a side, with the wrench of the ground on that foot: what ground_reaction
--- shows.
--- Arguments: motion. Inputs: the name of a relation like _foot_motion; _plate_contacts, landmarks. N, Nm about the
--- lab's origin, mm. Trials with a force platform alone. A stance is a run of frames in which platforms of that foot
--- are loaded (they are summed), or in which heel or toe stand for 0.2 s with no platform under them; all of it is
--- valid or none. Between stances the foot is in the air and its force is zero.
+-- One row: a frame of the subject and a side, with the force and moment of the ground on that foot, as shown by
+-- ground_reaction.
+-- Arguments: motion. The name of a relation like _foot_motion.
+-- Inputs: _plate_contacts, landmarks. N, Nm about the lab's origin, mm.
+-- Only trials with a force platform. A stance phase is a run of frames in which platforms of that foot are loaded
+-- (their forces are added), or in which heel or toe stand for 0.2 s with no platform under them. A stance phase is
+-- valid as a whole or not at all. Between stance phases the foot is in the air and its force is zero.
 WITH frames AS (
     SELECT
         subject,

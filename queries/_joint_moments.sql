@@ -1,13 +1,15 @@
--- One row: a frame of the subject and a side with the net moments of hip, knee and ankle: what joint_kinetics shows.
--- Arguments: reaction, inertia, axes, smoothing. Inputs: the name of a relation like _ground_reaction; 'de_leva' or
--- 'dempster'; 'distal', 'proximal', 'joint' or 'lab'; 'same' (forces filtered as the landmarks) or 'none';
--- landmarks, trials, _body_mass, _segment_inertia. Metres, N, Nm, W. The moment of a joint on what is below it
--- (Winter 2009, chapter 5, summed over the segments i below):
+-- One row: a frame of the subject and a side with the net moments of hip, knee and ankle, as shown by
+-- joint_kinetics.
+-- Arguments: reaction, inertia, axes, smoothing. The name of a relation like _ground_reaction; 'de_leva' or
+-- 'dempster'; 'distal', 'proximal', 'joint' or 'lab'; 'same' (forces filtered like the landmarks) or 'none'.
+-- Inputs: landmarks, trials, _body_mass, _segment_inertia. Metres, N, Nm, W.
+-- Moment of a joint on the segments i below it (Winter 2009, chapter 5):
 --     M = sum_i [(c_i - j) x m_i (a_i - g) + I_i u_i x u_i''] - (moment of the ground about j)
--- c_i centre of mass, u_i the segment's direction, I_i its inertia across it (its spin about the long axis is left
--- out), j the joint. Power is M times the angular velocity of the segment below less that above. The shank's axes
--- are those of the knee (tibial torsion undone) at the knee, and of the ankle at the ankle. The foot is the line
--- from heel to toe in de Leva's tables and from ankle to toe in Dempster's as Plug-in Gait has it.
+-- c_i: centre of mass; u_i: direction of the segment; I_i: its transverse inertia (rotation about the long axis is
+-- neglected); j: the joint. Power is M times the angular velocity of the segment below minus that of the segment
+-- above. The shank's axes are those of the knee at the knee (without tibial torsion) and those of the ankle at the
+-- ankle. The foot is the line from heel to toe in de Leva's tables, and from ankle to toe in Dempster's as used by
+-- Plug-in Gait.
 WITH sides AS (
     SELECT
         landmarks.subject,
@@ -273,7 +275,7 @@ moments AS MATERIALIZED (
     FROM pulled
 ),
 
--- the quaternions whose axes each joint's moment is given in: y turned by the torsion at the knee
+-- the quaternions in whose axes each joint's moment is given: rotated about y by the torsion at the knee
 framed AS (
     SELECT
         *,

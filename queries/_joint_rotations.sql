@@ -1,7 +1,7 @@
--- One row: a frame of a person, with the rotation of each joint: of the distal segment in the axes of the proximal
--- one.
--- Inputs: _segment_rotations. Unit quaternions; <side>_step is the foot against the lab, spine the pelvis against the
--- trunk.
+-- One row: a frame of a person, with the rotation of each joint: the distal segment relative to the axes of the
+-- proximal segment.
+-- Inputs: _segment_rotations. Unit quaternions; <side>_step is the foot relative to the lab, spine the pelvis
+-- relative to the trunk.
 SELECT
     COLUMNS(
         '^(subject|session|trial|person|frame|time_s|is_.*|.*_neutral_deg|.*_tibial_torsion)$'

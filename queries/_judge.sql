@@ -1,10 +1,10 @@
--- One row: a gait cycle with its lengths and whether it is steady walking, and if not why (every reason, in words).
--- Arguments: motion. Inputs: the name of a relation like _foot_motion; _all_events, _cycles, _cycle_path, trials,
--- _decisions.
--- Metres, seconds, degrees. stride_m is the way of the heel along the heading, plus belt speed times stride time where
--- the ground moves (DESIGN: the belt's speed is the median backward speed of the foot in mid-stance). In root-relative
--- poses every length is NULL. rise_m is how much higher the heel is a stride later; a camera that is only held level
--- may tilt by as much as a slope.
+-- One row: a gait cycle with its lengths, whether it is steady walking, and all reasons if it is not.
+-- Arguments: motion. The name of a relation like _foot_motion.
+-- Inputs: _all_events, _cycles, _cycle_path, trials, _decisions. Metres, seconds, degrees.
+-- stride_m is the displacement of the heel along the heading, plus belt speed times stride time if the ground moves
+-- (the speed of a belt is the median backward speed of the foot in mid-stance). In root-relative poses all lengths
+-- are NULL. rise_m is the change in height of the heel over a stride; it is not checked for a camera that is only
+-- assumed to be level, which may tilt as much as a slope.
 WITH events AS (
     SELECT * FROM _all_events(motion)
 ),

@@ -1,7 +1,7 @@
 -- One row: a subject's session with a leg length, for scaling (Hof 1996, doi 10.1016/0966-6362(95)01057-2).
--- Inputs: calibrations, subjects. Metres. The mean of both sides; the better source first: file, participants,
--- static, neutral pose, estimated; where there is none, 0.53 of the subject's height (Winter 2009, table 4.1), marked
--- so.
+-- Inputs: calibrations, subjects. Metres, the mean of both sides.
+-- The first source that exists: file, participants, static, neutral pose, estimated. Without any, 0.53 of the
+-- subject's height (Winter 2009, table 4.1), with source 'height'.
 WITH ranked AS (
     SELECT
         subject,

@@ -2,8 +2,8 @@
 -- Inputs: _foot_motion, _judge, _cycle_curves, trials. Degrees; angle is the column of joint_angles without side and
 -- unit.
 -- The nine variables of the gait profile (Baker et al. 2009, doi 10.1016/j.gaitpost.2009.05.020), 51 points each.
--- Where up is only that of a level camera, pelvis and foot progression are left out unless accept_camera_level is
--- true.
+-- If the vertical axis is only that of a level camera, pelvis and foot progression are left out unless
+-- accept_camera_level is true.
 WITH motion AS MATERIALIZED (
     SELECT * FROM _foot_motion
 ),
@@ -54,7 +54,7 @@ angles AS (
     FROM points
 ),
 
--- Means first, then a row an angle: nine rows of every cycle's point would be most of the work.
+-- Means first, then one row per angle: nine rows for every point of a cycle would be most of the work.
 means AS (
     SELECT
         subject,

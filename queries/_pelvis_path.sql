@@ -1,13 +1,14 @@
--- One row: a frame of a person, with where the pelvis is and which way the person goes, and both feet.
--- Inputs: landmarks (mm), trials. Units: metres, seconds; x and z are the floor, y is up. The points of the feet are
--- passed on as they are (mm), with those of the frames before and after, so that one sort serves all.
--- origin_* is the sacrum where it is seen as often as the pelvis, else the pelvis (mid-point of the hip centres).
--- Where it is not seen (is_origin_seen false) it goes on along its path of the second around, if that holds at least
--- 0.25 s of it, for markers of pelvis and feet seldom vanish together at the ends of a capture.
--- forward_* is the unit direction of progression: the path of the pelvis over the second around the frame (about a
--- stride), or the way the hips face where the pelvis hardly travels: on a treadmill, in root-relative poses, below
--- 0.1 m/s; between 0.1 and 0.3 m/s one passes into the other. Zeni et al. 2008 (doi 10.1016/j.gaitpost.2007.07.007)
--- use the path of the whole walk, which fails in turns.
+-- One row: a frame of a person, with the position of the pelvis, the direction of progression, and both feet.
+-- Inputs: landmarks (mm), trials. Metres, seconds; x and z are horizontal, y is up. The points of the feet are
+-- passed on in mm, with those of the frames before and after, so that one sort is enough.
+-- origin_* is the sacrum if it is present as often as the pelvis, otherwise the pelvis (midpoint of the hip
+-- centres). If it is missing (is_origin_seen is false), it is extrapolated along its path over the second around the
+-- frame, if at least 0.25 s of that second are known, because markers of pelvis and feet rarely disappear together
+-- at the ends of a capture.
+-- forward_* is the unit vector of the direction of progression: the path of the pelvis over the second around the
+-- frame (about a stride), or the direction that the hips face if the pelvis hardly moves: on a treadmill, in
+-- root-relative poses, below 0.1 m/s. Between 0.1 and 0.3 m/s the two are blended. Zeni et al. 2008 (doi
+-- 10.1016/j.gaitpost.2007.07.007) use the path of the whole walk, which fails in turns.
 WITH seen AS (
     SELECT
         landmarks.subject,

@@ -1,11 +1,12 @@
--- One row: a frame of a force platform under load and a foot, with whose foot it is.
--- Arguments: motion. Inputs: the name of a relation like _foot_motion; plate_frames, force_plates, landmarks. N, Nm,
--- mm. A contact is a run of frames with at least 20 N (gaps of one frame filled), 0.06 s long and 50 N high. gap_mm
--- is the distance of the centre of pressure from the line from heel to toe, weighted by force over the contact: the
--- foot within 120 mm owns the contact, the nearer one where both are. The other foot is on the platform too where
--- its middle is over it and it stands (heel or toe below 0.5 m/s, relative to the belt) for more than 0.05 s of the
--- contact. What hangs over the edge of a platform that stands higher than another one, a step of stairs, touches
--- nothing: it counts as over the platform.
+-- One row: a frame of a loaded force platform and a foot, with the foot that the contact belongs to.
+-- Arguments: motion. The name of a relation like _foot_motion.
+-- Inputs: plate_frames, force_plates, landmarks. N, Nm, mm.
+-- A contact is a run of frames with at least 20 N (gaps of one frame are filled), at least 0.06 s long and 50 N
+-- high. gap_mm is the distance of the centre of pressure from the line from heel to toe, weighted by force over the
+-- contact. The foot within 120 mm owns the contact, or the closer foot if both are. The other foot is also on the
+-- platform if its midpoint is over it and it stands (heel or toe below 0.5 m/s, relative to the belt) for more than
+-- 0.05 s of the contact. A part of the foot beyond the edge of a platform that is higher than another one (a step of
+-- stairs) touches nothing and counts as over the platform.
 WITH geometry AS (
     SELECT
         subject,

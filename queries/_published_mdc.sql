@@ -1,8 +1,9 @@
--- One row: a published smallest detectable change of a parameter, in its unit, for a first value of at least from_value
--- and below below_value.
--- Inputs: none. Walking speed: Lewek & Sykes 2019, by the speed of the first session. Cadence, step length, step time:
--- Sensors 2020, 20:4866 (PMC7506931), table 3. No joint angle: what is published (3.8 to 11.5 degrees on a treadmill
--- after stroke, Kesar et al. 2011, Gait Posture 33:314) is of other measures than ours.
+-- One row: a published minimal detectable change of a parameter, in its unit, for a first value of at least
+-- from_value and below below_value.
+-- Inputs: none. Walking speed: Lewek & Sykes 2019, by the speed of the first session. Cadence, step length, step
+-- time: Sensors 2020, 20:4866 (PMC7506931), table 3. There is none for joint angles: the published values (3.8 to
+-- 11.5 degrees on a treadmill after stroke, Kesar et al. 2011, Gait Posture 33:314) are for other quantities than
+-- ours.
 SELECT
     parameter,
     from_value::DOUBLE AS from_value,

@@ -1,8 +1,9 @@
--- One row: a table of segment masses and inertias for a sex ('u' is unknown: the mean of both). Inputs: none. mass:
--- share of the body's; centre: share of the length from the upper end; radius: of gyration across, share of the
--- length. de_leva: de Leva 1996, doi 10.1016/0021-9290(95)00178-6, table 4 and its note for ankle centres; across is
--- the mean of the sagittal and transverse radii; the foot from heel to toe tip (ours ends at the toe marker).
--- dempster: Plug-in Gait's, after Dempster 1955 in Winter 2009, table 4.1; the foot from ankle to toe.
+-- One row: segment masses and inertia of one table for a sex ('u' is unknown: the mean of both).
+-- Inputs: none. mass: share of body mass; centre: share of the length from the upper end; radius: transverse radius
+-- of gyration, share of the length.
+-- de_leva: de Leva 1996, doi 10.1016/0021-9290(95)00178-6, table 4 and its note on ankle centres; transverse is the
+-- mean of the sagittal and transverse radii; the foot is from heel to toe tip (ours ends at the toe marker).
+-- dempster: as in Plug-in Gait, after Dempster 1955 in Winter 2009, table 4.1; the foot is from ankle to toe.
 SELECT *
 FROM (
     VALUES

@@ -1,7 +1,8 @@
--- One row: a frame of a person, with the rotation of each segment to the lab as a unit quaternion.
--- Inputs: _segment_source. Axes of a segment: x forward, y up along it, z to the right.
--- Where a skeleton gives only a line (no rotation about the long axis), the line stands in and is_<segment> is false.
--- lab: the lab turned about +Y to landmarks.facing_deg (0 = +Z, 90 = +X), so that its x points that way.
+-- One row: a frame of a person, with the rotation of each segment relative to the lab as a unit quaternion.
+-- Inputs: _segment_source. Axes of a segment: x forward, y up along the segment, z to the right.
+-- If a skeleton gives only a line (no rotation about the long axis), the line is used and is_<segment> is false.
+-- lab: the lab rotated about +Y to landmarks.facing_deg (0 = +Z, 90 = +X), so that its x axis points in that
+-- direction.
 SELECT
     subject,
     session,

@@ -1,7 +1,7 @@
--- One row: a session of a subject, with its place among the subject's sessions in time (1 is the first).
--- Inputs: trials. Sessions are in the order of acq_time (the earliest of their trials) where every session of the
--- subject has one and no two are alike, else in that of session_order in cohort.toml where it names every session;
--- else position is NULL and missing says what there is not. Names of sessions tell nothing: 'post' sorts before 'pre'.
+-- One row: a session of a subject, with its position in time among the subject's sessions (1 is the first).
+-- Inputs: trials. Sessions are ordered by acq_time (the earliest of their trials) if every session of the subject
+-- has one and all differ; otherwise by session_order in cohort.toml if it names every session; otherwise position is
+-- NULL and missing says what is missing. Names of sessions are not used: 'post' sorts before 'pre'.
 WITH sessions AS (
     SELECT
         subject,

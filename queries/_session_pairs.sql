@@ -1,7 +1,7 @@
--- One row: a parameter of one side of a subject in two sessions of the same condition (every pair, the earlier
--- session first; by name where the order is not known: order_source is then NULL and missing says why).
--- Inputs: subject_summary, _session_order. Sessions are gathered in a list: a filter on the subject then reaches the
--- files, which a join of the cells with themselves keeps from it.
+-- One row: a parameter of one side of a subject in two sessions of the same condition (all pairs, the earlier
+-- session first; by name if the order is unknown: order_source is then NULL and missing says why).
+-- Inputs: subject_summary, _session_order. Sessions are collected in a list, so that a filter on the subject reaches
+-- the files; a join of the table with itself would prevent this.
 WITH cells AS (
     SELECT
         subject,

@@ -1,6 +1,7 @@
--- One row: a gait cycle with its parameters: what spatiotemporal shows.
--- Arguments: judged. Inputs: the name of a relation like _cycles_judged; _leg_length. Definitions: docs/gait.md.
--- A macro, so that a view that needs the cycles too computes them once.
+-- One row: a gait cycle with its parameters, as shown by spatiotemporal.
+-- Arguments: judged. The name of a relation like _cycles_judged.
+-- Inputs: _leg_length. Definitions: docs/gait.md.
+-- This is a macro, so that a view that also needs the cycles computes them only once.
 -- step_*: the step that ends the cycle, from the other foot's strike to this foot's. *_norm: scaled by leg length L
 -- and g = 9.81 m/s2 (Hof 1996): speed / sqrt(g L), length / L, cadence * sqrt(L / g) in steps per second.
 WITH steps AS (
@@ -11,7 +12,7 @@ WITH steps AS (
             WHEN NOT is_root_relative
                 THEN (heel_end.x - heel_end.other_x) * heading_x + (heel_end.z - heel_end.other_z) * heading_z
         END AS step_m,
-        -- Across the line from this foot's strike to its next, to the right of the heading; positive where feet do
+        -- Distance from the line between two strikes of this foot, to the right of the heading; positive if the feet do
         -- not cross.
         CASE
             WHEN NOT is_root_relative

@@ -1,7 +1,8 @@
--- One row: an angle of a trial that the source file states too, ours beside the source's.
--- Inputs: joint_angles, source_angles (in our sign). Degrees; bias is ours less the source's; r is Pearson's.
--- Whole turns between the two are no difference. Ours is taken at the source's times, linear between frames; n_frames
--- counts the times where both exist.
+-- One row: an angle of a trial that the source file also contains, ours compared with the source's.
+-- Inputs: joint_angles, source_angles (with our sign). Degrees; bias is ours minus source; r is Pearson's
+-- correlation.
+-- Differences of whole turns are removed. Our angle is interpolated linearly at the source's times; n_frames is the
+-- number of times at which both exist.
 WITH stated AS (
     SELECT DISTINCT
         subject,

@@ -1,12 +1,12 @@
--- One row: a parameter of one side of a subject in two sessions (every pair, the earlier session first).
--- Inputs: _session_pairs, subjects, _published_mdc. Units are in the parameter's name. difference is session_b less
--- session_a: later less earlier, by acq_time or by session_order of cohort.toml (order_source); where neither tells,
--- difference is NULL and note says what is missing. SEM and MDC95 = 1.96 sqrt(2) SEM come from test-retest: SET
--- VARIABLE retest_group = 'control' says whose sessions no treatment parts; with at least 10 such persons SEM = SD of
--- their differences / sqrt(2) (Weir 2005, doi 10.1519/15184.1). Else the published value with its citation and people,
--- where there is one; else NULL. Never from strides within a session. is_beyond_mdc says whether the size of the
--- difference is above MDC95.
-WITH retest AS ( -- each retest person once a parameter: the first pair of sessions, both sides as one mean
+-- One row: a parameter of one side of a subject in two sessions (all pairs, the earlier session first).
+-- Inputs: _session_pairs, subjects, _published_mdc. The unit is part of the parameter's name.
+-- difference is session_b minus session_a, later minus earlier, by acq_time or by session_order of cohort.toml
+-- (order_source). If neither exists, difference is NULL and note says what is missing. SEM and MDC95 = 1.96 sqrt(2)
+-- SEM come from test-retest data: SET VARIABLE retest_group = 'control' names a group without treatment between its
+-- sessions. With at least 10 such people, SEM = SD of their differences / sqrt(2) (Weir 2005, doi 10.1519/15184.1).
+-- Otherwise the published value with its citation and population, if there is one; otherwise NULL. It is never
+-- computed from strides within a session. is_beyond_mdc: the absolute difference is larger than MDC95.
+WITH retest AS ( -- each retest person once per parameter: the first pair of sessions, mean of both sides
     SELECT
         pairs.parameter,
         pairs.subject,

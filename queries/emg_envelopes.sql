@@ -1,8 +1,8 @@
 -- One row: an EMG channel over a gait cycle of its side at a percent, 0 to 100.
--- Inputs: emg (envelopes, made at ingest: ingest/kinetics/emg.py says how), gait_cycles. normalized is the envelope
--- over the peak of the mean over the steady cycles of the person's session and channel, or over the peak in the
--- trial that the variable emg_reference names. Channels without a side are shown over left cycles. is_on by Hodges
--- and Bui 1996.
+-- Inputs: emg (envelopes, computed at ingest by ingest/kinetics/emg.py), gait_cycles.
+-- normalized is the envelope divided by the peak of the mean over the steady cycles of the person's session and
+-- channel, or by the peak in the trial named by the variable emg_reference. Channels without a side are shown over
+-- left cycles. is_on: Hodges and Bui 1996.
 WITH channels AS (
     SELECT
         *,

@@ -1,9 +1,11 @@
--- One row: an event that one source states and another found, or did not: ours beside the file's marks, ours beside the
--- force platforms', the platforms' beside the marks (columns source and against).
--- Inputs: gait_events. Seconds; difference_ms is source less against. status: matched (within 0.1 s of each other);
--- missed (an event of the second at least 0.15 s from both ends with none of the first within 0.1 s); missed_near_end;
--- invented (ours between that foot's first and last mark with no mark within 0.1 s). Each is matched with the nearest.
--- A platform sees only some steps: what it has not seen is neither missed nor invented.
+-- One row: an event of one source and the matching event of another, or that there is none: computed compared with
+-- the file's marks, computed compared with force platforms, platforms compared with marks (columns source and
+-- against).
+-- Inputs: gait_events. Seconds; difference_ms is source minus against. Each event is matched with the nearest one.
+-- status: matched (within 0.1 s of each other); missed (an event of the second source, at least 0.15 s from both
+-- ends, with none of the first within 0.1 s); missed_near_end; invented (an event of the first source between that
+-- foot's first and last mark, with no mark within 0.1 s). A platform records only some steps, so events outside them
+-- are neither missed nor invented.
 WITH pairs AS (
     SELECT *
     FROM (VALUES ('computed', 'file'), ('computed', 'force'), ('force', 'file')) AS known (ours, theirs)

@@ -1,6 +1,6 @@
 -- One row: a gait cycle, from a foot strike to the next strike of the same foot (cycle counts from 0 per foot).
 -- Inputs: _cycles_judged. Seconds on the trial's clock; heading_deg is the direction of progression about the
--- vertical, 0 along +z, 90 along +x. is_steady and reason as in docs/gait.md.
+-- vertical, 0 along +z, 90 along +x. is_steady and reason: docs/gait.md.
 SELECT
     subject,
     session,

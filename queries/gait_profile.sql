@@ -1,14 +1,16 @@
--- One row: a side of a subject's session (left, right, both) scored against a reference.
--- Inputs: _mean_curves, _speed_band, _gait_profiles, subjects. Degrees. Needs at least 3 steady cycles of the side.
--- GVS: root mean square over the cycle of the mean curve less the reference's mean; MAP: the nine GVS; GPS: root mean
--- square of the nine, for both sides of fifteen (the pelvis once, from the left) (Baker et al. 2009, doi
--- 10.1016/j.gaitpost.2009.05.020). GPS is NULL unless all its variables exist. A difference of 1.6 degrees matters in
--- the clinic (Baker et al. 2012).
--- Reference: SET VARIABLE reference = 'control' takes that group of subjects, of the same model and kind of source,
--- without the subject itself; else Schwartz 2008 at the subject's dimensionless speed (children, Plug-in Gait: not a
+-- One row: a side of a subject's session (left, right, both) compared with a reference.
+-- Inputs: _mean_curves, _speed_band, _gait_profiles, subjects. Degrees. At least 3 steady cycles of the side are
+-- needed.
+-- GVS: root mean square over the cycle of the difference between the mean curve and the reference's mean. MAP: the
+-- nine GVS. GPS: root mean square of the nine, or for both sides of fifteen (the pelvis once, from the left side)
+-- (Baker et al. 2009, doi 10.1016/j.gaitpost.2009.05.020). GPS is NULL unless all its variables exist. A difference
+-- of 1.6 degrees is clinically relevant (Baker et al. 2012).
+-- Reference: SET VARIABLE reference = 'control' uses that group of subjects, with the same model and kind of source,
+-- without the subject; otherwise Schwartz 2008 at the subject's dimensionless speed (children, Plug-in Gait: not a
 -- limit for adults).
--- GDI*: 100 - 10 (ln GPS - A) / B, A and B the mean and SD of ln GPS of at least 20 controls of the same model, each
--- left out of its own reference; else NULL (Schwartz & Rozumalski 2008, doi 10.1016/j.gaitpost.2008.05.001).
+-- GDI*: 100 - 10 (ln GPS - A) / B, where A and B are the mean and SD of ln GPS of at least 20 controls of the same
+-- model, each left out of its own reference; otherwise NULL (Schwartz & Rozumalski 2008, doi
+-- 10.1016/j.gaitpost.2008.05.001).
 WITH own AS (
     SELECT
         curves.*,
@@ -18,7 +20,7 @@ WITH own AS (
     WHERE curves.n_cycles >= 3
 ),
 
--- Computed apart, so that a filter on a subject reaches the files where the norm is the reference.
+-- Computed separately, so that a filter on a subject reaches the files if the norm is the reference.
 controls AS MATERIALIZED (
     SELECT
         curves.*,
@@ -32,7 +34,7 @@ profiles AS (
     SELECT * FROM _gait_profiles('own', 'controls')
 ),
 
--- One value a control: the mean of its sessions.
+-- One value per control: the mean of its sessions.
 control_logs AS (
     SELECT
         subject,

@@ -1,17 +1,17 @@
--- One row: a frame of a person, with every joint angle in degrees; NULL where the skeleton cannot give an honest one.
--- Inputs: _joint_rotations (unit quaternions), landmarks below it. Signs, skeletons and reasons: docs/angles.md.
--- Hip, knee, shoulder and elbow are joint coordinate systems (Grood & Suntay 1983, doi 10.1115/1.3138397): flexion
--- about z of the proximal segment, rotation about y of the distal one, adduction about the floating axis. At the ankle
--- the long axis of the foot (its x) takes the place of y, as in Plug-in Gait. Pelvis and trunk are taken against the
--- lab turned to landmarks.facing_deg in the order of Plug-in Gait (tilt, obliquity, rotation);
--- SET VARIABLE pelvis_order = 'baker' gives rotation, obliquity, tilt (Baker 2001, Gait & Posture 13:1-6). Trunk on
--- pelvis is a joint coordinate system with the trunk as proximal segment (Plug-in Gait's spine), in the signs of the
--- trunk. Foot progression is Plug-in Gait's: the foot's long axis against the sagittal plane of progression. Knee
--- rotation is that of the shank below the knee: a stated tibial torsion, which turns the ankle's axis, is taken off.
--- Where the pelvis has no anatomical zero, pelvis and hip angles come as change from the neutral pose (..._rel_deg).
--- SET VARIABLE angle_source = 'body' takes the segments of the fitted body, whose knee is a hinge: it has no adduction
--- and no rotation.
--- Both sides have one formula, since a left joint is seen in a mirror: queries/macros/rotations.sql.
+-- One row: a frame of a person, with every joint angle in degrees; NULL if it cannot be computed from the skeleton.
+-- Inputs: _joint_rotations (unit quaternions), landmarks. Signs, skeletons and reasons: docs/angles.md.
+-- Hip, knee, shoulder and elbow use the joint coordinate system (Grood & Suntay 1983, doi 10.1115/1.3138397):
+-- flexion about z of the proximal segment, rotation about y of the distal segment, adduction about the floating
+-- axis. At the ankle, the long axis of the foot (its x axis) replaces y, as in Plug-in Gait. Pelvis and trunk are
+-- relative to the lab rotated to landmarks.facing_deg, in the order of Plug-in Gait (tilt, obliquity, rotation); SET
+-- VARIABLE pelvis_order = 'baker' gives rotation, obliquity, tilt (Baker 2001, Gait & Posture 13:1-6). The trunk
+-- relative to the pelvis is a joint coordinate system with the trunk as proximal segment (Plug-in Gait's spine),
+-- with the signs of the trunk. Foot progression is Plug-in Gait's: the foot's long axis relative to the sagittal
+-- plane of progression. Knee rotation is that of the shank at the knee: a stated tibial torsion, which rotates the
+-- ankle's axis, is subtracted. If the pelvis has no anatomical zero, pelvis and hip angles are given as change from
+-- the neutral pose (..._rel_deg). SET VARIABLE angle_source = 'body' uses the segments of the fitted body, whose
+-- knee is a hinge without adduction and rotation. Both sides have the same formulas, because a left joint is
+-- mirrored first: queries/macros/rotations.sql.
 WITH sines AS NOT MATERIALIZED (
     SELECT
         *,

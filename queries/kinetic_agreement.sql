@@ -1,11 +1,12 @@
--- One row: a moment or power of a trial that the source file states too, ours beside the source's, and the vertical
--- force.
+-- One row: a moment, power or vertical force of a trial that the source file also contains, ours compared with the
+-- source's.
 -- Inputs: _foot_motion, _ground_reaction, _joint_moments, _wide_kinetics, _body_mass, source_kinetics. Nm/kg, W/kg,
--- N/kg; bias is ours less the source's; r is Pearson's. Ours are computed by the rules of the file's model, Plug-in
+-- N/kg; bias is ours minus source; r is Pearson's correlation. Ours follow the conventions of the file's model, Plug-in
 -- Gait: Dempster's inertias, axes of the distal segment, forces as measured; quantity is the column of
--- joint_kinetics or of ground_reaction. Frames in which the foot is on valid platforms by us and, where the file
--- states its ground reaction, by the file count. rmse_smooth is the difference after a moving mean of 0.1 s over both:
--- some files hold moments of trajectories that were never filtered, and noise is no difference of methods.
+-- joint_kinetics or of ground_reaction. Only frames in which the foot is on valid platforms are compared, in our
+-- data and, if the file contains a ground reaction, in the file. rmse_smooth is the difference after a
+-- moving mean of 0.1 s over both: some files contain moments of trajectories that were never filtered, and
+-- noise is not a difference of methods.
 WITH stated AS (
     SELECT * FROM source_kinetics
     WHERE quantity IS NOT NULL
@@ -78,7 +79,7 @@ their_force AS (
     WHERE quantity IN ('left_vertical_force_n_kg', 'right_vertical_force_n_kg')
 ),
 
--- a file's model may leave out platforms that we read: its moments of such a step are those of a foot in the air
+-- a file's model may ignore platforms that we read: its moments of such a step are those of a foot in the air
 stance AS (
     SELECT
         reaction.subject,

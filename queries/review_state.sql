@@ -1,6 +1,6 @@
--- One row: a review decision with its state: 'holds', 'superseded' by a later one on the same part, or 'to be checked'
--- because the trial was read anew from other bytes; 'no trial' where it is no longer in the lake.
--- Inputs: reviews, trials. is_disputed: another reviewer decided otherwise on the same part.
+-- One row: a review decision with its state: 'holds', 'superseded' by a later decision on the same part, 'to be
+-- checked' because the source of the trial has changed, or 'no trial' if the trial is no longer in the lake.
+-- Inputs: reviews, trials. is_disputed: another reviewer decided differently on the same part.
 WITH ranked AS (
     SELECT
         reviews.*,

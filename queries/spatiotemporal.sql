@@ -1,6 +1,5 @@
 -- One row: a gait cycle with its parameters.
--- Inputs: _cycles_judged, _spatiotemporal (which says how). Definitions: docs/gait.md. Speeds, step and stride
--- lengths and width are NULL in root-relative poses (missing_reason says so) and flagged by length_basis where
--- lengths are nominal.
+-- Inputs: _cycles_judged, _spatiotemporal (see there). Definitions: docs/gait.md. Speeds, step and stride lengths
+-- and width are NULL in root-relative poses (missing_reason says so); length_basis marks lengths that are nominal.
 SELECT *
 FROM _spatiotemporal('_cycles_judged')

@@ -1,9 +1,9 @@
 -- One row: a side of a subject in one session and condition, over the steady cycles of all its trials.
--- Inputs: _foot_motion, _judge, _spatiotemporal, _cycle_peaks, trials. Of every parameter the median under its own
--- name,
--- the SD (_sd) and the number of cycles that have it (_n). _cv_pct: SD over mean; a reliable one wants 50 cycles
--- (Konig et al. 2014, doi 10.1016/j.gaitpost.2013.06.014). Symmetry is of the medians of both sides and so the same
--- in both rows: index (R - L) / (0.5 (R + L)) in %, ratio R / L, angle (45 - atan(L / R)) / 90 in % (Zifchock et al.
+-- Inputs: _foot_motion, _judge, _spatiotemporal, _cycle_peaks, trials.
+-- Each parameter has its median under its own name, the SD (_sd) and the number of cycles that have it (_n).
+-- _cv_pct: SD divided by mean; a reliable value needs 50 cycles (Konig et al. 2014, doi
+-- 10.1016/j.gaitpost.2013.06.014). Symmetry is computed from the medians of both sides and is therefore the same in
+-- both rows: index (R - L) / (0.5 (R + L)) in %, ratio R / L, angle (45 - atan(L / R)) / 90 in % (Zifchock et al.
 -- 2008, doi 10.1016/j.gaitpost.2007.08.006); all three are unstable near zero.
 WITH motion AS MATERIALIZED (
     SELECT * FROM _foot_motion

@@ -1,11 +1,12 @@
--- One row: a trial, with figures that tell good data from bad, a flag for each, and a verdict in plain words.
+-- One row: a trial, with values that describe the quality of its data, a flag for each, and a verdict in words.
 -- Inputs: trials, landmarks (person 0), _anatomy, _cycles_judged, _excluded_trials. Millimetres, percent, seconds.
--- Thresholds: bone length varies over 5 % (CV); sides differ over 10 %; a landmark lacks over 10 % of frames; over 5
--- % of frames repeat the one before (no point moved 0.01 mm); left and right ankle change places; head below feet;
--- the floor under the lowest toe drifts over 50 mm; the lowest toe is over 100 mm off y = 0; knee adduction follows
--- flexion (r2 above 0.5: cross-talk of the knee axis); over 5 % of frames in which a joint or the speed is beyond what
--- a body can do, 80 % in which left and right are exchanged (_anatomy); a height outside 0.5 to 2.5 m; legs that differ
--- by 15 degrees in standing; under 3 steady cycles a side. Poses around the pelvis have no floor.
+-- Thresholds: bone length varies by more than 5 % (CV); sides differ by more than 10 %; a landmark is missing in
+-- more than 10 % of the frames; more than 5 % of the frames repeat the previous frame (no point moved by 0.01 mm);
+-- left and right ankle are exchanged; head below feet; the height of the lowest toe drifts by more than 50 mm; the
+-- lowest toe is more than 100 mm from y = 0; knee adduction follows flexion (r2 above 0.5: cross-talk of the knee
+-- axis); a joint angle or the speed is outside the human range in more than 5 % of the frames, or left and right are
+-- exchanged in 80 % (_anatomy); a height outside 0.5 to 2.5 m; legs that differ by 15 degrees in standing; fewer
+-- than 3 steady cycles per side. Poses relative to the pelvis have no floor.
 WITH points AS (
     SELECT
         subject,
@@ -113,7 +114,7 @@ cycles AS (
         count(*) FILTER (is_steady) AS n_steady_cycles,
         count(*) FILTER (is_steady AND side = 'left') AS n_left,
         count(*) FILTER (is_steady AND side = 'right') AS n_right,
-        -- mode() beside counts keeps a filter on the subject from the files; ordered, so that a tie has one answer
+        -- mode() beside counts keeps filters on the subject from the files; ordered, so that ties are resolved
         list_mode(list(reason ORDER BY reason)) AS usual_reason
     FROM _cycles_judged
     WHERE person = 0

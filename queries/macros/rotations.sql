@@ -1,9 +1,9 @@
 -- Macros over unit quaternions, STRUCT(w, x, y, z). Axes of a segment: x forward, y up along it, z to the right.
--- A macro is pasted in where it is named, so its arguments should be columns: nested calls grow with each level.
--- The elements of the rotation matrix that an angle needs are written out from the quaternion, halved where atan2
--- takes two; rounding can take a sine past 1.
+-- A macro is expanded in place, so its arguments should be columns: nested calls grow with each level.
+-- The elements of the rotation matrix that an angle needs are written out from the quaternion, halved if both are
+-- arguments of atan2. Because of rounding, a sine can be larger than 1.
 
--- The distal segment in the axes of the proximal one: conj(proximal) * distal.
+-- The distal segment relative to the axes of the proximal one: conj(proximal) * distal.
 CREATE OR REPLACE MACRO _relative(proximal, distal) AS {
     'w': proximal.w * distal.w + proximal.x * distal.x + proximal.y * distal.y + proximal.z * distal.z,
     'x': proximal.w * distal.x - proximal.x * distal.w - proximal.y * distal.z + proximal.z * distal.y,
@@ -11,7 +11,7 @@ CREATE OR REPLACE MACRO _relative(proximal, distal) AS {
     'z': proximal.w * distal.z - proximal.x * distal.y + proximal.y * distal.x - proximal.z * distal.w
 };
 
--- The same where the first is a turn about y alone, as the lab is.
+-- The same if the first is a rotation about y only, like that of the lab.
 CREATE OR REPLACE MACRO _relative_to_turn(turn, distal) AS {
     'w': turn.w * distal.w + turn.y * distal.y,
     'x': turn.w * distal.x - turn.y * distal.z,
@@ -19,7 +19,7 @@ CREATE OR REPLACE MACRO _relative_to_turn(turn, distal) AS {
     'z': turn.w * distal.z + turn.y * distal.x
 };
 
--- Both seen in a mirror held along the walker (x and y change sign): a left joint as the right one that moves alike.
+-- Both mirrored in the sagittal plane (x and y change sign): a left joint becomes the right joint that moves alike.
 CREATE OR REPLACE MACRO _mirrored(proximal, distal) AS {
     'w': proximal.w * distal.w + proximal.x * distal.x + proximal.y * distal.y + proximal.z * distal.z,
     'x': -(proximal.w * distal.x - proximal.x * distal.w - proximal.y * distal.z + proximal.z * distal.y),
@@ -33,28 +33,28 @@ CREATE OR REPLACE MACRO _mirrored_to_turn(turn, distal) AS {
     'z': turn.w * distal.z + turn.y * distal.x
 };
 
--- Degrees of an arc whose sine rounding may have taken past 1.
+-- Angle in degrees from its sine, which may be larger than 1 because of rounding.
 CREATE OR REPLACE MACRO _asin_deg(sine) AS CASE WHEN abs(sine) < 1 THEN degrees(asin(sine)) ELSE 90 * sign(sine) END;
 
 -- Joint coordinate system (Grood & Suntay 1983, doi 10.1115/1.3138397): about z of the proximal segment, then the
--- floating axis, then y of the distal one. The floating angle goes through its sine, which is computed a step before.
+-- floating axis, then y of the distal one. The floating angle is computed from its sine, which an earlier step gives.
 CREATE OR REPLACE MACRO _about_z_deg(q) AS degrees(atan2(q.w * q.z - q.x * q.y, 0.5 - (q.x * q.x + q.z * q.z)));
 CREATE OR REPLACE MACRO _floating_sine(q) AS 2 * (q.y * q.z + q.w * q.x);
 CREATE OR REPLACE MACRO _about_y_deg(q) AS degrees(atan2(q.w * q.y - q.x * q.z, 0.5 - (q.x * q.x + q.y * q.y)));
 
--- Turns about z of more than a right angle, from -90 to 270: forwards as a shoulder flexes, backwards as a knee does.
+-- Rotations about z beyond a right angle, -90 to 270: forward as in shoulder flexion, backward as in knee flexion.
 CREATE OR REPLACE MACRO _forwards_deg(q) AS
 90 + degrees(atan2(q.x * q.x + q.z * q.z - 0.5, q.w * q.z - q.x * q.y));
 CREATE OR REPLACE MACRO _backwards_deg(q) AS
 90 + degrees(atan2(q.x * q.x + q.z * q.z - 0.5, q.x * q.y - q.w * q.z));
 
--- The ankle, where the long axis of the foot (its x) takes the place of y.
+-- The ankle, where the long axis of the foot (its x axis) replaces y.
 CREATE OR REPLACE MACRO _toes_up_deg(q) AS degrees(atan2(q.x * q.y + q.w * q.z, 0.5 - (q.y * q.y + q.z * q.z)));
 CREATE OR REPLACE MACRO _sole_in_deg(q) AS degrees(atan2(q.y * q.z + q.w * q.x, 0.5 - (q.x * q.x + q.y * q.y)));
--- Sine of the angle of the foot's x with the plane of x and y: toes in.
+-- Sine of the angle between the foot's x axis and the plane of x and y; positive is toes in.
 CREATE OR REPLACE MACRO _toe_in_sine(q) AS 2 * (q.w * q.y - q.x * q.z);
 
--- Pelvis and trunk against the lab or each other: tilt, obliquity, rotation in the order of Plug-in Gait.
+-- Pelvis and trunk relative to the lab or to each other: tilt, obliquity, rotation in the order of Plug-in Gait.
 CREATE OR REPLACE MACRO _tilt_deg(q) AS degrees(atan2(q.x * q.y - q.w * q.z, 0.5 - (q.x * q.x + q.z * q.z)));
 CREATE OR REPLACE MACRO _obliquity_sine(q) AS -2 * (q.y * q.z + q.w * q.x);
 -- Rotation, obliquity, tilt: the order of Baker (2001, Gait & Posture 13:1-6).
@@ -63,7 +63,7 @@ CREATE OR REPLACE MACRO _obliquity_second_sine(q) AS 2 * (q.y * q.z - q.w * q.x)
 CREATE OR REPLACE MACRO _rotation_first_deg(q) AS
 degrees(atan2(q.x * q.z + q.w * q.y, 0.5 - (q.x * q.x + q.y * q.y)));
 
--- The first of two or three that is there.
+-- The first of two or three values that is not NULL.
 CREATE OR REPLACE MACRO _first_of(a, b) AS {
     'w': coalesce(a.w, b.w), 'x': coalesce(a.x, b.x), 'y': coalesce(a.y, b.y), 'z': coalesce(a.z, b.z)
 },
