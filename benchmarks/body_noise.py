@@ -16,7 +16,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from neurostore.ingest.body.fitting import BodySettings, fit_body
-from neurostore.ingest.body.inverse import marker_places
+from neurostore.ingest.body.forward import marker_places
 from neurostore.ingest.landmarks import compute_landmarks
 from neurostore.ingest.readers import read
 

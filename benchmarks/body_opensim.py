@@ -22,9 +22,11 @@ from pathlib import Path
 
 import numpy as np
 
-from neurostore.ingest.body.inverse import Targets, fit, marker_places
+from neurostore.ingest.body.forward import marker_places
+from neurostore.ingest.body.inverse import fit
 from neurostore.ingest.body.model import Model
 from neurostore.ingest.body.osim import read_model
+from neurostore.ingest.body.targets import Targets
 
 OPENSIM = """
 import json, sys, time

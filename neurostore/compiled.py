@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, Literal
 
 from numba import njit
@@ -30,3 +32,8 @@ def kernel(
     if sources and hasattr(file, "_source_stamp"):
         file._source_stamp = (file._source_stamp, sources)
     return compiled
+
+
+def hash_of(files: Iterable[Path]) -> str:
+    """Hash of files of kernels, for ``sources`` of :func:`kernel`."""
+    return hashlib.sha256(b"".join(file.read_bytes() for file in sorted(files))).hexdigest()

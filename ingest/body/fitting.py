@@ -14,11 +14,13 @@ from neurostore.ingest.geometry.rotations import from_matrix, to_matrix
 from neurostore.ingest.landmarks import Landmarks
 from neurostore.ingest.recording import Calibration, Step
 
-from .inverse import Fit, Targets, fit, forward, marker_places, prepare
+from .forward import forward, marker_places
+from .inverse import Fit, fit
 from .model import Model
 from .person import CENTRES, NAME, SEGMENTS, VERSION, person
 from .scaling import HIGHEST, LOWEST, scale_model
 from .smoothing import smooth
+from .targets import Targets, prepare
 
 #: frames that scaling and registration look at, evenly over the trial
 LOOKED_AT = 100
@@ -130,10 +132,7 @@ def fit_body(
         values = smooth(prepare(model, targets), values, rate_hz, smooth_hz)
         is_known = _bridged(is_known, round(BRIDGED_S * rate_hz))
     result = _result(model, landmarks, rows, points, found, values, is_known)
-    result.calibrations = [
-        Calibration(f"body_{name.split('_', 1)[1] if name.startswith(_SIDES) else name}_length", _side(name), value, "mm", "estimated")
-        for name, value in measured.items()
-    ]  # fmt: skip
+    result.calibrations = [_as_calibration(name, value) for name, value in measured.items()]
     result.steps = [
         Step("body_scale", VERSION, {"model": NAME, "lengths": "static" if lengths else "movement", "sides_apart": settings.sides_apart}),
         Step("body_fit", VERSION, {"smooth_hz": smooth_hz, "model_sha256": model.sha256}),
@@ -141,6 +140,11 @@ def fit_body(
     if guessed:
         result.notes.append(f"body: no length was measured of {', '.join(guessed)}; scaled like the rest of the body")
     return result
+
+
+def _as_calibration(name: str, value_mm: float) -> Calibration:
+    segment = name.split("_", 1)[1] if name.startswith(_SIDES) else name
+    return Calibration(f"body_{segment}_length", _side(name), value_mm, "mm", "estimated")
 
 
 def _points(landmarks: Landmarks, rows: Ints) -> dict[str, Floats]:

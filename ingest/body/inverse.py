@@ -1,4 +1,4 @@
-"""Forward and inverse kinematics of an OpenSim model: coordinates to bodies and markers, and targets to coordinates.
+"""Inverse kinematics of an OpenSim model: from targets to coordinates.
 
 Inverse kinematics is weighted least squares per frame, as in OpenSim's InverseKinematicsTool: the sum of
 weight · distance² over markers, plus weight · angle² over body rotations. Differences: targets may be missing
@@ -7,17 +7,17 @@ in single frames, and a coordinate that the targets of a frame do not determine 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from neurostore.arrays import Array, Bools, Floats, Ints
-from neurostore.errors import UsageError
 
-from . import kernels, normal_kernels
+from . import fit_kernels, kernels
+from .forward import unlocked
 from .functions import ITSELF
-from .model import GROUND, Marker, Model
+from .model import Model
+from .targets import Prepared, Targets, prepare
 from .tree import Tree, build_tree
 
 TOLERANCE = 1e-5
@@ -29,24 +29,6 @@ ESCAPES = 2
 #: a coordinate is unknown where 1 mm in the targets can turn it by more than this (radians), or move it (metres)
 UNKNOWN_TURN_PER_M = 60.0
 UNKNOWN_MOVE_PER_M = 20.0
-
-
-@dataclass(frozen=True, slots=True)
-class Targets:
-    """What a body is fitted to, T frames.
-
-    Attributes
-    ----------
-    points : marker of the model -> (T, 3) in metres in the model's lab frame, NaN where missing.
-    weights : marker -> one weight or (T,), 1 where not given; a weight of 0 leaves it out.
-    rotations : body -> (T, 3, 3) rotation matrix to the lab, NaN where missing. rotation_weights : likewise, in m² per
-        rad²: 0.01 counts an error of 1 rad like one of 0.1 m.
-    """
-
-    points: Mapping[str, Floats]
-    weights: Mapping[str, float | Floats] | None = None
-    rotations: Mapping[str, Floats] | None = None
-    rotation_weights: Mapping[str, float | Floats] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,74 +58,6 @@ class Fit:
         return np.sqrt(np.divide(total, n, out=np.full(len(n), np.nan), where=n > 0))
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """Targets as the kernels take them; one of these serves the fit, the smoother and the check of what is known."""
-
-    tree: Tree
-    markers: tuple[str, ...]
-    node: Ints
-    local: Floats
-    at: Floats
-    weight: Floats
-    turn_node: Ints
-    turn_local: Floats
-    to: Floats
-    turn_weight: Floats
-    held: Floats
-
-    @property
-    def n_axes(self) -> int:
-        return int(self.tree.axis_start[-1])
-
-    def of(self, frames: Ints | slice) -> Prepared:
-        """The same for some frames."""
-        changed = {
-            n: np.ascontiguousarray(getattr(self, n)[frames]) for n in ("at", "weight", "to", "turn_weight", "held")
-        }
-        return Prepared(**{n: changed.get(n, getattr(self, n)) for n in self.__slots__})
-
-
-def forward(model: Model, values: Floats, bodies: Sequence[str] | None = None) -> tuple[Floats, Floats]:
-    """Rotations (T, n, 3, 3) and origins (T, n, 3) in metres of bodies (all of the model's by default).
-
-    Parameters
-    ----------
-    values : (T, Q) of every coordinate in the model's order; coupled ones are worked out, whatever is given for them.
-    """
-    bodies = model.bodies if bodies is None else tuple(bodies)
-    tree = build_tree(_unlocked(model), bodies)
-    q = np.array(np.atleast_2d(values), dtype=float, order="C")
-    if q.shape[1] != len(model.coordinates):
-        raise UsageError(f"values of {q.shape[1]} coordinates; {model.name} has {len(model.coordinates)}")
-    r, p = np.empty((len(q), tree.n_nodes, 3, 3)), np.empty((len(q), tree.n_nodes, 3))
-    kernels.forward(tree.arrays(), q, r, p, int(tree.axis_start[-1]))
-    rotations, origins = np.empty((len(q), len(bodies), 3, 3)), np.empty((len(q), len(bodies), 3))
-    for k, body in enumerate(bodies):
-        node, place = tree.body_node[body], tree.body_place[body]
-        if node < 0:
-            rotations[:, k], origins[:, k] = place.rotation, place.origin
-        else:
-            rotations[:, k] = r[:, node] @ place.rotation
-            origins[:, k] = p[:, node] + r[:, node] @ place.origin
-    return rotations, origins
-
-
-def marker_places(model: Model, values: Floats, names: Sequence[str] | None = None) -> Floats:
-    """Markers (T, M, 3) in metres at the coordinates (T, Q); all of the model's by default."""
-    chosen = _markers(model, [m.name for m in model.markers] if names is None else names)
-    bodies = tuple(dict.fromkeys(m.body for m in chosen if m.body != GROUND))
-    r, p = forward(model, values, bodies)
-    out = np.empty((len(p), len(chosen), 3))
-    for k, marker in enumerate(chosen):
-        if marker.body == GROUND:
-            out[:, k] = marker.location
-        else:
-            b = bodies.index(marker.body)
-            out[:, k] = p[:, b] + r[:, b] @ marker.location
-    return out
-
-
 def fit(model: Model, targets: Targets, time_s: Floats | None = None, start: Floats | None = None) -> Fit:
     """Coordinates that bring the model's markers and bodies nearest to their targets, frame by frame.
 
@@ -159,7 +73,7 @@ def fit(model: Model, targets: Targets, time_s: Floats | None = None, start: Flo
     prepared = prepare(model, targets, time_s)
     tree = prepared.tree
     q, distances, _, steps = _solve_all(prepared, start)
-    whole = build_tree(_unlocked(model)) if model.couplers else tree
+    whole = build_tree(unlocked(model)) if model.couplers else tree
     filled = _complete(whole, q)
     values = filled.copy()
     moved = set(tree.column_q.tolist())
@@ -176,51 +90,6 @@ def fit(model: Model, targets: Targets, time_s: Floats | None = None, start: Flo
     return Fit(tree.names, values, filled, prepared.markers, distances, steps)
 
 
-def prepare(model: Model, targets: Targets, time_s: Floats | None = None) -> Prepared:
-    """Check targets against the model and lay them out for the kernels."""
-    weights, turn_weights = targets.weights or {}, targets.rotation_weights or {}
-    rotations = targets.rotations or {}
-    chosen = _markers(model, list(targets.points))
-    for name in [*weights, *turn_weights]:
-        if name not in targets.points and name not in rotations:
-            raise UsageError(f"a weight for {name!r}, which has no target")
-    lengths = {len(v) for v in [*targets.points.values(), *rotations.values()]}
-    if len(lengths) != 1:
-        raise UsageError(f"targets of {sorted(lengths) or 'no'} frames; expected some, all of one length")
-    n = lengths.pop()
-    tree = build_tree(model, list(dict.fromkeys([*(m.body for m in chosen), *rotations])))
-    order = sorted(range(len(chosen)), key=lambda k: tree.body_node[chosen[k].body])
-    chosen = [chosen[k] for k in order]
-    names = tuple(m.name for m in chosen)
-    at = _stack([targets.points[m.name] for m in chosen], (n, 0, 3))
-    weight = _weights([weights.get(m.name, 1.0) for m in chosen], n, names)
-    weight[~np.isfinite(at).all(axis=2)] = 0.0
-    to = _stack([rotations[b] for b in rotations], (n, 0, 3, 3))
-    turn_weight = _weights([turn_weights.get(b, 0.01) for b in rotations], n, tuple(rotations))
-    turn_weight[~np.isfinite(to).all(axis=(2, 3))] = 0.0
-    places = [tree.body_place[m.body] for m in chosen]
-    local = [p.rotation @ m.location + p.origin for m, p in zip(chosen, places, strict=True)]
-    held = np.tile(tree.q_default, (n, 1))
-    for i, coordinate in enumerate(model.coordinates):
-        if coordinate.prescribed is not None:
-            if time_s is None:
-                raise UsageError(f"coordinate {coordinate.name} is prescribed over time, and no times are given")
-            held[:, i] = coordinate.prescribed.value(np.asarray(time_s, dtype=float))
-    return Prepared(
-        tree,
-        names,
-        np.array([tree.body_node[m.body] for m in chosen], np.int64),
-        np.array(local, float).reshape(-1, 3),
-        np.nan_to_num(at),
-        weight,
-        np.array([tree.body_node[b] for b in rotations], np.int64),
-        np.array([tree.body_place[b].rotation for b in rotations], float).reshape(-1, 3, 3),
-        np.nan_to_num(to),
-        turn_weight,
-        held,
-    )
-
-
 def solve_from(prepared: Prepared, start: Floats, max_steps: int = MAX_STEPS) -> tuple[Floats, Floats, Floats, Ints]:
     """Fit the frames one after another from a guess (Q,): q (T, Q), distances (T, M), cost (T,), steps (T,)."""
     tree, n = prepared.tree, len(prepared.at)
@@ -228,7 +97,7 @@ def solve_from(prepared: Prepared, start: Floats, max_steps: int = MAX_STEPS) ->
     distances = np.full((n, len(prepared.markers)), np.nan)
     cost, steps = np.zeros(n), np.zeros(n, np.int64)
     n_free = len(tree.free)
-    normal_kernels.fit_frames(
+    fit_kernels.fit_frames(
         tree.arrays(),
         prepared.n_axes,
         (tree.row_start, tree.row),
@@ -380,7 +249,7 @@ def equations(prepared: Prepared, q: Floats) -> tuple[Floats, Floats]:
     """Normal equations (T, U, U), both halves, and right sides (T, U) of the targets alone at q (T, Q)."""
     tree, n, u = prepared.tree, len(q), len(prepared.tree.free)
     matrix, right = np.zeros((n, u, u)), np.zeros((n, u))
-    normal_kernels.frame_equations(
+    fit_kernels.frame_equations(
         tree.arrays(),
         prepared.n_axes,
         np.array(q, order="C"),
@@ -453,35 +322,3 @@ def _spread_unknown(tree: Tree, values: Floats) -> None:
     for k, j in enumerate(tree.dependent):
         of = tree.argument[tree.argument_start[n_axes + k] : tree.argument_start[n_axes + k + 1]]
         values[np.isnan(values[:, of]).any(axis=1), j] = np.nan
-
-
-def _unlocked(model: Model) -> Model:
-    """The model with every coordinate moving as it is told."""
-    from dataclasses import replace
-
-    return replace(model, coordinates=tuple(replace(c, is_locked=False, prescribed=None) for c in model.coordinates))
-
-
-def _markers(model: Model, names: Sequence[str]) -> list[Marker]:
-    known = {m.name: m for m in model.markers}
-    strangers = [n for n in names if n not in known]
-    if strangers:
-        raise UsageError(
-            f"{', '.join(strangers)}: no marker of the model {model.name}; its markers are {', '.join(known) or 'none'}"
-        )
-    return [known[n] for n in names]
-
-
-def _stack(values: Sequence[Floats], empty: tuple[int, ...]) -> Floats:
-    if not values:
-        return np.zeros(empty)
-    return np.ascontiguousarray(np.stack([np.asarray(v, dtype=float) for v in values], axis=1))
-
-
-def _weights(values: Sequence[float | Floats], n: int, names: Sequence[str]) -> Floats:
-    out = np.zeros((n, len(values)))
-    for k, (value, name) in enumerate(zip(values, names, strict=True)):
-        out[:, k] = np.nan_to_num(np.asarray(value, dtype=float))
-        if (out[:, k] < 0).any():
-            raise UsageError(f"the weight of {name} is negative")
-    return out

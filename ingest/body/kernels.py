@@ -6,10 +6,15 @@ The motion of a column (a coordinate of a node) is (turn, velocity at the lab's 
 from __future__ import annotations
 
 import math
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 
-from neurostore.compiled import kernel
+from neurostore import compiled
+
+#: for numba, which looks at the file of a cached kernel and not at those of the kernels it calls
+kernel = partial(compiled.kernel, sources=compiled.hash_of(Path(__file__).parent.glob("*kernels.py")))
 
 
 @kernel

@@ -14,10 +14,11 @@ from neurostore.release import VERSION
 from neurostore.wording import near
 
 from . import exchange
-from .inverse import Targets, fit
+from .inverse import fit
 from .lake_apply import landmarks_of, trial_rows
 from .model import Model
 from .osim import parse_model, read_model
+from .targets import Targets
 
 if TYPE_CHECKING:
     from neurostore.lake.version import Version

@@ -13,7 +13,8 @@ from scipy.linalg import solveh_banded
 
 from neurostore.arrays import Floats
 
-from .inverse import Prepared, equations
+from .inverse import equations
+from .targets import Prepared
 
 #: frames solved together and how many of them overlap with the next ones
 BLOCK, OVERLAP = 4000, 200

@@ -60,10 +60,10 @@ def compute_person(
     clean = clean_person(recording, rows, neutral, choices.cutoff_hz, choices.path)
     known = list(known) if is_subject else []  # a file's parameters are those of its subject alone
     parameters = calibration.gather(known)
-    is_led = is_subject and neutral is None and not is_static
-    led, led_notes = (
-        clusters.lead(clean.marks, poses, rows, known, recording.rate_hz, choices.cutoff_hz) if is_led else ({}, [])
-    )
+    led: dict[str, float] = {}
+    led_notes: list[str] = []
+    if is_subject and neutral is None and not is_static:
+        led, led_notes = clusters.lead(clean.marks, poses, rows, known, recording.rate_hz, choices.cutoff_hz)
     if is_subject:
         calibration.add_measured(parameters, clean.marks, "static" if is_static else "estimated")
 
@@ -76,15 +76,10 @@ def compute_person(
         sacrum_marker_first=declared.get("sacrum_marker_first", False),
         needs_trunk=clean.is_skin or neutral is None,
     )
-    if neutral is None:
-        segments = segments_of_points(body)
-    else:
-        segments = segments_of_rotations(neutral, clean.rotations, body.points)
-    pelvis = None if recording.position_basis == "root_relative" else body.points.get("pelvis")
-    headings = headings_of(pelvis, segments.right, poses.time_s[rows])
-    scalars: dict[str, Floats | float] = {}
-    if headings is not None:
-        scalars["heading_deg"], scalars["facing_deg"] = headings
+    segments = (
+        segments_of_points(body) if neutral is None else segments_of_rotations(neutral, clean.rotations, body.points)
+    )
+    scalars = _headings(recording, rows, body, segments)
     if not is_subject:
         return PersonLandmarks(rows, body.points, segments.rotations, scalars)
 
@@ -98,9 +93,8 @@ def compute_person(
     methods = {**body.methods, **segments.methods}
     notes = _undefined_shanks(body)
     if clean.is_skin and neutral is None:
-        on_device, device_notes = _alignment_devices(frozenset(poses.skeleton.joints), methods, parameters)
-        methods |= on_device
-        notes += [*device_notes, *_estimated_widths(body)]
+        changed, device_notes = _alignment_devices(frozenset(poses.skeleton.joints), methods, parameters)
+        methods, notes = methods | changed, [*notes, *device_notes, *_estimated_widths(body)]
     return PersonLandmarks(
         rows,
         body.points,
@@ -109,9 +103,16 @@ def compute_person(
         methods,
         parameters.added,
         "neutral" if neutral is not None else "anatomical" if "pelvis" in segments.rotations else "none",
-        {**clean.quality, **led},
+        clean.quality | led,
         [*clean.notes, *led_notes, *segments.notes, *notes],
     )
+
+
+def _headings(recording: Recording, rows: Ints, body: Centres, segments: Segments) -> dict[str, Floats | float]:
+    """Heading and facing of each frame, where the place in the lab or the pelvis tells them."""
+    pelvis = None if recording.position_basis == "root_relative" else body.points.get("pelvis")
+    headings = headings_of(pelvis, segments.right, recording.poses[0].time_s[rows])
+    return {} if headings is None else {"heading_deg": headings[0], "facing_deg": headings[1]}
 
 
 def _torsions(segments: Segments, body: Centres) -> dict[str, Floats | float]:

@@ -6,34 +6,21 @@ May import: all of ingest, and neurostore.lake and what stands below it.
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Iterable
-from dataclasses import replace
+from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from neurostore.errors import CohortError, InputError
+from neurostore.errors import CohortError
 from neurostore.ingest.cohort.scan import scan
-from neurostore.ingest.cohort.source import Cohort, TrialSource
-from neurostore.ingest.pipeline.batch import Batch, BatchResult, Outcome, calibrations_for
-from neurostore.ingest.pipeline.plan import LakeState, Plan, make_batches, make_plan
+from neurostore.ingest.cohort.source import Cohort
+from neurostore.ingest.pipeline.plan import Plan, make_plan
 from neurostore.ingest.pipeline.progress import Progress, Silent
 from neurostore.ingest.pipeline.report import IngestReport
-from neurostore.ingest.pipeline.settings import Settings, Statics, source_sha256
-from neurostore.ingest.pipeline.workers import InProcess, Pool, TrialEnded
-from neurostore.ingest.recording import Calibration
-from neurostore.trial_key import Key, key_text
+from neurostore.ingest.pipeline.run import Run
+from neurostore.ingest.pipeline.settings import Settings, source_sha256
+from neurostore.ingest.pipeline.state import read_state
+from neurostore.ingest.pipeline.workers import RayEngine
 from neurostore.wording import listed
-
-if TYPE_CHECKING:
-    from neurostore.ingest.pipeline.ray_pool import RayPool
-    from neurostore.lake.commit import Staged
-
-_COMMIT_EVERY_S = 5.0
-_COMMIT_TRIALS = 500
-_ROUNDS = 3  # a static trial may serve another static trial, which serves the rest
-_SMALL_BYTES = 10_000_000  # below this a process's start costs more than it brings
 
 
 def ingest(
@@ -46,8 +33,7 @@ def ingest(
     dry_run: bool = False,
     consent_renewed: bool = False,
     prune: bool = False,
-    engine: str = "local",
-    ray_address: str | None = None,
+    engine: RayEngine | str = "local",
     progress: Progress | None = None,
 ) -> IngestReport:
     """Bring the trials of a cohort folder into a lake, which is made where there is none.
@@ -63,8 +49,8 @@ def ingest(
     dry_run : only say what would be done.
     consent_renewed : take people back in who were erased from this lake.
     prune : take trials out of the lake whose files the cohort no longer has, of people who are in the cohort.
-    engine : ``local`` processes, or ``ray``: tasks of the cluster at ray_address, else of one started here; n_workers
-        is then how many at once (None for one per processor of the cluster).
+    engine : ``local`` processes, or ``ray``: tasks of a cluster that is started here, or of the one that a
+        RayEngine names; n_workers is then how many at once (None for one per processor of the cluster).
 
     Raises
     ------
@@ -87,15 +73,12 @@ def ingest(
     finish_erasures(root)
     if consent_renewed:
         _lift_tombstones(root, plan)
-    with running(root):
-        run = _Run(found, state, settings, root, report, progress or Silent(), engine, ray_address)
-        try:
-            run.read(plan, n_workers)
-            run.renew(plan)
-            run.review()
-            run.compare_with_folder(prune=prune)
-        finally:
-            run.close()
+    ray = RayEngine() if engine == "ray" else engine if isinstance(engine, RayEngine) else None
+    with running(root), closing(Run(found, state, settings, root, report, progress or Silent(), ray)) as run:
+        run.read(plan, n_workers)
+        run.renew(plan)
+        run.review()
+        run.compare_with_folder(prune=prune)
     report.version, report.seconds = run.version, time.monotonic() - start
     if not (report.added or report.replaced or report.skipped or report.updated):
         raise CohortError(_nothing(found, report))
@@ -139,271 +122,3 @@ def _lift_tombstones(root: str, plan: Plan) -> None:
 def _nothing(cohort: Cohort, report: IngestReport) -> str:
     problems = "\n  ".join(str(e) for e in report.failed)
     return f"{cohort.folder}: nothing could be read, so no trial went into {report.lake}\n  {problems}"
-
-
-def is_lake(path: Path | str) -> bool:
-    """Whether there is a lake at this path (or something else than a missing or empty folder, which open() names)."""
-    from neurostore import storage
-
-    root = storage.resolve(path)
-    if storage.is_remote(root):
-        return storage.exists(root)
-    folder = Path(root)
-    return folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
-
-
-def read_state(path: Path | str) -> LakeState:
-    """What a lake holds; nothing where there is none yet.
-
-    Raises
-    ------
-    NotALakeError, NewerLakeError : what is there is no lake, or one this software does not know.
-    """
-    state = LakeState()
-    from neurostore.lake.create import is_unfinished
-    from neurostore.lake.version import open as open_lake
-
-    if not is_lake(path) or (Path(path).is_dir() and is_unfinished(path)):
-        return state
-    lake = open_lake(path)
-    for row in lake.trials_table().to_pylist():
-        state.rows[(row["subject"], row["session"], row["trial"])] = row
-    static = {key: row["ingest_id"] for key, row in state.rows.items() if row["kind"] == "static"}
-    if static:
-        for row in lake.scan("calibrations").collect().to_dicts():
-            key = (row["subject"], row["session"], row["trial"])
-            if static.get(key) == row["ingest_id"] and row["source"] != "participants":
-                calibration = Calibration(row["parameter"], row["side"], row["value"], row["unit"], row["source"])
-                given = state.statics.setdefault(key[:2], {})
-                given[key[2]] = (*given.get(key[2], ()), calibration)
-    state.subjects = {row["subject"]: row for row in lake.scan("subjects").collect().to_dicts()}
-    return state
-
-
-class _Run:
-    """One ingest at work: what is staged and not committed, and what is known of static trials by now."""
-
-    def __init__(
-        self,
-        cohort: Cohort,
-        state: LakeState,
-        settings: Settings,
-        lake: str,
-        report: IngestReport,
-        progress: Progress,
-        engine: str = "local",
-        ray_address: str | None = None,
-    ):
-        self.engine, self.ray_address = engine, ray_address
-        self.cohort, self.state, self.settings, self.lake = cohort, state, settings, lake
-        self.report, self.progress = report, progress
-        self.statics: Statics = {key: dict(found) for key, found in state.statics.items()}
-        self.version: int | None = None
-        self._staged: list[Staged] = []
-        self._outcomes: list[Outcome] = []
-        self._done: dict[Key, Outcome] = {}
-        self._committed = time.monotonic()
-        self._pause = _COMMIT_EVERY_S
-        self._pool: InProcess | Pool | RayPool | None = None
-
-    def read(self, plan: Plan, n_workers: int | None) -> None:
-        """Read what is to be read; then, again, trials that were computed before their static trial was known."""
-        sources = plan.to_read
-        if self.engine == "ray" and sources:
-            from neurostore.ingest.pipeline.ray_pool import RayPool
-
-            self._pool = RayPool(n_workers, self.ray_address)
-            n_workers = self._pool.n_workers
-        n = n_workers or max(2, os.cpu_count() or 1)
-        n_bytes = sum(s.n_bytes for s in sources)
-        for _ in range(_ROUNDS):
-            if not sources:
-                break
-            batches = make_batches(sources, self.cohort, self.statics, self.lake, self.settings, n)
-            if self._pool is None:
-                if any(s.is_video for s in sources):
-                    from neurostore.ingest.video.estimate import processes_that_fit
-
-                    n = min(n, processes_that_fit(self.settings.estimator, self.settings.estimator_options))
-                is_small = n == 1 or n_bytes < _SMALL_BYTES or len(sources) == 1
-                self._pool = InProcess() if is_small else Pool(min(n, len(batches)))
-            self._run(batches)
-            sources = self._stale(plan)
-
-    def _run(self, batches: list[Batch]) -> None:
-        assert self._pool is not None
-        sources = [s for b in batches for s in b.sources]
-        self.progress.begin(len(sources), sum(s.n_bytes for s in sources))
-        try:
-            for event in self._pool.run(batches):
-                if isinstance(event, TrialEnded):
-                    self.progress.advance(event.label, event.n_bytes)
-                    self.report.n_bytes += event.n_bytes
-                else:
-                    self._take(event)
-                self._commit_if_due()
-        finally:
-            self._commit()
-
-    def _take(self, result: BatchResult) -> None:
-        accepted = []
-        for outcome in result.outcomes:
-            if outcome.error is not None:
-                self.report.failed.append(outcome.error)
-                continue
-            rival = self._done.get(outcome.key)
-            if rival is not None and rival.source.paths != outcome.source.paths:
-                where = key_text(outcome.key)
-                problem = f"{rival.source.paths[0].name} is the trial {where} already; rename one of them"
-                self.report.failed.append(InputError(outcome.source.paths[0], problem))
-                continue
-            accepted.append(outcome)
-            self._done[outcome.key] = outcome
-            if (outcome.row or {}).get("kind") == "static":
-                kept = tuple(c for c in outcome.calibrations if c.source != "participants")
-                self.statics.setdefault(outcome.key[:2], {})[outcome.key[2]] = kept
-        if result.staged is not None:
-            ids = {(o.row or {})["ingest_id"] for o in accepted}
-            rows = tuple(row for row in result.staged.rows if row["ingest_id"] in ids)
-            self._staged.append(replace(result.staged, rows=rows))
-        self._outcomes += accepted
-
-    def _stale(self, plan: Plan) -> list[TrialSource]:
-        """Trials whose session has a static trial that they were computed without."""
-        candidates = [(o.source, key, (o.row or {})["settings_sha256"]) for key, o in self._done.items()]
-        for source in plan.unchanged:
-            key = plan.keys[id(source)]
-            if key not in self._done:
-                candidates.append((source, key, self.state.rows[key]["settings_sha256"]))
-        stale = []
-        for source, key, used in candidates:
-            if key[:2] in self.statics:
-                given = calibrations_for(key, self.cohort.metadata, self.statics)
-                if self.settings.sha256(source, given) != used:
-                    stale.append(source)
-        return stale
-
-    def renew(self, plan: Plan) -> None:
-        """Write what the tables newly say of trials and subjects whose poses stay as they are."""
-        changes = {key: news for key, news in plan.updates.items() if key not in self._done}
-        if changes:
-            from neurostore.lake.commit import renew_trials
-
-            self.version = renew_trials(self.lake, changes, message=f"tables of {self.cohort.folder.name}")
-        self.report.updated += list(changes)
-        subjects = self._subject_rows({key[0] for key in self.state.rows})
-        if subjects:
-            from neurostore.lake.commit import commit
-
-            self.version = commit(self.lake, subjects=subjects, message=f"tables of {self.cohort.folder.name}")
-        if self.version is None:
-            from neurostore.lake.version import open as open_lake
-
-            self.version = open_lake(self.lake).version
-
-    def review(self) -> None:
-        """Record the exclusions of trials.tsv that the lake's reviews do not have yet, and take back those that went."""
-        from neurostore import reviews
-        from neurostore.lake.version import open as open_lake
-
-        lake = open_lake(self.lake)
-        there = set(zip(*(lake.trials_table()[c].to_pylist() for c in ("subject", "session", "trial")), strict=True))
-        decisions = reviews.of_tables(lake, {s.key: s.exclude for s in self.cohort.trials if s.key in there})
-        if decisions:
-            self.version = reviews.decide(self.lake, decisions)
-            for one in decisions:
-                where = key_text((one["subject"], one["session"], one["trial"]))
-                self.report.warnings.append(f"trials.tsv {one['action']}s {where}: {one['reason']}")
-
-    def compare_with_folder(self, *, prune: bool) -> None:
-        """Say (and with prune take out) what the folder no longer has, and which trials hold the same bytes."""
-        from neurostore.lake.version import open as open_lake
-
-        columns = ("subject", "session", "trial", "source_sha256", "source_path")
-        table = open_lake(self.lake).trials_table()
-        rows = list(zip(*(table[c].to_pylist() for c in columns), strict=True))
-        here = {s.key for s in self.cohort.trials} | set(self._done)
-        people = {key[0] for key in here}
-        failed = {str(error.path) for error in self.report.failed}
-        gone = [
-            row[:3]
-            for row in rows
-            if row[0] in people and row[:3] not in here and str(self.cohort.folder / row[4]) not in failed
-        ]
-        if gone and prune:
-            from neurostore.lake.commit import commit
-
-            self.version = commit(self.lake, removed=gone, message=f"no longer in {self.cohort.folder.name}")
-            self.report.warnings.append(
-                f"taken out, since the cohort no longer has them: {listed(map(key_text, gone))}"
-            )
-        elif gone:
-            self.report.warnings.append(
-                f"in the lake and no longer in the cohort: {listed(map(key_text, gone))}; --prune takes them out"
-            )
-        same: dict[str, dict[str, Key]] = {}
-        for row in rows:
-            if not (prune and row[:3] in gone):
-                same.setdefault(row[3], {})[row[4]] = row[:3]
-        for files in same.values():
-            if len(files) > 1:
-                self.report.warnings.append(
-                    f"the same bytes are {len(files)} trials: {listed(map(key_text, files.values()))}; each counts by itself"
-                )
-
-    def _subject_rows(self, subjects: Iterable[str]) -> list[dict[str, Any]]:
-        """Rows of subjects of this cohort that the lake has not, or has otherwise."""
-        here = {s.subject for s in self.cohort.trials} | {key[0] for key in self._done}
-        rows = [self.cohort.metadata.subject_row(s) for s in sorted(set(subjects) & here)]
-        changed = []
-        for row in rows:
-            name = str(row["subject"])
-            have = self.state.subjects.get(name)
-            if have is None or any(have.get(column) != value for column, value in row.items()):
-                changed.append({**dict.fromkeys(have or ()), **row})
-                self.state.subjects[name] = row
-        return changed
-
-    def _commit_if_due(self) -> None:
-        is_long_ago = time.monotonic() - self._committed > self._pause
-        if self._outcomes and (is_long_ago or len(self._outcomes) >= _COMMIT_TRIALS):
-            self._commit()
-
-    def _commit(self) -> None:
-        """Make what is staged part of the lake. The pause to the next grows with what a commit costs."""
-        if not self._outcomes:
-            return
-        from neurostore.lake.commit import commit
-
-        start = time.monotonic()
-        outcomes, staged = self._outcomes, self._staged
-        self._outcomes, self._staged = [], []
-        subjects = self._subject_rows({o.key[0] for o in outcomes})
-        refused: dict[Key, InputError] = {}
-        self.version = commit(
-            self.lake,
-            staged,
-            subjects=subjects or None,
-            message=f"ingest {self.cohort.folder.name}",
-            on_refused=refused.update,
-        )
-        self.report.failed += refused.values()
-        for outcome in outcomes:
-            if outcome.key not in refused:
-                self._count(outcome)
-        self._committed = time.monotonic()
-        self._pause = max(_COMMIT_EVERY_S, 10 * (self._committed - start))
-
-    def _count(self, outcome: Outcome) -> None:
-        key = outcome.key
-        for counted in (self.report.added, self.report.replaced):
-            if key in counted:  # read a second time, with its static trial
-                return
-        if key in self.report.skipped:
-            self.report.skipped.remove(key)
-        (self.report.replaced if key in self.state.rows else self.report.added).append(key)
-
-    def close(self) -> None:
-        self.progress.end()  # however it ended: a bar hides the terminal's cursor
-        if self._pool is not None:
-            self._pool.close()

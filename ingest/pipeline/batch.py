@@ -17,6 +17,7 @@ from neurostore.ingest.recording import Calibration, Recording
 from neurostore.trial_key import Key
 
 if TYPE_CHECKING:
+    from neurostore.ingest.landmarks import Landmarks
     from neurostore.lake.commit import Staged, TrialTables
 
 
@@ -118,23 +119,7 @@ def _trial(source: TrialSource, batch: Batch, statics: Statics, outcome: Outcome
         notes.append(
             f"the markers alone said otherwise, but the static trial of the session says that {up} is up, which was taken"
         )
-    landmarks, shown = None, recording
-    if recording.poses:
-        from neurostore.ingest.landmarks import compute_landmarks
-
-        depth_sd_mm = None
-        if batch.settings.refine and recording.kind == "video":
-            from neurostore.ingest.refine.apply import refined_recording
-
-            shown, depth_sd_mm = refined_recording(recording, where=str(source.paths[0]))
-        landmarks = compute_landmarks(
-            shown,
-            cutoff_hz=batch.settings.cutoff_hz,
-            calibrations=given,
-            hip_method=source.options.hip_method or batch.settings.hip_method,
-        )
-        if depth_sd_mm is not None:
-            landmarks.scalars["depth_sd_mm"] = depth_sd_mm
+    shown, landmarks = _landmarks(recording, source, batch.settings, given) if recording.poses else (recording, None)
     body = None
     if batch.settings.body and landmarks is not None:
         from neurostore.ingest.body.trial import body_of
@@ -169,6 +154,28 @@ def _trial(source: TrialSource, batch: Batch, statics: Statics, outcome: Outcome
 
         tables |= body_tables(body)
     return TrialTables(key=key, ingest_id=ingest_id, row=row, tables=tables)
+
+
+def _landmarks(
+    recording: Recording, source: TrialSource, settings: Settings, given: tuple[Calibration, ...]
+) -> tuple[Recording, Landmarks]:
+    """(the recording, refined where that is asked for, its landmarks)."""
+    from neurostore.ingest.landmarks import compute_landmarks
+
+    depth_sd_mm = None
+    if settings.refine and recording.kind == "video":
+        from neurostore.ingest.refine.apply import refined_recording
+
+        recording, depth_sd_mm = refined_recording(recording, where=str(source.paths[0]))
+    landmarks = compute_landmarks(
+        recording,
+        cutoff_hz=settings.cutoff_hz,
+        calibrations=given,
+        hip_method=source.options.hip_method or settings.hip_method,
+    )
+    if depth_sd_mm is not None:
+        landmarks.scalars["depth_sd_mm"] = depth_sd_mm
+    return recording, landmarks
 
 
 def read_trial(source: TrialSource, settings: Settings) -> Recording:

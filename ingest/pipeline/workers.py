@@ -31,6 +31,13 @@ _AHEAD = 2  # batches a worker has, so that it is never idle while the parent co
 
 
 @dataclass(frozen=True, slots=True)
+class RayEngine:
+    """Read in tasks of the Ray cluster at an address, else of one started here."""
+
+    address: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class TrialEnded:
     """A trial was read or refused; its batch is not staged yet."""
 

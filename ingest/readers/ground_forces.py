@@ -12,7 +12,7 @@ import numpy as np
 
 from neurostore.arrays import Floats
 from neurostore.errors import InputError
-from neurostore.ingest.readers.wrenches import THRESHOLD_N, plate_from_wrench
+from neurostore.ingest.readers.wrenches import THRESHOLD_N, Wrench, plate_from_wrench
 from neurostore.ingest.recording import ForcePlate
 
 _SIDE = re.compile(r"(?:^|_)(?P<side>l|r|left|right)(?:_|$)", re.IGNORECASE)
@@ -72,26 +72,19 @@ def read_ground_forces(
         with np.errstate(invalid="ignore"):
             moment: Floats = np.asarray(np.cross(point - centre, force) + free, float)
         side = _SIDE.search(name)
-        plates.append(
-            plate_from_wrench(
-                plate=number,
-                type_=0,
-                corners=None,
-                origin=None,
-                matrix=None,
-                channels=(),
-                units=("N", "m", "Nm"),
-                rate_hz=rate_hz,
-                start_s=float(table[0, 0]),
-                force=force,
-                moment_nmm=moment,
-                normal=np.array([0.0, 1.0, 0.0]),
-                zero="as recorded",
-                threshold_n=THRESHOLD_N,
-                notes=notes,
-                centre=centre,
-                side=None if side is None else {"l": "left", "r": "right"}[side["side"][0].lower()],
-            )
+        wrench = Wrench(
+            plate=number,
+            type_=0,
+            rate_hz=rate_hz,
+            start_s=float(table[0, 0]),
+            force=force,
+            moment_nmm=moment,
+            normal=np.array([0.0, 1.0, 0.0]),
+            zero="as recorded",
+            units=("N", "m", "Nm"),
+            centre=centre,
+            side=None if side is None else {"l": "left", "r": "right"}[side["side"][0].lower()],
         )
+        plates.append(plate_from_wrench(wrench, notes))
     notes.append(f"{len(plates)} ground reaction forces were read ({', '.join(w[0] for w in wrenches)})")
     return plates

@@ -5,6 +5,8 @@ In comes what a reader found in the lab's axes (Y up), out goes a ForcePlate.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from neurostore.arrays import Bools, Floats
@@ -16,71 +18,70 @@ _LEAST_LOADED_N = 50.0
 _UNLOADED_S = 0.05
 
 
-def plate_from_wrench(
-    *,
-    plate: int,
-    type_: int,
-    corners: Floats | None,
-    origin: Floats | None,
-    matrix: Floats | None,
-    channels: tuple[int, ...],
-    units: tuple[str, ...],
-    rate_hz: float,
-    start_s: float,
-    force: Floats,
-    moment_nmm: Floats,
-    normal: Floats,
-    zero: str,
-    threshold_n: float,
-    notes: list[str],
-    centre: Floats | None = None,
-    side: str | None = None,
-) -> ForcePlate:
-    """A platform of forces on the person.
+@dataclass(frozen=True, slots=True)
+class Wrench:
+    """What a file holds of one platform, in the lab's axes (Y up).
 
-    Parameters
+    Attributes
     ----------
-    force : (n, 3) N, moment_nmm : (n, 3) Nmm about the middle of the surface, both in the lab's axes.
-    normal : (3,) unit vector across the surface. zero : how the baseline was removed, '' where it was not yet.
+    plate : its number from 1. type_ : of C3D, 0 for forces that stand alone.
+    force : (n, 3) N, moment_nmm : (n, 3) Nmm about the middle of the surface. normal : (3,) unit vector across the surface.
+    corners : (4, 3) mm; centre : (3,) mm, the middle where there are no corners. origin, matrix : as the file has them.
+    start_s : time of the first sample. zero : how the baseline was removed, '' where it was not yet.
     """
-    middle = np.asarray(corners, float).mean(axis=0) if corners is not None else centre
+
+    plate: int
+    type_: int
+    rate_hz: float
+    start_s: float
+    force: Floats
+    moment_nmm: Floats
+    normal: Floats
+    zero: str
+    units: tuple[str, ...]
+    channels: tuple[int, ...] = ()
+    corners: Floats | None = None
+    centre: Floats | None = None
+    origin: Floats | None = None
+    matrix: Floats | None = None
+    side: str | None = None
+
+
+def plate_from_wrench(wrench: Wrench, notes: list[str], threshold_n: float = THRESHOLD_N) -> ForcePlate:
+    """A platform of forces on the person; what was changed is said in the notes."""
+    middle = np.asarray(wrench.corners, float).mean(axis=0) if wrench.corners is not None else wrench.centre
     assert middle is not None
+    name = f"force platform {wrench.plate}"
+    force, moment_nmm = wrench.force, wrench.moment_nmm
     is_flipped = _is_flipped(force[:, 1])
     if is_flipped:
         force, moment_nmm = -force, -moment_nmm
+        notes.append(f"{name}: its forces point into the floor, as those on the platform do; they were turned round")
+    baseline_n, returns = _baseline(force[:, 1], wrench.rate_hz, threshold_n)
+    zero = wrench.zero or "none: never unloaded"
+    is_unloaded = np.abs(force[:, 1] - baseline_n) < threshold_n
+    if not wrench.zero and returns and is_unloaded.any():
+        force = force - np.nanmedian(force[is_unloaded], axis=0)
+        moment_nmm = moment_nmm - np.nanmedian(moment_nmm[is_unloaded], axis=0)
+        zero = "median of the unloaded samples"
         notes.append(
-            f"force platform {plate}: its forces point into the floor, as those on the platform do; they were turned round"
+            f"{name}: no FORCE_PLATFORM:ZERO; the baseline ({baseline_n:.1f} N vertical) is the median of the unloaded samples"
         )
-    baseline_n, returns = _baseline(force[:, 1], rate_hz, threshold_n)
-    if not zero:
-        is_unloaded = np.abs(force[:, 1] - baseline_n) < threshold_n
-        if returns and is_unloaded.any():
-            force = force - np.nanmedian(force[is_unloaded], axis=0)
-            moment_nmm = moment_nmm - np.nanmedian(moment_nmm[is_unloaded], axis=0)
-            zero = "median of the unloaded samples"
-            notes.append(
-                f"force platform {plate}: no FORCE_PLATFORM:ZERO; the baseline ({baseline_n:.1f} N vertical) is the median "
-                "of the unloaded samples"
-            )
-            baseline_n = 0.0
-        else:
-            zero = "none: never unloaded"
+        baseline_n = 0.0
     if not returns:
-        notes.append(
-            f"force platform {plate}: the vertical force never returns to zero (least {_least(force[:, 1]):.0f} N); "
-            "its forces are not used"
-        )
-    cop, free = _pressure(force, moment_nmm, middle, normal, threshold_n, corners)
+        least = _least(force[:, 1])
+        notes.append(f"{name}: the vertical force never returns to zero (least {least:.0f} N); its forces are not used")
+    cop, free = _pressure(force, moment_nmm, middle, wrench.normal, threshold_n, wrench.corners)
     return ForcePlate(
-        plate=plate,
-        type=type_,
-        corners=corners,
-        origin=origin,
-        matrix=matrix,
-        channels=channels,
-        units=units,
-        rate_hz=rate_hz,
-        start_s=start_s,
+        plate=wrench.plate,
+        type=wrench.type_,
+        corners=wrench.corners,
+        origin=wrench.origin,
+        matrix=wrench.matrix,
+        channels=wrench.channels,
+        units=wrench.units,
+        rate_hz=wrench.rate_hz,
+        start_s=wrench.start_s,
         force=force,
         moment=moment_nmm / 1000.0,
         centre=np.asarray(middle, float),
@@ -91,7 +92,7 @@ def plate_from_wrench(
         zero=zero,
         is_flipped=is_flipped,
         returns_to_zero=returns,
-        side=side,
+        side=wrench.side,
     )
 
 

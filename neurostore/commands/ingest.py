@@ -85,6 +85,7 @@ def ingest(
     from neurostore.ingest.pipeline.json_log import JsonLines, log_fatal, log_report
     from neurostore.ingest.pipeline.progress import Bar, Lines, print_report
     from neurostore.ingest.pipeline.settings import Settings
+    from neurostore.ingest.pipeline.workers import RayEngine
 
     talk = console()
     video = {
@@ -111,8 +112,7 @@ def ingest(
             dry_run=dry_run,
             consent_renewed=consent_renewed,
             prune=prune,
-            engine=engine.value,
-            ray_address=ray_address,
+            engine=RayEngine(ray_address) if engine is Engine.ray else "local",
             progress=progress,
         )
     except KeyboardInterrupt:

@@ -14,7 +14,6 @@ All costs are sums of squares; square roots are taken on the way out.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from functools import partial
 from pathlib import Path
@@ -27,13 +26,7 @@ from neurostore.dtw._lanes import least, load, smaller, splat, spread, store, wh
 ROWS_A_LOOK = 16  # rows between two looks at whether a tile can be abandoned
 
 
-def _sources() -> str:
-    """Hash of every file of kernels."""
-    files = sorted(Path(__file__).parent.glob("_*.py"))
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
-
-
-SOURCES = _sources()
+SOURCES = compiled.hash_of(Path(__file__).parent.glob("_*.py"))
 
 
 kernel = partial(compiled.kernel, error_model="numpy", sources=SOURCES)

@@ -51,6 +51,32 @@ class _Point:
     whole: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """The points of one subject by what they are, and the subject's name as the file gives it."""
+
+    markers: list[_Point]
+    models: list[_Point]
+    angles: list[_Point]
+    outputs: list[_Point]
+    subject: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """Markers and points of the file's own model: positions (T, markers + models, 3) in mm, Y up.
+
+    scale_mm : millimetres per unit of the file. up : the file's axis that points up.
+    """
+
+    markers: list[_Point]
+    models: list[_Point]
+    positions: Floats
+    scale_mm: float
+    length_basis: str
+    up: str
+
+
 def read(path: Path, options: ReadOptions) -> Recording:
     """Read a C3D file.
 
@@ -64,27 +90,70 @@ def read(path: Path, options: ReadOptions) -> Recording:
     layout = read_layout(path)
     if layout.n_points == 0 and has_rotations(layout):
         return read_rotations(path, layout, options)
-    parameters = layout.parameters
-    notes = list(layout.notes)
-    points, subject = _points_of_subject(path, layout, parameters, options, notes)
-    kinds = classify([p.label for p in points], [p.whole for p in points], parameters)
-    chosen = {kind: [p for p, k in zip(points, kinds, strict=True) if k == kind] for kind in set(kinds)}
-    markers, models = chosen.get("marker", []), chosen.get("model_point", [])
-    angle_points, outputs = chosen.get("angle", []), chosen.get("output", [])
+    parameters, notes = layout.parameters, list(layout.notes)
+    chosen = _chosen(path, layout, options, notes)
+    n_placed = len(chosen.markers) + len(chosen.models)
+    values = read_points(path, layout, [p.index for p in (*chosen.markers, *chosen.models, *chosen.angles)])
+    keep = frame_slice(layout.n_frames, options, path)
+    time_s = (layout.first_frame - 1 + np.arange(layout.n_frames)[keep]) / layout.rate_hz
+    placed = _placed(path, parameters, options, chosen, values[keep, :n_placed], notes)
+
+    labels = [p.label for p in placed.markers]
+    skeleton, columns, fit_notes = choose_skeleton(labels, options, path, [p.label for p in placed.models])
+    poses = assemble(skeleton, columns, placed.positions, time_s)
+    said_static = name_says_static(path) or bool(sum(parameters.numbers("SUBJECTS", "IS_STATIC")[:1]))
+    still = is_still(placed.positions[:, : len(labels)], len(poses.frame) / layout.rate_hz, said_static)
+    events, event_notes = source_events(parameters, layout.first_frame, layout.n_frames, layout.rate_hz, chosen.subject)
+    angle_labels = [p.label for p in chosen.angles]
+    angles, angle_notes = source_angles(angle_labels, values[keep, n_placed:], time_s, parameters)
+    measures, measure_notes = calibrations(parameters, chosen.subject)
+    kinetics = read_kinetics(path, layout, chosen.outputs, keep, time_s, measures, placed.up, notes)
+    start_s = (layout.first_frame - 1 + keep.start) / layout.rate_hz
+    analog, plates = read_forces(path, layout, options, keep, placed.scale_mm, placed.up, start_s, notes)
+    notes += _remarks(placed)
+    return Recording(
+        kind="static" if still else "mocap",
+        rate_hz=layout.rate_hz,
+        poses=[poses],
+        up_source="lab",
+        position_basis="lab",
+        length_basis=options.length_basis or placed.length_basis,
+        events=events,
+        angles=angles,
+        calibrations=measures,
+        plates=plates,
+        analog=analog,
+        kinetics=kinetics,
+        model_points=frozenset(columns[len(labels) :]),
+        subject=chosen.subject,
+        is_treadmill=options.is_treadmill,
+        steps=[_step(layout, placed)],
+        notes=[*notes, *fit_notes, *event_notes, *angle_notes, *measure_notes],
+    )
+
+
+def _chosen(path: Path, layout: Layout, options: ReadOptions, notes: list[str]) -> _Chosen:
+    """The points to be read. Raises InputError where none of them is a marker."""
+    points, subject = _points_of_subject(path, layout, layout.parameters, options, notes)
+    kinds = classify([p.label for p in points], [p.whole for p in points], layout.parameters)
+    markers, models, angles, outputs = (
+        [p for p, k in zip(points, kinds, strict=True) if k == kind]
+        for kind in ("marker", "model_point", "angle", "output")
+    )
     if not markers:
         raise InputError(
             path,
             f"has no marker: its {layout.n_points} points are unlabelled or outputs of a model "
-            f"({len(models)} model points, {len(angle_points)} angles, {len(outputs)} forces, moments, powers)",
+            f"({len(models)} model points, {len(angles)} angles, {len(outputs)} forces, moments, powers)",
         )
-    wanted = [*markers, *models, *angle_points]
-    values = read_points(path, layout, [p.index for p in wanted])
-    n_placed = len(markers) + len(models)
-    keep = frame_slice(layout.n_frames, options, path)
-    positions, angle_values = values[keep, :n_placed], values[keep, n_placed:]
-    time_s = (layout.first_frame - 1 + np.arange(layout.n_frames)[keep]) / layout.rate_hz
+    return _Chosen(markers, models, angles, outputs, subject)
 
-    markers, models, positions = _without_duplicates(markers, models, positions, notes)
+
+def _placed(
+    path: Path, parameters: Parameters, options: ReadOptions, chosen: _Chosen, positions: Floats, notes: list[str]
+) -> _Placed:
+    """Positions (T, markers + models, 3) of the file without duplicates and without rubbish, in mm, Y up."""
+    markers, models, positions = _without_duplicates(chosen.markers, chosen.models, positions, notes)
     is_marker = np.arange(len(markers) + len(models)) < len(markers)
     scale_mm, length_basis = _scale(path, parameters, options, positions[:, is_marker], notes)
     with np.errstate(over="ignore"):
@@ -100,59 +169,37 @@ def read(path: Path, options: ReadOptions) -> Recording:
         )
     if length_basis == "measured" and (warning := unit_mismatch(positions[:, is_marker], f"{scale_mm:g} mm")):
         notes.append(warning)
-    labels = [p.label for p in markers]
-    up = _up(path, parameters, options, labels, positions[:, is_marker], notes)
-    positions = to_y_up(positions, up)
+    up = _up(path, parameters, options, [p.label for p in markers], positions[:, is_marker], notes)
+    return _Placed(markers, models, to_y_up(positions, up), scale_mm, length_basis, up)
 
-    skeleton, columns, fit_notes = choose_skeleton(labels, options, path, [p.label for p in models])
-    poses = assemble(skeleton, columns, positions, time_s)
-    said_static = name_says_static(path) or bool(sum(parameters.numbers("SUBJECTS", "IS_STATIC")[:1]))
-    still = is_still(positions[:, is_marker], len(poses.frame) / layout.rate_hz, said_static)
-    events, event_notes = source_events(parameters, layout.first_frame, layout.n_frames, layout.rate_hz, subject)
-    angles, angle_notes = source_angles([p.label for p in angle_points], angle_values, time_s, parameters)
-    measures, measure_notes = calibrations(parameters, subject)
-    kinetics = read_kinetics(path, layout, outputs, keep, time_s, measures, up, notes)
-    start_s = (layout.first_frame - 1 + keep.start) / layout.rate_hz
-    analog, plates = read_forces(path, layout, options, keep, scale_mm, up, start_s, notes)
-    if models:
+
+def _remarks(placed: _Placed) -> list[str]:
+    """What else is to be known of the points."""
+    notes = []
+    if placed.models:
+        names = [p.label for p in placed.models]
         notes.append(
-            f"{len(models)} points of the file's own model are kept as columns and never used as input: "
-            + ", ".join(p.label for p in models[:6])
-            + (" …" if len(models) > 6 else "")
+            f"{len(names)} points of the file's own model are kept as columns and never used as input: "
+            + ", ".join(names[:6])
+            + (" …" if len(names) > 6 else "")
         )
-    if any(_KNEE_DEVICE.match(label) for label in labels):
+    if any(_KNEE_DEVICE.match(p.label) for p in placed.markers):
         notes.append("a knee alignment device is in the file (LKAX, LKD1, LKD2 or the right side's)")
-    return Recording(
-        kind="static" if still else "mocap",
-        rate_hz=layout.rate_hz,
-        poses=[poses],
-        up_source="lab",
-        position_basis="lab",
-        length_basis=options.length_basis or length_basis,
-        events=events,
-        angles=angles,
-        calibrations=measures,
-        plates=plates,
-        analog=analog,
-        kinetics=kinetics,
-        model_points=frozenset(columns[len(markers) :]),
-        subject=subject,
-        is_treadmill=options.is_treadmill,
-        steps=[
-            Step(
-                "read_c3d",
-                VERSION,
-                {
-                    "scale_mm": scale_mm,
-                    "up": up,
-                    "first_frame": layout.first_frame,
-                    "processor": layout.processor,
-                    "storage": "float" if layout.scale < 0 else "integer",
-                    "written_by": _written_by(parameters),
-                },
-            )
-        ],
-        notes=[*notes, *fit_notes, *event_notes, *angle_notes, *measure_notes],
+    return notes
+
+
+def _step(layout: Layout, placed: _Placed) -> Step:
+    return Step(
+        "read_c3d",
+        VERSION,
+        {
+            "scale_mm": placed.scale_mm,
+            "up": placed.up,
+            "first_frame": layout.first_frame,
+            "processor": layout.processor,
+            "storage": "float" if layout.scale < 0 else "integer",
+            "written_by": _written_by(layout.parameters),
+        },
     )
 
 

@@ -15,7 +15,7 @@ from neurostore.arrays import Floats
 from neurostore.ingest.readers.c3d.analog import Analog
 from neurostore.ingest.readers.c3d.parameters import Parameters
 from neurostore.ingest.readers.markers.assemble import to_y_up
-from neurostore.ingest.readers.wrenches import THRESHOLD_N, plate_from_wrench
+from neurostore.ingest.readers.wrenches import Wrench, plate_from_wrench
 from neurostore.ingest.recording import ForcePlate
 
 N_CHANNELS = {1: 6, 2: 6, 3: 8, 4: 6}
@@ -100,7 +100,7 @@ def _plate(
         )
     axes = _axes(corners)
     turn = to_y_up(np.eye(3), up).T  # columns: where the file's axes point in the lab
-    return plate_from_wrench(
+    wrench = Wrench(
         plate=index + 1,
         type_=type_,
         corners=corners @ turn.T,
@@ -114,9 +114,8 @@ def _plate(
         moment_nmm=(turn @ axes @ moment_mm).T,
         normal=turn @ axes[:, 2],
         zero=zero,
-        threshold_n=THRESHOLD_N,
-        notes=notes,
     )
+    return plate_from_wrench(wrench, notes)
 
 
 def _shared_channels(parameters: Parameters, n_plates: int) -> dict[int, list[int]]:

@@ -7,7 +7,7 @@ import pytest
 
 import neurostore
 from neurostore.errors import UsageError
-from neurostore.ingest.body.inverse import marker_places
+from neurostore.ingest.body.forward import marker_places
 from neurostore.ingest.body.lake_apply import apply_to_lake
 from neurostore.ingest.body.lake_export import export_body, fit_model
 from neurostore.ingest.body.osim import read_model

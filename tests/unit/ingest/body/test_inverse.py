@@ -10,8 +10,10 @@ import pytest
 from scipy.optimize import least_squares
 
 from neurostore.errors import UsageError
-from neurostore.ingest.body.inverse import Targets, equations, fit, forward, marker_places, prepare
+from neurostore.ingest.body.forward import forward, marker_places
+from neurostore.ingest.body.inverse import equations, fit
 from neurostore.ingest.body.osim import read_model
+from neurostore.ingest.body.targets import Targets, prepare
 
 EVERY = Path(__file__).parent / "every_joint.osim"
 

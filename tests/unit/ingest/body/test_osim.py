@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from neurostore.errors import InputError
+from neurostore.ingest.body.forward import forward
 from neurostore.ingest.body.functions import spline
-from neurostore.ingest.body.inverse import forward
 from neurostore.ingest.body.osim import parse_model, read_model
 
 HERE = Path(__file__).parent

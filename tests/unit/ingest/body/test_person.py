@@ -10,7 +10,7 @@ import pytest
 from neurostore.errors import InputError, UsageError
 from neurostore.ingest.body.exchange import motion_text
 from neurostore.ingest.body.fitting import BodySettings, fit_body
-from neurostore.ingest.body.inverse import forward, marker_places
+from neurostore.ingest.body.forward import forward, marker_places
 from neurostore.ingest.body.osim import parse_model
 from neurostore.ingest.body.person import person
 from neurostore.ingest.body.scaling import scale_model

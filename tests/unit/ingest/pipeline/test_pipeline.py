@@ -152,7 +152,7 @@ def test_dry_run_writes_nothing(cohort, tmp_path):
 
 
 def test_workers_and_this_process_give_the_same_lake(cohort, tmp_path, monkeypatch):
-    monkeypatch.setattr("neurostore.ingest.pipeline._SMALL_BYTES", 0)
+    monkeypatch.setattr("neurostore.ingest.pipeline.run._SMALL_BYTES", 0)
     ingest(cohort, tmp_path / "one", n_workers=1)
     ingest(cohort, tmp_path / "two", n_workers=2)
     frames = [

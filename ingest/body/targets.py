@@ -1,0 +1,122 @@
+"""What a body is fitted to: markers and rotations of bodies, checked against the model and laid out for the kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from neurostore.arrays import Floats, Ints
+from neurostore.errors import UsageError
+
+from .forward import markers_of
+from .model import Model
+from .tree import Tree, build_tree
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """What a body is fitted to, T frames.
+
+    Attributes
+    ----------
+    points : marker of the model -> (T, 3) in metres in the model's lab frame, NaN where missing.
+    weights : marker -> one weight or (T,), 1 where not given; a weight of 0 leaves it out.
+    rotations : body -> (T, 3, 3) rotation matrix to the lab, NaN where missing. rotation_weights : likewise, in m² per
+        rad²: 0.01 counts an error of 1 rad like one of 0.1 m.
+    """
+
+    points: Mapping[str, Floats]
+    weights: Mapping[str, float | Floats] | None = None
+    rotations: Mapping[str, Floats] | None = None
+    rotation_weights: Mapping[str, float | Floats] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Targets as the kernels take them; one of these serves the fit, the smoother and the check of what is known."""
+
+    tree: Tree
+    markers: tuple[str, ...]
+    node: Ints
+    local: Floats
+    at: Floats
+    weight: Floats
+    turn_node: Ints
+    turn_local: Floats
+    to: Floats
+    turn_weight: Floats
+    held: Floats
+
+    @property
+    def n_axes(self) -> int:
+        """Axes of all joints of the tree."""
+        return int(self.tree.axis_start[-1])
+
+    def of(self, frames: Ints | slice) -> Prepared:
+        """The same for some frames."""
+        changed = {
+            n: np.ascontiguousarray(getattr(self, n)[frames]) for n in ("at", "weight", "to", "turn_weight", "held")
+        }
+        return Prepared(**{n: changed.get(n, getattr(self, n)) for n in self.__slots__})
+
+
+def prepare(model: Model, targets: Targets, time_s: Floats | None = None) -> Prepared:
+    """Check targets against the model and lay them out for the kernels."""
+    weights, turn_weights = targets.weights or {}, targets.rotation_weights or {}
+    rotations = targets.rotations or {}
+    chosen = markers_of(model, list(targets.points))
+    for name in [*weights, *turn_weights]:
+        if name not in targets.points and name not in rotations:
+            raise UsageError(f"a weight for {name!r}, which has no target")
+    lengths = {len(v) for v in [*targets.points.values(), *rotations.values()]}
+    if len(lengths) != 1:
+        raise UsageError(f"targets of {sorted(lengths) or 'no'} frames; expected some, all of one length")
+    n = lengths.pop()
+    tree = build_tree(model, list(dict.fromkeys([*(m.body for m in chosen), *rotations])))
+    order = sorted(range(len(chosen)), key=lambda k: tree.body_node[chosen[k].body])
+    chosen = [chosen[k] for k in order]
+    names = tuple(m.name for m in chosen)
+    at = _stack([targets.points[m.name] for m in chosen], (n, 0, 3))
+    weight = _weights([weights.get(m.name, 1.0) for m in chosen], n, names)
+    weight[~np.isfinite(at).all(axis=2)] = 0.0
+    to = _stack([rotations[b] for b in rotations], (n, 0, 3, 3))
+    turn_weight = _weights([turn_weights.get(b, 0.01) for b in rotations], n, tuple(rotations))
+    turn_weight[~np.isfinite(to).all(axis=(2, 3))] = 0.0
+    places = [tree.body_place[m.body] for m in chosen]
+    local = [p.rotation @ m.location + p.origin for m, p in zip(chosen, places, strict=True)]
+    held = np.tile(tree.q_default, (n, 1))
+    for i, coordinate in enumerate(model.coordinates):
+        if coordinate.prescribed is not None:
+            if time_s is None:
+                raise UsageError(f"coordinate {coordinate.name} is prescribed over time, and no times are given")
+            held[:, i] = coordinate.prescribed.value(np.asarray(time_s, dtype=float))
+    return Prepared(
+        tree,
+        names,
+        np.array([tree.body_node[m.body] for m in chosen], np.int64),
+        np.array(local, float).reshape(-1, 3),
+        np.nan_to_num(at),
+        weight,
+        np.array([tree.body_node[b] for b in rotations], np.int64),
+        np.array([tree.body_place[b].rotation for b in rotations], float).reshape(-1, 3, 3),
+        np.nan_to_num(to),
+        turn_weight,
+        held,
+    )
+
+
+def _stack(values: Sequence[Floats], empty: tuple[int, ...]) -> Floats:
+    if not values:
+        return np.zeros(empty)
+    return np.ascontiguousarray(np.stack([np.asarray(v, dtype=float) for v in values], axis=1))
+
+
+def _weights(values: Sequence[float | Floats], n: int, names: Sequence[str]) -> Floats:
+    out = np.zeros((n, len(values)))
+    for k, (value, name) in enumerate(zip(values, names, strict=True)):
+        out[:, k] = np.nan_to_num(np.asarray(value, dtype=float))
+        if (out[:, k] < 0).any():
+            raise UsageError(f"the weight of {name} is negative")
+    return out

@@ -1,0 +1,47 @@
+"""What a lake holds before an ingest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from neurostore.ingest.pipeline.plan import LakeState
+from neurostore.ingest.recording import Calibration
+
+
+def is_lake(path: Path | str) -> bool:
+    """Whether there is a lake at this path (or something else than a missing or empty folder, which open() names)."""
+    from neurostore import storage
+
+    root = storage.resolve(path)
+    if storage.is_remote(root):
+        return storage.exists(root)
+    folder = Path(root)
+    return folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
+
+
+def read_state(path: Path | str) -> LakeState:
+    """What a lake holds; nothing where there is none yet.
+
+    Raises
+    ------
+    NotALakeError, NewerLakeError : what is there is no lake, or one this software does not know.
+    """
+    state = LakeState()
+    from neurostore.lake.create import is_unfinished
+    from neurostore.lake.version import open as open_lake
+
+    if not is_lake(path) or (Path(path).is_dir() and is_unfinished(path)):
+        return state
+    lake = open_lake(path)
+    for row in lake.trials_table().to_pylist():
+        state.rows[(row["subject"], row["session"], row["trial"])] = row
+    static = {key: row["ingest_id"] for key, row in state.rows.items() if row["kind"] == "static"}
+    if static:
+        for row in lake.scan("calibrations").collect().to_dicts():
+            key = (row["subject"], row["session"], row["trial"])
+            if static.get(key) == row["ingest_id"] and row["source"] != "participants":
+                calibration = Calibration(row["parameter"], row["side"], row["value"], row["unit"], row["source"])
+                given = state.statics.setdefault(key[:2], {})
+                given[key[2]] = (*given.get(key[2], ()), calibration)
+    state.subjects = {row["subject"]: row for row in lake.scan("subjects").collect().to_dicts()}
+    return state
