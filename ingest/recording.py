@@ -206,7 +206,7 @@ class ReadOptions:
     frames : (first, last) inclusive, after the drop; camera : intrinsics, distortion, extrinsics, fov_degrees, …
     companions : the other files of the trial's folder that a reader may need (the ASF of an AMC, a BIDS sidecar).
     hip_method : where hip centres come from on the skin: harrington, hara, bell or davis.
-    emg : muscle by channel label (patterns allowed), as ``left rectus_femoris``, or 'other' for a channel that is no EMG.
+    emg : muscle by channel label (patterns allowed), as ``left rectus_femoris``, or 'other' for a channel that is not EMG.
     rate_hz : sampling rate of files that state none or a wrong one (AMC, BVH).
     markers : label in the file -> what it is: a landmark (left_knee_lateral) or a name of a known marker set (LKNE).
     member : of a file that holds several recordings (results.json), the one meant, by its name there; None = the only one.

@@ -38,7 +38,7 @@ def open(path: object, version: int | None = None) -> Lake:
 
     Raises
     ------
-    NotALakeError : the folder is missing or is no lake.
+    NotALakeError : the folder is missing or is not a lake.
     NewerLakeError : newer software wrote it.
     VanishedVersionError : that version was vacuumed, or never was.
     """

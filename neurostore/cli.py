@@ -95,7 +95,7 @@ def main() -> None:
         app()
     except SystemExit as end:
         if isinstance(getattr(end.__context__, "__cause__", None), KeyboardInterrupt):
-            print("neurostore: interrupted; the lake is whole", file=sys.stderr)
+            print("neurostore: interrupted; the lake is intact", file=sys.stderr)
             sys.stderr.flush()
             os._exit(130)  # threads of a query that was stopped are not waited for
         raise
@@ -111,7 +111,7 @@ def main() -> None:
         if os.environ.get("NEUROSTORE_DEBUG"):
             raise
         if isinstance(error, MemoryError):
-            said = f"not enough memory ({str(error) or 'none left'}): ask for less, or give --workers 1"
+            said = f"not enough memory ({str(error) or 'none left'}): ask for less data, or use --workers 1"
         else:
             said = f"{error.filename or 'a file'}: {error.strerror or error}"
         print(f"neurostore: {printable(said)}; repair it and try again. The lake is unchanged", file=sys.stderr)

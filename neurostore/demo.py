@@ -149,14 +149,14 @@ def run(folder: Path, *, n_per_group: int = 4, seed: int = 7) -> dict[str, Path]
     folder = Path(folder)
     paths = {"cohort": folder / "cohort", "lake": folder / "lake", "distances": folder / "distances.parquet"}
     people = make_cohort(paths["cohort"], n_per_group, seed=seed)
-    print(f"A cohort of {len(people)} made-up people, three groups, in {paths['cohort']}\n")
+    print(f"A cohort of {len(people)} simulated people in three groups, in {paths['cohort']}\n")
     _say("neurostore ingest", paths["cohort"], "--lake", paths["lake"])
     report = ingest(paths["cohort"], paths["lake"])
     print(f"{len(report.added)} trials in, {len(report.failed)} failed; {report.summary()}\n")
     lake = open_lake(paths["lake"])
     _say("neurostore sql", f"'{PARAMETERS_SQL}'", "--lake", paths["lake"])
     _print_table(lake.sql(PARAMETERS_SQL))
-    print("\nWhat the walkers really did:")
+    print("\nThe true values of the walkers:")
     _print_table(_truth(people))
     _say("\nneurostore distances", paths["distances"], "--unit subject", "--lake", paths["lake"])
     from neurostore.distances import write_distances
@@ -169,7 +169,7 @@ def run(folder: Path, *, n_per_group: int = 4, seed: int = 7) -> dict[str, Path]
         lake.plot.curves("right_knee_flexion_deg").savefig(paths["curves"])
     except MissingExtraError as error:
         paths = {k: v for k, v in paths.items() if v.exists()}
-        print(f"no pictures: {error}")
+        print(f"no figures: {error}")
     print("\nWritten: " + ", ".join(str(p) for p in paths.values()))
     print(f"Go on with: neurostore sql 'SELECT * FROM subject_summary' --lake {paths['lake']}")
     return paths

@@ -49,7 +49,7 @@ class LakeError(NeurostoreError):
 
 
 class NotALakeError(LakeError):
-    """The folder is no Neurostore lake."""
+    """The folder is not a Neurostore lake."""
 
 
 class NewerLakeError(LakeError):

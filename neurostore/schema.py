@@ -149,7 +149,9 @@ def table_of(path: str) -> str | None:
 def check_key(what: str, value: str, *, empty: bool = False) -> None:
     """Raise LakeError unless value can be a key (subject, session, trial, skeleton)."""
     if not (isinstance(value, str) and (KEY.fullmatch(value) or (empty and value == ""))):
-        raise LakeError(f"{what} {value!r}: a key is up to 64 letters, digits, _ and -, no _ or - first")
+        raise LakeError(
+            f"{what} {value!r}: a key has up to 64 letters, digits, _ and -, and does not begin with _ or -"
+        )
 
 
 def check_metadata_names(names: Iterable[str]) -> None:
@@ -229,7 +231,7 @@ def conform(name: str, rows: pa.Table) -> tuple[pa.Table, list[str]]:
     for extra in (n for n in given if n not in known):
         values = _one_chunk(given[extra])
         if not declared.per or values.type not in allowed:
-            problems.append(f"{name}.{extra}: {values.type} is no column of this table")
+            problems.append(f"{name}.{extra}: {values.type} is not a column of this table")
             continue
         if not _JOINT.fullmatch(extra):
             problems.append(f"{name}: {extra!r} cannot be a column; letters, digits and _ can (skeleton.column_names)")
@@ -269,9 +271,9 @@ def _checked(values: Any, column: Column) -> tuple[Any, list[str]]:
             if pc.any(bad).as_py():
                 wrong.append(f"row {pc.index(bad, True).as_py()} is not a finite number")
         if column.minimum is not None and low.as_py() < column.minimum:
-            wrong.append(f"found {low}, the least allowed is {column.minimum:g} {column.unit}".rstrip())
+            wrong.append(f"found {low}, the smallest allowed value is {column.minimum:g} {column.unit}".rstrip())
         if column.maximum is not None and high.as_py() > column.maximum:
-            wrong.append(f"found {high}, the most allowed is {column.maximum:g} {column.unit}".rstrip())
+            wrong.append(f"found {high}, the largest allowed value is {column.maximum:g} {column.unit}".rstrip())
     if column.values:
         strange = set(pc.unique(values).to_pylist()) - {None, *column.values}
         if strange:

@@ -85,7 +85,7 @@ def column_names(
         column, n = plain, 1
         while column.lower() in taken or f"{column}_rotation".lower() in taken:
             n += 1
-            column, reason = f"{plain}_{n}", "equal to a key or to another name but for case"
+            column, reason = f"{plain}_{n}", "equal to a key or to another name except for case"
         taken |= {column.lower(), f"{column}_rotation".lower()}
         columns.append(column)
         if reason:

@@ -26,7 +26,7 @@ def motion_text(model: Model, time_s: Floats, coordinates: Mapping[str, Floats],
         n_missing = len(values) - len(known)
         if not len(known):
             values = np.full(len(time_s), np.degrees(c.default) if c.is_rotational else c.default)
-            notes.append(f"{c.name} is not known: the model's default is written")
+            notes.append(f"{c.name} is not known: the default of the model is written")
         elif n_missing:
             every = np.arange(len(values))
             after = np.clip(np.searchsorted(known, every), 0, len(known) - 1)

@@ -138,7 +138,9 @@ def fit_body(
         Step("body_fit", VERSION, {"smooth_hz": smooth_hz, "model_sha256": model.sha256}),
     ]  # fmt: skip
     if guessed:
-        result.notes.append(f"body: no length was measured of {', '.join(guessed)}; scaled like the rest of the body")
+        result.notes.append(
+            f"body: no length could be measured for {', '.join(guessed)}; scaled like the rest of the body"
+        )
     return result
 
 

@@ -114,15 +114,15 @@ def read(element: Element, n_arguments: int) -> Function:
     if kind in ("SimmSpline", "NaturalCubicSpline", "PiecewiseLinearFunction"):
         x, y = np.array(_numbers(element, "x")), np.array(_numbers(element, "y"))
         if len(x) != len(y) or len(x) < 2:
-            raise ValueError(f"{kind} has {len(x)} x and {len(y)} y; expected as many of both and at least 2")
+            raise ValueError(f"{kind} has {len(x)} x and {len(y)} y values; expected equal numbers and at least 2")
         if not (np.diff(x) > 0).all():
-            raise ValueError(f"{kind}: its x do not rise")
+            raise ValueError(f"{kind}: its x values do not increase")
         return spline(x, y, kind)
     if kind == "MultiplierFunction":
         inner = element.find("function")
         inner = inner[0] if inner is not None and len(inner) else None
         if inner is None:
-            raise ValueError("MultiplierFunction holds no function")
+            raise ValueError("MultiplierFunction has no function")
         return read(inner, n_arguments).times(_number(element, "scale", 1.0))
     raise ValueError(f"the function {kind} is not known; known are {', '.join(KNOWN)}")
 

@@ -80,7 +80,9 @@ def fit_model(
     found = fit(model, Targets({n: p / 1000 for n, p in common.items()}), time_s)
     notes = []
     if 3 * len(common) < model.n_freedoms:
-        notes.append(f"{len(common)} markers for {model.n_freedoms} freedoms: what they do not tell is left out")
+        notes.append(
+            f"{len(common)} markers for {model.n_freedoms} degrees of freedom: those that they do not determine are left out"
+        )
     degrees = {
         c.name: found.values[:, i] * (np.degrees(1.0) if c.is_rotational else 1.0)
         for i, c in enumerate(model.coordinates)
@@ -123,7 +125,7 @@ def _points(lake: Version, row: dict[str, Any]) -> tuple[dict[str, Floats], Floa
                 at[whole.is_null().to_numpy(zero_copy_only=False)] = np.nan
                 points[column] = at[own]
     if time_s is None:
-        raise UsageError(f"{row['subject']} {row['trial']}: holds angles alone, no points to fit a body to")
+        raise UsageError(f"{row['subject']} {row['trial']}: has only angles and no points to fit a body to")
     return points, time_s
 
 

@@ -84,7 +84,7 @@ def _document(text: str, path: str) -> Element:
     try:
         root = ET.fromstring(text)
     except ET.ParseError as error:
-        raise InputError(path, f"is no XML: {error}") from None
+        raise InputError(path, f"is not XML: {error}") from None
     version = root.get("Version", "")
     if root.tag != "OpenSimDocument" or not version.isdigit():
         raise InputError(path, f"begins with <{root.tag} Version={version!r}>; expected <OpenSimDocument Version=...>")
@@ -142,7 +142,7 @@ class _Reader:
         ):
             twice = sorted({n for n in names if names.count(n) > 1})
             if twice:
-                self.problems.append(f"{what} {', '.join(twice)}: the name is there more than once")
+                self.problems.append(f"{what} {', '.join(twice)}: the name occurs more than once")
         order: list[Joint] = []
         backward: set[str] = set()
         if not self.problems:
@@ -317,7 +317,7 @@ def _transform_axis(element: Element, at: str, names: tuple[str, ...]) -> Axis:
     own = tuple(text_of(element, "coordinates").split())
     strangers = [name for name in own if name not in names]
     if strangers:
-        raise ValueError(f"{at} moves with {', '.join(strangers)}, which is no coordinate of this joint")
+        raise ValueError(f"{at} moves with {', '.join(strangers)}, which is not a coordinate of this joint")
     function = next((e for e in element if e.get("name") == "function" or e.tag in functions.KNOWN), None)
     wrapper = element.find("function")
     if function is None and wrapper is not None and len(wrapper):
@@ -347,7 +347,7 @@ def _coupler(element: Element, known: set[str]) -> Coupler:
     dependent = text_of(element, "dependent_coordinate_name")
     strangers = [n for n in (*independents, dependent) if n not in known]
     if strangers or not independents:
-        raise ValueError(f"couples {', '.join(strangers) or 'nothing'}, which is no coordinate of the model")
+        raise ValueError(f"couples {', '.join(strangers) or 'nothing'}, which is not a coordinate of the model")
     holder = element.find("coupled_coordinates_function")
     if holder is None or not len(holder):
         raise ValueError("holds no function")

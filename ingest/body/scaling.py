@@ -99,7 +99,7 @@ def _checked(model: Model, factors: Mapping[str, Floats | float]) -> dict[str, F
         three = np.broadcast_to(np.asarray(factor, dtype=float), (3,))
         if not np.isfinite(three).all() or three.min() < LOWEST or three.max() > HIGHEST:
             problems.append(
-                f"{body} would be scaled by {_words(three)}; a body's factors lie between {LOWEST:g} and {HIGHEST:g}: "
+                f"{body} would be scaled by {_words(three)}; the scale factors of a body are between {LOWEST:g} and {HIGHEST:g}: "
                 "check the units and which marker is which"
             )
         found[body] = three

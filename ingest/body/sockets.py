@@ -95,7 +95,7 @@ def numbers(element: Element, name: str, n: int, default: tuple[float, ...] | No
 
     Raises
     ------
-    ValueError : another count, or what is no number.
+    ValueError : another count, or what is not a number.
     """
     text = text_of(element, name)
     if not text and default is not None:

@@ -142,7 +142,9 @@ def _needed(model: Model, seen: Sequence[str] | None) -> set[str]:
     needed: set[str] = set()
     for body in model.bodies if seen is None else seen:
         if body != GROUND and body not in carries:
-            raise UsageError(f"{body!r} is no body of the model {model.name}; its bodies are {', '.join(model.bodies)}")
+            raise UsageError(
+                f"{body!r} is not a body of the model {model.name}; its bodies are {', '.join(model.bodies)}"
+            )
         while body != GROUND and body not in needed:
             needed.add(body)
             body = carries[body]

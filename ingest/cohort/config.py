@@ -52,9 +52,9 @@ def _is_range(value: object) -> bool:
 OPTIONS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "scale_mm": (lambda v: _is_number(v) and v > 0, "a number above 0 (millimetres per source unit)"),
     "up": _one_of("x", "y", "z", "-x", "-y", "-z"),
-    "skeleton": (lambda v: isinstance(v, str) and bool(v), "a skeleton's name or the path of a TOML file"),
+    "skeleton": (lambda v: isinstance(v, str) and bool(v), "the name of a skeleton or the path of a TOML file"),
     "root_position": _one_of("replace", "add"),
-    "drop_frames": (lambda v: isinstance(v, int) and not isinstance(v, bool) and v >= 0, "a whole number from 0"),
+    "drop_frames": (lambda v: isinstance(v, int) and not isinstance(v, bool) and v >= 0, "a whole number, 0 or more"),
     "frames": (_is_range, "[first, last], whole numbers, first <= last"),
     "length_basis": _one_of(*LENGTH_BASES),
     "is_treadmill": (lambda v: isinstance(v, bool), "true or false"),
@@ -125,7 +125,7 @@ def read_config(folder: Path) -> CohortConfig:
 
     Raises
     ------
-    CohortError : it is no TOML, a key is unknown or a value unfit; every problem at once.
+    CohortError : it is not TOML, a key is unknown or a value unfit; every problem at once.
     """
     path = folder / FILE_NAME
     if not path.exists():
@@ -137,7 +137,9 @@ def read_config(folder: Path) -> CohortConfig:
     problems: list[str] = []
     order = declared.pop("session_order", [])
     if not isinstance(order, list) or not all(isinstance(name, str) for name in order) or len(set(order)) < len(order):
-        problems.append(f'session_order = {order!r}; expected every session once, the first one first: ["pre", "post"]')
+        problems.append(
+            f'session_order = {order!r}; expected every session once, in the order they were recorded: ["pre", "post"]'
+        )
         order = []
     entries = declared.pop("match", [])
     if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):

@@ -19,7 +19,7 @@ _RAW = frozenset({".x2d", ".tak", ".qtm", ".mvn", ".trb", ".cap"})  # lie beside
 def foreign_capture(path: Path, exported: frozenset[str]) -> str | None:
     """What a file that nobody reads is, and what to do with it; None for anything but a capture of movement.
 
-    exported : stems in the same folder of files that are read: raw data beside its export is no lost capture.
+    exported : stems in the same folder of files that are read: raw data beside its export is not a lost capture.
     """
     suffix = path.suffix.lower()
     if suffix in _BY_SUFFIX:

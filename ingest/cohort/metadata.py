@@ -80,7 +80,9 @@ def _participants(table: TsvTable, metadata: Metadata, cohort: Cohort) -> None:
         subject = texts[key]
         if subject is None or subject in rows:
             where = (
-                f"row {index + 1} names nobody" if subject is None else f"{subject} is named twice; the first row holds"
+                f"row {index + 1} names no subject"
+                if subject is None
+                else f"{subject} occurs twice; the first row is used"
             )
             cohort.warnings.append(f"{name}: {where}")
             continue
@@ -107,12 +109,12 @@ def _participants(table: TsvTable, metadata: Metadata, cohort: Cohort) -> None:
     present = {bare(t.subject) for t in cohort.trials}
     absent = [s for s in rows if bare(s) not in present]
     if all(t.is_subject_known for t in cohort.trials) and absent and len(absent) == len(rows):
-        cohort.warnings.append(f"{name}: names none of the subjects here; subjects have no groups")
+        cohort.warnings.append(f"{name}: has none of the subjects in this folder; subjects have no groups")
     elif all(t.is_subject_known for t in cohort.trials) and absent:
         cohort.warnings.append(f"{name}: no trial of {listed(absent)}")
     missing = sorted({t.subject for t in cohort.trials if t.is_subject_known and not _named(rows, "sub-", t.subject)})
     if missing and len(absent) < len(rows):
-        cohort.warnings.append(f"{name}: does not name {listed(missing)}; they have no group")
+        cohort.warnings.append(f"{name}: has no row for {listed(missing)}; they have no group")
 
 
 _SIDE_WORDS = {
@@ -171,7 +173,7 @@ def _join(table: TsvTable, folders: tuple[str, ...], kind: str, metadata: Metada
             unmatched.append(index + 1)
         for trial in matched:
             if id(trial) in named:
-                cohort.warnings.append(f"{name}: {'/'.join(trial.key)} is named twice; the first row holds")
+                cohort.warnings.append(f"{name}: {'/'.join(trial.key)} occurs twice; the first row is used")
                 continue
             named.add(id(trial))
             subject = texts[keys["subject"]] if keys["subject"] else None
@@ -192,7 +194,9 @@ def _join(table: TsvTable, folders: tuple[str, ...], kind: str, metadata: Metada
             metadata.measures[(bare(matched[0].subject), bare(matched[0].session))] = calibrations(row)
     if unmatched:
         shown = listed(map(str, unmatched), 5)
-        cohort.warnings.append(f"{name}: {len(unmatched)} of {len(table.rows)} rows name no trial here (rows {shown})")
+        cohort.warnings.append(
+            f"{name}: {len(unmatched)} of {len(table.rows)} rows match no trial in this folder (rows {shown})"
+        )
 
 
 def _index_files(trials: list[TrialSource], cohort: Cohort) -> dict[str, list[TrialSource]]:
@@ -233,7 +237,7 @@ def _give_subject(trial: TrialSource, subject: str, path: Path, cohort: Cohort) 
         trial.subject, trial.is_subject_known = subject, True
     else:
         problem = (
-            f"{subject!r} cannot be the key of a subject ({path.name}): expected letters, digits, _ and -, "
+            f"{subject!r} cannot be used as the key of a subject ({path.name}): expected letters, digits, _ and -, "
             "beginning with a letter or digit, at most 64"
         )
         cohort.refused.append(InputError(trial.paths[0], problem))
@@ -251,7 +255,9 @@ def _give_keys(
         if KEY.fullmatch(value):
             setattr(trial, what, value)
         else:
-            problem = f"{value!r} cannot be the key of a {what} ({path.name}): expected letters, digits, _ and -"
+            problem = (
+                f"{value!r} cannot be used as the key of a {what} ({path.name}): expected letters, digits, _ and -"
+            )
             cohort.refused.append(InputError(trial.paths[0], problem))
 
 
@@ -264,8 +270,8 @@ def _say_other_keys(
         own = getattr(trial, what)
         if value is not None and bare(value) != bare(own):
             cohort.warnings.append(
-                f"{where}: {cohort.relative(trial.paths[0])} is of {what} {value!r}, but lies in the folder of {own!r}; "
-                "the folder holds"
+                f"{where}: {cohort.relative(trial.paths[0])} is of {what} {value!r}, but is stored in the folder of {own!r}; "
+                "the folder is used"
             )
 
 
@@ -287,7 +293,7 @@ def _give_exclusion(trial: TrialSource, texts: dict[str, str | None], where: str
     if not text:
         return
     if text not in _FLAGS:
-        cohort.warnings.append(f"{where}: exclude is {text!r}; expected true or false; the trial stays in")
+        cohort.warnings.append(f"{where}: exclude is {text!r}; expected true or false; the trial is kept")
         return
     trial.exclude = (lower.get("reason") or "no reason given") if _FLAGS[text] else None
     if _FLAGS[text] and not lower.get("reason"):

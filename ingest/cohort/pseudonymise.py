@@ -35,7 +35,7 @@ _NOTHING = ("", "n/a", "na", "nan", "null", "none", "-")
 _MOST_DAYS = 365
 _MOST_WORDS = 2
 _MOST_LETTERS = 40
-_FEWEST_TO_JUDGE = 4  # of so many values, most of them different, a word is no category but a name
+_FEWEST_TO_JUDGE = 4  # of so many values, most of them different, a word is not a category but a name
 _NAMING = re.compile(
     r"(^|_)(name|surname|forename|initials|mrn|ssn|email|e_mail|phone|telephone|mobile|address|street|postcode|zip|"
     r"insurance|doctor|physician|operator|examiner|comments?|notes?|remarks?)(_|$)"
@@ -73,12 +73,12 @@ def pseudonymise(
     """
     source, target, key_file = (Path(os.path.abspath(p)) for p in (cohort, target, key_file))
     if not source.is_dir():
-        raise CohortError(f"{source}: there is no such folder")
+        raise CohortError(f"{source}: this folder does not exist")
     if target.exists():
         raise UsageError(f"{target}: exists already; name a new folder")
     for folder in (source, target):
         if folder in key_file.parents:
-            raise UsageError(f"{key_file}: the key would be stored beside the data; keep it elsewhere")
+            raise UsageError(f"{key_file}: the key would be stored beside the data; store it elsewhere")
     if target in source.parents or source in target.parents:
         raise UsageError(f"{target}: is inside {source}, or the other way round; name another folder")
     tables = sorted(p for p in source.rglob("*.tsv") if p.name in TABLES or p.name.endswith("_scans.tsv"))
@@ -113,10 +113,10 @@ def _why_look(path: Path, keys: Iterable[str]) -> str:
     if suffix in _FACES:
         return "shows a person"
     if any(re.search(_word(name).encode(), path.read_bytes(), re.IGNORECASE) for name in keys):
-        return "says a subject's name inside"
+        return "contains the name of a subject"
     if suffix in _SPEAKS:
         return _SPEAKS[suffix]
-    return "" if suffix in _MOTION else "is no recording"
+    return "" if suffix in _MOTION else "is not a recording"
 
 
 def _check_free_text(tables: list[Path], settled: set[str]) -> None:
@@ -130,9 +130,9 @@ def _check_free_text(tables: list[Path], settled: set[str]) -> None:
                     doubts.setdefault(column, f"{path.name}, column {column} ({why})")
     if doubts:
         raise CohortError(
-            "free text may name somebody: "
+            "free text may contain names: "
             + "; ".join(doubts.values())
-            + "; say --allow COLUMN for those that do not, --drop COLUMN for the others"
+            + "; use --allow COLUMN for columns without names, --drop COLUMN for the others"
         )
 
 
@@ -143,12 +143,12 @@ def _why_doubt(column: str, values: list[str]) -> str:
     if _NAMING.search(column.lower()):
         return "by its name"
     if any(_OTHER_DATE.fullmatch(v) for v in values):
-        return "dates that are not written YYYY-MM-DD cannot be moved"
+        return "dates cannot be moved unless they are written YYYY-MM-DD"
     words = [v for v in values if not _DATE.fullmatch(v) and not _NUMBER.fullmatch(v)]
     if any(len(v) > _MOST_LETTERS or len(v.split()) > _MOST_WORDS for v in words):
         return "long text"
     if len(words) >= _FEWEST_TO_JUDGE and len(set(words)) > len(words) / 2:
-        return "nearly every value is another"
+        return "nearly every value is different"
     return ""
 
 

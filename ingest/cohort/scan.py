@@ -84,7 +84,7 @@ def scan(folder: Path | str) -> Cohort:
 
     Raises
     ------
-    CohortError : there is no such folder, it cannot be read, or its cohort.toml is wrong.
+    CohortError : the folder does not exist, it cannot be read, or its cohort.toml is wrong.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -143,7 +143,7 @@ def _without_captures(
         if what is None:
             stray.append(path)
         else:
-            refused.append(InputError(path, f"is {what}; read are {', '.join(sorted(READERS))} and videos"))
+            refused.append(InputError(path, f"is {what}; these can be read: {', '.join(sorted(READERS))} and videos"))
     return stray
 
 
@@ -166,11 +166,11 @@ def _walk(folder: Path, refused: list[InputError]) -> list[_File]:
                 if not entry.is_dir():
                     files.append(_File(Path(entry.path), below, stat.st_size))
                 elif (stat.st_dev, stat.st_ino) in above:
-                    refused.append(InputError(entry.path, "is a symbolic link to a folder that holds it: a loop"))
+                    refused.append(InputError(entry.path, "is a symbolic link to a folder that contains it (a loop)"))
                 else:
                     enter(Path(entry.path), below, above)
             except OSError as error:
-                what = "a symbolic link that leads nowhere" if entry.is_symlink() else "unreadable"
+                what = "a symbolic link to a file that does not exist" if entry.is_symlink() else "unreadable"
                 refused.append(InputError(entry.path, f"is {what}: {error.strerror}"))
 
     try:
@@ -216,7 +216,7 @@ def _place(recordings: list[_File], cohort: Cohort) -> list[tuple[tuple[str, str
         what = "subject" if len(folders) == 1 else "session"
         names = listed((f.name for f in files), 5)
         problem = (
-            f"{folders[-1]!r} cannot be the key of a {what}: expected letters, digits, _ and -, "
+            f"{folders[-1]!r} cannot be used as the key of a {what}: expected letters, digits, _ and -, "
             f"beginning with a letter or digit, at most 64; rename the folder. Not read: {names}"
         )
         cohort.refused.append(InputError(cohort.folder.joinpath(*folders), problem))
@@ -233,7 +233,7 @@ def _bids(file: _File, cohort: Cohort) -> tuple[tuple[str, ...], str]:
             continue
         name = f"{entity}-{entities[entity]}"
         if len(folders) > index and folders[index] not in (name, entities[entity]):
-            problem = f"the name says {name}, the folder {folders[index]}; which one holds?"
+            problem = f"the name says {name}, the folder {folders[index]}; which one is right?"
             cohort.refused.append(InputError(file.path, problem))
             return folders, ""
         if len(folders) == index:
@@ -272,14 +272,14 @@ def _trials(
         rivals = positions if len(positions) > 1 else videos
         names = " and ".join(f.name for f in rivals)
         problem = (
-            f"{names} claim one trial, {stem!r}, with positions each: a collision; rename all but one, or leave it out "
+            f"{names} belong to one trial, {stem!r}, and each has positions; rename all but one, or leave it out "
             f"with ignore = true in {FILE_NAME}"
         )
         cohort.refused.append(InputError(rivals[0].path, problem))
         return
     if positions and videos:
         names = ", ".join(f.relative for f in videos)
-        cohort.warnings.append(f"{names}: not estimated, since {positions[0].name} holds the positions of that trial")
+        cohort.warnings.append(f"{names}: not estimated, because {positions[0].name} has the positions of that trial")
         videos = []
     if rest:
         forces = [f for f in rest if roles[f] == "forces"]
@@ -300,7 +300,7 @@ def _source(
 ) -> TrialSource | None:
     trial = key_from(stem)
     if not trial:
-        problem = f"no key can be made of the name {stem!r}; expected letters or digits in it"
+        problem = f"no key can be made from the name {stem!r}; expected letters or digits in it"
         cohort.refused.append(InputError(files[0].path, problem))
         return None
     if trial != stem:
@@ -354,7 +354,7 @@ def _refuse_collisions(cohort: Cohort) -> None:
         if len(sources) > 1:
             names = ", ".join(cohort.relative(s.paths[0]) for s in sources)
             where = key_text(key)
-            problem = f"{len(sources)} files claim the trial {where}: {names}; rename all but one"
+            problem = f"{len(sources)} files belong to the trial {where}: {names}; rename all but one"
             cohort.refused.append(InputError(sources[0].paths[0], problem))
     cohort.trials = [s for s in cohort.trials if len(groups[s.key]) == 1]
 
@@ -373,7 +373,7 @@ def _give_places(cohort: Cohort, session_order: tuple[str, ...]) -> None:
     if unnamed:
         cohort.warnings.append(f"{FILE_NAME}: session_order does not name {', '.join(unnamed)}")
     if absent:
-        cohort.warnings.append(f"{FILE_NAME}: session_order names {', '.join(absent)}, which no folder here is called")
+        cohort.warnings.append(f"{FILE_NAME}: session_order names {', '.join(absent)}, but no folder has that name")
 
 
 def _say_root_files(cohort: Cohort) -> None:

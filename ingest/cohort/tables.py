@@ -107,7 +107,7 @@ def _text_cells(path: Path, notes: list[str]) -> list[list[str]]:
             if path.suffix.lower() == ".tsv":
                 raise InputError(path, f"byte {error.start} is not UTF-8; save the table as UTF-8") from None
             text = content.decode("cp1252", errors="replace")
-            notes.append("is not UTF-8 and was read in the Windows code page 1252")
+            notes.append("is not UTF-8 and was read as Windows code page 1252")
     lines = text.splitlines()
     if lines and lines[0].startswith("sep=") and len(lines[0]) == 5:  # written by Excel for itself
         delimiter, lines = lines[0][4], lines[1:]
@@ -154,7 +154,7 @@ def _decimal_commas(table: TsvTable) -> None:
             for row in table.rows:
                 text = row.get(column)
                 row[column] = text.replace(",", ".", 1) if text is not None else None
-            table.notes.append(f"column {column!r}: the comma was taken as a decimal comma")
+            table.notes.append(f"column {column!r}: the comma was read as a decimal comma")
 
 
 def column_names(columns: Iterable[str], ours: Iterable[str]) -> dict[str, str]:
@@ -194,7 +194,7 @@ def calibrations(row: dict[str, Value], notes: list[str] | None = None) -> tuple
             unit = "m" if value <= largest else "cm" if value <= 100 * largest else "mm"
             if notes is not None:
                 notes.append(
-                    f"column {column!r} has no unit and was taken as {unit} by its size; name it {column}_{unit}"
+                    f"column {column!r} has no unit; judging by its size it was read as {unit}; name it {column}_{unit}"
                 )
         side = before or after
         sides = [None] if parameter == "inter_asis" else [side] if side else ["left", "right"]
@@ -227,7 +227,7 @@ def body_measure(row: dict[str, Value], name: str, warnings: list[str]) -> tuple
         value = row.get(lower.get(column, ""))
         if isinstance(value, str):
             warnings.append(
-                f"column {lower[column]!r}: {value!r} is no number; left empty for everybody until it is one"
+                f"column {lower[column]!r}: {value!r} is not a number; left empty for all subjects until this is corrected"
             )
             return None, lower[column]
         if not isinstance(value, float):

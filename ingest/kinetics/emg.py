@@ -66,9 +66,9 @@ def envelope(channel: AnalogChannel) -> Envelope:
     saturated, hum = _saturated(raw), _hum(raw, rate)
     on, off = _bursts(rectified, rate)
     problem = (
-        f"saturated: {100 * saturated:.1f} % of its samples are at the rails"
+        f"saturated: {100 * saturated:.1f} % of its samples are at the limits of the converter"
         if saturated > _RAIL
-        else f"hum: {100 * hum:.0f} % of its power is at the frequency of the mains"
+        else f"hum: {100 * hum:.0f} % of its power is at the mains frequency"
         if hum > _HUM
         else None
     )

@@ -27,7 +27,7 @@ from neurostore.ingest.landmarks.person import Choices, PersonLandmarks, compute
 from neurostore.ingest.recording import Calibration, Recording, Step
 
 VERSION = 4
-_SLOW_HZ = 20.0  # below it a cut-off that does not fit is no mistake of the user
+_SLOW_HZ = 20.0  # below it a cut-off that does not fit is not a mistake of the user
 
 
 @dataclass(slots=True)
@@ -79,14 +79,14 @@ def compute_landmarks(
     if hip_method not in HIP_METHODS:
         raise UsageError(f"unknown hip method {hip_method!r}; known are {', '.join(HIP_METHODS)}")
     if not recording.poses:
-        raise InputError(path or "recording", "holds no poses, so no landmarks can be made (angles alone)")
+        raise InputError(path or "recording", "has only angles and no poses, so no landmarks can be computed")
     poses = recording.poses[0]
     out = Landmarks(poses.person, poses.frame, poses.time_s)
     asked, cutoff_hz = cutoff_hz, _possible_cutoff(recording, cutoff_hz)
     if cutoff_hz != asked:
         out.notes.append(
             f"not filtered: the cut-off of {asked:g} Hz is above 0.45 of the trial's rate (about {_rate(recording):.4g} Hz); "
-            "such a slow clock shows postures, and no events or fast angles can be trusted"
+            "at such a low rate events and fast angles cannot be trusted"
         )
     out.steps = [
         Step("fill_gaps", VERSION, {"max_gap_s": filters.MAX_GAP_S}),

@@ -1,7 +1,7 @@
 """Whether the rotations of a source turn its joints about an anatomical axis, judged by how its bones really bend.
 
 A bone's turn about its own length leaves no trace in where its end lies. Networks, retargeting and converters from
-positions fill it with anything, and a knee angle taken from such rotations is no knee angle. The bend between the two
+positions fill it with anything, and a knee angle taken from such rotations is not a knee angle. The bend between the two
 bones is: its plane, where the joint is bent, must hold the axis that the rotations give.
 """
 
@@ -73,7 +73,7 @@ def follow_bones(
         return methods, []
     return methods, [
         "the file's rotations turn bones about their own length in a way that no joint does (off the plane in which the joint "
-        f"bends: {', '.join(turned)}); flexion there is the bend between the bones, and there is no rotation or adduction"
+        f"bends: {', '.join(turned)}); flexion there is the angle between the bones, and rotation and adduction are not given"
     ]
 
 

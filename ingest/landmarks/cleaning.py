@@ -66,7 +66,7 @@ def clean_person(
         notes.insert(
             0,
             "no name of a joint or marker is known, so there are no landmarks, angles and cycles: "
-            "say which is which in a skeleton file ([landmarks]) and name it in cohort.toml",
+            "assign the names in a skeleton file ([landmarks]) and name that file in cohort.toml",
         )
     return CleanPerson(marks, rotations, is_skin_set(sources), quality, notes)
 
@@ -159,5 +159,5 @@ def _cleaning(cleaned: filters.Cleaned, joints: list[str]) -> tuple[dict[str, fl
             f"stretches between gaps too short to filter (under 10 frames) are left unfiltered in {', '.join(names)}"
         )
     if cleaned.is_resampled:
-        notes.append("the clock is uneven: filtered on a uniform clock and brought back")
+        notes.append("the time steps are uneven: filtered at uniform steps and interpolated back")
     return quality, notes

@@ -109,7 +109,7 @@ def lead(
         return {}, []
     said = ", ".join(f"{segment.replace('_', ' ')} {value:.1f} mm" for segment, value in residuals.items())
     return {"cluster_residual_mm": max(residuals.values())}, [
-        f"{', '.join(led)} are led by clusters of markers from the session's static trial (median residual: {said})"
+        f"{', '.join(led)} are reconstructed from clusters of markers and the session's static trial (median residual: {said})"
     ]
 
 

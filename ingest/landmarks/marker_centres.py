@@ -184,7 +184,7 @@ def _add_leg_joint(body: Centres, side: str, joint: str, device: Floats | None, 
         body.put(name, centre, f"chord{marked}")
         if joint == "knee" or is_stated or parameters.get("shank_rotation", side) is not None:
             axes[f"{side}_{segment}"] = unit(sign * (lateral - centre))
-        # else nobody has said how the wand on the shank stands to the axis of the ankle: a line, without rotation
+        # else the angle between the wand on the shank and the axis of the ankle is not known: a line, without rotation
     elif "pelvis" in axes:
         inward = -sign * axes["pelvis"][..., 2]
         distance += body.marker_radius() if on_skin else 0.0

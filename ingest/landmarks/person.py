@@ -168,4 +168,6 @@ def _estimated_widths(body: Centres) -> list[str]:
     joints = sorted(joint for joint, method in body.methods.items() if "estimated" in method)
     if not joints:
         return []
-    return [f"widths estimated from leg length for {', '.join(joints)}: give them in participants.tsv or the file"]
+    return [
+        f"joint widths were estimated from leg length for {', '.join(joints)}: give them in participants.tsv or the file"
+    ]

@@ -54,7 +54,7 @@ def ingest(
 
     Raises
     ------
-    CohortError : there is no such folder, or nothing in it could be read.
+    CohortError : the folder does not exist, or nothing in it could be read.
     LakeError : the lake cannot be opened or written.
     """
     from neurostore.lake.create import create
@@ -90,7 +90,7 @@ def _scanned(cohort: Path | str | Cohort) -> Cohort:
     found = cohort if isinstance(cohort, Cohort) else scan(cohort)
     if not found.trials and not found.refused:
         names = listed((p.name for p in found.unknown), 5) or "no file"
-        raise CohortError(f"{found.folder}: holds no trial (found {names}); expected <subject>/<trial>.<ext>")
+        raise CohortError(f"{found.folder}: has no trial (found {names}); expected <subject>/<trial>.<ext>")
     return found
 
 

@@ -88,7 +88,7 @@ def compute(batch: Batch, began: Callable[[int], None], ended: Callable[[int], N
         except InputError as error:
             outcome.error = error
         except MemoryError:
-            outcome.error = InputError(source.paths[0], "reading it needs more memory than there is")
+            outcome.error = InputError(source.paths[0], "there is not enough memory to read it")
         except NeurostoreError as error:
             outcome.error = InputError(source.paths[0], str(error))
         except Exception as error:  # a fault of ours must not cost the other trials
@@ -117,7 +117,7 @@ def _trial(source: TrialSource, batch: Batch, statics: Statics, outcome: Outcome
     if up is not None:
         recording = read_trial(replace(source, options=replace(source.options, up=up)), batch.settings)
         notes.append(
-            f"the markers alone said otherwise, but the static trial of the session says that {up} is up, which was taken"
+            f"the markers alone indicate another axis, but the static trial of the session shows that {up} is up, which was used"
         )
     shown, landmarks = _landmarks(recording, source, batch.settings, given) if recording.poses else (recording, None)
     body = None
@@ -193,10 +193,10 @@ def read_trial(source: TrialSource, settings: Settings) -> Recording:
     if not has_positions and not recording.angles and recording.plates:
         raise InputError(
             source.paths[0],
-            "holds forces alone, which cannot be placed on anybody; put the TRC of the same name (or without _grf) beside it",
+            "has only forces and nobody to apply them to; put the TRC of the same name (or without _grf) beside it",
         )
     if not has_positions and not recording.angles:
-        raise InputError(source.paths[0], "holds no frame of positions and no angle")
+        raise InputError(source.paths[0], "has no frame with positions and no angle")
     return recording
 
 
@@ -220,7 +220,7 @@ def resolved_key(source: TrialSource, recording: Recording) -> Key:
 
 def _subject_note(recording: Recording, key: Key) -> str:
     if not recording.subject:
-        return f"no folder, table or file names the subject; called {key[0]} after the cohort folder"
+        return f"no folder, table or file names the subject, which is called {key[0]} after the cohort folder"
     made = "" if KEY.fullmatch(recording.subject) else f" (made a key of {recording.subject!r})"
     return f"the subject is the one the file names: {key[0]}{made}"
 

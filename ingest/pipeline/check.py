@@ -37,14 +37,14 @@ def check(cohort: Path | str, settings: Settings | None = None, *, n_workers: in
 
     Raises
     ------
-    CohortError : there is no such folder, or no capture in it.
+    CohortError : the folder does not exist, or no capture in it.
     """
     found = scan(cohort)
     n_videos = sum(source.is_video for source in found.trials)
     found.trials = [source for source in found.trials if not source.is_video]
     if not found.trials and not found.refused:
         raise CohortError(
-            f"{found.folder}: holds no capture to check ({n_videos} videos, {len(found.unknown)} other files)"
+            f"{found.folder}: has no capture to check ({n_videos} videos, {len(found.unknown)} other files)"
         )
     with tempfile.TemporaryDirectory(prefix="neurostore-check-") as folder:
         lake = Path(folder) / "lake"

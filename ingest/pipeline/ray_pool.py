@@ -70,6 +70,6 @@ def _events(batch: Batch, result: BatchResult | Lost) -> Iterator[Event]:
         yield TrialEnded(key_text(source.key), source.n_bytes)
     if isinstance(result, Lost):
         source = batch.sources[0]
-        problem = f"the Ray worker that read it died ({result.reason}); the others were not affected"
+        problem = f"the Ray worker that read it died ({result.reason}); the other files were not affected"
         result = BatchResult(None, [Outcome(source, source.key, error=InputError(source.paths[0], problem))])
     yield result

@@ -134,7 +134,7 @@ class Pool:
         self._workers[self._workers.index(worker)] = _start(self._n)
         batches = list(worker.batches)
         if code == _NO_START and worker.current is None:
-            raise NeurostoreError("a worker process could not start; its own words are above")
+            raise NeurostoreError("a worker process could not start; its own message is above")
         number, index = worker.current or (-1, 0)
         if number < worker.n_done:  # it had begun no trial of those that are left
             waiting.extendleft(reversed(batches))
@@ -142,7 +142,9 @@ class Pool:
         lost = worker.batch(number).sources[index]
         name = signal.Signals(-code).name if code < 0 else f"status {code}"
         hint = "; it may have run out of memory" if code == -signal.SIGKILL else ""
-        error = InputError(lost.paths[0], f"the process that read it died ({name}){hint}; the others were not affected")
+        error = InputError(
+            lost.paths[0], f"the process that read it died ({name}){hint}; the other files were not affected"
+        )
         worker.batch(number).sources = [s for s in worker.batch(number).sources if s is not lost]
         waiting.extendleft(reversed([b for b in batches if b.sources]))
         yield TrialEnded(lost.paths[0].name, lost.n_bytes)

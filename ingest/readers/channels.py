@@ -73,7 +73,7 @@ def name_channels(
         )
     missed = [pattern for pattern in given if not any(_matches(label, pattern) for label in labels)]
     if missed:
-        notes.append(f"[emg] of cohort.toml names channels this file has not: {', '.join(missed)}")
+        notes.append(f"[emg] of cohort.toml names channels that this file does not have: {', '.join(missed)}")
     return found
 
 

@@ -46,7 +46,7 @@ def read(path: Path, options: ReadOptions) -> Recording:
 
     Raises
     ------
-    InputError : no MOT or STO, fewer rows than nRows, cells that are no numbers, no joint coordinates (forces, EMG).
+    InputError : no MOT or STO, fewer rows than nRows, cells that are not numbers, no joint coordinates (forces, EMG).
     """
     raw = read_bytes(path)
     head = _read_head(path, raw)
@@ -96,7 +96,9 @@ def _read_head(path: Path, raw: bytes) -> _Head:
     end = next((i for i, line in enumerate(lines[:200]) if line.strip().lower() == b"endheader"), None)
     if end is None:
         first = lines[0].decode("utf-8", "replace")[:60]
-        raise InputError(path, f"is no MOT or STO file: no line 'endheader' in its first 200; the first is {first!r}")
+        raise InputError(
+            path, f"is not a MOT or STO file: no line 'endheader' in its first 200; the first is {first!r}"
+        )
     words = {}
     for line in lines[:end]:
         pair = re.split(r"[=\s]+", line.decode("utf-8", "replace").strip(), maxsplit=1)
@@ -174,7 +176,7 @@ def _coordinates(path: Path, head: _Head, table: Floats, notes: list[str]) -> tu
             path, f"names no joint angle among its columns ({', '.join(head.labels[1:6])} …); it seems to hold {kind}"
         )
     if left_out:
-        notes.append(f"columns that are no joint angles were left out: {listed(left_out, 6)}")
+        notes.append(f"columns that are not joint angles were left out: {listed(left_out, 6)}")
     return names, columns
 
 

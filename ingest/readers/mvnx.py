@@ -30,12 +30,12 @@ def read(path: Path, options: ReadOptions) -> Recording:
     try:
         labels, rate_hz, quaternions, positions, subject = _parse(path)
     except ElementTree.ParseError as error:
-        raise InputError(path, f"is no whole XML file: {error}; export the MVNX again") from None
+        raise InputError(path, f"is not a complete XML file: {error}; export the MVNX again") from None
     except OSError as error:
         raise InputError(path, f"cannot be read: {error.strerror or error}") from None
     n, j = len(quaternions), len(labels)
     if not labels:
-        raise InputError(path, "is no MVNX file of a person: it names no segment (mvnx/subject/segments)")
+        raise InputError(path, "is not an MVNX file of a person: it names no segment (mvnx/subject/segments)")
     if n == 0:
         raise InputError(
             path, "an Xsens MVNX file without one frame of motion (frames of type normal); export it again"
@@ -80,7 +80,7 @@ def _numbers(path: Path, text: str, expected: int, name: str, frame: int) -> lis
     try:
         values = [float(word) for word in text.split()]
     except ValueError:
-        raise InputError(path, f"frame {frame}: its {name} holds something that is no number") from None
+        raise InputError(path, f"frame {frame}: its {name} holds something that is not a number") from None
     if len(values) != expected:
         raise InputError(path, f"frame {frame}: its {name} holds {len(values)} numbers, expected {expected}")
     return values

@@ -38,7 +38,7 @@ def read(path: Path, options: ReadOptions) -> Recording:
     """
     videos = _videos(path)
     if options.member is None and len(videos) != 1:
-        raise InputError(path, f"holds {len(videos)} videos ({listed(videos, 5)}); say which one is meant")
+        raise InputError(path, f"holds {len(videos)} videos ({listed(videos, 5)}); name the one to read")
     name = options.member if options.member is not None else next(iter(videos))
     if name not in videos:
         raise InputError(path, f"holds no video {name!r}; it has {', '.join(list(videos)[:10])}")
@@ -52,12 +52,12 @@ def _videos(path: Path) -> dict[str, dict[str, Any]]:
     except OSError as error:
         raise InputError(path, f"cannot be read: {error.strerror or error}") from None
     except (ValueError, RecursionError) as error:
-        raise InputError(path, f"is no JSON, or breaks off: {str(error)[:120]}") from None
+        raise InputError(path, f"is not JSON, or breaks off: {str(error)[:120]}") from None
     if isinstance(content, dict) and {"frames", "metadata"} <= content.keys():
         return {path.stem: content}
     entries = list(content.values()) if isinstance(content, dict) else []
     if entries and all(isinstance(e, dict) and "status" in e and "frames" not in e for e in entries):
-        raise InputError(path, "is a NeuroPose status.json, which says how jobs went; the trials are in results.json")
+        raise InputError(path, "is a NeuroPose status.json, which reports on jobs; the trials are in results.json")
     if isinstance(content, dict) and ("measured_passes" in content or "aggregate" in content):
         raise InputError(path, "is a NeuroPose benchmark, no trial")
     if not entries or not all(isinstance(e, dict) and "frames" in e and "metadata" in e for e in entries):
@@ -65,7 +65,7 @@ def _videos(path: Path) -> dict[str, dict[str, Any]]:
             f"an object with {', '.join(map(repr, list(content)[:4]))}" if isinstance(content, dict) else "no object"
         )
         raise InputError(
-            path, f"is no NeuroPose results.json: expected video names, each with metadata and frames; found {found}"
+            path, f"is not a NeuroPose results.json: expected video names, each with metadata and frames; found {found}"
         )
     return content
 
@@ -140,7 +140,7 @@ def _detections(path: Path, name: str, frames: Any) -> tuple[Ints, list[Floats]]
         try:
             poses = np.array(values, dtype=np.float32)
         except (TypeError, ValueError, OverflowError):
-            problems.append(f"{name}, {key}: poses3d is no array of numbers, person by joint by x, y, z")
+            problems.append(f"{name}, {key}: poses3d is not an array of numbers, person by joint by x, y, z")
             continue
         if poses.size and (poses.ndim != 3 or poses.shape[2] != 3):
             problems.append(f"{name}, {key}: poses3d has the shape {poses.shape}, expected (persons, joints, 3)")
@@ -212,7 +212,7 @@ def _link(frames: Ints, poses: list[Floats], fps: float, keep: slice, notes: lis
     if len(tracks) > 1:
         shares = listed((str(len(t)) for t in tracks), 6)
         notes.append(
-            f"{len(tracks)} persons were told apart by distance, seen in {shares} frames; the first is the subject"
+            f"{len(tracks)} persons were distinguished by distance, seen in {shares} frames; the first is the subject"
         )
     rows = [(number, i, detection) for number, track in enumerate(tracks) for i, detection in track]
     person = np.array([number for number, _, _ in rows], dtype=np.int32)

@@ -34,7 +34,7 @@ def read_bytes(path: Path) -> bytes:
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         raw = raw.decode("utf-16", "replace").encode()
     if b"\0" in raw:
-        raise InputError(path, f"is no text: byte {raw.index(0)} is zero")
+        raise InputError(path, f"is not text: byte {raw.index(0)} is zero")
     raw = raw.removeprefix(b"\xef\xbb\xbf")
     return raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in raw else raw
 
@@ -56,7 +56,7 @@ def numbers(path: Path, block: bytes, n_columns: int, first_line: int, separator
 
     Raises
     ------
-    InputError : cells that are no numbers, each with its line and column.
+    InputError : cells that are not numbers, each with its line and column.
     """
     import polars as pl
 

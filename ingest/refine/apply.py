@@ -93,7 +93,7 @@ def refine_recording(
     if recording.kind != "video":
         raise InputError(
             where,
-            f"is of kind {recording.kind}: only poses from video, noisy along the camera ray, are refined",
+            f"is of kind {recording.kind}: only poses from video can be refined",
         )
     if not recording.poses:
         raise InputError(where, "holds no poses to refine")

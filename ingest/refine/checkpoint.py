@@ -48,7 +48,7 @@ def load(path: Path, markers: str | None = None) -> tuple[PoseFormer, dict[str, 
     try:
         config = ModelConfig(**about["model"])
     except TypeError as error:
-        raise ModelError(f"{path}: states a configuration this software does not know: {error}") from None
+        raise ModelError(f"{path}: has a configuration that this software does not know: {error}") from None
     if markers is not None and config.markers != markers:
         raise ModelError(f"{path}: refines the marker set {config.markers!r}, {markers!r} was asked for")
     model = PoseFormer(config)
@@ -72,7 +72,7 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     except (SafetensorError, OSError, ValueError) as error:
         raise ModelError(f"{path}: no checkpoint of a refinement, or a damaged one ({error})") from None
     if about.get("format", 0) > FORMAT:
-        known = f"this software knows up to {FORMAT}; install a newer neurostore"
+        known = f"this software supports versions up to {FORMAT}; install a newer neurostore"
         raise ModelError(f"{path}: checkpoint format {about['format']}, {known}")
     if "model" not in about:
         raise ModelError(f"{path}: states no configuration of the network; expected a file of refine train")

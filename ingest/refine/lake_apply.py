@@ -71,7 +71,7 @@ def apply_to_lake(
         raise UsageError(f"{path}: holds no subject {', '.join(unknown)}")
     chosen = [r for r in rows if r["subject"] in wanted or (not wanted and r["kind"] == "video")]
     if not chosen:
-        raise UsageError(f"{path}: holds no trial from video; only poses from video are refined")
+        raise UsageError(f"{path}: holds no trial from video; only poses from video can be refined")
     report = ApplyReport()
     with running(lake.path):
         for subject in sorted({r["subject"] for r in chosen}):
@@ -110,7 +110,7 @@ def _trial(lake: Version, row: dict[str, Any], refiner: Refiner) -> Any:
 
     where = key_text((row["subject"], row["session"], row["trial"]))
     if not row["skeleton"]:
-        raise InputError(where, "holds angles alone, no poses to refine")
+        raise InputError(where, "has only angles and no poses to refine")
     tables = {name: _rows(lake, name, row) for name, n in row["table_rows"] if n and name != "landmarks"}
     recording = _recording(row, tables)
     shown, depth_sd_mm = refined_recording(recording, refiner, where)

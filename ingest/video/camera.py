@@ -106,7 +106,9 @@ def camera_of(given: dict[str, Any], width: int, height: int, path: Path | str =
     if intrinsics is not None:
         is_guessed = False
         if min(intrinsics[0, 0], intrinsics[1, 1]) <= 0 or not np.allclose(intrinsics[2], (0, 0, 1)):
-            problems.append("camera.intrinsics is no camera matrix; expected [[fx, 0, cx], [0, fy, cy], [0, 0, 1]], px")
+            problems.append(
+                "camera.intrinsics is not a camera matrix; expected [[fx, 0, cx], [0, fy, cy], [0, 0, 1]], px"
+            )
     elif "fov_degrees" in given:
         fov, is_guessed = given["fov_degrees"], False
         if not isinstance(fov, int | float) or not 1 <= fov <= 175:

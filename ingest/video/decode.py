@@ -258,7 +258,7 @@ def _opened(path: Path, n_threads: int = 0) -> Iterator[tuple[Any, Any]]:
     with container:
         name = container.format.name
         if name.endswith("_pipe") or set(name.split(",")) & set(_PICTURE_FORMATS):
-            raise InputError(path, f"is a still image or animation ({name}), whatever its name; expected a video")
+            raise InputError(path, f"is a still image or animation ({name}), despite its name; expected a video")
         streams = [s for s in container.streams.video if not s.disposition & s.disposition.attached_pic]
         if not streams:
             kinds = ", ".join(sorted({s.type for s in container.streams})) or "nothing"
@@ -341,7 +341,7 @@ def _turned(path: Path, frame: Any) -> tuple[int, bool]:
     degrees = math.degrees(math.atan2(-b, a))
     turns = round(degrees / 90)
     if abs(degrees - 90 * turns) > 1:
-        raise InputError(path, f"is to be shown turned by {degrees:.0f} degrees; only quarter turns are read")
+        raise InputError(path, f"has to be rotated by {degrees:.0f} degrees; only quarter turns are read")
     return turns % 4, is_mirrored
 
 

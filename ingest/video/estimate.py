@@ -80,7 +80,7 @@ def estimate(
     clock = np.array(time_s)
     followed = tracking.follow(detections, clock)
     if not followed.tracks:
-        raise InputError(path, f"shows nobody in any of its {len(clock)} frames; expected a person")
+        raise InputError(path, f"has no person in any of its {len(clock)} frames; expected a person")
     order = tracking.choose_subject(followed.tracks, chosen.subject, info.width, info.height, box)
     n_seen = len(order[0].frames)
     if n_seen < chosen.min_frames:

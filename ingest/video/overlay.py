@@ -131,7 +131,7 @@ def overlay_trial(
 
     Raises
     ------
-    UsageError : no such trial, or it is no video; InputError : the video is not there or is another one.
+    UsageError : no such trial, or it is not a video; InputError : the video is not there or is another one.
     """
     rows = [
         r
@@ -144,7 +144,7 @@ def overlay_trial(
     row = rows[0]
     camera = next((s["parameters"] for s in json.loads(row["steps"]) if s["name"] == "camera"), None)
     if row["kind"] != "video" or camera is None:
-        raise UsageError(f"{where} is no estimated video (kind {row['kind']}); an overlay needs one")
+        raise UsageError(f"{where} is not an estimated video (kind {row['kind']}); an overlay needs one")
     path = Path(source) if source is not None else Path(cohort or ".") / row["source_path"]
     if not path.is_file():
         raise InputError(path, "there is no such file; give --cohort FOLDER or --video FILE")

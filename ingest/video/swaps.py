@@ -60,13 +60,13 @@ class Swaps:
         notes = []
         if figures["swaps_mended"]:
             notes.append(
-                f"left and right were exchanged in {figures['swaps_mended']:.0f} stretches "
-                f"({figures['swap_frames_mended']:.0f} frames) and are put back"
+                f"left and right had been exchanged in {figures['swaps_mended']:.0f} stretches "
+                f"({figures['swap_frames_mended']:.0f} frames) and were corrected"
             )
         if figures["swaps_left_out"]:
             notes.append(
                 f"{figures['swap_frames_left_out']:.0f} frames of a limb that jumps to the other side and does not fit "
-                f"there either are left out"
+                f"there either were left out"
             )
         if figures["swaps_marked"]:
             notes.append(

@@ -133,11 +133,11 @@ def follow(detections: Sequence[Sequence[Detection]], time_s: Floats) -> Followe
     followed = Followed(sorted(kept, key=lambda t: (-len(t.frames), t.frames[0])))
     n_short = len(tracks) - len(kept)
     if n_short:
-        followed.notes.append(f"{n_short} persons seen in fewer than {needed} frames were taken for false detections")
+        followed.notes.append(f"{n_short} persons seen in fewer than {needed} frames were treated as false detections")
     if n_doubles:
         followed.notes.append(f"{n_doubles} second detections of one person were left out")
     if n_jumps:
-        followed.notes.append(f"{n_jumps} poses that jump away from those before and after them were left out")
+        followed.notes.append(f"{n_jumps} poses that jump away from the poses before and after were left out")
     followed.quality = {
         "jumps": float(n_jumps),
         "false_tracks": float(n_short),

@@ -11,37 +11,39 @@ from neurostore.commands.help_sections import MODELS
 from neurostore.commands.options import LAKE, LakeOption
 
 body = typer.Typer(
-    help="The fitted body: a scaled OpenSim model that meets every frame's points.",
+    help="The fitted body: an OpenSim model, scaled to the person and fitted to every frame.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 SubjectArgument = Annotated[str, typer.Argument(help="Subject of the trial.")]
 TrialArgument = Annotated[str, typer.Argument(help="Name of the trial.")]
 OutArgument = Annotated[Path, typer.Argument(help="Folder for the files.")]
-SessionOption = Annotated[str, typer.Option(help="Session of the trial, where the cohort has some.")]
+SessionOption = Annotated[str, typer.Option(help="Session of the trial, if the cohort has sessions.")]
 
 
 def register(app: typer.Typer) -> None:
     app.add_typer(body, name="body", short_help="A scaled OpenSim model fitted to every frame.", rich_help_panel=MODELS)
 
 
-@body.command(short_help="Fit a body to trials that are in the lake.")
+@body.command(short_help="Fit a body to trials in the lake.")
 def apply(
-    subjects: Annotated[list[str] | None, typer.Argument(help="Subjects; all trials with landmarks if none.")] = None,
+    subjects: Annotated[list[str] | None, typer.Argument(help="Subjects; by default all that have landmarks.")] = None,
     lake: LakeOption = LAKE,
     smooth: Annotated[
         float | None,
         typer.Option(
             metavar="HZ",
             min=0,
-            help="Cut-off of the smoother; 0 for none.",
-            show_default="10 where markers are missing",
+            help="Cut-off frequency of the smoother; 0 for none.",
+            show_default="10 if markers are missing",
         ),
     ] = None,
-    sides_apart: Annotated[bool, typer.Option("--sides-apart", help="Scale left and right limbs each alone.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Also trials that have a body already.")] = False,
+    sides_apart: Annotated[
+        bool, typer.Option("--sides-apart", help="Scale the left and right limbs separately.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Also fit trials that already have a body.")] = False,
 ) -> None:
-    """Fit a body to trials that are in the lake: body_angles, body_fit and body_models; all else stays.
+    """Fit a body to trials in the lake. Writes body_angles, body_fit and body_models; nothing else changes.
 
     Example: neurostore body apply S01 --lake lake/
     """

@@ -19,14 +19,14 @@ def register(app: typer.Typer) -> None:
 def check(
     cohort: Annotated[Path, typer.Argument(help="Folder with <subject>/<trial>.<ext>, as for ingest.")],
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes that read; 1 for this one.", show_default="one a core")
+        int | None, typer.Option(min=1, help="Worker processes; 1 uses this process.", show_default="one per core")
     ] = None,
     format: FormatOption = None,
     output: OutputOption = None,
 ) -> None:
-    """Read every capture of a folder and keep nothing: one line per file, with the verdict. Videos are left out.
+    """Read every capture of a folder and store nothing; show one line per file with the verdict. Videos are left out.
 
-    Exit status 1 where a file cannot be read.
+    The exit status is 1 if a file cannot be read.
 
     Example: neurostore check cohort/
     """
@@ -47,7 +47,7 @@ def markers(
     format: FormatOption = None,
     output: OutputOption = None,
 ) -> None:
-    """Show which label of a file became which landmark, and what is left: say the rest in [markers] of cohort.toml.
+    """Show which label of a file became which landmark, and which labels are left for [markers] in cohort.toml.
 
     Example: neurostore markers cohort/S01/walk.c3d
     """
@@ -60,7 +60,7 @@ def markers(
 
     recording = read(file)
     if not recording.poses:
-        say(f"{file}: holds angles alone, no markers")
+        say(f"{file}: has only angles and no markers")
         raise typer.Exit(1)
     poses = recording.poses[0]
     skeleton = poses.skeleton

@@ -48,13 +48,18 @@ def compare(
     parameters: Annotated[
         list[str],
         typer.Argument(
-            metavar="PARAMETER", help="Columns of subject_summary or gait_profile, numbers of subjects, or angles."
+            metavar="PARAMETER",
+            help="Columns of subject_summary or gait_profile, numeric columns of subjects, or angles.",
         ),
     ],
-    by: Annotated[str, typer.Option(metavar="COLUMN", help="Column of subjects, or session or condition.")] = "group",
-    side: Annotated[Side | None, typer.Option(help="Else the mean of both.", show_default=False)] = None,
-    test: Annotated[Test, typer.Option(help="How groups are tested.")] = Test.welch,
-    seed: Annotated[int, typer.Option(help="Of the permutations.")] = 0,
+    by: Annotated[
+        str, typer.Option(metavar="COLUMN", help="Column of the subjects table, or session or condition.")
+    ] = "group",
+    side: Annotated[
+        Side | None, typer.Option(help="Only this side; else the mean of both.", show_default=False)
+    ] = None,
+    test: Annotated[Test, typer.Option(help="Test between groups.")] = Test.welch,
+    seed: Annotated[int, typer.Option(help="Seed of the permutations.")] = 0,
     where: WhereOption = None,
     session: SessionsOption = None,
     condition: ConditionsOption = None,

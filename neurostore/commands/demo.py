@@ -17,7 +17,7 @@ def register(app: typer.Typer) -> None:
 def demo(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder for cohort, lake and results.")],
 ) -> None:
-    """Make a small cohort of walkers and run the main job on it.
+    """Make a small cohort of simulated walkers and run the main steps on it.
 
     Example: neurostore demo demo/
     """

@@ -41,18 +41,19 @@ class Side(StrEnum):
     right = "right"
 
 
-UnitOption = Annotated[Unit, typer.Option(help="What is compared.")]
-SideOption = Annotated[Side | None, typer.Option(help="Else both, never mixed.", show_default=False)]
+UnitOption = Annotated[Unit, typer.Option(help="What to compare.")]
+SideOption = Annotated[Side | None, typer.Option(help="Only this side; else both, never mixed.", show_default=False)]
 RepresentationOption = Annotated[
     str, typer.Option(help="angles, coordinates, velocities, dual, relation, per_joint or rotations.")
 ]
 AlignOption = Annotated[str, typer.Option(help="none, root, root+scale, root+heading, procrustes or procrustes-frame.")]
 MetricOption = Annotated[str | None, typer.Option(help="euclidean, angular, so3 or mahalanobis.", show_default=False)]
 BandOption = Annotated[
-    str | None, typer.Option(metavar="R", help="5 is samples, 0.1 a share of the length.", show_default=False)
+    str | None,
+    typer.Option(metavar="R", help="Width of the band: 5 is samples, 0.1 a share of the length.", show_default=False),
 ]
 NormalizeOption = Annotated[str, typer.Option(help="none or path_length.")]
-AllCycles = Annotated[bool, typer.Option("--all-cycles", help="Cycles that are not steady, too.")]
+AllCycles = Annotated[bool, typer.Option("--all-cycles", help="Include cycles that are not steady.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -74,12 +75,13 @@ def distances(
     band: BandOption = None,
     normalize: NormalizeOption = "none",
     pairing: Annotated[
-        str | None, typer.Option(help="Trials and subjects cycle by cycle: nth or all.", show_default=False)
+        str | None, typer.Option(help="Pairs of cycles for trials and subjects: nth or all.", show_default=False)
     ] = None,
-    reduce: Annotated[str, typer.Option(help="mean or sum over the pairs of cycles.")] = "mean",
-    clock: Annotated[str, typer.Option(help="percent of the cycle, or seconds.")] = "percent",
+    reduce: Annotated[str, typer.Option(help="mean or sum of the pairs of cycles.")] = "mean",
+    clock: Annotated[str, typer.Option(help="Time axis: percent of the cycle, or seconds.")] = "percent",
     reference: Annotated[
-        str | None, typer.Option(metavar="GROUP", help="Yardstick of mahalanobis.", show_default=False)
+        str | None,
+        typer.Option(metavar="GROUP", help="Group that gives the covariance for mahalanobis.", show_default=False),
     ] = None,
     where: WhereOption = None,
     session: SessionsOption = None,
@@ -87,10 +89,10 @@ def distances(
     event_source: EventSourceOption = None,
     version: VersionOption = None,
     all_cycles: AllCycles = False,
-    mixed: Annotated[bool, typer.Option("--mixed", help="Compare items of different model or cut-off.")] = False,
-    engine: Annotated[Engine, typer.Option(help="Where the work is done.")] = Engine.local,
+    mixed: Annotated[bool, typer.Option("--mixed", help="Compare items with different models or cut-offs.")] = False,
+    engine: Annotated[Engine, typer.Option(help="Run on this machine or on a Ray cluster.")] = Engine.local,
     ray_address: Annotated[
-        str | None, typer.Option(help="Of a running Ray cluster; else one is started here.", show_default=False)
+        str | None, typer.Option(help="Address of a running Ray cluster; else one is started here.", show_default=False)
     ] = None,
     lake: LakeOption = LAKE,
 ) -> None:
@@ -139,10 +141,10 @@ def distances(
 
 def neighbours(
     subject: Annotated[str, typer.Argument(help="Subject of the trial.")],
-    trial: Annotated[str, typer.Argument(help="Trial.")],
-    k: Annotated[int, typer.Option("-k", min=1, help="How many per side.")] = 10,
+    trial: Annotated[str, typer.Argument(help="Name of the trial.")],
+    k: Annotated[int, typer.Option("-k", min=1, help="Number of neighbours per side.")] = 10,
     session: Annotated[
-        str | None, typer.Option(help="Where the trial's name is in several.", show_default=False)
+        str | None, typer.Option(help="Session of the trial, if several have one of this name.", show_default=False)
     ] = None,
     unit: UnitOption = Unit.cycle,
     side: SideOption = None,
@@ -188,7 +190,7 @@ def number(band: str | None) -> int | float | None:
 
     Raises
     ------
-    UsageError : it is no number.
+    UsageError : it is not a number.
     """
     if band is None:
         return None

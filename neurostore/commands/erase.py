@@ -15,15 +15,16 @@ def register(app: typer.Typer) -> None:
 
 
 def erase(
-    subject: Annotated[str, typer.Argument(help="Key of the person to forget.")],
+    subject: Annotated[str, typer.Argument(help="Key of the person to erase.")],
     lake: LakeOption = LAKE,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
 ) -> None:
-    """Erase a person from every table, version and log of the lake. It cannot be undone, and older versions end.
+    """Erase a person from every table, version and log of the lake.
 
-    Files that are not the lake's own are not touched: those outside the lake that were written from it are listed, and
-    so are those in its folder that hold data of the person or cannot be read (exit status 1). The same recordings are refused from then on, unless
-    ingested with --consent-renewed.
+    This cannot be undone, and older versions of the lake are removed. Files that do not belong to the lake are not
+    touched, but listed: those outside the lake that were written from it, and those in its folder that hold data of the
+    person or cannot be read (exit status 1). From then on the same recordings are refused, unless they are ingested with
+    --consent-renewed.
 
     Example: neurostore erase S07 --lake lake/ --yes
     """
@@ -39,12 +40,12 @@ def erase(
         if name not in ("outside", "remaining"):
             say(f"{name}: {value}")
     for said in receipt.remaining:
-        say(f"NOT ERASED, please look: {said}")
+        say(f"NOT ERASED, please check: {said}")
     for path in receipt.outside:
-        say(f"outside the lake, please look: {path}")
+        say(f"outside the lake, please check: {path}")
     if receipt.remaining:
         say(
-            f"{len(receipt.remaining)} files in the lake's folder are not the lake's: handle them and repeat the command"
+            f"{len(receipt.remaining)} files in the folder of the lake do not belong to it: deal with them and repeat the command"
         )
     say("also outside: source recordings, back-ups, copies, and models trained on this lake (docs/data-policy.md)")
     raise typer.Exit(1 if receipt.remaining else 0)

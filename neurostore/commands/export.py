@@ -39,7 +39,7 @@ def register(app: typer.Typer) -> None:
 
 def export(
     subject: Annotated[str, typer.Argument(help="Subject of the trial.")],
-    trial: Annotated[str, typer.Argument(help="The trial.")],
+    trial: Annotated[str, typer.Argument(help="Name of the trial.")],
     out: Annotated[
         Path,
         typer.Argument(
@@ -48,21 +48,25 @@ def export(
         ),
     ],
     lake: LakeOption = LAKE,
-    session: Annotated[str | None, typer.Option(help="Where the trial is in several.", show_default=False)] = None,
-    person: Annotated[int, typer.Option(min=0, help="0 is the subject, others are bystanders.")] = 0,
+    session: Annotated[
+        str | None, typer.Option(help="Session of the trial, if several have one of this name.", show_default=False)
+    ] = None,
+    person: Annotated[int, typer.Option(min=0, help="0 is the subject; others are bystanders.")] = 0,
     points: Annotated[
         str, typer.Option(help="poses (as read, primary skeleton), landmarks, or a stored skeleton.")
     ] = "poses",
     source: Annotated[
-        Source, typer.Option(help="Events and angles: ours, or as the source file states.")
+        Source, typer.Option(help="Events and angles: computed here, or from the source file.")
     ] = Source.computed,
     table: Annotated[Table, typer.Option(help="What a CSV or Parquet file holds.")] = Table.angles,
-    osim_model: Annotated[OsimModel, typer.Option(help="Coordinates and signs of a MOT.")] = OsimModel.rajagopal,
+    osim_model: Annotated[
+        OsimModel, typer.Option(help="OpenSim model whose coordinates and signs a MOT has.")
+    ] = OsimModel.rajagopal,
     relative: Annotated[
         bool,
-        typer.Option("--relative", help="MOT: change from the neutral pose where there is no anatomical zero."),
+        typer.Option("--relative", help="MOT: change from the neutral pose if there is no anatomical zero."),
     ] = False,
-    trim: Annotated[bool, typer.Option("--trim", help="TRC: cut frames at the ends in which nobody is seen.")] = False,
+    trim: Annotated[bool, typer.Option("--trim", help="TRC: cut frames without points at both ends.")] = False,
     version: Annotated[
         int | None, typer.Option(help="Version of the lake; else the newest.", show_default=False)
     ] = None,

@@ -43,35 +43,39 @@ def ingest(
     body: Annotated[
         bool, typer.Option("--body/--no-body", help="Fit a body of constant bone lengths to every trial.")
     ] = False,
-    fps: Annotated[float | None, typer.Option(help="Thin videos to this many frames per second.")] = None,
+    fps: Annotated[float | None, typer.Option(help="Read videos at this frame rate (Hz); else at their own.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Frames per call of the pose model.")] = None,
     num_aug: Annotated[int | None, typer.Option(min=1, help="Augmentations of MeTRAbs; 5 if not given.")] = None,
-    skeletons: Annotated[str | None, typer.Option(help="Skeletons to store, by commas, primary first.")] = None,
-    subject: Annotated[str | None, typer.Option(help="Who is person 0: walker, longest or largest.")] = None,
+    skeletons: Annotated[
+        str | None, typer.Option(help="Skeletons to store, separated by commas, primary first.")
+    ] = None,
+    subject: Annotated[str | None, typer.Option(help="Choice of person 0: walker, longest or largest.")] = None,
     position: Annotated[str | None, typer.Option(help="MediaPipe: root_relative or camera_fov_guessed.")] = None,
-    max_persons: Annotated[int | None, typer.Option(min=1, help="Persons looked for in a frame.")] = None,
+    max_persons: Annotated[int | None, typer.Option(min=1, help="Most persons detected per frame.")] = None,
     model: Annotated[str | None, typer.Option(help="Name of a declared pose model.")] = None,
     models: Annotated[Path | None, typer.Option(help="TOML file that declares more pose models.")] = None,
     cutoff: Annotated[float, typer.Option(metavar="HZ", min=0, help="Low-pass cut-off; 0 for none.")] = 6.0,
     hips: Annotated[
-        Hips, typer.Option(help="Hip centres from markers on the pelvis; davis as in Plug-in Gait.")
+        Hips, typer.Option(help="Hip centres from pelvis markers; davis is as in Plug-in Gait.")
     ] = Hips.harrington,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes that read; 1 for this one.", show_default="one a core")
+        int | None, typer.Option(min=1, help="Worker processes; 1 uses this process.", show_default="one per core")
     ] = None,
-    engine: Annotated[Engine, typer.Option(help="Where the work is done.")] = Engine.local,
+    engine: Annotated[Engine, typer.Option(help="Run on this machine or on a Ray cluster.")] = Engine.local,
     ray_address: Annotated[
-        str | None, typer.Option(help="Of a running Ray cluster; else one is started here.", show_default=False)
+        str | None, typer.Option(help="Address of a running Ray cluster; else one is started here.", show_default=False)
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Read again what the lake has unchanged.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Read trials again that are unchanged in the lake.")] = False,
     consent_renewed: Annotated[
-        bool, typer.Option("--consent-renewed", help="Take in again who was erased from this lake.")
+        bool, typer.Option("--consent-renewed", help="Ingest people again who were erased from this lake.")
     ] = False,
     prune: Annotated[
-        bool, typer.Option("--prune", help="Take out trials whose files the cohort no longer has.")
+        bool, typer.Option("--prune", help="Remove trials whose files are no longer in the cohort.")
     ] = False,
-    log_json: Annotated[bool, typer.Option("--log-json", help="Talk in lines of JSON, for programs.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    log_json: Annotated[
+        bool, typer.Option("--log-json", help="Report progress as lines of JSON, for programs.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and change nothing.")] = False,
 ) -> None:
     """Bring a folder of recordings into a lake.
 
@@ -117,7 +121,7 @@ def ingest(
         )
     except KeyboardInterrupt:
         if not log_json:
-            say(f"interrupted: what was committed is in {lake} and whole; repeat the command to go on")
+            say(f"interrupted: what was committed is stored in {lake}; repeat the command to continue")
         raise typer.Exit(130) from None
     except NeurostoreError as error:
         if not log_json:

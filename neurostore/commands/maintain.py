@@ -12,20 +12,20 @@ from neurostore.commands.options import LAKE, LakeOption
 
 
 def register(app: typer.Typer) -> None:
-    app.command(short_help="Merge small files and sweep what a crash left behind.", rich_help_panel=MAINTAIN)(compact)
-    app.command(short_help="Write tables and views into a .duckdb file.", rich_help_panel=TAKE_OUT)(catalogue)
+    app.command(short_help="Merge small files and remove leftovers of crashes.", rich_help_panel=MAINTAIN)(compact)
+    app.command(short_help="Write tables and views to a .duckdb file.", rich_help_panel=TAKE_OUT)(catalogue)
     app.command(
-        "export-lake", short_help="Write this version as plain hive-partitioned Parquet.", rich_help_panel=TAKE_OUT
+        "export-lake", short_help="Write the lake as plain, hive-partitioned Parquet.", rich_help_panel=TAKE_OUT
     )(export_lake)
 
 
 def compact(
     lake: LakeOption = LAKE,
     vacuum: Annotated[
-        bool, typer.Option("--vacuum", help="Then remove what only older versions of the lake need.")
+        bool, typer.Option("--vacuum", help="Also remove files that only older versions of the lake need.")
     ] = False,
 ) -> None:
-    """Merge small files and sweep what a crash left behind, so that queries stay fast.
+    """Merge small files and remove leftovers of crashes, so that queries stay fast.
 
     Example: neurostore compact --lake lake/ --vacuum
     """
@@ -35,7 +35,7 @@ def compact(
 
     done = maintenance.compact(lake)
     say(f"version {done.version}: {done.n_files_before} data files became {done.n_files_after}")
-    say(f"dropped {done.n_rows_dropped:,} rows that no trial names, swept {done.n_files_swept} stray files")
+    say(f"dropped {done.n_rows_dropped:,} rows that belong to no trial and {done.n_files_swept} stray files")
     if vacuum:
         gone = vacuums.vacuum(lake)
         say(f"removed {gone.n_files} old files, {gone.n_bytes / 1e6:.1f} MB; version {gone.oldest_version} on stay")

@@ -9,11 +9,11 @@ from neurostore.commands.options import LAKE, LakeOption
 
 
 def register(app: typer.Typer) -> None:
-    app.command(short_help="Bring an older lake to this version's schema.", rich_help_panel=MAINTAIN)(migrate)
+    app.command(short_help="Update an older lake to the current schema.", rich_help_panel=MAINTAIN)(migrate)
 
 
 def migrate(lake: LakeOption = LAKE) -> None:
-    """Bring a lake that an older neurostore wrote to this version's schema.
+    """Update a lake that an older neurostore wrote to the current schema.
 
     Example: neurostore migrate --lake lake/
     """

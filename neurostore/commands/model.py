@@ -12,7 +12,9 @@ import typer
 
 from neurostore.commands.help_sections import MODELS
 
-NameOption = Annotated[str | None, typer.Option("--model", help="A declared model; the default one if not given.")]
+NameOption = Annotated[
+    str | None, typer.Option("--model", help="Name of a declared pose model; else the default model.")
+]
 ModelsOption = Annotated[
     Path | None,
     typer.Option("--models", envvar="NEUROSTORE_MODELS_TOML", help="TOML file that adds models or mirrors."),
@@ -20,10 +22,10 @@ ModelsOption = Annotated[
 
 
 def register(app: typer.Typer) -> None:
-    model = typer.Typer(help="The pinned pose model.", no_args_is_help=True, rich_markup_mode=None)
+    model = typer.Typer(help="The pose model: download, check, measure.", no_args_is_help=True, rich_markup_mode=None)
     model.command()(fetch)
-    model.command(short_help="Hash every file of the model again and compare.")(verify)
-    model.command(short_help="What saved_model.pb holds, read without running it.")(inspect)
+    model.command(short_help="Check the hash of every file of the model.")(verify)
+    model.command(short_help="Show what saved_model.pb contains, without running it.")(inspect)
     model.command(short_help="Measure the pose model on this machine.")(bench)
     app.add_typer(model, name="model", rich_help_panel=MODELS)
 
@@ -31,12 +33,16 @@ def register(app: typer.Typer) -> None:
 def fetch(
     name: NameOption = None,
     models: ModelsOption = None,
-    from_file: Annotated[Path | None, typer.Option("--from", help="Tarball brought by hand.")] = None,
+    from_file: Annotated[
+        Path | None, typer.Option("--from", help="A tarball that you have downloaded yourself.")
+    ] = None,
     mirror: Annotated[
         list[str] | None,
-        typer.Option(help="Address to try first; '/' at its end: a folder. Also $NEUROSTORE_MODEL_MIRRORS, by spaces."),
+        typer.Option(
+            help="Address to try first; a folder if it ends in '/'. Also $NEUROSTORE_MODEL_MIRRORS, separated by spaces."
+        ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Have it again even if it is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Download again even if the model is there.")] = False,
 ) -> None:
     """Download the pose model, check its SHA-256 and unpack it.
 
@@ -59,11 +65,11 @@ def fetch(
             token=os.environ.get("NEUROSTORE_MODEL_TOKEN"),
             progress=shown,
         )
-    say(f"{model.name} is at {got.path}; its files hash to {got.tree_sha256}")
+    say(f"{model.name} is at {got.path}; the hash of its files is {got.tree_sha256}")
 
 
 def verify(name: NameOption = None, models: ModelsOption = None) -> None:
-    """Hash every file of the model again and compare with what was unpacked.
+    """Check the hash of every file of the model against the hashes from when it was unpacked.
 
     Example: neurostore model verify
     """
@@ -71,7 +77,7 @@ def verify(name: NameOption = None, models: ModelsOption = None) -> None:
     from neurostore.ingest.video.models import declared, store
 
     got = store.verify(declared.find(name, models))
-    say(f"{got.model.name}: every file is as it was unpacked; they hash to {got.tree_sha256}")
+    say(f"{got.model.name}: every file is as it was unpacked; the hash of the files is {got.tree_sha256}")
 
 
 def inspect(
@@ -79,7 +85,7 @@ def inspect(
     models: ModelsOption = None,
     path: Annotated[Path | None, typer.Option(help="A folder with saved_model.pb, instead of the cache.")] = None,
 ) -> None:
-    """What saved_model.pb holds, read without running it: who wrote it, methods, ops, and what differs from the record.
+    """Show what saved_model.pb contains, without running it: writer, methods, ops, and differences from the record.
 
     Example: neurostore model inspect
     """
@@ -94,7 +100,7 @@ def inspect(
         print(f"{method}({', '.join(arguments)})")
     print(f"attributes: {', '.join(sorted(found.attributes))}")
     print(f"{len(found.ops)} ops; not in the record: {', '.join(new) or 'none'}")
-    print(f"ops of the record it has not: {', '.join(gone) or 'none'}")
+    print(f"ops of the record that it does not have: {', '.join(gone) or 'none'}")
     unknown = inspection.unknown_ops(found)
     print(f"ops this TensorFlow does not know: {', '.join(unknown) or 'none'}")
     if warning := inspection.version_warning(model):
@@ -107,11 +113,11 @@ def bench(
     estimator: Annotated[str, typer.Option(help="metrabs or mediapipe.")] = "metrabs",
     models: ModelsOption = None,
     name: NameOption = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Pictures a call.")] = 8,
+    batch_size: Annotated[int, typer.Option(min=1, help="Frames per call of the model.")] = 8,
     num_aug: Annotated[int, typer.Option(min=1, help="Augmentations (MeTRAbs).")] = 5,
-    frames: Annotated[int, typer.Option(min=1, help="Pictures measured, after the warm-up.")] = 120,
+    frames: Annotated[int, typer.Option(min=1, help="Frames to measure, after the warm-up.")] = 120,
     compare_cpu: Annotated[
-        bool, typer.Option("--compare-cpu", help="Also run on the CPU; say how poses differ.")
+        bool, typer.Option("--compare-cpu", help="Also run on the CPU, and show how the poses differ.")
     ] = False,
 ) -> None:
     """Measure the pose model on this machine: latency, frames per second, peak memory, device, GPU against CPU.
@@ -128,7 +134,7 @@ def bench(
 
 
 class _bar:
-    """A progress bar on a terminal, a line every tenth of the way elsewhere."""
+    """A progress bar on a terminal, elsewhere a line per tenth of the download."""
 
     def __init__(self, label: str):
         self.label, self.said = label, -1

@@ -35,13 +35,15 @@ ConditionsOption = Annotated[
 ]
 EventSourceOption = Annotated[
     str | None,
-    typer.Option("--event-source", metavar="SOURCE", help="force, computed or file: whose events.", show_default=False),
+    typer.Option(
+        "--event-source", metavar="SOURCE", help="Source of gait events: force, computed or file.", show_default=False
+    ),
 ]
 VersionOption = Annotated[
     int | None, typer.Option("--version", help="An older version of the lake (see history).", show_default=False)
 ]
 MixedOption = Annotated[
-    bool, typer.Option("--mixed", help="Pool trials of different model, cut-off or zero of angles.")
+    bool, typer.Option("--mixed", help="Pool trials with different models, cut-offs or angle zeros.")
 ]
 
 
@@ -64,6 +66,7 @@ def open_selected(
 
 
 FormatOption = Annotated[
-    Format | None, typer.Option("--format", help="Else by the ending of --output, else a table.", show_default=False)
+    Format | None,
+    typer.Option("--format", help="Default: from the extension of --output, else a table.", show_default=False),
 ]
 OutputOption = Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file.", show_default=False)]

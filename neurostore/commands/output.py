@@ -24,7 +24,7 @@ def say(text: str) -> None:
 
 
 def console() -> Any:
-    """rich on stderr; lines are not broken where stderr is no terminal."""
+    """rich on stderr; lines are not broken where stderr is not a terminal."""
     from rich.console import Console
 
     return Console(stderr=True, highlight=False) if sys.stderr.isatty() else Console(stderr=True, width=200)
@@ -62,7 +62,7 @@ def write_frame(
     _write(frame.head(n_shown), chosen, sys.stdout.buffer)
     sys.stdout.flush()
     if n_shown < frame.height:
-        say(f"the first {n_shown} of {frame.height:,} rows; all with --output FILE or into a pipe")
+        say(f"the first {n_shown} of {frame.height:,} rows; use --output FILE or a pipe for all")
     elif chosen is Format.table:
         say(f"{frame.height:,} row{'' if frame.height == 1 else 's'}")
 

@@ -17,13 +17,15 @@ def register(app: typer.Typer) -> None:
 
 def overlay(
     subject: Annotated[str, typer.Argument(help="Subject of the trial.")],
-    trial: Annotated[str, typer.Argument(help="The trial.")],
+    trial: Annotated[str, typer.Argument(help="Name of the trial.")],
     out: Annotated[Path, typer.Argument(metavar="OUT.mp4", help="Video to write.")],
     lake: LakeOption = LAKE,
-    session: Annotated[str, typer.Option(help="Session, where the cohort has them.")] = "",
-    cohort: Annotated[Path | None, typer.Option(help="Folder the trial was read from; else this one.")] = None,
-    video: Annotated[Path | None, typer.Option(help="The video itself, wherever it lies.")] = None,
-    sheet: Annotated[Path | None, typer.Option(help="Contact sheet to write; OUT.png if not given.")] = None,
+    session: Annotated[str, typer.Option(help="Session of the trial, if the cohort has sessions.")] = "",
+    cohort: Annotated[
+        Path | None, typer.Option(help="Folder of the cohort that the trial was read from; default: here.")
+    ] = None,
+    video: Annotated[Path | None, typer.Option(help="The video file, if it is not in the cohort.")] = None,
+    sheet: Annotated[Path | None, typer.Option(help="Contact sheet to write; default: OUT.png.")] = None,
 ) -> None:
     """Draw the stored poses on their video, and make a contact sheet of twelve frames.
 

@@ -11,19 +11,19 @@ from neurostore.commands.help_sections import BRING_IN
 
 
 def register(app: typer.Typer) -> None:
-    app.command(short_help="Copy a cohort under random keys, dates moved.", rich_help_panel=BRING_IN)(pseudonymise)
+    app.command(short_help="Copy a cohort with random keys and moved dates.", rich_help_panel=BRING_IN)(pseudonymise)
 
 
 def pseudonymise(
     cohort: Annotated[Path, typer.Argument(help="Folder with <subject>/<trial>.<ext>.")],
     target: Annotated[Path, typer.Argument(help="A new folder for the copy.")],
-    key: Annotated[Path, typer.Option("--key", help="File that says who is who; made, or added to.")],
-    allow: Annotated[list[str] | None, typer.Option(help="A free-text column that may stay.")] = None,
-    drop: Annotated[list[str] | None, typer.Option(help="A column to leave out.")] = None,
+    key: Annotated[Path, typer.Option("--key", help="File that links people to keys; created or extended.")],
+    allow: Annotated[list[str] | None, typer.Option(help="Keep this free-text column; may be repeated.")] = None,
+    drop: Annotated[list[str] | None, typer.Option(help="Leave out this column; may be repeated.")] = None,
 ) -> None:
-    """Copy a cohort under random keys, dates moved, so that a lake made of it names nobody.
+    """Copy a cohort with random keys and moved dates, so that a lake made from it names nobody.
 
-    The key file must lie elsewhere. Movement itself still identifies people: see docs/data-policy.md.
+    The key file must be stored elsewhere. Movement itself still identifies people: see docs/data-policy.md.
 
     Example: neurostore pseudonymise cohort/ coded/ --key ../keys/study.json
     """
@@ -34,5 +34,5 @@ def pseudonymise(
     for column in done.dropped:
         say(f"left out: {column}")
     for path in done.look:
-        say(f"please look: {path}")
+        say(f"please check: {path}")
     say(f"{done.n_files} files of {done.n_subjects} subjects, {done.n_dates} dates moved; the key is {key}")

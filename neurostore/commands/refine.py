@@ -12,7 +12,7 @@ from neurostore.commands.help_sections import MODELS
 from neurostore.commands.options import LAKE, LakeOption, OutputOption
 
 refine = typer.Typer(
-    help="The learned refinement of depth: its data, training, proof and use.",
+    help="Learned refinement of depth: data, training, evaluation and use.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -32,16 +32,18 @@ class Form(StrEnum):
 
 def register(app: typer.Typer) -> None:
     app.add_typer(
-        refine, name="refine", short_help="The learned refinement of depth: train, prove, use.", rich_help_panel=MODELS
+        refine, name="refine", short_help="Learned refinement of depth: train, evaluate, use.", rich_help_panel=MODELS
     )
 
 
 @refine.command(short_help="Show corrupted and true motion, or write windows.")
 def data(
     data: DataOption = LAKE,
-    config: Annotated[str, typer.Option(help="small, seed or a TOML file: marker set, window, seed.")] = "small",
-    out: Annotated[Path | None, typer.Option(help="Write the windows here, to be mapped into memory.")] = None,
-    n_batches: Annotated[int, typer.Option(min=1, help="Batches to write, or pairs to show.")] = 8,
+    config: Annotated[
+        str, typer.Option(help="small, seed or a TOML file; gives marker set, window and seed.")
+    ] = "small",
+    out: Annotated[Path | None, typer.Option(help="Folder for the windows, which training maps into memory.")] = None,
+    n_batches: Annotated[int, typer.Option(min=1, help="Number of batches to write, or pairs to show.")] = 8,
 ) -> None:
     """Show pairs of corrupted and true motion, or write training windows.
 
@@ -65,12 +67,14 @@ def data(
 
 @refine.command(short_help="Train a refiner; writes refiner.safetensors.")
 def train(
-    config: Annotated[str, typer.Argument(help="small, seed, or a TOML file like them.")],
+    config: Annotated[str, typer.Argument(help="small, seed, or a TOML file of the same form.")],
     data: DataOption = LAKE,
-    out: Annotated[Path, typer.Option(help="Folder of the run; the same call goes on after a kill.")] = Path("run"),
+    out: Annotated[Path, typer.Option(help="Folder of the run; repeat the command to continue a stopped run.")] = Path(
+        "run"
+    ),
     shards: Annotated[Path | None, typer.Option(help="Windows written by refine data.")] = None,
 ) -> None:
-    """Train a refiner; OUT/refiner.safetensors is what apply and evaluate take.
+    """Train a refiner and write OUT/refiner.safetensors, which apply and evaluate use.
 
     Example: neurostore refine train small --data cohort/ --out run/
     """
@@ -81,7 +85,7 @@ def train(
     say(f"written: {run(read_config(config), data, out, shards, say)}")
 
 
-@refine.command(short_help="The refinement and baselines against the truth.")
+@refine.command(short_help="Compare the refinement and baselines with the truth.")
 def evaluate(
     data: DataOption = LAKE,
     checkpoint: CheckpointOption = None,
@@ -89,10 +93,10 @@ def evaluate(
     output: OutputOption = None,
     protocol: Annotated[list[str] | None, typer.Option(help="Only this protocol; may be repeated.")] = None,
     rate: Annotated[list[float] | None, typer.Option(help="Only this video rate in Hz; may be repeated.")] = None,
-    cameras: Annotated[int, typer.Option(min=1, help="Made-up cameras a trial.")] = 2,
-    every: Annotated[int, typer.Option(min=1, help="Judge on every n-th trial alone.")] = 1,
+    cameras: Annotated[int, typer.Option(min=1, help="Simulated cameras per trial.")] = 2,
+    every: Annotated[int, typer.Option(min=1, help="Use every n-th trial only.")] = 1,
 ) -> None:
-    """The refinement and its baselines against the truth, on people the checkpoint was not trained on.
+    """Compare the refinement and its baselines with the truth, on people the checkpoint was not trained on.
 
     Long rows: protocol, rate_hz, method, metric, value; docs/refinement.md defines them.
 
@@ -112,14 +116,18 @@ def evaluate(
     write_frame(frame, Format(format.value), output)
 
 
-@refine.command(short_help="Refine video trials that are in the lake.")
+@refine.command(short_help="Refine video trials in the lake.")
 def apply(
-    subjects: Annotated[list[str] | None, typer.Argument(help="Subjects; all trials from video if none.")] = None,
+    subjects: Annotated[
+        list[str] | None, typer.Argument(help="Subjects; by default all that have trials from video.")
+    ] = None,
     lake: LakeOption = LAKE,
     checkpoint: CheckpointOption = None,
-    force: Annotated[bool, typer.Option("--force", help="Also trials this checkpoint has refined already.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also refine trials that this checkpoint has already refined.")
+    ] = False,
 ) -> None:
-    """Refine video trials that are in the lake: poses stay, landmarks are made again, the step is recorded.
+    """Refine video trials in the lake. Poses stay, landmarks are computed again, and the step is recorded.
 
     Example: neurostore refine apply S01 --lake lake/
     """

@@ -21,11 +21,11 @@ from neurostore.commands.options import (
 
 
 def register(app: typer.Typer) -> None:
-    app.command(short_help="Write one web page on the lake for a lab meeting.", rich_help_panel=COMPARE)(report)
+    app.command(short_help="Write a report of the lake as one web page.", rich_help_panel=COMPARE)(report)
 
 
 def report(
-    out: Annotated[Path, typer.Argument(metavar="OUT.html", help="The page to write; one that is there is replaced.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT.html", help="The page to write; an existing file is replaced.")],
     reference: Annotated[
         str | None,
         typer.Option(
@@ -40,13 +40,13 @@ def report(
     ] = None,
     subject: Annotated[
         list[str] | None,
-        typer.Option(metavar="SUBJECT", help="Pages of these people only; may be repeated.", show_default=False),
+        typer.Option(metavar="SUBJECT", help="Only pages of this subject; may be repeated.", show_default=False),
     ] = None,
     retest_group: Annotated[
         str | None,
         typer.Option(
             metavar="GROUP",
-            help="Group whose sessions repeat one state: gives the detectable change.",
+            help="Group measured twice in the same state; gives the minimal detectable change.",
             show_default=False,
         ),
     ] = None,
@@ -57,7 +57,7 @@ def report(
     version: VersionOption = None,
     lake: LakeOption = LAKE,
 ) -> None:
-    """Write one web page on the lake for a lab meeting: cohort, people, curves, scores, distances, skeletons.
+    """Write a report of the lake as one web page: cohort, people, curves, scores, distances, skeletons.
 
     The page needs no network and no server. Curves and scores are compared with --reference, else with the published norm.
 

@@ -32,22 +32,26 @@ class Change(StrEnum):
 
 
 SubjectArgument = Annotated[str, typer.Argument(help="Subject of the trial.")]
-TrialArgument = Annotated[str, typer.Argument(help="The trial.")]
+TrialArgument = Annotated[str, typer.Argument(help="Name of the trial.")]
 SessionOption = Annotated[str, typer.Option("--session", help="Session of the trial.", show_default=False)]
-ReviewerOption = Annotated[str, typer.Option("--reviewer", help="Who decides: a code, not a name.")]
-ReasonOption = Annotated[str, typer.Option("--reason", help="Why.")]
-BasisOption = Annotated[str | None, typer.Option("--basis", help="What was looked at.", show_default=False)]
+ReviewerOption = Annotated[str, typer.Option("--reviewer", help="Code of the reviewer, not a name.")]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Reason for the decision.")]
+BasisOption = Annotated[
+    str | None, typer.Option("--basis", help="What the decision is based on, such as the video.", show_default=False)
+]
 SideOption = Annotated[Side | None, typer.Option("--side", help="Only this side.", show_default=False)]
 CycleOption = Annotated[int | None, typer.Option("--cycle", help="Only this cycle of the side.", show_default=False)]
-FromOption = Annotated[float | None, typer.Option("--from", metavar="S", help="Begin of a span.", show_default=False)]
-ToOption = Annotated[float | None, typer.Option("--to", metavar="S", help="End of the span.", show_default=False)]
+FromOption = Annotated[
+    float | None, typer.Option("--from", metavar="S", help="Start of a time span.", show_default=False)
+]
+ToOption = Annotated[float | None, typer.Option("--to", metavar="S", help="End of the time span.", show_default=False)]
 
 
 def register(app: typer.Typer) -> None:
     app.add_typer(review, name="review", rich_help_panel=LOOK)
 
 
-@review.command(short_help="Leave a trial, side, cycle or span out.")
+@review.command(short_help="Exclude a trial, side, cycle or time span.")
 def exclude(
     subject: SubjectArgument,
     trial: TrialArgument,
@@ -61,7 +65,7 @@ def exclude(
     basis: BasisOption = None,
     lake: LakeOption = LAKE,
 ) -> None:
-    """Leave a trial, or a side, cycle or span of it, out of every view, distance and report.
+    """Exclude a trial, or a side, cycle or time span of it, from every view, distance and report.
 
     Example: neurostore review exclude S07 walk_04 --session pre --reviewer R1 --reason "walked with a crutch" --lake lake/
     """
@@ -69,7 +73,7 @@ def exclude(
     _decide(lake, "exclude", subject, session, trial, reviewer=reviewer, reason=reason, **part)
 
 
-@review.command(short_help="Take what was left out in again.")
+@review.command(short_help="Include again what was excluded.")
 def include(
     subject: SubjectArgument,
     trial: TrialArgument,
@@ -83,7 +87,7 @@ def include(
     basis: BasisOption = None,
     lake: LakeOption = LAKE,
 ) -> None:
-    """Take a trial, or a part of it, in again. The earlier decision stays in the list.
+    """Include a trial, or a part of it, again. The earlier decision stays in the list.
 
     Example: neurostore review include S07 walk_04 --session pre --reviewer R2 --reason "the crutch was the next trial" --lake lake/
     """
@@ -97,15 +101,19 @@ def event(
     subject: SubjectArgument,
     trial: TrialArgument,
     side: Annotated[Side, typer.Option("--side", help="Side of the event.")],
-    event: Annotated[Event, typer.Option("--event", help="Which event.")],
-    time_s: Annotated[float, typer.Option("--at", metavar="S", help="Its time.")],
+    event: Annotated[Event, typer.Option("--event", help="Kind of event.")],
+    time_s: Annotated[float, typer.Option("--at", metavar="S", help="Time of the event.")],
     reviewer: ReviewerOption,
     reason: ReasonOption,
     new_time_s: Annotated[
-        float | None, typer.Option("--to", metavar="S", help="Where it is moved.", show_default=False)
+        float | None, typer.Option("--to", metavar="S", help="New time, for move.", show_default=False)
     ] = None,
-    new_side: Annotated[Side | None, typer.Option("--new-side", help="Side it is given.", show_default=False)] = None,
-    new_event: Annotated[Event | None, typer.Option("--new-event", help="What it is.", show_default=False)] = None,
+    new_side: Annotated[
+        Side | None, typer.Option("--new-side", help="New side, for relabel.", show_default=False)
+    ] = None,
+    new_event: Annotated[
+        Event | None, typer.Option("--new-event", help="New kind, for relabel.", show_default=False)
+    ] = None,
     session: SessionOption = "",
     basis: BasisOption = None,
     lake: LakeOption = LAKE,
@@ -119,9 +127,9 @@ def event(
     _decide(lake, f"{change.value}_event", subject, session, trial, reviewer=reviewer, reason=reason, **part)
 
 
-@review.command("list", short_help="List the decisions and whether they hold.")
+@review.command("list", short_help="List the decisions and whether they apply.")
 def list_(lake: LakeOption = LAKE, format: FormatOption = None, output: OutputOption = None) -> None:
-    """List the decisions, the latest first, and whether they hold, are superseded or are to be checked.
+    """List the decisions, latest first, and whether each applies, is superseded or must be checked.
 
     Example: neurostore review list --lake lake/
     """
@@ -132,9 +140,9 @@ def list_(lake: LakeOption = LAKE, format: FormatOption = None, output: OutputOp
     write_frame(reviews.listing(open_lake(lake)), format, output)
 
 
-@review.command(short_help="List where reviewers decided differently.")
+@review.command(short_help="List the decisions of two reviewers, and where they differ.")
 def agreement(lake: LakeOption = LAKE, format: FormatOption = None, output: OutputOption = None) -> None:
-    """List what two reviewers decided on, and whether they agree.
+    """List what two reviewers both decided on, and whether they agree.
 
     Example: neurostore review agreement --lake lake/
     """
@@ -145,12 +153,12 @@ def agreement(lake: LakeOption = LAKE, format: FormatOption = None, output: Outp
     write_frame(reviews.agreement(open_lake(lake)), format, output)
 
 
-@review.command("import", short_help="Record the decisions of a TSV.")
+@review.command("import", short_help="Record decisions from a TSV file.")
 def import_(
-    table: Annotated[Path, typer.Argument(metavar="TSV", help="As `review export` writes it.")],
+    table: Annotated[Path, typer.Argument(metavar="TSV", help="A file as `review export` writes it.")],
     lake: LakeOption = LAKE,
 ) -> None:
-    """Record the decisions of a TSV, all of them or none.
+    """Record the decisions in a TSV file, all of them or none.
 
     Example: neurostore review import reviews.tsv --lake lake/
     """
@@ -163,11 +171,11 @@ def import_(
     say(f"{len(decisions)} decisions recorded; lake version {version}")
 
 
-@review.command(short_help="Write the decisions as TSV.")
+@review.command(short_help="Write the decisions to a TSV file.")
 def export(
     table: Annotated[Path, typer.Argument(metavar="TSV", help="The file to write.")], lake: LakeOption = LAKE
 ) -> None:
-    """Write the decisions as TSV.
+    """Write the decisions to a TSV file.
 
     Example: neurostore review export reviews.tsv --lake lake/
     """

@@ -33,13 +33,13 @@ def sql(
     format: FormatOption = None,
     output: OutputOption = None,
     locked: Annotated[
-        bool, typer.Option("--locked", help="For questions of strangers: one SELECT, no files, limits.")
+        bool, typer.Option("--locked", help="For queries from others: one SELECT, no files, limited time and memory.")
     ] = False,
     time_limit: Annotated[float, typer.Option(metavar="S", min=0.1, help="Seconds a --locked query may take.")] = 30.0,
     memory_limit: Annotated[int, typer.Option(metavar="MB", min=64, help="Memory a --locked query may use.")] = 1024,
     at: Annotated[int | None, typer.Option("--version", help="An older version of the lake (see history).")] = None,
 ) -> None:
-    """Ask the lake a question in SQL. It only reads: SELECT, DESCRIBE, EXPLAIN, and SET VARIABLE before them.
+    """Query the lake in SQL. It only reads: SELECT, DESCRIBE, EXPLAIN, and SET VARIABLE before them.
 
     Example: neurostore sql "SELECT subject, count(*) AS trials FROM trials GROUP BY ALL ORDER BY 1" --lake lake/
     """

@@ -43,15 +43,20 @@ class Centre(StrEnum):
 
 
 def register(app: typer.Typer) -> None:
-    app.command(short_help="Write the table of groups of a paper.", rich_help_panel=COMPARE)(table1)
+    app.command(short_help="Write 'Table 1' of a paper: people and gait per group.", rich_help_panel=COMPARE)(table1)
 
 
 def table1(
     parameters: Annotated[
-        list[str] | None, typer.Argument(metavar="PARAMETER", help="Else speed, cadence, stride, width, stance, GPS.")
+        list[str] | None,
+        typer.Argument(metavar="PARAMETER", help="Parameters; default: speed, cadence, stride, width, stance, GPS."),
     ] = None,
-    by: Annotated[str, typer.Option(metavar="COLUMN", help="Column of subjects, or session or condition.")] = "group",
-    side: Annotated[Side | None, typer.Option(help="Else the mean of both.", show_default=False)] = None,
+    by: Annotated[
+        str, typer.Option(metavar="COLUMN", help="Column of the subjects table, or session or condition.")
+    ] = "group",
+    side: Annotated[
+        Side | None, typer.Option(help="Only this side; else the mean of both.", show_default=False)
+    ] = None,
     centre: Annotated[Centre, typer.Option(help="mean ± SD or median [quartiles].")] = Centre.mean,
     where: WhereOption = None,
     session: SessionsOption = None,
@@ -64,11 +69,11 @@ def table1(
         typer.Option("--output", "-o", help="File .csv, .xlsx, .html (for Word) or .tex.", show_default=False),
     ] = None,
     numbers: Annotated[
-        bool, typer.Option("--numbers", help="Every figure unrounded, a row per parameter and level.")
+        bool, typer.Option("--numbers", help="Every number unrounded, one row per parameter and level.")
     ] = False,
     lake: LakeOption = LAKE,
 ) -> None:
-    """Write the table of groups of a paper: people, gait, differences with 95 % intervals, p and Holm's p.
+    """Write "Table 1" of a paper: people and gait per group, differences with 95 % intervals, p and Holm's p.
 
     Example: neurostore table1 --by group --session pre --output table1.html --lake lake/
     """

@@ -54,7 +54,7 @@ def trials(
 
 
 def subjects(lake: LakeOption = LAKE, format: FormatOption = None, output: OutputOption = None) -> None:
-    """List the subjects of the lake with what participants.tsv says of them.
+    """List the subjects of the lake with their columns of participants.tsv.
 
     Example: neurostore subjects --lake lake/
     """

@@ -18,13 +18,13 @@ def register(app: typer.Typer) -> None:
 def verify(
     lake: LakeOption = LAKE,
     adopt: Annotated[
-        bool, typer.Option("--adopt", help="Record files that no hash is known of, such as an older lake's.")
+        bool, typer.Option("--adopt", help="Record the hashes of files that have none, as in older lakes.")
     ] = False,
     drop_damaged: Annotated[
         bool, typer.Option("--drop-damaged", help="Take damaged files and their trials out of the lake.")
     ] = False,
 ) -> None:
-    """Read every file of the lake and say which are not what was written (exit status 1 if any).
+    """Read every file of the lake and list those that differ from what was written (exit status 1 if any).
 
     A damaged file is named with all trials that have rows in it. With --drop-damaged they are taken out, and a repeat
     of the ingest brings them back.
@@ -39,19 +39,19 @@ def verify(
     found = library.verify(lake)
     for damage in found.damaged:
         say(f"damaged: {damage}")
-    _say_some(say, "no hash is known of", found.unrecorded, "record them with --adopt")
-    _say_some(say, "left behind", found.leftovers, "compact sweeps them")
-    _say_some(say, "not the lake's own", found.others, "nothing checks them")
+    _say_some(say, "no hash is known for", found.unrecorded, "record them with --adopt")
+    _say_some(say, "left behind", found.leftovers, "compact removes them")
+    _say_some(say, "does not belong to the lake", found.others, "they are not checked")
     _say_some(
-        say, "holds somebody who was erased", found.erased, "repeat `neurostore erase SUBJECT`", len(found.erased)
+        say, "holds data of an erased person", found.erased, "repeat `neurostore erase SUBJECT`", len(found.erased)
     )
     if found.unfinished:
         say(
             f"{found.unfinished} erasures were interrupted; the next command that writes finishes them, such as compact"
         )
-    state = "damaged" if found.damaged else "whole" if found.is_clean else "whole, but an erasure is not complete"
+    state = "damaged" if found.damaged else "intact" if found.is_clean else "intact, but an erasure is not complete"
     if found.unrecorded:
-        state += f"; nothing can be said of {len(found.unrecorded)} more"
+        state += f"; {len(found.unrecorded)} more could not be checked"
     say(f"{found.n_files} files, {found.n_bytes / 1e6:.1f} MB: {state}")
     if drop_damaged and (found.damaged or found.unrecorded):
         from neurostore.upkeep.repair import drop_damaged as drop
@@ -62,7 +62,7 @@ def verify(
         for path in done.files:
             say(f"dropped: {path}")
         for key in done.trials:
-            say(f"taken out: {'/'.join(part for part in key if part)}")
+            say(f"removed: {'/'.join(part for part in key if part)}")
         if done.trials:
             say(f"version {done.version}; ingest the sources of these {len(done.trials)} trials again")
     raise typer.Exit(0 if found.is_clean else 1)

@@ -100,7 +100,7 @@ def write_distances(
     out = Path(out)
     check_suffix(out)
     if not out.parent.is_dir():
-        raise UsageError(f"there is no folder {out.parent} to write {out.name} in")
+        raise UsageError(f"{out.parent}: this folder does not exist; make it, or write {out.name} elsewhere")
     if engine not in ("local", "ray"):
         raise UsageError(f"engine is {engine!r}; it can be local, ray")
     choice = _chosen(choice, options)
@@ -145,7 +145,7 @@ def neighbours(
     import polars as pl
 
     if options.get("unit", "cycle") not in ("cycle", "trial"):
-        raise UsageError(f"unit is {options['unit']!r}; neighbours are of unit 'cycle' or 'trial'")
+        raise UsageError(f"unit is {options['unit']!r}; neighbours need unit 'cycle' or 'trial'")
     if k < 1:
         raise UsageError(f"k is {k}; at least 1 is needed")
     if options.get("pairing") is not None:

@@ -80,7 +80,7 @@ class Choice:
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Choice:
-        """The choice with these fields; the others keep their defaults. Raises UsageError for a name that is no field."""
+        """The choice with these fields; the others keep their defaults. Raises UsageError for a name that is not a field."""
         known = [f.name for f in fields(cls)]
         unknown = sorted(set(options) - set(known))
         if unknown:
@@ -167,11 +167,15 @@ def _check_together(choice: Choice) -> None:
     if metric == "angular" and representation != "angles":
         raise UsageError(f"metric='angular' is for representation='angles', not {representation!r}")
     if metric == "mahalanobis" and representation == "per_joint":
-        raise UsageError("metric='mahalanobis' does not go with representation='per_joint': joints are warped alone")
+        raise UsageError(
+            "metric='mahalanobis' does not go with representation='per_joint': each joint is warped separately"
+        )
     if choice.reference is not None and metric != "mahalanobis":
         raise UsageError("reference is only used by metric='mahalanobis'")
     if choice.unit == "cycle" and choice.pairing:
-        raise UsageError("pairing reduces the cycles of trials or subjects; with unit='cycle' each cycle stands alone")
+        raise UsageError(
+            "pairing reduces the cycles of trials or subjects; with unit='cycle' each cycle is its own item"
+        )
     if representation == "rotations":
         _one_of("align of rotations", choice.align, ("none", "root"))
     elif choice.align != "none" and representation in ("angles", "relation"):

@@ -140,7 +140,7 @@ def whiten(compared: dict[str, Part], reference: str | None) -> None:
             departures = np.concatenate(own) - np.concatenate(own).mean(axis=0)
         covariance = LedoitWolf(assume_centered=True).fit(departures).covariance_
         if np.linalg.cond(covariance) > 1e12:
-            raise UsageError(f"group {reference!r} does not vary in some channel; no Mahalanobis distance exists")
+            raise UsageError(f"group {reference!r} does not vary in some channel, so there is no Mahalanobis distance")
         turn = np.linalg.cholesky(np.linalg.inv(covariance))
         part.series[:] = [x @ turn for x in part.series]
 

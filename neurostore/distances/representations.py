@@ -131,18 +131,20 @@ def _angle_column(angle: str, side: str, known: set[str]) -> str:
     name = angle if angle.endswith("_deg") else f"{angle}_deg"
     own = split_side(name)[0]
     if own and side and own != side:
-        raise UsageError(f"left is never mixed with right: {angle} asked for {side} items; name it without its side")
+        raise UsageError(
+            f"left and right are never mixed: {angle} was asked for with {side} items; give its name without the side"
+        )
     for column in (name, f"{side}_{name}"):
         if column in known:
             return column
-    raise UsageError(f"no angle {angle!r} in joint_angles; see the catalogue for those there are")
+    raise UsageError(f"no angle {angle!r} in joint_angles; lake.describe() lists them")
 
 
 def _point(name: str, side: str, known: set[str]) -> str:
     for column in (name, f"{side}_{name}"):
         if column in known and column not in ("subject", "session", "trial", "frame", "person"):
             return column
-    raise UsageError(f"no point {name!r} in landmarks; see the catalogue for those there are")
+    raise UsageError(f"no point {name!r} in landmarks; lake.describe() lists them")
 
 
 def _read_points(

@@ -26,10 +26,10 @@ def dtaidistance_distances(
             "backend='dtaidistance' needs dtaidistance: pip install 'neurostore[dtaidistance]'"
         ) from None
     if is_counted:
-        raise SeriesError("normalize='path_length' is not there with backend='dtaidistance'; use 'numba'")
+        raise SeriesError("normalize='path_length' is not available with backend='dtaidistance'; use 'numba'")
     other = first if second is None else second
     if band is not None and len(np.unique(np.concatenate([first.lengths, other.lengths]))) > 1:
-        raise SeriesError("backend='dtaidistance' defines a band otherwise for unequal lengths; use 'numba'")
+        raise SeriesError("backend='dtaidistance' defines a band differently for unequal lengths; use 'numba'")
     samples, fraction = check_band(band, first.lengths, other.lengths)
     if fraction >= 0:
         samples = math.ceil(fraction * int(first.lengths[0]))

@@ -97,7 +97,7 @@ def search(
     """`nearest` for many queries at once, with the counts of what was pruned."""
     if isinstance(xs, Collection):
         if band is not None or dtype is not None:
-            raise SeriesError("band and dtype belong to the Collection; give them when it is built")
+            raise SeriesError("band and dtype belong to the Collection; set them when you build it")
         collection = xs
     else:
         given, own = read_series(queries, dtype, name="query"), read_series(xs, dtype)

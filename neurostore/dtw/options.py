@@ -59,7 +59,7 @@ def check_band(band: float | None, n_lengths: Ints, m_lengths: Ints, *, is_paire
     if (short > 0).any():
         i, j = np.unravel_index(np.argmax(short), short.shape)
         raise SeriesError(
-            f"a band of {band!r} opens {int(radius[i, j])} samples, but series of {n[i, j]} and {m[i, j]} samples "
+            f"a band of {band!r} allows {int(radius[i, j])} samples, but series of {n[i, j]} and {m[i, j]} samples "
             f"differ by {abs(int(n[i, j]) - int(m[i, j]))}: no warping path exists; widen the band or resample"
         )
     limit = int(max(n.max(), m.max()))  # a wider band opens nothing more

@@ -51,7 +51,7 @@ def soft_dtw(a: torch.Tensor, b: torch.Tensor, gamma: float = 1.0, *, band: floa
     if a.ndim != b.ndim or a.ndim not in (2, 3) or a.shape[-1] != b.shape[-1]:
         raise SeriesError(
             f"series of the shapes {tuple(a.shape)} and {tuple(b.shape)}; "
-            "expected (samples, channels) of equal channels, or batches of them"
+            "expected (samples, channels) with equal channels, or batches of such series"
         )
     if a.ndim == 3 and len(a) != len(b):
         raise SeriesError(f"batches of {len(a)} and {len(b)} series; they must be equal")

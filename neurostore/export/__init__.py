@@ -119,7 +119,7 @@ def _writer(target: Path) -> str:
     if suffix not in WRITERS or (suffix == ".tsv" and not target.name.endswith("_motion.tsv")):
         raise UsageError(f"{target}: no format is known by that ending; expected {known}")
     if not suffix and target.exists() and not target.is_dir():
-        raise UsageError(f"{target}: is a file without a suffix; expected {known}")
+        raise UsageError(f"{target}: is a file without an extension; expected {known}")
     if suffix == ".mot" and target.stem.lower().endswith("_grf"):
         return "grf"
     return WRITERS[suffix]

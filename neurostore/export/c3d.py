@@ -70,7 +70,7 @@ def _first_frame(trial: Trial, points: Points, notes: list[str]) -> int:
     n, n_points = points.positions.shape[:2]
     other = "export .trc, .csv or .parquet"
     if n > MOST_FRAMES:
-        raise UsageError(f"{trial.name}: has {n:,} frames; a C3D file counts to {MOST_FRAMES:,}: {other}")
+        raise UsageError(f"{trial.name}: has {n:,} frames; a C3D file can count up to {MOST_FRAMES:,}: {other}")
     if n * n_points > MOST_SAMPLES:
         raise UsageError(
             f"{trial.name}: {n:,} frames of {n_points} points are more than the C3D writer can hold: {other}"

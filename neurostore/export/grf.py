@@ -37,7 +37,7 @@ def render(trial: Trial, out: Path, choices: Choices) -> Rendered:
         raise UsageError(f"{trial.name}: has no force platform; there is no ground reaction to write")
     if not (rows["is_valid"] & (rows["plates"].list.len() > 0)).any():
         said = ", ".join(sorted(set(rows["reason"].drop_nulls())))
-        raise UsageError(f"{trial.name}: no foot is on platforms that measure it alone ({said})")
+        raise UsageError(f"{trial.name}: no foot is alone on its platforms ({said})")
     notes = []
     for side, _ in _SIDES:
         notes += _gaps(rows, side)

@@ -64,9 +64,7 @@ def render(trial: Trial, out: Path, choices: Choices) -> Rendered:
     )
     stretches, told = whole_stretches(frame.to_numpy())
     if not stretches:
-        raise UsageError(
-            f"{trial.name}: no frame has a value of every coordinate; choose a part of the trial that does"
-        )
+        raise UsageError(f"{trial.name}: no frame has a value of every coordinate; choose a part of the trial that has")
     notes += told
     parts = [out] if len(stretches) == 1 else [out.with_stem(f"{out.stem}_{k}") for k in range(1, len(stretches) + 1)]
     return Rendered(
@@ -100,7 +98,7 @@ def whole_stretches(values: Floats) -> tuple[list[Floats], list[str]]:
     n_left_out = len(values) - sum(map(len, stretches))
     if n_left_out and stretches:
         notes.append(
-            f"{n_left_out} of {len(values)} rows lack a value and were left out, since OpenSim stops reading at a nan"
+            f"{n_left_out} of {len(values)} rows lack a value and were left out, because OpenSim stops reading at NaN"
             + (f"; the rest is in {len(stretches)} files" if len(stretches) > 1 else "")
         )
     return stretches, notes

@@ -54,7 +54,7 @@ def render(trial: Trial, out: Path, choices: Choices) -> Rendered:
         stem = out.with_name(out.name.removesuffix("_motion.tsv"))
         if not re.match(r"sub-[A-Za-z0-9]+_(?:.*_)?task-[A-Za-z0-9]+", stem.name):
             raise UsageError(
-                f"{out.name}: is no name of Motion-BIDS; expected one such as {_stem(trial, choices)}_motion.tsv"
+                f"{out.name}: is not a name of Motion-BIDS; expected one such as {_stem(trial, choices)}_motion.tsv"
             )
         shared = None
     else:

@@ -40,15 +40,15 @@ def _seen(points: Points, *, trim: bool) -> tuple[Points, list[str]]:
     if n_ends and trim:
         keep = slice(first, last + 1)
         points = replace(points, frame=points.frame[keep], time_s=points.time_s[keep], positions=points.positions[keep])
-        notes.append(f"{n_ends} frames at the ends in which nobody is seen were cut")
+        notes.append(f"{n_ends} frames without points at the ends were cut")
     elif n_ends:
         notes.append(
-            f"{n_ends} frames at the ends show nobody: OpenSim's inverse kinematics stops there; --trim cuts them"
+            f"{n_ends} frames at the ends have no points, and OpenSim's inverse kinematics stops there; --trim cuts them"
         )
     n_within = int((~seen).sum()) - n_ends
     if n_within:
         notes.append(
-            f"{n_within} frames in the middle show nobody: OpenSim's inverse kinematics stops there; give it a time range"
+            f"{n_within} frames in the middle have no points, and OpenSim's inverse kinematics stops there; give it a time range"
         )
     return points, notes
 

@@ -151,7 +151,7 @@ def read_points(trial: Trial, which: str) -> Points:
         unseen = [source for column, source in joints if column not in seen]
         trial.notes.append(f"{len(unseen)} points without a sample were left out: {listed(unseen, 6)}")
     if trial.row["position_basis"] == "root_relative":
-        trial.notes.append("positions are relative to the pelvis: they hold no path, speed or step length")
+        trial.notes.append("positions are relative to the pelvis: they give no path, speed or step length")
     if trial.row["length_basis"] == "nominal":
         trial.notes.append("lengths are those of a generic body, not the subject's own")
     names = _labels([(column, source) for column, source in joints if column in seen])
@@ -207,7 +207,9 @@ def _on_even_frames(trial: Trial, table: str, names: list[str], rows: pl.DataFra
         trial.notes.append(f"{len(frame) - len(have)} frames in which the person was not seen are written as missing")
     n_origin = int((positions == 0).all(axis=-1).sum())
     if n_origin:
-        trial.notes.append(f"{n_origin} samples lie exactly at 0, 0, 0, which most readers, ours too, take for missing")
+        trial.notes.append(
+            f"{n_origin} samples lie exactly at 0, 0, 0, which most readers, including ours, treat as missing"
+        )
     return Points(table, names, frame, time_s, positions)
 
 
@@ -243,7 +245,9 @@ def read_angles(trial: Trial, source: str) -> pl.DataFrame:
         if rows.height:
             kept = [c for c in rows.columns if not c.endswith("_deg") or rows[c].null_count() < rows.height]
             if len(kept) == 2:
-                raise UsageError(f"{trial.name}: has no angle that its skeleton can give honestly; see docs/angles.md")
+                raise UsageError(
+                    f"{trial.name}: has no angle, because its skeleton does not define one; see docs/angles.md"
+                )
             return rows.select(kept)
     rows = trial.rows("source_angles", "frame, time_s, source_name, angle, value_deg", order="frame, source_name")
     if trial.person or rows.is_empty():
@@ -251,7 +255,7 @@ def read_angles(trial: Trial, source: str) -> pl.DataFrame:
         raise UsageError(f"{trial.name}: has no angles of person {trial.person} in {where}")
     if source == "computed":
         trial.notes.append(
-            "the angles are those that the source file states: there are no positions to compute ours from"
+            "the angles are those of the source file, because there are no positions to compute them from"
         )
     unmapped = rows.filter(pl.col("angle").is_null())["source_name"].unique().sort().to_list()
     if unmapped:

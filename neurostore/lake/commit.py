@@ -122,7 +122,7 @@ def _add_files(root: str, files: Sequence[StagedFile]) -> dict[str, int]:
     if gone:
         raise LakeError(
             f"{root}: {len(gone)} staged files are gone or changed, the first {gone[0].table}/{gone[0].file.path}; "
-            "they were swept as left behind, or discarded: stage the trials again"
+            "they were removed as leftovers or discarded: stage the trials again"
         )
     try:
         for name in list(waiting):

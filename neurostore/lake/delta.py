@@ -114,7 +114,7 @@ def check_features(path: str, protocol: Any) -> None:
         )
         raise LakeError(
             f"{path}: another program turned on {named}, which this software does not know, so that rows it deleted "
-            "would be read as if they lived; turn it off there and rewrite the table, or restore the lake from a back-up"
+            "would still be read; turn it off there and rewrite the table, or restore the lake from a backup"
         )
 
 

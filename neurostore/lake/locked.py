@@ -79,7 +79,7 @@ def run(
 
 
 def _too_long(time_limit_s: float) -> str:
-    return f"stopped after {time_limit_s:g} s; ask for less, a subject or a trial at a time"
+    return f"stopped after {time_limit_s:g} s; ask for less, for example one subject or trial at a time"
 
 
 def too_much(memory_limit_mb: int) -> str:
@@ -155,11 +155,11 @@ def _check_node(node: dict[str, Any], names: set[str]) -> None:
     elif kind == "TABLE_FUNCTION":
         name = node.get("function", {}).get("function_name", "")
         if name.lower() not in _ROW_MAKERS:
-            raise UsageError(f"{name or 'this function'}: --locked lets no table function through but {_listed()}")
+            raise UsageError(f"{name or 'this function'}: --locked allows no table function except {_listed()}")
     elif kind in ("SHOW_REF", "COPY_DATABASE", "EXTERNAL_FILE"):
         raise UsageError(f"{kind}: --locked takes one SELECT over tables and views")
     elif node.get("class") == "FUNCTION" and str(node.get("function_name", "")).lower() in _REFUSED:
-        raise UsageError(f"{node['function_name']}: --locked does not let this function through")
+        raise UsageError(f"{node['function_name']}: --locked does not allow this function")
 
 
 def _listed() -> str:
@@ -218,5 +218,5 @@ def _fetch(connection: Any, text: str, time_limit_s: float, memory_limit_mb: int
     names = reader.schema.names
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise UsageError(f"several columns are called {', '.join(twice)}; name them apart with AS")
+        raise UsageError(f"several columns are called {', '.join(twice)}; give them different names with AS")
     return pl.DataFrame(pl.from_arrow(pa.Table.from_batches(batches, schema=reader.schema)))

@@ -61,5 +61,5 @@ def refuse_mixture(used: pl.DataFrame, needs_pelvis: bool) -> None:
             shown = ", ".join(f"{v} ({n} trials)" for v, n in counts.iter_rows())
             raise UsageError(
                 f"the trials differ in {what}: {shown}; "
-                "choose trials with where=… (--where), or ask for mixing with mixed=True (--mixed)"
+                "choose trials with where=… (--where), or allow it with mixed=True (--mixed)"
             )

@@ -49,12 +49,12 @@ def check_marker(root: str) -> None:
     """Raise NotALakeError or NewerLakeError unless this software can work on the lake at root."""
     marker = storage.read_json(storage.join(root, "_neurostore", "lake.json"))
     if marker is None:
-        there = "the folder holds no lake" if storage.exists(root) else "there is no such folder"
-        raise NotALakeError(f"{root}: {there}; `neurostore ingest COHORT --lake {root}` makes one")
+        there = "this folder is not a lake" if storage.exists(root) else "this folder does not exist"
+        raise NotALakeError(f"{root}: {there}; `neurostore ingest COHORT --lake {root}` creates one")
     if marker.get("schema_version", 0) > schema.SCHEMA_VERSION:
         raise NewerLakeError(
             f"{root}: written with schema version {marker['schema_version']} by neurostore "
-            f"{marker.get('software_version')}; this is neurostore {VERSION}, which knows up to "
+            f"{marker.get('software_version')}; this is neurostore {VERSION}, which supports versions up to "
             f"{schema.SCHEMA_VERSION}: install a newer neurostore"
         )
 
@@ -97,7 +97,7 @@ class Version:
 
         Raises
         ------
-        NotALakeError : the folder is missing or is no lake.
+        NotALakeError : the folder is missing or is not a lake.
         NewerLakeError : newer software wrote it.
         VanishedVersionError : that version was vacuumed, or never was.
         """
@@ -247,7 +247,7 @@ class Version:
 
         Raises
         ------
-        UsageError : an unknown session or condition, a condition that is no SQL, or no trial that matches.
+        UsageError : an unknown session or condition, a condition that is not SQL, or no trial that matches.
         """
         selection = selection or Selection(**filters)
         chosen = copy.copy(self)

@@ -142,7 +142,7 @@ def _problems(lake: Version, decision: Mapping[str, Any], trials: Mapping[tuple[
     elif decision.get("from_s") is not None and not decision["from_s"] < decision["to_s"]:
         found.append(f"the span {decision['from_s']} to {decision['to_s']} s is empty")
     if decision.get("cycle") is not None and not decision.get("side"):
-        found.append("a cycle is of a side: give side too")
+        found.append("a cycle belongs to a side: give the side too")
     key = (decision.get("subject", ""), decision.get("session", ""), decision.get("trial", ""))
     if not found and key not in trials:
         found.append(f"there is no trial {key_text(key)}; {near(key_text(key), map(key_text, trials))}")

@@ -126,7 +126,7 @@ def ordered(texts: dict[str, str]) -> list[str]:
     try:
         return list(TopologicalSorter(dict(sorted(uses(texts).items()))).static_order())
     except CycleError as error:
-        raise LakeError(f"the views name each other in a circle: {' -> '.join(error.args[1])}") from None
+        raise LakeError(f"the views depend on each other in a circle: {' -> '.join(error.args[1])}") from None
 
 
 def uses(texts: dict[str, str]) -> dict[str, set[str]]:

@@ -48,7 +48,7 @@ def sessions_in_order(lake: Queryable, sessions: Sequence[str], subjects: set[st
         said = "; ".join(and_more([f"{subject}: {missing}" for subject, missing in unknown.items()], 3))
         raise UsageError(
             f"which session came first is not known ({said}); give every session an acq_time in sessions.tsv, or write "
-            f'session_order = ["{sessions[0]}", "{sessions[1]}"] into cohort.toml, the first one first, and ingest again'
+            f'session_order = ["{sessions[0]}", "{sessions[1]}"] into cohort.toml, in the order they were recorded, and ingest again'
         )
     return _agreed(own, sessions)
 
@@ -72,7 +72,7 @@ def _agreed(own: dict[str, list[str]], sessions: Sequence[str]) -> list[str]:
         who = (
             f"{example[clash]} had {clash[0]} before {clash[1]}, {example[clash[1], clash[0]]} after it"
             if clash
-            else "three or more sessions follow each other in a circle"
+            else "the order of three or more sessions is circular"
         )
         raise UsageError(
             f"people had the sessions in different orders: {who}; choose some with where=… (--where)"

@@ -68,7 +68,7 @@ def pooled_text(lake: Queryable, frame: pl.DataFrame, by: str, side: str | None)
     for column, what in (("sessions", "session"), ("conditions", "condition")):
         names = sorted({str(v) for values in frame[column].to_list() for v in (values or ()) if v not in (None, "")})
         if len(names) > 1 and by != what:
-            parts.append(f"{len(names)} {what}s as one: {', '.join(and_more(names))}")
+            parts.append(f"{len(names)} {what}s pooled: {', '.join(and_more(names))}")
         elif len(names) == 1:
             parts.append(f"{what} {names[0]}")
     parts.append("mean of both sides" if side is None else f"{side} side")
@@ -76,7 +76,7 @@ def pooled_text(lake: Queryable, frame: pl.DataFrame, by: str, side: str | None)
         stated = set(lake.sql("SELECT subject FROM subjects WHERE affected_side <> 'none'")["subject"])
         none = sorted(set(frame["subject"]) - stated)
         if none:
-            parts.append(f"both sides of people without affected_side: {', '.join(and_more(none))}")
+            parts.append(f"both sides for people without affected_side: {', '.join(and_more(none))}")
     excluded = excluded_texts(lake)
     if excluded:
         parts.append(f"left out by review: {'; '.join(and_more(excluded))}")

@@ -65,7 +65,9 @@ def resolve(path: object) -> str:
 
         return s3.resolve(text)
     if re.match(r"[a-z][a-z0-9+]+:/", text):
-        raise LakeError(f"{text}: a lake lies in a folder or at s3://bucket/prefix; other stores are not supported")
+        raise LakeError(
+            f"{text}: a lake is stored in a folder or at s3://bucket/prefix; other stores are not supported"
+        )
     root = os.path.abspath(os.path.expanduser(text))
     bad = sorted(set(re.findall(r"[%\\=\x00-\x1f\x7f]", root)))
     if bad:
@@ -134,11 +136,11 @@ def named_errors(root: str, doing: str) -> Iterator[None]:
         yield
     except OSError as error:
         advice = {
-            errno.ENOSPC: "the disk is full: free some space and repeat the command; the lake is whole",
-            errno.EDQUOT: "the quota is used up: free some space and repeat the command; the lake is whole",
+            errno.ENOSPC: "the disk is full: free some space and repeat the command; the lake is intact",
+            errno.EDQUOT: "the quota is used up: free some space and repeat the command; the lake is intact",
             errno.EACCES: "no permission to write there",
             errno.EROFS: "the file system is read-only",
-            errno.ENOENT: "the folder has vanished",
+            errno.ENOENT: "the folder has disappeared",
         }.get(error.errno or 0, str(error))
         raise LakeError(f"{root}: {doing} failed: {advice}") from error
 
@@ -362,7 +364,7 @@ def lock(root: str, doing: str, timeout_s: float = 120.0) -> Iterator[bool]:
                 if time.monotonic() > deadline:
                     holder = os.pread(handle, 200, 0).decode("utf-8", "replace").strip() or "another process"
                     raise ConflictError(
-                        f"{root}: {doing}: {holder} has held the lake for more than {timeout_s:g} s; "
+                        f"{root}: {doing}: {holder} has locked the lake for more than {timeout_s:g} s; "
                         "wait for it or end it, then repeat the command"
                     ) from None
                 time.sleep(pause * (0.5 + random.random()))

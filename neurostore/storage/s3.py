@@ -39,7 +39,9 @@ def resolve(text: str) -> str:
     """
     found = re.fullmatch(r"s3a?:/+([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/+(.*?))?/*", text)
     if not found:
-        raise LakeError(f"{text!r}: expected s3://bucket/prefix with a bucket name of small letters, digits, . and -")
+        raise LakeError(
+            f"{text!r}: expected s3://bucket/prefix with a bucket name of lower-case letters, digits, . and -"
+        )
     prefix = re.sub(r"/+", "/", found[2] or "")
     bad = sorted(set(re.findall(r"[%\\=\x00-\x1f\x7f]", prefix)))
     if bad or ".." in prefix.split("/"):
@@ -110,7 +112,7 @@ def _told(path: str) -> Iterator[None]:
             "NoSuchBucket": "there is no such bucket: create it first",
             "AccessDenied": "these credentials may not do that",
             "InvalidAccessKeyId": "the store does not know these credentials",
-            "NotImplemented": "this store lacks a request that a lake needs (conditional put)",
+            "NotImplemented": "this store does not support a request that a lake needs (conditional put)",
         }.get(code, str(error))
         raise LakeError(f"{path}: {advice}") from error
     except BotoCoreError as error:
@@ -329,7 +331,7 @@ def _take(path: str, content: bytes, timeout_s: float, what: str) -> tuple[str, 
             return mark, was_abandoned
         if time.monotonic() > deadline:
             raise ConflictError(
-                f"{what}: {said.get('holder') or 'another process'} has held the lake for more than {timeout_s:g} s; "
+                f"{what}: {said.get('holder') or 'another process'} has locked the lake for more than {timeout_s:g} s; "
                 "wait for it or end it, then repeat the command"
             )
         time.sleep(pause * (0.5 + random.random()))

@@ -34,7 +34,7 @@ def export_lake(lake_path: object, folder: object, version: int | None = None) -
     lake = open_lake(lake_path, version)
     resolved = storage.resolve(folder)
     if storage.is_remote(resolved):
-        raise UsageError(f"{resolved}: an export goes to a folder; copy it to the store from there")
+        raise UsageError(f"{resolved}: an export is written to a folder; copy it to the store from there")
     target = Path(resolved)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UsageError(f"{target}: exists and is not empty; name a new folder")

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from neurostore import schema, storage
 
-_LEAST_NAME = 4  # letters; a shorter value of a metadata column is no name
+_LEAST_NAME = 4  # letters; a shorter value of a metadata column is not a name
 _RUN = 3  # consecutive frames whose values are looked for
 _PLACES = 3  # such runs per file
 

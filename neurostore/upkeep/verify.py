@@ -50,8 +50,8 @@ class Damage:
 class Verification:
     """What :func:`verify` found.
 
-    damaged : files that changed or are missing.  unrecorded : files in use that no hash is known of.
-    leftovers : files that a crash left behind and nothing names; compact sweeps them.  others : files that are none
+    damaged : files that changed or are missing.  unrecorded : files in use that no hash is known for.
+    leftovers : files that a crash left behind and nothing names; compact removes them.  others : files that are none
     of the lake's.  erased : files with rows of people who were erased.  unfinished : erasures that were cut off.
     """
 
@@ -113,7 +113,7 @@ def verify(lake_path: object) -> Verification:
 
 
 def adopt(lake_path: object) -> list[str]:
-    """Record the files in use that no hash is known of (an older lake's, a crash's), as they are now."""
+    """Record the files in use that no hash is known for (an older lake's, a crash's), as they are now."""
     root = storage.resolve(lake_path)
     check_marker(root)
     finish_erasures(root)

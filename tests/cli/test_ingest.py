@@ -84,7 +84,7 @@ def test_a_bad_subject_folder(cohort, tmp_path, folder):
     write_bvh(cohort / folder / "run.bvh")
     shown = run("ingest", cohort, "--lake", tmp_path / "lake")
     assert shown.returncode == 1
-    assert f"failed: {cohort / folder}: {folder!r} cannot be the key of a subject" in shown.stderr
+    assert f"failed: {cohort / folder}: {folder!r} cannot be used as the key of a subject" in shown.stderr
     assert trials(tmp_path / "lake") == ["walk"]
 
 
@@ -94,7 +94,7 @@ def test_colliding_keys_and_link_loops(cohort, tmp_path):
     (cohort / "S01" / "loop").symlink_to(cohort)
     shown = run("ingest", cohort, "--lake", tmp_path / "lake")
     assert shown.returncode == 1
-    assert "2 files claim the trial S01/a_b: S01/a b.bvh, S01/a_b.bvh" in shown.stderr
+    assert "2 files belong to the trial S01/a_b: S01/a b.bvh, S01/a_b.bvh" in shown.stderr
     assert "a loop" in shown.stderr
     assert trials(tmp_path / "lake") == ["walk"]
 
@@ -132,7 +132,7 @@ def test_status_3_where_nothing_can_be_done(cohort, tmp_path):
     (tmp_path / "text" / "readme.txt").write_text("x")
     shown = run("ingest", cohort, "--lake", tmp_path / "text")
     assert shown.returncode == 3
-    assert "no lake" in shown.stderr
+    assert "not a lake" in shown.stderr
     assert run("trials", "--lake", tmp_path / "text").returncode == 3
     assert run("trials", "--lake", tmp_path / "none").returncode == 3
     (cohort / "S01" / "walk.bvh").write_text("")
@@ -173,7 +173,7 @@ def test_ctrl_c_leaves_a_whole_lake(cohort, tmp_path):
         assert process.wait(timeout=20) == 130
         said = process.stderr.read()
     assert "Traceback" not in said
-    assert "interrupted: what was committed is in" in said
+    assert "interrupted: what was committed is stored in" in said
     hanging.unlink()
     write_bvh(hanging)
     assert set(trials(tmp_path / "lake")) <= {"walk"}

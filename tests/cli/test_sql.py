@@ -274,7 +274,7 @@ def test_ctrl_c_ends_a_query_with_130_and_one_line(lake):
     time.sleep(8)
     process.send_signal(signal.SIGINT)
     out, said = process.communicate(timeout=30)
-    assert (process.returncode, out, said) == (130, "", "neurostore: interrupted; the lake is whole\n")
+    assert (process.returncode, out, said) == (130, "", "neurostore: interrupted; the lake is intact\n")
 
 
 def test_a_query_that_meets_a_vacuum_says_so(lake, tmp_path):

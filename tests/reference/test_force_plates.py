@@ -93,7 +93,7 @@ def test_platforms_that_are_not_wired_are_named_and_the_others_load() -> None:
     (path,) = (p for p in FILES if p.parent.name == "P01")
     recording = c3d.read(path, ReadOptions())
     assert [p.plate for p in recording.plates] == [1, 2, 3, 4, 5, 6]
-    assert any(n.startswith("force platform 7 is left out: it is not wired") for n in recording.notes)
+    assert any(n.startswith("force platform 7 is left out: it is not connected") for n in recording.notes)
 
 
 @pytest.mark.parametrize("type_", [1, 2, 3, 4])
@@ -131,7 +131,7 @@ def test_forces_in_pounds_are_newtons(tmp_path: Path) -> None:
     made(path, 2, channel_units=["lb"] * 3 + ["Nmm"] * 3)
     recording = c3d.read(path, ReadOptions(up="z"))
     np.testing.assert_allclose(recording.plates[0].force[:40, 1], 600 * 4.4482216, rtol=1e-6)
-    assert any("lb" in n and "turned to N" in n for n in recording.notes)
+    assert any("lb" in n and "converted to N" in n for n in recording.notes)
 
 
 @pytest.mark.parametrize(
@@ -140,9 +140,9 @@ def test_forces_in_pounds_are_newtons(tmp_path: Path) -> None:
         ({"type": 7}, "type 7"),
         ({"corners": np.zeros((4, 3))}, "its corners span 0 mm²"),
         ({"corners": CORNERS * 1e-3}, "its corners span"),
-        ({"corners": CORNERS * np.nan}, "no finite numbers"),
-        ({"channels": [1, 2, 3, 4, 5, 0]}, "not wired"),
-        ({"channels": [1, 2, 3, 4, 5, 17]}, "not wired"),
+        ({"corners": CORNERS * np.nan}, "not finite numbers"),
+        ({"channels": [1, 2, 3, 4, 5, 0]}, "not connected"),
+        ({"channels": [1, 2, 3, 4, 5, 17]}, "not connected"),
         ({"channels": [1, 2, 3, 4, 5, 5]}, "name one twice"),
         ({"channel_units": ["furlong"] * 6}, "furlong"),
     ],
@@ -162,4 +162,4 @@ def test_forces_on_the_platform_are_turned_round(tmp_path: Path) -> None:
     recording = c3d.read(path, ReadOptions(up="z"))
     assert recording.plates[0].is_flipped
     np.testing.assert_allclose(recording.plates[0].force[:40, 1], 600, rtol=1e-6)
-    assert any("turned round" in n for n in recording.notes)
+    assert any("signs were reversed" in n for n in recording.notes)

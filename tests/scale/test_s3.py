@@ -399,7 +399,7 @@ def test_what_is_not_there_is_named(bucket):
     from neurostore.upkeep.copies import export_lake
 
     Lake.create(f"s3://{bucket}/lake")
-    with pytest.raises(LakeError.__mro__[1], match="an export goes to a folder"):
+    with pytest.raises(LakeError.__mro__[1], match="an export is written to a folder"):
         export_lake(f"s3://{bucket}/lake", f"s3://{bucket}/out")
 
 

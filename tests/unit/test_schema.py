@@ -57,12 +57,12 @@ def test_columns_come_in_declared_order_and_absent_ones_stay_absent():
 @pytest.mark.parametrize(
     ("table", "said"),
     [
-        (landmarks(frame=[0, -1]), r"landmarks.frame: found -1, the least allowed is 0"),
+        (landmarks(frame=[0, -1]), r"landmarks.frame: found -1, the smallest allowed value is 0"),
         (landmarks(time_s=[0.0, None]), r"landmarks.time_s: row 1 is NULL"),
         (landmarks(time_s=[0.0, float("nan")]), r"landmarks.time_s: row 1 is not a finite number"),
         (landmarks(time_s=["x", "y"]), r"landmarks.time_s: expected float64, found string"),
         (landmarks(left_heel=schema.point_array(np.array([[np.inf, 0, 0]]))), r"left_heel: row 0 is infinite"),
-        (landmarks(nonsense=[1, 2]), r"landmarks.nonsense: int64 is no column"),
+        (landmarks(nonsense=[1, 2]), r"landmarks.nonsense: int64 is not a column"),
         (landmarks().drop_columns(["frame"]), r"the column frame is missing"),
     ],
 )
@@ -87,7 +87,7 @@ def test_poses_take_joints_and_nothing_else():
     _, problems = schema.conform("poses/cmu_31", landmarks(Hips=joint, hips=joint))
     assert problems == ["poses/cmu_31: columns Hips, hips differ only in case"]
     _, problems = schema.conform("poses/cmu_31", landmarks(Hips=["a", "b"]))
-    assert problems == ["poses/cmu_31.Hips: string is no column of this table"]
+    assert problems == ["poses/cmu_31.Hips: string is not a column of this table"]
     _, problems = schema.conform("poses/cmu_31", landmarks(**{'x"; DROP': joint, "1st_toe": joint}))
     assert len(problems) == 1
     assert "cannot be a column" in problems[0]
@@ -95,7 +95,7 @@ def test_poses_take_joints_and_nothing_else():
 
 @pytest.mark.parametrize("key", ["", "a b", "..x", "_a", "a/b", "a" * 65, "é", "a\n", None, 3, "a'; DROP TABLE trials"])
 def test_keys_refuse_what_is_no_key(key):
-    with pytest.raises(LakeError, match="a key is up to 64"):
+    with pytest.raises(LakeError, match="a key has up to 64"):
         schema.check_key("subject", key)
 
 

@@ -23,7 +23,10 @@ def test_listed_shows_the_first_and_counts_the_rest(n: int, expected: str) -> No
 def test_and_more_keeps_items_as_lines() -> None:
     assert and_more(["x", "y"], 2) == ["x", "y"]
     assert and_more(["x", "y", "z"], 2) == ["x", "y", "and 1 more"]
-    assert and_more(["x", "y", "z"], 1, "fields that are no numbers") == ["x", "and 2 more fields that are no numbers"]
+    assert and_more(["x", "y", "z"], 1, "fields that are not numbers") == [
+        "x",
+        "and 2 more fields that are not numbers",
+    ]
 
 
 def test_a_key_without_session_has_two_parts() -> None:

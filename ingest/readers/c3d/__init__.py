@@ -160,7 +160,7 @@ def _placed(
         positions = positions * np.float32(scale_mm)
     positions, n_rubbish = without_rubbish(positions)
     if n_rubbish:
-        notes.append(f"{n_rubbish} samples beyond 1 km from the origin were taken as missing")
+        notes.append(f"{n_rubbish} samples more than 1 km from the origin were set to missing")
     if not np.isfinite(positions[:, is_marker]).any():
         raise InputError(
             path,
@@ -239,7 +239,9 @@ def _points_of_subject(
             points = [p for p in points if p.prefix == prefix]
         subject = next((n for n in names if n.lower() == prefix.lower()), prefix if others else subject or prefix)
     elif len(names) > 1:
-        notes.append(f"the file names several subjects ({', '.join(names)}) and its labels do not say whose they are")
+        notes.append(
+            f"the file names several subjects ({', '.join(names)}) and its labels do not show which subject they belong to"
+        )
     return points, subject
 
 
@@ -268,7 +270,7 @@ def _without_duplicates(
     if len(kept) < len(everyone):
         counts = Counter(p.label.upper() for p in everyone)
         twice = sorted(name for name, n in counts.items() if n > 1)
-        notes.append(f"labels that occur more than once, read where most samples are valid: {', '.join(twice)}")
+        notes.append(f"labels that occur more than once; the one with most valid samples was read: {', '.join(twice)}")
         positions = positions[:, kept]
     return [everyone[i] for i in kept if i < len(markers)], [everyone[i] for i in kept if i >= len(markers)], positions
 
@@ -306,10 +308,10 @@ def _up(
     up = judge_up([squeezed(label) for label in labels], markers, default="z", screen=y_screen if is_told else "")
     if is_told and up.axis != y_screen:
         notes.append(
-            f"POINT:Y_SCREEN says {y_screen} is up, but {up.axis} was taken: {up.how}; give up in cohort.toml if this is wrong"
+            f"POINT:Y_SCREEN gives {y_screen} as up, but {up.axis} was used: {up.how}; set `up` in cohort.toml if this is wrong"
         )
     elif not is_told:
-        notes.append(f"the file does not say which way is up; {up.axis} was taken: {up.how}")
+        notes.append(f"the file does not state the vertical axis; {up.axis} was used: {up.how}")
     return up.axis
 
 

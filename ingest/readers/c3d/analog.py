@@ -49,12 +49,12 @@ def read_analog(path: Path, layout: Layout, keep: slice, notes: list[str]) -> An
     if stated and math.isfinite(stated) and abs(stated / rate_hz - 1) > 1e-3:
         notes.append(
             f"ANALOG:RATE is {stated:g} Hz, but {per_frame} analog samples per frame at {layout.rate_hz:g} Hz make "
-            f"{rate_hz:g} Hz, which was taken"
+            f"{rate_hz:g} Hz, which was used"
         )
     labels = _texts(parameters, "LABELS", n_channels)
     unlabelled = sum(not label for label in labels)
     if unlabelled:
-        notes.append(f"{unlabelled} analog channels have no label; they are called by their number")
+        notes.append(f"{unlabelled} analog channels have no label; they are named by their number")
     labels = [label or f"channel {i + 1}" for i, label in enumerate(labels)]
     stored = _stored(path, layout, n_channels, per_frame, keep, _is_unsigned(layout))
     offset, scale = _calibration(parameters, n_channels, _is_unsigned(layout), notes)
@@ -71,7 +71,7 @@ def read_analog(path: Path, layout: Layout, keep: slice, notes: list[str]) -> An
         samples[i, is_bad] = np.nan
         n_bad += int(is_bad.sum())
     if n_bad:
-        notes.append(f"{n_bad} analog samples are no finite numbers; they are NULL")
+        notes.append(f"{n_bad} analog samples are not finite numbers; they are NULL")
     return Analog(
         labels,
         _texts(parameters, "UNITS", n_channels),
@@ -120,7 +120,7 @@ def _calibration(parameters: Parameters, n: int, is_unsigned: bool, notes: list[
     is_bad = ~np.isfinite(offset) | ~np.isfinite(scale)
     if is_bad.any():
         channels = ", ".join(str(i + 1) for i in np.flatnonzero(is_bad)[:8])
-        notes.append(f"ANALOG:SCALE or OFFSET of channels {channels} is no finite number; their samples are NULL")
+        notes.append(f"ANALOG:SCALE or OFFSET of channels {channels} is not a finite number; their samples are NULL")
         scale[is_bad] = np.nan
     return offset, scale * general
 

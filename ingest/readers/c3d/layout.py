@@ -112,7 +112,8 @@ def _head(path: Path) -> tuple[bytes, bytes, int, str, int]:
                 raise InputError(path, f"has {size} bytes; a C3D file has a header of {BLOCK} bytes")
             if header[1] != 0x50 or header[0] < 2:
                 raise InputError(
-                    path, f"is no C3D file: bytes 0 and 1 are {header[0]} and {header[1]}, expected 2 (or more) and 80"
+                    path,
+                    f"is not a C3D file: bytes 0 and 1 are {header[0]} and {header[1]}, expected 2 (or more) and 80",
                 )
             parameters_at = (header[0] - 1) * BLOCK
             file.seek(parameters_at)
@@ -148,9 +149,9 @@ def _rate(parameters: Parameters, of_header: float, stated: Stated, notes: list[
         analog, per_frame = parameters.number("ANALOG", "RATE") or 0.0, stated.per_frame
         votes = abs(analog / per_frame / of_points - 1) < 1e-3 if analog and per_frame else False
         taken = of_points if votes else of_header
-        why = "the analog rate agrees with it" if votes else "that of the header is read where nothing else decides"
+        why = "the analog rate agrees with it" if votes else "the header is used where nothing else decides"
         notes.append(
-            f"the header says {of_header:g} frames per second, POINT:RATE {of_points:g}; {taken:g} was taken: {why}"
+            f"the header says {of_header:g} frames per second, POINT:RATE {of_points:g}; {taken:g} was used: {why}"
         )
         return taken
     return of_header
@@ -197,7 +198,9 @@ def _count_frames(
     elif longest == MOST_HEADER_FRAMES and room > MOST_HEADER_FRAMES:
         # Nothing states more than 65,535: the size decides, less what pads the last block.
         n_frames = room - _padding_frames(path, data_bytes, room, frame_bytes)
-        notes.append(f"nothing in the file counts beyond 65,535 frames; its size holds {n_frames}, which were read")
+        notes.append(
+            f"no field of the file can count beyond 65,535 frames; by its size it has {n_frames}, which were read"
+        )
         return n_frames, max(start or first, 1), notes
     fitting = [n for n in claims.values() if n <= room]
     if not fitting:

@@ -96,7 +96,7 @@ def source_angles(
             for axis, component in enumerate("xyz")
             if np.isfinite(values[:, i, axis]).any()
         ], notes
-    notes = [f"angle channels turned from {unit} to degrees"] if factor != 1 else []
+    notes = [f"angle channels converted from {unit} to degrees"] if factor != 1 else []
     ordered = sorted(range(len(labels)), key=lambda i: (len(labels[i]), labels[i]))  # plain and left names first
     taken: set[str] = set()
     mapped: dict[tuple[int, str], tuple[str | None, int]] = {}
@@ -292,10 +292,10 @@ def calibrations(parameters: Parameters, subject: str | None) -> tuple[list[Cali
     notes = []
     is_metres = 0 < max((v for (p, _), (v, _) in stated.items() if p == "leg_length"), default=0.0) < 3
     if is_metres:
-        notes.append("subject measures are in metres (leg length below 3); turned to mm")
+        notes.append("subject measures are in metres (leg length below 3); converted to mm")
     in_radians = 0 < max((abs(v) for v, unit in stated.values() if unit == "deg"), default=0.0) < _MOST_RADIANS
     if in_radians:
-        notes.append("the subject's angles are read as radians, the largest being below 1.2, and turned to degrees")
+        notes.append("the subject's angles are read as radians, the largest being below 1.2, and converted to degrees")
     found = []
     for (parameter, side), (value, unit) in stated.items():
         above = _JOINT_BELOW.get(parameter)

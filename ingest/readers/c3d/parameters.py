@@ -108,7 +108,7 @@ def parse_parameters(head: bytes, start: int, processor: str) -> Parameters:
         elif record.n_bytes > len(head) - record.data_at:
             notes.append(
                 f"parameter {record.name!r} states {math.prod(record.dims)} values of type {record.kind}, "
-                f"{len(head) - record.data_at} bytes are left in its section; it was left out"
+                f"{len(head) - record.data_at} bytes remain in its section; it was left out"
             )
         else:
             found.append(record)
@@ -148,7 +148,7 @@ def _records(head: bytes, at: int, order: str, notes: list[str]) -> Iterator[_Re
             return
         if offset < 2 or link + offset > end:
             notes.append(
-                f"parameter {name!r} points beyond the section for the next one; the section was taken to end there"
+                f"parameter {name!r} points beyond the section for the next one; the section was read up to there"
             )
             return
         at = link + offset

@@ -49,7 +49,7 @@ def read_plates(
     stated = int(used) if used is not None and np.isfinite(used) else len(types)
     n_plates = min(max(stated, 0), len(types), _MOST_PLATES)
     if stated > n_plates:
-        notes.append(f"FORCE_PLATFORM:USED says {stated} platforms, TYPE names {len(types)}; {n_plates} were looked at")
+        notes.append(f"FORCE_PLATFORM:USED says {stated} platforms, TYPE names {len(types)}; {n_plates} were read")
     if not n_plates:
         return []
     if analog is None:
@@ -96,7 +96,7 @@ def _plate(
     if np.nanmax(np.abs(force), initial=0.0) > _LARGEST_FORCE_N:
         raise _LeftOutError(
             f"its forces reach {np.nanmax(np.abs(force)):.3g} N (units {', '.join(dict.fromkeys(units)) or 'none'}); "
-            f"people stay below {_LARGEST_FORCE_N:g} N: scale or calibration matrix are wrong"
+            f"people stay below {_LARGEST_FORCE_N:g} N: its scale or calibration matrix is wrong"
         )
     axes = _axes(corners)
     turn = to_y_up(np.eye(3), up).T  # columns: where the file's axes point in the lab
@@ -134,10 +134,10 @@ def _corners(index: int, parameters: Parameters, scale_mm: float) -> Floats:
     """(4, 3) mm in the file's axes."""
     table = parameters.array("FORCE_PLATFORM", "CORNERS")
     if table.ndim != 3 or table.shape[:2] != (3, 4) or index >= table.shape[2]:
-        raise _LeftOutError(f"FORCE_PLATFORM:CORNERS has no corners of it (its shape is {table.shape})")
+        raise _LeftOutError(f"FORCE_PLATFORM:CORNERS has no corners for it (its shape is {table.shape})")
     corners: Floats = table[:, :, index].T * scale_mm
     if not np.isfinite(corners).all() or np.abs(corners).max() > _FARTHEST_MM:
-        raise _LeftOutError("its corners are no finite numbers within 50 m of the origin")
+        raise _LeftOutError("its corners are not finite numbers within 50 m of the origin")
     across = np.cross(corners[2] - corners[0], corners[3] - corners[1])
     area = 0.5 * float(np.linalg.norm(across))
     if area < _LEAST_AREA_MM2:
@@ -149,12 +149,12 @@ def _channels(index: int, type_: int, parameters: Parameters, analog: Analog) ->
     table = parameters.array("FORCE_PLATFORM", "CHANNEL")
     wanted = N_CHANNELS[type_]
     if table.ndim != 2 or index >= table.shape[1] or table.shape[0] < wanted:
-        raise _LeftOutError(f"FORCE_PLATFORM:CHANNEL has not the {wanted} channels of a platform of type {type_}")
+        raise _LeftOutError(f"FORCE_PLATFORM:CHANNEL does not have the {wanted} channels of a platform of type {type_}")
     channels = [int(v) for v in table[:wanted, index]]
     wrong = [c for c in channels if not 1 <= c <= len(analog.labels)]
     if wrong:
         raise _LeftOutError(
-            f"it is not wired: its channels are {', '.join(map(str, channels))}, "
+            f"it is not connected: its channels are {', '.join(map(str, channels))}, "
             f"the file has the channels 1 to {len(analog.labels)}"
         )
     if len(set(channels)) < wanted:
@@ -180,7 +180,7 @@ def _zeroed(raw: Floats, parameters: Parameters, per_frame: int, type_: int) -> 
 def _origin(index: int, parameters: Parameters) -> Floats:
     table = parameters.array("FORCE_PLATFORM", "ORIGIN")
     if table.ndim != 2 or table.shape[0] != 3 or index >= table.shape[1] or not np.isfinite(table[:, index]).all():
-        raise _LeftOutError("FORCE_PLATFORM:ORIGIN has no origin of it")
+        raise _LeftOutError("FORCE_PLATFORM:ORIGIN has no origin for it")
     origin: Floats = table[:, index]
     return origin
 
@@ -193,7 +193,7 @@ def _calibrated(
     if type_ == 4:
         table = parameters.array("FORCE_PLATFORM", "CAL_MATRIX")
         if table.ndim != 3 or table.shape[:2] != (6, 6) or index >= table.shape[2]:
-            raise _LeftOutError(f"type 4 wants a calibration matrix of 6 by 6; CAL_MATRIX has the shape {table.shape}")
+            raise _LeftOutError(f"type 4 needs a calibration matrix of 6 by 6; CAL_MATRIX has the shape {table.shape}")
         matrix = table[:, :, index]
         if not np.isfinite(matrix).all() or np.linalg.matrix_rank(matrix) < 6:
             raise _LeftOutError("its calibration matrix is no finite, regular matrix")
@@ -217,7 +217,7 @@ def _calibrated(
         factor[3:5] = 1.0
     odd = sorted({u for u in units if u.strip().lower() not in ("n", "nmm", "", "mm", "v")})
     if odd:
-        notes.append(f"force platform {index + 1}: channels in {', '.join(odd)} were turned to N and Nmm")
+        notes.append(f"force platform {index + 1}: channels in {', '.join(odd)} were converted to N and Nmm")
     return raw * factor[:, None], matrix
 
 
@@ -251,10 +251,10 @@ def _axes(corners: Floats) -> Floats:
     x = corners[0] + corners[3] - corners[1] - corners[2]
     y = corners[0] + corners[1] - corners[2] - corners[3]
     if not (np.linalg.norm(x) > 0 and np.linalg.norm(y) > 0):
-        raise _LeftOutError("its corners are in no order around it")
+        raise _LeftOutError("its corners are not in order around it")
     x = x / np.linalg.norm(x)
     z = np.cross(x, y)
     if np.linalg.norm(z) < 0.5 * np.linalg.norm(y):
-        raise _LeftOutError("its corners are in no order around it")
+        raise _LeftOutError("its corners are not in order around it")
     z = z / np.linalg.norm(z)
     return np.stack([x, np.cross(z, x), z], axis=1)

@@ -58,8 +58,8 @@ def named_or_numbered(labels: Sequence[str]) -> tuple[list[bool], str]:
     if any(is_named) or not any(numbered):
         return is_named, ""
     return numbered, (
-        "its labels are numbers, so nobody said which marker is which: positions are kept, and there are no landmarks or "
-        "angles; label the trajectories, or say which is which in [markers] of cohort.toml"
+        "its labels are numbers, so it is not known which marker is which: positions are stored, without landmarks or "
+        "angles; label the trajectories, or assign the markers under [markers] in cohort.toml"
     )
 
 
@@ -69,7 +69,7 @@ def renamed(labels: Sequence[str], options: ReadOptions, notes: list[str]) -> li
     found = [said.get(label.lower(), label) for label in labels]
     changed = [f"{a} as {b}" for a, b in zip(labels, found, strict=True) if a != b]
     if changed:
-        notes.append(f"markers read as [markers] of cohort.toml says: {', '.join(changed)}")
+        notes.append(f"markers renamed by [markers] of cohort.toml: {', '.join(changed)}")
     return found
 
 
@@ -113,7 +113,7 @@ def refuse_pixels(path: Path, unit: str, positions: Floats, scale_mm: float | No
     if scale_mm is not None:
         return
     if unit in ("px", "pixel", "pixels"):
-        raise InputError(path, f"its unit is {unit}: positions in an image are no lengths; {advice}")
+        raise InputError(path, f"its unit is {unit}: positions in an image are not lengths; {advice}")
     across = extent_of(positions) * UNIT_MM.get(unit, 1.0)
     if not np.isfinite(across) or across < 20_000:
         return
@@ -195,7 +195,7 @@ def choose_skeleton(
         if found is None:
             skeleton = adhoc_markers(labels)
             notes.append(
-                f"the marker set fits no declared skeleton; it got one of its own, {skeleton.name}: "
+                f"the marker set fits no declared skeleton; a skeleton of its own was made, {skeleton.name}: "
                 + ", ".join(sorted(labels))
             )
         else:

@@ -70,7 +70,7 @@ def read(path: Path, options: ReadOptions) -> Recording:
     InputError : no ``*_motion.tsv``, no sidecars, columns that disagree with them, no positions, no valid sample.
     """
     if not path.name.lower().endswith("_motion.tsv"):
-        raise InputError(path, "is no Motion-BIDS file: its name does not end in _motion.tsv")
+        raise InputError(path, "is not a Motion-BIDS file: its name does not end in _motion.tsv")
     notes: list[str] = []
     metadata = _metadata(path, options)
     channels = _channels(path, options)
@@ -81,7 +81,7 @@ def read(path: Path, options: ReadOptions) -> Recording:
     positions, time_s = positions[keep], time_s[keep]
     positions, n_rubbish = without_rubbish(positions)
     if n_rubbish:
-        notes.append(f"{n_rubbish} samples that are infinite or beyond 1 km from the origin were taken as missing")
+        notes.append(f"{n_rubbish} samples that are infinite or more than 1 km from the origin were set to missing")
     if not np.isfinite(positions).any():
         raise InputError(path, f"has no valid sample in any of its {len(names)} tracked points")
     if length_basis == "measured" and (warning := unit_mismatch(positions, "that of its channels")):
@@ -131,7 +131,7 @@ def _json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
-        raise InputError(path, f"is no readable JSON: {str(error)[:120]}") from None
+        raise InputError(path, f"is not readable JSON: {str(error)[:120]}") from None
     if not isinstance(content, dict):
         raise InputError(path, f"holds {type(content).__name__}, expected an object")
     return content
@@ -237,7 +237,7 @@ def _clock(
         if np.isfinite(time_s).all() and (steps > 0).all():
             if not (math.isfinite(rate) and rate > 0):
                 if len(steps) == 0:
-                    raise InputError(path, "has one row and no SamplingFrequency; its rate cannot be known")
+                    raise InputError(path, "has one row and no SamplingFrequency; its rate is not known")
                 rate = float(1 / np.median(steps))
             return time_s, rate
         notes.append("its LATENCY channel does not increase throughout and was not used")
@@ -259,7 +259,7 @@ def _positions(
             else:
                 points[channel.point][channel.component] = channel
     if twice:
-        raise InputError(path, f"channels {listed(twice, 5)} give a tracked point a component it has already")
+        raise InputError(path, f"channels {listed(twice, 5)} give a tracked point a component that it already has")
     partial = [p for p, found in points.items() if len(found) < 3]
     whole = {p: found for p, found in points.items() if len(found) == 3}
     others = Counter(c.type or "no type" for c in channels if c.type not in ("POS", "LATENCY"))
@@ -304,7 +304,7 @@ def _turned(
             out[..., axis] = sign * positions[..., source]
         return out, letters
     up, how = (found := judge_up([squeezed(n) for n in names], positions, default="z")).axis, found.how
-    notes.append(f"its sidecars do not say which way is up (SpatialAxes); {up} was taken: {how}")
+    notes.append(f"its sidecars do not state the vertical axis (SpatialAxes); {up} was used: {how}")
     return to_y_up(positions, up), f"{up} up"
 
 

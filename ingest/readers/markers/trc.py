@@ -55,7 +55,7 @@ def read(path: Path, options: ReadOptions) -> Recording:
 
     Raises
     ------
-    InputError : no TRC, cells that are no numbers, a row that breaks off, no rows, no valid sample.
+    InputError : no TRC, cells that are not numbers, a row that breaks off, no rows, no valid sample.
     """
     raw = read_bytes(path)
     head = _read_head(path, raw)
@@ -112,7 +112,7 @@ def recording_of(
         positions = positions * np.float32(scale_mm)
     positions, n_rubbish = without_rubbish(positions)
     if n_rubbish:
-        notes.append(f"{n_rubbish} samples that are infinite or beyond 1 km from the origin were taken as missing")
+        notes.append(f"{n_rubbish} samples that are infinite or more than 1 km from the origin were set to missing")
     if not np.isfinite(positions).any():
         raise InputError(
             path, f"has no valid sample in any of its {len(names)} markers: all are empty, zero or not finite"
@@ -142,7 +142,7 @@ def _read_head(path: Path, raw: bytes) -> _Head:
     if at_labels is None:
         raise InputError(
             path,
-            f"is no TRC file: none of its first {len(text)} lines begins with 'Frame#'; the first is {text[0][:60]!r}",
+            f"is not a TRC file: none of its first {len(text)} lines begins with 'Frame#'; the first is {text[0][:60]!r}",
         )
     words: dict[str, str] = {}
     for keys, values in pairwise(text[:at_labels]):
@@ -168,7 +168,7 @@ def _labels(path: Path, line: str, row: bytes) -> list[tuple[str, int]]:
     """(label, column of its x) from the label line: by place where each name stands above its own x, else in order."""
     cells = [c.strip() for c in line.split("\t")] if "\t" in line else line.replace(",", " ").split()
     if len(cells) > 1 and cells[1].lower() not in ("time", "time(s)", "times"):
-        raise InputError(path, f"is no TRC file: its label line begins {cells[:2]}, expected Frame# and Time")
+        raise InputError(path, f"is not a TRC file: its label line begins {cells[:2]}, expected Frame# and Time")
     placed = [(name, i) for i, name in enumerate(cells[2:], start=2) if name]
     if not placed:
         raise InputError(path, "names no markers in its label line")
@@ -192,7 +192,7 @@ def _clock(path: Path, words: dict[str, str], times: Floats, notes: list[str]) -
         stated = np.nan
     n = len(times)
     if np.isnan(times).all() and np.isfinite(stated) and stated > 0:
-        notes.append("it has no times; they were counted from DataRate")
+        notes.append("it has no times; they were computed from DataRate")
         return stated, np.arange(n) / stated
     if np.isnan(times).any():
         raise InputError(path, f"row {int(np.argmax(np.isnan(times))) + 1} has no time")
@@ -203,17 +203,17 @@ def _clock(path: Path, words: dict[str, str], times: Floats, notes: list[str]) -
     measured = (n - 1) / (times[-1] - times[0]) if n > 1 else stated
     rate = stated if np.isfinite(stated) and 0 < stated < 1e6 else measured
     if not (np.isfinite(rate) and 0 < rate < 1e6):
-        raise InputError(path, f"its frame rate cannot be known: DataRate is {words.get('datarate')!r}, {n} rows")
+        raise InputError(path, f"its frame rate is not known: DataRate is {words.get('datarate')!r}, {n} rows")
     even = times[0] + np.arange(n) / rate
     if n > 1 and np.abs(even - times).max() > 0.25 / rate:
         if abs(measured / rate - 1) > 0.01:
             followed = rate_of(times)
-            notes.append(f"DataRate says {rate:g} Hz, its times {followed:.4g} Hz; the times were followed")
+            notes.append(f"DataRate says {rate:g} Hz, its times give {followed:.4g} Hz; the times were used")
             rate = followed
         return rate, times
     is_exact = n < 2 or np.abs(even - times).max() < 1e-7
     if not is_exact:
-        notes.append("times are rounded; even steps of DataRate were taken, which agree within a quarter frame")
+        notes.append("times are rounded; even steps of DataRate were used, which agree within a quarter of a frame")
     return rate, times if is_exact else even
 
 
@@ -259,7 +259,7 @@ def _markers(
     elif stated is not None and stated != len(head.labels):
         notes.append(f"NumMarkers says {stated}, the label line has {len(head.labels)} names; all with data were read")
     if twice:
-        notes.append(f"labels that occur more than once, read where most samples are valid: {', '.join(twice)}")
+        notes.append(f"labels that occur more than once; the one with most valid samples was read: {', '.join(twice)}")
     if not best:
         raise InputError(path, f"has no named marker with data; its label line has {len(head.labels)} names")
     return [name for name, _ in best.values()], np.stack([xyz for _, xyz in best.values()], axis=1)
@@ -276,7 +276,7 @@ def _scale(path: Path, unit: str, options: ReadOptions, positions: Floats, notes
         if other is None:
             return UNIT_MM[unit], "measured"
         notes.append(
-            f"Units says {unit}, in which the markers are no person; {other[1]} were taken, judged from the size of the "
+            f"Units says {unit}, in which the markers are no person; {other[1]} were used, judging from the size of the "
             "marker cloud: give scale_mm in cohort.toml if this is wrong"
         )
         return other[0], "judged"
@@ -294,7 +294,7 @@ def _up(path: Path, options: ReadOptions, names: list[str], positions: Floats, n
     axis, how = (
         (up.axis, up.how)
         if up.is_sure
-        else (usual, f"the convention of the format, as the markers leave it open ({up.how})")
+        else (usual, f"the convention of the format, because the markers do not decide it ({up.how})")
     )
-    notes.append(f"the file does not say which way is up; {axis} was taken: {how}")
+    notes.append(f"the file does not state the vertical axis; {axis} was used: {how}")
     return axis

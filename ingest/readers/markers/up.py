@@ -110,7 +110,9 @@ def _by_body(feet: Floats, above: Floats, screen: str) -> Up | None:
         if stated not in (best, second):
             return Up(_signed(best, lift), f"{how}; {'xyz'[second]} is nearly as likely", False)
         return Up(
-            _signed(stated, lift), "the markers leave two axes open, of which the file's screen names this one", False
+            _signed(stated, lift),
+            "the markers leave two axes possible, and the screen axes of the file name this one",
+            False,
         )
     return Up(_signed(best, lift), how, True)
 
@@ -140,10 +142,10 @@ def _by_cloud(sample: Floats, default: str, screen: str) -> Up:
         values = sample[..., axis][np.isfinite(sample[..., axis])]
         is_below = len(values) and np.percentile(values, 90) < 0
         up = ("-" if is_below else "") + "xyz"[axis]
-        return Up(up, "the file's screen names the axis, and the markers lie on this side of zero", False)
+        return Up(up, "the screen axes of the file name this axis, and the markers are on this side of zero", False)
     spread = np.nanmedian(np.nanmax(sample, axis=1) - np.nanmin(sample, axis=1), axis=0)
     if np.isfinite(spread).all():
         order = np.argsort(spread)
         if spread[order[2]] > 1.3 * spread[order[1]]:
             return Up("xyz"[order[2]], "the markers spread most along it", False)
-    return Up(default, "the convention of the format, as the data do not say", False)
+    return Up(default, "the convention of the format, because the data do not decide it", False)

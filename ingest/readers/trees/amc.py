@@ -104,7 +104,7 @@ def _read(path: Path, file: BinaryIO, asf: AsfSkeleton, asf_path: Path, options:
         rate = options.rate_hz or CMU_HZ
         if options.rate_hz is None:
             notes.append(
-                f"the file states no rate: {CMU_HZ:.0f} Hz, that of the CMU database; else say rate_hz in cohort.toml"
+                f"the file states no frame rate: {CMU_HZ:.0f} Hz, that of the CMU database; set rate_hz in cohort.toml if this is wrong"
             )
     bone_order, is_only = _first_frame(path, head[start:], line, asf)
     is_cmu = set(CMU_JOINTS) - {"root"} <= set(asf.bones)

@@ -126,7 +126,7 @@ class _Parser:
     def _bone(self, line: int, key: str, words: list[str], bone: Bone | None) -> Bone | None:
         if key == "begin":
             if len(self.bones) >= _MOST_BONES:
-                raise InputError(self.path, f"line {line}: more than {_MOST_BONES} bones, which no person has")
+                raise InputError(self.path, f"line {line}: more than {_MOST_BONES} bones, more than a person has")
             return Bone("")
         if bone is None:
             if not key.startswith("("):

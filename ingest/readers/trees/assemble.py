@@ -231,20 +231,20 @@ def _scale(
         ):  # a person, lying or small; other units are off by 2.2 and more
             return skeleton.scale_mm, declared, f"skeleton {skeleton.name}"
         notes.append(
-            f"in the unit of skeleton {skeleton.name} the person would stand {tall:.2f} m tall, so the unit is judged"
+            f"in the unit of skeleton {skeleton.name} the person would be {tall:.2f} m tall, so the unit is judged"
         )
     unit, scale = unit_of_height(height)
     if unit:
         notes.append(
             f"lengths are taken as {unit}: "
             f"the standing height of {height:.4g} units is then {height * scale / 1000:.2f} m; "
-            "say scale_mm in cohort.toml if this is wrong"
+            "set scale_mm in cohort.toml if this is wrong"
         )
         return scale, "judged", unit
     scale = 1700 / height if height > 0 else 1.0
     notes.append(
         f"no unit (mm, cm, m, inch, CMU) makes a person of the standing height of {height:.4g} units; "
-        f"lengths are scaled to a height of 1.70 m and mean nothing: say scale_mm in cohort.toml"
+        f"lengths are scaled to a height of 1.70 m and are not meaningful: set scale_mm in cohort.toml"
     )
     return scale, "none", "unknown"
 
@@ -293,7 +293,7 @@ def _cut(
         neutral, how = neutral_from_rest(source.tree, skeleton, slots, settings.scale_mm, settings.lab)
         steps.append(Step("neutral_pose", 1, {"from": how}))
         if neutral is None:
-            notes.append("no neutral pose: the file has no T-pose frame and its rest pose is no upright stance")
+            notes.append("no neutral pose: the file has no T-pose frame and its rest pose is not an upright stance")
     _note_lost_height(positions[:, root], notes)
     frame = np.arange(n, dtype=np.int32)
     return Recording(
@@ -350,4 +350,4 @@ def _note_lost_height(root: Floats, notes: list[str]) -> None:
             np.ptp(root[np.isfinite(root).all(axis=1)], axis=0) if np.isfinite(root).all(axis=1).any() else np.zeros(3)
         )
     if span[1] < 0.1 and max(span[0], span[2]) > 200:
-        notes.append("the root moves over the floor but not up and down: its vertical motion is not in the file")
+        notes.append("the root moves horizontally but not vertically: its vertical motion is not in the file")

@@ -56,7 +56,7 @@ def _read(path: Path, file: BinaryIO, options: ReadOptions) -> Recording:
         head, n_comments = _without_comments(head + more)
         if not more or len(head) > _LONGEST_HEADER:
             break
-    notes = [f"{n_comments} lines of comment are passed over"] if n_comments else []
+    notes = [f"{n_comments} comment lines were ignored"] if n_comments else []
     if motion is None:
         text = _decode(head[:_LONGEST_HEADER], [])
         begun = re.search(r"(?im)^\s*MOTION\b", text)
@@ -79,7 +79,7 @@ def _read(path: Path, file: BinaryIO, options: ReadOptions) -> Recording:
     most = (size - motion.end()) // (2 * tree.n_channels) + 1
     blocks = rows(file, path, tree.n_channels, first_line)
     if options.rate_hz is not None:
-        notes.append(f"{options.rate_hz:g} Hz by option, where Frame Time says {rate:g} Hz")
+        notes.append(f"{options.rate_hz:g} Hz by option, while Frame Time says {rate:g} Hz")
         rate = options.rate_hz
     steps = [Step("read_bvh", VERSION, {"frame_time": period, "n_channels": tree.n_channels})]
     return assemble(Source(path, tree, blocks, n_frames, most, rate), options, steps, notes)
@@ -119,7 +119,7 @@ def _count(stated: str, problems: list[str]) -> int | None:
 def _rate(period: str, problems: list[str]) -> float | None:
     value = number(period)
     if value is None:
-        hint = "; write a point, not a comma" if "," in period else ""
+        hint = "; use a decimal point, not a comma" if "," in period else ""
         problems.append(f"Frame Time is {period!r}, expected seconds{hint}")
     elif not 1e-5 <= value <= 60:
         problems.append(f"Frame Time is {period}, expected seconds between frames (0.00001 to 60)")

@@ -43,7 +43,7 @@ def rows(file: BinaryIO, path: Path, n_columns: int, first_line: int) -> Iterato
 
     Raises
     ------
-    InputError : fields that are no numbers (line, field and text of the first few), rows too long or too short.
+    InputError : fields that are not numbers (line, field and text of the first few), rows too long or too short.
     """
     state = np.zeros(10, dtype=np.int64)
     state[LINE] = first_line
@@ -72,7 +72,7 @@ def rows(file: BinaryIO, path: Path, n_columns: int, first_line: int) -> Iterato
             yield values[:whole].reshape(-1, n_columns)
     _end_line(n_columns, state)
     if state[N_BAD] > _N_ERRORS:
-        problems.append(f"and {state[N_BAD] - _N_ERRORS} more fields that are no numbers")
+        problems.append(f"and {state[N_BAD] - _N_ERRORS} more fields that are not numbers")
     if state[N_ROWS_BAD]:
         more = f" (and {state[N_ROWS_BAD] - 1} more such lines)" if state[N_ROWS_BAD] > 1 else ""
         problems.append(f"line {state[BAD_LINE]}: {state[BAD_COUNT]} values where {n_columns} are expected{more}")

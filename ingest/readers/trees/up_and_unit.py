@@ -83,7 +83,7 @@ def up_of_body(positions: Floats, roles: Roles) -> tuple[str, str]:
     axis = ("" if mean[k] > 0 else "-") + "xyz"[k]
     return axis, (
         f"{axis} is taken as up, since the body stands along it ({abs(mean[k]):.2f} of the way from feet to head); "
-        "BVH files usually have y up, say `up` in cohort.toml if this is wrong"
+        "BVH files usually have y up, set `up` in cohort.toml if this is wrong"
     )
 
 
@@ -193,7 +193,7 @@ def first_frame_is_pose(positions: Floats, rotations: Floats, root: int, roles: 
     if turned[0] < 1e-3 < turned[1]:
         return True, f"frame 0 is an artificial rest pose, no joint being turned {far}: dropped"
     return False, (
-        f"frame 0 is far from frame 1 {far} but is no T-pose and is kept; say drop_frames = 1 in cohort.toml to drop it"
+        f"frame 0 is far from frame 1 {far} but is not a T-pose and is kept; set drop_frames = 1 in cohort.toml to drop it"
     )
 
 

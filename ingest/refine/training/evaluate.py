@@ -59,7 +59,7 @@ def evaluate(
     UsageError : no motions, or an unknown protocol.
     """
     if not motions:
-        raise UsageError("no motion to judge on: everybody here was trained on, or nothing could be read")
+        raise UsageError("no motion to evaluate: all people here were used in training, or nothing could be read")
     unknown = sorted(set(protocols) - set(PROTOCOLS))
     if unknown:
         raise UsageError(f"no protocol {', '.join(unknown)}; there are {', '.join(PROTOCOLS)}")
@@ -135,7 +135,7 @@ def calibration(motions: list[Motion], refiner: Refiner, n_cameras: int = 2, see
         ]
         if not ratios:
             raise UsageError(
-                "no person to calibrate the uncertainty on: people.toml names no one of split 'validation' here"
+                "nobody to calibrate the uncertainty on: people.toml names nobody of split 'validation' here"
             )
         found = np.concatenate(ratios)
         quantiles = np.quantile(found[np.isfinite(found)], _HELD)

@@ -34,7 +34,7 @@ def prove(
     """
     slow = [r for r in rates_hz or () if r < 15]
     if slow:
-        raise UsageError(f"rate of {slow[0]:g} Hz: refinement is meant for video of 15 Hz and more")
+        raise UsageError(f"rate of {slow[0]:g} Hz: refinement is meant for video of 15 Hz or more")
     refiner = load_refiner(checkpoint)
     known = refiner.about.get("people", {})
     files = set(refiner.about.get("source_sha256", ()))
@@ -45,7 +45,7 @@ def prove(
     named = {p["name"] for p in people().values()}
     judged = [m for m in motions if (m.split == "test" or m.person not in named) and m.is_own_skeleton]
     if not judged:
-        raise UsageError(f"{data}: everybody here was trained or validated on; give motions of others")
+        raise UsageError(f"{data}: all people here were used in training or validation; give motions of other people")
     chosen = _thinned(judged, every)
     say(f"{len(chosen)} motions of {', '.join(sorted({m.person for m in chosen}))}")
     tenths = 0

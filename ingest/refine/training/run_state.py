@@ -59,14 +59,14 @@ class RunState:
 
         Raises
         ------
-        ModelError : it belongs to a run of other settings or data.
+        ModelError : it belongs to a run with other settings or data.
         """
         if not self.last.exists():
             return
         about, tensors = read(self.last)
         if about["training"] != self.settings or about["data_sha256"] != self.data_sha256:
             raise ModelError(
-                f"{self.last}: belongs to a run of other settings or data; name another folder or remove it"
+                f"{self.last}: belongs to a run with other settings or data; name another folder or remove it"
             )
         for model, prefix in ((self.model, "model."), (self.mean, "run.mean.")):
             model.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})

@@ -53,7 +53,7 @@ def read_motions(
 
     Raises
     ------
-    UsageError : there is no such folder, or it holds no motion at all.
+    UsageError : the folder does not exist, or has no motion at all.
     """
     root = Path(root)
     if not root.is_dir():

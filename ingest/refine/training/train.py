@@ -73,7 +73,9 @@ def read_config(name_or_path: str) -> TrainConfig:
         raise UsageError(f"{name_or_path}: no training configuration (small, seed or a .toml file): {error}") from None
     unknown = set(config.losses) - set(LOSSES)
     if unknown:
-        raise UsageError(f"{name_or_path}: no losses named {', '.join(sorted(unknown))}; there are {', '.join(LOSSES)}")
+        raise UsageError(
+            f"{name_or_path}: no losses named {', '.join(sorted(unknown))}; known losses are {', '.join(LOSSES)}"
+        )
     return config
 
 
@@ -88,7 +90,7 @@ def train(
 
     Raises
     ------
-    ModelError : the loss is no number: the last good checkpoint stays, the batch is named.
+    ModelError : the loss is not a number: the last good checkpoint stays, the batch is named.
     UsageError : fewer than two people to train on, or none to validate on.
     """
     from neurostore.ingest.refine.training.finish import finish
@@ -196,7 +198,7 @@ def _step(
     values = terms(batch, correction.float(), log_sd.float())
     loss = terms.total(values)
     if not torch.isfinite(loss):
-        kept = f"{run.last} holds step {run.saved}" if run.saved else "no step was kept yet"
+        kept = f"{run.last} holds step {run.saved}" if run.saved else "no step has been saved yet"
         raise ModelError(
             f"the loss of batch {run.step} (seed {config.seed}) is {loss.item()}: "
             + ", ".join(f"{k} {v.item():.3g}" for k, v in values.items())

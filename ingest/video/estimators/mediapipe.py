@@ -75,10 +75,13 @@ class MediaPipe:
         return _Session(self.options, camera, self.skeletons[0])
 
     def notes(self) -> list[str]:
-        unseen = "joints outside the image are not seen and left out"
+        unseen = "joints outside the image were not seen and are left out"
         if self.options.position == "root_relative":
-            return ["positions are around the hips: speed, step and stride lengths cannot be had from them", unseen]
-        return ["depth follows from the field of view and an average body: lengths along the view are rough", unseen]
+            return ["positions are around the hips: they do not give speed, step length or stride length", unseen]
+        return [
+            "depth is derived from the field of view and an average body: lengths along the viewing direction are rough",
+            unseen,
+        ]
 
 
 def load(options: EstimatorOptions) -> MediaPipe:

@@ -31,7 +31,7 @@ class Address:
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ModelError(
                 f"{self.url}: a model is fetched from http:// or https:// addresses only, found scheme "
-                f"{parts.scheme or 'none'!r}; give a file brought by hand with --from FILE"
+                f"{parts.scheme or 'none'!r}; download it yourself and give it with --from FILE"
             )
         if self.token and parts.scheme == "http" and parts.hostname not in _LOOPBACK:
             raise ModelError(f"{self.shown}: a token is not sent over plain http; use an https address or no token")

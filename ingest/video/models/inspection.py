@@ -43,7 +43,7 @@ def import_tensorflow() -> Any:
     except ImportError as error:
         raise MissingExtraError(
             f"MeTRAbs and saved models need TensorFlow ({error}): pip install 'neurostore[pose]'; "
-            f"'--estimator mediapipe' does without"
+            f"'--estimator mediapipe' works without it"
         ) from None
     return tensorflow
 
@@ -53,7 +53,7 @@ def inspect(folder: Path) -> Inspection:
 
     Raises
     ------
-    ModelError : no such file, or it is no SavedModel.
+    ModelError : no such file, or it is not a SavedModel.
     """
     import_tensorflow()
     from google.protobuf.message import DecodeError
@@ -66,7 +66,7 @@ def inspect(folder: Path) -> Inspection:
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from None
     except DecodeError:
-        raise ModelError(f"{path}: is no SavedModel (its bytes cannot be parsed)") from None
+        raise ModelError(f"{path}: is not a SavedModel (its bytes cannot be parsed)") from None
     if not saved.meta_graphs or not saved.meta_graphs[0].object_graph_def.nodes:
         raise ModelError(f"{path}: holds no object with methods; expected a SavedModel of TensorFlow 2")
     graph = saved.meta_graphs[0]
@@ -141,7 +141,7 @@ def version_warning(model: Model) -> str:
     if not model.tensorflow or _within(version, model.tensorflow):
         return ""
     return (
-        f"TensorFlow {version} is outside {model.tensorflow}, with which {model.name} was tried; "
+        f"TensorFlow {version} is outside {model.tensorflow}, with which {model.name} was tested; "
         f"compare its poses with a machine inside the range (neurostore model bench) before trusting them"
     )
 

@@ -27,7 +27,7 @@ from neurostore.ingest.video.models.declared import Model
 from neurostore.wording import and_more, listed
 
 _CHUNK = 1 << 20
-_UNPACKED_LIMIT = 20  # times the tarball: more is no model
+_UNPACKED_LIMIT = 20  # times the tarball: more is not a model
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def fetch(
 
     Parameters
     ----------
-    tarball : a file brought by hand, used instead of the network.
+    tarball : a file given by hand, used instead of the network.
     mirrors : addresses tried before those declared. A mirror ending in '/' gets the file's name appended.
     token : bearer token; it goes to mirrors only, never to the model's public address.
 
@@ -79,7 +79,7 @@ def fetch(
         measured = sha256_of(tarball)
         if measured != model.sha256.lower():
             raise ModelError(_mismatch(tarball, measured, model))
-        return _install(model, tarball, folder, source="a file brought by hand")
+        return _install(model, tarball, folder, source="a file given by hand")
     addresses = [
         *(_mirror(url, model, token) for url in (*mirrors, *model.mirrors)),
         *(download.Address(url) for url in model.urls),
@@ -182,7 +182,7 @@ def unpack(tarball: Path, target: Path) -> None:
                 raise ModelError(f"{tarball.name}: holds members that may not be unpacked: {listed(bad, 5)}")
             total = sum(m.size for m in members)
             if total > limit:
-                raise ModelError(f"{tarball.name}: unpacks to {total} bytes, more than {limit}: this is no model")
+                raise ModelError(f"{tarball.name}: unpacks to {total} bytes, more than {limit}: this is not a model")
             target.mkdir(parents=True, exist_ok=True)
             archive.extractall(target, filter="data")
     except (tarfile.TarError, EOFError, OSError) as error:
@@ -206,7 +206,9 @@ def saved_model_folder(tree: Path) -> Path:
     """The one folder below ``tree`` that holds saved_model.pb."""
     found = sorted(p.parent for p in tree.rglob("saved_model.pb"))
     if len(found) != 1:
-        raise ModelError(f"{tree}: holds {len(found)} files saved_model.pb, expected one: this is no single SavedModel")
+        raise ModelError(
+            f"{tree}: holds {len(found)} files saved_model.pb, expected one: this is not a single SavedModel"
+        )
     return found[0]
 
 
@@ -239,7 +241,7 @@ def installed(model: Model, *, folder: Path | None = None) -> Installed:
     if changed:
         raise ModelError(
             f"{tree}: changed since it was unpacked: {'; '.join(and_more(changed, 5))}; "
-            f"run 'neurostore model fetch --force' to have it again"
+            f"run 'neurostore model fetch --force' to download it again"
         )
     return Installed(model, tree / manifest["saved_model"], manifest["tree_sha256"])
 
@@ -263,7 +265,7 @@ def verify(model: Model, *, folder: Path | None = None) -> Installed:
             wrong.append(f"{name}: SHA-256 is {found}, unpacked was {expected}")
     if wrong:
         raise ModelError(
-            f"{tree}: {'; '.join(and_more(wrong, 5))}; run 'neurostore model fetch --force' to have it again"
+            f"{tree}: {'; '.join(and_more(wrong, 5))}; run 'neurostore model fetch --force' to download it again"
         )
     return Installed(model, tree / manifest["saved_model"], _tree_hash(now))
 

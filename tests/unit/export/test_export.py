@@ -269,7 +269,7 @@ def test_c3d_refuses_what_it_cannot_hold(lake: Lake, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"not evenly spaced.*\.trc"):
         export(lake, "S02", "uneven", tmp_path / "x.c3d")
     long = build_lake(tmp_path, [trial(poses={"a": np.ones((65_536, 3))}, points={"left_heel": np.ones((65_536, 3))})])
-    with pytest.raises(UsageError, match="65,536 frames; a C3D file counts to 65,535"):
+    with pytest.raises(UsageError, match="65,536 frames; a C3D file can count up to 65,535"):
         export(long, "S01", "walk", tmp_path / "x.c3d")
     assert not list(tmp_path.glob("*x.c3d"))
 

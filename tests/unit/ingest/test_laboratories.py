@@ -455,7 +455,7 @@ def test_a_laboratorys_own_names_are_read_as_its_cohort_toml_says(tmp_path: Path
     (tmp_path / "cohort" / "cohort.toml").write_text("[markers]\n" + "\n".join(lines) + "\n")
     (source,) = scan(tmp_path / "cohort").trials
     recording = read(source.paths[0], source.options)
-    assert any("[markers] of cohort.toml says: H1L as left_asis" in n for n in recording.notes)
+    assert any("[markers] of cohort.toml: H1L as left_asis" in n for n in recording.notes)
     found = compute_landmarks(recording)
     np.testing.assert_allclose(found.points["left_knee"], (points["LKNE"] + points["LKNE_MED"]) / 2, atol=1.0)
     (tmp_path / "cohort" / "cohort.toml").write_text("[markers]\nH1L = 3\n")
@@ -588,7 +588,7 @@ def test_landmarks_of_the_static_trial_are_led_by_clusters(tmp_path: Path, maker
             assert inner.max() < 6.0
             assert np.isfinite(inner).all()
     assert found.quality["cluster_residual_mm"] < 1.0
-    assert any("are led by clusters" in n for n in found.notes)
+    assert any("are reconstructed from clusters" in n for n in found.notes)
 
 
 def test_a_rigid_fit_is_that_of_scipy() -> None:

@@ -249,7 +249,7 @@ def test_a_lake_that_cannot_be_written_says_so(path, monkeypatch):
 def test_a_held_lock_is_named(path):
     with (
         storage.lock(path, "vacuum"),
-        pytest.raises(ConflictError, match=r"commit: process \d+ on .* \(vacuum\) has held the lake"),
+        pytest.raises(ConflictError, match=r"commit: process \d+ on .* \(vacuum\) has locked the lake"),
         storage.lock(path, "commit", timeout_s=0.05),
     ):
         pass

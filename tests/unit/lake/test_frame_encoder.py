@@ -135,7 +135,7 @@ def test_frames_and_tables_give_the_same_lake(tmp_path):
     ("spoil", "said"),
     [
         (lambda f: Frames(f.person, f.frame, f.time_s, (Block(("no_such_point",), f.blocks[0].values[:1]),)), "no_such_point"),
-        (lambda f: Frames(f.person, f.frame - 1, f.time_s, f.blocks), "least allowed is 0"),
+        (lambda f: Frames(f.person, f.frame - 1, f.time_s, f.blocks), "smallest allowed value is 0"),
         (lambda f: Frames(f.person, f.frame, f.time_s * np.nan, f.blocks), "row 0 is not a finite number"),
         (lambda f: Frames(f.person, f.frame, f.time_s, (Block(POINTS, f.blocks[0].values / 0),)), "row 0 is infinite"),
     ],

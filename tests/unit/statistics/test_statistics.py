@@ -205,7 +205,7 @@ def test_cycles_array_has_the_own_side_of_each_cycle_and_names_what_it_leaves_ou
     assert array.shape == (2, 101, 1)
     assert labels["side"].to_list() == ["left", "right"]
     np.testing.assert_allclose(array[1, :, 0], KNEE + 1)
-    with pytest.raises(UsageError, match="left is never mixed with right"):
+    with pytest.raises(UsageError, match="left and right are never mixed"):
         statistics.cycles_array(lake, ["left_knee_flexion_deg", "right_hip_flexion_deg"])
     with pytest.raises(UsageError, match="no angle 'knee'"):
         statistics.cycles_array(lake, ["knee"])
@@ -292,7 +292,7 @@ def test_the_affected_side_is_the_patients_own_and_healthy_people_give_both():
     assert affected["mean_b"] == pytest.approx((0.8 + 0.6) / 2)
     assert unaffected["mean_b"] == pytest.approx((1.0 + 1.2) / 2)
     assert affected["mean_a"] == unaffected["mean_a"] == pytest.approx((1.5 + 1.4) / 2)
-    assert "both sides of people without affected_side: C1, C2" in affected["pooled"]
+    assert "both sides for people without affected_side: C1, C2" in affected["pooled"]
 
 
 def test_what_was_pooled_is_said():

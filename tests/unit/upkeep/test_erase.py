@@ -179,7 +179,7 @@ def test_a_key_within_another_is_another(tmp_path):
     (folder / "S10.txt").write_text("walks well")
     (folder / "of_S1.txt").write_text("walks well")
     (folder / "table.csv").write_text("subject,trial\nS1_walk,1\n")
-    (folder / "binary").write_bytes(b"\x00\x01aS1b")  # what is no text has no words
+    (folder / "binary").write_bytes(b"\x00\x01aS1b")  # what is not text has no words
     receipt = erase(lake, "S1")
     assert (receipt.n_trials, receipt.n_matrices, receipt.n_other_files) == (1, 1, 0)
     assert receipt.remaining == [f"results/{n} holds data of the person" for n in ("binary", "of_S1.txt", "table.csv")]

@@ -165,5 +165,5 @@ def test_targets_that_do_not_fit_the_model_are_named(model):
         fit(model, Targets({"NOSE": np.zeros((3, 3))}))
     with pytest.raises(UsageError, match="negative"):
         fit(model, Targets({"root_0": np.zeros((3, 3))}, {"root_0": -1.0}))
-    with pytest.raises(UsageError, match="all of one length"):
+    with pytest.raises(UsageError, match="the same number of frames"):
         fit(model, Targets({"root_0": np.zeros((3, 3)), "root_1": np.zeros((4, 3))}))

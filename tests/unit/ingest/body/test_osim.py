@@ -68,7 +68,7 @@ def test_simm_spline_by_its_definition():
         ('Coordinate name="pin"', 'Coordinate name="tip"', "more than once"),
         ("<socket_parent>/bodyset/b3<", "<socket_parent>/bodyset/c4<", "closes a loop"),
         ("OpenSimDocument", "Document", "expected <OpenSimDocument"),
-        ("</Model>", "", "is no XML"),
+        ("</Model>", "", "is not XML"),
     ],
 )
 def test_what_would_move_otherwise_is_refused_by_name(old, new, said):

@@ -196,7 +196,7 @@ def test_a_motion_says_what_it_fills():
     del given["pro_sup_l"]
     text = motion_text(model, time_s, given, "walk")
     assert "knee_angle_r is not known in 2 frames" in text
-    assert "pro_sup_l is not known: the model's default is written" in text
+    assert "pro_sup_l is not known: the default of the model is written" in text
     head, rows = text.split("endheader\n")
     names, *lines = rows.strip().split("\n")
     column = names.split("\t").index("knee_angle_r")

@@ -79,13 +79,13 @@ def test_free_text_is_refused_until_said(cohort, tmp_path):
 @pytest.mark.parametrize(
     ("column", "values", "why"),
     [
-        ("who", ["Smith", "Jones", "Miller", "Brown"], "nearly every value is another"),
-        ("hospital_no", ["20183344", "19923345", "40183346", "40183347"], "nearly every value is another"),
+        ("who", ["Smith", "Jones", "Miller", "Brown"], "nearly every value is different"),
+        ("hospital_no", ["20183344", "19923345", "40183346", "40183347"], "nearly every value is different"),
         ("surname", ["Smith", "", "", ""], "by its name"),
         ("examiner_notes", ["ok", "ok", "ok", "ok"], "by its name"),
-        ("visit", ["31.01.2020", "n/a", "", ""], "not written YYYY-MM-DD"),
-        ("visit", ["20200131", "2020-01-31", "", ""], "not written YYYY-MM-DD"),
-        ("visit", ["1/31/20", "", "", ""], "not written YYYY-MM-DD"),
+        ("visit", ["31.01.2020", "n/a", "", ""], "unless they are written YYYY-MM-DD"),
+        ("visit", ["20200131", "2020-01-31", "", ""], "unless they are written YYYY-MM-DD"),
+        ("visit", ["1/31/20", "", "", ""], "unless they are written YYYY-MM-DD"),
         ("remarked", ["seen by Dr Smith", "", "", ""], "long text"),
     ],
 )
@@ -116,7 +116,9 @@ def test_names_in_any_case_and_inside_of_files(cohort, tmp_path):
     done = pseudonymise(cohort, tmp_path / "coded", tmp_path / "key.json")
     who = json.loads((tmp_path / "key.json").read_text())["MuellerA"]["pseudonym"]
     assert (tmp_path / "coded" / who / f"{who}-fast.bvh").exists()
-    assert sorted(done.look) == sorted([f"{who}/walk.trc: says a subject's name inside", "README.txt: is no recording"])
+    assert sorted(done.look) == sorted(
+        [f"{who}/walk.trc: contains the name of a subject", "README.txt: is not a recording"]
+    )
 
 
 @pytest.mark.parametrize("key", ["coded/key.json", "cohort/key.json"])

@@ -162,7 +162,7 @@ def test_participants_give_groups(tmp_path):
     said = " ".join(cohort.warnings)
     assert "centimetres" in said
     assert "no trial of S09" in said
-    assert "does not name S03" in said
+    assert "has no row for S03" in said
     (length,) = cohort.metadata.calibrations("S01", "")
     assert (length.parameter, length.side, length.value, length.source) == ("leg_length", "left", 800.0, "participants")
 
@@ -202,7 +202,7 @@ def test_trials_sessions_and_scans_join_by_key(tmp_path):
         "months": 6.0, "condition": "on", "code": "02_01", "meta_rate_hz": 60.0, "treadmill": "yes",
     }  # fmt: skip
     assert trials["post"].options.is_treadmill is True
-    assert any("1 of 2 rows name no trial" in w for w in cohort.warnings)
+    assert any("1 of 2 rows match no trial" in w for w in cohort.warnings)
 
 
 def test_a_column_named_skeleton_says_how_lengths_are_known(tmp_path):

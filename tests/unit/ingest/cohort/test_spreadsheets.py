@@ -84,7 +84,7 @@ def test_a_workbook(tmp_path):
         ("height_cm", "178", 1.78, None),
         ("height", "1780", 1.78, "has no unit and was taken as millimetres"),
         ("height_m", "17.8", None, "17.8 is no height of a person in m; left empty"),
-        ("height_m", "tall", None, "'tall' is no number"),
+        ("height_m", "tall", None, "'tall' is not a number"),
     ],
 )
 def test_a_height_is_judged_by_its_size_and_said(tmp_path, column, value, height_m, said):
@@ -102,7 +102,7 @@ def test_a_leg_length_without_unit_is_judged_and_said(tmp_path):
     cohort = scan(tmp_path)
     lengths = {s: [c.value for c in cohort.metadata.calibrations(s, "")] for s in ("S01", "S02")}
     assert lengths == {"S01": [910.0], "S02": [880.0]}
-    assert any("'leg_length_left' has no unit and was taken as cm" in w for w in cohort.warnings)
+    assert any("'leg_length_left' has no unit; judging by its size it was read as cm" in w for w in cohort.warnings)
 
 
 def test_a_pile_gets_subject_session_and_trial_from_the_row_that_names_the_file(tmp_path):
@@ -120,7 +120,7 @@ def test_a_table_that_contradicts_a_folder_is_said_and_the_folder_holds(tmp_path
     (tmp_path / "trials.tsv").write_text("file\tsubject\tsession\nS01/pre/walk.bvh\tS02\tpost\n")
     cohort = scan(tmp_path)
     assert [t.key for t in cohort.trials] == [("S01", "pre", "walk")]
-    assert sum("the folder holds" in w for w in cohort.warnings) == 2
+    assert sum("the folder is used" in w for w in cohort.warnings) == 2
 
 
 def test_session_order_of_cohort_toml(tmp_path):
@@ -129,7 +129,7 @@ def test_session_order_of_cohort_toml(tmp_path):
     cohort = scan(tmp_path)
     assert {t.session: t.metadata.get("session_order") for t in cohort.trials} == {"pre": 1, "post": 2, "follow": None}
     assert any("does not name follow" in w for w in cohort.warnings)
-    assert any("names late, which no folder here is called" in w for w in cohort.warnings)
+    assert any("names late, but no folder has that name" in w for w in cohort.warnings)
 
 
 def test_an_affected_side_that_is_none_is_said(tmp_path):

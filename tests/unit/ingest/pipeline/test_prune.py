@@ -16,10 +16,12 @@ def test_a_renamed_file_counts_once_after_prune_and_is_said_before(tmp_path):
     folder = cohort / "H01" / "ses1"
     (folder / "walk_01.bvh").rename(folder / "walk_99.bvh")
     said = " ".join(ingest(cohort, path, n_workers=1).warnings)
-    assert "no longer in the cohort: H01/ses1/walk_01; --prune takes them out" in said
-    assert "the same bytes are 2 trials: H01/ses1/walk_01, H01/ses1/walk_99" in said
+    assert "no longer in the cohort: H01/ses1/walk_01; --prune removes them" in said
+    assert "2 trials have identical files: H01/ses1/walk_01, H01/ses1/walk_99" in said
     report = ingest(cohort, path, n_workers=1, prune=True)
-    assert any("taken out, since the cohort no longer has them: H01/ses1/walk_01" in w for w in report.warnings)
+    assert any(
+        "removed, because their files are no longer in the cohort: H01/ses1/walk_01" in w for w in report.warnings
+    )
     trials = open_lake(path).trials()
     assert trials.filter(subject="H01", session="ses1")["trial"].to_list() == ["walk_99"]
     assert not any("same bytes" in w for w in report.warnings)
@@ -30,7 +32,7 @@ def test_one_file_under_two_people_is_said_and_other_cohorts_people_stay(tmp_pat
     make_cohort(cohort, n_per_group=1, n_trials=1)
     shutil.copy(cohort / "H01" / "ses1" / "walk_01.bvh", cohort / "S01" / "ses1" / "walk_02.bvh")
     report = ingest(cohort, path, n_workers=1)
-    assert any("the same bytes are 2 trials: H01/ses1/walk_01, S01/ses1/walk_02" in w for w in report.warnings)
+    assert any("2 trials have identical files: H01/ses1/walk_01, S01/ses1/walk_02" in w for w in report.warnings)
     n = open_lake(path).trials().height
     shutil.rmtree(cohort / "C01")
     ingest(cohort, path, n_workers=1, prune=True)

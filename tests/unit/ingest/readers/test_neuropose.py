@@ -109,7 +109,7 @@ def test_missing_joints_and_dropped_frames(tmp_path: Path) -> None:
         ({"a.mp4": video(walk(3), frames={})}, "no person was found"),
         ({"a.mp4": video(walk(3), frames=[])}, "frames is list"),
         ({"a.mp4": video(walk(3), frames={"frame_000000": {"poses3d": [[[1, 2]]]}})}, r"shape \(1, 1, 2\)"),
-        ({"a.mp4": video(walk(3), frames={"frame_000000": {"poses3d": [[[1, 2, "x"]]]}})}, "no array of numbers"),
+        ({"a.mp4": video(walk(3), frames={"frame_000000": {"poses3d": [[[1, 2, "x"]]]}})}, "not an array of numbers"),
         ({"a.mp4": video(walk(3), frames={"first": {"poses3d": []}})}, "'first' has no number"),
         ({"a.mp4": video([[np.zeros((5, 3))]])}, "5 joints; known are 43"),
         ({"a.mp4": video([[np.full((43, 3), np.nan)]])}, "none of its coordinates"),
@@ -126,5 +126,5 @@ def test_truncated(tmp_path: Path) -> None:
     for size in range(0, len(whole) - 2, 5000):
         path = tmp_path / "cut.json"
         path.write_text(whole[:size])
-        with pytest.raises(InputError, match="no JSON, or breaks off"):
+        with pytest.raises(InputError, match="not JSON, or breaks off"):
             read(path)

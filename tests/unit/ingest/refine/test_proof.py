@@ -152,7 +152,7 @@ def test_the_same_evaluation_gives_the_same_figures(refiner):
 def test_unknown_protocols_and_empty_data_are_named(refiner):
     with pytest.raises(UsageError, match="no protocol loud"):
         evaluate([walk()], refiner, protocols=["loud"])
-    with pytest.raises(UsageError, match="no motion to judge on"):
+    with pytest.raises(UsageError, match="no motion to evaluate"):
         evaluate([], refiner)
 
 
@@ -184,5 +184,5 @@ def test_people_trained_on_are_found_under_other_names(tmp_path):
 
     (tmp_path / "lab" / "X").mkdir(parents=True)
     shutil.copy(next((SHARED / "cmu" / "GENW04").glob("*.bvh")), tmp_path / "lab" / "X" / "a.bvh")
-    with pytest.raises(UsageError, match="everybody here was trained or validated on"):
+    with pytest.raises(UsageError, match="all people here were used in training or validation"):
         prove(tmp_path / "lab")

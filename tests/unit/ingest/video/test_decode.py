@@ -1,4 +1,4 @@
-"""The decoder on videos made here: clocks, thinning, ranges, threads, and everything that is no video."""
+"""The decoder on videos made here: clocks, thinning, ranges, threads, and everything that is not a video."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ def test_batches() -> None:
     assert list(decode.batches(iter(range(7)), 3)) == [[0, 1, 2], [3, 4, 5], [6]]
 
 
-# -- what is no video -------------------------------------------------------------------------------------------------
+# -- what is not a video -------------------------------------------------------------------------------------------------
 
 
 def test_truncated(tmp_path: Path) -> None:

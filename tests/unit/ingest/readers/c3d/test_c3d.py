@@ -191,7 +191,7 @@ def test_up_axis(tmp_path: Path, up: str, said: bool) -> None:
         return np.einsum("ni,ni->n", np.cross(p[:, 1] - p[:, 0], p[:, 2] - p[:, 0]), p[:, 4] - p[:, 0])
 
     np.testing.assert_allclose(triple(got.astype(float)), triple(made), rtol=1e-3)
-    assert any("which way is up" in n for n in recording.notes) is not said
+    assert any("the vertical axis" in n for n in recording.notes) is not said
 
 
 @pytest.mark.parametrize("screen", [("+X", "+Y"), ("-X", "-Z"), ("+X", "-Z"), ("+Z", "+X")])
@@ -199,7 +199,7 @@ def test_markers_decide_against_a_wrong_screen(tmp_path: Path, screen: tuple[str
     """Qualisys writes -X and -Z into files whose Z is up, ART +Y."""
     path = write(tmp_path / "walk.c3d", walker(20), LEGS, screen=screen)
     recording = read(path)
-    assert any("POINT:Y_SCREEN says" in n and "z was taken" in n for n in recording.notes)
+    assert any("POINT:Y_SCREEN gives" in n and "z was used" in n for n in recording.notes)
     np.testing.assert_allclose(column(recording, "LASI"), y_up(walker(20))[:, 0], atol=1e-2)
     with pytest.raises(InputError, match="is no axis"):
         read(path, ReadOptions(up="w"))

@@ -27,7 +27,7 @@ def test_positions(tmp_path: Path, units: str, mm: float, json_at: str) -> None:
     np.testing.assert_allclose(got(recording), walk(), atol=1e-2)
     np.testing.assert_allclose(recording.poses[0].time_s, np.arange(30) / 100)
     assert recording.length_basis == ("judged" if units == "n/a" else "measured")
-    assert any("SpatialAxes" in n and "z was taken" in n for n in recording.notes)
+    assert any("SpatialAxes" in n and "z was used" in n for n in recording.notes)
 
 
 def test_missing_samples_and_other_channels(tmp_path: Path) -> None:
@@ -94,9 +94,9 @@ def change(path: Path, name: str, old: str, new: str) -> None:
         ("channels.tsv", "RTOE_pos_z\tz\tPOS\tRTOE\tmm\tn/a\n", "", "has 24 columns, its channels.tsv describes 23"),
         ("channels.tsv", "component", "komponent", "lacks the columns component"),
         ("channels.tsv", "POS", "ACCEL", "no tracked point with POS"),
-        ("channels.tsv", "LASI_pos_y\ty", "LASI_pos_y\tx", "a component it has already"),
+        ("channels.tsv", "LASI_pos_y\ty", "LASI_pos_y\tx", "a component that it already has"),
         ("motion.json", "100.0", '"fast"', "SamplingFrequency"),
-        ("motion.json", "}", "", "no readable JSON"),
+        ("motion.json", "}", "", "not readable JSON"),
         ("motion.tsv", "120.000000", "wide", "is not a number"),
         ("motion.tsv", ".", "", "no valid sample"),
     ],

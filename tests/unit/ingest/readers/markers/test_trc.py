@@ -85,7 +85,7 @@ def test_a_unit_in_which_nobody_fits_gives_way_and_is_said(tmp_path: Path, said:
     right = got(read(write(tmp_path / "right.trc", text(walk(30))), ReadOptions()))
     np.testing.assert_allclose(got(found), right, atol=0.01 / per_mm * 1e-3 + 0.01)
     assert found.length_basis == "judged"
-    assert any(f"Units says {said}" in n and f"{name} were taken" in n for n in found.notes)
+    assert any(f"Units says {said}" in n and f"{name} were used" in n for n in found.notes)
     kept = read(path, ReadOptions(scale_mm=2.0))
     assert kept.length_basis == "measured"
 
@@ -130,7 +130,7 @@ def test_up_is_judged_from_the_names(tmp_path: Path) -> None:
     z_up = np.stack([walk(30)[..., 0], -walk(30)[..., 2], walk(30)[..., 1]], axis=-1)
     recording = read(write(tmp_path / "walk.trc", text(z_up)))
     np.testing.assert_allclose(got(recording), walk(30), atol=1e-3)
-    assert any("z was taken" in n for n in recording.notes)
+    assert any("z was used" in n for n in recording.notes)
     kept = read(tmp_path / "walk.trc", ReadOptions(up="y"))
     np.testing.assert_allclose(got(kept), z_up, atol=1e-3)
 
@@ -182,8 +182,8 @@ def test_static(tmp_path: Path) -> None:
     [
         ("", "empty"),
         ("  \n\n", "empty"),
-        ("time\tx\n0\t1\n", "no TRC file"),
-        ("\0\1\2binary", "no text"),
+        ("time\tx\n0\t1\n", "not a TRC file"),
+        ("\0\1\2binary", "not text"),
         (text(walk(0)), "no rows"),
         (text(np.full((20, 8, 3), np.nan)), "no named marker with data|no valid sample"),
         (text(np.full((20, 8, 3), np.inf)), "no valid sample"),

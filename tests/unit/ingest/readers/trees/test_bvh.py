@@ -191,7 +191,7 @@ BROKEN = {
     "frame time zero": (TINY.replace("0.0083333", "0.0"), "Frame Time is 0.0, expected seconds"),
     "frame time negative": (TINY.replace("0.0083333", "-0.01"), "Frame Time is -0.01, expected seconds"),
     "frame time nan": (TINY.replace("0.0083333", "nan"), "Frame Time is 'nan', expected seconds"),
-    "frame time comma": (TINY.replace("0.0083333", "0,00833"), "write a point, not a comma"),
+    "frame time comma": (TINY.replace("0.0083333", "0,00833"), "use a decimal point, not a comma"),
     "field": (TINY.replace("1 90 0 0 0 90", "1 90 oops 0 0 90"), "line 20, field 3: 'oops' is not a number"),
     "no frames at all": (TINY[: TINY.index("0 90")], "Frames says 3, but the file holds 0 rows"),
     "all nan": (re.sub(r"(?m)^\d 90.*$", " ".join(["nan"] * 9), TINY), "every coordinate is NaN or infinite"),
@@ -404,7 +404,7 @@ def test_a_stated_unit_is_taken_and_an_unknown_one_is_marked(tiny) -> None:  # t
     assert not any("lengths are" in n for n in said.notes)
     unknown = read(tiny(person(scale=1e-4)), ReadOptions())
     assert unknown.length_basis == "none"
-    assert any("mean nothing" in n for n in unknown.notes)
+    assert any("are not meaningful" in n for n in unknown.notes)
     extent = np.ptp(unknown.poses[0].positions[..., 1], axis=1)
     assert 1600 < np.median(extent) < 1900
     assert read(tiny(person()), ReadOptions(length_basis="nominal")).length_basis == "nominal"
@@ -533,7 +533,7 @@ def test_lines_of_comment_in_the_head_are_passed_over(mark: str, tiny) -> None: 
     comment = f"{mark} exported by a program, MOTION {{ }}\n"
     found = read(tiny(comment + TINY.replace("MOTION", comment + "MOTION")), CM)
     np.testing.assert_array_equal(found.poses[0].positions, read(tiny(name="b.bvh"), CM).poses[0].positions)
-    assert "2 lines of comment are passed over" in found.notes
+    assert "2 comment lines were ignored" in found.notes
 
 
 def test_a_t_pose_behind_the_motion_is_named_and_kept(tiny) -> None:  # type: ignore[no-untyped-def]

@@ -89,7 +89,7 @@ def test_a_decimal_comma_gets_a_hint() -> None:
 def test_bad_fields_are_told_together_and_counted() -> None:
     found = problems(b"\n".join([b"1 x"] * 20), 2)
     assert [p.split(",")[0] for p in found[:8]] == [f"line {k}" for k in range(1, 9)]
-    assert found[8] == "and 12 more fields that are no numbers"
+    assert found[8] == "and 12 more fields that are not numbers"
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r", b" \n", b"\t\r\n\r\n"])

@@ -287,7 +287,7 @@ def test_which_skeletons_are_stored(tmp_path: Path, model: dict[str, str]) -> No
 def test_nobody_and_hardly_anybody(tmp_path: Path, model: dict[str, str]) -> None:
     path = tmp_path / "nobody.mp4"
     scene.film(path, [Walk()], 20, visible=np.zeros((20, 1), bool))
-    with pytest.raises(InputError, match="shows nobody in any of its 20 frames"):
+    with pytest.raises(InputError, match="has no person in any of its 20 frames"):
         run(path, model)
     visible = np.zeros((20, 1), bool)
     visible[5:8] = True
