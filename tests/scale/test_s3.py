@@ -392,7 +392,7 @@ def test_paths_that_cannot_be_lakes(given, said):
 
 def test_what_is_not_there_is_named(bucket):
     assert storage.resolve(f"s3:/{bucket}//a/") == f"s3://{bucket}/a"
-    with pytest.raises(NotALakeError, match="no such folder"):
+    with pytest.raises(NotALakeError, match="this folder does not exist"):
         open_lake(f"s3://{bucket}/nothing")
     with pytest.raises(LakeError, match="no such bucket"):
         open_lake("s3://nobody-made-this/lake")

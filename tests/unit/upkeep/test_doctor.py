@@ -75,7 +75,7 @@ def test_an_extra_without_a_release_for_this_python(monkeypatch):
 
 
 def test_what_needs_mending(tmp_path):
-    assert "no such folder" in said(tmp_path / "none")["lake"].said
+    assert "this folder does not exist" in said(tmp_path / "none")["lake"].said
     lake = Path(build_lake(tmp_path, [trial("S1", "walk", left_heel=np.zeros((5, 3)))]).path)
     (lake / "_neurostore" / "erasing.json").write_text("{}")
     assert said(lake)["erasure"].is_bad
