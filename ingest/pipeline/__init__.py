@@ -121,4 +121,4 @@ def _lift_tombstones(root: str, plan: Plan) -> None:
 
 def _nothing(cohort: Cohort, report: IngestReport) -> str:
     problems = "\n  ".join(str(e) for e in report.failed)
-    return f"{cohort.folder}: nothing could be read, so no trial went into {report.lake}\n  {problems}"
+    return f"{cohort.folder}: nothing could be read, so no trial was added to {report.lake}\n  {problems}"

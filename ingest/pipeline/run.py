@@ -183,11 +183,11 @@ class Run:
 
             self.version = commit(self.lake, removed=gone, message=f"no longer in {self.cohort.folder.name}")
             self.report.warnings.append(
-                f"taken out, since the cohort no longer has them: {listed(map(key_text, gone))}"
+                f"removed, because their files are no longer in the cohort: {listed(map(key_text, gone))}"
             )
         elif gone:
             self.report.warnings.append(
-                f"in the lake and no longer in the cohort: {listed(map(key_text, gone))}; --prune takes them out"
+                f"in the lake but no longer in the cohort: {listed(map(key_text, gone))}; --prune removes them"
             )
         same: dict[str, dict[str, Key]] = {}
         for row in rows:
@@ -196,7 +196,7 @@ class Run:
         for files in same.values():
             if len(files) > 1:
                 self.report.warnings.append(
-                    f"the same bytes are {len(files)} trials: {listed(map(key_text, files.values()))}; each counts by itself"
+                    f"{len(files)} trials have identical files: {listed(map(key_text, files.values()))}; each is counted separately"
                 )
 
     def _subject_rows(self, subjects: Iterable[str]) -> list[dict[str, Any]]:

@@ -56,7 +56,7 @@ def plate_from_wrench(wrench: Wrench, notes: list[str], threshold_n: float = THR
     is_flipped = _is_flipped(force[:, 1])
     if is_flipped:
         force, moment_nmm = -force, -moment_nmm
-        notes.append(f"{name}: its forces point into the floor, as those on the platform do; they were turned round")
+        notes.append(f"{name}: its forces point into the floor, as those on the platform do; their signs were reversed")
     baseline_n, returns = _baseline(force[:, 1], wrench.rate_hz, threshold_n)
     zero = wrench.zero or "none: never unloaded"
     is_unloaded = np.abs(force[:, 1] - baseline_n) < threshold_n

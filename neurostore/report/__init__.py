@@ -46,7 +46,7 @@ def write_report(
 
     out = Path(out)
     if not out.parent.is_dir():
-        raise UsageError(f"there is no folder {out.parent} to write {out.name} in")
+        raise UsageError(f"{out.parent}: this folder does not exist; make it, or write {out.name} elsewhere")
     found = data.collect(lake, reference, tuple(subjects), retest_group)
     text = page.build(found)
     try:

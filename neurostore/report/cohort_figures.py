@@ -181,7 +181,7 @@ def group_dashes(data: ReportData) -> dict[str, str]:
 
 
 def heatmap(data: ReportData) -> Figure | None:
-    """The distance matrix with like beside like, the tree above it and a strip of the groups. None without distances."""
+    """The distance matrix, ordered by similarity, with the tree above it and a strip of the groups. None without distances."""
     if data.distances is None:
         return None
     values = np.asarray(data.distances.values, float)

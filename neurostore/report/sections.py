@@ -44,7 +44,7 @@ def compared(data: ReportData) -> Html | None:
     if found is None:
         return None
     note = (
-        "One value a person. Difference in the parameter's unit with its 95 % interval, Hedges g in standard deviations; "
+        "One value per person. Difference in the parameter's unit with its 95 % interval, Hedges g in standard deviations; "
         "Welch tests (paired where people repeat), p adjusted by Holm over the whole table."
     )
     return tag("div", tag("h3", "Groups compared"), tag("p", note, class_="soft"), found, class_="together")
@@ -58,7 +58,7 @@ def subject_article(data: ReportData, subject: str) -> Html:
         tag("h3", subject),
         tag("p", about_subject(data, subject), class_="soft"),
         [_block(block) for block in sessions_of(data, subject)]
-        or tag("p", "Static trials only: for calibration, no gait.", class_="empty"),
+        or tag("p", "Only static trials, for calibration; no gait.", class_="empty"),
         _trials(data, subject),
         class_="subject",
         id=f"subject-{subject}",
@@ -71,7 +71,7 @@ def _block(block: Session) -> Html:
     parts: list[Any] = [tag("h3", block.name) if block.name else None, warnings_list(block)]
     if block.rows(block.data.summary).height:
         chart = [_key(block), _chart(block), _chart_note(block)]
-        none = tag("p", "No joint angle: the points of this skeleton give none over the cycle.", class_="empty")
+        none = tag("p", "No joint angles: the points of this skeleton do not define any over the cycle.", class_="empty")
         parts += [tag("h4", "Kinematics"), *(chart if block.curves else [none])]
         parts += [tag("h4", "Gait parameters"), _parameters(block)]
         parts += [tag("h4", "Movement analysis profile"), _profile(block)]
@@ -85,7 +85,7 @@ def _chart(block: Session) -> Html:
     for which in PANELS:
         content = figures.panel(block, which)
         if content is None:
-            cells.append(tag("div", f"{which.title}: this skeleton does not give it.", class_="empty"))
+            cells.append(tag("div", f"{which.title}: not available from this skeleton.", class_="empty"))
             continue
         label = f"{which.title} of {block.subject} {block.name}: {_spoken(block, which.angle)}"
         cells.append(figure(content, f"{block.slug}-{which.angle}", label, class_="panel", data_angle=which.angle))
@@ -250,7 +250,7 @@ def _trials(data: ReportData, subject: str) -> Html:
                 ),
                 data_script(clip.to_json(), class_="clip")
                 if clip
-                else tag("p", "No skeleton of this trial in the page.", class_="soft"),
+                else tag("p", "The page has no skeleton for this trial.", class_="soft"),
                 data_script(_phases(block, trial), class_="phases"),
                 class_="trial",
                 id=key,

@@ -121,7 +121,7 @@ def _panel(ax: Any, block: Session, which: Panel) -> None:
         if side in block.foot_off:
             ax.axvline(block.foot_off[side], color=colour, linestyle=line, linewidth=0.9)
     if not any((which.angle, side) in block.curves for side in SIDES):
-        ax.text(0.5, 0.5, "not given by this skeleton", transform=ax.transAxes, ha="center", fontsize=8, color="0.4")
+        ax.text(0.5, 0.5, "not available from this skeleton", transform=ax.transAxes, ha="center", fontsize=8, color="0.4")
     ax.axhline(0, color="0.7", linewidth=0.6, zorder=0)
     ax.set_title(f"{which.title} (°{', from neutral' if is_relative else ''})", fontsize=9, loc="left")
     ax.set_xlim(0, 100)
@@ -203,7 +203,7 @@ def parameters(data: ReportData) -> Figure:
         ax.tick_params(axis="y", labelsize=8)
         ax.set_xlim(-0.6, len(names) - 0.3)
         if not values:
-            ax.text(0.5, 0.5, "nobody has it", transform=ax.transAxes, ha="center", fontsize=8, color="0.4")
+            ax.text(0.5, 0.5, "no data", transform=ax.transAxes, ha="center", fontsize=8, color="0.4")
             continue
         low, high = spread_of(data, values)
         ax.set_ylim(low, high)
@@ -245,7 +245,7 @@ def group_curves(data: ReportData) -> Figure:
 
 
 def heatmap(data: ReportData) -> Figure:
-    """The distance matrix, like beside like, with its tree."""
+    """The distance matrix, ordered by similarity, with its tree."""
     assert data.distances is not None
     figure = empty_figure(7.2, 7.6)
     values = np.asarray(data.distances.values, float)

@@ -125,7 +125,7 @@ def warnings_list(block: Session) -> Html:
         n = trials.height
         return tag(
             "p",
-            f"Quality: {'the trial is' if n == 1 else f'all {n} trials are'} usable, nothing to warn of.{static}",
+            f"Quality: {'the trial is' if n == 1 else f'all {n} trials are'} usable, without warnings.{static}",
             class_="fine",
         )
     said_of: dict[str, list[str]] = {}

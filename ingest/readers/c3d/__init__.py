@@ -179,7 +179,7 @@ def _remarks(placed: _Placed) -> list[str]:
     if placed.models:
         names = [p.label for p in placed.models]
         notes.append(
-            f"{len(names)} points of the file's own model are kept as columns and never used as input: "
+            f"{len(names)} points of the file's own model are stored as columns and never used as input: "
             + ", ".join(names[:6])
             + (" …" if len(names) > 6 else "")
         )

@@ -51,7 +51,7 @@ def read(path: Path, options: ReadOptions) -> Recording:
 
     Raises
     ------
-    InputError : none of these, no marker positions in it, no frame rate, cells that are no numbers.
+    InputError : none of these, no marker positions in it, no frame rate, cells that are not numbers.
     """
     if path.suffix.lower() == ".npy":
         points = _array(path, options)
@@ -276,7 +276,7 @@ def _array(path: Path, options: ReadOptions) -> _Points:
     try:
         values = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise InputError(path, f"is no array of numbers: {error}") from None
+        raise InputError(path, f"is not an array of numbers: {error}") from None
     joints = skeletons.load("blazepose_33").source_names
     if values.ndim != 3 or values.shape[2] != 3 or values.shape[1] < len(joints) or values.dtype.kind != "f":
         raise InputError(

@@ -137,5 +137,5 @@ def test_clips_hold_the_landmarks(data, lake):
 def test_unknown_names_are_said(lake):
     with pytest.raises(UsageError, match=r"no subject 'X9'.*H01"):
         collect(lake, subjects=("X9",))
-    with pytest.raises(UsageError, match=r"'norm' is no group.*control"):
+    with pytest.raises(UsageError, match=r"'norm' is not a group.*control"):
         collect(lake, reference="norm")

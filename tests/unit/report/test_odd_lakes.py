@@ -48,10 +48,10 @@ def test_people_without_a_gait_cycle(tmp_path):
     assert "No steady gait cycle in this lake" in said
     assert "Distances need two people with steady gait cycles; nobody has one here." in said
     assert "Mean curves by group" not in said
-    assert "Static trials only: for calibration, no gait." in said
+    assert "Only static trials, for calibration; no gait." in said
     assert said.count("No steady gait cycle in this session") == 3
     assert "No points in this trial" in said
-    assert "No skeleton of this trial in the page." in said
+    assert "The page has no skeleton for this trial." in said
 
 
 def test_one_walker_without_angles_and_a_reference_of_nobody_else(tmp_path):
@@ -62,6 +62,6 @@ def test_one_walker_without_angles_and_a_reference_of_nobody_else(tmp_path):
     )
     said = texts(lake, tmp_path, reference="control", figures=tmp_path / "figures")
     assert "only S01 has one here" in said
-    assert "No joint angle: the points of this skeleton give none over the cycle." in said
+    assert "No joint angles: the points of this skeleton do not define any over the cycle." in said
     assert "Walking speed (m/s)" in said  # its parameters are there all the same
     assert "Not scored: there are no angles." in said

@@ -98,10 +98,10 @@ def test_command(lake, tmp_path):
 def test_command_says_what_is_wrong(lake, tmp_path):
     shown = run("report", tmp_path / "out.html", "--reference", "nobody", "--lake", lake.path)
     assert shown.returncode == 2
-    assert "'nobody' is no group" in shown.stderr
+    assert "'nobody' is not a group" in shown.stderr
     assert not (tmp_path / "out.html").exists()
 
 
 def test_missing_folder_is_said(lake, tmp_path):
-    with pytest.raises(UsageError, match="there is no folder"):
+    with pytest.raises(UsageError, match="this folder does not exist"):
         write_report(lake, tmp_path / "none" / "out.html")
