@@ -72,7 +72,9 @@ def prepare(model: Model, targets: Targets, time_s: Floats | None = None) -> Pre
             raise UsageError(f"a weight for {name!r}, which has no target")
     lengths = {len(v) for v in [*targets.points.values(), *rotations.values()]}
     if len(lengths) != 1:
-        raise UsageError(f"targets with {sorted(lengths) or 'no'} frames; expected targets that all have the same number of frames")
+        raise UsageError(
+            f"targets with {sorted(lengths) or 'no'} frames; expected targets that all have the same number of frames"
+        )
     n = lengths.pop()
     tree = build_tree(model, list(dict.fromkeys([*(m.body for m in chosen), *rotations])))
     order = sorted(range(len(chosen)), key=lambda k: tree.body_node[chosen[k].body])

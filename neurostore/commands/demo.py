@@ -11,7 +11,7 @@ from neurostore.commands.help_sections import START
 
 
 def register(app: typer.Typer) -> None:
-    app.command(rich_help_panel=START)(demo)
+    app.command(short_help="Run the main steps on a small simulated cohort.", rich_help_panel=START)(demo)
 
 
 def demo(

@@ -32,7 +32,7 @@ class Engine(StrEnum):
 
 
 def register(app: typer.Typer) -> None:
-    app.command(rich_help_panel=BRING_IN)(ingest)
+    app.command(short_help="Bring a folder of recordings into a lake.", rich_help_panel=BRING_IN)(ingest)
 
 
 def ingest(

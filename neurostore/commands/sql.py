@@ -24,7 +24,7 @@ _SET_VARIABLE = re.compile(r"\s*SET\s+VARIABLE\b", re.IGNORECASE)
 
 
 def register(app: typer.Typer) -> None:
-    app.command(rich_help_panel=LOOK)(sql)
+    app.command(short_help="Query the lake in SQL.", rich_help_panel=LOOK)(sql)
 
 
 def sql(

@@ -71,7 +71,9 @@ def _block(block: Session) -> Html:
     parts: list[Any] = [tag("h3", block.name) if block.name else None, warnings_list(block)]
     if block.rows(block.data.summary).height:
         chart = [_key(block), _chart(block), _chart_note(block)]
-        none = tag("p", "No joint angles: the points of this skeleton do not define any over the cycle.", class_="empty")
+        none = tag(
+            "p", "No joint angles: the points of this skeleton do not define any over the cycle.", class_="empty"
+        )
         parts += [tag("h4", "Kinematics"), *(chart if block.curves else [none])]
         parts += [tag("h4", "Gait parameters"), _parameters(block)]
         parts += [tag("h4", "Movement analysis profile"), _profile(block)]

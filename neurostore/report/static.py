@@ -121,7 +121,9 @@ def _panel(ax: Any, block: Session, which: Panel) -> None:
         if side in block.foot_off:
             ax.axvline(block.foot_off[side], color=colour, linestyle=line, linewidth=0.9)
     if not any((which.angle, side) in block.curves for side in SIDES):
-        ax.text(0.5, 0.5, "not available from this skeleton", transform=ax.transAxes, ha="center", fontsize=8, color="0.4")
+        ax.text(
+            0.5, 0.5, "not available from this skeleton", transform=ax.transAxes, ha="center", fontsize=8, color="0.4"
+        )
     ax.axhline(0, color="0.7", linewidth=0.6, zorder=0)
     ax.set_title(f"{which.title} (°{', from neutral' if is_relative else ''})", fontsize=9, loc="left")
     ax.set_xlim(0, 100)
