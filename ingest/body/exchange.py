@@ -86,6 +86,22 @@ def setup_text(
     )
 
 
+def id_setup_text(name: str, span: tuple[float, float]) -> str:
+    """The set-up of OpenSim's InverseDynamicsTool: coordinates low-passed at 6 Hz, as the landmarks are.
+
+    span : first and last time in seconds. Without it the tool (4.6) also writes the frames that its filter pads with.
+    """
+    return (
+        '<?xml version="1.0" encoding="UTF-8" ?>\n<OpenSimDocument Version="40600">\n<InverseDynamicsTool name="id">\n'
+        f"<model_file>{escape(name)}.osim</model_file>\n<coordinates_file>{escape(name)}.mot</coordinates_file>\n"
+        f"<time_range>{span[0]:.6f} {span[1]:.6f}</time_range>\n"
+        f"<external_loads_file>{escape(name)}_grf_ExternalLoads.xml</external_loads_file>\n"
+        "<lowpass_cutoff_frequency_for_coordinates>6</lowpass_cutoff_frequency_for_coordinates>\n"
+        f"<output_gen_force_file>{escape(name)}_id.sto</output_gen_force_file>\n"
+        "</InverseDynamicsTool>\n</OpenSimDocument>\n"
+    )
+
+
 def write_all(files: Mapping[Path, str]) -> None:
     """Write every file whole or not at all: each beside its place first, then renamed."""
     for path, text in files.items():

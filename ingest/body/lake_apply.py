@@ -19,7 +19,7 @@ from neurostore.schema import tables
 from neurostore.trial_key import Key
 
 from .fitting import VERSION, BodySettings, fit_body
-from .trial import body_tables
+from .trial import body_tables, stated_mass
 
 if TYPE_CHECKING:
     from neurostore.lake.version import Version
@@ -104,7 +104,9 @@ def _trial(lake: Version, row: dict[str, Any], settings: BodySettings | None) ->
 
     kept = {name: trial_rows(lake, name, row) for name, n in row["table_rows"] if n and name not in BODY_TABLES}
     landmarks = landmarks_of(kept["landmarks"], json.loads(row["landmark_methods"] or "{}"))
-    body = fit_body(landmarks, row["rate_hz"], settings)
+    known = kept["calibrations"].to_pylist() if "calibrations" in kept else []
+    mass = stated_mass(Calibration(*(c[n] for n in ("parameter", "side", "value", "unit", "source"))) for c in known)
+    body = fit_body(landmarks, row["rate_hz"], settings, mass_kg=mass)
     steps = [s for s in json.loads(row["steps"] or "[]") if s["name"] not in _STEPS]
     steps += [{"name": s.name, "version": s.version, "parameters": s.parameters} for s in body.steps]
     quality = {k: v for k, v in (row["quality"] or []) if not k.startswith("body_")} | body.quality
@@ -152,6 +154,8 @@ def _parts(column: Any, names: str) -> Floats:
 def _calibrations(rows: Any, added: list[Calibration]) -> Any:
     import pyarrow as pa
 
-    old = [r for r in rows.to_pylist() if not r["parameter"].startswith("body_")]
+    old = [
+        r for r in rows.to_pylist() if not (r["parameter"].startswith("body_") and r["parameter"].endswith("_length"))
+    ]
     new = [{n: getattr(c, n) for n in ("parameter", "side", "value", "unit", "source")} for c in added]
     return pa.Table.from_pylist(old + new, schema=rows.schema)

@@ -20,6 +20,8 @@ from .model import Model
 from .osim import parse_model, read_model
 from .targets import Targets
 
+FEET = ("right_foot", "left_foot")  # of the house's own model
+
 if TYPE_CHECKING:
     from neurostore.lake.version import Version
 
@@ -46,6 +48,17 @@ def export_body(lake_path: Path | str, subject: str, trial: str, out: Path, sess
     known = {m.name for m in model.markers}
     points = {n: p[own] for n, p in landmarks.points.items() if n in known}
     return _write(model, angles["time_s"].to_numpy(), found, points, row["rate_hz"], out, f"{subject}_{trial}")
+
+
+def write_id_setup(lake_path: Path | str, subject: str, trial: str, out: Path, session: str = "") -> Path:
+    """Write the set-up of OpenSim's InverseDynamicsTool over the files of :func:`export_body` and the forces beside them."""
+    from neurostore.lake.version import open as open_lake
+
+    lake, name = open_lake(lake_path), f"{subject}_{trial}"
+    times = trial_rows(lake, "body_angles", trial_row(lake, subject, trial, session))["time_s"]
+    path = out / f"{name}_id_setup.xml"
+    exchange.write_all({path: exchange.id_setup_text(name, (times[0].as_py(), times[-1].as_py()))})
+    return path
 
 
 def fit_model(

@@ -33,6 +33,7 @@ def body_of(
     Lengths that a static trial of the session measured are used; what the fit adds is put into the landmarks' steps,
     calibrations and quality.
     """
+    calibrations = list(calibrations)
     stated: dict[str, dict[str, float]] = {c.parameter: {} for c in calibrations if c.parameter.startswith("body_")}
     for c in calibrations:
         if c.parameter in stated and c.source == "static" and c.side:
@@ -42,10 +43,13 @@ def body_of(
         for name, of in stated.items()
         for side, value in of.items()
     }
-    mass = next((c.value for c in calibrations if c.parameter == "mass" and c.unit == "kg"), None)
     try:
         body = fit_body(
-            landmarks, recording.rate_hz, weights=_weights(recording, landmarks), mass_kg=mass, lengths=lengths
+            landmarks,
+            recording.rate_hz,
+            weights=_weights(recording, landmarks),
+            mass_kg=stated_mass([*recording.calibrations, *calibrations]),
+            lengths=lengths,
         )
     except InputError as error:
         return None, [f"no body fitted: {problem}" for problem in error.problems]
@@ -55,6 +59,11 @@ def body_of(
     landmarks.calibrations += body.calibrations
     landmarks.quality |= body.quality
     return body, body.notes
+
+
+def stated_mass(calibrations: Iterable[Calibration]) -> float | None:
+    """Body mass in kg as the files of a session state it, the trial's own first; None where none does."""
+    return next((c.value for c in calibrations if c.parameter == "body_mass" and 2 <= c.value <= 400), None)
 
 
 def _weights(recording: Recording, landmarks: Landmarks) -> dict[str, Floats]:

@@ -92,9 +92,23 @@ def export(
 ) -> None:
     """Write a trial's body for OpenSim: the scaled model, every coordinate, the landmarks and an IK set-up.
 
+    A trial with valid ground reaction also gets its forces, ExternalLoads.xml and a set-up of inverse dynamics.
+
     Example: neurostore body export S01 walk_01 out/ --lake lake/
     """
     from neurostore.commands.output import say
-    from neurostore.ingest.body.lake_export import export_body
+    from neurostore.errors import UsageError
+    from neurostore.export import export as export_trial
+    from neurostore.ingest.body.lake_export import FEET, export_body, write_id_setup
+    from neurostore.lake.version import open as open_lake
 
-    say(f"written: {', '.join(str(p) for p in export_body(lake, subject, trial, out, session))}")
+    paths = export_body(lake, subject, trial, out, session)
+    forces = out / f"{subject}_{trial}_grf.mot"
+    try:
+        loads, notes = export_trial(open_lake(lake), subject, trial, forces, session=session, force=True, feet=FEET)
+        paths += [*loads, write_id_setup(lake, subject, trial, out, session)]
+    except UsageError as error:
+        notes = [f"no forces: {error}"]
+    for note in notes:
+        say(note)
+    say(f"written: {', '.join(str(p) for p in paths)}")

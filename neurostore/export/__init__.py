@@ -46,6 +46,7 @@ class Choices:
     table : of CSV and Parquet, one of TABLES. osim_model : of MOT, one of opensim.MODELS.
     trim : TRC without the frames at its ends in which nobody is seen.
     relative : MOT takes the ``…_rel_deg`` columns where the plain ones are NULL.
+    feet : right and left body of the OpenSim model that the forces act on.
     """
 
     points: str = "poses"
@@ -54,6 +55,7 @@ class Choices:
     osim_model: str = "rajagopal"
     relative: bool = False
     trim: bool = False
+    feet: tuple[str, str] = ("calcn_r", "calcn_l")
 
 
 @dataclass(frozen=True)

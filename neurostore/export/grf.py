@@ -1,6 +1,6 @@
 """OpenSim's ground reaction: ``…_grf.mot`` with the force under each foot, and the ExternalLoads.xml that applies it.
 
-Forces act on calcn_r and calcn_l, in the lab frame of the TRC export (Y up, metres). Where a foot's ground reaction is not
+Forces act on calcn_r and calcn_l (or the bodies named), in the lab frame of the TRC export (Y up, metres). Where a foot's ground reaction is not
 valid its force is zero there, which the notes say with the reason and the times: run inverse dynamics outside them.
 """
 
@@ -31,7 +31,6 @@ def render(trial: Trial, out: Path, choices: Choices) -> Rendered:
     """
     from neurostore.export import Rendered
 
-    del choices
     rows = trial.rows("ground_reaction", order="frame, side")
     if rows.is_empty():
         raise UsageError(f"{trial.name}: has no force platform; there is no ground reaction to write")
@@ -42,7 +41,7 @@ def render(trial: Trial, out: Path, choices: Choices) -> Rendered:
     for side, _ in _SIDES:
         notes += _gaps(rows, side)
     loads = out.with_name(f"{out.stem}_ExternalLoads.xml")
-    return Rendered({out: _mot(trial, rows), loads: _external_loads(trial, out.name).encode()}, notes)
+    return Rendered({out: _mot(trial, rows), loads: _external_loads(trial, out.name, choices.feet).encode()}, notes)
 
 
 def _gaps(rows: pl.DataFrame, side: str) -> list[str]:
@@ -92,11 +91,12 @@ def _mot(trial: Trial, rows: pl.DataFrame) -> bytes:
     return text.getvalue()
 
 
-def _external_loads(trial: Trial, mot: str) -> str:
+def _external_loads(trial: Trial, mot: str, feet: tuple[str, str]) -> str:
+    """OpenSim 4.6's tools refuse a file whose name has a space (findings/opensim-external-loads-name.sh)."""
     forces = "".join(
         f"""
             <ExternalForce name="{side}">
-                <applied_to_body>calcn_{letter}</applied_to_body>
+                <applied_to_body>{escape(foot)}</applied_to_body>
                 <force_expressed_in_body>ground</force_expressed_in_body>
                 <point_expressed_in_body>ground</point_expressed_in_body>
                 <force_identifier>ground_force_{letter}_v</force_identifier>
@@ -104,11 +104,11 @@ def _external_loads(trial: Trial, mot: str) -> str:
                 <torque_identifier>ground_torque_{letter}_</torque_identifier>
                 <data_source_name>Unassigned</data_source_name>
             </ExternalForce>"""
-        for side, letter in _SIDES
+        for (side, letter), foot in zip(_SIDES, feet, strict=True)
     )
     return f"""<?xml version="1.0" encoding="UTF-8" ?>
 <OpenSimDocument Version="40000">
-    <ExternalLoads name="{escape(trial.name)}">
+    <ExternalLoads name="{escape(trial.name.replace(" ", "_"))}">
         <objects>{forces}
         </objects>
         <groups />

@@ -16,6 +16,8 @@ from neurostore.ingest.pipeline.settings import Settings
 from neurostore.walker.bvh import write_bvh
 from neurostore.walker.gait import normal
 from neurostore.walker.walk import walk
+from tests.cli.cli_run import run
+from tests.shared_data import SHARED, needs_shared
 
 
 @pytest.fixture(scope="module")
@@ -99,3 +101,26 @@ def test_a_users_own_model_is_fitted_as_it_is(lakes, tmp_path):
     paths, notes = fit_model(lakes[0], "S1", "walk", tmp_path / "b", osim)
     assert paths[0].read_text() == osim.read_text()
     assert any("mm RMS" in note for note in notes)
+
+
+@needs_shared
+def test_a_body_has_the_mass_of_the_file_and_its_forces_go_to_opensim(tmp_path):
+    (tmp_path / "cohort" / "P01").mkdir(parents=True)
+    (tmp_path / "cohort" / "P01" / "down 1.c3d").symlink_to(SHARED / "c3d" / "Movement_trial.c3d")
+    ingest(tmp_path / "cohort", tmp_path / "lake", Settings(body=True), n_workers=1)
+    lake = neurostore.open(tmp_path / "lake")
+    trial = lake.sql("SELECT trial FROM trials")["trial"][0]
+    query = "SELECT value FROM calibrations WHERE parameter = 'body_mass'"
+    (mass,) = lake.sql(query)["value"]
+    apply_to_lake(tmp_path / "lake", force=True)
+    assert neurostore.open(tmp_path / "lake").sql(query)["value"].to_list() == [mass]
+    shown = run("body", "export", "P01", trial, tmp_path / "out", "--lake", tmp_path / "lake")
+    assert shown.returncode == 0, shown.stderr
+    model = read_model(tmp_path / "out" / f"P01_{trial}.osim")
+    assert sum(model.masses_kg.values()) == pytest.approx(mass, rel=1e-6)
+    loads = (tmp_path / "out" / f"P01_{trial}_grf_ExternalLoads.xml").read_text()
+    assert "<applied_to_body>right_foot<" in loads
+    assert " " not in loads.split('ExternalLoads name="')[1].split('"')[0]
+    setup = (tmp_path / "out" / f"P01_{trial}_id_setup.xml").read_text()
+    assert "_grf_ExternalLoads.xml" in setup
+    assert "<time_range>" in setup
