@@ -155,7 +155,8 @@ class Run:
         from neurostore.lake.version import open as open_lake
 
         lake = open_lake(self.lake)
-        there = set(zip(*(lake.trials_table()[c].to_pylist() for c in ("subject", "session", "trial")), strict=True))
+        trials = lake.trials_table()
+        there = set(zip(*(trials[c].to_pylist() for c in ("subject", "session", "trial")), strict=True))
         decisions = reviews.of_tables(lake, {s.key: s.exclude for s in self.cohort.trials if s.key in there})
         if decisions:
             self.version = reviews.decide(self.lake, decisions)
