@@ -12,6 +12,8 @@ PIP := $(BIN)/pip install -qq --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest -q -n auto --maxprocesses 8 --dist loadfile
 # Tests of loops that numba compiles and that are fast enough as plain Python. Compiled integers wrap around silently, where NumPy warns.
 KERNELS := tests/unit/ingest/geometry tests/unit/ingest/landmarks/test_filters.py tests/unit/ingest/readers/trees/test_numbers.py
+KERNELS += tests/unit/dtw/test_dtw.py::test_path_is_the_best_and_breaks_ties_as_stated tests/unit/dtw/test_dtw.py::test_path_of_equal_series_is_the_diagonal tests/unit/dtw/test_dtw.py::test_path_length_of_a_constant_offset_is_the_offset tests/unit/dtw/test_dtw.py::test_missing_values_propagate_only_to_their_own_pairs tests/unit/dtw/test_dtw.py::test_angles_are_compared_around_the_circle
+KERNELS += tests/unit/ingest/body/test_inverse.py::test_normal_equations_are_the_jacobians
 
 .PHONY: help demo test quick test-core test-kernels check fix docs constraints report-demo torture fuzz audit clean
 
