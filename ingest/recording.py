@@ -78,7 +78,7 @@ class SourceAngle:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """A parameter of a subject's session: leg_length, knee_width, ankle_width, inter_asis, static_foot_offset …"""
+    """A parameter of a subject's session, such as leg_length, knee_width, inter_asis or static_foot_offset."""
 
     parameter: str
     side: str | None

@@ -124,6 +124,6 @@ class Lake(Version):
         return Plots(self)
 
     def choose(self, **choices: Any) -> Lake:
-        """This lake with choices that its views read: see :meth:`neurostore.lake.version.Version.choose`."""
+        """The lake with choices that its views read: see :meth:`neurostore.lake.version.Version.choose`."""
         super().choose(**choices)
         return self

@@ -62,6 +62,7 @@ class Table:
         return self.name != "trials" and any(c.name == "ingest_id" for c in self.columns)
 
     def column(self, name: str) -> Column:
+        """The column of this name."""
         return next(c for c in self.columns if c.name == name)
 
     def arrow(self) -> Any:

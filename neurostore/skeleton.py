@@ -50,9 +50,11 @@ class Skeleton:
 
     @property
     def table(self) -> str:
+        """Name of the table of its poses."""
         return f"poses/{self.name}"
 
     def index(self, joint: str) -> int:
+        """Index of a joint. Raises SkeletonError if there is none of this name."""
         try:
             return self.joints.index(joint)
         except ValueError:
@@ -61,7 +63,7 @@ class Skeleton:
             ) from None
 
     def extended(self, source_names: Iterable[str]) -> Skeleton:
-        """This skeleton with further joints (nullable columns) after its own."""
+        """The skeleton with further joints (nullable columns) after its own."""
         extra = [n for n in source_names if n not in self.source_names]
         columns, renamed = column_names([*self.source_names, *extra], fixed=self.joints)
         return replace(

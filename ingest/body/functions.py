@@ -53,7 +53,7 @@ class Function:
         return self.code == LINEAR and len(self.data) == 2 and abs(self.data[0]) == 1.0
 
     def times(self, scale: float) -> Function:
-        """This function multiplied by a number."""
+        """The function multiplied by a number."""
         data = np.asarray(self.data, dtype=float)
         if self.code == CUBIC:
             n = len(data) // 5

@@ -28,14 +28,16 @@ class Placement:
     origin: Floats
 
     def after(self, outer: Placement) -> Placement:
-        """This frame in the frame that ``outer`` is placed in."""
+        """The frame, relative to the frame in which ``outer`` is placed."""
         return Placement(outer.rotation @ self.rotation, outer.rotation @ self.origin + outer.origin)
 
     def inverse(self) -> Placement:
+        """The inverse transformation."""
         return Placement(self.rotation.T, -self.rotation.T @ self.origin)
 
     @classmethod
     def identity(cls) -> Placement:
+        """The placement that changes nothing."""
         return cls(np.eye(3), np.zeros(3))
 
 
@@ -79,6 +81,7 @@ class Coordinate:
 
     @property
     def is_rotational(self) -> bool:
+        """Whether the coordinate is an angle."""
         return self.motion == ROTATIONAL
 
 
@@ -129,6 +132,7 @@ class Model:
 
     @property
     def coordinate_names(self) -> tuple[str, ...]:
+        """Names of all coordinates, in the order of the model."""
         return tuple(c.name for c in self.coordinates)
 
     @property

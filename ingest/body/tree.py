@@ -103,6 +103,7 @@ class Tree:
 
     @property
     def n_nodes(self) -> int:
+        """Number of nodes of the tree."""
         return len(self.parent)
 
     def arrays(self) -> Arrays:

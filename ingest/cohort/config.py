@@ -72,6 +72,7 @@ class Match:
     values: dict[str, Any]
 
     def covers(self, relative: str) -> bool:
+        """Whether a file, relative to the cohort's folder, matches one of the patterns."""
         return any(fnmatchcase(relative, pattern) for pattern in self.patterns)
 
 
@@ -102,6 +103,7 @@ class CohortConfig:
         return replace(ReadOptions(), **values, camera=camera)
 
     def is_ignored(self, relative: str) -> bool:
+        """Whether cohort.toml says that a file is to be ignored; the last match decides."""
         flags = [m.values["ignore"] for m in self.matches if "ignore" in m.values and m.covers(relative)]
         return bool(flags) and flags[-1]
 

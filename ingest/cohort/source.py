@@ -34,10 +34,12 @@ class TrialSource:
 
     @property
     def key(self) -> tuple[str, str, str]:
+        """Subject, session and trial."""
         return (self.subject, self.session, self.trial)
 
     @property
     def is_video(self) -> bool:
+        """Whether the first file is a video."""
         return self.paths[0].suffix.lower() in VIDEO_SUFFIXES
 
 
@@ -84,6 +86,7 @@ class Cohort:
         return [self.metadata.subject_row(s) for s in sorted({t.subject for t in self.trials})]
 
     def relative(self, path: Path) -> str:
+        """A path relative to the cohort's folder, with forward slashes."""
         return path.relative_to(self.folder).as_posix()
 
 

@@ -14,6 +14,7 @@ from neurostore.schema import point_array
 
 
 def force_plates(recording: Recording) -> dict[str, Any]:
+    """Columns of the table force_plates, one row per platform; empty if the recording has none."""
     plates = recording.plates
     if not plates:
         return {}
@@ -42,6 +43,7 @@ def force_plates(recording: Recording) -> dict[str, Any]:
 
 
 def forces(recording: Recording) -> dict[str, Any]:
+    """Columns of the table forces, one row per sample of a platform; empty if the recording has none."""
     plates = recording.plates
     if not plates or not sum(len(p.force) for p in plates):
         return {}
@@ -83,6 +85,7 @@ def plate_frames(recording: Recording, cutoff_hz: float) -> dict[str, Any]:
 
 
 def analog(recording: Recording) -> dict[str, Any]:
+    """Columns of the table analog, one row per channel; empty if the recording has none."""
     channels = recording.analog
     if not channels:
         return {}
@@ -117,6 +120,7 @@ def emg(recording: Recording) -> dict[str, Any]:
 
 
 def source_kinetics(recording: Recording) -> dict[str, Any]:
+    """Columns of the table source_kinetics, one row per value; empty if the recording has none."""
     curves = recording.kinetics
     if not curves:
         return {}

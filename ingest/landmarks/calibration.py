@@ -41,6 +41,7 @@ class Parameters:
         return math.radians(calibration.value) if calibration.unit == "deg" else calibration.value
 
     def source(self, name: str, side: str | None = None) -> str | None:
+        """Where the value of a parameter comes from; None if it is unknown."""
         calibration = self.known.get((name, side)) or self.known.get((name, None))
         return calibration.source if calibration else None
 

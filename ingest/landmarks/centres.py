@@ -27,11 +27,14 @@ class Centres:
     trunk_method: str = ""
 
     def put(self, name: str, values: Floats, method: str) -> None:
+        """Store points (n, 3) mm under a name, with the method that computed them."""
         self.points[name] = values
         self.methods[name] = method
 
     def has(self, *names: str) -> bool:
+        """Whether all these points exist."""
         return self.points.keys() >= set(names)
 
     def marker_radius(self) -> float:
+        """Radius of the markers in mm; a default if the diameter is unknown."""
         return (self.parameters.get("marker_diameter") or DEFAULT_MARKER_DIAMETER_MM) / 2

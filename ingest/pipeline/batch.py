@@ -47,6 +47,8 @@ class Outcome:
 
 @dataclass(slots=True)
 class BatchResult:
+    """What a worker returns for a batch: the staged files and the outcome of each trial."""
+
     staged: Staged | None
     outcomes: list[Outcome]
 

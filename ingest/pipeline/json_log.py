@@ -18,9 +18,11 @@ class JsonLines:
         self._stream = stream
 
     def begin(self, n_trials: int, n_bytes: int) -> None:
+        """Write the first line: number of trials and bytes."""
         write(self._stream, "begin", n_trials=n_trials, n_bytes=n_bytes)
 
     def advance(self, label: str, n_bytes: int) -> None:
+        """Write a line for a finished trial."""
         write(self._stream, "trial", trial=label, n_bytes=n_bytes)
 
     def end(self) -> None:

@@ -42,6 +42,7 @@ class Plan:
 
     @property
     def to_read(self) -> list[TrialSource]:
+        """Trials that have to be read: new and changed ones."""
         return [*self.new, *self.changed]
 
 

@@ -15,11 +15,14 @@ if TYPE_CHECKING:
 class Progress(Protocol):
     """What the pipeline reports. n_bytes are of source files."""
 
-    def begin(self, n_trials: int, n_bytes: int) -> None: ...
+    def begin(self, n_trials: int, n_bytes: int) -> None:
+        """Start with the number of trials and bytes to read."""
 
-    def advance(self, label: str, n_bytes: int) -> None: ...
+    def advance(self, label: str, n_bytes: int) -> None:
+        """Count a finished trial."""
 
-    def end(self) -> None: ...
+    def end(self) -> None:
+        """Finish."""
 
 
 class Silent:
@@ -44,11 +47,13 @@ class Lines:
         self._start = self._said = 0.0
 
     def begin(self, n_trials: int, n_bytes: int) -> None:
+        """Start with the number of trials and bytes to read."""
         self._n_trials, self._n_bytes, self._done, self._done_bytes = n_trials, n_bytes, 0, 0
         self._start = self._said = time.monotonic()
         print(f"reading {n_trials} trials, {n_bytes / 1e6:.1f} MB", file=self._stream, flush=True)
 
     def advance(self, label: str, n_bytes: int) -> None:
+        """Count a finished trial."""
         self._done += 1
         self._done_bytes += n_bytes
         now = time.monotonic()
@@ -88,6 +93,7 @@ class Bar:
         self._done = 0
 
     def begin(self, n_trials: int, n_bytes: int) -> None:
+        """Start with the number of trials and bytes to read."""
         self._done = 0
         if self._task is None:
             self._bar.start()
@@ -96,10 +102,12 @@ class Bar:
         self._task = self._bar.add_task("", total=n_bytes, done=0, trials=n_trials)
 
     def advance(self, label: str, n_bytes: int) -> None:
+        """Count a finished trial."""
         self._done += 1
         self._bar.update(self._task, advance=n_bytes, description=label, done=self._done)
 
     def end(self) -> None:
+        """Finish."""
         self._bar.stop()
 
 

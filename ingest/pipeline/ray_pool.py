@@ -54,6 +54,7 @@ class RayPool:
         return int(self._cluster.n_gpus > 0 and any(s.is_video for s in batch.sources))
 
     def close(self) -> None:
+        """Disconnect from the cluster."""
         self._cluster.close()
 
 

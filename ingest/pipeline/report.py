@@ -29,9 +29,11 @@ class IngestReport:
 
     @property
     def exit_code(self) -> int:
+        """Exit status: 1 if an input failed, else 0."""
         return 1 if self.failed else 0
 
     def counts(self) -> dict[str, int]:
+        """Number of trials by outcome."""
         return {
             "in": len(self.added),
             "replaced": len(self.replaced),
@@ -41,6 +43,7 @@ class IngestReport:
         }
 
     def summary(self) -> str:
+        """One line about the whole ingest."""
         if self.is_dry_run:
             return f"a dry run: nothing was written to {self.lake}"
         done = f"{self.n_bytes / 1e6:.1f} MB in {self.seconds:.1f} s" if self.n_bytes else f"{self.seconds:.1f} s"

@@ -72,6 +72,7 @@ def _skeleton_file(skeleton: str | None) -> str:
 
 
 def reader_version(path: Path) -> list[Any]:
+    """Name and version of the reader of a file."""
     from neurostore.ingest.readers import READERS
 
     reader = READERS.get(path.suffix.lower())

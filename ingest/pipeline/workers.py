@@ -52,6 +52,7 @@ class InProcess:
     """The same work in this process: for cohorts too small to be worth a process's start."""
 
     def run(self, batches: list[Batch]) -> Iterator[Event]:
+        """Process batches and yield their events; one batch is computed while the previous one is written."""
         before: Future[BatchResult] | None = None
         with ThreadPoolExecutor(1, "neurostore-stage") as staging:
             for batch in batches:
@@ -151,6 +152,7 @@ class Pool:
         yield BatchResult(None, [Outcome(lost, lost.key, error=error)])
 
     def close(self) -> None:
+        """End all workers; those that are busy are killed."""
         for worker in self._workers:
             worker.pipe.close()
         for worker in self._workers:

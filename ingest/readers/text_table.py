@@ -45,13 +45,13 @@ def separator_of(row: bytes) -> bytes:
 
 
 def numbers(path: Path, block: bytes, n_columns: int, first_line: int, separator: bytes = b"\t") -> Floats:
-    """Rows of numbers as (n_rows, n_columns) float64; empty and missing cells are NaN, blank lines are skipped.
+    r"""Rows of numbers as (n_rows, n_columns) float64; empty and missing cells are NaN, blank lines are skipped.
 
     Cells beyond ``n_columns`` are ignored, absent ones at the end of a row are missing.
 
     Parameters
     ----------
-    block : the rows, with ``\\n`` at their ends.
+    block : the rows, with ``\n`` at their ends.
     first_line : number of the block's first line in the file, for messages.
 
     Raises
@@ -110,7 +110,7 @@ def _cell_by_cell(path: Path, block: bytes, n_columns: int, first_line: int, sep
 
 
 def breaks_off(block: bytes, separator: bytes) -> bool:
-    """Does the text end within a row: no line end, and fewer cells than the row before?"""
+    """Whether the text ends within a row: no line end, and fewer cells than the row before."""
     if block.endswith(b"\n"):
         return False
     lines = [line for line in block.rsplit(b"\n", 3) if line.strip()][-2:]

@@ -82,14 +82,18 @@ def refined_recording(
 
 
 def step_parameters(refiner: Refiner) -> dict[str, Any]:
+    """Parameters of the refinement that a trial's step records."""
     return {"checkpoint_sha256": refiner.about["sha256"], "markers": refiner.markers.name}
 
 
 def refine_recording(
     recording: Recording, refiner: Refiner | None = None, where: str = "recording"
 ) -> tuple[Floats, Floats]:
-    """Refined positions (n, J, 3) mm of the primary skeleton in the lab frame, and the SD along the ray (n, M) mm of
-    the refiner's markers; each person for themselves. Raises as :func:`refined_recording`."""
+    """Refined positions of the primary skeleton and the SD of the refiner's markers, person by person.
+
+    Returns positions (n, J, 3) mm in the lab frame and the SD along the ray (n, M) mm. Raises as
+    :func:`refined_recording`.
+    """
     if recording.kind != "video":
         raise InputError(
             where,
@@ -146,8 +150,10 @@ def to_lab_of(recording: Recording) -> tuple[Floats, Floats]:
 
 
 def carried(positions: Floats, points: Floats, moved: Floats) -> Floats:
-    """(n, J, 3) how far each joint moves: with the refined point at its place, else with the three nearest, the
-    nearer the more (by the fourth power of the median distance).
+    """Displacement (n, J, 3) of each joint, from the refined points.
+
+    A joint moves with the refined point at the same position, otherwise with the three nearest points, weighted by the
+    inverse fourth power of the median distance.
 
     positions : (n, J, 3); points and moved : (n, M, 3), NaN where missing. A joint moves nowhere in frames without
     points.

@@ -1,5 +1,4 @@
-"""What the network sees: positions at a common rate, freed of what a low-pass can free them of, and the body as the
-whole trial shows it.
+"""Inputs of the network: low-pass filtered positions at a common rate, and the proportions of the body.
 
 Video comes at 25 to 60 Hz and movement ends at about 6 Hz, so windows are made of *nodes*, 20 a second: a window of
 one length sees the same stretch of time at every rate, and costs a third. The correction found at the nodes is
@@ -125,8 +124,9 @@ def to_nodes(values: Floats, time_s: Floats, node_s: Floats) -> Floats:
 
 
 def body_of(points: Floats, rays: Floats, rate_hz: float, markers: MarkerSet) -> Floats:
-    """(4 B + 1,) float32: of each bone the median length, its spread, and the median and 95 % quantile of its length
-    across the ray.
+    """Proportions of the body (4 B + 1,) float32.
+
+    For each bone the median length, its spread, and the median and 95 % quantile of its length across the ray.
 
     Across the ray a position is nearly free of error, so the largest length seen there bounds the true one from
     below.
@@ -196,15 +196,17 @@ def window(s: Sequence, start: int, n_frames: int, markers: MarkerSet) -> tuple[
 
 
 def to_frames(s: Sequence, correction: Floats) -> Floats:
-    """(N, M) correction in mm along the ray at the nodes → (n, M) at the frames, against the raw positions: what the
-    low-pass took from the depth is taken too, what it took across the ray is left."""
+    """Correction along the ray at the frames (n, M) mm from the correction at the nodes (N, M) mm.
+
+    It is relative to the raw positions: it includes what the low-pass filter removed from the depth, but not what the
+    filter removed across the ray.
+    """
     smooth = to_nodes(correction, s.node_s, s.time_s) if len(s.node_s) > 1 else np.repeat(correction, len(s.time_s), 0)
     return ((s.base - s.raw) * s.rays).sum(-1) + smooth
 
 
 def _foreshortening(points: Floats, body: Floats, markers: MarkerSet) -> Floats:
-    """(T, M, 2): the depth of each marker against the one before it on its limb, as the bone's length across the ray
-    tells it.
+    """Depth of each marker relative to the previous one on its limb, from the bone's length across the ray: (T, M, 2).
 
     A bone of length L seen L' long across the ray spans sqrt(L^2 - L'^2) of depth, towards or away. First that span,
     then how far the given depth is from it (the sign is taken from the given depth). 0 for markers that end no bone.

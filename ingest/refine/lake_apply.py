@@ -38,6 +38,7 @@ class ApplyReport:
 
     @property
     def exit_code(self) -> int:
+        """Exit status: 0 success, 1 some trials refused, 3 nothing could be done."""
         return 0 if not self.refused else 1 if self.refined or self.skipped else 3
 
 

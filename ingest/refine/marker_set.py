@@ -25,4 +25,5 @@ class MarkerSet:
 
     @property
     def rigid(self) -> tuple[tuple[int, int], ...]:
+        """Pairs of markers whose distance is constant: the bones without the loose ones."""
         return self.bones[: len(self.bones) - self.n_loose]

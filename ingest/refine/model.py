@@ -49,6 +49,7 @@ class ModelConfig:
     look_width: int = 96
 
     def to_dict(self) -> dict[str, Any]:
+        """The configuration as a plain dictionary."""
         return asdict(self)
 
 
@@ -86,6 +87,7 @@ class PoseFormer(nn.Module):
         self.looks = nn.ModuleList(_Look(2 * c.spatial_width, c.look_width, c.n_markers) for _ in range(c.looks))
 
     def forward(self, features: Tensor, present: Tensor, body: Tensor) -> tuple[Tensor, Tensor]:
+        """Correction (B, T, M) and log SD (B, T, M) of the last step, in decimetres."""
         return self.answers(features, present, body)[-1]
 
     def answers(self, features: Tensor, present: Tensor, body: Tensor) -> list[tuple[Tensor, Tensor]]:
@@ -125,8 +127,11 @@ class PoseFormer(nn.Module):
 
 
 class _Look(nn.Module):
-    """What is known of a marker (B, T, M, F and N_FEATURES_AGAIN), proposals (B, T, M, N_PROPOSALS), and the answer so far →
-    the next answer: corrected by a look's own, by one that adds up along the limb, and by a share of each proposal."""
+    """One further step: features of a marker, proposals and the correction so far give the next correction.
+
+    Features (B, T, M, F and N_FEATURES_AGAIN), proposals (B, T, M, N_PROPOSALS). The step adds its own correction, one
+    that accumulates along the limb, and a share of each proposal.
+    """
 
     def __init__(self, n_hidden: int, width: int, n_markers: int):
         super().__init__()
@@ -143,6 +148,7 @@ class _Look(nn.Module):
     def forward(
         self, hidden: Tensor, features: Tensor, proposals: Tensor, correction: Tensor, log_sd: Tensor, chain: Tensor
     ) -> tuple[Tensor, Tensor]:
+        """Correction (B, T, M) and log SD (B, T, M) of the last step, in decimetres."""
         out = self.net(torch.cat([self.norm(hidden), features], dim=-1)) + self.of_marker
         more = out[..., 0] + out[..., 1] @ chain + (out[..., 3:] * proposals).sum(-1)
         return correction + more, (log_sd + out[..., 2]).clamp(*_LOG_SD)
@@ -173,6 +179,7 @@ class _Block(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, hidden: Tensor) -> Tensor:
+        """Correction (B, T, M) and log SD (B, T, M) of the last step, in decimetres."""
         b, n, d = x.shape
         q, k, v = self.qkv(self.norm_1(x)).reshape(b, n, 3, self.heads, d // self.heads).permute(2, 0, 3, 1, 4)
         # A row in which every token is hidden (no marker in the frame) looks at itself: attention over nothing is
@@ -190,6 +197,7 @@ class _Encoder(nn.Module):
         self.norm = nn.LayerNorm(width)
 
     def forward(self, x: Tensor, hidden: Tensor) -> Tensor:
+        """Correction (B, T, M) and log SD (B, T, M) of the last step, in decimetres."""
         for block in self.blocks:
             x = block(x, hidden)
         return self.norm(x)
@@ -200,4 +208,5 @@ def _encoder(width: int, heads: int, layers: int, feed_forward: int, dropout: fl
 
 
 def n_parameters(model: nn.Module) -> int:
+    """Number of weights."""
     return sum(p.numel() for p in model.parameters())

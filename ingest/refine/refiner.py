@@ -24,9 +24,11 @@ _BATCH = 32  # windows
 
 @dataclass(frozen=True)
 class Refined:
-    """points : (n, M, 3) mm in camera coordinates, as given but for their place along the ray. sd_mm : (n, M)
-    standard deviation along the ray, calibrated so that it holds 68 % of validation residuals; NaN where there is no
-    point."""
+    """Refined points and their uncertainty.
+
+    points : (n, M, 3) mm in camera coordinates, changed only along the ray. sd_mm : (n, M) standard deviation along the
+    ray, calibrated so that it contains 68 % of the validation residuals; NaN if there is no point.
+    """
 
     points: Floats
     sd_mm: Floats
@@ -48,6 +50,7 @@ class Refiner:
 
     @property
     def sd_scale(self) -> float:
+        """Calibrated factor of the network's SD."""
         return float(self.about.get("calibration", {}).get("sd_scale", 1.0))
 
     @property
@@ -63,14 +66,17 @@ class Refiner:
         visibility: Floats | None = None,
         spread_mm: Floats | None = None,
     ) -> Refined:
-        """points : (n, M, 3) mm in camera coordinates (camera at the origin, x right, y down, z away), NaN where
-        missing."""
+        """Refine points (n, M, 3) mm in camera coordinates.
+
+        The camera is at the origin, x right, y down, z away. NaN means missing.
+        """
         if not np.isfinite(points).any():
             return Refined(np.array(points, np.float32), np.full(points.shape[:2], np.nan, np.float32))
         rate = self.model.config.node_rate_hz
         return self.refine_sequence(sequence(points, visibility, spread_mm, time_s, rate_hz, self.markers, rate))
 
     def refine_sequence(self, s: Sequence) -> Refined:
+        """Refine a prepared sequence: correction at the nodes, then interpolation to its frames."""
         correction, sd = self._at_nodes(s)
         along = to_frames(s, correction)
         is_missing = ~np.isfinite(s.raw).all(axis=-1)

@@ -1,5 +1,4 @@
-"""A second look: the positions as the network left them, the body measured on them, and the further corrections that
-physics proposes, of each of which the network takes a share."""
+"""A second look at the corrected positions: the network takes a share of each correction that physics proposes."""
 
 from __future__ import annotations
 
@@ -29,8 +28,10 @@ _MOST = 3.0  # decimetres
 
 
 class SecondLook(nn.Module):
-    """Features (B, T, M, N_FEATURES) of :func:`~.features.window` and a correction with its log SD → features
-    (B, T, M, N_FEATURES_AGAIN) and proposals (B, T, M, N_PROPOSALS), further corrections in decimetres.
+    """Features and proposals of a second look, computed from a correction and its log SD.
+
+    Input: features (B, T, M, N_FEATURES) of :func:`~.features.window`. Output: features (B, T, M, N_FEATURES_AGAIN) and
+    proposals (B, T, M, N_PROPOSALS), which are further corrections in decimetres.
 
     Place, velocity, path and foreshortening are made again of the corrected positions. Proposed are: the depth
     smoothed by three kernels; the step along the rays that brings all bones nearest to their lengths at once, weighed by the SD;
@@ -58,6 +59,7 @@ class SecondLook(nn.Module):
     def forward(
         self, features: Tensor, present: Tensor, body: Tensor, correction: Tensor, log_sd: Tensor
     ) -> tuple[Tensor, Tensor]:
+        """Features (B, T, M, N_FEATURES_AGAIN) and proposals (B, T, M, N_PROPOSALS) for a correction and its log SD."""
         rate_hz = body[:, -1] * 60.0 if self.node_rate_hz == 0 else torch.full_like(body[:, -1], self.node_rate_hz)
         rays = features[..., RAY] / 4.0
         rays = torch.cat([rays, (1.0 - rays.square().sum(-1, keepdim=True)).clamp(min=0.0).sqrt()], dim=-1)
@@ -137,8 +139,11 @@ class SecondLook(nn.Module):
         return (length * weight).sum(1) / weight.sum(1).clamp(min=1e-6)
 
     def _spans(self, points: Tensor, rays: Tensor, lengths: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
-        """Two of (B, T, M, 2), for the marker's own bone and the one across the body: the depth that a bone of its length
-        spans along the marker's ray (in units of SCALE_MM), and how far the given depth is from it (decimetres)."""
+        """Depth spans of the marker's own bone and of the one across the body: two arrays (B, T, M, 2).
+
+        The depth that a bone of its length spans along the marker's ray (in units of SCALE_MM), and the distance of the
+        given depth from it (decimetres).
+        """
         spans, lacking = points.new_zeros(2, *points.shape[:3], 2)
         for k, kind in enumerate(self.kinds):
             if not kind:

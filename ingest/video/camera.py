@@ -38,10 +38,12 @@ class Camera:
 
     @property
     def up_source(self) -> str:
+        """How the vertical axis is known: from extrinsics, or a camera assumed to be level."""
         return "camera_extrinsics" if self.extrinsics is not None or self.is_up_given else "camera_level"
 
     @property
     def up_in_camera(self) -> Floats:
+        """Unit vector (3,) of the vertical axis in camera coordinates."""
         up = np.asarray(self.up, float)
         if self.extrinsics is not None:
             up = self.extrinsics[:3, :3] @ up
@@ -175,6 +177,7 @@ class Floor:
     n_points: int
 
     def apply(self, points: Floats) -> Floats:
+        """Points (..., 3) mm rotated and raised so that the floor is y = 0."""
         return points @ self.rotation.T + np.array([0, self.rise_mm, 0])
 
 

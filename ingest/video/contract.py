@@ -130,8 +130,11 @@ class Estimator(Protocol):
     skeletons: tuple[Skeleton, ...]
     length_basis: str
 
-    def position_basis(self, camera: Camera) -> str: ...
+    def position_basis(self, camera: Camera) -> str:
+        """Origin of the positions, as in the column position_basis of trials."""
 
-    def session(self, video: VideoInfo, camera: Camera) -> Session: ...
+    def session(self, video: VideoInfo, camera: Camera) -> Session:
+        """Start the estimation of one video."""
 
-    def notes(self) -> list[str]: ...
+    def notes(self) -> list[str]:
+        """Notes for the trial about the estimator."""

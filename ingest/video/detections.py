@@ -46,6 +46,7 @@ class Detections(Sequence[list[Detection]]):
         return len(self._first_rows) - 1
 
     def add(self, persons: Sequence[Detection]) -> None:
+        """Append the detections of the next frame."""
         self._waiting += persons
         self._first_rows.append(self._first_rows[-1] + len(persons))
         if len(self) % _CHUNK == 0:

@@ -247,8 +247,10 @@ def _steps(video: _Followed, options: EstimatorOptions, identity: dict[str, Any]
 
 
 def _rows(order: list[tracking.Track], detections: Detections) -> tuple[Ints, Ints, Ints]:
-    """person, frame and row among the detections (-1: not seen) of each row: the subject in all frames, others while
-    there."""
+    """Person, frame and index of the detection (-1: not detected) of each row.
+
+    The subject has a row in every frame, other persons only while they are present.
+    """
     person: list[int] = []
     frame: list[int] = []
     rows: list[int] = []

@@ -56,6 +56,7 @@ class Swaps:
         return counts
 
     def notes(self, is_repaired: bool) -> list[str]:
+        """Notes for the trial about exchanged sides."""
         figures = self.quality(is_repaired)
         notes = []
         if figures["swaps_mended"]:

@@ -65,6 +65,7 @@ class Track:
         return len(self.frames) >= _MIN_SEEN and self.times[-1] - self.times[0] >= _MIN_SEEN_S
 
     def add(self, frame: int, time_s: float, index: int, box: Floats, shape: Floats) -> None:
+        """Append a detection to the track."""
         self.frames.append(frame)
         self.times.append(time_s)
         self.detections.append(index)

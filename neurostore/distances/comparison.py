@@ -32,6 +32,7 @@ class Comparison:
 
     @classmethod
     def of(cls, choice: Choice) -> Comparison:
+        """The comparison that a choice of options describes."""
         return cls(
             metric=str(choice.metric),
             band=choice.band,

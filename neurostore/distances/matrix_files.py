@@ -48,10 +48,12 @@ class Work:
 
     @property
     def n(self) -> int:
+        """Number of items."""
         return len(self.part.labels)
 
     @property
     def dtype(self) -> np.dtype[Any]:
+        """Type of the distances."""
         return np.dtype(self.comparison.dtype)
 
     @property

@@ -1,5 +1,7 @@
-"""Tidy CSV and Parquet: a row an observation. Beside a CSV lies ``NAME.csv.json`` with units, meanings, provenance;
-Parquet carries the same under the key ``neurostore`` of its metadata.
+"""Tidy CSV and Parquet: one row per observation.
+
+Units, meanings and provenance are in ``NAME.csv.json`` beside a CSV, and under the key ``neurostore`` in the metadata of
+Parquet.
 """
 
 from __future__ import annotations

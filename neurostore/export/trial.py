@@ -59,6 +59,7 @@ class Trial:
 
     @property
     def key(self) -> dict[str, Any]:
+        """Subject, session and trial by name."""
         return {name: self.row[name] for name in ("subject", "session", "trial")}
 
     @property
@@ -75,6 +76,7 @@ class Trial:
 
     @property
     def provenance_line(self) -> str:
+        """Provenance of the file in one line."""
         said = self.provenance
         return f"{said['software']}, lake version {said['lake_version']}, {self.name}, ingest {said['ingest_id']}"
 

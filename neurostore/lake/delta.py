@@ -119,6 +119,7 @@ def check_features(path: str, protocol: Any) -> None:
 
 
 def exists(root: str, table: str) -> bool:
+    """Whether the lake has this table."""
     return bool(DeltaTable.is_deltatable(storage.join(root, table)))
 
 

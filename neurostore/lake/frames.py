@@ -55,10 +55,12 @@ class Frames:
 
     @property
     def num_rows(self) -> int:
+        """Number of rows."""
         return len(self.frame)
 
     @property
     def layout(self) -> Layout:
+        """Names of the columns: scalars, then blocks with their number of components."""
         return tuple(self.scalars), tuple((b.names, b.values.shape[1]) for b in self.blocks)
 
     def to_arrow(self) -> pa.Table:

@@ -83,6 +83,7 @@ def _too_long(time_limit_s: float) -> str:
 
 
 def too_much(memory_limit_mb: int) -> str:
+    """Message for a query that needs more memory than allowed."""
     return f"more than {memory_limit_mb} MB of memory would be needed; ask for less"
 
 

@@ -51,6 +51,7 @@ class Selection:
 
     @property
     def is_everything(self) -> bool:
+        """Whether nothing is selected, so that all trials remain."""
         return not (self.where or self.session or self.condition)
 
     def describe(self) -> str:

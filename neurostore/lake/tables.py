@@ -40,9 +40,11 @@ class TableState:
 
     @property
     def sql_name(self) -> str:
+        """Name of the table in SQL."""
         return sql_name(self.name)
 
     def path(self, file: DataFile) -> str:
+        """Full path of one of its files."""
         return storage.join(self.root, self.name, file.path)
 
     def layouts(self) -> list[tuple[tuple[str, ...], list[DataFile]]]:

@@ -238,7 +238,7 @@ class Version:
         return connection
 
     def select(self, selection: Selection | None = None, **filters: Any) -> Self:
-        """This version with some of its trials alone: every table, view, distance and report then reads only these.
+        """The version restricted to some trials: every table, view, distance and report then reads only these.
 
         Parameters
         ----------
@@ -257,7 +257,7 @@ class Version:
         return chosen.choose(event_source=selection.event_source) if selection.event_source else chosen
 
     def choose(self, **choices: Any) -> Self:
-        """This lake with choices that its views read, such as ``event_source="file"`` or ``reference="control"``.
+        """The lake with choices that its views read, such as ``event_source="file"`` or ``reference="control"``.
 
         Raises UsageError for a name no view reads (``neurostore.sql.views.VARIABLES`` lists them).
         """

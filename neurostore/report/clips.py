@@ -84,7 +84,6 @@ def read_clips(lake: Queryable, trials: pl.DataFrame) -> list[Clip]:
     ----------
     lake : anything with ``sql``. trials : rows of ReportData.trials.
     """
-
     chosen = _within_budget(trials)
     if not chosen.height:
         return []

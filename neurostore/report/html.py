@@ -33,7 +33,7 @@ def raw(text: str) -> Html:
 
 
 def data_script(value: Any, **attributes: Any) -> Html:
-    """A script element that holds JSON and can hold no tag: ``<``, ``>`` and ``&`` are written as \\u escapes."""
+    r"""A script element with JSON that cannot contain a tag: ``<``, ``>`` and ``&`` are written as \u escapes."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")

@@ -85,6 +85,7 @@ def join(root: str, *parts: str) -> str:
 
 @_by_store
 def exists(path: str) -> bool:
+    """Whether a file or folder exists."""
     return os.path.exists(path)
 
 

@@ -1,4 +1,4 @@
-"""Is every byte of a lake still what was written?
+"""Checks that every byte of a lake is still what was written.
 
 >>> found = verify("lake")                       # doctest: +SKIP
 >>> [(d.path, d.trials) for d in found.damaged]  # doctest: +SKIP
@@ -66,6 +66,7 @@ class Verification:
 
     @property
     def is_clean(self) -> bool:
+        """Whether nothing is damaged, erased or unfinished."""
         return not (self.damaged or self.erased or self.unfinished)
 
 

@@ -124,8 +124,10 @@ class Body:
         return lean, thigh, thigh - (np.pi - np.arccos(knee))
 
     def _swing(self, side: str) -> dict[str, CubicSpline]:
-        """Splines over the swing of thigh, shank, foot pitch (radians) and sideways lean, joined in value and slope
-        to stance."""
+        """Splines over the swing phase of thigh, shank and foot pitch (radians) and sideways lean.
+
+        They join the stance phase in value and slope.
+        """
         leg: Leg = getattr(self.gait, side)
         h = 1e-5
         ends = {}
@@ -220,8 +222,7 @@ def _flexion(degrees: Floats) -> Floats:
 
 
 def axes_of(turn: Floats, list_: Floats, tilt: Floats) -> Floats:
-    """(n, 3, 3) axes turned about up (left positive), listed about forward (right side down positive), tilted
-    forward."""
+    """Axes (n, 3, 3) rotated about up (left +), then about forward (right side down +), then tilted forward."""
     turned, listed, tilted = np.radians(turn), np.radians(list_), np.radians(tilt)
     return (_about("y", turned) * _about("x", listed) * _about("z", -tilted)).as_matrix()
 
@@ -238,8 +239,7 @@ def _about(axis: str, radians: Floats) -> Rotation:
 
 
 def joint_angles(axes: dict[str, Floats]) -> dict[str, Floats]:
-    """Joint angles by the joint coordinate system (Grood & Suntay 1983), signs as in the clinical contract, in
-    degrees."""
+    """Joint angles in degrees by the joint coordinate system (Grood & Suntay 1983), with clinical signs."""
     angles: dict[str, Floats] = {}
 
     def tilt_obliquity_rotation(r: Floats) -> tuple[Floats, ...]:

@@ -34,8 +34,9 @@ class Leg:
 
 @dataclass(frozen=True)
 class Gait:
-    """A way of walking. step_phase : right foot strike within the left cycle; step_share : right step length / stride
-    length.
+    """A gait pattern.
+
+    step_phase : right foot strike within the left cycle; step_share : right step length / stride length.
 
     min_knee : smallest knee flexion in stance (sets how high the pelvis is carried), degrees. pelvis_peak : share of
     the cycle at
@@ -65,10 +66,12 @@ class Gait:
 
     @property
     def stride_time_s(self) -> float:
+        """Duration of a stride, seconds."""
         return 120.0 / self.cadence_steps_min
 
     @property
     def speed_m_s(self) -> float:
+        """Walking speed, metres per second."""
         return self.stride_length_m / self.stride_time_s
 
 
@@ -78,8 +81,10 @@ def normal(**changes: Any) -> Gait:
 
 
 def stiff_knee(side: str = "right", **changes: Any) -> Gait:
-    """Stiff-knee gait of one side (as after stroke): little knee flexion in swing, hip hiked and swung out, short
-    stance, slow."""
+    """Stiff-knee gait of one side, as after stroke.
+
+    Little knee flexion in swing, hip hiking and circumduction, short stance, slow.
+    """
     stiff = Leg(
         stance=0.60,
         strike_pitch=4.0,

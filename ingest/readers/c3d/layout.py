@@ -45,10 +45,12 @@ class Layout:
 
     @property
     def word(self) -> int:
+        """Bytes of a number: 4 for floats, 2 for integers."""
         return 4 if self.scale < 0 else 2
 
     @property
     def frame_bytes(self) -> int:
+        """Bytes of a frame."""
         return (4 * self.n_points + self.n_analog) * self.word
 
 

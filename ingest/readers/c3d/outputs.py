@@ -222,7 +222,7 @@ def _event_seconds(raw: list[float], n_labels: int) -> Floats:
 
 
 def event_name(label: str, context: str) -> tuple[str, str | None]:
-    """(event, side) from label and context: 'Foot Strike' of 'Left', 'LHS', 'Right toe-off', …"""
+    """(event, side) from label and context, such as 'Foot Strike' of 'Left', 'LHS' or 'Right toe-off'."""
     side = _SIDES.get(context.strip().lower())
     words = [w for w in re.split(r"[^a-z0-9]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", label).lower()) if w]
     if words and words[0] in _SIDES:

@@ -27,7 +27,7 @@ _AXES = np.array([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 
 
 def has_rotations(layout: Layout) -> bool:
-    """Does the file hold rotations of segments?"""
+    """Whether the file contains rotations of segments."""
     return bool(layout.parameters.number("ROTATION", "USED"))
 
 

@@ -46,6 +46,7 @@ class Sizes:
 
     @property
     def frame_bytes(self) -> int:
+        """Bytes of a frame."""
         return (4 * self.n_points + self.n_analog) * self.word
 
     def __str__(self) -> str:

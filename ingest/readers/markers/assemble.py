@@ -285,7 +285,7 @@ def is_still(positions_mm: Floats, duration_s: float, is_stated_static: bool) ->
 
 
 def name_says_static(path: Path) -> bool:
-    """Does the file's name say static, calibration or a pose held?"""
+    """Whether the file's name means a static trial, a calibration or a held pose."""
     return (
         re.search(r"static|(?<![a-z])(cal(ib\w*)?|t-?_?pose|n-?_?pose|standing|neutral)(?![a-z])", path.stem.lower())
         is not None

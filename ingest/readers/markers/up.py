@@ -48,12 +48,12 @@ class Up:
 
 
 def is_foot(name: str) -> bool:
-    """Is this squeezed name (upper case, letters and digits) one of a marker at the foot or ankle?"""
+    """Whether a squeezed name (upper case, letters and digits) is that of a marker at the foot or ankle."""
     return any(v in _FEET for v in _variants(name))
 
 
 def is_above(name: str) -> bool:
-    """Is this squeezed name one of a marker at the pelvis, trunk or head?"""
+    """Whether a squeezed name is that of a marker at the pelvis, trunk or head."""
     return any(v in _ABOVE for v in _variants(name))
 
 

@@ -65,8 +65,9 @@ def film(
 
 
 class WindowBatches(torch.utils.data.Dataset[dict[str, torch.Tensor]]):
-    """Batch number k of training windows, made from the seed and k alone: the same whoever makes it, so a resumed run
-    goes on exactly.
+    """Batch number k of training windows, which depends only on the seed and k.
+
+    A resumed run therefore continues exactly.
 
     Motions are drawn by the square root of their length; of each drawn pair ``windows_a_pair`` windows are taken.
     """
@@ -101,8 +102,7 @@ class WindowBatches(torch.utils.data.Dataset[dict[str, torch.Tensor]]):
 
 
 def random_pair(motion: Motion, markers: MarkerSet, node_rate_hz: float, rng: np.random.Generator) -> Pair:
-    """A stretch of a motion, by another body, from another side, at a video's rate, with errors of one of the
-    protocols."""
+    """Part of a motion with another body and another camera, at a video's rate, with the errors of a protocol."""
     length = int(rng.uniform(2.5, 8.0) * motion.rate_hz)
     first = int(rng.integers(max(1, len(motion.points) - length)))
     clip = motion.points[first : first + length]

@@ -32,6 +32,8 @@ _HELD = (0.66, 0.95)
 
 @dataclass(frozen=True)
 class Row:
+    """One figure of the evaluation: protocol, rate, method, metric and value."""
+
     protocol: str
     rate_hz: float
     method: str
@@ -113,17 +115,19 @@ def _judged(pair: Pair, rate_hz: float, refiner: Refiner) -> Iterator[tuple[str,
 
 
 def refined_with_ratio(pair: Pair, rate_hz: float, refiner: Refiner) -> tuple[Floats, Floats]:
-    """Refined and low-passed points, and the size of each residual along the ray in stated standard deviations (n,
-    M)."""
+    """Refined and low-pass filtered points, and each residual along the ray in units of its SD (n, M)."""
     refined = refiner.refine_sequence(pair.noisy)
     points = butterworth(refined.points, rate_hz, refiner.markers)
     return points, np.abs(depth_residual(points, pair.truth)) / refined.sd_mm
 
 
 def calibration(motions: list[Motion], refiner: Refiner, n_cameras: int = 2, seed: int = SEED + 1) -> dict[str, float]:
-    """Fitted on validation people: ``sd_scale`` so that one standard deviation holds 66 % of the residuals, and
-    ``interval_95``, how many hold 95 %; of each protocol, and of these the widest, since nobody knows a video's errors.
-    66, not 68: the other protocols hold up to 5 points more at the same scale, so all lie about 68."""
+    """Calibration of the SD on the validation people.
+
+    ``sd_scale``: one standard deviation contains 66 % of the residuals. ``interval_95``: number of standard deviations
+    that contain 95 %. The largest value over the protocols is used, because the errors of a video are unknown. 66 and
+    not 68, because the other protocols contain up to 5 points more at the same scale, so that all are close to 68.
+    """
     plain = Refiner(refiner.model, refiner.markers, {**refiner.about, "calibration": {}})
     inner, outer = [], []
     for protocol in PROTOCOLS:

@@ -10,8 +10,7 @@ from torch import Tensor
 
 
 def supervised_depth(correction: Tensor, log_sd: Tensor, target: Tensor, present: Tensor) -> Tensor:
-    """Laplace-like robust error of the correction plus the Gaussian likelihood of its sd (beta-weighted, Seitzer
-    2022)."""
+    """Robust error of the correction plus the Gaussian likelihood of its SD (beta-weighted, Seitzer 2022)."""
     error = correction - target
     robust = torch.nn.functional.smooth_l1_loss(correction, target, beta=0.1, reduction="none")
     likelihood = 0.5 * (error.detach() * torch.exp(-log_sd)) ** 2 + log_sd
@@ -19,8 +18,10 @@ def supervised_depth(correction: Tensor, log_sd: Tensor, target: Tensor, present
 
 
 def limb_depth(correction: Tensor, target: Tensor, bones: Tensor, present: Tensor) -> Tensor:
-    """Robust error of the depth between the two ends of each bone: what angles are made of, free of the whole body's
-    distance."""
+    """Robust error of the depth between the two ends of each bone.
+
+    This depth determines the angles and does not depend on the distance of the whole body.
+    """
     error = correction - target
     between = error[:, :, bones[:, 1]] - error[:, :, bones[:, 0]]
     seen = present[:, :, bones[:, 0]] & present[:, :, bones[:, 1]]
@@ -43,8 +44,9 @@ def symmetry(points: Tensor, pairs: Tensor, bones: Tensor, present: Tensor) -> T
 
 
 def range_of_motion(points: Tensor, hinges: Tensor, present: Tensor, limit_cos: float = -0.95) -> Tensor:
-    """Soft: how far hip-knee-ankle and shoulder-elbow-wrist bend the wrong way is not known from three points, but a
-    hinge folded flat is.
+    """Soft limit for hinges that are folded flat.
+
+    Three points do not show whether knee or elbow bend in the wrong direction, but they show a hinge folded flat.
 
     hinges : (H, 3) marker indices. The cosine between the two bones at the hinge is penalised below ``limit_cos`` (folded
     beyond 162 degrees); nothing is clamped, so pathology within the range of human joints costs nothing.

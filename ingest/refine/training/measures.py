@@ -112,9 +112,10 @@ def _pelvis(points: Floats, truth: Floats, up: Floats, markers: MarkerSet) -> di
 
 
 def event_errors(points: Floats, truth: Floats, up: Floats, rate_hz: float, markers: MarkerSet) -> dict[str, float]:
-    """Mean time between a true foot strike and the estimated one nearest to it (within 0.25 s), and the share not
-    found.
-    Nothing where the truth does not walk."""
+    """Mean error of foot strikes in time and the share of missed ones.
+
+    A true foot strike is compared with the nearest estimated one within 0.25 s. No values if the truth does not walk.
+    """
     errors, n_true = [], 0
     heading = _heading(truth, up, markers)
     if heading is None:
@@ -132,8 +133,10 @@ def event_errors(points: Floats, truth: Floats, up: Floats, rate_hz: float, mark
 
 
 def strikes(points: Floats, heading: Floats, side: str, rate_hz: float, markers: MarkerSet) -> Floats:
-    """(k,) seconds: the heel farthest ahead of the hips (Zeni 2008, doi 10.1016/j.gaitpost.2007.07.007), below the
-    frame by a parabola."""
+    """Times (k,) in seconds at which the heel is farthest in front of the hips.
+
+    Method of Zeni 2008 (doi 10.1016/j.gaitpost.2007.07.007), refined below frame resolution by a parabola.
+    """
     heel = points[:, markers.names.index(f"{side}_heel")]
     ahead = (heel - points[:, list(markers.hips)].mean(axis=1)) @ heading
     if not np.isfinite(ahead).all():

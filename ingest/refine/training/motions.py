@@ -107,8 +107,9 @@ def outwards(markers: MarkerSet) -> Iterator[tuple[int, int]]:
 
 
 def filmed(points: Floats, camera: Camera, markers: MarkerSet) -> Floats:
-    """(T, M, 3) mm in camera coordinates (x right, y down, z away), the camera at the origin, turned to the person's
-    middle.
+    """Positions (T, M, 3) mm in camera coordinates: x right, y down, z away.
+
+    The camera is at the origin and points at the centre of the person.
 
     Azimuth 0 looks at the person from straight ahead of their mean heading, 90 from their left.
     """
@@ -136,10 +137,10 @@ def random_camera(rng: np.random.Generator) -> Camera:
 
 
 def visibility_of(points: Floats, markers: MarkerSet, rate_hz: float, rng: np.random.Generator) -> Floats:
-    """(T, M) 0..1: what a limb or the trunk nearer to the camera covers in the picture is hidden, and the estimator's
-    opinion wavers slowly.
+    """Simulated visibility (T, M) from 0 to 1.
 
-    It must not tell more than that: a visibility that follows depth itself gives the truth away.
+    A marker is hidden if a limb or the trunk closer to the camera covers it in the image; the score fluctuates slowly.
+    It must contain nothing else: a visibility that depends on depth reveals the truth.
     """
     t, m = points.shape[:2]
     hidden = lfilter([0.3], [1.0, -0.7], covered(points, markers).astype(float), axis=0)

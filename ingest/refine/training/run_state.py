@@ -45,6 +45,7 @@ class RunState:
         self.writer = event_writer(out)
 
     def about(self) -> dict[str, Any]:
+        """What a checkpoint records about its training."""
         return {
             "training": self.settings,
             "data_sha256": self.data_sha256,
@@ -113,12 +114,15 @@ class RunState:
         return self.waited
 
     def write(self, tag: str, value: float) -> None:
+        """Write a value to the event log, at the current step."""
         self.writer.add_scalar(tag, value, self.step)
 
 
 def event_writer(out: Path) -> Any:
-    """A TensorBoard writer that does not import tensorflow where it is installed too (seconds, hundreds of MB, much
-    talk): tensorboard uses its own stand-in when it finds this module."""
+    """A TensorBoard writer that does not import tensorflow, which would take seconds and hundreds of MB.
+
+    tensorboard uses its own substitute if it finds this module.
+    """
     sys.modules.setdefault("tensorboard.compat.notf", types.ModuleType("tensorboard.compat.notf"))
     from torch.utils.tensorboard import SummaryWriter
 

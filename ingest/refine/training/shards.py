@@ -20,6 +20,7 @@ _MANIFEST = "manifest.json"
 
 
 def is_shards(path: Path) -> bool:
+    """Whether a folder contains windows written by :func:`write`."""
     return (Path(path) / _MANIFEST).is_file()
 
 
@@ -29,8 +30,9 @@ def write(
     data_sha256: str,
     progress: Callable[[int, int], None] = lambda done, all_: None,
 ) -> None:
-    """``out/<split>/<array>.npy`` of every window of every batch, float32 (about 70 kB a window), and the manifest
-    last: a folder without one is no data.
+    """Write every window of every batch to ``out/<split>/<array>.npy``, float32 (about 70 kB per window).
+
+    The manifest is written last: a folder without it is not complete.
 
     Raises
     ------

@@ -37,6 +37,7 @@ class Terms:
     def __call__(
         self, batch: dict[str, torch.Tensor], correction: torch.Tensor, log_sd: torch.Tensor
     ) -> dict[str, torch.Tensor]:
+        """Terms of the loss by name, for a batch, a correction (B, T, M) and its log SD."""
         present, target = batch["present"], batch["target"]
         points = batch["noisy"] + correction[..., None] * batch["rays"]
         every: dict[str, Callable[[], torch.Tensor]] = {
@@ -51,4 +52,5 @@ class Terms:
         return {name: every[name]() for name, weight in self.weights.items() if weight}
 
     def total(self, terms: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Weighted sum of the terms."""
         return torch.stack([self.weights[name] * term for name, term in terms.items()]).sum()

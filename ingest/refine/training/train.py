@@ -56,6 +56,7 @@ class TrainConfig:
     looks: dict[str, Any] = field(default_factory=dict)
 
     def model_config(self) -> ModelConfig:
+        """Configuration of the network that these settings describe."""
         markers = marker_set(self.markers)
         sizes = {"n_markers": len(markers.names), "n_bones": len(markers.bones)}
         return ModelConfig(**{**self.model, "markers": self.markers, **sizes})
@@ -231,6 +232,7 @@ def data_hash(motions: list[Motion]) -> str:
 
 
 def check_people(parts: dict[str, list[Motion]]) -> None:
+    """Raise UsageError if the people are too few for training or validation."""
     n = len({m.person for m in parts["train"]})
     if n < 2:
         raise UsageError(f"{n} person to train on: at least two are needed, or the network learns one body")

@@ -69,12 +69,15 @@ class MediaPipe:
         self.skeletons = (skeletons.load(SKELETON),)
 
     def position_basis(self, camera: Camera) -> str:
+        """Origin of the positions, as in the column position_basis of trials."""
         return self.options.position
 
     def session(self, video: VideoInfo, camera: Camera) -> Session:
+        """Start the estimation of one video."""
         return _Session(self.options, camera, self.skeletons[0])
 
     def notes(self) -> list[str]:
+        """Notes for the trial about the estimator."""
         unseen = "joints outside the image were not seen and are left out"
         if self.options.position == "root_relative":
             return ["positions are around the hips: they do not give speed, step length or stride length", unseen]

@@ -61,12 +61,15 @@ class MeTRAbs:
     length_basis = "judged"
 
     def position_basis(self, camera: Camera) -> str:
+        """Origin of the positions, as in the column position_basis of trials."""
         return "camera_metric"
 
     def session(self, video: VideoInfo, camera: Camera) -> Session:
+        """Start the estimation of one video."""
         return _Session(self, camera)
 
     def notes(self) -> list[str]:
+        """Notes for the trial about the estimator."""
         return [self.warning] if self.warning else []
 
 
