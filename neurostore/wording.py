@@ -48,3 +48,12 @@ def near(name: str, names: Iterable[str]) -> str:
     some = like or known[:MOST]
     more = f" and {len(known) - len(some)} more" if len(known) > len(some) else ""
     return f"{'near it' if like else 'there are'}: {', '.join(some)}{more}"
+
+
+def rows_of(text: str) -> list[str]:
+    """Rows of a table in a text file, which end at a line feed or a carriage return alone.
+
+    str.splitlines would also end them at U+2028, U+2029, U+0085, vertical tabs and form feeds, which people paste into cells.
+    """
+    plain = text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n")
+    return plain.split("\n") if plain else []

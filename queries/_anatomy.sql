@@ -106,7 +106,8 @@ bodies AS (
                 + (high.z - (left_ankle.z + right_ankle.z) / 2) ^ 2
             )),
             median(left_leg) / 0.49
-        ) AS height_mm
+        ) AS height_mm,
+        median(left_leg) / 0.49 AS height_of_leg_mm
     FROM moving
     GROUP BY subject, session, trial
 )
@@ -125,7 +126,8 @@ SELECT
     bodies.crossed_pct,
     bodies.mirrored_pct,
     CASE WHEN trials.position_basis <> 'root_relative' THEN bodies.too_fast_pct END AS too_fast_pct,
-    bodies.height_mm
+    bodies.height_mm,
+    bodies.height_of_leg_mm
 FROM trials
 LEFT JOIN angles USING (subject, session, trial)
 LEFT JOIN bodies USING (subject, session, trial)

@@ -5,8 +5,9 @@
 -- left and right ankle are exchanged; head below feet; the height of the lowest toe drifts by more than 50 mm; the
 -- lowest toe is more than 100 mm from y = 0; knee adduction follows flexion (r2 above 0.5: cross-talk of the knee
 -- axis); a joint angle or the speed is outside the human range in more than 5 % of the frames, or left and right are
--- exchanged in 80 % (_anatomy); a height outside 0.5 to 2.5 m; legs that differ by 15 degrees in standing; fewer
--- than 3 steady cycles per side. Poses relative to the pelvis have no floor.
+-- exchanged in 80 % (_anatomy); size, rate and coordinates outside the limits of
+-- macros/thresholds.sql; legs that differ by 15 degrees in standing; fewer than 3 steady cycles per side. Poses
+-- relative to the pelvis have no floor.
 WITH points AS (
     SELECT
         subject,
@@ -72,6 +73,13 @@ figures AS (
         session,
         trial,
         count(*) AS n_seen,
+        max(greatest(
+            abs(pelvis.x), abs(pelvis.y), abs(pelvis.z), abs(left_ankle.x), abs(left_ankle.y), abs(left_ankle.z),
+            abs(right_ankle.x), abs(right_ankle.y), abs(right_ankle.z)
+        )) / 1000 AS farthest_m,
+        least(median(left_thigh), median(right_thigh), median(left_shank), median(right_shank)) AS shortest_segment_mm,
+        greatest(median(left_thigh), median(right_thigh), median(left_shank), median(right_shank))
+            AS longest_segment_mm,
         100.0 * greatest(
             stddev_pop(left_thigh) / nullif(avg(left_thigh), 0),
             stddev_pop(right_thigh) / nullif(avg(right_thigh), 0),
@@ -130,6 +138,9 @@ judged AS (
         trials.up_source,
         trials.position_basis,
         trials.length_basis,
+        trials.rate_hz,
+        coalesce(trials.n_frames <> 1, true)
+        AND trials.rate_hz NOT BETWEEN _least_rate_hz() AND _most_rate_hz() AS is_rate_out,
         trials.kind = 'static' OR coalesce(figures.is_static, false) AS is_static,
         figures.* EXCLUDE (subject, session, trial, is_static, gaps, n_seen),
         list_max(figures.gaps).gap AS worst_gap_pct,
@@ -173,7 +184,13 @@ flagged AS (
         OR coalesce(crossed_pct > 95, false) AS has_impossible_joints,
         coalesce(stance_difference_deg > 15, false) AS has_unequal_stance,
         coalesce(mirrored_pct > 80, false) AS is_mirrored,
-        coalesce(height_mm NOT BETWEEN 500 AND 2500, false) AS has_impossible_size,
+        -- a person who lies curled up has head and ankles close together, and legs as long as ever
+        coalesce(height_mm / 1000 > _most_stature_m(), false)
+        OR coalesce(greatest(height_mm, height_of_leg_mm) / 1000 < _least_stature_m(), false)
+        OR coalesce(shortest_segment_mm / 1000 < _least_leg_segment_m(), false)
+        OR coalesce(longest_segment_mm / 1000 > _most_leg_segment_m(), false) AS has_impossible_size,
+        coalesce(is_rate_out, false) AS has_impossible_rate,
+        coalesce(farthest_m > _most_coordinate_m(), false) AS is_out_of_reach,
         n_steady_side < 3 AND NOT is_static AS has_few_strides,
         coalesce(up_source = 'camera_level', false) AS is_up_guessed,
         coalesce(position_basis = 'camera_fov_guessed', false) AS is_fov_guessed,
@@ -222,6 +239,8 @@ SELECT
     has_unequal_stance,
     is_mirrored,
     has_impossible_size,
+    has_impossible_rate,
+    is_out_of_reach,
     has_few_strides,
     is_up_guessed,
     is_fov_guessed,
@@ -232,6 +251,9 @@ SELECT
         WHEN is_upside_down THEN 'Do not use: the head is below the feet.'
         WHEN is_mirrored
             THEN 'Do not use: toes and pelvis say that left and right are exchanged.'
+        WHEN has_impossible_size THEN 'Do not use: no body has this size.'
+        WHEN has_impossible_rate THEN 'Do not use: nobody records at this frame rate.'
+        WHEN is_out_of_reach THEN 'Do not use: points are further away than any laboratory reaches.'
         WHEN has_swaps THEN 'Check first: left and right change places.'
         WHEN
             has_changing_bones
@@ -239,7 +261,6 @@ SELECT
             OR has_gaps
             OR has_frozen_frames
             OR has_impossible_joints
-            OR has_impossible_size
             OR has_unequal_stance
             THEN 'Check first.'
         WHEN is_static THEN 'A static trial: for calibration, no gait.'
@@ -292,8 +313,12 @@ SELECT
         END,
         CASE
             WHEN has_impossible_size
-                THEN ' The body is ' || round(height_mm / 1000, 2)::VARCHAR || ' m tall: the unit may be wrong.'
+                THEN
+                    coalesce(' The body is ' || round(height_mm / 1000, 2)::VARCHAR || ' m tall,', '')
+                    || ' thighs and shanks are ' || round(shortest_segment_mm / 1000, 2)::VARCHAR || ' to '
+                    || round(longest_segment_mm / 1000, 2)::VARCHAR || ' m long: the unit may be wrong.'
         END,
+        CASE WHEN has_impossible_rate THEN ' The rate is ' || rate_hz::VARCHAR || ' frames per second.' END,
         CASE
             WHEN has_unequal_stance
                 THEN

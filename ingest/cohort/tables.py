@@ -15,7 +15,7 @@ from pathlib import Path
 
 from neurostore.errors import InputError, MissingExtraError
 from neurostore.ingest.recording import Calibration
-from neurostore.wording import and_more
+from neurostore.wording import and_more, rows_of
 
 Value = str | float | None
 UNKNOWN = frozenset({"", "n/a", "N/A"})
@@ -108,7 +108,7 @@ def _text_cells(path: Path, notes: list[str]) -> list[list[str]]:
                 raise InputError(path, f"byte {error.start} is not UTF-8; save the table as UTF-8") from None
             text = content.decode("cp1252", errors="replace")
             notes.append("is not UTF-8 and was read as Windows code page 1252")
-    lines = text.splitlines()
+    lines = rows_of(text)
     if lines and lines[0].startswith("sep=") and len(lines[0]) == 5:  # written by Excel for itself
         delimiter, lines = lines[0][4], lines[1:]
     elif path.suffix.lower() == ".tsv":

@@ -92,11 +92,11 @@ def check_cutoff(cutoff_hz: float, rate_hz: float, where: str = "") -> None:
     """Raise InputError where the cut-off is negative or above 0.45 of the rate."""
     if cutoff_hz < 0 or not math.isfinite(cutoff_hz):
         raise InputError(
-            where or "filter", f"cut-off is {cutoff_hz} Hz; give a positive number of hertz, or 0 for none"
+            where or "low-pass filter", f"cut-off is {cutoff_hz} Hz; give a positive number of hertz, or 0 for none"
         )
     if cutoff_hz > 0.45 * rate_hz:
         raise InputError(
-            where or "filter",
+            where or "low-pass filter",
             f"cut-off of {cutoff_hz:g} Hz is above 0.45 of the rate of {rate_hz:g} Hz ({0.45 * rate_hz:g} Hz); "
             f"give a cut-off of at most {0.45 * rate_hz:g} Hz, or 0 for none",
         )

@@ -88,7 +88,7 @@ def compute(batch: Batch, began: Callable[[int], None], ended: Callable[[int], N
         try:
             trials.append(_trial(source, batch, statics, outcome))
         except InputError as error:
-            outcome.error = error
+            outcome.error = _with_file(source, error)
         except MemoryError:
             outcome.error = InputError(source.paths[0], "there is not enough memory to read it")
         except NeurostoreError as error:
@@ -98,6 +98,12 @@ def compute(batch: Batch, began: Callable[[int], None], ended: Callable[[int], N
         outcomes.append(outcome)
         ended(index)
     return Computed(batch.lake, trials, outcomes)
+
+
+def _with_file(source: TrialSource, error: InputError) -> InputError:
+    """The error under the name of a file of the trial: what computes knows arrays, not where they come from."""
+    files = (*map(str, source.paths), *source.options.companions)
+    return error if error.path.startswith(files) else InputError(source.paths[0], str(error))
 
 
 def _fault(error: Exception) -> str:
@@ -174,6 +180,7 @@ def _landmarks(
         cutoff_hz=settings.cutoff_hz,
         calibrations=given,
         hip_method=source.options.hip_method or settings.hip_method,
+        path=str(source.paths[0]),
     )
     if depth_sd_mm is not None:
         landmarks.scalars["depth_sd_mm"] = depth_sd_mm
@@ -203,13 +210,19 @@ def read_trial(source: TrialSource, settings: Settings) -> Recording:
 
 
 def _read(path: Path, source: TrialSource, settings: Settings) -> Recording:
+    import numpy as np
+
+    from neurostore.ingest import limits
     from neurostore.ingest.readers import VIDEO_SUFFIXES, read
 
     if path.suffix.lower() not in VIDEO_SUFFIXES:
-        return read(path, source.options)
-    from neurostore.ingest.video.estimate import estimate
+        with np.errstate(over="ignore", invalid="ignore"):  # of wild numbers, on their way to the gate
+            recording = read(path, source.options)
+    else:
+        from neurostore.ingest.video.estimate import estimate
 
-    recording: Recording = estimate(path, source.options, estimator=settings.estimator, **settings.estimator_options)
+        recording = estimate(path, source.options, estimator=settings.estimator, **settings.estimator_options)
+    limits.check(path, recording)
     return recording
 
 

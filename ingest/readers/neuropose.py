@@ -15,7 +15,7 @@ import numpy as np
 from neurostore import skeleton as skeletons
 from neurostore.arrays import Floats, Ints
 from neurostore.errors import InputError, SkeletonError
-from neurostore.ingest.readers.markers.assemble import frame_slice, without_rubbish
+from neurostore.ingest.readers.markers.assemble import frame_slice, without_far
 from neurostore.ingest.recording import Poses, ReadOptions, Recording, SourceEvent, Step
 from neurostore.skeleton import Skeleton
 from neurostore.wording import and_more, listed
@@ -96,9 +96,7 @@ def _recording(path: Path, name: str, video: dict[str, Any], options: ReadOption
     person, frame, positions = _link(frames, poses, float(fps), keep, notes)
     if len(frame) == 0:
         raise InputError(path, f"{name}: no person in the frames that cohort.toml keeps")
-    camera, n_rubbish = without_rubbish(positions)
-    if n_rubbish:
-        notes.append(f"{n_rubbish} joints beyond 1 km from the camera were taken as missing")
+    camera = without_far(path, positions, skeleton.joints, notes)
     if not np.isfinite(camera).any():
         raise InputError(path, f"{name}: none of its coordinates is a number")
     return Recording(

@@ -17,6 +17,7 @@ import numpy as np
 from neurostore.errors import UsageError
 from neurostore.export.trial import Event, Points, Trial, read_events, read_points
 from neurostore.release import VERSION
+from neurostore.wording import rows_of
 
 if TYPE_CHECKING:
     from neurostore.export import Choices, Rendered
@@ -199,7 +200,7 @@ def _data_set(trial: Trial, root: Path) -> dict[Path, bytes]:
     known = {"participant_id": label, **(found[0] if found else {})}
     if participants.exists():
         try:
-            lines = participants.read_text(encoding="utf-8-sig").splitlines()
+            lines = rows_of(participants.read_text(encoding="utf-8-sig"))
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(f"{participants}: cannot be read: {error}") from None
         rows = [line.split("\t") for line in lines if line.strip()]

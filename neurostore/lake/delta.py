@@ -151,7 +151,7 @@ def ever_added(root: str, table: str) -> set[str]:
 
 def added_in(text: str) -> set[str]:
     """Paths of the files that one log entry adds."""
-    adds = (json.loads(line)["add"] for line in text.splitlines() if line.startswith('{"add"'))
+    adds = (json.loads(line)["add"] for line in text.split("\n") if line.startswith('{"add"'))
     return {unquote(add["path"]) for add in adds}
 
 

@@ -33,3 +33,17 @@ CREATE OR REPLACE MACRO _gravity_m_s2() AS 9.81;
 CREATE OR REPLACE MACRO _step_height_mm() AS 50;
 -- A foot marker up to this far beyond a platform's edge is still over it (marker radius, skin, corners), millimetres.
 CREATE OR REPLACE MACRO _plate_edge_mm() AS 10;
+-- Nobody records motion more slowly than this; ingest refuses it, frames per second.
+CREATE OR REPLACE MACRO _least_rate_hz() AS 1;
+-- Nobody records motion faster than this; ingest refuses it, frames per second.
+CREATE OR REPLACE MACRO _most_rate_hz() AS 2000;
+-- A coordinate further from the origin is an error and missing, metres (float32 resolves 0.008 mm there).
+CREATE OR REPLACE MACRO _most_coordinate_m() AS 100;
+-- Nobody who stands is shorter: a newborn's length, metres.
+CREATE OR REPLACE MACRO _least_stature_m() AS 0.5;
+-- Hardly anybody is taller, metres.
+CREATE OR REPLACE MACRO _most_stature_m() AS 2.5;
+-- A thigh or shank is no shorter: a newborn's, whose legs are a third of the length (adults: a half), metres.
+CREATE OR REPLACE MACRO _least_leg_segment_m() AS 0.07;
+-- A thigh or shank is no longer: 0.246 of the greatest stature (Winter 2009) and a fifth for centres, metres.
+CREATE OR REPLACE MACRO _most_leg_segment_m() AS 0.74;

@@ -1,8 +1,9 @@
 """Mutated files into every reader: ``python -m tests.fuzz.run [--cases 10000] [--formats bvh c3d]`` prints what came.
 
 A case goes the whole way of an ingest's worker: read, landmarks, tables, the lake's checks, files staged. It is good if
-it is staged or refused by name, within 5 s and 1 GB, and the lake, to which nothing is committed, stays as it was. A
-case that is not is told with its format and number; ``--seed`` brings it back.
+it is staged or refused by name, within 5 s and 1 GB, if what is staged holds nothing that cannot be unless its verdict
+says so (sense.py), and if the lake, to which nothing is committed, stays as it was. A case that is not good is printed
+with its format and number; ``--seed`` brings it back.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from neurostore.ingest.video.decode import pictures
 from neurostore.lake.commit import discard
 from tests.fuzz.mutate import mutate
 from tests.fuzz.seeds import FORMATS, Seed
+from tests.fuzz.sense import nonsense
 
 MOST_S = 5.0
 MOST_BYTES = 1 << 30
@@ -96,13 +98,18 @@ def _is_taken(seed: Seed, lake: Lake) -> bool:
         folder, metadata, sources, refused = cohort.folder, cohort.metadata, cohort.trials, cohort.refused
         assert len(cohort.subjects) <= len(sources)
     batch = Batch(sources, metadata, {}, lake.path, folder, Settings())
-    result = compute(batch, lambda _: None, lambda _: None).stage()
+    computed = compute(batch, lambda _: None, lambda _: None)
+    staged = {trial.key: trial for trial in computed.trials}
+    result = computed.stage()
     if result.staged is not None:
         discard(lake.path, [result.staged])
     errors = [str(o.error) for o in result.outcomes if o.error is not None]
     for error in errors:
         if "an unexpected" in error:
             raise Fault(error.partition("an unexpected ")[2])
+    for outcome in result.outcomes:
+        if outcome.error is None and (found := nonsense(staged[outcome.key])):
+            raise Fault("; ".join(found))
     return not errors and not refused
 
 

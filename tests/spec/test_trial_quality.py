@@ -13,6 +13,7 @@ FLAGS = (
     "has_changing_bones", "has_unequal_legs", "has_gaps", "has_frozen_frames", "has_swaps", "is_upside_down",
     "has_floor_drift", "is_off_floor", "has_knee_crosstalk", "is_up_guessed", "is_fov_guessed", "is_length_nominal",
     "has_impossible_joints", "is_mirrored", "has_impossible_size", "has_unequal_stance",
+    "has_impossible_rate", "is_out_of_reach",
 )  # fmt: skip
 
 
@@ -72,7 +73,38 @@ def _giant(points, rng):
         p[:] *= 2.0
 
 
+def _dwarf(points, rng):
+    for p in points.values():
+        p[:] *= 0.25
+
+
+def _long_shanks(points, rng):
+    """A metre further down, as no thigh or shank is."""
+    for side in gait.SIDES:
+        for joint in ("ankle", "heel", "toe"):
+            points[f"{side}_{joint}"][:, 1] -= 600
+
+
+def _curled_up(points, rng):
+    """Head and ankles 0.3 m apart: a posture, and no size."""
+    for name in ("head", "neck", "thorax"):
+        if name in points:
+            points[name][:] = (points["left_ankle"] + points["right_ankle"]) / 2 + [0, 300, 0]
+
+
+def _far_away(points, rng):
+    for p in points.values():
+        p[:, 0] += 150_000
+
+
 CASES = [
+    (_dwarf, {}, {"has_impossible_size"}),
+    (_long_shanks, {}, {"has_impossible_size"}),
+    (_far_away, {}, {"is_out_of_reach"}),
+    (_good, {"rate_hz": 12_000.0}, {"has_impossible_rate"}),
+    (_good, {"rate_hz": 0.0}, {"has_impossible_rate"}),
+    (_good, {"rate_hz": float("nan")}, {"has_impossible_rate"}),
+    (_curled_up, {}, set()),
     (_mirrored, {}, {"is_mirrored"}),
     (_giant, {}, {"has_impossible_size"}),
     (_good, {}, set()),

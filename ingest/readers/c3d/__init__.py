@@ -31,7 +31,7 @@ from neurostore.ingest.readers.markers.assemble import (
     squeezed,
     to_y_up,
     unit_mismatch,
-    without_rubbish,
+    without_far,
 )
 from neurostore.ingest.readers.markers.up import judge_up
 from neurostore.ingest.readers.units import UNIT_MM, unit_of_extent
@@ -158,9 +158,7 @@ def _placed(
     scale_mm, length_basis = _scale(path, parameters, options, positions[:, is_marker], notes)
     with np.errstate(over="ignore"):
         positions = positions * np.float32(scale_mm)
-    positions, n_rubbish = without_rubbish(positions)
-    if n_rubbish:
-        notes.append(f"{n_rubbish} samples more than 1 km from the origin were set to missing")
+    positions = without_far(path, positions, [p.label for p in (*markers, *models)], notes)
     if not np.isfinite(positions[:, is_marker]).any():
         raise InputError(
             path,

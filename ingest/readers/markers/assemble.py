@@ -15,13 +15,11 @@ import numpy as np
 from neurostore import skeleton as skeletons
 from neurostore.arrays import Floats
 from neurostore.errors import InputError, SkeletonError
+from neurostore.ingest import limits
 from neurostore.ingest.readers.units import UNIT_MM, extent_of, unit_of_extent
 from neurostore.ingest.recording import Poses, ReadOptions
 from neurostore.skeleton import Skeleton
 from neurostore.wording import listed
-
-#: further than this from the origin (1 km) a coordinate is an error, not a marker
-FARTHEST_MM = 1e6
 
 # Row i of each matrix is the source direction that becomes x, y, z; all have determinant +1.
 _TO_Y_UP = {
@@ -163,14 +161,16 @@ def frame_slice(n_frames: int, options: ReadOptions, path: Path) -> slice:
     return slice(start, stop)
 
 
-def without_rubbish(positions: Floats) -> tuple[Floats, int]:
-    """Positions (mm) with infinite ones and ones beyond a kilometre set to NaN (in place), and how many there were."""
-    is_rubbish = np.isinf(positions).any(axis=-1)
-    with np.errstate(invalid="ignore"):
-        is_rubbish |= (np.abs(positions) > FARTHEST_MM).any(axis=-1)
-    positions[is_rubbish] = np.nan
+def without_far(path: Path, positions: Floats, names: Sequence[str], notes: list[str]) -> Floats:
+    """Positions (mm, changed) without what lies beyond the limits, noted; a point with any coordinate missing is missing.
+
+    Raises
+    ------
+    InputError : too many are so.
+    """
+    notes += limits.drop_far(path, positions, names)
     positions[np.isnan(positions).any(axis=-1)] = np.nan
-    return positions, int(is_rubbish.sum())
+    return positions
 
 
 def choose_skeleton(

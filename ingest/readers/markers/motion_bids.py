@@ -30,7 +30,7 @@ from neurostore.ingest.readers.markers.assemble import (
     squeezed,
     to_y_up,
     unit_mismatch,
-    without_rubbish,
+    without_far,
 )
 from neurostore.ingest.readers.markers.up import judge_up
 from neurostore.ingest.readers.text_table import numbers, read_bytes
@@ -79,9 +79,7 @@ def read(path: Path, options: ReadOptions) -> Recording:
     names, positions, frames, length_basis = _positions(path, channels, table, options, notes)
     keep = frame_slice(len(table), options, path)
     positions, time_s = positions[keep], time_s[keep]
-    positions, n_rubbish = without_rubbish(positions)
-    if n_rubbish:
-        notes.append(f"{n_rubbish} samples that are infinite or more than 1 km from the origin were set to missing")
+    positions = without_far(path, positions, names, notes)
     if not np.isfinite(positions).any():
         raise InputError(path, f"has no valid sample in any of its {len(names)} tracked points")
     if length_basis == "measured" and (warning := unit_mismatch(positions, "that of its channels")):

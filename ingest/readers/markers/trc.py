@@ -26,7 +26,7 @@ from neurostore.ingest.readers.markers.assemble import (
     to_y_up,
     unit_mismatch,
     unit_of_a_person,
-    without_rubbish,
+    without_far,
 )
 from neurostore.ingest.readers.markers.up import judge_up
 from neurostore.ingest.readers.text_table import breaks_off, numbers, read_bytes, separator_of
@@ -110,9 +110,7 @@ def recording_of(
     scale_mm, length_basis = _scale(path, unit, options, positions, notes)
     with np.errstate(over="ignore"):
         positions = positions * np.float32(scale_mm)
-    positions, n_rubbish = without_rubbish(positions)
-    if n_rubbish:
-        notes.append(f"{n_rubbish} samples that are infinite or more than 1 km from the origin were set to missing")
+    positions = without_far(path, positions, names, notes)
     if not np.isfinite(positions).any():
         raise InputError(
             path, f"has no valid sample in any of its {len(names)} markers: all are empty, zero or not finite"

@@ -65,6 +65,9 @@ def _partners(name: str) -> list[str]:
     return partners
 
 
+_WILD = 1e9  # in any unit: such a frame says nothing of the body, and limits.py takes it out
+
+
 def up_of_body(positions: Floats, roles: Roles) -> tuple[str, str]:
     """Which axis of the source points up: 'y' unless the body clearly stands along another.
 
@@ -72,6 +75,7 @@ def up_of_body(positions: Floats, roles: Roles) -> tuple[str, str]:
     """
     if roles.head is None or not roles.feet:
         return "y", ""
+    positions = positions[(np.abs(positions) < _WILD).all(axis=(1, 2))]
     body = positions[:, roles.head] - np.mean(positions[:, list(roles.feet)], axis=1)
     length = np.linalg.norm(body, axis=1, keepdims=True)
     if not len(body) or not (length > 0).all():

@@ -146,3 +146,14 @@ def test_a_time_that_is_no_iso_date_is_said(tmp_path):
     cohort = scan(tmp_path)
     assert cohort.trials[0].metadata["acq_time"] is None
     assert any("acq_time is '01.05.2024'; expected YYYY-MM-DD" in w for w in cohort.warnings)
+
+
+@pytest.mark.parametrize("pasted", ["\u2028", "\u2029", "\u0085", "\v", "\f", "\x1c"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_row_ends_at_line_feeds_and_carriage_returns_alone(tmp_path, pasted, end):
+    lines = ["participant_id\tdiagnosis\tgroup", f"S01\tstroke{pasted}left\tpatient", "S02\tnone\tcontrol"]
+    (make(tmp_path, "S01/walk.bvh", "S02/walk.bvh") / "participants.tsv").write_bytes((end.join(lines) + end).encode())
+    found = rows(scan(tmp_path))
+    assert [found[s]["group"] for s in ("S01", "S02")] == ["patient", "control"]
+    assert len(found) == 2
+    assert found["S01"]["diagnosis"].replace(pasted, " ").split() == ["stroke", "left"]

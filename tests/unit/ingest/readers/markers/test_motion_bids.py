@@ -98,7 +98,7 @@ def change(path: Path, name: str, old: str, new: str) -> None:
         ("motion.json", "100.0", '"fast"', "SamplingFrequency"),
         ("motion.json", "}", "", "not readable JSON"),
         ("motion.tsv", "120.000000", "wide", "is not a number"),
-        ("motion.tsv", ".", "", "no valid sample"),
+        ("motion.tsv", ".", "", "over 100 m from the origin"),
     ],
 )
 def test_bad_files(tmp_path: Path, name: str, old: str, new: str, says: str) -> None:

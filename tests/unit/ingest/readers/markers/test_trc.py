@@ -186,7 +186,7 @@ def test_static(tmp_path: Path) -> None:
         ("\0\1\2binary", "not text"),
         (text(walk(0)), "no rows"),
         (text(np.full((20, 8, 3), np.nan)), "no named marker with data|no valid sample"),
-        (text(np.full((20, 8, 3), np.inf)), "no valid sample"),
+        (text(np.full((20, 8, 3), np.inf)), "are infinite or over 100 m"),
         (text(walk(20)).replace("\t0.050\t", "\t0.050x\t"), r"line 12, column 2: '0.050x' is not a number"),
         (text(walk(20)).replace("\t0.050\t", "\t0.010\t"), "time does not increase at row 6"),
         (text(walk(20)).replace("\t0.050\t", "\t\t"), "row 6 has no time"),
