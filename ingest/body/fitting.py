@@ -117,12 +117,7 @@ def fit_body(
     knees = _knee_frames(looked)
     places = _places(scale_model(person(), factors, child_turns=knees), {n: p[some] for n, p in points.items()}, looked)
     model = scale_model(person(), factors, places, mass_kg, f"{NAME}_scaled", knees)
-    targets = Targets(
-        points,
-        {n: np.asarray(w)[rows] for n, w in (weights or {}).items() if n in points},
-        {n: t for n, (t, w) in turns.items() if w == LINE_TURN or _is_source(landmarks, n)},
-        {n: w for n, (t, w) in turns.items() if w == LINE_TURN or _is_source(landmarks, n)},
-    )
+    targets = _targets(landmarks, rows, points, turns, weights or {})
     found = fit(model, targets)
     values, is_known = found.filled, np.isfinite(found.values)
     smooth_hz = settings.smooth_hz
@@ -142,6 +137,22 @@ def fit_body(
             f"body: no length could be measured for {', '.join(guessed)}; scaled like the rest of the body"
         )
     return result
+
+
+def _targets(
+    landmarks: Landmarks,
+    rows: Ints,
+    points: dict[str, Floats],
+    turns: dict[str, tuple[Floats, float]],
+    weights: Mapping[str, Floats],
+) -> Targets:
+    """What the model is fitted to: points, and turns that a source gives or a line between two joints."""
+    return Targets(
+        points,
+        {n: np.asarray(w)[rows] for n, w in weights.items() if n in points},
+        {n: t for n, (t, w) in turns.items() if w == LINE_TURN or _is_source(landmarks, n)},
+        {n: w for n, (t, w) in turns.items() if w == LINE_TURN or _is_source(landmarks, n)},
+    )
 
 
 def _as_calibration(name: str, value_mm: float) -> Calibration:
