@@ -7,10 +7,15 @@ from collections.abc import Iterable
 from pathlib import Path
 
 
+def sha256_and_size(path: Path | str) -> tuple[str, int]:
+    """SHA-256 of a file's bytes, in hexadecimal, and how many there are. Raises OSError where it cannot be read."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest(), file.tell()
+
+
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file's bytes, in hexadecimal. Raises OSError where it cannot be read."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return sha256_and_size(path)[0]
 
 
 def sha256_of_all(paths: Iterable[Path]) -> str:

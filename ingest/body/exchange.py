@@ -8,6 +8,7 @@ from xml.sax.saxutils import escape
 
 import numpy as np
 
+from neurostore import storage
 from neurostore.arrays import Floats
 
 from .model import Model
@@ -105,7 +106,4 @@ def id_setup_text(name: str, span: tuple[float, float]) -> str:
 def write_all(files: Mapping[Path, str]) -> None:
     """Write every file whole or not at all: each beside its place first, then renamed."""
     for path, text in files.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(path.name + ".writing")
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(path)
+        storage.write_whole(str(path), text.encode())

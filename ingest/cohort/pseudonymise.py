@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from neurostore import schema
+from neurostore import schema, storage
 from neurostore.errors import CohortError, UsageError
 
 TABLES = ("participants.tsv", "trials.tsv", "sessions.tsv")
@@ -87,7 +87,7 @@ def pseudonymise(
     for name in _subjects(source, tables):
         keys.setdefault(name, _new_key({str(k["pseudonym"]) for k in keys.values()}))
     done = Pseudonymised(n_subjects=len(keys))
-    work = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+    work = Path(storage.temporary_name(str(target)))
     try:
         for path in sorted(p for p in source.rglob("*") if p.is_file()):
             to = work / _renamed(path.relative_to(source), keys)
@@ -100,7 +100,7 @@ def pseudonymise(
             if path not in tables and (why := _why_look(path, keys)):
                 done.look.append(f"{to.relative_to(work)}: {why}")
         _write_keys(key_file, keys)
-        os.replace(work, target)
+        storage.publish(work, target)
     except BaseException:
         shutil.rmtree(work, ignore_errors=True)
         raise
@@ -191,14 +191,7 @@ def _read_keys(path: Path) -> dict[str, dict[str, str | int]]:
 
 def _write_keys(path: Path, keys: dict[str, dict[str, str | int]]) -> None:
     """Whole or not at all, for the owner's eyes alone."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(keys, file, indent=1, sort_keys=True)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    storage.local.write_whole(str(path), json.dumps(keys, indent=1, sort_keys=True).encode(), mode=0o600)
 
 
 def _renamed(path: Path, keys: dict[str, dict[str, str | int]]) -> Path:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from neurostore import storage
 from neurostore.arrays import Floats
 from neurostore.errors import InputError, UsageError
 
@@ -198,14 +199,14 @@ def check_suffix(path: Path) -> None:
 
 
 def sidecar(path: Path) -> Path:
-    """Where the description of a matrix file lies."""
+    """Where the description of a matrix file is."""
     return path.with_name(path.name + ".json")
 
 
 def write_sidecar(path: Path, labels: pl.DataFrame, unit: str, provenance: dict[str, Any]) -> None:
     """Write the description of a matrix file."""
     about = {"unit": unit, "labels": labels.to_dict(as_series=False), "provenance": provenance}
-    sidecar(path).write_text(json.dumps(about, default=str, indent=1), encoding="utf-8")
+    storage.write_whole(str(sidecar(path)), json.dumps(about, default=str, indent=1).encode())
 
 
 def read_sidecar(path: Path) -> tuple[pl.DataFrame, str, dict[str, Any]]:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from neurostore import storage
 from neurostore.arrays import Floats, Ints
 from neurostore.distances import comparison as compare
 from neurostore.distances import earlier as earlier_matrix
@@ -309,7 +310,7 @@ def _publish(out: Path, works: dict[str, Work], about: dict[str, dict[str, Any]]
 def _replace(temporary: Path, path: Path) -> None:
     """The description goes first: one that is there always belongs to the file beside it."""
     sidecar(path).unlink(missing_ok=True)
-    os.replace(temporary, path)
+    storage.publish(temporary, path)
 
 
 def _npy_from(work: Work, path: Path) -> None:

@@ -9,14 +9,13 @@ Nothing but this module writes them. What is written is the state of one lake ve
 from __future__ import annotations
 
 import os
-import uuid
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neurostore import opensim
+from neurostore import opensim, storage
 from neurostore.errors import UsageError
 from neurostore.export.trial import find
 
@@ -132,22 +131,17 @@ def _write(rendered: Rendered, force: bool) -> None:
     there = [str(path) for path in rendered.files if path.exists()]
     if there and not force:
         raise UsageError(f"{', '.join(there)}: exists already; name another file, or replace it with --force")
-    waiting: list[tuple[Path, Path]] = []
+    waiting: list[tuple[str, Path]] = []
     path = None
     try:
         for path, content in {**(rendered.shared or {}), **rendered.files}.items():
             path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = path.with_name(f".{uuid.uuid4().hex[:12]}.tmp")
-            waiting.append((temporary, path))
-            with temporary.open("xb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
+            waiting.append((storage.write_temporary(str(path), [content]), path))
         for temporary, path in waiting:
-            os.replace(temporary, path)
+            storage.publish(temporary, path)
     except OSError as error:
         raise UsageError(f"{path}: cannot be written: {error.strerror or error}") from None
     finally:
         for temporary, _ in waiting:
             with suppress(OSError):
-                temporary.unlink(missing_ok=True)
+                os.unlink(temporary)

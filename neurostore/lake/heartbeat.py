@@ -13,8 +13,8 @@ from contextlib import contextmanager, suppress
 from neurostore import storage
 from neurostore.child_process import is_alive
 from neurostore.errors import LakeError
-from neurostore.storage import HEARTBEAT_S
 
+HEARTBEAT_S = 15.0
 STALE_S = 20 * HEARTBEAT_S  # a running ingest that has not been heard of for this long is dead
 _RUNNING = "_neurostore/running"
 

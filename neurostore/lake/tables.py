@@ -13,6 +13,7 @@ from neurostore.errors import DamagedLakeError, LakeError, VanishedVersionError
 from neurostore.lake.delta import DataFile
 from neurostore.schema import duckdb_type
 from neurostore.sql.views import quote
+from neurostore.storage import s3
 
 if TYPE_CHECKING:
     import duckdb
@@ -104,8 +105,6 @@ def _reads_s3(connection: duckdb.DuckDBPyConnection) -> bool:
     """Load DuckDB's httpfs where it is installed, and give it what boto3 knows of the store."""
     import duckdb
 
-    from neurostore.storage import s3
-
     try:
         connection.execute("LOAD httpfs")
     except duckdb.Error:
@@ -138,8 +137,6 @@ def arrow_dataset(state: TableState) -> Any:
     A column that a file has not is NULL. Nothing is read until it is scanned.
     """
     import pyarrow.dataset as ds
-
-    from neurostore.storage import s3
 
     files = state.files
     is_split = files[0].subject is not None

@@ -1,4 +1,4 @@
-"""Where bytes lie when the lake is at ``s3://bucket/prefix``: the functions of storage.py on an object store.
+"""The store that is ``s3://bucket/prefix``, an object store.
 
 An object appears whole under its name or not at all, so nothing is renamed or synced. What a local disk does by hard
 link and lock, the store does by conditional put (``If-None-Match``, ``If-Match``): Amazon S3 since 2024, MinIO, Ceph,
@@ -88,20 +88,20 @@ def settings() -> tuple[str, str, Any]:
 def _filesystem(endpoint: str, region: str, credentials: Any, pid: int) -> Any:
     from pyarrow import fs
 
-    said: dict[str, Any] = {"region": region}
+    options: dict[str, Any] = {"region": region}
     if "amazonaws.com" not in endpoint:
         scheme, _, host = endpoint.partition("://")
-        said |= {"scheme": scheme, "endpoint_override": host}
+        options |= {"scheme": scheme, "endpoint_override": host}
     if credentials is None:
-        return fs.S3FileSystem(anonymous=True, **said)
+        return fs.S3FileSystem(anonymous=True, **options)
     return fs.S3FileSystem(
-        access_key=credentials.access_key, secret_key=credentials.secret_key, session_token=credentials.token, **said
+        access_key=credentials.access_key, secret_key=credentials.secret_key, session_token=credentials.token, **options
     )
 
 
 @contextmanager
-def _told(path: str) -> Iterator[None]:
-    """Turn what boto3 says into a LakeError that names the object."""
+def _named_errors(path: str) -> Iterator[None]:
+    """Turn an error of boto3 into a LakeError that names the object."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
@@ -126,7 +126,7 @@ def _code(error: Any) -> str:
 def exists(path: str) -> bool:
     """Whether there is such an object, or any below that prefix."""
     bucket, key = split(path)
-    with _told(path):
+    with _named_errors(path):
         if size_of(path) >= 0:
             return True
         found = client().list_objects_v2(Bucket=bucket, Prefix=f"{key}/" if key else "", MaxKeys=1)
@@ -138,7 +138,7 @@ def size_of(path: str) -> int:
     bucket, key = split(path)
     if not key:
         return -1
-    with _told(path):
+    with _named_errors(path):
         try:
             return int(client().head_object(Bucket=bucket, Key=key)["ContentLength"])
         except client().exceptions.ClientError as error:
@@ -152,7 +152,7 @@ def list_files(folder: str, *, logs: bool = False) -> list[StoredFile]:
     bucket, key = split(folder)
     prefix = f"{key}/" if key else ""
     found = []
-    with _told(folder):
+    with _named_errors(folder):
         for page in client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
             for item in page.get("Contents", ()):
                 path = item["Key"].removeprefix(prefix)
@@ -175,19 +175,19 @@ def delete(paths: list[str]) -> int:
         some = paths[at : at + _MOST_AT_ONCE]
         bucket = split(some[0])[0]
         keys = [{"Key": split(p)[1]} for p in some]
-        with _told(some[0]):
-            said = client().delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})
-        if said.get("Errors"):
-            first = said["Errors"][0]
+        with _named_errors(some[0]):
+            answer = client().delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})
+        if answer.get("Errors"):
+            first = answer["Errors"][0]
             raise LakeError(f"s3://{bucket}/{first['Key']}: not deleted: {first.get('Message')}")
     return len(paths)
 
 
 def keeps_old_versions(root: str) -> bool:
     """Whether the bucket keeps what is deleted or overwritten, so that nothing can be erased from it."""
-    with _told(root):
-        said = client().get_bucket_versioning(Bucket=split(root)[0])
-    return said.get("Status") in ("Enabled", "Suspended")
+    with _named_errors(root):
+        answer = client().get_bucket_versioning(Bucket=split(root)[0])
+    return answer.get("Status") in ("Enabled", "Suspended")
 
 
 def sync_folder(folder: str) -> None:
@@ -222,7 +222,7 @@ def digest(path: str) -> tuple[str, int] | None:
     if found is None:
         return None
     digest, size = hashlib.sha256(), 0
-    with _told(path):
+    with _named_errors(path):
         for piece in found["Body"].iter_chunks(1 << 20):
             digest.update(piece)
             size += len(piece)
@@ -231,7 +231,7 @@ def digest(path: str) -> tuple[str, int] | None:
 
 def _get(path: str) -> dict[str, Any] | None:
     bucket, key = split(path)
-    with _told(path):
+    with _named_errors(path):
         try:
             return client().get_object(Bucket=bucket, Key=key)
         except client().exceptions.NoSuchKey:
@@ -243,7 +243,7 @@ def read_bytes(path: str) -> bytes | None:
     found = _get(path)
     if found is None:
         return None
-    with _told(path):
+    with _named_errors(path):
         return found["Body"].read()
 
 
@@ -256,7 +256,7 @@ def _put(path: str, content: Any, **condition: str) -> str | None:
     """Write an object under a condition; its mark (ETag), or None where the condition does not hold."""
     bucket, key = split(path)
     body = content if isinstance(content, bytes) else memoryview(content).tobytes()
-    with _told(path):
+    with _named_errors(path):
         try:
             return client().put_object(Bucket=bucket, Key=key, Body=body, **condition)["ETag"]
         except client().exceptions.ClientError as error:
@@ -274,7 +274,7 @@ def touch(path: str) -> None:
 
 @contextmanager
 def lock(root: str, doing: str, timeout_s: float = 120.0) -> Iterator[bool]:
-    """The lake's lease for writers, as storage.lock: one object, taken and renewed by conditional put.
+    """The lake's lease for writers, as `storage.lock`: one object, taken and renewed by conditional put.
 
     A holder renews it every quarter of LEASE_S; one that has died is followed after LEASE_S by the store's own clock.
     A holder that slept through its lease finds out when it gives it back. No update is lost even then: each commit
@@ -321,11 +321,11 @@ def _take(path: str, content: bytes, timeout_s: float, what: str) -> tuple[str, 
         found = _get(path)
         if found is None:
             mark, was_abandoned = _put(path, content, IfNoneMatch="*"), False
-            said: dict[str, Any] = {}
+            lease: dict[str, Any] = {}
         else:
-            said = _lease_said(found["Body"].read())
-            was_abandoned = bool(said["holder"] or said.get("failed"))
-            is_free = not said["holder"] or _age_s(found) > LEASE_S
+            lease = _read_lease(found["Body"].read())
+            was_abandoned = bool(lease["holder"] or lease.get("failed"))
+            is_free = not lease["holder"] or _age_s(found) > LEASE_S
             mark = _put(path, content, IfMatch=found["ETag"]) if is_free else None
         if mark is not None:
             return mark, was_abandoned
@@ -338,7 +338,7 @@ def _take(path: str, content: bytes, timeout_s: float, what: str) -> tuple[str, 
         pause = min(pause * 1.5, 1.0)
 
 
-def _lease_said(content: bytes) -> dict[str, Any]:
+def _read_lease(content: bytes) -> dict[str, Any]:
     try:
         return {"holder": "", **json.loads(content)}
     except ValueError:

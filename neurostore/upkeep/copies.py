@@ -45,8 +45,7 @@ def export_lake(lake_path: object, folder: object, version: int | None = None) -
                 _export_table(lake, name, work)
             said = {"lake_version": lake.version, "exported": _now(), "software_version": VERSION}
             storage.write_json(str(work / "export.json"), said)
-            os.replace(work, target)
-            storage.sync_folder(str(target.parent))
+            storage.publish(work, target)
         except BaseException:
             shutil.rmtree(work, ignore_errors=True)
             raise
@@ -134,7 +133,7 @@ def catalogue_file(lake_path: object, file: object, version: int | None = None, 
                     "$created AS created, $software AS software_version",
                     said,
                 )
-            os.replace(work, target)
+            storage.publish(work, target)
         except duckdb.Error as error:
             raise LakeError(f"{target}: {error}") from error
         finally:

@@ -20,7 +20,7 @@ from typing import Any
 
 import platformdirs
 
-from neurostore import file_hash
+from neurostore import file_hash, storage
 from neurostore.errors import MissingExtraError, ModelError
 from neurostore.ingest.video.models import download, inspection
 from neurostore.ingest.video.models.declared import Model
@@ -152,7 +152,7 @@ def _install(model: Model, tarball: Path, folder: Path, source: str) -> Installe
         final = _place(model, folder)
         if final.exists():  # an older, damaged one, or another process was faster
             shutil.rmtree(final)
-        staging.rename(final)
+        storage.publish(staging, final)
     return installed(model, folder=folder)
 
 

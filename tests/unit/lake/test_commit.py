@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import resource
 from dataclasses import replace
@@ -240,7 +241,7 @@ def test_a_lake_that_cannot_be_written_says_so(path, monkeypatch):
     def refuse(*_, **__):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(storage.os, "replace", refuse)
+    monkeypatch.setattr(os, "replace", refuse)
     with pytest.raises(LakeError, match="no permission to write there"):
         stage(path, [trial(left_heel=HEEL)])
     assert data_files(path) == set()

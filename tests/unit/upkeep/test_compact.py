@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import time
 
 import deltalake
@@ -132,7 +133,7 @@ def test_sweeping_spares_young_files_and_those_of_running_ingests(tmp_path):
 def test_signs_of_life_of_the_dead_do_not_count(tmp_path):
     path = build_lake(tmp_path).path
     folder = f"{path}/_neurostore/running"
-    storage.write_json(f"{folder}/a.json", {"pid": 2**22 + 1, "host": storage.socket.gethostname(), "started_s": 1.0})
+    storage.write_json(f"{folder}/a.json", {"pid": 2**22 + 1, "host": socket.gethostname(), "started_s": 1.0})
     storage.write_json(f"{folder}/b.json", {"pid": 1, "host": "elsewhere", "started_s": 2.0})
     assert heartbeat.running_since(path) == 2.0
     long_ago = time.time() - 2 * heartbeat.STALE_S
