@@ -28,7 +28,7 @@ def forward(model: Model, values: Floats, bodies: Sequence[str] | None = None) -
     if q.shape[1] != len(model.coordinates):
         raise UsageError(f"values of {q.shape[1]} coordinates; {model.name} has {len(model.coordinates)}")
     r, p = np.empty((len(q), tree.n_nodes, 3, 3)), np.empty((len(q), tree.n_nodes, 3))
-    kernels.forward(tree.arrays(), q, r, p, int(tree.axis_start[-1]))
+    kernels.forward(tree.arrays, q, r, p, int(tree.arrays.axis_start[-1]))
     rotations, origins = np.empty((len(q), len(bodies), 3, 3)), np.empty((len(q), len(bodies), 3))
     for k, body in enumerate(bodies):
         node, place = tree.body_node[body], tree.body_place[body]

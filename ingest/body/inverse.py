@@ -76,13 +76,13 @@ def fit(model: Model, targets: Targets, time_s: Floats | None = None, start: Flo
     whole = build_tree(unlocked(model)) if model.couplers else tree
     filled = _complete(whole, q)
     values = filled.copy()
-    moved = set(tree.column_q.tolist())
+    moved = set(tree.arrays.column_q.tolist())
     unknown = _unknown(prepared, filled, steps)
-    dependents = set(whole.dependent.tolist())
+    dependents = set(whole.arrays.dependent.tolist())
     for i, coordinate in enumerate(model.coordinates):
-        if i not in moved and i not in tree.free and i not in dependents and coordinate.prescribed is None:
+        if i not in moved and i not in tree.arrays.free and i not in dependents and coordinate.prescribed is None:
             values[:, i] = np.nan
-    values[:, tree.free] = np.where(unknown, np.nan, values[:, tree.free])
+    values[:, tree.arrays.free] = np.where(unknown, np.nan, values[:, tree.arrays.free])
     _spread_unknown(whole, values)
     for i, coordinate in enumerate(model.coordinates):
         if coordinate.is_locked:
@@ -96,9 +96,9 @@ def solve_from(prepared: Prepared, start: Floats, max_steps: int = MAX_STEPS) ->
     q = prepared.held.copy()
     distances = np.full((n, len(prepared.markers)), np.nan)
     cost, steps = np.zeros(n), np.zeros(n, np.int64)
-    n_free = len(tree.free)
+    n_free = len(tree.arrays.free)
     fit_kernels.fit_frames(
-        tree.arrays(),
+        tree.arrays,
         prepared.n_axes,
         (tree.row_start, tree.row),
         (tree.q_low, tree.q_high),
@@ -146,7 +146,7 @@ def _begin(prepared: Prepared, frame: int) -> Floats:
             best = (cost[0], q[0])
     assert best is not None
     out = best[1].copy()
-    for i in tree.free[_is_turn(tree)]:  # whole turns off where no limit says otherwise
+    for i in tree.arrays.free[_is_turn(tree)]:  # whole turns off where no limit says otherwise
         if not np.isfinite(tree.q_low[i]) and not np.isfinite(tree.q_high[i]):
             out[i] -= 2 * np.pi * np.round((out[i] - tree.q_default[i]) / (2 * np.pi))
     return out
@@ -156,23 +156,25 @@ def _guesses(one: Prepared) -> list[Floats]:
     tree = one.tree
     default = one.held[0].copy()
     seen = one.weight[0] > 0
-    root = range(tree.axis_start[0], tree.axis_start[1]) if tree.n_nodes else range(0)
-    moves = [a for a in root if not tree.axis_turns[a] and tree.code[a] == ITSELF]
+    root = range(tree.arrays.axis_start[0], tree.arrays.axis_start[1]) if tree.n_nodes else range(0)
+    moves = [a for a in root if not tree.arrays.axis_turns[a] and tree.arrays.code[a] == ITSELF]
     if seen.any() and moves:  # the root's translations put the markers' middle where it was measured
         r, p = np.empty((1, tree.n_nodes, 3, 3)), np.empty((1, tree.n_nodes, 3))
-        kernels.forward(tree.arrays(), default[None].copy(), r, p, one.n_axes)
+        kernels.forward(tree.arrays, default[None].copy(), r, p, one.n_axes)
         nodes = one.node[seen]
         model = np.einsum("mij,mj->mi", r[0, nodes], one.local[seen]) + p[0, nodes]
-        shift = tree.before_r[0].T @ (one.at[0, seen] - model).mean(axis=0)
+        shift = tree.arrays.before_r[0].T @ (one.at[0, seen] - model).mean(axis=0)
         for a in moves:
-            q = tree.argument[tree.argument_start[a]]
-            if q in tree.free:
-                default[q] += shift @ tree.axis[a]
+            q = tree.arrays.argument[tree.arrays.argument_start[a]]
+            if q in tree.arrays.free:
+                default[q] += shift @ tree.arrays.axis[a]
     guesses = [default]
     turning = {
-        int(tree.argument[tree.argument_start[a]]) for a in root if tree.axis_turns[a] and tree.code[a] == ITSELF
+        int(tree.arrays.argument[tree.arrays.argument_start[a]])
+        for a in root
+        if tree.arrays.axis_turns[a] and tree.arrays.code[a] == ITSELF
     }
-    for q in sorted(turning & set(tree.free.tolist())):
+    for q in sorted(turning & set(tree.arrays.free.tolist())):
         for quarter in (1, 2, -1):
             guesses.append(default.copy())
             guesses[-1][q] += quarter * np.pi / 2
@@ -186,8 +188,8 @@ def _escape(prepared: Prepared, result: list[Array]) -> None:
     fitted from there to both ends, and each frame keeps its better fit.
     """
     tree = prepared.tree
-    root = set(tree.column_q[: tree.column_start[1]].tolist()) if tree.n_nodes else set()
-    limbs = np.array([i for i in tree.free if i not in root], np.int64)
+    root = set(tree.arrays.column_q[: tree.arrays.column_start[1]].tolist()) if tree.n_nodes else set()
+    limbs = np.array([i for i in tree.arrays.free if i not in root], np.int64)
     total = prepared.weight.sum(axis=1) + prepared.turn_weight.sum(axis=1)
     for _ in range(ESCAPES):
         q, _, cost, steps = result
@@ -239,18 +241,18 @@ def _look_again(prepared: Prepared, result: list[Array]) -> None:
 def _complete(whole: Tree, q: Floats) -> Floats:
     """q with every coupled coordinate of the model set."""
     out = q.copy()
-    if len(whole.dependent):
+    if len(whole.arrays.dependent):
         r, p = np.empty((len(q), whole.n_nodes, 3, 3)), np.empty((len(q), whole.n_nodes, 3))
-        kernels.forward(whole.arrays(), out, r, p, int(whole.axis_start[-1]))
+        kernels.forward(whole.arrays, out, r, p, int(whole.arrays.axis_start[-1]))
     return out
 
 
 def equations(prepared: Prepared, q: Floats) -> tuple[Floats, Floats]:
     """Normal equations (T, U, U), both halves, and right sides (T, U) of the targets alone at q (T, Q)."""
-    tree, n, u = prepared.tree, len(q), len(prepared.tree.free)
+    tree, n, u = prepared.tree, len(q), len(prepared.tree.arrays.free)
     matrix, right = np.zeros((n, u, u)), np.zeros((n, u))
     fit_kernels.frame_equations(
-        tree.arrays(),
+        tree.arrays,
         prepared.n_axes,
         np.array(q, order="C"),
         np.zeros((n, u)),
@@ -276,7 +278,7 @@ def _unknown(prepared: Prepared, q: Floats, steps: Ints) -> Floats:
 
     Frames that see all that the trial ever sees are judged by one of them in fifty, the others one by one.
     """
-    n, u = len(q), len(prepared.tree.free)
+    n, u = len(q), len(prepared.tree.arrays.free)
     out = np.zeros((n, u), bool)
     seen = np.hstack([prepared.weight > 0, prepared.turn_weight > 0])
     whole = (seen == seen.any(axis=0)).all(axis=1)
@@ -311,14 +313,14 @@ def _spread(matrix: Floats) -> Floats:
 def _is_turn(tree: Tree) -> Bools:
     """(U,) whether a free coordinate turns anything (what it is measured in)."""
     turns = np.zeros(len(tree.names), bool)
-    for a in np.flatnonzero(tree.axis_turns):
-        turns[tree.argument[tree.argument_start[a] : tree.argument_start[a + 1]]] = True
-    return turns[tree.free]
+    for a in np.flatnonzero(tree.arrays.axis_turns):
+        turns[tree.arrays.argument[tree.arrays.argument_start[a] : tree.arrays.argument_start[a + 1]]] = True
+    return turns[tree.arrays.free]
 
 
 def _spread_unknown(tree: Tree, values: Floats) -> None:
     """A coupled coordinate is unknown where one it follows is."""
-    n_axes = int(tree.axis_start[-1])
-    for k, j in enumerate(tree.dependent):
-        of = tree.argument[tree.argument_start[n_axes + k] : tree.argument_start[n_axes + k + 1]]
+    n_axes = int(tree.arrays.axis_start[-1])
+    for k, j in enumerate(tree.arrays.dependent):
+        of = tree.arrays.argument[tree.arrays.argument_start[n_axes + k] : tree.arrays.argument_start[n_axes + k + 1]]
         values[np.isnan(values[:, of]).any(axis=1), j] = np.nan

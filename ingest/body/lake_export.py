@@ -10,12 +10,14 @@ import numpy as np
 
 from neurostore.arrays import Floats
 from neurostore.errors import UsageError
+from neurostore.ingest.stored_trials import trial_rows
 from neurostore.release import VERSION
+from neurostore.schema import components_of
 from neurostore.wording import near
 
 from . import exchange
 from .inverse import fit
-from .lake_apply import landmarks_of, trial_rows
+from .lake_apply import landmarks_of
 from .model import Model
 from .osim import parse_model, read_model
 from .targets import Targets
@@ -132,11 +134,9 @@ def _points(lake: Version, row: dict[str, Any]) -> tuple[dict[str, Floats], Floa
         own = rows["person"].to_numpy() == 0
         time_s = rows["time_s"].to_numpy()[own]
         for column in rows.column_names:
-            whole = rows[column].combine_chunks()
+            whole = rows[column]
             if str(whole.type).startswith("struct<x") and whole.null_count < len(whole):
-                at = np.stack([whole.field(a).to_numpy(zero_copy_only=False) for a in "xyz"], axis=1).astype(float)
-                at[whole.is_null().to_numpy(zero_copy_only=False)] = np.nan
-                points[column] = at[own]
+                points[column] = components_of(whole)[own].astype(float)
     if time_s is None:
         raise UsageError(f"{row['subject']} {row['trial']}: has only angles and no points to fit a body to")
     return points, time_s

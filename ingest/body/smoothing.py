@@ -49,7 +49,7 @@ def _between(prepared: Prepared, q: Floats) -> tuple[Floats, int]:
         return q.copy(), 0
     out, at, gaps = q.copy(), np.flatnonzero(whole), np.flatnonzero(~whole)
     gaps = gaps[(gaps > at[0]) & (gaps < at[-1])]
-    for i in prepared.tree.free:
+    for i in prepared.tree.arrays.free:
         out[gaps, i] = np.interp(gaps, at, q[at, i])
     return out, len(gaps)
 
@@ -67,7 +67,7 @@ def _once(prepared: Prepared, q: Floats, rate_hz: float, cutoff_hz: float) -> Fl
 
 def _block(prepared: Prepared, q: Floats, rate_hz: float, cutoff_hz: float) -> Floats:
     tree = prepared.tree
-    free, t = tree.free, len(q)
+    free, t = tree.arrays.free, len(q)
     matrix, right = equations(prepared, q)
     diagonal = np.einsum("tuu->tu", matrix)
     typical = np.median(diagonal, axis=0)

@@ -52,7 +52,7 @@ class Prepared:
     @property
     def n_axes(self) -> int:
         """Axes of all joints of the tree."""
-        return int(self.tree.axis_start[-1])
+        return int(self.tree.arrays.axis_start[-1])
 
     def of(self, frames: Ints | slice) -> Prepared:
         """The same for some frames."""

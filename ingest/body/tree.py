@@ -20,7 +20,22 @@ from .model import GROUND, Axis, Coupler, Joint, Model, Placement
 
 
 class Arrays(NamedTuple):
-    """The arrays of a :class:`Tree` that the kernels take; see there."""
+    """What the kernels take: B nodes (a node is a moved body), A axes, Q coordinates, K couplers, U free coordinates.
+
+    Attributes
+    ----------
+    parent : (B,) node, -1 the ground; parents before children. sign : (B,) -1 where the joint is reversed.
+    before_r, before_p : (B, 3, 3) and (B, 3), the joint's near frame in the parent node.
+    after_r, after_p : the node's own frame in the joint's far frame.
+    axis_start : (B + 1,) axes of each node, rotations first. axis_turns : (A,) bool. axis : (A, 3).
+    code : (A + K,) function of each axis, then of each coupler. data_start : (A + K + 1,) into data.
+    argument_start, argument : coordinates of each function. argument_column : the column each one feeds, -1 for none.
+    column_start : (B + 1,) columns of each node. A column is a coordinate of a node. column_q : (C,).
+    ancestor_start, ancestor : columns of each node's ancestors, its own not among them.
+    dependent : (K,) coupled coordinates in an order in which each one's independents come before it.
+    free : (U,) coordinates that are solved for, ancestors before descendants.
+    gather_start, gather : free coordinates (by their index in free) that each column moves with.
+    """
 
     parent: Ints
     sign: Floats
@@ -49,53 +64,21 @@ class Arrays(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """B nodes (a node is a moved body), A axes, Q coordinates, U free ones, C columns (a coordinate of a node).
+    """A model cut down to what is seen.
 
     Attributes
     ----------
+    arrays : what the kernels take.
     names : Q coordinates in the model's order. q_default, q_low, q_high : (Q,), limits infinite where not clamped.
-    parent : (B,) node, -1 the ground; parents before children. sign : (B,) -1 where the joint is reversed.
-    before_r, before_p : (B, 3, 3) and (B, 3), the joint's near frame in the parent node.
-    after_r, after_p : the node's own frame in the joint's far frame.
-    axis_start : (B + 1,) axes of each node, rotations first. axis_turns : (A,) bool. axis : (A, 3).
-    code : (A + K,) function of each axis, then of each coupler. data_start : (A + K + 1,) into data.
-    argument_start, argument : coordinates of each function. argument_column : the column each one feeds, -1 for none.
-    column_start : (B + 1,) columns of each node. column_q : (C,).
-    ancestor_start, ancestor : columns of each node's ancestors, its own not among them.
-    dependent : (K,) coupled coordinates in an order in which each one's independents come before it.
-    free : (U,) coordinates that are solved for, ancestors before descendants.
-    gather_start, gather : free coordinates (by their index in free) that each column moves with.
     row_start, row : for each free coordinate the earlier ones its normal equations and their factors touch.
     body_node : body -> node, -1 the ground. body_place : body -> its frame in the node.
     """
 
+    arrays: Arrays
     names: tuple[str, ...]
     q_default: Floats
     q_low: Floats
     q_high: Floats
-    parent: Ints
-    sign: Floats
-    before_r: Floats
-    before_p: Floats
-    after_r: Floats
-    after_p: Floats
-    axis_start: Ints
-    axis_turns: Bools
-    axis: Floats
-    code: Ints
-    data_start: Ints
-    data: Floats
-    argument_start: Ints
-    argument: Ints
-    argument_column: Ints
-    column_start: Ints
-    column_q: Ints
-    ancestor_start: Ints
-    ancestor: Ints
-    dependent: Ints
-    free: Ints
-    gather_start: Ints
-    gather: Ints
     row_start: Ints
     row: Ints
     body_node: dict[str, int]
@@ -103,12 +86,17 @@ class Tree:
 
     @property
     def n_nodes(self) -> int:
+<<<<<<< HEAD
         """Number of nodes of the tree."""
         return len(self.parent)
 
     def arrays(self) -> Arrays:
         """What the kernels take."""
         return Arrays(*(getattr(self, name) for name in Arrays._fields))
+=======
+        """Number of nodes of the tree."""
+        return len(self.arrays.parent)
+>>>>>>> cd55560 (One walk over stored trials; struct columns, figures' parts and review's two commands have one home each)
 
 
 def build_tree(model: Model, seen: Sequence[str] | None = None, fixed: Sequence[str] = ()) -> Tree:
@@ -258,11 +246,7 @@ class _Builder:
         limit = np.array([[c.minimum, c.maximum] if c.is_clamped else [-np.inf, np.inf] for c in coordinates])
         limit = limit.reshape(-1, 2)
         n = len(self.parent)
-        return Tree(
-            names=self.model.coordinate_names,
-            q_default=np.array([c.default for c in coordinates], dtype=float),
-            q_low=limit[:, 0].copy(),
-            q_high=limit[:, 1].copy(),
+        arrays = Arrays(
             parent=np.array(self.parent, np.int64),
             sign=np.array(self.sign, float),
             before_r=np.array([p.rotation for p in self.before]).reshape(n, 3, 3),
@@ -286,6 +270,13 @@ class _Builder:
             free=np.array(free, np.int64),
             gather_start=np.array(gather_start, np.int64),
             gather=np.array(gather, np.int64),
+        )
+        return Tree(
+            arrays=arrays,
+            names=self.model.coordinate_names,
+            q_default=np.array([c.default for c in coordinates], dtype=float),
+            q_low=limit[:, 0].copy(),
+            q_high=limit[:, 1].copy(),
             row_start=np.array(row_start, np.int64),
             row=np.array(row, np.int64),
             body_node=self.node,

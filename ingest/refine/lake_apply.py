@@ -1,11 +1,9 @@
-"""Refinement of trials that lie in a lake: poses untouched, landmarks made again, the step recorded."""
+"""Refinement of trials that are in a lake: poses untouched, landmarks made again, the step recorded."""
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,20 +11,30 @@ import numpy as np
 
 from neurostore import skeleton as skeletons
 from neurostore.arrays import Floats
-from neurostore.errors import InputError, NeurostoreError, UsageError
+from neurostore.errors import InputError
 from neurostore.ingest.recording import Calibration, Poses, Recording, Step
 from neurostore.ingest.refine.apply import refined_recording
+from neurostore.ingest.stored_trials import (
+    Renewal,
+    RenewalReport,
+    columns_to_keep,
+    key_of,
+    renew_trials,
+    steps_of,
+    trial_rows,
+)
+from neurostore.lake.commit import TrialTables
+from neurostore.lake.version import Version
 from neurostore.schema import components_of
-from neurostore.trial_key import Key, key_text
+from neurostore.trial_key import key_text
 
 if TYPE_CHECKING:
     from neurostore.ingest.refine.refiner import Refiner
-    from neurostore.lake.version import Version
 
-_KEYS = ("subject", "session", "trial", "ingest_id")
 _OLD_STEPS = {"depth_refinement", "fill_gaps", "butterworth", "landmarks"}  # made again
 
 
+<<<<<<< HEAD
 @dataclass(slots=True)
 class ApplyReport:
     """Keys (subject, session, trial). skipped : refined by this very checkpoint already. refused : named, unchanged."""
@@ -42,6 +50,8 @@ class ApplyReport:
         return 0 if not self.refused else 1 if self.refined or self.skipped else 3
 
 
+=======
+>>>>>>> cd55560 (One walk over stored trials; struct columns, figures' parts and review's two commands have one home each)
 def apply_to_lake(
     path: Path | str,
     refiner: Refiner,
@@ -49,7 +59,7 @@ def apply_to_lake(
     *,
     force: bool = False,
     say: Callable[[str], None] = lambda text: None,
-) -> ApplyReport:
+) -> RenewalReport:
     """Refine the video trials of a lake, or of some subjects. One commit a subject.
 
     Trials that are no video are refused by name where their subject was asked for, else passed over.
@@ -59,90 +69,50 @@ def apply_to_lake(
     ------
     UsageError : a subject that the lake does not have, or no video in the lake at all.
     """
-    from neurostore.lake.commit import commit, running, stage
-    from neurostore.lake.version import open as open_lake
-    from neurostore.upkeep.erase import finish_erasures
-
-    finish_erasures(path)
-    lake = open_lake(path)
-    rows = lake.trials_table().to_pylist()
-    wanted = list(subjects)
-    unknown = sorted(set(wanted) - {r["subject"] for r in rows})
-    if unknown:
-        raise UsageError(f"{path}: holds no subject {', '.join(unknown)}")
-    chosen = [r for r in rows if r["subject"] in wanted or (not wanted and r["kind"] == "video")]
-    if not chosen:
-        raise UsageError(f"{path}: holds no trial from video; only poses from video can be refined")
-    report = ApplyReport()
-    with running(lake.path):
-        for subject in sorted({r["subject"] for r in chosen}):
-            made = []
-            for row in (r for r in chosen if r["subject"] == subject):
-                key = (row["subject"], row["session"], row["trial"])
-                if not force and _is_done(row, refiner):
-                    report.skipped.append(key)
-                    continue
-                try:
-                    made.append(_trial(lake, row, refiner))
-                except NeurostoreError as error:
-                    problems = error.problems if isinstance(error, InputError) else (str(error),)
-                    report.refused.append(InputError(key_text(key), *problems))
-                    continue
-                report.refined.append(key)
-                say(key_text(key))
-            if made:
-                report.version = commit(lake.path, [stage(lake.path, made)], message=f"refine {subject}")
-    return report
+    renewal = Renewal(
+        "refine",
+        takes=lambda row, is_asked_for: is_asked_for or row["kind"] == "video",
+        none_found="from video; only poses from video can be refined",
+        is_done=lambda row: _is_done(row, refiner),
+        renew=lambda lake, row: _trial(lake, row, refiner),
+    )
+    return renew_trials(path, renewal, subjects, force=force, say=say)
 
 
 def _is_done(row: dict[str, Any], refiner: Refiner) -> bool:
-    steps = json.loads(row["steps"] or "[]")
     return any(
         s["name"] == "depth_refinement" and s["parameters"].get("checkpoint_sha256") == refiner.about["sha256"]
-        for s in steps
+        for s in steps_of(row)
     )
 
 
-def _trial(lake: Version, row: dict[str, Any], refiner: Refiner) -> Any:
-    """The trial as it is to be staged: every table as it lies there, but for the landmarks."""
+def _trial(lake: Version, row: dict[str, Any], refiner: Refiner) -> TrialTables:
+    """The trial as it is to be staged: every table as it is there, but for the landmarks."""
     from neurostore.ingest.landmarks import compute_landmarks
     from neurostore.ingest.trial_tables import row_of, tables_of
-    from neurostore.lake.commit import TrialTables
 
-    where = key_text((row["subject"], row["session"], row["trial"]))
+    where = key_text(key_of(row))
     if not row["skeleton"]:
-        raise InputError(where, "has only angles and no poses to refine")
-    tables = {name: _rows(lake, name, row) for name, n in row["table_rows"] if n and name != "landmarks"}
+        raise InputError(where, "holds angles alone, no poses to refine")
+    tables = {name: trial_rows(lake, name, row) for name, n in row["table_rows"] if n and name != "landmarks"}
     recording = _recording(row, tables)
     shown, depth_sd_mm = refined_recording(recording, refiner, where)
     cutoff_hz = 6.0 if row["cutoff_hz"] is None else row["cutoff_hz"]
     landmarks = compute_landmarks(shown, cutoff_hz=cutoff_hz, hip_method=_hip_method(row))
     landmarks.scalars["depth_sd_mm"] = depth_sd_mm
     ingest_id = uuid.uuid4().hex
-    key = (row["subject"], row["session"], row["trial"])
-    made = row_of(key, ingest_id, shown, landmarks, [])
+    made = row_of(key_of(row), ingest_id, shown, landmarks, [])
     renewed = {name: made[name] for name in ("steps", "quality", "landmark_methods", "pelvis_zero")}
-    kept = {k: v for k, v in row.items() if k not in ("table_rows", "table_versions", "ingested_at")}
     notes = list(dict.fromkeys([*(row["notes"] or []), *landmarks.notes]))
     tables["landmarks"] = tables_of(shown, landmarks, ())["landmarks"]
-    return TrialTables(key, ingest_id, {**kept, **renewed, "notes": notes, "ingest_id": ingest_id}, tables)
+    changed = {**renewed, "notes": notes, "ingest_id": ingest_id}
+    return TrialTables(key_of(row), ingest_id, {**columns_to_keep(row), **changed}, tables)
 
 
 def _hip_method(row: dict[str, Any]) -> str:
     """The hip method that the trial was ingested with."""
-    methods = [s["parameters"].get("hip_method") for s in json.loads(row["steps"] or "[]") if s["name"] == "landmarks"]
+    methods = [s["parameters"].get("hip_method") for s in steps_of(row) if s["name"] == "landmarks"]
     return next((method for method in methods if method), "harrington")
-
-
-def _rows(lake: Version, table: str, row: dict[str, Any]) -> Any:
-    """The trial's live rows of a table as Arrow, keys left out."""
-    import polars as pl
-
-    scan = lake.scan(table).filter(pl.col("ingest_id") == row["ingest_id"])
-    names = scan.collect_schema().names()
-    if "frame" in names and "person" in names:
-        scan = scan.sort("person", "frame")
-    return scan.drop([k for k in _KEYS if k in names]).collect().to_arrow()
 
 
 def _recording(row: dict[str, Any], tables: dict[str, Any]) -> Recording:
@@ -164,7 +134,7 @@ def _recording(row: dict[str, Any], tables: dict[str, Any]) -> Recording:
         confidence=_lists(table, "confidence", n, m),
         sd_mm=_lists(table, "sd_mm", n, m),
     )
-    steps = [Step(s["name"], s["version"], s["parameters"]) for s in json.loads(row["steps"] or "[]")]
+    steps = [Step(s["name"], s["version"], s["parameters"]) for s in steps_of(row)]
     given = tables["calibrations"].to_pylist() if "calibrations" in tables else []
     return Recording(
         kind=row["kind"],

@@ -51,48 +51,44 @@ def register(app: typer.Typer) -> None:
     app.add_typer(review, name="review", rich_help_panel=LOOK)
 
 
-@review.command(short_help="Exclude a trial, side, cycle or time span.")
-def exclude(
-    subject: SubjectArgument,
-    trial: TrialArgument,
-    reviewer: ReviewerOption,
-    reason: ReasonOption,
-    session: SessionOption = "",
-    side: SideOption = None,
-    cycle: CycleOption = None,
-    from_s: FromOption = None,
-    to_s: ToOption = None,
-    basis: BasisOption = None,
-    lake: LakeOption = LAKE,
-) -> None:
+def _part_command(name: str, short_help: str, text: str) -> None:
+    """A command that excludes a trial, or a part of it, or includes it again."""
+
+    def decide(
+        subject: SubjectArgument,
+        trial: TrialArgument,
+        reviewer: ReviewerOption,
+        reason: ReasonOption,
+        session: SessionOption = "",
+        side: SideOption = None,
+        cycle: CycleOption = None,
+        from_s: FromOption = None,
+        to_s: ToOption = None,
+        basis: BasisOption = None,
+        lake: LakeOption = LAKE,
+    ) -> None:
+        part = {"side": side, "cycle": cycle, "from_s": from_s, "to_s": to_s, "basis": basis}
+        _decide(lake, name, subject, session, trial, reviewer=reviewer, reason=reason, **part)
+
+    review.command(name, short_help=short_help, help=text)(decide)
+
+
+_part_command(
+    "exclude",
+    "Exclude a trial, side, cycle or time span.",
     """Exclude a trial, or a side, cycle or time span of it, from every view, distance and report.
 
     Example: neurostore review exclude S07 walk_04 --session pre --reviewer R1 --reason "walked with a crutch" --lake lake/
-    """
-    part = {"side": side, "cycle": cycle, "from_s": from_s, "to_s": to_s, "basis": basis}
-    _decide(lake, "exclude", subject, session, trial, reviewer=reviewer, reason=reason, **part)
-
-
-@review.command(short_help="Include again what was excluded.")
-def include(
-    subject: SubjectArgument,
-    trial: TrialArgument,
-    reviewer: ReviewerOption,
-    reason: ReasonOption,
-    session: SessionOption = "",
-    side: SideOption = None,
-    cycle: CycleOption = None,
-    from_s: FromOption = None,
-    to_s: ToOption = None,
-    basis: BasisOption = None,
-    lake: LakeOption = LAKE,
-) -> None:
+    """,
+)
+_part_command(
+    "include",
+    "Include again what was excluded.",
     """Include a trial, or a part of it, again. The earlier decision stays in the list.
 
     Example: neurostore review include S07 walk_04 --session pre --reviewer R2 --reason "the crutch was the next trial" --lake lake/
-    """
-    part = {"side": side, "cycle": cycle, "from_s": from_s, "to_s": to_s, "basis": basis}
-    _decide(lake, "include", subject, session, trial, reviewer=reviewer, reason=reason, **part)
+    """,
+)
 
 
 @review.command(short_help="Add, move, delete or rename a foot strike or foot off.")

@@ -13,6 +13,7 @@ from neurostore.arrays import Floats, Ints
 from neurostore.errors import UsageError
 from neurostore.lake import tables as lake_sql
 from neurostore.release import VERSION
+from neurostore.schema import components_of
 from neurostore.wording import listed, near
 
 if TYPE_CHECKING:
@@ -201,9 +202,7 @@ def _on_even_frames(trial: Trial, table: str, names: list[str], rows: pl.DataFra
     at = have - have[0]
     positions = np.full((len(frame), len(columns), 3), np.nan, np.float32)
     for i, column in enumerate(columns):
-        fields = rows[column].struct
-        for axis, letter in enumerate("xyz"):
-            positions[at, i, axis] = fields.field(letter).cast(float).fill_null(np.nan).to_numpy()
+        positions[at, i] = components_of(rows[column].to_arrow())
     time_s = np.interp(frame, have, rows["time_s"].to_numpy())
     if len(frame) > len(have):
         trial.notes.append(f"{len(frame) - len(have)} frames in which the person was not seen are written as missing")

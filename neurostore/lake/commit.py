@@ -21,7 +21,7 @@ from neurostore.lake.stage import Staged, StagedFile, TrialTables, discard, reco
 from neurostore.release import VERSION
 from neurostore.trial_key import Key, key_text
 
-__all__ = ["Key", "Staged", "TrialTables", "commit", "discard", "known_trials", "renew_trials", "running", "stage"]
+__all__ = ["Key", "Staged", "TrialTables", "commit", "discard", "renew_trials", "running", "stage"]
 
 _TRIAL = schema.table("trials").key
 _SUBJECT = schema.table("subjects").key
@@ -238,17 +238,6 @@ def name_versions(root: str, versions: Mapping[str, int], operation: str) -> int
 def _keys_of(root: str, trials: Any) -> list[Key]:
     rows = delta.read(root, "trials", trials, list(_TRIAL))
     return list(zip(*(rows[c].to_pylist() for c in rows.column_names), strict=True))
-
-
-def known_trials(lake_path: object) -> dict[Key, tuple[str, str]]:
-    """(source_sha256, settings_sha256) of every trial now in the lake: what an ingest may skip."""
-    root = storage.resolve(lake_path)
-    columns = [*_TRIAL, "source_sha256", "settings_sha256"]
-    rows = delta.read(root, "trials", delta.open_table(root, "trials"), columns)
-    return {
-        (subject, session, trial): (source, settings)
-        for subject, session, trial, source, settings in zip(*(rows[c].to_pylist() for c in columns), strict=True)
-    }
 
 
 def renew_trials(lake_path: object, changes: Mapping[Key, Mapping[str, Any]], *, message: str = "") -> int:

@@ -8,9 +8,9 @@ import numpy as np
 
 from neurostore.arrays import Floats
 from neurostore.report.data import LEAST_REFERENCE, ReportData, group_of, subject_values
-from neurostore.report.figures import LEGEND, Figure, _area, _rounded, base_layout
-from neurostore.report.ordination import classical_mds, cluster
-from neurostore.report.panels import BY_COLUMN, GROUP_COLOURS, GROUP_SYMBOLS, INK, NO_GROUP, PANELS
+from neurostore.report.figures import LEGEND, Figure, _area, _rounded, angle_title, base_layout, small_title
+from neurostore.report.ordination import Tree, classical_mds, cluster
+from neurostore.report.panels import BY_COLUMN, GROUP_COLOURS, GROUP_SYMBOLS, INK, NO_GROUP, PANELS, Parameter
 from neurostore.report.placing import LETTER, places_of_names, swarm
 
 # Drawn by the page around the person chosen.
@@ -44,61 +44,23 @@ def parameter(data: ReportData, column: str) -> Figure | None:
     values = subject_values(data.summary, column)
     if not values:
         return None
-    groups, styles = group_of(data), style_of(data)
-    said = BY_COLUMN[column]
     names = groups_in_order(data)
     low, high = spread_of(data, values)
     traces: list[Figure] = []
     for place, group in enumerate(names):
-        mine = {s: v for s, v in values.items() if (groups.get(s) or NO_GROUP) == group}
-        if not mine:
-            continue
-        colour, symbol = styles[group]
-        mean = float(np.mean(list(mine.values())))
-        traces.append(
-            {
-                "type": "scatter",
-                "mode": "markers",
-                "name": escape(group),
-                "x": _rounded(place + swarm(list(mine.values()), low, high)),
-                "y": _rounded(mine.values(), 4),
-                "customdata": [escape(s) for s in mine],
-                "meta": {"role": "subjects", "group": group},
-                "marker": {
-                    "color": colour,
-                    "symbol": symbol,
-                    "size": 9,
-                    "opacity": 0.85,
-                    "line": {"width": 1, "color": "white"},
-                },
-                "hovertemplate": f"<b>%{{customdata}}</b> %{{y:.{said.decimals}f}} {said.unit}<extra>{escape(group)}</extra>",
-            }
-        )
-        if len(mine) == 1:
-            continue
-        traces.append(
-            {
-                "type": "scatter",
-                "mode": "markers",
-                "x": [place + 0.36],
-                "y": [round(mean, 4)],
-                "meta": {"role": "mean", "group": group},
-                "marker": {"color": INK, "symbol": "line-ew", "size": 12, "line": {"width": 2.5, "color": INK}},
-                "error_y": {
-                    "type": "data",
-                    "array": [round(float(np.std(list(mine.values()), ddof=1)), 4)],
-                    "color": INK,
-                    "thickness": 1.2,
-                    "width": 3,
-                },
-                "hovertemplate": f"mean %{{y:.{said.decimals}f}} {said.unit}, n = {len(mine)}<extra>{escape(group)}</extra>",
-            }
-        )
+        mine = {s: v for s, v in values.items() if (group_of(data).get(s) or NO_GROUP) == group}
+        if mine:
+            traces.append(_dots(data, column, group, mine, place + swarm(list(mine.values()), low, high)))
+        if len(mine) > 1:
+            traces.append(_mean_and_sd(BY_COLUMN[column], group, np.array(list(mine.values())), place + 0.36))
     traces.append(RING)
+    about = BY_COLUMN[column]
     layout = base_layout(height=230, margin={"l": 46, "r": 8, "t": 30, "b": 42})
-    title = f"<b>{said.title}</b> ({said.unit})"
-    layout |= {"showlegend": False, "hovermode": "closest"}
-    layout["title"] = {"text": title, "font": {"size": 12.5}, "x": 0, "xref": "paper", "xanchor": "left", "y": 0.97}
+    layout |= {
+        "showlegend": False,
+        "hovermode": "closest",
+        "title": small_title(f"<b>{about.title}</b> ({about.unit})"),
+    }
     layout["xaxis"] |= {
         "tickvals": list(range(len(names))),
         "ticktext": [escape(g) for g in names],
@@ -109,6 +71,49 @@ def parameter(data: ReportData, column: str) -> Figure | None:
     }
     layout["yaxis"] |= {"zeroline": False, "nticks": 6, "range": [low, high]}
     return {"data": traces, "layout": layout}
+
+
+def _dots(data: ReportData, column: str, group: str, values: dict[str, float], at: np.ndarray) -> Figure:
+    """A dot for each subject of a group."""
+    colour, symbol = style_of(data)[group]
+    about = BY_COLUMN[column]
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": escape(group),
+        "x": _rounded(at),
+        "y": _rounded(values.values(), 4),
+        "customdata": [escape(s) for s in values],
+        "meta": {"role": "subjects", "group": group},
+        "marker": {
+            "color": colour,
+            "symbol": symbol,
+            "size": 9,
+            "opacity": 0.85,
+            "line": {"width": 1, "color": "white"},
+        },
+        "hovertemplate": f"<b>%{{customdata}}</b> %{{y:.{about.decimals}f}} {about.unit}<extra>{escape(group)}</extra>",
+    }
+
+
+def _mean_and_sd(about: Parameter, group: str, values: np.ndarray, at: float) -> Figure:
+    """The mean of a group with its standard deviation."""
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "x": [at],
+        "y": [round(float(np.mean(values)), 4)],
+        "meta": {"role": "mean", "group": group},
+        "marker": {"color": INK, "symbol": "line-ew", "size": 12, "line": {"width": 2.5, "color": INK}},
+        "error_y": {
+            "type": "data",
+            "array": [round(float(np.std(values, ddof=1)), 4)],
+            "color": INK,
+            "thickness": 1.2,
+            "width": 3,
+        },
+        "hovertemplate": f"mean %{{y:.{about.decimals}f}} {about.unit}, n = {len(values)}<extra>{escape(group)}</extra>",
+    }
 
 
 def spread_of(data: ReportData, values: dict[str, float]) -> tuple[float, float]:
@@ -160,9 +165,7 @@ def group_curves(data: ReportData, angle: str) -> Figure | None:
         return None
     is_relative = bool(rows["is_relative"].any())
     layout = base_layout(height=250, margin={"l": 36, "r": 14, "t": 30, "b": 40})
-    title = f"<b>{which.title}</b> (°{', from neutral' if is_relative else ''})"
-    layout |= {"hovermode": "x unified", "showlegend": False}
-    layout["title"] = {"text": title, "font": {"size": 12.5}, "x": 0, "xref": "paper", "xanchor": "left", "y": 0.97}
+    layout |= {"hovermode": "x unified", "showlegend": False, "title": angle_title(which, is_relative)}
     layout["xaxis"] |= {"range": [0, 100], "title": {"text": "gait cycle (%)", "standoff": 2}, "hoverformat": ".0f"}
     layout["yaxis"] |= {"nticks": 7, "hoverformat": ".1f"}
     layout["xaxis"] |= {"tickvals": [0, 20, 40, 60, 80, 100]}
@@ -187,66 +190,14 @@ def heatmap(data: ReportData) -> Figure | None:
     values = np.asarray(data.distances.values, float)
     tree = cluster(values)
     names = data.distances.labels["subject"].to_list()
-    groups, styles = group_of(data), style_of(data)
     ordered = [names[i] for i in tree.order]
     n = len(names)
-    z = values[np.ix_(tree.order, tree.order)]
-    unit = data.distances.unit
-    traces: list[Figure] = [
-        {
-            "type": "heatmap",
-            "z": [_rounded(row, 2) for row in z],
-            "x": list(range(n)),
-            "y": list(range(n)),
-            "colorscale": "Cividis",
-            "reversescale": True,
-            "xgap": 1 if n <= 60 else 0,
-            "ygap": 1 if n <= 60 else 0,
-            "meta": {"role": "distances"},
-            "customdata": [[f"{escape(a)} and {escape(b)}" for b in ordered] for a in ordered],
-            "hovertemplate": f"%{{customdata}}: %{{z:.1f}} {escape(unit)}<extra></extra>",
-            "colorbar": {
-                "title": {"text": f"DTW distance ({escape(unit)})" if unit else "DTW distance", "side": "right"},
-                "thickness": 12,
-                "len": 0.7,
-                "y": 0.36,
-                "outlinewidth": 0,
-                "tickfont": {"size": 10},
-            },
-        }
-    ]
+    traces = [_cells(values[np.ix_(tree.order, tree.order)], ordered, data.distances.unit)]
     for group in groups_in_order(data):
-        places = [i for i, name in enumerate(ordered) if (groups.get(name) or NO_GROUP) == group]
+        places = [i for i, name in enumerate(ordered) if (group_of(data).get(name) or NO_GROUP) == group]
         if places:
-            colour, symbol = styles[group]
-            traces.append(
-                {
-                    "type": "scatter",
-                    "mode": "markers",
-                    "x": places,
-                    "y": [0] * len(places),
-                    "yaxis": "y2",
-                    "name": escape(group),
-                    "marker": {"color": colour, "symbol": symbol, "size": 9 if n <= 40 else 6},
-                    "hoverinfo": "name",
-                    "meta": {"role": "strip", "group": group},
-                }
-            )
-    x = [v for places, _ in tree.lines for v in [*_rounded(places), None]]
-    y = [v for _, heights in tree.lines for v in [*_rounded(heights), None]]
-    traces.append(
-        {
-            "type": "scatter",
-            "mode": "lines",
-            "x": x,
-            "y": y,
-            "yaxis": "y3",
-            "line": {"color": "#52606D", "width": 1.3},
-            "hoverinfo": "skip",
-            "showlegend": False,
-            "meta": {"role": "tree"},
-        }
-    )
+            traces.append(_strip(data, group, places, 9 if n <= 40 else 6))
+    traces.append(_tree(tree))
     side = int(min(16 + LETTER * max(map(len, names)), 130)) if n <= 60 else 16
     layout = base_layout(height=520, margin={"l": side, "r": 10, "t": 40, "b": side})
     tick = (
@@ -267,6 +218,63 @@ def heatmap(data: ReportData) -> Figure | None:
     layout["yaxis2"] = hidden | {"domain": [0.77, 0.81], "range": [-1, 1], "anchor": "x"}
     layout["yaxis3"] = hidden | {"domain": [0.82, 1], "anchor": "x", "rangemode": "tozero"}
     return {"data": traces, "layout": layout}
+
+
+def _cells(z: np.ndarray, names: list[str], unit: str) -> Figure:
+    """The matrix itself, (n, n) in the order of the names."""
+    n = len(names)
+    return {
+        "type": "heatmap",
+        "z": [_rounded(row, 2) for row in z],
+        "x": list(range(n)),
+        "y": list(range(n)),
+        "colorscale": "Cividis",
+        "reversescale": True,
+        "xgap": 1 if n <= 60 else 0,
+        "ygap": 1 if n <= 60 else 0,
+        "meta": {"role": "distances"},
+        "customdata": [[f"{escape(a)} and {escape(b)}" for b in names] for a in names],
+        "hovertemplate": f"%{{customdata}}: %{{z:.1f}} {escape(unit)}<extra></extra>",
+        "colorbar": {
+            "title": {"text": f"DTW distance ({escape(unit)})" if unit else "DTW distance", "side": "right"},
+            "thickness": 12,
+            "len": 0.7,
+            "y": 0.36,
+            "outlinewidth": 0,
+            "tickfont": {"size": 10},
+        },
+    }
+
+
+def _strip(data: ReportData, group: str, places: list[int], size: int) -> Figure:
+    """The marks of a group above the matrix."""
+    colour, symbol = style_of(data)[group]
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "x": places,
+        "y": [0] * len(places),
+        "yaxis": "y2",
+        "name": escape(group),
+        "marker": {"color": colour, "symbol": symbol, "size": size},
+        "hoverinfo": "name",
+        "meta": {"role": "strip", "group": group},
+    }
+
+
+def _tree(tree: Tree) -> Figure:
+    """The tree above the matrix."""
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "x": [v for places, _ in tree.lines for v in [*_rounded(places), None]],
+        "y": [v for _, heights in tree.lines for v in [*_rounded(heights), None]],
+        "yaxis": "y3",
+        "line": {"color": "#52606D", "width": 1.3},
+        "hoverinfo": "skip",
+        "showlegend": False,
+        "meta": {"role": "tree"},
+    }
 
 
 def cohort_map(data: ReportData) -> Figure | None:

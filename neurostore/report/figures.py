@@ -20,6 +20,7 @@ Figure = dict[str, Any]
 FONT = {"family": "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif", "size": 12, "color": INK}
 GRID = "#E4E7EB"
 SIDES = ("left", "right")
+ROW_OF_SIDE = {"left": 1.0, "right": 0.0}  # of the timeline
 LAST_ROW = tuple(panel.angle for panel in PANELS[-3:])  # its panels name the axis of all above
 
 
@@ -60,11 +61,10 @@ def panel(block: Session, which: Panel) -> Figure | None:
         for side, percent in block.foot_off.items()
         if side in curves
     ]
-    title = f"<b>{which.title}</b> (°{', from neutral' if is_relative else ''})"
     is_last = which.angle in LAST_ROW
     layout = base_layout(height=230 if is_last else 215, margin={"l": 34, "r": 14, "t": 30, "b": 41 if is_last else 26})
     layout |= {
-        "title": {"text": title, "font": {"size": 12.5}, "x": 0, "xref": "paper", "xanchor": "left", "y": 0.97},
+        "title": angle_title(which, is_relative),
         "showlegend": False,
         "hovermode": "x unified",
         "shapes": lines,
@@ -75,6 +75,16 @@ def panel(block: Session, which: Panel) -> Figure | None:
         layout["xaxis"]["title"] = {"text": "gait cycle (%)", "standoff": 2, "font": {"size": 10.5}}
     layout["yaxis"] |= {"range": _range(which, traces, is_relative), "nticks": 6, "hoverformat": ".1f"}
     return {"data": traces, "layout": layout}
+
+
+def small_title(text: str) -> Figure:
+    """Title of a small figure, above its left edge."""
+    return {"text": text, "font": {"size": 12.5}, "x": 0, "xref": "paper", "xanchor": "left", "y": 0.97}
+
+
+def angle_title(which: Panel, is_relative: bool) -> Figure:
+    """Title of an angle's figure: degrees, or degrees from the neutral pose."""
+    return small_title(f"<b>{which.title}</b> (°{', from neutral' if is_relative else ''})")
 
 
 def is_fixed(block: Session, angle: str) -> bool:
@@ -133,18 +143,15 @@ def map_bars(block: Session) -> Figure | None:
     layout["xaxis"] |= {"range": [-0.5, len(names) - 0.5]}
     layout["yaxis"] |= {"title": {"text": "RMS difference (°)", "standoff": 4}, "rangemode": "tozero"}
     layout["annotations"] = [
-        {
-            "x": n,
-            "y": 0,
-            "yanchor": "bottom",
-            "text": "n/a",
-            "showarrow": False,
-            "font": {"size": 10, "color": "#616E7C"},
-        }
-        for n, c in zip(names, columns, strict=True)
-        if all(rows[s][c] is None for s in rows)
+        _not_scored(n) for n, c in zip(names, columns, strict=True) if all(rows[s][c] is None for s in rows)
     ]
     return {"data": traces, "layout": layout}
+
+
+def _not_scored(name: str) -> Figure:
+    """What stands in the place of a bar that there is no score for."""
+    font = {"size": 10, "color": "#616E7C"}
+    return {"x": name, "y": 0, "yanchor": "bottom", "text": "n/a", "showarrow": False, "font": font}
 
 
 def control_scores(block: Session) -> dict[str, float]:
@@ -165,81 +172,10 @@ def control_scores(block: Session) -> dict[str, float]:
 
 def timeline(block: Session, trial: str) -> Figure:
     """Stance and swing of both feet over a trial, with every event; file events of the source as open marks."""
-    import polars as pl
-
-    cycles = block.rows(block.data.cycles, False).filter(pl.col("trial") == trial)
-    events = block.rows(block.data.events, False).filter(pl.col("trial") == trial)
-    row = {"left": 1.0, "right": 0.0}
     traces: list[Figure] = []
     for side in SIDES:
-        mine = cycles.filter(pl.col("side") == side)
-        for is_steady in (True, False):
-            part = mine.filter(pl.col("is_steady") == is_steady).drop_nulls(["foot_off_s"])
-            if not part.height:
-                continue
-            said = ["steady" if s else (r or "not steady") for s, r in part.select("is_steady", "reason").iter_rows()]
-            traces.append(
-                {
-                    "type": "bar",
-                    "orientation": "h",
-                    "width": 0.44,
-                    "y": [row[side]] * part.height,
-                    "base": _rounded(part["start_s"], 4),
-                    "x": _rounded(part["foot_off_s"] - part["start_s"], 4),
-                    "marker": {
-                        "color": SIDE_COLOURS[side],
-                        "opacity": 0.85 if is_steady else 0.3,
-                        "pattern": PATTERN | {"shape": "" if is_steady else "/"},
-                    },
-                    "customdata": [escape(str(s)) for s in said],
-                    "hovertemplate": f"{side} stance, from %{{base:.2f}} s for %{{x:.2f}} s<br>%{{customdata}}<extra></extra>",
-                    "name": f"{side} stance",
-                    "meta": {"role": "stance", "side": side},
-                }
-            )
-        outside = lone_stances(block, trial, side)
-        if outside:
-            traces.append(
-                {
-                    "type": "bar",
-                    "orientation": "h",
-                    "width": 0.44,
-                    "y": [row[side]] * len(outside),
-                    "base": _rounded([start for start, _ in outside], 4),
-                    "x": _rounded([end - start for start, end in outside], 4),
-                    "marker": {"color": "white", "line": {"color": SIDE_COLOURS[side], "width": 1.3}},
-                    "hovertemplate": f"{side} stance outside whole cycles, from %{{base:.2f}} s for %{{x:.2f}} s<extra></extra>",
-                    "name": f"{side} stance outside whole cycles",
-                    "meta": {"role": "stance outside", "side": side},
-                }
-            )
-        for source, is_ours in (("computed", True), ("file", False)):
-            for event, symbol in (("foot_strike", "triangle-down"), ("foot_off", "triangle-up")):
-                part = events.filter(pl.col("side") == side, pl.col("event") == event, pl.col("source") == source)
-                if not part.height:
-                    continue
-                said = [
-                    f"{method or source}{'' if spread is None else f', methods {spread:.0f} ms apart'}"
-                    for method, spread in part.select("method", "spread_ms").iter_rows()
-                ]
-                lift = 0.34 if event == "foot_strike" else -0.34
-                traces.append(
-                    {
-                        "type": "scatter",
-                        "mode": "markers",
-                        "x": _rounded(part["time_s"], 4),
-                        "y": [row[side] + lift + (0 if is_ours else 0.08)] * part.height,
-                        "marker": {
-                            "symbol": symbol + ("" if is_ours else "-open"),
-                            "size": 8,
-                            "color": SIDE_COLOURS[side],
-                        },
-                        "customdata": [escape(s) for s in said],
-                        "hovertemplate": f"{side} {event.replace('_', ' ')} %{{x:.3f}} s<br>%{{customdata}}<extra></extra>",
-                        "name": f"{side} {event.replace('_', ' ')}",
-                        "meta": {"role": event, "side": side, "source": source},
-                    }
-                )
+        traces += _stances(block, trial, side)
+        traces += _events(block, trial, side)
     layout = base_layout(height=150, margin={"l": 44, "r": 10, "t": 8, "b": 34})
     layout |= {"showlegend": False, "barmode": "overlay", "hovermode": "closest"}
     start, end = span_of(block, trial)
@@ -251,25 +187,105 @@ def timeline(block: Session, trial: str) -> Figure:
         "showgrid": False,
         "zeroline": False,
     }
-    layout["shapes"] = [
-        {
-            "type": "line",
-            "name": "cursor",
-            "xref": "x",
-            "yref": "paper",
-            "x0": start,
-            "x1": start,
-            "y0": 0,
-            "y1": 1,
-            "line": {"color": INK, "width": 1.5},
-            "visible": False,
-        }
-    ]
+    cursor = {
+        "type": "line",
+        "name": "cursor",
+        "xref": "x",
+        "yref": "paper",
+        "x0": start,
+        "x1": start,
+        "y0": 0,
+        "y1": 1,
+    }
+    layout["shapes"] = [cursor | {"line": {"color": INK, "width": 1.5}, "visible": False}]
     if not traces:
         layout["annotations"] = [
             {"xref": "paper", "yref": "paper", "x": 0.5, "y": 0.5, "text": "no gait event found", "showarrow": False}
         ]
     return {"data": traces, "layout": layout}
+
+
+def _stances(block: Session, trial: str, side: str) -> list[Figure]:
+    """Bars of the stances of a side: of steady cycles, of others, and outside whole cycles."""
+    import polars as pl
+
+    mine = block.rows(block.data.cycles, False).filter(pl.col("trial") == trial, pl.col("side") == side)
+    colour = SIDE_COLOURS[side]
+    traces: list[Figure] = []
+    for is_steady in (True, False):
+        part = mine.filter(pl.col("is_steady") == is_steady).drop_nulls(["foot_off_s"])
+        if not part.height:
+            continue
+        why = ["steady" if s else (r or "not steady") for s, r in part.select("is_steady", "reason").iter_rows()]
+        pattern = PATTERN | {"shape": "" if is_steady else "/"}
+        traces.append(
+            _bars(side, part["start_s"], part["foot_off_s"])
+            | {
+                "marker": {"color": colour, "opacity": 0.85 if is_steady else 0.3, "pattern": pattern},
+                "customdata": [escape(str(w)) for w in why],
+                "hovertemplate": f"{side} stance, from %{{base:.2f}} s for %{{x:.2f}} s<br>%{{customdata}}<extra></extra>",
+                "name": f"{side} stance",
+                "meta": {"role": "stance", "side": side},
+            }
+        )
+    outside = np.array(lone_stances(block, trial, side)).reshape(-1, 2)
+    if len(outside):
+        name = f"{side} stance outside whole cycles"
+        traces.append(
+            _bars(side, outside[:, 0], outside[:, 1])
+            | {
+                "marker": {"color": "white", "line": {"color": colour, "width": 1.3}},
+                "hovertemplate": f"{name}, from %{{base:.2f}} s for %{{x:.2f}} s<extra></extra>",
+                "name": name,
+                "meta": {"role": "stance outside", "side": side},
+            }
+        )
+    return traces
+
+
+def _bars(side: str, start: Any, end: Any) -> Figure:
+    """Bars in the row of a side, from start (n,) to end (n,) in seconds."""
+    return {
+        "type": "bar",
+        "orientation": "h",
+        "width": 0.44,
+        "y": [ROW_OF_SIDE[side]] * len(start),
+        "base": _rounded(start, 4),
+        "x": _rounded(end - start, 4),
+    }
+
+
+def _events(block: Session, trial: str, side: str) -> list[Figure]:
+    """Marks of the events of a side: ours filled, those of the source file open and a little higher."""
+    import polars as pl
+
+    events = block.rows(block.data.events, False).filter(pl.col("trial") == trial, pl.col("side") == side)
+    traces: list[Figure] = []
+    for source, is_ours in (("computed", True), ("file", False)):
+        for event, symbol, lift in (("foot_strike", "triangle-down", 0.34), ("foot_off", "triangle-up", -0.34)):
+            part = events.filter(pl.col("event") == event, pl.col("source") == source)
+            if not part.height:
+                continue
+            how = [
+                f"{method or source}{'' if spread is None else f', methods {spread:.0f} ms apart'}"
+                for method, spread in part.select("method", "spread_ms").iter_rows()
+            ]
+            name = f"{side} {event.replace('_', ' ')}"
+            symbol_shown = symbol + ("" if is_ours else "-open")
+            traces.append(
+                {
+                    "type": "scatter",
+                    "mode": "markers",
+                    "x": _rounded(part["time_s"], 4),
+                    "y": [ROW_OF_SIDE[side] + lift + (0 if is_ours else 0.08)] * part.height,
+                    "marker": {"symbol": symbol_shown, "size": 8, "color": SIDE_COLOURS[side]},
+                    "customdata": [escape(h) for h in how],
+                    "hovertemplate": f"{name} %{{x:.3f}} s<br>%{{customdata}}<extra></extra>",
+                    "name": name,
+                    "meta": {"role": event, "side": side, "source": source},
+                }
+            )
+    return traces
 
 
 def span_of(block: Session, trial: str) -> tuple[float, float]:

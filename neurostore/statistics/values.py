@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from neurostore.lake.queryable import Queryable
 
-_ABOUT_A_ROW = ("leg_length_m",)
-
 
 def parameters() -> dict[str, str]:
     """Every parameter of the views and the view it is a column of."""

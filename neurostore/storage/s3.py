@@ -331,7 +331,7 @@ def _take(path: str, content: bytes, timeout_s: float, what: str) -> tuple[str, 
             return mark, was_abandoned
         if time.monotonic() > deadline:
             raise ConflictError(
-                f"{what}: {said.get('holder') or 'another process'} has locked the lake for more than {timeout_s:g} s; "
+                f"{what}: {lease.get('holder') or 'another process'} has locked the lake for more than {timeout_s:g} s; "
                 "wait for it or end it, then repeat the command"
             )
         time.sleep(pause * (0.5 + random.random()))

@@ -100,17 +100,14 @@ def _runs(root: str, subject: str) -> Iterator[bytes]:
 
 def _runs_in(points: pa.StructArray) -> Iterator[bytes]:
     """A few runs of one coordinate over frames, as float32, float64 and text; none of round or constant numbers."""
-    values = points.field(0).to_numpy(zero_copy_only=False)
+    every = schema.components_of(points)
+    values = every[:, 0]
     for first in np.linspace(0, max(len(values) - _RUN, 0), _PLACES).astype(int):
         run = values[first : first + _RUN]
         if len(run) == _RUN and np.isfinite(run).all() and (run != np.round(run)).all() and len(set(run)) == _RUN:
             yield run.astype("<f4").tobytes()
             yield run.astype("<f8").tobytes()
-        xyz = (
-            np.array([points.field(i)[int(first)].as_py() or 0.0 for i in range(len(points.type))])
-            if len(values)
-            else run
-        )
+        xyz = np.nan_to_num(every[first]).astype(float) if len(every) else run
         if len(xyz) == _RUN and (xyz != np.round(xyz)).all():
             yield xyz.astype("<f4").tobytes()
             yield xyz.astype("<f8").tobytes()

@@ -28,7 +28,7 @@ def write(
     parts: dict[str, WindowBatches],
     out: Path,
     data_sha256: str,
-    progress: Callable[[int, int], None] = lambda done, all_: None,
+    progress: Callable[[int, int], None] = lambda done, n: None,
 ) -> None:
     """Write every window of every batch to ``out/<split>/<array>.npy``, float32 (about 70 kB per window).
 

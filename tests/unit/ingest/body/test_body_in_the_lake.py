@@ -70,8 +70,8 @@ def test_a_lake_without_bodies_has_no_angles_of_them(lakes):
 
 def test_apply_gives_what_ingest_gives(lakes):
     report = apply_to_lake(lakes[1])
-    assert len(report.fitted) == 1
-    assert apply_to_lake(lakes[1]).skipped == report.fitted
+    assert len(report.renewed) == 1
+    assert apply_to_lake(lakes[1]).skipped == report.renewed
     query = "SELECT knee_angle_l_deg, hip_flexion_r_deg FROM body_angles ORDER BY frame"
     a, b = (neurostore.open(path).sql(query).to_numpy() for path in lakes)
     np.testing.assert_allclose(a, b, atol=0.05)  # landmarks are stored as float32

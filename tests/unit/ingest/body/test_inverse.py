@@ -75,7 +75,7 @@ def test_normal_equations_are_the_jacobians(model):
     names, h = list(prepared.markers), 1e-6
     weight = np.repeat([weights[n] for n in names], 3)
     columns = []
-    for i in prepared.tree.free:
+    for i in prepared.tree.arrays.free:
         ends = []
         for sign in (1, -1):
             moved = values.copy()

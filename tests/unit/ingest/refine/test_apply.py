@@ -184,7 +184,7 @@ def test_a_lakes_trial_keeps_its_poses_and_gets_new_landmarks(refiner, tmp_path)
     before = open_lake(root)
     report = apply_to_lake(root, refiner, ["S01"])
     after = open_lake(root)
-    assert report.refined == [("S01", "", "walk")]
+    assert report.renewed == [("S01", "", "walk")]
     assert report.exit_code == 0
     poses = [lake.sql("SELECT * EXCLUDE (ingest_id) FROM poses_blazepose_33 ORDER BY ALL") for lake in (before, after)]
     assert poses[0].equals(poses[1])
@@ -206,10 +206,10 @@ def test_a_lakes_trial_keeps_its_poses_and_gets_new_landmarks(refiner, tmp_path)
     sd = after.sql("SELECT subject, count(depth_sd_mm) AS n FROM landmarks GROUP BY ALL ORDER BY subject")
     assert sd["n"].to_list() == [len(poses[0].filter(poses[0]["subject"] == "S01")), 0]
     again = apply_to_lake(root, refiner, ["S01"])
-    assert again.refined == []
+    assert again.renewed == []
     assert again.skipped == [("S01", "", "walk")]
     once_more = apply_to_lake(root, refiner, ["S01"], force=True)
-    assert once_more.refined == [("S01", "", "walk")]
+    assert once_more.renewed == [("S01", "", "walk")]
     assert open_lake(root).sql(knees).equals(b)  # from the poses, not from what was refined
 
 
