@@ -67,31 +67,37 @@ def commit(
             raise LakeError(f"{root}: {'; '.join(map(str, refused.values()))}")
         if refused and on_refused is not None:
             on_refused(refused)
-        subjects = kept_out.subjects_let_in(root, subjects or ())
-        rows = [dict(r) for s in staged for r in s.rows]
-        keys = [(r["subject"], r["session"], r["trial"]) for r in rows]
-        if not (rows or subjects or removed):
+        people = kept_out.subjects_let_in(root, subjects or ())
+        if not (any(s.rows for s in staged) or people or removed):
             return delta.open_table(root, "trials").version()
-        versions = _add_files(root, [f for s in staged for f in s.files])
-        described = [s.skeletons for s in staged if s.skeletons is not None]
-        if described:
-            versions["skeletons"] = _add_skeletons(root, pa.concat_tables(described))
-        if subjects:
-            people = schema.rows_table("subjects", subjects)
-            versions["subjects"] = delta.replace_rows(root, "subjects", _SUBJECT, people)
-        at = delta.open_table(root, "trials")
-        there = set(_keys_of(root, at))
-        note = {
-            "trials_in": len(set(keys) - there),
-            "trials_replaced": len(set(keys) & there),
-            "trials_removed": len(removed & there),
-        }
+        return _commit(root, staged, people, removed, message)
 
-        def rows_of(newest: Any) -> pa.Table:
-            return _rows_naming(root, newest, rows, versions, removed)
 
-        said = _note("commit" if rows or removed else "subjects", message, note)
-        return delta.replace_rows(root, "trials", _TRIAL, rows_of, drop=removed, note=said, at=at)
+def _commit(
+    root: str, staged: Sequence[Staged], people: Sequence[dict[str, Any]], removed: set[Key], message: str
+) -> int:
+    """Files, skeletons and subjects first, then the rows of ``trials`` that name them: from then on readers see all."""
+    rows = [dict(r) for s in staged for r in s.rows]
+    keys = {(r["subject"], r["session"], r["trial"]) for r in rows}
+    versions = _add_files(root, [f for s in staged for f in s.files])
+    described = [s.skeletons for s in staged if s.skeletons is not None]
+    if described:
+        versions["skeletons"] = _add_skeletons(root, pa.concat_tables(described))
+    if people:
+        versions["subjects"] = delta.replace_rows(root, "subjects", _SUBJECT, schema.rows_table("subjects", people))
+    at = delta.open_table(root, "trials")
+    there = set(_keys_of(root, at))
+    counts = {
+        "trials_in": len(keys - there),
+        "trials_replaced": len(keys & there),
+        "trials_removed": len(removed & there),
+    }
+
+    def rows_of(newest: Any) -> pa.Table:
+        return _rows_naming(root, newest, rows, versions, removed)
+
+    note = _note("commit" if rows or removed else "subjects", message, counts)
+    return delta.replace_rows(root, "trials", _TRIAL, rows_of, drop=removed, note=note, at=at)
 
 
 def _check_once(root: str, staged: Iterable[Staged]) -> None:

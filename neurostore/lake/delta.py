@@ -304,32 +304,17 @@ def replace_rows(
         written.clear()
         recorded.clear()
         new = rows(newest) if callable(rows) else rows
-        incoming = set(zip(*(new[c].to_pylist() for c in key), strict=True))
-        old_schema = schema_of(newest)
-        schema = merged_schema(old_schema, new.schema)
-        overwrite = schema != old_schema
-        spelled = {n.lower(): n for n in schema.names}
-        kept = [unify(new.rename_columns([spelled[n.lower()] for n in new.column_names]), schema)]
-        n_kept = new.num_rows
-        actions: list[Any] = []
-        for file in sorted(files_of(newest), key=lambda f: f.n_rows):
-            keys = _read_file(root, table, file.path, pa.schema([old_schema.field(c) for c in key]))
-            listed = list(zip(*(keys[c].to_pylist() for c in key), strict=True))
-            stays = [k not in incoming and k not in dropped for k in listed]
-            if overwrite or file.n_rows <= n_kept or not all(stays):
-                part = _read_file(root, table, file.path, old_schema).filter(pa.array(stays, pa.bool_()))
-                kept.append(unify(part, schema))
-                n_kept += part.num_rows
-                if not overwrite:
-                    actions.append(remove_action(file))
-        if n_kept:
-            full = pa.concat_tables(kept).sort_by([(c, "ascending") for c in key])
+        schema = merged_schema(schema_of(newest), new.schema)
+        overwrite = schema != schema_of(newest)
+        full, replaced = _merged(root, table, newest, new, schema, key, dropped)
+        actions: list[Any] = [] if overwrite else [remove_action(file) for file in replaced]
+        if full.num_rows:
             path = new_path(schema, None)
+            full = full.sort_by([(c, "ascending") for c in key])
             size, sha256 = storage.write_parquet(storage.join(root, table, path), full, **parquet_options(schema))
             written.append(path)
             recorded[f"{table}/{path}"] = hashes.Entry(sha256, size)
-            now_ms = int(time.time() * 1000)
-            actions.append(add_action(DataFile(path, None, full.num_rows, size, now_ms)))
+            actions.append(add_action(DataFile(path, None, full.num_rows, size, int(time.time() * 1000))))
         if not actions and not overwrite:
             return None
         return Change(actions, Schema.from_arrow(schema), overwrite)
@@ -343,6 +328,34 @@ def replace_rows(
             live = {f.path for f in files_of(open_table(root, table))}
             storage.delete([storage.join(root, table, p) for p in written if p not in live])
             raise
+
+
+def _merged(
+    root: str,
+    table: str,
+    newest: DeltaTable,
+    new: pa.Table,
+    schema: pa.Schema,
+    key: Sequence[str],
+    dropped: set[tuple],
+) -> tuple[pa.Table, list[DataFile]]:
+    """The new rows with the live ones of older files that they replace or take in, and these files."""
+    old_schema = schema_of(newest)
+    incoming = set(zip(*(new[c].to_pylist() for c in key), strict=True))
+    spelled = {n.lower(): n for n in schema.names}
+    kept = [unify(new.rename_columns([spelled[n.lower()] for n in new.column_names]), schema)]
+    n_kept = new.num_rows
+    replaced = []
+    for file in sorted(files_of(newest), key=lambda f: f.n_rows):
+        keys = _read_file(root, table, file.path, pa.schema([old_schema.field(c) for c in key]))
+        listed = list(zip(*(keys[c].to_pylist() for c in key), strict=True))
+        stays = [k not in incoming and k not in dropped for k in listed]
+        if schema != old_schema or file.n_rows <= n_kept or not all(stays):
+            part = _read_file(root, table, file.path, old_schema).filter(pa.array(stays, pa.bool_()))
+            kept.append(unify(part, schema))
+            n_kept += part.num_rows
+            replaced.append(file)
+    return pa.concat_tables(kept), replaced
 
 
 def stored_tables(root: str) -> list[str]:
