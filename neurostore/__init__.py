@@ -3,6 +3,9 @@
 >>> import neurostore
 >>> neurostore.__version__
 '0.1.0'
+
+In comes the path of a lake, out comes a Lake: `open` and `Lake` are those of neurostore.api, which is imported when first
+asked for. May import: api and release.
 """
 
 from __future__ import annotations

@@ -1,1 +1,4 @@
-"""Tables and skeletons, declared once in TOML; neurostore.schema and neurostore.skeleton read them."""
+"""Tables, views, skeletons, names of joints and pose models, declared once in TOML.
+
+neurostore.schema and neurostore.skeleton read them. Nothing is imported.
+"""

@@ -1,1 +1,4 @@
-"""Forces and analog channels of a recording as rows of the lake; in comes a Recording, out go columns of tables."""
+"""Forces and analog channels of a recording as rows of the lake.
+
+In comes a Recording, out go columns of tables. May import: recording, landmarks, and neurostore's schema.
+"""

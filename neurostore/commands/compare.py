@@ -11,6 +11,7 @@ import typer
 from neurostore.commands.help_sections import COMPARE
 from neurostore.commands.options import (
     LAKE,
+    ByOption,
     ConditionsOption,
     EventSourceOption,
     Format,
@@ -19,6 +20,7 @@ from neurostore.commands.options import (
     MixedOption,
     OutputOption,
     SessionsOption,
+    SideOfPersonOption,
     VersionOption,
     WhereOption,
     open_selected,
@@ -26,13 +28,6 @@ from neurostore.commands.options import (
 
 if TYPE_CHECKING:
     import polars as pl
-
-
-class Side(StrEnum):
-    left = "left"
-    right = "right"
-    affected = "affected"
-    unaffected = "unaffected"
 
 
 class Test(StrEnum):
@@ -52,12 +47,8 @@ def compare(
             help="Columns of subject_summary or gait_profile, numeric columns of subjects, or angles.",
         ),
     ],
-    by: Annotated[
-        str, typer.Option(metavar="COLUMN", help="Column of the subjects table, or session or condition.")
-    ] = "group",
-    side: Annotated[
-        Side | None, typer.Option(help="Only this side; else the mean of both.", show_default=False)
-    ] = None,
+    by: ByOption = "group",
+    side: SideOfPersonOption = None,
     test: Annotated[Test, typer.Option(help="Test between groups.")] = Test.welch,
     seed: Annotated[int, typer.Option(help="Seed of the permutations.")] = 0,
     where: WhereOption = None,

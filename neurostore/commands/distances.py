@@ -13,11 +13,15 @@ from neurostore.commands.help_sections import COMPARE
 from neurostore.commands.options import (
     LAKE,
     ConditionsOption,
+    Engine,
+    EngineOption,
     EventSourceOption,
     FormatOption,
     LakeOption,
     OutputOption,
+    RayAddressOption,
     SessionsOption,
+    Side,
     VersionOption,
     WhereOption,
     open_selected,
@@ -29,16 +33,6 @@ class Unit(StrEnum):
     trial = "trial"
     cycle = "cycle"
     subject = "subject"
-
-
-class Engine(StrEnum):
-    local = "local"
-    ray = "ray"
-
-
-class Side(StrEnum):
-    left = "left"
-    right = "right"
 
 
 UnitOption = Annotated[Unit, typer.Option(help="What to compare.")]
@@ -90,10 +84,8 @@ def distances(
     version: VersionOption = None,
     all_cycles: AllCycles = False,
     mixed: Annotated[bool, typer.Option("--mixed", help="Compare items with different models or cut-offs.")] = False,
-    engine: Annotated[Engine, typer.Option(help="Run on this machine or on a Ray cluster.")] = Engine.local,
-    ray_address: Annotated[
-        str | None, typer.Option(help="Address of a running Ray cluster; else one is started here.", show_default=False)
-    ] = None,
+    engine: EngineOption = Engine.local,
+    ray_address: RayAddressOption = None,
     lake: LakeOption = LAKE,
 ) -> None:
     """Write the DTW distances between all cycles, trials or subjects of the lake.

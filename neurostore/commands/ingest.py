@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from neurostore.commands.help_sections import BRING_IN
-from neurostore.commands.options import LAKE, LakeOption
+from neurostore.commands.options import LAKE, Engine, EngineOption, LakeOption, RayAddressOption
 from neurostore.errors import NeurostoreError
 
 
@@ -24,11 +24,6 @@ class Hips(StrEnum):
     hara = "hara"
     bell = "bell"
     davis = "davis"
-
-
-class Engine(StrEnum):
-    local = "local"
-    ray = "ray"
 
 
 def register(app: typer.Typer) -> None:
@@ -61,10 +56,8 @@ def ingest(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Worker processes; 1 uses this process.", show_default="one per core")
     ] = None,
-    engine: Annotated[Engine, typer.Option(help="Run on this machine or on a Ray cluster.")] = Engine.local,
-    ray_address: Annotated[
-        str | None, typer.Option(help="Address of a running Ray cluster; else one is started here.", show_default=False)
-    ] = None,
+    engine: EngineOption = Engine.local,
+    ray_address: RayAddressOption = None,
     force: Annotated[bool, typer.Option("--force", help="Read trials again that are unchanged in the lake.")] = False,
     consent_renewed: Annotated[
         bool, typer.Option("--consent-renewed", help="Ingest people again who were erased from this lake.")

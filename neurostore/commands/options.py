@@ -21,6 +21,42 @@ class Format(StrEnum):
     parquet = "parquet"
 
 
+class Side(StrEnum):
+    """A side of the body."""
+
+    left = "left"
+    right = "right"
+
+
+class SideOfPerson(StrEnum):
+    """A side of the body, or what it is to the person."""
+
+    left = "left"
+    right = "right"
+    affected = "affected"
+    unaffected = "unaffected"
+
+
+class Engine(StrEnum):
+    """Where work is done: in processes of this machine or on a Ray cluster."""
+
+    local = "local"
+    ray = "ray"
+
+
+EngineOption = Annotated[Engine, typer.Option("--engine", help="Run on this machine or on a Ray cluster.")]
+RayAddressOption = Annotated[
+    str | None,
+    typer.Option(
+        "--ray-address", help="Address of a running Ray cluster; else one is started here.", show_default=False
+    ),
+]
+ByOption = Annotated[
+    str, typer.Option("--by", metavar="COLUMN", help="Column of the subjects table, or session or condition.")
+]
+SideOfPersonOption = Annotated[
+    SideOfPerson | None, typer.Option("--side", help="Only this side; else the mean of both.", show_default=False)
+]
 WhereOption = Annotated[
     str | None,
     typer.Option("--where", metavar="SQL", help="Condition on trials (t) and subjects (s).", show_default=False),

@@ -9,14 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from neurostore.commands.help_sections import LOOK
-from neurostore.commands.options import LAKE, FormatOption, LakeOption, OutputOption
+from neurostore.commands.options import LAKE, FormatOption, LakeOption, OutputOption, Side
 
 review = typer.Typer(no_args_is_help=True, help="Record and list decisions on trials, cycles and events.")
-
-
-class Side(StrEnum):
-    left = "left"
-    right = "right"
 
 
 class Event(StrEnum):

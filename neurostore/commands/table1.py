@@ -11,11 +11,13 @@ import typer
 from neurostore.commands.help_sections import COMPARE
 from neurostore.commands.options import (
     LAKE,
+    ByOption,
     ConditionsOption,
     EventSourceOption,
     LakeOption,
     MixedOption,
     SessionsOption,
+    SideOfPersonOption,
     VersionOption,
     WhereOption,
     open_selected,
@@ -28,13 +30,6 @@ if TYPE_CHECKING:
     from neurostore.statistics.table1 import Table1
 
 SUFFIXES = (".csv", ".xlsx", ".html", ".tex")
-
-
-class Side(StrEnum):
-    left = "left"
-    right = "right"
-    affected = "affected"
-    unaffected = "unaffected"
 
 
 class Centre(StrEnum):
@@ -51,12 +46,8 @@ def table1(
         list[str] | None,
         typer.Argument(metavar="PARAMETER", help="Parameters; default: speed, cadence, stride, width, stance, GPS."),
     ] = None,
-    by: Annotated[
-        str, typer.Option(metavar="COLUMN", help="Column of the subjects table, or session or condition.")
-    ] = "group",
-    side: Annotated[
-        Side | None, typer.Option(help="Only this side; else the mean of both.", show_default=False)
-    ] = None,
+    by: ByOption = "group",
+    side: SideOfPersonOption = None,
     centre: Annotated[Centre, typer.Option(help="mean ± SD or median [quartiles].")] = Centre.mean,
     where: WhereOption = None,
     session: SessionsOption = None,

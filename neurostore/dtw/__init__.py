@@ -1,7 +1,8 @@
 """Exact dynamic time warping of movement, many pairs side by side.
 
-Five verbs, the same options for each: `distance`, `path`, `pairwise`, `cross`, `nearest`. soft-DTW with gradients is in
-`neurostore.dtw.soft` and needs torch.
+In come arrays of samples, out come distances and paths. Five verbs, the same options for each: `distance`, `path`,
+`pairwise`, `cross`, `nearest`. soft-DTW with gradients is in `neurostore.dtw.soft` and needs torch. May import: arrays,
+compiled, errors, file_hash.
 """
 
 from __future__ import annotations

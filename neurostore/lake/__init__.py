@@ -8,5 +8,5 @@ the commit point. Rows are live only if ``trials`` names their ``ingest_id``. Wh
 ``heartbeat.running(root)``, so that ``compact`` keeps it. Writers take ``writing(root, doing)`` instead of a bare lock:
 it also records the hashes that a killed writer could not. Whoever writes anything out of a lake calls ``outputs.note``.
 
-May import: errors, wording, child_process, schema, skeleton, storage, sql.
+May import: schema, storage, sql, and what is below them.
 """

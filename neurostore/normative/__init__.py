@@ -1,4 +1,7 @@
-"""The published norm of gait: Schwartz 2008, under CC BY-SA 4.0 (README.md and the licence lie in this folder)."""
+"""The published norm of gait: Schwartz 2008, under CC BY-SA 4.0 (README.md and the licence are in this folder).
+
+In comes a DuckDB connection, out go the tables of the norm in it. May import: nothing of neurostore.
+"""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ def parameter(data: ReportData, column: str) -> Figure | None:
     return {"data": traces, "layout": layout}
 
 
-def _dots(data: ReportData, column: str, group: str, values: dict[str, float], at: np.ndarray) -> Figure:
+def _dots(data: ReportData, column: str, group: str, values: dict[str, float], at: Floats) -> Figure:
     """A dot for each subject of a group."""
     colour, symbol = style_of(data)[group]
     about = BY_COLUMN[column]
@@ -96,7 +96,7 @@ def _dots(data: ReportData, column: str, group: str, values: dict[str, float], a
     }
 
 
-def _mean_and_sd(about: Parameter, group: str, values: np.ndarray, at: float) -> Figure:
+def _mean_and_sd(about: Parameter, group: str, values: Floats, at: float) -> Figure:
     """The mean of a group with its standard deviation."""
     return {
         "type": "scatter",
@@ -220,7 +220,7 @@ def heatmap(data: ReportData) -> Figure | None:
     return {"data": traces, "layout": layout}
 
 
-def _cells(z: np.ndarray, names: list[str], unit: str) -> Figure:
+def _cells(z: Floats, names: list[str], unit: str) -> Figure:
     """The matrix itself, (n, n) in the order of the names."""
     n = len(names)
     return {

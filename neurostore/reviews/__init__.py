@@ -2,7 +2,7 @@
 
 What comes in: a decision (who, what, why), or a TSV of them. What goes out: a new version of the lake, in whose views
 cycles are left out and events moved. The latest decision on a part counts; ``SET VARIABLE reviews = 'off'`` shows the
-untouched. May import from lake and what stands below it.
+untouched. May import: lake and what is below it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""From the views to statistics: mean curves, arrays of cycles, groups compared. One value or curve a subject.
+"""From the views to statistics: mean curves, arrays of cycles, groups compared. One value or curve per subject.
 
-The functions take a Lake (``lake.sql(query, params) -> polars.DataFrame``) and are its methods too.
+In comes a Lake (``lake.sql(query, params) -> polars.DataFrame``), out go data frames and arrays; the functions are methods
+of Lake too. May import: arrays, errors, wording, sql, lake.
 """
 
 from __future__ import annotations

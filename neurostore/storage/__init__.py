@@ -45,7 +45,9 @@ def resolve(path: object) -> str:
     if re.match(r"s3a?:/", text):
         return s3.resolve(text)
     if re.match(r"[a-z][a-z0-9+]+:/", text):
-        raise LakeError(f"{text}: a lake is stored in a folder or at s3://bucket/prefix; other stores are not supported")
+        raise LakeError(
+            f"{text}: a lake is stored in a folder or at s3://bucket/prefix; other stores are not supported"
+        )
     return local.resolve(text)
 
 
