@@ -86,17 +86,8 @@ class Tree:
 
     @property
     def n_nodes(self) -> int:
-<<<<<<< HEAD
-        """Number of nodes of the tree."""
-        return len(self.parent)
-
-    def arrays(self) -> Arrays:
-        """What the kernels take."""
-        return Arrays(*(getattr(self, name) for name in Arrays._fields))
-=======
         """Number of nodes of the tree."""
         return len(self.arrays.parent)
->>>>>>> cd55560 (One walk over stored trials; struct columns, figures' parts and review's two commands have one home each)
 
 
 def build_tree(model: Model, seen: Sequence[str] | None = None, fixed: Sequence[str] = ()) -> Tree:

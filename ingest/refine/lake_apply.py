@@ -34,24 +34,6 @@ if TYPE_CHECKING:
 _OLD_STEPS = {"depth_refinement", "fill_gaps", "butterworth", "landmarks"}  # made again
 
 
-<<<<<<< HEAD
-@dataclass(slots=True)
-class ApplyReport:
-    """Keys (subject, session, trial). skipped : refined by this very checkpoint already. refused : named, unchanged."""
-
-    refined: list[Key] = field(default_factory=list)
-    skipped: list[Key] = field(default_factory=list)
-    refused: list[InputError] = field(default_factory=list)
-    version: int | None = None
-
-    @property
-    def exit_code(self) -> int:
-        """Exit status: 0 success, 1 some trials refused, 3 nothing could be done."""
-        return 0 if not self.refused else 1 if self.refined or self.skipped else 3
-
-
-=======
->>>>>>> cd55560 (One walk over stored trials; struct columns, figures' parts and review's two commands have one home each)
 def apply_to_lake(
     path: Path | str,
     refiner: Refiner,

@@ -337,7 +337,7 @@ def _merged(
     new: pa.Table,
     schema: pa.Schema,
     key: Sequence[str],
-    dropped: set[tuple],
+    dropped: set[tuple[Any, ...]],
 ) -> tuple[pa.Table, list[DataFile]]:
     """The new rows with the live ones of older files that they replace or take in, and these files."""
     old_schema = schema_of(newest)
