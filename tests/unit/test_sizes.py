@@ -66,7 +66,7 @@ def too_large(text: str, module: str) -> Iterator[tuple[str, int, int]]:
                 else names
             )
             if isinstance(below, ast.FunctionDef | ast.AsyncFunctionDef) and not is_kernel(below, module):
-                is_command = not names and below.name in commands
+                is_command = below.name in commands  # also one that a function makes
                 n_lines = lines_of(below, is_command)
                 a = below.args
                 n = len([*a.posonlyargs, *a.args, *a.kwonlyargs, *filter(None, [a.vararg, a.kwarg])])
