@@ -133,8 +133,9 @@ def fit_body(
         Step("body_fit", VERSION, {"smooth_hz": smooth_hz, "model_sha256": model.sha256}),
     ]  # fmt: skip
     if guessed:
-        names = ", ".join(guessed)
-        result.notes.append(f"body: no length could be measured for {names}; scaled like the rest of the body")
+        result.notes.append(
+            f"body: no length could be measured for {', '.join(guessed)}; scaled like the rest of the body"
+        )
     return result
 
 

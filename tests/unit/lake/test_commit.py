@@ -74,7 +74,7 @@ def test_a_bad_trial_is_refused_with_all_that_is_wrong_and_the_others_go_in(path
         "source_events: the column time_s is missing",
     ):
         assert part in said
-    assert "'a b': a key is" in str(staged.refused["a b", "", "x"])
+    assert "'a b': a key has up to" in str(staged.refused["a b", "", "x"])
     commit(path, [staged])
     assert open_lake(path).scan_landmarks().collect().height == 10
 
