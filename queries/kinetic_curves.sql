@@ -35,18 +35,8 @@ together AS (
         moments.trial,
         moments.side,
         moments.time_s,
-        moments.hip_flexion_moment_nm / moments.mass_kg AS hip_flexion_moment_nm_kg,
-        moments.hip_adduction_moment_nm / moments.mass_kg AS hip_adduction_moment_nm_kg,
-        moments.hip_rotation_moment_nm / moments.mass_kg AS hip_rotation_moment_nm_kg,
-        moments.knee_flexion_moment_nm / moments.mass_kg AS knee_flexion_moment_nm_kg,
-        moments.knee_adduction_moment_nm / moments.mass_kg AS knee_adduction_moment_nm_kg,
-        moments.knee_rotation_moment_nm / moments.mass_kg AS knee_rotation_moment_nm_kg,
-        moments.ankle_flexion_moment_nm / moments.mass_kg AS ankle_flexion_moment_nm_kg,
-        moments.ankle_adduction_moment_nm / moments.mass_kg AS ankle_adduction_moment_nm_kg,
-        moments.ankle_rotation_moment_nm / moments.mass_kg AS ankle_rotation_moment_nm_kg,
-        moments.hip_power_w / moments.mass_kg AS hip_power_w_kg,
-        moments.knee_power_w / moments.mass_kg AS knee_power_w_kg,
-        moments.ankle_power_w / moments.mass_kg AS ankle_power_w_kg,
+        COLUMNS('^(.*_moment_nm)$') / moments.mass_kg AS "\1_kg",
+        COLUMNS('^(.*_power_w)$') / moments.mass_kg AS "\1_kg",
         CASE WHEN reaction.reason IS NULL THEN reaction.fx / moments.mass_kg END AS fx,
         CASE WHEN reaction.reason IS NULL THEN reaction.fy / moments.mass_kg END AS vertical_force_n_kg,
         CASE WHEN reaction.reason IS NULL THEN reaction.fz / moments.mass_kg END AS fz,
@@ -73,23 +63,16 @@ within_cycles AS (
 
 spans AS MATERIALIZED (
     SELECT
-        *,
+        subject,
+        session,
+        trial,
+        side,
+        cycle,
+        is_steady,
+        time_s,
         lead(time_s) OVER foot_ AS next_s,
         bool_or(is_on_plate) OVER (PARTITION BY subject, session, trial, side, cycle) AS has_plate,
-        lead(hip_flexion_moment_nm_kg) OVER foot_ AS next_hip_flexion_moment_nm_kg,
-        lead(hip_adduction_moment_nm_kg) OVER foot_ AS next_hip_adduction_moment_nm_kg,
-        lead(hip_rotation_moment_nm_kg) OVER foot_ AS next_hip_rotation_moment_nm_kg,
-        lead(knee_flexion_moment_nm_kg) OVER foot_ AS next_knee_flexion_moment_nm_kg,
-        lead(knee_adduction_moment_nm_kg) OVER foot_ AS next_knee_adduction_moment_nm_kg,
-        lead(knee_rotation_moment_nm_kg) OVER foot_ AS next_knee_rotation_moment_nm_kg,
-        lead(ankle_flexion_moment_nm_kg) OVER foot_ AS next_ankle_flexion_moment_nm_kg,
-        lead(ankle_adduction_moment_nm_kg) OVER foot_ AS next_ankle_adduction_moment_nm_kg,
-        lead(ankle_rotation_moment_nm_kg) OVER foot_ AS next_ankle_rotation_moment_nm_kg,
-        lead(hip_power_w_kg) OVER foot_ AS next_hip_power_w_kg,
-        lead(knee_power_w_kg) OVER foot_ AS next_knee_power_w_kg,
-        lead(ankle_power_w_kg) OVER foot_ AS next_ankle_power_w_kg,
-        lead(vertical_force_n_kg) OVER foot_ AS next_vertical_force_n_kg,
-        lead(anterior_force_n_kg) OVER foot_ AS next_anterior_force_n_kg
+        { 'here': COLUMNS('_kg$'), 'next': lead(COLUMNS('_kg$')) OVER foot_ } AS "\0"
     FROM within_cycles
     WINDOW foot_ AS (PARTITION BY subject, session, trial, side, cycle ORDER BY time_s)
 ),
@@ -130,31 +113,9 @@ SELECT
     side,
     percent,
     is_steady,
-    count(knee_flexion_moment_nm_kg + part * (next_knee_flexion_moment_nm_kg - knee_flexion_moment_nm_kg)) OVER (
-        PARTITION BY subject, session, trial, side, cycle
-    ) >= 99 AS is_valid,
-    hip_flexion_moment_nm_kg + part * (next_hip_flexion_moment_nm_kg - hip_flexion_moment_nm_kg)
-        AS hip_flexion_moment_nm_kg,
-    hip_adduction_moment_nm_kg + part * (next_hip_adduction_moment_nm_kg - hip_adduction_moment_nm_kg)
-        AS hip_adduction_moment_nm_kg,
-    hip_rotation_moment_nm_kg + part * (next_hip_rotation_moment_nm_kg - hip_rotation_moment_nm_kg)
-        AS hip_rotation_moment_nm_kg,
-    knee_flexion_moment_nm_kg + part * (next_knee_flexion_moment_nm_kg - knee_flexion_moment_nm_kg)
-        AS knee_flexion_moment_nm_kg,
-    knee_adduction_moment_nm_kg + part * (next_knee_adduction_moment_nm_kg - knee_adduction_moment_nm_kg)
-        AS knee_adduction_moment_nm_kg,
-    knee_rotation_moment_nm_kg + part * (next_knee_rotation_moment_nm_kg - knee_rotation_moment_nm_kg)
-        AS knee_rotation_moment_nm_kg,
-    ankle_flexion_moment_nm_kg + part * (next_ankle_flexion_moment_nm_kg - ankle_flexion_moment_nm_kg)
-        AS ankle_flexion_moment_nm_kg,
-    ankle_adduction_moment_nm_kg + part * (next_ankle_adduction_moment_nm_kg - ankle_adduction_moment_nm_kg)
-        AS ankle_adduction_moment_nm_kg,
-    ankle_rotation_moment_nm_kg + part * (next_ankle_rotation_moment_nm_kg - ankle_rotation_moment_nm_kg)
-        AS ankle_rotation_moment_nm_kg,
-    hip_power_w_kg + part * (next_hip_power_w_kg - hip_power_w_kg) AS hip_power_w_kg,
-    knee_power_w_kg + part * (next_knee_power_w_kg - knee_power_w_kg) AS knee_power_w_kg,
-    ankle_power_w_kg + part * (next_ankle_power_w_kg - ankle_power_w_kg) AS ankle_power_w_kg,
-    vertical_force_n_kg + part * (next_vertical_force_n_kg - vertical_force_n_kg) AS vertical_force_n_kg,
-    anterior_force_n_kg + part * (next_anterior_force_n_kg - anterior_force_n_kg) AS anterior_force_n_kg
+    count(knee_flexion_moment_nm_kg.here + part * (knee_flexion_moment_nm_kg.next - knee_flexion_moment_nm_kg.here))
+        OVER (PARTITION BY subject, session, trial, side, cycle)
+    >= 99 AS is_valid,
+    COLUMNS('_kg$').here + part * (COLUMNS('_kg$').next - COLUMNS('_kg$').here) AS "\0"
 FROM placed
 WHERE has_plate

@@ -73,3 +73,18 @@ CREATE OR REPLACE MACRO _first_of(a, b) AS {
     'y': coalesce(a.y, b.y, c.y),
     'z': coalesce(a.z, b.z, c.z)
 };
+
+-- The y and z axes of a segment in the lab, STRUCT(x, y, z).
+CREATE OR REPLACE MACRO _y_axis(q) AS {
+    'x': 2 * (q.x * q.y - q.w * q.z), 'y': 1 - 2 * (q.x * q.x + q.z * q.z), 'z': 2 * (q.y * q.z + q.w * q.x)
+};
+CREATE OR REPLACE MACRO _z_axis(q) AS {
+    'x': 2 * (q.x * q.z + q.w * q.y), 'y': 2 * (q.y * q.z - q.w * q.x), 'z': 1 - 2 * (q.x * q.x + q.y * q.y)
+};
+-- A segment turned about its own y.
+CREATE OR REPLACE MACRO _turned_about_y(q, half_turn) AS {
+    'w': q.w * cos(half_turn) - q.y * sin(half_turn),
+    'x': q.x * cos(half_turn) - q.z * sin(half_turn),
+    'y': q.y * cos(half_turn) + q.w * sin(half_turn),
+    'z': q.z * cos(half_turn) + q.x * sin(half_turn)
+};
