@@ -20,7 +20,9 @@ CREATE OR REPLACE MACRO _angular_velocity(q, r, step_s) AS {
 };
 
 -- Sums, differences, products. A point at a share of the way from a to b.
-CREATE OR REPLACE MACRO _sum(a, b) AS {'x': a.x + b.x, 'y': a.y + b.y, 'z': a.z + b.z},
+CREATE OR REPLACE MACRO _sum(a, b) AS {
+    'x': a.x + b.x, 'y': a.y + b.y, 'z': a.z + b.z
+},
 (a, b, c) AS {'x': a.x + b.x + c.x, 'y': a.y + b.y + c.y, 'z': a.z + b.z + c.z},
 (a, b, c, d) AS {'x': a.x + b.x + c.x + d.x, 'y': a.y + b.y + c.y + d.y, 'z': a.z + b.z + c.z + d.z};
 CREATE OR REPLACE MACRO _minus(a, b) AS {
