@@ -1,4 +1,4 @@
--- Macros over vectors, STRUCT(x, y, z), y up. A macro is pasted in where it is named, so its arguments should be
+-- Macros over vectors, STRUCT(x, y, z), y up. A macro is expanded in place, so its arguments should be
 -- columns.
 
 -- A landmark in metres, and its acceleration from the frames before and after, metres per second squared.
