@@ -1,36 +1,28 @@
-"""Figures of the whole cohort, as plotly.js draws them: parameters by group, mean curves, heat map with tree, map."""
+"""Figures of the whole cohort: parameters by group, mean curves, matrix of distances with tree, map.
+
+Each function says what its figure shows (specification); the renderers draw it.
+"""
 
 from __future__ import annotations
-
-from html import escape
 
 import numpy as np
 
 from neurostore.arrays import Floats
 from neurostore.report.data import LEAST_REFERENCE, ReportData, group_of, subject_values
-from neurostore.report.figures import LEGEND, Figure, _area, _rounded, angle_title, base_layout, small_title
-from neurostore.report.ordination import Tree, classical_mds, cluster
-from neurostore.report.panels import BY_COLUMN, GROUP_COLOURS, GROUP_SYMBOLS, INK, NO_GROUP, PANELS, Parameter
-from neurostore.report.placing import LETTER, places_of_names, swarm
+from neurostore.report.figures import CYCLE, PERCENT
+from neurostore.report.ordination import classical_mds, cluster
+from neurostore.report.panels import BY_COLUMN, GROUP_COLOURS, GROUP_SYMBOLS, INK, NO_GROUP, TITLES
+from neurostore.report.placing import places_of_names, swarm
+from neurostore.report.specification import Axis, Band, Line, Matrix, Plot, Points
 
-# Drawn by the page around the person chosen.
-RING: Figure = {
-    "type": "scatter",
-    "mode": "markers",
-    "x": [],
-    "y": [],
-    "showlegend": False,
-    "hoverinfo": "skip",
-    "meta": {"role": "ring"},
-    "marker": {"symbol": "circle-open", "size": 18, "color": INK, "line": {"width": 2}},
-}
-_DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
+_MOST_NAMES = 40  # beside the points of the map
 
 
 def groups_in_order(data: ReportData) -> list[str]:
     """Names of the groups: the reference first, then by name; people without a group last."""
-    found = {g if g is not None else NO_GROUP for g in group_of(data).values()}
-    return sorted(found, key=lambda g: (g != data.reference, g == NO_GROUP, g))
+    names = {g if g is not None else NO_GROUP for g in group_of(data).values()}
+    return sorted(names, key=lambda g: (g != data.reference, g == NO_GROUP, g))
 
 
 def style_of(data: ReportData) -> dict[str, tuple[str, str]]:
@@ -39,81 +31,56 @@ def style_of(data: ReportData) -> dict[str, tuple[str, str]]:
     return {g: (GROUP_COLOURS[i % n], GROUP_SYMBOLS[(i + i // n) % m]) for i, g in enumerate(groups_in_order(data))}
 
 
-def parameter(data: ReportData, column: str) -> Figure | None:
-    """A dot a subject by group, with each group's mean and SD. None where nobody has the parameter."""
+def group_dashes(data: ReportData) -> dict[str, str]:
+    """Group → dash of its mean curve."""
+    return {group: DASHES[i % len(DASHES)] for i, group in enumerate(groups_in_order(data))}
+
+
+def parameter(data: ReportData, column: str) -> Plot | None:
+    """A point per subject by group, with each group's mean and SD. None where nobody has the parameter."""
     values = subject_values(data.summary, column)
     if not values:
         return None
+    groups, styles = group_of(data), style_of(data)
+    shown = BY_COLUMN[column]
     names = groups_in_order(data)
     low, high = spread_of(data, values)
-    traces: list[Figure] = []
+    number = f"{{y:.{shown.decimals}f}} {shown.unit}"
+    marks: list[Points] = []
     for place, group in enumerate(names):
-        mine = {s: v for s, v in values.items() if (group_of(data).get(s) or NO_GROUP) == group}
-        if mine:
-            traces.append(_dots(data, column, group, mine, place + swarm(list(mine.values()), low, high)))
-        if len(mine) > 1:
-            traces.append(_mean_and_sd(BY_COLUMN[column], group, np.array(list(mine.values())), place + 0.36))
-    traces.append(RING)
-    about = BY_COLUMN[column]
-    layout = base_layout(height=230, margin={"l": 46, "r": 8, "t": 30, "b": 42})
-    layout |= {
-        "showlegend": False,
-        "hovermode": "closest",
-        "title": small_title(f"<b>{about.title}</b> ({about.unit})"),
-    }
-    layout["xaxis"] |= {
-        "tickvals": list(range(len(names))),
-        "ticktext": [escape(g) for g in names],
-        "zeroline": False,
-        "range": [-0.6, len(names) - 0.3],
-        "showgrid": False,
-        "tickfont": {"size": 10.5},
-    }
-    layout["yaxis"] |= {"zeroline": False, "nticks": 6, "range": [low, high]}
-    return {"data": traces, "layout": layout}
-
-
-def _dots(data: ReportData, column: str, group: str, values: dict[str, float], at: Floats) -> Figure:
-    """A dot for each subject of a group."""
-    colour, symbol = style_of(data)[group]
-    about = BY_COLUMN[column]
-    return {
-        "type": "scatter",
-        "mode": "markers",
-        "name": escape(group),
-        "x": _rounded(at),
-        "y": _rounded(values.values(), 4),
-        "customdata": [escape(s) for s in values],
-        "meta": {"role": "subjects", "group": group},
-        "marker": {
-            "color": colour,
-            "symbol": symbol,
-            "size": 9,
-            "opacity": 0.85,
-            "line": {"width": 1, "color": "white"},
-        },
-        "hovertemplate": f"<b>%{{customdata}}</b> %{{y:.{about.decimals}f}} {about.unit}<extra>{escape(group)}</extra>",
-    }
-
-
-def _mean_and_sd(about: Parameter, group: str, values: Floats, at: float) -> Figure:
-    """The mean of a group with its standard deviation."""
-    return {
-        "type": "scatter",
-        "mode": "markers",
-        "x": [at],
-        "y": [round(float(np.mean(values)), 4)],
-        "meta": {"role": "mean", "group": group},
-        "marker": {"color": INK, "symbol": "line-ew", "size": 12, "line": {"width": 2.5, "color": INK}},
-        "error_y": {
-            "type": "data",
-            "array": [round(float(np.std(values, ddof=1)), 4)],
-            "color": INK,
-            "thickness": 1.2,
-            "width": 3,
-        },
-        "hovertemplate": f"mean %{{y:.{about.decimals}f}} {about.unit}, n = {len(values)}<extra>{escape(group)}</extra>",
-    }
+        mine = {s: v for s, v in values.items() if (groups.get(s) or NO_GROUP) == group}
+        if not mine:
+            continue
+        colour, symbol = styles[group]
+        own = np.array(list(mine.values()))
+        marks.append(
+            Points(
+                place + swarm(own, low, high),
+                own,
+                colour,
+                {"role": "subjects", "group": group},
+                symbol,
+                name=group,
+                opacity=0.85,
+                is_outlined=True,
+                details=tuple(mine),
+                pointer=f"{{detail}} {number}",
+            )
+        )
+        if len(own) > 1:
+            tags = {"role": "mean", "group": group}
+            at, mean, sd = np.array([place + 0.36]), np.array([own.mean()]), np.array([own.std(ddof=1)])
+            text = f"mean {number}, n = {len(own)}"
+            marks.append(Points(at, mean, INK, tags, "dash", 12, group, pointer=text, spread=sd))
+    return Plot(
+        tuple(marks),
+        x=Axis("", (-0.6, len(names) - 0.3), tuple(enumerate(names)), has_grid=False, has_zero_line=False),
+        y=Axis(range=(low, high), n_ticks=6, has_zero_line=False),
+        title=shown.title,
+        unit=shown.unit,
+        margins=(46, 8, 30, 42),
+        has_ring=True,
+    )
 
 
 def spread_of(data: ReportData, values: dict[str, float]) -> tuple[float, float]:
@@ -131,153 +98,68 @@ def spread_of(data: ReportData, values: dict[str, float]) -> tuple[float, float]
     return round(low - room, 6), round(high + room, 6)
 
 
-def group_curves(data: ReportData, angle: str) -> Figure | None:
+def group_curves(data: ReportData, angle: str) -> Plot | None:
     """Mean of subject means by group with the SD between subjects. None where no group has the angle."""
     import polars as pl
 
     rows = data.group_curves.filter(pl.col("angle") == angle).sort("percent")
-    which = next(p for p in PANELS if p.angle == angle)
-    traces: list[Figure] = []
-    lines: list[Figure] = []
-    for i, group in enumerate(groups_in_order(data)):
+    styles, dashes = style_of(data), group_dashes(data)
+    bands: list[Band] = []
+    lines: list[Line] = []
+    for group in groups_in_order(data):
         mine = rows.filter(pl.col("group").fill_null(NO_GROUP) == group)
-        if mine.height != 101:
+        if mine.height != len(PERCENT):
             continue
-        colour = style_of(data)[group][0]
+        colour = styles[group][0]
         mean, sd = mine["mean_deg"].to_numpy(), mine["sd_deg"].cast(pl.Float64).to_numpy()
-        meta = {"role": "group", "group": group}
-        if np.isfinite(sd).all() and mine["n_subjects"].to_numpy().min() >= LEAST_REFERENCE:
-            traces += _area(mean - sd, mean + sd, 1, colour, 0.16, meta | {"role": "sd"})
-        n = int(mine["n_subjects"].to_numpy().max())
-        lines.append(
-            {
-                "type": "scatter",
-                "mode": "lines",
-                "x0": 0,
-                "dx": 1,
-                "y": _rounded(mean),
-                "name": f"{escape(group)} (n = {n})",
-                "line": {"color": colour, "width": 2.2, "dash": _DASHES[i % len(_DASHES)]},
-                "meta": meta,
-            }
-        )
+        n = mine["n_subjects"].to_numpy()
+        if np.isfinite(sd).all() and n.min() >= LEAST_REFERENCE:
+            tags = {"role": "sd", "group": group}
+            bands.append(Band(PERCENT, mean - sd, mean + sd, colour, tags, 0.16))
+        tags = {"role": "group", "group": group}
+        lines.append(Line(PERCENT, mean, colour, tags, f"{group} (n = {int(n.max())})", dashes[group]))
     if not lines:
         return None
-    is_relative = bool(rows["is_relative"].any())
-    layout = base_layout(height=250, margin={"l": 36, "r": 14, "t": 30, "b": 40})
-    layout |= {"hovermode": "x unified", "showlegend": False, "title": angle_title(which, is_relative)}
-    layout["xaxis"] |= {"range": [0, 100], "title": {"text": "gait cycle (%)", "standoff": 2}, "hoverformat": ".0f"}
-    layout["yaxis"] |= {"nticks": 7, "hoverformat": ".1f"}
-    layout["xaxis"] |= {"tickvals": [0, 20, 40, 60, 80, 100]}
-    return {"data": traces + lines, "layout": layout}
+    return Plot(
+        (*bands, *lines),
+        x=Axis("gait cycle (%)", (0, 100), CYCLE, decimals=0),
+        y=Axis(n_ticks=7, decimals=1),
+        title=TITLES[angle],
+        unit=f"°{', from neutral' if rows['is_relative'].any() else ''}",
+        height=250,
+        is_unified=True,
+    )
 
 
-def _with_room(values: Floats, share: float) -> list[float]:
-    """A range around values, wider by a share at each end: for the names beside the dots."""
-    room = share * (float(np.ptp(values)) or 1.0)
-    return [round(float(values.min()) - room, 2), round(float(values.max()) + room, 2)]
-
-
-def group_dashes(data: ReportData) -> dict[str, str]:
-    """Group → dash of its mean curve."""
-    return {group: _DASHES[i % len(_DASHES)] for i, group in enumerate(groups_in_order(data))}
-
-
-def heatmap(data: ReportData) -> Figure | None:
-    """The distance matrix, ordered by similarity, with the tree above it and a strip of the groups. None without distances."""
+def heatmap(data: ReportData) -> Matrix | None:
+    """The distance matrix, ordered by similarity, with the tree and a strip of the groups. None without distances."""
     if data.distances is None:
         return None
     values = np.asarray(data.distances.values, float)
     tree = cluster(values)
     names = data.distances.labels["subject"].to_list()
+    groups, styles = group_of(data), style_of(data)
     ordered = [names[i] for i in tree.order]
-    n = len(names)
-    traces = [_cells(values[np.ix_(tree.order, tree.order)], ordered, data.distances.unit)]
+    strip = []
     for group in groups_in_order(data):
-        places = [i for i, name in enumerate(ordered) if (group_of(data).get(name) or NO_GROUP) == group]
-        if places:
-            traces.append(_strip(data, group, places, 9 if n <= 40 else 6))
-    traces.append(_tree(tree))
-    side = int(min(16 + LETTER * max(map(len, names)), 130)) if n <= 60 else 16
-    layout = base_layout(height=520, margin={"l": side, "r": 10, "t": 40, "b": side})
-    tick = (
-        {
-            "tickvals": list(range(n)),
-            "ticktext": [escape(s) for s in ordered],
-            "tickfont": {"size": 10 if n <= 30 else 8},
-            "showgrid": False,
-            "zeroline": False,
-        }
-        if n <= 60
-        else {"showticklabels": False, "showgrid": False, "zeroline": False}
+        places = np.array([i for i, name in enumerate(ordered) if (groups.get(name) or NO_GROUP) == group])
+        if len(places):
+            colour, symbol = styles[group]
+            size = 9 if len(names) <= _MOST_NAMES else 6
+            tags = {"role": "strip", "group": group}
+            strip.append(Points(places, np.zeros(len(places)), colour, tags, symbol, size, group))
+    unit = data.distances.unit
+    return Matrix(
+        values[np.ix_(tree.order, tree.order)],
+        tuple(ordered),
+        f"DTW distance ({unit})" if unit else "DTW distance",
+        unit,
+        tuple(strip),
+        tuple((np.asarray(x), np.asarray(y)) for x, y in tree.lines),
     )
-    layout |= {"legend": LEGEND, "hovermode": "closest"}
-    layout["xaxis"] |= tick | {"range": [-0.5, n - 0.5], "tickangle": -90}
-    layout["yaxis"] |= tick | {"range": [n - 0.5, -0.5], "domain": [0, 0.76]}
-    hidden = {"visible": False, "fixedrange": True}
-    layout["yaxis2"] = hidden | {"domain": [0.77, 0.81], "range": [-1, 1], "anchor": "x"}
-    layout["yaxis3"] = hidden | {"domain": [0.82, 1], "anchor": "x", "rangemode": "tozero"}
-    return {"data": traces, "layout": layout}
 
 
-def _cells(z: Floats, names: list[str], unit: str) -> Figure:
-    """The matrix itself, (n, n) in the order of the names."""
-    n = len(names)
-    return {
-        "type": "heatmap",
-        "z": [_rounded(row, 2) for row in z],
-        "x": list(range(n)),
-        "y": list(range(n)),
-        "colorscale": "Cividis",
-        "reversescale": True,
-        "xgap": 1 if n <= 60 else 0,
-        "ygap": 1 if n <= 60 else 0,
-        "meta": {"role": "distances"},
-        "customdata": [[f"{escape(a)} and {escape(b)}" for b in names] for a in names],
-        "hovertemplate": f"%{{customdata}}: %{{z:.1f}} {escape(unit)}<extra></extra>",
-        "colorbar": {
-            "title": {"text": f"DTW distance ({escape(unit)})" if unit else "DTW distance", "side": "right"},
-            "thickness": 12,
-            "len": 0.7,
-            "y": 0.36,
-            "outlinewidth": 0,
-            "tickfont": {"size": 10},
-        },
-    }
-
-
-def _strip(data: ReportData, group: str, places: list[int], size: int) -> Figure:
-    """The marks of a group above the matrix."""
-    colour, symbol = style_of(data)[group]
-    return {
-        "type": "scatter",
-        "mode": "markers",
-        "x": places,
-        "y": [0] * len(places),
-        "yaxis": "y2",
-        "name": escape(group),
-        "marker": {"color": colour, "symbol": symbol, "size": size},
-        "hoverinfo": "name",
-        "meta": {"role": "strip", "group": group},
-    }
-
-
-def _tree(tree: Tree) -> Figure:
-    """The tree above the matrix."""
-    return {
-        "type": "scatter",
-        "mode": "lines",
-        "x": [v for places, _ in tree.lines for v in [*_rounded(places), None]],
-        "y": [v for _, heights in tree.lines for v in [*_rounded(heights), None]],
-        "yaxis": "y3",
-        "line": {"color": "#52606D", "width": 1.3},
-        "hoverinfo": "skip",
-        "showlegend": False,
-        "meta": {"role": "tree"},
-    }
-
-
-def cohort_map(data: ReportData) -> Figure | None:
+def cohort_map(data: ReportData) -> Plot | None:
     """People as points in a plane, near where they walk alike (classical scaling). None without distances."""
     if data.distances is None:
         return None
@@ -285,31 +167,44 @@ def cohort_map(data: ReportData) -> Figure | None:
     points, share = classical_mds(data.distances.values)
     beside = places_of_names(points, names, (330.0, 330.0))
     groups, styles = group_of(data), style_of(data)
-    traces: list[Figure] = []
+    marks = []
     for group in groups_in_order(data):
         mine = [i for i, name in enumerate(names) if (groups.get(name) or NO_GROUP) == group]
         if mine:
             colour, symbol = styles[group]
-            traces.append(
-                {
-                    "type": "scatter",
-                    "mode": "markers+text" if len(names) <= 40 else "markers",
-                    "name": escape(group),
-                    "x": _rounded(points[mine, 0], 2),
-                    "y": _rounded(points[mine, 1], 2),
-                    "text": [escape(names[i]) for i in mine],
-                    "customdata": [names[i] for i in mine],
-                    "textposition": [beside[i] for i in mine],
-                    "textfont": {"size": 9.5},
-                    "marker": {"color": colour, "symbol": symbol, "size": 12, "line": {"width": 1, "color": "white"}},
-                    "hovertemplate": "<b>%{text}</b><extra>" + escape(group) + "</extra>",
-                    "meta": {"role": "map", "group": group},
-                }
+            people = tuple(names[i] for i in mine)
+            is_named = len(names) <= _MOST_NAMES
+            marks.append(
+                Points(
+                    points[mine, 0],
+                    points[mine, 1],
+                    colour,
+                    {"role": "map", "group": group},
+                    symbol,
+                    12,
+                    group,
+                    is_outlined=True,
+                    details=people,
+                    pointer="{detail}",
+                    texts=people if is_named else (),
+                    places=tuple(beside[i] for i in mine) if is_named else (),
+                )
             )
-    traces.append(RING)
-    layout = base_layout(height=520, margin={"l": 48, "r": 10, "t": 40, "b": 44})
-    unit = f" ({escape(data.distances.unit)})" if data.distances.unit else ""
-    layout |= {"legend": LEGEND, "hovermode": "closest", "meta": {"share": round(share, 3)}}
-    layout["xaxis"] |= {"title": {"text": f"first axis{unit}", "standoff": 4}, "range": _with_room(points[:, 0], 0.16)}
-    layout["yaxis"] |= {"title": {"text": f"second axis{unit}", "standoff": 4}, "scaleanchor": "x", "scaleratio": 1}
-    return {"data": traces, "layout": layout}
+    unit = f" ({data.distances.unit})" if data.distances.unit else ""
+    return Plot(
+        tuple(marks),
+        x=Axis(f"first axis{unit}", _with_room(points[:, 0], 0.16)),
+        y=Axis(f"second axis{unit}"),
+        height=520,
+        margins=(48, 10, 40, 44),
+        has_legend=True,
+        has_ring=True,
+        is_square=True,
+        meta={"share": round(share, 3)},
+    )
+
+
+def _with_room(values: Floats, share: float) -> tuple[float, float]:
+    """A range around values, wider by a share at each end: for the names beside the points."""
+    room = share * (float(np.ptp(values)) or 1.0)
+    return round(float(values.min()) - room, 2), round(float(values.max()) + room, 2)

@@ -166,7 +166,7 @@ def likeness_section(data: ReportData) -> Html:
         return tag(
             "section", tag("h2", "Who walks alike"), tag("p", data.distances_note, class_="empty"), id="likeness"
         )
-    share = plane["layout"]["meta"]["share"]
+    share = plane.meta["share"]
     return tag(
         "section",
         tag("h2", "Who walks alike"),

@@ -6,14 +6,18 @@ Each function draws one figure from a lake or a distance matrix and returns the 
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from neurostore import distances, statistics
-from neurostore.errors import MissingExtraError, UsageError
+from neurostore.errors import UsageError
 from neurostore.export.trial import find
+from neurostore.report.cohort_figures import DASHES
+from neurostore.report.figures import CYCLE
+from neurostore.report.matplotlib_figures import draw_matrix, figure_of
 from neurostore.report.panels import GROUP_COLOURS, SIDE_COLOURS
+from neurostore.report.specification import Axis, Band, Line, Matrix, Plot, Rule
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -24,7 +28,7 @@ if TYPE_CHECKING:
     from neurostore.distances.choice import Options
     from neurostore.lake.version import Version
 
-LINES = ("-", "--", ":", "-.", (0, (8, 3)))  # groups differ on grey prints too
+_MOST_NAMES = 40  # of a matrix; the axes of a larger one name the groups
 
 
 class Plots:
@@ -34,7 +38,7 @@ class Plots:
         self._lake = lake
 
     def curves(self, angle: str = "left_knee_flexion_deg", by: str = "group") -> Figure:
-        """Mean curve and SD between subjects over the gait cycle (0 to 100 %), one band a value of ``by``."""
+        """Mean curve and SD between subjects over the gait cycle (0 to 100 %), one band per value of ``by``."""
         return curves(self._lake, angle, by)
 
     def events(self, subject: str, trial: str, session: str | None = None) -> Figure:
@@ -54,8 +58,6 @@ class Plots:
 
 def heatmap(matrix: DistanceMatrix, title: str = "") -> Figure:
     """A square distance matrix as a heat map, rows sorted by group and label, group borders drawn."""
-    figure = empty_figure(7.2, 6.2)
-    axes = figure.add_subplot()
     labels = matrix.labels
     groups = (
         [str(g) if g is not None else "" for g in labels["group"]] if "group" in labels.columns else [""] * len(labels)
@@ -64,24 +66,20 @@ def heatmap(matrix: DistanceMatrix, title: str = "") -> Figure:
         " ".join(str(v) for v in row if v not in (None, "")) for row in labels.drop("group", strict=False).iter_rows()
     ]
     order = sorted(range(len(names)), key=lambda i: (groups[i], names[i]))
-    image = axes.imshow(matrix.values[np.ix_(order, order)], cmap="viridis", interpolation="nearest")
-    unit = f" ({matrix.unit})" if matrix.unit else ""
-    figure.colorbar(image, ax=axes, label=f"DTW distance{unit}", shrink=0.8)
-    sorted_groups = [groups[i] for i in order]
-    borders = [i for i in range(1, len(order)) if sorted_groups[i] != sorted_groups[i - 1]]
-    for border in borders:
-        axes.axhline(border - 0.5, color="white", linewidth=1.2)
-        axes.axvline(border - 0.5, color="white", linewidth=1.2)
-    if len(order) <= 40:
-        axes.set_xticks(range(len(order)), [names[i] for i in order], rotation=90, fontsize=7)
-        axes.set_yticks(range(len(order)), [names[i] for i in order], fontsize=7)
-    else:
-        edges = [0, *borders, len(order)]
-        middles = [(a + b - 1) / 2 for a, b in pairwise(edges)]
-        axes.set_xticks(middles, [sorted_groups[int(m)] for m in middles])
-        axes.set_yticks(middles, [sorted_groups[int(m)] for m in middles], rotation=90, va="center")
-    axes.set_title(title or f"{len(order)} items, ordered by group")
-    return figure
+    in_order = [groups[i] for i in order]
+    borders = tuple(i for i in range(1, len(order)) if in_order[i] != in_order[i - 1])
+    middles = [(a + b - 1) / 2 for a, b in pairwise((0, *borders, len(order)))]
+    return draw_matrix(
+        Matrix(
+            matrix.values[np.ix_(order, order)],
+            tuple(names[i] for i in order),
+            f"DTW distance ({matrix.unit})" if matrix.unit else "DTW distance",
+            matrix.unit or "",
+            borders=borders,
+            group_names=tuple((m, in_order[int(m)]) for m in middles) if len(order) > _MOST_NAMES else (),
+            title=title or f"{len(order)} items, ordered by group",
+        )
+    )
 
 
 def curves(lake: Version, angle: str, by: str = "group") -> Figure:
@@ -89,18 +87,22 @@ def curves(lake: Version, angle: str, by: str = "group") -> Figure:
     frame = statistics.mean_curves(lake, angle, by=by)
     if frame.is_empty():
         raise UsageError(f"no steady gait cycle has {angle}; lake.describe('joint_angles') lists the angles")
-    figure = empty_figure(7.0, 4.2)
-    axes = figure.add_subplot()
+    marks: list[Band | Line] = []
     for i, ((value,), part) in enumerate(frame.sort("percent").group_by([by], maintain_order=True)):
         percent, mean, sd = (part[c].cast(float).to_numpy() for c in ("percent", "mean_deg", "sd_deg"))
         colour, n = GROUP_COLOURS[i % len(GROUP_COLOURS)], int(part["n_subjects"].to_numpy().max())
-        axes.plot(percent, mean, color=colour, linestyle=LINES[i % len(LINES)], label=f"{value} (n = {n})")
-        axes.fill_between(percent, mean - sd, mean + sd, color=colour, alpha=0.18, linewidth=0)
-    axes.set(xlim=(0, 100), xlabel="gait cycle (%)", ylabel=angle.removesuffix("_deg").replace("_", " ") + " (°)")
-    axes.axhline(0, color="0.7", linewidth=0.6)
-    axes.set_title("mean of subject means ± SD between subjects", fontsize=9, loc="left")
-    axes.legend(frameon=False, title=by)
-    return figure
+        tags = {"group": value}
+        marks.append(Band(percent, mean - sd, mean + sd, colour, tags, 0.18))
+        marks.append(Line(percent, mean, colour, tags, f"{value} (n = {n})", DASHES[i % len(DASHES)]))
+    plot = Plot(
+        tuple(marks),
+        x=Axis("gait cycle (%)", (0, 100), CYCLE),
+        y=Axis(angle.removesuffix("_deg").replace("_", " ") + " (°)"),
+        title="mean of subject means ± SD between subjects",
+        has_legend=True,
+        legend_title=by,
+    )
+    return figure_of(plot, 7.0, 4.4)
 
 
 def events(lake: Version, subject: str, trial: str, session: str | None = None) -> Figure:
@@ -110,32 +112,27 @@ def events(lake: Version, subject: str, trial: str, session: str | None = None) 
     ------
     UsageError : no such trial, or it has no points.
     """
-    found_trial = find(lake, subject, trial, session, 0)
-    keys = list(found_trial.key.values())
+    chosen = find(lake, subject, trial, session, 0)
+    keys = list(chosen.key.values())
     where = "WHERE subject = ? AND session = ? AND trial = ? AND person = 0"
     columns = ", ".join(f"coalesce({s}_heel.y, {s}_ankle.y) AS {s}" for s in ("left", "right"))
     frame = lake.sql(f"SELECT time_s, {columns} FROM landmarks {where} ORDER BY frame", keys)
     if frame.is_empty():
-        raise UsageError(f"{found_trial.name}: has no points, only angles (kind {found_trial.row['kind']})")
-    found = lake.sql(f"SELECT side, event, time_s FROM gait_events {where} AND source = 'computed'", keys)
-    figure = empty_figure(9.0, 3.6)
-    axes = figure.add_subplot()
+        raise UsageError(f"{chosen.name}: has no points, only angles (kind {chosen.row['kind']})")
+    rows = lake.sql(f"SELECT side, event, time_s FROM gait_events {where} AND source = 'computed'", keys)
+    time_s = frame["time_s"].to_numpy()
+    marks: list[Line | Rule] = []
     for side, colour in SIDE_COLOURS.items():
-        axes.plot(frame["time_s"], frame[side], color=colour, label=side)
-        for event, style in (("foot_strike", "-"), ("foot_off", ":")):
-            mine = found.filter((found["side"] == side) & (found["event"] == event))
-            for i, t in enumerate(mine["time_s"]):
-                axes.axvline(t, color=colour, linestyle=style, linewidth=0.9,
-                             label=f"{side} {event.replace('_', ' ')}" if i == 0 else None)  # fmt: skip
-    axes.set(xlabel="time (s)", ylabel="heel height (mm)", title=found_trial.name)
-    figure.legend(frameon=False, ncols=6, fontsize=8, loc="outside lower center")
-    return figure
-
-
-def empty_figure(width: float, height: float, layout: Any = "constrained") -> Figure:
-    """A figure of inches. Raises MissingExtraError without matplotlib."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise MissingExtraError("figures need matplotlib: pip install 'neurostore[report]'") from None
-    return Figure(figsize=(width, height), layout=layout, dpi=150)
+        marks.append(Line(time_s, frame[side].cast(float).to_numpy(), colour, {"side": side}, side))
+        for event, dash in (("foot_strike", "solid"), ("foot_off", "dot")):
+            mine = rows.filter((rows["side"] == side) & (rows["event"] == event))
+            label = f"{side} {event.replace('_', ' ')}"
+            marks += [Rule(t, colour, side, dash, label=label) for t in mine["time_s"]]
+    plot = Plot(
+        tuple(marks),
+        x=Axis("time (s)"),
+        y=Axis("heel height (mm)", has_zero_line=False),
+        title=chosen.name,
+        has_legend=True,
+    )
+    return figure_of(plot, 9.0, 3.6)

@@ -10,7 +10,9 @@ from neurostore.report.cohort_figures import group_dashes, groups_in_order, styl
 from neurostore.report.data import ReportData, group_of
 from neurostore.report.html import Html, data_script, raw, tag
 from neurostore.report.panels import BAND_COLOUR, GVS, NO_GROUP, PANELS, PLANES, SIDE_COLOURS, SIDE_DASHES, TITLES
+from neurostore.report.plotly_figures import plotly_figure
 from neurostore.report.sessions import Session, relative_titles, sessions_of
+from neurostore.report.specification import Matrix, Plot
 from neurostore.report.tables import (
     about_subject,
     compared_table,
@@ -24,13 +26,13 @@ __all__ = ["compared", "figure", "group_key", "group_table", "quality_table", "s
 
 
 def figure(
-    content: dict[str, Any], name: str, label: str, caption: str = "", class_: str = "", **attributes: Any
+    content: Plot | Matrix, name: str, label: str, caption: str = "", class_: str = "", **attributes: Any
 ) -> Html:
     """A figure that the page's script draws: its data beside it as JSON."""
     return tag(
         "figure",
-        tag("div", class_="plot", role="img", aria_label=label, style=f"min-height:{content['layout']['height']}px"),
-        data_script(content),
+        tag("div", class_="plot", role="img", aria_label=label, style=f"min-height:{content.height}px"),
+        data_script(plotly_figure(content)),
         tag("figcaption", caption) if caption else None,
         class_=f"figure {class_}".strip(),
         id=f"figure-{name}",

@@ -9,9 +9,12 @@ import plotly.graph_objects as go
 import pytest
 
 from neurostore.report import cohort_figures, figures, static
+from neurostore.report.matplotlib_figures import draw, empty_figure
 from neurostore.report.ordination import classical_mds, cluster
 from neurostore.report.panels import OVERVIEW, PANELS
+from neurostore.report.plotly_figures import plotly_figure
 from neurostore.report.sessions import sessions_of
+from neurostore.report.specification import Axis, Band, Bars, Line, Note, Plot, Points, Rule
 
 
 def test_plotly_accepts_every_figure(data):
@@ -27,15 +30,17 @@ def test_plotly_accepts_every_figure(data):
         cohort_figures.heatmap(data),
         cohort_figures.cohort_map(data),
     ]
-    for content in drawn:
-        assert content is not None
+    for shown in drawn:
+        assert shown is not None
+        content = plotly_figure(shown)
         assert len(go.Figure(content).data) == len(content["data"])  # raises for an unknown attribute or value
 
 
 def test_panel_shows_mean_sd_band_session_before_and_foot_off(data):
     block = sessions_of(data, "S01")[1]
-    content = figures.panel(block, next(p for p in PANELS if p.angle == "knee_flexion"))
-    assert content is not None
+    shown = figures.panel(block, next(p for p in PANELS if p.angle == "knee_flexion"))
+    assert shown is not None
+    content = plotly_figure(shown)
     roles = [(t["meta"]["role"], t["meta"].get("side")) for t in content["data"]]
     for role in ("mean", "sd", "before"):
         assert (role, "left") in roles
@@ -53,8 +58,9 @@ def test_panel_shows_mean_sd_band_session_before_and_foot_off(data):
 
 def test_profile_bars_are_those_of_the_view(data):
     block = sessions_of(data, "C02")[0]
-    content = figures.map_bars(block)
-    assert content is not None
+    shown = figures.map_bars(block)
+    assert shown is not None
+    content = plotly_figure(shown)
     row = next(r for r in block.rows(data.profile, False).to_dicts() if r["side"] == "left")
     left = next(t for t in content["data"] if t["name"] == "left")
     knee = next(y for x, y in zip(left["x"], left["y"], strict=True) if x == "Knee<br>flexion")
@@ -67,11 +73,53 @@ def test_timeline_has_every_event_of_the_trial(data):
     events = block.rows(data.events, False)
     shown = sorted(
         t
-        for trace in figures.timeline(block, trial)["data"]
+        for trace in plotly_figure(figures.timeline(block, trial))["data"]
         if trace["meta"]["role"].startswith("foot")
         for t in trace["x"]
     )
     np.testing.assert_allclose(shown, sorted(events["time_s"]), atol=1e-4)
+
+
+def test_both_renderers_show_the_same_values():
+    """One of each mark: what plotly gets and what matplotlib holds are the numbers of the specification."""
+    x, y = np.array([0.0, 50.0, 100.0]), np.array([1.0, 3.0, 2.0])
+    tags = {"role": "mean"}
+    plot = Plot(
+        (
+            Band(x, y - 1, y + 1, "#0072B2", tags),
+            Line(x, y, "#0072B2", tags, "<i>left</i> $a$", "dash"),
+            Points(x, y, "#D55E00", tags, "diamond", details=("<b>", "q", "r"), pointer="{x:.1f} {detail}"),
+            Bars(np.zeros(1), np.array([2.5]), "#D55E00", tags, "stance", np.array([10.0]), is_lying=True, hatch="/"),
+            Rule(60.25, "#D55E00", "left", label="foot off"),
+        ),
+        x=Axis("time (s)", (0, 100), ((0, "zero"), (100, "end"))),
+        y=Axis(range=(5, 0)),
+        title="Knee & ankle",
+        unit="°",
+        notes=(Note("up", 1, 1, "right top"),),
+        has_legend=True,
+    )
+    page = plotly_figure(plot)
+    go.Figure(page)
+    lower, upper, line, points, bar = page["data"]
+    assert (lower["y"], upper["y"], line["y"]) == ([0, 2, 1], [2, 4, 3], [1, 3, 2])
+    assert (line["x0"], line["dx"], line["name"]) == (0, 50, "&lt;i&gt;left&lt;/i&gt; $a$")
+    assert points["customdata"][0] == "&lt;b&gt;"
+    assert points["hovertemplate"] == "%{x:.1f} %{customdata}<extra></extra>"
+    assert (bar["base"], bar["x"]) == ([10], [2.5])
+    assert page["layout"]["title"]["text"] == "<b>Knee &amp; ankle</b> (°)"
+    assert page["layout"]["yaxis"]["range"] == [5, 0]
+    axes = empty_figure(4, 3).add_subplot()
+    draw(plot, axes)
+    drawn, *_ = [found for found in axes.lines if found.get_label() == r"<i>left</i> \$a\$"]
+    np.testing.assert_array_equal(drawn.get_xydata(), np.column_stack([x, y]))
+    np.testing.assert_array_equal(axes.collections[1].get_offsets(), np.column_stack([x, y]))
+    (lying,) = axes.patches
+    assert (lying.get_x(), lying.get_width()) == (10, 2.5)
+    assert [found.get_xdata()[0] for found in axes.lines if found.get_label() == "foot off"] == [60.25]
+    assert (axes.get_xlim(), axes.get_ylim()) == ((0, 100), (5, 0))
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["zero", "end"]
+    assert axes.get_title(loc="left") == "Knee & ankle (°)"
 
 
 def test_classical_scaling_restores_points_of_a_plane():
