@@ -119,7 +119,7 @@ class ForcePlate:
     rate_hz, start_s : the clock of the samples.
     force : (n, 3) N on the person. moment : (n, 3) Nm about ``centre``. centre : (3,) mm, on the surface.
     cop : (n, 3) mm, NaN below the threshold and outside the platform. free_moment : (n,) Nm about the vertical.
-    threshold_n : vertical force below which nobody stands on it. baseline_n : vertical force that is left unloaded.
+    threshold_n : vertical force below which no one stands on it. baseline_n : vertical force that is left unloaded.
     zero : how the baseline was removed. is_flipped : the file's forces are those on the platform.
     returns_to_zero : the platform is unloaded at some time of the trial.
     side : 'left' or 'right' where the source itself says whose foot it is.

@@ -137,9 +137,9 @@ GROUP BY ALL ORDER BY ALL"""
 
 
 def run(folder: Path, *, n_per_group: int = 4, seed: int = 7) -> dict[str, Path]:
-    """Make the cohort, ingest it, print gait parameters by group beside the truth, write distances and their picture.
+    """Make the cohort, ingest it, print gait parameters by group beside the truth, write distances and their figure.
 
-    folder : new or empty; gets ``cohort/``, ``lake/``, ``distances.parquet`` and, with matplotlib, pictures.
+    folder : new or empty; gets ``cohort/``, ``lake/``, ``distances.parquet`` and, with matplotlib, figures.
     Returns the paths by name. Talk and tables go to stdout: this is a tour, not a filter.
     """
     from neurostore.api import open as open_lake

@@ -1,4 +1,4 @@
-"""Coordinates of OpenSim models and the columns of ``joint_angles`` they stand for: one table for reading and writing.
+"""Coordinates of OpenSim models and the columns of ``joint_angles`` that they correspond to: one table for reading and writing.
 
 Signs and why some coordinates have no counterpart: docs/decisions/opensim-angle-signs.md.
 """

@@ -47,7 +47,7 @@ class Cluster:
         self.n_at_once = n_cpus or max(1, int(resources.get("CPU", 1)))
 
     def _start(self, address: str | None, n_cpus: int | None) -> None:
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to anybody
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no usage statistics are sent
         here: dict[str, Any] = {"num_cpus": n_cpus, "include_dashboard": False, "object_store_memory": _STORE_BYTES}
         environment = {"env_vars": dict.fromkeys(_ONE_THREAD, "1")}
         try:
@@ -71,7 +71,7 @@ class Cluster:
         calls: Iterable[tuple[Any, tuple[Any, ...]]],
         n_gpus_of: Callable[[Any], float] = lambda key: 0,
     ) -> Iterator[tuple[Any, Any]]:
-        """Have ``function(*arguments)`` done for every (key, arguments), and tell (key, result) in any order.
+        """Have ``function(*arguments)`` done for every (key, arguments), and yield (key, result) in any order.
 
         Arguments from :meth:`share` reach the function as their values. The result is :class:`Lost` where every
         worker that tried died. At most two tasks a processor wait, so that ``calls`` may be made as they are needed.

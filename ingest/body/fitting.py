@@ -33,7 +33,7 @@ SMOOTH_HZ = 10.0
 BRIDGED_S = 0.5
 _LEAST_POINTS = 6
 _SIDES = ("left", "right")
-#: length -> (a, b) landmarks it lies between, without side
+#: length -> (a, b) landmarks that it is between, without side
 _LENGTHS = {
     "thigh": ("hip", "knee"),
     "shank": ("knee", "ankle"),
@@ -62,7 +62,7 @@ class BodySettings:
 class BodyFit:
     """A body fitted to the subject of a trial, T frames.
 
-    coordinates : name -> (T,) degrees or metres, NaN where the frame does not tell. rotations : segment -> (T, 4)
+    coordinates : name -> (T,) degrees or metres, NaN where the frame does not determine it. rotations : segment -> (T, 4)
     quaternions (w, x, y, z), named as in landmarks. residual_rms_mm, residual_max_mm : (T,). worst : (T,) landmark.
     """
 
@@ -282,7 +282,7 @@ def _knee_frames(turns: Mapping[str, Floats]) -> dict[str, Floats]:
 
 
 def _places(model: Model, points: dict[str, Floats], turns: Mapping[str, Floats]) -> dict[str, Floats]:
-    """Where the skin points lie on this person, in metres: their median place in their segment's frame.
+    """Where the skin points are on this person, in metres: their median place in their segment's frame.
 
     The first fit leans on the joint centres and on the segments' axes as landmarks state them; the second one on the
     registered points too.

@@ -57,7 +57,7 @@ def marker_places(model: Model, values: Floats, names: Sequence[str] | None = No
 
 def unlocked(model: Model) -> Model:
     """The model with every coordinate free to take a value."""
-    """The model with every coordinate moving as it is told."""
+    """The model with every coordinate moved to the given value."""
     return replace(model, coordinates=tuple(replace(c, is_locked=False, prescribed=None) for c in model.coordinates))
 
 

@@ -300,7 +300,7 @@ def _unknown(prepared: Prepared, q: Floats, steps: Ints) -> Floats:
 
 
 def _spread(matrix: Floats) -> Floats:
-    """(T, U) standard deviation of each unknown for targets that are off by one; infinite where nothing tells."""
+    """(T, U) standard deviation of each unknown for targets that are off by one; infinite if undetermined."""
     diagonal = np.einsum("tii->ti", matrix)
     is_blind = diagonal < 1e-12
     scale = 1 / np.sqrt(np.where(is_blind, 1.0, diagonal))

@@ -25,7 +25,7 @@ GAP_ROUNDS = 3
 
 
 def smooth(prepared: Prepared, q: Floats, rate_hz: float, cutoff_hz: float) -> Floats:
-    """q (T, Q) smoothed; ``cutoff_hz`` is where a coordinate that targets tell as in a typical frame is halved.
+    """q (T, Q) smoothed; ``cutoff_hz`` is where a coordinate that the targets determine as in a typical frame is halved.
 
     Coordinates without any information keep their values. Limits hold: what the smoother moves past one is put on it.
     Frames that miss a target begin between their whole neighbours, and the trial is then straightened a few times.
@@ -75,7 +75,7 @@ def _block(prepared: Prepared, q: Floats, rate_hz: float, cutoff_hz: float) -> F
     if not len(told):
         return q.copy()
     matrix, right = matrix[:, told][:, :, told], right[:, told]
-    # what a typical frame tells of each coordinate while the others are free to give way
+    # what a typical frame determines of each coordinate while the others are free to give way
     mean = matrix[np.linspace(0, t - 1, min(t, 100)).astype(int)].mean(axis=0)
     marginal = 1 / np.diagonal(np.linalg.inv(mean + 1e-6 * np.diag(typical[told])))
     penalty = marginal / (2 * np.sin(np.pi * cutoff_hz / rate_hz)) ** 4

@@ -1,4 +1,4 @@
-"""Where the frames of an OpenSim document lie: each physical frame as a placement in one body."""
+"""Where the frames of an OpenSim document are: each physical frame as a placement in one body."""
 
 from __future__ import annotations
 

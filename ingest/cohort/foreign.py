@@ -1,4 +1,4 @@
-"""Captures in formats that no reader here reads, told by name and first bytes, so that a lost capture is never a stray file."""
+"""Captures in formats that no reader here reads, recognised by name and first bytes, so that a capture is never silently ignored."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _BY_SUFFIX = {
     ".x2d": "raw camera data of Vicon: reconstruct, label and export C3D",
     ".cap": "a capture of Motion Analysis: export TRC or C3D",
 }
-_RAW = frozenset({".x2d", ".tak", ".qtm", ".mvn", ".trb", ".cap"})  # lie beside the export that is read
+_RAW = frozenset({".x2d", ".tak", ".qtm", ".mvn", ".trb", ".cap"})  # are stored beside the export that is read
 
 
 def foreign_capture(path: Path, exported: frozenset[str]) -> str | None:
-    """What a file that nobody reads is, and what to do with it; None for anything but a capture of movement.
+    """What a file is that no reader reads, and what to do with it; None for anything but a capture of movement.
 
     exported : stems in the same folder of files that are read: raw data beside its export is not a lost capture.
     """

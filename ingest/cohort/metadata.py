@@ -247,7 +247,7 @@ def _give_subject(trial: TrialSource, subject: str, path: Path, cohort: Cohort) 
 def _give_keys(
     trial: TrialSource, texts: dict[str, str | None], keys: dict[str, str | None], path: Path, cohort: Cohort
 ) -> None:
-    """Session and trial of a file that lies directly in the folder, as the row that names the file says."""
+    """Session and trial of a file that is directly in the folder, as the row that names the file says."""
     for what in ("session", "trial"):
         value = texts[keys[what] or ""] if keys[what] else None
         if value is None:

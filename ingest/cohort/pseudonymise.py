@@ -1,4 +1,4 @@
-"""A cohort folder whose names, dates and free text say nobody, with the key to them kept elsewhere.
+"""A cohort folder whose names, dates and free text identify no one, with the key to them kept elsewhere.
 
 A copy of the cohort is written: subjects get random keys, dates of their tables are moved by a random number of days
 (one for each subject, so that intervals stay), columns that may name somebody are refused unless allowed. What
@@ -47,7 +47,7 @@ _FACES = {".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v"}
 
 @dataclass(slots=True)
 class Pseudonymised:
-    """What was done. look : files whose inside may name somebody, for the user to see to."""
+    """What was done. look : files whose contents may name people, for the user to check."""
 
     n_subjects: int = 0
     n_files: int = 0
@@ -64,11 +64,11 @@ def pseudonymise(
     Parameters
     ----------
     key_file : JSON of subject -> {pseudonym, shift_days}; made, or used and added to. Keep it apart from the copy.
-    allow : columns that may stay though they look as if they named somebody.  drop : columns to leave out.
+    allow : columns that may stay though they look like names.  drop : columns to leave out.
 
     Raises
     ------
-    CohortError : no such folder, or it has columns that may name somebody and are neither allowed nor dropped.
+    CohortError : no such folder, or it has columns that may contain names and are neither allowed nor dropped.
     UsageError : the target exists, or the key file is inside it or inside the cohort.
     """
     source, target, key_file = (Path(os.path.abspath(p)) for p in (cohort, target, key_file))
@@ -137,7 +137,7 @@ def _check_free_text(tables: list[Path], settled: set[str]) -> None:
 
 
 def _why_doubt(column: str, values: list[str]) -> str:
-    """Why a column may name somebody; '' for numbers, dates that can be moved, and categories."""
+    """Why a column may contain names; '' for numbers, dates that can be moved, and categories."""
     if not values:
         return ""
     if _NAMING.search(column.lower()):

@@ -132,7 +132,7 @@ def _holds_forces_alone(path: Path) -> bool:
 def _without_captures(
     unknown: list[Path], files: list[_File], roles: dict[_File, str], refused: list[InputError]
 ) -> list[Path]:
-    """The unknown files that are no captures; captures in a format nobody reads are refused by name."""
+    """The unknown files that are no captures; captures in a format without a reader are refused by name."""
     stems: dict[Path, set[str]] = defaultdict(set)
     for file in files:
         if roles[file] in ("positions", "video", "results"):

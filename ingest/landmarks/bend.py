@@ -28,7 +28,7 @@ class _Chain:
     lower: str
     points: tuple[str, str, str]
     sign: float
-    most_deg: float  # the hinge may lie this far off the plane of bending
+    most_deg: float  # the hinge may be this far off the plane of bending
 
 
 _CHAINS = (

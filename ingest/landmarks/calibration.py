@@ -34,7 +34,7 @@ class Parameters:
     added: list[Calibration] = field(default_factory=list)
 
     def get(self, name: str, side: str | None = None) -> float | None:
-        """The value, of this side or of both sides; None where nobody knows."""
+        """The value, of this side or of both sides; None if it is not known."""
         calibration = self.known.get((name, side)) or self.known.get((name, None))
         if calibration is None:
             return None
@@ -52,7 +52,7 @@ class Parameters:
             self.added.append(self.known[(name, side)])
 
     def drop_zero(self, name: str, side: str) -> None:
-        """Forget a value of zero, which says that nobody has measured it yet."""
+        """Forget a value of zero, which means that it has not been measured yet."""
         if not self.get(name, side):
             self.known.pop((name, side), None)
 

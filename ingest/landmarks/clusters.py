@@ -145,7 +145,7 @@ def fit_rigid(still: Floats, moving: Floats) -> tuple[Floats, Floats, Floats]:
 
 
 def _places(known: Iterable[Calibration]) -> dict[str, Floats]:
-    """``marker_…`` and ``landmark_…`` to (3,) mm of what a static trial of the session told; the first trial's counts."""
+    """``marker_…`` and ``landmark_…`` to (3,) mm of what a static trial of the session gives; the first trial is used."""
     axes: dict[str, dict[str, float]] = {}
     for calibration in known:
         if calibration.unit == UNIT and calibration.parameter.startswith("static_"):

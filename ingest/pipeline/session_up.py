@@ -1,4 +1,4 @@
-"""One session, one laboratory, one way that is up: a static trial, in which a person stands, tells it to the others."""
+"""One session, one laboratory, one way that is up: a static trial, in which a person stands, gives it to the others."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def up_of(recording: Recording) -> tuple[str, str] | None:
 
 
 def told_by(recording: Recording) -> list[Calibration]:
-    """What a static trial tells its session: the axis of its format that is up, as ±1, ±2, ±3 for x, y, z."""
+    """What a static trial gives its session: the axis of its format that is up, as ±1, ±2, ±3 for x, y, z."""
     found = up_of(recording)
     if recording.kind != "static" or found is None:
         return []

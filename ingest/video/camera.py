@@ -26,7 +26,7 @@ class Camera:
     """One camera.
 
     intrinsics : (3, 3) px; distortion : OpenCV order k1, k2, p1, p2, k3 …; extrinsics : (4, 4), world to camera, mm, or
-    None; up : in the world frame (in the camera frame without extrinsics). is_fov_guessed : nobody said what it is.
+    None; up : in the world frame (in the camera frame without extrinsics). is_fov_guessed : it was not stated.
     """
 
     intrinsics: Floats
@@ -186,7 +186,7 @@ def fit_floor(feet: Floats, time_s: Floats) -> Floor | None:
 
     A slope is fitted only along directions in which the standing points spread by more than 0.4 m (SD): along the walk,
     not across one step width. None where fewer than 30 points stand, the floor would lean by more than 20 degrees, or
-    the points lie more than 40 mm (robust SD) off it.
+    the points are more than 40 mm (robust SD) off it.
 
     Parameters
     ----------

@@ -51,7 +51,7 @@ def estimate(
 
     Raises
     ------
-    InputError : the video cannot be read, or shows nobody, or the subject in too few frames.
+    InputError : the video cannot be read, or shows no person, or the subject in too few frames.
     ModelError, MissingExtraError : the model or its package is not there; says how to get it.
     UsageError : an option that does not exist.
     """

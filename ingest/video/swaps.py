@@ -18,7 +18,7 @@ from neurostore.skeleton import Skeleton
 VERSION = 2
 _CHANGE_MM = 60.0  # a change of state must save at least this much jump (mean over the pairs)
 _EXCHANGED_MM_S = 150.0  # and each exchanged second as much: where legs have passed each other both readings are smooth
-_MIN_APART_MM = 60.0  # limbs nearer than this cannot be told apart, and need not be
+_MIN_APART_MM = 60.0  # limbs nearer than this cannot be distinguished, and need not be
 _MAX_LEFT_MM = 120.0  # mean jump that may remain at the ends of a stretch for an exchange to explain it
 _MAX_BLANKED_S = 0.15  # a stretch that no exchange explains is left out up to this length, and marked beyond
 _MAX_REPAIRED_SHARE = 0.4  # a limb exchanged for longer is marked, not repaired: which half is right is not known

@@ -157,7 +157,7 @@ def choose_subject(
     A ``box`` [left, top, width, height] px decides alone: whose middle lies in it in most frames. Else by rule:
     ``longest`` (frames seen in), ``largest`` (median height), or ``walker``: who goes farthest through the scene, in
     heights of the body (so that walking towards the camera counts by the change of size); those who go nearly as far,
-    or everybody where nobody walks, are told apart by presence times height squared.
+    or everybody where nobody walks, are distinguished by presence times height squared.
     """
 
     def weight(track: Track) -> float:
@@ -227,7 +227,7 @@ def _shape(person: Detection) -> Floats:
 
 
 def _is_same(person: Detection, other: Detection, height: float) -> bool:
-    """Whether two detections of one frame lie on the same points."""
+    """Whether two detections of one frame are at the same points."""
     apart = np.linalg.norm(person.points - other.points, axis=1)
     apart = apart[np.isfinite(apart)]
     return len(apart) > 0 and float(apart.mean()) < _SAME_POINTS * height

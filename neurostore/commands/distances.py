@@ -178,7 +178,7 @@ def neighbours(
 
 
 def number(band: str | None) -> int | float | None:
-    """A band as the library takes it: a whole number is samples, one with a point a share of the length.
+    """A band as the library takes it: a whole number is samples, one with a decimal point is a share of the length.
 
     Raises
     ------

@@ -30,7 +30,7 @@ class Earlier:
     place: dict[str, int]
 
     def row(self, i: int, columns: Ints) -> Floats:
-        """Distances of row i to columns, in one read where they lie to the right of the diagonal."""
+        """Distances of row i to columns, in one read if they are to the right of the diagonal."""
         if len(columns) == 0:
             return np.zeros(0, self.dtype)
         if self.is_condensed and columns.min() <= i:  # in another order than then

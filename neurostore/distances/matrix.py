@@ -66,7 +66,7 @@ class DistanceMatrix:
         return out
 
     def to_polars(self) -> pl.DataFrame:
-        """Long: a row a pair i < j, its labels with _a and _b (side once), and distance."""
+        """Long: one row per pair i < j, its labels with _a and _b (side once), and distance."""
         import polars as pl
 
         return pl.concat(list(long_frames(self.labels, self._rows)))

@@ -1,6 +1,6 @@
 """Distance matrices of any size: written block by block, resumed after a kill, extended when the lake has grown.
 
-While it grows, the square of one side lies in ``OUT.SIDE.partial`` (raw values, row after row) beside a journal: one
+While it grows, the square of one side is stored in ``OUT.SIDE.partial`` (raw values, row after row) beside a journal: one
 line a
 finished block of rows and columns, written after the block's bytes are on disk. The journal's first line is a
 fingerprint of items
@@ -228,7 +228,7 @@ def _remote_block(part: Part, comparison: Comparison, rows: Ints, columns: Ints)
 
 
 def _finished_blocks(work: Work) -> set[tuple[int, int]] | None:
-    """Blocks that lie in the partial file, or None where it must be begun anew."""
+    """Blocks that are in the partial file, or None if it must be started again."""
     size = work.n * work.n * work.dtype.itemsize
     if not work.journal.is_file() or not work.partial.is_file() or work.partial.stat().st_size != size:
         return None

@@ -44,7 +44,7 @@ class Choices:
     points : 'poses' (as read, primary skeleton), 'landmarks', or the name of a stored skeleton.
     source : 'computed' by us, or 'file': events and angles as the source file states them.
     table : of CSV and Parquet, one of TABLES. osim_model : of MOT, one of opensim.MODELS.
-    trim : TRC without the frames at its ends in which nobody is seen.
+    trim : TRC without the frames at its ends without points.
     relative : MOT takes the ``…_rel_deg`` columns where the plain ones are NULL.
     feet : right and left body of the OpenSim model that the forces act on.
     """
@@ -93,7 +93,7 @@ def export(
 
     Raises
     ------
-    UsageError : no such trial (near names are told), what the format cannot hold, a file that exists.
+    UsageError : no such trial (similar names are listed), what the format cannot hold, a file that exists.
     """
     chosen = _choices(choices)
     target = Path(out).expanduser()

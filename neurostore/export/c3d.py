@@ -158,7 +158,7 @@ def _add_events(file: Any, subject: str, events: list[tuple[Event, float]]) -> N
 
 
 def _measures(trial: Trial) -> dict[str, float]:
-    """Measures of the subject's session that somebody took (not the estimated ones), under Plug-in Gait's names."""
+    """Measures of the subject's session that were taken (not the estimated ones), under Plug-in Gait's names."""
     query = (
         "SELECT parameter, side, value FROM calibrations WHERE subject = $subject AND session = $session "
         "AND trial IN ('', $trial) AND source <> 'estimated' ORDER BY source = 'file', parameter, side"

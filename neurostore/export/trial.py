@@ -96,7 +96,7 @@ def find(lake: Version, subject: str, trial: str, session: str | None, person: i
 
     Raises
     ------
-    UsageError : there is none (near names are told), or there are several sessions with it.
+    UsageError : there is none (similar names are listed), or there are several sessions with it.
     """
     import polars as pl
 
@@ -231,7 +231,7 @@ def read_events(trial: Trial, source: str) -> list[Event]:
 
 
 def read_angles(trial: Trial, source: str) -> pl.DataFrame:
-    """frame, time_s and a column an angle, in our signs, degrees; angles that are NULL throughout are left out.
+    """frame, time_s and one column per angle, in our signs, degrees; angles that are NULL throughout are left out.
 
     A trial that has only the angles of its file gives those, whatever the source asked for.
 

@@ -1,4 +1,4 @@
-"""Writing a lake: workers stage Parquet files that nobody sees (staging.py), the parent commits them here.
+"""Writing a lake: workers stage Parquet files that no reader sees yet (stage.py), and the parent commits them here.
 
 >>> staged = stage(lake_path, batch)                 # in worker processes
 >>> version = commit(lake_path, [staged])            # in the parent; readers see all of it or nothing
@@ -52,7 +52,7 @@ def commit(
     Raises
     ------
     ConflictError : other writers won every attempt.
-    LakeError : the store refused, a trial is staged twice, or without on_refused, somebody staged was erased.
+    LakeError : the store refused, a trial is staged twice, or without on_refused, a staged person was erased.
     """
     root = storage.resolve(lake_path)
     staged = list(staged)

@@ -1,4 +1,4 @@
-"""What a path below the root of a lake is: the one place that tells the lake's own files from those of strangers.
+"""What a path below the root of a lake is: the one place that distinguishes the lake's own files from others.
 
 A lake's folder holds its tables, ``_neurostore`` and what people put beside them. Only names that this software
 gives are its own; everything else is passed over by every command, and listed by ``verify`` and ``erase``.

@@ -1,6 +1,6 @@
 """SHA-256 of every file of a lake, kept outside the files and outside Delta's logs.
 
-They lie in ``_neurostore/hashes/``: segments, each a line with the SHA-256 of the rest and a JSON object
+They are stored in ``_neurostore/hashes/``: segments, each a line with the SHA-256 of the rest and a JSON object
 ``path -> [sha256, size, copy]``. A segment is written whole and never changed; a new one takes in older ones that
 are not larger, so there are about log2 of the files. ``copy`` holds the text of a Delta log entry (zlib, base64): the
 logs are small, everything hangs on them, and so a damaged entry is put back instead of being worked around.

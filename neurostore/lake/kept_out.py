@@ -1,4 +1,4 @@
-"""Keeping erased people out of a commit: asked again under the lake's lock, whatever a worker was told when it staged.
+"""Keeping erased people out of a commit: checked again under the lake's lock, whatever a worker found when it staged.
 
 A worker that read the tombstones and then slept, or hashed recordings while somebody was erased, brings nobody back.
 """
@@ -38,7 +38,7 @@ def without_erased(root: str, staged: Sequence[Staged]) -> tuple[list[Staged], d
 
 
 def subjects_let_in(root: str, subjects: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The rows of ``subjects`` that are of nobody who was erased."""
+    """The rows of ``subjects`` without those of erased people."""
     stones = tombstones.read(root)
     return [dict(row) for row in subjects if stones.of_subject(str(row["subject"])) is None]
 

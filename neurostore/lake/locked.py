@@ -44,7 +44,7 @@ def run(
     memory_limit_mb: int = MEMORY_LIMIT_MB,
     row_limit: int = ROW_LIMIT,
 ) -> pl.DataFrame:
-    """The result of one SELECT, whoever wrote it. It takes a process of its own, about a second more than the query.
+    """The result of one SELECT from any source. It runs in a process of its own, about a second more than the query.
 
     The process ends at the latest at 1.2 times the time limit, and has at most twice the memory limit and 1 GB.
 

@@ -1,4 +1,4 @@
-"""What was written out of a lake, so that an erasure can tell what else holds a person: exports, matrices, reports."""
+"""What was written out of a lake, so that an erasure can list what else holds data of a person: exports, matrices, reports."""
 
 from __future__ import annotations
 

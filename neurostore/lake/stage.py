@@ -1,4 +1,4 @@
-"""What a worker does to a lake: trials become Parquet files that nobody sees yet, checked against the declared tables."""
+"""What a worker does to a lake: trials become Parquet files that no reader sees yet, checked against the declared tables."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class TrialTables:
 
 @dataclass(frozen=True, slots=True)
 class StagedFile:
-    """A Parquet file that lies in the lake and is in no log yet."""
+    """A Parquet file that is stored in the lake and is in no log yet."""
 
     table: str
     file: delta.DataFile
@@ -72,7 +72,7 @@ class Staged:
 
 
 def stage(lake_path: object, batch: Sequence[TrialTables]) -> Staged:
-    """Write a batch of trials as Parquet, one file per table and subject, in no log and seen by nobody.
+    """Write a batch of trials as Parquet, one file per table and subject, in no log and not visible to readers.
 
     A trial that breaks the declaration of a table is left out and named in ``refused``. Files of a batch that is
     never committed are swept by ``compact``.

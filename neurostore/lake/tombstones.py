@@ -1,4 +1,4 @@
-"""What a lake remembers of people it has forgotten: salted hashes, so that nobody is taken in again by mistake.
+"""What a lake keeps of erased people: salted hashes, so that no one is ingested again by mistake.
 
 The key of a subject is short, so its hash is a slow one (scrypt); whoever has the lake can still find it by trying
 every key there may be. Hashes of source files cannot be guessed, HMAC is enough for them.
@@ -61,7 +61,7 @@ class Tombstones:
 
 
 def read(root: str) -> Tombstones:
-    """The tombstones of a lake; none where nobody was erased."""
+    """The tombstones of a lake; none if no one was erased."""
     said = storage.read_json(storage.join(root, _FILE))
     if said is None:
         return Tombstones(b"")

@@ -32,7 +32,7 @@ def _sweep_temporary(root: str) -> None:
 
 
 def adopt(root: str, paths: Iterable[str] | None = None) -> list[str]:
-    """Record files that lie in the lake unrecorded, as they are now. Returns their paths.
+    """Record files of the lake that have no recorded hash, as they are now. Returns their paths.
 
     paths : which; None for every log, and every data file that a log names.
     """

@@ -38,7 +38,7 @@ class ReportData:
     group_curves : the sagittal angles, mean of subject means by group: group, angle, percent, mean_deg, sd_deg, n_subjects.
     compared : group differences as of analysis.compare, empty where there are not two groups.
     distances : subjects by DTW, or None; distances_note : how, or why not.
-    session_places : (subject, session) to its place in time, where acq_time or session_order tells it.
+    session_places : (subject, session) to its place in time, where acq_time or session_order gives it.
     clips : skeletons of trials of the subjects shown, as many as fit the page.
     """
 

@@ -118,7 +118,7 @@ def map_bars(block: Session) -> Plot | None:
 
 
 def control_scores(block: Session) -> dict[str, float]:
-    """Median score of the reference group's people (each left out of its own reference), a side a person; {} without a group."""
+    """Median score of the reference group's people (each left out of its own reference), one value per person; {} without a group."""
     import polars as pl
 
     from neurostore.report.data import group_of

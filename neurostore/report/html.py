@@ -1,4 +1,4 @@
-"""HTML built from text that is always escaped: only what ``tag`` made, or ``raw`` was told to trust, goes in as it is."""
+"""HTML built from text that is always escaped: only what ``tag`` made, or what was given to ``raw``, is inserted unchanged."""
 
 from __future__ import annotations
 

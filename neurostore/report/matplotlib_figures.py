@@ -52,7 +52,11 @@ def legend_below(figure: Figure, axes: Any, title: str = "") -> None:
     handles, labels = axes.get_legend_handles_labels()
     once = dict(zip(labels, handles, strict=True))
     if once:
-        place = {"loc": "outside lower center", "ncols": min(len(once), 6), "title": plain(title) or None}
+        place: dict[str, Any] = {
+            "loc": "outside lower center",
+            "ncols": min(len(once), 6),
+            "title": plain(title) or None,
+        }
         figure.legend(list(once.values()), list(once), frameon=False, fontsize=8, title_fontsize=8, **place)
 
 
@@ -187,15 +191,16 @@ def draw_matrix(matrix: Matrix) -> Figure:
     image = main.imshow(
         matrix.values, cmap="cividis_r", interpolation="nearest", aspect="auto" if matrix.tree else "equal"
     )
-    place = {"location": "bottom", "shrink": 0.6} if matrix.tree else {"shrink": 0.8}
-    figure.colorbar(image, ax=main, label=plain(matrix.scale), **place)
+    where = {"location": "bottom", "shrink": 0.6} if matrix.tree else {"shrink": 0.8}
+    figure.colorbar(image, ax=main, label=plain(matrix.scale), **where)
     for border in matrix.borders:
         main.axhline(border - 0.5, color="white", linewidth=1.2)
         main.axvline(border - 0.5, color="white", linewidth=1.2)
     if matrix.group_names:
-        places, names = zip(*matrix.group_names, strict=True)
-        main.set_xticks(places, [plain(n) for n in names])
-        main.set_yticks(places, [plain(n) for n in names], rotation=90, va="center")
+        places = [place for place, _ in matrix.group_names]
+        groups = [plain(name) for _, name in matrix.group_names]
+        main.set_xticks(places, groups)
+        main.set_yticks(places, groups, rotation=90, va="center")
     else:
         size = 7 if len(matrix.names) <= _MOST_NAMES else 4
         names = [plain(n) for n in matrix.names]

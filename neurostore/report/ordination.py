@@ -1,4 +1,4 @@
-"""A distance matrix as a picture: clustering order, dendrogram, and points in a plane."""
+"""A distance matrix as a figure: clustering order, dendrogram, and points in a plane."""
 
 from __future__ import annotations
 

@@ -135,7 +135,7 @@ NOBODY_WALKS = "No steady gait cycle in this lake: no parameters, curves or scor
 
 
 def parameters_by_group(data: ReportData) -> Html | None:
-    """A figure a parameter of the overview; None where nobody has any."""
+    """One figure per parameter of the overview; None if there are no values."""
     shown = [(c, f) for c in OVERVIEW if (f := cohort_figures.parameter(data, c))]
     said = (
         "Each point is a person (median over steady cycles, mean of sides and sessions); the mark beside each group is its mean "

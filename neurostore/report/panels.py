@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-# Okabe & Ito's colours, told apart by colour-blind readers. Left and right differ in dash too, for grey prints.
+# Okabe & Ito's colours, which colour-blind readers can distinguish. Left and right differ in dash too, for grey prints.
 SIDE_COLOURS = {"left": "#D55E00", "right": "#0072B2"}
 SIDE_DASHES = {"left": "solid", "right": "dash"}
 GROUP_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000", "#8C8C00")
@@ -37,7 +37,7 @@ class Panel:
         return f"{prefix}{self.angle}{'_rel' if is_relative else ''}_deg"
 
 
-# The classical chart: a row a joint, the planes side by side.
+# The classical chart: one row per joint, the planes side by side.
 PLANES = ("Sagittal", "Frontal", "Transverse")
 PANELS = (
     Panel("pelvis_tilt", "Pelvic tilt", "anterior", "posterior", -5, 30, is_sided=False, may_be_relative=True),

@@ -163,7 +163,7 @@ def sessions_of(data: ReportData, subject: str) -> list[Session]:
         return places.get((subject, key[0]), 0), key[0], key[1] or ""
 
     for session, condition in sorted(keys, key=in_time):
-        is_placed = (subject, session) in places  # else nobody knows which came first, and nothing is a change
+        is_placed = (subject, session) in places  # else it is not known which came first, and there is no change
         before = [b for b in found if is_placed and b.condition == condition and b.session != session]
         found.append(Session(data, subject, session, condition, before[-1] if before else None))
     return found

@@ -113,7 +113,7 @@ def parameter_table(block: Session) -> Html | None:
 
 
 def warnings_list(block: Session) -> Html:
-    """What trial_quality says of the block's trials, in plain words: one line where all is well, else a line a verdict."""
+    """What trial_quality says of the block's trials, in plain words: one line if all is well, else one line per verdict."""
     import polars as pl
 
     every = block.rows(block.data.trials)

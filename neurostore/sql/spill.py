@@ -1,4 +1,4 @@
-"""Where DuckDB puts what does not fit into memory: beside no data and in nobody's working folder, but in the user's cache.
+"""Where DuckDB writes what does not fit into memory: in the user's cache, not beside data or in the working folder.
 
 What a killed process left there is people's movement too: it goes when the next connection is made.
 """

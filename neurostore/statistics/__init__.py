@@ -151,7 +151,7 @@ def compare(
     mixed: bool = False,
     **filters: Any,
 ) -> pl.DataFrame:
-    """Groups, sessions or conditions compared, one value a subject; angles of cycle_curves as whole curves, by spm1d.
+    """Groups, sessions or conditions compared, one value per subject; angles of cycle_curves as whole curves, by spm1d.
 
     Parameters
     ----------
@@ -163,7 +163,7 @@ def compare(
 
     Returns
     -------
-    polars.DataFrame, a row a parameter and pair of levels a, b: n, mean, SD of each, difference (b less a: ``contrast``), its 95 %
+    polars.DataFrame, one row per parameter and pair of levels a, b: n, mean, SD of each, difference (b less a: ``contrast``), its 95 %
     interval, hedges_g, p, p_holm (over all rows), test, left_out, n_cycles of each and pooled. Subjects that repeat over the levels are compared
     with themselves (paired) and those seen in one level only left out, by name. A pair with fewer than two people (for
     curves three) on a side has NULL for what that leaves open, and ``test`` says so. For curves: a row a cluster of

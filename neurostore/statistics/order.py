@@ -29,7 +29,7 @@ def sessions_in_order(lake: Queryable, sessions: Sequence[str], subjects: set[st
 
     Raises
     ------
-    UsageError : somebody's order is not known, or people had the sessions in different orders; says who and what is
+    UsageError : the order of a person's sessions is not known, or people had the sessions in different orders; says who and what is
         missing.
     """
     rows = lake.sql(

@@ -29,7 +29,7 @@ _TELL_APART = (
 def check_mixture(lake: Queryable, names: Iterable[str], by: str, *, mixed: bool) -> None:
     """Raise UsageError where the cycles come of different models, cut-offs or zeros of angles, unless mixed or by one.
 
-    names : the parameters or angles, which tell whether the zero of pelvis and hip angles matters.
+    names : the parameters or angles, which decide whether the zero of pelvis and hip angles matters.
     """
     import polars as pl
 
@@ -63,7 +63,7 @@ def side_condition(side: str) -> str:
 
 
 def pooled_text(lake: Queryable, frame: pl.DataFrame, by: str, side: str | None) -> str:
-    """Sessions, conditions and sides that went into one value a subject. frame : subject, sessions, conditions."""
+    """Sessions, conditions and sides that went into one value per subject. frame : subject, sessions, conditions."""
     parts = []
     for column, what in (("sessions", "session"), ("conditions", "condition")):
         names = sorted({str(v) for values in frame[column].to_list() for v in (values or ()) if v not in (None, "")})

@@ -85,7 +85,7 @@ def _export_table(lake: Version, name: str, work: Path) -> None:
 def catalogue_file(lake_path: object, file: object, version: int | None = None, *, delta_scan: bool = False) -> Path:
     """Write a .duckdb file with the tables and views of one lake version, for other DuckDB clients. Returns its path.
 
-    The views read the exact files of that version where the lake now lies; the table ``neurostore_lake`` says which.
+    The views read the exact files of that version where the lake is now; the table ``neurostore_lake`` says which.
     The DTW functions are Python's and stay out.
 
     Parameters

@@ -1,4 +1,4 @@
-"""Which trials a damaged file of a lake held: told by what is missing, since the file itself cannot be asked."""
+"""Which trials a damaged file of a lake held: inferred from what is missing, since the file cannot be read."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ _OLDEST_PYTHON = "3.11"  # on which every extra can be had
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line. is_bad : something to mend; advice says how."""
+    """One line. is_bad : something needs repair; advice says how."""
 
     name: str
     said: str

@@ -112,7 +112,7 @@ def unfinished(root: str) -> dict[str, str]:
 
 
 def finish_erasures(lake_path: object) -> int:
-    """Finish what an erasure that was cut off left undone, unless somebody else is writing. Returns how many.
+    """Finish an erasure that was interrupted, unless another process is writing. Returns how many.
 
     Every command that writes begins with it.
     """
@@ -135,7 +135,7 @@ def _finish(root: str) -> dict[str, Receipt]:
 def _erase_one(root: str, subject: str) -> Receipt:
     receipt = Receipt(uuid.uuid4().hex, _now(), 0, VERSION)
     person = traces.of_person(root, subject)
-    tombstones.add(root, subject, person.sources)  # a recording that somebody else has too stays theirs
+    tombstones.add(root, subject, person.sources)  # a recording that another person has too is kept for them
     _check_nobody_writes(root)  # whoever staged before the stone stood had said so before
     done = erase_files.erase_from_files(root, person)
     receipt.n_matrices, receipt.n_other_files, receipt.remaining = done.n_matrices, done.n_deleted, done.remaining
@@ -156,7 +156,7 @@ def _now() -> str:
 
 
 def _sweep_temporary(root: str) -> None:
-    """Files that were being written when a process was killed: nobody else writes now."""
+    """Files that were being written when a process was killed; no other process is writing now."""
     files = storage.list_files(root, logs=True)
     storage.delete([storage.join(root, f.path) for f in files if contents.is_temporary(f.path)])
 

@@ -41,7 +41,7 @@ class Erased:
 def erase_from_files(root: str, traces: Traces) -> Erased:
     """Take a person out of every file below the root that is in no table, as far as these are ours.
 
-    Unfinished matrices go whoever is in them: their rows are not named.
+    Unfinished matrices are always removed: their rows are not named.
     """
     done = Erased()
     if storage.is_remote(root):
@@ -76,7 +76,7 @@ def _written_by_us(root: str) -> Iterator[Path]:
 
 
 def _remove_empty_folders(root: str, traces: Traces) -> None:
-    """Folders whose name tells the key and that hold nothing."""
+    """Empty folders whose name contains the key."""
     for base, _, _ in os.walk(root, topdown=False):
         if base != root and traces.word.search(os.path.basename(base).encode()):
             with suppress(OSError):
@@ -105,7 +105,7 @@ def _erase_objects(root: str, traces: Traces, done: Erased) -> None:
 
 
 def _matrix_labels(path: Path) -> dict[str, list[Any]] | None:
-    """The labels of a distance matrix; None of any other file, whatever lies beside it."""
+    """The labels of a distance matrix; None for any other file."""
     try:
         about = json.loads(sidecar(path).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -162,7 +162,7 @@ def _erase_from_csv(path: Path, target: Path, stays: np.ndarray[Any, np.dtype[np
 
 
 def _without(said: Any, traces: Traces) -> Any:
-    """The same without any key or value that tells of the person."""
+    """The same without any key or value about the person."""
     if isinstance(said, dict):
         return {k: _without(v, traces) for k, v in said.items() if not traces.are_in_text(str(k).encode())}
     if isinstance(said, list):

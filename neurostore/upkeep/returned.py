@@ -1,4 +1,4 @@
-"""Files of a lake that hold somebody who was erased: there are none, unless something went wrong."""
+"""Files of a lake that hold data of an erased person: there are none, unless something went wrong."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def _word(key: str) -> re.Pattern[bytes]:
 
 
 def of_person(root: str, subject: str) -> Traces:
-    """What any file of the lake that is still on disk, of whatever version, tells of a person."""
+    """What any file of the lake that is still on disk, of whatever version, contains about a person."""
     sources: set[str] = set()
     of_others: set[str] = set()
     own: set[str] = set()
@@ -67,7 +67,7 @@ def of_person(root: str, subject: str) -> Traces:
             (sources if is_own else of_others).add(row["source_sha256"])
         if is_own:
             own.update(_names(row))
-        else:  # a word that another person's row has, in whatever column, betrays nobody
+        else:  # a word that is also in another person's row, in any column, identifies no one
             others.update(v for v in row.values() if isinstance(v, str))
     names = frozenset(own - others - {subject})
     runs = frozenset(_runs(root, subject))
@@ -82,7 +82,7 @@ def _rows_of(root: str, tables: Iterable[str]) -> Iterator[dict[str, Any]]:
 
 
 def _names(row: dict[str, Any]) -> set[str]:
-    """Text in columns that nobody declared: names, remarks, numbers of other registers."""
+    """Text in columns that are not declared: names, remarks, numbers of other registers."""
     declared = {c.name for t in ("trials", "subjects") for c in schema.table(t).columns}
     return {v for k, v in row.items() if k not in declared and isinstance(v, str) and len(v) >= _LEAST_NAME}
 

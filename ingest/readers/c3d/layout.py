@@ -1,4 +1,4 @@
-"""Where everything lies in a C3D file, checked against its size before anything is allocated.
+"""Where everything is in a C3D file, checked against its size before anything is allocated.
 
 The format: a header of 512 bytes, a parameter section of 512-byte blocks, and frames of fixed size, each holding four
 numbers a point (x, y, z, residual) and then the analog samples, as 16-bit integers or 32-bit floats (www.c3d.org).

@@ -155,7 +155,7 @@ def _records(head: bytes, at: int, order: str, notes: list[str]) -> Iterator[_Re
 
 
 def _values(head: bytes, record: _Record, processor: str) -> tuple[list[Any], tuple[int, ...]]:
-    """(flat values, their dimensions) of a parameter that lies in the section."""
+    """(flat values, their dimensions) of a parameter that is in the section."""
     at, dims = record.data_at, record.dims
     if record.kind == -1:
         width = dims[0] if dims else 1

@@ -36,7 +36,7 @@ def read_rotations(path: Path, layout: Layout, options: ReadOptions) -> Recordin
 
     Raises
     ------
-    InputError : the group does not say where its block lies, or the block is shorter than it says.
+    InputError : the group does not say where its block is, or the block is shorter than it says.
     """
     parameters, notes = layout.parameters, list(layout.notes)
     used = int(parameters.number("ROTATION", "USED") or 0)

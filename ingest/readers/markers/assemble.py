@@ -42,7 +42,7 @@ def squeezed(label: str) -> str:
 
 
 def is_unlabelled(label: str) -> bool:
-    """Is this a point nobody named: empty, ``*12``, ``uname*3``, ``Unlabeled 7``, a bare number."""
+    """Is this a point without a name: empty, ``*12``, ``uname*3``, ``Unlabeled 7``, a bare number."""
     return bool(_UNLABELLED.match(label.strip()))
 
 

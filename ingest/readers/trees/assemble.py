@@ -162,7 +162,7 @@ def _plain_names(tree: Tree, notes: list[str]) -> list[str]:
 
 
 def _own(tree: Tree, names: list[str]) -> Skeleton:
-    """A skeleton for a tree that fits no declaration; End Sites that lie away from their joint are joints of it."""
+    """A skeleton for a tree that fits no declaration; End Sites away from their joint are joints of it."""
     keep = [k for k in range(len(names)) if not tree.is_end[k] or np.abs(tree.offsets[k]).max() > 0]
     place = {k: i for i, k in enumerate(keep)}
     kept = [names[k] for k in keep]

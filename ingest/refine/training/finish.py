@@ -20,7 +20,7 @@ _KEPT = ("training", "data_sha256", "step", "validation_depth_error_mm")
 def finish(best: Path, motions: list[Motion], out: Path, metrics: dict[str, Any] | None = None) -> Path:
     """Write the weights of ``best`` as float16 to ``out``, with people, calibration and metrics.
 
-    motions : those trained and validated on. Raises UsageError where nobody is there to calibrate on.
+    motions : those trained and validated on. Raises UsageError if there is no one to calibrate on.
     """
     model, about = checkpoint.load(best)
     markers = marker_set(model.config.markers)

@@ -1,4 +1,4 @@
-"""MediaPipe Pose (BlazePose GHUM): the model lies in the package's wheel, nothing is downloaded.
+"""MediaPipe Pose (BlazePose GHUM): the model is in the wheel of the package; nothing is downloaded.
 
 The pose landmarker finds several persons; its bundle is made here from the wheel's two tflite files. World landmarks
 are metres around the middle of the hips, of an average body (Grishchenko et al. 2022, arXiv:2206.11678).
@@ -37,7 +37,7 @@ _FILES = {  # in the bundle -> in the wheel, (mean, SD) by which the model wants
     "pose_landmarks_detector.tflite": ("modules/pose_landmark/pose_landmark_full.tflite", (0.0, 255.0)),
 }
 _MIN_VISIBILITY = 0.5
-_INSIDE = 0.75  # share of a box that lies in another
+_INSIDE = 0.75  # share of a box that is inside another
 _PART_HEIGHT = 0.8  # of the other's height, below which it is a part of it
 
 

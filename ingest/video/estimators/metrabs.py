@@ -234,7 +234,7 @@ class _Session:
 
 
 class _Rows:
-    """The ragged answer flattened: one row a person. poses (rows, augmentations, J, …), mm and px."""
+    """The ragged answer flattened: one row per person. poses (rows, augmentations, J, …), mm and px."""
 
     def __init__(self, answer: dict[str, Any]):
         lengths = np.asarray(answer["boxes"].row_lengths())

@@ -136,7 +136,7 @@ def op_difference(found: Inspection, model: Model) -> tuple[list[str], list[str]
 
 
 def version_warning(model: Model) -> str:
-    """A sentence if the installed TensorFlow lies outside the range the model was tried with, else ''."""
+    """A sentence if the installed TensorFlow is outside the range the model was tested with, else ''."""
     version = import_tensorflow().__version__
     if not model.tensorflow or _within(version, model.tensorflow):
         return ""
