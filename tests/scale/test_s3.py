@@ -339,14 +339,14 @@ def test_lease_excludes_names_its_holder_and_outlives_a_death(bucket, monkeypatc
     root = f"s3://{bucket}/lake"
     with storage.lock(root, "first") as was_abandoned:
         assert not was_abandoned
-        with pytest.raises(ConflictError, match=r"first\) has held"), storage.lock(root, "second", timeout_s=0.3):
+        with pytest.raises(ConflictError, match=r"first\) has locked"), storage.lock(root, "second", timeout_s=0.3):
             pass
     with pytest.raises(ValueError, match="half-way"), storage.lock(root, "third"):
         raise ValueError("half-way")
     with storage.lock(root, "fourth") as was_abandoned:
         assert was_abandoned
     storage.write_whole(f"{root}/_neurostore/commit.lock", json.dumps({"holder": "the dead", "token": "x"}).encode())
-    with pytest.raises(ConflictError, match="the dead has held"), storage.lock(root, "fifth", timeout_s=0.3):
+    with pytest.raises(ConflictError, match="the dead has locked"), storage.lock(root, "fifth", timeout_s=0.3):
         pass
     monkeypatch.setattr(s3, "LEASE_S", 1.0)
     time.sleep(2.1)
