@@ -19,7 +19,7 @@ from neurostore.ingest.cohort.config import FILE_NAME, read_config
 from neurostore.ingest.cohort.foreign import foreign_capture
 from neurostore.ingest.cohort.metadata import read_metadata
 from neurostore.ingest.cohort.source import KEY, Cohort, TrialSource, bare, key_from
-from neurostore.ingest.readers import READERS, VIDEO_SUFFIXES
+from neurostore.ingest.readers import READERS, VIDEO_SUFFIXES, stem_of, suffix_of
 from neurostore.ingest.readers.markers.points_kind import is_points
 from neurostore.ingest.recording import ReadOptions
 from neurostore.trial_key import key_text
@@ -55,7 +55,7 @@ class _File:
     @property
     def role(self) -> str:
         """'positions', 'video', 'angles', 'results', 'table', 'asf', 'sidecar', 'known' or 'unknown'."""
-        name, suffix = self.name.lower(), self.path.suffix.lower()
+        name, suffix = self.name.lower(), suffix_of(self.path)
         if name in _PLAIN or name.endswith(_KNOWN):
             return "known"
         if name.startswith("."):
@@ -197,7 +197,7 @@ def _place(recordings: list[_File], cohort: Cohort) -> list[tuple[tuple[str, str
     placed = []
     bad_folders: dict[tuple[str, ...], list[_File]] = defaultdict(list)
     for file in recordings:
-        folders, stem = file.parts[:-1], Path(file.name).stem
+        folders, stem = file.parts[:-1], stem_of(file.path)
         if file.name.lower().endswith("_motion.tsv"):
             folders, stem = _bids(file, cohort)
             if not stem:

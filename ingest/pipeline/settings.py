@@ -73,9 +73,9 @@ def _skeleton_file(skeleton: str | None) -> str:
 
 def reader_version(path: Path) -> list[Any]:
     """Name and version of the reader of a file."""
-    from neurostore.ingest.readers import READERS
+    from neurostore.ingest.readers import READERS, suffix_of
 
-    reader = READERS.get(path.suffix.lower())
+    reader = READERS.get(suffix_of(path))
     return [reader.rpartition(".")[2], _version(f"neurostore.ingest.readers.{reader}")] if reader else ["video", 1]
 
 

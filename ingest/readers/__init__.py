@@ -1,4 +1,4 @@
-"""One reader per format, in a plain dict by lower-case suffix. A reader is ``read(path, options) -> Recording``.
+"""One reader per format, in a plain dict by lower-case ending of the file's name. A reader is ``read(path, options) -> Recording``.
 
 In come a path and what cohort.toml says of it, out comes a Recording: positions in mm, Y up, NaN where missing; ``poses[0]``
 is the primary skeleton. Whatever was estimated, dropped or renamed is a sentence in its ``notes`` and a step in its ``steps``.
@@ -29,10 +29,23 @@ READERS: dict[str, str] = {
     ".tsv": "markers.motion_bids",
     ".csv": "markers.points_csv",
     ".npy": "markers.points_csv",
+    ".poses.parquet": "poses_file",
+    ".poses.json": "poses_file",
 }
 
 #: videos go to a pose estimator, not to a reader
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v"})
+
+
+def suffix_of(path: Path) -> str:
+    """The ending by which a file's reader is found, in lower case: two parts for poses of other programs."""
+    last = "".join(path.suffixes[-2:]).lower()
+    return last if last in READERS else path.suffix.lower()
+
+
+def stem_of(path: Path) -> str:
+    """The name of a file without the ending by which its reader is found."""
+    return path.name[: len(path.name) - len(suffix_of(path))]
 
 
 def read(path: Path | str, options: ReadOptions | None = None) -> Recording:
@@ -43,7 +56,7 @@ def read(path: Path | str, options: ReadOptions | None = None) -> Recording:
     InputError : the suffix is unknown, or the reader finds the content wrong (every problem at once).
     """
     path = Path(path)
-    suffix = path.suffix.lower()
+    suffix = suffix_of(path)
     if suffix not in READERS:
         known = ", ".join(sorted(READERS))
         raise InputError(path, f"no reader for files ending in {suffix or 'nothing'!r}; known are {known}")

@@ -20,9 +20,10 @@ from neurostore.ingest.video import decode, swaps, tracking
 from neurostore.ingest.video.camera import Camera
 from neurostore.ingest.video.contract import Estimator, EstimatorOptions
 from neurostore.ingest.video.detections import Detections
+from neurostore.ingest.video.estimators import file as results_of_others
 
 #: name -> module with ``load(options) -> Estimator``, ``identity(options)``, ``memory_mb(options)`` and ``VERSION``
-ESTIMATORS = {"metrabs": "metrabs", "mediapipe": "mediapipe"}
+ESTIMATORS = {"metrabs": "metrabs", "mediapipe": "mediapipe", "file": "file"}
 VERSION = 1
 _FEET = frozenset(
     {
@@ -45,7 +46,7 @@ def estimate(
 
     Parameters
     ----------
-    options : what cohort.toml says of the trial. estimator : ``metrabs`` or ``mediapipe``.
+    options : what cohort.toml says of the trial. estimator : ``metrabs``, ``mediapipe`` or ``file``.
     given : fields of :class:`~.contract.EstimatorOptions`.
     progress : called with (frames done, frames in all or 0 where not known).
 
@@ -56,6 +57,8 @@ def estimate(
     UsageError : an option that does not exist.
     """
     path, options, chosen = Path(path), options or ReadOptions(), EstimatorOptions.of(given)
+    if estimator == "file":
+        raise InputError(path, results_of_others.nothing_beside(path))
     info = decode.probe(path)
     view = cameras.camera_of(_camera_keys(options), info.width, info.height, path)
     box = _subject_box(options, path)

@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 
 from neurostore.ingest.recording import ReadOptions
-from tests.builders import amc_files, bids_files, c3d_files, mot_files, neuropose_files, trc_files
+from tests.builders import amc_files, bids_files, c3d_files, mot_files, neuropose_files, poses_files, trc_files
 from tests.builders.tiny_bvh import bvh_text
 from tests.shared_data import SHARED
 
@@ -121,6 +121,15 @@ def neuropose(folder: Path) -> list[Seed]:
     return [_one(folder / "results.json", json.dumps({"walk.mp4": said}))]
 
 
+def poses_file(folder: Path) -> list[Seed]:
+    names = tuple(f"left_{i}" for i in range(8))
+    header = {**poses_files.HEADER, "units": "mm", "joints": list(names)}
+    del header["skeleton"]
+    rows = poses_files.columns(neuropose_files.persons(12)[:, :1, :8], names)
+    paths = [poses_files.write(folder / f"walk.poses.{ending}", header, rows) for ending in ("json", "parquet")]
+    return [Seed(path, (path,), ReadOptions(), is_binary=path.suffix == ".parquet") for path in paths]
+
+
 def motion_bids(folder: Path) -> list[Seed]:
     path = bids_files.dataset(folder / "bids", bids_files.walk(8))
     files = tuple(sorted(p for p in (folder / "bids").rglob("*") if p.is_file()))
@@ -156,5 +165,5 @@ def video(folder: Path) -> list[Seed]:
 
 FORMATS: dict[str, Callable[[Path], list[Seed]]] = {
     "bvh": bvh, "amc": amc, "c3d": c3d, "trc": trc, "mot": mot, "neuropose": neuropose, "motion_bids": motion_bids,
-    "cohort": cohort, "video": video,
+    "poses_file": poses_file, "cohort": cohort, "video": video,
 }  # fmt: skip
