@@ -34,9 +34,7 @@ def register(app: typer.Typer) -> None:
 def ingest(
     cohort: Annotated[Path, typer.Argument(help="Folder with <subject>/<trial>.<ext> or <subject>/<session>/<trial>.")],
     lake: LakeOption = LAKE,
-    estimator: Annotated[
-        Estimator, typer.Option(help="Pose estimator for videos; file: poses of another program, beside each video.")
-    ] = Estimator.metrabs,
+    estimator: Annotated[Estimator, typer.Option(help="Pose estimator for videos.")] = Estimator.metrabs,
     refine: Annotated[bool, typer.Option("--refine/--no-refine", help="Refine the depth of video poses.")] = False,
     body: Annotated[
         bool, typer.Option("--body/--no-body", help="Fit a body of constant bone lengths to every trial.")
