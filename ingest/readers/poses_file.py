@@ -24,7 +24,7 @@ from neurostore.ingest.readers.markers.assemble import (
     parse_up,
     to_y_up,
     unit_mismatch,
-    without_rubbish,
+    without_far,
 )
 from neurostore.ingest.recording import Poses, ReadOptions, Recording, Step
 from neurostore.skeleton import Skeleton
@@ -414,14 +414,13 @@ def _poses(
         values = values * np.array([1.0, -1.0, -1.0])
     else:
         values = to_y_up(values, parse_up(options.up or header.axes, path))
-    positions[at[is_kept], column[is_kept]] = values
+    with np.errstate(over="ignore"):  # too large for float32: infinite, and left out with a note below
+        positions[at[is_kept], column[is_kept]] = values
     confidence = None
     if rows.confidence is not None:
         confidence = np.full(positions.shape[:2], np.nan, np.float32)
         confidence[at[is_kept], column[is_kept]] = rows.confidence[is_kept]
-    positions, n_rubbish = without_rubbish(positions)
-    if n_rubbish:
-        notes.append(f"{n_rubbish} joints beyond 1 km were taken as missing")
+    positions = without_far(path, positions, skeleton.joints, notes)
     if problem := unit_mismatch(positions[:n_frames], header.unit):
         raise InputError(path, problem)
     n_seen = int(np.isfinite(positions[:n_frames, :, 0]).any(axis=1).sum())
