@@ -1,7 +1,7 @@
 """Work on more than one machine, by Ray: tasks handed out, what a lost worker had is done again.
 
 Ray's workers run the same code as the caller, so every machine of a cluster has the same neurostore, and what a task
-reads and writes by path (recordings, the lake) lies where all machines see it: a shared file system, or S3 for the lake.
+reads and writes by path (recordings, the lake) is stored where all machines see it: a shared file system, or S3 for the lake.
 """
 
 from __future__ import annotations

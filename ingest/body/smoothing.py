@@ -2,7 +2,7 @@
 
 Minimises the fit's own sum of squares, straightened at the frame-by-frame solution, plus, for each coordinate, a
 weight times its squared second differences: a Whittaker smoother (Whittaker 1923; Eilers 2003, Anal Chem 75:3631) in
-the metric of what the targets tell. Frames that a target misses lend on their neighbours, in every direction the
+the metric of what the targets determine. Frames that a target misses lend on their neighbours, in every direction the
 other targets leave open. One banded system is solved per trial: the cost is linear in frames.
 """
 
@@ -80,7 +80,7 @@ def _block(prepared: Prepared, q: Floats, rate_hz: float, cutoff_hz: float) -> F
     marginal = 1 / np.diagonal(np.linalg.inv(mean + 1e-6 * np.diag(typical[told])))
     penalty = marginal / (2 * np.sin(np.pi * cutoff_hz / rate_hz)) ** 4
     u = len(told)
-    # frame after frame, coordinate by coordinate: what meets lies at most two frames apart
+    # frame after frame, coordinate by coordinate: entries that meet are at most two frames apart
     banded = np.zeros((2 * u + 1, t * u))
     for k in range(u):
         for j in range(k + 1):

@@ -1,7 +1,7 @@
 """A cohort folder whose names, dates and free text identify no one, with the key to them kept elsewhere.
 
 A copy of the cohort is written: subjects get random keys, dates of their tables are moved by a random number of days
-(one for each subject, so that intervals stay), columns that may name somebody are refused unless allowed. What
+(one for each subject, so that intervals stay), columns that may contain names are refused unless allowed. What
 recordings say inside (names in a C3D's parameters, paths in a TRC's first line, faces in a video) is not changed; such
 files are listed.
 """

@@ -206,7 +206,7 @@ def _place(recordings: list[_File], cohort: Cohort) -> list[tuple[tuple[str, str
         if bad is not None:
             bad_folders[folders[: bad + 1]].append(file)
         elif len(folders) > 2:
-            problem = f"lies {len(folders)} folders deep; expected <subject>/<trial> or <subject>/<session>/<trial>"
+            problem = f"is {len(folders)} folders deep; expected <subject>/<trial> or <subject>/<session>/<trial>"
             cohort.refused.append(InputError(file.path, problem))
         else:
             subject = folders[0] if folders else _folder_key(cohort.folder)

@@ -78,7 +78,7 @@ def asis_trochanter_distance(leg_length: float) -> float:
 def chord(proximal: Floats, marker: Floats, wand: Floats, distance: float, rotation: float = 0.0) -> Floats:
     """Joint centre of the conventional gait model (chord construction), (n, 3).
 
-    The centre C lies ``distance`` (half the joint's width and the marker's radius) from the lateral ``marker``, at a
+    The centre C is ``distance`` (half the joint's width and the marker's radius) from the lateral ``marker``, at a
     right angle to the line to the ``proximal`` centre, in the plane of proximal centre, marker and wand, on
     the far side of the wand. ``rotation`` turns that plane about the long axis: the angle, seen along proximal →
     C, from the wand's direction to the marker's (right-hand rule about the axis pointing up, C → proximal).
@@ -120,7 +120,7 @@ def chord(proximal: Floats, marker: Floats, wand: Floats, distance: float, rotat
 def turned_towards(centre: Floats, marker: Floats, target: Floats, angle: float) -> Floats:
     """The point ``centre`` turned about ``marker`` by ``angle`` (radians) in the plane of the three, towards ``target``.
 
-    Plug-in Gait's ankle ab/adduction offset: where the static trial has medial malleoli, the ankle centre lies on the line
+    Plug-in Gait's ankle ab/adduction offset: where the static trial has medial malleoli, the ankle centre is on the line
     of both malleoli, and walking trials turn the centre of the chord by the angle kept from it (found on files of two
     laboratories: the angle at the centre is 90° and this offset in the static trial, and 0.000 mm are left after this turn).
     """

@@ -213,7 +213,7 @@ def _set_device_knee(body: Centres, side: str) -> Floats | None:
 def _is_lateral(wand: Floats, lateral: Floats, proximal: Floats, axes: Marks, sign: float) -> bool:
     """Does the wand look out to the side, as the chord construction needs? Markers on the front of a segment do not.
 
-    Seen along the segment, the wand lies within 53° of the lateral axis of the pelvis, in the middle of the trial.
+    Seen along the segment, the wand is within 53° of the lateral axis of the pelvis, in the middle of the trial.
     """
     if "pelvis" not in axes:
         return True

@@ -118,7 +118,7 @@ def _from_common_names(joints: dict[tuple[str, str], int], *, is_marker_set: boo
     sources = _look_up(names, table["skin"], table["skin_sided"])
     if is_marker_set or is_skin_set(sources):
         # joint centres of a marker set are a model's output: not used where skin points can give them
-        # and a marker called LHIP or L.Elbow lies on the skin, so only names of a joint centre count there
+        # and a marker called LHIP or L.Elbow is on the skin, so only names of a joint centre count there
         stated = set(table["stated_centres"])
         sided = {k: [n for n in v if isinstance(n, str) and n in stated] for k, v in table["joint_sided"].items()}
         centres = _look_up(names, table["joint"], sided)

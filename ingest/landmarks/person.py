@@ -109,7 +109,7 @@ def compute_person(
 
 
 def _headings(recording: Recording, rows: Ints, body: Centres, segments: Segments) -> dict[str, Floats | float]:
-    """Heading and facing of each frame, where the place in the lab or the pelvis tells them."""
+    """Heading and facing of each frame, where the place in the lab or the pelvis gives them."""
     pelvis = None if recording.position_basis == "root_relative" else body.points.get("pelvis")
     headings = headings_of(pelvis, segments.right, recording.poses[0].time_s[rows])
     return {} if headings is None else {"heading_deg": headings[0], "facing_deg": headings[1]}

@@ -148,7 +148,7 @@ def _pressure(
 
 
 def _is_inside(points: Floats, corners: Floats, normal: Floats) -> Bools:
-    """Whether each point lies on the four-cornered surface, within half a millimetre."""
+    """Whether each point is on the four-cornered surface, within half a millimetre."""
     side = np.roll(corners, -1, axis=0) - corners
     inward = np.cross(normal, side)
     inward /= np.linalg.norm(inward, axis=1, keepdims=True)

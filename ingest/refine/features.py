@@ -22,7 +22,7 @@ CORRECTION_MM = 100.0  # the network answers in decimetres
 DEFAULT_SPREAD_MM = 40.0
 CUTOFF_HZ = 6.0
 N_FEATURES = 15
-MOST_OFF_PATH = 4.0  # decimetres off a straight walk that the network is told
+MOST_OFF_PATH = 4.0  # decimetres off a straight walk that the network is given
 # columns of a window's features
 PLACE, VELOCITY, PATH, RAY = slice(0, 3), slice(3, 6), 6, slice(9, 11)
 

@@ -2,7 +2,7 @@
 
 After Zheng et al. 2021 (doi 10.1109/ICCV48922.2021.01145): a small transformer over the markers of one frame, whose
 outputs joined make the token of that frame, and a transformer over the frames. Four things are ours: a token of the body
-(bone lengths as the whole trial shows them, so that a limb's foreshortening tells its depth), an answer that adds up along
+(bone lengths as the whole trial shows them, so that a limb's foreshortening shows its depth), an answer that adds up along
 the limbs from the trunk, a head for the logarithm of the standard deviation, and second looks, which take shares of
 what smoothing and bone lengths propose of the corrected positions (:mod:`.second_look`).
 """
@@ -155,7 +155,7 @@ class _Look(nn.Module):
 
 
 def chain_of(markers: MarkerSet) -> list[list[float]]:
-    """(M, M): 1 where the row's marker is the column's or lies between it and the trunk."""
+    """(M, M): 1 where the row's marker is the column's or is between it and the trunk."""
     chain = [[0.0] * len(markers.names) for _ in markers.names]
     for marker in range(len(markers.names)):
         at = marker

@@ -22,7 +22,7 @@ _MIN_APART_MM = 60.0  # limbs nearer than this cannot be distinguished, and need
 _MAX_LEFT_MM = 120.0  # mean jump that may remain at the ends of a stretch for an exchange to explain it
 _MAX_BLANKED_S = 0.15  # a stretch that no exchange explains is left out up to this length, and marked beyond
 _MAX_REPAIRED_SHARE = 0.4  # a limb exchanged for longer is marked, not repaired: which half is right is not known
-_MAX_GAP_S = 0.3  # continuity says nothing of left and right over more: somebody may have turned round meanwhile
+_MAX_GAP_S = 0.3  # continuity says nothing of left and right over more: the person may have turned round meanwhile
 _MEMORY_S = 0.05  # of the velocity (time constant): long enough to calm noise, short beside a swing of 0.4 s
 _MAX_COURSE_S = 0.1  # over which a limb is taken to go on straight
 

@@ -32,11 +32,13 @@ _SIZE_GATE_PER_S = 0.3  # more for each second
 _BENT_GATE_MM = 400.0  # between poses of one person: counts as much as a gate of way, up to
 _MAX_BENT = 0.5  # gates: models err in single frames
 _NO_MATCH = 1.5  # gates: what a detection that goes on with no track costs, and a pair may at most
-_UNSURE = 0.3  # gates by which a track so short must fit better than one of somebody known
+_UNSURE = 0.3  # gates by which a track so short must fit better than one of a known person
 _MIN_SEEN_S = 0.15  # a shorter track is taken for a false detection, and so is one of fewer than
 _MIN_SEEN = 3  # frames
 _SAME_POINTS = 0.1  # heights between the points of two detections (mean) below which they are one person
-_SAME_SHARE = 0.7  # of a shorter track's frames in which it lies on a longer one: a second detection of one person
+_SAME_SHARE = (
+    0.7  # of a shorter track's frames in which it is at the place of a longer one: a second detection of one person
+)
 _SAME_DISTANCE = 0.25  # heights, for that
 _JUMP = 0.12  # heights off the median of the neighbours, or
 _JUMP_SIZE = math.log(1.3)  # in stature: a pose that did not fit the person in this one frame
@@ -61,7 +63,7 @@ class Track:
 
     @property
     def is_sure(self) -> bool:
-        """Whether it has been seen long enough to be somebody."""
+        """Whether it has been seen long enough to be a person."""
         return len(self.frames) >= _MIN_SEEN and self.times[-1] - self.times[0] >= _MIN_SEEN_S
 
     def add(self, frame: int, time_s: float, index: int, box: Floats, shape: Floats) -> None:
@@ -116,7 +118,7 @@ def follow(detections: Sequence[Sequence[Detection]], time_s: Floats) -> Followe
         taken: list[int] = []
         for d in sorted(range(len(persons)), key=lambda d: d not in owner or not owner[d].is_sure):
             track = owner.get(d, Track())
-            # a second detection of somebody must neither begin a track nor lead one away that has just begun
+            # a second detection of a person must neither begin a track nor lead one away that has just begun
             if not track.is_sure and any(_is_same(persons[d], persons[o], places[o][2]) for o in taken):
                 n_doubles += 1
                 continue
@@ -144,7 +146,7 @@ def follow(detections: Sequence[Sequence[Detection]], time_s: Floats) -> Followe
         "false_tracks": float(n_short),
         "double_detections": float(n_doubles),
     }
-    if not kept and tracks:  # let the caller say in how few frames somebody is seen
+    if not kept and tracks:  # let the caller report in how few frames a person is seen
         followed.tracks = [max(tracks, key=lambda t: len(t.frames))]
     return followed
 
@@ -154,7 +156,7 @@ def choose_subject(
 ) -> list[Track]:
     """The tracks with the subject first, the others by presence.
 
-    A ``box`` [left, top, width, height] px decides alone: whose middle lies in it in most frames. Else by rule:
+    A ``box`` [left, top, width, height] px alone decides: the person whose middle is in it in most frames. Else by rule:
     ``longest`` (frames seen in), ``largest`` (median height), or ``walker``: who goes farthest through the scene, in
     heights of the body (so that walking towards the camera counts by the change of size); those who go nearly as far,
     or everybody where nobody walks, are distinguished by presence times height squared.
@@ -334,7 +336,7 @@ def _lies_on(track: Track, other: Track) -> tuple[Bools, Bools]:
 
 
 def _drop_jumps(track: Track, detections: Sequence[Sequence[Detection]]) -> int:
-    """Take out sightings whose place, size or pose lies apart from the neighbours' median; a movement lies on it."""
+    """Remove sightings whose place, size or pose is far from the median of the neighbours; a movement is close to it."""
     times, boxes = np.array(track.times), np.array(track.boxes)
     poses = np.array(
         [detections[f][d].positions[0] for f, d in zip(track.frames, track.detections, strict=True)], np.float32

@@ -33,7 +33,12 @@ if TYPE_CHECKING:
     from neurostore.distances.earlier import Earlier
     from neurostore.ray_cluster import Cluster
 
-NOT_IN_FINGERPRINT = ("n_threads", "where", "side", "incomplete")  # they choose, and digests tell what was chosen
+NOT_IN_FINGERPRINT = (
+    "n_threads",
+    "where",
+    "side",
+    "incomplete",
+)  # they choose items, and digests record which were chosen
 
 
 @dataclass(frozen=True)

@@ -157,7 +157,7 @@ def cross(
         i, j = (k.ravel() for k in np.indices(result.shape))
         result[:] = compare_listed(first, i, second, j, samples, fraction, True, n_threads).reshape(result.shape)
         return finished(result, dtype, first.is_missing, second.is_missing)
-    # The distance is the same both ways, so the set that fills the lanes better lies in the tiles.
+    # The distance is the same both ways, so the set that fills the lanes better is put into the tiles.
     swapped = wasted(len(second), first) > wasted(len(first), first)
     rows, columns = (second, first) if swapped else (first, second)
     result = np.empty((len(rows), len(columns)), first.values.dtype)

@@ -1,6 +1,6 @@
 """Keeping erased people out of a commit: checked again under the lake's lock, whatever a worker found when it staged.
 
-A worker that read the tombstones and then slept, or hashed recordings while somebody was erased, brings nobody back.
+A worker that read the tombstones and then slept, or hashed recordings during an erasure, does not bring the erased person back.
 """
 
 from __future__ import annotations

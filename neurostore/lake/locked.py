@@ -4,7 +4,7 @@ Five fences, each tested alone (tests/unit/lake/test_locked.py): DuckDB's own pa
 in its tree must be a table or view of the lake, a WITH query, or one of a few functions that make rows; the connection
 may open the files of this version and no other, and its settings are locked; time, memory and rows are limited; and all
 of it happens in a process of its own (locked_child.py), which the operating system ends where DuckDB's limits do not
-reach, and whose crash is nobody else's.
+reach, and whose crash affects nothing else.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What a lake keeps of erased people: salted hashes, so that no one is ingested again by mistake.
 
-The key of a subject is short, so its hash is a slow one (scrypt); whoever has the lake can still find it by trying
+The key of a subject is short, so its hash is a slow one (scrypt); anyone who has the lake can still find it by trying
 every key there may be. Hashes of source files cannot be guessed, HMAC is enough for them.
 """
 

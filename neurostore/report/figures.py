@@ -227,7 +227,7 @@ def _events(block: Session, trial: str, side: str) -> list[Points]:
 
 
 def span_of(block: Session, trial: str) -> tuple[float, float]:
-    """First and last second of a trial: on its own clock, as far as duration and events tell."""
+    """First and last second of a trial: on its own clock, as far as duration and events show."""
     import polars as pl
 
     row = block.rows(block.data.trials, False).filter(pl.col("trial") == trial)

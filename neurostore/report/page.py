@@ -207,7 +207,7 @@ def methods(data: ReportData) -> Html:
     said = [
         "Curves: mean ± SD over the steady cycles of a person's session, left angles over left cycles, right over right, "
         "0 % foot strike to 100 % next strike of the same foot; vertical lines: mean foot off. Left is red and solid, right blue "
-        "and dashed, as gait laboratories draw them, in shades that colour-blind readers tell apart.",
+        "and dashed, as gait laboratories draw them, in shades that colour-blind readers can distinguish.",
         "Angles marked “from neutral” are changes from the neutral pose: their skeleton gives the pelvis no anatomical zero, so "
         "they are not compared with a published norm.",
         "Table: median (SD) over steady cycles. ▲ ▼: outside the reference range. * beside a change: larger than MDC95, the "

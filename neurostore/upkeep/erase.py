@@ -4,7 +4,7 @@ What happens, in this order, under the lake's lock:
 
 1. the erasure is announced in ``_neurostore/erasing/``, with the key, until it is done;
 2. a tombstone, so that the same recordings are not taken in again;
-3. files beside the tables lose the person, while the tables still tell what to look for;
+3. files beside the tables lose the person, while the tables still show what to look for;
 4. the trials leave ``trials``: from here on no reader sees the subject;
 5. the rows leave every other table, and the new versions are named;
 6. every table's log is replaced by one checkpoint of its newest version, and every file that version does not name is
@@ -86,7 +86,7 @@ def erase(lake_path: object, subject: str) -> Receipt:
     if storage.keeps_old_versions(root):
         raise LakeError(
             f"{root}: its bucket keeps versions of what is deleted, so nothing would be gone: have the older versions "
-            "and the versioning removed by whoever keeps the bucket, then repeat the command"
+            "and the versioning removed by the owner of the bucket, then repeat the command"
         )
     _check_nobody_writes(root)
     with writing.writing(root, "erase"), storage.named_errors(root, "erasing"):
@@ -136,7 +136,7 @@ def _erase_one(root: str, subject: str) -> Receipt:
     receipt = Receipt(uuid.uuid4().hex, _now(), 0, VERSION)
     person = traces.of_person(root, subject)
     tombstones.add(root, subject, person.sources)  # a recording that another person has too is kept for them
-    _check_nobody_writes(root)  # whoever staged before the stone stood had said so before
+    _check_nobody_writes(root)  # a worker that staged before the tombstone was written had announced itself before
     done = erase_files.erase_from_files(root, person)
     receipt.n_matrices, receipt.n_other_files, receipt.remaining = done.n_matrices, done.n_deleted, done.remaining
     tables = _tables(root)

@@ -4,7 +4,7 @@
 >>> [(d.path, d.trials) for d in found.damaged]  # doctest: +SKIP
 
 Data files and log entries are held against the SHA-256 recorded when they were written (hashes.py), the small files of
-``_neurostore`` against their own check, ``_last_checkpoint`` against the checkpoint it describes. mend.py does
+``_neurostore`` against their own check, ``_last_checkpoint`` against the checkpoint it describes. repair.py does
 something about what is found.
 """
 

@@ -162,7 +162,7 @@ def frame_slice(n_frames: int, options: ReadOptions, path: Path) -> slice:
 
 
 def without_far(path: Path, positions: Floats, names: Sequence[str], notes: list[str]) -> Floats:
-    """Positions (mm, changed) without what lies beyond the limits, noted; a point with any coordinate missing is missing.
+    """Positions (mm, changed) without what is beyond the limits, which is noted; a point with any coordinate missing is missing.
 
     Raises
     ------

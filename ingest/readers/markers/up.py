@@ -2,7 +2,7 @@
 
 X_SCREEN and Y_SCREEN of a C3D describe a screen: Qualisys writes −X and −Z into every file whose Z points up, others
 +Y where Z does. So the axis is taken along which the pelvis, trunk and head lie away from the feet and along which
-the feet on the ground keep one height. In a crouch the trunk lies ahead of the feet; their common height then decides.
+the feet on the ground keep one height. In a crouch the trunk is ahead of the feet; their common height then decides.
 """
 
 from __future__ import annotations

@@ -95,7 +95,7 @@ def load(options: EstimatorOptions, path: Path | None = None) -> MeTRAbs:
     for gpu in gpus:  # take memory as it is needed, not all of it
         try:
             tensorflow.config.experimental.set_memory_growth(gpu, True)
-        except RuntimeError:  # TensorFlow runs already; whoever started it has decided
+        except RuntimeError:  # TensorFlow is already running, with the settings it was started with
             break
     try:
         with native_stderr_held():
