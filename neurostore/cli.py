@@ -111,10 +111,10 @@ def main() -> None:
         if os.environ.get("NEUROSTORE_DEBUG"):
             raise
         if isinstance(error, MemoryError):
-            said = f"not enough memory ({str(error) or 'none left'}): ask for less data, or use --workers 1"
+            text = f"not enough memory ({str(error) or 'none left'}): ask for less data, or use --workers 1"
         else:
-            said = f"{error.filename or 'a file'}: {error.strerror or error}"
-        print(f"neurostore: {printable(said)}; repair it and try again. The lake is unchanged", file=sys.stderr)
+            text = f"{error.filename or 'a file'}: {error.strerror or error}"
+        print(f"neurostore: {printable(text)}; repair it and try again. The lake is unchanged", file=sys.stderr)
         sys.exit(NeurostoreError.exit_code)
 
 

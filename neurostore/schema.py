@@ -352,10 +352,10 @@ def rows_table(name: str, rows: Sequence[dict[str, Any]]) -> pa.Table:
     if problems:
         raise LakeError("; ".join(problems))
     for extra in further:
-        said = [r.get(extra) for r in rows]
-        if all(v is None or (isinstance(v, int | float) and not isinstance(v, bool)) for v in said):
-            values = pa.array([None if v is None else float(v) for v in said], pa.float64())
+        cells = [r.get(extra) for r in rows]
+        if all(v is None or (isinstance(v, int | float) and not isinstance(v, bool)) for v in cells):
+            values = pa.array([None if v is None else float(v) for v in cells], pa.float64())
         else:
-            values = pa.array([None if v is None else str(v) for v in said], pa.string())
+            values = pa.array([None if v is None else str(v) for v in cells], pa.string())
         conformed = conformed.append_column(extra, values)
     return conformed

@@ -240,9 +240,9 @@ def body_measure(row: dict[str, Value], name: str, warnings: list[str]) -> tuple
             warnings.append(f"column {lower[column]!r}: {what}; left empty")
             return None, lower[column]
         if stated is not None or unit != next(iter(factors)):
-            said = f"says {stated}, but" if stated else "has no unit and"
+            text = f"says {stated}, but" if stated else "has no unit and"
             warnings.append(
-                f"column {lower[column]!r}: {value:g} {said} was taken as {_WORDS.get(unit, unit)} by its size"
+                f"column {lower[column]!r}: {value:g} {text} was taken as {_WORDS.get(unit, unit)} by its size"
             )
         return value * factors[unit], lower[column]
     return None, None

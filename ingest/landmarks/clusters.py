@@ -107,9 +107,9 @@ def lead(
             led.append(name)
     if not led:
         return {}, []
-    said = ", ".join(f"{segment.replace('_', ' ')} {value:.1f} mm" for segment, value in residuals.items())
+    text = ", ".join(f"{segment.replace('_', ' ')} {value:.1f} mm" for segment, value in residuals.items())
     return {"cluster_residual_mm": max(residuals.values())}, [
-        f"{', '.join(led)} are reconstructed from clusters of markers and the session's static trial (median residual: {said})"
+        f"{', '.join(led)} are reconstructed from clusters of markers and the session's static trial (median residual: {text})"
     ]
 
 

@@ -84,15 +84,15 @@ def _rows(lake: Path) -> list[Checked]:
     )
     found = []
     for row in rows.to_dicts():
-        said: dict[str, Any] = {}
+        content: dict[str, Any] = {}
         for step in json.loads(row["steps"]):
-            said = {**step.get("parameters", {}), **said}
+            content = {**step.get("parameters", {}), **content}
         found.append(
             Checked(
                 row["source_path"],
                 True,
-                said.get("up"),
-                said.get("scale_mm"),
+                content.get("up"),
+                content.get("scale_mm"),
                 row["skeleton"],
                 row["bone_length_cv_pct"],
                 row["verdict"],

@@ -36,8 +36,8 @@ def other_up(recording: Recording, given: Iterable[Calibration]) -> str | None:
     for calibration in given:
         if calibration.parameter == _name(reader):
             axis = next(a for a, number in _AXES.items() if number == abs(round(calibration.value)))
-            said = ("-" if calibration.value < 0 else "") + axis
-            return said if said != up else None
+            text = ("-" if calibration.value < 0 else "") + axis
+            return text if text != up else None
     return None
 
 

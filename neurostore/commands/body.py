@@ -54,8 +54,8 @@ def apply(
     report = apply_to_lake(lake, subjects or (), BodySettings(smooth, sides_apart), force=force, say=say)
     for error in report.refused:
         say(f"refused: {error}")
-    said = f"{len(report.renewed)} fitted, {len(report.skipped)} had one, {len(report.refused)} refused"
-    say(said + (f"; lake version {report.version}" if report.version is not None else ""))
+    text = f"{len(report.renewed)} fitted, {len(report.skipped)} had one, {len(report.refused)} refused"
+    say(text + (f"; lake version {report.version}" if report.version is not None else ""))
     raise typer.Exit(report.exit_code)
 
 

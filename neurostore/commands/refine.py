@@ -138,6 +138,6 @@ def apply(
     report = apply_to_lake(lake, load_refiner(checkpoint), subjects or (), force=force, say=say)
     for error in report.refused:
         say(f"refused: {error}")
-    said = f"{len(report.renewed)} refined, {len(report.skipped)} were already, {len(report.refused)} refused"
-    say(said + (f"; lake version {report.version}" if report.version is not None else ""))
+    text = f"{len(report.renewed)} refined, {len(report.skipped)} were already, {len(report.refused)} refused"
+    say(text + (f"; lake version {report.version}" if report.version is not None else ""))
     raise typer.Exit(report.exit_code)

@@ -35,8 +35,8 @@ def render(trial: Trial, out: Path, choices: Choices) -> Rendered:
     if rows.is_empty():
         raise UsageError(f"{trial.name}: has no force platform; there is no ground reaction to write")
     if not (rows["is_valid"] & (rows["plates"].list.len() > 0)).any():
-        said = ", ".join(sorted(set(rows["reason"].drop_nulls())))
-        raise UsageError(f"{trial.name}: no foot is alone on its platforms ({said})")
+        text = ", ".join(sorted(set(rows["reason"].drop_nulls())))
+        raise UsageError(f"{trial.name}: no foot is alone on its platforms ({text})")
     notes = []
     for side, _ in _SIDES:
         notes += _gaps(rows, side)

@@ -37,12 +37,12 @@ def render(trial: Trial, out: Path, choices: Choices) -> Rendered:
     rows, described = _TABLES[choices.table](trial, choices)
     if rows.is_empty():
         raise UsageError(f"{trial.name}: has no {choices.table} of person {trial.person}")
-    said = {"table": choices.table, **trial.provenance, "columns": described}
+    content = {"table": choices.table, **trial.provenance, "columns": described}
     if out.suffix.lower() == ".parquet":
-        return Rendered({out: _parquet(rows, said)}, [])
+        return Rendered({out: _parquet(rows, content)}, [])
     text = io.BytesIO()
     rows.write_csv(text)
-    about = json.dumps(said, indent=2, ensure_ascii=False) + "\n"
+    about = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
     return Rendered({out.with_name(f"{out.name}.json"): about.encode(), out: text.getvalue()}, [])
 
 
@@ -76,12 +76,12 @@ def _angles(trial: Trial, choices: Choices) -> tuple[pl.DataFrame, dict[str, Any
     rows = wide.unpivot(index=["frame", "time_s"], variable_name="angle", value_name="value_deg")
     columns = {c.name: c for c in views.declared()["joint_angles"].columns}
     angles = {n: {"sign": columns[n].sign, "meaning": columns[n].meaning} for n in wide.columns if n.endswith("_deg")}
-    said = {
+    content = {
         "time_s": {"unit": "s", "meaning": "the trial's clock"},
         "angle": {"meaning": f"column of joint_angles, {choices.source}", "values": angles},
         "value_deg": {"unit": "deg"},
     }
-    return _keyed(trial, rows), said
+    return _keyed(trial, rows), content
 
 
 def _events(trial: Trial, choices: Choices) -> tuple[pl.DataFrame, dict[str, Any]]:

@@ -71,9 +71,9 @@ class Trial:
     @property
     def provenance(self) -> dict[str, Any]:
         """Where the numbers come from, by pseudonym alone."""
-        said = {"software": f"neurostore {VERSION}", "lake_version": self.lake.version}
+        content = {"software": f"neurostore {VERSION}", "lake_version": self.lake.version}
         bases = {name: self.row[name] for name in ("position_basis", "length_basis", "up_source") if self.row.get(name)}
-        return {**said, **self.key, "person": self.person, "ingest_id": self.row["ingest_id"], **bases}
+        return {**content, **self.key, "person": self.person, "ingest_id": self.row["ingest_id"], **bases}
 
     @property
     def provenance_line(self) -> str:
@@ -220,11 +220,14 @@ def read_events(trial: Trial, source: str) -> list[Event]:
         if trial.person:
             return []
         rows = trial.rows("source_events", "event, side, time_s, label, description", order="time_s, side, event")
-        return [Event(event, side, time_s, label, said or "") for event, side, time_s, label, said in rows.iter_rows()]
+        return [
+            Event(event, side, time_s, label, description or "")
+            for event, side, time_s, label, description in rows.iter_rows()
+        ]
     rows = trial.of_person("gait_events", "event, side, time_s, method, near_end, source", order="time_s, side, event")
-    said = {"foot_strike": "Foot Strike", "foot_off": "Foot Off"}
+    labels = {"foot_strike": "Foot Strike", "foot_off": "Foot Off"}
     return [
-        Event(event, side, time_s, said[event], f"{method}{', near the end of the data' if near_end else ''}")
+        Event(event, side, time_s, labels[event], f"{method}{', near the end of the data' if near_end else ''}")
         for event, side, time_s, method, near_end, where in rows.iter_rows()
         if where == "computed"
     ]

@@ -25,8 +25,8 @@ def _cast(column: pa.ChunkedArray, to: pa.DataType) -> pa.ChunkedArray:
     if column.type == to:
         return column
     if pa.types.is_string(to) and pa.types.is_floating(column.type):
-        said = [None if v is None else f"{v:.17g}" if v != int(v) else str(int(v)) for v in column.to_pylist()]
-        return pa.chunked_array([pa.array(said, to)])
+        texts = [None if v is None else f"{v:.17g}" if v != int(v) else str(int(v)) for v in column.to_pylist()]
+        return pa.chunked_array([pa.array(texts, to)])
     return column.cast(to)
 
 

@@ -112,8 +112,8 @@ def _note(operation: str, message: str, counts: Mapping[str, int]) -> dict[str, 
     """What a version of ``trials`` keeps about itself, for history."""
     import json
 
-    said = {"operation": operation, "message": message, "software": VERSION, **counts}
-    return {"neurostore": json.dumps(said)}
+    content = {"operation": operation, "message": message, "software": VERSION, **counts}
+    return {"neurostore": json.dumps(content)}
 
 
 def _add_files(root: str, files: Sequence[StagedFile]) -> dict[str, int]:
@@ -217,14 +217,16 @@ def _rows_naming(
     named = arrow_columns.sum_by_key(current["table_versions"], "max")
     for table, version in versions.items():
         named[table] = max(version, named.get(table, 0))
-    said = sorted(named.items())
+    versions = sorted(named.items())
     if rows:
-        return schema.rows_table("trials", [{**row, "table_versions": said} for row in rows])
+        return schema.rows_table("trials", [{**row, "table_versions": versions} for row in rows])
     keys = zip(*(current[c].to_pylist() for c in _TRIAL), strict=True)
     stays = [i for i, key in enumerate(keys) if key not in removed][:1]
     at = current.schema.get_field_index("table_versions")
     column = current.schema.field(at)
-    return current.take(pa.array(stays, pa.int64())).set_column(at, column, pa.array([said] * len(stays), column.type))
+    return current.take(pa.array(stays, pa.int64())).set_column(
+        at, column, pa.array([versions] * len(stays), column.type)
+    )
 
 
 def name_versions(root: str, versions: Mapping[str, int], operation: str) -> int:
@@ -263,7 +265,7 @@ def renew_trials(lake_path: object, changes: Mapping[Key, Mapping[str, Any]], *,
         chosen = [(row, changes.get((row["subject"], row["session"], row["trial"]))) for row in rows]
         return schema.rows_table("trials", [{**row, **change} for row, change in chosen if change is not None])
 
-    said = {
+    content = {
         "operation": "renew",
         "message": message,
         "software": VERSION,
@@ -272,4 +274,4 @@ def renew_trials(lake_path: object, changes: Mapping[Key, Mapping[str, Any]], *,
         "trials_removed": 0,
     }
     with writing.writing(root, "renew"), storage.named_errors(root, "renew"):
-        return delta.replace_rows(root, "trials", _TRIAL, rows_of, note={"neurostore": json.dumps(said)})
+        return delta.replace_rows(root, "trials", _TRIAL, rows_of, note={"neurostore": json.dumps(content)})

@@ -55,8 +55,8 @@ def new_path(schema: pa.Schema, subject: str | None) -> str:
     """A fresh file name: ``[subject=<S>/]<mark of the columns>-<uuid>.parquet``."""
     import hashlib
 
-    said = ";".join(f"{f.name}:{f.type}" for f in schema)
-    mark = hashlib.sha256(said.encode()).hexdigest()[:8]
+    text = ";".join(f"{f.name}:{f.type}" for f in schema)
+    mark = hashlib.sha256(text.encode()).hexdigest()[:8]
     name = f"{mark}-{uuid.uuid4().hex}.parquet"
     return f"subject={subject}/{name}" if subject is not None else name
 
@@ -158,8 +158,8 @@ def added_in(text: str) -> set[str]:
 def add_action(file: DataFile, stats: Mapping[str, Any] | None = None, *, data_change: bool = True) -> AddAction:
     """The log entry that adds a file."""
     partition: dict[str, str | None] = {} if file.subject is None else {"subject": file.subject}
-    said = json.dumps({"numRecords": file.n_rows, **(stats or {})})
-    return AddAction(file.path, file.size, partition, file.modified_ms, data_change, said)
+    content = json.dumps({"numRecords": file.n_rows, **(stats or {})})
+    return AddAction(file.path, file.size, partition, file.modified_ms, data_change, content)
 
 
 def remove_action(file: DataFile, *, data_change: bool = True) -> RemoveAction:

@@ -151,8 +151,8 @@ def _count_of(name: str) -> int:
 
 
 def _write_segment(root: str, files: Mapping[str, Entry]) -> None:
-    said = {p: [e.sha256, e.size, *([e.copy] if e.copy else [])] for p, e in files.items()}
-    body = json.dumps(said, sort_keys=True, separators=(",", ":")).encode()
+    record = {p: [e.sha256, e.size, *([e.copy] if e.copy else [])] for p, e in files.items()}
+    body = json.dumps(record, sort_keys=True, separators=(",", ":")).encode()
     name = f"{len(files)}-{uuid.uuid4().hex}.txt"
     content = hashlib.sha256(body).hexdigest().encode() + b"\n" + body
     storage.write_whole(storage.join(root, FOLDER, name), content)

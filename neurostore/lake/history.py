@@ -25,16 +25,16 @@ def history(lake: Version) -> pl.DataFrame:
     rows = []
     for entry in delta.open_table(lake.path, "trials").history():
         if entry["version"] <= lake.version:
-            said = json.loads(entry.get("neurostore") or "{}")
+            content = json.loads(entry.get("neurostore") or "{}")
             other = "create" if entry["version"] == 0 else entry["operation"].lower()
             rows.append(
                 {
                     "version": entry["version"],
                     "time": datetime.fromtimestamp(entry["timestamp"] / 1000, UTC),
-                    "operation": said.get("operation", other),
-                    **{n: said.get(n, 0) for n in ("trials_in", "trials_replaced", "trials_removed")},
-                    "software": said.get("software"),
-                    "message": said.get("message", ""),
+                    "operation": content.get("operation", other),
+                    **{n: content.get(n, 0) for n in ("trials_in", "trials_replaced", "trials_removed")},
+                    "software": content.get("software"),
+                    "message": content.get("message", ""),
                 }
             )
     columns: dict[str, Any] = {

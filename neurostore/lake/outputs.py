@@ -18,10 +18,10 @@ _FOLDER = "_neurostore/outputs"
 def note(lake_path: object, kind: str, paths: list[Path] | Path) -> None:
     """Remember files written from a lake; a lake that cannot be written to stays as it is."""
     listed = [os.path.abspath(p) for p in (paths if isinstance(paths, list) else [paths])]
-    said = {"kind": kind, "paths": listed, "time": datetime.now(UTC).isoformat(timespec="seconds")}
+    content = {"kind": kind, "paths": listed, "time": datetime.now(UTC).isoformat(timespec="seconds")}
     with suppress(LakeError, OSError):
         root = storage.resolve(lake_path)
-        storage.write_json(storage.join(root, _FOLDER, f"{uuid.uuid4().hex}.json"), said)
+        storage.write_json(storage.join(root, _FOLDER, f"{uuid.uuid4().hex}.json"), content)
 
 
 def noted(root: str) -> dict[str, dict[str, Any]]:

@@ -131,8 +131,8 @@ def _erased(root: str, batch: Iterable[TrialTables]) -> dict[Key, InputError]:
     stones = tombstones.read(root)
     if not stones.stones:
         return {}
-    said = {t.key: stones.refusal(t.key[0], str(t.row.get("source_sha256"))) for t in batch}
-    return {key: InputError(key_text(key), why) for key, why in said.items() if why is not None}
+    refusals = {t.key: stones.refusal(t.key[0], str(t.row.get("source_sha256"))) for t in batch}
+    return {key: InputError(key_text(key), why) for key, why in refusals.items() if why is not None}
 
 
 def discard(lake_path: object, staged: Iterable[Staged]) -> None:

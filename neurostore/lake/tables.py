@@ -110,14 +110,14 @@ def _reads_s3(connection: duckdb.DuckDBPyConnection) -> bool:
     except duckdb.Error:
         return False
     endpoint, region, credentials = s3.settings()
-    said = {"REGION": region}
+    content = {"REGION": region}
     if credentials is not None:
-        said |= {"KEY_ID": credentials.access_key, "SECRET": credentials.secret_key}
-        said |= {"SESSION_TOKEN": credentials.token} if credentials.token else {}
+        content |= {"KEY_ID": credentials.access_key, "SECRET": credentials.secret_key}
+        content |= {"SESSION_TOKEN": credentials.token} if credentials.token else {}
     scheme, _, host = endpoint.partition("://")
     if not host.endswith("amazonaws.com"):
-        said |= {"ENDPOINT": host, "URL_STYLE": "path", "USE_SSL": str(scheme == "https").lower()}
-    options = ", ".join(f"{name} {literal(value)}" for name, value in said.items())
+        content |= {"ENDPOINT": host, "URL_STYLE": "path", "USE_SSL": str(scheme == "https").lower()}
+    options = ", ".join(f"{name} {literal(value)}" for name, value in content.items())
     connection.execute(f"CREATE OR REPLACE SECRET neurostore (TYPE s3, {options})")
     return True
 

@@ -62,11 +62,11 @@ class Tombstones:
 
 def read(root: str) -> Tombstones:
     """The tombstones of a lake; none if no one was erased."""
-    said = storage.read_json(storage.join(root, _FILE))
-    if said is None:
+    content = storage.read_json(storage.join(root, _FILE))
+    if content is None:
         return Tombstones(b"")
-    stones = tuple(Stone(s["subject"], frozenset(s["sources"]), s["erased"]) for s in said["stones"])
-    return Tombstones(bytes.fromhex(said["salt"]), stones)
+    stones = tuple(Stone(s["subject"], frozenset(s["sources"]), s["erased"]) for s in content["stones"])
+    return Tombstones(bytes.fromhex(content["salt"]), stones)
 
 
 def add(root: str, subject: str, sources: Iterable[str]) -> None:
@@ -98,8 +98,8 @@ def lift(root: str, trials: Sequence[tuple[str, str]]) -> int:
 
 
 def _write(root: str, salt: bytes, stones: Sequence[Stone]) -> None:
-    said = [{"subject": s.subject, "sources": sorted(s.sources), "erased": s.erased} for s in stones]
-    storage.write_json(storage.join(root, _FILE), {"salt": salt.hex(), "stones": said})
+    records = [{"subject": s.subject, "sources": sorted(s.sources), "erased": s.erased} for s in stones]
+    storage.write_json(storage.join(root, _FILE), {"salt": salt.hex(), "stones": records})
 
 
 @cache

@@ -296,13 +296,13 @@ def _distances(snapshot: Snapshot, summary: pl.DataFrame, names: set[str]) -> tu
         f"Dynamic time warping (exact, no band) of {angles} over 101 points per steady cycle; mean over all pairs of cycles, "
         "and the mean of both sides."
     )
-    told = []  # left and right are one sentence
+    texts = []  # left and right are one sentence
     for said in matrix.provenance.get("notes", ()):
         plain = re.fullmatch(r"(?:(?:left|right)_)?(\w+)_rel_deg stands for \w+", said)
-        told.append(
+        texts.append(
             f"{plain[1].replace('_', ' ').capitalize()} is change from the neutral pose." if plain else f"{said}."
         )
-    note += "".join(f" {sentence}" for sentence in dict.fromkeys(told))
+    note += "".join(f" {sentence}" for sentence in dict.fromkeys(texts))
     left_out = matrix.provenance.get("left_out", {})
     left_out |= dict.fromkeys(names - set(steady), "no steady gait cycle")
     if left_out:

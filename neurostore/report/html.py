@@ -17,14 +17,14 @@ def tag(name: str, *children: Any, **attributes: Any) -> Html:
 
     attributes : ``class_`` is class, ``data_side`` is data-side; None and False leave one out, True gives it without a value.
     """
-    said = ""
+    text = ""
     for key, value in attributes.items():
         if value is None or value is False:
             continue
         key = key.rstrip("_").replace("_", "-")
-        said += f" {key}" if value is True else f' {key}="{escape(str(value), quote=True)}"'
+        text += f" {key}" if value is True else f' {key}="{escape(str(value), quote=True)}"'
     inner = "".join(_flat(children))
-    return Html(f"<{name}{said}>") if name in _VOID else Html(f"<{name}{said}>{inner}</{name}>")
+    return Html(f"<{name}{text}>") if name in _VOID else Html(f"<{name}{text}>{inner}</{name}>")
 
 
 def raw(text: str) -> Html:

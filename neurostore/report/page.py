@@ -55,11 +55,11 @@ def _body(data: ReportData) -> Html:
 
 def _head(data: ReportData) -> Html:
     lake = data.lake_path.rstrip("/").rsplit("/", 1)[-1]
-    said = (
+    text = (
         f"Lake {lake}, version {data.version} · made {date.today().isoformat()} by neurostore {VERSION} · "
         f"compared with {reference_name(data)}"
     )
-    return tag("header", tag("h1", "Gait report"), tag("p", said, class_="soft"), class_="top")
+    return tag("header", tag("h1", "Gait report"), tag("p", text, class_="soft"), class_="top")
 
 
 def reference_name(data: ReportData) -> str:
@@ -137,14 +137,14 @@ NOBODY_WALKS = "No steady gait cycle in this lake: no parameters, curves or scor
 def parameters_by_group(data: ReportData) -> Html | None:
     """One figure per parameter of the overview; None if there are no values."""
     shown = [(c, f) for c in OVERVIEW if (f := cohort_figures.parameter(data, c))]
-    said = (
+    text = (
         "Each point is a person (median over steady cycles, mean of sides and sessions); the mark beside each group is its mean "
         "± SD. The person chosen above is ringed."
     )
     drawn = [sections.figure(f, f"parameter-{c}", f"{BY_COLUMN[c].title} of each person by group") for c, f in shown]
     if not drawn:
         return None
-    return tag("div", tag("h3", "Parameters by group"), tag("p", said, class_="soft"), tag("div", drawn, class_="grid"))
+    return tag("div", tag("h3", "Parameters by group"), tag("p", text, class_="soft"), tag("div", drawn, class_="grid"))
 
 
 def curves_by_group(data: ReportData) -> Html | None:
@@ -153,9 +153,9 @@ def curves_by_group(data: ReportData) -> Html | None:
     shown = [(a, f) for a in angles if (f := cohort_figures.group_curves(data, a))]
     if not shown:
         return None
-    said = f"Mean of subject means over steady cycles; band: ± SD between people, for {LEAST_REFERENCE} people or more."
+    text = f"Mean of subject means over steady cycles; band: ± SD between people, for {LEAST_REFERENCE} people or more."
     drawn = [sections.figure(f, f"group-curves-{a}", f"{TITLES[a]}: mean curve of each group") for a, f in shown]
-    head = tag("h3", "Mean curves by group"), tag("p", said, class_="soft"), sections.group_key(data)
+    head = tag("h3", "Mean curves by group"), tag("p", text, class_="soft"), sections.group_key(data)
     return tag("div", head, tag("div", drawn, class_="grid"))
 
 
@@ -204,7 +204,7 @@ def methods(data: ReportData) -> Html:
         f"Reference: the group {data.reference} of this lake, one value or curve per person, without the person shown. Bands of "
         "curves are mean ± SD between its people of the same skeleton; ranges of parameters mean ± 2 SD.",
     ]
-    said = [
+    texts = [
         "Curves: mean ± SD over the steady cycles of a person's session, left angles over left cycles, right over right, "
         "0 % foot strike to 100 % next strike of the same foot; vertical lines: mean foot off. Left is red and solid, right blue "
         "and dashed, as gait laboratories draw them, in shades that colour-blind readers can distinguish.",
@@ -221,7 +221,7 @@ def methods(data: ReportData) -> Html:
         "gait_cycles, gait_profile, change, trial_quality) where you can query it.",
         "Names are pseudonyms. Gait identifies people: share this page only as you would share their records.",
     ]
-    return tag("footer", tag("h2", "How to read this"), tag("ul", [tag("li", line) for line in said]), id="methods")
+    return tag("footer", tag("h2", "How to read this"), tag("ul", [tag("li", line) for line in texts]), id="methods")
 
 
 def _choice(name: str, title: str, options: list[Html]) -> Html:

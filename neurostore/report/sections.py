@@ -167,22 +167,22 @@ def _stroke(colour: str, dash: str) -> Html:
 
 
 def _chart_note(block: Session) -> Html:
-    said = ["Across: one gait cycle, from foot strike to the next strike of the same foot, in %; up: degrees."]
+    texts = ["Across: one gait cycle, from foot strike to the next strike of the same foot, in %; up: degrees."]
     relative = relative_titles(block)
     if relative:
         without = "; no published norm fits them" if not block.data.reference else ""
-        said.append(
+        texts.append(
             f"{_listed(relative)}: change from the neutral pose, because this skeleton gives the pelvis no anatomical zero{without}."
         )
     fixed = [w.title for w in PANELS if figures.is_fixed(block, w.angle)]
     if fixed:
-        said.append(f"{_listed(fixed)}: this skeleton's joint does not move that way, so no band is shown.")
+        texts.append(f"{_listed(fixed)}: this skeleton's joint does not move that way, so no band is shown.")
     speed, is_assumed = block.speed_band
     if not block.data.reference and is_assumed:
-        said.append(f"The norm is that of {speed} speed, because this person's speed or leg length is not known.")
+        texts.append(f"The norm is that of {speed} speed, because this person's speed or leg length is not known.")
     if block.data.reference and not any(block.band(w.angle) for w in PANELS):
-        said.append(f"No band: fewer than 3 other people of {block.data.reference} were measured with this skeleton.")
-    return tag("p", " ".join(said), class_="soft")
+        texts.append(f"No band: fewer than 3 other people of {block.data.reference} were measured with this skeleton.")
+    return tag("p", " ".join(texts), class_="soft")
 
 
 def _parameters(block: Session) -> list[Any]:
@@ -209,13 +209,13 @@ def _profile(block: Session) -> list[Any]:
     rows = block.rows(block.data.profile, by_condition=False)
     content = figures.map_bars(block)
     if content is None:
-        said = (
+        text = (
             f"Not scored: {'a side needs at least 3 steady cycles' if block.curves else 'there are no angles'}."
             if not rows.height
             else "Not scored: no variable of this skeleton can be compared with the reference."
         )
         notes = sorted(set(rows["note"].drop_nulls()))
-        return [tag("p", said + (f" {notes[0]}." if notes else ""), class_="empty")]
+        return [tag("p", text + (f" {notes[0]}." if notes else ""), class_="empty")]
     scores = [
         f"GPS {side} {value:.1f}°" + (f", GDI* {star:.0f}" if star is not None else "")
         for side, value, star in rows.select("side", "gps_deg", "gdi_star").iter_rows()
@@ -262,7 +262,7 @@ def _trials(data: ReportData, subject: str) -> Html:
             )
         )
     choice = tag("p", tag("label", "Trial ", tag("select", options)), class_="trial-choice")
-    said = (
+    text = (
         "Bars: stance, hatched where the cycle is not steady, hollow outside whole cycles. ▼ foot strike, ▲ foot off; open "
         "marks are the source file's own."
     )
@@ -271,7 +271,7 @@ def _trials(data: ReportData, subject: str) -> Html:
         tag("h4", "Trials: events and skeleton"),
         choice,
         parts,
-        tag("p", said, class_="soft"),
+        tag("p", text, class_="soft"),
         _player(subject),
         class_="trials",
     )

@@ -133,8 +133,8 @@ def warnings_list(block: Session) -> Html:
         said_of.setdefault(verdict or "not judged.", []).append(trial)
     lines = [tag("li", tag("b", ", ".join(names)), ": ", verdict) for verdict, names in said_of.items()]
     rest = trials.height - doubtful.height
-    said = (f"The other {rest} trial{'s are' if rest != 1 else ' is'} usable." if rest else "") + static
-    more = tag("p", said.strip()) if said else None
+    text = (f"The other {rest} trial{'s are' if rest != 1 else ' is'} usable." if rest else "") + static
+    more = tag("p", text.strip()) if text else None
     return tag("div", tag("h4", "Quality warnings"), tag("ul", lines), more, class_="warning", role="note")
 
 
@@ -241,10 +241,10 @@ class Sources:
 
     def note(self) -> Html | None:
         """All of them, for below the table."""
-        said = [Html(f"{tag('sup', i)} {tag('span', name)}") for i, name in enumerate(self.names, start=1)]
-        if not said:
+        texts = [Html(f"{tag('sup', i)} {tag('span', name)}") for i, name in enumerate(self.names, start=1)]
+        if not texts:
             return tag("p", "No detectable change is known for these; --retest-group measures it.", class_="soft")
-        return tag("p", "Detectable change: ", [[s, ". "] for s in said], "– is not known.", class_="soft")
+        return tag("p", "Detectable change: ", [[s, ". "] for s in texts], "– is not known.", class_="soft")
 
 
 def _change_cell(sides: dict[str, dict[str, Any]], p: Parameter) -> Any:

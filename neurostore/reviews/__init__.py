@@ -110,10 +110,10 @@ def of_tables(lake: Any, excluded: Mapping[tuple[str, str, str], str | None]) ->
         "FROM reviews WHERE reviewer = $tables GROUP BY ALL",
         {"tables": TABLES},
     ).rows()
-    said = {row[:3]: row[3:] for row in rows}
+    content = {row[:3]: row[3:] for row in rows}
     decisions = []
     for key, reason in excluded.items():
-        before = said.get(key, ("include", ""))
+        before = content.get(key, ("include", ""))
         wanted = ("exclude", reason) if reason else ("include", before[1])
         if wanted != before:
             action, why = wanted[0], reason or "no longer excluded by the table"

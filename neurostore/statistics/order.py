@@ -45,9 +45,9 @@ def sessions_in_order(lake: Queryable, sessions: Sequence[str], subjects: set[st
                 unknown[row["subject"]] = row["missing"]
     unknown = {subject: missing for subject, missing in unknown.items() if len(own[subject]) > 1}
     if unknown:
-        said = "; ".join(and_more([f"{subject}: {missing}" for subject, missing in unknown.items()], 3))
+        text = "; ".join(and_more([f"{subject}: {missing}" for subject, missing in unknown.items()], 3))
         raise UsageError(
-            f"which session came first is not known ({said}); give every session an acq_time in sessions.tsv, or write "
+            f"which session came first is not known ({text}); give every session an acq_time in sessions.tsv, or write "
             f'session_order = ["{sessions[0]}", "{sessions[1]}"] into cohort.toml, in the order they were recorded, and ingest again'
         )
     return _agreed(own, sessions)

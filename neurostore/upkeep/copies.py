@@ -43,8 +43,8 @@ def export_lake(lake_path: object, folder: object, version: int | None = None) -
         try:
             for name in lake.tables():
                 _export_table(lake, name, work)
-            said = {"lake_version": lake.version, "exported": _now(), "software_version": VERSION}
-            storage.write_json(str(work / "export.json"), said)
+            content = {"lake_version": lake.version, "exported": _now(), "software_version": VERSION}
+            storage.write_json(str(work / "export.json"), content)
             storage.publish(work, target)
         except BaseException:
             shutil.rmtree(work, ignore_errors=True)
@@ -122,7 +122,7 @@ def catalogue_file(lake_path: object, file: object, version: int | None = None, 
                     )
                     connection.execute(f"CREATE VIEW {lake_sql.quote(state.sql_name)} AS\n{select}")
                 views.register(connection)
-                said = {
+                content = {
                     "path": lake.path,
                     "version": None if delta_scan else lake.version,
                     "created": _now(),
@@ -131,7 +131,7 @@ def catalogue_file(lake_path: object, file: object, version: int | None = None, 
                 connection.execute(
                     "CREATE TABLE neurostore_lake AS SELECT $path AS path, $version::BIGINT AS version, "
                     "$created AS created, $software AS software_version",
-                    said,
+                    content,
                 )
             storage.publish(work, target)
         except duckdb.Error as error:

@@ -127,8 +127,8 @@ def _gpu() -> Finding:
         done = subprocess.run(asked, capture_output=True, text=True, timeout=20)
     except (OSError, subprocess.TimeoutExpired) as error:
         return Finding("GPU", f"nvidia-smi does not answer ({error})", is_bad=True)
-    said = "; ".join(done.stdout.split("\n")).strip("; ") or done.stderr.strip()
-    return Finding("GPU", said or "none seen", is_bad=done.returncode != 0)
+    text = "; ".join(done.stdout.split("\n")).strip("; ") or done.stderr.strip()
+    return Finding("GPU", text or "none seen", is_bad=done.returncode != 0)
 
 
 def _space(name: str, folder: Path) -> Iterator[Finding]:
@@ -172,7 +172,7 @@ def _lake(lake_path: object) -> Iterator[Finding]:
         yield Finding("erasure", f"{n_open} interrupted: {advice}", is_bad=True)
     n_erased = len(tombstones.read(lake.path).stones)
     back = files_of_erased(lake.path)
-    said = (
+    text = (
         f"{n_erased}; {len(back)} files hold them, the first {back[0]}: repeat their erasure" if back else str(n_erased)
     )
-    yield Finding("erased subjects", said, is_bad=bool(back))
+    yield Finding("erased subjects", text, is_bad=bool(back))

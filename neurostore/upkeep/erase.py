@@ -96,8 +96,8 @@ def erase(lake_path: object, subject: str) -> Receipt:
             known = sorted(set(open_lake(root).trials_table()["subject"].to_pylist()))
             raise UsageError(f"no subject {subject!r} in this lake; there are {', '.join(known[:20]) or 'none'}")
         if subject not in announced:
-            said = {"subject": subject, "since": _now()}
-            storage.write_json(storage.join(root, _ANNOUNCED, f"{uuid.uuid4().hex}.json"), said)
+            content = {"subject": subject, "since": _now()}
+            storage.write_json(storage.join(root, _ANNOUNCED, f"{uuid.uuid4().hex}.json"), content)
         receipts = _finish(root)
         storage.delete([storage.join(root, "_neurostore", "erasing.json")])  # of older software, which named nobody
     return receipts[subject]
@@ -107,8 +107,8 @@ def unfinished(root: str) -> dict[str, str]:
     """Erasures that were announced and are not done: the subject by the path of the announcement."""
     files = storage.list_files(storage.join(root, _ANNOUNCED))
     paths = sorted(storage.join(root, _ANNOUNCED, f.path) for f in files if f.path.endswith(".json"))
-    said = {path: storage.read_json(path) for path in paths}
-    return {path: str(one["subject"]) for path, one in said.items() if one is not None}
+    announced = {path: storage.read_json(path) for path in paths}
+    return {path: str(one["subject"]) for path, one in announced.items() if one is not None}
 
 
 def finish_erasures(lake_path: object) -> int:

@@ -141,8 +141,10 @@ def _erase_from_matrix(path: Path, traces: Traces) -> bool:
     else:
         rows = pq.read_table(path)
         keep = pc.and_(pc.not_equal(rows["subject_a"], subject), pc.not_equal(rows["subject_b"], subject))
-        said = json.dumps({"unit": about["unit"], "provenance": about["provenance"]})
-        pq.write_table(rows.filter(keep).replace_schema_metadata({"neurostore": said}), temporary, compression="zstd")
+        content = json.dumps({"unit": about["unit"], "provenance": about["provenance"]})
+        pq.write_table(
+            rows.filter(keep).replace_schema_metadata({"neurostore": content}), temporary, compression="zstd"
+        )
     storage.publish(temporary, path)
     storage.write_whole(os.fspath(sidecar(path)), json.dumps(about, indent=1).encode())
     return True

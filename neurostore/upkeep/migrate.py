@@ -58,6 +58,6 @@ def migrate(lake_path: object, steps: Mapping[int, Step] | None = None, to: int 
             if version not in steps:
                 raise LakeError(f"{root}: no step leads from schema version {version} to {version + 1}")
             done.append(f"{version} to {version + 1}: {steps[version](root)}")
-        said = {**(storage.read_json(path) or {}), "schema_version": to, "software_version": VERSION}
-        storage.write_json(path, said)
+        content = {**(storage.read_json(path) or {}), "schema_version": to, "software_version": VERSION}
+        storage.write_json(path, content)
     return Migration(before, to, tuple(done))

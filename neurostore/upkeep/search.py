@@ -128,12 +128,12 @@ def _in_tar(file: BinaryIO, traces: Traces, layer: int) -> Iterator[Answer]:
 def _parquet(file: BinaryIO) -> Iterator[pa.Table]:
     """Names, metadata and statistics of a Parquet file as a table of text, then its row groups."""
     opened = pq.ParquetFile(file)
-    said = [*opened.schema_arrow.names, str(opened.metadata.metadata), str(opened.schema_arrow.metadata)]
+    texts = [*opened.schema_arrow.names, str(opened.metadata.metadata), str(opened.schema_arrow.metadata)]
     for i in range(opened.num_row_groups):
         group = opened.metadata.row_group(i)
         statistics = [group.column(j).statistics for j in range(group.num_columns)]
-        said += [f"{s.min!s}\n{s.max!s}" for s in statistics if s is not None and s.has_min_max]
-    yield pa.table({"said": pa.array(said, pa.string())})
+        texts += [f"{s.min!s}\n{s.max!s}" for s in statistics if s is not None and s.has_min_max]
+    yield pa.table({"said": pa.array(texts, pa.string())})
     for i in range(opened.num_row_groups):
         yield opened.read_row_group(i)
 

@@ -166,12 +166,12 @@ def _is_right_hint(root: str, path: str) -> bool:
     if content is None:
         return True
     try:
-        said = json.loads(content)
-        checkpoint = storage.join(root, path.rsplit("/", 1)[0], f"{said['version']:020d}.checkpoint.parquet")
+        record = json.loads(content)
+        checkpoint = storage.join(root, path.rsplit("/", 1)[0], f"{record['version']:020d}.checkpoint.parquet")
         with storage.open_parquet(checkpoint) as file:
             adds = pc.struct_field(file.read(columns=["add.path"])["add"], "path")
             right = {
-                "version": said["version"],
+                "version": record["version"],
                 "size": file.metadata.num_rows,
                 "sizeInBytes": storage.size_of(checkpoint),
                 "numOfAddFiles": len(adds) - adds.null_count,

@@ -288,8 +288,8 @@ def _scale(
     if unit in UNIT_MM:
         return UNIT_MM[unit], "measured"
     scale_mm, judged = unit_of_extent(markers)
-    said = f"POINT:UNITS is {unit!r}" if unit else "POINT:UNITS is missing"
-    notes.append(f"{said}; the unit was judged to be {judged} from the size of the marker cloud")
+    text = f"POINT:UNITS is {unit!r}" if unit else "POINT:UNITS is missing"
+    notes.append(f"{text}; the unit was judged to be {judged} from the size of the marker cloud")
     return scale_mm, "judged"
 
 

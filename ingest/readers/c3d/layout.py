@@ -186,7 +186,7 @@ def _count_frames(
     """
     room = data_bytes // frame_bytes
     claims, start, _ = _frame_claims(first, last, parameters)
-    said = ", ".join(f"{who} says {n}" for who, n in claims.items())
+    text = ", ".join(f"{who} says {n}" for who, n in claims.items())
     if not claims:
         raise InputError(path, f"has no frames: first frame {first}, last frame {last}")
 
@@ -196,7 +196,7 @@ def _count_frames(
     if longest > MOST_HEADER_FRAMES and longest not in (claims.get("the header"),):
         is_long = is_clipped or longest % 65_536 in (claims.get("the header"), claims.get("POINT:FRAMES"))
         if is_long and longest > room:
-            raise InputError(path, f"is truncated: it states {longest} frames, its bytes hold {room} ({said})")
+            raise InputError(path, f"is truncated: it states {longest} frames, its bytes hold {room} ({text})")
     elif longest == MOST_HEADER_FRAMES and room > MOST_HEADER_FRAMES:
         # Nothing states more than 65,535: the size decides, less what pads the last block.
         n_frames = room - _padding_frames(path, data_bytes, room, frame_bytes)
@@ -209,11 +209,11 @@ def _count_frames(
         raise InputError(
             path,
             f"is truncated: {min(claims.values())} frames of {frame_bytes} bytes need "
-            f"{min(claims.values()) * frame_bytes} bytes, {data_bytes} are there ({said})",
+            f"{min(claims.values()) * frame_bytes} bytes, {data_bytes} are there ({text})",
         )
     n_frames = max(fitting)
     if len(set(claims.values())) > 1:
-        notes.append(f"counts of frames differ: {said}; {n_frames} were read, the largest that the file holds")
+        notes.append(f"counts of frames differ: {text}; {n_frames} were read, the largest that the file holds")
     if start is not None and n_frames == claims.get("TRIAL:ACTUAL_END_FIELD") and start % 65_536 == first:
         first = start
     return n_frames, max(first, 1), notes

@@ -63,8 +63,8 @@ def named_or_numbered(labels: Sequence[str]) -> tuple[list[bool], str]:
 
 def renamed(labels: Sequence[str], options: ReadOptions, notes: list[str]) -> list[str]:
     """The labels with those that [markers] of cohort.toml names replaced by what they are (case does not matter)."""
-    said = {label.strip().lower(): meaning.strip() for label, meaning in options.markers.items()}
-    found = [said.get(label.lower(), label) for label in labels]
+    content = {label.strip().lower(): meaning.strip() for label, meaning in options.markers.items()}
+    found = [content.get(label.lower(), label) for label in labels]
     changed = [f"{a} as {b}" for a, b in zip(labels, found, strict=True) if a != b]
     if changed:
         notes.append(f"markers renamed by [markers] of cohort.toml: {', '.join(changed)}")
