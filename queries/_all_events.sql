@@ -26,7 +26,7 @@ together AS (
         'force' AS source,
         'force_20_n' AS method,
         1.0 AS confidence,
-        time_s - data_first_s < 0.15 OR data_last_s - time_s < 0.15 AS near_end
+        time_s - data_first_s < _near_end_s() OR data_last_s - time_s < _near_end_s() AS near_end
     FROM _force_events('reaction')
 ),
 

@@ -41,7 +41,7 @@ beside AS (
         source.value_deg,
         CASE
             WHEN abs(source.time_s - spans.time_s) < 1e-6 THEN spans.ours_deg
-            WHEN spans.next_s - spans.time_s <= 0.1
+            WHEN spans.next_s - spans.time_s <= _longest_gap_s()
                 THEN
                     spans.ours_deg
                     + (spans.next_deg - spans.ours_deg) * (source.time_s - spans.time_s) / (spans.next_s - spans.time_s)
