@@ -26,37 +26,16 @@ from neurostore.ingest.readers.markers.assemble import (
     unit_mismatch,
     without_far,
 )
+from neurostore.ingest.readers.poses_header import CONTRACT, GUIDE, UNITS_MM, Header, header_of
 from neurostore.ingest.recording import Poses, ReadOptions, Recording, Step
 from neurostore.skeleton import Skeleton
-from neurostore.wording import and_more, listed, near
+from neurostore.wording import listed, near
 
 VERSION = 1
 HEADER = "neurostore_poses"  # key of the header in the metadata of a Parquet file
-CONTRACT = 1
 COLUMNS = ("frame", "person", "joint", "x", "y", "z")
-UNITS_MM = {"mm": 1.0, "cm": 10.0, "m": 1000.0}
-BASES = ("lab", "camera_metric", "camera_fov_guessed", "root_relative")
-LENGTHS = ("measured", "judged", "nominal", "none")
-RATES_HZ = (1.0, 2000.0)
 MIN_FRAMES = 10
 MOST_FRAMES = 20_000_000
-_GUIDE = "docs/estimator-file.md has a complete example"
-
-
-@dataclass(frozen=True, slots=True)
-class _Header:
-    """What a file says of its rows. joints : () where a skeleton is named. frames : of the video; None for not stated."""
-
-    estimator: dict[str, Any]
-    unit: str
-    fps: float
-    axes: str
-    basis: str
-    length_basis: str
-    skeleton: str | None
-    joints: tuple[str, ...]
-    subject: int | None
-    frames: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +59,7 @@ def read(path: Path, options: ReadOptions) -> Recording:
         a joint is given twice, several persons and no subject named, or the subject is in fewer than ten frames.
     """
     given, table = _parquet(path) if path.suffix.lower() == ".parquet" else _json(path)
-    header = _header(path, given, options)
+    header = header_of(path, given, options)
     rows = _rows(path, table)
     notes: list[str] = []
     skeleton, columns = _skeleton(path, header, rows, options, notes)
@@ -122,7 +101,7 @@ def _parquet(path: Path) -> tuple[Any, pa.Table]:
         raise InputError(path, f"is not Parquet, or breaks off: {str(error)[:120]}") from None
     if text is None:
         raise InputError(
-            path, f"has no header; expected JSON under the key {HEADER!r} of the Parquet metadata: {_GUIDE}"
+            path, f"has no header; expected JSON under the key {HEADER!r} of the Parquet metadata: {GUIDE}"
         )
     try:
         return json.loads(text), table
@@ -139,7 +118,7 @@ def _json(path: Path) -> tuple[Any, pa.Table]:
         raise InputError(path, f"is not JSON, or breaks off: {str(error)[:120]}") from None
     columns = content.get("columns") if isinstance(content, dict) else None
     if not isinstance(columns, dict) or not all(isinstance(v, list) for v in columns.values()):
-        raise InputError(path, f"has no object 'columns' of lists; {_GUIDE}")
+        raise InputError(path, f"has no object 'columns' of lists; {GUIDE}")
     _refuse_missing(path, [c for c in COLUMNS if c not in columns], list(columns))
     lengths = {name: len(columns[name]) for name in (*COLUMNS, "confidence") if name in columns}
     if len(set(lengths.values())) > 1:
@@ -164,89 +143,6 @@ def _refuse_missing(path: Path, missing: list[str], found: list[str]) -> None:
             f"lacks the columns {', '.join(missing)}; it has {listed(found) or 'none'}, expected "
             f"{', '.join(COLUMNS)} and, where known, confidence: one row per frame, person and joint",
         )
-
-
-# -- the header --------------------------------------------------------------------------------------------------------
-
-
-def _header(path: Path, given: Any, options: ReadOptions) -> _Header:
-    """The header, checked as a whole: every problem at once."""
-    if not isinstance(given, dict):
-        raise InputError(path, f"its header is {type(given).__name__}, expected an object; {_GUIDE}")
-    problems: list[str] = []
-
-    def one_of(key: str, allowed: tuple[str, ...], default: str | None = None) -> str:
-        value = given.get(key, default)
-        if not isinstance(value, str) or value not in allowed:
-            problems.append(f"{key} is {value!r}, expected one of {', '.join(allowed)}")
-            return allowed[0]
-        return value
-
-    if given.get("contract") != CONTRACT:
-        problems.append(f"contract is {given.get('contract')!r}, expected {CONTRACT}")
-    if given.get("units") in ("px", "pixel", "pixels", "normalized", "normalised"):
-        problems.append(
-            f"units is {given['units']!r}: places in an image are not lengths; give 3D positions in mm, cm or m"
-        )
-        unit = "mm"
-    else:
-        unit = one_of("units", tuple(UNITS_MM))
-    axes = one_of("axes", ("camera", "x", "-x", "y", "-y", "z", "-z"))
-    basis = one_of("position_basis", BASES)
-    length_basis = one_of("length_basis", LENGTHS, "judged")
-    fps = options.rate_hz if options.rate_hz is not None else given.get("fps")
-    if not _is_number(fps) or not RATES_HZ[0] <= float(fps) <= RATES_HZ[1]:
-        problems.append(f"fps is {fps!r}, expected {RATES_HZ[0]:g} to {RATES_HZ[1]:g} frames per second")
-    problems += _estimator_problems(given.get("estimator"))
-    names, joints = given.get("skeleton"), given.get("joints")
-    if (names is None) == (joints is None):
-        problems.append("expected either 'skeleton' (a declared name) or 'joints' (a list of names), and not both")
-    is_list = isinstance(joints, list) and bool(joints) and all(isinstance(j, str) and j for j in joints)
-    if joints is not None and (not is_list or len(set(joints)) != len(joints)):
-        problems.append("joints is no list of different names")
-    if names is not None and not isinstance(names, str):
-        problems.append(f"skeleton is {names!r}, expected a name")
-    for key in ("subject", "frames"):
-        value = given.get(key)
-        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
-            problems.append(f"{key} is {value!r}, expected a whole number from 0")
-    if problems:
-        raise InputError(path, *and_more(problems, 8))
-    estimator = {key: given["estimator"].get(key) for key in ("name", "version", "model", "model_sha256")}
-    return _Header(
-        estimator={**estimator, "options": given["estimator"].get("options") or {}},
-        unit=unit,
-        fps=float(fps or 0),  # checked above
-        axes=axes,
-        basis=basis,
-        length_basis=length_basis,
-        skeleton=names,
-        joints=tuple(joints or ()),
-        subject=given.get("subject"),
-        frames=given.get("frames"),
-    )
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _estimator_problems(given: Any) -> list[str]:
-    if not isinstance(given, dict):
-        return [f"estimator is {given!r}, expected an object with name and version"]
-    problems = [
-        f"estimator.{key} is {given.get(key)!r}, expected a text: it is recorded with the trial"
-        for key in ("name", "version")
-        if not isinstance(given.get(key), str) or not given[key].strip()
-    ]
-    sha256 = given.get("model_sha256")
-    if sha256 is not None and not (
-        isinstance(sha256, str) and len(sha256) == 64 and not set(sha256.lower()) - set("0123456789abcdef")
-    ):
-        problems.append(f"estimator.model_sha256 is {sha256!r}, expected 64 hexadecimal digits")
-    if not isinstance(given.get("options") or {}, dict):
-        problems.append("estimator.options is no object")
-    return problems
 
 
 # -- the rows ----------------------------------------------------------------------------------------------------------
@@ -317,9 +213,7 @@ def _refuse_twice(path: Path, rows: _Rows) -> None:
         )
 
 
-def _skeleton(
-    path: Path, header: _Header, rows: _Rows, options: ReadOptions, notes: list[str]
-) -> tuple[Skeleton, Ints]:
+def _skeleton(path: Path, header: Header, rows: _Rows, options: ReadOptions, notes: list[str]) -> tuple[Skeleton, Ints]:
     """The skeleton, and the column in it of each of ``rows.names``."""
     name = options.skeleton or header.skeleton
     if name is None:
@@ -351,7 +245,7 @@ def _refuse_unknown(path: Path, names: list[str], known: tuple[str, ...], where:
         )
 
 
-def _people(path: Path, header: _Header, rows: _Rows, notes: list[str]) -> dict[int, int]:
+def _people(path: Path, header: Header, rows: _Rows, notes: list[str]) -> dict[int, int]:
     """The person of the lake (0 is the subject) by the file's number."""
     found = [int(p) for p in np.unique(rows.person)]
     subject = header.subject if header.subject is not None else found[0] if len(found) == 1 else None
@@ -369,7 +263,7 @@ def _people(path: Path, header: _Header, rows: _Rows, notes: list[str]) -> dict[
     return {p: i for i, p in enumerate([subject, *others])}
 
 
-def _n_frames(path: Path, header: _Header, rows: _Rows) -> int:
+def _n_frames(path: Path, header: Header, rows: _Rows) -> int:
     needed = int(rows.frame.max()) + 1
     if header.frames is not None and header.frames < needed:
         raise InputError(
@@ -380,7 +274,7 @@ def _n_frames(path: Path, header: _Header, rows: _Rows) -> int:
 
 def _poses(
     path: Path,
-    header: _Header,
+    header: Header,
     rows: _Rows,
     skeleton: Skeleton,
     columns: Ints,
