@@ -19,8 +19,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from neurostore import schema, storage
+from neurostore import schema
 from neurostore.errors import CohortError, UsageError
+from neurostore.storage import temporary
 
 TABLES = ("participants.tsv", "trials.tsv", "sessions.tsv")
 _KEY_COLUMNS = ("participant_id", "subject")
@@ -87,8 +88,8 @@ def pseudonymise(
     for name in _subjects(source, tables):
         keys.setdefault(name, _new_key({str(k["pseudonym"]) for k in keys.values()}))
     done = Pseudonymised(n_subjects=len(keys))
-    work = Path(storage.temporary_name(str(target)))
-    try:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with temporary.replacing(target, is_folder=True) as work:
         for path in sorted(p for p in source.rglob("*") if p.is_file()):
             to = work / _renamed(path.relative_to(source), keys)
             to.parent.mkdir(parents=True, exist_ok=True)
@@ -100,10 +101,6 @@ def pseudonymise(
             if path not in tables and (why := _why_look(path, keys)):
                 done.look.append(f"{to.relative_to(work)}: {why}")
         _write_keys(key_file, keys)
-        storage.publish(work, target)
-    except BaseException:
-        shutil.rmtree(work, ignore_errors=True)
-        raise
     return done
 
 
@@ -191,7 +188,9 @@ def _read_keys(path: Path) -> dict[str, dict[str, str | int]]:
 
 def _write_keys(path: Path, keys: dict[str, dict[str, str | int]]) -> None:
     """Whole or not at all, for the owner's eyes alone."""
-    storage.local.write_whole(str(path), json.dumps(keys, indent=1, sort_keys=True).encode(), mode=0o600)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with temporary.replacing(path, mode=0o600) as work:
+        work.write_text(json.dumps(keys, indent=1, sort_keys=True), encoding="utf-8")
 
 
 def _renamed(path: Path, keys: dict[str, dict[str, str | int]]) -> Path:

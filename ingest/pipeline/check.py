@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from neurostore.errors import CohortError, InputError
 from neurostore.ingest.cohort.scan import scan
 from neurostore.ingest.pipeline import ingest
 from neurostore.ingest.pipeline.settings import Settings
+from neurostore.storage import temporary
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,8 @@ def check(cohort: Path | str, settings: Settings | None = None, *, n_workers: in
         raise CohortError(
             f"{found.folder}: has no capture to check ({n_videos} videos, {len(found.unknown)} other files)"
         )
-    with tempfile.TemporaryDirectory(prefix="neurostore-check-") as folder:
-        lake = Path(folder) / "lake"
+    with temporary.scratch() as folder:
+        lake = folder / "lake"
         try:
             report = ingest(found, lake, settings, n_workers=n_workers)
             failed, read = report.failed, _rows(lake)

@@ -7,6 +7,7 @@ frame by the person's stored scale and place.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -24,6 +25,7 @@ from neurostore.ingest.video.camera import Camera
 from neurostore.lake.version import Version
 from neurostore.schema import components_of
 from neurostore.skeleton import Skeleton
+from neurostore.storage import temporary
 from neurostore.trial_key import key_text
 
 LEFT, RIGHT, MIDDLE, BYSTANDER = (255, 140, 0), (0, 170, 255), (255, 255, 255), (150, 150, 150)
@@ -192,7 +194,8 @@ def write_png(path: Path | str, rgb: Pixels) -> None:
     codec.height, codec.width = rgb.shape[:2]
     codec.pix_fmt, codec.time_base = "rgb24", Fraction(1, 1)
     packets = codec.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24"))
-    Path(path).write_bytes(b"".join(bytes(p) for p in [*packets, *codec.encode(None)]))
+    with temporary.replacing(path) as work:
+        work.write_bytes(b"".join(bytes(p) for p in [*packets, *codec.encode(None)]))
 
 
 def _rows_by_time(drawn: Drawn) -> dict[int, list[int]]:
@@ -273,27 +276,37 @@ def _shrunk(rgb: Pixels, width: int) -> Pixels:
 
 
 def _encode(out: Path, pictures: Iterator[decode.Picture], info: decode.VideoInfo) -> int:
-    """Write frames with their own times. H.264 where this FFmpeg has it, else MPEG-4."""
+    """Write frames with their own times: the file is there whole or not at all."""
+    import av
+
+    try:
+        with temporary.folder_beside(out) as folder:  # FFmpeg tells the container by the ending of the name
+            n = _mux(folder / out.name, pictures, info)
+            os.replace(folder / out.name, out)
+    except (av.error.FFmpegError, OSError) as error:
+        raise InputError(out, f"cannot be written as a video: {error}") from None
+    return n
+
+
+def _mux(path: Path, pictures: Iterator[decode.Picture], info: decode.VideoInfo) -> int:
+    """H.264 where this FFmpeg has it, else MPEG-4."""
     import av
 
     codec = "libx264" if "libx264" in av.codecs_available else "mpeg4"
     n, base, start = 0, Fraction(1, 90000), None
-    try:
-        with av.open(str(out), "w") as container:
-            stream: Any = container.add_stream(codec, rate=max(1, round(info.rate_hz or 30)))
-            stream.width, stream.height = info.width + info.width % 2, info.height + info.height % 2
-            stream.pix_fmt = "yuv420p"
-            stream.codec_context.time_base = base
-            if codec == "libx264":
-                stream.options = {"crf": "23", "preset": "veryfast"}
-            for picture in pictures:
-                start = picture.time_s if start is None else start
-                rgb = np.pad(picture.rgb, ((0, info.height % 2), (0, info.width % 2), (0, 0)), mode="edge")
-                frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
-                frame.time_base, frame.pts = base, round((picture.time_s - start) / base)
-                container.mux(stream.encode(frame))
-                n += 1
-            container.mux(stream.encode(None))
-    except (av.error.FFmpegError, OSError) as error:
-        raise InputError(out, f"cannot be written as a video: {error}") from None
+    with av.open(str(path), "w") as container:
+        stream: Any = container.add_stream(codec, rate=max(1, round(info.rate_hz or 30)))
+        stream.width, stream.height = info.width + info.width % 2, info.height + info.height % 2
+        stream.pix_fmt = "yuv420p"
+        stream.codec_context.time_base = base
+        if codec == "libx264":
+            stream.options = {"crf": "23", "preset": "veryfast"}
+        for picture in pictures:
+            start = picture.time_s if start is None else start
+            rgb = np.pad(picture.rgb, ((0, info.height % 2), (0, info.width % 2), (0, 0)), mode="edge")
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
+            frame.time_base, frame.pts = base, round((picture.time_s - start) / base)
+            container.mux(stream.encode(frame))
+            n += 1
+        container.mux(stream.encode(None))
     return n

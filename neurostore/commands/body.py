@@ -75,8 +75,10 @@ def fit(
     """
     from neurostore.commands.output import say
     from neurostore.ingest.body.lake_export import fit_model
+    from neurostore.lake import outputs
 
-    paths, notes = fit_model(lake, subject, trial, out, model, markers, session)
+    with outputs.noting(lake, "body", out):
+        paths, notes = fit_model(lake, subject, trial, out, model, markers, session)
     for note in notes:
         say(note)
     say(f"written: {', '.join(str(p) for p in paths)}")
@@ -100,15 +102,17 @@ def export(
     from neurostore.errors import UsageError
     from neurostore.export import export as export_trial
     from neurostore.ingest.body.lake_export import FEET, export_body, write_id_setup
+    from neurostore.lake import outputs
     from neurostore.lake.version import open as open_lake
 
-    paths = export_body(lake, subject, trial, out, session)
-    forces = out / f"{subject}_{trial}_grf.mot"
-    try:
-        loads, notes = export_trial(open_lake(lake), subject, trial, forces, session=session, force=True, feet=FEET)
-        paths += [*loads, write_id_setup(lake, subject, trial, out, session)]
-    except UsageError as error:
-        notes = [f"no forces: {error}"]
+    with outputs.noting(lake, "body", out):
+        paths = export_body(lake, subject, trial, out, session)
+        forces = out / f"{subject}_{trial}_grf.mot"
+        try:
+            loads, notes = export_trial(open_lake(lake), subject, trial, forces, session=session, force=True, feet=FEET)
+            paths += [*loads, write_id_setup(lake, subject, trial, out, session)]
+        except UsageError as error:
+            notes = [f"no forces: {error}"]
     for note in notes:
         say(note)
     say(f"written: {', '.join(str(p) for p in paths)}")

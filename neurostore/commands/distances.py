@@ -97,29 +97,30 @@ def distances(
     from neurostore.distances.matrix import read_sidecar
     from neurostore.lake import outputs
 
-    written = write_distances(
-        open_selected(
-            lake, where=where, session=session, condition=condition, event_source=event_source, version=version
-        ),
-        out,
-        progress=sys.stderr.isatty(),
-        engine=engine.value,
-        ray_address=ray_address,
-        unit=unit.value,
-        side=side.value if side else None,
-        representation=representation,
-        align=align,
-        metric=metric,
-        band=number(band),
-        normalize=normalize,
-        pairing=pairing,
-        reduce=reduce,
-        clock=clock,
-        reference=reference,
-        steady_only=not all_cycles,
-        mixed=mixed,
-    )
-    outputs.note(lake, "distances", written)
+    with outputs.noting(lake, "distances", out) as also:
+        written = write_distances(
+            open_selected(
+                lake, where=where, session=session, condition=condition, event_source=event_source, version=version
+            ),
+            out,
+            progress=sys.stderr.isatty(),
+            engine=engine.value,
+            ray_address=ray_address,
+            unit=unit.value,
+            side=side.value if side else None,
+            representation=representation,
+            align=align,
+            metric=metric,
+            band=number(band),
+            normalize=normalize,
+            pairing=pairing,
+            reduce=reduce,
+            clock=clock,
+            reference=reference,
+            steady_only=not all_cycles,
+            mixed=mixed,
+        )
+        also(list(written))
     for path in written:
         labels, unit_of_values, about = read_sidecar(path)
         sides = labels["side"].value_counts(sort=True).sort("side").rows() if "side" in labels.columns else []

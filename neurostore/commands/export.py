@@ -81,24 +81,25 @@ def export(
     from neurostore.export import export as export_trial
     from neurostore.lake import outputs
 
-    files, notes = export_trial(
-        open_lake(lake, version),
-        subject,
-        trial,
-        out,
-        session=session,
-        person=person,
-        force=force,
-        points=points,
-        source=source.value,
-        table=table.value,
-        osim_model=osim_model.value,
-        relative=relative,
-        trim=trim,
-    )
+    with outputs.noting(lake, "export", out) as also:
+        files, notes = export_trial(
+            open_lake(lake, version),
+            subject,
+            trial,
+            out,
+            session=session,
+            person=person,
+            force=force,
+            points=points,
+            source=source.value,
+            table=table.value,
+            osim_model=osim_model.value,
+            relative=relative,
+            trim=trim,
+        )
+        also(list(files))
     for note in notes:
         say(f"note: {note}")
-    outputs.note(lake, "export", list(files))
     named = (
         ", ".join(map(str, files))
         if len(files) < 4

@@ -56,8 +56,8 @@ def catalogue(
     from neurostore.lake import outputs
     from neurostore.upkeep.copies import catalogue_file
 
-    written = catalogue_file(lake, file, delta_scan=delta_scan)
-    outputs.note(lake, "catalogue", written)
+    with outputs.noting(lake, "catalogue", file):
+        written = catalogue_file(lake, file, delta_scan=delta_scan)
     say(f"{lake} as {written}")
 
 
@@ -73,6 +73,6 @@ def export_lake(
     from neurostore.lake import outputs
     from neurostore.upkeep.copies import export_lake as export
 
-    written = export(lake, folder)
-    outputs.note(lake, "export-lake", written)
+    with outputs.noting(lake, "export-lake", folder):
+        written = export(lake, folder)
     say(f"{lake} in {written}")

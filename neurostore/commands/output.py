@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,13 +43,16 @@ def write_frame(
     UsageError : the file cannot be written, or binary data would go to a terminal.
     """
     from neurostore.lake import outputs
+    from neurostore.storage import temporary
 
     chosen = format or _format_of(output)
     try:
         if output is not None:
-            if lake is not None:
-                outputs.note(lake, kind, output)
-            with output.open("wb") as file:
+            with (
+                outputs.noting(lake, kind, output) if lake is not None else nullcontext(),
+                temporary.replacing(output) as work,
+                work.open("wb") as file,
+            ):
                 _write(frame, chosen, file)
             say(f"{frame.height:,} rows to {output}")
             return

@@ -36,7 +36,11 @@ def overlay(
     from neurostore import api as lakes
     from neurostore.commands.output import say
     from neurostore.ingest.video.overlay import overlay_trial
+    from neurostore.lake import outputs
 
     sheet = sheet or out.with_suffix(".png")
-    n = overlay_trial(lakes.open(lake), subject, trial, out, session=session, cohort=cohort, source=video, sheet=sheet)
+    opened = lakes.open(lake)
+    with outputs.noting(lake, "overlay", out) as also:
+        n = overlay_trial(opened, subject, trial, out, session=session, cohort=cohort, source=video, sheet=sheet)
+        also([sheet])
     say(f"{n} frames to {out}, contact sheet to {sheet}")

@@ -55,6 +55,7 @@ def data(
     from neurostore.commands.output import say, write_frame
     from neurostore.ingest.refine.training import preview
     from neurostore.ingest.refine.training.train import read_config
+    from neurostore.lake import outputs
 
     settings = read_config(config)
     if out is None:
@@ -62,7 +63,8 @@ def data(
 
         write_frame(pl.DataFrame(preview.pairs(data, settings, n_batches, say)), None, None)
         return
-    preview.write_windows(data, settings, out, n_batches, say)
+    with outputs.noting(data, "refine", out):
+        preview.write_windows(data, settings, out, n_batches, say)
 
 
 @refine.command(short_help="Train a refiner; writes refiner.safetensors.")

@@ -67,16 +67,17 @@ def report(
     from neurostore.lake import outputs
     from neurostore.report import write_report
 
-    written = write_report(
-        open_selected(
-            lake, where=where, session=session, condition=condition, event_source=event_source, version=version
-        ),
-        out,
-        reference=reference,
-        subjects=subject or (),
-        figures=figures,
-        retest_group=retest_group,
-    )
-    outputs.note(lake, "report", list(written))
+    with outputs.noting(lake, "report", out) as also:
+        written = write_report(
+            open_selected(
+                lake, where=where, session=session, condition=condition, event_source=event_source, version=version
+            ),
+            out,
+            reference=reference,
+            subjects=subject or (),
+            figures=figures,
+            retest_group=retest_group,
+        )
+        also(list(written))
     size = written[0].stat().st_size / 1e6
     say(f"{written[0]}: {size:.1f} MB" + (f"; {len(written) - 1} figures in {figures}" if figures else ""))

@@ -128,7 +128,7 @@ def list_(lake: LakeOption = LAKE, format: FormatOption = None, output: OutputOp
     from neurostore.api import open as open_lake
     from neurostore.commands.output import write_frame
 
-    write_frame(reviews.listing(open_lake(lake)), format, output)
+    write_frame(reviews.listing(open_lake(lake)), format, output, lake=lake, kind="review")
 
 
 @review.command(short_help="List the decisions of two reviewers, and where they differ.")
@@ -141,7 +141,7 @@ def agreement(lake: LakeOption = LAKE, format: FormatOption = None, output: Outp
     from neurostore.api import open as open_lake
     from neurostore.commands.output import write_frame
 
-    write_frame(reviews.agreement(open_lake(lake)), format, output)
+    write_frame(reviews.agreement(open_lake(lake)), format, output, lake=lake, kind="review")
 
 
 @review.command("import", short_help="Record decisions from a TSV file.")
@@ -156,8 +156,10 @@ def import_(
     from neurostore import reviews
     from neurostore.commands.output import say
     from neurostore.reviews import tsv
+    from neurostore.upkeep.erase import finish_erasures
 
     decisions = tsv.read(table)
+    finish_erasures(lake)
     version = reviews.decide(lake, decisions)
     say(f"{len(decisions)} decisions recorded; lake version {version}")
 
@@ -172,15 +174,20 @@ def export(
     """
     from neurostore.api import open as open_lake
     from neurostore.commands.output import say
+    from neurostore.lake import outputs
     from neurostore.reviews import tsv
 
-    say(f"{tsv.write(open_lake(lake), table)} decisions written: {table}")
+    with outputs.noting(lake, "review", table):
+        n = tsv.write(open_lake(lake), table)
+    say(f"{n} decisions written: {table}")
 
 
 def _decide(lake: Path, action: str, subject: str, session: str, trial: str, **part: Any) -> None:
     from neurostore import reviews
     from neurostore.commands.output import say
+    from neurostore.upkeep.erase import finish_erasures
 
+    finish_erasures(lake)
     plain = {k: v.value if isinstance(v, StrEnum) else v for k, v in part.items()}
     decision = {"action": action, "subject": subject, "session": session, "trial": trial, **plain}
     version = reviews.decide(lake, [decision])

@@ -23,6 +23,7 @@ from neurostore.commands.options import (
     open_selected,
 )
 from neurostore.errors import UsageError
+from neurostore.storage import temporary
 
 if TYPE_CHECKING:
     import polars as pl
@@ -82,8 +83,8 @@ def table1(
     if output is None:
         write_frame(found.cells if numbers else found.printed(), None, None)
     else:
-        write(found, output, notes, numbers=numbers)
-        outputs.note(lake, "table1", output)
+        with outputs.noting(lake, "table1", output):
+            write(found, output, notes, numbers=numbers)
         say(f"written: {output}")
     for note in notes:
         say(note)
@@ -95,15 +96,15 @@ def write(found: Table1, path: Path, notes: list[str], *, numbers: bool = False)
     Raises UsageError where the file cannot be written.
     """
     frame = found.cells if numbers else found.printed()
+    suffix = path.suffix.lower()
     try:
-        if path.suffix.lower() == ".csv":
-            frame.write_csv(path)
-        elif path.suffix.lower() == ".xlsx":
-            _workbook(found, path, notes)
-        elif path.suffix.lower() == ".html":
-            path.write_text(_html(frame, notes), encoding="utf-8")
-        else:
-            path.write_text(_latex(frame, notes), encoding="utf-8")
+        with temporary.replacing(path) as work:
+            if suffix == ".csv":
+                frame.write_csv(work)
+            elif suffix == ".xlsx":
+                _workbook(found, work, notes)
+            else:
+                work.write_text(_html(frame, notes) if suffix == ".html" else _latex(frame, notes), encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{path}: cannot be written: {error.strerror}") from None
 

@@ -69,7 +69,7 @@ def history(lake: LakeOption = LAKE, format: FormatOption = None, output: Output
     from neurostore.api import open as open_lake
     from neurostore.commands.output import write_frame
 
-    write_frame(open_lake(lake).history(), format, output)
+    write_frame(open_lake(lake).history(), format, output, lake=lake, kind="history")
 
 
 def version() -> None:

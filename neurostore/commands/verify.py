@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
 def verify(
     lake: LakeOption = LAKE,
     adopt: Annotated[
-        bool, typer.Option("--adopt", help="Record the hashes of files that have none, as in older lakes.")
+        bool, typer.Option("--adopt", help="Record the hashes of files that have none, and sweep what a crash left.")
     ] = False,
     drop_damaged: Annotated[
         bool, typer.Option("--drop-damaged", help="Take damaged files and their trials out of the lake.")
@@ -39,8 +39,9 @@ def verify(
     found = library.verify(lake)
     for damage in found.damaged:
         say(f"damaged: {damage}")
-    _say_some(say, "no hash is known for", found.unrecorded, "record them with --adopt")
-    _say_some(say, "left behind", found.leftovers, "compact removes them")
+    advice = "in use, but their writer was killed or is at work; the next command that writes records them, or --adopt"
+    _say_some(say, "no hash is known for", found.unrecorded, advice)
+    _say_some(say, "left behind", found.leftovers, "no version names them; compact and --adopt remove them in an hour")
     _say_some(say, "does not belong to the lake", found.others, "they are not checked")
     _say_some(
         say, "holds data of an erased person", found.erased, "repeat `neurostore erase SUBJECT`", len(found.erased)

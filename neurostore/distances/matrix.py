@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neurostore import storage
 from neurostore.arrays import Floats
 from neurostore.errors import InputError, UsageError
+from neurostore.storage import temporary
 
 if TYPE_CHECKING:
     import polars as pl
@@ -80,13 +80,16 @@ class DistanceMatrix:
         """
         path = Path(path)
         check_suffix(path)
-        if path.suffix == ".npy":
-            np.save(path, np.asarray(self.values))
-        elif path.suffix == ".csv":
-            square_csv(path, self.labels, self._rows)
-        else:
-            about = {"unit": self.unit, "provenance": self.provenance}
-            long_parquet(path, [(self.labels, self._rows)], about)
+        with temporary.replacing(path) as work:
+            if path.suffix == ".npy":
+                with work.open("wb") as file:
+                    np.save(file, np.asarray(self.values))
+            elif path.suffix == ".csv":
+                square_csv(work, self.labels, self._rows)
+            else:
+                about = {"unit": self.unit, "provenance": self.provenance}
+                long_parquet(work, [(self.labels, self._rows)], about)
+            sidecar(path).unlink(missing_ok=True)  # a description that is there always belongs to the file beside it
         write_sidecar(path, self.labels, self.unit, self.provenance)
         return path
 
@@ -206,7 +209,8 @@ def sidecar(path: Path) -> Path:
 def write_sidecar(path: Path, labels: pl.DataFrame, unit: str, provenance: dict[str, Any]) -> None:
     """Write the description of a matrix file."""
     about = {"unit": unit, "labels": labels.to_dict(as_series=False), "provenance": provenance}
-    storage.write_whole(str(sidecar(path)), json.dumps(about, default=str, indent=1).encode())
+    with temporary.replacing(sidecar(path)) as work:
+        work.write_text(json.dumps(about, default=str, indent=1), encoding="utf-8")
 
 
 def read_sidecar(path: Path) -> tuple[pl.DataFrame, str, dict[str, Any]]:

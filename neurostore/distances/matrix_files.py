@@ -1,10 +1,8 @@
 """Distance matrices of any size: written block by block, resumed after a kill, extended when the lake has grown.
 
-While it grows, the square of one side is stored in ``OUT.SIDE.partial`` (raw values, row after row) beside a journal: one
-line a
-finished block of rows and columns, written after the block's bytes are on disk. The journal's first line is a
-fingerprint of items
-and options; another fingerprint starts anew.
+While it grows, the square of one side is a temporary file beside OUT (raw values, row after row), with a journal: one
+line per finished block of rows and columns, written after the block's bytes are on disk. Both have the fingerprint of
+items and options in their names, so that a repeat finds them; those of other fingerprints are swept.
 """
 
 from __future__ import annotations
@@ -20,13 +18,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from neurostore import storage
 from neurostore.arrays import Floats, Ints
 from neurostore.distances import comparison as compare
 from neurostore.distances import earlier as earlier_matrix
 from neurostore.distances.matrix import labels_frame, long_parquet, sidecar, square_csv, write_sidecar
 from neurostore.errors import NeurostoreError
 from neurostore.ray_cluster import Lost
+from neurostore.storage import temporary
 
 if TYPE_CHECKING:
     from neurostore.distances.comparison import Comparison, Part
@@ -65,7 +63,7 @@ class Work:
     @property
     def earlier(self) -> Path:
         """Where the distances of an earlier .parquet are laid out."""
-        return self.partial.with_suffix(".earlier")
+        return self.partial.with_name(self.partial.name.replace("-square.", "-earlier."))
 
     def rows(self, first: int, last: int) -> Floats:
         """Rows first … last - 1 of the partial square, read and not mapped: mapped pages count as memory."""
@@ -119,15 +117,17 @@ def _work(out: Path, side: str, part: Part, comparison: Comparison, recipe: str)
     rows = zip(part.members, part.labels, strict=True)
     digests = [_digest([part.series[k] for k in members], label) for members, label in rows]
     fingerprint = hashlib.sha256("\n".join([recipe, *digests]).encode()).hexdigest()
-    stem = out.with_name(f"{out.name}.{side}" if side else out.name)
-    return Work(
-        part,
-        comparison,
-        stem.with_name(stem.name + ".partial"),
-        stem.with_name(stem.name + ".journal"),
-        fingerprint,
-        digests,
-    )
+    stem = f"{out.name}.{side}" if side else out.name
+    square, journal = (out.with_name(f"{stem}-{what}") for what in ("square", "journal"))
+    for one in (square, journal, out.with_name(f"{stem}-earlier")):
+        for path in temporary.left_of(one):
+            if path != _beside(one, fingerprint):
+                path.unlink(missing_ok=True)
+    return Work(part, comparison, _beside(square, fingerprint), _beside(journal, fingerprint), fingerprint, digests)
+
+
+def _beside(path: Path, fingerprint: str) -> Path:
+    return Path(temporary.name_beside(path, fingerprint[:8]))
 
 
 def _digest(series: list[Floats], label: dict[str, Any]) -> str:
@@ -184,6 +184,8 @@ def _compute(
     """Fill what is left of the square of one side, block by block."""
     n_pairs = {(i, j): _n_pairs(len(rows), len(columns), i == j) for i, j, rows, columns in plan.todo}
     with work.partial.open("r+b") as square, work.journal.open("a", encoding="utf-8") as journal:
+        temporary.hold(square.fileno())
+        temporary.hold(journal.fileno())
         for (i, j), found in _blocks_of(work, earlier, plan.todo, cluster):
             _put(square, work, i, j, found)
             if i != j:
@@ -288,34 +290,33 @@ def _publish(out: Path, works: dict[str, Work], about: dict[str, dict[str, Any]]
     labels = {side: labels_frame(work.part.labels) for side, work in works.items()}
     unit = next(iter(works.values())).part.unit
     if out.suffix == ".parquet":
-        temporary = out.with_name(out.name + ".writing")
         first = next(iter(about.values()))
         if len(works) > 1:
             first = {**first, "digests": {side: w.digests for side, w in works.items()}}
             first["left_out"] = {k: v for one in about.values() for k, v in one["left_out"].items()}
             first["notes"] = [note for one in about.values() for note in one["notes"]]
         metadata = {"unit": unit, "provenance": {k: v for k, v in first.items() if k != "digests"}}
-        long_parquet(temporary, [(labels[side], work.rows) for side, work in works.items()], metadata)
-        _replace(temporary, out)
+        with temporary.replacing(out) as file:
+            long_parquet(file, [(labels[side], work.rows) for side, work in works.items()], metadata)
+            _forget_description(out)
         write_sidecar(out, pl.concat(labels.values()), unit, first)
         return [out]
     for side, work in works.items():
         path = _target(out, side, len(works))
-        temporary = path.with_name(path.name + ".writing")
-        if path.suffix == ".npy":
-            _npy_from(work, temporary)
-        else:
-            square_csv(temporary, labels[side], work.rows)
-        _replace(temporary, path)
+        with temporary.replacing(path) as file:
+            if path.suffix == ".npy":
+                _npy_from(work, file)
+            else:
+                square_csv(file, labels[side], work.rows)
+            _forget_description(path)
         write_sidecar(path, labels[side], unit, about[side])
         written.append(path)
     return written
 
 
-def _replace(temporary: Path, path: Path) -> None:
-    """The description goes first: one that is there always belongs to the file beside it."""
+def _forget_description(path: Path) -> None:
+    """Before the file is replaced: a description that is there always belongs to the file beside it."""
     sidecar(path).unlink(missing_ok=True)
-    storage.publish(temporary, path)
 
 
 def _npy_from(work: Work, path: Path) -> None:

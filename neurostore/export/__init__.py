@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from neurostore import opensim, storage
 from neurostore.errors import UsageError
 from neurostore.export.trial import find
+from neurostore.storage import temporary
 
 if TYPE_CHECKING:
     from neurostore.lake.version import Version
@@ -137,12 +138,13 @@ def _write(rendered: Rendered, force: bool) -> None:
     try:
         for path, content in {**(rendered.shared or {}), **rendered.files}.items():
             path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.sweep(path)
             waiting.append((storage.write_temporary(str(path), [content]), path))
-        for temporary, path in waiting:
-            storage.publish(temporary, path)
+        for work, path in waiting:
+            storage.publish(work, path)
     except OSError as error:
         raise UsageError(f"{path}: cannot be written: {error.strerror or error}") from None
     finally:
-        for temporary, _ in waiting:
+        for work, _ in waiting:
             with suppress(OSError):
-                os.unlink(temporary)
+                os.unlink(work)

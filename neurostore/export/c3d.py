@@ -8,7 +8,6 @@ EVENT:TIMES is float32 minutes and seconds, exact to 4 microseconds.
 from __future__ import annotations
 
 import math
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ import numpy as np
 from neurostore.errors import UsageError
 from neurostore.export.trial import Event, Points, Trial, read_events, read_points
 from neurostore.release import VERSION
+from neurostore.storage import temporary
 
 if TYPE_CHECKING:
     from neurostore.export import Choices, Rendered
@@ -130,8 +130,8 @@ def _file(trial: Trial, points: Points, events: list[tuple[Event, float]], first
     file.add_parameter("MANUFACTURER", "VERSION_LABEL", [VERSION])
     for name, value in {**trial.provenance, "points": points.table}.items():
         file.add_parameter("NEUROSTORE", name.upper(), value if isinstance(value, int) else [str(value)])
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "trial.c3d")
+    with temporary.scratch() as folder:
+        path = folder / "trial.c3d"
         file.write(str(path))
         return path.read_bytes()
 

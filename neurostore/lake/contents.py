@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 
 from neurostore import schema
+from neurostore.storage import temporary
 
-#: ``.NAME.xxxxxxxx.tmp``: every file of ours that is being written (storage.temporary); the others are of deltalake
-_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}\.tmp|_commit_[0-9a-f-]+\.json\.tmp|\d{20}\..+#\d+")
+_OF_DELTALAKE = re.compile(r"_commit_[0-9a-f-]+\.json\.tmp|\d{20}\..+#\d+")  # ours: storage.temporary
 _OLDER_TEMPORARY = re.compile(r"[^/]+\.[0-9a-f]{8}\.tmp")  # as written until 0.1
 _DATA = re.compile(r"(subject=[A-Za-z0-9_-]+/)?[0-9a-f]{8}-[0-9a-f]{32}\.parquet")
 
@@ -19,7 +19,9 @@ _DATA = re.compile(r"(subject=[A-Za-z0-9_-]+/)?[0-9a-f]{8}-[0-9a-f]{32}\.parquet
 def is_temporary(path: str) -> bool:
     """Whether a file was being written when its process ended. A name of ours, wherever it is."""
     *_, name = parts = path.split("/")
-    return any(map(_TEMPORARY.fullmatch, parts)) or bool(not is_strange(path) and _OLDER_TEMPORARY.fullmatch(name))
+    if any(map(temporary.is_temporary, parts)) or _OF_DELTALAKE.fullmatch(name):
+        return True
+    return bool(not is_strange(path) and _OLDER_TEMPORARY.fullmatch(name))
 
 
 def is_data(path: str) -> bool:

@@ -170,11 +170,15 @@ def remove_action(file: DataFile, *, data_change: bool = True) -> RemoveAction:
 
 @dataclass(slots=True)
 class Change:
-    """What one commit does. schema is the table's after it; overwrite removes all files and may change types."""
+    """What one commit does. schema is the table's after it; overwrite removes all files and may change types.
+
+    keeps_files : overwrite changes the schema alone; of a table that is partitioned by subject.
+    """
 
     actions: list[AddAction | RemoveAction]
     schema: Schema
     overwrite: bool = False
+    keeps_files: bool = False
 
 
 def commit(
@@ -206,6 +210,7 @@ def commit(
                 "overwrite" if change.overwrite else "append",
                 change.schema,
                 newest.metadata().partition_columns,
+                [("subject", "=", "")] if change.keeps_files else None,  # nobody's: no key is empty
                 commit_properties=properties,
             )
         except (DeltaError, OSError) as error:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import uuid
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,43 @@ from neurostore.errors import LakeError
 _FOLDER = "_neurostore/outputs"
 
 
-def note(lake_path: object, kind: str, paths: list[Path] | Path) -> None:
-    """Remember files written from a lake; a lake that cannot be written to stays as it is."""
+def note(lake_path: object, kind: str, paths: list[Path] | Path) -> str | None:
+    """Remember files written from a lake; the note's path, None where the lake cannot be written to."""
     listed = [os.path.abspath(p) for p in (paths if isinstance(paths, list) else [paths])]
     content = {"kind": kind, "paths": listed, "time": datetime.now(UTC).isoformat(timespec="seconds")}
     with suppress(LakeError, OSError):
         root = storage.resolve(lake_path)
-        storage.write_json(storage.join(root, _FOLDER, f"{uuid.uuid4().hex}.json"), content)
+        if not storage.exists(storage.join(root, "_neurostore", "lake.json")):
+            return None
+        path = storage.join(root, _FOLDER, f"{uuid.uuid4().hex}.json")
+        storage.write_json(path, content)
+        return path
+    return None
+
+
+@contextmanager
+def noting(lake_path: object, kind: str, target: Path | str) -> Iterator[Callable[[list[Path]], None]]:
+    """Note a target before anything of it is written, so that a kill leaves no file that nobody knows of.
+
+    What it yields takes the files that were written, where they are others than the target. Where nothing was written
+    the note goes: what is there under that name is a stranger's.
+    """
+    first = Path(os.path.abspath(os.path.expanduser(target)))
+    was_there = first.exists()
+    noted_at = note(lake_path, kind, first)
+
+    def written(paths: list[Path]) -> None:
+        others = [p for p in paths if first not in (Path(os.path.abspath(p)), *Path(os.path.abspath(p)).parents)]
+        if others:
+            note(lake_path, kind, others)
+
+    try:
+        yield written
+    except BaseException:
+        if noted_at is not None and (was_there or not first.exists()):
+            with suppress(LakeError, OSError):
+                storage.delete([noted_at])
+        raise
 
 
 def noted(root: str) -> dict[str, dict[str, Any]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neurostore.errors import UsageError
+from neurostore.storage import temporary
 
 if TYPE_CHECKING:
     from neurostore.lake.version import Version
@@ -53,7 +54,8 @@ def write_report(
     found = data.collect(lake, reference, tuple(subjects), retest_group)
     text = page.build(found)
     try:
-        out.write_text(text, encoding="utf-8")
+        with temporary.replacing(out) as work:
+            work.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{out}: cannot be written: {error.strerror}") from None
     written = [out]

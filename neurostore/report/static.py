@@ -24,6 +24,7 @@ from neurostore.report.matplotlib_figures import (
 from neurostore.report.panels import BY_COLUMN, OVERVIEW, PANELS, PLANES
 from neurostore.report.sessions import Session, sessions_of
 from neurostore.report.specification import Line, Plot
+from neurostore.storage import temporary
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -46,7 +47,9 @@ def write_figures(data: ReportData, folder: Path) -> list[Path]:
             for name, figure in _figures(data):
                 for suffix in ("png", "svg"):
                     path = folder / f"{name}.{suffix}"
-                    figure.savefig(path, dpi=150, metadata={"Date": None} if suffix == "svg" else None)
+                    said = {"Date": None} if suffix == "svg" else None
+                    with temporary.replacing(path) as work:
+                        figure.savefig(work, format=suffix, dpi=150, metadata=said)
                     written.append(path)
     except OSError as error:
         raise UsageError(f"{folder}: figures cannot be written: {error.strerror}") from None

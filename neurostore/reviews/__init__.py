@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from neurostore import schema, storage
 from neurostore.errors import UsageError
-from neurostore.lake import delta, writing
+from neurostore.lake import delta, tombstones, writing
 from neurostore.lake.commit import name_versions
 from neurostore.lake.version import Version
 from neurostore.trial_key import key_text
@@ -66,8 +66,26 @@ def decide(lake_path: object, decisions: Sequence[Mapping[str, Any]]) -> int:
         declared = schema.table("reviews")
         if not delta.exists(root, "reviews"):
             delta.create(root, "reviews", declared.arrow(), declared.partition)
-        version = delta.replace_rows(root, "reviews", declared.key, schema.rows_table("reviews", rows))
+        stones = tombstones.read(root)
+        gone = sorted({r["subject"] for r in rows if stones.of_subject(r["subject"]) is not None})
+        if gone:
+            raise UsageError(f"{', '.join(gone)}: erased from this lake meanwhile")
+        new = schema.rows_table("reviews", rows)
+        version = delta.replace_rows(root, "reviews", declared.key, new, drop=_cut_off(root))
         return name_versions(root, {"reviews": version}, "review")
+
+
+def _cut_off(root: str) -> set[tuple[Any, ...]]:
+    """Keys of decisions that no version of the lake names: their writer was killed, and whoever decided repeats them."""
+    key = schema.table("reviews").key
+    named = Version.open(root).table_versions.get("reviews")
+    newest = delta.open_table(root, "reviews")
+    if named == newest.version():
+        return set()
+    said = [delta.read(root, "reviews", newest, key).to_pylist()]
+    said += [delta.read(root, "reviews", delta.open_table(root, "reviews", named), key).to_pylist()] if named else []
+    keys = [{tuple(row[c] for c in key) for row in rows} for rows in said]
+    return keys[0].difference(*keys[1:])
 
 
 def listing(lake: Any) -> pl.DataFrame:

@@ -8,6 +8,7 @@ from typing import Any
 
 from neurostore import reviews, schema
 from neurostore.errors import InputError
+from neurostore.storage import temporary
 from neurostore.wording import near
 
 COLUMNS = (
@@ -19,7 +20,7 @@ COLUMNS = (
 def write(lake: Any, path: Path) -> int:
     """Write the decisions that hold as TSV, which `read` takes. Returns how many."""
     rows = reviews.listing(lake).reverse()
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with temporary.replacing(path) as work, work.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, delimiter="\t", lineterminator="\n")
         writer.writerow([*COLUMNS, "reviewed_at", "state"])
         for row in rows.iter_rows(named=True):

@@ -36,3 +36,9 @@ def sweep(place: Path) -> None:
         if owner and not is_alive(int(owner[1])):
             with suppress(OSError):
                 file.unlink()
+
+
+def living() -> list[Path]:
+    """Spill files of queries that run now; what dead processes left is removed."""
+    place = Path(folder())
+    return sorted(p for p in place.iterdir() if _OF_PROCESS.fullmatch(p.name)) if place.is_dir() else []

@@ -17,14 +17,14 @@ from typing import Any
 from neurostore.errors import LakeError
 from neurostore.storage import encode, local, s3
 from neurostore.storage.local import named_errors, publish, write_temporary
-from neurostore.storage.paths import is_remote, join, temporary_name
+from neurostore.storage.paths import is_remote, join
 from neurostore.storage.store import Store
 from neurostore.storage.stored_file import StoredFile
 
 __all__ = [
     "Store", "StoredFile", "delete", "digest", "exists", "is_intact_json", "is_remote", "join", "keeps_old_versions",
     "list_files", "lock", "named_errors", "open_parquet", "publish", "read_bytes", "read_json", "read_log", "resolve",
-    "size_of", "sync_file", "sync_folder", "sync_folders", "temporary_name", "touch", "write_json", "write_new",
+    "size_of", "sync_file", "sync_folder", "sync_folders", "touch", "write_json", "write_new",
     "write_parquet", "write_temporary", "write_whole",
 ]  # fmt: skip
 

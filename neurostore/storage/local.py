@@ -16,8 +16,9 @@ from typing import Any
 
 from neurostore.errors import ConflictError, LakeError
 from neurostore.file_hash import sha256_and_size
-from neurostore.storage.paths import join, temporary_name
+from neurostore.storage.paths import join
 from neurostore.storage.stored_file import StoredFile
+from neurostore.storage.temporary import name_beside
 
 
 def resolve(text: str) -> str:
@@ -164,7 +165,7 @@ def write_whole(path: str, content: Any, *, replace: bool = True, mode: int = 0o
 
 def write_temporary(path: str, pieces: Iterable[Any], mode: int = 0o666) -> str:
     """Write what is to be at ``path`` beside it, down to the disk; returns where. :func:`publish` gives it its name."""
-    temporary = temporary_name(path)
+    temporary = name_beside(path)
     try:
         with open(temporary, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
             for piece in pieces:
@@ -228,8 +229,9 @@ def lock(root: str, doing: str, timeout_s: float = 120.0) -> Iterator[bool]:
     try:
         _take(handle, timeout_s, f"{root}: {doing}")
         was_abandoned = os.fstat(handle).st_size > 0
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()} ({doing})\n".encode(), 0)
+        said = f"process {os.getpid()} on {socket.gethostname()} ({doing})\n".encode()
+        os.pwrite(handle, said, 0)  # never empty meanwhile: the mark of a holder that died must not be lost
+        os.ftruncate(handle, len(said))
         yield was_abandoned
         os.ftruncate(handle, 0)
     finally:

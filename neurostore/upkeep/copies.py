@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from neurostore.lake import tables as lake_sql
 from neurostore.lake.version import Version
 from neurostore.lake.version import open as open_lake
 from neurostore.release import VERSION
+from neurostore.storage import temporary
 
 
 def export_lake(lake_path: object, folder: object, version: int | None = None) -> Path:
@@ -38,17 +37,13 @@ def export_lake(lake_path: object, folder: object, version: int | None = None) -
     target = Path(resolved)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UsageError(f"{target}: exists and is not empty; name a new folder")
-    work = Path(storage.temporary_name(str(target)))
     with storage.named_errors(str(target), "export"):
-        try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.replacing(target, is_folder=True) as work:
             for name in lake.tables():
                 _export_table(lake, name, work)
-            content = {"lake_version": lake.version, "exported": _now(), "software_version": VERSION}
-            storage.write_json(str(work / "export.json"), content)
-            storage.publish(work, target)
-        except BaseException:
-            shutil.rmtree(work, ignore_errors=True)
-            raise
+            said = {"lake_version": lake.version, "exported": _now(), "software_version": VERSION}
+            storage.write_json(str(work / "export.json"), said)
     return target
 
 
@@ -98,49 +93,50 @@ def catalogue_file(lake_path: object, file: object, version: int | None = None, 
     """
     import duckdb
 
-    from neurostore.sql import views
-
     lake = open_lake(lake_path, version)
     target = Path(os.path.abspath(os.path.expanduser(os.fspath(file) if isinstance(file, os.PathLike) else str(file))))
     if target.exists():
         raise UsageError(f"{target}: exists already; name a new file")
-    work = Path(storage.temporary_name(str(target)))
     with storage.named_errors(str(target), "writing the catalogue"):
         target.parent.mkdir(parents=True, exist_ok=True)
+        temporary.sweep(target)
         try:
-            with duckdb.connect(str(work)) as connection:
-                if delta_scan:
-                    _load_delta(connection)
-                if storage.is_remote(lake.path) and not delta_scan:
-                    lake_sql.require_s3(connection)
-                for name in lake.tables():
-                    state = lake.table_state(name)
-                    select = (
-                        lake_sql.delta_relation(state)
-                        if delta_scan and state.version >= 0
-                        else lake_sql.relation(state)
-                    )
-                    connection.execute(f"CREATE VIEW {lake_sql.quote(state.sql_name)} AS\n{select}")
-                views.register(connection)
-                content = {
-                    "path": lake.path,
-                    "version": None if delta_scan else lake.version,
-                    "created": _now(),
-                    "software": VERSION,
-                }
-                connection.execute(
-                    "CREATE TABLE neurostore_lake AS SELECT $path AS path, $version::BIGINT AS version, "
-                    "$created AS created, $software AS software_version",
-                    content,
-                )
-            storage.publish(work, target)
+            with temporary.folder_beside(target) as folder:  # DuckDB makes its file itself, and a journal beside it
+                _write_catalogue(lake, folder / target.name, delta_scan=delta_scan)
+                os.replace(folder / target.name, target)
+                storage.sync_folder(str(target.parent))
         except duckdb.Error as error:
             raise LakeError(f"{target}: {error}") from error
-        finally:
-            for left in (work, work.with_name(work.name + ".wal")):
-                with suppress(FileNotFoundError):
-                    left.unlink()
     return target
+
+
+def _write_catalogue(lake: Version, file: Path, *, delta_scan: bool) -> None:
+    import duckdb
+
+    from neurostore.sql import views
+
+    with duckdb.connect(str(file)) as connection:
+        if delta_scan:
+            _load_delta(connection)
+        if storage.is_remote(lake.path) and not delta_scan:
+            lake_sql.require_s3(connection)
+        for name in lake.tables():
+            state = lake.table_state(name)
+            is_delta = delta_scan and state.version >= 0
+            select = lake_sql.delta_relation(state) if is_delta else lake_sql.relation(state)
+            connection.execute(f"CREATE VIEW {lake_sql.quote(state.sql_name)} AS\n{select}")
+        views.register(connection)
+        said = {
+            "path": lake.path,
+            "version": None if delta_scan else lake.version,
+            "created": _now(),
+            "software": VERSION,
+        }
+        connection.execute(
+            "CREATE TABLE neurostore_lake AS SELECT $path AS path, $version::BIGINT AS version, "
+            "$created AS created, $software AS software_version",
+            said,
+        )
 
 
 def _load_delta(connection: object) -> None:

@@ -34,7 +34,9 @@ from neurostore.lake import commit, contents, delta, hashes, heartbeat, outputs,
 from neurostore.lake.version import check_marker
 from neurostore.lake.version import open as open_lake
 from neurostore.release import VERSION
-from neurostore.upkeep import erase_files, traces
+from neurostore.sql import spill
+from neurostore.storage import temporary
+from neurostore.upkeep import erase_columns, erase_files, traces
 from neurostore.upkeep.search import search
 
 _KEYS = ("subject", "session", "trial")
@@ -142,7 +144,7 @@ def _erase_one(root: str, subject: str) -> Receipt:
     tables = _tables(root)
     _take_out(root, subject, tables, receipt)
     receipt.lake_version = _forget_history(root, subject, tables, receipt)
-    receipt.outside = _outside(root, person)
+    receipt.outside = _outside(root, person) + _elsewhere(root)
     writing.adopt(root)
     kept = {k: v for k, v in asdict(receipt).items() if k not in ("outside", "remaining")}
     storage.write_json(storage.join(root, "_neurostore", "erasures", f"{receipt.receipt}.json"), kept)
@@ -212,9 +214,12 @@ def _take_out(root: str, subject: str, tables: Iterable[str], receipt: Receipt) 
         delta.replace_rows(root, "trials", _KEYS, _no_rows, drop=gone)
     for table in tables:
         receipt.n_rows += _remove_rows(root, table, subject)
+        erase_columns.drop_columns_of_nobody(root, table)
         _set_properties(root, table, _FORGET)
+    erase_columns.drop_skeletons_of_nobody(root, delta.read(root, "trials", delta.open_table(root, "trials")))
     newest = {t: delta.open_table(root, t).version() for t in named}
     commit.name_versions(root, newest, "erase")
+    erase_columns.drop_columns_of_nobody(root, "trials")
 
 
 def _no_rows(newest: Any) -> pa.Table:
@@ -282,11 +287,27 @@ def _forget_history(root: str, subject: str, tables: list[str], receipt: Receipt
     return delta.open_table(root, "trials").version()
 
 
+def _elsewhere(root: str) -> list[str]:
+    """Sweep what killed processes left outside the lake; what living ones are writing there is listed.
+
+    These are DuckDB's spill files in the user's cache, folders of ours in the machine's temporary folder, and
+    temporary files beside everything that was written from this lake.
+    """
+    temporary.sweep()
+    spilled = spill.living()
+    begun = {p for said in outputs.noted(root).values() for path in said["paths"] for p in temporary.begun_for(path)}
+    for path in sorted(begun):
+        if temporary.is_abandoned(path):
+            temporary.remove(path)
+    written = [f"is being written by another process: {p}" for p in sorted(begun) if p.exists()]
+    return written + [f"spill file of a query that runs now; it goes when that ends: {p}" for p in spilled]
+
+
 def _outside(root: str, person: traces.Traces) -> list[str]:
     """Files written from this lake, as noted; notes whose path names the subject are removed."""
     listed = []
     for path, said in outputs.noted(root).items():
         listed += [f"{said['kind']}, {said['time']}: {p}" for p in said["paths"]]
-        if any(person.are_in_binary(p.encode()) for p in said["paths"]):
+        if any(person.are_in_text(p.encode()) for p in said["paths"]):
             storage.delete([storage.join(root, path)])
     return listed

@@ -22,10 +22,14 @@ import pyarrow.parquet as pq
 from neurostore import storage
 from neurostore.distances.matrix import SUFFIXES, sidecar
 from neurostore.lake import contents, outputs
+from neurostore.storage import temporary
+from neurostore.upkeep.decoded import worst
 from neurostore.upkeep.search import search
 from neurostore.upkeep.traces import Traces
 
-_UNFINISHED = re.compile(r".*\.(npy|csv|parquet)(\.\w+)?\.(partial|journal|writing|earlier)(\.\w+)?")  # of matrices
+_UNFINISHED = re.compile(
+    r".*\.(npy|csv|parquet)(\.\w+)?\.(partial|journal|writing|earlier)(\.\w+)?"
+)  # of matrices until 0.1; by now they have the names of temporary files
 _REMOVED = "removed when a subject was erased"
 
 
@@ -58,7 +62,7 @@ def erase_from_files(root: str, traces: Traces) -> Erased:
         if _UNFINISHED.fullmatch(path.name) or contents.is_temporary(within):
             done.n_deleted += storage.delete([os.fspath(path)])
             continue
-        answer = "holds" if traces.word.search(within.encode()) else search(path, traces)
+        answer = worst([traces.in_text(within.encode()), search(path, traces)])
         if answer == "holds nothing":
             continue
         if own & {path, *path.parents}:
@@ -78,7 +82,7 @@ def _written_by_us(root: str) -> Iterator[Path]:
 def _remove_empty_folders(root: str, traces: Traces) -> None:
     """Empty folders whose name contains the key."""
     for base, _, _ in os.walk(root, topdown=False):
-        if base != root and traces.word.search(os.path.basename(base).encode()):
+        if base != root and traces.are_in_text(os.path.basename(base).encode()):
             with suppress(OSError):
                 os.rmdir(base)
 
@@ -95,7 +99,7 @@ def _erase_objects(root: str, traces: Traces, done: Erased) -> None:
         with tempfile.NamedTemporaryFile() as copy:
             copy.write(storage.read_bytes(path) or b"")
             copy.flush()
-            answer = "holds" if traces.word.search(file.path.encode()) else search(Path(copy.name), traces)
+            answer = worst([traces.in_text(file.path.encode()), search(Path(copy.name), traces)])
         if answer == "holds nothing":
             continue
         if path in own or contents.is_temporary(file.path):
@@ -132,20 +136,18 @@ def _erase_from_matrix(path: Path, traces: Traces) -> bool:
     if provenance.get("where"):
         provenance["where"] = _REMOVED
     about["provenance"] = _without(provenance, traces)
-    temporary = path.with_name(f"{path.name}.writing{path.suffix}")
-    if path.suffix == ".npy":
-        values = np.load(path)  # a repeat after a kill finds it without the person already
-        np.save(temporary, values if len(values) == stays.sum() else values[np.ix_(stays, stays)])
-    elif path.suffix == ".csv":
-        _erase_from_csv(path, temporary, stays)
-    else:
-        rows = pq.read_table(path)
-        keep = pc.and_(pc.not_equal(rows["subject_a"], subject), pc.not_equal(rows["subject_b"], subject))
-        content = json.dumps({"unit": about["unit"], "provenance": about["provenance"]})
-        pq.write_table(
-            rows.filter(keep).replace_schema_metadata({"neurostore": content}), temporary, compression="zstd"
-        )
-    storage.publish(temporary, path)
+    with temporary.replacing(path) as work:
+        if path.suffix == ".npy":
+            values = np.load(path)  # a repeat after a kill finds it without the person already
+            with work.open("wb") as file:
+                np.save(file, values if len(values) == stays.sum() else values[np.ix_(stays, stays)])
+        elif path.suffix == ".csv":
+            _erase_from_csv(path, work, stays)
+        else:
+            rows = pq.read_table(path)
+            keep = pc.and_(pc.not_equal(rows["subject_a"], subject), pc.not_equal(rows["subject_b"], subject))
+            said = json.dumps({"unit": about["unit"], "provenance": about["provenance"]})
+            pq.write_table(rows.filter(keep).replace_schema_metadata({"neurostore": said}), work, compression="zstd")
     storage.write_whole(os.fspath(sidecar(path)), json.dumps(about, indent=1).encode())
     return True
 
@@ -166,7 +168,12 @@ def _erase_from_csv(path: Path, target: Path, stays: np.ndarray[Any, np.dtype[np
 def _without(said: Any, traces: Traces) -> Any:
     """The same without any key or value about the person."""
     if isinstance(said, dict):
-        return {k: _without(v, traces) for k, v in said.items() if not traces.are_in_text(str(k).encode())}
+        return {k: _without(v, traces) for k, v in said.items() if not _tells(str(k), traces)}
     if isinstance(said, list):
-        return [_without(v, traces) for v in said if not (isinstance(v, str) and traces.are_in_text(v.encode()))]
-    return None if isinstance(said, str) and traces.are_in_text(said.encode()) else said
+        return [_without(v, traces) for v in said if not (isinstance(v, str) and _tells(v, traces))]
+    return None if isinstance(said, str) and _tells(said, traces) else said
+
+
+def _tells(text: str, traces: Traces) -> bool:
+    """Whether a text of a matrix's description is of the person; the name of a trial begins with the subject's key."""
+    return text.startswith(f"{traces.subject}/") or traces.are_in_text(text.encode())

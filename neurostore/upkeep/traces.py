@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +17,14 @@ from neurostore import schema, storage
 _LEAST_NAME = 4  # letters; a shorter value of a metadata column is not a name
 _RUN = 3  # consecutive frames whose values are looked for
 _PLACES = 3  # such runs per file
+_TELLING_DIGITS = 6  # a number of so many figures is a number of a register, not a count
+_BY_CHANCE = 1e-3
+_ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be", "utf-32-le")
+_KEY_COLUMN = re.compile(
+    r"(subject|participant|patient|proband)([_ ]?(id|key|code|number|no))?(_[ab])?|sub", re.IGNORECASE
+)
+
+Answer = Literal["holds", "may hold", "holds nothing"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,26 +42,72 @@ class Traces:
     runs: frozenset[bytes] = frozenset()
 
     @property
+    def is_telling(self) -> bool:
+        """Whether the key as a word speaks for the person: ``10`` is also a number, ``S2`` and ``P0107`` are keys."""
+        if self.subject.isdigit():
+            return len(self.subject) >= _TELLING_DIGITS
+        has_digit = any(c.isdigit() for c in self.subject)
+        return has_digit or len(self.subject) >= _LEAST_NAME
+
+    @property
     def word(self) -> re.Pattern[bytes]:
         """The key as a word of its own: ``S1_walk`` says S1, ``S10`` does not."""
         return _word(self.subject)
 
-    def are_in_text(self, content: bytes) -> bool:
-        """Whether a text has any of them, the key as a word of its own."""
-        return bool(self.word.search(content)) or self._are_in(content)
+    def in_text(self, content: bytes) -> Answer:
+        """Whether a text has any of them; ``may hold`` where it has the key as a word that could be anything."""
+        if self._are_in(content):
+            return "holds"
+        if not self.word.search(content):
+            return "holds nothing"
+        return "holds" if self.is_telling or _place(self.subject).search(content) else "may hold"
 
-    def are_in_binary(self, content: bytes) -> bool:
-        """Whether bytes that are no text have any of them, the key in any of the usual encodings."""
-        spellings = (self.subject.encode(code) for code in ("utf-8", "utf-16-le", "utf-16-be"))
-        return any(s in content for s in spellings) or self._are_in(content)
+    def are_in_text(self, content: bytes) -> bool:
+        """Whether a text certainly has any of them."""
+        return self.in_text(content) == "holds"
+
+    def in_binary(self, content: bytes) -> Answer:
+        """Whether bytes that are no text have any of them, the key in any of the usual encodings.
+
+        A short key is found in any random bytes: it ``may`` be there unless so few bytes hold it by chance once in a
+        thousand times at most.
+        """
+        if self._are_in(content):
+            return "holds"
+        spellings = (self.subject.encode(code) for code in _ENCODINGS)
+        found = [s for s in spellings if s in content]
+        if any(len(content) < _BY_CHANCE * 256 ** len(s) for s in found):
+            return "holds"
+        return "may hold" if found else "holds nothing"
+
+    def in_numbers(self, content: bytes) -> bool:
+        """Whether the bytes of numbers have the person's coordinates."""
+        return any(run in content for run in self.runs)
 
     def _are_in(self, content: bytes) -> bool:
-        words = (*self.sources, *self.names)
-        return any(w.encode() in content for w in words) or any(run in content for run in self.runs)
+        if any(w.encode() in content for w in self.sources) or self.in_numbers(content):
+            return True
+        return any(w.encode() in content and _word(w).search(content) for w in self.names)
 
 
+@cache
 def _word(key: str) -> re.Pattern[bytes]:
     return re.compile(rb"(?<![A-Za-z0-9])" + re.escape(key.encode()) + rb"(?![A-Za-z0-9])")
+
+
+@cache
+def _place(key: str) -> re.Pattern[bytes]:
+    """The key where only keys of subjects are: ``subject=1``, ``"participant_id": "1"``, ``sub-1``, ``1/walk``."""
+    said = re.escape(key.encode())
+    named = rb"(?<![A-Za-z])(?:subject|participant|patient|proband|sub)(?:[_ ]?(?:id|key|code|number|no))?"
+    between = rb"[\\\"']*\s*[-_=:,]?\s*[\\\"']*"
+    path = rb"(?:^|[\"'\s])" + said + rb"/[A-Za-z]"
+    return re.compile(named + between + said + rb"(?![A-Za-z0-9])|" + path, re.IGNORECASE | re.MULTILINE)
+
+
+def is_key_column(name: str) -> bool:
+    """Whether a column, by its name, holds keys of subjects."""
+    return _KEY_COLUMN.fullmatch(name) is not None
 
 
 def of_person(root: str, subject: str) -> Traces:
@@ -84,7 +139,15 @@ def _rows_of(root: str, tables: Iterable[str]) -> Iterator[dict[str, Any]]:
 def _names(row: dict[str, Any]) -> set[str]:
     """Text in columns that are not declared: names, remarks, numbers of other registers."""
     declared = {c.name for t in ("trials", "subjects") for c in schema.table(t).columns}
-    return {v for k, v in row.items() if k not in declared and isinstance(v, str) and len(v) >= _LEAST_NAME}
+    said = {v for k, v in row.items() if k not in declared and isinstance(v, str) and len(v) >= _LEAST_NAME}
+    return {v for v in said if v.lower() not in _own_words() and not (v.isdigit() and len(v) < _TELLING_DIGITS)}
+
+
+@cache
+def _own_words() -> frozenset[str]:
+    """Words that columns and tables are named with: ``left`` in a remark betrays nobody."""
+    names = [*schema.tables(), *(c.name for t in schema.tables().values() for c in t.columns)]
+    return frozenset(word for name in names for word in (name.lower(), *name.lower().split("_")))
 
 
 def _runs(root: str, subject: str) -> Iterator[bytes]:

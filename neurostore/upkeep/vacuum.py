@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from neurostore import schema, storage
 from neurostore.lake import contents, delta, hashes, heartbeat, writing
 from neurostore.lake.version import check_marker
 from neurostore.lake.version import open as open_lake
+from neurostore.storage import temporary
 from neurostore.upkeep.erase import finish_erasures
 
 SAFE_AGE_S = 3600.0  # files in no log are kept this long, even where no running ingest claims them
@@ -30,8 +32,19 @@ def sweep(lake_path: object, safe_age_s: float = SAFE_AGE_S) -> int:
             left = [f for f in here if schema.table_of(f.path) == name and contents.is_data(f.path)]
             paths = [f.path for f in left if f.path not in named and f.modified_s < oldest_kept_s]
             n_swept += storage.delete([storage.join(root, path) for path in paths])
-        left = [f for f in here if contents.is_temporary(f.path) and f.modified_s < oldest_kept_s]
+        left = [f for f in here if f.modified_s < oldest_kept_s and _is_abandoned(root, f.path)]
         return n_swept + storage.delete([storage.join(root, f.path) for f in left])
+
+
+def _is_abandoned(root: str, path: str) -> bool:
+    """Whether a file was being written, or is in a folder that was, by a process that has ended."""
+    if not contents.is_temporary(path):
+        return False
+    parts = path.split("/")
+    at = next((i for i, part in enumerate(parts) if temporary.is_temporary(part)), None)
+    if at is None or storage.is_remote(root):
+        return True
+    return temporary.is_abandoned(Path(storage.join(root, *parts[: at + 1])))
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from neurostore.trial_key import Key, key_text
 from neurostore.upkeep.damage import trials_of
 from neurostore.upkeep.erase import finish_erasures, unfinished
 from neurostore.upkeep.returned import files_of_erased
+from neurostore.upkeep.vacuum import sweep
 
 _TRANSIENT = ("_neurostore/running/", "_neurostore/commit.lock")
 
@@ -114,12 +115,18 @@ def verify(lake_path: object) -> Verification:
 
 
 def adopt(lake_path: object) -> list[str]:
-    """Record the files in use that no hash is known for (an older lake's, a crash's), as they are now."""
+    """Record the files in use that no hash is known for (an older lake's, a crash's), as they are now.
+
+    Files that no version names and that are older than an hour are removed. Returns the paths recorded.
+    """
     root = storage.resolve(lake_path)
     check_marker(root)
     finish_erasures(root)
+    known = hashes.read(root).files
     with writing.writing(root, "adopting files"), storage.named_errors(root, "adopting files"):
-        return writing.adopt(root)
+        writing.adopt(root)
+    sweep(root)
+    return sorted(p for p in hashes.read(root).files if p not in known)
 
 
 def _compare(

@@ -152,7 +152,7 @@ def test_distances_are_those_of_one_process(cluster, compared, tmp_path):
     local, by_ray = (np.load(tmp_path / name) for name in ("a.npy", "b.npy"))
     assert local.shape == (70, 70)
     np.testing.assert_array_equal(by_ray, local)
-    assert not list(tmp_path.glob("*.partial"))
+    assert not list(tmp_path.glob(".*.tmp"))
 
 
 def test_only_what_is_new_goes_to_the_cluster(cluster, compared, tmp_path, monkeypatch):

@@ -1,7 +1,7 @@
 """kill -9 at random moments of real commands, and what must hold afterwards.
 
-A case copies a lake, starts ``neurostore …`` on the copy, kills it after a random part of the time that the command
-takes undisturbed, and checks: no process of it lives on; the lake opens; nothing is damaged; every trial is there whole,
+A case copies a lake, starts ``neurostore …`` on the copy (in a process forked from one that has imported everything, so
+that no kill meets an import), kills it after a random part of the time that the command takes undisturbed, and checks: no process of it lives on; the lake opens; nothing is damaged; every trial is there whole,
 with the rows of a run before or after the command; a repeat of the command ends well, with the content of an
 undisturbed run.
 """
@@ -10,12 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
+import tempfile
 import time
 import uuid
 from dataclasses import dataclass, field
@@ -25,10 +23,10 @@ from neurostore.api import open as open_lake
 from neurostore.errors import NotALakeError
 from neurostore.upkeep.verify import verify
 from tests.builders.tiny_bvh import write_bvh
+from tests.torture.warm import MARK, Running, run
 
 OPERATIONS = ("ingest", "replace", "compact", "erase", "distances")
 WHO = "Gone"
-_MARK = "NEUROSTORE_TORTURE_CASE"
 Content = dict[tuple[str, str, str, str], str]  # table, subject, session, trial -> hash of the rows
 
 
@@ -70,7 +68,7 @@ def command(operation: str, scene: Path, lake: Path) -> list[str]:
         "erase": ["erase", WHO, "--yes"],
         "distances": ["distances", lake / "results.npy", "--unit", "trial"],
     }[operation]
-    return [sys.executable, "-m", "neurostore.cli", *map(str, words), "--lake", str(lake)]
+    return [*map(str, words), "--lake", str(lake)]
 
 
 def make_scene(folder: Path, n_frames: int = 1500, operations: tuple[str, ...] = OPERATIONS) -> Scene:
@@ -98,17 +96,15 @@ def make_scene(folder: Path, n_frames: int = 1500, operations: tuple[str, ...] =
         for lake in (folder / f"warm_{operation}", undisturbed):
             if start.exists():
                 shutil.copytree(start, lake)
-            began = time.monotonic()
-            done = subprocess.run(command(operation, folder, lake), capture_output=True, text=True)
-            seconds[operation] = time.monotonic() - began
-            assert done.returncode == 0, f"{operation}: {done.stderr}"
+            status, said, seconds[operation] = run(command(operation, folder, lake))
+            assert status == 0, f"{operation}: {said}"
         after[operation] = content(undisturbed)
     return Scene(folder, before, after, seconds)
 
 
 def _run(words: list[object]) -> None:
-    done = subprocess.run([sys.executable, "-m", "neurostore.cli", *map(str, words)], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    status, said, _ = run([*map(str, words)])
+    assert status == 0, said
 
 
 @dataclass
@@ -129,27 +125,22 @@ def kill_once(scene: Scene, operation: str, rng: random.Random) -> Case:
         shutil.copytree(scene.start_lake(operation), lake)
     mark = uuid.uuid4().hex
     words = command(operation, scene.folder, lake)
-    process = subprocess.Popen(
-        words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, _MARK: mark}
-    )
-    try:
-        process.wait(case.moment * scene.seconds[operation])
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+    process = Running(words, mark)
+    if not process.wait(case.moment * scene.seconds[operation]):
+        process.send(signal.SIGKILL)
         case.was_killed = True
+    process.ended()
     _check_nobody_lives(mark, case)
     _check_lake(scene, operation, lake, case)
-    done = subprocess.run(words, capture_output=True, text=True)
-    if done.returncode != 0:
-        case.losses.append(f"the repeat ended with {done.returncode}: {done.stderr[-500:]}")
+    status, said, _ = run(words)
+    if status != 0:
+        case.losses.append(f"the repeat ended with {status}: {said[-500:]}")
     elif content(lake) != scene.after[operation]:
         case.losses.append("the repeat's content is not that of an undisturbed run")
     else:
         case.losses += [f"after the repeat: {d}" for d in verify(lake).damaged]
     if operation == "erase":
-        left = [p for p in lake.rglob("*") if WHO in p.name or (p.is_file() and WHO.encode() in p.read_bytes())]
-        case.losses += [f"erased, and still in {p.relative_to(lake)}" for p in left]
+        case.losses += [f"erased, and still in {p}" for p in holding(WHO, lake)]
     if operation == "distances":
         undisturbed = scene.folder / "undisturbed_distances"
         for whole in sorted(undisturbed.glob("results*.npy")):
@@ -157,6 +148,15 @@ def kill_once(scene: Scene, operation: str, rng: random.Random) -> Case:
                 case.losses.append(f"the matrix {whole.name} is not that of an undisturbed run")
     shutil.rmtree(lake, ignore_errors=True)
     return case
+
+
+def holding(key: str, lake: Path) -> list[Path]:
+    """Files with a key in their name or bytes: in the lake, the user's cache and the temporary folder."""
+    from neurostore.sql import spill
+
+    own = [p for pattern in (".neurostore.*", "duckdb_temp*") for p in Path(tempfile.gettempdir()).glob(pattern)]
+    paths = [p for place in (lake, Path(spill.folder()), *own) for p in (place, *place.rglob("*"))]
+    return [p for p in paths if key in p.name or (p.is_file() and key.encode() in p.read_bytes())]
 
 
 def _check_lake(scene: Scene, operation: str, lake: Path, case: Case) -> None:
@@ -200,6 +200,6 @@ def _alive(mark: str) -> list[int]:
                 state = (folder / "stat").read_text().rpartition(")")[2].split()[0]
             except OSError:
                 continue
-            if f"{_MARK}={mark}".encode() in said and state != "Z":
+            if f"{MARK}={mark}".encode() in said and state != "Z":
                 found.append(int(folder.name))
     return found

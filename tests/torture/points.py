@@ -1,15 +1,17 @@
 """A command is killed before each of its system calls that change a file, then repeated, then compared.
 
-Not by chance: a process of its own counts what it is about to change (open for writing, rename, link, delete, make or
-remove a folder, by Python's audit events; the commits of deltalake, which are no Python, by a wrapper) and ends itself,
-as ``kill -9`` would, before the n-th. Undisturbed it says how many there are.
+Not by chance: a process of its own counts what it is about to change (open for writing, rename, link, delete, truncate,
+make or remove a folder, by Python's audit events; the commits of deltalake and the files of pyarrow and DuckDB, which
+are no Python, by wrappers) and ends itself, as ``kill -9`` would, before the n-th. Undisturbed it says how many there
+are. Processes are forked from one that has imported everything and runs nothing.
 
     python -m tests.torture.every_point [COMMAND ...]
 """
 
 from __future__ import annotations
 
-import multiprocessing
+import hashlib
+import json
 import os
 import shutil
 import sys
@@ -18,118 +20,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import pyarrow.parquet as pq
 
 from neurostore.api import open as open_lake
-from neurostore.lake import commit
-from neurostore.upkeep import compact, copies, erase, migrate, repair, vacuum, verify
-from tests.builders.lake_builder import build_lake, trial
-from tests.builders.tiny_bvh import write_bvh
-from tests.torture.kills import Content, content
+from neurostore.errors import NotALakeError
+from neurostore.lake import writing
+from neurostore.upkeep import verify
+from tests.torture.commands import COMMANDS, WHO
+from tests.torture.kills import Content
+from tests.torture.warm import import_everything
 
 KILLED = 137
-WHO = "Gone"
 _CHANGES = {"os.rename", "os.remove", "os.link", "os.rmdir", "os.mkdir", "os.truncate", "shutil.rmtree"}
-_HEEL = np.random.default_rng(3).normal(500, 80, (30, 3))
-_LEG = {"parameter": "leg_length", "side": "left", "value": 800.0, "unit": "mm", "source": "file"}
+_LEFT_OUT = {"ingest_id", "ingested_at", "table_versions", "review_id", "reviewed_at"}  # differ each time
 
 
-def _drop_damaged(lake: Path) -> None:
-    while (found := verify.verify(lake)).damaged or found.unrecorded:
-        repair.drop_damaged(lake, found)
-
-
-def _ingest(lake: Path) -> None:
-    from neurostore.ingest.pipeline import ingest
-
-    ingest(lake.parent.parent / "cohort", lake, n_workers=1)
-
-
-def _replace(lake: Path) -> None:
-    from neurostore.ingest.pipeline import ingest
-
-    ingest(lake.parent.parent / "cohort", lake, n_workers=1, force=True)
-
-
-def _export(lake: Path) -> None:
-    target = lake.parent / "export"
-    if not target.exists():
-        copies.export_lake(lake, target)
-
-
-def _pseudonymise(lake: Path) -> None:
-    from neurostore.ingest.cohort.pseudonymise import pseudonymise
-
-    out = lake.parent / "coded"
-    if not (out / "participants.tsv").exists():
-        pseudonymise(lake.parent.parent / "cohort", out, lake.parent / "key.tsv")
-
-
-def _commit(lake: Path) -> None:
-    rows = [{"subject": "New", "group": "CP"}]
-    have = set(open_lake(lake).trials()["subject"])
-    if "New" not in have:
-        commit.commit(lake, [commit.stage(lake, [_trial("New", 0)])], subjects=rows)
-
-
-def _migrate(lake: Path) -> None:
-    marker = lake / "_neurostore" / "lake.json"
-    marker.write_bytes(marker.read_bytes())
-    migrate.migrate(lake, {1: migrate.record_hashes}, to=2)
-
-
-COMMANDS: dict[str, Callable[[Path], Any]] = {
-    "drop-damaged": _drop_damaged,
-    "drop-damaged-trials": _drop_damaged,
-    "drop-damaged-log": _drop_damaged,
-    "erase": lambda lake: erase.erase(lake, WHO),
-    "compact": lambda lake: compact.compact(lake, safe_age_s=0),
-    "vacuum": lambda lake: vacuum.vacuum(lake, safe_age_s=0),
-    "commit": _commit,
-    "ingest": _ingest,
-    "replace": _replace,
-    "export-lake": _export,
-    "pseudonymise": _pseudonymise,
-}
-
-
-def _trial(subject: str, i: int) -> Any:
-    row = {"source_sha256": f"{subject}{i}".encode().hex().ljust(64, "0")}
-    return trial(subject, f"t{i}", left_heel=_HEEL + i, calibrations=[_LEG], row=row)
-
-
-def make_start(folder: Path, command: str) -> Path:
-    """The lake that a command starts from."""
-    lake = Path(build_lake(folder, [_trial(s, i) for s in (WHO, "S1") for i in range(2)], one_by_one=True).path)
-    for subject in ("S7", "S8"):
-        write_bvh(folder / "cohort" / subject / "walk.bvh", 20)
-    if command == "replace":
-        _ingest_at(folder, lake)
-    if command.startswith("drop-damaged"):
-        _damage(lake, command)
-    return lake
-
-
-def _ingest_at(folder: Path, lake: Path) -> None:
-    from neurostore.ingest.pipeline import ingest
-
-    ingest(folder / "cohort", lake, n_workers=1)
-
-
-def _damage(lake: Path, command: str) -> None:
-    opened = open_lake(lake)
-    tables = {"drop-damaged": ("landmarks", "calibrations"), "drop-damaged-trials": ("trials",)}.get(command, ())
-    paths = [Path(opened.table_state(t).path(opened.table_state(t).files[-1])) for t in tables]
-    if command == "drop-damaged-log":
-        paths = sorted((lake / "landmarks" / "_delta_log").glob("*.json"))[1:3]
-    for path in paths:
-        held = bytearray(path.read_bytes())
-        held[len(held) // 2] ^= 1
-        path.write_bytes(held)
-
-
-def _in_child(command: str, lake: str, stop_at: int, said: Any) -> None:
-    """Run a command and end before its n-th change; without, say how many there were."""
+def _strike_at(below: str, stop_at: int) -> Callable[[], int]:
+    """Have this process end before its n-th change below a folder. Returns what says how many there were."""
+    import duckdb
     from deltalake import DeltaTable
     from deltalake.table import TableAlterer
 
@@ -141,14 +49,16 @@ def _in_child(command: str, lake: str, stop_at: int, said: Any) -> None:
         if count == stop_at:
             os._exit(KILLED)
 
+    def path_of(argument: Any) -> str:
+        return os.readlink(f"/proc/self/fd/{argument}") if isinstance(argument, int) else str(argument)
+
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
-        below = os.path.dirname(lake)
         if event == "open":
             path, _, flags = arguments
             is_writing = isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC)
-            if is_writing and str(path).startswith(below) and not str(path).endswith("commit.lock"):
+            if is_writing and path_of(path).startswith(below):
                 strike()
-        elif event in _CHANGES and str(arguments[0]).startswith(below):
+        elif event in _CHANGES and path_of(arguments[0]).startswith(below):
             strike()
 
     def wrapped(owner: Any, name: str) -> None:
@@ -160,35 +70,58 @@ def _in_child(command: str, lake: str, stop_at: int, said: Any) -> None:
             strike()
             return result
 
-        setattr(owner, name, staticmethod(call) if name == "create" else call)
+        setattr(owner, name, staticmethod(call) if isinstance(owner, type) and name == "create" else call)
 
     for owner, name in (
+        (DeltaTable, "create"),
         (DeltaTable, "create_write_transaction"),
         (DeltaTable, "create_checkpoint"),
         (TableAlterer, "add_columns"),
         (TableAlterer, "set_table_properties"),
+        (pq.ParquetWriter, "write_table"),
+        (pq.ParquetWriter, "close"),
+        (duckdb, "connect"),
     ):
         wrapped(owner, name)
     sys.addaudithook(hook)
-    COMMANDS[command](Path(lake))
-    said.send(count)
-    os._exit(0)
+    return lambda: count
+
+
+def _forked(work: Callable[[], Any]) -> tuple[int, Any]:
+    """Do something in a process of its own; (its exit status, what it returned)."""
+    reader, writer = os.pipe()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    pid = os.fork()
+    if pid == 0:
+        os.close(reader)
+        status = 1
+        try:
+            os.write(writer, json.dumps(work()).encode())
+            status = 0
+        except BaseException:
+            import traceback
+
+            traceback.print_exc()
+        finally:
+            os._exit(status)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as pipe:
+        said = pipe.read()
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    return status, json.loads(said) if status == 0 else None
 
 
 def run(command: str, lake: Path, stop_at: int = 0) -> tuple[int, int]:
     """Run a command in a process of its own; (its exit status, changes counted where it got through)."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.torture.points"])
-    ours, theirs = context.Pipe()
-    child = context.Process(target=_in_child, args=(command, str(lake), stop_at, theirs))
-    child.start()
-    theirs.close()
-    child.join(120)
-    status = child.exitcode if child.exitcode is not None else -1
-    count = ours.recv() if status == 0 else 0
-    child.close()
-    ours.close()
-    return status, count
+
+    def work() -> int:
+        counted = _strike_at(str(lake.parent), stop_at)
+        COMMANDS[command].run(lake)
+        return counted()
+
+    status, count = _forked(work)
+    return status, count or 0
 
 
 @dataclass
@@ -202,51 +135,126 @@ class Outcome:
 
 def torture(command: str, folder: Path, points: list[int] | None = None) -> Outcome:
     """Kill a command at each of its points (or at some), repeat it, and compare with an undisturbed run."""
-    start = make_start(folder / "start", command)
-    undisturbed = _copy(start, folder / "undisturbed")
-    status, n = run(command, undisturbed)
+    import_everything()
+    start, undisturbed = folder / "start", folder / "undisturbed"
+    start.mkdir()
+    status, name = _forked(lambda: str(COMMANDS[command].start(start)))
+    assert status == 0, f"{command}: its lake could not be made"
+    lake = Path(name)
+    shutil.copytree(start, undisturbed)
+    status, n = run(command, undisturbed / lake.name)
     assert status == 0, f"{command}: undisturbed it ended with {status}"
-    expected = content(undisturbed)
+    status, states = _forked(lambda: [_listed(_content(path)) for path in (lake, undisturbed / lake.name)])
+    assert status == 0, f"{command}: what it wrote cannot be read"
     wrong = []
     for point in points or range(1, n + 1):
-        lake = _copy(start, folder / f"at_{point}")
-        wrong += [f"{command} at point {point} of {n}: {w}" for w in _case(command, lake, point, expected)]
-        shutil.rmtree(lake.parent)
+        here = folder / f"at_{point}"
+        shutil.copytree(start, here)
+        found = _case(command, here / lake.name, point, states, undisturbed)
+        wrong += [f"{command} at point {point} of {n}: {w}" for w in found]
+        shutil.rmtree(here)
     return Outcome(command, n, wrong)
 
 
-def _copy(start: Path, folder: Path) -> Path:
-    shutil.copytree(start, folder / "lake")
-    return folder / "lake"
+def _content(lake: Path) -> Content:
+    """The rows of every trial in every table as text, and of every subject; nothing where there is no lake."""
+    try:
+        opened = open_lake(lake)
+    except NotALakeError:
+        return {}
+    live = set(opened.ingest_ids())
+    found: dict[tuple[str, str, str, str], list[str]] = {}
+    for table in opened.tables():
+        state = opened.table_state(table)
+        for file in state.files:
+            with pq.ParquetFile(state.path(file)) as parquet:
+                rows = parquet.read().to_pylist()
+            for row in rows:
+                if row.get("ingest_id", "") in live or "ingest_id" not in row:
+                    keys = (row.get("subject") or file.subject or "", row.get("session") or "", row.get("trial") or "")
+                    said = sorted((k, str(v)) for k, v in row.items() if k not in _LEFT_OUT and v is not None)
+                    found.setdefault((table, *keys), []).append(str(said))
+    return {key: hashlib.sha256("\n".join(sorted(rows)).encode()).hexdigest() for key, rows in found.items()}
 
 
-def _case(command: str, lake: Path, point: int, expected: Content) -> list[str]:
+def _listed(held: Content) -> list[list[Any]]:
+    return [[list(key), value] for key, value in held.items()]
+
+
+def _case(command: str, lake: Path, point: int, states: list[list[Any]], undisturbed: Path) -> list[str]:
     status, _ = run(command, lake, point)
     if status not in (KILLED, 0):
         return [f"it ended with {status}, not killed"]
+    before, after = ({tuple(key): value for key, value in state} for state in states)
+
+    def look_and_repeat() -> list[str]:
+        wrong = _cut_off(command, lake, before, after)
+        try:
+            COMMANDS[command].run(lake)
+        except Exception as error:
+            return [*wrong, f"the repeat: {type(error).__name__}: {error}"]
+        return wrong + _repeated(command, lake, after, undisturbed)
+
+    status, wrong = _forked(look_and_repeat)
+    return wrong if status == 0 else [f"looking at it and repeating it ended with {status}"]
+
+
+def _cut_off(command: str, lake: Path, before: Content, after: Content) -> list[str]:
+    """What is wrong after the kill: the lake does not open, or a trial is neither as before nor as after."""
+    try:
+        if not verify.verify(lake).is_clean and command.startswith("drop-damaged"):
+            return []  # some of it is as damaged as it was
+        found = _content(lake)
+    except NotALakeError:  # killed before there was one
+        found = {}
+    except Exception as error:
+        return [f"after the kill: {type(error).__name__}: {error}"]
+    wrong = []
+    for key in sorted({k[1:] for k in found}):
+        ours, *wholes = ({k: v for k, v in c.items() if k[1:] == key} for c in (found, before, after))
+        if ours not in wholes:
+            wrong.append(f"after the kill {'/'.join(key)} is not whole")
+    lost = {k[1:] for k in before} & {k[1:] for k in after} - {k[1:] for k in found}
+    return wrong + [f"after the kill {'/'.join(key)} is lost" for key in sorted(lost)]
+
+
+def _repeated(command: str, lake: Path, after: Content, undisturbed: Path) -> list[str]:
+    """What is wrong after the repeat: other content than that of an undisturbed run, damage, something left."""
     wrong = []
     try:
-        found = verify.verify(lake)
-        if found.is_clean:
-            content(lake)  # what is called whole can be read
-    except Exception as error:
-        wrong.append(f"after the kill: {type(error).__name__}: {error}")
-    status, _ = run(command, lake)
-    if status != 0:
-        return [*wrong, f"the repeat ended with {status}"]
-    try:
-        left = content(lake)
-        wrong += [f"{len(expected.keys() ^ left.keys())} trials differ"] if left.keys() != expected.keys() else []
-        wrong += ["other rows"] if {k: left[k] for k in left if k in expected} != expected and not wrong else []
+        left = _content(lake)
+        if left.keys() != after.keys():
+            wrong.append(f"{len(after.keys() ^ left.keys())} trials differ")
+        elif left != after:
+            wrong.append("other rows")
+        if verify.verify(lake).unrecorded:  # the repeat had nothing to do; the next that writes records them
+            with writing.writing(str(lake), "the next writer"):
+                pass
         found = verify.verify(lake)
         wrong += [f"verify: {d}" for d in found.damaged] + [f"unrecorded: {p}" for p in found.unrecorded]
+        wrong += [f"erased and there: {p}" for p in found.erased] + [f"{found.unfinished} unfinished"] * (
+            found.unfinished > 0
+        )
     except Exception as error:
         wrong.append(f"after the repeat: {type(error).__name__}: {error}")
-    if command == "erase":
-        wrong += [f"still there: {p}" for p in lake.parent.rglob("*") if WHO in p.name]
-        wrong += [
-            f"in the bytes of {p.name}" for p in lake.rglob("*") if p.is_file() and WHO.encode() in p.read_bytes()
-        ]
-    if command in ("export-lake", "pseudonymise"):
-        wrong += [f"left: {p.name}" for p in lake.parent.iterdir() if p.name.endswith(".tmp")]
-    return wrong
+    if command.startswith("erase"):
+        files = [p for p in lake.rglob("*") if p.is_file()]
+        wrong += [f"still there: {p}" for p in lake.rglob("*") if WHO in p.name]
+        wrong += [f"in the bytes of {p.name}" for p in files if WHO.encode() in p.read_bytes()]
+    return wrong + _beside(lake.parent, undisturbed, is_random=COMMANDS[command].is_random)
+
+
+def _beside(folder: Path, undisturbed: Path, *, is_random: bool) -> list[str]:
+    """What differs among the files beside the lake, and temporary ones in it."""
+    ours, theirs = (_files_beside(place) for place in (folder, undisturbed))
+    if is_random:  # names differ too
+        return [] if len(ours) == len(theirs) else [f"beside the lake are {sorted(ours)}, not {sorted(theirs)}"]
+    wrong = [f"beside the lake {name} is in one alone" for name in sorted(ours.keys() ^ theirs.keys())]
+    return wrong + [
+        f"{name} is not that of an undisturbed run" for name in ours.keys() & theirs if ours[name] != theirs[name]
+    ]
+
+
+def _files_beside(folder: Path) -> dict[str, bytes]:
+    paths = (p for p in folder.rglob("*") if p.is_file() and folder / "lake" not in p.parents)
+    return {str(p.relative_to(folder)): p.read_bytes() for p in paths}

@@ -1,7 +1,9 @@
-"""Four processes ingest overlapping cohorts into one lake while two read it in a loop."""
+"""Four processes ingest overlapping cohorts into one lake while two read it in a loop, or while somebody is erased."""
 
 from __future__ import annotations
 
+import random
+import signal
 import subprocess
 import sys
 import time
@@ -12,7 +14,8 @@ from neurostore.api import open as open_lake
 from neurostore.errors import NotALakeError
 from neurostore.upkeep.verify import verify
 from tests.builders.tiny_bvh import write_bvh
-from tests.torture.kills import Content, content
+from tests.torture.kills import WHO, Content, content, holding
+from tests.torture.warm import Running, run
 
 N_TRIALS = 8
 _CLI = [sys.executable, "-m", "neurostore.cli"]
@@ -75,3 +78,69 @@ def read_until(lake: str, stop: str) -> None:
             n += 1
         time.sleep(0.01)
     print(n, n_bad)
+
+
+# Everybody at once, some asleep: nobody who is erased comes back
+
+STALE_S = 2.0  # a process that sleeps for longer is taken for dead, as after five minutes in earnest
+
+
+def erase_amid_writers(folder: Path, rng: random.Random) -> list[str]:
+    """One round: four ingests that sleep now and then, a compaction, a vacuum and an erasure, all at once.
+
+    The erased person's recordings are in every cohort. What is wrong, in words: the person comes back, into the lake or
+    a byte of it; a trial of somebody else is lost or other than alone; damage.
+    """
+    for i in range(N_TRIALS):
+        for cohort in (f"cohort{i % 4}", f"cohort{(i + 1) % 4}", "all"):
+            write_bvh(folder / cohort / f"S{i % 3}" / f"walk{i}.bvh", 40 + i)
+    for i in range(4):
+        write_bvh(folder / f"cohort{i}" / WHO / f"walk{i}.bvh", 90 + i)
+        write_bvh(folder / "gone" / WHO / f"walk{i}.bvh", 90 + i)
+    lake, one = folder / "many", folder / "one"
+    for cohort, where in (("all", one), ("gone", lake)):
+        status, said, _ = run(["ingest", str(folder / cohort), "--workers", "1", "--lake", str(where)])
+        assert status == 0, said
+    ingests = [["ingest", str(folder / f"cohort{i}"), "--workers", "1", "--lake", str(lake)] for i in range(4)]
+    others = [["compact", "--lake", str(lake)], ["compact", "--vacuum", "--lake", str(lake)]]
+    running = [Running(words, stale_s=STALE_S) for words in (*ingests, *others)]
+    erased = _erase_while_they_sleep(lake, running[:4], rng)
+    said = [one.ended() for one in running]
+    wrong = [f"{words[0]} ended with {s}: {t[-300:]}" for words, (s, t) in zip((*ingests, *others), said, strict=True) if s not in (0, 1, 3) or "Traceback" in t]  # fmt: skip
+    for words in [["erase", WHO, "--yes", "--lake", str(lake)]] * (not erased) + ingests:  # as a user would repeat them
+        status, text, _ = run(words)
+        if status not in (0, 1) or "Traceback" in text:
+            wrong.append(f"{words[0]} again ended with {status}: {text[-300:]}")
+    found = verify(lake)
+    wrong += [f"came back: {path}" for path in found.erased]
+    wrong += [f"came back as bytes: {path}" for path in holding(WHO, lake)]
+    wrong += [f"damaged: {d}" for d in found.damaged]
+    if _rows(lake) != _rows(one):
+        wrong.append("the content of the others is not that of one process")
+    return wrong
+
+
+def _erase_while_they_sleep(lake: Path, ingests: list[Running], rng: random.Random) -> bool:
+    """Stop ingests at random moments, erase while they sleep, wake them. Whether the erasure was done."""
+    time.sleep(rng.uniform(0, 1.0))
+    asleep = [one for one in ingests if rng.random() < 0.75]
+    for one in asleep:
+        one.send(signal.SIGSTOP)
+        time.sleep(rng.uniform(0, 0.2))
+    time.sleep(STALE_S + rng.uniform(0.1, 1.0))
+    done = False
+    for _ in range(3):
+        erase = Running(["erase", WHO, "--yes", "--lake", str(lake)], stale_s=STALE_S)
+        if erase.wait(4.0):
+            done = erase.ended()[0] == 0
+        else:  # it waits for the lock of one that sleeps
+            erase.send(signal.SIGKILL)
+            erase.ended()
+        if done:
+            break
+        for one in asleep:
+            one.send(signal.SIGCONT)
+        time.sleep(0.5)
+    for one in asleep:
+        one.send(signal.SIGCONT)
+    return done

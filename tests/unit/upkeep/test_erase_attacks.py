@@ -242,3 +242,103 @@ def test_temporary_files_are_swept_and_searched(lake):
     erase.erase(lake, WHO)
     assert [p for p in left if p.exists()] == []
     assert not list(lake.rglob(f"*{WHO}*"))
+
+
+# Short keys, and names that only the erased person brought
+
+
+@pytest.mark.parametrize("key", ["1", "10", "S2"])
+def test_a_short_key_is_erased_without_false_alarm(tmp_path, key):
+    """Sessions, versions and counts of the lake's own files say 1 and 10 too."""
+    people = sorted({"1", "10", "S2", "100"})
+    trials = [trial(p, "walk_1_10", session="1", left_heel=HEEL + i) for i, p in enumerate(people)]
+    lake = Path(build_lake(tmp_path, trials, [{"subject": p, "group": "1"} for p in people]).path)
+    open_lake(lake).sql("SELECT subject, frame FROM landmarks WHERE subject = '100'").write_parquet(
+        lake / "other.parquet"
+    )
+    receipt = erase.erase(lake, key)
+    assert receipt.remaining == []
+    assert sorted(set(open_lake(lake).trials()["subject"])) == [p for p in people if p != key]
+    assert not list(lake.rglob(f"subject={key}"))
+    assert verify.verify(lake).is_clean
+
+
+def test_columns_and_skeletons_of_nobody_go(tmp_path):
+    hers = trial(WHO, poses={"jane_doe_knee": HEEL}, skeleton="doe_family", row={"seen_by_dr_doe": "yes", "height": 1})
+    others = trial("P0101", poses={"knee": HEEL}, skeleton="doe_family", row={"height": 2, "skeletons": ["doe_family"]})
+    people = [{"subject": WHO, "sister_of_P0101": "twin", "group": "CP"}, {"subject": "P0101", "group": "CP"}]
+    lake = Path(build_lake(tmp_path, [hers, others], people, one_by_one=True).path)
+    receipt = erase.erase(lake, WHO)
+    assert receipt.remaining == []
+    opened = open_lake(lake)
+    assert "sister_of_P0101" not in opened.scan("subjects").collect_schema().names()
+    assert "seen_by_dr_doe" not in opened.scan("trials").collect_schema().names()
+    assert opened.scan("trials").collect()["height"].to_list() == [2]
+    columns = opened.scan("poses/doe_family").collect_schema().names()
+    assert "knee" in columns
+    assert "jane_doe_knee" not in columns
+    for path in lake.rglob("*"):
+        if path.is_file():
+            held = path.read_bytes()
+            assert b"jane_doe" not in held, path
+            assert b"seen_by_dr" not in held, path
+            assert b"sister_of" not in held, path
+    assert verify.verify(lake).is_clean
+    build_lake(tmp_path, [trial("P0101", "run", poses={"hip": HEEL}, skeleton="doe_family", row={"height": 3})])
+    assert set(open_lake(lake).scan("trials").collect()["height"]) == {2, 3}
+
+
+def test_what_a_killed_command_left_elsewhere_goes(lake, tmp_path, monkeypatch):
+    import tempfile
+
+    (tmp_path / "machine").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "machine"))
+    outputs.note(lake, "distances", tmp_path / "d.npy")
+    left = [
+        tmp_path / ".d.npy.left-square.0123abcd.tmp",
+        tmp_path / ".d.npy.0123abcd.tmp",
+        tmp_path / "machine" / ".neurostore.0123abcd.tmp",
+    ]
+    for path in left:
+        path.write_text(WHO)
+    (tmp_path / ".mine.0123abcd.tmp").write_text("of nobody we know")
+    receipt = erase.erase(lake, WHO)
+    assert [p for p in left if p.exists()] == []
+    assert (tmp_path / ".mine.0123abcd.tmp").exists()
+    assert any("d.npy" in line for line in receipt.outside)
+
+
+def test_outputs_are_noted_before_they_are_written(lake, tmp_path):
+    (lake / "mine.txt").write_text(f"{WHO}, a stranger's note")
+    with pytest.raises(Cut):
+        _cut_off_while_writing(lake, lake / "who.csv")
+    with pytest.raises(ValueError, match="refused"), outputs.noting(lake, "export", lake / "mine.txt"):
+        raise ValueError("refused: it exists")
+    assert [n["kind"] for n in outputs.noted(str(lake)).values()] == ["sql"]
+    receipt = erase.erase(lake, WHO)
+    assert not (lake / "who.csv").exists()
+    assert receipt.remaining == ["mine.txt holds data of the person"]
+
+
+def _cut_off_while_writing(lake: Path, path: Path) -> None:
+    with outputs.noting(lake, "sql", path):
+        path.write_text(WHO)
+        raise Cut
+
+
+def test_a_decision_on_somebody_who_is_erased_meanwhile_is_refused(lake, monkeypatch):
+    from neurostore import reviews
+    from neurostore.errors import UsageError
+
+    decision = {"action": "exclude", "subject": WHO, "trial": "walk", "reviewer": "R1", "reason": "crutch"}
+    real = reviews._problems
+
+    def slow(*given):
+        found = real(*given)
+        erase.erase(lake, WHO)
+        return found
+
+    monkeypatch.setattr(reviews, "_problems", slow)
+    with pytest.raises(UsageError, match="erased from this lake meanwhile"):
+        reviews.decide(lake, [decision])
+    assert not list(lake.rglob("reviews/*.parquet"))

@@ -1,0 +1,110 @@
+"""Is a person in a table of Arrow or an array of NumPy? Texts are searched as text, numbers for coordinates alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from neurostore.upkeep.traces import Answer, Traces, is_key_column
+
+_NUMPY = b"\x93NUMPY"
+
+
+def worst(answers: Iterable[Answer]) -> Answer:
+    """``holds`` where any part holds the person, else ``may hold`` where any may."""
+    found = set[Answer]()
+    for answer in answers:
+        if answer == "holds":
+            return answer
+        found.add(answer)
+    return "may hold" if "may hold" in found else "holds nothing"
+
+
+def in_table(table: pa.Table, traces: Traces) -> Answer:
+    """Whether any column of a table holds the person."""
+    parts = (
+        (field, chunk) for field, column in zip(table.schema, table.columns, strict=True) for chunk in column.chunks
+    )
+    return worst(_in_array(chunk, traces, is_key=is_key_column(field.name)) for field, chunk in parts)
+
+
+def _in_array(array: pa.Array, traces: Traces, *, is_key: bool = False) -> Answer:
+    """Texts as one text, numbers as their bytes, nested columns by their parts."""
+    kind = array.type
+    if pa.types.is_dictionary(kind):
+        return _in_array(array.dictionary, traces, is_key=is_key)
+    if pa.types.is_struct(kind):
+        parts = [array.field(i) for i in range(kind.num_fields)]
+        fields = zip(kind, parts, strict=True)
+        found = worst(_in_array(part, traces, is_key=is_key_column(field.name)) for field, part in fields)
+        return "holds" if _in_rows(parts, traces) else found
+    if pa.types.is_map(kind):
+        return worst(_in_array(part, traces) for part in (array.keys, array.items))
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        return _in_array(array.flatten(), traces, is_key=is_key)
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        return traces.in_binary(b"\n".join(filter(None, pc.unique(array).to_pylist())))
+    if pa.types.is_floating(kind) and traces.in_numbers(array.to_numpy(zero_copy_only=False).tobytes()):
+        return "holds"
+    if pa.types.is_primitive(kind):
+        return _said("holds" if is_key and _is_among_numbers(array, traces.subject) else "")
+    texts = [str(v) for v in pc.unique(array).to_pylist() if v is not None] if _is_text(kind) else _as_texts(array)
+    if is_key and traces.subject in texts:
+        return "holds"
+    return traces.in_text("\n".join(texts).encode())
+
+
+def _said(answer: str) -> Answer:
+    return "holds" if answer else "holds nothing"
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
+
+
+def _as_texts(array: pa.Array) -> list[str]:
+    """Of views, unions, extensions."""
+    return [str(v) for v in array.to_pylist() if v is not None]
+
+
+def _is_among_numbers(array: pa.Array, subject: str) -> bool:
+    """Whether a column of keys that was stored as numbers has the subject's: ``01`` may have become 1."""
+    if not subject.isdigit() or not (pa.types.is_integer(array.type) or pa.types.is_floating(array.type)):
+        return False
+    return any(value is not None and value == int(subject) for value in pc.unique(array).to_pylist())
+
+
+def _in_rows(parts: list[pa.Array], traces: Traces) -> bool:
+    """Coordinates of a point side by side, as no column has them."""
+    if not traces.runs or not all(pa.types.is_floating(p.type) for p in parts):
+        return False
+    return traces.in_numbers(np.stack([p.to_numpy(zero_copy_only=False) for p in parts], axis=1).tobytes())
+
+
+def is_array_file(head: bytes) -> bool:
+    """Whether a file begins as NumPy's .npy."""
+    return head.startswith(_NUMPY)
+
+
+def in_array_file(file: BinaryIO, traces: Traces) -> Answer:
+    """Whether a .npy holds the person; ``may hold`` where it has pickled objects."""
+    try:
+        values: Any = np.load(file, allow_pickle=False)
+    except ValueError:
+        file.seek(0)
+        return worst(["may hold", traces.in_binary(file.read())])
+    return _in_values(values, traces)
+
+
+def _in_values(values: np.ndarray[Any, Any], traces: Traces) -> Answer:
+    if values.dtype.names:
+        return worst(_in_values(values[name], traces) for name in values.dtype.names)
+    if values.dtype.kind == "U":
+        return traces.in_text("\n".join(np.unique(values).tolist()).encode())
+    if values.dtype.kind == "S":
+        return traces.in_text(b"\n".join(np.unique(values).tolist()))
+    return _said("holds" if traces.in_numbers(np.ascontiguousarray(values).tobytes()) else "")
