@@ -59,7 +59,7 @@ def header_of(path: Path, given: Any, options: ReadOptions) -> Header:
     axes = one_of("axes", ("camera", "x", "-x", "y", "-y", "z", "-z"))
     basis = one_of("position_basis", BASES)
     length_basis = one_of("length_basis", LENGTHS, "judged")
-    fps = options.rate_hz if options.rate_hz is not None else given.get("fps")
+    fps: Any = options.rate_hz if options.rate_hz is not None else given.get("fps")
     if not _is_number(fps) or not RATES_HZ[0] <= float(fps) <= RATES_HZ[1]:
         problems.append(f"fps is {fps!r}, expected {RATES_HZ[0]:g} to {RATES_HZ[1]:g} frames per second")
     problems += _estimator_problems(given.get("estimator"))

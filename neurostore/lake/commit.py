@@ -217,15 +217,15 @@ def _rows_naming(
     named = arrow_columns.sum_by_key(current["table_versions"], "max")
     for table, version in versions.items():
         named[table] = max(version, named.get(table, 0))
-    versions = sorted(named.items())
+    newest_of_each = sorted(named.items())
     if rows:
-        return schema.rows_table("trials", [{**row, "table_versions": versions} for row in rows])
+        return schema.rows_table("trials", [{**row, "table_versions": newest_of_each} for row in rows])
     keys = zip(*(current[c].to_pylist() for c in _TRIAL), strict=True)
     stays = [i for i, key in enumerate(keys) if key not in removed][:1]
     at = current.schema.get_field_index("table_versions")
     column = current.schema.field(at)
     return current.take(pa.array(stays, pa.int64())).set_column(
-        at, column, pa.array([versions] * len(stays), column.type)
+        at, column, pa.array([newest_of_each] * len(stays), column.type)
     )
 
 

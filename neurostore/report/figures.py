@@ -47,8 +47,8 @@ def panel(block: Session, which: Panel) -> Plot | None:
             name = f"{side}, {block.before.session}"
             marks.append(Line(PERCENT, earlier.mean, SIDE_COLOURS[side], tags, name, "dot", 1.3))
     for side, curve in curves.items():
-        tags = {"role": "mean", "side": side, "n": curve.n_cycles}
-        marks.append(Line(PERCENT, curve.mean, SIDE_COLOURS[side], tags, side, SIDE_DASHES[side]))
+        of_mean = {"role": "mean", "side": side, "n": curve.n_cycles}
+        marks.append(Line(PERCENT, curve.mean, SIDE_COLOURS[side], of_mean, side, SIDE_DASHES[side]))
     rules = tuple(
         Rule(percent, SIDE_COLOURS[side], side, SIDE_DASHES[side])
         for side, percent in block.foot_off.items()
@@ -90,7 +90,7 @@ def map_bars(block: Session) -> Plot | None:
         if any(v is not None for v in values):
             marks.append(
                 Bars(
-                    np.arange(len(_SCORES)),
+                    np.arange(len(_SCORES), dtype=float),
                     np.array([np.nan if v is None else v for v in values], float),
                     SIDE_COLOURS.get(side, "#666666"),
                     {"role": "gvs", "side": side},

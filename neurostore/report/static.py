@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -86,7 +86,7 @@ def _kinematics(block: Session) -> Figure:
     figure = empty_figure(10.0, 11.0, layout=None)  # laying out twelve axes by their labels takes most of the time
     figure.subplots_adjust(left=0.05, right=0.985, top=0.93, bottom=0.085, hspace=0.2, wspace=0.16)
     axes = figure.subplots(4, 3, sharex=True)
-    names = {}
+    names: dict[str, Any] = {}
     for which, ax in zip(PANELS, axes.flat, strict=True):
         plot = figures.panel(block, which)
         if plot is None:
