@@ -93,6 +93,10 @@ def inspect(
     from neurostore.ingest.video.models import declared, inspection, store
 
     model = declared.find(name, models)
+    if store.is_bundle(model):
+        store.check_bundle(path if path is not None else store.installed(model).path)
+        print(f"{model.name}: a bundle of {' and '.join(store.BUNDLED)}")
+        return
     found = inspection.inspect(path if path is not None else store.installed(model).path)
     new, gone = inspection.op_difference(found, model)
     print(f"written by TensorFlow {found.producer} (recorded: {model.producer or 'nothing'})")

@@ -26,11 +26,14 @@ from neurostore.ingest.video.camera import Camera
 from neurostore.ingest.video.contract import Detection, EstimatorOptions, Session
 from neurostore.ingest.video.decode import Picture, VideoInfo
 from neurostore.ingest.video.estimators.quiet import native_stderr_held
+from neurostore.ingest.video.models import declared, store
+from neurostore.ingest.video.models.declared import Model
 from neurostore.ingest.video.tracking import weak_perspective
 from neurostore.skeleton import Skeleton
 
 VERSION = 2
 SKELETON = "blazepose_33"
+DEFAULT = "pose_landmarker_full"
 MAX_PERSONS = 3
 _FILES = {  # in the bundle -> in the wheel, (mean, SD) by which the model wants its input image normalised
     "pose_detector.tflite": ("modules/pose_detection/pose_detection.tflite", (127.5, 127.5)),
@@ -43,7 +46,10 @@ _PART_HEIGHT = 0.8  # of the other's height, below which it is a part of it
 
 def identity(options: EstimatorOptions) -> dict[str, Any]:
     """Name, version and measured hash of the model, without loading it."""
-    return {"name": "mediapipe", "version": _installed_version(), "model": SKELETON, "model_sha256": _model_sha256()}
+    version, model = _installed_version(), _chosen(options)
+    if model is not None:
+        return {"name": "mediapipe", "version": version, "model": model.name, "model_sha256": model.sha256}
+    return {"name": "mediapipe", "version": version, "model": SKELETON, "model_sha256": _model_sha256()}
 
 
 def memory_mb(options: EstimatorOptions) -> float:
@@ -57,15 +63,15 @@ class MediaPipe:
 
     options: EstimatorOptions
     name = "mediapipe"
-    model_name = SKELETON
     device = "cpu"
     length_basis = "nominal"
 
     def __post_init__(self) -> None:
         if self.options.skeletons not in ((), (SKELETON,)):
             raise UsageError(f"mediapipe gives {SKELETON} alone, asked for {', '.join(self.options.skeletons)}")
-        self.version = _installed_version()
-        self.model_sha256 = _model_sha256()
+        known = identity(self.options)
+        self.version, self.model_name, self.model_sha256 = known["version"], known["model"], known["model_sha256"]
+        self.bundle = _bundle_of(self.options)
         self.skeletons = (skeletons.load(SKELETON),)
 
     def position_basis(self, camera: Camera) -> str:
@@ -74,7 +80,7 @@ class MediaPipe:
 
     def session(self, video: VideoInfo, camera: Camera) -> Session:
         """Start the estimation of one video."""
-        return _Session(self.options, camera, self.skeletons[0])
+        return _Session(self.options, camera, self.skeletons[0], self.bundle)
 
     def notes(self) -> list[str]:
         """Notes for the trial about the estimator."""
@@ -92,13 +98,13 @@ def load(options: EstimatorOptions) -> MediaPipe:
 
     Raises
     ------
-    MissingExtraError, ModelError : mediapipe is not installed, or its wheel lacks the model files.
+    MissingExtraError, ModelError : mediapipe is not installed, or its model is neither in the wheel nor in the store.
     """
     return MediaPipe(options)
 
 
 class _Session:
-    def __init__(self, options: EstimatorOptions, camera: Camera, skeleton: Skeleton):
+    def __init__(self, options: EstimatorOptions, camera: Camera, skeleton: Skeleton, bundle: bytes):
         self.camera, self.skeleton = camera, skeleton
         self.is_placed = options.position != "root_relative"
         threshold = options.detector_threshold if options.detector_threshold is not None else 0.5
@@ -110,7 +116,7 @@ class _Session:
         with native_stderr_held():
             self._landmarker = vision.PoseLandmarker.create_from_options(
                 vision.PoseLandmarkerOptions(
-                    base_options=BaseOptions(model_asset_buffer=_bundle()),
+                    base_options=BaseOptions(model_asset_buffer=bundle),
                     running_mode=vision.RunningMode.VIDEO,
                     num_poses=options.max_persons or MAX_PERSONS,
                     min_pose_detection_confidence=threshold,
@@ -209,7 +215,7 @@ def _imported() -> Any:
             from mediapipe.tasks.python import vision  # noqa: F401
     except ImportError as error:
         raise MissingExtraError(
-            f"this estimator needs mediapipe 0.10.21 ({error}): pip install 'neurostore[mediapipe]'"
+            f"this estimator needs mediapipe 0.10.21 or 1.x ({error}): pip install 'neurostore[mediapipe]'"
         ) from None
     return mediapipe
 
@@ -218,13 +224,12 @@ def _installed_version() -> str:
     try:
         return metadata.version("mediapipe")
     except metadata.PackageNotFoundError:
-        raise MissingExtraError(
-            "mediapipe is not installed: pip install 'neurostore[mediapipe]' (0.10.21, whose wheel carries the model)"
-        ) from None
+        raise MissingExtraError("mediapipe is not installed: pip install 'neurostore[mediapipe]'") from None
 
 
 def _model_files() -> dict[str, Path]:
     """The bundle's names and where the wheel has them, found without importing mediapipe."""
+    _installed_version()
     found = {}
     for name, (inside, _) in _FILES.items():
         path = Path(str(metadata.distribution("mediapipe").locate_file(f"mediapipe/{inside}")))
@@ -232,6 +237,43 @@ def _model_files() -> dict[str, Path]:
             raise ModelError(f"{path}: mediapipe {_installed_version()} has no {inside}; expected release 0.10.21")
         found[name] = path
     return found
+
+
+def wheel_has_model() -> bool:
+    """Whether the installed mediapipe contains the model, as 0.10.21 does and releases from 0.10.30 on do not."""
+    try:
+        _model_files()
+    except (ModelError, MissingExtraError):
+        return False
+    return True
+
+
+def _chosen(options: EstimatorOptions) -> Model | None:
+    """The declared model that is used, None for the one in the wheel.
+
+    Raises
+    ------
+    UsageError : the model named is none of MediaPipe's.
+    """
+    if options.model is None and wheel_has_model():
+        return None
+    configuration = Path(options.models_toml) if options.models_toml else None
+    model = declared.find(options.model or DEFAULT, configuration)
+    if model.estimator != "mediapipe":
+        ours = [m.name for m in declared.declared(configuration).values() if m.estimator == "mediapipe"]
+        raise UsageError(f"{model.name} is a model of {model.estimator}; those of mediapipe are {', '.join(ours)}")
+    return model
+
+
+def _bundle_of(options: EstimatorOptions) -> bytes:
+    """The bundle that is used.
+
+    Raises
+    ------
+    ModelError : it is not on this machine, or changed since it was fetched.
+    """
+    model = _chosen(options)
+    return _bundle() if model is None else store.installed(model).path.read_bytes()
 
 
 @cache

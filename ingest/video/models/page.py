@@ -16,7 +16,8 @@ the same form, given by `--models` or `$NEUROSTORE_MODELS_TOML`. A bearer token 
 `$NEUROSTORE_MODEL_TOKEN`; it is sent only to mirrors, only over https, and never to the target of a redirect. Models
 are stored in `$NEUROSTORE_MODELS`, or in the user's cache folder if that is not set.
 
-MediaPipe (`--estimator mediapipe`) needs none of this: its model is part of the package's wheel.
+MediaPipe 0.10.21 (Python 3.11 and 3.12) needs no download: the full model is part of its wheel. Later releases have no
+model, so `pose_landmarker_full` is taken unless `--model` names another: `neurostore model fetch --model NAME`.
 """
 
 
@@ -27,16 +28,20 @@ def page() -> str:
         parts.append(f"\n## {model.name}\n\n{model.meaning}.\n")
         rows = [
             ("estimator", f"`{model.estimator}`"),
-            ("file", f"`{model.file}`, about {model.size_about_mb / 1000:.1f} GB"),
+            ("file", f"`{model.file}`, about {_size(model.size_about_mb)}"),
             ("SHA-256", f"`{model.sha256}`"),
             *[("address", f"<{url}>") for url in (*model.mirrors, *model.urls)],
-            ("written by", f"TensorFlow {model.producer}"),
-            ("runs with", f"TensorFlow {model.tensorflow}"),
+            *([("written by", f"TensorFlow {model.producer}")] if model.producer else []),
+            *([("runs with", f"TensorFlow {model.tensorflow}")] if model.tensorflow else []),
             ("licence", model.licence),
             ("cite", model.cite),
             ("stored by default", ", ".join(f"`{s}`" for s in model.stored)),
             ("skeletons", ", ".join(f"`{s}`" for s in model.skeletons)),
-            ("ops", f"{len(model.ops)}, all stock"),
+            *([("ops", f"{len(model.ops)}, all stock")] if model.ops else []),
         ]
         parts.append("\n| | |\n|---|---|\n" + "".join(f"| {name} | {value} |\n" for name, value in rows))
     return "".join(parts)
+
+
+def _size(mb: float) -> str:
+    return f"{mb / 1000:.1f} GB" if mb >= 100 else f"{mb:.1f} MB"

@@ -2,6 +2,7 @@
 
 A model in the cache is one folder ``<cache>/<name>-<first 16 of the SHA-256>/`` with the unpacked ``tree/`` and a
 ``manifest.json``; it appears by one rename, after the tarball's SHA-256 and the SavedModel's interface were checked.
+A bundle of MediaPipe (``.task``) is one file, which is kept as it is.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import os
 import shutil
 import tarfile
 import uuid
+import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,12 +29,13 @@ from neurostore.ingest.video.models.declared import Model
 from neurostore.wording import and_more, listed
 
 _CHUNK = 1 << 20
+BUNDLED = ("pose_detector.tflite", "pose_landmarks_detector.tflite")
 _UNPACKED_LIMIT = 20  # times the tarball: more is not a model
 
 
 @dataclass(frozen=True)
 class Installed:
-    """A model in the cache. path : the folder with saved_model.pb; tree_sha256 : measured over every file."""
+    """A model in the cache. path : the folder with saved_model.pb, or the bundle; tree_sha256 : measured over every file."""
 
     model: Model
     path: Path
@@ -135,10 +138,15 @@ def _remove(part: Path) -> None:
 def _install(model: Model, tarball: Path, folder: Path, source: str) -> Installed:
     """Unpack a tarball whose hash is right into a staging folder, look at it, and rename it into place."""
     with _staging(folder) as staging:
-        unpack(tarball, staging / "tree")
-        root = saved_model_folder(staging / "tree")
-        with contextlib.suppress(MissingExtraError):  # without TensorFlow the same check waits for the first load
-            inspection.check(inspection.inspect(root), model)
+        if is_bundle(model):
+            check_bundle(tarball)
+            (staging / "tree").mkdir()
+            root = Path(shutil.copyfile(tarball, staging / "tree" / Path(model.file).name))
+        else:
+            unpack(tarball, staging / "tree")
+            root = saved_model_folder(staging / "tree")
+            with contextlib.suppress(MissingExtraError):  # without TensorFlow the same check waits for the first load
+                inspection.check(inspection.inspect(root), model)
         files = _measure(staging / "tree")
         manifest = {
             "model": model.name,
@@ -164,6 +172,29 @@ def _staging(folder: Path) -> Iterator[Path]:
         yield staging
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+def is_bundle(model: Model) -> bool:
+    """Whether the model is one bundle of MediaPipe, not a tarball with a SavedModel."""
+    return model.file.endswith(".task")
+
+
+def check_bundle(path: Path) -> None:
+    """See that a file is a pose landmarker's bundle: a zip with a detector and a model of landmarks.
+
+    Raises
+    ------
+    ModelError : it is not.
+    """
+    try:
+        with zipfile.ZipFile(path) as bundle:
+            members = bundle.namelist()
+    except (zipfile.BadZipFile, OSError) as error:
+        raise ModelError(f"{path.name}: is no bundle of MediaPipe: {error}") from None
+    if absent := [name for name in BUNDLED if name not in members]:
+        raise ModelError(
+            f"{path.name}: is no pose landmarker: it lacks {', '.join(absent)}, found {listed(members, 5) or 'nothing'}"
+        )
 
 
 def unpack(tarball: Path, target: Path) -> None:
@@ -297,6 +328,12 @@ def _manifest(model: Model, folder: Path) -> dict[str, Any]:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
+        if is_bundle(model):
+            raise ModelError(
+                f"the pose model {model.name} is not on this machine (looked in {folder}); get it with 'neurostore model "
+                f"fetch --model {model.name}' (about {model.size_about_mb:.0f} MB) or 'neurostore model fetch --model "
+                f"{model.name} --from FILE'"
+            ) from None
         raise ModelError(
             f"the pose model {model.name} is not on this machine (looked in {folder}); get it with 'neurostore model "
             f"fetch' (about {model.size_about_mb / 1000:.1f} GB) or 'neurostore model fetch --from FILE'; "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +11,18 @@ import pytest
 pytest.importorskip("mediapipe", reason="the extra mediapipe is not installed")
 pytest.importorskip("av", reason="videos need PyAV")
 
-from neurostore.errors import UsageError
+from neurostore.errors import ModelError, UsageError
 from neurostore.ingest.recording import ReadOptions, Recording
 from neurostore.ingest.video.camera import Camera, intrinsics_from_fov
 from neurostore.ingest.video.estimate import estimate, settings
+from neurostore.ingest.video.estimators import mediapipe as estimator
 from neurostore.ingest.video.estimators.mediapipe import place
+from neurostore.ingest.video.models import store
+from neurostore.ingest.video.models.declared import find
 from tests.shared_data import SHARED, needs_shared
+
+if not estimator.wheel_has_model():
+    pytest.skip("this release of mediapipe has no model in its wheel", allow_module_level=True)
 
 
 @pytest.fixture(scope="module")
@@ -106,3 +113,43 @@ def test_other_skeletons_are_refused(tmp_path: Path) -> None:
     film(tmp_path / "walk.mp4", [Walk()], 3)
     with pytest.raises(UsageError, match="gives blazepose_33 alone"):
         estimate(tmp_path / "walk.mp4", estimator="mediapipe", skeletons="coco_19")
+
+
+def declare(folder: Path, content: bytes, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
+    """A file, and the TOML that declares it as the full pose landmarker."""
+    monkeypatch.setenv("NEUROSTORE_MODELS", str(folder / "models"))
+    file, toml = folder / "own.task", folder / "models.toml"
+    file.write_bytes(content)
+    sha256 = hashlib.sha256(content).hexdigest()
+    toml.write_text(f'[[model]]\nname = "pose_landmarker_full"\nsha256 = "{sha256}"\n')
+    return file, toml
+
+
+@needs_shared
+def test_a_bundle_of_the_store_gives_the_poses_of_the_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, toml = declare(tmp_path, estimator._bundle(), monkeypatch)
+    given = {"model": "pose_landmarker_full", "models_toml": str(toml)}
+    path, options = SHARED / "video" / "sports2d_demo.mp4", ReadOptions(frames=(60, 75))
+    with pytest.raises(ModelError, match="model fetch --model pose_landmarker_full"):
+        estimate(path, options, "mediapipe", **given)
+    model = find("pose_landmarker_full", toml)
+    assert store.fetch(model, tarball=file).path.read_bytes() == file.read_bytes()
+    assert store.verify(model).path == store.installed(model).path
+    with_bundle, with_wheel = estimate(path, options, "mediapipe", **given), estimate(path, options, "mediapipe")
+    np.testing.assert_allclose(with_bundle.poses[0].positions, with_wheel.poses[0].positions, atol=1e-3)
+    assert with_bundle.estimator["model"] == "pose_landmarker_full"
+    assert with_bundle.estimator["model_sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert settings("mediapipe", given) != settings("mediapipe", {})
+
+
+def test_another_file_is_no_pose_landmarker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, toml = declare(tmp_path, b"no zip at all", monkeypatch)
+    with pytest.raises(ModelError, match="is no bundle of MediaPipe"):
+        store.fetch(find("pose_landmarker_full", toml), tarball=file)
+    with pytest.raises(ModelError, match="SHA-256 is"):
+        store.fetch(find("pose_landmarker_lite"), tarball=file)
+
+
+def test_a_model_of_metrabs_is_refused() -> None:
+    with pytest.raises(UsageError, match="those of mediapipe are pose_landmarker_full, pose_landmarker_lite"):
+        estimator.load(estimator.EstimatorOptions(model="metrabs_eff2l_y4_384px_800k_28ds"))
