@@ -252,7 +252,7 @@ def _opened(path: Path, n_threads: int = 0) -> Iterator[tuple[Any, Any]]:
         raise InputError(path, "the file is empty")
     try:
         # cameras write titles and places in the coding of their country: nothing of them is needed
-        container = av.open(str(path), metadata_errors="replace")
+        container = av.open(str(path), **_forgiving(av.__version__))
     except av.error.FFmpegError as error:
         raise InputError(path, f"cannot be opened as a video ({_said(error)}): not a video, or truncated") from None
     with container:
@@ -273,6 +273,11 @@ def _opened(path: Path, n_threads: int = 0) -> Iterator[tuple[Any, Any]]:
         stream.thread_type = "AUTO"
         stream.codec_context.thread_count = n_threads
         yield container, stream
+
+
+def _forgiving(version: str) -> dict[str, Any]:
+    """Arguments for ``av.open`` that let text in another coding pass; PyAV from 19 on always does."""
+    return {"metadata_errors": "replace"} if int(version.split(".")[0]) < 19 else {}
 
 
 def _decoded(path: Path, container: Any, stream: Any, decoding: Decoding) -> Iterator[av.VideoFrame]:
