@@ -81,7 +81,7 @@ def header_of(path: Path, given: Any, options: ReadOptions) -> Header:
     return Header(
         estimator={**estimator, "options": given["estimator"].get("options") or {}},
         unit=unit,
-        fps=float(fps or 0),  # checked above
+        fps=float(fps),
         axes=axes,
         basis=basis,
         length_basis=length_basis,
