@@ -67,7 +67,7 @@ def run(lake: Version, text: str) -> pl.DataFrame:
 
     from neurostore.sql.interruptible import interruptible
 
-    with lake.connect() as connection:
+    with lake.connect(text) as connection:
         try:
             statements = statements_that_read(connection, text)
             for statement in statements[:-1]:

@@ -64,6 +64,7 @@ def parquet_options(schema: pa.Schema) -> dict[str, Any]:
         "write_statistics": keys + plain or False,
         "row_group_size": 32_768,
         "store_schema": False,
+        "write_page_checksum": True,
     }
 
 

@@ -103,6 +103,14 @@ def open_table(root: str, table: str, version: int | None = None) -> DeltaTable:
         raise VanishedVersionError(f"{path}: version {version} of {table} is not there ({error})") from None
     except OSError as error:
         raise LakeError(f"{path}: the log of {table} cannot be reached ({error})") from error
+    except LakeError:
+        raise
+    except BaseException as error:  # what deltalake makes of damaged bytes: ValueError, KeyError, a panic of Rust
+        if isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit | MemoryError):
+            raise
+        raise DamagedLakeError(
+            f"{path}: the log of {table} cannot be read ({error}); `neurostore verify --drop-damaged` repairs logs"
+        ) from None
 
 
 def check_features(path: str, protocol: Any) -> None:

@@ -143,7 +143,9 @@ def arrow_dataset(state: TableState) -> Any:
     return ds.FileSystemDataset.from_paths(
         ["/".join(s3.split(state.path(f))) for f in files],
         schema=state.schema,
-        format=ds.ParquetFileFormat(),
+        format=ds.ParquetFileFormat(
+            default_fragment_scan_options=ds.ParquetFragmentScanOptions(page_checksum_verification=True)
+        ),
         filesystem=s3.filesystem(),
         partitions=[ds.field("subject") == f.subject for f in files] if is_split else None,
     )

@@ -11,7 +11,7 @@ it names. Writing is in lake/commit, what a user may do with a lake in neurostor
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from html import escape
 from typing import TYPE_CHECKING, Any, Self
@@ -27,8 +27,8 @@ from neurostore.errors import (
     UsageError,
     VanishedVersionError,
 )
+from neurostore.lake import checked, delta
 from neurostore.lake import columns as arrow_columns
-from neurostore.lake import delta
 from neurostore.lake import tables as lake_sql
 from neurostore.lake.selection import Selection, chosen_ids
 from neurostore.release import VERSION
@@ -47,7 +47,7 @@ def open(path: object, version: int | None = None) -> Version:
 
 def check_marker(root: str) -> None:
     """Raise NotALakeError or NewerLakeError unless this software can work on the lake at root."""
-    marker = storage.read_json(storage.join(root, "_neurostore", "lake.json"))
+    marker = _intact(storage.join(root, "_neurostore", "lake.json"))
     if marker is None:
         there = "this folder is not a lake" if storage.exists(root) else "this folder does not exist"
         raise NotALakeError(f"{root}: {there}; `neurostore ingest COHORT --lake {root}` creates one")
@@ -57,6 +57,15 @@ def check_marker(root: str) -> None:
             f"{marker.get('software_version')}; this is neurostore {VERSION}, which supports versions up to "
             f"{schema.SCHEMA_VERSION}: install a newer neurostore"
         )
+
+
+def _intact(path: str) -> dict[str, Any] | None:
+    """A small file of the lake that carries its own check; None where there is none."""
+    if storage.is_intact_json(path) is False:
+        raise DamagedLakeError(
+            f"{path}: its bytes are not those that were written; restore it from a back-up, or see `neurostore verify`"
+        )
+    return storage.read_json(path)
 
 
 def _with_newer_columns(table: str, stored: pa.Schema) -> tuple[pa.Schema, tuple[str, ...]]:
@@ -105,8 +114,9 @@ class Version:
         check_marker(root)
         if version is not None and version < 0:
             raise UsageError(f"lake version {version}: versions count from 0; see `neurostore history`")
+        checked.check_log(root, "trials")
         trials = delta.open_table(root, "trials", version)
-        vacuumed = storage.read_json(storage.join(root, "_neurostore", "vacuumed.json"))
+        vacuumed = _intact(storage.join(root, "_neurostore", "vacuumed.json"))
         if vacuumed and trials.version() < vacuumed["oldest_version"]:
             raise VanishedVersionError(
                 f"{root}: version {version} was vacuumed; versions from {vacuumed['oldest_version']} on can be opened"
@@ -118,6 +128,7 @@ class Version:
     @cached_property
     def _live(self) -> pa.Table:
         columns = ["subject", "session", "trial", "ingest_id", "table_rows", "table_versions"]
+        self._check_trials()
         return delta.read(self.path, "trials", self._trials, columns)
 
     @cached_property
@@ -152,6 +163,7 @@ class Version:
                 self._states[name] = lake_sql.TableState(self.path, name, -1, declared, (), False)
                 return self._states[name]
             else:  # a table that nothing names yet is empty, whatever is stored in it
+                checked.check_log(self.path, name)
                 table = delta.open_table(self.path, name, self.table_versions.get(name))
             files = tuple(delta.files_of(table)) if is_named else ()
             stored = sum(f.n_rows for f in files)
@@ -167,6 +179,7 @@ class Version:
     def trials_table(self) -> pa.Table:
         """Every live row of ``trials`` with every column, ordered by key."""
         keys = [("subject", "ascending"), ("session", "ascending"), ("trial", "ascending")]
+        self._check_trials()
         return delta.read(self.path, "trials", self._trials).sort_by(keys)
 
     # Tables
@@ -213,21 +226,49 @@ class Version:
 
     def scan(self, table: str) -> pl.LazyFrame:
         """Any table of the lake as a polars LazyFrame of its live rows."""
+        self._check([table])
         return lake_sql.lazy_frame(self.table_state(table), self.ingest_ids(), self._chosen is not None)
 
     # SQL
 
-    def connect(self) -> duckdb.DuckDBPyConnection:
-        """A new in-memory DuckDB connection with the tables, views and DTW functions of this version."""
+    def _check_trials(self) -> None:
+        checked.check(self.path, [f"trials/{f.path}" for f in delta.files_of(self._trials)])
+
+    def _check(self, tables: Iterable[str]) -> None:
+        """Raise DamagedLakeError where a file of these tables has other bytes than were written."""
+        states = [self.table_state(name) for name in tables]
+        checked.check(self.path, [f"{state.name}/{f.path}" for state in states for f in state.files])
+
+    def _read_by(self, query: str) -> list[str]:
+        """The tables that a query may read, by the names in it and in the views it names; all where it is empty."""
+        from neurostore.sql import views
+
+        asked = query.lower()
+        words = [asked, *(behind for name, behind in views.words_behind().items() if name in asked)]
+        return [t for t in self.tables() if not asked or any(lake_sql.sql_name(t).lower() in w for w in words)]
+
+    def connect(self, reading: str = "") -> duckdb.DuckDBPyConnection:
+        """A new in-memory DuckDB connection with the tables, views and DTW functions of this version.
+
+        reading : the SQL that will be run, so that the files of its tables alone are checked; all are where it is not known.
+        """
+        self._check(self._read_by(reading))
+        return self._connect()
+
+    def _connect(self) -> duckdb.DuckDBPyConnection:
         from neurostore.sql import dtw_functions, views
 
-        connection = self.connect_tables()
+        connection = self._connect_tables()
         views.register(connection)
         dtw_functions.register(connection)
         return connection
 
     def connect_tables(self) -> duckdb.DuckDBPyConnection:
         """A new connection with the tables alone."""
+        self._check(self.tables())
+        return self._connect_tables()
+
+    def _connect_tables(self) -> duckdb.DuckDBPyConnection:
         import duckdb
 
         from neurostore.sql import spill
@@ -282,7 +323,8 @@ class Version:
         from neurostore.sql.interruptible import interruptible
 
         if self._connection is None:
-            self._connection = self.connect()
+            self._connection = self._connect()
+        self._check(self._read_by(query))
         try:
             is_local = not storage.is_remote(self.path)  # Arrow datasets are known to their own connection alone
             connection = self._connection.cursor() if is_local else self._connection

@@ -134,6 +134,17 @@ def uses(texts: dict[str, str]) -> dict[str, set[str]]:
     return {name: (_words(text) & texts.keys()) - {name} for name, text in texts.items()}
 
 
+@cache
+def words_behind() -> dict[str, str]:
+    """Of each view, its SQL and that of every view below it, in lower case: where the names of its tables are."""
+    texts = sources()
+    behind: dict[str, str] = {}
+    used = uses(texts)
+    for name in ordered(texts):
+        behind[name.lower()] = "\n".join([texts[name].lower(), *(behind[n.lower()] for n in sorted(used[name]))])
+    return {name: " ".join(sorted(set(_WORD.findall(text)))) for name, text in behind.items()}
+
+
 def register(connection: duckdb.DuckDBPyConnection, texts: dict[str, str] | None = None) -> list[str]:
     """Create every view on the connection, which must hold the tables (schemas/tables/*.toml); return the names created.
 

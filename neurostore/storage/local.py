@@ -273,4 +273,4 @@ def open_parquet(path: str) -> Any:
     """A pyarrow ParquetFile to read from; to be closed."""
     import pyarrow.parquet as pq
 
-    return pq.ParquetFile(path)
+    return pq.ParquetFile(path, page_checksum_verification=True)

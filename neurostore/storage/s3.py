@@ -213,7 +213,7 @@ def open_parquet(path: str) -> Any:
     """A pyarrow ParquetFile that reads what is asked for and no more."""
     import pyarrow.parquet as pq
 
-    return pq.ParquetFile("/".join(split(path)), filesystem=filesystem())
+    return pq.ParquetFile("/".join(split(path)), filesystem=filesystem(), page_checksum_verification=True)
 
 
 def digest(path: str) -> tuple[str, int] | None:

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from neurostore import schema, storage
 from neurostore.errors import DamagedLakeError, LakeError
-from neurostore.lake import commit, delta, hashes, writing
+from neurostore.lake import checked, commit, delta, hashes, writing
 from neurostore.lake.version import open as open_lake
 from neurostore.trial_key import Key
 from neurostore.upkeep.damage import short_of_rows
@@ -29,6 +29,7 @@ class Dropped:
     restored: tuple[str, ...]
 
 
+@checked.off()
 def drop_damaged(lake_path: object, found: Verification | None = None) -> Dropped:
     """Put damaged log entries back, take damaged data files and all their trials out of the lake.
 

@@ -1,0 +1,135 @@
+"""No query answers from changed bytes: files are held against their recorded SHA-256 before they are first read.
+
+DuckDB and polars read Parquet without looking at page checksums (measured with DuckDB 2.0 and polars 2.1), so the whole
+file is hashed, once for each state of it: device, inode, size, and times of change and of contents. What was found whole
+is remembered in the process and in the user's cache folder, as digests that name no file and no person. A file that no
+hash is known of (an older lake's, or one whose writer was killed) is read as it is. On an object store nothing is
+hashed here: the store keeps checksums of its own, and reading everything twice would double the requests.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from pathlib import Path
+
+import platformdirs
+
+from neurostore import storage
+from neurostore.errors import DamagedLakeError
+from neurostore.lake import hashes
+
+_MOST_REMEMBERED_BYTES = 8 << 20
+_SETTLED_NS = 100_000_000  # the clock of file times ticks in milliseconds: a younger file may change unseen
+_LINE = 33
+_off: ContextVar[bool] = ContextVar("unchecked", default=False)
+_known: dict[str, set[str]] = {}
+
+
+@contextmanager
+def off() -> Iterator[None]:
+    """Read without checks inside: for what repairs a lake."""
+    token = _off.set(True)
+    try:
+        yield
+    finally:
+        _off.reset(token)
+
+
+def check(root: str, paths: Iterable[str]) -> None:
+    """Hold files (paths below the root) against what is recorded of them, unless they were since they last changed.
+
+    Raises
+    ------
+    DamagedLakeError : bytes changed; names the files, their subjects and how to repair the lake.
+    """
+    if storage.is_remote(root) or _off.get():
+        return
+    known = _remembered(root)
+    marks = {path: mark for path in paths if (mark := _mark(root, path)) is not None and mark not in known}
+    if not marks:
+        return
+    recorded = hashes.read(root).files
+    asked = [path for path in marks if path in recorded]
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        whole = dict(zip(asked, pool.map(lambda p: _is_whole(root, p, recorded[p]), asked), strict=True))
+    damaged = sorted(path for path, is_whole in whole.items() if not is_whole)
+    if damaged:
+        raise DamagedLakeError(_said(root, damaged))
+    _remember(root, [marks[path] for path in asked if _mark(root, path) == marks[path]])
+
+
+def check_log(root: str, table: str) -> None:
+    """Hold the entries and checkpoints of a table's log against what is recorded of them."""
+    if storage.is_remote(root) or _off.get():
+        return
+    folder = f"{table}/_delta_log"
+    with suppress(FileNotFoundError):
+        names = [n for n in os.listdir(storage.join(root, folder)) if n[:1].isdigit()]
+        check(root, [f"{folder}/{n}" for n in names if n.endswith((".json", ".parquet"))])
+
+
+def _said(root: str, damaged: list[str]) -> str:
+    subjects = sorted({p.split("subject=", 1)[1].split("/", 1)[0] for p in damaged if "subject=" in p})
+    whose = f" (subject {', '.join(subjects)})" if subjects else ""
+    more = f" and {len(damaged) - 3} more" if len(damaged) > 3 else ""
+    return (
+        f"{root}: {', '.join(damaged[:3])}{more}: its bytes are not those that were written{whose}; "
+        f"`neurostore verify --lake {root}` lists the trials; with --drop-damaged it repairs logs and removes "
+        "trials with damaged rows, and another ingest of their files puts these back"
+    )
+
+
+def _is_whole(root: str, path: str, entry: hashes.Entry) -> bool:
+    """Whether the file has the recorded bytes; a file that is gone is the reader's matter."""
+    found = storage.digest(storage.join(root, path))
+    return found is None or found == (entry.sha256, entry.size)
+
+
+def _mark(root: str, path: str) -> str | None:
+    """A digest of the file's place and state; None where it is gone."""
+    full = storage.join(root, path)
+    try:
+        s = os.stat(full)
+    except OSError:
+        return None
+    state = f"{full}\0{s.st_dev} {s.st_ino} {s.st_size} {s.st_mtime_ns} {s.st_ctime_ns}"
+    mark = hashlib.blake2b(state.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
+    return mark if time.time_ns() - max(s.st_mtime_ns, s.st_ctime_ns) > _SETTLED_NS else f"young {mark}"
+
+
+def _file(root: str) -> Path:
+    name = hashlib.blake2b(root.encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
+    return platformdirs.user_cache_path("neurostore") / "verified" / f"{name}.txt"
+
+
+def _remembered(root: str) -> set[str]:
+    if root not in _known:
+        _known[root] = set()
+        with suppress(OSError):
+            text = _file(root).read_bytes()
+            _known[root] = {line.decode() for line in text.split(b"\n") if len(line) == _LINE - 1 and line.isalnum()}
+    return _known[root]
+
+
+def _remember(root: str, marks: list[str]) -> None:
+    """Add marks in one write, which other processes' writes cannot tear; without a cache folder the process remembers."""
+    settled = [mark for mark in marks if not mark.startswith("young")]
+    if not settled:
+        return
+    _known[root].update(settled)
+    with suppress(OSError):
+        path = _file(root)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if path.exists() and path.stat().st_size > _MOST_REMEMBERED_BYTES:
+            path.unlink()
+        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            os.write(handle, "".join(f"{mark}\n" for mark in settled).encode())
+        finally:
+            os.close(handle)
