@@ -61,11 +61,12 @@ def check_marker(root: str) -> None:
 
 def _intact(path: str) -> dict[str, Any] | None:
     """A small file of the lake that carries its own check; None where there is none."""
-    if storage.is_intact_json(path) is False:
+    said = storage.read_json(path)
+    if said is not None and not storage.is_remote(path) and storage.is_intact_json(path) is False:
         raise DamagedLakeError(
             f"{path}: its bytes are not those that were written; restore it from a back-up, or see `neurostore verify`"
         )
-    return storage.read_json(path)
+    return said
 
 
 def _with_newer_columns(table: str, stored: pa.Schema) -> tuple[pa.Schema, tuple[str, ...]]:

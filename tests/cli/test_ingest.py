@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from neurostore import storage
 from neurostore.api import open as open_lake
 from tests.builders.tiny_bvh import bvh_text, write_bvh
 from tests.cli.cli_run import run
@@ -144,7 +146,7 @@ def test_status_3_where_nothing_can_be_done(cohort, tmp_path):
 def test_status_3_for_a_lake_of_a_newer_schema(cohort, tmp_path):
     run("ingest", cohort, "--lake", tmp_path / "lake")
     marker = tmp_path / "lake" / "_neurostore" / "lake.json"
-    marker.write_text(marker.read_text().replace('"schema_version": 1', '"schema_version": 99'))
+    storage.write_json(str(marker), {**json.loads(marker.read_text()), "schema_version": 99})
     for arguments in (("ingest", cohort), ("trials",), ("sql", "SELECT 1")):
         shown = run(*arguments, "--lake", tmp_path / "lake")
         assert shown.returncode == 3

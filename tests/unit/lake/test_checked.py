@@ -103,7 +103,9 @@ def test_the_error_names_the_file_the_subject_and_the_repair(tmp_path: Path, ask
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 0x10
     path.write_bytes(content)
-    with pytest.raises(DamagedLakeError, match=r"landmarks/subject=S1/.*subject S1.*verify --lake .* with --drop-damaged"):
+    with pytest.raises(
+        DamagedLakeError, match=r"landmarks/subject=S1/.*subject S1.*verify --lake .* with --drop-damaged"
+    ):
         ask(opened)
     assert opened.scan("calibrations").collect().height == 0  # other tables still answer
 

@@ -184,7 +184,7 @@ def test_open_refuses_newer_lakes(tmp_path):
     marker = tmp_path / "lake" / "_neurostore" / "lake.json"
     said = json.loads(marker.read_text())
     assert set(said) == {"schema_version", "created", "software_version", "check"}
-    marker.write_text(json.dumps({**said, "schema_version": schema.SCHEMA_VERSION + 1}))
+    storage.write_json(str(marker), {**said, "schema_version": schema.SCHEMA_VERSION + 1})
     with pytest.raises(NewerLakeError, match="install a newer neurostore"):
         open_lake(lake.path)
     marker.write_text("{broken")

@@ -134,7 +134,7 @@ def test_dropping_and_ingesting_again_mends(cohort, ingested, tmp_path, which):
     shown = run("verify", "--lake", lake, "--drop-damaged")
     assert shown.returncode == 1
     assert paths[0] in shown.stderr
-    assert "taken out: S" in shown.stderr
+    assert "removed: S" in shown.stderr
     assert run("verify", "--lake", lake).returncode == 0
     assert contents(lake) != before
     assert run("ingest", cohort, "--lake", lake, "--workers", 1).returncode == 0
