@@ -27,6 +27,7 @@ from neurostore.lake import hashes
 _MOST_REMEMBERED_BYTES = 8 << 20
 _SETTLED_NS = 100_000_000  # the clock of file times ticks in milliseconds: a younger file may change unseen
 _LINE = 33
+_SECOND_LOOK_S = 0.05
 _off: ContextVar[bool] = ContextVar("unchecked", default=False)
 _known: dict[str, set[str]] = {}
 
@@ -59,9 +60,13 @@ def check(root: str, paths: Iterable[str]) -> None:
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
         whole = dict(zip(asked, pool.map(lambda p: _is_whole(root, p, recorded[p]), asked), strict=True))
     damaged = sorted(path for path, is_whole in whole.items() if not is_whole)
+    if damaged:  # an erasure may just be replacing a log
+        time.sleep(_SECOND_LOOK_S)
+        recorded = hashes.read(root).files
+        damaged = [path for path in damaged if path in recorded and not _is_whole(root, path, recorded[path])]
     if damaged:
         raise DamagedLakeError(_said(root, damaged))
-    _remember(root, [marks[path] for path in asked if _mark(root, path) == marks[path]])
+    _remember(root, [marks[path] for path in asked if whole[path] and _mark(root, path) == marks[path]])
 
 
 def check_log(root: str, table: str) -> None:
