@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 
 from neurostore import schema, storage
 from neurostore.errors import LakeError
-from neurostore.lake import contents
+from neurostore.lake import checked, contents
 from neurostore.lake.hashes import gathered, measured, read, record
 
 _UNDER_THE_LOCK = ("_neurostore/hashes/", "_neurostore/erasures/", "_neurostore/erasing/")
@@ -20,7 +20,7 @@ def writing(root: str, doing: str) -> Iterator[None]:
         if was_abandoned:
             adopt(root)
             _sweep_temporary(root)
-        with gathered(root):
+        with gathered(root), checked.off():  # hashes of what is written here are recorded at the end
             yield
 
 
