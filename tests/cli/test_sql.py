@@ -297,7 +297,8 @@ def test_a_query_that_meets_a_vacuum_says_so(lake, tmp_path):
         raise_if_vanished = staticmethod(opened.raise_if_vanished)
 
         @staticmethod
-        def connect():
+        def connect(text):
+            del text
             Path(state.path(state.files[0])).unlink(missing_ok=True)
             return connection
 

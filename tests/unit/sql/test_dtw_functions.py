@@ -106,8 +106,8 @@ def test_errors_say_what_is_wrong(connection, query, said):
 def test_the_recipe_of_the_page_finds_the_nearest_cycles(connection):
     """The statements of docs/dtw.md on a small cycle_curves, against brute force."""
     text = (ROOT / "docs" / "dtw.md").read_text(encoding="utf-8")
-    start = text.index("    CREATE TEMP TABLE curves")
-    make, ask = [s for s in text[start : text.index("\n## ", start)].split(";") if s.strip()]
+    start = text.index("CREATE TEMP TABLE curves")
+    make, ask = [s for s in text[start : text.index("\n```", start)].split(";") if s.strip()]
     rng = np.random.default_rng(5)
     xs = rng.normal(size=(9, 101, 2)).cumsum(1).round(2)
     keys = [(f"S{k // 4}", f"walk_{k // 2 % 2}", k % 2) for k in range(9)]

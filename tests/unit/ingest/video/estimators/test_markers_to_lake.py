@@ -349,7 +349,7 @@ def test_swapped_sides_are_put_back(tmp_path: Path, model: dict[str, str]) -> No
     assert np.linalg.norm(mended.poses[0].positions[:, ankles] - true, axis=-1).max() < 40
     assert mended.quality["swap_frames_mended"] >= 8
     assert raw.quality["swap_frames_marked"] >= 8
-    assert any("put back" in note for note in mended.notes)
+    assert any("were corrected" in note for note in mended.notes)
 
 
 def test_a_missing_model_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
