@@ -22,16 +22,13 @@ from neurostore import schema, storage
 from neurostore.errors import (
     DamagedLakeError,
     LakeError,
-    NewerLakeError,
-    NotALakeError,
     UsageError,
     VanishedVersionError,
 )
-from neurostore.lake import checked, delta
+from neurostore.lake import checked, delta, marker
 from neurostore.lake import columns as arrow_columns
 from neurostore.lake import tables as lake_sql
 from neurostore.lake.selection import Selection, chosen_ids
-from neurostore.release import VERSION
 
 if TYPE_CHECKING:
     import duckdb
@@ -43,30 +40,6 @@ __all__ = ["Version", "open"]
 def open(path: object, version: int | None = None) -> Version:
     """Open a version of a lake for reading: see :meth:`Version.open`."""
     return Version.open(path, version)
-
-
-def check_marker(root: str) -> None:
-    """Raise NotALakeError or NewerLakeError unless this software can work on the lake at root."""
-    marker = _intact(storage.join(root, "_neurostore", "lake.json"))
-    if marker is None:
-        there = "this folder is not a lake" if storage.exists(root) else "this folder does not exist"
-        raise NotALakeError(f"{root}: {there}; `neurostore ingest COHORT --lake {root}` creates one")
-    if marker.get("schema_version", 0) > schema.SCHEMA_VERSION:
-        raise NewerLakeError(
-            f"{root}: written with schema version {marker['schema_version']} by neurostore "
-            f"{marker.get('software_version')}; this is neurostore {VERSION}, which supports versions up to "
-            f"{schema.SCHEMA_VERSION}: install a newer neurostore"
-        )
-
-
-def _intact(path: str) -> dict[str, Any] | None:
-    """A small file of the lake that carries its own check; None where there is none."""
-    said = storage.read_json(path)
-    if said is not None and not storage.is_remote(path) and storage.is_intact_json(path) is False:
-        raise DamagedLakeError(
-            f"{path}: its bytes are not those that were written; restore it from a back-up, or see `neurostore verify`"
-        )
-    return said
 
 
 def _with_newer_columns(table: str, stored: pa.Schema) -> tuple[pa.Schema, tuple[str, ...]]:
@@ -112,12 +85,12 @@ class Version:
         VanishedVersionError : that version was vacuumed, or never was.
         """
         root = storage.resolve(path)
-        check_marker(root)
+        marker.check_marker(root)
         if version is not None and version < 0:
             raise UsageError(f"lake version {version}: versions count from 0; see `neurostore history`")
         checked.check_log(root, "trials")
         trials = delta.open_table(root, "trials", version)
-        vacuumed = _intact(storage.join(root, "_neurostore", "vacuumed.json"))
+        vacuumed = marker.read_intact(storage.join(root, "_neurostore", "vacuumed.json"))
         if vacuumed and trials.version() < vacuumed["oldest_version"]:
             raise VanishedVersionError(
                 f"{root}: version {version} was vacuumed; versions from {vacuumed['oldest_version']} on can be opened"

@@ -11,7 +11,8 @@ import pyarrow as pa
 from neurostore import schema, storage
 from neurostore.errors import ConflictError, DamagedLakeError
 from neurostore.lake import commit, delta, heartbeat, writing
-from neurostore.lake.version import Version, check_marker
+from neurostore.lake.marker import check_marker
+from neurostore.lake.version import Version
 from neurostore.lake.version import open as open_lake
 from neurostore.upkeep.erase import finish_erasures
 from neurostore.upkeep.vacuum import SAFE_AGE_S, sweep

@@ -31,7 +31,7 @@ import pyarrow as pa
 from neurostore import schema, storage
 from neurostore.errors import ConflictError, LakeError, UsageError
 from neurostore.lake import commit, contents, delta, hashes, heartbeat, outputs, tombstones, writing
-from neurostore.lake.version import check_marker
+from neurostore.lake.marker import check_marker
 from neurostore.lake.version import open as open_lake
 from neurostore.release import VERSION
 from neurostore.sql import spill

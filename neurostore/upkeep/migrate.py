@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from neurostore import schema, storage
 from neurostore.errors import LakeError
 from neurostore.lake import writing
-from neurostore.lake.version import check_marker
+from neurostore.lake.marker import check_marker
 from neurostore.release import VERSION
 from neurostore.upkeep.erase import finish_erasures
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from neurostore import schema, storage
 from neurostore.lake import contents, delta, hashes, heartbeat, writing
-from neurostore.lake.version import check_marker
+from neurostore.lake.marker import check_marker
 from neurostore.lake.version import open as open_lake
 from neurostore.storage import temporary
 from neurostore.upkeep.erase import finish_erasures

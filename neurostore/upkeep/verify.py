@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from neurostore import storage
 from neurostore.errors import LakeError
 from neurostore.lake import checked, contents, delta, hashes, writing
-from neurostore.lake.version import check_marker
+from neurostore.lake.marker import check_marker
 from neurostore.lake.version import open as open_lake
 from neurostore.trial_key import Key, key_text
 from neurostore.upkeep.damage import trials_of

@@ -442,7 +442,10 @@ def test_a_band_too_narrow_for_whole_trials_names_them(lake):
 
 
 def test_writing_is_refused_before_work_is_done(lake, tmp_path):
-    for out, said in ((tmp_path / "D.xlsx", ".parquet, .npy, .csv"), (tmp_path / "no" / "D.npy", "folder does not exist")):
+    for out, said in (
+        (tmp_path / "D.xlsx", ".parquet, .npy, .csv"),
+        (tmp_path / "no" / "D.npy", "folder does not exist"),
+    ):
         with pytest.raises(UsageError, match=said):
             distances.write_distances(lake, out)
     with pytest.raises(UsageError, match="no option bnad; near it: band"):

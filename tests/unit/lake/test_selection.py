@@ -61,7 +61,7 @@ def test_distances_and_statistics_take_the_same_filters(lake):
     both = statistics.compare(lake, "walking_speed_m_s")
     assert set(baseline["n_a"]) == {2}
     assert "chosen: session ses1" in baseline["pooled"][0]
-    assert "2 sessions as one: ses1, ses2" in both["pooled"][0]
+    assert "2 sessions pooled: ses1, ses2" in both["pooled"][0]
     assert baseline["mean_a"][0] < both["mean_a"][0]  # the second session is 3 % faster
     matrix = distances.distances(lake.select(session="ses2"), unit="subject")
     assert matrix.labels["subject"].to_list() == ["C01", "H01", "S01"]

@@ -303,5 +303,5 @@ def test_what_was_pooled_is_said():
     found = statistics.compare(
         _lake(rows, {f"{g}{i}": g for g in "ab" for i in range(3)}), "walking_speed_m_s"
     ).to_dicts()[0]
-    assert found["pooled"] == "2 sessions as one: post, pre; condition free; mean of both sides"
+    assert found["pooled"] == "2 sessions pooled: post, pre; condition free; mean of both sides"
     assert (found["n_cycles_a"], found["n_cycles_b"]) == (60, 60)

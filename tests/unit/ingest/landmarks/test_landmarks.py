@@ -105,7 +105,7 @@ def test_wrong_requests_are_refused(walked) -> None:
     _, recording = walked
     with pytest.raises(UsageError, match="harrington"):
         compute_landmarks(recording, hip_method="guess")
-    with pytest.raises(InputError, match="angles alone"):
+    with pytest.raises(InputError, match="only angles"):
         compute_landmarks(Recording("angles", 100.0, []))
     with pytest.raises(InputError, match=r"60 Hz.*120 Hz"):
         compute_landmarks(recording, cutoff_hz=60.0)
