@@ -59,7 +59,10 @@ def read(path: Path, options: ReadOptions) -> Recording:
         raw = read_bytes(path)
         maker = maker_of(raw[:HEAD_BYTES].decode("utf-8", "replace"))
         if not maker:
-            raise InputError(path, "is no CSV of Motive, Vicon Nexus or FreeMoCap; its first row is", raw[:60].decode())
+            raise InputError(
+                path,
+                f"is no CSV of Motive, Vicon Nexus or FreeMoCap; it begins {raw[:60].decode('utf-8', 'replace')!r}",
+            )
         points = {"motive": _motive, "nexus": _nexus, "freemocap": _freemocap}[maker](path, raw, options)
     if not points.names:
         recording = Recording(kind="angles", rate_hz=points.rate_hz, poses=[], notes=points.notes)

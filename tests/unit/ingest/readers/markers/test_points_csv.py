@@ -192,3 +192,10 @@ def test_a_table_of_people_is_no_capture(tmp_path: Path, walk: np.ndarray) -> No
     cohort = scan(tmp_path)
     assert [t.trial for t in cohort.trials] == ["walk"]
     assert sorted(p.name for p in cohort.unknown) == ["remarks.csv", "weights.npy"]
+
+
+def test_another_csv_is_named_by_its_first_words(tmp_path: Path) -> None:
+    path = tmp_path / "other.csv"
+    path.write_bytes(b"a" * 59 + "é,1\n".encode())  # the cut at 60 bytes is inside a letter
+    with pytest.raises(InputError, match="it begins 'aaa"):
+        read(path)
