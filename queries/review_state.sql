@@ -9,20 +9,6 @@ WITH ranked AS (
         count(DISTINCT reviewer) OVER all_ > 1 AND count(DISTINCT action) OVER all_ > 1 AS is_disputed
     FROM reviews
     WINDOW
-        part_ AS (
-            PARTITION BY
-                subject,
-                session,
-                trial,
-                CASE WHEN action IN ('exclude', 'include') THEN 'exclusion' ELSE action END,
-                side,
-                cycle,
-                from_s,
-                to_s,
-                event,
-                time_s
-            ORDER BY reviewed_at DESC, review_id DESC
-        ),
         all_ AS (
             PARTITION BY
                 subject,
@@ -35,7 +21,8 @@ WITH ranked AS (
                 to_s,
                 event,
                 time_s
-        )
+        ),
+        part_ AS (all_ ORDER BY reviewed_at DESC, review_id DESC)
 )
 
 SELECT
