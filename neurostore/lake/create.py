@@ -19,13 +19,14 @@ def create(path: object) -> str:
     """
     root = storage.resolve(path)
     marker = storage.join(root, "_neurostore", "lake.json")
-    with storage.named_errors(root, "creating the lake"), hashes.gathered(root):
+    with storage.named_errors(root, "creating the lake"):
         if not storage.exists(marker):
             others = _others(root)
             if others:
                 raise NotALakeError(f"{root}: not empty ({others[0]} …) and no lake; choose another folder")
-            for name in schema.single_tables():
-                delta.create(root, name, schema.table(name).arrow(), schema.table(name).partition)
+            with hashes.gathered(root):  # recorded before the folder counts as a lake: a killed process leaves no gap
+                for name in schema.single_tables():
+                    delta.create(root, name, schema.table(name).arrow(), schema.table(name).partition)
             created = {
                 "schema_version": schema.SCHEMA_VERSION,
                 "created": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -25,6 +25,7 @@ from deltalake.transaction import AddAction, RemoveAction
 from neurostore import schema as declarations
 from neurostore import storage
 from neurostore.errors import ConflictError, DamagedLakeError, LakeError, VanishedVersionError
+from neurostore.file_hash import Digest
 from neurostore.lake import hashes
 from neurostore.lake.columns import merged_schema, parquet_options, unify
 
@@ -43,7 +44,7 @@ class DataFile:
     n_rows: int
     size: int
     modified_ms: int
-    sha256: str = ""  # known where it was just written
+    digest: Digest | None = None  # known where it was just written
 
     @property
     def layout(self) -> str:
@@ -324,10 +325,10 @@ def replace_rows(
         if full.num_rows:
             path = new_path(schema, None)
             full = full.sort_by([(c, "ascending") for c in key])
-            size, sha256 = storage.write_parquet(storage.join(root, table, path), full, **parquet_options(schema))
+            digest = storage.write_parquet(storage.join(root, table, path), full, **parquet_options(schema))
             written.append(path)
-            recorded[f"{table}/{path}"] = hashes.Entry(sha256, size)
-            actions.append(add_action(DataFile(path, None, full.num_rows, size, int(time.time() * 1000))))
+            recorded[f"{table}/{path}"] = hashes.Entry.of(digest)
+            actions.append(add_action(DataFile(path, None, full.num_rows, digest.size, int(time.time() * 1000))))
         if not actions and not overwrite:
             return None
         return Change(actions, Schema.from_arrow(schema), overwrite)

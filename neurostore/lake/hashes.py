@@ -1,7 +1,7 @@
-"""SHA-256 of every file of a lake, kept outside the files and outside Delta's logs.
+"""Hashes of every file of a lake, kept outside the files and outside Delta's logs.
 
 They are stored in ``_neurostore/hashes/``: segments, each a line with the SHA-256 of the rest and a JSON object
-``path -> [sha256, size, copy]``. A segment is written whole and never changed; a new one takes in older ones that
+``path -> [sha256, size, copy, xxh3]``. A segment is written whole and never changed; a new one takes in older ones that
 are not larger, so there are about log2 of the files. ``copy`` holds the text of a Delta log entry (zlib, base64): the
 logs are small, everything hangs on them, and so a damaged entry is put back instead of being worked around.
 
@@ -22,6 +22,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from neurostore import storage
+from neurostore.file_hash import Digest, digest_of
 
 FOLDER = "_neurostore/hashes"
 _gathered = threading.local()
@@ -29,11 +30,21 @@ _gathered = threading.local()
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What a file held when it was written. copy : the text of a log entry, packed; '' for other files."""
+    """What a file held when it was written.
+
+    copy : the text of a log entry, packed; '' for other files.
+    xxh3 : for the check before a read; '' where an earlier version recorded SHA-256 alone.
+    """
 
     sha256: str
     size: int
     copy: str = ""
+    xxh3: str = ""
+
+    @classmethod
+    def of(cls, digest: Digest, copy: str = "") -> Entry:
+        """The entry of a file with this digest."""
+        return cls(digest.sha256, digest.size, copy, digest.xxh3)
 
     def text(self) -> bytes:
         """The bytes of the copy."""
@@ -86,7 +97,7 @@ def measured(root: str, path: str) -> Entry | None:
         content = storage.read_bytes(storage.join(root, path))  # the log before it is gone: nothing else has this
         return None if content is None else _with_copy(content)
     found = storage.digest(storage.join(root, path))
-    return None if found is None else Entry(*found)
+    return None if found is None else Entry.of(found)
 
 
 def _first_entry(path: str) -> str:
@@ -95,7 +106,7 @@ def _first_entry(path: str) -> str:
 
 def _with_copy(content: bytes) -> Entry:
     copy = base64.b64encode(zlib.compress(content)).decode()
-    return Entry(hashlib.sha256(content).hexdigest(), len(content), copy)
+    return Entry.of(digest_of(content), copy)
 
 
 def read(root: str) -> Journal:
@@ -151,7 +162,7 @@ def _count_of(name: str) -> int:
 
 
 def _write_segment(root: str, files: Mapping[str, Entry]) -> None:
-    record = {p: [e.sha256, e.size, *([e.copy] if e.copy else [])] for p, e in files.items()}
+    record = {p: [e.sha256, e.size, e.copy, e.xxh3] for p, e in files.items()}
     body = json.dumps(record, sort_keys=True, separators=(",", ":")).encode()
     name = f"{len(files)}-{uuid.uuid4().hex}.txt"
     content = hashlib.sha256(body).hexdigest().encode() + b"\n" + body

@@ -145,10 +145,9 @@ def write_file(root: str, name: str, subject: str | None, rows: pa.Table) -> Sta
     """Write one data file of a table; rows hold every key, the partition's too."""
     body = rows.drop_columns(["subject"]) if subject is not None else rows
     path = delta.new_path(body.schema, subject)
-    size, sha256 = storage.write_parquet(
-        storage.join(root, name, path), body, **arrow_columns.parquet_options(body.schema)
-    )
-    file = delta.DataFile(path, subject, rows.num_rows, size, int(time.time() * 1000), sha256)
+    options = arrow_columns.parquet_options(body.schema)
+    digest = storage.write_parquet(storage.join(root, name, path), body, **options)
+    file = delta.DataFile(path, subject, rows.num_rows, digest.size, int(time.time() * 1000), digest)
     return StagedFile(name, file, _stats(body), rows.schema)
 
 
@@ -161,16 +160,16 @@ def _write_frames(root: str, name: str, subject: str | None, trials: list[TrialT
     pieces: Iterable[frame_encoder.Piece] = frame_encoder.encode(rows)
     if n_rows <= _MOST_IN_MEMORY:
         pieces = list(pieces)  # encoding and the disk do not wait for each other
-    size, sha256 = storage.write_new(storage.join(root, name, path), pieces)
+    digest = storage.write_new(storage.join(root, name, path), pieces)
     ends = {c: [key[i] for key, _ in rows] for i, c in enumerate(("session", "trial"))}
     stats = _stats_of({c: (min(said), max(said)) for c, said in ends.items()})
-    file = delta.DataFile(path, subject, n_rows, size, int(time.time() * 1000), sha256)
+    file = delta.DataFile(path, subject, n_rows, digest.size, int(time.time() * 1000), digest)
     return StagedFile(name, file, stats, columns.append(pa.field("subject", pa.string())))
 
 
 def record_files(root: str, files: Iterable[StagedFile]) -> None:
     """Remember the hashes of files that a log names by now."""
-    hashes.record(root, {f"{f.table}/{f.file.path}": hashes.Entry(f.file.sha256, f.file.size) for f in files})
+    hashes.record(root, {f"{f.table}/{f.file.path}": hashes.Entry.of(f.file.digest) for f in files if f.file.digest})
 
 
 def _stats(rows: pa.Table) -> dict[str, Any]:

@@ -15,15 +15,16 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from neurostore.errors import LakeError
+from neurostore.file_hash import Digest
 from neurostore.storage import encode, local, s3
-from neurostore.storage.local import named_errors, publish, write_temporary
+from neurostore.storage.local import named_errors, publish, quick_digest, write_temporary
 from neurostore.storage.paths import is_remote, join
 from neurostore.storage.store import Store
 from neurostore.storage.stored_file import StoredFile
 
 __all__ = [
     "Store", "StoredFile", "delete", "digest", "exists", "is_intact_json", "is_remote", "join", "keeps_old_versions",
-    "list_files", "lock", "named_errors", "open_parquet", "publish", "read_bytes", "read_json", "read_log", "resolve",
+    "list_files", "lock", "named_errors", "open_parquet", "publish", "quick_digest", "read_bytes", "read_json", "read_log", "resolve",
     "size_of", "sync_file", "sync_folder", "sync_folders", "touch", "write_json", "write_new",
     "write_parquet", "write_temporary", "write_whole",
 ]  # fmt: skip
@@ -71,8 +72,8 @@ def read_log(table_folder: str) -> Iterator[str]:
     return _store(table_folder).read_log(table_folder)
 
 
-def digest(path: str) -> tuple[str, int] | None:
-    """SHA-256 and size of a file; None where there is none."""
+def digest(path: str) -> Digest | None:
+    """Hashes and size of a file; None where there is none."""
     return _store(path).digest(path)
 
 
@@ -95,13 +96,13 @@ def open_parquet(path: str) -> Any:
     return _store(path).open_parquet(path)
 
 
-def write_new(path: str, pieces: Iterable[Any]) -> tuple[int, str]:
-    """Write a new file of bytes-like pieces, whole or not at all. Returns its size and SHA-256."""
+def write_new(path: str, pieces: Iterable[Any]) -> Digest:
+    """Write a new file of bytes-like pieces, whole or not at all. Returns its hashes and size."""
     return _store(path).write_new(path, pieces)
 
 
-def write_parquet(path: str, table: Any, **options: Any) -> tuple[int, str]:
-    """Write a new Parquet file whole, encoded a row group at a time. Returns its size and SHA-256.
+def write_parquet(path: str, table: Any, **options: Any) -> Digest:
+    """Write a new Parquet file whole, encoded a row group at a time. Returns its hashes and size.
 
     options : of pyarrow's ParquetWriter, and row_group_size (rows).
     """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import random
 import re
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from neurostore.errors import ConflictError, LakeError
-from neurostore.file_hash import sha256_and_size
+from neurostore.file_hash import Digest, Hasher, digest_of_file, xxh3_and_size
 from neurostore.storage.paths import join
 from neurostore.storage.stored_file import StoredFile
 from neurostore.storage.temporary import name_beside
@@ -124,15 +123,13 @@ def sync_file(path: str) -> None:
             os.close(handle)
 
 
-def write_new(path: str, pieces: Iterable[Any]) -> tuple[int, str]:
-    """Write a new file of bytes-like pieces: temporary name, fsync, rename, fsync of the folder. Returns size and SHA-256."""
-    digest, size = hashlib.sha256(), 0
+def write_new(path: str, pieces: Iterable[Any]) -> Digest:
+    """Write a new file of bytes-like pieces: temporary name, fsync, rename, fsync of the folder. Returns its digest."""
+    hasher = Hasher()
 
     def seen() -> Iterator[Any]:
-        nonlocal size
         for piece in pieces:
-            digest.update(piece)
-            size += memoryview(piece).nbytes
+            hasher.update(piece)
             yield piece
 
     folder = os.path.dirname(path)
@@ -140,7 +137,7 @@ def write_new(path: str, pieces: Iterable[Any]) -> tuple[int, str]:
         os.makedirs(folder, exist_ok=True)
         sync_folder(os.path.dirname(folder))
     _rename(write_temporary(path, seen()), path)
-    return size, digest.hexdigest()
+    return hasher.digest()
 
 
 def write_whole(path: str, content: Any, *, replace: bool = True, mode: int = 0o666) -> bool:
@@ -198,10 +195,18 @@ def _rename(temporary: str, path: str) -> None:
     sync_folder(os.path.dirname(path) or ".")
 
 
-def digest(path: str) -> tuple[str, int] | None:
-    """SHA-256 and size of a file; None where there is none."""
+def digest(path: str) -> Digest | None:
+    """Hashes and size of a file; None where there is none."""
     try:
-        return sha256_and_size(path)
+        return digest_of_file(path)
+    except FileNotFoundError:
+        return None
+
+
+def quick_digest(path: str) -> tuple[str, int] | None:
+    """XXH3 and size of a file; None where there is none."""
+    try:
+        return xxh3_and_size(path)
     except FileNotFoundError:
         return None
 

@@ -9,7 +9,6 @@ without TLS.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import random
@@ -24,6 +23,7 @@ from functools import cache
 from typing import Any
 
 from neurostore.errors import ConflictError, LakeError, MissingExtraError
+from neurostore.file_hash import Digest, Hasher, digest_of
 from neurostore.storage.stored_file import StoredFile
 
 LEASE_S = 60.0  # a lease that was not renewed for so long, by the store's own clock, has lost its holder
@@ -202,11 +202,11 @@ def sync_file(path: str) -> None:
     """Nothing is to be done."""
 
 
-def write_new(path: str, pieces: Iterable[Any]) -> tuple[int, str]:
-    """Write a new object of bytes-like pieces. Returns its size and SHA-256."""
+def write_new(path: str, pieces: Iterable[Any]) -> Digest:
+    """Write a new object of bytes-like pieces. Returns its digest."""
     content = b"".join(pieces)
     write_whole(path, content)
-    return len(content), hashlib.sha256(content).hexdigest()
+    return digest_of(content)
 
 
 def open_parquet(path: str) -> Any:
@@ -216,17 +216,16 @@ def open_parquet(path: str) -> Any:
     return pq.ParquetFile("/".join(split(path)), filesystem=filesystem(), page_checksum_verification=True)
 
 
-def digest(path: str) -> tuple[str, int] | None:
-    """SHA-256 and size of an object; None where there is none."""
+def digest(path: str) -> Digest | None:
+    """Hashes and size of an object; None where there is none."""
     found = _get(path)
     if found is None:
         return None
-    digest, size = hashlib.sha256(), 0
+    hasher = Hasher()
     with _named_errors(path):
         for piece in found["Body"].iter_chunks(1 << 20):
-            digest.update(piece)
-            size += len(piece)
-    return digest.hexdigest(), size
+            hasher.update(piece)
+    return hasher.digest()
 
 
 def _get(path: str) -> dict[str, Any] | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
+from neurostore.file_hash import Digest
 from neurostore.storage.stored_file import StoredFile
 
 
@@ -30,8 +31,8 @@ class Store(Protocol):
     def read_log(self, table_folder: str) -> Iterator[str]:
         """The text of every commit in a Delta table's log, oldest first."""
 
-    def digest(self, path: str) -> tuple[str, int] | None:
-        """SHA-256 and size of a file; None where there is none."""
+    def digest(self, path: str) -> Digest | None:
+        """Hashes and size of a file; None where there is none."""
 
     def read_bytes(self, path: str) -> bytes | None:
         """A small file; None where there is none."""
@@ -39,8 +40,8 @@ class Store(Protocol):
     def open_parquet(self, path: str) -> Any:
         """A pyarrow ParquetFile to read from; to be closed."""
 
-    def write_new(self, path: str, pieces: Iterable[Any]) -> tuple[int, str]:
-        """Write a new file of bytes-like pieces, whole or not at all. Returns its size and SHA-256."""
+    def write_new(self, path: str, pieces: Iterable[Any]) -> Digest:
+        """Write a new file of bytes-like pieces, whole or not at all. Returns its hashes and size."""
 
     def write_whole(self, path: str, content: Any, *, replace: bool = True) -> bool:
         """Write a small file whole or not at all. Returns False where it exists and must not be replaced."""

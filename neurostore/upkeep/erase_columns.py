@@ -37,11 +37,11 @@ def drop_columns_of_nobody(root: str, table: str) -> None:
         if not is_partitioned:
             rows = delta.read(root, table, newest, kept.names)
             path = delta.new_path(kept, None)
-            size, sha256 = storage.write_parquet(storage.join(root, table, path), rows, **parquet_options(kept))
+            digest = storage.write_parquet(storage.join(root, table, path), rows, **parquet_options(kept))
             written.append(path)
-            recorded[f"{table}/{path}"] = hashes.Entry(sha256, size)
+            recorded[f"{table}/{path}"] = hashes.Entry.of(digest)
             now_ms = int(time.time() * 1000)
-            actions.append(delta.add_action(delta.DataFile(path, None, rows.num_rows, size, now_ms)))
+            actions.append(delta.add_action(delta.DataFile(path, None, rows.num_rows, digest.size, now_ms)))
         return delta.Change(actions, delta.Schema.from_arrow(kept), overwrite=True, keeps_files=is_partitioned)
 
     delta.commit(root, table, change_of)

@@ -369,7 +369,7 @@ def test_small_files_as_on_a_disk(bucket, tmp_path):
         assert storage.write_whole(path, b"one", replace=False)
         assert not storage.write_whole(path, b"two", replace=False)
         assert storage.read_bytes(path) == b"one"
-        assert storage.digest(path) == ("7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed", 3)
+        assert storage.digest(path)[:2] == ("7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed", 3)
         assert storage.exists(path)
         assert storage.exists(storage.join(root, "a"))
         assert not storage.exists(storage.join(root, "b"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import random
 from collections import Counter
@@ -108,6 +109,26 @@ def test_the_error_names_the_file_the_subject_and_the_repair(tmp_path: Path, ask
     ):
         ask(opened)
     assert opened.scan("calibrations").collect().height == 0  # other tables still answer
+
+
+def test_a_record_that_holds_sha256_alone_still_finds_changed_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As earlier versions wrote it."""
+    segment = hashes._write_segment
+
+    def written_before(root: str, files: dict[str, hashes.Entry]) -> None:
+        segment(root, {path: dataclasses.replace(entry, xxh3="") for path, entry in files.items()})
+
+    monkeypatch.setattr(hashes, "_write_segment", written_before)
+    lake = made(tmp_path)
+    assert rows(lake)
+    path = next(lake / f"landmarks/{f.path}" for f in Version.open(lake).table_state("landmarks").files)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0x10
+    path.write_bytes(content)
+    with pytest.raises(DamagedLakeError, match="its bytes are not those that were written"):
+        rows(lake)
 
 
 def test_a_file_is_hashed_once_for_each_state_and_processes_share_what_they_know(

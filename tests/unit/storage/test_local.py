@@ -9,6 +9,7 @@ import stat
 
 import numpy as np
 import pytest
+import xxhash
 
 from neurostore import storage
 from neurostore.errors import LakeError
@@ -38,7 +39,9 @@ def test_a_new_file_has_the_size_and_hash_of_its_pieces(tmp_path):
     pieces = [b"ab", memoryview(np.arange(3, dtype=np.int32)), bytearray(b"c")]
     content = b"".join(bytes(p) for p in pieces)
     path = tmp_path / "deeper" / "file"
-    assert storage.write_new(str(path), pieces) == (len(content), hashlib.sha256(content).hexdigest())
+    expected = (hashlib.sha256(content).hexdigest(), len(content), xxhash.xxh3_64_hexdigest(content))
+    assert storage.write_new(str(path), pieces) == expected == storage.digest(str(path))
+    assert storage.quick_digest(str(path)) == (expected[2], expected[1])
     assert path.read_bytes() == content
     assert names(path.parent) == ["file"]
 

@@ -40,7 +40,7 @@ def all_bytes(lake) -> str:
                 said.append(str(pq.read_table(path, partitioning=None).to_pydict()))
             if path.suffix == ".txt" and path.parent.name == "hashes":
                 for entry in json.loads(content.partition(b"\n")[2]).values():
-                    said += [zlib.decompress(base64.b64decode(c)).decode("latin-1") for c in entry[2:]]
+                    said += [zlib.decompress(base64.b64decode(c)).decode("latin-1") for c in entry[2:3] if c]
     return "\n".join(said)
 
 
