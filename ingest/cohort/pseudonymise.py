@@ -1,77 +1,105 @@
 """A cohort folder whose names, dates and free text identify no one, with the key to them kept elsewhere.
 
-A copy of the cohort is written: subjects get random keys, dates of their tables are moved by a random number of days
-(one for each subject, so that intervals stay), columns that may contain names are refused unless allowed. What
-recordings say inside (names in a C3D's parameters, paths in a TRC's first line, faces in a video) is not changed; such
-files are listed.
+A copy of the cohort is written: subjects get random keys, dates are moved by a random number of days (one for each
+subject, so that intervals stay) in tables, in names and inside of recordings alike; words of file names that may name
+somebody are coded; texts inside of recordings are masked or blanked. Whatever cannot be coded stops the whole run.
 """
 
 from __future__ import annotations
 
-import csv
-import json
 import os
-import re
-import secrets
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from neurostore import schema
-from neurostore.errors import CohortError, UsageError
+from neurostore.errors import CohortError, InputError, UsageError
+from neurostore.ingest.cohort.coding import c3d, documents, mvnx, residue, text, video
+from neurostore.ingest.cohort.coding.pile import Pile, PileFile, look, own_name
+from neurostore.ingest.cohort.coding.study import Coder, new_key, read_keys, write_keys
+from neurostore.ingest.cohort.coding.tables import coded, doubts, learn
+from neurostore.ingest.readers import stem_of, suffix_of
 from neurostore.storage import temporary
+from neurostore.wording import listed
 
-TABLES = ("participants.tsv", "trials.tsv", "sessions.tsv")
-_KEY_COLUMNS = ("participant_id", "subject")
-_DATE = re.compile(r"(\d{4}-\d{2}-\d{2})(?:([T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)(Z|[+-]\d{2}:?\d{2})?)?")
-_OTHER_DATE = re.compile(
-    r"\d{1,2}[./-]\d{1,2}[./-](\d{2}|\d{4})|\d{4}[./]\d{1,2}[./]\d{1,2}|(19|20)\d{2}(0[1-9]|1[0-2])[0-3]\d"
-)
-_NUMBER = re.compile(
-    r"[-+]?\d{0,5}([.,]\d*)?(e[-+]?\d+)?", re.IGNORECASE
-)  # more figures before the point number people
-_NOTHING = ("", "n/a", "na", "nan", "null", "none", "-")
-_MOST_DAYS = 365
-_MOST_WORDS = 2
-_MOST_LETTERS = 40
-_FEWEST_TO_JUDGE = 4  # of so many values, most of them different, a word is not a category but a name
-_NAMING = re.compile(
-    r"(^|_)(name|surname|forename|initials|mrn|ssn|email|e_mail|phone|telephone|mobile|address|street|postcode|zip|"
-    r"insurance|doctor|physician|operator|examiner|comments?|notes?|remarks?)(_|$)"
-)
-_SPEAKS = {".c3d": "may hold a name in SUBJECTS:NAMES", ".json": "may hold file names"}
-_MOTION = {".bvh", ".asf", ".amc", ".trc", ".mot", ".sto", ".tsv", ".toml", ".c3d", ".json"}
-_FACES = {".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v"}
+_MOST_PROBLEMS = 20
 
 
 @dataclass(slots=True)
 class Pseudonymised:
-    """What was done. look : files whose contents may name people, for the user to check."""
+    """What was done. look : files whose contents may name people, for the user to check. words : that were coded."""
 
     n_subjects: int = 0
     n_files: int = 0
     n_dates: int = 0
     dropped: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
     look: list[str] = field(default_factory=list)
+    words: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def pseudonymise(
-    cohort: Path | str, target: Path | str, key_file: Path | str, *, allow: Iterable[str] = (), drop: Iterable[str] = ()
+    cohort: Path | str,
+    target: Path | str,
+    key_file: Path | str,
+    *,
+    allow: Iterable[str] = (),
+    drop: Iterable[str] = (),
+    keep_words: Iterable[str] = (),
+    leave_out: Iterable[str] = (),
+    keep: Iterable[str] = (),
 ) -> Pseudonymised:
     """Write a copy of a cohort under pseudonyms.
 
     Parameters
     ----------
-    key_file : JSON of subject -> {pseudonym, shift_days}; made, or used and added to. Keep it apart from the copy.
+    key_file : JSON of subject -> {pseudonym, shift_days, words}; made, or used and added to. Keep it apart from the copy.
     allow : columns that may stay though they look like names.  drop : columns to leave out.
+    keep_words : words in names of files that name nobody.
+    leave_out : patterns of files that are not copied.  keep : patterns of files that are copied as they are.
 
     Raises
     ------
-    CohortError : no such folder, or it has columns that may contain names and are neither allowed nor dropped.
+    CohortError : no such folder, or something in it cannot be coded; nothing is written then.
     UsageError : the target exists, or the key file is inside it or inside the cohort.
     """
+    source, target, key_file = _checked(cohort, target, key_file)
+    words = frozenset(w.lower() for w in keep_words)
+    pile = look(source, leave_out, keep, words)
+    keys = read_keys(key_file)
+    for name in sorted(pile.subjects):
+        keys.setdefault(name, new_key({str(k["pseudonym"]) for k in keys.values()}))
+    coder = Coder(keys, words)
+    drop = set(drop)
+    _refuse(pile.problems + _doubtful_columns(pile, coder, {*allow, *drop}))
+    _learn(pile, coder)
+    paths = _new_paths(pile, coder)
+    done = Pseudonymised(n_subjects=len(keys), left_out=pile.left_out)
+    done.notes = [_without_paths(note, paths) for note in pile.notes]
+    done.dropped = [f"{t.table.path.name}: {c}" for t in pile.tables.values() for c in t.table.columns if c in drop]
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with temporary.replacing(target, is_folder=True) as work:
+        problems = []
+        for file in pile.files:
+            to = work / paths[file.relative]
+            to.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                _write(file, to, pile, coder, drop, paths)
+            except InputError as error:
+                problems.append(f"{file.relative}: {'; '.join(error.problems)}")
+            done.n_files += 1
+            if why := _why_look(file):
+                done.look.append(f"{paths[file.relative]}: {why}")
+        _refuse(problems)
+        _refuse(_left_over(pile, work, coder, paths))
+        write_keys(key_file, keys)
+    done.n_dates, done.words = coder.n_dates, sorted(coder.words)
+    done.notes += coder.notes
+    return done
+
+
+def _checked(cohort: Path | str, target: Path | str, key_file: Path | str) -> tuple[Path, Path, Path]:
     source, target, key_file = (Path(os.path.abspath(p)) for p in (cohort, target, key_file))
     if not source.is_dir():
         raise CohortError(f"{source}: this folder does not exist")
@@ -82,163 +110,111 @@ def pseudonymise(
             raise UsageError(f"{key_file}: the key would be stored beside the data; store it elsewhere")
     if target in source.parents or source in target.parents:
         raise UsageError(f"{target}: is inside {source}, or the other way round; name another folder")
-    tables = sorted(p for p in source.rglob("*.tsv") if p.name in TABLES or p.name.endswith("_scans.tsv"))
-    _check_free_text(tables, set(allow) | set(drop))
-    keys = _read_keys(key_file)
-    for name in _subjects(source, tables):
-        keys.setdefault(name, _new_key({str(k["pseudonym"]) for k in keys.values()}))
-    done = Pseudonymised(n_subjects=len(keys))
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with temporary.replacing(target, is_folder=True) as work:
-        for path in sorted(p for p in source.rglob("*") if p.is_file()):
-            to = work / _renamed(path.relative_to(source), keys)
-            to.parent.mkdir(parents=True, exist_ok=True)
-            if path in tables:
-                _write_table(path, to, keys, set(drop), done)
-            else:
-                shutil.copyfile(path, to)  # not its dates
-            done.n_files += 1
-            if path not in tables and (why := _why_look(path, keys)):
-                done.look.append(f"{to.relative_to(work)}: {why}")
-        _write_keys(key_file, keys)
-    return done
+    return source, target, key_file
 
 
-def _why_look(path: Path, keys: Iterable[str]) -> str:
-    """Why the user should look into a file that was copied as it is; '' where nothing speaks for it."""
-    suffix = path.suffix.lower()
-    if suffix in _FACES:
-        return "shows a person"
-    if any(re.search(_word(name).encode(), path.read_bytes(), re.IGNORECASE) for name in keys):
-        return "contains the name of a subject"
-    if suffix in _SPEAKS:
-        return _SPEAKS[suffix]
-    return "" if suffix in _MOTION else "is not a recording"
+def _refuse(problems: list[str]) -> None:
+    if not problems:
+        return
+    shown = problems[:_MOST_PROBLEMS]
+    more = [f"and {len(problems) - len(shown)} more"] if len(problems) > len(shown) else []
+    raise CohortError("nothing was written, because this cannot be coded:\n  " + "\n  ".join([*shown, *more]))
 
 
-def _check_free_text(tables: list[Path], settled: set[str]) -> None:
-    doubts: dict[str, str] = {}
-    for path in tables:
-        columns, rows = _rows(path)
-        for column in columns:
-            if column not in (*_KEY_COLUMNS, *settled):
-                why = _why_doubt(column, [v for row in rows if (v := row[column].strip()).lower() not in _NOTHING])
-                if why:
-                    doubts.setdefault(column, f"{path.name}, column {column} ({why})")
-    if doubts:
-        raise CohortError(
-            "free text may contain names: "
-            + "; ".join(doubts.values())
-            + "; use --allow COLUMN for columns without names, --drop COLUMN for the others"
-        )
+def _learn(pile: Pile, coder: Coder) -> None:
+    """Every name that tables and recordings call one, before the first file is coded."""
+    for table in pile.tables.values():
+        learn(table, coder)
+    for file in pile.files:
+        if file.kind == "motion" and (named := own_name(file.path)):
+            coder.learn(named)
 
 
-def _why_doubt(column: str, values: list[str]) -> str:
-    """Why a column may contain names; '' for numbers, dates that can be moved, and categories."""
-    if not values:
-        return ""
-    if _NAMING.search(column.lower()):
-        return "by its name"
-    if any(_OTHER_DATE.fullmatch(v) for v in values):
-        return "dates cannot be moved unless they are written YYYY-MM-DD"
-    words = [v for v in values if not _DATE.fullmatch(v) and not _NUMBER.fullmatch(v)]
-    if any(len(v) > _MOST_LETTERS or len(v.split()) > _MOST_WORDS for v in words):
-        return "long text"
-    if len(words) >= _FEWEST_TO_JUDGE and len(set(words)) > len(words) / 2:
-        return "nearly every value is different"
-    return ""
-
-
-def _rows(path: Path) -> tuple[list[str], list[dict[str, str]]]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, delimiter="\t")
-            rows = [{k: v or "" for k, v in row.items() if k is not None} for row in reader]
-            return list(reader.fieldnames or []), rows
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise CohortError(f"{path}: not a table of UTF-8 text ({error})") from None
-
-
-def _subjects(source: Path, tables: list[Path]) -> list[str]:
-    """Keys of subjects, from folders and tables, without ``sub-``."""
-    names = {p.name for p in source.iterdir() if p.is_dir() and not p.name.startswith(".")}
-    for path in tables:
-        names |= {row[c] for row in _rows(path)[1] for c in _KEY_COLUMNS if row.get(c)}
-    return sorted({n.removeprefix("sub-") for n in names})
-
-
-def _new_key(taken: set[str]) -> dict[str, str | int]:
-    while (pseudonym := "P" + secrets.token_hex(4).upper()) in taken:
-        continue
-    return {"pseudonym": pseudonym, "shift_days": -1 - secrets.randbelow(_MOST_DAYS)}
-
-
-def _read_keys(path: Path) -> dict[str, dict[str, str | int]]:
-    if not path.exists():
-        return {}
-    try:
-        keys = json.loads(path.read_text(encoding="utf-8"))
-        for key in keys.values():
-            schema.check_key("pseudonym", key["pseudonym"])
-            int(key["shift_days"])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UsageError(f"{path}: not a key file ({error})") from None
-    return keys
-
-
-def _write_keys(path: Path, keys: dict[str, dict[str, str | int]]) -> None:
-    """Whole or not at all, for the owner's eyes alone."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with temporary.replacing(path, mode=0o600) as work:
-        work.write_text(json.dumps(keys, indent=1, sort_keys=True), encoding="utf-8")
-
-
-def _renamed(path: Path, keys: dict[str, dict[str, str | int]]) -> Path:
-    """The path with every subject's name in it replaced: whole words, longest first."""
-    return Path(*(_pseudonymised(part, keys) for part in path.parts))
-
-
-def _pseudonymised(text: str, keys: dict[str, dict[str, str | int]]) -> str:
-    names = "|".join(_word(n) for n in sorted(keys, key=len, reverse=True))
-    if not names:
-        return text
-    however = {n.lower(): n for n in keys}
-
-    def pseudonym(found: re.Match[str]) -> str:
-        return str(keys[found[0] if found[0] in keys else however[found[0].lower()]]["pseudonym"])
-
-    return re.sub(names, pseudonym, text, flags=re.IGNORECASE)
-
-
-def _word(name: str) -> str:
-    return rf"(?<![A-Za-z0-9]){re.escape(name)}(?![A-Za-z0-9])"
-
-
-def _write_table(
-    path: Path, to: Path, keys: dict[str, dict[str, str | int]], drop: set[str], done: Pseudonymised
-) -> None:
-    columns, rows = _rows(path)
-    done.dropped += [f"{path.name}: {c}" for c in columns if c in drop]
-    kept = [c for c in columns if c not in drop]
-    folder = next((p for p in (part.removeprefix("sub-") for part in path.parts) if p in keys), None)
-    with to.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, delimiter="\t", lineterminator="\n")
-        writer.writerow(kept)
-        for row in rows:
-            named = next((row[c].removeprefix("sub-") for c in _KEY_COLUMNS if row.get(c)), folder)
-            days = int(keys[named]["shift_days"]) if named in keys else 0
-            writer.writerow([_cell(row[c], days, keys, done) for c in kept])
-
-
-def _cell(value: str, days: int, keys: dict[str, dict[str, str | int]], done: Pseudonymised) -> str:
-    found = _DATE.fullmatch(value)
+def _doubtful_columns(pile: Pile, coder: Coder, settled: set[str]) -> list[str]:
+    found: dict[str, str] = {}
+    for relative, table in pile.tables.items():
+        for column, why in doubts(table, coder, settled, pile.of_file).items():
+            found.setdefault(column, f"{relative.rpartition('/')[2]}, column {column} ({why})")
     if not found:
-        return _pseudonymised(value, keys)
-    try:
-        moved = date.fromisoformat(found[1]) + timedelta(days=days)
-        if found[2]:
-            datetime.fromisoformat(value.replace("Z", "+00:00"))
-    except (ValueError, OverflowError):
-        return ""  # looks like a date and is none: better nothing than a name for a day
-    done.n_dates += 1
-    return moved.isoformat() + (found[2] or "") + (found[3] or "")
+        return []
+    return [
+        "free text may contain names: "
+        + "; ".join(found.values())
+        + "; use --allow COLUMN for columns without names, --drop COLUMN for the others"
+    ]
+
+
+def _new_paths(pile: Pile, coder: Coder) -> dict[str, str]:
+    """Path below the folder -> path below the copy. A file directly in the folder moves into the folder of its subject."""
+    paths: dict[str, str] = {}
+    taken: dict[str, str] = {}
+    for file in pile.files:
+        stem = coder.name(stem_of(file.path), file.subject)
+        name = stem + file.path.name[len(stem_of(file.path)) :].lower()
+        folders = [coder.pseudonym(file.parts[0])] if len(file.parts) > 1 else []
+        folders += [coder.name(part, file.subject) for part in file.parts[1:-1]]
+        if len(file.parts) == 1 and file.subject:
+            folders = [coder.pseudonym(file.subject)]
+        new = "/".join([*folders, name])
+        if new.lower() in taken:
+            raise CohortError(f"{file.relative} and {taken[new.lower()]} would both be named {new}; rename one of them")
+        taken[new.lower()] = file.relative
+        paths[file.relative] = new
+    return paths
+
+
+def _without_paths(note: str, paths: dict[str, str]) -> str:
+    """A note whose file is named as in the copy."""
+    path, colon, rest = note.partition(": ")
+    return paths.get(path, path) + colon + rest
+
+
+def _write(file: PileFile, to: Path, pile: Pile, coder: Coder, drop: set[str], paths: dict[str, str]) -> None:
+    suffix = suffix_of(file.path)
+    if file.kind == "kept":
+        shutil.copyfile(file.path, to)  # not its dates
+        return
+    if file.kind == "video":
+        video.copy_pictures(file.path, to, coder.notes)
+        return
+    if file.kind in ("table", "sidecar"):
+        content = coded(pile.tables[file.relative], suffix, coder, drop, paths, pile.of_file)
+    elif file.kind == "toml":
+        content = documents.config(file.path, coder)
+    elif file.kind == "json":
+        content = documents.json_file(file.path, coder, file.subject)
+    elif file.kind == "poses":
+        make = documents.poses_json if suffix == ".poses.json" else documents.poses_parquet
+        content = make(file.path, coder, file.subject)
+    elif file.kind == "points":
+        content = text.points_csv(file.path, coder, file.subject)
+    elif suffix == ".c3d":
+        content = c3d.coded(file.path, coder, file.subject)
+    elif suffix == ".mvnx":
+        content = mvnx.coded(file.path, coder, file.subject)
+    elif suffix == ".tsv":
+        content = text.motion_tsv(file.path, coder, file.subject)
+    else:
+        content = text.FORMATS[suffix](file.path, coder, file.subject)
+    to.write_bytes(content)
+
+
+def _why_look(file: PileFile) -> str:
+    """What the user should look at: pictures, and files that were copied as they are."""
+    if file.kind == "video":
+        return "shows a person"
+    return "was copied as it is" if file.kind == "kept" else ""
+
+
+def _left_over(pile: Pile, work: Path, coder: Coder, paths: dict[str, str]) -> list[str]:
+    """Names and dates that are still in a file of the copy, in plain words."""
+    problems = []
+    all_moved = {d for moved in coder.dates.values() for d in moved}
+    for file in pile.files:
+        own = coder.dates.get(file.subject, set()) - coder.moved.get(file.subject, set())
+        if file.kind == "kept" and not file.subject:
+            own = all_moved
+        found = residue.search(work / paths[file.relative], coder.seen - coder.keep, own)
+        if found:
+            problems.append(f"{file.relative} would still hold {listed(map(repr, found))}")
+    return problems

@@ -20,19 +20,49 @@ def pseudonymise(
     key: Annotated[Path, typer.Option("--key", help="File that links people to keys; created or extended.")],
     allow: Annotated[list[str] | None, typer.Option(help="Keep this free-text column; may be repeated.")] = None,
     drop: Annotated[list[str] | None, typer.Option(help="Leave out this column; may be repeated.")] = None,
+    keep_word: Annotated[
+        list[str] | None, typer.Option(help="A word in names of files that names nobody; may be repeated.")
+    ] = None,
+    leave_out: Annotated[
+        list[str] | None, typer.Option(help="Do not copy files that match this pattern; may be repeated.")
+    ] = None,
+    keep: Annotated[
+        list[str] | None, typer.Option(help="Copy files that match this pattern as they are; may be repeated.")
+    ] = None,
 ) -> None:
     """Copy a cohort with random keys and moved dates, so that a lake made from it names nobody.
 
-    The key file must be stored elsewhere. Movement itself still identifies people: see docs/data-policy.md.
+    Names of files and folders, dates and texts inside of recordings are coded too. If something cannot be coded, nothing
+    is written and the exit status is 3. The key file must be stored elsewhere. Movement itself still identifies people:
+    see docs/data-policy.md.
 
     Example: neurostore pseudonymise cohort/ coded/ --key ../keys/study.json
     """
     from neurostore.commands.output import say
     from neurostore.ingest.cohort.pseudonymise import pseudonymise as run
+    from neurostore.wording import listed
 
-    done = run(cohort, target, key, allow=allow or (), drop=drop or ())
+    done = run(
+        cohort,
+        target,
+        key,
+        allow=allow or (),
+        drop=drop or (),
+        keep_words=keep_word or (),
+        leave_out=leave_out or (),
+        keep=keep or (),
+    )
     for column in done.dropped:
         say(f"left out: {column}")
+    for path in done.left_out:
+        say(f"left out: {path}")
+    for note in done.notes:
+        say(note)
+    if done.words:
+        say(
+            f"{len(done.words)} words in names of files were coded, because they may name somebody: {listed(done.words)}; "
+            "--keep-word WORD keeps one that does not"
+        )
     for path in done.look:
         say(f"please check: {path}")
     say(f"{done.n_files} files of {done.n_subjects} subjects, {done.n_dates} dates moved; the key is {key}")

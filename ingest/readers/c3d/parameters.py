@@ -70,17 +70,23 @@ class Parameters:
         return next(iter(self.strings(group, name)), "")
 
 
-class _Record(NamedTuple):
-    """A record of the section: a parameter, or a group where ``group`` is below zero. ``kind`` 0 for a group."""
+class Record(NamedTuple):
+    """A record of the section: a parameter, or a group where ``group`` is below zero. ``kind`` 0 for a group.
+
+    data_at : where its values begin; of a group, its description. name_at, name_end : where its name is.
+    """
 
     group: int
     name: str
     kind: int
     dims: tuple[int, ...]
     data_at: int
+    name_at: int
+    name_end: int
 
     @property
     def n_bytes(self) -> int:
+        """Bytes of its values."""
         return math.prod(self.dims) * abs(self.kind)
 
 
@@ -97,8 +103,8 @@ def parse_parameters(head: bytes, start: int, processor: str) -> Parameters:
     """
     notes: list[str] = []
     names: dict[int, str] = {}
-    found: list[_Record] = []
-    for record in _records(head, start + 4, ">" if processor == "mips" else "<", notes):
+    found: list[Record] = []
+    for record in records(head, start + 4, ">" if processor == "mips" else "<", notes):
         if record.group < 0:
             names[-record.group] = record.name
         elif record.kind not in (-1, 1, 2, 4):
@@ -122,7 +128,7 @@ def parse_parameters(head: bytes, start: int, processor: str) -> Parameters:
     return Parameters(groups, dims, tuple(notes))
 
 
-def _records(head: bytes, at: int, order: str, notes: list[str]) -> Iterator[_Record]:
+def records(head: bytes, at: int, order: str, notes: list[str]) -> Iterator[Record]:
     """The chain of records from byte ``at`` on, to a length or a link of zero or the end of the section."""
     end = len(head)
     last = ""
@@ -137,13 +143,14 @@ def _records(head: bytes, at: int, order: str, notes: list[str]) -> Iterator[_Re
         last = name = head[at + 2 : link].decode("latin-1").upper().strip()
         (offset,) = struct.unpack_from(f"{order}H", head, link)
         if group < 0:
-            yield _Record(group, name, 0, (), link + 2)
+            yield Record(group, name, 0, (), link + 2, at + 2, link)
         else:
             if link + 4 > end or link + 4 + head[link + 3] > end:
                 notes.append(f"the parameter section breaks off within {name!r}")
                 return
             kind, n_dims = struct.unpack_from("bB", head, link + 2)
-            yield _Record(group, name, kind, tuple(head[link + 4 : link + 4 + n_dims]), link + 4 + n_dims)
+            dims = tuple(head[link + 4 : link + 4 + n_dims])
+            yield Record(group, name, kind, dims, link + 4 + n_dims, at + 2, link)
         if offset == 0:
             return
         if offset < 2 or link + offset > end:
@@ -154,7 +161,7 @@ def _records(head: bytes, at: int, order: str, notes: list[str]) -> Iterator[_Re
         at = link + offset
 
 
-def _values(head: bytes, record: _Record, processor: str) -> tuple[list[Any], tuple[int, ...]]:
+def _values(head: bytes, record: Record, processor: str) -> tuple[list[Any], tuple[int, ...]]:
     """(flat values, their dimensions) of a parameter that is in the section."""
     at, dims = record.data_at, record.dims
     if record.kind == -1:
