@@ -75,7 +75,7 @@ def pseudonymise(
     _refuse(pile.problems + _doubtful_columns(pile, coder, {*allow, *drop}))
     _learn(pile, coder)
     paths = _new_paths(pile, coder)
-    done = Pseudonymised(n_subjects=len(keys), left_out=pile.left_out)
+    done = Pseudonymised(n_subjects=len(pile.subjects), left_out=pile.left_out)
     done.notes = [_without_paths(note, paths) for note in pile.notes]
     done.dropped = [f"{t.table.path.name}: {c}" for t in pile.tables.values() for c in t.table.columns if c in drop]
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -94,7 +94,7 @@ def pseudonymise(
         _refuse(problems)
         _refuse(_left_over(pile, work, coder, paths))
         write_keys(key_file, keys)
-    done.n_dates, done.words = coder.n_dates, sorted(coder.words)
+    done.n_dates, done.words = coder.n_dates, sorted(coder.used)
     done.notes += coder.notes
     return done
 
@@ -216,5 +216,7 @@ def _left_over(pile: Pile, work: Path, coder: Coder, paths: dict[str, str]) -> l
             own = all_moved
         found = residue.search(work / paths[file.relative], coder.seen - coder.keep, own)
         if found:
-            problems.append(f"{file.relative} would still hold {listed(map(repr, found))}")
+            problems.append(
+                f"{file.relative} would still hold {listed(map(repr, found))}; --keep-word for words that name nobody"
+            )
     return problems

@@ -2,7 +2,8 @@
 
 Labels of points, channels and events stay, with people masked in them. The value of every other text parameter stays
 where all its words are plain ones; dates are moved in their place; descriptions of parameters, reserved words of the
-header and what lies between the sections are blanked. No number is changed but those of a date.
+header and what lies between the sections are blanked. No number is changed but those of a date, and those that are no
+number: a text that software left among them.
 """
 
 from __future__ import annotations
@@ -22,15 +23,17 @@ from neurostore.ingest.readers.c3d.parameters import BLOCK, Record, records, tex
 
 _GROUPS = word_set(
     "POINT ANALOG FORCE_PLATFORM EVENT EVENT_CONTEXT TRIAL SUBJECTS MANUFACTURER PROCESSING ANALYSIS ROTATION SEG MODEL "
-    "SYSTEM CALIBRATION KINEMATICS"
+    "SYSTEM CALIBRATION KINEMATICS VISUAL3D FORCE_STRUCTURE THEIA3D"
 )
 _LABELS = re.compile(
     r"(POINT|ROTATION|ANALOG|SEG|FORCE_PLATFORM):(LABELS|UNITS|ANGLES|FORCES|MOMENTS|POWERS|SCALARS|REACTIONS|BONES|"
     r"MODELED_MARKERS|TYPE_GROUPS|[A-Z_]*_?UNITS|X_SCREEN|Y_SCREEN|FORMAT|MODEL_OUTPUTS|DATA_TYPE[A-Z]*)\d*"
-    r"|EVENT(_CONTEXT)?:(CONTEXTS)\d*"
+    r"|EVENT(_CONTEXT)?:CONTEXTS\d*|[A-Z_]+:UNITS|FORCE_PLATFORM:MATRIX_STORE"
 )
 _NAMES = re.compile(r"[A-Z_]+:(SUBJECTS|NAMES?|LABEL_PREFIXES|PREFIX(ES)?|SUBJECT|PATIENT|OPERATOR)\d*")
 _DATE_NAME = re.compile(r"(^|_)(date|day|month|year|birth\w*|dob|timestamp|time_stamp)(_|$)", re.IGNORECASE)
+_TEXT_RUN = re.compile(rb"[ -~]{12,}")
+_FEWEST_LETTERS = 5
 _RESERVED = ((24, 294), (302, 304), (394, 396), (468, BLOCK))  # of the header, in bytes
 _EVENT_LABELS = (396, 18)
 
@@ -60,6 +63,8 @@ def coded(path: Path, coder: Coder, subject: str) -> bytes:
             _code_text(content, record, f"{groups.get(record.group, '')}:{record.name}", coder, masks, subject)
         elif record.group > 0 and _DATE_NAME.search(record.name):
             content[record.data_at : record.data_at + record.n_bytes] = bytes(record.n_bytes)
+        elif record.group > 0:
+            _mask_text_among_numbers(content, record, path, coder)
     _blank_rest(content, chain, start, layout.data_offset)
     _code_header(content, coder, masks)
     return bytes(content)
@@ -76,7 +81,7 @@ def subject_named(path: Path) -> str:
 def _people(layout: Layout) -> list[str]:
     parameters = layout.parameters
     names = [*parameters.strings("SUBJECTS", "NAMES"), *parameters.strings("EVENT", "SUBJECTS")]
-    names += [p.rstrip(": _") for p in parameters.strings("SUBJECTS", "LABEL_PREFIXES")]
+    names += [p.rstrip(": ") for p in parameters.strings("SUBJECTS", "LABEL_PREFIXES")]
     return [n for n in dict.fromkeys(names) if n.strip()]
 
 
@@ -85,6 +90,16 @@ def _blank_description(content: bytearray, record: Record, end: int) -> None:
     if at < end:
         n = min(content[at], end - at - 1)
         content[at + 1 : at + 1 + n] = b" " * n
+
+
+def _mask_text_among_numbers(content: bytearray, record: Record, path: Path, coder: Coder) -> None:
+    """Mask a text in the values of a numeric parameter, letter for letter: some software leaves old texts there."""
+    end = record.data_at + record.n_bytes
+    for found in _TEXT_RUN.finditer(bytes(content[record.data_at : end])):
+        if len(re.findall(rb"[A-Za-z]", found[0])) >= _FEWEST_LETTERS:
+            masked = re.sub(rb"[A-Za-z]", b"X", found[0])
+            content[record.data_at + found.start() : record.data_at + found.end()] = masked
+            coder.notes.append(f"{path.name}: a text among the numbers of {record.name} was masked")
 
 
 def _mask_name(content: bytearray, record: Record, masks: Masks) -> None:
@@ -118,10 +133,14 @@ def _new_text(text: str, where: str, coder: Coder, masks: Masks, subject: str) -
     if where == "ANALYSIS:NAMES":
         return coder.remark(text, subject)
     if _NAMES.fullmatch(where):
-        bare = text.rstrip(":_ ")
+        bare = text.rstrip(": ")
         return masks.mask(bare) + text[len(bare) :]
     if _LABELS.fullmatch(where):
         return masks.label(text)
+    if re.fullmatch(r"\d{1,2}(\.\d{1,7}){1,3}[a-z]?", text) and not dates.IN_TEXT.search(text):
+        return text  # a version
+    if where.startswith("EVENT") and re.fullmatch(r"[A-Z]{2,4}\d?", text) and not coder.has_name(text):
+        return text
     moved = _moved(text, coder, subject)
     return coder.remark(text, subject) if moved is None else moved
 

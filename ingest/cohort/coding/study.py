@@ -13,7 +13,7 @@ from typing import Any
 from neurostore import schema
 from neurostore.errors import UsageError
 from neurostore.ingest.cohort.coding import dates
-from neurostore.ingest.cohort.coding.words import is_plain, unknown_words, with_next
+from neurostore.ingest.cohort.coding.words import judged, unknown_words
 from neurostore.storage import temporary
 
 _MOST_DAYS = 365
@@ -62,7 +62,7 @@ class Coder:
     Attributes
     ----------
     keep : words that the user says name nobody, in lower case.
-    words : word -> its code, for words of names of files and folders that may name somebody.
+    words : word -> its code, for words of names of files and folders that may name somebody. used : those met in this run.
     """
 
     keys: Keys
@@ -71,6 +71,7 @@ class Coder:
     seen: set[str] = field(default_factory=set)
     dates: dict[str, set[str]] = field(default_factory=dict)
     moved: dict[str, set[str]] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
     n_dates: int = 0
     notes: list[str] = field(default_factory=list)
     _pattern: re.Pattern[str] | None = None
@@ -148,8 +149,8 @@ class Coder:
     def _coded_words(self, text: str, subject: str) -> str:
         out: list[str] = []
         unknown = ""
-        for part, is_word, after in with_next(text):
-            if is_word and not is_plain(part, after, self.keep):
+        for part, names_nobody in judged(text, self.keep):
+            if not names_nobody:
                 unknown += part
                 continue
             out += [self._code(unknown, subject)] if unknown else []
@@ -167,6 +168,7 @@ class Coder:
             self.words[low] = code
             owner = self.keys.get(subject) or next(iter(self.keys.values()))
             owner.setdefault("words", {})[low] = code
+        self.used.add(low)
         return self.words[low]
 
     def cell(self, value: str, subject: str | None) -> str:

@@ -40,7 +40,7 @@ mild moderate severe low medium high i ii iii iv v gmfcs updrs mas fac berg moca
 kg cm mm km s ms hz deg rad nm px n nmm w v mv uv score scores total
 """
 _TECHNICAL = """
-vicon nexus workstation polygon bodybuilder plugingait plug qualisys qtm track manager motionanalysis analysis
+or mx vicon nexus workstation polygon bodybuilder plugingait plug qualisys qtm track manager motionanalysis analysis
 cortex evart optitrack motive theia markerless codamotion coda odin bts smart clinic simi visual mokka btk ezc3d
 opensim opencap pose sports freemocap mediapipe openpose metrabs neuropose deeplabcut xsens mvn awinda link noraxon
 delsys trigno cometa wave kistler amti bertec accugait kyowa dengyo tec gmbh corp corporation inc ltd ab oxford systems
@@ -86,15 +86,15 @@ def parts(text: str) -> Iterator[tuple[str, bool]]:
             yield from ((piece, True) for piece in _CAMEL.findall(part))
 
 
-def is_plain(part: str, after: str, more: Container[str] = ()) -> bool:
-    """Whether a part names nobody. after : the part that follows it. more : further words, in lower case."""
+def is_plain(part: str, before: str, after: str, more: Container[str] = ()) -> bool:
+    """Whether a part names nobody. before, after : the parts beside it. more : further words, in lower case."""
     low = part.lower()
     if part.isdigit():
         return len(part) <= _MOST_DIGITS or (part.startswith("0") and len(part) <= _MOST_DIGITS + 1)
     if low in more:
         return True
     if len(low) == 1:
-        return low in "lrxyz" or (low in _BEFORE_A_NUMBER and after[:1].isdigit())
+        return low in "lrxyz" or before[-1:].isdigit() or (low in _BEFORE_A_NUMBER and after[:1].isdigit())
     return low in PLAIN or _is_two(low, PLAIN)
 
 
@@ -106,11 +106,13 @@ def _is_two(word: str, plain: Container[str]) -> bool:
 def unknown_words(text: str, more: Container[str] = ()) -> list[str]:
     """The parts of a text that may name somebody; decimal numbers are none."""
     text = re.sub(r"(?<![\w.])[-+]?\d{1,5}([.,]\d*)?(?![\w])", "0", text)
-    return [part for part, is_word, after in with_next(text) if is_word and not is_plain(part, after, more)]
+    return [part for part, is_plain_one in judged(text, more) if not is_plain_one]
 
 
-def with_next(text: str) -> Iterator[tuple[str, bool, str]]:
-    """(part, is a word, the part that follows or '') of a text."""
+def judged(text: str, more: Container[str] = ()) -> Iterator[tuple[str, bool]]:
+    """(part, whether it names nobody) of a text, from its beginning to its end."""
     found = [*parts(text), ("", False)]
+    before = ""
     for (part, is_word), (after, _) in pairwise(found):
-        yield part, is_word, after
+        yield part, not is_word or is_plain(part, before, after, more)
+        before = part
