@@ -1,7 +1,8 @@
 -- One row: an angle of a trial that the source file also contains, ours compared with the source's.
 -- Inputs: joint_angles, source_angles (with our sign). Degrees; bias is ours minus source; r is Pearson's
 -- correlation.
--- Differences of whole turns are removed. Our angle is interpolated linearly at the source's times; n_frames is the
+-- Plug-in Gait's shoulder (source_angles.component is not empty) turns first about the forward axis of the trunk, then
+-- flexes: ours is given in that order before it is compared. Differences of whole turns are removed. Our angle is interpolated linearly at the source's times; n_frames is the
 -- number of times at which both exist.
 WITH stated AS (
     SELECT DISTINCT
@@ -14,7 +15,16 @@ WITH stated AS (
 
 ours AS (
     UNPIVOT (
-        SELECT joint_angles.* EXCLUDE (person, frame)
+        SELECT
+            joint_angles.* EXCLUDE (person, frame),
+            _abduction_first_flexion_deg(left_shoulder_flexion_deg, left_shoulder_adduction_deg)
+                AS model_left_shoulder_flexion_deg,
+            _abduction_first_adduction_deg(left_shoulder_flexion_deg, left_shoulder_adduction_deg)
+                AS model_left_shoulder_adduction_deg,
+            _abduction_first_flexion_deg(right_shoulder_flexion_deg, right_shoulder_adduction_deg)
+                AS model_right_shoulder_flexion_deg,
+            _abduction_first_adduction_deg(right_shoulder_flexion_deg, right_shoulder_adduction_deg)
+                AS model_right_shoulder_adduction_deg
         FROM joint_angles
         INNER JOIN stated USING (subject, session, trial)
         WHERE joint_angles.person = 0
@@ -47,7 +57,10 @@ beside AS (
                     + (spans.next_deg - spans.ours_deg) * (source.time_s - spans.time_s) / (spans.next_s - spans.time_s)
         END AS ours_deg
     FROM (
-        SELECT * FROM source_angles
+        SELECT
+            *,
+            CASE WHEN component != '' AND contains(angle, '_shoulder_') THEN 'model_' ELSE '' END || angle AS ours
+        FROM source_angles
         WHERE angle IS NOT NULL AND NOT isnan(value_deg)
     ) AS source
     ASOF INNER JOIN spans
@@ -55,7 +68,7 @@ beside AS (
             source.subject = spans.subject
             AND source.session = spans.session
             AND source.trial = spans.trial
-            AND source.angle = spans.angle
+            AND source.ours = spans.angle
             AND source.time_s + 1e-6 >= spans.time_s
 )
 

@@ -48,6 +48,13 @@ CREATE OR REPLACE MACRO _forwards_deg(q) AS
 CREATE OR REPLACE MACRO _backwards_deg(q) AS
 90 + degrees(atan2(q.x * q.x + q.z * q.z - 0.5, q.x * q.y - q.w * q.z));
 
+-- Flexion and adduction of the same long axis if adduction comes first, about x of the proximal segment: the order of
+-- Plug-in Gait's shoulder.
+CREATE OR REPLACE MACRO _abduction_first_flexion_deg(flexion_deg, adduction_deg) AS
+degrees(asin(sin(radians(flexion_deg)) * cos(radians(adduction_deg))));
+CREATE OR REPLACE MACRO _abduction_first_adduction_deg(flexion_deg, adduction_deg) AS
+degrees(atan2(sin(radians(adduction_deg)), cos(radians(flexion_deg)) * cos(radians(adduction_deg))));
+
 -- The ankle, where the long axis of the foot (its x axis) replaces y.
 CREATE OR REPLACE MACRO _toes_up_deg(q) AS degrees(atan2(q.x * q.y + q.w * q.z, 0.5 - (q.y * q.y + q.z * q.z)));
 CREATE OR REPLACE MACRO _sole_in_deg(q) AS degrees(atan2(q.y * q.z + q.w * q.x, 0.5 - (q.x * q.x + q.y * q.y)));

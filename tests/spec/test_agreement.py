@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from tests.builders import view_builder
+
+#: rows: our x, y and z axes (forward, up, right) in axes that point forward, left and up
+TO_OURS = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
 
 EVENTS = """
 subject | session | trial | person | side  | event       | time_s | source   | near_end
@@ -56,6 +60,31 @@ def test_angles_are_compared_at_the_times_of_the_source():
     assert rows[0][3] == pytest.approx(1 / 3)
     assert rows[0][4] == pytest.approx(np.corrcoef([5, 15, 30], [4, 16, 29])[0, 1])
     assert rows[0][5] == 3
+
+
+def test_a_shoulder_is_compared_in_the_order_of_the_files_model():
+    """Plug-in Gait's own axes: x forward, y left, z up; scipy composes and takes apart."""
+    adduction, flexion, rotation = 79.6, -15.0, 4.8  # a right arm in a T-pose
+    arm = Rotation.from_euler("XYZ", [adduction, flexion, rotation], degrees=True)
+    ours = Rotation.from_matrix(TO_OURS @ arm.as_matrix() @ TO_OURS.T).as_euler("ZXY", degrees=True)
+    assert abs(ours[0] - -flexion) > 30  # the same arm, another order
+    angles = {"right_shoulder_flexion_deg": [-ours[0]] * 2, "right_shoulder_adduction_deg": [ours[1]] * 2}
+    source = [
+        {"time_s": t, "frame": i, "source_name": "RShoulderAngles", "component": c, "angle": a, "value_deg": v}
+        for i, t in enumerate([0.0, 0.1])
+        for c, a, v in (
+            ("x", "right_shoulder_flexion_deg", flexion),
+            ("y", "right_shoulder_adduction_deg", adduction),
+        )
+    ]
+    connection = view_builder.connect(
+        joint_angles=view_builder.joint_angles([0.0, 0.1], angles),
+        source_angles=view_builder.table("source_angles", source),
+        only=["angle_agreement"],
+    )
+    found = connection.execute("SELECT angle, rmse_deg FROM angle_agreement ORDER BY angle").fetchall()
+    assert [a for a, _ in found] == ["right_shoulder_adduction_deg", "right_shoulder_flexion_deg"]
+    assert [r for _, r in found] == pytest.approx([0.0, 0.0], abs=1e-9)
 
 
 def test_a_whole_turn_between_two_angles_is_no_difference():
