@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 import subprocess
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 #: packages that are part of every environment
-LEFT_OUT = {"neurostore", "pip", "setuptools", "wheel"}
+LEFT_OUT = {"pip", "setuptools", "wheel", tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["name"]}
 HEADER = "# Versions known to work together. Made by `make constraints`; used by the Makefile, never by the package itself.\n"
 
 

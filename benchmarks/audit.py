@@ -17,7 +17,9 @@ from typing import Any
 
 import platformdirs
 
-OURS = {"neurostore"}
+from neurostore.release import distribution
+
+OURS = {distribution()}
 KEPT = platformdirs.user_cache_path("neurostore") / "audit.json"
 
 

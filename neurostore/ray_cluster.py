@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from neurostore.errors import MissingExtraError, NeurostoreError
+from neurostore.release import how_to_install
 
 RETRIES = 3  # how often a task is done again whose worker died
 _STORE_BYTES = 256 * 2**20  # of shared memory where Ray is started here
@@ -37,7 +38,7 @@ class Cluster:
         try:
             import ray
         except ImportError:
-            raise MissingExtraError("--engine ray needs Ray: pip install 'neurostore[cluster]'") from None
+            raise MissingExtraError(f"--engine ray needs Ray: {how_to_install('cluster')}") from None
         self._ray = ray
         self._is_ours = not ray.is_initialized()
         if self._is_ours:

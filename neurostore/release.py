@@ -1,3 +1,39 @@
-"""The version of this release, declared once: pyproject.toml and everything that names the software read it here."""
+"""The version and the distribution of this release: everything that names the software to a user or in a file reads them here.
+
+The version is declared here, for pyproject.toml too. The name of the distribution is declared in pyproject.toml alone; the
+package is imported as ``neurostore``, which on PyPI is another project's name.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from contextlib import suppress
+from importlib import metadata
+from pathlib import Path
 
 VERSION = "0.1.0"
+_COMMAND = "neurostore.cli:main"
+
+
+def installed() -> metadata.Distribution | None:
+    """The installed distribution that has our command; None where the package runs without being installed."""
+    for entry in metadata.entry_points(group="console_scripts", name="neurostore"):
+        if entry.value == _COMMAND and entry.dist is not None:
+            return entry.dist
+    return None
+
+
+def distribution() -> str | None:
+    """The name under which pip installs this package: a checkout's pyproject.toml says it, else what is installed."""
+    with suppress(OSError, KeyError, tomllib.TOMLDecodeError):
+        project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        if project["scripts"]["neurostore"] == _COMMAND:
+            return str(project["name"])
+    found = installed()
+    return found.metadata["Name"] if found is not None else None
+
+
+def how_to_install(extra: str) -> str:
+    """The command that installs an extra of this package, for messages."""
+    name = distribution()
+    return f"pip install '{name}[{extra}]'" if name else f"install the extra {extra!r} of this package"

@@ -19,6 +19,7 @@ from neurostore.file_hash import sha256_of
 from neurostore.ingest.recording import Poses, Recording, Step
 from neurostore.ingest.refine.marker_set import MarkerSet
 from neurostore.ingest.refine.paths import shipped
+from neurostore.release import how_to_install
 
 if TYPE_CHECKING:
     from neurostore.ingest.refine.refiner import Refiner
@@ -47,7 +48,7 @@ def _load(path: Path) -> Refiner:
         from neurostore.ingest.refine.refiner import Refiner
     except ImportError as error:
         raise MissingExtraError(
-            f"depth refinement needs {error.name}, which is not installed: pip install 'neurostore[refine]'"
+            f"depth refinement needs {error.name}, which is not installed: {how_to_install('refine')}"
         ) from None
     return Refiner.load(path)
 

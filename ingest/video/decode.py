@@ -16,6 +16,7 @@ import numpy as np
 from neurostore.arrays import Pixels
 from neurostore.errors import InputError, MissingExtraError
 from neurostore.ingest.recording import ReadOptions
+from neurostore.release import how_to_install
 
 if TYPE_CHECKING:
     import av
@@ -244,7 +245,7 @@ def _opened(path: Path, n_threads: int = 0) -> Iterator[tuple[Any, Any]]:
         import av
     except ImportError as error:
         raise MissingExtraError(
-            f"videos need PyAV ({error}): pip install 'neurostore[mediapipe]' or 'neurostore[pose]'"
+            f"videos need PyAV ({error}): {how_to_install('mediapipe')} or the extra pose"
         ) from None
     if not path.is_file():
         raise InputError(path, "there is no such file")

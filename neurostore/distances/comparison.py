@@ -12,6 +12,7 @@ from neurostore.arrays import Floats, Ints
 from neurostore.distances.choice import Choice
 from neurostore.dtw.distance import circular_cross
 from neurostore.errors import MissingExtraError, UsageError
+from neurostore.release import how_to_install
 
 ITEMS_A_CHANNEL = 2  # a covariance from fewer items than this many times the channels (or 10) is refused
 
@@ -120,7 +121,7 @@ def whiten(compared: dict[str, Part], reference: str | None) -> None:
     try:
         from sklearn.covariance import LedoitWolf
     except ImportError:
-        raise MissingExtraError("metric='mahalanobis' needs scikit-learn: pip install 'neurostore[report]'") from None
+        raise MissingExtraError(f"metric='mahalanobis' needs scikit-learn: {how_to_install('report')}") from None
     for name, part in compared.items():
         groups = [label.get("group") for label in part.labels]
         if reference is None or reference not in groups:

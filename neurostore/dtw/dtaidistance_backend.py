@@ -11,6 +11,7 @@ from neurostore.dtw.batches import finished
 from neurostore.dtw.options import check_band
 from neurostore.dtw.series import Series
 from neurostore.errors import MissingExtraError, SeriesError
+from neurostore.release import how_to_install
 
 
 def dtaidistance_distances(
@@ -23,7 +24,7 @@ def dtaidistance_distances(
         from dtaidistance import dtw, dtw_ndim
     except ImportError:
         raise MissingExtraError(
-            "backend='dtaidistance' needs dtaidistance: pip install 'neurostore[dtaidistance]'"
+            f"backend='dtaidistance' needs dtaidistance: {how_to_install('dtaidistance')}"
         ) from None
     if is_counted:
         raise SeriesError("normalize='path_length' is not available with backend='dtaidistance'; use 'numba'")

@@ -14,11 +14,12 @@ import numpy as np
 from neurostore.dtw import _soft_kernels
 from neurostore.dtw.options import check_band
 from neurostore.errors import MissingExtraError, SeriesError
+from neurostore.release import how_to_install
 
 try:
     import torch
 except ImportError:
-    raise MissingExtraError("soft-DTW with gradients needs torch: pip install 'neurostore[refine]'") from None
+    raise MissingExtraError(f"soft-DTW with gradients needs torch: {how_to_install('refine')}") from None
 
 
 def soft_dtw(a: torch.Tensor, b: torch.Tensor, gamma: float = 1.0, *, band: float | None = None) -> torch.Tensor:

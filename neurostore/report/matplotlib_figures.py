@@ -9,6 +9,7 @@ from functools import singledispatch
 from typing import TYPE_CHECKING, Any
 
 from neurostore.errors import MissingExtraError
+from neurostore.release import how_to_install
 from neurostore.report.placing import AROUND
 from neurostore.report.specification import Axis, Band, Bars, Line, Matrix, Note, Plot, Points, Rule
 
@@ -33,7 +34,7 @@ def empty_figure(width: float, height: float, layout: Any = "constrained") -> Fi
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        raise MissingExtraError("figures need matplotlib: pip install 'neurostore[report]'") from None
+        raise MissingExtraError(f"figures need matplotlib: {how_to_install('report')}") from None
     return Figure(figsize=(width, height), layout=layout, dpi=150)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from neurostore.arrays import Floats
 from neurostore.errors import MissingExtraError
+from neurostore.release import how_to_install
 from neurostore.statistics.angles import N_POINTS, level_of, sides_of, value_of
 from neurostore.statistics.order import levels_of
 
@@ -73,7 +74,7 @@ def _clusters(row: dict[str, Any], y_a: Floats, y_b: Floats, is_paired: bool, al
     try:
         import spm1d
     except ImportError:
-        raise MissingExtraError("curves are compared by spm1d: pip install 'neurostore[report]'") from None
+        raise MissingExtraError(f"curves are compared by spm1d: {how_to_install('report')}") from None
     none: dict[str, float | None] = {"from_pct": None, "to_pct": None, "p": None}
     if min(len(y_a), len(y_b)) < LEAST_CURVES:
         few = {"test": f"fewer than {LEAST_CURVES} people", "alpha": None, "t_threshold": None}

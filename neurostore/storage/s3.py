@@ -24,6 +24,7 @@ from typing import Any
 
 from neurostore.errors import ConflictError, LakeError, MissingExtraError
 from neurostore.file_hash import Digest, Hasher, digest_of
+from neurostore.release import how_to_install
 from neurostore.storage.stored_file import StoredFile
 
 LEASE_S = 60.0  # a lease that was not renewed for so long, by the store's own clock, has lost its holder
@@ -61,7 +62,7 @@ def _session(pid: int) -> tuple[Any, Any]:
         import boto3
         from botocore.config import Config
     except ImportError:
-        raise MissingExtraError("lakes on S3 need boto3: pip install 'neurostore[s3]'") from None
+        raise MissingExtraError(f"lakes on S3 need boto3: {how_to_install('s3')}") from None
     session = boto3.session.Session()
     return session, session.client("s3", config=Config(retries={"max_attempts": 5, "mode": "standard"}))
 

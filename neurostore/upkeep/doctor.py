@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from neurostore import schema, storage
 from neurostore.errors import NeurostoreError, NotALakeError
 from neurostore.lake import heartbeat
-from neurostore.release import VERSION
+from neurostore.release import VERSION, how_to_install, installed
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -65,8 +65,9 @@ def _requirements(extra: str, python: str | None = None) -> list[Requirement]:
 
 
 def _declared() -> list[str]:
+    found = installed()
     with suppress(metadata.PackageNotFoundError):
-        return metadata.requires("neurostore") or []
+        return metadata.requires(found.metadata["Name"]) or [] if found is not None else []
     return []
 
 
@@ -95,7 +96,7 @@ def _extra(extra: str) -> Finding:
     versions = {r.name: _version(r) for r in needed}
     if wrong := [r for r in needed if (v := versions[r.name]) and not r.specifier.contains(v, prereleases=True)]:
         found = ", ".join(f"{r.name} {versions[r.name]}, needed is {r.specifier}" for r in wrong)
-        return Finding(name, f"{found}: pip install 'neurostore[{extra}]'", is_bad=True)
+        return Finding(name, f"{found}: {how_to_install(extra)}", is_bad=True)
     if elsewhere:
         python = f"{sys.version_info.major}.{sys.version_info.minor}"
         return Finding(name, f"not available on Python {python} ({', '.join(sorted(elsewhere))})")

@@ -107,6 +107,17 @@ def _in_tree(shipped: str) -> str:
     return shipped
 
 
+def test_messages_of_the_installed_package_name_what_pip_installs(installed, tmp_path):
+    said = run(
+        installed / "python",
+        "-c",
+        "from neurostore.release import how_to_install as how; print(how('report'))",
+        cwd=tmp_path,
+    )
+    name = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["name"]
+    assert said.strip() == f"pip install '{name}[report]'"
+
+
 def test_no_pickle_model_or_recording_is_shipped(built):
     with zipfile.ZipFile(built[0]) as wheel:
         sizes = {i.filename: i.file_size for i in wheel.infolist()}

@@ -29,6 +29,7 @@ from neurostore.ingest.video.estimators.quiet import native_stderr_held
 from neurostore.ingest.video.models import declared, store
 from neurostore.ingest.video.models.declared import Model
 from neurostore.ingest.video.tracking import weak_perspective
+from neurostore.release import how_to_install
 from neurostore.skeleton import Skeleton
 
 VERSION = 2
@@ -215,7 +216,7 @@ def _imported() -> Any:
             from mediapipe.tasks.python import vision  # noqa: F401
     except ImportError as error:
         raise MissingExtraError(
-            f"this estimator needs mediapipe 0.10.21 or 1.x ({error}): pip install 'neurostore[mediapipe]'"
+            f"this estimator needs mediapipe 0.10.21 or 1.x ({error}): {how_to_install('mediapipe')}"
         ) from None
     return mediapipe
 
@@ -224,7 +225,7 @@ def _installed_version() -> str:
     try:
         return metadata.version("mediapipe")
     except metadata.PackageNotFoundError:
-        raise MissingExtraError("mediapipe is not installed: pip install 'neurostore[mediapipe]'") from None
+        raise MissingExtraError(f"mediapipe is not installed: {how_to_install('mediapipe')}") from None
 
 
 def _model_files() -> dict[str, Path]:

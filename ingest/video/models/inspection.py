@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from neurostore.errors import MissingExtraError, ModelError
 from neurostore.ingest.video.estimators.quiet import native_stderr_held
+from neurostore.release import how_to_install
 
 if TYPE_CHECKING:
     from neurostore.ingest.video.models.declared import Model
@@ -42,7 +43,7 @@ def import_tensorflow() -> Any:
             import tensorflow
     except ImportError as error:
         raise MissingExtraError(
-            f"MeTRAbs and saved models need TensorFlow ({error}): pip install 'neurostore[pose]'; "
+            f"MeTRAbs and saved models need TensorFlow ({error}): {how_to_install('pose')}; "
             f"'--estimator mediapipe' works without it"
         ) from None
     return tensorflow
