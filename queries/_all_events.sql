@@ -35,11 +35,11 @@ around AS (
         *,
         max(CASE WHEN source = 'force' THEN time_s END) OVER (
             PARTITION BY subject, session, trial, person, side, event
-            ORDER BY time_s RANGE BETWEEN 0.1 PRECEDING AND CURRENT ROW
+            ORDER BY time_s RANGE BETWEEN _same_event_s() PRECEDING AND CURRENT ROW
         ) AS force_before_s,
         min(CASE WHEN source = 'force' THEN time_s END) OVER (
             PARTITION BY subject, session, trial, person, side, event
-            ORDER BY time_s RANGE BETWEEN CURRENT ROW AND 0.1 FOLLOWING
+            ORDER BY time_s RANGE BETWEEN CURRENT ROW AND _same_event_s() FOLLOWING
         ) AS force_after_s
     FROM together
 ),

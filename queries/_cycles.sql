@@ -24,7 +24,7 @@ WITH chosen AS (
         count(*) FILTER (source = 'computed') OVER around_ AS n_computed_around,
         count(*) FILTER (source = 'force') OVER (
             PARTITION BY subject, session, trial, person, side, event
-            ORDER BY time_s RANGE BETWEEN 0.1 PRECEDING AND 0.1 FOLLOWING
+            ORDER BY time_s RANGE BETWEEN _same_event_s() PRECEDING AND _same_event_s() FOLLOWING
         ) AS n_force,
         count(*) FILTER (source = 'file' AND event = 'foot_strike') OVER (
             PARTITION BY subject, session, trial, person, side
@@ -33,11 +33,11 @@ WITH chosen AS (
     WINDOW
         near_ AS (
             PARTITION BY subject, session, trial, person, side, event
-            ORDER BY time_s RANGE BETWEEN 0.05 PRECEDING AND 0.05 FOLLOWING
+            ORDER BY time_s RANGE BETWEEN _confirmed_s() PRECEDING AND _confirmed_s() FOLLOWING
         ),
         around_ AS (
             PARTITION BY subject, session, trial, person, side, event
-            ORDER BY time_s RANGE BETWEEN 0.15 PRECEDING AND 0.15 FOLLOWING
+            ORDER BY time_s RANGE BETWEEN _near_end_s() PRECEDING AND _near_end_s() FOLLOWING
         )
 ),
 

@@ -58,8 +58,8 @@ edges AS (
         samples.session,
         samples.trial,
         samples.side,
-        min(samples.time_s) FILTER (samples.up_n >= 20) AS strike_s,
-        max(samples.time_s) FILTER (samples.up_n >= 20) AS off_s,
+        min(samples.time_s) FILTER (samples.up_n >= _contact_n()) AS strike_s,
+        max(samples.time_s) FILTER (samples.up_n >= _contact_n()) AS off_s,
         any_value(ends.data_first_s) AS data_first_s,
         any_value(ends.data_last_s) AS data_last_s
     FROM samples

@@ -60,8 +60,8 @@ feet AS (
         moving.side,
         on_plates.* EXCLUDE (subject, session, trial, frame, side),
         on_plates.fy IS NOT NULL AS is_on_plate,
-        moving.heel_speed_m_s < 0.5 AS is_heel_still,
-        coalesce(moving.toe_speed_m_s, moving.heel_speed_m_s) < 0.5 AS is_toe_still
+        moving.heel_speed_m_s < _still_m_s() AS is_heel_still,
+        coalesce(moving.toe_speed_m_s, moving.heel_speed_m_s) < _still_m_s() AS is_toe_still
     FROM query_table(motion) AS moving
     INNER JOIN frames USING (subject, session, trial, time_s)
     LEFT JOIN on_plates
@@ -131,7 +131,7 @@ reasoned AS (
             WHEN NOT is_on_plate THEN NULL
             WHEN NOT is_run_zeroed THEN 'plate never returns to zero'
             WHEN is_run_shared THEN 'two feet on one plate'
-            WHEN greatest(n_heel_beside, n_toe_beside) * run_s / n_run > 0.05 THEN 'part of the foot beside it'
+            WHEN greatest(n_heel_beside, n_toe_beside) * run_s / n_run > _passing_s() THEN 'part of the foot beside it'
         END AS reason
     FROM stances
 )

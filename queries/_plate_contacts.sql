@@ -46,7 +46,7 @@ loaded AS (
         frames.centre.z - 1000.0 * frames.moment.x / frames.force.y AS cop_z,
         frames.frame - lag(frames.frame) OVER plate_ AS n_since
     FROM plate_frames AS frames
-    WHERE frames.force.y >= 20
+    WHERE frames.force.y >= _contact_n()
     WINDOW plate_ AS (PARTITION BY frames.subject, frames.session, frames.trial, frames.plate ORDER BY frames.frame)
 ),
 
@@ -141,8 +141,8 @@ beside AS (
         geometry.returns_to_zero,
         geometry.is_step,
         feet.foot.side AS side,
-        speeds.heel_speed_m_s < 0.5 AS is_heel_still,
-        speeds.toe_speed_m_s < 0.5 AS is_toe_still,
+        speeds.heel_speed_m_s < _still_m_s() AS is_heel_still,
+        speeds.toe_speed_m_s < _still_m_s() AS is_toe_still,
         NOT geometry.has_corners
         OR (
             abs((feet.foot.heel.x - contacts.centre.x) * ax + (feet.foot.heel.z - contacts.centre.z) * az)
@@ -224,7 +224,7 @@ SELECT
     is_toe_over OR is_step AS is_toe_over,
     returns_to_zero,
     gap_mm,
-    coalesce(stated_side = side, gap_mm <= 120 AND (other_gap_mm IS NULL OR gap_mm <= other_gap_mm)) AS is_own,
-    stated_side IS NULL AND coalesce(other_standing_s, 0) > 0.05 AS is_shared
+    coalesce(stated_side = side, gap_mm <= _own_contact_mm() AND (other_gap_mm IS NULL OR gap_mm <= other_gap_mm)) AS is_own,
+    stated_side IS NULL AND coalesce(other_standing_s, 0) > _passing_s() AS is_shared
 FROM paired
-WHERE stated_side = side OR (stated_side IS NULL AND gap_mm <= 120)
+WHERE stated_side = side OR (stated_side IS NULL AND gap_mm <= _own_contact_mm())

@@ -20,7 +20,7 @@ SELECT
     END AS force_n_kg,
     CASE WHEN found.reason IS NULL THEN found.fy / mass.mass_kg END AS vertical_force_n_kg,
     CASE
-        WHEN found.reason IS NULL AND found.fy >= 20
+        WHEN found.reason IS NULL AND found.fy >= _contact_n()
             THEN {
                 'x': 1000 * (found.mz + found.surface_mm / 1000 * found.fx) / found.fy,
                 'y': found.surface_mm,
@@ -28,7 +28,7 @@ SELECT
             }
     END AS cop,
     CASE
-        WHEN found.reason IS NULL AND found.fy >= 20
+        WHEN found.reason IS NULL AND found.fy >= _contact_n()
             THEN
                 found.my
                 - (

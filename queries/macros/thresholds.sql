@@ -31,6 +31,16 @@ CREATE OR REPLACE MACRO _leg_share_of_height() AS 0.53;
 CREATE OR REPLACE MACRO _gravity_m_s2() AS 9.81;
 -- A platform that is higher than another platform of the trial by more than this is a step of stairs, millimetres.
 CREATE OR REPLACE MACRO _step_height_mm() AS 50;
+-- A platform counts as touched from this vertical force on, newtons (20 N in most of the literature).
+CREATE OR REPLACE MACRO _contact_n() AS 20;
+-- Heel or toe count as standing while they are slower than this relative to the ground, metres per second.
+CREATE OR REPLACE MACRO _still_m_s() AS 0.5;
+-- What lasts no longer than this is no part of a stance: a foot beside a platform, another foot on it, seconds.
+CREATE OR REPLACE MACRO _passing_s() AS 0.05;
+-- A foot further than this from the centre of pressure does not make the contact, millimetres.
+CREATE OR REPLACE MACRO _own_contact_mm() AS 120;
+-- A file's mark this close to a computed event confirms it, also near an end of the data, seconds.
+CREATE OR REPLACE MACRO _confirmed_s() AS 0.05;
 -- A foot marker up to this far beyond a platform's edge is still over it (marker radius, skin, corners), millimetres.
 CREATE OR REPLACE MACRO _plate_edge_mm() AS 10;
 -- Nobody records motion more slowly than this; ingest refuses it, frames per second.
