@@ -224,7 +224,9 @@ SELECT
     is_toe_over OR is_step AS is_toe_over,
     returns_to_zero,
     gap_mm,
-    coalesce(stated_side = side, gap_mm <= _own_contact_mm() AND (other_gap_mm IS NULL OR gap_mm <= other_gap_mm)) AS is_own,
+    coalesce(
+        stated_side = side, gap_mm <= _own_contact_mm() AND (other_gap_mm IS NULL OR gap_mm <= other_gap_mm)
+    ) AS is_own,
     stated_side IS NULL AND coalesce(other_standing_s, 0) > _passing_s() AS is_shared
 FROM paired
 WHERE stated_side = side OR (stated_side IS NULL AND gap_mm <= _own_contact_mm())
