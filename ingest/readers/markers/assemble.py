@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -69,6 +70,26 @@ def renamed(labels: Sequence[str], options: ReadOptions, notes: list[str]) -> li
     if changed:
         notes.append(f"markers renamed by [markers] of cohort.toml: {', '.join(changed)}")
     return found
+
+
+def one_person(labels: Sequence[str], options: ReadOptions, notes: list[str]) -> list[tuple[int, str]]:
+    """(place, name without subject) of the named points of the subject that has most of them; notes what is left out.
+
+    labels : ``Subject:LASI`` or ``LASI``; those without a subject belong to the one that is read.
+    """
+    parts = [label.rpartition(":")[::2] for label in labels]
+    names = renamed([name.strip() for _, name in parts], options, notes)
+    subjects = [subject.strip() for subject, _ in parts]
+    kept, note = named_or_numbered(names)
+    notes += [note] if note else []
+    if not all(kept):
+        notes.append(f"{kept.count(False)} unlabelled points were dropped")
+    people = Counter(subject for subject, is_kept in zip(subjects, kept, strict=True) if is_kept and subject)
+    chosen = people.most_common(1)[0][0] if people else ""
+    if len(people) > 1:
+        others = ", ".join(p for p in people if p != chosen)
+        notes.append(f"several subjects in the file; read: {chosen}, left out: {others}")
+    return [(i, name) for i, name in enumerate(names) if kept[i] and subjects[i] in ("", chosen)]
 
 
 def to_y_up(positions: Floats, up: str) -> Floats:

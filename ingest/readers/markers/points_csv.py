@@ -7,7 +7,6 @@ Nexus 2 (sections Trajectories, Model Outputs, Joints, Segments, Devices) and Fr
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +18,7 @@ from neurostore.arrays import Floats
 from neurostore.errors import InputError
 from neurostore.ingest.readers.c3d.outputs import source_angles
 from neurostore.ingest.readers.c3d.parameters import Parameters
-from neurostore.ingest.readers.markers.assemble import named_or_numbered, rate_of, renamed
+from neurostore.ingest.readers.markers.assemble import one_person, rate_of
 from neurostore.ingest.readers.markers.points_kind import HEAD_BYTES, NEXUS_SECTIONS, PREFIX, maker_of
 from neurostore.ingest.readers.markers.trc import recording_of
 from neurostore.ingest.readers.text_table import numbers, read_bytes
@@ -80,21 +79,9 @@ def read(path: Path, options: ReadOptions) -> Recording:
 def _one_person(path: Path, points: _Points, options: ReadOptions) -> tuple[list[str], Floats, list[str]]:
     """Labels without subject, positions and notes of the person with most markers; unlabelled ones are dropped."""
     notes = points.notes
-    parts = [name.rpartition(":")[::2] for name in points.names]
-    said = renamed([name.strip() for _, name in parts], options, notes)
-    kept, note = named_or_numbered(said)
-    notes += [note] if note else []
-    if not all(kept):
-        notes.append(f"{kept.count(False)} unlabelled points were dropped")
-    people = Counter(prefix for (prefix, _), k in zip(parts, kept, strict=True) if k and prefix)
-    chosen = people.most_common(1)[0][0] if people else ""
-    if len(people) > 1:
-        others = ", ".join(p for p in people if p != chosen)
-        notes.append(f"several subjects in the file; read: {chosen}, left out: {others}")
     columns: dict[str, int] = {}
-    for i, ((prefix, _), name) in enumerate(zip(parts, said, strict=True)):
-        if kept[i] and prefix in ("", chosen):
-            columns.setdefault(name, i)
+    for i, name in one_person(points.names, options, notes):
+        columns.setdefault(name, i)
     if not columns:
         raise InputError(path, f"has no labelled marker; its {len(points.names)} points are {listed(points.names, 5)}")
     return list(columns), points.positions[:, list(columns.values())], notes

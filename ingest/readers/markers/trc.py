@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -17,11 +16,10 @@ from neurostore.ingest.readers.markers.assemble import (
     frame_slice,
     is_still,
     name_says_static,
-    named_or_numbered,
+    one_person,
     parse_up,
     rate_of,
     refuse_pixels,
-    renamed,
     squeezed,
     to_y_up,
     unit_mismatch,
@@ -220,25 +218,11 @@ def _markers(
 ) -> tuple[list[str], Floats]:
     """(names, positions (n, J, 3)) of the named markers of one person that have columns."""
     stated = _count(head.words.get("nummarkers"))
-    parts = [(*name.rpartition(":")[::2], column) for name, column in head.labels]
-    said = renamed([name.strip() for _, name, _ in parts], options, notes)
-    parts = [(prefix, name, column) for (prefix, _, column), name in zip(parts, said, strict=True)]
-    kept, note = named_or_numbered(said)
-    notes += [note] if note else []
-    named = [(prefix.strip(), name.strip(), column) for (prefix, name, column), k in zip(parts, kept, strict=True) if k]
-    if len(named) < len(parts):
-        notes.append(f"{len(parts) - len(named)} unlabelled points were dropped")
-    prefixes = Counter(prefix for prefix, _, _ in named if prefix)
-    if len(prefixes) > 1:
-        chosen = prefixes.most_common(1)[0][0]
-        notes.append(
-            f"several subjects in the file; read: {chosen}, left out: {', '.join(p for p in prefixes if p != chosen)}"
-        )
-        named = [m for m in named if m[0] == chosen]
+    named = [(name, head.labels[i][1]) for i, name in one_person([name for name, _ in head.labels], options, notes)]
     places = {column: i for i, (_, column) in enumerate(head.labels)}
     best: dict[str, tuple[str, Floats]] = {}
     empty, twice = [], []
-    for _, name, column in named:
+    for name, column in named:
         xyz = table[:, column : column + 3]
         n_valid = np.isfinite(xyz).all(axis=1).sum()
         if n_valid == 0 and stated is not None and places[column] >= stated:
