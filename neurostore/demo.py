@@ -81,9 +81,7 @@ def make_cohort(folder: Path, n_per_group: int = 4, n_trials: int = 2, seed: int
 
     Strides of one session differ by about 1 %, as people's do. Raises UsageError if the folder holds anything already.
     """
-    folder = Path(folder)
-    if folder.exists() and any(folder.iterdir()):
-        raise UsageError(f"{folder}: the folder is not empty; name a new one for the demonstration")
+    folder = new_folder(folder)
     people = make_people(n_per_group, seed)
     rng = np.random.default_rng(seed + 1)
     trials = []
@@ -103,15 +101,23 @@ def make_cohort(folder: Path, n_per_group: int = 4, n_trials: int = 2, seed: int
                 trials.append([person.subject, session, f"walk_{k + 1:02d}", "comfortable"])
     columns = ["participant_id", "group", "sex", "age", "height_m", "mass_kg"]
     rows = [[p.subject, p.group, p.sex, p.age, p.height_m, p.mass_kg] for p in people]
-    _write_tsv(folder / "participants.tsv", columns, rows)
+    write_tsv(folder / "participants.tsv", columns, rows)
     sessions = [
         [person.subject, session, _acquired(i, k)]
         for i, person in enumerate(people)
         for k, session in enumerate(person.gaits)
     ]
-    _write_tsv(folder / "sessions.tsv", ["subject", "session", "acq_time"], sessions)
-    _write_tsv(folder / "trials.tsv", ["subject", "session", "trial", "condition"], trials)
+    write_tsv(folder / "sessions.tsv", ["subject", "session", "acq_time"], sessions)
+    write_tsv(folder / "trials.tsv", ["subject", "session", "trial", "condition"], trials)
     return people
+
+
+def new_folder(folder: Path) -> Path:
+    """The folder, if it is new or empty. Raises UsageError if it holds anything already."""
+    folder = Path(folder)
+    if folder.exists() and any(folder.iterdir()):
+        raise UsageError(f"{folder}: the folder is not empty; name a new one for the demonstration")
+    return folder
 
 
 def _acquired(person: int, session: int) -> str:
@@ -119,7 +125,8 @@ def _acquired(person: int, session: int) -> str:
     return (datetime(2024, 3, 4, 10, 0) + timedelta(days=person, weeks=12 * session)).isoformat()
 
 
-def _write_tsv(path: Path, columns: list[str], rows: list[list[Any]]) -> None:
+def write_tsv(path: Path, columns: list[str], rows: list[list[Any]]) -> None:
+    """Write a table as TSV, its columns in the first line."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, delimiter="\t", lineterminator="\n")
         writer.writerow(columns)
@@ -150,15 +157,15 @@ def run(folder: Path, *, n_per_group: int = 4, seed: int = 7) -> dict[str, Path]
     paths = {"cohort": folder / "cohort", "lake": folder / "lake", "distances": folder / "distances.parquet"}
     people = make_cohort(paths["cohort"], n_per_group, seed=seed)
     print(f"A cohort of {len(people)} simulated people in three groups, in {paths['cohort']}\n")
-    _say("neurostore ingest", paths["cohort"], "--lake", paths["lake"])
+    say("neurostore ingest", paths["cohort"], "--lake", paths["lake"])
     report = ingest(paths["cohort"], paths["lake"])
     print(f"{len(report.added)} trials in, {len(report.failed)} failed; {report.summary()}\n")
     lake = open_lake(paths["lake"])
-    _say("neurostore sql", f"'{PARAMETERS_SQL}'", "--lake", paths["lake"])
-    _print_table(lake.sql(PARAMETERS_SQL))
+    say("neurostore sql", f"'{PARAMETERS_SQL}'", "--lake", paths["lake"])
+    print_table(lake.sql(PARAMETERS_SQL))
     print("\nThe true values of the walkers:")
-    _print_table(_truth(people))
-    _say("\nneurostore distances", paths["distances"], "--unit subject", "--lake", paths["lake"])
+    print_table(_truth(people))
+    say("\nneurostore distances", paths["distances"], "--unit subject", "--lake", paths["lake"])
     from neurostore.distances import write_distances
 
     write_distances(lake, paths["distances"], unit="subject")
@@ -175,7 +182,8 @@ def run(folder: Path, *, n_per_group: int = 4, seed: int = 7) -> dict[str, Path]
     return paths
 
 
-def _say(*words: object) -> None:
+def say(*words: object) -> None:
+    """Print a command as it is typed."""
     print("$ " if not str(words[0]).startswith("\n") else "\n$ ", " ".join(str(w).lstrip() for w in words), sep="")
 
 
@@ -202,6 +210,7 @@ def _truth(people: list[Person]) -> Any:
     )
 
 
-def _print_table(frame: pl.DataFrame) -> None:
+def print_table(frame: pl.DataFrame) -> None:
+    """Print a data frame, indented."""
     for line in lines_of(frame):
         print(f"  {line}")

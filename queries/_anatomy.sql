@@ -65,8 +65,13 @@ marks AS (
         + (right_hip.y - left_hip.y) * (right_shoulder.y - left_shoulder.y)
         + (right_hip.z - left_hip.z) * (right_shoulder.z - left_shoulder.z) AS shoulders_along_hips,
         -- Forward x up = right: negative if the body is mirrored.
-        (right_hip.x - left_hip.x) * -((left_toe.z - left_heel.z) + (right_toe.z - right_heel.z))
-        + (right_hip.z - left_hip.z) * ((left_toe.x - left_heel.x) + (right_toe.x - right_heel.x)) AS toes_ahead,
+        -- Without heels the toes are ahead of the ankles.
+        (right_hip.x - left_hip.x) * -(
+            (left_toe.z - coalesce(left_heel.z, left_ankle.z)) + (right_toe.z - coalesce(right_heel.z, right_ankle.z))
+        )
+        + (right_hip.z - left_hip.z) * (
+            (left_toe.x - coalesce(left_heel.x, left_ankle.x)) + (right_toe.x - coalesce(right_heel.x, right_ankle.x))
+        ) AS toes_ahead,
         (right_hip.x - left_hip.x) * -((left_asis.z + right_asis.z) / 2 - sacrum.z)
         + (right_hip.z - left_hip.z) * ((left_asis.x + right_asis.x) / 2 - sacrum.x) AS pelvis_ahead,
         coalesce(head, neck, thorax) AS high,

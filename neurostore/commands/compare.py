@@ -92,7 +92,7 @@ def _readable(found: pl.DataFrame) -> pl.DataFrame:
     """The table for people: mean ± SD, interval and p as one text each; every figure is in --format csv."""
     rows = found.to_dicts()
     if "hedges_g" not in found.columns:
-        return found.drop("left_out").with_columns(p=_texts(rows, lambda r: _p(r["p"])))
+        return found.drop("left_out", "pooled").with_columns(p=_texts(rows, lambda r: _p(r["p"])))
     return found.select("parameter", "a", "b", "contrast").with_columns(
         _texts(rows, lambda r: f"{_number(r['mean_a'])} ± {_number(r['sd_a'])} ({r['n_a']})").alias("a: mean ± SD (n)"),
         _texts(rows, lambda r: f"{_number(r['mean_b'])} ± {_number(r['sd_b'])} ({r['n_b']})").alias("b: mean ± SD (n)"),

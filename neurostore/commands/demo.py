@@ -16,11 +16,19 @@ def register(app: typer.Typer) -> None:
 
 def demo(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder for cohort, lake and results.")],
+    study: Annotated[
+        bool, typer.Option("--study", help="A treatment study: patients and controls, before and after.")
+    ] = False,
 ) -> None:
-    """Make a small cohort of simulated walkers and run the main steps on it.
+    """Make a small cohort of simulated walkers and run the main steps on it, with the true values beside the results.
 
     Example: neurostore demo demo/
     """
-    from neurostore.demo import run
+    if study:
+        from neurostore.study import run as run_study
 
-    run(folder)
+        run_study(folder)
+    else:
+        from neurostore.demo import run
+
+        run(folder)

@@ -184,8 +184,7 @@ def compare(
     if all(p in curves or f"left_{p}" in curves for p in parameters):
         return compare_curves(lake, parameters, by, side)
     rows: list[dict[str, Any]] = []
-    for name in parameters:
-        values = subject_values(lake, name, by, side)
+    for name, values in subject_values(lake, parameters, by, side).items():
         for a, b in combinations(levels_of(lake, values, by, name), 2):
             used = values.filter(pl.col("level").is_in([a, b]))
             n_cycles = dict(used.group_by("level").agg(pl.col("n_cycles").sum()).iter_rows())

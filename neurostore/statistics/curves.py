@@ -11,6 +11,7 @@ from neurostore.errors import MissingExtraError
 from neurostore.release import how_to_install
 from neurostore.statistics.angles import N_POINTS, level_of, sides_of, value_of
 from neurostore.statistics.order import levels_of
+from neurostore.statistics.pooling import pooled_text
 
 if TYPE_CHECKING:
     import polars as pl
@@ -28,7 +29,10 @@ def compare_curves(lake: Queryable, angles: list[str], by: str, side: str | None
     for angle in angles:
         curves = _subject_curves(lake, angle, by, side)
         for a, b in combinations(levels_of(lake, curves, by, angle), 2):
-            pairs.append(_pair_of_curves(curves, angle, a, b))
+            pair = _pair_of_curves(curves, angle, a, b)
+            used = curves.filter(pl.col("level").is_in([a, b]))
+            pair[0]["pooled"] = pooled_text(lake, used, by, side or sides_of(angle, side)[1]["side"])
+            pairs.append(pair)
     n_tests = sum(min(len(y_a), len(y_b)) >= LEAST_CURVES for _, y_a, y_b, _ in pairs)
     rows = [row for pair in pairs for row in _clusters(*pair, alpha=0.05 / max(n_tests, 1))]
     numbers = dict.fromkeys(("alpha", "t_threshold", "from_pct", "to_pct", "p"), pl.Float64)
@@ -36,14 +40,15 @@ def compare_curves(lake: Queryable, angles: list[str], by: str, side: str | None
 
 
 def _subject_curves(lake: Queryable, angle: str, by: str, side: str | None) -> pl.DataFrame:
-    """subject, level, percent, value: mean curves of the subjects that have them whole."""
+    """subject, level, percent, value, sessions, conditions (not known): mean curves of the subjects that have them whole."""
     import polars as pl
 
     level, joins = level_of(lake, by)
     where, params = sides_of(angle, side)
     frame = lake.sql(
         f"""
-        SELECT curves.subject, {level} AS "level", curves.percent, avg({value_of(angle, side)}) AS value
+        SELECT curves.subject, {level} AS "level", curves.percent, avg({value_of(angle, side)}) AS value,
+            list(DISTINCT curves.session) AS sessions, []::VARCHAR[] AS conditions
         FROM cycle_curves AS curves {joins}
         WHERE curves.is_steady AND curves.person = 0 AND {where} AND {level} IS NOT NULL
         GROUP BY ALL HAVING value IS NOT NULL ORDER BY ALL

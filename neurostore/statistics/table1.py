@@ -135,7 +135,7 @@ def table1(
     lake = selected(lake, filters)
     names = list(parameters) or list(GAIT)
     check_mixture(lake, names, by, mixed=mixed)
-    tables = _covariates(lake, by) | {name: subject_values(lake, name, by, side) for name in names}
+    tables = _covariates(lake, by) | subject_values(lake, names, by, side)
     if not parameters:
         tables = {name: frame for name, frame in tables.items() if frame.height}
     everybody = pl.concat([frame.select("subject", "level") for frame in tables.values()]).unique()
@@ -179,7 +179,8 @@ def _covariates(lake: Queryable, by: str) -> dict[str, pl.DataFrame]:
     if by in ("session", "condition") or by not in columns(lake, "subjects"):
         return {}
     here = set(lake.sql("SELECT DISTINCT subject FROM trials WHERE kind <> 'static'")["subject"])
-    found = {n: subject_values(lake, n, by, None) for n in COVARIATES if n in numeric_columns(lake)}
+    known = numeric_columns(lake)
+    found = subject_values(lake, [n for n in COVARIATES if n in known], by, None)
     bmi = lake.sql(
         f'SELECT subject, {views.quote(by)}::VARCHAR AS "level", mass_kg / height_m ^ 2 AS value, NULL::BIGINT AS n_cycles, '
         "[]::VARCHAR[] AS sessions, []::VARCHAR[] AS conditions FROM subjects "

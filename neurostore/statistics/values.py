@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from neurostore.errors import UsageError
@@ -26,10 +27,11 @@ def parameters() -> dict[str, str]:
     return known
 
 
-def subject_values(lake: Queryable, parameter: str, by: str, side: str | None) -> pl.DataFrame:
-    """subject, level, value, n_cycles, sessions, conditions: the mean over sides of the means of medians.
+def subject_values(lake: Queryable, names: Sequence[str], by: str, side: str | None) -> dict[str, pl.DataFrame]:
+    """Of each parameter: subject, level, value, n_cycles, sessions, conditions; the mean over sides of the means of medians.
 
-    Sessions and conditions within a level count alike. Scores of both sides are those of the side ``both``.
+    Sessions and conditions within a level count alike. Scores of both sides are those of the side ``both``. Each view
+    is computed once, whatever the number of parameters.
 
     Raises
     ------
@@ -37,23 +39,24 @@ def subject_values(lake: Queryable, parameter: str, by: str, side: str | None) -
     """
     import polars as pl
 
-    source = parameters().get(parameter)
-    covariates = numeric_columns(lake)
-    if source is None and parameter not in covariates:
-        raise UsageError(
-            f"no parameter {parameter!r} in subject_summary or gait_profile, no angle in cycle_curves and no column "
-            f"of numbers in subjects; {near(parameter, [*parameters(), *covariates])}"
-        )
-    level = _level(lake, by, source)
-    if source is None:
-        frame = lake.sql(
-            f'SELECT subject, {level} AS "level", subjects.{views.quote(parameter)}::DOUBLE AS value, NULL::BIGINT AS '
-            "n_cycles, []::VARCHAR[] AS sessions, []::VARCHAR[] AS conditions FROM subjects "
-            f"WHERE {level} IS NOT NULL AND value IS NOT NULL ORDER BY ALL"
-        )
-        return frame.with_columns(pl.col("level").cast(pl.String))
-    frame = lake.sql(_query(source, parameter, level), {"side": _side_of(source, side)})
-    return frame.with_columns(pl.col("level").cast(pl.String))
+    source_of, covariates = parameters(), numeric_columns(lake)
+    for name in names:
+        if name not in source_of and name not in covariates:
+            raise UsageError(
+                f"no parameter {name!r} in subject_summary or gait_profile, no angle in cycle_curves and no column "
+                f"of numbers in subjects; {near(name, [*source_of, *covariates])}"
+            )
+    frames: dict[str, pl.DataFrame] = {}
+    for source in dict.fromkeys(source_of.get(name, "subjects") for name in names):
+        own = [name for name in names if source_of.get(name, "subjects") == source]
+        level = _level(lake, by, source)
+        if source == "subjects":
+            rows = lake.sql(_query_of_subjects(own, level))
+        else:
+            rows = lake.sql(_query(source, own, level), {"side": _side_of(source, side)})
+        rows = rows.with_columns(pl.col("level").cast(pl.String))
+        frames |= {name: rows.filter(pl.col("parameter") == name).drop("parameter") for name in own}
+    return {name: frames[name] for name in names}
 
 
 def numeric_columns(lake: Queryable) -> list[str]:
@@ -71,9 +74,9 @@ def columns(lake: Queryable, name: str) -> list[str]:
     return list(rows["column_name"].to_list())
 
 
-def _level(lake: Queryable, by: str, source: str | None) -> str:
+def _level(lake: Queryable, by: str, source: str) -> str:
     """The SQL expression of the level that a row belongs to."""
-    own = {"subject_summary": ("session", "condition"), "gait_profile": ("session",)}.get(source or "", ())
+    own = {"subject_summary": ("session", "condition"), "gait_profile": ("session",)}.get(source, ())
     if by in own:
         return f"rows.{views.quote(by)}"
     known = columns(lake, "subjects")
@@ -88,20 +91,36 @@ def _side_of(source: str, side: str | None) -> str | None:
     return "both" if side is None and source == "gait_profile" else side
 
 
-def _query(source: str, parameter: str, level: str) -> str:
+def _cells(names: Sequence[str], table: str) -> str:
+    """SQL that makes a row of each parameter: columns parameter and value."""
+    cells = (f"{{'parameter': '{n}', 'value': {table}.{views.quote(n)}::DOUBLE}}" for n in names)
+    return f"unnest([{', '.join(cells)}], recursive := true)"
+
+
+def _query_of_subjects(names: Sequence[str], level: str) -> str:
+    return f"""
+        SELECT * FROM (
+            SELECT subject, {level} AS "level", NULL::BIGINT AS n_cycles, []::VARCHAR[] AS sessions,
+                []::VARCHAR[] AS conditions, {_cells(names, "subjects")}
+            FROM subjects
+        ) WHERE "level" IS NOT NULL AND value IS NOT NULL ORDER BY subject
+    """
+
+
+def _query(source: str, names: Sequence[str], level: str) -> str:
     count, condition = ("n_strides", "condition") if source == "subject_summary" else ("n_cycles", "NULL::VARCHAR")
     return f"""
         WITH chosen AS (
-            SELECT rows.subject, {level} AS "level", rows.side, {views.quote(parameter)} AS value,
-                {count}::BIGINT AS n_cycles, rows.session, {condition} AS condition
+            SELECT rows.subject, {level} AS "level", rows.side, {count}::BIGINT AS n_cycles, rows.session,
+                {condition} AS condition, {_cells(names, "rows")}
             FROM {source} AS rows LEFT JOIN subjects USING (subject)
-            WHERE {level} IS NOT NULL AND value IS NOT NULL AND {side_condition("rows.side")}
+            WHERE {side_condition("rows.side")}
         ), sides AS (
-            SELECT subject, "level", side, avg(value) AS value, sum(n_cycles) AS n_cycles,
+            SELECT subject, "level", side, parameter, avg(value) AS value, sum(n_cycles) AS n_cycles,
                 list(DISTINCT session) AS sessions, list(DISTINCT condition) AS conditions
-            FROM chosen GROUP BY ALL
+            FROM chosen WHERE "level" IS NOT NULL AND value IS NOT NULL GROUP BY ALL
         )
-        SELECT subject, "level", avg(value) AS value, sum(n_cycles)::BIGINT AS n_cycles,
+        SELECT subject, "level", parameter, avg(value) AS value, sum(n_cycles)::BIGINT AS n_cycles,
             list_distinct(flatten(list(sessions))) AS sessions, list_distinct(flatten(list(conditions))) AS conditions
-        FROM sides GROUP BY subject, "level" ORDER BY ALL
+        FROM sides GROUP BY subject, "level", parameter ORDER BY subject, "level"
     """

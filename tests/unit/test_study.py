@@ -1,0 +1,95 @@
+"""The made-up study: what the product says of it is what is true, and would not be without its tables."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+
+from neurostore import study
+from neurostore.api import open as open_lake
+from neurostore.ingest.pipeline import ingest
+
+N = 3  # people of each group
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("study")
+    study.make_cohort(folder / "cohort", n_per_group=N, n_trials=1)
+    report = ingest(folder / "cohort", folder / "lake", n_workers=1)
+    assert not report.failed
+    return folder
+
+
+@pytest.fixture(scope="module")
+def lake(folder):
+    return open_lake(folder / "lake")
+
+
+@pytest.fixture(scope="module")
+def asked(lake):
+    return study.questions(lake, study.truth(study.make_people(N)))
+
+
+def off(frame):
+    """Rows further from the truth than their parameter may be."""
+    allowed = pl.col("parameter").replace_strict(study.TOLERANCES, return_dtype=pl.Float64)
+    return frame.filter(((pl.col("found") - pl.col("true")).abs() > allowed) | pl.col("found").is_null()).rows()
+
+
+@pytest.mark.parametrize("name", ["baseline", "baseline, affected", "baseline, unaffected"])
+def test_group_means_at_baseline(asked, name):
+    found = asked[name].found
+    assert found.height == 2 * (len(study.BASELINE) if name == "baseline" else len(study.OF_A_SIDE))
+    assert set(found["n"]) == {N}
+    assert off(found) == []
+
+
+def test_the_affected_side_is_the_patients_own(asked):
+    affected, other = (
+        {r["parameter"]: r["found"] for r in asked[f"baseline, {side}"].found.to_dicts() if r["group"] == "stroke"}
+        for side in ("affected", "unaffected")
+    )
+    for parameter in ("stance_pct", "peak_swing_knee_flexion_deg"):  # left and right are affected by turns
+        assert other[parameter] - affected[parameter] > 2 * study.TOLERANCES[parameter]
+
+
+@pytest.mark.parametrize("side", ["affected", "unaffected"])
+def test_changes_are_post_minus_pre_and_have_the_signs_of_the_truth(asked, side):
+    found = asked[f"change, {side}"].found
+    assert set(found["contrast"]) == {"post − pre"}  # by name, post would come first
+    assert set(found["n"]) == {N}
+    assert off(found) == []
+    by = {row["parameter"]: row["found"] for row in found.to_dicts()}
+    assert by["walking_speed_m_s"] > 0.1
+    assert by["peak_swing_knee_flexion_deg"] > 2 or side == "unaffected"
+
+
+def test_the_excluded_trial_is_left_out_and_listed(lake, asked):
+    assert asked["excluded"].found.rows() == [(*study.EXCLUDED, "trials.tsv", study.REASON)]
+    query = (
+        "SELECT trial, median(speed_m_s) AS speed FROM _cycles_judged WHERE is_steady AND subject = 'P02' "
+        "AND session = 'post' GROUP BY trial ORDER BY trial"
+    )
+    assert lake.sql(query)["trial"].to_list() == ["walk_01"]
+    untouched = lake.select().choose(reviews="off").sql(query)
+    assert untouched["trial"].to_list() == ["walk_01", "walk_03"]
+    kept, held = untouched["speed"]
+    assert kept - held > 10 * study.TOLERANCES["walking_speed_m_s"]  # left in, it would be seen in the results
+
+
+def test_exchanged_sides_are_found_and_give_no_cycle(asked, lake):
+    found = asked["exchanged"].found
+    assert [row[:3] for row in found.rows()] == [study.EXCHANGED]
+    assert found["verdict"][0].startswith("Do not use: toes and pelvis say that left and right are exchanged.")
+    trials = lake.sql("SELECT trial, n_steady_cycles, verdict FROM trial_quality ORDER BY subject, session, trial")
+    assert trials.filter(pl.col("n_steady_cycles") == 0)["trial"].to_list() == ["walk_03", "walk_03"]
+    assert set(trials.filter(pl.col("n_steady_cycles") > 0)["verdict"]) == {"Usable."}
+
+
+def test_the_demonstration_prints_the_truth_beside_the_results(asked, folder, capsys):
+    study.print_results(asked, folder / "lake")
+    printed = capsys.readouterr().out
+    assert f"true: {'/'.join(study.EXCLUDED)}, {study.REASON}" in printed
+    assert f"true: {'/'.join(study.EXCHANGED)} has left and right exchanged" in printed
+    assert printed.count("  found  ") == 5
