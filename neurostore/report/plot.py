@@ -45,6 +45,18 @@ class Plots:
         """Height of the heels (ankles where there are none) with foot strikes and foot offs of one trial."""
         return events(self._lake, subject, trial, session)
 
+    def kinetics(self, subject: str, session: str | None = None, condition: str | None = None) -> Figure:
+        """Moments, powers and ground reaction of both legs over the gait cycle, with the bands of Schwartz 2008."""
+        from neurostore.report import kinetic_plots
+
+        return kinetic_plots.kinetics(self._lake, subject, session, condition)
+
+    def emg(self, subject: str, session: str | None = None, condition: str | None = None) -> Figure:
+        """Mean envelope of each EMG channel over the gait cycle, with bars where the muscle is normally active."""
+        from neurostore.report import kinetic_plots
+
+        return kinetic_plots.emg(self._lake, subject, session, condition)
+
     def heatmap(self, matrix: DistanceMatrix | None = None, **options: Unpack[Options]) -> Figure:
         """A distance matrix, rows ordered by group; ``options`` go to ``lake.distances`` where no matrix is given."""
         if matrix is None:
