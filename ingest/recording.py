@@ -84,7 +84,7 @@ class Calibration:
     side: str | None
     value: float
     unit: str
-    source: str  # 'file', 'participants', 'static', 'neutral_pose', 'estimated'
+    source: str  # 'file', 'participants', 'functional', 'static', 'neutral_pose', 'estimated'
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +207,7 @@ class ReadOptions:
     companions : the other files of the trial's folder that a reader may need (the ASF of an AMC, a BIDS sidecar).
     hip_method : where hip centres come from on the skin: harrington, hara, bell or davis.
     emg : muscle by channel label (patterns allowed), as ``left rectus_femoris``, or 'other' for a channel that is not EMG.
+    functional : the joint whose centre this trial gives its session: left_hip, right_hip or both_hips.
     rate_hz : sampling rate of files that state none or a wrong one (AMC, BVH).
     markers : label in the file -> what it is: a landmark (left_knee_lateral) or a name of a known marker set (LKNE).
     member : of a file that holds several recordings (results.json), the one meant, by its name there; None = the only one.
@@ -225,5 +226,6 @@ class ReadOptions:
     member: str | None = None
     rate_hz: float | None = None
     hip_method: str | None = None
+    functional: str | None = None
     markers: dict[str, str] = field(default_factory=dict)
     emg: dict[str, Any] = field(default_factory=dict)

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from neurostore.errors import CohortError
+from neurostore.ingest.landmarks.functional import JOINTS as FUNCTIONAL_JOINTS
 from neurostore.ingest.landmarks.joint_centres import HIP_METHODS
 from neurostore.ingest.recording import ReadOptions
 
@@ -60,6 +61,7 @@ OPTIONS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "is_treadmill": (lambda v: isinstance(v, bool), "true or false"),
     "rate_hz": (lambda v: _is_number(v) and v > 0, "a number above 0 (frames per second)"),
     "hip_method": _one_of(*HIP_METHODS),
+    "functional": _one_of(*FUNCTIONAL_JOINTS),
     "ignore": (lambda v: isinstance(v, bool), "true or false"),
 }
 

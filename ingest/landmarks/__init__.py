@@ -60,6 +60,7 @@ def compute_landmarks(
     cutoff_hz: float = 6.0,
     calibrations: Iterable[Calibration] = (),
     hip_method: str = "harrington",
+    functional: str | None = None,
     path: str = "",
 ) -> Landmarks:
     """Landmarks of a trial's primary skeleton.
@@ -69,6 +70,7 @@ def compute_landmarks(
     cutoff_hz : low-pass of points and rotations; 0 for none.
     calibrations : those of the subject's session known so far (participants.tsv, a static trial).
     hip_method : harrington, hara, bell or davis, for skeletons with skin points of the pelvis.
+    functional : the joint whose centre this trial gives its session, of :data:`.functional.JOINTS`.
     path : file or trial, for errors.
 
     Raises
@@ -91,11 +93,11 @@ def compute_landmarks(
     out.steps = [
         Step("fill_gaps", VERSION, {"max_gap_s": filters.MAX_GAP_S}),
         Step("butterworth", VERSION, {"cutoff_hz": cutoff_hz, "order": 4, "zero_lag": True}),
-        Step("landmarks", VERSION, {"hip_method": hip_method}),
+        Step("landmarks", VERSION, {"hip_method": hip_method} | ({"functional": functional} if functional else {})),
     ]
     neutral = neutral_axes_of(recording)
     known = [*recording.calibrations, *calibrations]
-    choices = Choices(cutoff_hz, hip_method, path)
+    choices = Choices(cutoff_hz, hip_method, path, functional)
     for number in np.unique(poses.person):
         person = compute_person(recording, np.flatnonzero(poses.person == number), neutral, known, choices)
         _store(out, person)

@@ -13,7 +13,7 @@ from neurostore.ingest.landmarks.names import SIDES, Marks
 from neurostore.ingest.recording import Calibration
 
 # The order of the clinical contract: an earlier source wins.
-SOURCES = ("file", "participants", "static", "neutral_pose", "estimated")
+SOURCES = ("file", "participants", "functional", "static", "neutral_pose", "estimated")
 DEFAULT_MARKER_DIAMETER_MM = 14.0
 DEFAULT_LEG_LENGTH_MM = 900.0  # where neither a source nor the markers say
 # Shares of leg length where widths are not known: 105 and 71 mm at 910 mm, the middle of adult Plug-in Gait subjects.

@@ -113,6 +113,10 @@ def _add_hips(body: Centres, pelvis: Floats, method: str) -> None:
     legs = [parameters.get("leg_length", side) or math.nan for side in SIDES]
     both = float(np.nanmean(legs)) if np.isfinite(legs).any() else math.nan
     for side, leg in zip(SIDES, legs, strict=True):
+        functional = [parameters.get(f"functional_hip_{axis}", side) for axis in "xyz"]
+        if None not in functional:
+            body.put(f"{side}_hip", middle + (pelvis * np.array(functional)).sum(axis=-1), "functional (SCoRE)")
+            continue
         length = both if method == "davis" or not math.isfinite(leg) else leg
         if method in ("davis", "hara") and not math.isfinite(length):
             continue

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from neurostore.arrays import Floats, Ints
-from neurostore.ingest.landmarks import calibration, clusters
+from neurostore.ingest.landmarks import calibration, clusters, functional
 from neurostore.ingest.landmarks.centres import Centres
 from neurostore.ingest.landmarks.cleaning import clean_person
 from neurostore.ingest.landmarks.heading import headings_of
@@ -25,6 +25,7 @@ class Choices:
     cutoff_hz: float
     hip_method: str
     path: str
+    functional: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,10 @@ def compute_person(
     if is_static and clean.is_skin and neutral is None:
         calibration.add_static(parameters, body.points, segments.axes)
         parameters.added += clusters.static_positions(poses, rows, clean.marks)
+    functional_notes: list[str] = []
+    if choices.functional is not None:
+        hips, functional_notes = functional.hip_calibrations(body, poses, rows, choices.functional)
+        parameters.added += hips
     scalars |= _torsions(segments, body)
     if neutral is not None:
         scalars |= neutral.hip_angles()
@@ -104,7 +109,7 @@ def compute_person(
         parameters.added,
         "neutral" if neutral is not None else "anatomical" if "pelvis" in segments.rotations else "none",
         clean.quality | led,
-        [*clean.notes, *led_notes, *segments.notes, *notes],
+        [*clean.notes, *led_notes, *segments.notes, *notes, *functional_notes],
     )
 
 

@@ -141,8 +141,8 @@ def _trial(source: TrialSource, batch: Batch, statics: Statics, outcome: Outcome
             *session_up.told_by(recording),
         ]
     )
-    if recording.kind == "static":
-        statics.setdefault(key[:2], {})[key[2]] = stated
+    if given_on := of_session(recording.kind, stated):
+        statics.setdefault(key[:2], {})[key[2]] = given_on
     ingest_id = uuid.uuid4().hex
     row = {
         **source.metadata,
@@ -180,6 +180,7 @@ def _landmarks(
         cutoff_hz=settings.cutoff_hz,
         calibrations=given,
         hip_method=source.options.hip_method or settings.hip_method,
+        functional=source.options.functional,
         path=str(source.paths[0]),
     )
     if depth_sd_mm is not None:
@@ -247,6 +248,11 @@ def calibrations_for(key: Key, metadata: Metadata, statics: Statics) -> tuple[Ca
         if trial != key[2]:
             known += [c for c in calibrations if c.source != "estimated"]
     return unique(known)
+
+
+def of_session(kind: str, calibrations: Iterable[Calibration]) -> tuple[Calibration, ...]:
+    """What the other trials of a session use of one: all of a static trial, the joint centres of a functional trial."""
+    return tuple(c for c in calibrations if kind == "static" or c.source == "functional")
 
 
 def unique(calibrations: Iterable[Calibration]) -> tuple[Calibration, ...]:

@@ -123,8 +123,8 @@ def make_batches(
     settings: Settings,
     n_workers: int,
 ) -> list[Batch]:
-    """Trials by subject, static trials of each session first, cut so that workers share the bytes evenly."""
-    ordered = sorted(sources, key=lambda s: (s.is_subject_known, s.subject, s.session, not _may_be_static(s), s.trial))
+    """Trials by subject, static and then functional trials of each session first, cut so that workers share the bytes evenly."""
+    ordered = sorted(sources, key=lambda s: (s.is_subject_known, s.subject, s.session, _rank(s), s.trial))
     least, most = _BYTES_A_BATCH
     n_bytes = sum(s.n_bytes for s in ordered)
     limit = min(most, max(least, n_bytes // max(1, n_workers * _BATCHES_A_WORKER)))
@@ -142,6 +142,11 @@ def make_batches(
         for group in groups
     ]
     return sorted(batches, key=lambda b: -sum(s.n_bytes for s in b.sources))  # the longest first: all end together
+
+
+def _rank(source: TrialSource) -> int:
+    """What gives something to the other trials of a session comes before them."""
+    return 0 if _may_be_static(source) else 1 if source.options.functional is not None else 2
 
 
 def _may_be_static(source: TrialSource) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from neurostore.errors import InputError
 from neurostore.ingest.cohort.source import Cohort, TrialSource
-from neurostore.ingest.pipeline.batch import Batch, BatchResult, Outcome, calibrations_for
+from neurostore.ingest.pipeline.batch import Batch, BatchResult, Outcome, calibrations_for, of_session
 from neurostore.ingest.pipeline.plan import LakeState, Plan, make_batches
 from neurostore.ingest.pipeline.progress import Progress
 from neurostore.ingest.pipeline.report import IngestReport
@@ -55,7 +55,7 @@ class Run:
         self._pool: InProcess | Pool | RayPool | None = None
 
     def read(self, plan: Plan, n_workers: int | None) -> None:
-        """Read what is to be read; then, again, trials that were computed before their static trial was known."""
+        """Read what is to be read; then, again, trials that were computed before their static or functional trial was known."""
         sources = plan.to_read
         if self.ray is not None and sources:
             from neurostore.ingest.pipeline.ray_pool import RayPool
@@ -107,8 +107,9 @@ class Run:
                 continue
             accepted.append(outcome)
             self._done[outcome.key] = outcome
-            if (outcome.row or {}).get("kind") == "static":
-                kept = tuple(c for c in outcome.calibrations if c.source != "participants")
+            kept = of_session((outcome.row or {}).get("kind", ""), outcome.calibrations)
+            kept = tuple(c for c in kept if c.source != "participants")
+            if kept:
                 self.statics.setdefault(outcome.key[:2], {})[outcome.key[2]] = kept
         if result.staged is not None:
             ids = {(o.row or {})["ingest_id"] for o in accepted}

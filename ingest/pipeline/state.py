@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from neurostore.ingest.pipeline.plan import LakeState
 from neurostore.ingest.recording import Calibration
@@ -35,13 +36,20 @@ def read_state(path: Path | str) -> LakeState:
     lake = open_lake(path)
     for row in lake.trials_table().to_pylist():
         state.rows[(row["subject"], row["session"], row["trial"])] = row
-    static = {key: row["ingest_id"] for key, row in state.rows.items() if row["kind"] == "static"}
-    if static:
+    ingested = {key: row["ingest_id"] for key, row in state.rows.items()}
+    static = {key for key, row in state.rows.items() if row["kind"] == "static"}
+    if any(map(_gives_to_session, state.rows.values())):
         for row in lake.scan("calibrations").collect().to_dicts():
             key = (row["subject"], row["session"], row["trial"])
-            if static.get(key) == row["ingest_id"] and row["source"] != "participants":
+            is_used = row["source"] == "functional" or (key in static and row["source"] != "participants")
+            if is_used and ingested.get(key) == row["ingest_id"]:
                 calibration = Calibration(row["parameter"], row["side"], row["value"], row["unit"], row["source"])
                 given = state.statics.setdefault(key[:2], {})
                 given[key[2]] = (*given.get(key[2], ()), calibration)
     state.subjects = {row["subject"]: row for row in lake.scan("subjects").collect().to_dicts()}
     return state
+
+
+def _gives_to_session(row: dict[str, Any]) -> bool:
+    """Whether other trials may use what this one measured."""
+    return row["kind"] == "static" or '"functional":' in row["steps"]

@@ -1,0 +1,106 @@
+"""Hip centres from a trial in which the person moves the thigh in all directions: the symmetrical centre of rotation.
+
+Ehrig et al. 2006 (SCoRE), doi:10.1016/j.jbiomech.2005.10.002: the point that stays in one place in both segments. The
+result is kept in the axes of the pelvis and used in the other trials of the session instead of a regression.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from neurostore.arrays import Floats
+from neurostore.ingest.landmarks import clusters
+from neurostore.ingest.landmarks.centres import Centres
+from neurostore.ingest.recording import Calibration, Poses
+
+#: what ``functional`` of cohort.toml may name
+JOINTS = ("left_hip", "right_hip", "both_hips")
+SOURCE = "functional"
+UNIT = "pelvis_mm"  # along the axes of the pelvis from the middle of both ASIS; may be negative
+_LEAST_TURN_DEG = 8.0  # root mean square about the axis with the least movement
+_MOST_RESIDUAL_MM = 15.0
+_THIGH = ("thigh", "knee_lateral", "knee_medial")
+
+
+def score(proximal: tuple[Floats, Floats], distal: tuple[Floats, Floats]) -> tuple[Floats, Floats, float, float]:
+    """The centre of rotation of two segments that both move.
+
+    proximal, distal : rotations (n, 3, 3) and origins (n, 3) in mm, segment to lab; NaN where a segment is not known.
+
+    Returns
+    -------
+    centre in the proximal segment (3,), centre in the distal segment (3,), residual : root mean square distance of both in the
+    lab, mm. turn_deg : root mean square turn of one segment in the other about the axis with the least.
+
+    Raises
+    ------
+    ValueError : fewer than ten frames have both segments.
+    """
+    (r1, t1), (r2, t2) = proximal, distal
+    seen = np.isfinite(r1).all(axis=(1, 2)) & np.isfinite(r2).all(axis=(1, 2))
+    seen &= np.isfinite(t1).all(axis=1) & np.isfinite(t2).all(axis=1)
+    if seen.sum() < 10:
+        raise ValueError(f"{seen.sum()} frames have both segments, at least 10 are needed")
+    r1, t1, r2, t2 = r1[seen], t1[seen], r2[seen], t2[seen]
+    mean = np.einsum("nji,njk->ik", r1, r2) / len(r1)
+    steadiest = min(1.0, float(np.linalg.svd(mean, compute_uv=False)[0]))
+    turn_deg = math.degrees(math.sqrt(2 * (1 - steadiest)))
+    a = np.concatenate([r1, -r2], axis=2).reshape(-1, 6)
+    both = np.linalg.lstsq(a, (t2 - t1).reshape(-1), rcond=None)[0]
+    miss = (a @ both - (t2 - t1).reshape(-1)).reshape(-1, 3)
+    return both[:3], both[3:], float(np.sqrt((miss**2).sum(axis=1).mean())), turn_deg
+
+
+def hip_calibrations(body: Centres, poses: Poses, rows: Floats, joint: str) -> tuple[list[Calibration], list[str]]:
+    """Hip centres in the pelvis of a functional trial, and notes that name what was found or why nothing was.
+
+    joint : of `JOINTS`. poses, rows : the markers of the person. body : the person's points, with the axes of the pelvis.
+    """
+    found: list[Calibration] = []
+    notes = []
+    for side in ("left", "right") if joint == "both_hips" else (joint.removesuffix("_hip"),):
+        centre, note = _hip(body, poses, rows, side)
+        notes.append(f"functional trial of the {side} hip: {note}")
+        for axis, value in zip("xyz", () if centre is None else centre, strict=False):
+            found.append(Calibration(f"functional_hip_{axis}", side, float(value), UNIT, SOURCE))
+    return found, notes
+
+
+def _hip(body: Centres, poses: Poses, rows: Floats, side: str) -> tuple[Floats | None, str]:
+    """(centre along the pelvis's axes (3,) mm, what is to be noted)."""
+    if "pelvis" not in body.lateral:
+        return None, "not used, because the pelvis has no axes (ASIS and PSIS or sacrum are needed)"
+    columns = clusters.cluster_columns(poses.skeleton.joints).get(f"{side}_thigh", [])
+    markers = [poses.positions[rows, column] for column in columns]
+    markers += [body.points[f"{side}_{name}"] for name in _THIGH if body.has(f"{side}_{name}")]
+    markers = _distinct(markers)
+    if len(markers) < 3:
+        return None, f"not used, because the thigh has {len(markers)} markers; at least 3 are needed"
+    moving = np.stack(markers, axis=1)
+    whole = np.isfinite(moving).all(axis=(1, 2))
+    if not whole.any():
+        return None, "not used, because no frame has all markers of the thigh"
+    thigh = clusters.fit_rigid(moving[int(np.argmax(whole))], moving)[:2]
+    middle = (body.points["left_asis"] + body.points["right_asis"]) / 2
+    try:
+        centre, _, residual, turn_deg = score((body.lateral["pelvis"], middle), thigh)
+    except ValueError as error:
+        return None, f"not used, because {error}"
+    figures = f"residual {residual:.1f} mm, least turn {turn_deg:.0f} degrees (root mean square)"
+    if turn_deg < _LEAST_TURN_DEG:
+        return None, f"not used, because the thigh hardly turns about one axis ({figures}); swing it in all directions"
+    if residual > _MOST_RESIDUAL_MM:
+        return None, f"not used, because the markers do not move about one point ({figures})"
+    return centre, f"its centre is used in the session (SCoRE; {figures})"
+
+
+def _distinct(markers: Sequence[Floats]) -> list[Floats]:
+    """Markers that are not twice the same (a wand may also be one of the cluster)."""
+    kept: list[Floats] = []
+    for values in markers:
+        if np.isfinite(values).any() and not any(np.array_equal(values, other, equal_nan=True) for other in kept):
+            kept.append(values)
+    return kept
