@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from neurostore.arrays import Floats
+from neurostore.arrays import Floats, Ints
 from neurostore.ingest.landmarks import clusters
 from neurostore.ingest.landmarks.centres import Centres
 from neurostore.ingest.recording import Calibration, Poses
@@ -54,14 +54,17 @@ def score(proximal: tuple[Floats, Floats], distal: tuple[Floats, Floats]) -> tup
     return both[:3], both[3:], float(np.sqrt((miss**2).sum(axis=1).mean())), turn_deg
 
 
-def hip_calibrations(body: Centres, poses: Poses, rows: Floats, joint: str) -> tuple[list[Calibration], list[str]]:
+def hip_calibrations(
+    body: Centres, poses: Poses, rows: Ints, joint: str | None
+) -> tuple[list[Calibration], list[str]]:
     """Hip centres in the pelvis of a functional trial, and notes that name what was found or why nothing was.
 
-    joint : of `JOINTS`. poses, rows : the markers of the person. body : the person's points, with the axes of the pelvis.
+    joint : of `JOINTS`; None for a trial that is no functional trial. poses, rows : the markers of the person. body : the person's points, with the axes of the pelvis.
     """
     found: list[Calibration] = []
     notes = []
-    for side in ("left", "right") if joint == "both_hips" else (joint.removesuffix("_hip"),):
+    sides = ("left", "right") if joint == "both_hips" else (joint.removesuffix("_hip"),) if joint else ()
+    for side in sides:
         centre, note = _hip(body, poses, rows, side)
         notes.append(f"functional trial of the {side} hip: {note}")
         for axis, value in zip("xyz", () if centre is None else centre, strict=False):
@@ -69,7 +72,7 @@ def hip_calibrations(body: Centres, poses: Poses, rows: Floats, joint: str) -> t
     return found, notes
 
 
-def _hip(body: Centres, poses: Poses, rows: Floats, side: str) -> tuple[Floats | None, str]:
+def _hip(body: Centres, poses: Poses, rows: Ints, side: str) -> tuple[Floats | None, str]:
     """(centre along the pelvis's axes (3,) mm, what is to be noted)."""
     if "pelvis" not in body.lateral:
         return None, "not used, because the pelvis has no axes (ASIS and PSIS or sacrum are needed)"

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from neurostore.arrays import Floats, Ints
 from neurostore.ingest.landmarks import calibration, clusters, functional
 from neurostore.ingest.landmarks.centres import Centres
-from neurostore.ingest.landmarks.cleaning import clean_person
+from neurostore.ingest.landmarks.cleaning import CleanPerson, clean_person
 from neurostore.ingest.landmarks.heading import headings_of
 from neurostore.ingest.landmarks.marker_centres import compute_centres
 from neurostore.ingest.landmarks.names import SIDES, Marks
 from neurostore.ingest.landmarks.neutral import NeutralAxes, segments_of_rotations
 from neurostore.ingest.landmarks.segments import Segments, segments_of_points, torsion
-from neurostore.ingest.recording import Calibration, Recording
+from neurostore.ingest.recording import Calibration, Poses, Recording
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,19 +87,13 @@ def compute_person(
     if is_static and clean.is_skin and neutral is None:
         calibration.add_static(parameters, body.points, segments.axes)
         parameters.added += clusters.static_positions(poses, rows, clean.marks)
-    functional_notes: list[str] = []
-    if choices.functional is not None:
-        hips, functional_notes = functional.hip_calibrations(body, poses, rows, choices.functional)
-        parameters.added += hips
+    hips, functional_notes = functional.hip_calibrations(body, poses, rows, choices.functional)
+    parameters.added += hips
     scalars |= _torsions(segments, body)
     if neutral is not None:
         scalars |= neutral.hip_angles()
         _add_neutral_angles(parameters, neutral)
-    methods = {**body.methods, **segments.methods}
-    notes = _undefined_shanks(body)
-    if clean.is_skin and neutral is None:
-        changed, device_notes = _alignment_devices(frozenset(poses.skeleton.joints), methods, parameters)
-        methods, notes = methods | changed, [*notes, *device_notes, *_estimated_widths(body)]
+    methods, notes = _methods_and_notes(poses, clean, body, segments, neutral is None)
     return PersonLandmarks(
         rows,
         body.points,
@@ -111,6 +105,18 @@ def compute_person(
         clean.quality | led,
         [*clean.notes, *led_notes, *segments.notes, *notes, *functional_notes],
     )
+
+
+def _methods_and_notes(
+    poses: Poses, clean: CleanPerson, body: Centres, segments: Segments, has_only_points: bool
+) -> tuple[dict[str, str], list[str]]:
+    """How each joint centre and segment arose, and what of it a reader should know."""
+    methods = {**body.methods, **segments.methods}
+    notes = _undefined_shanks(body)
+    if clean.is_skin and has_only_points:
+        changed, device_notes = _alignment_devices(frozenset(poses.skeleton.joints), methods, body.parameters)
+        methods, notes = methods | changed, [*notes, *device_notes, *_estimated_widths(body)]
+    return methods, notes
 
 
 def _headings(recording: Recording, rows: Ints, body: Centres, segments: Segments) -> dict[str, Floats | float]:
