@@ -15,7 +15,7 @@ KERNELS := tests/unit/ingest/geometry tests/unit/ingest/landmarks/test_filters.p
 KERNELS += tests/unit/dtw/test_dtw.py::test_path_is_the_best_and_breaks_ties_as_stated tests/unit/dtw/test_dtw.py::test_path_of_equal_series_is_the_diagonal tests/unit/dtw/test_dtw.py::test_path_length_of_a_constant_offset_is_the_offset tests/unit/dtw/test_dtw.py::test_missing_values_propagate_only_to_their_own_pairs tests/unit/dtw/test_dtw.py::test_angles_are_compared_around_the_circle
 KERNELS += tests/unit/ingest/body/test_inverse.py::test_normal_equations_are_the_jacobians
 
-.PHONY: help demo test quick test-core test-kernels check fix docs constraints report-demo torture fuzz audit clean
+.PHONY: help demo demo-all pictures test quick test-core test-kernels check fix docs constraints report-demo torture fuzz audit clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-22s%s\n", $$1, $$2 }'
@@ -26,10 +26,23 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PIP) --upgrade pip
 	$(PIP) "$(TORCH)"
 	$(PIP) $(CONSTRAINTS) --editable ".[all,test,check]"
-	@touch $@
+	@touch $@ $(VENV)/.core
 
-demo: $(VENV)/.installed  ## create a cohort, ingest it, print gait parameters, draw the distance matrix
+# The core alone: no TensorFlow, torch, MediaPipe or Ray. An environment that has everything has the core.
+$(VENV)/.core: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else f"Python 3.11, 3.12 or 3.13 is needed, found {v[0]}.{v[1]}; run make PYTHON=/path/to/python3.11")'
+	@if [ $(VENV)/.installed -nt pyproject.toml ]; then touch $@; else \
+	$(PYTHON) -m venv $(VENV) && $(PIP) $(CONSTRAINTS) --editable . && touch $@; fi
+
+demo: $(VENV)/.core  ## install the core, create a cohort, ingest it, print gait parameters, write the report
 	$(BIN)/neurostore demo $(DEMO)
+
+demo-all: $(VENV)/.installed  ## the same with everything installed, with figures as PNG, and a treatment study
+	$(BIN)/neurostore demo $(DEMO)
+	$(BIN)/neurostore demo $(DEMO)-study --study
+
+pictures: $(VENV)/.installed  ## draw the pictures of the README from the demonstration, with Chromium
+	$(BIN)/python docs/pictures.py
 
 test: $(VENV)/.installed  ## the whole test suite
 	$(PYTEST)
@@ -81,4 +94,4 @@ constraints: $(VENV)/.installed  ## write constraints.txt from the versions in .
 	$(BIN)/python .ci/constraints.py
 
 clean:  ## remove the environments, builds and the demonstration
-	rm -rf $(VENV) .venv-core build dist *.egg-info demo
+	rm -rf $(VENV) .venv-core build dist *.egg-info demo demo-study

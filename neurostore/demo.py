@@ -144,9 +144,9 @@ GROUP BY ALL ORDER BY ALL"""
 
 
 def run(folder: Path, *, n_per_group: int = 4, seed: int = 7) -> dict[str, Path]:
-    """Make the cohort, ingest it, print gait parameters by group beside the truth, write distances and their figure.
+    """Make the cohort, ingest it, print gait parameters by group beside the truth, write distances, figures and the report.
 
-    folder : new or empty; gets ``cohort/``, ``lake/``, ``distances.parquet`` and, with matplotlib, figures.
+    folder : new or empty; gets ``cohort/``, ``lake/``, ``distances.parquet``, ``report.html`` and, with matplotlib, figures.
     Returns the paths by name. Talk and tables go to stdout: this is a tour, not a filter.
     """
     from neurostore.api import open as open_lake
@@ -177,9 +177,21 @@ def run(folder: Path, *, n_per_group: int = 4, seed: int = 7) -> dict[str, Path]
     except MissingExtraError as error:
         paths = {k: v for k, v in paths.items() if v.exists()}
         print(f"no figures: {error}")
+    paths["report"] = folder / "report.html"
+    say("\nneurostore report", paths["report"], "--reference control", "--lake", paths["lake"])
+    _write_report(paths["lake"], paths["report"])
     print("\nWritten: " + ", ".join(str(p) for p in paths.values()))
     print(f"Go on with: neurostore sql 'SELECT * FROM subject_summary' --lake {paths['lake']}")
     return paths
+
+
+def _write_report(lake: Path, out: Path) -> None:
+    from neurostore.api import open as open_lake
+    from neurostore.lake import outputs
+    from neurostore.report import write_report
+
+    with outputs.noting(lake, "report", out):
+        write_report(open_lake(lake), out, reference="control")
 
 
 def say(*words: object) -> None:

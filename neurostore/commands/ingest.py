@@ -15,8 +15,8 @@ from neurostore.errors import NeurostoreError
 
 
 class Estimator(StrEnum):
-    metrabs = "metrabs"
     mediapipe = "mediapipe"
+    metrabs = "metrabs"
     file = "file"
 
 

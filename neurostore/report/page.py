@@ -11,7 +11,7 @@ from importlib import resources
 
 from neurostore import normative
 from neurostore.errors import MissingExtraError
-from neurostore.release import VERSION, how_to_install
+from neurostore.release import VERSION
 from neurostore.report import cohort_figures, sections
 from neurostore.report.data import LEAST_REFERENCE, ReportData, group_of
 from neurostore.report.html import Html, raw, tag
@@ -232,7 +232,9 @@ def _plotly() -> str:
     try:
         from plotly.offline import get_plotlyjs
     except ImportError:
-        raise MissingExtraError(f"the report is drawn by plotly: {how_to_install('report')}") from None
+        raise MissingExtraError(
+            "the report is drawn by plotly, which is not installed: install this package again"
+        ) from None
     return _as_script(get_plotlyjs())
 
 
