@@ -15,7 +15,7 @@ KERNELS := tests/unit/ingest/geometry tests/unit/ingest/landmarks/test_filters.p
 KERNELS += tests/unit/dtw/test_dtw.py::test_path_is_the_best_and_breaks_ties_as_stated tests/unit/dtw/test_dtw.py::test_path_of_equal_series_is_the_diagonal tests/unit/dtw/test_dtw.py::test_path_length_of_a_constant_offset_is_the_offset tests/unit/dtw/test_dtw.py::test_missing_values_propagate_only_to_their_own_pairs tests/unit/dtw/test_dtw.py::test_angles_are_compared_around_the_circle
 KERNELS += tests/unit/ingest/body/test_inverse.py::test_normal_equations_are_the_jacobians
 
-.PHONY: help demo demo-all pictures test quick test-core test-kernels check fix docs constraints report-demo torture fuzz audit clean
+.PHONY: help demo demo-all pictures site test quick test-core test-kernels check fix docs constraints report-demo torture fuzz audit clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-22s%s\n", $$1, $$2 }'
@@ -59,11 +59,12 @@ test-core:  ## tests of the core with coverage, on the newest installed Python a
 test-kernels: $(VENV)/.installed  ## tests of compiled loops without the compiler, so that a debugger can step through them
 	NUMBA_DISABLE_JIT=1 $(PYTEST) -W "ignore:overflow encountered:RuntimeWarning" $(KERNELS)
 
-check: $(VENV)/.installed  ## style, types, SQL style, spelling
+check: $(VENV)/.installed  ## style, types, SQL style, the website of the documentation, spelling
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python .ci/types.py
 	$(BIN)/sqlfluff lint --disable-progress-bar queries
+	NO_MKDOCS_2_WARNING=true $(BIN)/python -m mkdocs build --strict --quiet
 	$(BIN)/codespell neurostore ingest queries schemas tests benchmarks docs README.md CONTRIBUTING.md CHANGELOG.md
 
 fix: $(VENV)/.installed  ## repair what ruff and sqlfluff can repair automatically, and write the generated pages again
@@ -89,6 +90,9 @@ audit: $(VENV)/.installed  ## known vulnerabilities of the installed packages; f
 
 docs: $(VENV)/.installed  ## write docs/tables.md, docs/commands.md and docs/MODEL_ARTIFACTS.md from the code
 	$(BIN)/python docs/build.py
+
+site: docs  ## build the documentation as a website with search, in build/site
+	NO_MKDOCS_2_WARNING=true $(BIN)/python -m mkdocs build --strict
 
 constraints: $(VENV)/.installed  ## write constraints.txt from the versions in .venv and, if it exists, .venv-core
 	$(BIN)/python .ci/constraints.py
