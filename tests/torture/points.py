@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 from neurostore.api import open as open_lake
 from neurostore.errors import NotALakeError
 from neurostore.lake import checked, writing
+from neurostore.lake.version import Version
 from neurostore.upkeep import verify
 from tests.torture.commands import COMMANDS, WHO
 from tests.torture.kills import Content
@@ -158,12 +159,15 @@ def torture(command: str, folder: Path, points: list[int] | None = None) -> Outc
 
 def _content(lake: Path) -> Content:
     """The rows of every trial in every table as text, and of every subject; nothing where there is no lake."""
-    try:
-        opened = open_lake(lake)
-    except NotALakeError:
-        return {}
     with checked.off():  # what is damaged on purpose is read too
-        live = set(opened.ingest_ids())
+        try:
+            return _rows_of(open_lake(lake))
+        except NotALakeError:
+            return {}
+
+
+def _rows_of(opened: Version) -> Content:
+    live = set(opened.ingest_ids())
     found: dict[tuple[str, str, str, str], list[str]] = {}
     for table in opened.tables():
         state = opened.table_state(table)
