@@ -81,10 +81,14 @@ def parameter_table(block: Session) -> Html | None:
     ranges = reference_ranges(block.data, block.subject, block.condition)
     changes, sources = _changes(block), Sources()
     head: list[Any] = ["Parameter"]
-    head += [tag("th", f"{side.capitalize()} (SD)", scope="col", class_=side) for side in ("left", "right")]
+    affected = _affected_side(block.data, block.subject)
+    for side in ("left", "right"):
+        which = {None: "", side: ", affected"}.get(affected, ", unaffected")
+        head.append(tag("th", f"{side.capitalize()}{which} (SD)", scope="col", class_=side))
     n = sorted({n for _, _, n in ranges.values()})
     people = f"{n[0]}" if len(n) == 1 else f"{n[0]} to {n[-1]}" if n else ""
-    head += ["Symmetry index (right − left)", f"Range of {block.data.reference} (n = {people})" if ranges else None]
+    head.append(f"Symmetry index ({'affected − unaffected' if affected else 'right − left'})")
+    head.append(f"Range of {block.data.reference} (n = {people})" if ranges else None)
     head += [f"Change since {block.before.session}" if block.before else None, "Detectable change (MDC95)"]
     n_columns = sum(cell is not None for cell in head)
     body: list[list[Any]] = []
@@ -99,7 +103,8 @@ def parameter_table(block: Session) -> Html | None:
         for side in ("left", "right"):
             cells.append(_value_cell(rows.get(side, {}), p, ranges.get(p.column), side))
         index = next(iter(rows.values())).get(f"{p.symmetry}_symmetry_index_pct") if p.symmetry else None
-        cells.append("" if index is None else f"{number(index, 1, sign=True)} %")
+        sign = -1 if affected == "left" else 1
+        cells.append("" if index is None else f"{number(sign * index, 1, sign=True)} %")
         if ranges:
             cells.append(_range_text(ranges.get(p.column), p))
         if block.before:
@@ -110,6 +115,14 @@ def parameter_table(block: Session) -> Html | None:
     body = [c for i, c in enumerate(body) if i not in headings or i + 1 not in (*headings, len(body))]
     shown = table(head, body, f"Gait parameters of {block.subject} {block.name}".strip())
     return tag("div", shown, sources.note())
+
+
+def _affected_side(data: ReportData, subject: str) -> str | None:
+    """Left or right if one side of the person is affected, else None."""
+    if "affected_side" not in data.subjects.columns:
+        return None
+    said = dict(data.subjects.select("subject", "affected_side").iter_rows()).get(subject)
+    return said if said in ("left", "right") else None
 
 
 def warnings_list(block: Session) -> Html:

@@ -20,7 +20,7 @@ def parameters() -> dict[str, str]:
     """Every parameter of the views and the view it is a column of."""
     known = {
         c.name: view
-        for view in ("gait_profile", "subject_summary")
+        for view in ("gait_profile", "affected_summary", "subject_summary")
         for c in views.declared()[view].columns
         if c.type == "float64" and not c.name.endswith("_sd")
     }
@@ -76,7 +76,8 @@ def columns(lake: Queryable, name: str) -> list[str]:
 
 def _level(lake: Queryable, by: str, source: str) -> str:
     """The SQL expression of the level that a row belongs to."""
-    own = {"subject_summary": ("session", "condition"), "gait_profile": ("session",)}.get(source, ())
+    sessions = ("session", "condition")
+    own = {"subject_summary": sessions, "affected_summary": sessions, "gait_profile": ("session",)}.get(source, ())
     if by in own:
         return f"rows.{views.quote(by)}"
     known = columns(lake, "subjects")
@@ -108,13 +109,15 @@ def _query_of_subjects(names: Sequence[str], level: str) -> str:
 
 
 def _query(source: str, names: Sequence[str], level: str) -> str:
-    count, condition = ("n_strides", "condition") if source == "subject_summary" else ("n_cycles", "NULL::VARCHAR")
+    is_profile = source == "gait_profile"
+    count, condition = ("n_cycles", "NULL::VARCHAR") if is_profile else ("n_strides", "condition")
+    side = "rows.body_side" if source == "affected_summary" else "rows.side"
     return f"""
         WITH chosen AS (
             SELECT rows.subject, {level} AS "level", rows.side, {count}::BIGINT AS n_cycles, rows.session,
                 {condition} AS condition, {_cells(names, "rows")}
             FROM {source} AS rows LEFT JOIN subjects USING (subject)
-            WHERE {side_condition("rows.side")}
+            WHERE {side_condition(side)}
         ), sides AS (
             SELECT subject, "level", side, parameter, avg(value) AS value, sum(n_cycles) AS n_cycles,
                 list(DISTINCT session) AS sessions, list(DISTINCT condition) AS conditions

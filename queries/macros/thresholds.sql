@@ -57,3 +57,13 @@ CREATE OR REPLACE MACRO _most_stature_m() AS 2.5;
 CREATE OR REPLACE MACRO _least_leg_segment_m() AS 0.07;
 -- A thigh or shank is no longer: 0.246 of the greatest stature (Winter 2009) and a fifth for centres, metres.
 CREATE OR REPLACE MACRO _most_leg_segment_m() AS 0.74;
+-- Symmetry is not computed from a smaller mean of both sides, metres.
+CREATE OR REPLACE MACRO _least_symmetric_m() AS 0.05;
+-- Symmetry is not computed from a smaller mean of both sides, seconds.
+CREATE OR REPLACE MACRO _least_symmetric_s() AS 0.05;
+-- Symmetry is not computed from a smaller mean of both sides, percent.
+CREATE OR REPLACE MACRO _least_symmetric_pct() AS 5;
+-- Symmetry is not computed from a smaller mean of both sides, millimetres.
+CREATE OR REPLACE MACRO _least_symmetric_mm() AS 5;
+-- Symmetry is not computed from a smaller mean of both sides, degrees.
+CREATE OR REPLACE MACRO _least_symmetric_deg() AS 5;

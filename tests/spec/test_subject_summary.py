@@ -62,6 +62,64 @@ def test_symmetry_follows_its_definitions(connection):
         assert row["step_length_symmetry_angle_pct"] == pytest.approx((45 - np.degrees(np.arctan(x / y))) / 90 * 100)
 
 
+def _say_affected(connection, side):
+    connection.execute("DELETE FROM subjects")
+    people = "SELECT DISTINCT subject, $side::VARCHAR AS affected_side FROM trials"
+    connection.execute(f"INSERT INTO subjects BY NAME {people}", {"side": side})
+
+
+def test_the_affected_side_is_the_persons_own(connection):
+    for affected, other in (("right", "left"), ("left", "right")):
+        _say_affected(connection, affected)
+        columns = "side, body_side, step_length_m, step_length_affected_index_pct, step_length_affected_ratio"
+        rows = connection.execute(
+            f"SELECT {columns} FROM affected_summary WHERE condition = 'free' ORDER BY side"
+        ).fetchall()
+        assert [r[:2] for r in rows] == [("affected", affected), ("unaffected", other)]
+        a, u = (_summary(connection, side)["step_length_m"] for side in (affected, other))
+        assert [r[2] for r in rows] == [a, u]
+        assert [r[3] for r in rows] == pytest.approx([200 * (a - u) / (a + u)] * 2)
+        assert [r[4] for r in rows] == pytest.approx([a / u] * 2)
+    for side in ("both", "none", None):
+        _say_affected(connection, side)
+        assert connection.execute("SELECT count(*) FROM affected_summary").fetchone() == (0,)
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "index", "ratio", "note"),
+    [
+        (0.4, 0.5, 200 * 0.1 / 0.9, 1.25, None),
+        (0.5, 0.4, -200 * 0.1 / 0.9, 0.8, None),
+        (-0.3, 0.31, None, 0.31 / -0.3, "step length: the mean of both sides is below 0.05 m"),
+        (0.01, 0.5, 200 * 0.49 / 0.51, None, "step length: no ratio, one side is below 0.05 m"),
+        (0.01, 0.02, None, None, "step length: the mean of both sides is below 0.05 m"),
+        (None, 0.4, None, None, None),
+    ],
+)
+def test_symmetry_near_zero_is_null_with_a_reason(connection, left, right, index, ratio, note):
+    least = "_least_symmetric_m()"
+    row = connection.execute(
+        f"SELECT _symmetry_index_pct(x, {least}), _symmetry_ratio(x, {least}), _symmetry_angle_pct(x, {least}), "
+        f"_symmetry_reason(x, {least}, 'step length', ' m') FROM (SELECT {{'l': $l::DOUBLE, 'r': $r::DOUBLE}} AS x)",
+        {"l": left, "r": right},
+    ).fetchone()
+    assert row[0] == (None if index is None else pytest.approx(index))
+    assert row[1] == (None if ratio is None else pytest.approx(ratio))
+    assert (row[2] is None) == (index is None)
+    assert row[3] == note
+
+
+def test_the_size_of_an_index_has_no_sign(connection):
+    row = _summary(connection, "left")
+    for name in ("step_length", "stance", "knee_flexion_range"):
+        assert row[f"{name}_symmetry_index_abs_pct"] == abs(row[f"{name}_symmetry_index_pct"]) > 0
+    assert row["knee_flexion_range_symmetry_index_pct"] < 0  # the right knee is stiff
+    clearances = [_summary(connection, side)["foot_clearance_mm"] for side in gait.SIDES]
+    assert np.mean(clearances) < 5  # the walker's toes pass close to the floor
+    assert row["foot_clearance_symmetry_index_pct"] is None
+    assert row["symmetry_note"] == "foot clearance: the mean of both sides is below 5 mm"
+
+
 def test_peaks_are_those_of_the_curves_of_the_side(connection):
     for side in gait.SIDES:
         peaks = connection.execute(
