@@ -29,6 +29,7 @@ from neurostore.commands import (
     refine,
     report,
     review,
+    serve,
     sql,
     table1,
     tables,
@@ -75,6 +76,7 @@ compare.register(app)
 report.register(app)
 table1.register(app)
 review.register(app)
+serve.register(app)
 maintain.register(app)
 pseudonymise.register(app)
 doctor.register(app)

@@ -9,56 +9,56 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from neurostore import schema, storage
-from neurostore.errors import UsageError
+from neurostore.errors import ConflictError, UsageError
 from neurostore.lake import delta, tombstones, writing
 from neurostore.lake.commit import name_versions
+from neurostore.lake.queryable import Queryable
 from neurostore.lake.version import Version
-from neurostore.trial_key import key_text
-from neurostore.wording import near
+from neurostore.reviews import checks
+from neurostore.reviews.checks import ACTIONS
+from neurostore.trial_key import Key
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["ACTIONS", "agreement", "decide", "listing"]
-
-ACTIONS = schema.tables()["reviews"].column("action").values
-SAME_EVENT_S = 0.025  # a decision on an event is on the one this near, as queries/_events.sql has it
-_NEEDED = {
-    "add_event": ("side", "event", "time_s"),
-    "move_event": ("side", "event", "time_s", "new_time_s"),
-    "delete_event": ("side", "event", "time_s"),
-    "relabel_event": ("side", "event", "time_s"),
-}
-_PART = ("side", "cycle", "from_s", "to_s", "event", "time_s", "new_time_s", "new_side", "new_event")
+__all__ = ["ACTIONS", "agreement", "decide", "listing", "rows_of"]
 
 
-def decide(lake_path: object, decisions: Sequence[Mapping[str, Any]]) -> int:
+def decide(
+    lake_path: object,
+    decisions: Sequence[Mapping[str, Any]],
+    *,
+    shown: Queryable | None = None,
+    seen_version: int | None = None,
+) -> int:
     """Record decisions, all or none. Returns the lake's version.
 
     Parameters
     ----------
     decisions : dicts with reviewer, action, subject, session ('' for none), trial, reason and, where they apply, the
-        columns of the table ``reviews`` that say on which part: side, cycle, from_s and to_s, event, time_s …
+        columns of the table ``reviews`` that say on which part: side, cycle, from_s and to_s, event, time_s … With a
+        review_id (32 hexadecimal digits), a decision that is stored already is passed over: whoever had no answer may
+        ask again.
+    shown : where events and cycles are read for the checks, in place of the lake itself.
+    seen_version : the version that the reviewer saw; None is the newest.
 
     Raises
     ------
-    UsageError : no such trial, cycle or event, or something needed is missing; every problem at once.
+    UsageError : no such trial, cycle or event, an event that cannot be, or something needed is missing; every problem
+        at once. ConflictError : another reviewer decided on the same part since.
     """
     lake = Version.open(lake_path)
     trials = {(r["subject"], r["session"], r["trial"]): r["source_sha256"] for r in lake.trials_table().to_pylist()}
-    problems, rows = [], []
-    for number, given in enumerate(decisions, start=1):
-        decision = {"session": "", "basis": None, **{k: v for k, v in given.items() if v not in (None, "")}}
-        found = _problems(lake, decision, trials)
-        problems += [f"decision {number}: {problem}" if len(decisions) > 1 else problem for problem in found]
-        if not found:
-            rows.append(_row(lake, decision, trials))
+    asked = _not_stored(lake, [{"session": "", "basis": None, **_given(one)} for one in decisions])
+    listed = enumerate(checks.problems_of(shown or lake, asked, trials), start=1)
+    problems = [f"decision {i}: {p}" if len(asked) > 1 else p for i, found in listed for p in found]
     if problems:
         raise UsageError("; ".join(problems))
+    rows = rows_of(shown or lake, lake.version, asked, trials)
     if not rows:
         return lake.version
     root = lake.path
@@ -70,9 +70,36 @@ def decide(lake_path: object, decisions: Sequence[Mapping[str, Any]]) -> int:
         gone = sorted({r["subject"] for r in rows if stones.of_subject(r["subject"]) is not None})
         if gone:
             raise UsageError(f"{', '.join(gone)}: erased from this lake meanwhile")
+        _raise_conflicts(root, rows, lake.version if seen_version is None else seen_version)
         new = schema.rows_table("reviews", rows)
         version = delta.replace_rows(root, "reviews", declared.key, new, drop=_cut_off(root))
         return name_versions(root, {"reviews": version}, "review")
+
+
+def _given(decision: Mapping[str, Any]) -> dict[str, Any]:
+    """What a decision says, without empty fields."""
+    return {k: v for k, v in decision.items() if v not in (None, "")}
+
+
+def _not_stored(lake: Version, decisions: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The decisions without those whose review_id the lake has."""
+    asked = {d["review_id"] for d in decisions if "review_id" in d}
+    if not asked or "reviews" not in lake.table_versions:
+        return decisions
+    newest = delta.open_table(lake.path, "reviews", lake.table_versions["reviews"])
+    stored = set(delta.read(lake.path, "reviews", newest, ["review_id"])["review_id"].to_pylist())
+    return [d for d in decisions if d.get("review_id") not in stored]
+
+
+def _raise_conflicts(root: str, rows: Sequence[Mapping[str, Any]], seen_version: int) -> None:
+    """Raise ConflictError where another reviewer decided on the same part meanwhile; under the lake's lock."""
+    named = Version.open(root).table_versions.get("reviews")
+    if named is None:
+        return
+    stored = delta.read(root, "reviews", delta.open_table(root, "reviews", named)).to_pylist()
+    found = checks.conflicts(rows, stored, seen_version)
+    if found:
+        raise ConflictError("; ".join(found))
 
 
 def _cut_off(root: str) -> set[tuple[Any, ...]]:
@@ -140,67 +167,30 @@ def of_tables(lake: Any, excluded: Mapping[tuple[str, str, str], str | None]) ->
     return decisions
 
 
-def _problems(lake: Version, decision: Mapping[str, Any], trials: Mapping[tuple[str, str, str], str]) -> list[str]:
-    """What is wrong with a decision, in sentences."""
-    known = {c.name for c in schema.table("reviews").columns}
-    found = [f"there is no column {k!r}; {near(k, known)}" for k in decision if k not in known]
-    found += [f"{name} is missing" for name in ("reviewer", "reason", "subject", "trial") if not decision.get(name)]
-    action = decision.get("action")
-    if action not in ACTIONS:
-        return [*found, f"action is {action!r}; it can be {', '.join(ACTIONS)}"]
-    found += [f"{action} needs {name}" for name in _NEEDED.get(action, ()) if decision.get(name) is None]
-    if action == "relabel_event" and not (decision.get("new_side") or decision.get("new_event")):
-        found.append("relabel_event needs new_side or new_event")
-    for name in ("side", "new_side", "event", "new_event"):
-        allowed = schema.table("reviews").column(name).values
-        if decision.get(name) is not None and decision[name] not in allowed:
-            found.append(f"{name} is {decision[name]!r}; it can be {' or '.join(allowed)}")
-    if (decision.get("from_s") is None) != (decision.get("to_s") is None):
-        found.append("a span needs both from_s and to_s")
-    elif decision.get("from_s") is not None and not decision["from_s"] < decision["to_s"]:
-        found.append(f"the span {decision['from_s']} to {decision['to_s']} s is empty")
-    if decision.get("cycle") is not None and not decision.get("side"):
-        found.append("a cycle belongs to a side: give the side too")
-    key = (decision.get("subject", ""), decision.get("session", ""), decision.get("trial", ""))
-    if not found and key not in trials:
-        found.append(f"there is no trial {key_text(key)}; {near(key_text(key), map(key_text, trials))}")
-    return found or _not_there(lake, decision)
+def rows_of(
+    shown: Queryable, version: int, decisions: Sequence[Mapping[str, Any]], trials: Mapping[Key, str]
+) -> list[dict[str, Any]]:
+    """Decisions without problems as rows of the table ``reviews``, each a moment later than the one before.
+
+    shown : tells which event a decision is on that earlier decisions moved or renamed.
+    """
+    now = datetime.now(UTC)
+    return [
+        {
+            **_original(shown, decision),
+            "review_id": decision.get("review_id") or uuid.uuid4().hex,
+            "reviewed_at": now + timedelta(microseconds=i),
+            "lake_version": version,
+            "source_sha256": trials[checks.key_of(decision)],
+        }
+        for i, decision in enumerate(decisions)
+    ]
 
 
-def _not_there(lake: Version, decision: Mapping[str, Any]) -> list[str]:
-    """That the cycle or event a decision is on does not exist."""
-    trial = {k: decision.get(k, "") for k in ("subject", "session", "trial")}
-    where = "subject = $subject AND session = $session AND trial = $trial AND person = 0 AND side = $side"
-    if decision.get("cycle") is not None:
-        query = f"SELECT cycle FROM gait_cycles WHERE {where} ORDER BY cycle"
-        cycles = lake.sql(query, {**trial, "side": decision["side"]})["cycle"].to_list()
-        if decision["cycle"] not in cycles:
-            return [f"{key_text(trial.values())} has no {decision['side']} cycle {decision['cycle']}; it has {cycles}"]
-    if decision["action"] in ("move_event", "delete_event", "relabel_event"):
-        query = f"SELECT time_s FROM gait_events WHERE {where} AND event = $event ORDER BY time_s"
-        times = lake.sql(query, {**trial, "side": decision["side"], "event": decision["event"]})["time_s"].to_list()
-        if not any(abs(t - decision["time_s"]) <= SAME_EVENT_S for t in times):
-            there = ", ".join(f"{t:.3f}" for t in dict.fromkeys(times)) or "none"
-            what = f"{decision['side']} {decision['event']}"
-            return [f"{key_text(trial.values())} has no {what} at {decision['time_s']} s; they are at: {there}"]
-    return []
-
-
-def _row(lake: Version, decision: Mapping[str, Any], trials: Mapping[tuple[str, str, str], str]) -> dict[str, Any]:
-    key = (decision["subject"], decision["session"], decision["trial"])
-    return {
-        **_original(lake, decision),
-        "review_id": uuid.uuid4().hex,
-        "reviewed_at": datetime.now(UTC),
-        "lake_version": lake.version,
-        "source_sha256": trials[key],
-    }
-
-
-def _original(lake: Version, decision: Mapping[str, Any]) -> dict[str, Any]:
+def _original(lake: Queryable, decision: Mapping[str, Any]) -> dict[str, Any]:
     """The decision with the time and label that an event had before earlier decisions moved or renamed it."""
     row = {k: v for k, v in decision.items() if k not in ("review_id", "reviewed_at", "lake_version", "source_sha256")}
-    if decision["action"] not in ("move_event", "delete_event", "relabel_event"):
+    if decision["action"] not in checks.EDITS:
         return row
     earlier = lake.sql(
         "SELECT * FROM review_state WHERE subject = $subject AND session = $session AND trial = $trial "
@@ -210,7 +200,7 @@ def _original(lake: Version, decision: Mapping[str, Any]) -> dict[str, Any]:
     for one in earlier.iter_rows(named=True):
         side, event = one["new_side"] or one["side"], one["new_event"] or one["event"]
         time_s = one["time_s"] if one["new_time_s"] is None else one["new_time_s"]
-        is_same = (side, event) == (row["side"], row["event"]) and abs(time_s - row["time_s"]) <= SAME_EVENT_S
+        is_same = (side, event) == (row["side"], row["event"]) and abs(time_s - row["time_s"]) <= checks.SAME_EVENT_S
         if is_same:
             kept = {k: one[k] for k in ("new_time_s", "new_side", "new_event") if one[k] is not None}
             return {**kept, **row, **{k: one[k] for k in ("side", "event", "time_s")}}

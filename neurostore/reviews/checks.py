@@ -1,0 +1,270 @@
+"""Whether a decision can be: its columns, its trial, the event or cycle it is on, and the order of events after it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from statistics import median
+from typing import Any
+
+from neurostore import schema
+from neurostore.lake.queryable import Queryable
+from neurostore.sql.views import thresholds
+from neurostore.trial_key import Key, key_text
+from neurostore.wording import near
+
+ACTIONS = schema.tables()["reviews"].column("action").values
+SAME_EVENT_S = 0.025  # a decision on an event is on the one this near, as queries/_all_events.sql has it
+EDITS = ("move_event", "delete_event", "relabel_event")
+_NEEDED = {
+    "add_event": ("side", "event", "time_s"),
+    "move_event": ("side", "event", "time_s", "new_time_s"),
+    "delete_event": ("side", "event", "time_s"),
+    "relabel_event": ("side", "event", "time_s"),
+}
+_LEAST_SHARE = 0.5  # of the usual time between two events of one kind and foot
+_AT_ONCE = timedelta(seconds=1)
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A foot strike or foot off. was_s : its time before the decisions, None if one adds it."""
+
+    side: str
+    event: str
+    time_s: float
+    was_s: float | None
+
+    @property
+    def is_touched(self) -> bool:
+        """Whether a decision put it there or moved it."""
+        return self.was_s is None or self.was_s != self.time_s
+
+
+def problems_of(shown: Queryable, decisions: Sequence[Mapping[str, Any]], trials: Mapping[Key, str]) -> list[list[str]]:
+    """Of each decision, what is wrong with it, in sentences.
+
+    Decisions on events of one trial are judged together and in their order, so that a move may follow an addition.
+    trials : the keys that the lake has.
+    """
+    found = [_alone(decision, trials) for decision in decisions]
+    by_trial: dict[Key, list[int]] = {}
+    for i, decision in enumerate(decisions):
+        if not found[i]:
+            by_trial.setdefault(key_of(decision), []).append(i)
+    for key, places in by_trial.items():
+        for i, problems in zip(places, _of_trial(shown, key, [decisions[i] for i in places]), strict=True):
+            found[i] += problems
+    return found
+
+
+def key_of(decision: Mapping[str, Any]) -> Key:
+    """Subject, session and trial of a decision."""
+    return decision.get("subject", ""), decision.get("session", ""), decision.get("trial", "")
+
+
+def _alone(decision: Mapping[str, Any], trials: Mapping[Key, str]) -> list[str]:
+    """What is wrong with a decision by itself."""
+    known = {c.name for c in schema.table("reviews").columns}
+    found = [f"there is no column {k!r}; {near(k, known)}" for k in decision if k not in known]
+    found += [f"{name} is missing" for name in ("reviewer", "reason", "subject", "trial") if not decision.get(name)]
+    action = decision.get("action")
+    if action not in ACTIONS:
+        return [*found, f"action is {action!r}; it can be {', '.join(ACTIONS)}"]
+    found += [f"{action} needs {name}" for name in _NEEDED.get(action, ()) if decision.get(name) is None]
+    if action == "relabel_event" and not (decision.get("new_side") or decision.get("new_event")):
+        found.append("relabel_event needs new_side or new_event")
+    for name in ("side", "new_side", "event", "new_event"):
+        allowed = schema.table("reviews").column(name).values
+        if decision.get(name) is not None and decision[name] not in allowed:
+            found.append(f"{name} is {decision[name]!r}; it can be {' or '.join(allowed)}")
+    if (decision.get("from_s") is None) != (decision.get("to_s") is None):
+        found.append("a span needs both from_s and to_s")
+    elif decision.get("from_s") is not None and not decision["from_s"] < decision["to_s"]:
+        found.append(f"the span {decision['from_s']} to {decision['to_s']} s is empty")
+    if decision.get("cycle") is not None and not decision.get("side"):
+        found.append("a cycle belongs to a side: give the side too")
+    key = key_of(decision)
+    if not found and key not in trials:
+        found.append(f"there is no trial {key_text(key)}; {near(key_text(key), map(key_text, trials))}")
+    return found
+
+
+def _of_trial(shown: Queryable, key: Key, decisions: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    """What is wrong with decisions on one trial, given its recording, cycles and events."""
+    found: list[list[str]] = [[] for _ in decisions]
+    named = dict(zip(("subject", "session", "trial"), key, strict=True))
+    where = "subject = $subject AND session = $session AND trial = $trial AND person = 0"
+    if any(_times(d) for d in decisions):
+        span = shown.sql(f"SELECT min(time_s), max(time_s) FROM landmarks WHERE {where}", named).row(0)
+        for i, decision in enumerate(decisions):
+            found[i] += _outside(key, decision, span)
+    if any(d.get("cycle") is not None for d in decisions):
+        cycles = shown.sql(f"SELECT side, cycle FROM gait_cycles WHERE {where} ORDER BY ALL", named).rows()
+        for i, decision in enumerate(decisions):
+            if decision.get("cycle") is not None and (decision["side"], decision["cycle"]) not in cycles:
+                there = [cycle for side, cycle in cycles if side == decision["side"]]
+                found[i].append(f"{key_text(key)} has no {decision['side']} cycle {decision['cycle']}; it has {there}")
+    if any(str(d["action"]).endswith("_event") for d in decisions):
+        rows = shown.sql(f"SELECT DISTINCT side, event, time_s FROM gait_events WHERE {where} ORDER BY ALL", named)
+        moments = [Moment(side, event, time_s, time_s) for side, event, time_s in rows.iter_rows()]
+        for i, decision in enumerate(decisions):
+            if not found[i]:
+                found[i] += _not_there(key, decision, moments)
+            if not found[i]:
+                after = _applied(moments, decision)
+                found[i] += _impossible(decision, moments, after)
+                moments = after
+    return found
+
+
+def _times(decision: Mapping[str, Any]) -> dict[str, float]:
+    return {n: decision[n] for n in ("time_s", "new_time_s") if decision.get(n) is not None}
+
+
+def _outside(key: Key, decision: Mapping[str, Any], span: tuple[float | None, float | None]) -> list[str]:
+    """That an event would be outside the recording; a span of time may reach beyond it."""
+    first, last = span
+    if first is None or last is None:
+        return (
+            [f"{key_text(key)} has no points, so no events: an event cannot be placed in it"]
+            if _times(decision)
+            else []
+        )
+    found = []
+    placed = {"add_event": "time_s", "move_event": "new_time_s"}.get(decision["action"])
+    for name, value in _times(decision).items():
+        is_inside = first - SAME_EVENT_S <= value <= last + SAME_EVENT_S
+        if name == placed and not is_inside:
+            text = (
+                f"{name} is {value:g} s, outside the recording of {key_text(key)}, which is {first:.3f} to {last:.3f} s"
+            )
+            found.append(text + _in_milliseconds(value, first, last))
+        elif not is_inside and _in_milliseconds(value, first, last):
+            found.append(f"{name} is {value:g} s{_in_milliseconds(value, first, last)}")
+    return found
+
+
+def _in_milliseconds(value: float, first: float, last: float) -> str:
+    is_likely = value > last and first <= value / 1000 <= last
+    return f"; times are in seconds, and {value:g} ms are {value / 1000:g} s" if is_likely else ""
+
+
+def _not_there(key: Key, decision: Mapping[str, Any], moments: Sequence[Moment]) -> list[str]:
+    """That the event a decision is on does not exist, or that one to be added already does."""
+    of_kind = sorted({m.time_s for m in moments if (m.side, m.event) == (decision["side"], decision["event"])})
+    is_there = any(abs(t - decision["time_s"]) <= SAME_EVENT_S for t in of_kind)
+    what = f"{decision['side']} {decision['event']}"
+    if decision["action"] == "add_event":
+        return [f"there is a {what} at {decision['time_s']:.3f} s already; move it instead"] if is_there else []
+    if is_there:
+        return []
+    there = ", ".join(f"{t:.3f}" for t in of_kind) or "none"
+    return [f"{key_text(key)} has no {what} at {decision['time_s']} s; they are at: {there}"]
+
+
+def _applied(moments: Sequence[Moment], decision: Mapping[str, Any]) -> list[Moment]:
+    """The events after one decision."""
+    side, event, time_s = decision["side"], decision["event"], decision["time_s"]
+    if decision["action"] == "add_event":
+        return [*moments, Moment(side, event, time_s, None)]
+    after = []
+    for m in moments:
+        if (m.side, m.event) != (side, event) or abs(m.time_s - time_s) > SAME_EVENT_S:
+            after.append(m)
+        elif decision["action"] != "delete_event":
+            new_s = decision.get("new_time_s")
+            was_s = None if decision["action"] == "relabel_event" else m.was_s
+            kind = decision.get("new_side") or side, decision.get("new_event") or event
+            after.append(Moment(*kind, m.time_s if new_s is None else new_s, was_s))
+    return after
+
+
+def _impossible(decision: Mapping[str, Any], before: Sequence[Moment], after: Sequence[Moment]) -> list[str]:
+    """That no foot can do what a decision leads to.
+
+    A moved event may not pass another of its foot. A swing lasts 0.15 s at least (`_least_swing_s`), and two events of
+    one kind and foot are at least half as far apart as they usually are in the trial.
+    """
+    if decision["action"] == "delete_event":
+        return []
+    side = decision.get("new_side") or decision["side"]
+    event = decision.get("new_event") or decision["event"]
+    time_s = decision["time_s"] if decision.get("new_time_s") is None else decision["new_time_s"]
+    what = f"{side} {event}"
+    if decision["action"] == "move_event":
+        low, high = sorted((decision["time_s"], time_s))
+        between = [m for m in before if m.side == side and low + SAME_EVENT_S < m.time_s < high - SAME_EVENT_S]
+        if between:
+            other = min(between, key=lambda m: abs(m.time_s - decision["time_s"]))
+            return [
+                f"the {what} would pass the {other.side} {other.event} at {other.time_s:.3f} s: events of a foot keep "
+                "their order; delete or move that one first"
+            ]
+    others = [m for m in after if m.side == side and not (m.event == event and abs(m.time_s - time_s) < 1e-6)]
+    usual = _usual_s([m for m in before if (m.side, m.event) == (side, event)])
+    least_swing = thresholds()["least_swing_s"][0]
+    for m in others:
+        apart = abs(m.time_s - time_s)
+        is_swing = m.event != event and ((m.event == "foot_off") == (m.time_s < time_s))
+        if m.event == event and apart < _LEAST_SHARE * usual:
+            return [
+                f"a {what} at {time_s:.3f} s would be {apart:.3f} s from the one at {m.time_s:.3f} s; in this trial they "
+                f"are {usual:.3f} s apart"
+            ]
+        if is_swing and apart < least_swing:
+            return [
+                f"a {what} at {time_s:.3f} s would be {apart:.3f} s from the {side} {m.event} at {m.time_s:.3f} s; "
+                f"a swing lasts {least_swing:g} s or more"
+            ]
+    return []
+
+
+def _usual_s(moments: Sequence[Moment]) -> float:
+    times = sorted({m.time_s for m in moments})
+    steps = [b - a for a, b in pairwise(times) if b - a > SAME_EVENT_S]
+    return median(steps) if steps else 2 * thresholds()["least_swing_s"][0]
+
+
+def conflicts(
+    decisions: Sequence[Mapping[str, Any]], stored: Sequence[Mapping[str, Any]], seen_version: int
+) -> list[str]:
+    """Decisions of other reviewers on the same parts that whoever decides now cannot have seen.
+
+    stored : rows of ``reviews``. Those recorded on a version that was not older than the one seen, and those on the
+    same event of the last second, in which nobody reads and answers.
+    """
+    just_now = datetime.now(UTC) - _AT_ONCE
+    found = []
+    for decision in decisions:
+        for other in stored:
+            if other["reviewer"] == decision["reviewer"] or key_of(other) != key_of(decision):
+                continue
+            is_event = _is_same_event(decision, other)
+            is_late = other["lake_version"] >= seen_version
+            is_at_once = is_event and other["reviewed_at"] > just_now
+            if (is_event or _is_same_part(decision, other)) and (is_late or is_at_once):
+                found.append(
+                    f"{other['reviewer']} decided {other['action']} on the same part of {key_text(key_of(other))} at "
+                    f"{other['reviewed_at']:%H:%M:%S} ({other['reason']}); look again, then decide"
+                )
+    return list(dict.fromkeys(found))
+
+
+def _is_same_event(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    if not all(str(d["action"]).endswith("_event") for d in (one, other)):
+        return False
+    kinds = [
+        {(d["side"], d["event"]), (d.get("new_side") or d["side"], d.get("new_event") or d["event"])}
+        for d in (one, other)
+    ]
+    times = [_times(d).values() for d in (one, other)]
+    return bool(kinds[0] & kinds[1]) and any(abs(a - b) <= SAME_EVENT_S for a in times[0] for b in times[1])
+
+
+def _is_same_part(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    if not all(d["action"] in ("exclude", "include") for d in (one, other)):
+        return False
+    return all(one.get(name) == other.get(name) for name in ("side", "cycle", "from_s", "to_s"))

@@ -1,0 +1,137 @@
+"""The lake as the window sees it: its newest version, benches with sessions on them, and the cohort's figures.
+
+One shelf serves every browser. The newest version is looked for at most a few times a second, so that what another
+process commits appears without a restart.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from neurostore.errors import UsageError
+from neurostore.lake import version as lakes
+from neurostore.trial_key import Key, key_text
+from neurostore.window.bench import Bench, layout
+from neurostore.window.cohort import Cohort
+from neurostore.wording import near
+
+if TYPE_CHECKING:
+    from neurostore.lake.version import Version
+
+LOOK_EVERY_S = 0.3
+N_BENCHES = 2
+
+
+class Shelf:
+    """Opens the lake once for all requests; every method may be called from any thread.
+
+    Parameters
+    ----------
+    path : the lake. reference : the group that trials are compared with, or None for everybody.
+
+    Raises
+    ------
+    NotALakeError, LakeError : as :meth:`neurostore.lake.version.Version.open`. UsageError : no such group.
+    """
+
+    def __init__(self, path: object, reference: str | None = None):
+        self.reference = reference
+        self._lake = lakes.open(path)
+        self.path = self._lake.path
+        self._looked_at = time.monotonic()
+        self._lock = threading.Lock()
+        self._bench_lock = threading.Condition()
+        self._benches: list[Bench] = []
+        self._busy: set[int] = set()
+        self._table: dict[Key, dict[str, Any]] = {}
+        self._table_version = -1
+        self.cohort = Cohort(self)
+        self.trials()
+        if reference is not None:
+            self.cohort.check_group(reference)
+
+    def start(self) -> None:
+        """Make the first bench, then compute the cohort's figures, in the background."""
+        threading.Thread(target=self._begin, name="neurostore-begin", daemon=True).start()
+
+    def stop(self) -> None:
+        """End what runs in the background."""
+        self.cohort.stop()
+
+    def _begin(self) -> None:
+        lake = self.lake()
+        with self._bench_lock:
+            if not self._benches:
+                self._benches.append(Bench(lake))
+            self._bench_lock.notify_all()
+        self.cohort.start()
+
+    def lake(self, is_fresh: bool = False) -> Version:
+        """The newest version. is_fresh : look now, for example after writing."""
+        with self._lock:
+            now = time.monotonic()
+            if is_fresh or now - self._looked_at > LOOK_EVERY_S:
+                newest = lakes.open(self.path)
+                if newest.version != self._lake.version:
+                    self._lake = newest
+                self._looked_at = now
+            return self._lake
+
+    def trials(self) -> dict[Key, dict[str, Any]]:
+        """Every trial of the newest version by its key, with the columns of ``trials`` that the pages show."""
+        lake = self.lake()
+        with self._lock:
+            if self._table_version != lake.version:
+                rows = lake.trials_table().to_pylist()
+                self._table = {(r["subject"], r["session"], r["trial"]): r for r in rows}
+                self._table_version = lake.version
+            return self._table
+
+    def trial(self, key: Key) -> dict[str, Any]:
+        """The row of one trial. Raises UsageError where the lake has none of that key."""
+        trials = self.trials()
+        if key not in trials:
+            raise UsageError(
+                f"there is no trial {key_text(key)} in this lake; {near(key_text(key), map(key_text, trials))}"
+            )
+        return trials[key]
+
+    @contextmanager
+    def bench(self, subject: str, session: str) -> Iterator[Bench]:
+        """A bench that holds this session of the newest version, for the caller alone."""
+        lake = self.lake()
+        bench = self._taken(lake, (subject, session))
+        try:
+            bench.load(lake, subject, session)
+            yield bench
+        finally:
+            with self._bench_lock:
+                self._busy.discard(id(bench))
+                self._benches.append(bench)  # the one used last is last
+                self._bench_lock.notify_all()
+
+    def _taken(self, lake: Version, session: tuple[str, str]) -> Bench:
+        with self._bench_lock:
+            while True:
+                ours = [b for b in self._benches if b.session == session]
+                others = [b for b in self._benches if b.session != session]
+                is_full = len(self._benches) + len(self._busy) >= N_BENCHES
+                if ours or (others and is_full):
+                    bench = ours[0] if ours else others[0]
+                    self._benches.remove(bench)
+                    break
+                if not is_full:
+                    bench = Bench(lake)
+                    break
+                self._bench_lock.wait()
+            self._busy.add(id(bench))
+        if bench.layout != layout(lake):  # another ingest declared columns since
+            with self._bench_lock:
+                self._busy.discard(id(bench))
+                bench = Bench(lake)
+                self._busy.add(id(bench))
+        return bench
