@@ -97,6 +97,7 @@ def _listening(port: int) -> Any:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((HOST, port))
+        listener.listen(128)  # from here on a browser waits instead of being refused
     except OSError as error:
         listener.close()
         raise UsageError(

@@ -168,7 +168,7 @@ def build(window: Window, token: str, hosts: tuple[str, ...]) -> Guard:
     routes = [Route("/", _asset("index.html")), Route("/static/{name}", _static), Route("/favicon.ico", _icon)]
     routes += [Route(f"/api/{name}", _answering(read)) for name, read in readings.items()]
     routes += [Route(f"/api/{name}", _taking(write), methods=["POST"]) for name, write in writings.items()]
-    routes.append(Route("/api/video", lambda request: _video(window, request)))
+    routes.append(Route("/api/video", _showing(window)))
     return Guard(Starlette(routes=routes), token, hosts)
 
 
@@ -262,6 +262,13 @@ async def _static(request: Request) -> Any:
 
 async def _icon(request: Request) -> Any:
     return await _asset("icon.svg")(request)
+
+
+def _showing(window: Window) -> Any:
+    async def endpoint(request: Request) -> Any:
+        return await _video(window, request)
+
+    return endpoint
 
 
 async def _video(window: Window, request: Request) -> Any:

@@ -1,0 +1,45 @@
+"""One small cohort, a copy of its lake per test that writes, and a running server."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from neurostore.demo import make_cohort
+from tests.builders.window_server import running
+
+pytest.importorskip("starlette")
+pytest.importorskip("uvicorn")
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory):
+    """Three people, one of each group, four sessions; one trial in each."""
+    from neurostore.ingest.pipeline import ingest
+
+    folder = tmp_path_factory.mktemp("window")
+    make_cohort(folder / "cohort", n_per_group=1, n_trials=1)
+    ingest(folder / "cohort", folder / "lake", n_workers=1)
+    return folder
+
+
+@pytest.fixture
+def path(made, tmp_path):
+    """A copy of the lake that a test may write to."""
+    shutil.copytree(made / "lake", tmp_path / "lake")
+    return tmp_path / "lake"
+
+
+@pytest.fixture(scope="session")
+def server(made):
+    """A read-only server for all tests that only look."""
+    with running(made / "lake", "--cohort", str(made / "cohort")) as one:
+        yield one
+
+
+@pytest.fixture
+def reviewing(path):
+    """A server that stores decisions in a lake of its own."""
+    with running(path, "--reviewer", "R1") as one:
+        yield one
