@@ -237,7 +237,7 @@ def _key(request: Request) -> Key:
 
 @lru_cache
 def _content(name: str) -> bytes:
-    package = "neurostore.report" if name == "player.js" else "neurostore.window"
+    package = "neurostore.report" if name == "player.js" else str(__package__)
     return (resources.files(package) / name).read_bytes()
 
 

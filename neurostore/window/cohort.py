@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from neurostore.lake.version import Version
     from neurostore.trial_key import Key
-    from neurostore.window.shelf import Shelf
+    from neurostore.window.bench import Bench
 
 SUBJECTS_AT_ONCE = 25
 MEMORY_MB = 350
@@ -34,6 +35,19 @@ _POLL_S = 1.0
 _SPARK_POINTS = 26
 _SCORED = [i for i, panel in enumerate(PANELS) if panel.angle in GVS]
 _KNEE = next(i for i, panel in enumerate(PANELS) if panel.angle == "knee_flexion")
+
+
+class Source(Protocol):
+    """Where the cohort is read from: a shelf."""
+
+    def lake(self) -> Version:
+        """The newest version."""
+
+    def trials(self) -> dict[Key, dict[str, Any]]:
+        """Its trials."""
+
+    def bench(self, subject: str, session: str) -> AbstractContextManager[Bench]:
+        """One session of it in memory."""
 
 
 @dataclass
@@ -56,7 +70,7 @@ class Figures:
 class Cohort:
     """Figures by trial, kept up to date by one thread."""
 
-    def __init__(self, shelf: Shelf):
+    def __init__(self, shelf: Source):
         self._shelf = shelf
         self._lock = threading.Lock()
         self._stop = threading.Event()

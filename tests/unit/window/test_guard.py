@@ -124,7 +124,7 @@ def test_only_this_machine_is_listened_to(server):
 
 def test_free_queries_only_read_the_lake(server):
     status, found, _ = server.ask("/api/sql", {"query": "SELECT count(*) AS n FROM trials"})
-    assert (status, found["columns"], found["rows"]) == (200, ["n"], [[4]])
+    assert (status, found["columns"], found["rows"]) == (200, ["n"], [[6]])
     for query in (
         "SELECT * FROM read_text('/etc/hostname')",
         "DROP TABLE trials",

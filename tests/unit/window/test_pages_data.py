@@ -26,7 +26,7 @@ def table(server):
 
 
 def test_the_cohort_has_every_trial_with_the_figures_of_the_views(table, lake):
-    assert len(table["trials"]) == lake.trials().height == 4
+    assert len(table["trials"]) == lake.trials().height == 6
     assert table["n_looked_at"] == 0
     quality = {r["subject"] + r["session"]: r for r in lake.sql("SELECT * FROM trial_quality").to_dicts()}
     speeds = lake.sql(
@@ -168,7 +168,7 @@ def test_nearest_neighbours_are_those_of_a_plain_dtw(server, table):
         (
             "trial",
             {"subject": "H01", "trial": "walk_91"},
-            "no trial H01/walk_91 in this lake; near it: H01/ses1/walk_01",
+            "no trial H01/walk_91 in this lake; near it: H01/ses",
         ),
         ("gait", {"trial": "walk_01"}, "subject is missing"),
         ("cohort", {"reference": "contrl"}, "no group 'contrl' in this lake; near it: control"),
