@@ -1,0 +1,338 @@
+"""The window in headless Chromium: each action by mouse and by keyboard, then by SQL on the lake."""
+
+from __future__ import annotations
+
+import shutil
+import time
+
+import pytest
+
+from neurostore import reviews
+from neurostore.api import open as open_lake
+from tests.builders.window_server import running
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+DRIVER = shutil.which("chromedriver")
+pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium with chromedriver on this machine")
+KEY = {"subject": "H01", "session": "ses1", "trial": "walk_01"}
+WHERE = "subject = 'H01' AND session = 'ses1' AND trial = 'walk_01' AND person = 0"
+TRIAL = "#/trial/H01/ses1/walk_01"
+
+
+def chromium():
+    from selenium import webdriver
+    from selenium.webdriver.chrome.options import Options
+    from selenium.webdriver.chrome.service import Service
+
+    options = Options()
+    options.binary_location = CHROMIUM
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
+                     "--disable-background-networking", "--window-size=1280,900"):  # fmt: skip
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    return webdriver.Chrome(options=options, service=Service(DRIVER))
+
+
+@pytest.fixture(scope="module")
+def lake_path(made, tmp_path_factory):
+    """A lake that the tests of this module change one after the other."""
+    folder = tmp_path_factory.mktemp("browsed")
+    shutil.copytree(made / "lake", folder / "lake")
+    return folder / "lake"
+
+
+@pytest.fixture(scope="module")
+def window(lake_path):
+    with running(lake_path, "--reviewer", "R1", "--reference", "control") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def driver(window):
+    one = chromium()
+    try:
+        one.get(window.address)
+        yield one
+    finally:
+        one.quit()
+
+
+@pytest.fixture
+def trial(driver):
+    """The trial freshly opened, with its skeleton, events and curves."""
+    open_trial(driver)
+    yield driver
+    driver.execute_script("while (neurostore.page.drafts().undo()) ;")
+    assert [m for m in driver.get_log("browser") if m["level"] == "SEVERE" and "status of 4" not in m["message"]] == []
+
+
+def open_trial(driver, address: str = TRIAL) -> None:
+    driver.execute_script("location.hash = '#/query'")
+    wait(driver, "document.querySelector('textarea')")
+    driver.execute_script("location.hash = arguments[0]", address)
+    wait(driver, f"document.querySelector('#page').dataset.ready === '{address[8:]}'")
+
+
+def wait(driver, expression: str, seconds: float = 100) -> object:
+    """The first value of an expression that is not falsy."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if value := driver.execute_script(f"return {expression}"):
+            return value
+        time.sleep(0.05)
+    message = driver.execute_script("return document.querySelector('#message').textContent")
+    raise AssertionError(f"never true: {expression}; shown: {message}")
+
+
+def find(driver, selector: str):
+    from selenium.webdriver.common.by import By
+
+    return driver.find_element(By.CSS_SELECTOR, selector)
+
+
+def keys(driver, *pressed: str) -> None:
+    from selenium.webdriver import ActionChains
+
+    ActionChains(driver).send_keys(*pressed).perform()
+
+
+def hand(driver, index: int, side: str = "left", event: str = "foot_strike"):
+    """The n-th handle of one kind, in order of time, with the time that it names."""
+    script = (
+        "return [...document.querySelectorAll(`.handle.${arguments[0]}.${arguments[1]}`)]"
+        ".map((e) => [e, Number(e.getAttribute('aria-label').match(/at ([\\d.]+) s/)[1])]).sort((a, b) => a[1] - b[1])[arguments[2]]"
+    )
+    return driver.execute_script(script, side, event, index)
+
+
+def stored(path, side: str = "left", event: str = "foot_strike") -> list[float]:
+    query = (
+        f"SELECT DISTINCT time_s FROM gait_events WHERE {WHERE} AND side = '{side}' AND event = '{event}' ORDER BY 1"
+    )
+    return open_lake(path).sql(query)["time_s"].to_list()
+
+
+def store(driver, reason: str = "seen in the curves") -> None:
+    """Store by keyboard: s, the reason, Enter."""
+    from selenium.webdriver.common.keys import Keys
+
+    before = driver.execute_script("return neurostore.state.version")
+    driver.execute_script("document.activeElement.blur()")
+    keys(driver, "s")
+    wait(driver, "document.querySelector('dialog[open]')")
+    if driver.execute_script("return document.querySelector('dialog #reason') !== null"):
+        keys(driver, reason)
+    keys(driver, Keys.ENTER)
+    wait(driver, f"neurostore.state.version > {before} && !document.querySelector('dialog[open]')")
+    wait(driver, "document.querySelector('#message').className === 'done'")
+
+
+def test_cohort_by_keyboard_and_mouse(driver):
+    from selenium.webdriver.common.keys import Keys
+
+    driver.execute_script("location.hash = '#/'")
+    wait(driver, "document.querySelectorAll('tr[data-place]').length === 6")
+    wait(driver, "!document.querySelector('#progress').textContent.includes('computing')")
+    shown = "[...document.querySelectorAll('tr[data-place]')].map((r) => r.dataset.key)"
+    assert driver.execute_script(f"return {shown}")[0].startswith("C01/")  # outliers first
+    keys(driver, "/", "S01 ses2")
+    wait(driver, f"JSON.stringify({shown}) === '[\"S01/ses2/walk_01\"]'")
+    keys(driver, Keys.ENTER)  # to the rows
+    keys(driver, Keys.ENTER)  # opens the trial
+    wait(driver, "document.querySelector('#page').dataset.ready === 'S01/ses2/walk_01'")
+    driver.execute_script("location.hash = '#/'")
+    wait(driver, "document.querySelector('#search')")
+    find(driver, "#search").clear()
+    driver.execute_script(
+        "const s = document.getElementById('search'); s.value = ''; s.dispatchEvent(new Event('input'))"
+    )
+    wait(driver, "document.querySelectorAll('tr[data-place]').length === 6")
+    find(driver, ".c-subject button").click()
+    assert driver.execute_script(f"return {shown}")[0] == "C01/ses1/walk_01"
+    assert find(driver, ".c-subject").get_attribute("aria-sort") == "ascending"
+    find(driver, "tr[data-key='H01/ses1/walk_01'] td").click()
+    wait(driver, "location.hash === '#/trial/H01/ses1/walk_01'")
+
+
+def test_an_event_is_dragged_and_its_effect_is_shown_before_it_is_stored(trial, lake_path):
+    from selenium.webdriver import ActionChains
+
+    handle, time_s = hand(trial, 2)
+    before = stored(lake_path)
+    pixels = trial.execute_script("const a = neurostore.page.axis; return (a.x(1) - a.x(0)) * 0.03")
+    ActionChains(trial).click_and_hold(handle).move_by_offset(round(pixels), 0).release().perform()
+    moved = hand(trial, 2)[1]
+    assert moved - time_s == pytest.approx(0.03, abs=0.004)
+    assert stored(lake_path) == before  # nothing is stored yet
+    changed = "document.querySelector('.new[data-side=left][data-name=stance_pct]')"
+    wait(trial, f"{changed}.textContent.includes('→')")
+    promised = float(trial.execute_script(f"return {changed}.dataset.value"))
+    store(trial)
+    assert stored(lake_path)[2] == pytest.approx(moved, abs=6e-4)
+    query = f"SELECT median(stance_pct) FROM spatiotemporal WHERE {WHERE} AND side = 'left' AND is_steady"
+    assert open_lake(lake_path).sql(query).item() == pytest.approx(promised, abs=1e-9)
+    last = reviews.listing(open_lake(lake_path)).row(0, named=True)
+    assert (last["action"], last["reviewer"], last["reason"], last["basis"]) == (
+        "move_event",
+        "R1",
+        "seen in the curves",
+        "window",
+    )
+
+
+def test_events_are_moved_deleted_added_undone_and_redone_by_keyboard(trial, lake_path):
+    from selenium.webdriver.common.keys import Keys
+
+    before = stored(lake_path)
+    frame = 1 / open_lake(lake_path).sql("SELECT rate_hz FROM trials WHERE subject = 'H01'").row(0)[0]
+    handle, time_s = hand(trial, 1)
+    trial.execute_script("arguments[0].focus()", handle)
+    keys(trial, Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
+    assert hand(trial, 1)[1] == pytest.approx(time_s + 2 * frame, abs=6e-4)
+    keys(trial, "u")
+    assert hand(trial, 1)[1] == pytest.approx(time_s + frame, abs=6e-4)
+    keys(trial, "r")
+    assert hand(trial, 1)[1] == pytest.approx(time_s + 2 * frame, abs=6e-4)
+    trial.execute_script("arguments[0].focus()", hand(trial, 4)[0])
+    keys(trial, Keys.DELETE)
+    assert (
+        trial.execute_script("return document.querySelectorAll('.handle.left.foot_strike').length") == len(before) - 1
+    )
+    trial.execute_script("neurostore.page.acts.time(arguments[0])", before[4] + 0.04)
+    trial.execute_script("document.activeElement.blur()")
+    keys(trial, "1")
+    store(trial)
+    after = stored(lake_path)
+    assert len(after) == len(before)
+    assert after[1] == pytest.approx(before[1] + 2 * frame, abs=1e-6)
+    assert after[4] == pytest.approx(before[4] + 0.04, abs=1e-6)
+    assert trial.execute_script("return document.querySelector('.changes').textContent") == ""
+
+
+def test_a_cycle_is_left_out_and_taken_in_again_by_mouse(trial, lake_path):
+    query = f"SELECT reason FROM gait_cycles WHERE {WHERE} AND side = 'right' AND cycle = 2"
+    trial.execute_script("document.querySelector(\"[data-cycle='right 2']\").click()")
+    wait(trial, "document.querySelector('dialog[open] #reason')")
+    trial.execute_script("document.querySelector('dialog #reason').value = 'stumbled over a cable'")
+    find(trial, "dialog button.main").click()
+    wait(trial, "document.querySelector('.bar-cycle.excluded')")
+    assert open_lake(lake_path).sql(query).item() is None
+    find(trial, "[data-act=store]").click()
+    wait(trial, "document.querySelector('dialog[open]')")
+    find(trial, "dialog button.main").click()
+    wait(
+        trial,
+        "document.querySelector('#message').className === 'done' && !document.querySelector('.changes').textContent",
+    )
+    assert open_lake(lake_path).sql(query).item() == "excluded by R1: stumbled over a cable"
+    find(trial, ".decisions button[data-review]").click()  # take back the latest
+    wait(trial, "document.querySelector('dialog[open] #reason')")
+    version = trial.execute_script("return neurostore.state.version")
+    find(trial, "dialog button.main").click()
+    wait(trial, f"neurostore.state.version > {version}")
+    assert open_lake(lake_path).sql(query).item() is None
+
+
+def test_looked_at_counts_on_the_cohort_page(driver, lake_path):
+    open_trial(driver, "#/trial/S01/ses1/walk_01")
+    version = driver.execute_script("return neurostore.state.version")
+    keys(driver, "l")
+    wait(driver, f"neurostore.state.version > {version}")
+    row = reviews.listing(open_lake(lake_path)).row(0, named=True)
+    assert (row["action"], row["subject"], row["reason"]) == ("note", "S01", "looked at")
+    looked = open_lake(lake_path).sql("SELECT count(DISTINCT (subject, session, trial)) FROM reviews").item()
+    driver.execute_script("location.hash = '#/'")
+    wait(driver, f"document.querySelector('#progress')?.textContent.includes('{looked} of 6 looked at')")
+
+
+def test_what_cannot_be_is_said_and_not_stored(trial, lake_path):
+    version = open_lake(lake_path).version
+    trial.execute_script(
+        "const d = neurostore.page.drafts(); const e = d.now.events.filter((e) => e.side === 'left' && e.event === 'foot_strike')[1]; d.move(e.id, e.time_s + 0.9)"
+    )
+    wait(trial, "document.querySelector('.problem').textContent.includes('would pass the left foot_off')")
+    assert trial.execute_script("return document.querySelector('[data-act=store]').disabled")
+    assert open_lake(lake_path).version == version
+
+
+def test_two_browsers_at_once(trial, window, lake_path):
+    """The second sees what the first stored, and a decision on the same event from an old page is a named conflict."""
+    with running(lake_path, "--reviewer", "R2") as other:
+        second = chromium()
+        try:
+            second.get(other.address)
+            wait(second, "window.neurostore?.state")
+            open_trial(second)
+            at = hand(second, 3)[1]
+            move = "const d = neurostore.page.drafts(); const e = d.now.events.find((e) => e.side === 'left' && e.event === 'foot_strike' && Math.abs(e.time_s - arguments[0]) < 0.001); d.move(e.id, e.time_s + arguments[1])"
+            trial.execute_script(move, at, 0.02)
+            second.execute_script(move, at, -0.02)
+            store(trial)
+            version = open_lake(lake_path).version
+            keys(second, "s")
+            wait(second, "document.querySelector('dialog[open]')")
+            find(second, "dialog button.main").click()
+            said = wait(second, "document.querySelector('#message.error')?.textContent")
+            assert "R1 decided move_event on the same part of H01/ses1/walk_01" in said
+            assert open_lake(lake_path).version == version
+            assert (
+                second.execute_script("return document.querySelector('.changes').textContent") == "1 change not stored"
+            )
+        finally:
+            second.quit()
+
+
+def test_player_cursor_and_curves_move_together(trial):
+    from selenium.webdriver.common.keys import Keys
+
+    time_now = "neurostore.page.time()"
+    keys(trial, Keys.ARROW_RIGHT)
+    assert trial.execute_script(f"return {time_now}") > 0
+    slider = find(trial, ".player input[type=range]")
+    slider.send_keys(Keys.ARROW_RIGHT * 10)
+    at = trial.execute_script(f"return {time_now}")
+    assert find(trial, ".clock").text == f"{at:.3f} s"
+    trial.execute_script("neurostore.page.acts.time(2)")
+    assert (
+        trial.execute_script("return Math.abs(document.querySelector('.player output').textContent.split(' ')[0] - 2)")
+        < 0.03
+    )
+
+
+def test_comparison_shows_curves_and_neighbours(driver):
+    driver.execute_script("location.hash = '#/compare?item=C01/ses1/walk_01&item=H01/ses1/walk_01/left/1'")
+    wait(driver, "document.querySelectorAll('#neighbours tr').length === 5")
+    assert driver.execute_script("return document.querySelectorAll('.items li').length") == 2
+    assert driver.execute_script("return document.querySelectorAll('.panels canvas').length") == 12
+    find(driver, "#neighbours button").click()
+    wait(driver, "document.querySelectorAll('.items li').length === 3")
+    find(driver, ".items button").click()
+    wait(driver, "document.querySelectorAll('.items li').length === 2")
+
+
+@pytest.mark.parametrize("width", [1280, 820])
+@pytest.mark.parametrize("address", ["#/", TRIAL, "#/compare", "#/query"])
+def test_nothing_reaches_beyond_the_screen(driver, width, address):
+    size = {"width": width, "height": 1000, "deviceScaleFactor": 1, "mobile": width < 1000}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        driver.execute_script("location.hash = '#/query'; location.hash = arguments[0]", address)
+        wait(driver, "!document.querySelector('.loading') && document.querySelector('main').children.length")
+        time.sleep(0.2)
+        assert driver.execute_script("return document.documentElement.scrollWidth") <= width
+        assert (
+            driver.execute_script(
+                "return document.querySelector('main').scrollWidth - document.querySelector('main').clientWidth"
+            )
+            <= 0
+        )
+    finally:
+        driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_loads_nothing_from_elsewhere_and_runs_no_text_of_the_lake(driver, window):
+    names = driver.execute_script("return performance.getEntriesByType('resource').map((e) => e.name)")
+    assert names
+    assert all(name.startswith(f"http://{window.host}/") for name in names)
+    assert driver.execute_script("return document.cookie") == ""  # HttpOnly
+    assert "token" not in driver.current_url
