@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from neurostore.errors import LakeError, MissingExtraError, UsageError
+from neurostore.release import how_to_install
 
 __all__ = ["serve"]
 
@@ -47,7 +48,7 @@ def serve(
     try:
         import uvicorn
     except ModuleNotFoundError as error:
-        raise MissingExtraError(f"neurostore serve needs {error.name}: pip install 'neurostore[app]'") from None
+        raise MissingExtraError(f"neurostore serve needs {error.name}: {how_to_install('app')}") from None
     from neurostore.window import app
     from neurostore.window.shelf import Shelf
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neurostore.errors import ConflictError, LakeError, MissingExtraError, NeurostoreError, UsageError
-from neurostore.release import VERSION
+from neurostore.release import VERSION, how_to_install
 from neurostore.window import comparison, deciding, trial, videos
 from neurostore.window.guard import Guard
 
@@ -159,7 +159,7 @@ def build(window: Window, token: str, hosts: tuple[str, ...]) -> Guard:
         from starlette.applications import Starlette
         from starlette.routing import Route
     except ModuleNotFoundError as error:
-        raise MissingExtraError(f"neurostore serve needs {error.name}: pip install 'neurostore[app]'") from None
+        raise MissingExtraError(f"neurostore serve needs {error.name}: {how_to_install('app')}") from None
     readings = {
         "state": window.state, "cohort": window.cohort_table, "trial": window.trial, "skeleton": window.skeleton,
         "gait": window.gait, "measured": window.measured, "compare": window.compare, "neighbours": window.neighbours,
