@@ -136,20 +136,16 @@ def _outside(key: Key, decision: Mapping[str, Any], span: tuple[float | None, fl
     found = []
     placed = {"add_event": "time_s", "move_event": "new_time_s"}.get(decision["action"])
     for name, value in _times(decision).items():
-        is_inside = first - SAME_EVENT_S <= value <= last + SAME_EVENT_S
-        if name == placed and not is_inside:
-            text = (
-                f"{name} is {value:g} s, outside the recording of {key_text(key)}, which is {first:.3f} to {last:.3f} s"
-            )
-            found.append(text + _in_milliseconds(value, first, last))
-        elif not is_inside and _in_milliseconds(value, first, last):
-            found.append(f"{name} is {value:g} s{_in_milliseconds(value, first, last)}")
+        if name != placed or first - SAME_EVENT_S <= value <= last + SAME_EVENT_S:
+            continue
+        where = f"the recording of {key_text(key)}, which is {first:.3f} to {last:.3f} s"
+        is_likely = value > last and first <= value / 1000 <= last
+        found.append(f"{name} is {value:g} s, outside {where}" + (_in_milliseconds(value) if is_likely else ""))
     return found
 
 
-def _in_milliseconds(value: float, first: float, last: float) -> str:
-    is_likely = value > last and first <= value / 1000 <= last
-    return f"; times are in seconds, and {value:g} ms are {value / 1000:g} s" if is_likely else ""
+def _in_milliseconds(value: float) -> str:
+    return f"; times are in seconds: {value:g} ms are {value / 1000:g} s"
 
 
 def _not_there(key: Key, decision: Mapping[str, Any], moments: Sequence[Moment]) -> list[str]:
@@ -162,7 +158,9 @@ def _not_there(key: Key, decision: Mapping[str, Any], moments: Sequence[Moment])
     if is_there:
         return []
     there = ", ".join(f"{t:.3f}" for t in of_kind) or "none"
-    return [f"{key_text(key)} has no {what} at {decision['time_s']} s; they are at: {there}"]
+    is_likely = any(abs(t - decision["time_s"] / 1000) <= SAME_EVENT_S for t in of_kind)
+    unit = _in_milliseconds(decision["time_s"]) if is_likely else ""
+    return [f"{key_text(key)} has no {what} at {decision['time_s']} s; they are at: {there}{unit}"]
 
 
 def _applied(moments: Sequence[Moment], decision: Mapping[str, Any]) -> list[Moment]:
