@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import xxhash
 
-_PIECE = 1 << 18  # fits the cache of a core
+_PIECE = 1 << 17  # fits the cache of a core
+
+_thread = threading.local()
 
 
 class Digest(NamedTuple):
@@ -44,9 +47,16 @@ def digest_of(content: Any) -> Digest:
     return hasher.digest()
 
 
+def _piece() -> memoryview:
+    """The buffer of this thread."""
+    if not hasattr(_thread, "piece"):
+        _thread.piece = memoryview(bytearray(_PIECE))
+    return cast(memoryview, _thread.piece)
+
+
 def xxh3_and_size(path: Path | str) -> tuple[str, int]:
     """XXH3 of a file's bytes (64 bits, in hexadecimal) and how many there are. Raises OSError where it cannot be read."""
-    hasher, piece, size = xxhash.xxh3_64(), memoryview(bytearray(_PIECE)), 0
+    hasher, piece, size = xxhash.xxh3_64(), _piece(), 0
     with Path(path).open("rb", buffering=0) as file:
         while n := file.readinto(piece):
             hasher.update(piece[:n])

@@ -28,6 +28,7 @@ _MOST_REMEMBERED_BYTES = 8 << 20
 _SETTLED_NS = 100_000_000  # the clock of file times ticks in milliseconds: a younger file may change unseen
 _LINE = 33
 _SECOND_LOOK_S = 0.05
+_LEAST_FOR_THREADS = 64 << 20
 _off: ContextVar[bool] = ContextVar("unchecked", default=False)
 _known: dict[str, set[str]] = {}
 
@@ -57,8 +58,7 @@ def check(root: str, paths: Iterable[str]) -> None:
         return
     recorded = hashes.read(root).files
     asked = [path for path in marks if path in recorded]
-    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        whole = dict(zip(asked, pool.map(lambda p: _is_whole(root, p, recorded[p]), asked), strict=True))
+    whole = _are_whole(root, {path: recorded[path] for path in asked})
     damaged = sorted(path for path, is_whole in whole.items() if not is_whole)
     if damaged:  # an erasure may just be replacing a log
         time.sleep(_SECOND_LOOK_S)
@@ -88,6 +88,15 @@ def _said(root: str, damaged: list[str]) -> str:
         f"`neurostore verify --lake {root}` lists the trials; with --drop-damaged it repairs logs and removes "
         "trials with damaged rows, and another ingest of their files puts these back"
     )
+
+
+def _are_whole(root: str, recorded: dict[str, hashes.Entry]) -> dict[str, bool]:
+    """Whether each file has the recorded bytes; in threads where there is more than they cost."""
+    if sum(entry.size for entry in recorded.values()) < _LEAST_FOR_THREADS:
+        return {path: _is_whole(root, path, entry) for path, entry in recorded.items()}
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        found = pool.map(lambda path: _is_whole(root, path, recorded[path]), recorded)
+        return dict(zip(recorded, found, strict=True))
 
 
 def _is_whole(root: str, path: str, entry: hashes.Entry) -> bool:
