@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from neurostore.arrays import Floats
+from neurostore.errors import UsageError
 from neurostore.lake import create as creating
 from neurostore.lake.version import Version
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from neurostore.distances import DistanceMatrix
     from neurostore.distances.choice import Choice, Options
+    from neurostore.lake.releases import Release
     from neurostore.lake.selection import Filters
     from neurostore.report.plot import Plots
 
@@ -28,21 +30,22 @@ __all__ = ["Lake", "open"]
 SAGITTAL = ("hip_flexion_deg", "knee_flexion_deg", "ankle_dorsiflexion_deg")
 
 
-def open(path: object, version: int | None = None) -> Lake:
+def open(path: object, version: int | None = None, release: str | None = None) -> Lake:
     """Open a lake for reading.
 
     Parameters
     ----------
     path : its folder, or ``s3://bucket/prefix``.
-    version : the version to show; None is the newest.
+    version : the version to show; None is the newest. release : the name of a release, in place of a version.
 
     Raises
     ------
     NotALakeError : the folder is missing or is not a lake.
     NewerLakeError : newer software wrote it.
     VanishedVersionError : that version was vacuumed, or never was.
+    UsageError : there is no such release, or a version was given too.
     """
-    return Lake.open(path, version)
+    return Lake.open(path, version, release)
 
 
 class Lake(Version):
@@ -61,6 +64,23 @@ class Lake(Version):
         from neurostore.lake import history
 
         return history.history(self)
+
+    def release(self, name: str, message: str = "") -> Release:
+        """Give this version of the lake a name that a paper can cite: see :func:`neurostore.upkeep.release.make`.
+
+        ``neurostore.open(path, release=name)`` opens it, also after later ingests and vacuums.
+        """
+        from neurostore.upkeep import release
+
+        if self.released is not None:
+            raise UsageError(f"this is the release {self.released.name!r} already")
+        return release.make(self.path, name, version=self.version, message=message)[0]
+
+    def releases(self) -> pl.DataFrame:
+        """The releases of the lake, the oldest first: see :func:`neurostore.lake.releases.listing`."""
+        from neurostore.lake import releases
+
+        return releases.listing(self.path)
 
     def distances(
         self, choice: Choice | None = None, **options: Unpack[Options]

@@ -27,6 +27,7 @@ from neurostore.commands import (
     overlay,
     pseudonymise,
     refine,
+    release,
     report,
     review,
     serve,
@@ -75,6 +76,7 @@ distances.register(app)
 compare.register(app)
 report.register(app)
 table1.register(app)
+release.register(app)
 review.register(app)
 serve.register(app)
 maintain.register(app)

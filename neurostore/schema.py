@@ -1,7 +1,7 @@
 """Tables, declared once in schemas/tables/*.toml: Arrow schemas, write checks and the catalogue come from here.
 
 A TOML file declares one table: ``name``, ``row`` (what one row is), ``partition``, ``key``, ``per`` (see :class:`Table`)
-and ``[[column]]`` entries with ``name``, ``type``, ``unit``, ``meaning`` and, where they hold, ``nullable``, ``minimum``, ``maximum``, ``values``.
+and ``[[column]]`` entries with ``name``, ``type``, ``unit``, ``meaning`` and, where they hold, ``nullable``, ``minimum``, ``maximum``, ``values``, ``content``.
 Types: string, bool, int32, int64, float32, float64, timestamp, point (STRUCT x, y, z), rotation (STRUCT w, x, y, z),
 list<string>, list<float32>, map<string,int64>, map<string,float64>.
 """
@@ -30,7 +30,10 @@ _METADATA = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 
 @dataclass(frozen=True)
 class Column:
-    """A declared column. minimum and maximum are inclusive and checked at each write."""
+    """A declared column. minimum and maximum are inclusive and checked at each write.
+
+    content : whether its values are what was recorded; those of others hang on when and where they were written.
+    """
 
     name: str
     type: str
@@ -40,6 +43,7 @@ class Column:
     minimum: float | None = None
     maximum: float | None = None
     values: tuple[str, ...] = ()
+    content: bool = True
 
 
 @dataclass(frozen=True)

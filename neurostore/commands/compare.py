@@ -19,6 +19,7 @@ from neurostore.commands.options import (
     LakeOption,
     MixedOption,
     OutputOption,
+    ReleaseOption,
     SessionsOption,
     SideOfPersonOption,
     VersionOption,
@@ -57,6 +58,7 @@ def compare(
     event_source: EventSourceOption = None,
     mixed: MixedOption = False,
     version: VersionOption = None,
+    release: ReleaseOption = None,
     lake: LakeOption = LAKE,
     format: FormatOption = None,
     output: OutputOption = None,
@@ -67,15 +69,25 @@ def compare(
 
     Example: neurostore compare walking_speed_m_s --by group --lake lake/
     """
+    import polars as pl
+
     from neurostore import statistics
     from neurostore.commands.output import say, write_frame
+    from neurostore.lake.releases import state_text
 
     chosen = open_selected(
-        lake, where=where, session=session, condition=condition, event_source=event_source, version=version
+        lake,
+        where=where,
+        session=session,
+        condition=condition,
+        event_source=event_source,
+        version=version,
+        release=release,
     )
     found = statistics.compare(
         chosen, parameters, by=by, side=side.value if side else None, test=test.value, seed=seed, mixed=mixed
     )
+    found = found.with_columns(state=pl.lit(state_text(chosen)))
     if (format or Format.table) is not Format.table or output is not None:
         write_frame(found, format, output, lake=lake, kind="compare")
         return
@@ -83,6 +95,7 @@ def compare(
     say(f"difference: b − a, one value per subject{', [95 % interval]' if 'ci_low' in found.columns else ''}")
     for text in dict.fromkeys(found["pooled"] if "pooled" in found.columns else ()):
         say(f"pooled: {text}")
+    say(state_text(chosen))
     left_out = sorted({name for names in found["left_out"] for name in names})
     if left_out:
         say(f"compared with themselves; seen once and left out: {', '.join(left_out)}")
@@ -92,7 +105,7 @@ def _readable(found: pl.DataFrame) -> pl.DataFrame:
     """The table for people: mean ± SD, interval and p as one text each; every figure is in --format csv."""
     rows = found.to_dicts()
     if "hedges_g" not in found.columns:
-        return found.drop("left_out", "pooled").with_columns(p=_texts(rows, lambda r: _p(r["p"])))
+        return found.drop("left_out", "pooled", "state").with_columns(p=_texts(rows, lambda r: _p(r["p"])))
     return found.select("parameter", "a", "b", "contrast").with_columns(
         _texts(rows, lambda r: f"{_number(r['mean_a'])} ± {_number(r['sd_a'])} ({r['n_a']})").alias("a: mean ± SD (n)"),
         _texts(rows, lambda r: f"{_number(r['mean_b'])} ± {_number(r['sd_b'])} ({r['n_b']})").alias("b: mean ± SD (n)"),

@@ -20,6 +20,7 @@ from neurostore.commands.options import (
     LakeOption,
     OutputOption,
     RayAddressOption,
+    ReleaseOption,
     SessionsOption,
     Side,
     VersionOption,
@@ -82,6 +83,7 @@ def distances(
     condition: ConditionsOption = None,
     event_source: EventSourceOption = None,
     version: VersionOption = None,
+    release: ReleaseOption = None,
     all_cycles: AllCycles = False,
     mixed: Annotated[bool, typer.Option("--mixed", help="Compare items with different models or cut-offs.")] = False,
     engine: EngineOption = Engine.local,
@@ -100,7 +102,13 @@ def distances(
     with outputs.noting(lake, "distances", out) as also:
         written = write_distances(
             open_selected(
-                lake, where=where, session=session, condition=condition, event_source=event_source, version=version
+                lake,
+                where=where,
+                session=session,
+                condition=condition,
+                event_source=event_source,
+                version=version,
+                release=release,
             ),
             out,
             progress=sys.stderr.isatty(),
@@ -149,6 +157,7 @@ def neighbours(
     condition: ConditionsOption = None,
     event_source: EventSourceOption = None,
     version: VersionOption = None,
+    release: ReleaseOption = None,
     all_cycles: AllCycles = False,
     lake: LakeOption = LAKE,
     format: FormatOption = None,
@@ -162,7 +171,9 @@ def neighbours(
     from neurostore.distances import neighbours as find
 
     found = find(
-        open_selected(lake, where=where, condition=condition, event_source=event_source, version=version),
+        open_selected(
+            lake, where=where, condition=condition, event_source=event_source, version=version, release=release
+        ),
         subject,
         trial,
         k,

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from neurostore.commands.help_sections import TAKE_OUT
-from neurostore.commands.options import LAKE, LakeOption
+from neurostore.commands.options import LAKE, LakeOption, ReleaseOption, VersionOption
 
 
 class OsimModel(StrEnum):
@@ -67,9 +67,8 @@ def export(
         typer.Option("--relative", help="MOT: change from the neutral pose if there is no anatomical zero."),
     ] = False,
     trim: Annotated[bool, typer.Option("--trim", help="TRC: cut frames without points at both ends.")] = False,
-    version: Annotated[
-        int | None, typer.Option(help="Version of the lake; else the newest.", show_default=False)
-    ] = None,
+    version: VersionOption = None,
+    release: ReleaseOption = None,
     force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
 ) -> None:
     """Write a trial for other software: TRC, MOT, C3D with events, Motion-BIDS, tidy CSV or Parquet.
@@ -83,7 +82,7 @@ def export(
 
     with outputs.noting(lake, "export", out) as also:
         files, notes = export_trial(
-            open_lake(lake, version),
+            open_lake(lake, version, release),
             subject,
             trial,
             out,

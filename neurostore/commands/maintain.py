@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from neurostore.commands.help_sections import MAINTAIN, TAKE_OUT
-from neurostore.commands.options import LAKE, LakeOption
+from neurostore.commands.options import LAKE, LakeOption, ReleaseOption, VersionOption
 
 
 def register(app: typer.Typer) -> None:
@@ -47,6 +47,8 @@ def catalogue(
     delta_scan: Annotated[
         bool, typer.Option("--delta-scan", help="Read through DuckDB's delta extension instead of exact files.")
     ] = False,
+    version: VersionOption = None,
+    release: ReleaseOption = None,
 ) -> None:
     """Write the tables and views of this version of the lake into a .duckdb file for other clients.
 
@@ -57,13 +59,15 @@ def catalogue(
     from neurostore.upkeep.copies import catalogue_file
 
     with outputs.noting(lake, "catalogue", file):
-        written = catalogue_file(lake, file, delta_scan=delta_scan)
+        written = catalogue_file(lake, file, version, release=release, delta_scan=delta_scan)
     say(f"{lake} as {written}")
 
 
 def export_lake(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder.")],
     lake: LakeOption = LAKE,
+    version: VersionOption = None,
+    release: ReleaseOption = None,
 ) -> None:
     """Write this version of the lake as plain hive-partitioned Parquet, for tools that do not read Delta.
 
@@ -74,5 +78,5 @@ def export_lake(
     from neurostore.upkeep.copies import export_lake as export
 
     with outputs.noting(lake, "export-lake", folder):
-        written = export(lake, folder)
+        written = export(lake, folder, version, release)
     say(f"{lake} in {written}")

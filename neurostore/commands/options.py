@@ -78,6 +78,10 @@ EventSourceOption = Annotated[
 VersionOption = Annotated[
     int | None, typer.Option("--version", help="An older version of the lake (see history).", show_default=False)
 ]
+ReleaseOption = Annotated[
+    str | None,
+    typer.Option("--release", metavar="NAME", help="A release of the lake, instead of a version.", show_default=False),
+]
 MixedOption = Annotated[
     bool, typer.Option("--mixed", help="Pool trials with different models, cut-offs or angle zeros.")
 ]
@@ -91,13 +95,14 @@ def open_selected(
     condition: list[str] | None = None,
     event_source: str | None = None,
     version: int | None = None,
+    release: str | None = None,
 ) -> Any:
     """The lake with the trials that the options of a command choose."""
     from neurostore.api import open as open_lake
     from neurostore.lake.selection import Selection
 
     selection = Selection(where, tuple(session or ()), tuple(condition or ()), event_source)
-    opened = open_lake(lake, version=version)
+    opened = open_lake(lake, version, release)
     return opened if selection == Selection() else opened.select(selection)
 
 

@@ -13,6 +13,7 @@ from neurostore.commands.options import (
     ConditionsOption,
     EventSourceOption,
     LakeOption,
+    ReleaseOption,
     SessionsOption,
     VersionOption,
     WhereOption,
@@ -55,6 +56,7 @@ def report(
     condition: ConditionsOption = None,
     event_source: EventSourceOption = None,
     version: VersionOption = None,
+    release: ReleaseOption = None,
     lake: LakeOption = LAKE,
 ) -> None:
     """Write a report of the lake as one web page: cohort, people, curves, scores, distances, skeletons.
@@ -70,7 +72,13 @@ def report(
     with outputs.noting(lake, "report", out) as also:
         written = write_report(
             open_selected(
-                lake, where=where, session=session, condition=condition, event_source=event_source, version=version
+                lake,
+                where=where,
+                session=session,
+                condition=condition,
+                event_source=event_source,
+                version=version,
+                release=release,
             ),
             out,
             reference=reference,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from neurostore.commands.help_sections import LOOK
-from neurostore.commands.options import LAKE, FormatOption, LakeOption, OutputOption
+from neurostore.commands.options import LAKE, FormatOption, LakeOption, OutputOption, ReleaseOption, VersionOption
 from neurostore.errors import LakeError, UsageError
 
 if TYPE_CHECKING:
@@ -37,7 +37,8 @@ def sql(
     ] = False,
     time_limit: Annotated[float, typer.Option(metavar="S", min=0.1, help="Seconds a --locked query may take.")] = 30.0,
     memory_limit: Annotated[int, typer.Option(metavar="MB", min=64, help="Memory a --locked query may use.")] = 1024,
-    at: Annotated[int | None, typer.Option("--version", help="An older version of the lake (see history).")] = None,
+    version: VersionOption = None,
+    release: ReleaseOption = None,
 ) -> None:
     """Query the lake in SQL. It only reads: SELECT, DESCRIBE, EXPLAIN, and SET VARIABLE before them.
 
@@ -47,13 +48,14 @@ def sql(
     from neurostore.commands.output import write_frame
 
     text = sys.stdin.read() if query == "-" else query
+    opened = open_lake(lake, version, release)
     if locked:
         from neurostore.lake import locked as locked_sql
 
-        found = locked_sql.run(open_lake(lake, version=at), text, time_limit_s=time_limit, memory_limit_mb=memory_limit)
+        found = locked_sql.run(opened, text, time_limit_s=time_limit, memory_limit_mb=memory_limit)
         write_frame(found, format, output, lake=lake, kind="sql")
         return
-    write_frame(run(open_lake(lake, version=at), text), format, output, lake=lake, kind="sql")
+    write_frame(run(opened, text), format, output, lake=lake, kind="sql")
 
 
 def run(lake: Version, text: str) -> pl.DataFrame:

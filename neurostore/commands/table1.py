@@ -16,6 +16,7 @@ from neurostore.commands.options import (
     EventSourceOption,
     LakeOption,
     MixedOption,
+    ReleaseOption,
     SessionsOption,
     SideOfPersonOption,
     VersionOption,
@@ -56,6 +57,7 @@ def table1(
     event_source: EventSourceOption = None,
     mixed: MixedOption = False,
     version: VersionOption = None,
+    release: ReleaseOption = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="File .csv, .xlsx, .html (for Word) or .tex.", show_default=False),
@@ -71,15 +73,22 @@ def table1(
     """
     from neurostore.commands.output import say, write_frame
     from neurostore.lake import outputs
+    from neurostore.lake.releases import state_text
     from neurostore.statistics.table1 import table1 as make
 
     if output is not None and output.suffix.lower() not in SUFFIXES:
         raise UsageError(f"{output.name}: a table is written as {', '.join(SUFFIXES)}")
     chosen = open_selected(
-        lake, where=where, session=session, condition=condition, event_source=event_source, version=version
+        lake,
+        where=where,
+        session=session,
+        condition=condition,
+        event_source=event_source,
+        version=version,
+        release=release,
     )
     found = make(chosen, parameters or (), by, side=side.value if side else None, centre=centre.value, mixed=mixed)
-    notes = [*found.notes, f"lake version {chosen.version}"]
+    notes = [*found.notes, state_text(chosen)]
     if output is None:
         write_frame(found.cells if numbers else found.printed(), None, None)
     else:

@@ -13,6 +13,7 @@ from neurostore.commands.options import (
     FormatOption,
     LakeOption,
     OutputOption,
+    ReleaseOption,
     SessionsOption,
     VersionOption,
     WhereOption,
@@ -41,6 +42,7 @@ def trials(
     session: SessionsOption = None,
     condition: ConditionsOption = None,
     version: VersionOption = None,
+    release: ReleaseOption = None,
     lake: LakeOption = LAKE,
     format: FormatOption = None,
     output: OutputOption = None,
@@ -49,16 +51,22 @@ def trials(
 
     Example: neurostore trials --session pre --lake lake/ --format csv
     """
-    chosen = open_selected(lake, where=where, session=session, condition=condition, version=version)
+    chosen = open_selected(lake, where=where, session=session, condition=condition, version=version, release=release)
     _show(_TRIALS, chosen, format, output)
 
 
-def subjects(lake: LakeOption = LAKE, format: FormatOption = None, output: OutputOption = None) -> None:
+def subjects(
+    version: VersionOption = None,
+    release: ReleaseOption = None,
+    lake: LakeOption = LAKE,
+    format: FormatOption = None,
+    output: OutputOption = None,
+) -> None:
     """List the subjects of the lake with their columns of participants.tsv.
 
     Example: neurostore subjects --lake lake/
     """
-    _show(_SUBJECTS, open_selected(lake), format, output)
+    _show(_SUBJECTS, open_selected(lake, version=version, release=release), format, output)
 
 
 def history(lake: LakeOption = LAKE, format: FormatOption = None, output: OutputOption = None) -> None:

@@ -24,6 +24,7 @@ from neurostore.dtw.options import check_band
 from neurostore.errors import SeriesError, UsageError
 from neurostore.lake.mixture import excluded_texts
 from neurostore.lake.queryable import Queryable
+from neurostore.lake.releases import state_facts
 from neurostore.release import VERSION
 from neurostore.trial_key import key_text
 from neurostore.wording import and_more
@@ -225,7 +226,7 @@ def prepare(lake: Queryable, choice: Choice) -> Prepared:
         _check_band(part, comparison)
     provenance = {
         "lake": str(getattr(lake, "path", "")),
-        "lake_version": getattr(lake, "version", None),
+        **state_facts(lake),
         "software": f"neurostore {VERSION}",
         "left_out_by_review": excluded_texts(lake),
         "trials": chosen.describe() if (chosen := getattr(lake, "selection", None)) else "every trial",

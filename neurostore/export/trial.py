@@ -12,6 +12,7 @@ from neurostore import skeleton as skeleton_declarations
 from neurostore.arrays import Floats, Ints
 from neurostore.errors import UsageError
 from neurostore.lake import tables as lake_sql
+from neurostore.lake.releases import state_facts, state_text
 from neurostore.release import VERSION
 from neurostore.schema import components_of
 from neurostore.wording import listed, near
@@ -71,7 +72,7 @@ class Trial:
     @property
     def provenance(self) -> dict[str, Any]:
         """Where the numbers come from, by pseudonym alone."""
-        content = {"software": f"neurostore {VERSION}", "lake_version": self.lake.version}
+        content = {"software": f"neurostore {VERSION}", **state_facts(self.lake)}
         bases = {name: self.row[name] for name in ("position_basis", "length_basis", "up_source") if self.row.get(name)}
         return {**content, **self.key, "person": self.person, "ingest_id": self.row["ingest_id"], **bases}
 
@@ -79,7 +80,7 @@ class Trial:
     def provenance_line(self) -> str:
         """Provenance of the file in one line."""
         said = self.provenance
-        return f"{said['software']}, lake version {said['lake_version']}, {self.name}, ingest {said['ingest_id']}"
+        return f"{said['software']}, {state_text(self.lake)}, {self.name}, ingest {said['ingest_id']}"
 
     def rows(self, table: str, columns: str = "*", where: str = "true", order: str = "ALL") -> pl.DataFrame:
         """Rows of this trial in a table or view."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import random
 import time
-import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +27,9 @@ from neurostore.errors import ConflictError, DamagedLakeError, LakeError, Vanish
 from neurostore.file_hash import Digest
 from neurostore.lake import hashes
 from neurostore.lake.columns import merged_schema, parquet_options, unify
+from neurostore.lake.stored import DataFile as DataFile
+from neurostore.lake.stored import Stored
+from neurostore.lake.stored import new_path as new_path
 
 ATTEMPTS = 40
 # Logs are kept whole: a lake version can be opened until it is vacuumed.
@@ -35,31 +37,9 @@ _FEATURES = {"appendOnly", "invariants"}  # of Delta's protocol, that every tabl
 _CONFIGURATION = {"delta.checkpointInterval": "20", "delta.enableExpiredLogCleanup": "false"}
 
 
-@dataclass(frozen=True, slots=True)
-class DataFile:
-    """A file that a table's version names. path is relative to the table; subject None where not partitioned."""
-
-    path: str
-    subject: str | None
-    n_rows: int
-    size: int
-    modified_ms: int
-    digest: Digest | None = None  # known where it was just written
-
-    @property
-    def layout(self) -> str:
-        """The mark of the file's columns: files of one mark have the same columns (see :func:`new_path`)."""
-        return self.path.rsplit("/", 1)[-1].split("-", 1)[0]
-
-
-def new_path(schema: pa.Schema, subject: str | None) -> str:
-    """A fresh file name: ``[subject=<S>/]<mark of the columns>-<uuid>.parquet``."""
-    import hashlib
-
-    text = ";".join(f"{f.name}:{f.type}" for f in schema)
-    mark = hashlib.sha256(text.encode()).hexdigest()[:8]
-    name = f"{mark}-{uuid.uuid4().hex}.parquet"
-    return f"subject={subject}/{name}" if subject is not None else name
+def stored(table: DeltaTable) -> Stored:
+    """What a version of a Delta table stores."""
+    return Stored(table.version(), schema_of(table), tuple(files_of(table)))
 
 
 def create(root: str, table: str, schema: pa.Schema, partition: Sequence[str]) -> None:
@@ -273,10 +253,16 @@ def sync_log(root: str, table: str, version: int) -> None:
 
 def read(root: str, table: str, at: DeltaTable, columns: Sequence[str] | None = None) -> pa.Table:
     """Rows of a small unpartitioned table, columns in the table's order, NULL where a file lacks one."""
-    schema = schema_of(at)
+    return read_files(root, table, schema_of(at), files_of(at), columns)
+
+
+def read_files(
+    root: str, table: str, schema: pa.Schema, files: Iterable[DataFile], columns: Sequence[str] | None = None
+) -> pa.Table:
+    """As `read`, of these files of an unpartitioned table."""
     if columns is not None:
         schema = pa.schema([schema.field(c) for c in columns if c in schema.names])
-    parts = [_read_file(root, table, f.path, schema) for f in files_of(at)]
+    parts = [_read_file(root, table, f.path, schema) for f in files]
     return pa.concat_tables(parts) if parts else schema.empty_table()
 
 

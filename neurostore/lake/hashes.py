@@ -2,8 +2,8 @@
 
 They are stored in ``_neurostore/hashes/``: segments, each a line with the SHA-256 of the rest and a JSON object
 ``path -> [sha256, size, copy, xxh3]``. A segment is written whole and never changed; a new one takes in older ones that
-are not larger, so there are about log2 of the files. ``copy`` holds the text of a Delta log entry (zlib, base64): the
-logs are small, everything hangs on them, and so a damaged entry is put back instead of being worked around.
+are not larger, so there are about log2 of the files. ``copy`` holds the text of a Delta log entry or a release (zlib,
+base64): they are small, everything hangs on them, and so a damaged entry is put back instead of being worked around.
 
 A writer records what it wrote before it gives the lake's lock back. Where it was killed before that, the next writer
 sees that the lock was not given back and records what is missing.
@@ -25,6 +25,7 @@ from neurostore import storage
 from neurostore.file_hash import Digest, digest_of
 
 FOLDER = "_neurostore/hashes"
+RELEASES = "_neurostore/releases"
 _gathered = threading.local()
 
 
@@ -32,7 +33,7 @@ _gathered = threading.local()
 class Entry:
     """What a file held when it was written.
 
-    copy : the text of a log entry, packed; '' for other files.
+    copy : the text of a log entry or a release, packed; '' for other files.
     xxh3 : for the check before a read; '' where an earlier version recorded SHA-256 alone.
     """
 
@@ -90,7 +91,7 @@ def record_log(root: str, table: str, version: int) -> None:
 
 def measured(root: str, path: str) -> Entry | None:
     """The entry of a file as it is now; None where there is none."""
-    if path.endswith(".json") and "/_delta_log/" in path:
+    if path.endswith(".json") and ("/_delta_log/" in path or path.startswith(f"{RELEASES}/")):
         content = storage.read_bytes(storage.join(root, path))
         return None if content is None else _with_copy(content)
     if path.endswith(".checkpoint.parquet") and storage.size_of(storage.join(root, _first_entry(path))) < 0:

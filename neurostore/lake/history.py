@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from neurostore.lake import delta
+from neurostore.lake import delta, releases
 from neurostore.lake.version import Version
 
 if TYPE_CHECKING:
@@ -18,10 +18,13 @@ def history(lake: Version) -> pl.DataFrame:
 
     Returns
     -------
-    DataFrame of version, time (UTC), operation, trials_in, trials_replaced, trials_removed, software, message.
+    DataFrame of version, time (UTC), operation, trials_in, trials_replaced, trials_removed, software, message, release.
     """
     import polars as pl
 
+    released: dict[int, list[str]] = {}
+    for release in releases.every(lake.path):
+        released.setdefault(release.lake_version, []).append(release.name)
     rows = []
     for entry in delta.open_table(lake.path, "trials").history():
         if entry["version"] <= lake.version:
@@ -35,6 +38,7 @@ def history(lake: Version) -> pl.DataFrame:
                     **{n: content.get(n, 0) for n in ("trials_in", "trials_replaced", "trials_removed")},
                     "software": content.get("software"),
                     "message": content.get("message", ""),
+                    "release": ", ".join(released.get(entry["version"], ())),
                 }
             )
     columns: dict[str, Any] = {
@@ -46,5 +50,6 @@ def history(lake: Version) -> pl.DataFrame:
         "trials_removed": pl.Int64,
         "software": pl.String,
         "message": pl.String,
+        "release": pl.String,
     }
     return pl.DataFrame(rows, schema=columns).sort("version", descending=True)

@@ -56,7 +56,8 @@ def run(
     import polars as pl
 
     asked = {
-        "path": lake.path, "version": lake.version, "text": text,
+        "path": lake.path, "version": None if lake.released else lake.version,
+        "release": lake.released.name if lake.released else None, "text": text,
         "time_limit_s": time_limit_s, "memory_limit_mb": memory_limit_mb, "row_limit": row_limit,
     }  # fmt: skip
     done = subprocess.run(

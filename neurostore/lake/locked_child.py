@@ -35,11 +35,19 @@ def main() -> None:
     os._exit(0)  # threads of a query that was stopped are not waited for
 
 
-def _answer(path: str, version: int, text: str, time_limit_s: float, memory_limit_mb: int, row_limit: int) -> bytes:
+def _answer(
+    path: str,
+    version: int | None,
+    release: str | None,
+    text: str,
+    time_limit_s: float,
+    memory_limit_mb: int,
+    row_limit: int,
+) -> bytes:
     from neurostore.lake import locked
     from neurostore.lake import version as lake
 
-    opened = lake.open(path, version=version)
+    opened = lake.open(path, version, release)
     with opened.connect(text) as connection:
         locked.lock(connection, opened, memory_limit_mb)
         child_process.limit_memory(2 * memory_limit_mb * 2**20 + HEADROOM_BYTES)

@@ -25,10 +25,11 @@ from neurostore.errors import (
     UsageError,
     VanishedVersionError,
 )
-from neurostore.lake import checked, delta, marker
+from neurostore.lake import checked, delta, marker, releases
 from neurostore.lake import columns as arrow_columns
 from neurostore.lake import tables as lake_sql
 from neurostore.lake.selection import Selection, chosen_ids
+from neurostore.lake.stored import Stored
 
 if TYPE_CHECKING:
     import duckdb
@@ -37,9 +38,9 @@ if TYPE_CHECKING:
 __all__ = ["Version", "open"]
 
 
-def open(path: object, version: int | None = None) -> Version:
-    """Open a version of a lake for reading: see :meth:`Version.open`."""
-    return Version.open(path, version)
+def open(path: object, version: int | None = None, release: str | None = None) -> Version:
+    """Open a version or a release of a lake for reading: see :meth:`Version.open`."""
+    return Version.open(path, version, release)
 
 
 def _with_newer_columns(table: str, stored: pa.Schema) -> tuple[pa.Schema, tuple[str, ...]]:
@@ -57,11 +58,13 @@ class Version:
     ----------
     path : the folder.
     version : the version shown.
+    released : the release shown, where one was opened by its name.
     """
 
-    def __init__(self, root: str, trials: Any):
+    def __init__(self, root: str, trials: Stored, released: releases.Release | None = None):
         self.path = root
-        self.version: int = trials.version()
+        self.version: int = trials.version
+        self.released = released
         self._trials = trials
         self._states: dict[str, lake_sql.TableState] = {}
         self._connection: duckdb.DuckDBPyConnection | None = None
@@ -70,22 +73,28 @@ class Version:
         self._chosen: tuple[str, ...] | None = None
 
     @classmethod
-    def open(cls, path: object, version: int | None = None) -> Self:
+    def open(cls, path: object, version: int | None = None, release: str | None = None) -> Self:
         """Open a lake for reading.
 
         Parameters
         ----------
         path : its folder, or ``s3://bucket/prefix``.
-        version : the version to show; None is the newest.
+        version : the version to show; None is the newest. release : the name of a release, in place of a version.
 
         Raises
         ------
         NotALakeError : the folder is missing or is not a lake.
         NewerLakeError : newer software wrote it.
         VanishedVersionError : that version was vacuumed, or never was.
+        UsageError : there is no such release, or a version was given too.
         """
         root = storage.resolve(path)
         marker.check_marker(root)
+        if release is not None:
+            if version is not None:
+                raise UsageError(f"version {version} and release {release!r}: give one of them")
+            found = releases.read(root, release)
+            return cls(root, found.tables["trials"], found)
         if version is not None and version < 0:
             raise UsageError(f"lake version {version}: versions count from 0; see `neurostore history`")
         checked.check_log(root, "trials")
@@ -95,7 +104,7 @@ class Version:
             raise VanishedVersionError(
                 f"{root}: version {version} was vacuumed; versions from {vacuumed['oldest_version']} on can be opened"
             )
-        return cls(root, trials)
+        return cls(root, delta.stored(trials))
 
     # What this version names
 
@@ -103,7 +112,10 @@ class Version:
     def _live(self) -> pa.Table:
         columns = ["subject", "session", "trial", "ingest_id", "table_rows", "table_versions"]
         self._check_trials()
-        return delta.read(self.path, "trials", self._trials, columns)
+        return self._read_trials(columns)
+
+    def _read_trials(self, columns: Sequence[str] | None = None) -> pa.Table:
+        return delta.read_files(self.path, "trials", self._trials.schema, self._trials.files, columns)
 
     @cached_property
     def table_versions(self) -> dict[str, int]:
@@ -130,31 +142,36 @@ class Version:
             if name not in self.tables():
                 raise UsageError(f"no table {name!r} in this lake; there are {', '.join(self.tables())}")
             is_named = name == "trials" or name in self.table_versions
-            if name == "trials":
-                table = self._trials
-            elif not is_named and not delta.exists(self.path, name):  # declared since the lake was made
+            table = self._trials if name == "trials" else self._stored(name)
+            if table is None:  # declared since this state was written
                 declared = schema.table(name).arrow()
                 self._states[name] = lake_sql.TableState(self.path, name, -1, declared, (), False)
                 return self._states[name]
-            else:  # a table that nothing names yet is empty, whatever is stored in it
-                checked.check_log(self.path, name)
-                table = delta.open_table(self.path, name, self.table_versions.get(name))
-            files = tuple(delta.files_of(table)) if is_named else ()
+            files = table.files if is_named else ()  # a table that nothing names yet is empty, whatever is stored in it
             stored = sum(f.n_rows for f in files)
             named = self.named_rows.get(name, 0)
             keyed = schema.table(name).is_keyed
             if keyed and stored < named:
                 raise DamagedLakeError(f"{self.path}: {name} holds {stored} rows, trials names {named}")
             dirty = keyed and stored != named
-            columns, newer = _with_newer_columns(name, delta.schema_of(table))
-            self._states[name] = lake_sql.TableState(self.path, name, table.version(), columns, files, dirty, newer)
+            columns, newer = _with_newer_columns(name, table.schema)
+            self._states[name] = lake_sql.TableState(self.path, name, table.version, columns, files, dirty, newer)
         return self._states[name]
+
+    def _stored(self, name: str) -> Stored | None:
+        """A table other than ``trials`` as this version, or the release, has it; None where there is none."""
+        if self.released is not None:
+            return self.released.tables.get(name)
+        if name not in self.table_versions and not delta.exists(self.path, name):
+            return None
+        checked.check_log(self.path, name)
+        return delta.stored(delta.open_table(self.path, name, self.table_versions.get(name)))
 
     def trials_table(self) -> pa.Table:
         """Every live row of ``trials`` with every column, ordered by key."""
         keys = [("subject", "ascending"), ("session", "ascending"), ("trial", "ascending")]
         self._check_trials()
-        return delta.read(self.path, "trials", self._trials).sort_by(keys)
+        return self._read_trials().sort_by(keys)
 
     # Tables
 
@@ -206,7 +223,7 @@ class Version:
     # SQL
 
     def _check_trials(self) -> None:
-        checked.check(self.path, [f"trials/{f.path}" for f in delta.files_of(self._trials)])
+        checked.check(self.path, [f"trials/{f.path}" for f in self._trials.files])
 
     def _check(self, tables: Iterable[str]) -> None:
         """Raise DamagedLakeError where a file of these tables has other bytes than were written."""
@@ -296,10 +313,10 @@ class Version:
         from neurostore.sql import views
         from neurostore.sql.interruptible import interruptible
 
-        if self._connection is None:
-            self._connection = self._connect()
         self._check(self._read_by(query))
         try:
+            if self._connection is None:
+                self._connection = self._connect()
             is_local = not storage.is_remote(self.path)  # Arrow datasets are known to their own connection alone
             connection = self._connection.cursor() if is_local else self._connection
             if self.choices:  # variables belong to one connection, a cursor starts without them
@@ -328,7 +345,7 @@ class Version:
         }
         if not gone:
             return
-        newest = open(self.path)
+        newest = open(self.path, release=self.released.name if self.released else None)
         for name, path in sorted(gone):
             if name in newest.tables() and path in {f.path for f in newest.table_state(name).files}:
                 raise DamagedLakeError(f"{self.path}: the file {name}/{path} is missing") from error
@@ -358,7 +375,7 @@ class Version:
         )
 
     def __repr__(self) -> str:
-        return f"<Lake {self.path!r} version {self.version}: {self._live.num_rows} trials>"
+        return f"<Lake {self.path!r} {releases.state_text(self).removeprefix('lake ')}: {self._live.num_rows} trials>"
 
     def _repr_html_(self) -> str:
         subjects = len(set(self._live["subject"].to_pylist()))
@@ -368,7 +385,7 @@ class Version:
             for n, count in counts.items()
         )
         return (
-            f"<div><b>Neurostore lake</b> {escape(self.path)}, version {self.version}<br>"
+            f"<div><b>Neurostore lake</b> {escape(self.path)}, {escape(releases.state_text(self))}<br>"
             f"{self._live.num_rows:,} trials of {subjects:,} subjects"
             f"<table><thead><tr><th>table</th><th>rows</th></tr></thead><tbody>{rows}</tbody></table></div>"
         )

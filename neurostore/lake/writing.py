@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 
 from neurostore import schema, storage
 from neurostore.errors import LakeError
-from neurostore.lake import checked, contents
+from neurostore.lake import checked, contents, releases
 from neurostore.lake.hashes import gathered, measured, read, record
 
 _UNDER_THE_LOCK = ("_neurostore/hashes/", "_neurostore/erasures/", "_neurostore/erasing/")
@@ -44,7 +44,7 @@ def adopt(root: str, paths: Iterable[str] | None = None) -> list[str]:
 
 
 def named_files(root: str) -> list[str]:
-    """Paths below the root of every log entry and checkpoint, and of every data file some version names."""
+    """Paths below the root of every log entry, checkpoint and release, and of every data file a version or release names."""
     found = []
     for file in storage.list_files(root, logs=True):
         folder, _, name = file.path.rpartition("/_delta_log/")
@@ -60,4 +60,7 @@ def named_files(root: str) -> list[str]:
     for table in sorted({p.rpartition("/_delta_log/")[0] for p in found}):
         with suppress(LakeError, ValueError):  # what cannot be read names nothing; verify says so
             found += [f"{table}/{p}" for p in delta.ever_added(root, table)]
+    found += [releases.path_of(name) for name in releases.names(root)]
+    with suppress(LakeError):
+        found += sorted(releases.held_files(root))
     return list(dict.fromkeys(found))

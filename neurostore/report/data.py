@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from neurostore import statistics
 from neurostore.errors import UsageError
+from neurostore.lake.releases import state_text
 from neurostore.report.clips import Clip, read_clips
 from neurostore.report.panels import BY_COLUMN, OVERVIEW, PANELS, Panel
 from neurostore.report.snapshot import Snapshot
@@ -28,7 +29,7 @@ class ReportData:
 
     Attributes
     ----------
-    lake_path, version : of the lake. reference : the group compared with, or None for the published norm.
+    lake_path : of the lake. state : the version or release, in words. reference : the group compared with, or None for the published norm.
     subjects : every subject of the lake. shown : those whose pages are in the report.
     trials : trials with trial_quality's figures and verdict.
     summary : subject_summary. cycles : gait_cycles. events : gait_events. profile : gait_profile. change : change.
@@ -43,7 +44,7 @@ class ReportData:
     """
 
     lake_path: str
-    version: int
+    state: str
     reference: str | None
     subjects: pl.DataFrame
     shown: tuple[str, ...]
@@ -94,7 +95,7 @@ def collect(
     shown = tuple(s for s in sorted(set(trials["subject"])) if not subjects or s in subjects)
     return ReportData(
         lake_path=lake.path,
-        version=lake.version,
+        state=state_text(lake),
         reference=reference,
         subjects=known,
         shown=shown,

@@ -56,7 +56,7 @@ def _body(data: ReportData) -> Html:
 def _head(data: ReportData) -> Html:
     lake = data.lake_path.rstrip("/").rsplit("/", 1)[-1]
     text = (
-        f"Lake {lake}, version {data.version} · made {date.today().isoformat()} by neurostore {VERSION} · "
+        f"Lake {lake}, {data.state.removeprefix('lake ')} · made {date.today().isoformat()} by neurostore {VERSION} · "
         f"compared with {reference_name(data)}"
     )
     return tag("header", tag("h1", "Gait report"), tag("p", text, class_="soft"), class_="top")
@@ -217,7 +217,7 @@ def methods(data: ReportData) -> Html:
         "MAP and GPS: root mean square difference of the mean curve from the reference (Baker et al. 2009, "
         "doi 10.1016/j.gaitpost.2009.05.020); a difference of 1.6° in GPS matters in the clinic (Baker et al. 2012).",
         *(group if data.reference else norm),
-        f"Every figure comes from the SQL views of lake version {data.version} (subject_summary, cycle_curves, gait_events, "
+        f"Every figure comes from the SQL views of {data.state} (subject_summary, cycle_curves, gait_events, "
         "gait_cycles, gait_profile, change, trial_quality) where you can query it.",
         "Names are pseudonyms. Gait identifies people: share this page only as you would share their records.",
     ]

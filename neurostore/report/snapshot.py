@@ -27,7 +27,7 @@ class Snapshot:
     """
 
     def __init__(self, lake: Version, **choices: Any):
-        self.path, self.version, self.selection = lake.path, lake.version, lake.selection
+        self.path, self.version, self.selection, self.released = lake.path, lake.version, lake.selection, lake.released
         self._connection = lake.connect()
         views.set_variables(self._connection, **{**lake.choices, **choices})
         for name in KEPT:

@@ -13,14 +13,15 @@ from neurostore import schema, storage
 from neurostore.errors import DamagedLakeError, LakeError, UsageError
 from neurostore.lake import columns, delta
 from neurostore.lake import tables as lake_sql
+from neurostore.lake.releases import state_facts
 from neurostore.lake.version import Version
 from neurostore.lake.version import open as open_lake
 from neurostore.release import VERSION
 from neurostore.storage import temporary
 
 
-def export_lake(lake_path: object, folder: object, version: int | None = None) -> Path:
-    """Write one version as plain Parquet, partitioned by subject, with live rows alone. Returns the folder.
+def export_lake(lake_path: object, folder: object, version: int | None = None, release: str | None = None) -> Path:
+    """Write one version, or a release, as plain Parquet, partitioned by subject, with live rows alone. Returns the folder.
 
     Every file of a table has all its columns, ``subject`` too, so that
     ``read_parquet('DIR/landmarks/**/*.parquet', hive_partitioning = true)`` needs nothing else. It is written beside
@@ -30,7 +31,7 @@ def export_lake(lake_path: object, folder: object, version: int | None = None) -
     ------
     UsageError : the folder exists and is not empty.  LakeError : the disk is full, no permission.
     """
-    lake = open_lake(lake_path, version)
+    lake = open_lake(lake_path, version, release)
     resolved = storage.resolve(folder)
     if storage.is_remote(resolved):
         raise UsageError(f"{resolved}: an export is written to a folder; copy it to the store from there")
@@ -42,7 +43,7 @@ def export_lake(lake_path: object, folder: object, version: int | None = None) -
         with temporary.replacing(target, is_folder=True) as work:
             for name in lake.tables():
                 _export_table(lake, name, work)
-            said = {"lake_version": lake.version, "exported": _now(), "software_version": VERSION}
+            said = {**state_facts(lake), "exported": _now(), "software_version": VERSION}
             storage.write_json(str(work / "export.json"), said)
     return target
 
@@ -52,7 +53,7 @@ def _export_table(lake: Version, name: str, work: Path) -> None:
     live = pa.array(lake.ingest_ids(), pa.string())
     options = {**columns.parquet_options(state.schema), "store_schema": True}
     if not schema.table(name).is_keyed and state.version >= 0:
-        table = delta.read(lake.path, name, delta.open_table(lake.path, name, state.version))
+        table = delta.read_files(lake.path, name, state.schema, state.files)
         storage.write_parquet(str(work / name / f"{name}.parquet"), table, **options)
         return
     n_written = 0
@@ -77,7 +78,14 @@ def _export_table(lake: Version, name: str, work: Path) -> None:
         storage.write_parquet(str(work / name / "empty.parquet"), state.schema.empty_table(), **options)
 
 
-def catalogue_file(lake_path: object, file: object, version: int | None = None, *, delta_scan: bool = False) -> Path:
+def catalogue_file(
+    lake_path: object,
+    file: object,
+    version: int | None = None,
+    *,
+    release: str | None = None,
+    delta_scan: bool = False,
+) -> Path:
     """Write a .duckdb file with the tables and views of one lake version, for other DuckDB clients. Returns its path.
 
     The views read the exact files of that version where the lake is now; the table ``neurostore_lake`` says which.
@@ -85,15 +93,18 @@ def catalogue_file(lake_path: object, file: object, version: int | None = None, 
 
     Parameters
     ----------
+    version, release : which state; without either the newest.
     delta_scan : read the newest version through DuckDB's delta extension instead, whenever asked.
 
     Raises
     ------
-    UsageError : the file exists.  LakeError : it cannot be written, or the delta extension is not installed.
+    UsageError : the file exists, or delta_scan is asked of a release.  LakeError : it cannot be written, or the delta extension is not installed.
     """
     import duckdb
 
-    lake = open_lake(lake_path, version)
+    lake = open_lake(lake_path, version, release)
+    if delta_scan and (version is not None or release is not None):
+        raise UsageError("--delta-scan always reads the newest version; leave it out for a version or a release")
     target = Path(os.path.abspath(os.path.expanduser(os.fspath(file) if isinstance(file, os.PathLike) else str(file))))
     if target.exists():
         raise UsageError(f"{target}: exists already; name a new file")
@@ -129,12 +140,14 @@ def _write_catalogue(lake: Version, file: Path, *, delta_scan: bool) -> None:
         said = {
             "path": lake.path,
             "version": None if delta_scan else lake.version,
+            "release": lake.released.name if lake.released else None,
+            "sha256": lake.released.content_sha256 if lake.released else None,
             "created": _now(),
             "software": VERSION,
         }
         connection.execute(
             "CREATE TABLE neurostore_lake AS SELECT $path AS path, $version::BIGINT AS version, "
-            "$created AS created, $software AS software_version",
+            "$release::VARCHAR AS release, $sha256::VARCHAR AS release_sha256, $created AS created, $software AS software_version",
             said,
         )
 

@@ -6,9 +6,10 @@ What happens, in this order, under the lake's lock:
 2. a tombstone, so that the same recordings are not taken in again;
 3. files beside the tables lose the person, while the tables still show what to look for;
 4. the trials leave ``trials``: from here on no reader sees the subject;
-5. the rows leave every other table, and the new versions are named;
-6. every table's log is replaced by one checkpoint of its newest version, and every file that version does not name is
-   deleted: older versions of the lake end here;
+5. the rows leave every other table, and the new versions are named; they leave every release, which keeps the rows of
+   everybody else and records that a person was erased;
+6. every table's log is replaced by one checkpoint of its newest version, and every file that neither that version nor a
+   release names is deleted: older versions of the lake end here;
 7. the record of hashes is written anew.
 
 Killed anywhere, the lake opens, and the next command that writes to it finishes the erasure, whatever it is there for.
@@ -30,13 +31,13 @@ import pyarrow as pa
 
 from neurostore import schema, storage
 from neurostore.errors import ConflictError, LakeError, UsageError
-from neurostore.lake import commit, contents, delta, hashes, heartbeat, outputs, tombstones, writing
+from neurostore.lake import commit, contents, delta, hashes, heartbeat, outputs, releases, tombstones, writing
 from neurostore.lake.marker import check_marker
 from neurostore.lake.version import open as open_lake
 from neurostore.release import VERSION
 from neurostore.sql import spill
 from neurostore.storage import temporary
-from neurostore.upkeep import erase_columns, erase_files, traces
+from neurostore.upkeep import erase_columns, erase_files, erase_releases, traces
 from neurostore.upkeep.search import search
 
 _KEYS = ("subject", "session", "trial")
@@ -79,7 +80,7 @@ def erase(lake_path: object, subject: str) -> Receipt:
     Raises
     ------
     UsageError : the lake has no such subject, and has erased none of that key.
-    ConflictError : an ingest or a compaction runs, or another process holds the lake.
+    ConflictError : an ingest, a compaction or a release runs, or another process holds the lake.
     LakeError : no permission, the disk is full; repeat the command.
     """
     root = storage.resolve(lake_path)
@@ -143,6 +144,7 @@ def _erase_one(root: str, subject: str) -> Receipt:
     receipt.n_matrices, receipt.n_other_files, receipt.remaining = done.n_matrices, done.n_deleted, done.remaining
     tables = _tables(root)
     _take_out(root, subject, tables, receipt)
+    erase_releases.erase_from_releases(root, person)
     receipt.lake_version = _forget_history(root, subject, tables, receipt)
     receipt.outside = _outside(root, person) + _elsewhere(root)
     writing.adopt(root)
@@ -187,7 +189,7 @@ def own_files_with(root: str, person: traces.Traces) -> list[str]:
 def _check_nobody_writes(root: str) -> None:
     if heartbeat.running_since(root) < float("inf"):
         raise ConflictError(
-            f"{root}: an ingest or a compaction is running and may hold the subject's data; "
+            f"{root}: an ingest, a compaction or a release is running and may hold the subject's data; "
             "wait for it or end it, then repeat the command"
         )
 
@@ -199,6 +201,7 @@ def _tables(root: str) -> list[str]:
 def _is_there(root: str, subject: str, tables: Iterable[str]) -> bool:
     lake = open_lake(root)
     named = set(lake.trials_table()["subject"].to_pylist())
+    named |= {name for release in releases.every(root) for name in release.people}
     named |= set(delta.read(root, "subjects", delta.open_table(root, "subjects"), ["subject"])["subject"].to_pylist())
     return subject in named or any(storage.exists(storage.join(root, t, f"subject={subject}")) for t in tables)
 
@@ -261,6 +264,9 @@ def _forget_history(root: str, subject: str, tables: list[str], receipt: Receipt
     everything = ["trials", *tables]
     newest = {t: delta.open_table(root, t) for t in everything}
     kept = {t: {f.path for f in delta.files_of(at)} for t, at in newest.items()}
+    for path in releases.held_files(root):
+        table = str(schema.table_of(path))
+        kept.setdefault(table, set()).add(path[len(table) + 1 :])
     hashes.forget(root, {f"{t}/{p}" for t, paths in kept.items() for p in paths})
     marker = {"oldest_version": newest["trials"].version(), "time": receipt.time}
     storage.write_json(storage.join(root, "_neurostore", "vacuumed.json"), marker)

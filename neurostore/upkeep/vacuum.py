@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from neurostore import schema, storage
-from neurostore.lake import contents, delta, hashes, heartbeat, writing
+from neurostore.lake import contents, delta, hashes, heartbeat, releases, writing
 from neurostore.lake.marker import check_marker
 from neurostore.lake.version import open as open_lake
 from neurostore.storage import temporary
@@ -27,8 +27,9 @@ def sweep(lake_path: object, safe_age_s: float = SAFE_AGE_S) -> int:
         oldest_kept_s = min(time.time() - safe_age_s, heartbeat.running_since(root))
         n_swept = 0
         here = storage.list_files(root, logs=True)
+        held = releases.held_files(root)  # after an erasure no log names them
         for name in delta.stored_tables(root):
-            named = {f"{name}/{path}" for path in delta.ever_added(root, name)}
+            named = held | {f"{name}/{path}" for path in delta.ever_added(root, name)}
             left = [f for f in here if schema.table_of(f.path) == name and contents.is_data(f.path)]
             paths = [f.path for f in left if f.path not in named and f.modified_s < oldest_kept_s]
             n_swept += storage.delete([storage.join(root, path) for path in paths])
@@ -57,7 +58,7 @@ class Vacuum:
 
 
 def vacuum(lake_path: object, *, safe_age_s: float = SAFE_AGE_S) -> Vacuum:
-    """Delete every file that the current version does not need; older versions cannot be opened afterwards.
+    """Delete every file that neither the current version nor a release needs; older versions cannot be opened afterwards.
 
     Takes the lake's lock. Files that running ingests have staged are kept. A reader of an older version gets
     VanishedVersionError.
@@ -70,6 +71,7 @@ def vacuum(lake_path: object, *, safe_age_s: float = SAFE_AGE_S) -> Vacuum:
         marker = {"oldest_version": lake.version, "time": datetime.now(UTC).isoformat(timespec="seconds")}
         storage.write_json(storage.join(root, "_neurostore", "vacuumed.json"), marker)
         oldest_kept_s = min(time.time() - safe_age_s, heartbeat.running_since(root))
+        held = releases.held_files(root)
         gone: list[tuple[str, storage.StoredFile]] = []
         for name in delta.stored_tables(root):
             keep = {f.path for f in delta.files_of(delta.open_table(root, name))}
@@ -80,6 +82,7 @@ def vacuum(lake_path: object, *, safe_age_s: float = SAFE_AGE_S) -> Vacuum:
                 (name, f)
                 for f in storage.list_files(storage.join(root, name))
                 if f.path not in keep
+                and f"{name}/{f.path}" not in held
                 and (f.path in named or (f.modified_s < oldest_kept_s and not contents.is_strange(f"{name}/{f.path}")))
             ]
         paths = {f"{name}/{f.path}" for name, f in gone}

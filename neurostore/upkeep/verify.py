@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from neurostore import storage
 from neurostore.errors import LakeError
-from neurostore.lake import checked, contents, delta, hashes, writing
+from neurostore.lake import checked, contents, delta, hashes, releases, writing
 from neurostore.lake.marker import check_marker
 from neurostore.lake.version import open as open_lake
 from neurostore.trial_key import Key, key_text
@@ -93,10 +93,12 @@ def verify(lake_path: object) -> Verification:
     _check_small(root, here, problems)
     named = set(writing.named_files(root))
     current = current_files(root)
-    for path in sorted(current - journal.files.keys()):
+    needed = _needed_by_releases(root)
+    for path in sorted((current | needed.keys()) - journal.files.keys()):
         if storage.size_of(storage.join(root, path)) < 0:
             problems[path] = "the file is missing"
-    problems = {p: said for p, said in problems.items() if _matters(p, said, current)}
+    problems = {p: said for p, said in problems.items() if _matters(p, said, current | needed.keys())}
+    problems = {p: f"{said}{needed.get(p, '')}" for p, said in problems.items()}
     for path, said in sorted(problems.items()):
         trials = trials_of(root, path, journal, problems.keys())
         is_data = path.endswith(".parquet") and "/_delta_log/" not in path
@@ -152,8 +154,18 @@ def _compare(
 
 def _matters(path: str, problem: str, current: set[str]) -> bool:
     """A missing data file that the current version does not need was vacuumed, or is gone with an older version."""
-    is_log = "/_delta_log/" in path
+    is_log = "/_delta_log/" in path or path.startswith(f"{releases.FOLDER}/")
     return is_log or path in current or "missing" not in problem
+
+
+def _needed_by_releases(root: str) -> dict[str, str]:
+    """For each file of a release, and those that it needs, a remark that names the releases."""
+    names: dict[str, list[str]] = {}
+    for name in releases.names(root):
+        with suppress(LakeError):
+            for path in (releases.path_of(name), *releases.files_of(releases.read(root, name))):
+                names.setdefault(path, []).append(name)
+    return {path: f" (needed by release {', '.join(of)})" for path, of in names.items()}
 
 
 def _check_small(root: str, here: Iterable[str], problems: dict[str, str]) -> None:

@@ -23,8 +23,8 @@ from neurostore.distances.choice import POINTS, Choice
 from neurostore.distances.matrix import DistanceMatrix
 from neurostore.ingest.cohort.pseudonymise import pseudonymise
 from neurostore.ingest.pipeline import ingest
-from neurostore.lake import commit, create
-from neurostore.upkeep import compact, copies, erase, migrate, repair, vacuum, verify
+from neurostore.lake import commit, create, releases
+from neurostore.upkeep import compact, copies, erase, migrate, release, repair, vacuum, verify
 from tests.builders.lake_builder import build_lake, trial
 from tests.builders.tiny_bvh import write_bvh
 
@@ -60,6 +60,20 @@ def small_lake(folder: Path) -> Path:
     trials = [_trial(s, i) for s in (WHO, "S1") for i in range(2)]
     people = [{"subject": WHO, "nickname_of_Gone": "Goner"}, {"subject": "S1"}]
     return Path(build_lake(folder, trials, people, one_by_one=True).path)
+
+
+def _released(folder: Path) -> Path:
+    """A lake with a release that is not of its newest version: someone came since, and small files were merged."""
+    lake = small_lake(folder)
+    release.make(lake, "v1", message=f"with {WHO}")
+    _commit(lake)
+    compact.compact(lake, safe_age_s=0)
+    return lake
+
+
+def _remove_release(lake: Path) -> None:
+    if releases.names(str(lake)):
+        release.remove(lake, "v1")
 
 
 def _with_cohort(folder: Path) -> Path:
@@ -291,9 +305,13 @@ def _body(lake: Path) -> None:
 
 COMMANDS: dict[str, Command] = {
     "erase": Command(lambda lake: erase.erase(lake, WHO), small_lake),
+    "erase-released": Command(lambda lake: erase.erase(lake, WHO), _released),
     "erase-files": Command(lambda lake: erase.erase(lake, WHO), _with_files),
     "compact": Command(lambda lake: compact.compact(lake, safe_age_s=0), small_lake),
     "vacuum": Command(lambda lake: vacuum.vacuum(lake, safe_age_s=0), small_lake),
+    "vacuum-released": Command(lambda lake: vacuum.vacuum(lake, safe_age_s=0), _released),
+    "release": Command(lambda lake: release.make(lake, "v1"), small_lake),
+    "release-remove": Command(_remove_release, _released),
     "commit": Command(_commit, small_lake),
     "ingest": Command(lambda lake: ingest(_cohort(lake), lake, n_workers=1), _with_cohort),
     "ingest-new": Command(lambda lake: ingest(_cohort(lake), lake, n_workers=1), _without_lake),

@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 
 from neurostore.api import open as open_lake
 from neurostore.errors import NotALakeError
-from neurostore.lake import checked, writing
+from neurostore.lake import checked, releases, writing
 from neurostore.lake.version import Version
 from neurostore.upkeep import verify
 from tests.torture.commands import COMMANDS, WHO
@@ -158,15 +158,24 @@ def torture(command: str, folder: Path, points: list[int] | None = None) -> Outc
 
 
 def _content(lake: Path) -> Content:
-    """The rows of every trial in every table as text, and of every subject; nothing where there is no lake."""
+    """The rows of every trial in every table as text, of every subject, and of every release as if it were other people;
+    nothing where there is no lake."""
     with checked.off():  # what is damaged on purpose is read too
         try:
-            return _rows_of(open_lake(lake))
+            opened = open_lake(lake)
         except NotALakeError:
             return {}
+        found = _rows_of(opened, "")
+        for release in releases.every(opened.path):
+            of_release = f"{release.name} "
+            found |= _rows_of(open_lake(lake, release=release.name), of_release)
+            said = [release.content_sha256, str(len(release.erasures)), *sorted(release.people), release.message]
+            found["release", of_release, "", ""] = said
+    return {key: hashlib.sha256("\n".join(sorted(rows)).encode()).hexdigest() for key, rows in found.items()}
 
 
-def _rows_of(opened: Version) -> Content:
+def _rows_of(opened: Version, of_release: str) -> dict[tuple[str, str, str, str], list[str]]:
+    """Live rows as text by table, subject, session and trial. of_release : put before the subject."""
     live = set(opened.ingest_ids())
     found: dict[tuple[str, str, str, str], list[str]] = {}
     for table in opened.tables():
@@ -176,14 +185,15 @@ def _rows_of(opened: Version) -> Content:
                 with pq.ParquetFile(state.path(file)) as parquet:
                     rows = parquet.read().to_pylist()
             except OSError:  # damaged on purpose: what ends like that differs from the undisturbed run
-                found.setdefault((table, file.subject or "", "", ""), []).append("cannot be read")
+                found.setdefault((table, of_release + (file.subject or ""), "", ""), []).append("cannot be read")
                 continue
             for row in rows:
                 if row.get("ingest_id", "") in live or "ingest_id" not in row:
-                    keys = (row.get("subject") or file.subject or "", row.get("session") or "", row.get("trial") or "")
+                    subject = of_release + (row.get("subject") or file.subject or "")
+                    keys = (subject, row.get("session") or "", row.get("trial") or "")
                     said = sorted((k, str(v)) for k, v in row.items() if k not in _LEFT_OUT and v is not None)
                     found.setdefault((table, *keys), []).append(str(said))
-    return {key: hashlib.sha256("\n".join(sorted(rows)).encode()).hexdigest() for key, rows in found.items()}
+    return found
 
 
 def _listed(held: Content) -> list[list[Any]]:
