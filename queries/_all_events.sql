@@ -92,6 +92,13 @@ sources AS ( -- only from tables: found is computed once
         trial,
         'file' AS source
     FROM source_events
+    UNION ALL
+    SELECT DISTINCT
+        subject,
+        session,
+        trial,
+        'force' AS source
+    FROM force_plates
 ),
 
 added AS (
@@ -109,7 +116,10 @@ added AS (
         false AS near_end
     FROM reviews
     INNER JOIN sources USING (subject, session, trial)
-    WHERE reviews.action = 'add_event' AND coalesce(getvariable('reviews')::VARCHAR, 'on') != 'off'
+    WHERE
+        reviews.action = 'add_event'
+        AND coalesce(getvariable('reviews')::VARCHAR, 'on') != 'off'
+        AND coalesce(reviews.source = sources.source, sources.source != 'force')
 ),
 
 edited AS (
@@ -119,7 +129,9 @@ edited AS (
             WHEN person = 0
                 THEN
                     list_filter(
-                        decisions.edits, LAMBDA e: e.side = side AND e.event = event AND abs(e.time_s - time_s) <= 0.025
+                        decisions.edits,
+                        LAMBDA e: e.side = side AND e.event = event AND abs(e.time_s - time_s) <= 0.025
+                        AND coalesce(e.source = source, true)
                     )[1]
         END AS edit
     FROM (

@@ -11,12 +11,14 @@ SELECT
         'cycle': cycle,
         'from_s': from_s,
         'to_s': to_s,
+        'channel': channel,
         'said': 'by ' || reviewer || ': ' || reason
     } ORDER BY reviewed_at DESC, review_id DESC) FILTER (action IN ('exclude', 'include')) AS exclusions,
     list({
         'action': action,
         'side': side,
         'event': event,
+        'source': source,
         'time_s': time_s,
         'new_time_s': new_time_s,
         'new_side': new_side,

@@ -5,10 +5,10 @@ SELECT
     session,
     trial,
     list_filter(
-        exclusions, LAMBDA d: d.side IS NULL AND d.cycle IS NULL AND d.from_s IS NULL
+        exclusions, LAMBDA d: d.side IS NULL AND d.cycle IS NULL AND d.from_s IS NULL AND d.channel IS NULL
     )[1].said AS said
 FROM _decisions
 WHERE
     list_filter(
-        exclusions, LAMBDA d: d.side IS NULL AND d.cycle IS NULL AND d.from_s IS NULL
+        exclusions, LAMBDA d: d.side IS NULL AND d.cycle IS NULL AND d.from_s IS NULL AND d.channel IS NULL
     )[1].action = 'exclude'

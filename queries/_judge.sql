@@ -61,7 +61,7 @@ reviewed AS ( -- of the decisions that cover a cycle the latest counts
         list_filter(
             exclusions,
             LAMBDA d: (d.side IS NULL OR d.side = side) AND (d.cycle IS NULL OR d.cycle = cycle)
-            AND (d.from_s IS NULL OR (start_s < d.to_s AND end_s > d.from_s))
+            AND (d.from_s IS NULL OR (start_s < d.to_s AND end_s > d.from_s)) AND d.channel IS NULL
         )[1] AS decision
     FROM usual
 ),

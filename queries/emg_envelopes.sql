@@ -1,8 +1,9 @@
 -- One row: an EMG channel over a gait cycle of its side at a percent, 0 to 100.
--- Inputs: emg (envelopes, computed at ingest by ingest/kinetics/emg.py), gait_cycles.
+-- Inputs: emg (envelopes, computed at ingest by ingest/kinetics/emg.py), gait_cycles, _decisions.
 -- normalized is the envelope divided by the peak of the mean over the steady cycles of the person's session and
 -- channel, or by the peak in the trial named by the variable emg_reference. Channels without a side are shown over
--- left cycles. is_on: Hodges and Bui 1996.
+-- left cycles. is_on: Hodges and Bui 1996. A channel that a review excludes, in a trial, cycle or span, has NULL there,
+-- and problem says by whom and why.
 WITH channels AS (
     SELECT
         *,
@@ -18,6 +19,9 @@ points AS (
         channels.*,
         cycles.cycle,
         cycles.is_steady,
+        cycles.side AS cycle_side,
+        cycles.start_s AS cycle_start_s,
+        cycles.end_s AS cycle_end_s,
         percents.percent,
         cycles.start_s + percents.percent / 100.0 * (cycles.end_s - cycles.start_s) AS at_s
     FROM gait_cycles AS cycles
@@ -38,13 +42,27 @@ placed AS (
     FROM points
 ),
 
+reviewed AS ( -- of the decisions on a channel that cover a cycle the latest counts
+    SELECT
+        placed.*,
+        list_filter(
+            decisions.exclusions,
+            LAMBDA d: d.channel = channel AND (d.side IS NULL OR d.side = cycle_side)
+            AND (d.cycle IS NULL OR d.cycle = cycle)
+            AND (d.from_s IS NULL OR (cycle_start_s < d.to_s AND cycle_end_s > d.from_s))
+        )[1] AS decision
+    FROM placed
+    LEFT JOIN _decisions AS decisions USING (subject, session, trial)
+),
+
 valued AS (
     SELECT
-        * EXCLUDE (envelope, on_s, off_s),
-        envelope[floor(place)::BIGINT + 1]
-        + (place - floor(place)) * (envelope[floor(place)::BIGINT + 2] - envelope[floor(place)::BIGINT + 1]) AS value,
-        len(list_filter(on_s, LAMBDA t: t <= at_s)) > len(list_filter(off_s, LAMBDA t: t <= at_s)) AS is_on
-    FROM placed
+        * EXCLUDE (envelope, on_s, off_s, decision, problem),
+        CASE WHEN decision.action = 'exclude' THEN 'excluded ' || decision.said ELSE problem END AS problem,
+        CASE WHEN coalesce(decision.action, '') <> 'exclude' THEN envelope[floor(place)::BIGINT + 1]
+        + (place - floor(place)) * (envelope[floor(place)::BIGINT + 2] - envelope[floor(place)::BIGINT + 1]) END AS value,
+        coalesce(decision.action, '') <> 'exclude' AND len(list_filter(on_s, LAMBDA t: t <= at_s)) > len(list_filter(off_s, LAMBDA t: t <= at_s)) AS is_on
+    FROM reviewed
     WHERE place >= 0 AND place <= n_values - 2
 ),
 

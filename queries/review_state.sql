@@ -19,7 +19,9 @@ WITH ranked AS (
                 cycle,
                 from_s,
                 to_s,
+                channel,
                 event,
+                source,
                 time_s
         ),
         part_ AS (all_ ORDER BY reviewed_at DESC, review_id DESC)
@@ -36,7 +38,9 @@ SELECT
     ranked.cycle,
     ranked.from_s,
     ranked.to_s,
+    ranked.channel,
     ranked.event,
+    ranked.source,
     ranked.time_s,
     ranked.new_time_s,
     ranked.new_side,

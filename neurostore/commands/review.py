@@ -19,6 +19,12 @@ class Event(StrEnum):
     foot_off = "foot_off"
 
 
+class Source(StrEnum):
+    force = "force"
+    computed = "computed"
+    file = "file"
+
+
 class Change(StrEnum):
     add = "add"
     move = "move"
@@ -38,6 +44,9 @@ SideOption = Annotated[Side | None, typer.Option("--side", help="Only this side.
 CycleOption = Annotated[int | None, typer.Option("--cycle", help="Only this cycle of the side.", show_default=False)]
 FromOption = Annotated[
     float | None, typer.Option("--from", metavar="S", help="Start of a time span.", show_default=False)
+]
+ChannelOption = Annotated[
+    str | None, typer.Option("--channel", metavar="NAME", help="Only this EMG channel.", show_default=False)
 ]
 ToOption = Annotated[float | None, typer.Option("--to", metavar="S", help="End of the time span.", show_default=False)]
 
@@ -59,10 +68,11 @@ def _part_command(name: str, short_help: str, text: str) -> None:
         cycle: CycleOption = None,
         from_s: FromOption = None,
         to_s: ToOption = None,
+        channel: ChannelOption = None,
         basis: BasisOption = None,
         lake: LakeOption = LAKE,
     ) -> None:
-        part = {"side": side, "cycle": cycle, "from_s": from_s, "to_s": to_s, "basis": basis}
+        part = {"side": side, "cycle": cycle, "from_s": from_s, "to_s": to_s, "channel": channel, "basis": basis}
         _decide(lake, name, subject, session, trial, reviewer=reviewer, reason=reason, **part)
 
     review.command(name, short_help=short_help, help=text)(decide)
@@ -70,8 +80,8 @@ def _part_command(name: str, short_help: str, text: str) -> None:
 
 _part_command(
     "exclude",
-    "Exclude a trial, side, cycle or time span.",
-    """Exclude a trial, or a side, cycle or time span of it, from every view, distance and report.
+    "Exclude a trial, side, cycle, span or EMG channel.",
+    """Exclude a trial, or a side, cycle, time span or EMG channel of it, from every view, distance and report.
 
     Example: neurostore review exclude S07 walk_04 --session pre --reviewer R1 --reason "walked with a crutch" --lake lake/
     """,
@@ -105,6 +115,10 @@ def event(
     new_event: Annotated[
         Event | None, typer.Option("--new-event", help="New kind, for relabel.", show_default=False)
     ] = None,
+    source: Annotated[
+        Source | None,
+        typer.Option("--source", help="Only the event of this source; default: every source.", show_default=False),
+    ] = None,
     session: SessionOption = "",
     basis: BasisOption = None,
     lake: LakeOption = LAKE,
@@ -114,7 +128,7 @@ def event(
     Example: neurostore review event move S07 walk_04 --side left --event foot_strike --at 1.25 --to 1.31 --reviewer R1 --reason "late in the video" --lake lake/
     """
     part = {"side": side, "event": event, "time_s": time_s, "new_time_s": new_time_s, "new_side": new_side}
-    part |= {"new_event": new_event, "basis": basis}
+    part |= {"new_event": new_event, "source": source, "basis": basis}
     _decide(lake, f"{change.value}_event", subject, session, trial, reviewer=reviewer, reason=reason, **part)
 
 

@@ -40,8 +40,8 @@ def decide(
     Parameters
     ----------
     decisions : dicts with reviewer, action, subject, session ('' for none), trial, reason and, where they apply, the
-        columns of the table ``reviews`` that say on which part: side, cycle, from_s and to_s, event, time_s … With a
-        review_id (32 hexadecimal digits), a decision that is stored already is passed over: whoever had no answer may
+        columns of the table ``reviews`` that say on which part: side, cycle, from_s and to_s, channel, event, source,
+        time_s … With a review_id (32 hexadecimal digits), a decision that is stored already is passed over: whoever had no answer may
         ask again.
     shown : where events and cycles are read for the checks, in place of the lake itself.
     seen_version : the version that the reviewer saw; None is the newest.
@@ -127,11 +127,11 @@ def agreement(lake: Any) -> pl.DataFrame:
         WITH latest AS (
             SELECT * FROM review_state WHERE action IN ('exclude', 'include')
             QUALIFY row_number() OVER (
-                PARTITION BY subject, session, trial, side, cycle, from_s, to_s, reviewer
+                PARTITION BY subject, session, trial, side, cycle, from_s, to_s, channel, reviewer
                 ORDER BY reviewed_at DESC, review_id DESC
             ) = 1
         )
-        SELECT subject, session, trial, side, cycle, from_s, to_s, count(*) AS n_reviewers,
+        SELECT subject, session, trial, side, cycle, from_s, to_s, channel, count(*) AS n_reviewers,
             count(DISTINCT action) = 1 AS is_agreed,
             string_agg(reviewer || ': ' || action || ' (' || reason || ')', '; ' ORDER BY reviewer) AS decisions
         FROM latest GROUP BY ALL HAVING count(*) > 1 ORDER BY ALL
@@ -200,7 +200,9 @@ def _original(lake: Queryable, decision: Mapping[str, Any]) -> dict[str, Any]:
     for one in earlier.iter_rows(named=True):
         side, event = one["new_side"] or one["side"], one["new_event"] or one["event"]
         time_s = one["time_s"] if one["new_time_s"] is None else one["new_time_s"]
-        is_same = (side, event) == (row["side"], row["event"]) and abs(time_s - row["time_s"]) <= checks.SAME_EVENT_S
+        is_same = (side, event, one["source"]) == (row["side"], row["event"], row.get("source")) and abs(
+            time_s - row["time_s"]
+        ) <= checks.SAME_EVENT_S
         if is_same:
             kept = {k: one[k] for k in ("new_time_s", "new_side", "new_event") if one[k] is not None}
             return {**kept, **row, **{k: one[k] for k in ("side", "event", "time_s")}}

@@ -76,7 +76,9 @@ def _alone(decision: Mapping[str, Any], trials: Mapping[Key, str]) -> list[str]:
     found += [f"{action} needs {name}" for name in _NEEDED.get(action, ()) if decision.get(name) is None]
     if action == "relabel_event" and not (decision.get("new_side") or decision.get("new_event")):
         found.append("relabel_event needs new_side or new_event")
-    for name in ("side", "new_side", "event", "new_event"):
+    if decision.get("channel") and action not in ("exclude", "include", "note"):
+        found.append(f"{action} is on an event, which has no channel")
+    for name in ("side", "new_side", "event", "new_event", "source"):
         allowed = schema.table("reviews").column(name).values
         if decision.get(name) is not None and decision[name] not in allowed:
             found.append(f"{name} is {decision[name]!r}; it can be {' or '.join(allowed)}")
@@ -107,17 +109,40 @@ def _of_trial(shown: Queryable, key: Key, decisions: Sequence[Mapping[str, Any]]
             if decision.get("cycle") is not None and (decision["side"], decision["cycle"]) not in cycles:
                 there = [cycle for side, cycle in cycles if side == decision["side"]]
                 found[i].append(f"{key_text(key)} has no {decision['side']} cycle {decision['cycle']}; it has {there}")
-    if any(str(d["action"]).endswith("_event") for d in decisions):
-        rows = shown.sql(f"SELECT DISTINCT side, event, time_s FROM gait_events WHERE {where} ORDER BY ALL", named)
-        moments = [Moment(side, event, time_s, time_s) for side, event, time_s in rows.iter_rows()]
+    if any(d.get("channel") for d in decisions):
+        query = "SELECT DISTINCT channel FROM emg WHERE subject = $subject AND session = $session AND trial = $trial"
+        channels = shown.sql(query, named)["channel"].to_list()
         for i, decision in enumerate(decisions):
-            if not found[i]:
-                found[i] += _not_there(key, decision, moments)
-            if not found[i]:
-                after = _applied(moments, decision)
-                found[i] += _impossible(decision, moments, after)
-                moments = after
+            if (name := decision.get("channel")) and name not in channels:
+                found[i].append(f"{key_text(key)} has no EMG channel {name!r}; {near(name, channels)}")
+    if any(str(d["action"]).endswith("_event") for d in decisions):
+        rows = shown.sql(
+            f"SELECT DISTINCT side, event, time_s, source FROM gait_events WHERE {where} ORDER BY ALL", named
+        )
+        for source in {d.get("source") for d in decisions}:  # a decision on one source is judged by its events alone
+            of_source = sorted({row[:3] for row in rows.iter_rows() if source in (None, row[3])})
+            places = [i for i, d in enumerate(decisions) if d.get("source") == source]
+            _judge_events(key, decisions, places, [Moment(*m, m[2]) for m in of_source], found)
     return found
+
+
+def _judge_events(
+    key: Key,
+    decisions: Sequence[Mapping[str, Any]],
+    places: Sequence[int],
+    moments: Sequence[Moment],
+    found: list[list[str]],
+) -> None:
+    """Add to ``found`` what is wrong with these decisions on events, each judged after those before it."""
+    for i in places:
+        decision = decisions[i]
+        if found[i] or not str(decision["action"]).endswith("_event"):
+            continue
+        found[i] += _not_there(key, decision, moments)
+        if not found[i]:
+            after = _applied(moments, decision)
+            found[i] += _impossible(decision, moments, after)
+            moments = after
 
 
 def _times(decision: Mapping[str, Any]) -> dict[str, float]:

@@ -12,7 +12,7 @@ from neurostore.storage import temporary
 from neurostore.wording import near
 
 COLUMNS = (
-    "subject", "session", "trial", "action", "side", "cycle", "from_s", "to_s", "event", "time_s", "new_time_s",
+    "subject", "session", "trial", "action", "side", "cycle", "from_s", "to_s", "channel", "event", "source", "time_s", "new_time_s",
     "new_side", "new_event", "reviewer", "reason", "basis",
 )  # fmt: skip
 
