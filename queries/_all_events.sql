@@ -1,7 +1,7 @@
 -- One row: a foot strike or foot off, computed, from a force platform or from the source file, as shown by
 -- gait_events.
 -- Arguments: motion. The name of a relation like _foot_motion.
--- Inputs: _events, _ground_reaction, _force_events, _decisions, reviews. Seconds, ms.
+-- Inputs: _events, _ground_reaction, _force_events, _decisions, _shown_reviews. Seconds, ms.
 -- If platforms time some of a person's foot strikes (or foot offs) in a session, the computed ones of all its trials
 -- are shifted by the mean of force minus computed over the person's other matched events; their method then ends in
 -- '+plate'. An event is never corrected by itself, so event_agreement evaluates our methods and not the platform.
@@ -114,11 +114,10 @@ added AS (
         'review' AS method,
         1.0 AS confidence,
         false AS near_end
-    FROM reviews
+    FROM _shown_reviews AS reviews
     INNER JOIN sources USING (subject, session, trial)
     WHERE
         reviews.action = 'add_event'
-        AND coalesce(getvariable('reviews')::VARCHAR, 'on') != 'off'
         AND coalesce(reviews.source = sources.source, sources.source != 'force')
 ),
 

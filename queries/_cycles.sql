@@ -53,7 +53,7 @@ used AS (
     FROM agreed
     WHERE
         (
-            coalesce(getvariable('event_source')::VARCHAR, 'force') != 'file'
+            _event_source() != 'file'
             AND source = 'file'
             AND near_end
             AND n_computed_around = 0
@@ -61,8 +61,8 @@ used AS (
             AND n_agreed > 1
         )
         OR CASE
-            WHEN coalesce(getvariable('event_source')::VARCHAR, 'force') = 'file' AND n_file > 0 THEN source = 'file'
-            WHEN getvariable('event_source')::VARCHAR IN ('computed', 'file') THEN source = 'computed'
+            WHEN _event_source() = 'file' AND n_file > 0 THEN source = 'file'
+            WHEN _event_source() IN ('computed', 'file') THEN source = 'computed'
             ELSE source = 'force' OR (source = 'computed' AND n_force = 0)
         END
 ),

@@ -1,5 +1,5 @@
 -- One row: a reviewed trial with its decisions, the latest first (lists of structs).
--- Inputs: reviews, trials. No rows if the variable reviews is 'off'. A decision remains valid if the source has
+-- Inputs: _shown_reviews. No rows if the variable reviews is 'off'. A decision remains valid if the source has
 -- changed since; review_state then says that it must be checked.
 SELECT
     subject,
@@ -24,6 +24,5 @@ SELECT
         'new_side': new_side,
         'new_event': new_event
     } ORDER BY reviewed_at DESC, review_id DESC) FILTER (action LIKE '%_event' AND action <> 'add_event') AS edits
-FROM reviews
-WHERE coalesce(getvariable('reviews')::VARCHAR, 'on') <> 'off'
+FROM _shown_reviews
 GROUP BY subject, session, trial

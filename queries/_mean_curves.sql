@@ -20,7 +20,7 @@ points AS (
         trials.kind,
         (
             coalesce(trials.up_source, '') != 'camera_level'
-            OR coalesce(getvariable('accept_camera_level')::BOOLEAN, false)
+            OR _accept_camera_level()
         ) AS is_level
     FROM _cycle_curves('judged') AS curves
     INNER JOIN trials USING (subject, session, trial)

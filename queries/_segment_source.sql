@@ -4,9 +4,5 @@
 -- needed: for 3 angles of 200,000 frames, a join or a union here takes 40 % longer.
 SELECT *
 FROM query_table(
-    CASE coalesce(getvariable('angle_source')::VARCHAR, 'landmarks')
-        WHEN 'landmarks' THEN 'landmarks'
-        WHEN 'body' THEN '_body_segments'
-        ELSE error('angle_source is landmarks or body')
-    END
+    CASE _angle_source() WHEN 'body' THEN '_body_segments' ELSE 'landmarks' END
 )

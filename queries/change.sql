@@ -65,3 +65,9 @@ SELECT
     order_source,
     CASE WHEN order_source IS NULL THEN 'which session came first is not known: ' || missing END AS note
 FROM judged
+WHERE
+    CASE
+        WHEN getvariable('retest_group') IS NULL THEN true
+        WHEN getvariable('retest_group')::VARCHAR IN (SELECT "group" FROM subjects) THEN true
+        ELSE _refused('retest_group', getvariable('retest_group')::VARCHAR, 'a group of the subjects')
+    END

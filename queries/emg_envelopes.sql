@@ -1,5 +1,5 @@
 -- One row: an EMG channel over a gait cycle of its side at a percent, 0 to 100.
--- Inputs: emg (envelopes, computed at ingest by ingest/kinetics/emg.py), gait_cycles, _decisions.
+-- Inputs: emg (envelopes, computed at ingest by ingest/kinetics/emg.py), gait_cycles, _decisions, trials.
 -- normalized is the envelope divided by the peak of the mean over the steady cycles of the person's session and
 -- channel, or by the peak in the trial named by the variable emg_reference. Channels without a side are shown over
 -- left cycles. is_on: Hodges and Bui 1996. A channel that a review excludes, in a trial, cycle or span, has NULL there,
@@ -120,3 +120,9 @@ SELECT
 FROM valued
 LEFT JOIN peaks USING (subject, session, channel)
 LEFT JOIN named USING (subject, session, channel)
+WHERE
+    CASE
+        WHEN getvariable('emg_reference') IS NULL THEN true
+        WHEN getvariable('emg_reference')::VARCHAR IN (SELECT trial FROM trials) THEN true
+        ELSE _refused('emg_reference', getvariable('emg_reference')::VARCHAR, 'the name of a trial')
+    END

@@ -104,3 +104,9 @@ SELECT
     ) AS note
 FROM profiles
 LEFT JOIN spread USING (side, skeleton, kind)
+WHERE
+    CASE
+        WHEN getvariable('reference') IS NULL THEN true
+        WHEN getvariable('reference')::VARCHAR IN (SELECT "group" FROM subjects) THEN true
+        ELSE _refused('reference', getvariable('reference')::VARCHAR, 'a group of the subjects')
+    END

@@ -16,11 +16,11 @@ WITH sines AS NOT MATERIALIZED (
     SELECT
         *,
         CASE
-            WHEN getvariable('pelvis_order') = 'baker' THEN _obliquity_second_sine(pelvis)
+            WHEN _pelvis_order() = 'baker' THEN _obliquity_second_sine(pelvis)
             ELSE _obliquity_sine(pelvis)
         END AS pelvis_sine,
         CASE
-            WHEN getvariable('pelvis_order') = 'baker' THEN _obliquity_second_sine(trunk)
+            WHEN _pelvis_order() = 'baker' THEN _obliquity_second_sine(trunk)
             ELSE _obliquity_sine(trunk)
         END AS trunk_sine,
         _obliquity_sine(spine) AS spine_sine,
@@ -29,10 +29,10 @@ WITH sines AS NOT MATERIALIZED (
         _floating_sine(left_hip) AS left_hip_sine,
         _floating_sine(right_hip) AS right_hip_sine,
         CASE
-            WHEN is_left_thigh AND coalesce(getvariable('angle_source'), '') != 'body' THEN _floating_sine(left_knee)
+            WHEN is_left_thigh AND _angle_source() != 'body' THEN _floating_sine(left_knee)
         END AS left_knee_sine,
         CASE
-            WHEN is_right_thigh AND coalesce(getvariable('angle_source'), '') != 'body' THEN _floating_sine(right_knee)
+            WHEN is_right_thigh AND _angle_source() != 'body' THEN _floating_sine(right_knee)
         END AS right_knee_sine,
         _floating_sine(left_shoulder) AS left_shoulder_sine,
         _floating_sine(right_shoulder) AS right_shoulder_sine
@@ -43,21 +43,21 @@ angles AS NOT MATERIALIZED (
     SELECT
         COLUMNS('^(subject|session|trial|person|frame|time_s|is_anatomical|is_hip_line|.*_neutral_deg)$'),
         CASE
-            WHEN getvariable('pelvis_order') = 'baker' THEN _tilt_last_deg(pelvis)
+            WHEN _pelvis_order() = 'baker' THEN _tilt_last_deg(pelvis)
             ELSE _tilt_deg(pelvis)
         END AS pelvis_tilt,
         _asin_deg(pelvis_sine) AS pelvis_obliquity,
         CASE
-            WHEN getvariable('pelvis_order') = 'baker' THEN _rotation_first_deg(pelvis)
+            WHEN _pelvis_order() = 'baker' THEN _rotation_first_deg(pelvis)
             ELSE _about_y_deg(pelvis)
         END AS pelvis_rotation,
         CASE
-            WHEN getvariable('pelvis_order') = 'baker' THEN _tilt_last_deg(trunk)
+            WHEN _pelvis_order() = 'baker' THEN _tilt_last_deg(trunk)
             ELSE _tilt_deg(trunk)
         END AS trunk_tilt,
         _asin_deg(trunk_sine) AS trunk_obliquity,
         CASE
-            WHEN getvariable('pelvis_order') = 'baker' THEN _rotation_first_deg(trunk)
+            WHEN _pelvis_order() = 'baker' THEN _rotation_first_deg(trunk)
             ELSE _about_y_deg(trunk)
         END AS trunk_rotation,
         _tilt_deg(spine) AS spine_tilt,
@@ -74,11 +74,11 @@ angles AS NOT MATERIALIZED (
         _asin_deg(left_knee_sine) AS left_knee_adduction_deg,
         _asin_deg(right_knee_sine) AS right_knee_adduction_deg,
         CASE
-            WHEN is_left_thigh AND is_left_shank AND coalesce(getvariable('angle_source'), '') != 'body'
+            WHEN is_left_thigh AND is_left_shank AND _angle_source() != 'body'
                 THEN _about_y_deg(left_knee) - left_tibial_torsion
         END AS left_knee_rotation_deg,
         CASE
-            WHEN is_right_thigh AND is_right_shank AND coalesce(getvariable('angle_source'), '') != 'body'
+            WHEN is_right_thigh AND is_right_shank AND _angle_source() != 'body'
                 THEN _about_y_deg(right_knee) - right_tibial_torsion
         END AS right_knee_rotation_deg,
         _toes_up_deg(left_ankle) AS left_ankle_dorsiflexion_deg,

@@ -12,6 +12,8 @@ import typer
 from neurostore.commands.help_sections import LOOK
 from neurostore.commands.options import LAKE, FormatOption, LakeOption, OutputOption, ReleaseOption, VersionOption
 from neurostore.errors import LakeError, UsageError
+from neurostore.sql import views
+from neurostore.wording import near
 
 if TYPE_CHECKING:
     import polars as pl
@@ -73,6 +75,8 @@ def run(lake: Version, text: str) -> pl.DataFrame:
         try:
             statements = statements_that_read(connection, text)
             for statement in statements[:-1]:
+                _check_variable(statement.query, text)
+            for statement in statements[:-1]:
                 connection.execute(statement)
 
             def rows() -> pl.DataFrame:
@@ -87,6 +91,14 @@ def run(lake: Version, text: str) -> pl.DataFrame:
             raise LakeError(f"{lake.path}: {error}") from None
         except duckdb.Error as error:
             raise UsageError(str(error)) from None
+
+
+def _check_variable(statement: str, text: str) -> None:
+    """Raise UsageError where SET VARIABLE sets what neither a view nor the text itself reads."""
+    named = re.match(_SET_VARIABLE.pattern + r'\s*"?(\w+)', statement, re.IGNORECASE)
+    name = named[1].lower() if named else ""
+    if name and name not in views.VARIABLES and not re.search(rf"getvariable\(\s*'{name}'", text, re.IGNORECASE):
+        raise UsageError(f"no view reads a variable {name!r}; {near(name, views.VARIABLES)}")
 
 
 def statements_that_read(connection: Any, text: str) -> list[Any]:

@@ -12,9 +12,11 @@ from typing import Any, TypedDict
 
 from neurostore.errors import UsageError
 from neurostore.lake.queryable import Queryable
+from neurostore.sql import views
 from neurostore.wording import near
 
-EVENT_SOURCES = ("force", "computed", "file")
+EVENT_SOURCES = views.WORDS["event_source"]
+_NAMES = {"reference": "group", "retest_group": "group", "emg_reference": "trial"}  # choices that name something
 
 
 class Filters(TypedDict, total=False):
@@ -47,7 +49,7 @@ class Selection:
             value = getattr(self, name)
             object.__setattr__(self, name, (value,) if isinstance(value, str) else tuple(value or ()))
         if self.event_source not in (None, *EVENT_SOURCES):
-            raise UsageError(f"event_source is {self.event_source!r}; it is {' or '.join(EVENT_SOURCES)}")
+            raise UsageError(f"event_source is {self.event_source!r}; {near(self.event_source, EVENT_SOURCES)}")
 
     @property
     def is_everything(self) -> bool:
@@ -96,6 +98,19 @@ def _check_names(lake: Queryable, column: str, names: Sequence[str]) -> None:
     for name in names:
         if name not in there:
             raise UsageError(f"no trial has the {column} {name!r}; {near(name, there - {''})}")
+
+
+def check_names(lake: Queryable, choices: Mapping[str, Any]) -> None:
+    """Raise UsageError where a choice of the views names a group or a trial that the lake does not have."""
+    for choice, value in choices.items():
+        if value is None or choice not in _NAMES:
+            continue
+        what = _NAMES[choice]
+        table = "subjects" if what == "group" else "trials"
+        query = f"SELECT DISTINCT CAST({views.quote(what)} AS VARCHAR) AS name FROM {table} WHERE {views.quote(what)} IS NOT NULL"
+        there = lake.sql(query)["name"].to_list()
+        if str(value) not in there:
+            raise UsageError(f"{choice} is {value!r}, but no {what} has this name; {near(str(value), there)}")
 
 
 def selected(lake: Any, filters: Mapping[str, Any]) -> Any:

@@ -28,7 +28,7 @@ from neurostore.errors import (
 from neurostore.lake import checked, delta, marker, releases
 from neurostore.lake import columns as arrow_columns
 from neurostore.lake import tables as lake_sql
-from neurostore.lake.selection import Selection, chosen_ids
+from neurostore.lake.selection import Selection, check_names, chosen_ids
 from neurostore.lake.stored import Stored
 
 if TYPE_CHECKING:
@@ -291,11 +291,13 @@ class Version:
     def choose(self, **choices: Any) -> Self:
         """The lake with choices that its views read, such as ``event_source="file"`` or ``reference="control"``.
 
-        Raises UsageError for a name no view reads (``neurostore.sql.views.VARIABLES`` lists them).
+        Raises UsageError for a name no view reads (``neurostore.sql.views.VARIABLES`` lists them), and for a word,
+        group or trial that is not known.
         """
         from neurostore.sql import views
 
         views.check_variables(choices)
+        check_names(self, choices)
         self.choices |= choices
         return self
 

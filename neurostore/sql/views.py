@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from neurostore import schema
 from neurostore.errors import LakeError, UsageError
+from neurostore.wording import near
 
 if TYPE_CHECKING:
     import duckdb
@@ -61,6 +62,19 @@ VARIABLES: dict[str, tuple[Any, str]] = {
     "retest_group": (None, "change: the group whose sessions are repeats of one state, for SEM and MDC95"),
     "reviews": ("on", "'off' shows cycles and events as they were before anybody reviewed them"),
     "accept_camera_level": (False, "gait_profile: also score trials whose up is only that of a level camera"),
+}
+
+
+# The words that such a choice may be; of the others, groups and trials of the lake are (neurostore.lake.choices).
+WORDS: dict[str, tuple[Any, ...]] = {
+    "pelvis_order": ("plug_in_gait", "baker"),
+    "angle_source": ("landmarks", "body"),
+    "event_source": ("force", "computed", "file"),
+    "moment_frame": ("distal", "proximal", "joint", "lab"),
+    "inertia": ("de_leva", "dempster"),
+    "force_filter": ("same", "none"),
+    "reviews": ("on", "off"),
+    "accept_camera_level": (True, False),
 }
 
 
@@ -169,17 +183,19 @@ def register(connection: duckdb.DuckDBPyConnection, texts: dict[str, str] | None
 
 
 def set_variables(connection: duckdb.DuckDBPyConnection, **choices: Any) -> None:
-    """Set choices that the views read. Raises UsageError for a name no view reads."""
+    """Set choices that the views read. Raises UsageError for a name no view reads, or a word that it does not know."""
     check_variables(choices)
     for name, value in choices.items():
         connection.execute(f"SET VARIABLE {quote(name)} = $value", {"value": value})
 
 
-def check_variables(choices: Iterable[str]) -> None:
-    """Raise UsageError for a name no view reads."""
-    for name in choices:
+def check_variables(choices: Mapping[str, Any]) -> None:
+    """Raise UsageError for a name no view reads, or a word that its views do not know; near ones are listed."""
+    for name, value in choices.items():
         if name not in VARIABLES:
-            raise UsageError(f"no view reads a variable {name!r}; they read {', '.join(sorted(VARIABLES))}")
+            raise UsageError(f"no view reads a variable {name!r}; {near(name, VARIABLES)}")
+        if value is not None and name in WORDS and value not in WORDS[name]:
+            raise UsageError(f"{name} is {value!r}; {near(str(value), map(str, WORDS[name]))}")
 
 
 @cache

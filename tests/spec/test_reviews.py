@@ -42,7 +42,8 @@ def envelopes(*decisions, query="SELECT cycle, channel, count(envelope) > 0, any
     connection = view_builder.connect(with_views=False, **tables)
     connection.execute("CREATE TABLE gait_cycles AS SELECT unnest($rows, recursive := true)", {"rows": cycles})
     texts = views.sources()
-    views.register(connection, {name: texts[name] for name in ("_decisions", "emg_envelopes")})
+    names = view_builder._needed({"emg_envelopes"}, texts, {"gait_cycles", *tables})
+    views.register(connection, {name: texts[name] for name in names})
     return connection.execute(f"{query} GROUP BY ALL ORDER BY ALL").fetchall()
 
 

@@ -52,12 +52,14 @@ def test_choices_are_known_by_name():
     connection = duckdb.connect()
     views.set_variables(connection, reference="it's")
     assert connection.execute("SELECT getvariable('reference')").fetchall() == [("it's",)]
-    with pytest.raises(UsageError, match="no view reads a variable 'referense'; they read"):
+    with pytest.raises(UsageError, match="no view reads a variable 'referense'; near it: reference"):
         views.set_variables(connection, referense="x")
+    with pytest.raises(UsageError, match="event_source is 'forces'; near it: force"):
+        views.set_variables(connection, event_source="forces")
 
 
 def test_every_choice_is_read_by_some_view():
-    text = " ".join(views.sources().values())
+    text = " ".join([views.macros(), *views.sources().values()])
     assert all(f"getvariable('{name}')" in text for name in views.VARIABLES)
 
 
