@@ -48,7 +48,7 @@ class Selection:
         for name in ("session", "condition"):
             value = getattr(self, name)
             object.__setattr__(self, name, (value,) if isinstance(value, str) else tuple(value or ()))
-        if self.event_source not in (None, *EVENT_SOURCES):
+        if self.event_source is not None and self.event_source not in EVENT_SOURCES:
             raise UsageError(f"event_source is {self.event_source!r}; {near(self.event_source, EVENT_SOURCES)}")
 
     @property
