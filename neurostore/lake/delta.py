@@ -24,7 +24,6 @@ from deltalake.transaction import AddAction, RemoveAction
 from neurostore import schema as declarations
 from neurostore import storage
 from neurostore.errors import ConflictError, DamagedLakeError, LakeError, VanishedVersionError
-from neurostore.file_hash import Digest
 from neurostore.lake import hashes
 from neurostore.lake.columns import merged_schema, parquet_options, unify
 from neurostore.lake.stored import DataFile as DataFile
