@@ -196,6 +196,7 @@ def _join(table: TsvTable, folders: tuple[str, ...], kind: str, metadata: Metada
         shown = listed(map(str, unmatched), 5)
         cohort.warnings.append(
             f"{name}: {len(unmatched)} of {len(table.rows)} rows match no trial in this folder (rows {shown})"
+            + (", or one whose files are ignored by cohort.toml" if cohort.ignored else "")
         )
 
 
@@ -287,16 +288,15 @@ def _give_options(trial: TrialSource, texts: dict[str, str | None]) -> None:
 
 
 def _give_exclusion(trial: TrialSource, texts: dict[str, str | None], where: str, cohort: Cohort) -> None:
-    """A column exclude (true, 1, yes) with a column reason: the trial is left out as by a review."""
+    """A column exclude or ignore (true, 1, yes) with a column reason: the trial is left out as by a review."""
     lower = {c.lower(): text for c, text in texts.items()}
-    text = (lower.get("exclude") or "").lower()
-    if not text:
-        return
-    if text not in _FLAGS:
-        cohort.warnings.append(f"{where}: exclude is {text!r}; expected true or false; the trial is kept")
-        return
-    trial.exclude = (lower.get("reason") or "no reason given") if _FLAGS[text] else None
-    if _FLAGS[text] and not lower.get("reason"):
+    said = {name: text.lower() for name in ("exclude", "ignore") if (text := lower.get(name))}
+    for name, text in said.items():
+        if text not in _FLAGS:
+            cohort.warnings.append(f"{where}: {name} is {text!r}; expected true or false; the trial is kept")
+    is_excluded = any(_FLAGS.get(text, False) for text in said.values())
+    trial.exclude = (lower.get("reason") or "no reason given") if is_excluded else None
+    if is_excluded and not lower.get("reason"):
         cohort.warnings.append(f"{where}: excludes {key_text(trial.key)} without a reason; add a column reason")
 
 

@@ -92,8 +92,10 @@ def scan(folder: Path | str) -> Cohort:
         raise CohortError(f"{folder}: {what}; expected a cohort folder (cohort/<subject>/<trial>.<ext>)")
     cohort = Cohort(folder)
     config = read_config(folder)
-    files = [f for f in _walk(folder, cohort.refused) if not config.is_ignored(f.relative)]
-    for pattern in config.unused([f.relative for f in files]):
+    every = _walk(folder, cohort.refused)
+    files = [f for f in every if not config.is_ignored(f.relative)]
+    cohort.ignored = {f.relative for f in every} - {f.relative for f in files}
+    for pattern in config.unused([f.relative for f in every]):
         cohort.warnings.append(f"{FILE_NAME}: no file matches {pattern!r}")
 
     roles = {f: f.role for f in files}

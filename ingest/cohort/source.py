@@ -70,7 +70,10 @@ class Metadata:
 
 @dataclass(slots=True)
 class Cohort:
-    """What :func:`scan` found. ``refused`` trials are not in ``trials``; unknown files and warnings are not fatal."""
+    """What :func:`scan` found. ``refused`` trials are not in ``trials``; unknown files and warnings are not fatal.
+
+    ``ignored`` are the files, relative to the folder, that cohort.toml says to ignore.
+    """
 
     folder: Path
     trials: list[TrialSource] = field(default_factory=list)
@@ -79,6 +82,7 @@ class Cohort:
     renamed: list[tuple[str, str]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     refused: list[InputError] = field(default_factory=list)
+    ignored: set[str] = field(default_factory=set)
 
     @property
     def subjects(self) -> list[dict[str, str | float | None]]:

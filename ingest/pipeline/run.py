@@ -151,19 +151,24 @@ class Run:
             self.version = open_lake(self.lake).version
 
     def review(self) -> None:
-        """Record the exclusions of trials.tsv that the lake's reviews do not have yet, and take back those that went."""
+        """Record the exclusions of trials.tsv and cohort.toml that the lake does not have yet, and take back those that went."""
         from neurostore import reviews
         from neurostore.lake.version import open as open_lake
 
         lake = open_lake(self.lake)
         trials = lake.trials_table()
-        there = set(zip(*(trials[c].to_pylist() for c in ("subject", "session", "trial")), strict=True))
+        columns = ("subject", "session", "trial", "source_path")
+        rows = list(zip(*(trials[c].to_pylist() for c in columns), strict=True))
+        there = {row[:3] for row in rows}
+        here = {s.key for s in self.cohort.trials} & there
+        ignored = {row[:3]: "ignore = true" for row in rows if row[3] in self.cohort.ignored and row[:3] not in here}
         decisions = reviews.of_tables(lake, {s.key: s.exclude for s in self.cohort.trials if s.key in there})
+        decisions += reviews.of_tables(lake, {**dict.fromkeys(here), **ignored}, reviews.CONFIG)
         if decisions:
             self.version = reviews.decide(self.lake, decisions)
             for one in decisions:
                 where = key_text((one["subject"], one["session"], one["trial"]))
-                self.report.warnings.append(f"trials.tsv {one['action']}s {where}: {one['reason']}")
+                self.report.warnings.append(f"{one['reviewer']} {one['action']}s {where}: {one['reason']}")
 
     def compare_with_folder(self, *, prune: bool) -> None:
         """Say (and with prune take out) what the folder no longer has, and which trials hold the same bytes."""
@@ -178,19 +183,21 @@ class Run:
         gone = [
             row[:3]
             for row in rows
-            if row[0] in people and row[:3] not in here and str(self.cohort.folder / row[4]) not in failed
+            if (row[0] in people or row[4] in self.cohort.ignored)
+            and row[:3] not in here
+            and str(self.cohort.folder / row[4]) not in failed
         ]
+        ignored = {row[:3] for row in rows if row[4] in self.cohort.ignored}
         if gone and prune:
             from neurostore.lake.commit import commit
 
             self.version = commit(self.lake, removed=gone, message=f"no longer in {self.cohort.folder.name}")
             self.report.warnings.append(
-                f"removed, because their files are no longer in the cohort: {listed(map(key_text, gone))}"
+                f"removed, because their files are no longer in the cohort or are ignored: {listed(map(key_text, gone))}"
             )
-        elif gone:
-            self.report.warnings.append(
-                f"in the lake but no longer in the cohort: {listed(map(key_text, gone))}; --prune removes them"
-            )
+        else:
+            self._say_gone("no longer in the cohort", [key for key in gone if key not in ignored])
+            self._say_gone("excluded, as cohort.toml ignores their files", [key for key in gone if key in ignored])
         same: dict[str, dict[str, Key]] = {}
         for row in rows:
             if not (prune and row[:3] in gone):
@@ -200,6 +207,11 @@ class Run:
                 self.report.warnings.append(
                     f"{len(files)} trials have identical files: {listed(map(key_text, files.values()))}; each is counted separately"
                 )
+
+    def _say_gone(self, what: str, keys: list[Key]) -> None:
+        if keys:
+            said = f"in the lake but {what}: {listed(map(key_text, keys))}; --prune removes them"
+            self.report.warnings.append(said)
 
     def _subject_rows(self, subjects: Iterable[str]) -> list[dict[str, Any]]:
         """Rows of subjects of this cohort that the lake has not, or has otherwise."""

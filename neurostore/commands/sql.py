@@ -12,7 +12,6 @@ import typer
 from neurostore.commands.help_sections import LOOK
 from neurostore.commands.options import LAKE, FormatOption, LakeOption, OutputOption, ReleaseOption, VersionOption
 from neurostore.errors import LakeError, UsageError
-from neurostore.sql import views
 from neurostore.wording import near
 
 if TYPE_CHECKING:
@@ -95,6 +94,8 @@ def run(lake: Version, text: str) -> pl.DataFrame:
 
 def _check_variable(statement: str, text: str) -> None:
     """Raise UsageError where SET VARIABLE sets what neither a view nor the text itself reads."""
+    from neurostore.sql import views
+
     named = re.match(_SET_VARIABLE.pattern + r'\s*"?(\w+)', statement, re.IGNORECASE)
     name = named[1].lower() if named else ""
     if name and name not in views.VARIABLES and not re.search(rf"getvariable\(\s*'{name}'", text, re.IGNORECASE):

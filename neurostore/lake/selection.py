@@ -15,7 +15,6 @@ from neurostore.lake.queryable import Queryable
 from neurostore.sql import views
 from neurostore.wording import near
 
-EVENT_SOURCES = views.WORDS["event_source"]
 _NAMES = {"reference": "group", "retest_group": "group", "emg_reference": "trial"}  # choices that name something
 
 
@@ -48,8 +47,7 @@ class Selection:
         for name in ("session", "condition"):
             value = getattr(self, name)
             object.__setattr__(self, name, (value,) if isinstance(value, str) else tuple(value or ()))
-        if self.event_source is not None and self.event_source not in EVENT_SOURCES:
-            raise UsageError(f"event_source is {self.event_source!r}; {near(self.event_source, EVENT_SOURCES)}")
+        views.check_variables({"event_source": self.event_source})
 
     @property
     def is_everything(self) -> bool:

@@ -139,21 +139,24 @@ def agreement(lake: Any) -> pl.DataFrame:
     )
 
 
-TABLES = "trials.tsv"  # the reviewer of decisions that stand in a cohort's own table
+TABLES = "trials.tsv"  # the reviewers of decisions that stand in a cohort's own table, or in its configuration
+CONFIG = "cohort.toml"
 
 
-def of_tables(lake: Any, excluded: Mapping[tuple[str, str, str], str | None]) -> list[dict[str, Any]]:
-    """The decisions by which the lake comes to say what trials.tsv says; none where it does already.
+def of_tables(
+    lake: Any, excluded: Mapping[tuple[str, str, str], str | None], source: str = TABLES
+) -> list[dict[str, Any]]:
+    """The decisions by which the lake comes to say what trials.tsv or cohort.toml says; none where it does already.
 
-    excluded : of every trial of the cohort, why the table leaves it out, or None. A decision of a person that came
-    after the table's own stays: the table speaks again only where it has changed.
+    excluded : of every trial of the cohort, why the source leaves it out, or None. A decision of a person that came
+    after the source's own stays: the source speaks again only where it has changed.
     """
     if not any(excluded.values()) and "reviews" not in lake.table_versions:
         return []
     rows = lake.sql(
         "SELECT subject, session, trial, arg_max(action, reviewed_at) AS action, arg_max(reason, reviewed_at) AS reason "
         "FROM reviews WHERE reviewer = $tables GROUP BY ALL",
-        {"tables": TABLES},
+        {"tables": source},
     ).rows()
     content = {row[:3]: row[3:] for row in rows}
     decisions = []
@@ -161,9 +164,9 @@ def of_tables(lake: Any, excluded: Mapping[tuple[str, str, str], str | None]) ->
         before = content.get(key, ("include", ""))
         wanted = ("exclude", reason) if reason else ("include", before[1])
         if wanted != before:
-            action, why = wanted[0], reason or "no longer excluded by the table"
+            action, why = wanted[0], reason or f"no longer excluded by {source}"
             names = dict(zip(("subject", "session", "trial"), key, strict=True))
-            decisions.append({**names, "action": action, "reviewer": TABLES, "reason": why, "basis": TABLES})
+            decisions.append({**names, "action": action, "reviewer": source, "reason": why, "basis": source})
     return decisions
 
 

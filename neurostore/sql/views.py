@@ -195,7 +195,8 @@ def check_variables(choices: Mapping[str, Any]) -> None:
         if name not in VARIABLES:
             raise UsageError(f"no view reads a variable {name!r}; {near(name, VARIABLES)}")
         if value is not None and name in WORDS and value not in WORDS[name]:
-            raise UsageError(f"{name} is {value!r}; {near(str(value), map(str, WORDS[name]))}")
+            *others, last = map(str, WORDS[name])
+            raise UsageError(f"{name} is {value!r}; it can be {', '.join(others)} or {last}")
 
 
 @cache
