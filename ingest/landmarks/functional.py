@@ -54,9 +54,7 @@ def score(proximal: tuple[Floats, Floats], distal: tuple[Floats, Floats]) -> tup
     return both[:3], both[3:], float(np.sqrt((miss**2).sum(axis=1).mean())), turn_deg
 
 
-def hip_calibrations(
-    body: Centres, poses: Poses, rows: Ints, joint: str | None
-) -> tuple[list[Calibration], list[str]]:
+def hip_calibrations(body: Centres, poses: Poses, rows: Ints, joint: str | None) -> tuple[list[Calibration], list[str]]:
     """Hip centres in the pelvis of a functional trial, and notes that name what was found or why nothing was.
 
     joint : of `JOINTS`; None for a trial that is no functional trial. poses, rows : the markers of the person. body : the person's points, with the axes of the pelvis.
