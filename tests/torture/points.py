@@ -26,7 +26,7 @@ from neurostore.api import open as open_lake
 from neurostore.errors import NotALakeError
 from neurostore.lake import checked, releases, writing
 from neurostore.lake.version import Version
-from neurostore.upkeep import verify
+from neurostore.upkeep import erase, verify
 from tests.torture.commands import COMMANDS, WHO
 from tests.torture.kills import Content
 from tests.torture.warm import import_everything
@@ -209,10 +209,11 @@ def _case(command: str, lake: Path, point: int, states: list[list[Any]], undistu
     def look_and_repeat() -> list[str]:
         wrong = _cut_off(command, lake, before, after)
         try:
-            COMMANDS[command].run(lake)
+            result = COMMANDS[command].run(lake)
         except Exception as error:
             return [*wrong, f"the repeat: {type(error).__name__}: {error}"]
-        return wrong + _repeated(command, lake, after, undisturbed)
+        wrong += _repeated(command, lake, after, undisturbed)
+        return wrong + (_not_erased(lake, result) if isinstance(result, erase.Receipt) else [])
 
     status, wrong = _forked(look_and_repeat)
     return wrong if status == 0 else [f"looking at it and repeating it ended with {status}"]
@@ -237,6 +238,16 @@ def _cut_off(command: str, lake: Path, before: Content, after: Content) -> list[
     return wrong + [f"after the kill {'/'.join(key)} is lost" for key in sorted(lost)]
 
 
+def _not_erased(lake: Path, receipt: erase.Receipt) -> list[str]:
+    """Names and bytes that still hold the person, but for files that are not the lake's own and that the receipt names."""
+    files = [p for p in lake.rglob("*") if p.is_file()]
+    said = tuple(f"{line} " for line in receipt.remaining)  # each begins with the path of a file
+    held = [p for p in files if WHO in str(p.relative_to(lake)) or WHO.encode() in p.read_bytes()]
+    empty = [p for p in lake.rglob("*") if p.is_dir() and WHO in p.name and not any(q.is_file() for q in p.rglob("*"))]
+    left = [p for p in held if not any(line.startswith(f"{p.relative_to(lake)} ") for line in said)]
+    return [f"still there: {p}" for p in left] + [f"empty: {p}" for p in empty]
+
+
 def _repeated(command: str, lake: Path, after: Content, undisturbed: Path) -> list[str]:
     """What is wrong after the repeat: other content than that of an undisturbed run, damage, something left."""
     wrong = []
@@ -256,10 +267,6 @@ def _repeated(command: str, lake: Path, after: Content, undisturbed: Path) -> li
         )
     except Exception as error:
         wrong.append(f"after the repeat: {type(error).__name__}: {error}")
-    if command.startswith("erase"):
-        files = [p for p in lake.rglob("*") if p.is_file()]
-        wrong += [f"still there: {p}" for p in lake.rglob("*") if WHO in p.name]
-        wrong += [f"in the bytes of {p.name}" for p in files if WHO.encode() in p.read_bytes()]
     return wrong + _beside(lake.parent, undisturbed, is_random=COMMANDS[command].is_random)
 
 
