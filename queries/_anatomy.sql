@@ -1,7 +1,7 @@
 -- One row: a trial, with the shares of frames in which values are outside the human range.
 -- Inputs: joint_angles, landmarks, trials (person 0). Percent of the frames that have the angle or the points.
--- Limits: knee rotation beyond 60 degrees; knee adduction beyond 30; knee or elbow hyperextension over 10; an ankle
--- angle beyond 60 in either direction; shoulders that face the other way than the hips; toes and the front of the
+-- Limits: knee rotation beyond 60 degrees; knee adduction beyond 30; knee hyperextension over 25, elbow over 10; an
+-- ankle angle beyond 60 in either direction; shoulders that face the other way than the hips; toes and the front of the
 -- pelvis that show left and right exchanged; a pelvis faster than 13 m/s (the fastest sprinters reach 12.4).
 -- height_mm is the median distance between head and ankles (without a head: leg length divided by 0.49, the ratio of
 -- hip height to stature, Drillis & Contini 1966). stance_difference_deg is the largest difference between left and
@@ -21,8 +21,9 @@ WITH angles AS (
             count(*) FILTER (abs(right_knee_adduction_deg) > 30) / nullif(count(right_knee_adduction_deg), 0)
         ) AS knee_adduction_out_pct,
         100.0 * greatest(
-            count(*) FILTER (left_knee_flexion_deg < -10) / nullif(count(left_knee_flexion_deg), 0),
-            count(*) FILTER (right_knee_flexion_deg < -10) / nullif(count(right_knee_flexion_deg), 0)
+            count(*) FILTER (left_knee_flexion_deg < -_most_recurvatum_deg()) / nullif(count(left_knee_flexion_deg), 0),
+            count(*) FILTER (right_knee_flexion_deg < -_most_recurvatum_deg())
+            / nullif(count(right_knee_flexion_deg), 0)
         ) AS knee_backwards_pct,
         100.0 * greatest(
             count(*) FILTER (left_elbow_flexion_deg < -10) / nullif(count(left_elbow_flexion_deg), 0),

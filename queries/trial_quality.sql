@@ -2,12 +2,12 @@
 -- Inputs: trials, landmarks (person 0), _anatomy, _cycles_judged, _excluded_trials. Millimetres, percent, seconds.
 -- Thresholds: bone length varies by more than 5 % (CV); sides differ by more than 10 %; a landmark is missing in
 -- more than 10 % of the frames; more than 5 % of the frames repeat the previous frame (no point moved by 0.01 mm);
--- left and right ankle are exchanged; head below feet; the height of the lowest toe drifts by more than 50 mm; the
+-- left and right ankle are exchanged; head below feet; the height of the lowest toe drifts by more than 100 mm; the
 -- lowest toe is more than 100 mm from y = 0; knee adduction follows flexion (r2 above 0.5: cross-talk of the knee
 -- axis); a joint angle or the speed is outside the human range in more than 5 % of the frames, or left and right are
 -- exchanged in 80 % (_anatomy); size, rate and coordinates outside the limits of
--- macros/thresholds.sql; legs that differ by 15 degrees in standing; fewer than 3 steady cycles per side. Poses
--- relative to the pelvis have no floor.
+-- macros/thresholds.sql; legs that differ by 15 degrees in standing; fewer than 3 steady cycles per side in all trials of the
+-- session and condition. Poses relative to the pelvis have no floor.
 WITH points AS (
     SELECT
         subject,
@@ -148,7 +148,8 @@ judged AS (
         anatomy.* EXCLUDE (subject, session, trial),
         coalesce(cycles.n_cycles, 0) AS n_cycles,
         coalesce(cycles.n_steady_cycles, 0) AS n_steady_cycles,
-        coalesce(least(cycles.n_left, cycles.n_right), 0) AS n_steady_side,
+        -- an overground trial has one or two per side; scores need 3 of the session
+        coalesce(least(sum(cycles.n_left) OVER session_, sum(cycles.n_right) OVER session_), 0) AS n_session_side,
         cycles.usual_reason,
         figures.n_seen IS NULL AS is_without_points,
         coalesce(trials.position_basis <> 'root_relative', true) AS has_floor
@@ -156,6 +157,7 @@ judged AS (
     LEFT JOIN figures USING (subject, session, trial)
     LEFT JOIN _anatomy AS anatomy USING (subject, session, trial)
     LEFT JOIN cycles USING (subject, session, trial)
+    WINDOW session_ AS (PARTITION BY trials.subject, trials.session, trials.condition)
 ),
 
 flagged AS (
@@ -167,8 +169,9 @@ flagged AS (
         coalesce(frozen_pct > 5 AND NOT is_static, false) AS has_frozen_frames,
         coalesce(n_swaps > 0, false) AS has_swaps,
         coalesce(head_above_feet_mm < 0, false) AS is_upside_down,
-        coalesce(abs(floor_drift_mm) > 50 AND has_floor AND n_steady_cycles > 0, false) AS has_floor_drift,
-        coalesce(abs(lowest_toe_mm) > 100 AND has_floor AND n_steady_cycles > 0, false) AS is_off_floor,
+        coalesce(abs(floor_drift_mm) > _most_floor_drift_mm() AND has_floor AND n_steady_cycles > 0, false)
+            AS has_floor_drift,
+        coalesce(abs(lowest_toe_mm) > _most_off_floor_mm() AND has_floor AND n_steady_cycles > 0, false) AS is_off_floor,
         coalesce(knee_crosstalk_r2 > 0.5, false) AS has_knee_crosstalk,
         coalesce(
             greatest(
@@ -191,7 +194,7 @@ flagged AS (
         OR coalesce(longest_segment_mm / 1000 > _most_leg_segment_m(), false) AS has_impossible_size,
         coalesce(is_rate_out, false) AS has_impossible_rate,
         coalesce(farthest_m > _most_coordinate_m(), false) AS is_out_of_reach,
-        n_steady_side < 3 AND NOT is_static AS has_few_strides,
+        n_session_side < _least_session_cycles() AND n_steady_cycles > 0 AS has_few_strides,
         coalesce(up_source = 'camera_level', false) AS is_up_guessed,
         coalesce(position_basis = 'camera_fov_guessed', false) AS is_fov_guessed,
         coalesce(length_basis IN ('nominal', 'none'), false) AS is_length_nominal
@@ -262,6 +265,8 @@ SELECT
             OR has_frozen_frames
             OR has_impossible_joints
             OR has_unequal_stance
+            OR has_floor_drift
+            OR is_off_floor
             THEN 'Check first.'
         WHEN is_static THEN 'A static trial: for calibration, no gait.'
         WHEN n_cycles = 0 THEN 'No gait cycle found.'
@@ -331,7 +336,7 @@ SELECT
                     ' ' || (n_cycles - n_steady_cycles)::VARCHAR || ' of ' || n_cycles::VARCHAR
                     || ' cycles are not steady, most often: ' || usual_reason || '.'
         END,
-        CASE WHEN has_few_strides AND n_steady_cycles > 0 THEN ' Fewer than 3 steady cycles a side.' END,
+        CASE WHEN has_few_strides THEN ' The session has fewer than 3 steady cycles per side.' END,
         CASE
             WHEN is_up_guessed
                 THEN ' Up is that of a level camera: pelvis, trunk and foot-progression angles are uncertain.'

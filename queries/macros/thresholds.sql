@@ -67,3 +67,11 @@ CREATE OR REPLACE MACRO _least_symmetric_pct() AS 5;
 CREATE OR REPLACE MACRO _least_symmetric_mm() AS 5;
 -- Symmetry is not computed from a smaller mean of both sides, degrees.
 CREATE OR REPLACE MACRO _least_symmetric_deg() AS 5;
+-- A knee that bends backwards further is not a knee: severe genu recurvatum reaches 20, degrees.
+CREATE OR REPLACE MACRO _most_recurvatum_deg() AS 25;
+-- The lowest toe does not rise or fall by more during a trial: floors of laboratories tilt by up to 75, millimetres.
+CREATE OR REPLACE MACRO _most_floor_drift_mm() AS 100;
+-- The lowest toe is no further from the height of the floor, millimetres.
+CREATE OR REPLACE MACRO _most_off_floor_mm() AS 100;
+-- With fewer steady cycles per side, a session gives no scores.
+CREATE OR REPLACE MACRO _least_session_cycles() AS 3;
