@@ -6,8 +6,8 @@
 -- lowest toe is more than 100 mm from y = 0; knee adduction follows flexion (r2 above 0.5: cross-talk of the knee
 -- axis); a joint angle or the speed is outside the human range in more than 5 % of the frames, or left and right are
 -- exchanged in 80 % (_anatomy); size, rate and coordinates outside the limits of
--- macros/thresholds.sql; legs that differ by 15 degrees in standing; fewer than 3 steady cycles per side in all trials of the
--- session and condition. Poses relative to the pelvis have no floor.
+-- macros/thresholds.sql; legs that differ by 15 degrees in standing; fewer than 3 steady cycles per side in all trials
+-- of the session and condition. Poses relative to the pelvis have no floor.
 WITH points AS (
     SELECT
         subject,
@@ -171,7 +171,8 @@ flagged AS (
         coalesce(head_above_feet_mm < 0, false) AS is_upside_down,
         coalesce(abs(floor_drift_mm) > _most_floor_drift_mm() AND has_floor AND n_steady_cycles > 0, false)
             AS has_floor_drift,
-        coalesce(abs(lowest_toe_mm) > _most_off_floor_mm() AND has_floor AND n_steady_cycles > 0, false) AS is_off_floor,
+        coalesce(abs(lowest_toe_mm) > _most_off_floor_mm() AND has_floor AND n_steady_cycles > 0, false)
+            AS is_off_floor,
         coalesce(knee_crosstalk_r2 > 0.5, false) AS has_knee_crosstalk,
         coalesce(
             greatest(
