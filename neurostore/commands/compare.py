@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 class Test(StrEnum):
     welch = "welch"
     permutation = "permutation"
+    mixed = "mixed"
 
 
 def register(app: typer.Typer) -> None:
@@ -50,7 +51,7 @@ def compare(
     ],
     by: ByOption = "group",
     side: SideOfPersonOption = None,
-    test: Annotated[Test, typer.Option(help="Test between groups.")] = Test.welch,
+    test: Annotated[Test, typer.Option(help="Test between levels; mixed is a mixed model over sessions.")] = Test.welch,
     seed: Annotated[int, typer.Option(help="Seed of the permutations.")] = 0,
     where: WhereOption = None,
     session: SessionsOption = None,

@@ -21,6 +21,7 @@ from neurostore.sql import views
 from neurostore.statistics import two_groups
 from neurostore.statistics.angles import N_POINTS, SUBJECTS, level_of, sides_of, value_of
 from neurostore.statistics.curves import compare_curves
+from neurostore.statistics.mixed import compare_mixed
 from neurostore.statistics.order import levels_of
 from neurostore.statistics.pairs import compare_levels
 from neurostore.statistics.pooling import check_mixture, check_side, pooled_text
@@ -158,15 +159,16 @@ def compare(
     parameter : columns of subject_summary, gait_profile (GPS, GDI*) or numbers of subjects; or angles of cycle_curves.
     by : a column of subjects, ``session`` or ``condition``. Sessions are in the order they were recorded in.
     side : left, right, affected or unaffected; None takes the mean of both. Who has no affected side gives both.
-    test : 'welch' or 'permutation' (seeded by seed).
+    test : 'welch', 'permutation' (seeded by seed), or 'mixed': a mixed model with a value per subject and session, in
+        which nobody is left out (:mod:`neurostore.statistics.mixed`).
     mixed, filters : as `mean_curves`.
 
     Returns
     -------
     polars.DataFrame, one row per parameter and pair of levels a, b: n, mean, SD of each, difference (b less a: ``contrast``), its 95 %
     interval, hedges_g, p, p_holm (over all rows), test, left_out, n_cycles of each and pooled. Subjects that repeat over the levels are compared
-    with themselves (paired) and those seen in one level only left out, by name. A pair with fewer than two people (for
-    curves three) on a side has NULL for what that leaves open, and ``test`` says so. For curves: a row a cluster of
+    with themselves (paired) and those seen in one level only left out, by name. A pair with fewer than three people on a
+    side has no p, and ``test`` says so. For curves: a row a cluster of
     percents where the curves differ by SPM, or one row without a cluster; alpha is 0.05 over the number of pairs and
     parameters tested (Bonferroni).
 
@@ -184,13 +186,15 @@ def compare(
     if all(p in curves or f"left_{p}" in curves for p in parameters):
         return compare_curves(lake, parameters, by, side)
     rows: list[dict[str, Any]] = []
-    for name, values in subject_values(lake, parameters, by, side).items():
+    is_mixed_model = test == "mixed"
+    for name, values in subject_values(lake, parameters, by, side, by_session=is_mixed_model).items():
         for a, b in combinations(levels_of(lake, values, by, name), 2):
             used = values.filter(pl.col("level").is_in([a, b]))
             n_cycles = dict(used.group_by("level").agg(pl.col("n_cycles").sum()).iter_rows())
             about = {"n_cycles_a": n_cycles[a], "n_cycles_b": n_cycles[b], "pooled": pooled_text(lake, used, by, side)}
             key = {"parameter": name, "a": a, "b": b, "contrast": f"{b} − {a}"}
-            rows.append(key | compare_levels(values, a, b, test, seed) | about)
+            found = compare_mixed(values, a, b) if is_mixed_model else compare_levels(values, a, b, test, seed)
+            rows.append(key | found | about)
     adjusted = two_groups.holm(np.array([r["p"] for r in rows], float))
-    found = pl.DataFrame([{**r, "p_holm": float(p)} for r, p in zip(rows, adjusted, strict=True)])
-    return found.with_columns(pl.selectors.float().fill_nan(None))
+    table = pl.DataFrame([{**r, "p_holm": float(p)} for r, p in zip(rows, adjusted, strict=True)])
+    return table.with_columns(pl.selectors.float().fill_nan(None))

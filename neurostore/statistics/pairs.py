@@ -10,8 +10,14 @@ if TYPE_CHECKING:
     import polars as pl
 
 
+LEAST_TESTED = 3  # people on each side, before a p is given
+
+
 def compare_levels(values: pl.DataFrame, a: str, b: str, test: str, seed: int) -> dict[str, Any]:
-    """Level b compared with level a. values : subject, level, value; people of both are compared with themselves."""
+    """Level b compared with level a; people of both are compared with themselves. No p from fewer than LEAST_TESTED people.
+
+    values : subject, level, value.
+    """
     import polars as pl
 
     first = values.filter(pl.col("level") == a)
@@ -26,4 +32,7 @@ def compare_levels(values: pl.DataFrame, a: str, b: str, test: str, seed: int) -
     else:
         found = two_groups.compare_groups(first["value"].to_numpy(), second["value"].to_numpy(), test=test, seed=seed)
         left_out = []
-    return {**vars(found), "left_out": left_out}
+    row = {**vars(found), "left_out": left_out}
+    if min(found.n_a, found.n_b) < LEAST_TESTED:
+        row |= {"p": float("nan"), "test": f"fewer than {LEAST_TESTED} people"}
+    return row

@@ -116,7 +116,7 @@ def _finite(values: Floats) -> Floats:
 
 def _check(test: str) -> None:
     if test not in ("welch", "permutation"):
-        raise UsageError(f"no test {test!r}; there are welch and permutation")
+        raise UsageError(f"no test {test!r}; there are welch, permutation and mixed")
 
 
 def _too_few(a: Floats, b: Floats) -> TwoGroups:

@@ -27,11 +27,13 @@ def parameters() -> dict[str, str]:
     return known
 
 
-def subject_values(lake: Queryable, names: Sequence[str], by: str, side: str | None) -> dict[str, pl.DataFrame]:
+def subject_values(
+    lake: Queryable, names: Sequence[str], by: str, side: str | None, *, by_session: bool = False
+) -> dict[str, pl.DataFrame]:
     """Of each parameter: subject, level, value, n_cycles, sessions, conditions; the mean over sides of the means of medians.
 
     Sessions and conditions within a level count alike. Scores of both sides are those of the side ``both``. Each view
-    is computed once, whatever the number of parameters.
+    is computed once, whatever the number of parameters. by_session : a row for each session of a subject.
 
     Raises
     ------
@@ -53,7 +55,7 @@ def subject_values(lake: Queryable, names: Sequence[str], by: str, side: str | N
         if source == "subjects":
             rows = lake.sql(_query_of_subjects(own, level))
         else:
-            rows = lake.sql(_query(source, own, level), {"side": _side_of(source, side)})
+            rows = lake.sql(_query(source, own, level, by_session), {"side": _side_of(source, side)})
         rows = rows.with_columns(pl.col("level").cast(pl.String))
         frames |= {name: rows.filter(pl.col("parameter") == name).drop("parameter") for name in own}
     return {name: frames[name] for name in names}
@@ -108,7 +110,8 @@ def _query_of_subjects(names: Sequence[str], level: str) -> str:
     """
 
 
-def _query(source: str, names: Sequence[str], level: str) -> str:
+def _query(source: str, names: Sequence[str], level: str, by_session: bool) -> str:
+    part = "session" if by_session else "'' AS session"
     is_profile = source == "gait_profile"
     count, condition = ("n_cycles", "NULL::VARCHAR") if is_profile else ("n_strides", "condition")
     side = "rows.body_side" if source == "affected_summary" else "rows.side"
@@ -119,11 +122,12 @@ def _query(source: str, names: Sequence[str], level: str) -> str:
             FROM {source} AS rows LEFT JOIN subjects USING (subject)
             WHERE {side_condition(side)}
         ), sides AS (
-            SELECT subject, "level", side, parameter, avg(value) AS value, sum(n_cycles) AS n_cycles,
+            SELECT subject, "level", side, {part}, parameter, avg(value) AS value, sum(n_cycles) AS n_cycles,
                 list(DISTINCT session) AS sessions, list(DISTINCT condition) AS conditions
-            FROM chosen WHERE "level" IS NOT NULL AND value IS NOT NULL GROUP BY ALL
+            FROM chosen WHERE "level" IS NOT NULL AND value IS NOT NULL
+            GROUP BY subject, "level", side, parameter{", session" if by_session else ""}
         )
         SELECT subject, "level", parameter, avg(value) AS value, sum(n_cycles)::BIGINT AS n_cycles,
             list_distinct(flatten(list(sessions))) AS sessions, list_distinct(flatten(list(conditions))) AS conditions
-        FROM sides GROUP BY subject, "level", parameter ORDER BY subject, "level"
+        FROM sides GROUP BY subject, "level", session, parameter ORDER BY subject, "level", session
     """

@@ -92,13 +92,22 @@ def test_hedges_correction_is_near_the_exact_gamma_ratio():
 
 
 def test_a_group_of_one_leaves_the_other_comparisons_alone():
-    values = {"C1": 1.0, "C2": 1.2, "C3": 1.1, "P1": 0.7, "P2": 0.9, "X1": 0.5}
+    values = {"C1": 1.0, "C2": 1.2, "C3": 1.1, "P1": 0.7, "P2": 0.9, "P3": 0.6, "X1": 0.5}
     rows = [{"subject": s, "session": "", "side": "left", "walking_speed_m_s": v} for s, v in values.items()]
     found = statistics.compare(_lake(rows, {s: s[0] for s in values}), "walking_speed_m_s")
-    assert found["test"].to_list() == ["welch", "fewer than 2 people", "fewer than 2 people"]
-    p = stats.ttest_ind([0.7, 0.9], [1.0, 1.2, 1.1], equal_var=False).pvalue
+    assert found["test"].to_list() == ["welch", "fewer than 3 people", "fewer than 3 people"]
+    p = stats.ttest_ind([0.7, 0.9, 0.6], [1.0, 1.2, 1.1], equal_var=False).pvalue
     assert found["p"].to_list() == [pytest.approx(p), None, None]
     assert found["p_holm"][0] == pytest.approx(p)  # what was not tested does not count
+
+
+def test_two_people_get_an_interval_and_no_p():
+    values = {"C1": 1.0, "C2": 1.2, "C3": 1.1, "P1": 0.7, "P2": 0.9}
+    rows = [{"subject": s, "session": "", "side": "left", "walking_speed_m_s": v} for s, v in values.items()]
+    for test in ("welch", "permutation"):
+        found = statistics.compare(_lake(rows, {s: s[0] for s in values}), "walking_speed_m_s", test=test)
+        assert found["ci_low"][0] < found["difference"][0] < found["ci_high"][0]
+        assert (found["p"][0], found["p_holm"][0], found["test"][0]) == (None, None, "fewer than 3 people")
 
 
 def _lake(rows, groups=None, curves=None):
@@ -266,6 +275,24 @@ def test_curves_of_people_who_repeat_are_paired_and_the_others_named():
     assert (found["a"][0], found["b"][0]) == ("before", "after")
     assert found["n_a"].unique().to_list() == [5]
     assert found["left_out"][0].to_list() == ["P9"]
+
+
+def test_a_mixed_model_leaves_nobody_out():
+    pytest.importorskip("statsmodels")
+    rng = np.random.default_rng(12)
+    rows = [
+        {"subject": f"P{i}", "session": s, "side": side, "walking_speed_m_s": 1 + i / 20 + gain + rng.normal(0, 0.02)}
+        for i in range(6) for s, gain in (("before", 0.0), ("after", 0.1)) for side in ("left", "right")
+        if (i, s) != (5, "after")
+    ]  # fmt: skip
+    lake = _lake(rows)
+    paired = statistics.compare(lake, "walking_speed_m_s", by="session").to_dicts()[0]
+    model = statistics.compare(lake, "walking_speed_m_s", by="session", test="mixed").to_dicts()[0]
+    assert (paired["n_a"], paired["left_out"]) == (5, ["P5"])
+    assert (model["n_a"], model["n_b"], model["left_out"], model["test"]) == (6, 5, [], "mixed model")
+    assert model["contrast"] == "after − before"
+    assert model["difference"] == pytest.approx(paired["difference"], abs=0.01)
+    assert model["hedges_g"] is None
 
 
 def test_sessions_without_an_order_are_not_compared_and_the_error_says_what_is_missing():
