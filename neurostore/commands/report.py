@@ -26,7 +26,12 @@ def register(app: typer.Typer) -> None:
 
 
 def report(
-    out: Annotated[Path, typer.Argument(metavar="OUT.html", help="The page to write; an existing file is replaced.")],
+    out: Annotated[
+        Path,
+        typer.Argument(
+            metavar="OUT.html", help="The page to write, or OUT.pdf for print by Chromium; replaced if there."
+        ),
+    ],
     reference: Annotated[
         str | None,
         typer.Option(
@@ -41,7 +46,9 @@ def report(
     ] = None,
     subject: Annotated[
         list[str] | None,
-        typer.Option(metavar="SUBJECT", help="Only pages of this subject; may be repeated.", show_default=False),
+        typer.Option(
+            metavar="SUBJECT", help="A page of this person and nobody else; may be repeated.", show_default=False
+        ),
     ] = None,
     retest_group: Annotated[
         str | None,
@@ -51,6 +58,14 @@ def report(
             show_default=False,
         ),
     ] = None,
+    title: Annotated[str | None, typer.Option(help="Title of the page.", show_default=False)] = None,
+    laboratory: Annotated[str | None, typer.Option(help="Laboratory, in the heading.", show_default=False)] = None,
+    clinician: Annotated[str | None, typer.Option(help="Clinician, in the heading.", show_default=False)] = None,
+    affected_side: Annotated[
+        str | None,
+        typer.Option(metavar="SIDE", help="left, right, both or none, of one person.", show_default=False),
+    ] = None,
+    comment: Annotated[str | None, typer.Option(help="Comment on one person.", show_default=False)] = None,
     where: WhereOption = None,
     session: SessionsOption = None,
     condition: ConditionsOption = None,
@@ -59,7 +74,7 @@ def report(
     release: ReleaseOption = None,
     lake: LakeOption = LAKE,
 ) -> None:
-    """Write a report of the lake as one web page: cohort, people, curves, scores, distances, skeletons.
+    """Write a report of the lake as one web page, or as a PDF for the patient's file.
 
     The page needs no network and no server. Curves and scores are compared with --reference, else with the published norm.
 
@@ -67,7 +82,7 @@ def report(
     """
     from neurostore.commands.output import say
     from neurostore.lake import outputs
-    from neurostore.report import write_report
+    from neurostore.report import Details, write_report
 
     with outputs.noting(lake, "report", out) as also:
         written = write_report(
@@ -85,6 +100,7 @@ def report(
             subjects=subject or (),
             figures=figures,
             retest_group=retest_group,
+            details=Details(title, laboratory, clinician, affected_side, comment),
         )
         also(list(written))
     size = written[0].stat().st_size / 1e6

@@ -25,6 +25,7 @@ class Filters(TypedDict, total=False):
     session: str | Sequence[str]
     condition: str | Sequence[str]
     event_source: str | None
+    subject: str | Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -36,15 +37,17 @@ class Selection:
     where : an SQL condition on trials (t) and subjects (s), such as ``s.age >= 18 AND t.kind = 'mocap'``.
     session, condition : names, any of which a trial may have; () is all.
     event_source : ``force`` (before computed; the default), ``computed`` or ``file``: whose foot strikes make the cycles.
+    subject : names of people; () is everybody.
     """
 
     where: str | None = None
     session: tuple[str, ...] = ()
     condition: tuple[str, ...] = ()
     event_source: str | None = None
+    subject: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("session", "condition"):
+        for name in ("session", "condition", "subject"):
             value = getattr(self, name)
             object.__setattr__(self, name, (value,) if isinstance(value, str) else tuple(value or ()))
         views.check_variables({"event_source": self.event_source})
@@ -52,12 +55,13 @@ class Selection:
     @property
     def is_everything(self) -> bool:
         """Whether nothing is selected, so that all trials remain."""
-        return not (self.where or self.session or self.condition)
+        return not (self.where or self.session or self.condition or self.subject)
 
     def describe(self) -> str:
         """The selection in words: ``session pre; condition barefoot; where t.kind = 'mocap'``."""
         parts = [f"session {', '.join(self.session)}"] if self.session else []
         parts += [f"condition {', '.join(self.condition)}"] if self.condition else []
+        parts += [f"subject {', '.join(self.subject)}"] if self.subject else []
         parts += [f"where {self.where}"] if self.where else []
         parts += [f"events {self.event_source}"] if self.event_source else []
         return "; ".join(parts) or "every trial"
@@ -70,7 +74,11 @@ def chosen_ids(lake: Queryable, selection: Selection) -> list[str]:
     ------
     UsageError : no trial has one of the names, the condition is not SQL over trials and subjects, or nothing matches.
     """
-    for column, names in (("session", selection.session), ("condition", selection.condition)):
+    for column, names in (
+        ("session", selection.session),
+        ("condition", selection.condition),
+        ("subject", selection.subject),
+    ):
         _check_names(lake, column, names)
     rows = lake.sql(
         f"""
@@ -78,8 +86,13 @@ def chosen_ids(lake: Queryable, selection: Selection) -> list[str]:
         WHERE ({selection.where or "true"})
             AND (len($sessions) = 0 OR list_contains($sessions, t.session))
             AND (len($conditions) = 0 OR list_contains($conditions, t.condition))
+            AND (len($subjects) = 0 OR list_contains($subjects, t.subject))
         """,
-        {"sessions": list(selection.session), "conditions": list(selection.condition)},
+        {
+            "sessions": list(selection.session),
+            "conditions": list(selection.condition),
+            "subjects": list(selection.subject),
+        },
     ).rows()
     if not any(kind != "static" for *_, kind in rows):
         raise UsageError(f"no trial matches: {selection.describe()}; `neurostore trials` lists them")

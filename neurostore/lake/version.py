@@ -275,7 +275,7 @@ class Version:
         Parameters
         ----------
         selection : what is chosen. filters : fields of :class:`~neurostore.lake.selection.Selection` in place of one:
-            where, session, condition, event_source.
+            where, session, condition, event_source, subject.
 
         Raises
         ------

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neurostore.errors import UsageError
+from neurostore.report.details import Details
 from neurostore.storage import temporary
 
 if TYPE_CHECKING:
     from neurostore.lake.version import Version
+    from neurostore.report.data import ReportData
 
-__all__ = ["write_report"]
+__all__ = ["Details", "write_report"]
 
 
 def write_report(
@@ -26,16 +28,18 @@ def write_report(
     subjects: Sequence[str] = (),
     figures: Path | str | None = None,
     retest_group: str | None = None,
+    details: Details | None = None,
 ) -> list[Path]:
     """Write the report of a lake.
 
     Parameters
     ----------
-    out : the HTML file; it is replaced if it is there.
+    out : the HTML file, or a PDF for print by its name (``.pdf``); it is replaced if it is there.
     reference : a group of subjects that curves, scores and parameters are compared with; None takes the published norm.
-    subjects : whose pages are wanted; () is everybody.
+    subjects : whose pages are wanted; () is everybody, with the figures of the cohort. With names the page holds nobody else.
     figures : a folder for every figure as PNG and SVG; made if missing.
     retest_group : the group whose sessions repeat one state, for the detectable change.
+    details : title, laboratory, clinician, affected side and comment, in place of those of participants.tsv.
 
     Returns
     -------
@@ -43,19 +47,19 @@ def write_report(
 
     Raises
     ------
-    UsageError : an unknown subject or group, a file that cannot be written.
+    UsageError : an unknown subject or group, a file that cannot be written, a PDF without a Chromium on this machine.
     MissingExtraError : plotly or matplotlib is not installed.
     """
-    from neurostore.report import data, page
+    from neurostore.report import chromium, data
 
     out = Path(out)
     if not out.parent.is_dir():
         raise UsageError(f"{out.parent}: this folder does not exist; make it, or write {out.name} elsewhere")
-    found = data.collect(lake, reference, tuple(subjects), retest_group)
-    text = page.build(found)
+    if _is_pdf(out):
+        chromium.find()  # before anything is computed
+    found = data.collect(lake, reference, tuple(subjects), retest_group, details or Details())
     try:
-        with temporary.replacing(out) as work:
-            work.write_text(text, encoding="utf-8")
+        _write(found, out)
     except OSError as error:
         raise UsageError(f"{out}: cannot be written: {error.strerror}") from None
     written = [out]
@@ -64,3 +68,18 @@ def write_report(
 
         written += write_figures(found, Path(figures))
     return written
+
+
+def _is_pdf(out: Path) -> bool:
+    return out.suffix.lower() == ".pdf"
+
+
+def _write(found: ReportData, out: Path) -> None:
+    from neurostore.report import chromium, page, print_page
+
+    if _is_pdf(out):
+        chromium.print_page(print_page.build(found), out)
+        return
+    text = page.build(found)
+    with temporary.replacing(out) as work:
+        work.write_text(text, encoding="utf-8")

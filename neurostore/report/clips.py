@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from neurostore.arrays import Floats, Ints
 from neurostore.lake.queryable import Queryable
+from neurostore.report.clip_forces import ClipForces, read_forces
 from neurostore.schema import components_of
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Clip:
     Attributes
     ----------
     points : names, those that occur in the trial. time_s : (n,) seconds on the trial's clock.
-    positions : (n, points, 3) int16 mm, x and z from the origin_mm; MISSING where unknown. rate_hz : of the frames kept.
+    positions : (n, points, 3) int16 mm, x and z from the origin_mm; MISSING where unknown. forces : of its platforms, if any.
     """
 
     subject: str
@@ -63,6 +64,7 @@ class Clip:
     time_s: Floats
     positions: Ints
     origin_mm: tuple[float, float, float]
+    forces: ClipForces | None = None
 
     def to_json(self) -> dict[str, Any]:
         """What the page's player reads: links as indices of points, positions as base64 of little-endian int16."""
@@ -74,6 +76,7 @@ class Clip:
             "links": links,
             "time_s": [round(float(t), 4) for t in self.time_s],
             "positions": base64.b64encode(self.positions.astype("<i2").tobytes()).decode("ascii"),
+            **({"forces": self.forces.to_json(self.origin_mm)} if self.forces else {}),
         }
 
 
@@ -103,6 +106,7 @@ def read_clips(lake: Queryable, trials: pl.DataFrame) -> list[Clip]:
         """,
         {**keys, "trials": chosen["trial"].to_list()},
     )
+    forces = read_forces(lake, list(chosen.select("subject", "session", "trial").iter_rows()), RATE_HZ)
     found = []
     for (subject, session, trial), part in rows.group_by("subject", "session", "trial", maintain_order=True):
         xyz = {
@@ -111,7 +115,8 @@ def read_clips(lake: Queryable, trials: pl.DataFrame) -> list[Clip]:
             if part[n].null_count() < part.height
         }
         if xyz:
-            found.append(_clip((subject, session, trial), part["time_s"].to_numpy(), xyz))
+            clip = _clip((subject, session, trial), part["time_s"].to_numpy(), xyz)
+            found.append(replace(clip, forces=forces.get((clip.subject, clip.session, clip.trial))))
     return found
 
 

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import re
 import warnings
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from neurostore import statistics
+from neurostore.arrays import Floats
 from neurostore.errors import UsageError
 from neurostore.lake.releases import state_text
 from neurostore.report.clips import Clip, read_clips
-from neurostore.report.panels import BY_COLUMN, OVERVIEW, PANELS, Panel
+from neurostore.report.curves import no_group_curves, read_curves, read_group_curves
+from neurostore.report.cycle_lists import means_of_people, read_emg, read_kinetics
+from neurostore.report.details import Details
+from neurostore.report.details import check as check_details
+from neurostore.report.panels import OVERVIEW
 from neurostore.report.snapshot import Snapshot
+from neurostore.report.strides import read_strides
 
 if TYPE_CHECKING:
     import polars as pl
@@ -21,6 +28,12 @@ if TYPE_CHECKING:
     from neurostore.lake.version import Version
 
 LEAST_REFERENCE = 3  # subjects, before a group's spread is shown as a range
+
+
+def _no_rows() -> pl.DataFrame:
+    import polars as pl
+
+    return pl.DataFrame()
 
 
 @dataclass(frozen=True)
@@ -41,6 +54,11 @@ class ReportData:
     distances : subjects by DTW, or None; distances_note : how, or why not.
     session_places : (subject, session) to its place in time, where acq_time or session_order gives it.
     clips : skeletons of trials of the subjects shown, as many as fit the page.
+    is_cohort : the page has figures of everybody; otherwise it holds the people shown and nothing of others but the mean and
+    SD of a reference group.
+    details : the heading as options give it. strides : read_strides of the people shown. reviews : view review_state of them.
+    order_notes : subject → why the order of sessions is not known. choices : what the views read, by name.
+    kinetics, emg : read_kinetics and read_emg; None where the lake has none.
     """
 
     lake_path: str
@@ -64,35 +82,57 @@ class ReportData:
     distances_note: str
     clips: tuple[Clip, ...] = ()
     session_places: dict[tuple[str, str], int] = field(default_factory=dict)
+    is_cohort: bool = True
+    details: Details = field(default_factory=Details)
+    strides: pl.DataFrame = field(default_factory=_no_rows)
+    reviews: pl.DataFrame = field(default_factory=_no_rows)
+    order_notes: dict[str, str] = field(default_factory=dict)
+    choices: dict[str, Any] = field(default_factory=dict)
+    kinetics: pl.DataFrame | None = None
+    emg: pl.DataFrame | None = None
+
+    @cached_property
+    def kinetic_means(self) -> dict[tuple[str, str], list[Floats]]:
+        """(subject, column of kinetic_curves) → its mean curves of every session and side."""
+        return means_of_people(self.kinetics)
 
 
 def collect(
-    lake: Version, reference: str | None = None, subjects: tuple[str, ...] = (), retest_group: str | None = None
+    lake: Version,
+    reference: str | None = None,
+    subjects: tuple[str, ...] = (),
+    retest_group: str | None = None,
+    details: Details = Details(),  # noqa: B008 (frozen)
 ) -> ReportData:
     """Read a lake for a report.
 
     Parameters
     ----------
     reference : a group of subjects that others are compared with; None takes the published norm.
-    subjects : whose pages are wanted; () is everybody. The cohort's figures are always of everybody.
+    subjects : whose pages are wanted; () is everybody, with the figures of the cohort. With names nothing of others is read
+        but what a reference or retest group needs.
     retest_group : the group whose sessions are repeats of one state, for the detectable change.
+    details : fields of the heading that go before those of participants.tsv.
 
     Raises
     ------
-    UsageError : an unknown subject or group.
+    UsageError : an unknown subject or group, or fields of one person for several.
     """
     import polars as pl
 
     known = lake.subjects()
     _check(lake, known, reference, subjects, retest_group)
+    lake = _needed(lake, known, subjects, (reference, retest_group))
     snapshot = Snapshot(lake, reference=reference, retest_group=retest_group)
     trials = snapshot.sql(
         "SELECT trials.*, quality.* EXCLUDE (subject, session, trial, kind) "
         "FROM trials LEFT JOIN trial_quality AS quality USING (subject, session, trial) ORDER BY subject, session, trial"
     )
     summary = snapshot.sql("SELECT * FROM subject_summary ORDER BY subject, session, condition, side")
-    distances, note = _distances(snapshot, summary, set(trials["subject"]))
     shown = tuple(s for s in sorted(set(trials["subject"])) if not subjects or s in subjects)
+    check_details(details, known.filter(pl.col("subject").is_in(shown)).to_dicts())
+    is_cohort = not subjects
+    distances, note = _distances(snapshot, summary, set(trials["subject"])) if is_cohort else (None, "")
     return ReportData(
         lake_path=lake.path,
         state=state_text(lake),
@@ -101,29 +141,69 @@ def collect(
         shown=shown,
         trials=trials,
         summary=summary,
-        curves=_curves(snapshot),
-        foot_off=snapshot.sql(
-            "SELECT subject, session, condition, side, avg(stance_pct) AS foot_off_pct FROM spatiotemporal "
-            "INNER JOIN trials USING (subject, session, trial) WHERE is_steady AND person = 0 GROUP BY ALL"
-        ),
-        events=snapshot.sql("SELECT * FROM gait_events WHERE person = 0 ORDER BY subject, session, trial, time_s"),
-        cycles=snapshot.sql("SELECT * FROM gait_cycles WHERE person = 0 ORDER BY subject, session, trial, start_s"),
-        profile=snapshot.sql("SELECT * FROM gait_profile ORDER BY subject, session, side"),
-        change=snapshot.sql("SELECT * FROM change ORDER BY subject, session_a, session_b, side"),
-        speed_band=snapshot.sql("SELECT subject, session, speed_band FROM _speed_band"),
-        published_mdc=snapshot.sql("SELECT * FROM _published_mdc"),
-        group_curves=_group_curves(snapshot),
-        compared=_compared(snapshot, summary, known),
+        curves=read_curves(snapshot),
+        **_views(snapshot),
+        group_curves=read_group_curves(snapshot) if is_cohort else no_group_curves(),
+        compared=_compared(snapshot, summary, known) if is_cohort else pl.DataFrame(),
         distances=distances,
         distances_note=note,
-        session_places=_session_places(snapshot),
         clips=tuple(read_clips(snapshot, trials.filter(pl.col("subject").is_in(shown)))),
+        is_cohort=is_cohort,
+        details=details,
+        strides=read_strides(snapshot, shown),
+        reviews=_reviews(snapshot, shown),
+        choices=dict(lake.choices),
+        **_order_of_sessions(snapshot),
     )
 
 
-def _session_places(snapshot: Snapshot) -> dict[tuple[str, str], int]:
-    rows = snapshot.sql("SELECT subject, session, position FROM _session_order WHERE position IS NOT NULL")
-    return {(subject, session): position for subject, session, position in rows.iter_rows()}
+def _views(snapshot: Snapshot) -> dict[str, Any]:
+    """The views that are shown as they are."""
+    return {
+        "foot_off": snapshot.sql(
+            "SELECT subject, session, condition, side, avg(stance_pct) AS foot_off_pct FROM spatiotemporal "
+            "INNER JOIN trials USING (subject, session, trial) WHERE is_steady AND person = 0 GROUP BY ALL"
+        ),
+        "events": snapshot.sql("SELECT * FROM gait_events WHERE person = 0 ORDER BY subject, session, trial, time_s"),
+        "cycles": snapshot.sql("SELECT * FROM gait_cycles WHERE person = 0 ORDER BY subject, session, trial, start_s"),
+        "profile": snapshot.sql("SELECT * FROM gait_profile ORDER BY subject, session, side"),
+        "change": snapshot.sql("SELECT * FROM change ORDER BY subject, session_a, session_b, side"),
+        "speed_band": snapshot.sql("SELECT subject, session, speed_band FROM _speed_band"),
+        "published_mdc": snapshot.sql("SELECT * FROM _published_mdc"),
+        "kinetics": read_kinetics(snapshot),
+        "emg": read_emg(snapshot),
+    }
+
+
+def _needed(lake: Version, known: pl.DataFrame, subjects: tuple[str, ...], groups: tuple[str | None, ...]) -> Version:
+    """The lake without people of whom a page of these subjects needs nothing."""
+    if not subjects:
+        return lake
+    wanted = set(subjects)
+    if "group" in known.columns:
+        wanted |= {s for s, g in known.select("subject", "group").iter_rows() if g is not None and str(g) in groups}
+    there = {s for s, kind in lake.trials().select("subject", "kind").iter_rows() if kind != "static"}
+    people = tuple(sorted(wanted & there))
+    if not set(subjects) & there:  # only static trials: a selection needs others
+        return lake
+    return lake.select(replace(lake.selection, subject=people, where=None, session=(), condition=()))
+
+
+def _order_of_sessions(snapshot: Snapshot) -> dict[str, Any]:
+    rows = snapshot.sql("SELECT subject, session, position, missing FROM _session_order ORDER BY ALL")
+    return {
+        "session_places": {
+            (s, session): position for s, session, position, _ in rows.iter_rows() if position is not None
+        },
+        "order_notes": {s: missing for s, _, _, missing in rows.iter_rows() if missing is not None},
+    }
+
+
+def _reviews(snapshot: Snapshot, shown: tuple[str, ...]) -> pl.DataFrame:
+    return snapshot.sql(
+        "SELECT * FROM review_state WHERE list_contains($subjects, subject) ORDER BY subject, session, trial, reviewed_at",
+        {"subjects": list(shown)},
+    )
 
 
 def group_of(data: ReportData) -> dict[str, str | None]:
@@ -142,43 +222,6 @@ def subject_values(summary: pl.DataFrame, column: str) -> dict[str, float]:
     return dict(means.iter_rows())
 
 
-def reference_ranges(data: ReportData, subject: str, condition: str | None) -> dict[str, tuple[float, float, int]]:
-    """Mean and SD between subjects of the reference group, the subject itself left out: column → (mean, SD, n).
-
-    Rows of the subject's own condition where the group has it, else of all. Empty without a reference group, and a
-    parameter is left out that fewer than ``LEAST_REFERENCE`` others have.
-    """
-    import numpy as np
-    import polars as pl
-
-    if data.reference is None:
-        return {}
-    groups = group_of(data)
-    members = [s for s, group in groups.items() if group == data.reference and s != subject]
-    rows = data.summary.filter(pl.col("subject").is_in(members))
-    same = rows.filter(pl.col("condition").eq_missing(condition))
-    rows = same if same["subject"].n_unique() >= LEAST_REFERENCE else rows
-    found = {}
-    for column in BY_COLUMN:
-        values = list(subject_values(rows, column).values())
-        if len(values) >= LEAST_REFERENCE:
-            found[column] = (float(np.mean(values)), float(np.std(values, ddof=1)), len(values))
-    return found
-
-
-def detectable_change(data: ReportData, column: str, value: float) -> tuple[float, str] | None:
-    """MDC95 of a parameter for a person who has that value now, and its source; None where none is known."""
-    import polars as pl
-
-    own = data.change.filter(pl.col("parameter") == column, pl.col("n_retest").is_not_null())
-    if own.height:
-        return own["mdc95"][0], f"test-retest of {own['n_retest'][0]} people of this lake"
-    published = data.published_mdc.filter(
-        pl.col("parameter") == column, pl.col("from_value") <= value, value < pl.col("below_value")
-    )
-    return (published["mdc95"][0], published["citation"][0]) if published.height else None
-
-
 def _check(
     lake: Version, known: pl.DataFrame, reference: str | None, subjects: tuple[str, ...], retest_group: str | None
 ) -> None:
@@ -192,76 +235,6 @@ def _check(
         if group is not None and group not in groups:
             there = f"there are {', '.join(groups)}" if groups else "no subject has a group (participants.tsv gives it)"
             raise UsageError(f"{option} {group!r} is not a group of the lake's subjects; {there}")
-
-
-def _curves(snapshot: Snapshot) -> pl.DataFrame:
-    """Mean and SD over the steady cycles of a side, of every panel's angle, long."""
-    import polars as pl
-
-    columns: list[tuple[Panel, bool]] = [(p, False) for p in PANELS] + [(p, True) for p in PANELS if p.may_be_relative]
-    values = []
-    for panel, is_relative in columns:
-        name = f"{panel.angle}{'_rel' if is_relative else ''}"
-        left, right = (panel.column(s, is_relative) for s in ("left", "right"))
-        one = f"CASE curves.side WHEN 'left' THEN {left} ELSE {right} END" if left != right else left
-        values += [f"avg({one}) AS {name}_mean", f"stddev_samp({one}) AS {name}_sd", f"count({one}) AS {name}_n"]
-    wide = snapshot.sql(
-        f"SELECT curves.subject, curves.session, trials.condition, curves.side, curves.percent, "
-        f"mode(trials.skeleton) AS skeleton, mode(trials.kind) AS kind, {', '.join(values)} "
-        "FROM cycle_curves AS curves INNER JOIN trials USING (subject, session, trial) "
-        "WHERE curves.is_steady AND curves.person = 0 GROUP BY ALL ORDER BY ALL"
-    )
-    keys = ["subject", "session", "condition", "side", "percent", "skeleton", "kind"]
-    parts = []
-    for panel, is_relative in columns:
-        name = f"{panel.angle}{'_rel' if is_relative else ''}"
-        parts.append(
-            wide.select(
-                *keys,
-                pl.lit(panel.angle).alias("angle"),
-                pl.lit(is_relative).alias("is_relative"),
-                pl.col(f"{name}_mean").alias("mean_deg"),
-                pl.col(f"{name}_sd").alias("sd_deg"),
-                pl.col(f"{name}_n").alias("n_cycles"),
-            ).drop_nulls("mean_deg")
-        )
-    return pl.concat(parts)
-
-
-def _group_curves(snapshot: Snapshot) -> pl.DataFrame:
-    """Mean of subject means by group of the sagittal angles, as lake.mean_curves; relative hip angles where plain ones lack."""
-    import polars as pl
-
-    parts = []
-    for angle in ("hip_flexion", "knee_flexion", "ankle_dorsiflexion"):
-        for name in (f"{angle}_deg", f"{angle}_rel_deg"):
-            try:
-                found = statistics.mean_curves(snapshot, name, by="group")
-            except UsageError:  # no such column: no relative knee, or a lake without groups
-                continue
-            if found.height:
-                parts.append(
-                    found.select(
-                        pl.col("group").cast(pl.String),
-                        pl.lit(angle).alias("angle"),
-                        pl.lit("_rel_" in name).alias("is_relative"),
-                        "percent",
-                        "mean_deg",
-                        "sd_deg",
-                        "n_subjects",
-                    )
-                )
-                break
-    schema = {
-        "group": pl.String,
-        "angle": pl.String,
-        "is_relative": pl.Boolean,
-        "percent": pl.Int32,
-        "mean_deg": pl.Float64,
-        "sd_deg": pl.Float64,
-        "n_subjects": pl.Int64,
-    }
-    return pl.concat(parts) if parts else pl.DataFrame(schema=schema)
 
 
 def _compared(snapshot: Snapshot, summary: pl.DataFrame, subjects: pl.DataFrame) -> pl.DataFrame:

@@ -1,54 +1,50 @@
-"""Figures of one session: kinematic panels, bars of the movement analysis profile, the event timeline of a trial.
+"""Figures of one session: kinematic panels and bars of the movement analysis profile.
 
 Each function says what its figure shows (specification); the renderers draw it.
 """
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
+from neurostore.arrays import Floats
+from neurostore.report.cycle_lists import Curve
 from neurostore.report.panels import BAND_COLOUR, GVS, INK, PANELS, SIDE_COLOURS, SIDE_DASHES, TITLES, Panel
 from neurostore.report.sessions import Session
-from neurostore.report.specification import Axis, Band, Bars, Line, Mark, Note, Plot, Points, Rule
+from neurostore.report.specification import Axis, Band, Bars, Line, Note, Plot, Points, Rule
+from neurostore.report.strides import MOST, spread_out
 
 SIDES = ("left", "right")
 PERCENT = np.arange(101.0)
 CYCLE = tuple((float(at), str(at)) for at in range(0, 101, 20))
 LAST_ROW = tuple(panel.angle for panel in PANELS[-3:])  # its panels name the axis of all above
-_ROWS = {"left": 1.0, "right": 0.0}  # of the timeline
 _SCORES = (*(f"gvs_{angle}_deg" for angle in GVS), "gps_deg")
 
 
-def panel(block: Session, which: Panel) -> Plot | None:
-    """One angle over the cycle: left and right, mean and SD, the reference band, foot off. None where there is no curve."""
+def panel(block: Session, which: Panel, has_strides: bool = False) -> Plot | None:
+    """One angle over the cycle: left and right, mean and SD, the reference band, foot off. None where there is no curve.
+
+    has_strides : a thin line per stride instead of SD and the session before. The page adds its strides itself, from packed
+    data, so a panel without a mean has an empty figure there.
+    """
     curves = {side: block.curves[which.angle, side] for side in SIDES if (which.angle, side) in block.curves}
-    if not curves:
+    strides = strides_of(block, which.angle)
+    if not curves and not strides:
         return None
-    is_relative = any(c.is_relative for c in curves.values())
-    marks: list[Line | Band] = []
-    band = None if is_fixed(block, which.angle) else block.band(which.angle)
-    if band is not None:
-        lower, upper = band.mean - band.sd, band.mean + band.sd
-        marks += [
-            Band(band.percent, lower, upper, BAND_COLOUR, {"role": "band"}, 0.28, band.name),
-            Line(band.percent, band.mean, BAND_COLOUR, {"role": "band mean"}, band.name, width=1.2),
-        ]
-    for side, curve in curves.items():
-        if np.isfinite(curve.sd).any():
-            lower, upper = curve.mean - curve.sd, curve.mean + curve.sd
-            marks.append(Band(PERCENT, lower, upper, SIDE_COLOURS[side], {"role": "sd", "side": side}))
-    for side in curves:
-        earlier = block.before.curves.get((which.angle, side)) if block.before else None
-        if earlier is not None and block.before and earlier.is_relative == curves[side].is_relative:
-            tags = {"role": "before", "side": side}
-            name = f"{side}, {block.before.session}"
-            marks.append(Line(PERCENT, earlier.mean, SIDE_COLOURS[side], tags, name, "dot", 1.3))
+    is_relative = any(c.is_relative for c in curves.values()) or (
+        not curves and any(which.angle in s.relative for side in SIDES for s in block.strides.get(side, []))
+    )
+    marks: list[Line | Band] = [*_reference(block, which)]
+    if not has_strides:
+        marks += [*deviations(curves), *_earlier(block, which, curves)]
+    lines = stride_lines(strides)
+    marks += lines if has_strides else []
     for side, curve in curves.items():
         of_mean = {"role": "mean", "side": side, "n": curve.n_cycles}
-        marks.append(Line(PERCENT, curve.mean, SIDE_COLOURS[side], of_mean, side, SIDE_DASHES[side]))
+        width = 1.4 if has_strides else 2.2
+        marks.append(Line(PERCENT, curve.mean, SIDE_COLOURS[side], of_mean, side, SIDE_DASHES[side], width))
     rules = tuple(
         Rule(percent, SIDE_COLOURS[side], side, SIDE_DASHES[side])
         for side, percent in block.foot_off.items()
@@ -58,7 +54,7 @@ def panel(block: Session, which: Panel) -> Plot | None:
     return Plot(
         (*marks, *rules),
         x=Axis("gait cycle (%)" if is_last else "", (0, 100), CYCLE, decimals=0),
-        y=Axis(range=_range(which, marks, is_relative), n_ticks=6, decimals=1),
+        y=Axis(range=_range(which, [*marks, *lines], is_relative), n_ticks=6, decimals=1),
         title=which.title,
         unit=f"°{', from neutral' if is_relative else ''}",
         notes=(Note(f"▲ {which.up}", 1, 1, "right top"), Note(f"▼ {which.down}", 1, 0, "right bottom")),
@@ -66,6 +62,58 @@ def panel(block: Session, which: Panel) -> Plot | None:
         margins=(34, 14, 30, 41 if is_last else 26),
         is_unified=True,
     )
+
+
+def strides_of(block: Session, name: str) -> dict[str, list[Floats]]:
+    """Side → the curves of its single strides, as many as can be told apart."""
+    found = {}
+    for side in SIDES:
+        curves = [s.curves[name] for s in spread_out(block.strides.get(side, []), MOST) if name in s.curves]
+        if curves:
+            found[side] = curves
+    return found
+
+
+def stride_lines(strides: dict[str, list[Floats]]) -> list[Line]:
+    """A thin line per stride."""
+    return [
+        Line(PERCENT, curve, SIDE_COLOURS[side], {"role": "stride", "side": side}, width=0.7)
+        for side, curves in strides.items()
+        for curve in curves
+    ]
+
+
+def _reference(block: Session, which: Panel) -> list[Line | Band]:
+    band = None if is_fixed(block, which.angle) else block.band(which.angle)
+    if band is None:
+        return []
+    lower, upper = band.mean - band.sd, band.mean + band.sd
+    return [
+        Band(band.percent, lower, upper, BAND_COLOUR, {"role": "band"}, 0.28, band.name),
+        Line(band.percent, band.mean, BAND_COLOUR, {"role": "band mean"}, band.name, width=1.2),
+    ]
+
+
+def deviations(curves: dict[str, Curve]) -> list[Band]:
+    """Mean ± SD between the strides of each side."""
+    return [
+        Band(PERCENT, c.mean - c.sd, c.mean + c.sd, SIDE_COLOURS[side], {"role": "sd", "side": side})
+        for side, c in curves.items()
+        if np.isfinite(c.sd).any()
+    ]
+
+
+def _earlier(block: Session, which: Panel, curves: dict[str, Curve]) -> list[Line]:
+    """The mean of the session before, where it is of the same kind of angle."""
+    if block.before is None:
+        return []
+    found = []
+    for side in curves:
+        earlier = block.before.curves.get((which.angle, side))
+        if earlier is not None and earlier.is_relative == curves[side].is_relative:
+            tags, name = {"role": "before", "side": side}, f"{side}, {block.before.session}"
+            found.append(Line(PERCENT, earlier.mean, SIDE_COLOURS[side], tags, name, "dot", 1.3))
+    return found
 
 
 def is_fixed(block: Session, angle: str) -> bool:
@@ -130,126 +178,6 @@ def control_scores(block: Session) -> dict[str, float]:
     rows = block.data.profile.filter(pl.col("subject").is_in(members), pl.col("side").is_in(["left", "right"]))
     people = rows.group_by("subject").agg(pl.col("^gvs_.*_deg$").mean(), pl.col("gps_deg").mean())
     return {c: float(people[c].median()) for c in _SCORES if people[c].count() >= 3}  # type: ignore[arg-type]
-
-
-def timeline(block: Session, trial: str) -> Plot:
-    """Stance and swing of both feet over a trial, with every event; file events of the source as open marks."""
-    marks: list[Mark] = []
-    for side in SIDES:
-        marks += [*_stances(block, trial, side), *_events(block, trial, side)]
-    nothing = Note("no gait event found", 0.5, 0.5, "center middle")
-    return Plot(
-        tuple(marks),
-        x=Axis("time (s)", span_of(block, trial), has_zero_line=False),
-        y=Axis("", (-0.6, 1.6), ((0, "right"), (1, "left")), has_grid=False, has_zero_line=False),
-        notes=() if marks else (nothing,),
-        height=150,
-        margins=(44, 10, 8, 34),
-        has_cursor=True,
-    )
-
-
-def _stances(block: Session, trial: str, side: str) -> list[Bars]:
-    """Bars of stance: of steady cycles, of others (hatched), and outside whole cycles (hollow)."""
-    import polars as pl
-
-    cycles = block.rows(block.data.cycles, False).filter(pl.col("trial") == trial, pl.col("side") == side)
-    colour, name = SIDE_COLOURS[side], f"{side} stance"
-    bars = []
-    for is_steady in (True, False):
-        part = cycles.filter(pl.col("is_steady") == is_steady).drop_nulls(["foot_off_s"])
-        if part.height:
-            length = (part["foot_off_s"] - part["start_s"]).to_numpy()
-            bars.append(
-                Bars(
-                    np.full(part.height, _ROWS[side]),
-                    length,
-                    colour,
-                    {"role": "stance", "side": side},
-                    name,
-                    part["start_s"].to_numpy(),
-                    is_lying=True,
-                    opacity=0.85 if is_steady else 0.3,
-                    hatch="" if is_steady else "/",
-                    details=tuple("steady" if is_steady else str(r or "not steady") for r in part["reason"]),
-                    pointer="from {start:.2f} s for {x:.2f} s\n{detail}",
-                )
-            )
-    outside = np.array(lone_stances(block, trial, side)).reshape(-1, 2)
-    if len(outside):
-        tags = {"role": "stance outside", "side": side}
-        bars.append(
-            Bars(
-                np.full(len(outside), _ROWS[side]),
-                outside[:, 1] - outside[:, 0],
-                colour,
-                tags,
-                f"{name} outside whole cycles",
-                outside[:, 0],
-                is_lying=True,
-                is_hollow=True,
-                pointer="from {start:.2f} s for {x:.2f} s",
-            )
-        )
-    return bars
-
-
-def _events(block: Session, trial: str, side: str) -> list[Points]:
-    """Points of foot strikes and foot offs; those that the source file states are open and a little higher."""
-    import polars as pl
-
-    events = block.rows(block.data.events, False).filter(pl.col("trial") == trial, pl.col("side") == side)
-    points = []
-    for source, is_ours in (("computed", True), ("file", False)):
-        for event, symbol in (("foot_strike", "triangle-down"), ("foot_off", "triangle-up")):
-            part = events.filter(pl.col("event") == event, pl.col("source") == source)
-            if not part.height:
-                continue
-            lift = (0.34 if event == "foot_strike" else -0.34) + (0 if is_ours else 0.08)
-            points.append(
-                Points(
-                    part["time_s"].to_numpy(),
-                    np.full(part.height, _ROWS[side] + lift),
-                    SIDE_COLOURS[side],
-                    {"role": event, "side": side, "source": source},
-                    symbol,
-                    8,
-                    f"{side} {event.replace('_', ' ')}",
-                    is_open=not is_ours,
-                    details=tuple(
-                        f"{method or source}{'' if spread is None else f', methods {spread:.0f} ms apart'}"
-                        for method, spread in part.select("method", "spread_ms").iter_rows()
-                    ),
-                    pointer="{x:.3f} s\n{detail}",
-                )
-            )
-    return points
-
-
-def span_of(block: Session, trial: str) -> tuple[float, float]:
-    """First and last second of a trial: on its own clock, as far as duration and events show."""
-    import polars as pl
-
-    row = block.rows(block.data.trials, False).filter(pl.col("trial") == trial)
-    times = block.rows(block.data.events, False).filter(pl.col("trial") == trial)["time_s"].to_list()
-    duration = float(row["duration_s"][0])
-    start = min([0.0, *times]) if not times or min(times) < duration else min(times) - 0.2
-    return round(start, 3), round(max([start + duration, *times]), 3)
-
-
-def lone_stances(block: Session, trial: str, side: str) -> list[tuple[float, float]]:
-    """(strike, off) in seconds of stances that belong to no whole cycle: of computed events that follow each other."""
-    import polars as pl
-
-    mine = pl.col("trial") == trial, pl.col("side") == side
-    begun = set(block.rows(block.data.cycles, False).filter(*mine)["start_s"])
-    events = block.rows(block.data.events, False).filter(*mine, pl.col("source") == "computed").sort("time_s")
-    rows = list(events.select("event", "time_s").iter_rows())
-    return [
-        (start, end)
-        for (first, start), (second, end) in pairwise(rows)
-        if (first, second) == ("foot_strike", "foot_off") and start not in begun
-    ]
 
 
 def _range(which: Panel, marks: list[Line | Band], is_relative: bool) -> tuple[float, float]:

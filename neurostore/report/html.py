@@ -48,7 +48,7 @@ def table(head: Iterable[Any], rows: Iterable[Iterable[Any]], label: str) -> Htm
     return tag("div", whole, class_="scroll", tabindex="0", role="region", aria_label=label)
 
 
-_VOID = ("br", "input", "meta", "link", "hr")
+_VOID = ("br", "img", "input", "meta", "link", "hr")
 
 
 def _cell(cell: Any, first: bool) -> Html:

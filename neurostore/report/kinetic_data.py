@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from neurostore import normative
+from neurostore.report.cycle_lists import Band, Curve
 from neurostore.report.kinetic_panels import KINETIC_PANELS
-from neurostore.report.sessions import Band, Curve
 
 if TYPE_CHECKING:
     import polars as pl

@@ -5,17 +5,17 @@ Each function says what its figure shows (specification); the renderers draw it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from neurostore import normative
-from neurostore.report.figures import CYCLE, PERCENT, SIDES
+from neurostore.report.cycle_lists import Band as Reference
+from neurostore.report.cycle_lists import Curve
+from neurostore.report.figures import CYCLE, PERCENT, SIDES, deviations
 from neurostore.report.kinetic_panels import KINETIC_PANELS, KineticPanel
 from neurostore.report.panels import BAND_COLOUR, SIDE_COLOURS, SIDE_DASHES
-from neurostore.report.sessions import Band as Reference
-from neurostore.report.sessions import Curve
 from neurostore.report.specification import Axis, Band, Bars, Line, Note, Plot, Rule
 
 if TYPE_CHECKING:
@@ -41,26 +41,31 @@ def kinetic_panel(
     curves: Mapping[tuple[str, str], Curve],
     band: Reference | None,
     foot_off: Mapping[str, float],
+    lines: Sequence[Line] = (),
+    has_spread: bool = True,
 ) -> Plot | None:
-    """One quantity over the cycle: left and right, mean and SD, the norm, foot off. None where there is no curve."""
+    """One quantity over the cycle: left and right, mean and SD, the norm, foot off. None where there is no curve.
+
+    Parameters
+    ----------
+    lines : below the means: of single strides, or of the session before. has_spread : the SD is shown.
+    """
     mine = {side: curves[which.quantity, side] for side in SIDES if (which.quantity, side) in curves}
-    if not mine:
+    if not mine and not lines:
         return None
     marks: list[Line | Band] = []
-    if band is not None:
+    if band is not None and mine:
         marks += [
             Band(
                 band.percent, band.mean - band.sd, band.mean + band.sd, BAND_COLOUR, {"role": "band"}, 0.28, band.name
             ),
             Line(band.percent, band.mean, BAND_COLOUR, {"role": "band mean"}, band.name, width=1.2),
         ]
-    for side, curve in mine.items():
-        if np.isfinite(curve.sd).any():
-            tags = {"role": "sd", "side": side}
-            marks.append(Band(PERCENT, curve.mean - curve.sd, curve.mean + curve.sd, SIDE_COLOURS[side], tags))
+    marks += [*(deviations(mine) if has_spread else ()), *lines]
     for side, curve in mine.items():
         of_mean = {"role": "mean", "side": side, "n": curve.n_cycles}
-        marks.append(Line(PERCENT, curve.mean, SIDE_COLOURS[side], of_mean, side, SIDE_DASHES[side]))
+        width = 2.2 if has_spread else 1.4
+        marks.append(Line(PERCENT, curve.mean, SIDE_COLOURS[side], of_mean, side, SIDE_DASHES[side], width))
     rules = [Rule(foot_off[s], SIDE_COLOURS[s], s, SIDE_DASHES[s]) for s in mine if s in foot_off]
     notes = [Note(f"▲ {which.up}", 1, 1, "right top")]
     if which.down:
@@ -96,6 +101,16 @@ def emg_figure(rows: pl.DataFrame, foot_off: Mapping[str, float]) -> list[Plot]:
     return sorted(found, key=lambda plot: (str(plot.meta["muscle"]), str(plot.meta["side"])))
 
 
+def normal_bars(muscle: str) -> list[Bars]:
+    """When a muscle is normally active, as bars below zero; nothing for a muscle without a norm."""
+    intervals = normative.normal_activation().get(muscle, ())
+    if not intervals:
+        return []
+    start, end = np.array(intervals).T
+    name, tags = normative.EMG_NAME, {"role": "normal activation"}
+    return [Bars(np.full(len(start), -0.12), end - start, BAND_COLOUR, tags, name, start, is_lying=True, width=0.12)]
+
+
 def _emg_panel(muscle: str, side: object, part: pl.DataFrame, foot_off: Mapping[str, float]) -> Plot:
     colour = SIDE_COLOURS.get(str(side), BAND_COLOUR)
     known = part.drop_nulls(["percent", "mean"]).sort("percent")
@@ -107,12 +122,7 @@ def _emg_panel(muscle: str, side: object, part: pl.DataFrame, foot_off: Mapping[
         if np.isfinite(sd).any():
             marks.append(Band(percent, np.maximum(mean - sd, 0), mean + sd, colour, {**tags, "role": "sd"}))
         marks.append(Line(percent, mean, colour, {**tags, "role": "mean"}, str(side or "")))
-    intervals = normative.normal_activation().get(muscle, ())
-    if intervals:
-        start, end = np.array(intervals).T
-        name, tags = normative.EMG_NAME, {"role": "normal activation"}
-        at = np.full(len(start), -0.12)
-        marks.append(Bars(at, end - start, BAND_COLOUR, tags, name, start, is_lying=True, width=0.12))
+    marks += normal_bars(muscle)
     if str(side) in foot_off:
         marks.append(Rule(foot_off[str(side)], colour, str(side), "dash"))
     top = max([1.2, *(float(np.nanmax(m.upper)) for m in marks if isinstance(m, Band))])

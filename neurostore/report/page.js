@@ -17,6 +17,8 @@
     figure.dataset.drawn = "yes";
     const plot = figure.querySelector(".plot");
     const { data, layout } = JSON.parse(figure.querySelector("script").textContent);
+    const isCyclic = figure.classList.contains("cyclic");
+    if (isCyclic) addStrides(figure, data);
     filterFigure(data, layout);
     if (plot.clientWidth < 520 && layout.xaxis.type === "category") { // names of bars need to stand upright on a phone
       layout.xaxis.tickangle = 90;
@@ -25,14 +27,21 @@
     }
     if (plot.clientWidth < 480 && layout.yaxis.scaleanchor) layout.height = plot.clientWidth + 60; // a square is enough for a map
     plot.style.minHeight = `${layout.height}px`;
-    Plotly.newPlot(plot, data, layout, { ...CONFIG, displayModeBar: figure.classList.contains("panel") ? false : "hover" });
+    Plotly.newPlot(plot, data, layout, configOf(figure));
     plot.on("plotly_click", (event) => {
       const point = event.points[0];
       if (point.data.meta && ["map", "subjects"].includes(point.data.meta.role)) choose(point.customdata);
     });
     freeze(plot);
     plot.on("plotly_afterplot", () => freeze(plot));
+    if (isCyclic) {
+      listen(figure, plot);
+      const view = views.get(figure.closest("article.subject"));
+      if (view) view.moveLines();
+    }
   }
+
+  const configOf = (figure) => ({ ...CONFIG, displayModeBar: figure.classList.contains("panel") ? false : "hover" });
 
   // A viewBox lets the print style sheet scale a drawing that has a fixed size in pixels.
   function freeze(plot) {
@@ -45,9 +54,12 @@
   // Sets what the filters say on traces and shapes before, or after, they are drawn.
   function filterFigure(data, layout) {
     const side = chosen("side"), group = chosen("group"), subject = chosen("subject");
+    const isEvery = chosen("strides") === "strides", isAlone = !data.some((trace) => (trace.meta || {}).role === "mean");
     for (const trace of data) {
       const meta = trace.meta || {};
       if (meta.side) trace.visible = side === "" || meta.side === side || meta.side === "both";
+      if (["sd", "before"].includes(meta.role) && isEvery) trace.visible = false;
+      if (["stride", "chosen"].includes(meta.role) && !(isEvery || isAlone)) trace.visible = false;
       if (meta.group) trace.opacity = group === "" || meta.group === group ? 1 : 0.12;
     }
     const ring = data.find((trace) => trace.meta && trace.meta.role === "ring");
@@ -66,7 +78,7 @@
     if (!figure.dataset.drawn) return;
     const plot = figure.querySelector(".plot");
     filterFigure(plot.data, plot.layout);
-    Plotly.react(plot, plot.data, plot.layout, CONFIG);
+    Plotly.react(plot, plot.data, plot.layout, configOf(figure));
   }
 
   const watcher = new IntersectionObserver(
@@ -106,6 +118,19 @@
     }
   }
 
+  // Goes to the person that the address names after #; another name is left alone.
+  function toPerson() {
+    let wanted = location.hash.slice(1);
+    try { wanted = decodeURIComponent(wanted); } catch { /* a lone % is no code: taken as it is */ }
+    if ([...select("subject").options].some((option) => option.value === wanted && wanted !== "*")) {
+      if (select("group").value && select("subject").querySelector(`option[value="${CSS.escape(wanted)}"]`).disabled) {
+        select("group").value = "";
+        groupChanged();
+      }
+      choose(wanted);
+    }
+  }
+
   function groupChanged() {
     const group = chosen("group");
     for (const option of select("subject").options) {
@@ -122,52 +147,96 @@
     showPeople();
     all("figure.figure").forEach(refresh);
     all("article.subject:not([hidden])").forEach(startTrials);
-    if (chosen("subject") !== "*") history.replaceState(null, "", `#${encodeURIComponent(chosen("subject"))}`);
+    if (hasStarted && chosen("subject") !== "*") history.replaceState(null, "", `#${encodeURIComponent(chosen("subject"))}`);
   }
 
-  // Trials of a person: timeline and player
+  // Trials of a person, and the strides that its panels share with them
+
+  const views = new Map(); // article → TrialView
+  const strides = new Map(); // block → Strides, or null without any
 
   function startTrials(article) {
-    const choice = article.querySelector(".trial-choice select");
-    if (!choice || article.dataset.started) return;
-    article.dataset.started = "yes";
-    const player = new SkeletonPlayer(article.querySelector(".player"), (time) => {
-      const plot = article.querySelector(".timeline:not([hidden]) .plot");
-      if (plot && plot._fullLayout && plot.layout.shapes) moveCursor(plot, time);
-    });
-    const show = () => {
-      for (const part of all(".trial", article)) part.hidden = part.id !== choice.value;
-      const part = document.getElementById(choice.value);
-      all("figure.figure", part).forEach(draw);
-      const clip = part.querySelector("script.clip");
-      const events = part.querySelector("script.phases");
-      player.show(clip ? JSON.parse(clip.textContent) : null, JSON.parse(events.textContent), choice.selectedOptions[0].textContent);
-    };
-    choice.addEventListener("change", show);
-    show();
+    if (!article.querySelector(".trial-choice select") || views.has(article)) return;
+    views.set(article, new TrialView(article, draw));
+    article.addEventListener("stride", (event) => markStride(article, event.detail));
   }
 
-  function moveCursor(plot, time) {
-    const update = { "shapes[0].x0": time, "shapes[0].x1": time, "shapes[0].visible": true };
-    if (!plot.dataset.moving) {
-      plot.dataset.moving = "yes";
-      requestAnimationFrame(() => { delete plot.dataset.moving; Plotly.relayout(plot, plot.pending); });
+  function stridesOf(block) {
+    if (!block) return null;
+    if (!strides.has(block)) {
+      const script = block.querySelector("script.strides");
+      strides.set(block, script ? new Strides(script.textContent) : null);
     }
-    plot.pending = update;
+    return strides.get(block);
+  }
+
+  function addStrides(figure, data) {
+    const found = stridesOf(figure.closest(".block")), curve = figure.dataset.curve;
+    if (found && found.has(curve)) data.push(...found.traces(curve));
+  }
+
+  function markStride(article, chosen) {
+    for (const figure of all("figure.cyclic", article)) {
+      const plot = figure.querySelector(".plot");
+      if (!plot.data) continue;
+      const trace = plot.data.find((t) => t.meta && t.meta.role === "chosen");
+      const found = stridesOf(figure.closest(".block"));
+      if (!trace || !found) continue;
+      const index = found.list.findIndex((s) => s.trial === chosen.trial && s.side === chosen.side && s.cycle === chosen.cycle);
+      trace.x = index < 0 ? [] : found.percents();
+      trace.y = index < 0 ? [] : found.values(figure.dataset.curve, index);
+      trace.meta.side = index < 0 ? "" : chosen.side;
+      refresh(figure);
+    }
+  }
+
+  // A click in a panel goes to that percent: of the nearest stride where each is shown, else of the cycle chosen below.
+  function listen(figure, plot) {
+    let from = null;
+    plot.addEventListener("pointerdown", (event) => { from = [event.clientX, event.clientY]; }, true);
+    document.addEventListener("pointerup", (event) => {
+      const was = from;
+      from = null;
+      if (!was || Math.hypot(event.clientX - was[0], event.clientY - was[1]) > 6) return;
+      const box = plot.getBoundingClientRect(), size = plot._fullLayout._size;
+      const across = (event.clientX - box.left - size.l) / size.w, up = 1 - (event.clientY - box.top - size.t) / size.h;
+      if (across >= 0 && across <= 1 && up >= 0 && up <= 1) pick(figure, plot, 100 * across, up);
+    });
+  }
+
+  function pick(figure, plot, percent, up) {
+    const article = figure.closest("article.subject"), block = figure.closest(".block"), view = views.get(article);
+    const found = stridesOf(block);
+    if (!view || !found) return;
+    const isEvery = chosen("strides") === "strides" || !plot.data.some((trace) => (trace.meta || {}).role === "mean");
+    if (isEvery) {
+      const [low, high] = plot._fullLayout.yaxis.range;
+      const sides = chosen("side") ? [chosen("side")] : ["left", "right"];
+      const index = found.nearest(figure.dataset.curve, percent, low + up * (high - low), sides);
+      if (index < 0) return;
+      view.toStride(found.list[index], percent);
+      article.querySelector(".viewer").scrollIntoView({ block: "nearest" });
+    } else if (view.block() === block) {
+      view.toPercent(percent);
+    } else {
+      view.toStride(found.list[0], percent);
+    }
   }
 
   // Start
 
+  let hasStarted = false;
   body.classList.remove("no-script");
   select("group").addEventListener("change", groupChanged);
-  for (const name of ["subject", "session", "side"]) if (select(name)) select(name).addEventListener("change", changed);
+  for (const name of ["subject", "session", "side", "strides"]) if (select(name)) select(name).addEventListener("change", changed);
   step("previous").addEventListener("click", () => choose(neighbour(-1)));
   step("next").addEventListener("click", () => choose(neighbour(1)));
   document.getElementById("print").addEventListener("click", () => window.print());
   window.addEventListener("beforeprint", drawAll);
-  const wanted = decodeURIComponent(location.hash.slice(1));
-  if (people().some((option) => option.value === wanted)) select("subject").value = wanted;
   groupChanged();
+  hasStarted = true;
   all("figure.figure").forEach((figure) => watcher.observe(figure));
+  toPerson();
+  window.addEventListener("hashchange", toPerson);
   window.report = { drawAll, choose };
 })();

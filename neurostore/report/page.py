@@ -14,16 +14,19 @@ from neurostore.errors import MissingExtraError
 from neurostore.release import VERSION
 from neurostore.report import cohort_figures, sections
 from neurostore.report.data import LEAST_REFERENCE, ReportData, group_of
+from neurostore.report.figure_element import figure
 from neurostore.report.html import Html, raw, tag
 from neurostore.report.panels import BY_COLUMN, NO_GROUP, OVERVIEW, TITLES
 from neurostore.report.sessions import sessions_of
+from neurostore.report.tables import subject_details
 
 
 def build(data: ReportData) -> str:
     """The whole report as one HTML document. Raises MissingExtraError where plotly is not installed."""
-    scripts = {"plotly": _plotly(), "player": _asset("player.js"), "page": _asset("page.js")}
+    own = {name: _asset(f"{name}.js") for name in ("player", "strides", "trials", "page")}
+    scripts = {"plotly": _plotly(), **own}
     slots = {
-        "title": tag("x", f"Gait report, {len(data.shown)} subjects")[3:-4],
+        "title": tag("x", title_of(data))[3:-4],
         "css": _asset("page.css"),
         "policy": _policy(scripts.values()),
         "body": _body(data),
@@ -37,12 +40,13 @@ def _body(data: ReportData) -> Html:
     people = [article for subject in data.shown for article in [sections.subject_article(data, subject)]]
     main = tag(
         "main",
-        cohort_section(data),
-        likeness_section(data),
+        (cohort_section(data), likeness_section(data)) if data.is_cohort else None,
         tag(
             "section",
-            tag("h2", "Subjects"),
-            tag("p", "One person at a time: choose above, or click a point in a figure.", class_="soft screen"),
+            tag("h2", "Subjects" if len(data.shown) > 1 else "Subject"),
+            tag("p", "One person at a time: choose above, or click a point in a figure.", class_="soft screen")
+            if len(data.shown) > 1
+            else None,
             people,
             id="people",
         ),
@@ -53,13 +57,25 @@ def _body(data: ReportData) -> Html:
     return raw("\n".join([skip, _head(data), filters(data), main, methods(data)]))
 
 
-def _head(data: ReportData) -> Html:
+def title_of(data: ReportData) -> str:
+    """The title: the option, else of the one person shown, else how many people it is of."""
+    if data.details.title:
+        return data.details.title
+    if len(data.shown) == 1:
+        return subject_details(data, data.shown[0]).title or f"Gait report of {data.shown[0]}"
+    return f"Gait report, {len(data.shown)} subjects"
+
+
+def source_of(data: ReportData) -> str:
+    """The lake, its version and release, the day and the software, in one line."""
     lake = data.lake_path.rstrip("/").rsplit("/", 1)[-1]
-    text = (
-        f"Lake {lake}, {data.state.removeprefix('lake ')} · made {date.today().isoformat()} by neurostore {VERSION} · "
-        f"compared with {reference_name(data)}"
-    )
-    return tag("header", tag("h1", "Gait report"), tag("p", text, class_="soft"), class_="top")
+    state = data.state.removeprefix("lake ")
+    return f"Lake {lake}, {state} · made {date.today().isoformat()} by neurostore {VERSION}"
+
+
+def _head(data: ReportData) -> Html:
+    text = f"{source_of(data)} · compared with {reference_name(data)}"
+    return tag("header", tag("h1", title_of(data)), tag("p", text, class_="soft"), class_="top")
 
 
 def reference_name(data: ReportData) -> str:
@@ -73,8 +89,10 @@ def filters(data: ReportData) -> Html:
     order = [
         g for g in cohort_figures.groups_in_order(data) if any((groups.get(s) or NO_GROUP) == g for s in data.shown)
     ]
-    people = [tag("option", s, value=s, data_group=groups.get(s) or NO_GROUP) for s in data.shown]
-    sessions = sorted({b.session for s in data.shown for b in sessions_of(data, s)})
+    walkers = set(data.summary["subject"])
+    opened = next((s for s in data.shown if s in walkers), None)
+    people = [tag("option", s, value=s, data_group=groups.get(s) or NO_GROUP, selected=s == opened) for s in data.shown]
+    sessions = sessions_in_order(data)
     choices = [
         _choice("group", "Group", [tag("option", "All groups", value=""), *(tag("option", g, value=g) for g in order)]),
         _choice("subject", "Subject", [*people, tag("option", "Everybody (for printing)", value="*")]),
@@ -87,6 +105,11 @@ def filters(data: ReportData) -> Html:
         else None,
         _choice(
             "side", "Side", [tag("option", t, value=v) for t, v in (("Both", ""), ("Left", "left"), ("Right", "right"))]
+        ),
+        _choice(
+            "strides",
+            "Curves",
+            [tag("option", t, value=v) for t, v in (("Mean ± SD", ""), ("Every stride", "strides"))],
         ),
         tag(
             "button",
@@ -101,6 +124,16 @@ def filters(data: ReportData) -> Html:
         tag("button", "Print", type="button", id="print"),
     ]
     return tag("nav", tag("div", choices), class_="filters", aria_label="Filters")
+
+
+def sessions_in_order(data: ReportData) -> list[str]:
+    """Names of all sessions in order of time as far as the people shown have one; the others after them by name."""
+    places: dict[str, int] = {}
+    for subject in data.shown:
+        for i, block in enumerate(sessions_of(data, subject)):
+            place = i if (subject, block.session) in data.session_places else len(data.trials)
+            places[block.session] = min(places.get(block.session, place), place)
+    return sorted(places, key=lambda session: (places[session], session))
 
 
 def cohort_section(data: ReportData) -> Html:
@@ -141,7 +174,7 @@ def parameters_by_group(data: ReportData) -> Html | None:
         "Each point is a person (median over steady cycles, mean of sides and sessions); the mark beside each group is its mean "
         "± SD. The person chosen above is ringed."
     )
-    drawn = [sections.figure(f, f"parameter-{c}", f"{BY_COLUMN[c].title} of each person by group") for c, f in shown]
+    drawn = [figure(f, f"parameter-{c}", f"{BY_COLUMN[c].title} of each person by group") for c, f in shown]
     if not drawn:
         return None
     return tag("div", tag("h3", "Parameters by group"), tag("p", text, class_="soft"), tag("div", drawn, class_="grid"))
@@ -154,7 +187,7 @@ def curves_by_group(data: ReportData) -> Html | None:
     if not shown:
         return None
     text = f"Mean of subject means over steady cycles; band: ± SD between people, for {LEAST_REFERENCE} people or more."
-    drawn = [sections.figure(f, f"group-curves-{a}", f"{TITLES[a]}: mean curve of each group") for a, f in shown]
+    drawn = [figure(f, f"group-curves-{a}", f"{TITLES[a]}: mean curve of each group") for a, f in shown]
     head = tag("h3", "Mean curves by group"), tag("p", text, class_="soft"), sections.group_key(data)
     return tag("div", head, tag("div", drawn, class_="grid"))
 
@@ -173,14 +206,14 @@ def likeness_section(data: ReportData) -> Html:
         tag("p", data.distances_note, class_="soft"),
         tag(
             "div",
-            sections.figure(
+            figure(
                 heat,
                 "heatmap",
                 "distance matrix of the subjects with a tree",
                 f"Distances between {len(data.distances or ())} people, ordered by similarity: average linkage, optimal leaf order; the "
                 "height in the tree is the distance at which people join. Colour and symbol show the group.",
             ),
-            sections.figure(
+            figure(
                 plane,
                 "map",
                 "map of the subjects, near where they walk alike",

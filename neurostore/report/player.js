@@ -8,10 +8,12 @@ class SkeletonPlayer {
   constructor(element, onTime) {
     this.element = element;
     this.canvas = element.querySelector("canvas");
-    this.slider = element.querySelector("input[type=range]");
+    this.slider = element.querySelector("input.frame");
     this.button = element.querySelector("button.play");
     this.speed = element.querySelector("select.speed");
-    this.said = element.querySelector("output");
+    this.shown = element.querySelector("select.forces");
+    this.shown.addEventListener("change", () => this.draw(false));
+    this.said = element.querySelector("output.time");
     this.onTime = onTime;
     this.yaw = 0.9;
     this.pitch = 0.18;
@@ -22,7 +24,7 @@ class SkeletonPlayer {
       view.addEventListener("click", () => {
         this.yaw = this.heading + Number(view.dataset.yaw);
         this.pitch = Number(view.dataset.pitch);
-        this.draw();
+        this.draw(false);
       });
     }
     this.canvas.addEventListener("pointerdown", (event) => { this.canvas.setPointerCapture(event.pointerId); this.from = [event.clientX, event.clientY]; });
@@ -38,16 +40,16 @@ class SkeletonPlayer {
       event.preventDefault();
       this.turn(...by);
     });
-    new ResizeObserver(() => this.draw()).observe(this.canvas);
+    new ResizeObserver(() => this.draw(false)).observe(this.canvas);
   }
 
   turn(yaw, pitch) {
     this.yaw += yaw;
     this.pitch = Math.max(-0.1, Math.min(1.5, this.pitch + pitch));
-    this.draw();
+    this.draw(false);
   }
 
-  // clip: points, links, time_s, positions (base64 int16 mm) or null; phases: strikes and offs of each side.
+  // clip: points, links, time_s, positions (base64 int16 mm), perhaps forces, or null; phases: strikes and offs of each side.
   show(clip, phases, name) {
     this.pause();
     this.phases = phases;
@@ -56,6 +58,8 @@ class SkeletonPlayer {
     if (clip === null) return;
     const bytes = Uint8Array.from(atob(clip.positions), (character) => character.charCodeAt(0));
     this.xyz = new Int16Array(bytes.buffer);
+    this.forces = clip.forces ? { ...clip.forces, values: new Int16Array(Uint8Array.from(atob(clip.forces.values), (c) => c.charCodeAt(0)).buffer) } : null;
+    this.element.querySelector("label.forces").hidden = !this.forces;
     this.slider.max = clip.time_s.length - 1;
     this.slider.value = 0;
     this.slider.setAttribute("aria-label", `Frame of ${name}`);
@@ -115,12 +119,23 @@ class SkeletonPlayer {
     requestAnimationFrame(next);
   }
 
+  // Shows the frame nearest to a time, without telling of it.
+  seek(time) {
+    if (!this.clip) return;
+    this.pause();
+    const times = this.clip.time_s;
+    let frame = 0;
+    while (frame < times.length - 1 && Math.abs(times[frame + 1] - time) <= Math.abs(times[frame] - time)) frame++;
+    this.slider.value = frame;
+    this.draw(false);
+  }
+
   pause() {
     this.playing = false;
     this.button.textContent = "Play";
   }
 
-  draw() {
+  draw(isTold = true) {
     if (!this.clip || !this.canvas.clientWidth) return;
     const ratio = window.devicePixelRatio || 1, width = this.canvas.clientWidth, height = this.canvas.clientHeight;
     if (this.canvas.width !== Math.round(width * ratio)) this.canvas.width = Math.round(width * ratio);
@@ -138,6 +153,7 @@ class SkeletonPlayer {
       return [width / 2 + across * scale, height * 0.5 - (y * cp - towards * sp) * scale, y * sp + towards * cp];
     };
     this.grid(pen, place, middle);
+    if (this.forces) this.vectors(pen, place, this.clip.time_s[frame]);
     const drawn = [];
     for (const [a, b, side] of this.clip.links) {
       const p = this.at(frame, a), q = this.at(frame, b);
@@ -161,7 +177,49 @@ class SkeletonPlayer {
     const time = this.clip.time_s[frame];
     this.said.textContent = `${time.toFixed(2)} s — ${this.phase("left", time)}; ${this.phase("right", time)}`;
     this.slider.setAttribute("aria-valuetext", this.said.textContent);
-    this.onTime(time);
+    if (isTold) this.onTime(time);
+  }
+
+  // Platforms, and their forces as arrows of 1 mm for 1 N: those of now thick; thin the earlier ones of the same steps (butterfly).
+  vectors(pen, place, now) {
+    const { plates, time_s, plate, side, values } = this.forces, kind = this.shown.value;
+    pen.strokeStyle = "#7b8794"; pen.lineWidth = 1;
+    for (const corners of plates) {
+      pen.beginPath();
+      corners.map(place).forEach(([x, y], k) => (k ? pen.lineTo(x, y) : pen.moveTo(x, y)));
+      pen.closePath(); pen.stroke();
+    }
+    if (kind === "none") return;
+    const colour = (k) => SkeletonPlayer.COLOURS[{ l: "left", r: "right" }[side[k]] || ""];
+    const step = 0.5 * (this.clip.time_s.length > 1 ? this.clip.time_s[1] - this.clip.time_s[0] : 0.04) + 1e-6;
+    for (let k = 0; k < time_s.length; k++) {
+      const isNow = Math.abs(time_s[k] - now) <= step;
+      if (!isNow && (kind === "now" || (kind === "so-far" && !this.isOfThisStep(k, now)))) continue;
+      const at = Array.from(values.subarray(6 * k, 6 * k + 3)), force = values.subarray(6 * k + 3, 6 * k + 6);
+      const [x0, y0] = place(at), [x1, y1] = place(at.map((v, i) => v + force[i]));
+      pen.strokeStyle = pen.fillStyle = colour(k);
+      pen.globalAlpha = isNow ? 1 : 0.35; pen.lineWidth = isNow ? 3 : 1;
+      pen.beginPath(); pen.moveTo(x0, y0); pen.lineTo(x1, y1); pen.stroke();
+      if (isNow) {
+        const turn = Math.atan2(y1 - y0, x1 - x0);
+        pen.beginPath(); pen.moveTo(x1, y1);
+        for (const by of [-0.35, 0.35]) pen.lineTo(x1 - 10 * Math.cos(turn + by), y1 - 10 * Math.sin(turn + by));
+        pen.closePath(); pen.fill();
+      }
+    }
+    pen.globalAlpha = 1;
+  }
+
+  // Whether a force belongs to a step that is not over: no gap on its platform between it and now.
+  isOfThisStep(k, now) {
+    const { time_s, plate } = this.forces;
+    if (time_s[k] > now) return false;
+    let last = time_s[k];
+    for (let j = k + 1; j < time_s.length && plate[j] === plate[k] && time_s[j] <= now + 1e-6; j++) {
+      if (time_s[j] - last > 0.15) return false;
+      last = time_s[j];
+    }
+    return now - last <= 0.15;
   }
 
   grid(pen, place, middle) {

@@ -7,37 +7,26 @@ from typing import Any
 from neurostore import normative
 from neurostore.report import figures
 from neurostore.report.cohort_figures import group_dashes, groups_in_order, style_of
+from neurostore.report.conduct import event_source, left_out, models
 from neurostore.report.data import ReportData, group_of
-from neurostore.report.html import Html, data_script, raw, tag
+from neurostore.report.figure_element import figure
+from neurostore.report.html import Html, raw, tag
+from neurostore.report.kinetic_parts import kinetic_parts
 from neurostore.report.panels import BAND_COLOUR, GVS, NO_GROUP, PANELS, PLANES, SIDE_COLOURS, SIDE_DASHES, TITLES
-from neurostore.report.plotly_figures import plotly_figure
+from neurostore.report.ranges import ranges_of
 from neurostore.report.sessions import Session, relative_titles, sessions_of
-from neurostore.report.specification import Matrix, Plot
 from neurostore.report.tables import (
     about_subject,
     compared_table,
     group_table,
     parameter_table,
     quality_table,
+    subject_details,
     warnings_list,
 )
+from neurostore.report.trial_parts import packed_strides, trials
 
 __all__ = ["compared", "figure", "group_key", "group_table", "quality_table", "subject_article"]
-
-
-def figure(
-    content: Plot | Matrix, name: str, label: str, caption: str = "", class_: str = "", **attributes: Any
-) -> Html:
-    """A figure that the page's script draws: its data beside it as JSON."""
-    return tag(
-        "figure",
-        tag("div", class_="plot", role="img", aria_label=label, style=f"min-height:{content.height}px"),
-        data_script(plotly_figure(content)),
-        tag("figcaption", caption) if caption else None,
-        class_=f"figure {class_}".strip(),
-        id=f"figure-{name}",
-        **attributes,
-    )
 
 
 def compared(data: ReportData) -> Html | None:
@@ -55,13 +44,18 @@ def compared(data: ReportData) -> Html | None:
 def subject_article(data: ReportData, subject: str) -> Html:
     """All of one person: blocks by session and condition, then the trials."""
     group = group_of(data).get(subject) or NO_GROUP
+    blocks = sessions_of(data, subject)
+    order = data.order_notes.get(subject)
+    unknown = f"The order of the sessions is not known, so they stand by name and no change is given: {order}."
     return tag(
         "article",
         tag("h3", subject),
         tag("p", about_subject(data, subject), class_="soft"),
-        [_block(block) for block in sessions_of(data, subject)]
+        _heading(data, subject),
+        tag("p", unknown, class_="warning") if order else None,
+        [_block(block) for block in blocks]
         or tag("p", "Only static trials, for calibration; no gait.", class_="empty"),
-        _trials(data, subject),
+        trials(data, subject, blocks),
         class_="subject",
         id=f"subject-{subject}",
         data_subject=subject,
@@ -69,19 +63,63 @@ def subject_article(data: ReportData, subject: str) -> Html:
     )
 
 
+def _heading(data: ReportData, subject: str) -> Html | None:
+    """Laboratory, clinician, affected side and comment, those that are given."""
+    details = subject_details(data, subject)
+    named = (
+        ("Laboratory", details.laboratory),
+        ("Clinician", details.clinician),
+        ("Affected side", details.affected_side),
+        ("Comment", details.comment),
+    )
+    rows = [tag("div", tag("dt", title), tag("dd", text)) for title, text in named if text]
+    return tag("dl", rows, class_="details") if rows else None
+
+
+def _conduct(block: Session) -> Html:
+    """What was left out, whose events count, and the models."""
+    excluded = left_out(block)
+    none = tag("p", "Nothing was excluded; every cycle found is steady.", class_="soft") if block.strides else None
+    listed = tag("ul", [tag("li", line) for line in excluded]) if excluded else none
+    return tag(
+        "details",
+        tag("summary", f"What was left out ({len(excluded)}), events and models" if excluded else "Events and models"),
+        listed,
+        tag("p", event_source(block), class_="soft"),
+        tag("p", models(block), class_="soft"),
+        class_="conduct",
+        open=bool(excluded),
+    )
+
+
 def _block(block: Session) -> Html:
-    parts: list[Any] = [tag("h3", block.name) if block.name else None, warnings_list(block)]
+    parts: list[Any] = [tag("h3", block.heading) if block.heading else None, warnings_list(block), _conduct(block)]
     if block.rows(block.data.summary).height:
         chart = [_key(block), _chart(block), _chart_note(block)]
         none = tag(
             "p", "No joint angles: the points of this skeleton do not define any over the cycle.", class_="empty"
         )
         parts += [tag("h4", "Kinematics"), *(chart if block.curves else [none])]
+        parts += kinetic_parts(block)
         parts += [tag("h4", "Gait parameters"), _parameters(block)]
         parts += [tag("h4", "Movement analysis profile"), _profile(block)]
     else:
-        parts.append(tag("p", "No steady gait cycle in this session: no curves and no parameters.", class_="empty"))
-    return tag("section", parts, class_="block", data_session=block.session, data_condition=block.condition or "")
+        parts.append(
+            tag("p", "No steady gait cycle in this session: no mean curves and no parameters.", class_="empty")
+        )
+        if any(stride.curves for strides in block.strides.values() for stride in strides):
+            why = "Each line is a cycle; none is steady, so there is no mean and nothing to compare with."
+            parts += [tag("h4", "Kinematics, cycle by cycle"), tag("p", why, class_="soft"), _chart(block)]
+            parts += kinetic_parts(block)
+    return tag(
+        "section",
+        parts,
+        packed_strides(block),
+        class_="block",
+        id=f"block-{block.slug}",
+        data_session=block.session,
+        data_condition=block.condition or "",
+    )
 
 
 def _chart(block: Session) -> Html:
@@ -92,7 +130,8 @@ def _chart(block: Session) -> Html:
             cells.append(tag("div", f"{which.title}: not available from this skeleton.", class_="empty"))
             continue
         label = f"{which.title} of {block.subject} {block.name}: {_spoken(block, which.angle)}"
-        cells.append(figure(content, f"{block.slug}-{which.angle}", label, class_="panel", data_angle=which.angle))
+        name = f"{block.slug}-{which.angle}"
+        cells.append(figure(content, name, label, class_="panel cyclic", data_curve=which.angle))
     planes = [tag("div", f"{plane} plane", class_="plane") for plane in PLANES]
     return tag("div", planes, cells, class_="grid chart")
 
@@ -122,13 +161,13 @@ def _key(block: Session) -> Html:
             entries.append(
                 tag(
                     "li",
-                    _stroke(SIDE_COLOURS[side], SIDE_DASHES[side]),
+                    stroke(SIDE_COLOURS[side], SIDE_DASHES[side]),
                     f"{side}, mean ± SD of {n} strides" if n > 1 else f"{side}, one stride",
                     class_=side,
                 )
             )
     if block.before and block.before.curves:
-        entries.append(tag("li", _stroke("#52606D", "dot"), f"mean of {block.before.name}"))
+        entries.append(tag("li", stroke("#52606D", "dot"), f"mean of {block.before.heading}"))
     shown = [w.angle for w in PANELS if not figures.is_fixed(block, w.angle)]
     names = sorted({b.name for angle in shown if (b := block.band(angle)) is not None})
     for name in names:
@@ -153,12 +192,13 @@ def group_key(data: ReportData) -> Html:
     n = dict(data.group_curves.group_by("group").agg(pl.col("n_subjects").max()).iter_rows())
     shown = [g for g in groups_in_order(data) if (g if g != NO_GROUP else None) in n]
     entries = [
-        tag("li", _stroke(styles[g][0], dashes[g]), f"{g} (n = {n[g if g != NO_GROUP else None]})") for g in shown
+        tag("li", stroke(styles[g][0], dashes[g]), f"{g} (n = {n[g if g != NO_GROUP else None]})") for g in shown
     ]
     return tag("ul", entries, class_="key")
 
 
-def _stroke(colour: str, dash: str) -> Html:
+def stroke(colour: str, dash: str) -> Html:
+    """A piece of a line, for a legend."""
     array = {"solid": "none", "dash": "7 4", "dot": "2 3", "dashdot": "7 3 2 3", "longdash": "12 4"}[dash]
     return raw(
         '<svg width="26" height="12" aria-hidden="true">'
@@ -191,9 +231,15 @@ def _parameters(block: Session) -> list[Any]:
         return [tag("p", "No parameters.", class_="empty")]
     notes = []
     if block.data.reference is None:
+        has_norm = bool(ranges_of(block)[0])
         notes.append(
-            "No reference range: none is published for these figures that holds for any adult and any way of measuring; "
-            "--reference GROUP takes the range of a group of this lake."
+            (
+                "Range of normal: mean ± 2 SD read off the norm's curve where the parameter is a value of it. "
+                if has_norm
+                else "No range of normal. "
+            )
+            + "None is published for time and distance that holds for any adult and any way of measuring; --reference GROUP takes "
+            "the range of a group of this lake."
         )
     basis = block.rows(block.data.summary)["length_basis"].drop_nulls().unique().to_list()
     if "nominal" in basis:
@@ -232,81 +278,6 @@ def _profile(block: Session) -> list[Any]:
     caption += f" n/a: {_listed(missing)} cannot be compared with this reference." if missing else ""
     label = f"Movement analysis profile of {block.subject} {block.name}"
     return [figure(content, f"{block.slug}-map", label, caption)]
-
-
-def _trials(data: ReportData, subject: str) -> Html:
-    import polars as pl
-
-    clips = {(c.session, c.trial): c for c in data.clips if c.subject == subject}
-    options, parts = [], []
-    mine = data.trials.filter(pl.col("subject") == subject)
-    for i, (session, trial, condition) in enumerate(mine.select("session", "trial", "condition").iter_rows()):
-        block = Session(data, subject, session, condition)
-        name = " ".join(p for p in (session, trial) if p)
-        key = f"trial-{subject}-{i}"
-        options.append(tag("option", name, value=key))
-        clip = clips.get((session, trial))
-        parts.append(
-            tag(
-                "div",
-                figure(
-                    figures.timeline(block, trial), f"{key}-events", f"Events of {subject} {name}", class_="timeline"
-                ),
-                data_script(clip.to_json(), class_="clip")
-                if clip
-                else tag("p", "The page has no skeleton for this trial.", class_="soft"),
-                data_script(_phases(block, trial), class_="phases"),
-                class_="trial",
-                id=key,
-                hidden=i > 0,
-            )
-        )
-    choice = tag("p", tag("label", "Trial ", tag("select", options)), class_="trial-choice")
-    text = (
-        "Bars: stance, hatched where the cycle is not steady, hollow outside whole cycles. ▼ foot strike, ▲ foot off; open "
-        "marks are the source file's own."
-    )
-    return tag(
-        "div",
-        tag("h4", "Trials: events and skeleton"),
-        choice,
-        parts,
-        tag("p", text, class_="soft"),
-        _player(subject),
-        class_="trials",
-    )
-
-
-def _phases(block: Session, trial: str) -> dict[str, list[list[float | None]]]:
-    """Of each side the cycles of a trial: strike, off, next strike in seconds."""
-    import polars as pl
-
-    mine = block.rows(block.data.cycles, by_condition=False).filter(pl.col("trial") == trial)
-    found: dict[str, list[list[float | None]]] = {"left": [], "right": []}
-    for side, start, off, end in mine.select("side", "start_s", "foot_off_s", "end_s").iter_rows():
-        found[side].append([round(start, 4), None if off is None else round(off, 4), round(end, 4)])
-    return found
-
-
-def _player(subject: str) -> Html:
-    views = [
-        ("Side", "1.5708", "0.05"),
-        ("Front", "0", "0.05"),
-        ("Above", "1.5708", "1.45"),
-        ("Oblique", "0.9", "0.18"),
-    ]
-    speeds = [tag("option", f"{v} ×", value=v, selected=v == "1") for v in ("0.25", "0.5", "1")]
-    controls = tag(
-        "div",
-        tag("button", "Play", type="button", class_="play"),
-        tag("input", type="range", min="0", max="0", value="0", step="1", aria_label="Frame"),
-        tag("select", speeds, class_="speed", aria_label="Speed"),
-        [tag("button", n, type="button", data_yaw=yaw, data_pitch=pitch) for n, yaw, pitch in views],
-        class_="controls",
-    )
-    label = f"Skeleton of {subject}: drag or use the arrow keys to turn it"
-    canvas = tag("canvas", tabindex="0", role="img", aria_label=label)
-    return tag("div", canvas, controls, tag("output", aria_live="off"), class_="player")
 
 
 def _listed(names: list[str]) -> str:

@@ -10,31 +10,14 @@ import numpy as np
 
 from neurostore import normative
 from neurostore.arrays import Floats
+from neurostore.report.cycle_lists import KINETIC_NAMES, LEAST_POINTS, Band, Curve, emg_means, kinetic_means
 from neurostore.report.data import LEAST_REFERENCE, ReportData, group_of
+from neurostore.report.kinetic_data import norm_bands
 from neurostore.report.panels import PANELS
+from neurostore.report.strides import Stride, name_of
 
 if TYPE_CHECKING:
     import polars as pl
-
-
-@dataclass(frozen=True)
-class Curve:
-    """Mean and SD over the steady cycles of one side. mean, sd : (101,) degrees, sd NaN for a single cycle."""
-
-    mean: Floats
-    sd: Floats
-    n_cycles: int
-    is_relative: bool
-
-
-@dataclass(frozen=True)
-class Band:
-    """What a curve is seen against. percent, mean, sd : arrays of one length."""
-
-    percent: Floats
-    mean: Floats
-    sd: Floats
-    name: str
 
 
 @dataclass(frozen=True)
@@ -51,6 +34,17 @@ class Session:
     def name(self) -> str:
         """Session and condition as a heading; empty where the cohort has neither."""
         return ", ".join(str(part) for part in (self.session, self.condition) if part)
+
+    @property
+    def date(self) -> str:
+        """The day of the recording as the cohort states it, the first where trials differ; empty where it does not."""
+        stated = self.rows(self.data.trials)["acq_time"].drop_nulls().to_list()
+        return str(min(stated))[:10] if stated else ""
+
+    @property
+    def heading(self) -> str:
+        """Name and day of recording."""
+        return " · ".join(part for part in (self.name, self.date) if part)
 
     @cached_property
     def slug(self) -> str:
@@ -83,6 +77,83 @@ class Session:
             sd[at] = part["sd_deg"].cast(float).to_numpy()
             found[str(angle), str(side)] = Curve(mean, sd, int(part["n_cycles"].max()), bool(relative))  # type: ignore[arg-type]
         return found
+
+    @cached_property
+    def strides(self) -> dict[str, list[Stride]]:
+        """Side → its steady cycles in the order of trials and time; where a session has none, all its cycles."""
+        rows = self.rows(self.data.strides).to_dicts() if self.data.strides.height else []
+        steady = [row for row in rows if row["is_steady"]]
+        found: dict[str, list[Stride]] = {}
+        for row in steady or rows:
+            found.setdefault(row["side"], []).append(self._stride(row))
+        return found
+
+    @cached_property
+    def kinetics(self) -> dict[tuple[str, str], Curve]:
+        """(column of kinetic_curves, side) → Curve over the steady cycles that have it from start to end."""
+        return {} if self.data.kinetics is None else kinetic_means(self.rows(self.data.kinetics))
+
+    def kinetic_band(self, column: str) -> Band | None:
+        """Mean and SD between subjects of the reference group, this one left out, or the published norm; None without any."""
+        if self.data.reference is None:
+            return self._kinetic_norm.get(column)
+        means = self.data.kinetic_means
+        groups = group_of(self.data)
+        others = [s for s, group in groups.items() if group == self.data.reference and s != self.subject]
+        people = [np.mean(found, axis=0) for s in others if (found := means.get((s, column)))]
+        if len(people) < LEAST_REFERENCE:
+            return None
+        values = np.stack(people)
+        name = f"{self.data.reference}, n = {len(people)}"
+        return Band(np.arange(101.0), values.mean(axis=0), values.std(axis=0, ddof=1), name)
+
+    @cached_property
+    def _kinetic_norm(self) -> dict[str, Band]:
+        return norm_bands(self.speed_band[0])
+
+    @cached_property
+    def emg(self) -> dict[tuple[str, str], Curve]:
+        """(muscle, or label of the channel where it is not known, side) → Curve over steady cycles."""
+        return {} if self.data.emg is None else emg_means(self.rows(self.data.emg))
+
+    @cached_property
+    def emg_problems(self) -> dict[tuple[str, str], str]:
+        """(muscle, side) → why its channel is not reliable."""
+        if self.data.emg is None:
+            return {}
+        rows = self.rows(self.data.emg).drop_nulls("problem").to_dicts()
+        return {(r["muscle"] or r["channel"], r["side"]): r["problem"] for r in rows}
+
+    @cached_property
+    def _other_curves(self) -> dict[tuple[str, str, int], dict[str, Floats]]:
+        """(trial, side, cycle) → its kinetics and EMG by name, those that there are."""
+        found: dict[tuple[str, str, int], dict[str, Floats]] = {}
+        for frame, names in ((self.data.kinetics, KINETIC_NAMES), (self.data.emg, ("normalized",))):
+            for row in [] if frame is None else self.rows(frame).to_dicts():
+                curves = found.setdefault((row["trial"], row["side"], row["cycle"]), {})
+                for name in names:
+                    values = np.array(row[name], float)
+                    if len(values) == 101 and np.isfinite(values).sum() >= LEAST_POINTS:
+                        curves[name if name != "normalized" else f"emg {row['muscle'] or row['channel']}"] = values
+        return found
+
+    def _stride(self, row: dict[str, Any]) -> Stride:
+        """A row of read_strides: the plain angle where the mean curve is of that, else its change from the neutral pose."""
+        curves, relative = {}, set()
+        for panel in PANELS:
+            mean = self.curves.get((panel.angle, row["side"]))
+            names = [name_of(panel, False)] + ([name_of(panel, True)] if panel.may_be_relative else [])
+            if mean is not None:
+                names = [name_of(panel, mean.is_relative)]
+            for name in names:
+                values = np.array(row[name], float)
+                if np.isfinite(values).any():
+                    curves[panel.angle] = values
+                    relative |= {panel.angle} if name == name_of(panel, True) and panel.may_be_relative else set()
+                    break
+        curves |= self._other_curves.get((row["trial"], row["side"], row["cycle"]), {})
+        keys = {name: row[name] for name in ("trial", "side", "cycle", "start_s", "end_s", "is_steady")}
+        return Stride(**keys, curves=curves, relative=frozenset(relative))
 
     @property
     def foot_off(self) -> dict[str, float]:

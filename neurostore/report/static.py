@@ -24,6 +24,7 @@ from neurostore.report.matplotlib_figures import (
 from neurostore.report.panels import BY_COLUMN, OVERVIEW, PANELS, PLANES
 from neurostore.report.sessions import Session, sessions_of
 from neurostore.report.specification import Line, Plot
+from neurostore.report.timeline import timeline
 from neurostore.storage import temporary
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def _figures(data: ReportData) -> Iterator[tuple[str, Figure]]:
                 yield f"{block.slug}_profile", figure_of(replace(bars, title=title), 9.0, 3.8)
             for trial in block.rows(data.trials)["trial"]:
                 title = f"{block.subject} {block.session} {trial}"
-                plot = replace(figures.timeline(block, trial), title=title)
+                plot = replace(timeline(block, trial), title=title)
                 yield f"{block.slug}_{trial}_events", figure_of(plot, 9.0, 2.2)
 
 

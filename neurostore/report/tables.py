@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 
 from neurostore.report.cohort_figures import groups_in_order
-from neurostore.report.data import ReportData, detectable_change, group_of, reference_ranges, subject_values
+from neurostore.report.data import ReportData, group_of, subject_values
+from neurostore.report.details import Details, details_of, is_detail
 from neurostore.report.html import Html, table, tag
 from neurostore.report.panels import BY_COLUMN, NO_GROUP, OVERVIEW, PARAMETERS, Parameter
+from neurostore.report.ranges import Usual, detectable_change, ranges_of
 from neurostore.report.sessions import Session, plain
 
 ABOUT = (("age", "Age (years)", 0), ("height_m", "Height (m)", 2), ("mass_kg", "Mass (kg)", 1))
@@ -78,17 +80,16 @@ def parameter_table(block: Session) -> Html | None:
     rows = {r["side"]: r for r in block.rows(block.data.summary).to_dicts()}
     if not rows:
         return None
-    ranges = reference_ranges(block.data, block.subject, block.condition)
-    changes, sources = _changes(block), Sources()
+    ranges, population = ranges_of(block)
+    changes, sources = changes_of(block), Sources()
     head: list[Any] = ["Parameter"]
+    details = subject_details(block.data, block.subject)
     affected = _affected_side(block.data, block.subject)
     for side in ("left", "right"):
-        which = {None: "", side: ", affected"}.get(affected, ", unaffected")
-        head.append(tag("th", f"{side.capitalize()}{which} (SD)", scope="col", class_=side))
-    n = sorted({n for _, _, n in ranges.values()})
-    people = f"{n[0]}" if len(n) == 1 else f"{n[0]} to {n[-1]}" if n else ""
+        mark = ", affected" if details.is_affected(side) else ", unaffected" if affected else ""
+        head.append(tag("th", f"{side.capitalize()}{mark} (SD)", scope="col", class_=side))
     head.append(f"Symmetry index ({'affected − unaffected' if affected else 'right − left'})")
-    head.append(f"Range of {block.data.reference} (n = {people})" if ranges else None)
+    head.append(f"Range of normal ({population})" if ranges else None)
     head += [f"Change since {block.before.session}" if block.before else None, "Detectable change (MDC95)"]
     n_columns = sum(cell is not None for cell in head)
     body: list[list[Any]] = []
@@ -106,7 +107,7 @@ def parameter_table(block: Session) -> Html | None:
         sign = -1 if affected == "left" else 1
         cells.append("" if index is None else f"{number(sign * index, 1, sign=True)} %")
         if ranges:
-            cells.append(_range_text(ranges.get(p.column), p))
+            cells.append(range_text(ranges.get(p.column), p))
         if block.before:
             cells.append(_change_cell(changes.get(p.column, {}), p))
         cells.append(_detectable_cell(block, p, sources))
@@ -180,20 +181,26 @@ def about_subject(data: ReportData, subject: str) -> str:
     units = {"age": " years", "height_m": " m", "mass_kg": " kg"}
     parts = []
     for column, value in row.items():
-        if column == "subject" or value in (None, ""):
+        if column == "subject" or value in (None, "") or is_detail(column):
             continue
         name = "" if column in ("group", "height_m", "mass_kg") else f"{column.replace('_', ' ')} "
         parts.append(f"{name}{plain(value)}{units.get(column, '')}")
     return " · ".join(parts)
 
 
-def _value_cell(row: dict[str, Any], p: Parameter, usual: tuple[float, float, int] | None, side: str) -> Html:
+def subject_details(data: ReportData, subject: str) -> Details:
+    """The heading of a person: the options, else the person's row of participants.tsv."""
+    row = next((r for r in data.subjects.to_dicts() if r["subject"] == subject), {})
+    return details_of(row, data.details)
+
+
+def _value_cell(row: dict[str, Any], p: Parameter, usual: Usual | None, side: str) -> Html:
     value, sd, n = row.get(p.column), row.get(f"{p.column}_sd"), row.get(f"{p.column}_n")
     if value is None:
         return tag("td", "–", class_=side)
     text = number(value, p.decimals) + (f" ({number(sd, p.decimals)})" if sd is not None else "")
     mark = None
-    if usual and _is_outside(value, usual, p.decimals):
+    if usual and is_outside(value, usual, p.decimals):
         is_above = value > usual[0]
         word = "above" if is_above else "below"
         mark = tag(
@@ -209,20 +216,21 @@ def _value_cell(row: dict[str, Any], p: Parameter, usual: tuple[float, float, in
     )
 
 
-def _is_outside(value: float, usual: tuple[float, float, int], decimals: int) -> bool:
+def is_outside(value: float, usual: Usual, decimals: int) -> bool:
     """As the reader sees it: by the figures shown, so that 7.0 is never outside 7.0 to 7.0."""
     low, high = (round(usual[0] + k * usual[1], decimals) for k in (-2, 2))
     return not low <= round(value, decimals) <= high
 
 
-def _range_text(usual: tuple[float, float, int] | None, p: Parameter) -> str:
+def range_text(usual: Usual | None, p: Parameter) -> str:
+    """The range of normal as the table shows it: mean ± 2 SD; a dash where there is none."""
     if usual is None:
         return "–"
     mean, sd, _ = usual
     return f"{number(mean - 2 * sd, p.decimals)} to {number(mean + 2 * sd, p.decimals)}"
 
 
-def _changes(block: Session) -> dict[str, dict[str, dict[str, Any]]]:
+def changes_of(block: Session) -> dict[str, dict[str, dict[str, Any]]]:
     """parameter → side → row of the view change, against the session before."""
     import polars as pl
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from neurostore.report.panels import PANELS
+from neurostore.report.sessions import sessions_of
 from tests.builders.hostile import HOSTILE
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -121,17 +122,17 @@ def test_slider_moves_the_skeleton_and_the_cursor(browser):
     wait(browser, f"Boolean({body}.querySelector('.timeline .plot')._fullLayout)")
     picture = f"{body}.querySelector('.player canvas').toDataURL()"
     browser.execute_script(f"{body}.querySelector('.player').scrollIntoView()")
-    wait(browser, f"{body}.querySelector('.player output').textContent")
+    wait(browser, f"{body}.querySelector('output.time').textContent")
     before = browser.execute_script(f"return {picture}")
-    said = browser.execute_script(f"return {body}.querySelector('.player output').textContent")
+    said = browser.execute_script(f"return {body}.querySelector('output.time').textContent")
     from selenium.webdriver.common.keys import Keys
 
-    slider = browser.execute_script(f"return {body}.querySelector('.player input')")
+    slider = browser.execute_script(f"return {body}.querySelector('input.frame')")
     slider.send_keys(Keys.ARROW_RIGHT * 20)  # as from a keyboard
-    assert browser.execute_script(f"return {body}.querySelector('.player input').value") == "20"
+    assert browser.execute_script(f"return {body}.querySelector('input.frame').value") == "20"
     after = browser.execute_script(f"return {picture}")
     assert after != before
-    assert browser.execute_script(f"return {body}.querySelector('.player output').textContent") != said
+    assert browser.execute_script(f"return {body}.querySelector('output.time').textContent") != said
     time_s = browser.execute_script(f"return JSON.parse({body}.querySelector('script.clip').textContent).time_s[20]")
     wait(browser, f"{body}.querySelector('.timeline .plot').layout.shapes[0].visible")
     cursor = f"{body}.querySelector('.timeline .plot').layout.shapes[0].x0"
@@ -139,6 +140,94 @@ def test_slider_moves_the_skeleton_and_the_cursor(browser):
     canvas = browser.execute_script(f"return {body}.querySelector('.player canvas')")
     canvas.send_keys(Keys.ARROW_LEFT)
     assert browser.execute_script(f"return {picture}") != after  # turned
+
+
+def test_address_leads_to_the_person(browser):
+    assert browser.execute_script("return document.getElementById('filter-subject').value") == "C01"
+    browser.execute_script("location.hash = '#S02'")
+    wait(browser, "document.getElementById('filter-subject').value === 'S02'")
+    wait(browser, "Math.abs(document.getElementById('people').getBoundingClientRect().top) < 120")
+    browser.execute_script("location.hash = '#%'")  # no code and nobody's name
+    browser.execute_script("location.hash = '#*'")
+    assert browser.execute_script("return document.getElementById('filter-subject').value") == "S02"
+
+
+def test_single_strides_are_those_of_the_views(browser, data):
+    choose(browser, "subject", "S02")
+    browser.execute_script("report.drawAll()")
+    plot = "document.querySelector('#figure-S02_ses1-knee_flexion .plot')"
+    lines = f"{plot}.data.filter((t) => t.meta.role === 'stride').map((t) => [t.meta.side, t.visible, Array.from(t.y)])"
+    assert {visible for _, visible, _ in browser.execute_script(f"return {lines}")} == {False}
+    choose(browser, "strides", "strides")
+    block = sessions_of(data, "S02")[0]
+    shown = browser.execute_script(f"return {lines}")
+    assert [side for side, _, _ in shown] == ["left", "right"]
+    for side, visible, values in shown:
+        assert visible is True
+        wanted = np.concatenate([[*s.curves["knee_flexion"][::2], np.nan] for s in block.strides[side]])
+        np.testing.assert_allclose(np.array(values, float), wanted, atol=0.011)
+
+
+def test_click_on_a_stride_goes_to_its_trial_cycle_and_percent(browser, data):
+    from selenium.webdriver.common.action_chains import ActionChains
+    from selenium.webdriver.common.by import By
+
+    choose(browser, "subject", "S01")
+    choose(browser, "strides", "strides")
+    browser.execute_script("report.drawAll()")
+    stride = sessions_of(data, "S01")[1].strides["right"][-1]
+    figure = browser.find_element(By.CSS_SELECTOR, "#figure-S01_ses2-knee_flexion .plot")
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", figure)
+    size, span = browser.execute_script(
+        "const l = arguments[0]._fullLayout; return [l._size, l.yaxis.range]", figure
+    )  # the point of this stride at 72 %
+    up = (stride.curves["knee_flexion"][72] - span[0]) / (span[1] - span[0])
+    box = figure.size
+    x = size["l"] + 0.72 * size["w"] - box["width"] / 2
+    y = size["t"] + (1 - up) * size["h"] - box["height"] / 2
+    ActionChains(browser).move_to_element_with_offset(figure, round(x), round(y)).click().perform()
+    viewer = "document.querySelector('#subject-S01')"
+    wait(browser, f"{viewer}.querySelector('output.percent').textContent.endsWith(': 72 %')")
+    said = browser.execute_script(f"return {viewer}.querySelector('output.percent').textContent").split()
+    name = f"{viewer}.querySelector('.trial-choice select').selectedOptions[0].textContent"
+    trial = browser.execute_script(f"return {name}").removeprefix("ses2 ")
+    block = sessions_of(data, "S01")[1]  # a formula makes the strides: several may be as near
+    found = next(s for s in block.strides[said[0]] if (s.trial, str(s.cycle)) == (trial, said[2].rstrip(":")))
+    assert found.curves["knee_flexion"][72] == pytest.approx(stride.curves["knee_flexion"][72], abs=1)
+    assert said[0] == "right"
+    time_s = float(browser.execute_script(f"return {viewer}.querySelector('output.time').textContent").split(" s")[0])
+    assert abs(time_s - (found.start_s + 0.72 * (found.end_s - found.start_s))) < 0.03  # the frame nearest to it
+    line = "document.querySelector('#figure-S01_ses2-hip_flexion i.moment.right')"
+    assert float(browser.execute_script(f"return {line}.dataset.percent")) == pytest.approx(72, abs=0.6)
+    assert browser.execute_script(
+        "return document.querySelector('#figure-S01_ses1-hip_flexion i.moment.right')?.hidden ?? true"
+    )
+
+
+def test_percent_and_player_move_together_by_keyboard(browser):
+    from selenium.webdriver.common.keys import Keys
+
+    choose(browser, "subject", "H02")
+    browser.execute_script("report.drawAll()")
+    viewer = "document.querySelector('#subject-H02')"
+    wait(browser, f"{viewer}.querySelector('output.time').textContent")
+    percent = browser.execute_script(f"return {viewer}.querySelector('input.percent')")
+    percent.send_keys(Keys.HOME, *[Keys.ARROW_RIGHT] * 30)
+    said = browser.execute_script(f"return {viewer}.querySelector('output.percent').textContent")
+    assert said.endswith(": 30 %")
+    side = said.split()[0]
+    phases = browser.execute_script(
+        f"return JSON.parse({viewer}.querySelector('.trial:not([hidden]) script.phases').textContent)"
+    )
+    start, _, end = next(p[:3] for p in phases[side] if p[3] == int(said.split()[2].rstrip(":")))
+    time_s = float(browser.execute_script(f"return {viewer}.querySelector('output.time').textContent").split(" s")[0])
+    assert abs(time_s - (start + 0.3 * (end - start))) < 0.03
+    frame = browser.execute_script(f"return {viewer}.querySelector('input.frame')")
+    frame.send_keys(*[Keys.ARROW_RIGHT] * 4)
+    time_s = float(browser.execute_script(f"return {viewer}.querySelector('output.time').textContent").split(" s")[0])
+    line = f"{viewer}.querySelector('#figure-H02_ses1-knee_flexion i.moment.{side}')"
+    shown = float(browser.execute_script(f"return {line}.dataset.percent"))
+    assert shown == pytest.approx(100 * (time_s - start) / (end - start), abs=1.0)
 
 
 def test_side_filter_hides_the_other_side(browser):
@@ -241,7 +330,7 @@ def test_every_control_is_reached_by_tab_and_shows_the_focus(browser):
 
     choose(browser, "subject", "H02")
     wanted = browser.execute_script(
-        "return [...document.querySelectorAll('select, button, input, canvas, [tabindex=\"0\"]')]"
+        "return [...document.querySelectorAll('select, button, input, canvas, summary, [tabindex=\"0\"]')]"
         ".filter((e) => e.getClientRects().length && !e.disabled && !e.closest('.modebar')).length"
     )
     body, reached = browser.find_element(By.TAG_NAME, "body"), set()

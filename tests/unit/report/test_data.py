@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import replace
 
 import numpy as np
 import polars as pl
 import pytest
 
+from neurostore import normative
 from neurostore.errors import UsageError
 from neurostore.report.clips import LINKS, MISSING, POINTS
-from neurostore.report.data import collect, detectable_change, group_of, reference_ranges, subject_values
+from neurostore.report.data import collect, group_of, subject_values
+from neurostore.report.ranges import detectable_change, norm_ranges, ranges_of, reference_ranges
 from neurostore.report.sessions import sessions_of
+from neurostore.report.strides import BUDGET_BYTES, MOST, most_of_a_side, packed, spread_out
 
 
 @pytest.fixture(scope="module")
@@ -65,9 +69,11 @@ def test_published_norm_is_no_band_for_relative_angles(lake):
     assert knee.name.startswith("Schwartz 2008, ")
     assert len(knee.percent) == 51
     assert found.shown == ("H02",)
-    assert found.distances is not None  # the cohort stays whole
-    assert len(found.distances) == 9
-    assert found.distances_note.count("Hip flexion is change from the neutral pose.") == 1  # not once a side
+
+
+def test_distances_of_the_cohort_say_once_what_stands_for_an_angle(data):
+    assert len(data.distances) == 9
+    assert data.distances_note.count("Hip flexion is change from the neutral pose.") == 1  # not once a side
 
 
 def test_reference_ranges_are_of_the_others(data):
@@ -77,6 +83,59 @@ def test_reference_ranges_are_of_the_others(data):
     assert n == len(controls) == 3
     assert (mean, sd) == pytest.approx((np.mean(controls), np.std(controls, ddof=1)))
     assert reference_ranges(data, "H01", "comfortable") == {}  # two others are too few
+
+
+def test_range_of_the_published_norm_is_read_off_its_curve(lake):
+    block = sessions_of(collect(lake, subjects=("H02",)), "H02")[0]
+    speed, _ = block.speed_band
+    points = {p.percent: p for p in normative.schwartz_2008() if (p.speed, p.angle) == (speed, "knee_flexion")}
+    found, population = ranges_of(block)
+    assert found["knee_flexion_at_strike_deg"][:2] == (points[0].mean_deg, points[0].sd_deg)
+    peak = max((p for p in points.values() if p.percent >= 60), key=lambda p: p.mean_deg)
+    assert found["peak_swing_knee_flexion_deg"][:2] == (peak.mean_deg, peak.sd_deg)
+    assert "peak_hip_flexion_deg" not in norm_ranges(block)  # the hip is change from the neutral pose here
+    assert "knee_flexion_range_deg" not in found  # the SD of a range cannot be read off a curve
+    assert population == f"Schwartz 2008, {speed} speed: typically developing children, Plug-in Gait"
+
+
+def test_only_the_trials_that_a_page_needs_are_read(lake):
+    alone = collect(lake, subjects=("S01",))
+    assert set(alone.trials["subject"]) == {"S01"}
+    compared = collect(lake, reference="control", subjects=("S01",))
+    assert set(compared.trials["subject"]) == {"S01", "H01", "H02", "H03"}
+    assert set(compared.strides["subject"]) == {"S01"}
+    assert compared.distances is None
+
+
+def test_strides_are_the_rows_of_the_views(data, cycles):
+    block = sessions_of(data, "S01")[0]
+    for side in ("left", "right"):
+        mine = cycles.filter(
+            pl.col("subject") == "S01", pl.col("session") == block.session, pl.col("side") == side
+        ).sort("trial", "cycle", "percent")
+        stack = mine[f"{side}_knee_flexion_deg"].to_numpy().reshape(-1, 101)
+        np.testing.assert_allclose([s.curves["knee_flexion"] for s in block.strides[side]], stack, atol=1e-9)
+        assert all("hip_flexion" in s.relative for s in block.strides[side])
+
+
+def test_packed_strides_are_within_half_a_step(data):
+    block = sessions_of(data, "S01")[0]
+    strides = [*block.strides["left"], *block.strides["right"]]
+    said = packed(strides, dict.fromkeys({s.trial for s in strides}, "id"))
+    steps = np.frombuffer(base64.b64decode(said["curves"]["ankle_dorsiflexion"]), "<i2").reshape(len(strides), -1)
+    scale = said["scales"]["ankle_dorsiflexion"]
+    wanted = np.stack([s.curves["ankle_dorsiflexion"][::2] for s in strides])
+    np.testing.assert_allclose(steps * scale, wanted, atol=scale / 2 + 1e-9)
+    assert [row[1:3] for row in said["strides"]] == [[s.side, s.cycle] for s in strides]
+
+
+def test_the_page_has_room_for_its_strides():
+    assert most_of_a_side([5, 7], 12) == MOST
+    many = [400] * 200
+    most = most_of_a_side(many, 12)
+    assert 1 <= most < MOST
+    assert sum(min(n, most) for n in many) * 51 * 2 * 12 <= BUDGET_BYTES
+    assert list(spread_out(list(range(10)), 4)) == [0, 3, 6, 9]
 
 
 def test_detectable_change_is_the_published_one_of_that_speed_with_its_people(data):

@@ -15,6 +15,7 @@ from neurostore.report.panels import OVERVIEW, PANELS
 from neurostore.report.plotly_figures import plotly_figure
 from neurostore.report.sessions import sessions_of
 from neurostore.report.specification import Axis, Band, Bars, Line, Note, Plot, Points, Rule
+from neurostore.report.timeline import timeline
 
 
 def test_plotly_accepts_every_figure(data):
@@ -22,7 +23,7 @@ def test_plotly_accepts_every_figure(data):
     trial = block.rows(data.trials)["trial"][0]
     drawn = [figures.panel(block, which) for which in PANELS] + [
         figures.map_bars(block),
-        figures.timeline(block, trial),
+        timeline(block, trial),
     ]
     drawn += [cohort_figures.parameter(data, column) for column in OVERVIEW]
     drawn += [
@@ -73,7 +74,7 @@ def test_timeline_has_every_event_of_the_trial(data):
     events = block.rows(data.events, False)
     shown = sorted(
         t
-        for trace in plotly_figure(figures.timeline(block, trial))["data"]
+        for trace in plotly_figure(timeline(block, trial))["data"]
         if trace["meta"]["role"].startswith("foot")
         for t in trace["x"]
     )

@@ -11,7 +11,11 @@ import pytest
 
 from neurostore.errors import UsageError
 from neurostore.report import write_report
+from neurostore.report.details import Details, details_of
 from neurostore.report.html import data_script, tag
+from neurostore.report.plotly_figures import rounded
+from neurostore.report.sessions import sessions_of
+from neurostore.report.strides import packed
 from neurostore.report.tables import number
 from tests.builders.hostile import CONDITION, HOSTILE
 from tests.builders.html_elements import Elements
@@ -36,7 +40,7 @@ def test_policy_names_exactly_the_scripts_of_the_page(elements):
     assert policy is not None
     run_scripts = [text for attributes, text in elements.scripts if "type" not in attributes]
     hashes = {f"'sha256-{base64.b64encode(hashlib.sha256(t.encode()).digest()).decode()}'" for t in run_scripts}
-    assert len(run_scripts) == 3
+    assert len(run_scripts) == 5
     assert set(re.findall(r"'sha256-[^']+'", policy)) == hashes
     assert "default-src 'none'" in policy
 
@@ -100,6 +104,51 @@ def test_command_says_what_is_wrong(lake, tmp_path):
     assert shown.returncode == 2
     assert "'nobody' is not a group" in shown.stderr
     assert not (tmp_path / "out.html").exists()
+
+
+def test_page_of_one_person_holds_nobody_else(lake, data, tmp_path):
+    write_report(lake, tmp_path / "one.html", reference="control", subjects=("S01",))
+    text = (tmp_path / "one.html").read_text(encoding="utf-8")
+    scripts = re.findall(r"<script[^>]*>(.*?)</script>", text, flags=re.DOTALL)
+    plotly = max(scripts, key=len)  # the drawing library is the same in every page
+    rest = text.replace(plotly, "")
+    words = set(re.findall(r"[A-Za-z0-9]+", re.sub(r'"[A-Za-z0-9+/=]{200,}"', '""', rest)))  # without packed numbers
+    assert {person for person in data.subjects["subject"] if person in words} == {"S01"}
+    own = numbers_of(data, "S01")
+    assert own
+    assert all(text in rest for text in own)
+    for person in data.shown:  # the walkers are made by formulas: some curves are the same for all
+        others = numbers_of(data, person) - own
+        assert len(others) > 20 or person == "S01"
+        assert not [text for text in others if text in rest], person
+
+
+def numbers_of(data, person: str) -> set[str]:
+    """Means, strides and skeletons of a person as they stand in a page."""
+    found = {clip.to_json()["positions"] for clip in data.clips if clip.subject == person}
+    for block in sessions_of(data, person):
+        found |= {json.dumps(rounded(c.mean), separators=(",", ":"))[1:-1] for c in block.curves.values()}
+        strides = [*block.strides["left"], *block.strides["right"]]
+        found |= set(packed(strides, {s.trial: "" for s in strides})["curves"].values())
+    return {text for text in found if len(set(text)) > 9}  # not those of a joint that does not move
+
+
+def test_heading_is_that_of_the_options_else_of_the_table(lake, tmp_path):
+    given = Details("A title", "Lab <1>", "Dr B", "left", "Before & after")
+    write_report(lake, tmp_path / "one.html", subjects=("S01",), details=given)
+    page = Elements((tmp_path / "one.html").read_text(encoding="utf-8"))
+    for text in ("A title", "Lab <1>", "Dr B", "left", "Before & after"):
+        assert text in page.texts
+    assert "Left, affected (SD)" in page.texts
+    row = {"subject": "S01", "Lab": "North", "affected": "R", "physician": None, "comment": ""}
+    assert details_of(row, Details(laboratory="South")) == Details(laboratory="South", affected_side="right")
+
+
+def test_fields_of_one_person_are_refused_for_several(lake, tmp_path):
+    with pytest.raises(UsageError, match="affected side of one person, but the report shows 9; name the person"):
+        write_report(lake, tmp_path / "all.html", details=Details(affected_side="left"))
+    with pytest.raises(UsageError, match="affected side 'L5'; it is left, right, both or none"):
+        write_report(lake, tmp_path / "one.html", subjects=("S01",), details=Details(affected_side="L5"))
 
 
 def test_missing_folder_is_said(lake, tmp_path):

@@ -1,0 +1,89 @@
+"""Curves over the gait cycle, read from the views: means of sessions and groups."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from neurostore import statistics
+from neurostore.errors import UsageError
+from neurostore.report.panels import PANELS, Panel
+from neurostore.report.snapshot import Snapshot
+from neurostore.report.strides import name_of, own_side
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+def read_curves(snapshot: Snapshot) -> pl.DataFrame:
+    """Mean and SD over the steady cycles of a side, of every panel's angle, long."""
+    import polars as pl
+
+    columns: list[tuple[Panel, bool]] = [(p, False) for p in PANELS] + [(p, True) for p in PANELS if p.may_be_relative]
+    values = []
+    for panel, is_relative in columns:
+        name, one = name_of(panel, is_relative), own_side(panel, is_relative)
+        values += [f"avg({one}) AS {name}_mean", f"stddev_samp({one}) AS {name}_sd", f"count({one}) AS {name}_n"]
+    wide = snapshot.sql(
+        f"SELECT curves.subject, curves.session, trials.condition, curves.side, curves.percent, "
+        f"mode(trials.skeleton) AS skeleton, mode(trials.kind) AS kind, {', '.join(values)} "
+        "FROM cycle_curves AS curves INNER JOIN trials USING (subject, session, trial) "
+        "WHERE curves.is_steady AND curves.person = 0 GROUP BY ALL ORDER BY ALL"
+    )
+    keys = ["subject", "session", "condition", "side", "percent", "skeleton", "kind"]
+    parts = []
+    for panel, is_relative in columns:
+        name = name_of(panel, is_relative)
+        parts.append(
+            wide.select(
+                *keys,
+                pl.lit(panel.angle).alias("angle"),
+                pl.lit(is_relative).alias("is_relative"),
+                pl.col(f"{name}_mean").alias("mean_deg"),
+                pl.col(f"{name}_sd").alias("sd_deg"),
+                pl.col(f"{name}_n").alias("n_cycles"),
+            ).drop_nulls("mean_deg")
+        )
+    return pl.concat(parts)
+
+
+def read_group_curves(snapshot: Snapshot) -> pl.DataFrame:
+    """Mean of subject means by group of the sagittal angles, as lake.mean_curves; relative hip angles where plain ones lack."""
+    import polars as pl
+
+    parts = []
+    for angle in ("hip_flexion", "knee_flexion", "ankle_dorsiflexion"):
+        for name in (f"{angle}_deg", f"{angle}_rel_deg"):
+            try:
+                found = statistics.mean_curves(snapshot, name, by="group")
+            except UsageError:  # no such column: no relative knee, or a lake without groups
+                continue
+            if found.height:
+                parts.append(
+                    found.select(
+                        pl.col("group").cast(pl.String),
+                        pl.lit(angle).alias("angle"),
+                        pl.lit("_rel_" in name).alias("is_relative"),
+                        "percent",
+                        "mean_deg",
+                        "sd_deg",
+                        "n_subjects",
+                    )
+                )
+                break
+    return pl.concat(parts) if parts else no_group_curves()
+
+
+def no_group_curves() -> pl.DataFrame:
+    """What read_group_curves gives of a lake without curves."""
+    import polars as pl
+
+    schema = {
+        "group": pl.String,
+        "angle": pl.String,
+        "is_relative": pl.Boolean,
+        "percent": pl.Int32,
+        "mean_deg": pl.Float64,
+        "sd_deg": pl.Float64,
+        "n_subjects": pl.Int64,
+    }
+    return pl.DataFrame(schema=schema)

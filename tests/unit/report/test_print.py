@@ -1,0 +1,119 @@
+"""The page for print: what stands on it, how many A4 pages it fills, and what is left when it cannot be made."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+
+import polars as pl
+import pytest
+
+from neurostore.errors import UsageError
+from neurostore.report import chromium, print_page, write_report
+from neurostore.report.data import collect
+from neurostore.report.html import Html
+from neurostore.report.sessions import sessions_of
+from neurostore.report.tables import number
+from tests.builders.hostile import HOSTILE
+from tests.builders.html_elements import Elements
+
+needs_browser = pytest.mark.skipif(
+    not any(map(shutil.which, chromium.NAMES)), reason="no Chromium or Chrome on this machine"
+)
+
+
+@pytest.fixture(scope="module")
+def person(lake):
+    """A person seen twice, read as for a page of nobody else."""
+    return collect(lake, reference="control", subjects=("C01",))
+
+
+@pytest.fixture(scope="module")
+def document(person):
+    return print_page.build(person)
+
+
+@pytest.fixture
+def scratch(tmp_path, monkeypatch):
+    """The machine's temporary folder, empty."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+def test_two_sessions_are_three_sheets_without_scripts(document):
+    page = Elements(document)
+    classes = [a.get("class") for name, a in page.found if name == "section"]
+    assert classes == ["sheet"] * 3
+    assert not page.scripts
+    assert all(a["src"].startswith("data:image/svg+xml;base64,") for name, a in page.found if name == "img")
+    assert HOSTILE in " ".join(page.texts)  # the group's name, as text
+    assert not set(re.findall(r"\b[HSC]0\d\b", re.sub(r"base64,[^\"]+", "", document))) - {"C01"}
+
+
+def test_table_has_both_sessions_change_and_detectable_change(person, document):
+    texts = Elements(document).texts
+    rows = {(r["session"], r["side"]): r for r in person.summary.filter(pl.col("subject") == "C01").to_dicts()}
+    start = texts.index("Walking speed (m/s)")
+    cells = " ".join(texts[start + 1 : start + 30])
+    for session in ("ses1", "ses2"):
+        for side in ("left", "right"):
+            assert number(rows[session, side]["walking_speed_m_s"], 2) in cells
+    change = rows["ses2", "left"]["walking_speed_m_s"] - rows["ses1", "left"]["walking_speed_m_s"]
+    assert number(change, 2, sign=True) in cells
+    assert "0.18" in cells or "0.15" in cells  # Lewek & Sykes by speed
+    assert any("Lewek & Sykes 2019" in text for text in texts)
+
+
+def test_the_last_two_sessions_are_printed_and_the_others_named(person, monkeypatch):
+    first, second = sessions_of(person, "C01")
+    pair = print_page.pairs_of(person, "C01")[0]
+    assert (pair.first, pair.last, pair.others) == (first, second, ())
+    third = type(second)(person, "C01", "ses3", second.condition, second)
+    monkeypatch.setattr(print_page, "sessions_of", lambda *_: [first, second, third])
+    pair = print_page.pairs_of(person, "C01")[0]
+    assert (pair.first, pair.last, pair.others) == (second, third, (first.heading,))
+
+
+@needs_browser
+def test_pdf_of_two_sessions_has_at_most_four_pages(document, tmp_path, scratch):
+    out = tmp_path / "C01.pdf"
+    chromium.print_page(document, out)
+    content = out.read_bytes()
+    n_pages = len(re.findall(rb"/Type\s*/Page\b", content))
+    assert n_pages == 3
+    assert b"595" in content  # points across an A4 page
+    assert b"842" in content or b"841" in content
+    assert list(scratch.iterdir()) == []  # page, profile and all
+
+
+def test_without_a_browser_nothing_is_written(lake, tmp_path, monkeypatch, scratch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("NEUROSTORE_CHROMIUM", raising=False)
+    monkeypatch.setattr(chromium, "PLACES", ())
+    with pytest.raises(UsageError, match=r"none is on this machine's PATH.*write OUT.html and print that"):
+        write_report(lake, tmp_path / "out.pdf")
+    monkeypatch.setenv("NEUROSTORE_CHROMIUM", "no-such-browser")
+    with pytest.raises(UsageError, match="NEUROSTORE_CHROMIUM is 'no-such-browser', which is no program here"):
+        write_report(lake, tmp_path / "out.pdf")
+    assert list(tmp_path.iterdir()) == [scratch]
+    assert list(scratch.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [("echo out of luck >&2", "out of luck"), ("exit 0", "it said nothing"), ("sleep 60", "no answer")],
+)
+def test_a_browser_that_prints_nothing_is_named(tmp_path, monkeypatch, scratch, script, said):
+    browser = tmp_path / "browser"
+    browser.write_text(f"#!/bin/sh\n{script}\n")
+    browser.chmod(0o755)
+    monkeypatch.setenv("NEUROSTORE_CHROMIUM", str(browser))
+    monkeypatch.setattr(chromium, "LONGEST_S", 0.5 if "sleep" in script else 30)
+    (tmp_path / "out.pdf").write_text("of yesterday")
+    with pytest.raises(UsageError, match=f"printed no whole PDF .{said}"):
+        chromium.print_page(Html("<p>"), tmp_path / "out.pdf")
+    assert (tmp_path / "out.pdf").read_text() == "of yesterday"
+    assert list(scratch.iterdir()) == []
