@@ -48,6 +48,8 @@ def _decision(row: dict[str, Any]) -> str:
         part += f", {row['from_s']:g} s to {row['to_s']:g} s" + (f", {row['side']}" if row["side"] else "")
     elif row["side"]:
         part += f", {row['side']}"
+    if row.get("channel"):
+        part += f", channel {row['channel']}"
     if row["action"] in _EDITS:
         event = (row["event"] or "event").replace("_", " ")
         what = _EDITS[row["action"]].format(

@@ -37,6 +37,10 @@ def with_reviews(data, *changes):
             "walk_01, left: moved foot strike from 0.400 s to 0.450 s by R1 on 2026-03-04: stumbled.",
         ),
         (
+            {"side": None, "cycle": None, "channel": "L TA"},
+            "walk_01, channel L TA: excluded by R1 on 2026-03-04: stumbled.",
+        ),
+        (
             {"state": "to be checked"},
             "walk_01, left cycle 1: excluded by R1 on 2026-03-04: stumbled. The file has changed since: to be checked.",
         ),
