@@ -24,6 +24,7 @@ from neurostore.commands import (
     maintain,
     migrate,
     model,
+    organise,
     overlay,
     pseudonymise,
     refine,
@@ -70,6 +71,7 @@ def neurostore(
 
 ingest.register(app)
 check.register(app)
+organise.register(app)
 tables.register(app)
 sql.register(app)
 distances.register(app)

@@ -122,7 +122,13 @@ def _of_trial(shown: Queryable, key: Key, decisions: Sequence[Mapping[str, Any]]
         for source in {d.get("source") for d in decisions}:  # a decision on one source is judged by its events alone
             of_source = sorted({row[:3] for row in rows.iter_rows() if source in (None, row[3])})
             places = [i for i, d in enumerate(decisions) if d.get("source") == source]
-            _judge_events(key, decisions, places, [Moment(*m, m[2]) for m in of_source], found)
+            _judge_events(
+                key,
+                decisions,
+                places,
+                [Moment(side, event, time_s, time_s) for side, event, time_s in of_source],
+                found,
+            )
     return found
 
 

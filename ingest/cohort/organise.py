@@ -1,0 +1,208 @@
+"""A cohort folder made of a pile of files and a table that says whose each is.
+
+Files are copied and never moved. Everything is checked before anything is written, the folder is made under a temporary
+name, and it gets its name when it is complete.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from neurostore import storage
+from neurostore.errors import CohortError, UsageError
+from neurostore.file_hash import sha256_and_size
+from neurostore.ingest.cohort.source import KEY, key_from
+from neurostore.ingest.cohort.tables import TsvTable, read_table
+from neurostore.ingest.cohort.template import table_text
+from neurostore.ingest.readers import READERS, VIDEO_SUFFIXES, stem_of, suffix_of
+from neurostore.storage import temporary
+from neurostore.wording import listed, near
+
+_KEYS = ("subject", "session", "trial", "file")
+_WITH_A_CAPTURE = {".mot", ".sto", ".asf", ".json", ".xml"}
+
+
+@dataclass(slots=True)
+class Organised:
+    """What :func:`organise` did. left : files of the pile, relative to it, that the table does not name."""
+
+    target: Path
+    n_files: int = 0
+    n_trials: int = 0
+    n_subjects: int = 0
+    left: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A row of the table: the trial, its files, and the further cells."""
+
+    number: int
+    place: tuple[str, str, str]
+    files: tuple[Path, ...]
+    cells: dict[str, str]
+
+
+def organise(pile: Path | str, cohort: Path | str, table: Path | str) -> Organised:
+    """Copy the files of a pile to ``cohort/<subject>/[<session>/]<trial>.<ext>``, as a table says.
+
+    Parameters
+    ----------
+    pile : a folder with files, in folders or not.
+    cohort : the folder to make; it must not exist, or be empty.
+    table : .tsv, .csv or .xlsx with the columns ``file`` (path below the pile, or a name that is there once, with or
+        without its ending) and ``subject``; ``session`` and ``trial`` where there are; without a trial, the name of
+        the file is taken. Further columns go into trials.tsv of the cohort.
+
+    Raises
+    ------
+    CohortError : rows without a file or key, files named twice, two files of one name: every problem at once; nothing
+        is written then.
+    UsageError : the pile does not exist, or the cohort does.
+    """
+    pile, target = Path(pile), Path(os.path.abspath(cohort))
+    if not pile.is_dir():
+        raise UsageError(f"{pile}: there is no such folder")
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise UsageError(f"{target}: exists and is not empty; name a new folder (files are never added to one)")
+    if target == pile.resolve() or pile.resolve() in target.parents:
+        raise UsageError(f"{target}: is in the pile; name a folder outside of it")
+    read = read_table(Path(table))
+    files = _files_of(pile, Path(table))
+    problems: list[str] = []
+    rows = _rows(read, pile, files, problems)
+    copies = _copies(rows, problems)
+    if problems:
+        raise CohortError(f"{read.path}: " + "; ".join(problems))
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.replacing(target, is_folder=True) as work:
+            for place, source in copies.items():
+                _copy(source, work / place)
+            _write_table(work, rows)
+            for folder in [path for path in work.rglob("*") if path.is_dir()]:
+                storage.sync_folder(str(folder))
+    except OSError as error:
+        raise UsageError(f"{error.filename or target}: cannot be written: {error.strerror or error}") from None
+    used = {path for row in rows for path in row.files}
+    left = [path.relative_to(pile).as_posix() for path in files if path not in used]
+    subjects = {row.place[0] for row in rows}
+    return Organised(target, len(copies), len({row.place for row in rows}), len(subjects), left)
+
+
+def _files_of(pile: Path, table: Path) -> list[Path]:
+    """Every file of the pile but the table itself, and hidden ones."""
+    found = sorted(p for p in pile.rglob("*") if p.is_file() and not p.name.startswith("."))
+    return [p for p in found if not table.exists() or not p.samefile(table)]
+
+
+def _rows(table: TsvTable, pile: Path, files: Sequence[Path], problems: list[str]) -> list[_Row]:
+    columns = {key: table.key_column(key) for key in _KEYS}
+    missing = [key for key in ("file", "subject") if columns[key] is None]
+    if missing:
+        problems.append(f"no column {' or '.join(missing)} among {', '.join(table.columns)}")
+        return []
+    index: dict[str, list[Path]] = defaultdict(list)
+    for path in files:
+        relative = PurePosixPath(path.relative_to(pile).as_posix())
+        stem = stem_of(path)
+        for name in {str(relative), relative.name, stem, str(relative.with_name(stem))}:
+            index[name].append(path)
+    rows = []
+    for number, row in enumerate(table.rows, 2):
+        cells = {key: (row.get(column) or "").strip() if column else "" for key, column in columns.items()}
+        asked = cells["file"].replace("\\", "/").removeprefix("./")
+        found = _found(asked, index, number, problems)
+        place = _place(cells, found, number, problems)
+        if found and place:
+            further = {c: row.get(c) or "" for c in table.columns if c not in columns.values()}
+            rows.append(_Row(number, place, tuple(found), further))
+    return rows
+
+
+def _found(asked: str, index: dict[str, list[Path]], number: int, problems: list[str]) -> list[Path]:
+    """The files that a cell names: one, or those of one trial where it names them without their ending."""
+    found = index.get(asked, [])
+    if not asked:
+        problems.append(f"row {number}: names no file")
+    elif not found:
+        problems.append(f"row {number}: the pile has no {asked!r}; {near(asked, index)}")
+    elif len({(path.parent, stem_of(path)) for path in found}) > 1:
+        problems.append(f"row {number}: {asked!r} is in the pile {len(found)} times, as in {found[0]}; give its path")
+        return []
+    elif len(found) > 1 and len([p for p in found if _is_capture(p)]) > 1:
+        problems.append(f"row {number}: {asked!r} can be {listed(p.name for p in found)}; give the ending")
+        return []
+    return found
+
+
+def _is_capture(path: Path) -> bool:
+    suffix = suffix_of(path)
+    return suffix not in _WITH_A_CAPTURE and (suffix in READERS or suffix in VIDEO_SUFFIXES)
+
+
+def _place(
+    cells: dict[str, str], found: Sequence[Path], number: int, problems: list[str]
+) -> tuple[str, str, str] | None:
+    """Subject, session and trial of a row; None where one of them cannot be a key."""
+    trial = cells["trial"] or (key_from(stem_of(found[0])) if found else "")
+    given = (("subject", cells["subject"]), ("session", cells["session"]), ("trial", trial))
+    bad = [
+        f"row {number}: {what} is {value!r}; expected letters, digits, _ and -, beginning with a letter or digit, at most 64"
+        for what, value in given
+        if (value or what == "subject") and not KEY.fullmatch(value)
+    ]
+    problems += bad
+    return None if bad or not trial else (cells["subject"], cells["session"], trial)
+
+
+def _copies(rows: Sequence[_Row], problems: list[str]) -> dict[str, Path]:
+    """Where in the cohort each file goes; files that are named twice, or would have one name, are problems."""
+    copies: dict[str, Path] = {}
+    folded: dict[str, tuple[str, int]] = {}
+    owners: dict[Path, int] = {}
+    for row in rows:
+        subject, session, trial = row.place
+        for source in row.files:
+            if source in owners:
+                problems.append(f"rows {owners[source]} and {row.number} both name {source.name}")
+                continue
+            owners[source] = row.number
+            ending = source.name[len(stem_of(source)) :]
+            place = "/".join(filter(None, (subject, session, trial + ending)))
+            if place.lower() in folded:
+                other, number = folded[place.lower()]
+                is_same = other == place
+                how = "become" if is_same else "would be one file on a disk that ignores case:"
+                problems.append(f"rows {number} and {row.number} {how} {place}; give them different trials")
+                continue
+            folded[place.lower()] = (place, row.number)
+            copies[place] = source
+    return copies
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file with its time, down to the disk, and hold the copy against the source."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(source, target)
+    with target.open("rb") as file:
+        os.fsync(file.fileno())
+    if sha256_and_size(target) != sha256_and_size(source):
+        raise CohortError(f"{source}: changed while it was copied; nothing was written: repeat the command")
+
+
+def _write_table(work: Path, rows: Sequence[_Row]) -> None:
+    """trials.tsv of the cohort: keys and the further columns of the table."""
+    further = list(dict.fromkeys(c for row in rows for c in row.cells))
+    named = [
+        {**dict(zip(("subject", "session", "trial"), row.place, strict=True)), **row.cells}
+        for row in sorted(rows, key=lambda r: r.place)
+    ]
+    if further:
+        text = table_text(("subject", "session", "trial", *further), named)
+        storage.write_whole(str(work / "trials.tsv"), text.encode())
