@@ -28,16 +28,13 @@ if TYPE_CHECKING:
     from neurostore.lake.version import Version
 
 
-def export_body(lake_path: Path | str, subject: str, trial: str, out: Path, session: str = "") -> list[Path]:
+def export_body(lake: Version, subject: str, trial: str, out: Path, session: str = "") -> list[Path]:
     """Write the scaled model, its motion, the trial's landmarks and an IK set-up into a folder; return the paths.
 
     Raises
     ------
     UsageError : no such trial, or one without a body.
     """
-    from neurostore.lake.version import open as open_lake
-
-    lake = open_lake(lake_path)
     row = trial_row(lake, subject, trial, session)
     if not dict(row["table_rows"]).get("body_models"):
         raise UsageError(f"{subject} {trial}: has no body; `neurostore body apply {subject}` fits one")
@@ -52,11 +49,9 @@ def export_body(lake_path: Path | str, subject: str, trial: str, out: Path, sess
     return _write(model, angles["time_s"].to_numpy(), found, points, row["rate_hz"], out, f"{subject}_{trial}")
 
 
-def write_id_setup(lake_path: Path | str, subject: str, trial: str, out: Path, session: str = "") -> Path:
+def write_id_setup(lake: Version, subject: str, trial: str, out: Path, session: str = "") -> Path:
     """Write the set-up of OpenSim's InverseDynamicsTool over the files of :func:`export_body` and the forces beside them."""
-    from neurostore.lake.version import open as open_lake
-
-    lake, name = open_lake(lake_path), f"{subject}_{trial}"
+    name = f"{subject}_{trial}"
     times = trial_rows(lake, "body_angles", trial_row(lake, subject, trial, session))["time_s"]
     path = out / f"{name}_id_setup.xml"
     exchange.write_all({path: exchange.id_setup_text(name, (times[0].as_py(), times[-1].as_py()))})

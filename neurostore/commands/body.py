@@ -105,12 +105,13 @@ def export(
     from neurostore.lake import outputs
     from neurostore.lake.version import open as open_lake
 
+    opened = open_lake(lake)
     with outputs.noting(lake, "body", out):
-        paths = export_body(lake, subject, trial, out, session)
+        paths = export_body(opened, subject, trial, out, session)
         forces = out / f"{subject}_{trial}_grf.mot"
         try:
-            loads, notes = export_trial(open_lake(lake), subject, trial, forces, session=session, force=True, feet=FEET)
-            paths += [*loads, write_id_setup(lake, subject, trial, out, session)]
+            loads, notes = export_trial(opened, subject, trial, forces, session=session, force=True, feet=FEET)
+            paths += [*loads, write_id_setup(opened, subject, trial, out, session)]
         except UsageError as error:
             notes = [f"no forces: {error}"]
     for note in notes:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import neurostore
+from neurostore import open as open_lake
 from neurostore.errors import UsageError
 from neurostore.ingest.body.forward import marker_places
 from neurostore.ingest.body.lake_apply import apply_to_lake
@@ -53,7 +54,7 @@ def test_joint_angles_of_the_body_are_near_those_of_the_landmarks(lakes):
         connection.execute("SET VARIABLE angle_source = 'body'")
         bodies = connection.execute(query).fetchall()
         connection.execute("SET VARIABLE angle_source = 'bones'")
-        with pytest.raises(Exception, match="angle_source is landmarks or body"):
+        with pytest.raises(Exception, match="angle_source is 'bones'; it can be landmarks or body"):
             connection.execute(query)
     assert np.corrcoef([knee for knee, _ in ours], [knee for knee, _ in bodies])[0, 1] > 0.99
     assert all(turn is None for _, turn in bodies)  # a hinge
@@ -80,7 +81,7 @@ def test_apply_gives_what_ingest_gives(lakes):
 
 
 def test_export_gives_a_model_and_a_motion_that_belong_together(lakes, tmp_path):
-    paths = export_body(lakes[0], "S1", "walk", tmp_path)
+    paths = export_body(open_lake(lakes[0]), "S1", "walk", tmp_path)
     model = read_model(paths[0])
     lines = paths[1].read_text().split("endheader\n")[1].strip().split("\n")
     names, rows = lines[0].split("\t"), np.array([line.split("\t") for line in lines[1:]], dtype=float)
@@ -93,11 +94,11 @@ def test_export_gives_a_model_and_a_motion_that_belong_together(lakes, tmp_path)
     assert np.median(miss) < 15
     assert {p.suffix for p in paths} == {".osim", ".mot", ".trc", ".xml"}
     with pytest.raises(UsageError, match="no trial S1 run"):
-        export_body(lakes[0], "S1", "run", tmp_path)
+        export_body(open_lake(lakes[0]), "S1", "run", tmp_path)
 
 
 def test_a_users_own_model_is_fitted_as_it_is(lakes, tmp_path):
-    osim = export_body(lakes[0], "S1", "walk", tmp_path / "a")[0]
+    osim = export_body(open_lake(lakes[0]), "S1", "walk", tmp_path / "a")[0]
     paths, notes = fit_model(lakes[0], "S1", "walk", tmp_path / "b", osim)
     assert paths[0].read_text() == osim.read_text()
     assert any("mm RMS" in note for note in notes)
