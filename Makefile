@@ -15,7 +15,7 @@ KERNELS := tests/unit/ingest/geometry tests/unit/ingest/landmarks/test_filters.p
 KERNELS += tests/unit/dtw/test_dtw.py::test_path_is_the_best_and_breaks_ties_as_stated tests/unit/dtw/test_dtw.py::test_path_of_equal_series_is_the_diagonal tests/unit/dtw/test_dtw.py::test_path_length_of_a_constant_offset_is_the_offset tests/unit/dtw/test_dtw.py::test_missing_values_propagate_only_to_their_own_pairs tests/unit/dtw/test_dtw.py::test_angles_are_compared_around_the_circle
 KERNELS += tests/unit/ingest/body/test_inverse.py::test_normal_equations_are_the_jacobians
 
-.PHONY: help demo demo-all pictures site test quick test-core test-kernels check fix docs constraints report-demo torture fuzz audit clean
+.PHONY: help demo demo-all pictures notebooks site test quick test-core test-kernels check fix docs constraints report-demo torture fuzz audit clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-22s%s\n", $$1, $$2 }'
@@ -90,6 +90,9 @@ audit: $(VENV)/.installed  ## known vulnerabilities of the installed packages; f
 
 docs: $(VENV)/.installed  ## write docs/tables.md, docs/commands.md and docs/MODEL_ARTIFACTS.md from the code
 	$(BIN)/python docs/build.py
+
+notebooks: $(VENV)/.installed  ## run the notebooks in docs/notebooks and store their outputs
+	$(BIN)/python docs/notebooks/run.py
 
 site: docs  ## build the documentation as a website with search, in build/site
 	NO_MKDOCS_2_WARNING=true $(BIN)/python -m mkdocs build --strict

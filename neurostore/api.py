@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from neurostore.lake.releases import Release
     from neurostore.lake.selection import Filters
     from neurostore.report.plot import Plots
+    from neurostore.statistics.table1 import Table1
 
 __all__ = ["Lake", "open"]
 
@@ -135,6 +136,22 @@ class Lake(Version):
         from neurostore import statistics
 
         return statistics.compare(self, parameter, by, side=side, test=test, seed=seed, mixed=mixed, **filters)
+
+    def table1(
+        self,
+        parameters: Sequence[str] = (),
+        by: str = "group",
+        *,
+        side: str | None = None,
+        centre: str = "mean",
+        test: str = "welch",
+        mixed: bool = False,
+        **filters: Unpack[Filters],
+    ) -> Table1:
+        """Table 1 of a paper, people and gait by group: see :func:`neurostore.statistics.table1.table1`."""
+        from neurostore.statistics.table1 import table1
+
+        return table1(self, parameters, by, side=side, centre=centre, test=test, mixed=mixed, **filters)
 
     @property
     def plot(self) -> Plots:

@@ -30,12 +30,18 @@ from neurostore.lake import columns as arrow_columns
 from neurostore.lake import tables as lake_sql
 from neurostore.lake.selection import Selection, check_names, chosen_ids
 from neurostore.lake.stored import Stored
+from neurostore.wording import near
 
 if TYPE_CHECKING:
     import duckdb
     import polars as pl
 
 __all__ = ["Version", "open"]
+
+#: columns of `trials` that are shown unless more are asked for
+_TRIAL_COLUMNS = (
+    "subject", "session", "trial", "condition", "kind", "skeleton", "n_frames", "rate_hz", "duration_s", "source_sha256",
+)  # fmt: skip
 
 
 def open(path: object, version: int | None = None, release: str | None = None) -> Version:
@@ -175,9 +181,19 @@ class Version:
 
     # Tables
 
-    def trials(self) -> pl.DataFrame:
-        """The trials, ordered by subject, session and trial."""
-        return self.sql("SELECT * FROM trials ORDER BY subject, session, trial")
+    def trials(self, *columns: str) -> pl.DataFrame:
+        """The trials, ordered by subject, session and trial.
+
+        Parameters
+        ----------
+        columns : further columns beside the ten of every call, ``"*"`` for all; ``describe("trials")`` lists them.
+        """
+        everything = self.sql("SELECT * FROM trials ORDER BY subject, session, trial")
+        if "*" in columns:
+            return everything
+        if unknown := [c for c in columns if c not in everything.columns]:
+            raise UsageError(f"trials has no column {unknown[0]!r}; {near(unknown[0], everything.columns)}")
+        return everything.select(list(dict.fromkeys([*_TRIAL_COLUMNS, *columns])))
 
     def subjects(self) -> pl.DataFrame:
         """The subjects with their metadata."""
@@ -368,13 +384,16 @@ class Version:
             raise UsageError(f"no table or view {name!r}; there are {', '.join(known)}")
         divided = (t.name for t in schema.tables().values() if t.per and name.startswith(f"{t.name}_"))
         said = next(divided, name)
-        return self.sql(
+        columns = self.sql(
             "SELECT c.column_name, c.data_type, d.unit, d.sign, d.meaning, d.source "
             "FROM duckdb_columns() AS c LEFT JOIN _declared_columns AS d "
             "ON d.name = $said AND d.column_name = c.column_name "
             "WHERE c.table_name = $name AND NOT c.internal ORDER BY c.column_index",
             {"name": name, "said": said},
         )
+        from neurostore.whole_table import WholeTable
+
+        return WholeTable(columns)
 
     def __repr__(self) -> str:
         return f"<Lake {self.path!r} {releases.state_text(self).removeprefix('lake ')}: {self._live.num_rows} trials>"

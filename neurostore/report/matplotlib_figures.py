@@ -5,7 +5,8 @@ Sizes of a specification are pixels of the page; here they become points.
 
 from __future__ import annotations
 
-from functools import singledispatch
+import io
+from functools import cache, singledispatch
 from typing import TYPE_CHECKING, Any
 
 from neurostore.errors import MissingExtraError
@@ -31,11 +32,26 @@ _ABOVE = {-1.0: "top", 0.0: "center", 1.0: "bottom"}
 
 def empty_figure(width: float, height: float, layout: Any = "constrained") -> Figure:
     """A figure of inches. Raises MissingExtraError without matplotlib."""
+    return _shown_figure()(figsize=(width, height), layout=layout, dpi=150)
+
+
+@cache
+def _shown_figure() -> type[Figure]:
+    """The class of our figures: a notebook shows them by themselves, without pyplot. Raises MissingExtraError."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
         raise MissingExtraError(f"figures need matplotlib: {how_to_install('report')}") from None
-    return Figure(figsize=(width, height), layout=layout, dpi=150)
+
+    class ShownFigure(Figure):
+        """A figure that a notebook shows as PNG where a cell ends with it."""
+
+        def _repr_png_(self) -> bytes:
+            buffer = io.BytesIO()
+            self.savefig(buffer, format="png", dpi=100)
+            return buffer.getvalue()
+
+    return ShownFigure
 
 
 def figure_of(plot: Plot, width: float, height: float) -> Figure:

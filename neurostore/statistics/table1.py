@@ -70,6 +70,12 @@ class Table1:
             rows.append([title(parameter), *self._values(parameter), *self._contrasts(parameter, pairs)])
         return pl.DataFrame(rows, schema=["Parameter", *headers], orient="row")
 
+    def _repr_html_(self) -> str:
+        """A notebook shows the table as it is printed."""
+        from neurostore.whole_table import WholeTable
+
+        return WholeTable(self.printed())._repr_html_()
+
     def _values(self, parameter: str) -> list[str]:
         own = {r["level"]: r for r in self.cells.iter_rows(named=True) if r["parameter"] == parameter}
         digits = _digits([r["mean"] for r in own.values()])
