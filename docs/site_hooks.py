@@ -12,7 +12,11 @@ _FOLDER = re.compile(r"\[([^\]]*)\]\((?:\.\./)?decisions/\)")
 
 
 def on_config(config: Any) -> Any:
-    """Add every decision to the navigation, by its title."""
+    """Add every decision to the navigation, by its title, and before them pages that mkdocs.yml does not place."""
+    placed = set(re.findall(r"[\w-]+\.md", str(config["nav"])))
+    others = sorted(p for p in Path(config["docs_dir"]).glob("*.md") if p.name not in placed)
+    if others:
+        config["nav"].append({"More": [{_title(page): page.name} for page in others]})
     pages = sorted((Path(config["docs_dir"]) / "decisions").glob("*.md"))
     config["nav"].append({"Decisions": [{_title(page): f"decisions/{page.name}"} for page in pages]})
     return config

@@ -13,7 +13,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from html import escape
 from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
@@ -25,23 +24,17 @@ from neurostore.errors import (
     UsageError,
     VanishedVersionError,
 )
-from neurostore.lake import checked, delta, marker, releases
+from neurostore.lake import checked, delta, marker, releases, shown
 from neurostore.lake import columns as arrow_columns
 from neurostore.lake import tables as lake_sql
 from neurostore.lake.selection import Selection, check_names, chosen_ids
 from neurostore.lake.stored import Stored
-from neurostore.wording import near
 
 if TYPE_CHECKING:
     import duckdb
     import polars as pl
 
 __all__ = ["Version", "open"]
-
-#: columns of `trials` that are shown unless more are asked for
-_TRIAL_COLUMNS = (
-    "subject", "session", "trial", "condition", "kind", "skeleton", "n_frames", "rate_hz", "duration_s", "source_sha256",
-)  # fmt: skip
 
 
 def open(path: object, version: int | None = None, release: str | None = None) -> Version:
@@ -188,12 +181,7 @@ class Version:
         ----------
         columns : further columns beside the ten of every call, ``"*"`` for all; ``describe("trials")`` lists them.
         """
-        everything = self.sql("SELECT * FROM trials ORDER BY subject, session, trial")
-        if "*" in columns:
-            return everything
-        if unknown := [c for c in columns if c not in everything.columns]:
-            raise UsageError(f"trials has no column {unknown[0]!r}; {near(unknown[0], everything.columns)}")
-        return everything.select(list(dict.fromkeys([*_TRIAL_COLUMNS, *columns])))
+        return shown.trials(self, columns)
 
     def subjects(self) -> pl.DataFrame:
         """The subjects with their metadata."""
@@ -379,34 +367,10 @@ class Version:
 
     def describe(self, name: str) -> pl.DataFrame:
         """The columns of a table or view: name, type, unit, sign, meaning and source."""
-        known = [*map(lake_sql.sql_name, self.tables()), *self.views()]
-        if name not in known:
-            raise UsageError(f"no table or view {name!r}; there are {', '.join(known)}")
-        divided = (t.name for t in schema.tables().values() if t.per and name.startswith(f"{t.name}_"))
-        said = next(divided, name)
-        columns = self.sql(
-            "SELECT c.column_name, c.data_type, d.unit, d.sign, d.meaning, d.source "
-            "FROM duckdb_columns() AS c LEFT JOIN _declared_columns AS d "
-            "ON d.name = $said AND d.column_name = c.column_name "
-            "WHERE c.table_name = $name AND NOT c.internal ORDER BY c.column_index",
-            {"name": name, "said": said},
-        )
-        from neurostore.whole_table import WholeTable
-
-        return WholeTable(columns)
+        return shown.describe(self, name)
 
     def __repr__(self) -> str:
         return f"<Lake {self.path!r} {releases.state_text(self).removeprefix('lake ')}: {self._live.num_rows} trials>"
 
     def _repr_html_(self) -> str:
-        subjects = len(set(self._live["subject"].to_pylist()))
-        counts = {n: self.named_rows.get(n, 0) for n in self.tables() if schema.table(n).is_keyed}
-        rows = "".join(
-            f"<tr><td>{escape(lake_sql.sql_name(n))}</td><td style='text-align:right'>{count:,}</td></tr>"
-            for n, count in counts.items()
-        )
-        return (
-            f"<div><b>Neurostore lake</b> {escape(self.path)}, {escape(releases.state_text(self))}<br>"
-            f"{self._live.num_rows:,} trials of {subjects:,} subjects"
-            f"<table><thead><tr><th>table</th><th>rows</th></tr></thead><tbody>{rows}</tbody></table></div>"
-        )
+        return shown.html(self, self._live)
