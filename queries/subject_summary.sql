@@ -1,5 +1,5 @@
 -- One row: a side of a subject in one session and condition, over the steady cycles of all its trials.
--- Inputs: _foot_motion, _judge, _spatiotemporal, _cycle_peaks, trials.
+-- Inputs: _foot_motion, _judge, _spatiotemporal, _cycle_peaks, _kinetic_curves, _kinetic_peaks, trials.
 -- Each parameter has its median under its own name, the SD (_sd) and the number of cycles that have it (_n).
 -- _cv_pct: SD divided by mean; a reliable value needs 50 cycles (Konig et al. 2014, doi
 -- 10.1016/j.gaitpost.2013.06.014). Symmetry is computed from the medians of both sides and is therefore the same in
@@ -15,13 +15,19 @@ judged AS MATERIALIZED (
     WHERE is_steady AND person = 0
 ),
 
+curves AS (
+    SELECT * FROM _kinetic_curves('motion', 'judged')
+),
+
 cycles AS (
     SELECT
         spatiotemporal.*,
         peaks.* EXCLUDE (subject, session, trial, person, cycle, side),
+        kinetics.* EXCLUDE (subject, session, trial, person, cycle, side),
         trials.condition
     FROM _spatiotemporal('judged') AS spatiotemporal
     INNER JOIN _cycle_peaks('judged') AS peaks USING (subject, session, trial, person, cycle, side)
+    LEFT JOIN _kinetic_peaks('curves', 'judged') AS kinetics USING (subject, session, trial, person, cycle, side)
     INNER JOIN trials USING (subject, session, trial)
 ),
 
@@ -34,9 +40,9 @@ summary AS (
         count(*) AS n_strides,
         count(DISTINCT trial) AS n_trials,
         any_value(length_basis) AS length_basis,
-        median(COLUMNS('_(m_s|min|m|s|pct|mm|norm|deg)$')) AS "\0",
-        stddev_samp(COLUMNS('_(m_s|min|m|s|pct|mm|norm|deg)$')) AS "\0_sd",
-        count(COLUMNS('_(m_s|min|m|s|pct|mm|norm|deg)$')) AS "\0_n",
+        median(COLUMNS('_(m_s|min|m|s|pct|mm|norm|deg|kg)$')) AS "\0",
+        stddev_samp(COLUMNS('_(m_s|min|m|s|pct|mm|norm|deg|kg)$')) AS "\0_sd",
+        count(COLUMNS('_(m_s|min|m|s|pct|mm|norm|deg|kg)$')) AS "\0_n",
         _cv_pct(stride_time_s) AS stride_time_cv_pct,
         _cv_pct(stride_length_m) AS stride_length_cv_pct,
         _cv_pct(step_length_m) AS step_length_cv_pct,
@@ -51,10 +57,16 @@ both_sides AS (
         *,
         {
             'l': max(
-                COLUMNS('^(step_(?:length|time)|stance|swing|single_support|foot_clearance|.*_range)_(mm?|s|pct|deg)$')
+                COLUMNS(
+                    '^(step_(?:length|time)|stance|swing|single_support|foot_clearance|.*_range|'
+                    '(?:first|second)_vertical_peak|(?:braking|propulsion)_impulse)_(mm?|s|pct|deg|n_kg|n_s_kg)$'
+                )
             ) FILTER (side = 'left') OVER both_,
             'r': max(
-                COLUMNS('^(step_(?:length|time)|stance|swing|single_support|foot_clearance|.*_range)_(mm?|s|pct|deg)$')
+                COLUMNS(
+                    '^(step_(?:length|time)|stance|swing|single_support|foot_clearance|.*_range|'
+                    '(?:first|second)_vertical_peak|(?:braking|propulsion)_impulse)_(mm?|s|pct|deg|n_kg|n_s_kg)$'
+                )
             ) FILTER (side = 'right') OVER both_
         } AS "\1"
     FROM summary
@@ -101,6 +113,37 @@ SELECT -- noqa: ST06
     COLUMNS('^peak_swing_dorsiflexion_deg(_sd|_n)?$'),
     COLUMNS('^mean_pelvis_tilt_deg(_sd|_n)?$'),
     COLUMNS('^mean_foot_progression_deg(_sd|_n)?$'),
+    COLUMNS('^first_vertical_peak_n_kg(_sd|_n)?$'),
+    COLUMNS('^vertical_valley_n_kg(_sd|_n)?$'),
+    COLUMNS('^second_vertical_peak_n_kg(_sd|_n)?$'),
+    COLUMNS('^peak_braking_n_kg(_sd|_n)?$'),
+    COLUMNS('^peak_propulsion_n_kg(_sd|_n)?$'),
+    COLUMNS('^braking_impulse_n_s_kg(_sd|_n)?$'),
+    COLUMNS('^propulsion_impulse_n_s_kg(_sd|_n)?$'),
+    COLUMNS('^peak_hip_extensor_moment_nm_kg(_sd|_n)?$'),
+    COLUMNS('^peak_hip_flexor_moment_nm_kg(_sd|_n)?$'),
+    COLUMNS('^peak_hip_abductor_moment_nm_kg(_sd|_n)?$'),
+    COLUMNS('^peak_knee_extensor_moment_nm_kg(_sd|_n)?$'),
+    COLUMNS('^peak_knee_flexor_moment_nm_kg(_sd|_n)?$'),
+    COLUMNS('^first_knee_abductor_peak_nm_kg(_sd|_n)?$'),
+    COLUMNS('^second_knee_abductor_peak_nm_kg(_sd|_n)?$'),
+    COLUMNS('^knee_adduction_impulse_nm_s_kg(_sd|_n)?$'),
+    COLUMNS('^peak_ankle_plantarflexor_moment_nm_kg(_sd|_n)?$'),
+    COLUMNS('^hip_h1_w_kg(_sd|_n)?$'),
+    COLUMNS('^hip_h2_w_kg(_sd|_n)?$'),
+    COLUMNS('^hip_h3_w_kg(_sd|_n)?$'),
+    COLUMNS('^knee_k1_w_kg(_sd|_n)?$'),
+    COLUMNS('^knee_k2_w_kg(_sd|_n)?$'),
+    COLUMNS('^knee_k3_w_kg(_sd|_n)?$'),
+    COLUMNS('^knee_k4_w_kg(_sd|_n)?$'),
+    COLUMNS('^ankle_a1_w_kg(_sd|_n)?$'),
+    COLUMNS('^ankle_a2_w_kg(_sd|_n)?$'),
+    COLUMNS('^hip_positive_work_j_kg(_sd|_n)?$'),
+    COLUMNS('^hip_negative_work_j_kg(_sd|_n)?$'),
+    COLUMNS('^knee_positive_work_j_kg(_sd|_n)?$'),
+    COLUMNS('^knee_negative_work_j_kg(_sd|_n)?$'),
+    COLUMNS('^ankle_positive_work_j_kg(_sd|_n)?$'),
+    COLUMNS('^ankle_negative_work_j_kg(_sd|_n)?$'),
     COLUMNS('_cv_pct$'),
     _symmetry_index_pct(step_length, _least_symmetric_m()) AS step_length_symmetry_index_pct,
     abs(_symmetry_index_pct(step_length, _least_symmetric_m())) AS step_length_symmetry_index_abs_pct,
@@ -134,6 +177,25 @@ SELECT -- noqa: ST06
     abs(_symmetry_index_pct(hip_flexion_range, _least_symmetric_deg())) AS hip_flexion_range_symmetry_index_abs_pct,
     _symmetry_ratio(hip_flexion_range, _least_symmetric_deg()) AS hip_flexion_range_ratio,
     _symmetry_angle_pct(hip_flexion_range, _least_symmetric_deg()) AS hip_flexion_range_symmetry_angle_pct,
+    _symmetry_index_pct(first_vertical_peak, _least_symmetric_n_kg()) AS first_vertical_peak_symmetry_index_pct,
+    abs(_symmetry_index_pct(first_vertical_peak, _least_symmetric_n_kg()))
+        AS first_vertical_peak_symmetry_index_abs_pct,
+    _symmetry_ratio(first_vertical_peak, _least_symmetric_n_kg()) AS first_vertical_peak_ratio,
+    _symmetry_angle_pct(first_vertical_peak, _least_symmetric_n_kg()) AS first_vertical_peak_symmetry_angle_pct,
+    _symmetry_index_pct(second_vertical_peak, _least_symmetric_n_kg()) AS second_vertical_peak_symmetry_index_pct,
+    abs(_symmetry_index_pct(second_vertical_peak, _least_symmetric_n_kg()))
+        AS second_vertical_peak_symmetry_index_abs_pct,
+    _symmetry_ratio(second_vertical_peak, _least_symmetric_n_kg()) AS second_vertical_peak_ratio,
+    _symmetry_angle_pct(second_vertical_peak, _least_symmetric_n_kg()) AS second_vertical_peak_symmetry_angle_pct,
+    _symmetry_index_pct(braking_impulse, _least_symmetric_n_s_kg()) AS braking_impulse_symmetry_index_pct,
+    abs(_symmetry_index_pct(braking_impulse, _least_symmetric_n_s_kg())) AS braking_impulse_symmetry_index_abs_pct,
+    _symmetry_ratio(braking_impulse, _least_symmetric_n_s_kg()) AS braking_impulse_ratio,
+    _symmetry_angle_pct(braking_impulse, _least_symmetric_n_s_kg()) AS braking_impulse_symmetry_angle_pct,
+    _symmetry_index_pct(propulsion_impulse, _least_symmetric_n_s_kg()) AS propulsion_impulse_symmetry_index_pct,
+    abs(_symmetry_index_pct(propulsion_impulse, _least_symmetric_n_s_kg()))
+        AS propulsion_impulse_symmetry_index_abs_pct,
+    _symmetry_ratio(propulsion_impulse, _least_symmetric_n_s_kg()) AS propulsion_impulse_ratio,
+    _symmetry_angle_pct(propulsion_impulse, _least_symmetric_n_s_kg()) AS propulsion_impulse_symmetry_angle_pct,
     nullif(concat_ws(
         '; ',
         _symmetry_reason(step_length, _least_symmetric_m(), 'step length', ' m'),
@@ -143,6 +205,10 @@ SELECT -- noqa: ST06
         _symmetry_reason(single_support, _least_symmetric_pct(), 'single support', ' %'),
         _symmetry_reason(foot_clearance, _least_symmetric_mm(), 'foot clearance', ' mm'),
         _symmetry_reason(knee_flexion_range, _least_symmetric_deg(), 'range of knee flexion', ' degrees'),
-        _symmetry_reason(hip_flexion_range, _least_symmetric_deg(), 'range of hip flexion', ' degrees')
+        _symmetry_reason(hip_flexion_range, _least_symmetric_deg(), 'range of hip flexion', ' degrees'),
+        _symmetry_reason(first_vertical_peak, _least_symmetric_n_kg(), 'first peak of vertical force', ' N/kg'),
+        _symmetry_reason(second_vertical_peak, _least_symmetric_n_kg(), 'second peak of vertical force', ' N/kg'),
+        _symmetry_reason(braking_impulse, _least_symmetric_n_s_kg(), 'impulse of braking', ' Ns/kg'),
+        _symmetry_reason(propulsion_impulse, _least_symmetric_n_s_kg(), 'impulse of propulsion', ' Ns/kg')
     ), '') AS symmetry_note
 FROM both_sides

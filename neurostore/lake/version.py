@@ -254,7 +254,7 @@ class Version:
         from neurostore.sql import dtw_functions, views
 
         connection = self._connect_tables()
-        views.register(connection)
+        views.register(connection, has_plates=bool(self.table_state("force_plates").files))
         dtw_functions.register(connection)
         return connection
 

@@ -113,6 +113,14 @@ def sources() -> dict[str, str]:
 
 
 @cache
+def without_plates() -> dict[str, str]:
+    """SQL of the steps that stand in for others where no trial has a force platform, from queries/without_plates/*.sql."""
+    folder = resources.files("neurostore.queries") / "without_plates"
+    files = sorted(folder.iterdir(), key=lambda f: f.name)
+    return {f.name.removesuffix(".sql"): f.read_text(encoding="utf-8") for f in files if f.name.endswith(".sql")}
+
+
+@cache
 def macros() -> str:
     """SQL that creates what every view may name, from queries/macros/*.sql."""
     folder = resources.files("neurostore.queries") / "macros"
@@ -159,12 +167,16 @@ def words_behind() -> dict[str, str]:
     return {name: " ".join(sorted(set(_WORD.findall(text)))) for name, text in behind.items()}
 
 
-def register(connection: duckdb.DuckDBPyConnection, texts: dict[str, str] | None = None) -> list[str]:
+def register(
+    connection: duckdb.DuckDBPyConnection, texts: dict[str, str] | None = None, has_plates: bool = True
+) -> list[str]:
     """Create every view on the connection, which must hold the tables (schemas/tables/*.toml); return the names created.
 
-    texts : other SQL than that of queries/, by view name.
+    texts : other SQL than that of queries/, by view name. has_plates : False where no trial has a force platform; the views
+    then have the same columns and rows, and are planned faster.
     """
     texts = sources() if texts is None else texts
+    texts = texts if has_plates else texts | {n: t for n, t in without_plates().items() if n in texts}
     taken = {
         name
         for (name,) in connection.execute(

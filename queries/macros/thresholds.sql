@@ -67,6 +67,10 @@ CREATE OR REPLACE MACRO _least_symmetric_pct() AS 5;
 CREATE OR REPLACE MACRO _least_symmetric_mm() AS 5;
 -- Symmetry is not computed from a smaller mean of both sides, degrees.
 CREATE OR REPLACE MACRO _least_symmetric_deg() AS 5;
+-- Symmetry is not computed from a smaller mean of both sides (a twentieth of body weight), newtons per kilogram.
+CREATE OR REPLACE MACRO _least_symmetric_n_kg() AS 0.5;
+-- Symmetry is not computed from a smaller mean of both sides (a tenth of normal), newton seconds per kilogram.
+CREATE OR REPLACE MACRO _least_symmetric_n_s_kg() AS 0.02;
 -- A knee that bends backwards further is not a knee: severe genu recurvatum reaches 20, degrees.
 CREATE OR REPLACE MACRO _most_recurvatum_deg() AS 25;
 -- The lowest toe does not rise or fall by more during a trial: floors of laboratories tilt by up to 75, millimetres.

@@ -24,6 +24,7 @@ def connect(
     tables : may also hold a table that stands in for a view of its name. only : these views and what they need.
     """
     connection = duckdb.connect()
+    has_plates = "force_plates" in tables
     for name, declared in schema.tables().items():
         if name != "poses" and name not in tables:
             tables[name] = declared.arrow().empty_table()
@@ -34,7 +35,7 @@ def connect(
     if with_views:
         texts = views.sources()
         wanted = set(texts) if only is None else _needed(set(only), texts, set(tables))
-        views.register(connection, {name: text for name, text in texts.items() if name in wanted})
+        views.register(connection, {name: text for name, text in texts.items() if name in wanted}, has_plates)
     return connection
 
 

@@ -1,0 +1,120 @@
+-- One row: a gait cycle at a percent, 0 to 100, as shown by kinetic_curves.
+-- Arguments: motion, cycles. The names of relations like _foot_motion and _judge.
+-- Inputs: _ground_reaction, _chosen_moments. Nm/kg, W/kg, N/kg; linear interpolation between frames.
+WITH reaction AS MATERIALIZED (
+    SELECT * FROM _ground_reaction(motion)
+),
+
+strides AS MATERIALIZED (
+    SELECT
+        judged.subject,
+        judged.session,
+        judged.trial,
+        judged.cycle,
+        judged.side,
+        judged.start_s,
+        judged.end_s,
+        judged.is_steady,
+        judged.heading_x,
+        judged.heading_z
+    FROM query_table(cycles) AS judged
+    WHERE judged.person = 0
+),
+
+together AS (
+    SELECT
+        moments.subject,
+        moments.session,
+        moments.trial,
+        moments.side,
+        moments.time_s,
+        COLUMNS('^(.*_moment_nm)$') / moments.mass_kg AS "\1_kg",
+        COLUMNS('^(.*_power_w)$') / moments.mass_kg AS "\1_kg",
+        CASE WHEN reaction.reason IS NULL THEN reaction.fx / moments.mass_kg END AS fx,
+        CASE WHEN reaction.reason IS NULL THEN reaction.fy / moments.mass_kg END AS vertical_force_n_kg,
+        CASE WHEN reaction.reason IS NULL THEN reaction.fz / moments.mass_kg END AS fz,
+        reaction.is_on_plate
+    FROM _chosen_moments('reaction') AS moments
+    INNER JOIN reaction USING (subject, session, trial, frame, side)
+),
+
+within_cycles AS (
+    SELECT
+        together.*,
+        strides.cycle,
+        strides.is_steady,
+        together.fx * strides.heading_x + together.fz * strides.heading_z AS anterior_force_n_kg
+    FROM together
+    INNER JOIN strides
+        ON
+            together.subject = strides.subject
+            AND together.session = strides.session
+            AND together.trial = strides.trial
+            AND together.side = strides.side
+            AND together.time_s BETWEEN strides.start_s - 0.05 AND strides.end_s + 0.05
+),
+
+spans AS (
+    SELECT
+        subject,
+        session,
+        trial,
+        side,
+        cycle,
+        is_steady,
+        time_s,
+        lead(time_s) OVER foot_ AS next_s,
+        bool_or(is_on_plate) OVER (PARTITION BY subject, session, trial, side, cycle) AS has_plate,
+        { 'here': COLUMNS('_kg$'), 'next': lead(COLUMNS('_kg$')) OVER foot_ } AS "\0"
+    FROM within_cycles
+    WINDOW foot_ AS (PARTITION BY subject, session, trial, side, cycle ORDER BY time_s)
+),
+
+percents AS (SELECT unnest(range(101))::INTEGER AS percent),
+
+points AS (
+    SELECT
+        strides.*,
+        percents.percent,
+        strides.start_s + percents.percent / 100.0 * (strides.end_s - strides.start_s) AS at_s
+    FROM strides
+    CROSS JOIN percents
+),
+
+-- The keys are those of the left side: DuckDB passes filters on these, and on no others, to both sides of an ASOF join.
+placed AS (
+    SELECT
+        points.subject,
+        points.session,
+        points.trial,
+        points.side,
+        points.cycle,
+        points.percent,
+        spans.* EXCLUDE (subject, session, trial, side, cycle),
+        (points.at_s - spans.time_s) / (spans.next_s - spans.time_s) AS part
+    FROM points
+    ASOF INNER JOIN spans
+        ON
+            points.subject = spans.subject
+            AND points.session = spans.session
+            AND points.trial = spans.trial
+            AND points.side = spans.side
+            AND points.cycle = spans.cycle
+            AND points.at_s + 1e-9 >= spans.time_s
+)
+
+SELECT
+    subject,
+    session,
+    trial,
+    0 AS person,
+    cycle,
+    side,
+    percent,
+    is_steady,
+    count(knee_flexion_moment_nm_kg.here + part * (knee_flexion_moment_nm_kg.next - knee_flexion_moment_nm_kg.here))
+        OVER (PARTITION BY subject, session, trial, side, cycle)
+    >= 99 AS is_valid,
+    COLUMNS('_kg$').here + part * (COLUMNS('_kg$').next - COLUMNS('_kg$').here) AS "\0"
+FROM placed
+WHERE has_plate
