@@ -187,7 +187,7 @@ def _give_subjects(pile: Pile) -> None:
     by_file, by_trial = _rows_of_files(pile)
     unknown, by_own_name = [], []
     for file in pile.files:
-        if len(file.parts) > 1 or file.kind in ("table", "toml") or file.parts[0] in _PLAIN_JSON:
+        if len(file.parts) > 1 or file.kind in ("table", "toml", "sidecar") or _OF_ALL.fullmatch(file.parts[0].lower()):
             continue
         stem = stem_of(file.path)
         whose = by_file.get(file.parts[0]) or by_trial.get(stem) or by_trial.get(key_from(stem))
@@ -209,7 +209,10 @@ def _give_subjects(pile: Pile) -> None:
         )
 
 
-_PLAIN_JSON = ("participants.json", "sessions.json", "trials.json", "dataset_description.json")
+#: JSON that BIDS stores at the top for every recording
+_OF_ALL = re.compile(
+    r"(participants|sessions|trials|dataset_description|(.*_)?(motion|channels|coordsystem|events|scans))\.json"
+)
 
 
 def own_name(path: Path) -> str:

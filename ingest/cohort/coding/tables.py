@@ -99,8 +99,8 @@ def doubts(
 
 def learn(table: CohortTable, coder: Coder) -> None:
     """Remember the names in columns that are called names, to search for them elsewhere."""
-    for column in table.table.columns:
-        if _NAMING.search(column.lower()) and not _REMARKS.search(column.lower()):
+    for column in table.table.columns if not table.is_sidecar else ():
+        if column not in table.columns and _NAMING.search(column.lower()) and not _REMARKS.search(column.lower()):
             for row in table.table.rows:
                 coder.learn(row[column] or "")
 
@@ -120,7 +120,7 @@ def _why(column: str, values: list[str], coder: Coder) -> str:
         return "long text"
     if any(dates.spoken(v) for v in words):
         return "dates cannot be moved unless they are written YYYY-MM-DD"
-    unknown = [v for v in words if unknown_words(v, coder.keep)]
+    unknown = [v for v in words if len(v) > 1 and unknown_words(v, coder.keep)]  # one letter is a category
     if unknown and len(words) >= _FEWEST_TO_JUDGE and len(set(words)) > len(words) / 2:
         return "nearly every value is different"
     if _NUMBERING.search(column):

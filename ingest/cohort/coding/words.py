@@ -33,7 +33,7 @@ month months year years time times t period first second third one two three fou
 subject subjects subj participant participants patient patients pat control controls ctrl ctl healthy typical typically
 developing td cp pd ms stroke sci asd oa acl tka tha hc hv group groups case cases intervention treatment treated
 untreated placebo sham therapy surgery surgical conservative operated unoperated affected unaffected more less
-involved uninvolved dominant nondominant hemiplegia hemiplegic diplegia diplegic quadriplegia unilateral bilateral spastic
+involved uninvolved dominant nondominant hemiplegia hemiplegic diplegia diplegic quadriplegia unilateral bilateral spastic stiff crouch equinus
 ataxia ataxic dystonic parkinson parkinsons parkinsonian medication meds state young old older elderly adult adults child
 children male female man woman men women boy girl m f w other unknown none yes no true false y n na nan null left right
 mild moderate severe low medium high i ii iii iv v gmfcs updrs mas fac berg moca mmse age sex height mass weight bmi
@@ -50,7 +50,7 @@ leaves instant for fullbody lowerbody ai kad med matlab sacr cgm pycgm conventio
 xyz position positions rotation rotations orientation quaternion velocity acceleration component components type units unit
 name names cadence walking stride opposite support initial terminal length width limp index profile rhs lhs rto lto
 mocap bvh asf amc trc csv tsv json mp4 avi mov c3d mat txt xlsx npy sto mvnx files file path scale scaled dataset
-licence license readme changes sampling frequency frame frames rate count coordsystem channels meas tracked point reference global local world
+description tracksys omc omcs imus licence license readme changes sampling frequency frame frames rate count coordsystem channels meas tracked point reference global local world
 lfhd rfhd clav strn lasi rasi lpsi rpsi
 """
 _BODY = """

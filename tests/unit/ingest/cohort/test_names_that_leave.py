@@ -16,7 +16,7 @@ import pytest
 from neurostore.errors import CohortError
 from neurostore.ingest.cohort.pseudonymise import pseudonymise
 from neurostore.ingest.readers import read
-from tests.builders import amc_files, c3d_files, mot_files, neuropose_files, poses_files, trc_files
+from tests.builders import amc_files, bids_files, c3d_files, mot_files, neuropose_files, poses_files, trc_files
 from tests.builders.tiny_bvh import bvh_text, write_bvh
 from tests.cli.cli_run import run
 
@@ -310,3 +310,22 @@ def test_a_video_keeps_its_pictures_and_nothing_else(tmp_path: Path) -> None:
             return [(float(f.time), f.to_ndarray().tobytes()) for f in container.decode(video=0)]
 
     assert pictures(new) == pictures(path)
+
+
+def test_a_bids_data_set_and_the_usual_columns_need_no_option(tmp_path: Path) -> None:
+    folder = tmp_path / "bids"
+    bids_files.dataset(folder, bids_files.walk(), json_at="root")
+    (folder / "participants.tsv").write_text(
+        "participant_id\tsex\tage\tgroup\taffected_side\tgmfcs\theight_m\nsub-01\tF\t31\tstiff_knee\tleft\tII\t1.7\n"
+    )
+    done = pseudonymise(folder, tmp_path / "coded", tmp_path / "key.json")
+    assert (done.words, done.notes, done.look) == ([], [], [])
+    who = "sub-" + json.loads((tmp_path / "key.json").read_text())["01"]["pseudonym"]
+    stem = f"{who}_ses-1_task-walk_tracksys-omc"
+    names = {str(p.relative_to(tmp_path / "coded")) for p in (tmp_path / "coded").rglob("*.*")}
+    assert names == {
+        "dataset_description.json", "participants.tsv", "task-walk_motion.json",
+        f"{who}/ses-1/motion/{stem}_motion.tsv", f"{who}/ses-1/motion/{stem}_channels.tsv",
+    }  # fmt: skip
+    before, after = (next(top.rglob("*_motion.tsv")) for top in (folder, tmp_path / "coded"))
+    np.testing.assert_array_equal(read(before).poses[0].positions, read(after).poses[0].positions)
