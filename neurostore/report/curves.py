@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from neurostore import statistics
+from neurostore.arrays import Floats
 from neurostore.errors import UsageError
 from neurostore.report.panels import PANELS, Panel
 from neurostore.report.snapshot import Snapshot
@@ -44,6 +47,38 @@ def read_curves(snapshot: Snapshot) -> pl.DataFrame:
             ).drop_nulls("mean_deg")
         )
     return pl.concat(parts)
+
+
+def people_curves(
+    curves: pl.DataFrame,
+    people: list[str],
+    which: tuple[str, bool, tuple[tuple[str, str], ...], tuple[str | None, ...] | None],
+) -> dict[str, Floats]:
+    """The mean curve of each person: mean over sessions of a side, then over sides; (101,) degrees, NaN where there is none.
+
+    Parameters
+    ----------
+    curves : of read_curves. which : angle, is_relative, (skeleton, kind) pairs whose parts count, and conditions or None for all.
+    """
+    import polars as pl
+
+    angle, is_relative, kinds, conditions = which
+    rows = curves.filter(
+        pl.col("subject").is_in(people),
+        pl.col("angle") == angle,
+        pl.col("is_relative") == is_relative,
+        pl.col("skeleton").is_in([skeleton for skeleton, _ in kinds]),
+        pl.col("kind").is_in([kind for _, kind in kinds]),
+        *([] if conditions is None else [pl.any_horizontal(*(pl.col("condition").eq_missing(c) for c in conditions))]),
+    )
+    sides = rows.group_by("subject", "percent", "side").agg(pl.col("mean_deg").mean())
+    means = sides.group_by("subject", "percent").agg(pl.col("mean_deg").mean()).sort("subject", "percent")
+    found = {}
+    for (subject,), part in means.group_by("subject", maintain_order=True):
+        curve = np.full(101, np.nan)
+        curve[part["percent"].to_numpy()] = part["mean_deg"].to_numpy()
+        found[str(subject)] = curve
+    return found
 
 
 def read_group_curves(snapshot: Snapshot) -> pl.DataFrame:

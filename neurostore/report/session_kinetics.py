@@ -14,7 +14,7 @@ from neurostore.report.figures import CYCLE, PERCENT, SIDES, deviations, stride_
 from neurostore.report.kinetic_panels import KINETIC_PANELS, KineticPanel
 from neurostore.report.panels import SIDE_COLOURS, SIDE_DASHES
 from neurostore.report.sessions import Session
-from neurostore.report.specification import Axis, Band, Line, Mark, Note, Plot, Rule
+from neurostore.report.specification import Axis, Band, Line, Mark, Plot, Rule
 
 _LAST_ROW = tuple(panel.quantity for panel in KINETIC_PANELS[-3:])
 
@@ -67,14 +67,12 @@ def emg_panel(block: Session, muscle: str, has_strides: bool = False) -> Plot | 
         for side, c in curves.items()
     ]  # fmt: skip
     _, high = _range([*marks, *lines], 0.0, 1.2)
-    problems = [f"{side}: {why}" for side in SIDES if (why := block.emg_problems.get((muscle, side)))]
     bars: list[Mark] = [*kinetic_figures.normal_bars(muscle)]
     return Plot(
         (*bars, *marks, *foot_offs(block, tuple(curves))),
         x=Axis("gait cycle (%)", (0, 100), CYCLE, decimals=0),
         y=Axis(range=(-0.22, min(high, 4.0)), n_ticks=4, decimals=2),
         title=muscle.replace("_", " ").capitalize(),
-        notes=tuple(Note(f"! {text}", 1, 1 - 0.13 * i, "right top") for i, text in enumerate(problems)),
         height=190,
         margins=(38, 14, 30, 41),
         is_unified=True,

@@ -10,7 +10,7 @@ import numpy as np
 
 from neurostore import normative
 from neurostore.arrays import Floats
-from neurostore.report.cycle_lists import KINETIC_NAMES, LEAST_POINTS, Band, Curve, emg_means, kinetic_means
+from neurostore.report.cycle_lists import KINETIC_NAMES, LEAST_POINTS, Band, Curve, emg_means, kinetic_means, mean_sd
 from neurostore.report.data import LEAST_REFERENCE, ReportData, group_of
 from neurostore.report.kinetic_data import norm_bands
 from neurostore.report.panels import PANELS
@@ -60,7 +60,7 @@ class Session:
         """The rows of a frame that belong to this block (of its session, where the frame knows no condition)."""
         import polars as pl
 
-        found = frame.filter(pl.col("subject") == self.subject, pl.col("session") == self.session)
+        found = self.data.rows_of(frame, self.subject, self.session)
         return found.filter(pl.col("condition").eq_missing(self.condition)) if by_condition else found
 
     @cached_property
@@ -117,12 +117,13 @@ class Session:
         return {} if self.data.emg is None else emg_means(self.rows(self.data.emg))
 
     @cached_property
-    def emg_problems(self) -> dict[tuple[str, str], str]:
-        """(muscle, side) → why its channel is not reliable."""
-        if self.data.emg is None:
-            return {}
-        rows = self.rows(self.data.emg).drop_nulls("problem").to_dicts()
-        return {(r["muscle"] or r["channel"], r["side"]): r["problem"] for r in rows}
+    def emg_problems(self) -> list[str]:
+        """Channels of which nothing is shown, and why: that they are not reliable, or that a reviewer excluded them."""
+        rows = self.rows(self.data.emg_problems).to_dicts() if self.data.emg_problems.height else []
+        if self.data.emg is not None:
+            rows += self.rows(self.data.emg).drop_nulls("problem").to_dicts()
+        names = ((" ".join(w for w in (r["side"], r["muscle"] or r["channel"]) if w), r) for r in rows)
+        return sorted({f"{name.replace('_', ' ')} in {r['trial']}: {r['problem']}" for name, r in names})
 
     @cached_property
     def _other_curves(self) -> dict[tuple[str, str, int], dict[str, Floats]]:
@@ -130,6 +131,8 @@ class Session:
         found: dict[tuple[str, str, int], dict[str, Floats]] = {}
         for frame, names in ((self.data.kinetics, KINETIC_NAMES), (self.data.emg, ("normalized",))):
             for row in [] if frame is None else self.rows(frame).to_dicts():
+                if row.get("problem"):
+                    continue
                 curves = found.setdefault((row["trial"], row["side"], row["cycle"]), {})
                 for name in names:
                     values = np.array(row[name], float)
@@ -155,7 +158,7 @@ class Session:
         keys = {name: row[name] for name in ("trial", "side", "cycle", "start_s", "end_s", "is_steady")}
         return Stride(**keys, curves=curves, relative=frozenset(relative))
 
-    @property
+    @cached_property
     def foot_off(self) -> dict[str, float]:
         """Side → mean percent of the foot off over steady cycles."""
         rows = self.rows(self.data.foot_off).drop_nulls("foot_off_pct")
@@ -190,29 +193,17 @@ class Session:
         return Band(columns[:, 0], columns[:, 1], columns[:, 2], f"{normative.NAME}, {speed.replace('_', ' ')} speed")
 
     def _group_band(self, angle: str, is_relative: bool) -> Band | None:
-        import polars as pl
-
         mine = self.rows(self.data.curves)
-        groups = group_of(self.data)
-        others = [s for s, group in groups.items() if group == self.data.reference and s != self.subject]
-        rows = self.data.curves.filter(
-            pl.col("subject").is_in(others),
-            pl.col("angle") == angle,
-            pl.col("is_relative") == is_relative,
-            pl.col("skeleton").is_in(mine["skeleton"].unique().to_list()),
-            pl.col("kind").is_in(mine["kind"].unique().to_list()),
-        )
-        same = rows.filter(pl.col("condition").eq_missing(self.condition))
-        rows = same if same["subject"].n_unique() >= LEAST_REFERENCE else rows
-        if rows["subject"].n_unique() < LEAST_REFERENCE:
-            return None
-        sides = rows.group_by("subject", "percent", "side").agg(pl.col("mean_deg").mean())
-        people = sides.group_by("subject", "percent").agg(pl.col("mean_deg").mean())
-        found = (
-            people.group_by("percent").agg(mean=pl.col("mean_deg").mean(), sd=pl.col("mean_deg").std()).sort("percent")
-        )
-        name = f"{self.data.reference}, n = {people['subject'].n_unique()}"
-        return Band(found["percent"].to_numpy(), found["mean"].to_numpy(), found["sd"].to_numpy(), name)
+        kinds = tuple(sorted(set(mine.select("skeleton", "kind").iter_rows())))
+        for conditions in ((self.condition,), None):  # the same condition where enough people have it
+            people = self.data.members_curves(angle, is_relative, kinds, conditions)
+            others = [curve for subject, curve in people.items() if subject != self.subject]
+            if len(others) >= LEAST_REFERENCE:
+                mean, sd = mean_sd(np.stack(others))
+                is_known = np.isfinite(mean)
+                name = f"{self.data.reference}, n = {len(others)}"
+                return Band(np.arange(101.0)[is_known], mean[is_known], sd[is_known], name)
+        return None
 
 
 def sessions_of(data: ReportData, subject: str) -> list[Session]:
