@@ -97,4 +97,5 @@ def norm_bands(speed: str | None) -> dict[str, Band]:
         if p.speed == band:
             by_quantity.setdefault(p.quantity, []).append((p.percent, p.mean, p.sd))
     name = f"{normative.NAME}, {band.replace('_', ' ')} speed"
-    return {q: Band(*np.array(rows, float).T, name) for q, rows in by_quantity.items()}
+    columns = {quantity: np.array(rows, float) for quantity, rows in by_quantity.items()}
+    return {quantity: Band(c[:, 0], c[:, 1], c[:, 2], name) for quantity, c in columns.items()}
