@@ -19,6 +19,10 @@ from neurostore.lake.version import open as open_lake
 from neurostore.release import VERSION
 from neurostore.storage import temporary
 
+_OF_PYTHON = ("dtw_distance(a, b, band := NULL)", "soft_dtw(a, b, gamma)")
+_NOT_HERE = "is a function of Python and not in this file: use neurostore.open(lake).connect(), or neurostore distances"
+STORAGE_VERSION = "v1.0.0"  # of DuckDB files: the oldest that clients of DuckDB 1.x read
+
 
 def export_lake(lake_path: object, folder: object, version: int | None = None, release: str | None = None) -> Path:
     """Write one version, or a release, as plain Parquet, partitioned by subject, with live rows alone. Returns the folder.
@@ -89,7 +93,8 @@ def catalogue_file(
     """Write a .duckdb file with the tables and views of one lake version, for other DuckDB clients. Returns its path.
 
     The views read the exact files of that version where the lake is now; the table ``neurostore_lake`` says which.
-    The DTW functions are Python's and stay out.
+    The DTW functions are Python's and stay out: their names are there, and say so. The file is in the storage format of
+    DuckDB 1.0.
 
     Parameters
     ----------
@@ -126,7 +131,10 @@ def _write_catalogue(lake: Version, file: Path, *, delta_scan: bool) -> None:
 
     from neurostore.sql import views
 
-    with duckdb.connect(str(file)) as connection:
+    with duckdb.connect() as connection:
+        written_as = f"(STORAGE_VERSION '{STORAGE_VERSION}')"
+        connection.execute(f"ATTACH {lake_sql.literal(str(file))} AS catalogue_file {written_as}")
+        connection.execute("USE catalogue_file")
         if delta_scan:
             _load_delta(connection)
         if storage.is_remote(lake.path) and not delta_scan:
@@ -137,6 +145,8 @@ def _write_catalogue(lake: Version, file: Path, *, delta_scan: bool) -> None:
             select = lake_sql.delta_relation(state) if is_delta else lake_sql.relation(state)
             connection.execute(f"CREATE VIEW {lake_sql.quote(state.sql_name)} AS\n{select}")
         views.register(connection)
+        for call in _OF_PYTHON:
+            connection.execute(f"CREATE MACRO {call} AS error('{call.split('(')[0]} {_NOT_HERE}')")
         said = {
             "path": lake.path,
             "version": None if delta_scan else lake.version,

@@ -76,10 +76,15 @@ def test_a_catalogue_file_serves_plain_duckdb(lake, tmp_path):
     build_lake(tmp_path, [trial("003", "later", left_heel=HEEL)])
     with duckdb.connect(str(file), read_only=True) as plain:
         assert plain.execute("SELECT path, version FROM neurostore_lake").fetchall() == [(lake.path, 2)]
+        with pytest.raises(duckdb.Error, match="dtw_distance is a function of Python and not in this file"):
+            plain.execute("SELECT dtw_distance([1.0], [2.0])").fetchall()
         assert plain.execute("SELECT count(*), count(left_heel) FROM landmarks").fetchone() == (6, 2)
         assert plain.execute("SELECT DISTINCT trial FROM trials").fetchall() == [("a",)]
         views = {n for (n,) in plain.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()}
         assert {"landmarks", "poses_cmu_31", *lake.views()} <= views
+    header = file.read_bytes()[8:20]  # of DuckDB's format: magic bytes and the version of the storage
+    assert header[:4] == b"DUCK"
+    assert int.from_bytes(header[4:], "little") == 64  # what DuckDB 1.0 to 1.4 read
     with pytest.raises(UsageError, match="exists already"):
         catalogue_file(lake.path, file)
     assert {p.name for p in tmp_path.iterdir()} == {"lake", "lake.duckdb"}
