@@ -53,7 +53,7 @@ quick: $(VENV)/.installed  ## style and the fastest tests, in under a minute
 
 test-core:  ## tests of the core with coverage, on the newest installed Python and numpy 2, without mediapipe, tensorflow, torch and ray
 	$(NEWEST) -m venv .venv-core
-	.venv-core/bin/pip install --quiet --disable-pip-version-check "numpy>=2,<3" --editable ".[report,s3,dtaidistance,test]"
+	.venv-core/bin/pip install --quiet --disable-pip-version-check "numpy>=2,<3" --editable ".[report,app,s3,dtaidistance,test]"
 	.venv-core/bin/python -m pytest -q -n auto --maxprocesses 8 --dist loadfile --cov --cov-report=term tests/unit tests/spec
 
 test-kernels: $(VENV)/.installed  ## tests of compiled loops without the compiler, so that a debugger can step through them

@@ -4,7 +4,6 @@
 WITH ranked AS (
     SELECT
         reviews.*,
-        CASE WHEN action IN ('exclude', 'include') THEN 'exclusion' ELSE action END AS kind,
         row_number() OVER part_ AS n_later,
         count(DISTINCT reviewer) OVER all_ > 1 AND count(DISTINCT action) OVER all_ > 1 AS is_disputed
     FROM reviews
@@ -14,7 +13,11 @@ WITH ranked AS (
                 subject,
                 session,
                 trial,
-                CASE WHEN action IN ('exclude', 'include') THEN 'exclusion' ELSE action END,
+                CASE
+                    WHEN action IN ('exclude', 'include') THEN 'exclusion'
+                    WHEN action IN ('move_event', 'delete_event', 'relabel_event') THEN 'edit'
+                    ELSE action
+                END,
                 side,
                 cycle,
                 from_s,

@@ -62,7 +62,7 @@ def decide(
     if not rows:
         return lake.version
     root = lake.path
-    with writing.writing(root, "review"), storage.named_errors(root, "review"):
+    with storage.named_errors(root, "review"), writing.writing(root, "review"):
         declared = schema.table("reviews")
         if not delta.exists(root, "reviews"):
             delta.create(root, "reviews", declared.arrow(), declared.partition)
@@ -178,35 +178,50 @@ def rows_of(
     shown : tells which event a decision is on that earlier decisions moved or renamed.
     """
     now = datetime.now(UTC)
-    return [
-        {
-            **_original(shown, decision),
+    rows: list[dict[str, Any]] = []
+    for i, decision in enumerate(decisions):
+        row = _original(decision, [*reversed(rows), *_stored_edits(shown, decision)])
+        row |= {
             "review_id": decision.get("review_id") or uuid.uuid4().hex,
             "reviewed_at": now + timedelta(microseconds=i),
-            "lake_version": version,
-            "source_sha256": trials[checks.key_of(decision)],
         }
-        for i, decision in enumerate(decisions)
-    ]
+        rows.append({**row, "lake_version": version, "source_sha256": trials[checks.key_of(decision)]})
+    return rows
 
 
-def _original(lake: Queryable, decision: Mapping[str, Any]) -> dict[str, Any]:
-    """The decision with the time and label that an event had before earlier decisions moved or renamed it."""
-    row = {k: v for k, v in decision.items() if k not in ("review_id", "reviewed_at", "lake_version", "source_sha256")}
-    if decision["action"] not in checks.EDITS:
-        return row
-    earlier = lake.sql(
+def _stored_edits(shown: Queryable, decision: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Decisions on events of the same trial that hold, the latest first; none where they do not matter."""
+    if decision["action"] not in (*checks.EDITS, "add_event"):
+        return []
+    found = shown.sql(
         "SELECT * FROM review_state WHERE subject = $subject AND session = $session AND trial = $trial "
-        "AND action IN ('move_event', 'relabel_event') AND state <> 'superseded' ORDER BY reviewed_at DESC",
-        {k: decision[k] for k in ("subject", "session", "trial")},
+        "AND list_contains($edits, action) AND state <> 'superseded' ORDER BY reviewed_at DESC, review_id DESC",
+        {"edits": list(checks.EDITS), **{k: decision[k] for k in ("subject", "session", "trial")}},
     )
-    for one in earlier.iter_rows(named=True):
-        side, event = one["new_side"] or one["side"], one["new_event"] or one["event"]
-        time_s = one["time_s"] if one["new_time_s"] is None else one["new_time_s"]
-        is_same = (side, event, one["source"]) == (row["side"], row["event"], row.get("source")) and abs(
-            time_s - row["time_s"]
-        ) <= checks.SAME_EVENT_S
-        if is_same:
-            kept = {k: one[k] for k in ("new_time_s", "new_side", "new_event") if one[k] is not None}
-            return {**kept, **row, **{k: one[k] for k in ("side", "event", "time_s")}}
+    return found.to_dicts()
+
+
+def _original(decision: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The decision with the time and label that an event had before earlier decisions moved or renamed it.
+
+    An event added where one was deleted is that one, moved: the deletion would hide it.
+    """
+    row = {k: v for k, v in decision.items() if k not in ("review_id", "reviewed_at", "lake_version", "source_sha256")}
+    seen = set()
+    for one in earlier:
+        part = (*checks.key_of(one), one.get("side"), one.get("event"), one.get("time_s"), one.get("source"))
+        if one["action"] not in checks.EDITS or checks.key_of(one) != checks.key_of(row) or part in seen:
+            continue
+        seen.add(part)
+        kept = {k: one[k] for k in ("new_time_s", "new_side", "new_event") if one.get(k) is not None}
+        first = {k: one[k] for k in ("side", "event", "time_s")}
+        label = kept.get("new_side") or one["side"], kept.get("new_event") or one["event"]
+        times = [kept.get("new_time_s", one["time_s"])] + ([one["time_s"]] if one["action"] == "delete_event" else [])
+        is_same = label == (row.get("side"), row.get("event")) and one.get("source") == row.get("source")
+        if not is_same or not any(abs(t - row["time_s"]) <= checks.SAME_EVENT_S for t in times):
+            continue
+        if one["action"] == "delete_event" and row["action"] == "add_event":
+            return {**kept, **row, **first, "action": "move_event", "new_time_s": row["time_s"]}
+        if one["action"] != "delete_event" and row["action"] in checks.EDITS:
+            return {**kept, **row, **first}
     return row

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from statistics import median
 from typing import Any
 
 from neurostore import schema
@@ -24,7 +23,7 @@ _NEEDED = {
     "delete_event": ("side", "event", "time_s"),
     "relabel_event": ("side", "event", "time_s"),
 }
-_LEAST_SHARE = 0.5  # of the usual time between two events of one kind and foot
+_LEAST_SHARE = 0.4  # of the smallest time between two events of one kind and foot
 _AT_ONCE = timedelta(seconds=1)
 
 
@@ -140,6 +139,7 @@ def _judge_events(
     found: list[list[str]],
 ) -> None:
     """Add to ``found`` what is wrong with these decisions on events, each judged after those before it."""
+    least_s = _least_apart_s(moments)
     for i in places:
         decision = decisions[i]
         if found[i] or not str(decision["action"]).endswith("_event"):
@@ -147,7 +147,7 @@ def _judge_events(
         found[i] += _not_there(key, decision, moments)
         if not found[i]:
             after = _applied(moments, decision)
-            found[i] += _impossible(decision, moments, after)
+            found[i] += _impossible(decision, moments, after, least_s)
             moments = after
 
 
@@ -211,11 +211,13 @@ def _applied(moments: Sequence[Moment], decision: Mapping[str, Any]) -> list[Mom
     return after
 
 
-def _impossible(decision: Mapping[str, Any], before: Sequence[Moment], after: Sequence[Moment]) -> list[str]:
+def _impossible(
+    decision: Mapping[str, Any], before: Sequence[Moment], after: Sequence[Moment], least_s: float
+) -> list[str]:
     """That no foot can do what a decision leads to.
 
     A moved event may not pass another of its foot. A swing lasts 0.15 s at least (`_least_swing_s`), and two events of
-    one kind and foot are at least half as far apart as they usually are in the trial.
+    one kind and foot are at least `least_s` apart.
     """
     if decision["action"] == "delete_event":
         return []
@@ -233,15 +235,14 @@ def _impossible(decision: Mapping[str, Any], before: Sequence[Moment], after: Se
                 "their order; delete or move that one first"
             ]
     others = [m for m in after if m.side == side and not (m.event == event and abs(m.time_s - time_s) < 1e-6)]
-    usual = _usual_s([m for m in before if (m.side, m.event) == (side, event)])
     least_swing = thresholds()["least_swing_s"][0]
     for m in others:
         apart = abs(m.time_s - time_s)
         is_swing = m.event != event and ((m.event == "foot_off") == (m.time_s < time_s))
-        if m.event == event and apart < _LEAST_SHARE * usual:
+        if m.event == event and apart < least_s:
             return [
-                f"a {what} at {time_s:.3f} s would be {apart:.3f} s from the one at {m.time_s:.3f} s; in this trial they "
-                f"are {usual:.3f} s apart"
+                f"a {what} at {time_s:.3f} s would be {apart:.3f} s from the one at {m.time_s:.3f} s; in this trial "
+                f"two are at least {least_s / _LEAST_SHARE:.3f} s apart"
             ]
         if is_swing and apart < least_swing:
             return [
@@ -251,10 +252,16 @@ def _impossible(decision: Mapping[str, Any], before: Sequence[Moment], after: Se
     return []
 
 
-def _usual_s(moments: Sequence[Moment]) -> float:
-    times = sorted({m.time_s for m in moments})
-    steps = [b - a for a, b in pairwise(times) if b - a > SAME_EVENT_S]
-    return median(steps) if steps else 2 * thresholds()["least_swing_s"][0]
+def _least_apart_s(moments: Sequence[Moment]) -> float:
+    """How near two events of one kind and foot may be: a share of the smallest time between two in the trial.
+
+    Small enough where every other event was missed, and of both feet, because one may have none.
+    """
+    by_kind: dict[tuple[str, str], set[float]] = {}
+    for m in moments:
+        by_kind.setdefault((m.side, m.event), set()).add(m.time_s)
+    steps = [b - a for times in by_kind.values() for a, b in pairwise(sorted(times)) if b - a > SAME_EVENT_S]
+    return _LEAST_SHARE * min(steps) if steps else thresholds()["least_swing_s"][0]
 
 
 def conflicts(

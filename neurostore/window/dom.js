@@ -44,7 +44,8 @@ export function message(text, kind = "error", seconds = kind === "error" ? 0 : 4
   clearTimeout(hiding);
   box.hidden = !text;
   box.className = kind;
-  box.replaceChildren(h("span", {}, text || ""), h("button", { type: "button", "aria-label": "Close", onclick: () => message("") }, "×"));
+  box.replaceChildren();
+  if (text) box.append(h("span", {}, text), h("button", { type: "button", "aria-label": "Close", onclick: () => message("") }, "×"));
   if (text && seconds) hiding = setTimeout(() => message(""), seconds * 1000);
 }
 
