@@ -150,7 +150,7 @@ class Bench:
             self.ready()
             self._connection.execute("BEGIN")
             try:
-                self._connection.register("_drafts", schema.rows_table("reviews", list(rows)))
+                self._connection.register("_drafts", schema.rows_table("reviews", [dict(row) for row in rows]))
                 self._connection.execute("INSERT INTO reviews BY NAME SELECT * FROM _drafts")
                 self._renew(self._review_steps())
                 yield self
