@@ -25,7 +25,9 @@ export async function cohortPage(page, shared) {
     if (data.problem) message(data.problem);
   }
 
+  const isCurrent = shared.isCurrent;
   await load();
+  if (!isCurrent()) return { stop() {} };
   const body = h("tbody", {});
   const scroller = h("div", { class: "rows", tabindex: "-1", onscroll: () => draw() });
   const progress = h("div", { class: "progress", id: "progress" });

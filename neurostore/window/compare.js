@@ -6,7 +6,9 @@ import { DASHES, ITEM_COLOURS, SIDES } from "./panels.js";
 export async function comparePage(page, shared, _rest, query) {
   for (const item of query.getAll("item")) if (!shared.basket.includes(item)) shared.basket.push(item);
   const chosen = (shared.comparing ||= { side: "", group: shared.state.reference || "", band: true });
+  const isCurrent = shared.isCurrent;
   if (!shared.cohort) shared.cohort = await get("cohort", { reference: shared.state.reference });
+  if (!isCurrent()) return { stop() {} };
   const grid = h("div", { class: "panels" }), list = h("ul", { class: "items" }), near = h("div", {}), adding = h("datalist", { id: "trials" });
   adding.append(...shared.cohort.trials.map((t) => h("option", { value: `${t.subject}/${t.session}/${t.trial}` })));
   const field = h("input", { type: "text", id: "add", list: "trials", placeholder: "subject/session/trial", autocomplete: "off", onkeydown: (event) => { if (event.key === "Enter") add(field.value); } });

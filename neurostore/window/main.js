@@ -8,7 +8,7 @@ import { queryPage } from "./query.js";
 import { trialPage } from "./trial.js";
 
 const shared = { state: null, cohort: null, order: [], basket: [] };
-let leave = null;
+let leave = null, shows = 0;
 
 async function show() {
   const address = location.hash.slice(1) || "/";
@@ -30,8 +30,10 @@ async function show() {
   try {
     const build = { "": cohortPage, trial: trialPage, compare: comparePage, query: queryPage }[name];
     if (!build) throw new Error("There is no such page.");
+    const mine = ++shows;
+    shared.isCurrent = () => mine === shows;
     const built = await build(page, shared, rest.map(decodeURIComponent), new URLSearchParams(query));
-    if ((location.hash.slice(1) || "/") !== address) built?.stop();
+    if (mine !== shows) built?.stop();
     else leave = built && { ...built, address: `#${address}` };
   } catch (error) {
     page.replaceChildren(h("p", {}, h("a", { href: "#/" }, "Back to the cohort")));

@@ -17,7 +17,9 @@ export async function trialPage(page, shared, [subject, session, trial]) {
   const skeletonSoon = get("skeleton", key), gaitSoon = get("gait", key);
   skeletonSoon.catch(() => {});
   gaitSoon.catch(() => {});
+  const isCurrent = shared.isCurrent;
   const about = await get("trial", key);
+  if (!isCurrent()) return { stop() {} };  // somebody went on meanwhile
   const reviewer = shared.state.reviewer;
   const view = build(page, shared, key, about, reviewer);
   const time = numbers(about.angles.time_s);

@@ -164,9 +164,9 @@ def test_an_event_is_dragged_and_its_effect_is_shown_before_it_is_stored(trial, 
     moved = hand(trial, 2)[1]
     assert moved - time_s == pytest.approx(0.03, abs=0.004)
     assert stored(lake_path) == before  # nothing is stored yet
-    changed = "document.querySelector('.new[data-side=left][data-name=stance_pct]')"
-    wait(trial, f"{changed}.textContent.includes('→')")
-    promised = float(trial.execute_script(f"return {changed}.dataset.value"))
+    start = "document.querySelector(\"[data-cycle='left 2']\").closest('tr').cells[1].textContent"
+    wait(trial, f"{start} === '{moved:.2f}'")  # the cycle begins where the event now is
+    promised = float(find(trial, ".new[data-side=left][data-name=stance_pct]").get_attribute("data-value"))
     store(trial)
     assert stored(lake_path)[2] == pytest.approx(moved, abs=6e-4)
     query = f"SELECT median(stance_pct) FROM spatiotemporal WHERE {WHERE} AND side = 'left' AND is_steady"
