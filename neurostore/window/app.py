@@ -77,7 +77,7 @@ class Window:
         key = _key(request)
         row = self.shelf.trial(key)
         with self.shelf.bench(*key[:2]) as bench:
-            return trial.clip(bench, key, row)
+            return trial.clip(bench.ready(), key, row)
 
     def gait(self, request: Request) -> Any:
         """Events, cycles, parameters and decisions of a trial."""

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from neurostore.lake.version import Version
 
 MEMORY_MB = 300
+SHOWN = ("emg", "force_plates", "forces", "plate_frames")  # read by a trial's page itself
 # Steps that reviews do not change: (name, SQL of its rows), each after those it reads.
 _KEPT_MACROS = (
     ("_ground_reaction", "motion", "_now_ground_reaction('_foot_motion')"),
@@ -173,7 +174,7 @@ class Bench:
 def layout(lake: Version) -> dict[str, pa.Schema]:
     """Of each table that some view reads, or that a trial's page shows, its columns in this version."""
     words = {w for text in views.sources().values() for w in re.findall(r"\w+", text)}
-    return {n: lake.table_state(n).schema for n in lake.tables() if lake_tables.sql_name(n) in words or n == "emg"}
+    return {n: lake.table_state(n).schema for n in lake.tables() if lake_tables.sql_name(n) in words or n in SHOWN}
 
 
 def _state(lake: Version, name: str) -> tuple[Any, ...]:

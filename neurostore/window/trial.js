@@ -385,8 +385,9 @@ function build(page, shared, key, about, reviewer) {
   const canvas = h("canvas", { tabindex: "0", "aria-label": "Skeleton: drag or arrow keys turn it" });
   const player = h("div", { class: "player card" }, canvas, h("div", { class: "controls" },
     h("button", { type: "button", class: "play" }, "Play"), h("select", { class: "speed", "aria-label": "Speed" }, [["1", "1×"], ["0.5", "½×"], ["0.25", "¼×"]].map(([v, t]) => h("option", { value: v }, t))),
-    h("input", { type: "range", min: "0", value: "0", "aria-label": "Frame" }),
-    [["Front", "0"], ["Side", "1.5708"]].map(([name, yaw]) => h("button", { type: "button", class: "small", dataset: { yaw, pitch: "0.05" } }, name))), h("output", {}));
+    h("input", { type: "range", class: "frame", min: "0", value: "0", "aria-label": "Frame" }),
+    h("label", { class: "forces", hidden: true }, h("span", { class: "soft" }, "Forces "), h("select", { class: "forces", "aria-label": "Forces" }, [["so-far", "of this step"], ["now", "now"], ["all", "all"], ["none", "none"]].map(([v, t]) => h("option", { value: v }, t)))),
+    [["Front", "0"], ["Side", "1.5708"]].map(([name, yaw]) => h("button", { type: "button", class: "small", dataset: { yaw, pitch: "0.05" } }, name))), h("output", { class: "time" }));
   player.hidden = true;
   const video = about.video?.is_playable ? h("video", { src: `/api/video?${new URLSearchParams(key)}`, muted: true, playsinline: true, preload: "auto", "aria-label": "Video of the trial" }) : null;
   if (video) video.muted = true;

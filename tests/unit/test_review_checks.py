@@ -29,7 +29,7 @@ class Shown:
         run(f"CREATE TABLE gait_cycles AS SELECT {keys}, 'left' AS side, range::INTEGER AS cycle FROM range(2)")
         run("CREATE TABLE found (side VARCHAR, event VARCHAR, time_s DOUBLE)")
         self.connection.executemany("INSERT INTO found VALUES (?, ?, ?)", EVENTS)
-        run(f"CREATE VIEW gait_events AS SELECT {keys}, * FROM found")
+        run(f"CREATE VIEW gait_events AS SELECT {keys}, 'computed' AS source, * FROM found")
         run(
             "CREATE TABLE review_state (subject VARCHAR, session VARCHAR, trial VARCHAR, action VARCHAR, side VARCHAR, "
             "event VARCHAR, time_s DOUBLE, new_time_s DOUBLE, new_side VARCHAR, new_event VARCHAR, reviewed_at TIMESTAMP, "
