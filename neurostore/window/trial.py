@@ -13,7 +13,9 @@ from neurostore.arrays import Floats
 from neurostore.errors import UsageError
 from neurostore.report.clips import read_clips
 from neurostore.report.panels import BY_COLUMN
+from neurostore.reviews.checks import SAME_EVENT_S
 from neurostore.schema import components_of
+from neurostore.sql.views import thresholds
 from neurostore.wording import near
 
 if TYPE_CHECKING:
@@ -119,7 +121,8 @@ def gait(bench: Bench, key: Key) -> dict[str, Any]:
 def _shown_events(events: Sequence[dict[str, Any]], used: set[str]) -> list[dict[str, Any]]:
     """The events, those of the source that the cycles were made of first among several at one place.
 
-    A review acts on every source at one time, so events of one foot and kind within 25 ms are one handle.
+    A review acts on every source at one time, so events of one foot and kind within 25 ms are one handle; of two
+    sources within 0.1 s (`_same_event_s`), the one that the cycles are made of is shown.
     """
     order = {source: i for i, source in enumerate([*sorted(used), "force", "computed", "file"])}
     kept: list[dict[str, Any]] = []
@@ -127,12 +130,13 @@ def _shown_events(events: Sequence[dict[str, Any]], used: set[str]) -> list[dict
         same = (k for k in kept if (k["side"], k["event"]) == (event["side"], event["event"]))
         if event["source"] == "file" and "file" not in used:
             continue  # shown as marks of the file, not as handles
-        if not any(abs(k["time_s"] - event["time_s"]) <= _SAME_EVENT_S for k in same):
+        if not any(abs(k["time_s"] - event["time_s"]) <= _apart_s(k, event) for k in same):
             kept.append(event)
     return sorted(kept, key=lambda e: (e["time_s"], e["side"]))
 
 
-_SAME_EVENT_S = 0.025
+def _apart_s(one: Mapping[str, Any], other: Mapping[str, Any]) -> float:
+    return SAME_EVENT_S if one["source"] == other["source"] else thresholds()["same_event_s"][0]
 
 
 def file_events(bench: Bench, key: Key) -> list[dict[str, Any]]:
