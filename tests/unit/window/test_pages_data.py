@@ -182,3 +182,17 @@ def test_what_is_not_there_is_named(server, name, values, said):
     status, content, _ = server.ask(f"/api/{name}?{urlencode(values)}")
     assert status == 400
     assert said in content["error"]
+
+
+def test_of_two_sources_of_one_event_the_one_that_cycles_are_made_of_is_shown():
+    from neurostore.window.trial import _shown_events
+
+    def event(side: str, time_s: float, source: str) -> dict:
+        return {"side": side, "event": "foot_strike", "time_s": time_s, "source": source}
+
+    events = [event("right", 7.14, "force"), event("right", 7.17, "computed"), event("right", 8.2, "computed"), event("left", 7.15, "computed")]  # fmt: skip
+    shown = [(e["side"], e["time_s"], e["source"]) for e in _shown_events(events, {"force", "computed"})]
+    assert shown == [("right", 7.14, "force"), ("left", 7.15, "computed"), ("right", 8.2, "computed")]
+    assert _shown_events([event("left", 1.0, "file"), event("left", 1.3, "computed")], {"computed"}) == [
+        event("left", 1.3, "computed")
+    ]
