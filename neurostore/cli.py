@@ -28,6 +28,7 @@ from neurostore.commands import (
     overlay,
     pseudonymise,
     refine,
+    refresh,
     release,
     report,
     review,
@@ -82,6 +83,7 @@ release.register(app)
 review.register(app)
 serve.register(app)
 maintain.register(app)
+refresh.register(app)
 pseudonymise.register(app)
 doctor.register(app)
 migrate.register(app)

@@ -51,6 +51,7 @@ class Table:
     """A declared table.
 
     per : what the table is divided by: ``poses`` has one table ``poses/<skeleton>`` per skeleton; '' for a single table.
+    derived : whether its rows are computed from the other tables and may be missing; no version of a lake names them.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Table:
     key: tuple[str, ...]
     partition: tuple[str, ...] = ()
     per: str = ""
+    derived: bool = False
 
     @property
     def is_keyed(self) -> bool:
@@ -124,6 +126,7 @@ def _table(declared: dict[str, Any]) -> Table:
         key=tuple(declared["key"]),
         partition=tuple(declared.get("partition", ())),
         per=declared.get("per", ""),
+        derived=declared.get("derived", False),
     )
 
 
@@ -138,8 +141,9 @@ def table(name: str) -> Table:
 
 
 def single_tables() -> tuple[str, ...]:
-    """Names of the tables that every lake has; of the others there is one per skeleton, say."""
-    return tuple(sorted((t.name for t in tables().values() if not t.per), key=lambda n: (n != "trials", n)))
+    """Names of the tables that every lake has; of the others there is one per skeleton, say, or they are derived."""
+    single = (t.name for t in tables().values() if not t.per and not t.derived)
+    return tuple(sorted(single, key=lambda n: (n != "trials", n)))
 
 
 def table_of(path: str) -> str | None:

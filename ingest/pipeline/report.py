@@ -25,6 +25,7 @@ class IngestReport:
     version: int | None = None
     n_bytes: int = 0
     seconds: float = 0.0
+    n_results: int = 0  # trials whose results were stored
     is_dry_run: bool = False
 
     @property

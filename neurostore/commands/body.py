@@ -48,6 +48,7 @@ def apply(
     Example: neurostore body apply S01 --lake lake/
     """
     from neurostore.commands.output import say
+    from neurostore.commands.refresh import renew
     from neurostore.ingest.body.fitting import BodySettings
     from neurostore.ingest.body.lake_apply import apply_to_lake
 
@@ -56,6 +57,8 @@ def apply(
         say(f"refused: {error}")
     text = f"{len(report.renewed)} fitted, {len(report.skipped)} had one, {len(report.refused)} refused"
     say(text + (f"; lake version {report.version}" if report.version is not None else ""))
+    if report.renewed:
+        renew(lake)
     raise typer.Exit(report.exit_code)
 
 

@@ -66,6 +66,9 @@ def ingest(
     prune: Annotated[
         bool, typer.Option("--prune", help="Remove trials whose files are no longer in the cohort.")
     ] = False,
+    results: Annotated[
+        bool, typer.Option("--results/--no-results", help="Store what the views say of each session.")
+    ] = True,
     log_json: Annotated[
         bool, typer.Option("--log-json", help="Report progress as lines of JSON, for programs.")
     ] = False,
@@ -82,6 +85,7 @@ def ingest(
     from neurostore.ingest.pipeline import ingest as run
     from neurostore.ingest.pipeline.json_log import JsonLines, log_fatal, log_report
     from neurostore.ingest.pipeline.progress import Bar, Lines, print_report
+    from neurostore.ingest.pipeline.results import store_results
     from neurostore.ingest.pipeline.settings import Settings
     from neurostore.ingest.pipeline.workers import RayEngine
 
@@ -113,6 +117,8 @@ def ingest(
             engine=RayEngine(ray_address) if engine is Engine.ray else "local",
             progress=progress,
         )
+        if results:
+            store_results(report, workers)
     except KeyboardInterrupt:
         if not log_json:
             say(f"interrupted: what was committed is stored in {lake}; repeat the command to continue")

@@ -13,14 +13,18 @@ def register(app: typer.Typer) -> None:
 
 
 def migrate(lake: LakeOption = LAKE) -> None:
-    """Update a lake that an older neurostore wrote to the current schema.
+    """Update a lake that an older neurostore wrote to the current schema, and store its results (see refresh).
 
     Example: neurostore migrate --lake lake/
     """
     from neurostore.commands.output import say
     from neurostore.upkeep.migrate import migrate as run
+    from neurostore.upkeep.refresh import refresh
 
     found = run(lake)
     for step in found.done:
         say(step)
     say(f"schema version {found.after}" + ("" if found.done else ", as it was"))
+    done = refresh(lake)
+    if done.n_trials:
+        say(f"results of {done.n_trials} trials stored")

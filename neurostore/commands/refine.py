@@ -134,6 +134,7 @@ def apply(
     Example: neurostore refine apply S01 --lake lake/
     """
     from neurostore.commands.output import say
+    from neurostore.commands.refresh import renew
     from neurostore.ingest.refine.apply import load_refiner
     from neurostore.ingest.refine.lake_apply import apply_to_lake
 
@@ -142,4 +143,6 @@ def apply(
         say(f"refused: {error}")
     text = f"{len(report.renewed)} refined, {len(report.skipped)} were already, {len(report.refused)} refused"
     say(text + (f"; lake version {report.version}" if report.version is not None else ""))
+    if report.renewed:
+        renew(lake)
     raise typer.Exit(report.exit_code)

@@ -169,6 +169,7 @@ def import_(
     """
     from neurostore import reviews
     from neurostore.commands.output import say
+    from neurostore.commands.refresh import renew
     from neurostore.reviews import tsv
     from neurostore.upkeep.erase import finish_erasures
 
@@ -176,6 +177,7 @@ def import_(
     finish_erasures(lake)
     version = reviews.decide(lake, decisions)
     say(f"{len(decisions)} decisions recorded; lake version {version}")
+    renew(lake)
 
 
 @review.command(short_help="Write the decisions to a TSV file.")
@@ -199,10 +201,12 @@ def export(
 def _decide(lake: Path, action: str, subject: str, session: str, trial: str, **part: Any) -> None:
     from neurostore import reviews
     from neurostore.commands.output import say
+    from neurostore.commands.refresh import renew
     from neurostore.upkeep.erase import finish_erasures
 
     finish_erasures(lake)
     plain = {k: v.value if isinstance(v, StrEnum) else v for k, v in part.items()}
     decision = {"action": action, "subject": subject, "session": session, "trial": trial, **plain}
     version = reviews.decide(lake, [decision])
+    renew(lake)
     say(f"recorded: {action} {'/'.join(x for x in (subject, session, trial) if x)}; lake version {version}")

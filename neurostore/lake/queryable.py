@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import polars as pl
+    import pyarrow as pa
+
+    from neurostore.lake.tables import TableState
 
 
 class Queryable(Protocol):
@@ -22,3 +25,30 @@ class Queryable(Protocol):
 
     def sql(self, query: str, params: Sequence[Any] | Mapping[str, Any] | None = None) -> pl.DataFrame:
         """The result of an SQL query, values bound."""
+
+
+class Shown(Protocol):
+    """What a version of a lake shows, as its views and results are made from; a Version is one."""
+
+    @property
+    def path(self) -> str:
+        """Its folder, or ``s3://bucket/prefix``."""
+
+    @property
+    def chosen(self) -> tuple[str, ...] | None:
+        """The ingests of the trials that are selected; None for every trial."""
+
+    def tables(self) -> tuple[str, ...]:
+        """Names of the tables."""
+
+    def table_state(self, name: str) -> TableState:
+        """The files of a table."""
+
+    def check(self, tables: Iterable[str]) -> None:
+        """Raise DamagedLakeError where a file of these tables has other bytes than were written."""
+
+    def ingests_by_session(self) -> dict[tuple[str, str], list[str]]:
+        """(subject, session) -> the ingests of its trials that are shown."""
+
+    def computed(self, sessions: Iterable[tuple[str, str]]) -> dict[str, pa.Table]:
+        """The rows of the kept views of these sessions, computed."""

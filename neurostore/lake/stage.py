@@ -176,7 +176,7 @@ def _stats(rows: pa.Table) -> dict[str, Any]:
     """Least and greatest session and trial, for readers that prune by Delta statistics."""
     import pyarrow.compute as pc
 
-    ends = {c: pc.min_max(rows[c]).as_py() for c in ("session", "trial") if rows.num_rows}
+    ends = {c: pc.min_max(rows[c]).as_py() for c in ("session", "trial") if rows.num_rows and c in rows.column_names}
     return _stats_of({c: (e["min"], e["max"]) for c, e in ends.items()})
 
 

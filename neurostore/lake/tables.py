@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     import polars as pl
 
 MOST_LAYOUTS = 16  # beyond this many kinds of files one scan by name is planned faster than their union
+# What the other tables ask which of their rows are live. Not the view trials itself: where it has a metadata column that is
+# named like the argument of a table macro, such as motion, DuckDB calls the name ambiguous inside that macro.
+LIVE = "_live_trials AS SELECT ingest_id FROM trials"
 GLOB = str.maketrans({"[": "[[]", "*": "[*]", "?": "[?]"})
 
 
@@ -83,22 +86,40 @@ def register(
 
     chosen : the ingest_ids of the trials to show; None shows every trial.
     """
-    if chosen is not None:
-        states = [replace(s, is_dirty=True) if _is_keyed(s) else s for s in states]
-        connection.execute("CREATE TABLE _chosen_trials AS SELECT unnest($ids) AS ingest_id", {"ids": list(chosen)})
-    is_remote = any(storage.is_remote(state.root) for state in states)
-    by_arrow = is_remote and not _reads_s3(connection)
+    prepare(connection, chosen)
     for state in states:
-        if by_arrow and state.files:
-            stored = f"_stored_{state.sql_name}"
-            connection.register(stored, arrow_dataset(state))
-            select = _live(state, f"SELECT * FROM {quote(stored)}")
-        else:
-            select = relation(state)
-        name = "_every_trial" if chosen is not None and state.name == "trials" else state.sql_name
-        connection.execute(f"CREATE VIEW {quote(name)} AS\n{select}")
-        if name == "_every_trial":  # the others ask trials which rows are live
-            connection.execute("CREATE VIEW trials AS FROM _every_trial SEMI JOIN _chosen_trials USING (ingest_id)")
+        create(connection, state, is_selection=chosen is not None)
+
+
+def prepare(connection: duckdb.DuckDBPyConnection, chosen: Sequence[str] | None = None) -> None:
+    """Ready a new connection for :func:`create`. chosen : as in :func:`register`."""
+    if chosen is not None:
+        connection.execute("CREATE TABLE _live_trials AS SELECT unnest($ids) AS ingest_id", {"ids": list(chosen)})
+
+
+def create(connection: duckdb.DuckDBPyConnection, state: TableState, *, is_selection: bool = False) -> None:
+    """Make one table a view of the connection; ``trials`` before those of which not every row is live.
+
+    is_selection : whether :func:`prepare` was given the trials to show.
+    """
+    if is_selection and _is_keyed(state):
+        state = replace(state, is_dirty=True)
+    select = select_of(connection, state)
+    name = "_every_trial" if is_selection and state.name == "trials" else state.sql_name
+    connection.execute(f"CREATE VIEW {quote(name)} AS\n{select}")
+    if name == "_every_trial":
+        connection.execute("CREATE VIEW trials AS FROM _every_trial SEMI JOIN _live_trials USING (ingest_id)")
+    elif name == "trials":
+        connection.execute(f"CREATE TABLE {LIVE}")
+
+
+def select_of(connection: duckdb.DuckDBPyConnection, state: TableState) -> str:
+    """The SELECT that is a table on this connection."""
+    if not (state.files and storage.is_remote(state.root)) or _reads_s3(connection):
+        return relation(state)
+    stored = f"_stored_{state.sql_name}"
+    connection.register(stored, arrow_dataset(state))
+    return _live(state, f"SELECT * FROM {quote(stored)}")
 
 
 def _reads_s3(connection: duckdb.DuckDBPyConnection) -> bool:
@@ -174,7 +195,7 @@ def _is_keyed(state: TableState) -> bool:
 def _live(state: TableState, select: str) -> str:
     if not state.is_dirty:
         return select
-    return f"SELECT * FROM (\n{select}\n) AS stored WHERE ingest_id IN (SELECT ingest_id FROM trials)"
+    return f"SELECT * FROM (\n{select}\n) AS stored WHERE ingest_id IN (SELECT ingest_id FROM _live_trials)"
 
 
 def _scan(state: TableState, columns: Sequence[str], files: Sequence[DataFile], *, by_name: bool = False) -> str:

@@ -12,27 +12,29 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
 
-from neurostore import schema, storage
+from neurostore import storage
 from neurostore.errors import (
     DamagedLakeError,
     LakeError,
     UsageError,
     VanishedVersionError,
 )
-from neurostore.lake import checked, delta, marker, releases, shown
-from neurostore.lake import columns as arrow_columns
+from neurostore.lake import releases, shown
 from neurostore.lake import tables as lake_sql
 from neurostore.lake.selection import Selection, check_names, chosen_ids
 from neurostore.lake.stored import Stored
+from neurostore.lake.stored_version import StoredVersion
 
 if TYPE_CHECKING:
     import duckdb
     import polars as pl
+
+    from neurostore.lake.relations import Relations
+    from neurostore.lake.results import Results
 
 __all__ = ["Version", "open"]
 
@@ -42,15 +44,7 @@ def open(path: object, version: int | None = None, release: str | None = None) -
     return Version.open(path, version, release)
 
 
-def _with_newer_columns(table: str, stored: pa.Schema) -> tuple[pa.Schema, tuple[str, ...]]:
-    """The stored columns with those declared since, and the names of these: an older lake lacks them in every row."""
-    declared = schema.tables()[table].arrow() if table in schema.tables() else pa.schema([])
-    have = {name.lower() for name in stored.names}
-    newer = [f.with_nullable(True) for f in declared if f.name.lower() not in have]
-    return pa.schema([*stored, *newer]), tuple(f.name for f in newer)
-
-
-class Version:
+class Version(StoredVersion):
     """One version of a lake. Made by :meth:`open`; nothing here writes.
 
     Attributes
@@ -61,116 +55,13 @@ class Version:
     """
 
     def __init__(self, root: str, trials: Stored, released: releases.Release | None = None):
-        self.path = root
-        self.version: int = trials.version
-        self.released = released
-        self._trials = trials
-        self._states: dict[str, lake_sql.TableState] = {}
+        super().__init__(root, trials, released)
         self._connection: duckdb.DuckDBPyConnection | None = None
+        self._relations: Relations | None = None
+        self._uses_results = True
+        self._computed: dict[frozenset[tuple[str, str]], dict[str, pa.Table]] = {}
         self.choices: dict[str, Any] = {}
         self.selection = Selection()
-        self._chosen: tuple[str, ...] | None = None
-
-    @classmethod
-    def open(cls, path: object, version: int | None = None, release: str | None = None) -> Self:
-        """Open a lake for reading.
-
-        Parameters
-        ----------
-        path : its folder, or ``s3://bucket/prefix``.
-        version : the version to show; None is the newest. release : the name of a release, in place of a version.
-
-        Raises
-        ------
-        NotALakeError : the folder is missing or is not a lake.
-        NewerLakeError : newer software wrote it.
-        VanishedVersionError : that version was vacuumed, or never was.
-        UsageError : there is no such release, or a version was given too.
-        """
-        root = storage.resolve(path)
-        marker.check_marker(root)
-        if release is not None:
-            if version is not None:
-                raise UsageError(f"version {version} and release {release!r}: give one of them")
-            found = releases.read(root, release)
-            return cls(root, found.tables["trials"], found)
-        if version is not None and version < 0:
-            raise UsageError(f"lake version {version}: versions count from 0; see `neurostore history`")
-        checked.check_log(root, "trials")
-        trials = delta.open_table(root, "trials", version)
-        vacuumed = marker.read_intact(storage.join(root, "_neurostore", "vacuumed.json"))
-        if vacuumed and trials.version() < vacuumed["oldest_version"]:
-            raise VanishedVersionError(
-                f"{root}: version {version} was vacuumed; versions from {vacuumed['oldest_version']} on can be opened"
-            )
-        return cls(root, delta.stored(trials))
-
-    # What this version names
-
-    @cached_property
-    def _live(self) -> pa.Table:
-        columns = ["subject", "session", "trial", "ingest_id", "table_rows", "table_versions"]
-        self._check_trials()
-        return self._read_trials(columns)
-
-    def _read_trials(self, columns: Sequence[str] | None = None) -> pa.Table:
-        return delta.read_files(self.path, "trials", self._trials.schema, self._trials.files, columns)
-
-    @cached_property
-    def table_versions(self) -> dict[str, int]:
-        """The version of each other table that this version of the lake reads."""
-        return arrow_columns.sum_by_key(self._live["table_versions"], "max")
-
-    @cached_property
-    def named_rows(self) -> dict[str, int]:
-        """How many rows of each other table the trials of this version name."""
-        return arrow_columns.sum_by_key(self._live["table_rows"], "sum")
-
-    def tables(self) -> tuple[str, ...]:
-        """Names of the tables: those declared, and a ``poses/<skeleton>`` for each skeleton in this version."""
-        single = schema.single_tables()
-        return (*single, *sorted(t for t in self.table_versions if t not in single))
-
-    def ingest_ids(self) -> list[str]:
-        """The ingests whose rows are live: one a trial."""
-        return list(self._chosen) if self._chosen is not None else self._live["ingest_id"].to_pylist()
-
-    def table_state(self, name: str) -> lake_sql.TableState:
-        """The files of a table in this version, and whether some of their rows are not live."""
-        if name not in self._states:
-            if name not in self.tables():
-                raise UsageError(f"no table {name!r} in this lake; there are {', '.join(self.tables())}")
-            is_named = name == "trials" or name in self.table_versions
-            table = self._trials if name == "trials" else self._stored(name)
-            if table is None:  # declared since this state was written
-                declared = schema.table(name).arrow()
-                self._states[name] = lake_sql.TableState(self.path, name, -1, declared, (), False)
-                return self._states[name]
-            files = table.files if is_named else ()  # a table that nothing names yet is empty, whatever is stored in it
-            stored = sum(f.n_rows for f in files)
-            named = self.named_rows.get(name, 0)
-            keyed = schema.table(name).is_keyed
-            if keyed and stored < named:
-                raise DamagedLakeError(f"{self.path}: {name} holds {stored} rows, trials names {named}")
-            dirty = keyed and stored != named
-            columns, newer = _with_newer_columns(name, table.schema)
-            self._states[name] = lake_sql.TableState(self.path, name, table.version, columns, files, dirty, newer)
-        return self._states[name]
-
-    def _stored(self, name: str) -> Stored | None:
-        """A table other than ``trials`` as this version, or the release, has it; None where there is none."""
-        if self.released is not None:
-            return self.released.tables.get(name)
-        if name not in self.table_versions and not delta.exists(self.path, name):
-            return None
-        checked.check_log(self.path, name)
-        return delta.stored(delta.open_table(self.path, name, self.table_versions.get(name)))
-
-    def trials_table(self) -> pa.Table:
-        """Every live row of ``trials`` with every column, ordered by key."""
-        keys = [("subject", "ascending"), ("session", "ascending"), ("trial", "ascending")]
-        self._check_trials()
-        return self._read_trials().sort_by(keys)
 
     # Tables
 
@@ -211,67 +102,91 @@ class Version:
         where = " AND ".join(f"{k} = ${k}" for k in bound) or "true"
         return self.sql(f"SELECT * FROM {view} WHERE {where} ORDER BY subject, session, trial, {order}", bound)
 
-    def scan_poses(self, skeleton: str) -> pl.LazyFrame:
-        """Positions as read (mm), a row per frame of a person, a STRUCT per joint."""
-        return self.scan(f"poses/{skeleton}")
-
-    def scan_landmarks(self) -> pl.LazyFrame:
-        """Clean points and centres (mm) under the common names."""
-        return self.scan("landmarks")
-
-    def scan(self, table: str) -> pl.LazyFrame:
-        """Any table of the lake as a polars LazyFrame of its live rows."""
-        self._check([table])
-        return lake_sql.lazy_frame(self.table_state(table), self.ingest_ids(), self._chosen is not None)
-
     # SQL
-
-    def _check_trials(self) -> None:
-        checked.check(self.path, [f"trials/{f.path}" for f in self._trials.files])
-
-    def _check(self, tables: Iterable[str]) -> None:
-        """Raise DamagedLakeError where a file of these tables has other bytes than were written."""
-        states = [self.table_state(name) for name in tables]
-        checked.check(self.path, [f"{state.name}/{f.path}" for state in states for f in state.files])
-
-    def _read_by(self, query: str) -> list[str]:
-        """The tables that a query may read, by the names in it and in the views it names; all where it is empty."""
-        from neurostore.sql import views
-
-        asked = query.lower()
-        words = [asked, *(behind for name, behind in views.words_behind().items() if name in asked)]
-        return [t for t in self.tables() if not asked or any(lake_sql.sql_name(t).lower() in w for w in words)]
 
     def connect(self, reading: str = "") -> duckdb.DuckDBPyConnection:
         """A new in-memory DuckDB connection with the tables, views and DTW functions of this version.
 
-        reading : the SQL that will be run, so that the files of its tables alone are checked; all are where it is not known.
+        reading : the SQL that will be run: what it does not name is not there, and views are read from stored results
+            where the lake has them. Where it is not known everything is there, and views compute.
         """
-        self._check(self._read_by(reading))
-        return self._connect()
+        return self._connect(reading).connection
 
-    def _connect(self) -> duckdb.DuckDBPyConnection:
-        from neurostore.sql import dtw_functions, views
+    def _connect(self, reading: str) -> Relations:
+        from neurostore.lake.relations import Relations, choices_in
+        from neurostore.sql import dtw_functions, kept
 
-        connection = self._connect_tables()
-        views.register(connection, has_plates=bool(self.table_state("force_plates").files))
-        dtw_functions.register(connection)
-        return connection
+        chosen = {name for name, value in self.choices.items() if not kept.is_default(name, value)}
+        found = Relations(
+            self,
+            self._connect_duckdb(),
+            chosen | choices_in(reading),
+            uses_results=self._uses_results and bool(reading),
+        )
+        found.need(reading)
+        dtw_functions.register(found.connection)
+        return found
 
     def connect_tables(self) -> duckdb.DuckDBPyConnection:
         """A new connection with the tables alone."""
-        self._check(self.tables())
-        return self._connect_tables()
+        self.check(self.tables())
+        connection = self._connect_duckdb()
+        lake_sql.register(connection, [self.table_state(name) for name in self.tables()], self._chosen)
+        return connection
 
-    def _connect_tables(self) -> duckdb.DuckDBPyConnection:
+    def _connect_duckdb(self) -> duckdb.DuckDBPyConnection:
         import duckdb
 
         from neurostore.sql import spill
 
-        connection = duckdb.connect(config={"autoinstall_known_extensions": "false", "temp_directory": spill.folder()})
-        states = [self.table_state(name) for name in self.tables()]
-        lake_sql.register(connection, states, self._chosen)
-        return connection
+        return duckdb.connect(config={"autoinstall_known_extensions": "false", "temp_directory": spill.folder()})
+
+    # Results
+
+    def computed(self, sessions: Iterable[tuple[str, str]]) -> dict[str, pa.Table]:
+        """The rows of the kept views of sessions whose results are stale; computed once."""
+        from neurostore.lake.compute import compute
+
+        key = frozenset(sessions)
+        if key not in self._computed:
+            self._computed = {key: compute(self, key)[1]}
+        return self._computed[key]
+
+    def without_results(self) -> Self:
+        """The same version, whose views compute every row from frames."""
+        other = self.with_choices()
+        other._uses_results = False
+        return other
+
+    def reads_results(self) -> bool:
+        """Whether every view that a lake keeps is read from stored results, given the choices of this version."""
+        from neurostore.sql import kept
+
+        chosen = {name for name, value in self.choices.items() if not kept.is_default(name, value)}
+        is_default = not any(kept.choices_of(view) & chosen for view in kept.VIEWS)
+        return self._uses_results and is_default and self.results().is_usable
+
+    def result_states(self) -> list[lake_sql.TableState]:
+        """The files of the stored results that views may be read from."""
+        return list(self.results().tables.values())
+
+    def frames_by_session(self) -> dict[tuple[str, str], int]:
+        """(subject, session) -> the frames of its trials."""
+        rows = self.sql("SELECT subject, session, sum(n_frames)::BIGINT AS n FROM trials GROUP BY ALL").rows()
+        return {(subject, session): n for subject, session, n in rows}
+
+    def inputs(self) -> dict[tuple[str, str], tuple[str, int]]:
+        """What the kept views read of each session: see :func:`neurostore.sql.kept.inputs`."""
+        from neurostore.sql import kept
+
+        with self.connect("SELECT 1 FROM trials, subjects, reviews") as connection:
+            return kept.inputs(connection)
+
+    def results(self) -> Results:
+        """The stored results that count for this version."""
+        self.sql("SELECT 1 FROM trials LIMIT 0")
+        assert self._relations is not None
+        return self._relations.results()
 
     def select(self, selection: Selection | None = None, **filters: Any) -> Self:
         """The version restricted to some trials: every table, view, distance and report then reads only these.
@@ -287,10 +202,17 @@ class Version:
         """
         selection = selection or Selection(**filters)
         chosen = copy.copy(self)
-        chosen._connection, chosen.choices, chosen.selection = None, dict(self.choices), selection
+        chosen._connection, chosen._relations, chosen._computed = None, None, {}
+        chosen.choices, chosen.selection = dict(self.choices), selection
         if not selection.is_everything:
             chosen._chosen = tuple(chosen_ids(self, selection))
         return chosen.choose(event_source=selection.event_source) if selection.event_source else chosen
+
+    def with_choices(self, **choices: Any) -> Self:
+        """The same version on a connection of its own, with further choices: see :meth:`choose`."""
+        other = copy.copy(self)
+        other._connection, other._relations, other.choices = None, None, dict(self.choices)
+        return other.choose(**choices)
 
     def choose(self, **choices: Any) -> Self:
         """The lake with choices that its views read, such as ``event_source="file"`` or ``reference="control"``.
@@ -303,6 +225,7 @@ class Version:
         views.check_variables(choices)
         check_names(self, choices)
         self.choices |= choices
+        self._connection = None  # stored results are of the default choices
         return self
 
     def sql(self, query: str, params: Sequence[Any] | Mapping[str, Any] | None = None) -> pl.DataFrame:
@@ -314,25 +237,14 @@ class Version:
         VanishedVersionError : the version was vacuumed while it was read.  LakeError : anything else, such as memory.
         """
         import duckdb
-        import polars as pl
 
-        from neurostore.sql import views
-        from neurostore.sql.interruptible import interruptible
-
-        self._check(self._read_by(query))
         try:
-            if self._connection is None:
-                self._connection = self._connect()
-            is_local = not storage.is_remote(self.path)  # Arrow datasets are known to their own connection alone
-            connection = self._connection.cursor() if is_local else self._connection
-            if self.choices:  # variables belong to one connection, a cursor starts without them
-                views.set_variables(connection, **self.choices)
-
-            def rows() -> pl.DataFrame:
-                result = connection.sql(query, params=params)
-                return result.pl() if result is not None else pl.DataFrame()
-
-            return interruptible(connection, rows)
+            try:
+                return self._rows(query, params)
+            except duckdb.IOException:
+                if not self._have_results_vanished():
+                    raise
+                return self._rows(query, params)
         except duckdb.Error as error:
             self.raise_if_vanished(error)
             if self.path in str(error) and ".parquet" in str(error):
@@ -340,6 +252,44 @@ class Version:
             if isinstance(error, duckdb.ProgrammingError | duckdb.DataError | duckdb.NotSupportedError):
                 raise UsageError(str(error)) from error
             raise LakeError(f"{self.path}: {error}") from error
+
+    def _rows(self, query: str, params: Sequence[Any] | Mapping[str, Any] | None) -> pl.DataFrame:
+        import polars as pl
+
+        from neurostore.sql import views
+        from neurostore.sql.interruptible import interruptible
+
+        opened = self._opened_for(query)
+        is_local = not storage.is_remote(self.path)  # Arrow datasets are known to their own connection alone
+        connection = opened.cursor() if is_local else opened
+        if self.choices:  # variables belong to one connection, a cursor starts without them
+            views.set_variables(connection, **self.choices)
+
+        def rows() -> pl.DataFrame:
+            result = connection.sql(query, params=params)
+            return result.pl() if result is not None else pl.DataFrame()
+
+        return interruptible(connection, rows)
+
+    def _have_results_vanished(self) -> bool:
+        """Whether files of results were vacuumed since they were opened; then they are opened anew."""
+        if self._relations is None or all(storage.size_of(p) >= 0 for p in self._relations.result_paths()):
+            return False
+        self._connection = self._relations = None
+        return True
+
+    def _opened_for(self, query: str) -> duckdb.DuckDBPyConnection:
+        """The connection of this version with what a query names; one of its own where the query makes choices itself."""
+        from neurostore.lake.relations import choices_in
+
+        if choices_in(query):
+            return self.connect(query)
+        if self._connection is None:
+            self._relations = self._connect(query or " ")
+            self._connection = self._relations.connection
+        elif self._relations is not None and self._relations.connection is self._connection:
+            self._relations.need(query)
+        return self._connection
 
     def raise_if_vanished(self, error: Exception) -> None:
         """Raise VanishedVersionError or DamagedLakeError where files of this version are gone; else return."""
@@ -368,9 +318,3 @@ class Version:
     def describe(self, name: str) -> pl.DataFrame:
         """The columns of a table or view: name, type, unit, sign, meaning and source."""
         return shown.describe(self, name)
-
-    def __repr__(self) -> str:
-        return f"<Lake {self.path!r} {releases.state_text(self).removeprefix('lake ')}: {self._live.num_rows} trials>"
-
-    def _repr_html_(self) -> str:
-        return shown.html(self, self._live)

@@ -1,4 +1,7 @@
-"""One version of a lake with its costly views computed once: many questions of one report become cheap."""
+"""One version of a lake with its costly views computed once: many questions of one report become cheap.
+
+Where the lake keeps their results, they are read from there.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +31,10 @@ class Snapshot:
 
     def __init__(self, lake: Version, **choices: Any):
         self.path, self.version, self.selection, self.released = lake.path, lake.version, lake.selection, lake.released
+        chosen = lake.with_choices(**choices)
+        self._lake = chosen if chosen.reads_results() else None
+        if self._lake is not None:
+            return
         self._connection = lake.connect()
         views.set_variables(self._connection, **{**lake.choices, **choices})
         for name in KEPT:
@@ -39,6 +46,8 @@ class Snapshot:
 
     def sql(self, query: str, params: Sequence[Any] | Mapping[str, Any] | None = None) -> pl.DataFrame:
         """Run SQL. Raises UsageError for wrong SQL, LakeError for anything else."""
+        if self._lake is not None:
+            return self._lake.sql(query, params)
         with self._named_errors():
             return self._connection.sql(query, params=params).pl()
 

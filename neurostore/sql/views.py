@@ -157,14 +157,9 @@ def uses(texts: dict[str, str]) -> dict[str, set[str]]:
 
 
 @cache
-def words_behind() -> dict[str, str]:
-    """Of each view, its SQL and that of every view below it, in lower case: where the names of its tables are."""
-    texts = sources()
-    behind: dict[str, str] = {}
-    used = uses(texts)
-    for name in ordered(texts):
-        behind[name.lower()] = "\n".join([texts[name].lower(), *(behind[n.lower()] for n in sorted(used[name]))])
-    return {name: " ".join(sorted(set(_WORD.findall(text)))) for name, text in behind.items()}
+def words_of(text: str) -> frozenset[str]:
+    """Every word in the SQL of a view, by which it names what it reads."""
+    return frozenset(_words(text))
 
 
 def register(
@@ -175,23 +170,44 @@ def register(
     texts : other SQL than that of queries/, by view name. has_plates : False where no trial has a force platform; the views
     then have the same columns and rows, and are planned faster.
     """
-    texts = sources() if texts is None else texts
-    texts = texts if has_plates else texts | {n: t for n, t in without_plates().items() if n in texts}
+    texts = texts_for(has_plates, texts)
     taken = {
         name
         for (name,) in connection.execute(
             "SELECT table_name FROM duckdb_tables() UNION ALL SELECT view_name FROM duckdb_views() WHERE internal"
         ).fetchall()
     }
+    register_base(connection)
+    created = [name for name in ordered(texts) if name not in taken]
+    for name in created:
+        create(connection, name, texts[name])
+    return created
+
+
+def texts_for(has_plates: bool, texts: dict[str, str] | None = None) -> dict[str, str]:
+    """The SQL of every view, with the simpler steps where no trial has a force platform."""
+    texts = sources() if texts is None else texts
+    return texts if has_plates else texts | {n: t for n, t in without_plates().items() if n in texts}
+
+
+def register_base(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create what views read beside the tables of a lake: scalar macros, the declared columns, the norm."""
     connection.execute(macros())
     _register_declared_columns(connection)
     _register_norm(connection)
-    created = [name for name in ordered(texts) if name not in taken]
-    for name in created:
-        arguments = _ARGUMENTS.search(texts[name])
-        what = f"MACRO {quote(name)}({arguments[1]}) AS TABLE" if arguments else f"VIEW {quote(name)} AS"
-        connection.execute(f"CREATE OR REPLACE {what}\n{texts[name].rstrip().rstrip(';')}")
-    return created
+
+
+def create(connection: duckdb.DuckDBPyConnection, name: str, text: str) -> None:
+    """Create one view or table macro; what its SQL names must be there."""
+    arguments = arguments_of(text)
+    what = f"MACRO {quote(name)}({arguments}) AS TABLE" if arguments else f"VIEW {quote(name)} AS"
+    connection.execute(f"CREATE OR REPLACE {what}\n{text.rstrip().rstrip(';')}")
+
+
+def arguments_of(text: str) -> str:
+    """Names of the arguments of a step that is a table macro; '' for a view."""
+    found = _ARGUMENTS.search(text)
+    return found[1] if found else ""
 
 
 def set_variables(connection: duckdb.DuckDBPyConnection, **choices: Any) -> None:

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from neurostore import schema, storage
 from neurostore.errors import ConflictError, DamagedLakeError
-from neurostore.lake import commit, delta, heartbeat, writing
+from neurostore.lake import commit, delta, heartbeat, keep, writing
 from neurostore.lake.marker import check_marker
 from neurostore.lake.version import Version
 from neurostore.lake.version import open as open_lake
@@ -66,15 +66,17 @@ def compact(lake_path: object, *, target_bytes: int = TARGET_BYTES, safe_age_s: 
             lake = open_lake(root)
             for name in lake.tables():
                 lake.table_state(name)  # raises where one is gone or damaged
-            names = [n for n in delta.stored_tables(root) if schema.table(n).is_keyed]
+            names = [n for n in delta.stored_tables(root) if _belongs_to(n)]
+            named = _named_rows(root, lake)
             files = {n: delta.files_of(delta.open_table(root, n)) for n in names}
-        live = pa.array(lake.ingest_ids(), pa.string())
+        live = {"ingest_id": lake.ingest_ids(), "computation": list(lake.results().fresh.values())}
         rewrites: list[_Rewrite] = []
         try:
             for name in names:
-                is_dirty = sum(f.n_rows for f in files[name]) != lake.named_rows.get(name, 0)
-                for group in _groups(root, name, files[name], live if is_dirty else None, target_bytes):
-                    rewrites.append(_rewrite(root, name, group, live))
+                is_dirty = sum(f.n_rows for f in files[name]) != named.get(name, 0)
+                ids = pa.array(live[_belongs_to(name)], pa.string())
+                for group in _groups(root, name, files[name], ids if is_dirty else None, target_bytes):
+                    rewrites.append(_rewrite(root, name, group, ids))
             version = _commit(root, lake, rewrites)
         except BaseException:
             _discard_unnamed(root, rewrites)
@@ -83,6 +85,20 @@ def compact(lake_path: object, *, target_bytes: int = TARGET_BYTES, safe_age_s: 
     after = before - sum(len(r.old) for r in rewrites) + sum(len(r.new) for r in rewrites)
     swept = sweep(root, safe_age_s)
     return Compaction(version, before, after, sum(r.n_rows_dropped for r in rewrites), swept)
+
+
+def _belongs_to(table: str) -> str:
+    """The column that says whose the rows of a table are, where they may be dead; '' where they never are."""
+    declared = schema.table(table)
+    is_of_results = declared.derived and bool(declared.per)
+    return "computation" if is_of_results else "ingest_id" if declared.is_keyed else ""
+
+
+def _named_rows(root: str, lake: Version) -> dict[str, int]:
+    """How many rows of each table are live. The index of results loses those that do not count, before their rows go."""
+    computations = set(lake.results().fresh.values())
+    rows = keep.keep_rows(root, lambda row: row["computation"] in computations)
+    return {**lake.named_rows, **keep.named_rows(rows)}
 
 
 def _groups(
@@ -116,7 +132,8 @@ def _worth(group: list[delta.DataFile], dead: set[str]) -> Iterator[list[delta.D
 def _has_dead(root: str, name: str, file: delta.DataFile, live: pa.Array) -> bool:
     import pyarrow.compute as pc
 
-    ids = _read(root, name, file, ["ingest_id"])["ingest_id"]
+    column = _belongs_to(name)
+    ids = _read(root, name, file, [column])[column]
     return not pc.all(pc.is_in(pc.unique(ids), value_set=live)).as_py()
 
 
@@ -135,7 +152,7 @@ def _rewrite(root: str, name: str, group: list[delta.DataFile], live: pa.Array) 
     parts = []
     for file in group:
         part = _read(root, name, file)
-        part = part.filter(pc.is_in(part["ingest_id"], value_set=live))
+        part = part.filter(pc.is_in(part[_belongs_to(name)], value_set=live))
         if part.num_rows:
             parts.append(part)
     kept = sum(p.num_rows for p in parts)
@@ -145,6 +162,8 @@ def _rewrite(root: str, name: str, group: list[delta.DataFile], live: pa.Array) 
         subject = group[0].subject
         if subject is not None:
             rows = rows.append_column("subject", pa.repeat(pa.scalar(subject), rows.num_rows))
+        elif schema.table(name).derived:
+            rows = rows.sort_by([("subject", "ascending"), ("session", "ascending")])
         new.append(commit.write_file(root, name, subject, rows))
     return _Rewrite(name, group, new, sum(f.n_rows for f in group) - kept)
 

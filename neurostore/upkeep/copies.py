@@ -144,6 +144,8 @@ def _write_catalogue(lake: Version, file: Path, *, delta_scan: bool) -> None:
             is_delta = delta_scan and state.version >= 0
             select = lake_sql.delta_relation(state) if is_delta else lake_sql.relation(state)
             connection.execute(f"CREATE VIEW {lake_sql.quote(state.sql_name)} AS\n{select}")
+            if name == "trials":
+                connection.execute(f"CREATE TABLE {lake_sql.LIVE}")
         views.register(connection)
         for call in _OF_PYTHON:
             connection.execute(f"CREATE MACRO {call} AS error('{call.split('(')[0]} {_NOT_HERE}')")

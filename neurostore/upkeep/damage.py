@@ -21,7 +21,7 @@ def trials_of(root: str, path: str, journal: hashes.Journal, damaged: Iterable[s
     if path.startswith("_neurostore/") or path.endswith("_last_checkpoint"):
         return []
     table = schema.table_of(path)
-    if table is None:
+    if table is None or schema.table(table).derived:  # what is computed from trials takes none with it
         return []
     if "/_delta_log/" in path:
         return sorted({key for p in _added_by(path, journal) for key in _keys_in(root, f"{table}/{p}")})
@@ -73,6 +73,8 @@ def _listed(row: dict[str, Any], column: str) -> list[str]:
 
 def short_of_rows(root: str, table: str, path: str, damaged: set[str]) -> list[Key]:
     """Trials that name more rows of a table than its sound files hold: those whose rows lay in the damaged one."""
+    if schema.table(table).derived:
+        return []
     newest = delta.open_table(root, table)
     files = [f for f in delta.files_of(newest) if f"{table}/{f.path}" not in damaged]
     is_named = path in {f"{table}/{f.path}" for f in delta.files_of(newest)}
@@ -108,7 +110,7 @@ def _lost_trials(root: str, sound: list[delta.DataFile]) -> list[Key]:
     kept = {key for f in sound for key in _keys_in(root, f"trials/{f.path}")}
     known: set[Key] = set()
     for name in delta.stored_tables(root):
-        if _is_of_many(schema.table(name)):
+        if _is_of_many(schema.table(name)) or schema.table(name).derived:
             continue
         for file in storage.list_files(storage.join(root, name)):
             if file.path.endswith(".parquet"):

@@ -22,6 +22,8 @@ from neurostore.release import VERSION, how_to_install, installed
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
+    from neurostore.lake.version import Version
+
 EXTRAS = ("pose", "mediapipe", "refine", "report", "cluster", "s3", "dtaidistance")
 _LOW_BYTES = 2 * 2**30
 _OLDEST_PYTHON = "3.11"  # on which every extra can be had
@@ -138,6 +140,14 @@ def _space(name: str, folder: Path) -> Iterator[Finding]:
         yield Finding(f"free space, {name}", f"{free / 1e9:.1f} GB at {folder}", is_bad=free < _LOW_BYTES)
 
 
+def _results(lake: Version) -> Finding:
+    found = lake.results()
+    how = f"; `neurostore refresh --lake {lake.path}` stores them" if found.stale else ""
+    n_sessions = len(found.fresh) + len(found.stale)
+    said = f"of {len(found.fresh)} of {n_sessions} sessions; {found.n_stale_trials} trials have none that count{how}"
+    return Finding("stored results", said)
+
+
 def _lake(lake_path: object) -> Iterator[Finding]:
     from neurostore.lake import tombstones
     from neurostore.lake.version import open as open_lake
@@ -154,6 +164,7 @@ def _lake(lake_path: object) -> Iterator[Finding]:
         yield Finding("lake", f"{error}; see `neurostore verify`", is_bad=True)
         return
     yield Finding("lake", f"{lake.path}, version {lake.version}, {len(lake.ingest_ids())} trials")
+    yield _results(lake)
     n_files = sum(n for _, n in counts)
     dirty = [t for t, _ in counts if lake.table_state(t).is_dirty]
     worth = " (`neurostore compact` would make queries faster)" if n_files > 50 * len(counts) or dirty else ""

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from neurostore import schema, storage
 from neurostore.errors import DamagedLakeError, LakeError
-from neurostore.lake import checked, commit, delta, hashes, writing
+from neurostore.lake import checked, commit, delta, hashes, keep, writing
 from neurostore.lake.version import open as open_lake
 from neurostore.trial_key import Key
 from neurostore.upkeep.damage import short_of_rows
@@ -56,6 +56,8 @@ def drop_damaged(lake_path: object, found: Verification | None = None) -> Droppe
         tables = sorted({_table_of(p) for p in dead & current}, key=lambda t: t != "trials")
         if "trials" in tables:
             _remove(root, "trials", dead)
+        if any(schema.table(table).derived for table in tables):
+            keep.keep_rows(root, lambda row: False)  # `neurostore refresh` computes them anew
         if lost:
             delta.replace_rows(root, "trials", _KEYS, _no_rows, drop=lost)
         for table in tables:

@@ -24,7 +24,7 @@ from neurostore.distances.matrix import DistanceMatrix
 from neurostore.ingest.cohort.pseudonymise import pseudonymise
 from neurostore.ingest.pipeline import ingest
 from neurostore.lake import commit, create, releases
-from neurostore.upkeep import compact, copies, erase, migrate, release, repair, vacuum, verify
+from neurostore.upkeep import compact, copies, erase, migrate, refresh, release, repair, vacuum, verify
 from tests.builders.lake_builder import build_lake, trial
 from tests.builders.tiny_bvh import write_bvh
 
@@ -232,6 +232,27 @@ def _write_rows(lake: Path) -> None:
         write_frame(frame, form, lake.parent / name, lake=lake, kind="sql")
 
 
+# What is computed from the trials
+
+
+def _with_results(folder: Path) -> Path:
+    lake = small_lake(folder)
+    refresh.refresh(lake, n_workers=1)
+    return lake
+
+
+def _with_stale_results(folder: Path) -> Path:
+    lake = _with_results(folder)
+    commit.commit(lake, [commit.stage(lake, [_trial("S1", 5)])])
+    return lake
+
+
+def _with_dead_results(folder: Path) -> Path:
+    lake = _with_stale_results(folder)
+    refresh.refresh(lake, n_workers=1)
+    return lake
+
+
 # What changes trials that are there
 
 
@@ -319,6 +340,10 @@ COMMANDS: dict[str, Command] = {
     "renew": Command(_renew, _ingested),
     "prune": Command(lambda lake: ingest(_cohort(lake), lake, n_workers=1, prune=True), _with_less_cohort),
     "review": Command(_review, small_lake),
+    "refresh": Command(lambda lake: refresh.refresh(lake, n_workers=1), small_lake, is_random=True),
+    "refresh-stale": Command(lambda lake: refresh.refresh(lake, n_workers=1), _with_stale_results, is_random=True),
+    "compact-results": Command(lambda lake: compact.compact(lake, safe_age_s=0), _with_dead_results),
+    "erase-results": Command(lambda lake: erase.erase(lake, WHO), _with_results),
     "refine": Command(_refine, _for_refine),
     "body": Command(_body, _for_body),
     "migrate": Command(lambda lake: migrate.migrate(lake), _older),

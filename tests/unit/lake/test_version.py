@@ -69,7 +69,7 @@ def test_what_goes_in_comes_out(lake):
 def test_tables_have_their_declared_columns_even_when_empty(tmp_path):
     connection = Lake.create(tmp_path / "lake").connect_tables()
     for name, table in schema.tables().items():
-        if name != "poses":
+        if name != "poses" and not table.derived:
             found = connection.execute(f"SELECT * FROM {name}")
             assert [c[0] for c in found.description] == [c.name for c in table.columns]
             assert found.fetchall() == []

@@ -1,0 +1,47 @@
+"""neurostore refresh"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from neurostore.commands.help_sections import MAINTAIN
+from neurostore.commands.options import LAKE, LakeOption
+
+
+def register(app: typer.Typer) -> None:
+    app.command(short_help="Compute and store the results of the views.", rich_help_panel=MAINTAIN)(refresh)
+
+
+def refresh(
+    lake: LakeOption = LAKE,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Sessions' batches computed at once.", show_default="one per core")
+    ] = None,
+) -> None:
+    """Compute the results of sessions whose results are missing or out of date, and store them.
+
+    Questions about a cohort then read small tables. What is stored stays, however the command ends; repeat it to go on.
+
+    Example: neurostore refresh --lake lake/
+    """
+    from neurostore.commands.output import say
+    from neurostore.upkeep.refresh import refresh as run
+
+    done = run(lake, n_workers=workers, advance=lambda n, n_all: say(f"{n} of {n_all} trials"))
+    say(f"results of {done.n_trials} trials in {done.n_sessions} sessions stored, {done.n_kept} sessions had theirs")
+    if done.n_left:
+        say(f"{done.n_left} sessions changed meanwhile: repeat the command")
+
+
+def renew(lake: Path) -> None:
+    """After a command that changed trials: store their results, in a lake that keeps results."""
+    from neurostore.commands.output import say
+    from neurostore.lake.results import are_kept
+    from neurostore.upkeep.refresh import refresh as run
+
+    if are_kept(lake):
+        done = run(lake)
+        say(f"results of {done.n_trials} trials stored")

@@ -1,0 +1,152 @@
+"""What a question finds on a connection: the tables and views that its SQL names, created when they are first named.
+
+Views bind every step below them when they are created, which takes most of a second for all of them together. A
+question about one table waits for none.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from neurostore.lake import checked, results
+from neurostore.lake import tables as lake_sql
+from neurostore.sql import kept, views
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from neurostore.lake.queryable import Shown
+
+_WORD = re.compile(r"[a-z_][a-z0-9_]*")
+_SET = re.compile(r"\bset\s+variable\s+\"?(\w+)", re.IGNORECASE)
+_FROM = re.compile(r"\b(?:from|join)\s+\"?([a-z_]\w*)\"?(?!\w|\"|\s*\()")
+_WITH = re.compile(r"\"?([a-z_]\w*)\"?\s*(?:\([^()]*\)\s*)?as\s+(?:not\s+)?(?:materialized\s*)?\(")
+_ASK_FOR_ALL = {"show", "pragma", "information_schema", "query_table", "query", "sqlite_master", "database"}
+
+
+def choices_in(text: str) -> set[str]:
+    """Names of the variables that a text sets."""
+    return set(_SET.findall(text))
+
+
+class Relations:
+    """The tables and views of a lake version on one connection.
+
+    Parameters
+    ----------
+    lake : the version. choices : names of the choices that are not the default; views that they change are computed.
+    uses_results : whether stored results may be read at all.
+    """
+
+    def __init__(
+        self,
+        lake: Shown,
+        connection: duckdb.DuckDBPyConnection,
+        choices: Iterable[str] = (),
+        *,
+        uses_results: bool = True,
+    ):
+        self.lake, self.connection, self.uses_results = lake, connection, uses_results
+        self._choices = frozenset(choices)
+        self._made: set[str] = set()
+        self._tables = {lake_sql.sql_name(name): name for name in lake.tables()}
+        self._results: results.Results | None = None
+        self._texts = views.texts_for(bool(lake.table_state("force_plates").files))
+        self._lock = threading.RLock()
+        lake_sql.prepare(connection, lake.chosen)
+
+    def need(self, text: str) -> None:
+        """Create what a query names, with what that reads; everything where the text is empty or asks what there is.
+
+        Raises DamagedLakeError where a file that the query may read has other bytes than were written.
+        """
+        with self._lock:
+            names = self._named_in(text)
+            found = self._behind(names)
+            tables = found & self._tables.keys()
+            self.lake.check([self._tables[name] for name in tables])
+            self._check_results(name for name in found if self._is_kept(name))
+            self._create(found)
+
+    def _named_in(self, text: str) -> set[str]:
+        lowered = text.lower()
+        words = set(_WORD.findall(lowered))
+        spelled = {name.lower(): name for name in [*self._tables, *self._texts]}
+        unknown = set(_FROM.findall(lowered)) - spelled.keys() - set(_WITH.findall(lowered))
+        if not text or unknown or words & _ASK_FOR_ALL or any(w.startswith("duckdb_") for w in words):
+            return set(spelled.values())
+        return {spelled[word] for word in words & spelled.keys()}
+
+    def _behind(self, names: Iterable[str]) -> set[str]:
+        """The names with all that they read."""
+        found: set[str] = set()
+        waiting = list(names)
+        while waiting:
+            one = waiting.pop()
+            if one in found:
+                continue
+            found.add(one)
+            if one in self._texts and not self._is_kept(one):
+                waiting += views.words_of(self._texts[one]) & (self._tables.keys() | self._texts.keys())
+        return found
+
+    def _is_kept(self, name: str) -> bool:
+        """Whether a view is read from stored results."""
+        if not self.uses_results or name not in kept.VIEWS or kept.choices_of(name) & self._choices:
+            return False
+        return self.results().is_usable
+
+    def results(self) -> results.Results:
+        """The stored results that count for this version."""
+        if self._results is None:
+            for name in ("trials", "subjects", "reviews"):
+                self._create_table(name)
+            self.lake.check(["trials", "subjects", "reviews"])
+            self._results = results.read(self.lake.path, kept.inputs(self.connection))
+            results.say_stale(self.lake.path, self._results)
+        return self._results
+
+    def result_paths(self) -> list[str]:
+        """The files of the stored results, as far as they were looked for."""
+        states = self._results.tables.values() if self._results is not None else ()
+        return [state.path(file) for state in states for file in state.files]
+
+    def _check_results(self, names: Iterable[str]) -> None:
+        states = [self.results().tables[name] for name in names]
+        checked.check(self.lake.path, [f"{state.name}/{f.path}" for state in states for f in state.files])
+
+    def _create(self, names: set[str]) -> None:
+        tables = [n for n in names if n in self._tables]
+        if tables:
+            self._create_table("trials")  # the others may ask it which of their rows are live
+        for name in sorted(tables):
+            self._create_table(name)
+        texts = {n: self._texts[n] for n in names if n in self._texts and n not in self._made}
+        if not texts:
+            return
+        if "" not in self._made:
+            self._made.add("")
+            views.register_base(self.connection)
+        own = {n: t for n, t in texts.items() if not self._is_kept(n)}
+        self._create_kept(texts.keys() - own.keys())
+        for name in views.ordered(own):
+            views.create(self.connection, name, own[name])
+            self._made.add(name)
+
+    def _create_kept(self, names: Iterable[str]) -> None:
+        names = list(names)
+        if not names:
+            return
+        computed = self.lake.computed(self.results().stale) if self.results().stale else None
+        for name in names:
+            results.create_views(self.connection, self.results(), name, computed)
+            self._made.add(name)
+
+    def _create_table(self, name: str) -> None:
+        if name not in self._made:
+            state = self.lake.table_state(self._tables[name])
+            lake_sql.create(self.connection, state, is_selection=self.lake.chosen is not None)
+            self._made.add(name)

@@ -1,0 +1,194 @@
+"""Views whose rows a lake may keep: which they are, what they depend on, and how they are computed together.
+
+A view can be kept if each of its rows depends on the trials of one session alone. The views stay the definition: what is
+kept is their output under the default choices, and it counts only while their text and the session are the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from neurostore.sql import views
+
+if TYPE_CHECKING:
+    import duckdb
+
+# The views that are kept. Nothing else has to be said of a new one, if its rows depend on one session each.
+VIEWS = (
+    "gait_events",
+    "gait_cycles",
+    "spatiotemporal",
+    "cycle_curves",
+    "trial_quality",
+    "subject_summary",
+    "_mean_curves",
+)
+# Steps that several of them read, computed once per batch: view, or macro -> the relation it is called with. A macro is
+# only ever called with this relation or with rows of it.
+SHARED: dict[str, str] = {
+    "_foot_motion": "",
+    "joint_angles": "",
+    "_all_events": "_foot_motion",
+    "_judge": "_foot_motion",
+    "_cycle_curves": "_judge",
+}
+_CYCLE = ("subject", "session", "trial", "person", "cycle", "side")
+_COMMENT = re.compile(r"--[^\n]*")
+_CHOICE = re.compile(r"getvariable\('(\w+)'\)")
+_WORD = re.compile(r"[a-z_][a-z0-9_]*")
+_MACRO = re.compile(r"CREATE OR REPLACE MACRO (\w+)(.*?)(?=CREATE OR REPLACE MACRO|$)", re.IGNORECASE)
+
+
+@cache
+def behind(name: str) -> frozenset[str]:
+    """A view and every view and step that it reads."""
+    uses = views.uses(views.sources())
+    found: set[str] = set()
+    waiting = [name]
+    while waiting:
+        one = waiting.pop()
+        if one not in found:
+            found.add(one)
+            waiting += uses[one]
+    return frozenset(found)
+
+
+@cache
+def choices_of(name: str) -> frozenset[str]:
+    """The choices that a view's rows depend on."""
+    texts = [_bare(views.sources()[one]) for one in behind(name)]
+    named = {choice for text in texts for word in _WORD.findall(text) for choice in _choices_by_macro().get(word, ())}
+    return frozenset(named | {choice for text in texts for choice in _CHOICE.findall(text)})
+
+
+@cache
+def _choices_by_macro() -> dict[str, set[str]]:
+    """Macro -> the choices that it or a macro in it reads."""
+    texts = {found[0]: found[1] for found in _MACRO.findall(_bare(views.macros()))}
+    own = {name: set(_CHOICE.findall(text)) for name, text in texts.items()}
+    for _ in texts:  # a macro may name macros that name others
+        for name, text in texts.items():
+            own[name] |= {c for word in _WORD.findall(text) if word != name for c in own.get(word, ())}
+    return {name: choices for name, choices in own.items() if choices}
+
+
+@cache
+def definitions() -> str:
+    """SHA-256 over everything that the kept views are computed by: their text and that of their steps, and the macros."""
+    names = sorted({one for name in VIEWS for one in behind(name)})
+    texts = [f"{name}: {_bare(views.sources()[name])}" for name in names]
+    texts += [f"{name} without: {_bare(text)}" for name, text in sorted(views.without_plates().items())]
+    defaults = [f"{name} = {views.VARIABLES[name][0]}" for view in VIEWS for name in sorted(choices_of(view))]
+    return hashlib.sha256("\n".join([*VIEWS, *texts, _bare(views.macros()), *defaults]).encode()).hexdigest()
+
+
+@cache
+def words() -> frozenset[str]:
+    """Every word in the text of the kept views and their steps: a column that is not among them is not read."""
+    texts = (_bare(views.sources()[one]) for name in VIEWS for one in behind(name))
+    return frozenset(word for text in texts for word in _WORD.findall(text.lower()))
+
+
+def _bare(text: str) -> str:
+    """SQL without comments, in single spaces."""
+    return " ".join(_COMMENT.sub(" ", text).split())
+
+
+def is_default(name: str, value: Any) -> bool:
+    """Whether a choice has the value that the kept rows were computed with."""
+    return value is None or value == views.VARIABLES[name][0]
+
+
+def guard(name: str) -> str:
+    """SQL that is true while every choice of the view has its default, and an error otherwise: kept rows are never shown for others."""
+    conditions = []
+    for choice in sorted(choices_of(name)):
+        default = views.VARIABLES[choice][0]
+        same = "" if default is None else f" OR getvariable('{choice}')::VARCHAR = '{str(default).lower()}'"
+        conditions.append(f"(getvariable('{choice}') IS NULL{same})")
+    said = f"{name} was opened with the default choices: make the choices before it is asked, by Lake.choose() or SET VARIABLE"
+    return f"CASE WHEN {' AND '.join(conditions) or 'true'} THEN true ELSE error('{said}') END"
+
+
+def compute_together(connection: duckdb.DuckDBPyConnection, *, has_plates: bool = True) -> None:
+    """Create the kept views on a connection that holds the tables, with the steps they share computed and stored.
+
+    The tables should hold few trials: the shared steps have a row per frame. has_plates : as of views.register.
+    """
+    views.register_base(connection)
+    texts = views.texts_for(has_plates)
+    needed = {one for name in VIEWS for one in behind(name)}
+    for name in views.ordered({n: texts[n] for n in needed}):
+        views.create(connection, name, texts[name])
+        if name in SHARED:
+            _store(connection, name)
+
+
+def _store(connection: duckdb.DuckDBPyConnection, name: str) -> None:
+    """Put a table of its rows in the place of a step."""
+    given = SHARED[name]
+    stored = views.quote(f"_stored_{name}")
+    argument = f"_stored_{given}" if given else ""
+    call = f"{views.quote(name)}('{argument}')" if given else views.quote(name)
+    connection.execute(f"CREATE TABLE {stored} AS SELECT * FROM {call}")
+    if not given:
+        connection.execute(f"DROP VIEW {views.quote(name)}")
+        connection.execute(f"CREATE VIEW {views.quote(name)} AS SELECT * FROM {stored}")
+        return
+    arguments = views.arguments_of(views.sources()[name])
+    rows = f"SELECT * FROM {stored}"
+    if name == "_cycle_curves":  # it is asked for some of the cycles
+        keys = ", ".join(_CYCLE)
+        rows += f" SEMI JOIN (SELECT {keys} FROM query_table({arguments})) USING ({keys})"
+    connection.execute(f"CREATE OR REPLACE MACRO {views.quote(name)}({arguments}) AS TABLE {rows}")
+
+
+def inputs(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], tuple[str, int]]:
+    """(subject, session) -> (MD5 of what the kept views read of it, number of trials), of the trials on the connection.
+
+    The frames are those of the trials' ingests, which never change. Of the rows of trials and subjects the columns count
+    whose names are anywhere in the SQL.
+    """
+    trials, subjects, reviews = (_columns_read(connection, t) for t in ("trials", "subjects", "reviews"))
+    rows = connection.execute(
+        f"""
+        WITH of_subject AS (SELECT subject, {_json(subjects)} AS said FROM subjects),
+        of_trial AS (SELECT subject, session, ingest_id, {_json({*trials, "ingest_id"})} AS said FROM trials),
+        of_session AS (
+            SELECT subject, session, count(*) AS n, string_agg(said, chr(10) ORDER BY ingest_id) AS said
+            FROM of_trial GROUP BY subject, session
+        ),
+        reviewed AS (
+            SELECT subject, session, string_agg({_json({*reviews, "review_id"})}, chr(10) ORDER BY review_id) AS said
+            FROM reviews GROUP BY subject, session
+        )
+        SELECT s.subject, s.session, s.n, md5(concat_ws(chr(11), s.said, coalesce(p.said, ''), coalesce(r.said, '')))
+        FROM of_session AS s LEFT JOIN of_subject AS p USING (subject) LEFT JOIN reviewed AS r USING (subject, session)
+        """
+    ).fetchall()
+    return {(subject, session): (said, n) for subject, session, n, said in rows}
+
+
+_NEVER_READ = {
+    "group",
+    "source_path",
+    "source_paths",
+    "table_rows",
+    "table_versions",
+    "ingested_at",
+    "software_version",
+}
+
+
+def _columns_read(connection: duckdb.DuckDBPyConnection, table: str) -> set[str]:
+    columns = [row[0] for row in connection.execute(f"DESCRIBE {table}").fetchall()]
+    return {c for c in columns if c.lower() in words() - _NEVER_READ}
+
+
+def _json(columns: Iterable[str]) -> str:
+    named = ", ".join(f"{views.quote(c)} := {views.quote(c)}" for c in sorted(columns))
+    return f"to_json(struct_pack({named}))::VARCHAR" if named else "''"

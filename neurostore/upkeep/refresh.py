@@ -1,0 +1,132 @@
+"""Results of the views computed anew and stored, for every session where they are missing or out of date."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+
+from neurostore import storage
+from neurostore.lake import heartbeat, keep, tombstones
+from neurostore.lake.compute import compute
+from neurostore.lake.marker import check_marker
+from neurostore.lake.results import Session
+from neurostore.lake.version import Version
+from neurostore.lake.version import open as open_lake
+from neurostore.upkeep.erase import finish_erasures
+
+BATCH_FRAMES = 120_000  # frames whose rows are in memory at once, per worker
+_ROUNDS = 3  # sessions that changed while they were computed are computed again
+_COMMIT_SESSIONS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """What :func:`refresh` did. n_sessions, n_trials : computed and stored. n_kept : sessions whose results count already.
+
+    n_left : sessions that other writers changed again and again meanwhile.
+    """
+
+    n_sessions: int
+    n_trials: int
+    n_kept: int
+    n_left: int
+
+
+def refresh(
+    lake_path: object, *, n_workers: int | None = None, advance: Callable[[int, int], None] | None = None
+) -> Refreshed:
+    """Compute and store the results of every session where they are missing or out of date.
+
+    Sessions are computed in batches, each stored when it is done: what was stored stays, however the call ends, and the
+    next one goes on from there. Others may read and write meanwhile.
+
+    Parameters
+    ----------
+    n_workers : batches computed at once; None for one per core.
+    advance : is given the trials done and all trials to do, after each batch.
+
+    Raises
+    ------
+    LakeError : the lake cannot be written, or the disk is full.
+    """
+    root = storage.resolve(lake_path)
+    check_marker(root)
+    finish_erasures(root)
+    n_sessions = n_trials = n_left = 0
+    n_kept = None
+    with heartbeat.running(root, "refresh"), storage.named_errors(root, "storing results"):
+        for _ in range(_ROUNDS):
+            lake = open_lake(root)
+            found = lake.results()
+            stones = tombstones.read(root)
+            stale = {s: n for s, n in found.stale.items() if stones.of_subject(s[0]) is None}
+            n_kept = len(found.fresh) if n_kept is None else n_kept
+            n_left = len(stale)
+            if not stale:
+                break
+            done = _store_all(lake, list(_batches(lake, stale)), n_workers or os.cpu_count() or 1, advance)
+            n_sessions += done[0]
+            n_trials += done[1]
+    return Refreshed(n_sessions, n_trials, n_kept or 0, n_left)
+
+
+def _batches(lake: Version, stale: dict[Session, int]) -> Iterator[list[Session]]:
+    """Sessions computed together: subjects stay together, so that files are read once."""
+    frames = lake.frames_by_session()
+    batch: list[Session] = []
+    n_frames = 0
+    for session in sorted(stale):
+        if batch and n_frames + frames.get(session, 0) > BATCH_FRAMES:
+            yield batch
+            batch, n_frames = [], 0
+        batch.append(session)
+        n_frames += frames.get(session, 0)
+    if batch:
+        yield batch
+
+
+def _store_all(
+    lake: Version, batches: Sequence[list[Session]], n_workers: int, advance: Callable[[int, int], None] | None
+) -> tuple[int, int]:
+    """Compute and store the batches. Returns how many sessions and trials were stored.
+
+    DuckDB works outside Python's lock: threads of this process, each with a connection of its own, are enough.
+    """
+    inputs = lake.inputs()
+    n_all = sum(inputs[session][1] for batch in batches for session in batch)
+    n_at_once = max(1, min(n_workers, len(batches)))
+    n_threads = max(1, (os.cpu_count() or 1) // n_at_once)
+    n_sessions = n_trials = 0
+
+    def work(batch: list[Session]) -> keep.StagedResults:
+        computations, tables = compute(lake, batch, n_threads=n_threads)
+        return keep.stage(lake.path, computations, tables, inputs)
+
+    waiting = iter(batches)
+    with ThreadPoolExecutor(n_at_once, "neurostore-refresh") as threads:
+        running: set[Future[keep.StagedResults]] = set()
+        try:
+            while True:
+                running |= {threads.submit(work, b) for b in _next(waiting, n_at_once + 1 - len(running))}
+                if not running:
+                    return n_sessions, n_trials
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                staged = [future.result() for future in done]
+                if n := keep.commit(lake.path, staged):
+                    n_sessions += n
+                    n_trials += sum(row["n_trials"] for one in staged for row in one.rows)
+                if advance is not None:
+                    advance(n_trials, n_all)
+        finally:
+            for future in running:
+                future.cancel()
+
+
+def _next(batches: Iterator[list[Session]], n: int) -> Iterator[list[Session]]:
+    for _ in range(n):
+        batch = next(batches, None)
+        if batch is None:
+            return
+        yield batch

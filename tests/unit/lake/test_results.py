@@ -1,0 +1,235 @@
+"""Stored results: a reader sees the same rows with and without them, whatever happened to the lake since."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+
+import pytest
+
+from neurostore import reviews
+from neurostore.api import open as open_lake
+from neurostore.errors import UsageError
+from neurostore.lake import delta, results
+from neurostore.lake.commit import commit, renew_trials, stage
+from neurostore.sql import kept, views
+from neurostore.upkeep.compact import compact
+from neurostore.upkeep.erase import erase
+from neurostore.upkeep.refresh import refresh
+from neurostore.upkeep.vacuum import vacuum
+from neurostore.upkeep.verify import verify
+from tests.builders.kept_lake import VIEWS, kept_lake, rows_of, walk_trial
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A lake with its results, and the rows that its views compute."""
+    folder = tmp_path_factory.mktemp("kept")
+    lake = kept_lake(folder)
+    computed = {view: rows_of(lake, view) for view in VIEWS}
+    done = refresh(lake.path)
+    assert (done.n_sessions, done.n_trials, done.n_left) == (4, 8, 0)
+    return lake.path, computed
+
+
+@pytest.fixture
+def lake(made, tmp_path):
+    """A copy of it that a test may change."""
+    path = tmp_path / "lake"
+    shutil.copytree(made[0], path)
+    return str(path)
+
+
+def without_results(path, version=None):
+    return open_lake(path, version).without_results()
+
+
+def same(path, version=None, names=("subject_summary",)):
+    with_them, without = open_lake(path, version), without_results(path, version)
+    for view in names:
+        assert rows_of(with_them, view) == rows_of(without, view), view
+    return with_them
+
+
+def test_every_view_has_the_same_rows(made):
+    path, computed = made
+    lake = open_lake(path)
+    assert {view: rows_of(lake, view) for view in VIEWS} == computed
+    assert lake.results().stale == {}
+    assert len(rows_of(lake, "subject_summary")) > 8
+
+
+def test_a_question_about_results_reads_no_frames(made):
+    with open_lake(made[0]).connect("SELECT * FROM gait_profile") as connection:
+        plan = connection.sql("EXPLAIN SELECT * FROM gait_profile").fetchall()[0][1]
+        there = {
+            name for (name,) in connection.sql("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
+        }
+    assert "landmarks" not in there
+    assert "heel" not in plan
+
+
+def test_each_view_depends_on_tables_that_the_inputs_cover():
+    named = {word for view in kept.VIEWS for one in kept.behind(view) for word in views.words_of(views.sources()[one])}
+    from neurostore import schema
+
+    loose = {t.name for t in schema.tables().values() if not t.is_keyed and t.name in named}
+    assert loose <= {"trials", "subjects", "reviews", "results"}
+
+
+@pytest.mark.parametrize(
+    ("choice", "value"),
+    [("event_source", "file"), ("accept_camera_level", True)],
+)
+def test_other_choices_are_computed(made, choice, value):
+    asked = [view for view in VIEWS if choice in kept.choices_of(view)] or ["gait_profile"]
+    chosen = open_lake(made[0]).choose(**{choice: value})
+    computing = without_results(made[0]).choose(**{choice: value})
+    for view in asked[:1]:
+        assert rows_of(chosen, view) == rows_of(computing, view), view
+
+
+def test_a_choice_made_in_sql_is_computed(made):
+    lake = open_lake(made[0])
+    text = "SET VARIABLE event_source = 'file'; SELECT count(*) FROM gait_cycles WHERE event_source = 'file'"
+    with lake.connect(text) as connection:
+        connection.execute(text)
+        expected = without_results(made[0]).choose(event_source="file").sql(text.partition("; ")[2])
+        assert connection.fetchall() == expected.rows()
+
+
+def test_a_choice_made_after_opening_is_refused(made):
+    with open_lake(made[0]).connect("SELECT * FROM gait_cycles") as connection:
+        connection.execute("SET VARIABLE event_source = 'computed'")
+        with pytest.raises(Exception, match="default choices"):
+            connection.execute("SELECT * FROM gait_cycles").fetchall()
+
+
+def change_reviewed(path):
+    one = {
+        "action": "exclude",
+        "subject": "S1",
+        "session": "pre",
+        "trial": "walk_a",
+        "reviewer": "R1",
+        "reason": "fell",
+    }
+    reviews.decide(path, [one])
+
+
+def change_replaced(path):
+    commit(path, [stage(path, [walk_trial("S2", "pre", "walk_a", "normal", 0.3)])])
+
+
+def change_added(path):
+    commit(path, [stage(path, [walk_trial("S3", "", "walk_c", "stiff_knee", 0.2)])])
+
+
+def change_removed(path):
+    commit(path, removed=[("S1", "post", "walk_b")])
+
+
+def change_metadata(path):
+    renew_trials(path, {("S3", "", "walk_a"): {"condition": "barefoot", "up_source": "camera_level"}})
+
+
+def change_height(path):
+    commit(path, subjects=[{"subject": "S2", "group": "CP", "height_m": 1.5}])
+
+
+CHANGES = [change_reviewed, change_replaced, change_added, change_removed, change_metadata, change_height]
+
+
+def test_what_changed_is_computed_and_refresh_stores_it(lake):
+    stale = set()
+    for change in CHANGES:
+        change(lake)
+        now = set(open_lake(lake).results().stale)
+        assert len(now ^ stale) <= 1, change  # of one session, which may be stale already
+        stale |= now
+    assert stale == {("S1", "pre"), ("S2", "pre"), ("S3", ""), ("S1", "post")}
+    commit(lake, [stage(lake, [walk_trial("S4", "", "walk_a")])])
+    assert refresh(lake).n_sessions == 5
+    change_replaced(lake)
+    assert list(same(lake).results().stale) == [("S2", "pre")]  # one is computed, the others are read
+
+
+def test_an_older_version_shows_its_own_results(lake):
+    before = open_lake(lake).version
+    change_replaced(lake)
+    refresh(lake)
+    assert open_lake(lake).results().stale == {}
+    assert list(same(lake, before).results().stale) == [("S2", "pre")]
+
+
+def test_a_stale_session_is_said(lake, caplog):
+    change_added(lake)
+    with caplog.at_level(logging.WARNING, "neurostore.results"):
+        open_lake(lake).sql("SELECT * FROM subject_summary")
+    assert "3 trials have no stored results" in caplog.text
+    assert "neurostore refresh" in caplog.text
+
+
+def test_a_selection_of_whole_sessions_reads_results_and_of_parts_computes(made):
+    whole = open_lake(made[0]).select(session="pre")
+    assert whole.results().stale == {}
+    part = open_lake(made[0]).select(condition="barefoot")
+    assert len(part.results().stale) == 4
+    for chosen, where in ((whole, "session = 'pre'"), (part, "condition = 'barefoot'")):
+        assert rows_of(chosen, "gait_cycles")
+        n = without_results(made[0]).sql(
+            f"SELECT count(*) FROM gait_cycles JOIN trials USING (subject, session, trial) WHERE {where}"
+        )
+        assert chosen.sql("SELECT count(*) FROM gait_cycles").item() == n.item()
+
+
+def test_compact_and_vacuum_keep_what_counts_and_drop_the_rest(lake):
+    for change in (change_replaced, change_added):
+        change(lake)
+        refresh(lake)
+    stored = sum(f.n_rows for f in open_lake(lake).results().tables["subject_summary"].files)
+    assert "subject_summary" in open_lake(lake).results().is_dirty
+    compact(lake, safe_age_s=0)
+    vacuum(lake, safe_age_s=0)
+    found = open_lake(lake).results()
+    assert not found.stale
+    assert not found.is_dirty
+    assert sum(f.n_rows for f in found.tables["subject_summary"].files) < stored
+    same(lake)
+    assert verify(lake).is_clean
+
+
+def test_an_erased_person_has_no_results(lake):
+    erase(lake, "S1")
+    for name in (results.INDEX, *map(results.table_name, kept.VIEWS)):
+        table = delta.open_table(lake, name)
+        assert "S1" not in delta.read(lake, name, table, ["subject"])["subject"].to_pylist()
+        assert table.version() == 0 or len(delta.files_of(table)) <= 1
+    assert open_lake(lake).results().stale == {}
+    same(lake)
+    assert verify(lake).is_clean
+
+
+def test_rows_of_no_computation_are_never_shown(lake):
+    name = results.table_name("subject_summary")
+    rows = delta.read(lake, name, delta.open_table(lake, name))
+    other = rows.set_column(0, "computation", [["f" * 32] * rows.num_rows])
+    delta.replace_rows(lake, name, ("computation",), other)
+    assert "subject_summary" in open_lake(lake).results().is_dirty
+    same(lake)
+
+
+def test_results_of_other_definitions_do_not_count(lake, monkeypatch):
+    monkeypatch.setattr(kept, "definitions", lambda: "other")
+    assert len(open_lake(lake).results().stale) == 4
+    assert refresh(lake).n_sessions == 4
+    monkeypatch.undo()
+    assert len(open_lake(lake).results().stale) == 4
+    same(lake)
+    refresh(lake)
+    assert open_lake(lake).results().stale == {}
+
+
+def test_unknown_names_are_refused_as_ever(made):
+    with pytest.raises(UsageError, match="subject_sumary"):
+        open_lake(made[0]).sql("SELECT * FROM subject_sumary")
