@@ -105,6 +105,29 @@ def view(path: str, name: str, subject: str) -> dict[str, Any]:
     return {"wall_s": time.monotonic() - start, "cpu_s": time.process_time() - cpu, "files": ", ".join(read)}
 
 
+def refresh(path: str) -> dict[str, Any]:
+    """The results of every session, computed and stored; how large they are."""
+    from neurostore.api import open as open_lake
+    from neurostore.upkeep.refresh import refresh as run
+
+    start, cpu = time.monotonic(), time.process_time()
+    run(path)
+    spent = {"wall_s": time.monotonic() - start, "cpu_s": time.process_time() - cpu}
+    n_bytes = sum(f.size for state in open_lake(path).results().tables.values() for f in state.files)
+    return {**spent, "files": f"{n_bytes / 1e6:.0f} MB"}
+
+
+def question(path: str, name: str, subject: str, is_stored: bool) -> dict[str, Any]:
+    """Every column of a view, counted, from opening the lake to the answer: from stored results, or from frames."""
+    from neurostore.api import open as open_lake
+
+    query = f"SELECT count(COLUMNS(*)) FROM {name}" + (f" WHERE subject = '{subject}'" if subject else "")
+    start, cpu = time.monotonic(), time.process_time()
+    lake = open_lake(path)
+    (lake if is_stored else lake.without_results()).sql(query)
+    return {"wall_s": time.monotonic() - start, "cpu_s": time.process_time() - cpu}
+
+
 def matrix(n: int) -> dict[str, Any]:
     """All pairs of n cycles of 101 points and three angles."""
     import numpy as np
@@ -118,7 +141,7 @@ def matrix(n: int) -> dict[str, Any]:
     return {"wall_s": time.monotonic() - start, "cpu_s": time.process_time() - cpu}
 
 
-STEPS = {"make": make, "compact": compact, "view": view, "matrix": matrix}
+STEPS = {"make": make, "compact": compact, "view": view, "refresh": refresh, "question": question, "matrix": matrix}
 
 
 def step(limit_s: float, name: str, *arguments: Any) -> dict[str, Any]:
@@ -154,10 +177,25 @@ def measured(path: str, n_trials: int, views: list[str], limit_s: float) -> dict
     for what, name, *arguments in [
         ("compact", "compact", path),
         *((f"{v}{' of one subject' * bool(s)}", "view", path, v, s) for v in views for s in ("", "S00001")),
+        *results_steps(path),
     ]:
         found[what] = step(limit_s, name, *arguments)
         print_line(n_trials, what, found[what])
     return found
+
+
+KEPT = ("subject_summary", "gait_profile", "change", "gait_cycles", "cycle_curves", "trial_quality")
+
+
+def results_steps(path: str) -> list[tuple[Any, ...]]:
+    """Questions without and with stored results, whole processes apart from imports."""
+    asked = [(v, s) for v in KEPT for s in ("", "S00001")]
+    names = {(v, s): f"{v}{' of one subject' * bool(s)}" for v, s in asked}
+    return [
+        *((f"{names[v, s]}, from frames", "question", path, v, s, False) for v, s in asked),
+        ("refresh", "refresh", path),
+        *((f"{names[v, s]}, stored", "question", path, v, s, True) for v, s in asked),
+    ]
 
 
 def print_line(n: int, what: str, said: dict[str, Any]) -> None:

@@ -40,6 +40,7 @@ _CYCLE = ("subject", "session", "trial", "person", "cycle", "side")
 _COMMENT = re.compile(r"--[^\n]*")
 _CHOICE = re.compile(r"getvariable\('(\w+)'\)")
 _WORD = re.compile(r"[a-z_][a-z0-9_]*")
+_STAR = re.compile(r"\b(trials|subjects)\.\*|\* (?:EXCLUDE ?\([^)]*\) )?FROM (trials|subjects)\b", re.IGNORECASE)
 _MACRO = re.compile(r"CREATE OR REPLACE MACRO (\w+)(.*?)(?=CREATE OR REPLACE MACRO|$)", re.IGNORECASE)
 
 
@@ -91,6 +92,13 @@ def words() -> frozenset[str]:
     """Every word in the text of the kept views and their steps: a column that is not among them is not read."""
     texts = (_bare(views.sources()[one]) for name in VIEWS for one in behind(name))
     return frozenset(word for text in texts for word in _WORD.findall(text.lower()))
+
+
+@cache
+def _read_whole() -> frozenset[str]:
+    """Tables that some step reads by a star, so that every column of them counts."""
+    texts = (_bare(views.sources()[one]) for name in VIEWS for one in behind(name))
+    return frozenset(table for text in texts for pair in _STAR.findall(text) for table in pair if table)
 
 
 def _bare(text: str) -> str:
@@ -186,7 +194,8 @@ _NEVER_READ = {
 
 def _columns_read(connection: duckdb.DuckDBPyConnection, table: str) -> set[str]:
     columns = [row[0] for row in connection.execute(f"DESCRIBE {table}").fetchall()]
-    return {c for c in columns if c.lower() in words() - _NEVER_READ}
+    is_whole = table == "reviews" or table in _read_whole()
+    return {c for c in columns if c.lower() not in _NEVER_READ and (is_whole or c.lower() in words())}
 
 
 def _json(columns: Iterable[str]) -> str:
