@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Any
 from neurostore.arrays import Floats
 from neurostore.errors import UsageError
 from neurostore.lake import create as creating
+from neurostore.lake.selection import selected
+from neurostore.lake.tables import literal
 from neurostore.lake.version import Version
+from neurostore.wording import near
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -47,6 +50,14 @@ def open(path: object, version: int | None = None, release: str | None = None) -
     UsageError : there is no such release, or a version was given too.
     """
     return Lake.open(path, version, release)
+
+
+def _check_group(lake: Version, name: str) -> None:
+    known = lake.sql('SELECT DISTINCT "group"::VARCHAR AS name FROM subjects WHERE "group" IS NOT NULL')[
+        "name"
+    ].to_list()
+    if name not in known:
+        raise UsageError(f"no group {name!r}; {near(name, known)}")
 
 
 class Lake(Version):
@@ -130,12 +141,37 @@ class Lake(Version):
         test: str = "welch",
         seed: int = 0,
         mixed: bool = False,
+        reference: str | None = None,
         **filters: Unpack[Filters],
     ) -> pl.DataFrame:
-        """Groups compared, with intervals and tests: see :func:`neurostore.statistics.compare`."""
-        from neurostore import statistics
+        """Groups compared, with intervals and tests: see :func:`neurostore.statistics.compare`.
 
-        return statistics.compare(self, parameter, by, side=side, test=test, seed=seed, mixed=mixed, **filters)
+        The parameter ``dtw_distance_deg`` is the distance to the group `reference`, in all its trials
+        (:func:`neurostore.distances.reference.reference_distances`). For scores, `reference` is the choice of gait_profile.
+        """
+        from neurostore import statistics
+        from neurostore.distances.reference import PARAMETER
+
+        lake = selected(self, filters)
+        names = [parameter] if isinstance(parameter, str) else list(parameter)
+        if reference is not None:
+            _check_group(lake, reference)
+            lake = lake.select(lake.selection).choose(reference=reference)
+        elif PARAMETER in names:
+            raise UsageError(f"{PARAMETER} needs the group to measure from: reference=… (--reference)")
+        given = {PARAMETER: self._to_reference(lake, str(reference), mixed)} if PARAMETER in names else {}
+        return statistics.compare(lake, names, by, side=side, test=test, seed=seed, mixed=mixed, given=given)
+
+    def _to_reference(self, lake: Lake, reference: str, mixed: bool) -> pl.DataFrame:
+        """Distances of the chosen trials to a group, which need not be among them."""
+        from neurostore.distances.reference import reference_distances
+
+        keys = lake.sql("SELECT subject, session, trial FROM trials").rows()
+        whole = open(self.path, self.version)
+        subjects = ", ".join(literal(s) for s in sorted({subject for subject, *_ in keys}))
+        group = literal(reference)
+        whole = whole.select(where=f's."group"::VARCHAR = {group} OR t.subject IN ({subjects})')
+        return reference_distances(whole.choose(**lake.choices), reference, set(keys), mixed=mixed)
 
     def table1(
         self,

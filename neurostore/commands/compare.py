@@ -46,13 +46,23 @@ def compare(
         list[str],
         typer.Argument(
             metavar="PARAMETER",
-            help="Columns of subject_summary or gait_profile, numeric columns of subjects, or angles.",
+            help="Columns of subject_summary, affected_summary or gait_profile, numeric columns of subjects, angles, or "
+            "dtw_distance_deg.",
         ),
     ],
     by: ByOption = "group",
     side: SideOfPersonOption = None,
     test: Annotated[Test, typer.Option(help="Test between levels; mixed is a mixed model over sessions.")] = Test.welch,
     seed: Annotated[int, typer.Option(help="Seed of the permutations.")] = 0,
+    reference: Annotated[
+        str | None,
+        typer.Option(
+            "--reference",
+            metavar="GROUP",
+            help="Group that dtw_distance_deg and scores are measured from.",
+            show_default=False,
+        ),
+    ] = None,
     where: WhereOption = None,
     session: SessionsOption = None,
     condition: ConditionsOption = None,
@@ -72,7 +82,6 @@ def compare(
     """
     import polars as pl
 
-    from neurostore import statistics
     from neurostore.commands.output import say, write_frame
     from neurostore.lake.releases import state_text
 
@@ -85,9 +94,8 @@ def compare(
         version=version,
         release=release,
     )
-    found = statistics.compare(
-        chosen, parameters, by=by, side=side.value if side else None, test=test.value, seed=seed, mixed=mixed
-    )
+    how = {"side": side.value if side else None, "test": test.value, "seed": seed, "mixed": mixed}
+    found = chosen.compare(parameters, by, reference=reference, **how)
     found = found.with_columns(state=pl.lit(state_text(chosen)))
     if (format or Format.table) is not Format.table or output is not None:
         write_frame(found, format, output, lake=lake, kind="compare")

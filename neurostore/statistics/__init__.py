@@ -7,7 +7,7 @@ of Lake too. May import: arrays, errors, wording, sql, lake.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ from neurostore.statistics.mixed import compare_mixed
 from neurostore.statistics.order import levels_of
 from neurostore.statistics.pairs import compare_levels
 from neurostore.statistics.pooling import check_mixture, check_side, pooled_text
-from neurostore.statistics.values import columns, subject_values
+from neurostore.statistics.values import columns, subject_values, values_by_level
 
 if TYPE_CHECKING:
     import polars as pl
@@ -150,6 +150,7 @@ def compare(
     test: str = "welch",
     seed: int = 0,
     mixed: bool = False,
+    given: Mapping[str, pl.DataFrame] | None = None,
     **filters: Any,
 ) -> pl.DataFrame:
     """Groups, sessions or conditions compared, one value per subject; angles of cycle_curves as whole curves, by spm1d.
@@ -161,6 +162,7 @@ def compare(
     side : left, right, affected or unaffected; None takes the mean of both. Who has no affected side gives both.
     test : 'welch', 'permutation' (seeded by seed), or 'mixed': a mixed model with a value per subject and session, in
         which nobody is left out (:mod:`neurostore.statistics.mixed`).
+    given : parameters that were computed elsewhere: name -> subject, session, side, value, n_cycles.
     mixed, filters : as `mean_curves`.
 
     Returns
@@ -185,16 +187,26 @@ def compare(
     curves = columns(lake, "cycle_curves")
     if all(p in curves or f"left_{p}" in curves for p in parameters):
         return compare_curves(lake, parameters, by, side)
-    rows: list[dict[str, Any]] = []
-    is_mixed_model = test == "mixed"
-    for name, values in subject_values(lake, parameters, by, side, by_session=is_mixed_model).items():
-        for a, b in combinations(levels_of(lake, values, by, name), 2):
-            used = values.filter(pl.col("level").is_in([a, b]))
-            n_cycles = dict(used.group_by("level").agg(pl.col("n_cycles").sum()).iter_rows())
-            about = {"n_cycles_a": n_cycles[a], "n_cycles_b": n_cycles[b], "pooled": pooled_text(lake, used, by, side)}
-            key = {"parameter": name, "a": a, "b": b, "contrast": f"{b} − {a}"}
-            found = compare_mixed(values, a, b) if is_mixed_model else compare_levels(values, a, b, test, seed)
-            rows.append(key | found | about)
+    by_session, given = test == "mixed", given or {}
+    tables = subject_values(lake, [p for p in parameters if p not in given], by, side, by_session=by_session)
+    tables |= {name: values_by_level(lake, frame, by, side, by_session=by_session) for name, frame in given.items()}
+    rows = [row for name in parameters for row in _compared(lake, name, tables[name], by, (side, test, seed))]
     adjusted = two_groups.holm(np.array([r["p"] for r in rows], float))
     table = pl.DataFrame([{**r, "p_holm": float(p)} for r, p in zip(rows, adjusted, strict=True)])
     return table.with_columns(pl.selectors.float().fill_nan(None))
+
+
+def _compared(
+    lake: Queryable, name: str, values: pl.DataFrame, by: str, how: tuple[str | None, str, int]
+) -> Iterator[dict[str, Any]]:
+    """A row of each pair of levels. how : side, test, seed."""
+    import polars as pl
+
+    side, test, seed = how
+    for a, b in combinations(levels_of(lake, values, by, name), 2):
+        used = values.filter(pl.col("level").is_in([a, b]))
+        n_cycles = dict(used.group_by("level").agg(pl.col("n_cycles").sum()).iter_rows())
+        key = {"parameter": name, "a": a, "b": b, "contrast": f"{b} − {a}"}
+        found = compare_mixed(values, a, b) if test == "mixed" else compare_levels(values, a, b, test, seed)
+        about = {"n_cycles_a": n_cycles[a], "n_cycles_b": n_cycles[b], "pooled": pooled_text(lake, used, by, side)}
+        yield key | found | about

@@ -61,6 +61,36 @@ def subject_values(
     return {name: frames[name] for name in names}
 
 
+def values_by_level(
+    lake: Queryable, given: pl.DataFrame, by: str, side: str | None, *, by_session: bool = False
+) -> pl.DataFrame:
+    """The same of values that were computed elsewhere. given : subject, session, side, value, n_cycles."""
+    import polars as pl
+
+    people = lake.sql("SELECT * FROM subjects")
+    if by != "session" and by not in people.columns:
+        raise UsageError(f"no column {by!r} in subjects, nor session; {near(by, [*people.columns, 'session'])}")
+    level = pl.col("session" if by == "session" else by).cast(pl.String).alias("level")
+    rows = given.join(people, on="subject", how="left").with_columns(level).drop_nulls("level")
+    affected = pl.col("affected_side").fill_null("none")
+    is_own = affected == pl.col("side")
+    chosen = {
+        None: pl.lit(True),
+        "affected": affected.is_in(["both", "none"]) | is_own,
+        "unaffected": (affected != "both") & ~is_own,
+    }.get(side, pl.col("side") == side)
+    keys = ["subject", "level", *(["session"] if by_session and by != "session" else [])]
+    by_side = (
+        rows.filter(chosen)
+        .group_by([*keys, "side"])
+        .agg(pl.col("value").mean(), pl.col("n_cycles").sum(), sessions=pl.col("session").unique().sort())
+    )
+    means = by_side.group_by(keys).agg(
+        pl.col("value").mean(), pl.col("n_cycles").sum(), pl.col("sessions").list.explode().unique().sort()
+    )
+    return means.sort(keys).with_columns(conditions=pl.lit([], pl.List(pl.String)))
+
+
 def numeric_columns(lake: Queryable) -> list[str]:
     """Columns of numbers that subjects have: age, height_m and what participants.tsv says besides."""
     schema = lake.sql("SELECT * FROM subjects LIMIT 0").schema

@@ -7,6 +7,7 @@ import pytest
 
 from neurostore import study
 from neurostore.api import open as open_lake
+from neurostore.errors import UsageError
 from neurostore.ingest.pipeline import ingest
 
 N = 3  # people of each group
@@ -85,6 +86,18 @@ def test_exchanged_sides_are_found_and_give_no_cycle(asked, lake):
     trials = lake.sql("SELECT trial, n_steady_cycles, verdict FROM trial_quality ORDER BY subject, session, trial")
     assert trials.filter(pl.col("n_steady_cycles") == 0)["trial"].to_list() == ["walk_03", "walk_03"]
     assert set(trials.filter(pl.col("n_steady_cycles") > 0)["verdict"]) == {"Usable."}
+
+
+def test_patients_come_nearer_to_the_controls(lake):
+    found = lake.compare("dtw_distance_deg", "session", side="affected", reference="control", where=study.PATIENTS)
+    row = found.to_dicts()[0]
+    assert (row["contrast"], row["n_a"], row["test"]) == ("post − pre", N, "paired t")
+    assert 0 < row["mean_b"] < row["mean_a"]
+    assert row["n_cycles_a"] > 2 * N
+    with pytest.raises(UsageError, match="no group 'contol'; near it: control"):
+        lake.compare("dtw_distance_deg", reference="contol")
+    with pytest.raises(UsageError, match="needs the group to measure from"):
+        lake.compare("dtw_distance_deg")
 
 
 def test_the_demonstration_prints_the_truth_beside_the_results(asked, folder, capsys):
