@@ -75,7 +75,8 @@ def _gait(side: str | None, session: str, height_m: float, share: float) -> gait
         return gait
     leg: gait_patterns.Leg = getattr(gait, side)
     (at, thigh, _, foot), late = leg.swing
-    return replace(gait, **{side: replace(leg, swing=((at, thigh, SWING_KNEE[session], foot), late))})
+    changed = replace(leg, swing=((at, thigh, SWING_KNEE[session], foot), late))
+    return replace(gait, left=changed) if side == "left" else replace(gait, right=changed)
 
 
 def make_cohort(folder: Path, n_per_group: int = 4, n_trials: int = 1, seed: int = 11) -> list[Participant]:

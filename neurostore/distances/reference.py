@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from neurostore.lake.queryable import Queryable
 
 PARAMETER = "dtw_distance_deg"
-MOST_CYCLES = 10_000  # of one side: a matrix of 400 MB
 
 
 def reference_distances(
@@ -42,16 +41,12 @@ def reference_distances(
 
     Raises
     ------
-    UsageError : nobody of the group has a steady cycle, or there are too many cycles for one matrix.
+    UsageError : nobody of the group has a steady cycle.
     """
     import polars as pl
 
     query = 'SELECT subject FROM subjects WHERE "group"::VARCHAR = $name'
     members = set(lake.sql(query, {"name": reference})["subject"])
-    cycles = "SELECT side, sum(n_strides) AS n FROM subject_summary GROUP BY side"
-    n = lake.sql(f"SELECT coalesce(max(n), 0)::BIGINT AS n FROM ({cycles})")["n"][0]
-    if n > MOST_CYCLES:
-        raise UsageError(f"{n} cycles of a side are too many for one matrix; choose trials with where=… (--where)")
     found = distances(lake, unit="cycle", normalize="path_length", mixed=mixed)
     matrices = found.values() if isinstance(found, dict) else [found]
     rows = [row for matrix in matrices for row in _rows(matrix, members, shown)]

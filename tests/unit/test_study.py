@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -9,6 +10,7 @@ from neurostore import study
 from neurostore.api import open as open_lake
 from neurostore.errors import UsageError
 from neurostore.ingest.pipeline import ingest
+from neurostore.walker import walk
 
 N = 3  # people of each group
 
@@ -88,12 +90,33 @@ def test_exchanged_sides_are_found_and_give_no_cycle(asked, lake):
     assert set(trials.filter(pl.col("n_steady_cycles") > 0)["verdict"]) == {"Usable."}
 
 
-def test_patients_come_nearer_to_the_controls(lake):
-    found = lake.compare("dtw_distance_deg", "session", side="affected", reference="control", where=study.PATIENTS)
-    row = found.to_dicts()[0]
-    assert (row["contrast"], row["n_a"], row["test"]) == ("post − pre", N, "paired t")
-    assert 0 < row["mean_b"] < row["mean_a"]
-    assert row["n_cycles_a"] > 2 * N
+def test_the_distance_to_the_controls_follows_the_true_curves(lake):
+    """Their true distance, percent by percent: warping can only make it smaller. The ankle of P01 goes further away."""
+    people = {p.subject: p for p in study.make_people(N)}
+    controls = [_curves(p.gaits["pre"], "left") for p in people.values() if p.group == "control"]
+    true = {
+        session: np.mean([np.sqrt(((_curves(gait, "left") - c) ** 2).sum(axis=1).mean()) for c in controls])
+        for session, gait in people["P01"].gaits.items()
+    }
+    found = lake.compare(
+        "dtw_distance_deg", "session", side="affected", reference="control", where="s.subject = 'P01'"
+    ).to_dicts()[0]
+    assert (found["contrast"], found["n_a"], found["p"]) == ("post − pre", 1, None)
+    for level in "ab":
+        assert 0.6 * true[found[level]] < found[f"mean_{level}"] <= true[found[level]]
+    assert found["difference"] == pytest.approx(true["post"] - true["pre"], abs=2.0)
+    assert found["difference"] > 1 < true["post"] - true["pre"]
+
+
+def _curves(gait, side):
+    """(101, 3) true sagittal angles of a left cycle, degrees."""
+    walked = walk.walk(gait, n_strides=2, rate_hz=120.0, start_phase=0.0)
+    time = np.linspace(0, 1, 101) * gait.stride_time_s
+    names = ("hip_flexion_deg", "knee_flexion_deg", "ankle_dorsiflexion_deg")
+    return np.stack([np.interp(time, walked.time_s, walked.angles[f"{side}_{name}"]) for name in names], axis=1)
+
+
+def test_an_unknown_group_is_an_error_with_the_near_names(lake):
     with pytest.raises(UsageError, match="no group 'contol'; near it: control"):
         lake.compare("dtw_distance_deg", reference="contol")
     with pytest.raises(UsageError, match="needs the group to measure from"):
