@@ -1,5 +1,6 @@
 -- One row: a trial, with values that describe the quality of its data, a flag for each, and a verdict in words.
--- Inputs: trials, landmarks (person 0), _anatomy, _cycles_judged, _excluded_trials. Millimetres, percent, seconds.
+-- Inputs: trials, landmarks (person 0), _anatomy, _cycles_judged, _excluded_trials, emg, force_plates, _body_mass.
+-- Millimetres, percent, seconds.
 -- Thresholds: bone length varies by more than 5 % (CV); sides differ by more than 10 %; a landmark is missing in
 -- more than 10 % of the frames; more than 5 % of the frames repeat the previous frame (no point moved by 0.01 mm);
 -- left and right ankle are exchanged; head below feet; the height of the lowest toe drifts by more than 100 mm; the
@@ -129,6 +130,27 @@ cycles AS (
     GROUP BY subject, session, trial
 ),
 
+bad_channels AS (
+    SELECT
+        subject,
+        session,
+        trial,
+        array_to_string(list(channel || ' (' || problem || ')' ORDER BY channel_index), ', ') AS bad_emg
+    FROM emg
+    WHERE problem IS NOT NULL
+    GROUP BY subject, session, trial
+),
+
+platforms AS (
+    SELECT
+        subject,
+        session,
+        trial,
+        array_to_string(list(plate ORDER BY plate) FILTER (NOT returns_to_zero), ', ') AS bad_plates
+    FROM force_plates
+    GROUP BY subject, session, trial
+),
+
 judged AS (
     SELECT
         trials.subject,
@@ -151,12 +173,18 @@ judged AS (
         -- an overground trial has one or two per side; scores need 3 of the session
         coalesce(least(sum(cycles.n_left) OVER session_, sum(cycles.n_right) OVER session_), 0) AS n_session_side,
         cycles.usual_reason,
+        bad_channels.bad_emg,
+        platforms.bad_plates,
+        platforms.trial IS NOT NULL AND mass.mass_kg IS NULL AS has_no_body_mass,
         figures.n_seen IS NULL AS is_without_points,
         coalesce(trials.position_basis <> 'root_relative', true) AS has_floor
     FROM trials
     LEFT JOIN figures USING (subject, session, trial)
     LEFT JOIN _anatomy AS anatomy USING (subject, session, trial)
     LEFT JOIN cycles USING (subject, session, trial)
+    LEFT JOIN bad_channels USING (subject, session, trial)
+    LEFT JOIN platforms USING (subject, session, trial)
+    LEFT JOIN _body_mass AS mass USING (subject, session, trial)
     WINDOW session_ AS (PARTITION BY trials.subject, trials.session, trials.condition)
 ),
 
@@ -249,6 +277,9 @@ SELECT
     is_up_guessed,
     is_fov_guessed,
     is_length_nominal,
+    bad_emg IS NOT NULL AS has_bad_emg,
+    bad_plates IS NOT NULL AS has_bad_plates,
+    has_no_body_mass,
     coalesce('Excluded ' || excluded.said || '. ', '')
     || CASE
         WHEN is_without_points THEN 'No points in this trial: angles of the source file only.'
@@ -343,7 +374,10 @@ SELECT
                 THEN ' Up is that of a level camera: pelvis, trunk and foot-progression angles are uncertain.'
         END,
         CASE WHEN is_fov_guessed THEN ' The field of view was guessed: lengths and speeds are uncertain.' END,
-        CASE WHEN is_length_nominal THEN ' Lengths are nominal, not measured.' END
+        CASE WHEN is_length_nominal THEN ' Lengths are nominal, not measured.' END,
+        ' EMG not reliable: ' || bad_emg || '.',
+        ' Not used, because it never returns to zero: force platform ' || bad_plates || '.',
+        CASE WHEN has_no_body_mass THEN ' No body mass between 2 and 400 kg: no moments or powers per kilogram.' END
     ) AS verdict
 FROM flagged
 LEFT JOIN _excluded_trials AS excluded USING (subject, session, trial)
