@@ -1,7 +1,8 @@
 """Words that name nobody: of movement, of conditions and groups, of makers and formats. All others may be names.
 
 A text is cut at blanks, signs, digits and capitals; each part that is no plain word here may name somebody. The list is
-for recordings' names, cells of tables and remarks in files, in English and the few abbreviations laboratories use.
+for recordings' names, cells of tables and remarks in files, in English, with the words of German, French and
+Spanish that laboratories use most.
 """
 
 from __future__ import annotations
@@ -60,7 +61,12 @@ calf hamstring hamstrings quadriceps rectus vastus biceps triceps soleus gastroc
 medius semitendinosus adductor abductor deltoid trapezius erector finger fingers thumb chest back waist root end site humerus
 radius ulna forearm collar nose ear ears eye mouth
 """
-PLAIN = frozenset((_MOVEMENT + _STUDY + _TECHNICAL + _BODY).split())
+_ABROAD = """
+gehen gang ganganalyse laufen rennen stehen statik statisch springen treppe links rechts barfuss barfuß schuhe schnell langsam
+messung besuch sitzung vorher nachher kontrolle marche marcher statique gauche droite pieds nus vitesse lente rapide avant apres
+caminar marcha estatico izquierda derecha descalzo lento rapido
+"""
+PLAIN = frozenset((_MOVEMENT + _STUDY + _TECHNICAL + _BODY + _ABROAD).split())
 
 
 def word_set(text: str) -> frozenset[str]:
