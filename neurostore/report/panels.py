@@ -78,9 +78,11 @@ class Parameter:
     symmetry: str = ""
 
     @property
-    def is_angle(self) -> bool:
-        """Whether it is of the kinematics, not of time and distance."""
-        return self.unit == "°"
+    def kind(self) -> str:
+        """The heading that it stands under."""
+        if self.unit == "°":
+            return "Angles"
+        return "Forces, moments and powers" if self.unit.endswith("/kg") else "Time and distance"
 
 
 PARAMETERS = (
@@ -110,7 +112,22 @@ PARAMETERS = (
     Parameter("peak_swing_dorsiflexion_deg", "Peak dorsiflexion in swing", "°", 1),
     Parameter("mean_pelvis_tilt_deg", "Mean pelvic tilt", "°", 1),
     Parameter("mean_foot_progression_deg", "Mean foot progression", "°", 1),
+    Parameter("first_vertical_peak_n_kg", "First peak of vertical force", "N/kg", 1),
+    Parameter("second_vertical_peak_n_kg", "Second peak of vertical force", "N/kg", 1),
+    Parameter("peak_braking_n_kg", "Peak braking force", "N/kg", 2),
+    Parameter("peak_propulsion_n_kg", "Peak propulsive force", "N/kg", 2),
+    Parameter("peak_hip_extensor_moment_nm_kg", "Peak hip extensor moment", "Nm/kg", 2),
+    Parameter("peak_hip_abductor_moment_nm_kg", "Peak hip abductor moment", "Nm/kg", 2),
+    Parameter("peak_knee_extensor_moment_nm_kg", "Peak knee extensor moment", "Nm/kg", 2),
+    Parameter("first_knee_abductor_peak_nm_kg", "First peak of knee abductor moment", "Nm/kg", 2),
+    Parameter("peak_ankle_plantarflexor_moment_nm_kg", "Peak ankle plantarflexor moment", "Nm/kg", 2),
+    Parameter("hip_h1_w_kg", "Hip power H1", "W/kg", 2),
+    Parameter("hip_h3_w_kg", "Hip power H3", "W/kg", 2),
+    Parameter("knee_k1_w_kg", "Knee power K1", "W/kg", 2),
+    Parameter("knee_k3_w_kg", "Knee power K3", "W/kg", 2),
+    Parameter("ankle_a2_w_kg", "Ankle power A2", "W/kg", 2),
 )
+PRINTED = tuple(parameter for parameter in PARAMETERS if not parameter.unit.endswith("/kg"))  # the curves are printed
 OVERVIEW = (
     "walking_speed_m_s",
     "cadence_steps_min",

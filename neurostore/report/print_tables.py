@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from neurostore.report.html import Html, tag
-from neurostore.report.panels import PARAMETERS, Parameter
+from neurostore.report.panels import PRINTED, Parameter
 from neurostore.report.ranges import Usual, detectable_change, ranges_of
 from neurostore.report.sessions import Session
 from neurostore.report.tables import Sources, changes_of, is_outside, number, range_text, subject_details
@@ -17,9 +17,7 @@ def parameters(first: Session | None, last: Session) -> Html:
     """A row per parameter; the change stands where the order of the sessions is known."""
     blocks = [last] if first is None else [first, last]
     rows = {id(block): {r["side"]: r for r in block.rows(block.data.summary).to_dicts()} for block in blocks}
-    shown = [
-        p for p in PARAMETERS if any(r.get(p.column) is not None for sides in rows.values() for r in sides.values())
-    ]
+    shown = [p for p in PRINTED if any(r.get(p.column) is not None for sides in rows.values() for r in sides.values())]
     if not shown:
         return tag("p", "No steady gait cycle: no parameters.", class_="warning")
     ranges, population = ranges_of(last)

@@ -94,10 +94,8 @@ def parameter_table(block: Session) -> Html | None:
     n_columns = sum(cell is not None for cell in head)
     body: list[list[Any]] = []
     for i, p in enumerate(PARAMETERS):
-        if i == 0 or p.is_angle != PARAMETERS[i - 1].is_angle:
-            body.append(
-                [tag("th", "Angles" if p.is_angle else "Time and distance", colspan=n_columns, scope="colgroup")]
-            )
+        if i == 0 or p.kind != PARAMETERS[i - 1].kind:
+            body.append([tag("th", p.kind, colspan=n_columns, scope="colgroup")])
         if not any(r.get(p.column) is not None for r in rows.values()):
             continue
         cells: list[Any] = [_titled(p)]

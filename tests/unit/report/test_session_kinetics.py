@@ -134,3 +134,19 @@ def test_vectors_are_those_of_the_feet(tmp_path):
             n_compared += 1
     assert n_compared > 20
     assert forces.corners_mm.shape == (4, 12)
+
+
+def test_peaks_of_force_stand_in_the_table_under_their_own_heading(block):
+    from neurostore.report.tables import parameter_table
+
+    column = "second_vertical_peak_n_kg"
+    summary = block.data.summary.with_columns(
+        pl.when(pl.col("side") == "left").then(10.26).otherwise(None).alias(column)
+    )
+    texts = "".join(
+        str(parameter_table(replace(block, data=replace(block.data, summary=summary)))).split("<tbody>")[1:]
+    )
+    assert texts.index("Forces, moments and powers") > texts.index("Angles") > texts.index("Time and distance")
+    assert 'data-value="10.26"' in texts
+    assert "Second peak of vertical force (N/kg)" in texts
+    assert "Peak braking force" not in texts  # nobody has it
