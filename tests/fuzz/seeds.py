@@ -16,7 +16,16 @@ from typing import Literal
 import numpy as np
 
 from neurostore.ingest.recording import ReadOptions
-from tests.builders import amc_files, bids_files, c3d_files, mot_files, neuropose_files, poses_files, trc_files
+from tests.builders import (
+    amc_files,
+    bids_files,
+    c3d_files,
+    mot_files,
+    neuropose_files,
+    plate_files,
+    poses_files,
+    trc_files,
+)
 from tests.builders.tiny_bvh import bvh_text
 from tests.shared_data import SHARED
 
@@ -79,6 +88,13 @@ def c3d(folder: Path) -> list[Seed]:
         path.write_bytes(_few_frames(real.read_bytes(), 12))
         seeds.append(Seed(path, (path,), ReadOptions(), is_binary=True))
     return seeds
+
+
+def plates(folder: Path) -> list[Seed]:
+    """C3D files with a platform and EMG: their parameters and samples are most of what is mutated."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [plate_files.write(folder / f"type_{type_}.c3d", 12, type_) for type_ in (1, 2, 4)]
+    return [Seed(path, (path,), ReadOptions(), is_binary=True) for path in paths]
 
 
 def _few_frames(content: bytes, n_frames: int) -> bytes:
@@ -164,6 +180,6 @@ def video(folder: Path) -> list[Seed]:
 
 
 FORMATS: dict[str, Callable[[Path], list[Seed]]] = {
-    "bvh": bvh, "amc": amc, "c3d": c3d, "trc": trc, "mot": mot, "neuropose": neuropose, "motion_bids": motion_bids,
+    "bvh": bvh, "amc": amc, "c3d": c3d, "plates": plates, "trc": trc, "mot": mot, "neuropose": neuropose, "motion_bids": motion_bids,
     "poses_file": poses_file, "cohort": cohort, "video": video,
 }  # fmt: skip
