@@ -32,6 +32,7 @@ MEMORY_MB = 350
 SIDES = ("left", "right")
 LEAST_ANGLES = 3  # of the nine of GPS, before a trial gets a distance
 _POLL_S = 1.0
+_LATER_S = 1.5  # after a decision: the page that stored it reads the trial again first
 _SPARK_POINTS = 26
 _SCORED = [i for i, panel in enumerate(PANELS) if panel.angle in GVS]
 _KNEE = next(i for i, panel in enumerate(PANELS) if panel.angle == "knee_flexion")
@@ -130,7 +131,8 @@ class Cohort:
                 self.problem = None
             except NeurostoreError as error:  # shown on the page; the next look may succeed
                 self.problem = str(error)
-            self._wake.wait(_POLL_S)
+            if self._wake.wait(_POLL_S):
+                self._stop.wait(_LATER_S)
             self._wake.clear()
 
     def update(self) -> None:
