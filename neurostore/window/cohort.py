@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from neurostore.window.bench import Bench
 
 SUBJECTS_AT_ONCE = 25
+_READING = "trial_quality spatiotemporal cycle_curves"  # from stored results, where the lake has them
 MEMORY_MB = 350
 SIDES = ("left", "right")
 LEAST_ANGLES = 3  # of the nine of GPS, before a trial gets a distance
@@ -154,7 +155,7 @@ class Cohort:
             self._compute(lake, subjects, marks)
 
     def _compute(self, lake: Version, subjects: Sequence[str], marks: Mapping[Key, str]) -> None:
-        with lake.connect() as connection:
+        with lake.connect(_READING) as connection:
             connection.execute(f"SET memory_limit = '{MEMORY_MB}MB'")
             connection.execute("SET threads = 1")  # whoever looks at a trial comes first
             for start in range(0, len(subjects), SUBJECTS_AT_ONCE):
