@@ -22,7 +22,8 @@ def compare_mixed(values: pl.DataFrame, a: str, b: str) -> dict[str, Any]:
 
     Interval and p are Student's t with between-within degrees of freedom (Schluchter & Elashoff 1990, J. Stat.
     Comput. Simul. 37:69): for levels that people repeat the number of values less people less one, otherwise
-    people less two. With complete data these are the paired t test, and the t test of subject means.
+    people less two. With complete data these are the paired t test, and the t test of subject means, unless
+    people differ by less than their own values do: then the variance between them is zero and values count singly.
 
     Parameters
     ----------
@@ -71,17 +72,18 @@ def _fit(value: Floats, is_b: Floats, subject: Any) -> tuple[float, float] | Non
     scale = float(np.std(value))
     if scale == 0:
         return None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a variance of zero between people is an answer
-        try:
-            design = np.stack([np.ones_like(is_b), is_b], axis=1)
-            fit = MixedLM(value / scale, design, groups=subject).fit(reml=True, method=["lbfgs", "powell"])
-        except (np.linalg.LinAlgError, ValueError):
-            return None
-    error = float(fit.bse_fe[1])
-    if not fit.converged or not np.isfinite(error) or error <= 0:
-        return None
-    return float(fit.fe_params[1]) * scale, error * scale
+    design = np.stack([np.ones_like(is_b), is_b], axis=1)
+    for method in ("lbfgs", "powell", "nm"):  # the first is fast, the others find a variance of zero between people
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                fit = MixedLM(value / scale, design, groups=subject).fit(reml=True, method=method)
+                estimate, error = float(fit.fe_params[1]), float(fit.bse_fe[1])
+            except (np.linalg.LinAlgError, ValueError):
+                continue
+        if fit.converged and np.isfinite(error) and error > 0:
+            return estimate * scale, error * scale
+    return None
 
 
 def _inference(difference: float, error: float, freedom: int) -> dict[str, float]:

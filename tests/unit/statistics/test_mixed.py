@@ -76,6 +76,20 @@ def test_people_seen_once_count_as_the_likelihood_says():
     assert (found["n_a"], found["n_b"], found["left_out"]) == (8, 7, [])
 
 
+def test_without_variance_between_people_the_error_is_that_of_single_values():
+    changes = [0.0] * 4 + [0.16] * 4
+    first = [1.27, 1.40, 1.41, 1.32, 0.673, 0.640, 0.614, 0.583]
+    groups = ["control"] * 4 + ["stroke"] * 4
+    rows = [(f"P{i}", g, v) for i, g in enumerate(groups) for v in (first[i], first[i] + changes[i])]
+    found = compare_mixed(frame(rows), "control", "stroke")
+    y = np.array([r[2] for r in rows])
+    is_b = np.array([r[1] == "stroke" for r in rows])
+    difference = y[is_b].mean() - y[~is_b].mean()
+    variance = (y[is_b].var() * 8 + y[~is_b].var() * 8) / 14  # ordinary least squares
+    assert found["difference"] == pytest.approx(difference)
+    assert found["p"] == pytest.approx(2 * stats.t.sf(abs(difference) / np.sqrt(variance / 4), 6), rel=1e-3)
+
+
 def test_two_people_get_no_p_and_people_seen_once_no_model():
     few = compare_mixed(frame([r for r in before_and_after() if r[0] in ("P0", "P1")]), "pre", "post")
     assert np.isnan(few["p"])
