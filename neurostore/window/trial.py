@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -216,9 +215,3 @@ def clip(bench: Bench, key: Key, row: Mapping[str, Any]) -> dict[str, Any] | Non
     about = {**bound(key), "kind": row["kind"], "duration_s": float(row["duration_s"] or 0), "n_steady_cycles": 0}
     found = read_clips(bench, pl.DataFrame([about]))
     return found[0].to_json() if found else None
-
-
-def camera_of(row: Mapping[str, Any]) -> bool:
-    """Whether the trial was estimated from a video."""
-    steps = json.loads(row["steps"] or "[]")
-    return row["kind"] == "video" or any(step.get("step") == "camera" for step in steps if isinstance(step, dict))
