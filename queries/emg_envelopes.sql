@@ -4,6 +4,7 @@
 -- channel, or by the peak in the trial named by the variable emg_reference. Channels without a side are shown over
 -- left cycles. is_on: Hodges and Bui 1996. A channel that a review excludes, in a trial, cycle or span, has NULL there,
 -- and problem says by whom and why.
+-- noqa: disable=RF01
 WITH channels AS (
     SELECT
         *,
@@ -59,9 +60,15 @@ valued AS (
     SELECT
         * EXCLUDE (envelope, on_s, off_s, decision, problem),
         CASE WHEN decision.action = 'exclude' THEN 'excluded ' || decision.said ELSE problem END AS problem,
-        CASE WHEN coalesce(decision.action, '') <> 'exclude' THEN envelope[floor(place)::BIGINT + 1]
-        + (place - floor(place)) * (envelope[floor(place)::BIGINT + 2] - envelope[floor(place)::BIGINT + 1]) END AS value,
-        coalesce(decision.action, '') <> 'exclude' AND len(list_filter(on_s, LAMBDA t: t <= at_s)) > len(list_filter(off_s, LAMBDA t: t <= at_s)) AS is_on
+        CASE
+            WHEN decision.action IS DISTINCT FROM 'exclude'
+                THEN
+                    envelope[floor(place)::BIGINT + 1]
+                    + (place - floor(place))
+                    * (envelope[floor(place)::BIGINT + 2] - envelope[floor(place)::BIGINT + 1])
+        END AS value,
+        coalesce(decision.action, '') <> 'exclude'
+        AND len(list_filter(on_s, LAMBDA t: t <= at_s)) > len(list_filter(off_s, LAMBDA t: t <= at_s)) AS is_on
     FROM reviewed
     WHERE place >= 0 AND place <= n_values - 2
 ),
