@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from neurostore.lake.version import Version
 
-EXTRAS = ("pose", "mediapipe", "refine", "report", "cluster", "s3", "dtaidistance")
+EXTRAS = ("app", "pose", "mediapipe", "refine", "report", "cluster", "s3", "dtaidistance")
 _LOW_BYTES = 2 * 2**30
 _OLDEST_PYTHON = "3.11"  # on which every extra can be had
 
