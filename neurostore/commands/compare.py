@@ -104,6 +104,8 @@ def compare(
     say(f"difference: b − a, one value per subject{', [95 % interval]' if 'ci_low' in found.columns else ''}")
     for text in dict.fromkeys(found["pooled"] if "pooled" in found.columns else ()):
         say(f"pooled: {text}")
+    if reference is not None:
+        say(f"reference: the group {reference}")
     say(state_text(chosen))
     left_out = sorted({name for names in found["left_out"] for name in names})
     if left_out:
