@@ -61,7 +61,7 @@ valued AS (
         * EXCLUDE (envelope, on_s, off_s, decision, problem),
         CASE WHEN decision.action = 'exclude' THEN 'excluded ' || decision.said ELSE problem END AS problem,
         CASE
-            WHEN decision.action IS DISTINCT FROM 'exclude'
+            WHEN coalesce(decision.action, '') <> 'exclude'
                 THEN
                     envelope[floor(place)::BIGINT + 1]
                     + (place - floor(place))
