@@ -18,13 +18,11 @@ def migrate(lake: LakeOption = LAKE) -> None:
     Example: neurostore migrate --lake lake/
     """
     from neurostore.commands.output import say
+    from neurostore.commands.refresh import renew
     from neurostore.upkeep.migrate import migrate as run
-    from neurostore.upkeep.refresh import refresh
 
     found = run(lake)
     for step in found.done:
         say(step)
     say(f"schema version {found.after}" + ("" if found.done else ", as it was"))
-    done = refresh(lake)
-    if done.n_trials:
-        say(f"results of {done.n_trials} trials stored")
+    renew(lake)

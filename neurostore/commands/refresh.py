@@ -44,4 +44,5 @@ def renew(lake: Path) -> None:
 
     if are_kept(lake):
         done = run(lake)
-        say(f"results of {done.n_trials} trials stored")
+        if done.n_trials:
+            say(f"results of {done.n_trials} trials stored")

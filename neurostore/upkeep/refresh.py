@@ -54,22 +54,28 @@ def refresh(
     root = storage.resolve(lake_path)
     check_marker(root)
     finish_erasures(root)
-    n_sessions = n_trials = n_left = 0
-    n_kept = None
+    n_sessions = n_trials = 0
+    lake = open_lake(root)
+    stale = _stale(lake)
+    n_kept = len(lake.results().fresh)
+    if not stale:  # nothing is written: the lake may be one that cannot be
+        return Refreshed(0, 0, n_kept, 0)
     with heartbeat.running(root, "refresh"), storage.named_errors(root, "storing results"):
         for _ in range(_ROUNDS):
-            lake = open_lake(root)
-            found = lake.results()
-            stones = tombstones.read(root)
-            stale = {s: n for s, n in found.stale.items() if stones.of_subject(s[0]) is None}
-            n_kept = len(found.fresh) if n_kept is None else n_kept
-            n_left = len(stale)
-            if not stale:
-                break
             done = _store_all(lake, list(_batches(lake, stale)), n_workers or os.cpu_count() or 1, advance)
             n_sessions += done[0]
             n_trials += done[1]
-    return Refreshed(n_sessions, n_trials, n_kept or 0, n_left)
+            lake = open_lake(root)
+            stale = _stale(lake)
+            if not stale:
+                break
+    return Refreshed(n_sessions, n_trials, n_kept, len(stale))
+
+
+def _stale(lake: Version) -> dict[Session, int]:
+    """Sessions whose results are missing or out of date, with their number of trials; not those of erased people."""
+    stones = tombstones.read(lake.path)
+    return {session: n for session, n in lake.results().stale.items() if stones.of_subject(session[0]) is None}
 
 
 def _batches(lake: Version, stale: dict[Session, int]) -> Iterator[list[Session]]:

@@ -133,9 +133,9 @@ def test_a_subject_filter_opens_that_subjects_files_alone(lake, requests):
     lake.sql("SELECT 1")  # open everything that is opened once
     requests()
     lake.sql("SELECT sum(left_heel.x) FROM landmarks WHERE subject = 'S02'")
-    got = requests()
+    got = [g.replace("%3D", "=") for g in requests() if "/landmarks/" in g]
     assert got
-    assert all("subject=S02" in g.replace("%3D", "=") for g in got), got
+    assert all("subject=S02" in g for g in got), got
     lake.sql("SELECT count(left_hip_flexion_rel_deg) FROM joint_angles WHERE subject = $s", {"s": "S01"})
     got = {g.replace("%3D", "=") for g in requests() if "/landmarks/" in g}
     assert got

@@ -329,16 +329,17 @@ def _cut_off_while_writing(lake: Path, path: Path) -> None:
 def test_a_decision_on_somebody_who_is_erased_meanwhile_is_refused(lake, monkeypatch):
     from neurostore import reviews
     from neurostore.errors import UsageError
+    from neurostore.reviews import checks
 
     decision = {"action": "exclude", "subject": WHO, "trial": "walk", "reviewer": "R1", "reason": "crutch"}
-    real = reviews._problems
+    real = checks.problems_of
 
     def slow(*given):
         found = real(*given)
         erase.erase(lake, WHO)
         return found
 
-    monkeypatch.setattr(reviews, "_problems", slow)
+    monkeypatch.setattr(checks, "problems_of", slow)
     with pytest.raises(UsageError, match="erased from this lake meanwhile"):
         reviews.decide(lake, [decision])
     assert not list(lake.rglob("reviews/*.parquet"))
