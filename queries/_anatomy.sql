@@ -1,6 +1,6 @@
 -- One row: a trial, with the shares of frames in which values are outside the human range.
 -- Inputs: joint_angles, landmarks, trials (person 0). Percent of the frames that have the angle or the points.
--- Limits: knee rotation beyond 60 degrees; knee adduction beyond 30; knee hyperextension over 25, elbow over 10; an
+-- Limits: knee rotation beyond 60 degrees; knee adduction beyond 30; knee hyperextension over 15, elbow over 10; an
 -- ankle angle beyond 60 in either direction; shoulders that face the other way than the hips; toes and the front of the
 -- pelvis that show left and right exchanged; a pelvis faster than 13 m/s (the fastest sprinters reach 12.4).
 -- height_mm is the median distance between head and ankles (without a head: leg length divided by 0.49, the ratio of

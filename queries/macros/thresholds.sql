@@ -71,8 +71,8 @@ CREATE OR REPLACE MACRO _least_symmetric_deg() AS 5;
 CREATE OR REPLACE MACRO _least_symmetric_n_kg() AS 0.5;
 -- Symmetry is not computed from a smaller mean of both sides (a tenth of normal), newton seconds per kilogram.
 CREATE OR REPLACE MACRO _least_symmetric_n_s_kg() AS 0.02;
--- A knee that bends backwards further is not a knee: severe genu recurvatum reaches 20, degrees.
-CREATE OR REPLACE MACRO _most_recurvatum_deg() AS 25;
+-- A knee that bends backwards further is checked first; people of the laboratories' files stand with up to 11, degrees.
+CREATE OR REPLACE MACRO _most_recurvatum_deg() AS 15;
 -- The lowest toe does not rise or fall by more during a trial: floors of laboratories tilt by up to 75, millimetres.
 CREATE OR REPLACE MACRO _most_floor_drift_mm() AS 100;
 -- The lowest toe is no further from the height of the floor, millimetres.
