@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from neurostore import normative
-from neurostore.report.cycle_lists import Band, Curve
+from neurostore.report.cycle_lists import LEAST_POINTS, Band, Curve
 from neurostore.report.kinetic_panels import KINETIC_PANELS
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def read_kinetics(lake: Queryable, subject: str | None = None) -> pl.DataFrame:
 
     cycle = "PARTITION BY curves.subject, curves.session, curves.trial, curves.side, curves.cycle"
     wanted = ", ".join(
-        f"CASE WHEN count({p.quantity}) OVER ({cycle}) >= 99 THEN {p.quantity} END AS {p.quantity}"
+        f"CASE WHEN count({p.quantity}) OVER ({cycle}) >= {LEAST_POINTS} THEN {p.quantity} END AS {p.quantity}"
         for p in KINETIC_PANELS
     )
     values = ", ".join(
