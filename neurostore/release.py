@@ -6,17 +6,21 @@ package is imported as ``neurostore``, which on PyPI is another project's name.
 
 from __future__ import annotations
 
-import tomllib
 from contextlib import suppress
-from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from importlib.metadata import Distribution
 
 VERSION = "0.1.0"
 _COMMAND = "neurostore.cli:main"
 
 
-def installed() -> metadata.Distribution | None:
+def installed() -> Distribution | None:
     """The installed distribution that has our command; None where the package runs without being installed."""
+    from importlib import metadata  # costs a quarter of the start of a command, and few commands ask
+
     for entry in metadata.entry_points(group="console_scripts", name="neurostore"):
         if entry.value == _COMMAND and entry.dist is not None:
             return entry.dist
@@ -25,6 +29,8 @@ def installed() -> metadata.Distribution | None:
 
 def distribution() -> str | None:
     """The name under which pip installs this package: a checkout's pyproject.toml says it, else what is installed."""
+    import tomllib
+
     with suppress(OSError, KeyError, tomllib.TOMLDecodeError):
         project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
         if project["scripts"]["neurostore"] == _COMMAND:

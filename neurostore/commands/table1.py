@@ -24,7 +24,6 @@ from neurostore.commands.options import (
     open_selected,
 )
 from neurostore.errors import UsageError
-from neurostore.storage import temporary
 
 if TYPE_CHECKING:
     import polars as pl
@@ -104,6 +103,8 @@ def write(found: Table1, path: Path, notes: list[str], *, numbers: bool = False)
 
     Raises UsageError where the file cannot be written.
     """
+    from neurostore.storage import temporary
+
     frame = found.cells if numbers else found.printed()
     suffix = path.suffix.lower()
     try:
