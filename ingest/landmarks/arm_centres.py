@@ -10,10 +10,10 @@ from __future__ import annotations
 import numpy as np
 
 from neurostore.arrays import Floats
-from neurostore.ingest.landmarks.axes import hinge_axis
+from neurostore.ingest.landmarks.axes import hinge_axis, unit
 from neurostore.ingest.landmarks.calibration import joint_width
 from neurostore.ingest.landmarks.centres import Centres
-from neurostore.ingest.landmarks.joint_centres import chord, unit
+from neurostore.ingest.landmarks.joint_centres import chord
 from neurostore.ingest.landmarks.names import SIDES
 
 

@@ -6,9 +6,20 @@ import numpy as np
 
 from neurostore.arrays import Floats
 from neurostore.ingest.geometry.rotations import from_matrix
-from neurostore.ingest.landmarks.joint_centres import unit
 
 LAB_UP = np.array([0.0, 1.0, 0.0])
+
+
+def unit(vectors: Floats) -> Floats:
+    """Vectors of length one; NaN where the length is zero."""
+    length = np.sqrt((vectors * vectors).sum(axis=-1, keepdims=True))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(length > 1e-9, vectors / length, np.nan)
+
+
+def across(vector: Floats, axis: Floats) -> Floats:
+    """Unit part of vector at right angles to the unit axis."""
+    return unit(vector - (vector * axis).sum(-1, keepdims=True) * axis)
 
 
 def from_y_and_z(y: Floats, z: Floats) -> Floats:
@@ -30,6 +41,17 @@ def from_x_and_z(x: Floats, z: Floats) -> Floats:
     x = unit(x)
     y = unit(np.cross(z, x))
     return np.stack([x, y, np.cross(x, y)], axis=-1)
+
+
+def pelvis_axes(left_asis: Floats, right_asis: Floats, sacrum: Floats) -> Floats:
+    """(n, 3, 3) pelvis frame, columns x, y, z: z from left to right ASIS, x forward in the plane of ASIS and sacrum.
+
+    The conventional gait model's pelvis (Davis 1991; Plug-in Gait). sacrum : mid-PSIS or the SACR marker.
+    """
+    z = unit(right_asis - left_asis)
+    forward = (left_asis + right_asis) / 2 - sacrum
+    x = unit(forward - (forward * z).sum(-1, keepdims=True) * z)
+    return np.stack([x, np.cross(z, x), z], axis=-1)
 
 
 def hinge_axis(proximal: Floats, distal: Floats, fallback: Floats, sign: float) -> Floats:

@@ -13,8 +13,7 @@ import numpy as np
 
 from neurostore.arrays import Floats
 from neurostore.ingest.geometry.rotations import rotate
-from neurostore.ingest.landmarks.axes import from_y_and_z, hinge_axis, to_quaternion
-from neurostore.ingest.landmarks.joint_centres import unit
+from neurostore.ingest.landmarks.axes import from_y_and_z, hinge_axis, to_quaternion, unit
 
 _BENT_DEG = 20.0
 _LEAST_FRAMES = 10

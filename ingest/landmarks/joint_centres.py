@@ -10,26 +10,9 @@ import math
 import numpy as np
 
 from neurostore.arrays import Floats
+from neurostore.ingest.landmarks.axes import across, unit
 
 HIP_METHODS = ("harrington", "hara", "bell", "davis")
-
-
-def unit(vectors: Floats) -> Floats:
-    """Vectors of length one; NaN where the length is zero."""
-    length = np.sqrt((vectors * vectors).sum(axis=-1, keepdims=True))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(length > 1e-9, vectors / length, np.nan)
-
-
-def pelvis_axes(left_asis: Floats, right_asis: Floats, sacrum: Floats) -> Floats:
-    """(n, 3, 3) pelvis frame, columns x, y, z: z from left to right ASIS, x forward in the plane of ASIS and sacrum.
-
-    The conventional gait model's pelvis (Davis 1991; Plug-in Gait). sacrum : mid-PSIS or the SACR marker.
-    """
-    z = unit(right_asis - left_asis)
-    forward = (left_asis + right_asis) / 2 - sacrum
-    x = unit(forward - (forward * z).sum(-1, keepdims=True) * z)
-    return np.stack([x, np.cross(z, x), z], axis=-1)
 
 
 def hip_offset(
@@ -89,7 +72,7 @@ def chord(proximal: Floats, marker: Floats, wand: Floats, distance: float, rotat
     with np.errstate(invalid="ignore", divide="ignore"):
         share = np.where(length > distance, distance / length, np.nan)
     u = to_proximal / length
-    away = -_across(wand - marker, u)  # unit, across u, away from the wand
+    away = -across(wand - marker, u)  # unit, across u, away from the wand
     side = np.cross(u, away)
     cos, sin = share, np.sqrt(1 - share**2)
 
@@ -97,7 +80,7 @@ def chord(proximal: Floats, marker: Floats, wand: Floats, distance: float, rotat
         """The centre for a turn of ``away`` about u, and by how much its angle to the wand misses ``rotation``."""
         centre = marker + distance * (cos * u + sin * (np.cos(turn) * away + np.sin(turn) * side))
         axis = unit(proximal - centre)
-        to_wand, to_marker = _across(wand - centre, axis), _across(marker - centre, axis)
+        to_wand, to_marker = across(wand - centre, axis), across(marker - centre, axis)
         angle = np.arctan2(
             (np.cross(to_wand, to_marker) * axis).sum(-1, keepdims=True),
             (to_wand * to_marker).sum(-1, keepdims=True),
@@ -127,10 +110,5 @@ def turned_towards(centre: Floats, marker: Floats, target: Floats, angle: float)
     to_centre = centre - marker
     length = np.sqrt((to_centre**2).sum(-1, keepdims=True))
     along = to_centre / length
-    towards = _across(target - marker, along)
+    towards = across(target - marker, along)
     return marker + length * (np.cos(angle) * along + np.sin(angle) * towards)
-
-
-def _across(vector: Floats, axis: Floats) -> Floats:
-    """Unit part of vector at right angles to the unit axis."""
-    return unit(vector - (vector * axis).sum(-1, keepdims=True) * axis)

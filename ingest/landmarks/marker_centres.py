@@ -8,16 +8,14 @@ import numpy as np
 
 from neurostore.arrays import Floats
 from neurostore.ingest.landmarks.arm_centres import add_arms
-from neurostore.ingest.landmarks.axes import from_y_and_z
+from neurostore.ingest.landmarks.axes import from_y_and_z, pelvis_axes, unit
 from neurostore.ingest.landmarks.calibration import Parameters, joint_width, median_length
 from neurostore.ingest.landmarks.centres import Centres
 from neurostore.ingest.landmarks.joint_centres import (
     asis_trochanter_distance,
     chord,
     hip_offset,
-    pelvis_axes,
     turned_towards,
-    unit,
 )
 from neurostore.ingest.landmarks.names import SIDES, Marks
 

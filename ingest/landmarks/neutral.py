@@ -11,9 +11,8 @@ import numpy as np
 from neurostore.arrays import Floats
 from neurostore.ingest.geometry.rotation_kernels import carry_rows
 from neurostore.ingest.geometry.rotations import conjugate, from_matrix, multiply, rotate
-from neurostore.ingest.landmarks.axes import LAB_UP, from_y_and_z
+from neurostore.ingest.landmarks.axes import LAB_UP, from_y_and_z, unit
 from neurostore.ingest.landmarks.bend import follow_bones
-from neurostore.ingest.landmarks.joint_centres import unit
 from neurostore.ingest.landmarks.names import SIDES, Marks, landmark_sources
 from neurostore.ingest.landmarks.segments import Segments, neutral_axes
 from neurostore.ingest.recording import Recording

@@ -11,9 +11,16 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from neurostore.arrays import Floats
-from neurostore.ingest.landmarks.axes import LAB_UP, from_x_and_y, from_x_and_z, from_y_and_z, hinge_axis, to_quaternion
+from neurostore.ingest.landmarks.axes import (
+    LAB_UP,
+    from_x_and_y,
+    from_x_and_z,
+    from_y_and_z,
+    hinge_axis,
+    to_quaternion,
+    unit,
+)
 from neurostore.ingest.landmarks.centres import Centres
-from neurostore.ingest.landmarks.joint_centres import unit
 from neurostore.ingest.landmarks.names import SIDES, Marks
 
 

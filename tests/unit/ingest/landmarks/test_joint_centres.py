@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from neurostore.ingest.landmarks.joint_centres import chord, hip_offset, pelvis_axes
+from neurostore.ingest.landmarks.axes import pelvis_axes
+from neurostore.ingest.landmarks.joint_centres import chord, hip_offset
 
 SIZES = {
     "pelvis_width": 240.0,
