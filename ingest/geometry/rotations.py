@@ -146,3 +146,11 @@ def up_rotation(up: str) -> Floats:
     if letter == "y":
         return IDENTITY.copy() if sign > 0 else about_axis("x", np.pi)
     return about_axis("x", -sign * np.pi / 2) if letter == "z" else about_axis("z", sign * np.pi / 2)
+
+
+def from_vector(vector_rad: Floats) -> Floats:
+    """Quaternions (…, 4) of rotation vectors (…, 3): the axis times the angle in rad (Rodrigues)."""
+    vector_rad = np.asarray(vector_rad, dtype=float)
+    angle_rad = np.linalg.norm(vector_rad, axis=-1, keepdims=True)
+    half = 0.5 * angle_rad
+    return np.concatenate([np.cos(half), 0.5 * np.sinc(half / np.pi) * vector_rad], axis=-1)

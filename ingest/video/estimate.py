@@ -56,7 +56,18 @@ def estimate(
     ModelError, MissingExtraError : the model or its package is not there; says how to get it.
     UsageError : an option that does not exist.
     """
-    path, options, chosen = Path(path), options or ReadOptions(), EstimatorOptions.of(given)
+    chosen = EstimatorOptions.of(given)
+    return _recording(follow(Path(path), options or ReadOptions(), estimator, chosen, progress), chosen)
+
+
+def follow(
+    path: Path,
+    options: ReadOptions,
+    estimator: str,
+    chosen: EstimatorOptions,
+    progress: Callable[[int, int], None] | None = None,
+) -> FollowedVideo:
+    """Decode a video, estimate every frame and follow each person. Raises as :func:`estimate`."""
     if estimator == "file":
         raise InputError(path, results_of_others.nothing_beside(path))
     info = decode.probe(path)
@@ -90,7 +101,7 @@ def estimate(
         raise InputError(
             path, f"shows the subject in {n_seen} of {len(clock)} frames; expected at least {chosen.min_frames}"
         )
-    return _recording(_Followed(model, view, info, decoding, clock, detections, followed, order), chosen)
+    return FollowedVideo(model, view, info, decoding, clock, detections, followed, order)
 
 
 def settings(estimator: str, given: dict[str, Any]) -> dict[str, Any]:
@@ -159,7 +170,7 @@ def _subject_box(options: ReadOptions, path: Path) -> Floats | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Followed:
+class FollowedVideo:
     """A video decoded, estimated and followed: what the recording is made of. order : tracks, the subject's first."""
 
     model: Estimator
@@ -172,7 +183,7 @@ class _Followed:
     order: list[tracking.Track]
 
 
-def _recording(video: _Followed, options: EstimatorOptions) -> Recording:
+def _recording(video: FollowedVideo, options: EstimatorOptions) -> Recording:
     model = video.model
     notes = [*video.decoding.notes(), *model.notes(), *video.followed.notes]
     poses, found = _poses(video, options)
@@ -201,7 +212,7 @@ def _recording(video: _Followed, options: EstimatorOptions) -> Recording:
     )
 
 
-def _poses(video: _Followed, options: EstimatorOptions) -> tuple[list[Poses], swaps.Swaps]:
+def _poses(video: FollowedVideo, options: EstimatorOptions) -> tuple[list[Poses], swaps.Swaps]:
     """Poses of every skeleton of the model, in the camera frame, and the swaps of left and right in the primary one."""
     detections, time_s = video.detections, video.time_s
     person, frame, rows = _rows(video.order, detections)
@@ -228,7 +239,9 @@ def _on_picture(positions: Floats, places: Floats) -> Floats | None:
     return picture.astype(np.float32) if np.isfinite(picture).any() else None
 
 
-def _steps(video: _Followed, options: EstimatorOptions, identity: dict[str, Any], to_lab: dict[str, Any]) -> list[Step]:
+def _steps(
+    video: FollowedVideo, options: EstimatorOptions, identity: dict[str, Any], to_lab: dict[str, Any]
+) -> list[Step]:
     """The steps as recorded in trials.steps. to_lab : the way from the camera to the lab frame."""
     info, view, model = video.info, video.view, video.model
     decoded = {"fps": options.fps, "codec": info.codec, "quarter_turns": info.quarter_turns}
