@@ -4,9 +4,10 @@
 -- ankle angle beyond 60 in either direction; shoulders that face the other way than the hips; toes and the front of the
 -- pelvis that show left and right exchanged; a pelvis faster than 13 m/s (the fastest sprinters reach 12.4).
 -- height_mm is the median distance between head and ankles (without a head: leg length divided by 0.49, the ratio of
--- hip height to stature, Drillis & Contini 1966). stance_difference_deg is the largest difference between left and
--- right hip, knee or ankle in a static trial. knee_crosstalk_r2: correlation of knee adduction with flexion, if
--- adduction ranges over 10 degrees (Baker et al. 1999, doi 10.1016/S0167-9457(99)00027-5).
+-- hip height to stature, Drillis & Contini 1966); height_of_leg_mm is the longer leg divided by it.
+-- stance_difference_deg is the largest difference between left and right hip, knee or ankle in a static trial.
+-- knee_crosstalk_r2: correlation of knee adduction with flexion, if adduction ranges over 10 degrees (Baker et al.
+-- 1999, doi 10.1016/S0167-9457(99)00027-5).
 WITH angles AS (
     SELECT
         subject,
@@ -81,6 +82,11 @@ marks AS (
         sqrt((left_hip.x - left_knee.x) ^ 2 + (left_hip.y - left_knee.y) ^ 2 + (left_hip.z - left_knee.z) ^ 2)
         + sqrt((left_knee.x - left_ankle.x) ^ 2 + (left_knee.y - left_ankle.y) ^ 2 + (left_knee.z - left_ankle.z) ^ 2)
             AS left_leg,
+        sqrt((right_hip.x - right_knee.x) ^ 2 + (right_hip.y - right_knee.y) ^ 2 + (right_hip.z - right_knee.z) ^ 2)
+        + sqrt(
+            (right_knee.x - right_ankle.x) ^ 2 + (right_knee.y - right_ankle.y) ^ 2 + (right_knee.z - right_ankle.z) ^ 2
+        )
+            AS right_leg,
         lag(pelvis) OVER frames_ AS last_pelvis,
         time_s - lag(time_s) OVER frames_ AS step_s
     FROM landmarks
@@ -113,7 +119,7 @@ bodies AS (
             )),
             median(left_leg) / 0.49
         ) AS height_mm,
-        median(left_leg) / 0.49 AS height_of_leg_mm
+        greatest(median(left_leg), median(right_leg)) / 0.49 AS height_of_leg_mm
     FROM moving
     GROUP BY subject, session, trial
 )

@@ -217,7 +217,7 @@ flagged AS (
         coalesce(stance_difference_deg > 15, false) AS has_unequal_stance,
         coalesce(mirrored_pct > 80, false) AS is_mirrored,
         -- a person who lies curled up has head and ankles close together, and legs as long as ever
-        coalesce(height_mm / 1000 > _most_stature_m(), false)
+        coalesce(greatest(height_mm, height_of_leg_mm) / 1000 > _most_stature_m(), false)
         OR coalesce(greatest(height_mm, height_of_leg_mm) / 1000 < _least_stature_m(), false)
         OR coalesce(shortest_segment_mm / 1000 < _least_leg_segment_m(), false)
         OR coalesce(longest_segment_mm / 1000 > _most_leg_segment_m(), false) AS has_impossible_size,
@@ -352,6 +352,11 @@ SELECT
             WHEN has_impossible_size
                 THEN
                     coalesce(' The body is ' || round(height_mm / 1000, 2)::VARCHAR || ' m tall,', '')
+                    || CASE
+                        WHEN height_of_leg_mm / 1000 > _most_stature_m()
+                            THEN ' ' || round(height_of_leg_mm / 1000, 2)::VARCHAR || ' m by its longer leg,'
+                        ELSE ''
+                    END
                     || ' thighs and shanks are ' || round(shortest_segment_mm / 1000, 2)::VARCHAR || ' to '
                     || round(longest_segment_mm / 1000, 2)::VARCHAR || ' m long: the unit may be wrong.'
         END,

@@ -7,7 +7,7 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 EXTRAS = ("app", "pose", "mediapipe", "refine", "report", "cluster", "s3", "dtaidistance")
 _LOW_BYTES = 2 * 2**30
-_OLDEST_PYTHON = "3.11"  # on which every extra can be had
+_PYTHONS = ("3.11", "3.13")  # the oldest, on which every extra can be had, and the newest
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +38,19 @@ class Finding:
     is_bad: bool = False
 
 
-def examine(lake_path: object | None = None) -> Iterator[Finding]:
-    """Everything, in order; loads none of the heavy packages. lake_path : None for the installation alone."""
+def examine(lake_path: object | None = None, models: Iterable[Finding] = ()) -> Iterator[Finding]:
+    """Everything, in order; loads none of the heavy packages.
+
+    Parameters
+    ----------
+    lake_path : None for the installation alone.
+    models : what is found of pose models, which this package knows nothing of.
+    """
     yield Finding("neurostore", f"{VERSION}, schema version {schema.SCHEMA_VERSION}")
     yield Finding("python", f"{platform.python_version()}, {platform.platform()}, {os.cpu_count()} cores")
     yield from (_package(requirement) for requirement in _requirements(""))
     yield from (_extra(extra) for extra in EXTRAS)
-    yield _model()
+    yield from models
     yield _gpu()
     yield from _space("temporary folder", Path(os.environ.get("TMPDIR", "/tmp")))
     if lake_path is not None:
@@ -73,15 +79,15 @@ def _declared() -> list[str]:
     return []
 
 
-def _version(requirement: Requirement) -> str | None:
+def _version(package: str) -> str | None:
     """The installed version, None where the package is missing."""
     with suppress(metadata.PackageNotFoundError):
-        return metadata.version(requirement.name)
+        return metadata.version(package)
     return None
 
 
 def _package(requirement: Requirement) -> Finding:
-    version = _version(requirement)
+    version = _version(requirement.name)
     if version is None:
         return Finding(requirement.name, "missing: install neurostore again", is_bad=True)
     if not requirement.specifier.contains(version, prereleases=True):
@@ -91,12 +97,18 @@ def _package(requirement: Requirement) -> Finding:
     return Finding(requirement.name, version)
 
 
+def _works(requirement: Requirement, version: str, extra: str) -> bool:
+    """Whether the code works with a version: one in the range for this Python, or in the range for another."""
+    ranges = [r for python in _PYTHONS for r in _requirements(extra, python) if r.name == requirement.name]
+    return any(r.specifier.contains(version, prereleases=True) for r in (requirement, *ranges))
+
+
 def _extra(extra: str) -> Finding:
     """Whether everything that an extra needs is installed, in versions that the code works with."""
     name, needed = f"extra {extra}", _requirements(extra)
-    elsewhere = {r.name for r in _requirements(extra, _OLDEST_PYTHON)} - {r.name for r in needed}
-    versions = {r.name: _version(r) for r in needed}
-    if wrong := [r for r in needed if (v := versions[r.name]) and not r.specifier.contains(v, prereleases=True)]:
+    elsewhere = {r.name for r in _requirements(extra, _PYTHONS[0])} - {r.name for r in needed}
+    versions = {r.name: _version(r.name) for r in needed}
+    if wrong := [r for r in needed if (v := versions[r.name]) and not _works(r, v, extra)]:
         found = ", ".join(f"{r.name} {versions[r.name]}, needed is {r.specifier}" for r in wrong)
         return Finding(name, f"{found}: {how_to_install(extra)}", is_bad=True)
     if elsewhere:
@@ -105,19 +117,6 @@ def _extra(extra: str) -> Finding:
     if absent := [n for n, version in versions.items() if version is None]:
         return Finding(name, f"not installed ({', '.join(absent)})")
     return Finding(name, "installed")
-
-
-def _model() -> Finding:
-    try:
-        from platformdirs import user_cache_path
-
-        folder = user_cache_path("neurostore")
-        n = sum(1 for p in folder.rglob("*") if p.is_file()) if folder.is_dir() else 0
-    except OSError as error:
-        return Finding("pose model", f"its folder cannot be read: {error}", is_bad=True)
-    if not n:
-        return Finding("pose model", "none fetched (`neurostore model fetch`)")
-    return Finding("pose model", f"{n} files in {folder} (`neurostore model verify` measures them)")
 
 
 def _gpu() -> Finding:

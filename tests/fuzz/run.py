@@ -91,8 +91,11 @@ def _is_taken(seed: Seed, lake: Lake) -> bool:
     """Whether a worker stages all of it; False where any is refused by name."""
     if seed.kind == "video":
         return sum(1 for _ in pictures(seed.path, n_threads=1)) > 0
+    if seed.take is not None:
+        seed.take(seed.path)
+        return True
     folder, metadata, refused = seed.path.parent, Metadata(), []
-    sources = [TrialSource("S1", "", "walk", (seed.path,), seed.options)]
+    sources = [TrialSource("S1", "", "walk", (seed.path, *seed.beside), seed.options)]
     if seed.kind == "cohort":
         cohort = scan(seed.path)
         folder, metadata, sources, refused = cohort.folder, cohort.metadata, cohort.trials, cohort.refused

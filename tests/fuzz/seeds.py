@@ -1,6 +1,7 @@
 """Small good files of every format: written by the tests of the readers, and the heads of real ones where they are.
 
-``cohort`` is the tables and the cohort.toml of a cohort folder; ``video`` is decoded, and no pose estimated.
+``cohort`` is the tables and the cohort.toml of a cohort folder; ``video`` is decoded, and no pose estimated; ``tables`` and
+``model`` are read by the functions that commands give a user's file to: a list of decisions, a table of files, an OpenSim model.
 """
 
 from __future__ import annotations
@@ -8,14 +9,22 @@ from __future__ import annotations
 import json
 import re
 import struct
+import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import openpyxl
 
+from neurostore import skeleton
+from neurostore.ingest.body.osim import read_model
+from neurostore.ingest.cohort.organise import organise
 from neurostore.ingest.recording import ReadOptions
+from neurostore.reviews import tsv as review_table
+from tests import ROOT
 from tests.builders import (
     amc_files,
     bids_files,
@@ -23,7 +32,9 @@ from tests.builders import (
     mot_files,
     neuropose_files,
     plate_files,
+    points_files,
     poses_files,
+    segment_files,
     trc_files,
 )
 from tests.builders.tiny_bvh import bvh_text
@@ -32,13 +43,16 @@ from tests.shared_data import SHARED
 
 @dataclass(frozen=True)
 class Seed:
-    """A good file. path : what is read, or the folder scanned; mutable : which of its files are mutated."""
+    """A good file. path : what is read, or the folder scanned; mutable : which of its files are mutated; take : reads it, where
+    that is no ingest."""
 
     path: Path
     mutable: tuple[Path, ...]
     options: ReadOptions
     is_binary: bool = False
-    kind: Literal["recording", "cohort", "video"] = "recording"
+    kind: Literal["recording", "cohort", "video", "document"] = "recording"
+    beside: tuple[Path, ...] = ()  # further files of the trial
+    take: Callable[[Path], object] | None = None
 
 
 def _one(path: Path, content: str | bytes) -> Seed:
@@ -73,8 +87,8 @@ def amc(folder: Path) -> list[Seed]:
     if asf and motion:
         made.append((asf.decode(), motion.decode()))
     seeds = []
-    for i, (skeleton, text) in enumerate(made):
-        one, other = _one(folder / str(i) / "a.asf", skeleton).path, _one(folder / str(i) / "a.amc", text).path
+    for i, (tree, text) in enumerate(made):
+        one, other = _one(folder / str(i) / "a.asf", tree).path, _one(folder / str(i) / "a.amc", text).path
         seeds.append(Seed(other, (one, other), ReadOptions(companions=(str(one),))))
     return seeds
 
@@ -91,9 +105,13 @@ def c3d(folder: Path) -> list[Seed]:
 
 
 def plates(folder: Path) -> list[Seed]:
-    """C3D files with a platform and EMG: their parameters and samples are most of what is mutated."""
+    """C3D files with platforms and EMG: their parameters and samples are most of what is mutated."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = [plate_files.write(folder / f"type_{type_}.c3d", 12, type_) for type_ in (1, 2, 4)]
+    for real in sorted((SHARED / "labs").rglob("*walk*.c3d")):
+        path = folder / f"{real.parent.name}_{real.name}"
+        path.write_bytes(_few_frames(real.read_bytes(), 12))
+        paths.append(path)
     return [Seed(path, (path,), ReadOptions(), is_binary=True) for path in paths]
 
 
@@ -120,8 +138,37 @@ def trc(folder: Path) -> list[Seed]:
     return seeds
 
 
+def segments(folder: Path) -> list[Seed]:
+    """Systems whose segments have rotations: Xsens MVN, Theia3D."""
+    folder.mkdir(parents=True, exist_ok=True)
+    mvnx, theia = segment_files.mvnx(folder / "made.mvnx", 8), segment_files.theia_c3d(folder / "made.c3d", n=8)
+    return [Seed(mvnx, (mvnx,), ReadOptions()), Seed(theia, (theia,), ReadOptions(), is_binary=True)]
+
+
+def points(folder: Path) -> list[Seed]:
+    """CSV of Motive, Nexus and FreeMoCap, and its array."""
+    walk = c3d_files.walker(8)
+    joints = skeleton.load("blazepose_33").source_names
+    made = {
+        "motive": points_files.motive(points_files.y_up(walk), c3d_files.LEGS),
+        "nexus": points_files.nexus(walk, c3d_files.LEGS),
+        "freemocap": points_files.freemocap(points_files.body(walk), joints),
+    }
+    seeds = [_one(folder / f"{name}.csv", text) for name, text in made.items()]
+    array = folder / "made_skeleton_3d.npy"
+    np.save(array, points_files.body(walk))
+    return [*seeds, Seed(array, (array,), ReadOptions(rate_hz=30.0), is_binary=True)]
+
+
 def mot(folder: Path) -> list[Seed]:
+    """Joint angles, and the forces of platforms."""
     seeds = [_one(folder / "made.mot", mot_files.text(mot_files.curves(12)))]
+    names = [f"ground_{what}{axis}" for what in ("force_v", "force_p", "torque_") for axis in "xyz"]
+    forces = np.column_stack([np.arange(12) / 100, *np.random.default_rng(1).normal(0, 1, (9, 12))])
+    forces[:, 2] += 700
+    walk = _one(folder / "walk.trc", trc_files.text(trc_files.walk(12))).path
+    force = _one(folder / "walk_grf.mot", mot_files.text(forces, names, None)).path
+    seeds.append(Seed(walk, (force,), ReadOptions(), beside=(force,)))
     for name in ("bmc/ik_output_run.mot", "opencap/walking1_videoAndMocap.mot"):
         real = _head(f"trc/{name}", 30)
         seeds += [_one(folder / Path(name).name, re.sub(rb"nRows=\d+", _n_rows, real))] if real else []
@@ -164,7 +211,41 @@ def cohort(folder: Path) -> list[Seed]:
         "sub-01/walk.bvh": bvh_text(2),
     }
     paths = [_one(folder / "cohort" / name, text).path for name, text in made.items()]
-    return [Seed(folder / "cohort", tuple(paths[:4]), ReadOptions(), kind="cohort")]
+    book = openpyxl.Workbook()
+    for line in made["participants.tsv"].splitlines():
+        book.active.append(line.split("\t"))
+    with_book = _one(folder / "with_book" / "sub-01" / "walk.bvh", bvh_text(2)).path.parents[1]
+    book.save(with_book / "participants.xlsx")
+    return [
+        Seed(folder / "cohort", tuple(paths[:4]), ReadOptions(), kind="cohort"),
+        Seed(with_book, (with_book / "participants.xlsx",), ReadOptions(), is_binary=True, kind="cohort"),
+    ]
+
+
+def tables(folder: Path) -> list[Seed]:
+    """Decisions of reviewers, and the table by which files become a cohort."""
+    decisions = "subject\tsession\ttrial\taction\tside\tcycle\tfrom_s\tto_s\treviewer\treason\n"
+    decisions += (
+        "S1\t\twalk\texclude\t\t\t\t\tR1\tcrutch\nS1\tpre\trun\texclude\tleft\t2\t0.5\t1.25\tR2\tturned, slow\n"
+    )
+    pile = _one(folder / "pile" / "a.bvh", bvh_text(2)).path.parent
+    files = "file;subject;session;trial;remark\na.bvh;S1;pre;walk;none\n"
+    made = (
+        (folder / "reviews.tsv", decisions, review_table.read),
+        (folder / "files.csv", files, partial(_organise, pile)),
+    )
+    return [replace(_one(path, text), kind="document", take=take) for path, text, take in made]
+
+
+def _organise(pile: Path, table: Path) -> None:
+    with tempfile.TemporaryDirectory() as target:
+        organise(pile, Path(target) / "cohort", table)
+
+
+def model(folder: Path) -> list[Seed]:
+    """An OpenSim model with every joint that is known."""
+    text = (ROOT / "tests/unit/ingest/body/every_joint.osim").read_text()
+    return [replace(_one(folder / "every_joint.osim", text), kind="document", take=read_model)]
 
 
 def video(folder: Path) -> list[Seed]:
@@ -181,5 +262,5 @@ def video(folder: Path) -> list[Seed]:
 
 FORMATS: dict[str, Callable[[Path], list[Seed]]] = {
     "bvh": bvh, "amc": amc, "c3d": c3d, "plates": plates, "trc": trc, "mot": mot, "neuropose": neuropose, "motion_bids": motion_bids,
-    "poses_file": poses_file, "cohort": cohort, "video": video,
+    "poses_file": poses_file, "cohort": cohort, "video": video, "segments": segments, "points": points, "tables": tables, "model": model,
 }  # fmt: skip

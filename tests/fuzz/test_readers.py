@@ -18,7 +18,7 @@ CODE = """
 import json, sys
 from pathlib import Path
 from tests.fuzz.run import fuzz
-tally = fuzz(sys.argv[1], 200, Path(sys.argv[2]), seed=7, seconds=4)
+tally = fuzz(sys.argv[1], 200, Path(sys.argv[2]), seed=7, seconds=3)
 print(json.dumps([tally.faults, tally.taken, tally.refused]))
 """
 

@@ -108,6 +108,15 @@ def _long_shanks(points, rng):
             points[f"{side}_{joint}"][:, 1] -= 600
 
 
+def _long_leg(points, rng):
+    """The right thigh and shank 0.7 m each, which a tall person's are one by one, and never both."""
+    for p in points.values():
+        p[:, 1] += 560
+    points["right_knee"][:, 1] -= 260
+    for joint in ("ankle", "heel", "toe"):
+        points[f"right_{joint}"][:, 1] -= 560
+
+
 def _curled_up(points, rng):
     """Head and ankles 0.3 m apart: a posture, and no size."""
     for name in ("head", "neck", "thorax"):
@@ -123,6 +132,7 @@ def _far_away(points, rng):
 CASES = [
     (_dwarf, {}, {"has_impossible_size"}),
     (_long_shanks, {}, {"has_impossible_size"}),
+    (_long_leg, {}, {"has_impossible_size", "has_unequal_legs"}),
     (_far_away, {}, {"is_out_of_reach"}),
     (_good, {"rate_hz": 12_000.0}, {"has_impossible_rate"}),
     (_good, {"rate_hz": 0.0}, {"has_impossible_rate"}),

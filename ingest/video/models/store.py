@@ -115,7 +115,8 @@ def _mirror(url: str, model: Model, token: str | None) -> download.Address:
 def _mismatch(where: object, measured: str, model: Model) -> str:
     return (
         f"{where}: SHA-256 is {measured}, pinned for {model.name} is {model.sha256}; it is truncated, altered or "
-        f"another model: nothing was unpacked. Fetch it from another mirror, or correct the pinned value"
+        f"another model: nothing was unpacked. Fetch it from another mirror; to use this file as it is, declare it with its "
+        f"SHA-256 in a TOML file for --models"
     )
 
 
@@ -275,6 +276,18 @@ def installed(model: Model, *, folder: Path | None = None) -> Installed:
             f"run 'neurostore model fetch --force' to download it again"
         )
     return Installed(model, tree / manifest["saved_model"], manifest["tree_sha256"])
+
+
+def state(model: Model, *, folder: Path | None = None) -> str | None:
+    """What is wrong with the model in the cache: "" for nothing, None where it is not there."""
+    folder = cache_folder() if folder is None else folder
+    if not _place(model, folder).is_dir():
+        return None
+    try:
+        installed(model, folder=folder)
+    except ModelError as error:
+        return str(error)
+    return ""
 
 
 def verify(model: Model, *, folder: Path | None = None) -> Installed:

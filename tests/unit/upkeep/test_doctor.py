@@ -68,8 +68,21 @@ def test_an_extra_is_judged_by_what_the_code_needs_of_it(monkeypatch):
     assert found["extra cluster"].said == "not installed (surely-absent)"
 
 
+def test_a_version_in_the_range_of_another_python_is_one_that_the_code_works_with(monkeypatch):
+    installed = {"mediapipe": "1.2.3"}
+    monkeypatch.setattr(doctor, "_version", lambda package: installed.get(package))
+    newer = "mediapipe<2,>=1.2; python_version >= '3.13' and extra == 'mediapipe'"
+    declare(monkeypatch, "mediapipe==0.10.21; python_version < '3.13' and extra == 'mediapipe'", newer)
+    assert doctor._extra("mediapipe") == doctor.Finding("extra mediapipe", "installed")
+    for version in ("0.10.30", "2.0.0"):  # within neither
+        installed["mediapipe"] = version
+        found = doctor._extra("mediapipe")
+        assert found.is_bad
+        assert f"mediapipe {version}, needed is" in found.said
+
+
 def test_an_extra_without_a_release_for_this_python(monkeypatch):
-    monkeypatch.setattr(doctor, "_OLDEST_PYTHON", "3.0")
+    monkeypatch.setattr(doctor, "_PYTHONS", ("3.0", "3.99"))
     declare(monkeypatch, "rich>=1; python_version < '3.1' and extra == 'pose'")
     assert said()["extra pose"].said.startswith("not available on Python 3.")
 
