@@ -4,9 +4,8 @@
 
 A peer that would take minutes is timed on part of the pairs and scaled by cells (said in the table). Each cell
 takes 2 x channels + 3 operations (a fused multiply-add is one): channels subtractions and multiply-adds, two minima
-and a sum. The share of the
-vector units is against four 256-bit operations a cycle and thread, at the clock that a dependent chain of integer
-steps shows.
+and a sum. The share of the vector units is against four 256-bit operations a cycle and thread, at the clock that a
+dependent chain of integer steps shows.
 """
 
 from __future__ import annotations

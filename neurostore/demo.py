@@ -1,8 +1,8 @@
 """The demonstration: a small cohort of analytic walkers, and the main job run on it.
 
 The cohort has three groups (``control``, ``stiff_knee``, ``crouch``); every third subject comes twice, the second
-time walking a
-little better. What the files hold is exactly known (:mod:`neurostore.walker.walk`), so the printed figures can be checked.
+time walking a little better. What the files hold is exactly known (:mod:`neurostore.walker.walk`), so the printed
+figures can be checked.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Alignments: what of a person's place, size and direction is taken out before movement is compared.
 
 Arrays are (samples, points, 3) in mm, lab frame, Y up; NaN stays NaN. Each alignment looks at one item alone, never
-at the
-other items of a comparison, so a distance does not change when trials are added.
+at the other items of a comparison, so a distance does not change when trials are added.
 """
 
 from __future__ import annotations
@@ -106,8 +105,7 @@ def kabsch(moving: Floats, fixed: Floats) -> Floats:
     Returns
     -------
     (batch, 3, 3) proper rotations R with fixed ≈ moving @ R^T; a reflection is never returned. NaN where the rotation
-    is
-    not determined: points on one line or in one place, or a tie between two rotations, or NaN points.
+    is not determined: points on one line or in one place, or a tie between two rotations, or NaN points.
     """
     covariance = np.swapaxes(moving, -1, -2) @ fixed
     is_whole = np.isfinite(covariance).all(axis=(-1, -2))

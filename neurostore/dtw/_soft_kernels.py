@@ -1,8 +1,7 @@
 """Loops of soft-DTW (Cuturi and Blondel 2017, arXiv:1703.01541): arrays in, arrays out, no checks.
 
 softmin(x, y, z) = -gamma log(exp(-x / gamma) + exp(-y / gamma) + exp(-z / gamma)), taken relative to the smallest so
-that nothing
-overflows. Tables have a border of one cell on each side; closed cells hold inf.
+that nothing overflows. Tables have a border of one cell on each side; closed cells hold inf.
 """
 
 from __future__ import annotations

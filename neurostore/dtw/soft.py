@@ -1,8 +1,7 @@
 """soft-DTW with gradients in torch: a smooth dynamic time warping that can be a loss.
 
 Cuturi and Blondel 2017, arXiv:1703.01541; the value is tslearn's: squared Euclidean costs, no root, can be negative.
-The only
-module of neurostore.dtw that needs torch.
+The only module of neurostore.dtw that needs torch.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """DTW in SQL: dtw_distance(a, b), dtw_distance(a, b, band) and soft_dtw(a, b, gamma).
 
 a and b are FLOAT[] (one channel) or FLOAT[][] (time × channels). NULL in, NULL out. DuckDB hands over Arrow vectors,
-which go to
-the kernels as they are. It knows no overloads of Python functions, so each name is a macro over functions of one type.
+which go to the kernels as they are. It knows no overloads of Python functions, so each name is a macro over functions
+of one type.
 """
 
 from __future__ import annotations

@@ -71,8 +71,8 @@ def compare_groups(a: Floats, b: Floats, *, test: str = "welch", seed: int = 0) 
 def compare_pairs(a: Floats, b: Floats, *, test: str = "welch", seed: int = 0) -> TwoGroups:
     """The same people twice: a[i] and b[i] are one person.
 
-    test : 'welch' means the paired t test here; 'permutation' is of signs.
-    hedges_g is Hedges' g_av (Lakens 2013, doi 10.3389/fpsyg.2013.00863, equation 10), comparable with unpaired ones.
+    test : 'welch' means the paired t test here; 'permutation' is of signs. hedges_g is Hedges' g_av (Lakens 2013, doi
+    10.3389/fpsyg.2013.00863, equation 10), comparable with unpaired ones.
     """
     from scipy import stats
 

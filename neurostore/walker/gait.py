@@ -13,9 +13,9 @@ class Leg:
     """How one leg walks. Angles in degrees, times as shares of the cycle of that leg.
 
     stance : foot off after foot strike. flat_from, flat_to : sole flat on the floor. strike_pitch, off_pitch : sole
-    to floor, toes
-    up positive. tip_from : share of off_pitch from which the foot rolls over the tip of the toes, so that the toe joint
-    rises before foot off. swing : (share, thigh forward of vertical, knee flexion, sole to floor) in swing.
+    to floor, toes up positive. tip_from : share of off_pitch from which the foot rolls over the tip of the toes, so
+    that the toe joint rises before foot off. swing : (share, thigh forward of vertical, knee flexion, sole to floor)
+    in swing.
     circumduction_mm : how far the ankle swings out.
     """
 
@@ -39,9 +39,8 @@ class Gait:
     step_phase : right foot strike within the left cycle; step_share : right step length / stride length.
 
     min_knee : smallest knee flexion in stance (sets how high the pelvis is carried), degrees. pelvis_peak : share of
-    the cycle at
-    which the pelvis is highest; feet_ahead : ankle of the flat foot ahead of the pelvis at its foot strike, share of
-    the stride.
+    the cycle at which the pelvis is highest; feet_ahead : ankle of the flat foot ahead of the pelvis at its foot
+    strike, share of the stride.
     """
 
     height_m: float = 1.72

@@ -1,13 +1,11 @@
 """An analytic walker: a person made of formulas, whose events, angles and stride length are known exactly.
 
 The feet are the given thing. In stance a foot rolls over the heel, stands flat and rolls over the toe joint without
-slipping,
-so stride length, step width and the times of foot strike and foot off are exact by construction; the leg follows by
-inverse
-kinematics of two links. In swing thigh, shank and foot follow splines through published joint angles (peak knee flexion
-60 deg at 73 % of the cycle, peak hip flexion 32 deg at 86 %; Perry & Burnfield 2010, chapters 5 to 7), joined to
-stance with equal
-position and velocity. The patterns ``stiff_knee`` (one side) and ``crouch`` (both) change those inputs.
+slipping, so stride length, step width and the times of foot strike and foot off are exact by construction; the leg
+follows by inverse kinematics of two links. In swing thigh, shank and foot follow splines through published joint
+angles (peak knee flexion 60 deg at 73 % of the cycle, peak hip flexion 32 deg at 86 %; Perry & Burnfield 2010,
+chapters 5 to 7), joined to stance with equal position and velocity. The patterns ``stiff_knee`` (one side) and
+``crouch`` (both) change those inputs.
 
 Lab frame: millimetres, Y up, right-handed; heading 0 walks along +Z with the left side at +X. Segment axes: x
 forward, y up, z right.
@@ -55,8 +53,7 @@ def walk(
     """Walk straight for n_strides left strides.
 
     start_phase : share of the left cycle at time 0. heading_deg : about +Y, from +Z towards +X. is_treadmill : the
-    belt carries
-    the walker back at walking speed, so that the pelvis stays.
+    belt carries the walker back at walking speed, so that the pelvis stays.
     """
     cycle_s = gait.stride_time_s
     n = round(n_strides * cycle_s * rate_hz) + 1
