@@ -210,6 +210,7 @@ class ReadOptions:
     functional : the joint whose centre this trial gives its session: left_hip, right_hip or both_hips.
     rate_hz : sampling rate of files that state none or a wrong one (AMC, BVH).
     markers : label in the file -> what it is: a landmark (left_knee_lateral) or a name of a known marker set (LKNE).
+    swap_sides : every label of the file names the other side: left is right.
     member : of a file that holds several recordings (results.json), the one meant, by its name there; None = the only one.
     """
 
@@ -227,5 +228,6 @@ class ReadOptions:
     rate_hz: float | None = None
     hip_method: str | None = None
     functional: str | None = None
+    swap_sides: bool = False
     markers: dict[str, str] = field(default_factory=dict)
     emg: dict[str, Any] = field(default_factory=dict)

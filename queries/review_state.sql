@@ -15,6 +15,7 @@ WITH ranked AS (
                 trial,
                 CASE
                     WHEN action IN ('exclude', 'include') THEN 'exclusion'
+                    WHEN action IN ('swap_sides', 'keep_sides') THEN 'sides'
                     WHEN action IN ('move_event', 'delete_event', 'relabel_event') THEN 'edit'
                     ELSE action
                 END,

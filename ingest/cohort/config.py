@@ -62,6 +62,7 @@ OPTIONS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "rate_hz": (lambda v: _is_number(v) and v > 0, "a number above 0 (frames per second)"),
     "hip_method": _one_of(*HIP_METHODS),
     "functional": _one_of(*FUNCTIONAL_JOINTS),
+    "swap_sides": (lambda v: isinstance(v, bool), "true or false"),
     "ignore": (lambda v: isinstance(v, bool), "true or false"),
 }
 

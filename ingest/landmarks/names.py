@@ -89,6 +89,11 @@ def is_skin_set(sources: dict[str, tuple[int, ...]]) -> bool:
     return any(sign in sources for sign in _table()["skin_signs"])
 
 
+def named_sides(name: str) -> list[tuple[str, str]]:
+    """Every (side, rest) that the name of a joint or marker can mean, the likeliest first; none for the middle."""
+    return [(side, rest) for side, rest in _sides(*_plain(name)) if rest]
+
+
 def _source(skeleton: Skeleton, joint: str) -> str:
     if skeleton.source_names:
         return skeleton.source_names[skeleton.joints.index(joint)]

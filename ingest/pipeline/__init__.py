@@ -18,6 +18,7 @@ from neurostore.ingest.pipeline.progress import Progress, Silent
 from neurostore.ingest.pipeline.report import IngestReport
 from neurostore.ingest.pipeline.run import Run
 from neurostore.ingest.pipeline.settings import Settings, source_sha256
+from neurostore.ingest.pipeline.sides import follow_reviews
 from neurostore.ingest.pipeline.state import read_state
 from neurostore.ingest.pipeline.workers import RayEngine
 from neurostore.wording import listed
@@ -65,6 +66,7 @@ def ingest(
     settings = settings or Settings()
     found = _scanned(cohort)
     state = read_state(lake)
+    follow_reviews(found, state)
     plan = make_plan(found, state, settings, force=force)
     report = _begun_report(found, plan, lake, is_dry_run=dry_run)
     if report.is_dry_run:

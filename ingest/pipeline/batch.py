@@ -207,6 +207,10 @@ def read_trial(source: TrialSource, settings: Settings) -> Recording:
         )
     if not has_positions and not recording.angles:
         raise InputError(source.paths[0], "has no frame with positions and no angle")
+    if source.options.swap_sides:
+        from neurostore.ingest.landmarks.sides import exchanged
+
+        recording = exchanged(recording)
     return recording
 
 

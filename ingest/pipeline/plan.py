@@ -27,6 +27,7 @@ class LakeState:
     rows: dict[Key, dict[str, Any]] = field(default_factory=dict)
     statics: Statics = field(default_factory=dict)
     subjects: dict[str, dict[str, Any]] = field(default_factory=dict)
+    sides: dict[Key, dict[str, Any]] = field(default_factory=dict)  # the latest review of left and right
 
 
 @dataclass(slots=True)
@@ -49,7 +50,7 @@ class Plan:
 def make_plan(cohort: Cohort, state: LakeState, settings: Settings, *, force: bool = False) -> Plan:
     """Compare each trial's bytes and settings with what the lake has of it."""
     plan = Plan()
-    rows = {id(source): _row_of(source, state) for source in cohort.trials}
+    rows = {id(source): row_of(source, state) for source in cohort.trials}
     there = [source for source in cohort.trials if rows[id(source)] is not None]
     plan.new = [source for source in cohort.trials if rows[id(source)] is None]
     if force:
@@ -74,7 +75,7 @@ def make_plan(cohort: Cohort, state: LakeState, settings: Settings, *, force: bo
     return plan
 
 
-def _row_of(source: TrialSource, state: LakeState) -> dict[str, Any] | None:
+def row_of(source: TrialSource, state: LakeState) -> dict[str, Any] | None:
     """The trial's row in the lake. Where only the file knows its subject: the one of any subject that came from it."""
     row = state.rows.get(source.key)
     if row is not None or source.is_subject_known:

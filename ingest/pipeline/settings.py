@@ -37,8 +37,9 @@ class Settings:
     def sha256(self, source: TrialSource, calibrations: Iterable[Calibration]) -> str:
         """The hash of all that changes the numbers of one trial but its own bytes."""
         options = asdict(replace(source.options, companions=()))
-        if options["functional"] is None:
-            del options["functional"]  # trials of earlier lakes were read without it
+        for name in ("functional", "swap_sides"):  # trials of earlier lakes were read without them
+            if not options[name]:
+                del options[name]
         parts = {
             "cutoff_hz": self.cutoff_hz,
             "hip_method": self.hip_method,

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from neurostore.ingest.pipeline.plan import LakeState
 from neurostore.ingest.recording import Calibration
+from neurostore.trial_key import Key
+
+if TYPE_CHECKING:
+    from neurostore.lake.version import Version
 
 
 def is_lake(path: Path | str) -> bool:
@@ -47,7 +51,18 @@ def read_state(path: Path | str) -> LakeState:
                 given = state.statics.setdefault(key[:2], {})
                 given[key[2]] = (*given.get(key[2], ()), calibration)
     state.subjects = {row["subject"]: row for row in lake.scan("subjects").collect().to_dicts()}
+    state.sides = _sides(lake)
     return state
+
+
+def _sides(lake: Version) -> dict[Key, dict[str, Any]]:
+    """Of each trial the latest decision on its left and right."""
+    from neurostore.reviews import SIDE_ACTIONS
+
+    if "reviews" not in lake.table_versions:
+        return {}
+    rows = lake.scan("reviews").collect().sort("reviewed_at", "review_id").to_dicts()
+    return {(r["subject"], r["session"], r["trial"]): r for r in rows if r["action"] in SIDE_ACTIONS}
 
 
 def _gives_to_session(row: dict[str, Any]) -> bool:

@@ -11,7 +11,7 @@ import typer
 from neurostore.commands.help_sections import LOOK
 from neurostore.commands.options import LAKE, FormatOption, LakeOption, OutputOption, Side
 
-review = typer.Typer(no_args_is_help=True, help="Record and list decisions on trials, cycles and events.")
+review = typer.Typer(no_args_is_help=True, help="Record and list decisions on trials, sides, cycles and events.")
 
 
 class Event(StrEnum):
@@ -30,6 +30,11 @@ class Change(StrEnum):
     move = "move"
     delete = "delete"
     relabel = "relabel"
+
+
+class SideChange(StrEnum):
+    swap = "swap"
+    keep = "keep"
 
 
 SubjectArgument = Annotated[str, typer.Argument(help="Subject of the trial.")]
@@ -94,6 +99,29 @@ _part_command(
     Example: neurostore review include S07 walk_04 --session pre --reviewer R2 --reason "the crutch was the next trial" --lake lake/
     """,
 )
+
+
+@review.command(short_help="Exchange left and right of a trial, or undo it.")
+def sides(
+    change: Annotated[SideChange, typer.Argument(help="swap, or keep as in the file.")],
+    subject: SubjectArgument,
+    trial: TrialArgument,
+    reviewer: ReviewerOption,
+    reason: ReasonOption,
+    session: SessionOption = "",
+    basis: BasisOption = None,
+    lake: LakeOption = LAKE,
+) -> None:
+    """Decide that the labels of a trial name the wrong sides, or that they are right as they are in the file.
+
+    The next ingest of the cohort reads the trial again with left and right exchanged. Until then the trial is excluded.
+
+    Example: neurostore review sides swap S07 walk_04 --session pre --reviewer R1 --reason "trial_quality: is_mirrored" --lake lake/
+    """
+    from neurostore.commands.output import say
+
+    _decide(lake, f"{change.value}_sides", subject, session, trial, reviewer=reviewer, reason=reason, basis=basis)
+    say("the next `neurostore ingest` of the cohort carries this out; until then the trial is excluded")
 
 
 @review.command(short_help="Add, move, delete or rename a foot strike or foot off.")

@@ -19,13 +19,13 @@ from neurostore.lake.commit import name_versions
 from neurostore.lake.queryable import Queryable
 from neurostore.lake.version import Version
 from neurostore.reviews import checks
-from neurostore.reviews.checks import ACTIONS
+from neurostore.reviews.checks import ACTIONS, SIDE_ACTIONS
 from neurostore.trial_key import Key
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["ACTIONS", "agreement", "decide", "listing", "rows_of"]
+__all__ = ["ACTIONS", "SIDE_ACTIONS", "agreement", "decide", "listing", "rows_of"]
 
 
 def decide(

@@ -17,6 +17,8 @@ from neurostore.wording import near
 ACTIONS = schema.tables()["reviews"].column("action").values
 SAME_EVENT_S = 0.025  # a decision on an event is on the one this near, as queries/_all_events.sql has it
 EDITS = ("move_event", "delete_event", "relabel_event")
+SIDE_ACTIONS = ("swap_sides", "keep_sides")  # on a whole trial; the next ingest carries them out
+_OF_A_PART = ("side", "cycle", "from_s", "to_s", "channel", "event", "source", "time_s")
 _NEEDED = {
     "add_event": ("side", "event", "time_s"),
     "move_event": ("side", "event", "time_s", "new_time_s"),
@@ -75,7 +77,9 @@ def _alone(decision: Mapping[str, Any], trials: Mapping[Key, str]) -> list[str]:
     found += [f"{action} needs {name}" for name in _NEEDED.get(action, ()) if decision.get(name) is None]
     if action == "relabel_event" and not (decision.get("new_side") or decision.get("new_event")):
         found.append("relabel_event needs new_side or new_event")
-    if decision.get("channel") and action not in ("exclude", "include", "note"):
+    if action in SIDE_ACTIONS:
+        found += [f"{action} is on a whole trial, not on a {n}" for n in _OF_A_PART if decision.get(n) is not None]
+    elif decision.get("channel") and action not in ("exclude", "include", "note"):
         found.append(f"{action} is on an event, which has no channel")
     for name in ("side", "new_side", "event", "new_event", "source"):
         allowed = schema.table("reviews").column(name).values
