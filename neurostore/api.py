@@ -140,6 +140,7 @@ class Lake(Version):
         side: str | None = None,
         test: str = "welch",
         seed: int = 0,
+        change: bool = False,
         mixed: bool = False,
         reference: str | None = None,
         **filters: Unpack[Filters],
@@ -160,7 +161,8 @@ class Lake(Version):
         elif PARAMETER in names:
             raise UsageError(f"{PARAMETER} needs the group to measure from: reference=… (--reference)")
         given = {PARAMETER: self._to_reference(lake, str(reference), mixed)} if PARAMETER in names else {}
-        return statistics.compare(lake, names, by, side=side, test=test, seed=seed, mixed=mixed, given=given)
+        how = {"side": side, "test": test, "seed": seed, "change": change, "mixed": mixed}
+        return statistics.compare(lake, names, by, given=given, **how)
 
     def _to_reference(self, lake: Lake, reference: str, mixed: bool) -> pl.DataFrame:
         """Distances of the chosen trials to a group, which need not be among them."""

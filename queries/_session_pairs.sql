@@ -1,6 +1,6 @@
 -- One row: a parameter of one side of a subject in two sessions of the same condition (all pairs, the earlier
 -- session first; by name if the order is unknown: order_source is then NULL and missing says why).
--- Inputs: subject_summary, _session_order. Sessions are collected in a list, so that a filter on the subject reaches
+-- Inputs: subject_summary, gait_profile (GPS, which has no condition), _session_order. Sessions are collected in a list, so that a filter on the subject reaches
 -- the files; a join of the table with itself would prevent this.
 WITH cells AS (
     SELECT
@@ -36,6 +36,14 @@ WITH cells AS (
             { 'parameter': 'mean_foot_progression_deg', 'value': mean_foot_progression_deg }
         ], recursive := true)
     FROM subject_summary
+    UNION ALL BY NAME
+    SELECT
+        subject,
+        session,
+        side,
+        'gps_deg' AS parameter,
+        gps_deg AS value
+    FROM gait_profile
 ),
 
 gathered AS (

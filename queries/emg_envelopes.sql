@@ -131,5 +131,9 @@ WHERE
     CASE
         WHEN getvariable('emg_reference') IS NULL THEN true
         WHEN getvariable('emg_reference')::VARCHAR IN (SELECT trial FROM trials) THEN true
-        ELSE _refused('emg_reference', getvariable('emg_reference')::VARCHAR, 'the name of a trial')
+        ELSE _refused_name(
+            'emg_reference',
+            getvariable('emg_reference')::VARCHAR,
+            (SELECT list(DISTINCT trial ORDER BY trial) FROM trials)
+        )
     END

@@ -108,5 +108,9 @@ WHERE
     CASE
         WHEN getvariable('reference') IS NULL THEN true
         WHEN getvariable('reference')::VARCHAR IN (SELECT "group" FROM subjects) THEN true
-        ELSE _refused('reference', getvariable('reference')::VARCHAR, 'a group of the subjects')
+        ELSE _refused_name(
+            'reference',
+            getvariable('reference')::VARCHAR,
+            (SELECT list(DISTINCT "group"::VARCHAR ORDER BY "group"::VARCHAR) FROM subjects)
+        )
     END

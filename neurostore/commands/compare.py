@@ -54,6 +54,9 @@ def compare(
     side: SideOfPersonOption = None,
     test: Annotated[Test, typer.Option(help="Test between levels; mixed is a mixed model over sessions.")] = Test.welch,
     seed: Annotated[int, typer.Option(help="Seed of the permutations.")] = 0,
+    change: Annotated[
+        bool, typer.Option("--change", help="Compare each person's change between two sessions (group × session).")
+    ] = False,
     reference: Annotated[
         str | None,
         typer.Option(
@@ -78,6 +81,8 @@ def compare(
 
     Sessions are compared in the order they were recorded in (acq_time in sessions.tsv, or session_order in cohort.toml).
 
+    With --change, people's changes from the earlier to the later session are compared.
+
     Example: neurostore compare walking_speed_m_s --by group --lake lake/
     """
     import polars as pl
@@ -94,14 +99,15 @@ def compare(
         version=version,
         release=release,
     )
-    how = {"side": side.value if side else None, "test": test.value, "seed": seed, "mixed": mixed}
+    how = {"side": side.value if side else None, "test": test.value, "seed": seed, "change": change, "mixed": mixed}
     found = chosen.compare(parameters, by, reference=reference, **how)
     found = found.with_columns(state=pl.lit(state_text(chosen)))
     if (format or Format.table) is not Format.table or output is not None:
         write_frame(found, format, output, lake=lake, kind="compare")
         return
     write_frame(_readable(found), format, output, lake=lake, kind="compare")
-    say(f"difference: b − a, one value per subject{', [95 % interval]' if 'ci_low' in found.columns else ''}")
+    value = "each person's change between the sessions" if change else "one value per subject"
+    say(f"difference: b − a, {value}{', [95 % interval]' if 'ci_low' in found.columns else ''}")
     for text in dict.fromkeys(found["pooled"] if "pooled" in found.columns else ()):
         say(f"pooled: {text}")
     if reference is not None:
@@ -109,7 +115,7 @@ def compare(
     say(state_text(chosen))
     left_out = sorted({name for names in found["left_out"] for name in names})
     if left_out:
-        say(f"compared with themselves; seen once and left out: {', '.join(left_out)}")
+        say(f"seen in one session or level alone, so left out: {', '.join(left_out)}")
 
 
 def _readable(found: pl.DataFrame) -> pl.DataFrame:

@@ -20,12 +20,13 @@ from neurostore.lake.selection import selected
 from neurostore.sql import views
 from neurostore.statistics import two_groups
 from neurostore.statistics.angles import N_POINTS, SUBJECTS, level_of, sides_of, value_of
+from neurostore.statistics.changes import changes_of, check_change
 from neurostore.statistics.curves import compare_curves
 from neurostore.statistics.mixed import compare_mixed
 from neurostore.statistics.order import levels_of
 from neurostore.statistics.pairs import compare_levels
-from neurostore.statistics.pooling import check_mixture, check_side, pooled_text
-from neurostore.statistics.values import columns, subject_values, values_by_level
+from neurostore.statistics.pooling import check_mixture, check_side, pooled_text, unused_text
+from neurostore.statistics.values import columns, numeric_columns, subject_values, values_by_level
 
 if TYPE_CHECKING:
     import polars as pl
@@ -149,6 +150,7 @@ def compare(
     side: str | None = None,
     test: str = "welch",
     seed: int = 0,
+    change: bool = False,
     mixed: bool = False,
     given: Mapping[str, pl.DataFrame] | None = None,
     **filters: Any,
@@ -162,6 +164,8 @@ def compare(
     side : left, right, affected or unaffected; None takes the mean of both. Who has no affected side gives both.
     test : 'welch', 'permutation' (seeded by seed), or 'mixed': a mixed model with a value per subject and session, in
         which nobody is left out (:mod:`neurostore.statistics.mixed`).
+    change : compare each person's change from the earlier to the later of two sessions, such as that of patients with
+        that of controls.
     given : parameters that were computed elsewhere: name -> subject, session, side, value, n_cycles.
     mixed, filters : as `mean_curves`.
 
@@ -172,6 +176,7 @@ def compare(
     with themselves (paired) and those seen in one level only left out, by name. A pair with fewer than three people on a
     side has no p, and ``test`` says so. For curves: one row per cluster of percents where the curves differ by SPM, or one
     row without a cluster; alpha is 0.05 over the number of pairs and parameters tested (Bonferroni).
+    Trials that give no steady cycle are named in ``pooled``.
 
     Raises
     ------
@@ -183,29 +188,39 @@ def compare(
     check_side(side)
     parameters = [parameter] if isinstance(parameter, str) else list(parameter)
     check_mixture(lake, parameters, by, mixed=mixed)
-    curves = columns(lake, "cycle_curves")
-    if all(p in curves or f"left_{p}" in curves for p in parameters):
+    known = columns(lake, "cycle_curves")
+    curves = [p for p in parameters if p in known or f"left_{p}" in known]
+    if change:
+        check_change(by, test, curves)
+    if len(curves) == len(parameters):
         return compare_curves(lake, parameters, by, side)
-    by_session, given = test == "mixed", given or {}
+    by_session, given = test == "mixed" or change, given or {}
     tables = subject_values(lake, [p for p in parameters if p not in given], by, side, by_session=by_session)
     tables |= {name: values_by_level(lake, frame, by, side, by_session=by_session) for name, frame in given.items()}
-    rows = [row for name in parameters for row in _compared(lake, name, tables[name], by, (side, test, seed))]
+    rows = [row for name in parameters for row in _compared(lake, name, tables[name], by, (side, test, seed), change)]
+    is_of_people = set(parameters) <= set(numeric_columns(lake))
+    unused = "" if is_of_people else unused_text(lake)
+    rows = [row | {"pooled": "; ".join(filter(None, (row["pooled"], unused)))} for row in rows]
     adjusted = two_groups.holm(np.array([r["p"] for r in rows], float))
     table = pl.DataFrame([{**r, "p_holm": float(p)} for r, p in zip(rows, adjusted, strict=True)])
     return table.with_columns(pl.selectors.float().fill_nan(None))
 
 
 def _compared(
-    lake: Queryable, name: str, values: pl.DataFrame, by: str, how: tuple[str | None, str, int]
+    lake: Queryable, name: str, values: pl.DataFrame, by: str, how: tuple[str | None, str, int], change: bool
 ) -> Iterator[dict[str, Any]]:
-    """A row of each pair of levels. how : side, test, seed."""
+    """A row of each pair of levels. how : side, test, seed. change : values are those of sessions, to be subtracted."""
     import polars as pl
 
     side, test, seed = how
+    values, what, seen_once = changes_of(lake, values, name) if change else (values, "", [])
     for a, b in combinations(levels_of(lake, values, by, name), 2):
         used = values.filter(pl.col("level").is_in([a, b]))
         n_cycles = dict(used.group_by("level").agg(pl.col("n_cycles").sum()).iter_rows())
         key = {"parameter": name, "a": a, "b": b, "contrast": f"{b} − {a}"}
         found = compare_mixed(values, a, b) if test == "mixed" else compare_levels(values, a, b, test, seed)
         about = {"n_cycles_a": n_cycles[a], "n_cycles_b": n_cycles[b], "pooled": pooled_text(lake, used, by, side)}
+        if change:
+            key["contrast"] = f"({what}) {b} − ({what}) {a}"
+            found["left_out"] = sorted({*found["left_out"], *seen_once})
         yield key | found | about

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from neurostore.errors import UsageError
 from neurostore.lake.mixture import TRIAL_KEYS, excluded_texts, read_models, refuse_mixture
+from neurostore.trial_key import key_text
 from neurostore.wording import and_more
 
 if TYPE_CHECKING:
@@ -60,6 +61,18 @@ def side_condition(side: str) -> str:
         WHEN 'affected' THEN {affected} IN ('both', 'none', {side})
         WHEN 'unaffected' THEN {affected} NOT IN ('both', {side})
         ELSE $side IS NULL OR {side} = $side END"""
+
+
+def unused_text(lake: Queryable) -> str:
+    """The moving trials that no review leaves out and that give no steady cycle, in words; '' where there are none."""
+    import polars as pl
+
+    keys = list(TRIAL_KEYS)
+    moving = read_models(lake).filter(pl.col("kind") != "angles").select(keys)
+    steady = lake.sql("SELECT DISTINCT subject, session, trial FROM gait_cycles WHERE is_steady AND person = 0")
+    unused = moving.join(steady, on=keys, how="anti").sort(keys)
+    names = and_more([key_text(row) for row in unused.rows()])
+    return f"without a steady cycle, so not counted: {', '.join(names)} (trial_quality says why)" if names else ""
 
 
 def pooled_text(lake: Queryable, frame: pl.DataFrame, by: str, side: str | None) -> str:

@@ -18,7 +18,7 @@ from neurostore.sql import views
 from neurostore.statistics import two_groups
 from neurostore.statistics.order import levels_of
 from neurostore.statistics.pairs import compare_levels
-from neurostore.statistics.pooling import check_mixture, check_side, pooled_text
+from neurostore.statistics.pooling import check_mixture, check_side, pooled_text, unused_text
 from neurostore.statistics.values import columns, numeric_columns, subject_values
 
 if TYPE_CHECKING:
@@ -154,12 +154,12 @@ def table1(
     adjusted = two_groups.holm(np.array([c["p"] for c in contrasts], float))
     rows = [{**c, "p_holm": float(p)} for c, p in zip(contrasts, adjusted, strict=True)]
     gait = [tables[name] for name in names if name in tables]
-    notes = [pooled_text(lake, pl.concat(gait), by, side)] if gait else []
+    notes = [pooled_text(lake, pl.concat(gait), by, side), unused_text(lake)] if gait else []
     nulls = pl.selectors.float().fill_nan(None)
     cells_frame = pl.DataFrame(cells, infer_schema_length=None).with_columns(nulls)
     contrasts_frame = pl.DataFrame(rows, infer_schema_length=None).with_columns(nulls)
     people = _people(lake, everybody, levels)
-    return Table1(by, tuple(levels), centre, cells_frame, contrasts_frame, people, tuple(notes))
+    return Table1(by, tuple(levels), centre, cells_frame, contrasts_frame, people, tuple(filter(None, notes)))
 
 
 def title(parameter: str) -> str:

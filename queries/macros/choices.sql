@@ -3,6 +3,25 @@
 CREATE OR REPLACE MACRO _refused(variable, found, allowed) AS error(
     concat(variable, ' is ''', found, '''; it can be ', allowed)
 );
+-- The same for a variable that names something of the lake: the names most like it, or the first ones.
+CREATE OR REPLACE MACRO _names_near(found, names) AS list_filter(
+    names, LAMBDA name: jaro_winkler_similarity(lower(name), lower(found)) > 0.8
+);
+CREATE OR REPLACE MACRO _refused_name(variable, found, names) AS error(
+    concat(
+        variable,
+        ' is ''',
+        found,
+        '''; ',
+        CASE
+            WHEN len(_names_near(found, names)) > 0
+                THEN concat('near it: ', array_to_string(_names_near(found, names)[:5], ', '))
+            WHEN len(names) > 12
+                THEN concat('there are: ', array_to_string(names[:12], ', '), ' and ', len(names) - 12, ' more')
+            ELSE concat('there are: ', coalesce(array_to_string(names, ', '), 'none'))
+        END
+    )
+);
 CREATE OR REPLACE MACRO _event_source() AS CASE coalesce(getvariable('event_source')::varchar, 'force')
     WHEN 'force' THEN 'force'
     WHEN 'computed' THEN 'computed'

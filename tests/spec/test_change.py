@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import duckdb
 import numpy as np
 import pytest
 
@@ -30,10 +31,20 @@ def _dated(summary, order="abc"):
     return [{**k, "trial": "walk", "acq_time": f"2024-05-{1 + order.index(k['session']):02d}"} for k in keys]
 
 
-def _change(summary, groups=None, trials=None, **variables):
+def _profile(rows):
+    """gait_profile with GPS alone: subject, session, side, GPS."""
+    import pyarrow as pa
+
+    names = ("subject", "session", "side")
+    full = [dict(zip((*names, "gps_deg"), r, strict=True)) for r in rows]
+    return pa.Table.from_pylist(full, schema=pa.schema([*((n, pa.string()) for n in names), ("gps_deg", pa.float64())]))
+
+
+def _change(summary, groups=None, trials=None, profile=(), **variables):
     subjects = [{"subject": s, "group": g} for s, g in (groups or {}).items()]
     connection = view_builder.connect(
         subject_summary=summary,
+        gait_profile=_profile(profile),
         subjects=view_builder.table("subjects", subjects),
         trials=view_builder.table("trials", _dated(summary) if trials is None else trials),
         only=["change"],
@@ -74,6 +85,31 @@ def test_retest_sessions_of_a_named_group_give_the_sem():
     assert patient[0]["mdc95"] == pytest.approx(1.96 * np.sqrt(2) * sem)
     assert patient[0]["n_retest"] == 12
     assert patient[0]["mdc_source"] == "test-retest in this lake"
+
+
+def test_the_sem_of_gps_comes_from_retests_of_the_same_kind_of_side():
+    rng = np.random.default_rng(2)
+    sides = ("left", "right", "both")
+    people = [f"C{i:02d}" for i in range(11)]
+    values = {(p, e, s): rng.normal(6, 0.5) for p in people for e in "ab" for s in sides}
+    values |= {("P1", e, s): gps for e, gps in (("a", 12.0), ("b", 9.0)) for s in sides}
+    groups = dict.fromkeys(people, "control") | {"P1": "patient"}
+    summary = _summary([(subject, e, None, None) for subject in groups for e in "ab"])
+    rows = _change(summary, groups, profile=[(*k, v) for k, v in values.items()], retest_group="control")
+    found = {r["side"]: r for r in rows if r["subject"] == "P1"}
+    variance = {s: np.var([values[p, "b", s] - values[p, "a", s] for p in people], ddof=1) for s in sides}
+    assert [(r["parameter"], r["difference"]) for r in found.values()] == [("gps_deg", -3.0)] * 3
+    one_side = np.sqrt((variance["left"] + variance["right"]) / 2 / 2)
+    assert found["left"]["sem"] == found["right"]["sem"] == pytest.approx(one_side)
+    assert found["both"]["sem"] == pytest.approx(np.sqrt(variance["both"] / 2))
+    assert found["both"]["mdc95"] == pytest.approx(1.96 * np.sqrt(2) * found["both"]["sem"])
+
+
+@pytest.mark.parametrize(("word", "near"), [("contrl", "near it: control"), ("norm", "there are: control, patient")])
+def test_a_retest_group_that_is_not_there_is_an_error_with_the_near_names(word, near):
+    summary = _summary([("P1", "a", 0.7, None), ("P1", "b", 0.9, None)])
+    with pytest.raises(duckdb.Error, match=f"retest_group is '{word}'; {near}"):
+        _change(summary, {"P1": "patient", "C1": "control"}, retest_group=word)
 
 
 def test_nine_retest_persons_are_too_few():
