@@ -57,7 +57,9 @@ def exchanged(recording: Recording) -> Recording:
         raise SkeletonError(f"left and right cannot be exchanged: no joint has a counterpart (it has {joints} …)")
     notes = ["left and right were exchanged, as a review or cohort.toml says"]
     if recording.poses and (recording.angles or recording.kinetics):
-        notes.append("angles and kinetics of the file's own model were left out, because it had the sides the wrong way")
+        notes.append(
+            "angles and kinetics of the file's own model were left out, because it had the sides the wrong way"
+        )
     if any(channel.side for channel in recording.analog):
         notes.append("EMG channels keep the side that the file gives them")
     return replace(

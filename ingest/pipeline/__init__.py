@@ -66,8 +66,7 @@ def ingest(
     settings = settings or Settings()
     found = _scanned(cohort)
     state = read_state(lake)
-    follow_reviews(found, state)
-    plan = make_plan(found, state, settings, force=force)
+    plan = make_plan(follow_reviews(found, state), state, settings, force=force)
     report = _begun_report(found, plan, lake, is_dry_run=dry_run)
     if report.is_dry_run:
         return report

@@ -13,6 +13,7 @@ from neurostore.errors import InputError, NeurostoreError
 from neurostore.ingest.cohort.source import KEY, STATED, Metadata, TrialSource, key_from
 from neurostore.ingest.pipeline import session_up
 from neurostore.ingest.pipeline.settings import Settings, Statics, source_sha256
+from neurostore.ingest.readers import recorded_at
 from neurostore.ingest.recording import Calibration, Recording
 from neurostore.trial_key import Key
 
@@ -144,11 +145,14 @@ def _trial(source: TrialSource, batch: Batch, statics: Statics, outcome: Outcome
     if given_on := of_session(recording.kind, stated):
         statics.setdefault(key[:2], {})[key[2]] = given_on
     ingest_id = uuid.uuid4().hex
+    stated_columns = {name: source.metadata.get(name) for name in STATED}
+    if stated_columns["acq_time"] is None:
+        stated_columns["acq_time"] = _own_time(recording, notes)
     row = {
         **source.metadata,
         **trial_tables.row_of(key, ingest_id, shown, landmarks, notes),
         **batch.environment,
-        **{name: source.metadata.get(name) for name in STATED},
+        **stated_columns,
         "cutoff_hz": batch.settings.cutoff_hz if landmarks is not None else None,
         "source_path": source.paths[0].relative_to(batch.folder).as_posix(),
         "source_paths": [path.relative_to(batch.folder).as_posix() for path in source.paths],
@@ -162,6 +166,15 @@ def _trial(source: TrialSource, batch: Batch, statics: Statics, outcome: Outcome
 
         tables |= body_tables(body)
     return TrialTables(key=key, ingest_id=ingest_id, row=row, tables=tables)
+
+
+def _own_time(recording: Recording, notes: list[str]) -> str | None:
+    """The recording's own date, for a trial to which the tables give none; noted."""
+    step = next((s for s in recording.steps if s.name == recorded_at.STEP), None)
+    if step is None:
+        return None
+    notes.append(f"acq_time is the recording's own date ({step.parameters['field']}), because no table gives one")
+    return str(step.parameters["acq_time"])
 
 
 def _landmarks(

@@ -11,6 +11,7 @@ from neurostore.errors import InputError
 from neurostore.ingest.cohort.source import STATED, Cohort, Metadata, TrialSource
 from neurostore.ingest.pipeline.batch import Batch, calibrations_for
 from neurostore.ingest.pipeline.settings import Settings, Statics, source_sha256
+from neurostore.ingest.readers import recorded_at
 from neurostore.ingest.recording import Calibration
 from neurostore.schema import tables
 from neurostore.trial_key import Key
@@ -103,7 +104,8 @@ def new_values(source: TrialSource, row: Mapping[str, Any], cohort: Cohort) -> d
     values = {
         **{name: None for name in row if name not in declared},
         **dict.fromkeys(STATED),
-        **source.metadata,
+        "acq_time": recorded_at.kept(row.get("steps")),
+        **{name: value for name, value in source.metadata.items() if name != "acq_time" or value is not None},
         "source_path": cohort.relative(source.paths[0]),
         "source_paths": [cohort.relative(path) for path in source.paths],
     }

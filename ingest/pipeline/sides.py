@@ -11,14 +11,12 @@ from neurostore.ingest.pipeline.settings import source_sha256
 from neurostore.trial_key import key_text
 
 
-def follow_reviews(cohort: Cohort, state: LakeState) -> None:
-    """Give the sources the sides that reviewers decided on; what cohort.toml says of these trials gives way.
+def follow_reviews(cohort: Cohort, state: LakeState) -> Cohort:
+    """The cohort, its sources with the sides that reviewers decided on; what cohort.toml says of these trials gives way.
 
     A decision holds for the bytes that the reviewer saw: where a file has changed since, it is read as it is, with a warning.
     """
-    if not state.sides:
-        return
-    for source in cohort.trials:
+    for source in cohort.trials if state.sides else ():
         row = row_of(source, state)
         key = (row["subject"], row["session"], row["trial"]) if row else source.key
         decision = state.sides.get(key)
@@ -35,3 +33,4 @@ def follow_reviews(cohort: Cohort, state: LakeState) -> None:
                 f"{key_text(key)}: left and right are not exchanged, because the file has changed since "
                 f"{decision['reviewer']} decided so ({decision['reason']}); look at it and decide again"
             )
+    return cohort

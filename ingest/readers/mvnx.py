@@ -13,10 +13,12 @@ import numpy as np
 
 from neurostore.errors import InputError
 from neurostore.ingest.geometry.rotations import to_matrix
+from neurostore.ingest.readers import recorded_at
+from neurostore.ingest.readers.recorded_at import of_milliseconds, time_of
 from neurostore.ingest.readers.segment_frames import Frames, recording_of
 from neurostore.ingest.recording import ReadOptions, Recording, Step
 
-VERSION = 1
+VERSION = 2
 _AXES = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 
 
@@ -28,7 +30,7 @@ def read(path: Path, options: ReadOptions) -> Recording:
     InputError : no MVNX, XML that breaks off, no frame of motion, a frame with another count of numbers than segments need.
     """
     try:
-        labels, rate_hz, quaternions, positions, subject = _parse(path)
+        labels, rate_hz, quaternions, positions, about = _parse(path)
     except ElementTree.ParseError as error:
         raise InputError(path, f"is not a complete XML file: {error}; export the MVNX again") from None
     except OSError as error:
@@ -48,14 +50,19 @@ def read(path: Path, options: ReadOptions) -> Recording:
     step = Step("read_mvnx", VERSION, {"segments": j})
     found = Frames(labels, origins, to_matrix(q), rate_hz, np.arange(n) / rate_hz, "xsens_mvn", "z", _AXES)
     recording = recording_of(path, found, options, step, notes)
-    recording.subject = subject or None
+    recording.subject = about.get("label") or None
+    for field, read_time in (("recDate", time_of), ("recDateMSecsSinceEpoch", of_milliseconds)):
+        if at := read_time(about.get(field, "")):
+            recording.steps.append(recorded_at.step(at, field))
+            break
     return recording
 
 
-def _parse(path: Path) -> tuple[list[str], float, list[list[float]], list[list[float]], str]:
-    """(segments, rate, quaternions and positions of each frame of motion, the subject's label); one frame in memory at a time."""
+def _parse(path: Path) -> tuple[list[str], float, list[list[float]], list[list[float]], dict[str, str]]:
+    """(segments, rate, quaternions and positions of each frame of motion, attributes of the subject); one frame in memory at a time."""
     labels: list[str] = []
-    rate, subject = 0.0, ""
+    rate = 0.0
+    about: dict[str, str] = {}
     quaternions: list[list[float]] = []
     positions: list[list[float]] = []
     for event, element in ElementTree.iterparse(path, events=("start", "end")):
@@ -63,7 +70,7 @@ def _parse(path: Path) -> tuple[list[str], float, list[list[float]], list[list[f
         if event == "start":
             if tag == "subject":
                 rate = float(element.get("frameRate") or 0)
-                subject = element.get("label") or ""
+                about = dict(element.attrib)
             continue
         if tag == "segment" and element.get("label"):
             labels.append(element.get("label") or "")
@@ -73,7 +80,7 @@ def _parse(path: Path) -> tuple[list[str], float, list[list[float]], list[list[f
                 for name, width, rows in (("orientation", 4, quaternions), ("position", 3, positions)):
                     rows.append(_numbers(path, found.get(name, ""), width * len(labels), name, len(rows)))
             element.clear()
-    return labels, rate, quaternions, positions, subject
+    return labels, rate, quaternions, positions, about
 
 
 def _numbers(path: Path, text: str, expected: int, name: str, frame: int) -> list[float]:

@@ -52,6 +52,7 @@ class VideoInfo:
     duration_s: float
     quarter_turns: int
     is_mirrored: bool
+    creation_time: str = ""
 
 
 @dataclass
@@ -329,6 +330,7 @@ def _info(path: Path, container: Any, stream: Any, frame: Any) -> VideoInfo:
         float(duration),
         turns,
         is_mirrored,
+        str(container.metadata.get("creation_time") or stream.metadata.get("creation_time") or ""),
     )
 
 

@@ -186,6 +186,11 @@ class FollowedVideo:
 def _recording(video: FollowedVideo, options: EstimatorOptions) -> Recording:
     model = video.model
     notes = [*video.decoding.notes(), *model.notes(), *video.followed.notes]
+    if video.info.creation_time:
+        notes.append(
+            f"the file's creation_time is {video.info.creation_time}; exporting, cutting or copying a video sets it anew, so it "
+            "is not used as acq_time: write it into sessions.tsv if it is the time of the recording"
+        )
     poses, found = _poses(video, options)
     quality = {**video.followed.quality, **found.quality(options.mend_swaps)}
     notes += found.notes(options.mend_swaps)

@@ -190,16 +190,14 @@ def compare(
     check_mixture(lake, parameters, by, mixed=mixed)
     known = columns(lake, "cycle_curves")
     curves = [p for p in parameters if p in known or f"left_{p}" in known]
-    if change:
-        check_change(by, test, curves)
+    check_change(by, test, curves, is_asked=change)
     if len(curves) == len(parameters):
         return compare_curves(lake, parameters, by, side)
     by_session, given = test == "mixed" or change, given or {}
     tables = subject_values(lake, [p for p in parameters if p not in given], by, side, by_session=by_session)
     tables |= {name: values_by_level(lake, frame, by, side, by_session=by_session) for name, frame in given.items()}
     rows = [row for name in parameters for row in _compared(lake, name, tables[name], by, (side, test, seed), change)]
-    is_of_people = set(parameters) <= set(numeric_columns(lake))
-    unused = "" if is_of_people else unused_text(lake)
+    unused = "" if set(parameters) <= set(numeric_columns(lake)) else unused_text(lake)
     rows = [row | {"pooled": "; ".join(filter(None, (row["pooled"], unused)))} for row in rows]
     adjusted = two_groups.holm(np.array([r["p"] for r in rows], float))
     table = pl.DataFrame([{**r, "p_holm": float(p)} for r, p in zip(rows, adjusted, strict=True)])

@@ -14,10 +14,14 @@ if TYPE_CHECKING:
     from neurostore.lake.queryable import Queryable
 
 
-def check_change(by: str, test: str, curves: Sequence[str]) -> None:
-    """Raise UsageError where changes cannot be compared. curves : the angles among the parameters."""
+def check_change(by: str, test: str, curves: Sequence[str], *, is_asked: bool) -> None:
+    """Raise UsageError where changes are asked for and cannot be compared. curves : the angles among the parameters."""
+    if not is_asked:
+        return
     if by == "session":
-        raise UsageError("the change between sessions is compared by a column of subjects, such as group, not by session")
+        raise UsageError(
+            "the change between sessions is compared by a column of subjects, such as group, not by session"
+        )
     if test == "mixed":
         raise UsageError("a mixed model has the sessions in it already: choose welch or permutation for changes")
     if curves:
@@ -44,7 +48,9 @@ def changes_of(lake: Queryable, values: pl.DataFrame, name: str) -> tuple[pl.Dat
     sessions = sorted(rows["session"].drop_nulls().unique())
     if len(sessions) != 2:
         found = ", ".join(sessions) or "none"
-        raise UsageError(f"{name}: a change is between two sessions; found: {found}; choose two with session=… (--session)")
+        raise UsageError(
+            f"{name}: a change is between two sessions; found: {found}; choose two with session=… (--session)"
+        )
     first, last = sessions_in_order(lake, sessions, set(rows["subject"]))
     keys = ["subject", "level"]
     early, late = (rows.filter(pl.col("session") == s).drop("session", "sessions") for s in (first, last))

@@ -43,7 +43,9 @@ def is_exchanged(path):
 def test_a_trial_is_excluded_until_it_is_read_again_and_then_as_if_labelled_rightly(wrong, tmp_path):
     cohort, path = wrong / "cohort", wrong / "lake"
     reviews.decide(path, [{"action": "swap_sides", **BY}])
-    assert said(path) == ["by R1: toes point backwards (ingest the cohort again: its left and right are to be exchanged)"]
+    assert said(path) == [
+        "by R1: toes point backwards (ingest the cohort again: its left and right are to be exchanged)"
+    ]
     assert ingest(cohort, path, n_workers=1).replaced == [tuple(KEY.values())]
     assert ingest(cohort, path, n_workers=1).replaced == []  # once
     assert said(path) == []

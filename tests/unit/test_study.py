@@ -81,6 +81,14 @@ def test_the_excluded_trial_is_left_out_and_listed(lake, asked):
     assert kept - held > 10 * study.TOLERANCES["walking_speed_m_s"]  # left in, it would be seen in the results
 
 
+def test_table_1_names_trials_without_a_steady_cycle_and_those_left_out(lake):
+    notes = " ".join(lake.table1(("walking_speed_m_s",), session="pre").notes)
+    assert f"without a steady cycle, so not counted: {'/'.join(study.EXCHANGED)} (trial_quality says why)" in notes
+    notes = " ".join(lake.table1(("walking_speed_m_s",), session="post").notes)
+    assert "without a steady cycle" not in notes
+    assert f"{'/'.join(study.EXCLUDED)} by trials.tsv: {study.REASON}" in notes
+
+
 def test_exchanged_sides_are_found_and_give_no_cycle(asked, lake):
     found = asked["exchanged"].found
     assert [row[:3] for row in found.rows()] == [study.EXCHANGED]

@@ -15,6 +15,7 @@ import numpy as np
 
 from neurostore.arrays import Floats
 from neurostore.errors import InputError
+from neurostore.ingest.readers import recorded_at
 from neurostore.ingest.readers.c3d.forces import read_forces
 from neurostore.ingest.readers.c3d.kinetics import read_kinetics
 from neurostore.ingest.readers.c3d.layout import Layout, read_layout
@@ -38,6 +39,7 @@ from neurostore.ingest.readers.markers.assemble import (
     without_far,
 )
 from neurostore.ingest.readers.markers.up import judge_up
+from neurostore.ingest.readers.recorded_at import time_of
 from neurostore.ingest.readers.units import UNIT_MM, unit_of_extent
 from neurostore.ingest.recording import ReadOptions, Recording, Step
 
@@ -131,7 +133,7 @@ def read(path: Path, options: ReadOptions) -> Recording:
         model_points=frozenset(columns[len(labels) :]),
         subject=chosen.subject,
         is_treadmill=options.is_treadmill,
-        steps=[_step(layout, placed)],
+        steps=[_step(layout, placed), *_recorded_at(parameters, notes)],
         notes=[*notes, *fit_notes, *event_notes, *angle_notes, *measure_notes],
     )
 
@@ -315,6 +317,18 @@ def _up(
     elif not is_told:
         notes.append(f"the file does not state the vertical axis; {up.axis} was used: {up.how}")
     return up.axis
+
+
+def _recorded_at(parameters: Parameters, notes: list[str]) -> list[Step]:
+    """The date in TRIAL:DATE (and TRIAL:TIME), where a program writes it; MANUFACTURER has the date of editing instead."""
+    date = parameters.string("TRIAL", "DATE").strip()
+    if not date:
+        return []
+    at = time_of(f"{date} {parameters.string('TRIAL', 'TIME').strip()}".strip()) or time_of(date)
+    if at is None:
+        notes.append(f"TRIAL:DATE is {date!r}, which can be read in two ways or not at all: not used as acq_time")
+        return []
+    return [recorded_at.step(at, "TRIAL:DATE")]
 
 
 def _written_by(parameters: Parameters) -> str:

@@ -13,7 +13,7 @@ from tests.builders.fake_lake import FakeLake, summary_table
 
 RNG = np.random.default_rng(8)
 #: group -> (person, session): post sorts before pre
-SPEED = {"control": RNG.normal(1.3, 0.1, (5, 2)), "stroke": RNG.normal(0.7, 0.1, (6, 2)) + [0.0, 0.15]}
+SPEED = {"control": RNG.normal(1.3, 0.1, (5, 2)), "stroke": RNG.normal(0.7, 0.1, (6, 2)) + np.array([0.0, 0.15])}
 SESSIONS = ("pre", "post")
 
 

@@ -37,7 +37,11 @@ def recording(names=("pelvis", "left_hip", "right_hip"), n=4, **more):
     rng = np.random.default_rng(3)
     positions = rng.normal(size=(n, len(names), 3)).astype(np.float32)
     poses = Poses(
-        skeleton.adhoc("made_up", names), np.zeros(n, np.int32), np.arange(n, dtype=np.int32), np.arange(n) / 50.0, positions
+        skeleton.adhoc("made_up", names),
+        np.zeros(n, np.int32),
+        np.arange(n, dtype=np.int32),
+        np.arange(n) / 50.0,
+        positions,
     )
     return Recording("mocap", 50.0, [poses], **more)
 
@@ -57,7 +61,10 @@ def test_points_and_events_change_sides_and_electrodes_do_not():
 
 
 def test_angles_alone_change_their_names():
-    angles = [SourceAngle("knee_angle_l", "", n, 1, np.zeros(1), np.ones(1)) for n in ("left_knee_flexion_deg", "pelvis_tilt_deg", None)]
+    angles = [
+        SourceAngle("knee_angle_l", "", n, 1, np.zeros(1), np.ones(1))
+        for n in ("left_knee_flexion_deg", "pelvis_tilt_deg", None)
+    ]
     after = exchanged(Recording("angles", 100.0, [], angles=angles))
     assert [a.angle for a in after.angles] == ["right_knee_flexion_deg", "pelvis_tilt_deg", None]
 

@@ -51,6 +51,18 @@ def test_probe(ten: Path) -> None:
     assert info.duration_s == pytest.approx(1.0)
 
 
+def test_the_creation_time_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "dated.mp4"
+    with av.open(str(path), "w") as container:
+        container.metadata["creation_time"] = "2024-03-04T10:00:00Z"
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.width, stream.height = 64, 48
+        for picture in numbered(3):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+    assert decode.probe(path).creation_time.startswith("2024-03-04T10:00:00")
+
+
 def test_bidirectional_frames_come_in_order_of_time(tmp_path: Path) -> None:
     path = encode(
         tmp_path / "b.mp4", numbered(20), codec="libx264", pixel_format="yuv420p", options={"bf": "3", "crf": "1"}
