@@ -117,10 +117,11 @@ placed AS (
         ON
             inertia.inertia_table = inertia
             AND inertia.sex = CASE WHEN mass.sex IN ('f', 'w') THEN 'f' WHEN mass.sex = 'm' THEN 'm' ELSE 'u' END
+    WHERE ground.side != ''
 ),
 
 -- Each step is materialised: otherwise DuckDB expands the vectors of all steps into one expression, which takes minutes
--- to plan.
+-- to plan. side != '' is always true: a filter on a subject passes a materialised step only where a filter already is.
 in_metres AS MATERIALIZED (
     SELECT
         * REPLACE (
@@ -139,6 +140,7 @@ footed AS (
         CASE WHEN foot_from_heel THEN heel ELSE ankle END AS sole,
         CASE WHEN foot_from_heel THEN heel_a ELSE ankle_a END AS sole_a
     FROM in_metres
+    WHERE side != ''
 ),
 
 -- the centre of mass of each segment and its line from the upper end to the lower, with the accelerations of both
@@ -170,6 +172,7 @@ pulled AS MATERIALIZED (
         _segment_force(body_kg * foot_mass, foot_a) AS foot_f,
         _segment_spin(body_kg * foot_mass, foot_radius, foot_line, foot_line_a) AS foot_h
     FROM segments
+    WHERE side != ''
 ),
 
 moved AS MATERIALIZED (
@@ -185,6 +188,7 @@ moved AS MATERIALIZED (
         _less_ground(knee, ground_force, ground_moment) AS less_ground_knee,
         _less_ground(hip, ground_force, ground_moment) AS less_ground_hip
     FROM pulled
+    WHERE side != ''
 ),
 
 -- and the quaternions in whose axes each joint's moment is given: rotated about y by the torsion at the knee
@@ -197,6 +201,7 @@ moments AS MATERIALIZED (
         _turned_about_y(shank_q, half_torsion) AS knee_q,
         { 'w': cos(half_turn), 'x': 0.0, 'y': sin(half_turn), 'z': 0.0 } AS lab_q
     FROM moved
+    WHERE side != ''
 ),
 
 chosen AS (
@@ -209,6 +214,7 @@ chosen AS (
         CASE WHEN axes = 'lab' THEN lab_q WHEN axes = 'proximal' THEN shank_q ELSE foot_q END AS ankle_y_q,
         CASE WHEN axes = 'lab' THEN lab_q WHEN axes IN ('proximal', 'joint') THEN shank_q ELSE foot_q END AS ankle_z_q
     FROM moments
+    WHERE side != ''
 ),
 
 axes_of AS MATERIALIZED (
@@ -234,6 +240,7 @@ crossed AS MATERIALIZED (
         _minus(shank_w, thigh_w) AS knee_w,
         _minus(foot_w, shank_w) AS ankle_w
     FROM axes_of
+    WHERE side != ''
 ),
 
 resolved AS (
@@ -252,6 +259,7 @@ resolved AS (
         outward * _dot(ankle_m, ankle_y) AS ankle_rotation_moment_nm,
         _dot(ankle_m, ankle_w) AS ankle_power_w
     FROM crossed
+    WHERE side != ''
 )
 
 SELECT

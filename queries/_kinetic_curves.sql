@@ -1,6 +1,7 @@
 -- One row: a gait cycle at a percent, 0 to 100, as shown by kinetic_curves.
 -- Arguments: motion, cycles. The names of relations like _foot_motion and _judge.
 -- Inputs: _ground_reaction, _chosen_moments. Nm/kg, W/kg, N/kg; linear interpolation between frames.
+-- side != '' is always true: a filter on a subject passes a materialised step only where a filter already is.
 WITH reaction AS MATERIALIZED (
     SELECT * FROM _ground_reaction(motion)
 ),
@@ -36,6 +37,7 @@ together AS (
         reaction.is_on_plate
     FROM _chosen_moments('reaction') AS moments
     INNER JOIN reaction USING (subject, session, trial, frame, side)
+    WHERE reaction.side != ''
 ),
 
 within_cycles AS (
@@ -52,6 +54,7 @@ within_cycles AS (
             AND together.trial = strides.trial
             AND together.side = strides.side
             AND together.time_s BETWEEN strides.start_s - 0.05 AND strides.end_s + 0.05
+    WHERE strides.side != ''
 ),
 
 spans AS (
@@ -79,6 +82,7 @@ points AS (
         strides.start_s + percents.percent / 100.0 * (strides.end_s - strides.start_s) AS at_s
     FROM strides
     CROSS JOIN percents
+    WHERE strides.side != ''
 ),
 
 -- The keys are those of the left side: DuckDB passes filters on these, and on no others, to both sides of an ASOF join.

@@ -1,12 +1,24 @@
 -- One row: a subject's session with its band of dimensionless walking speed (Schwartz et al. 2008, doi
 -- 10.1016/j.jbiomech.2008.03.015); NULL if speed or leg length is unknown.
--- Inputs: subject_summary.
-WITH speeds AS (
+-- Inputs: spatiotemporal, trials. The speed is the median over conditions and sides of the medians over their steady
+-- cycles, as in subject_summary, which is not read because it also computes peaks, moments and powers.
+WITH medians AS (
+    SELECT
+        cycles.subject,
+        cycles.session,
+        median(cycles.walking_speed_norm) AS speed_norm
+    FROM spatiotemporal AS cycles
+    INNER JOIN trials USING (subject, session, trial)
+    WHERE cycles.is_steady AND cycles.person = 0
+    GROUP BY cycles.subject, cycles.session, trials.condition, cycles.side
+),
+
+speeds AS (
     SELECT
         subject,
         session,
-        median(walking_speed_norm) AS speed_norm
-    FROM subject_summary
+        median(speed_norm) AS speed_norm
+    FROM medians
     GROUP BY subject, session
 )
 

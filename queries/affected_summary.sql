@@ -34,6 +34,14 @@ SELECT
     people.sign_ * knee_flexion_range_symmetry_index_pct AS knee_flexion_range_affected_index_pct,
     knee_flexion_range_ratio ^ people.sign_ AS knee_flexion_range_affected_ratio,
     people.sign_ * hip_flexion_range_symmetry_index_pct AS hip_flexion_range_affected_index_pct,
-    hip_flexion_range_ratio ^ people.sign_ AS hip_flexion_range_affected_ratio
+    hip_flexion_range_ratio ^ people.sign_ AS hip_flexion_range_affected_ratio,
+    people.sign_ * first_vertical_peak_symmetry_index_pct AS first_vertical_peak_affected_index_pct,
+    first_vertical_peak_ratio ^ people.sign_ AS first_vertical_peak_affected_ratio,
+    people.sign_ * second_vertical_peak_symmetry_index_pct AS second_vertical_peak_affected_index_pct,
+    second_vertical_peak_ratio ^ people.sign_ AS second_vertical_peak_affected_ratio,
+    people.sign_ * braking_impulse_symmetry_index_pct AS braking_impulse_affected_index_pct,
+    braking_impulse_ratio ^ people.sign_ AS braking_impulse_affected_ratio,
+    people.sign_ * propulsion_impulse_symmetry_index_pct AS propulsion_impulse_affected_index_pct,
+    propulsion_impulse_ratio ^ people.sign_ AS propulsion_impulse_affected_ratio
 FROM subject_summary AS summary
 INNER JOIN people USING (subject)

@@ -10,6 +10,7 @@ WITH motion AS MATERIALIZED (
 
 judged AS MATERIALIZED (
     SELECT * FROM _judge('motion')
+    WHERE person = 0
 )
 
 SELECT *

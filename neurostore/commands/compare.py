@@ -46,8 +46,8 @@ def compare(
         list[str],
         typer.Argument(
             metavar="PARAMETER",
-            help="Columns of subject_summary, affected_summary or gait_profile, numeric columns of subjects, angles, or "
-            "dtw_distance_deg.",
+            help="Columns of subject_summary, affected_summary, gait_profile or kinetic_profile, numeric columns of "
+            "subjects, angles, or dtw_distance_deg.",
         ),
     ],
     by: ByOption = "group",

@@ -1,8 +1,8 @@
-"""One value a subject of a parameter: from subject_summary, gait_profile or the subjects themselves."""
+"""One value a subject of a parameter: from subject_summary, a profile or the subjects themselves."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from neurostore.errors import UsageError
@@ -16,11 +16,14 @@ if TYPE_CHECKING:
     from neurostore.lake.queryable import Queryable
 
 
+_PROFILES = ("gait_profile", "kinetic_profile")
+
+
 def parameters() -> dict[str, str]:
     """Every parameter of the views and the view it is a column of."""
     known = {
         c.name: view
-        for view in ("gait_profile", "affected_summary", "subject_summary")
+        for view in (*_PROFILES, "affected_summary", "subject_summary")
         for c in views.declared()[view].columns
         if c.type == "float64" and not c.name.endswith("_sd")
     }
@@ -45,7 +48,7 @@ def subject_values(
     for name in names:
         if name not in source_of and name not in covariates:
             raise UsageError(
-                f"no parameter {name!r} in subject_summary or gait_profile, no angle in cycle_curves and no column "
+                f"no parameter {name!r} in subject_summary, gait_profile or kinetic_profile, no angle in cycle_curves and no column "
                 f"of numbers in subjects; {near(name, [*source_of, *covariates])}"
             )
     frames: dict[str, pl.DataFrame] = {}
@@ -109,7 +112,9 @@ def columns(lake: Queryable, name: str) -> list[str]:
 def _level(lake: Queryable, by: str, source: str) -> str:
     """The SQL expression of the level that a row belongs to."""
     sessions = ("session", "condition")
-    own = {"subject_summary": sessions, "affected_summary": sessions, "gait_profile": ("session",)}.get(source, ())
+    own = {"subject_summary": sessions, "affected_summary": sessions, **dict.fromkeys(_PROFILES, ("session",))}.get(
+        source, ()
+    )
     if by in own:
         return f"rows.{views.quote(by)}"
     known = columns(lake, "subjects")
@@ -124,17 +129,28 @@ def _side_of(source: str, side: str | None) -> str | None:
     return "both" if side is None and source == "gait_profile" else side
 
 
-def _cells(names: Sequence[str], table: str) -> str:
-    """SQL that makes a row of each parameter: columns parameter and value."""
-    cells = (f"{{'parameter': '{n}', 'value': {table}.{views.quote(n)}::DOUBLE}}" for n in names)
+def _cells(names: Sequence[str], table: str, counts: Mapping[str, str]) -> str:
+    """SQL that makes a row of each parameter: columns parameter, value and n_cycles. counts : column, or NULL, of each."""
+    cells = (
+        f"{{'parameter': '{n}', 'value': {table}.{views.quote(n)}::DOUBLE, 'n_cycles': {counts[n]}::BIGINT}}"
+        for n in names
+    )
     return f"unnest([{', '.join(cells)}], recursive := true)"
+
+
+def _counts(source: str, names: Sequence[str]) -> dict[str, str]:
+    """The column with the number of cycles of each parameter: its own where it has one, as moments and powers need platforms."""
+    if source in _PROFILES:
+        return dict.fromkeys(names, "rows.n_cycles")
+    columns = {c.name for c in views.declared()[source].columns}
+    return {n: f"rows.{views.quote(own if (own := f'{n}_n') in columns else 'n_strides')}" for n in names}
 
 
 def _query_of_subjects(names: Sequence[str], level: str) -> str:
     return f"""
         SELECT * FROM (
-            SELECT subject, {level} AS "level", NULL::BIGINT AS n_cycles, []::VARCHAR[] AS sessions,
-                []::VARCHAR[] AS conditions, {_cells(names, "subjects")}
+            SELECT subject, {level} AS "level", []::VARCHAR[] AS sessions, []::VARCHAR[] AS conditions,
+                {_cells(names, "subjects", dict.fromkeys(names, "NULL"))}
             FROM subjects
         ) WHERE "level" IS NOT NULL AND value IS NOT NULL ORDER BY subject
     """
@@ -142,13 +158,12 @@ def _query_of_subjects(names: Sequence[str], level: str) -> str:
 
 def _query(source: str, names: Sequence[str], level: str, by_session: bool) -> str:
     part = "session" if by_session else "'' AS session"
-    is_profile = source == "gait_profile"
-    count, condition = ("n_cycles", "NULL::VARCHAR") if is_profile else ("n_strides", "condition")
+    condition = "NULL::VARCHAR" if source in _PROFILES else "condition"
     side = "rows.body_side" if source == "affected_summary" else "rows.side"
     return f"""
         WITH chosen AS (
-            SELECT rows.subject, {level} AS "level", rows.side, {count}::BIGINT AS n_cycles, rows.session,
-                {condition} AS condition, {_cells(names, "rows")}
+            SELECT rows.subject, {level} AS "level", rows.side, rows.session, {condition} AS condition,
+                {_cells(names, "rows", _counts(source, names))}
             FROM {source} AS rows LEFT JOIN subjects USING (subject)
             WHERE {side_condition(side)}
         ), sides AS (

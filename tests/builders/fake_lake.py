@@ -23,8 +23,10 @@ class FakeLake:
 
 
 def summary_table(rows):
-    """Rows of subject_summary; what is not given is NULL."""
+    """Rows of subject_summary; what is not given is NULL, but a value given is one of n_strides cycles."""
     names = [c.name for c in views.declared()["subject_summary"].columns]
     text = {"subject", "session", "condition", "side", "length_basis"}
     schema = pa.schema([(n, pa.string() if n in text else pa.float64()) for n in names])
-    return pa.Table.from_pylist([{**dict.fromkeys(names), **r} for r in rows], schema=schema)
+    counts = [{f"{name}_n": r.get("n_strides") for name in r if f"{name}_n" in names} for r in rows]
+    given = [{**dict.fromkeys(names), **n, **r} for n, r in zip(counts, rows, strict=True)]
+    return pa.Table.from_pylist(given, schema=schema)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import duckdb
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from neurostore.sql import views
@@ -19,8 +20,6 @@ def _summary(rows):
          "walking_speed_m_s": v, "stance_pct": p}
         for s, e, v, p in rows
     ]  # fmt: skip
-    import pyarrow as pa
-
     fields = [(n, pa.string()) for n in ("subject", "session", "condition", "side")]
     return pa.Table.from_pylist(full, schema=pa.schema(fields + [(n, pa.float64()) for n in sorted(numeric)]))
 
@@ -33,8 +32,6 @@ def _dated(summary, order="abc"):
 
 def _profile(rows):
     """gait_profile with GPS alone: subject, session, side, GPS."""
-    import pyarrow as pa
-
     names = ("subject", "session", "side")
     full = [dict(zip((*names, "gps_deg"), r, strict=True)) for r in rows]
     return pa.Table.from_pylist(full, schema=pa.schema([*((n, pa.string()) for n in names), ("gps_deg", pa.float64())]))
@@ -110,6 +107,19 @@ def test_a_retest_group_that_is_not_there_is_an_error_with_the_near_names(word, 
     summary = _summary([("P1", "a", 0.7, None), ("P1", "b", 0.9, None)])
     with pytest.raises(duckdb.Error, match=f"retest_group is '{word}'; {near}"):
         _change(summary, {"P1": "patient", "C1": "control"}, retest_group=word)
+
+
+def test_every_parameter_with_statistics_is_compared():
+    columns = {c.name for c in views.declared()["subject_summary"].columns}
+    parameters = {c for c in columns if f"{c}_sd" in columns and not c.endswith("_norm")}
+    summary = _summary([("P1", "a", 1.0, 60.0), ("P1", "b", 1.2, 62.0)])
+    for name in sorted(parameters):
+        values = pa.array([1.0, 2.0], pa.float64())
+        summary = summary.set_column(summary.schema.get_field_index(name), name, values)
+    rows = _change(summary)
+    assert {r["parameter"] for r in rows} == parameters
+    assert {r["difference"] for r in rows} == {1.0}
+    assert "hip_h3_w_kg" in parameters
 
 
 def test_nine_retest_persons_are_too_few():

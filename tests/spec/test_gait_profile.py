@@ -34,11 +34,13 @@ def _means(people, n_cycles=5):
 
 def _profiles(people, speed_norm=0.43, groups=None, n_cycles=5, **variables):
     subjects = sorted({s for s, _ in people})
-    summary = [{"subject": s, "session": "", "walking_speed_norm": speed_norm} for s in subjects]
+    key = {"session": "", "trial": "walk", "person": 0, "is_steady": True, "walking_speed_norm": speed_norm}
+    cycles = [{"subject": s, **key, "side": side} for s in subjects for side in ("left", "right")]
     group_rows = [{"subject": s, "group": (groups or {}).get(s)} for s in subjects]
     connection = view_builder.connect(
         _mean_curves=_means(people, n_cycles),
-        subject_summary=pa.Table.from_pylist(summary),
+        spatiotemporal=pa.Table.from_pylist(cycles),
+        trials=view_builder.table("trials", [view_builder.trial_row(subject=s) for s in subjects]),
         subjects=view_builder.table("subjects", group_rows),
         only=["gait_profile"],
     )

@@ -80,10 +80,17 @@ OF_LANDMARKS = ["gait_events", "gait_cycles", "cycle_curves", "spatiotemporal", 
 OF_LANDMARKS += ["trial_quality", "event_agreement", "gait_profile", "change"]
 
 
-@pytest.mark.parametrize("view", OF_LANDMARKS)
-def test_a_filter_on_one_subject_reaches_the_scan(view):
+WITH_PLATES = ["subject_summary", "joint_kinetics", "kinetic_curves"]
+
+
+@pytest.mark.parametrize(
+    ("view", "has_plates"), [*((v, False) for v in OF_LANDMARKS), *((v, True) for v in WITH_PLATES)]
+)
+def test_a_filter_on_one_subject_reaches_the_scan(view, has_plates):
     walk = walker.walk(gait.normal(), n_strides=2, rate_hz=50.0)
     tables = view_builder.together(*(view_builder.of_walk(walk, subject=f"S{i:02d}") for i in range(20)))
+    if has_plates:  # with platforms, the steps of the forces are more than empty tables
+        tables["force_plates"] = view_builder.table("force_plates", [])
     connection = view_builder.connect(**tables, only=[view, "joint_angles"])
     plan = connection.execute(f"EXPLAIN (ANALYZE, FORMAT json) SELECT * FROM {view} WHERE subject = 'S07'").fetchall()
     # Each window sorts at most both feet of the one trial; 20 subjects hold 20 times as many frames.

@@ -332,3 +332,25 @@ def test_what_was_pooled_is_said():
     ).to_dicts()[0]
     assert found["pooled"] == "2 sessions pooled: post, pre; condition free; mean of both sides"
     assert (found["n_cycles_a"], found["n_cycles_b"]) == (60, 60)
+
+
+def test_a_parameter_counts_the_cycles_that_have_it():
+    rows = [
+        {"subject": f"{g}{i}", "session": "", "condition": "free", "side": side, "walking_speed_m_s": 1 + i / 10,
+         "ankle_a2_w_kg": 3 + i / 5, "n_strides": 12, "walking_speed_m_s_n": 12, "ankle_a2_w_kg_n": 2}
+        for g in "ab" for i in range(3) for side in ("left", "right")
+    ]  # fmt: skip
+    profiles = [
+        {"subject": f"{g}{i}", "session": "", "side": side, "gvs_ankle_power_w_kg": 0.5 + i / 10, "n_cycles": 2}
+        for g in "ab" for i in range(3) for side in ("left", "right")
+    ]  # fmt: skip
+    subjects = [{"subject": f"{g}{i}", "group": g} for g in "ab" for i in range(3)]
+    tables = {"subject_summary": summary_table(rows), "kinetic_profile": pa.Table.from_pylist(profiles)}
+    with view_builder.connect(
+        **tables, subjects=view_builder.table("subjects", subjects), only=[*tables, "_excluded_trials"]
+    ) as connection:
+        names = ["walking_speed_m_s", "ankle_a2_w_kg", "gvs_ankle_power_w_kg"]
+        found = statistics.compare(FakeLake(connection), names, by="group")
+    counts = dict(found.select("parameter", "n_cycles_a").iter_rows())
+    assert counts == {"walking_speed_m_s": 72, "ankle_a2_w_kg": 12, "gvs_ankle_power_w_kg": 12}
+    assert found["mean_a"].to_list() == pytest.approx([1.1, 3.2, 0.6])
