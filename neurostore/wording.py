@@ -57,3 +57,11 @@ def rows_of(text: str) -> list[str]:
     """
     plain = text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n")
     return plain.split("\n") if plain else []
+
+
+def is_whole(text: str) -> bool:
+    """Whether a text is a whole number from 0, such as ``int`` takes: digits 0 to 9, at most 18 of them.
+
+    str.isdigit also takes ``²``, which no number is made of, and more digits than ``int`` reads.
+    """
+    return 0 < len(text) <= 18 and text.isascii() and text.isdigit()

@@ -16,6 +16,7 @@ import numpy as np
 
 from neurostore.arrays import Floats
 from neurostore.errors import InputError
+from neurostore.wording import is_whole
 
 from . import functions
 from .model import (
@@ -86,7 +87,7 @@ def _document(text: str, path: str) -> Element:
     except ET.ParseError as error:
         raise InputError(path, f"is not XML: {error}") from None
     version = root.get("Version", "")
-    if root.tag != "OpenSimDocument" or not version.isdigit():
+    if root.tag != "OpenSimDocument" or not is_whole(version):
         raise InputError(path, f"begins with <{root.tag} Version={version!r}>; expected <OpenSimDocument Version=...>")
     if int(version) < FIRST_VERSION:
         raise InputError(
@@ -143,16 +144,13 @@ class _Reader:
             twice = sorted({n for n in names if names.count(n) > 1})
             if twice:
                 self.problems.append(f"{what} {', '.join(twice)}: the name occurs more than once")
+        masses = self._masses()
         order: list[Joint] = []
         backward: set[str] = set()
         if not self.problems:
             order, backward = self._tree(bodies, [j for j, _ in parts])
         if self.problems:
             raise InputError(self.path, *self.problems)
-        masses = {
-            b.get("name", ""): float((b.findtext("mass") or "0").strip() or 0)
-            for b in self.element.findall("BodySet/objects/Body")
-        }
         return Model(
             self.element.get("name", ""),
             tuple(bodies),
@@ -164,6 +162,20 @@ class _Reader:
             masses,
             self.text,
         )
+
+    def _masses(self) -> dict[str, float]:
+        """Mass of each body, kg."""
+        found = {}
+        for element in self.element.findall("BodySet/objects/Body"):
+            name = element.get("name", "")
+            try:
+                (found[name],) = numbers(element, "mass", 1, (0.0,))
+            except ValueError as error:
+                self.problems.append(f"body {name}: {error}")
+                continue
+            if not 0 <= found[name] < np.inf:
+                self.problems.append(f"body {name}: its mass is {found[name]:g} kg; expected 0 or more")
+        return found
 
     def _joint_elements(self) -> list[Element]:
         found = list(self.element.findall("JointSet/objects/*"))

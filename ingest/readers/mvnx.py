@@ -7,6 +7,7 @@ identity, npose, tpose come first and are no motion.
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -42,8 +43,8 @@ def read(path: Path, options: ReadOptions) -> Recording:
         raise InputError(
             path, "an Xsens MVNX file without one frame of motion (frames of type normal); export it again"
         )
-    if not rate_hz > 0:
-        raise InputError(path, "its subject states no frameRate")
+    if not 0 < rate_hz < np.inf:
+        raise InputError(path, "its subject states no frameRate that is a number above 0")
     q = np.array(quaternions).reshape(n, j, 4)
     origins = np.array(positions).reshape(n, j, 3) * 1000.0
     notes = ["pelvis and hip angles are changes from the N-pose of the calibration"]
@@ -69,7 +70,8 @@ def _parse(path: Path) -> tuple[list[str], float, list[list[float]], list[list[f
         tag = element.tag.rpartition("}")[2]
         if event == "start":
             if tag == "subject":
-                rate = float(element.get("frameRate") or 0)
+                with suppress(ValueError):  # left at 0, which is refused
+                    rate = float(element.get("frameRate") or 0)
                 about = dict(element.attrib)
             continue
         if tag == "segment" and element.get("label"):

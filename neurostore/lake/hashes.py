@@ -23,6 +23,7 @@ from dataclasses import dataclass
 
 from neurostore import storage
 from neurostore.file_hash import Digest, digest_of
+from neurostore.wording import is_whole
 
 FOLDER = "_neurostore/hashes"
 RELEASES = "_neurostore/releases"
@@ -159,7 +160,7 @@ def _segments(root: str) -> list[str]:
 def _count_of(name: str) -> int:
     """How many files a segment lists: the number its name begins with."""
     number = name.split("-", 1)[0]
-    return int(number) if number.isdigit() else 0
+    return int(number) if is_whole(number) else 0
 
 
 def _write_segment(root: str, files: Mapping[str, Entry]) -> None:

@@ -13,6 +13,7 @@ from neurostore.errors import UsageError
 from neurostore.report.panels import PANELS, PLANES
 from neurostore.trial_key import key_text
 from neurostore.window.cohort import SIDES
+from neurostore.wording import is_whole
 
 if TYPE_CHECKING:
     from neurostore.trial_key import Key
@@ -36,7 +37,7 @@ def item_of(text: str) -> Item:
     parts = text.split("/")
     if len(parts) == 3:
         return parts[0], parts[1], parts[2], None, None
-    if len(parts) == 5 and parts[3] in SIDES and parts[4].isdigit():
+    if len(parts) == 5 and parts[3] in SIDES and is_whole(parts[4]):
         return parts[0], parts[1], parts[2], parts[3], int(parts[4])
     raise UsageError(f"{text!r} is no item; expected subject/session/trial or subject/session/trial/side/cycle")
 

@@ -12,6 +12,8 @@ import secrets
 from typing import Any
 from urllib.parse import parse_qs
 
+from neurostore.wording import is_whole
+
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -103,7 +105,7 @@ def _wrong_body(headers: dict[str, str]) -> tuple[int, str] | None:
     if headers.get("content-type", "").partition(";")[0].strip() != "application/json":
         return 415, "the body must be application/json"
     length = headers.get("content-length", "")
-    if not length.isdigit():
+    if not is_whole(length):
         return 411, "the header Content-Length is missing"
     return (413, f"the body is larger than {MOST_BYTES} bytes") if int(length) > MOST_BYTES else None
 

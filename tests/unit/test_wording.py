@@ -9,7 +9,7 @@ import pytest
 
 from neurostore.file_hash import sha256_of, sha256_of_all
 from neurostore.trial_key import key_text
-from neurostore.wording import and_more, listed
+from neurostore.wording import and_more, is_whole, listed
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,9 @@ def test_the_hash_of_files_is_over_the_hash_of_each_in_order(tmp_path: Path) -> 
     assert sha256_of(a) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     both = hashlib.sha256(hashlib.sha256(b"abc").digest() + hashlib.sha256(b"").digest()).hexdigest()
     assert sha256_of_all([a, b]) == both != sha256_of_all([b, a])
+
+
+@pytest.mark.parametrize("text", ["", "²", "٣", "-1", "1.5", " 1", "9" * 5000])
+def test_what_int_would_not_take_or_read_otherwise_is_no_whole_number(text: str) -> None:
+    assert not is_whole(text)
+    assert is_whole("0040600")

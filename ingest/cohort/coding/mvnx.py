@@ -9,6 +9,7 @@ from pathlib import Path
 from neurostore.errors import InputError
 from neurostore.ingest.cohort.coding.labels import Masks
 from neurostore.ingest.cohort.coding.study import Coder
+from neurostore.wording import is_whole
 
 _DAY_MS = 86_400_000
 _TAG = re.compile(r"<(?P<slash>/?)(?P<tag>[\w:.-]+)(?P<rest>[^<>]*)>(?P<text>[^<]*)")
@@ -74,7 +75,7 @@ def _tag(found: re.Match[str], coder: Coder, masks: Masks, subject: str) -> str:
 def _value(tag: str, name: str, value: str, coder: Coder, masks: Masks, subject: str) -> str:
     if tag == "subject" and name == "label":
         return masks.mask(value)
-    if name == "recDateMSecsSinceEpoch" and value.lstrip("-").isdigit():
+    if name == "recDateMSecsSinceEpoch" and is_whole(value.removeprefix("-")):
         coder.n_dates += 1
         return str(int(value) + coder.days(subject) * _DAY_MS)
     if "date" in name.lower():

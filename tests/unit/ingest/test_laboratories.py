@@ -325,6 +325,14 @@ def test_what_nobody_reads_is_named_as_what_it_is(tmp_path: Path, name: str, con
             read(folder / name)
 
 
+@pytest.mark.parametrize("rate", ["", "fast", "0", "-60", "nan", "inf"])
+def test_a_rate_that_is_none_is_named(tmp_path: Path, rate: str) -> None:
+    path = mvnx(tmp_path / "w.mvnx", 8)
+    path.write_text(path.read_text().replace('frameRate="50"', f'frameRate="{rate}"'))
+    with pytest.raises(InputError, match="no frameRate that is a number above 0"):
+        read(path)
+
+
 def test_raw_data_beside_their_export_are_no_lost_capture(tmp_path: Path) -> None:
     folder = tmp_path / "cohort" / "S01"
     folder.mkdir(parents=True)

@@ -69,6 +69,9 @@ def test_simm_spline_by_its_definition():
         ("<socket_parent>/bodyset/b3<", "<socket_parent>/bodyset/c4<", "closes a loop"),
         ("OpenSimDocument", "Document", "expected <OpenSimDocument"),
         ("</Model>", "", "is not XML"),
+        ('Version="40600"', 'Version="4060²"', "expected <OpenSimDocument"),
+        ('<Body name="b1">', '<Body name="b1"><mass>1,5</mass>', "body b1: <mass> holds '1,5'"),
+        ('<Body name="b1">', '<Body name="b1"><mass>-2</mass>', "its mass is -2 kg"),
     ],
 )
 def test_what_would_move_otherwise_is_refused_by_name(old, new, said):
