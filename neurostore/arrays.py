@@ -1,11 +1,12 @@
-"""Types of NumPy arrays by what they hold, for annotations.
+"""Types of NumPy arrays by what they hold, for annotations, and the array of a file that anybody may have written.
 
 Shapes and units are stated in docstrings; these names say only the kind of number, of any size: ``Floats`` is float32 or float64.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -17,3 +18,23 @@ Bools = npt.NDArray[np.bool_]
 Pixels = npt.NDArray[np.uint8]
 #: Of any kind: text, objects, records, or whatever a caller gave.
 Array = npt.NDArray[Any]
+
+
+def read_array(file: Path | BinaryIO) -> Array:
+    """The array of a ``.npy`` file; pickled objects are not read.
+
+    Raises
+    ------
+    ValueError : the file holds no array. NumPy reads the header as Python and raises errors of many kinds.
+    OSError : it cannot be read at all. MemoryError : it holds, or says that it holds, more than fits.
+    """
+    try:
+        values = np.load(file, allow_pickle=False)
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:
+        raise ValueError(str(error)) from None
+    if not isinstance(values, np.ndarray):
+        values.close()
+        raise ValueError("it is an archive of arrays (.npz)")
+    return values

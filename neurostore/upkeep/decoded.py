@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from neurostore.arrays import read_array
 from neurostore.upkeep.traces import Answer, Traces, is_key_column
 
 _NUMPY = b"\x93NUMPY"
@@ -93,8 +94,8 @@ def is_array_file(head: bytes) -> bool:
 def in_array_file(file: BinaryIO, traces: Traces) -> Answer:
     """Whether a .npy holds the person; ``may hold`` where it has pickled objects."""
     try:
-        values: Any = np.load(file, allow_pickle=False)
-    except ValueError:
+        values = read_array(file)
+    except (ValueError, MemoryError):
         file.seek(0)
         return worst(["may hold", traces.in_binary(file.read())])
     return _in_values(values, traces)

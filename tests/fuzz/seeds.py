@@ -38,6 +38,7 @@ from tests.builders import (
     trc_files,
 )
 from tests.builders.tiny_bvh import bvh_text
+from tests.fuzz import strangers as stranger_files
 from tests.shared_data import SHARED
 
 
@@ -108,11 +109,18 @@ def plates(folder: Path) -> list[Seed]:
     """C3D files with platforms and EMG: their parameters and samples are most of what is mutated."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = [plate_files.write(folder / f"type_{type_}.c3d", 12, type_) for type_ in (1, 2, 4)]
+    return [Seed(path, (path,), ReadOptions(), is_binary=True) for path in paths]
+
+
+def laboratories(folder: Path) -> list[Seed]:
+    """The first frames of real files with platforms, EMG, events and outputs of a model."""
+    folder.mkdir(parents=True, exist_ok=True)
+    seeds = []
     for real in sorted((SHARED / "labs").rglob("*walk*.c3d")):
         path = folder / f"{real.parent.name}_{real.name}"
         path.write_bytes(_few_frames(real.read_bytes(), 12))
-        paths.append(path)
-    return [Seed(path, (path,), ReadOptions(), is_binary=True) for path in paths]
+        seeds.append(Seed(path, (path,), ReadOptions(), is_binary=True))
+    return seeds
 
 
 def _few_frames(content: bytes, n_frames: int) -> bytes:
@@ -260,7 +268,14 @@ def video(folder: Path) -> list[Seed]:
     return [Seed(path, (path,), ReadOptions(), is_binary=True, kind="video") for path in made]
 
 
+def strangers(folder: Path) -> list[Seed]:
+    """What is decoded when a person is searched for."""
+    paths = stranger_files.write(folder)
+    return [Seed(p, (p,), ReadOptions(), is_binary=True, kind="document", take=stranger_files.take) for p in paths]
+
+
 FORMATS: dict[str, Callable[[Path], list[Seed]]] = {
-    "bvh": bvh, "amc": amc, "c3d": c3d, "plates": plates, "trc": trc, "mot": mot, "neuropose": neuropose, "motion_bids": motion_bids,
+    "bvh": bvh, "amc": amc, "c3d": c3d, "plates": plates, "laboratories": laboratories, "trc": trc, "mot": mot, "neuropose": neuropose, "motion_bids": motion_bids,
     "poses_file": poses_file, "cohort": cohort, "video": video, "segments": segments, "points": points, "tables": tables, "model": model,
+    "strangers": strangers,
 }  # fmt: skip

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from neurostore.arrays import read_array
 from neurostore.errors import InputError
 from neurostore.ingest.cohort.coding import dates
 from neurostore.ingest.cohort.coding.labels import Masks
@@ -244,10 +245,10 @@ def motion_tsv(path: Path, coder: Coder, subject: str) -> bytes:
 def array(path: Path, coder: Coder, subject: str) -> bytes:
     """A NumPy array of numbers, written anew: its header says nothing else."""
     try:
-        values = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        values = read_array(path)
+    except (OSError, ValueError) as error:
         raise InputError(path, f"is not an array of numbers: {error}") from None
-    if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiub":
+    if values.dtype.kind not in "fiub":
         raise InputError(path, "is an array of something else than numbers; it cannot be coded")
     buffer = io.BytesIO()
     np.save(buffer, values)

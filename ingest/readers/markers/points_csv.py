@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from neurostore import skeleton as skeletons
-from neurostore.arrays import Floats
+from neurostore.arrays import Floats, read_array
 from neurostore.errors import InputError
 from neurostore.ingest.readers.c3d.outputs import source_angles
 from neurostore.ingest.readers.c3d.parameters import Parameters
@@ -264,8 +264,8 @@ def _freemocap(path: Path, raw: bytes, options: ReadOptions) -> _Points:
 
 def _array(path: Path, options: ReadOptions) -> _Points:
     try:
-        values = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        values = read_array(path)
+    except (OSError, ValueError) as error:
         raise InputError(path, f"is not an array of numbers: {error}") from None
     joints = skeletons.load("blazepose_33").source_names
     if values.ndim != 3 or values.shape[2] != 3 or values.shape[1] < len(joints) or values.dtype.kind != "f":

@@ -87,3 +87,16 @@ def test_the_tables_and_views_of_a_database_are_read(tmp_path):
         "views": "holds",
     }
     assert (tmp_path / "tables").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "header",
+    [b"{'descr': '<f8', (", b"{'descr': '<f8', 'fortran_order': False, 'shape': (900000000000,)}\n", b"\x00" * 40],
+)
+def test_an_array_whose_header_is_none_is_named_and_stops_nothing(tmp_path, header):
+    path = tmp_path / "odd.npy"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
+    traces = Traces("S2", names=frozenset({"Annegret"}))
+    assert search(path, traces) == "may hold"
+    path.write_bytes(path.read_bytes() + b" Annegret ")
+    assert search(path, traces) == "holds"

@@ -114,3 +114,11 @@ def test_another_csv_is_named_by_its_first_words(tmp_path: Path) -> None:
     path.write_bytes(b"a" * 59 + "é,1\n".encode())  # the cut at 60 bytes is inside a letter
     with pytest.raises(InputError, match="it begins 'aaa"):
         read(path)
+
+
+def test_an_array_with_a_header_that_is_no_python_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "mediapipe_body_3d_xyz.npy"
+    header = b"{'descr': '<f8', ("
+    path.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
+    with pytest.raises(InputError, match="is not an array of numbers"):
+        read(path, ReadOptions(rate_hz=30.0))
