@@ -95,9 +95,10 @@ def _parquet(path: Path) -> tuple[Any, pa.Table]:
             text = (found.metadata or {}).get(HEADER.encode())
             wanted = [*COLUMNS, *(["confidence"] if "confidence" in found.names else [])]
             table = file.read(columns=wanted)
+        table.validate(full=True)
     except OSError as error:
         raise InputError(path, f"cannot be read: {error.strerror or error}") from None
-    except pa.ArrowException as error:
+    except (pa.ArrowException, UnicodeDecodeError) as error:
         raise InputError(path, f"is not Parquet, or breaks off: {str(error)[:120]}") from None
     if text is None:
         raise InputError(

@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from neurostore import skeleton
@@ -118,6 +120,19 @@ def test_wrong_files_are_refused_by_what_is_wrong(tmp_path: Path, name: str, end
     header, rows, said = WRONG[name]
     with pytest.raises(InputError, match=said):
         read(write(tmp_path / f"w.poses.{ending}", header, rows))
+
+
+def test_names_that_are_no_utf8_are_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "walk.poses.parquet", HEADER, columns(MADE[:4, :1] / 1000, JOINTS))
+    table, content = pq.read_table(path), path.read_bytes()
+    path.write_bytes(content.replace(b"confidence", b"\xe4onfidence"))
+    with pytest.raises(InputError, match="is not Parquet, or breaks off"):
+        read(path)
+    joints = pa.array([b"\xe4" + name.encode() for name in table["joint"].to_pylist()], pa.binary())
+    joints = pa.Array.from_buffers(pa.string(), len(table), joints.buffers())
+    pq.write_table(table.set_column(table.column_names.index("joint"), "joint", joints), path)
+    with pytest.raises(InputError, match="is not Parquet, or breaks off: Invalid UTF8"):
+        read(path)
 
 
 def test_a_video_takes_the_poses_beside_it_and_is_named_without_them(tmp_path: Path) -> None:
