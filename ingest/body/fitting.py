@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 import numpy as np
 
@@ -14,11 +15,11 @@ from neurostore.ingest.geometry.rotations import from_matrix, to_matrix
 from neurostore.ingest.landmarks import Landmarks
 from neurostore.ingest.recording import Calibration, Step
 
-from .forward import forward, marker_places
+from .forward import forward, marker_places, markers_of, places_on
 from .inverse import Fit, fit
 from .model import Model
-from .person import CENTRES, NAME, SEGMENTS, VERSION, person
-from .scaling import HIGHEST, LOWEST, scale_model
+from .person import CENTRES, NAME, SEGMENTS, VERSION, person, scaled, with_document
+from .scaling import HIGHEST, LOWEST
 from .smoothing import smooth
 from .targets import Targets, prepare
 
@@ -29,6 +30,8 @@ KNOWN_TURN, LINE_TURN = 0.01, 0.0004
 #: of a pelvis of two hips alone
 UPRIGHT = 1.0
 SMOOTH_HZ = 10.0
+#: steps of the fit below this, in radians or metres, are the last: the rest is about its square
+SETTLED = 3e-4
 #: gaps the smoother may bridge, seconds
 BRIDGED_S = 0.5
 _LEAST_POINTS = 6
@@ -115,10 +118,11 @@ def fit_body(
     factors, guessed = _factors(measured)
     looked = {n: t[some] for n, (t, _) in turns.items()}
     knees = _knee_frames(looked)
-    places = _places(scale_model(person(), factors, child_turns=knees), {n: p[some] for n, p in points.items()}, looked)
-    model = scale_model(person(), factors, places, mass_kg, f"{NAME}_scaled", knees)
+    model, start = _registered(scaled(factors, knees), {n: p[some] for n, p in points.items()}, looked)
+    model = with_document(model, factors, knees, mass_kg)
     targets = _targets(landmarks, rows, points, turns, weights or {})
-    found = fit(model, targets)
+    nearest = np.clip(np.searchsorted(some, np.arange(len(rows))), 0, len(some) - 1)
+    found = fit(model, targets, start=start[nearest], tolerance=SETTLED)
     values, is_known = found.filled, np.isfinite(found.values)
     smooth_hz = settings.smooth_hz
     if smooth_hz is None:
@@ -230,11 +234,7 @@ def _factors(measured: dict[str, float]) -> tuple[dict[str, Floats], list[str]]:
     if zero:
         raise InputError("body fit", f"the length of {', '.join(zero)} is zero: two landmarks are the same point")
     model = person()
-    default = dict(
-        zip(
-            [m.name for m in model.markers], marker_places(model, np.zeros((1, len(model.coordinates))))[0], strict=True
-        )
-    )
+    default = _default_places()
     middle = {n: (default[f"left_{n}"] + default[f"right_{n}"]) / 2 for n in ("hip", "shoulder")}
     factors: dict[str, Floats] = {}
     for name, value in measured.items():
@@ -259,6 +259,14 @@ def _factors(measured: dict[str, float]) -> tuple[dict[str, Floats], list[str]]:
     return {**factors, **{b: np.full(3, typical) for b in guessed}}, guessed
 
 
+@cache
+def _default_places() -> dict[str, Floats]:
+    """Markers (3,) of the unscaled model in its default pose, in metres."""
+    model = person()
+    places = marker_places(model, np.zeros((1, len(model.coordinates))))[0]
+    return dict(zip([m.name for m in model.markers], places, strict=True))
+
+
 def _knee_frames(turns: Mapping[str, Floats]) -> dict[str, Floats]:
     """Knee -> rotation (3, 3) of its frame in the shank: the mean adduction and rotation of this person's knee.
 
@@ -281,26 +289,21 @@ def _knee_frames(turns: Mapping[str, Floats]) -> dict[str, Floats]:
     return found
 
 
-def _places(model: Model, points: dict[str, Floats], turns: Mapping[str, Floats]) -> dict[str, Floats]:
-    """Where the skin points are on this person, in metres: their median place in their segment's frame.
+def _registered(model: Model, points: dict[str, Floats], turns: Mapping[str, Floats]) -> tuple[Model, Floats]:
+    """The model with its skin points where this person has them, and the poses (T, Q) that they were seen in.
 
-    The first fit leans on the joint centres and on the segments' axes as landmarks state them; the second one on the
-    registered points too.
+    A point is at its median place in its segment's frame. The first fit leans on the joint centres and on the segments'
+    axes as landmarks state them; the second one on the registered points too.
     """
-    places: dict[str, Floats] = {}
+    start = None
+    own = {m.name: m for m in model.markers}
+    bodies = list(dict.fromkeys(own[n].body for n in points))
     for weight in (0.001, 0.3):
-        first = fit(
-            model,
-            Targets(
-                points,
-                {n: 1.0 if n in CENTRES else weight for n in points},
-                turns,
-                dict.fromkeys(turns, KNOWN_TURN),
-            ),
-        )
-        own = {m.name: m for m in model.markers}
-        bodies = list(dict.fromkeys(own[n].body for n in points))
-        r, p = forward(model, first.filled, bodies)
+        weights = {n: 1.0 if n in CENTRES else weight for n in points}
+        targets = Targets(points, weights, turns, dict.fromkeys(turns, KNOWN_TURN))
+        start = fit(model, targets, start=start, tolerance=SETTLED).filled
+        r, p = forward(model, start, bodies)
+        places = {}
         for name, at in points.items():
             if name in CENTRES:
                 continue
@@ -312,7 +315,8 @@ def _places(model: Model, points: dict[str, Floats], turns: Mapping[str, Floats]
         model = replace(
             model, markers=tuple(replace(m, location=places.get(m.name, m.location)) for m in model.markers)
         )
-    return places
+    assert start is not None
+    return model, start
 
 
 def _misses(points: Mapping[str, Floats], n: int) -> bool:
@@ -347,13 +351,15 @@ def _result(
         coordinates[c.name] = np.where(is_known[:, i], column, np.nan)
     names = [n for n in landmarks.segments if n.removesuffix("_line").removesuffix("_neutral") in SEGMENTS]
     bodies = [n.removesuffix("_line").removesuffix("_neutral") for n in names]
-    matrices, _ = forward(model, values, bodies)
+    marked = markers_of(model, list(points))
+    every = list(dict.fromkeys([*bodies, *(m.body for m in marked)]))
+    matrices, origins = forward(model, values, every)
     rotations = {}
-    for k, (name, body) in enumerate(zip(names, bodies, strict=True)):
-        q = from_matrix(matrices[:, k])
+    for name, body in zip(names, bodies, strict=True):
+        q = from_matrix(matrices[:, every.index(body)])
         q[~_chain_known(model, body, is_known, name.endswith("_line"))] = np.nan
         rotations[name] = q
-    marks = marker_places(model, values, list(points))
+    marks = places_on(marked, every, matrices, origins)
     miss = 1000 * np.linalg.norm(marks - np.stack(list(points.values()), axis=1), axis=2)
     seen = np.isfinite(miss)
     n_seen = seen.sum(axis=1)

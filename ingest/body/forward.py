@@ -34,6 +34,8 @@ def forward(model: Model, values: Floats, bodies: Sequence[str] | None = None) -
         node, place = tree.body_node[body], tree.body_place[body]
         if node < 0:
             rotations[:, k], origins[:, k] = place.rotation, place.origin
+        elif place.is_identity:
+            rotations[:, k], origins[:, k] = r[:, node], p[:, node]
         else:
             rotations[:, k] = r[:, node] @ place.rotation
             origins[:, k] = p[:, node] + r[:, node] @ place.origin
@@ -44,20 +46,25 @@ def marker_places(model: Model, values: Floats, names: Sequence[str] | None = No
     """Markers (T, M, 3) in metres at the coordinates (T, Q); all of the model's by default."""
     chosen = markers_of(model, [m.name for m in model.markers] if names is None else names)
     bodies = tuple(dict.fromkeys(m.body for m in chosen if m.body != GROUND))
-    r, p = forward(model, values, bodies)
+    return places_on(chosen, bodies, *forward(model, values, bodies))
+
+
+def places_on(chosen: Sequence[Marker], bodies: Sequence[str], r: Floats, p: Floats) -> Floats:
+    """Markers (T, M, 3) in metres on bodies that are placed by r (T, n, 3, 3) and p (T, n, 3)."""
     out = np.empty((len(p), len(chosen), 3))
     for k, marker in enumerate(chosen):
         if marker.body == GROUND:
             out[:, k] = marker.location
         else:
-            b = bodies.index(marker.body)
+            b = list(bodies).index(marker.body)
             out[:, k] = p[:, b] + r[:, b] @ marker.location
     return out
 
 
 def unlocked(model: Model) -> Model:
-    """The model with every coordinate free to take a value."""
-    """The model with every coordinate moved to the given value."""
+    """The model with every coordinate free to take a value; the same object where none is held."""
+    if not any(c.is_locked or c.prescribed is not None for c in model.coordinates):
+        return model
     return replace(model, coordinates=tuple(replace(c, is_locked=False, prescribed=None) for c in model.coordinates))
 
 

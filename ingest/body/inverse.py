@@ -17,10 +17,9 @@ from . import fit_kernels, kernels
 from .forward import unlocked
 from .functions import ITSELF
 from .model import Model
-from .targets import Prepared, Targets, prepare
+from .targets import TOLERANCE, Prepared, Targets, prepare
 from .tree import Tree, build_tree
 
-TOLERANCE = 1e-5
 MAX_STEPS = 60
 #: mean distance below which a frame is as good as it gets, m
 SETTLED_M = 0.001
@@ -58,19 +57,27 @@ class Fit:
         return np.sqrt(np.divide(total, n, out=np.full(len(n), np.nan), where=n > 0))
 
 
-def fit(model: Model, targets: Targets, time_s: Floats | None = None, start: Floats | None = None) -> Fit:
+def fit(
+    model: Model,
+    targets: Targets,
+    time_s: Floats | None = None,
+    start: Floats | None = None,
+    tolerance: float = TOLERANCE,
+) -> Fit:
     """Coordinates that bring the model's markers and bodies nearest to their targets, frame by frame.
 
     Parameters
     ----------
     time_s : (T,) for prescribed coordinates; needed only where the model has some.
-    start : (Q,) first guess; the default pose and a few turned ones are tried without.
+    start : (T, Q) guesses, of which the first frame fitted takes its own; the default pose and a few turned ones are
+        tried without.
+    tolerance : see :func:`~.targets.prepare`.
 
     Raises
     ------
     UsageError : a target that the model does not have, arrays of different lengths, a negative weight.
     """
-    prepared = prepare(model, targets, time_s)
+    prepared = prepare(model, targets, time_s, tolerance)
     tree = prepared.tree
     q, distances, _, steps = _solve_all(prepared, start)
     whole = build_tree(unlocked(model)) if model.couplers else tree
@@ -112,7 +119,7 @@ def solve_from(prepared: Prepared, start: Floats, max_steps: int = MAX_STEPS) ->
         (prepared.turn_node, prepared.turn_local),
         prepared.to,
         prepared.turn_weight,
-        TOLERANCE,
+        prepared.tolerance,
         max_steps,
         distances,
         cost,
@@ -125,7 +132,7 @@ def _solve_all(prepared: Prepared, start: Floats | None) -> tuple[Floats, Floats
     """Begin at the frame that sees most, go on to both ends, and look again at frames that stand out."""
     n_seen = (prepared.weight > 0).sum(axis=1) + (prepared.turn_weight > 0).sum(axis=1)
     first = int(np.argmax(n_seen))
-    begin = _begin(prepared, first) if start is None else np.asarray(start, dtype=float)
+    begin = _begin(prepared, first) if start is None else start[first]
     result: list[Array] = list(solve_from(prepared.of(slice(first, None)), begin))
     if first:
         back = solve_from(prepared.of(np.arange(first - 1, -1, -1)), result[0][0])

@@ -35,6 +35,11 @@ class Placement:
         """The inverse transformation."""
         return Placement(self.rotation.T, -self.rotation.T @ self.origin)
 
+    @property
+    def is_identity(self) -> bool:
+        """Whether it changes nothing."""
+        return not self.origin.any() and bool((self.rotation == np.eye(3)).all())
+
     @classmethod
     def identity(cls) -> Placement:
         """The placement that changes nothing."""

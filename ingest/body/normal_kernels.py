@@ -88,10 +88,18 @@ def _gather_turns(r, turns, to, weight, inertia, force):
         w, b = weight[k], node[k]
         if w == 0.0 or b < 0:
             continue
-        left = to[k] @ (r[b] @ local[k]).T
-        x, y, z = left[2, 1] - left[1, 2], left[0, 2] - left[2, 0], left[1, 0] - left[0, 1]
+        # to @ (r @ local).T, entry by entry: products of small arrays allocate
+        trace, x, y, z = 0.0, 0.0, 0.0, 0.0
+        for j in range(3):
+            u = r[b, 0, 0] * local[k, 0, j] + r[b, 0, 1] * local[k, 1, j] + r[b, 0, 2] * local[k, 2, j]
+            v = r[b, 1, 0] * local[k, 0, j] + r[b, 1, 1] * local[k, 1, j] + r[b, 1, 2] * local[k, 2, j]
+            s = r[b, 2, 0] * local[k, 0, j] + r[b, 2, 1] * local[k, 1, j] + r[b, 2, 2] * local[k, 2, j]
+            trace += to[k, 0, j] * u + to[k, 1, j] * v + to[k, 2, j] * s
+            x += to[k, 2, j] * v - to[k, 1, j] * s
+            y += to[k, 0, j] * s - to[k, 2, j] * u
+            z += to[k, 1, j] * u - to[k, 0, j] * v
         sine = 0.5 * math.sqrt(x * x + y * y + z * z)
-        cosine = 0.5 * (left[0, 0] + left[1, 1] + left[2, 2] - 1.0)
+        cosine = 0.5 * (trace - 1.0)
         angle = math.atan2(sine, cosine)
         scale = 0.5 if sine < 1e-9 else 0.5 * angle / sine
         cost += w * angle * angle

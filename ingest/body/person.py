@@ -13,17 +13,23 @@ that tilt and list mean the same in whatever direction a person walks (docs/deci
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
 import numpy as np
 
-from .model import Model
+from neurostore.arrays import Floats
+
+from .model import GROUND, Model, Placement
 from .osim import parse_model
+from .scaling import checked_factors
+from .sockets import body_fixed_angles
 
 NAME = "neurostore_person"
-VERSION = 2
+VERSION = 3
 MASS_KG = 73.0
 #: half the distance of the hip centres, and mid-ASIS over the middle of the hips (Harrington 2007), metres
 _HIP_Z, _ASIS_X, _ASIS_Y, _ASIS_Z = 0.0865, 0.0459, 0.0829, 0.12
@@ -116,23 +122,76 @@ def person() -> Model:
     return parse_model(document(), f"{NAME} (built in)")
 
 
-def document() -> str:
-    """The ``.osim`` document of the unscaled model."""
-    bodies = [_body(name, *_SEGMENTS[name]) for name in ("pelvis", "trunk", "head")]
-    joints = [_root()] + [_joint(name, a, b, at, turns) for name, a, b, at, turns in _JOINTS]
-    markers = [_marker(n, body, at) for body, points in _POINTS.items() for n, at in points.items()]
+def scaled(factors: Mapping[str, Floats], child_turns: Mapping[str, Floats] | None = None) -> Model:
+    """The model with each body scaled, without its document: for the fits that register a person's points.
+
+    Parameters
+    ----------
+    factors : body -> (3,), of every body. child_turns : joint -> rotation (3, 3) of its frame in its child body.
+
+    Raises
+    ------
+    InputError : a factor outside 0.5 to 2, or no number.
+    """
+    model = person()
+    by_body = checked_factors(model, factors) | {GROUND: np.ones(3)}
+    turns = child_turns or {}
+    joints = tuple(
+        replace(
+            j,
+            parent_frame=Placement(j.parent_frame.rotation, j.parent_frame.origin * by_body[j.parent]),
+            child_frame=Placement(turns.get(j.name, j.child_frame.rotation), j.child_frame.origin * by_body[j.child]),
+        )
+        for j in model.joints
+    )
+    markers = tuple(replace(m, location=m.location * by_body[m.body]) for m in model.markers)
+    return replace(model, joints=joints, markers=markers, text="")
+
+
+def with_document(
+    model: Model, factors: Mapping[str, Floats], child_turns: Mapping[str, Floats], mass_kg: float | None
+) -> Model:
+    """A scaled model, its markers where they are now, with its document and its masses."""
+    mass_kg = MASS_KG if mass_kg is None else mass_kg
+    places = {m.name: m.location for m in model.markers}
+    name = f"{NAME}_scaled"
+    masses = {b: share * mass_kg / MASS_KG for b, share in person().masses_kg.items()}
+    return replace(model, name=name, masses_kg=masses, text=document(name, mass_kg, factors, child_turns, places))
+
+
+def document(
+    name: str = NAME,
+    mass_kg: float = MASS_KG,
+    factors: Mapping[str, Floats] | None = None,
+    child_turns: Mapping[str, Floats] | None = None,
+    places: Mapping[str, Floats] | None = None,
+) -> str:
+    """The ``.osim`` document: of the unscaled model, or scaled by factors, with markers at places in their bodies."""
+    sizes, turns, places = dict(factors or {}), child_turns or {}, places or {}
+    one = np.ones(3)
+
+    def marker(marker_name: str, body: str, at: tuple[float, ...]) -> str:
+        return _marker(marker_name, body, places.get(marker_name, np.array(at) * sizes.get(body, one)))
+
+    bodies = [_body(n, mass_kg, sizes.get(n, one), *_SEGMENTS[n]) for n in ("pelvis", "trunk", "head")]
+    joints = [_root()]
+    joints += [_joint(n, a, b, np.array(at) * sizes.get(a, one), axes) for n, a, b, at, axes in _JOINTS]
+    markers = [marker(n, body, at) for body, points in _POINTS.items() for n, at in points.items()]
     for side in ("right", "left"):
-        bodies += [_body(f"{side}_{n}", *_SEGMENTS[n]) for n in ("thigh", "shank", "foot", "upper_arm", "forearm")]
-        for name, parent, child, at, turns in _SIDE_JOINTS:
+        for n in ("thigh", "shank", "foot", "upper_arm", "forearm"):
+            bodies.append(_body(f"{side}_{n}", mass_kg, sizes.get(f"{side}_{n}", one), *_SEGMENTS[n]))
+        for joint, parent, child, at, axes in _SIDE_JOINTS:
             above = parent if parent in ("pelvis", "trunk") else f"{side}_{parent}"
-            own = tuple((f"{n}_{side[0]}", _mirrored_axis(axis, side), low, high) for n, axis, low, high in turns)
-            joints.append(_joint(f"{name}_{side[0]}", above, f"{side}_{child}", _mirrored(at, side), own))
+            own = tuple((f"{n}_{side[0]}", _mirrored_axis(axis, side), low, high) for n, axis, low, high in axes)
+            place = np.array(_mirrored(at, side)) * sizes.get(above, one)
+            known_as = f"{joint}_{side[0]}"
+            joints.append(_joint(known_as, above, f"{side}_{child}", place, own, turns.get(known_as)))
         for body, points in _SIDE_POINTS.items():
             of = body if body in ("pelvis", "trunk") else f"{side}_{body}"
-            markers += [_marker(f"{side}_{n}", of, _mirrored(at, side)) for n, at in points.items()]
+            markers += [marker(f"{side}_{n}", of, _mirrored(at, side)) for n, at in points.items()]
     return (
         '<?xml version="1.0" encoding="UTF-8" ?>\n<OpenSimDocument Version="40600">\n'
-        f'<Model name="{NAME}">\n<credits>Neurostore, version {VERSION}. Sources: de Leva 1996; Harrington et al. 2007; '
+        f'<Model name="{name}">\n<credits>Neurostore, version {VERSION}. Sources: de Leva 1996; Harrington et al. 2007; '
         "Reed et al. 1999; Inman 1976.</credits>\n<length_units>meters</length_units>\n<force_units>N</force_units>\n"
         f'<BodySet name="bodyset"><objects>\n{"".join(bodies)}</objects></BodySet>\n'
         f'<JointSet name="jointset"><objects>\n{"".join(joints)}</objects></JointSet>\n'
@@ -150,21 +209,31 @@ def _mirrored_axis(axis: tuple[float, ...], side: str) -> tuple[float, ...]:
     return axis if side == "right" else (-axis[0], -axis[1], axis[2])
 
 
-def _words(values: tuple[float, ...]) -> str:
-    return " ".join(f"{float(v):.9g}" for v in values)
+def _words(values: Iterable[float]) -> str:
+    return " ".join(f"{float(v):.12g}" for v in values)
 
 
-def _body(name: str, share: float, length: float, centre: tuple[float, ...], radii: tuple[float, ...]) -> str:
-    mass = share * MASS_KG
-    inertia = [mass * (r * length) ** 2 for r in radii]
+def _body(
+    name: str,
+    mass_kg: float,
+    factor: Floats,
+    share: float,
+    length: float,
+    centre: tuple[float, ...],
+    radii: tuple[float, ...],
+) -> str:
+    mass, mean = share * mass_kg, float(np.cbrt(factor.prod()))
+    inertia = [mass * (r * length * mean) ** 2 for r in radii]
     return (
-        f"<Body name={quoteattr(name)}><mass>{mass:.6g}</mass>"
-        f"<mass_center>{_words(tuple(c * length for c in centre))}</mass_center>"
+        f"<Body name={quoteattr(name)}><mass>{mass:.9g}</mass>"
+        f"<mass_center>{_words(c * length * f for c, f in zip(centre, factor, strict=True))}</mass_center>"
         f"<inertia>{_words((*inertia, 0.0, 0.0, 0.0))}</inertia></Body>\n"
     )
 
 
-def _joint(name: str, parent: str, child: str, at: tuple[float, ...], turns: tuple[Any, ...]) -> str:
+def _joint(
+    name: str, parent: str, child: str, at: Floats, turns: tuple[Any, ...], child_turn: Floats | None = None
+) -> str:
     names = [n for n, *_ in turns]
     axes = [(f"rotation{k + 1}", *t[:2]) for k, t in enumerate(turns)]
     free = [a for a in (_X, _Y, _Z) if all(abs(np.dot(a, t[1])) < 0.99 for t in turns)]
@@ -172,7 +241,7 @@ def _joint(name: str, parent: str, child: str, at: tuple[float, ...], turns: tup
     axes += [(f"translation{k + 1}", "", axis) for k, axis in enumerate((_X, _Y, _Z))]
     coordinates = "".join(_coordinate(n, np.radians(low), np.radians(high)) for n, _, low, high in turns)
     assert len(names) == len(set(names))
-    return _custom(name, parent, child, at, coordinates, axes)
+    return _custom(name, parent, child, at, coordinates, axes, child_turn)
 
 
 def _root() -> str:
@@ -182,7 +251,7 @@ def _root() -> str:
     axes += [(f"translation{k + 1}", n, a) for k, (n, a) in enumerate(moves)]
     coordinates = "".join(_coordinate(n, -10.0, 10.0, False) for n, _ in turns)
     coordinates += "".join(_coordinate(n, -1000.0, 1000.0, False) for n, _ in moves)
-    return _custom("ground_pelvis", "ground", "pelvis", (0.0, 0.0, 0.0), coordinates, axes)
+    return _custom("ground_pelvis", "ground", "pelvis", np.zeros(3), coordinates, axes)
 
 
 def _coordinate(name: str, low: float, high: float, is_clamped: bool = True) -> str:
@@ -193,15 +262,24 @@ def _coordinate(name: str, low: float, high: float, is_clamped: bool = True) -> 
     )
 
 
-def _custom(name: str, parent: str, child: str, at: tuple[float, ...], coordinates: str, axes: list[Any]) -> str:
+def _custom(
+    name: str,
+    parent: str,
+    child: str,
+    at: Floats,
+    coordinates: str,
+    axes: list[Any],
+    child_turn: Floats | None = None,
+) -> str:
+    still = np.zeros(3)
     ends = [
-        (parent, "/ground" if parent == "ground" else f"/bodyset/{parent}", at),
-        (child, f"/bodyset/{child}", (0, 0, 0)),
+        (parent, "/ground" if parent == "ground" else f"/bodyset/{parent}", at, still),
+        (child, f"/bodyset/{child}", still, still if child_turn is None else body_fixed_angles(child_turn)),
     ]
     frames = "".join(
         f'<PhysicalOffsetFrame name="{end}_offset"><socket_parent>{path}</socket_parent>'
-        f"<translation>{_words(place)}</translation><orientation>0 0 0</orientation></PhysicalOffsetFrame>"
-        for end, path, place in ends
+        f"<translation>{_words(place)}</translation><orientation>{_words(angles)}</orientation></PhysicalOffsetFrame>"
+        for end, path, place, angles in ends
     )
     moves = "".join(
         f'<TransformAxis name="{at_}"><coordinates>{of}</coordinates><axis>{_words(axis)}</axis>'
@@ -220,7 +298,7 @@ def _custom(name: str, parent: str, child: str, at: tuple[float, ...], coordinat
     )
 
 
-def _marker(name: str, body: str, at: tuple[float, ...]) -> str:
+def _marker(name: str, body: str, at: Floats) -> str:
     fixed = "true" if name in CENTRES else "false"
     return (
         f'<Marker name="{name}"><socket_parent_frame>/bodyset/{body}</socket_parent_frame>'

@@ -19,7 +19,7 @@ from neurostore.errors import InputError, UsageError
 
 from .model import GROUND, Model
 from .osim import parse_model
-from .sockets import numbers, text_of
+from .sockets import body_fixed_angles, numbers, text_of
 
 LOWEST, HIGHEST = 0.5, 2.0
 _NOT_KINEMATIC = (
@@ -55,7 +55,7 @@ def scale_model(
     UsageError : a body or marker the model does not have.
     InputError : a factor outside 0.5 to 2, or no number.
     """
-    by_body = _checked(model, factors)
+    by_body = checked_factors(model, factors)
     places = dict(markers or {})
     strangers = sorted(set(places) - {m.name for m in model.markers})
     if strangers:
@@ -90,7 +90,8 @@ def scale_model(
     return parse_model('<?xml version="1.0" encoding="UTF-8" ?>\n' + text, f"scaled {model.name}")
 
 
-def _checked(model: Model, factors: Mapping[str, Floats | float]) -> dict[str, Floats]:
+def checked_factors(model: Model, factors: Mapping[str, Floats | float]) -> dict[str, Floats]:
+    """Factors (3,) of bodies. Raises as :func:`scale_model` does."""
     strangers = sorted(set(factors) - set(model.bodies))
     if strangers:
         raise UsageError(f"{', '.join(strangers)}: no body of the model {model.name}")
@@ -155,9 +156,7 @@ def _turn_child(joint: Element, turn: Floats) -> None:
     wanted = text_of(joint, "socket_child_frame").rsplit("/", 1)[-1]
     for frame in joint.findall("frames/PhysicalOffsetFrame"):
         if frame.get("name") == wanted:
-            y = np.arcsin(np.clip(turn[0, 2], -1.0, 1.0))
-            angles = (np.arctan2(-turn[1, 2], turn[2, 2]), y, np.arctan2(-turn[0, 1], turn[0, 0]))
-            _set(frame, "orientation", _words(np.array(angles)))
+            _set(frame, "orientation", _words(body_fixed_angles(turn)))
 
 
 def _multiply(element: Element, name: str, factor: Floats | None) -> None:

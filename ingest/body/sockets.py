@@ -85,6 +85,12 @@ def body_fixed_xyz(angles: tuple[float, ...]) -> Floats:
     return out
 
 
+def body_fixed_angles(turn: Floats) -> Floats:
+    """The angles (3,) in radians that :func:`body_fixed_xyz` makes a rotation matrix (3, 3) of."""
+    y = np.arcsin(np.clip(turn[0, 2], -1.0, 1.0))
+    return np.array([np.arctan2(-turn[1, 2], turn[2, 2]), y, np.arctan2(-turn[0, 1], turn[0, 0])])
+
+
 def text_of(element: Element, name: str) -> str:
     """The stripped text of a child element, '' where there is none."""
     return (element.findtext(name) or "").strip()

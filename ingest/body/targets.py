@@ -14,6 +14,8 @@ from .forward import markers_of
 from .model import Model
 from .tree import Tree, build_tree
 
+TOLERANCE = 1e-5
+
 
 @dataclass(frozen=True, slots=True)
 class Targets:
@@ -48,6 +50,7 @@ class Prepared:
     to: Floats
     turn_weight: Floats
     held: Floats
+    tolerance: float
 
     @property
     def n_axes(self) -> int:
@@ -62,8 +65,14 @@ class Prepared:
         return Prepared(**{n: changed.get(n, getattr(self, n)) for n in self.__slots__})
 
 
-def prepare(model: Model, targets: Targets, time_s: Floats | None = None) -> Prepared:
-    """Check targets against the model and lay them out for the kernels."""
+def prepare(
+    model: Model, targets: Targets, time_s: Floats | None = None, tolerance: float = TOLERANCE
+) -> Prepared:
+    """Check targets against the model and lay them out for the kernels.
+
+    tolerance : the step, in radians or metres, after which a frame is done. The step itself is still taken, so that with
+    exact second derivatives the rest is about its square.
+    """
     weights, turn_weights = targets.weights or {}, targets.rotation_weights or {}
     rotations = targets.rotations or {}
     chosen = markers_of(model, list(targets.points))
@@ -106,6 +115,7 @@ def prepare(model: Model, targets: Targets, time_s: Floats | None = None) -> Pre
         np.nan_to_num(to),
         turn_weight,
         held,
+        tolerance,
     )
 
 

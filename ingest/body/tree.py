@@ -6,6 +6,7 @@ fixed placements, so a frame costs what it must.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -90,15 +91,26 @@ class Tree:
         return len(self.arrays.parent)
 
 
-def build_tree(model: Model, seen: Sequence[str] | None = None, fixed: Sequence[str] = ()) -> Tree:
-    """The model's tree over the bodies in ``seen`` and what carries them; all bodies by default.
+#: the trees built last, which a fit asks for several times: what moves in the model, the bodies seen, and the tree
+_recent: deque[tuple[tuple[object, ...], frozenset[str], Tree]] = deque(maxlen=8)
 
-    ``fixed`` are further coordinates that keep their default values; they are folded like locked ones.
-    """
+
+def build_tree(model: Model, seen: Sequence[str] | None = None) -> Tree:
+    """The model's tree over the bodies in ``seen`` and what carries them; all bodies by default."""
+    moving, wanted = (model.joints, model.coordinates, model.couplers), frozenset(model.bodies if seen is None else seen)
+    for known, of, tree in list(_recent):
+        if of == wanted and all(a is b for a, b in zip(known, moving, strict=True)):
+            return tree
+    tree = _build(model, seen)
+    _recent.append((moving, wanted, tree))
+    return tree
+
+
+def _build(model: Model, seen: Sequence[str] | None) -> Tree:
     needed = _needed(model, seen)
     by_name = {c.name: c for c in model.coordinates}
     dependents = {c.dependent: c for c in model.couplers}
-    still = {c.name for c in model.coordinates if c.is_locked} | set(fixed)
+    still = {c.name for c in model.coordinates if c.is_locked}
     still -= set(dependents)
     at = {c.name: i for i, c in enumerate(model.coordinates)}
     builder = _Builder(model, at, {n: by_name[n].default for n in still})
