@@ -165,11 +165,11 @@ def fit_frames(tree, n_axes, pattern, limits, start, q, prior, prior_weight, poi
     """Levenberg-Marquardt frame after frame, each warm from the ones before.
 
     q (T, Q) in holds what is held still or prescribed, out the solution; start (Q,) the first frame's guess.
-    limits : (low (Q,), high (Q,)). pattern : (row_start, row) of the factors. miss (T, M), cost (T,) and
+    limits : (low (Q,), high (Q,), whole (Q,) turn after which a coordinate is where it was, 0 for none). pattern : (row_start, row) of the factors. miss (T, M), cost (T,) and
     steps (T,) are filled; steps is 0 where a frame has no target, and q keeps the last solution there.
     """
     free = tree.free
-    low, high = limits
+    low, high, whole = limits
     row_start, row = pattern
     n = free.size
     work = scratch(tree)
@@ -242,6 +242,9 @@ def fit_frames(tree, n_axes, pattern, limits, start, q, prior, prior_weight, poi
                 damping = max(damping * 10.0, 1e-6)
                 if damping > 1e8:
                     break
+        for u in range(n):  # a slip by a whole turn would be drawn on from frame to frame
+            if whole[free[u]] > 0.0:
+                q[t, free[u]] -= whole[free[u]] * np.round((q[t, free[u]] - last[u]) / whole[free[u]])
         cost[t] = now
         steps[t] = k
         follow(

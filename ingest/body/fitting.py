@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from functools import cache
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -15,35 +14,32 @@ from neurostore.ingest.geometry.rotations import from_matrix, to_matrix
 from neurostore.ingest.landmarks import Landmarks
 from neurostore.ingest.recording import Calibration, Step
 
-from .forward import forward, marker_places, markers_of, places_on
+from .forward import forward, markers_of, places_on
 from .inverse import Fit, fit
 from .model import Model
-from .person import CENTRES, NAME, SEGMENTS, VERSION, person, scaled, with_document
-from .scaling import HIGHEST, LOWEST
+from .person import NAME, SEGMENTS, VERSION, person, scaled, with_document
+from .registration import (
+    KNOWN_TURN,
+    LOOKED_AT,
+    SETTLED,
+    SIDES,
+    factors_of,
+    knee_frames,
+    measure_lengths,
+    register_points,
+    side_of,
+)
 from .smoothing import smooth
 from .targets import Targets, prepare
 
-#: frames that scaling and registration look at, evenly over the trial
-LOOKED_AT = 100
-#: weights of segment rotations, m² per rad²: of the source or three points, and of a line's hinge
-KNOWN_TURN, LINE_TURN = 0.01, 0.0004
+#: weight of a line's hinge, m² per rad²
+LINE_TURN = 0.0004
 #: of a pelvis of two hips alone
 UPRIGHT = 1.0
 SMOOTH_HZ = 10.0
-#: steps of the fit below this, in radians or metres, are the last: the rest is about its square
-SETTLED = 3e-4
 #: gaps the smoother may bridge, seconds
 BRIDGED_S = 0.5
 _LEAST_POINTS = 6
-_SIDES = ("left", "right")
-#: length -> (a, b) landmarks that it is between, without side
-_LENGTHS = {
-    "thigh": ("hip", "knee"),
-    "shank": ("knee", "ankle"),
-    "foot": ("ankle", "toe"),
-    "upper_arm": ("shoulder", "elbow"),
-    "forearm": ("elbow", "wrist"),
-}
 #: coordinates that turn a segment about its long axis: a line says nothing about them
 _LONG_AXIS = ("hip_rotation", "arm_rot", "pro_sup", "subtalar_angle")
 
@@ -114,11 +110,11 @@ def fit_body(
             f"least {_LEAST_POINTS} in all",
         )
     some = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), LOOKED_AT)).astype(int))
-    measured = _measured(points, dict(lengths or {}), settings.sides_apart)
-    factors, guessed = _factors(measured)
+    measured = measure_lengths(points, dict(lengths or {}), settings.sides_apart)
+    factors, guessed = factors_of(measured)
     looked = {n: t[some] for n, (t, _) in turns.items()}
-    knees = _knee_frames(looked)
-    model, start = _registered(scaled(factors, knees), {n: p[some] for n, p in points.items()}, looked)
+    knees = knee_frames(looked)
+    model, start = register_points(scaled(factors, knees), {n: p[some] for n, p in points.items()}, looked)
     model = with_document(model, factors, knees, mass_kg)
     targets = _targets(landmarks, rows, points, turns, weights or {})
     nearest = np.clip(np.searchsorted(some, np.arange(len(rows))), 0, len(some) - 1)
@@ -160,8 +156,8 @@ def _targets(
 
 
 def _as_calibration(name: str, value_mm: float) -> Calibration:
-    segment = name.split("_", 1)[1] if name.startswith(_SIDES) else name
-    return Calibration(f"body_{segment}_length", _side(name), value_mm, "mm", "estimated")
+    segment = name.split("_", 1)[1] if name.startswith(SIDES) else name
+    return Calibration(f"body_{segment}_length", side_of(name), value_mm, "mm", "estimated")
 
 
 def _points(landmarks: Landmarks, rows: Ints) -> dict[str, Floats]:
@@ -194,129 +190,6 @@ def _is_source(landmarks: Landmarks, segment: str) -> bool:
     if segment == "pelvis" and "pelvis" not in landmarks.segments:
         return True
     return landmarks.methods.get(f"{segment}_axes") == "rotation"
-
-
-def _measured(points: dict[str, Floats], lengths: dict[str, float], sides_apart: bool) -> dict[str, float]:
-    """Lengths in mm: of each limb segment that is seen, of the hips' and shoulders' line, the trunk and the neck."""
-    found: dict[str, float] = {}
-    for segment, (a, b) in _LENGTHS.items():
-        own = {}
-        for side in _SIDES:
-            name = f"{side}_{segment}"
-            if name in lengths:
-                own[side] = lengths[name]
-            elif {f"{side}_{a}", f"{side}_{b}"} <= set(points):
-                own[side] = _distance(points[f"{side}_{a}"], points[f"{side}_{b}"])
-        own = {side: v for side, v in own.items() if np.isfinite(v)}
-        for side in own:
-            found[f"{side}_{segment}"] = own[side] if sides_apart else float(np.mean(list(own.values())))
-    found["hips"] = _distance(points["left_hip"], points["right_hip"])
-    if {"left_shoulder", "right_shoulder"} <= set(points):
-        found["shoulders"] = _distance(points["left_shoulder"], points["right_shoulder"])
-        middle = [(points[f"left_{n}"] + points[f"right_{n}"]) / 2 for n in ("hip", "shoulder")]
-        found["trunk"] = _distance(*middle)
-    if {"neck", "head"} <= set(points):
-        found["head"] = _distance(points["neck"], points["head"])
-    return {n: v for n, v in found.items() if np.isfinite(v)}
-
-
-def _distance(a: Floats, b: Floats) -> float:
-    """Median distance over frames, mm."""
-    with np.errstate(invalid="ignore"):
-        each = np.linalg.norm(a - b, axis=1)
-    each = each[np.isfinite(each)]
-    return 1000 * float(np.median(each)) if len(each) else float("nan")
-
-
-def _factors(measured: dict[str, float]) -> tuple[dict[str, Floats], list[str]]:
-    """Factors of every body, and the bodies no length was measured of, which get the median of the others."""
-    zero = [name for name, value in measured.items() if value < 1.0]
-    if zero:
-        raise InputError("body fit", f"the length of {', '.join(zero)} is zero: two landmarks are the same point")
-    model = person()
-    default = _default_places()
-    middle = {n: (default[f"left_{n}"] + default[f"right_{n}"]) / 2 for n in ("hip", "shoulder")}
-    factors: dict[str, Floats] = {}
-    for name, value in measured.items():
-        segment = name.split("_", 1)[1] if name.startswith(_SIDES) else name
-        if segment in _LENGTHS:
-            a, b = (default[f"{_side(name)}_{end}"] for end in _LENGTHS[segment])
-            factors[name] = np.full(3, value / 1000 / np.linalg.norm(a - b))
-    pelvis = measured["hips"] / 1000 / np.linalg.norm(default["left_hip"] - default["right_hip"])
-    factors["pelvis"] = np.full(3, pelvis)
-    if "trunk" in measured:
-        lumbar = next(j for j in model.joints if j.name == "lumbar").parent_frame.origin[1]
-        up = (measured["trunk"] / 1000 - pelvis * lumbar) / (middle["shoulder"][1] - lumbar)
-        wide = measured["shoulders"] / 1000 / np.linalg.norm(default["left_shoulder"] - default["right_shoulder"])
-        factors["trunk"] = np.array([up, up, wide])
-    if "head" in measured:
-        factors["head"] = np.full(3, measured["head"] / 1000 / np.linalg.norm(default["head"] - default["neck"]))
-    # a head's centre is wherever its source puts it, and narrow shoulders are no fault: registered points carry them
-    for name in set(factors) & {"head", "trunk", "pelvis"}:
-        factors[name] = np.clip(factors[name], LOWEST, HIGHEST)
-    typical = float(np.median([f.mean() for f in factors.values()]))
-    guessed = [b for b in model.bodies if b not in factors]
-    return {**factors, **{b: np.full(3, typical) for b in guessed}}, guessed
-
-
-@cache
-def _default_places() -> dict[str, Floats]:
-    """Markers (3,) of the unscaled model in its default pose, in metres."""
-    model = person()
-    places = marker_places(model, np.zeros((1, len(model.coordinates))))[0]
-    return dict(zip([m.name for m in model.markers], places, strict=True))
-
-
-def _knee_frames(turns: Mapping[str, Floats]) -> dict[str, Floats]:
-    """Knee -> rotation (3, 3) of its frame in the shank: the mean adduction and rotation of this person's knee.
-
-    A hinge has none of its own; left out, they would be pushed into the hip and the ankle.
-    """
-    found = {}
-    for side in _SIDES:
-        if not {f"{side}_thigh", f"{side}_shank"} <= set(turns):
-            continue
-        across = np.einsum("tji,tjk->tik", turns[f"{side}_thigh"], turns[f"{side}_shank"])
-        across = across[np.isfinite(across).all(axis=(1, 2))]
-        if not len(across):
-            continue
-        flexion = np.arctan2(across[:, 0, 1], across[:, 1, 1])
-        c, s, zero, one = np.cos(flexion), np.sin(flexion), np.zeros(len(flexion)), np.ones(len(flexion))
-        hinge = np.array([[c, s, zero], [-s, c, zero], [zero, zero, one]]).transpose(2, 0, 1)
-        left = np.median(np.einsum("tji,tjk->tik", hinge, across), axis=0)
-        u, _, v = np.linalg.svd(left)
-        found[f"knee_{side[0]}"] = (u @ np.diag([1.0, 1.0, np.linalg.det(u @ v)]) @ v).T
-    return found
-
-
-def _registered(model: Model, points: dict[str, Floats], turns: Mapping[str, Floats]) -> tuple[Model, Floats]:
-    """The model with its skin points where this person has them, and the poses (T, Q) that they were seen in.
-
-    A point is at its median place in its segment's frame. The first fit leans on the joint centres and on the segments'
-    axes as landmarks state them; the second one on the registered points too.
-    """
-    start = None
-    own = {m.name: m for m in model.markers}
-    bodies = list(dict.fromkeys(own[n].body for n in points))
-    for weight in (0.001, 0.3):
-        weights = {n: 1.0 if n in CENTRES else weight for n in points}
-        targets = Targets(points, weights, turns, dict.fromkeys(turns, KNOWN_TURN))
-        start = fit(model, targets, start=start, tolerance=SETTLED).filled
-        r, p = forward(model, start, bodies)
-        places = {}
-        for name, at in points.items():
-            if name in CENTRES:
-                continue
-            b = bodies.index(own[name].body)
-            inside = np.einsum("tji,tj->ti", r[:, b], at - p[:, b])
-            inside = inside[np.isfinite(inside).all(axis=1)]
-            if len(inside):
-                places[name] = np.median(inside, axis=0)
-        model = replace(
-            model, markers=tuple(replace(m, location=places.get(m.name, m.location)) for m in model.markers)
-        )
-    assert start is not None
-    return model, start
 
 
 def _misses(points: Mapping[str, Floats], n: int) -> bool:
@@ -392,10 +265,6 @@ def _chain_known(model: Model, body: str, is_known: Bools, is_line: bool) -> Boo
             out &= is_known[:, index[name]]
         body, first = joint.parent, False
     return out
-
-
-def _side(name: str) -> str | None:
-    return name.split("_", 1)[0] if name.startswith(_SIDES) else None
 
 
 def settings_version() -> list[object]:

@@ -108,7 +108,7 @@ def solve_from(prepared: Prepared, start: Floats, max_steps: int = MAX_STEPS) ->
         tree.arrays,
         prepared.n_axes,
         (tree.row_start, tree.row),
-        (tree.q_low, tree.q_high),
+        (tree.q_low, tree.q_high, tree.q_whole),
         np.asarray(start, dtype=float),
         q,
         np.zeros((n, n_free)),
@@ -139,6 +139,8 @@ def _solve_all(prepared: Prepared, start: Floats | None) -> tuple[Floats, Floats
         result = [np.concatenate([b[::-1], f]) for b, f in zip(back, result, strict=True)]
     _escape(prepared, result)
     _look_again(prepared, result)
+    for i in np.flatnonzero(prepared.tree.q_whole):
+        result[0][:, i] = np.unwrap(result[0][:, i])
     return result[0], result[1], result[2], result[3]
 
 
@@ -153,9 +155,8 @@ def _begin(prepared: Prepared, frame: int) -> Floats:
             best = (cost[0], q[0])
     assert best is not None
     out = best[1].copy()
-    for i in tree.arrays.free[_is_turn(tree)]:  # whole turns off where no limit says otherwise
-        if not np.isfinite(tree.q_low[i]) and not np.isfinite(tree.q_high[i]):
-            out[i] -= 2 * np.pi * np.round((out[i] - tree.q_default[i]) / (2 * np.pi))
+    for i in np.flatnonzero(tree.q_whole):
+        out[i] -= tree.q_whole[i] * np.round((out[i] - tree.q_default[i]) / tree.q_whole[i])
     return out
 
 

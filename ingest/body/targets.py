@@ -65,9 +65,7 @@ class Prepared:
         return Prepared(**{n: changed.get(n, getattr(self, n)) for n in self.__slots__})
 
 
-def prepare(
-    model: Model, targets: Targets, time_s: Floats | None = None, tolerance: float = TOLERANCE
-) -> Prepared:
+def prepare(model: Model, targets: Targets, time_s: Floats | None = None, tolerance: float = TOLERANCE) -> Prepared:
     """Check targets against the model and lay them out for the kernels.
 
     tolerance : the step, in radians or metres, after which a frame is done. The step itself is still taken, so that with

@@ -70,7 +70,8 @@ class Tree:
     Attributes
     ----------
     arrays : what the kernels take.
-    names : Q coordinates in the model's order. q_default, q_low, q_high : (Q,), limits infinite where not clamped.
+    names : Q coordinates in the model's order. q_default, q_low, q_high : (Q,), limits infinite where not clamped. q_whole : (Q,) 2π for
+        coordinates that nothing but whole turns tells apart, else 0.
     row_start, row : for each free coordinate the earlier ones its normal equations and their factors touch.
     body_node : body -> node, -1 the ground. body_place : body -> its frame in the node.
     """
@@ -80,6 +81,7 @@ class Tree:
     q_default: Floats
     q_low: Floats
     q_high: Floats
+    q_whole: Floats
     row_start: Ints
     row: Ints
     body_node: dict[str, int]
@@ -97,7 +99,10 @@ _recent: deque[tuple[tuple[object, ...], frozenset[str], Tree]] = deque(maxlen=8
 
 def build_tree(model: Model, seen: Sequence[str] | None = None) -> Tree:
     """The model's tree over the bodies in ``seen`` and what carries them; all bodies by default."""
-    moving, wanted = (model.joints, model.coordinates, model.couplers), frozenset(model.bodies if seen is None else seen)
+    moving, wanted = (
+        (model.joints, model.coordinates, model.couplers),
+        frozenset(model.bodies if seen is None else seen),
+    )
     for known, of, tree in list(_recent):
         if of == wanted and all(a is b for a, b in zip(known, moving, strict=True)):
             return tree
@@ -280,11 +285,23 @@ class _Builder:
             q_default=np.array([c.default for c in coordinates], dtype=float),
             q_low=limit[:, 0].copy(),
             q_high=limit[:, 1].copy(),
+            q_whole=self._whole_turns(limit),
             row_start=np.array(row_start, np.int64),
             row=np.array(row, np.int64),
             body_node=self.node,
             body_place=self.place,
         )
+
+    def _whole_turns(self, limit: Floats) -> Floats:
+        """(Q,) 2π where a coordinate without limits does nothing but turn about one axis by itself, else 0."""
+        uses = np.bincount(np.array(self.argument, np.int64), minlength=len(limit))
+        out = np.zeros(len(limit))
+        for a, axis in enumerate(self.axes):
+            if axis.is_rotation and self.code[a] == ITSELF:
+                q = self.argument[self.argument_start[a]]
+                if uses[q] == 1 and not np.isfinite(limit[q]).any():
+                    out[q] = 2 * np.pi
+        return out
 
     def _gather(self, order: list[Coupler], free: list[int]) -> tuple[list[int], list[int]]:
         """Free coordinates that each column moves with: itself, or what its coupler follows, or none."""

@@ -11,10 +11,12 @@ from neurostore.errors import InputError, UsageError
 from neurostore.ingest.body.exchange import motion_text
 from neurostore.ingest.body.fitting import BodySettings, fit_body
 from neurostore.ingest.body.forward import forward, marker_places
+from neurostore.ingest.body.inverse import fit
 from neurostore.ingest.body.osim import parse_model
-from neurostore.ingest.body.person import person
+from neurostore.ingest.body.person import person, scaled, with_document
 from neurostore.ingest.body.scaling import scale_model
-from neurostore.ingest.geometry.rotations import from_matrix
+from neurostore.ingest.body.targets import Targets
+from neurostore.ingest.geometry.rotations import from_matrix, to_matrix
 from neurostore.ingest.landmarks import Landmarks
 
 RATE_HZ = 100.0
@@ -202,3 +204,31 @@ def test_a_motion_says_what_it_fills():
     column = names.split("\t").index("knee_angle_r")
     assert [float(line.split("\t")[column]) for line in lines] == [10.0, 10.0, 10.0, 30.0]
     assert "nRows=4" in head
+
+
+def test_the_document_of_a_scaled_person_says_what_the_numbers_say():
+    rng = np.random.default_rng(4)
+    factors = {b: rng.uniform(0.7, 1.3, 3) for b in person().bodies}
+    turns = {"knee_r": to_matrix(np.array([0.99, 0.05, -0.1, 0.03]) / np.linalg.norm([0.99, 0.05, -0.1, 0.03]))}
+    whole = with_document(scaled(factors, turns), factors, turns, 60.0)
+    read = parse_model(whole.text)
+    by_xml = scale_model(person(), factors, mass_kg=60.0, child_turns=turns)
+    values = rng.uniform(-0.4, 0.4, (20, len(whole.coordinates)))
+    for other in (read, by_xml):
+        assert marker_places(other, values) == pytest.approx(marker_places(whole, values), abs=1e-9)
+        assert other.masses_kg == pytest.approx(whole.masses_kg, rel=1e-5)
+    assert sum(whole.masses_kg.values()) == pytest.approx(60.0, abs=0.1)
+
+
+def test_a_jump_of_the_source_does_not_set_the_body_spinning():
+    """A cut in a capture turns the person at once; frames after it must not go on by a whole turn each."""
+    names = person().coordinate_names
+    values = _walk(60)
+    for turn in (2.8, 3.1, -3.0):
+        jumped = values.copy()
+        jumped[20:, names.index("pelvis_rotation")] += turn
+        places = marker_places(person(), jumped)
+        found = fit(person(), Targets({m.name: places[:, k] for k, m in enumerate(person().markers)}))
+        rotation = found.values[:, names.index("pelvis_rotation")]
+        assert np.abs(np.diff(rotation)).max() <= np.pi + 1e-6
+        assert np.abs(np.diff(rotation))[25:].max() < 0.1
