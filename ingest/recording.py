@@ -23,6 +23,7 @@ class Poses:
     rotations : (n, J, 4) float32 unit quaternions (w, x, y, z), child to lab; None where the source has none.
     confidence : (n, J) float32 in 0..1, video only.
     sd_mm : (n, J) float32, spread over augmentations, video only.
+    reprojection_px : (n, J) float32, triangulated only: root mean square distance in the pictures of the cameras used.
     picture : (n, 3) float32, video only: scale (px per mm), x and y (px) that lay the person's (X, Y), camera frame, on the
         image by weak perspective; NaN where not seen.
     """
@@ -36,6 +37,7 @@ class Poses:
     confidence: Floats | None = None
     sd_mm: Floats | None = None
     picture: Floats | None = None
+    reprojection_px: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +181,7 @@ class Recording:
     rate_hz: float
     poses: list[Poses]
     up_source: str = "lab"  # lab, camera_extrinsics, floor_fit, camera_level
-    position_basis: str = "lab"  # lab, camera_metric, camera_fov_guessed, root_relative
+    position_basis: str = "lab"  # lab, triangulated, camera_metric, camera_fov_guessed, root_relative
     length_basis: str = "measured"  # measured, judged, nominal, none
     neutral: NeutralPose | None = None
     events: list[SourceEvent] = field(default_factory=list)
@@ -198,6 +200,14 @@ class Recording:
 
 
 @dataclass(frozen=True, slots=True)
+class ViewOptions:
+    """One of several cameras of a trial: its name, and what [camera] of cohort.toml says of its video."""
+
+    name: str
+    camera: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class ReadOptions:
     """What cohort.toml says about one trial; None = not said, the reader judges and notes it.
 
@@ -211,6 +221,7 @@ class ReadOptions:
     rate_hz : sampling rate of files that state none or a wrong one (AMC, BVH).
     markers : label in the file -> what it is: a landmark (left_knee_lateral) or a name of a known marker set (LKNE).
     swap_sides : every label of the file names the other side: left is right.
+    views : the cameras of a trial that several filmed; its first files are their videos, the others the calibration.
     member : of a file that holds several recordings (results.json), the one meant, by its name there; None = the only one.
     """
 
@@ -231,3 +242,4 @@ class ReadOptions:
     swap_sides: bool = False
     markers: dict[str, str] = field(default_factory=dict)
     emg: dict[str, Any] = field(default_factory=dict)
+    views: tuple[ViewOptions, ...] = ()

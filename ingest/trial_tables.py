@@ -94,7 +94,11 @@ def _poses(poses: Poses) -> pa.Table | Frames:
     if poses.rotations is not None:
         blocks.append(Block(tuple(f"{joint}_rotation" for joint in joints), _by_column(poses.rotations)))
     frames = Frames(*_clock(poses), tuple(blocks))
-    lists = {n: getattr(poses, n) for n in ("confidence", "sd_mm", "picture") if getattr(poses, n) is not None}
+    lists = {
+        n: getattr(poses, n)
+        for n in ("confidence", "sd_mm", "reprojection_px", "picture")
+        if getattr(poses, n) is not None
+    }
     if not lists:
         return frames
     rows = frames.to_arrow()

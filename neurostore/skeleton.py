@@ -16,7 +16,19 @@ from typing import Any
 
 from neurostore.errors import SkeletonError
 
-KEYS = ("subject", "session", "trial", "person", "frame", "time_s", "ingest_id", "confidence", "sd_mm", "picture")
+KEYS = (
+    "subject",
+    "session",
+    "trial",
+    "person",
+    "frame",
+    "time_s",
+    "ingest_id",
+    "confidence",
+    "sd_mm",
+    "reprojection_px",
+    "picture",
+)
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_]+")
 
 

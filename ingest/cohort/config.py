@@ -29,7 +29,17 @@ from neurostore.ingest.recording import ReadOptions
 
 FILE_NAME = "cohort.toml"
 LENGTH_BASES = ("measured", "judged", "nominal", "none")
-CAMERA_KEYS = ("intrinsics", "distortion", "extrinsics", "fov_degrees", "up", "subject_box")
+CAMERA_KEYS = (
+    "intrinsics",
+    "distortion",
+    "extrinsics",
+    "fov_degrees",
+    "up",
+    "subject_box",
+    "calibration",
+    "offset_s",
+    "resolution",
+)
 
 
 def _is_number(value: object) -> bool:

@@ -7,76 +7,26 @@ folder. Nothing is read here but names, the tables, cohort.toml and the heads of
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from neurostore.errors import CohortError, InputError
-from neurostore.ingest.cohort.config import FILE_NAME, read_config
+from neurostore.ingest.cohort.cameras import filmed_trials
+from neurostore.ingest.cohort.config import FILE_NAME, CohortConfig, read_config
+from neurostore.ingest.cohort.files import SIDECARS, CohortFile, walk
 from neurostore.ingest.cohort.foreign import foreign_capture
 from neurostore.ingest.cohort.metadata import read_metadata
 from neurostore.ingest.cohort.source import KEY, Cohort, TrialSource, bare, key_from
-from neurostore.ingest.readers import READERS, VIDEO_SUFFIXES, stem_of, suffix_of
-from neurostore.ingest.readers.markers.points_kind import is_points
-from neurostore.ingest.recording import ReadOptions
+from neurostore.ingest.readers import READERS, stem_of
+from neurostore.ingest.recording import ReadOptions, ViewOptions
 from neurostore.trial_key import key_text
 from neurostore.wording import listed
 
-ANGLE_SUFFIXES = frozenset({".mot", ".sto"})
 _FORCES = re.compile(r"(?i)(?P<trial>.+?)[ _-]?(grf|forces?|ground_?reactions?)")
-_SIDECARS = ("_channels.tsv", "_channels.json", "_motion.json", "_coordsystem.json", "_events.tsv")
-_KNOWN = ("_scans.json", "_sessions.json", "_events.json")
-_TABLES = tuple(
-    f"{kind}{suffix}"
-    for kind in ("participants", "sessions", "trials", "scans")
-    for suffix in (".tsv", ".csv", ".xlsx")
-)
-_PLAIN = {FILE_NAME, "participants.json", "sessions.json", "trials.json", "dataset_description.json", ".bidsignore"}
 _ENTITY = re.compile(r"([a-zA-Z0-9]+)-([a-zA-Z0-9]+)")
-
-
-@dataclass(frozen=True, slots=True)
-class _File:
-    path: Path
-    parts: tuple[str, ...]  # below the cohort folder
-    n_bytes: int
-
-    @property
-    def name(self) -> str:
-        return self.parts[-1]
-
-    @property
-    def relative(self) -> str:
-        return "/".join(self.parts)
-
-    @property
-    def role(self) -> str:
-        """'positions', 'video', 'angles', 'results', 'table', 'asf', 'sidecar', 'known' or 'unknown'."""
-        name, suffix = self.name.lower(), suffix_of(self.path)
-        if name in _PLAIN or name.endswith(_KNOWN):
-            return "known"
-        if name.startswith("."):
-            return "unknown"
-        if name.endswith("_motion.tsv"):
-            return "positions"
-        if name in _TABLES or name.endswith(tuple(f"_{t}" for t in _TABLES)):
-            return "table"
-        if name.endswith(_SIDECARS):
-            return "sidecar"
-        if suffix == ".json":
-            return "results" if _is_results(self.path) else "unknown"
-        if suffix == ".asf":
-            return "asf"
-        if suffix in VIDEO_SUFFIXES:
-            return "video"
-        if suffix in ANGLE_SUFFIXES:
-            return "forces" if _holds_forces_alone(self.path) else "angles"
-        if suffix in (".csv", ".npy"):
-            return "positions" if is_points(self.path) else "unknown"
-        return "positions" if suffix in READERS and suffix != ".tsv" else "unknown"
 
 
 def scan(folder: Path | str) -> Cohort:
@@ -92,7 +42,7 @@ def scan(folder: Path | str) -> Cohort:
         raise CohortError(f"{folder}: {what}; expected a cohort folder (cohort/<subject>/<trial>.<ext>)")
     cohort = Cohort(folder)
     config = read_config(folder)
-    every = _walk(folder, cohort.refused)
+    every = walk(folder, cohort.refused)
     files = [f for f in every if not config.is_ignored(f.relative)]
     cohort.ignored = {f.relative for f in every} - {f.relative for f in files}
     for pattern in config.unused([f.relative for f in every]):
@@ -101,7 +51,10 @@ def scan(folder: Path | str) -> Cohort:
     roles = {f: f.role for f in files}
     unknown = [f.path for f in files if roles[f] == "unknown" and not config.is_skeleton_file(f.path)]
     cohort.unknown = _without_captures(unknown, files, roles, cohort.refused)
-    recordings = [f for f in files if roles[f] in ("positions", "video", "angles", "forces", "results")]
+    filmed = _add_filmed(files, roles, config, cohort)
+    recordings = [
+        f for f in files if roles[f] in ("positions", "video", "angles", "forces", "results") and f not in filmed
+    ]
     placed = _place(recordings, cohort)
     companions = [f for f in files if roles[f] in ("asf", "sidecar")]
     for place, group in _by_stem(placed).items():
@@ -119,20 +72,37 @@ def scan(folder: Path | str) -> Cohort:
     return cohort
 
 
-def _holds_forces_alone(path: Path) -> bool:
-    """Whether a MOT or STO file names ground forces and no coordinate of a joint among its columns."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(1 << 16).lower()
-    except OSError:
-        return False
-    columns = head.partition(b"endheader")[2].lstrip().split(b"\n", 1)[0]
-    is_force = b"_vx" in columns or b"ground_force" in columns or b"grf" in columns
-    return is_force and not any(name in columns for name in (b"knee", b"hip_flexion", b"ankle_angle", b"pelvis_t"))
+def _add_filmed(
+    files: list[CohortFile], roles: dict[CohortFile, str], config: CohortConfig, cohort: Cohort
+) -> set[CohortFile]:
+    """Add the trials of several calibrated cameras; returns the videos that are theirs."""
+    by_parts = {f.parts: f for f in files}
+    videos = [f.parts for f in files if roles[f] == "video"]
+    trials, idle = filmed_trials(cohort.folder, videos, [f.parts for f in files if roles[f] != "video"], config)
+    taken = {by_parts[parts] for parts in idle}
+    for trial in trials:
+        taken |= {by_parts[parts] for parts in (*trial.videos, *trial.left_out)}
+        shots = [by_parts[parts] for parts in trial.videos]
+        place = (*trial.place, shots[0].name)
+        placed = _place([CohortFile(shots[0].path, place, shots[0].n_bytes)], cohort)
+        source = _source(*placed[0][0], shots, trial.trial, cohort) if placed else None
+        if source is None:
+            continue
+        if trial.left_out:
+            names = ", ".join("/".join(parts) for parts in trial.left_out)
+            cohort.warnings.append(f"{names}: not read, because another video of that camera belongs to the same trial")
+        views = tuple(
+            ViewOptions(name, config.options(shot.relative).camera)
+            for name, shot in zip(trial.cameras, shots, strict=True)
+        )
+        source.paths = (*source.paths, *trial.calibration)
+        source.options = replace(config.options(shots[0].relative), views=views)
+        cohort.trials.append(source)
+    return taken
 
 
 def _without_captures(
-    unknown: list[Path], files: list[_File], roles: dict[_File, str], refused: list[InputError]
+    unknown: list[Path], files: list[CohortFile], roles: dict[CohortFile, str], refused: list[InputError]
 ) -> list[Path]:
     """The unknown files that are no captures; captures in a format without a reader are refused by name."""
     stems: dict[Path, set[str]] = defaultdict(set)
@@ -149,55 +119,10 @@ def _without_captures(
     return stray
 
 
-def _walk(folder: Path, refused: list[InputError]) -> list[_File]:
-    """Every file below the folder, sorted; links are followed, loops and unreadable folders refused."""
-    files: list[_File] = []
-
-    def enter(path: Path, parts: tuple[str, ...], above: frozenset[tuple[int, int]]) -> None:
-        here = path.stat()
-        above = above | {(here.st_dev, here.st_ino)}
-        try:
-            entries = sorted(os.scandir(path), key=lambda e: e.name)
-        except OSError as error:
-            refused.append(InputError(path, f"the folder cannot be read: {error.strerror}"))
-            return
-        for entry in entries:
-            below = (*parts, entry.name)
-            try:
-                stat = entry.stat()
-                if not entry.is_dir():
-                    files.append(_File(Path(entry.path), below, stat.st_size))
-                elif (stat.st_dev, stat.st_ino) in above:
-                    refused.append(InputError(entry.path, "is a symbolic link to a folder that contains it (a loop)"))
-                else:
-                    enter(Path(entry.path), below, above)
-            except OSError as error:
-                what = "a symbolic link to a file that does not exist" if entry.is_symlink() else "unreadable"
-                refused.append(InputError(entry.path, f"is {what}: {error.strerror}"))
-
-    try:
-        enter(folder, (), frozenset())
-    except OSError as error:
-        raise CohortError(f"{folder}: cannot be read: {error.strerror}") from None
-    return files
-
-
-def _is_results(path: Path) -> bool:
-    """Whether a JSON file is NeuroPose output, by its name or the first 64 kB."""
-    if path.name == "results.json":
-        return True
-    try:
-        with path.open("rb") as file:
-            head = file.read(65536)
-    except OSError:
-        return False
-    return b'"frame_count"' in head or b'"frame_0' in head
-
-
-def _place(recordings: list[_File], cohort: Cohort) -> list[tuple[tuple[str, str, bool], str, _File]]:
+def _place(recordings: list[CohortFile], cohort: Cohort) -> list[tuple[tuple[str, str, bool], str, CohortFile]]:
     """((subject, session, is known), stem, file) of each recording; folders that cannot be keys are refused by name."""
     placed = []
-    bad_folders: dict[tuple[str, ...], list[_File]] = defaultdict(list)
+    bad_folders: dict[tuple[str, ...], list[CohortFile]] = defaultdict(list)
     for file in recordings:
         folders, stem = file.parts[:-1], stem_of(file.path)
         if file.name.lower().endswith("_motion.tsv"):
@@ -225,7 +150,7 @@ def _place(recordings: list[_File], cohort: Cohort) -> list[tuple[tuple[str, str
     return placed
 
 
-def _bids(file: _File, cohort: Cohort) -> tuple[tuple[str, ...], str]:
+def _bids(file: CohortFile, cohort: Cohort) -> tuple[tuple[str, ...], str]:
     """(folders that count, trial) of a BIDS motion file: sub-01/ses-1/motion/sub-01_ses-1_task-walk_motion.tsv."""
     stem = file.name[: -len("_motion.tsv")]
     folders = tuple(f for f in file.parts[:-1] if f != "motion")
@@ -244,9 +169,11 @@ def _bids(file: _File, cohort: Cohort) -> tuple[tuple[str, ...], str]:
     return folders, "_".join(plain) or "motion"
 
 
-def _by_stem(placed: list[tuple[tuple[str, str, bool], str, _File]]) -> dict[tuple[str, str, bool, str], list[_File]]:
+def _by_stem(
+    placed: list[tuple[tuple[str, str, bool], str, CohortFile]],
+) -> dict[tuple[str, str, bool, str], list[CohortFile]]:
     """Files by trial. ``walk_grf.mot`` (forces) belongs to ``walk.trc`` where that is there."""
-    groups: dict[tuple[str, str, bool, str], list[_File]] = defaultdict(list)
+    groups: dict[tuple[str, str, bool, str], list[CohortFile]] = defaultdict(list)
     known = {(*place, stem) for place, stem, _ in placed}
     for place, stem, file in placed:
         forces = _FORCES.fullmatch(stem) if file.path.suffix.lower() in (".mot", ".sto") else None
@@ -256,7 +183,7 @@ def _by_stem(placed: list[tuple[tuple[str, str, bool], str, _File]]) -> dict[tup
 
 
 def _trials(
-    place: tuple[str, str, bool, str], group: list[_File], roles: dict[_File, str], cohort: Cohort
+    place: tuple[str, str, bool, str], group: list[CohortFile], roles: dict[CohortFile, str], cohort: Cohort
 ) -> Iterator[TrialSource]:
     """The trials of the files of one stem: one, or one for each video of a results.json."""
     subject, session, is_known, stem = place
@@ -298,7 +225,7 @@ def _trials(
 
 
 def _source(
-    subject: str, session: str, is_known: bool, files: list[_File], stem: str, cohort: Cohort
+    subject: str, session: str, is_known: bool, files: list[CohortFile], stem: str, cohort: Cohort
 ) -> TrialSource | None:
     trial = key_from(stem)
     if not trial:
@@ -331,7 +258,7 @@ def members(path: Path) -> list[str | None]:
     return list(names) or [None]
 
 
-def _companions(path: Path, parts: tuple[str, ...], candidates: list[_File]) -> list[_File]:
+def _companions(path: Path, parts: tuple[str, ...], candidates: list[CohortFile]) -> list[CohortFile]:
     """The files a reader may need beside the trial's own: the ASF of an AMC, the sidecars of a BIDS file."""
     above = {parts[:n] for n in range(len(parts))}
     near = [f for f in candidates if f.parts[:-1] in above]
@@ -343,7 +270,7 @@ def _companions(path: Path, parts: tuple[str, ...], candidates: list[_File]) -> 
         return [max(named, key=lambda f: len(f.path.stem))] if named else skeletons
     if path.name.lower().endswith("_motion.tsv"):
         entities = set(_ENTITY.findall(path.name))
-        sidecars = [f for f in near if f.name.lower().endswith(_SIDECARS)]
+        sidecars = [f for f in near if f.name.lower().endswith(SIDECARS)]
         return [f for f in sidecars if set(_ENTITY.findall(PurePosixPath(f.name).stem)) <= entities]
     return []
 

@@ -38,6 +38,11 @@ class TrialSource:
         return (self.subject, self.session, self.trial)
 
     @property
+    def n_videos(self) -> int:
+        """How many videos the trial has: those of its cameras, or itself."""
+        return len(self.options.views) or int(self.is_video)
+
+    @property
     def is_video(self) -> bool:
         """Whether the first file is a video."""
         return self.paths[0].suffix.lower() in VIDEO_SUFFIXES

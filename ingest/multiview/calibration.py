@@ -59,9 +59,7 @@ def matched(rig: Rig, videos: Sequence[str], where: Path) -> tuple[list[Calibrat
     notes = []
     pairs = _by_key(rig, videos, _plain) or _by_key(rig, videos, _number)
     if pairs is None and len(rig.cameras) == len(videos):
-        pairs = list(
-            zip(sorted(videos, key=_natural), sorted(rig.cameras, key=lambda c: _natural(c.name)), strict=True)
-        )
+        pairs = list(zip(sorted(videos, key=natural), sorted(rig.cameras, key=lambda c: natural(c.name)), strict=True))
         notes.append(
             "videos and calibration name the cameras differently and were paired in the order of their names: "
             + ", ".join(f"{video} with {camera.name}" for video, camera in pairs)
@@ -79,6 +77,11 @@ def matched(rig: Rig, videos: Sequence[str], where: Path) -> tuple[list[Calibrat
     if spare := [c.name for c in rig.cameras if c.name not in {camera.name for camera in by_video.values()}]:
         notes.append(f"{rig.path.name} has cameras without a video of this trial: {listed(spare, 5)}")
     return [by_video[video] for video in videos], notes
+
+
+def is_by_name(rig: Rig, videos: Sequence[str]) -> bool:
+    """Whether every video is called as one of the cameras, but for words such as cam and zeros before a number."""
+    return _by_key(rig, videos, _plain) is not None
 
 
 def _by_key(rig: Rig, videos: Sequence[str], key: object) -> list[tuple[str, CalibratedCamera]] | None:
@@ -108,7 +111,7 @@ def _number(name: str) -> str:
     return numbers[-1].lstrip("0") or "0" if numbers else ""
 
 
-def _natural(name: str) -> list[tuple[int, str]]:
+def natural(name: str) -> list[tuple[int, str]]:
     """Key of natural order: cam2 before cam10."""
     return [(int(w), "") if w.isdigit() else (-1, w) for w in _words(name)]
 

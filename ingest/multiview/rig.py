@@ -117,7 +117,7 @@ def scaled_rig(
 
 
 def fitted(
-    camera: CalibratedCamera, width: int, height: int, resolution: str | None, video: str
+    camera: CalibratedCamera, width: int, height: int, resolution: str | None, video: Path
 ) -> tuple[CalibratedCamera, str]:
     """The camera for pictures of this size, and a note where the size is another than that of the calibration ('' else).
 
@@ -130,7 +130,9 @@ def fitted(
     """
     if (width, height) == (camera.width, camera.height):
         return camera, ""
-    sizes = f"{video} has {width} x {height} px, its calibration {camera.name} is for {camera.width} x {camera.height}"
+    sizes = (
+        f"{video.name} has {width} x {height} px, its calibration {camera.name} is for {camera.width} x {camera.height}"
+    )
     if resolution == "scaled":
         factor = np.array([width / camera.width, height / camera.height])
         if abs(factor[0] / factor[1] - 1) > 0.01:

@@ -184,7 +184,7 @@ def _landmarks(
     from neurostore.ingest.landmarks import compute_landmarks
 
     depth_sd_mm = None
-    if settings.refine and recording.kind == "video":
+    if settings.refine and recording.kind == "video" and recording.position_basis != "triangulated":
         from neurostore.ingest.refine.apply import refined_recording
 
         recording, depth_sd_mm = refined_recording(recording, where=str(source.paths[0]))
@@ -203,6 +203,8 @@ def _landmarks(
 
 def read_trial(source: TrialSource, settings: Settings) -> Recording:
     """Read every file of a trial as one recording: the first gives positions, all give events and angles."""
+    if source.options.views:
+        return _read_views(source, settings)
     recording = _read(source.paths[0], source, settings)
     for path in source.paths[1:]:
         other = _read(path, source, settings)
@@ -241,6 +243,24 @@ def _read(path: Path, source: TrialSource, settings: Settings) -> Recording:
 
         recording = estimate(path, source.options, estimator=settings.estimator, **settings.estimator_options)
     limits.check(path, recording)
+    return recording
+
+
+def _read_views(source: TrialSource, settings: Settings) -> Recording:
+    """The recording of a trial that several cameras filmed."""
+    from neurostore.ingest import limits
+    from neurostore.ingest.multiview.trial import Film, estimate_views
+
+    views = source.options.views
+    n_videos = len(views)
+    films = [
+        Film(view.name, path, replace(source.options, camera=view.camera, views=()))
+        for view, path in zip(views, source.paths[:n_videos], strict=True)
+    ]
+    recording = estimate_views(
+        films, source.paths[n_videos:], source.options, settings.estimator, **settings.estimator_options
+    )
+    limits.check(source.paths[0].parent, recording)
     return recording
 
 

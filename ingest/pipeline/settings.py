@@ -37,7 +37,7 @@ class Settings:
     def sha256(self, source: TrialSource, calibrations: Iterable[Calibration]) -> str:
         """The hash of all that changes the numbers of one trial but its own bytes."""
         options = asdict(replace(source.options, companions=()))
-        for name in ("functional", "swap_sides"):  # trials of earlier lakes were read without them
+        for name in ("functional", "swap_sides", "views"):  # trials of earlier lakes were read without them
             if not options[name]:
                 del options[name]
         parts = {
@@ -59,6 +59,8 @@ class Settings:
             from neurostore.ingest.video.estimate import settings as estimator_settings
 
             parts["estimator"] = estimator_settings(self.estimator, self.estimator_options)
+            if source.options.views:
+                parts["multiview"] = multiview_versions()
             if self.refine:
                 from neurostore.ingest.refine.apply import checkpoint_sha256
 
@@ -80,6 +82,11 @@ def reader_version(path: Path) -> list[Any]:
 
     reader = READERS.get(suffix_of(path))
     return [reader.rpartition(".")[2], _version(f"neurostore.ingest.readers.{reader}")] if reader else ["video", 1]
+
+
+def multiview_versions() -> list[int]:
+    """Versions of the steps from several views to points."""
+    return [_version(f"neurostore.ingest.multiview.{name}") for name in ("sides", "triangulate", "trial")]
 
 
 def _version(module: str) -> int:

@@ -8,6 +8,9 @@ import numpy as np
 
 from neurostore.arrays import Floats
 from neurostore.ingest.multiview.rig import CalibratedCamera
+from neurostore.ingest.multiview.views import Sighting, View
+from neurostore.skeleton import Skeleton
+from tests.builders import filmed_walks
 
 LENS = (-0.21, 0.08, 0.0012, -0.0007, -0.01)
 FISHEYE = (-0.02, 0.004, -0.003, 0.0006)
@@ -90,3 +93,34 @@ def pixels_of(cameras: list[CalibratedCamera], points: Floats) -> Floats:
             found = cv2.projectPoints(flat, vector, c.translation, c.intrinsics, np.array(c.distortion, float))[0]
         seen.append(found.reshape(-1, 2))
     return np.stack(seen, axis=1).reshape(*np.shape(points)[:-1], len(cameras), 2)
+
+
+def walker(rate_hz: float = 60.0, n_strides: float = 2.0) -> tuple[Floats, Skeleton]:
+    """(n, 33, 3) mm: a walk past the origin in a frame whose Z points up, and its skeleton (blazepose_33)."""
+    made = filmed_walks.video(
+        filmed_walks.walk(rate_hz=rate_hz, n_strides=n_strides), noise_mm=0.0, position_basis="camera_metric"
+    ).poses[0]
+    up_z = made.positions.astype(float) @ np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
+    up_z = np.where(np.isfinite(up_z), up_z, up_z[:, made.skeleton.index("nose"), None])
+    middle, low = up_z.mean(axis=(0, 1)), up_z[..., 2].min()
+    for joint in range(up_z.shape[1]):  # points of the face that the walker lacks are apart, so that sides differ
+        up_z[:, joint] += 4.0 * np.array([np.sin(joint), np.cos(joint), 0.1 * joint])
+    return up_z - [middle[0], middle[1], low], made.skeleton
+
+
+def views_of(
+    cameras: list[CalibratedCamera],
+    points: Floats,
+    *,
+    rate_hz: float = 60.0,
+    noise_px: float = 0.0,
+    seed: int = 0,
+) -> list[View]:
+    """What a faultless estimator (but for white noise) sees of a person in each camera."""
+    rng = np.random.default_rng(seed)
+    time_s = np.arange(len(points)) / rate_hz
+    views = []
+    for c in cameras:
+        pixels = c.project(points) + rng.normal(0, noise_px, (*points.shape[:2], 2))
+        views.append(View(c.name, c, time_s, [Sighting(pixels, np.isfinite(pixels).all(axis=-1) * 0.9)]))
+    return views

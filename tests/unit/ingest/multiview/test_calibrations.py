@@ -208,16 +208,16 @@ def test_a_calibration_of_another_resolution_is_refused() -> None:
     with pytest.raises(
         InputError, match=r"cam1\.mp4 has 1280 x 720 px, its calibration cam1 is for 1920 x 1080; expected"
     ):
-        fitted(camera, 1280, 720, None, "cam1.mp4")
+        fitted(camera, 1280, 720, None, Path("cam1.mp4"))
     with pytest.raises(InputError, match="turned by a quarter"):
-        fitted(camera, 1080, 1920, None, "cam1.mp4")
+        fitted(camera, 1080, 1920, None, Path("cam1.mp4"))
     with pytest.raises(InputError, match="another shape, not another scale"):
-        fitted(camera, 1280, 960, "scaled", "cam1.mp4")
+        fitted(camera, 1280, 960, "scaled", Path("cam1.mp4"))
 
 
 def test_the_rounding_of_a_codec_is_noted() -> None:
     camera = rigs.around(1)[0]
-    found, note = fitted(camera, 1920, 1088, None, "cam1.mp4")
+    found, note = fitted(camera, 1920, 1088, None, Path("cam1.mp4"))
     assert np.array_equal(found.intrinsics, camera.intrinsics)
     assert "rounding up of a codec" in note
 
@@ -225,6 +225,6 @@ def test_the_rounding_of_a_codec_is_noted() -> None:
 def test_a_scaled_picture_sees_the_same_point_at_the_same_place() -> None:
     """The edges of the picture, half a pixel outside the middles of its first and last pixels, stay where they are."""
     camera = rigs.around(1)[0]
-    small, _ = fitted(camera, 960, 540, "scaled", "cam1.mp4")
+    small, _ = fitted(camera, 960, 540, "scaled", Path("cam1.mp4"))
     points = np.random.default_rng(2).uniform((-700, -700, 0), (700, 700, 1800), (20, 3))
     assert (small.project(points) + 0.5) / 0.5 == pytest.approx(camera.project(points) + 0.5, abs=1e-9)

@@ -1,0 +1,214 @@
+"""Do the views fit the calibration and each other? Videos out of step, a camera upside down, two cameras exchanged.
+
+Each question compares how far the joints lie from the points that fit all cameras best, as the views are and as they would
+be without the fault; videos out of step are found by how well the movement agrees over a shift in time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+
+from neurostore.arrays import Floats, Ints
+from neurostore.errors import InputError
+from neurostore.ingest.multiview import epipolar, kernels
+from neurostore.ingest.multiview.rig import CalibratedCamera
+
+MOST_SHIFT_S = 10.0
+WORST_SHARE = (
+    0.035  # of the person's size in the pictures: median distance beyond which views and calibration do not fit
+)
+_FIT_FRAMES = 60  # sampled for that
+_BETTER = 0.6  # a fault is named when the distance without it is less than this share of that with it
+_BETTER_IN_TIME = 0.8  # the same for a shift in time, which changes little where the person moves little
+_FRAMES = 250  # sampled from one view
+_CAP_SHARE = 1 / 12  # of the larger side: a distance counts no more in finding a shift
+_SUSPICIOUS = 0.3  # of the worst distance: below, no fault of a whole camera is looked for
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One person seen by V cameras at one clock. pixels : (n, J, V, 2), NaN where not seen or not trusted."""
+
+    names: list[str]
+    cameras: list[CalibratedCamera]
+    pixels: Floats
+    rate_hz: float
+
+    def rays(self) -> list[Floats]:
+        """Of each camera (n, J, 3)."""
+        return [epipolar.rays_of(camera, self.pixels[:, :, v]) for v, camera in enumerate(self.cameras)]
+
+    @property
+    def size_px(self) -> float:
+        """Mean of the larger sides of the pictures."""
+        return float(np.mean([max(camera.width, camera.height) for camera in self.cameras]))
+
+    @property
+    def person_px(self) -> float:
+        """Median over frames and cameras of the larger side of the person in the pictures."""
+        known = np.isfinite(self.pixels).all(axis=-1, keepdims=True)
+        low = np.where(known, self.pixels, np.inf).min(axis=1)
+        high = np.where(known, self.pixels, -np.inf).max(axis=1)
+        return float(np.median((high - low).max(axis=-1)[known.any(axis=1)[..., 0]]))
+
+
+def check_fit(scene: Scene, where: Path) -> None:
+    """Refuse a fault of a whole camera.
+
+    Raises
+    ------
+    InputError : a camera is upside down, two are exchanged, or no two cameras see a joint in the same frame.
+    """
+    now = off_px(scene)
+    if not np.isfinite(now):
+        raise InputError(where, "no two of its cameras see the same joint of a person in the same frame")
+    if now > _SUSPICIOUS * WORST_SHARE * scene.person_px:
+        _refuse_exchanged(scene, now, where)
+        _refuse_upside_down(scene, now, where)
+
+
+def off_px(scene: Scene) -> float:
+    """Median distance in the pictures between joints and the points that fit all cameras best; NaN where there are none."""
+    n, _, n_cameras, _ = scene.pixels.shape
+    rows = np.unique(np.linspace(0, n - 1, min(n, _FIT_FRAMES)).round().astype(int))
+    pixels = np.ascontiguousarray(scene.pixels[rows], dtype=float).reshape(-1, n_cameras, 2)
+    weights = np.isfinite(pixels).all(axis=-1).astype(float)
+    packed = np.stack([camera.packed() for camera in scene.cameras])
+    distances = kernels.triangulate_all(packed, pixels, weights, np.inf, 2)[1]
+    several = weights.sum(axis=1) >= 2
+    # no point in front of all cameras is as far off as can be
+    known = np.where(np.isfinite(distances), distances, np.inf)[several][weights[several] > 0]
+    return float(np.median(known)) if len(known) else float("nan")
+
+
+def check_time(scene: Scene, where: Path) -> None:
+    """Refuse videos that are out of step.
+
+    Raises
+    ------
+    InputError : the movement agrees clearly better with videos moved in time; says by how much.
+    """
+    shifts, now_px, then_px = time_shifts(scene, scene.rays())
+    if np.abs(shifts).max() < 1 or not then_px < _BETTER_IN_TIME * now_px:
+        return
+    each = ", ".join(
+        f"{name} offset_s = {shift / scene.rate_hz:+.4f}"
+        for name, shift in zip(scene.names, shifts, strict=True)
+        if shift
+    )
+    raise InputError(
+        where,
+        f"its videos are out of step: the movement agrees best ({then_px:.1f} px from the epipolar lines instead of "
+        f"{now_px:.1f}) with {each}, beside what cohort.toml states. Add it to the offset_s under [camera] of that video "
+        f"in cohort.toml, or cut the videos to one beginning",
+    )
+
+
+def check_size(scene: Scene, where: Path) -> float:
+    """The distance of :func:`off_px`, of views in which nothing else was found wrong.
+
+    Raises
+    ------
+    InputError : the views do not fit the calibration.
+    """
+    mean, worst_px = off_px(scene), WORST_SHARE * scene.person_px
+    if mean <= worst_px:
+        return mean
+    table = epipolar.disagreement_px(scene.cameras, scene.rays())
+    pairs = ", ".join(
+        f"{scene.names[i]} and {scene.names[j]} {table[i, j]:.0f}"
+        for i, j in combinations(range(len(scene.names)), 2)
+        if np.isfinite(table[i, j])
+    )
+    raise InputError(
+        where,
+        f"its views do not fit the calibration: the best points lie {mean:.0f} px (median) from where the cameras see the "
+        f"joints, expected below {worst_px:.0f}; px from the epipolar lines for each pair: {pairs}. Is the calibration of "
+        f"this session, were cameras moved or zoomed, and do the videos show the same person?",
+    )
+
+
+def _refuse_exchanged(scene: Scene, now: float, where: Path) -> None:
+    best, pair = np.inf, (0, 0)
+    for i, j in combinations(range(len(scene.cameras)), 2):
+        cameras = list(scene.cameras)
+        cameras[i], cameras[j] = cameras[j], cameras[i]
+        off = off_px(replace(scene, cameras=cameras))
+        if off < best:
+            best, pair = off, (i, j)
+    if best < _BETTER * now:
+        one, other = (scene.names[i] for i in pair)
+        raise InputError(
+            where,
+            f"its videos {one} and {other} seem exchanged: the best points lie {now:.0f} px from where the cameras see the "
+            f"joints, and {best:.0f} px with the calibration of each used for the other. Rename the videos or the cameras",
+        )
+
+
+def _refuse_upside_down(scene: Scene, now: float, where: Path) -> None:
+    for v, camera in enumerate(scene.cameras):
+        pixels = scene.pixels.copy()
+        pixels[:, :, v] = (camera.width - 1.0, camera.height - 1.0) - pixels[:, :, v]
+        then = off_px(replace(scene, pixels=pixels))
+        if then < _BETTER * now:
+            raise InputError(
+                where,
+                f"its video {scene.names[v]} is upside down for its calibration: the best points lie {now:.0f} px from where "
+                f"the cameras see the joints, and {then:.0f} px with its pictures turned by 180 degrees. Turn the video "
+                f"(its rotation tag is enough), or calibrate the camera as it was mounted",
+            )
+
+
+def time_shifts(scene: Scene, rays: list[Floats]) -> tuple[Floats, float, float]:
+    """Frames by which each camera's video should be moved later to agree best with the first; the distance now and then.
+
+    The distance is the mean over joints and frames of Sampson's, cut off, over the pairs of cameras.
+    """
+    n_cameras = len(scene.cameras)
+    most = int(min(MOST_SHIFT_S * scene.rate_hz, 0.5 * len(scene.pixels)))
+    lags = np.arange(-most, most + 1)
+    curves = {}
+    for i, j in combinations(range(n_cameras), 2):
+        curve = _curve(scene, (i, j), rays, lags)
+        if np.isfinite(curve[most]):
+            curves[i, j] = curve
+    shifts = np.zeros(n_cameras, int)
+
+    def total(candidate: Ints) -> float:
+        values = [curve[np.clip(candidate[j] - candidate[i] + most, 0, 2 * most)] for (i, j), curve in curves.items()]
+        return float(np.nanmean(values)) if values else np.nan
+
+    now = total(shifts)
+    for _ in range(3):
+        before = shifts.copy()
+        for v in range(1, n_cameras):
+            tried = [np.where(np.arange(n_cameras) == v, lag, shifts) for lag in lags]
+            costs = np.array([total(candidate) for candidate in tried])
+            if np.isfinite(costs).any():
+                shifts = tried[int(np.nanargmin(costs))]
+        if (before == shifts).all():
+            break
+    return shifts.astype(float), now, total(shifts)
+
+
+def _curve(scene: Scene, pair: tuple[int, int], rays: list[Floats], lags: Ints) -> Floats:
+    """(L,) mean distance between one view and the other moved later by each lag; NaN where they share too little."""
+    a, b = pair
+    n = len(scene.pixels)
+    frames = np.unique(np.linspace(0, n - 1, min(n, _FRAMES)).round().astype(int))
+    cap = _CAP_SHARE * scene.size_px
+    curve = np.full(len(lags), np.nan)
+    for i, lag in enumerate(lags):
+        other = frames - lag
+        inside = (other >= 0) & (other < n)
+        if inside.sum() < max(10, 0.3 * len(frames)):
+            continue
+        off = epipolar.distances_px(scene.cameras[a], scene.cameras[b], rays[a][frames[inside]], rays[b][other[inside]])
+        known = off[np.isfinite(off)]
+        if len(known) >= 20:
+            curve[i] = np.minimum(known, cap).mean()
+    return curve
