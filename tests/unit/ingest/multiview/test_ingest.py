@@ -176,8 +176,8 @@ def test_a_walk_reaches_the_lake(tmp_path: Path) -> None:
     truth = walk()[0][:, walk()[1].index("left_knee")] @ np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]]).T
     assert np.array([r[:3] for r in found]) == pytest.approx(truth, abs=0.05)
     assert len(found[0][3]) == 33
-    speed = opened.sql("SELECT speed_m_s FROM spatiotemporal WHERE speed_m_s IS NOT NULL").rows()
-    assert speed  # positions are places in the laboratory, so that there are speeds
+    strides = opened.sql("SELECT stride_length_m FROM spatiotemporal WHERE stride_length_m IS NOT NULL").rows()
+    assert strides  # positions are places in the laboratory
     assert len(run(cohort, lake).skipped) == 1  # unchanged files are not read again
 
 
