@@ -62,9 +62,10 @@ def make_people(n_per_group: int = 4, seed: int = 11) -> list[Participant]:
 
 
 def _gait(side: str | None, session: str, height_m: float, share: float) -> gait_patterns.Gait:
-    """Controls walk alike in both sessions; patients walk faster and bend the affected knee further in the second."""
+    """Controls walk alike in both sessions, to 1 %; patients walk faster and bend the affected knee further in the second."""
     base = gait_patterns.stiff_knee(side) if side else gait_patterns.normal()
-    gain = 1.12 if side and session == "post" else 1.0
+    usual = 0.99 + 0.02 * (share > 1.0)  # of a control's second session: nobody walks twice the same
+    gain = 1.0 if session == "pre" else 1.12 if side else usual
     gait = replace(
         base,
         height_m=height_m,

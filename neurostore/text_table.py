@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -65,8 +66,13 @@ def _texts(series: pl.Series) -> tuple[list[str], bool]:
     if series.dtype.is_float():
         decimals = _decimals([abs(v) for v in values if v is not None and math.isfinite(v)])
         return ["NULL" if v is None else _number(v, decimals) for v in values], True
-    texts = ["NULL" if v is None else _on_one_line(str(v)) for v in values]
+    texts = ["NULL" if v is None else _on_one_line(_plain(v)) for v in values]
     return texts, series.dtype.is_integer() or series.dtype.is_decimal()
+
+
+def _plain(value: object) -> str:
+    """A value as people read it: times to the second (UTC, as stored); files hold them whole."""
+    return f"{value:%Y-%m-%d %H:%M:%S}" if isinstance(value, datetime) else str(value)
 
 
 def _on_one_line(text: str) -> str:

@@ -30,6 +30,11 @@ def and_more(items: Sequence[str], n_shown: int = MOST, what: str = "") -> list[
     return [*items[:n_shown], f"and {n_left} more{f' {what}' if what else ''}"] if n_left > 0 else list(items)
 
 
+def counted(n: int, what: str) -> str:
+    """A number of things: ``1 trial``, ``2,000 trials``. what : the word for one."""
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
+
+
 def listed(names: Iterable[str], n_shown: int = MOST) -> str:
     """Names for a sentence, and how many there are beyond the first few: ``a, b`` or ``a, b and 12 more``."""
     names = list(names)

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from neurostore.trial_key import key_text
-from neurostore.wording import and_more, printable
+from neurostore.wording import and_more, counted, printable
 
 if TYPE_CHECKING:
     from neurostore.ingest.pipeline.report import IngestReport
@@ -50,7 +50,7 @@ class Lines:
         """Start with the number of trials and bytes to read."""
         self._n_trials, self._n_bytes, self._done, self._done_bytes = n_trials, n_bytes, 0, 0
         self._start = self._said = time.monotonic()
-        print(f"reading {n_trials} trials, {n_bytes / 1e6:.1f} MB", file=self._stream, flush=True)
+        print(f"reading {counted(n_trials, 'trial')}, {n_bytes / 1e6:.1f} MB", file=self._stream, flush=True)
 
     def advance(self, label: str, n_bytes: int) -> None:
         """Count a finished trial."""

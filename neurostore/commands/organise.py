@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from neurostore.commands.help_sections import BRING_IN
+from neurostore.wording import counted
 
 
 def register(app: typer.Typer) -> None:
@@ -57,4 +58,7 @@ def organise(
     done = run(pile, cohort, table)
     if done.left:
         say(f"not copied, because the table does not name them: {listed(done.left, 20)}")
-    say(f"{done.target}: {done.n_files} files, {done.n_trials} trials of {done.n_subjects} subjects copied")
+    what = (
+        f"{counted(done.n_files, 'file')}, {counted(done.n_trials, 'trial')} of {counted(done.n_subjects, 'subject')}"
+    )
+    say(f"{done.target}: {what} copied")

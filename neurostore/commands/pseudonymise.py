@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from neurostore.commands.help_sections import BRING_IN
+from neurostore.wording import counted
 
 
 def register(app: typer.Typer) -> None:
@@ -65,4 +66,5 @@ def pseudonymise(
         )
     for path in done.look:
         say(f"please check: {path}")
-    say(f"{done.n_files} files of {done.n_subjects} subjects, {done.n_dates} dates moved; the key is {key}")
+    what = f"{counted(done.n_files, 'file')} of {counted(done.n_subjects, 'subject')}"
+    say(f"{what}, {counted(done.n_dates, 'date')} moved; the key is {key}")

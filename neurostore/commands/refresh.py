@@ -9,6 +9,7 @@ import typer
 
 from neurostore.commands.help_sections import MAINTAIN
 from neurostore.commands.options import LAKE, LakeOption
+from neurostore.wording import counted
 
 
 def register(app: typer.Typer) -> None:
@@ -31,9 +32,10 @@ def refresh(
     from neurostore.upkeep.refresh import refresh as run
 
     done = run(lake, n_workers=workers, advance=lambda n, n_all: say(f"{n} of {n_all} trials"))
-    say(f"results of {done.n_trials} trials in {done.n_sessions} sessions stored, {done.n_kept} sessions had theirs")
+    what = f"{counted(done.n_trials, 'trial')} in {counted(done.n_sessions, 'session')}"
+    say(f"results of {what} stored, {counted(done.n_kept, 'session')} had theirs")
     if done.n_left:
-        say(f"{done.n_left} sessions changed meanwhile: repeat the command")
+        say(f"{counted(done.n_left, 'session')} changed meanwhile: repeat the command")
 
 
 def renew(lake: Path) -> None:
@@ -45,4 +47,4 @@ def renew(lake: Path) -> None:
     if are_kept(lake):
         done = run(lake)
         if done.n_trials:
-            say(f"results of {done.n_trials} trials stored")
+            say(f"results of {counted(done.n_trials, 'trial')} stored")

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from neurostore.commands.help_sections import LOOK
-from neurostore.commands.options import LAKE, FormatOption, LakeOption, OutputOption, Side
+from neurostore.commands.options import LAKE, Format, FormatOption, LakeOption, OutputOption, Side
 
 review = typer.Typer(no_args_is_help=True, help="Record and list decisions on trials, sides, cycles and events.")
 
@@ -164,13 +164,19 @@ def event(
 def list_(lake: LakeOption = LAKE, format: FormatOption = None, output: OutputOption = None) -> None:
     """List the decisions, latest first, and whether each applies, is superseded or must be checked.
 
+    The table leaves out columns without any value and those that only a program needs; --format csv has all.
+
     Example: neurostore review list --lake lake/
     """
     from neurostore import reviews
     from neurostore.api import open as open_lake
     from neurostore.commands.output import write_frame
 
-    write_frame(reviews.listing(open_lake(lake)), format, output, lake=lake, kind="review")
+    rows = reviews.listing(open_lake(lake))
+    if (format or Format.table) is Format.table and output is None:
+        empty = [name for name in rows.columns if rows.height and rows[name].is_null().all()]
+        rows = rows.drop(*empty, "review_id", "lake_version")
+    write_frame(rows, format, output, lake=lake, kind="review")
 
 
 @review.command(short_help="List the decisions of two reviewers, and where they differ.")

@@ -8,7 +8,7 @@ import typer
 
 from neurostore.commands.help_sections import MAINTAIN
 from neurostore.commands.options import LAKE, LakeOption
-from neurostore.wording import and_more
+from neurostore.wording import and_more, counted
 
 
 def register(app: typer.Typer) -> None:
@@ -35,7 +35,7 @@ def verify(
     from neurostore.upkeep import verify as library
 
     if adopt:
-        say(f"recorded {len(library.adopt(lake))} files")
+        say(f"recorded {counted(len(library.adopt(lake)), 'file')}")
     found = library.verify(lake)
     for damage in found.damaged:
         say(f"damaged: {damage}")
@@ -53,7 +53,7 @@ def verify(
     state = "damaged" if found.damaged else "intact" if found.is_clean else "intact, but an erasure is not complete"
     if found.unrecorded:
         state += f"; {len(found.unrecorded)} more could not be checked"
-    say(f"{found.n_files} files, {found.n_bytes / 1e6:.1f} MB: {state}")
+    say(f"{counted(found.n_files, 'file')}, {found.n_bytes / 1e6:.1f} MB: {state}")
     if drop_damaged and (found.damaged or found.unrecorded):
         from neurostore.upkeep.repair import drop_damaged as drop
 

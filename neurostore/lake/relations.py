@@ -54,6 +54,7 @@ class Relations:
         self._made: set[str] = set()
         self._tables = {lake_sql.sql_name(name): name for name in lake.tables()}
         self._results: results.Results | None = None
+        self._is_staleness_said = False
         self._texts = views.texts_for(bool(lake.table_state("force_plates").files))
         self._lock = threading.RLock()
         lake_sql.prepare(connection, lake.chosen)
@@ -97,7 +98,11 @@ class Relations:
         """Whether a view is read from stored results."""
         if not self.uses_results or name not in kept.VIEWS or kept.choices_of(name) & self._choices:
             return False
-        return self.results().is_usable
+        stored = self.results()
+        if not self._is_staleness_said:
+            self._is_staleness_said = True
+            results.say_stale(self.lake.path, stored)
+        return stored.is_usable
 
     def results(self) -> results.Results:
         """The stored results that count for this version."""
@@ -106,7 +111,6 @@ class Relations:
                 self._create_table(name)
             self.lake.check(["trials", "subjects", "reviews"])
             self._results = results.read(self.lake.path, kept.inputs(self.connection))
-            results.say_stale(self.lake.path, self._results)
         return self._results
 
     def result_paths(self) -> list[str]:

@@ -18,6 +18,7 @@ from neurostore.errors import LakeError
 from neurostore.lake import checked, delta
 from neurostore.lake import tables as lake_sql
 from neurostore.sql import kept
+from neurostore.wording import counted
 
 if TYPE_CHECKING:
     import duckdb
@@ -150,8 +151,8 @@ def say_stale(root: str, results: Results) -> None:
     if results.fresh and results.stale:
         how = "computed from their frames" if results.is_usable else "so every trial is computed from its frames"
         _log.warning(
-            "%d trials have no stored results, or changed since: %s; `neurostore refresh --lake %s` stores them",
-            results.n_stale_trials,
+            "%s without stored results, or changed since: %s; `neurostore refresh --lake %s` stores them",
+            counted(results.n_stale_trials, "trial"),
             how,
             root,
         )

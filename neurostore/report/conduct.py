@@ -18,6 +18,13 @@ _EDITS = {
     "relabel_event": "changed {event} at {time:.3f} s to {new_side} {new_event}",
 }
 
+_WHAT = {
+    "exclude": "excluded",
+    "note": "noted",
+    "swap_sides": "left and right exchanged",
+    "keep_sides": "left and right kept as in the file",
+}
+
 
 def left_out(block: Session) -> list[str]:
     """What reviewers excluded, each with reviewer and reason, and how many cycles are not steady for which reason."""
@@ -60,7 +67,7 @@ def _decision(row: dict[str, Any]) -> str:
             new_event=(row["new_event"] or row["event"] or "").replace("_", " "),
         )
     else:
-        what = {"exclude": "excluded", "note": "noted"}[row["action"]]
+        what = _WHAT[row["action"]]
     day = str(row["reviewed_at"])[:10]
     doubt = " The file has changed since: to be checked." if row["state"] == "to be checked" else ""
     disputed = " Another reviewer decided otherwise." if row["is_disputed"] else ""

@@ -19,9 +19,19 @@ if TYPE_CHECKING:
 def levels_of(lake: Queryable, frame: pl.DataFrame, by: str, name: str) -> list[str]:
     """The levels that are compared: sessions in the order they were recorded in, anything else by name."""
     levels = sorted(frame["level"].unique())
+    if not levels:
+        raise UsageError(f"{name}: NULL for everybody who was chosen{_why_null(lake, name)}")
     if len(levels) < 2:
         raise UsageError(f"{name}: {by} has {len(levels)} value(s) with data ({', '.join(levels)}); two are needed")
     return sessions_in_order(lake, levels, set(frame["subject"])) if by == "session" else levels
+
+
+def _why_null(lake: Queryable, name: str) -> str:
+    """Why a score has no value, as gait_profile says; '' where it says nothing."""
+    if name not in ("gps_deg", "gdi_star"):
+        return ""
+    notes = lake.sql("SELECT DISTINCT note FROM gait_profile WHERE note IS NOT NULL ORDER BY note")["note"].to_list()
+    return f"; gait_profile: {'; '.join(and_more(notes, 3))}" if notes else "; gait_profile has no row of theirs"
 
 
 def sessions_in_order(lake: Queryable, sessions: Sequence[str], subjects: set[str]) -> list[str]:

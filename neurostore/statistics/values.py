@@ -81,7 +81,7 @@ def values_by_level(
         None: pl.lit(True),
         "affected": affected.is_in(["both", "none"]) | is_own,
         "unaffected": (affected != "both") & ~is_own,
-    }.get(side, pl.col("side") == side)
+    }.get(side, pl.col("side") == pl.lit(side, pl.String))
     keys = ["subject", "level", *(["session"] if by_session and by != "session" else [])]
     by_side = (
         rows.filter(chosen)

@@ -18,6 +18,7 @@ from neurostore import schema, storage
 from neurostore.errors import NeurostoreError, NotALakeError
 from neurostore.lake import heartbeat
 from neurostore.release import VERSION, how_to_install, installed
+from neurostore.wording import counted
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -143,7 +144,7 @@ def _results(lake: Version) -> Finding:
     found = lake.results()
     how = f"; `neurostore refresh --lake {lake.path}` stores them" if found.stale else ""
     n_sessions = len(found.fresh) + len(found.stale)
-    said = f"of {len(found.fresh)} of {n_sessions} sessions; {found.n_stale_trials} trials have none that count{how}"
+    said = f"of {len(found.fresh)} of {n_sessions} sessions; {counted(found.n_stale_trials, 'trial')} without any that count{how}"
     return Finding("stored results", said)
 
 
@@ -162,7 +163,7 @@ def _lake(lake_path: object) -> Iterator[Finding]:
     except NeurostoreError as error:
         yield Finding("lake", f"{error}; see `neurostore verify`", is_bad=True)
         return
-    yield Finding("lake", f"{lake.path}, version {lake.version}, {len(lake.ingest_ids())} trials")
+    yield Finding("lake", f"{lake.path}, version {lake.version}, {counted(len(lake.ingest_ids()), 'trial')}")
     yield _results(lake)
     n_files = sum(n for _, n in counts)
     dirty = [t for t, _ in counts if lake.table_state(t).is_dirty]

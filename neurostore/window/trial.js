@@ -243,6 +243,7 @@ export async function trialPage(page, shared, [subject, session, trial]) {
       exclude: { action: "include", side, cycle: d.cycle, from_s: d.from_s, to_s: d.to_s }, include: { action: "exclude", side, cycle: d.cycle, from_s: d.from_s, to_s: d.to_s },
       move_event: { action: "move_event", ...at, time_s: d.new_time_s, new_time_s: d.time_s }, delete_event: { action: "add_event", side, event, time_s: d.time_s },
       add_event: { action: "delete_event", side, event, time_s: d.time_s }, relabel_event: { action: "relabel_event", ...at, time_s: d.time_s, new_side: side, new_event: event },
+      swap_sides: { action: "keep_sides" }, keep_sides: { action: "swap_sides" },
     }[d.action];
     if (!opposite) return;
     const reason = await askReason(`Take back: ${described(d)}`, ["taken back"]);
@@ -370,7 +371,7 @@ function unpack(measured, store) {
 function described(d) {
   const at = d.time_s === null || d.time_s === undefined ? "" : ` at ${d.time_s.toFixed(3)} s`;
   const part = d.cycle !== null && d.cycle !== undefined ? `${d.side} cycle ${d.cycle}` : d.from_s !== null && d.from_s !== undefined ? `${d.from_s} to ${d.to_s} s` : d.side || "the trial";
-  const what = { exclude: `leave out ${part}`, include: `take in ${part}`, note: "note" }[d.action];
+  const what = { exclude: `leave out ${part}`, include: `take in ${part}`, note: "note", swap_sides: "exchange left and right", keep_sides: "keep left and right as in the file" }[d.action];
   if (what) return d.reason ? `${what}: ${d.reason}` : what;
   const name = `${d.side} ${EVENTS[d.event].name}`;
   return { add_event: `add ${name}${at}`, delete_event: `delete ${name}${at}`, move_event: `move ${name} from ${d.time_s.toFixed(3)} to ${d.new_time_s?.toFixed(3)} s`,

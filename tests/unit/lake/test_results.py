@@ -166,7 +166,7 @@ def test_a_stale_session_is_said(lake, caplog):
     change_added(lake)
     with caplog.at_level(logging.WARNING, "neurostore.results"):
         open_lake(lake).sql("SELECT * FROM subject_summary")
-    assert "3 trials have no stored results" in caplog.text
+    assert "3 trials without stored results" in caplog.text
     assert "neurostore refresh" in caplog.text
 
 

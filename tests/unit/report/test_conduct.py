@@ -37,6 +37,10 @@ def with_reviews(data, *changes):
             "walk_01, left: moved foot strike from 0.400 s to 0.450 s by R1 on 2026-03-04: stumbled.",
         ),
         (
+            {"action": "swap_sides", "side": None, "cycle": None},
+            "walk_01: left and right exchanged by R1 on 2026-03-04: stumbled.",
+        ),
+        (
             {"side": None, "cycle": None, "channel": "L TA"},
             "walk_01, channel L TA: excluded by R1 on 2026-03-04: stumbled.",
         ),
@@ -71,3 +75,15 @@ def test_event_source_and_models(data):
     assert event_source(block) == "Events: computed from the movement; rule: platform before computed."
     assert "skeleton berkeley_mhad_43" in models(block) or "skeleton cmu_31" in models(block)
     assert "low-pass filter 6 Hz" in models(block)
+
+
+def test_every_action_has_words(data):
+    """No decision that the lake can hold stops a report."""
+    from neurostore.reviews import ACTIONS
+
+    event = {"event": "foot_strike", "time_s": 0.4, "new_time_s": 0.45, "new_side": "right", "new_event": "foot_off"}
+    for action in set(ACTIONS) - {"include"}:
+        assert (
+            "by R1 on 2026-03-04: stumbled."
+            in left_out(with_reviews(data, {"action": action, "cycle": None, **event}))[0]
+        )
