@@ -131,7 +131,7 @@ def test_names_that_are_no_utf8_are_refused(tmp_path: Path) -> None:
     joints = pa.array([b"\xe4" + name.encode() for name in table["joint"].to_pylist()], pa.binary())
     joints = pa.Array.from_buffers(pa.string(), len(table), joints.buffers())
     pq.write_table(table.set_column(table.column_names.index("joint"), "joint", joints), path)
-    with pytest.raises(InputError, match="is not Parquet, or breaks off: .*Invalid UTF8"):
+    with pytest.raises(InputError, match=r"is not Parquet, or breaks off: .*Invalid UTF8"):
         read(path)
 
 
