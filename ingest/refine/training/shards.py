@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from neurostore import storage
 from neurostore.arrays import Floats
 from neurostore.errors import UsageError
 from neurostore.ingest.refine.model import ModelConfig
@@ -17,6 +18,7 @@ from neurostore.ingest.refine.training.dataset import WindowBatches
 
 FORMAT = 1
 _MANIFEST = "manifest.json"
+_BEGUN = ".neurostore-windows-unfinished"
 
 
 def is_shards(path: Path) -> bool:
@@ -32,15 +34,19 @@ def write(
 ) -> None:
     """Write every window of every batch to ``out/<split>/<array>.npy``, float32 (about 70 kB per window).
 
-    The manifest is written last: a folder without it is not complete.
+    The manifest is written last: a folder without it is not complete. A mark stands beside it until then, so that a
+    command that was cut off can be repeated.
 
     Raises
     ------
     UsageError : the folder holds something else.
     """
     out = Path(out)
-    if out.exists() and any(out.iterdir()) and not is_shards(out):
+    begun = out / _BEGUN
+    if out.exists() and any(out.iterdir()) and not is_shards(out) and not begun.exists():
         raise UsageError(f"{out}: holds other files; name a new folder")
+    out.mkdir(parents=True, exist_ok=True)
+    begun.touch()
     (out / _MANIFEST).unlink(missing_ok=True)
     n_all, n_done = sum(len(source) for source in parts.values()), 0
     for split, source in parts.items():
@@ -67,7 +73,8 @@ def write(
         "data_sha256": data_sha256,
         "people": {split: sorted({m.person for m in source.motions}) for split, source in parts.items()},
     }
-    (out / _MANIFEST).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+    storage.write_whole(str(out / _MANIFEST), (json.dumps(about, indent=1) + "\n").encode())
+    begun.unlink()
 
 
 def manifest(path: Path) -> dict[str, Any]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -150,3 +151,28 @@ def _opener() -> urllib.request.OpenerDirector:
 
 def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
+
+
+@contextlib.contextmanager
+def alone(target: Path, name: str) -> Iterator[None]:
+    """Hold the file that a download is appended to: two processes that did so would leave neither's file.
+
+    Raises
+    ------
+    ModelError : another process holds it.
+    """
+    import fcntl
+
+    target.parent.mkdir(parents=True, exist_ok=True)
+    lock = target.with_name(f"{target.name}.lock")
+    with lock.open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ModelError(f"another process is downloading {name}; wait until it has finished") from None
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # a part is kept for the next call
+                target.parent.rmdir()

@@ -13,9 +13,8 @@ import json
 import os
 import shutil
 import tarfile
-import uuid
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from neurostore import file_hash, storage
 from neurostore.errors import MissingExtraError, ModelError
 from neurostore.ingest.video.models import download, inspection
 from neurostore.ingest.video.models.declared import Model
+from neurostore.storage import temporary
 from neurostore.wording import and_more, listed
 
 _CHUNK = 1 << 20
@@ -87,19 +87,32 @@ def fetch(
         *(_mirror(url, model, token) for url in (*mirrors, *model.mirrors)),
         *(download.Address(url) for url in model.urls),
     ]
-    part = folder / "partial" / f"{model.sha256[:16]}-{model.file}"
-    limit = int(max(model.size_about_mb, 1.0) * 4e6)
     _check_space(model, folder)
+    part = folder / "partial" / f"{model.sha256[:16]}-{model.file}"
+    with download.alone(part, model.name):
+        source = _download(model, addresses, part, progress, wait_s)
+        try:
+            return _install(model, part, folder, source=source.shown)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def _download(
+    model: Model,
+    addresses: list[download.Address],
+    part: Path,
+    progress: download.Progress | None,
+    wait_s: float,
+) -> download.Address:
+    """Have the model's file, with the hash that is pinned. Returns the address that gave it."""
+    limit = int(max(model.size_about_mb, 1.0) * 4e6)
     remaining, mismatches, again = addresses, [], False
     while True:
         source = download.fetch(remaining, part, progress=progress, wait_s=wait_s, limit_bytes=limit)
         measured = sha256_of(part)
         if measured == model.sha256.lower():
-            try:
-                return _install(model, part, folder, source=source.shown)
-            finally:
-                _remove(part)
-        _remove(part)
+            return source
+        part.unlink(missing_ok=True)
         mismatches.append(_mismatch(source.shown, measured, model))
         remaining = [address for address in remaining if address is not source]
         if not remaining:
@@ -130,15 +143,18 @@ def _check_space(model: Model, folder: Path) -> None:
         )
 
 
-def _remove(part: Path) -> None:
-    part.unlink(missing_ok=True)
-    with contextlib.suppress(OSError):
-        part.parent.rmdir()
-
-
 def _install(model: Model, tarball: Path, folder: Path, source: str) -> Installed:
     """Unpack a tarball whose hash is right into a staging folder, look at it, and rename it into place."""
-    with _staging(folder) as staging:
+    try:
+        _unpack_into_place(model, tarball, folder, source)
+    except OSError as error:
+        raise ModelError(f"{folder}: {model.name} cannot be stored: {error.strerror or error}") from None
+    return installed(model, folder=folder)
+
+
+def _unpack_into_place(model: Model, tarball: Path, folder: Path, source: str) -> None:
+    final = _place(model, folder)
+    with temporary.folder_beside(final) as staging:
         if is_bundle(model):
             check_bundle(tarball)
             (staging / "tree").mkdir()
@@ -158,21 +174,9 @@ def _install(model: Model, tarball: Path, folder: Path, source: str) -> Installe
             "files": files,
         }
         (staging / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
-        final = _place(model, folder)
         if final.exists():  # an older, damaged one, or another process was faster
             shutil.rmtree(final)
         storage.publish(staging, final)
-    return installed(model, folder=folder)
-
-
-@contextlib.contextmanager
-def _staging(folder: Path) -> Iterator[Path]:
-    staging = folder / f".staging-{uuid.uuid4().hex}"
-    staging.mkdir()
-    try:
-        yield staging
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
 
 
 def is_bundle(model: Model) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
@@ -165,7 +166,7 @@ def test_fetch_unpacks_checks_and_records(model: declared.Model, server: Server,
     assert (got.path / "saved_model.pb").is_file()
     assert seen[-1] == (len(server.files["/tiny.tar.gz"]),) * 2
     assert got.tree_sha256 == by_hand(got.path.parent)
-    assert not [name for name in left_in(tmp_path) if "partial" in name or "staging" in name]
+    assert not [name for name in left_in(tmp_path) if "partial" in name or ".tmp" in name]
     assert store.installed(model, folder=tmp_path) == got
     assert store.verify(model, folder=tmp_path) == got
     assert fetch(model, tmp_path) == got
@@ -372,7 +373,32 @@ def test_an_endless_server(model: declared.Model, server: Server, tmp_path: Path
     server.files["/tiny.tar.gz"] = b"0" * 5_000_000
     with pytest.raises(ModelError, match="sends more than 4000000 bytes"):
         fetch(model, tmp_path)
-    assert left_in(tmp_path) == ["partial"]
+    assert left_in(tmp_path) == []
+
+
+def test_two_processes_do_not_append_to_one_file(model: declared.Model, tmp_path: Path) -> None:
+    part = tmp_path / "partial" / f"{model.sha256[:16]}-{model.file}"
+    with download.alone(part, model.name), pytest.raises(ModelError, match="another process is downloading tiny"):
+        fetch(model, tmp_path)
+    assert fetch(model, tmp_path).path.is_dir()
+
+
+def test_what_a_killed_fetch_left_is_swept_by_the_next(model: declared.Model, tarball: bytes, tmp_path: Path) -> None:
+    left = tmp_path / f".{model.name}-{model.sha256[:16]}.0123abcd.tmp" / "tree"
+    left.mkdir(parents=True)
+    (left / "half").write_bytes(b"0" * 1000)
+    fetch(model, tmp_path)
+    assert not left.parent.exists()
+
+
+def test_a_full_disk_is_named(model: declared.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(store, "_measure", full)
+    with pytest.raises(ModelError, match="tiny cannot be stored: No space left on device"):
+        fetch(model, tmp_path)
+    assert left_in(tmp_path) == []
 
 
 # -- what happens to a model in the cache ----------------------------------------------------------------------------
