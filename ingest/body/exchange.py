@@ -8,8 +8,8 @@ from xml.sax.saxutils import escape
 
 import numpy as np
 
-from neurostore import storage
 from neurostore.arrays import Floats
+from neurostore.storage import temporary
 
 from .model import Model
 
@@ -106,4 +106,6 @@ def id_setup_text(name: str, span: tuple[float, float]) -> str:
 def write_all(files: Mapping[Path, str]) -> None:
     """Write every file whole or not at all: each beside its place first, then renamed."""
     for path, text in files.items():
-        storage.write_whole(str(path), text.encode())
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.replacing(path) as work:
+            work.write_bytes(text.encode())

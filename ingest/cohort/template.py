@@ -17,6 +17,7 @@ from neurostore import storage
 from neurostore.errors import CohortError, UsageError
 from neurostore.ingest.cohort.scan import scan
 from neurostore.ingest.cohort.source import Cohort, TrialSource
+from neurostore.storage import temporary
 from neurostore.wording import listed
 
 SUFFIXES = (".tsv", ".csv", ".xlsx")
@@ -124,6 +125,7 @@ def _lacking(path: Path, name: str, rows: Sequence[dict[str, str]]) -> str:
 
 
 def _write(target: Path, columns: Sequence[str], rows: Sequence[dict[str, str]]) -> bool:
+    temporary.sweep(target)
     try:
         return storage.write_whole(os.path.abspath(target), table_text(columns, rows).encode(), replace=False)
     except OSError as error:

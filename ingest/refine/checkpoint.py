@@ -10,10 +10,10 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialise
 
-from neurostore import storage
 from neurostore.errors import ModelError
 from neurostore.file_hash import sha256_of
 from neurostore.ingest.refine.model import FORMAT, ModelConfig, PoseFormer
+from neurostore.storage import temporary
 
 
 def save(
@@ -33,7 +33,9 @@ def save(
     tensors |= {f"run.{k}": v.detach().cpu().contiguous() for k, v in (extra or {}).items()}
     description = {"format": FORMAT, "model": model.config.to_dict(), **about}
     content = serialise(tensors, metadata={"neurostore": json.dumps(description, sort_keys=True)})
-    storage.write_whole(str(path), content)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with temporary.replacing(path) as work:
+        work.write_bytes(content)
 
 
 def load(path: Path, markers: str | None = None) -> tuple[PoseFormer, dict[str, Any]]:

@@ -17,7 +17,7 @@ from neurostore.errors import ConflictError, LakeError
 from neurostore.file_hash import Digest, Hasher, digest_of_file, xxh3_and_size
 from neurostore.storage.paths import join
 from neurostore.storage.stored_file import StoredFile
-from neurostore.storage.temporary import name_beside
+from neurostore.storage.temporary import hold, name_beside
 
 
 def resolve(text: str) -> str:
@@ -161,10 +161,14 @@ def write_whole(path: str, content: Any, *, replace: bool = True, mode: int = 0o
 
 
 def write_temporary(path: str, pieces: Iterable[Any], mode: int = 0o666) -> str:
-    """Write what is to be at ``path`` beside it, down to the disk; returns where. :func:`publish` gives it its name."""
+    """Write what is to be at ``path`` beside it, down to the disk; returns where. :func:`publish` gives it its name.
+
+    While it is being written it is held: outside a lake, the next to write ``path`` sweeps what nobody holds.
+    """
     temporary = name_beside(path)
     try:
         with open(temporary, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
+            hold(file.fileno())
             for piece in pieces:
                 file.write(piece)
             file.flush()

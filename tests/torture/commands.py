@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import pickle
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,39 +27,8 @@ from neurostore.lake import commit, create, releases
 from neurostore.upkeep import compact, copies, erase, migrate, refresh, release, repair, vacuum, verify
 from tests.builders.lake_builder import build_lake, trial
 from tests.builders.tiny_bvh import write_bvh
-
-WHO = "Gone"
-_HEEL = np.random.default_rng(3).normal(500, 80, (30, 3))
-_LEG = {"parameter": "leg_length", "side": "left", "value": 800.0, "unit": "mm", "source": "file"}
-
-
-@dataclass(frozen=True)
-class Command:
-    """A command that writes.
-
-    run : does it, given the lake. start : makes the folder it starts from, given that folder; returns the lake.
-    is_random : what it writes beside the lake has other bytes each time.
-    """
-
-    run: Callable[[Path], Any]
-    start: Callable[[Path], Path]
-    is_random: bool = False
-
-
-def _cohort(lake: Path) -> Path:
-    return lake.parent / "cohort"
-
-
-def _trial(subject: str, i: int) -> Any:
-    row = {"source_sha256": f"{subject}{i}".encode().hex().ljust(64, "0"), "remark": f"{subject} limps"}
-    return trial(subject, f"t{i}", left_heel=_HEEL + i, calibrations=[_LEG], row=row)
-
-
-def small_lake(folder: Path) -> Path:
-    """Two people with two trials each, every trial from a commit of its own."""
-    trials = [_trial(s, i) for s in (WHO, "S1") for i in range(2)]
-    people = [{"subject": WHO, "nickname_of_Gone": "Goner"}, {"subject": "S1"}]
-    return Path(build_lake(folder, trials, people, one_by_one=True).path)
+from tests.torture import beside
+from tests.torture.lakes import WHO, Command, cohort_of, made_trial, small_lake
 
 
 def _released(folder: Path) -> Path:
@@ -109,13 +78,13 @@ def _with_less_cohort(folder: Path) -> Path:
 
 def _commit(lake: Path) -> None:
     if "New" not in open_lake(lake).trials_table()["subject"].to_pylist():
-        staged = commit.stage(lake, [_trial("New", 0)])
+        staged = commit.stage(lake, [made_trial("New", 0)])
         commit.commit(lake, [staged], subjects=[{"subject": "New", "group": "CP"}])
 
 
 def _renew(lake: Path) -> None:
-    (_cohort(lake) / "participants.tsv").write_text("participant_id\tsex\tshoe\nS7\tF\t38\nS8\tM\t43\n")
-    ingest(_cohort(lake), lake, n_workers=1)
+    (cohort_of(lake) / "participants.tsv").write_text("participant_id\tsex\tshoe\nS7\tF\t38\nS8\tM\t43\n")
+    ingest(cohort_of(lake), lake, n_workers=1)
 
 
 # What is damaged
@@ -201,7 +170,7 @@ def _catalogue(lake: Path) -> None:
 def _pseudonymise(lake: Path) -> None:
     target = lake.parent / "coded"
     if not target.exists():
-        pseudonymise(_cohort(lake), target, lake.parent / "key.json")
+        pseudonymise(cohort_of(lake), target, lake.parent / "key.json")
 
 
 def _for_distances(folder: Path) -> Path:
@@ -243,7 +212,7 @@ def _with_results(folder: Path) -> Path:
 
 def _with_stale_results(folder: Path) -> Path:
     lake = _with_results(folder)
-    commit.commit(lake, [commit.stage(lake, [_trial("S1", 5)])])
+    commit.commit(lake, [commit.stage(lake, [made_trial("S1", 5)])])
     return lake
 
 
@@ -325,6 +294,7 @@ def _body(lake: Path) -> None:
 
 
 COMMANDS: dict[str, Command] = {
+    **beside.COMMANDS,
     "erase": Command(lambda lake: erase.erase(lake, WHO), small_lake),
     "erase-released": Command(lambda lake: erase.erase(lake, WHO), _released),
     "erase-files": Command(lambda lake: erase.erase(lake, WHO), _with_files),
@@ -334,11 +304,11 @@ COMMANDS: dict[str, Command] = {
     "release": Command(lambda lake: release.make(lake, "v1"), small_lake),
     "release-remove": Command(_remove_release, _released),
     "commit": Command(_commit, small_lake),
-    "ingest": Command(lambda lake: ingest(_cohort(lake), lake, n_workers=1), _with_cohort),
-    "ingest-new": Command(lambda lake: ingest(_cohort(lake), lake, n_workers=1), _without_lake),
-    "replace": Command(lambda lake: ingest(_cohort(lake), lake, n_workers=1, force=True), _ingested),
+    "ingest": Command(lambda lake: ingest(cohort_of(lake), lake, n_workers=1), _with_cohort),
+    "ingest-new": Command(lambda lake: ingest(cohort_of(lake), lake, n_workers=1), _without_lake),
+    "replace": Command(lambda lake: ingest(cohort_of(lake), lake, n_workers=1, force=True), _ingested),
     "renew": Command(_renew, _ingested),
-    "prune": Command(lambda lake: ingest(_cohort(lake), lake, n_workers=1, prune=True), _with_less_cohort),
+    "prune": Command(lambda lake: ingest(cohort_of(lake), lake, n_workers=1, prune=True), _with_less_cohort),
     "review": Command(_review, small_lake),
     "refresh": Command(lambda lake: refresh.refresh(lake, n_workers=1), small_lake, is_random=True),
     "refresh-stale": Command(lambda lake: refresh.refresh(lake, n_workers=1), _with_stale_results, is_random=True),

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from neurostore import storage
 from neurostore.arrays import Floats
 from neurostore.errors import UsageError
 from neurostore.ingest.refine.model import ModelConfig
 from neurostore.ingest.refine.training.dataset import WindowBatches
+from neurostore.storage import temporary
 
 FORMAT = 1
 _MANIFEST = "manifest.json"
@@ -73,7 +73,8 @@ def write(
         "data_sha256": data_sha256,
         "people": {split: sorted({m.person for m in source.motions}) for split, source in parts.items()},
     }
-    storage.write_whole(str(out / _MANIFEST), (json.dumps(about, indent=1) + "\n").encode())
+    with temporary.replacing(out / _MANIFEST) as work:
+        work.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
     begun.unlink()
 
 

@@ -1,0 +1,45 @@
+"""What the commands of the torture start from: what a command is, and a lake so small that a command takes a second."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tests.builders.lake_builder import build_lake, trial
+
+WHO = "Gone"
+_HEEL = np.random.default_rng(3).normal(500, 80, (30, 3))
+_LEG = {"parameter": "leg_length", "side": "left", "value": 800.0, "unit": "mm", "source": "file"}
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command that writes.
+
+    run : does it, given the lake. start : makes the folder it starts from, given that folder; returns the lake.
+    is_random : what it writes beside the lake has other bytes each time.
+    """
+
+    run: Callable[[Path], Any]
+    start: Callable[[Path], Path]
+    is_random: bool = False
+
+
+def cohort_of(lake: Path) -> Path:
+    return lake.parent / "cohort"
+
+
+def made_trial(subject: str, i: int) -> Any:
+    row = {"source_sha256": f"{subject}{i}".encode().hex().ljust(64, "0"), "remark": f"{subject} limps"}
+    return trial(subject, f"t{i}", left_heel=_HEEL + i, calibrations=[_LEG], row=row)
+
+
+def small_lake(folder: Path) -> Path:
+    """Two people with two trials each, every trial from a commit of its own."""
+    trials = [made_trial(s, i) for s in (WHO, "S1") for i in range(2)]
+    people = [{"subject": WHO, "nickname_of_Gone": "Goner"}, {"subject": "S1"}]
+    return Path(build_lake(folder, trials, people, one_by_one=True).path)
