@@ -176,6 +176,21 @@ def test_shards_of_another_shape_and_strange_folders_are_refused(motions, tmp_pa
         shards.manifest(tmp_path)
 
 
+def test_windows_whose_writing_was_cut_off_are_none_and_can_be_written_again(motions, tmp_path):
+    source = WindowBatches(motions[:2], MARKERS, TINY.model_config(), 4, 7, 1)
+
+    def cut_off(done: int, n: int) -> None:
+        raise KeyboardInterrupt
+
+    shards.write({"train": source}, tmp_path / "w", "abc")
+    with pytest.raises(KeyboardInterrupt):
+        shards.write({"train": source}, tmp_path / "w", "def", cut_off)
+    assert not shards.is_shards(tmp_path / "w")
+    shards.write({"train": source}, tmp_path / "w", "def")
+    assert shards.manifest(tmp_path / "w")["data_sha256"] == "def"
+    assert not [p for p in (tmp_path / "w").iterdir() if p.name.startswith(".")]
+
+
 def test_configurations(tmp_path):
     assert training.read_config("small").markers == "landmarks"
     seed = training.read_config("seed")
