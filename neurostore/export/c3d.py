@@ -1,19 +1,23 @@
-"""C3D: positions in mm with events, by ezc3d.
+"""C3D: positions in mm with events, analog channels and force platforms, by ezc3d.
 
 Written Z up, X_SCREEN +X and Y_SCREEN +Z: the habit of the format, which software that ignores those parameters
 assumes. (x, y, z) of the lake is (x, -z, y) of the file: signs change, digits do not. Positions are float32 in both;
-EVENT:TIMES is float32 minutes and seconds, exact to 4 microseconds.
+EVENT:TIMES is float32 minutes and seconds, exact to 4 microseconds. Analog samples are those of the source, in its units, and
+so are the calibration and the zero of its platforms: every reader computes from this file the forces that it computes from the
+source. Platforms that ingest left out are not in it.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from neurostore.errors import UsageError
+from neurostore.export.forces import N_CHANNELS, Analog, Plate, read_analog, read_plates
 from neurostore.export.trial import Event, Points, Trial, read_events, read_points
 from neurostore.release import VERSION
 from neurostore.storage import temporary
@@ -25,6 +29,7 @@ MOST_FRAMES = 65_535  # counts of frames are 16-bit words
 MOST_IN_A_PARAMETER = 255  # a dimension is a byte; longer lists go on in LABELS2, TIMES2 …
 MOST_SAMPLES = 10_000_000  # ezc3d keeps each as an object of about 200 bytes
 ICONS = {"foot_strike": 1, "foot_off": 2}
+_UNITS_ASIDE = "UNIT_"  # as long as UNITS
 
 # Plug-in Gait's names of what a re-reading needs: parameter of ours -> name after its side, factor.
 _MEASURES = {
@@ -59,7 +64,9 @@ def render(trial: Trial, out: Path, choices: Choices) -> Rendered:
     events = read_events(trial, choices.source)
     rate = trial.row["rate_hz"]
     shift_s = (first_frame - 1) / rate - float(points.time_s[0])
-    content = _file(trial, points, [(e, e.time_s + shift_s) for e in events], first_frame)
+    analog = read_analog(trial, points, notes)
+    plates = read_plates(trial, analog, notes)
+    content = _file(trial, points, [(e, e.time_s + shift_s) for e in events], first_frame, analog, plates)
     if not events:
         notes.append(f"no events: {'the source file states none' if choices.source == 'file' else 'none were found'}")
     return Rendered({out: content}, notes)
@@ -96,10 +103,41 @@ def _first_frame(trial: Trial, points: Points, notes: list[str]) -> int:
     return first
 
 
-def _file(trial: Trial, points: Points, events: list[tuple[Event, float]], first_frame: int) -> bytes:
+def _file(
+    trial: Trial,
+    points: Points,
+    events: list[tuple[Event, float]],
+    first_frame: int,
+    analog: Analog | None,
+    plates: list[Plate],
+) -> bytes:
     import ezc3d
 
     file = ezc3d.c3d()
+    _add_points(file, trial, points, first_frame)
+    if analog is not None:
+        _add_analog(file, trial, analog)
+        if plates:
+            _add_plates(file, plates)
+    _add_events(file, trial.row["subject"], events)
+    file.add_parameter("SUBJECTS", "USED", 1)
+    file.add_parameter("SUBJECTS", "IS_STATIC", int(trial.row["kind"] == "static"))
+    file.add_parameter("SUBJECTS", "USES_PREFIXES", 0)
+    file.add_parameter("SUBJECTS", "NAMES", [trial.row["subject"]])
+    for name, value in _measures(trial).items():
+        file.add_parameter("PROCESSING", name, np.array([value]))
+    file.add_parameter("MANUFACTURER", "COMPANY", ["Neurostore"])
+    file.add_parameter("MANUFACTURER", "SOFTWARE", ["neurostore"])
+    file.add_parameter("MANUFACTURER", "VERSION_LABEL", [VERSION])
+    for name, value in {**trial.provenance, "points": points.table}.items():
+        file.add_parameter("NEUROSTORE", name.upper(), value if isinstance(value, int) else [str(value)])
+    with temporary.scratch() as folder:
+        path = folder / "trial.c3d"
+        file.write(str(path))
+        return _with_units(path.read_bytes())
+
+
+def _add_points(file: Any, trial: Trial, points: Points, first_frame: int) -> None:
     positions = points.positions
     n, n_points = positions.shape[:2]
     missing = np.isnan(positions).any(axis=-1)
@@ -118,22 +156,91 @@ def _file(trial: Trial, points: Points, events: list[tuple[Event, float]], first
         file.add_parameter("POINT", f"LABELS{number}", part)
     file.add_parameter("POINT", "X_SCREEN", ["+X"])
     file.add_parameter("POINT", "Y_SCREEN", ["+Z"])
-    _add_events(file, trial.row["subject"], events)
-    file.add_parameter("SUBJECTS", "USED", 1)
-    file.add_parameter("SUBJECTS", "IS_STATIC", int(trial.row["kind"] == "static"))
-    file.add_parameter("SUBJECTS", "USES_PREFIXES", 0)
-    file.add_parameter("SUBJECTS", "NAMES", [trial.row["subject"]])
-    for name, value in _measures(trial).items():
-        file.add_parameter("PROCESSING", name, np.array([value]))
-    file.add_parameter("MANUFACTURER", "COMPANY", ["Neurostore"])
-    file.add_parameter("MANUFACTURER", "SOFTWARE", ["neurostore"])
-    file.add_parameter("MANUFACTURER", "VERSION_LABEL", [VERSION])
-    for name, value in {**trial.provenance, "points": points.table}.items():
-        file.add_parameter("NEUROSTORE", name.upper(), value if isinstance(value, int) else [str(value)])
-    with temporary.scratch() as folder:
-        path = folder / "trial.c3d"
-        file.write(str(path))
-        return path.read_bytes()
+
+
+def _add_analog(file: Any, trial: Trial, analog: Analog) -> None:
+    """Channels as floats: offset 0 and scale 1, so that a sample is the number stored."""
+    n_channels, n = analog.samples.shape
+    if n_channels * n > MOST_SAMPLES:
+        raise UsageError(
+            f"{trial.name}: {n_channels} analog channels of {n:,} samples are more than the C3D writer can hold: "
+            "export .trc and …_grf.mot, or Motion-BIDS"
+        )
+    file["data"]["analogs"] = analog.samples.astype(np.float64)[None]
+    group = file["parameters"]["ANALOG"]
+    group["RATE"]["value"] = [analog.rate_hz]
+    columns = {
+        "LABELS": analog.labels,
+        "DESCRIPTIONS": [""] * n_channels,
+        "UNITS": analog.units,
+        "SCALE": [1.0] * n_channels,
+        "OFFSET": [0] * n_channels,
+    }
+    for name, values in columns.items():
+        for number, part in _parts(values):
+            if name == "UNITS" and not number and n_channels > MOST_IN_A_PARAMETER:
+                file.add_parameter("ANALOG", _UNITS_ASIDE, part)
+                continue
+            if number and name == "OFFSET":
+                _add_whole(file, "ANALOG", f"{name}{number}", part)
+            elif number:
+                file.add_parameter("ANALOG", f"{name}{number}", part)
+            else:
+                group[name]["value"] = part
+    group["GEN_SCALE"]["value"] = [1.0]
+
+
+def _with_units(content: bytes) -> bytes:
+    """The file with ANALOG:UNITS in its place: of more than 255 channels ezc3d writes an empty one, so it was written under another name."""
+    aside = content.find(_UNITS_ASIDE.encode())
+    if aside < 0:
+        return content
+    head = content[aside - 2 : aside]  # the length of the name, the group
+    empty = content.index(head + b"UNITS")
+    changed = bytearray(content)
+    changed[aside : aside + 5] = b"UNITS"
+    changed[empty + 2 : empty + 7] = _UNITS_ASIDE.encode()
+    return bytes(changed)
+
+
+def _add_plates(file: Any, plates: list[Plate]) -> None:
+    """FORCE_PLATFORM: corners in the axes of the file (see above), all else in the platform's own axes, mm and N."""
+    n, n_rows = len(plates), max(N_CHANNELS[p.type_] for p in plates)
+    channels = np.zeros((n_rows, n))
+    corners, origins, matrices = np.zeros((3, 4, n)), np.zeros((3, n)), np.zeros((6, 6, n))
+    for i, plate in enumerate(plates):
+        channels[: len(plate.channels), i] = np.array(plate.channels) + 1
+        x, y, z = plate.corners.T
+        corners[:, :, i] = x, -z, y
+        origins[:, i] = plate.origin
+        if plate.matrix is not None:
+            matrices[:, :, i] = plate.matrix
+    values: dict[str, Any] = {"USED": [n], "TYPE": [p.type_ for p in plates], "CHANNEL": channels}
+    zero = max((_zero(p.zero) for p in plates), key=sum)
+    if zero:
+        values["ZERO"] = zero
+    for name, value in values.items():
+        _add_whole(file, "FORCE_PLATFORM", name, value)
+    file.add_parameter("FORCE_PLATFORM", "CORNERS", corners)
+    file.add_parameter("FORCE_PLATFORM", "ORIGIN", origins)
+    if any(p.matrix is not None for p in plates):
+        file.add_parameter("FORCE_PLATFORM", "CAL_MATRIX", matrices)
+
+
+def _add_whole(file: Any, group: str, name: str, value: Any) -> None:
+    """A parameter of 16-bit integers; ezc3d makes one of decimals from the same list."""
+    given = np.asarray(value)
+    file.add_parameter(group, name, given.astype(float) if given.ndim > 1 else given.tolist())
+    parameter = file["parameters"][group][name]
+    parameter["type"], parameter["value"] = 2, given.astype(int)
+
+
+def _zero(said: str) -> list[int]:
+    """FORCE_PLATFORM:ZERO as ``force_plates.zero`` states it: the frames of the baseline, 0 0 for none, nothing for no ZERO."""
+    if not said.startswith("FORCE_PLATFORM:ZERO"):
+        return []
+    frames = re.search(r"frames (\d+) to (\d+)", said)
+    return [int(frames[1]), int(frames[2])] if frames else [0, 0]
 
 
 def _parts(values: list[Any]) -> list[tuple[str, list[Any]]]:

@@ -166,7 +166,8 @@ def _values(head: bytes, record: Record, processor: str) -> tuple[list[Any], tup
     at, dims = record.data_at, record.dims
     if record.kind == -1:
         width = dims[0] if dims else 1
-        count = math.prod(dims[1:]) if width else 0
+        # Texts without letters take no bytes, so that a damaged file could state billions of them; a list has up to 255.
+        count = math.prod(dims[1:]) if width or len(dims) == 2 else 0
         return [text_of(head[at + i * width : at + (i + 1) * width]) for i in range(count)], dims[1:]
     n = math.prod(dims)
     if record.kind == 4 and processor == "dec":

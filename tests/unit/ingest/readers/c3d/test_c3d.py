@@ -676,6 +676,9 @@ def test_dimensions_and_what_does_not_fit() -> None:
         record("FORCE_PLATFORM", -1, b"\0"),
         record("CORNERS", 1, corners),
         record("HUGE", 1, struct.pack("bB", 4, 7) + bytes([255] * 7)),
+        record("EMPTY", 1, struct.pack("bBBB", -1, 2, 0, 3) + b"\0"),
+        record("EMPTY2", 1, struct.pack("bBBB", -1, 2, 2, 1) + b"mm\0"),
+        record("NOTHING", 1, struct.pack("bB", -1, 7) + bytes([0, *[255] * 6]) + b"\0"),
         record("ODD", 1, struct.pack("bB", 3, 0) + b"\0"),
         record("TYPE", 1, struct.pack("bBB", 2, 1, 2) + struct.pack("<2h", 2, -1) + b"\0"),
     )
@@ -686,6 +689,8 @@ def test_dimensions_and_what_does_not_fit() -> None:
     assert array[:, 0, 1].tolist() == [12, 13, 14]
     assert found.numbers("FORCE_PLATFORM", "TYPE") == [2, -1]
     assert "HUGE" not in found.groups["FORCE_PLATFORM"]
+    assert found.strings("FORCE_PLATFORM", "EMPTY") == ["", "", "", "mm"]  # texts without letters keep their places
+    assert found.strings("FORCE_PLATFORM", "NOTHING") == []
     assert [("'HUGE'" in n, "'ODD'" in n) for n in found.notes] == [(True, False), (False, True)]
 
 
