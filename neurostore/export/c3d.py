@@ -169,7 +169,7 @@ def _add_analog(file: Any, trial: Trial, analog: Analog) -> None:
     file["data"]["analogs"] = analog.samples.astype(np.float64)[None]
     group = file["parameters"]["ANALOG"]
     group["RATE"]["value"] = [analog.rate_hz]
-    columns = {
+    columns: dict[str, list[Any]] = {
         "LABELS": analog.labels,
         "DESCRIPTIONS": [""] * n_channels,
         "UNITS": analog.units,

@@ -144,7 +144,7 @@ def test_channels_that_fit_no_frame_are_left_out(tmp_path):
 @needs_shared
 def test_a_laboratory_whose_axis_y_points_up(tmp_path):
     """Type 4 and other axes: the forces are those of the source, turned as the points are."""
-    source = SHARED / "data/labs/LABU/U19/treadmill_01.c3d"
+    source = SHARED / "labs/LABU/U19/treadmill_01.c3d"
     cohort = tmp_path / "cohort" / "U19"
     cohort.mkdir(parents=True)
     (cohort / source.name).write_bytes(source.read_bytes())
