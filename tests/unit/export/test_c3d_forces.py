@@ -167,4 +167,5 @@ def test_a_walk_without_platforms_has_none(tmp_path):
     c3d_files.write(path, c3d_files.walker(N_FRAMES), c3d_files.LEGS)
     assert run("ingest", tmp_path / "cohort", "--lake", tmp_path / "lake", "--no-results").returncode == 0
     export(neurostore.open(tmp_path / "lake"), "S01", "walk", tmp_path / "walk.c3d")
-    assert "CHANNEL" not in ezc3d.c3d(str(tmp_path / "walk.c3d"))["parameters"].get("FORCE_PLATFORM", {})
+    file = ezc3d.c3d(str(tmp_path / "walk.c3d"), extract_forceplat_data=True)
+    assert (file["data"]["analogs"].size, file["data"]["platform"]) == (0, [])
