@@ -1,7 +1,9 @@
 -- One row: a trial, with the shares of frames in which values are outside the human range.
 -- Inputs: joint_angles, landmarks, trials (person 0). Percent of the frames that have the angle or the points.
 -- Limits: knee rotation beyond 60 degrees; knee adduction beyond 30; knee hyperextension over 15, elbow over 10; an
--- ankle angle beyond 60 in either direction; shoulders that face the other way than the hips; toes and the front of the
+-- ankle angle beyond 60 in either direction; a hip beyond 75 of extension or 150 of flexion; shoulders that face the
+-- other way than the hips; right knee and ankle to the left of the left ones (legs crossed, or names exchanged); a
+-- pelvis whose front is behind it while the toes point forward (ASIS and PSIS exchanged); toes and the front of the
 -- pelvis that show left and right exchanged; a pelvis faster than 13 m/s (the fastest sprinters reach 12.4).
 -- height_mm is the median distance between head and ankles (without a head: leg length divided by 0.49, the ratio of
 -- hip height to stature, Drillis & Contini 1966); height_of_leg_mm is the longer leg divided by it.
@@ -34,6 +36,10 @@ WITH angles AS (
             count(*) FILTER (abs(left_ankle_dorsiflexion_deg) > 60) / nullif(count(left_ankle_dorsiflexion_deg), 0),
             count(*) FILTER (abs(right_ankle_dorsiflexion_deg) > 60) / nullif(count(right_ankle_dorsiflexion_deg), 0)
         ) AS ankle_out_pct,
+        100.0 * greatest(
+            count(*) FILTER (left_hip_flexion_deg NOT BETWEEN -75 AND 150) / nullif(count(left_hip_flexion_deg), 0),
+            count(*) FILTER (right_hip_flexion_deg NOT BETWEEN -75 AND 150) / nullif(count(right_hip_flexion_deg), 0)
+        ) AS hip_out_pct,
         greatest(
             abs(avg(left_knee_flexion_deg) - avg(right_knee_flexion_deg)),
             abs(avg(left_hip_flexion_deg) - avg(right_hip_flexion_deg)),
@@ -66,6 +72,12 @@ marks AS (
         (right_hip.x - left_hip.x) * (right_shoulder.x - left_shoulder.x)
         + (right_hip.y - left_hip.y) * (right_shoulder.y - left_shoulder.y)
         + (right_hip.z - left_hip.z) * (right_shoulder.z - left_shoulder.z) AS shoulders_along_hips,
+        (right_hip.x - left_hip.x) * ((right_knee.x - left_knee.x) + (right_ankle.x - left_ankle.x))
+        + (right_hip.y - left_hip.y) * ((right_knee.y - left_knee.y) + (right_ankle.y - left_ankle.y))
+        + (right_hip.z - left_hip.z) * ((right_knee.z - left_knee.z) + (right_ankle.z - left_ankle.z))
+            AS legs_along_hips,
+        sqrt((right_hip.x - left_hip.x) ^ 2 + (right_hip.y - left_hip.y) ^ 2 + (right_hip.z - left_hip.z) ^ 2)
+            AS hips_apart,
         -- Forward x up = right: negative if the body is mirrored.
         -- Without heels the toes are ahead of the ankles.
         (right_hip.x - left_hip.x) * -(
@@ -110,6 +122,11 @@ bodies AS (
         100.0 * count(*) FILTER (shoulders_along_hips < 0) / nullif(count(shoulders_along_hips), 0) AS crossed_pct,
         100.0 * count(*) FILTER (toes_ahead < 0 AND coalesce(pelvis_ahead < 0, true)) / nullif(count(toes_ahead), 0)
             AS mirrored_pct,
+        100.0 * count(*) FILTER (legs_along_hips < 0) / nullif(count(legs_along_hips), 0) AS legs_crossed_pct,
+        -- 20 mm behind: a pelvis that lies has its front above it, and neither before nor behind
+        100.0 * count(*) FILTER (toes_ahead > 0 AND pelvis_ahead < -20 * hips_apart) / nullif(count(pelvis_ahead), 0)
+            AS pelvis_reversed_pct,
+        median(hips_apart) AS hips_apart_mm,
         100.0 * count(*) FILTER (speed_m_s > 13) / nullif(count(speed_m_s), 0) AS too_fast_pct,
         coalesce(
             median(sqrt(
@@ -133,10 +150,14 @@ SELECT
     angles.knee_backwards_pct,
     angles.elbow_backwards_pct,
     angles.ankle_out_pct,
+    angles.hip_out_pct,
     CASE WHEN trials.kind = 'static' THEN angles.legs_difference_deg END AS stance_difference_deg,
     angles.knee_crosstalk_r2,
     bodies.crossed_pct,
     bodies.mirrored_pct,
+    bodies.legs_crossed_pct,
+    bodies.pelvis_reversed_pct,
+    bodies.hips_apart_mm,
     CASE WHEN trials.position_basis <> 'root_relative' THEN bodies.too_fast_pct END AS too_fast_pct,
     bodies.height_mm,
     bodies.height_of_leg_mm

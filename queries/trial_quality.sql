@@ -1,235 +1,5 @@
 -- One row: a trial, with values that describe the quality of its data, a flag for each, and a verdict in words.
--- Inputs: trials, landmarks (person 0), _anatomy, _cycles_judged, _excluded_trials, emg, force_plates, _body_mass.
--- Millimetres, percent, seconds.
--- Thresholds: bone length varies by more than 5 % (CV); sides differ by more than 10 %; a landmark is missing in
--- more than 10 % of the frames; more than 5 % of the frames repeat the previous frame (no point moved by 0.01 mm);
--- left and right ankle are exchanged; head below feet; the height of the lowest toe drifts by more than 100 mm; the
--- lowest toe is more than 100 mm from y = 0; knee adduction follows flexion (r2 above 0.5: cross-talk of the knee
--- axis); a joint angle or the speed is outside the human range in more than 5 % of the frames, or left and right are
--- exchanged in 80 % (_anatomy); size, rate and coordinates outside the limits of
--- macros/thresholds.sql; legs that differ by 15 degrees in standing; fewer than 3 steady cycles per side in all trials
--- of the session and condition. Poses relative to the pelvis have no floor.
-WITH points AS (
-    SELECT
-        subject,
-        session,
-        trial,
-        frame,
-        time_s,
-        pelvis,
-        left_hip,
-        right_hip,
-        left_knee,
-        right_knee,
-        left_ankle,
-        right_ankle,
-        coalesce(left_toe, left_ankle) AS left_low,
-        coalesce(right_toe, right_ankle) AS right_low,
-        coalesce(head, neck, thorax) AS high,
-        left_toe,
-        right_toe,
-        lag(pelvis) OVER frames_ AS last_pelvis,
-        lag(left_ankle) OVER frames_ AS last_left,
-        lag(right_ankle) OVER frames_ AS last_right,
-        (time_s - min(time_s) OVER trial_) / nullif(max(time_s) OVER trial_ - min(time_s) OVER trial_, 0) AS part
-    FROM landmarks
-    WHERE person = 0
-    WINDOW
-        trial_ AS (PARTITION BY subject, session, trial),
-        frames_ AS (PARTITION BY subject, session, trial ORDER BY time_s)
-),
-
-lengths AS (
-    SELECT
-        *,
-        sqrt((left_hip.x - left_knee.x) ^ 2 + (left_hip.y - left_knee.y) ^ 2 + (left_hip.z - left_knee.z) ^ 2)
-            AS left_thigh,
-        sqrt((right_hip.x - right_knee.x) ^ 2 + (right_hip.y - right_knee.y) ^ 2 + (right_hip.z - right_knee.z) ^ 2)
-            AS right_thigh,
-        sqrt((left_knee.x - left_ankle.x) ^ 2 + (left_knee.y - left_ankle.y) ^ 2 + (left_knee.z - left_ankle.z) ^ 2)
-            AS left_shank,
-        sqrt(
-            (right_knee.x - right_ankle.x) ^ 2 + (right_knee.y - right_ankle.y) ^ 2 + (right_knee.z - right_ankle.z) ^ 2
-        )
-            AS right_shank,
-        sqrt((pelvis.x - last_pelvis.x) ^ 2 + (pelvis.y - last_pelvis.y) ^ 2 + (pelvis.z - last_pelvis.z) ^ 2)
-            AS pelvis_step,
-        sqrt((left_ankle.x - last_left.x) ^ 2 + (left_ankle.y - last_left.y) ^ 2 + (left_ankle.z - last_left.z) ^ 2)
-            AS left_step,
-        sqrt(
-            (right_ankle.x - last_right.x) ^ 2 + (right_ankle.y - last_right.y) ^ 2 + (right_ankle.z - last_right.z) ^ 2
-        )
-            AS right_step,
-        sqrt((left_ankle.x - last_right.x) ^ 2 + (left_ankle.y - last_right.y) ^ 2 + (left_ankle.z - last_right.z) ^ 2)
-            AS left_from_right,
-        sqrt((right_ankle.x - last_left.x) ^ 2 + (right_ankle.y - last_left.y) ^ 2 + (right_ankle.z - last_left.z) ^ 2)
-            AS right_from_left,
-        least(left_low.y, right_low.y) AS lowest
-    FROM points
-),
-
-figures AS (
-    SELECT
-        subject,
-        session,
-        trial,
-        count(*) AS n_seen,
-        max(greatest(
-            abs(pelvis.x), abs(pelvis.y), abs(pelvis.z), abs(left_ankle.x), abs(left_ankle.y), abs(left_ankle.z),
-            abs(right_ankle.x), abs(right_ankle.y), abs(right_ankle.z)
-        )) / 1000 AS farthest_m,
-        least(median(left_thigh), median(right_thigh), median(left_shank), median(right_shank)) AS shortest_segment_mm,
-        greatest(median(left_thigh), median(right_thigh), median(left_shank), median(right_shank))
-            AS longest_segment_mm,
-        100.0 * greatest(
-            stddev_pop(left_thigh) / nullif(avg(left_thigh), 0),
-            stddev_pop(right_thigh) / nullif(avg(right_thigh), 0),
-            stddev_pop(left_shank) / nullif(avg(left_shank), 0),
-            stddev_pop(right_shank) / nullif(avg(right_shank), 0)
-        ) AS bone_length_cv_pct,
-        200.0 * abs(median(left_thigh + left_shank) - median(right_thigh + right_shank))
-        / nullif(median(left_thigh + left_shank) + median(right_thigh + right_shank), 0) AS leg_difference_pct,
-        [
-            { 'gap': 100.0 - 100.0 * count(pelvis.x) / count(*), 'landmark': 'pelvis' },
-            { 'gap': 100.0 - 100.0 * count(left_knee.x) / count(*), 'landmark': 'left_knee' },
-            { 'gap': 100.0 - 100.0 * count(right_knee.x) / count(*), 'landmark': 'right_knee' },
-            { 'gap': 100.0 - 100.0 * count(left_ankle.x) / count(*), 'landmark': 'left_ankle' },
-            { 'gap': 100.0 - 100.0 * count(right_ankle.x) / count(*), 'landmark': 'right_ankle' },
-            { 'gap': 100.0 - 100.0 * count(left_toe.x) / count(*), 'landmark': 'left_toe' },
-            { 'gap': 100.0 - 100.0 * count(right_toe.x) / count(*), 'landmark': 'right_toe' }
-        ] AS gaps,
-        100.0 * count(*) FILTER (greatest(pelvis_step, left_step, right_step) < 0.01)
-        / nullif(count(greatest(pelvis_step, left_step, right_step)), 0) AS frozen_pct,
-        count(*) FILTER (
-            left_from_right < 0.3 * left_step AND right_from_left < 0.3 * right_step AND left_step > 50
-        ) AS n_swaps,
-        median(high.y) - median((left_ankle.y + right_ankle.y) / 2) AS head_above_feet_mm,
-        quantile_cont(lowest, 0.05) AS lowest_toe_mm,
-        quantile_cont(lowest, 0.05) FILTER (part > 0.67) - quantile_cont(lowest, 0.05) FILTER (part < 0.33)
-            AS floor_drift_mm,
-        greatest(max(left_ankle.x) - min(left_ankle.x), max(left_ankle.z) - min(left_ankle.z)) < 50
-        AND greatest(max(right_ankle.x) - min(right_ankle.x), max(right_ankle.z) - min(right_ankle.z)) < 50
-            AS is_static
-    FROM lengths
-    GROUP BY subject, session, trial
-),
-
-cycles AS (
-    SELECT
-        subject,
-        session,
-        trial,
-        count(*) AS n_cycles,
-        count(*) FILTER (is_steady) AS n_steady_cycles,
-        count(*) FILTER (is_steady AND side = 'left') AS n_left,
-        count(*) FILTER (is_steady AND side = 'right') AS n_right,
-        -- mode() beside counts keeps filters on the subject from the files; ordered, so that ties are resolved
-        list_mode(list(reason ORDER BY reason)) AS usual_reason
-    FROM _cycles_judged
-    WHERE person = 0
-    GROUP BY subject, session, trial
-),
-
-bad_channels AS (
-    SELECT
-        subject,
-        session,
-        trial,
-        array_to_string(list(channel || ' (' || problem || ')' ORDER BY channel_index), ', ') AS bad_emg
-    FROM emg
-    WHERE problem IS NOT NULL
-    GROUP BY subject, session, trial
-),
-
-platforms AS (
-    SELECT
-        subject,
-        session,
-        trial,
-        array_to_string(list(plate ORDER BY plate) FILTER (NOT returns_to_zero), ', ') AS bad_plates
-    FROM force_plates
-    GROUP BY subject, session, trial
-),
-
-judged AS (
-    SELECT
-        trials.subject,
-        trials.session,
-        trials.trial,
-        trials.kind,
-        trials.up_source,
-        trials.position_basis,
-        trials.length_basis,
-        trials.rate_hz,
-        coalesce(trials.n_frames <> 1, true)
-        AND trials.rate_hz NOT BETWEEN _least_rate_hz() AND _most_rate_hz() AS is_rate_out,
-        trials.kind = 'static' OR coalesce(figures.is_static, false) AS is_static,
-        figures.* EXCLUDE (subject, session, trial, is_static, gaps, n_seen),
-        list_max(figures.gaps).gap AS worst_gap_pct,
-        CASE WHEN list_max(figures.gaps).gap > 0 THEN list_max(figures.gaps).landmark END AS worst_landmark,
-        anatomy.* EXCLUDE (subject, session, trial),
-        coalesce(cycles.n_cycles, 0) AS n_cycles,
-        coalesce(cycles.n_steady_cycles, 0) AS n_steady_cycles,
-        -- an overground trial has one or two per side; scores need 3 of the session
-        coalesce(least(sum(cycles.n_left) OVER session_, sum(cycles.n_right) OVER session_), 0) AS n_session_side,
-        cycles.usual_reason,
-        bad_channels.bad_emg,
-        platforms.bad_plates,
-        platforms.trial IS NOT NULL AND mass.mass_kg IS NULL AS has_no_body_mass,
-        figures.n_seen IS NULL AS is_without_points,
-        coalesce(trials.position_basis <> 'root_relative', true) AS has_floor
-    FROM trials
-    LEFT JOIN figures USING (subject, session, trial)
-    LEFT JOIN _anatomy AS anatomy USING (subject, session, trial)
-    LEFT JOIN cycles USING (subject, session, trial)
-    LEFT JOIN bad_channels USING (subject, session, trial)
-    LEFT JOIN platforms USING (subject, session, trial)
-    LEFT JOIN _body_mass AS mass USING (subject, session, trial)
-    WINDOW session_ AS (PARTITION BY trials.subject, trials.session, trials.condition)
-),
-
-flagged AS (
-    SELECT
-        *,
-        coalesce(bone_length_cv_pct > 5, false) AS has_changing_bones,
-        coalesce(leg_difference_pct > 10, false) AS has_unequal_legs,
-        coalesce(worst_gap_pct > 10, false) AS has_gaps,
-        coalesce(frozen_pct > 5 AND NOT is_static, false) AS has_frozen_frames,
-        coalesce(n_swaps > 0, false) AS has_swaps,
-        coalesce(head_above_feet_mm < 0, false) AS is_upside_down,
-        coalesce(abs(floor_drift_mm) > _most_floor_drift_mm() AND has_floor AND n_steady_cycles > 0, false)
-            AS has_floor_drift,
-        coalesce(abs(lowest_toe_mm) > _most_off_floor_mm() AND has_floor AND n_steady_cycles > 0, false)
-            AS is_off_floor,
-        coalesce(knee_crosstalk_r2 > 0.5, false) AS has_knee_crosstalk,
-        coalesce(
-            greatest(
-                knee_rotation_out_pct,
-                knee_adduction_out_pct,
-                knee_backwards_pct,
-                elbow_backwards_pct,
-                ankle_out_pct,
-                too_fast_pct
-            ) > 5,
-            false
-        )
-        OR coalesce(crossed_pct > 95, false) AS has_impossible_joints,
-        coalesce(stance_difference_deg > 15, false) AS has_unequal_stance,
-        coalesce(mirrored_pct > 80, false) AS is_mirrored,
-        -- a person who lies curled up has head and ankles close together, and legs as long as ever
-        coalesce(greatest(height_mm, height_of_leg_mm) / 1000 > _most_stature_m(), false)
-        OR coalesce(greatest(height_mm, height_of_leg_mm) / 1000 < _least_stature_m(), false)
-        OR coalesce(shortest_segment_mm / 1000 < _least_leg_segment_m(), false)
-        OR coalesce(longest_segment_mm / 1000 > _most_leg_segment_m(), false) AS has_impossible_size,
-        coalesce(is_rate_out, false) AS has_impossible_rate,
-        coalesce(farthest_m > _most_coordinate_m(), false) AS is_out_of_reach,
-        n_session_side < _least_session_cycles() AND n_steady_cycles > 0 AS has_few_strides,
-        coalesce(up_source = 'camera_level', false) AS is_up_guessed,
-        coalesce(position_basis = 'camera_fov_guessed', false) AS is_fov_guessed,
-        coalesce(length_basis IN ('nominal', 'none'), false) AS is_length_nominal
-    FROM judged
-)
-
+-- Inputs: _trial_flags (values, flags and their thresholds), _excluded_trials.
 SELECT
     subject,
     session,
@@ -251,10 +21,15 @@ SELECT
     knee_backwards_pct,
     elbow_backwards_pct,
     ankle_out_pct,
+    hip_out_pct,
     crossed_pct,
+    legs_crossed_pct,
+    pelvis_reversed_pct,
     mirrored_pct,
     too_fast_pct,
     height_mm,
+    hips_apart_mm,
+    cadence_norm,
     stance_difference_deg,
     n_cycles,
     n_steady_cycles,
@@ -264,6 +39,8 @@ SELECT
     has_frozen_frames,
     has_swaps,
     is_upside_down,
+    is_lying,
+    has_mixed_up,
     has_floor_drift,
     is_off_floor,
     has_knee_crosstalk,
@@ -272,6 +49,8 @@ SELECT
     is_mirrored,
     has_impossible_size,
     has_impossible_rate,
+    has_doubtful_rate,
+    has_doubtful_unit,
     is_out_of_reach,
     has_few_strides,
     is_up_guessed,
@@ -299,6 +78,10 @@ SELECT
             OR has_unequal_stance
             OR has_floor_drift
             OR is_off_floor
+            OR has_doubtful_rate
+            OR has_doubtful_unit
+            OR has_mixed_up
+            OR is_lying
             THEN 'Check first.'
         WHEN is_static THEN 'A static trial: for calibration, no gait.'
         WHEN n_cycles = 0 THEN 'No gait cycle found.'
@@ -344,6 +127,15 @@ SELECT
                         CASE WHEN knee_backwards_pct > 5 THEN 'A knee bends backwards.' END,
                         CASE WHEN elbow_backwards_pct > 5 THEN 'An elbow bends backwards.' END,
                         CASE WHEN ankle_out_pct > 5 THEN 'An ankle is beyond 60 degrees.' END,
+                        CASE WHEN hip_out_pct > 5 THEN 'A hip is beyond 75 degrees of extension or 150 of flexion.' END,
+                        CASE
+                            WHEN legs_crossed_pct > 80
+                                THEN 'The right leg lies left of the left one: their names may be exchanged.'
+                        END,
+                        CASE
+                            WHEN pelvis_reversed_pct > 80
+                                THEN 'The front of the pelvis lies behind it: ASIS and PSIS may be exchanged.'
+                        END,
                         CASE WHEN crossed_pct > 95 THEN 'Left and right shoulder lie against left and right hip.' END,
                         CASE WHEN too_fast_pct > 5 THEN 'The pelvis is faster than 13 m/s.' END
                     )
@@ -358,9 +150,39 @@ SELECT
                         ELSE ''
                     END
                     || ' thighs and shanks are ' || round(shortest_segment_mm / 1000, 2)::VARCHAR || ' to '
-                    || round(longest_segment_mm / 1000, 2)::VARCHAR || ' m long: the unit may be wrong.'
+                    || round(longest_segment_mm / 1000, 2)::VARCHAR || ' m long'
+                    || coalesce(', the hips are ' || round(hips_apart_mm / 1000, 2)::VARCHAR || ' m apart', '')
+                    || ': the unit may be wrong.'
         END,
         CASE WHEN has_impossible_rate THEN ' The rate is ' || rate_hz::VARCHAR || ' frames per second.' END,
+        CASE
+            WHEN rate_claims_ratio <> 1
+                THEN
+                    ' The file states two frame rates, and it is not known which one is right (a factor of '
+                    || round(rate_claims_ratio, 3)::VARCHAR || '): times and speeds are uncertain.'
+        END,
+        CASE
+            WHEN cadence_norm > _most_cadence_norm()
+                THEN
+                    ' Nobody walks at ' || round(120 / stride_time_s)::INTEGER::VARCHAR
+                    || ' steps per minute with legs of this length: the frame rate may be wrong.'
+        END,
+        CASE
+            WHEN is_lying
+                THEN
+                    ' The body travels by steps with head and feet at nearly one height: '
+                    || 'the axis taken for up may be wrong.'
+        END,
+        CASE
+            WHEN has_mixed_up
+                THEN ' The trials of this session do not agree on which axis of their files is up: see their notes.'
+        END,
+        CASE
+            WHEN has_doubtful_unit
+                THEN
+                    ' The unit was judged from a height of ' || round(height_mm / 1000, 2)::VARCHAR
+                    || ' m: lengths and speeds are uncertain.'
+        END,
         CASE
             WHEN has_unequal_stance
                 THEN
@@ -384,5 +206,5 @@ SELECT
         ' Not used, because it never returns to zero: force platform ' || bad_plates || '.',
         CASE WHEN has_no_body_mass THEN ' No body mass between 2 and 400 kg: no moments or powers per kilogram.' END
     ) AS verdict
-FROM flagged
+FROM _trial_flags AS flagged
 LEFT JOIN _excluded_trials AS excluded USING (subject, session, trial)

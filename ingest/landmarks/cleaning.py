@@ -7,15 +7,19 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from neurostore.arrays import Floats, Ints
+from neurostore.arrays import Bools, Floats, Ints
 from neurostore.ingest.geometry.rotation_kernels import make_rows_continuous
 from neurostore.ingest.landmarks import filters
-from neurostore.ingest.landmarks.frozen import repeated
+from neurostore.ingest.landmarks.frozen import repeated, straight
 from neurostore.ingest.landmarks.names import Marks, is_skin_set, landmark_sources
 from neurostore.ingest.landmarks.neutral import NeutralAxes
 from neurostore.ingest.recording import Poses, Recording
 
 _FOOT = re.compile("heel|toe|ankle|metatarsal")
+_FILLED = (
+    "that repeat the one before for 0.1 s and longer while other markers move were taken as missing (gaps filled with the last value)",
+    "on a line of constant speed for 0.1 s and longer while other markers move were taken as missing (gaps filled by interpolation)",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +49,9 @@ def clean_person(
     poses = recording.poses[0]
     sources = landmark_sources(poses.skeleton, _present(poses, rows) - recording.model_points)
     joints = sorted({i for indices in sources.values() for i in indices})
-    held = _held(recording, rows, joints, sources)
-    cleaned, rotations = _clean(poses, rows, joints, neutral, recording.rate_hz, cutoff_hz, path, held)
+    filled = _filled(recording, rows, joints, sources)
+    not_measured = filled[0] | filled[1] if filled else None
+    cleaned, rotations = _clean(poses, rows, joints, neutral, recording.rate_hz, cutoff_hz, path, not_measured)
     at = {joint: k for k, joint in enumerate(joints)}
     marks = {
         landmark: cleaned.values[:, at[indices[0]]]
@@ -55,13 +60,12 @@ def clean_person(
         for landmark, indices in sources.items()
     }
     quality, notes = _cleaning(cleaned, [poses.skeleton.joints[j] for j in joints])
-    if held is not None:
-        names = [poses.skeleton.joints[j] for j, is_held in zip(joints, held.any(axis=0), strict=True) if is_held]
-        quality["repeated_samples"] = float(held.sum())
-        notes.append(
-            f"{int(held.sum())} samples that repeat the one before for 0.1 s and longer while other markers move were taken as "
-            f"missing (gaps filled with the last value): {', '.join(names)}"
-        )
+    names = [poses.skeleton.joints[joint] for joint in joints]
+    for marked, key, words in zip(filled, ("repeated_samples", "straight_samples"), _FILLED, strict=False):
+        if marked.any():
+            quality[key] = float(marked.sum())
+            of = ", ".join(name for name, is_one in zip(names, marked.any(axis=0), strict=True) if is_one)
+            notes.append(f"{int(marked.sum())} samples {words}: {of}")
     if not sources:
         notes.insert(
             0,
@@ -87,16 +91,16 @@ def _clean(
     rate_hz: float,
     cutoff_hz: float,
     path: str,
-    held: Floats | None = None,
+    not_measured: Bools | None = None,
 ) -> tuple[filters.Cleaned, Floats]:
     """Filtered positions (n, len(joints), 3) and, with a neutral pose, rotations (S, 4, n) of the joints it needs.
 
-    held : (n, len(joints)) samples to take as missing, None for none.
+    not_measured : (n, len(joints)) samples to take as missing, None for none.
     """
     time_s, frame = poses.time_s[rows], poses.frame[rows]
     values = _take(poses.positions, rows)[:, joints]
-    if held is not None:
-        values[held] = np.nan
+    if not_measured is not None:
+        values[not_measured] = np.nan
     # frames that are missing altogether are a gap like any other
     whole = len(frame) > 0 and int(frame[-1]) - int(frame[0]) + 1 == len(frame)
     place = frame - frame[0] if len(frame) else frame
@@ -118,16 +122,16 @@ def _clean(
     return cleaned, rotations
 
 
-def _held(recording: Recording, rows: Ints, joints: list[int], sources: dict[str, tuple[int, ...]]) -> Floats | None:
-    """(n, len(joints)) samples of a marker file that hold the last value over a gap; None where there is none."""
+def _filled(recording: Recording, rows: Ints, joints: list[int], sources: dict[str, tuple[int, ...]]) -> list[Bools]:
+    """Two (n, len(joints)) of a marker file: samples that hold the last value over a gap, and samples on a straight line."""
     poses = recording.poses[0]
     if recording.kind != "mocap" or poses.rotations is not None or not joints:
-        return None
+        return []
     feet = {i for name, indices in sources.items() if _FOOT.search(name) for i in indices}
-    found = repeated(
-        _take(poses.positions, rows)[:, joints], recording.rate_hz, np.array([joint in feet for joint in joints])
-    )
-    return found if found.any() else None
+    values = _take(poses.positions, rows)[:, joints]
+    held = repeated(values, recording.rate_hz, np.array([joint in feet for joint in joints]))
+    line = straight(values, recording.rate_hz)
+    return [held, line] if held.any() or line.any() else []
 
 
 def _take(values: Floats, rows: Ints) -> Floats:

@@ -19,6 +19,7 @@ from neurostore.ingest.recording import Calibration, Poses
 
 UNIT = "lab_mm"
 _LEAST = 3  # markers that fix a rigid body
+_MOST_RESIDUAL_MM = 15.0  # skin moves a cluster's markers by up to 10 mm
 _PART = r"(?:UPPER|UPP|UP|LOWER|LOW|FRONT|REAR|BACK|PROX|DIST|POST|ANT|LAT|MED|TOP|BOT|SUP|INF|[A-F]|\d)+"
 _SEGMENTS = {
     "thigh": re.compile(rf"T(?:H(?:I(?:GH)?)?)?{_PART}|THI|THIGH"),
@@ -84,6 +85,7 @@ def lead(
         return {}, []
     residuals: dict[str, float] = {}
     led: list[str] = []
+    refused: list[str] = []
     for segment, indices in cluster_columns(poses.skeleton.joints).items():
         side, _, part = segment.partition("_")
         names = [f"marker_{poses.skeleton.joints[i]}" for i in indices]
@@ -100,16 +102,27 @@ def lead(
         seen = np.isfinite(residual)
         if not seen.any():
             continue
-        residuals[segment] = float(np.median(residual[seen]))
+        typical = float(np.median(residual[seen]))
+        if typical > _MOST_RESIDUAL_MM:
+            refused.append(f"{segment.replace('_', ' ')} {typical:.1f} mm")
+            continue
+        residuals[segment] = typical
         for name in wanted:
             found = np.einsum("nij,j->ni", turns, places[f"landmark_{name}"]) + origins
             marks[name] = found if name not in marks else np.where(np.isnan(marks[name]), found, marks[name])
             led.append(name)
+    notes = []
+    if refused:
+        notes.append(
+            f"clusters that do not have the shape they have in the static trial give no landmarks (labels exchanged, markers moved, "
+            f"another person or scale; median residual over {_MOST_RESIDUAL_MM:g} mm): {', '.join(refused)}"
+        )
     if not led:
-        return {}, []
+        return {}, notes
     text = ", ".join(f"{segment.replace('_', ' ')} {value:.1f} mm" for segment, value in residuals.items())
     return {"cluster_residual_mm": max(residuals.values())}, [
-        f"{', '.join(led)} are reconstructed from clusters of markers and the session's static trial (median residual: {text})"
+        *notes,
+        f"{', '.join(led)} are reconstructed from clusters of markers and the session's static trial (median residual: {text})",
     ]
 
 

@@ -1,6 +1,8 @@
-"""Markers that stand still to the last digit while others move: a gap filled with the last value, not a measurement.
+"""Samples that software wrote where it had no measurement: the last value held, a straight line, a code for "missing".
 
-Pose2Sim fills gaps so by default, and older Vicon and Motion Analysis exports hold the last position of a lost marker.
+A marker that stands still to the last digit while others move is a gap filled with the last value (Pose2Sim's default at the
+ends, older Vicon and Motion Analysis exports). One that moves along a line at a constant speed to the last digit is a gap filled
+by interpolation (Pose2Sim's default within a trial). Values held after a jump are a code for "missing" (9999.999, or nearly 0).
 """
 
 from __future__ import annotations
@@ -14,13 +16,19 @@ from neurostore.arrays import Bools, Floats
 LEAST_S = 0.1
 _MOVING_SHARE = 0.5  # of the other markers, which must move in those frames
 _LOW_SHARE = 0.1  # a foot this near to its lowest height may stand on the floor
+_LEAST_JUMP_MM = 50.0
+_JUMPS = 8.0  # times the 95th percentile of the marker's own steps
+_STRAIGHT_MM = 0.02  # from the chord over 0.1 s; a person's acceleration of 0.1 m/s2 bends a path by 0.12 mm
+_LEAST_WAY_MM = 20.0  # of a line: what is shorter is standing
+_MOST_SHARE = 0.5  # of a trial: a marker that is always on a line is made up, and no gap was filled
 
 
 def repeated(values: Floats, rate_hz: float, is_foot: Bools) -> Floats:
     """(n, J) samples that repeat the one before in runs of at least 0.1 s while most other markers move.
 
     values : (n, J, 3) mm, y up, NaN = missing. is_foot : (J,) markers of feet, which may stand still on the floor: a run
-    of theirs near their lowest height is kept. The first sample of a run is the measured one and is not marked.
+    of theirs near their lowest height is kept. The first sample of a run is the measured one and is not marked, unless the marker
+    jumps to it: then it is a code for "missing".
     """
     n, n_joints = values.shape[:2]
     out = np.zeros((n, n_joints), bool)
@@ -38,5 +46,42 @@ def repeated(values: Floats, rate_hz: float, is_foot: Bools) -> Floats:
         floor = np.nanmin(height) + _LOW_SHARE * (np.nanmax(height) - np.nanmin(height))
         for start, stop in zip(edges[::2], edges[1::2], strict=True):
             if stop - start >= least - 1 and not (is_foot[joint] and height[start] <= floor):
+                out[start - 1 if _jumps_to(values[:, joint], start - 1) else start : stop, joint] = True
+    return out
+
+
+def straight(values: Floats, rate_hz: float) -> Bools:
+    """(n, J) samples on a line of constant speed, to the last digit, for over 0.1 s while most markers move otherwise.
+
+    values : (n, J, 3) mm, NaN = missing. The first and the last sample of a line are measured ones and are not marked.
+    """
+    n, n_joints = values.shape[:2]
+    out = np.zeros((n, n_joints), bool)
+    span = max(3, math.ceil(LEAST_S * rate_hz))
+    if n <= span + 1 or n_joints < 3:
+        return out
+    with np.errstate(invalid="ignore"):
+        bend = np.abs(values[2:] - 2 * values[1:-1] + values[:-2]).max(axis=-1)
+        # a bend of b in each frame puts the middle of the span b span^2 / 8 off its chord
+        is_even = bend * span**2 / 8 < _STRAIGHT_MM
+    inner = np.zeros((n, n_joints), bool)
+    inner[1:-1] = is_even
+    n_seen = np.isfinite(values[..., 0]).sum(axis=1)
+    candidates = inner & (inner.sum(axis=1) < (1 - _MOVING_SHARE) * n_seen)[:, None]
+    candidates[:, inner.mean(axis=0) > _MOST_SHARE] = False
+    for joint in np.flatnonzero(candidates.sum(axis=0) >= span - 1):
+        edges = np.flatnonzero(np.diff(candidates[:, joint].astype(np.int8), prepend=0, append=0))
+        for start, stop in zip(edges[::2], edges[1::2], strict=True):
+            way = float(np.linalg.norm(values[stop, joint] - values[start - 1, joint]))
+            if stop - start >= span - 1 and way >= _LEAST_WAY_MM:
                 out[start:stop, joint] = True
     return out
+
+
+def _jumps_to(path: Floats, at: int) -> bool:
+    """Whether a marker (n, 3) jumps to its sample ``at`` as no marker moves."""
+    if at < 1:
+        return False
+    steps = np.linalg.norm(np.diff(path, axis=0), axis=-1)
+    usual = float(np.nanpercentile(steps[steps > 0], 95)) if (steps > 0).any() else 0.0
+    return bool(steps[at - 1] > max(_LEAST_JUMP_MM, _JUMPS * usual))

@@ -13,6 +13,9 @@ from neurostore.errors import SkeletonError
 from neurostore.skeleton import Skeleton
 
 _NOT_LETTERS = re.compile(r"[^a-z0-9]+")
+_ENDING = re.compile(
+    r"[ _\-.:](\d+|pos|position|xyz|traj|trajectory|global|filtered|smoothed|corrected)$", re.IGNORECASE
+)
 SIDES = ("left", "right")
 #: landmark to (n, 3) positions in mm; also segment to (n, 3) axis
 Marks: TypeAlias = dict[str, Floats]
@@ -62,8 +65,9 @@ def _resolve(
             for name in ([joints] if isinstance(joints, str) else joints)
         }
         free = [j for j in reversed(usable) if j not in spoken_for]
-        start = len(_shared_beginning([_source(skeleton, j) for j in skeleton.joints]))
-        joints_left = {_plain(_source(skeleton, j)[start:]): index[j] for j in free}
+        labels = [_source(skeleton, j) for j in skeleton.joints]
+        start, stop = len(_shared_beginning(labels)), len(_shared_ending(labels))
+        joints_left = {_plain(_source(skeleton, j)[start : -stop or None]): index[j] for j in free}
         sources = _from_common_names(
             joints_left, is_marker_set=any(sign in declared for sign in _table()["skin_signs"])
         )
@@ -107,6 +111,12 @@ def _shared_beginning(names: list[str]) -> str:
     end = max(shared.rfind(separator) for separator in " _-.:") + 1
     words = re.split(r"[ _\-.:]", shared[:end].lower())
     return "" if {"l", "r", *SIDES} & set(words) else shared[:end]
+
+
+def _shared_ending(names: list[str]) -> str:
+    """What all names end with that says nothing of the body: '_1', '.pos', ' position', '_global'."""
+    found = {match.group() if (match := _ENDING.search(name)) else "" for name in names} if len(names) > 2 else {""}
+    return found.pop() if len(found) == 1 else ""
 
 
 def _from_common_names(joints: dict[tuple[str, str], int], *, is_marker_set: bool) -> dict[str, tuple[int, ...]]:

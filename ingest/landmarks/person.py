@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from neurostore.arrays import Floats, Ints
-from neurostore.ingest.landmarks import calibration, clusters, functional
+from neurostore.ingest.landmarks import calibration, clusters, functional, plausible
 from neurostore.ingest.landmarks.centres import Centres
 from neurostore.ingest.landmarks.cleaning import CleanPerson, clean_person
 from neurostore.ingest.landmarks.heading import headings_of
@@ -60,6 +60,8 @@ def compute_person(
     is_static = recording.kind == "static"
     clean = clean_person(recording, rows, neutral, choices.cutoff_hz, choices.path)
     known = list(known) if is_subject else []  # a file's parameters are those of its subject alone
+    doubts = plausible.put_medial_inside(clean.marks) if neutral is None else []
+    known = known if is_static else plausible.of_this_person(known, clean.marks, doubts)
     parameters = calibration.gather(known)
     led: dict[str, float] = {}
     led_notes: list[str] = []
@@ -85,8 +87,7 @@ def compute_person(
         return PersonLandmarks(rows, body.points, segments.rotations, scalars)
 
     if is_static and clean.is_skin and neutral is None:
-        calibration.add_static(parameters, body.points, segments.axes)
-        parameters.added += clusters.static_positions(poses, rows, clean.marks)
+        doubts += _give_session(parameters, body, segments, clusters.static_positions(poses, rows, clean.marks))
     hips, functional_notes = functional.hip_calibrations(body, poses, rows, choices.functional)
     parameters.added += hips
     scalars |= _torsions(segments, body)
@@ -103,8 +104,20 @@ def compute_person(
         parameters.added,
         "neutral" if neutral is not None else "anatomical" if "pelvis" in segments.rotations else "none",
         clean.quality | led,
-        [*clean.notes, *led_notes, *segments.notes, *notes, *functional_notes],
+        [*clean.notes, *doubts, *led_notes, *segments.notes, *notes, *functional_notes],
     )
+
+
+def _give_session(
+    parameters: calibration.Parameters, body: Centres, segments: Segments, positions: list[Calibration]
+) -> list[str]:
+    """Add what a static trial gives its session, nothing where left and right are exchanged; returns notes."""
+    if plausible.is_mirrored(body.points):
+        parameters.added = [c for c in parameters.added if c.source != "static"]
+        return ["left and right are exchanged, so this static trial gives its session nothing"]
+    calibration.add_static(parameters, body.points, segments.axes)
+    parameters.added += positions
+    return []
 
 
 def _methods_and_notes(

@@ -128,6 +128,7 @@ def _trial(source: TrialSource, batch: Batch, statics: Statics, outcome: Outcome
         notes.append(
             f"the markers alone indicate another axis, but the static trial of the session shows that {up} is up, which was used"
         )
+    recording.quality |= session_up.quality_of(recording)
     shown, landmarks = _landmarks(recording, source, batch.settings, given) if recording.poses else (recording, None)
     body = None
     if batch.settings.body and landmarks is not None:

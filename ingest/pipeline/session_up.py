@@ -23,14 +23,22 @@ def told_by(recording: Recording) -> list[Calibration]:
     if recording.kind != "static" or found is None:
         return []
     reader, up = found
-    value = float(_AXES[up[-1]] * (-1 if up.startswith("-") else 1))
-    return [Calibration(_name(reader), None, value, "axis", "static")]
+    return [Calibration(_name(reader), None, _number(up), "axis", "static")]
+
+
+def quality_of(recording: Recording) -> dict[str, float]:
+    """``up_axis_c3d`` or ``up_axis_trc`` as ±1, ±2, ±3, by which trial_quality sees that trials of a session disagree."""
+    found = up_of(recording)
+    return {} if found is None else {_name(found[0]): _number(found[1])}
 
 
 def other_up(recording: Recording, given: Iterable[Calibration]) -> str | None:
-    """The axis that the session's static trial says is up, where this recording took another; None where they agree."""
+    """The axis that the session's static trial says is up, where this recording took another; None where they agree.
+
+    A recording in which the body stands upright along its own axis beyond doubt keeps it: it was exported in another way.
+    """
     found = up_of(recording)
-    if found is None:
+    if found is None or any(step.parameters.get("up_is_upright") for step in recording.steps):
         return None
     reader, up = found
     for calibration in given:
@@ -39,6 +47,10 @@ def other_up(recording: Recording, given: Iterable[Calibration]) -> str | None:
             text = ("-" if calibration.value < 0 else "") + axis
             return text if text != up else None
     return None
+
+
+def _number(up: str) -> float:
+    return float(_AXES[up[-1]] * (-1 if up.startswith("-") else 1))
 
 
 def _name(reader: str) -> str:

@@ -18,7 +18,7 @@ from neurostore.ingest.recording import ReadOptions, Recording, SourceAngle, Ste
 from neurostore.opensim import MODELS, column_of
 from neurostore.wording import listed
 
-VERSION = 3
+VERSION = 4
 
 _TRANSLATION = re.compile(r"_t[xyz]$")
 _COORDINATE = re.compile(
@@ -68,12 +68,14 @@ def read(path: Path, options: ReadOptions) -> Recording:
     if not in_degrees:
         values = np.degrees(values)
     _refuse_impossible(path, names, values, in_degrees)
+    _refuse_stiff(path, head, table, values, in_degrees)
     stated = MODELS.get(head.words.get("osim_model", ""))
     knee_sign = stated.knee_sign if stated else _knee_sign(names, values, notes)
+    doubtful = () if stated else _unlike_knees(names, values, notes)
     angles = []
     for i, name in enumerate(names):
         if np.isfinite(values[:, i]).any():
-            ours, sign = column_of(name, knee_sign)
+            ours, sign = column_of(name, knee_sign) if name not in doubtful else (None, 1)
             angles.append(
                 SourceAngle(name, "", ours, sign, time_s, np.where(np.isfinite(values[:, i]), values[:, i], np.nan))
             )
@@ -215,6 +217,41 @@ def _refuse_impossible(path: Path, names: list[str], values: Floats, in_degrees:
                 f"{name} runs from {low:.0f}° to {high:.0f}°, which no joint can do: the values were read as "
                 f"{'degrees' if in_degrees else 'radians'}; write inDegrees=yes or inDegrees=no into the header as they are",
             )
+
+
+def _refuse_stiff(path: Path, head: _Head, table: Floats, values: Floats, in_degrees: bool) -> None:
+    """Raise where the pelvis rises and falls, or goes on, and no angle is as large as 3.2: the angles are radians.
+
+    A leg of 0.9 m that lowers the pelvis by 15 mm is bent by 10°, whatever the joint.
+    """
+    if not in_degrees or not np.isfinite(values).any() or float(np.nanmax(np.abs(values))) > 3.2:
+        return
+    ways = {"pelvis_ty": 0.015, "pelvis_tx": 0.5, "pelvis_tz": 0.5}
+    for i, label in enumerate(head.labels):
+        parts = label.strip("/").split("/")
+        name = parts[-2] if len(parts) > 1 and parts[-1] == "value" else label
+        seen = table[:, i][np.isfinite(table[:, i])]
+        if name in ways and len(seen) > 1 and np.ptp(seen) > ways[name] and np.nanmax(np.nanstd(values, axis=0)) > 0.01:
+            raise InputError(
+                path,
+                f"{name} covers {np.ptp(seen):.3g} m, but no angle is larger than {np.nanmax(np.abs(values)):.2f} degrees, as which "
+                "they were read: these are radians; write inDegrees=no into the header",
+            )
+
+
+def _unlike_knees(names: list[str], values: Floats, notes: list[str]) -> tuple[str, ...]:
+    """Both knees, where one bends to positive and the other to negative angles: no model does so."""
+    both = [i for i, name in enumerate(names) if re.fullmatch(r"knee_angle_[lr]", name)]
+    if len(both) != 2 or not np.isfinite(values[:, both]).any(axis=0).all():
+        return ()
+    middle = np.nanmedian(values[:, both], axis=0)
+    most = np.nanpercentile(np.abs(values[:, both]), 98, axis=0)
+    if middle[0] * middle[1] >= 0 or most.min() < 30:
+        return ()
+    notes.append(
+        "the knees bend with opposite signs, which no model does: they are stored under their own names, not as knee flexion"
+    )
+    return tuple(names[i] for i in both)
 
 
 def _knee_sign(names: list[str], values: Floats, notes: list[str]) -> int:

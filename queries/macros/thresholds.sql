@@ -57,6 +57,14 @@ CREATE OR REPLACE MACRO _most_stature_m() AS 2.5;
 CREATE OR REPLACE MACRO _least_leg_segment_m() AS 0.07;
 -- A thigh or shank is no longer: 0.246 of the greatest stature (Winter 2009) and a fifth for centres, metres.
 CREATE OR REPLACE MACRO _most_leg_segment_m() AS 0.74;
+-- Hip centres are no further apart, those of trochanter markers included, metres.
+CREATE OR REPLACE MACRO _most_hips_apart_m() AS 0.45;
+-- Steps per second times sqrt(leg / g): adults' fastest walk has 0.73, race walking 1.0; more is a wrong frame rate.
+CREATE OR REPLACE MACRO _most_cadence_norm() AS 1.0;
+-- A unit judged from a height between this and the next limit fits no other unit, metres.
+CREATE OR REPLACE MACRO _least_judged_m() AS 1.0;
+-- See above, metres.
+CREATE OR REPLACE MACRO _most_judged_m() AS 2.1;
 -- Symmetry is not computed from a smaller mean of both sides, metres.
 CREATE OR REPLACE MACRO _least_symmetric_m() AS 0.05;
 -- Symmetry is not computed from a smaller mean of both sides, seconds.

@@ -13,7 +13,7 @@ FLAGS = (
     "has_changing_bones", "has_unequal_legs", "has_gaps", "has_frozen_frames", "has_swaps", "is_upside_down",
     "has_floor_drift", "is_off_floor", "has_knee_crosstalk", "is_up_guessed", "is_fov_guessed", "is_length_nominal",
     "has_impossible_joints", "is_mirrored", "has_impossible_size", "has_unequal_stance",
-    "has_impossible_rate", "is_out_of_reach",
+    "has_impossible_rate", "is_out_of_reach", "is_lying", "has_mixed_up", "has_doubtful_rate", "has_doubtful_unit",
 )  # fmt: skip
 
 
@@ -129,7 +129,31 @@ def _far_away(points, rng):
         p[:, 0] += 150_000
 
 
+def _on_its_side(points, rng):
+    """The walk turned by 90 degrees about the direction of walking: up is taken for an axis that is not."""
+    for p in points.values():
+        p[:] = np.stack([p[:, 1], -p[:, 0], p[:, 2]], axis=-1)
+
+
+def _wide(points, rng):
+    """One axis in another unit than the others."""
+    for p in points.values():
+        p[:, 2] *= 6.0
+
+
+def _small(points, rng):
+    for p in points.values():
+        p[:] *= 0.5
+
+
 CASES = [
+    (_on_its_side, {}, {"is_lying"}),
+    (_wide, {}, {"has_impossible_size"}),
+    (_small, {"length_basis": "judged"}, {"has_doubtful_unit"}),
+    (_small, {}, set()),
+    (_good, {"length_basis": "judged"}, set()),
+    (_good, {"quality": {"rate_claims_ratio": 2.0}}, {"has_doubtful_rate"}),
+    (_good, {"quality": {"cluster_residual_mm": 2.0}}, set()),
     (_dwarf, {}, {"has_impossible_size"}),
     (_long_shanks, {}, {"has_impossible_size"}),
     (_long_leg, {}, {"has_impossible_size", "has_unequal_legs"}),
@@ -240,6 +264,42 @@ def test_genu_recurvatum_is_a_posture():
         only=["trial_quality"],
     )
     assert connection.execute("SELECT has_impossible_joints FROM trial_quality").fetchall() == [(False,)]
+
+
+@pytest.mark.parametrize(("faster", "expected"), [(1.0, False), (1.25, False), (2.0, True)])
+def test_nobody_walks_at_twice_the_usual_cadence(faster, expected):
+    """A file that states twice its frame rate: 224 steps per minute with an adult's legs."""
+    walk = walker.walk(gait.normal(), n_strides=5)
+    connection = view_builder.connect(
+        landmarks=view_builder.landmarks(walk.time_s / faster, view_builder.walk_points(walk)),
+        trials=view_builder.table("trials", [view_builder.trial_row()]),
+        joint_angles=view_builder.joint_angles(np.zeros(0), {}),
+        only=["trial_quality"],
+    )
+    row = connection.execute("SELECT n_steady_cycles, has_doubtful_rate, verdict FROM trial_quality").fetchall()[0]
+    assert row[0] > 2
+    assert row[1] is expected
+    assert ("Nobody walks at" in row[2]) is expected
+
+
+def test_trials_of_a_session_that_differ_on_up_are_said():
+    walk = walker.walk(gait.normal(), n_strides=3)
+
+    def verdicts(*axes):
+        parts = [
+            view_builder.of_walk(walk, row={"quality": {name: value}}, trial=f"t{k}")
+            for k, (name, value) in enumerate(axes)
+        ]
+        connection = view_builder.connect(
+            **view_builder.together(*parts),
+            joint_angles=view_builder.joint_angles(np.zeros(0), {}),
+            only=["trial_quality", "joint_angles"],
+        )
+        return connection.execute("SELECT has_mixed_up, verdict FROM trial_quality ORDER BY trial").fetchall()
+
+    assert [mixed for mixed, _ in verdicts(("up_axis_c3d", 3.0), ("up_axis_c3d", 2.0))] == [True, True]
+    assert [mixed for mixed, _ in verdicts(("up_axis_c3d", 3.0), ("up_axis_trc", 2.0))] == [False, False]  # two formats
+    assert "do not agree on which axis" in verdicts(("up_axis_trc", 3.0), ("up_axis_trc", -3.0))[0][1]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +43,7 @@ from neurostore.ingest.readers.recorded_at import time_of
 from neurostore.ingest.readers.units import UNIT_MM, unit_of_extent
 from neurostore.ingest.recording import ReadOptions, Recording, Step
 
-VERSION = 4
+VERSION = 5
 _KNEE_DEVICE = re.compile(r"^[LR]K(AX|D[12])$", re.IGNORECASE)
 
 
@@ -81,6 +81,7 @@ class _Placed:
     scale_mm: float
     length_basis: str
     up: str
+    is_upright: bool
 
 
 def read(path: Path, options: ReadOptions) -> Recording:
@@ -97,6 +98,7 @@ def read(path: Path, options: ReadOptions) -> Recording:
     if layout.n_points == 0 and has_rotations(layout):
         return read_rotations(path, layout, options)
     parameters, notes = layout.parameters, list(layout.notes)
+    layout = _with_rate(layout, options, notes)
     chosen = _chosen(path, layout, options, notes)
     n_placed = len(chosen.markers) + len(chosen.models)
     values = read_points(path, layout, [p.index for p in (*chosen.markers, *chosen.models, *chosen.angles)])
@@ -134,8 +136,18 @@ def read(path: Path, options: ReadOptions) -> Recording:
         subject=chosen.subject,
         is_treadmill=options.is_treadmill,
         steps=[_step(layout, placed), *_recorded_at(parameters, notes)],
+        quality={} if layout.rate_claims_ratio == 1.0 else {"rate_claims_ratio": layout.rate_claims_ratio},
         notes=[*notes, *fit_notes, *event_notes, *angle_notes, *measure_notes],
     )
+
+
+def _with_rate(layout: Layout, options: ReadOptions, notes: list[str]) -> Layout:
+    """The layout with the frame rate that cohort.toml gives, where it gives one."""
+    if options.rate_hz is None:
+        return layout
+    if abs(options.rate_hz / layout.rate_hz - 1) > 1e-6:
+        notes.append(f"{options.rate_hz:g} frames per second by cohort.toml, while the file says {layout.rate_hz:g}")
+    return replace(layout, rate_hz=float(options.rate_hz), rate_claims_ratio=1.0)
 
 
 def _chosen(path: Path, layout: Layout, options: ReadOptions, notes: list[str]) -> _Chosen:
@@ -173,8 +185,8 @@ def _placed(
         )
     if length_basis == "measured" and (warning := unit_mismatch(positions[:, is_marker], f"{scale_mm:g} mm")):
         notes.append(warning)
-    up = _up(path, parameters, options, [p.label for p in markers], positions[:, is_marker], notes)
-    return _Placed(markers, models, to_y_up(positions, up), scale_mm, length_basis, up)
+    up, is_upright = _up(path, parameters, options, [p.label for p in markers], positions[:, is_marker], notes)
+    return _Placed(markers, models, to_y_up(positions, up), scale_mm, length_basis, up, is_upright)
 
 
 def _remarks(placed: _Placed) -> list[str]:
@@ -199,6 +211,7 @@ def _step(layout: Layout, placed: _Placed) -> Step:
         {
             "scale_mm": placed.scale_mm,
             "up": placed.up,
+            "up_is_upright": placed.is_upright,
             "first_frame": layout.first_frame,
             "processor": layout.processor,
             "storage": "float" if layout.scale < 0 else "integer",
@@ -302,10 +315,13 @@ def _up(
     labels: list[str],
     markers: Floats,
     notes: list[str],
-) -> str:
-    """Which of the file's axes points up: cohort.toml, else the markers, with POINT:Y_SCREEN where they leave it open."""
+) -> tuple[str, bool]:
+    """(which of the file's axes points up, whether the body stands upright along it beyond doubt).
+
+    By cohort.toml, else by the markers, with POINT:Y_SCREEN where they leave it open.
+    """
     if options.up:
-        return parse_up(options.up, path)
+        return parse_up(options.up, path), False
     x_screen = parameters.string("POINT", "X_SCREEN").lower().lstrip("+")
     y_screen = parameters.string("POINT", "Y_SCREEN").lower().lstrip("+")
     is_told = re.fullmatch(r"-?[xyz]", y_screen) and x_screen[-1:] != y_screen[-1:]
@@ -316,7 +332,7 @@ def _up(
         )
     elif not is_told:
         notes.append(f"the file does not state the vertical axis; {up.axis} was used: {up.how}")
-    return up.axis
+    return up.axis, up.is_upright
 
 
 def _recorded_at(parameters: Parameters, notes: list[str]) -> list[Step]:

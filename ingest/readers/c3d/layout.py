@@ -29,6 +29,7 @@ class Layout:
     n_analog : analog numbers per frame, all channels and samples. samples_per_frame : analog samples per frame and channel.
     scale : below zero, samples are 32-bit floats; above, 16-bit integers times scale.
     first_frame : number of the first frame, counted from 1.
+    rate_claims_ratio : POINT:RATE divided by the header's rate where they differ and nothing decides between them, else 1.
     """
 
     processor: str
@@ -42,6 +43,7 @@ class Layout:
     data_offset: int
     parameters: Parameters
     notes: tuple[str, ...]
+    rate_claims_ratio: float = 1.0
 
     @property
     def word(self) -> int:
@@ -68,7 +70,7 @@ def read_layout(path: Path) -> Layout:
     notes = list(parameters.notes)
     stated = stated_sizes(header, head, parameters, order, _float(header, 12, processor))
     scale = parameters.number("POINT", "SCALE") or _float(header, 12, processor)
-    rate = _rate(parameters, _float(header, 20, processor), stated, notes)
+    rate, claims_ratio = _rate(parameters, _float(header, 20, processor), stated, notes)
     problems = []
     if not np.isfinite(scale) or scale == 0:
         problems.append(f"POINT:SCALE is {scale}; expected a number other than 0")
@@ -83,7 +85,7 @@ def read_layout(path: Path) -> Layout:
     notes += size_notes
     if sizes.frame_bytes == 0:  # rotations alone: their block says where it begins and how many frames fit
         return Layout(processor, 0, 0, 1, max([*counts.values(), 0]), max(first, 1), float(rate), -1.0, sizes.data_offset,
-                      parameters, tuple(notes))  # fmt: skip
+                      parameters, tuple(notes), claims_ratio)  # fmt: skip
     n_frames, first, frame_notes = _count_frames(
         path, first, last, parameters, size - sizes.data_offset, sizes.frame_bytes
     )
@@ -101,6 +103,7 @@ def read_layout(path: Path) -> Layout:
         data_offset=sizes.data_offset,
         parameters=parameters,
         notes=(*notes, *frame_notes),
+        rate_claims_ratio=claims_ratio,
     )
 
 
@@ -142,21 +145,29 @@ def _head(path: Path) -> tuple[bytes, bytes, int, str, int]:
         raise InputError(path, f"cannot be read: {error.strerror or error}") from None
 
 
-def _rate(parameters: Parameters, of_header: float, stated: Stated, notes: list[str]) -> float:
-    """Frames per second: the header's, unless POINT:RATE differs and the analog rate divided by its samples per frame agrees with it."""
+def _rate(parameters: Parameters, of_header: float, stated: Stated, notes: list[str]) -> tuple[float, float]:
+    """(frames per second, `Layout.rate_claims_ratio`).
+
+    The header's, unless POINT:RATE differs and the analog rate divided by its samples per frame agrees with it.
+    """
     of_points = parameters.number("POINT", "RATE") or 0.0
     if not (np.isfinite(of_header) and of_header > 0):
-        return of_points or parameters.number("TRIAL", "CAMERA_RATE") or 0.0
+        return of_points or parameters.number("TRIAL", "CAMERA_RATE") or 0.0, 1.0
     if of_points > 0 and abs(of_points / of_header - 1) > 1e-3:
         analog, per_frame = parameters.number("ANALOG", "RATE") or 0.0, stated.per_frame
-        votes = abs(analog / per_frame / of_points - 1) < 1e-3 if analog and per_frame else False
-        taken = of_points if votes else of_header
-        why = "the analog rate agrees with it" if votes else "the header is used where nothing else decides"
+        of_analog = analog / per_frame if analog and per_frame else 0.0
+        agree = [rate for rate in (of_points, of_header) if abs(of_analog / rate - 1) < 1e-3]
+        taken = agree[0] if agree else of_header
+        why = (
+            "the analog rate agrees with it"
+            if agree
+            else "nothing decides between them; give rate_hz in cohort.toml if it is wrong"
+        )
         notes.append(
             f"the header says {of_header:g} frames per second, POINT:RATE {of_points:g}; {taken:g} was used: {why}"
         )
-        return taken
-    return of_header
+        return taken, 1.0 if agree else float(of_points / of_header)
+    return of_header, 1.0
 
 
 def _frame_claims(first: int, last: int, parameters: Parameters) -> tuple[dict[str, int], int | None, int | None]:

@@ -181,6 +181,7 @@ def source_events(
     events = []
     others = outside = 0
     start, end = (first_frame - 1) / rate_hz, (first_frame - 1 + n_frames) / rate_hz
+    seconds = _from_frames(seconds[:n], rate_hz, start, end, notes)
     for i in range(n):
         if not math.isfinite(seconds[i]) or not (labels[i] or _at(contexts, i)):
             continue
@@ -221,6 +222,18 @@ def _event_seconds(raw: list[float], n_labels: int) -> Floats:
     return 60 * pairs[:, 0] + pairs[:, 1]
 
 
+def _from_frames(seconds: Floats, rate_hz: float, start: float, end: float, notes: list[str]) -> Floats:
+    """Times in seconds where TIMES holds numbers of frames: whole numbers, all beyond the end, all within it divided by the rate."""
+    seen = seconds[np.isfinite(seconds)]
+    are_frames = len(seen) > 1 and (seen > end).all() and (seen == np.round(seen)).all()
+    if not are_frames or not ((seen / rate_hz >= start) & (seen / rate_hz <= end)).all():
+        return seconds
+    notes.append(
+        "EVENT:TIMES are numbers of frames, not seconds: all lie beyond the end, and within it as frames; read as such"
+    )
+    return (seconds - 1) / rate_hz
+
+
 def event_name(label: str, context: str) -> tuple[str, str | None]:
     """(event, side) from label and context, such as 'Foot Strike' of 'Left', 'LHS' or 'Right toe-off'."""
     side = _SIDES.get(context.strip().lower())
@@ -228,7 +241,7 @@ def event_name(label: str, context: str) -> tuple[str, str | None]:
     if words and words[0] in _SIDES:
         side = side or _SIDES[words[0]]
         words = words[1:]
-    plain = "".join(words)
+    plain = re.sub(r"\d+$", "", "".join(words))  # Foot Strike 2, RHS1
     for name, spellings in (("foot_strike", _STRIKES), ("foot_off", _OFFS)):
         if plain in spellings:
             return name, side

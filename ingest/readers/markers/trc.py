@@ -32,7 +32,8 @@ from neurostore.ingest.readers.units import UNIT_MM, unit_of_extent
 from neurostore.ingest.recording import ReadOptions, Recording, Step
 from neurostore.wording import listed
 
-VERSION = 3
+VERSION = 4
+_SAME_RATE = 0.05  # DataRate of a camera may be nominal: 30 of 29.97, or a mean over uneven times
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +73,15 @@ def read(path: Path, options: ReadOptions) -> Recording:
         raise InputError(path, f"has no rows of data below its header (NumFrames says {stated_frames})")
     if stated_frames is not None and stated_frames != len(table):
         notes.append(f"NumFrames says {stated_frames}, the file has {len(table)} rows; all were read")
-    words = head.words if options.rate_hz is None else {**head.words, "datarate": str(options.rate_hz)}
-    rate_hz, time_s = _clock(path, words, table[:, 1], notes)
+    rate_hz, time_s, claims_ratio = _clock(path, head.words, table[:, 1], options.rate_hz, notes)
 
     names, positions = _markers(path, head, table, options, notes)
-    return recording_of(
+    recording = recording_of(
         path, names, positions, time_s, rate_hz, head.words.get("units", ""), options, notes, "read_trc"
     )
+    if abs(claims_ratio - 1) > _SAME_RATE:
+        recording.quality["rate_claims_ratio"] = claims_ratio
+    return recording
 
 
 def recording_of(
@@ -115,7 +118,7 @@ def recording_of(
         )
     if length_basis == "measured" and (warning := unit_mismatch(positions, f"{scale_mm:g} mm")):
         notes.append(warning)
-    up = _up(path, options, names, positions, notes, usual_up)
+    up, is_upright = _up(path, options, names, positions, notes, usual_up)
     positions = to_y_up(positions, up)
     skeleton, columns, fit_notes = choose_skeleton(names, options, path)
     duration_s = float(time_s[-1] - time_s[0])
@@ -126,7 +129,7 @@ def recording_of(
         poses=[assemble(skeleton, columns, positions, time_s)],
         length_basis=options.length_basis or length_basis,
         is_treadmill=options.is_treadmill,
-        steps=[Step(step, VERSION, {"scale_mm": scale_mm, "up": up})],
+        steps=[Step(step, VERSION, {"scale_mm": scale_mm, "up": up, "up_is_upright": is_upright})],
         notes=[*notes, *fit_notes],
     )
 
@@ -180,16 +183,19 @@ def _count(word: str | None) -> int | None:
         return None
 
 
-def _clock(path: Path, words: dict[str, str], times: Floats, notes: list[str]) -> tuple[float, Floats]:
-    """(rate, time of each row). Times written with few decimals give way to the even steps they are rounded from."""
-    try:
-        stated = float(words.get("datarate", "nan"))
-    except ValueError:
-        stated = np.nan
+def _clock(
+    path: Path, words: dict[str, str], times: Floats, given_hz: float | None, notes: list[str]
+) -> tuple[float, Floats, float]:
+    """(rate, time of each row, DataRate divided by the rate of the times where they contradict each other, else 1).
+
+    Times written with few decimals give way to the even steps they are rounded from. given_hz : what cohort.toml says.
+    """
     n = len(times)
-    if np.isnan(times).all() and np.isfinite(stated) and stated > 0:
-        notes.append("it has no times; they were computed from DataRate")
-        return stated, np.arange(n) / stated
+    stated = _rate_word(words.get("datarate")) if given_hz is None else given_hz
+    is_stated = bool(np.isfinite(stated) and 0 < stated < 1e6)
+    if is_stated and (np.isnan(times).all() or (n > 1 and np.ptp(times) == 0)):
+        notes.append("it has no times that increase; they were computed from DataRate")
+        return stated, np.arange(n) / stated, 1.0
     if np.isnan(times).any():
         raise InputError(path, f"row {int(np.argmax(np.isnan(times))) + 1} has no time")
     steps = np.diff(times)
@@ -197,20 +203,41 @@ def _clock(path: Path, words: dict[str, str], times: Floats, notes: list[str]) -
         row = int(np.argmax(steps <= 0)) + 2
         raise InputError(path, f"time does not increase at row {row}: {times[row - 2]:g} s, then {times[row - 1]:g} s")
     measured = (n - 1) / (times[-1] - times[0]) if n > 1 else stated
-    rate = stated if np.isfinite(stated) and 0 < stated < 1e6 else measured
+    rate = stated if is_stated else measured
     if not (np.isfinite(rate) and 0 < rate < 1e6):
         raise InputError(path, f"its frame rate is not known: DataRate is {words.get('datarate')!r}, {n} rows")
+    times, measured = _in_seconds(times, measured, rate, notes)
     even = times[0] + np.arange(n) / rate
     if n > 1 and np.abs(even - times).max() > 0.25 / rate:
+        if given_hz is not None and abs(measured / rate - 1) > 0.01:
+            notes.append(f"{rate:g} Hz by cohort.toml, while its times give {measured:.4g} Hz")
+            return rate, even, 1.0
+        ratio = 1.0
         if abs(measured / rate - 1) > 0.01:
             followed = rate_of(times)
             notes.append(f"DataRate says {rate:g} Hz, its times give {followed:.4g} Hz; the times were used")
-            rate = followed
-        return rate, times
+            rate, ratio = followed, rate / followed
+        return rate, times, ratio
     is_exact = n < 2 or np.abs(even - times).max() < 1e-7
     if not is_exact:
         notes.append("times are rounded; even steps of DataRate were used, which agree within a quarter of a frame")
-    return rate, times if is_exact else even
+    return rate, times if is_exact else even, 1.0
+
+
+def _rate_word(word: str | None) -> float:
+    try:
+        return float(word or "nan")
+    except ValueError:
+        return np.nan
+
+
+def _in_seconds(times: Floats, measured: float, rate: float, notes: list[str]) -> tuple[Floats, float]:
+    """Times and their rate in seconds, where the column of times holds milliseconds or counts frames."""
+    for per_second, what in ((1000.0, "milliseconds"), (rate, "frames")):
+        if per_second > 2 and abs(measured * per_second / rate - 1) < 0.01:
+            notes.append(f"its times are {what}, as DataRate shows; they were read as such")
+            return times / per_second, measured * per_second
+    return times, measured
 
 
 def _markers(
@@ -268,10 +295,15 @@ def _scale(path: Path, unit: str, options: ReadOptions, positions: Floats, notes
     return scale_mm, "judged"
 
 
-def _up(path: Path, options: ReadOptions, names: list[str], positions: Floats, notes: list[str], usual: str) -> str:
-    """The format cannot say which way is up (Y in most TRC files), so the data are asked where their names allow it."""
+def _up(
+    path: Path, options: ReadOptions, names: list[str], positions: Floats, notes: list[str], usual: str
+) -> tuple[str, bool]:
+    """(axis, whether the body stands upright along it beyond doubt).
+
+    The format cannot say which way is up (Y in most TRC files), so the data are asked where their names allow it.
+    """
     if options.up:
-        return parse_up(options.up, path)
+        return parse_up(options.up, path), False
     up = judge_up([squeezed(name) for name in names], positions, default=usual)
     axis, how = (
         (up.axis, up.how)
@@ -279,4 +311,4 @@ def _up(path: Path, options: ReadOptions, names: list[str], positions: Floats, n
         else (usual, f"the convention of the format, because the markers do not decide it ({up.how})")
     )
     notes.append(f"the file does not state the vertical axis; {axis} was used: {how}")
-    return axis
+    return axis, up.is_upright

@@ -31,20 +31,39 @@ _ABOVE = frozenset((
     "CLAVICLE", "STRN", "STERN", "STERNUM", "CHEST", "T10", "TV10", "T8", "T8SPINALPROCESS", "PX", "IJ", "XIPHOID",
     "SXS", "SUPRASTERNAL", "ASI", "ASIS", "IAS", "PSI", "PSIS", "IPS", "SACR", "SACRUM", "SACRAL", "VSACRAL",
     "VSAC", "SAC", "SAJ", "MPSI", "PELVIS", "HIP", "HIPS", "MIDHIP", "FWT", "BWT", "MWT", "GT", "TROCH",
-    "TROCHANTER", "GREATERTROCHANTER", "GTR", "ILIAC", "CREST", "HJC",
+    "TROCHANTER", "GREATERTROCHANTER", "GTR", "ILIAC", "CREST", "HJC", "SIAS", "SIPS", "EIAS", "EIPS",
+    "ANTERIORSUPERIORILIACSPINE", "POSTERIORSUPERIORILIACSPINE",
+))
+_KNEES = frozenset((
+    "KNE", "KNEE", "KNI", "KNM", "KNEM", "KNEL", "KNEELAT", "KNEEMED", "KNEELATERAL", "KNEEMEDIAL", "LATKNEE", "MEDKNEE",
+    "LATERALKNEE", "MEDIALKNEE", "MKNEE", "LKNEE", "MKNE", "LKNE", "FLE", "FME", "LFC", "MFC", "LFE", "MFE", "KNEEOUT", "KNEEIN",
+    "LATERALFEMORALEPICONDYLE", "MEDIALFEMORALEPICONDYLE", "KJC",
+))
+_HEAD = frozenset(("FHD", "BHD", "HEAD", "FRONTHEAD", "BACKHEAD", "HEADFRONT", "HEADBACK", "TOPHEAD", "TOPOFHEAD", "NOSE", "EAR", "EYE"))
+_TRUNK = frozenset(("T10", "TV10", "T8", "T8SPINALPROCESS", "STRN", "STERN", "STERNUM", "PX", "XIPHOID", "SXS", "CHEST"))
+_PELVIS = frozenset((
+    "ASI", "ASIS", "IAS", "PSI", "PSIS", "IPS", "SACR", "SACRUM", "SACRAL", "VSACRAL", "VSAC", "SAC", "MPSI", "PELVIS", "HIP", "HIPS",
+    "MIDHIP", "FWT", "BWT", "MWT", "SIAS", "SIPS", "EIAS", "EIPS",
 ))
 # fmt: on
 _LEAST_LIFT_MM = 50.0
+_LEAST_TRAVEL_MM = 500.0
+_UPRIGHT = 0.9  # share of the axis in the line from the lower to the upper markers
 _CLEAR = 0.75  # the second best direction must score less than this share of the best
 
 
 @dataclass(frozen=True, slots=True)
 class Up:
-    """axis : 'x', '-x', … 'z'. how : why, in plain words. is_sure : by markers whose names are known, without a rival."""
+    """axis : 'x', '-x', … 'z'. how : why, in plain words. is_sure : by markers whose names are known, without a rival.
+
+    is_upright : sure, the upper markers lie within 26 degrees above the lower ones, and the body travels across this axis, as in
+    walking and running: a person who lies on a bench does not.
+    """
 
     axis: str
     how: str
     is_sure: bool
+    is_upright: bool = False
 
 
 def is_foot(name: str) -> bool:
@@ -55,6 +74,10 @@ def is_foot(name: str) -> bool:
 def is_above(name: str) -> bool:
     """Whether a squeezed name is that of a marker at the pelvis, trunk or head."""
     return any(v in _ABOVE for v in _variants(name))
+
+
+def _having(names: Sequence[str], words: frozenset[str]) -> list[int]:
+    return [i for i, name in enumerate(names) if any(v in words for v in _variants(name))]
 
 
 def _variants(name: str) -> Iterator[str]:
@@ -85,14 +108,32 @@ def judge_up(names: Sequence[str], positions: Floats, default: str, screen: str 
     sample = positions[:: max(1, len(positions) // 500)].astype(np.float64)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # all-NaN frames give NaN, which is what is meant
-        if low and high:
-            found = _by_body(sample[:, low], sample[:, high], screen)
+        for feet, above, how in _pairs(names, low, high):
+            found = _by_body(sample[:, feet], sample[:, above], screen, how)
             if found is not None:
                 return found
         return _by_cloud(sample, default, screen)
 
 
-def _by_body(feet: Floats, above: Floats, screen: str) -> Up | None:
+def _pairs(names: Sequence[str], low: list[int], high: list[int]) -> Iterator[tuple[list[int], list[int], str]]:
+    """(lower markers, upper markers, what is said of them), the surest first: feet and trunk, feet and knees, parts of the trunk."""
+    knees = _having(names, _KNEES)
+    trunk, pelvis, head = _having(names, _TRUNK), _having(names, _PELVIS), _having(names, _HEAD)
+    shoulders = [i for i in high if i not in {*trunk, *pelvis, *head}]
+    if low and high:
+        yield low, high, "pelvis, trunk and head lie above the feet along it"
+    elif low and knees:
+        yield low, knees, "the knees lie above the feet along it"
+    elif knees and high:
+        yield knees, high, "pelvis, trunk and head lie above the knees along it"
+    for lower in (pelvis, trunk, shoulders) if not low else ():
+        upper = head or (shoulders if lower is not shoulders else [])
+        if lower and upper and lower is not upper:
+            yield lower, upper, "the upper trunk and the head lie above the rest of the trunk along it"
+            return
+
+
+def _by_body(feet: Floats, above: Floats, screen: str, how: str) -> Up | None:
     lift = np.nanmedian(np.nanmean(above, axis=1) - np.nanmean(feet, axis=1), axis=0)
     spread = _ground_spread(feet)
     if not (np.isfinite(lift).all() and np.linalg.norm(lift) > _LEAST_LIFT_MM):
@@ -102,8 +143,7 @@ def _by_body(feet: Floats, above: Floats, screen: str) -> Up | None:
     score = np.where(np.abs(lift) > _LEAST_LIFT_MM, share * level, 0.0)
     order = np.argsort(score)[::-1]
     best, second = int(order[0]), int(order[1])
-    how = "pelvis, trunk and head lie above the feet along it"
-    if share[best] < 0.9:
+    if share[best] < _UPRIGHT:
         how += ", and the feet on the ground keep one height"
     if score[second] > _CLEAR * score[best]:
         stated = "xyz".find(screen[-1:]) if screen else -1
@@ -114,7 +154,14 @@ def _by_body(feet: Floats, above: Floats, screen: str) -> Up | None:
             "the markers leave two axes possible, and the screen axes of the file name this one",
             False,
         )
-    return Up(_signed(best, lift), how, True)
+    return Up(_signed(best, lift), how, True, bool(share[best] >= _UPRIGHT) and _travels(above, best))
+
+
+def _travels(above: Floats, axis: int) -> bool:
+    """Whether the middle of the upper markers goes over 0.5 m across the axis, and three times as far as along it."""
+    way = np.nanmax(np.nanmean(above, axis=1), axis=0) - np.nanmin(np.nanmean(above, axis=1), axis=0)
+    across = float(np.linalg.norm(np.delete(way, axis)))
+    return across > _LEAST_TRAVEL_MM and across > 3 * float(way[axis])
 
 
 def _signed(axis: int, direction: Floats) -> str:

@@ -1,0 +1,126 @@
+"""Whether named markers can be what their names say, before anything is computed from them.
+
+What markers show beyond doubt is put right and noted (medial and lateral marker of one joint exchanged); what they only contradict
+is not used (calibrations of a static trial of somebody else, or of one with left and right exchanged).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+
+import numpy as np
+
+from neurostore.arrays import Floats
+from neurostore.ingest.landmarks.calibration import median_length
+from neurostore.ingest.landmarks.names import SIDES, Marks
+from neurostore.ingest.recording import Calibration
+from neurostore.wording import listed
+
+_UP = np.array([0.0, 1.0, 0.0])
+_LEAST_APART_MM = 30.0  # of medial and lateral marker: nearer ones may lie in front of the joint
+_NEARLY_ALL = 0.9  # of the frames
+_OTHER_PERSON = 0.12  # lengths of one person differ by less between standing and walking
+
+
+def put_medial_inside(marks: Marks) -> list[str]:
+    """Exchange the medial and the lateral marker of a knee or ankle where the medial one lies outside; in place.
+
+    Only where the legs are not crossed: with the names of the legs exchanged, every joint looks so. Returns notes.
+    """
+    right = _right(marks)
+    if right is None:
+        return []
+    wrong = []
+    for side, sign in zip(SIDES, (-1.0, 1.0), strict=True):
+        for joint in ("knee", "ankle"):
+            names = f"{side}_{joint}_lateral", f"{side}_{joint}_medial"
+            if not set(names) <= set(marks):
+                continue
+            outward = sign * ((marks[names[0]] - marks[names[1]]) * right).sum(-1)
+            if _share(outward < -_LEAST_APART_MM, outward) > _NEARLY_ALL:
+                wrong.append(names)
+    if not wrong or _are_crossed(marks, right):
+        return []
+    for lateral, medial in wrong:
+        marks[lateral], marks[medial] = marks[medial], marks[lateral]
+    joints = listed(lateral.removesuffix("_lateral").replace("_", " ") for lateral, _ in wrong)
+    return [
+        f"medial and lateral marker of the {joints} were read the other way round: the one named medial lies outside"
+    ]
+
+
+def of_this_person(known: Iterable[Calibration], marks: Marks, notes: list[str]) -> list[Calibration]:
+    """The calibrations that may be those of the person with these marks; notes what was left out.
+
+    A static trial whose distance of the ASIS or leg length differs by over 12 % is somebody else's, or in another scale; what it
+    gave its session is then left out.
+    """
+    known = list(known)
+    static = {(c.parameter, c.side): c.value for c in known if c.source == "static" and c.value > 0}
+    here = {("inter_asis", None): _length(marks, "left_asis", "right_asis")}
+    for side in SIDES:
+        chain = [f"{side}_{part}" for part in ("asis", "knee_lateral", "ankle_lateral")]
+        here["leg_length", side] = _length(marks, *chain[:2]) + _length(marks, *chain[1:])
+    differ = []
+    for (name, side), length in here.items():
+        there = static.get((name, side))
+        if there is not None and abs(length / there - 1) > _OTHER_PERSON:
+            what = "distance of the ASIS" if name == "inter_asis" else f"{side} leg"
+            differ.append(f"{what} {length:.0f} mm here, {there:.0f} mm there")
+    if not differ:
+        return known
+    notes.append(
+        f"the static trial of the session is of another person or in another scale, and was not used: {listed(differ)}"
+    )
+    return [c for c in known if c.source != "static"]
+
+
+def is_mirrored(marks: Marks) -> bool:
+    """Whether toes and the front of the pelvis show that left and right are exchanged, in nearly all frames."""
+    right = _right(marks)
+    feet = [(f"{side}_toe", f"{side}_heel") for side in SIDES]
+    if right is None or "sacrum" not in marks or not {name for pair in feet for name in pair} <= set(marks):
+        return False
+    forward = np.cross(_UP, right)
+    toes = sum(((marks[toe] - marks[heel]) * forward).sum(-1) for toe, heel in feet)
+    front = (((marks["left_asis"] + marks["right_asis"]) / 2 - marks["sacrum"]) * forward).sum(-1)
+    return _share((toes < 0) & (front < 0), toes + front) > _NEARLY_ALL
+
+
+def _right(marks: Marks) -> Floats | None:
+    """(n, 3) unit vector from the left to the right side of the pelvis, None where it is not known."""
+    if not {"left_asis", "right_asis"} <= set(marks):
+        return None
+    across = marks["right_asis"] - marks["left_asis"]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return across / np.linalg.norm(across, axis=-1, keepdims=True)
+
+
+def _are_crossed(marks: Marks, right: Floats) -> bool:
+    """Whether the knees or ankles of the right leg lie left of the left ones in most frames."""
+    for joint in ("knee", "ankle"):
+        pair = [marks.get(f"{side}_{joint}_lateral") for side in SIDES]
+        if pair[0] is not None and pair[1] is not None:
+            middle = [
+                (pair[k] + marks[f"{side}_{joint}_medial"]) / 2 if f"{side}_{joint}_medial" in marks else pair[k]
+                for k, side in enumerate(SIDES)
+            ]
+            apart = ((middle[1] - middle[0]) * right).sum(-1)
+            if _share(apart < 0, apart) > 0.5:
+                return True
+    return False
+
+
+def _share(holds: Floats, values: Floats) -> float:
+    """Share of the frames with a value in which it holds; 0 where no frame has one."""
+    seen = np.isfinite(values)
+    return float(holds[seen].mean()) if seen.any() else 0.0
+
+
+def _length(marks: Marks, a: str, b: str) -> float:
+    if a not in marks or b not in marks:
+        return float("nan")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # points that are never seen together give NaN
+        return median_length(marks[a], marks[b])
