@@ -1,7 +1,7 @@
 # Every target installs what it needs into .venv. Required: Python 3.11, 3.12 or 3.13, git and make. "make help" lists the targets.
-PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
+PYTHON ?= $(shell for v in 3.11 3.12 3.13; do python$$v -c '' 2>/dev/null && { command -v python$$v; exit; }; done; command -v python3)
 # The newest installed Python also runs the tests of the core.
-NEWEST ?= $(shell for v in 3.13 3.12 3.11; do python$$v -c '' 2>/dev/null && { echo python$$v; break; }; done)
+NEWEST ?= $(shell sh .ci/newest_python)
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO ?= demo
@@ -10,12 +10,14 @@ TORCH := torch==2.13.0
 CONSTRAINTS := --constraint constraints.txt
 PIP := $(BIN)/pip install -qq --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest -q -n auto --maxprocesses 8 --dist loadfile
+# What the newest Python runs in continuous integration, in a minute on 2 cores.
+MOST_IMPORTANT := tests/unit/dtw tests/unit/lake/test_commit.py tests/unit/lake/test_version.py tests/unit/ingest/readers tests/spec/test_joint_angles.py tests/spec/test_spatiotemporal.py
 # Tests of loops that numba compiles and that are fast enough as plain Python. Compiled integers wrap around silently, where NumPy warns.
 KERNELS := tests/unit/ingest/geometry tests/unit/ingest/landmarks/test_filters.py tests/unit/ingest/readers/trees/test_numbers.py
 KERNELS += tests/unit/dtw/test_dtw.py::test_path_is_the_best_and_breaks_ties_as_stated tests/unit/dtw/test_dtw.py::test_path_of_equal_series_is_the_diagonal tests/unit/dtw/test_dtw.py::test_path_length_of_a_constant_offset_is_the_offset tests/unit/dtw/test_dtw.py::test_missing_values_propagate_only_to_their_own_pairs tests/unit/dtw/test_dtw.py::test_angles_are_compared_around_the_circle
 KERNELS += tests/unit/ingest/body/test_inverse.py::test_normal_equations_are_the_jacobians
 
-.PHONY: help demo demo-all pictures notebooks site test quick test-core test-kernels check fix docs constraints report-demo torture fuzz audit clean
+.PHONY: help demo demo-all pictures notebooks site test quick test-core test-newest test-kernels check fix docs constraints report-demo torture fuzz audit clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-22s%s\n", $$1, $$2 }'
@@ -55,6 +57,12 @@ test-core:  ## tests of the core with coverage, on the newest installed Python a
 	$(NEWEST) -m venv .venv-core
 	.venv-core/bin/pip install --quiet --disable-pip-version-check "numpy>=2,<3" --editable ".[report,app,s3,dtaidistance,test]"
 	.venv-core/bin/python -m pytest -q -n auto --maxprocesses 8 --dist loadfile --cov --cov-report=term tests/unit tests/spec
+
+test-newest:  ## the most important tests of the core (readers, lake, views, DTW) on the newest installed Python: two minutes
+	@test -n "$(NEWEST)" || { echo "no Python 3.11, 3.12 or 3.13 was found; run make test-newest NEWEST=/path/to/python3.13"; exit 1; }
+	$(NEWEST) -m venv .venv-newest
+	.venv-newest/bin/pip install -qq --disable-pip-version-check $(CONSTRAINTS) "numpy>=2,<3" --editable . pytest pytest-timeout pytest-xdist hypothesis
+	.venv-newest/bin/python -m pytest -q -n auto --maxprocesses 8 --dist loadfile $(MOST_IMPORTANT)
 
 test-kernels: $(VENV)/.installed  ## tests of compiled loops without the compiler, so that a debugger can step through them
 	NUMBA_DISABLE_JIT=1 $(PYTEST) -W "ignore:overflow encountered:RuntimeWarning" $(KERNELS)
@@ -101,4 +109,4 @@ constraints: $(VENV)/.installed  ## write constraints.txt from the versions in .
 	$(BIN)/python .ci/constraints.py
 
 clean:  ## remove the environments, builds and the demonstration
-	rm -rf $(VENV) .venv-core build dist *.egg-info demo demo-study
+	rm -rf $(VENV) .venv-core .venv-newest build dist *.egg-info demo demo-study

@@ -54,6 +54,7 @@ def write_template(cohort: Path | str) -> Template:
         there = [found.folder / f"{name}{suffix}" for suffix in SUFFIXES]
         kept = next((path for path in there if path.exists()), None)
         target = there[0]
+        temporary.sweep(target)
         if kept is not None:
             done.said.append(f"{kept.name}: is there already and was not changed{_lacking(kept, name, rows)}")
         elif not rows:
@@ -125,7 +126,6 @@ def _lacking(path: Path, name: str, rows: Sequence[dict[str, str]]) -> str:
 
 
 def _write(target: Path, columns: Sequence[str], rows: Sequence[dict[str, str]]) -> bool:
-    temporary.sweep(target)
     try:
         return storage.write_whole(os.path.abspath(target), table_text(columns, rows).encode(), replace=False)
     except OSError as error:
