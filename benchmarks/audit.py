@@ -1,8 +1,8 @@
 """Known vulnerabilities of every installed package, by pip-audit; ends with 1 if any is known or any package was skipped.
 
-Only neurostore itself, which is installed from this folder, may be skipped. What was found is kept in the user's cache
-folder. Where the database cannot be reached, the answers kept are used for the same versions of the same packages, and
-their age is printed; a package or version that was never looked up counts as not audited.
+Only neurostore itself, which is installed from this folder, may be skipped. What was found of a version of a package is
+kept in the user's cache folder. Where the database cannot be reached, or does not answer for a package, the answer kept is
+used, and the age of the oldest one is printed; a package or version that was never looked up counts as not audited.
 """
 
 from __future__ import annotations
@@ -18,74 +18,73 @@ from typing import Any
 import platformdirs
 
 from neurostore.release import distribution
+from neurostore.storage import temporary
 
 OURS = {distribution()}
 KEPT = platformdirs.user_cache_path("neurostore") / "audit.json"
+Answers = dict[str, dict[str, Any]]  # "name==version" to {"asked": seconds, "vulns": [...]}
 
 
-def main() -> int:
-    found, problem = online()
-    if found is not None:
-        keep(found)
-    else:
-        print(f"the database could not be reached: {problem}", file=sys.stderr)
-        found = kept()
-        if found is None:
-            print(f"nothing could be audited: no earlier answers in {KEPT}", file=sys.stderr)
-            return 1
-    skipped = [f"{p['name']}: {p['skip_reason']}" for p in found if "skip_reason" in p and p["name"] not in OURS]
+def main(path: Path = KEPT) -> int:
+    """Ask, keep, tell. path : where answers are kept."""
+    installed = {f"{d.metadata['Name'].lower()}=={d.version}" for d in metadata.distributions()}
+    installed -= {package for package in installed if package.partition("==")[0] in OURS}
+    fresh, problem = online()
+    answers = kept(path) | fresh
+    if fresh:
+        keep(answers, path)
+    missing = sorted(installed - answers.keys())
+    older = sorted((installed & answers.keys()) - fresh.keys())
+    if older:
+        days = (time.time() - min(answers[package]["asked"] for package in older)) / 86_400
+        print(f"{problem or 'the database did not answer for all packages'}")
+        print(f"{len(older)} answers are kept ones, up to {days:.1f} days old; vulnerabilities found since are unknown")
+    elif problem:
+        print(problem)
     holes = [
-        f"{p['name']} {p['version']}: {v['id']}, fixed in {', '.join(v['fix_versions']) or 'no version'}"
-        for p in found
-        for v in p.get("vulns", ())
+        f"{package}: {v['id']}, fixed in {', '.join(v['fix_versions']) or 'no version'}"
+        for package in sorted(installed & answers.keys())
+        for v in answers[package]["vulns"]
     ]
-    for line in (*(f"not audited: {s}" for s in skipped), *holes):
+    for line in (*(f"not audited: {package}" for package in missing), *holes):
         print(line)
-    print(f"{len(found)} packages, {len(skipped)} not audited, {len(holes)} known vulnerabilities")
-    return 1 if skipped or holes or not found else 0
+    print(f"{len(installed)} packages, {len(missing)} not audited, {len(holes)} known vulnerabilities")
+    return 1 if missing or holes or not installed else 0
 
 
-def online() -> tuple[list[dict[str, Any]] | None, str]:
-    """What pip-audit says of each package, or None and why it says nothing."""
-    done = subprocess.run(
-        [sys.executable, "-m", "pip_audit", "--format", "json", "--progress-spinner", "off"],
-        capture_output=True,
-        text=True,
-    )
+def online() -> tuple[Answers, str]:
+    """What the database says of each package that it knows, and why where it says nothing at all."""
+    command = [sys.executable, "-m", "pip_audit", "--format", "json", "--progress-spinner", "off"]
+    done = subprocess.run(command, capture_output=True, text=True)
     try:
-        return json.loads(done.stdout)["dependencies"], ""
+        packages = json.loads(done.stdout)["dependencies"]
     except (ValueError, KeyError):
         lines = done.stderr.strip().splitlines()
-        return None, lines[-1][:300] if lines else f"pip-audit ended with {done.returncode}"
+        said = lines[-1][:300] if lines else f"pip-audit ended with {done.returncode}"
+        return {}, f"the database could not be reached: {said}"
+    now = time.time()
+    found = {
+        f"{p['name'].lower()}=={p['version']}": {"asked": now, "vulns": p["vulns"]}
+        for p in packages
+        if "skip_reason" not in p
+    }
+    return found, "" if found else "the database answers, and knows none of the packages"
 
 
-def keep(found: list[dict[str, Any]], path: Path = KEPT) -> None:
-    """Keep the answers, with the time of asking."""
-    said = {"asked": time.time(), "packages": [p for p in found if "skip_reason" not in p]}
+def keep(answers: Answers, path: Path = KEPT) -> None:
+    """Keep answers, each with the time of asking."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(said))
-    temporary.replace(path)
+    with temporary.replacing(path) as work:
+        work.write_text(json.dumps(answers))
 
 
-def kept(path: Path = KEPT, installed: dict[str, str] | None = None) -> list[dict[str, Any]] | None:
-    """The answers kept for what is installed now (name to version); None where there are none."""
+def kept(path: Path = KEPT) -> Answers:
+    """The answers kept so far; none where the file is missing, damaged or of another form."""
     try:
         said = json.loads(path.read_text())
-        known = {(p["name"].lower(), p["version"]): p for p in said["packages"]}
-        age_days = (time.time() - said["asked"]) / 86_400
-    except (OSError, ValueError, KeyError):
-        return None
-    print(
-        f"answers of {time.strftime('%Y-%m-%d', time.gmtime(said['asked']))}, {age_days:.1f} days old; newer holes are unknown"
-    )
-    if installed is None:
-        installed = {d.metadata["Name"]: d.version for d in metadata.distributions()}
-    unknown = "this version was not installed when the database was last reached"
-    return [
-        known.get((name.lower(), version), {"name": name, "version": version, "skip_reason": unknown})
-        for name, version in sorted(installed.items())
-    ]
+        return {name: {"asked": float(a["asked"]), "vulns": list(a["vulns"])} for name, a in said.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
 
 
 if __name__ == "__main__":
