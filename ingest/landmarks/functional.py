@@ -1,7 +1,8 @@
-"""Hip centres from a trial in which the person moves the thigh in all directions: the symmetrical centre of rotation.
+"""Hip centres, and knee axes, from functional trials. Hips: the symmetrical centre of rotation of a thigh moved in all directions.
 
 Ehrig et al. 2006 (SCoRE), doi:10.1016/j.jbiomech.2005.10.002: the point that stays in one place in both segments. The
-result is kept in the axes of the pelvis and used in the other trials of the session instead of a regression.
+result is kept in the axes of the pelvis and used in the other trials of the session instead of a regression. Knees:
+:mod:`.functional_knee`.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from neurostore.arrays import Floats, Ints
-from neurostore.ingest.landmarks import clusters
+from neurostore.ingest.landmarks import clusters, functional_knee
 from neurostore.ingest.landmarks.centres import Centres
 from neurostore.ingest.recording import Calibration, Poses
 
 #: what ``functional`` of cohort.toml may name
-JOINTS = ("left_hip", "right_hip", "both_hips")
+JOINTS = ("left_hip", "right_hip", "both_hips", "left_knee", "right_knee", "both_knees")
 SOURCE = "functional"
 UNIT = "pelvis_mm"  # along the axes of the pelvis from the middle of both ASIS; may be negative
 _LEAST_TURN_DEG = 8.0  # root mean square about the axis with the least movement
@@ -54,19 +55,28 @@ def score(proximal: tuple[Floats, Floats], distal: tuple[Floats, Floats]) -> tup
     return both[:3], both[3:], float(np.sqrt((miss**2).sum(axis=1).mean())), turn_deg
 
 
-def hip_calibrations(body: Centres, poses: Poses, rows: Ints, joint: str | None) -> tuple[list[Calibration], list[str]]:
-    """Hip centres in the pelvis of a functional trial, and notes that name what was found or why nothing was.
+def calibrations_of(body: Centres, poses: Poses, rows: Ints, joint: str | None) -> tuple[list[Calibration], list[str]]:
+    """Hip centres in the pelvis, or knee axes, of a functional trial, and notes that name what was found or why nothing was.
 
     joint : of `JOINTS`; None for a trial that is no functional trial. poses, rows : the markers of the person. body : the person's points, with the axes of the pelvis.
     """
     found: list[Calibration] = []
-    notes = []
-    sides = ("left", "right") if joint == "both_hips" else (joint.removesuffix("_hip"),) if joint else ()
-    for side in sides:
-        centre, note = _hip(body, poses, rows, side)
-        notes.append(f"functional trial of the {side} hip: {note}")
-        for axis, value in zip("xyz", () if centre is None else centre, strict=False):
-            found.append(Calibration(f"functional_hip_{axis}", side, float(value), UNIT, SOURCE))
+    notes: list[str] = []
+    if joint is None:
+        return found, notes
+    which, _, part = joint.partition("_")
+    part = part.removesuffix("s")
+    for side in ("left", "right") if which == "both" else (which,):
+        if part == "knee":
+            given, note = functional_knee.knee_calibrations(body, poses, rows, side)
+        else:
+            centre, note = _hip(body, poses, rows, side)
+            given = [
+                Calibration(f"functional_hip_{axis}", side, float(value), UNIT, SOURCE)
+                for axis, value in zip("xyz", () if centre is None else centre, strict=False)
+            ]
+        found += given
+        notes.append(f"functional trial of the {side} {part}: {note}")
     return found, notes
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from neurostore.arrays import Floats, Ints
-from neurostore.ingest.landmarks import calibration, clusters, functional, plausible
+from neurostore.ingest.landmarks import calibration, clusters, functional, functional_knee, plausible
 from neurostore.ingest.landmarks.centres import Centres
 from neurostore.ingest.landmarks.cleaning import CleanPerson, clean_person
 from neurostore.ingest.landmarks.heading import headings_of
@@ -63,8 +63,7 @@ def compute_person(
     doubts = plausible.put_medial_inside(clean.marks) if neutral is None else []
     known = known if is_static else plausible.of_this_person(known, clean.marks, doubts)
     parameters = calibration.gather(known)
-    led: dict[str, float] = {}
-    led_notes: list[str] = []
+    led, led_notes = {}, []  # type: dict[str, float], list[str]
     if is_subject and neutral is None and not is_static:
         led, led_notes = clusters.lead(clean.marks, poses, rows, known, recording.rate_hz, choices.cutoff_hz)
     if is_subject:
@@ -79,6 +78,8 @@ def compute_person(
         sacrum_marker_first=declared.get("sacrum_marker_first", False),
         needs_trunk=clean.is_skin or neutral is None,
     )
+    if neutral is None:
+        functional_knee.use_axes(body, recording, rows, known, choices.cutoff_hz, doubts)
     segments = (
         segments_of_points(body) if neutral is None else segments_of_rotations(neutral, clean.rotations, body.points)
     )
@@ -88,7 +89,7 @@ def compute_person(
 
     if is_static and clean.is_skin and neutral is None:
         doubts += _give_session(parameters, body, segments, clusters.static_positions(poses, rows, clean.marks))
-    hips, functional_notes = functional.hip_calibrations(body, poses, rows, choices.functional)
+    hips, functional_notes = functional.calibrations_of(body, poses, rows, choices.functional)
     parameters.added += hips
     scalars |= _torsions(segments, body)
     if neutral is not None:
