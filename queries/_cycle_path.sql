@@ -96,9 +96,7 @@ seen AS (
             {
                 'x': heel_x_m + heel_x_m_s * (end_s - time_s),
                 'y': heel_y_m,
-                'z': heel_z_m + heel_z_m_s * (end_s - time_s),
-                'other_x': other_x_m,
-                'other_z': other_z_m
+                'z': heel_z_m + heel_z_m_s * (end_s - time_s)
             },
             time_s
         ) AS heel_end,

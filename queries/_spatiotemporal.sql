@@ -2,7 +2,8 @@
 -- Arguments: judged. The name of a relation like _cycles_judged.
 -- Inputs: _leg_length. Definitions: docs/gait.md.
 -- This is a macro, so that a view that also needs the cycles computes them only once.
--- step_*: the step that ends the cycle, from the other foot's strike to this foot's. *_norm: scaled by leg length L
+-- step_*: the step that ends the cycle, from the other foot's strike to this foot's, each heel where it strikes: left
+-- and right steps add up to the stride, which heels at one instant do not, because the one behind has risen. *_norm: scaled by leg length L
 -- and g = 9.81 m/s2 (Hof 1996): speed / sqrt(g L), length / L, cadence * sqrt(L / g) in steps per second.
 WITH steps AS (
     SELECT
@@ -10,7 +11,9 @@ WITH steps AS (
         end_s - opposite_strike_s AS step_time_s,
         CASE
             WHEN NOT is_root_relative
-                THEN (heel_end.x - heel_end.other_x) * heading_x + (heel_end.z - heel_end.other_z) * heading_z
+                THEN
+                    (heel_end.x - other_strike.x) * heading_x + (heel_end.z - other_strike.z) * heading_z
+                    + belt_m_s * (end_s - opposite_strike_s)
         END AS step_m,
         -- Distance from the line between two strikes of this foot, to the right of the heading; positive if the feet do
         -- not cross.

@@ -41,7 +41,7 @@ def erase(
             say(f"{name}: {value}")
     for said in receipt.remaining:
         say(f"NOT ERASED, please check: {said}")
-    for path in receipt.outside:
+    for path in sorted(receipt.outside):
         say(f"outside the lake, please check: {path}")
     if receipt.remaining:
         say(

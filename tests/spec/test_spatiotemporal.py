@@ -39,7 +39,7 @@ def test_the_walkers_own_figures_come_back(pattern, is_treadmill):
         assert row["stride_length_m"] == pytest.approx(gait.stride_length_m, rel=0.01)
         assert row["walking_speed_m_s"] == pytest.approx(gait.speed_m_s, rel=0.01)
         assert row["cadence_steps_min"] == pytest.approx(gait.cadence_steps_min, rel=0.01)
-        assert row["step_length_m"] == pytest.approx(share * gait.stride_length_m, abs=0.03)
+        assert row["step_length_m"] == pytest.approx(share * gait.stride_length_m, abs=0.015)
         assert row["stance_pct"] == pytest.approx(100 * getattr(gait, row["side"]).stance, abs=stance_tolerance_pct)
         assert row["stance_pct"] + row["swing_pct"] == pytest.approx(100)
         double = row["initial_double_support_pct"] + row["terminal_double_support_pct"]
@@ -47,6 +47,8 @@ def test_the_walkers_own_figures_come_back(pattern, is_treadmill):
         assert (row["belt_speed_m_s"] is not None) is is_treadmill
         if is_treadmill:
             assert row["belt_speed_m_s"] == pytest.approx(gait.speed_m_s, rel=0.01)
+    steps = [np.mean([r["step_length_m"] for r in rows if r["side"] == side]) for side in ("left", "right")]
+    assert sum(steps) == pytest.approx(gait.stride_length_m, rel=0.005)  # footprints: two steps are a stride
 
 
 def test_step_width_is_across_the_line_of_the_stride():

@@ -125,6 +125,13 @@ def test_commands_and_their_options_exist():
     assert listed(wrong) == []
 
 
+def test_the_day_is_29_jobs_each_with_a_command():
+    """What they print is compared by python -m tests.torture.day."""
+    jobs = re.split(r"^\*\*(\d+)\. ", TEXTS[DOCS / "day.md"], flags=re.MULTILINE)[1:]
+    assert [int(number) for number in jobs[::2]] == list(range(1, 30))
+    assert [number for number, text in zip(jobs[::2], jobs[1::2], strict=True) if "\n$ neurostore " not in text] == []
+
+
 def test_targets_of_make_exist():
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     named = [
