@@ -165,8 +165,7 @@ def compare(
     side : left, right, affected or unaffected; None takes the mean of both. Who has no affected side gives both.
     test : 'welch', 'permutation' (seeded by seed), or 'mixed': a mixed model with a value per subject and session, in
         which nobody is left out (:mod:`neurostore.statistics.mixed`).
-    change : compare each person's change from the earlier to the later of two sessions, such as that of patients with
-        that of controls.
+    change : compare each person's change from the earlier to the later of two sessions.
     given : parameters that were computed elsewhere: name -> subject, session, side, value, n_cycles.
     mixed, filters : as `mean_curves`.
 
