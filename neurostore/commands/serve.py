@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from neurostore.commands.help_sections import LOOK
-from neurostore.commands.options import LAKE, LakeOption
+from neurostore.commands.options import LAKE, LakeOption, ReleaseOption
 
 
 def register(app: typer.Typer) -> None:
@@ -30,6 +30,7 @@ def serve(
         Path | None,
         typer.Option(help="Folder that the trials were read from, to show their videos.", show_default=False),
     ] = None,
+    release: ReleaseOption = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port on this machine; 0 takes a free one.")] = 0,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Print the address, open no browser.")] = False,
     lake: LakeOption = LAKE,
@@ -47,12 +48,11 @@ def serve(
     from neurostore.window import serve as run
 
     def announce(address: str) -> None:
-        say(
-            f"{address}\nstop with Ctrl-C" + ("" if reviewer else "; read-only, use --reviewer CODE to store decisions")
-        )
+        only_shown = "; a release, read-only" if release else "; read-only, use --reviewer CODE to store decisions"
+        say(f"{address}\nstop with Ctrl-C" + ("" if reviewer else only_shown))
         if not no_browser:
             webbrowser.open(address)
 
     if reviewer is not None:
         finish_erasures(lake)
-    run(lake, reviewer=reviewer, reference=reference, cohort=cohort, port=port, say=announce)
+    run(lake, reviewer=reviewer, reference=reference, cohort=cohort, release=release, port=port, say=announce)

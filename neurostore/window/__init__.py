@@ -28,6 +28,7 @@ def serve(
     reviewer: str | None = None,
     reference: str | None = None,
     cohort: Path | None = None,
+    release: str | None = None,
     port: int = 0,
     say: Callable[[str], None] = print,
 ) -> None:
@@ -38,7 +39,7 @@ def serve(
     lake : its folder, or ``s3://bucket/prefix``.
     reviewer : code that decisions are stored under; None shows only.
     reference : group that trials are compared with; None is everybody.
-    cohort : folder with the source videos. port : 0 takes a free one. say : receives the address with its token.
+    cohort : folder with the source videos. release : name of a release to show, without decisions. port : 0 takes a free one. say : receives the address with its token.
 
     Raises
     ------
@@ -55,7 +56,11 @@ def serve(
     if cohort is not None and not cohort.is_dir():
         raise UsageError(f"{cohort}: no such folder; --cohort is the folder that the trials were read from")
     check_reviewer(reviewer)
-    shelf = Shelf(lake, reference)
+    if release is not None and reviewer is not None:
+        raise UsageError(
+            "a release does not change, so no decision can be stored on it; leave out --release to review, or --reviewer to look"
+        )
+    shelf = Shelf(lake, reference, release)
     if reviewer is not None:
         check_writable(shelf.path)
     with _listening(port) as listener:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neurostore.errors import ConflictError, LakeError, MissingExtraError, NeurostoreError, UsageError
+from neurostore.lake import releases
 from neurostore.release import VERSION, how_to_install
 from neurostore.window import comparison, deciding, trial, videos
 from neurostore.window.guard import Guard
@@ -51,6 +52,8 @@ class Window:
         return {
             "lake": shelf.path.rstrip("/").rsplit("/", 1)[-1],
             "version": shelf.lake().version,
+            "state": releases.state_text(shelf.lake()),
+            "is_release": shelf.lake().released is not None,
             "n_trials": len(shelf.trials()),
             "reviewer": self.reviewer,
             "reference": shelf.reference,

@@ -54,11 +54,11 @@ async function begin() {
     message(error.message);
     return;
   }
-  const { lake, version, reviewer } = shared.state;
-  $("#lake").textContent = `${lake} · version ${version}`;
+  const { lake, version, reviewer, state, is_release: isRelease } = shared.state;
+  $("#lake").textContent = isRelease ? `${lake} · ${state}` : `${lake} · version ${version}`;
   $("#role").textContent = reviewer ? `reviewer ${reviewer}` : "read-only";
   $("#role").classList.toggle("on", Boolean(reviewer));
-  shared.sawVersion = (v) => { shared.state.version = v; $("#lake").textContent = `${lake} · version ${v}`; };
+  shared.sawVersion = (v) => { shared.state.version = v; if (!isRelease) $("#lake").textContent = `${lake} · version ${v}`; };
   window.addEventListener("hashchange", show);
   await show();
 }

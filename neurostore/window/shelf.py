@@ -32,15 +32,17 @@ class Shelf:
     Parameters
     ----------
     path : the lake. reference : the group that trials are compared with, or None for everybody.
+    release : the name of a release, which is shown as it is in place of the newest version.
 
     Raises
     ------
     NotALakeError, LakeError : as :meth:`neurostore.lake.version.Version.open`. UsageError : no such group.
     """
 
-    def __init__(self, path: object, reference: str | None = None):
+    def __init__(self, path: object, reference: str | None = None, release: str | None = None):
         self.reference = reference
-        self._lake = lakes.open(path)
+        self._lake = lakes.open(path, release=release)
+        self._is_pinned = release is not None
         self.path = self._lake.path
         self._looked_at = time.monotonic()
         self._lock = threading.Lock()
@@ -71,7 +73,9 @@ class Shelf:
         self.cohort.start()
 
     def lake(self, is_fresh: bool = False) -> Version:
-        """The newest version. is_fresh : look now, for example after writing."""
+        """The newest version, or the release. is_fresh : look now, for example after writing."""
+        if self._is_pinned:
+            return self._lake
         with self._lock:
             now = time.monotonic()
             if is_fresh or now - self._looked_at > LOOK_EVERY_S:

@@ -12,7 +12,7 @@ import pytest
 from neurostore import reviews, window
 from neurostore.api import open as open_lake
 from neurostore.errors import LakeError, UsageError
-from neurostore.window import deciding
+from neurostore.window import app, deciding, trial
 from neurostore.window.shelf import Shelf
 from tests.builders.window_server import running, until
 
@@ -202,3 +202,24 @@ def test_decisions_that_cannot_be_are_named_and_not_stored(reviewing, path):
     assert status == 400
     assert "no trial H01/ses1/walk_09" in answer["error"]
     assert open_lake(path).version == version
+
+
+def test_a_release_is_shown_as_it_was_and_takes_no_decision(path):
+    lake = open_lake(path)
+    before = lake.version
+    lake.release("paper")
+    reviews.decide(path, [{"action": "exclude", "reviewer": "R1", "reason": "later", **KEY}])
+    shown = app.Window(Shelf(path, release="paper"))
+    state = shown.state(None)
+    assert (state["version"], state["is_release"]) == (before, True)
+    assert state["state"].startswith("release paper (content SHA-256 ")
+    key = tuple(KEY[name] for name in ("subject", "session", "trial"))
+    for is_release in (True, False):
+        shelf = shown.shelf if is_release else Shelf(path)
+        with shelf.bench(*key[:2]) as bench:
+            bench.ready()
+            cycles = trial.gait(bench, key)["cycles"]
+            assert any(c["is_steady"] for c in cycles) is is_release
+            assert bool(trial.decisions(bench, key)) is not is_release
+    with pytest.raises(UsageError, match="a release does not change"):
+        window.serve(path, release="paper", reviewer="R1")
