@@ -32,16 +32,9 @@ WITH frames AS (
         origin_z_m,
         hips_x,
         hips_z,
-        time_s - max(
-            CASE WHEN heel_x_m IS NOT NULL AND is_origin_seen AND (toe_y_m IS NOT NULL OR NOT has_toe) THEN time_s END
-        ) OVER so_far_ AS since_seen_s,
-        time_s - lag(time_s) OVER foot_ AS step_s
+        since_seen_s,
+        -before_s AS step_s
     FROM query_table(motion)
-    WINDOW
-        foot_ AS (PARTITION BY subject, session, trial, person, side ORDER BY time_s),
-        so_far_ AS (
-            PARTITION BY subject, session, trial, person, side ORDER BY time_s ROWS UNBOUNDED PRECEDING
-        )
 ),
 
 strides AS (

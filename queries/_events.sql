@@ -1,6 +1,6 @@
 -- One row: a foot strike or foot off, computed or from the source file, as shown by gait_events.
 -- Arguments: motion. The name of a relation like _foot_motion.
--- Inputs: _events_zeni, _events_vertical, _events_speed, source_events, landmarks. Seconds, ms.
+-- Inputs: _events_zeni, _events_vertical, _events_speed, source_events. Seconds, ms.
 -- This is a macro, so that a view that also needs the motion computes it only once.
 -- The coordinate method detects the events. They count if one of the other two methods confirms that the foot moved
 -- and stopped (a squat moves the pelvis over feet that do not move). The time of a foot strike is the mean of the
@@ -132,7 +132,7 @@ ends AS (
         trial,
         min(time_s) AS first_s,
         max(time_s) AS last_s
-    FROM landmarks
+    FROM query_table(motion)
     WHERE person = 0
     GROUP BY subject, session, trial
 )

@@ -6,6 +6,9 @@
 -- moves backward at ground_m_s, the median over the trial of the slower foot's backward speed. A trial that does not
 -- say whether it is on a treadmill is treated as one if the pelvis hardly moves (below 0.2 m/s) and that ground
 -- moves (above 0.15 m/s).
+-- Everything that a method needs of other frames of the foot is here, because sorting the frames is most of the work
+-- and two sorts serve all methods. <quantity>_before and <quantity>_after are differences: the frame before or after,
+-- minus this frame. before_s, after_s: the same of the time. What the columns of a method mean is said in its file.
 WITH slower AS (
     SELECT
         *,
@@ -18,29 +21,9 @@ WITH slower AS (
     FROM _pelvis_path
 ),
 
-ground AS (
-    SELECT
-        * EXCLUDE (slower_m_s),
-        -median(slower_m_s) OVER person_ AS back_m_s,
-        median(speed_m_s) OVER person_ AS travel_m_s
-    FROM slower
-    WINDOW person_ AS (PARTITION BY subject, session, trial, person)
-),
-
-placed AS (
-    SELECT
-        * EXCLUDE (back_m_s, travel_m_s),
-        is_root_relative
-        OR coalesce(is_treadmill, travel_m_s < _in_place_travel_m_s() AND back_m_s > _in_place_ground_m_s())
-            AS is_in_place,
-        greatest(coalesce(back_m_s, 0), 0) AS back_m_s
-    FROM ground
-),
-
 sides AS (
     SELECT
-        * EXCLUDE (left_foot, right_foot, back_m_s),
-        CASE WHEN is_in_place THEN back_m_s ELSE 0 END AS ground_m_s,
+        * EXCLUDE (left_foot, right_foot),
         unnest([
             {
                 'own': left_foot,
@@ -51,7 +34,7 @@ sides AS (
                 'other': left_foot.heel
             }
         ]) AS foot
-    FROM placed
+    FROM slower
 ),
 
 metres AS (
@@ -78,23 +61,129 @@ metres AS (
     FROM sides
 ),
 
-ahead AS (
+along AS (
     SELECT
-        *,
-        speed_m_s + ground_m_s AS walking_m_s,
+        * EXCLUDE (toe_x_m, toe_z_m, toe_x_m_s, toe_z_m_s),
         (heel_x_m - origin_x_m) * forward_x + (heel_z_m - origin_z_m) * forward_z AS heel_ahead_m,
         (toe_x_m - origin_x_m) * forward_x + (toe_z_m - origin_z_m) * forward_z AS toe_ahead_m,
         heel_x_m_s * forward_x + heel_z_m_s * forward_z AS heel_forward_m_s,
-        toe_x_m_s * forward_x + toe_z_m_s * forward_z AS toe_forward_m_s
+        toe_x_m_s * forward_x + toe_z_m_s * forward_z AS toe_forward_m_s,
+        (heel_up_m_s + coalesce(toe_up_m_s, heel_up_m_s)) / 2 AS middle_up_m_s,
+        heel_x_m IS NOT NULL AND is_origin_seen AND (toe_y_m IS NOT NULL OR NOT has_toe) AS is_seen
     FROM metres
+),
+
+ahead AS (
+    SELECT
+        * EXCLUDE (length_m),
+        coalesce(
+            (heel_ahead_m + toe_ahead_m) / 2, heel_ahead_m + coalesce(length_m / 2, 0), toe_ahead_m - length_m / 2
+        ) AS ahead_m
+    FROM along
+),
+
+beside AS (
+    SELECT
+        *,
+        -median(slower_m_s) OVER foot_ AS back_m_s,
+        median(speed_m_s) OVER foot_ AS travel_m_s,
+        min(time_s) FILTER (ahead_m IS NOT NULL) OVER foot_ AS first_s,
+        max(time_s) FILTER (ahead_m IS NOT NULL) OVER foot_ AS last_s,
+        max(ahead_m) OVER around_ AS high_m,
+        min(ahead_m) OVER around_ AS low_m,
+        time_s - max(CASE WHEN is_seen THEN time_s END) OVER so_far_ AS since_seen_s,
+        lag(time_s) OVER frames_ - time_s AS before_s,
+        lead(time_s) OVER frames_ - time_s AS after_s,
+        lag(heel_ahead_m) OVER frames_ - heel_ahead_m AS heel_ahead_before,
+        lead(heel_ahead_m) OVER frames_ - heel_ahead_m AS heel_ahead_after,
+        lag(toe_ahead_m) OVER frames_ - toe_ahead_m AS toe_ahead_before,
+        lead(toe_ahead_m) OVER frames_ - toe_ahead_m AS toe_ahead_after,
+        lag(middle_up_m_s) OVER frames_ - middle_up_m_s AS middle_up_before,
+        lead(middle_up_m_s) OVER frames_ - middle_up_m_s AS middle_up_after,
+        lag(toe_up_m_s) OVER frames_ - toe_up_m_s AS toe_up_before,
+        lead(toe_up_m_s) OVER frames_ - toe_up_m_s AS toe_up_after,
+        -- The toe's upward acceleration, at the frame before, at this frame and at the frame after.
+        (toe_up_m_s - lag(toe_up_m_s, 2) OVER frames_) / (time_s - lag(time_s, 2) OVER frames_) AS lift_before_m_s2,
+        (lead(toe_up_m_s) OVER frames_ - lag(toe_up_m_s) OVER frames_)
+        / (lead(time_s) OVER frames_ - lag(time_s) OVER frames_) AS lift_m_s2,
+        (lead(toe_up_m_s, 2) OVER frames_ - toe_up_m_s) / (lead(time_s, 2) OVER frames_ - time_s) AS lift_after_m_s2
+    FROM ahead
+    WINDOW
+        frames_ AS (PARTITION BY subject, session, trial, person, side ORDER BY time_s),
+        foot_ AS (
+            PARTITION BY subject, session, trial, person, side ORDER BY time_s
+            ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
+        ),
+        so_far_ AS (
+            PARTITION BY subject, session, trial, person, side ORDER BY time_s ROWS UNBOUNDED PRECEDING
+        ),
+        around_ AS (
+            PARTITION BY subject, session, trial, person, side
+            ORDER BY time_s RANGE BETWEEN 1.5 PRECEDING AND 1.5 FOLLOWING
+        )
+),
+
+placed AS (
+    SELECT
+        * EXCLUDE (slower_m_s, back_m_s, travel_m_s, is_treadmill, span_s, is_seen),
+        is_root_relative
+        OR coalesce(is_treadmill, travel_m_s < _in_place_travel_m_s() AND back_m_s > _in_place_ground_m_s())
+            AS is_in_place,
+        greatest(coalesce(back_m_s, 0), 0) AS back_m_s
+    FROM beside
+),
+
+grounded AS (
+    SELECT
+        * EXCLUDE (back_m_s),
+        CASE WHEN is_in_place THEN back_m_s ELSE 0 END AS ground_m_s
+    FROM placed
+),
+
+speeds AS (
+    SELECT
+        *,
+        speed_m_s + ground_m_s AS walking_m_s,
+        sqrt((heel_forward_m_s + ground_m_s) ^ 2 + heel_up_m_s ^ 2) AS heel_speed_m_s,
+        sqrt((toe_forward_m_s + ground_m_s) ^ 2 + toe_up_m_s ^ 2) AS toe_speed_m_s
+    FROM grounded
+),
+
+-- Per frame: the state of the coordinate method, the time of the vertical method's acceleration, and the excess over
+-- the limits of the speed method.
+stated AS (
+    SELECT
+        *,
+        CASE
+            WHEN ahead_m IS NULL THEN NULL
+            WHEN high_m - low_m < 0.08 THEN 0
+            WHEN ahead_m > 0.65 * high_m + 0.35 * low_m THEN 1
+            WHEN ahead_m < 0.35 * high_m + 0.65 * low_m THEN -1
+        END AS state,
+        time_s + CASE
+            WHEN lift_before_m_s2 <= lift_m_s2 AND lift_after_m_s2 <= lift_m_s2
+                THEN _vertex_s(before_s, after_s, lift_before_m_s2 - lift_m_s2, lift_after_m_s2 - lift_m_s2)
+            ELSE 0
+        END AS lift_s,
+        heel_speed_m_s - greatest(least(0.5 * walking_m_s, 0.75), 0.1) AS heel_over,
+        toe_speed_m_s - greatest(0.66 * walking_m_s, 0.1) AS toe_over
+    FROM speeds
 )
 
 SELECT
-    * EXCLUDE (length_m, span_s, is_treadmill, toe_x_m, toe_z_m, toe_x_m_s, toe_z_m_s),
-    sqrt((heel_forward_m_s + ground_m_s) ^ 2 + heel_up_m_s ^ 2) AS heel_speed_m_s,
-    sqrt((toe_forward_m_s + ground_m_s) ^ 2 + toe_up_m_s ^ 2) AS toe_speed_m_s,
-    coalesce(
-        (heel_ahead_m + toe_ahead_m) / 2, heel_ahead_m + coalesce(length_m / 2, 0), toe_ahead_m - length_m / 2
-    ) AS ahead_m,
-    (heel_up_m_s + coalesce(toe_up_m_s, heel_up_m_s)) / 2 AS middle_up_m_s
-FROM ahead
+    * EXCLUDE (state, lift_s, lift_before_m_s2, lift_m_s2, lift_after_m_s2, high_m, low_m),
+    lag(heel_over) OVER frames_ AS heel_over_before,
+    lag(toe_over) OVER frames_ AS toe_over_before,
+    arg_max(lift_s, lift_m_s2) OVER (
+        PARTITION BY subject, session, trial, person, side
+        ORDER BY time_s RANGE BETWEEN 0.15 PRECEDING AND CURRENT ROW
+    ) AS lift_s,
+    max(CASE WHEN state = 1 THEN time_s END) OVER so_far_ AS ahead_s,
+    max(CASE WHEN state = -1 THEN time_s END) OVER so_far_ AS behind_s,
+    max(CASE WHEN state = 0 THEN time_s END) OVER so_far_ AS standing_s
+FROM stated
+WINDOW
+    frames_ AS (PARTITION BY subject, session, trial, person, side ORDER BY time_s),
+    so_far_ AS (
+        PARTITION BY subject, session, trial, person, side ORDER BY time_s ROWS UNBOUNDED PRECEDING
+    )
