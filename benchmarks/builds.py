@@ -3,7 +3,7 @@
     python benchmarks/builds.py PATH_OF_THE_OTHER_CHECKOUT [--trials 300] [--repeat 9] [--only joint_angles ...]
 
 One run writes the tables of n walking trials (5 strides at 120 Hz, ten trials to a subject, with points and segment
-rotations) as Parquet. Each build opens them in a process of its own, and the two answer each query in turn, so that a
+rotations, no platforms) as Parquet. Each build opens them in a process of its own, and the two answer each query in turn, so that a
 busy machine is as busy for both. Both are asked for the columns that they have in common. ratio is this build's median
 over the other's; the ratio of processor time is the steadier one. The other checkout needs a virtual environment in
 .venv.
@@ -30,7 +30,7 @@ ONE_SUBJECT = "WHERE subject = 'S0003'"
 
 # What each process runs: it knows the homes of register() in old and new builds, and answers one query per line.
 SERVER = """
-import json, sys, time
+import inspect, json, sys, time
 from pathlib import Path
 import duckdb
 from neurostore import schema
@@ -48,7 +48,9 @@ for name, declared in schema.tables().items():
     elif name != "poses":
         empty = declared.arrow().empty_table()
         connection.execute(f"CREATE TABLE {name} AS SELECT * FROM empty")
-views.register(connection)
+# a lake without platforms is planned without them, where the build knows how
+knows = "has_plates" in inspect.signature(views.register).parameters
+views.register(connection, **({"has_plates": False} if knows else {}))
 print("ready", flush=True)
 for line in sys.stdin:
     try:

@@ -91,7 +91,7 @@ beside AS (
         max(time_s) FILTER (ahead_m IS NOT NULL) OVER foot_ AS last_s,
         max(ahead_m) OVER around_ AS high_m,
         min(ahead_m) OVER around_ AS low_m,
-        time_s - max(CASE WHEN is_seen THEN time_s END) OVER so_far_ AS since_seen_s,
+        time_s - last_value(CASE WHEN is_seen THEN time_s END IGNORE NULLS) OVER so_far_ AS since_seen_s,
         lag(time_s) OVER frames_ - time_s AS before_s,
         lead(time_s) OVER frames_ - time_s AS after_s,
         lag(heel_ahead_m) OVER frames_ - heel_ahead_m AS heel_ahead_before,
@@ -178,9 +178,9 @@ SELECT
         PARTITION BY subject, session, trial, person, side
         ORDER BY time_s RANGE BETWEEN 0.15 PRECEDING AND CURRENT ROW
     ) AS lift_s,
-    max(CASE WHEN state = 1 THEN time_s END) OVER so_far_ AS ahead_s,
-    max(CASE WHEN state = -1 THEN time_s END) OVER so_far_ AS behind_s,
-    max(CASE WHEN state = 0 THEN time_s END) OVER so_far_ AS standing_s
+    last_value(CASE WHEN state = 1 THEN time_s END IGNORE NULLS) OVER so_far_ AS ahead_s,
+    last_value(CASE WHEN state = -1 THEN time_s END IGNORE NULLS) OVER so_far_ AS behind_s,
+    last_value(CASE WHEN state = 0 THEN time_s END IGNORE NULLS) OVER so_far_ AS standing_s
 FROM stated
 WINDOW
     frames_ AS (PARTITION BY subject, session, trial, person, side ORDER BY time_s),
