@@ -44,7 +44,7 @@ def rmse(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def one(
-    path: Path, noise_mm: float, lost_s: float, seed: int, smooth_hz: float, body_cutoff: float
+    path: Path, noise_mm: float, lost_s: float, seed: int, smooth_hz: float | None, body_cutoff: float
 ) -> dict[str, list[float]]:
     recording = read(path)
     poses = replace(recording.poses[0], rotations=None)
@@ -67,7 +67,12 @@ def one(
             positions[gap, index] = np.nan
         noisy = replace(clean, poses=[replace(poses, positions=positions)])
         landmarks = compute_landmarks(noisy, cutoff_hz=6.0)
-        body = fit_body(compute_landmarks(noisy, cutoff_hz=body_cutoff), recording.rate_hz, BodySettings(smooth_hz))
+        body = fit_body(
+            compute_landmarks(noisy, cutoff_hz=body_cutoff),
+            recording.rate_hz,
+            BodySettings(smooth_hz),
+            is_filtered=body_cutoff > 0,
+        )
         found = {"landmarks": angles(landmarks.segments), "body": angles(body.rotations)}
         for way, of in found.items():
             for joint_name in ("hip", "knee"):
@@ -94,8 +99,8 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--noise-mm", type=float, default=10.0)
     parser.add_argument("--lost-s", type=float, default=0.5)
-    parser.add_argument("--smooth-hz", type=float, default=10.0)
-    parser.add_argument("--body-cutoff", type=float, default=6.0, help="of the landmarks that the body is fitted to")
+    parser.add_argument("--smooth-hz", type=float, help="the smoother's cut-off; each coordinate's own by default")
+    parser.add_argument("--body-cutoff", type=float, default=0.0, help="of the landmarks that the body is fitted to")
     parser.add_argument("--trials", type=int, default=8)
     said = parser.parse_args()
     gathered: dict[str, list[float]] = {}

@@ -14,6 +14,7 @@ from neurostore.ingest.geometry.rotations import from_matrix, to_matrix
 from neurostore.ingest.landmarks import Landmarks
 from neurostore.ingest.recording import Calibration, Step
 
+from .contact import hold_feet
 from .forward import forward, markers_of, places_on
 from .inverse import Fit, fit
 from .model import Model
@@ -30,7 +31,7 @@ from .registration import (
     side_of,
 )
 from .smoothing import smooth
-from .targets import Targets, prepare
+from .targets import Prepared, Targets, prepare
 
 #: weight of a line's hinge, m² per rad²
 LINE_TURN = 0.0004
@@ -48,9 +49,9 @@ _LONG_AXIS = ("hip_rotation", "arm_rot", "pro_sup", "subtalar_angle")
 class BodySettings:
     """How a body is fitted.
 
-    smooth_hz : cut-off of the smoother over the trial, 0 for none. None: SMOOTH_HZ where frames miss a target that the
-    trial usually has, else none, since landmarks are filtered already. sides_apart : left and right limbs scaled each
-    by their own.
+    smooth_hz : cut-off of the smoother over the trial, 0 for none. None: where the landmarks are not filtered, each
+    coordinate's own by cross-validation; else SMOOTH_HZ where frames miss a target that the trial usually has, and no
+    smoother where none does. sides_apart : left and right limbs scaled each by their own.
     """
 
     smooth_hz: float | None = None
@@ -87,6 +88,7 @@ def fit_body(
     weights: Mapping[str, Floats] | None = None,
     mass_kg: float | None = None,
     lengths: Mapping[str, float] | None = None,
+    is_filtered: bool = True,
 ) -> BodyFit:
     """The body of a trial's subject.
 
@@ -94,6 +96,7 @@ def fit_body(
     ----------
     weights : landmark -> (T,) relative weights, 1 where not given.
     lengths : segment length in mm by name (``left_thigh``), as a static trial measured it; the trial's own otherwise.
+    is_filtered : whether the landmarks were low-passed.
 
     Raises
     ------
@@ -121,22 +124,33 @@ def fit_body(
     found = fit(model, targets, start=start[nearest], tolerance=SETTLED)
     values, is_known = found.filled, np.isfinite(found.values)
     smooth_hz = settings.smooth_hz
-    if smooth_hz is None:
+    if smooth_hz is None and is_filtered:
         smooth_hz = SMOOTH_HZ if _misses(points, len(rows)) else 0.0
-    if smooth_hz > 0:
-        values = smooth(prepare(model, targets), values, rate_hz, smooth_hz)
+    smoothing: dict[str, object] = {"smooth_hz": smooth_hz}
+    if smooth_hz is None or smooth_hz > 0:
+        values, n_stances = _smoothed(model, prepare(model, targets), values, rate_hz, smooth_hz)
         is_known = _bridged(is_known, round(BRIDGED_S * rate_hz))
+        smoothing = {"smooth_hz": smooth_hz or "cross-validated", "stances_held": n_stances}
     result = _result(model, landmarks, rows, points, found, values, is_known)
     result.calibrations = [_as_calibration(name, value) for name, value in measured.items()]
     result.steps = [
         Step("body_scale", VERSION, {"model": NAME, "lengths": "static" if lengths else "movement", "sides_apart": settings.sides_apart}),
-        Step("body_fit", VERSION, {"smooth_hz": smooth_hz, "model_sha256": model.sha256}),
+        Step("body_fit", VERSION, {**smoothing, "model_sha256": model.sha256}),
     ]  # fmt: skip
     if guessed:
         result.notes.append(
             f"body: no length could be measured for {', '.join(guessed)}; scaled like the rest of the body"
         )
     return result
+
+
+def _smoothed(
+    model: Model, prepared: Prepared, values: Floats, rate_hz: float, smooth_hz: float | None
+) -> tuple[Floats, int]:
+    """Smoothed coordinates (T, Q), once more with the feet that stand held, and how many stances were held."""
+    first = smooth(prepared, values, rate_hz, smooth_hz)
+    held, n_stances = hold_feet(model, prepared, first, rate_hz)
+    return (smooth(held, values, rate_hz, smooth_hz) if n_stances else first), n_stances
 
 
 def _targets(

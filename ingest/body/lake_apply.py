@@ -62,7 +62,7 @@ def _trial(lake: Version, row: dict[str, Any], settings: BodySettings | None) ->
     landmarks = landmarks_of(kept["landmarks"], json.loads(row["landmark_methods"] or "{}"))
     known = kept["calibrations"].to_pylist() if "calibrations" in kept else []
     mass = stated_mass(Calibration(*(c[n] for n in ("parameter", "side", "value", "unit", "source"))) for c in known)
-    body = fit_body(landmarks, row["rate_hz"], settings, mass_kg=mass)
+    body = fit_body(landmarks, row["rate_hz"], settings, mass_kg=mass, is_filtered=row["cutoff_hz"] != 0)
     steps = [s for s in steps_of(row) if s["name"] not in _STEPS]
     steps += [{"name": s.name, "version": s.version, "parameters": s.parameters} for s in body.steps]
     quality = {k: v for k, v in (row["quality"] or []) if not k.startswith("body_")} | body.quality

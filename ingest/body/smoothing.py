@@ -4,11 +4,18 @@ Minimises the fit's own sum of squares, straightened at the frame-by-frame solut
 weight times its squared second differences: a Whittaker smoother (Whittaker 1923; Eilers 2003, Anal Chem 75:3631) in
 the metric of what the targets determine. Frames that a target misses lend on their neighbours, in every direction the
 other targets leave open. One banded system is solved per trial: the cost is linear in frames.
+
+How smooth each coordinate is follows from its own movement: the cut-off of least generalised cross-validation (Craven
+and Wahba 1979, Numer Math 31:377; by cosine transform, Garcia 2010, Comput Stat Data Anal 54:1167). A cut in the capture
+is not smoothed across.
 """
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
+from scipy.fft import dct
 from scipy.linalg import solveh_banded
 
 from neurostore.arrays import Floats
@@ -20,24 +27,73 @@ from .targets import Prepared
 BLOCK, OVERLAP = 4000, 200
 #: share of a typical frame's information that holds each coordinate where it is in one round
 RIDGE = 1e-3
+#: rounds in all: the equations are straightened anew in each
+ROUNDS = 2
 #: further rounds for a trial that misses targets in some frames
-GAP_ROUNDS = 3
+GAP_ROUNDS = 2
+#: cut-offs tried, from the lowest in Hz to this share of the frame rate
+LOWEST_HZ, HIGHEST_SHARE, N_TRIED = 1.0, 0.4, 40
+#: a cut: the median second difference of the targets, in metres, and in m/s² beyond what a body does
+CUT_M, CUT_M_S2 = 0.1, 150.0
 
 
-def smooth(prepared: Prepared, q: Floats, rate_hz: float, cutoff_hz: float) -> Floats:
-    """q (T, Q) smoothed; ``cutoff_hz`` is where a coordinate that the targets determine as in a typical frame is halved.
+def smooth(prepared: Prepared, q: Floats, rate_hz: float, cutoff_hz: float | None = None) -> Floats:
+    """q (T, Q) smoothed.
 
     Coordinates without any information keep their values. Limits hold: what the smoother moves past one is put on it.
     Frames that miss a target begin between their whole neighbours, and the trial is then straightened a few times.
+
+    Parameters
+    ----------
+    cutoff_hz : where a coordinate that the targets determine as in a typical frame is halved; None: each coordinate's
+        own, by cross-validation.
     """
-    if len(q) < 4 or cutoff_hz <= 0 or cutoff_hz >= 0.5 * rate_hz:
-        return q.copy()
+    out = q.copy()
+    for a, b in itertools.pairwise([0, *_cuts(prepared, rate_hz), len(q)]):
+        if b - a >= 4:
+            out[a:b] = _smooth(prepared.of(slice(a, b)), q[a:b], rate_hz, cutoff_hz)
+    return out
+
+
+def _smooth(prepared: Prepared, q: Floats, rate_hz: float, cutoff_hz: float | None) -> Floats:
     tree = prepared.tree
     low, high = np.minimum(tree.q_low, q.min(axis=0)), np.maximum(tree.q_high, q.max(axis=0))
     out, n_gaps = _between(prepared, q)
-    for _ in range(1 + (GAP_ROUNDS if n_gaps else 0)):
-        out = np.clip(_once(prepared, out, rate_hz, cutoff_hz), low, high)
+    free = tree.arrays.free
+    cutoffs = chosen_cutoffs(out[:, free], rate_hz) if cutoff_hz is None else np.full(len(free), cutoff_hz)
+    ratio = np.minimum(cutoffs / rate_hz, 0.499)
+    for _ in range(ROUNDS + (GAP_ROUNDS if n_gaps else 0)):
+        out = np.clip(_once(prepared, out, ratio), low, high)
     return out
+
+
+def chosen_cutoffs(values: Floats, rate_hz: float) -> Floats:
+    """(U,) cut-offs in Hz of least generalised cross-validation of series (T, U)."""
+    n = len(values)
+    tried = np.geomspace(min(LOWEST_HZ, HIGHEST_SHARE * rate_hz / 2), HIGHEST_SHARE * rate_hz, N_TRIED)
+    root = 2 - 2 * np.cos(np.pi * np.arange(n) / n)
+    removed = 1 - 1 / (1 + (root / (2 - 2 * np.cos(2 * np.pi * tried[:, None] / rate_hz))) ** 2)
+    power = dct(values - values.mean(axis=0), axis=0, norm="ortho") ** 2
+    score = (removed**2 @ power) / removed.sum(axis=1)[:, None] ** 2
+    return np.asarray(tried[np.argmin(score, axis=0)])
+
+
+def _cuts(prepared: Prepared, rate_hz: float) -> list[int]:
+    """Frames at which the capture jumps: most targets are elsewhere at once."""
+    at = np.where((prepared.weight > 0)[:, :, None], prepared.at, np.nan)
+    if len(at) < 3 or not at.shape[1]:
+        return []
+    bend = np.linalg.norm(at[2:] - 2 * at[1:-1] + at[:-2], axis=2)
+    some = np.isfinite(bend).any(axis=1)
+    typical = np.zeros(len(bend))
+    typical[some] = np.nanmedian(bend[some], axis=1)
+    jumped = typical > CUT_M + CUT_M_S2 / rate_hz**2
+    step = np.linalg.norm(np.diff(at, axis=0), axis=2)
+    cuts = []
+    for t in np.flatnonzero(jumped[:-1] & jumped[1:]):  # bent before and after the jump
+        if np.nanmedian(step[t + 1]) > CUT_M:
+            cuts.append(int(t) + 2)
+    return cuts
 
 
 def _between(prepared: Prepared, q: Floats) -> tuple[Floats, int]:
@@ -54,18 +110,19 @@ def _between(prepared: Prepared, q: Floats) -> tuple[Floats, int]:
     return out, len(gaps)
 
 
-def _once(prepared: Prepared, q: Floats, rate_hz: float, cutoff_hz: float) -> Floats:
+def _once(prepared: Prepared, q: Floats, ratio: Floats) -> Floats:
     n, out = len(q), q.copy()
     for start in range(0, n, BLOCK - OVERLAP):
         stop = min(start + BLOCK, n)
         low = start + (OVERLAP // 2 if start else 0)
-        out[low:stop] = _block(prepared.of(slice(start, stop)), q[start:stop], rate_hz, cutoff_hz)[low - start :]
+        out[low:stop] = _block(prepared.of(slice(start, stop)), q[start:stop], ratio)[low - start :]
         if stop == n:
             break
     return out
 
 
-def _block(prepared: Prepared, q: Floats, rate_hz: float, cutoff_hz: float) -> Floats:
+def _block(prepared: Prepared, q: Floats, ratio: Floats) -> Floats:
+    """One straightened round; ratio : (U,) cut-off of each free coordinate over the frame rate."""
     tree = prepared.tree
     free, t = tree.arrays.free, len(q)
     matrix, right = equations(prepared, q)
@@ -78,7 +135,7 @@ def _block(prepared: Prepared, q: Floats, rate_hz: float, cutoff_hz: float) -> F
     # what a typical frame determines of each coordinate while the others are free to give way
     mean = matrix[np.linspace(0, t - 1, min(t, 100)).astype(int)].mean(axis=0)
     marginal = 1 / np.diagonal(np.linalg.inv(mean + 1e-6 * np.diag(typical[told])))
-    penalty = marginal / (2 * np.sin(np.pi * cutoff_hz / rate_hz)) ** 4
+    penalty = marginal / (2 * np.sin(np.pi * ratio[told])) ** 4
     u = len(told)
     # frame after frame, coordinate by coordinate: entries that meet are at most two frames apart
     banded = np.zeros((2 * u + 1, t * u))

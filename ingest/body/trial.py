@@ -50,6 +50,7 @@ def body_of(
             weights=_weights(recording, landmarks),
             mass_kg=stated_mass([*recording.calibrations, *calibrations]),
             lengths=lengths,
+            is_filtered=any(s.name == "butterworth" and s.parameters["cutoff_hz"] > 0 for s in landmarks.steps),
         )
     except InputError as error:
         return None, [f"no body fitted: {problem}" for problem in error.problems]

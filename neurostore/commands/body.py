@@ -35,7 +35,7 @@ def apply(
             metavar="HZ",
             min=0,
             help="Cut-off frequency of the smoother; 0 for none.",
-            show_default="10 if markers are missing",
+            show_default="10 if markers are missing; in trials without a low-pass each coordinate's own",
         ),
     ] = None,
     sides_apart: Annotated[
