@@ -38,6 +38,8 @@ LINE_TURN = 0.0004
 #: of a pelvis of two hips alone
 UPRIGHT = 1.0
 SMOOTH_HZ = 10.0
+#: weight of points of trunk and head: a spine bends, and one segment for it must not pull the hips along
+SPINE = 0.1
 #: gaps the smoother may bridge, seconds
 BRIDGED_S = 0.5
 _LEAST_POINTS = 6
@@ -161,9 +163,11 @@ def _targets(
     weights: Mapping[str, Floats],
 ) -> Targets:
     """What the model is fitted to: points, and turns that a source gives or a line between two joints."""
+    own = {m.name: m.body for m in person().markers}
+    share = {n: SPINE if own[n] in ("trunk", "head") else 1.0 for n in points}
     return Targets(
         points,
-        {n: np.asarray(w)[rows] for n, w in weights.items() if n in points},
+        {n: share[n] * (np.asarray(weights[n])[rows] if n in weights else 1.0) for n in points},
         {n: t for n, (t, w) in turns.items() if w == LINE_TURN or _is_source(landmarks, n)},
         {n: w for n, (t, w) in turns.items() if w == LINE_TURN or _is_source(landmarks, n)},
     )
