@@ -14,7 +14,7 @@ from neurostore.ingest.geometry.rotations import from_matrix, to_matrix
 from neurostore.ingest.landmarks import Landmarks
 from neurostore.ingest.recording import Calibration, Step
 
-from .contact import hold_feet
+from .contact import HELD, hold_feet
 from .forward import forward, markers_of, places_on
 from .inverse import Fit, fit
 from .model import Model
@@ -108,12 +108,7 @@ def fit_body(
     rows = np.flatnonzero(landmarks.person == 0)
     points = _points(landmarks, rows)
     turns = _turns(landmarks, rows)
-    if len(points) < _LEAST_POINTS or not {"left_hip", "right_hip"} <= set(points):
-        raise InputError(
-            "body fit",
-            f"{len(points)} landmarks of the body ({', '.join(sorted(points)) or 'none'}); expected both hips and at "
-            f"least {_LEAST_POINTS} in all",
-        )
+    _check_enough(points)
     some = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), LOOKED_AT)).astype(int))
     measured = measure_lengths(points, dict(lengths or {}), settings.sides_apart)
     factors, guessed = factors_of(measured)
@@ -144,6 +139,15 @@ def fit_body(
             f"body: no length could be measured for {', '.join(guessed)}; scaled like the rest of the body"
         )
     return result
+
+
+def _check_enough(points: Mapping[str, Floats]) -> None:
+    if len(points) < _LEAST_POINTS or not {"left_hip", "right_hip"} <= set(points):
+        raise InputError(
+            "body fit",
+            f"{len(points)} landmarks of the body ({', '.join(sorted(points)) or 'none'}); expected both hips and at "
+            f"least {_LEAST_POINTS} in all",
+        )
 
 
 def _smoothed(
@@ -287,4 +291,4 @@ def _chain_known(model: Model, body: str, is_known: Bools, is_line: bool) -> Boo
 
 def settings_version() -> list[object]:
     """What decides the numbers of a fit beside the trial itself, for the hash of an ingest's settings."""
-    return [NAME, VERSION, SMOOTH_HZ, LOOKED_AT, KNOWN_TURN, LINE_TURN]
+    return [NAME, VERSION, SMOOTH_HZ, LOOKED_AT, KNOWN_TURN, LINE_TURN, SPINE, HELD]

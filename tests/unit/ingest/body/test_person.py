@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from neurostore.errors import InputError, UsageError
+from neurostore.ingest.body.contact import stances
 from neurostore.ingest.body.exchange import motion_text
 from neurostore.ingest.body.fitting import BodySettings, fit_body
 from neurostore.ingest.body.forward import forward, marker_places
@@ -15,7 +16,8 @@ from neurostore.ingest.body.inverse import fit
 from neurostore.ingest.body.osim import parse_model
 from neurostore.ingest.body.person import person, scaled, with_document
 from neurostore.ingest.body.scaling import scale_model
-from neurostore.ingest.body.targets import Targets
+from neurostore.ingest.body.smoothing import chosen_cutoffs, smooth
+from neurostore.ingest.body.targets import Targets, prepare
 from neurostore.ingest.geometry.rotations import from_matrix, to_matrix
 from neurostore.ingest.landmarks import Landmarks
 
@@ -232,3 +234,28 @@ def test_a_jump_of_the_source_does_not_set_the_body_spinning():
         rotation = found.values[:, names.index("pelvis_rotation")]
         assert np.abs(np.diff(rotation)).max() <= np.pi + 1e-6
         assert np.abs(np.diff(rotation))[25:].max() < 0.1
+
+
+def test_the_smoother_chooses_by_the_movement_and_stops_at_a_cut():
+    rng = np.random.default_rng(0)
+    t = np.arange(400) / RATE_HZ
+    slow, fast = np.sin(2 * np.pi * 0.5 * t), np.sin(2 * np.pi * 8 * t)
+    cutoffs = chosen_cutoffs(np.column_stack([slow, fast]) + rng.normal(size=(400, 2)) * 0.05, RATE_HZ)
+    assert cutoffs[0] < 5 < 8 < cutoffs[1]
+    values = _walk(120)
+    values[60:, person().coordinate_names.index("pelvis_tx")] += 2.0
+    places = marker_places(person(), values) + rng.normal(size=(120, len(person().markers), 3)) * 0.005
+    targets = Targets({m.name: places[:, k] for k, m in enumerate(person().markers)})
+    smoothed = smooth(prepare(person(), targets), fit(person(), targets).filled, RATE_HZ)
+    off = smoothed[:, person().coordinate_names.index("pelvis_tx")]
+    assert np.abs(off - values[:, person().coordinate_names.index("pelvis_tx")]).max() < 0.01
+
+
+def test_a_foot_stands_where_it_does_not_move():
+    t = np.arange(200) / RATE_HZ
+    forward_m = np.where(t < 0.5, 0.0, np.where(t < 1.0, (t - 0.5) * 2.4, 1.2))
+    place = np.column_stack([forward_m, np.zeros(200), np.zeros(200)])
+    found = stances(place, RATE_HZ)
+    assert len(found) == 2
+    assert found[0] == (0, pytest.approx(50, abs=2))
+    assert found[1] == (pytest.approx(101, abs=2), 200)
