@@ -1,5 +1,5 @@
 -- One row: a trial, with values that describe the quality of its data and a flag for each. See trial_quality.
--- Inputs: trials, landmarks (person 0), _anatomy, _cycles_judged, emg, force_plates, _body_mass.
+-- Inputs: trials, landmarks (person 0), _anatomy, _cycles_judged, emg, _platform_problems, _body_mass.
 -- Millimetres, percent, seconds.
 -- Thresholds: bone length varies by more than 5 % (CV); sides differ by more than 10 %; a landmark is missing in
 -- more than 10 % of the frames; more than 5 % of the frames repeat the previous frame (no point moved by 0.01 mm);
@@ -146,16 +146,6 @@ bad_channels AS (
     GROUP BY subject, session, trial
 ),
 
-platforms AS (
-    SELECT
-        subject,
-        session,
-        trial,
-        array_to_string(list(plate ORDER BY plate) FILTER (NOT returns_to_zero), ', ') AS bad_plates
-    FROM force_plates
-    GROUP BY subject, session, trial
-),
-
 judged AS (
     SELECT
         trials.subject,
@@ -193,7 +183,7 @@ judged AS (
             false
         ) AS has_mixed_up,
         bad_channels.bad_emg,
-        platforms.bad_plates,
+        platforms.* EXCLUDE (subject, session, trial),
         platforms.trial IS NOT NULL AND mass.mass_kg IS NULL AS has_no_body_mass,
         figures.n_seen IS NULL AS is_without_points,
         coalesce(trials.position_basis <> 'root_relative', true) AS has_floor
@@ -202,7 +192,7 @@ judged AS (
     LEFT JOIN _anatomy AS anatomy USING (subject, session, trial)
     LEFT JOIN cycles USING (subject, session, trial)
     LEFT JOIN bad_channels USING (subject, session, trial)
-    LEFT JOIN platforms USING (subject, session, trial)
+    LEFT JOIN _platform_problems AS platforms USING (subject, session, trial)
     LEFT JOIN _body_mass AS mass USING (subject, session, trial)
     WINDOW
         session_ AS (PARTITION BY trials.subject, trials.session, trials.condition),

@@ -58,6 +58,10 @@ SELECT
     is_length_nominal,
     bad_emg IS NOT NULL AS has_bad_emg,
     bad_plates IS NOT NULL AS has_bad_plates,
+    drifting_plates IS NOT NULL AS has_plate_drift,
+    edge_plates IS NOT NULL AS has_load_beyond_edge,
+    foreign_plates IS NOT NULL AS has_foreign_load,
+    coalesce(carried_pct NOT BETWEEN _least_carried_pct() AND _most_carried_pct(), false) AS has_missing_weight,
     has_no_body_mass,
     coalesce('Excluded ' || excluded.said || '. ', '')
     || CASE
@@ -204,6 +208,15 @@ SELECT
         CASE WHEN is_length_nominal THEN ' Lengths are nominal, not measured.' END,
         ' EMG not reliable: ' || bad_emg || '.',
         ' Not used, because it never returns to zero: force platform ' || bad_plates || '.',
+        ' The unloaded force drifts: force platform ' || drifting_plates || '.',
+        ' The centre of pressure is beyond the edge: force platform ' || edge_plates || '.',
+        ' Something other than the feet loads force platform ' || foreign_plates || '.',
+        CASE
+            WHEN carried_pct NOT BETWEEN _least_carried_pct() AND _most_carried_pct()
+                THEN
+                    ' The platforms carry ' || round(carried_pct)::INTEGER::VARCHAR
+                    || ' % of the weight: a handrail or stick, or a wrong body mass.'
+        END,
         CASE WHEN has_no_body_mass THEN ' No body mass between 2 and 400 kg: no moments or powers per kilogram.' END
     ) AS verdict
 FROM _trial_flags AS flagged

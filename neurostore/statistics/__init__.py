@@ -159,8 +159,7 @@ def compare(
 
     Parameters
     ----------
-    parameter : columns of subject_summary, gait_profile (GPS, GDI*), kinetic_profile or numbers of subjects; or angles of
-        cycle_curves.
+    parameter : columns of subject_summary, gait_profile, kinetic_profile or numbers of subjects; or angles of cycle_curves.
     by : a column of subjects, ``session`` or ``condition``. Sessions are in the order they were recorded in.
     side : left, right, affected or unaffected; None takes the mean of both. Who has no affected side gives both.
     test : 'welch', 'permutation' (seeded by seed), or 'mixed': a mixed model with a value per subject and session, in

@@ -87,3 +87,11 @@ CREATE OR REPLACE MACRO _most_floor_drift_mm() AS 100;
 CREATE OR REPLACE MACRO _most_off_floor_mm() AS 100;
 -- With fewer steady cycles per side, a session gives no scores.
 CREATE OR REPLACE MACRO _least_session_cycles() AS 3;
+-- The force of an unloaded platform changes by no more during a trial; half the force that counts as contact, newtons.
+CREATE OR REPLACE MACRO _most_plate_drift_n() AS 10;
+-- In a larger share of its loaded frames the centre of pressure is beyond the edge because a foot is, percent.
+CREATE OR REPLACE MACRO _most_beyond_edge_pct() AS 10;
+-- Feet that carry less of the weight over whole cycles have help, by a rail or a stick; or the mass is wrong, percent.
+CREATE OR REPLACE MACRO _least_carried_pct() AS 90;
+-- Feet cannot carry more than the weight over whole cycles: the mass is wrong, percent.
+CREATE OR REPLACE MACRO _most_carried_pct() AS 110;
