@@ -369,3 +369,19 @@ def test_prints_everybody(browser):
     n_pages = pdf.count(b"/Type /Page\n") + pdf.count(b"/Type /Page ") + pdf.count(b"/Type /Page/")
     assert n_pages >= 9  # a person begins on a new page
     assert browser.get_log("browser") == []
+
+
+def test_nothing_of_the_printed_page_is_wider_than_its_sheet(chromium, lake, tmp_path):
+    """A browser shrinks every sheet of a page of which one table is too wide."""
+    from neurostore.report import print_page
+    from neurostore.report.data import collect
+
+    path = tmp_path / "print.html"
+    path.write_text(print_page.build(collect(lake, reference="control", subjects=("C01",))), encoding="utf-8")
+    chromium.get(path.as_uri())
+    widths = chromium.execute_script(
+        "return [...document.querySelectorAll('.sheet')].map((s) => [Math.max(...[...s.querySelectorAll('*')].map((e) => "
+        "e.getBoundingClientRect().right)), s.getBoundingClientRect().right])"
+    )
+    assert len(widths) == 3
+    assert all(widest <= sheet + 1 for widest, sheet in widths), widths
