@@ -24,7 +24,7 @@ pending AS (
     INNER JOIN trials USING (subject, session, trial)
     WHERE
         trials.source_sha256 = sides.source_sha256
-        AND (sides.action = 'swap_sides') != contains(trials.steps, '"exchange_sides"')
+        AND (sides.action = 'swap_sides') <> contains(trials.steps, '"exchange_sides"')
 ),
 
 decided AS (

@@ -1,7 +1,7 @@
 -- One row: a parameter of one side of a subject in two sessions of the same condition (all pairs, the earlier
 -- session first; by name if the order is unknown: order_source is then NULL and missing says why).
--- Inputs: subject_summary, gait_profile (GPS, which has no condition), _session_order. Sessions are collected in a list, so that a filter on the subject reaches
--- the files; a join of the table with itself would prevent this.
+-- Inputs: subject_summary, gait_profile (GPS, which has no condition), _session_order. Sessions are collected in a
+-- list, so that a filter on the subject reaches the files; a join of the table with itself would prevent this.
 WITH cells AS (
     SELECT
         subject,

@@ -3,8 +3,9 @@
 -- Inputs: _leg_length. Definitions: docs/gait.md.
 -- This is a macro, so that a view that also needs the cycles computes them only once.
 -- step_*: the step that ends the cycle, from the other foot's strike to this foot's, each heel where it strikes: left
--- and right steps add up to the stride, which heels at one instant do not, because the one behind has risen. *_norm: scaled by leg length L
--- and g = 9.81 m/s2 (Hof 1996): speed / sqrt(g L), length / L, cadence * sqrt(L / g) in steps per second.
+-- and right steps add up to the stride, which heels at one instant do not, because the one behind has risen. *_norm:
+-- scaled by leg length L and g = 9.81 m/s2 (Hof 1996): speed / sqrt(g L), length / L, cadence * sqrt(L / g) in steps
+-- per second.
 WITH steps AS (
     SELECT
         *,

@@ -47,9 +47,9 @@ def changes_of(lake: Queryable, values: pl.DataFrame, name: str) -> tuple[pl.Dat
     rows = values.with_columns(session=pl.col("sessions").list.first())
     sessions = sorted(rows["session"].drop_nulls().unique())
     if len(sessions) != 2:
-        found = ", ".join(sessions) or "none"
+        there = ", ".join(sessions) or "none"
         raise UsageError(
-            f"{name}: a change is between two sessions; found: {found}; choose two with session=… (--session)"
+            f"{name}: a change is between two sessions; found: {there}; choose two with session=… (--session)"
         )
     first, last = sessions_in_order(lake, sessions, set(rows["subject"]))
     keys = ["subject", "level"]
