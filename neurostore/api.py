@@ -161,8 +161,9 @@ class Lake(Version):
         elif PARAMETER in names:
             raise UsageError(f"{PARAMETER} needs the group to measure from: reference=… (--reference)")
         given = {PARAMETER: self._to_reference(lake, str(reference), mixed)} if PARAMETER in names else {}
-        how = {"side": side, "test": test, "seed": seed, "change": change, "mixed": mixed}
-        return statistics.compare(lake, names, by, given=given, **how)
+        return statistics.compare(
+            lake, names, by, side=side, test=test, seed=seed, change=change, mixed=mixed, given=given
+        )
 
     def _to_reference(self, lake: Lake, reference: str, mixed: bool) -> pl.DataFrame:
         """Distances of the chosen trials to a group, which need not be among them."""

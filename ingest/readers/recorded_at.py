@@ -36,7 +36,8 @@ def time_of(text: str) -> str | None:
     else:
         return None
     try:
-        at = datetime(year, month, day, *clock)
+        hour, minute, second = clock
+        at = datetime(year, month, day, hour, minute, second)
     except ValueError:
         return None
     return at.isoformat() if _FIRST_YEAR <= at.year <= datetime.now(UTC).year else None
