@@ -130,6 +130,7 @@ def recording_of(
         "cameras": [view.name for view in views],
         "to_lab": np.round(turn, 9).tolist(),
         "calibration": rig.kind,
+        "starts_s": float(views[0].time_s[0] - views[0].offset_s),
     }
     return Recording(
         kind="video",

@@ -57,7 +57,7 @@ def estimate(
     UsageError : an option that does not exist.
     """
     chosen = EstimatorOptions.of(given)
-    return _recording(follow(Path(path), options or ReadOptions(), estimator, chosen, progress), chosen)
+    return recording_of(follow(Path(path), options or ReadOptions(), estimator, chosen, progress), chosen)
 
 
 def follow(
@@ -183,7 +183,8 @@ class FollowedVideo:
     order: list[tracking.Track]
 
 
-def _recording(video: FollowedVideo, options: EstimatorOptions) -> Recording:
+def recording_of(video: FollowedVideo, options: EstimatorOptions) -> Recording:
+    """The recording of a followed video, positions as the estimator gives them."""
     model = video.model
     notes = [*video.decoding.notes(), *model.notes(), *video.followed.notes]
     if video.info.creation_time:
