@@ -159,7 +159,10 @@ judged AS (
         coalesce(trials.n_frames <> 1, true)
         AND trials.rate_hz NOT BETWEEN _least_rate_hz() AND _most_rate_hz() AS is_rate_out,
         trials.kind = 'static' OR coalesce(figures.is_static, false) AS is_static,
-        figures.* EXCLUDE (subject, session, trial, is_static, gaps, n_seen),
+        figures.* EXCLUDE (subject, session, trial, is_static, gaps, n_seen, bone_length_cv_pct),
+        -- depth refinement makes bones steadier without making positions better: the poses as estimated count
+        greatest(figures.bone_length_cv_pct, map_extract(trials.quality, 'depth_bone_cv_before_pct')[1])
+            AS bone_length_cv_pct,
         list_max(figures.gaps).gap AS worst_gap_pct,
         CASE WHEN list_max(figures.gaps).gap > 0 THEN list_max(figures.gaps).landmark END AS worst_landmark,
         anatomy.* EXCLUDE (subject, session, trial),

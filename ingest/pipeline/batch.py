@@ -185,7 +185,9 @@ def _landmarks(
     from neurostore.ingest.landmarks import compute_landmarks
 
     depth_sd_mm = None
-    if settings.refine and recording.kind == "video" and recording.position_basis != "triangulated":
+    if settings.refine and recording.position_basis == "triangulated":
+        recording.notes.append("depth was measured by several cameras and is not refined")
+    elif settings.refine and recording.kind == "video":
         from neurostore.ingest.refine.apply import refined_recording
 
         recording, depth_sd_mm = refined_recording(recording, where=str(source.paths[0]))

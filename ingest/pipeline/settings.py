@@ -62,9 +62,9 @@ class Settings:
             if source.options.views:
                 parts["multiview"] = multiview_versions()
             if self.refine:
-                from neurostore.ingest.refine.apply import checkpoint_sha256
+                from neurostore.ingest.refine.apply import VERSION, checkpoint_sha256
 
-                parts["refine"] = checkpoint_sha256()
+                parts["refine"] = [checkpoint_sha256(), VERSION]
         return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 

@@ -19,12 +19,13 @@ from neurostore.file_hash import sha256_of
 from neurostore.ingest.recording import Poses, Recording, Step
 from neurostore.ingest.refine.marker_set import MarkerSet
 from neurostore.ingest.refine.paths import shipped
+from neurostore.ingest.refine.real_error import stated_sd_mm
 from neurostore.release import how_to_install
 
 if TYPE_CHECKING:
     from neurostore.ingest.refine.refiner import Refiner
 
-VERSION = 1
+VERSION = 2
 NOMINAL_DISTANCE_MM = 4000.0  # of a person whose poses are around the hips: the camera is somewhere in front
 NEEDED = tuple(f"{side}_{part}" for side in ("left", "right") for part in ("hip", "knee", "ankle", "shoulder"))
 _NEAR_MM = 30.0  # a joint nearer than this to a refined point moves with it
@@ -71,6 +72,7 @@ def refined_recording(
     quality = {f"{n}_depth_sd_mm": float(np.nanmean(v)) for n, v in zip(names, sd_mm[mine].T, strict=True)
                if np.isfinite(v).any()}  # fmt: skip
     moved = np.linalg.norm(positions[mine] - recording.poses[0].positions[mine], axis=-1)
+    quality["depth_bone_cv_before_pct"] = bone_cv_pct(recording)
     quality["depth_refinement_mm"] = float(np.nanmean(moved)) if np.isfinite(moved).any() else 0.0
     step = Step("depth_refinement", VERSION, step_parameters(refiner))
     copy = replace(
@@ -80,6 +82,25 @@ def refined_recording(
         quality={**recording.quality, **quality},
     )
     return copy, depth_sd_mm(sd_mm)
+
+
+def bone_cv_pct(recording: Recording) -> float:
+    """Largest coefficient of variation of thigh and shank of the subject, low-passed at 6 Hz, in percent; NaN if unknown.
+
+    Of the poses as estimated it is kept with a refined trial: the view trial_quality judges by it, because steadier bones
+    do not show that the positions are better.
+    """
+    from neurostore.ingest.landmarks import compute_landmarks
+
+    found = compute_landmarks(recording, cutoff_hz=6.0)
+    mine = found.person == 0
+    lengths = [
+        np.linalg.norm(found.points[f"{side}_{a}"][mine] - found.points[f"{side}_{b}"][mine], axis=-1)
+        for side in ("left", "right")
+        for a, b in (("hip", "knee"), ("knee", "ankle"))
+    ]
+    known = [length[np.isfinite(length)] for length in lengths]
+    return 100.0 * max((float(np.std(x) / np.mean(x)) for x in known if len(x)), default=float("nan"))
 
 
 def step_parameters(refiner: Refiner) -> dict[str, Any]:
@@ -100,6 +121,8 @@ def refine_recording(
             where,
             f"is of kind {recording.kind}: only poses from video can be refined",
         )
+    if recording.position_basis == "triangulated":
+        raise InputError(where, "was triangulated from several cameras: its depth is measured, and is not refined")
     if not recording.poses:
         raise InputError(where, "holds no poses to refine")
     refiner = refiner or load_refiner()
@@ -118,7 +141,7 @@ def refine_recording(
         refined = refiner.refine(camera, poses.time_s[rows], recording.rate_hz, visible, spread)
         moved = (refined.points - camera) @ turn.T
         positions[rows] += carried(poses.positions[rows], points[rows], moved)
-        sd_mm[rows] = refined.sd_mm
+        sd_mm[rows] = stated_sd_mm(refined.sd_mm, refiner.markers.names)
     return positions, sd_mm
 
 

@@ -13,7 +13,7 @@ from neurostore import skeleton as skeletons
 from neurostore.arrays import Floats
 from neurostore.errors import InputError
 from neurostore.ingest.recording import Calibration, Poses, Recording, Step
-from neurostore.ingest.refine.apply import refined_recording
+from neurostore.ingest.refine.apply import VERSION, refined_recording
 from neurostore.ingest.stored_trials import (
     Renewal,
     RenewalReport,
@@ -53,7 +53,9 @@ def apply_to_lake(
     """
     renewal = Renewal(
         "refine",
-        takes=lambda row, is_asked_for: is_asked_for or row["kind"] == "video",
+        takes=lambda row, is_asked_for: (
+            is_asked_for or (row["kind"] == "video" and row["position_basis"] != "triangulated")
+        ),
         none_found="from video; only poses from video can be refined",
         is_done=lambda row: _is_done(row, refiner),
         renew=lambda lake, row: _trial(lake, row, refiner),
@@ -63,7 +65,9 @@ def apply_to_lake(
 
 def _is_done(row: dict[str, Any], refiner: Refiner) -> bool:
     return any(
-        s["name"] == "depth_refinement" and s["parameters"].get("checkpoint_sha256") == refiner.about["sha256"]
+        s["name"] == "depth_refinement"
+        and s["version"] == VERSION
+        and s["parameters"].get("checkpoint_sha256") == refiner.about["sha256"]
         for s in steps_of(row)
     )
 

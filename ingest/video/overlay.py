@@ -144,10 +144,11 @@ def overlay_trial(
     if not rows:
         raise UsageError(f"the lake has no trial {where}; 'neurostore trials' lists them")
     row = rows[0]
-    camera = next((s["parameters"] for s in json.loads(row["steps"]) if s["name"] == "camera"), None)
+    path = Path(source) if source is not None else Path(cohort or ".") / row["source_path"]
+    cameras = [s["parameters"] for s in json.loads(row["steps"]) if s["name"] == "camera"]
+    camera = next((c for c in cameras if c.get("video") == path.name), cameras[0] if cameras else None)
     if row["kind"] != "video" or camera is None:
         raise UsageError(f"{where} is not an estimated video (kind {row['kind']}); an overlay needs one")
-    path = Path(source) if source is not None else Path(cohort or ".") / row["source_path"]
     if not path.is_file():
         raise InputError(path, "there is no such file; give --cohort FOLDER or --video FILE")
     return draw(path, _drawn(lake, row, camera), out, sheet, progress=progress)

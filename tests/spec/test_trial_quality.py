@@ -182,6 +182,8 @@ CASES = [
     (_good, {"up_source": "camera_level"}, {"is_up_guessed"}),
     (_good, {"position_basis": "camera_fov_guessed"}, {"is_fov_guessed"}),
     (_good, {"length_basis": "nominal"}, {"is_length_nominal"}),
+    (_good, {"quality": {"depth_bone_cv_before_pct": 11.0}}, {"has_changing_bones"}),
+    (_good, {"quality": {"depth_bone_cv_before_pct": 2.0}}, set()),
 ]
 
 
