@@ -11,7 +11,8 @@ it names. Writing is in lake/commit, what a user may do with a lake in neurostor
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
@@ -123,7 +124,8 @@ class Version(StoredVersion):
             chosen | choices_in(reading),
             uses_results=self._uses_results and bool(reading),
         )
-        found.need(reading)
+        with self.naming_vanished():
+            found.need(reading)
         dtw_functions.register(found.connection)
         return found
 
@@ -149,7 +151,8 @@ class Version(StoredVersion):
 
         key = frozenset(sessions)
         if key not in self._computed:
-            self._computed = {key: compute(self, key)[1]}
+            with self.naming_vanished():
+                self._computed = {key: compute(self, key)[1]}
         return self._computed[key]
 
     def without_results(self) -> Self:
@@ -290,6 +293,17 @@ class Version(StoredVersion):
         elif self._relations is not None and self._relations.connection is self._connection:
             self._relations.need(query)
         return self._connection
+
+    @contextmanager
+    def naming_vanished(self) -> Iterator[None]:
+        """Say by name that files of this version went while they were read; every other error stays DuckDB's."""
+        import duckdb
+
+        try:
+            yield
+        except duckdb.IOException as error:
+            self.raise_if_vanished(error)
+            raise
 
     def raise_if_vanished(self, error: Exception) -> None:
         """Raise VanishedVersionError or DamagedLakeError where files of this version are gone; else return."""

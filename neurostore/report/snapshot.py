@@ -35,8 +35,10 @@ class Snapshot:
         self._lake = chosen if chosen.reads_results() else None
         if self._lake is not None:
             return
+        self._source = lake
         self._connection = lake.connect()
-        views.set_variables(self._connection, **{**lake.choices, **choices})
+        with self._named_errors():
+            views.set_variables(self._connection, **{**lake.choices, **choices})
         for name in KEPT:
             quoted = views.quote(name)
             with self._named_errors():
@@ -56,7 +58,8 @@ class Snapshot:
         import duckdb
 
         try:
-            yield
+            with self._source.naming_vanished():
+                yield
         except (duckdb.ProgrammingError, duckdb.DataError) as error:
             raise UsageError(str(error)) from error
         except duckdb.Error as error:

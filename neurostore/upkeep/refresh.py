@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass
 
 from neurostore import storage
+from neurostore.errors import VanishedVersionError
 from neurostore.lake import heartbeat, keep, tombstones
 from neurostore.lake.compute import compute
 from neurostore.lake.marker import check_marker
@@ -62,9 +64,10 @@ def refresh(
         return Refreshed(0, 0, n_kept, 0)
     with heartbeat.running(root, "refresh"), storage.named_errors(root, "storing results"):
         for _ in range(_ROUNDS):
-            done = _store_all(lake, list(_batches(lake, stale)), n_workers or os.cpu_count() or 1, advance)
-            n_sessions += done[0]
-            n_trials += done[1]
+            with suppress(VanishedVersionError):  # somebody was erased meanwhile: what is left is in the next round
+                done = _store_all(lake, list(_batches(lake, stale)), n_workers or os.cpu_count() or 1, advance)
+                n_sessions += done[0]
+                n_trials += done[1]
             lake = open_lake(root)
             stale = _stale(lake)
             if not stale:
@@ -107,7 +110,8 @@ def _store_all(
     n_sessions = n_trials = 0
 
     def work(batch: list[Session]) -> keep.StagedResults:
-        computations, tables = compute(lake, batch, n_threads=n_threads)
+        with lake.naming_vanished():
+            computations, tables = compute(lake, batch, n_threads=n_threads)
         return keep.stage(lake.path, computations, tables, inputs)
 
     waiting = iter(batches)
