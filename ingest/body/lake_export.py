@@ -66,10 +66,12 @@ def fit_model(
     osim: Path,
     markers: Path | None = None,
     session: str = "",
+    setup: Path | None = None,
 ) -> tuple[list[Path], list[str]]:
     """Fit a user's own OpenSim model, as it is, to the markers of a trial; returns the paths written and notes.
 
-    The model's markers are met by the trial's source markers of the same name, then by landmarks.
+    The model's markers are met by the trial's source markers of the same name, then by landmarks. ``setup`` is an IK
+    set-up whose marker weights are used; markers that it does not name are left out, as OpenSim does.
 
     Raises
     ------
@@ -81,21 +83,32 @@ def fit_model(
     lake = open_lake(lake_path)
     row = trial_row(lake, subject, trial, session)
     points, time_s = _points(lake, row)
-    common = {m.name: points[m.name] for m in model.markers if m.name in points}
+    weights = None if setup is None else exchange.setup_weights(setup)
+    common = {
+        m.name: points[m.name] for m in model.markers if m.name in points and (weights is None or weights.get(m.name))
+    }
     if len(common) < 3:
         raise UsageError(
             f"{model.name} has {len(common)} markers of the trial; expected at least 3 of the same name. The model has "
             f"{', '.join(m.name for m in model.markers) or 'none'}; the trial has {', '.join(points)}"
         )
-    found = fit(model, Targets({n: p / 1000 for n, p in common.items()}), time_s)
+    used = None if weights is None else {n: weights[n] for n in common}
+    found = fit(model, Targets({n: p / 1000 for n, p in common.items()}, used), time_s)
     notes = []
     if 3 * len(common) < model.n_freedoms:
         notes.append(
             f"{len(common)} markers for {model.n_freedoms} degrees of freedom: those that they do not determine are left out"
         )
+    is_fitted = (found.steps > 0)[:, None]
+    weak = [n for n, lost in zip(found.names, (np.isnan(found.values) & is_fitted).any(axis=0), strict=True) if lost]
+    if weak:
+        notes.append(
+            f"hardly determined by the markers (1 mm in them turns it by more than 3°, or nothing does): {', '.join(weak)}"
+        )
+    # a motion holds what the fit found, as that of OpenSim's tool does
+    values = np.where(is_fitted, found.filled, np.nan)
     degrees = {
-        c.name: found.values[:, i] * (np.degrees(1.0) if c.is_rotational else 1.0)
-        for i, c in enumerate(model.coordinates)
+        c.name: values[:, i] * (np.degrees(1.0) if c.is_rotational else 1.0) for i, c in enumerate(model.coordinates)
     }
     notes.append(f"residual {1000 * float((found.rms_m[found.steps > 0] ** 2).mean() ** 0.5):.1f} mm RMS")
     return _write(model, time_s, degrees, common, row["rate_hz"], out, f"{subject}_{trial}"), notes

@@ -69,6 +69,9 @@ def fit(
     out: OutArgument,
     model: Annotated[Path, typer.Option(help="OpenSim 4 model (.osim), scaled to the person.")],
     markers: Annotated[Path | None, typer.Option(help="OpenSim marker set (.xml) to add to the model.")] = None,
+    setup: Annotated[
+        Path | None, typer.Option(help="OpenSim IK set-up (.xml) with the weights of the markers; all 1 without.")
+    ] = None,
     session: SessionOption = "",
     lake: LakeOption = LAKE,
 ) -> None:
@@ -81,7 +84,7 @@ def fit(
     from neurostore.lake import outputs
 
     with outputs.noting(lake, "body", out):
-        paths, notes = fit_model(lake, subject, trial, out, model, markers, session)
+        paths, notes = fit_model(lake, subject, trial, out, model, markers, session, setup)
     for note in notes:
         say(note)
     say(f"written: {', '.join(str(p) for p in paths)}")

@@ -7,7 +7,8 @@ import pytest
 
 import neurostore
 from neurostore import open as open_lake
-from neurostore.errors import UsageError
+from neurostore.errors import InputError, UsageError
+from neurostore.ingest.body.exchange import setup_weights
 from neurostore.ingest.body.forward import marker_places
 from neurostore.ingest.body.lake_apply import apply_to_lake
 from neurostore.ingest.body.lake_export import export_body, fit_model
@@ -102,6 +103,33 @@ def test_a_users_own_model_is_fitted_as_it_is(lakes, tmp_path):
     paths, notes = fit_model(lakes[0], "S1", "walk", tmp_path / "b", osim)
     assert paths[0].read_text() == osim.read_text()
     assert any("mm RMS" in note for note in notes)
+
+
+def test_an_ik_setup_gives_the_weights_and_few_markers_are_named(lakes, tmp_path):
+    osim = export_body(open_lake(lakes[0]), "S1", "walk", tmp_path / "a")[0]
+    setup = tmp_path / "ik.xml"
+    task = '<IKMarkerTask name="{}"><apply>{}</apply><weight>{}</weight></IKMarkerTask>'
+    names = ["left_hip", "right_hip", "left_knee", "left_ankle"]
+    tasks = "".join(task.format(n, "true", 2) for n in names) + task.format("right_knee", "false", 5)
+    text = f"<OpenSimDocument><InverseKinematicsTool><IKTaskSet><objects>{tasks}</objects></IKTaskSet></InverseKinematicsTool></OpenSimDocument>"
+    setup.write_text(text)
+    assert setup_weights(setup) == dict.fromkeys(names, 2.0) | {"right_knee": 0.0}
+    paths, notes = fit_model(lakes[0], "S1", "walk", tmp_path / "b", osim, setup=setup)
+    assert "right_knee" not in paths[2].read_text()
+    assert any("4 markers for 34 degrees of freedom" in n for n in notes)
+    assert any("hardly determined" in n and "knee_angle_r" in n and "knee_angle_l" not in n for n in notes)
+    for change, said in (
+        (("<IKMarkerTask", "<Other"), "holds no <IKMarkerTask>"),
+        (("<weight>2<", "<weight>two<"), "not a number"),
+        (("<weight>2<", "<weight>-2<"), "is negative"),
+        (("</objects>", '<IKCoordinateTask name="knee_angle_l"/></objects>'), "asks for coordinates .knee_angle_l"),
+    ):
+        changed = text.replace(*change).replace(
+            "</IKMarkerTask>", "</Other>" if "Other" in change[1] else "</IKMarkerTask>"
+        )
+        setup.write_text(changed)
+        with pytest.raises(InputError, match=said):
+            setup_weights(setup)
 
 
 @needs_shared
