@@ -122,7 +122,7 @@ def _dtype(code: Any, *rest: Any) -> Any:
     """The type of an array's numbers."""
     if not isinstance(code, str) or np.dtype(code).kind not in "fiub":
         raise _ForbiddenError(f"holds an array of type {code!r}; expected numbers")
-    return np.dtype(code)
+    return np.dtype(code, copy=True)  # the pickle then sets its byte order: never on the type that all arrays share
 
 
 class _OnlyArrays(pickle.Unpickler):

@@ -96,6 +96,14 @@ def test_opencap(tmp_path: Path, protocol: int) -> None:
         same(found, given)
 
 
+def test_a_pickle_of_another_byte_order_changes_no_type_of_numpy(tmp_path: Path) -> None:
+    cameras = rigs.around(2)
+    swapped = cameras[0].rotation.astype(">f8")
+    rig = calibration.read_rig([opencap(cameras[0], tmp_path, rotation=swapped), opencap(cameras[1], tmp_path)])
+    same(rig.cameras[0], cameras[0])
+    assert np.dtype("f8").isnative
+
+
 class _Runs:
     def __reduce__(self) -> tuple[object, tuple[str]]:
         return (Path.touch, (Path("ran"),))  # type: ignore[return-value]
