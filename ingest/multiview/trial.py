@@ -66,6 +66,7 @@ def estimate_views(
             "is the only video of its trial; triangulation needs two cameras at least. Add the other videos, or move it "
             "out of the folder of the cameras to read it as a single video",
         )
+    _check_stated(films)
     chosen = EstimatorOptions.of(given)
     rig = read_rig(list(calibration), options.scale_mm)
     cameras, notes = matched(rig, [film.name for film in films], where)
@@ -91,6 +92,20 @@ def estimate_views(
     recording.steps += _camera_steps(films, views, recording)
     recording.estimator.update({"name": model.name, "version": model.version, **identity, "options": chosen.changed()})
     return recording
+
+
+def _check_stated(films: Sequence[Film]) -> None:
+    """Refuse values of offset_s and resolution in cohort.toml that are none."""
+    for film in films:
+        offset_s, resolution = film.options.camera.get("offset_s", 0.0), film.options.camera.get("resolution")
+        if isinstance(offset_s, bool) or not isinstance(offset_s, int | float) or not np.isfinite(offset_s):
+            raise InputError(
+                film.path, f"camera.offset_s = {offset_s!r} in cohort.toml; expected seconds, such as 0.12"
+            )
+        if resolution not in (None, "scaled", "cropped"):
+            raise InputError(
+                film.path, f'camera.resolution = {resolution!r} in cohort.toml; expected "scaled" or "cropped"'
+            )
 
 
 def recording_of(

@@ -226,6 +226,16 @@ def test_a_calibration_of_another_resolution(tmp_path: Path) -> None:
     assert 'resolution = "scaled"' in text
 
 
+@pytest.mark.parametrize(
+    ("said", "expected"), [('offset_s = "late"', "expected seconds"), ("resolution = 2", '"scaled" or')]
+)
+def test_wrong_values_of_a_camera(tmp_path: Path, said: str, expected: str) -> None:
+    filmed(tmp_path / "cohort", "S01/walk/videos/{camera}.mp4", "cam1", "cam2")
+    rigs.calib_toml(cameras(), tmp_path / "cohort" / "S01" / "Calib.toml")
+    (tmp_path / "cohort" / "cohort.toml").write_text(f"[camera]\n{said}\n")
+    assert expected in refused(tmp_path / "cohort", tmp_path / "lake")
+
+
 def test_a_stated_calibration_that_is_not_there(tmp_path: Path) -> None:
     filmed(tmp_path / "cohort", "S01/walk/videos/{camera}.mp4", "cam1", "cam2")
     (tmp_path / "cohort" / "cohort.toml").write_text('[camera]\ncalibration = "Calib.toml"\n')
