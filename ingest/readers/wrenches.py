@@ -134,16 +134,18 @@ def _pressure(
 
     r = n × M / (n·F) is the point of the surface with a moment about its normal alone; what is left there is the free moment.
     """
-    with np.errstate(invalid="ignore", divide="ignore"):
-        across = force @ normal
-        offset = np.cross(normal, moment_nmm) / across[:, None]
+    across = force @ normal
+    with np.errstate(invalid="ignore"):
         is_loaded = (force[:, 1] >= threshold_n) & (np.abs(across) > 0.5 * threshold_n)
-        left = moment_nmm - np.cross(offset, force)
+    free, cop = np.full(len(force), np.nan), np.full(force.shape, np.nan)
+    loaded, moment = force[is_loaded], moment_nmm[is_loaded]  # most samples of most platforms are not
+    offset = np.cross(normal, moment) / across[is_loaded, None]
     up = np.sign(normal[1]) if normal[1] else 1.0
-    free = np.where(is_loaded, up * (left @ normal) / 1000.0, np.nan)
-    cop = np.where(is_loaded[:, None], offset + middle, np.nan)
+    free[is_loaded] = up * ((moment - np.cross(offset, loaded)) @ normal) / 1000.0
+    places = offset + middle
     if corners is not None:
-        cop[~_is_inside(cop, np.asarray(corners, float), normal)] = np.nan
+        places[~_is_inside(places, np.asarray(corners, float), normal)] = np.nan
+    cop[is_loaded] = places
     return cop, free
 
 
