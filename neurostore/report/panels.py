@@ -127,7 +127,8 @@ PARAMETERS = (
     Parameter("knee_k3_w_kg", "Knee power K3", "W/kg", 2),
     Parameter("ankle_a2_w_kg", "Ankle power A2", "W/kg", 2),
 )
-PRINTED = tuple(parameter for parameter in PARAMETERS if not parameter.unit.endswith("/kg"))  # the curves are printed
+PEAKS = tuple(parameter for parameter in PARAMETERS if parameter.unit.endswith("/kg"))  # of forces, moments and powers
+PRINTED = tuple(parameter for parameter in PARAMETERS if parameter not in PEAKS)
 OVERVIEW = (
     "walking_speed_m_s",
     "cadence_steps_min",

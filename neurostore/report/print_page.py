@@ -15,7 +15,7 @@ from neurostore.report.html import Html, raw, tag
 from neurostore.report.kinetic_parts import muscles_of
 from neurostore.report.page import source_of, title_of
 from neurostore.report.panels import BAND_COLOUR, SIDE_COLOURS, SIDE_DASHES
-from neurostore.report.print_tables import parameters
+from neurostore.report.print_tables import parameters, peaks
 from neurostore.report.sections import stroke
 from neurostore.report.sessions import Session, relative_titles, sessions_of
 from neurostore.report.tables import about_subject, subject_details
@@ -79,8 +79,10 @@ def _sheets(pair: Pair) -> list[Html]:
     emg = _emg(pair)
     sheets = [_first_sheet(pair)]
     strides += compared if is_single else []
-    forces += emg if is_single else []
-    last = [] if is_single else [*compared, *emg]
+    found = peaks(pair.first, pair.last)
+    table = [tag("h3", "Peaks of forces, moments and powers"), found] if found else []
+    forces += [*emg, *table] if is_single else []
+    last = [] if is_single else [*compared, *emg, *table]
     for title, figures_shown, has_strides in (
         ("Kinematics, every stride", strides, True),
         ("Kinetics, every stride", forces, True),

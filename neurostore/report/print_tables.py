@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from neurostore.report.html import Html, tag
-from neurostore.report.panels import PRINTED, Parameter
+from neurostore.report.panels import PEAKS, PRINTED, Parameter
 from neurostore.report.ranges import Usual, detectable_change, ranges_of
 from neurostore.report.sessions import Session
 from neurostore.report.tables import Sources, changes_of, is_outside, number, range_text, subject_details
@@ -14,12 +15,22 @@ SIDES = ("left", "right")
 
 
 def parameters(first: Session | None, last: Session) -> Html:
-    """A row per parameter; the change stands where the order of the sessions is known."""
+    """A row per parameter of movement; the change stands where the order of the sessions is known."""
+    return _table(first, last, PRINTED) or tag("p", "No steady gait cycle: no parameters.", class_="warning")
+
+
+def peaks(first: Session | None, last: Session) -> Html | None:
+    """Peaks of forces, moments and powers, which have neither norm nor detectable change; None where no session has them."""
+    return _table(first, last, PEAKS, is_plain=True)
+
+
+def _table(first: Session | None, last: Session, which: Sequence[Parameter], *, is_plain: bool = False) -> Html | None:
+    """is_plain : without the columns for the detectable change and the range of normal."""
     blocks = [last] if first is None else [first, last]
     rows = {id(block): {r["side"]: r for r in block.rows(block.data.summary).to_dicts()} for block in blocks}
-    shown = [p for p in PRINTED if any(r.get(p.column) is not None for sides in rows.values() for r in sides.values())]
+    shown = [p for p in which if any(r.get(p.column) is not None for sides in rows.values() for r in sides.values())]
     if not shown:
-        return tag("p", "No steady gait cycle: no parameters.", class_="warning")
+        return None
     ranges, population = ranges_of(last)
     changes, sources = changes_of(last), Sources()
     body = []
@@ -29,21 +40,26 @@ def parameters(first: Session | None, last: Session) -> Html:
             cells += [_value(rows[id(block)].get(side, {}), p, ranges.get(p.column), side) for side in SIDES]
         if first is not None:
             cells += [_change(changes.get(p.column, {}).get(side), p, side) for side in SIDES]
-        cells += [_detectable(first or last, p, sources), tag("td", range_text(ranges.get(p.column), p))]
+        if not is_plain:
+            cells += [_detectable(first or last, p, sources), tag("td", range_text(ranges.get(p.column), p))]
         body.append(tag("tr", cells))
-    return tag(
-        "div", tag("table", _head(first, last, population), tag("tbody", body)), sources.note(), class_="parameters"
-    )
+    if is_plain:
+        return tag("table", _head(first, last, None), tag("tbody", body), class_="plain")
+    head = _head(first, last, population)
+    return tag("div", tag("table", head, tag("tbody", body)), sources.note(), class_="parameters")
 
 
-def _head(first: Session | None, last: Session, population: str) -> Html:
+def _head(first: Session | None, last: Session, population: str | None) -> Html:
+    """population : of the range of normal; None leaves out that and the detectable change."""
     blocks = [last] if first is None else [first, last]
     details = subject_details(last.data, last.subject)
     above: list[Html] = [tag("th", "Parameter", rowspan=2)]
     above += [tag("th", block.heading or "Session", colspan=2) for block in blocks]
     above += [tag("th", "Change", colspan=2)] if first is not None else []
-    above += [tag("th", "Detectable change (MDC95)", rowspan=2)]
-    above += [tag("th", "Range of normal" + (f": {short}" if (short := population.split(":")[0]) else ""), rowspan=2)]
+    if population is not None:
+        short = population.split(":")[0]
+        above += [tag("th", "Detectable change (MDC95)", rowspan=2)]
+        above += [tag("th", "Range of normal" + (f": {short}" if short else ""), rowspan=2)]
     n_pairs = len(blocks) + (first is not None)
     sides = [
         tag("th", f"{side.capitalize()}{' (affected)' if details.is_affected(side) else ''}", class_=side)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
+from dataclasses import replace
 
 import polars as pl
 import pytest
@@ -65,6 +66,18 @@ def test_table_has_both_sessions_change_and_detectable_change(person, document):
     assert number(change, 2, sign=True) in cells
     assert "0.18" in cells or "0.15" in cells  # Lewek & Sykes by speed
     assert any("Lewek & Sykes 2019" in text for text in texts)
+
+
+def test_peaks_of_forces_and_moments_stand_in_a_table_of_their_own(person, document):
+    title = "Peaks of forces, moments and powers"
+    assert title not in document
+    summary = person.summary.with_columns(peak_ankle_plantarflexor_moment_nm_kg=pl.lit(1.5), ankle_a2_w_kg=pl.lit(3.25))
+    page = print_page.build(replace(person, summary=summary))
+    table = page.partition(title)[2].partition("</table>")[0]
+    assert table.count("<tr>") == 2 + 2
+    assert "Peak ankle plantarflexor moment (Nm/kg)" in table
+    assert table.count(">1.50") == table.count(">3.25") == 4  # two sessions, two sides
+    assert "MDC95" not in table
 
 
 def test_the_last_two_sessions_are_printed_and_the_others_named(person, monkeypatch):
