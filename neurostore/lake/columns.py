@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 
-if TYPE_CHECKING:
-    pass
+_MANY_PAIRS = 300_000  # fewer are summed before pyarrow has loaded its kernels (and datasets, and pandas)
 
 
 def unify(table: pa.Table, schema: pa.Schema) -> pa.Table:
@@ -69,15 +68,14 @@ def parquet_options(schema: pa.Schema) -> dict[str, Any]:
 
 
 def sum_by_key(maps: pa.ChunkedArray, how: str) -> dict[str, int]:
-    """Sum or maximum of map<string, int64> values over all rows, by key."""
+    """Sum or maximum (``max``) of map<string, int64> values over all rows, by key."""
     parts = [m for m in maps.chunks if len(m)]
-    if not parts:
-        return {}
-    pairs = pa.table(
-        {
-            "key": pa.chunked_array([m.keys for m in parts]),
-            "value": pa.chunked_array([m.items for m in parts]),
-        }
-    )
-    grouped = pairs.group_by("key").aggregate([("value", how)])
-    return dict(zip(grouped["key"].to_pylist(), grouped[f"value_{how}"].to_pylist(), strict=True))
+    if sum(len(m.keys) for m in parts) > _MANY_PAIRS:
+        pairs = [pa.chunked_array([m.keys for m in parts]), pa.chunked_array([m.items for m in parts])]
+        grouped = pa.Table.from_arrays(pairs, ["key", "value"]).group_by("key").aggregate([("value", how)])
+        return dict(zip(grouped["key"].to_pylist(), grouped[f"value_{how}"].to_pylist(), strict=True))
+    found: dict[str, int] = {}
+    for part in parts:
+        for key, value in zip(part.keys.to_pylist(), part.items.to_pylist(), strict=True):
+            found[key] = max(value, found.get(key, value)) if how == "max" else value + found.get(key, 0)
+    return found

@@ -118,7 +118,7 @@ def schema_of(table: DeltaTable) -> pa.Schema:
 
 def files_of(table: DeltaTable) -> list[DataFile]:
     """The files that this version of the table names."""
-    adds = pa.table(table.get_add_actions(flatten=True))
+    adds = pa.RecordBatchReader.from_stream(table.get_add_actions(flatten=True)).read_all()  # pa.table loads pandas
     subjects = (
         adds["partition.subject"].to_pylist() if "partition.subject" in adds.column_names else [None] * adds.num_rows
     )

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 from neurostore.lake import checked, results
 from neurostore.lake import tables as lake_sql
-from neurostore.sql import kept, views
+from neurostore.sql import dtw_functions, kept, views
 
 if TYPE_CHECKING:
     import duckdb
@@ -30,6 +30,11 @@ _ASK_FOR_ALL = {"show", "pragma", "information_schema", "query_table", "query", 
 def choices_in(text: str) -> set[str]:
     """Names of the variables that a text sets."""
     return set(_SET.findall(text))
+
+
+def _asks_for_all(words: Collection[str]) -> bool:
+    """Whether SQL of these words may read anything, or asks what there is."""
+    return not words or not _ASK_FOR_ALL.isdisjoint(words) or any(w.startswith("duckdb_") for w in words)
 
 
 class Relations:
@@ -70,6 +75,7 @@ class Relations:
             tables = found & self._tables.keys()
             self.lake.check([self._tables[name] for name in tables])
             self._check_results(name for name in found if self._is_kept(name))
+            self._create_base(text, found)
             self._create(found)
 
     def _named_in(self, text: str) -> set[str]:
@@ -77,7 +83,7 @@ class Relations:
         words = set(_WORD.findall(lowered))
         spelled = {name.lower(): name for name in [*self._tables, *self._texts]}
         unknown = set(_FROM.findall(lowered)) - spelled.keys() - set(_WITH.findall(lowered))
-        if not text or unknown or words & _ASK_FOR_ALL or any(w.startswith("duckdb_") for w in words):
+        if unknown or _asks_for_all(words):
             return set(spelled.values())
         return {spelled[word] for word in words & spelled.keys()}
 
@@ -122,6 +128,19 @@ class Relations:
         states = [self.results().tables[name] for name in names]
         checked.check(self.lake.path, [f"{state.name}/{f.path}" for state in states for f in state.files])
 
+    def _create_base(self, text: str, names: set[str]) -> None:
+        """Create what the query and the views behind it read beside tables, and the DTW functions where it names one."""
+        words = set(_WORD.findall(text.lower()))
+        own = [name for name in names if name in self._texts and not self._is_kept(name)]
+        parts = views.base_named(words.union(*(views.words_of(self._texts[name]) for name in own)))
+        is_all = _asks_for_all(words)
+        missing = (views.BASE if is_all else parts | {"macros"} if own else parts) - self._made
+        views.register_base(self.connection, missing)
+        self._made |= missing
+        if "dtw" not in self._made and (is_all or any("dtw" in word for word in words)):
+            dtw_functions.register(self.connection)
+            self._made.add("dtw")
+
     def _create(self, names: set[str]) -> None:
         tables = [n for n in names if n in self._tables]
         if tables:
@@ -131,9 +150,6 @@ class Relations:
         texts = {n: self._texts[n] for n in names if n in self._texts and n not in self._made}
         if not texts:
             return
-        if "" not in self._made:
-            self._made.add("")
-            views.register_base(self.connection)
         own = {n: t for n, t in texts.items() if not self._is_kept(n)}
         self._create_kept(texts.keys() - own.keys())
         for name in views.ordered(own):

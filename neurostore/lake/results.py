@@ -87,7 +87,8 @@ def read(root: str, inputs: Mapping[Session, tuple[str, int]]) -> Results:
 
 def _rows(root: str, index: Any) -> list[dict[str, Any]]:
     checked.check(root, [f"{INDEX}/{f.path}" for f in delta.files_of(index)])
-    rows: list[dict[str, Any]] = delta.read(root, INDEX, index).to_pylist()
+    columns = ("subject", "session", "computation", "definitions", "inputs", "table_rows")
+    rows: list[dict[str, Any]] = delta.read(root, INDEX, index, columns).to_pylist()
     return rows
 
 

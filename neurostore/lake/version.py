@@ -115,7 +115,7 @@ class Version(StoredVersion):
 
     def _connect(self, reading: str) -> Relations:
         from neurostore.lake.relations import Relations, choices_in
-        from neurostore.sql import dtw_functions, kept
+        from neurostore.sql import kept
 
         chosen = {name for name, value in self.choices.items() if not kept.is_default(name, value)}
         found = Relations(
@@ -126,7 +126,6 @@ class Version(StoredVersion):
         )
         with self.naming_vanished():
             found.need(reading)
-        dtw_functions.register(found.connection)
         return found
 
     def connect_tables(self) -> duckdb.DuckDBPyConnection:

@@ -20,6 +20,7 @@ CITATION = (
     "M. H. Schwartz, A. Rozumalski, J. P. Trost (2008), J Biomech 41:1639-1650, doi:10.1016/j.jbiomech.2008.03.015"
 )
 POPULATION = "typically developing children, Plug-in Gait"
+TABLES = frozenset(("_norm", "_kinetic_norm"))  #: what `register` creates
 EMG_NAME = "normal activation"
 EMG_STANCE_PCT = 56.21  #: foot off in the cycle that the activation times refer to, percent
 
@@ -94,8 +95,7 @@ def register(connection: duckdb.DuckDBPyConnection) -> None:
 def _fill(
     connection: duckdb.DuckDBPyConnection, table: str, points: tuple[NormPoint, ...] | tuple[KineticPoint, ...]
 ) -> None:
-    import pyarrow as pa
-
-    connection.register("_given_norm", pa.table(list(zip(*points, strict=True)), names=list(points[0]._fields)))
-    connection.execute(f"CREATE OR REPLACE TABLE {table} AS SELECT * FROM _given_norm")
-    connection.unregister("_given_norm")
+    kinds = {str: "VARCHAR", int: "BIGINT", float: "DOUBLE"}
+    values = dict(zip(points[0]._fields, map(list, zip(*points, strict=True)), strict=True))
+    columns = ", ".join(f"unnest(${name}::{kinds[type(v[0])]}[]) AS {name}" for name, v in values.items())
+    connection.execute(f"CREATE OR REPLACE TABLE {table} AS SELECT {columns}", values)

@@ -47,7 +47,7 @@ _MACRO = re.compile(r"CREATE OR REPLACE MACRO (\w+)(.*?)(?=CREATE OR REPLACE MAC
 @cache
 def behind(name: str) -> frozenset[str]:
     """A view and every view and step that it reads."""
-    uses = views.uses(views.sources())
+    uses = _uses()
     found: set[str] = set()
     waiting = [name]
     while waiting:
@@ -59,11 +59,22 @@ def behind(name: str) -> frozenset[str]:
 
 
 @cache
+def _uses() -> dict[str, set[str]]:
+    return views.uses(views.sources())
+
+
+@cache
 def choices_of(name: str) -> frozenset[str]:
     """The choices that a view's rows depend on."""
-    texts = [_bare(views.sources()[one]) for one in behind(name)]
-    named = {choice for text in texts for word in _WORD.findall(text) for choice in _choices_by_macro().get(word, ())}
-    return frozenset(named | {choice for text in texts for choice in _CHOICE.findall(text)})
+    by_macro = _choices_by_macro()
+    named = {choice for one in behind(name) for word in _words_in(one) & by_macro.keys() for choice in by_macro[word]}
+    return frozenset(named.union(*(_choices_in(one) for one in behind(name))))
+
+
+@cache
+def _choices_in(name: str) -> frozenset[str]:
+    """The choices that the text of a view itself reads."""
+    return frozenset(_CHOICE.findall(_text(name)))
 
 
 @cache
@@ -71,17 +82,21 @@ def _choices_by_macro() -> dict[str, set[str]]:
     """Macro -> the choices that it or a macro in it reads."""
     texts = {found[0]: found[1] for found in _MACRO.findall(_bare(views.macros()))}
     own = {name: set(_CHOICE.findall(text)) for name, text in texts.items()}
-    for _ in texts:  # a macro may name macros that name others
-        for name, text in texts.items():
-            own[name] |= {c for word in _WORD.findall(text) if word != name for c in own.get(word, ())}
+    named = {name: (set(_WORD.findall(text)) & own.keys()) - {name} for name, text in texts.items()}
+    is_growing = True
+    while is_growing:  # a macro may name macros that name others
+        before = {name: len(choices) for name, choices in own.items()}
+        for name, others in named.items():
+            own[name].update(*(own[other] for other in others))
+        is_growing = any(len(own[name]) > n for name, n in before.items())
     return {name: choices for name, choices in own.items() if choices}
 
 
 @cache
 def definitions() -> str:
     """SHA-256 over everything that the kept views are computed by: their text and that of their steps, and the macros."""
-    names = sorted({one for name in VIEWS for one in behind(name)})
-    texts = [f"{name}: {_bare(views.sources()[name])}" for name in names]
+    names = sorted(_every())
+    texts = [f"{name}: {_text(name)}" for name in names]
     texts += [f"{name} without: {_bare(text)}" for name, text in sorted(views.without_plates().items())]
     defaults = [f"{name} = {views.VARIABLES[name][0]}" for view in VIEWS for name in sorted(choices_of(view))]
     return hashlib.sha256("\n".join([*VIEWS, *texts, _bare(views.macros()), *defaults]).encode()).hexdigest()
@@ -90,15 +105,32 @@ def definitions() -> str:
 @cache
 def words() -> frozenset[str]:
     """Every word in the text of the kept views and their steps: a column that is not among them is not read."""
-    texts = (_bare(views.sources()[one]) for name in VIEWS for one in behind(name))
-    return frozenset(word for text in texts for word in _WORD.findall(text.lower()))
+    return frozenset(word for name in _every() for word in _words_in(name))
+
+
+@cache
+def _every() -> frozenset[str]:
+    """The kept views and every step that they read."""
+    return frozenset().union(*(behind(name) for name in VIEWS))
+
+
+@cache
+def _words_in(name: str) -> frozenset[str]:
+    """Every word in the text of a view, those in strings too."""
+    return frozenset(_WORD.findall(_text(name).lower()))
 
 
 @cache
 def _read_whole() -> frozenset[str]:
     """Tables that some step reads by a star, so that every column of them counts."""
-    texts = (_bare(views.sources()[one]) for name in VIEWS for one in behind(name))
+    texts = (_text(one) for one in _every())
     return frozenset(table for text in texts for pair in _STAR.findall(text) for table in pair if table)
+
+
+@cache
+def _text(name: str) -> str:
+    """The SQL of a view without comments, in single spaces."""
+    return _bare(views.sources()[name])
 
 
 def _bare(text: str) -> str:
@@ -129,8 +161,7 @@ def compute_together(connection: duckdb.DuckDBPyConnection, *, has_plates: bool 
     """
     views.register_base(connection)
     texts = views.texts_for(has_plates)
-    needed = {one for name in VIEWS for one in behind(name)}
-    for name in views.ordered({n: texts[n] for n in needed}):
+    for name in views.ordered({n: texts[n] for n in _every()}):
         views.create(connection, name, texts[name])
         if name in SHARED:
             _store(connection, name)

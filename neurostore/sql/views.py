@@ -14,14 +14,14 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from neurostore import schema
+from neurostore import normative, schema
 from neurostore.errors import LakeError, UsageError
 from neurostore.wording import near
 
@@ -32,6 +32,9 @@ _COMMENT_OR_STRING = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'", re.DOTALL)
 _ARGUMENTS = re.compile(r"^-- Arguments: ([a-z_]+(?:, [a-z_]+)*)\.", re.MULTILINE)
 _THRESHOLD = re.compile(r"^-- (.+)\nCREATE OR REPLACE MACRO _(\w+)\(\) AS ([\d.]+);", re.MULTILINE)
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+_MACRO = re.compile(r"^CREATE OR REPLACE MACRO (\w+)", re.MULTILINE)
+BASE = frozenset(("macros", "columns", "norms"))  # what views read beside tables, see register_base
 
 # Choices that views read by getvariable(): name -> (default, meaning). NULL, as at first, means the default.
 VARIABLES: dict[str, tuple[Any, str]] = {
@@ -153,7 +156,7 @@ def ordered(texts: dict[str, str]) -> list[str]:
 
 def uses(texts: dict[str, str]) -> dict[str, set[str]]:
     """Of each view, the others that its SQL names."""
-    return {name: (_words(text) & texts.keys()) - {name} for name, text in texts.items()}
+    return {name: (words_of(text) & texts.keys()) - {name} for name, text in texts.items()}
 
 
 @cache
@@ -190,11 +193,25 @@ def texts_for(has_plates: bool, texts: dict[str, str] | None = None) -> dict[str
     return texts if has_plates else texts | {n: t for n, t in without_plates().items() if n in texts}
 
 
-def register_base(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create what views read beside the tables of a lake: scalar macros, the declared columns, the norm."""
-    connection.execute(macros())
-    _register_declared_columns(connection)
-    _register_norm(connection)
+def register_base(connection: duckdb.DuckDBPyConnection, parts: Collection[str] = BASE) -> None:
+    """Create what views read beside the tables of a lake: scalar macros, the declared columns, the norms."""
+    if "macros" in parts:
+        connection.execute(macros())
+    if "columns" in parts:
+        _register_declared_columns(connection)
+    if "norms" in parts:
+        normative.register(connection)
+
+
+def base_named(words: Collection[str]) -> frozenset[str]:
+    """The parts of `register_base` that an SQL of these words reads. The words of views it names belong to them."""
+    tables = {"macros": _macro_names(), "columns": {"_declared_columns"}, "norms": normative.TABLES}
+    return frozenset(part for part, names in tables.items() if not names.isdisjoint(words))
+
+
+@cache
+def _macro_names() -> frozenset[str]:
+    return frozenset(_MACRO.findall(macros()))
 
 
 def create(connection: duckdb.DuckDBPyConnection, name: str, text: str) -> None:
@@ -309,10 +326,3 @@ def _register_declared_columns(connection: duckdb.DuckDBPyConnection) -> None:
     connection.register("_given_columns", pa.table(list(zip(*rows, strict=True)), names=names))
     connection.execute("CREATE OR REPLACE TABLE _declared_columns AS SELECT * FROM _given_columns")
     connection.unregister("_given_columns")
-
-
-def _register_norm(connection: duckdb.DuckDBPyConnection) -> None:
-    """The table ``_norm``: mean and SD of the published norm (neurostore/normative)."""
-    from neurostore import normative
-
-    normative.register(connection)
