@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from neurostore.commands.help_sections import MAINTAIN
-from neurostore.commands.options import LAKE, LakeOption
+from neurostore.commands.options import LAKE, Engine, EngineOption, LakeOption, RayAddressOption
 from neurostore.wording import counted
 
 
@@ -21,6 +21,8 @@ def refresh(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Sessions' batches computed at once.", show_default="one per core")
     ] = None,
+    engine: EngineOption = Engine.local,
+    ray_address: RayAddressOption = None,
 ) -> None:
     """Compute the results of sessions whose results are missing or out of date, and store them.
 
@@ -31,7 +33,13 @@ def refresh(
     from neurostore.commands.output import say
     from neurostore.upkeep.refresh import refresh as run
 
-    done = run(lake, n_workers=workers, advance=lambda n, n_all: say(f"{n} of {n_all} trials"))
+    done = run(
+        lake,
+        n_workers=workers,
+        engine=engine.value,
+        ray_address=ray_address,
+        advance=lambda n, n_all: say(f"{n} of {n_all} trials"),
+    )
     what = f"{counted(done.n_trials, 'trial')} in {counted(done.n_sessions, 'session')}"
     say(f"results of {what} stored, {counted(done.n_kept, 'session')} had theirs")
     if done.n_left:

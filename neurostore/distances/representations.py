@@ -118,10 +118,10 @@ def _angles(lake: Queryable, choice: Choice, trials: pl.DataFrame, spans: pl.Dat
     arrays = [x.astype(choice.sample_dtype) for _, x in read]
     index = {c: k for k, c in enumerate(both)}
     chosen = []
+    n_whole = np.sum([np.isfinite(x).all(axis=0) for x in arrays], axis=0, dtype=int, initial=0)
     for first, second in zip(plain, relative, strict=True):
-        n_first = sum(bool(np.isfinite(x[:, index[first]]).all()) for x in arrays)
-        n_second = sum(bool(np.isfinite(x[:, index[second]]).all()) for x in arrays) if second in index else 0
-        chosen.append(first if n_first >= n_second else second)
+        is_second = second in index and n_whole[index[second]] > n_whole[index[first]]
+        chosen.append(second if is_second else first)
     items = [Item(label, x[:, [index[c] for c in chosen]]) for label, x in zip(labels_of(spans), arrays, strict=True)]
     notes = [f"{c} stands for {p}" for c, p in zip(chosen, plain, strict=True) if c != p]
     return Items(items, tuple(chosen), "deg", notes=notes)

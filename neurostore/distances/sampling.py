@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 N_POINTS = 101
 LONGEST_GAP_S = 0.1
 FRAMES_AT_ONCE = 100_000
+STORED_AT_ONCE = 1_000_000  # the same, where no frame is read but what a lake keeps of its cycles
 
 
 def read_trials(lake: Queryable, choice: Choice) -> pl.DataFrame:
@@ -52,25 +53,31 @@ def read_spans(lake: Queryable, choice: Choice, trials: pl.DataFrame) -> dict[st
     query = f"SELECT {columns} FROM gait_cycles WHERE person = 0 AND {steady} AND subject BETWEEN $first AND $last"
     parts = [
         lake.sql(query + " ORDER BY subject, session, trial, side, cycle", {"first": first, "last": last})
-        for first, last in subject_ranges(lake, trials["subject"].unique().to_list())
+        for first, last in subject_ranges(lake, trials["subject"].unique().to_list(), _at_once(lake))
     ]
     cycles = pl.concat(parts) if parts else lake.sql(f"SELECT {columns} FROM gait_cycles LIMIT 0")
     cycles = cycles.join(trials.select(*TRIAL_KEYS, "group"), on=list(TRIAL_KEYS), how="inner", maintain_order="left")
     return {side: cycles.filter(pl.col("side") == side) for side in SIDES}
 
 
-def subject_ranges(lake: Queryable, chosen: list[str]) -> list[tuple[str, str]]:
-    """(first, last) subject of ranges that hold the chosen ones and some FRAMES_AT_ONCE frames each.
+def _at_once(lake: Queryable) -> int:
+    """Frames of the subjects whose cycles are read together."""
+    return STORED_AT_ONCE if lake.reads_results() else FRAMES_AT_ONCE
+
+
+def subject_ranges(lake: Queryable, chosen: list[str], at_once: int | None = None) -> list[tuple[str, str]]:
+    """(first, last) subject of ranges that hold the chosen ones and some FRAMES_AT_ONCE frames each, or ``at_once``.
 
     Ranges, because the costly views open only the files of a subject, or of subjects from one to another.
     """
     sizes = lake.sql("SELECT subject, sum(n_frames)::BIGINT AS n FROM trials GROUP BY subject ORDER BY subject")
     ranges: list[tuple[str, str]] = []
     wanted, n_frames, n_between = set(chosen), 0, 0
+    at_once = at_once or FRAMES_AT_ONCE
     for subject, n in sizes.iter_rows():
         if subject not in wanted:
             n_between += n or 0
-        elif ranges and n_frames + n_between + (n or 0) <= FRAMES_AT_ONCE:
+        elif ranges and n_frames + n_between + (n or 0) <= at_once:
             ranges[-1] = (ranges[-1][0], subject)
             n_frames, n_between = n_frames + n_between + (n or 0), 0
         else:
@@ -107,10 +114,18 @@ def read_samples(
 
     columns : name → SQL expression over the table's frames.
     """
-    import polars as pl
-
     if spans.height == 0:
         return
+    is_kept = table == "joint_angles" and choice.item_unit == "cycle" and choice.clock == "percent"
+    read = _from_curves if is_kept and lake.reads_results() else _from_frames
+    yield from read(lake, choice, trials, spans, table, columns)
+
+
+def _from_frames(
+    lake: Queryable, choice: Choice, trials: pl.DataFrame, spans: pl.DataFrame, table: str, columns: dict[str, str]
+) -> Iterator[tuple[Floats, Floats]]:
+    import polars as pl
+
     select = ", ".join(f"CAST({sql} AS DOUBLE) AS {quote(name)}" for name, sql in columns.items())
     query = (
         f"SELECT subject, session, trial, time_s, {select} FROM {table} "
@@ -131,6 +146,51 @@ def read_samples(
             time, values = by_trial.get(tuple(row[:3]), empty)
             instants = instants_of(choice, time, row[3], row[4], rate)
             yield instants, resample(time, values, instants)
+
+
+def _from_curves(
+    lake: Queryable, choice: Choice, trials: pl.DataFrame, spans: pl.DataFrame, table: str, columns: dict[str, str]
+) -> Iterator[tuple[Floats, Floats]]:
+    """As from frames, but from cycle_curves, which a lake keeps: the same linear interpolation.
+
+    A cycle of which a column is known at some points only is read from frames: at a frame whose neighbour lacks the
+    angle, `resample` gives the frame's own value and cycle_curves gives none.
+    """
+    import polars as pl
+
+    keys = ["subject", "session", "trial", "side", "cycle"]
+    select = ", ".join(f"CAST({sql} AS DOUBLE) AS {quote(name)}" for name, sql in columns.items())
+    query = (
+        f"SELECT {', '.join(keys)}, percent, {select} FROM cycle_curves WHERE person = 0 "
+        "AND list_contains($sides, side) AND subject BETWEEN $first AND $last"
+    )
+    sides = spans["side"].unique().to_list()
+    for first, last in subject_ranges(lake, spans["subject"].unique().to_list(), STORED_AT_ONCE):
+        part = spans.filter(pl.col("subject").is_between(pl.lit(first), pl.lit(last)))
+        rows = _in_cycles(lake.sql(query, {"first": first, "last": last, "sides": sides}), keys)
+        values = rows.drop(*keys, "percent").to_numpy().reshape(-1, N_POINTS, len(columns))
+        place = {key: k for k, key in enumerate(rows.select(keys).gather_every(N_POINTS).iter_rows())}
+        is_known = np.isfinite(values)
+        is_partly = (is_known.any(axis=1) & ~is_known.all(axis=1)).any(axis=1)
+        found = [place.get(key) for key in part.select(keys).iter_rows()]
+        again = [k is None or bool(is_partly[k]) for k in found]
+        from_frames = _from_frames(
+            lake, choice, trials, part.filter(pl.Series(again, dtype=pl.Boolean)), table, columns
+        )
+        instants = np.linspace(part["start_s"].to_numpy(), part["end_s"].to_numpy(), N_POINTS, axis=1)
+        for k, is_again, own in zip(found, again, instants, strict=True):
+            yield next(from_frames) if is_again else (own, values[k])
+
+
+def _in_cycles(rows: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+    """Rows of cycle_curves, the points of each cycle together and in order; mostly they are stored so."""
+    percent = rows["percent"].to_numpy()
+    is_whole = len(percent) % N_POINTS == 0 and (percent.reshape(-1, N_POINTS) == np.arange(N_POINTS)).all()
+    if is_whole and rows.select(keys).gather_every(N_POINTS).equals(
+        rows.select(keys).gather_every(N_POINTS, N_POINTS - 1)
+    ):
+        return rows
+    return rows.sort([*keys, "percent"])
 
 
 def one_sheet(values: Floats) -> Floats:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from neurostore.lake.queryable import Shown
 
+_KEYS = "^(subject|session|trial|person|side|cycle|percent)$"
+
 
 def compute(
     lake: Shown, sessions: Iterable[Session], *, n_threads: int | None = None
@@ -43,9 +45,10 @@ def compute(
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, view: str) -> pa.Table:
+    """Rows of a view in the order of their keys, so that who reads a cycle finds its rows together."""
     return connection.sql(
-        f"SELECT computation, rows.* FROM {lake_sql.quote(view)} AS rows "
-        "INNER JOIN _computations USING (subject, session) ORDER BY rows.subject, rows.session, computation"
+        f"FROM (SELECT computation, rows.* FROM {lake_sql.quote(view)} AS rows "
+        f"INNER JOIN _computations USING (subject, session)) ORDER BY COLUMNS('{_KEYS}')"
     ).to_arrow_table()
 
 

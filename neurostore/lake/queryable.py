@@ -26,6 +26,9 @@ class Queryable(Protocol):
     def sql(self, query: str, params: Sequence[Any] | Mapping[str, Any] | None = None) -> pl.DataFrame:
         """The result of an SQL query, values bound."""
 
+    def reads_results(self) -> bool:
+        """Whether every view that a lake keeps is read from stored results."""
+
 
 class Shown(Protocol):
     """What a version of a lake shows, as its views and results are made from; a Version is one."""

@@ -26,15 +26,18 @@ VIEWS = (
     "trial_quality",
     "subject_summary",
     "_mean_curves",
+    "kinetic_curves",
+    "emg_envelopes",
 )
-# Steps that several of them read, computed once per batch: view, or macro -> the relation it is called with. A macro is
-# only ever called with this relation or with rows of it.
-SHARED: dict[str, str] = {
-    "_foot_motion": "",
-    "joint_angles": "",
-    "_all_events": "_foot_motion",
-    "_judge": "_foot_motion",
-    "_cycle_curves": "_judge",
+# Steps that several of them read, computed once per batch: view, or macro -> the relations it is called with. A macro is
+# only ever called with these relations or with rows of them.
+SHARED: dict[str, tuple[str, ...]] = {
+    "_foot_motion": (),
+    "joint_angles": (),
+    "_all_events": ("_foot_motion",),
+    "_judge": ("_foot_motion",),
+    "_cycle_curves": ("_judge",),
+    "_kinetic_curves": ("_foot_motion", "_judge"),
 }
 _CYCLE = ("subject", "session", "trial", "person", "cycle", "side")
 _COMMENT = re.compile(r"--[^\n]*")
@@ -159,9 +162,11 @@ def compute_together(connection: duckdb.DuckDBPyConnection, *, has_plates: bool 
 
     The tables should hold few trials: the shared steps have a row per frame. has_plates : as of views.register.
     """
-    views.register_base(connection)
-    texts = views.texts_for(has_plates)
-    for name in views.ordered({n: texts[n] for n in _every()}):
+    chosen = views.texts_for(has_plates)
+    texts = {name: chosen[name] for name in _every()}
+    views.register_base(connection, views.base_named(frozenset().union(*map(views.words_of, texts.values()))))
+    reads = {name: "\n".join([text, *SHARED.get(name, ())]) for name, text in texts.items()}
+    for name in views.ordered(reads):
         views.create(connection, name, texts[name])
         if name in SHARED:
             _store(connection, name)
@@ -171,8 +176,8 @@ def _store(connection: duckdb.DuckDBPyConnection, name: str) -> None:
     """Put a table of its rows in the place of a step."""
     given = SHARED[name]
     stored = views.quote(f"_stored_{name}")
-    argument = f"_stored_{given}" if given else ""
-    call = f"{views.quote(name)}('{argument}')" if given else views.quote(name)
+    relations = ", ".join(f"'_stored_{one}'" for one in given)
+    call = f"{views.quote(name)}({relations})" if given else views.quote(name)
     connection.execute(f"CREATE TABLE {stored} AS SELECT * FROM {call}")
     if not given:
         connection.execute(f"DROP VIEW {views.quote(name)}")

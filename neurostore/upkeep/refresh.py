@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING, TypeAlias
 
 from neurostore import storage
-from neurostore.errors import VanishedVersionError
+from neurostore.errors import LakeError, UsageError, VanishedVersionError
 from neurostore.lake import heartbeat, keep, tombstones
 from neurostore.lake.compute import compute
 from neurostore.lake.marker import check_marker
@@ -17,10 +20,15 @@ from neurostore.lake.results import Session
 from neurostore.lake.version import Version
 from neurostore.lake.version import open as open_lake
 from neurostore.upkeep.erase import finish_erasures
+from neurostore.wording import and_more
+
+if TYPE_CHECKING:
+    from neurostore.ray_cluster import Cluster
+
+Inputs: TypeAlias = Mapping[Session, tuple[str, int]]
 
 BATCH_FRAMES = 120_000  # frames whose rows are in memory at once, per worker
 _ROUNDS = 3  # sessions that changed while they were computed are computed again
-_COMMIT_SESSIONS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +45,12 @@ class Refreshed:
 
 
 def refresh(
-    lake_path: object, *, n_workers: int | None = None, advance: Callable[[int, int], None] | None = None
+    lake_path: object,
+    *,
+    n_workers: int | None = None,
+    engine: str = "local",
+    ray_address: str | None = None,
+    advance: Callable[[int, int], None] | None = None,
 ) -> Refreshed:
     """Compute and store the results of every session where they are missing or out of date.
 
@@ -47,12 +60,15 @@ def refresh(
     Parameters
     ----------
     n_workers : batches computed at once; None for one per core.
+    engine : ``local``, or ``ray``: batches are tasks of the cluster at ray_address, else of one started here.
     advance : is given the trials done and all trials to do, after each batch.
 
     Raises
     ------
-    LakeError : the lake cannot be written, or the disk is full.
+    LakeError : the lake cannot be written, or the disk is full.  UsageError : an unknown engine.
     """
+    if engine not in ("local", "ray"):
+        raise UsageError(f"engine is {engine!r}; it can be local or ray")
     root = storage.resolve(lake_path)
     check_marker(root)
     finish_erasures(root)
@@ -62,10 +78,14 @@ def refresh(
     n_kept = len(lake.results().fresh)
     if not stale:  # nothing is written: the lake may be one that cannot be
         return Refreshed(0, 0, n_kept, 0)
-    with heartbeat.running(root, "refresh"), storage.named_errors(root, "storing results"):
+    with (
+        heartbeat.running(root, "refresh"),
+        storage.named_errors(root, "storing results"),
+        _staging(engine, ray_address, n_workers) as staging,
+    ):
         for _ in range(_ROUNDS):
             with suppress(VanishedVersionError):  # somebody was erased meanwhile: what is left is in the next round
-                done = _store_all(lake, list(_batches(lake, stale)), n_workers or os.cpu_count() or 1, advance)
+                done = _store_all(lake, list(_batches(lake, stale)), staging, advance)
                 n_sessions += done[0]
                 n_trials += done[1]
             lake = open_lake(root)
@@ -96,47 +116,85 @@ def _batches(lake: Version, stale: dict[Session, int]) -> Iterator[list[Session]
         yield batch
 
 
-def _store_all(
-    lake: Version, batches: Sequence[list[Session]], n_workers: int, advance: Callable[[int, int], None] | None
-) -> tuple[int, int]:
-    """Compute and store the batches. Returns how many sessions and trials were stored.
+Staging: TypeAlias = Callable[[Version, Sequence[list[Session]], Inputs], Iterator[list[keep.StagedResults]]]
 
-    DuckDB works outside Python's lock: threads of this process, each with a connection of its own, are enough.
-    """
+
+@contextmanager
+def _staging(engine: str, ray_address: str | None, n_workers: int | None) -> Iterator[Staging]:
+    """What computes and stages batches: threads of this process, or tasks of a Ray cluster."""
+    if engine == "local":
+        yield partial(_by_threads, n_workers or os.cpu_count() or 1)
+        return
+    from neurostore.ray_cluster import Cluster
+
+    with closing(Cluster(ray_address, n_workers)) as cluster:
+        yield partial(_by_ray, cluster)
+
+
+def _store_all(
+    lake: Version, batches: Sequence[list[Session]], staging: Staging, advance: Callable[[int, int], None] | None
+) -> tuple[int, int]:
+    """Compute and store the batches. Returns how many sessions and trials were stored."""
     inputs = lake.inputs()
     n_all = sum(inputs[session][1] for batch in batches for session in batch)
+    n_sessions = n_trials = 0
+    for staged in staging(lake, batches, inputs):
+        if n := keep.commit(lake.path, staged):
+            n_sessions += n
+            n_trials += sum(row["n_trials"] for one in staged for row in one.rows)
+        if advance is not None:
+            advance(n_trials, n_all)
+    return n_sessions, n_trials
+
+
+def _by_threads(
+    n_workers: int, lake: Version, batches: Sequence[list[Session]], inputs: Inputs
+) -> Iterator[list[keep.StagedResults]]:
+    """DuckDB works outside Python's lock: threads of this process, each with a connection of its own, are enough."""
     n_at_once = max(1, min(n_workers, len(batches)))
     n_threads = max(1, (os.cpu_count() or 1) // n_at_once)
-    n_sessions = n_trials = 0
-
-    def work(batch: list[Session]) -> keep.StagedResults:
-        with lake.naming_vanished():
-            computations, tables = compute(lake, batch, n_threads=n_threads)
-        return keep.stage(lake.path, computations, tables, inputs)
-
     waiting = iter(batches)
     with ThreadPoolExecutor(n_at_once, "neurostore-refresh") as threads:
         running: set[Future[keep.StagedResults]] = set()
         try:
             while True:
-                running |= {threads.submit(work, b) for b in _next(waiting, n_at_once + 1 - len(running))}
+                running |= {
+                    threads.submit(_staged, lake, batch, inputs, n_threads)
+                    for batch in islice(waiting, n_at_once + 1 - len(running))
+                }
                 if not running:
-                    return n_sessions, n_trials
+                    return
                 done, running = wait(running, return_when=FIRST_COMPLETED)
-                staged = [future.result() for future in done]
-                if n := keep.commit(lake.path, staged):
-                    n_sessions += n
-                    n_trials += sum(row["n_trials"] for one in staged for row in one.rows)
-                if advance is not None:
-                    advance(n_trials, n_all)
+                yield [future.result() for future in done]
         finally:
             for future in running:
                 future.cancel()
 
 
-def _next(batches: Iterator[list[Session]], n: int) -> Iterator[list[Session]]:
-    for _ in range(n):
-        batch = next(batches, None)
-        if batch is None:
-            return
-        yield batch
+def _by_ray(
+    cluster: Cluster, lake: Version, batches: Sequence[list[Session]], inputs: Inputs
+) -> Iterator[list[keep.StagedResults]]:
+    """Each batch is a task with one thread, which opens the lake's version itself. Raises LakeError where its workers died."""
+    from neurostore.ray_cluster import Lost
+
+    calls = (
+        (batch, (lake.path, lake.version, batch, {session: inputs[session] for session in batch})) for batch in batches
+    )
+    for batch, staged in cluster.run(_staged_from, calls):
+        if isinstance(staged, Lost):
+            who = and_more(sorted({subject for subject, _ in batch}), 5)
+            raise LakeError(
+                f"{lake.path}: the processes that computed the results of {', '.join(who)} died ({staged.reason}); "
+                "give them more memory, and repeat the command: what was stored stays"
+            )
+        yield [staged]
+
+
+def _staged_from(root: str, version: int, batch: list[Session], inputs: Inputs) -> keep.StagedResults:
+    return _staged(open_lake(root, version), batch, inputs, 1)
+
+
+def _staged(lake: Version, batch: list[Session], inputs: Inputs, n_threads: int) -> keep.StagedResults:
+    with lake.naming_vanished():
+        computations, tables = compute(lake, batch, n_threads=n_threads)
+    return keep.stage(lake.path, computations, tables, inputs)

@@ -98,4 +98,5 @@ def store(shelf: Shelf, reviewer: str, body: Any) -> dict[str, Any]:
         version = reviews.decide(shelf.path, decisions, shown=bench.ready(), seen_version=seen)
     shelf.lake(is_fresh=True)
     shelf.cohort.wake()
+    shelf.renewal.ask()
     return {"version": version, "n_stored": len(decisions)}

@@ -17,6 +17,7 @@ from neurostore.lake import version as lakes
 from neurostore.trial_key import Key, key_text
 from neurostore.window.bench import Bench, layout
 from neurostore.window.cohort import Cohort
+from neurostore.window.renewing import Renewal
 from neurostore.wording import near
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Shelf:
         self._table: dict[Key, dict[str, Any]] = {}
         self._table_version = -1
         self.cohort = Cohort(self)
+        self.renewal = Renewal(self.path)
         self.trials()
         if reference is not None:
             self.cohort.check_group(reference)
@@ -63,6 +65,7 @@ class Shelf:
     def stop(self) -> None:
         """End what runs in the background."""
         self.cohort.stop()
+        self.renewal.stop()
 
     def _begin(self) -> None:
         lake = self.lake()

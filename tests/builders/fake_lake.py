@@ -18,6 +18,9 @@ class FakeLake:
                 "CREATE VIEW gait_cycles AS SELECT subject, session, trial, 0 AS person, true AS is_steady FROM trials"
             )
 
+    def reads_results(self):
+        return False
+
     def sql(self, query, params=None):
         return self.connection.sql(query, params=params).pl()
 

@@ -13,6 +13,8 @@ import pytest
 from neurostore import distances
 from neurostore.api import open as open_lake
 from neurostore.distances.comparison import Comparison, Part
+from neurostore.upkeep.refresh import refresh
+from tests.builders.kept_lake import kept_lake, rows_of
 from tests.builders.tiny_bvh import write_bvh
 
 pytest.importorskip("ray")
@@ -128,6 +130,16 @@ def test_a_fault_of_the_lake_is_raised(cluster, tmp_path):
     batch = Batch(found.trials, found.metadata, {}, str(tmp_path / "file"), found.folder, Settings())
     with pytest.raises(LakeError, match=str(tmp_path / "file")):
         list(RayPool(None).run([batch]))
+
+
+def test_results_are_those_of_one_process(cluster, tmp_path):
+    lake = kept_lake(tmp_path)
+    computed = rows_of(lake, "subject_summary")
+    done = refresh(lake.path, engine="ray")
+    assert (done.n_sessions, done.n_left) == (4, 0)
+    stored = open_lake(lake.path)
+    assert stored.reads_results()
+    assert rows_of(stored, "subject_summary") == computed
 
 
 @pytest.fixture

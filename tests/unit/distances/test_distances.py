@@ -66,6 +66,9 @@ class MadeUpLake:
         keys = "subject VARCHAR, session VARCHAR, trial VARCHAR"
         self.connection.execute(f"CREATE TABLE _excluded_trials ({keys}, said VARCHAR)")
 
+    def reads_results(self) -> bool:
+        return False
+
     def sql(self, query: str, params=None) -> pl.DataFrame:
         return self.connection.sql(query, params=params).pl()
 

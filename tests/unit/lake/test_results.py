@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import logging
-import shutil
+import threading
 
+import numpy as np
+import polars as pl
 import pytest
 
 from neurostore import reviews
 from neurostore.api import open as open_lake
+from neurostore.distances.choice import Choice
+from neurostore.distances.representations import read_items
 from neurostore.errors import UsageError
 from neurostore.lake import delta, results
 from neurostore.lake.commit import commit, renew_trials, stage
@@ -18,26 +22,8 @@ from neurostore.upkeep.erase import erase
 from neurostore.upkeep.refresh import refresh
 from neurostore.upkeep.vacuum import vacuum
 from neurostore.upkeep.verify import verify
-from tests.builders.kept_lake import VIEWS, kept_lake, rows_of, walk_trial
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """A lake with its results, and the rows that its views compute."""
-    folder = tmp_path_factory.mktemp("kept")
-    lake = kept_lake(folder)
-    computed = {view: rows_of(lake, view) for view in VIEWS}
-    done = refresh(lake.path)
-    assert (done.n_sessions, done.n_trials, done.n_left) == (4, 8, 0)
-    return lake.path, computed
-
-
-@pytest.fixture
-def lake(made, tmp_path):
-    """A copy of it that a test may change."""
-    path = tmp_path / "lake"
-    shutil.copytree(made[0], path)
-    return str(path)
+from neurostore.window import renewing
+from tests.builders.kept_lake import VIEWS, rows_of, walk_trial
 
 
 def without_results(path, version=None):
@@ -228,6 +214,77 @@ def test_results_of_other_definitions_do_not_count(lake, monkeypatch):
     same(lake)
     refresh(lake)
     assert open_lake(lake).results().stale == {}
+
+
+class Holed:
+    """A lake whose stored curve of one cycle lacks a point, as at a frame whose neighbour lacks the angle."""
+
+    def __init__(self, lake):
+        self.lake = lake
+
+    def reads_results(self):
+        return self.lake.reads_results()
+
+    def sql(self, query, params=None):
+        rows = self.lake.sql(query, params)
+        if "FROM cycle_curves" not in query:
+            return rows
+        knee = next(c for c in rows.columns if c.endswith("knee_flexion_deg"))
+        is_there = (pl.col("cycle") != pl.col("cycle").min()) | (pl.col("percent") != 100)
+        rows = rows.with_columns(pl.when(is_there).then(knee).alias(knee))
+        return rows.sample(fraction=1.0, shuffle=True, seed=1)
+
+
+@pytest.mark.parametrize("lake_of", [lambda lake: lake, Holed])
+def test_cycles_to_compare_are_read_from_stored_curves(made, lake_of):
+    choice = Choice(unit="cycle")
+    read, expected = (read_items(lake, choice) for lake in (lake_of(open_lake(made[0])), without_results(made[0])))
+    assert sum(len(side.items) for side in expected.values()) > 10
+    for side, items in expected.items():
+        assert [i.label for i in read[side].items] == [i.label for i in items.items]
+        assert read[side].channels == items.channels
+        for one, other in zip(read[side].items, items.items, strict=True):
+            np.testing.assert_allclose(one.values, other.values, atol=1e-4)  # float32 of degrees
+
+
+def test_only_cycles_known_in_part_are_read_from_frames(made):
+    asked = []
+
+    class Listening(Holed):
+        def sql(self, query, params=None):
+            asked.append("FROM joint_angles WHERE person" in query)
+            return self.lake.sql(query, params) if self.is_whole else super().sql(query, params)
+
+    for is_whole in (True, False):
+        lake = Listening(open_lake(made[0]))
+        lake.is_whole = is_whole
+        read_items(lake, Choice(unit="cycle"))
+        assert any(asked) is not is_whole
+
+
+def test_the_window_renews_what_was_decided_on(lake, monkeypatch):
+    monkeypatch.setattr(renewing, "QUIET_S", 3600.0)
+    renewal = renewing.Renewal(lake)
+    for change in (change_reviewed, change_height):
+        change(lake)
+        renewal.ask()
+    assert set(open_lake(lake).results().stale) == {("S1", "pre"), ("S2", "pre")}
+    renewal.stop()
+    assert open_lake(lake).results().stale == {}
+    change_replaced(lake)
+    renewal.stop()  # nobody asked
+    assert set(open_lake(lake).results().stale) == {("S2", "pre")}
+
+
+def test_the_window_waits_until_nobody_decides(lake, monkeypatch):
+    done = threading.Event()
+    monkeypatch.setattr(renewing, "QUIET_S", 0.05)
+    monkeypatch.setattr(renewing, "refresh", lambda path, n_workers: done.set())
+    renewal = renewing.Renewal(lake)
+    change_height(lake)
+    renewal.ask()
+    assert done.wait(60)
+    renewal.stop()
 
 
 def test_unknown_names_are_refused_as_ever(made):
