@@ -24,6 +24,9 @@ def compact(
     vacuum: Annotated[
         bool, typer.Option("--vacuum", help="Also remove files that only older versions of the lake need.")
     ] = False,
+    smaller: Annotated[
+        bool, typer.Option("--smaller", help="Also write coordinates a third smaller; Spark cannot read these files.")
+    ] = False,
 ) -> None:
     """Merge small files and remove leftovers of crashes, so that queries stay fast.
 
@@ -33,7 +36,7 @@ def compact(
     from neurostore.upkeep import compact as maintenance
     from neurostore.upkeep import vacuum as vacuums
 
-    done = maintenance.compact(lake)
+    done = maintenance.compact(lake, smaller=smaller)
     say(f"version {done.version}: {done.n_files_before} data files became {done.n_files_after}")
     say(f"dropped {done.n_rows_dropped:,} rows that belong to no trial and {done.n_files_swept} stray files")
     if vacuum:

@@ -30,6 +30,8 @@ HOPELESS = 0.5  # share of series left by the bounds above which brute force is 
 QUERIES_AT_ONCE = 64  # brute force keeps this many rows of distances
 WORTH_BUILDING = 200  # queries for which summaries are built where the series come as such
 BOUNDS_A_JOB = 5000
+SAMPLED_EVERY, SAMPLED_TOGETHER = 16, 128  # of the series bounded first, to see whether bounds are worth their time
+NEARLY_ALL = 0.9  # of the sample is left by the bounds: a best found in so few is too far to judge more strictly
 NOBODY = np.iinfo(np.int64).max
 
 
@@ -185,6 +187,8 @@ class _Search:
 
     def _by_keogh(self, best: Floats, indices: Ints, n_threads: int | None) -> tuple[int, ...] | None:
         """As `_by_summaries`, by one bound of every series."""
+        if self.is_hopeless(best, n_threads):
+            return None
         bounds = self.keogh_bounds(n_threads)
         listed = np.argsort(bounds, kind="stable")
         bounds = bounds[listed]
@@ -195,6 +199,21 @@ class _Search:
             return None
         warped += self.warp(listed[first:n_near], bounds[first:n_near], best, indices)
         return len(bounds), n_near, warped
+
+    def is_hopeless(self, best: Floats, n_threads: int | None) -> bool:
+        """Whether the bounds of a sample of the series leave nearly all of it; best is then filled from the sample."""
+        n_first = 2 * self.collection.members.shape[1] + len(best)
+        if len(self.collection.series) < 8 * SAMPLED_EVERY * n_first:
+            return False
+        bounds = self.keogh_bounds(n_threads, every=SAMPLED_EVERY)
+        listed = np.flatnonzero(np.isfinite(bounds))
+        first = listed[np.argsort(bounds[listed], kind="stable")[:n_first]]
+        found, indices = np.full_like(best, np.inf), np.full(len(best), NOBODY)
+        self.warp(first, bounds[first], found, indices)
+        if (bounds[listed] <= self.limit(found)).mean() < NEARLY_ALL:
+            return False
+        best[:] = found
+        return True
 
     def near(self, summary: Summary, tiles: Ints, best: Floats) -> tuple[Ints, Floats]:
         """Series of tiles that a summary does not rule out, by their bounds, and these."""
@@ -258,13 +277,14 @@ class _Search:
         )
         return bounds, least
 
-    def keogh_bounds(self, n_threads: int | None) -> Floats:
-        """Squared bounds of every series."""
+    def keogh_bounds(self, n_threads: int | None, every: int = 1) -> Floats:
+        """Squared bounds of every series; else of SAMPLED_TOGETHER of ``every`` times as many, infinite for the others."""
         series = self.collection.series
-        bounds = np.empty(len(series), series.values.dtype)
+        bounds = np.full(len(series), np.inf, series.values.dtype)
+        n_together = BOUNDS_A_JOB if every == 1 else SAMPLED_TOGETHER
 
         def work(first: int) -> None:
-            last = min(len(series), first + BOUNDS_A_JOB)
+            last = min(len(series), first + n_together)
             _bounds.keogh_bounds(
                 series.values,
                 series.starts,
@@ -279,7 +299,7 @@ class _Search:
                 bounds,
             )
 
-        share_out(work, range(0, len(series), BOUNDS_A_JOB), n_threads)
+        share_out(work, range(0, len(series), every * n_together), n_threads)
         return bounds
 
 

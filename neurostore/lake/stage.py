@@ -141,11 +141,11 @@ def discard(lake_path: object, staged: Iterable[Staged]) -> None:
     storage.delete([storage.join(root, f.table, f.file.path) for s in staged for f in s.files])
 
 
-def write_file(root: str, name: str, subject: str | None, rows: pa.Table) -> StagedFile:
-    """Write one data file of a table; rows hold every key, the partition's too."""
+def write_file(root: str, name: str, subject: str | None, rows: pa.Table, *, is_small: bool = False) -> StagedFile:
+    """Write one data file of a table; rows hold every key, the partition's too. is_small : see `parquet_options`."""
     body = rows.drop_columns(["subject"]) if subject is not None else rows
     path = delta.new_path(body.schema, subject)
-    options = arrow_columns.parquet_options(body.schema)
+    options = arrow_columns.parquet_options(body.schema, is_small=is_small)
     digest = storage.write_parquet(storage.join(root, name, path), body, **options)
     file = delta.DataFile(path, subject, rows.num_rows, digest.size, int(time.time() * 1000), digest)
     return StagedFile(name, file, _stats(body), rows.schema)

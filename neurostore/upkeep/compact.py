@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from neurostore import schema, storage
 from neurostore.errors import ConflictError, DamagedLakeError
+from neurostore.lake import columns as arrow_columns
 from neurostore.lake import commit, delta, heartbeat, keep, writing
 from neurostore.lake.marker import check_marker
 from neurostore.lake.version import Version
@@ -42,7 +43,9 @@ class _Rewrite:
     n_rows_dropped: int
 
 
-def compact(lake_path: object, *, target_bytes: int = TARGET_BYTES, safe_age_s: float = SAFE_AGE_S) -> Compaction:
+def compact(
+    lake_path: object, *, target_bytes: int = TARGET_BYTES, safe_age_s: float = SAFE_AGE_S, smaller: bool = False
+) -> Compaction:
     """Merge small files, drop rows that no trial names, sweep what a crash left; readers see one new version.
 
     Safe beside ingests and readers: what is dead is settled under the lake's lock, the rewriting happens outside it.
@@ -52,6 +55,7 @@ def compact(lake_path: object, *, target_bytes: int = TARGET_BYTES, safe_age_s: 
     ----------
     target_bytes : size up to which files of a subject are merged.
     safe_age_s : files in no log that are younger than this, or than the oldest running ingest, are kept.
+    smaller : write coordinates a third smaller, files that need nothing else too. Not every reader can read them.
 
     Raises
     ------
@@ -75,8 +79,9 @@ def compact(lake_path: object, *, target_bytes: int = TARGET_BYTES, safe_age_s: 
             for name in names:
                 is_dirty = sum(f.n_rows for f in files[name]) != named.get(name, 0)
                 ids = pa.array(live[_belongs_to(name)], pa.string())
-                for group in _groups(root, name, files[name], ids if is_dirty else None, target_bytes):
-                    rewrites.append(_rewrite(root, name, group, ids))
+                large = {f.path for f in files[name] if smaller and _is_large(root, name, f)}
+                for group in _groups(root, name, files[name], ids if is_dirty else None, target_bytes, large):
+                    rewrites.append(_rewrite(root, name, group, ids, smaller))
             version = _commit(root, lake, rewrites)
         except BaseException:
             _discard_unnamed(root, rewrites)
@@ -101,31 +106,46 @@ def _named_rows(root: str, lake: Version) -> dict[str, int]:
     return {**lake.named_rows, **keep.named_rows(rows)}
 
 
-def _groups(
-    root: str, name: str, files: Sequence[delta.DataFile], live: pa.Array | None, target_bytes: int
-) -> Iterator[list[delta.DataFile]]:
-    """Files to rewrite together: small ones of a subject up to the target, and any that hold dead rows.
+def _is_large(root: str, name: str, file: delta.DataFile) -> bool:
+    """Whether a file has coordinates that `compact --smaller` would write smaller."""
+    with storage.open_parquet(storage.join(root, name, file.path)) as opened:
+        split = arrow_columns.parquet_options(opened.schema_arrow, is_small=True)["use_byte_stream_split"]
+        metadata = opened.metadata
+        groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
+        columns = [group.column(i) for group in groups for i in range(group.num_columns)]
+    return any(c.path_in_schema in split and "BYTE_STREAM_SPLIT" not in c.encodings for c in columns)
 
-    live : the ingest_ids that are, or None where every row is live.
+
+def _groups(
+    root: str,
+    name: str,
+    files: Sequence[delta.DataFile],
+    live: pa.Array | None,
+    target_bytes: int,
+    large: Collection[str] = (),
+) -> Iterator[list[delta.DataFile]]:
+    """Files to rewrite together: small ones of a subject up to the target, and any that hold dead rows or are large.
+
+    live : the ingest_ids that are, or None where every row is live. large : paths of files to be written smaller.
     """
     by_subject: dict[str | None, list[delta.DataFile]] = {}
     for file in files:
         by_subject.setdefault(file.subject, []).append(file)
     for held in by_subject.values():
-        dead = {f.path for f in held if live is not None and _has_dead(root, name, f, live)}
-        chosen = [f for f in held if f.path in dead or (f.size < target_bytes // 2 and f.n_rows < TARGET_ROWS // 2)]
+        due = {f.path for f in held if f.path in large or (live is not None and _has_dead(root, name, f, live))}
+        chosen = [f for f in held if f.path in due or (f.size < target_bytes // 2 and f.n_rows < TARGET_ROWS // 2)]
         group: list[delta.DataFile] = []
         for file in sorted(chosen, key=lambda f: (f.modified_ms, f.path)):
             n_bytes, n_rows = sum(f.size for f in group), sum(f.n_rows for f in group)
             if group and (n_bytes + file.size > target_bytes or n_rows + file.n_rows > TARGET_ROWS):
-                yield from _worth(group, dead)
+                yield from _worth(group, due)
                 group = []
             group.append(file)
-        yield from _worth(group, dead)
+        yield from _worth(group, due)
 
 
-def _worth(group: list[delta.DataFile], dead: set[str]) -> Iterator[list[delta.DataFile]]:
-    if len(group) > 1 or any(f.path in dead for f in group):
+def _worth(group: list[delta.DataFile], due: set[str]) -> Iterator[list[delta.DataFile]]:
+    if len(group) > 1 or any(f.path in due for f in group):
         yield group
 
 
@@ -146,7 +166,7 @@ def _read(root: str, name: str, file: delta.DataFile, columns: list[str] | None 
         raise DamagedLakeError(f"{path}: cannot be read ({error})") from error
 
 
-def _rewrite(root: str, name: str, group: list[delta.DataFile], live: pa.Array) -> _Rewrite:
+def _rewrite(root: str, name: str, group: list[delta.DataFile], live: pa.Array, is_small: bool) -> _Rewrite:
     import pyarrow.compute as pc
 
     parts = []
@@ -164,7 +184,7 @@ def _rewrite(root: str, name: str, group: list[delta.DataFile], live: pa.Array) 
             rows = rows.append_column("subject", pa.repeat(pa.scalar(subject), rows.num_rows))
         elif schema.table(name).derived:
             rows = rows.sort_by([("subject", "ascending"), ("session", "ascending")])
-        new.append(commit.write_file(root, name, subject, rows))
+        new.append(commit.write_file(root, name, subject, rows, is_small=is_small))
     return _Rewrite(name, group, new, sum(f.n_rows for f in group) - kept)
 
 

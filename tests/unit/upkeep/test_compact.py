@@ -51,6 +51,23 @@ def test_compaction_keeps_the_rows_and_drops_the_dead(tmp_path):
     assert history.history(compacted)["operation"][0] == "compact"
 
 
+def test_coordinates_become_smaller_once_and_stay_the_same(tmp_path):
+    smooth = RNG.normal(size=(4000, 3)).cumsum(axis=0).astype(np.float32)
+    lake = build_lake(tmp_path, [trial(s, "t", left_heel=smooth, poses={"Hips": smooth}) for s in ("S0", "S1")])
+    before = {t: rows_of(lake, t) for t in ("landmarks", "poses/cmu_31")}
+    sizes = {t: sum(f.size for f in lake.table_state(t).files) for t in before}
+    done = compact.compact(lake.path, smaller=True)
+    assert done.version == lake.version + 1
+    smaller = open_lake(lake.path)
+    for table, rows in before.items():
+        assert rows_of(smaller, table).equals(rows)
+        assert sum(f.size for f in smaller.table_state(table).files) < 0.9 * sizes[table]
+    total = smaller.sql("SELECT sum(left_heel.x) FROM landmarks").item()
+    assert total == pytest.approx(2 * smooth[:, 0].sum(dtype=float), rel=1e-9)
+    assert compact.compact(lake.path, smaller=True).version == smaller.version  # nothing left to do
+    assert compact.compact(lake.path).version == smaller.version
+
+
 def test_files_that_are_large_enough_are_left_alone(tmp_path):
     lake = build_lake(tmp_path, [walk("S0", f"t{i}", 4000) for i in range(4)], one_by_one=True)
     size = lake.table_state("landmarks").files[0].size
