@@ -6,11 +6,12 @@ import logging
 import threading
 
 from neurostore.errors import LakeError
+from neurostore.lake.results import are_kept
 from neurostore.lake.version import open as open_lake
 from neurostore.upkeep.refresh import refresh
 
 QUIET_S = 30.0  # a reviewer at work is not slowed down
-_log = logging.getLogger("neurostore.window")
+_log = logging.getLogger("neurostore.results")
 
 
 class Renewal:
@@ -54,6 +55,8 @@ class Renewal:
     def _renew(self) -> None:
         with self._at_work:
             try:
+                if not are_kept(self._path):
+                    return
                 results = open_lake(self._path).results()
                 if results.is_usable and results.stale:
                     refresh(self._path, n_workers=1)

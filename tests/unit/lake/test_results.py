@@ -5,14 +5,10 @@ from __future__ import annotations
 import logging
 import threading
 
-import numpy as np
-import polars as pl
 import pytest
 
 from neurostore import reviews
 from neurostore.api import open as open_lake
-from neurostore.distances.choice import Choice
-from neurostore.distances.representations import read_items
 from neurostore.errors import UsageError
 from neurostore.lake import delta, results
 from neurostore.lake.commit import commit, renew_trials, stage
@@ -214,52 +210,6 @@ def test_results_of_other_definitions_do_not_count(lake, monkeypatch):
     same(lake)
     refresh(lake)
     assert open_lake(lake).results().stale == {}
-
-
-class Holed:
-    """A lake whose stored curves of every second cycle lack a point, as at a frame whose neighbour lacks the angle."""
-
-    def __init__(self, lake):
-        self.lake = lake
-
-    def reads_results(self):
-        return self.lake.reads_results()
-
-    def sql(self, query, params=None):
-        rows = self.lake.sql(query, params)
-        if "FROM cycle_curves" not in query:
-            return rows
-        angle = next(c for c in rows.columns if c.endswith("_deg") and rows[c].null_count() == 0)
-        is_there = (pl.col("cycle") % 2 == 0) | (pl.col("percent") != 100)
-        rows = rows.with_columns(pl.when(is_there).then(angle).alias(angle))
-        return rows.sample(fraction=1.0, shuffle=True, seed=1)
-
-
-@pytest.mark.parametrize("lake_of", [lambda lake: lake, Holed])
-def test_cycles_to_compare_are_read_from_stored_curves(made, lake_of):
-    choice = Choice(unit="cycle")
-    read, expected = (read_items(lake, choice) for lake in (lake_of(open_lake(made[0])), without_results(made[0])))
-    assert sum(len(side.items) for side in expected.values()) > 10
-    for side, items in expected.items():
-        assert [i.label for i in read[side].items] == [i.label for i in items.items]
-        assert read[side].channels == items.channels
-        for one, other in zip(read[side].items, items.items, strict=True):
-            np.testing.assert_allclose(one.values, other.values, atol=1e-4)  # float32 of degrees
-
-
-def test_only_cycles_known_in_part_are_read_from_frames(made):
-    asked = []
-
-    class Listening(Holed):
-        def sql(self, query, params=None):
-            asked.append("FROM joint_angles WHERE person" in query)
-            return self.lake.sql(query, params) if self.is_whole else super().sql(query, params)
-
-    for is_whole in (True, False):
-        lake = Listening(open_lake(made[0]))
-        lake.is_whole = is_whole
-        read_items(lake, Choice(unit="cycle"))
-        assert any(asked) is not is_whole
 
 
 def test_the_window_renews_what_was_decided_on(lake, monkeypatch):
