@@ -25,8 +25,6 @@ def main() -> int:
             done = torture(command, Path(folder), asked.points)
         seconds = time.monotonic() - began
         print(f"{command}: {done.n_points} points, {len(done.wrong)} wrong, {seconds:.0f} s", flush=True)
-        for sentence in done.wrong:
-            print("  ", sentence, flush=True)
         n_wrong += len(done.wrong)
         n_points += done.n_points
     print(f"all: {n_points} points, {n_wrong} wrong", flush=True)

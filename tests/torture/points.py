@@ -151,8 +151,15 @@ def torture(command: str, folder: Path, points: list[int] | None = None) -> Outc
     for point in points or range(1, n + 1):
         here = folder / f"at_{point}"
         shutil.copytree(start, here)
-        found = _case(command, here / lake.name, point, states, undisturbed)
-        wrong += [f"{command} at point {point} of {n}: {w}" for w in found]
+        found = [
+            f"{command} at point {point} of {n}: {w}"
+            for w in _case(command, here / lake.name, point, states, undisturbed)
+        ]
+        for sentence in found:
+            print("  ", sentence, flush=True)
+        if point % 20 == 0:
+            print(f"   {command}: point {point} of {n}", flush=True)
+        wrong += found
         shutil.rmtree(here)
     return Outcome(command, n, wrong)
 
