@@ -165,7 +165,9 @@ stated AS (
                 THEN _vertex_s(before_s, after_s, lift_before_m_s2 - lift_m_s2, lift_after_m_s2 - lift_m_s2)
             ELSE 0
         END AS lift_s,
-        heel_speed_m_s - greatest(least(0.5 * walking_m_s, 0.75), 0.1) AS heel_over,
+        heel_speed_m_s - greatest(
+            CASE WHEN has_heel THEN least(0.4 * walking_m_s, 0.6) ELSE least(0.5 * walking_m_s, 0.75) END, 0.1
+        ) AS heel_over,
         toe_speed_m_s - greatest(0.66 * walking_m_s, 0.1) AS toe_over
     FROM speeds
 )

@@ -185,7 +185,8 @@ def vertical(m: Motion, side: str) -> list[tuple[str, float, float]]:
 
 def speed(m: Motion, side: str) -> list[tuple[str, float]]:
     foot, t = m.feet[side], m.time
-    heel = foot.heel_speed - np.maximum(np.minimum(0.5 * m.walking, 0.75), 0.1)
+    share, most = (0.4, 0.6) if foot.has_heel else (0.5, 0.75)
+    heel = foot.heel_speed - np.maximum(np.minimum(share * m.walking, most), 0.1)
     toe = np.maximum(0.66 * m.walking, 0.1) - foot.toe_speed
     found = []
     for event, over in (("foot_strike", heel), ("foot_off", toe)):
