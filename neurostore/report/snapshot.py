@@ -46,6 +46,10 @@ class Snapshot:
                 self._connection.execute(f"DROP VIEW {quoted}")
                 self._connection.execute(f"ALTER TABLE _kept RENAME TO {quoted}")
 
+    def reads_results(self) -> bool:
+        """Whether every view that a lake keeps is read from stored results."""
+        return self._lake is not None
+
     def sql(self, query: str, params: Sequence[Any] | Mapping[str, Any] | None = None) -> pl.DataFrame:
         """Run SQL. Raises UsageError for wrong SQL, LakeError for anything else."""
         if self._lake is not None:

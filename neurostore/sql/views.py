@@ -156,7 +156,7 @@ def ordered(texts: dict[str, str]) -> list[str]:
 
 def uses(texts: dict[str, str]) -> dict[str, set[str]]:
     """Of each view, the others that its SQL names."""
-    return {name: (words_of(text) & texts.keys()) - {name} for name, text in texts.items()}
+    return {name: set(words_of(text) & texts.keys()) - {name} for name, text in texts.items()}
 
 
 @cache

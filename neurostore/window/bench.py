@@ -65,6 +65,10 @@ class Bench:
         views.register(self._connection)
         self._keep_steps()
 
+    def reads_results(self) -> bool:
+        """No: what a draft changes is computed."""
+        return False
+
     def _keep_steps(self) -> None:
         run = self._connection.execute
         texts = views.sources()
