@@ -23,7 +23,7 @@ _LEAST_WAY_MM = 20.0  # of a line: what is shorter is standing
 _MOST_SHARE = 0.5  # of a trial: a marker that is always on a line is made up, and no gap was filled
 
 
-def repeated(values: Floats, rate_hz: float, is_foot: Bools) -> Floats:
+def repeated(values: Floats, rate_hz: float, is_foot: Bools) -> Bools:
     """(n, J) samples that repeat the one before in runs of at least 0.1 s while most other markers move.
 
     values : (n, J, 3) mm, y up, NaN = missing. is_foot : (J,) markers of feet, which may stand still on the floor: a run

@@ -58,15 +58,15 @@ def of_this_person(known: Iterable[Calibration], marks: Marks, notes: list[str])
     """
     known = list(known)
     static = {(c.parameter, c.side): c.value for c in known if c.source == "static" and c.value > 0}
-    here = {("inter_asis", None): _length(marks, "left_asis", "right_asis")}
+    here: dict[tuple[str, str | None], float] = {("inter_asis", None): _length(marks, "left_asis", "right_asis")}
     for side in SIDES:
         chain = [f"{side}_{part}" for part in ("asis", "knee_lateral", "ankle_lateral")]
         here["leg_length", side] = _length(marks, *chain[:2]) + _length(marks, *chain[1:])
     differ = []
-    for (name, side), length in here.items():
-        there = static.get((name, side))
+    for (name, of_side), length in here.items():
+        there = static.get((name, of_side))
         if there is not None and abs(length / there - 1) > _OTHER_PERSON:
-            what = "distance of the ASIS" if name == "inter_asis" else f"{side} leg"
+            what = "distance of the ASIS" if name == "inter_asis" else f"{of_side} leg"
             differ.append(f"{what} {length:.0f} mm here, {there:.0f} mm there")
     if not differ:
         return known
@@ -100,12 +100,9 @@ def _right(marks: Marks) -> Floats | None:
 def _are_crossed(marks: Marks, right: Floats) -> bool:
     """Whether the knees or ankles of the right leg lie left of the left ones in most frames."""
     for joint in ("knee", "ankle"):
-        pair = [marks.get(f"{side}_{joint}_lateral") for side in SIDES]
-        if pair[0] is not None and pair[1] is not None:
-            middle = [
-                (pair[k] + marks[f"{side}_{joint}_medial"]) / 2 if f"{side}_{joint}_medial" in marks else pair[k]
-                for k, side in enumerate(SIDES)
-            ]
+        lateral = [f"{side}_{joint}_lateral" for side in SIDES]
+        if set(lateral) <= set(marks):
+            middle = [(marks[name] + marks.get(name.replace("lateral", "medial"), marks[name])) / 2 for name in lateral]
             apart = ((middle[1] - middle[0]) * right).sum(-1)
             if _share(apart < 0, apart) > 0.5:
                 return True
