@@ -118,7 +118,7 @@ def _angles(lake: Queryable, choice: Choice, trials: pl.DataFrame, spans: pl.Dat
     arrays = [x.astype(choice.sample_dtype) for _, x in read]
     index = {c: k for k, c in enumerate(both)}
     chosen = []
-    n_whole = np.sum([np.isfinite(x).all(axis=0) for x in arrays], axis=0, dtype=int, initial=0)
+    n_whole = sum((np.isfinite(x).all(axis=0) for x in arrays), start=np.zeros(len(both), int))
     for first, second in zip(plain, relative, strict=True):
         is_second = second in index and n_whole[index[second]] > n_whole[index[first]]
         chosen.append(second if is_second else first)
