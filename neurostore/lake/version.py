@@ -181,7 +181,7 @@ class Version(StoredVersion):
         """What the kept views read of each session: see :func:`neurostore.sql.kept.inputs`."""
         from neurostore.sql import kept
 
-        with self.connect("SELECT 1 FROM trials, subjects, reviews") as connection:
+        with self.naming_vanished(), self.connect("SELECT 1 FROM trials, subjects, reviews") as connection:
             return kept.inputs(connection)
 
     def results(self) -> Results:
