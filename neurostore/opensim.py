@@ -65,9 +65,9 @@ def coordinates(model: str) -> list[tuple[str, str, int]]:
     """(coordinate, column of joint_angles, sign) of a model's coordinates that we have, in OpenSim's order."""
     chosen = MODELS[model]
     names = [*chosen.pelvis, *(f"{name}_{side}" for side in "rl" for name in chosen.of_side)]
-    found = []
+    listed = []
     for name in names:
         column, sign = column_of(name, chosen.knee_sign)
         assert column is not None
-        found.append((name, column, sign))
-    return found
+        listed.append((name, column, sign))
+    return listed

@@ -35,8 +35,8 @@ def distribution() -> str | None:
         project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
         if project["scripts"]["neurostore"] == _COMMAND:
             return str(project["name"])
-    found = installed()
-    return found.metadata["Name"] if found is not None else None
+    package = installed()
+    return package.metadata["Name"] if package is not None else None
 
 
 def how_to_install(extra: str) -> str:

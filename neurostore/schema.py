@@ -105,12 +105,12 @@ def arrow_type(name: str) -> Any:
 def tables() -> dict[str, Table]:
     """Every declared table by name; ``poses`` holds only the columns all ``poses/<skeleton>`` tables share."""
     folder = resources.files("neurostore.schemas") / "tables"
-    found = {}
+    declared = {}
     for file in sorted(folder.iterdir(), key=lambda f: f.name):
         if file.name.endswith(".toml"):
             table = _table(tomllib.loads(file.read_text(encoding="utf-8")))
-            found[table.name] = table
-    return found
+            declared[table.name] = table
+    return declared
 
 
 def _table(declared: dict[str, Any]) -> Table:
@@ -286,8 +286,8 @@ def _checked(values: Any, column: Column) -> tuple[Any, list[str]]:
     if column.values:
         strange = set(pc.unique(values).to_pylist()) - {None, *column.values}
         if strange:
-            found = ", ".join(sorted(map(repr, strange)))
-            wrong.append(f"found {found}; allowed are {', '.join(column.values)}")
+            names = ", ".join(sorted(map(repr, strange)))
+            wrong.append(f"found {names}; allowed are {', '.join(column.values)}")
     return values, wrong
 
 

@@ -159,12 +159,12 @@ def adhoc(name: str, source_names: Sequence[str], bones: Sequence[tuple[int, int
 @cache
 def _declared() -> dict[str, Skeleton]:
     folder = resources.files("neurostore.schemas") / "skeletons"
-    found = {}
+    skeletons = {}
     for file in sorted(folder.iterdir(), key=lambda f: f.name):
         if file.name.endswith(".toml"):
             skeleton = _from_table(tomllib.loads(file.read_text(encoding="utf-8")), file.name)
-            found[skeleton.name] = skeleton
-    return found
+            skeletons[skeleton.name] = skeleton
+    return skeletons
 
 
 def _from_table(table: dict[str, Any], where: str) -> Skeleton:

@@ -205,11 +205,11 @@ def baseline(
     from neurostore.statistics.table1 import table1
 
     cells = table1(lake, parameters, "group", side=side).cells
-    found = cells.select("parameter", pl.col("level").alias("group"), "n", pl.col("mean").alias("found"))
+    measured = cells.select("parameter", pl.col("level").alias("group"), "n", pl.col("mean").alias("found"))
     rows = true.filter((pl.col("session") == "pre") & _is_side(side))
     means = rows.group_by("group").agg(pl.col(parameters).mean())
     long = means.unpivot(index="group", variable_name="parameter", value_name="true")
-    return found.join(long, on=["parameter", "group"], maintain_order="left")
+    return measured.join(long, on=["parameter", "group"], maintain_order="left")
 
 
 def changes(lake: Any, true: pl.DataFrame, side: str) -> pl.DataFrame:
@@ -225,8 +225,8 @@ def changes(lake: Any, true: pl.DataFrame, side: str) -> pl.DataFrame:
     own = true.filter((pl.col("group") == "stroke") & _is_side(side))
     means = {s: own.filter(pl.col("session") == s).select(pl.col(CHANGES).mean()).row(0) for s in SESSIONS}
     by_parameter = {p: post - pre for p, pre, post in zip(CHANGES, *(means[s] for s in SESSIONS), strict=True)}
-    found = rows.select("parameter", "contrast", pl.col("n_a").alias("n"), pl.col("difference").alias("found"))
-    return found.with_columns(true=pl.col("parameter").replace_strict(by_parameter, return_dtype=pl.Float64))
+    differences = rows.select("parameter", "contrast", pl.col("n_a").alias("n"), pl.col("difference").alias("found"))
+    return differences.with_columns(true=pl.col("parameter").replace_strict(by_parameter, return_dtype=pl.Float64))
 
 
 def _is_side(side: str | None) -> pl.Expr:

@@ -18,7 +18,7 @@ _OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud
 
 def printable(text: str) -> str:
     r"""The text with every control character of a terminal written out: ESC as ``\x1b``."""
-    return _OBEYED.sub(lambda found: ascii(found[0])[1:-1], text)
+    return _OBEYED.sub(lambda match: ascii(match[0])[1:-1], text)
 
 
 def and_more(items: Sequence[str], n_shown: int = MOST, what: str = "") -> list[str]:

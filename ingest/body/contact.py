@@ -50,12 +50,12 @@ def stances(place: Floats, rate_hz: float) -> list[tuple[int, int]]:
     speed = np.linalg.norm(np.gradient(place, axis=0), axis=1) * rate_hz
     slow = np.concatenate([[False], speed < SLOW_M_S, [False]])
     edges = np.flatnonzero(np.diff(slow.astype(int)))
-    found = []
+    spans = []
     for a, b in edges.reshape(-1, 2):
         if b - a < LEAST_S * rate_hz:
             continue
         middle = place[a + (b - a) // 4 : b - (b - a) // 4].mean(axis=0)
         near = np.flatnonzero(np.linalg.norm(place[a:b] - middle, axis=1) < SPREAD_M)
         if len(near) and near[-1] + 1 - near[0] >= LEAST_S * rate_hz and len(near) == near[-1] + 1 - near[0]:
-            found.append((int(a + near[0]), int(a + near[-1] + 1)))
-    return found
+            spans.append((int(a + near[0]), int(a + near[-1] + 1)))
+    return spans

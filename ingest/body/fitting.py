@@ -118,8 +118,8 @@ def fit_body(
     model = with_document(model, factors, knees, mass_kg)
     targets = _targets(landmarks, rows, points, turns, weights or {})
     nearest = np.clip(np.searchsorted(some, np.arange(len(rows))), 0, len(some) - 1)
-    found = fit(model, targets, start=start[nearest], tolerance=SETTLED)
-    values, is_known = found.filled, np.isfinite(found.values)
+    fitted = fit(model, targets, start=start[nearest], tolerance=SETTLED)
+    values, is_known = fitted.filled, np.isfinite(fitted.values)
     smooth_hz = settings.smooth_hz
     if smooth_hz is None and is_filtered:
         smooth_hz = SMOOTH_HZ if _misses(points, len(rows)) else 0.0
@@ -128,7 +128,7 @@ def fit_body(
         values, n_stances = _smoothed(model, prepare(model, targets), values, rate_hz, smooth_hz)
         is_known = _bridged(is_known, round(BRIDGED_S * rate_hz))
         smoothing = {"smooth_hz": smooth_hz or "cross-validated", "stances_held": n_stances}
-    result = _result(model, landmarks, rows, points, found, values, is_known)
+    result = _result(model, landmarks, rows, points, fitted, values, is_known)
     result.calibrations = [_as_calibration(name, value) for name, value in measured.items()]
     result.steps = [
         Step("body_scale", VERSION, {"model": NAME, "lengths": "static" if lengths else "movement", "sides_apart": settings.sides_apart}),
@@ -185,26 +185,26 @@ def _as_calibration(name: str, value_mm: float) -> Calibration:
 def _points(landmarks: Landmarks, rows: Ints) -> dict[str, Floats]:
     """Landmarks (T, 3) in metres that the model has and that are seen at all."""
     known = {m.name for m in person().markers}
-    found = {}
+    points = {}
     for name, values in landmarks.points.items():
         taken = np.asarray(values, dtype=float)[rows] / 1000
         if name in known and np.isfinite(taken).all(axis=1).any():
-            found[name] = taken
-    return found
+            points[name] = taken
+    return points
 
 
 def _turns(landmarks: Landmarks, rows: Ints) -> dict[str, tuple[Floats, float]]:
     """Segment -> rotation matrices (T, 3, 3) and their weight; a pelvis of two hips alone is held upright."""
-    found = {}
+    turns = {}
     for name, q in landmarks.segments.items():
         segment = name.removesuffix("_line").removesuffix("_neutral")
-        if segment not in SEGMENTS or (segment in found and name.endswith("_line")):
+        if segment not in SEGMENTS or (segment in turns and name.endswith("_line")):
             continue
         weight = LINE_TURN if name.endswith("_line") else KNOWN_TURN
         if name == "pelvis_line":  # upright by definition: its tilt is not known
             weight = UPRIGHT
-        found[segment] = (to_matrix(np.asarray(q, dtype=float)[rows]), weight)
-    return found
+        turns[segment] = (to_matrix(np.asarray(q, dtype=float)[rows]), weight)
+    return turns
 
 
 def _is_source(landmarks: Landmarks, segment: str) -> bool:
@@ -236,7 +236,7 @@ def _result(
     landmarks: Landmarks,
     rows: Ints,
     points: dict[str, Floats],
-    found: Fit,
+    fitted: Fit,
     values: Floats,
     is_known: Bools,
 ) -> BodyFit:

@@ -168,13 +168,13 @@ def _cubic(*parts: Floats) -> Function:
 
 
 def _numbers(element: Element, name: str) -> list[float]:
-    found = element.find(name)
-    if found is None or not (found.text or "").strip():
+    child = element.find(name)
+    if child is None or not (child.text or "").strip():
         raise ValueError(f"{element.tag} has no <{name}>")
     try:
-        values = [float(word) for word in (found.text or "").split()]
+        values = [float(word) for word in (child.text or "").split()]
     except ValueError:
-        raise ValueError(f"{element.tag}: <{name}> holds {(found.text or '').strip()!r}; expected numbers") from None
+        raise ValueError(f"{element.tag}: <{name}> holds {(child.text or '').strip()!r}; expected numbers") from None
     if not np.isfinite(values).all():
         raise ValueError(f"{element.tag}: <{name}> holds a value that is not finite")
     return values

@@ -207,9 +207,9 @@ def _escape(prepared: Prepared, result: list[Array]) -> None:
         for t in (int(t) for t in worst if mean[t] > SETTLED_M**2):
             guess = q[t].copy()
             guess[limbs] = prepared.held[t, limbs]
-            found = solve_from(prepared.of(slice(t, t + 1)), guess, 200)
-            if found[2][0] < 0.8 * cost[t]:
-                better = (t, found[0][0])
+            solved = solve_from(prepared.of(slice(t, t + 1)), guess, 200)
+            if solved[2][0] < 0.8 * cost[t]:
+                better = (t, solved[0][0])
                 break
         if better is None:
             return

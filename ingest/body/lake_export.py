@@ -41,12 +41,12 @@ def export_body(lake: Version, subject: str, trial: str, out: Path, session: str
     model = parse_model(trial_rows(lake, "body_models", row)["osim"][0].as_py(), f"body of {subject} {trial}")
     angles = trial_rows(lake, "body_angles", row)
     units = {c.name: "deg" if c.is_rotational else "m" for c in model.coordinates}
-    found = {n: angles[f"{n}_{u}"].to_numpy() for n, u in units.items() if f"{n}_{u}" in angles.column_names}
+    coordinates = {n: angles[f"{n}_{u}"].to_numpy() for n, u in units.items() if f"{n}_{u}" in angles.column_names}
     landmarks = landmarks_of(trial_rows(lake, "landmarks", row), json.loads(row["landmark_methods"] or "{}"))
     own = landmarks.person == 0
     known = {m.name for m in model.markers}
     points = {n: p[own] for n, p in landmarks.points.items() if n in known}
-    return _write(model, angles["time_s"].to_numpy(), found, points, row["rate_hz"], out, f"{subject}_{trial}")
+    return _write(model, angles["time_s"].to_numpy(), coordinates, points, row["rate_hz"], out, f"{subject}_{trial}")
 
 
 def write_id_setup(lake: Version, subject: str, trial: str, out: Path, session: str = "") -> Path:
@@ -93,24 +93,24 @@ def fit_model(
             f"{', '.join(m.name for m in model.markers) or 'none'}; the trial has {', '.join(points)}"
         )
     used = None if weights is None else {n: weights[n] for n in common}
-    found = fit(model, Targets({n: p / 1000 for n, p in common.items()}, used), time_s)
+    fitted = fit(model, Targets({n: p / 1000 for n, p in common.items()}, used), time_s)
     notes = []
     if 3 * len(common) < model.n_freedoms:
         notes.append(
             f"{len(common)} markers for {model.n_freedoms} degrees of freedom: those that they do not determine are left out"
         )
-    is_fitted = (found.steps > 0)[:, None]
-    weak = [n for n, lost in zip(found.names, (np.isnan(found.values) & is_fitted).any(axis=0), strict=True) if lost]
+    is_fitted = (fitted.steps > 0)[:, None]
+    weak = [n for n, lost in zip(fitted.names, (np.isnan(fitted.values) & is_fitted).any(axis=0), strict=True) if lost]
     if weak:
         notes.append(
             f"hardly determined by the markers (1 mm in them turns it by more than 3°, or nothing does): {', '.join(weak)}"
         )
     # a motion holds what the fit found, as that of OpenSim's tool does
-    values = np.where(is_fitted, found.filled, np.nan)
+    values = np.where(is_fitted, fitted.filled, np.nan)
     degrees = {
         c.name: values[:, i] * (np.degrees(1.0) if c.is_rotational else 1.0) for i, c in enumerate(model.coordinates)
     }
-    notes.append(f"residual {1000 * float((found.rms_m[found.steps > 0] ** 2).mean() ** 0.5):.1f} mm RMS")
+    notes.append(f"residual {1000 * float((fitted.rms_m[fitted.steps > 0] ** 2).mean() ** 0.5):.1f} mm RMS")
     return _write(model, time_s, degrees, common, row["rate_hz"], out, f"{subject}_{trial}"), notes
 
 

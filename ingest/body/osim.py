@@ -99,9 +99,9 @@ def _document(text: str, path: str) -> Element:
 def _with_markers(text: str, path: str, markers: str, markers_path: str) -> str:
     """The document with the markers of a marker set added; a marker of the same name is replaced."""
     root, extra = _document(text, path), _document(markers, markers_path)
-    found = extra.find("MarkerSet/objects")
+    others = extra.find("MarkerSet/objects")
     model = root.find("Model")
-    if found is None or model is None:
+    if others is None or model is None:
         raise InputError(markers_path, "holds no <MarkerSet> with <objects>")
     own = model.find("MarkerSet")
     if own is None:
@@ -109,11 +109,11 @@ def _with_markers(text: str, path: str, markers: str, markers_path: str) -> str:
     objects = own.find("objects")
     if objects is None:
         objects = ET.SubElement(own, "objects")
-    new = {marker.get("name") for marker in found}
+    new = {marker.get("name") for marker in others}
     for marker in list(objects):
         if marker.get("name") in new:
             objects.remove(marker)
-    objects.extend(found)
+    objects.extend(others)
     return ET.tostring(root, encoding="unicode")
 
 
@@ -165,21 +165,21 @@ class _Reader:
 
     def _masses(self) -> dict[str, float]:
         """Mass of each body, kg."""
-        found = {}
+        masses = {}
         for element in self.element.findall("BodySet/objects/Body"):
             name = element.get("name", "")
             try:
-                (found[name],) = numbers(element, "mass", 1, (0.0,))
+                (masses[name],) = numbers(element, "mass", 1, (0.0,))
             except ValueError as error:
                 self.problems.append(f"body {name}: {error}")
                 continue
-            if not 0 <= found[name] < np.inf:
-                self.problems.append(f"body {name}: its mass is {found[name]:g} kg; expected 0 or more")
-        return found
+            if not 0 <= masses[name] < np.inf:
+                self.problems.append(f"body {name}: its mass is {masses[name]:g} kg; expected 0 or more")
+        return masses
 
     def _joint_elements(self) -> list[Element]:
-        found = list(self.element.findall("JointSet/objects/*"))
-        return found + [e for e in self.element.findall("components/*") if e.tag.endswith("Joint")]
+        elements = list(self.element.findall("JointSet/objects/*"))
+        return elements + [e for e in self.element.findall("components/*") if e.tag.endswith("Joint")]
 
     def _joint(self, element: Element) -> tuple[Joint, list[Coordinate]] | None:
         name, kind = element.get("name", ""), element.tag
@@ -248,7 +248,7 @@ class _Reader:
             return None
 
     def _constraints(self, known: set[str]) -> list[Coupler]:
-        found = []
+        constraints = []
         for element in self.element.findall("ConstraintSet/objects/*"):
             name = element.get("name", "")
             if not _is_true(element, "isEnforced", True):
@@ -260,16 +260,16 @@ class _Reader:
                 )
                 continue
             try:
-                found.append(_coupler(element, known))
+                constraints.append(_coupler(element, known))
             except ValueError as error:
                 self.problems.append(f"constraint {name}: {error}")
-        dependents = [c.dependent for c in found]
+        dependents = [c.dependent for c in constraints]
         for name in sorted({d for d in dependents if dependents.count(d) > 1}):
             self.problems.append(f"coordinate {name} depends on more than one coupler")
-        return found
+        return constraints
 
     def _markers(self) -> list[Marker]:
-        found = []
+        markers = []
         for element in self.element.findall("MarkerSet/objects/Marker"):
             name = element.get("name", "")
             place = self.frames.resolve(text_of(element, "socket_parent_frame"), f"/markerset/{name}", f"marker {name}")
@@ -281,8 +281,8 @@ class _Reader:
                 self.problems.append(f"marker {name}: {error}")
                 continue
             body, frame = place
-            found.append(Marker(name, body, frame.rotation @ at + frame.origin, _is_true(element, "fixed")))
-        return found
+            markers.append(Marker(name, body, frame.rotation @ at + frame.origin, _is_true(element, "fixed")))
+        return markers
 
     def _tree(self, bodies: list[str], joints: list[Joint]) -> tuple[list[Joint], set[str]]:
         """Joints from the ground outwards, and those that are met at their child first."""

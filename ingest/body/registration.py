@@ -37,7 +37,7 @@ LENGTHS = {
 
 def measure_lengths(points: dict[str, Floats], lengths: dict[str, float], sides_apart: bool) -> dict[str, float]:
     """Lengths in mm: of each limb segment that is seen, of the hips' and shoulders' line, the trunk and the neck."""
-    found: dict[str, float] = {}
+    measured: dict[str, float] = {}
     for segment, (a, b) in LENGTHS.items():
         own = {}
         for side in SIDES:
@@ -48,15 +48,15 @@ def measure_lengths(points: dict[str, Floats], lengths: dict[str, float], sides_
                 own[side] = _distance(points[f"{side}_{a}"], points[f"{side}_{b}"])
         own = {side: v for side, v in own.items() if np.isfinite(v)}
         for side in own:
-            found[f"{side}_{segment}"] = own[side] if sides_apart else float(np.mean(list(own.values())))
-    found["hips"] = _distance(points["left_hip"], points["right_hip"])
+            measured[f"{side}_{segment}"] = own[side] if sides_apart else float(np.mean(list(own.values())))
+    measured["hips"] = _distance(points["left_hip"], points["right_hip"])
     if {"left_shoulder", "right_shoulder"} <= set(points):
-        found["shoulders"] = _distance(points["left_shoulder"], points["right_shoulder"])
+        measured["shoulders"] = _distance(points["left_shoulder"], points["right_shoulder"])
         middle = [(points[f"left_{n}"] + points[f"right_{n}"]) / 2 for n in ("hip", "shoulder")]
-        found["trunk"] = _distance(*middle)
+        measured["trunk"] = _distance(*middle)
     if {"neck", "head"} <= set(points):
-        found["head"] = _distance(points["neck"], points["head"])
-    return {n: v for n, v in found.items() if np.isfinite(v)}
+        measured["head"] = _distance(points["neck"], points["head"])
+    return {n: v for n, v in measured.items() if np.isfinite(v)}
 
 
 def _distance(a: Floats, b: Floats) -> float:
@@ -111,7 +111,7 @@ def knee_frames(turns: Mapping[str, Floats]) -> dict[str, Floats]:
 
     A hinge has none of its own; left out, they would be pushed into the hip and the ankle.
     """
-    found = {}
+    frames = {}
     for side in SIDES:
         if not {f"{side}_thigh", f"{side}_shank"} <= set(turns):
             continue
@@ -124,8 +124,8 @@ def knee_frames(turns: Mapping[str, Floats]) -> dict[str, Floats]:
         hinge = np.array([[c, s, zero], [-s, c, zero], [zero, zero, one]]).transpose(2, 0, 1)
         left = np.median(np.einsum("tji,tjk->tik", hinge, across), axis=0)
         u, _, v = np.linalg.svd(left)
-        found[f"knee_{side[0]}"] = (u @ np.diag([1.0, 1.0, np.linalg.det(u @ v)]) @ v).T
-    return found
+        frames[f"knee_{side[0]}"] = (u @ np.diag([1.0, 1.0, np.linalg.det(u @ v)]) @ v).T
+    return frames
 
 
 def register_points(model: Model, points: dict[str, Floats], turns: Mapping[str, Floats]) -> tuple[Model, Floats]:

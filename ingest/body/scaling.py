@@ -80,10 +80,10 @@ def scale_model(
         _scale_moves(joint, by_body.get(parents.get(joint.get("name", ""), ""), np.ones(3)))
     own = {m.name: m for m in model.markers}
     for marker in element.findall("MarkerSet/objects/Marker"):
-        found = own[marker.get("name", "")]
-        body = found.body
-        at = places.get(found.name)
-        location = np.asarray(at, dtype=float) if at is not None else found.location * by_body.get(body, np.ones(3))
+        place = own[marker.get("name", "")]
+        body = place.body
+        at = places.get(place.name)
+        location = np.asarray(at, dtype=float) if at is not None else place.location * by_body.get(body, np.ones(3))
         _set(marker, "socket_parent_frame", "/ground" if body == GROUND else f"/bodyset/{body}")
         _set(marker, "location", _words(location))
     text = ET.tostring(root, encoding="unicode", xml_declaration=False)
@@ -95,7 +95,7 @@ def checked_factors(model: Model, factors: Mapping[str, Floats | float]) -> dict
     strangers = sorted(set(factors) - set(model.bodies))
     if strangers:
         raise UsageError(f"{', '.join(strangers)}: no body of the model {model.name}")
-    found, problems = {}, []
+    checked, problems = {}, []
     for body, factor in factors.items():
         three = np.broadcast_to(np.asarray(factor, dtype=float), (3,))
         if not np.isfinite(three).all() or three.min() < LOWEST or three.max() > HIGHEST:
@@ -103,10 +103,10 @@ def checked_factors(model: Model, factors: Mapping[str, Floats | float]) -> dict
                 f"{body} would be scaled by {_words(three)}; the scale factors of a body are between {LOWEST:g} and {HIGHEST:g}: "
                 "check the units and which marker is which"
             )
-        found[body] = three
+        checked[body] = three
     if problems:
         raise InputError(f"scaling {model.name}", *problems)
-    return found
+    return checked
 
 
 def _scale_bodies(element: Element, factors: dict[str, Floats], mass_kg: float | None, before_kg: float) -> None:
@@ -165,10 +165,10 @@ def _multiply(element: Element, name: str, factor: Floats | None) -> None:
 
 
 def _set(element: Element, name: str, text: str) -> None:
-    found = element.find(name)
-    if found is None:
-        found = ET.SubElement(element, name)
-    found.text = text
+    child = element.find(name)
+    if child is None:
+        child = ET.SubElement(element, name)
+    child.text = text
 
 
 def _words(values: Floats) -> str:

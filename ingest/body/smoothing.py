@@ -128,25 +128,25 @@ def _block(prepared: Prepared, q: Floats, ratio: Floats) -> Floats:
     matrix, right = equations(prepared, q)
     diagonal = np.einsum("tuu->tu", matrix)
     typical = np.median(diagonal, axis=0)
-    told = np.flatnonzero(typical > 1e-9 * max(float(typical.max(initial=0.0)), 1e-300))
-    if not len(told):
+    informed = np.flatnonzero(typical > 1e-9 * max(float(typical.max(initial=0.0)), 1e-300))
+    if not len(informed):
         return q.copy()
-    matrix, right = matrix[:, told][:, :, told], right[:, told]
+    matrix, right = matrix[:, informed][:, :, informed], right[:, informed]
     # what a typical frame determines of each coordinate while the others are free to give way
     mean = matrix[np.linspace(0, t - 1, min(t, 100)).astype(int)].mean(axis=0)
-    marginal = 1 / np.diagonal(np.linalg.inv(mean + 1e-6 * np.diag(typical[told])))
-    penalty = marginal / (2 * np.sin(np.pi * ratio[told])) ** 4
-    u = len(told)
+    marginal = 1 / np.diagonal(np.linalg.inv(mean + 1e-6 * np.diag(typical[informed])))
+    penalty = marginal / (2 * np.sin(np.pi * ratio[informed])) ** 4
+    u = len(informed)
     # frame after frame, coordinate by coordinate: entries that meet are at most two frames apart
     banded = np.zeros((2 * u + 1, t * u))
     for k in range(u):
         for j in range(k + 1):
             banded[k - j, j::u] = matrix[:, k, j]
     second = _second_differences(t)
-    banded[0] += (second[0][:, None] * penalty + RIDGE * typical[told]).ravel()
+    banded[0] += (second[0][:, None] * penalty + RIDGE * typical[informed]).ravel()
     for lag in (1, 2):
         banded[lag * u] += (second[lag][:, None] * penalty).ravel()
-    wanted = q[:, free[told]]
+    wanted = q[:, free[informed]]
     change = np.zeros_like(wanted)
     change[1:-1] = wanted[:-2] - 2 * wanted[1:-1] + wanted[2:]
     rough = np.zeros_like(wanted)
@@ -155,7 +155,7 @@ def _block(prepared: Prepared, q: Floats, ratio: Floats) -> Floats:
     rough[2:] += change[1:-1]
     step = solveh_banded(banded, (right - penalty * rough).ravel(), lower=True, check_finite=False)
     out = q.copy()
-    out[:, free[told]] += step.reshape(t, u)
+    out[:, free[informed]] += step.reshape(t, u)
     return out
 
 

@@ -330,8 +330,8 @@ class _Builder:
             for v in meets[u]:
                 meets[v] |= {w for w in meets[u] if w < v}
         row_start, row = [0], []
-        for found in meets:
-            row += sorted(found)
+        for met in meets:
+            row += sorted(met)
             row_start.append(len(row))
         return row_start, row
 

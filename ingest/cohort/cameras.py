@@ -48,12 +48,12 @@ def filmed_trials(
     groups: dict[tuple[Parts, str], list[tuple[str, Parts]]] = defaultdict(list)
     idle = set()
     for parts in videos:
-        found = _opencap(parts) or _pose2sim(parts) or (parts[:-1], Path(parts[-1]).stem)
+        trial = _opencap(parts) or _pose2sim(parts) or (parts[:-1], Path(parts[-1]).stem)
         is_output = any(part.lower() in _OUTPUT for part in parts[:-1])
         if is_output and any(calibration.is_calibration(n) for place in names.values() for n in place):
             idle.add(parts)
         else:
-            groups[found[0], _kind(parts)].append((found[1], parts))
+            groups[trial[0], _kind(parts)].append((trial[1], parts))
     trials = []
     for (place, kind), members in groups.items():
         files = _calibration(folder, place, kind, members, names, config)
@@ -95,14 +95,14 @@ def _calibration(
         return [folder / str(path) for path in sorted(map(str, stated))]
     if kind == "opencap":
         top = folder.joinpath(*members[0][1][: [p.lower() for p in members[0][1]].index("videos") + 1])
-        found = [top / camera / calibration.calibration_opencap.FILE_NAME for camera in sorted({c for c, _ in members})]
-        return [path for path in found if path.name in names.get(path.parent, ())]
+        files = [top / camera / calibration.calibration_opencap.FILE_NAME for camera in sorted({c for c, _ in members})]
+        return [path for path in files if path.name in names.get(path.parent, ())]
     above = [folder.joinpath(*place[:n]) for n in range(len(place), -1, -1)]
-    found = calibration.near(above, names)
-    if not found or kind == "pose2sim":
-        return found
+    files = calibration.near(above, names)
+    if not files or kind == "pose2sim":
+        return files
     own = calibration.near(above[:1], names)
-    return own or (found if _all_named(found, [camera for camera, _ in members]) else [])
+    return own or (files if _all_named(files, [camera for camera, _ in members]) else [])
 
 
 def _all_named(files: list[Path], cameras: list[str]) -> bool:

@@ -34,7 +34,7 @@ _FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no"
 _FRAME_KEYS = ("person", "frame", "time_s")
 
 
-def read_metadata(cohort: Cohort, found: list[tuple[Path, tuple[str, ...]]]) -> Metadata:
+def read_metadata(cohort: Cohort, recordings: list[tuple[Path, tuple[str, ...]]]) -> Metadata:
     """Read the tables and give each trial its columns. found : (path, folders below the cohort) of each table.
 
     A table that cannot be read is refused by name; the trials go in without it. Later tables win where two say the
@@ -43,7 +43,7 @@ def read_metadata(cohort: Cohort, found: list[tuple[Path, tuple[str, ...]]]) -> 
     metadata = Metadata()
     order = ("participants", "sessions", "scans", "trials")
     for kind in order:
-        for path, folders in found:
+        for path, folders in recordings:
             if not path.stem.lower().endswith(kind):
                 continue
             try:
@@ -208,9 +208,9 @@ def _index_files(trials: list[TrialSource], cohort: Cohort) -> dict[str, list[Tr
         for path in trial.paths:
             index[cohort.relative(path)].append(trial)
             names[path.name].append(trial)
-    for name, found in names.items():
-        if len(found) == 1 and name not in index:
-            index[name] = found
+    for name, paths in names.items():
+        if len(paths) == 1 and name not in index:
+            index[name] = paths
     return index
 
 
@@ -290,11 +290,11 @@ def _give_options(trial: TrialSource, texts: dict[str, str | None]) -> None:
 def _give_exclusion(trial: TrialSource, texts: dict[str, str | None], where: str, cohort: Cohort) -> None:
     """A column exclude or ignore (true, 1, yes) with a column reason: the trial is left out as by a review."""
     lower = {c.lower(): text for c, text in texts.items()}
-    said = {name: text.lower() for name in ("exclude", "ignore") if (text := lower.get(name))}
-    for name, text in said.items():
+    words = {name: text.lower() for name in ("exclude", "ignore") if (text := lower.get(name))}
+    for name, text in words.items():
         if text not in _FLAGS:
             cohort.warnings.append(f"{where}: {name} is {text!r}; expected true or false; the trial is kept")
-    is_excluded = any(_FLAGS.get(text, False) for text in said.values())
+    is_excluded = any(_FLAGS.get(text, False) for text in words.values())
     trial.exclude = (lower.get("reason") or "no reason given") if is_excluded else None
     if is_excluded and not lower.get("reason"):
         cohort.warnings.append(f"{where}: excludes {key_text(trial.key)} without a reason; add a column reason")

@@ -97,8 +97,8 @@ def organise(pile: Path | str, cohort: Path | str, table: Path | str) -> Organis
 
 def _files_of(pile: Path, table: Path) -> list[Path]:
     """Every file of the pile but the table itself, and hidden ones."""
-    found = sorted(p for p in pile.rglob("*") if p.is_file() and not p.name.startswith("."))
-    return [p for p in found if not table.exists() or not p.samefile(table)]
+    files = sorted(p for p in pile.rglob("*") if p.is_file() and not p.name.startswith("."))
+    return [p for p in files if not table.exists() or not p.samefile(table)]
 
 
 def _rows(table: TsvTable, pile: Path, files: Sequence[Path], problems: list[str]) -> list[_Row]:
@@ -117,28 +117,28 @@ def _rows(table: TsvTable, pile: Path, files: Sequence[Path], problems: list[str
     for number, row in enumerate(table.rows, 2):
         cells = {key: (row.get(column) or "").strip() if column else "" for key, column in columns.items()}
         asked = cells["file"].replace("\\", "/").removeprefix("./")
-        found = _found(asked, index, number, problems)
-        place = _place(cells, found, number, problems)
-        if found and place:
+        matching = _found(asked, index, number, problems)
+        place = _place(cells, matching, number, problems)
+        if matching and place:
             further = {c: row.get(c) or "" for c in table.columns if c not in columns.values()}
-            rows.append(_Row(number, place, tuple(found), further))
+            rows.append(_Row(number, place, tuple(matching), further))
     return rows
 
 
 def _found(asked: str, index: dict[str, list[Path]], number: int, problems: list[str]) -> list[Path]:
     """The files that a cell names: one, or those of one trial where it names them without their ending."""
-    found = index.get(asked, [])
+    files = index.get(asked, [])
     if not asked:
         problems.append(f"row {number}: names no file")
-    elif not found:
+    elif not files:
         problems.append(f"row {number}: the pile has no {asked!r}; {near(asked, index)}")
-    elif len({(path.parent, stem_of(path)) for path in found}) > 1:
-        problems.append(f"row {number}: {asked!r} is in the pile {len(found)} times, as in {found[0]}; give its path")
+    elif len({(path.parent, stem_of(path)) for path in files}) > 1:
+        problems.append(f"row {number}: {asked!r} is in the pile {len(files)} times, as in {files[0]}; give its path")
         return []
-    elif len(found) > 1 and len([p for p in found if _is_capture(p)]) > 1:
-        problems.append(f"row {number}: {asked!r} can be {listed(p.name for p in found)}; give the ending")
+    elif len(files) > 1 and len([p for p in files if _is_capture(p)]) > 1:
+        problems.append(f"row {number}: {asked!r} can be {listed(p.name for p in files)}; give the ending")
         return []
-    return found
+    return files
 
 
 def _is_capture(path: Path) -> bool:
@@ -147,10 +147,10 @@ def _is_capture(path: Path) -> bool:
 
 
 def _place(
-    cells: dict[str, str], found: Sequence[Path], number: int, problems: list[str]
+    cells: dict[str, str], files: Sequence[Path], number: int, problems: list[str]
 ) -> tuple[str, str, str] | None:
     """Subject, session and trial of a row; None where one of them cannot be a key."""
-    trial = cells["trial"] or (key_from(stem_of(found[0])) if found else "")
+    trial = cells["trial"] or (key_from(stem_of(files[0])) if files else "")
     given = (("subject", cells["subject"]), ("session", cells["session"]), ("trial", trial))
     bad = [
         f"row {number}: {what} is {value!r}; expected letters, digits, _ and -, beginning with a letter or digit, at most 64"

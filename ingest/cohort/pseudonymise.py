@@ -131,15 +131,15 @@ def _learn(pile: Pile, coder: Coder) -> None:
 
 
 def _doubtful_columns(pile: Pile, coder: Coder, settled: set[str]) -> list[str]:
-    found: dict[str, str] = {}
+    doubtful: dict[str, str] = {}
     for relative, table in pile.tables.items():
         for column, why in doubts(table, coder, settled, pile.of_file).items():
-            found.setdefault(column, f"{relative.rpartition('/')[2]}, column {column} ({why})")
-    if not found:
+            doubtful.setdefault(column, f"{relative.rpartition('/')[2]}, column {column} ({why})")
+    if not doubtful:
         return []
     return [
         "free text may contain names: "
-        + "; ".join(found.values())
+        + "; ".join(doubtful.values())
         + "; use --allow COLUMN for columns without names, --drop COLUMN for the others"
     ]
 
@@ -214,9 +214,9 @@ def _left_over(pile: Pile, work: Path, coder: Coder, paths: dict[str, str]) -> l
         own = coder.dates.get(file.subject, set()) - coder.moved.get(file.subject, set())
         if file.kind == "kept" and not file.subject:
             own = all_moved
-        found = residue.search(work / paths[file.relative], coder.seen - coder.keep, own)
-        if found:
+        residues = residue.search(work / paths[file.relative], coder.seen - coder.keep, own)
+        if residues:
             problems.append(
-                f"{file.relative} would still hold {listed(map(repr, found))}; --keep-word for words that name nobody"
+                f"{file.relative} would still hold {listed(map(repr, residues))}; --keep-word for words that name nobody"
             )
     return problems

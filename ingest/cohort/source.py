@@ -68,9 +68,9 @@ class Metadata:
 
     def calibrations(self, subject: str, session: str) -> tuple[Calibration, ...]:
         """Body measures of a subject's session; those of the session come before those of the subject."""
-        found = {(c.parameter, c.side): c for c in self.measures.get((bare(subject), ""), ())}
-        found |= {(c.parameter, c.side): c for c in self.measures.get((bare(subject), bare(session)), ())}
-        return tuple(found.values())
+        calibrations = {(c.parameter, c.side): c for c in self.measures.get((bare(subject), ""), ())}
+        calibrations |= {(c.parameter, c.side): c for c in self.measures.get((bare(subject), bare(session)), ())}
+        return tuple(calibrations.values())
 
 
 @dataclass(slots=True)

@@ -28,10 +28,10 @@ TRIALS = ("subject", "session", "trial", "file", "condition", "exclude", "reason
 
 @dataclass(slots=True)
 class Template:
-    """What :func:`write_template` did. written : tables.  said : what was taken from where, and what was left, in words."""
+    """What :func:`write_template` did. written : tables.  messages : what was taken from where, and what was left, in words."""
 
     written: list[Path] = field(default_factory=list)
-    said: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
 
 
 def write_template(cohort: Path | str) -> Template:
@@ -41,32 +41,34 @@ def write_template(cohort: Path | str) -> Template:
     ------
     CohortError : the folder does not exist or has no trial.  UsageError : it cannot be written to.
     """
-    found = scan(cohort)
-    if not found.trials:
-        raise CohortError(f"{found.folder}: has no trial; expected <subject>/<trial>.<ext>")
+    scanned = scan(cohort)
+    if not scanned.trials:
+        raise CohortError(f"{scanned.folder}: has no trial; expected <subject>/<trial>.<ext>")
     done = Template()
-    sources = sorted(found.trials, key=lambda t: t.key)
+    sources = sorted(scanned.trials, key=lambda t: t.key)
     for name, columns, rows, origin in (
-        ("participants", PARTICIPANTS, _participants(sources), _subjects_from(found)),
+        ("participants", PARTICIPANTS, _participants(sources), _subjects_from(scanned)),
         ("sessions", SESSIONS, _sessions(sources), "from the names of folders"),
-        ("trials", TRIALS, _trials(sources, found), "from the names of files"),
+        ("trials", TRIALS, _trials(sources, scanned), "from the names of files"),
     ):
-        there = [found.folder / f"{name}{suffix}" for suffix in SUFFIXES]
+        there = [scanned.folder / f"{name}{suffix}" for suffix in SUFFIXES]
         kept = next((path for path in there if path.exists()), None)
         target = there[0]
         temporary.sweep(target)
         if kept is not None:
-            done.said.append(f"{kept.name}: is there already and was not changed{_lacking(kept, name, rows)}")
+            done.messages.append(f"{kept.name}: is there already and was not changed{_lacking(kept, name, rows)}")
         elif not rows:
-            done.said.append(f"{target.name}: not written, because no trial has a session (a folder in the subject's)")
+            done.messages.append(
+                f"{target.name}: not written, because no trial has a session (a folder in the subject's)"
+            )
         elif _write(target, columns, rows):
             done.written.append(target)
-            done.said.append(
+            done.messages.append(
                 f"{target.name}: {len(rows)} rows, {origin}; to fill in: {', '.join(_empty(columns, rows))}"
             )
         else:
-            done.said.append(f"{target.name}: another process has just written it")
-    done.said += [f"not in the tables, because it cannot be read: {problem}" for problem in found.refused]
+            done.messages.append(f"{target.name}: another process has just written it")
+    done.messages += [f"not in the tables, because it cannot be read: {problem}" for problem in scanned.refused]
     return done
 
 

@@ -69,16 +69,16 @@ def plate_frames(recording: Recording, cutoff_hz: float) -> dict[str, Any]:
     if len(time_s) < 2 or recording.rate_hz <= 0:
         return {}
     n = len(frame)
-    found = [at_frames(p, time_s, recording.rate_hz, cutoff_hz) for p in recording.plates]
-    peak = np.concatenate([f.peak for f in found]).astype(np.float32)
+    wrenches = [at_frames(p, time_s, recording.rate_hz, cutoff_hz) for p in recording.plates]
+    peak = np.concatenate([f.peak for f in wrenches]).astype(np.float32)
     return {
         "plate": np.repeat(np.array([p.plate for p in recording.plates], np.int32), n),
-        "frame": np.tile(frame.astype(np.int32), len(found)),
-        "time_s": np.tile(time_s, len(found)),
-        "force": point_array(np.concatenate([f.force for f in found])),
-        "moment": point_array(np.concatenate([f.moment for f in found])),
-        "filtered_force": point_array(np.concatenate([f.filtered_force for f in found])),
-        "filtered_moment": point_array(np.concatenate([f.filtered_moment for f in found])),
+        "frame": np.tile(frame.astype(np.int32), len(wrenches)),
+        "time_s": np.tile(time_s, len(wrenches)),
+        "force": point_array(np.concatenate([f.force for f in wrenches])),
+        "moment": point_array(np.concatenate([f.moment for f in wrenches])),
+        "filtered_force": point_array(np.concatenate([f.filtered_force for f in wrenches])),
+        "filtered_moment": point_array(np.concatenate([f.filtered_moment for f in wrenches])),
         "centre": point_array(np.repeat([p.centre for p in recording.plates], n, axis=0)),
         "peak_n": pa.array(peak, mask=np.isnan(peak)),
     }
@@ -105,17 +105,17 @@ def emg(recording: Recording) -> dict[str, Any]:
     channels = [c for c in recording.analog if c.kind == "emg"]
     if not channels:
         return {}
-    found = [envelope(c) for c in channels]
+    envelopes = [envelope(c) for c in channels]
     return {
         "channel_index": [c.index + 1 for c in channels],
         **{name: [getattr(c, name) for c in channels] for name in ("channel", "muscle", "side", "unit", "start_s")},
-        "rate_hz": [e.rate_hz for e in found],
-        "envelope": [e.values.astype(np.float32) for e in found],
-        "on_s": [e.on_s.astype(np.float32) for e in found],
-        "off_s": [e.off_s.astype(np.float32) for e in found],
-        "saturated_share": [e.saturated for e in found],
-        "hum_share": [e.hum for e in found],
-        "problem": [e.problem for e in found],
+        "rate_hz": [e.rate_hz for e in envelopes],
+        "envelope": [e.values.astype(np.float32) for e in envelopes],
+        "on_s": [e.on_s.astype(np.float32) for e in envelopes],
+        "off_s": [e.off_s.astype(np.float32) for e in envelopes],
+        "saturated_share": [e.saturated for e in envelopes],
+        "hum_share": [e.hum for e in envelopes],
+        "problem": [e.problem for e in envelopes],
     }
 
 

@@ -35,7 +35,7 @@ _LED = {
 
 def cluster_columns(columns: Sequence[str]) -> dict[str, list[int]]:
     """``left_thigh`` … to the indices of the columns whose names say that they belong to a cluster there; three at least."""
-    found: dict[str, list[int]] = {}
+    by_cluster: dict[str, list[int]] = {}
     for index, column in enumerate(columns):
         name = re.sub(r"[^A-Z0-9]", "", column.upper())
         for side, starts in (("left", ("LEFT", "L")), ("right", ("RIGHT", "R"))):
@@ -44,9 +44,9 @@ def cluster_columns(columns: Sequence[str]) -> dict[str, list[int]]:
                 continue
             for segment, pattern in _SEGMENTS.items():
                 if pattern.fullmatch(name.removeprefix(start)):
-                    found.setdefault(f"{side}_{segment}", []).append(index)
+                    by_cluster.setdefault(f"{side}_{segment}", []).append(index)
             break
-    return {segment: indices for segment, indices in found.items() if len(indices) >= _LEAST}
+    return {segment: indices for segment, indices in by_cluster.items() if len(indices) >= _LEAST}
 
 
 def static_positions(poses: Poses, rows: Ints, marks: Marks) -> list[Calibration]:
@@ -60,12 +60,12 @@ def static_positions(poses: Poses, rows: Ints, marks: Marks) -> list[Calibration
         for landmark in _LED[part]:
             if f"{side}_{landmark}" in marks:
                 places[f"landmark_{side}_{landmark}"] = marks[f"{side}_{landmark}"]
-    found = []
+    positions = []
     for name, values in places.items():
         seen = values[np.isfinite(values).all(axis=-1)]
         for axis, value in zip("xyz", np.median(seen, axis=0) if len(seen) else (), strict=False):
-            found.append(Calibration(f"static_{name}_{axis}", None, float(value), UNIT, "static"))
-    return found
+            positions.append(Calibration(f"static_{name}_{axis}", None, float(value), UNIT, "static"))
+    return positions
 
 
 def lead(
@@ -108,8 +108,8 @@ def lead(
             continue
         residuals[segment] = typical
         for name in wanted:
-            found = np.einsum("nij,j->ni", turns, places[f"landmark_{name}"]) + origins
-            marks[name] = found if name not in marks else np.where(np.isnan(marks[name]), found, marks[name])
+            place = np.einsum("nij,j->ni", turns, places[f"landmark_{name}"]) + origins
+            marks[name] = place if name not in marks else np.where(np.isnan(marks[name]), place, marks[name])
             led.append(name)
     notes = []
     if refused:

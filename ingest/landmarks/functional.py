@@ -60,10 +60,10 @@ def calibrations_of(body: Centres, poses: Poses, rows: Ints, joint: str | None) 
 
     joint : of `JOINTS`; None for a trial that is no functional trial. poses, rows : the markers of the person. body : the person's points, with the axes of the pelvis.
     """
-    found: list[Calibration] = []
+    calibrations: list[Calibration] = []
     notes: list[str] = []
     if joint is None:
-        return found, notes
+        return calibrations, notes
     which, _, part = joint.partition("_")
     part = part.removesuffix("s")
     for side in ("left", "right") if which == "both" else (which,):
@@ -75,9 +75,9 @@ def calibrations_of(body: Centres, poses: Poses, rows: Ints, joint: str | None) 
                 Calibration(f"functional_hip_{axis}", side, float(value), UNIT, SOURCE)
                 for axis, value in zip("xyz", () if centre is None else centre, strict=False)
             ]
-        found += given
+        calibrations += given
         notes.append(f"functional trial of the {side} {part}: {note}")
-    return found, notes
+    return calibrations, notes
 
 
 def _hip(body: Centres, poses: Poses, rows: Ints, side: str) -> tuple[Floats | None, str]:

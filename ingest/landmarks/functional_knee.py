@@ -82,12 +82,12 @@ def knee_calibrations(body: Centres, poses: Poses, rows: Ints, side: str) -> tup
     if wobble > _MOST_WOBBLE_DEG:
         return [], f"not used, because the shank does not turn about one axis ({figures})"
     places = {f"{_PLACE}{name}": value for name, value in zip(segments["thigh"], moving["thigh"][at], strict=True)}
-    found = [
+    calibrations = [
         Calibration(f"{name}_{letter}", side, float(value), clusters.UNIT, SOURCE)
         for name, values in {**places, _AXIS: axis}.items()
         for letter, value in zip("xyz", values, strict=True)
     ]
-    return found, f"its axis is used in the session (SARA; {figures})"
+    return calibrations, f"its axis is used in the session (SARA; {figures})"
 
 
 def use_axes(
@@ -128,14 +128,14 @@ def _markers(body: Centres, poses: Poses, rows: Ints, side: str, part: str) -> d
     """Name to (n, 3) mm of the markers on a thigh or shank: its cluster and the named markers, each once."""
     columns = clusters.cluster_columns(poses.skeleton.joints).get(f"{side}_{part}", [])
     cluster = {poses.skeleton.joints[column]: poses.positions[rows, column] for column in columns}
-    found = {name: values for name, values in cluster.items() if np.isfinite(values).any()}
+    present = {name: values for name, values in cluster.items() if np.isfinite(values).any()}
     for name in _MARKS[part]:
         values = body.points.get(f"{side}_{name}")
         if values is not None and np.isfinite(values).any():
-            twin = any(np.nanmax(np.abs(values - other), initial=0.0) < 5.0 for other in found.values())
+            twin = any(np.nanmax(np.abs(values - other), initial=0.0) < 5.0 for other in present.values())
             if not twin:  # a wand may be one of the cluster, filtered
-                found[name] = values
-    return found
+                present[name] = values
+    return present
 
 
 def _places(known: Iterable[Calibration], side: str) -> dict[str, Floats]:

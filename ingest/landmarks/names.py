@@ -115,8 +115,8 @@ def _shared_beginning(names: list[str]) -> str:
 
 def _shared_ending(names: list[str]) -> str:
     """What all names end with that says nothing of the body: '_1', '.pos', ' position', '_global'."""
-    found = {match.group() if (match := _ENDING.search(name)) else "" for name in names} if len(names) > 2 else {""}
-    return found.pop() if len(found) == 1 else ""
+    endings = {match.group() if (match := _ENDING.search(name)) else "" for name in names} if len(names) > 2 else {""}
+    return endings.pop() if len(endings) == 1 else ""
 
 
 def _from_common_names(joints: dict[tuple[str, str], int], *, is_marker_set: bool) -> dict[str, tuple[int, ...]]:

@@ -24,20 +24,20 @@ def counterparts(skeleton: Skeleton) -> Ints:
     RASI, ``foot_l`` and ``foot_r``).
     """
     index = {joint: i for i, joint in enumerate(skeleton.joints)}
-    found = np.arange(len(skeleton.joints))
+    others = np.arange(len(skeleton.joints))
     for left, right in skeleton.pairs:
         if left in index and right in index:
-            found[index[left]], found[index[right]] = index[right], index[left]
+            others[index[left]], others[index[right]] = index[right], index[left]
     by_name: dict[tuple[str, str], int] = {}
     for i, name in enumerate(skeleton.source_names or skeleton.joints):
-        if found[i] == i:
+        if others[i] == i:
             for side, rest in named_sides(name):
                 by_name.setdefault((side, rest), i)
     for (side, rest), i in by_name.items():
         other = by_name.get((_OTHER[side], rest))
-        if other is not None and found[i] == i and found[other] == other:
-            found[i], found[other] = other, i
-    return found
+        if other is not None and others[i] == i and others[other] == other:
+            others[i], others[other] = other, i
+    return others
 
 
 def exchanged(recording: Recording) -> Recording:

@@ -123,6 +123,6 @@ def near(folders: Iterable[Path], names: dict[Path, list[str]]) -> list[Path]:
     """
     for folder in folders:
         for place in (folder, folder / "calibration", folder / "Calibration"):
-            if found := [place / name for name in names.get(place, ()) if is_calibration(name)]:
-                return found
+            if files := [place / name for name in names.get(place, ()) if is_calibration(name)]:
+                return files
     return []

@@ -47,22 +47,22 @@ def _camera(path: Path, problems: list[str]) -> CalibratedCamera | None:
         problems.append(f"{name}/{path.name}: {error}")
         return None
     before = len(problems)
-    found = {}
+    arrays = {}
     for key, shape in _SHAPES.items():
         value = given.get(key)
         if not isinstance(value, np.ndarray) or value.size != np.prod(shape) or not np.isfinite(value).all():
             problems.append(f"{name}/{path.name}: {key} is {_shown(value)}; expected {np.prod(shape):.0f} numbers")
         else:
-            found[key] = value.astype(float).reshape(shape)
+            arrays[key] = value.astype(float).reshape(shape)
     lens = lens_of(given.get("distortion", ()), False, f"{name}/{path.name}: distortion", problems)
     if len(problems) > before:
         return None
-    problems += intrinsics_problems(found["intrinsicMat"], f"{name}/{path.name}: intrinsicMat")
-    rotation = rotation_of(found["rotation"], f"{name}/{path.name}: rotation", problems)
+    problems += intrinsics_problems(arrays["intrinsicMat"], f"{name}/{path.name}: intrinsicMat")
+    rotation = rotation_of(arrays["rotation"], f"{name}/{path.name}: rotation", problems)
     if len(problems) > before or rotation is None:
         return None
-    height, width = (round(float(v)) for v in found["imageSize"])
-    return CalibratedCamera(name, width, height, found["intrinsicMat"], lens, rotation, found["translation"])
+    height, width = (round(float(v)) for v in arrays["imageSize"])
+    return CalibratedCamera(name, width, height, arrays["intrinsicMat"], lens, rotation, arrays["translation"])
 
 
 def arrays_of(path: Path) -> dict[str, Any]:
@@ -76,14 +76,18 @@ def arrays_of(path: Path) -> dict[str, Any]:
     if len(content) > _MOST_BYTES:
         raise ValueError(f"has {len(content):,} bytes; expected the few arrays of one camera")
     try:
-        found = _OnlyArrays(io.BytesIO(content)).load()
+        content_of_file = _OnlyArrays(io.BytesIO(content)).load()
     except _ForbiddenError as error:
         raise ValueError(str(error)) from None
     except Exception as error:  # whatever bytes that are no pickle lead to
         raise ValueError(f"cannot be read as a pickle of arrays: {type(error).__name__}: {error}") from None
-    if not isinstance(found, dict) or not all(isinstance(key, str) for key in found):
-        raise ValueError(f"holds {_shown(found)}; expected a dict of the camera's arrays")
-    arrays = {key: value for key, value in found.items() if isinstance(value, np.ndarray) and value.dtype.kind in "fiu"}
+    if not isinstance(content_of_file, dict) or not all(isinstance(key, str) for key in content_of_file):
+        raise ValueError(f"holds {_shown(content_of_file)}; expected a dict of the camera's arrays")
+    arrays = {
+        key: value
+        for key, value in content_of_file.items()
+        if isinstance(value, np.ndarray) and value.dtype.kind in "fiu"
+    }
     return arrays
 
 

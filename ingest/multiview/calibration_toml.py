@@ -31,9 +31,9 @@ def read(path: Path, scale_mm: float | None = None) -> Rig:
         sections = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError(path, f"cannot be read as TOML: {error}") from None
-    found = {name: s for name, s in sections.items() if isinstance(s, dict) and ("matrix" in s or "size" in s)}
+    described = {name: s for name, s in sections.items() if isinstance(s, dict) and ("matrix" in s or "size" in s)}
     problems: list[str] = []
-    cameras = [_camera(name, section, problems) for name, section in found.items()]
+    cameras = [_camera(name, section, problems) for name, section in described.items()]
     if problems:
         raise InputError(path, *problems)
     return scaled_rig(path, "toml", [c for c in cameras if c is not None], "z", scale_mm)

@@ -45,11 +45,11 @@ def disagreement_px(cameras: list[CalibratedCamera], rays: list[Floats]) -> Floa
     rays : of each camera (n, J, 3), NaN where not seen.
     """
     n = len(cameras)
-    found = np.full((n, n), np.nan)
+    pixels = np.full((n, n), np.nan)
     for i in range(n):
         for j in range(i + 1, n):
             off = distances_px(cameras[i], cameras[j], rays[i], rays[j])
             off = off[np.isfinite(off)]
             if len(off):
-                found[i, j] = found[j, i] = np.median(off)
-    return found
+                pixels[i, j] = pixels[j, i] = np.median(off)
+    return pixels

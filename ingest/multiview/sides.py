@@ -48,7 +48,7 @@ def find(cameras: list[CalibratedCamera], pixels: Floats, confidence: Floats, sk
     states = states[np.argsort(states.sum(axis=1), kind="stable")]
     packed = np.stack([camera.packed() for camera in cameras])
     scale = _SCALE_PX * float(np.mean([max(camera.width, camera.height) for camera in cameras])) / 1920.0
-    found = []
+    exchanged = []
     for left, right in _groups(skeleton):
         weights = np.where(np.isfinite(pixels).all(axis=-1), confidence, 0.0)
         costs = _costs(packed, pixels, weights, (left, right), states, scale)
@@ -57,8 +57,8 @@ def find(cameras: list[CalibratedCamera], pixels: Floats, confidence: Floats, sk
         seen = (weights[:, left] + weights[:, right] > 0).any(axis=1)
         chosen &= seen
         if chosen.any():
-            found.append(Exchanged(left, right, chosen))
-    return found
+            exchanged.append(Exchanged(left, right, chosen))
+    return exchanged
 
 
 def _groups(skeleton: Skeleton) -> list[tuple[list[int], list[int]]]:

@@ -190,13 +190,13 @@ def _side_notes(views: Sequence[View], exchanged: list[sides.Exchanged]) -> list
 
 
 def _figures(points: triangulation.Points, exchanged: list[sides.Exchanged], views: Sequence[View]) -> dict[str, float]:
-    found = np.isfinite(points.positions[..., 0])
+    is_placed = np.isfinite(points.positions[..., 0])
     near = np.where(points.used, points.distances_px, np.nan)
     figures = {
         "reprojection_px": float(np.sqrt(np.nanmean(near**2))),
-        "cameras_per_point": float(points.used.sum(axis=-1)[found].mean()),
-        "views_left_out_pct": 100.0 * float((np.isfinite(points.distances_px) & ~points.used)[found].mean()),
-        "triangulated_pct": 100.0 * float(found.mean()),
+        "cameras_per_point": float(points.used.sum(axis=-1)[is_placed].mean()),
+        "views_left_out_pct": 100.0 * float((np.isfinite(points.distances_px) & ~points.used)[is_placed].mean()),
+        "triangulated_pct": 100.0 * float(is_placed.mean()),
         "sd_mm_median": float(np.nanmedian(points.sd_mm)),
         "side_frames_exchanged": float(sum(limb.cameras.any(axis=1).sum() for limb in exchanged)),
     }

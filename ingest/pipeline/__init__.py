@@ -64,10 +64,10 @@ def ingest(
 
     start = time.monotonic()
     settings = settings or Settings()
-    found = _scanned(cohort)
+    scanned = _scanned(cohort)
     state = read_state(lake)
-    plan = make_plan(follow_reviews(found, state), state, settings, force=force)
-    report = _begun_report(found, plan, lake, is_dry_run=dry_run)
+    plan = make_plan(follow_reviews(scanned, state), state, settings, force=force)
+    report = _begun_report(scanned, plan, lake, is_dry_run=dry_run)
     if report.is_dry_run:
         return report
     root = create(lake)
@@ -75,24 +75,24 @@ def ingest(
     if consent_renewed:
         _lift_tombstones(root, plan)
     ray = RayEngine() if engine == "ray" else engine if isinstance(engine, RayEngine) else None
-    with running(root), closing(Run(found, state, settings, root, report, progress or Silent(), ray)) as run:
+    with running(root), closing(Run(scanned, state, settings, root, report, progress or Silent(), ray)) as run:
         run.read(plan, n_workers)
         run.renew(plan)
         run.review()
         run.compare_with_folder(prune=prune)
     report.version, report.seconds = run.version, time.monotonic() - start
     if not (report.added or report.replaced or report.skipped or report.updated):
-        raise CohortError(_nothing(found, report))
+        raise CohortError(_nothing(scanned, report))
     return report
 
 
 def _scanned(cohort: Path | str | Cohort) -> Cohort:
     """The cohort of a folder, if not scanned already. Raises CohortError where it holds no trial."""
-    found = cohort if isinstance(cohort, Cohort) else scan(cohort)
-    if not found.trials and not found.refused:
-        names = listed((p.name for p in found.unknown), 5) or "no file"
-        raise CohortError(f"{found.folder}: has no trial (found {names}); expected <subject>/<trial>.<ext>")
-    return found
+    scanned = cohort if isinstance(cohort, Cohort) else scan(cohort)
+    if not scanned.trials and not scanned.refused:
+        names = listed((p.name for p in scanned.unknown), 5) or "no file"
+        raise CohortError(f"{scanned.folder}: has no trial (found {names}); expected <subject>/<trial>.<ext>")
+    return scanned
 
 
 def _begun_report(cohort: Cohort, plan: Plan, lake: Path | str, *, is_dry_run: bool) -> IngestReport:

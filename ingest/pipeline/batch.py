@@ -80,7 +80,7 @@ def compute(batch: Batch, began: Callable[[int], None], ended: Callable[[int], N
     Static trials that come first serve the trials after them; the caller sees from the outcomes which trials were
     computed before a static trial of their session was known.
     """
-    statics = {session: dict(found) for session, found in batch.statics.items()}
+    statics = {session: dict(measured) for session, measured in batch.statics.items()}
     outcomes: list[Outcome] = []
     trials: list[TrialTables] = []
     for index, source in enumerate(batch.sources):
@@ -140,7 +140,7 @@ def _trial(source: TrialSource, batch: Batch, statics: Statics, outcome: Outcome
         [
             *recording.calibrations,
             *(landmarks.calibrations if landmarks is not None else ()),
-            *session_up.told_by(recording),
+            *session_up.up_calibrations(recording),
         ]
     )
     if given_on := of_session(recording.kind, stated):

@@ -39,22 +39,22 @@ def check(cohort: Path | str, settings: Settings | None = None, *, n_workers: in
     ------
     CohortError : the folder does not exist, or no capture in it.
     """
-    found = scan(cohort)
-    n_videos = sum(source.is_video for source in found.trials)
-    found.trials = [source for source in found.trials if not source.is_video]
-    if not found.trials and not found.refused:
+    scanned = scan(cohort)
+    n_videos = sum(source.is_video for source in scanned.trials)
+    scanned.trials = [source for source in scanned.trials if not source.is_video]
+    if not scanned.trials and not scanned.refused:
         raise CohortError(
-            f"{found.folder}: has no capture to check ({n_videos} videos, {len(found.unknown)} other files)"
+            f"{scanned.folder}: has no capture to check ({n_videos} videos, {len(scanned.unknown)} other files)"
         )
     with temporary.scratch() as folder:
         lake = folder / "lake"
         try:
-            report = ingest(found, lake, settings, n_workers=n_workers)
+            report = ingest(scanned, lake, settings, n_workers=n_workers)
             failed, read = report.failed, _rows(lake)
         except CohortError:  # nothing at all could be read: why is what is asked for
-            failed, read = _failures(found.folder, lake, settings, found.refused), []
+            failed, read = _failures(scanned.folder, lake, settings, scanned.refused), []
     refused = [
-        Checked(_relative(error.path, found.folder), False, None, None, None, None, "; ".join(error.problems), 0)
+        Checked(_relative(error.path, scanned.folder), False, None, None, None, None, "; ".join(error.problems), 0)
         for error in failed
     ]
     return sorted([*read, *refused], key=lambda line: line.file)
@@ -82,12 +82,12 @@ def _rows(lake: Path) -> list[Checked]:
         "SELECT source_path, skeleton, steps, len(notes) AS n_notes, bone_length_cv_pct, verdict "
         "FROM trials JOIN trial_quality USING (subject, session, trial)"
     )
-    found = []
+    outcome = []
     for row in rows.to_dicts():
         content: dict[str, Any] = {}
         for step in json.loads(row["steps"]):
             content = {**step.get("parameters", {}), **content}
-        found.append(
+        outcome.append(
             Checked(
                 row["source_path"],
                 True,
@@ -99,7 +99,7 @@ def _rows(lake: Path) -> list[Checked]:
                 row["n_notes"],
             )
         )
-    return found
+    return outcome
 
 
 def _relative(path: object, folder: Path) -> str:

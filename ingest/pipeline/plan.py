@@ -172,4 +172,4 @@ def _statics_of(
     group: list[TrialSource], statics: Mapping[tuple[str, str], Mapping[str, tuple[Calibration, ...]]]
 ) -> Statics:
     known = group[0].is_subject_known
-    return {key: dict(found) for key, found in statics.items() if not known or key[0] == group[0].subject}
+    return {key: dict(measured) for key, measured in statics.items() if not known or key[0] == group[0].subject}

@@ -45,7 +45,7 @@ class Run:
         self.ray = ray
         self.cohort, self.state, self.settings, self.lake = cohort, state, settings, lake
         self.report, self.progress = report, progress
-        self.statics: Statics = {key: dict(found) for key, found in state.statics.items()}
+        self.statics: Statics = {key: dict(measured) for key, measured in state.statics.items()}
         self.version: int | None = None
         self._staged: list[Staged] = []
         self._outcomes: list[Outcome] = []
@@ -210,8 +210,8 @@ class Run:
 
     def _say_gone(self, what: str, keys: list[Key]) -> None:
         if keys:
-            said = f"in the lake but {what}: {listed(map(key_text, keys))}; --prune removes them"
-            self.report.warnings.append(said)
+            sentence = f"in the lake but {what}: {listed(map(key_text, keys))}; --prune removes them"
+            self.report.warnings.append(sentence)
 
     def _subject_rows(self, subjects: Iterable[str]) -> list[dict[str, Any]]:
         """Rows of subjects of this cohort that the lake has not, or has otherwise."""

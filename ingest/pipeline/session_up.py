@@ -17,19 +17,19 @@ def up_of(recording: Recording) -> tuple[str, str] | None:
     return None
 
 
-def told_by(recording: Recording) -> list[Calibration]:
+def up_calibrations(recording: Recording) -> list[Calibration]:
     """What a static trial gives its session: the axis of its format that is up, as ±1, ±2, ±3 for x, y, z."""
-    found = up_of(recording)
-    if recording.kind != "static" or found is None:
+    judged = up_of(recording)
+    if recording.kind != "static" or judged is None:
         return []
-    reader, up = found
+    reader, up = judged
     return [Calibration(_name(reader), None, _number(up), "axis", "static")]
 
 
 def quality_of(recording: Recording) -> dict[str, float]:
     """``up_axis_c3d`` or ``up_axis_trc`` as ±1, ±2, ±3, by which trial_quality sees that trials of a session disagree."""
-    found = up_of(recording)
-    return {} if found is None else {_name(found[0]): _number(found[1])}
+    judged = up_of(recording)
+    return {} if judged is None else {_name(judged[0]): _number(judged[1])}
 
 
 def other_up(recording: Recording, given: Iterable[Calibration]) -> str | None:
@@ -37,10 +37,10 @@ def other_up(recording: Recording, given: Iterable[Calibration]) -> str | None:
 
     A recording in which the body stands upright along its own axis beyond doubt keeps it: it was exported in another way.
     """
-    found = up_of(recording)
-    if found is None or any(step.parameters.get("up_is_upright") for step in recording.steps):
+    judged = up_of(recording)
+    if judged is None or any(step.parameters.get("up_is_upright") for step in recording.steps):
         return None
-    reader, up = found
+    reader, up = judged
     for calibration in given:
         if calibration.parameter == _name(reader):
             axis = next(a for a, number in _AXES.items() if number == abs(round(calibration.value)))

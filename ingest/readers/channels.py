@@ -61,11 +61,11 @@ def name_channels(
     of_plates : indices (from 0) of the channels that force platforms name. given : ``[emg]`` of cohort.toml.
     """
     plates = set(of_plates)
-    found = [_channel(label, units[i], descriptions[i], i in plates, given) for i, label in enumerate(labels)]
-    emg = [f"{labels[i]} = {_words(c)}" for i, c in enumerate(found) if c.kind == "emg"]
+    channels = [_channel(label, units[i], descriptions[i], i in plates, given) for i, label in enumerate(labels)]
+    emg = [f"{labels[i]} = {_words(c)}" for i, c in enumerate(channels) if c.kind == "emg"]
     if emg:
         notes.append(f"{len(emg)} EMG channels by their labels: {', '.join(emg[:20])}{' …' if len(emg) > 20 else ''}")
-    unnamed = [labels[i] for i, c in enumerate(found) if c.kind == "emg" and c.muscle is None]
+    unnamed = [labels[i] for i, c in enumerate(channels) if c.kind == "emg" and c.muscle is None]
     if unnamed:
         notes.append(
             f"the muscle of {len(unnamed)} EMG channels is not known ({', '.join(unnamed[:8])}"
@@ -74,7 +74,7 @@ def name_channels(
     missed = [pattern for pattern in given if not any(_matches(label, pattern) for label in labels)]
     if missed:
         notes.append(f"[emg] of cohort.toml names channels that this file does not have: {', '.join(missed)}")
-    return found
+    return channels
 
 
 def _words(channel: Channel) -> str:
@@ -82,9 +82,9 @@ def _words(channel: Channel) -> str:
 
 
 def _channel(label: str, unit: str, description: str, is_plate: bool, given: Mapping[str, Any]) -> Channel:
-    for pattern, said in given.items():
+    for pattern, given_name in given.items():
         if _matches(label, pattern):
-            return parse_muscle(str(said))
+            return parse_muscle(str(given_name))
     if is_plate:
         return Channel("force")
     if "::raw" in description.lower() or label.lower().startswith("raw."):
@@ -114,16 +114,16 @@ def _matches(label: str, pattern: str) -> bool:
     return fnmatchcase(label.lower(), pattern.lower()) or fnmatchcase(label.lower(), f"*.{pattern.lower()}")
 
 
-def parse_muscle(said: str) -> Channel:
+def parse_muscle(text: str) -> Channel:
     """'left rectus_femoris', 'right soleus', 'other' as cohort.toml writes them."""
-    words = said.strip().lower().replace("-", " ").split()
+    words = text.strip().lower().replace("-", " ").split()
     if words in (["other"], ["none"]):
         return Channel("other")
     side = next((_SIDES[w] for w in words if w in _SIDES), None)
     name = "_".join(w for w in words if w not in _SIDES)
     if name in muscles():
         return Channel("emg", name, side)
-    muscle, found_side = find_muscle(said)
+    muscle, found_side = find_muscle(text)
     return Channel("emg", muscle or name or None, side or found_side)
 
 

@@ -21,7 +21,7 @@ _SIDE = re.compile(r"(?:^|_)(?P<side>l|r|left|right)(?:_|$)", re.IGNORECASE)
 def force_columns(labels: list[str]) -> list[tuple[str, list[int], list[int], list[int]]]:
     """(name, columns of the force, of the point, of the moment) of each wrench that the labels name; [] where one is missing."""
     place = {label.lower(): i for i, label in enumerate(labels)}
-    found = []
+    columns = []
     for label in place:
         if not label.endswith("vx") or "force" not in label:
             continue
@@ -30,8 +30,8 @@ def force_columns(labels: list[str]) -> list[tuple[str, list[int], list[int], li
         point = [place.get(f"{stem}p{axis}", -1) for axis in "xyz"]
         moment = _moment(stem, place)
         if min(force) >= 0 and min(point) >= 0:
-            found.append((stem.strip("_"), force, point, moment))
-    return found
+            columns.append((stem.strip("_"), force, point, moment))
+    return columns
 
 
 def _moment(stem: str, place: dict[str, int]) -> list[int]:

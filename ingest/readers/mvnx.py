@@ -49,8 +49,8 @@ def read(path: Path, options: ReadOptions) -> Recording:
     origins = np.array(positions).reshape(n, j, 3) * 1000.0
     notes = ["pelvis and hip angles are changes from the N-pose of the calibration"]
     step = Step("read_mvnx", VERSION, {"segments": j})
-    found = Frames(labels, origins, to_matrix(q), rate_hz, np.arange(n) / rate_hz, "xsens_mvn", "z", _AXES)
-    recording = recording_of(path, found, options, step, notes)
+    frames = Frames(labels, origins, to_matrix(q), rate_hz, np.arange(n) / rate_hz, "xsens_mvn", "z", _AXES)
+    recording = recording_of(path, frames, options, step, notes)
     recording.subject = about.get("label") or None
     for field, read_time in (("recDate", time_of), ("recDateMSecsSinceEpoch", of_milliseconds)):
         if at := read_time(about.get(field, "")):
@@ -78,9 +78,9 @@ def _parse(path: Path) -> tuple[list[str], float, list[list[float]], list[list[f
             labels.append(element.get("label") or "")
         elif tag == "frame":
             if element.get("type", "normal") == "normal":
-                found = {child.tag.rpartition("}")[2]: child.text or "" for child in element}
+                texts = {child.tag.rpartition("}")[2]: child.text or "" for child in element}
                 for name, width, rows in (("orientation", 4, quaternions), ("position", 3, positions)):
-                    rows.append(_numbers(path, found.get(name, ""), width * len(labels), name, len(rows)))
+                    rows.append(_numbers(path, texts.get(name, ""), width * len(labels), name, len(rows)))
             element.clear()
     return labels, rate, quaternions, positions, about
 

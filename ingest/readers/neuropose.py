@@ -61,11 +61,12 @@ def _videos(path: Path) -> dict[str, dict[str, Any]]:
     if isinstance(content, dict) and ("measured_passes" in content or "aggregate" in content):
         raise InputError(path, "is a NeuroPose benchmark, no trial")
     if not entries or not all(isinstance(e, dict) and "frames" in e and "metadata" in e for e in entries):
-        found = (
+        videos = (
             f"an object with {', '.join(map(repr, list(content)[:4]))}" if isinstance(content, dict) else "no object"
         )
         raise InputError(
-            path, f"is not a NeuroPose results.json: expected video names, each with metadata and frames; found {found}"
+            path,
+            f"is not a NeuroPose results.json: expected video names, each with metadata and frames; found {videos}",
         )
     return content
 
@@ -127,7 +128,7 @@ def _detections(path: Path, name: str, frames: Any) -> tuple[Ints, list[Floats]]
     """(frame numbers, poses3d of each frame as (persons, J, 3) float32), in order of frame."""
     if not isinstance(frames, dict):
         raise InputError(path, f"{name}: frames is {type(frames).__name__}, expected an object by frame name")
-    found: list[tuple[int, Floats]] = []
+    detections: list[tuple[int, Floats]] = []
     problems = []
     for key, frame in frames.items():
         number = _FRAME.match(key)
@@ -143,11 +144,11 @@ def _detections(path: Path, name: str, frames: Any) -> tuple[Ints, list[Floats]]
         if poses.size and (poses.ndim != 3 or poses.shape[2] != 3):
             problems.append(f"{name}, {key}: poses3d has the shape {poses.shape}, expected (persons, joints, 3)")
             continue
-        found.append((int(number[1]), poses if poses.size else np.empty((0, 0, 3), np.float32)))
+        detections.append((int(number[1]), poses if poses.size else np.empty((0, 0, 3), np.float32)))
     if problems:
         raise InputError(path, *and_more(problems, 5))
-    found.sort(key=lambda pair: pair[0])
-    return np.array([n for n, _ in found], dtype=np.int64), [p for _, p in found]
+    detections.sort(key=lambda pair: pair[0])
+    return np.array([n for n, _ in detections], dtype=np.int64), [p for _, p in detections]
 
 
 def _whole(value: Any) -> int:
@@ -186,10 +187,10 @@ def _link(frames: Ints, poses: list[Floats], fps: float, keep: slice, notes: lis
 
     tracks: list[list[tuple[int, int]]] = []  # (position in frames, detection)
     centres: list[Floats] = []
-    for i, (frame, found) in enumerate(zip(frames, poses, strict=True)):
-        if not keep.start <= frame < keep.stop or not len(found):
+    for i, (frame, people) in enumerate(zip(frames, poses, strict=True)):
+        if not keep.start <= frame < keep.stop or not len(people):
             continue
-        here = _centres(found)
+        here = _centres(people)
         open_tracks = [t for t, track in enumerate(tracks) if frame - frames[track[-1][0]] <= LONGEST_GAP_S * fps + 1]
         taken: set[int] = set()
         if open_tracks:
@@ -202,7 +203,7 @@ def _link(frames: Ints, poses: list[Floats], fps: float, keep: slice, notes: lis
                     taken.add(int(column))
                     tracks[open_tracks[row]].append((i, int(column)))
                     centres[open_tracks[row]] = here[column]
-        for detection in range(len(found)):
+        for detection in range(len(people)):
             if detection not in taken:
                 tracks.append([(i, detection)])
                 centres.append(here[detection])
@@ -219,12 +220,12 @@ def _link(frames: Ints, poses: list[Floats], fps: float, keep: slice, notes: lis
     return person, frame_of, positions
 
 
-def _centres(found: Floats) -> Floats:
+def _centres(poses: Floats) -> Floats:
     """(persons, 3) mean of the finite joints; NaN for a person without any."""
-    finite = np.isfinite(found).all(axis=-1, keepdims=True)
+    finite = np.isfinite(poses).all(axis=-1, keepdims=True)
     n = finite.sum(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(finite, found, 0).sum(axis=1, dtype=np.float64) / np.where(n > 0, n, np.nan)
+        return np.where(finite, poses, 0).sum(axis=1, dtype=np.float64) / np.where(n > 0, n, np.nan)
 
 
 def _segmentations(path: Path, name: str, segmentations: Any, fps: float) -> list[SourceEvent]:

@@ -89,11 +89,11 @@ def read(path: Path, options: ReadOptions) -> Recording:
 def _parquet(path: Path) -> tuple[Any, pa.Table]:
     try:
         with pq.ParquetFile(path) as file:
-            found = file.schema_arrow
-            missing = [c for c in COLUMNS if c not in found.names]
-            _refuse_missing(path, missing, found.names)
-            text = (found.metadata or {}).get(HEADER.encode())
-            wanted = [*COLUMNS, *(["confidence"] if "confidence" in found.names else [])]
+            schema = file.schema_arrow
+            missing = [c for c in COLUMNS if c not in schema.names]
+            _refuse_missing(path, missing, schema.names)
+            text = (schema.metadata or {}).get(HEADER.encode())
+            wanted = [*COLUMNS, *(["confidence"] if "confidence" in schema.names else [])]
             table = file.read(columns=wanted)
         table.validate(full=True)
     except OSError as error:
@@ -123,8 +123,8 @@ def _json(path: Path) -> tuple[Any, pa.Table]:
     _refuse_missing(path, [c for c in COLUMNS if c not in columns], list(columns))
     lengths = {name: len(columns[name]) for name in (*COLUMNS, "confidence") if name in columns}
     if len(set(lengths.values())) > 1:
-        found = ", ".join(f"{name} {n}" for name, n in lengths.items())
-        raise InputError(path, f"its columns differ in length ({found}); expected one value for each row")
+        lengths_text = ", ".join(f"{name} {n}" for name, n in lengths.items())
+        raise InputError(path, f"its columns differ in length ({lengths_text}); expected one value for each row")
     try:
         table = pa.table({name: pa.array(columns[name]) for name in lengths})
     except (pa.ArrowException, OverflowError) as error:
@@ -132,7 +132,7 @@ def _json(path: Path) -> tuple[Any, pa.Table]:
     return {k: v for k, v in content.items() if k != "columns"}, table
 
 
-def _refuse_missing(path: Path, missing: list[str], found: list[str]) -> None:
+def _refuse_missing(path: Path, missing: list[str], columns: list[str]) -> None:
     if missing == ["z"]:
         raise InputError(
             path,
@@ -141,7 +141,7 @@ def _refuse_missing(path: Path, missing: list[str], found: list[str]) -> None:
     if missing:
         raise InputError(
             path,
-            f"lacks the columns {', '.join(missing)}; it has {listed(found) or 'none'}, expected "
+            f"lacks the columns {', '.join(missing)}; it has {listed(columns) or 'none'}, expected "
             f"{', '.join(COLUMNS)} and, where known, confidence: one row per frame, person and joint",
         )
 
@@ -219,8 +219,8 @@ def _skeleton(path: Path, header: Header, rows: _Rows, options: ReadOptions, not
     name = options.skeleton or header.skeleton
     if name is None:
         _refuse_unknown(path, rows.names, header.joints, "its list 'joints'")
-        skeleton, columns, said = choose_skeleton(header.joints, options, path)
-        notes += said
+        skeleton, columns, skeleton_notes = choose_skeleton(header.joints, options, path)
+        notes += skeleton_notes
         column = dict(zip(header.joints, columns, strict=True))
     else:
         try:
@@ -248,19 +248,19 @@ def _refuse_unknown(path: Path, names: list[str], known: tuple[str, ...], where:
 
 def _people(path: Path, header: Header, rows: _Rows, notes: list[str]) -> dict[int, int]:
     """The person of the lake (0 is the subject) by the file's number."""
-    found = [int(p) for p in np.unique(rows.person)]
-    subject = header.subject if header.subject is not None else found[0] if len(found) == 1 else None
+    people = [int(p) for p in np.unique(rows.person)]
+    subject = header.subject if header.subject is not None else people[0] if len(people) == 1 else None
     if subject is None:
         raise InputError(
             path,
-            f"holds {len(found)} persons ({listed(map(str, found), 8)}) and does not say who the subject is; give "
+            f"holds {len(people)} persons ({listed(map(str, people), 8)}) and does not say who the subject is; give "
             f"'subject': its number, in the header",
         )
-    if subject not in found:
-        raise InputError(path, f"subject is {subject}, the rows have {listed(map(str, found), 8)}")
-    others = [p for p in found if p != subject]
+    if subject not in people:
+        raise InputError(path, f"subject is {subject}, the rows have {listed(map(str, people), 8)}")
+    others = [p for p in people if p != subject]
     if others:
-        notes.append(f"{len(found)} persons, as the file numbers them; the subject is its person {subject}")
+        notes.append(f"{len(people)} persons, as the file numbers them; the subject is its person {subject}")
     return {p: i for i, p in enumerate([subject, *others])}
 
 

@@ -25,14 +25,14 @@ _FIRST_YEAR = 1970  # nobody recorded a C3D before
 def time_of(text: str) -> str | None:
     """A date, or a date and time, as ISO 8601; None where it can be read in two ways (03/04/2020) or not at all."""
     text = text.strip()
-    if found := _YEAR_FIRST.fullmatch(text):
-        year, month, day, *clock = (int(x or 0) for x in found.groups())
-    elif found := _MONTH_NAMED.fullmatch(text):
-        day, month, year = int(found[1]), _month(found[2]), int(found[3])
-        clock = [int(x or 0) for x in found.groups()[3:]]
-    elif found := _OF_C.fullmatch(text):
-        month, day, year = _month(found[1]), int(found[2]), int(found[6])
-        clock = [int(x) for x in found.groups()[2:5]]
+    if match := _YEAR_FIRST.fullmatch(text):
+        year, month, day, *clock = (int(x or 0) for x in match.groups())
+    elif match := _MONTH_NAMED.fullmatch(text):
+        day, month, year = int(match[1]), _month(match[2]), int(match[3])
+        clock = [int(x or 0) for x in match.groups()[3:]]
+    elif match := _OF_C.fullmatch(text):
+        month, day, year = _month(match[1]), int(match[2]), int(match[6])
+        clock = [int(x) for x in match.groups()[2:5]]
     else:
         return None
     try:

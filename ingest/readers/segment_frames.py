@@ -38,46 +38,46 @@ class Frames:
     axes: Floats
 
 
-def recording_of(path: Path, found: Frames, options: ReadOptions, step: Step, notes: list[str]) -> Recording:
+def recording_of(path: Path, frames: Frames, options: ReadOptions, step: Step, notes: list[str]) -> Recording:
     """The recording of a file's segments.
 
     Raises
     ------
     InputError : the skeleton's segments are not among the names, or no frame has a valid rotation.
     """
-    skeleton = skeletons.load(found.skeleton)
-    index = {name.upper(): i for i, name in enumerate(found.names)}
+    skeleton = skeletons.load(frames.skeleton)
+    index = {name.upper(): i for i, name in enumerate(frames.names)}
     column = [index.get(name.upper()) for name in skeleton.source_names]
     missing = [n for n, c in zip(skeleton.source_names, column, strict=True) if c is None and n in skeleton.required]
     if missing:
         raise InputError(
             path,
-            f"lacks the segments {', '.join(missing)}; it has {', '.join(found.names[:12])}",
+            f"lacks the segments {', '.join(missing)}; it has {', '.join(frames.names[:12])}",
             "expected a whole body",
         )
-    keep = frame_slice(len(found.origins), options, path)
+    keep = frame_slice(len(frames.origins), options, path)
     n = keep.stop - keep.start
     positions = np.full((n, len(column), 3), np.nan, np.float32)
     rotations = np.full((n, len(column), 4), np.nan, np.float32)
-    lab = np.array([to_y_up(axis, found.up) for axis in np.eye(3)]).T  # file's axes to y up
+    lab = np.array([to_y_up(axis, frames.up) for axis in np.eye(3)]).T  # file's axes to y up
     for to, source in enumerate(column):
         if source is None:
             continue
-        positions[:, to] = to_y_up(found.origins[keep, source], found.up)
-        rotations[:, to] = from_matrix(lab @ found.matrices[keep, source] @ found.axes)
+        positions[:, to] = to_y_up(frames.origins[keep, source], frames.up)
+        rotations[:, to] = from_matrix(lab @ frames.matrices[keep, source] @ frames.axes)
     is_missing = ~np.isfinite(positions).all(-1) | ~np.isfinite(rotations).all(-1)
     positions[is_missing], rotations[is_missing] = np.nan, np.nan
     if is_missing.all():
-        raise InputError(path, f"holds no valid rotation in any of its {n} frames and {len(found.names)} segments")
-    left_out = [name for name in found.names if name.upper() not in {s.upper() for s in skeleton.source_names}]
+        raise InputError(path, f"holds no valid rotation in any of its {n} frames and {len(frames.names)} segments")
+    left_out = [name for name in frames.names if name.upper() not in {s.upper() for s in skeleton.source_names}]
     if left_out:
         notes.append(f"segments that no angle needs were left out: {', '.join(left_out)}")
-    time_s = found.time_s[keep]
-    still = is_still(positions, n / found.rate_hz, name_says_static(path))
+    time_s = frames.time_s[keep]
+    still = is_still(positions, n / frames.rate_hz, name_says_static(path))
     frame = np.arange(n, dtype=np.int32)
     return Recording(
         kind="static" if still else "mocap",
-        rate_hz=found.rate_hz,
+        rate_hz=frames.rate_hz,
         poses=[Poses(skeleton, np.zeros(n, np.int32), frame, time_s, positions, rotations)],
         neutral=_upright(skeleton, positions),
         is_treadmill=options.is_treadmill,

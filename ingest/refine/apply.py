@@ -92,10 +92,10 @@ def bone_cv_pct(recording: Recording) -> float:
     """
     from neurostore.ingest.landmarks import compute_landmarks
 
-    found = compute_landmarks(recording, cutoff_hz=6.0)
-    mine = found.person == 0
+    landmarks = compute_landmarks(recording, cutoff_hz=6.0)
+    mine = landmarks.person == 0
     lengths = [
-        np.linalg.norm(found.points[f"{side}_{a}"][mine] - found.points[f"{side}_{b}"][mine], axis=-1)
+        np.linalg.norm(landmarks.points[f"{side}_{a}"][mine] - landmarks.points[f"{side}_{b}"][mine], axis=-1)
         for side in ("left", "right")
         for a, b in (("hip", "knee"), ("knee", "ankle"))
     ]
@@ -149,13 +149,13 @@ def _marker_points(recording: Recording, markers: MarkerSet, where: str) -> Floa
     """(n, M, 3) mm, lab; NaN where the skeleton has no such landmark. Raises InputError."""
     from neurostore.ingest.landmarks import compute_landmarks
 
-    found = compute_landmarks(recording, cutoff_hz=0.0).points
-    lacking = [p for p in NEEDED if p not in found or not np.isfinite(found[p]).any()]
+    points = compute_landmarks(recording, cutoff_hz=0.0).points
+    lacking = [p for p in NEEDED if p not in points or not np.isfinite(points[p]).any()]
     if lacking:
         skeleton = recording.poses[0].skeleton.name
         raise InputError(where, f"the skeleton {skeleton} gives no {', '.join(lacking)}, which the refinement needs")
     blank = np.full((len(recording.poses[0].frame), 3), np.nan, np.float32)
-    return np.stack([found.get(name, blank) for name in markers.names], axis=1)
+    return np.stack([points.get(name, blank) for name in markers.names], axis=1)
 
 
 def to_lab_of(recording: Recording) -> tuple[Floats, Floats]:

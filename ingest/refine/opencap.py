@@ -123,10 +123,10 @@ def opencap_points(recording: Recording, where: str = "recording") -> Floats:
     """
     from neurostore.ingest.landmarks import compute_landmarks
 
-    found = compute_landmarks(recording, cutoff_hz=0.0)
-    mine = found.person == 0
-    points = {name: values[mine].astype(np.float64) for name, values in found.points.items()}
-    turns = {name: values[mine] for name, values in found.segments.items()}
+    landmarks = compute_landmarks(recording, cutoff_hz=0.0)
+    mine = landmarks.person == 0
+    points = {name: values[mine].astype(np.float64) for name, values in landmarks.points.items()}
+    turns = {name: values[mine] for name, values in landmarks.segments.items()}
     sides = ("left", "right")
     needed = [f"{s}_{p}" for s in sides for p in ("hip", "knee", "ankle", "toe", "shoulder", "elbow", "wrist")]
     lacking = [n for n in (*needed, "neck", "head") if n not in points]

@@ -256,7 +256,7 @@ def _opened(path: Path, n_threads: int = 0) -> Iterator[tuple[Any, Any]]:
         # cameras write titles and places in the coding of their country: nothing of them is needed
         container = av.open(str(path), **_forgiving(av.__version__))
     except av.error.FFmpegError as error:
-        raise InputError(path, f"cannot be opened as a video ({_said(error)}): not a video, or truncated") from None
+        raise InputError(path, f"cannot be opened as a video ({_message(error)}): not a video, or truncated") from None
     with container:
         name = container.format.name
         if name.endswith("_pipe") or set(name.split(",")) & set(_PICTURE_FORMATS):
@@ -305,11 +305,11 @@ def _decoded(path: Path, container: Any, stream: Any, decoding: Decoding) -> Ite
                 )
     except av.error.FFmpegError as error:
         raise InputError(
-            path, f"cannot be decoded after {decoding.n_decoded} frames ({_said(error)}): damaged or truncated"
+            path, f"cannot be decoded after {decoding.n_decoded} frames ({_message(error)}): damaged or truncated"
         ) from None
 
 
-def _said(error: Exception) -> str:
+def _message(error: Exception) -> str:
     return str(getattr(error, "strerror", None) or error)
 
 

@@ -80,13 +80,13 @@ class Detections(Sequence[list[Detection]]):
         """
         self._put_away()
         shape = self._chunks[0][name][1][1:]
-        found = np.full((*shape, len(rows)), np.nan, np.float32)  # value by value, as the tables of the lake want them
-        found = found.transpose(len(shape), *range(len(shape)))
+        values = np.full((*shape, len(rows)), np.nan, np.float32)  # value by value, as the tables of the lake want them
+        values = values.transpose(len(shape), *range(len(shape)))
         chunk = np.searchsorted(self._chunk_rows, rows, side="right") - 1
         for i, places in enumerate(self._chunks):
             here = np.flatnonzero((chunk == i) & (rows >= 0))
-            found[here] = self._values(places[name])[rows[here] - self._chunk_rows[i]]
-        return found
+            values[here] = self._values(places[name])[rows[here] - self._chunk_rows[i]]
+        return values
 
     def _put_away(self) -> None:
         if not self._waiting:

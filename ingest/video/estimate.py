@@ -192,9 +192,9 @@ def recording_of(video: FollowedVideo, options: EstimatorOptions) -> Recording:
             f"the file's creation_time is {video.info.creation_time}; exporting, cutting or copying a video sets it anew, so it "
             "is not used as acq_time: write it into sessions.tsv if it is the time of the recording"
         )
-    poses, found = _poses(video, options)
-    quality = {**video.followed.quality, **found.quality(options.mend_swaps)}
-    notes += found.notes(options.mend_swaps)
+    poses, swapped = _poses(video, options)
+    quality = {**video.followed.quality, **swapped.quality(options.mend_swaps)}
+    notes += swapped.notes(options.mend_swaps)
     basis = model.position_basis(video.view)
     up_source, floor = _to_lab(poses, video.view, basis, options.floor_fit, notes)
     if video.view.is_fov_guessed and basis == "camera_metric":
@@ -229,10 +229,10 @@ def _poses(video: FollowedVideo, options: EstimatorOptions) -> tuple[list[Poses]
         confidence = detections.take("confidence", rows) if s == 0 and detections.has("confidence") else None
         sd_mm = detections.take(f"sd_mm {s}", rows) if detections.has(f"sd_mm {s}") else None
         picture = _on_picture(positions, detections.take("points", rows)) if s == 0 else None
-        found = swaps.find(positions, person, time_s[frame], skeleton)
+        swapped = swaps.find(positions, person, time_s[frame], skeleton)
         if options.mend_swaps:
-            swaps.repair(found, positions, confidence, sd_mm)
-        in_primary = in_primary or found
+            swaps.repair(swapped, positions, confidence, sd_mm)
+        in_primary = in_primary or swapped
         poses.append(Poses(skeleton, person, frame, time_s[frame], positions, None, confidence, sd_mm, picture))
     assert in_primary is not None  # an estimator has at least one skeleton
     return poses, in_primary

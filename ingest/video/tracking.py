@@ -199,8 +199,8 @@ def weak_perspective(positions: Floats, points: Floats) -> Floats:
         seen_points, middle = _centred(points, seen, n)
         spread = (flat**2).sum(axis=(-2, -1))[..., None]
         scale = (flat * seen_points).sum(axis=(-2, -1))[..., None] / spread
-    found = np.concatenate([scale, middle - scale * flat_middle], axis=-1)
-    return np.where((n >= 2) & (spread >= 1e-6), found, np.nan)
+    camera = np.concatenate([scale, middle - scale * flat_middle], axis=-1)
+    return np.where((n >= 2) & (spread >= 1e-6), camera, np.nan)
 
 
 def _centred(values: Floats, seen: Bools, n: Ints) -> tuple[Floats, Floats]:
@@ -260,8 +260,8 @@ def _assigned(tracks: list[Track], places: list[Floats], shapes: list[Floats], n
             bent += (_MAX_BENT - bent) * min(unseen_s / _MEMORY_S, 1.0)  # an older pose says less, which is no merit
             cost[t, d] = _distance(expected, place, unseen_s) + bent + (0.0 if track.is_sure else _UNSURE)
     cost = np.minimum(cost, _NO_MATCH)  # one bad pair must not be forced so that another may match
-    found = zip(*linear_sum_assignment(cost), strict=True)
-    return {int(d): tracks[t] for t, d in found if cost[t, d] < _NO_MATCH}
+    pairs = zip(*linear_sum_assignment(cost), strict=True)
+    return {int(d): tracks[t] for t, d in pairs if cost[t, d] < _NO_MATCH}
 
 
 def _distance(expected: Floats, place: Floats, unseen_s: float) -> float:

@@ -37,9 +37,9 @@ def check(
     from neurostore.commands.output import write_frame
     from neurostore.ingest.pipeline.check import check as run
 
-    found = run(cohort, n_workers=workers)
-    write_frame(pl.DataFrame([asdict(line) for line in found]), format, output)
-    raise typer.Exit(0 if all(line.is_read for line in found) else 1)
+    checks = run(cohort, n_workers=workers)
+    write_frame(pl.DataFrame([asdict(line) for line in checks]), format, output)
+    raise typer.Exit(0 if all(line.is_read for line in checks) else 1)
 
 
 def markers(

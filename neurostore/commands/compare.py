@@ -100,30 +100,30 @@ def compare(
         release=release,
     )
     how = {"side": side.value if side else None, "test": test.value, "seed": seed, "change": change, "mixed": mixed}
-    found = chosen.compare(parameters, by, reference=reference, **how)
-    found = found.with_columns(state=pl.lit(state_text(chosen)))
+    contrasts = chosen.compare(parameters, by, reference=reference, **how)
+    contrasts = contrasts.with_columns(state=pl.lit(state_text(chosen)))
     if (format or Format.table) is not Format.table or output is not None:
-        write_frame(found, format, output, lake=lake, kind="compare")
+        write_frame(contrasts, format, output, lake=lake, kind="compare")
         return
-    write_frame(_readable(found), format, output, lake=lake, kind="compare")
+    write_frame(_readable(contrasts), format, output, lake=lake, kind="compare")
     value = "each person's change between the sessions" if change else "one value per subject"
-    say(f"difference: b − a, {value}{', [95 % interval]' if 'ci_low' in found.columns else ''}")
-    for text in dict.fromkeys(found["pooled"] if "pooled" in found.columns else ()):
+    say(f"difference: b − a, {value}{', [95 % interval]' if 'ci_low' in contrasts.columns else ''}")
+    for text in dict.fromkeys(contrasts["pooled"] if "pooled" in contrasts.columns else ()):
         say(f"pooled: {text}")
     if reference is not None:
         say(f"reference: the group {reference}")
     say(state_text(chosen))
-    left_out = sorted({name for names in found["left_out"] for name in names})
+    left_out = sorted({name for names in contrasts["left_out"] for name in names})
     if left_out:
         say(f"seen in one session or level alone, so left out: {', '.join(left_out)}")
 
 
-def _readable(found: pl.DataFrame) -> pl.DataFrame:
+def _readable(contrasts: pl.DataFrame) -> pl.DataFrame:
     """The table for people: mean ± SD, interval and p as one text each; every figure is in --format csv."""
-    rows = found.to_dicts()
-    if "hedges_g" not in found.columns:
-        return found.drop("left_out", "pooled", "state").with_columns(p=_texts(rows, lambda r: _p(r["p"])))
-    return found.select("parameter", "a", "b", "contrast").with_columns(
+    rows = contrasts.to_dicts()
+    if "hedges_g" not in contrasts.columns:
+        return contrasts.drop("left_out", "pooled", "state").with_columns(p=_texts(rows, lambda r: _p(r["p"])))
+    return contrasts.select("parameter", "a", "b", "contrast").with_columns(
         _texts(rows, lambda r: f"{_number(r['mean_a'])} ± {_number(r['sd_a'])} ({r['n_a']})").alias("a: mean ± SD (n)"),
         _texts(rows, lambda r: f"{_number(r['mean_b'])} ± {_number(r['sd_b'])} ({r['n_b']})").alias("b: mean ± SD (n)"),
         _texts(rows, lambda r: f"{_number(r['difference'])} [{_number(r['ci_low'])}, {_number(r['ci_high'])}]").alias(
@@ -132,7 +132,7 @@ def _readable(found: pl.DataFrame) -> pl.DataFrame:
         _texts(rows, lambda r: "–" if r["hedges_g"] is None else f"{r['hedges_g']:.2f}").alias("Hedges g"),
         _texts(rows, lambda r: _p(r["p"])).alias("p"),
         _texts(rows, lambda r: _p(r["p_holm"])).alias("p (Holm)"),
-        found["test"],
+        contrasts["test"],
     )
 
 

@@ -170,7 +170,7 @@ def neighbours(
     from neurostore.commands.output import write_frame
     from neurostore.distances import neighbours as find
 
-    found = find(
+    nearest = find(
         open_selected(
             lake, where=where, condition=condition, event_source=event_source, version=version, release=release
         ),
@@ -186,7 +186,7 @@ def neighbours(
         band=number(band),
         steady_only=not all_cycles,
     )
-    write_frame(found, format, output, lake=lake, kind="neighbours")
+    write_frame(nearest, format, output, lake=lake, kind="neighbours")
 
 
 def number(band: str | None) -> int | float | None:

@@ -23,7 +23,7 @@ def doctor(lake: LakeOption = LAKE, format: FormatOption = None, output: OutputO
     from neurostore.ingest.video.estimators import present
     from neurostore.upkeep.doctor import examine
 
-    found = list(examine(lake, present.models()))
-    rows = [(f.name, f.said, "repair" if f.is_bad else "ok") for f in found]
+    answers = list(examine(lake, present.models()))
+    rows = [(f.name, f.text, "repair" if f.is_bad else "ok") for f in answers]
     write_frame(pl.DataFrame(rows, schema=["what", "found", "state"], orient="row"), format, output)
-    raise typer.Exit(1 if any(f.is_bad for f in found) else 0)
+    raise typer.Exit(1 if any(f.is_bad for f in answers) else 0)

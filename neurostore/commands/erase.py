@@ -39,8 +39,8 @@ def erase(
     for name, value in asdict(receipt).items():
         if name not in ("outside", "remaining"):
             say(f"{name}: {value}")
-    for said in receipt.remaining:
-        say(f"NOT ERASED, please check: {said}")
+    for line in receipt.remaining:
+        say(f"NOT ERASED, please check: {line}")
     for path in sorted(receipt.outside):
         say(f"outside the lake, please check: {path}")
     if receipt.remaining:

@@ -21,8 +21,8 @@ def migrate(lake: LakeOption = LAKE) -> None:
     from neurostore.commands.refresh import renew
     from neurostore.upkeep.migrate import migrate as run
 
-    found = run(lake)
-    for step in found.done:
+    changes = run(lake)
+    for step in changes.done:
         say(step)
-    say(f"schema version {found.after}" + ("" if found.done else ", as it was"))
+    say(f"schema version {changes.after}" + ("" if changes.done else ", as it was"))
     renew(lake)

@@ -97,19 +97,19 @@ def inspect(
         store.check_bundle(path if path is not None else store.installed(model).path)
         print(f"{model.name}: a bundle of {' and '.join(store.BUNDLED)}")
         return
-    found = inspection.inspect(path if path is not None else store.installed(model).path)
-    new, gone = inspection.op_difference(found, model)
-    print(f"written by TensorFlow {found.producer} (recorded: {model.producer or 'nothing'})")
-    for method, arguments in sorted(found.methods.items()):
+    inspected = inspection.inspect(path if path is not None else store.installed(model).path)
+    new, gone = inspection.op_difference(inspected, model)
+    print(f"written by TensorFlow {inspected.producer} (recorded: {model.producer or 'nothing'})")
+    for method, arguments in sorted(inspected.methods.items()):
         print(f"{method}({', '.join(arguments)})")
-    print(f"attributes: {', '.join(sorted(found.attributes))}")
-    print(f"{len(found.ops)} ops; not in the record: {', '.join(new) or 'none'}")
+    print(f"attributes: {', '.join(sorted(inspected.attributes))}")
+    print(f"{len(inspected.ops)} ops; not in the record: {', '.join(new) or 'none'}")
     print(f"ops of the record that it does not have: {', '.join(gone) or 'none'}")
-    unknown = inspection.unknown_ops(found)
+    unknown = inspection.unknown_ops(inspected)
     print(f"ops this TensorFlow does not know: {', '.join(unknown) or 'none'}")
     if warning := inspection.version_warning(model):
         say(warning)
-    inspection.check(found, model)
+    inspection.check(inspected, model)
 
 
 def bench(
@@ -141,7 +141,7 @@ class _bar:
     """A progress bar on a terminal, elsewhere a line per tenth of the download."""
 
     def __init__(self, label: str):
-        self.label, self.said = label, -1
+        self.label, self.shown = label, -1
         self.bar: Any = None
 
     def __enter__(self) -> Callable[[int, int | None], None]:
@@ -163,8 +163,8 @@ class _bar:
             self.bar.update(self.task, completed=done, total=total)
             return
         tenth = done * 10 // total if total else -1
-        if tenth > self.said:
-            self.said = tenth
+        if tenth > self.shown:
+            self.shown = tenth
             print(f"{self.label}: {done / 1e6:.0f} of {(total or 0) / 1e6:.0f} MB", file=sys.stderr, flush=True)
 
     def __exit__(self, *_: object) -> None:

@@ -30,7 +30,7 @@ def template(
     from neurostore.ingest.cohort.template import write_template
 
     done = write_template(cohort)
-    for sentence in done.said:
+    for sentence in done.messages:
         say(sentence)
     if done.written:
         say("empty cells are unknown; columns may be removed, added and filled in with any spreadsheet program")

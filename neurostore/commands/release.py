@@ -73,10 +73,10 @@ def _list(lake: Path, format: FormatOption, output: OutputOption) -> None:
     from neurostore.commands.options import Format
     from neurostore.commands.output import write_frame
 
-    found = open_lake(lake).releases()
+    releases = open_lake(lake).releases()
     if (format or Format.table) is Format.table and output is None:
-        found = found.drop("rows_sha256")
-    write_frame(found, format, output, lake=lake, kind="release")
+        releases = releases.drop("rows_sha256")
+    write_frame(releases, format, output, lake=lake, kind="release")
 
 
 def _say(release: Release, what: str) -> None:

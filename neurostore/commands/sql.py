@@ -53,8 +53,8 @@ def sql(
     if locked:
         from neurostore.lake import locked as locked_sql
 
-        found = locked_sql.run(opened, text, time_limit_s=time_limit, memory_limit_mb=memory_limit)
-        write_frame(found, format, output, lake=lake, kind="sql")
+        rows = locked_sql.run(opened, text, time_limit_s=time_limit, memory_limit_mb=memory_limit)
+        write_frame(rows, format, output, lake=lake, kind="sql")
         return
     write_frame(run(opened, text), format, output, lake=lake, kind="sql")
 

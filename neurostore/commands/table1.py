@@ -86,46 +86,46 @@ def table1(
         version=version,
         release=release,
     )
-    found = make(chosen, parameters or (), by, side=side.value if side else None, centre=centre.value, mixed=mixed)
-    notes = [*found.notes, state_text(chosen)]
+    table = make(chosen, parameters or (), by, side=side.value if side else None, centre=centre.value, mixed=mixed)
+    notes = [*table.notes, state_text(chosen)]
     if output is None:
-        write_frame(found.cells if numbers else found.printed(), None, None)
+        write_frame(table.cells if numbers else table.printed(), None, None)
     else:
         with outputs.noting(lake, "table1", output):
-            write(found, output, notes, numbers=numbers)
+            write(table, output, notes, numbers=numbers)
         say(f"written: {output}")
     for note in notes:
         say(note)
 
 
-def write(found: Table1, path: Path, notes: list[str], *, numbers: bool = False) -> None:
+def write(table: Table1, path: Path, notes: list[str], *, numbers: bool = False) -> None:
     """Write a table by the suffix of the file; a workbook also holds every figure.
 
     Raises UsageError where the file cannot be written.
     """
     from neurostore.storage import temporary
 
-    frame = found.cells if numbers else found.printed()
+    frame = table.cells if numbers else table.printed()
     suffix = path.suffix.lower()
     try:
         with temporary.replacing(path) as work:
             if suffix == ".csv":
                 frame.write_csv(work)
             elif suffix == ".xlsx":
-                _workbook(found, work, notes)
+                _workbook(table, work, notes)
             else:
                 work.write_text(_html(frame, notes) if suffix == ".html" else _latex(frame, notes), encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{path}: cannot be written: {error.strerror}") from None
 
 
-def _workbook(found: Table1, path: Path, notes: list[str]) -> None:
+def _workbook(table: Table1, path: Path, notes: list[str]) -> None:
     import openpyxl
 
     book = openpyxl.Workbook()
     book.remove(book.active)
-    contrasts = found.contrasts.drop("left_out")
-    for name, frame in (("Table 1", found.printed()), ("cells", found.cells), ("contrasts", contrasts)):
+    contrasts = table.contrasts.drop("left_out")
+    for name, frame in (("Table 1", table.printed()), ("cells", table.cells), ("contrasts", contrasts)):
         sheet = book.create_sheet(name)
         for row in (frame.columns, *frame.iter_rows()):
             sheet.append(list(row))

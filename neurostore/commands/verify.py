@@ -36,28 +36,40 @@ def verify(
 
     if adopt:
         say(f"recorded {counted(len(library.adopt(lake)), 'file')}")
-    found = library.verify(lake)
-    for damage in found.damaged:
+    verification = library.verify(lake)
+    for damage in verification.damaged:
         say(f"damaged: {damage}")
     advice = "in use, but their writer was killed or is at work; the next command that writes records them, or --adopt"
-    _say_some(say, "no hash is known for", found.unrecorded, advice)
-    _say_some(say, "left behind", found.leftovers, "no version names them; compact and --adopt remove them in an hour")
-    _say_some(say, "does not belong to the lake", found.others, "they are not checked")
+    _say_some(say, "no hash is known for", verification.unrecorded, advice)
     _say_some(
-        say, "holds data of an erased person", found.erased, "repeat `neurostore erase SUBJECT`", len(found.erased)
+        say, "left behind", verification.leftovers, "no version names them; compact and --adopt remove them in an hour"
     )
-    if found.unfinished:
+    _say_some(say, "does not belong to the lake", verification.others, "they are not checked")
+    _say_some(
+        say,
+        "holds data of an erased person",
+        verification.erased,
+        "repeat `neurostore erase SUBJECT`",
+        len(verification.erased),
+    )
+    if verification.unfinished:
         say(
-            f"{found.unfinished} erasures were interrupted; the next command that writes finishes them, such as compact"
+            f"{verification.unfinished} erasures were interrupted; the next command that writes finishes them, such as compact"
         )
-    state = "damaged" if found.damaged else "intact" if found.is_clean else "intact, but an erasure is not complete"
-    if found.unrecorded:
-        state += f"; {len(found.unrecorded)} more could not be checked"
-    say(f"{counted(found.n_files, 'file')}, {found.n_bytes / 1e6:.1f} MB: {state}")
-    if drop_damaged and (found.damaged or found.unrecorded):
+    state = (
+        "damaged"
+        if verification.damaged
+        else "intact"
+        if verification.is_clean
+        else "intact, but an erasure is not complete"
+    )
+    if verification.unrecorded:
+        state += f"; {len(verification.unrecorded)} more could not be checked"
+    say(f"{counted(verification.n_files, 'file')}, {verification.n_bytes / 1e6:.1f} MB: {state}")
+    if drop_damaged and (verification.damaged or verification.unrecorded):
         from neurostore.upkeep.repair import drop_damaged as drop
 
-        done = drop(lake, found)
+        done = drop(lake, verification)
         for path in done.restored:
             say(f"restored: {path}")
         for path in done.files:
@@ -66,7 +78,7 @@ def verify(
             say(f"removed: {'/'.join(part for part in key if part)}")
         if done.trials:
             say(f"version {done.version}; ingest the sources of these {len(done.trials)} trials again")
-    raise typer.Exit(0 if found.is_clean else 1)
+    raise typer.Exit(0 if verification.is_clean else 1)
 
 
 def _say_some(say: object, what: str, paths: list[str], advice: str, n_shown: int = 5) -> None:

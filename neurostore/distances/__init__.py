@@ -274,23 +274,23 @@ def finish(matrices: dict[str, DistanceMatrix], choice: Choice) -> DistanceMatri
     return mean_of_sides(matrices) if choice.unit == "subject" else matrices
 
 
-def mean_of_sides(found: dict[str, DistanceMatrix]) -> DistanceMatrix:
+def mean_of_sides(matrices: dict[str, DistanceMatrix]) -> DistanceMatrix:
     """The mean of left and right over the subjects that have both."""
     import polars as pl
 
-    if set(found) != set(SIDES):
-        raise UsageError(f"only the {', '.join(found)} side can be compared; ask for it with side=…")
-    subjects = {name: m.labels["subject"].to_list() for name, m in found.items()}
+    if set(matrices) != set(SIDES):
+        raise UsageError(f"only the {', '.join(matrices)} side can be compared; ask for it with side=…")
+    subjects = {name: m.labels["subject"].to_list() for name, m in matrices.items()}
     both = [s for s in subjects["left"] if s in set(subjects["right"])]
     if len(both) < 2:
         raise UsageError(f"{len(both)} subjects have cycles of both sides; at least 2 are needed (or ask for one side)")
     alone = sorted(set(subjects["left"]) ^ set(subjects["right"]))
     index = {name: [subjects[name].index(s) for s in both] for name in SIDES}
-    values = sum(np.asarray(found[name].values)[np.ix_(index[name], index[name])] for name in SIDES) / 2
-    left = found["left"]
-    left_out = {k: v for m in found.values() for k, v in m.provenance["left_out"].items()}
+    values = sum(np.asarray(matrices[name].values)[np.ix_(index[name], index[name])] for name in SIDES) / 2
+    left = matrices["left"]
+    left_out = {k: v for m in matrices.values() for k, v in m.provenance["left_out"].items()}
     provenance = {**left.provenance, "left_out": left_out | dict.fromkeys(alone, "has cycles of one side only")}
-    provenance["notes"] = [note for m in found.values() for note in m.provenance["notes"]]
+    provenance["notes"] = [note for m in matrices.values() for note in m.provenance["notes"]]
     labels = left.labels[index["left"]].drop("side", strict=False)
     return DistanceMatrix(np.asarray(values), labels.with_columns(pl.col("group")), left.unit, provenance)
 

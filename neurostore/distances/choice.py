@@ -109,8 +109,8 @@ class Choice:
 
     def options(self) -> dict[str, Any]:
         """Every field by name, sequences as lists: what a matrix keeps of how it was made."""
-        found = {f.name: getattr(self, f.name) for f in fields(self)}
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in found.items()}
+        options = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in options.items()}
 
 
 class Options(TypedDict, total=False):

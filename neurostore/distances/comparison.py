@@ -79,9 +79,9 @@ def square(part: Part, comparison: Comparison) -> Floats:
     step = 64
     for first in range(0, n, step):
         rows, columns = np.arange(first, min(n, first + step)), np.arange(first, n)
-        found = between(part, comparison, rows, columns)
-        result[np.ix_(rows, columns)] = found
-        result[np.ix_(columns, rows)] = found.T
+        block = between(part, comparison, rows, columns)
+        result[np.ix_(rows, columns)] = block
+        result[np.ix_(columns, rows)] = block.T
     upper = np.triu(result, 1)  # of rows within one block the first series is the one with the smaller index
     return upper + upper.T
 

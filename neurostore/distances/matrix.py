@@ -197,8 +197,8 @@ def square_csv(path: Path, labels: pl.DataFrame, rows: Rows) -> None:
 def check_suffix(path: Path) -> None:
     """Raise UsageError unless the suffix is one that matrices are written in."""
     if path.suffix not in SUFFIXES:
-        found = path.suffix or "no suffix"
-        raise UsageError(f"{path.name}: distances are written as {', '.join(SUFFIXES)}, not {found!r}")
+        suffix = path.suffix or "no suffix"
+        raise UsageError(f"{path.name}: distances are written as {', '.join(SUFFIXES)}, not {suffix!r}")
 
 
 def sidecar(path: Path) -> Path:

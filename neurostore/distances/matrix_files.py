@@ -132,11 +132,11 @@ def _beside(path: Path, fingerprint: str) -> Path:
 
 def _digest(series: list[Floats], label: dict[str, Any]) -> str:
     keys = {k: v for k, v in label.items() if k != "group"}
-    found = hashlib.sha256(json.dumps(keys, sort_keys=True, default=str).encode())
+    digest = hashlib.sha256(json.dumps(keys, sort_keys=True, default=str).encode())
     for x in series:
-        found.update(str(x.shape).encode())
-        found.update(np.ascontiguousarray(x).tobytes())
-    return found.hexdigest()[:32]
+        digest.update(str(x.shape).encode())
+        digest.update(np.ascontiguousarray(x).tobytes())
+    return digest.hexdigest()[:32]
 
 
 def _recipe(options: dict[str, Any], compared: dict[str, Part], comparison: Comparison) -> str:
@@ -186,10 +186,10 @@ def _compute(
     with work.partial.open("r+b") as square, work.journal.open("a", encoding="utf-8") as journal:
         temporary.hold(square.fileno())
         temporary.hold(journal.fileno())
-        for (i, j), found in _blocks_of(work, earlier, plan.todo, cluster):
-            _put(square, work, i, j, found)
+        for (i, j), block in _blocks_of(work, earlier, plan.todo, cluster):
+            _put(square, work, i, j, block)
             if i != j:
-                _put(square, work, j, i, found.T)
+                _put(square, work, j, i, block.T)
             square.flush()
             os.fsync(square.fileno())
             journal.write(f"{i} {j}\n")
@@ -220,13 +220,13 @@ def _blocks_of(
     part = cluster.share(replace(work.part, labels=[], left_out={}, notes=[]))  # numbers alone, nobody's name
     comparison = replace(work.comparison, n_threads=1)
     arguments = ((place, (part, comparison, rows, columns)) for place, rows, columns in calls)
-    for place, found in cluster.run(_remote_block, arguments):
-        if isinstance(found, Lost):
+    for place, block in cluster.run(_remote_block, arguments):
+        if isinstance(block, Lost):
             raise NeurostoreError(
-                f"{work.partial.name}: the Ray workers of block {place} died ({found.reason}); finished blocks are "
+                f"{work.partial.name}: the Ray workers of block {place} died ({block.reason}); finished blocks are "
                 "kept: repeat the command"
             )
-        yield place, found
+        yield place, block
 
 
 def _remote_block(part: Part, comparison: Comparison, rows: Ints, columns: Ints) -> Floats:

@@ -47,8 +47,8 @@ def reference_distances(
 
     query = 'SELECT subject FROM subjects WHERE "group"::VARCHAR = $name'
     members = set(lake.sql(query, {"name": reference})["subject"])
-    found = distances(lake, unit="cycle", normalize="path_length", mixed=mixed)
-    matrices = found.values() if isinstance(found, dict) else [found]
+    measured = distances(lake, unit="cycle", normalize="path_length", mixed=mixed)
+    matrices = measured.values() if isinstance(measured, dict) else [measured]
     rows = [row for matrix in matrices for row in _rows(matrix, members, shown)]
     if not rows:
         raise UsageError(f"no distance to {reference}: nobody else of this group has a steady cycle")

@@ -67,10 +67,10 @@ def read_items(lake: Queryable, choice: Choice) -> dict[str, Items]:
     reader = {"angles": _angles, "rotations": _rotations, "relation": _relation, "dual": _dual}
     read = reader.get(choice.representation, _coordinates)
     spans = {own: part for own, part in spans.items() if own == "" or choice.side in (None, own)}
-    found = {own: read(lake, choice, trials, part, own) for own, part in spans.items()}
-    if not any(items.items or items.left_out for items in found.values()):
+    by_span = {own: read(lake, choice, trials, part, own) for own, part in spans.items()}
+    if not any(items.items or items.left_out for items in by_span.values()):
         raise UsageError(_nothing(choice, trials))
-    return found
+    return by_span
 
 
 def complete(items: Items, incomplete: str) -> Items:

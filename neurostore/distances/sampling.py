@@ -172,13 +172,13 @@ def _from_curves(
         place = {key: k for k, key in enumerate(rows.select(keys).gather_every(N_POINTS).iter_rows())}
         is_known = np.isfinite(values)
         is_partly = (is_known.any(axis=1) & ~is_known.all(axis=1)).any(axis=1)
-        found = [place.get(key) for key in part.select(keys).iter_rows()]
-        again = [k is None or bool(is_partly[k]) for k in found]
+        places = [place.get(key) for key in part.select(keys).iter_rows()]
+        again = [k is None or bool(is_partly[k]) for k in places]
         from_frames = _from_frames(
             lake, choice, trials, part.filter(pl.Series(again, dtype=pl.Boolean)), table, columns
         )
         instants = np.linspace(part["start_s"].to_numpy(), part["end_s"].to_numpy(), N_POINTS, axis=1)
-        for k, is_again, own in zip(found, again, instants, strict=True):
+        for k, is_again, own in zip(places, again, instants, strict=True):
             yield next(from_frames) if is_again else (own, values[k])
 
 

@@ -219,8 +219,8 @@ def circular_cross(
         raise SeriesError(f"quaternions have 4 channels each; the series have {first.channels}")
     samples, fraction = check_band(band, first.lengths, second.lengths)
     i, j = (k.ravel() for k in np.indices((len(first), len(second))))
-    found = compare_listed(first, i, second, j, samples, fraction, check_normalize(normalize), n_threads, metric)
-    return found.reshape(len(first), len(second))
+    compared = compare_listed(first, i, second, j, samples, fraction, check_normalize(normalize), n_threads, metric)
+    return compared.reshape(len(first), len(second))
 
 
 def path(a: Any, b: Any, *, band: float | None = None, dtype: Any = None) -> Ints:

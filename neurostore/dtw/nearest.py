@@ -83,8 +83,8 @@ def nearest(
     >>> indices.tolist(), distances.tolist()
     ([2, 1], [0.0, 1.0])
     """
-    found = search([query], xs, k, band=band, dtype=dtype, n_threads=n_threads)
-    return found.indices[0], found.distances[0]
+    neighbours = search([query], xs, k, band=band, dtype=dtype, n_threads=n_threads)
+    return neighbours.indices[0], neighbours.distances[0]
 
 
 def search(
@@ -112,7 +112,7 @@ def search(
     if isinstance(k, bool) or not isinstance(k, int | np.integer) or not 1 <= k <= len(series):
         raise SeriesError(f"k is {k!r}; it can be 1 to {len(series)}, the number of series")
     samples, fraction = check_band(collection.band, asked.lengths, series.lengths)
-    found = Found(
+    neighbours = Found(
         np.empty((len(asked), k), np.int64),
         np.empty((len(asked), k), series.values.dtype),
         *(np.full(len(asked), len(series), np.int64) for _ in range(3)),
@@ -121,16 +121,16 @@ def search(
     inner = n_threads if len(asked) == 1 else 1
 
     def work(q: int) -> None:
-        limits[q] = _Search(collection, asked, q, samples, fraction).cascade(int(k), found, inner)
+        limits[q] = _Search(collection, asked, q, samples, fraction).cascade(int(k), neighbours, inner)
 
     share_out(work, range(len(asked)), n_threads)
     left = np.flatnonzero(~np.isnan(limits))
     for first in range(0, len(left), QUERIES_AT_ONCE):
         part = left[first : first + QUERIES_AT_ONCE]
-        _brute_force(collection, asked, part, limits, samples, fraction, found, n_threads)
-    if not np.isfinite(found.distances).all():
+        _brute_force(collection, asked, part, limits, samples, fraction, neighbours, n_threads)
+    if not np.isfinite(neighbours.distances).all():
         raise SeriesError(f"a distance is too large for {series.values.dtype}; use float64 or smaller units")
-    return found
+    return neighbours
 
 
 class _Search:
@@ -150,7 +150,7 @@ class _Search:
         largest = max(collection.largest, float(np.abs(self.query).max()))
         self.slack = 2 * eps * size, 16 * eps * math.sqrt(size) * largest
 
-    def cascade(self, k: int, found: Found, n_threads: int | None) -> float:
+    def cascade(self, k: int, neighbours: Found, n_threads: int | None) -> float:
         """Answer into found, or return the distance of the k-th best so far for brute force to end it."""
         best = np.full(k, np.inf, self.query.dtype)
         indices = np.full(k, NOBODY)
@@ -158,8 +158,8 @@ class _Search:
         counts = by_stages(best, indices, n_threads)
         if counts is None:
             return float(best[-1])
-        found.after_coarse[self.q], found.after_fine[self.q], found.warped[self.q] = counts
-        found.indices[self.q], found.distances[self.q] = indices, best
+        neighbours.after_coarse[self.q], neighbours.after_fine[self.q], neighbours.warped[self.q] = counts
+        neighbours.indices[self.q], neighbours.distances[self.q] = indices, best
         return math.nan
 
     def _by_summaries(self, best: Floats, indices: Ints, n_threads: int | None) -> tuple[int, ...] | None:
@@ -208,11 +208,11 @@ class _Search:
         bounds = self.keogh_bounds(n_threads, every=SAMPLED_EVERY)
         listed = np.flatnonzero(np.isfinite(bounds))
         first = listed[np.argsort(bounds[listed], kind="stable")[:n_first]]
-        found, indices = np.full_like(best, np.inf), np.full(len(best), NOBODY)
-        self.warp(first, bounds[first], found, indices)
-        if (bounds[listed] <= self.limit(found)).mean() < NEARLY_ALL:
+        costs, indices = np.full_like(best, np.inf), np.full(len(best), NOBODY)
+        self.warp(first, bounds[first], costs, indices)
+        if (bounds[listed] <= self.limit(costs)).mean() < NEARLY_ALL:
             return False
-        best[:] = found
+        best[:] = costs
         return True
 
     def near(self, summary: Summary, tiles: Ints, best: Floats) -> tuple[Ints, Floats]:
@@ -310,7 +310,7 @@ def _brute_force(
     limits: Floats,
     samples: int,
     fraction: float,
-    found: Found,
+    neighbours: Found,
     n_threads: int | None,
 ) -> None:
     """Every candidate for these queries; a tile is abandoned where all its lanes are beyond the k-th best known."""
@@ -338,9 +338,9 @@ def _brute_force(
         )
 
     share_out(work, range(len(tiles.members)), n_threads)
-    k = found.indices.shape[1]
+    k = neighbours.indices.shape[1]
     for row, q in zip(distances, part, strict=True):
         # all that equal the k-th smallest, so that ties are decided by index
         candidates = np.flatnonzero(row <= np.partition(row, k - 1)[k - 1])
         nearest_first = candidates[np.lexsort((candidates, row[candidates]))][:k]
-        found.indices[q], found.distances[q] = nearest_first, row[nearest_first]
+        neighbours.indices[q], neighbours.distances[q] = nearest_first, row[nearest_first]

@@ -103,12 +103,12 @@ def check_dtype(dtype: Any) -> np.dtype[Any] | None:
     if dtype is None:
         return None
     try:
-        found = np.dtype(dtype)
+        known = np.dtype(dtype)
     except TypeError:
-        found = None
-    if found not in (np.float32, np.float64):
+        known = None
+    if known not in (np.float32, np.float64):
         raise SeriesError(f"dtype is {dtype!r}; it can be float32 or float64")
-    return found
+    return known
 
 
 def pack_tiles(series: Series, order: Ints | None = None) -> Tiles:

@@ -99,10 +99,10 @@ def export(
     chosen = _choices(choices)
     target = Path(out).expanduser()
     writer = _writer(target)
-    found = find(lake, subject, trial, session, person)
-    rendered = import_module(f"neurostore.export.{writer}").render(found, target, chosen)
+    key = find(lake, subject, trial, session, person)
+    rendered = import_module(f"neurostore.export.{writer}").render(key, target, chosen)
     _write(rendered, force)
-    return [*rendered.files, *(rendered.shared or {})], [*found.notes, *rendered.notes]
+    return [*rendered.files, *(rendered.shared or {})], [*key.notes, *rendered.notes]
 
 
 def _choices(given: dict[str, Any]) -> Choices:

@@ -235,11 +235,11 @@ def _add_whole(file: Any, group: str, name: str, value: Any) -> None:
     parameter["type"], parameter["value"] = 2, given.astype(int)
 
 
-def _zero(said: str) -> list[int]:
+def _zero(text: str) -> list[int]:
     """FORCE_PLATFORM:ZERO as ``force_plates.zero`` states it: the frames of the baseline, 0 0 for none, nothing for no ZERO."""
-    if not said.startswith("FORCE_PLATFORM:ZERO"):
+    if not text.startswith("FORCE_PLATFORM:ZERO"):
         return []
-    frames = re.search(r"frames (\d+) to (\d+)", said)
+    frames = re.search(r"frames (\d+) to (\d+)", text)
     return [int(frames[1]), int(frames[2])] if frames else [0, 0]
 
 
@@ -270,9 +270,9 @@ def _measures(trial: Trial) -> dict[str, float]:
         "SELECT parameter, side, value FROM calibrations WHERE subject = $subject AND session = $session "
         "AND trial IN ('', $trial) AND source <> 'estimated' ORDER BY source = 'file', parameter, side"
     )
-    found = {}
+    measures = {}
     for parameter, side, value in trial.lake.sql(query, trial.key).iter_rows():
         if parameter in _MEASURES:
             name, factor = _MEASURES[parameter]
-            found[f"{side[0].upper() if side else ''}{name}"] = value * factor
-    return found if not trial.person else {}
+            measures[f"{side[0].upper() if side else ''}{name}"] = value * factor
+    return measures if not trial.person else {}

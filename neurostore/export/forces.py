@@ -65,9 +65,9 @@ def read_analog(trial: Trial, points: Points, notes: list[str]) -> Analog | None
     rate, frames_hz = rates[0], float(trial.row["rate_hz"] or 0)
     per_frame = round(rate / frames_hz) if frames_hz > 0 else 0
     if len(rates) > 1 or not per_frame or abs(rate / frames_hz - per_frame) > 1e-3 * per_frame:
-        said = ", ".join(f"{r:g}" for r in rates)
+        rates_text = ", ".join(f"{r:g}" for r in rates)
         notes.append(
-            f"the analog channels are left out: {said} samples per second are no multiple of {frames_hz:g} frames"
+            f"the analog channels are left out: {rates_text} samples per second are no multiple of {frames_hz:g} frames"
         )
         return None
     n = per_frame * len(points.frame)
@@ -75,8 +75,8 @@ def read_analog(trial: Trial, points: Points, notes: list[str]) -> Analog | None
     lacking = 0
     for i, (start_s, values) in enumerate(rows.select("start_s", "samples").iter_rows()):
         first = round((float(points.time_s[0]) - start_s) * rate)
-        found = np.array(values, np.float32)  # NULL becomes NaN
-        kept = found[max(first, 0) : max(first + n, 0)]
+        recorded = np.array(values, np.float32)  # NULL becomes NaN
+        kept = recorded[max(first, 0) : max(first + n, 0)]
         at = max(-first, 0)
         samples[i, at : at + len(kept)] = kept[: n - at]
         lacking = max(lacking, n - len(kept))
@@ -101,7 +101,7 @@ def read_plates(trial: Trial, analog: Analog | None, notes: list[str]) -> list[P
         return []
     rows = trial.rows("force_plates", order="plate").to_dicts()
     position = {number: i for i, number in enumerate(analog.numbers)} if analog else {}
-    found, left_out = [], []
+    plates, left_out = [], []
     for row in rows:
         channels = [position.get(int(c), -1) for c in row["channels"] or []]
         if row["type"] not in N_CHANNELS or row["corners"] is None or len(channels) != N_CHANNELS[row["type"]]:
@@ -109,12 +109,12 @@ def read_plates(trial: Trial, analog: Analog | None, notes: list[str]) -> list[P
         elif min(channels) < 0:
             left_out.append(f"{row['plate']} (its channels are not there)")
         else:
-            found.append(_plate(row, channels))
+            plates.append(_plate(row, channels))
     if left_out:
         notes.append(f"force platforms left out: {listed(left_out, 6)}")
-    if found and [p.number for p in found] != list(range(1, len(found) + 1)):
-        notes.append(f"force platforms {', '.join(str(p.number) for p in found)} are numbered from 1 in the file")
-    return found
+    if plates and [p.number for p in plates] != list(range(1, len(plates) + 1)):
+        notes.append(f"force platforms {', '.join(str(p.number) for p in plates)} are numbered from 1 in the file")
+    return plates
 
 
 def _plate(row: dict[str, Any], channels: list[int]) -> Plate:

@@ -62,10 +62,10 @@ def render(trial: Trial, out: Path, choices: Choices) -> Rendered:
     frame = angles.select(pl.col("time_s").alias("time"), *columns).with_columns(
         pl.selectors.float().fill_null(float("nan"))
     )
-    stretches, told = whole_stretches(frame.to_numpy())
+    stretches, gap_notes = whole_stretches(frame.to_numpy())
     if not stretches:
         raise UsageError(f"{trial.name}: no frame has a value of every coordinate; choose a part of the trial that has")
-    notes += told
+    notes += gap_notes
     parts = [out] if len(stretches) == 1 else [out.with_stem(f"{out.stem}_{k}") for k in range(1, len(stretches) + 1)]
     return Rendered(
         {

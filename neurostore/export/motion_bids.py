@@ -70,16 +70,16 @@ def render(trial: Trial, out: Path, choices: Choices) -> Rendered:
 def _stem(trial: Trial, choices: Choices) -> str:
     """sub-…[_ses-…]_task-…_tracksys-…: entities the keys have already are kept."""
     key = trial.key
-    said = dict(_ENTITY.findall(key["trial"]))
-    acquired = said.get("acq", "") + ("" if choices.points == "poses" else _label(choices.points))
+    named = dict(_ENTITY.findall(key["trial"]))
+    acquired = named.get("acq", "") + ("" if choices.points == "poses" else _label(choices.points))
     acquired += f"person{trial.person}" if trial.person else ""
     entities = {
         "sub": _label(key["subject"].removeprefix("sub-")),
         "ses": _label(key["session"].removeprefix("ses-")),
-        "task": said.get("task") or _label(key["trial"]),
-        "tracksys": said.get("tracksys") or ("video" if trial.row["kind"] == "video" else "mocap"),
+        "task": named.get("task") or _label(key["trial"]),
+        "tracksys": named.get("tracksys") or ("video" if trial.row["kind"] == "video" else "mocap"),
         "acq": acquired,
-        "run": said.get("run", ""),
+        "run": named.get("run", ""),
     }
     return "_".join(f"{name}-{value}" for name, value in entities.items() if value)
 
@@ -196,8 +196,8 @@ def _data_set(trial: Trial, root: Path) -> dict[Path, bytes]:
     participants = root / "participants.tsv"
     label = f"sub-{_label(trial.key['subject'].removeprefix('sub-'))}"
     query = 'SELECT "group", sex, age FROM subjects WHERE subject = $subject'
-    found = trial.lake.sql(query, {"subject": trial.key["subject"]}).to_dicts()
-    known = {"participant_id": label, **(found[0] if found else {})}
+    people = trial.lake.sql(query, {"subject": trial.key["subject"]}).to_dicts()
+    known = {"participant_id": label, **(people[0] if people else {})}
     if participants.exists():
         try:
             lines = rows_of(participants.read_text(encoding="utf-8-sig"))

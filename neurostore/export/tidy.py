@@ -46,7 +46,7 @@ def render(trial: Trial, out: Path, choices: Choices) -> Rendered:
     return Rendered({out.with_name(f"{out.name}.json"): about.encode(), out: text.getvalue()}, [])
 
 
-def _parquet(rows: pl.DataFrame, said: dict[str, Any]) -> bytes:
+def _parquet(rows: pl.DataFrame, metadata: dict[str, Any]) -> bytes:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -57,7 +57,7 @@ def _parquet(rows: pl.DataFrame, said: dict[str, Any]) -> bytes:
             for n, c in zip(table.column_names, table.columns, strict=True)
         }
     )
-    table = table.replace_schema_metadata({"neurostore": json.dumps(said, ensure_ascii=False)})
+    table = table.replace_schema_metadata({"neurostore": json.dumps(metadata, ensure_ascii=False)})
     sink = io.BytesIO()
     pq.write_table(table, sink, compression="zstd")
     return sink.getvalue()
@@ -99,10 +99,10 @@ def _parameters(trial: Trial, choices: Choices) -> tuple[pl.DataFrame, dict[str,
         on=numbers, index=index, variable_name="parameter", value_name="value"
     )
     unit = pl.col("parameter").replace_strict(units, default="", return_dtype=pl.String).alias("unit")
-    said = _described("spatiotemporal")
-    parameters = {n: said.pop(n) for n in numbers}
+    described = _described("spatiotemporal")
+    parameters = {n: described.pop(n) for n in numbers}
     return long.with_columns(unit), {
-        **{n: d for n, d in said.items() if n in index},
+        **{n: d for n, d in described.items() if n in index},
         "parameter": {"meaning": "column of spatiotemporal", "values": parameters},
         "value": {"meaning": "in the unit of the row"},
     }

@@ -79,8 +79,8 @@ class Trial:
     @property
     def provenance_line(self) -> str:
         """Provenance of the file in one line."""
-        said = self.provenance
-        return f"{said['software']}, {state_text(self.lake)}, {self.name}, ingest {said['ingest_id']}"
+        provenance = self.provenance
+        return f"{provenance['software']}, {state_text(self.lake)}, {self.name}, ingest {provenance['ingest_id']}"
 
     def rows(self, table: str, columns: str = "*", where: str = "true", order: str = "ALL") -> pl.DataFrame:
         """Rows of this trial in a table or view."""
@@ -109,16 +109,16 @@ def find(lake: Version, subject: str, trial: str, session: str | None, person: i
     if named.is_empty():
         raise UsageError(f"subject {subject} has no trial {trial!r}; {near(trial, of_subject['trial'])}")
     if session is not None:
-        found = named.filter(pl.col("session") == session)
-        if found.is_empty():
+        matching = named.filter(pl.col("session") == session)
+        if matching.is_empty():
             there = ", ".join(s or "none" for s in named["session"])
             raise UsageError(f"subject {subject} has no trial {trial!r} in session {session!r}; it is in: {there}")
     elif named.height > 1:
         there = ", ".join(s or "'' (none)" for s in named["session"])
         raise UsageError(f"subject {subject} has {trial!r} in several sessions; name one with --session: {there}")
     else:
-        found = named
-    return Trial(lake, found.row(0, named=True), person)
+        matching = named
+    return Trial(lake, matching.row(0, named=True), person)
 
 
 def read_points(trial: Trial, which: str) -> Points:

@@ -65,7 +65,7 @@ def check(root: str, paths: Iterable[str]) -> None:
         recorded = hashes.read(root).files
         damaged = [path for path in damaged if path in recorded and not _is_whole(root, path, recorded[path])]
     if damaged:
-        raise DamagedLakeError(_said(root, damaged))
+        raise DamagedLakeError(_message(root, damaged))
     _remember(root, [marks[path] for path in asked if whole[path] and _mark(root, path) == marks[path]])
 
 
@@ -79,7 +79,7 @@ def check_log(root: str, table: str) -> None:
         check(root, [f"{folder}/{n}" for n in names if n.endswith((".json", ".parquet"))])
 
 
-def _said(root: str, damaged: list[str]) -> str:
+def _message(root: str, damaged: list[str]) -> str:
     subjects = sorted({p.split("subject=", 1)[1].split("/", 1)[0] for p in damaged if "subject=" in p})
     whose = f" (subject {', '.join(subjects)})" if subjects else ""
     more = f" and {len(damaged) - 3} more" if len(damaged) > 3 else ""
@@ -95,16 +95,16 @@ def _are_whole(root: str, recorded: dict[str, hashes.Entry]) -> dict[str, bool]:
     if sum(entry.size for entry in recorded.values()) < _LEAST_FOR_THREADS:
         return {path: _is_whole(root, path, entry) for path, entry in recorded.items()}
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        found = pool.map(lambda path: _is_whole(root, path, recorded[path]), recorded)
-        return dict(zip(recorded, found, strict=True))
+        answers = pool.map(lambda path: _is_whole(root, path, recorded[path]), recorded)
+        return dict(zip(recorded, answers, strict=True))
 
 
 def _is_whole(root: str, path: str, entry: hashes.Entry) -> bool:
     """Whether the file has the recorded bytes; a file that is gone is the reader's matter."""
     full = storage.join(root, path)
     if entry.xxh3:
-        found = storage.quick_digest(full)
-        return found is None or found == (entry.xxh3, entry.size)
+        now = storage.quick_digest(full)
+        return now is None or now == (entry.xxh3, entry.size)
     digest = storage.digest(full)
     return digest is None or digest[:2] == (entry.sha256, entry.size)
 

@@ -76,8 +76,8 @@ def sum_by_key(maps: pa.ChunkedArray, how: str) -> dict[str, int]:
         pairs = [pa.chunked_array([m.keys for m in parts]), pa.chunked_array([m.items for m in parts])]
         grouped = pa.Table.from_arrays(pairs, ["key", "value"]).group_by("key").aggregate([("value", how)])
         return dict(zip(grouped["key"].to_pylist(), grouped[f"value_{how}"].to_pylist(), strict=True))
-    found: dict[str, int] = {}
+    sums: dict[str, int] = {}
     for part in parts:
         for key, value in zip(part.keys.to_pylist(), part.items.to_pylist(), strict=True):
-            found[key] = max(value, found.get(key, value)) if how == "max" else value + found.get(key, 0)
-    return found
+            sums[key] = max(value, sums.get(key, value)) if how == "max" else value + sums.get(key, 0)
+    return sums

@@ -59,7 +59,7 @@ def _connect(lake: Shown, sessions: Collection[Session], n_threads: int | None) 
     from neurostore.sql import spill
 
     named = set(sessions)
-    ids = [i for session, found in lake.ingests_by_session().items() if session in named for i in found]
+    ids = [i for session, ingests in lake.ingests_by_session().items() if session in named for i in ingests]
     subjects = {subject for subject, _ in named}
     states = []
     for name in lake.tables():

@@ -74,7 +74,7 @@ def people_of(content: Content) -> dict[str, dict[str, str]]:
     """The hashes of rows and reviews by subject."""
     names = sorted({*content.rows, *content.reviews})
     both = (("rows", content.rows), ("reviews", content.reviews))
-    return {name: {what: said[name] for what, said in both if name in said} for name in names}
+    return {name: {what: facts[name] for what, facts in both if name in facts} for name in names}
 
 
 def content_of(lake: Version) -> Content:
@@ -92,12 +92,12 @@ def content_of(lake: Version) -> Content:
         state = lake.table_state(name)
         left_out = _not_content(name)
         for (subject, session, trial), rows in _parts(lake, state):
-            said = digest(rows, left_out)
+            digests = digest(rows, left_out)
             if name == REVIEWS:
-                reviews[subject] = said
+                reviews[subject] = digests
             else:
-                lines.setdefault(subject, []).append(f"{name}\t{session}\t{trial}\t{said}")
-    rows_by_subject = {subject: _of_lines(said) for subject, said in sorted(lines.items())}
+                lines.setdefault(subject, []).append(f"{name}\t{session}\t{trial}\t{digests}")
+    rows_by_subject = {subject: _of_lines(digests) for subject, digests in sorted(lines.items())}
     return Content(
         rows_by_subject, dict(sorted(reviews.items())), definitions_sha256(), software(), len(lake.ingest_ids())
     )

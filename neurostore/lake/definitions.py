@@ -29,10 +29,10 @@ def definitions_sha256() -> str:
 @cache
 def software() -> dict[str, str]:
     """Versions of neurostore, Python and the packages that take part in the numbers; those that are not installed lack."""
-    found = {"neurostore": VERSION, "python": platform.python_version()}
+    versions = {"neurostore": VERSION, "python": platform.python_version()}
     for name in PACKAGES:
         try:
-            found[name] = metadata.version(name)
+            versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return versions

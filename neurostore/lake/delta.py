@@ -270,12 +270,12 @@ def _read_file(root: str, table: str, path: str, schema: pa.Schema) -> pa.Table:
     try:
         with storage.open_parquet(full) as file:
             names = set(file.schema_arrow.names)
-            found = file.read(columns=[n for n in schema.names if n in names])
+            content = file.read(columns=[n for n in schema.names if n in names])
     except FileNotFoundError:
         raise VanishedVersionError(f"{full}: the file was vacuumed; open a newer version of the lake") from None
     except (pa.ArrowInvalid, OSError) as error:
         raise DamagedLakeError(f"{full}: cannot be read ({error})") from None
-    return unify(found, schema)
+    return unify(content, schema)
 
 
 def replace_rows(

@@ -41,8 +41,8 @@ def encode(trials: Sequence[tuple[tuple[str, str, str], Frames]]) -> Iterator[Pi
     file = _File()
     for parts in _row_groups([frames for _, frames in trials]):
         file.begin_rows(sum(b - a for _, _, a, b in parts))
-        for name, values, said in zip(_KEYS, keys, zip(*(k for k, _ in trials), strict=True), strict=True):
-            file.key(name, values, [(values.index(said[i]), b - a) for _, i, a, b in parts])
+        for name, values, constants in zip(_KEYS, keys, zip(*(k for k, _ in trials), strict=True), strict=True):
+            file.key(name, values, [(values.index(constants[i]), b - a) for _, i, a, b in parts])
         for name, kind in (("person", _INT32), ("frame", _INT32), ("time_s", _DOUBLE)):
             file.numbers(name, kind, _joined(getattr(f, name)[a:b] for f, _, a, b in parts))
         for name in layout[0]:
@@ -73,8 +73,8 @@ def _row_groups(trials: Sequence[Frames]) -> Iterable[list[_Part]]:
 
 
 def _joined(parts: Iterable[Array]) -> Floats:
-    found = list(parts)
-    return found[0] if len(found) == 1 else np.concatenate(found)
+    arrays = list(parts)
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
 
 
 class _File:
@@ -200,14 +200,16 @@ class _File:
         dictionary: int | None = None,
         ends: tuple[bytes, bytes] | None = None,
     ) -> None:
-        said = _column_head(path, kind, encoding) + _int(self._n) + b"\x16" + _int(size) + b"\x16" + _int(size)
-        said += b"\x26" + _int(page)
+        described = _column_head(path, kind, encoding) + _int(self._n) + b"\x16" + _int(size) + b"\x16" + _int(size)
+        described += b"\x26" + _int(page)
         if dictionary is not None:
-            said += b"\x26" + _int(dictionary)
+            described += b"\x26" + _int(dictionary)
         if ends is not None:
             low, high = (_varint(len(end)) + end for end in ends)
-            said += (b"\x1c" if dictionary is not None else b"\x3c") + b"\x36\x00\x28" + high + b"\x18" + low + b"\x00"
-        self._columns.append(said + b"\x00\x00")
+            described += (
+                (b"\x1c" if dictionary is not None else b"\x3c") + b"\x36\x00\x28" + high + b"\x18" + low + b"\x00"
+            )
+        self._columns.append(described + b"\x00\x00")
 
     def end(self, layout: Layout) -> None:
         schema, n_leaves = _schema(layout)
@@ -284,8 +286,8 @@ def _int(value: int) -> bytes:
     return _varint(value << 1)
 
 
-def _text(said: str) -> bytes:
-    encoded = said.encode()
+def _text(text: str) -> bytes:
+    encoded = text.encode()
     return _varint(len(encoded)) + encoded
 
 

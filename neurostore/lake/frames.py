@@ -99,11 +99,11 @@ def struct_columns(block: Block) -> dict[str, pa.StructArray]:
     import pyarrow as pa
 
     axes = list("xyz" if block.values.shape[1] == 3 else "wxyz")
-    found = {}
+    columns = {}
     for name, joint, is_whole in zip(block.names, block.values, block.is_whole, strict=True):
         mask = None if is_whole else pa.array(np.isnan(joint).any(axis=0))
-        found[name] = pa.StructArray.from_arrays([pa.array(axis) for axis in joint], names=axes, mask=mask)
-    return found
+        columns[name] = pa.StructArray.from_arrays([pa.array(axis) for axis in joint], names=axes, mask=mask)
+    return columns
 
 
 @lru_cache(maxsize=64)

@@ -98,8 +98,8 @@ def measured(root: str, path: str) -> Entry | None:
     if path.endswith(".checkpoint.parquet") and storage.size_of(storage.join(root, _first_entry(path))) < 0:
         content = storage.read_bytes(storage.join(root, path))  # the log before it is gone: nothing else has this
         return None if content is None else _with_copy(content)
-    found = storage.digest(storage.join(root, path))
-    return None if found is None else Entry.of(found)
+    digest = storage.digest(storage.join(root, path))
+    return None if digest is None else Entry.of(digest)
 
 
 def _first_entry(path: str) -> str:
@@ -116,11 +116,11 @@ def read(root: str) -> Journal:
     files: dict[str, Entry] = {}
     damaged = []
     for name in _segments(root):
-        found = _read_segment(root, name)
-        if found is None:
+        segment = _read_segment(root, name)
+        if segment is None:
             damaged.append(name)
         else:
-            files.update(found)
+            files.update(segment)
     return Journal(files, tuple(damaged))
 
 
@@ -144,9 +144,9 @@ def _append(root: str, files: Mapping[str, Entry]) -> None:
     for size, name in sorted((_count_of(name), name) for name in _segments(root)):
         if size > len(merged):
             break
-        found = _read_segment(root, name)
-        if found is not None:
-            merged = {**found, **merged}
+        segment = _read_segment(root, name)
+        if segment is not None:
+            merged = {**segment, **merged}
             absorbed.append(storage.join(root, FOLDER, name))
     _write_segment(root, merged)
     storage.delete(absorbed)
@@ -179,4 +179,4 @@ def _read_segment(root: str, name: str) -> dict[str, Entry] | None:
     check, _, body = content.partition(b"\n")
     if hashlib.sha256(body).hexdigest().encode() != check:
         return None
-    return {path: Entry(*said) for path, said in json.loads(body).items()}
+    return {path: Entry(*entry) for path, entry in json.loads(body).items()}

@@ -50,12 +50,12 @@ def running_since(root: str) -> float:
     since = float("inf")
     for file in storage.list_files(storage.join(root, _RUNNING)):
         path = storage.join(root, _RUNNING, file.path)
-        said = None if file.path.endswith(".tmp") else storage.read_json(path)
+        beat = None if file.path.endswith(".tmp") else storage.read_json(path)
         dead = time.time() - file.modified_s > STALE_S
-        if said and said["host"] == socket.gethostname() and not is_alive(said["pid"]):
+        if beat and beat["host"] == socket.gethostname() and not is_alive(beat["pid"]):
             dead = True
         if dead:
             storage.delete([path])
-        elif said:
-            since = min(since, said["started_s"])
+        elif beat:
+            since = min(since, beat["started_s"])
     return since

@@ -31,8 +31,8 @@ def without_erased(root: str, staged: Sequence[Staged]) -> tuple[list[Staged], d
     kept = []
     for part in staged:
         why = {_key(r): stones.refusal(r["subject"], str(r.get("source_sha256"))) for r in part.rows}
-        out = {key: said for key, said in why.items() if said is not None}
-        refused |= {key: InputError(key_text(key), said) for key, said in out.items()}
+        out = {key: reason for key, reason in why.items() if reason is not None}
+        refused |= {key: InputError(key_text(key), reason) for key, reason in out.items()}
         kept.append(_without(root, part, out.keys()) if out else part)
     return kept, refused
 

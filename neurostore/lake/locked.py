@@ -68,11 +68,11 @@ def run(
         env={**os.environ, "MALLOC_ARENA_MAX": "4"},  # or every thread would reserve memory of its own
         start_new_session=True,  # Ctrl-C is for the parent alone
     )
-    kind, said = done.stdout[:1], done.stdout[1:]
+    kind, body = done.stdout[:1], done.stdout[1:]
     if kind == b"R":
-        return pl.read_ipc_stream(io.BytesIO(said))
+        return pl.read_ipc_stream(io.BytesIO(body))
     if kind == b"E":
-        name, message = json.loads(said)
+        name, message = json.loads(body)
         raise getattr(errors, name)(message)
     if done.returncode == -signal.SIGALRM:
         raise UsageError(_too_long(time_limit_s))
@@ -124,8 +124,8 @@ def check(connection: Any, text: str) -> None:
     kind = statements[0].type.name
     if kind != "SELECT":
         raise UsageError(f"{kind} is not let through: --locked takes one SELECT")
-    (said,) = connection.execute("SELECT json_serialize_sql($text)", {"text": text}).fetchone()
-    tree = json.loads(said)
+    (serialized,) = connection.execute("SELECT json_serialize_sql($text)", {"text": text}).fetchone()
+    tree = json.loads(serialized)
     if tree.get("error"):  # DESCRIBE, SHOW, PRAGMA functions and the like count as SELECT, but are none
         raise UsageError(f"not a plain SELECT: {tree.get('error_message', 'it cannot be shown as a tree')}")
     known = connection.execute(

@@ -53,12 +53,12 @@ def _answer(
         child_process.limit_memory(2 * memory_limit_mb * 2**20 + HEADROOM_BYTES)
         signal.setitimer(signal.ITIMER_REAL, 1.2 * time_limit_s + 0.5)  # the interrupt in answer() comes first
         try:
-            found = locked.answer(connection, text, time_limit_s, memory_limit_mb, row_limit)
+            rows = locked.answer(connection, text, time_limit_s, memory_limit_mb, row_limit)
         except MemoryError:
             raise errors.UsageError(locked.too_much(memory_limit_mb)) from None
         signal.setitimer(signal.ITIMER_REAL, 0)
         content = io.BytesIO()
-        found.write_ipc_stream(content)
+        rows.write_ipc_stream(content)
         return content.getvalue()
 
 

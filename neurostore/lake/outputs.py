@@ -58,5 +58,5 @@ def noting(lake_path: object, kind: str, target: Path | str) -> Iterator[Callabl
 def noted(root: str) -> dict[str, dict[str, Any]]:
     """Everything noted, by the path of its note below the root."""
     paths = [f"{_FOLDER}/{f.path}" for f in storage.list_files(storage.join(root, _FOLDER))]
-    found = {p: storage.read_json(storage.join(root, p)) for p in sorted(paths) if p.endswith(".json")}
-    return {p: said for p, said in found.items() if said is not None}
+    notes = {p: storage.read_json(storage.join(root, p)) for p in sorted(paths) if p.endswith(".json")}
+    return {p: written for p, written in notes.items() if written is not None}

@@ -71,12 +71,12 @@ class Relations:
         """
         with self._lock:
             names = self._named_in(text)
-            found = self._behind(names)
-            tables = found & self._tables.keys()
+            needed = self._behind(names)
+            tables = needed & self._tables.keys()
             self.lake.check([self._tables[name] for name in tables])
-            self._check_results(name for name in found if self._is_kept(name))
-            self._create_base(text, found)
-            self._create(found)
+            self._check_results(name for name in needed if self._is_kept(name))
+            self._create_base(text, needed)
+            self._create(needed)
 
     def _named_in(self, text: str) -> set[str]:
         lowered = text.lower()
@@ -89,16 +89,16 @@ class Relations:
 
     def _behind(self, names: Iterable[str]) -> set[str]:
         """The names with all that they read."""
-        found: set[str] = set()
+        behind: set[str] = set()
         waiting = list(names)
         while waiting:
             one = waiting.pop()
-            if one in found:
+            if one in behind:
                 continue
-            found.add(one)
+            behind.add(one)
             if one in self._texts and not self._is_kept(one):
                 waiting += views.words_of(self._texts[one]) & (self._tables.keys() | self._texts.keys())
-        return found
+        return behind
 
     def _is_kept(self, name: str) -> bool:
         """Whether a view is read from stored results."""

@@ -151,29 +151,29 @@ def read(root: str, name: str) -> Release:
     ------
     UsageError : there is none of this name; near names are listed.  DamagedLakeError : its bytes changed.
     """
-    found = find(root, name)
-    if found is None:
+    path = find(root, name)
+    if path is None:
         raise UsageError(
             f"no release is named {name!r}; {near(name, names(root))}; `neurostore release --list` lists them"
         )
-    return found
+    return path
 
 
 def every(root: str) -> list[Release]:
     """All releases of a lake, the oldest first."""
-    found = [find(root, name) for name in names(root)]
-    return sorted((r for r in found if r is not None), key=lambda r: (r.created, r.name))
+    paths = [find(root, name) for name in names(root)]
+    return sorted((r for r in paths if r is not None), key=lambda r: (r.created, r.name))
 
 
 def _read(content: Mapping[str, Any]) -> Release:
     plain = {k: v for k, v in content.items() if k not in ("check", "tables", "erasures")}
-    tables = {name: _table(said) for name, said in content["tables"].items()}
+    tables = {name: _table(stored) for name, stored in content["tables"].items()}
     return Release(**plain, tables=tables, erasures=tuple(content["erasures"]))
 
 
-def _table(said: Mapping[str, Any]) -> Stored:
-    schema = pa.schema(delta.Schema.from_json(json.dumps(said["schema"])).to_arrow())
-    return Stored(said["version"], schema, tuple(DataFile(*file) for file in said["files"]))
+def _table(stored: Mapping[str, Any]) -> Stored:
+    schema = pa.schema(delta.Schema.from_json(json.dumps(stored["schema"])).to_arrow())
+    return Stored(stored["version"], schema, tuple(DataFile(*file) for file in stored["files"]))
 
 
 def write(root: str, release: Release, *, replace: bool = False) -> bool:
@@ -185,9 +185,9 @@ def write(root: str, release: Release, *, replace: bool = False) -> bool:
         field: getattr(release, field) for field in Release.__slots__ if field not in ("tables", "erasures", "people")
     }
     content |= {
-        "people": {name: dict(said) for name, said in release.people.items()},
+        "people": {name: dict(facts) for name, facts in release.people.items()},
         "erasures": [dict(e) for e in release.erasures],
-        "tables": {name: _said(table) for name, table in release.tables.items()},
+        "tables": {name: _record(table) for name, table in release.tables.items()},
     }
     if not storage.write_json(storage.join(root, path_of(release.name)), content, replace=replace):
         return False
@@ -201,7 +201,7 @@ def record(root: str, which: Iterable[str]) -> None:
     hashes.record(root, {p: e for p in paths if (e := hashes.measured(root, p)) is not None})
 
 
-def _said(table: Stored) -> dict[str, Any]:
+def _record(table: Stored) -> dict[str, Any]:
     files = [[f.path, f.subject, f.n_rows, f.size, f.modified_ms] for f in table.files]
     return {
         "version": table.version,

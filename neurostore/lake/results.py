@@ -79,9 +79,9 @@ def read(root: str, inputs: Mapping[Session, tuple[str, int]]) -> Results:
         checked.check_log(root, INDEX)
         index = delta.open_table(root, INDEX)
         rows = _rows(root, index)
-        found = _of(root, rows, inputs)
+        stored = _of(root, rows, inputs)
         if delta.open_table(root, INDEX).version() == index.version():
-            return found
+            return stored
     raise LakeError(f"{root}: results were stored faster than they could be read; repeat the question")
 
 

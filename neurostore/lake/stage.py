@@ -162,7 +162,7 @@ def _write_frames(root: str, name: str, subject: str | None, trials: list[TrialT
         pieces = list(pieces)  # encoding and the disk do not wait for each other
     digest = storage.write_new(storage.join(root, name, path), pieces)
     ends = {c: [key[i] for key, _ in rows] for i, c in enumerate(("session", "trial"))}
-    stats = _stats_of({c: (min(said), max(said)) for c, said in ends.items()})
+    stats = _stats_of({c: (min(both), max(both)) for c, both in ends.items()})
     file = delta.DataFile(path, subject, n_rows, digest.size, int(time.time() * 1000), digest)
     return StagedFile(name, file, stats, columns.append(pa.field("subject", pa.string())))
 
@@ -196,12 +196,12 @@ def _checked(
     A batch is checked as a whole, which is several times faster than trial by trial; only a batch with something wrong
     is looked at again to name the trials.
     """
-    found, problems = _conform(batch)
+    rows, problems = _conform(batch)
     if not problems:
-        return list(batch), found, {}
+        return list(batch), rows, {}
     wrong = {trial.key: _conform([trial])[1] for trial in batch}
     good = [trial for trial in batch if not wrong[trial.key]]
-    refused = {key: InputError(key_text(key), *said) for key, said in wrong.items() if said}
+    refused = {key: InputError(key_text(key), *reason) for key, reason in wrong.items() if reason}
     if len(good) == len(batch):
         raise LakeError(f"trials that cannot be in one batch: {'; '.join(problems)}")
     return (*_checked(good)[:2], refused) if good else ([], {}, refused)
@@ -252,13 +252,13 @@ def _conform(batch: Sequence[TrialTables]) -> tuple[dict[str, pa.Table], list[st
 
 def _in_frames(batch: Sequence[TrialTables]) -> list[str]:
     """Tables that can be written from the arrays as they are."""
-    found: dict[str, list[Any]] = {}
+    columns: dict[str, list[Any]] = {}
     for trial in batch:
         for name, rows in trial.tables.items():
-            found.setdefault(name, []).append(rows)
+            columns.setdefault(name, []).append(rows)
     return [
         name
-        for name, all_rows in found.items()
+        for name, all_rows in columns.items()
         if all(isinstance(rows, Frames) and rows.is_as_declared(name) for rows in all_rows)
         and len({rows.layout for rows in all_rows}) == 1
     ]

@@ -63,8 +63,8 @@ class StoredVersion:
         if release is not None:
             if version is not None:
                 raise UsageError(f"version {version} and release {release!r}: give one of them")
-            found = releases.read(root, release)
-            return cls(root, found.tables["trials"], found)
+            stored = releases.read(root, release)
+            return cls(root, stored.tables["trials"], stored)
         if version is not None and version < 0:
             raise UsageError(f"lake version {version}: versions count from 0; see `neurostore history`")
         checked.check_log(root, "trials")
@@ -151,12 +151,12 @@ class StoredVersion:
     def ingests_by_session(self) -> dict[tuple[str, str], list[str]]:
         """(subject, session) -> the ingests of its trials that are shown."""
         shown = set(self.ingest_ids())
-        found: dict[tuple[str, str], list[str]] = {}
+        ingests: dict[tuple[str, str], list[str]] = {}
         columns = (self._live[c].to_pylist() for c in ("subject", "session", "ingest_id"))
         for subject, session, ingest_id in zip(*columns, strict=True):
             if ingest_id in shown:
-                found.setdefault((subject, session), []).append(ingest_id)
-        return found
+                ingests.setdefault((subject, session), []).append(ingest_id)
+        return ingests
 
     def scan_poses(self, skeleton: str) -> pl.LazyFrame:
         """Positions as read (mm), a row per frame of a person, a STRUCT per joint."""

@@ -118,15 +118,15 @@ class Version(StoredVersion):
         from neurostore.sql import kept
 
         chosen = {name for name, value in self.choices.items() if not kept.is_default(name, value)}
-        found = Relations(
+        relations = Relations(
             self,
             self._connect_duckdb(),
             chosen | choices_in(reading),
             uses_results=self._uses_results and bool(reading),
         )
         with self.naming_vanished():
-            found.need(reading)
-        return found
+            relations.need(reading)
+        return relations
 
     def connect_tables(self) -> duckdb.DuckDBPyConnection:
         """A new connection with the tables alone."""

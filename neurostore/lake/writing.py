@@ -45,7 +45,7 @@ def adopt(root: str, paths: Iterable[str] | None = None) -> list[str]:
 
 def named_files(root: str) -> list[str]:
     """Paths below the root of every log entry, checkpoint and release, and of every data file a version or release names."""
-    found = []
+    files = []
     for file in storage.list_files(root, logs=True):
         folder, _, name = file.path.rpartition("/_delta_log/")
         if (
@@ -54,13 +54,13 @@ def named_files(root: str) -> list[str]:
             and (name.endswith(".json") or name.endswith(".checkpoint.parquet"))
             and not name.startswith("_")
         ):
-            found.append(file.path)
+            files.append(file.path)
     from neurostore.lake import delta
 
-    for table in sorted({p.rpartition("/_delta_log/")[0] for p in found}):
+    for table in sorted({p.rpartition("/_delta_log/")[0] for p in files}):
         with suppress(LakeError, ValueError):  # what cannot be read names nothing; verify says so
-            found += [f"{table}/{p}" for p in delta.ever_added(root, table)]
-    found += [releases.path_of(name) for name in releases.names(root)]
+            files += [f"{table}/{p}" for p in delta.ever_added(root, table)]
+    files += [releases.path_of(name) for name in releases.names(root)]
     with suppress(LakeError):
-        found += sorted(releases.held_files(root))
-    return list(dict.fromkeys(found))
+        files += sorted(releases.held_files(root))
+    return list(dict.fromkeys(files))

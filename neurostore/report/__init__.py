@@ -57,16 +57,16 @@ def write_report(
         raise UsageError(f"{out.parent}: this folder does not exist; make it, or write {out.name} elsewhere")
     if _is_pdf(out):
         chromium.find()  # before anything is computed
-    found = data.collect(lake, reference, tuple(subjects), retest_group, details or Details())
+    collected = data.collect(lake, reference, tuple(subjects), retest_group, details or Details())
     try:
-        _write(found, out)
+        _write(collected, out)
     except OSError as error:
         raise UsageError(f"{out}: cannot be written: {error.strerror}") from None
     written = [out]
     if figures is not None:
         from neurostore.report.static import write_figures
 
-        written += write_figures(found, Path(figures))
+        written += write_figures(collected, Path(figures))
     return written
 
 
@@ -74,12 +74,12 @@ def _is_pdf(out: Path) -> bool:
     return out.suffix.lower() == ".pdf"
 
 
-def _write(found: ReportData, out: Path) -> None:
+def _write(collected: ReportData, out: Path) -> None:
     from neurostore.report import chromium, page, print_page
 
     if _is_pdf(out):
-        chromium.print_page(print_page.build(found), out)
+        chromium.print_page(print_page.build(collected), out)
         return
-    text = page.build(found)
+    text = page.build(collected)
     with temporary.replacing(out) as work:
         work.write_text(text, encoding="utf-8")

@@ -37,14 +37,14 @@ def find() -> str:
     """The browser that prints: that of NEUROSTORE_CHROMIUM, else the first found. Raises UsageError where there is none."""
     chosen = os.environ.get("NEUROSTORE_CHROMIUM")
     if chosen:
-        found = shutil.which(chosen)
-        if found is None:
+        path = shutil.which(chosen)
+        if path is None:
             raise UsageError(f"NEUROSTORE_CHROMIUM is {chosen!r}, which is no program here; name a Chromium or Chrome")
-        return found
+        return path
     for name in (*NAMES, *PLACES):
-        found = shutil.which(name)
-        if found is not None:
-            return found
+        path = shutil.which(name)
+        if path is not None:
+            return path
     raise UsageError(
         f"a PDF is printed by Chromium or Chrome, and none is on this machine's PATH (looked for {', '.join(NAMES)}); install "
         "one, name it in NEUROSTORE_CHROMIUM, or write OUT.html and print that from any browser"
@@ -62,12 +62,12 @@ def print_page(text: str, out: Path) -> None:
     with temporary.scratch() as folder:
         page, made = folder / "page.html", folder / "page.pdf"
         page.write_text(text, encoding="utf-8")
-        said = _run(
+        output = _run(
             [browser, *_options(), f"--user-data-dir={folder / 'profile'}", f"--print-to-pdf={made}", page.as_uri()]
         )
         content = made.read_bytes() if made.exists() else b""
         if not (content.startswith(b"%PDF-") and content.rstrip().endswith(b"%%EOF")):
-            last = said.strip().splitlines()[-1:] or ["it said nothing"]
+            last = output.strip().splitlines()[-1:] or ["it said nothing"]
             raise UsageError(
                 f"{out}: {browser} printed no whole PDF ({last[0]}); try OUT.html and print that, or name another browser in "
                 "NEUROSTORE_CHROMIUM"
@@ -88,10 +88,10 @@ def _run(command: list[str]) -> str:
         command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
     ) as browser:
         try:
-            _, said = browser.communicate(timeout=LONGEST_S)
+            _, output = browser.communicate(timeout=LONGEST_S)
         except subprocess.TimeoutExpired:
-            said = f"no answer within {LONGEST_S:.0f} s".encode()
+            output = f"no answer within {LONGEST_S:.0f} s".encode()
         finally:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(browser.pid, signal.SIGKILL)
-    return said.decode("utf-8", errors="replace")
+    return output.decode("utf-8", errors="replace")

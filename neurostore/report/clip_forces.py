@@ -79,11 +79,11 @@ def read_forces(lake: Queryable, keys: Sequence[Key], rate_hz: float) -> dict[Ke
         {**chosen, "rate_hz": rate_hz},
     )
     corners = {key: part["corners"].to_list() for key, part in plates.group_by("subject", "session", "trial")}
-    found = {}
+    forces = {}
     for key, part in rows.group_by("subject", "session", "trial"):
         subject, session, trial = map(str, key)
         if key in corners:
-            found[subject, session, trial] = ClipForces(
+            forces[subject, session, trial] = ClipForces(
                 np.array(corners[key], float).reshape(-1, 12),
                 part["time_s"].to_numpy(),
                 part["plate"].to_numpy(),
@@ -91,4 +91,4 @@ def read_forces(lake: Queryable, keys: Sequence[Key], rate_hz: float) -> dict[Ke
                 part.select("x", "y", "z").to_numpy(),
                 part.select("fx", "fy", "fz").to_numpy(),
             )
-    return found
+    return forces

@@ -107,7 +107,7 @@ def read_clips(lake: Queryable, trials: pl.DataFrame) -> list[Clip]:
         {**keys, "trials": chosen["trial"].to_list()},
     )
     forces = read_forces(lake, list(chosen.select("subject", "session", "trial").iter_rows()), RATE_HZ)
-    found = []
+    clips = []
     for (subject, session, trial), part in rows.group_by("subject", "session", "trial", maintain_order=True):
         xyz = {
             n: components_of(part[n].to_arrow()).astype(np.float64)
@@ -116,8 +116,8 @@ def read_clips(lake: Queryable, trials: pl.DataFrame) -> list[Clip]:
         }
         if xyz:
             clip = _clip((subject, session, trial), part["time_s"].to_numpy(), xyz)
-            found.append(replace(clip, forces=forces.get((clip.subject, clip.session, clip.trial))))
-    return found
+            clips.append(replace(clip, forces=forces.get((clip.subject, clip.session, clip.trial))))
+    return clips
 
 
 def _within_budget(trials: pl.DataFrame) -> pl.DataFrame:

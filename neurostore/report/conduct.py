@@ -81,15 +81,15 @@ def _not_steady(block: Session) -> list[str]:
 
     trials = block.rows(block.data.trials)["trial"].to_list()
     cycles = block.rows(block.data.cycles, by_condition=False).filter(pl.col("trial").is_in(trials))
-    found = []
+    sentences = []
     for side in ("left", "right"):
         mine = cycles.filter(pl.col("side") == side)
         out = mine.filter(~pl.col("is_steady"))
         if out.height:
             reasons = Counter(r for text in out["reason"] for r in (text or "not steady").split("; "))
             listed = "; ".join(f"{reason} ({n})" for reason, n in reasons.most_common())
-            found.append(f"{side.capitalize()}: {out.height} of {mine.height} cycles are not steady: {listed}.")
-    return found
+            sentences.append(f"{side.capitalize()}: {out.height} of {mine.height} cycles are not steady: {listed}.")
+    return sentences
 
 
 def event_source(block: Session) -> str:

@@ -73,12 +73,12 @@ def people_curves(
     )
     sides = rows.group_by("subject", "percent", "side").agg(pl.col("mean_deg").mean())
     means = sides.group_by("subject", "percent").agg(pl.col("mean_deg").mean()).sort("subject", "percent")
-    found = {}
+    by_person = {}
     for (subject,), part in means.group_by("subject", maintain_order=True):
         curve = np.full(101, np.nan)
         curve[part["percent"].to_numpy()] = part["mean_deg"].to_numpy()
-        found[str(subject)] = curve
-    return found
+        by_person[str(subject)] = curve
+    return by_person
 
 
 def read_group_curves(snapshot: Snapshot) -> pl.DataFrame:
@@ -89,12 +89,12 @@ def read_group_curves(snapshot: Snapshot) -> pl.DataFrame:
     for angle in ("hip_flexion", "knee_flexion", "ankle_dorsiflexion"):
         for name in (f"{angle}_deg", f"{angle}_rel_deg"):
             try:
-                found = statistics.mean_curves(snapshot, name, by="group")
+                curves = statistics.mean_curves(snapshot, name, by="group")
             except UsageError:  # no such column: no relative knee, or a lake without groups
                 continue
-            if found.height:
+            if curves.height:
                 parts.append(
-                    found.select(
+                    curves.select(
                         pl.col("group").cast(pl.String),
                         pl.lit(angle).alias("angle"),
                         pl.lit("_rel_" in name).alias("is_relative"),

@@ -74,13 +74,13 @@ def read_emg_problems(snapshot: Snapshot) -> pl.DataFrame:
 
 def kinetic_means(rows: pl.DataFrame) -> dict[tuple[str, str], Curve]:
     """(column, side) → Curve over the steady cycles that have it at all but two percents at most."""
-    found = {}
+    means = {}
     for (side,), part in rows.filter(rows["is_steady"]).group_by("side", maintain_order=True):
         for name in KINETIC_NAMES:
             values = whole(part[name])
             if len(values):
-                found[name, str(side)] = Curve(*mean_sd(values), len(values), False)
-    return found
+                means[name, str(side)] = Curve(*mean_sd(values), len(values), False)
+    return means
 
 
 def emg_means(rows: pl.DataFrame) -> dict[tuple[str, str], Curve]:
@@ -90,23 +90,23 @@ def emg_means(rows: pl.DataFrame) -> dict[tuple[str, str], Curve]:
     named = rows.filter(pl.col("is_steady") & pl.col("problem").is_null()).with_columns(
         name=pl.coalesce("muscle", "channel")
     )
-    found = {}
+    means = {}
     for (name, side), part in named.group_by("name", "side", maintain_order=True):
         values = whole(part["normalized"])
         if len(values):
-            found[str(name), str(side)] = Curve(*mean_sd(values), len(values), False)
-    return found
+            means[str(name), str(side)] = Curve(*mean_sd(values), len(values), False)
+    return means
 
 
 def means_of_people(rows: pl.DataFrame | None) -> dict[tuple[str, str], list[Floats]]:
     """(subject, column) → its mean curves of every session and side, for the band of a group."""
-    found: dict[tuple[str, str], list[Floats]] = {}
+    means: dict[tuple[str, str], list[Floats]] = {}
     if rows is None:
-        return found
+        return means
     for (subject, _, _), part in rows.group_by("subject", "session", "condition", maintain_order=True):
         for (name, _), curve in kinetic_means(part).items():
-            found.setdefault((str(subject), name), []).append(curve.mean)
-    return found
+            means.setdefault((str(subject), name), []).append(curve.mean)
+    return means
 
 
 def whole(lists: pl.Series) -> Floats:

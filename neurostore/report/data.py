@@ -276,10 +276,10 @@ def _compared(snapshot: Snapshot, summary: pl.DataFrame, subjects: pl.DataFrame)
 
     names = [c for c in OVERVIEW if summary[c].count() > 0]
     try:
-        found = statistics.compare(snapshot, names) if names and "group" in subjects.columns else pl.DataFrame()
+        contrasts = statistics.compare(snapshot, names) if names and "group" in subjects.columns else pl.DataFrame()
     except UsageError:  # fewer than two groups with people to compare
         return pl.DataFrame()
-    return found.filter(pl.min_horizontal("n_a", "n_b") >= LEAST_REFERENCE) if found.height else found
+    return contrasts.filter(pl.min_horizontal("n_a", "n_b") >= LEAST_REFERENCE) if contrasts.height else contrasts
 
 
 def _distances(snapshot: Snapshot, summary: pl.DataFrame, names: set[str]) -> tuple[DistanceMatrix | None, str]:
@@ -304,10 +304,10 @@ def _distances(snapshot: Snapshot, summary: pl.DataFrame, names: set[str]) -> tu
         "and the mean of both sides."
     )
     texts = []  # left and right are one sentence
-    for said in matrix.provenance.get("notes", ()):
-        plain = re.fullmatch(r"(?:(?:left|right)_)?(\w+)_rel_deg stands for \w+", said)
+    for remark in matrix.provenance.get("notes", ()):
+        plain = re.fullmatch(r"(?:(?:left|right)_)?(\w+)_rel_deg stands for \w+", remark)
         texts.append(
-            f"{plain[1].replace('_', ' ').capitalize()} is change from the neutral pose." if plain else f"{said}."
+            f"{plain[1].replace('_', ' ').capitalize()} is change from the neutral pose." if plain else f"{remark}."
         )
     note += "".join(f" {sentence}" for sentence in dict.fromkeys(texts))
     left_out = matrix.provenance.get("left_out", {})

@@ -54,13 +54,13 @@ def details_of(row: dict[str, Any], given: Details) -> Details:
     row : columns of the table subjects for that person. given : the options.
     """
     lower = {name.lower(): value for name, value in row.items()}
-    found: dict[str, str | None] = {}
+    values: dict[str, str | None] = {}
     for field in fields(Details):
         stated = [str(lower[c]) for c in COLUMNS[field.name] if lower.get(c) not in (None, "")]
-        found[field.name] = getattr(given, field.name) or (stated[0] if stated else None)
-    side = found["affected_side"]
-    found["affected_side"] = SIDES.get(side.strip().lower(), side) if side else None
-    return Details(**found)
+        values[field.name] = getattr(given, field.name) or (stated[0] if stated else None)
+    side = values["affected_side"]
+    values["affected_side"] = SIDES.get(side.strip().lower(), side) if side else None
+    return Details(**values)
 
 
 def is_detail(column: str) -> bool:

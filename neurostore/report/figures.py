@@ -66,12 +66,12 @@ def panel(block: Session, which: Panel, has_strides: bool = False) -> Plot | Non
 
 def strides_of(block: Session, name: str) -> dict[str, list[Floats]]:
     """Side → the curves of its single strides, as many as can be told apart."""
-    found = {}
+    strides = {}
     for side in SIDES:
         curves = [s.curves[name] for s in spread_out(block.strides.get(side, []), MOST) if name in s.curves]
         if curves:
-            found[side] = curves
-    return found
+            strides[side] = curves
+    return strides
 
 
 def stride_lines(strides: dict[str, list[Floats]]) -> list[Line]:
@@ -107,13 +107,13 @@ def _earlier(block: Session, which: Panel, curves: dict[str, Curve]) -> list[Lin
     """The mean of the session before, where it is of the same kind of angle."""
     if block.before is None:
         return []
-    found = []
+    lines = []
     for side in curves:
         earlier = block.before.curves.get((which.angle, side))
         if earlier is not None and earlier.is_relative == curves[side].is_relative:
             tags, name = {"role": "before", "side": side}, f"{side}, {block.before.session}"
-            found.append(Line(PERCENT, earlier.mean, SIDE_COLOURS[side], tags, name, "dot", 1.3))
-    return found
+            lines.append(Line(PERCENT, earlier.mean, SIDE_COLOURS[side], tags, name, "dot", 1.3))
+    return lines
 
 
 def is_fixed(block: Session, angle: str) -> bool:

@@ -79,14 +79,14 @@ def read_emg(lake: Queryable, subject: str | None = None) -> pl.DataFrame:
 
 def kinetic_curves(rows: pl.DataFrame) -> dict[tuple[str, str], Curve]:
     """(quantity, side) → Curve, of rows of :func:`read_kinetics` of one subject, session and condition."""
-    found: dict[tuple[str, str], Curve] = {}
+    curves: dict[tuple[str, str], Curve] = {}
     for (quantity, side), part in rows.group_by("quantity", "side", maintain_order=True):
         mean, sd = np.full(101, np.nan), np.full(101, np.nan)
         at = part["percent"].to_numpy()
         mean[at] = part["mean"].to_numpy()
         sd[at] = part["sd"].cast(float).to_numpy()
-        found[str(quantity), str(side)] = Curve(mean, sd, int(part["n_cycles"].to_numpy().max()), False)
-    return found
+        curves[str(quantity), str(side)] = Curve(mean, sd, int(part["n_cycles"].to_numpy().max()), False)
+    return curves
 
 
 def norm_bands(speed: str | None) -> dict[str, Band]:

@@ -32,8 +32,8 @@ def kinetics_figure(
     curves : (quantity, side) → Curve, as of ``kinetic_data.kinetic_curves``. bands : as of ``kinetic_data.norm_bands``.
     foot_off : side → percent of the cycle.
     """
-    found = [kinetic_panel(which, curves, bands.get(which.quantity), foot_off) for which in KINETIC_PANELS]
-    return [plot for plot in found if plot is not None]
+    panels = [kinetic_panel(which, curves, bands.get(which.quantity), foot_off) for which in KINETIC_PANELS]
+    return [plot for plot in panels if plot is not None]
 
 
 def kinetic_panel(
@@ -94,11 +94,11 @@ def emg_figure(rows: pl.DataFrame, foot_off: Mapping[str, float]) -> list[Plot]:
     rows : of ``kinetic_data.read_emg``, of one subject, session and condition. foot_off : side → percent of the cycle.
     """
     channels = rows.group_by("muscle", "side", "channel", maintain_order=True)
-    found = [
+    panels = [
         _emg_panel(str(muscle or channel), side if side in SIDES else None, part, foot_off)
         for (muscle, side, channel), part in channels
     ]
-    return sorted(found, key=lambda plot: (str(plot.meta["muscle"]), str(plot.meta["side"])))
+    return sorted(panels, key=lambda plot: (str(plot.meta["muscle"]), str(plot.meta["side"])))
 
 
 def normal_bars(muscle: str) -> list[Bars]:
@@ -126,14 +126,14 @@ def _emg_panel(muscle: str, side: object, part: pl.DataFrame, foot_off: Mapping[
     if str(side) in foot_off:
         marks.append(Rule(foot_off[str(side)], colour, str(side), "dash"))
     top = max([1.2, *(float(np.nanmax(m.upper)) for m in marks if isinstance(m, Band))])
-    said = problem[0] if problem else "" if known.height else "no steady cycle"
+    problem_text = problem[0] if problem else "" if known.height else "no steady cycle"
     return Plot(
         tuple(marks),
         x=Axis("", (0, 100), CYCLE, decimals=0),
         y=Axis(range=(-0.22, round(top + 0.05, 1)), n_ticks=4, decimals=2),
         title=" ".join(str(word) for word in (side, muscle.replace("_", " ")) if word),
         unit="of the peak",
-        notes=(Note(said, 0.5, 0.5, "center middle"),) if said else (),
+        notes=(Note(problem_text, 0.5, 0.5, "center middle"),) if problem_text else (),
         height=170,
         margins=(40, 14, 30, 26),
         is_unified=True,

@@ -67,19 +67,19 @@ def _one_session(rows: pl.DataFrame, session: str | None, condition: str | None)
     kinds = rows.select("session", "condition").unique().sort("session", "condition").rows()
     if len(kinds) != 1:
         given = f"session={session!r}, condition={condition!r}"
-        found = listed([f"session={s!r}, condition={c!r}" for s, c in kinds]) if kinds else "nothing"
-        raise UsageError(f"one session and condition can be drawn; with {given} there is {found}")
+        sessions = listed([f"session={s!r}, condition={c!r}" for s, c in kinds]) if kinds else "nothing"
+        raise UsageError(f"one session and condition can be drawn; with {given} there is {sessions}")
     return rows, ", ".join(str(part) for part in kinds[0] if part)
 
 
 def _foot_off(lake: Version, rows: pl.DataFrame) -> dict[str, float]:
     subject, session, condition = rows.select("subject", "session", "condition").row(0)
-    found = lake.sql(
+    percents = lake.sql(
         "SELECT side, avg(stance_pct) FROM spatiotemporal INNER JOIN trials USING (subject, session, trial) "
         "WHERE is_steady AND person = 0 AND subject = ? AND session = ? AND condition IS NOT DISTINCT FROM ? GROUP BY side",
         [subject, session, condition],
     )
-    return {side: percent for side, percent in found.iter_rows() if percent is not None}
+    return {side: percent for side, percent in percents.iter_rows() if percent is not None}
 
 
 def _grid(plots: Sequence[Plot], title: str, n_columns: int) -> Figure:

@@ -33,7 +33,7 @@ def build(data: ReportData) -> str:
         **scripts,
     }
     # One pass: what is put in is never searched for slots again.
-    return re.sub(r"\{\{(\w+)\}\}", lambda found: slots[found[1]], _asset("page.html"))
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: slots[match[1]], _asset("page.html"))
 
 
 def _body(data: ReportData) -> Html:

@@ -65,7 +65,7 @@ def places_of_names(points: Floats, names: Sequence[str], pixels: tuple[float, f
     extent = np.maximum(np.ptp(points, axis=0), 1e-9)
     at = points / max(extent[0] / pixels[0], extent[1] / pixels[1])
     taken = [(x - DOT, y - DOT, x + DOT, y + DOT) for x, y in at]
-    found = []
+    places = []
     for i, name in enumerate(names):
         width = LETTER * len(name)
         costs = {}
@@ -76,8 +76,8 @@ def places_of_names(points: Floats, names: Sequence[str], pixels: tuple[float, f
             costs[word] = sum(_shared(box, other) for k, other in enumerate(taken) if k != i), box
         best = min(costs, key=lambda word: costs[word][0])
         taken.append(costs[best][1])
-        found.append(best)
-    return found
+        places.append(best)
+    return places
 
 
 def _shared(a: tuple[float, ...], b: tuple[float, ...]) -> float:

@@ -61,10 +61,12 @@ class Plots:
         """A distance matrix, rows ordered by group; ``options`` go to ``lake.distances`` where no matrix is given."""
         if matrix is None:
             chosen: Options = {"unit": "subject", **options}
-            found = distances.distances(self._lake, **chosen)
-            if isinstance(found, dict):
-                raise UsageError(f"there is one matrix per side, {' and '.join(found)}; say side='{next(iter(found))}'")
-            matrix = found
+            measured = distances.distances(self._lake, **chosen)
+            if isinstance(measured, dict):
+                raise UsageError(
+                    f"there is one matrix per side, {' and '.join(measured)}; say side='{next(iter(measured))}'"
+                )
+            matrix = measured
         return heatmap(matrix)
 
 

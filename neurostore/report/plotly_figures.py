@@ -82,25 +82,25 @@ def _base(height: int, margins: tuple[int, int, int, int]) -> Figure:
 
 
 def _axis(axis: Axis, standoff: int) -> Figure:
-    found: Figure = {"showgrid": axis.has_grid, "zeroline": axis.has_zero_line}
+    options: Figure = {"showgrid": axis.has_grid, "zeroline": axis.has_zero_line}
     if axis.title:
-        found["title"] = {"text": escape(axis.title), "standoff": standoff, "font": {"size": 11}}
+        options["title"] = {"text": escape(axis.title), "standoff": standoff, "font": {"size": 11}}
     if axis.range is not None:
-        found["range"] = list(axis.range)
+        options["range"] = list(axis.range)
     if axis.n_ticks is not None:
-        found["nticks"] = axis.n_ticks
+        options["nticks"] = axis.n_ticks
     if axis.decimals is not None:
-        found["hoverformat"] = f".{axis.decimals}f"
+        options["hoverformat"] = f".{axis.decimals}f"
     if axis.is_from_zero:
-        found["rangemode"] = "tozero"
+        options["rangemode"] = "tozero"
     if axis.ticks:
-        found |= {"tickvals": [at for at, _ in axis.ticks], "ticktext": [escape(label) for _, label in axis.ticks]}
-        found["tickfont"] = {"size": 10.5}
+        options |= {"tickvals": [at for at, _ in axis.ticks], "ticktext": [escape(label) for _, label in axis.ticks]}
+        options["tickfont"] = {"size": 10.5}
     if axis.categories:
         names = [_category(axis, i) for i in range(len(axis.categories))]
-        found |= {"type": "category", "categoryarray": names, "tickangle": 0, "tickfont": {"size": 10}}
-        found["range"] = [-0.5, len(names) - 0.5]
-    return found
+        options |= {"type": "category", "categoryarray": names, "tickangle": 0, "tickfont": {"size": 10}}
+        options["range"] = [-0.5, len(names) - 0.5]
+    return options
 
 
 def _category(axis: Axis, index: int) -> str:
@@ -183,16 +183,16 @@ def _(mark: Bars, plot: Plot) -> list[Figure]:
 
 def _pointer(mark: Points | Bars) -> Figure:
     """What is shown at the pointer: the template in plotly's words, and the details it names."""
-    found: Figure = {"customdata": [escape(d) for d in mark.details]} if mark.details else {}
+    options: Figure = {"customdata": [escape(d) for d in mark.details]} if mark.details else {}
     if not mark.pointer:
-        return found
+        return options
     template = escape(mark.pointer).replace("\n", "<br>")
     for word, theirs in _POINTER.items():
         for decimals in ("", ":.0f", ":.1f", ":.2f", ":.3f"):
             template = template.replace(f"{{{word}{decimals}}}", theirs.format(decimals))
     if isinstance(mark, Bars) and mark.is_lying:
         template = template.replace("{start:.2f}", "%{base:.2f}")
-    return found | {"hovertemplate": f"{template}<extra>{escape(mark.name)}</extra>"}
+    return options | {"hovertemplate": f"{template}<extra>{escape(mark.name)}</extra>"}
 
 
 def _rule(rule: Rule) -> Figure:
@@ -205,13 +205,13 @@ def _rule(rule: Rule) -> Figure:
 
 def _note(note: Note, plot: Plot) -> Figure:
     across, up = note.anchor.split()
-    found: Figure = {
+    annotation: Figure = {
         "x": note.x, "y": note.y, "xanchor": across, "yanchor": up, "text": escape(note.text), "showarrow": False,
         "font": {"size": 9.5, "color": QUIET}, "bgcolor": "rgba(255,255,255,0.75)", "borderpad": 0,
     }  # fmt: skip
     if note.is_inside:
-        return found | {"xref": "paper", "yref": "paper"}
-    return found | ({"x": _category(plot.x, int(note.x))} if plot.x.categories else {})
+        return annotation | {"xref": "paper", "yref": "paper"}
+    return annotation | ({"x": _category(plot.x, int(note.x))} if plot.x.categories else {})
 
 
 def _of_matrix(matrix: Matrix) -> Figure:

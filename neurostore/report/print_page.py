@@ -61,13 +61,13 @@ def pairs_of(data: ReportData, subject: str) -> list[Pair]:
     by_condition: dict[str | None, list[Session]] = {}
     for block in sessions_of(data, subject):
         by_condition.setdefault(block.condition, []).append(block)
-    found = []
+    pairs = []
     for blocks in by_condition.values():
         last = blocks[-1]
         first = last.before or (blocks[-2] if len(blocks) > 1 else None)
         others = tuple(b.heading for b in blocks if b not in (first, last))
-        found.append(Pair(first, last, others))
-    return found
+        pairs.append(Pair(first, last, others))
+    return pairs
 
 
 def _sheets(pair: Pair) -> list[Html]:
@@ -79,8 +79,8 @@ def _sheets(pair: Pair) -> list[Html]:
     emg = _emg(pair)
     sheets = [_first_sheet(pair)]
     strides += compared if is_single else []
-    found = peaks(pair.first, pair.last)
-    table = [tag("h3", "Peaks of forces, moments and powers"), found] if found else []
+    rows = peaks(pair.first, pair.last)
+    table = [tag("h3", "Peaks of forces, moments and powers"), rows] if rows else []
     forces += [*emg, *table] if is_single else []
     last = [] if is_single else [*compared, *emg, *table]
     for title, figures_shown, has_strides in (
@@ -190,7 +190,7 @@ def _emg(pair: Pair) -> list[Html]:
     """Envelopes of each session, as high as the page has room for."""
     shown = [(block, muscles_of(block)) for block in pair.blocks]
     n_rows = sum(-(-len(muscles) // print_figures.EMG_COLUMNS) for _, muscles in shown)
-    found = []
+    panels = []
     for block, muscles in shown:
         rows = -(-len(muscles) // print_figures.EMG_COLUMNS)
         drawn = print_figures.emg(block, muscles, rows * min(_EMG_ROW_MM, _EMG_MM / max(n_rows, 1)))
@@ -198,10 +198,10 @@ def _emg(pair: Pair) -> list[Html]:
             caption = (
                 f"EMG, {block.heading or 'envelopes'}: 1 is the peak of the mean cycle; grey bars: normal activation"
             )
-            found.append(tag("figure", tag("figcaption", caption), print_figures.element(drawn, caption)))
+            panels.append(tag("figure", tag("figcaption", caption), print_figures.element(drawn, caption)))
         if block.emg_problems:
-            found.append(tag("p", f"EMG not shown: {'. '.join(block.emg_problems)}.", class_="warning"))
-    return found
+            panels.append(tag("p", f"EMG not shown: {'. '.join(block.emg_problems)}.", class_="warning"))
+    return panels
 
 
 def _profile(block: Session) -> Html | None:

@@ -84,13 +84,13 @@ def _value(row: dict[str, Any], p: Parameter, usual: Usual | None, side: str) ->
 def _change(row: dict[str, Any] | None, p: Parameter, side: str) -> Html:
     if row is None or row["difference"] is None:
         return tag("td", "–", class_=side)
-    said = number(row["difference"], p.decimals, sign=True)
-    return tag("td", tag("b", said, "*") if row["is_beyond_mdc"] else said, class_=side)
+    text = number(row["difference"], p.decimals, sign=True)
+    return tag("td", tag("b", text, "*") if row["is_beyond_mdc"] else text, class_=side)
 
 
 def _detectable(block: Session, p: Parameter, sources: Sources) -> Html:
     values = block.rows(block.data.summary)[p.column].drop_nulls()
-    found = sorted({d for v in values if (d := detectable_change(block.data, p.column, v))})
-    if not found:
+    changes = sorted({d for v in values if (d := detectable_change(block.data, p.column, v))})
+    if not changes:
         return tag("td", "–")
-    return tag("td", " to ".join(number(mdc, p.decimals) for mdc, _ in found), sources.mark(found[0][1]))
+    return tag("td", " to ".join(number(mdc, p.decimals) for mdc, _ in changes), sources.mark(changes[0][1]))

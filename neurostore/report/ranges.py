@@ -40,13 +40,13 @@ def ranges_of(block: Session) -> tuple[dict[str, Usual], str]:
     """What each parameter of a session is compared with, by column, and the population in words; empty where there is none."""
     data = block.data
     if data.reference is not None:
-        found = reference_ranges(data, block.subject, block.condition)
-        counts = sorted({usual.n for usual in found.values()})
+        ranges = reference_ranges(data, block.subject, block.condition)
+        counts = sorted({usual.n for usual in ranges.values()})
         people = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}" if counts else ""
-        return found, f"{data.reference}, n = {people}" if found else ""
-    found = norm_ranges(block)
+        return ranges, f"{data.reference}, n = {people}" if ranges else ""
+    ranges = norm_ranges(block)
     speed, _ = block.speed_band
-    return found, f"{normative.NAME}, {speed.replace('_', ' ')} speed: {normative.POPULATION}" if found else ""
+    return ranges, f"{normative.NAME}, {speed.replace('_', ' ')} speed: {normative.POPULATION}" if ranges else ""
 
 
 def norm_ranges(block: Session) -> dict[str, Usual]:
@@ -55,7 +55,7 @@ def norm_ranges(block: Session) -> dict[str, Usual]:
     The SD is that of the curve at the percent of the extreme value, or its mean over the percents of a mean. An extreme of a
     mean curve is a little less than the mean of single extremes. Angles from the neutral pose have no norm.
     """
-    found = {}
+    ranges = {}
     for column, (angle, first, last, how) in _FROM_CURVES.items():
         band = block.band(angle)
         if band is None:
@@ -63,11 +63,11 @@ def norm_ranges(block: Session) -> dict[str, Usual]:
         part = (band.percent >= first) & (band.percent <= last)
         mean, sd = band.mean[part], band.sd[part]
         if how == "mean":
-            found[column] = Usual(float(mean.mean()), float(sd.mean()), 0)
+            ranges[column] = Usual(float(mean.mean()), float(sd.mean()), 0)
         else:
             at = int(mean.argmax() if how == "max" else mean.argmin())
-            found[column] = Usual(float(mean[at]), float(sd[at]), 0)
-    return found
+            ranges[column] = Usual(float(mean[at]), float(sd[at]), 0)
+    return ranges
 
 
 def reference_ranges(data: ReportData, subject: str, condition: str | None) -> dict[str, Usual]:
@@ -85,12 +85,12 @@ def reference_ranges(data: ReportData, subject: str, condition: str | None) -> d
     rows = data.summary.filter(pl.col("subject").is_in(members))
     same = rows.filter(pl.col("condition").eq_missing(condition))
     rows = same if same["subject"].n_unique() >= LEAST_REFERENCE else rows
-    found = {}
+    ranges = {}
     for column in BY_COLUMN:
         values = list(subject_values(rows, column).values())
         if len(values) >= LEAST_REFERENCE:
-            found[column] = Usual(float(np.mean(values)), float(np.std(values, ddof=1)), len(values))
-    return found
+            ranges[column] = Usual(float(np.mean(values)), float(np.std(values, ddof=1)), len(values))
+    return ranges
 
 
 def detectable_change(data: ReportData, column: str, value: float) -> tuple[float, str] | None:

@@ -31,14 +31,14 @@ __all__ = ["compared", "figure", "group_key", "group_table", "quality_table", "s
 
 def compared(data: ReportData) -> Html | None:
     """The table of group differences with its heading, or None."""
-    found = compared_table(data)
-    if found is None:
+    table = compared_table(data)
+    if table is None:
         return None
     note = (
         "One value per person. Difference in the parameter's unit with its 95 % interval, Hedges g in standard deviations; "
         "Welch tests (paired where people repeat), p adjusted by Holm over the whole table."
     )
-    return tag("div", tag("h3", "Groups compared"), tag("p", note, class_="soft"), found, class_="together")
+    return tag("div", tag("h3", "Groups compared"), tag("p", note, class_="soft"), table, class_="together")
 
 
 def subject_article(data: ReportData, subject: str) -> Html:
@@ -226,8 +226,8 @@ def _chart_note(block: Session) -> Html:
 
 
 def _parameters(block: Session) -> list[Any]:
-    found = parameter_table(block)
-    if found is None:
+    table = parameter_table(block)
+    if table is None:
         return [tag("p", "No parameters.", class_="empty")]
     notes = []
     if block.data.reference is None:
@@ -248,7 +248,7 @@ def _parameters(block: Session) -> list[Any]:
         )
     if "none" in basis:
         notes.append("Lengths and speeds are not known in this recording (positions are relative to the pelvis).")
-    return [found, tag("p", " ".join(notes), class_="soft") if notes else None]
+    return [table, tag("p", " ".join(notes), class_="soft") if notes else None]
 
 
 def _profile(block: Session) -> list[Any]:

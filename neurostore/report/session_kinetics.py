@@ -44,12 +44,12 @@ def _earlier(block: Session, name: str) -> list[Line]:
     """The mean of the session before."""
     if block.before is None:
         return []
-    found = block.before.kinetics
+    kinetics = block.before.kinetics
     return [
-        Line(PERCENT, found[name, side].mean, SIDE_COLOURS[side], {"role": "before", "side": side},
+        Line(PERCENT, kinetics[name, side].mean, SIDE_COLOURS[side], {"role": "before", "side": side},
              f"{side}, {block.before.session}", "dot", 1.3)
         for side in SIDES
-        if (name, side) in found and (name, side) in block.kinetics
+        if (name, side) in kinetics and (name, side) in block.kinetics
     ]  # fmt: skip
 
 

@@ -60,33 +60,33 @@ class Session:
         """The rows of a frame that belong to this block (of its session, where the frame knows no condition)."""
         import polars as pl
 
-        found = self.data.rows_of(frame, self.subject, self.session)
-        return found.filter(pl.col("condition").eq_missing(self.condition)) if by_condition else found
+        rows = self.data.rows_of(frame, self.subject, self.session)
+        return rows.filter(pl.col("condition").eq_missing(self.condition)) if by_condition else rows
 
     @cached_property
     def curves(self) -> dict[tuple[str, str], Curve]:
         """(angle, side) → Curve; the plain angle where it exists, else its change from the neutral pose."""
-        found: dict[tuple[str, str], Curve] = {}
+        curves: dict[tuple[str, str], Curve] = {}
         mine = self.rows(self.data.curves).sort("is_relative", "percent")
         for (angle, side, relative), part in mine.group_by("angle", "side", "is_relative", maintain_order=True):
-            if (angle, side) in found and relative:
+            if (angle, side) in curves and relative:
                 continue
             mean, sd = np.full(101, np.nan), np.full(101, np.nan)
             at = part["percent"].to_numpy()
             mean[at] = part["mean_deg"].to_numpy()
             sd[at] = part["sd_deg"].cast(float).to_numpy()
-            found[str(angle), str(side)] = Curve(mean, sd, int(part["n_cycles"].max()), bool(relative))  # type: ignore[arg-type]
-        return found
+            curves[str(angle), str(side)] = Curve(mean, sd, int(part["n_cycles"].max()), bool(relative))  # type: ignore[arg-type]
+        return curves
 
     @cached_property
     def strides(self) -> dict[str, list[Stride]]:
         """Side → its steady cycles in the order of trials and time; where a session has none, all its cycles."""
         rows = self.rows(self.data.strides).to_dicts() if self.data.strides.height else []
         steady = [row for row in rows if row["is_steady"]]
-        found: dict[str, list[Stride]] = {}
+        strides: dict[str, list[Stride]] = {}
         for row in steady or rows:
-            found.setdefault(row["side"], []).append(self._stride(row))
-        return found
+            strides.setdefault(row["side"], []).append(self._stride(row))
+        return strides
 
     @cached_property
     def kinetics(self) -> dict[tuple[str, str], Curve]:
@@ -100,7 +100,7 @@ class Session:
         means = self.data.kinetic_means
         groups = group_of(self.data)
         others = [s for s, group in groups.items() if group == self.data.reference and s != self.subject]
-        people = [np.mean(found, axis=0) for s in others if (found := means.get((s, column)))]
+        people = [np.mean(cycles, axis=0) for s in others if (cycles := means.get((s, column)))]
         if len(people) < LEAST_REFERENCE:
             return None
         values = np.stack(people)
@@ -128,17 +128,17 @@ class Session:
     @cached_property
     def _other_curves(self) -> dict[tuple[str, str, int], dict[str, Floats]]:
         """(trial, side, cycle) → its kinetics and EMG by name, those that there are."""
-        found: dict[tuple[str, str, int], dict[str, Floats]] = {}
+        others: dict[tuple[str, str, int], dict[str, Floats]] = {}
         for frame, names in ((self.data.kinetics, KINETIC_NAMES), (self.data.emg, ("normalized",))):
             for row in [] if frame is None else self.rows(frame).to_dicts():
                 if row.get("problem"):
                     continue
-                curves = found.setdefault((row["trial"], row["side"], row["cycle"]), {})
+                curves = others.setdefault((row["trial"], row["side"], row["cycle"]), {})
                 for name in names:
                     values = np.array(row[name], float)
                     if len(values) == 101 and np.isfinite(values).sum() >= LEAST_POINTS:
                         curves[name if name != "normalized" else f"emg {row['muscle'] or row['channel']}"] = values
-        return found
+        return others
 
     def _stride(self, row: dict[str, Any]) -> Stride:
         """A row of read_strides: the plain angle where the mean curve is of that, else its change from the neutral pose."""
@@ -181,8 +181,8 @@ class Session:
     def _bands(self) -> dict[str, Band]:
         relative = {angle: curve.is_relative for (angle, _), curve in self.curves.items()}
         find = self._group_band if self.data.reference else self._norm_band
-        found = {angle: find(angle, is_relative) for angle, is_relative in relative.items()}
-        return {angle: band for angle, band in found.items() if band is not None}
+        bands = {angle: find(angle, is_relative) for angle, is_relative in relative.items()}
+        return {angle: band for angle, band in bands.items() if band is not None}
 
     def _norm_band(self, angle: str, is_relative: bool) -> Band | None:
         speed, _ = self.speed_band
@@ -218,7 +218,7 @@ def sessions_of(data: ReportData, subject: str) -> list[Session]:
     ):
         if not any(s == session for s, _ in walked.iter_rows()):
             keys.add((session, condition))
-    found: list[Session] = []
+    sessions: list[Session] = []
     places = data.session_places
 
     def in_time(key: tuple[str, str | None]) -> tuple[int, str, str]:
@@ -226,9 +226,9 @@ def sessions_of(data: ReportData, subject: str) -> list[Session]:
 
     for session, condition in sorted(keys, key=in_time):
         is_placed = (subject, session) in places  # else it is not known which came first, and there is no change
-        before = [b for b in found if is_placed and b.condition == condition and b.session != session]
-        found.append(Session(data, subject, session, condition, before[-1] if before else None))
-    return found
+        before = [b for b in sessions if is_placed and b.condition == condition and b.session != session]
+        sessions.append(Session(data, subject, session, condition, before[-1] if before else None))
+    return sessions
 
 
 def relative_titles(block: Session) -> list[str]:

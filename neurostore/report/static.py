@@ -48,9 +48,9 @@ def write_figures(data: ReportData, folder: Path) -> list[Path]:
             for name, figure in _figures(data):
                 for suffix in ("png", "svg"):
                     path = folder / f"{name}.{suffix}"
-                    said = {"Date": None} if suffix == "svg" else None
+                    metadata = {"Date": None} if suffix == "svg" else None
                     with temporary.replacing(path) as work:
-                        figure.savefig(work, format=suffix, dpi=150, metadata=said)
+                        figure.savefig(work, format=suffix, dpi=150, metadata=metadata)
                     written.append(path)
     except OSError as error:
         raise UsageError(f"{folder}: figures cannot be written: {error.strerror}") from None

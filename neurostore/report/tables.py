@@ -40,9 +40,9 @@ def group_table(data: ReportData) -> Html:
     for group in groups_in_order(data):
         people = [s for s in data.subjects["subject"] if (groups.get(s) or NO_GROUP) == group]
         trials = data.trials.filter(pl.col("subject").is_in(people))
-        said = data.subjects.filter(pl.col("subject").is_in(people))
+        subjects = data.subjects.filter(pl.col("subject").is_in(people))
         cells: list[Any] = [group, len(people), trials.height, int(trials["n_steady_cycles"].sum() or 0)]
-        cells += [_mean_sd(said[c].drop_nulls().to_list(), d) for c, _, d in numbers]
+        cells += [_mean_sd(subjects[c].drop_nulls().to_list(), d) for c, _, d in numbers]
         for p in parameters:
             mine = [v for s, v in values[p.column].items() if s in people]
             cells.append(_mean_sd(mine, p.decimals) + (f" ({len(mine)})" if 0 < len(mine) < len(people) else ""))
@@ -120,8 +120,8 @@ def _affected_side(data: ReportData, subject: str) -> str | None:
     """Left or right if one side of the person is affected, else None."""
     if "affected_side" not in data.subjects.columns:
         return None
-    said = dict(data.subjects.select("subject", "affected_side").iter_rows()).get(subject)
-    return said if said in ("left", "right") else None
+    sides = dict(data.subjects.select("subject", "affected_side").iter_rows()).get(subject)
+    return sides if sides in ("left", "right") else None
 
 
 def warnings_list(block: Session) -> Html:
@@ -140,10 +140,10 @@ def warnings_list(block: Session) -> Html:
             f"Quality: {'the trial is' if n == 1 else f'all {n} trials are'} usable, without warnings.{static}",
             class_="fine",
         )
-    said_of: dict[str, list[str]] = {}
+    trials_by_verdict: dict[str, list[str]] = {}
     for trial, verdict in doubtful.select("trial", "verdict").iter_rows():
-        said_of.setdefault(verdict or "not judged.", []).append(trial)
-    lines = [tag("li", tag("b", ", ".join(names)), ": ", verdict) for verdict, names in said_of.items()]
+        trials_by_verdict.setdefault(verdict or "not judged.", []).append(trial)
+    lines = [tag("li", tag("b", ", ".join(names)), ": ", verdict) for verdict, names in trials_by_verdict.items()]
     rest = trials.height - doubtful.height
     text = (f"The other {rest} trial{'s are' if rest != 1 else ' is'} usable." if rest else "") + static
     more = tag("p", text.strip()) if text else None
@@ -159,9 +159,9 @@ def quality_table(data: ReportData) -> Html:
     of = [groups.get(s) or NO_GROUP for s in data.trials["subject"]]
     counts = pl.DataFrame({"group": of, "verdict": first}).group_by("group", "verdict").len()
     verdicts = counts.group_by("verdict").agg(pl.col("len").sum()).sort("len", "verdict", descending=[True, False])
-    found = {(g, v): n for g, v, n in counts.iter_rows()}
+    numbers = {(g, v): n for g, v, n in counts.iter_rows()}
     order = [g for g in groups_in_order(data) if g in of]
-    rows = [[v, *(found.get((g, v), 0) for g in order), n] for v, n in verdicts.iter_rows()]
+    rows = [[v, *(numbers.get((g, v), 0) for g in order), n] for v, n in verdicts.iter_rows()]
     return table(["Verdict on trials", *order, "All"], rows, "Quality of the trials")
 
 
@@ -240,10 +240,10 @@ def changes_of(block: Session) -> dict[str, dict[str, dict[str, Any]]]:
         pl.col("session_b") == block.session,
         pl.col("condition").eq_missing(block.condition),
     )
-    found: dict[str, dict[str, dict[str, Any]]] = {}
+    changes: dict[str, dict[str, dict[str, Any]]] = {}
     for row in rows.to_dicts():
-        found.setdefault(row["parameter"], {})[row["side"]] = row
-    return found
+        changes.setdefault(row["parameter"], {})[row["side"]] = row
+    return changes
 
 
 class Sources:
@@ -273,9 +273,9 @@ def _change_cell(sides: dict[str, dict[str, Any]], p: Parameter) -> Any:
     for side in ("left", "right"):
         if side in sides:
             is_beyond = sides[side]["is_beyond_mdc"]
-            said = number(sides[side]["difference"], p.decimals, sign=True)
+            text = number(sides[side]["difference"], p.decimals, sign=True)
             parts.append(
-                tag("span", f"{side[0].upper()}\u00a0", tag("b", said, "*") if is_beyond else said, class_=side)
+                tag("span", f"{side[0].upper()}\u00a0", tag("b", text, "*") if is_beyond else text, class_=side)
             )
             parts.append(" ")
     return tag("td", parts)
@@ -284,10 +284,10 @@ def _change_cell(sides: dict[str, dict[str, Any]], p: Parameter) -> Any:
 def _detectable_cell(block: Session, p: Parameter, sources: Sources) -> Any:
     """The detectable change from the values of the first session: of both sides, once where they are the same."""
     values = (block.before or block).rows(block.data.summary)[p.column].drop_nulls()
-    found = sorted({d for v in values if (d := detectable_change(block.data, p.column, v))})
-    if not found:
+    changes = sorted({d for v in values if (d := detectable_change(block.data, p.column, v))})
+    if not changes:
         return "–"
-    return tag("td", " to ".join(number(mdc, p.decimals) for mdc, _ in found), sources.mark(found[0][1]))
+    return tag("td", " to ".join(number(mdc, p.decimals) for mdc, _ in changes), sources.mark(changes[0][1]))
 
 
 def _titled(p: Parameter) -> str:

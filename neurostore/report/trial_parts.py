@@ -103,13 +103,13 @@ def _phases(block: Session, trial: str) -> dict[str, list[list[float | None]]]:
     import polars as pl
 
     mine = block.rows(block.data.cycles, by_condition=False).filter(pl.col("trial") == trial)
-    found: dict[str, list[list[float | None]]] = {"left": [], "right": []}
+    phases: dict[str, list[list[float | None]]] = {"left": [], "right": []}
     columns = ("side", "start_s", "foot_off_s", "end_s", "cycle", "is_steady")
     for side, start, off, end, cycle, is_steady in mine.select(columns).iter_rows():
-        found[side].append(
+        phases[side].append(
             [round(start, 4), None if off is None else round(off, 4), round(end, 4), cycle, int(is_steady)]
         )
-    return found
+    return phases
 
 
 def _player(subject: str) -> Html:
@@ -149,5 +149,5 @@ def _player(subject: str) -> Html:
     )
     label = f"Skeleton of {subject}: drag or use the arrow keys to turn it"
     canvas = tag("canvas", tabindex="0", role="img", aria_label=label)
-    said = tag("output", aria_live="off", class_="time")
-    return tag("div", tag("div", canvas, controls, said, class_="player"), of_cycle, class_="viewer")
+    clock = tag("output", aria_live="off", class_="time")
+    return tag("div", tag("div", canvas, controls, clock, class_="player"), of_cycle, class_="viewer")

@@ -55,7 +55,7 @@ def decide(
     trials = {(r["subject"], r["session"], r["trial"]): r["source_sha256"] for r in lake.trials_table().to_pylist()}
     asked = _not_stored(lake, [{"session": "", "basis": None, **_given(one)} for one in decisions])
     listed = enumerate(checks.problems_of(shown or lake, asked, trials), start=1)
-    problems = [f"decision {i}: {p}" if len(asked) > 1 else p for i, found in listed for p in found]
+    problems = [f"decision {i}: {p}" if len(asked) > 1 else p for i, reasons in listed for p in reasons]
     if problems:
         raise UsageError("; ".join(problems))
     rows = rows_of(shown or lake, lake.version, asked, trials)
@@ -97,9 +97,9 @@ def _raise_conflicts(root: str, rows: Sequence[Mapping[str, Any]], seen_version:
     if named is None:
         return
     stored = delta.read(root, "reviews", delta.open_table(root, "reviews", named)).to_pylist()
-    found = checks.conflicts(rows, stored, seen_version)
-    if found:
-        raise ConflictError("; ".join(found))
+    conflicts = checks.conflicts(rows, stored, seen_version)
+    if conflicts:
+        raise ConflictError("; ".join(conflicts))
 
 
 def _cut_off(root: str) -> set[tuple[Any, ...]]:
@@ -109,9 +109,9 @@ def _cut_off(root: str) -> set[tuple[Any, ...]]:
     newest = delta.open_table(root, "reviews")
     if named == newest.version():
         return set()
-    said = [delta.read(root, "reviews", newest, key).to_pylist()]
-    said += [delta.read(root, "reviews", delta.open_table(root, "reviews", named), key).to_pylist()] if named else []
-    keys = [{tuple(row[c] for c in key) for row in rows} for rows in said]
+    parts = [delta.read(root, "reviews", newest, key).to_pylist()]
+    parts += [delta.read(root, "reviews", delta.open_table(root, "reviews", named), key).to_pylist()] if named else []
+    keys = [{tuple(row[c] for c in key) for row in rows} for rows in parts]
     return keys[0].difference(*keys[1:])
 
 
@@ -193,12 +193,12 @@ def _stored_edits(shown: Queryable, decision: Mapping[str, Any]) -> list[dict[st
     """Decisions on events of the same trial that hold, the latest first; none where they do not matter."""
     if decision["action"] not in (*checks.EDITS, "add_event"):
         return []
-    found = shown.sql(
+    edits = shown.sql(
         "SELECT * FROM review_state WHERE subject = $subject AND session = $session AND trial = $trial "
         "AND list_contains($edits, action) AND state <> 'superseded' ORDER BY reviewed_at DESC, review_id DESC",
         {"edits": list(checks.EDITS), **{k: decision[k] for k in ("subject", "session", "trial")}},
     )
-    return found.to_dicts()
+    return edits.to_dicts()
 
 
 def _original(decision: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

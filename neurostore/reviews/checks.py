@@ -50,15 +50,15 @@ def problems_of(shown: Queryable, decisions: Sequence[Mapping[str, Any]], trials
     Decisions on events of one trial are judged together and in their order, so that a move may follow an addition.
     trials : the keys that the lake has.
     """
-    found = [_alone(decision, trials) for decision in decisions]
+    alone = [_alone(decision, trials) for decision in decisions]
     by_trial: dict[Key, list[int]] = {}
     for i, decision in enumerate(decisions):
-        if not found[i]:
+        if not alone[i]:
             by_trial.setdefault(key_of(decision), []).append(i)
     for key, places in by_trial.items():
         for i, problems in zip(places, _of_trial(shown, key, [decisions[i] for i in places]), strict=True):
-            found[i] += problems
-    return found
+            alone[i] += problems
+    return alone
 
 
 def key_of(decision: Mapping[str, Any]) -> Key:
@@ -69,55 +69,57 @@ def key_of(decision: Mapping[str, Any]) -> Key:
 def _alone(decision: Mapping[str, Any], trials: Mapping[Key, str]) -> list[str]:
     """What is wrong with a decision by itself."""
     known = {c.name for c in schema.table("reviews").columns}
-    found = [f"there is no column {k!r}; {near(k, known)}" for k in decision if k not in known]
-    found += [f"{name} is missing" for name in ("reviewer", "reason", "subject", "trial") if not decision.get(name)]
+    problems = [f"there is no column {k!r}; {near(k, known)}" for k in decision if k not in known]
+    problems += [f"{name} is missing" for name in ("reviewer", "reason", "subject", "trial") if not decision.get(name)]
     action = decision.get("action")
     if action not in ACTIONS:
-        return [*found, f"action is {action!r}; it can be {', '.join(ACTIONS)}"]
-    found += [f"{action} needs {name}" for name in _NEEDED.get(action, ()) if decision.get(name) is None]
+        return [*problems, f"action is {action!r}; it can be {', '.join(ACTIONS)}"]
+    problems += [f"{action} needs {name}" for name in _NEEDED.get(action, ()) if decision.get(name) is None]
     if action == "relabel_event" and not (decision.get("new_side") or decision.get("new_event")):
-        found.append("relabel_event needs new_side or new_event")
+        problems.append("relabel_event needs new_side or new_event")
     if action in SIDE_ACTIONS:
-        found += [f"{action} is on a whole trial, not on a {n}" for n in _OF_A_PART if decision.get(n) is not None]
+        problems += [f"{action} is on a whole trial, not on a {n}" for n in _OF_A_PART if decision.get(n) is not None]
     elif decision.get("channel") and action not in ("exclude", "include", "note"):
-        found.append(f"{action} is on an event, which has no channel")
+        problems.append(f"{action} is on an event, which has no channel")
     for name in ("side", "new_side", "event", "new_event", "source"):
         allowed = schema.table("reviews").column(name).values
         if decision.get(name) is not None and decision[name] not in allowed:
-            found.append(f"{name} is {decision[name]!r}; it can be {' or '.join(allowed)}")
+            problems.append(f"{name} is {decision[name]!r}; it can be {' or '.join(allowed)}")
     if (decision.get("from_s") is None) != (decision.get("to_s") is None):
-        found.append("a span needs both from_s and to_s")
+        problems.append("a span needs both from_s and to_s")
     elif decision.get("from_s") is not None and not decision["from_s"] < decision["to_s"]:
-        found.append(f"the span {decision['from_s']} to {decision['to_s']} s is empty")
+        problems.append(f"the span {decision['from_s']} to {decision['to_s']} s is empty")
     if decision.get("cycle") is not None and not decision.get("side"):
-        found.append("a cycle belongs to a side: give the side too")
+        problems.append("a cycle belongs to a side: give the side too")
     key = key_of(decision)
-    if not found and key not in trials:
-        found.append(f"there is no trial {key_text(key)}; {near(key_text(key), map(key_text, trials))}")
-    return found
+    if not problems and key not in trials:
+        problems.append(f"there is no trial {key_text(key)}; {near(key_text(key), map(key_text, trials))}")
+    return problems
 
 
 def _of_trial(shown: Queryable, key: Key, decisions: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     """What is wrong with decisions on one trial, given its recording, cycles and events."""
-    found: list[list[str]] = [[] for _ in decisions]
+    problems: list[list[str]] = [[] for _ in decisions]
     named = dict(zip(("subject", "session", "trial"), key, strict=True))
     where = "subject = $subject AND session = $session AND trial = $trial AND person = 0"
     if any(_times(d) for d in decisions):
         span = shown.sql(f"SELECT min(time_s), max(time_s) FROM landmarks WHERE {where}", named).row(0)
         for i, decision in enumerate(decisions):
-            found[i] += _outside(key, decision, span)
+            problems[i] += _outside(key, decision, span)
     if any(d.get("cycle") is not None for d in decisions):
         cycles = shown.sql(f"SELECT side, cycle FROM gait_cycles WHERE {where} ORDER BY ALL", named).rows()
         for i, decision in enumerate(decisions):
             if decision.get("cycle") is not None and (decision["side"], decision["cycle"]) not in cycles:
                 there = [cycle for side, cycle in cycles if side == decision["side"]]
-                found[i].append(f"{key_text(key)} has no {decision['side']} cycle {decision['cycle']}; it has {there}")
+                problems[i].append(
+                    f"{key_text(key)} has no {decision['side']} cycle {decision['cycle']}; it has {there}"
+                )
     if any(d.get("channel") for d in decisions):
         query = "SELECT DISTINCT channel FROM emg WHERE subject = $subject AND session = $session AND trial = $trial"
         channels = shown.sql(query, named)["channel"].to_list()
         for i, decision in enumerate(decisions):
             if (name := decision.get("channel")) and name not in channels:
-                found[i].append(f"{key_text(key)} has no EMG channel {name!r}; {near(name, channels)}")
+                problems[i].append(f"{key_text(key)} has no EMG channel {name!r}; {near(name, channels)}")
     if any(str(d["action"]).endswith("_event") for d in decisions):
         rows = shown.sql(
             f"SELECT DISTINCT side, event, time_s, source FROM gait_events WHERE {where} ORDER BY ALL", named
@@ -130,9 +132,9 @@ def _of_trial(shown: Queryable, key: Key, decisions: Sequence[Mapping[str, Any]]
                 decisions,
                 places,
                 [Moment(side, event, time_s, time_s) for side, event, time_s in of_source],
-                found,
+                problems,
             )
-    return found
+    return problems
 
 
 def _judge_events(
@@ -140,18 +142,18 @@ def _judge_events(
     decisions: Sequence[Mapping[str, Any]],
     places: Sequence[int],
     moments: Sequence[Moment],
-    found: list[list[str]],
+    problems: list[list[str]],
 ) -> None:
     """Add to ``found`` what is wrong with these decisions on events, each judged after those before it."""
     least_s = _least_apart_s(moments)
     for i in places:
         decision = decisions[i]
-        if found[i] or not str(decision["action"]).endswith("_event"):
+        if problems[i] or not str(decision["action"]).endswith("_event"):
             continue
-        found[i] += _not_there(key, decision, moments)
-        if not found[i]:
+        problems[i] += _not_there(key, decision, moments)
+        if not problems[i]:
             after = _applied(moments, decision)
-            found[i] += _impossible(decision, moments, after, least_s)
+            problems[i] += _impossible(decision, moments, after, least_s)
             moments = after
 
 
@@ -168,15 +170,15 @@ def _outside(key: Key, decision: Mapping[str, Any], span: tuple[float | None, fl
             if _times(decision)
             else []
         )
-    found = []
+    problems = []
     placed = {"add_event": "time_s", "move_event": "new_time_s"}.get(decision["action"])
     for name, value in _times(decision).items():
         if name != placed or first - SAME_EVENT_S <= value <= last + SAME_EVENT_S:
             continue
         where = f"the recording of {key_text(key)}, which is {first:.3f} to {last:.3f} s"
         is_likely = value > last and first <= value / 1000 <= last
-        found.append(f"{name} is {value:g} s, outside {where}" + (_in_milliseconds(value) if is_likely else ""))
-    return found
+        problems.append(f"{name} is {value:g} s, outside {where}" + (_in_milliseconds(value) if is_likely else ""))
+    return problems
 
 
 def _in_milliseconds(value: float) -> str:
@@ -277,7 +279,7 @@ def conflicts(
     same event of the last second, in which nobody reads and answers.
     """
     just_now = datetime.now(UTC) - _AT_ONCE
-    found = []
+    sentences = []
     for decision in decisions:
         for other in stored:
             if other["reviewer"] == decision["reviewer"] or key_of(other) != key_of(decision):
@@ -286,11 +288,11 @@ def conflicts(
             is_late = other["lake_version"] >= seen_version
             is_at_once = is_event and other["reviewed_at"] > just_now
             if (is_event or _is_same_part(decision, other)) and (is_late or is_at_once):
-                found.append(
+                sentences.append(
                     f"{other['reviewer']} decided {other['action']} on the same part of {key_text(key_of(other))} at "
                     f"{other['reviewed_at']:%H:%M:%S} ({other['reason']}); look again, then decide"
                 )
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(sentences))
 
 
 def _is_same_event(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

@@ -45,7 +45,7 @@ def read(path: Path) -> list[dict[str, Any]]:
     if unknown:
         raise InputError(path, *(f"there is no column {c!r}; {near(c, COLUMNS)}" for c in unknown))
     types = {c.name: c.type for c in schema.table("reviews").columns}
-    found, problems = [], []
+    decisions, problems = [], []
     for number, row in enumerate(rows, start=2):
         decision: dict[str, Any] = {}
         for name in COLUMNS:
@@ -56,7 +56,7 @@ def read(path: Path) -> list[dict[str, Any]]:
                 decision[name] = {"int32": int, "float64": float}.get(types[name], str)(text)
             except ValueError:
                 problems.append(f"line {number}: {name} is {text!r}; expected a number")
-        found.append(decision)
+        decisions.append(decision)
     if problems:
         raise InputError(path, *problems)
-    return found
+    return decisions

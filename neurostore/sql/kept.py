@@ -17,7 +17,7 @@ from neurostore.sql import views
 if TYPE_CHECKING:
     import duckdb
 
-# The views that are kept. Nothing else has to be said of a new one, if its rows depend on one session each.
+# The views that are kept. Nothing else has to be content of a new one, if its rows depend on one session each.
 VIEWS = (
     "gait_events",
     "gait_cycles",
@@ -51,14 +51,14 @@ _MACRO = re.compile(r"CREATE OR REPLACE MACRO (\w+)(.*?)(?=CREATE OR REPLACE MAC
 def behind(name: str) -> frozenset[str]:
     """A view and every view and step that it reads."""
     uses = _uses()
-    found: set[str] = set()
+    relations: set[str] = set()
     waiting = [name]
     while waiting:
         one = waiting.pop()
-        if one not in found:
-            found.add(one)
+        if one not in relations:
+            relations.add(one)
             waiting += uses[one]
-    return frozenset(found)
+    return frozenset(relations)
 
 
 @cache
@@ -83,7 +83,7 @@ def _choices_in(name: str) -> frozenset[str]:
 @cache
 def _choices_by_macro() -> dict[str, set[str]]:
     """Macro -> the choices that it or a macro in it reads."""
-    texts = {found[0]: found[1] for found in _MACRO.findall(_bare(views.macros()))}
+    texts = {match[0]: match[1] for match in _MACRO.findall(_bare(views.macros()))}
     own = {name: set(_CHOICE.findall(text)) for name, text in texts.items()}
     named = {name: (set(_WORD.findall(text)) & own.keys()) - {name} for name, text in texts.items()}
     is_growing = True
@@ -153,8 +153,8 @@ def guard(name: str) -> str:
         default = views.VARIABLES[choice][0]
         same = "" if default is None else f" OR getvariable('{choice}')::VARCHAR = '{str(default).lower()}'"
         conditions.append(f"(getvariable('{choice}') IS NULL{same})")
-    said = f"{name} was opened with the default choices: make the choices before it is asked, by Lake.choose() or SET VARIABLE"
-    return f"CASE WHEN {' AND '.join(conditions) or 'true'} THEN true ELSE error('{said}') END"
+    message = f"{name} was opened with the default choices: make the choices before it is asked, by Lake.choose() or SET VARIABLE"
+    return f"CASE WHEN {' AND '.join(conditions) or 'true'} THEN true ELSE error('{message}') END"
 
 
 def compute_together(connection: duckdb.DuckDBPyConnection, *, has_plates: bool = True) -> None:
@@ -200,21 +200,21 @@ def inputs(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], tuple
     trials, subjects, reviews = (_columns_read(connection, t) for t in ("trials", "subjects", "reviews"))
     rows = connection.execute(
         f"""
-        WITH of_subject AS (SELECT subject, {_json(subjects)} AS said FROM subjects),
-        of_trial AS (SELECT subject, session, ingest_id, {_json({*trials, "ingest_id"})} AS said FROM trials),
+        WITH of_subject AS (SELECT subject, {_json(subjects)} AS content FROM subjects),
+        of_trial AS (SELECT subject, session, ingest_id, {_json({*trials, "ingest_id"})} AS content FROM trials),
         of_session AS (
-            SELECT subject, session, count(*) AS n, string_agg(said, chr(10) ORDER BY ingest_id) AS said
+            SELECT subject, session, count(*) AS n, string_agg(content, chr(10) ORDER BY ingest_id) AS content
             FROM of_trial GROUP BY subject, session
         ),
         reviewed AS (
-            SELECT subject, session, string_agg({_json({*reviews, "review_id"})}, chr(10) ORDER BY review_id) AS said
+            SELECT subject, session, string_agg({_json({*reviews, "review_id"})}, chr(10) ORDER BY review_id) AS content
             FROM reviews GROUP BY subject, session
         )
-        SELECT s.subject, s.session, s.n, md5(concat_ws(chr(11), s.said, coalesce(p.said, ''), coalesce(r.said, '')))
+        SELECT s.subject, s.session, s.n, md5(concat_ws(chr(11), s.content, coalesce(p.content, ''), coalesce(r.content, '')))
         FROM of_session AS s LEFT JOIN of_subject AS p USING (subject) LEFT JOIN reviewed AS r USING (subject, session)
         """
     ).fetchall()
-    return {(subject, session): (said, n) for subject, session, n, said in rows}
+    return {(subject, session): (digest, n) for subject, session, n, digest in rows}
 
 
 _NEVER_READ = {

@@ -20,13 +20,13 @@ _OF_PROCESS = re.compile(r"duckdb_temp_(\d+)_\w+.*")
 
 def folder() -> str:
     """The folder of this user and machine, for DuckDB's ``temp_directory``; swept of what dead processes left."""
-    found = platformdirs.user_cache_path("neurostore") / "spill" / socket.gethostname()
+    path = platformdirs.user_cache_path("neurostore") / "spill" / socket.gethostname()
     try:
-        found.mkdir(mode=0o700, parents=True, exist_ok=True)
-        sweep(found)
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        sweep(path)
     except OSError:  # no home that can be written
         return tempfile.gettempdir()
-    return str(found)
+    return str(path)
 
 
 def sweep(place: Path) -> None:

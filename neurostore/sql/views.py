@@ -223,8 +223,8 @@ def create(connection: duckdb.DuckDBPyConnection, name: str, text: str) -> None:
 
 def arguments_of(text: str) -> str:
     """Names of the arguments of a step that is a table macro; '' for a view."""
-    found = _ARGUMENTS.search(text)
-    return found[1] if found else ""
+    match = _ARGUMENTS.search(text)
+    return match[1] if match else ""
 
 
 def set_variables(connection: duckdb.DuckDBPyConnection, **choices: Any) -> None:
@@ -300,9 +300,9 @@ def _statistics(column: dict[str, Any]) -> Iterator[ViewColumn]:
 def _words(text: str) -> set[str]:
     """Every word of the SQL but those of comments and sentences; a string of one word may name what a macro reads."""
 
-    def keep(found: re.Match[str]) -> str:
-        word = found[0].strip("'")
-        return word if found[0][0] == "'" and _WORD.fullmatch(word) else " "
+    def keep(match: re.Match[str]) -> str:
+        word = match[0].strip("'")
+        return word if match[0][0] == "'" and _WORD.fullmatch(word) else " "
 
     return set(_WORD.findall(_COMMENT_OR_STRING.sub(keep, text)))
 

@@ -215,9 +215,9 @@ def _compared(
         used = values.filter(pl.col("level").is_in([a, b]))
         n_cycles = dict(used.group_by("level").agg(pl.col("n_cycles").sum()).iter_rows())
         key = {"parameter": name, "a": a, "b": b, "contrast": f"{b} − {a}"}
-        found = compare_mixed(values, a, b) if test == "mixed" else compare_levels(values, a, b, test, seed)
+        contrast = compare_mixed(values, a, b) if test == "mixed" else compare_levels(values, a, b, test, seed)
         about = {"n_cycles_a": n_cycles[a], "n_cycles_b": n_cycles[b], "pooled": pooled_text(lake, used, by, side)}
         if change:
             key["contrast"] = f"({what}) {b} − ({what}) {a}"
-            found["left_out"] = sorted({*found["left_out"], *seen_once})
-        yield key | found | about
+            contrast["left_out"] = sorted({*contrast["left_out"], *seen_once})
+        yield key | contrast | about

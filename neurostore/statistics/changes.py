@@ -56,11 +56,11 @@ def changes_of(lake: Queryable, values: pl.DataFrame, name: str) -> tuple[pl.Dat
     early, late = (rows.filter(pl.col("session") == s).drop("session", "sessions") for s in (first, last))
     both = early.join(late, on=keys, suffix="_late", maintain_order="left")
     what = f"{last} − {first}"
-    found = both.select(
+    changes = both.select(
         *keys,
         value=pl.col("value_late") - pl.col("value"),
         n_cycles=pl.col("n_cycles") + pl.col("n_cycles_late"),
         sessions=pl.lit([what], pl.List(pl.String)),
         conditions=pl.col("conditions").list.concat("conditions_late"),
     )
-    return found, what, sorted(set(rows["subject"]) - set(both["subject"]))
+    return changes, what, sorted(set(rows["subject"]) - set(both["subject"]))

@@ -86,8 +86,8 @@ def _clusters(row: dict[str, Any], y_a: Floats, y_b: Floats, is_paired: bool, al
         return [row | few | none]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found = spm1d.stats.ttest_paired(y_b, y_a) if is_paired else spm1d.stats.ttest2(y_b, y_a, equal_var=False)
-        inference = found.inference(alpha=alpha, two_tailed=True)
+        field = spm1d.stats.ttest_paired(y_b, y_a) if is_paired else spm1d.stats.ttest2(y_b, y_a, equal_var=False)
+        inference = field.inference(alpha=alpha, two_tailed=True)
     test = "spm1d paired t" if is_paired else "spm1d two-sample t"
     row = row | {"test": test, "alpha": alpha, "t_threshold": float(inference.zstar)}
     clusters: list[dict[str, float | None]] = [

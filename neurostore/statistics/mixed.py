@@ -44,23 +44,23 @@ def compare_mixed(values: pl.DataFrame, a: str, b: str) -> dict[str, Any]:
     subjects = used["subject"].unique()
     if used.height == len(subjects):
         raise UsageError(f"a mixed model needs people with several sessions; in {a} and {b} nobody has two values")
-    found: dict[str, Any] = {}
+    contrast: dict[str, Any] = {}
     for name, x in (("a", a), ("b", b)):
         own = of[x]["value"].to_numpy()
         sd = float(own.std(ddof=1)) if len(own) > 1 else float("nan")
-        found |= {f"n_{name}": len(own), f"mean_{name}": float(own.mean()), f"sd_{name}": sd}
+        contrast |= {f"n_{name}": len(own), f"mean_{name}": float(own.mean()), f"sd_{name}": sd}
     is_within = bool(set(of[a]["subject"]) & set(of[b]["subject"]))
     freedom = used.height - len(subjects) - 1 if is_within else len(subjects) - 2
     nothing = float("nan")
-    none = {"difference": found["mean_b"] - found["mean_a"], "ci_low": nothing, "ci_high": nothing, "p": nothing}
-    found |= {**none, "hedges_g": nothing, "left_out": []}
-    if min(found["n_a"], found["n_b"]) < LEAST_TESTED or freedom < 1:
-        return {**found, "test": f"fewer than {LEAST_TESTED} people"}
+    none = {"difference": contrast["mean_b"] - contrast["mean_a"], "ci_low": nothing, "ci_high": nothing, "p": nothing}
+    contrast |= {**none, "hedges_g": nothing, "left_out": []}
+    if min(contrast["n_a"], contrast["n_b"]) < LEAST_TESTED or freedom < 1:
+        return {**contrast, "test": f"fewer than {LEAST_TESTED} people"}
     is_b = (used["level"] == b).to_numpy().astype(float)
     fitted = _fit(used["value"].to_numpy(), is_b, used["subject"].to_numpy())
     if fitted is None:
-        return {**found, "test": "mixed model: not converged"}
-    return {**found, **_inference(*fitted, freedom), "test": "mixed model"}
+        return {**contrast, "test": "mixed model: not converged"}
+    return {**contrast, **_inference(*fitted, freedom), "test": "mixed model"}
 
 
 def _fit(value: Floats, is_b: Floats, subject: Any) -> tuple[float, float] | None:

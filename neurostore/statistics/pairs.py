@@ -27,12 +27,14 @@ def compare_levels(values: pl.DataFrame, a: str, b: str, test: str, seed: int) -
         x, y = (
             f.filter(pl.col("subject").is_in(repeated)).sort("subject")["value"].to_numpy() for f in (first, second)
         )
-        found = two_groups.compare_pairs(x, y, test=test, seed=seed)
+        contrast = two_groups.compare_pairs(x, y, test=test, seed=seed)
         left_out = sorted((set(first["subject"]) | set(second["subject"])) - set(repeated))
     else:
-        found = two_groups.compare_groups(first["value"].to_numpy(), second["value"].to_numpy(), test=test, seed=seed)
+        contrast = two_groups.compare_groups(
+            first["value"].to_numpy(), second["value"].to_numpy(), test=test, seed=seed
+        )
         left_out = []
-    row = {**vars(found), "left_out": left_out}
-    if min(found.n_a, found.n_b) < LEAST_TESTED:
+    row = {**vars(contrast), "left_out": left_out}
+    if min(contrast.n_a, contrast.n_b) < LEAST_TESTED:
         row |= {"p": float("nan"), "test": f"fewer than {LEAST_TESTED} people"}
     return row

@@ -185,13 +185,13 @@ def _covariates(lake: Queryable, by: str) -> dict[str, pl.DataFrame]:
         return {}
     here = set(lake.sql("SELECT DISTINCT subject FROM trials WHERE kind <> 'static'")["subject"])
     known = numeric_columns(lake)
-    found = subject_values(lake, [n for n in COVARIATES if n in known], by, None)
+    values = subject_values(lake, [n for n in COVARIATES if n in known], by, None)
     bmi = lake.sql(
         f'SELECT subject, {views.quote(by)}::VARCHAR AS "level", mass_kg / height_m ^ 2 AS value, NULL::BIGINT AS n_cycles, '
         "[]::VARCHAR[] AS sessions, []::VARCHAR[] AS conditions FROM subjects "
         f"WHERE {views.quote(by)} IS NOT NULL AND value IS NOT NULL ORDER BY subject"
     )
-    tables = {**found, "bmi": bmi}
+    tables = {**values, "bmi": bmi}
     tables = {name: frame.filter(pl.col("subject").is_in(list(here))) for name, frame in tables.items()}
     return {name: tables[name] for name in COVARIATES if name in tables and tables[name].height}
 

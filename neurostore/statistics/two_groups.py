@@ -166,7 +166,7 @@ def _sign_flip_p(a: Floats, b: Floats, seed: int) -> float:
 def _scipy_permutation(a: Floats, b: Floats, statistic: Callable[..., Any], kind: str, seed: int) -> float:
     from scipy import stats
 
-    found = stats.permutation_test(
+    result = stats.permutation_test(
         (a, b),
         statistic,
         permutation_type=kind,
@@ -176,4 +176,4 @@ def _scipy_permutation(a: Floats, b: Floats, statistic: Callable[..., Any], kind
         alternative="greater",
         random_state=np.random.default_rng(seed),
     )
-    return float(found.pvalue)
+    return float(result.pvalue)

@@ -68,15 +68,15 @@ def size_of(path: str) -> int:
 
 def list_files(folder: str, *, logs: bool = False) -> list[StoredFile]:
     """Every file below a folder, those of Delta's logs only if asked for."""
-    found = []
+    files = []
     for base, folders, names in os.walk(folder):
         folders[:] = [f for f in folders if logs or f != "_delta_log"]
         for name in names:
             path = os.path.join(base, name)
             with suppress(FileNotFoundError):
                 stat = os.stat(path)
-                found.append(StoredFile(os.path.relpath(path, folder), stat.st_size, stat.st_mtime))
-    return found
+                files.append(StoredFile(os.path.relpath(path, folder), stat.st_size, stat.st_mtime))
+    return files
 
 
 def read_log(table_folder: str) -> Iterator[str]:
@@ -238,9 +238,9 @@ def lock(root: str, doing: str, timeout_s: float = 120.0) -> Iterator[bool]:
     try:
         _take(handle, timeout_s, f"{root}: {doing}")
         was_abandoned = os.fstat(handle).st_size > 0
-        said = f"process {os.getpid()} on {socket.gethostname()} ({doing})\n".encode()
-        os.pwrite(handle, said, 0)  # never empty meanwhile: the mark of a holder that died must not be lost
-        os.ftruncate(handle, len(said))
+        holder = f"process {os.getpid()} on {socket.gethostname()} ({doing})\n".encode()
+        os.pwrite(handle, holder, 0)  # never empty meanwhile: the mark of a holder that died must not be lost
+        os.ftruncate(handle, len(holder))
         yield was_abandoned
         os.ftruncate(handle, 0)
     finally:

@@ -38,16 +38,16 @@ def resolve(text: str) -> str:
     ------
     LakeError : no bucket, or a prefix that Delta or hive readers would misread.
     """
-    found = re.fullmatch(r"s3a?:/+([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/+(.*?))?/*", text)
-    if not found:
+    match = re.fullmatch(r"s3a?:/+([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/+(.*?))?/*", text)
+    if not match:
         raise LakeError(
             f"{text!r}: expected s3://bucket/prefix with a bucket name of lower-case letters, digits, . and -"
         )
-    prefix = re.sub(r"/+", "/", found[2] or "")
+    prefix = re.sub(r"/+", "/", match[2] or "")
     bad = sorted(set(re.findall(r"[%\\=\x00-\x1f\x7f]", prefix)))
     if bad or ".." in prefix.split("/"):
         raise LakeError(f"{text!r}: a lake's path cannot hold {', '.join(map(repr, bad or ['..']))}")
-    return f"s3://{found[1]}/{prefix}".rstrip("/")
+    return f"s3://{match[1]}/{prefix}".rstrip("/")
 
 
 def split(path: str) -> tuple[str, str]:
@@ -130,8 +130,8 @@ def exists(path: str) -> bool:
     with _named_errors(path):
         if size_of(path) >= 0:
             return True
-        found = client().list_objects_v2(Bucket=bucket, Prefix=f"{key}/" if key else "", MaxKeys=1)
-    return bool(found.get("KeyCount"))
+        listing = client().list_objects_v2(Bucket=bucket, Prefix=f"{key}/" if key else "", MaxKeys=1)
+    return bool(listing.get("KeyCount"))
 
 
 def size_of(path: str) -> int:
@@ -152,14 +152,14 @@ def list_files(folder: str, *, logs: bool = False) -> list[StoredFile]:
     """Every object below a prefix, those of Delta's logs only if asked for."""
     bucket, key = split(folder)
     prefix = f"{key}/" if key else ""
-    found = []
+    files = []
     with _named_errors(folder):
         for page in client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
             for item in page.get("Contents", ()):
                 path = item["Key"].removeprefix(prefix)
                 if path and not path.endswith("/") and (logs or "_delta_log" not in path.split("/")[:-1]):
-                    found.append(StoredFile(path, item["Size"], item["LastModified"].timestamp()))
-    return found
+                    files.append(StoredFile(path, item["Size"], item["LastModified"].timestamp()))
+    return files
 
 
 def read_log(table_folder: str) -> Iterator[str]:
@@ -219,12 +219,12 @@ def open_parquet(path: str) -> Any:
 
 def digest(path: str) -> Digest | None:
     """Hashes and size of an object; None where there is none."""
-    found = _get(path)
-    if found is None:
+    response = _get(path)
+    if response is None:
         return None
     hasher = Hasher()
     with _named_errors(path):
-        for piece in found["Body"].iter_chunks(1 << 20):
+        for piece in response["Body"].iter_chunks(1 << 20):
             hasher.update(piece)
     return hasher.digest()
 
@@ -240,11 +240,11 @@ def _get(path: str) -> dict[str, Any] | None:
 
 def read_bytes(path: str) -> bytes | None:
     """A small object; None where there is none."""
-    found = _get(path)
-    if found is None:
+    response = _get(path)
+    if response is None:
         return None
     with _named_errors(path):
-        return found["Body"].read()
+        return response["Body"].read()
 
 
 def write_whole(path: str, content: Any, *, replace: bool = True) -> bool:
@@ -318,15 +318,15 @@ def _take(path: str, content: bytes, timeout_s: float, what: str) -> tuple[str, 
     deadline = time.monotonic() + timeout_s
     pause = 0.05
     while True:
-        found = _get(path)
-        if found is None:
+        response = _get(path)
+        if response is None:
             mark, was_abandoned = _put(path, content, IfNoneMatch="*"), False
             lease: dict[str, Any] = {}
         else:
-            lease = _read_lease(found["Body"].read())
+            lease = _read_lease(response["Body"].read())
             was_abandoned = bool(lease["holder"] or lease.get("failed"))
-            is_free = not lease["holder"] or _age_s(found) > LEASE_S
-            mark = _put(path, content, IfMatch=found["ETag"]) if is_free else None
+            is_free = not lease["holder"] or _age_s(response) > LEASE_S
+            mark = _put(path, content, IfMatch=response["ETag"]) if is_free else None
         if mark is not None:
             return mark, was_abandoned
         if time.monotonic() > deadline:
@@ -345,9 +345,9 @@ def _read_lease(content: bytes) -> dict[str, Any]:
         return {"holder": "an unreadable lease"}
 
 
-def _age_s(found: dict[str, Any]) -> float:
+def _age_s(response: dict[str, Any]) -> float:
     """Seconds since an object was written, both times by the store's clock."""
     from email.utils import parsedate_to_datetime
 
-    now = parsedate_to_datetime(found["ResponseMetadata"]["HTTPHeaders"]["date"])
-    return (now - found["LastModified"]).total_seconds()
+    now = parsedate_to_datetime(response["ResponseMetadata"]["HTTPHeaders"]["date"])
+    return (now - response["LastModified"]).total_seconds()

@@ -102,7 +102,7 @@ def left_of(target: Path | str) -> list[Path]:
     target = Path(target)
     with suppress(OSError):
         named = ((path, _PATTERN.fullmatch(path.name)) for path in target.parent.iterdir())
-        return sorted(path for path, found in named if found and found["name"] == target.name)
+        return sorted(path for path, match in named if match and match["name"] == target.name)
     return []
 
 

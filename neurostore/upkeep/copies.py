@@ -47,8 +47,8 @@ def export_lake(lake_path: object, folder: object, version: int | None = None, r
         with temporary.replacing(target, is_folder=True) as work:
             for name in lake.tables():
                 _export_table(lake, name, work)
-            said = {**state_facts(lake), "exported": _now(), "software_version": VERSION}
-            storage.write_json(str(work / "export.json"), said)
+            facts = {**state_facts(lake), "exported": _now(), "software_version": VERSION}
+            storage.write_json(str(work / "export.json"), facts)
     return target
 
 
@@ -149,7 +149,7 @@ def _write_catalogue(lake: Version, file: Path, *, delta_scan: bool) -> None:
         views.register(connection)
         for call in _OF_PYTHON:
             connection.execute(f"CREATE MACRO {call} AS error('{call.split('(')[0]} {_NOT_HERE}')")
-        said = {
+        facts = {
             "path": lake.path,
             "version": None if delta_scan else lake.version,
             "release": lake.released.name if lake.released else None,
@@ -160,7 +160,7 @@ def _write_catalogue(lake: Version, file: Path, *, delta_scan: bool) -> None:
         connection.execute(
             "CREATE TABLE neurostore_lake AS SELECT $path AS path, $version::BIGINT AS version, "
             "$release::VARCHAR AS release, $sha256::VARCHAR AS release_sha256, $created AS created, $software AS software_version",
-            said,
+            facts,
         )
 
 

@@ -17,12 +17,12 @@ _NUMPY = b"\x93NUMPY"
 
 def worst(answers: Iterable[Answer]) -> Answer:
     """``holds`` where any part holds the person, else ``may hold`` where any may."""
-    found = set[Answer]()
+    given = set[Answer]()
     for answer in answers:
         if answer == "holds":
             return answer
-        found.add(answer)
-    return "may hold" if "may hold" in found else "holds nothing"
+        given.add(answer)
+    return "may hold" if "may hold" in given else "holds nothing"
 
 
 def in_table(table: pa.Table, traces: Traces) -> Answer:
@@ -41,8 +41,8 @@ def _in_array(array: pa.Array, traces: Traces, *, is_key: bool = False) -> Answe
     if pa.types.is_struct(kind):
         parts = [array.field(i) for i in range(kind.num_fields)]
         fields = zip(kind, parts, strict=True)
-        found = worst(_in_array(part, traces, is_key=is_key_column(field.name)) for field, part in fields)
-        return "holds" if _in_rows(parts, traces) else found
+        answer = worst(_in_array(part, traces, is_key=is_key_column(field.name)) for field, part in fields)
+        return "holds" if _in_rows(parts, traces) else answer
     if pa.types.is_map(kind):
         return worst(_in_array(part, traces) for part in (array.keys, array.items))
     if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
@@ -52,14 +52,14 @@ def _in_array(array: pa.Array, traces: Traces, *, is_key: bool = False) -> Answe
     if pa.types.is_floating(kind) and traces.in_numbers(array.to_numpy(zero_copy_only=False).tobytes()):
         return "holds"
     if pa.types.is_primitive(kind):
-        return _said("holds" if is_key and _is_among_numbers(array, traces.subject) else "")
+        return _answer("holds" if is_key and _is_among_numbers(array, traces.subject) else "")
     texts = [str(v) for v in pc.unique(array).to_pylist() if v is not None] if _is_text(kind) else _as_texts(array)
     if is_key and traces.subject in texts:
         return "holds"
     return traces.in_text("\n".join(texts).encode())
 
 
-def _said(answer: str) -> Answer:
+def _answer(answer: str) -> Answer:
     return "holds" if answer else "holds nothing"
 
 
@@ -108,4 +108,4 @@ def _in_values(values: np.ndarray[Any, Any], traces: Traces) -> Answer:
         return traces.in_text("\n".join(np.unique(values).tolist()).encode())
     if values.dtype.kind == "S":
         return traces.in_text(b"\n".join(np.unique(values).tolist()))
-    return _said("holds" if traces.in_numbers(np.ascontiguousarray(values).tobytes()) else "")
+    return _answer("holds" if traces.in_numbers(np.ascontiguousarray(values).tobytes()) else "")

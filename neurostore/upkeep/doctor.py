@@ -35,7 +35,7 @@ class Finding:
     """One line. is_bad : something needs repair; advice says how."""
 
     name: str
-    said: str
+    text: str
     is_bad: bool = False
 
 
@@ -63,20 +63,20 @@ def _requirements(extra: str, python: str | None = None) -> list[Requirement]:
     from packaging.requirements import Requirement
 
     at = {"python_version": python} if python else {}
-    found = []
+    requirements = []
     for text in _declared():
         requirement = Requirement(text)
         marker = requirement.marker
         is_core = marker is None or marker.evaluate({**at, "extra": ""})
         if is_core != bool(extra) and (is_core or (marker is not None and marker.evaluate({**at, "extra": extra}))):
-            found.append(requirement)
-    return found
+            requirements.append(requirement)
+    return requirements
 
 
 def _declared() -> list[str]:
-    found = installed()
+    package = installed()
     with suppress(metadata.PackageNotFoundError):
-        return metadata.requires(found.metadata["Name"]) or [] if found is not None else []
+        return metadata.requires(package.metadata["Name"]) or [] if package is not None else []
     return []
 
 
@@ -110,8 +110,8 @@ def _extra(extra: str) -> Finding:
     elsewhere = {r.name for r in _requirements(extra, _PYTHONS[0])} - {r.name for r in needed}
     versions = {r.name: _version(r.name) for r in needed}
     if wrong := [r for r in needed if (v := versions[r.name]) and not _works(r, v, extra)]:
-        found = ", ".join(f"{r.name} {versions[r.name]}, needed is {r.specifier}" for r in wrong)
-        return Finding(name, f"{found}: {how_to_install(extra)}", is_bad=True)
+        versions_text = ", ".join(f"{r.name} {versions[r.name]}, needed is {r.specifier}" for r in wrong)
+        return Finding(name, f"{versions_text}: {how_to_install(extra)}", is_bad=True)
     if elsewhere:
         python = f"{sys.version_info.major}.{sys.version_info.minor}"
         return Finding(name, f"not available on Python {python} ({', '.join(sorted(elsewhere))})")
@@ -141,11 +141,11 @@ def _space(name: str, folder: Path) -> Iterator[Finding]:
 
 
 def _results(lake: Version) -> Finding:
-    found = lake.results()
-    how = f"; `neurostore refresh --lake {lake.path}` stores them" if found.stale else ""
-    n_sessions = len(found.fresh) + len(found.stale)
-    said = f"of {len(found.fresh)} of {n_sessions} sessions; {counted(found.n_stale_trials, 'trial')} without any that count{how}"
-    return Finding("stored results", said)
+    results = lake.results()
+    how = f"; `neurostore refresh --lake {lake.path}` stores them" if results.stale else ""
+    n_sessions = len(results.fresh) + len(results.stale)
+    text = f"of {len(results.fresh)} of {n_sessions} sessions; {counted(results.n_stale_trials, 'trial')} without any that count{how}"
+    return Finding("stored results", text)
 
 
 def _lake(lake_path: object) -> Iterator[Finding]:

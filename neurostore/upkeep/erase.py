@@ -172,7 +172,7 @@ def own_files_with(root: str, person: traces.Traces) -> list[str]:
     """
     if storage.is_remote(root):
         return []
-    found = []
+    sentences = []
     for file in storage.list_files(root, logs=True):
         is_announced = file.path.startswith(f"{_ANNOUNCED}/")
         if contents.is_strange(file.path) or "/subject=" in file.path or is_announced:
@@ -180,10 +180,10 @@ def own_files_with(root: str, person: traces.Traces) -> list[str]:
         if file.path.startswith(f"{hashes.FOLDER}/"):
             continue
         if search(Path(storage.join(root, file.path)), person) == "holds":
-            found.append(f"{file.path} holds data of the person")
+            sentences.append(f"{file.path} holds data of the person")
     copies = ((p, e.text()) for p, e in hashes.read(root).files.items() if e.copy)
-    found += [f"the record of {p} holds data of the person" for p, text in copies if person.are_in_text(text)]
-    return found
+    sentences += [f"the record of {p} holds data of the person" for p, text in copies if person.are_in_text(text)]
+    return sentences
 
 
 def _check_nobody_writes(root: str) -> None:
@@ -301,7 +301,7 @@ def _elsewhere(root: str) -> list[str]:
     """
     temporary.sweep()
     spilled = spill.living()
-    begun = {p for said in outputs.noted(root).values() for path in said["paths"] for p in temporary.begun_for(path)}
+    begun = {p for note in outputs.noted(root).values() for path in note["paths"] for p in temporary.begun_for(path)}
     for path in sorted(begun):
         if temporary.is_abandoned(path):
             temporary.remove(path)
@@ -312,8 +312,8 @@ def _elsewhere(root: str) -> list[str]:
 def _outside(root: str, person: traces.Traces) -> list[str]:
     """Files written from this lake, as noted; notes whose path names the subject are removed."""
     listed = []
-    for path, said in outputs.noted(root).items():
-        listed += [f"{said['kind']}, {said['time']}: {p}" for p in said["paths"]]
-        if any(person.are_in_text(p.encode()) for p in said["paths"]):
+    for path, note in outputs.noted(root).items():
+        listed += [f"{note['kind']}, {note['time']}: {p}" for p in note["paths"]]
+        if any(person.are_in_text(p.encode()) for p in note["paths"]):
             storage.delete([storage.join(root, path)])
     return listed

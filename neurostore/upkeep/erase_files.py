@@ -75,8 +75,8 @@ def erase_from_files(root: str, traces: Traces) -> Erased:
 
 def _written_by_us(root: str) -> Iterator[Path]:
     """Files and folders that commands noted as written from this lake."""
-    for said in outputs.noted(root).values():
-        yield from (Path(p) for p in said["paths"])
+    for note in outputs.noted(root).values():
+        yield from (Path(p) for p in note["paths"])
 
 
 def _remove_empty_folders(root: str, traces: Traces) -> None:
@@ -146,8 +146,8 @@ def _erase_from_matrix(path: Path, traces: Traces) -> bool:
         else:
             rows = pq.read_table(path)
             keep = pc.and_(pc.not_equal(rows["subject_a"], subject), pc.not_equal(rows["subject_b"], subject))
-            said = json.dumps({"unit": about["unit"], "provenance": about["provenance"]})
-            pq.write_table(rows.filter(keep).replace_schema_metadata({"neurostore": said}), work, compression="zstd")
+            text = json.dumps({"unit": about["unit"], "provenance": about["provenance"]})
+            pq.write_table(rows.filter(keep).replace_schema_metadata({"neurostore": text}), work, compression="zstd")
     storage.write_whole(os.fspath(sidecar(path)), json.dumps(about, indent=1).encode())
     return True
 
@@ -165,13 +165,13 @@ def _erase_from_csv(path: Path, target: Path, stays: np.ndarray[Any, np.dtype[np
                 writer.writerow([cell for cell, is_kept in zip(row, keep, strict=True) if is_kept])
 
 
-def _without(said: Any, traces: Traces) -> Any:
+def _without(value: Any, traces: Traces) -> Any:
     """The same without any key or value about the person."""
-    if isinstance(said, dict):
-        return {k: _without(v, traces) for k, v in said.items() if not _tells(str(k), traces)}
-    if isinstance(said, list):
-        return [_without(v, traces) for v in said if not (isinstance(v, str) and _tells(v, traces))]
-    return None if isinstance(said, str) and _tells(said, traces) else said
+    if isinstance(value, dict):
+        return {k: _without(v, traces) for k, v in value.items() if not _tells(str(k), traces)}
+    if isinstance(value, list):
+        return [_without(v, traces) for v in value if not (isinstance(v, str) and _tells(v, traces))]
+    return None if isinstance(value, str) and _tells(value, traces) else value
 
 
 def _tells(text: str, traces: Traces) -> bool:

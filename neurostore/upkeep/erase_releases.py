@@ -35,7 +35,7 @@ def erase_from_releases(root: str, person: Traces) -> None:
             release,
             message=message,
             tables=_without_person(root, release.tables, person.subject),
-            people={name: said for name, said in release.people.items() if name != person.subject},
+            people={name: facts for name, facts in release.people.items() if name != person.subject},
             erasures=(*release.erasures, note),
         )
         releases.write(root, changed, replace=True)

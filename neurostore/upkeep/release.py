@@ -58,10 +58,10 @@ def _check_free(root: str, lake: Version, name: str) -> None:
     if alike:
         raise UsageError(f"there is a release {alike[0]!r}; names that differ in case alone are one file on some disks")
     subjects = sorted(set(lake.trials_table()["subject"].to_pylist()), key=len, reverse=True)
-    told = next((s for s in subjects if Traces(s).are_in_text(name.encode())), None)
-    if told is not None:
+    named = next((s for s in subjects if Traces(s).are_in_text(name.encode())), None)
+    if named is not None:
         raise UsageError(
-            f"{name!r} contains the key of subject {told}; the name stays when a person is erased: choose another"
+            f"{name!r} contains the key of subject {named}; the name stays when a person is erased: choose another"
         )
 
 

@@ -30,7 +30,7 @@ class Dropped:
 
 
 @checked.off()
-def drop_damaged(lake_path: object, found: Verification | None = None) -> Dropped:
+def drop_damaged(lake_path: object, verification: Verification | None = None) -> Dropped:
     """Put damaged log entries back, take damaged data files and all their trials out of the lake.
 
     A repeat ingest of the sources brings the trials back.
@@ -41,12 +41,12 @@ def drop_damaged(lake_path: object, found: Verification | None = None) -> Droppe
     """
     root = storage.resolve(lake_path)
     finish_erasures(root)
-    found = found or verify(root)
+    verification = verification or verify(root)
     with writing.writing(root, "dropping damaged files"), storage.named_errors(root, "dropping damaged files"):
         journal = hashes.read(root)
-        paths = [d.path for d in found.damaged]
+        paths = [d.path for d in verification.damaged]
         restored = _restore(root, [p for p in paths if "/_delta_log/" in p or p.startswith("_neurostore/")], journal)
-        data = [d for d in found.damaged if d.path.endswith(".parquet") and "/_delta_log/" not in d.path]
+        data = [d for d in verification.damaged if d.path.endswith(".parquet") and "/_delta_log/" not in d.path]
         dead = {d.path for d in data}
         current = current_files(root)
         lost: set[Key] = set()

@@ -30,9 +30,9 @@ def files_of_erased(root: str) -> list[str]:
             sources.setdefault(name, set()).add(file.path)
     with ThreadPoolExecutor() as threads:  # the hash of a key is slow on purpose
         is_erased = list(threads.map(lambda s: stones.of_subject(s) is not None, subjects))
-    found = [paths for paths, erased in zip(subjects.values(), is_erased, strict=True) if erased]
-    found += [paths for source, paths in sources.items() if stones.of_source(source) is not None]
-    return sorted(set().union(*found))
+    files = [paths for paths, erased in zip(subjects.values(), is_erased, strict=True) if erased]
+    files += [paths for source, paths in sources.items() if stones.of_source(source) is not None]
+    return sorted(set().union(*files))
 
 
 def _held(path: str) -> tuple[set[str], set[str]]:

@@ -57,9 +57,9 @@ def _in_file(file: BinaryIO, traces: Traces, layer: int) -> Answer:
         if packed is not None:
             return packed
     is_text = b"\x00" not in head
-    found = _in_pieces(file, traces, is_text=is_text)
+    answer = _in_pieces(file, traces, is_text=is_text)
     is_plain = (is_text and _is_utf8(head)) or head.startswith(_PLAIN_BINARY)
-    return found if is_plain or found == "holds" else "may hold"
+    return answer if is_plain or answer == "holds" else "may hold"
 
 
 def _in_packed(file: BinaryIO, head: bytes, traces: Traces, layer: int) -> Answer | None:
@@ -97,14 +97,14 @@ def _whole(stream: Any) -> Iterator[BinaryIO]:
 
 def _in_pieces(file: BinaryIO, traces: Traces, *, is_text: bool) -> Answer:
     file.seek(0)
-    before, found = b"", set[Answer]()
+    before, answers = b"", set[Answer]()
     while piece := file.read(_PIECE):
         content = before + piece
-        found.add(traces.in_text(content) if is_text else traces.in_binary(content))
-        if "holds" in found:
+        answers.add(traces.in_text(content) if is_text else traces.in_binary(content))
+        if "holds" in answers:
             break
         before = content[-_OVERLAP:]
-    return worst(found)
+    return worst(answers)
 
 
 def _in_zip(file: BinaryIO, traces: Traces, layer: int) -> Iterator[Answer]:

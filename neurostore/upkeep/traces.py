@@ -75,10 +75,10 @@ class Traces:
         if self._are_in(content):
             return "holds"
         spellings = (self.subject.encode(code) for code in _ENCODINGS)
-        found = [s for s in spellings if s in content]
-        if any(len(content) < _BY_CHANCE * 256 ** len(s) for s in found):
+        spelled = [s for s in spellings if s in content]
+        if any(len(content) < _BY_CHANCE * 256 ** len(s) for s in spelled):
             return "holds"
-        return "may hold" if found else "holds nothing"
+        return "may hold" if spelled else "holds nothing"
 
     def in_numbers(self, content: bytes) -> bool:
         """Whether the bytes of numbers have the person's coordinates."""
@@ -98,11 +98,11 @@ def _word(key: str) -> re.Pattern[bytes]:
 @cache
 def _place(key: str) -> re.Pattern[bytes]:
     """The key where only keys of subjects are: ``subject=1``, ``"participant_id": "1"``, ``sub-1``, ``1/walk``."""
-    said = re.escape(key.encode())
+    pattern = re.escape(key.encode())
     named = rb"(?<![A-Za-z])(?:subject|participant|patient|proband|sub)(?:[_ ]?(?:id|key|code|number|no))?"
     between = rb"[\\\"']*\s*[-_=:,]?\s*[\\\"']*"
-    path = rb"(?:^|[\"'\s])" + said + rb"/[A-Za-z]"
-    return re.compile(named + between + said + rb"(?![A-Za-z0-9])|" + path, re.IGNORECASE | re.MULTILINE)
+    path = rb"(?:^|[\"'\s])" + pattern + rb"/[A-Za-z]"
+    return re.compile(named + between + pattern + rb"(?![A-Za-z0-9])|" + path, re.IGNORECASE | re.MULTILINE)
 
 
 def is_key_column(name: str) -> bool:
@@ -139,8 +139,8 @@ def _rows_of(root: str, tables: Iterable[str]) -> Iterator[dict[str, Any]]:
 def _names(row: dict[str, Any]) -> set[str]:
     """Text in columns that are not declared: names, remarks, numbers of other registers."""
     declared = {c.name for t in ("trials", "subjects") for c in schema.table(t).columns}
-    said = {v for k, v in row.items() if k not in declared and isinstance(v, str) and len(v) >= _LEAST_NAME}
-    return {v for v in said if v.lower() not in _own_words() and not (v.isdigit() and len(v) < _TELLING_DIGITS)}
+    names = {v for k, v in row.items() if k not in declared and isinstance(v, str) and len(v) >= _LEAST_NAME}
+    return {v for v in names if v.lower() not in _own_words() and not (v.isdigit() and len(v) < _TELLING_DIGITS)}
 
 
 @cache

@@ -82,13 +82,13 @@ def verify(lake_path: object) -> Verification:
     root = storage.resolve(lake_path)
     if storage.is_intact_json(storage.join(root, "_neurostore", "lake.json")) is not False:
         check_marker(root)
-    found = Verification()
+    verification = Verification()
     journal = hashes.read(root)
     here = {f.path: f.size for f in storage.list_files(root, logs=True)}
-    problems = _compare(root, journal, here, found)
+    problems = _compare(root, journal, here, verification)
     if problems:  # a vacuum or a writer may just have been at work
         journal = hashes.read(root)
-        problems = _compare(root, journal, here, found, problems)
+        problems = _compare(root, journal, here, verification, problems)
     problems |= {f"{hashes.FOLDER}/{n}": "its bytes changed" for n in journal.damaged}
     _check_small(root, here, problems)
     named = set(writing.named_files(root))
@@ -97,24 +97,24 @@ def verify(lake_path: object) -> Verification:
     for path in sorted((current | needed.keys()) - journal.files.keys()):
         if storage.size_of(storage.join(root, path)) < 0:
             problems[path] = "the file is missing"
-    problems = {p: said for p, said in problems.items() if _matters(p, said, current | needed.keys())}
-    problems = {p: f"{said}{needed.get(p, '')}" for p, said in problems.items()}
-    for path, said in sorted(problems.items()):
+    problems = {p: reason for p, reason in problems.items() if _matters(p, reason, current | needed.keys())}
+    problems = {p: f"{reason}{needed.get(p, '')}" for p, reason in problems.items()}
+    for path, reason in sorted(problems.items()):
         trials = trials_of(root, path, journal, problems.keys())
         is_data = path.endswith(".parquet") and "/_delta_log/" not in path
-        found.damaged.append(Damage(path, said, tuple(trials), not is_data or path in current or not current))
+        verification.damaged.append(Damage(path, reason, tuple(trials), not is_data or path in current or not current))
     for path in sorted(here.keys() - journal.files.keys() - problems.keys()):
         if path in named:
-            found.unrecorded.append(path)
+            verification.unrecorded.append(path)
         elif contents.is_strange(path):
-            found.others.append(path)
+            verification.others.append(path)
         elif contents.is_temporary(path) or not _is_ours(path):
-            found.leftovers.append(path)
-    if not found.damaged and (why := _opening(root)) is not None:  # what is called whole can be opened
-        found.damaged.append(Damage("trials", why))
-    found.erased = files_of_erased(root)
-    found.unfinished = len(unfinished(root))
-    return found
+            verification.leftovers.append(path)
+    if not verification.damaged and (why := _opening(root)) is not None:  # what is called whole can be opened
+        verification.damaged.append(Damage("trials", why))
+    verification.erased = files_of_erased(root)
+    verification.unfinished = len(unfinished(root))
+    return verification
 
 
 def adopt(lake_path: object) -> list[str]:
@@ -133,22 +133,26 @@ def adopt(lake_path: object) -> list[str]:
 
 
 def _compare(
-    root: str, journal: hashes.Journal, here: dict[str, int], found: Verification, only: Iterable[str] | None = None
+    root: str,
+    journal: hashes.Journal,
+    here: dict[str, int],
+    verification: Verification,
+    only: Iterable[str] | None = None,
 ) -> dict[str, str]:
     """Problem by path of the recorded files that are not what they were."""
     problems = {}
     for path in sorted(journal.files) if only is None else sorted(set(only) & journal.files.keys()):
         entry = journal.files[path]
-        said = storage.digest(storage.join(root, path))
-        if said is None:
+        digest = storage.digest(storage.join(root, path))
+        if digest is None:
             problems[path] = "the file is missing"
-        elif said[1] != entry.size:
-            problems[path] = f"it has {said[1]} bytes, {entry.size} were written"
-        elif said[0] != entry.sha256:
+        elif digest[1] != entry.size:
+            problems[path] = f"it has {digest[1]} bytes, {entry.size} were written"
+        elif digest[0] != entry.sha256:
             problems[path] = "its bytes changed"
         if only is None:
-            found.n_files += 1
-            found.n_bytes += here.get(path, 0)
+            verification.n_files += 1
+            verification.n_bytes += here.get(path, 0)
     return problems
 
 

@@ -92,12 +92,12 @@ def walk(
 
 
 def _events(gait: Gait, start_phase: float, end_s: float) -> list[tuple[str, str, float]]:
-    found = []
+    events = []
     for side, lag in (("left", 0.0), ("right", gait.step_phase)):
         stance = getattr(gait, side).stance
         for k in range(-2, int(end_s / gait.stride_time_s) + 4):
             for event, share in (("foot_strike", 0.0), ("foot_off", stance)):
                 t = (k + lag + share - start_phase) * gait.stride_time_s
                 if 0.0 <= t <= end_s:
-                    found.append((side, event, t))
-    return sorted(found, key=lambda e: e[2])
+                    events.append((side, event, t))
+    return sorted(events, key=lambda e: e[2])

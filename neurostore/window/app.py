@@ -70,10 +70,10 @@ class Window:
         key = _key(request)
         row = self.shelf.trial(key)
         with self.shelf.bench(*key[:2]) as bench:
-            found = trial.opening(bench, key, row)
+            opened = trial.opening(bench, key, row)
         path = videos.video_of(row, self.cohort)
         playable = path is not None and videos.media_type(path) is not None
-        return {**found, "video": {"name": path.name, "is_playable": playable} if path else None}
+        return {**opened, "video": {"name": path.name, "is_playable": playable} if path else None}
 
     def skeleton(self, request: Request) -> Any:
         """The skeleton of a trial for the player."""
@@ -138,11 +138,11 @@ class Window:
         text = body.get("query") if isinstance(body, dict) else None
         if not isinstance(text, str) or not text.strip():
             raise UsageError("the query is empty; write one SELECT")
-        found = locked.run(self.shelf.lake(), text, time_limit_s=20, memory_limit_mb=512, row_limit=100_000)
-        shown = found.head(1000)
+        rows = locked.run(self.shelf.lake(), text, time_limit_s=20, memory_limit_mb=512, row_limit=100_000)
+        shown = rows.head(1000)
         return {
-            "columns": found.columns,
-            "n_rows": found.height,
+            "columns": rows.columns,
+            "n_rows": rows.height,
             "rows": [[_shown(value) for value in row] for row in shown.iter_rows()],
         }
 
@@ -205,13 +205,13 @@ async def _answer(work: Callable[[], Any]) -> Any:
 
     def worked() -> tuple[int, bytes]:
         try:
-            status, found = 200, work()
+            status, body = 200, work()
         except NeurostoreError as error:
             status = 403 if isinstance(error, Refused) else next(s for kind, s in _STATUS if isinstance(error, kind))
-            found = {"error": str(error), "kind": type(error).__name__}
+            body = {"error": str(error), "kind": type(error).__name__}
         except OSError as error:
-            status, found = 503, {"error": f"{error.strerror or error}: repair it and try again", "kind": "OSError"}
-        return status, json.dumps(found, default=_shown, allow_nan=False, separators=(",", ":")).encode("utf-8")
+            status, body = 503, {"error": f"{error.strerror or error}: repair it and try again", "kind": "OSError"}
+        return status, json.dumps(body, default=_shown, allow_nan=False, separators=(",", ":")).encode("utf-8")
 
     status, content = await run_in_threadpool(worked)
     return Response(content, status, media_type="application/json")

@@ -163,12 +163,12 @@ class Cohort:
                     return
                 bound = {f"s{i}": s for i, s in enumerate(subjects[start : start + SUBJECTS_AT_ONCE])}
                 where = f"subject IN ({', '.join(f'${name}' for name in bound)})"
-                found = read_figures(lambda query, params: connection.sql(query, params=params).pl(), where, bound)
-                self._add(found, marks)
+                figures = read_figures(lambda query, params: connection.sql(query, params=params).pl(), where, bound)
+                self._add(figures, marks)
 
-    def _add(self, found: Mapping[Key, Figures], marks: Mapping[Key, str]) -> None:
+    def _add(self, figures: Mapping[Key, Figures], marks: Mapping[Key, str]) -> None:
         with self._lock:
-            self._figures |= {key: (marks[key], one) for key, one in found.items() if key in marks}
+            self._figures |= {key: (marks[key], one) for key, one in figures.items() if key in marks}
 
     def _marks(self) -> dict[Key, str]:
         """Of each trial, what its figures depend on: the ingests and reviews of its session."""
@@ -218,20 +218,23 @@ def read_figures(sql: Any, where: str, params: dict[str, Any]) -> dict[Key, Figu
     sql : (query, params) -> polars.DataFrame, over the views of a lake.
     """
     quality = sql(f"SELECT * FROM trial_quality WHERE {where}", params)
-    found = {(r["subject"], r["session"], r["trial"]): Figures(_quality(r)) for r in quality.iter_rows(named=True)}
+    figures = {(r["subject"], r["session"], r["trial"]): Figures(_quality(r)) for r in quality.iter_rows(named=True)}
     medians = sql(
         "SELECT subject, session, trial, median(walking_speed_m_s) AS speed_m_s, median(cadence_steps_min) AS cadence "
         f"FROM spatiotemporal WHERE {where} AND is_steady AND person = 0 GROUP BY ALL",
         params,
     )
     for *key, speed, cadence in medians.iter_rows():
-        if tuple(key) in found:
-            found[key[0], key[1], key[2]].speed_m_s, found[key[0], key[1], key[2]].cadence_steps_min = speed, cadence
-    _read_curves(sql, where, params, found)
-    return found
+        if tuple(key) in figures:
+            figures[key[0], key[1], key[2]].speed_m_s, figures[key[0], key[1], key[2]].cadence_steps_min = (
+                speed,
+                cadence,
+            )
+    _read_curves(sql, where, params, figures)
+    return figures
 
 
-def _read_curves(sql: Any, where: str, params: dict[str, Any], found: dict[Key, Figures]) -> None:
+def _read_curves(sql: Any, where: str, params: dict[str, Any], by_trial: dict[Key, Figures]) -> None:
     values = []
     for panel in PANELS:
         for is_relative in (False, True) if panel.may_be_relative else (False,):
@@ -246,7 +249,7 @@ def _read_curves(sql: Any, where: str, params: dict[str, Any], found: dict[Key, 
     for (subject, session, trial, side), part in rows.group_by(
         "subject", "session", "trial", "side", maintain_order=True
     ):
-        figures = found.get((str(subject), str(session), str(trial)))
+        figures = by_trial.get((str(subject), str(session), str(trial)))
         if figures is not None and part.height == 101:
             _put(figures, SIDES.index(str(side)), part)
 
@@ -281,7 +284,7 @@ def reference_distances(figures: Mapping[Key, Figures], members: Iterable[str]) 
         for rel in (False, True)
     }
     totals = {rel: _total([m for (_, r), m in means.items() if r == rel]) for rel in (False, True)}
-    found = {}
+    distances = {}
     for key, one in figures.items():
         squares = []
         for rel in (False, True):
@@ -298,8 +301,8 @@ def reference_distances(figures: Mapping[Key, Figures], members: Iterable[str]) 
             if np.isfinite(of_angle[side]).sum() < LEAST_ANGLES:
                 of_angle[side] = np.nan
         if np.isfinite(of_angle).any():
-            found[key] = float(np.sqrt(np.nanmean(of_angle)))
-    return found
+            distances[key] = float(np.sqrt(np.nanmean(of_angle)))
+    return distances
 
 
 def _masked(figures: Figures, is_relative: bool) -> Floats:

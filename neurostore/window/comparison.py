@@ -73,12 +73,12 @@ def curves(shelf: Shelf, items: Sequence[Item], group: str | None) -> dict[str, 
 
 
 def _named(values: Floats) -> dict[str, dict[str, list[float | None]]]:
-    found: dict[str, dict[str, list[float | None]]] = {}
+    named: dict[str, dict[str, list[float | None]]] = {}
     for j, side in enumerate(SIDES):
         for i, panel in enumerate(PANELS):
             if np.isfinite(values[j, i]).any():
-                found.setdefault(panel.angle, {})[side] = _plain(values[j, i])
-    return found
+                named.setdefault(panel.angle, {})[side] = _plain(values[j, i])
+    return named
 
 
 def _plain(curve: Floats) -> list[float | None]:
@@ -97,14 +97,14 @@ def _cycle(bench: Bench, key: Key, side: str, cycle: int) -> dict[str, dict[str,
     )
     if rows.height != 101:
         raise UsageError(f"{key_text(key)} has no {side} cycle {cycle}")
-    found: dict[str, dict[str, list[float | None]]] = {}
+    of_cycle: dict[str, dict[str, list[float | None]]] = {}
     for panel in PANELS:
         for is_relative in (False, True) if panel.may_be_relative else (False,):
             column = rows[panel.column(side, is_relative)]
             if column.null_count() < rows.height:
-                found[panel.angle] = {side: _plain(np.array(column.to_numpy(), float))}
+                of_cycle[panel.angle] = {side: _plain(np.array(column.to_numpy(), float))}
                 break
-    return found
+    return of_cycle
 
 
 def _band(shelf: Shelf, figures: dict[Key, Figures], group: str | None) -> dict[str, Any]:

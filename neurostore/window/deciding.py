@@ -39,13 +39,13 @@ def drafts_of(body: Any) -> tuple[Key, list[dict[str, Any]]]:
         problems.append(f"{len(given)} decisions at once; at most {MOST_DECISIONS} are taken")
     if problems:
         raise UsageError("; ".join(problems))
-    found = []
+    drafts = []
     for number, one in enumerate(given or (), start=1):
         problems += [f"decision {number}: {problem}" for problem in _wrong_kinds(one)]
-        found.append({k: v for k, v in one.items() if v is not None})
+        drafts.append({k: v for k, v in one.items() if v is not None})
     if problems:
         raise UsageError("; ".join(problems))
-    return (body["subject"], body["session"], body["trial"]), found
+    return (body["subject"], body["session"], body["trial"]), drafts
 
 
 def _wrong_kinds(one: Mapping[str, Any]) -> list[str]:
@@ -73,9 +73,9 @@ def preview_rows(bench: Bench, key: Key, drafts: Sequence[Mapping[str, Any]]) ->
     """Drafts as rows of ``reviews``, as they would be stored. Raises UsageError where they could not be."""
     named = dict(zip(("subject", "session", "trial"), key, strict=True))
     asked = [{"reviewer": "draft", "reason": "draft", **d, **named} for d in drafts]
-    found = [problem for each in checks.problems_of(bench.ready(), asked, {key: ""}) for problem in each]
-    if found:
-        raise UsageError("; ".join(found))
+    problems = [problem for each in checks.problems_of(bench.ready(), asked, {key: ""}) for problem in each]
+    if problems:
+        raise UsageError("; ".join(problems))
     return reviews.rows_of(bench, bench.version, asked, {key: ""})
 
 

@@ -168,12 +168,12 @@ def forces(bench: Bench, key: Key) -> dict[str, Any] | None:
         return None
     is_scaled = rows["vertical_force_n_kg"].null_count() < rows.height
     time_s = rows.filter(rows["side"] == "left")["time_s"].to_numpy()
-    found = {}
+    forces_by_plate = {}
     for side in ("left", "right"):
         part = rows.filter(rows["side"] == side)
         values = part["vertical_force_n_kg"].to_numpy() if is_scaled else components_of(part["force"].to_arrow())[:, 1]
-        found[f"{side}_vertical_force"] = np.asarray(values, float)
-    return {"unit": "N/kg" if is_scaled else "N", **_thinned(time_s, found)}
+        forces_by_plate[f"{side}_vertical_force"] = np.asarray(values, float)
+    return {"unit": "N/kg" if is_scaled else "N", **_thinned(time_s, forces_by_plate)}
 
 
 def kinetics(bench: Bench, key: Key) -> dict[str, Any] | None:
@@ -213,5 +213,5 @@ def clip(bench: Bench, key: Key, row: Mapping[str, Any]) -> dict[str, Any] | Non
     import polars as pl
 
     about = {**bound(key), "kind": row["kind"], "duration_s": float(row["duration_s"] or 0), "n_steady_cycles": 0}
-    found = read_clips(bench, pl.DataFrame([about]))
-    return found[0].to_json() if found else None
+    clips = read_clips(bench, pl.DataFrame([about]))
+    return clips[0].to_json() if clips else None

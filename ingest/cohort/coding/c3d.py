@@ -95,10 +95,10 @@ def _blank_description(content: bytearray, record: Record, end: int) -> None:
 def _mask_text_among_numbers(content: bytearray, record: Record, path: Path, coder: Coder) -> None:
     """Mask a text in the values of a numeric parameter, letter for letter: some software leaves old texts there."""
     end = record.data_at + record.n_bytes
-    for found in _TEXT_RUN.finditer(bytes(content[record.data_at : end])):
-        if len(re.findall(rb"[A-Za-z]", found[0])) >= _FEWEST_LETTERS:
-            masked = re.sub(rb"[A-Za-z]", b"X", found[0])
-            content[record.data_at + found.start() : record.data_at + found.end()] = masked
+    for match in _TEXT_RUN.finditer(bytes(content[record.data_at : end])):
+        if len(re.findall(rb"[A-Za-z]", match[0])) >= _FEWEST_LETTERS:
+            masked = re.sub(rb"[A-Za-z]", b"X", match[0])
+            content[record.data_at + match.start() : record.data_at + match.end()] = masked
             coder.notes.append(f"{path.name}: a text among the numbers of {record.name} was masked")
 
 
@@ -147,14 +147,14 @@ def _new_text(text: str, where: str, coder: Coder, masks: Masks, subject: str) -
 
 def _moved(text: str, coder: Coder, subject: str) -> str | None:
     """A text that is a date and at most a time of day, moved in its place; None for another text."""
-    found = dates.IN_TEXT.match(text)
-    if not found or re.search(r"[A-Za-z]{2,}", text[found.end() :]):
+    match = dates.IN_TEXT.match(text)
+    if not match or re.search(r"[A-Za-z]{2,}", text[match.end() :]):
         return None
-    moved = dates.moved_match(found, coder.days(subject))
+    moved = dates.moved_match(match, coder.days(subject))
     if moved is None:
         return ""
     coder.n_dates += 1
-    return moved + text[found.end() :]
+    return moved + text[match.end() :]
 
 
 def _blank_rest(content: bytearray, chain: list[Record], start: int, end: int) -> None:

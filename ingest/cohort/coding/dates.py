@@ -23,30 +23,30 @@ IN_TEXT = re.compile(
 
 def moved_iso(value: str, days: int) -> str | None:
     """A whole date, with or without a time, moved; '' for one that does not exist; None where the text is no date."""
-    found = ISO.fullmatch(value)
-    if not found:
+    match = ISO.fullmatch(value)
+    if not match:
         return None
     try:
-        moved = date.fromisoformat(found[1]) + timedelta(days=days)
-        if found[2]:
+        moved = date.fromisoformat(match[1]) + timedelta(days=days)
+        if match[2]:
             datetime.fromisoformat(value.replace("Z", "+00:00"))
     except (ValueError, OverflowError):
         return ""
-    return moved.isoformat() + (found[2] or "") + (found[3] or "")
+    return moved.isoformat() + (match[2] or "") + (match[3] or "")
 
 
-def moved_match(found: re.Match[str], days: int) -> str | None:
+def moved_match(match: re.Match[str], days: int) -> str | None:
     """A match of IN_TEXT moved in its own form; None where its order of day and month is not certain."""
-    year_first = found["y"] is not None
-    if found["other"] is not None:
+    year_first = match["y"] is not None
+    if match["other"] is not None:
         return None
-    year, month, day = (found["y"], found["m"], found["d"]) if year_first else (found["y2"], found["m2"], found["d2"])
+    year, month, day = (match["y"], match["m"], match["d"]) if year_first else (match["y2"], match["m2"], match["d2"])
     try:
         moved = date(int(year), int(month), int(day)) + timedelta(days=days)
     except (ValueError, OverflowError):
         return None
     if year_first:
-        return found["sep"].join((f"{moved.year:04d}", f"{moved.month:02d}", f"{moved.day:02d}"))
+        return match["sep"].join((f"{moved.year:04d}", f"{moved.month:02d}", f"{moved.day:02d}"))
     return f"{moved.day:0{len(day)}d}.{moved.month:0{len(month)}d}.{moved.year:04d}"
 
 
@@ -79,4 +79,4 @@ def moved_column(block: bytes, column: int, separator: bytes, days: int) -> tupl
 
 def spoken(text: str) -> list[str]:
     """Every date in a text, as it is written there."""
-    return [found[0] for found in IN_TEXT.finditer(text)]
+    return [match[0] for match in IN_TEXT.finditer(text)]

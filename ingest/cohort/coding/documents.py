@@ -79,10 +79,10 @@ def _value(value: Any, coder: Coder, subject: str, left_out: set[str]) -> Any:
         return value
     if re.search(r"\.[A-Za-z0-9]{2,5}$", value) and not coder.remark(value, subject):
         return _file(value, coder, subject)
-    said = value if _MACHINE_MADE.fullmatch(value) else coder.remark(value, subject)
-    if value and not said:
+    coded = value if _MACHINE_MADE.fullmatch(value) else coder.remark(value, subject)
+    if value and not coded:
         left_out.add(value)
-    return said
+    return coded
 
 
 def _is_known(key: str, coder: Coder) -> bool:
@@ -128,9 +128,9 @@ def poses_parquet(path: Path, coder: Coder, subject: str) -> bytes:
     for name in set(kept.column_names) - {"joint"}:
         if not (pa.types.is_integer(kept[name].type) or pa.types.is_floating(kept[name].type)):
             raise InputError(path, f"the column {name} is {kept[name].type}, expected numbers")
-    said = {"neurostore_poses": json.dumps(_poses_header(header, coder, masks, subject))}
+    metadata = {"neurostore_poses": json.dumps(_poses_header(header, coder, masks, subject))}
     buffer = io.BytesIO()
-    pq.write_table(kept.replace_schema_metadata(said), buffer)
+    pq.write_table(kept.replace_schema_metadata(metadata), buffer)
     return buffer.getvalue()
 
 

@@ -47,8 +47,8 @@ class Masks:
         for name in sorted(self.masks, key=len, reverse=True):
             at = low.find(name)
             if at >= 0 and (len(name) >= _FEWEST or low.startswith((f"{name}_", f"{name}:")) or low == name):
-                found = label[at : at + len(name)]
-                label = label[:at] + (self.masks[name])[: len(found.encode())] + label[at + len(name) :]
+                part = label[at : at + len(name)]
+                label = label[:at] + (self.masks[name])[: len(part.encode())] + label[at + len(name) :]
                 low = label.lower()
         for name in sorted(self.coder.seen, key=len, reverse=True):
             if len(name) >= _FEWEST and name in low:

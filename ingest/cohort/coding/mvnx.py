@@ -50,26 +50,26 @@ def subject_named(path: Path) -> str:
     """The label of the subject; '' where there is none."""
     with path.open("rb") as file:
         head = file.read(1 << 16).decode("utf-8", "replace")
-    found = re.search(r"<subject\b[^>]*\blabel\s*=\s*\"([^\"]*)\"", head)
-    return found[1] if found else ""
+    match = re.search(r"<subject\b[^>]*\blabel\s*=\s*\"([^\"]*)\"", head)
+    return match[1] if match else ""
 
 
-def _without_words(found: re.Match[str]) -> str:
+def _without_words(match: re.Match[str]) -> str:
     """The text of an element of a frame, nothing where it holds something else than numbers."""
-    return "><" if re.sub(r"(?i)nan|inf|[\d\s.,e+<>-]", "", found[0]) else found[0]
+    return "><" if re.sub(r"(?i)nan|inf|[\d\s.,e+<>-]", "", match[0]) else match[0]
 
 
-def _tag(found: re.Match[str], coder: Coder, masks: Masks, subject: str) -> str:
-    tag = found["tag"]
+def _tag(matched: re.Match[str], coder: Coder, masks: Masks, subject: str) -> str:
+    tag = matched["tag"]
 
     def attribute(match: re.Match[str]) -> str:
         value = match[3] if match[3] is not None else match[4] or ""
         return f'{match[1]}="{_value(tag, match[1], value, coder, masks, subject)}"'
 
-    text = found["text"]
+    text = matched["text"]
     if text.strip() and (tag == "comment" or not coder.remark(text.strip(), subject)):
         text = "" if re.search(r"[^\d\s.,eE+-]", text) else text
-    return f"<{found['slash']}{tag}{_ATTRIBUTE.sub(attribute, found['rest'])}>{text}"
+    return f"<{matched['slash']}{tag}{_ATTRIBUTE.sub(attribute, matched['rest'])}>{text}"
 
 
 def _value(tag: str, name: str, value: str, coder: Coder, masks: Masks, subject: str) -> str:

@@ -25,14 +25,14 @@ def search(path: Path, names: Iterable[str], dates: Iterable[str]) -> list[str]:
     is_binary = path.suffix.lower() in _BINARY
     fewest = _FEWEST_IN_NUMBERS if is_binary else _FEWEST
     words = [n for n in set(names) if len(n) >= fewest and n.lower() not in PLAIN]
-    found = []
+    residues = []
     for block in blocks:
         low = block.lower()
-        found += [w for w in words if _is_in(w, low)]
-        found += [
+        residues += [w for w in words if _is_in(w, low)]
+        residues += [
             d for d in dates if len(d) >= 8 and re.search(rb"(?<!\d)" + re.escape(d.encode()) + rb"(?!\d)", block)
         ]
-    return sorted(set(found))
+    return sorted(set(residues))
 
 
 def _bytes(path: Path) -> bytes:

@@ -115,11 +115,11 @@ class Coder:
         done: list[tuple[str, bool]] = []
 
         def cut(pattern: re.Pattern[str], text: str, make: Callable[[re.Match[str]], str]) -> list[tuple[str, bool]]:
-            found, at = [], 0
+            pieces, at = [], 0
             for match in pattern.finditer(text):
-                found += [(text[at : match.start()], False), (make(match), True)]
+                pieces += [(text[at : match.start()], False), (make(match), True)]
                 at = match.end()
-            return [p for p in (*found, (text[at:], False)) if p[0]]
+            return [p for p in (*pieces, (text[at:], False)) if p[0]]
 
         for piece, is_done in cut(re.compile("\0(.*?)\0"), text, lambda m: self.pseudonym(m[1])):
             if is_done:
@@ -129,16 +129,16 @@ class Coder:
                 done += [(inner, True)] if is_name else cut(dates.IN_TEXT, inner, lambda m: self._of_date(m, subject))
         return done
 
-    def _of_name(self, found: re.Match[str]) -> str:
+    def _of_name(self, match: re.Match[str]) -> str:
         however = {n.lower(): n for n in self.keys}
-        self.seen.add(found[0].lower())
-        return str(self.keys[found[0] if found[0] in self.keys else however[found[0].lower()]]["pseudonym"])
+        self.seen.add(match[0].lower())
+        return str(self.keys[match[0] if match[0] in self.keys else however[match[0].lower()]]["pseudonym"])
 
-    def _of_date(self, found: re.Match[str], subject: str) -> str:
-        moved = dates.moved_match(found, self.days(subject)) if subject in self.keys else None
+    def _of_date(self, match: re.Match[str], subject: str) -> str:
+        moved = dates.moved_match(match, self.days(subject)) if subject in self.keys else None
         if moved is None:
-            return self._code(found[0], subject)
-        self._moved(found[0], moved, subject)
+            return self._code(match[0], subject)
+        self._moved(match[0], moved, subject)
         return moved
 
     def _moved(self, text: str, moved: str, subject: str) -> None:

@@ -66,8 +66,8 @@ class CohortTable:
             value = row[column]
             if kind == "subject" and value:
                 return value.removeprefix("sub-")
-            if kind == "file" and value and (found := of_file(value)):
-                return found
+            if kind == "file" and value and (subject := of_file(value)):
+                return subject
         return self.subject
 
     def subjects(self) -> set[str]:
@@ -80,21 +80,21 @@ def doubts(
     table: CohortTable, coder: Coder, settled: Iterable[str], of_file: Callable[[str], str | None]
 ) -> dict[str, str]:
     """Column -> why it may name somebody, or why its dates cannot be moved; those that are settled are left out."""
-    found: dict[str, str] = {}
+    doubtful: dict[str, str] = {}
     whose = [table.rows_subject(row, of_file) for row in table.table.rows]
     for column in table.table.columns:
         if column in settled:
             continue
         if coder.has_name(column) or dates.spoken(column):
-            found[column] = "its own name holds a name or a date"
+            doubtful[column] = "its own name holds a name or a date"
         if column in table.columns or (table.is_sidecar and column.lower() in _SIDECAR):
             continue
         values = [(row[column] or "").strip() for row in table.table.rows]
         known = [(value, who) for value, who in zip(values, whose, strict=True) if value.lower() not in NOTHING]
         why = _why(column.lower(), [v for v, _ in known], coder) or _why_not_moved(known)
         if why:
-            found[column] = why
-    return found
+            doubtful[column] = why
+    return doubtful
 
 
 def learn(table: CohortTable, coder: Coder) -> None:

@@ -70,8 +70,8 @@ def bvh(path: Path, coder: Coder, subject: str) -> bytes:
         r"^\s*(HIERARCHY|\{|\}|OFFSET[-+.\deE\s]+|CHANNELS\s+\d+[A-Za-z\s]*|End\s+Site)?\s*\{?\s*$", re.IGNORECASE
     )
     masks = Masks(coder)
-    found = [m for line in lines if (m := joint.match(line))]
-    names = iter(masks.labels([m[2] for m in found]))
+    matches = [m for line in lines if (m := joint.match(line))]
+    names = iter(masks.labels([m[2] for m in matches]))
     out = []
     for number, line in enumerate(lines, 1):
         if m := joint.match(line):
@@ -220,9 +220,9 @@ def _motive_head(text: str, coder: Coder, subject: str) -> str:
         if key.lower() == "take name":
             value = coder.name(value, subject)
         elif "time" in key.lower() or "date" in key.lower():
-            found = dates.IN_TEXT.match(value)
-            moved = dates.moved_match(found, coder.days(subject)) if found else None
-            value = moved + value[found.end() :] if moved and found else ""
+            match = dates.IN_TEXT.match(value)
+            moved = dates.moved_match(match, coder.days(subject)) if match else None
+            value = moved + value[match.end() :] if moved and match else ""
             coder.n_dates += bool(moved)
         elif key.lower() not in _MOTIVE_KEYS:
             value = ""

@@ -82,8 +82,8 @@ _MOST_DIGITS = 3
 
 def parts(text: str) -> Iterator[tuple[str, bool]]:
     """(part, is a word) of a text: runs of letters cut at capitals, runs of digits, and what separates them."""
-    for found in _PART.finditer(text):
-        part = found[0]
+    for match in _PART.finditer(text):
+        part = match[0]
         if not part[0].isalpha():
             yield part, part[0].isdigit()
         elif part.lower() in PLAIN or _is_two(part.lower(), PLAIN):
@@ -117,8 +117,8 @@ def unknown_words(text: str, more: Container[str] = ()) -> list[str]:
 
 def judged(text: str, more: Container[str] = ()) -> Iterator[tuple[str, bool]]:
     """(part, whether it names nobody) of a text, from its beginning to its end."""
-    found = [*parts(text), ("", False)]
+    pieces = [*parts(text), ("", False)]
     before = ""
-    for (part, is_word), (after, _) in pairwise(found):
+    for (part, is_word), (after, _) in pairwise(pieces):
         yield part, not is_word or is_plain(part, before, after, more)
         before = part

@@ -109,8 +109,8 @@ def read(path: Path, options: ReadOptions) -> Recording:
     labels = [p.label for p in placed.markers]
     skeleton, columns, fit_notes = choose_skeleton(labels, options, path, [p.label for p in placed.models])
     poses = assemble(skeleton, columns, placed.positions, time_s)
-    said_static = name_says_static(path) or bool(sum(parameters.numbers("SUBJECTS", "IS_STATIC")[:1]))
-    still = is_still(placed.positions[:, : len(labels)], len(poses.frame) / layout.rate_hz, said_static)
+    is_named_static = name_says_static(path) or bool(sum(parameters.numbers("SUBJECTS", "IS_STATIC")[:1]))
+    still = is_still(placed.positions[:, : len(labels)], len(poses.frame) / layout.rate_hz, is_named_static)
     events, event_notes = source_events(parameters, layout.first_frame, layout.n_frames, layout.rate_hz, chosen.subject)
     angle_labels = [p.label for p in chosen.angles]
     angles, angle_notes = source_angles(angle_labels, values[keep, n_placed:], time_s, parameters)
@@ -324,13 +324,13 @@ def _up(
         return parse_up(options.up, path), False
     x_screen = parameters.string("POINT", "X_SCREEN").lower().lstrip("+")
     y_screen = parameters.string("POINT", "Y_SCREEN").lower().lstrip("+")
-    is_told = re.fullmatch(r"-?[xyz]", y_screen) and x_screen[-1:] != y_screen[-1:]
-    up = judge_up([squeezed(label) for label in labels], markers, default="z", screen=y_screen if is_told else "")
-    if is_told and up.axis != y_screen:
+    is_stated = re.fullmatch(r"-?[xyz]", y_screen) and x_screen[-1:] != y_screen[-1:]
+    up = judge_up([squeezed(label) for label in labels], markers, default="z", screen=y_screen if is_stated else "")
+    if is_stated and up.axis != y_screen:
         notes.append(
             f"POINT:Y_SCREEN gives {y_screen} as up, but {up.axis} was used: {up.how}; set `up` in cohort.toml if this is wrong"
         )
-    elif not is_told:
+    elif not is_stated:
         notes.append(f"the file does not state the vertical axis; {up.axis} was used: {up.how}")
     return up.axis, up.is_upright
 

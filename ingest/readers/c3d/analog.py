@@ -101,8 +101,8 @@ def _shape(layout: Layout, notes: list[str]) -> tuple[int, int]:
 
 
 def _texts(parameters: Parameters, name: str, n: int) -> list[str]:
-    found = [text.strip() for text in parameters.strings("ANALOG", name)[:n]]
-    return [*found, *[""] * (n - len(found))]
+    texts = [text.strip() for text in parameters.strings("ANALOG", name)[:n]]
+    return [*texts, *[""] * (n - len(texts))]
 
 
 def _is_unsigned(layout: Layout) -> bool:

@@ -30,7 +30,7 @@ def read_forces(
     if analog is None:
         return [], plates
     wired = force_plate_channels(layout.parameters)
-    found = name_channels(analog.labels, analog.units, analog.descriptions, wired, options.emg, notes)
+    named = name_channels(analog.labels, analog.units, analog.descriptions, wired, options.emg, notes)
     channels = [
         AnalogChannel(
             index=i,
@@ -43,6 +43,6 @@ def read_forces(
             start_s=start_s,
             samples=analog.samples[i],
         )
-        for i, what in enumerate(found)
+        for i, what in enumerate(named)
     ]
     return channels, plates

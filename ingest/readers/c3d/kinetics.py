@@ -128,7 +128,7 @@ def _scales(
     notes: list[str],
 ) -> dict[str, tuple[float, str]]:
     """Factor to Nm/kg and W/kg, and the unit reached, of moments and powers: judged by size over hip, knee and ankle."""
-    found = {}
+    scales = {}
     for kind, steps in (
         # (least 99th percentile of size, factor, is it per kilogram, what the values are)
         ("Moment", ((10_000.0, 1e-3, False, "Nmm"), (20.0, 1e-3, True, "Nmm/kg"), (0.0, 1.0, True, "Nm/kg"))),
@@ -161,5 +161,5 @@ def _scales(
             factor, per_kg = factor / mass, True
         elif not per_kg:
             notes.append(f"the file's {kind.lower()}s are in {means} and it has no body mass: not brought to {unit}/kg")
-        found[kind] = (factor, f"{unit}/kg" if per_kg else unit)
-    return found
+        scales[kind] = (factor, f"{unit}/kg" if per_kg else unit)
+    return scales

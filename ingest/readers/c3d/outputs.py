@@ -101,13 +101,13 @@ def source_angles(
     taken: set[str] = set()
     mapped: dict[tuple[int, str], tuple[str | None, int]] = {}
     for i in ordered:
-        found = _ANGLE.match(labels[i])
-        if found is None:
+        match = _ANGLE.match(labels[i])
+        if match is None:
             continue
-        side = "left" if found["side"][0] in "Ll" else "right"
-        if found["suffix"] and np.nanmax(np.abs(values[:, i]), initial=0) * factor > 200:
+        side = "left" if match["side"][0] in "Ll" else "right"
+        if match["suffix"] and np.nanmax(np.abs(values[:, i]), initial=0) * factor > 200:
             continue
-        for component, (name, sign) in _COMPONENTS.get(_joint(found["joint"]), {}).items():
+        for component, (name, sign) in _COMPONENTS.get(_joint(match["joint"]), {}).items():
             column = f"{name}_deg" if name in _NO_SIDE else f"{side}_{name}_deg"
             if column not in taken:
                 taken.add(column)
@@ -134,7 +134,7 @@ def _other_model(labels: list[str], parameters: Parameters) -> str:
         for value in values
         if isinstance(value, str)
     ]
-    named = next((found for text in [*labels, *remarks] if (found := _CGM2.search(text))), None)
+    named = next((match for text in [*labels, *remarks] if (match := _CGM2.search(text))), None)
     return named[0] if named else ""
 
 
@@ -191,9 +191,9 @@ def source_events(
             continue
         event, side = event_name(labels[i], _at(contexts, i))
         if event not in ("foot_strike", "foot_off"):  # side and kind may stand in the context alone: RHS, LTO
-            told, whose_side = event_name(_at(contexts, i), "")
-            if told in ("foot_strike", "foot_off"):
-                event, side = told, whose_side
+            kind, whose_side = event_name(_at(contexts, i), "")
+            if kind in ("foot_strike", "foot_off"):
+                event, side = kind, whose_side
         outside += not start - 0.5 / rate_hz <= seconds[i] <= end
         events.append(SourceEvent(event, side, float(seconds[i]), labels[i], _at(descriptions, i)))
     if others:
@@ -309,7 +309,7 @@ def calibrations(parameters: Parameters, subject: str | None) -> tuple[list[Cali
     in_radians = 0 < max((abs(v) for v, unit in stated.values() if unit == "deg"), default=0.0) < _MOST_RADIANS
     if in_radians:
         notes.append("the subject's angles are read as radians, the largest being below 1.2, and converted to degrees")
-    found = []
+    measured = []
     for (parameter, side), (value, unit) in stated.items():
         above = _JOINT_BELOW.get(parameter)
         if value == 0 and not (above and stated.get((above, side), (0.0, ""))[0] > 0):
@@ -318,8 +318,8 @@ def calibrations(parameters: Parameters, subject: str | None) -> tuple[list[Cali
             value = math.degrees(value)
         if unit == "mm" and is_metres:
             value *= 1000
-        found.append(Calibration(parameter, side, value, unit, "file"))
-    return found, notes
+        measured.append(Calibration(parameter, side, value, unit, "file"))
+    return measured, notes
 
 
 def _number(content: list[Any]) -> float | None:

@@ -103,7 +103,7 @@ def parse_parameters(head: bytes, start: int, processor: str) -> Parameters:
     """
     notes: list[str] = []
     names: dict[int, str] = {}
-    found: list[Record] = []
+    parsed: list[Record] = []
     for record in records(head, start + 4, ">" if processor == "mips" else "<", notes):
         if record.group < 0:
             names[-record.group] = record.name
@@ -117,10 +117,10 @@ def parse_parameters(head: bytes, start: int, processor: str) -> Parameters:
                 f"{len(head) - record.data_at} bytes remain in its section; it was left out"
             )
         else:
-            found.append(record)
+            parsed.append(record)
     groups: dict[str, dict[str, list[Any]]] = {name: {} for name in names.values()}
     dims: dict[str, dict[str, tuple[int, ...]]] = {}
-    for record in found:
+    for record in parsed:
         group = names.get(record.group, "")
         values, shape = _values(head, record, processor)
         groups.setdefault(group, {})[record.name] = values

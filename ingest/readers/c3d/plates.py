@@ -170,12 +170,12 @@ def _zeroed(raw: Floats, parameters: Parameters, per_frame: int, type_: int) -> 
         if first < 1 or last < first:
             return raw, "FORCE_PLATFORM:ZERO names no frames: as recorded"
         first, last = (first - 1) * per_frame, min(last * per_frame, raw.shape[1])
-        said = f"FORCE_PLATFORM:ZERO, frames {zero[0]} to {zero[1]}"
+        source = f"FORCE_PLATFORM:ZERO, frames {zero[0]} to {zero[1]}"
         if first < last and type_ == 1:
-            return raw, f"{said}, not applied to type 1, whose channels are centres of pressure: as recorded"
+            return raw, f"{source}, not applied to type 1, whose channels are centres of pressure: as recorded"
         if first < last:
             base = np.nanmean(raw[:, first:last], axis=1, keepdims=True)
-            return raw - np.nan_to_num(base), said
+            return raw - np.nan_to_num(base), source
         return raw, "FORCE_PLATFORM:ZERO names frames that are not in the file: as recorded"
     return raw, ""
 

@@ -73,8 +73,8 @@ def read_rotations(path: Path, layout: Layout, options: ReadOptions) -> Recordin
     rate = float(parameters.number("ROTATION", "RATE") or layout.rate_hz * ratio)
     time_s = (layout.first_frame - 1) / layout.rate_hz + np.arange(n) / rate
     step = Step("read_c3d_rotations", 1, {"scale_mm": scale, "up": up, "segments": used})
-    found = Frames(labels, origins, matrices, rate, time_s, "theia", up, _AXES)
-    return recording_of(path, found, options, step, notes)
+    frames = Frames(labels, origins, matrices, rate, time_s, "theia", up, _AXES)
+    return recording_of(path, frames, options, step, notes)
 
 
 def _split(values: Floats, notes: list[str]) -> tuple[Floats, Floats]:

@@ -80,8 +80,8 @@ def stated_sizes(header: bytes, head: bytes, parameters: Parameters, order: str,
     if start is not None and int(start) & 0xFFFF > 1:
         offsets.append(((int(start) & 0xFFFF) - 1) * BLOCK)
     first = (tuple(dict.fromkeys(c)) for c in (points, analogs, words or [4], offsets))
-    n_points_said, n_analog_said, widths, starts = first
-    return Stated(n_points_said, n_analog_said, widths, starts, per_frame)
+    n_points_stated, n_analog_stated, widths, starts = first
+    return Stated(n_points_stated, n_analog_stated, widths, starts, per_frame)
 
 
 def weigh(
@@ -108,10 +108,10 @@ def weigh(
         smooth = [r for r in group if steps[r] < _SMOOTH]
         if smooth:
             taken = plain if plain in smooth and group is exact else min(smooth, key=lambda r: steps[r])
-            return taken, _said(stated, taken, plain)
+            return taken, _notes(stated, taken, plain)
     # Nobody moves smoothly: of files with no valid sample the header holds where it fits.
     if plain in exact or (plain in fitting and not any(np.isfinite(s) for s in steps.values())) or not fitting:
-        return plain, _said(stated, plain, plain)
+        return plain, _notes(stated, plain, plain)
     raise InputError(
         path,
         f"contradicts itself on the size of a frame ({_claims(stated)}), and under none of these readings do the frames fill the "
@@ -129,7 +129,7 @@ def _claims(stated: Stated) -> str:
     )
 
 
-def _said(stated: Stated, taken: Sizes, plain: Sizes) -> list[str]:
+def _notes(stated: Stated, taken: Sizes, plain: Sizes) -> list[str]:
     who = (
         "as the header says" if taken == plain else "under which the frames fill the file and the markers move smoothly"
     )

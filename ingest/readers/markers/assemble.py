@@ -65,11 +65,11 @@ def named_or_numbered(labels: Sequence[str]) -> tuple[list[bool], str]:
 def renamed(labels: Sequence[str], options: ReadOptions, notes: list[str]) -> list[str]:
     """The labels with those that [markers] of cohort.toml names replaced by what they are (case does not matter)."""
     content = {label.strip().lower(): meaning.strip() for label, meaning in options.markers.items()}
-    found = [content.get(label.lower(), label) for label in labels]
-    changed = [f"{a} as {b}" for a, b in zip(labels, found, strict=True) if a != b]
+    names = [content.get(label.lower(), label) for label in labels]
+    changed = [f"{a} as {b}" for a, b in zip(labels, names, strict=True) if a != b]
     if changed:
         notes.append(f"markers renamed by [markers] of cohort.toml: {', '.join(changed)}")
-    return found
+    return names
 
 
 def one_person(labels: Sequence[str], options: ReadOptions, notes: list[str]) -> list[tuple[int, str]]:
@@ -212,15 +212,15 @@ def choose_skeleton(
     if options.skeleton:
         skeleton = _named_skeleton(options.skeleton, path)
     else:
-        found = skeletons.match([*labels, *(squeezed(n) for n in labels)])
-        if found is None:
+        matched = skeletons.match([*labels, *(squeezed(n) for n in labels)])
+        if matched is None:
             skeleton = adhoc_markers(labels)
             notes.append(
                 f"the marker set fits no declared skeleton; a skeleton of its own was made, {skeleton.name}: "
                 + ", ".join(sorted(labels))
             )
         else:
-            skeleton = found
+            skeleton = matched
     joint_of = _joints_by_label(labels, skeleton)
     if options.skeleton and not joint_of:
         raise InputError(

@@ -109,7 +109,7 @@ def _entities(name: str) -> set[str]:
 def _sidecars(path: Path, suffix: str, options: ReadOptions) -> list[Path]:
     """Files ``*<suffix>`` that apply to the file, nearest last: their entities are among the file's own."""
     mine = _entities(path.name)
-    found: list[Path] = []
+    sidecars: list[Path] = []
     folders = [path.parent, *path.parent.parents][: MOST_FOLDERS_UP + 1]
     root = next((i for i, f in enumerate(folders) if (f / "dataset_description.json").is_file()), len(folders) - 1)
     candidates = {Path(c) for c in options.companions}
@@ -121,8 +121,8 @@ def _sidecars(path: Path, suffix: str, options: ReadOptions) -> list[Path]:
         except OSError:
             continue
         fitting = [f for f in here if f.name.endswith(suffix) and _entities(f"{f.stem}") <= mine]
-        found += sorted(fitting, key=lambda f: (len(_entities(f.stem)), f.name))
-    return found
+        sidecars += sorted(fitting, key=lambda f: (len(_entities(f.stem)), f.name))
+    return sidecars
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -258,8 +258,8 @@ def _positions(
                 points[channel.point][channel.component] = channel
     if twice:
         raise InputError(path, f"channels {listed(twice, 5)} give a tracked point a component that it already has")
-    partial = [p for p, found in points.items() if len(found) < 3]
-    whole = {p: found for p, found in points.items() if len(found) == 3}
+    partial = [p for p, axes in points.items() if len(axes) < 3]
+    whole = {p: axes for p, axes in points.items() if len(axes) == 3}
     others = Counter(c.type or "no type" for c in channels if c.type not in ("POS", "LATENCY"))
     if others:
         notes.append("channels left out: " + ", ".join(f"{n} {kind}" for kind, n in others.items()))
@@ -301,21 +301,21 @@ def _turned(
         for source, (axis, sign) in enumerate(mapped):
             out[..., axis] = sign * positions[..., source]
         return out, letters
-    up, how = (found := judge_up([squeezed(n) for n in names], positions, default="z")).axis, found.how
+    up, how = (judged := judge_up([squeezed(n) for n in names], positions, default="z")).axis, judged.how
     notes.append(f"its sidecars do not state the vertical axis (SpatialAxes); {up} was used: {how}")
     return to_y_up(positions, up), f"{up} up"
 
 
 def _spatial_axes(path: Path, options: ReadOptions, frames: set[str]) -> str:
     """SpatialAxes of the reference frame, such as FRU or ALS, where one frame holds for all points; else ''."""
-    found: set[str] = set()
+    kinds: set[str] = set()
     for file in _sidecars(path, "channels.json", options):
         described = _json(file).get("reference_frame", {})
         levels = described.get("Levels", {}) if isinstance(described, dict) else {}
         for name, level in levels.items() if isinstance(levels, dict) else ():
             if isinstance(level, dict) and (not frames or name in frames):
-                found.add(str(level.get("SpatialAxes", "")).upper())
-    letters = found.pop() if len(found) == 1 and len(frames) <= 1 else ""
+                kinds.add(str(level.get("SpatialAxes", "")).upper())
+    letters = kinds.pop() if len(kinds) == 1 and len(frames) <= 1 else ""
     axes = {_LETTERS[c][0] for c in letters if c in _LETTERS}
     return letters if len(letters) == 3 and len(axes) == 3 else ""
 

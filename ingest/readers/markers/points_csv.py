@@ -131,10 +131,10 @@ def _motive(path: Path, raw: bytes, options: ReadOptions) -> _Points:
         if types[i].lower() in wanted and parts[i].lower() in ("position", "")
     ]
     if not columns:
-        found = ", ".join(sorted({t for t in types[2:] if t}))
+        types_text = ", ".join(sorted({t for t in types[2:] if t}))
         raise InputError(
             path,
-            f"holds no marker positions but {found or 'nothing'}: export markers too, or the skeleton as BVH, or C3D",
+            f"holds no marker positions but {types_text or 'nothing'}: export markers too, or the skeleton as BVH, or C3D",
         )
     block = b"\n".join(lines[at + 1 :])
     table = numbers(path, block, max(i for _, i in columns) + 3, at + 2, b",")
@@ -173,11 +173,11 @@ def _number(text: str | None) -> float:
 
 
 def _nexus(path: Path, raw: bytes, options: ReadOptions) -> _Points:
-    found: dict[str, _Points] = {}
+    sections: dict[str, _Points] = {}
     for title, lines, first_line in _nexus_sections(raw):
-        if title in ("trajectories", "model outputs") and title not in found:
-            found[title] = _nexus_section(path, lines, first_line, options)
-    outputs, points = found.get("model outputs"), found.get("trajectories")
+        if title in ("trajectories", "model outputs") and title not in sections:
+            sections[title] = _nexus_section(path, lines, first_line, options)
+    outputs, points = sections.get("model outputs"), sections.get("trajectories")
     if points is None and outputs is None:
         raise InputError(
             path, "is a CSV of Vicon Nexus without Trajectories or Model Outputs: export one of them, or C3D"

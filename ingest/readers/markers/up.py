@@ -109,9 +109,9 @@ def judge_up(names: Sequence[str], positions: Floats, default: str, screen: str 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # all-NaN frames give NaN, which is what is meant
         for feet, above, how in _pairs(names, low, high):
-            found = _by_body(sample[:, feet], sample[:, above], screen, how)
-            if found is not None:
-                return found
+            judged = _by_body(sample[:, feet], sample[:, above], screen, how)
+            if judged is not None:
+                return judged
         return _by_cloud(sample, default, screen)
 
 

@@ -78,18 +78,18 @@ def find_asf(path: Path, companions: tuple[str, ...] = ()) -> Path:
         others = [Path(c) if Path(c).is_file() else path.parent / c for c in companions]
     else:
         others = sorted(path.parent.iterdir()) if path.parent.is_dir() else []
-    found = {p.stem.lower(): p for p in others if p.suffix.lower() == ".asf"}
+    skeletons = {p.stem.lower(): p for p in others if p.suffix.lower() == ".asf"}
     stem = path.stem.lower()
     for wanted in (stem, stem.rpartition("_")[0]):
-        if wanted in found:
-            return found[wanted]
-    if len(found) == 1:
-        return next(iter(found.values()))
-    if not found:
+        if wanted in skeletons:
+            return skeletons[wanted]
+    if len(skeletons) == 1:
+        return next(iter(skeletons.values()))
+    if not skeletons:
         raise InputError(path, f"no ASF beside it; expected {path.stem}.asf, its skeleton, in the same folder")
     raise InputError(
         path,
-        f"{len(found)} ASF files beside it ({listed((p.name for p in found.values()), 5)}) and none has its name; name it {path.stem}.asf",
+        f"{len(skeletons)} ASF files beside it ({listed((p.name for p in skeletons.values()), 5)}) and none has its name; name it {path.stem}.asf",
     )
 
 

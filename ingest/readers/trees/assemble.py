@@ -113,31 +113,31 @@ def fit_skeleton(tree: Tree, options: ReadOptions, notes: list[str]) -> tuple[Sk
     joints = [n for n, e in zip(names, tree.is_end, strict=True) if not e]
     if options.skeleton is not None:
         is_file = options.skeleton.endswith(".toml")
-        found = skeletons.read_toml(Path(options.skeleton)) if is_file else skeletons.load(options.skeleton)
-        have = {found.aliases.get(n.upper(), n).upper() for n in joints}
-        missing = [j for j in sorted(found.required) if j.upper() not in have]
+        skeleton = skeletons.read_toml(Path(options.skeleton)) if is_file else skeletons.load(options.skeleton)
+        have = {skeleton.aliases.get(n.upper(), n).upper() for n in joints}
+        missing = [j for j in sorted(skeleton.required) if j.upper() not in have]
         if missing:
             raise SkeletonError(
-                f"skeleton {found.name} needs the joints {', '.join(missing)}, which the file does not have"
+                f"skeleton {skeleton.name} needs the joints {', '.join(missing)}, which the file does not have"
             )
     else:
         matched = skeletons.match(joints)
-        found = matched if matched is not None else _own(tree, names)
-    column = {n.upper(): k for k, n in enumerate(found.source_names)}
-    at = {k: column.get(found.aliases.get(n.upper(), n).upper(), -1) for k, n in enumerate(names)}
+        skeleton = matched if matched is not None else _own(tree, names)
+    column = {n.upper(): k for k, n in enumerate(skeleton.source_names)}
+    at = {k: column.get(skeleton.aliases.get(n.upper(), n).upper(), -1) for k, n in enumerate(names)}
     extra = [names[k] for k in range(len(names)) if at[k] < 0 and not tree.is_end[k]]
     if extra:
         notes.append(
-            f"{len(extra)} joints that skeleton {found.name} does not have are kept after its own: {listed(extra, 5)}"
+            f"{len(extra)} joints that skeleton {skeleton.name} does not have are kept after its own: {listed(extra, 5)}"
         )
-        found = found.extended(extra)
-        later = {n: k for k, n in enumerate(found.source_names)}
+        skeleton = skeleton.extended(extra)
+        later = {n: k for k, n in enumerate(skeleton.source_names)}
         at = {k: later[n] if n in extra else at[k] for k, n in enumerate(names)}
-    for why in dict.fromkeys(why for _, _, why in found.renamed):
-        renamed = [f"{old!r} is {new!r}" for old, new, because in found.renamed if because == why]
+    for why in dict.fromkeys(why for _, _, why in skeleton.renamed):
+        renamed = [f"{old!r} is {new!r}" for old, new, because in skeleton.renamed if because == why]
         more = ", all in the table skeletons" if len(renamed) > 3 else ""
         notes.append(f"{len(renamed)} joints are columns of another name ({why}): {listed(renamed, 3)}{more}")
-    return found, np.array([at[k] for k in range(len(names))], dtype=np.int64)
+    return skeleton, np.array([at[k] for k in range(len(names))], dtype=np.int64)
 
 
 def _plain_names(tree: Tree, notes: list[str]) -> list[str]:

@@ -61,8 +61,8 @@ def _read(path: Path, file: BinaryIO, options: ReadOptions) -> Recording:
         text = _decode(head[:_LONGEST_HEADER], [])
         begun = re.search(r"(?im)^\s*MOTION\b", text)
         what = "MOTION is not followed by Frames and Frame Time" if begun else "there is no MOTION section"
-        found = parse_hierarchy(text[: begun.start()] if begun else text).problems
-        raise InputError(path, f"{what}; the file may be truncated", *found[:3])
+        faults = parse_hierarchy(text[: begun.start()] if begun else text).problems
+        raise InputError(path, f"{what}; the file may be truncated", *faults[:3])
     hierarchy = parse_hierarchy(_decode(head[: motion.start()], notes))
     problems = hierarchy.problems
     stated, period = (g.decode("ascii", "backslashreplace")[:40] for g in motion.groups())

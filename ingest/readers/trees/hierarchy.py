@@ -33,8 +33,8 @@ def parse_hierarchy(text: str) -> Hierarchy:
     line. Positions in channels are marked as replacing OFFSET; the reader decides. An End Site becomes a node named
     ``<parent>_end``.
     """
-    found = _parse(text) if len(text) < _LONGEST_KEPT else _Parser(text).run()
-    return Hierarchy(replace(found.tree), list(found.problems), found.joints_without_channels)
+    parsed = _parse(text) if len(text) < _LONGEST_KEPT else _Parser(text).run()
+    return Hierarchy(replace(parsed.tree), list(parsed.problems), parsed.joints_without_channels)
 
 
 @lru_cache(maxsize=32)
@@ -66,8 +66,8 @@ class _Parser:
     def run(self) -> Hierarchy:
         open_nodes: list[int] = []
         if not self.words or self.words[0][0].upper() != "HIERARCHY":
-            found = self.words[0][0][:30] if self.words else "nothing"
-            self.problems.append(f"not a BVH file: it begins with {found!r}, expected HIERARCHY")
+            begins = self.words[0][0][:30] if self.words else "nothing"
+            self.problems.append(f"not a BVH file: it begins with {begins!r}, expected HIERARCHY")
             return self._result()
         self.at = 1
         while self.at < len(self.words) and len(self.problems) < 10:

@@ -69,16 +69,16 @@ def evaluate(
     jobs = [(p, r) for p in protocols for r in rates_hz]
     n_done, n_all = 0, len(jobs) * len(motions)
     for protocol, rate in jobs:
-        found: dict[tuple[str, str], list[float]] = {}
+        measures: dict[tuple[str, str], list[float]] = {}
         for motion in motions:
             for pair in pairs(motion, protocol, rate, refiner, n_cameras, seed):
                 for method, figures in _judged(pair, rate, refiner):
                     for metric, value in figures.items():
-                        found.setdefault((method, metric), []).append(value)
+                        measures.setdefault((method, metric), []).append(value)
             n_done += 1
             if progress is not None:
                 progress(n_done, n_all)
-        for (method, metric), values in found.items():
+        for (method, metric), values in measures.items():
             finite = [v for v in values if np.isfinite(v)]
             if finite:
                 rows.append(Row(protocol, rate, method, metric, float(np.mean(finite))))
@@ -141,8 +141,8 @@ def calibration(motions: list[Motion], refiner: Refiner, n_cameras: int = 2, see
             raise UsageError(
                 "nobody to calibrate the uncertainty on: people.toml names nobody of split 'validation' here"
             )
-        found = np.concatenate(ratios)
-        quantiles = np.quantile(found[np.isfinite(found)], _HELD)
+        all_ratios = np.concatenate(ratios)
+        quantiles = np.quantile(all_ratios[np.isfinite(all_ratios)], _HELD)
         inner.append(float(quantiles[0]))
         outer.append(float(quantiles[1]))
     return {"sd_scale": max(inner), "interval_95": max(outer) / max(inner)}

@@ -39,7 +39,7 @@ def measure(
     offset = np.nanmedian(((points - truth) * truth).sum(-1) / np.linalg.norm(truth, axis=-1))
     placed = points - offset * truth / np.linalg.norm(truth, axis=-1, keepdims=True)
     second = residual[2:] - 2 * residual[1:-1] + residual[:-2]
-    found = {
+    measures = {
         "depth_error_mean_mm": float(np.nanmean(np.abs(residual))),
         "depth_error_p95_mm": float(np.nanquantile(np.abs(residual), 0.95)),
         "depth_error_root_mean_mm": float(np.nanmean(np.abs(root))),
@@ -53,8 +53,8 @@ def measure(
         errors = [given[f"{side}_{joint}"] - true[f"{side}_{joint}"] for side in SIDES]
         errors = [(e + 180.0) % 360.0 - 180.0 for e in errors]
         if np.isfinite(errors).any():
-            found[f"{joint}_rmse_deg"] = float(np.sqrt(np.nanmean(np.square(errors))))
-    return found | event_errors(points, truth, up, rate_hz, markers)
+            measures[f"{joint}_rmse_deg"] = float(np.sqrt(np.nanmean(np.square(errors))))
+    return measures | event_errors(points, truth, up, rate_hz, markers)
 
 
 def bone_length_cv(points: Floats, markers: MarkerSet) -> float:
@@ -78,14 +78,14 @@ def angles(points: Floats, markers: MarkerSet) -> dict[str, Floats]:
     at = {n: points[:, i] for i, n in enumerate(markers.names)}
     shoulders, hips = (at["left_shoulder"] + at["right_shoulder"]) / 2, (at["left_hip"] + at["right_hip"]) / 2
     right = at["right_hip"] - at["left_hip"]
-    found = {}
+    angles_by_name = {}
     for side in SIDES:
         hip, knee, ankle = (at[f"{side}_{p}"] for p in ("hip", "knee", "ankle"))
-        found[f"{side}_knee_flexion"] = _between(knee - hip, ankle - knee)
-        found[f"{side}_hip_flexion"] = _turned(hips - shoulders, knee - hip, right)
+        angles_by_name[f"{side}_knee_flexion"] = _between(knee - hip, ankle - knee)
+        angles_by_name[f"{side}_hip_flexion"] = _turned(hips - shoulders, knee - hip, right)
         foot = at[f"{side}_toe"] - at[f"{side}_heel"]
-        found[f"{side}_ankle_dorsiflexion"] = _between(ankle - knee, foot) - 90.0
-    return found
+        angles_by_name[f"{side}_ankle_dorsiflexion"] = _between(ankle - knee, foot) - 90.0
+    return angles_by_name
 
 
 def pelvis_rotation(points: Floats, up: Floats, markers: MarkerSet) -> Floats:
@@ -128,8 +128,8 @@ def event_errors(points: Floats, truth: Floats, up: Floats, rate_hz: float, mark
         errors += [g for g in gaps if g < 0.25]
     if not n_true:
         return {}
-    found = {"event_missed_pct": 100.0 * (1 - len(errors) / n_true)}
-    return found | ({"event_error_ms": 1000.0 * float(np.mean(errors))} if errors else {})
+    measures = {"event_missed_pct": 100.0 * (1 - len(errors) / n_true)}
+    return measures | ({"event_error_ms": 1000.0 * float(np.mean(errors))} if errors else {})
 
 
 def strikes(points: Floats, heading: Floats, side: str, rate_hz: float, markers: MarkerSet) -> Floats:

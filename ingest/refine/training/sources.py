@@ -59,7 +59,7 @@ def read_motions(
     if not root.is_dir():
         raise UsageError(f"{root}: no such folder; give a lake, a cohort, or a folder of BVH or ASF/AMC files")
     is_lake = (root / "trials" / "_delta_log").is_dir()
-    found, n_seen = [], 0
+    motions, n_seen = [], 0
     for person, source, own, load in _of_lake(root, markers) if is_lake else _of_folder(root, markers):
         n_seen += 1
         split = split_of(person, unknown_split)
@@ -73,10 +73,10 @@ def read_motions(
         if len(points) < _LEAST_S * rate_hz:
             say(f"left out: {source} is shorter than {_LEAST_S:g} s")
             continue
-        found.append(Motion(person, split, source, rate_hz, points.astype(np.float32), own, sha256))
+        motions.append(Motion(person, split, source, rate_hz, points.astype(np.float32), own, sha256))
     if not n_seen:
         raise UsageError(f"{root}: holds no motion: no .bvh, no .amc (avatars of {_AVATARS} do not count), no lake")
-    return found
+    return motions
 
 
 def split_of(person: str, unknown_split: str | None = None) -> str:

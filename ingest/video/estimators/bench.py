@@ -50,7 +50,7 @@ def bench(
     batches = list(decode.batches(iter(pictures), options.batch_size))
     if compare_cpu and estimator != "metrabs":
         raise UsageError(f"{estimator} runs on the CPU only: there is nothing to compare")
-    found, latency = _run(model, info, camera, batches)
+    detections, latency = _run(model, info, camera, batches)
     per_batch = np.array(latency) * 1000
     report = {
         "estimator": model.name,
@@ -73,7 +73,7 @@ def bench(
         with inspection.import_tensorflow().device("/CPU:0"):
             on_cpu, cpu_latency = _run(model, info, camera, batches)
         report["cpu_pictures_per_s"] = round(len(pictures) / float(np.sum(cpu_latency)), 2)
-        report["largest_difference_mm"], report["pictures_with_other_persons"] = difference(found, on_cpu)
+        report["largest_difference_mm"], report["pictures_with_other_persons"] = difference(detections, on_cpu)
     return report
 
 
@@ -85,13 +85,13 @@ def _run(
         warm.detect(batch)
     warm.close()
     session = model.session(info, camera)
-    found, latency = [], []
+    detections, latency = [], []
     for batch in batches:
         start = time.perf_counter()
-        found += session.detect(batch)
+        detections += session.detect(batch)
         latency.append(time.perf_counter() - start)
     session.close()
-    return found, latency
+    return detections, latency
 
 
 def difference(a: list[list[Detection]], b: list[list[Detection]]) -> tuple[float, int]:

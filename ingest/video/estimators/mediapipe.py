@@ -128,18 +128,18 @@ class _Session:
         if self._is_quiet:
             return [self._detect(picture) for picture in pictures]
         with native_stderr_held():  # with the first frame, and with the first person, the graph starts and talks
-            found = [self._detect(picture) for picture in pictures]
-        self._is_quiet = any(found)
-        return found
+            detections = [self._detect(picture) for picture in pictures]
+        self._is_quiet = any(detections)
+        return detections
 
     def _detect(self, picture: Picture) -> list[Detection]:
         height, width = picture.rgb.shape[:2]
         # MediaPipe wants rising whole milliseconds; they serve its own tracking alone
         self._previous_ms = max(self._previous_ms + 1, round(picture.time_s * 1000))
         image = self._image(image_format=self._format, data=picture.rgb)
-        found = self._landmarker.detect_for_video(image, self._previous_ms)
+        result = self._landmarker.detect_for_video(image, self._previous_ms)
         persons = []
-        for landmarks, world in zip(found.pose_landmarks, found.pose_world_landmarks, strict=True):
+        for landmarks, world in zip(result.pose_landmarks, result.pose_world_landmarks, strict=True):
             points = np.array([(p.x * width, p.y * height) for p in landmarks])
             visibility = np.array([p.visibility for p in landmarks], np.float32)
             positions = 1000.0 * np.array([(p.x, p.y, p.z) for p in world])
@@ -231,13 +231,13 @@ def _installed_version() -> str:
 def _model_files() -> dict[str, Path]:
     """The bundle's names and where the wheel has them, found without importing mediapipe."""
     _installed_version()
-    found = {}
+    files = {}
     for name, (inside, _) in _FILES.items():
         path = Path(str(metadata.distribution("mediapipe").locate_file(f"mediapipe/{inside}")))
         if not path.is_file():
             raise ModelError(f"{path}: mediapipe {_installed_version()} has no {inside}; expected release 0.10.21")
-        found[name] = path
-    return found
+        files[name] = path
+    return files
 
 
 def wheel_has_model() -> bool:

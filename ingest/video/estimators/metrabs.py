@@ -34,8 +34,8 @@ _DETECTOR_THRESHOLD = 0.3
 
 def identity(options: EstimatorOptions) -> dict[str, Any]:
     """Name and measured hash of the model in the cache, without loading it."""
-    found = _installed(options)
-    return {"name": "metrabs", "model": found.model.name, "model_sha256": found.tree_sha256}
+    installed = _installed(options)
+    return {"name": "metrabs", "model": installed.model.name, "model_sha256": installed.tree_sha256}
 
 
 def memory_mb(options: EstimatorOptions) -> float:
@@ -82,8 +82,8 @@ def load(options: EstimatorOptions, path: Path | None = None) -> MeTRAbs:
     """
     model = _model(options)
     if path is None:
-        found = store.installed(model)
-        path, sha256 = found.path, found.tree_sha256
+        installed = store.installed(model)
+        path, sha256 = installed.path, installed.tree_sha256
     else:
         sha256 = store.tree_sha256(path)
     tensorflow = inspection.import_tensorflow()
@@ -189,27 +189,27 @@ class _Session:
 
     def detect(self, pictures: Sequence[Picture]) -> list[list[Detection]]:
         images = np.stack([p.rgb for p in pictures])
-        model, found = self.model, []
+        model, detections = self.model, []
         if model.indices is not None:
             rows = _Rows(self._call(images, ""))
             for skeleton in model.skeletons:
                 joints = model.indices[skeleton.name][model.orders[skeleton.name]]
-                found.append((rows.poses3d[:, :, joints], rows.poses2d[:, :, joints]))
+                detections.append((rows.poses3d[:, :, joints], rows.poses2d[:, :, joints]))
         else:  # the model does not say which joints of one pass are whose
             for skeleton in model.skeletons:
                 rows = _Rows(self._call(images, skeleton.name))
                 joints = model.orders[skeleton.name]
-                found.append((rows.poses3d[:, :, joints], rows.poses2d[:, :, joints]))
+                detections.append((rows.poses3d[:, :, joints], rows.poses2d[:, :, joints]))
         persons: list[list[Detection]] = [[] for _ in pictures]
         for i, picture in enumerate(rows.picture):
             spread = None
             if model.options.num_aug > 1:
-                spread = [_spread(poses3d[i]) for poses3d, _ in found]
+                spread = [_spread(poses3d[i]) for poses3d, _ in detections]
             persons[picture].append(
                 Detection(
                     rows.boxes[i].astype(float),
-                    [poses3d[i].mean(axis=0) for poses3d, _ in found],
-                    found[0][1][i].mean(axis=0),
+                    [poses3d[i].mean(axis=0) for poses3d, _ in detections],
+                    detections[0][1][i].mean(axis=0),
                     sd_mm=spread,
                 )
             )

@@ -100,7 +100,7 @@ def _arguments(spec: Any) -> tuple[str, ...]:
     return ()
 
 
-def check(found: Inspection, model: Model) -> None:
+def check(inspected: Inspection, model: Model) -> None:
     """Refuse a SavedModel that lacks what the estimator calls or uses an op this TensorFlow does not know.
 
     Raises
@@ -109,31 +109,33 @@ def check(found: Inspection, model: Model) -> None:
     """
     problems = []
     for method, expected in model.methods.items():
-        if method not in found.methods:
-            problems.append(f"no method {method}; it has {', '.join(sorted(found.methods)) or 'none'}")
-        elif lacking := [a for a in expected if a not in found.methods[method]]:
-            problems.append(f"{method} takes no {', '.join(lacking)}; it takes {', '.join(found.methods[method])}")
-    missing = [a for a in model.attributes if a not in found.attributes]
+        if method not in inspected.methods:
+            problems.append(f"no method {method}; it has {', '.join(sorted(inspected.methods)) or 'none'}")
+        elif lacking := [a for a in expected if a not in inspected.methods[method]]:
+            problems.append(f"{method} takes no {', '.join(lacking)}; it takes {', '.join(inspected.methods[method])}")
+    missing = [a for a in model.attributes if a not in inspected.attributes]
     if missing:
-        problems.append(f"no attribute {', '.join(missing)}; it has {', '.join(sorted(found.attributes)) or 'none'}")
-    if unknown := unknown_ops(found):
+        problems.append(
+            f"no attribute {', '.join(missing)}; it has {', '.join(sorted(inspected.attributes)) or 'none'}"
+        )
+    if unknown := unknown_ops(inspected):
         version = import_tensorflow().__version__
         problems.append(f"ops that TensorFlow {version} does not know: {', '.join(unknown)}")
     if problems:
-        raise ModelError(f"{found.path}: cannot serve as {model.name}: {'; '.join(problems)}")
+        raise ModelError(f"{inspected.path}: cannot serve as {model.name}: {'; '.join(problems)}")
 
 
-def unknown_ops(found: Inspection) -> list[str]:
+def unknown_ops(inspected: Inspection) -> list[str]:
     """Ops of the model that the installed TensorFlow has no definition of."""
     import_tensorflow()
     from tensorflow.python.framework import op_def_registry
 
-    return sorted(op for op in found.ops if op_def_registry.get(op) is None)
+    return sorted(op for op in inspected.ops if op_def_registry.get(op) is None)
 
 
-def op_difference(found: Inspection, model: Model) -> tuple[list[str], list[str]]:
+def op_difference(inspected: Inspection, model: Model) -> tuple[list[str], list[str]]:
     """(ops the model has and the recorded inventory has not, the other way round)."""
-    return sorted(found.ops - model.ops), sorted(model.ops - found.ops)
+    return sorted(inspected.ops - model.ops), sorted(model.ops - inspected.ops)
 
 
 def version_warning(model: Model) -> str:

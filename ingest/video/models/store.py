@@ -240,12 +240,12 @@ def _refused(member: tarfile.TarInfo) -> str:
 
 def saved_model_folder(tree: Path) -> Path:
     """The one folder below ``tree`` that holds saved_model.pb."""
-    found = sorted(p.parent for p in tree.rglob("saved_model.pb"))
-    if len(found) != 1:
+    folders = sorted(p.parent for p in tree.rglob("saved_model.pb"))
+    if len(folders) != 1:
         raise ModelError(
-            f"{tree}: holds {len(found)} files saved_model.pb, expected one: this is not a single SavedModel"
+            f"{tree}: holds {len(folders)} files saved_model.pb, expected one: this is not a single SavedModel"
         )
-    return found[0]
+    return folders[0]
 
 
 # -- what is in the cache --------------------------------------------------------------------------------------------
@@ -307,10 +307,10 @@ def verify(model: Model, *, folder: Path | None = None) -> Installed:
     now, then = _measure(tree), manifest["files"]
     wrong = []
     for name in sorted(set(now) | set(then)):
-        found = now.get(name, {}).get("sha256", "missing")
+        digest = now.get(name, {}).get("sha256", "missing")
         expected = then.get(name, {}).get("sha256", "no such file")
-        if found != expected:
-            wrong.append(f"{name}: SHA-256 is {found}, unpacked was {expected}")
+        if digest != expected:
+            wrong.append(f"{name}: SHA-256 is {digest}, unpacked was {expected}")
     if wrong:
         raise ModelError(
             f"{tree}: {'; '.join(and_more(wrong, 5))}; run 'neurostore model fetch --force' to download it again"

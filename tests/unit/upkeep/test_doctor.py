@@ -23,9 +23,9 @@ def said(lake=None):
 def test_an_installation_and_a_lake(tmp_path):
     lake = build_lake(tmp_path, [trial("S1", "walk", left_heel=np.zeros((5, 3)))]).path
     found = said(lake)
-    assert found["duckdb"].said.split(".")[0].isdigit()
-    assert found["lake"].said.endswith("version 1, 1 trials")
-    assert found["running ingest"].said == "none"
+    assert found["duckdb"].text.split(".")[0].isdigit()
+    assert found["lake"].text.endswith("version 1, 1 trials")
+    assert found["running ingest"].text == "none"
     assert not [f for f in found.values() if f.is_bad and "space" not in f.name]
     shown = run("doctor", "--lake", lake, "--format", "json")
     assert {"what", "found", "state"} == set(json.loads(shown.stdout)[0])
@@ -48,7 +48,7 @@ def test_a_version_outside_the_tested_range_is_named(monkeypatch):
     declare(monkeypatch, "duckdb<1.2,>=0.1", "numpy<999,>=1; extra == 'x'", "polars~=0.1", "rich>=1")
     found = said()
     assert found["duckdb"].is_bad
-    assert found["duckdb"].said.endswith("tested with <1.2,>=0.1")
+    assert found["duckdb"].text.endswith("tested with <1.2,>=0.1")
     assert found["polars"].is_bad
     assert not found["rich"].is_bad
     assert "numpy" not in found
@@ -63,9 +63,9 @@ def test_an_extra_is_judged_by_what_the_code_needs_of_it(monkeypatch):
     )
     found = said()
     assert found["extra mediapipe"].is_bad
-    assert "needed is ==0.10.21" in found["extra mediapipe"].said
-    assert found["extra s3"].said == "installed"
-    assert found["extra cluster"].said == "not installed (surely-absent)"
+    assert "needed is ==0.10.21" in found["extra mediapipe"].text
+    assert found["extra s3"].text == "installed"
+    assert found["extra cluster"].text == "not installed (surely-absent)"
 
 
 def test_a_version_in_the_range_of_another_python_is_one_that_the_code_works_with(monkeypatch):
@@ -78,17 +78,17 @@ def test_a_version_in_the_range_of_another_python_is_one_that_the_code_works_wit
         installed["mediapipe"] = version
         found = doctor._extra("mediapipe")
         assert found.is_bad
-        assert f"mediapipe {version}, needed is" in found.said
+        assert f"mediapipe {version}, needed is" in found.text
 
 
 def test_an_extra_without_a_release_for_this_python(monkeypatch):
     monkeypatch.setattr(doctor, "_PYTHONS", ("3.0", "3.99"))
     declare(monkeypatch, "rich>=1; python_version < '3.1' and extra == 'pose'")
-    assert said()["extra pose"].said.startswith("not available on Python 3.")
+    assert said()["extra pose"].text.startswith("not available on Python 3.")
 
 
 def test_what_needs_mending(tmp_path):
-    assert "this folder does not exist" in said(tmp_path / "none")["lake"].said
+    assert "this folder does not exist" in said(tmp_path / "none")["lake"].text
     lake = Path(build_lake(tmp_path, [trial("S1", "walk", left_heel=np.zeros((5, 3)))]).path)
     (lake / "_neurostore" / "erasing.json").write_text("{}")
     assert said(lake)["erasure"].is_bad

@@ -103,7 +103,7 @@ def test_the_next_writer_finishes_an_erasure_that_was_cut_off(lake, tmp_path, mo
         with pytest.raises(Cut):
             erase.erase(lake, WHO)
     assert not verify.verify(lake).is_clean
-    assert any(f.is_bad and "interrupted" in f.said for f in doctor.examine(lake))
+    assert any(f.is_bad and "interrupted" in f.text for f in doctor.examine(lake))
     if next_writer == "erase of another":
         erase.erase(lake, "P0103")
     elif next_writer == "compact":

@@ -33,7 +33,7 @@ def test_every_key_has_a_row_and_the_tables_are_read_back(cohort):
     assert rows[1] == "S1\tpost\twalk\tS1/post/walk.bvh\t\t\t"
     assert len(rows) == 4
     assert (cohort / "sessions.tsv").read_text().splitlines()[1:] == ["S1\tpost\t", "S1\tpre\t", "S2\tpre\t"]
-    assert "to fill in: group, sex, age, height_m, mass_kg, affected_side" in done.said[0]
+    assert "to fill in: group, sex, age, height_m, mass_kg, affected_side" in done.messages[0]
     found = scan(cohort)
     assert [t.key for t in found.trials] == [("S1", "post", "walk"), ("S1", "pre", "walk"), ("S2", "pre", "walk")]
     assert not [w for w in found.warnings if "match no trial" in w]
@@ -41,10 +41,10 @@ def test_every_key_has_a_row_and_the_tables_are_read_back(cohort):
     table.write_text(table.read_text().replace("S1\t\t", "S1\tCP\tF"))
     assert scan(cohort).metadata.subject_row("S1")["group"] == "CP"
     table.write_text("participant_id\nS1\n")
-    said = write_template(cohort)
-    assert said.written == []
+    done = write_template(cohort)
+    assert done.written == []
     assert table.read_text() == "participant_id\nS1\n"
-    assert said.said[0] == "participants.tsv: is there already and was not changed; it does not name S2"
+    assert done.messages[0] == "participants.tsv: is there already and was not changed; it does not name S2"
 
 
 def test_files_that_name_nobody_get_an_empty_subject(tmp_path):
@@ -52,7 +52,7 @@ def test_files_that_name_nobody_get_an_empty_subject(tmp_path):
     done = write_template(tmp_path / "pile")
     assert [p.name for p in done.written] == ["trials.tsv"]
     assert (tmp_path / "pile" / "trials.tsv").read_text().splitlines()[1] == "\t\twalk_1\twalk 1.bvh\t\t\t"
-    assert any("no trial has a session" in s for s in done.said)
+    assert any("no trial has a session" in s for s in done.messages)
     (tmp_path / "empty").mkdir()
     with pytest.raises(CohortError, match="has no trial"):
         write_template(tmp_path / "empty")

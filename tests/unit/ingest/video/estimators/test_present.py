@@ -30,7 +30,7 @@ def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> store.Installed:
 
 
 def said() -> dict[str, tuple[str, bool]]:
-    return {f.name: (f.said, f.is_bad) for f in present.models()}
+    return {f.name: (f.text, f.is_bad) for f in present.models()}
 
 
 def test_a_fetched_model_is_named_and_a_damaged_one_is_to_be_repaired(
