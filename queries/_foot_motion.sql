@@ -166,9 +166,13 @@ stated AS (
             ELSE 0
         END AS lift_s,
         heel_speed_m_s - greatest(
-            CASE WHEN has_heel THEN least(0.4 * walking_m_s, 0.6) ELSE least(0.5 * walking_m_s, 0.75) END, 0.1
+            CASE
+                WHEN has_heel THEN least(_heel_stopped_share() * walking_m_s, _heel_stopped_m_s())
+                ELSE least(_ankle_stopped_share() * walking_m_s, _ankle_stopped_m_s())
+            END,
+            _least_event_speed_m_s()
         ) AS heel_over,
-        toe_speed_m_s - greatest(0.66 * walking_m_s, 0.1) AS toe_over
+        toe_speed_m_s - greatest(_toe_left_share() * walking_m_s, _least_event_speed_m_s()) AS toe_over
     FROM speeds
 )
 
@@ -178,7 +182,7 @@ SELECT
     lag(toe_over) OVER frames_ AS toe_over_before,
     arg_max(lift_s, lift_m_s2) OVER (
         PARTITION BY subject, session, trial, person, side
-        ORDER BY time_s RANGE BETWEEN 0.15 PRECEDING AND CURRENT ROW
+        ORDER BY time_s RANGE BETWEEN _lift_s() PRECEDING AND CURRENT ROW
     ) AS lift_s,
     last_value(CASE WHEN state = 1 THEN time_s END IGNORE NULLS) OVER so_far_ AS ahead_s,
     last_value(CASE WHEN state = -1 THEN time_s END IGNORE NULLS) OVER so_far_ AS behind_s,

@@ -225,13 +225,13 @@ flagged AS (
                 ankle_out_pct,
                 hip_out_pct,
                 too_fast_pct
-            ) > 5,
+            ) > _most_impossible_pct(),
             false
         )
-        OR coalesce(crossed_pct > 95, false)
-        OR coalesce(greatest(legs_crossed_pct, pelvis_reversed_pct) > 80, false) AS has_impossible_joints,
+        OR coalesce(crossed_pct > _shoulders_exchanged_pct(), false)
+        OR coalesce(greatest(legs_crossed_pct, pelvis_reversed_pct) > _exchanged_pct(), false) AS has_impossible_joints,
         coalesce(stance_difference_deg > 15, false) AS has_unequal_stance,
-        coalesce(mirrored_pct > 80, false) AS is_mirrored,
+        coalesce(mirrored_pct > _exchanged_pct(), false) AS is_mirrored,
         -- a person who lies curled up has head and ankles close together, and legs as long as ever
         coalesce(greatest(height_mm, height_of_leg_mm) / 1000 > _most_stature_m(), false)
         OR coalesce(greatest(height_mm, height_of_leg_mm) / 1000 < _least_stature_m(), false)

@@ -126,22 +126,38 @@ SELECT
                 THEN
                     ' ' || concat_ws(
                         ' ',
-                        CASE WHEN knee_rotation_out_pct > 5 THEN 'Knee rotation is beyond 60 degrees.' END,
-                        CASE WHEN knee_adduction_out_pct > 5 THEN 'Knee adduction is beyond 30 degrees.' END,
-                        CASE WHEN knee_backwards_pct > 5 THEN 'A knee bends backwards.' END,
-                        CASE WHEN elbow_backwards_pct > 5 THEN 'An elbow bends backwards.' END,
-                        CASE WHEN ankle_out_pct > 5 THEN 'An ankle is beyond 60 degrees.' END,
-                        CASE WHEN hip_out_pct > 5 THEN 'A hip is beyond 75 degrees of extension or 150 of flexion.' END,
                         CASE
-                            WHEN legs_crossed_pct > 80
+                            WHEN
+                                knee_rotation_out_pct > _most_impossible_pct()
+                                THEN 'Knee rotation is beyond 60 degrees.'
+                        END,
+                        CASE
+                            WHEN
+                                knee_adduction_out_pct > _most_impossible_pct()
+                                THEN 'Knee adduction is beyond 30 degrees.'
+                        END,
+                        CASE WHEN knee_backwards_pct > _most_impossible_pct() THEN 'A knee bends backwards.' END,
+                        CASE WHEN elbow_backwards_pct > _most_impossible_pct() THEN 'An elbow bends backwards.' END,
+                        CASE WHEN ankle_out_pct > _most_impossible_pct() THEN 'An ankle is beyond 60 degrees.' END,
+                        CASE
+                            WHEN
+                                hip_out_pct > _most_impossible_pct()
+                                THEN 'A hip is beyond 75 degrees of extension or 150 of flexion.'
+                        END,
+                        CASE
+                            WHEN legs_crossed_pct > _exchanged_pct()
                                 THEN 'The right leg lies left of the left one: their names may be exchanged.'
                         END,
                         CASE
-                            WHEN pelvis_reversed_pct > 80
+                            WHEN pelvis_reversed_pct > _exchanged_pct()
                                 THEN 'The front of the pelvis lies behind it: ASIS and PSIS may be exchanged.'
                         END,
-                        CASE WHEN crossed_pct > 95 THEN 'Left and right shoulder lie against left and right hip.' END,
-                        CASE WHEN too_fast_pct > 5 THEN 'The pelvis is faster than 13 m/s.' END
+                        CASE
+                            WHEN
+                                crossed_pct > _shoulders_exchanged_pct()
+                                THEN 'Left and right shoulder lie against left and right hip.'
+                        END,
+                        CASE WHEN too_fast_pct > _most_impossible_pct() THEN 'The pelvis is faster than 13 m/s.' END
                     )
         END,
         CASE

@@ -95,3 +95,23 @@ CREATE OR REPLACE MACRO _most_beyond_edge_pct() AS 10;
 CREATE OR REPLACE MACRO _least_carried_pct() AS 90;
 -- Feet cannot carry more than the weight over whole cycles: the mass is wrong, percent.
 CREATE OR REPLACE MACRO _most_carried_pct() AS 110;
+-- The heel has stopped when it is slower than this share of the walking speed (six laboratories, docs/gait.md).
+CREATE OR REPLACE MACRO _heel_stopped_share() AS 0.4;
+-- The heel has stopped when it is slower than this, however fast the walk, metres per second.
+CREATE OR REPLACE MACRO _heel_stopped_m_s() AS 0.6;
+-- Where an ankle stands for the heel, it has stopped when it is slower than this share of the walking speed.
+CREATE OR REPLACE MACRO _ankle_stopped_share() AS 0.5;
+-- Where an ankle stands for the heel, it has stopped when it is slower than this, metres per second.
+CREATE OR REPLACE MACRO _ankle_stopped_m_s() AS 0.75;
+-- The toe has left the ground when it is faster than this share of the walking speed.
+CREATE OR REPLACE MACRO _toe_left_share() AS 0.66;
+-- No limit of a foot's speed is lower, however slow the walk, metres per second.
+CREATE OR REPLACE MACRO _least_event_speed_m_s() AS 0.1;
+-- The toe is lifted at its greatest upward acceleration within this time before it rises fastest, seconds.
+CREATE OR REPLACE MACRO _lift_s() AS 0.15;
+-- What no joint can do, in a greater share of the frames than this, is flagged, percent.
+CREATE OR REPLACE MACRO _most_impossible_pct() AS 5;
+-- In a greater share of the frames than this, what is exchanged is exchanged throughout, percent.
+CREATE OR REPLACE MACRO _exchanged_pct() AS 80;
+-- Shoulders turned against the hips in a greater share of the frames than this are exchanged, percent.
+CREATE OR REPLACE MACRO _shoulders_exchanged_pct() AS 95;

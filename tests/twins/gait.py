@@ -171,7 +171,7 @@ def vertical(m: Motion, side: str) -> list[tuple[str, float, float]]:
             found.append(("foot_strike", _vertex(t[i - 1 : i + 2], v[i - 1 : i + 2]), now))
         before, now, after = toe[i - 1 : i + 2]
         if now > 0.05 and before < now and after <= now:
-            window = [k for k in range(i + 1) if t[k] >= t[i] - 0.15 and np.isfinite(lift[k])]
+            window = [k for k in range(i + 1) if t[k] >= t[i] - LIMITS["lift_s"] and np.isfinite(lift[k])]
             if not window:
                 continue
             k = max(window, key=lambda k: lift[k])
@@ -185,9 +185,10 @@ def vertical(m: Motion, side: str) -> list[tuple[str, float, float]]:
 
 def speed(m: Motion, side: str) -> list[tuple[str, float]]:
     foot, t = m.feet[side], m.time
-    share, most = (0.4, 0.6) if foot.has_heel else (0.5, 0.75)
-    heel = foot.heel_speed - np.maximum(np.minimum(share * m.walking, most), 0.1)
-    toe = np.maximum(0.66 * m.walking, 0.1) - foot.toe_speed
+    part = "heel" if foot.has_heel else "ankle"
+    stopped = np.minimum(LIMITS[f"{part}_stopped_share"] * m.walking, LIMITS[f"{part}_stopped_m_s"])
+    heel = foot.heel_speed - np.maximum(stopped, LIMITS["least_event_speed_m_s"])
+    toe = np.maximum(LIMITS["toe_left_share"] * m.walking, LIMITS["least_event_speed_m_s"]) - foot.toe_speed
     found = []
     for event, over in (("foot_strike", heel), ("foot_off", toe)):
         for i in range(1, len(t)):
