@@ -11,7 +11,7 @@ import typer
 from neurostore.commands.help_sections import LOOK
 from neurostore.commands.options import LAKE, Format, FormatOption, LakeOption, OutputOption, Side
 
-review = typer.Typer(no_args_is_help=True, help="Record and list decisions on trials, sides, cycles and events.")
+review = typer.Typer(no_args_is_help=True, help="Record and list decisions on trials, cycles and events.")
 
 
 class Event(StrEnum):

@@ -33,7 +33,7 @@ def test_it_talks_to_stderr_and_skips_the_second_time(cohort, tmp_path):
     first = run("ingest", cohort, "--lake", tmp_path / "lake")
     assert first.returncode == 0
     assert first.stdout == ""
-    assert "reading 1 trials" in first.stderr
+    assert "reading 1 trial," in first.stderr
     assert "not a trial: " in first.stderr
     assert "notes.txt" in first.stderr
     second = run("ingest", cohort, env={"NEUROSTORE_LAKE": str(tmp_path / "lake")})

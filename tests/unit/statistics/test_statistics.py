@@ -168,7 +168,7 @@ def test_unknown_names_are_refused_with_what_there_is():
         statistics.compare(lake, "length_basis")
     with pytest.raises(UsageError, match=r"no column 'sort' in subjects"):
         statistics.compare(lake, "walking_speed_m_s", by="sort")
-    with pytest.raises(UsageError, match="two are needed"):
+    with pytest.raises(UsageError, match="NULL for everybody who was chosen"):
         statistics.compare(lake, "walking_speed_m_s")
 
 

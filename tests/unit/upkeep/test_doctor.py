@@ -24,7 +24,7 @@ def test_an_installation_and_a_lake(tmp_path):
     lake = build_lake(tmp_path, [trial("S1", "walk", left_heel=np.zeros((5, 3)))]).path
     found = said(lake)
     assert found["duckdb"].text.split(".")[0].isdigit()
-    assert found["lake"].text.endswith("version 1, 1 trials")
+    assert found["lake"].text.endswith("version 1, 1 trial")
     assert found["running ingest"].text == "none"
     assert not [f for f in found.values() if f.is_bad and "space" not in f.name]
     shown = run("doctor", "--lake", lake, "--format", "json")
