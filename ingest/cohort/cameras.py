@@ -48,12 +48,12 @@ def filmed_trials(
     groups: dict[tuple[Parts, str], list[tuple[str, Parts]]] = defaultdict(list)
     idle = set()
     for parts in videos:
-        trial = _opencap(parts) or _pose2sim(parts) or (parts[:-1], Path(parts[-1]).stem)
+        where, stem = _opencap(parts) or _pose2sim(parts) or (parts[:-1], Path(parts[-1]).stem)
         is_output = any(part.lower() in _OUTPUT for part in parts[:-1])
         if is_output and any(calibration.is_calibration(n) for place in names.values() for n in place):
             idle.add(parts)
         else:
-            groups[trial[0], _kind(parts)].append((trial[1], parts))
+            groups[where, _kind(parts)].append((stem, parts))
     trials = []
     for (place, kind), members in groups.items():
         files = _calibration(folder, place, kind, members, names, config)

@@ -157,6 +157,23 @@ def fit_rigid(still: Floats, moving: Floats) -> tuple[Floats, Floats, Floats]:
     return turns, origins, residual
 
 
+#: Rotations (n, 3, 3) and origins (n, 3) in mm of a segment, segment to lab; NaN where it is not known.
+Segment = tuple[Floats, Floats]
+
+
+def known_in_both(proximal: Segment, distal: Segment) -> tuple[Segment, Segment]:
+    """Two segments in the frames in which both are known.
+
+    Raises
+    ------
+    ValueError : fewer than ten frames have both segments.
+    """
+    seen = np.logical_and.reduce([np.isfinite(a).reshape(len(a), -1).all(axis=1) for a in (*proximal, *distal)])
+    if seen.sum() < 10:
+        raise ValueError(f"{seen.sum()} frames have both segments, at least 10 are needed")
+    return (proximal[0][seen], proximal[1][seen]), (distal[0][seen], distal[1][seen])
+
+
 def _places(known: Iterable[Calibration]) -> dict[str, Floats]:
     """``marker_…`` and ``landmark_…`` to (3,) mm of what a static trial of the session gives; the first trial is used."""
     axes: dict[str, dict[str, float]] = {}

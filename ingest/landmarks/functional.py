@@ -40,12 +40,7 @@ def score(proximal: tuple[Floats, Floats], distal: tuple[Floats, Floats]) -> tup
     ------
     ValueError : fewer than ten frames have both segments.
     """
-    (r1, t1), (r2, t2) = proximal, distal
-    seen = np.isfinite(r1).all(axis=(1, 2)) & np.isfinite(r2).all(axis=(1, 2))
-    seen &= np.isfinite(t1).all(axis=1) & np.isfinite(t2).all(axis=1)
-    if seen.sum() < 10:
-        raise ValueError(f"{seen.sum()} frames have both segments, at least 10 are needed")
-    r1, t1, r2, t2 = r1[seen], t1[seen], r2[seen], t2[seen]
+    (r1, t1), (r2, t2) = clusters.known_in_both(proximal, distal)
     mean = np.einsum("nji,njk->ik", r1, r2) / len(r1)
     steadiest = min(1.0, float(np.linalg.svd(mean, compute_uv=False)[0]))
     turn_deg = math.degrees(math.sqrt(2 * (1 - steadiest)))

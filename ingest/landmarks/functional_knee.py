@@ -13,8 +13,8 @@ import numpy as np
 
 from neurostore.arrays import Floats, Ints
 from neurostore.ingest.landmarks import clusters, filters
+from neurostore.ingest.landmarks.axes import unit
 from neurostore.ingest.landmarks.centres import Centres
-from neurostore.ingest.landmarks.joint_centres import unit
 from neurostore.ingest.landmarks.names import SIDES
 from neurostore.ingest.recording import Calibration, Poses, Recording
 
@@ -42,12 +42,7 @@ def sara(proximal: tuple[Floats, Floats], distal: tuple[Floats, Floats]) -> tupl
     ------
     ValueError : fewer than ten frames have both segments.
     """
-    (r1, t1), (r2, t2) = proximal, distal
-    seen = np.isfinite(r1).all(axis=(1, 2)) & np.isfinite(r2).all(axis=(1, 2))
-    seen &= np.isfinite(t1).all(axis=1) & np.isfinite(t2).all(axis=1)
-    if seen.sum() < 10:
-        raise ValueError(f"{seen.sum()} frames have both segments, at least 10 are needed")
-    r1, r2 = r1[seen], r2[seen]
+    (r1, _), (r2, _) = clusters.known_in_both(proximal, distal)
     # a point c1 of one segment and c2 of the other coincide in all frames for every point of the axis: the difference of two
     # such points is the direction that [R1, -R2] leaves at zero
     both = np.linalg.svd(np.concatenate([r1, -r2], axis=2).reshape(-1, 6), full_matrices=False)[2][-1]

@@ -76,17 +76,15 @@ def arrays_of(path: Path) -> dict[str, Any]:
     if len(content) > _MOST_BYTES:
         raise ValueError(f"has {len(content):,} bytes; expected the few arrays of one camera")
     try:
-        content_of_file = _OnlyArrays(io.BytesIO(content)).load()
+        unpickled = _OnlyArrays(io.BytesIO(content)).load()
     except _ForbiddenError as error:
         raise ValueError(str(error)) from None
     except Exception as error:  # whatever bytes that are no pickle lead to
         raise ValueError(f"cannot be read as a pickle of arrays: {type(error).__name__}: {error}") from None
-    if not isinstance(content_of_file, dict) or not all(isinstance(key, str) for key in content_of_file):
-        raise ValueError(f"holds {_shown(content_of_file)}; expected a dict of the camera's arrays")
+    if not isinstance(unpickled, dict) or not all(isinstance(key, str) for key in unpickled):
+        raise ValueError(f"holds {_shown(unpickled)}; expected a dict of the camera's arrays")
     arrays = {
-        key: value
-        for key, value in content_of_file.items()
-        if isinstance(value, np.ndarray) and value.dtype.kind in "fiu"
+        key: value for key, value in unpickled.items() if isinstance(value, np.ndarray) and value.dtype.kind in "fiu"
     }
     return arrays
 

@@ -99,10 +99,10 @@ def export(
     chosen = _choices(choices)
     target = Path(out).expanduser()
     writer = _writer(target)
-    key = find(lake, subject, trial, session, person)
-    rendered = import_module(f"neurostore.export.{writer}").render(key, target, chosen)
+    stored = find(lake, subject, trial, session, person)
+    rendered = import_module(f"neurostore.export.{writer}").render(stored, target, chosen)
     _write(rendered, force)
-    return [*rendered.files, *(rendered.shared or {})], [*key.notes, *rendered.notes]
+    return [*rendered.files, *(rendered.shared or {})], [*stored.notes, *rendered.notes]
 
 
 def _choices(given: dict[str, Any]) -> Choices:

@@ -151,18 +151,18 @@ def read(root: str, name: str) -> Release:
     ------
     UsageError : there is none of this name; near names are listed.  DamagedLakeError : its bytes changed.
     """
-    path = find(root, name)
-    if path is None:
+    release = find(root, name)
+    if release is None:
         raise UsageError(
             f"no release is named {name!r}; {near(name, names(root))}; `neurostore release --list` lists them"
         )
-    return path
+    return release
 
 
 def every(root: str) -> list[Release]:
     """All releases of a lake, the oldest first."""
-    paths = [find(root, name) for name in names(root)]
-    return sorted((r for r in paths if r is not None), key=lambda r: (r.created, r.name))
+    releases = [find(root, name) for name in names(root)]
+    return sorted((r for r in releases if r is not None), key=lambda r: (r.created, r.name))
 
 
 def _read(content: Mapping[str, Any]) -> Release:

@@ -40,13 +40,13 @@ def describe(lake: Any, name: str) -> pl.DataFrame:
     if name not in known:
         raise UsageError(f"no table or view {name!r}; there are {', '.join(known)}")
     divided = (t.name for t in schema.tables().values() if t.per and name.startswith(f"{t.name}_"))
-    meaning = next(divided, name)
+    declared = next(divided, name)
     columns = lake.sql(
         "SELECT c.column_name, c.data_type, d.unit, d.sign, d.meaning, d.source "
         "FROM duckdb_columns() AS c LEFT JOIN _declared_columns AS d "
-        "ON d.name = $said AND d.column_name = c.column_name "
+        "ON d.name = $declared AND d.column_name = c.column_name "
         "WHERE c.table_name = $name AND NOT c.internal ORDER BY c.column_index",
-        {"name": name, "said": meaning},
+        {"name": name, "declared": declared},
     )
     return WholeTable(columns)
 
