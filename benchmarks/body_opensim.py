@@ -3,8 +3,8 @@
     python benchmarks/body_opensim.py MODEL.osim --markers SET.xml --opensim-python /path/to/venv/bin/python
 
 The virtual environment holds ``opensim`` from PyPI (4.6). Markers are those of a made-up movement of the model with
-noise, or of a TRC file of theirs. Both sides read the same files. ``cost`` is the sum of weighted squares that both
-minimise: below 1, ours ends lower.
+noise, with random weights or with the markers, weights and coordinate tasks of an IK set-up (``--setup``). Both sides
+read the same files. ``cost`` is the sum of weighted squares that both minimise: below 1, ours ends lower.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import os
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-import json
 import subprocess
 import tempfile
 import time
@@ -23,30 +22,25 @@ from pathlib import Path
 import numpy as np
 
 from neurostore.ingest.body.forward import marker_places
+from neurostore.ingest.body.ik_setup import read_ik_setup
 from neurostore.ingest.body.inverse import fit
 from neurostore.ingest.body.model import Model
 from neurostore.ingest.body.osim import read_model
-from neurostore.ingest.body.targets import Targets
 
 OPENSIM = """
-import json, sys, time
+import sys, time
 import opensim as o
 o.Logger.setLevelString("Off")
-model, trc, weights, out, accuracy = sys.argv[1:6]
-tool = o.InverseKinematicsTool()
+model, trc, setup, out, accuracy = sys.argv[1:6]
+tool = o.InverseKinematicsTool(setup)
 m = o.Model(model)
 m.initSystem()
 tool.setModel(m)
 tool.setMarkerDataFileName(trc)
 tool.setOutputMotionFileName(out)
+tool.setResultsDir(".")
 tool.set_accuracy(float(accuracy))
 tool.set_report_errors(False)
-for name, weight in json.load(open(weights)).items():
-    task = o.IKMarkerTask()
-    task.setName(name)
-    task.setApply(True)
-    task.setWeight(weight)
-    tool.upd_IKTaskSet().cloneAndAppend(task)
 data = o.MarkerData(trc)
 tool.setStartTime(data.getStartFrameTime())
 tool.setEndTime(data.getLastFrameTime())
@@ -56,8 +50,19 @@ print("seconds", time.perf_counter() - start)
 """
 
 
-def movement(model: Model, n: int, rng: np.random.Generator) -> np.ndarray:
-    """Slow waves of every coordinate inside its limits, (n, Q)."""
+def setup_of(weights: dict[str, float]) -> str:
+    """An IK set-up of marker tasks."""
+    tasks = "".join(
+        f'<IKMarkerTask name="{n}"><apply>true</apply><weight>{w:g}</weight></IKMarkerTask>' for n, w in weights.items()
+    )
+    return (
+        '<OpenSimDocument Version="40000"><InverseKinematicsTool name="ik"><IKTaskSet><objects>'
+        f"{tasks}</objects></IKTaskSet></InverseKinematicsTool></OpenSimDocument>"
+    )
+
+
+def movement(model: Model, n: int, rng: np.random.Generator, drawn: dict[str, float]) -> np.ndarray:
+    """Slow waves of every coordinate inside its limits, (n, Q); a coordinate with a task stays within 3 degrees of it."""
     values = np.tile([c.default for c in model.coordinates], (n, 1)).astype(float)
     t = np.arange(n) / 100
     for i, c in enumerate(model.coordinates):
@@ -65,6 +70,8 @@ def movement(model: Model, n: int, rng: np.random.Generator) -> np.ndarray:
             continue
         low, high = (c.minimum, c.maximum) if c.is_clamped else (-0.5, 0.5)
         low, high = max(low, -0.8), min(high, 0.8)
+        if c.name in drawn:
+            low, high = drawn[c.name] - 0.15, drawn[c.name] + 0.15
         wave = np.sin(2 * np.pi * (rng.uniform(0.3, 1.0) * t + rng.uniform()))
         values[:, i] = (low + high) / 2 + 0.35 * (high - low) * wave
     return values
@@ -95,6 +102,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path)
     parser.add_argument("--markers", type=Path)
+    parser.add_argument("--setup", type=Path, help="IK set-up with the tasks; random marker weights without")
     parser.add_argument("--opensim-python", type=Path, required=True)
     parser.add_argument("--frames", type=int, default=300)
     parser.add_argument("--noise-mm", type=float, default=3.0)
@@ -103,11 +111,21 @@ def main() -> None:
     rng = np.random.default_rng(0)
     model = read_model(said.model, said.markers)
     names = [m.name for m in model.markers]
-    true = movement(model, said.frames, rng)
+    setup = setup_of({name: float(rng.integers(1, 10)) for name in names})
+    if said.setup is not None:
+        setup = said.setup.read_text()
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "ik.xml").write_text(setup)
+        wanted = read_ik_setup(Path(folder) / "ik.xml")
+    default = {c.name: c.default for c in model.coordinates}
+    true = movement(
+        model, said.frames, rng, {n: default[n] if t.value is None else t.value for n, t in wanted.coordinates.items()}
+    )
     places = marker_places(model, true)
     places = places + rng.normal(size=places.shape) * said.noise_mm / 1000
-    weights = {name: float(rng.integers(1, 10)) for name in names}
-    targets = Targets({n: places[:, k] for k, n in enumerate(names)}, weights)
+    kept = [k for k, n in enumerate(names) if n in wanted.markers]
+    names, places = [names[k] for k in kept], places[:, kept]
+    targets = wanted.targets(model, {n: places[:, k] for k, n in enumerate(names)})
     fit(model, targets)  # compiled
     seconds = []
     for _ in range(3):
@@ -117,7 +135,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         at = Path(folder)
         (at / "m.osim").write_text(model.text)
-        (at / "w.json").write_text(json.dumps(weights))
+        (at / "ik.xml").write_text(setup)
         write_trc(at / "m.trc", names, places)
         call = [
             said.opensim_python,
@@ -125,7 +143,7 @@ def main() -> None:
             OPENSIM,
             at / "m.osim",
             at / "m.trc",
-            at / "w.json",
+            at / "ik.xml",
             at / "o.mot",
             said.accuracy,
         ]
@@ -137,13 +155,20 @@ def main() -> None:
         _, again = read_mot(at / "o.mot")
     turn = {c.name: np.pi / 180 if c.is_rotational else 1.0 for c in model.coordinates}
     theirs = np.stack([rows[:, columns.index(n)] * turn[n] for n in model.coordinate_names], axis=1)
-    w = np.array([weights[n] for n in names])
+    w = np.array([wanted.markers[n] for n in names])
+    drawn = {
+        model.coordinate_names.index(n): (v, targets.coordinate_weights[n]) for n, v in targets.coordinates.items()
+    }
 
     def cost(values: np.ndarray) -> np.ndarray:
-        return np.asarray((w * ((marker_places(model, values) - places) ** 2).sum(axis=2)).sum(axis=1))
+        total = (w * ((marker_places(model, values, names) - places) ** 2).sum(axis=2)).sum(axis=1)
+        return np.asarray(total + sum(weight * (values[:, i] - v) ** 2 for i, (v, weight) in drawn.items()))
 
     n = said.frames
-    print(f"{model.name}: {model.n_freedoms} freedoms, {len(names)} markers, {n} frames, noise {said.noise_mm:g} mm")
+    print(
+        f"{model.name}: {model.n_freedoms} freedoms, {len(names)} markers, {len(drawn)} coordinate tasks, {n} frames, "
+        f"noise {said.noise_mm:g} mm"
+    )
     print(
         f"ours     {n / min(seconds):9.0f} frames/s   steps {ours.steps.mean():.1f}   markers {1000 * np.mean(ours.rms_m):.2f} mm RMS"
     )

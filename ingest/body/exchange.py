@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from xml.sax.saxutils import escape
@@ -10,7 +9,6 @@ from xml.sax.saxutils import escape
 import numpy as np
 
 from neurostore.arrays import Floats
-from neurostore.errors import InputError
 from neurostore.storage import temporary
 
 from .model import Model
@@ -87,39 +85,6 @@ def setup_text(
         f"<time_range>{span[0]:.6f} {span[1]:.6f}</time_range>\n<accuracy>1e-05</accuracy>\n"
         f"<IKTaskSet><objects>\n{tasks}</objects></IKTaskSet>\n</InverseKinematicsTool>\n</OpenSimDocument>\n"
     )
-
-
-def setup_weights(path: str | Path) -> dict[str, float]:
-    """Marker -> weight of the set-up of an InverseKinematicsTool; a marker that is not applied has 0.
-
-    Raises
-    ------
-    InputError : no such set-up, or one with applied coordinate tasks, which our fit does not have.
-    """
-    try:
-        root = ET.parse(path).getroot()
-    except (OSError, ET.ParseError) as error:
-        raise InputError(path, f"cannot be read as an IK set-up: {error}") from None
-    tasks = root.findall(".//IKTaskSet/objects/IKMarkerTask")
-    if not tasks:
-        raise InputError(path, f"begins with <{root.tag}> and holds no <IKMarkerTask>; expected an IK set-up")
-    wanted = [t.get("name", "") for t in root.findall(".//IKTaskSet/objects/IKCoordinateTask") if _is_applied(t)]
-    if wanted:
-        raise InputError(
-            path, f"also asks for coordinates ({', '.join(wanted)}); only markers can be fitted: set <apply> false"
-        )
-    try:
-        weights = {t.get("name", ""): float(t.findtext("weight") or 0) * _is_applied(t) for t in tasks}
-    except ValueError as error:
-        raise InputError(path, f"a <weight> is not a number: {error}") from None
-    negative = [n for n, w in weights.items() if not 0 <= w < np.inf]
-    if negative:
-        raise InputError(path, f"the weight of {', '.join(negative)} is negative or no number")
-    return weights
-
-
-def _is_applied(task: ET.Element) -> bool:
-    return (task.findtext("apply") or "true").strip().lower() == "true"
 
 
 def id_setup_text(name: str, span: tuple[float, float]) -> str:

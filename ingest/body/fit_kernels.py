@@ -94,9 +94,12 @@ def bounded_step(a, y, q, free, low, high, damping, row_start, row, kept, step, 
 
 
 @kernel
-def equations(tree, n_axes, q, prior, prior_weight, points, at, weight, miss, turns, to,
+def equations(tree, n_axes, q, wished, wish, wish_weight, points, at, weight, miss, turns, to,
               turn_weight, is_newton, work, a, y):  # fmt: skip
-    """Cost of one frame at q, and its normal equations a (U, U) lower, y (U,). Coupled coordinates of q are set."""
+    """Cost of one frame at q, and its normal equations a (U, U) lower, y (U,). Coupled coordinates of q are set.
+
+    wished (C,) : coordinates with targets of their own, wish (C,), and weights (C,).
+    """
     parent = tree.parent
     code = tree.code
     data_start = tree.data_start
@@ -118,13 +121,17 @@ def equations(tree, n_axes, q, prior, prior_weight, points, at, weight, miss, tu
     normal_columns(parent, column_start, ancestor_start, ancestor, screws, inertia, force, moment, is_newton, h, g)
     to_free(dependent.size, parent, column_start, column_q, ancestor_start, ancestor, gather_start, gather, pull, h, g,
             a, y)  # fmt: skip
-    for u in range(free.size):
-        w = prior_weight[u]
+    for k in range(wished.size):
+        w, i = wish_weight[k], wished[k]
         if w > 0.0:
-            d = prior[u] - q[free[u]]
+            d = wish[k] - q[i]
             cost += w * d * d
-            a[u, u] += w
-            y[u] += w * d
+            for u in range(free.size):
+                slope = pull[i, u]
+                if slope != 0.0:
+                    y[u] += w * slope * d
+                    for v in range(u + 1):
+                        a[u, v] += w * slope * pull[i, v]
     return cost
 
 
@@ -160,7 +167,7 @@ def scratch(tree):
 
 
 @kernel
-def fit_frames(tree, n_axes, pattern, limits, start, q, prior, prior_weight, points, at, weight, turns, to, turn_weight,
+def fit_frames(tree, n_axes, pattern, limits, start, q, wished, wish, wish_weight, points, at, weight, turns, to, turn_weight,
                tolerance, max_steps, miss, cost, steps):  # fmt: skip
     """Levenberg-Marquardt frame after frame, each warm from the ones before.
 
@@ -197,7 +204,7 @@ def fit_frames(tree, n_axes, pattern, limits, start, q, prior, prior_weight, poi
             continue
         damping = 1e-8 if n_warm > 0 else 1e-3
         is_newton = n_warm > 0
-        now = equations(tree, n_axes, q[t], prior[t], prior_weight, points, at[t], weight[t],
+        now = equations(tree, n_axes, q[t], wished, wish[t], wish_weight[t], points, at[t], weight[t],
                         miss[t], turns, to[t], turn_weight[t], is_newton, work, a, y)  # fmt: skip
         k = 0
         while k < max_steps:
@@ -205,7 +212,7 @@ def fit_frames(tree, n_axes, pattern, limits, start, q, prior, prior_weight, poi
             if not bounded_step(a, y, q[t], free, low, high, damping, row_start, row, kept, step, fixed, delta):
                 if is_newton:  # bent the wrong way here: on with the first derivatives alone
                     is_newton = False
-                    equations(tree, n_axes, q[t], prior[t], prior_weight, points, at[t], weight[t], miss[t], turns,
+                    equations(tree, n_axes, q[t], wished, wish[t], wish_weight[t], points, at[t], weight[t], miss[t], turns,
                               to[t], turn_weight[t], False, work, a, y)  # fmt: skip
                 else:
                     damping = max(damping * 10.0, 1e-6)
@@ -227,7 +234,7 @@ def fit_frames(tree, n_axes, pattern, limits, start, q, prior, prior_weight, poi
                 kept[u, u] = a[u, u]
                 kept_y[u] = y[u]
             is_newton = size < 0.3
-            new = equations(tree, n_axes, q[t], prior[t], prior_weight, points, at[t], weight[t],
+            new = equations(tree, n_axes, q[t], wished, wish[t], wish_weight[t], points, at[t], weight[t],
                             miss[t], turns, to[t], turn_weight[t], is_newton, work, a, y)  # fmt: skip
             if new <= now * (1.0 + 1e-12):
                 now = new
@@ -267,10 +274,10 @@ def fit_frames(tree, n_axes, pattern, limits, start, q, prior, prior_weight, poi
 
 
 @kernel
-def frame_equations(tree, n_axes, q, prior, prior_weight, points, at, weight, turns, to, turn_weight, miss,
+def frame_equations(tree, n_axes, q, wished, wish, wish_weight, points, at, weight, turns, to, turn_weight, miss,
                     matrix, right, cost):  # fmt: skip
     """Normal equations of every frame at q: matrix (T, U, U), lower part, and right (T, U)."""
     work = scratch(tree)
     for t in range(q.shape[0]):
-        cost[t] = equations(tree, n_axes, q[t], prior[t], prior_weight, points, at[t], weight[t],
+        cost[t] = equations(tree, n_axes, q[t], wished, wish[t], wish_weight[t], points, at[t], weight[t],
                             miss[t], turns, to[t], turn_weight[t], False, work, matrix[t], right[t])  # fmt: skip

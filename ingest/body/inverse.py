@@ -1,7 +1,7 @@
 """Inverse kinematics of an OpenSim model: from targets to coordinates.
 
 Inverse kinematics is weighted least squares per frame, as in OpenSim's InverseKinematicsTool: the sum of
-weight · distance² over markers, plus weight · angle² over body rotations. Differences: targets may be missing
+weight · distance² over markers, plus weight · angle² over body rotations and weight · difference² over coordinates. Differences: targets may be missing
 in single frames, and a coordinate that the targets of a frame do not determine is NaN there.
 """
 
@@ -103,7 +103,6 @@ def solve_from(prepared: Prepared, start: Floats, max_steps: int = MAX_STEPS) ->
     q = prepared.held.copy()
     distances = np.full((n, len(prepared.markers)), np.nan)
     cost, steps = np.zeros(n), np.zeros(n, np.int64)
-    n_free = len(tree.arrays.free)
     fit_kernels.fit_frames(
         tree.arrays,
         prepared.n_axes,
@@ -111,8 +110,9 @@ def solve_from(prepared: Prepared, start: Floats, max_steps: int = MAX_STEPS) ->
         (tree.q_low, tree.q_high, tree.q_whole),
         np.asarray(start, dtype=float),
         q,
-        np.zeros((n, n_free)),
-        np.zeros(n_free),
+        prepared.wished,
+        prepared.wish,
+        prepared.wish_weight,
         (prepared.node, prepared.local),
         prepared.at,
         prepared.weight,
@@ -255,16 +255,20 @@ def _complete(whole: Tree, q: Floats) -> Floats:
     return out
 
 
-def equations(prepared: Prepared, q: Floats) -> tuple[Floats, Floats]:
-    """Normal equations (T, U, U), both halves, and right sides (T, U) of the targets alone at q (T, Q)."""
+def equations(prepared: Prepared, q: Floats, with_coordinates: bool = True) -> tuple[Floats, Floats]:
+    """Normal equations (T, U, U), both halves, and right sides (T, U) of the targets alone at q (T, Q).
+
+    with_coordinates : whether the targets of coordinates count as well.
+    """
     tree, n, u = prepared.tree, len(q), len(prepared.tree.arrays.free)
     matrix, right = np.zeros((n, u, u)), np.zeros((n, u))
     fit_kernels.frame_equations(
         tree.arrays,
         prepared.n_axes,
         np.array(q, order="C"),
-        np.zeros((n, u)),
-        np.zeros(u),
+        prepared.wished,
+        prepared.wish,
+        prepared.wish_weight if with_coordinates else np.zeros_like(prepared.wish),
         (prepared.node, prepared.local),
         prepared.at,
         prepared.weight,
@@ -297,7 +301,7 @@ def _unknown(prepared: Prepared, q: Floats, steps: Ints) -> Floats:
     for block in np.array_split(some, max(1, len(some) // 2000)):
         if not len(block):
             continue
-        matrix, _ = equations(prepared.of(block), q[block])
+        matrix, _ = equations(prepared.of(block), q[block], with_coordinates=False)
         spread = _spread(matrix / top)
         out[block] = spread > limit
     judged = out[some][whole[some]]

@@ -16,11 +16,10 @@ from neurostore.schema import components_of
 from neurostore.wording import near
 
 from . import exchange
-from .inverse import fit
 from .lake_apply import landmarks_of
 from .model import Model
-from .osim import parse_model, read_model
-from .targets import Targets
+from .osim import parse_model
+from .own_model import fit_own, read_own
 
 FEET = ("right_foot", "left_foot")  # of the house's own model
 
@@ -71,47 +70,28 @@ def fit_model(
     """Fit a user's own OpenSim model, as it is, to the markers of a trial; returns the paths written and notes.
 
     The model's markers are met by the trial's source markers of the same name, then by landmarks. ``setup`` is an IK
-    set-up whose marker weights are used; markers that it does not name are left out, as OpenSim does.
+    set-up whose weights of markers and coordinates are used; markers that it does not name are left out, as OpenSim
+    does.
 
     Raises
     ------
-    UsageError : no such trial, or fewer than three markers in common.
+    UsageError : no such trial. InputError : a file that cannot be read, or fewer than three markers in common.
     """
     from neurostore.lake.version import open as open_lake
 
-    model = read_model(osim, markers)
+    model, wanted = read_own(osim, markers, setup)
     lake = open_lake(lake_path)
     row = trial_row(lake, subject, trial, session)
     points, time_s = _points(lake, row)
-    weights = None if setup is None else exchange.setup_weights(setup)
-    common = {
-        m.name: points[m.name] for m in model.markers if m.name in points and (weights is None or weights.get(m.name))
-    }
-    if len(common) < 3:
-        raise UsageError(
-            f"{model.name} has {len(common)} markers of the trial; expected at least 3 of the same name. The model has "
-            f"{', '.join(m.name for m in model.markers) or 'none'}; the trial has {', '.join(points)}"
-        )
-    used = None if weights is None else {n: weights[n] for n in common}
-    fitted = fit(model, Targets({n: p / 1000 for n, p in common.items()}, used), time_s)
-    notes = []
-    if 3 * len(common) < model.n_freedoms:
-        notes.append(
-            f"{len(common)} markers for {model.n_freedoms} degrees of freedom: those that they do not determine are left out"
-        )
-    is_fitted = (fitted.steps > 0)[:, None]
-    weak = [n for n, lost in zip(fitted.names, (np.isnan(fitted.values) & is_fitted).any(axis=0), strict=True) if lost]
-    if weak:
-        notes.append(
-            f"hardly determined by the markers (1 mm in them turns it by more than 3°, or nothing does): {', '.join(weak)}"
-        )
+    fitted, notes = fit_own(model, points, time_s, wanted)
     # a motion holds what the fit found, as that of OpenSim's tool does
-    values = np.where(is_fitted, fitted.filled, np.nan)
+    values = np.where((fitted.steps > 0)[:, None], fitted.filled, np.nan)
     degrees = {
         c.name: values[:, i] * (np.degrees(1.0) if c.is_rotational else 1.0) for i, c in enumerate(model.coordinates)
     }
     notes.append(f"residual {1000 * float((fitted.rms_m[fitted.steps > 0] ** 2).mean() ** 0.5):.1f} mm RMS")
-    return _write(model, time_s, degrees, common, row["rate_hz"], out, f"{subject}_{trial}"), notes
+    used = {n: points[n] for n in fitted.markers}
+    return _write(model, time_s, degrees, used, row["rate_hz"], out, f"{subject}_{trial}"), notes
 
 
 def trial_row(lake: Version, subject: str, trial: str, session: str) -> dict[str, Any]:

@@ -27,12 +27,16 @@ class Targets:
     weights : marker -> one weight or (T,), 1 where not given; a weight of 0 leaves it out.
     rotations : body -> (T, 3, 3) rotation matrix to the lab, NaN where missing. rotation_weights : likewise, in m² per
         rad²: 0.01 counts an error of 1 rad like one of 0.1 m.
+    coordinates : coordinate -> the value, or (T,), in radians or metres that it is drawn to. coordinate_weights :
+        likewise one or (T,), in m² per rad² for an angle; every coordinate in ``coordinates`` needs one.
     """
 
     points: Mapping[str, Floats]
     weights: Mapping[str, float | Floats] | None = None
     rotations: Mapping[str, Floats] | None = None
     rotation_weights: Mapping[str, float | Floats] | None = None
+    coordinates: Mapping[str, float | Floats] | None = None
+    coordinate_weights: Mapping[str, float | Floats] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,9 @@ class Prepared:
     turn_local: Floats
     to: Floats
     turn_weight: Floats
+    wished: Ints
+    wish: Floats
+    wish_weight: Floats
     held: Floats
     tolerance: float
 
@@ -59,9 +66,8 @@ class Prepared:
 
     def of(self, frames: Ints | slice) -> Prepared:
         """The same for some frames."""
-        changed = {
-            n: np.ascontiguousarray(getattr(self, n)[frames]) for n in ("at", "weight", "to", "turn_weight", "held")
-        }
+        by_frame = ("at", "weight", "to", "turn_weight", "wish", "wish_weight", "held")
+        changed = {n: np.ascontiguousarray(getattr(self, n)[frames]) for n in by_frame}
         return Prepared(**{n: changed.get(n, getattr(self, n)) for n in self.__slots__})
 
 
@@ -93,6 +99,7 @@ def prepare(model: Model, targets: Targets, time_s: Floats | None = None, tolera
     to = _stack([rotations[b] for b in rotations], (n, 0, 3, 3))
     turn_weight = _weights([turn_weights.get(b, 0.01) for b in rotations], n, tuple(rotations))
     turn_weight[~np.isfinite(to).all(axis=(2, 3))] = 0.0
+    wished, wish, wish_weight = _wishes(model, targets, n)
     places = [tree.body_place[m.body] for m in chosen]
     local = [p.rotation @ m.location + p.origin for m, p in zip(chosen, places, strict=True)]
     held = np.tile(tree.q_default, (n, 1))
@@ -101,6 +108,10 @@ def prepare(model: Model, targets: Targets, time_s: Floats | None = None, tolera
             if time_s is None:
                 raise UsageError(f"coordinate {coordinate.name} is prescribed over time, and no times were given")
             held[:, i] = coordinate.prescribed.value(np.asarray(time_s, dtype=float))
+    moving = [
+        k for k, i in enumerate(wished) if not model.coordinates[i].is_locked and not model.coordinates[i].prescribed
+    ]
+    held[:, wished[moving]] = wish[:, moving]  # where the fit begins, and what a coordinate that moves no marker keeps
     return Prepared(
         tree,
         names,
@@ -112,9 +123,30 @@ def prepare(model: Model, targets: Targets, time_s: Floats | None = None, tolera
         np.array([tree.body_place[b].rotation for b in rotations], float).reshape(-1, 3, 3),
         np.nan_to_num(to),
         turn_weight,
+        wished,
+        wish,
+        wish_weight,
         held,
         tolerance,
     )
+
+
+def _wishes(model: Model, targets: Targets, n: int) -> tuple[Ints, Floats, Floats]:
+    """Places (C,) of the coordinates with targets of their own, the targets (T, C) and their weights (T, C)."""
+    wanted, weights = targets.coordinates or {}, targets.coordinate_weights or {}
+    strangers = sorted(set(wanted) - set(model.coordinate_names))
+    if strangers:
+        raise UsageError(
+            f"{', '.join(strangers)}: no coordinate of the model {model.name}; its coordinates are "
+            f"{', '.join(model.coordinate_names)}"
+        )
+    wish = np.zeros((n, len(wanted)))
+    for k, value in enumerate(wanted.values()):
+        wish[:, k] = value
+    weight = _weights([weights[name] for name in wanted], n, tuple(wanted))
+    weight[~np.isfinite(wish)] = 0.0
+    at = [model.coordinate_names.index(name) for name in wanted]
+    return np.array(at, np.int64), np.nan_to_num(wish), weight
 
 
 def _stack(values: Sequence[Floats], empty: tuple[int, ...]) -> Floats:

@@ -70,7 +70,7 @@ def fit(
     model: Annotated[Path, typer.Option(help="OpenSim 4 model (.osim), scaled to the person.")],
     markers: Annotated[Path | None, typer.Option(help="OpenSim marker set (.xml) to add to the model.")] = None,
     setup: Annotated[
-        Path | None, typer.Option(help="OpenSim IK set-up (.xml) with the weights of the markers; all 1 without.")
+        Path | None, typer.Option(help="OpenSim IK set-up (.xml) with markers, coordinate tasks and weights.")
     ] = None,
     session: SessionOption = "",
     lake: LakeOption = LAKE,

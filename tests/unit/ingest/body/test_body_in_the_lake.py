@@ -8,8 +8,8 @@ import pytest
 import neurostore
 from neurostore import open as open_lake
 from neurostore.errors import InputError, UsageError
-from neurostore.ingest.body.exchange import setup_weights
 from neurostore.ingest.body.forward import marker_places
+from neurostore.ingest.body.ik_setup import read_ik_setup
 from neurostore.ingest.body.lake_apply import apply_to_lake
 from neurostore.ingest.body.lake_export import export_body, fit_model
 from neurostore.ingest.body.osim import read_model
@@ -113,23 +113,22 @@ def test_an_ik_setup_gives_the_weights_and_few_markers_are_named(lakes, tmp_path
     tasks = "".join(task.format(n, "true", 2) for n in names) + task.format("right_knee", "false", 5)
     text = f"<OpenSimDocument><InverseKinematicsTool><IKTaskSet><objects>{tasks}</objects></IKTaskSet></InverseKinematicsTool></OpenSimDocument>"
     setup.write_text(text)
-    assert setup_weights(setup) == dict.fromkeys(names, 2.0) | {"right_knee": 0.0}
+    assert read_ik_setup(setup).markers == dict.fromkeys(names, 2.0)
     paths, notes = fit_model(lakes[0], "S1", "walk", tmp_path / "b", osim, setup=setup)
     assert "right_knee" not in paths[2].read_text()
     assert any("4 markers for 34 degrees of freedom" in n for n in notes)
     assert any("hardly determined" in n and "knee_angle_r" in n and "knee_angle_l" not in n for n in notes)
     for change, said in (
         (("<IKMarkerTask", "<Other"), "holds no <IKMarkerTask>"),
-        (("<weight>2<", "<weight>two<"), "not a number"),
-        (("<weight>2<", "<weight>-2<"), "is negative"),
-        (("</objects>", '<IKCoordinateTask name="knee_angle_l"/></objects>'), "asks for coordinates .knee_angle_l"),
+        (("<weight>2<", "<weight>two<"), "is .two.; expected a number"),
+        (("<weight>2<", "<weight>-2<"), "is .-2.; expected a number of 0 or more"),
     ):
         changed = text.replace(*change).replace(
             "</IKMarkerTask>", "</Other>" if "Other" in change[1] else "</IKMarkerTask>"
         )
         setup.write_text(changed)
         with pytest.raises(InputError, match=said):
-            setup_weights(setup)
+            read_ik_setup(setup)
 
 
 @needs_shared

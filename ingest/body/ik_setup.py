@@ -1,0 +1,125 @@
+"""Read the set-up of OpenSim's InverseKinematicsTool: which markers and coordinates are fitted, and with which weights.
+
+OpenSim minimises the weighted mean of the squared distances of the markers that a frame has, plus, for each coordinate
+task, weight times the squared difference from its value. In the sum of squares that :func:`~.inverse.fit` minimises, a
+coordinate task therefore weighs its weight times the sum of the weights of the markers seen in that frame.
+"""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from neurostore.arrays import Floats
+from neurostore.errors import InputError
+
+from .model import Model
+from .targets import Targets
+
+DEFAULT, MANUAL, FROM_FILE = "default_value", "manual_value", "from_file"
+
+
+@dataclass(frozen=True, slots=True)
+class CoordinateTask:
+    """A coordinate drawn to a value (radians or metres; None: the model's default), with its weight."""
+
+    weight: float
+    value: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IkSetup:
+    """The tasks of a set-up that are applied with a weight above 0.
+
+    Attributes
+    ----------
+    markers : marker -> weight. coordinates : coordinate -> task. constraint_weight : infinite where constraints are kept
+        exactly, OpenSim's default.
+    """
+
+    markers: dict[str, float]
+    coordinates: dict[str, CoordinateTask]
+    constraint_weight: float = np.inf
+
+    def targets(self, model: Model, points: Mapping[str, Floats]) -> Targets:
+        """Targets of the markers (T, 3) in metres that the set-up names, and of its coordinates.
+
+        Raises
+        ------
+        UsageError : a coordinate that the model does not have (when the targets are laid out).
+        """
+        used = {n: p for n, p in points.items() if n in self.markers}
+        seen = np.stack([np.isfinite(p).all(axis=1) for p in used.values()], axis=1)
+        total = seen @ np.array([self.markers[n] for n in used])
+        default = {c.name: c.default for c in model.coordinates}
+        return Targets(
+            used,
+            {n: self.markers[n] for n in used},
+            coordinates={
+                n: default.get(n, 0.0) if task.value is None else task.value for n, task in self.coordinates.items()
+            },
+            coordinate_weights={n: task.weight * total for n, task in self.coordinates.items()},
+        )
+
+
+def read_ik_setup(path: str | Path) -> IkSetup:
+    """The tasks of an InverseKinematicsTool's set-up.
+
+    Raises
+    ------
+    InputError : no such set-up, a number that is none, or a coordinate task that takes its values from a file.
+    """
+    try:
+        root = ET.parse(path).getroot()
+    except (OSError, ET.ParseError) as error:
+        raise InputError(path, f"cannot be read as an IK set-up: {error}") from None
+    markers = root.findall(".//IKTaskSet/objects/IKMarkerTask")
+    if not markers:
+        raise InputError(path, f"begins with <{root.tag}> and holds no <IKMarkerTask>; expected an IK set-up")
+    problems: list[str] = []
+    weights = {t.get("name", ""): _number(t, "weight", problems, lowest=0.0) for t in markers if _is_applied(t)}
+    coordinates: dict[str, CoordinateTask] = {}
+    for task in root.findall(".//IKTaskSet/objects/IKCoordinateTask"):
+        if not _is_applied(task):
+            continue
+        name, kind = task.get("name", ""), (task.findtext("value_type") or DEFAULT).strip()
+        weight = _number(task, "weight", problems, lowest=0.0)
+        if kind not in (DEFAULT, MANUAL):
+            problems.append(
+                f"the coordinate task {name} has the value type {kind!r}; known are {DEFAULT} and {MANUAL}"
+                + (": give it a fixed value, or set <apply> false" if kind == FROM_FILE else "")
+            )
+            continue
+        coordinates[name] = CoordinateTask(weight, _number(task, "value", problems) if kind == MANUAL else None)
+    constraint = root.find(".//constraint_weight")
+    text = "" if constraint is None else (constraint.text or "").strip().lower()
+    exact = np.inf if text in ("", "inf", "infinity") else _number(root, ".//constraint_weight", problems, lowest=0.0)
+    if problems:
+        raise InputError(path, *problems)
+    return IkSetup(
+        {n: w for n, w in weights.items() if w > 0}, {n: c for n, c in coordinates.items() if c.weight > 0}, exact
+    )
+
+
+def _number(element: ET.Element, name: str, problems: list[str], lowest: float = -np.inf) -> float:
+    """A finite number of a child element, 0 where there is none."""
+    text = (element.findtext(name) or "0").strip()
+    try:
+        value = float(text)
+    except ValueError:
+        value = np.nan
+    if np.isfinite(value) and value >= lowest:
+        return value
+    wanted = "a number of 0 or more" if lowest == 0 else "a number"
+    problems.append(
+        f"<{name.removeprefix('.//')}> of {element.get('name') or 'the tool'} is {text!r}; expected {wanted}"
+    )
+    return 0.0
+
+
+def _is_applied(task: ET.Element) -> bool:
+    return (task.findtext("apply") or "true").strip().lower() == "true"

@@ -1,0 +1,85 @@
+"""A user's own OpenSim model on a trial's points: which markers meet, inverse kinematics, and what there is to say of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from neurostore.arrays import Floats
+from neurostore.errors import InputError
+
+from .ik_setup import IkSetup, read_ik_setup
+from .inverse import Fit, fit
+from .model import Model
+from .osim import read_model
+from .targets import Targets
+
+LEAST_MARKERS = 3
+
+
+def fit_own(
+    model: Model, points_mm: Mapping[str, Floats], time_s: Floats, setup: IkSetup | None = None
+) -> tuple[Fit, list[str]]:
+    """The model's coordinates in every frame, and notes.
+
+    points_mm : points (T, 3) of the trial; those of a marker's name are its targets. setup : without it every marker
+    weighs 1; with it, markers that it does not name are left out, as OpenSim's tool does.
+
+    Raises
+    ------
+    InputError : fewer than three markers in common.
+    UsageError : the set-up draws a coordinate that the model does not have.
+    """
+    common = markers_in_common(model, points_mm, setup)
+    metres = {n: p / 1000 for n, p in common.items()}
+    fitted = fit(model, Targets(metres) if setup is None else setup.targets(model, metres), time_s)
+    return fitted, _notes(model, fitted, setup)
+
+
+def markers_in_common(model: Model, points_mm: Mapping[str, Floats], setup: IkSetup | None) -> dict[str, Floats]:
+    """Points of the model's markers, those of the set-up alone where one is given. Raises as :func:`fit_own` does."""
+    common = {
+        m.name: points_mm[m.name]
+        for m in model.markers
+        if m.name in points_mm and (setup is None or m.name in setup.markers)
+    }
+    if len(common) < LEAST_MARKERS:
+        raise InputError(
+            f"body {model.name}",
+            f"{len(common)} of its markers are in the trial{'' if setup is None else ' and in the set-up'}; expected at "
+            f"least {LEAST_MARKERS} of the same name. The model has {_listed([m.name for m in model.markers])}; the trial "
+            f"has {_listed(points_mm)}",
+        )
+    return common
+
+
+def _notes(model: Model, fitted: Fit, setup: IkSetup | None) -> list[str]:
+    notes = []
+    if setup is not None and model.couplers and np.isfinite(setup.constraint_weight):
+        notes.append(
+            f"the set-up's constraint_weight is {setup.constraint_weight:g}; here coupled coordinates follow exactly, as "
+            "with the weight Inf"
+        )
+    if 3 * len(fitted.markers) < model.n_freedoms:
+        notes.append(
+            f"{len(fitted.markers)} markers for {model.n_freedoms} degrees of freedom: those that they do not determine "
+            "are left out"
+        )
+    is_fitted = (fitted.steps > 0)[:, None]
+    weak = [n for n, lost in zip(fitted.names, (np.isnan(fitted.values) & is_fitted).any(axis=0), strict=True) if lost]
+    if weak:
+        notes.append(
+            f"hardly determined by the markers (1 mm in them turns it by more than 3°, or nothing does): {', '.join(weak)}"
+        )
+    return notes
+
+
+def _listed(names: Mapping[str, Floats] | list[str]) -> str:
+    return ", ".join(names) or "none"
+
+
+def read_own(osim: Path, markers: Path | None, setup: Path | None) -> tuple[Model, IkSetup | None]:
+    """The model with its marker set, and the set-up. Raises InputError with everything wrong in one of the files."""
+    return read_model(osim, markers), None if setup is None else read_ik_setup(setup)
