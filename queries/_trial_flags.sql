@@ -1,5 +1,5 @@
 -- One row: a trial, with values that describe the quality of its data and a flag for each. See trial_quality.
--- Inputs: trials, landmarks (person 0), _anatomy, _cycles_judged, emg, _platform_problems, _body_mass.
+-- Inputs: trials, landmarks (person 0), _anatomy, _cycles_judged, source_events, emg, _platform_problems, _body_mass.
 -- Millimetres, percent, seconds.
 -- Thresholds: bone length varies by more than 5 % (CV); sides differ by more than 10 %; a landmark is missing in
 -- more than 10 % of the frames; more than 5 % of the frames repeat the previous frame (no point moved by 0.01 mm);
@@ -9,7 +9,9 @@
 -- exchanged in 80 % (_anatomy); size, rate, cadence and coordinates outside the limits of macros/thresholds.sql; a file
 -- that states two frame rates (trials.quality['rate_claims_ratio']); a unit judged from a body that is no adult's; a
 -- body that travels by steps with head and feet at nearly one height; legs that differ by 15 degrees in standing; fewer
--- than 3 steady cycles per side in all trials of the session and condition. Poses relative to the pelvis have no floor.
+-- than 3 steady cycles per side in all trials of the session and condition; two or more events of the file that have
+-- the side of the other foot: a computed event of that foot is within 0.1 s and none of the stated foot. Poses relative
+-- to the pelvis have no floor.
 WITH points AS (
     SELECT
         subject,
@@ -118,6 +120,11 @@ figures AS (
     GROUP BY subject, session, trial
 ),
 
+strides AS (
+    SELECT * FROM _cycles_judged
+    WHERE person = 0
+),
+
 cycles AS (
     SELECT
         subject,
@@ -130,8 +137,56 @@ cycles AS (
         -- mode() beside counts keeps filters on the subject from the files; ordered, so that ties are resolved
         list_mode(list(reason ORDER BY reason)) AS usual_reason,
         median(stride_time_s) FILTER (is_steady) AS stride_time_s
-    FROM _cycles_judged
-    WHERE person = 0
+    FROM strides
+    GROUP BY subject, session, trial
+),
+
+-- Strikes and offs of both feet in the cycles; those of cycles that follow each other occur twice.
+steps AS (
+    SELECT
+        subject,
+        session,
+        trial,
+        side,
+        unnest([
+            { 'is_own': true, 'event': 'foot_strike', 'time_s': start_s },
+            { 'is_own': true, 'event': 'foot_strike', 'time_s': end_s },
+            { 'is_own': true, 'event': 'foot_off', 'time_s': foot_off_s },
+            { 'is_own': false, 'event': 'foot_strike', 'time_s': opposite_strike_s },
+            { 'is_own': false, 'event': 'foot_off', 'time_s': opposite_off_s }
+        ]) AS step
+    FROM strides
+    WHERE source <> 'file'
+),
+
+marks AS (
+    SELECT
+        marks.subject,
+        marks.session,
+        marks.trial,
+        marks.side,
+        marks.event,
+        marks.time_s,
+        bool_or((marks.side = steps.side) = steps.step.is_own) AS is_of_its_foot
+    FROM source_events AS marks
+    INNER JOIN steps
+        ON
+            marks.subject = steps.subject
+            AND marks.session = steps.session
+            AND marks.trial = steps.trial
+            AND marks.event = steps.step.event
+            AND abs(marks.time_s - steps.step.time_s) <= _same_event_s()
+    WHERE marks.side IN ('left', 'right')
+    GROUP BY marks.subject, marks.session, marks.trial, marks.side, marks.event, marks.time_s
+),
+
+marked AS (
+    SELECT
+        subject,
+        session,
+        trial,
+        count(*) FILTER (NOT is_of_its_foot) AS n_exchanged_events
+    FROM marks
     GROUP BY subject, session, trial
 ),
 
@@ -172,6 +227,7 @@ judged AS (
         coalesce(least(sum(cycles.n_left) OVER session_, sum(cycles.n_right) OVER session_), 0) AS n_session_side,
         cycles.usual_reason,
         cycles.stride_time_s,
+        coalesce(marked.n_exchanged_events, 0) AS n_exchanged_events,
         -- steps per second times the root of leg length over g (Hof 1996)
         2 / cycles.stride_time_s * sqrt(0.49 * anatomy.height_of_leg_mm / 1000 / _gravity_m_s2()) AS cadence_norm,
         element_at(trials.quality, 'rate_claims_ratio')[1] AS rate_claims_ratio,
@@ -194,6 +250,7 @@ judged AS (
     LEFT JOIN figures USING (subject, session, trial)
     LEFT JOIN _anatomy AS anatomy USING (subject, session, trial)
     LEFT JOIN cycles USING (subject, session, trial)
+    LEFT JOIN marked USING (subject, session, trial)
     LEFT JOIN bad_channels USING (subject, session, trial)
     LEFT JOIN _platform_problems AS platforms USING (subject, session, trial)
     LEFT JOIN _body_mass AS mass USING (subject, session, trial)
@@ -245,6 +302,7 @@ flagged AS (
             false
         ) AS is_lying,
         coalesce(is_rate_out, false) AS has_impossible_rate,
+        n_exchanged_events >= 2 AS has_exchanged_events,
         coalesce(rate_claims_ratio <> 1, false)
         OR coalesce(cadence_norm > _most_cadence_norm(), false) AS has_doubtful_rate,
         length_basis = 'judged'

@@ -33,6 +33,7 @@ SELECT
     stance_difference_deg,
     n_cycles,
     n_steady_cycles,
+    n_exchanged_events,
     has_changing_bones,
     has_unequal_legs,
     has_gaps,
@@ -51,6 +52,7 @@ SELECT
     has_impossible_rate,
     has_doubtful_rate,
     has_doubtful_unit,
+    has_exchanged_events,
     is_out_of_reach,
     has_few_strides,
     is_up_guessed,
@@ -85,6 +87,7 @@ SELECT
             OR has_doubtful_rate
             OR has_doubtful_unit
             OR has_mixed_up
+            OR has_exchanged_events
             OR is_lying
             THEN 'Check first.'
         WHEN is_static THEN 'A static trial: for calibration, no gait.'
@@ -196,6 +199,12 @@ SELECT
         CASE
             WHEN has_mixed_up
                 THEN ' The trials of this session do not agree on which axis of their files is up: see their notes.'
+        END,
+        CASE
+            WHEN has_exchanged_events
+                THEN
+                    ' ' || n_exchanged_events::VARCHAR
+                    || ' foot strikes and offs of the file are those of the other foot: their sides may be exchanged.'
         END,
         CASE
             WHEN has_doubtful_unit

@@ -14,6 +14,7 @@ FLAGS = (
     "has_floor_drift", "is_off_floor", "has_knee_crosstalk", "is_up_guessed", "is_fov_guessed", "is_length_nominal",
     "has_impossible_joints", "is_mirrored", "has_impossible_size", "has_unequal_stance",
     "has_impossible_rate", "is_out_of_reach", "is_lying", "has_mixed_up", "has_doubtful_rate", "has_doubtful_unit",
+    "has_exchanged_events",
 )  # fmt: skip
 
 
@@ -343,3 +344,37 @@ def test_standing_and_trials_without_points_have_a_verdict_too():
     verdicts = dict(connection.execute("SELECT trial, verdict FROM trial_quality").fetchall())
     assert verdicts["still"].startswith("A static trial")
     assert verdicts["angles"].startswith("No points in this trial")
+
+
+def test_events_of_the_file_with_exchanged_sides():
+    """All marks exchanged, two of them, one of them, none; a mark that is 0.2 s late belongs to no computed event."""
+    walk = walker.walk(gait.normal(), n_strides=5)
+    other = {"left": "right", "right": "left"}
+    n = len(walk.events)
+
+    def marks(exchanged, late=0.0):
+        return [
+            view_builder.KEY
+            | {"event": event, "side": other[side] if i in exchanged else side, "time_s": time_s + late, "label": "x"}
+            for i, (side, event, time_s) in enumerate(walk.events)
+        ]
+
+    connection = view_builder.connect(
+        **view_builder.of_walk(walk),
+        joint_angles=view_builder.joint_angles(np.zeros(0), {}),
+        only=["trial_quality", "joint_angles"],
+    )
+    for given, flagged in (
+        (marks(range(n)), True),
+        (marks({n // 2, n // 2 + 1}), True),
+        (marks({n // 2}), False),
+        (marks(()), False),
+        (marks((), late=0.2), False),
+    ):
+        view_builder.refill(connection, source_events=view_builder.table("source_events", given))
+        flag, number, verdict = connection.execute(
+            "SELECT has_exchanged_events, n_exchanged_events, verdict FROM trial_quality"
+        ).fetchall()[0]
+        assert flag is flagged
+        assert verdict.startswith("Check first." if flagged else "Usable.")
+        assert (f" {number} foot strikes and offs of the file" in verdict) is flagged
