@@ -97,7 +97,7 @@ def read(element: Element, n_arguments: int) -> Function:
     """
     kind = element.tag
     if kind == "Constant":
-        return Function(CONSTANT, (_number(element, "value"),))
+        return Function(CONSTANT, (_number(element, "value", 0.0),))
     if kind == "LinearFunction":
         coefficients = _numbers(element, "coefficients")
         if len(coefficients) != n_arguments + 1:

@@ -1,4 +1,4 @@
-"""Read OpenSim 4 models: an ``.osim`` document in, a :class:`~.model.Model` out.
+"""Read OpenSim models: an ``.osim`` document in, a :class:`~.model.Model` out.
 
 Muscles, forces, wraps, controllers, geometry and contact are passed over. Whatever changes the movement and is not
 known is refused by name. The meaning of each element follows OpenSim's documentation of its classes and was checked
@@ -18,7 +18,7 @@ from neurostore.arrays import Floats
 from neurostore.errors import InputError
 from neurostore.wording import is_whole
 
-from . import functions
+from . import functions, osim_before_4
 from .model import (
     COUPLED,
     GROUND,
@@ -56,7 +56,7 @@ def read_model(path: str | Path, markers: str | Path | None = None) -> Model:
 
     Raises
     ------
-    InputError : the file cannot be read, is of an earlier OpenSim, or holds what would change the movement and is not
+    InputError : the file cannot be read, is of an unknown version, or holds what would change the movement and is not
         known: a joint, a function, a constraint, a loop. Everything wrong is listed at once.
     """
     text = _read(path)
@@ -65,9 +65,9 @@ def read_model(path: str | Path, markers: str | Path | None = None) -> Model:
 
 def parse_model(text: str, path: str = "model", markers: str | None = None, markers_path: str = "markers") -> Model:
     """The model of an ``.osim`` document given as text; see :func:`read_model`."""
+    root, text = _document(text, path)
     if markers is not None:
-        text = _with_markers(text, path, markers, markers_path)
-    root = _document(text, path)
+        text = _with_markers(root, _document(markers, markers_path)[0], markers_path)
     element = root.find("Model")
     if element is None:
         raise InputError(path, f"holds {', '.join(e.tag for e in root) or 'nothing'}; expected an OpenSim <Model>")
@@ -81,7 +81,8 @@ def _read(path: str | Path) -> str:
         raise InputError(path, f"cannot be read as an OpenSim document: {error}") from None
 
 
-def _document(text: str, path: str) -> Element:
+def _document(text: str, path: str) -> tuple[Element, str]:
+    """The root of a document and its text, both in the form of OpenSim 4."""
     try:
         root = ET.fromstring(text)
     except ET.ParseError as error:
@@ -89,16 +90,21 @@ def _document(text: str, path: str) -> Element:
     version = root.get("Version", "")
     if root.tag != "OpenSimDocument" or not is_whole(version):
         raise InputError(path, f"begins with <{root.tag} Version={version!r}>; expected <OpenSimDocument Version=...>")
-    if int(version) < FIRST_VERSION:
-        raise InputError(
-            path, f"is document version {version} of OpenSim 3 or earlier: open it in OpenSim 4 and save it again"
-        )
-    return root
+    if int(version) >= FIRST_VERSION:
+        return root, text
+    if osim_before_4.FIRST <= int(version) <= osim_before_4.LAST:
+        root = osim_before_4.upgraded(root, path)
+        return root, ET.tostring(root, encoding="unicode")
+    raise InputError(
+        path,
+        f"is document version {version}; known are {osim_before_4.FIRST} to {osim_before_4.LAST} (OpenSim 2 and 3) and "
+        f"{FIRST_VERSION} and later (OpenSim 4). Open it in OpenSim 4 and save it again, or run: "
+        "python -c \"import opensim; opensim.Model('old.osim').printToXML('new.osim')\"",
+    )
 
 
-def _with_markers(text: str, path: str, markers: str, markers_path: str) -> str:
+def _with_markers(root: Element, extra: Element, markers_path: str) -> str:
     """The document with the markers of a marker set added; a marker of the same name is replaced."""
-    root, extra = _document(text, path), _document(markers, markers_path)
     others = extra.find("MarkerSet/objects")
     model = root.find("Model")
     if others is None or model is None:

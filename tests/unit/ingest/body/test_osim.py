@@ -17,15 +17,40 @@ HERE = Path(__file__).parent
 EVERY = HERE / "every_joint.osim"
 
 
-def test_bodies_lie_where_opensim_puts_them():
-    """Every joint type, function, coupler and a joint met from its child: bodies of random poses."""
-    stated = json.loads((HERE / "every_joint.json").read_text())
-    model = read_model(EVERY)
+@pytest.mark.parametrize("name", ["every_joint", "before_4"])
+def test_bodies_lie_where_opensim_puts_them(name):
+    """Every joint type, function, coupler and a joint met from its child: bodies of random poses.
+
+    ``before_4`` is a document of OpenSim 2 (version 20303), built like gait2392 with patellae; one joint is reversed.
+    """
+    stated = json.loads((HERE / f"{name}.json").read_text())
+    model = read_model(HERE / f"{name}.osim")
     order = [stated["coordinates"].index(n) for n in model.coordinate_names]
     values = np.array(stated["values"])[:, order]
     rotations, origins = forward(model, values, stated["bodies"])
     np.testing.assert_allclose(rotations, stated["rotations"], atol=1e-6)
     np.testing.assert_allclose(origins, stated["origins_m"], atol=1e-6)
+
+
+def test_documents_before_opensim_4_are_read_whole():
+    model = read_model(HERE / "before_4.osim", HERE / "before_4_markers.xml")
+    assert [c.name for c in model.couplers] == ["pat_r"]  # that of the left is disabled
+    assert len(model.markers) == 16
+    assert next(m for m in model.markers if m.name == "extra").body == "talus_l"
+    assert "pelvis" in model.masses_kg
+    assert "ground" not in model.bodies
+    again = parse_model(model.text)  # the document that is exported is one of OpenSim 4
+    assert again.coordinates == model.coordinates
+    values = np.linspace(-0.5, 0.5, len(model.coordinates))[None]
+    np.testing.assert_allclose(forward(again, values)[1], forward(model, values)[1], atol=1e-12)
+
+
+@pytest.mark.parametrize("number", ["30000", "20303"])
+def test_a_body_with_two_joints_is_named(number):
+    text = (HERE / "before_4.osim").read_text().replace('Version="20303"', f'Version="{number}"')
+    twice = text.replace("</PinJoint></Joint>", "</PinJoint><WeldJoint name='again'/></Joint>", 1)
+    with pytest.raises(InputError, match="body calcn_r holds 2 joints; expected one"):
+        parse_model(twice)
 
 
 def test_the_model_is_read_as_it_stands():
@@ -62,7 +87,8 @@ def test_simm_spline_by_its_definition():
     [
         ("<SliderJoint", "<EllipsoidJoint", "EllipsoidJoint is not known"),
         ("<PolynomialFunction", "<StepFunction", "the function StepFunction is not known"),
-        ('Version="40600"', 'Version="30000"', "save it again"),
+        ('Version="40600"', 'Version="30516"', "is document version 30516; known are 20000 to 30000 .*printToXML"),
+        ('Version="40600"', 'Version="10902"', "is document version 10902; .* save it again"),
         ("CoordinateCouplerConstraint", "PointConstraint", "PointConstraint is not known"),
         ("<socket_parent>/bodyset/b2<", "<socket_parent>/bodyset/nowhere<", "'/bodyset/nowhere' is not in the model"),
         ('Coordinate name="pin"', 'Coordinate name="tip"', "more than once"),
