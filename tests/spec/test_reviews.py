@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime
 
+import pytest
+
 from neurostore.sql import views
 from neurostore.walker import gait
 from neurostore.walker import walk as walker
@@ -66,6 +68,36 @@ def test_a_decision_on_a_channel_leaves_the_cycles_alone():
     connection = view_builder.connect(only=["gait_cycles", "_excluded_trials"], **tables)
     assert connection.execute("SELECT count(*) FROM _excluded_trials").fetchone() == (0,)
     assert connection.execute("SELECT count_if(is_steady) > 0 FROM gait_cycles").fetchone() == (True,)
+
+
+# Disputes
+
+
+def disputed(*decisions):
+    connection = view_builder.connect(with_views=False, reviews=decided(*decisions))
+    views.register(connection, {"review_state": views.sources()["review_state"]})
+    rows = connection.execute("SELECT is_disputed FROM review_state ORDER BY reviewed_at").fetchall()
+    return [row[0] for row in rows]
+
+
+@pytest.mark.parametrize("first, second, is_disputed", [
+    ({"action": "exclude"}, {"action": "include"}, True),
+    ({"action": "exclude"}, {"action": "exclude"}, False),
+    ({"action": "swap_sides"}, {"action": "keep_sides"}, True),
+    ({"action": "exclude"}, {"action": "include", "cycle": 1, "side": "left"}, False),
+    ({"action": "move_event", "new_time_s": 1.1}, {"action": "move_event", "new_time_s": 1.2}, True),
+    ({"action": "move_event", "new_time_s": 1.1}, {"action": "move_event", "new_time_s": 1.12}, False),
+    ({"action": "move_event", "new_time_s": 1.1}, {"action": "delete_event"}, True),
+    ({"action": "note"}, {"action": "note"}, False),
+])  # fmt: skip
+def test_a_dispute_is_between_the_last_words_of_two_reviewers(first, second, is_disputed):
+    if first["action"].endswith("_event"):
+        first, second = ({**one, "side": "left", "event": "foot_strike", "time_s": 1.0} for one in (first, second))
+    second = {**second, "reviewer": "R2"}
+    assert disputed(first, second) == [is_disputed] * 2
+    assert not any(disputed(first, second, {**second, "reviewer": "R1"}))  # R1 followed R2
+    assert not any(disputed(first, second, {**first, "reviewer": "R2"}))  # R2 followed R1
+    assert not any(disputed(first, {**second, "reviewer": "R1"}))  # one who changes her mind
 
 
 # Events of platforms
