@@ -14,8 +14,9 @@ import math
 
 import numpy as np
 
-from neurostore.dtw._kernels import band_radius, begin, kernel, pack, sweep
+from neurostore.dtw._kernels import band_radius, pack
 from neurostore.dtw._lanes import larger, least, load, smaller, splat, spread, store, where_above, width
+from neurostore.dtw._sweeps import begin, kernel, sweep
 
 VALUES_A_LOOK = 32  # of a summary between two looks at whether its tile can be ruled out
 ROWS_A_LOOK = 8  # rows between two looks at whether the pairs side by side can be abandoned

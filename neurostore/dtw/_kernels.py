@@ -15,21 +15,13 @@ All costs are sums of squares; square roots are taken on the way out.
 from __future__ import annotations
 
 import math
-from functools import partial
-from pathlib import Path
 
 import numpy as np
 
-from neurostore import compiled
-from neurostore.dtw._lanes import least, load, smaller, splat, spread, store, where_above, width, zip_high, zip_low
+from neurostore.dtw._lanes import least, load, smaller, splat, store, width, zip_high, zip_low
+from neurostore.dtw._sweeps import aligned, begin, counted_sweep, kernel, sweep
 
 ROWS_A_LOOK = 16  # rows between two looks at whether a tile can be abandoned
-
-
-SOURCES = compiled.hash_of(Path(__file__).parent.glob("_*.py"))
-
-
-kernel = partial(compiled.kernel, error_model="numpy", sources=SOURCES)
 
 
 @kernel
@@ -62,114 +54,6 @@ def pack(values, starts, lengths, members, channels, tile):
             bits //= 2
         for k in range(min(count, size - first)):
             store(tile, (first + k) * count, load(rows, k * count))
-
-
-@kernel
-def begin(front, m):
-    """No row yet: everything closed but the corner before the first cell."""
-    count = width(front)
-    for j in range(m + 1):
-        store(front, j * count, splat(front, np.inf))
-    store(front, 0, splat(front, 0.0))
-
-
-@kernel
-def sweep(a, start, i, stop, b, b_start, m, channels, radius, radius_min, radius_max, front):
-    """Carry `front` from row i to row `stop`: costs of warping a's first rows onto every beginning of the lanes.
-
-    Afterwards entry (j + 1) * width + l of front is the cost of rows 0 … stop - 1 against samples 0 … j of lane l. Four
-    rows are worked at a time, so that a sample of the tile is loaded once for four cells. radius_min, radius_max: the
-    smallest and largest lane of `radius`; only columns that some lane has closed are masked.
-    """
-    count = width(b)
-    zero, closed = splat(b, 0.0), splat(b, np.inf)
-    limit = load(radius, 0)
-    while i + 4 <= stop:
-        row0 = start + i * channels
-        row1, row2, row3 = row0 + channels, row0 + 2 * channels, row0 + 3 * channels
-        first, last = max(0, i - radius_max), min(m, i + 4 + radius_max)
-        open_first, open_last = i + 3 - radius_min, i + radius_min
-        diagonal = load(front, first * count)
-        if first == 0:
-            store(front, 0, closed)
-        left0, left1, left2, left3 = closed, closed, closed, closed
-        for j in range(first, last):
-            cost0, cost1, cost2, cost3 = zero, zero, zero, zero
-            column = b_start + j * channels * count
-            for c in range(channels):
-                x = load(b, column + c * count)
-                step = x - spread(a, row0 + c)
-                cost0 = cost0 + step * step
-                step = x - spread(a, row1 + c)
-                cost1 = cost1 + step * step
-                step = x - spread(a, row2 + c)
-                cost2 = cost2 + step * step
-                step = x - spread(a, row3 + c)
-                cost3 = cost3 + step * step
-            if j < open_first or j > open_last:
-                cost0 = where_above(splat(b, abs(j - i)), limit, closed, cost0)
-                cost1 = where_above(splat(b, abs(j - i - 1)), limit, closed, cost1)
-                cost2 = where_above(splat(b, abs(j - i - 2)), limit, closed, cost2)
-                cost3 = where_above(splat(b, abs(j - i - 3)), limit, closed, cost3)
-            above = load(front, (j + 1) * count)
-            here0 = cost0 + smaller(left0, smaller(diagonal, above))
-            here1 = cost1 + smaller(here0, smaller(left0, left1))
-            here2 = cost2 + smaller(here1, smaller(left1, left2))
-            here3 = cost3 + smaller(here2, smaller(left2, left3))
-            diagonal = above
-            left0, left1, left2, left3 = here0, here1, here2, here3
-            store(front, (j + 1) * count, here3)
-        i += 4
-    while i < stop:
-        row0 = start + i * channels
-        first, last = max(0, i - radius_max), min(m, i + 1 + radius_max)
-        diagonal = load(front, first * count)
-        if first == 0:
-            store(front, 0, closed)
-        left0 = closed
-        for j in range(first, last):
-            cost0 = zero
-            column = b_start + j * channels * count
-            for c in range(channels):
-                step = load(b, column + c * count) - spread(a, row0 + c)
-                cost0 = cost0 + step * step
-            if abs(j - i) > radius_min:
-                cost0 = where_above(splat(b, abs(j - i)), limit, closed, cost0)
-            above = load(front, (j + 1) * count)
-            left0 = cost0 + smaller(left0, smaller(diagonal, above))
-            diagonal = above
-            store(front, (j + 1) * count, left0)
-        i += 1
-
-
-@kernel
-def counted_sweep(a, start, i, stop, b, b_start, m, channels, radius, radius_max, front, steps):
-    """As `sweep`, and `steps` holds the samples matched on the best path (ties: diagonal, then the step in a)."""
-    count = width(b)
-    zero, one, closed = splat(b, 0.0), splat(b, 1.0), splat(b, np.inf)
-    limit = load(radius, 0)
-    while i < stop:
-        first, last = max(0, i - radius_max), min(m, i + 1 + radius_max)
-        diagonal, diagonal_steps = load(front, first * count), load(steps, first * count)
-        if first == 0:
-            store(front, 0, closed)
-        left, left_steps = closed, zero
-        for j in range(first, last):
-            cost = zero
-            column = b_start + j * channels * count
-            for c in range(channels):
-                step = load(b, column + c * count) - spread(a, start + i * channels + c)
-                cost = cost + step * step
-            cost = where_above(splat(b, abs(j - i)), limit, closed, cost)
-            above, above_steps = load(front, (j + 1) * count), load(steps, (j + 1) * count)
-            best, best_steps = smaller(left, above), where_above(above, left, left_steps, above_steps)
-            best_steps = where_above(diagonal, best, best_steps, diagonal_steps)
-            left = cost + smaller(best, diagonal)
-            left_steps = best_steps + one
-            diagonal, diagonal_steps = above, above_steps
-            store(front, (j + 1) * count, left)
-            store(steps, (j + 1) * count, left_steps)
-        i += 1
 
 
 @kernel
@@ -206,7 +90,7 @@ def rows_against_tile(
     m = 1
     for lane in range(count):
         m = max(m, member_lengths[lane])
-    front = np.empty((m + 1) * count, b.dtype)
+    front = aligned((m + 1) * count, b)
     radius = np.empty(count, b.dtype)
     for k in range(rows.shape[0]):
         row = rows[k]
@@ -250,9 +134,9 @@ def pairs(
     for k in range(a_members.shape[0]):
         n_max = max(n_max, a_lengths[a_members[k]])
         m_max = max(m_max, b_lengths[b_members[k]])
-    a_tile = np.empty((n_max * channels, count), a.dtype)
-    b_tile = np.empty(m_max * channels * count, a.dtype)
-    front = np.empty((m_max + 1) * count, a.dtype)
+    a_tile = aligned(n_max * channels * count, a).reshape((n_max * channels, count))
+    b_tile = aligned(m_max * channels * count, a)
+    front = aligned((m_max + 1) * count, a)
     steps = np.zeros((m_max + 1) * count if counted else 0, a.dtype)
     radius = np.empty(count, a.dtype)
     a_lanes, b_lanes = np.empty(count, np.int64), np.empty(count, np.int64)

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from neurostore.dtw._kernels import kernel
+from neurostore.dtw._sweeps import kernel
 
 
 @kernel

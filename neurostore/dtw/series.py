@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from neurostore.arrays import Array, Bools, Floats, Ints
-from neurostore.dtw import _kernels
+from neurostore.dtw import _kernels, _sweeps
 from neurostore.dtw._lanes import lane_count
 from neurostore.errors import SeriesError
 
@@ -121,7 +121,7 @@ def pack_tiles(series: Series, order: Ints | None = None) -> Tiles:
     lengths = np.where(padded >= 0, series.lengths[padded], 1)
     sizes = lengths.max(axis=1) * series.channels * width
     starts = np.concatenate([[0], np.cumsum(sizes)])
-    values = np.empty(starts[-1], series.values.dtype)
+    values = _sweeps.aligned(int(starts[-1]), series.values)
     for t in range(n_tiles):
         tile = values[starts[t] : starts[t + 1]]
         _kernels.pack(series.values, series.starts, series.lengths, padded[t], series.channels, tile)

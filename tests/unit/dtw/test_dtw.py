@@ -52,6 +52,15 @@ def test_a_band_opens_cells_within_r_samples(band):
     assert close(paired(xs[:-1], xs[1:], band=band), np.diag(expected, 1))
 
 
+@pytest.mark.parametrize("band", [None, 9, 20])
+def test_columns_worked_in_blocks_are_the_same_matrix(band):
+    """With 150 channels a block is 13 samples in float32 and 27 in float64, so that rows begin and end inside blocks."""
+    xs = walks(18, 41, 50, 150, 7)
+    expected = table(xs, xs, band)
+    assert close(dtw.pairwise(xs, band=band), expected)
+    assert close(dtw.pairwise([x.astype(np.float32) for x in xs], band=band), expected)
+
+
 @pytest.mark.parametrize("band", [9, 0.6])
 def test_a_band_on_unequal_lengths_goes_by_each_pair(band):
     xs = walks(37, 12, 20, 2, 4)
@@ -247,10 +256,10 @@ def test_kernels_run_as_plain_python_too():
 
 def test_a_cached_kernel_is_dropped_when_a_kernel_that_it_calls_has_changed():
     """numba looks at the function's own file alone, so the stamp of its cache names every file of kernels."""
-    from neurostore.dtw import _bounds, _kernels
+    from neurostore.dtw import _bounds, _kernels, _sweeps
 
-    own = _kernels.begin._cache._cache_file._source_stamp
-    assert own[1] == _bounds.envelope._cache._cache_file._source_stamp[1] == _kernels.SOURCES
+    own = _kernels.pack._cache._cache_file._source_stamp
+    assert own[1] == _bounds.envelope._cache._cache_file._source_stamp[1] == _sweeps.SOURCES
     assert own[0] != _bounds.envelope._cache._cache_file._source_stamp[0]
 
 
