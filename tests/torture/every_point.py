@@ -24,7 +24,10 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as folder:
             done = torture(command, Path(folder), asked.points)
         seconds = time.monotonic() - began
-        print(f"{command}: {done.n_points} points, {len(done.wrong)} wrong, {seconds:.0f} s", flush=True)
+        print(
+            f"{command}: {done.n_points} points, {done.n_states} different states, {len(done.wrong)} wrong, {seconds:.0f} s",
+            flush=True,
+        )
         n_wrong += len(done.wrong)
         n_points += done.n_points
     print(f"all: {n_points} points, {n_wrong} wrong", flush=True)

@@ -1,9 +1,10 @@
-"""A command is killed before each of its system calls that change a file, then repeated, then compared.
+"""A command is cut off before each of its system calls that change a file, then repeated, then compared.
 
-Not by chance: a process of its own counts what it is about to change (open for writing, rename, link, delete, truncate,
-make or remove a folder, by Python's audit events; the commits of deltalake and the files of pyarrow and DuckDB, which
-are no Python, by wrappers) and ends itself, as ``kill -9`` would, before the n-th. Undisturbed it says how many there
-are. Processes are forked from one that has imported everything and runs nothing.
+Not by chance: a process of its own runs the command undisturbed, and records its files each time it is about to change one (open
+for writing, rename, link, delete, truncate, make or remove a folder, by Python's audit events; the commits of deltalake and
+the files of pyarrow and DuckDB, which are no Python, by wrappers). Each state is what ``kill -9`` at that point leaves
+(tests/torture/states.py). It is put back where the command ran, looked at, and the command is repeated. Processes are forked
+from one that has imported everything and runs nothing.
 
     python -m tests.torture.every_point [COMMAND ...]
 """
@@ -15,7 +16,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,26 +30,18 @@ from neurostore.lake.version import Version
 from neurostore.upkeep import erase, verify
 from tests.torture.commands import COMMANDS, WHO
 from tests.torture.kills import Content
+from tests.torture.states import Recorder, recorded, restore
 from tests.torture.warm import import_everything
 
-KILLED = 137
 _CHANGES = {"os.rename", "os.remove", "os.link", "os.rmdir", "os.mkdir", "os.truncate", "shutil.rmtree"}
 _LEFT_OUT = {"ingest_id", "ingested_at", "table_versions", "review_id", "reviewed_at"}  # differ each time
 
 
-def _strike_at(below: str, stop_at: int) -> Callable[[], int]:
-    """Have this process end before its n-th change below a folder. Returns what says how many there were."""
+def _at_changes(below: str, strike: Callable[[], None]) -> None:
+    """Have this process call something before each of its changes below a folder."""
     import duckdb
     from deltalake import DeltaTable
     from deltalake.table import TableAlterer
-
-    count = 0
-
-    def strike() -> None:
-        nonlocal count
-        count += 1
-        if count == stop_at:
-            os._exit(KILLED)
 
     def path_of(argument: Any) -> str:
         return os.readlink(f"/proc/self/fd/{argument}") if isinstance(argument, int) else str(argument)
@@ -85,7 +78,6 @@ def _strike_at(below: str, stop_at: int) -> Callable[[], int]:
     ):
         wrapped(owner, name)
     sys.addaudithook(hook)
-    return lambda: count
 
 
 def _forked(work: Callable[[], Any]) -> tuple[int, Any]:
@@ -113,55 +105,55 @@ def _forked(work: Callable[[], Any]) -> tuple[int, Any]:
     return status, json.loads(said) if status == 0 else None
 
 
-def run(command: str, lake: Path, stop_at: int = 0) -> tuple[int, int]:
-    """Run a command in a process of its own; (its exit status, changes counted where it got through)."""
+def run(command: str, lake: Path, store: Path) -> int:
+    """Run a command in a process of its own and record its states; its exit status."""
 
-    def work() -> int:
-        counted = _strike_at(str(lake.parent), stop_at)
+    def work() -> None:
+        recorder = Recorder(str(lake.parent), store)
+        _at_changes(str(lake.parent), recorder.record)
         COMMANDS[command].run(lake)
-        return counted()
 
-    status, count = _forked(work)
-    return status, count or 0
+    return _forked(work)[0]
 
 
 @dataclass
 class Outcome:
-    """What came of one command. wrong : sentences, with the point of the kill."""
+    """What came of one command. n_states : different states among its points. wrong : sentences, with the point of the kill."""
 
     command: str
     n_points: int
+    n_states: int
     wrong: list[str]
 
 
-def torture(command: str, folder: Path, points: list[int] | None = None) -> Outcome:
-    """Kill a command at each of its points (or at some), repeat it, and compare with an undisturbed run."""
+def torture(command: str, folder: Path, points: Sequence[int] | None = None) -> Outcome:
+    """Cut a command off at each of its points (or at some), repeat it, and compare with an undisturbed run."""
     import_everything()
-    start, undisturbed = folder / "start", folder / "undisturbed"
-    start.mkdir()
-    status, name = _forked(lambda: str(COMMANDS[command].start(start)))
+    here, start, undisturbed, store = (folder / name for name in ("case", "start", "undisturbed", "store"))
+    here.mkdir()
+    status, name = _forked(lambda: str(COMMANDS[command].start(here)))
     assert status == 0, f"{command}: its lake could not be made"
     lake = Path(name)
-    shutil.copytree(start, undisturbed)
-    status, n = run(command, undisturbed / lake.name)
+    shutil.copytree(here, start)
+    status = run(command, lake, store)
     assert status == 0, f"{command}: undisturbed it ended with {status}"
-    status, states = _forked(lambda: [_listed(_content(path)) for path in (lake, undisturbed / lake.name)])
+    here.rename(undisturbed)
+    lakes = [start / lake.name, undisturbed / lake.name]
+    status, contents = _forked(lambda: [_listed(_content(path)) for path in lakes])
     assert status == 0, f"{command}: what it wrote cannot be read"
+    states = recorded(store)
+    n = sum(len(state.points) for state in states)
+    asked = [state for state in states if points is None or set(state.points) & set(points)]
     wrong = []
-    for point in points or range(1, n + 1):
-        here = folder / f"at_{point}"
-        shutil.copytree(start, here)
-        found = [
-            f"{command} at point {point} of {n}: {w}"
-            for w in _case(command, here / lake.name, point, states, undisturbed)
-        ]
-        for sentence in found:
-            print("  ", sentence, flush=True)
-        if point % 20 == 0:
-            print(f"   {command}: point {point} of {n}", flush=True)
-        wrong += found
+    for i, state in enumerate(asked):
+        restore(state, store, here)
+        for sentence in _case(command, lake, contents, undisturbed):
+            wrong.append(f"{command} at point {state.points[0]} of {n}: {sentence}")
+            print("  ", wrong[-1], flush=True)
         shutil.rmtree(here)
-    return Outcome(command, n, wrong)
+        if i % 20 == 19:
+            print(f"   {command}: {i + 1} of {len(asked)} states", flush=True)
+    return Outcome(command, sum(len(state.points) for state in asked), len(asked), wrong)
 
 
 def _content(lake: Path) -> Content:
@@ -207,11 +199,8 @@ def _listed(held: Content) -> list[list[Any]]:
     return [[list(key), value] for key, value in held.items()]
 
 
-def _case(command: str, lake: Path, point: int, states: list[list[Any]], undisturbed: Path) -> list[str]:
-    status, _ = run(command, lake, point)
-    if status not in (KILLED, 0):
-        return [f"it ended with {status}, not killed"]
-    before, after = ({tuple(key): value for key, value in state} for state in states)
+def _case(command: str, lake: Path, contents: list[list[Any]], undisturbed: Path) -> list[str]:
+    before, after = ({tuple(key): value for key, value in content} for content in contents)
 
     def look_and_repeat() -> list[str]:
         wrong = _cut_off(command, lake, before, after)
@@ -268,10 +257,11 @@ def _repeated(command: str, lake: Path, after: Content, undisturbed: Path) -> li
             wrong.append(f"{len(after.keys() ^ left.keys())} trials differ")
         elif left != after:
             wrong.append("other rows")
-        if verify.verify(lake).unrecorded:  # the repeat had nothing to do; the next that writes records them
+        found = verify.verify(lake)
+        if found.unrecorded:  # the repeat had nothing to do; the next that writes records them
             with writing.writing(str(lake), "the next writer"):
                 pass
-        found = verify.verify(lake)
+            found = verify.verify(lake)
         wrong += [f"verify: {d}" for d in found.damaged] + [f"unrecorded: {p}" for p in found.unrecorded]
         wrong += [f"erased and there: {p}" for p in found.erased] + [f"{found.unfinished} unfinished"] * (
             found.unfinished > 0
