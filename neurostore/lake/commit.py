@@ -220,8 +220,7 @@ def _rows_naming(
     newest_of_each = sorted(named.items())
     if rows:
         return schema.rows_table("trials", [{**row, "table_versions": newest_of_each} for row in rows])
-    keys = zip(*(current[c].to_pylist() for c in _TRIAL), strict=True)
-    stays = [i for i, key in enumerate(keys) if key not in removed][:1]
+    stays = [i for i, key in enumerate(_keys_in(current)) if key not in removed][:1]
     at = current.schema.get_field_index("table_versions")
     column = current.schema.field(at)
     return current.take(pa.array(stays, pa.int64())).set_column(
@@ -229,23 +228,31 @@ def _rows_naming(
     )
 
 
-def name_versions(root: str, versions: Mapping[str, int], operation: str) -> int:
-    """Name versions of other tables in every row of trials, as one file; under the lake's lock. Returns the version."""
+def name_versions(root: str, versions: Mapping[str, int], operation: str, *, drop: Iterable[Key] = ()) -> int:
+    """Name versions of other tables in every row of trials, as one file; under the lake's lock. Returns the version.
+
+    drop : trials that leave in the same commit.
+    """
+    dropped = set(drop)
 
     def rows_of(newest: Any) -> pa.Table:
         rows = delta.read(root, "trials", newest)
         named = {**arrow_columns.sum_by_key(rows["table_versions"], "max")}
         named |= {t: max(v, named.get(t, 0)) for t, v in versions.items()}
+        rows = rows.filter(pa.array([key not in dropped for key in _keys_in(rows)], pa.bool_()))
         at = rows.schema.get_field_index("table_versions")
         column = rows.schema.field(at)
         return rows.set_column(at, column, pa.array([sorted(named.items())] * rows.num_rows, column.type))
 
-    return delta.replace_rows(root, "trials", _TRIAL, rows_of, note=_note(operation, "", {}))
+    return delta.replace_rows(root, "trials", _TRIAL, rows_of, drop=dropped, note=_note(operation, "", {}))
 
 
 def _keys_of(root: str, trials: Any) -> list[Key]:
-    rows = delta.read(root, "trials", trials, list(_TRIAL))
-    return list(zip(*(rows[c].to_pylist() for c in rows.column_names), strict=True))
+    return _keys_in(delta.read(root, "trials", trials, list(_TRIAL)))
+
+
+def _keys_in(rows: pa.Table) -> list[Key]:
+    return list(zip(*(rows[c].to_pylist() for c in _TRIAL), strict=True))
 
 
 def renew_trials(lake_path: object, changes: Mapping[Key, Mapping[str, Any]], *, message: str = "") -> int:

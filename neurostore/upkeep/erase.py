@@ -5,9 +5,9 @@ What happens, in this order, under the lake's lock:
 1. the erasure is announced in ``_neurostore/erasing/``, with the key, until it is done;
 2. a tombstone, so that the same recordings are not taken in again;
 3. files beside the tables lose the person, while the tables still show what to look for;
-4. the trials leave ``trials``: from here on no reader sees the subject;
-5. the rows leave every other table, and the new versions are named; they leave every release, which keeps the rows of
-   everybody else and records that a person was erased;
+4. the rows leave every table but ``trials``, in versions that no reader sees yet;
+5. the trials leave ``trials`` in the commit that names these versions: from here on no reader sees anything of the subject.
+   The rows leave every release, which keeps the rows of everybody else and records that a person was erased;
 6. every table's log is replaced by one checkpoint of its newest version, and every file that neither that version nor a
    release names is deleted: older versions of the lake end here;
 7. the record of hashes is written anew.
@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from neurostore import schema, storage
 from neurostore.errors import ConflictError, LakeError, UsageError
@@ -207,21 +208,19 @@ def _is_there(root: str, subject: str, tables: Iterable[str]) -> bool:
 
 
 def _take_out(root: str, subject: str, tables: Iterable[str], receipt: Receipt) -> None:
-    """Steps 2 and 3."""
+    """Steps 4 and 5, but for the releases."""
     lake = open_lake(root)
     rows = lake.trials_table().select(list(_KEYS)).to_pylist()
     gone = {(r["subject"], r["session"], r["trial"]) for r in rows if r["subject"] == subject}
     receipt.n_trials = len(gone)
-    named = lake.table_versions
-    if gone:
-        delta.replace_rows(root, "trials", _KEYS, _no_rows, drop=gone)
     for table in tables:
         receipt.n_rows += _remove_rows(root, table, subject)
         erase_columns.drop_columns_of_nobody(root, table)
         _set_properties(root, table, _FORGET)
-    erase_columns.drop_skeletons_of_nobody(root, delta.read(root, "trials", delta.open_table(root, "trials")))
-    newest = {t: delta.open_table(root, t).version() for t in named}
-    commit.name_versions(root, newest, "erase")
+    trials = delta.read(root, "trials", delta.open_table(root, "trials"))
+    erase_columns.drop_skeletons_of_nobody(root, trials.filter(pc.not_equal(trials["subject"], subject)))
+    newest = {t: delta.open_table(root, t).version() for t in lake.table_versions}
+    commit.name_versions(root, newest, "erase", drop=gone)
     erase_columns.drop_columns_of_nobody(root, "trials")
 
 

@@ -217,23 +217,23 @@ def _case(command: str, lake: Path, contents: list[list[Any]], undisturbed: Path
 
 def _cut_off(command: str, lake: Path, before: Content, after: Content) -> list[str]:
     """What is wrong after the kill: the lake does not open, or a trial is neither as before nor as after."""
-    is_cut_off = False
     try:
-        checked_now = verify.verify(lake)
-        if not checked_now.is_clean and command.startswith("drop-damaged"):
+        if not verify.verify(lake).is_clean and command.startswith("drop-damaged"):
             return []  # some of it is as damaged as it was
-        is_cut_off = checked_now.unfinished > 0
         found = _content(lake)
     except NotALakeError:  # killed before there was one
         found = {}
     except Exception as error:
         return [f"after the kill: {type(error).__name__}: {error}"]
     wrong = []
-    for key in sorted({k[1:] for k in found}):
-        ours, *wholes = ({k: v for k, v in c.items() if k[1:] == key} for c in (found, before, after))
-        is_decision_alone = is_cut_off and {k[0] for k in ours} == {"reviews"}  # of one whose trials are gone
-        if ours not in wholes and not is_decision_alone:
-            wrong.append(f"after the kill {'/'.join(key)} is not whole")
+    wholes = [(key, lambda k, key=key: k[1:] == key) for key in sorted({k[1:] for k in found})]
+    if command.startswith("erase"):  # of whom everything goes at once, wherever it is
+        people = sorted({k[1] for k in found if k[1].endswith(WHO)})
+        wholes += [((person,), lambda k, person=person: k[1] == person) for person in people]
+    for name, is_of in wholes:
+        ours, *either = ({k: v for k, v in c.items() if is_of(k)} for c in (found, before, after))
+        if ours not in either:
+            wrong.append(f"after the kill {'/'.join(name)} is not whole")
     lost = {k[1:] for k in before} & {k[1:] for k in after} - {k[1:] for k in found}
     return wrong + [f"after the kill {'/'.join(key)} is lost" for key in sorted(lost)]
 

@@ -11,10 +11,11 @@ import numpy as np
 import polars as pl
 import pytest
 
+from neurostore import reviews
 from neurostore.api import open as open_lake
 from neurostore.distances.matrix import DistanceMatrix, sidecar
 from neurostore.errors import LakeError
-from neurostore.lake import commit, outputs, tombstones
+from neurostore.lake import commit, delta, outputs, tombstones
 from neurostore.upkeep import compact, doctor, erase, verify
 from tests.builders.lake_builder import build_lake, trial
 from tests.cli.cli_run import run
@@ -118,6 +119,31 @@ def test_the_next_writer_finishes_an_erasure_that_was_cut_off(lake, tmp_path, mo
     assert WHO not in open_lake(lake).trials()["subject"].to_list()
     assert not list(lake.rglob(f"*{WHO}*"))
     assert "P0101" in open_lake(lake).trials()["subject"].to_list()
+
+
+@pytest.mark.parametrize("table", ["reviews", "trials"])
+def test_a_person_leaves_all_tables_in_one_commit(lake, monkeypatch, table):
+    """Cut off after the commit to a table, readers see the person with everything, or nothing of the person."""
+    who = {"trial": "walk", "reviewer": "R1", "reason": "crutch"}
+    reviews.decide(lake, [{"action": "exclude", "subject": s, **who} for s in (WHO, "P0101")])
+    replace_rows = delta.replace_rows
+
+    def cut_after_commit(root, name, *rest, **options):
+        version = replace_rows(root, name, *rest, **options)
+        if name == table:
+            raise Cut
+        return version
+
+    with monkeypatch.context() as killed:
+        killed.setattr(delta, "replace_rows", cut_after_commit)
+        with pytest.raises(Cut):
+            erase.erase(lake, WHO)
+    seen = open_lake(lake)
+    shown = [WHO in seen.scan(t).collect()["subject"].to_list() for t in ("trials", "subjects", "reviews", "landmarks")]
+    assert shown == [table == "reviews"] * 4
+    erase.erase(lake, WHO)
+    assert verify.verify(lake).is_clean
+    assert open_lake(lake).scan("reviews").collect()["subject"].to_list() == ["P0101"]
 
 
 def test_verify_and_doctor_name_rows_of_the_erased(lake):
