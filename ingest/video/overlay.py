@@ -103,11 +103,10 @@ def draw(
             yield picture
             if progress:
                 progress(n_matched, len(rows))
+        if n_matched == 0:  # before the file gets its name: an earlier one stays
+            raise InputError(path, "none of its time stamps is one of the trial's; this is another video")
 
     n = _encode(out, painted(), info)
-    if n_matched == 0:
-        out.unlink(missing_ok=True)
-        raise InputError(path, "none of its time stamps is one of the trial's; this is another video")
     if sheet is not None:
         write_png(sheet, contact_sheet(kept))
     return n

@@ -99,7 +99,7 @@ def distances(
     from neurostore.distances.matrix import read_sidecar
     from neurostore.lake import outputs
 
-    with outputs.noting(lake, "distances", out) as also:
+    with outputs.noting(lake, "distances", out):
         written = write_distances(
             open_selected(
                 lake,
@@ -128,7 +128,6 @@ def distances(
             steady_only=not all_cycles,
             mixed=mixed,
         )
-        also(list(written))
     for path in written:
         labels, unit_of_values, about = read_sidecar(path)
         sides = labels["side"].value_counts(sort=True).sort("side").rows() if "side" in labels.columns else []

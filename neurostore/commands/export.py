@@ -80,7 +80,7 @@ def export(
     from neurostore.export import export as export_trial
     from neurostore.lake import outputs
 
-    with outputs.noting(lake, "export", out) as also:
+    with outputs.noting(lake, "export", out):
         files, notes = export_trial(
             open_lake(lake, version, release),
             subject,
@@ -96,7 +96,6 @@ def export(
             relative=relative,
             trim=trim,
         )
-        also(list(files))
     for note in notes:
         say(f"note: {note}")
     named = (

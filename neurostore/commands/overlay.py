@@ -40,7 +40,6 @@ def overlay(
 
     sheet = sheet or out.with_suffix(".png")
     opened = lakes.open(lake)
-    with outputs.noting(lake, "overlay", out) as also:
+    with outputs.noting(lake, "overlay", out, sheet):
         n = overlay_trial(opened, subject, trial, out, session=session, cohort=cohort, source=video, sheet=sheet)
-        also([sheet])
     say(f"{n} frames to {out}, contact sheet to {sheet}")

@@ -84,7 +84,7 @@ def report(
     from neurostore.lake import outputs
     from neurostore.report import Details, write_report
 
-    with outputs.noting(lake, "report", out) as also:
+    with outputs.noting(lake, "report", out):
         written = write_report(
             open_selected(
                 lake,
@@ -102,6 +102,5 @@ def report(
             retest_group=retest_group,
             details=Details(title, laboratory, clinician, affected_side, comment),
         )
-        also(list(written))
     size = written[0].stat().st_size / 1e6
     say(f"{written[0]}: {size:.1f} MB" + (f"; {len(written) - 1} figures in {figures}" if figures else ""))

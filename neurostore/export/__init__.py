@@ -138,6 +138,7 @@ def _write(rendered: Rendered, force: bool) -> None:
     try:
         for path, content in {**(rendered.shared or {}), **rendered.files}.items():
             path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.announce(path)
             temporary.sweep(path)
             waiting.append((storage.write_temporary(str(path), [content]), path))
         for work, path in waiting:

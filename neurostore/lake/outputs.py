@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 
 from neurostore import storage
 from neurostore.errors import LakeError
+from neurostore.storage import temporary
 
 _FOLDER = "_neurostore/outputs"
 
@@ -31,28 +32,37 @@ def note(lake_path: object, kind: str, paths: list[Path] | Path) -> str | None:
 
 
 @contextmanager
-def noting(lake_path: object, kind: str, target: Path | str) -> Iterator[Callable[[list[Path]], None]]:
-    """Note a target before anything of it is written, so that a kill leaves no file that nobody knows of.
+def noting(lake_path: object, kind: str, *targets: Path | str) -> Iterator[None]:
+    """Note targets before anything of them is written, so that a kill leaves no file that nobody knows of.
 
-    What it yields takes the files that were written, where they are others than the target. Where nothing was written
-    the note goes: what is there under that name is a stranger's.
+    A file that is written meanwhile and is not one of the targets, nor below one, is noted before it is written too. Where
+    nothing was written the note goes: what is there under that name is a stranger's.
     """
-    first = Path(os.path.abspath(os.path.expanduser(target)))
-    was_there = first.exists()
-    noted_at = note(lake_path, kind, first)
+    notes: dict[Path, tuple[tuple[int, int] | None, str | None]] = {}
 
-    def written(paths: list[Path]) -> None:
-        others = [p for p in paths if first not in (Path(os.path.abspath(p)), *Path(os.path.abspath(p)).parents)]
-        if others:
-            note(lake_path, kind, others)
+    def noted_first(path: Path | str) -> None:
+        full = Path(os.path.abspath(os.path.expanduser(path)))
+        if not {full, *full.parents} & notes.keys():
+            notes[full] = _mark(full), note(lake_path, kind, full)
 
+    for target in targets:
+        noted_first(target)
     try:
-        yield written
+        with temporary.listening(noted_first):
+            yield
     except BaseException:
-        if noted_at is not None and (was_there or not first.exists()):
-            with suppress(LakeError, OSError):
-                storage.delete([noted_at])
+        unwritten = [at for path, (before, at) in notes.items() if at and _mark(path) == before]
+        with suppress(LakeError, OSError):
+            storage.delete(unwritten)
         raise
+
+
+def _mark(path: Path) -> tuple[int, int] | None:
+    """What differs once a file was replaced, or a folder given a file; None where there is none."""
+    with suppress(OSError):
+        stat = path.stat()
+        return stat.st_ino, stat.st_mtime_ns
+    return None
 
 
 def noted(root: str) -> dict[str, dict[str, Any]]:

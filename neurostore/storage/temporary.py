@@ -14,13 +14,15 @@ import stat
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 
 _PATTERN = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{8}\.tmp")
 _SCRATCH = "neurostore"
 _STALE_S = 3600.0  # where the file system has no locks, what is older than this is nobody's
+_LISTENER: ContextVar[Callable[[Path], None] | None] = ContextVar("listener", default=None)
 
 
 def name_beside(path: str | os.PathLike[str], mark: str = "") -> str:
@@ -30,6 +32,23 @@ def name_beside(path: str | os.PathLike[str], mark: str = "") -> str:
     """
     folder, name = os.path.split(os.fspath(path))
     return os.path.join(folder, f".{name}.{mark or uuid.uuid4().hex[:8]}.tmp")
+
+
+@contextmanager
+def listening(listener: Callable[[Path], None]) -> Iterator[None]:
+    """Have a function called with the path of every file that is about to be written here, before anything of it is."""
+    token = _LISTENER.set(listener)
+    try:
+        yield
+    finally:
+        _LISTENER.reset(token)
+
+
+def announce(target: Path | str) -> None:
+    """Say that a file is about to be written; who writes by `replacing` or `folder_beside` need not."""
+    listener = _LISTENER.get()
+    if listener is not None:
+        listener(Path(target))
 
 
 def is_temporary(name: str) -> bool:
@@ -51,6 +70,7 @@ def replacing(target: Path | str, *, is_folder: bool = False, mode: int = 0o666)
     if target.exists() and not target.is_dir() and (is_device or not target.is_file()):
         yield target
         return
+    announce(target)
     target = Path(os.path.realpath(target))
     sweep(target)
     work, handle = _made(target, is_folder=is_folder, mode=mode)
@@ -72,6 +92,13 @@ def replacing(target: Path | str, *, is_folder: bool = False, mode: int = 0o666)
 @contextmanager
 def folder_beside(target: Path | str) -> Iterator[Path]:
     """A folder beside the target for what leads to it, removed at the end; what killed processes left is swept."""
+    announce(target)
+    with _working(target) as work:
+        yield work
+
+
+@contextmanager
+def _working(target: Path | str) -> Iterator[Path]:
     sweep(target)
     work, handle = _made(Path(target), is_folder=True, mode=0o700)
     try:
@@ -84,7 +111,7 @@ def folder_beside(target: Path | str) -> Iterator[Path]:
 @contextmanager
 def scratch() -> Iterator[Path]:
     """A folder of this process in the machine's temporary folder; what killed processes left there is swept."""
-    with folder_beside(Path(tempfile.gettempdir()) / _SCRATCH) as work:
+    with _working(Path(tempfile.gettempdir()) / _SCRATCH) as work:
         yield work
 
 

@@ -105,8 +105,8 @@ def _export(lake: Path) -> None:
     """Each format as the command writes it; noted in the lake first."""
     for name in ("walk.trc", "walk.c3d", "angles.csv", "angles.parquet", "bids"):
         out = lake.parent / "files" / name
-        with outputs.noting(lake, "export", out) as also:
-            also(list(export(open_lake(lake), "S1", "walk", out, force=True)[0]))
+        with outputs.noting(lake, "export", out):
+            export(open_lake(lake), "S1", "walk", out, force=True)
 
 
 COMMANDS: dict[str, Command] = {

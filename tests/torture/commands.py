@@ -27,7 +27,7 @@ from neurostore.lake import commit, create, releases
 from neurostore.upkeep import compact, copies, erase, migrate, refresh, release, repair, vacuum, verify
 from tests.builders.lake_builder import build_lake, trial
 from tests.builders.tiny_bvh import write_bvh
-from tests.torture import beside
+from tests.torture import beside, written
 from tests.torture.lakes import WHO, Command, cohort_of, made_trial, small_lake
 
 
@@ -295,6 +295,7 @@ def _body(lake: Path) -> None:
 
 COMMANDS: dict[str, Command] = {
     **beside.COMMANDS,
+    **written.COMMANDS,
     "erase": Command(lambda lake: erase.erase(lake, WHO), small_lake),
     "erase-released": Command(lambda lake: erase.erase(lake, WHO), _released),
     "erase-files": Command(lambda lake: erase.erase(lake, WHO), _with_files),

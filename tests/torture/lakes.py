@@ -21,12 +21,13 @@ class Command:
     """A command that writes.
 
     run : does it, given the lake. start : makes the folder it starts from, given that folder; returns the lake.
-    is_random : what it writes beside the lake has other bytes each time.
+    is_random : what it writes beside the lake has other bytes each time. imports : modules to have in memory first.
     """
 
     run: Callable[[Path], Any]
     start: Callable[[Path], Path]
     is_random: bool = False
+    imports: tuple[str, ...] = ()
 
 
 def cohort_of(lake: Path) -> Path:

@@ -12,6 +12,7 @@ from one that has imported everything and runs nothing.
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import os
 import shutil
@@ -27,6 +28,7 @@ from neurostore.api import open as open_lake
 from neurostore.errors import NotALakeError
 from neurostore.lake import checked, releases, writing
 from neurostore.lake.version import Version
+from neurostore.storage import temporary
 from neurostore.upkeep import erase, verify
 from tests.torture.commands import COMMANDS, WHO
 from tests.torture.kills import Content
@@ -129,6 +131,8 @@ class Outcome:
 def torture(command: str, folder: Path, points: Sequence[int] | None = None) -> Outcome:
     """Cut a command off at each of its points (or at some), repeat it, and compare with an undisturbed run."""
     import_everything()
+    for module in COMMANDS[command].imports:
+        importlib.import_module(module)
     here, start, undisturbed, store = (folder / name for name in ("case", "start", "undisturbed", "store"))
     here.mkdir()
     status, name = _forked(lambda: str(COMMANDS[command].start(here)))
@@ -147,7 +151,7 @@ def torture(command: str, folder: Path, points: Sequence[int] | None = None) -> 
     wrong = []
     for i, state in enumerate(asked):
         restore(state, store, here)
-        for sentence in _case(command, lake, contents, undisturbed):
+        for sentence in _case(command, lake, contents, (start, undisturbed)):
             wrong.append(f"{command} at point {state.points[0]} of {n}: {sentence}")
             print("  ", wrong[-1], flush=True)
         shutil.rmtree(here)
@@ -199,16 +203,19 @@ def _listed(held: Content) -> list[list[Any]]:
     return [[list(key), value] for key, value in held.items()]
 
 
-def _case(command: str, lake: Path, contents: list[list[Any]], undisturbed: Path) -> list[str]:
+def _case(command: str, lake: Path, contents: list[list[Any]], folders: tuple[Path, Path]) -> list[str]:
+    """What is wrong with a state. folders : as they were before the command, and after it undisturbed."""
     before, after = ({tuple(key): value for key, value in content} for content in contents)
 
     def look_and_repeat() -> list[str]:
         wrong = _cut_off(command, lake, before, after)
+        if not COMMANDS[command].is_random:
+            wrong += _half_written(lake.parent, folders)
         try:
             result = COMMANDS[command].run(lake)
         except Exception as error:
             return [*wrong, f"the repeat: {type(error).__name__}: {error}"]
-        wrong += _repeated(command, lake, after, undisturbed)
+        wrong += _repeated(command, lake, after, folders[1])
         return wrong + (_not_erased(lake, result) if isinstance(result, erase.Receipt) else [])
 
     status, wrong = _forked(look_and_repeat)
@@ -236,6 +243,17 @@ def _cut_off(command: str, lake: Path, before: Content, after: Content) -> list[
             wrong.append(f"after the kill {'/'.join(name)} is not whole")
     lost = {k[1:] for k in before} & {k[1:] for k in after} - {k[1:] for k in found}
     return wrong + [f"after the kill {'/'.join(key)} is lost" for key in sorted(lost)]
+
+
+def _half_written(folder: Path, folders: tuple[Path, Path]) -> list[str]:
+    """Files beside the lake, but for temporary ones, that are neither as before the command nor as after it."""
+    ours, *wholes = (_files_beside(place) for place in (folder, *folders))
+    named = {name: content for name, content in ours.items() if not any(map(temporary.is_temporary, Path(name).parts))}
+    return [
+        f"after the kill {name} is neither as before nor as after"
+        for name, content in named.items()
+        if content not in [whole.get(name) for whole in wholes]
+    ]
 
 
 def _not_erased(lake: Path, receipt: erase.Receipt) -> list[str]:
