@@ -22,12 +22,14 @@ class Command:
 
     run : does it, given the lake. start : makes the folder it starts from, given that folder; returns the lake.
     is_random : what it writes beside the lake has other bytes each time. imports : modules to have in memory first.
+    goes_on : a repeat goes on from what it finds, so that files beside the lake may be as in between.
     """
 
     run: Callable[[Path], Any]
     start: Callable[[Path], Path]
     is_random: bool = False
     imports: tuple[str, ...] = ()
+    goes_on: bool = False
 
 
 def cohort_of(lake: Path) -> Path:

@@ -209,7 +209,7 @@ def _case(command: str, lake: Path, contents: list[list[Any]], folders: tuple[Pa
 
     def look_and_repeat() -> list[str]:
         wrong = _cut_off(command, lake, before, after)
-        if not COMMANDS[command].is_random:
+        if not (COMMANDS[command].is_random or COMMANDS[command].goes_on):
             wrong += _half_written(lake.parent, folders)
         try:
             result = COMMANDS[command].run(lake)

@@ -132,6 +132,6 @@ COMMANDS: dict[str, Command] = {
     "review-list": Command(_list_decisions, _reviewed),
     "overlay": Command(_overlay, _filmed, is_random=True),  # threads of the encoder divide the work as they come
     "body-export": Command(_export_body, _with_body),
-    "train": Command(_train, small_lake, imports=("torch", "tests.builders.filmed_walks")),
+    "train": Command(_train, small_lake, imports=("torch", "tests.builders.filmed_walks"), goes_on=True),
     "refresh-parts": Command(_refresh_parts, small_lake, is_random=True),
 }
