@@ -222,6 +222,7 @@ class ReadOptions:
     markers : label in the file -> what it is: a landmark (left_knee_lateral) or a name of a known marker set (LKNE).
     swap_sides : every label of the file names the other side: left is right.
     views : the cameras of a trial that several filmed; its first files are their videos, the others the calibration.
+    body : the user's own OpenSim model: paths of model, marker_set, setup and scale; markers : marker -> label or landmark.
     member : of a file that holds several recordings (results.json), the one meant, by its name there; None = the only one.
     """
 
@@ -243,3 +244,4 @@ class ReadOptions:
     markers: dict[str, str] = field(default_factory=dict)
     emg: dict[str, Any] = field(default_factory=dict)
     views: tuple[ViewOptions, ...] = ()
+    body: dict[str, Any] = field(default_factory=dict)

@@ -65,7 +65,7 @@ class BodyFit:
     """A body fitted to the subject of a trial, T frames.
 
     coordinates : name -> (T,) degrees or metres, NaN where the frame does not determine it. rotations : segment -> (T, 4)
-    quaternions (w, x, y, z), named as in landmarks. residual_rms_mm, residual_max_mm : (T,). worst : (T,) landmark.
+    quaternions (w, x, y, z), named as in landmarks. is_own_model : the model is the user's. residual_rms_mm, residual_max_mm : (T,). worst : (T,) landmark.
     """
 
     model: Model
@@ -81,6 +81,7 @@ class BodyFit:
     steps: list[Step] = field(default_factory=list)
     quality: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    is_own_model: bool = False
 
 
 def fit_body(
@@ -256,19 +257,33 @@ def _result(
         rotations[name] = q
     marks = places_on(marked, every, matrices, origins)
     miss = 1000 * np.linalg.norm(marks - np.stack(list(points.values()), axis=1), axis=2)
+    result = BodyFit(
+        model,
+        landmarks.frame[rows],
+        landmarks.time_s[rows],
+        coordinates,
+        rotations,
+        *missed_by(miss, list(points)),
+        values,
+    )
+    result.quality = quality_of(result.residual_rms_mm)
+    return result
+
+
+def missed_by(miss: Floats, names: list[str]) -> tuple[Floats, Floats, Array]:
+    """Root mean square and largest of distances (T, M) in mm, and the name of the worst point; NaN and None without any."""
     seen = np.isfinite(miss)
     n_seen = seen.sum(axis=1)
     rms = np.sqrt(np.divide(np.nansum(miss**2, axis=1), n_seen, out=np.full(len(miss), np.nan), where=n_seen > 0))
     at = np.argmax(np.where(seen, miss, -1.0), axis=1)
-    worst = np.array(list(points), object)[at]
+    worst = np.array(names, object)[at]
     worst[n_seen == 0] = None
-    most = np.where(n_seen > 0, miss[np.arange(len(miss)), at], np.nan)
-    result = BodyFit(
-        model, landmarks.frame[rows], landmarks.time_s[rows], coordinates, rotations, rms, most, worst, values
-    )
-    if np.isfinite(rms).any():
-        result.quality["body_residual_mm"] = float(np.sqrt(np.nanmean(rms**2)))
-    return result
+    return rms, np.where(n_seen > 0, miss[np.arange(len(miss)), at], np.nan), worst
+
+
+def quality_of(rms_mm: Floats) -> dict[str, float]:
+    """The residual of a whole trial, for ``trials.quality``."""
+    return {"body_residual_mm": float(np.sqrt(np.nanmean(rms_mm**2)))} if np.isfinite(rms_mm).any() else {}
 
 
 def _chain_known(model: Model, body: str, is_known: Bools, is_line: bool) -> Bools:

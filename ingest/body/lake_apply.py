@@ -26,7 +26,7 @@ from neurostore.schema import components_of, tables
 from .fitting import VERSION, BodySettings, fit_body
 from .trial import body_tables, stated_mass
 
-BODY_TABLES = ("body_angles", "body_fit", "body_models")
+BODY_TABLES = ("body_angles", "body_coordinates", "body_fit", "body_models")
 _STEPS = ("body_scale", "body_fit")
 
 

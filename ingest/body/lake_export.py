@@ -10,7 +10,7 @@ import numpy as np
 
 from neurostore.arrays import Floats
 from neurostore.errors import UsageError
-from neurostore.ingest.stored_trials import trial_rows
+from neurostore.ingest.stored_trials import steps_of, trial_rows
 from neurostore.release import VERSION
 from neurostore.schema import components_of
 from neurostore.wording import near
@@ -38,6 +38,8 @@ def export_body(lake: Version, subject: str, trial: str, out: Path, session: str
     if not dict(row["table_rows"]).get("body_models"):
         raise UsageError(f"{subject} {trial}: has no body; `neurostore body apply {subject}` fits one")
     model = parse_model(trial_rows(lake, "body_models", row)["osim"][0].as_py(), f"body of {subject} {trial}")
+    if dict(row["table_rows"]).get("body_coordinates"):
+        return _write(model, *_own_motion(lake, row), row["rate_hz"], out, f"{subject}_{trial}")
     angles = trial_rows(lake, "body_angles", row)
     units = {c.name: "deg" if c.is_rotational else "m" for c in model.coordinates}
     coordinates = {n: angles[f"{n}_{u}"].to_numpy() for n, u in units.items() if f"{n}_{u}" in angles.column_names}
@@ -46,6 +48,16 @@ def export_body(lake: Version, subject: str, trial: str, out: Path, session: str
     known = {m.name for m in model.markers}
     points = {n: p[own] for n, p in landmarks.points.items() if n in known}
     return _write(model, angles["time_s"].to_numpy(), coordinates, points, row["rate_hz"], out, f"{subject}_{trial}")
+
+
+def _own_motion(lake: Version, row: dict[str, Any]) -> tuple[Floats, dict[str, Floats], dict[str, Floats]]:
+    """Times, coordinates and the markers met, under the model's names, of a trial fitted with the user's own model."""
+    rows = trial_rows(lake, "body_coordinates", row)
+    names, values = rows["coordinate"].to_numpy(zero_copy_only=False), rows["value"].to_numpy()
+    coordinates = {str(n): values[names == n] for n in dict.fromkeys(names)}
+    about = next(s["parameters"] for s in steps_of(row) if s["name"] == "body_fit")
+    points, time_s = _points(lake, row)
+    return time_s, coordinates, {n: points[about["named"].get(n, n)] for n in about["markers"]}
 
 
 def write_id_setup(lake: Version, subject: str, trial: str, out: Path, session: str = "") -> Path:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,41 +17,45 @@ from neurostore.lake.frames import Block, Frames
 from neurostore.schema import arrow_type, tables
 
 from .fitting import BodyFit, fit_body
+from .model import COUPLED, ROTATIONAL, TRANSLATIONAL
+from .own_trial import own_body
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+#: of a coordinate, by its motion; one that is neither an angle nor a length has none
+UNITS = {ROTATIONAL: "deg", TRANSLATIONAL: "m", COUPLED: None}
 #: spread over augmentations at which a landmark of a video weighs half, mm
 _HALF_MM = 20.0
 
 
 def body_of(
-    recording: Recording, landmarks: Landmarks, calibrations: Iterable[Calibration] = ()
+    recording: Recording,
+    landmarks: Landmarks,
+    calibrations: Iterable[Calibration] = (),
+    own: Mapping[str, Any] | None = None,
+    cutoff_hz: float = 0.0,
 ) -> tuple[BodyFit | None, list[str]]:
     """The fitted body of a trial's subject and notes; None, with the reason, where none can be fitted.
 
+    own : [body] of cohort.toml, the user's own model, whose markers are low-passed at ``cutoff_hz``; else the house's.
     Lengths that a static trial of the session measured are used; what the fit adds is put into the landmarks' steps,
     calibrations and quality.
     """
     calibrations = list(calibrations)
-    stated: dict[str, dict[str, float]] = {c.parameter: {} for c in calibrations if c.parameter.startswith("body_")}
-    for c in calibrations:
-        if c.parameter in stated and c.source == "static" and c.side:
-            stated[c.parameter][c.side] = c.value
-    lengths = {
-        f"{side}_{name.removeprefix('body_').removesuffix('_length')}": value
-        for name, of in stated.items()
-        for side, value in of.items()
-    }
+    mass_kg = stated_mass([*recording.calibrations, *calibrations])
     try:
-        body = fit_body(
-            landmarks,
-            recording.rate_hz,
-            weights=_weights(recording, landmarks),
-            mass_kg=stated_mass([*recording.calibrations, *calibrations]),
-            lengths=lengths,
-            is_filtered=any(s.name == "butterworth" and s.parameters["cutoff_hz"] > 0 for s in landmarks.steps),
-        )
+        if own and own.get("model"):
+            body = own_body(recording, landmarks, own, mass_kg, calibrations, cutoff_hz)
+        else:
+            body = fit_body(
+                landmarks,
+                recording.rate_hz,
+                weights=_weights(recording, landmarks),
+                mass_kg=mass_kg,
+                lengths=_static_lengths(calibrations),
+                is_filtered=any(s.name == "butterworth" and s.parameters["cutoff_hz"] > 0 for s in landmarks.steps),
+            )
     except InputError as error:
         return None, [f"no body fitted: {problem}" for problem in error.problems]
     if recording.kind == "static":
@@ -60,6 +64,15 @@ def body_of(
     landmarks.calibrations += body.calibrations
     landmarks.quality |= body.quality
     return body, body.notes
+
+
+def _static_lengths(calibrations: list[Calibration]) -> dict[str, float]:
+    """Segment length in mm by name (``left_thigh``), as a static trial of the session measured it."""
+    return {
+        f"{c.side}_{c.parameter.removeprefix('body_').removesuffix('_length')}": c.value
+        for c in calibrations
+        if c.parameter.startswith("body_") and c.parameter.endswith("_length") and c.source == "static" and c.side
+    }
 
 
 def stated_mass(calibrations: Iterable[Calibration]) -> float | None:
@@ -94,9 +107,11 @@ def body_tables(body: BodyFit) -> dict[str, pa.Table | Frames]:
     if segments:
         stacked = np.stack([np.asarray(body.rotations[s.removesuffix("_rotation")], np.float32).T for s in segments])
         blocks = (Block(tuple(segments), np.ascontiguousarray(stacked)),)
-    units = {c.name: "deg" if c.is_rotational else "m" for c in body.model.coordinates}
+    units = {c.name: UNITS[c.motion] for c in body.model.coordinates}
     columns = {f"{name}_{units[name]}": values for name, values in body.coordinates.items()}
-    scalars = {c: np.asarray(columns[c], np.float32) for c in sorted(columns, key=place.__getitem__)}
+    scalars = {}
+    if not body.is_own_model:
+        scalars = {c: np.asarray(columns[c], np.float32) for c in sorted(columns, key=place.__getitem__)}
     rms, most = (np.asarray(v, np.float32) for v in (body.residual_rms_mm, body.residual_max_mm))
     fit = {
         "person": person,
@@ -112,11 +127,29 @@ def body_tables(body: BodyFit) -> dict[str, pa.Table | Frames]:
         "n_freedoms": pa.array([body.model.n_freedoms], arrow_type("int32")),
         "osim": [body.model.text],
     }
-    return {
+    coordinates = {"body_coordinates": _coordinate_rows(body, units)} if body.is_own_model else {}
+    return coordinates | {
         "body_angles": Frames(person, frame, time_s, blocks, scalars),
         "body_fit": pa.table(fit),
         "body_models": pa.table(model),
     }
+
+
+def _coordinate_rows(body: BodyFit, units: dict[str, str | None]) -> pa.Table:
+    """Every coordinate of the user's own model, one after another."""
+    import pyarrow as pa
+
+    names, n = list(body.coordinates), len(body.frame)
+    values = np.concatenate([body.coordinates[name] for name in names])
+    return pa.table(
+        {
+            "frame": np.tile(np.asarray(body.frame, np.int32), len(names)),
+            "time_s": np.tile(np.asarray(body.time_s, np.float64), len(names)),
+            "coordinate": np.repeat(np.array(names, object), n),
+            "unit": np.repeat(np.array([units[name] for name in names], object), n),
+            "value": pa.array(values, mask=np.isnan(values)),
+        }
+    )
 
 
 @cache

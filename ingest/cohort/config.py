@@ -22,7 +22,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from neurostore.errors import CohortError
+from neurostore.errors import CohortError, InputError
 from neurostore.ingest.landmarks.functional import JOINTS as FUNCTIONAL_JOINTS
 from neurostore.ingest.landmarks.joint_centres import HIP_METHODS
 from neurostore.ingest.recording import ReadOptions
@@ -40,6 +40,9 @@ CAMERA_KEYS = (
     "offset_s",
     "resolution",
 )
+
+#: [body]: files of the user's own OpenSim model, below the cohort's folder
+BODY_FILES = ("model", "marker_set", "setup", "scale")
 
 
 def _is_number(value: object) -> bool:
@@ -101,10 +104,13 @@ class CohortConfig:
         """The options of one file. relative : its path below the cohort folder, with ``/``."""
         values: dict[str, Any] = {}
         camera: dict[str, Any] = {}
+        body: dict[str, Any] = {}
         for match in self.matches:
             if match.covers(relative):
-                values |= {k: v for k, v in match.values.items() if k not in ("camera", "ignore")}
+                values |= {k: v for k, v in match.values.items() if k not in ("camera", "ignore", "body")}
                 camera |= match.values.get("camera", {})
+                body |= match.values.get("body", {})
+        body = {k: str(self.folder / v) if k in BODY_FILES else v for k, v in body.items()}
         emg = {k: v for m in self.matches if m.covers(relative) for k, v in m.values.get("emg", {}).items()}
         if emg:
             values["emg"] = emg
@@ -113,16 +119,19 @@ class CohortConfig:
         skeleton_file = self._skeleton_file(values)
         if skeleton_file is not None:
             values["skeleton"] = str(skeleton_file)
-        return replace(ReadOptions(), **values, camera=camera)
+        return replace(ReadOptions(), **values, camera=camera, body=body)
 
     def is_ignored(self, relative: str) -> bool:
         """Whether cohort.toml says that a file is to be ignored; the last match decides."""
         flags = [m.values["ignore"] for m in self.matches if "ignore" in m.values and m.covers(relative)]
         return bool(flags) and flags[-1]
 
-    def is_skeleton_file(self, path: Path) -> bool:
-        """Whether some entry names this file as its skeleton."""
-        return any(self._skeleton_file(match.values) == path for match in self.matches)
+    def is_named_file(self, path: Path) -> bool:
+        """Whether some entry names this file as its skeleton or as a file of its body."""
+        bodies = {
+            self.folder / m.values["body"][k] for m in self.matches for k in BODY_FILES if k in m.values.get("body", {})
+        }
+        return path in bodies or any(self._skeleton_file(match.values) == path for match in self.matches)
 
     def _skeleton_file(self, values: Mapping[str, Any]) -> Path | None:
         name = values.get("skeleton", "")
@@ -168,6 +177,7 @@ def read_config(folder: Path) -> CohortConfig:
             problems.append(f'{where}: files is {files!r}; expected a pattern such as "S01/*.bvh" or a list of them')
             continue
         matches.append(Match(tuple(patterns), _checked(entry, where, problems)))
+    problems += _missing_body_files(folder, matches)
     if problems:
         raise CohortError(f"{path}: " + "; ".join(problems))
     return CohortConfig(folder, tuple(matches), tuple(order))
@@ -185,13 +195,58 @@ def _checked(values: dict[str, Any], where: str, problems: list[str]) -> dict[st
                 problems.append(
                     f'{where}: [emg] is a table of channel = "side muscle", such as "EMG 1" = "left rectus_femoris", or "other"'
                 )
+        elif key == "body":
+            problems += [f"{where}: {problem}" for problem in _body_problems(value)]
         elif key == "camera":
             unknown = sorted(set(value) - set(CAMERA_KEYS)) if isinstance(value, dict) else [repr(value)]
             if unknown:
                 problems.append(f"{where}: [camera] has {', '.join(unknown)}; it may have {', '.join(CAMERA_KEYS)}")
         elif key not in OPTIONS:
-            allowed = ", ".join([*OPTIONS, "camera", "emg", "markers"]) + ("" if where == "at the top" else ", files")
+            allowed = ", ".join([*OPTIONS, "body", "camera", "emg", "markers"]) + (
+                "" if where == "at the top" else ", files"
+            )
             problems.append(f"{where}: unknown key {key!r}; allowed are {allowed}")
         elif not OPTIONS[key][0](value):
             problems.append(f"{where}: {key} = {value!r}; expected {OPTIONS[key][1]}")
     return values
+
+
+def _body_problems(value: object) -> list[str]:
+    if not isinstance(value, dict):
+        return [f'body = {value!r}; expected a table: [body] with model = "model.osim"']
+    problems = []
+    for key, given in value.items():
+        if key == "markers":
+            if not isinstance(given, dict) or not all(isinstance(v, str) and v.strip() for v in given.values()):
+                problems.append(
+                    '[body.markers] is a table of marker of the model = "label of the file", such as RASI = "R.ASIS"'
+                )
+        elif key not in BODY_FILES:
+            problems.append(f"[body] has {key}; it may have {', '.join([*BODY_FILES, 'markers'])}")
+        elif not isinstance(given, str) or not given:
+            problems.append(f"[body] {key} = {given!r}; expected the path of a file below the cohort folder")
+    return problems
+
+
+def _missing_body_files(folder: Path, matches: list[Match]) -> list[str]:
+    problems = []
+    for match in matches:
+        body = match.values.get("body", {})
+        if isinstance(body, dict):
+            given = [(k, body[k]) for k in BODY_FILES if isinstance(body.get(k), str)]
+            missing = [f"[body] {k} = {v!r}: there is no such file" for k, v in given if not (folder / v).is_file()]
+            problems += missing or _unreadable(folder, dict(given))
+    return problems
+
+
+def _unreadable(folder: Path, files: dict[str, str]) -> list[str]:
+    """What is wrong inside of the files of a body."""
+    if "model" not in files:
+        return []
+    from neurostore.ingest.body.own_trial import read_files
+
+    try:
+        read_files({key: str(folder / name) for key, name in files.items()})
+    except InputError as error:
+        return [f"[body] {Path(error.path).name}: {problem}" for problem in error.problems]
+    return []

@@ -49,7 +49,7 @@ def scan(folder: Path | str) -> Cohort:
         cohort.warnings.append(f"{FILE_NAME}: no file matches {pattern!r}")
 
     roles = {f: f.role for f in files}
-    unknown = [f.path for f in files if roles[f] == "unknown" and not config.is_skeleton_file(f.path)]
+    unknown = [f.path for f in files if roles[f] == "unknown" and not config.is_named_file(f.path)]
     cohort.unknown = _without_captures(unknown, files, roles, cohort.refused)
     filmed = _add_filmed(files, roles, config, cohort)
     recordings = [

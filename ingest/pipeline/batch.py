@@ -134,7 +134,7 @@ def _trial(source: TrialSource, batch: Batch, statics: Statics, outcome: Outcome
     if batch.settings.body and landmarks is not None:
         from neurostore.ingest.body.trial import body_of
 
-        body, body_notes = body_of(shown, landmarks, given)
+        body, body_notes = body_of(shown, landmarks, given, source.options.body, batch.settings.cutoff_hz)
         notes += body_notes
     stated = unique(
         [

@@ -37,6 +37,7 @@ class Settings:
     def sha256(self, source: TrialSource, calibrations: Iterable[Calibration]) -> str:
         """The hash of all that changes the numbers of one trial but its own bytes."""
         options = asdict(replace(source.options, companions=()))
+        own_body = options.pop("body")
         for name in ("functional", "swap_sides", "views"):  # trials of earlier lakes were read without them
             if not options[name]:
                 del options[name]
@@ -55,6 +56,10 @@ class Settings:
             from neurostore.ingest.body.fitting import settings_version
 
             parts["body"] = settings_version()
+            if own_body:
+                from neurostore.ingest.body.own_trial import files_version
+
+                parts["own_body"] = files_version(own_body)
         if source.is_video:
             from neurostore.ingest.video.estimate import settings as estimator_settings
 

@@ -1,0 +1,189 @@
+"""The user's own OpenSim model at ingest: [body] of cohort.toml, scaled by its set-up and fitted to a trial's markers."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from neurostore.arrays import Bools, Floats
+from neurostore.errors import InputError
+from neurostore.ingest.geometry.rotations import from_matrix
+from neurostore.ingest.landmarks import Landmarks, filters
+from neurostore.ingest.recording import Calibration, Recording, Step
+from neurostore.wording import near
+
+from .fitting import BodyFit, missed_by, quality_of
+from .forward import forward
+from .ik_setup import IkSetup
+from .model import TRANSLATIONAL, Model
+from .own_model import fit_own, read_own
+from .scale_setup import Measurement, factors_by_body, measure, read_scale_setup
+from .scaling import scale_model
+
+VERSION = 1
+#: calibrations of a static trial: the factor of each measurement
+MEASURED = "body_scale_"
+#: our segment -> the body of gait models that stands for it, without side
+_BODIES = {
+    "pelvis": "pelvis",
+    "trunk": "torso",
+    "head": "head",
+    "thigh": "femur",
+    "shank": "tibia",
+    "foot": "calcn",
+    "upper_arm": "humerus",
+    "forearm": "radius",
+}
+#: a body counts as a segment only where its axes in the default pose are those of the pelvis, to this angle
+_ALIGNED_DEG = 10.0
+
+
+def own_body(
+    recording: Recording,
+    landmarks: Landmarks,
+    own: Mapping[str, Any],
+    mass_kg: float | None,
+    calibrations: Iterable[Calibration],
+    cutoff_hz: float,
+) -> BodyFit:
+    """The user's own model fitted to the subject of a trial.
+
+    own : files ``model``, ``marker_set``, ``setup``, ``scale`` and ``markers``, marker of the model -> label or landmark.
+    Source markers come before landmarks of the same name, and are low-passed as landmarks are.
+
+    Raises
+    ------
+    InputError : a file that cannot be read, a marker that is not there, too few markers, a factor outside 0.5 to 2.
+    """
+    calibrations = list(calibrations)
+    model, setup, measurements = read_files(own)
+    rows = np.flatnonzero(landmarks.person == 0)
+    named = dict(own.get("markers", {}))
+    points = _points(recording, landmarks, model, named, cutoff_hz)
+    given = {c.parameter: c.value for c in calibrations if c.parameter.startswith(MEASURED) and c.source == "static"}
+    measured: dict[str, float] = {}
+    if measurements:
+        left = tuple(m for m in measurements if MEASURED + m.name not in given)
+        measured = {m.name: given[MEASURED + m.name] for m in measurements if m not in left}
+        measured |= measure(model, left, {n: p / 1000 for n, p in points.items()})
+        model = scale_model(model, factors_by_body(measurements, measured), mass_kg=mass_kg)
+    fitted, notes = fit_own(model, points, landmarks.time_s[rows], setup)
+    coordinates = {
+        c.name: np.degrees(fitted.values[:, i]) if c.is_rotational else fitted.values[:, i]
+        for i, c in enumerate(model.coordinates)
+    }
+    result = BodyFit(
+        model,
+        landmarks.frame[rows],
+        landmarks.time_s[rows],
+        coordinates,
+        _segments(model, fitted.filled, np.isfinite(fitted.values)),
+        *missed_by(1000 * fitted.distances_m, list(fitted.markers)),
+        fitted.filled,
+        is_own_model=True,
+    )
+    result.calibrations = [Calibration(MEASURED + n, None, v, "", "estimated") for n, v in measured.items()]
+    about = {"own_model": model.name, "model_sha256": model.sha256, "markers": list(fitted.markers), "named": named}
+    result.steps = [Step("body_fit", VERSION, about)]
+    result.quality = quality_of(result.residual_rms_mm)
+    result.notes = [f"body {model.name}: {note}" for note in notes]
+    return result
+
+
+def files_version(own: Mapping[str, Any]) -> dict[str, Any]:
+    """What of the user's files decides the numbers of a fit, for the hash of an ingest's settings."""
+    named = {k: v for k, v in own.items() if k != "markers"}
+    hashes = {k: hashlib.sha256(Path(v).read_bytes()).hexdigest() for k, v in named.items() if Path(v).is_file()}
+    return {"version": VERSION, "markers": own.get("markers", {}), **hashes}
+
+
+def read_files(own: Mapping[str, Any]) -> tuple[Model, IkSetup | None, tuple[Measurement, ...]]:
+    """The model, the IK set-up and the measurements of [body]. Raises InputError for a file that cannot be read."""
+    named = tuple(sorted((k, str(v)) for k, v in own.items() if k != "markers"))
+    about = [Path(path).stat() for _, path in named]
+    return _read_files(named, tuple((s.st_mtime_ns, s.st_size) for s in about))
+
+
+@lru_cache(maxsize=8)
+def _read_files(
+    named: tuple[tuple[str, str], ...], stamp: tuple[tuple[int, int], ...]
+) -> tuple[Model, IkSetup | None, tuple[Measurement, ...]]:
+    """Read once for all trials of a process. stamp : time and size of each file; a changed one is read again."""
+    files = {k: Path(v) for k, v in named}
+    model, setup = read_own(files["model"], files.get("marker_set"), files.get("setup"))
+    return model, setup, read_scale_setup(files["scale"]) if "scale" in files else ()
+
+
+def _points(
+    recording: Recording, landmarks: Landmarks, model: Model, named: dict[str, str], cutoff_hz: float
+) -> dict[str, Floats]:
+    """Points (T, 3) in mm by the model's marker names: what [body.markers] names, else the same names."""
+    own = landmarks.person == 0
+    every = {n: np.asarray(p, dtype=float)[own] for n, p in landmarks.points.items()}
+    poses = recording.poses[0]
+    mine = poses.person == 0
+    positions = poses.positions[mine].astype(float)
+    cleaned = filters.clean(positions, poses.time_s[mine], recording.rate_hz, cutoff_hz).values
+    every |= {n: cleaned[:, k] for k, n in enumerate(poses.skeleton.joints)}
+    sources = poses.skeleton.source_names or poses.skeleton.joints
+    by_label = every | {n: cleaned[:, k] for k, n in enumerate(sources)}
+    strangers = sorted(set(named) - {m.name for m in model.markers})
+    missing = sorted(label for label in named.values() if label not in by_label)
+    problems = [f"[body.markers] names {', '.join(strangers)}, which {model.name} does not have"] if strangers else []
+    problems += [
+        f"[body.markers] names {label!r}, which is not in the trial{near(label, list(by_label))}" for label in missing
+    ]
+    if problems:
+        raise InputError(f"body {model.name}", *problems)
+    names = {m.name: named.get(m.name, m.name) for m in model.markers}
+    return {n: by_label[label] for n, label in names.items() if label in by_label}
+
+
+def _segments(model: Model, values: Floats, is_known: Bools) -> dict[str, Floats]:
+    """Rotations (T, 4) of the bodies that stand for our segments; NaN where a coordinate above them is not known."""
+    chosen = _standing_for(model.bodies)
+    if "pelvis" not in chosen:
+        return {}
+    names = list(dict.fromkeys(chosen.values()))
+    zero, _ = forward(model, np.zeros((1, len(model.coordinates))), names)
+    matrices, _ = forward(model, values, names)
+    pelvis = zero[0, names.index(chosen["pelvis"])]
+    rotations = {}
+    for segment, body in chosen.items():
+        k = names.index(body)
+        turn = np.arccos(np.clip((np.trace(pelvis.T @ zero[0, k]) - 1) / 2, -1, 1))
+        if np.degrees(turn) <= _ALIGNED_DEG:
+            rotations[segment] = from_matrix(matrices[:, k])
+            rotations[segment][~_is_chain_known(model, body, is_known)] = np.nan
+    return rotations
+
+
+def _standing_for(bodies: tuple[str, ...]) -> dict[str, str]:
+    """Segment -> body: one of the segment's own name, or as gait models call it."""
+    names: dict[str, str] = {}
+    for segment, body in _BODIES.items():
+        if segment in ("pelvis", "trunk", "head"):
+            names[segment] = body
+        else:
+            names |= {f"{side}_{segment}": f"{body}_{side[0]}" for side in ("left", "right")}
+    stands = {segment: segment if segment in bodies else body for segment, body in names.items()}
+    return {segment: body for segment, body in stands.items() if body in bodies}
+
+
+def _is_chain_known(model: Model, body: str, is_known: Bools) -> Bools:
+    """(T,) every coordinate that turns the body is known."""
+    place = {c.name: (i, c.motion) for i, c in enumerate(model.coordinates)}
+    above = {j.child: j for j in model.joints}
+    out = np.ones(len(is_known), bool)
+    while body in above:
+        for name in above[body].coordinates:
+            i, motion = place[name]
+            if motion != TRANSLATIONAL:
+                out &= is_known[:, i]
+        body = above[body].parent
+    return out
