@@ -1,5 +1,5 @@
 -- One row: a side of a subject's session (left, right, both) compared with a reference.
--- Inputs: _mean_curves, _speed_band, _gait_profiles, subjects. Degrees. At least 3 steady cycles of the side are
+-- Inputs: _mean_curves, _control_curves, _no_controls, _speed_band, _gait_profiles, subjects. Degrees. At least 3 steady cycles of the side are
 -- needed.
 -- GVS: root mean square over the cycle of the difference between the mean curve and the reference's mean. MAP: the
 -- nine GVS. GPS: root mean square of the nine, or for both sides of fifteen (the pelvis once, from the left side)
@@ -20,14 +20,11 @@ WITH own AS (
     WHERE curves.n_cycles >= 3
 ),
 
--- Computed separately, so that a filter on a subject reaches the files if the norm is the reference.
+-- Chosen by name before the query is planned: without a group, curves and events are not planned for controls too, and
+-- a filter on a subject reaches the files.
 controls AS MATERIALIZED (
-    SELECT
-        curves.*,
-        NULL::VARCHAR AS speed_band
-    FROM _mean_curves AS curves
-    INNER JOIN subjects USING (subject)
-    WHERE curves.n_cycles >= 3 AND subjects."group" = getvariable('reference')::VARCHAR
+    SELECT *
+    FROM query_table(CASE WHEN getvariable('reference') IS NULL THEN '_no_controls' ELSE '_control_curves' END)
 ),
 
 profiles AS (
