@@ -1,6 +1,6 @@
 -- One row: a frame of the subject and a side, with the force and moment of the ground on that foot, as shown by
 -- ground_reaction.
--- Arguments: motion. The name of a relation like _foot_motion.
+-- Arguments: motion. The name of a relation like _foot_motion or _foot_speeds.
 -- Inputs: _plate_contacts, landmarks. N, Nm about the lab's origin, mm.
 -- Only trials with a force platform. A stance phase is a run of frames in which platforms of that foot are loaded
 -- (their forces are added), or in which heel or toe stand for 0.2 s with no platform under them. A stance phase is
@@ -61,7 +61,8 @@ feet AS (
         on_plates.* EXCLUDE (subject, session, trial, frame, side),
         on_plates.fy IS NOT NULL AS is_on_plate,
         moving.heel_speed_m_s < _still_m_s() AS is_heel_still,
-        coalesce(moving.toe_speed_m_s, moving.heel_speed_m_s) < _still_m_s() AS is_toe_still
+        coalesce(moving.toe_speed_m_s, moving.heel_speed_m_s) < _still_m_s() AS is_toe_still,
+        coalesce(is_heel_still OR is_toe_still, false) AND NOT is_on_plate AS is_still_beside
     FROM query_table(motion) AS moving
     INNER JOIN frames USING (subject, session, trial, time_s)
     LEFT JOIN on_plates
@@ -74,66 +75,41 @@ feet AS (
     WHERE moving.person = 0
 ),
 
-islands AS (
+-- The last frame that is not so is the same for every frame of a run.
+bounds AS (
     SELECT
         *,
-        is_on_plate OR is_heel_still OR is_toe_still AS is_standing,
-        sum((is_on_plate != coalesce(was_on_plate, false))::INTEGER) OVER foot_ AS plate_run
-    FROM (
-        SELECT
-            *,
-            lag(is_on_plate) OVER foot_ AS was_on_plate
-        FROM feet
-        WINDOW foot_ AS (PARTITION BY subject, session, trial, side ORDER BY frame)
-    ) AS with_plate
-    WINDOW foot_ AS (PARTITION BY subject, session, trial, side ORDER BY frame)
+        coalesce(max(CASE WHEN NOT is_on_plate THEN frame END) OVER so_far_, -1) AS plate_run,
+        coalesce(max(CASE WHEN NOT is_still_beside THEN frame END) OVER so_far_, -1) AS still_run
+    FROM feet
+    WINDOW so_far_ AS (PARTITION BY subject, session, trial, side ORDER BY frame ROWS UNBOUNDED PRECEDING)
 ),
 
-still AS (
+runs AS (
     SELECT
-        *,
-        sum(((is_standing AND NOT is_on_plate) != coalesce(was_still, false))::INTEGER) OVER foot_ AS still_run
-    FROM (
-        SELECT
-            *,
-            lag(is_standing AND NOT is_on_plate) OVER (
-                PARTITION BY subject, session, trial, side
-                ORDER BY frame
-            ) AS was_still
-        FROM islands
-    ) AS with_still
-    WINDOW foot_ AS (PARTITION BY subject, session, trial, side ORDER BY frame)
-),
-
-stances AS (
-    SELECT
-        *,
-        NOT is_on_plate
-        AND is_standing
-        AND max(time_s) OVER still_ - min(time_s) OVER still_ >= 0.2 AS is_elsewhere,
-        max(time_s) OVER plate_ - min(time_s) OVER plate_ AS run_s,
-        count(*) OVER plate_ AS n_run,
-        bool_or(is_shared) OVER plate_ AS is_run_shared,
-        bool_and(returns_to_zero) OVER plate_ AS is_run_zeroed,
-        sum((is_on_plate AND is_heel_still AND NOT is_heel_over)::INTEGER) OVER plate_ AS n_heel_beside,
-        sum((is_on_plate AND is_toe_still AND NOT is_toe_over)::INTEGER) OVER plate_ AS n_toe_beside
-    FROM still
-    WINDOW
-        plate_ AS (PARTITION BY subject, session, trial, side, plate_run),
-        still_ AS (PARTITION BY subject, session, trial, side, plate_run, still_run)
+        * EXCLUDE (still_run),
+        CASE WHEN is_on_plate THEN plate_run WHEN is_still_beside THEN still_run ELSE -1 END AS run
+    FROM bounds
 ),
 
 reasoned AS (
     SELECT
         *,
         CASE
-            WHEN is_elsewhere THEN 'no plate'
+            WHEN is_still_beside AND max(time_s) OVER run_ - min(time_s) OVER run_ >= 0.2 THEN 'no plate'
             WHEN NOT is_on_plate THEN NULL
-            WHEN NOT is_run_zeroed THEN 'plate never returns to zero'
-            WHEN is_run_shared THEN 'two feet on one plate'
-            WHEN greatest(n_heel_beside, n_toe_beside) * run_s / n_run > _passing_s() THEN 'part of the foot beside it'
+            WHEN NOT bool_and(returns_to_zero) OVER run_ THEN 'plate never returns to zero'
+            WHEN bool_or(is_shared) OVER run_ THEN 'two feet on one plate'
+            WHEN
+                greatest(
+                    count(*) FILTER (is_heel_still AND NOT is_heel_over) OVER run_,
+                    count(*) FILTER (is_toe_still AND NOT is_toe_over) OVER run_
+                ) * (max(time_s) OVER run_ - min(time_s) OVER run_) / count(*) OVER run_
+                > _passing_s()
+                THEN 'part of the foot beside it'
         END AS reason
-    FROM stances
+    FROM runs
+    WINDOW run_ AS (PARTITION BY subject, session, trial, side, is_on_plate, is_still_beside, run)
 )
 
 SELECT

@@ -179,29 +179,41 @@ beside AS (
             AND feet.foot.side = speeds.side
 ),
 
-judged AS (
+far AS (
     SELECT
         * EXCLUDE (along, heel, toe),
-        sum(
-            force.y * sqrt(
-                (cop_x - heel.x - along * (toe.x - heel.x)) ^ 2 + (cop_z - heel.z - along * (toe.z - heel.z)) ^ 2
-            )
-        ) OVER foot_
-        / sum(force.y) FILTER (heel.x IS NOT NULL AND toe.x IS NOT NULL) OVER foot_ AS gap_mm,
-        sum((is_heel_over AND is_toe_over AND (is_heel_still OR is_toe_still))::INTEGER) OVER foot_
-        * (max(time_s) OVER foot_ - min(time_s) OVER foot_)
-        / greatest(count(*) OVER foot_ - 1, 1) AS standing_s
+        force.y * sqrt(
+            (cop_x - heel.x - along * (toe.x - heel.x)) ^ 2 + (cop_z - heel.z - along * (toe.z - heel.z)) ^ 2
+        ) AS newton_mm,
+        CASE WHEN heel.x IS NOT NULL AND toe.x IS NOT NULL THEN force.y END AS newton,
+        (is_heel_over AND is_toe_over AND (is_heel_still OR is_toe_still))::INTEGER AS is_standing
     FROM beside
-    WINDOW foot_ AS (PARTITION BY subject, session, trial, plate, contact, side)
+),
+
+-- of both feet over the contact: its partition is that of both, so that one sort is enough
+judged AS (
+    SELECT
+        * EXCLUDE (newton_mm, newton, is_standing),
+        sum(newton_mm) FILTER (side = 'left') OVER contact_ / sum(newton) FILTER (side = 'left') OVER contact_
+            AS left_gap_mm,
+        sum(newton_mm) FILTER (side = 'right') OVER contact_ / sum(newton) FILTER (side = 'right') OVER contact_
+            AS right_gap_mm,
+        -- each frame of the contact is here twice
+        (max(time_s) OVER contact_ - min(time_s) OVER contact_) / greatest(count(*) OVER contact_ / 2 - 1, 1)
+            AS frame_s,
+        sum(is_standing) FILTER (side = 'left') OVER contact_ AS n_left_standing,
+        sum(is_standing) FILTER (side = 'right') OVER contact_ AS n_right_standing
+    FROM far
+    WINDOW contact_ AS (PARTITION BY subject, session, trial, plate, contact)
 ),
 
 paired AS (
     SELECT
-        *,
-        sum(gap_mm) OVER frame_ - gap_mm AS other_gap_mm,
-        sum(standing_s) OVER frame_ - standing_s AS other_standing_s
+        * EXCLUDE (left_gap_mm, right_gap_mm, n_left_standing, n_right_standing, frame_s),
+        CASE WHEN side = 'left' THEN left_gap_mm ELSE right_gap_mm END AS gap_mm,
+        CASE WHEN side = 'left' THEN right_gap_mm ELSE left_gap_mm END AS other_gap_mm,
+        frame_s * CASE WHEN side = 'left' THEN n_right_standing ELSE n_left_standing END AS other_standing_s
     FROM judged
-    WINDOW frame_ AS (PARTITION BY subject, session, trial, plate, frame)
 )
 
 SELECT

@@ -1,8 +1,8 @@
 -- One row: a frame of the subject and a side, with the ground reaction force on that foot, for trials with
 -- platforms.
--- Inputs: _foot_motion, _ground_reaction (see there), _body_mass. N and N/kg, lab frame, Y up; mm.
+-- Inputs: _foot_speeds, _ground_reaction (see there), _body_mass. N and N/kg, lab frame, Y up; mm.
 WITH motion AS MATERIALIZED (
-    SELECT * FROM _foot_motion
+    SELECT * FROM _foot_speeds
 )
 
 SELECT

@@ -1,6 +1,6 @@
 -- One row: a moment, power or vertical force of a trial that the source file also contains, ours compared with the
 -- source's.
--- Inputs: _foot_motion, _ground_reaction, _joint_moments, _wide_kinetics, _body_mass, source_kinetics. Nm/kg, W/kg,
+-- Inputs: _foot_speeds, _ground_reaction, _joint_moments, _both_legs, _per_kilogram, _body_mass, source_kinetics. Nm/kg, W/kg,
 -- N/kg; bias is ours minus source; r is Pearson's correlation. Ours follow the conventions of the file's model, Plug-in
 -- Gait: Dempster's inertias, axes of the distal segment, forces as measured; quantity is the column of
 -- joint_kinetics or of ground_reaction. Only frames in which the foot is on valid platforms are compared, in our
@@ -13,7 +13,7 @@ WITH stated AS (
 ),
 
 motion AS MATERIALIZED (
-    SELECT * FROM _foot_motion
+    SELECT * FROM _foot_speeds
 ),
 
 reaction AS MATERIALIZED (
@@ -29,8 +29,12 @@ moments AS (
     SELECT * FROM _joint_moments('reaction', 'dempster', 'distal', 'none')
 ),
 
+legs AS (
+    SELECT * FROM _both_legs('moments')
+),
+
 wide AS (
-    SELECT * FROM _wide_kinetics('moments')
+    SELECT * FROM _per_kilogram('legs')
 ),
 
 ours AS (

@@ -26,6 +26,7 @@ VIEWS = (
     "trial_quality",
     "subject_summary",
     "_mean_curves",
+    "_frame_moments",
     "kinetic_curves",
     "emg_envelopes",
 )
@@ -36,6 +37,8 @@ SHARED: dict[str, tuple[str, ...]] = {
     "joint_angles": (),
     "_all_events": ("_foot_motion",),
     "_judge": ("_foot_motion",),
+    "_ground_reaction": ("_foot_motion",),
+    "_chosen_moments": ("_ground_reaction",),
     "_cycle_curves": ("_judge",),
     "_kinetic_curves": ("_foot_motion", "_judge"),
 }

@@ -9,7 +9,7 @@ SELECT
     NULL::VARCHAR AS side,
     NULL::INTEGER[] AS plates,
     NULL::BOOLEAN AS is_on_plate,
-    NULL::HUGEINT AS plate_run,
+    NULL::INTEGER AS plate_run,
     NULL::VARCHAR AS reason,
     NULL::DOUBLE AS fx,
     NULL::DOUBLE AS fy,

@@ -12,8 +12,8 @@ from tests.builders import view_builder
 
 KEY = {"subject": "S01", "session": "", "trial": "walk"}
 SIDE = "right"
-_POINT = pa.struct([(axis, pa.float64()) for axis in "xyz"])
-_QUATERNION = pa.struct([(axis, pa.float64()) for axis in "wxyz"])
+POINT = pa.struct([(axis, pa.float64()) for axis in "xyz"])
+QUATERNION = pa.struct([(axis, pa.float64()) for axis in "wxyz"])
 
 
 def quaternions(matrices: np.ndarray) -> np.ndarray:
@@ -24,7 +24,7 @@ def quaternions(matrices: np.ndarray) -> np.ndarray:
     return np.stack([w, *(v / (4 * w) for v in vector)], axis=1)
 
 
-def _structs(values: np.ndarray, type_: pa.StructType) -> pa.Array:
+def structs(values: np.ndarray, type_: pa.StructType) -> pa.Array:
     return pa.StructArray.from_arrays([pa.array(np.ascontiguousarray(v)) for v in values.T], fields=list(type_))
 
 
@@ -50,13 +50,13 @@ def joint_moments(
     for name in _named():
         own = name.removeprefix(f"{SIDE}_").removesuffix("_rotation")
         if name.endswith("_rotation") and (own in rotations) and name in (f"{SIDE}_{own}_rotation", "pelvis_rotation"):
-            columns[name] = _structs(rotations[own], _QUATERNION)
+            columns[name] = structs(rotations[own], QUATERNION)
         elif name == f"{SIDE}_{own}" and own in points_mm:
-            columns[name] = _structs(points_mm[own], _POINT)
+            columns[name] = structs(points_mm[own], POINT)
         elif name.endswith("_rotation"):
-            columns[name] = pa.nulls(n, _QUATERNION)
+            columns[name] = pa.nulls(n, QUATERNION)
         else:
-            columns[name] = pa.nulls(n, pa.float64() if name.endswith("_deg") else _POINT)
+            columns[name] = pa.nulls(n, pa.float64() if name.endswith("_deg") else POINT)
     reaction = {k: pa.array([v] * n) for k, v in {**KEY, "side": SIDE}.items()}
     reaction |= {"frame": pa.array(np.arange(n)), "reason": pa.nulls(n, pa.string())}
     for letters, values in (("fg", force_n), ("mn", moment_nm)):
