@@ -16,6 +16,7 @@ from neurostore.report.kinetic_parts import muscles_of
 from neurostore.report.page import source_of, title_of
 from neurostore.report.panels import BAND_COLOUR, SIDE_COLOURS, SIDE_DASHES
 from neurostore.report.print_tables import parameters, peaks
+from neurostore.report.scores import gps_change
 from neurostore.report.sections import stroke
 from neurostore.report.sessions import Session, relative_titles, sessions_of
 from neurostore.report.tables import about_subject, subject_details
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 _GRID_MM, _COMPARED_MM, _PROFILE_MM, _EMG_MM, _EMG_ROW_MM = 120.0, 122.0, 44.0, 116.0, 27.0
+# Where the table of peaks shares a page with kinetics and, of a single session, with EMG:
+_GRID_WITH_PEAKS_MM, _EMG_WITH_PEAKS_MM = 91.0, 82.0
 
 
 @dataclass(frozen=True)
@@ -71,18 +74,25 @@ def pairs_of(data: ReportData, subject: str) -> list[Pair]:
 
 
 def _sheets(pair: Pair) -> list[Html]:
-    """The pages of a pair: parameters, single strides, forces, session against session with EMG."""
+    """The pages of a pair: parameters, single strides, forces, session against session with EMG.
+
+    The peaks of forces stand below session against session; where EMG fills that page, and of a single session, they
+    stand with the curves of kinetics, which are then drawn lower.
+    """
     is_single = pair.first is None
     strides = [_figure(block, print_figures.kinematics(block, _GRID_MM, has_strides=True)) for block in pair.blocks]
-    forces = [_figure(block, print_figures.kinetics(block, _GRID_MM)) for block in pair.blocks]
     compared = [_compared(pair)]
-    emg = _emg(pair)
-    sheets = [_first_sheet(pair)]
-    strides += compared if is_single else []
     rows = peaks(pair.first, pair.last)
     table = [tag("h3", "Peaks of forces, moments and powers"), rows] if rows else []
-    forces += [*emg, *table] if is_single else []
-    last = [] if is_single else [*compared, *emg, *table]
+    emg = _emg(pair, _EMG_WITH_PEAKS_MM if is_single and table else _EMG_MM)
+    has_peaks = bool(table) and bool(is_single or emg)  # on the page of kinetics
+    height_mm = _GRID_WITH_PEAKS_MM if has_peaks and (emg or not is_single) else _GRID_MM
+    forces = [_figure(block, print_figures.kinetics(block, height_mm)) for block in pair.blocks]
+    strides += compared if is_single else []
+    forces += emg if is_single else []
+    forces += table if has_peaks else []
+    last = [] if is_single else [*compared, *emg, *([] if has_peaks else table)]
+    sheets = [_first_sheet(pair)]
     for title, figures_shown, has_strides in (
         ("Kinematics, every stride", strides, True),
         ("Kinetics, every stride", forces, True),
@@ -186,14 +196,14 @@ def _compared(pair: Pair) -> Html | None:
     return tag("figure", tag("figcaption", caption), print_figures.element(drawn, caption))
 
 
-def _emg(pair: Pair) -> list[Html]:
+def _emg(pair: Pair, room_mm: float) -> list[Html]:
     """Envelopes of each session, as high as the page has room for."""
     shown = [(block, muscles_of(block)) for block in pair.blocks]
     n_rows = sum(-(-len(muscles) // print_figures.EMG_COLUMNS) for _, muscles in shown)
     panels = []
     for block, muscles in shown:
         rows = -(-len(muscles) // print_figures.EMG_COLUMNS)
-        drawn = print_figures.emg(block, muscles, rows * min(_EMG_ROW_MM, _EMG_MM / max(n_rows, 1)))
+        drawn = print_figures.emg(block, muscles, rows * min(_EMG_ROW_MM, room_mm / max(n_rows, 1)))
         if drawn is not None:
             caption = (
                 f"EMG, {block.heading or 'envelopes'}: 1 is the peak of the mean cycle; grey bars: normal activation"
@@ -211,7 +221,9 @@ def _profile(block: Session) -> Html | None:
         return None
     caption = f"Movement analysis profile, {block.heading or 'session'}: {_scores(block)}"
     drawn = print_figures.profile(bars, _PROFILE_MM)
-    return tag("figure", tag("figcaption", caption), print_figures.element(drawn, caption))
+    change = gps_change(block)
+    parts = [tag("figcaption", caption), print_figures.element(drawn, caption), tag("p", change) if change else None]
+    return tag("figure", parts)
 
 
 def _scores(block: Session) -> str:

@@ -14,6 +14,7 @@ from neurostore.report.html import Html, raw, tag
 from neurostore.report.kinetic_parts import kinetic_parts
 from neurostore.report.panels import BAND_COLOUR, GVS, NO_GROUP, PANELS, PLANES, SIDE_COLOURS, SIDE_DASHES, TITLES
 from neurostore.report.ranges import ranges_of
+from neurostore.report.scores import gps_change
 from neurostore.report.sessions import Session, relative_titles, sessions_of
 from neurostore.report.tables import (
     about_subject,
@@ -277,7 +278,8 @@ def _profile(block: Session) -> list[Any]:
     missing = [TITLES[a].lower() for a in GVS if rows[f"gvs_{a}_deg"].null_count() == rows.height]
     caption += f" n/a: {_listed(missing)} cannot be compared with this reference." if missing else ""
     label = f"Movement analysis profile of {block.subject} {block.name}"
-    return [figure(content, f"{block.slug}-map", label, caption)]
+    change = gps_change(block)
+    return [figure(content, f"{block.slug}-map", label, caption), tag("p", change, class_="gps") if change else None]
 
 
 def _listed(names: list[str]) -> str:

@@ -80,7 +80,7 @@ def disputed(*decisions):
     return [row[0] for row in rows]
 
 
-@pytest.mark.parametrize("first, second, is_disputed", [
+@pytest.mark.parametrize(("first", "second", "is_disputed"), [
     ({"action": "exclude"}, {"action": "include"}, True),
     ({"action": "exclude"}, {"action": "exclude"}, False),
     ({"action": "swap_sides"}, {"action": "keep_sides"}, True),

@@ -11,9 +11,11 @@ import polars as pl
 import pytest
 
 from neurostore.errors import UsageError
-from neurostore.report import chromium, print_page, write_report
+from neurostore.report import chromium, print_figures, print_page, write_report
 from neurostore.report.data import collect
 from neurostore.report.html import Html
+from neurostore.report.panels import PEAKS
+from neurostore.report.scores import UNKNOWN
 from neurostore.report.sessions import sessions_of
 from neurostore.report.tables import number
 from tests.builders.hostile import HOSTILE
@@ -90,16 +92,65 @@ def test_the_last_two_sessions_are_printed_and_the_others_named(person, monkeypa
     assert (pair.first, pair.last, pair.others) == (second, third, (first.heading,))
 
 
+@pytest.fixture
+def everything(person, monkeypatch):
+    """Two sessions with kinetics, ten muscles each, and peaks of forces: empty panels as high as the real ones."""
+    heights: dict[str, list[float]] = {"kinetics": [], "emg": []}
+
+    def panels(name, n, n_columns):
+        def drawn(block, *given, **options):
+            heights[name].append(given[-1])
+            return print_figures.grid(["panel"] * n, n_columns, given[-1])
+
+        return drawn
+
+    monkeypatch.setattr(print_figures, "kinetics", panels("kinetics", 11, 3))
+    monkeypatch.setattr(print_figures, "emg", panels("emg", 8, 4))
+    monkeypatch.setattr(print_page, "muscles_of", lambda block: [f"muscle {i}" for i in range(8)])
+    peaks = {p.column: pl.lit(1.5) for p in PEAKS}
+    return replace(person, summary=person.summary.with_columns(**peaks)), heights
+
+
 @needs_browser
-def test_pdf_of_two_sessions_has_at_most_four_pages(document, tmp_path, scratch):
+def test_pdf_of_two_sessions_with_kinetics_and_emg_has_four_pages(everything, tmp_path, scratch):
     out = tmp_path / "C01.pdf"
-    chromium.print_page(document, out)
+    chromium.print_page(print_page.build(everything[0]), out)
     content = out.read_bytes()
-    n_pages = len(re.findall(rb"/Type\s*/Page\b", content))
-    assert n_pages == 3
+    assert len(re.findall(rb"/Type\s*/Page\b", content)) == 4
     assert b"595" in content  # points across an A4 page
     assert b"842" in content or b"841" in content
     assert list(scratch.iterdir()) == []  # page, profile and all
+
+
+def test_peaks_stand_where_there_is_room(everything, monkeypatch):
+    data, heights = everything
+    title = "Peaks of forces, moments and powers"
+    with_emg = print_page.build(data).split('class="sheet"')[1:]
+    assert [title in sheet for sheet in with_emg] == [False, False, True, False]
+    monkeypatch.setattr(print_page, "muscles_of", lambda block: [])
+    monkeypatch.setattr(print_figures, "emg", lambda *_: None)
+    without = print_page.build(data).split('class="sheet"')[1:]
+    assert [title in sheet for sheet in without] == [False, False, False, True]
+    first, second = heights["kinetics"][:2], heights["kinetics"][2:]
+    assert max(first) < min(second)  # lower where the table is on the same page
+
+
+def test_change_of_gps_is_named_with_its_detectable_change(person, document):
+    assert "GPS from" not in document  # no GPS without all nine angles
+    row = person.change.filter(pl.col("parameter") == "stance_pct").head(1).to_dicts()[0]
+    row |= {"parameter": "gps_deg", "subject": "C01", "session_a": "ses1", "session_b": "ses2", "condition": None}
+    unknown = {"mdc95": None, "is_beyond_mdc": None, "n_retest": None, "mdc_source": None}
+    known = {"mdc95": 1.64, "is_beyond_mdc": True, "n_retest": 12, "mdc_source": "test-retest in this lake"}
+    row |= {"side": "left", "value_a": 8.21, "value_b": 6.04, "difference": -2.17}
+    both = {**row, "side": "both", "value_a": 9.0, "value_b": 9.5, "difference": 0.5}
+
+    def shown(*rows):
+        return print_page.build(replace(person, change=pl.DataFrame(rows, schema=person.change.schema)))
+
+    assert f"GPS from ses1 to ses2: left 8.2° to 6.0° (−2.2°). {UNKNOWN}" in shown(row | unknown)
+    page = shown(row | known, both | known | {"mdc95": 1.2, "is_beyond_mdc": False})
+    assert "GPS from ses1 to ses2: left 8.2° to 6.0° (−2.2°*), both 9.0° to 9.5° (+0.5°). " in page
+    assert "(MDC95): 1.6° of a side, 1.2° of both sides; test-retest in this lake, 12 people." in page
 
 
 def test_without_a_browser_nothing_is_written(lake, tmp_path, monkeypatch, scratch):
