@@ -106,6 +106,7 @@ def id_setup_text(name: str, span: tuple[float, float]) -> str:
 def write_all(files: Mapping[Path, str]) -> None:
     """Write every file whole or not at all: each beside its place first, then renamed."""
     for path, text in files.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.replacing(path) as work:
+        with temporary.named(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.named(path), temporary.replacing(path) as work:
             work.write_bytes(text.encode())

@@ -79,7 +79,7 @@ def organise(pile: Path | str, cohort: Path | str, table: Path | str) -> Organis
     copies = _copies(rows, problems)
     if problems:
         raise CohortError(f"{read.path}: " + "; ".join(problems))
-    try:
+    with temporary.named(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         with temporary.replacing(target, is_folder=True) as work:
             for place, source in copies.items():
@@ -87,8 +87,6 @@ def organise(pile: Path | str, cohort: Path | str, table: Path | str) -> Organis
             _write_table(work, rows)
             for folder in [path for path in work.rglob("*") if path.is_dir()]:
                 storage.sync_folder(str(folder))
-    except OSError as error:
-        raise UsageError(f"{error.filename or target}: cannot be written: {error.strerror or error}") from None
     used = {path for row in rows for path in row.files}
     left = [path.relative_to(pile).as_posix() for path in files if path not in used]
     subjects = {row.place[0] for row in rows}

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from neurostore import storage
-from neurostore.errors import CohortError, UsageError
+from neurostore.errors import CohortError
 from neurostore.ingest.cohort.scan import scan
 from neurostore.ingest.cohort.source import Cohort, TrialSource
 from neurostore.storage import temporary
@@ -128,10 +128,8 @@ def _lacking(path: Path, name: str, rows: Sequence[dict[str, str]]) -> str:
 
 
 def _write(target: Path, columns: Sequence[str], rows: Sequence[dict[str, str]]) -> bool:
-    try:
+    with temporary.named(target):
         return storage.write_whole(os.path.abspath(target), table_text(columns, rows).encode(), replace=False)
-    except OSError as error:
-        raise UsageError(f"{target}: cannot be written: {error.strerror or error}") from None
 
 
 def table_text(columns: Sequence[str], rows: Sequence[dict[str, str]]) -> str:

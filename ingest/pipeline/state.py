@@ -32,10 +32,10 @@ def read_state(path: Path | str) -> LakeState:
     NotALakeError, NewerLakeError : what is there is no lake, or one this software does not know.
     """
     state = LakeState()
-    from neurostore.lake.create import is_unfinished
+    from neurostore.lake.create import is_to_be_made
     from neurostore.lake.version import open as open_lake
 
-    if not is_lake(path) or (Path(path).is_dir() and is_unfinished(path)):
+    if not is_lake(path) or (Path(path).is_dir() and is_to_be_made(path)):
         return state
     lake = open_lake(path)
     for row in lake.trials_table().to_pylist():

@@ -194,7 +194,7 @@ def write_png(path: Path | str, rgb: Pixels) -> None:
     codec.height, codec.width = rgb.shape[:2]
     codec.pix_fmt, codec.time_base = "rgb24", Fraction(1, 1)
     packets = codec.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24"))
-    with temporary.replacing(path) as work:
+    with temporary.named(path), temporary.replacing(path) as work:
         work.write_bytes(b"".join(bytes(p) for p in [*packets, *codec.encode(None)]))
 
 

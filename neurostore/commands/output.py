@@ -46,18 +46,16 @@ def write_frame(
     from neurostore.storage import temporary
 
     chosen = format or _format_of(output)
-    try:
-        if output is not None:
-            with (
-                outputs.noting(lake, kind, output) if lake is not None else nullcontext(),
-                temporary.replacing(output) as work,
-                work.open("wb") as file,
-            ):
-                _write(frame, chosen, file)
-            say(f"{frame.height:,} rows to {output}")
-            return
-    except OSError as error:
-        raise UsageError(f"{output}: cannot be written: {error.strerror}") from None
+    if output is not None:
+        with (
+            temporary.named(output),
+            outputs.noting(lake, kind, output) if lake is not None else nullcontext(),
+            temporary.replacing(output) as work,
+            work.open("wb") as file,
+        ):
+            _write(frame, chosen, file)
+        say(f"{frame.height:,} rows to {output}")
+        return
     if chosen is Format.parquet and sys.stdout.isatty():
         raise UsageError("Parquet is binary: name a file with --output")
     n_shown = frame.height

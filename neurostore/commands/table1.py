@@ -107,16 +107,13 @@ def write(table: Table1, path: Path, notes: list[str], *, numbers: bool = False)
 
     frame = table.cells if numbers else table.printed()
     suffix = path.suffix.lower()
-    try:
-        with temporary.replacing(path) as work:
-            if suffix == ".csv":
-                frame.write_csv(work)
-            elif suffix == ".xlsx":
-                _workbook(table, work, notes)
-            else:
-                work.write_text(_html(frame, notes) if suffix == ".html" else _latex(frame, notes), encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be written: {error.strerror}") from None
+    with temporary.named(path), temporary.replacing(path) as work:
+        if suffix == ".csv":
+            frame.write_csv(work)
+        elif suffix == ".xlsx":
+            _workbook(table, work, notes)
+        else:
+            work.write_text(_html(frame, notes) if suffix == ".html" else _latex(frame, notes), encoding="utf-8")
 
 
 def _workbook(table: Table1, path: Path, notes: list[str]) -> None:

@@ -134,17 +134,16 @@ def _write(rendered: Rendered, force: bool) -> None:
     if there and not force:
         raise UsageError(f"{', '.join(there)}: exists already; name another file, or replace it with --force")
     waiting: list[tuple[str, Path]] = []
-    path = None
     try:
         for path, content in {**(rendered.shared or {}), **rendered.files}.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.announce(path)
-            temporary.sweep(path)
-            waiting.append((storage.write_temporary(str(path), [content]), path))
+            with temporary.named(path):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                temporary.announce(path)
+                temporary.sweep(path)
+                waiting.append((storage.write_temporary(str(path), [content]), path))
         for work, path in waiting:
-            storage.publish(work, path)
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be written: {error.strerror or error}") from None
+            with temporary.named(path):
+                storage.publish(work, path)
     finally:
         for work, _ in waiting:
             with suppress(OSError):

@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import re
 
-from neurostore import schema
+from neurostore import schema, storage
 from neurostore.storage import temporary
 
 _OF_DELTALAKE = re.compile(r"_commit_[0-9a-f-]+\.json\.tmp|\d{20}\..+#\d+")  # ours: storage.temporary
 _OLDER_TEMPORARY = re.compile(r"[^/]+\.[0-9a-f]{8}\.tmp")  # as written until 0.1
+_OF_NEUROSTORE = re.compile(
+    r"(lake|tombstones|vacuumed|erasing)\.json|commit\.lock|(running|erasing|erasures|outputs)/[0-9a-f]{32}\.json"
+    r"|hashes/\d+-[0-9a-f]{32}\.txt|releases/[A-Za-z0-9][A-Za-z0-9._-]*\.json"
+)
+_OF_LOG = re.compile(r"\d{20}\.(json|crc|checkpoint\.([\w-]+\.)*parquet)|_last_checkpoint")
 _DATA = re.compile(r"(subject=[A-Za-z0-9_-]+/)?[0-9a-f]{8}-[0-9a-f]{32}\.parquet")
 
 
@@ -31,15 +36,31 @@ def is_data(path: str) -> bool:
 
 
 def is_strange(path: str) -> bool:
-    """Whether a file is none of the lake's: beside the tables, or in a table's folder under a name of its own."""
-    if path.startswith("_neurostore/"):
-        return False
+    """Whether a file is none of the lake's: beside the tables, or among its own files under a name that it gives to none.
+
+    So is what macOS keeps beside each file of a foreign disk, ``._NAME``.
+    """
     table = schema.table_of(path)
-    if table is None:
+    name = path.rsplit("/", 1)[-1]
+    if path.startswith("_neurostore/"):
+        is_known = _OF_NEUROSTORE.fullmatch(path.removeprefix("_neurostore/"))
+    elif table is None:
         return True
-    within = path[len(table) + 1 :]
-    name = within.rsplit("/", 1)[-1]
-    is_known = (
-        within.startswith("_delta_log/") or _DATA.fullmatch(within) or _OLDER_TEMPORARY.fullmatch(name.lstrip("."))
-    )
-    return not is_known
+    else:
+        within = path[len(table) + 1 :]
+        in_log = within.removeprefix("_delta_log/")
+        is_known = _DATA.fullmatch(within) if in_log == within else _OF_LOG.fullmatch(in_log)
+    being_written = _OLDER_TEMPORARY.fullmatch(name.lstrip(".")) or _OF_DELTALAKE.fullmatch(name)
+    return not (is_known or being_written)
+
+
+def is_of_file_browser(path: str) -> bool:
+    """Whether a file is one that the Finder or Windows leaves in every folder that is looked at."""
+    name = path.rsplit("/", 1)[-1]
+    return name in (".DS_Store", ".localized", "Thumbs.db", "desktop.ini") or name.startswith("._")
+
+
+def own_files(root: str, folder: str, *, logs: bool = False) -> list[storage.StoredFile]:
+    """The lake's own files in a folder of the lake, by their paths below the folder."""
+    files = storage.list_files(storage.join(root, folder), logs=logs)
+    return [file for file in files if not is_strange(f"{folder}/{file.path}")]

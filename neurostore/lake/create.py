@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from neurostore import schema, storage
 from neurostore.errors import NotALakeError
-from neurostore.lake import delta, hashes
+from neurostore.lake import contents, delta, hashes
 from neurostore.release import VERSION
 
 
@@ -21,9 +21,7 @@ def create(path: object) -> str:
     marker = storage.join(root, "_neurostore", "lake.json")
     with storage.named_errors(root, "creating the lake"):
         if not storage.exists(marker):
-            others = _others(root)
-            if others:
-                raise NotALakeError(f"{root}: not empty ({others[0]} …) and no lake; choose another folder")
+            _check_empty(root)
             with hashes.gathered(root):  # recorded before the folder counts as a lake: a killed process leaves no gap
                 for name in schema.single_tables():
                     delta.create(root, name, schema.table(name).arrow(), schema.table(name).partition)
@@ -36,13 +34,22 @@ def create(path: object) -> str:
     return root
 
 
-def is_unfinished(path: object) -> bool:
-    """Whether a lake was being made here when its process was killed; :func:`create` finishes it."""
+def is_to_be_made(path: object) -> bool:
+    """Whether there is no lake yet, or one whose making was cut off; :func:`create` finishes it.
+
+    Raises NotALakeError where the folder holds other things.
+    """
     root = storage.resolve(path)
-    return not storage.exists(storage.join(root, "_neurostore", "lake.json")) and not _others(root)
+    if storage.exists(storage.join(root, "_neurostore", "lake.json")):
+        return False
+    _check_empty(root)
+    return True
 
 
-def _others(root: str) -> list[str]:
-    """Files of a folder that are in no table's folder."""
+def _check_empty(root: str) -> None:
+    """Raise NotALakeError where a folder has files that are in no table's folder, but for those of file browsers."""
     own = {*schema.tables(), "_neurostore"}
-    return [f.path for f in storage.list_files(root) if f.path.split("/")[0] not in own]
+    others = [f.path for f in storage.list_files(root) if f.path.split("/")[0] not in own]
+    others = sorted(path for path in others if not contents.is_of_file_browser(path))
+    if others:
+        raise NotALakeError(f"{root}: not empty ({others[0]} …) and no lake; choose another folder")

@@ -24,7 +24,7 @@ from deltalake.transaction import AddAction, RemoveAction
 from neurostore import schema as declarations
 from neurostore import storage
 from neurostore.errors import ConflictError, DamagedLakeError, LakeError, VanishedVersionError
-from neurostore.lake import hashes
+from neurostore.lake import contents, hashes
 from neurostore.lake.columns import merged_schema, parquet_options, unify
 from neurostore.lake.stored import DataFile as DataFile
 from neurostore.lake.stored import Stored
@@ -359,6 +359,7 @@ def _merged(
 
 def stored_tables(root: str) -> list[str]:
     """Every declared table that has a log, named by a version or not; folders of strangers are no tables."""
-    logged = (f.path for f in storage.list_files(root, logs=True) if "/_delta_log/" in f.path)
+    here = (f.path for f in storage.list_files(root, logs=True) if "/_delta_log/" in f.path)
+    logged = (path for path in here if not contents.is_strange(path))
     names = {(declarations.table_of(path), path.partition("/_delta_log/")[0]) for path in logged}
     return sorted(name for name, folder in names if name == folder and name is not None)

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 
 from neurostore import storage
 from neurostore.file_hash import Digest, digest_of
+from neurostore.lake import contents
 from neurostore.wording import is_whole
 
 FOLDER = "_neurostore/hashes"
@@ -153,7 +154,7 @@ def _append(root: str, files: Mapping[str, Entry]) -> None:
 
 
 def _segments(root: str) -> list[str]:
-    listed = storage.list_files(storage.join(root, FOLDER))
+    listed = contents.own_files(root, FOLDER)
     return sorted((f.path for f in listed if f.path.endswith(".txt")), key=lambda n: (_count_of(n), n), reverse=True)
 
 

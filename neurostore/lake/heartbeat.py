@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from neurostore import storage
 from neurostore.child_process import is_alive
 from neurostore.errors import LakeError
+from neurostore.lake import contents
 
 HEARTBEAT_S = 15.0
 STALE_S = 20 * HEARTBEAT_S  # a running ingest that has not been heard of for this long is dead
@@ -48,7 +49,7 @@ def running(root: str, doing: str = "ingest") -> Iterator[None]:
 def running_since(root: str) -> float:
     """When the oldest running ingest began (seconds since the epoch); infinity where none runs. Removes dead signs."""
     since = float("inf")
-    for file in storage.list_files(storage.join(root, _RUNNING)):
+    for file in contents.own_files(root, _RUNNING):
         path = storage.join(root, _RUNNING, file.path)
         beat = None if file.path.endswith(".tmp") else storage.read_json(path)
         dead = time.time() - file.modified_s > STALE_S

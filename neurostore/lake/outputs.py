@@ -12,6 +12,7 @@ from typing import Any
 
 from neurostore import storage
 from neurostore.errors import LakeError
+from neurostore.lake import contents
 from neurostore.storage import temporary
 
 _FOLDER = "_neurostore/outputs"
@@ -67,6 +68,6 @@ def _mark(path: Path) -> tuple[int, int] | None:
 
 def noted(root: str) -> dict[str, dict[str, Any]]:
     """Everything noted, by the path of its note below the root."""
-    paths = [f"{_FOLDER}/{f.path}" for f in storage.list_files(storage.join(root, _FOLDER))]
-    notes = {p: storage.read_json(storage.join(root, p)) for p in sorted(paths) if p.endswith(".json")}
+    paths = sorted(f"{_FOLDER}/{f.path}" for f in contents.own_files(root, _FOLDER))
+    notes = {p: storage.read_json(storage.join(root, p)) for p in paths if not contents.is_temporary(p)}
     return {p: written for p, written in notes.items() if written is not None}

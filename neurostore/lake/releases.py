@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from neurostore import storage
 from neurostore.errors import UsageError
-from neurostore.lake import delta, hashes
+from neurostore.lake import contents, delta, hashes
 from neurostore.lake.definitions import definitions_sha256
 from neurostore.lake.delta import DataFile, Stored
 from neurostore.lake.marker import read_intact
@@ -125,7 +125,7 @@ def path_of(name: str) -> str:
 
 def names(root: str) -> list[str]:
     """Names of the releases of a lake."""
-    files = storage.list_files(storage.join(root, FOLDER))
+    files = contents.own_files(root, FOLDER)
     return sorted(f.path.removesuffix(".json") for f in files if _is_release(f.path))
 
 

@@ -52,7 +52,7 @@ def named_files(root: str) -> list[str]:
             folder
             and folder == schema.table_of(file.path)
             and (name.endswith(".json") or name.endswith(".checkpoint.parquet"))
-            and not name.startswith("_")
+            and not contents.is_strange(file.path)
         ):
             files.append(file.path)
     from neurostore.lake import delta

@@ -58,10 +58,8 @@ def write_report(
     if _is_pdf(out):
         chromium.find()  # before anything is computed
     collected = data.collect(lake, reference, tuple(subjects), retest_group, details or Details())
-    try:
+    with temporary.named(out):
         _write(collected, out)
-    except OSError as error:
-        raise UsageError(f"{out}: cannot be written: {error.strerror}") from None
     written = [out]
     if figures is not None:
         from neurostore.report.static import write_figures

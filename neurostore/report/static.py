@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neurostore.errors import UsageError
 from neurostore.report import cohort_figures, figures
 from neurostore.report.data import ReportData
 from neurostore.report.matplotlib_figures import (
@@ -41,7 +40,7 @@ def write_figures(data: ReportData, folder: Path) -> list[Path]:
     from matplotlib import rc_context
 
     written = []
-    try:
+    with temporary.named(folder):
         folder.mkdir(parents=True, exist_ok=True)
         # Text stays text in SVG; the salt makes its ids, and so the file, the same every time.
         with rc_context({"svg.fonttype": "none", "svg.hashsalt": "neurostore"}):
@@ -52,8 +51,6 @@ def write_figures(data: ReportData, folder: Path) -> list[Path]:
                     with temporary.replacing(path) as work:
                         figure.savefig(work, format=suffix, dpi=150, metadata=metadata)
                     written.append(path)
-    except OSError as error:
-        raise UsageError(f"{folder}: figures cannot be written: {error.strerror}") from None
     return written
 
 

@@ -20,7 +20,7 @@ COLUMNS = (
 def write(lake: Any, path: Path) -> int:
     """Write the decisions that hold as TSV, which `read` takes. Returns how many."""
     rows = reviews.listing(lake).reverse()
-    with temporary.replacing(path) as work, work.open("w", newline="", encoding="utf-8") as file:
+    with temporary.named(path), temporary.replacing(path) as work, work.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, delimiter="\t", lineterminator="\n")
         writer.writerow([*COLUMNS, "reviewed_at", "state"])
         for row in rows.iter_rows(named=True):

@@ -81,7 +81,7 @@ def list_files(folder: str, *, logs: bool = False) -> list[StoredFile]:
 
 def read_log(table_folder: str) -> Iterator[str]:
     """The text of every commit in a Delta table's log, oldest first."""
-    for path in sorted(Path(table_folder, "_delta_log").glob("*.json")):
+    for path in sorted(Path(table_folder, "_delta_log").glob("[0-9]" * 20 + ".json")):
         yield path.read_text(encoding="utf-8")
 
 

@@ -166,7 +166,7 @@ def read_log(table_folder: str) -> Iterator[str]:
     """The text of every commit in a Delta table's log, oldest first."""
     folder = f"{table_folder}/_delta_log"
     for file in sorted(list_files(folder, logs=True), key=lambda f: f.path):
-        if file.path.endswith(".json") and "/" not in file.path:
+        if re.fullmatch(r"\d{20}\.json", file.path):
             yield (read_bytes(f"{folder}/{file.path}") or b"").decode("utf-8")
 
 

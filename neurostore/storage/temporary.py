@@ -19,6 +19,8 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 
+from neurostore.errors import NeurostoreError, UsageError
+
 _PATTERN = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{8}\.tmp")
 _SCRATCH = "neurostore"
 _STALE_S = 3600.0  # where the file system has no locks, what is older than this is nobody's
@@ -87,6 +89,27 @@ def replacing(target: Path | str, *, is_folder: bool = False, mode: int = 0o666)
         raise
     finally:
         os.close(handle)
+
+
+@contextmanager
+def named(target: Path | str) -> Iterator[None]:
+    """Errors of writing a file as a UsageError with its name and what to do.
+
+    polars and pyarrow hide the system's error in ones of their own; a full disk is known by its text there.
+    """
+    try:
+        yield
+    except NeurostoreError:
+        raise
+    except Exception as error:
+        is_full = "no space left on device" in str(error).lower() or "disk quota exceeded" in str(error).lower()
+        if not (is_full or isinstance(error, OSError)):
+            raise
+        met = getattr(error, "filename", None) or target
+        where = target if is_temporary(os.path.basename(os.fspath(met))) else met
+        reason = getattr(error, "strerror", None) or str(error)
+        text = "the disk is full: free some space and repeat the command" if is_full else reason
+        raise UsageError(f"{where}: cannot be written: {text}") from None
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from neurostore import schema, storage
 from neurostore.errors import DamagedLakeError, LakeError
-from neurostore.lake import delta, hashes
+from neurostore.lake import contents, delta, hashes
 from neurostore.lake.version import open as open_lake
 from neurostore.trial_key import Key
 
@@ -112,7 +112,7 @@ def _lost_trials(root: str, sound: list[delta.DataFile]) -> list[Key]:
     for name in delta.stored_tables(root):
         if _is_of_many(schema.table(name)) or schema.table(name).derived:
             continue
-        for file in storage.list_files(storage.join(root, name)):
+        for file in contents.own_files(root, name):
             if file.path.endswith(".parquet"):
                 known |= _keys_in(root, f"{name}/{file.path}")
     return sorted(known - kept)

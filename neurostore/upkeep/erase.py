@@ -109,7 +109,7 @@ def erase(lake_path: object, subject: str) -> Receipt:
 
 def unfinished(root: str) -> dict[str, str]:
     """Erasures that were announced and are not done: the subject by the path of the announcement."""
-    files = storage.list_files(storage.join(root, _ANNOUNCED))
+    files = contents.own_files(root, _ANNOUNCED)
     paths = sorted(storage.join(root, _ANNOUNCED, f.path) for f in files if f.path.endswith(".json"))
     announced = {path: storage.read_json(path) for path in paths}
     return {path: str(one["subject"]) for path, one in announced.items() if one is not None}
@@ -275,7 +275,7 @@ def _forget_history(root: str, subject: str, tables: list[str], receipt: Receipt
         version = f"{at.version():020d}"
         own = {f"{version}.json", f"{version}.checkpoint.parquet", "_last_checkpoint"}
         folder = storage.join(root, table)
-        log = [f.path for f in storage.list_files(storage.join(folder, "_delta_log"), logs=True) if f.path not in own]
+        log = [f.path for f in contents.own_files(root, f"{table}/_delta_log", logs=True) if f.path not in own]
         storage.sync_file(storage.join(folder, "_delta_log", f"{version}.checkpoint.parquet"))
         storage.delete([storage.join(folder, "_delta_log", name) for name in log])
         old = [

@@ -52,7 +52,9 @@ def erase_from_files(root: str, traces: Traces) -> Erased:
         _erase_objects(root, traces, done)
         return done
     own = set(_written_by_us(root))
-    files = [Path(storage.join(root, f.path)) for f in storage.list_files(root) if contents.is_strange(f.path)]
+    files = [
+        Path(storage.join(root, f.path)) for f in storage.list_files(root, logs=True) if contents.is_strange(f.path)
+    ]
     matrices = {p for p in files if p.suffix in SUFFIXES and _matrix_labels(p) is not None}
     for path in sorted(matrices):
         done.n_matrices += _erase_from_matrix(path, traces)

@@ -8,8 +8,8 @@ from contextlib import suppress
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from neurostore import schema, storage
-from neurostore.lake import tombstones
+from neurostore import storage
+from neurostore.lake import contents, tombstones
 
 
 def files_of_erased(root: str) -> list[str]:
@@ -20,7 +20,7 @@ def files_of_erased(root: str) -> list[str]:
     subjects: dict[str, set[str]] = {}
     sources: dict[str, set[str]] = {}
     for file in storage.list_files(root):
-        if schema.table_of(file.path) is None or not file.path.endswith(".parquet"):
+        if not contents.is_data(file.path):
             continue
         subject = file.path.partition("/subject=")[2].partition("/")[0]
         held, recordings = ({subject}, set[str]()) if subject else _held(storage.join(root, file.path))

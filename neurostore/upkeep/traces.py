@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from neurostore import schema, storage
+from neurostore.lake import contents
 
 _LEAST_NAME = 4  # letters; a shorter value of a metadata column is not a name
 _RUN = 3  # consecutive frames whose values are looked for
@@ -131,7 +132,7 @@ def of_person(root: str, subject: str) -> Traces:
 
 def _rows_of(root: str, tables: Iterable[str]) -> Iterator[dict[str, Any]]:
     for table in tables:
-        for file in storage.list_files(storage.join(root, table)):
+        for file in contents.own_files(root, table):
             with suppress(OSError, pa.ArrowException), storage.open_parquet(storage.join(root, table, file.path)) as it:
                 yield from it.read().to_pylist()
 

@@ -176,6 +176,8 @@ def _check_small(root: str, here: Iterable[str], problems: dict[str, str]) -> No
     """lake.json and its like by their own check; _last_checkpoint by the checkpoint it describes."""
     for path in here:
         full = storage.join(root, path)
+        if contents.is_strange(path):
+            continue
         if path.startswith("_neurostore/") and path.endswith(".json") and not path.startswith(_TRANSIENT):
             if storage.is_intact_json(full) is False:
                 problems[path] = "its bytes changed"
