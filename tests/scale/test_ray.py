@@ -16,8 +16,9 @@ from neurostore.distances.comparison import Comparison, Part
 from neurostore.upkeep.refresh import refresh
 from tests.builders.kept_lake import kept_lake, rows_of
 from tests.builders.tiny_bvh import write_bvh
+from tests.installed import need
 
-pytest.importorskip("ray")
+need("ray", "ray is not installed")
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name == "nt", reason="kills by signal")]
 
 

@@ -24,9 +24,10 @@ from neurostore.upkeep.compact import compact
 from neurostore.upkeep.vacuum import sweep, vacuum
 from tests import ROOT
 from tests.builders.lake_builder import trial
+from tests.installed import need
 
 boto3 = pytest.importorskip("boto3")
-pytest.importorskip("moto")
+need("moto", "moto is not installed")
 
 
 @pytest.fixture(scope="module")

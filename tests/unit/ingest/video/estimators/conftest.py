@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("av", reason="videos need PyAV")
-pytest.importorskip("tensorflow", reason="the test model is a SavedModel")
 
 from neurostore import skeleton as skeletons
 from neurostore.ingest.video.models import declared as declared_models
 from neurostore.ingest.video.models import store
 from tests.builders import marker_model
+from tests.installed import need
+
+need("tensorflow", "the test model is a SavedModel")
 
 
 @pytest.fixture(scope="session")

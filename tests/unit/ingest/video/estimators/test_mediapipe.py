@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("mediapipe", reason="the extra mediapipe is not installed")
 pytest.importorskip("av", reason="videos need PyAV")
 
 from neurostore.errors import ModelError, UsageError
@@ -19,7 +18,10 @@ from neurostore.ingest.video.estimators import mediapipe as estimator
 from neurostore.ingest.video.estimators.mediapipe import place
 from neurostore.ingest.video.models import store
 from neurostore.ingest.video.models.declared import find
+from tests.installed import need
 from tests.shared_data import SHARED, needs_shared
+
+need("mediapipe", "the extra mediapipe is not installed")
 
 if not estimator.wheel_has_model():
     pytest.skip("this release of mediapipe has no model in its wheel", allow_module_level=True)

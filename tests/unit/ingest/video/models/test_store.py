@@ -20,8 +20,9 @@ import pytest
 from neurostore.errors import ModelError, UsageError
 from neurostore.ingest.video.models import declared, download, store
 from tests import ROOT
+from tests.installed import need
 
-pytest.importorskip("tensorflow", reason="the store looks into SavedModels with TensorFlow")
+need("tensorflow", "the store looks into SavedModels with TensorFlow")
 
 
 @dataclass
