@@ -9,7 +9,7 @@ DEMO ?= demo
 TORCH := torch==2.13.0
 CONSTRAINTS := --constraint constraints.txt
 PIP := $(BIN)/pip install -qq --disable-pip-version-check
-PYTEST := $(BIN)/python -m pytest -q -n auto --maxprocesses 8 --dist loadfile
+PYTEST := $(BIN)/python -m pytest -q -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 # What the newest Python runs in continuous integration, in a minute on 2 cores.
 MOST_IMPORTANT := tests/unit/dtw tests/unit/lake/test_commit.py tests/unit/lake/test_version.py tests/unit/ingest/readers tests/spec/test_joint_angles.py tests/spec/test_spatiotemporal.py
 # Tests of loops that numba compiles and that are fast enough as plain Python. Compiled integers wrap around silently, where NumPy warns.
@@ -56,13 +56,13 @@ quick: $(VENV)/.installed  ## style and the fastest tests, in under a minute
 test-core:  ## tests of the core with coverage, on the newest installed Python and numpy 2, without mediapipe, tensorflow, torch and ray
 	$(NEWEST) -m venv .venv-core
 	.venv-core/bin/pip install --quiet --disable-pip-version-check "numpy>=2,<3" --editable ".[report,app,s3,dtaidistance,test]"
-	.venv-core/bin/python -m pytest -q -n auto --maxprocesses 8 --dist loadfile --cov --cov-report=term tests/unit tests/spec
+	.venv-core/bin/python -m pytest -q -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder --cov --cov-report=term tests/unit tests/spec
 
 test-newest:  ## the most important tests of the core (readers, lake, views, DTW) on the newest installed Python: two minutes
 	@test -n "$(NEWEST)" || { echo "no Python 3.11, 3.12 or 3.13 was found; run make test-newest NEWEST=/path/to/python3.13"; exit 1; }
 	$(NEWEST) -m venv .venv-newest
 	.venv-newest/bin/pip install -qq --disable-pip-version-check $(CONSTRAINTS) "numpy>=2,<3" --editable . pytest pytest-timeout pytest-xdist hypothesis
-	.venv-newest/bin/python -m pytest -q -n auto --maxprocesses 8 --dist loadfile $(MOST_IMPORTANT)
+	.venv-newest/bin/python -m pytest -q -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder $(MOST_IMPORTANT)
 
 test-kernels: $(VENV)/.installed  ## tests of compiled loops without the compiler, so that a debugger can step through them
 	NUMBA_DISABLE_JIT=1 $(PYTEST) -W "ignore:overflow encountered:RuntimeWarning" $(KERNELS)

@@ -11,6 +11,7 @@ import pytest
 
 from neurostore import demo, study
 from neurostore.ingest.pipeline import ingest
+from neurostore.upkeep.refresh import refresh
 from tests import ROOT
 
 NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").glob("*.ipynb"))
@@ -34,6 +35,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     study.make_cohort(top / "study" / "cohort", n_per_group=4, n_trials=1)
     for name in ("demo", "study"):
         assert not ingest(top / name / "cohort", top / name / "lake", n_workers=1).failed
+        refresh(top / name / "lake")
     return top
 
 

@@ -10,6 +10,7 @@ from neurostore import study
 from neurostore.api import open as open_lake
 from neurostore.errors import UsageError
 from neurostore.ingest.pipeline import ingest
+from neurostore.upkeep.refresh import refresh
 from neurostore.walker import walk
 
 N = 3  # people of each group
@@ -21,6 +22,7 @@ def folder(tmp_path_factory):
     study.make_cohort(folder / "cohort", n_per_group=N, n_trials=1)
     report = ingest(folder / "cohort", folder / "lake", n_workers=1)
     assert not report.failed
+    refresh(folder / "lake")
     return folder
 
 

@@ -15,10 +15,12 @@ from neurostore.lake.version import open as open_lake
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory):
     from neurostore.ingest.pipeline import ingest
+    from neurostore.upkeep.refresh import refresh
 
     folder = tmp_path_factory.mktemp("selection")
     make_cohort(folder / "cohort", n_per_group=2, n_trials=1)
     ingest(folder / "cohort", folder / "lake", n_workers=1)
+    refresh(folder / "lake")
     return open_lake(folder / "lake")
 
 

@@ -16,6 +16,7 @@ from tests.builders.hostile import CONDITION, HOSTILE
 def lake(tmp_path_factory):
     """Nine walkers in three groups, three of them seen twice; the group crouch and a condition have hostile names."""
     from neurostore.ingest.pipeline import ingest
+    from neurostore.upkeep.refresh import refresh
 
     folder = tmp_path_factory.mktemp("report")
     make_cohort(folder / "cohort", n_per_group=3, n_trials=1)
@@ -24,6 +25,7 @@ def lake(tmp_path_factory):
     )
     _rewrite(folder / "cohort" / "trials.tsv", lambda row: [*row[:3], CONDITION if row[0] == "S02" else row[3]])
     ingest(folder / "cohort", folder / "lake", n_workers=1)
+    refresh(folder / "lake")
     return open_lake(folder / "lake")
 
 

@@ -44,8 +44,9 @@ def test_an_older_lake_reads_migrates_and_goes_on(old, tmp_path):
         before = open_lake(old, version=lake.version - 1)
         assert before.sql("SELECT DISTINCT cutoff_hz AS hz FROM trials")["hz"].to_list() == [6.0]
         assert migrate(old).after == schema.SCHEMA_VERSION
-    for view in open_lake(old).views():
-        open_lake(old).sql(
+    lake = open_lake(old)
+    for view in lake.views():
+        lake.sql(
             f"SELECT count(COLUMNS(*)) FROM {view} WHERE subject = 'S0'" if view != "catalogue" else f"FROM {view}"
         )
     write_bvh(tmp_path / "cohort" / "S1" / "walk1.bvh", 30)  # replaces

@@ -18,10 +18,12 @@ if not all(map(find_spec, ("starlette", "uvicorn"))):  # the extra `app`
 def made(tmp_path_factory):
     """Three people, one of each group, four sessions; one trial in each."""
     from neurostore.ingest.pipeline import ingest
+    from neurostore.upkeep.refresh import refresh
 
     folder = tmp_path_factory.mktemp("window")
     make_cohort(folder / "cohort", n_per_group=1, n_trials=1)
     ingest(folder / "cohort", folder / "lake", n_workers=1)
+    refresh(folder / "lake")
     return folder
 
 
