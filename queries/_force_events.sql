@@ -1,5 +1,7 @@
 -- One row: a foot strike or foot off from a force platform: the first and the last sample of a stance phase with at
--- least 20 N.
+-- least 20 N on the sample and on the mean of the _sustained_s() after it (a foot strike) or before it (a foot off).
+-- The mean keeps the noise of a treadmill's platforms, which reaches 20 N too, from being taken for the foot; where
+-- force only rises or falls it changes nothing.
 -- Arguments: reaction. The name of a relation like _ground_reaction.
 -- Inputs: forces. Seconds.
 -- Only stance phases that are valid, entirely on platforms, and begin and end within the samples. A foot off counts
@@ -52,19 +54,33 @@ samples AS (
     GROUP BY ALL
 ),
 
+sustained AS (
+    SELECT
+        *,
+        avg(up_n) OVER (
+            PARTITION BY subject, session, trial, side, plate_run
+            ORDER BY time_s RANGE BETWEEN CURRENT ROW AND _sustained_s() FOLLOWING
+        ) AS after_n,
+        avg(up_n) OVER (
+            PARTITION BY subject, session, trial, side, plate_run
+            ORDER BY time_s RANGE BETWEEN _sustained_s() PRECEDING AND CURRENT ROW
+        ) AS before_n
+    FROM samples
+),
+
 edges AS (
     SELECT
-        samples.subject,
-        samples.session,
-        samples.trial,
-        samples.side,
-        min(samples.time_s) FILTER (samples.up_n >= _contact_n()) AS strike_s,
-        max(samples.time_s) FILTER (samples.up_n >= _contact_n()) AS off_s,
+        sustained.subject,
+        sustained.session,
+        sustained.trial,
+        sustained.side,
+        min(sustained.time_s) FILTER (least(sustained.up_n, sustained.after_n) >= _contact_n()) AS strike_s,
+        max(sustained.time_s) FILTER (least(sustained.up_n, sustained.before_n) >= _contact_n()) AS off_s,
         any_value(ends.data_first_s) AS data_first_s,
         any_value(ends.data_last_s) AS data_last_s
-    FROM samples
+    FROM sustained
     INNER JOIN ends USING (subject, session, trial)
-    GROUP BY samples.subject, samples.session, samples.trial, samples.side, samples.plate_run
+    GROUP BY sustained.subject, sustained.session, sustained.trial, sustained.side, sustained.plate_run
 ),
 
 sided AS (

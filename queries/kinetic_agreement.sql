@@ -1,8 +1,8 @@
 -- One row: a moment, power or vertical force of a trial that the source file also contains, ours compared with the
 -- source's.
 -- Inputs: _foot_speeds, _ground_reaction, _joint_moments, _both_legs, _per_kilogram, _body_mass, source_kinetics.
--- Nm/kg, W/kg, N/kg; bias is ours minus source; r is Pearson's correlation. Ours follow the conventions of the file's model, Plug-in
--- Gait: Dempster's inertias, axes of the distal segment, forces as measured; quantity is the column of
+-- Nm/kg, W/kg, N/kg; bias is ours minus source; r is Pearson's correlation. Ours follow the conventions of the file's
+-- model, Plug-in Gait: Dempster's inertias, axes of the distal segment, forces as measured; quantity is the column of
 -- joint_kinetics or of ground_reaction. Only frames in which the foot is on valid platforms are compared, in our
 -- data and, if the file contains a ground reaction, in the file. rmse_smooth is the difference after a
 -- moving mean of 0.1 s over both: some files contain moments of trajectories that were never filtered, and

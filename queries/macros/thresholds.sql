@@ -33,6 +33,8 @@ CREATE OR REPLACE MACRO _gravity_m_s2() AS 9.81;
 CREATE OR REPLACE MACRO _step_height_mm() AS 50;
 -- A platform counts as touched from this vertical force on, newtons (20 N in most of the literature).
 CREATE OR REPLACE MACRO _contact_n() AS 20;
+-- Where a foot strikes or leaves a platform, the mean of so long counts as touched too, seconds.
+CREATE OR REPLACE MACRO _sustained_s() AS 0.015;
 -- Heel or toe count as standing while they are slower than this relative to the ground, metres per second.
 CREATE OR REPLACE MACRO _still_m_s() AS 0.5;
 -- What lasts no longer than this is no part of a stance: a foot beside a platform, another foot on it, seconds.
