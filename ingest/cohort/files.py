@@ -9,6 +9,7 @@ from pathlib import Path
 from neurostore.errors import CohortError, InputError
 from neurostore.ingest.cohort.config import FILE_NAME
 from neurostore.ingest.multiview.calibration import is_calibration
+from neurostore.ingest.multiview.keypoint_files import is_key_points
 from neurostore.ingest.readers import READERS, VIDEO_SUFFIXES, suffix_of
 from neurostore.ingest.readers.markers.points_kind import is_points
 
@@ -45,7 +46,7 @@ class CohortFile:
     def role(self) -> str:
         """'positions', 'video', 'angles', 'results', 'table', 'asf', 'sidecar', 'known' or 'unknown'."""
         name, suffix = self.name.lower(), suffix_of(self.path)
-        if name in _PLAIN or name.endswith(_KNOWN) or is_calibration(self.name):
+        if name in _PLAIN or name.endswith(_KNOWN) or is_calibration(self.name) or is_key_points(self.parts):
             return "known"
         if name.startswith("."):
             return "unknown"

@@ -12,10 +12,11 @@ import numpy as np
 from neurostore.arrays import Floats
 from neurostore.errors import InputError
 from neurostore.ingest.geometry import rotations
-from neurostore.ingest.multiview import agreement, people, sides
+from neurostore.ingest.multiview import agreement, keypoint_files, people, sides
 from neurostore.ingest.multiview import triangulate as triangulation
 from neurostore.ingest.multiview.calibration import matched, read_rig
-from neurostore.ingest.multiview.rig import Rig, fitted
+from neurostore.ingest.multiview.keypoints import view_of_files
+from neurostore.ingest.multiview.rig import CalibratedCamera, Rig, fitted
 from neurostore.ingest.multiview.views import View, at_times, common_clock, stacked, view_of
 from neurostore.ingest.readers.markers.up import judge_up
 from neurostore.ingest.recording import Poses, ReadOptions, Recording, Step
@@ -47,12 +48,12 @@ def estimate_views(
     progress: Callable[[int, int], None] | None = None,
     **given: Any,
 ) -> Recording:
-    """Estimate the poses of every video of a trial and triangulate them.
+    """Estimate the poses of every video of a trial, or read the 2D key points beside them, and triangulate them.
 
     Parameters
     ----------
     films : the videos. calibration : the files of the calibration. options : of the trial.
-    given : fields of EstimatorOptions.
+    estimator : 'file' for key points of another program. given : fields of EstimatorOptions.
 
     Raises
     ------
@@ -71,27 +72,69 @@ def estimate_views(
     rig = read_rig(list(calibration), options.scale_mm)
     cameras, notes = matched(rig, [film.name for film in films], where)
     notes = [*rig.notes, *notes]
-    fits = []
-    for film, camera in zip(films, cameras, strict=True):
-        info = decode.probe(film.path)
+    fits, infos = [], [decode.probe(film.path) for film in films]
+    for film, camera, info in zip(films, cameras, infos, strict=True):
         fit, note = fitted(camera, info.width, info.height, film.options.camera.get("resolution"), film.path)
         fits.append(fit)
         notes += [note] if note else []
+    if estimator == "file":
+        recording, views = _of_others(films, fits, infos, rig, options, chosen)
+    else:
+        recording, views = _estimated(films, fits, rig, options, estimator, chosen, progress)
+    recording.notes[:0] = notes  # those of the estimator are about its own positions, which are not used
+    recording.steps += _camera_steps(films, views, recording)
+    return recording
+
+
+def _estimated(
+    films: Sequence[Film],
+    fits: Sequence[CalibratedCamera],
+    rig: Rig,
+    options: ReadOptions,
+    estimator: str,
+    chosen: EstimatorOptions,
+    progress: Callable[[int, int], None] | None,
+) -> tuple[Recording, list[View]]:
+    """The recording by an estimator of ours."""
     views = []
     for film, camera in zip(films, fits, strict=True):
         video = estimate.follow(film.path, film.options, estimator, chosen, progress)
         views.append(view_of(film.name, camera, video, float(film.options.camera.get("offset_s", 0.0))))
-    recording = recording_of(views, video.model.skeletons[0], rig, options, where, rule=chosen.subject)
     model = video.model
+    recording = recording_of(views, model.skeletons[0], rig, options, films[0].path.parent, rule=chosen.subject)
     identity = {"model": model.model_name, "model_sha256": model.model_sha256}
-    recording.notes[:0] = notes  # those of the estimator are about its own positions, which are not used
     recording.steps[:0] = [
         Step("decode", decode.VERSION, {"fps": chosen.fps}),
         Step("estimate", 1, {"estimator": model.name, **identity, **chosen.changed()}),
     ]
-    recording.steps += _camera_steps(films, views, recording)
     recording.estimator.update({"name": model.name, "version": model.version, **identity, "options": chosen.changed()})
-    return recording
+    return recording, views
+
+
+def _of_others(
+    films: Sequence[Film],
+    fits: Sequence[CalibratedCamera],
+    infos: Sequence[decode.VideoInfo],
+    rig: Rig,
+    options: ReadOptions,
+    chosen: EstimatorOptions,
+) -> tuple[Recording, list[View]]:
+    """The recording by the 2D key points that another program wrote of each video."""
+    given = [keypoint_files.read(film.path) for film in films]
+    where = films[0].path.parent
+    kinds = sorted({points.skeleton.name for points in given})
+    if len(kinds) > 1:
+        raise InputError(where, f"its cameras have key points of {' and '.join(kinds)}; expected the same of all")
+    views = [
+        view_of_files(film.name, camera, points, info, film.options, chosen)
+        for film, camera, points, info in zip(films, fits, given, infos, strict=True)
+    ]
+    recording = recording_of(views, given[0].skeleton, rig, options, where, rule=chosen.subject)
+    folders = [f"{points.folder.parent.name}/{points.folder.name}" for points in given]
+    recording.steps.insert(0, Step("key_points", keypoint_files.VERSION, {"skeleton": kinds[0], "folders": folders}))
+    recording.notes.append(f"2D key points of another program ({kinds[0]}) were read from {', '.join(folders)}")
+    recording.estimator.update({"name": "file", "version": "1", "model": kinds[0], "options": chosen.changed()})
+    return recording, views
 
 
 def _check_stated(films: Sequence[Film]) -> None:

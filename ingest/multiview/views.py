@@ -11,7 +11,9 @@ import numpy as np
 from neurostore.arrays import Floats
 from neurostore.errors import InputError
 from neurostore.ingest.multiview.rig import CalibratedCamera
+from neurostore.ingest.video.detections import Detections
 from neurostore.ingest.video.estimate import FollowedVideo
+from neurostore.ingest.video.tracking import Track
 
 _SAME_RATE = 0.005  # by which the rates of two videos may differ
 _NEAR_FRAME = 0.05  # of a frame: nearer than this, the frame itself is taken
@@ -45,21 +47,26 @@ class View:
 
 def view_of(name: str, camera: CalibratedCamera, video: FollowedVideo, offset_s: float = 0.0) -> View:
     """The persons that an estimator saw in a video."""
-    n = len(video.time_s)
+    notes = [f"{name}: {note}" for note in [*video.decoding.notes(), *video.followed.notes]]
+    persons = sightings(video.order, video.detections, len(video.time_s), (video.info.width, video.info.height))
+    return View(name, camera, video.time_s, persons, offset_s, notes)
+
+
+def sightings(order: Sequence[Track], detections: Detections, n: int, size: tuple[int, int]) -> list[Sighting]:
+    """Each person in all n frames of a video. order : their tracks. size : width and height in px."""
     persons = []
-    for track in video.order:
-        rows = np.array([video.detections.row(f, d) for f, d in zip(track.frames, track.detections, strict=True)])
-        points = video.detections.take("points", rows).astype(float)
+    for track in order:
+        rows = np.array([detections.row(f, d) for f, d in zip(track.frames, track.detections, strict=True)])
+        points = detections.take("points", rows).astype(float)
         sighting = Sighting(np.full((n, *points.shape[1:]), np.nan), np.zeros((n, points.shape[1])))
         sighting.points[track.frames] = points
         confidence = np.ones(points.shape[:2])
-        if video.detections.has("confidence"):
-            confidence = np.nan_to_num(video.detections.take("confidence", rows).astype(float))
-        is_inside = ((points >= 0) & (points < (video.info.width, video.info.height))).all(axis=-1)
+        if detections.has("confidence"):
+            confidence = np.nan_to_num(detections.take("confidence", rows).astype(float))
+        is_inside = ((points >= 0) & (points < size)).all(axis=-1)
         sighting.confidence[track.frames] = np.where(is_inside, confidence, 0.0)  # outside the picture it is a guess
         persons.append(sighting)
-    notes = [f"{name}: {note}" for note in [*video.decoding.notes(), *video.followed.notes]]
-    return View(name, camera, video.time_s, persons, offset_s, notes)
+    return persons
 
 
 def common_clock(views: Sequence[View], where: Path) -> Floats:

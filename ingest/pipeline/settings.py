@@ -66,6 +66,11 @@ class Settings:
             parts["estimator"] = estimator_settings(self.estimator, self.estimator_options)
             if source.options.views:
                 parts["multiview"] = multiview_versions()
+                if self.estimator == "file":
+                    from neurostore.ingest.multiview import keypoint_files
+
+                    n_videos = len(source.options.views)
+                    parts["key_points"] = [keypoint_files.VERSION, *keypoint_files.sha256_of(source.paths[:n_videos])]
             if self.refine:
                 from neurostore.ingest.refine.apply import VERSION, checkpoint_sha256
 

@@ -15,7 +15,7 @@ from neurostore import skeleton as skeletons
 from neurostore.arrays import Floats
 from neurostore.errors import InputError
 from neurostore.ingest.geometry.rotations import from_matrix
-from neurostore.ingest.readers.markers.assemble import frame_slice, is_still, name_says_static, to_y_up
+from neurostore.ingest.readers.markers.assemble import frame_slice, judge_still, name_says_static, to_y_up
 from neurostore.ingest.recording import NeutralPose, Poses, ReadOptions, Recording, Step
 
 _LEG = {"thigh": 420.0, "shank": 410.0}  # mm of the neutral pose where a file's own segments lie in one point
@@ -73,7 +73,7 @@ def recording_of(path: Path, frames: Frames, options: ReadOptions, step: Step, n
     if left_out:
         notes.append(f"segments that no angle needs were left out: {', '.join(left_out)}")
     time_s = frames.time_s[keep]
-    still = is_still(positions, n / frames.rate_hz, name_says_static(path))
+    still, still_notes = judge_still(positions, n / frames.rate_hz, name_says_static(path))
     frame = np.arange(n, dtype=np.int32)
     return Recording(
         kind="static" if still else "mocap",
@@ -83,7 +83,7 @@ def recording_of(path: Path, frames: Frames, options: ReadOptions, step: Step, n
         is_treadmill=options.is_treadmill,
         length_basis=options.length_basis or "measured",
         steps=[step],
-        notes=notes,
+        notes=[*notes, *still_notes],
     )
 
 

@@ -91,7 +91,19 @@ def follow(
             time_s += [picture.time_s for picture in batch]
             if progress:
                 progress(len(time_s), info.n_frames)
-    clock = np.array(time_s)
+    order, followed = chosen_tracks(path, info, np.array(time_s), detections, chosen, box)
+    return FollowedVideo(model, view, info, decoding, np.array(time_s), detections, followed, order)
+
+
+def chosen_tracks(
+    path: Path,
+    info: decode.VideoInfo,
+    clock: Floats,
+    detections: Detections,
+    chosen: EstimatorOptions,
+    box: Floats | None,
+) -> tuple[list[tracking.Track], tracking.Followed]:
+    """The persons of a video as tracks, the subject first. Raises InputError where nobody is seen long enough."""
     followed = tracking.follow(detections, clock)
     if not followed.tracks:
         raise InputError(path, f"has no person in any of its {len(clock)} frames; expected a person")
@@ -101,7 +113,7 @@ def follow(
         raise InputError(
             path, f"shows the subject in {n_seen} of {len(clock)} frames; expected at least {chosen.min_frames}"
         )
-    return FollowedVideo(model, view, info, decoding, clock, detections, followed, order)
+    return order, followed
 
 
 def settings(estimator: str, given: dict[str, Any]) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from neurostore.ingest.readers.markers.assemble import (
     assemble,
     choose_skeleton,
     frame_slice,
-    is_still,
+    judge_still,
     name_says_static,
     named_or_numbered,
     parse_up,
@@ -110,7 +110,9 @@ def read(path: Path, options: ReadOptions) -> Recording:
     skeleton, columns, fit_notes = choose_skeleton(labels, options, path, [p.label for p in placed.models])
     poses = assemble(skeleton, columns, placed.positions, time_s)
     is_named_static = name_says_static(path) or bool(sum(parameters.numbers("SUBJECTS", "IS_STATIC")[:1]))
-    still = is_still(placed.positions[:, : len(labels)], len(poses.frame) / layout.rate_hz, is_named_static)
+    still, still_notes = judge_still(
+        placed.positions[:, : len(labels)], len(poses.frame) / layout.rate_hz, is_named_static
+    )
     events, event_notes = source_events(parameters, layout.first_frame, layout.n_frames, layout.rate_hz, chosen.subject)
     angle_labels = [p.label for p in chosen.angles]
     angles, angle_notes = source_angles(angle_labels, values[keep, n_placed:], time_s, parameters)
@@ -118,7 +120,7 @@ def read(path: Path, options: ReadOptions) -> Recording:
     kinetics = read_kinetics(path, layout, chosen.outputs, keep, time_s, measures, placed.up, notes)
     start_s = (layout.first_frame - 1 + keep.start) / layout.rate_hz
     analog, plates = read_forces(path, layout, options, keep, placed.scale_mm, placed.up, start_s, notes)
-    notes += _remarks(placed)
+    notes += [*_remarks(placed), *still_notes]
     return Recording(
         kind="static" if still else "mocap",
         rate_hz=layout.rate_hz,

@@ -285,24 +285,31 @@ def assemble(skeleton: Skeleton, columns: Sequence[str], positions: Floats, time
     )
 
 
-def is_still(positions_mm: Floats, duration_s: float, is_stated_static: bool) -> bool:
-    """Is this a static trial: nobody moves. Marker travel decides; a name or flag that says so only widens the bound.
+def judge_still(positions_mm: Floats, duration_s: float, is_stated_static: bool) -> tuple[bool, list[str]]:
+    """Is this a static trial: nobody moves; and notes. Marker travel decides; a name or flag that says so only widens the bound.
 
     Travel of a marker is the diagonal of the box that holds the middle 96 % of its samples. In quiet standing the head
     sways 20 to 40 mm; a foot in the shortest step moves 200 mm. The 90th percentile over markers must stay below 60 mm
     (150 mm where the file says static), over at least half a second (any length where the file says static).
     """
     if len(positions_mm) < 2:
-        return is_stated_static
+        return is_stated_static, []
     sample = positions_mm[:: max(1, len(positions_mm) // 1000)]
     seen = np.isfinite(sample[..., 0]).mean(axis=0) > 0.5
     if not seen.any():
-        return False
+        return False, []
     ordered = np.sort(sample[:, seen], axis=0)  # NaN last; nanpercentile would go marker by marker, 15 ms a file
     last = np.isfinite(ordered).sum(axis=0) - 1
     low, high = (np.take_along_axis(ordered, np.rint(share * last).astype(int)[None], 0)[0] for share in (0.02, 0.98))
     travel = float(np.percentile(np.linalg.norm(high - low, axis=-1), 90))
-    return travel < 150 if is_stated_static else (travel < 60 and duration_s >= 0.5)
+    if not is_stated_static:
+        return travel < 60 and duration_s >= 0.5, []
+    if travel < 150:
+        return True, []
+    return False, [
+        f"called a static trial, a calibration or a held pose, but its markers move by {travel:.0f} mm (expected less than "
+        "150): read as a movement, so it gives the other trials of its session nothing"
+    ]
 
 
 def name_says_static(path: Path) -> bool:

@@ -24,7 +24,7 @@ from neurostore.ingest.readers.markers.assemble import (
     assemble,
     choose_skeleton,
     frame_slice,
-    is_still,
+    judge_still,
     name_says_static,
     parse_up,
     squeezed,
@@ -86,7 +86,7 @@ def read(path: Path, options: ReadOptions) -> Recording:
         notes.append(warning)
     positions, axes = _turned(path, options, names, positions, frames, notes)
     skeleton, columns, fit_notes = choose_skeleton(names, options, path)
-    still = is_still(positions, float(time_s[-1] - time_s[0]), name_says_static(path))
+    still, still_notes = judge_still(positions, float(time_s[-1] - time_s[0]), name_says_static(path))
     return Recording(
         kind="static" if still else "mocap",
         rate_hz=rate_hz,
@@ -95,7 +95,7 @@ def read(path: Path, options: ReadOptions) -> Recording:
         events=_events(path, options, notes),
         is_treadmill=options.is_treadmill,
         steps=[Step("read_motion_bids", VERSION, {"axes": axes, "task": str(metadata.get("TaskName", ""))})],
-        notes=[*notes, *fit_notes],
+        notes=[*notes, *fit_notes, *still_notes],
     )
 
 

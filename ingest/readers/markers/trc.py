@@ -14,7 +14,7 @@ from neurostore.ingest.readers.markers.assemble import (
     assemble,
     choose_skeleton,
     frame_slice,
-    is_still,
+    judge_still,
     name_says_static,
     one_person,
     parse_up,
@@ -122,7 +122,7 @@ def recording_of(
     positions = to_y_up(positions, up)
     skeleton, columns, fit_notes = choose_skeleton(names, options, path)
     duration_s = float(time_s[-1] - time_s[0])
-    still = is_still(positions, duration_s, name_says_static(path))
+    still, still_notes = judge_still(positions, duration_s, name_says_static(path))
     return Recording(
         kind="static" if still else "mocap",
         rate_hz=rate_hz,
@@ -130,7 +130,7 @@ def recording_of(
         length_basis=options.length_basis or length_basis,
         is_treadmill=options.is_treadmill,
         steps=[Step(step, VERSION, {"scale_mm": scale_mm, "up": up, "up_is_upright": is_upright})],
-        notes=[*notes, *fit_notes],
+        notes=[*notes, *fit_notes, *still_notes],
     )
 
 

@@ -177,6 +177,15 @@ def test_static(tmp_path: Path) -> None:
     assert read(write(tmp_path / "trial.trc", text(still))).kind == "static"
 
 
+def test_a_static_that_moves_is_a_movement_and_says_so(tmp_path: Path) -> None:
+    moving = read(write(tmp_path / "static_01.trc", text(walk(60))))
+    assert moving.kind == "mocap"
+    assert any(
+        "called a static trial" in note and "move by 684 mm" in note for note in moving.notes
+    )  # 57 steps of 12 mm
+    assert not any("static" in note for note in read(write(tmp_path / "walk.trc", text(walk(60)))).notes)
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [
