@@ -80,7 +80,7 @@ def fit(
     prepared = prepare(model, targets, time_s, tolerance)
     tree = prepared.tree
     q, distances, _, steps = _solve_all(prepared, start)
-    whole = build_tree(unlocked(model)) if model.couplers else tree
+    whole = _whole(model, tree)
     filled = _complete(whole, q)
     values = filled.copy()
     moved = set(tree.arrays.column_q.tolist())
@@ -95,6 +95,20 @@ def fit(
         if coordinate.is_locked:
             values[:, i] = coordinate.default
     return Fit(tree.names, values, filled, prepared.markers, distances, steps)
+
+
+def poses_of(model: Model, targets: Targets, start: Floats | None, tolerance: float, is_rough: bool = False) -> Floats:
+    """(T, Q) as :func:`fit` fills them, without asking what the targets determine.
+
+    is_rough : worse minima are not looked for.
+    """
+    prepared = prepare(model, targets, None, tolerance)
+    return _complete(_whole(model, prepared.tree), _solve_all(prepared, start, is_rough)[0])
+
+
+def _whole(model: Model, tree: Tree) -> Tree:
+    """The tree in which every coupled coordinate is set."""
+    return build_tree(unlocked(model)) if model.couplers else tree
 
 
 def solve_from(prepared: Prepared, start: Floats, max_steps: int = MAX_STEPS) -> tuple[Floats, Floats, Floats, Ints]:
@@ -128,7 +142,7 @@ def solve_from(prepared: Prepared, start: Floats, max_steps: int = MAX_STEPS) ->
     return q, distances, cost, steps
 
 
-def _solve_all(prepared: Prepared, start: Floats | None) -> tuple[Floats, Floats, Floats, Ints]:
+def _solve_all(prepared: Prepared, start: Floats | None, is_rough: bool = False) -> tuple[Floats, Floats, Floats, Ints]:
     """Begin at the frame that sees most, go on to both ends, and look again at frames that stand out."""
     n_seen = (prepared.weight > 0).sum(axis=1) + (prepared.turn_weight > 0).sum(axis=1)
     first = int(np.argmax(n_seen))
@@ -137,8 +151,9 @@ def _solve_all(prepared: Prepared, start: Floats | None) -> tuple[Floats, Floats
     if first:
         back = solve_from(prepared.of(np.arange(first - 1, -1, -1)), result[0][0])
         result = [np.concatenate([b[::-1], f]) for b, f in zip(back, result, strict=True)]
-    _escape(prepared, result)
-    _look_again(prepared, result)
+    if not is_rough:
+        _escape(prepared, result)
+        _look_again(prepared, result)
     for i in np.flatnonzero(prepared.tree.q_whole):
         result[0][:, i] = np.unwrap(result[0][:, i])
     return result[0], result[1], result[2], result[3]

@@ -12,7 +12,7 @@ from neurostore.arrays import Floats
 from neurostore.errors import InputError
 
 from .forward import forward, marker_places
-from .inverse import fit
+from .inverse import poses_of
 from .model import Model
 from .person import CENTRES, person
 from .scaling import HIGHEST, LOWEST
@@ -20,6 +20,8 @@ from .targets import Targets
 
 #: frames that scaling and registration look at, evenly over the trial
 LOOKED_AT = 100
+#: the first of the two fits of registration looks at every so many of them, if these are at least so many
+FIRST_EVERY, FIRST_LEAST = 3, 10
 #: weight of segment rotations, m² per rad²: of the source or three points
 KNOWN_TURN = 0.01
 #: steps of the fit below this, in radians or metres, are the last: the rest is about its square
@@ -134,16 +136,21 @@ def register_points(model: Model, points: dict[str, Floats], turns: Mapping[str,
     A point is at its median place in its segment's frame. The first fit leans on the joint centres and on the segments'
     axes as landmarks state them; the second one on the registered points too.
     """
-    start = None
     own = {m.name: m for m in model.markers}
     bodies = list(dict.fromkeys(own[n].body for n in points))
-    for weight in (0.001, 0.3):
-        weights = {n: 1.0 if n in CENTRES else weight for n in points}
-        targets = Targets(points, weights, turns, dict.fromkeys(turns, KNOWN_TURN))
-        start = fit(model, targets, start=start, tolerance=SETTLED).filled
+    n = len(next(iter(points.values())))
+    few = np.arange(0, n, FIRST_EVERY) if n >= FIRST_EVERY * FIRST_LEAST else np.arange(n)
+    start: Floats | None = None
+    for weight, frames in ((0.001, few), (0.3, np.arange(n))):
+        weights = {name: 1.0 if name in CENTRES else weight for name in points}
+        seen = {name: p[frames] for name, p in points.items()}
+        targets = Targets(seen, weights, {s: t[frames] for s, t in turns.items()}, dict.fromkeys(turns, KNOWN_TURN))
+        if start is not None:
+            start = start[np.searchsorted(few, frames, side="right") - 1]
+        start = poses_of(model, targets, start, SETTLED, is_rough=len(frames) < n)
         r, p = forward(model, start, bodies)
         places = {}
-        for name, at in points.items():
+        for name, at in seen.items():
             if name in CENTRES:
                 continue
             b = bodies.index(own[name].body)

@@ -156,9 +156,11 @@ def _stack(values: Sequence[Floats], empty: tuple[int, ...]) -> Floats:
 
 
 def _weights(values: Sequence[float | Floats], n: int, names: Sequence[str]) -> Floats:
-    out = np.zeros((n, len(values)))
-    for k, (value, name) in enumerate(zip(values, names, strict=True)):
-        out[:, k] = np.nan_to_num(np.asarray(value, dtype=float))
-        if (out[:, k] < 0).any():
-            raise UsageError(f"the weight of {name} is negative")
+    out = np.empty((n, len(values)))
+    for k, value in enumerate(values):
+        out[:, k] = value
+    out[~np.isfinite(out)] = 0.0
+    negative = (out < 0).any(axis=0)
+    if negative.any():
+        raise UsageError(f"the weight of {names[int(np.argmax(negative))]} is negative")
     return out
