@@ -1,34 +1,5 @@
 -- One row: a subject's session with its band of dimensionless walking speed (Schwartz et al. 2008, doi
 -- 10.1016/j.jbiomech.2008.03.015); NULL if speed or leg length is unknown.
--- Inputs: spatiotemporal, trials. The speed is the median over conditions and sides of the medians over their steady
--- cycles, as in subject_summary, which is not read because it also computes peaks, moments and powers.
-WITH medians AS (
-    SELECT
-        cycles.subject,
-        cycles.session,
-        median(cycles.walking_speed_norm) AS speed_norm
-    FROM spatiotemporal AS cycles
-    INNER JOIN trials USING (subject, session, trial)
-    WHERE cycles.is_steady AND cycles.person = 0
-    GROUP BY cycles.subject, cycles.session, trials.condition, cycles.side
-),
-
-speeds AS (
-    SELECT
-        subject,
-        session,
-        median(speed_norm) AS speed_norm
-    FROM medians
-    GROUP BY subject, session
-)
-
-SELECT
-    *,
-    CASE
-        WHEN speed_norm < 0.227 THEN 'very_slow'
-        WHEN speed_norm < 0.363 THEN 'slow'
-        WHEN speed_norm < 0.500 THEN 'free'
-        WHEN speed_norm < 0.636 THEN 'fast'
-        WHEN speed_norm IS NOT NULL THEN 'very_fast'
-    END AS speed_band
-FROM speeds
+-- Inputs: spatiotemporal, _speed_bands.
+SELECT *
+FROM _speed_bands('spatiotemporal')

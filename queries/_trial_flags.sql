@@ -120,11 +120,6 @@ figures AS (
     GROUP BY subject, session, trial
 ),
 
-strides AS (
-    SELECT * FROM _cycles_judged
-    WHERE person = 0
-),
-
 cycles AS (
     SELECT
         subject,
@@ -136,57 +131,29 @@ cycles AS (
         count(*) FILTER (is_steady AND side = 'right') AS n_right,
         -- mode() beside counts keeps filters on the subject from the files; ordered, so that ties are resolved
         list_mode(list(reason ORDER BY reason)) AS usual_reason,
-        median(stride_time_s) FILTER (is_steady) AS stride_time_s
-    FROM strides
+        median(stride_time_s) FILTER (is_steady) AS stride_time_s,
+        -- Strikes and offs of both feet; those of cycles that follow each other occur twice. A list, so that the cycles
+        -- are read once and a filter on the subject reaches the files.
+        flatten(list([
+            { 'side': side, 'event': 'foot_strike', 'time_s': start_s },
+            { 'side': side, 'event': 'foot_strike', 'time_s': end_s },
+            { 'side': side, 'event': 'foot_off', 'time_s': foot_off_s },
+            { 'side': _other_side(side), 'event': 'foot_strike', 'time_s': opposite_strike_s },
+            { 'side': _other_side(side), 'event': 'foot_off', 'time_s': opposite_off_s }
+        ]) FILTER (source <> 'file')) AS steps
+    FROM _cycles_judged
+    WHERE person = 0
     GROUP BY subject, session, trial
-),
-
--- Strikes and offs of both feet in the cycles; those of cycles that follow each other occur twice.
-steps AS (
-    SELECT
-        subject,
-        session,
-        trial,
-        side,
-        unnest([
-            { 'is_own': true, 'event': 'foot_strike', 'time_s': start_s },
-            { 'is_own': true, 'event': 'foot_strike', 'time_s': end_s },
-            { 'is_own': true, 'event': 'foot_off', 'time_s': foot_off_s },
-            { 'is_own': false, 'event': 'foot_strike', 'time_s': opposite_strike_s },
-            { 'is_own': false, 'event': 'foot_off', 'time_s': opposite_off_s }
-        ]) AS step
-    FROM strides
-    WHERE source <> 'file'
 ),
 
 marks AS (
     SELECT
-        marks.subject,
-        marks.session,
-        marks.trial,
-        marks.side,
-        marks.event,
-        marks.time_s,
-        bool_or((marks.side = steps.side) = steps.step.is_own) AS is_of_its_foot
-    FROM source_events AS marks
-    INNER JOIN steps
-        ON
-            marks.subject = steps.subject
-            AND marks.session = steps.session
-            AND marks.trial = steps.trial
-            AND marks.event = steps.step.event
-            AND abs(marks.time_s - steps.step.time_s) <= _same_event_s()
-    WHERE marks.side IN ('left', 'right')
-    GROUP BY marks.subject, marks.session, marks.trial, marks.side, marks.event, marks.time_s
-),
-
-marked AS (
-    SELECT
         subject,
         session,
         trial,
-        count(*) FILTER (NOT is_of_its_foot) AS n_exchanged_events
-    FROM marks
+        list(DISTINCT { 'side': side, 'event': event, 'time_s': time_s }) AS marks
+    FROM source_events
+    WHERE side IN ('left', 'right')
     GROUP BY subject, session, trial
 ),
 
@@ -227,7 +194,14 @@ judged AS (
         coalesce(least(sum(cycles.n_left) OVER session_, sum(cycles.n_right) OVER session_), 0) AS n_session_side,
         cycles.usual_reason,
         cycles.stride_time_s,
-        coalesce(marked.n_exchanged_events, 0) AS n_exchanged_events,
+        coalesce(
+            len(list_filter(
+                marks.marks,
+                LAMBDA m: list_contains(_sides_at(cycles.steps, m), _other_side(m.side))
+                AND NOT list_contains(_sides_at(cycles.steps, m), m.side)
+            )),
+            0
+        ) AS n_exchanged_events,
         -- steps per second times the root of leg length over g (Hof 1996)
         2 / cycles.stride_time_s * sqrt(0.49 * anatomy.height_of_leg_mm / 1000 / _gravity_m_s2()) AS cadence_norm,
         element_at(trials.quality, 'rate_claims_ratio')[1] AS rate_claims_ratio,
@@ -250,7 +224,7 @@ judged AS (
     LEFT JOIN figures USING (subject, session, trial)
     LEFT JOIN _anatomy AS anatomy USING (subject, session, trial)
     LEFT JOIN cycles USING (subject, session, trial)
-    LEFT JOIN marked USING (subject, session, trial)
+    LEFT JOIN marks USING (subject, session, trial)
     LEFT JOIN bad_channels USING (subject, session, trial)
     LEFT JOIN _platform_problems AS platforms USING (subject, session, trial)
     LEFT JOIN _body_mass AS mass USING (subject, session, trial)

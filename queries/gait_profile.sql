@@ -1,113 +1,27 @@
 -- One row: a side of a subject's session (left, right, both) compared with a reference.
--- Inputs: _mean_curves, _control_curves, _no_controls, _speed_band, _gait_profiles, subjects. Degrees. At least 3 steady cycles of the side are
--- needed.
--- GVS: root mean square over the cycle of the difference between the mean curve and the reference's mean. MAP: the
--- nine GVS. GPS: root mean square of the nine, or for both sides of fifteen (the pelvis once, from the left side)
--- (Baker et al. 2009, doi 10.1016/j.gaitpost.2009.05.020). GPS is NULL unless all its variables exist. A difference
--- of 1.6 degrees is clinically relevant (Baker et al. 2012).
--- Reference: SET VARIABLE reference = 'control' uses that group of subjects, with the same model and kind of source,
--- without the subject; otherwise Schwartz 2008 at the subject's dimensionless speed (children, Plug-in Gait: not a
--- limit for adults).
--- GDI*: 100 - 10 (ln GPS - A) / B, where A and B are the mean and SD of ln GPS of at least 20 controls of the same
--- model, each left out of its own reference; otherwise NULL (Schwartz & Rozumalski 2008, doi
--- 10.1016/j.gaitpost.2008.05.001).
-WITH own AS (
-    SELECT
-        curves.*,
-        banded.speed_band
-    FROM _mean_curves AS curves
-    LEFT JOIN _speed_band AS banded USING (subject, session)
-    WHERE curves.n_cycles >= 3
+-- Inputs: _foot_motion, _judge, _curve_means, _spatiotemporal, _speed_bands, _profiles (see there for the scores).
+-- Curves and speeds share the cycles, which are computed once. If results are stored, they are read instead
+-- (queries/from_results).
+WITH motion AS MATERIALIZED (
+    SELECT * FROM _foot_motion
 ),
 
--- Chosen by name before the query is planned: without a group, curves and events are not planned for controls too, and
--- a filter on a subject reaches the files.
-controls AS MATERIALIZED (
-    SELECT *
-    FROM query_table(CASE WHEN getvariable('reference') IS NULL THEN '_no_controls' ELSE '_control_curves' END)
+judged AS MATERIALIZED (
+    SELECT * FROM _judge('motion')
+    WHERE is_steady AND person = 0
 ),
 
-profiles AS (
-    SELECT * FROM _gait_profiles('own', 'controls')
+means AS (
+    SELECT * FROM _curve_means('judged')
 ),
 
--- One value per control: the mean of its sessions.
-control_logs AS (
-    SELECT
-        subject,
-        side,
-        skeleton,
-        kind,
-        avg(ln(gps_deg)) AS log_gps
-    FROM _gait_profiles('controls', 'controls')
-    WHERE gps_deg > 0
-    GROUP BY subject, side, skeleton, kind
+cycles AS (
+    SELECT * FROM _spatiotemporal('judged')
 ),
 
-spread AS (
-    SELECT
-        side,
-        skeleton,
-        kind,
-        avg(log_gps) AS a,
-        stddev_samp(log_gps) AS b,
-        count(*) AS n_controls
-    FROM control_logs
-    GROUP BY side, skeleton, kind
+bands AS (
+    SELECT * FROM _speed_bands('cycles')
 )
 
-SELECT
-    profiles.subject,
-    profiles.session,
-    profiles.side,
-    coalesce(profiles.reference, 'Schwartz 2008') AS reference,
-    CASE WHEN profiles.reference IS NULL THEN coalesce(profiles.speed_band, 'free') END AS speed_band,
-    profiles.skeleton AS model,
-    profiles.n_cycles,
-    profiles.n_reference,
-    profiles.gvs_pelvis_tilt_deg,
-    profiles.gvs_pelvis_obliquity_deg,
-    profiles.gvs_pelvis_rotation_deg,
-    profiles.gvs_hip_flexion_deg,
-    profiles.gvs_hip_adduction_deg,
-    profiles.gvs_hip_rotation_deg,
-    profiles.gvs_knee_flexion_deg,
-    profiles.gvs_ankle_dorsiflexion_deg,
-    profiles.gvs_foot_progression_deg,
-    profiles.gps_deg,
-    CASE
-        WHEN spread.n_controls >= _least_controls()
-            THEN 100 - 10 * (ln(profiles.gps_deg) - spread.a) / nullif(spread.b, 0)
-    END
-        AS gdi_star,
-    nullif(
-        concat_ws(
-            '; ',
-            CASE WHEN profiles.reference IS NULL THEN 'the norm is of children under Plug-in Gait' END,
-            CASE
-                WHEN profiles.reference IS NULL AND profiles.speed_band IS NULL
-                    THEN 'no leg length or speed: compared at free speed'
-            END,
-            CASE
-                WHEN profiles.reference IS NOT NULL AND coalesce(profiles.n_reference, 0) = 0
-                    THEN 'no control of this model'
-            END,
-            CASE WHEN profiles.gps_deg IS NULL THEN 'GPS needs all nine variables' END,
-            CASE
-                WHEN coalesce(spread.n_controls, 0) < _least_controls() THEN 'GDI* needs 20 controls of the same model'
-            END
-        ),
-        ''
-    ) AS note
-FROM profiles
-LEFT JOIN spread USING (side, skeleton, kind)
-WHERE
-    CASE
-        WHEN getvariable('reference') IS NULL THEN true
-        WHEN getvariable('reference')::VARCHAR IN (SELECT "group" FROM subjects) THEN true
-        ELSE _refused_name(
-            'reference',
-            getvariable('reference')::VARCHAR,
-            (SELECT list(DISTINCT "group"::VARCHAR ORDER BY "group"::VARCHAR) FROM subjects)
-        )
-    END
+SELECT *
+FROM _profiles('means', 'bands')

@@ -97,8 +97,15 @@ class Relations:
                 continue
             behind.add(one)
             if one in self._texts and not self._is_kept(one):
-                waiting += views.words_of(self._texts[one]) & (self._tables.keys() | self._texts.keys())
+                waiting += views.words_of(self._text(one)) & (self._tables.keys() | self._texts.keys())
         return behind
+
+    def _text(self, name: str) -> str:
+        """The SQL of a view or step; where a view that it can read is stored, the text that reads it."""
+        reading = views.from_results().get(name)
+        if reading is not None and any(self._is_kept(one) for one in views.words_of(reading) & set(kept.VIEWS)):
+            return reading
+        return self._texts[name]
 
     def _is_kept(self, name: str) -> bool:
         """Whether a view is read from stored results."""
@@ -132,7 +139,7 @@ class Relations:
         """Create what the query and the views behind it read beside tables, and the DTW functions where it names one."""
         words = set(_WORD.findall(text.lower()))
         own = [name for name in names if name in self._texts and not self._is_kept(name)]
-        parts = views.base_named(words.union(*(views.words_of(self._texts[name]) for name in own)))
+        parts = views.base_named(words.union(*(views.words_of(self._text(name)) for name in own)))
         is_all = _asks_for_all(words)
         missing = (views.BASE if is_all else parts | {"macros"} if own else parts) - self._made
         views.register_base(self.connection, missing)
@@ -147,7 +154,7 @@ class Relations:
             self._create_table("trials")  # the others may ask it which of their rows are live
         for name in sorted(tables):
             self._create_table(name)
-        texts = {n: self._texts[n] for n in names if n in self._texts and n not in self._made}
+        texts = {n: self._text(n) for n in names if n in self._texts and n not in self._made}
         if not texts:
             return
         own = {n: t for n, t in texts.items() if not self._is_kept(n)}

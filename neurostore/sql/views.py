@@ -110,25 +110,31 @@ def quote(identifier: str) -> str:
 @cache
 def sources() -> dict[str, str]:
     """SQL text of every view by name, as in queries/*.sql."""
-    folder = resources.files("neurostore.queries")
-    files = sorted(folder.iterdir(), key=lambda f: f.name)
-    return {f.name.removesuffix(".sql"): f.read_text(encoding="utf-8") for f in files if f.name.endswith(".sql")}
+    return _texts_in()
 
 
 @cache
 def without_plates() -> dict[str, str]:
     """SQL of the steps that stand in for others where no trial has a force platform, from queries/without_plates/*.sql."""
-    folder = resources.files("neurostore.queries") / "without_plates"
-    files = sorted(folder.iterdir(), key=lambda f: f.name)
+    return _texts_in("without_plates")
+
+
+@cache
+def from_results() -> dict[str, str]:
+    """SQL of the steps that stand in for others where views that they name are stored, from queries/from_results/*.sql."""
+    return _texts_in("from_results")
+
+
+def _texts_in(*folder: str) -> dict[str, str]:
+    """File name without ending -> text of the SQL files in queries/ or a folder of it/."""
+    files = sorted(resources.files("neurostore.queries").joinpath(*folder).iterdir(), key=lambda f: f.name)
     return {f.name.removesuffix(".sql"): f.read_text(encoding="utf-8") for f in files if f.name.endswith(".sql")}
 
 
 @cache
 def macros() -> str:
     """SQL that creates what every view may name, from queries/macros/*.sql."""
-    folder = resources.files("neurostore.queries") / "macros"
-    files = sorted(folder.iterdir(), key=lambda f: f.name)
-    return "\n".join(f.read_text(encoding="utf-8") for f in files if f.name.endswith(".sql"))
+    return "\n".join(_texts_in("macros").values())
 
 
 @cache
@@ -173,13 +179,13 @@ def register(
     texts : other SQL than that of queries/, by view name. has_plates : False where no trial has a force platform; the views
     then have the same columns and rows, and are planned faster.
     """
-    texts = texts_for(has_plates, texts)
     taken = {
         name
         for (name,) in connection.execute(
             "SELECT table_name FROM duckdb_tables() UNION ALL SELECT view_name FROM duckdb_views() WHERE internal"
         ).fetchall()
     }
+    texts = texts_for(has_plates, texts, taken)
     register_base(connection)
     created = [name for name in ordered(texts) if name not in taken]
     for name in created:
@@ -187,10 +193,18 @@ def register(
     return created
 
 
-def texts_for(has_plates: bool, texts: dict[str, str] | None = None) -> dict[str, str]:
-    """The SQL of every view, with the simpler steps where no trial has a force platform."""
+def texts_for(
+    has_plates: bool, texts: dict[str, str] | None = None, stored: Collection[str] = ()
+) -> dict[str, str]:
+    """The SQL of every view, with the steps that stand in for others.
+
+    has_plates : False where no trial has a force platform. stored : views whose rows are stored.
+    """
     texts = sources() if texts is None else texts
-    return texts if has_plates else texts | {n: t for n, t in without_plates().items() if n in texts}
+    others = {name: text for name, text in from_results().items() if not words_of(text).isdisjoint(stored)}
+    if not has_plates:
+        others |= without_plates()
+    return texts | {name: text for name, text in others.items() if name in texts}
 
 
 def register_base(connection: duckdb.DuckDBPyConnection, parts: Collection[str] = BASE) -> None:

@@ -33,7 +33,7 @@ def connect(
         connection.execute(f"CREATE TABLE {views.quote(name)} AS SELECT * FROM given")
         connection.unregister("given")
     if with_views:
-        texts = views.sources()
+        texts = views.texts_for(True, stored=set(tables))
         wanted = set(texts) if only is None else _needed(set(only), texts, set(tables))
         views.register(connection, {name: text for name, text in texts.items() if name in wanted}, has_plates)
     return connection

@@ -1,0 +1,7 @@
+-- Sides of the steps, STRUCT(side, event, time_s)[], at which an event of the same kind and time is.
+CREATE OR REPLACE MACRO _sides_at(steps, mark) AS list_transform(
+    list_filter(steps, LAMBDA s: s.event = mark.event AND abs(mark.time_s - s.time_s) <= _same_event_s()),
+    LAMBDA s: s.side
+);
+-- The other side.
+CREATE OR REPLACE MACRO _other_side(side) AS CASE side WHEN 'left' THEN 'right' ELSE 'left' END;
