@@ -12,6 +12,7 @@
 -- than 3 steady cycles per side in all trials of the session and condition; two or more events of the file that have
 -- the side of the other foot: a computed event of that foot is within 0.1 s and none of the stated foot. Poses relative
 -- to the pelvis have no floor.
+-- noqa: disable=RF01
 WITH points AS (
     SELECT
         subject,

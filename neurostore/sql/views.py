@@ -193,9 +193,7 @@ def register(
     return created
 
 
-def texts_for(
-    has_plates: bool, texts: dict[str, str] | None = None, stored: Collection[str] = ()
-) -> dict[str, str]:
+def texts_for(has_plates: bool, texts: dict[str, str] | None = None, stored: Collection[str] = ()) -> dict[str, str]:
     """The SQL of every view, with the steps that stand in for others.
 
     has_plates : False where no trial has a force platform. stored : views whose rows are stored.
