@@ -182,7 +182,7 @@ def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
 
 def lock(connection: Any, lake: Version, memory_limit_mb: int) -> None:
     """Let the connection open this version's files and nothing else, and keep it so."""
-    states = [*map(lake.table_state, lake.tables()), *lake.result_states()]
+    states = [*map(lake.table_state, lake.tables()), *(stored.state for stored in lake.stored_results().values())]
     paths = [state.path(file) for state in states for file in state.files]
     connection.execute("SET python_enable_replacements = false")
     connection.execute("SET allowed_directories = []")

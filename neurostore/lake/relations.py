@@ -59,6 +59,7 @@ class Relations:
         self._made: set[str] = set()
         self._tables = {lake_sql.sql_name(name): name for name in lake.tables()}
         self._results: results.Results | None = None
+        self._stored: dict[str, results.StoredView] = {}
         self._is_staleness_said = False
         self._texts = views.texts_for(bool(lake.table_state("force_plates").files))
         self._lock = threading.RLock()
@@ -67,7 +68,8 @@ class Relations:
     def need(self, text: str) -> None:
         """Create what a query names, with what that reads; everything where the text is empty or asks what there is.
 
-        Raises DamagedLakeError where a file that the query may read has other bytes than were written.
+        Raises DamagedLakeError where a file that the query may read has other bytes than were written, and
+        ResultsChangedError where stored results that it may read have left the lake.
         """
         with self._lock:
             names = self._named_in(text)
@@ -128,11 +130,22 @@ class Relations:
 
     def result_paths(self) -> list[str]:
         """The files of the stored results, as far as they were looked for."""
-        states = self._results.tables.values() if self._results is not None else ()
+        states = [stored.state for stored in self._stored.values()]
         return [state.path(file) for state in states for file in state.files]
 
+    def stored(self, names: Iterable[str]) -> dict[str, results.StoredView]:
+        """The stored rows of these kept views; none where no session's results count.
+
+        Raises ResultsChangedError where the lake no longer has the results that this connection reads.
+        """
+        names = list(names)
+        if not names or not self.results().fresh:
+            return {}
+        self._stored |= results.open_views(self.lake.path, self.results(), [n for n in names if n not in self._stored])
+        return {name: self._stored[name] for name in names}
+
     def _check_results(self, names: Iterable[str]) -> None:
-        states = [self.results().tables[name] for name in names]
+        states = [stored.state for stored in self.stored(names).values()]
         checked.check(self.lake.path, [f"{state.name}/{f.path}" for state in states for f in state.files])
 
     def _create_base(self, text: str, names: set[str]) -> None:
@@ -169,7 +182,7 @@ class Relations:
             return
         computed = self.lake.computed(self.results().stale) if self.results().stale else None
         for name in names:
-            results.create_views(self.connection, self.results(), name, computed)
+            results.create_view(self.connection, self.results(), name, self._stored[name], computed)
             self._made.add(name)
 
     def _create_table(self, name: str) -> None:

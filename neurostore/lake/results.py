@@ -9,7 +9,8 @@ results of sessions count that have not changed since.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -26,22 +27,33 @@ if TYPE_CHECKING:
 Session = tuple[str, str]
 INDEX = "computations"
 FEW_TRIALS = 50  # so many trials whose results are stale are computed for a question; beyond that every trial is
-_ATTEMPTS = 20
 _log = logging.getLogger("neurostore.results")
+
+
+class ResultsChangedError(LakeError):
+    """Results that a question was about to read left the lake meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredView:
+    """The stored rows of a view. is_dirty : rows are among them that do not count."""
+
+    state: lake_sql.TableState
+    is_dirty: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """The results of one version of a lake.
+    """The results of one version of a lake, as the index names them; their tables are opened when a view is asked.
 
     fresh : the computation of each session whose results count. stale : number of trials of each other session.
-    tables : the stored rows by view. is_dirty : the views of which rows are stored that do not count.
+    n_rows : the rows that count in each table. index : the version of the index.
     """
 
     fresh: Mapping[Session, str] = field(default_factory=dict)
     stale: Mapping[Session, int] = field(default_factory=dict)
-    tables: Mapping[str, lake_sql.TableState] = field(default_factory=dict)
-    is_dirty: frozenset[str] = frozenset()
+    n_rows: Mapping[str, int] = field(default_factory=dict)
+    index: int = -1
 
     @property
     def n_stale_trials(self) -> int:
@@ -68,47 +80,53 @@ def read(root: str, inputs: Mapping[Session, tuple[str, int]]) -> Results:
     """The results that count for the sessions of a version.
 
     inputs : as :func:`neurostore.sql.kept.inputs` says of the version.
-
-    Rows are added before the index names them, and taken out after it no longer does. So what the index names is there,
-    unless the index changed while the tables were opened: then both are read again.
     """
     stale = {session: n for session, (_, n) in inputs.items()}
-    for _ in range(_ATTEMPTS):
-        if not delta.exists(root, INDEX):
-            return Results(stale=stale)
-        checked.check_log(root, INDEX)
-        index = delta.open_table(root, INDEX)
-        rows = _rows(root, index)
-        stored = _of(root, rows, inputs)
-        if delta.open_table(root, INDEX).version() == index.version():
-            return stored
-    raise LakeError(f"{root}: results were stored faster than they could be read; repeat the question")
-
-
-def _rows(root: str, index: Any) -> list[dict[str, Any]]:
-    checked.check(root, [f"{INDEX}/{f.path}" for f in delta.files_of(index)])
-    columns = ("subject", "session", "computation", "definitions", "inputs", "table_rows")
-    rows: list[dict[str, Any]] = delta.read(root, INDEX, index, columns).to_pylist()
-    return rows
-
-
-def _of(root: str, rows: list[dict[str, Any]], inputs: Mapping[Session, tuple[str, int]]) -> Results:
+    if not delta.exists(root, INDEX):
+        return Results(stale=stale)
+    version, rows = _index(root, "subject", "session", "computation", "definitions", "inputs", "table_rows")
     fresh = [row for row in rows if is_fresh(row, inputs)]
     computations = {(row["subject"], row["session"]): row["computation"] for row in fresh}
-    stale = {session: n for session, (_, n) in inputs.items() if session not in computations}
-    if not fresh:
-        return Results(stale=stale)
-    tables = {}
-    dirty = set()
-    for view in kept.VIEWS:
+    n_rows: Counter[str] = Counter()
+    for row in fresh:
+        n_rows.update(dict(row["table_rows"] or ()))
+    return Results(
+        computations, {session: n for session, n in stale.items() if session not in computations}, n_rows, version
+    )
+
+
+def open_views(root: str, results: Results, views: Iterable[str]) -> dict[str, StoredView]:
+    """The stored rows of kept views.
+
+    Rows are added before the index names them, and taken out after it no longer does. So what the index names is there,
+    unless the index changed while the tables were opened and no longer names something that is to be read.
+
+    Raises
+    ------
+    ResultsChangedError : it does not; read the results again.
+    """
+    opened = {}
+    for view in views:
         name = table_name(view)
         checked.check_log(root, name)
         table = delta.open_table(root, name)
         files = tuple(delta.files_of(table))
-        tables[view] = lake_sql.TableState(root, name, table.version(), delta.schema_of(table), files, False)
-        if sum(f.n_rows for f in files) != sum(dict(row["table_rows"] or ()).get(name, 0) for row in fresh):
-            dirty.add(view)
-    return Results(computations, stale, tables, frozenset(dirty))
+        state = lake_sql.TableState(root, name, table.version(), delta.schema_of(table), files, False)
+        opened[view] = StoredView(state, sum(f.n_rows for f in files) != results.n_rows.get(name, 0))
+    if opened and delta.open_table(root, INDEX).version() != results.index:
+        named = {row["computation"] for row in _index(root, "computation")[1]}
+        if not named.issuperset(results.fresh.values()):
+            raise ResultsChangedError(f"{root}: results were stored while they were read; repeat the question")
+    return opened
+
+
+def _index(root: str, *columns: str) -> tuple[int, list[dict[str, Any]]]:
+    """The version of the index, and its rows."""
+    checked.check_log(root, INDEX)
+    index = delta.open_table(root, INDEX)
+    checked.check(root, [f"{INDEX}/{f.path}" for f in delta.files_of(index)])
+    rows: list[dict[str, Any]] = delta.read(root, INDEX, index, columns).to_pylist()
+    return index.version(), rows
 
 
 def is_fresh(row: Mapping[str, Any], inputs: Mapping[Session, tuple[str, int]]) -> bool:
@@ -117,18 +135,24 @@ def is_fresh(row: Mapping[str, Any], inputs: Mapping[Session, tuple[str, int]]) 
     return now is not None and row["inputs"] == now[0] and row["definitions"] == kept.definitions()
 
 
-def create_views(
-    connection: duckdb.DuckDBPyConnection, results: Results, view: str, computed: Mapping[str, Any] | None = None
+def create_view(
+    connection: duckdb.DuckDBPyConnection,
+    results: Results,
+    view: str,
+    stored: StoredView,
+    computed: Mapping[str, Any] | None = None,
 ) -> None:
     """Create a kept view on a connection from its stored rows, and from those computed now of sessions that are stale.
 
     computed : Arrow tables by view, as of :func:`neurostore.lake.compute.compute`.
     """
-    state = results.tables[view]
-    select = lake_sql.select_of(connection, state)
+    select = lake_sql.select_of(connection, stored.state)
     live = ""
-    if view in results.is_dirty:
-        _create_fresh(connection, results)
+    if stored.is_dirty:
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS _fresh_computations AS SELECT unnest($ids) AS computation",
+            {"ids": list(results.fresh.values())},
+        )
         live = " AND computation IN (SELECT computation FROM _fresh_computations)"
     text = f"SELECT * EXCLUDE (computation) FROM (\n{select}\n) AS stored WHERE {kept.guard(view)}{live}"
     if computed:
@@ -138,13 +162,6 @@ def create_views(
         connection.unregister(f"_given_{view}")
         text += f"\nUNION ALL BY NAME\nSELECT * EXCLUDE (computation) FROM {now}"
     connection.execute(f"CREATE OR REPLACE VIEW {lake_sql.quote(view)} AS\n{text}")
-
-
-def _create_fresh(connection: duckdb.DuckDBPyConnection, results: Results) -> None:
-    connection.execute(
-        "CREATE TABLE IF NOT EXISTS _fresh_computations AS SELECT unnest($ids) AS computation",
-        {"ids": list(results.fresh.values())},
-    )
 
 
 def say_stale(root: str, results: Results) -> None:

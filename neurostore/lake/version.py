@@ -35,9 +35,11 @@ if TYPE_CHECKING:
     import polars as pl
 
     from neurostore.lake.relations import Relations
-    from neurostore.lake.results import Results
+    from neurostore.lake.results import Results, StoredView
 
 __all__ = ["Version", "open"]
+
+_ATTEMPTS = 20
 
 
 def open(path: object, version: int | None = None, release: str | None = None) -> Version:
@@ -115,17 +117,24 @@ class Version(StoredVersion):
 
     def _connect(self, reading: str) -> Relations:
         from neurostore.lake.relations import Relations, choices_in
+        from neurostore.lake.results import ResultsChangedError
         from neurostore.sql import kept
 
         chosen = {name for name, value in self.choices.items() if not kept.is_default(name, value)}
-        relations = Relations(
-            self,
-            self._connect_duckdb(),
-            chosen | choices_in(reading),
-            uses_results=self._uses_results and bool(reading),
-        )
-        with self.naming_vanished():
-            relations.need(reading)
+        for attempts_left in reversed(range(_ATTEMPTS)):
+            relations = Relations(
+                self,
+                self._connect_duckdb(),
+                chosen | choices_in(reading),
+                uses_results=self._uses_results and bool(reading),
+            )
+            try:
+                with self.naming_vanished():
+                    relations.need(reading)
+                break
+            except ResultsChangedError:
+                if not attempts_left:
+                    raise
         return relations
 
     def connect_tables(self) -> duckdb.DuckDBPyConnection:
@@ -168,9 +177,13 @@ class Version(StoredVersion):
         is_default = not any(kept.choices_of(view) & chosen for view in kept.VIEWS)
         return self._uses_results and is_default and self.results().is_usable
 
-    def result_states(self) -> list[lake_sql.TableState]:
-        """The files of the stored results that views may be read from."""
-        return list(self.results().tables.values())
+    def stored_results(self) -> dict[str, StoredView]:
+        """The stored rows that views may be read from, by view."""
+        from neurostore.sql import kept
+
+        self.results()
+        assert self._relations is not None
+        return self._relations.stored(kept.VIEWS)
 
     def frames_by_session(self) -> dict[tuple[str, str], int]:
         """(subject, session) -> the frames of its trials."""
@@ -283,6 +296,7 @@ class Version(StoredVersion):
     def _opened_for(self, query: str) -> duckdb.DuckDBPyConnection:
         """The connection of this version with what a query names; one of its own where the query makes choices itself."""
         from neurostore.lake.relations import choices_in
+        from neurostore.lake.results import ResultsChangedError
 
         if choices_in(query):
             return self.connect(query)
@@ -290,7 +304,11 @@ class Version(StoredVersion):
             self._relations = self._connect(query or " ")
             self._connection = self._relations.connection
         elif self._relations is not None and self._relations.connection is self._connection:
-            self._relations.need(query)
+            try:
+                self._relations.need(query)
+            except ResultsChangedError:  # what is open stays as it is, and a new connection reads the new ones
+                self._relations = self._connect(query)
+                self._connection = self._relations.connection
         return self._connection
 
     @contextmanager

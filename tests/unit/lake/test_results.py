@@ -169,16 +169,38 @@ def test_compact_and_vacuum_keep_what_counts_and_drop_the_rest(lake):
     for change in (change_replaced, change_added):
         change(lake)
         refresh(lake)
-    stored = sum(f.n_rows for f in open_lake(lake).results().tables["subject_summary"].files)
-    assert "subject_summary" in open_lake(lake).results().is_dirty
+    before = open_lake(lake).stored_results()["subject_summary"]
+    assert before.is_dirty
     compact(lake, safe_age_s=0)
     vacuum(lake, safe_age_s=0)
-    found = open_lake(lake).results()
-    assert not found.stale
-    assert not found.is_dirty
-    assert sum(f.n_rows for f in found.tables["subject_summary"].files) < stored
+    assert not open_lake(lake).results().stale
+    after = open_lake(lake).stored_results()
+    assert not any(stored.is_dirty for stored in after.values())
+    assert n_rows_of(after["subject_summary"]) < n_rows_of(before)
     same(lake)
     assert verify(lake).is_clean
+
+
+def test_a_view_that_is_first_asked_when_its_results_were_replaced_is_that_of_the_version(lake):
+    reader = open_lake(lake)
+    reader.sql("SELECT count(*) FROM gait_cycles")
+    change_replaced(lake)
+    refresh(lake)
+    with pytest.raises(results.ResultsChangedError):
+        reader._relations.stored(["subject_summary"])
+    assert rows_of(reader, "subject_summary") == rows_of(without_results(lake, reader.version), "subject_summary")
+    assert reader.results().stale
+
+
+def test_only_the_tables_of_what_is_asked_are_opened(made, monkeypatch):
+    opened = []
+    monkeypatch.setattr(delta, "open_table", lambda r, n, *v, _=delta.open_table: (opened.append(n), _(r, n, *v))[1])
+    open_lake(made[0]).sql("SELECT count(*) FROM gait_cycles")
+    assert [name for name in opened if name.startswith("results/")] == ["results/gait_cycles"]
+
+
+def n_rows_of(stored):
+    return sum(file.n_rows for file in stored.state.files)
 
 
 def test_an_erased_person_has_no_results(lake):
@@ -197,7 +219,7 @@ def test_rows_of_no_computation_are_never_shown(lake):
     rows = delta.read(lake, name, delta.open_table(lake, name))
     other = rows.set_column(0, "computation", [["f" * 32] * rows.num_rows])
     delta.replace_rows(lake, name, ("computation",), other)
-    assert "subject_summary" in open_lake(lake).results().is_dirty
+    assert open_lake(lake).stored_results()["subject_summary"].is_dirty
     same(lake)
 
 
