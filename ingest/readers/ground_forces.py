@@ -12,7 +12,7 @@ import numpy as np
 
 from neurostore.arrays import Floats
 from neurostore.errors import InputError
-from neurostore.ingest.readers.wrenches import THRESHOLD_N, Wrench, plate_from_wrench
+from neurostore.ingest.readers.wrenches import THRESHOLD_N, UnusableWrenchError, Wrench, plate_from_wrench
 from neurostore.ingest.recording import ForcePlate
 
 _SIDE = re.compile(r"(?:^|_)(?P<side>l|r|left|right)(?:_|$)", re.IGNORECASE)
@@ -71,6 +71,7 @@ def read_ground_forces(
         centre = np.nanmedian(point[is_loaded], axis=0) if is_loaded.any() else np.zeros(3)
         with np.errstate(invalid="ignore"):
             moment: Floats = np.asarray(np.cross(point - centre, force) + free, float)
+        moment[~is_loaded & np.isfinite(force).all(axis=1) & np.isnan(moment).any(axis=1)] = 0.0  # no load, no point
         side = _SIDE.search(name)
         wrench = Wrench(
             plate=number,
@@ -85,6 +86,9 @@ def read_ground_forces(
             centre=centre,
             side=None if side is None else {"l": "left", "r": "right"}[side["side"][0].lower()],
         )
-        plates.append(plate_from_wrench(wrench, notes))
+        try:
+            plates.append(plate_from_wrench(wrench, notes))
+        except UnusableWrenchError as why:
+            notes.append(f"{name} is left out: {why}")
     notes.append(f"{len(plates)} ground reaction forces were read ({', '.join(w[0] for w in wrenches)})")
     return plates

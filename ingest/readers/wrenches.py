@@ -16,6 +16,11 @@ THRESHOLD_N = 20.0
 MARGIN_MM = 0.5
 _LEAST_LOADED_N = 50.0
 _UNLOADED_S = 0.05
+_LONGEST_GAP_S = 0.01  # missing samples over no longer than this are bridged by straight lines
+
+
+class UnusableWrenchError(Exception):
+    """Why a platform's samples cannot be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +53,16 @@ class Wrench:
 
 
 def plate_from_wrench(wrench: Wrench, notes: list[str], threshold_n: float = THRESHOLD_N) -> ForcePlate:
-    """A platform of forces on the person; what was changed is said in the notes."""
+    """A platform of forces on the person; what was changed is said in the notes.
+
+    Raises
+    ------
+    UnusableWrenchError : samples are missing over more than 10 ms.
+    """
     middle = np.asarray(wrench.corners, float).mean(axis=0) if wrench.corners is not None else wrench.centre
     assert middle is not None
     name = f"force platform {wrench.plate}"
-    force, moment_nmm = wrench.force, wrench.moment_nmm
+    force, moment_nmm = _bridged(wrench, notes)
     is_flipped = _is_flipped(force[:, 1])
     if is_flipped:
         force, moment_nmm = -force, -moment_nmm
@@ -94,6 +104,23 @@ def plate_from_wrench(wrench: Wrench, notes: list[str], threshold_n: float = THR
         returns_to_zero=returns,
         side=wrench.side,
     )
+
+
+def _bridged(wrench: Wrench, notes: list[str]) -> tuple[Floats, Floats]:
+    """Force and moment with short gaps bridged: a step of force in the middle of a stance would be taken for an event."""
+    both = np.hstack([wrench.force, wrench.moment_nmm])
+    is_known = np.isfinite(both).all(axis=1)
+    if is_known.all():
+        return wrench.force, wrench.moment_nmm
+    known = np.flatnonzero(is_known)
+    longest = int(np.diff(np.concatenate([[-1], known, [len(both)]])).max()) - 1
+    missing = f"{len(both) - len(known)} of its {len(both)} samples are missing, up to {longest} in a row"
+    if longest > _LONGEST_GAP_S * wrench.rate_hz:
+        raise UnusableWrenchError(f"{missing}; gaps of up to {_LONGEST_GAP_S * 1000:g} ms are bridged")
+    at = np.arange(len(both))
+    whole = np.stack([np.interp(at, known, column[is_known]) for column in both.T], axis=1)
+    notes.append(f"force platform {wrench.plate}: {missing}; they are bridged by straight lines")
+    return whole[:, :3], whole[:, 3:]
 
 
 def _least(vertical: Floats) -> float:

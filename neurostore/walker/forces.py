@@ -59,7 +59,7 @@ def ground(gait: Gait, time_s: Floats, mass_kg: float) -> dict[str, Ground]:
         force = total * carried[side][:, None]
         along = np.clip(stances[side], 0, 1)[:, None]
         points = _points(body, side, time_s)
-        cop = points["heel"] * (1 - along) + points["toe"] * along
+        cop: Floats = np.asarray(points["heel"] * (1 - along) + points["toe"] * along, float)
         cop[:, 1] = 0.0
         found[side] = Ground(force, cop, 0.005 * force[:, 1] * np.sin(2 * np.pi * along[:, 0]))
     return found

@@ -6,8 +6,10 @@ import ezc3d
 import numpy as np
 import pytest
 
+from neurostore.ingest.kinetics.frames import at_frames
 from neurostore.ingest.readers import c3d
 from neurostore.ingest.readers.markers.assemble import to_y_up
+from neurostore.ingest.readers.wrenches import Wrench, plate_from_wrench
 from neurostore.ingest.recording import ReadOptions, Recording
 from tests.shared_data import SHARED, needs_shared
 
@@ -38,6 +40,7 @@ def made(path: Path, type_: int, *, units: str = "Nmm", origin=(150.0, 200.0, -4
     group["UNITS"]["value"] = changes.get("channel_units", ["N"] * 8 if type_ == 3 else ["N"] * 3 + [units] * 3)[
         :n_channels
     ]
+    analog[:, changes.get("missing", [])] = np.nan
     file["data"]["analogs"] = analog[None]
     scale = 0.001 if changes.get("lengths") == "m" else 1.0
     values = {
@@ -154,6 +157,75 @@ def test_a_platform_that_cannot_be_read_is_named_and_the_trial_goes_in(tmp_path:
     assert recording.plates == []
     assert recording.poses
     assert any("force platform 1 is left out" in n and why in n for n in recording.notes), recording.notes
+
+
+def test_a_short_gap_of_samples_is_bridged_and_said(tmp_path: Path) -> None:
+    path = tmp_path / "walk.c3d"
+    raw = made(path, 2, missing=[10, 30, 31])  # 200 samples per second: 10 ms
+    recording = c3d.read(path, ReadOptions(up="z"))
+    (plate,) = recording.plates
+    assert np.isfinite(plate.force).all()
+    np.testing.assert_allclose(plate.force[:40, 1], 600, rtol=1e-6)
+    between = (raw[0, 9] + raw[0, 11]) / 2  # x of the platform points to -x of the lab
+    assert abs(plate.force[10, 0]) == pytest.approx(abs(between), rel=1e-5)
+    assert any("3 of its 80 samples are missing, up to 2 in a row; they are bridged" in n for n in recording.notes)
+
+
+@pytest.mark.parametrize("missing", [range(20, 24), range(4), range(76, 80), range(80)])
+def test_a_platform_with_a_long_gap_is_left_out_by_name(tmp_path: Path, missing: range) -> None:
+    path = tmp_path / "walk.c3d"
+    made(path, 2, missing=list(missing))
+    recording = c3d.read(path, ReadOptions(up="z"))
+    assert recording.plates == []
+    assert recording.poses
+    said = f"force platform 1 is left out: {len(missing)} of its 80 samples are missing"
+    assert any(said in n for n in recording.notes), recording.notes
+
+
+def test_two_platforms_on_one_channel_are_both_left_out_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "walk.c3d"
+    made(path, 2)
+    file = ezc3d.c3d(str(path))
+    group = file["parameters"]["FORCE_PLATFORM"]
+    for name in ("TYPE", "CHANNEL", "CORNERS", "ORIGIN"):  # the platform once more, on the same channels
+        value = np.asarray(group[name]["value"])
+        group[name]["value"] = np.concatenate([value, value], axis=-1)
+    group["USED"]["value"] = np.array([2])
+    file.write(str(path))
+    recording = c3d.read(path, ReadOptions(up="z"))
+    assert recording.plates == []
+    assert recording.poses
+    for own, other in ((1, 2), (2, 1)):
+        said = f"force platform {own} is left out: its channels are those of platform {other} too"
+        assert any(said in n for n in recording.notes), recording.notes
+
+
+def test_an_analog_rate_that_is_no_multiple_of_the_video_rate_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "walk.c3d"
+    made(path, 2)
+    content = path.read_bytes()
+    at = content.index(b"RATE", content.index(b"ANALOG"))
+    stated = np.frombuffer(content, "<f4", 1, content.index(np.float32(200).tobytes(), at))
+    assert stated == 200
+    place = content.index(np.float32(200).tobytes(), at)
+    path.write_bytes(content[:place] + np.float32(230).tobytes() + content[place + 4 :])
+    recording = c3d.read(path, ReadOptions(up="z"))
+    assert recording.plates[0].rate_hz == 200
+    assert any("ANALOG:RATE is 230 Hz" in n for n in recording.notes), recording.notes
+
+
+@pytest.mark.parametrize("rate_hz", [130.0, 215.0, 1000.0])
+def test_samples_at_any_rate_are_brought_to_the_frames(rate_hz: float) -> None:
+    """The mean of a ramp over a frame's time is its value at the frame, whatever the rates."""
+    clock = np.arange(round(2 * rate_hz)) / rate_hz
+    force = np.stack([0 * clock, 20 + 300 * clock, -40 * clock], axis=1)
+    wrench = Wrench(plate=1, type_=0, rate_hz=rate_hz, start_s=0.0, force=force, moment_nmm=1000 * force,
+                    normal=np.array([0.0, 1, 0]), zero="as recorded", units=("N", "m", "Nm"), centre=np.zeros(3))  # fmt: skip
+    time_s = np.arange(10, 180) / 100
+    found = at_frames(plate_from_wrench(wrench, []), time_s, 100.0, 0.0)
+    for values in (found.force, found.moment, found.filtered_force):
+        np.testing.assert_allclose(values[:, 1], 20 + 300 * time_s, atol=1e-6)
+        np.testing.assert_allclose(values[:, 2], -40 * time_s, atol=1e-6)
 
 
 def test_forces_on_the_platform_are_turned_round(tmp_path: Path) -> None:

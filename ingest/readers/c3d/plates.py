@@ -15,7 +15,7 @@ from neurostore.arrays import Floats
 from neurostore.ingest.readers.c3d.analog import Analog
 from neurostore.ingest.readers.c3d.parameters import Parameters
 from neurostore.ingest.readers.markers.assemble import to_y_up
-from neurostore.ingest.readers.wrenches import Wrench, plate_from_wrench
+from neurostore.ingest.readers.wrenches import UnusableWrenchError, Wrench, plate_from_wrench
 from neurostore.ingest.recording import ForcePlate
 
 N_CHANNELS = {1: 6, 2: 6, 3: 8, 4: 6}
@@ -60,7 +60,7 @@ def read_plates(
     for i in range(n_plates):
         try:
             plates.append(_plate(i, int(types[i]), parameters, analog, scale_mm, up, start_s, shared, notes))
-        except _LeftOutError as why:
+        except (_LeftOutError, UnusableWrenchError) as why:
             notes.append(f"force platform {i + 1} is left out: {why}")
     return plates
 
