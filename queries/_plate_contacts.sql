@@ -1,35 +1,13 @@
 -- One row: a frame of a loaded force platform and a foot, with the foot that the contact belongs to.
 -- Arguments: motion. The name of a relation like _foot_motion.
--- Inputs: plate_frames, force_plates, landmarks. N, Nm, mm.
+-- Inputs: plate_frames, _plate_geometry, _plate_landmarks. N, Nm, mm.
 -- A contact is a run of frames with at least 20 N (gaps of one frame are filled), at least 0.06 s long and 50 N
 -- high. gap_mm is the distance of the centre of pressure from the line from heel to toe, weighted by force over the
 -- contact. The foot within 120 mm owns the contact, or the closer foot if both are. The other foot is also on the
 -- platform if its midpoint is over it and it stands (heel or toe below 0.5 m/s, relative to the belt) for more than
 -- 0.05 s of the contact. A part of the foot beyond the edge of a platform that is higher than another one (a step of
 -- stairs) touches nothing and counts as over the platform.
-WITH geometry AS (
-    SELECT
-        subject,
-        session,
-        trial,
-        plate,
-        side AS stated_side,
-        returns_to_zero,
-        corners IS NOT NULL AS has_corners,
-        coalesce(
-            corners[2] + corners[5] + corners[8] + corners[11]
-            > min(corners[2] + corners[5] + corners[8] + corners[11]) OVER (PARTITION BY subject, session, trial)
-            + 4 * _step_height_mm(),
-            false
-        ) AS is_step,
-        (corners[1] + corners[10] - corners[4] - corners[7]) / 4 AS ax,
-        (corners[3] + corners[12] - corners[6] - corners[9]) / 4 AS az,
-        (corners[1] + corners[4] - corners[7] - corners[10]) / 4 AS bx,
-        (corners[3] + corners[6] - corners[9] - corners[12]) / 4 AS bz
-    FROM force_plates
-),
-
-loaded AS (
+WITH loaded AS (
     SELECT
         frames.subject,
         frames.session,
@@ -113,12 +91,7 @@ feet AS (
                 )
             }
         ]) AS foot
-    FROM landmarks
-    WHERE
-        landmarks.person = 0
-        AND (landmarks.subject, landmarks.session, landmarks.trial) IN (
-            SELECT (force_plates.subject, force_plates.session, force_plates.trial) FROM force_plates
-        )
+    FROM _plate_landmarks AS landmarks
 ),
 
 speeds AS (
@@ -144,18 +117,12 @@ beside AS (
         speeds.heel_speed_m_s < _still_m_s() AS is_heel_still,
         speeds.toe_speed_m_s < _still_m_s() AS is_toe_still,
         NOT geometry.has_corners
-        OR (
-            abs((feet.foot.heel.x - contacts.centre.x) * ax + (feet.foot.heel.z - contacts.centre.z) * az)
-            <= (ax ^ 2 + az ^ 2) + _plate_edge_mm() * sqrt(ax ^ 2 + az ^ 2)
-            AND abs((feet.foot.heel.x - contacts.centre.x) * bx + (feet.foot.heel.z - contacts.centre.z) * bz)
-            <= (bx ^ 2 + bz ^ 2) + _plate_edge_mm() * sqrt(bx ^ 2 + bz ^ 2)
+        OR _is_over(
+            feet.foot.heel.x - contacts.centre.x, feet.foot.heel.z - contacts.centre.z, geometry.half
         ) AS is_heel_over,
         NOT geometry.has_corners
-        OR (
-            abs((feet.foot.toe.x - contacts.centre.x) * ax + (feet.foot.toe.z - contacts.centre.z) * az)
-            <= (ax ^ 2 + az ^ 2) + _plate_edge_mm() * sqrt(ax ^ 2 + az ^ 2)
-            AND abs((feet.foot.toe.x - contacts.centre.x) * bx + (feet.foot.toe.z - contacts.centre.z) * bz)
-            <= (bx ^ 2 + bz ^ 2) + _plate_edge_mm() * sqrt(bx ^ 2 + bz ^ 2)
+        OR _is_over(
+            feet.foot.toe.x - contacts.centre.x, feet.foot.toe.z - contacts.centre.z, geometry.half
         ) AS is_toe_over,
         least(greatest(
             (
@@ -168,7 +135,7 @@ beside AS (
         feet.foot.heel AS heel,
         feet.foot.toe AS toe
     FROM contacts
-    INNER JOIN geometry USING (subject, session, trial, plate)
+    INNER JOIN _plate_geometry AS geometry USING (subject, session, trial, plate)
     INNER JOIN feet USING (subject, session, trial, frame)
     LEFT JOIN speeds
         ON

@@ -1,26 +1,13 @@
--- One row: a force platform of a trial with what its unloaded samples and its loads say of its signal. Inputs:
--- plate_frames, force_plates, landmarks. N, seconds, percent. drift_n: slope of the vertical force over the frames in
--- which the platform is unloaded, times the length of the trial; at least half a second of them is needed.
+-- One row: a force platform of a trial with what its unloaded samples and its loads say of its signal.
+-- Inputs: plate_frames, _plate_geometry, _plate_landmarks. N, seconds, percent. drift_n: slope of the vertical force
+-- over the frames in which the platform is unloaded, times the length of the trial; at least half a second of them is
+-- needed.
 -- beyond_edge_pct: share of the frames with at least 50 N in which the centre of pressure is further than 10 mm
 -- outside the corners: the foot, or what it stands on, also stands beside the platform. foreign_s: the longest load
 -- of at least 50 N with no heel, toe or ankle of the person within 300 mm of the centre of pressure: a stick, a
 -- frame, another person; 0 where the person's feet are not known.
 -- noqa: disable=RF01
-WITH geometry AS (
-    SELECT
-        subject,
-        session,
-        trial,
-        plate,
-        (corners[1] + corners[10] - corners[4] - corners[7]) / 4 AS ax,
-        (corners[3] + corners[12] - corners[6] - corners[9]) / 4 AS az,
-        (corners[1] + corners[4] - corners[7] - corners[10]) / 4 AS bx,
-        (corners[3] + corners[6] - corners[9] - corners[12]) / 4 AS bz,
-        corners IS NOT NULL AS has_corners
-    FROM force_plates
-),
-
-frames AS (
+WITH frames AS (
     SELECT
         plate_frames.subject,
         plate_frames.session,
@@ -45,12 +32,7 @@ feet AS (
         landmarks.trial,
         landmarks.frame,
         [left_heel, left_toe, left_ankle, right_heel, right_toe, right_ankle] AS points
-    FROM landmarks
-    WHERE
-        landmarks.person = 0
-        AND (landmarks.subject, landmarks.session, landmarks.trial) IN (
-            SELECT (force_plates.subject, force_plates.session, force_plates.trial) FROM force_plates
-        )
+    FROM _plate_landmarks AS landmarks
 ),
 
 placed AS (
@@ -58,10 +40,7 @@ placed AS (
         frames.*,
         frames.is_loaded
         AND geometry.has_corners
-        AND (
-            abs(off_x * ax + off_z * az) > (ax ^ 2 + az ^ 2) + _plate_edge_mm() * sqrt(ax ^ 2 + az ^ 2)
-            OR abs(off_x * bx + off_z * bz) > (bx ^ 2 + bz ^ 2) + _plate_edge_mm() * sqrt(bx ^ 2 + bz ^ 2)
-        ) AS is_beyond,
+        AND NOT _is_over(off_x, off_z, geometry.half) AS is_beyond,
         frames.is_loaded
         AND list_min(
             list_transform(
@@ -70,7 +49,7 @@ placed AS (
             )
         ) > 300 AS is_foreign
     FROM frames
-    INNER JOIN geometry USING (subject, session, trial, plate)
+    INNER JOIN _plate_geometry AS geometry USING (subject, session, trial, plate)
     LEFT JOIN feet USING (subject, session, trial, frame)
 ),
 

@@ -14,6 +14,8 @@ from neurostore.report.snapshot import Snapshot
 if TYPE_CHECKING:
     import polars as pl
 
+    from neurostore.lake.queryable import Queryable
+
 
 @dataclass(frozen=True)
 class Curve:
@@ -40,17 +42,19 @@ LEAST_POINTS = 99  # percents of a cycle that have a value, before the cycle cou
 _KEYS = "subject, session, condition, trial, side, cycle, is_steady"
 
 
-def read_kinetics(snapshot: Snapshot) -> pl.DataFrame | None:
+def read_kinetics(lake: Snapshot | Queryable, subject: str | None = None) -> pl.DataFrame | None:
     """One row per gait cycle with moments, powers or force; lists of 101 values by column of kinetic_curves.
 
-    Rows whose whole cycle is on platforms have ``is_valid``. None for a lake without platforms, which costs no more than that.
+    subject : this one alone; None for all. Rows whose whole cycle is on platforms have ``is_valid``. None for a lake without platforms, which costs no more than that.
     """
-    if not snapshot.sql("SELECT 1 FROM force_plates LIMIT 1").height:
+    if not lake.sql("SELECT 1 FROM force_plates LIMIT 1").height:
         return None
     values = ", ".join(f"list({p.quantity} ORDER BY percent) AS {p.quantity}" for p in KINETIC_PANELS)
-    return snapshot.sql(
+    where, given = ("", {}) if subject is None else ("WHERE subject = $subject ", {"subject": subject})
+    return lake.sql(
         f"SELECT {_KEYS}, is_valid, {values} FROM kinetic_curves INNER JOIN trials USING (subject, session, trial) "
-        "GROUP BY ALL ORDER BY ALL"
+        f"{where}GROUP BY ALL ORDER BY ALL",
+        given,
     )
 
 
@@ -81,6 +85,14 @@ def kinetic_means(rows: pl.DataFrame) -> dict[tuple[str, str], Curve]:
             if len(values):
                 means[name, str(side)] = Curve(*mean_sd(values), len(values), False)
     return means
+
+
+def whole_cycles(rows: pl.DataFrame) -> pl.DataFrame:
+    """The steady cycles of which some quantity has a value at all but two percents at most."""
+    import polars as pl
+
+    is_whole = [pl.col(name).list.drop_nulls().list.len() >= LEAST_POINTS for name in KINETIC_NAMES]
+    return rows.filter(pl.col("is_steady") & pl.any_horizontal(is_whole))
 
 
 def emg_means(rows: pl.DataFrame) -> dict[tuple[str, str], Curve]:

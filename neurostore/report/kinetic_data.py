@@ -1,4 +1,4 @@
-"""What the kinetic figures show, read from a lake: mean moments, powers and forces, and mean EMG, of a session and condition."""
+"""What the kinetic figures show beside the curves of cycles: mean EMG of a session and condition, and bands of the norm."""
 
 from __future__ import annotations
 
@@ -7,54 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from neurostore import normative
-from neurostore.report.cycle_lists import LEAST_POINTS, Band, Curve
-from neurostore.report.kinetic_panels import KINETIC_PANELS
+from neurostore.report.cycle_lists import Band
 
 if TYPE_CHECKING:
     import polars as pl
 
     from neurostore.lake.queryable import Queryable
-
-
-def read_kinetics(lake: Queryable, subject: str | None = None) -> pl.DataFrame:
-    """Mean and SD of each quantity of ``KINETIC_PANELS`` over the steady cycles that have it whole.
-
-    Returns
-    -------
-    Columns subject, session, condition, side, quantity (column of kinetic_curves), percent, mean, sd, n_cycles.
-    """
-    import polars as pl
-
-    cycle = "PARTITION BY curves.subject, curves.session, curves.trial, curves.side, curves.cycle"
-    wanted = ", ".join(
-        f"CASE WHEN count({p.quantity}) OVER ({cycle}) >= {LEAST_POINTS} THEN {p.quantity} END AS {p.quantity}"
-        for p in KINETIC_PANELS
-    )
-    values = ", ".join(
-        f"avg({p.quantity}) AS {p.quantity}_mean, stddev_samp({p.quantity}) AS {p.quantity}_sd, "
-        f"count({p.quantity}) AS {p.quantity}_n"
-        for p in KINETIC_PANELS
-    )
-    wide = lake.sql(
-        f"WITH whole AS (SELECT curves.subject, curves.session, trials.condition, curves.side, curves.percent, {wanted} "
-        "FROM kinetic_curves AS curves INNER JOIN trials USING (subject, session, trial) "
-        "WHERE curves.is_steady AND coalesce(curves.subject = $subject, true)) "
-        f"SELECT subject, session, condition, side, percent, {values} FROM whole GROUP BY ALL ORDER BY ALL",
-        {"subject": subject},
-    )
-    keys = ["subject", "session", "condition", "side", "percent"]
-    parts = [
-        wide.select(
-            *keys,
-            pl.lit(p.quantity).alias("quantity"),
-            *(
-                pl.col(f"{p.quantity}_{of}").alias(as_)
-                for of, as_ in (("mean", "mean"), ("sd", "sd"), ("n", "n_cycles"))
-            ),
-        ).drop_nulls("mean")
-        for p in KINETIC_PANELS
-    ]
-    return pl.concat(parts)
 
 
 def read_emg(lake: Queryable, subject: str | None = None) -> pl.DataFrame:
@@ -75,18 +33,6 @@ def read_emg(lake: Queryable, subject: str | None = None) -> pl.DataFrame:
         "GROUP BY emg.subject, emg.session, trials.condition, emg.channel, emg.muscle, emg.side, curves.percent ORDER BY ALL",
         {"subject": subject},
     )
-
-
-def kinetic_curves(rows: pl.DataFrame) -> dict[tuple[str, str], Curve]:
-    """(quantity, side) → Curve, of rows of :func:`read_kinetics` of one subject, session and condition."""
-    curves: dict[tuple[str, str], Curve] = {}
-    for (quantity, side), part in rows.group_by("quantity", "side", maintain_order=True):
-        mean, sd = np.full(101, np.nan), np.full(101, np.nan)
-        at = part["percent"].to_numpy()
-        mean[at] = part["mean"].to_numpy()
-        sd[at] = part["sd"].cast(float).to_numpy()
-        curves[str(quantity), str(side)] = Curve(mean, sd, int(part["n_cycles"].to_numpy().max()), False)
-    return curves
 
 
 def norm_bands(speed: str | None) -> dict[str, Band]:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from neurostore.errors import UsageError
-from neurostore.report.kinetic_data import kinetic_curves, norm_bands, read_emg, read_kinetics
+from neurostore.report.cycle_lists import kinetic_means, read_kinetics, whole_cycles
+from neurostore.report.kinetic_data import norm_bands, read_emg
 from neurostore.report.kinetic_figures import emg_figure, kinetics_figure
 from neurostore.report.matplotlib_figures import draw, empty_figure, plain
 from neurostore.report.specification import Plot
@@ -26,8 +27,9 @@ def kinetics(lake: Version, subject: str, session: str | None = None, condition:
     ------
     UsageError : no whole steady cycle of this subject is on a force platform, or there are several sessions or conditions.
     """
-    rows = read_kinetics(lake, subject)
-    if rows.is_empty():
+    cycles = read_kinetics(lake, subject)
+    rows = None if cycles is None else whole_cycles(cycles)
+    if rows is None or rows.is_empty():
         raise UsageError(
             f"{subject}: no steady gait cycle has moments; ground_reaction gives the reason per frame, and joint_kinetics "
             "needs the body mass (cohort's participants.tsv, or the C3D file)"
@@ -36,7 +38,7 @@ def kinetics(lake: Version, subject: str, session: str | None = None, condition:
     speed = lake.sql(
         "SELECT speed_band FROM _speed_band WHERE subject = ? AND session = ?", [subject, one["session"][0]]
     )["speed_band"].to_list()
-    plots = kinetics_figure(kinetic_curves(one), norm_bands(speed[0] if speed else None), _foot_off(lake, one))
+    plots = kinetics_figure(kinetic_means(one), norm_bands(speed[0] if speed else None), _foot_off(lake, one))
     return _grid(plots, f"{subject} {name}".strip(), 3)
 
 

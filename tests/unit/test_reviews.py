@@ -8,9 +8,9 @@ import pytest
 
 from neurostore import reviews
 from neurostore.api import open as open_lake
-from neurostore.demo import make_cohort
 from neurostore.errors import UsageError
 from neurostore.reviews import tsv
+from tests.builders.demo_lake import make_demo_lake
 
 KEY = {"subject": "H01", "session": "ses1", "trial": "walk_01"}
 R1 = {"reviewer": "R1", "reason": "a crutch", **KEY}
@@ -18,12 +18,7 @@ R1 = {"reviewer": "R1", "reason": "a crutch", **KEY}
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    from neurostore.ingest.pipeline import ingest
-
-    folder = tmp_path_factory.mktemp("reviews")
-    make_cohort(folder / "cohort", n_per_group=1, n_trials=1)
-    ingest(folder / "cohort", folder / "lake", n_workers=1)
-    return folder
+    return make_demo_lake(tmp_path_factory.mktemp("reviews"))
 
 
 @pytest.fixture

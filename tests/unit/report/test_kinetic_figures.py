@@ -10,7 +10,8 @@ import polars as pl
 import pytest
 
 from neurostore import normative
-from neurostore.report.kinetic_data import kinetic_curves, norm_bands
+from neurostore.report.cycle_lists import KINETIC_NAMES, kinetic_means
+from neurostore.report.kinetic_data import norm_bands
 from neurostore.report.kinetic_figures import emg_figure, kinetics_figure
 from neurostore.report.kinetic_plots import _grid
 from neurostore.report.plotly_figures import plotly_figure
@@ -18,25 +19,22 @@ from neurostore.report.specification import Bars, Line, Rule
 from tests.shared_data import SHARED, needs_shared
 
 
-def _rows(quantity: str, side: str, mean: np.ndarray) -> pl.DataFrame:
-    n = len(mean)
+def _cycles(quantity: str, side: str, mean: np.ndarray) -> pl.DataFrame:
+    """Two steady cycles about a mean, with an SD of 0.1."""
+    lists = {name: [None, None] for name in KINETIC_NAMES} | {quantity: [mean - 0.1 / 2**0.5, mean + 0.1 / 2**0.5]}
     return pl.DataFrame(
-        {
-            "quantity": [quantity] * n,
-            "side": [side] * n,
-            "percent": range(n),
-            "mean": mean,
-            "sd": [0.1] * n,
-            "n_cycles": [4] * n,
-        }
+        {"side": [side] * 2, "is_steady": [True] * 2} | lists,
+        schema_overrides=dict.fromkeys(KINETIC_NAMES, pl.List(pl.Float64)),
     )
 
 
 @pytest.fixture(scope="module")
 def plots():
     wave = np.sin(np.linspace(0, 6, 101))
-    rows = pl.concat([_rows("hip_power_w_kg", "left", 3 * wave), _rows("vertical_force_n_kg", "right", 5 * wave + 5)])
-    return kinetics_figure(kinetic_curves(rows), norm_bands("slow"), {"left": 61.0, "right": 58.0})
+    rows = pl.concat(
+        [_cycles("hip_power_w_kg", "left", 3 * wave), _cycles("vertical_force_n_kg", "right", 5 * wave + 5)]
+    )
+    return kinetics_figure(kinetic_means(rows), norm_bands("slow"), {"left": 61.0, "right": 58.0})
 
 
 def test_only_quantities_with_a_curve_have_a_plot_and_only_those_of_the_norm_a_band(plots):
@@ -49,7 +47,7 @@ def test_a_plot_shows_the_given_curve_the_norm_of_the_speed_and_foot_off(plots):
     power = plots[0]
     mean = next(m for m in power.marks if isinstance(m, Line) and m.tags["role"] == "mean")
     np.testing.assert_allclose(mean.y, 3 * np.sin(np.linspace(0, 6, 101)))
-    assert mean.tags["n"] == 4
+    assert mean.tags["n"] == 2
     band = next(m for m in power.marks if isinstance(m, Line) and m.tags["role"] == "band mean")
     assert band.name == "Schwartz 2008, slow speed"
     assert [m.at for m in power.marks if isinstance(m, Rule)] == [61.0]

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 
 import pytest
 
-from neurostore.demo import make_cohort
+from tests.builders.demo_lake import make_demo_lake
 from tests.builders.window_server import running
 
 if not all(map(find_spec, ("starlette", "uvicorn"))):  # the extra `app`
@@ -17,12 +17,9 @@ if not all(map(find_spec, ("starlette", "uvicorn"))):  # the extra `app`
 @pytest.fixture(scope="session")
 def made(tmp_path_factory):
     """Three people, one of each group, four sessions; one trial in each."""
-    from neurostore.ingest.pipeline import ingest
     from neurostore.upkeep.refresh import refresh
 
-    folder = tmp_path_factory.mktemp("window")
-    make_cohort(folder / "cohort", n_per_group=1, n_trials=1)
-    ingest(folder / "cohort", folder / "lake", n_workers=1)
+    folder = make_demo_lake(tmp_path_factory.mktemp("window"))
     refresh(folder / "lake")
     return folder
 
