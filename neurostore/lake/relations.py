@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from neurostore.lake.queryable import Shown
+    from neurostore.lake.results import StoredView
 
 _WORD = re.compile(r"[a-z_][a-z0-9_]*")
 _SET = re.compile(r"\bset\s+variable\s+\"?(\w+)", re.IGNORECASE)
@@ -59,7 +60,7 @@ class Relations:
         self._made: set[str] = set()
         self._tables = {lake_sql.sql_name(name): name for name in lake.tables()}
         self._results: results.Results | None = None
-        self._stored: dict[str, results.StoredView] = {}
+        self._stored: dict[str, StoredView] = {}
         self._is_staleness_said = False
         self._texts = views.texts_for(bool(lake.table_state("force_plates").files))
         self._lock = threading.RLock()
@@ -133,7 +134,7 @@ class Relations:
         states = [stored.state for stored in self._stored.values()]
         return [state.path(file) for state in states for file in state.files]
 
-    def stored(self, names: Iterable[str]) -> dict[str, results.StoredView]:
+    def stored(self, names: Iterable[str]) -> dict[str, StoredView]:
         """The stored rows of these kept views; none where no session's results count.
 
         Raises ResultsChangedError where the lake no longer has the results that this connection reads.
