@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neurostore.arrays import Floats
+from neurostore.arrays import Floats, Ints
 from neurostore.distances.alignment import align
 from neurostore.distances.choice import SIDES, Choice
 from neurostore.distances.sampling import (
@@ -29,6 +29,7 @@ from neurostore.distances.sampling import (
     read_samples,
     read_spans,
     read_trials,
+    reads_curves,
     refuse_mixture,
     split_side,
 )
@@ -109,7 +110,7 @@ def _nothing(choice: Choice, trials: pl.DataFrame) -> str:
 
 def _angles(lake: Queryable, choice: Choice, trials: pl.DataFrame, spans: pl.DataFrame, side: str) -> Items:
     """The plain column of an angle, or the one relative to neutral where more items have that; never both at once."""
-    known = set(lake.sql("SELECT * FROM joint_angles LIMIT 0").columns)
+    known = _angles_known(lake, choice)
     plain = [_angle_column(a, side, known) for a in choice.angles]
     relative = [p.removesuffix("_deg") + "_rel_deg" for p in plain]
     both = {c: quote(c) for pair in zip(plain, relative, strict=True) for c in pair if c in known}
@@ -118,13 +119,28 @@ def _angles(lake: Queryable, choice: Choice, trials: pl.DataFrame, spans: pl.Dat
     arrays = [x.astype(choice.sample_dtype) for _, x in read]
     index = {c: k for k, c in enumerate(both)}
     chosen = []
-    n_whole = sum((np.isfinite(x).all(axis=0) for x in arrays), start=np.zeros(len(both), int))
+    n_whole = _whole_channels(arrays, len(both))
     for first, second in zip(plain, relative, strict=True):
         is_second = second in index and n_whole[index[second]] > n_whole[index[first]]
         chosen.append(second if is_second else first)
     items = [Item(label, x[:, [index[c] for c in chosen]]) for label, x in zip(labels_of(spans), arrays, strict=True)]
     notes = [f"{c} stands for {p}" for c, p in zip(chosen, plain, strict=True) if c != p]
     return Items(items, tuple(chosen), "deg", notes=notes)
+
+
+def _angles_known(lake: Queryable, choice: Choice) -> set[str]:
+    """Names of the angles. cycle_curves has those of joint_angles, and asks no frame where it is stored."""
+    view = "cycle_curves" if reads_curves(lake, choice, "joint_angles") else "joint_angles"
+    return {name for name in lake.sql(f"SELECT * FROM {view} LIMIT 0").columns if name.endswith("_deg")}
+
+
+def _whole_channels(arrays: Sequence[Floats], n_channels: int) -> Ints:
+    """In how many of the arrays (samples, channels) each channel is known at every sample."""
+    by_length: dict[int, list[Floats]] = {}
+    for x in arrays:
+        by_length.setdefault(len(x), []).append(x)
+    counts = (np.isfinite(np.stack(group)).all(axis=1).sum(axis=0) for group in by_length.values())
+    return sum(counts, start=np.zeros(n_channels, int))
 
 
 def _angle_column(angle: str, side: str, known: set[str]) -> str:

@@ -116,9 +116,14 @@ def read_samples(
     """
     if spans.height == 0:
         return
-    is_kept = table == "joint_angles" and choice.item_unit == "cycle" and choice.clock == "percent"
-    read = _from_curves if is_kept and lake.reads_results() else _from_frames
+    read = _from_curves if reads_curves(lake, choice, table) else _from_frames
     yield from read(lake, choice, trials, spans, table, columns)
+
+
+def reads_curves(lake: Queryable, choice: Choice, table: str) -> bool:
+    """Whether the samples of a table are those of cycle_curves, and a lake keeps these."""
+    is_kept = table == "joint_angles" and choice.item_unit == "cycle" and choice.clock == "percent"
+    return is_kept and lake.reads_results()
 
 
 def _from_frames(
