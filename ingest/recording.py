@@ -79,6 +79,25 @@ class SourceAngle:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceCurve:
+    """A curve of an angle over a gait cycle, as a data set states it.
+
+    angle : column of joint_angles. cycle : number of the curve of its side, from 0. n_cycles : cycles it is the mean of.
+    model : the skeleton whose trials it is compared with. recorded_by : 'mocap' or 'video'. values : (101,) degrees at 0 to
+    100 %, our sign, NaN where missing.
+    """
+
+    source_name: str
+    angle: str
+    side: str
+    cycle: int
+    n_cycles: int
+    model: str
+    recorded_by: str
+    values: Floats
+
+
+@dataclass(frozen=True, slots=True)
 class Calibration:
     """A parameter of a subject's session, such as leg_length, knee_width, inter_asis or static_foot_offset."""
 
@@ -175,9 +194,9 @@ class Step:
 
 @dataclass(slots=True)
 class Recording:
-    """One trial as read. ``poses[0]`` is the primary skeleton; empty for files that carry angles alone (MOT)."""
+    """One trial as read. ``poses[0]`` is the primary skeleton; empty for files that carry angles or curves alone."""
 
-    kind: str  # 'mocap', 'video', 'static', 'angles'
+    kind: str  # 'mocap', 'video', 'static', 'angles', 'curves'
     rate_hz: float
     poses: list[Poses]
     up_source: str = "lab"  # lab, camera_extrinsics, floor_fit, camera_level
@@ -186,6 +205,7 @@ class Recording:
     neutral: NeutralPose | None = None
     events: list[SourceEvent] = field(default_factory=list)
     angles: list[SourceAngle] = field(default_factory=list)
+    curves: list[SourceCurve] = field(default_factory=list)
     calibrations: list[Calibration] = field(default_factory=list)
     plates: list[ForcePlate] = field(default_factory=list)
     analog: list[AnalogChannel] = field(default_factory=list)
@@ -224,6 +244,7 @@ class ReadOptions:
     views : the cameras of a trial that several filmed; its first files are their videos, the others the calibration.
     body : the user's own OpenSim model: paths of model, marker_set, setup and scale; markers : marker -> label or landmark.
     member : of a file that holds several recordings (results.json), the one meant, by its name there; None = the only one.
+    curves : what [curves] says of a file of curves over the gait cycle; empty for all others.
     """
 
     scale_mm: float | None = None
@@ -243,5 +264,6 @@ class ReadOptions:
     swap_sides: bool = False
     markers: dict[str, str] = field(default_factory=dict)
     emg: dict[str, Any] = field(default_factory=dict)
+    curves: dict[str, Any] = field(default_factory=dict)
     views: tuple[ViewOptions, ...] = ()
     body: dict[str, Any] = field(default_factory=dict)

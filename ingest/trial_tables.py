@@ -39,6 +39,7 @@ def tables_of(
         ("calibrations", _calibrations(calibrations)),
         ("source_events", _events(recording)),
         ("source_angles", _angles(recording)),
+        ("source_curves", _curves(recording)),
         ("source_kinetics", kinetic_tables.source_kinetics(recording)),
         ("force_plates", kinetic_tables.force_plates(recording)),
         ("forces", kinetic_tables.forces(recording)),
@@ -172,12 +173,28 @@ def _angles(recording: Recording) -> dict[str, Any]:
     }
 
 
+def _curves(recording: Recording) -> dict[str, Any]:
+    """Long rows, 101 per curve; a value the file leaves out (NaN) is NULL."""
+    curves = recording.curves
+    if not curves:
+        return {}
+    n = len(curves[0].values)
+    names = ("side", "cycle", "n_cycles", "model", "recorded_by", "source_name", "angle")
+    values = np.concatenate([c.values for c in curves])
+    return {
+        **{name: np.repeat(np.array([getattr(c, name) for c in curves], object), n) for name in names},
+        "percent": np.tile(np.arange(n, dtype=np.int32), len(curves)),
+        "value_deg": pa.array(values, mask=np.isnan(values)),
+    }
+
+
 def row_of(
     key: Key, ingest_id: str, recording: Recording, landmarks: Landmarks | None, notes: list[str]
 ) -> dict[str, Any]:
     """What the row in ``trials`` says of the recording itself; the source, settings and metadata are the caller's."""
     poses = recording.poses[0] if recording.poses else None
-    time_s = poses.time_s[poses.person == 0] if poses is not None else recording.angles[0].time_s
+    clocks = [poses.time_s[poses.person == 0]] if poses is not None else [a.time_s for a in recording.angles[:1]]
+    time_s = clocks[0] if clocks else np.zeros(0)  # curves have no times
     steps = [*recording.steps, *(landmarks.steps if landmarks is not None else ())]
     estimator = recording.estimator
     named = " ".join(str(estimator[k]) for k in ("name", "version") if estimator.get(k))

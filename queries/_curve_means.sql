@@ -1,6 +1,6 @@
 -- One row: an angle of one side of a subject's session at an even percent of the cycle, as in _mean_curves.
 -- Arguments: judged. The name of a relation of steady cycles like _judge.
--- Inputs: _cycle_curves, trials. Degrees; angle is the column of joint_angles without side and unit.
+-- Inputs: _cycle_curves, trials, source_curves. Degrees; angle is the column of joint_angles without side and unit.
 -- The nine variables of the gait profile (Baker et al. 2009, doi 10.1016/j.gaitpost.2009.05.020), 51 points each.
 -- If the vertical axis is only that of a level camera, pelvis and foot progression are left out unless
 -- accept_camera_level is true.
@@ -65,39 +65,91 @@ means AS (
         { 'mean_deg': avg(foot_progression), 'n_cycles': count(foot_progression) } AS foot_progression
     FROM angles
     GROUP BY subject, session, side, skeleton, kind, percent
+),
+
+own AS (
+    SELECT
+        subject,
+        session,
+        side,
+        skeleton,
+        kind,
+        percent,
+        unnest(
+            [
+                { 'angle': 'pelvis_tilt', 'mean_deg': pelvis_tilt.mean_deg, 'n_cycles': pelvis_tilt.n_cycles },
+                {
+                    'angle': 'pelvis_obliquity',
+                    'mean_deg': pelvis_obliquity.mean_deg,
+                    'n_cycles': pelvis_obliquity.n_cycles
+                },
+                {
+                    'angle': 'pelvis_rotation',
+                    'mean_deg': pelvis_rotation.mean_deg,
+                    'n_cycles': pelvis_rotation.n_cycles
+                },
+                { 'angle': 'hip_flexion', 'mean_deg': hip_flexion.mean_deg, 'n_cycles': hip_flexion.n_cycles },
+                { 'angle': 'hip_adduction', 'mean_deg': hip_adduction.mean_deg, 'n_cycles': hip_adduction.n_cycles },
+                { 'angle': 'hip_rotation', 'mean_deg': hip_rotation.mean_deg, 'n_cycles': hip_rotation.n_cycles },
+                { 'angle': 'knee_flexion', 'mean_deg': knee_flexion.mean_deg, 'n_cycles': knee_flexion.n_cycles },
+                {
+                    'angle': 'ankle_dorsiflexion',
+                    'mean_deg': ankle_dorsiflexion.mean_deg,
+                    'n_cycles': ankle_dorsiflexion.n_cycles
+                },
+                {
+                    'angle': 'foot_progression',
+                    'mean_deg': foot_progression.mean_deg,
+                    'n_cycles': foot_progression.n_cycles
+                }
+            ],
+            recursive := true
+        )
+    FROM means
+),
+
+-- Curves that a data set states, weighted by the cycles that each is the mean of.
+named AS (
+    SELECT
+        *,
+        regexp_replace(angle, '^(left_|right_)|_deg$', '', 'g') AS plain_angle
+    FROM source_curves
+    WHERE percent % 2 = 0
+),
+
+stated AS (
+    SELECT
+        subject,
+        session,
+        side,
+        model AS skeleton,
+        recorded_by AS kind,
+        percent,
+        plain_angle AS angle,
+        sum(value_deg * n_cycles) / sum(n_cycles) FILTER (value_deg IS NOT NULL) AS mean_deg,
+        coalesce(sum(n_cycles) FILTER (value_deg IS NOT NULL), 0)::BIGINT AS n_cycles
+    FROM named
+    WHERE
+        plain_angle IN (
+            'pelvis_tilt', 'pelvis_obliquity', 'pelvis_rotation', 'hip_flexion', 'hip_adduction', 'hip_rotation',
+            'knee_flexion', 'ankle_dorsiflexion', 'foot_progression'
+        )
+    GROUP BY subject, session, side, model, recorded_by, percent, plain_angle
+),
+
+together AS (
+    SELECT
+        *,
+        false AS is_stated
+    FROM own
+    UNION ALL BY NAME
+    SELECT
+        *,
+        true AS is_stated
+    FROM stated
 )
 
-SELECT
-    subject,
-    session,
-    side,
-    skeleton,
-    kind,
-    percent,
-    unnest(
-        [
-            { 'angle': 'pelvis_tilt', 'mean_deg': pelvis_tilt.mean_deg, 'n_cycles': pelvis_tilt.n_cycles },
-            {
-                'angle': 'pelvis_obliquity',
-                'mean_deg': pelvis_obliquity.mean_deg,
-                'n_cycles': pelvis_obliquity.n_cycles
-            },
-            { 'angle': 'pelvis_rotation', 'mean_deg': pelvis_rotation.mean_deg, 'n_cycles': pelvis_rotation.n_cycles },
-            { 'angle': 'hip_flexion', 'mean_deg': hip_flexion.mean_deg, 'n_cycles': hip_flexion.n_cycles },
-            { 'angle': 'hip_adduction', 'mean_deg': hip_adduction.mean_deg, 'n_cycles': hip_adduction.n_cycles },
-            { 'angle': 'hip_rotation', 'mean_deg': hip_rotation.mean_deg, 'n_cycles': hip_rotation.n_cycles },
-            { 'angle': 'knee_flexion', 'mean_deg': knee_flexion.mean_deg, 'n_cycles': knee_flexion.n_cycles },
-            {
-                'angle': 'ankle_dorsiflexion',
-                'mean_deg': ankle_dorsiflexion.mean_deg,
-                'n_cycles': ankle_dorsiflexion.n_cycles
-            },
-            {
-                'angle': 'foot_progression',
-                'mean_deg': foot_progression.mean_deg,
-                'n_cycles': foot_progression.n_cycles
-            }
-        ],
-        recursive := true
-    )
-FROM means
+-- Where a session has cycles of the same model, they count.
+SELECT * EXCLUDE (is_stated)
+FROM together
+QUALIFY is_stated = min(is_stated) OVER (PARTITION BY subject, session, side, skeleton, kind)

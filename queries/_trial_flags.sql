@@ -180,7 +180,9 @@ judged AS (
         trials.length_basis,
         trials.rate_hz,
         coalesce(trials.n_frames <> 1, true)
+        AND trials.kind <> 'curves'
         AND trials.rate_hz NOT BETWEEN _least_rate_hz() AND _most_rate_hz() AS is_rate_out,
+        coalesce(element_at(trials.quality, 'curves_against_norm')[1], 0) > 0 AS has_doubtful_signs,
         trials.kind = 'static' OR coalesce(figures.is_static, false) AS is_static,
         figures.* EXCLUDE (subject, session, trial, is_static, gaps, n_seen, bone_length_cv_pct),
         -- depth refinement makes bones steadier without making positions better: the poses as estimated count
@@ -286,7 +288,7 @@ flagged AS (
         n_session_side < _least_session_cycles() AND n_steady_cycles > 0 AS has_few_strides,
         coalesce(up_source = 'camera_level', false) AS is_up_guessed,
         coalesce(position_basis = 'camera_fov_guessed', false) AS is_fov_guessed,
-        coalesce(length_basis IN ('nominal', 'none'), false) AS is_length_nominal
+        coalesce(length_basis IN ('nominal', 'none'), false) AND kind <> 'curves' AS is_length_nominal
     FROM judged
 )
 

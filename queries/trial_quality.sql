@@ -67,6 +67,8 @@ SELECT
     has_no_body_mass,
     coalesce('Excluded ' || excluded.said || '. ', '')
     || CASE
+        WHEN has_doubtful_signs THEN 'Check first: curves run against the published norm; see the notes of the trial.'
+        WHEN kind = 'curves' THEN 'Curves of a data set only: no points, events or times.'
         WHEN is_without_points THEN 'No points in this trial: angles of the source file only.'
         WHEN is_upside_down THEN 'Do not use: the head is below the feet.'
         WHEN is_mirrored

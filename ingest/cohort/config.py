@@ -25,6 +25,7 @@ from typing import Any
 from neurostore.errors import CohortError, InputError
 from neurostore.ingest.landmarks.functional import JOINTS as FUNCTIONAL_JOINTS
 from neurostore.ingest.landmarks.joint_centres import HIP_METHODS
+from neurostore.ingest.readers.curves.statement import problems_of
 from neurostore.ingest.recording import ReadOptions
 
 FILE_NAME = "cohort.toml"
@@ -197,12 +198,14 @@ def _checked(values: dict[str, Any], where: str, problems: list[str]) -> dict[st
                 )
         elif key == "body":
             problems += [f"{where}: {problem}" for problem in _body_problems(value)]
+        elif key == "curves":
+            problems += [f"{where}: {problem}" for problem in problems_of(value)]
         elif key == "camera":
             unknown = sorted(set(value) - set(CAMERA_KEYS)) if isinstance(value, dict) else [repr(value)]
             if unknown:
                 problems.append(f"{where}: [camera] has {', '.join(unknown)}; it may have {', '.join(CAMERA_KEYS)}")
         elif key not in OPTIONS:
-            allowed = ", ".join([*OPTIONS, "body", "camera", "emg", "markers"]) + (
+            allowed = ", ".join([*OPTIONS, "body", "camera", "curves", "emg", "markers"]) + (
                 "" if where == "at the top" else ", files"
             )
             problems.append(f"{where}: unknown key {key!r}; allowed are {allowed}")

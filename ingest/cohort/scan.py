@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from neurostore.errors import CohortError, InputError
 from neurostore.ingest.cohort.cameras import filmed_trials
 from neurostore.ingest.cohort.config import FILE_NAME, CohortConfig, read_config
+from neurostore.ingest.cohort.curve_files import curve_trials, is_curves
 from neurostore.ingest.cohort.files import SIDECARS, CohortFile, walk
 from neurostore.ingest.cohort.foreign import foreign_capture
 from neurostore.ingest.cohort.metadata import read_metadata
@@ -49,6 +50,7 @@ def scan(folder: Path | str) -> Cohort:
         cohort.warnings.append(f"{FILE_NAME}: no file matches {pattern!r}")
 
     roles = {f: f.role for f in files}
+    roles |= {f: "curves" for f in files if is_curves(f, roles[f], config)}
     unknown = [f.path for f in files if roles[f] == "unknown" and not config.is_named_file(f.path)]
     cohort.unknown = _without_captures(unknown, files, roles, cohort.refused)
     filmed = _add_filmed(files, roles, config, cohort)
@@ -63,6 +65,8 @@ def scan(folder: Path | str) -> Cohort:
             extra = tuple(str(f.path) for f in _companions(source.paths[0], group[0].parts, companions))
             source.options = replace(config.options(relative), companions=extra, member=source.options.member)
             cohort.trials.append(source)
+    for file in (f for f in files if roles[f] == "curves"):
+        cohort.trials += curve_trials(file, config, cohort.renamed, cohort.refused)
     _refuse_collisions(cohort)
     tables = [(f.path, f.parts[:-1]) for f in files if roles[f] == "table"]
     cohort.metadata = read_metadata(cohort, tables)

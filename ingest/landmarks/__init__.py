@@ -26,7 +26,7 @@ from neurostore.ingest.landmarks.neutral import neutral_axes_of
 from neurostore.ingest.landmarks.person import Choices, PersonLandmarks, compute_person
 from neurostore.ingest.recording import Calibration, Recording, Step
 
-VERSION = 5
+VERSION = 6
 _SLOW_HZ = 20.0  # below it a cut-off that does not fit is not a mistake of the user
 
 

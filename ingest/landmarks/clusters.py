@@ -22,7 +22,9 @@ _LEAST = 3  # markers that fix a rigid body
 _MOST_RESIDUAL_MM = 15.0  # skin moves a cluster's markers by up to 10 mm
 _PART = r"(?:UPPER|UPP|UP|LOWER|LOW|FRONT|REAR|BACK|PROX|DIST|POST|ANT|LAT|MED|TOP|BOT|SUP|INF|[A-F]|\d)+"
 _SEGMENTS = {
-    "thigh": re.compile(rf"T(?:H(?:I(?:GH)?)?)?{_PART}|THI|THIGH"),
+    "thigh": re.compile(
+        rf"(?!TB[A-F\d])T(?:H(?:I(?:GH)?)?)?{_PART}|THI|THIGH"
+    ),  # TB1 is a tibia, TB with TA and TC a thigh
     "shank": re.compile(rf"(?:SHANK|SHNK|SHK|SHN|SHA|SH|SK|TIB|TB|CALF){_PART}|TIB|SHA|SHN|SHANK"),
     "foot": re.compile(rf"(?:FOOT|FT|FO){_PART}"),
 }

@@ -218,12 +218,13 @@ def read_trial(source: TrialSource, settings: Settings) -> Recording:
         recording.notes += [f"{path.name}: {note}" for note in other.notes]
         recording.steps += other.steps
     has_positions = bool(recording.poses) and any(len(p.frame) for p in recording.poses)
-    if not has_positions and not recording.angles and recording.plates:
+    is_without_motion = not has_positions and not recording.angles and not recording.curves
+    if is_without_motion and recording.plates:
         raise InputError(
             source.paths[0],
             "has only forces and nobody to apply them to; put the TRC of the same name (or without _grf) beside it",
         )
-    if not has_positions and not recording.angles:
+    if is_without_motion:
         raise InputError(source.paths[0], "has no frame with positions and no angle")
     if source.options.swap_sides:
         from neurostore.ingest.landmarks.sides import exchanged

@@ -38,7 +38,7 @@ class Settings:
         """The hash of all that changes the numbers of one trial but its own bytes."""
         options = asdict(replace(source.options, companions=()))
         own_body = options.pop("body")
-        for name in ("functional", "swap_sides", "views"):  # trials of earlier lakes were read without them
+        for name in ("functional", "swap_sides", "views", "curves"):  # trials of earlier lakes were read without them
             if not options[name]:
                 del options[name]
         parts = {
@@ -52,6 +52,8 @@ class Settings:
             "landmarks": _version("neurostore.ingest.landmarks"),
             "schema": SCHEMA_VERSION,
         }
+        if source.options.curves:
+            parts["curves"] = _version("neurostore.ingest.readers.curves")
         if self.body:
             from neurostore.ingest.body.fitting import settings_version
 

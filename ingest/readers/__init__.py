@@ -57,6 +57,10 @@ def read(path: Path | str, options: ReadOptions | None = None) -> Recording:
     """
     path = Path(path)
     suffix = suffix_of(path)
+    if options is not None and options.curves:
+        from neurostore.ingest.readers import curves
+
+        return curves.read(path, options)
     if suffix not in READERS:
         known = ", ".join(sorted(READERS))
         raise InputError(path, f"no reader for files ending in {suffix or 'nothing'!r}; known are {known}")

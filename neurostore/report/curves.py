@@ -28,8 +28,11 @@ def read_curves(snapshot: Snapshot) -> pl.DataFrame:
         values += [f"avg({one}) AS {name}_mean", f"stddev_samp({one}) AS {name}_sd", f"count({one}) AS {name}_n"]
     wide = snapshot.sql(
         f"SELECT curves.subject, curves.session, trials.condition, curves.side, curves.percent, "
-        f"mode(trials.skeleton) AS skeleton, mode(trials.kind) AS kind, {', '.join(values)} "
+        "mode(coalesce(trials.skeleton, stated.model)) AS skeleton, "
+        f"mode(coalesce(stated.recorded_by, trials.kind)) AS kind, {', '.join(values)} "
         "FROM cycle_curves AS curves INNER JOIN trials USING (subject, session, trial) "
+        "LEFT JOIN (SELECT DISTINCT subject, session, trial, model, recorded_by FROM source_curves) AS stated "
+        "USING (subject, session, trial) "
         "WHERE curves.is_steady AND curves.person = 0 GROUP BY ALL ORDER BY ALL"
     )
     keys = ["subject", "session", "condition", "side", "percent", "skeleton", "kind"]

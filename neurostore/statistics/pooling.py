@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from typing import TYPE_CHECKING
 
 from neurostore.errors import UsageError
 from neurostore.lake.mixture import TRIAL_KEYS, excluded_texts, read_models, refuse_mixture
+from neurostore.sql import views
 from neurostore.trial_key import key_text
-from neurostore.wording import and_more
+from neurostore.wording import and_more, counted
 
 if TYPE_CHECKING:
     import polars as pl
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 SIDES = ("left", "right")
 AFFECTION = ("affected", "unaffected")
+_WITHOUT_POINTS = ("angles", "curves")
 _TELL_APART = (
     "kind",
     "skeleton",
@@ -37,12 +40,26 @@ def check_mixture(lake: Queryable, names: Iterable[str], by: str, *, mixed: bool
     if mixed or by in _TELL_APART:
         return
     needs_pelvis = any("pelvis" in name or "hip" in name for name in names)
-    models = read_models(lake).filter(pl.col("kind") != "angles")
+    every = read_models(lake)
+    models = every.filter(~pl.col("kind").is_in(_WITHOUT_POINTS))
+    n_stated = every.filter(pl.col("kind") == "curves").height
+    if n_stated and models.height and any(name in _angle_names() for name in names):
+        raise UsageError(
+            f"{counted(n_stated, 'trial')} of a data set (kind 'curves') would be pooled with recordings of other models and "
+            "cut-offs; choose trials with where=… (--where), or allow it with mixed=True (--mixed)"
+        )
     try:
         refuse_mixture(models, needs_pelvis)
     except UsageError:  # trials without a steady cycle are not pooled
         steady = lake.sql("SELECT DISTINCT subject, session, trial FROM gait_cycles WHERE is_steady AND person = 0")
         refuse_mixture(models.join(steady, on=list(TRIAL_KEYS), how="semi"), needs_pelvis)
+
+
+@cache
+def _angle_names() -> frozenset[str]:
+    """The angles of cycle_curves, with and without their side."""
+    columns = {c.name for c in views.declared()["cycle_curves"].columns if c.name.endswith("_deg")}
+    return frozenset(columns | {c.removeprefix("left_") for c in columns if c.startswith("left_")})
 
 
 def check_side(side: str | None) -> None:
@@ -68,7 +85,7 @@ def unused_text(lake: Queryable) -> str:
     import polars as pl
 
     keys = list(TRIAL_KEYS)
-    moving = read_models(lake).filter(pl.col("kind") != "angles").select(keys)
+    moving = read_models(lake).filter(~pl.col("kind").is_in(_WITHOUT_POINTS)).select(keys)
     steady = lake.sql("SELECT DISTINCT subject, session, trial FROM gait_cycles WHERE is_steady AND person = 0")
     unused = moving.join(steady, on=keys, how="anti").sort(keys)
     names = and_more([key_text(row) for row in unused.rows()])
