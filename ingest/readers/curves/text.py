@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from neurostore.arrays import Floats
+from neurostore.arrays import Floats, Ints
 from neurostore.errors import InputError
 from neurostore.ingest.readers.curves.layout import LEAST_POINTS, RawCurve
 from neurostore.ingest.readers.curves.statement import SIDES, Statement
@@ -60,7 +60,7 @@ def _cells(path: Path) -> tuple[list[str], list[Row]]:
     has_names = any(_number(cell, separator) is None for cell in first) or _point_columns(first) != []
     names = first if has_names else [str(i) for i in range(1, len(first) + 1)]
     comma = separator != ","
-    rows = [
+    rows: list[Row] = [
         {
             name: cell.strip().replace(",", ".") if comma else cell.strip()
             for name, cell in zip(names, row, strict=False)
@@ -150,7 +150,7 @@ def _row_per_point(path: Path, names: list[str], rows: list[Row], statement: Sta
                 )
 
 
-def _cycles(path: Path, key: tuple[str, ...], percents: Floats | None, n: int) -> list[np.ndarray]:
+def _cycles(path: Path, key: tuple[str, ...], percents: Floats | None, n: int) -> list[Ints]:
     """Indices of the rows of each cycle in a group."""
     if percents is None:
         size = next((s for s in (101, 51, 100) if n % s == 0), n if n < 202 else 0)
