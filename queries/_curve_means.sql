@@ -108,13 +108,23 @@ own AS (
     FROM means
 ),
 
--- Curves that a data set states, weighted by the cycles that each is the mean of.
+-- Curves that a data set states, weighted by the cycles that each is the mean of. Where the session has recordings of
+-- the same model, those count.
 named AS (
     SELECT
         *,
         regexp_replace(angle, '^(left_|right_)|_deg$', '', 'g') AS plain_angle
-    FROM source_curves
-    WHERE percent % 2 = 0
+    FROM source_curves AS curves
+    WHERE
+        percent % 2 = 0
+        AND NOT EXISTS (
+            SELECT 1 FROM trials
+            WHERE
+                trials.subject = curves.subject
+                AND trials.session = curves.session
+                AND trials.skeleton = curves.model
+                AND trials.kind = curves.recorded_by
+        )
 ),
 
 stated AS (
@@ -135,21 +145,28 @@ stated AS (
             'knee_flexion', 'ankle_dorsiflexion', 'foot_progression'
         )
     GROUP BY subject, session, side, model, recorded_by, percent, plain_angle
-),
-
-together AS (
-    SELECT
-        *,
-        false AS is_stated
-    FROM own
-    UNION ALL BY NAME
-    SELECT
-        *,
-        true AS is_stated
-    FROM stated
 )
 
--- Where a session has cycles of the same model, they count.
-SELECT * EXCLUDE (is_stated)
-FROM together
-QUALIFY is_stated = min(is_stated) OVER (PARTITION BY subject, session, side, skeleton, kind)
+SELECT
+    subject,
+    session,
+    side,
+    skeleton,
+    kind,
+    percent,
+    angle,
+    mean_deg,
+    n_cycles
+FROM own
+UNION ALL
+SELECT
+    subject,
+    session,
+    side,
+    skeleton,
+    kind,
+    percent,
+    angle,
+    mean_deg,
+    n_cycles
+FROM stated
