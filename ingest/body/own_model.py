@@ -82,4 +82,11 @@ def _listed(names: Mapping[str, Floats] | list[str]) -> str:
 
 def read_own(osim: Path, markers: Path | None, setup: Path | None) -> tuple[Model, IkSetup | None]:
     """The model with its marker set, and the set-up. Raises InputError with everything wrong in one of the files."""
-    return read_model(osim, markers), None if setup is None else read_ik_setup(setup)
+    model = read_model(osim, markers)
+    if setup is None:
+        return model, None
+    wanted = read_ik_setup(setup)
+    strangers = sorted(set(wanted.coordinates) - set(model.coordinate_names))
+    if strangers:
+        raise InputError(setup, f"has a task of {', '.join(strangers)}, which is no coordinate of {model.name}")
+    return model, wanted

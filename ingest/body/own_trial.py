@@ -116,7 +116,11 @@ def _read_files(
     """Read once for all trials of a process. stamp : time and size of each file; a changed one is read again."""
     files = {k: Path(v) for k, v in named}
     model, setup = read_own(files["model"], files.get("marker_set"), files.get("setup"))
-    return model, setup, read_scale_setup(files["scale"]) if "scale" in files else ()
+    measurements = read_scale_setup(files["scale"]) if "scale" in files else ()
+    strangers = sorted({body for m in measurements for body, _ in m.bodies} - set(model.bodies))
+    if strangers:
+        raise InputError(files["scale"], f"scales {', '.join(strangers)}, which is no body of {model.name}")
+    return model, setup, measurements
 
 
 def _points(

@@ -25,7 +25,7 @@ FIRST_EVERY, FIRST_LEAST = 3, 10
 #: weight of segment rotations, m² per rad²: of the source or three points
 KNOWN_TURN = 0.01
 #: steps of the fit below this, in radians or metres, are the last: the rest is about its square
-SETTLED = 3e-4
+SETTLED = 2e-3
 SIDES = ("left", "right")
 #: length -> (a, b) landmarks that it is between, without side
 LENGTHS = {

@@ -143,6 +143,12 @@ def test_export_writes_the_markers_under_the_models_names(lake, tmp_path):
             "ScrewJoint",
             "m.osim: joint knee_r: the kind ScrewJoint is not known",
         ),
+        (
+            '[body]\nmodel = "m.osim"\nsetup = "ik.xml"',
+            None,
+            "ik.xml: has a task of L5, which is no coordinate of mine",
+        ),
+        ('[body]\nmodel = "m.osim"\nscale = "scale.xml"', None, "scale.xml: scales femur_l, which is no body of mine"),
         ('[body]\nmodel = "m.osim"\nscale = "m.osim"', None, "applies no <Measurement>; expected a ScaleTool set-up"),
         ('[body]\nmodel = "m.osim"\nsetup = "m.osim"', None, "holds no <IKMarkerTask>; expected an IK set-up"),
     ],
@@ -152,6 +158,11 @@ def test_what_is_wrong_with_the_body_is_named_before_anything_is_read(tmp_path, 
     if osim is not None:
         text = text.replace("CustomJoint", osim)
     (tmp_path / "m.osim").write_text(text)
+    task = '<IKCoordinateTask name="L5"><apply>true</apply><weight>1</weight></IKCoordinateTask>'
+    (tmp_path / "ik.xml").write_text(
+        f'<OpenSimDocument><IKTaskSet><objects><IKMarkerTask name="LK"/>{task}</objects></IKTaskSet></OpenSimDocument>'
+    )
+    (tmp_path / "scale.xml").write_text(SCALE.format(_measurement("leg", [("left_hip", "LK")], ["femur_l"], "Y")))
     (tmp_path / "cohort.toml").write_text(config)
     with pytest.raises(CohortError, match=message):
         read_config(tmp_path)
