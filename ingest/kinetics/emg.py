@@ -9,6 +9,7 @@ which a walk has not).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -43,7 +44,7 @@ class Envelope:
 
 def envelope(channel: AnalogChannel) -> Envelope:
     """The linear envelope of a channel of EMG; empty where the rate or the length do not allow one."""
-    from scipy.signal import butter, sosfiltfilt
+    from scipy.signal import sosfiltfilt
 
     raw = channel.samples.astype(np.float64)
     empty = np.empty(0)
@@ -58,9 +59,8 @@ def envelope(channel: AnalogChannel) -> Envelope:
     if np.ptp(raw) == 0 or _is_dead(raw):
         return Envelope(empty, OUT_HZ, empty, empty, 0.0, 0.0, "dead: the signal does not change")
     high = min(BAND_HZ[1], 0.45 * rate)
-    band = sosfiltfilt(butter(2, (BAND_HZ[0], high), "bandpass", fs=rate, output="sos"), raw - raw.mean())
-    rectified = np.abs(band)
-    smooth = sosfiltfilt(butter(2, ENVELOPE_HZ, fs=rate, output="sos"), rectified)
+    rectified = np.abs(sosfiltfilt(_band_pass(high, rate), raw - raw.mean()))
+    smooth = sosfiltfilt(_low_pass(rate), rectified)
     clock = np.arange(len(raw)) / rate
     at = np.arange(0, clock[-1], 1 / OUT_HZ)
     saturated, hum = _saturated(raw), _hum(raw, rate)
@@ -81,6 +81,21 @@ def envelope(channel: AnalogChannel) -> Envelope:
         hum,
         problem,
     )
+
+
+@cache
+def _band_pass(high_hz: float, rate_hz: float) -> Floats:
+    """Second-order sections; the channels of a file share them, and their design takes longer than filtering a walk."""
+    from scipy.signal import butter
+
+    return np.asarray(butter(2, (BAND_HZ[0], high_hz), "bandpass", fs=rate_hz, output="sos"))
+
+
+@cache
+def _low_pass(rate_hz: float) -> Floats:
+    from scipy.signal import butter
+
+    return np.asarray(butter(2, ENVELOPE_HZ, fs=rate_hz, output="sos"))
 
 
 def _is_dead(raw: Floats) -> bool:

@@ -166,9 +166,10 @@ def _pressure(
         is_loaded = (force[:, 1] >= threshold_n) & (np.abs(across) > 0.5 * threshold_n)
     free, cop = np.full(len(force), np.nan), np.full(force.shape, np.nan)
     loaded, moment = force[is_loaded], moment_nmm[is_loaded]  # most samples of most platforms are not
-    offset = np.cross(normal, moment) / across[is_loaded, None]
+    turned = np.cross(normal, np.eye(3))  # v @ turned is normal × v: a product of matrices is much faster
+    offset = moment @ turned / across[is_loaded, None]
     up = np.sign(normal[1]) if normal[1] else 1.0
-    free[is_loaded] = up * ((moment - np.cross(offset, loaded)) @ normal) / 1000.0
+    free[is_loaded] = up * (moment @ normal - (loaded * (offset @ turned)).sum(axis=1)) / 1000.0
     places = offset + middle
     if corners is not None:
         places[~_is_inside(places, np.asarray(corners, float), normal)] = np.nan
@@ -184,5 +185,5 @@ def _is_inside(points: Floats, corners: Floats, normal: Floats) -> Bools:
     middle = corners.mean(axis=0)
     inward *= np.sign(((middle - corners) * inward).sum(axis=1))[:, None]
     with np.errstate(invalid="ignore"):
-        distance = np.einsum("nkc,kc->nk", points[:, None, :] - corners[None], inward)
+        distance = points @ inward.T - (corners * inward).sum(axis=1)
         return (distance >= -MARGIN_MM).all(axis=1)
