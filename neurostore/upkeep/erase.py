@@ -20,7 +20,7 @@ from __future__ import annotations
 import os
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -38,7 +38,7 @@ from neurostore.lake.version import open as open_lake
 from neurostore.release import VERSION
 from neurostore.sql import spill
 from neurostore.storage import temporary
-from neurostore.upkeep import erase_columns, erase_files, erase_releases, traces
+from neurostore.upkeep import erase_columns, erase_files, erase_releases, erase_texts, traces
 from neurostore.upkeep.search import search
 
 _KEYS = ("subject", "session", "trial")
@@ -59,6 +59,7 @@ class Receipt:
 
     outside : files noted as written from this lake, for the user to look through.  remaining : files within the
     lake's folder that hold the person, or may, and are not ours to delete. Both are not kept in the lake.
+    n_texts : other people in the decisions on whom the person was named, by key or name, which is ``(erased)`` there now.
     """
 
     receipt: str
@@ -71,6 +72,7 @@ class Receipt:
     n_bytes: int = 0
     n_matrices: int = 0
     n_other_files: int = 0
+    n_texts: int = 0
     outside: list[str] = field(default_factory=list)
     remaining: list[str] = field(default_factory=list)
 
@@ -144,7 +146,7 @@ def _erase_one(root: str, subject: str) -> Receipt:
     done = erase_files.erase_from_files(root, person)
     receipt.n_matrices, receipt.n_other_files, receipt.remaining = done.n_matrices, done.n_deleted, done.remaining
     tables = _tables(root)
-    _take_out(root, subject, tables, receipt)
+    _take_out(root, person, tables, receipt)
     erase_releases.erase_from_releases(root, person)
     receipt.lake_version = _forget_history(root, subject, tables, receipt)
     receipt.outside = _outside(root, person) + _elsewhere(root)
@@ -207,14 +209,22 @@ def _is_there(root: str, subject: str, tables: Iterable[str]) -> bool:
     return subject in named or any(storage.exists(storage.join(root, t, f"subject={subject}")) for t in tables)
 
 
-def _take_out(root: str, subject: str, tables: Iterable[str], receipt: Receipt) -> None:
+def _take_out(root: str, person: traces.Traces, tables: Sequence[str], receipt: Receipt) -> None:
     """Steps 4 and 5, but for the releases."""
-    lake = open_lake(root)
+    lake, subject = open_lake(root), person.subject
     rows = lake.trials_table().select(list(_KEYS)).to_pylist()
     gone = {(r["subject"], r["session"], r["trial"]) for r in rows if r["subject"] == subject}
     receipt.n_trials = len(gone)
+    others: set[str] = set()
+    if erase_texts.TABLE in tables:
+        others = erase_texts.erase_from_decisions(root, person, lake.table_versions.get(erase_texts.TABLE))
+    receipt.n_texts = len(others)
     for table in tables:
         receipt.n_rows += _remove_rows(root, table, subject)
+        for other in (
+            others if schema.table(table).derived else ()
+        ):  # computed from what is changed here: refresh computes it
+            _remove_rows(root, table, other)
         erase_columns.drop_columns_of_nobody(root, table)
         _set_properties(root, table, _FORGET)
     trials = delta.read(root, "trials", delta.open_table(root, "trials"))

@@ -12,8 +12,9 @@ import pyarrow.compute as pc
 
 from neurostore import schema, storage
 from neurostore.lake import delta, hashes, releases
-from neurostore.lake.columns import parquet_options
+from neurostore.lake.columns import parquet_options, unify
 from neurostore.lake.stored import DataFile, Stored, new_path
+from neurostore.upkeep import erase_texts
 from neurostore.upkeep.traces import Traces
 
 
@@ -25,7 +26,7 @@ def erase_from_releases(root: str, person: Traces) -> None:
     """
     for release in releases.every(root):
         message = "" if person.are_in_text(release.message.encode()) else release.message
-        if person.subject not in release.people and not _has_files(release, person.subject):
+        if not _names(root, release, person):
             if message != release.message:
                 releases.write(root, replace(release, message=message), replace=True)
             continue
@@ -34,7 +35,7 @@ def erase_from_releases(root: str, person: Traces) -> None:
         changed = replace(
             release,
             message=message,
-            tables=_without_person(root, release.tables, person.subject),
+            tables=_without_person(root, release.tables, person),
             people={name: facts for name, facts in release.people.items() if name != person.subject},
             erasures=(*release.erasures, note),
         )
@@ -49,7 +50,16 @@ def _rows(root: str, tables: Mapping[str, Stored], name: str, columns: list[str]
     return delta.read_files(root, name, tables[name].schema, tables[name].files, columns)
 
 
-def _without_person(root: str, tables: Mapping[str, Stored], subject: str) -> dict[str, Stored]:
+def _names(root: str, release: releases.Release, person: Traces) -> bool:
+    """Whether a release has data of a person, or a decision on somebody else that names the person."""
+    if person.subject in release.people or _has_files(release, person.subject):
+        return True
+    is_reviewed = erase_texts.TABLE in release.tables
+    return is_reviewed and erase_texts.without_name(_rows(root, release.tables, erase_texts.TABLE), person).num_rows > 0
+
+
+def _without_person(root: str, tables: Mapping[str, Stored], person: Traces) -> dict[str, Stored]:
+    subject = person.subject
     left: dict[str, Stored] = {}
     for name, table in tables.items():
         if schema.table(name).partition:
@@ -59,7 +69,14 @@ def _without_person(root: str, tables: Mapping[str, Stored], subject: str) -> di
         elif "subject" in table.schema.names:
             rows = _rows(root, tables, name)
             kept = rows.filter(pc.not_equal(rows["subject"], subject))
-            left[name] = table if kept.num_rows == rows.num_rows else _written(root, name, table, kept)
+            changed = erase_texts.without_name(rows, person) if name == erase_texts.TABLE else None
+            if changed is not None and changed.num_rows:
+                stays = pc.invert(pc.is_in(kept["review_id"], value_set=changed["review_id"]))
+                kept = pa.concat_tables([unify(kept.filter(stays), table.schema), unify(changed, table.schema)])
+            elif kept.num_rows == rows.num_rows:
+                left[name] = table
+                continue
+            left[name] = _written(root, name, table, kept)
         else:
             left[name] = table
     if "skeletons" in left:

@@ -25,6 +25,8 @@ _KEY_COLUMN = re.compile(
     r"(subject|participant|patient|proband)([_ ]?(id|key|code|number|no))?(_[ab])?|sub", re.IGNORECASE
 )
 
+UNNAMED = b"(erased)"
+
 Answer = Literal["holds", "may hold", "holds nothing"]
 
 
@@ -84,6 +86,14 @@ class Traces:
     def in_numbers(self, content: bytes) -> bool:
         """Whether the bytes of numbers have the person's coordinates."""
         return any(run in content for run in self.runs)
+
+    def unnamed(self, text: str) -> str:
+        """A text with the person's key and names replaced; the key as a bare number stays, where it may be a count."""
+        content = text.encode()
+        for name in sorted(self.names, key=len, reverse=True):
+            content = _word(name).sub(UNNAMED, content)
+        pattern = self.word if self.is_telling else _place(self.subject)
+        return pattern.sub(UNNAMED, content).decode()
 
     def _are_in(self, content: bytes) -> bool:
         if any(w.encode() in content for w in self.sources) or self.in_numbers(content):
