@@ -61,6 +61,8 @@ def online() -> tuple[Answers, str]:
     except (ValueError, KeyError):
         lines = done.stderr.strip().splitlines()
         said = lines[-1][:300] if lines else f"pip-audit ended with {done.returncode}"
+        if "No module named pip_audit" in said:
+            return {}, "pip-audit is not installed, and could not be: nothing new was looked up"
         return {}, f"the database could not be reached: {said}"
     now = time.time()
     found = {

@@ -51,8 +51,8 @@ def test_a_package_without_known_vulnerabilities_passes_and_one_with_fails(audit
 
 @pytest.mark.parametrize(
     ("stdout", "stderr", "why"),
-    [("", "Connection refused", "could not be reached: Connection refused"), (said_of(skip_reason="not found"), "", "knows none")],
-    ids=["no network", "a mirror that knows no package"],
+    [("", "Connection refused", "could not be reached: Connection refused"), ("", "python: No module named pip_audit", "pip-audit is not installed"), (said_of(skip_reason="not found"), "", "knows none")],
+    ids=["no network", "no package index", "a mirror that knows no package"],
 )  # fmt: skip
 def test_without_the_database_kept_answers_are_used_and_their_age_is_printed(
     audit, monkeypatch, tmp_path, capsys, stdout, stderr, why
