@@ -9,7 +9,8 @@
 -- hip height to stature, Drillis & Contini 1966); height_of_leg_mm is the longer leg divided by it.
 -- stance_difference_deg is the largest difference between left and right hip, knee or ankle in a static trial.
 -- knee_crosstalk_r2: correlation of knee adduction with flexion, if adduction ranges over 10 degrees (Baker et al.
--- 1999, doi 10.1016/S0167-9457(99)00027-5).
+-- 1999, doi 10.1016/S0167-9457(99)00027-5). knee_axis_turned_deg: arc tangent of the slope of adduction over flexion
+-- where that r2 is above 0.5. knee_rotation_difference_deg: mean rotation of the left knee less that of the right one.
 WITH angles AS (
     SELECT
         subject,
@@ -54,7 +55,22 @@ WITH angles AS (
                 WHEN max(right_knee_adduction_deg) - min(right_knee_adduction_deg) > 10
                     THEN corr(right_knee_adduction_deg, right_knee_flexion_deg) ^ 2
             END
-        ) AS knee_crosstalk_r2
+        ) AS knee_crosstalk_r2,
+        degrees(atan(greatest(
+            CASE
+                WHEN
+                    max(left_knee_adduction_deg) - min(left_knee_adduction_deg) > 10
+                    AND corr(left_knee_adduction_deg, left_knee_flexion_deg) ^ 2 > 0.5
+                    THEN abs(regr_slope(left_knee_adduction_deg, left_knee_flexion_deg))
+            END,
+            CASE
+                WHEN
+                    max(right_knee_adduction_deg) - min(right_knee_adduction_deg) > 10
+                    AND corr(right_knee_adduction_deg, right_knee_flexion_deg) ^ 2 > 0.5
+                    THEN abs(regr_slope(right_knee_adduction_deg, right_knee_flexion_deg))
+            END
+        ))) AS knee_axis_turned_deg,
+        abs(avg(left_knee_rotation_deg) - avg(right_knee_rotation_deg)) AS knee_rotation_difference_deg
     FROM joint_angles
     WHERE person = 0
     GROUP BY subject, session, trial
@@ -153,6 +169,8 @@ SELECT
     angles.hip_out_pct,
     CASE WHEN trials.kind = 'static' THEN angles.legs_difference_deg END AS stance_difference_deg,
     angles.knee_crosstalk_r2,
+    angles.knee_axis_turned_deg,
+    angles.knee_rotation_difference_deg,
     bodies.crossed_pct,
     bodies.mirrored_pct,
     bodies.legs_crossed_pct,

@@ -5,7 +5,8 @@
 -- more than 10 % of the frames; more than 5 % of the frames repeat the previous frame (no point moved by 0.01 mm);
 -- left and right ankle are exchanged; head below feet; the height of the lowest toe drifts by more than 100 mm; the
 -- lowest toe is more than 100 mm from y = 0; knee adduction follows flexion (r2 above 0.5: cross-talk of the knee
--- axis); a joint angle or the speed is outside the human range in more than 5 % of the frames, or left and right are
+-- axis), in walking by 17 degrees or more; mean rotations of the knees that differ by 25 degrees in walking; a joint
+-- angle or the speed is outside the human range in more than 5 % of the frames, or left and right are
 -- exchanged in 80 % (_anatomy); size, rate, cadence and coordinates outside the limits of macros/thresholds.sql; a file
 -- that states two frame rates (trials.quality['rate_claims_ratio']); a unit judged from a body that is no adult's; a
 -- body that travels by steps with head and feet at nearly one height; legs that differ by 15 degrees in standing; fewer
@@ -250,6 +251,11 @@ flagged AS (
         coalesce(abs(lowest_toe_mm) > _most_off_floor_mm() AND has_floor AND n_steady_cycles > 0, false)
             AS is_off_floor,
         coalesce(knee_crosstalk_r2 > 0.5, false) AS has_knee_crosstalk,
+        n_cycles > 0
+        AND (
+            coalesce(knee_axis_turned_deg > _most_axis_turned_deg(), false)
+            OR coalesce(knee_rotation_difference_deg > _most_rotation_difference_deg(), false)
+        ) AS has_turned_knee,
         coalesce(
             greatest(
                 knee_rotation_out_pct,

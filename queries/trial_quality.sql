@@ -16,6 +16,8 @@ SELECT
     lowest_toe_mm,
     floor_drift_mm,
     knee_crosstalk_r2,
+    knee_axis_turned_deg,
+    knee_rotation_difference_deg,
     knee_rotation_out_pct,
     knee_adduction_out_pct,
     knee_backwards_pct,
@@ -45,6 +47,7 @@ SELECT
     has_floor_drift,
     is_off_floor,
     has_knee_crosstalk,
+    has_turned_knee,
     has_impossible_joints,
     has_unequal_stance,
     is_mirrored,
@@ -84,6 +87,7 @@ SELECT
             OR has_frozen_frames
             OR has_impossible_joints
             OR has_unequal_stance
+            OR has_turned_knee
             OR has_floor_drift
             OR is_off_floor
             OR has_doubtful_rate
@@ -219,7 +223,18 @@ SELECT
                 THEN
                     ' In standing the legs differ by ' || round(stance_difference_deg)::INTEGER::VARCHAR || ' degrees.'
         END,
-        CASE WHEN has_knee_crosstalk THEN ' Knee adduction follows flexion: the knee axis may be turned.' END,
+        CASE
+            WHEN has_knee_crosstalk
+                THEN
+                    ' Knee adduction follows flexion: the knee axis may be turned by '
+                    || round(knee_axis_turned_deg)::INTEGER::VARCHAR || ' degrees.'
+        END,
+        CASE
+            WHEN has_turned_knee AND knee_rotation_difference_deg > _most_rotation_difference_deg()
+                THEN
+                    ' Left and right knee differ by ' || round(knee_rotation_difference_deg)::INTEGER::VARCHAR
+                    || ' degrees in their mean rotation: a wand or a cluster may have moved.'
+        END,
         CASE
             WHEN n_cycles > 0 AND n_steady_cycles < n_cycles AND usual_reason IS NOT NULL
                 THEN

@@ -23,6 +23,10 @@ CREATE OR REPLACE MACRO _in_place_travel_m_s() AS 0.2;
 CREATE OR REPLACE MACRO _in_place_ground_m_s() AS 0.15;
 -- A file's event and a computed event that are further apart are not the same event, seconds.
 CREATE OR REPLACE MACRO _same_event_s() AS 0.1;
+-- A knee axis that is turned further, as adduction says that follows flexion, is doubtful in walking, degrees.
+CREATE OR REPLACE MACRO _most_axis_turned_deg() AS 17;
+-- Knees whose mean rotations in walking differ by more are doubtful: a wand or a cluster moved, degrees.
+CREATE OR REPLACE MACRO _most_rotation_difference_deg() AS 25;
 -- Number of controls of the same model that GDI* needs.
 CREATE OR REPLACE MACRO _least_controls() AS 20;
 -- Leg length as a share of body height if nothing better is known (Winter 2009, table 4.1).

@@ -230,6 +230,27 @@ def test_cross_talk_is_adduction_that_follows_flexion():
 
 
 @pytest.mark.parametrize(
+    ("slope", "rotation", "flagged"),
+    [(0.25, 0.0, False), (0.4, 0.0, True), (-0.4, 0.0, True), (0.0, 20.0, False), (0.0, -35.0, True)],
+)
+def test_a_knee_axis_that_is_turned_or_a_cluster_that_moved_is_checked_first(slope, rotation, flagged):
+    """A tangent of 0.3 is 17 degrees; the shank's rotation of one leg is that of a cluster that slipped."""
+    walk = walker.walk(gait.normal(), n_strides=4)
+    knee = walk.angles["left_knee_flexion_deg"]
+    angles = {"left_knee_flexion_deg": knee, "left_knee_adduction_deg": slope * knee}
+    angles |= {"left_knee_rotation_deg": 5 + rotation + 0 * knee, "right_knee_rotation_deg": 5 + 0 * knee}
+    connection = view_builder.connect(
+        **view_builder.of_walk(walk),
+        joint_angles=view_builder.joint_angles(walk.time_s, angles),
+        only=["trial_quality"],
+    )
+    flag, verdict = connection.execute("SELECT has_turned_knee, verdict FROM trial_quality").fetchall()[0]
+    assert flag is flagged
+    assert verdict.startswith("Check first." if flagged else "Usable.")
+    assert ("a wand or a cluster may have moved" in verdict) is (abs(rotation) > 25)
+
+
+@pytest.mark.parametrize(
     ("angle", "value", "says"),
     [
         ("left_knee_rotation_deg", 70.0, "Knee rotation is beyond 60 degrees."),
