@@ -144,13 +144,13 @@ class SkeletonPlayer {
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
     pen.clearRect(0, 0, width, height);
     const frame = Number(this.slider.value), middle = this.centre(frame);
-    const scale = (height * 0.8) / this.height, cy = Math.cos(this.yaw), sy = Math.sin(this.yaw);
+    const scale = (height * 0.74) / this.height, cy = Math.cos(this.yaw), sy = Math.sin(this.yaw);
     const cp = Math.cos(this.pitch), sp = Math.sin(this.pitch);
     // Orthographic: seen from the direction of yaw about the vertical, raised by pitch; third value is depth towards us.
     const place = (p) => {
       const x = p[0] - middle[0], y = p[1] - this.floor - this.height / 2, z = p[2] - middle[2];
       const across = x * cy - z * sy, towards = x * sy + z * cy;
-      return [width / 2 + across * scale, height * 0.5 - (y * cp - towards * sp) * scale, y * sp + towards * cp];
+      return [width / 2 + across * scale, height * 0.46 - (y * cp - towards * sp) * scale, y * sp + towards * cp];
     };
     this.grid(pen, place, middle);
     if (this.forces) this.vectors(pen, place, this.clip.time_s[frame]);

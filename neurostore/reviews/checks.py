@@ -25,6 +25,7 @@ _NEEDED = {
     "delete_event": ("side", "event", "time_s"),
     "relabel_event": ("side", "event", "time_s"),
 }
+_ONLY_EMG = "Angles and landmarks are no channels: leave out the cycle or the time span"
 _LEAST_SHARE = 0.4  # of the smallest time between two events of one kind and foot
 _AT_ONCE = timedelta(seconds=1)
 
@@ -119,7 +120,7 @@ def _of_trial(shown: Queryable, key: Key, decisions: Sequence[Mapping[str, Any]]
         channels = shown.sql(query, named)["channel"].to_list()
         for i, decision in enumerate(decisions):
             if (name := decision.get("channel")) and name not in channels:
-                problems[i].append(f"{key_text(key)} has no EMG channel {name!r}; {near(name, channels)}")
+                problems[i].append(f"{key_text(key)} has no EMG channel {name!r}; {near(name, channels)}. {_ONLY_EMG}")
     if any(str(d["action"]).endswith("_event") for d in decisions):
         rows = shown.sql(
             f"SELECT DISTINCT side, event, time_s, source FROM gait_events WHERE {where} ORDER BY ALL", named

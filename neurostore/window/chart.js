@@ -103,7 +103,7 @@ export function chart(title, unit, series, axis, bursts = []) {
   function tell(t) {
     value.textContent = series.map((one) => {
       const v = one.values[Math.min(one.values.length - 1, before(one.time, t))];
-      return `${one.side ? `${one.side[0].toUpperCase()} ` : ""}${v === undefined || Number.isNaN(v) ? "–" : v.toFixed(1)}`;
+      return `${one.side ? `${one.side[0].toUpperCase()} ` : ""}${v === undefined || Number.isNaN(v) ? "–" : v.toFixed(1).replace(/^-(0\.0)$/, "$1")}`;
     }).join("   ");
   }
   return { figure, draw, tell };

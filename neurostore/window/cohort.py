@@ -78,6 +78,10 @@ class Cohort:
         self._stop = threading.Event()
         self._wake = threading.Event()
         self._figures: dict[Key, tuple[str, Figures]] = {}  # with the mark of the state they are of
+        self._state = 0  # grows whenever a figure changes
+        self._tables: dict[
+            str | None, tuple[tuple[Any, ...], dict[str, Any]]
+        ] = {}  # by reference, with what they are of
         self._people: tuple[int, dict[str, dict[str, Any]], dict[Key, list[dict[str, Any]]]] = (-1, {}, {})
         self.problem: str | None = None
 
@@ -144,6 +148,7 @@ class Cohort:
         with self._lock:
             for gone in self._figures.keys() - marks.keys():
                 del self._figures[gone]
+                self._state += 1
         sessions = list(dict.fromkeys(key[:2] for key in old))
         if 0 < len(sessions) <= 2 and len(marks) > len(old):  # somebody reviewed a trial
             for subject, session in sessions:
@@ -169,6 +174,7 @@ class Cohort:
     def _add(self, figures: Mapping[Key, Figures], marks: Mapping[Key, str]) -> None:
         with self._lock:
             self._figures |= {key: (marks[key], one) for key, one in figures.items() if key in marks}
+            self._state += 1
 
     def _marks(self) -> dict[Key, str]:
         """Of each trial, what its figures depend on: the ingests and reviews of its session."""
@@ -188,9 +194,19 @@ class Cohort:
             return {key: one for key, (_, one) in self._figures.items()}
 
     def table(self, reference: str | None = None) -> dict[str, Any]:
-        """Rows of the cohort page as plain values, with the distance to a reference group (None: everybody)."""
+        """Rows of the cohort page as plain values, with the distance to a reference group (None: everybody).
+
+        The same object is returned until a figure or the lake changes.
+        """
         if reference is not None:
             self.check_group(reference)
+        state = (self._state, self._shelf.lake().version, self.problem)
+        before = self._tables.get(reference)
+        if before is None or before[0] != state:
+            before = self._tables[reference] = (state, self._new_table(reference))
+        return before[1]
+
+    def _new_table(self, reference: str | None) -> dict[str, Any]:
         version, trials = self._shelf.lake().version, self._shelf.trials()
         people, reviews = self.people()
         figures, groups = self.figures(), self.groups()

@@ -9,7 +9,7 @@ export async function comparePage(page, shared, _rest, query) {
   const isCurrent = shared.isCurrent;
   if (!shared.cohort) shared.cohort = await get("cohort", { reference: shared.state.reference });
   if (!isCurrent()) return { stop() {} };
-  const grid = h("div", { class: "panels" }), list = h("ul", { class: "items" }), near = h("div", {}), adding = h("datalist", { id: "trials" });
+  const grid = h("div", { class: "panels" }), list = h("ul", { class: "items" }), bandNote = h("p", { class: "soft", id: "band-note" }), near = h("div", {}), adding = h("datalist", { id: "trials" });
   adding.append(...shared.cohort.trials.map((t) => h("option", { value: `${t.subject}/${t.session}/${t.trial}` })));
   const field = h("input", { type: "text", id: "add", list: "trials", placeholder: "subject/session/trial", autocomplete: "off", onkeydown: (event) => { if (event.key === "Enter") add(field.value); } });
   const groups = [["", "everybody"], ...shared.cohort.groups.map((g) => [g, g])];
@@ -20,7 +20,7 @@ export async function comparePage(page, shared, _rest, query) {
       choice("Band of", "group", groups, chosen.group, (v) => { chosen.group = v; load(); }),
       h("button", { type: "button", onclick: () => { shared.basket.length = 0; load(); } }, "Clear")),
     h("div", { class: "compare" }, h("section", { class: "card" }, grid),
-      h("aside", { class: "card" }, h("h2", {}, "Shown"), list, h("p", { class: "soft" }, "Left solid, right dashed. Mean over steady cycles, or one cycle."), h("h2", {}, "Most alike"), near)));
+      h("aside", { class: "card" }, h("h2", {}, "Shown"), list, h("p", { class: "soft" }, "Left solid, right dashed. Mean over steady cycles, or one cycle."), bandNote, h("h2", {}, "Most alike"), near)));
   let data = null, timer = null, isStopped = false;
 
   function add(text) {
@@ -55,6 +55,8 @@ export async function comparePage(page, shared, _rest, query) {
     list.replaceChildren(...data.items.map((item, i) => h("li", {}, swatch(i), h("a", { href: trialPath(item) }, name(item)), item.is_pending ? " (computing)" : item.relative?.length ? " (from neutral)" : "",
       h("button", { type: "button", class: "small", "aria-label": `Take out ${name(item)}`, onclick: () => { shared.basket.splice(i, 1); load(); } }, "×"))));
     if (!data.items.length) list.replaceChildren(h("li", { class: "soft" }, "Nothing yet: press c on a row of the cohort or on a trial, or add one above."));
+    const group = data.group ?? "everybody";
+    bandNote.textContent = data.band.n ? `Grey: mean ± SD between the people of ${group} (${data.band.n}). Curves from the neutral pose have no band.` : `No band: fewer than 3 people of ${group} have steady cycles.`;
     grid.replaceChildren(...data.panels.map((panel) => {
       const canvas = h("canvas", { role: "img", "aria-label": panel.title, dataset: { angle: panel.angle } });
       requestAnimationFrame(() => drawPanel(canvas, panel, data, chosen.side));

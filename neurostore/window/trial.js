@@ -422,7 +422,7 @@ function build(page, shared, key, about, reviewer) {
     const stems = (names) => [...new Set(names.map((name) => name.replace(/^(left|right)_/, "")))].sort((a, b) => rank(a) - rank(b));
     const groups = [["Angles", stems(about.curves).map((name) => [`angle:${name}`, words(name)])], ["Forces", store.forces ? [["force:vertical", "Vertical ground reaction"]] : []],
       ["Moments and powers", store.kinetics ? stems(Object.keys(store.kinetics)).map((name) => [`kinetics:${name}`, words(name)]) : []],
-      ["EMG", store.emg.map((one, i) => [`emg:${i}`, `${one.side ? `${one.side} ` : ""}${one.muscle || one.channel}`])]];
+      ["EMG", store.emg.map((one, i) => [`emg:${i}`, `${one.side ? `${one.side} ` : ""}${one.muscle ? words(one.muscle).toLowerCase() : one.channel}`])]];
     const first = new Set(shared.curves || [...about.shown.flatMap((a) => [`angle:${a}_deg`, `angle:${a}_rel_deg`]), "force:vertical"]);
     menu.replaceChildren(...groups.filter(([, list]) => list.length).map(([title, list]) => h("fieldset", {}, h("legend", {}, title), list.map(([value, name]) => h("label", {}, h("input", { type: "checkbox", value, checked: first.has(value) }), name)))));
   }
@@ -439,7 +439,7 @@ function build(page, shared, key, about, reviewer) {
         h("tbody", {}, h("tr", {}, h("th", { scope: "row" }, "Steady cycles"), SIDES.map(n)), PARAMETERS.filter(([name]) => SIDES.some((side) => saved.parameters[side]?.[name] != null || draft?.parameters[side]?.[name] != null))
           .map(([name, title, unit, decimals]) => h("tr", {}, h("th", { scope: "row" }, title, h("small", { class: "soft" }, ` ${unit}`)), SIDES.map((side) => cell(side, name, decimals)))))));
     const list = (draft || saved).cycles;
-    cycles.replaceChildren(list.length ? h("table", {}, h("thead", {}, h("tr", {}, ["Cycle", "From", "To", "", ""].map((t) => h("th", {}, t)))), h("tbody", {}, list.map((c) => h("tr", { class: c.is_steady ? null : "weak" },
+    cycles.replaceChildren(list.length ? h("table", {}, h("thead", {}, h("tr", {}, ["Cycle", "From", "To", "", ""].map((t, i) => h("th", { class: i === 1 || i === 2 ? "number" : null }, t)))), h("tbody", {}, list.map((c) => h("tr", { class: c.is_steady ? null : "weak" },
       h("td", {}, h("span", { class: c.side }, c.side === "left" ? "Left" : "Right"), ` ${c.cycle}`), h("td", { class: "number" }, figure(c.start_s, 2)), h("td", { class: "number" }, figure(c.end_s, 2)), h("td", {}, c.is_steady ? "steady" : c.reason),
       h("td", {}, only(h("button", { type: "button", class: "small", dataset: { cycle: `${c.side} ${c.cycle}` }, onclick: () => leaveOut(c) }, /^excluded/.test(c.reason || "") ? "Take in…" : "Leave out…"))))))) : h("p", { class: "soft" }, "No gait cycle found."));
   }

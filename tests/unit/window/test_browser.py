@@ -9,28 +9,13 @@ import pytest
 
 from neurostore import reviews
 from neurostore.api import open as open_lake
+from tests.builders.trial_video import GREY_A_FRAME, RATE_HZ, add_video
+from tests.builders.window_pages import CHROMIUM, DRIVER, TRIAL, chromium, find, hand, keys, open_trial, wait
 from tests.builders.window_server import running
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
 pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium with chromedriver on this machine")
 KEY = {"subject": "H01", "session": "ses1", "trial": "walk_01"}
 WHERE = "subject = 'H01' AND session = 'ses1' AND trial = 'walk_01' AND person = 0"
-TRIAL = "#/trial/H01/ses1/walk_01"
-
-
-def chromium():
-    from selenium import webdriver
-    from selenium.webdriver.chrome.options import Options
-    from selenium.webdriver.chrome.service import Service
-
-    options = Options()
-    options.binary_location = CHROMIUM
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
-                     "--disable-background-networking", "--window-size=1280,900"):  # fmt: skip
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    return webdriver.Chrome(options=options, service=Service(DRIVER))
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +27,16 @@ def lake_path(made, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def window(lake_path):
-    with running(lake_path, "--reviewer", "R1", "--reference", "control") as server:
+def filmed(made, lake_path):
+    """The cohort's folder with a film of one trial."""
+    cohort = lake_path.parent / "cohort"
+    add_video(lake_path, cohort, ("C01", "ses1", "walk_01"))
+    return cohort
+
+
+@pytest.fixture(scope="module")
+def window(lake_path, filmed):
+    with running(lake_path, "--reviewer", "R1", "--reference", "control", "--cohort", str(filmed)) as server:
         yield server
 
 
@@ -64,45 +57,6 @@ def trial(driver):
     yield driver
     driver.execute_script("while (neurostore.page.drafts().undo()) ;")
     assert [m for m in driver.get_log("browser") if m["level"] == "SEVERE" and "status of 4" not in m["message"]] == []
-
-
-def open_trial(driver, address: str = TRIAL) -> None:
-    driver.execute_script("location.hash = '#/query'")
-    wait(driver, "document.querySelector('textarea')")
-    driver.execute_script("location.hash = arguments[0]", address)
-    wait(driver, f"document.querySelector('#page').dataset.ready === '{address[8:]}'")
-
-
-def wait(driver, expression: str, seconds: float = 100) -> object:
-    """The first value of an expression that is not falsy."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if value := driver.execute_script(f"return {expression}"):
-            return value
-        time.sleep(0.05)
-    message = driver.execute_script("return document.querySelector('#message').textContent")
-    raise AssertionError(f"never true: {expression}; shown: {message}")
-
-
-def find(driver, selector: str):
-    from selenium.webdriver.common.by import By
-
-    return driver.find_element(By.CSS_SELECTOR, selector)
-
-
-def keys(driver, *pressed: str) -> None:
-    from selenium.webdriver import ActionChains
-
-    ActionChains(driver).send_keys(*pressed).perform()
-
-
-def hand(driver, index: int, side: str = "left", event: str = "foot_strike"):
-    """The n-th handle of one kind, in order of time, with the time that it names."""
-    script = (
-        "return [...document.querySelectorAll(`.handle.${arguments[0]}.${arguments[1]}`)]"
-        ".map((e) => [e, Number(e.getAttribute('aria-label').match(/at ([\\d.]+) s/)[1])]).sort((a, b) => a[1] - b[1])[arguments[2]]"
-    )
-    return driver.execute_script(script, side, event, index)
 
 
 def stored(path, side: str = "left", event: str = "foot_strike") -> list[float]:
@@ -297,6 +251,75 @@ def test_player_cursor_and_curves_move_together(trial):
         trial.execute_script("return Math.abs(document.querySelector('.player output').textContent.split(' ')[0] - 2)")
         < 0.03
     )
+
+
+GREY = """
+const pen = document.createElement('canvas').getContext('2d');
+pen.drawImage(document.querySelector('video'), 0, 0, 4, 4);
+return pen.getImageData(1, 1, 1, 1).data[0];
+"""
+
+
+def test_video_is_in_step_with_skeleton_and_cursor(driver):
+    """The film's grey tells the frame: shown is the one of the cursor's time, whoever moved it."""
+    from selenium.webdriver.common.keys import Keys
+
+    open_trial(driver, "#/trial/C01/ses1/walk_01")
+    wait(driver, "document.querySelector('video')?.readyState >= 2")
+    still = "((v) => !v.seeking && v.paused && v.readyState >= 2 && Math.abs(v.currentTime - neurostore.page.time()) < 0.01)(document.querySelector('video'))"
+
+    def frame() -> float:
+        wait(driver, still)
+        return (driver.execute_script(GREY) - 8) / GREY_A_FRAME
+
+    for time_s in (2.02, 0.5, 3.3):
+        driver.execute_script("neurostore.page.acts.time(arguments[0])", time_s)
+        assert frame() == pytest.approx(int(time_s * RATE_HZ), abs=1.5)
+        shown = driver.execute_script("return document.querySelector('.player output').textContent")
+        assert float(shown.split(" ")[0]) == pytest.approx(time_s, abs=0.03)
+    find(driver, ".player input[type=range]").send_keys(Keys.ARROW_LEFT * 5)  # the skeleton leads
+    time_s = driver.execute_script("return neurostore.page.time()")
+    assert time_s < 3.3 - 4 / RATE_HZ
+    assert frame() == pytest.approx(time_s * RATE_HZ, abs=1.5)
+    find(driver, ".player .play").click()
+    wait(driver, f"neurostore.page.time() > {time_s + 0.3}")
+    wait(driver, "Math.abs(document.querySelector('video').currentTime - neurostore.page.time()) < 0.15")
+    driver.execute_script(
+        "if (document.querySelector('.play').textContent === 'Pause') document.querySelector('.play').click(); neurostore.page.acts.time(1)"
+    )
+    assert frame() == pytest.approx(RATE_HZ, abs=1.5)
+
+
+def test_an_event_is_dragged_by_a_finger(trial):
+    handle, time_s = hand(trial, 2, "right", "foot_off")
+    trial.execute_script("arguments[0].scrollIntoView({ block: 'center' })", handle)
+    x, y, pixels = trial.execute_script(
+        "const b = arguments[0].getBoundingClientRect(), a = neurostore.page.axis;"
+        "return [b.x + b.width / 2, b.y + b.height / 2, (a.x(1) - a.x(0)) * 0.03]",
+        handle,
+    )
+    touch = "Input.dispatchTouchEvent"
+    trial.execute_cdp_cmd(touch, {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]})
+    for step in range(1, 6):
+        trial.execute_cdp_cmd(touch, {"type": "touchMove", "touchPoints": [{"x": x + pixels * step / 5, "y": y + 3}]})
+    trial.execute_cdp_cmd(touch, {"type": "touchEnd", "touchPoints": []})
+    assert hand(trial, 2, "right", "foot_off")[1] - time_s == pytest.approx(0.03, abs=0.006)
+    assert trial.execute_script("return document.querySelector('.changes').textContent") == "1 change not stored"
+
+
+def test_every_curve_can_be_chosen_on_a_tablet(trial):
+    size = {"width": 820, "height": 1100, "deviceScaleFactor": 1, "mobile": True}
+    trial.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        find(trial, "details.curves summary").click()
+        left, right = trial.execute_script(
+            "const b = document.querySelector('.menu').getBoundingClientRect(); return [b.left, b.right]"
+        )
+        assert left >= 0
+        assert right <= 820
+    finally:
+        find(trial, "details.curves summary").click()
+        trial.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 def test_comparison_shows_curves_and_neighbours(driver):

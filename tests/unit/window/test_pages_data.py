@@ -9,6 +9,7 @@ import pytest
 
 from neurostore.api import open as open_lake
 from neurostore.window.cohort import Figures, level, read_figures, reference_distances
+from neurostore.window.shelf import Shelf
 from tests.builders.window_server import until
 
 KEY = {"subject": "H01", "session": "ses1", "trial": "walk_01"}
@@ -68,6 +69,20 @@ def test_distance_is_the_root_mean_square_from_the_mean_of_the_others():
     assert found["S0", "", "walk"] == pytest.approx(2.0)  # from S1 alone
     figures["S2", "", "walk"].curves = rng.normal(size=(2, 12, 101)).astype(np.float32) * np.nan
     assert ("S2", "", "walk") not in reference_distances(figures, ["S0", "S1"])
+
+
+def test_the_table_is_made_anew_only_after_a_change(made):
+    shelf = Shelf(made / "lake")
+    empty = shelf.cohort.table(None)
+    assert shelf.cohort.table(None) is empty
+    assert empty["n_pending"] == 6
+    key = next(iter(shelf.trials()))
+    shelf.cohort._add({key: Figures({"verdict": "Usable."}, speed_m_s=1.5)}, {key: "mark"})
+    one = shelf.cohort.table(None)
+    assert one["n_pending"] == 5
+    assert [row.get("speed_m_s") for row in one["trials"]].count(1.5) == 1
+    assert shelf.cohort.table("control")["reference"] == "control"
+    assert shelf.cohort.table(None) is one
 
 
 def test_levels_of_all_verdicts():

@@ -1,0 +1,63 @@
+"""Headless Chromium on the pages of the window: opening, waiting, finding, pressing."""
+
+from __future__ import annotations
+
+import shutil
+import time
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+DRIVER = shutil.which("chromedriver")
+TRIAL = "#/trial/H01/ses1/walk_01"
+
+
+def chromium():
+    from selenium import webdriver
+    from selenium.webdriver.chrome.options import Options
+    from selenium.webdriver.chrome.service import Service
+
+    options = Options()
+    options.binary_location = CHROMIUM
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
+                     "--disable-background-networking", "--window-size=1280,900"):  # fmt: skip
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    return webdriver.Chrome(options=options, service=Service(DRIVER))
+
+
+def open_trial(driver, address: str = TRIAL) -> None:
+    driver.execute_script("location.hash = '#/query'")
+    wait(driver, "document.querySelector('textarea')")
+    driver.execute_script("location.hash = arguments[0]", address)
+    wait(driver, f"document.querySelector('#page').dataset.ready === '{address[8:]}'")
+
+
+def wait(driver, expression: str, seconds: float = 100) -> object:
+    """The first value of an expression that is not falsy."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if value := driver.execute_script(f"return {expression}"):
+            return value
+        time.sleep(0.05)
+    message = driver.execute_script("return document.querySelector('#message').textContent")
+    raise AssertionError(f"never true: {expression}; shown: {message}")
+
+
+def find(driver, selector: str):
+    from selenium.webdriver.common.by import By
+
+    return driver.find_element(By.CSS_SELECTOR, selector)
+
+
+def keys(driver, *pressed: str) -> None:
+    from selenium.webdriver import ActionChains
+
+    ActionChains(driver).send_keys(*pressed).perform()
+
+
+def hand(driver, index: int, side: str = "left", event: str = "foot_strike"):
+    """The n-th handle of one kind, in order of time, with the time that it names."""
+    script = (
+        "return [...document.querySelectorAll(`.handle.${arguments[0]}.${arguments[1]}`)]"
+        ".map((e) => [e, Number(e.getAttribute('aria-label').match(/at ([\\d.]+) s/)[1])]).sort((a, b) => a[1] - b[1])[arguments[2]]"
+    )
+    return driver.execute_script(script, side, event, index)
