@@ -93,8 +93,9 @@ def compute_person(
     parameters.added += hips
     scalars |= _torsions(segments, body)
     if neutral is not None:
-        scalars |= neutral.hip_angles()
-        _add_neutral_angles(parameters, neutral)
+        hip_angles = neutral.hip_angles()
+        scalars |= hip_angles
+        _add_neutral_angles(parameters, hip_angles)
     methods, notes = _methods_and_notes(poses, clean, body, segments, neutral is None)
     return PersonLandmarks(
         rows,
@@ -160,9 +161,9 @@ def _undefined_shanks(body: Centres) -> list[str]:
     ]
 
 
-def _add_neutral_angles(parameters: calibration.Parameters, neutral: NeutralAxes) -> None:
+def _add_neutral_angles(parameters: calibration.Parameters, hip_angles: dict[str, float]) -> None:
     """Keep the hip angles of the neutral pose as calibrations of the trial."""
-    for name, value in neutral.hip_angles().items():
+    for name, value in hip_angles.items():
         side, _, angle = name.removesuffix("_neutral_deg").partition("_")
         parameters.add(f"neutral_{angle}", side, value, "deg", "neutral_pose")
 
