@@ -27,6 +27,7 @@ class Shown:
         keys = "'S01' AS subject, '' AS session, 'walk' AS trial, 0 AS person"
         run(f"CREATE TABLE landmarks AS SELECT {keys}, range / 100.0 AS time_s FROM range(401)")
         run(f"CREATE TABLE gait_cycles AS SELECT {keys}, 'left' AS side, range::INTEGER AS cycle FROM range(2)")
+        run(f"CREATE TABLE emg AS SELECT {keys}, 'left_tibialis' AS channel")
         run("CREATE TABLE found (side VARCHAR, event VARCHAR, time_s DOUBLE)")
         self.connection.executemany("INSERT INTO found VALUES (?, ?, ?)", EVENTS)
         run(f"CREATE VIEW gait_events AS SELECT {keys}, 'computed' AS source, * FROM found")
@@ -96,6 +97,16 @@ def test_what_cannot_be_is_named(shown, decision, said):
 )  # fmt: skip
 def test_what_can_be_is_let_through_in_its_order(shown, decisions):
     assert problems(shown, *({**ON, **d} for d in decisions)) == []
+
+
+def test_only_an_emg_channel_can_be_left_out_by_name(shown):
+    of_channel = {**BY, "action": "exclude", "channel": "left_tibialis"}
+    assert problems(shown, of_channel) == []
+    for name in ("left_knee", "left_knee_flexion_deg"):  # a landmark, an angle
+        (said,) = problems(shown, {**of_channel, "channel": name})
+        assert said.startswith(f"S01/walk has no EMG channel '{name}'; ")
+        assert "left_tibialis" in said
+        assert said.endswith("Angles and landmarks are no channels: leave out the cycle or the time span")
 
 
 def test_the_order_counts(shown):
