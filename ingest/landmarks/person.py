@@ -93,9 +93,8 @@ def compute_person(
     parameters.added += hips
     scalars |= _torsions(segments, body)
     if neutral is not None:
-        hip_angles = neutral.hip_angles()
+        _add_neutral_angles(parameters, hip_angles := neutral.hip_angles())
         scalars |= hip_angles
-        _add_neutral_angles(parameters, hip_angles)
     methods, notes = _methods_and_notes(poses, clean, body, segments, neutral is None)
     return PersonLandmarks(
         rows,

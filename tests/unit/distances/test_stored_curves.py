@@ -27,8 +27,11 @@ class Lake:
             self.connection.execute(f"CREATE TABLE {name} AS FROM _given")
             self.connection.unregister("_given")
         views.register_base(self.connection, {"macros"})
-        for name in ("_cycle_curves", "cycle_curves"):
-            views.create(self.connection, name, views.sources()[name])
+        views.create(self.connection, "_cycle_curves", views.sources()["_cycle_curves"])
+        self.connection.execute(
+            "CREATE VIEW _source_cycles AS FROM _cycle_curves('gait_cycles') LIMIT 0"
+        )  # no files of curves
+        views.create(self.connection, "cycle_curves", views.sources()["cycle_curves"])
 
     def __enter__(self):
         return self

@@ -522,7 +522,7 @@ def test_files_are_whole_and_never_replaced_unasked(lake: Lake, tmp_path: Path, 
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(UsageError, match="No space left"):
+    with pytest.raises(UsageError, match="the disk is full"):
         export(lake, "S02", "late", out, force=True)
     assert [p.name for p in tmp_path.iterdir()] == ["walk.trc"]
     assert out.read_text() == "mine"

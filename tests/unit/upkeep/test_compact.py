@@ -150,11 +150,11 @@ def test_sweeping_spares_young_files_and_those_of_running_ingests(tmp_path):
 def test_signs_of_life_of_the_dead_do_not_count(tmp_path):
     path = build_lake(tmp_path).path
     folder = f"{path}/_neurostore/running"
-    storage.write_json(f"{folder}/a.json", {"pid": 2**22 + 1, "host": socket.gethostname(), "started_s": 1.0})
-    storage.write_json(f"{folder}/b.json", {"pid": 1, "host": "elsewhere", "started_s": 2.0})
+    storage.write_json(f"{folder}/{'a' * 32}.json", {"pid": 2**22 + 1, "host": socket.gethostname(), "started_s": 1.0})
+    storage.write_json(f"{folder}/{'b' * 32}.json", {"pid": 1, "host": "elsewhere", "started_s": 2.0})
     assert heartbeat.running_since(path) == 2.0
     long_ago = time.time() - 2 * heartbeat.STALE_S
-    os.utime(f"{folder}/b.json", (long_ago, long_ago))
+    os.utime(f"{folder}/{'b' * 32}.json", (long_ago, long_ago))
     assert heartbeat.running_since(path) == float("inf")
     assert storage.list_files(folder) == []
 

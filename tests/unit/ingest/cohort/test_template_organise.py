@@ -153,7 +153,7 @@ def test_a_copy_that_fails_leaves_nothing(pile, tmp_path, monkeypatch):
         shutil.copyfile(source, target)
 
     monkeypatch.setattr(organising.shutil, "copy2", full)
-    with pytest.raises(UsageError, match="No space left"):
+    with pytest.raises(UsageError, match="the disk is full"):
         organise(pile, tmp_path / "made", table)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["pile", "t.tsv"]
 
