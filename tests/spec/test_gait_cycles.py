@@ -32,7 +32,7 @@ left  | foot_strike | 2.07   | file     | true     | -          | -
 
 @pytest.fixture
 def events():
-    connection = view_builder.connect()
+    connection = view_builder.connect(only=["_cycles"])
     connection.register("given", view_builder.text_table(EVENTS))
     connection.execute(
         "CREATE TABLE events AS SELECT 'S01' AS subject, '' AS session, 'walk' AS trial, 0 AS person, * FROM given"
@@ -66,7 +66,7 @@ def _cycles(walk, points=None, **trial):
     tables = view_builder.of_walk(walk, row=trial)
     if points is not None:
         tables["landmarks"] = view_builder.landmarks(walk.time_s, points)
-    connection = view_builder.connect(**tables)
+    connection = view_builder.connect(only=["gait_cycles"], **tables)
     return connection.execute(
         "SELECT side, is_steady, reason, heading_deg FROM gait_cycles ORDER BY start_s"
     ).fetchall()
@@ -126,7 +126,7 @@ def test_running_is_named():
         if 0.2 + k + lag + share < walk.time_s[-1]
     ]
     connection = view_builder.connect(
-        **view_builder.of_walk(walk), source_events=view_builder.table("source_events", marks)
+        only=["gait_cycles"], **view_builder.of_walk(walk), source_events=view_builder.table("source_events", marks)
     )
     views.set_variables(connection, event_source="file")
     reasons = connection.execute("SELECT is_steady, reason FROM gait_cycles").fetchall()
@@ -172,11 +172,19 @@ def test_stairs_and_slopes_are_not_level_walking(rise, says):
     points = {k: p + np.stack([0 * up, up, 0 * up], -1) for k, p in view_builder.walk_points(walk).items()}
     tables = view_builder.of_walk(walk)
     tables["landmarks"] = view_builder.landmarks(walk.time_s, points)
-    reasons = view_builder.connect(**tables).execute("SELECT DISTINCT reason FROM gait_cycles").fetchall()
+    reasons = (
+        view_builder.connect(only=["gait_cycles"], **tables)
+        .execute("SELECT DISTINCT reason FROM gait_cycles")
+        .fetchall()
+    )
     assert reasons
     assert all(reason.startswith(says) and reason.endswith(" m: stairs or a slope") for (reason,) in reasons)
     tables["trials"] = view_builder.table("trials", [view_builder.trial_row(up_source="camera_level")])
-    reasons = view_builder.connect(**tables).execute("SELECT DISTINCT reason FROM gait_cycles").fetchall()
+    reasons = (
+        view_builder.connect(only=["gait_cycles"], **tables)
+        .execute("SELECT DISTINCT reason FROM gait_cycles")
+        .fetchall()
+    )
     assert reasons == [(None,)]
 
 
@@ -199,7 +207,7 @@ def test_no_cycle_is_lost_where_a_file_is_cropped_to_its_marks(marked: bool, shi
     }
     if marked:
         tables["source_events"] = view_builder.table("source_events", marks)
-    connection = view_builder.connect(**tables)
+    connection = view_builder.connect(only=["gait_cycles"], **tables)
     found = connection.execute("SELECT count(*) FROM gait_cycles WHERE side = 'left'").fetchall()[0][0]
     if marked and not shift_s:
         assert found == len(strikes) - 1

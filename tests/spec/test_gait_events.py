@@ -14,7 +14,7 @@ from tests.builders import view_builder
 
 def test_every_event_of_the_walker_is_found_once_and_none_invented():
     walk = walker.walk(gait.normal(), n_strides=4)
-    connection = view_builder.connect(**view_builder.of_walk(walk))
+    connection = view_builder.connect(only=["gait_events"], **view_builder.of_walk(walk))
     found = connection.execute("SELECT side, event, time_s FROM gait_events ORDER BY time_s").fetchall()
     inner = [e for e in walk.events if 0.15 <= e[2] <= walk.time_s[-1] - 0.15]
     assert [e[:2] for e in found if 0.1 <= e[2] <= walk.time_s[-1] - 0.1] == [e[:2] for e in inner]
@@ -35,9 +35,11 @@ def test_sides_that_change_places_for_a_moment_make_no_events(start_s):
     tables["landmarks"] = view_builder.landmarks(
         walk.time_s, {name: filtfilt(*lowpass, values, axis=0) for name, values in mixed.items()}
     )
-    connection = view_builder.connect(**tables)
+    connection = view_builder.connect(only=["gait_events"], **tables)
     found = connection.execute("SELECT side, event FROM gait_events").fetchall()
-    before = view_builder.connect(**view_builder.of_walk(walk)).execute("SELECT side, event FROM gait_events")
+    before = view_builder.connect(only=["gait_events"], **view_builder.of_walk(walk)).execute(
+        "SELECT side, event FROM gait_events"
+    )
     assert sorted(found) == sorted(before.fetchall())
 
 
@@ -49,7 +51,7 @@ def test_marks_of_the_file_stand_beside_ours_and_know_the_ends():
         {"event": "event", "side": None, "time_s": 0.50, "label": "Event"},
     ]
     connection = view_builder.connect(
-        **view_builder.of_walk(walk), source_events=view_builder.table("source_events", marks)
+        only=["gait_events"], **view_builder.of_walk(walk), source_events=view_builder.table("source_events", marks)
     )
     rows = connection.execute(
         "SELECT side, event, time_s, method, near_end FROM gait_events WHERE source = 'file' ORDER BY time_s"
@@ -59,7 +61,9 @@ def test_marks_of_the_file_stand_beside_ours_and_know_the_ends():
 
 def test_without_a_heel_the_ankle_serves_and_the_method_says_so():
     walk = walker.walk(gait.normal(), n_strides=3)
-    connection = view_builder.connect(**view_builder.of_walk(walk, without=["left_heel", "right_heel"]))
+    connection = view_builder.connect(
+        only=["gait_events"], **view_builder.of_walk(walk, without=["left_heel", "right_heel"])
+    )
     rows = connection.execute(
         "SELECT event, method, count(*) FROM gait_events WHERE NOT near_end GROUP BY ALL ORDER BY ALL"
     ).fetchall()
@@ -68,7 +72,7 @@ def test_without_a_heel_the_ankle_serves_and_the_method_says_so():
 
 def test_spread_and_confidence_follow_from_the_times():
     walk = walker.walk(gait.normal(), n_strides=3)
-    connection = view_builder.connect(**view_builder.of_walk(walk))
+    connection = view_builder.connect(only=["gait_events"], **view_builder.of_walk(walk))
     for event, zeni, vertical, speed, spread, confidence, time in connection.execute(
         "SELECT event, zeni_s, vertical_s, speed_s, spread_ms, confidence, time_s FROM gait_events WHERE NOT near_end"
     ).fetchall():
@@ -81,7 +85,7 @@ def test_spread_and_confidence_follow_from_the_times():
 def test_two_trials_of_one_name_in_two_sessions_are_two():
     walk = walker.walk(gait.normal(), n_strides=2)
     tables = view_builder.together(view_builder.of_walk(walk, session="a"), view_builder.of_walk(walk, session="b"))
-    connection = view_builder.connect(**tables)
+    connection = view_builder.connect(only=["gait_events"], **tables)
     counts = connection.execute("SELECT session, count(*) FROM gait_events GROUP BY ALL ORDER BY ALL").fetchall()
     assert [c[0] for c in counts] == ["a", "b"]
     assert counts[0][1] == counts[1][1] > 0
@@ -92,6 +96,6 @@ def test_bystanders_have_events_of_their_own():
     tables = view_builder.of_walk(walk)
     points = {k: v + np.array([3000.0, 0.0, 0.0]) for k, v in view_builder.walk_points(walk).items()}
     tables["landmarks"] = pa.concat_tables([tables["landmarks"], view_builder.landmarks(walk.time_s, points, person=1)])
-    connection = view_builder.connect(**tables)
+    connection = view_builder.connect(only=["gait_events"], **tables)
     counts = dict(connection.execute("SELECT person, count(*) FROM gait_events GROUP BY ALL").fetchall())
     assert counts[0] == counts[1] > 0

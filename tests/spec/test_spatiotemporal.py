@@ -16,7 +16,7 @@ COLUMNS = (
 
 
 def _parameters(walk, trial=None, **tables):
-    connection = view_builder.connect(**view_builder.of_walk(walk, row=trial), **tables)
+    connection = view_builder.connect(only=["spatiotemporal"], **view_builder.of_walk(walk, row=trial), **tables)
     rows = connection.execute(
         f"SELECT side, is_steady, {COLUMNS}, belt_speed_m_s, walking_speed_norm, cadence_norm, missing_reason "
         "FROM spatiotemporal ORDER BY side, cycle"
@@ -62,7 +62,9 @@ def test_root_relative_poses_have_no_lengths_and_say_why():
     points = {k: v - walk.joints["pelvis"] for k, v in view_builder.walk_points(walk).items()}
     trial = view_builder.trial_row(position_basis="root_relative", length_basis="nominal")
     connection = view_builder.connect(
-        landmarks=view_builder.landmarks(walk.time_s, points), trials=view_builder.table("trials", [trial])
+        only=["spatiotemporal"],
+        landmarks=view_builder.landmarks(walk.time_s, points),
+        trials=view_builder.table("trials", [trial]),
     )
     rows = connection.execute(
         "SELECT walking_speed_m_s, stride_length_m, step_length_m, step_width_m, missing_reason, stride_time_s, is_steady "
