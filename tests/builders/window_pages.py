@@ -48,6 +48,30 @@ def find(driver, selector: str):
     return driver.find_element(By.CSS_SELECTOR, selector)
 
 
+def at_use(act, times: int = 20):
+    """What act does with elements that it looks up itself; again where the page drew them anew in between."""
+    from selenium.common.exceptions import StaleElementReferenceException
+
+    for left in reversed(range(times)):
+        try:
+            return act()
+        except StaleElementReferenceException:
+            if not left:
+                raise
+            time.sleep(0.05)
+    raise AssertionError
+
+
+def click(driver, selector: str) -> None:
+    """Click the element that is there now."""
+    at_use(lambda: find(driver, selector).click())
+
+
+def press(driver, selector: str, pressed: str) -> None:
+    """Send keys to the element that is there now."""
+    at_use(lambda: find(driver, selector).send_keys(pressed))
+
+
 def keys(driver, *pressed: str) -> None:
     from selenium.webdriver import ActionChains
 

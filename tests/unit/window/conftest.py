@@ -36,10 +36,3 @@ def server(made):
     """A read-only server for all tests that only look."""
     with running(made / "lake", "--cohort", str(made / "cohort")) as one:
         yield one
-
-
-@pytest.fixture
-def reviewing(path):
-    """A server that stores decisions in a lake of its own."""
-    with running(path, "--reviewer", "R1") as one:
-        yield one

@@ -10,7 +10,20 @@ import pytest
 from neurostore import reviews
 from neurostore.api import open as open_lake
 from tests.builders.trial_video import GREY_A_FRAME, RATE_HZ, add_video
-from tests.builders.window_pages import CHROMIUM, DRIVER, TRIAL, chromium, find, hand, keys, open_trial, wait
+from tests.builders.window_pages import (
+    CHROMIUM,
+    DRIVER,
+    TRIAL,
+    at_use,
+    chromium,
+    click,
+    find,
+    hand,
+    keys,
+    open_trial,
+    press,
+    wait,
+)
 from tests.builders.window_server import running
 
 pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium with chromedriver on this machine")
@@ -96,31 +109,36 @@ def test_cohort_by_keyboard_and_mouse(driver):
     wait(driver, "document.querySelector('#page').dataset.ready === 'S01/ses2/walk_01'")
     driver.execute_script("location.hash = '#/'")
     wait(driver, "document.querySelector('#search')")
-    find(driver, "#search").clear()
+    at_use(lambda: find(driver, "#search").clear())
     driver.execute_script(
         "const s = document.getElementById('search'); s.value = ''; s.dispatchEvent(new Event('input'))"
     )
     wait(driver, "document.querySelectorAll('tr[data-place]').length === 6")
-    find(driver, ".c-subject button").click()
+    click(driver, ".c-subject button")
     assert driver.execute_script(f"return {shown}")[0] == "C01/ses1/walk_01"
-    assert find(driver, ".c-subject").get_attribute("aria-sort") == "ascending"
-    find(driver, "tr[data-key='H01/ses1/walk_01'] td").click()
+    assert at_use(lambda: find(driver, ".c-subject").get_attribute("aria-sort")) == "ascending"
+    click(driver, "tr[data-key='H01/ses1/walk_01'] td")
     wait(driver, "location.hash === '#/trial/H01/ses1/walk_01'")
 
 
 def test_an_event_is_dragged_and_its_effect_is_shown_before_it_is_stored(trial, lake_path):
     from selenium.webdriver import ActionChains
 
-    handle, time_s = hand(trial, 2)
+    time_s = hand(trial, 2)[1]
     before = stored(lake_path)
     pixels = trial.execute_script("const a = neurostore.page.axis; return (a.x(1) - a.x(0)) * 0.03")
-    ActionChains(trial).click_and_hold(handle).move_by_offset(round(pixels), 0).release().perform()
+    at_use(
+        lambda: (
+            ActionChains(trial).click_and_hold(hand(trial, 2)[0]).move_by_offset(round(pixels), 0).release().perform()
+        )
+    )
     moved = hand(trial, 2)[1]
     assert moved - time_s == pytest.approx(0.03, abs=0.004)
     assert stored(lake_path) == before  # nothing is stored yet
     start = "document.querySelector(\"[data-cycle='left 2']\").closest('tr').cells[1].textContent"
     wait(trial, f"{start} === '{moved:.2f}'")  # the cycle begins where the event now is
-    promised = float(find(trial, ".new[data-side=left][data-name=stance_pct]").get_attribute("data-value"))
+    value = at_use(lambda: find(trial, ".new[data-side=left][data-name=stance_pct]").get_attribute("data-value"))
+    promised = float(value)
     store(trial)
     assert stored(lake_path)[2] == pytest.approx(moved, abs=6e-4)
     query = f"SELECT median(stance_pct) FROM spatiotemporal WHERE {WHERE} AND side = 'left' AND is_steady"
@@ -139,15 +157,15 @@ def test_events_are_moved_deleted_added_undone_and_redone_by_keyboard(trial, lak
 
     before = stored(lake_path)
     frame = 1 / open_lake(lake_path).sql("SELECT rate_hz FROM trials WHERE subject = 'H01'").row(0)[0]
-    handle, time_s = hand(trial, 1)
-    trial.execute_script("arguments[0].focus()", handle)
+    time_s = hand(trial, 1)[1]
+    at_use(lambda: trial.execute_script("arguments[0].focus()", hand(trial, 1)[0]))
     keys(trial, Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
     assert hand(trial, 1)[1] == pytest.approx(time_s + 2 * frame, abs=1.1e-3)
     keys(trial, "u")
     assert hand(trial, 1)[1] == pytest.approx(time_s + frame, abs=1.1e-3)
     keys(trial, "r")
     assert hand(trial, 1)[1] == pytest.approx(time_s + 2 * frame, abs=1.1e-3)
-    trial.execute_script("arguments[0].focus()", hand(trial, 4)[0])
+    at_use(lambda: trial.execute_script("arguments[0].focus()", hand(trial, 4)[0]))
     keys(trial, Keys.DELETE)
     assert (
         trial.execute_script("return document.querySelectorAll('.handle.left.foot_strike').length") == len(before) - 1
@@ -168,21 +186,21 @@ def test_a_cycle_is_left_out_and_taken_in_again_by_mouse(trial, lake_path):
     trial.execute_script("document.querySelector(\"[data-cycle='right 2']\").click()")
     wait(trial, "document.querySelector('dialog[open] #reason')")
     trial.execute_script("document.querySelector('dialog #reason').value = 'stumbled over a cable'")
-    find(trial, "dialog button.main").click()
+    click(trial, "dialog button.main")
     wait(trial, "document.querySelector('.bar-cycle.excluded')")
     assert open_lake(lake_path).sql(query).item() is None
-    find(trial, "[data-act=store]").click()
+    click(trial, "[data-act=store]")
     wait(trial, "document.querySelector('dialog[open]')")
-    find(trial, "dialog button.main").click()
+    click(trial, "dialog button.main")
     wait(
         trial,
         "document.querySelector('#message').className === 'done' && !document.querySelector('.changes').textContent",
     )
     assert open_lake(lake_path).sql(query).item() == "excluded by R1: stumbled over a cable"
-    find(trial, ".decisions button[data-review]").click()  # take back the latest
+    click(trial, ".decisions button[data-review]")  # take back the latest
     wait(trial, "document.querySelector('dialog[open] #reason')")
     version = trial.execute_script("return neurostore.state.version")
-    find(trial, "dialog button.main").click()
+    click(trial, "dialog button.main")
     wait(trial, f"neurostore.state.version > {version}")
     assert open_lake(lake_path).sql(query).item() is None
 
@@ -225,7 +243,7 @@ def test_two_browsers_at_once(trial, window, lake_path):
             version = open_lake(lake_path).version
             keys(second, "s")
             wait(second, "document.querySelector('dialog[open]')")
-            find(second, "dialog button.main").click()
+            click(second, "dialog button.main")
             said = wait(second, "document.querySelector('#message.error')?.textContent")
             assert "R1 decided move_event on the same part of H01/ses1/walk_01" in said
             assert open_lake(lake_path).version == version
@@ -242,10 +260,9 @@ def test_player_cursor_and_curves_move_together(trial):
     time_now = "neurostore.page.time()"
     keys(trial, Keys.ARROW_RIGHT)
     assert trial.execute_script(f"return {time_now}") > 0
-    slider = find(trial, ".player input[type=range]")
-    slider.send_keys(Keys.ARROW_RIGHT * 10)
+    press(trial, ".player input[type=range]", Keys.ARROW_RIGHT * 10)
     at = trial.execute_script(f"return {time_now}")
-    assert find(trial, ".clock").text == f"{at:.3f} s"
+    assert at_use(lambda: find(trial, ".clock").text) == f"{at:.3f} s"
     trial.execute_script("neurostore.page.acts.time(2)")
     assert (
         trial.execute_script("return Math.abs(document.querySelector('.player output').textContent.split(' ')[0] - 2)")
@@ -277,11 +294,11 @@ def test_video_is_in_step_with_skeleton_and_cursor(driver):
         assert frame() == pytest.approx(int(time_s * RATE_HZ), abs=1.5)
         shown = driver.execute_script("return document.querySelector('.player output').textContent")
         assert float(shown.split(" ")[0]) == pytest.approx(time_s, abs=0.03)
-    find(driver, ".player input[type=range]").send_keys(Keys.ARROW_LEFT * 5)  # the skeleton leads
+    press(driver, ".player input[type=range]", Keys.ARROW_LEFT * 5)  # the skeleton leads
     time_s = driver.execute_script("return neurostore.page.time()")
     assert time_s < 3.3 - 4 / RATE_HZ
     assert frame() == pytest.approx(time_s * RATE_HZ, abs=1.5)
-    find(driver, ".player .play").click()
+    click(driver, ".player .play")
     wait(driver, f"neurostore.page.time() > {time_s + 0.3}")
     wait(driver, "Math.abs(document.querySelector('video').currentTime - neurostore.page.time()) < 0.15")
     driver.execute_script(
@@ -291,12 +308,14 @@ def test_video_is_in_step_with_skeleton_and_cursor(driver):
 
 
 def test_an_event_is_dragged_by_a_finger(trial):
-    handle, time_s = hand(trial, 2, "right", "foot_off")
-    trial.execute_script("arguments[0].scrollIntoView({ block: 'center' })", handle)
-    x, y, pixels = trial.execute_script(
-        "const b = arguments[0].getBoundingClientRect(), a = neurostore.page.axis;"
-        "return [b.x + b.width / 2, b.y + b.height / 2, (a.x(1) - a.x(0)) * 0.03]",
-        handle,
+    time_s = hand(trial, 2, "right", "foot_off")[1]
+    x, y, pixels = at_use(
+        lambda: trial.execute_script(
+            "arguments[0].scrollIntoView({ block: 'center' });"
+            "const b = arguments[0].getBoundingClientRect(), a = neurostore.page.axis;"
+            "return [b.x + b.width / 2, b.y + b.height / 2, (a.x(1) - a.x(0)) * 0.03]",
+            hand(trial, 2, "right", "foot_off")[0],
+        )
     )
     touch = "Input.dispatchTouchEvent"
     trial.execute_cdp_cmd(touch, {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]})
@@ -311,14 +330,14 @@ def test_every_curve_can_be_chosen_on_a_tablet(trial):
     size = {"width": 820, "height": 1100, "deviceScaleFactor": 1, "mobile": True}
     trial.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     try:
-        find(trial, "details.curves summary").click()
+        click(trial, "details.curves summary")
         left, right = trial.execute_script(
             "const b = document.querySelector('.menu').getBoundingClientRect(); return [b.left, b.right]"
         )
         assert left >= 0
         assert right <= 820
     finally:
-        find(trial, "details.curves summary").click()
+        click(trial, "details.curves summary")
         trial.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
@@ -327,9 +346,9 @@ def test_comparison_shows_curves_and_neighbours(driver):
     wait(driver, "document.querySelectorAll('#neighbours tr').length === 5")
     assert driver.execute_script("return document.querySelectorAll('.items li').length") == 2
     assert driver.execute_script("return document.querySelectorAll('.panels canvas').length") == 12
-    find(driver, "#neighbours button").click()
+    click(driver, "#neighbours button")
     wait(driver, "document.querySelectorAll('.items li').length === 3")
-    find(driver, ".items button").click()
+    click(driver, ".items button")
     wait(driver, "document.querySelectorAll('.items li').length === 2")
 
 
