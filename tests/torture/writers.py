@@ -19,16 +19,19 @@ from tests.torture.warm import Running, run
 
 N_TRIALS = 8
 _CLI = [sys.executable, "-m", "neurostore.cli"]
-_READER = "import sys; from tests.torture.writers import read_until; read_until(sys.argv[1], sys.argv[2])"
+_READER = "import sys; from tests.torture.writers import read_until; read_until(*sys.argv[1:])"
 
 
-def write_and_read_at_once(folder: Path) -> tuple[list[str], list[int]]:
+def write_and_read_at_once(
+    folder: Path, n_trials: int = N_TRIALS, n_workers: int | None = None, pause_s: float = 0.01
+) -> tuple[list[str], list[int]]:
     """One round in an empty folder. Returns what was lost, in words, and how often each reader read the lake.
 
     Every trial is in two of the four cohorts. Lost is: a writer that fails, a reader that fails or sees a trial that is
-    not whole, content that is not that of one process, damage.
+    not whole, content that is not that of one process, damage. pause_s : of a reader, from one look to the next.
     """
-    for i in range(N_TRIALS):
+    workers = [] if n_workers is None else ["--workers", str(n_workers)]
+    for i in range(n_trials):
         for cohort in {i % 4, (i + 1) % 4}:
             write_bvh(folder / f"cohort{cohort}" / f"S{i % 3}" / f"walk{i}.bvh", 40 + i)
         write_bvh(folder / "all" / f"S{i % 3}" / f"walk{i}.bvh", 40 + i)
@@ -37,7 +40,7 @@ def write_and_read_at_once(folder: Path) -> tuple[list[str], list[int]]:
     lake, stop = folder / "many", folder / "stop"
     writers = [
         subprocess.Popen(
-            [*_CLI, "ingest", str(folder / f"cohort{i}"), "--lake", str(lake)],
+            [*_CLI, "ingest", str(folder / f"cohort{i}"), "--lake", str(lake), *workers],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
@@ -45,7 +48,9 @@ def write_and_read_at_once(folder: Path) -> tuple[list[str], list[int]]:
         for i in range(4)
     ]
     readers = [
-        subprocess.Popen([sys.executable, "-c", _READER, str(lake), str(stop)], stdout=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            [sys.executable, "-c", _READER, str(lake), str(stop), str(pause_s)], stdout=subprocess.PIPE, text=True
+        )
         for _ in range(2)
     ]
     said = [w.communicate(timeout=300)[1] for w in writers]
@@ -56,8 +61,8 @@ def write_and_read_at_once(folder: Path) -> tuple[list[str], list[int]]:
     losses += [f"reader {i} saw {s[1]} trials that were not whole" for i, s in enumerate(seen) if s and s[1] != "0"]
     if _rows(lake) != _rows(folder / "one"):
         losses.append("the content is not that of one process")
-    if len(open_lake(lake).ingest_ids()) != N_TRIALS:
-        losses.append(f"{len(open_lake(lake).ingest_ids())} trials instead of {N_TRIALS}")
+    if len(open_lake(lake).ingest_ids()) != n_trials:
+        losses.append(f"{len(open_lake(lake).ingest_ids())} trials instead of {n_trials}")
     losses += [f"damaged: {d}" for d in verify(lake).damaged]
     return losses, [int(s[0]) if s else 0 for s in seen]
 
@@ -66,7 +71,7 @@ def _rows(lake: Path) -> Content:
     return {k: v for k, v in content(lake).items() if k[0] != "trials"}  # a trial's row says its folder
 
 
-def read_until(lake: str, stop: str) -> None:
+def read_until(lake: str, stop: str, pause_s: str) -> None:
     """Open and count in a loop; print how often, and how many trials were not whole."""
     n = n_bad = 0
     while not Path(stop).exists() or n == 0:
@@ -76,7 +81,7 @@ def read_until(lake: str, stop: str) -> None:
             for row in opened.trials_table().to_pylist():
                 n_bad += counts.get(row["ingest_id"], 0) != dict(row["table_rows"])["landmarks"]
             n += 1
-        time.sleep(0.01)
+        time.sleep(float(pause_s))
     print(n, n_bad)
 
 

@@ -67,7 +67,7 @@ def read(path, stop, problems, n_reads):
 @pytest.mark.parametrize("with_lock", [True, False])
 def test_no_update_is_lost_and_no_half_trial_seen(tmp_path, with_lock):
     path = Lake.create(tmp_path / "lake").path
-    n_writers, rounds = 4, 3
+    n_writers, rounds = 3, 3
     stop, problems, n_reads = SPAWN.Event(), SPAWN.SimpleQueue(), SPAWN.Value("i", 0)
     reader = SPAWN.Process(target=read, args=(path, stop, problems, n_reads))
     reader.start()
@@ -178,7 +178,7 @@ def _compact(path, results):
 
 def test_compactions_and_writers_at_once_lose_nothing(tmp_path):
     path = Lake.create(tmp_path / "lake").path
-    for i in range(6):
+    for i in range(4):
         commit(path, [stage(path, [one(f"t{i}", i)])])
     results = SPAWN.SimpleQueue()
     processes = [SPAWN.Process(target=_compact, args=(path, results)) for _ in range(2)]
@@ -194,6 +194,6 @@ def test_compactions_and_writers_at_once_lose_nothing(tmp_path):
     query = "SELECT trial, count(*), min(left_heel.x) FROM landmarks GROUP BY 1"
     rows = lake.connect_tables().execute(query).fetchall()
     found = {t: (n, x) for t, n, x in rows}
-    expected = {f"t{i}": (20, float(i)) for i in range(6)}
+    expected = {f"t{i}": (20, float(i)) for i in range(4)}
     expected |= {f"own0_{i}": (3, 1500.0 + i) for i in range(4)} | {"shared": (5, 1003.0)}
     assert found == expected
