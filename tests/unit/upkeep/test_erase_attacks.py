@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -31,10 +32,16 @@ def person(key: str, name: str = "walk", **row):
     return trial(key, name, left_heel=heel, row={"source_sha256": key.encode().hex().ljust(64, "0"), **row})
 
 
-@pytest.fixture
-def lake(tmp_path):
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """Built once; each test changes a copy of its own."""
     people = [{"subject": k, "group": "CP", "name": f"Jane of {k}"} for k in KEYS[:12]]
-    return Path(build_lake(tmp_path, [person(k) for k in KEYS[:12]], people).path)
+    return Path(build_lake(tmp_path_factory.mktemp("built"), [person(k) for k in KEYS[:12]], people).path)
+
+
+@pytest.fixture
+def lake(built, tmp_path):
+    return Path(shutil.copytree(built, tmp_path / built.name))
 
 
 @pytest.fixture(scope="module")
