@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -289,11 +290,13 @@ def _bundle() -> bytes:
         from mediapipe.tasks.python.metadata.metadata_writers import metadata_writer, model_asset_bundle_utils
 
     parts = {}
-    for name, path in _model_files().items():
-        mean, sd = _FILES[name][1]
-        writer = metadata_writer.MetadataWriter.create(bytearray(path.read_bytes()))
-        writer.add_image_input([mean], [sd])
-        parts[name] = bytes(writer.populate()[0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # MediaPipe 0.10.21 leaves its temporary file to be closed
+        for name, path in _model_files().items():
+            mean, sd = _FILES[name][1]
+            writer = metadata_writer.MetadataWriter.create(bytearray(path.read_bytes()))
+            writer.add_image_input([mean], [sd])
+            parts[name] = bytes(writer.populate()[0])
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "pose.task"
         model_asset_bundle_utils.create_model_asset_bundle(parts, str(path))
