@@ -17,7 +17,7 @@ KERNELS := tests/unit/ingest/geometry tests/unit/ingest/landmarks/test_filters.p
 KERNELS += tests/unit/dtw/test_dtw.py::test_path_is_the_best_and_breaks_ties_as_stated tests/unit/dtw/test_dtw.py::test_path_of_equal_series_is_the_diagonal tests/unit/dtw/test_dtw.py::test_path_length_of_a_constant_offset_is_the_offset tests/unit/dtw/test_dtw.py::test_missing_values_propagate_only_to_their_own_pairs tests/unit/dtw/test_dtw.py::test_angles_are_compared_around_the_circle
 KERNELS += tests/unit/ingest/body/test_inverse.py::test_normal_equations_are_the_jacobians
 
-.PHONY: help demo demo-all pictures notebooks site test quick test-core test-newest test-kernels check fix docs constraints report-demo torture fuzz audit clean
+.PHONY: help demo demo-all pictures notebooks site test test-slow quick test-core test-newest test-kernels check fix docs constraints report-demo torture fuzz audit clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-22s%s\n", $$1, $$2 }'
@@ -46,8 +46,11 @@ demo-all: $(VENV)/.installed  ## the same with everything installed, with figure
 pictures: $(VENV)/.installed  ## draw the pictures of the README from the demonstration, with Chromium
 	$(BIN)/python docs/pictures.py
 
-test: $(VENV)/.installed  ## the whole test suite
-	$(PYTEST)
+test: $(VENV)/.installed  ## the test suite
+	$(PYTEST) -m "not slow"
+
+test-slow: $(VENV)/.installed  ## kills at random moments and damage on S3, which take minutes; make torture runs them longer
+	$(PYTEST) -m slow
 
 quick: $(VENV)/.installed  ## style and the fastest tests, in under a minute
 	$(BIN)/ruff check .

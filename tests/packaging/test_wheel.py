@@ -23,8 +23,6 @@ ROOMS |= {"neurostore/queries": "queries", "neurostore/schemas": "schemas"}  # w
 NOT_SHIPPED = {".pyc", ".nbi", ".nbc"}
 NEEDED = ("pyproject.toml", "README.md", "LICENSE", *ROOMS.values())
 
-pytestmark = pytest.mark.slow
-
 
 def sources(tree: Path) -> set[str]:
     """Every file of the rooms under the name it must have in the wheel."""

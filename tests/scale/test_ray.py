@@ -19,7 +19,7 @@ from tests.builders.tiny_bvh import write_bvh
 from tests.installed import need
 
 need("ray", "ray is not installed")
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name == "nt", reason="kills by signal")]
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="kills by signal")
 
 
 @pytest.fixture(scope="module", autouse=True)

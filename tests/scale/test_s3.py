@@ -257,6 +257,7 @@ def change(lake, path: str, at: int = 40) -> None:
     storage.write_whole(storage.join(lake.path, path), bytes(content))
 
 
+@pytest.mark.slow
 def test_verify_finds_a_flip_in_every_kind_of_object_and_names_its_trials(lake):
     from neurostore.upkeep.verify import verify
 
@@ -281,6 +282,7 @@ def test_verify_finds_a_flip_in_every_kind_of_object_and_names_its_trials(lake):
     assert (damage.path, damage.trials) == (data, (("S02", "", "walk"),))
 
 
+@pytest.mark.slow
 def test_damage_is_dropped_or_put_back_and_mended(bucket, ingested):
     from neurostore.ingest.pipeline import ingest
     from neurostore.lake import hashes

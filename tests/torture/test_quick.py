@@ -102,6 +102,7 @@ def test_a_folder_that_vanished_is_named(tmp_path):
     assert opened.version > 0
 
 
+@pytest.mark.slow
 def test_commands_cut_off_before_a_change_and_repeated_end_as_if_undisturbed():
     """In a process of its own: it forks, which one with threads must not."""
     words = ["drop-damaged", "erase", "compact", "pseudonymise", "--points", "6", "12"]

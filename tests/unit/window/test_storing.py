@@ -102,6 +102,7 @@ def test_a_preview_is_what_is_stored_and_nothing_is_stored_twice(reviewing, revi
     assert [(t["subject"], t["session"], t["reviewers"]) for t in rows] == [("H01", "ses1", ["R1"])]
 
 
+@pytest.mark.slow
 def test_a_killed_server_leaves_all_or_nothing(path, monkeypatch):
     """Killed at once, and as its first file appears in the lake; asking again stores what is missing, once."""
     n = 5
