@@ -30,9 +30,9 @@ _OURS = "from neurostore.cli import main; main()"
 
 
 def main(n_runs: int = 15) -> None:
-    from neurostore.cli import app
+    from neurostore.cli import command_line
 
-    n_commands = len(app.registered_commands)
+    n_commands = len(command_line().registered_commands)
     bare = _BARE.format(commands="".join(_COMMAND.format(n=n) for n in range(n_commands)))
     times: dict[str, list[float]] = {"bare typer": [], "neurostore": []}
     with tempfile.TemporaryDirectory() as folder:

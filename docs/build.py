@@ -46,7 +46,7 @@ def commands_page() -> str:
     import typer
     from typer.testing import CliRunner
 
-    from neurostore.cli import app
+    from neurostore.cli import command_line
 
     def names(command, path):
         yield path
@@ -54,8 +54,9 @@ def commands_page() -> str:
             yield from names(sub, [*path, name])
 
     lines = ["# Commands", "", "Generated from the code by `make docs`; do not edit.", ""]
-    for path in names(typer.main.get_command(app), []):
-        result = CliRunner().invoke(app, [*path, "--help"], env={"COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1"})
+    program = command_line()
+    for path in names(typer.main.get_command(program), []):
+        result = CliRunner().invoke(program, [*path, "--help"], env={"COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1"})
         title = " ".join(["neurostore", *path])
         text = "\n".join(line.rstrip() for line in result.output.strip().splitlines())
         lines += [f"## {title}", "", "```", text, "```", ""]

@@ -7,49 +7,44 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
-from neurostore.commands import (
-    body,
-    check,
-    compare,
-    demo,
-    distances,
-    doctor,
-    erase,
-    export,
-    ingest,
-    maintain,
-    migrate,
-    model,
-    organise,
-    overlay,
-    pseudonymise,
-    refine,
-    refresh,
-    release,
-    report,
-    review,
-    serve,
-    sql,
-    table1,
-    tables,
-    verify,
-)
 from neurostore.commands.help_sections import SectionedHelp
 from neurostore.errors import NeurostoreError
 from neurostore.release import VERSION
 from neurostore.wording import printable
 
-app = typer.Typer(
-    name="neurostore",
-    cls=SectionedHelp,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
+# The modules of neurostore.commands in the order of the help, and the commands that each of them registers.
+MODULES = {
+    "ingest": ("ingest",),
+    "check": ("check", "markers"),
+    "organise": ("template", "organise"),
+    "tables": ("trials", "subjects", "history", "version"),
+    "sql": ("sql",),
+    "distances": ("distances", "neighbours"),
+    "compare": ("compare",),
+    "report": ("report",),
+    "table1": ("table1",),
+    "release": ("release",),
+    "review": ("review",),
+    "serve": ("serve",),
+    "maintain": ("compact", "catalogue", "export-lake"),
+    "refresh": ("refresh",),
+    "pseudonymise": ("pseudonymise",),
+    "doctor": ("doctor",),
+    "migrate": ("migrate",),
+    "erase": ("erase",),
+    "verify": ("verify",),
+    "model": ("model",),
+    "overlay": ("overlay",),
+    "export": ("export",),
+    "refine": ("refine",),
+    "body": ("body",),
+    "demo": ("demo",),
+}
 
 
 def _print_version(is_asked: bool) -> None:
@@ -58,7 +53,6 @@ def _print_version(is_asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def neurostore(
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
@@ -70,37 +64,28 @@ def neurostore(
     """
 
 
-ingest.register(app)
-check.register(app)
-organise.register(app)
-tables.register(app)
-sql.register(app)
-distances.register(app)
-compare.register(app)
-report.register(app)
-table1.register(app)
-release.register(app)
-review.register(app)
-serve.register(app)
-maintain.register(app)
-refresh.register(app)
-pseudonymise.register(app)
-doctor.register(app)
-migrate.register(app)
-erase.register(app)
-verify.register(app)
-model.register(app)
-overlay.register(app)
-export.register(app)
-refine.register(app)
-body.register(app)
-demo.register(app)
+def command_line(asked: str = "") -> typer.Typer:
+    """The program with all its commands, or only those of the module that has the one asked.
+
+    Typer builds a validator for every option of every command, which takes longer than many of the commands.
+    """
+    app = typer.Typer(
+        name="neurostore",
+        cls=SectionedHelp,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    app.callback()(neurostore)
+    for module in [m for m, names in MODULES.items() if asked in names] or MODULES:
+        import_module(f"neurostore.commands.{module}").register(app)
+    return app
 
 
 def main() -> None:
     """Run the command line and end the process with its exit status. Set NEUROSTORE_DEBUG=1 to see tracebacks."""
     try:
-        app()
+        command_line(sys.argv[1] if len(sys.argv) > 1 else "")()
     except SystemExit as end:
         if isinstance(getattr(end.__context__, "__cause__", None), KeyboardInterrupt):
             print("neurostore: interrupted; the lake is intact", file=sys.stderr)

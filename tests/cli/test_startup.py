@@ -8,12 +8,13 @@ import sys
 
 import pytest
 
-from neurostore.cli import app
+from neurostore.cli import MODULES, command_line
 from neurostore.commands.help_sections import SECTIONS
 from tests.cli.cli_run import run
 
 HEAVY = {"tensorflow", "torch", "numba", "duckdb", "polars", "pyarrow", "numpy", "deltalake", "scipy", "ray", "rich"}
 SLOW_PARTS = {"importlib.metadata", "email", "hashlib", "tomllib"}  # of the standard library: 5 to 25 ms each
+app = command_line()
 COMMANDS = [c.name or c.callback.__name__ for c in app.registered_commands]
 
 
@@ -22,6 +23,14 @@ def test_the_command_line_loads_nothing_heavy():
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not HEAVY & {name.split(".")[0] for name in loaded}
     assert not SLOW_PARTS & set(loaded)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_command_loads_the_module_that_has_it(module):
+    for asked in MODULES[module]:
+        alone = command_line(asked)
+        found = [c.name or c.callback.__name__ for c in alone.registered_commands]
+        assert (*found, *(group.name for group in alone.registered_groups)) == MODULES[module]
 
 
 def test_help_names_every_command():

@@ -15,7 +15,7 @@ import pytest
 import typer
 
 from neurostore.api import Lake
-from neurostore.cli import app
+from neurostore.cli import command_line
 from tests import ROOT
 
 DOCS = ROOT / "docs"
@@ -40,7 +40,7 @@ TEXTS = {page: page.read_text() for page in PAGES}
 @functools.cache
 def commands():
     """The whole command line as a tree."""
-    return typer.main.get_command(app)
+    return typer.main.get_command(command_line())
 
 
 @functools.cache

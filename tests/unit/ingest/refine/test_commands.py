@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("torch")
 from typer.testing import CliRunner
 
-from neurostore.cli import app
+from neurostore.cli import command_line
 from neurostore.ingest.refine.refiner import Refiner
 from neurostore.ingest.refine.training import sources
 from neurostore.walker.bvh import write_bvh
@@ -51,7 +51,7 @@ def cohort(tmp_path_factory):
 
 
 def _run(*call):
-    result = CliRunner().invoke(app, ["refine", *map(str, call)])
+    result = CliRunner().invoke(command_line(), ["refine", *map(str, call)])
     assert result.exit_code == 0, result.output
     return result
 
@@ -78,6 +78,6 @@ def test_train_makes_a_checkpoint_that_refines(cohort, tmp_path):
 
 def test_an_empty_folder_is_named(tmp_path):
     result = CliRunner().invoke(
-        app, ["refine", "train", "small", "--data", str(tmp_path), "--out", str(tmp_path / "r")]
+        command_line(), ["refine", "train", "small", "--data", str(tmp_path), "--out", str(tmp_path / "r")]
     )
     assert "holds no motion" in str(result.exception)

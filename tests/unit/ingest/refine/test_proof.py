@@ -160,10 +160,10 @@ def test_unknown_protocols_and_empty_data_are_named(refiner):
 def test_the_command_prints_long_rows_of_people_not_trained_on(capsys):
     from typer.testing import CliRunner
 
-    from neurostore.cli import app
+    from neurostore.cli import command_line
 
     call = ["refine", "evaluate", "--data", str(SHARED / "cmu"), "--format", "csv", "--every", "9", "--cameras", "1"]
-    result = CliRunner().invoke(app, [*call, "--rate", "30", "--protocol", "correlated"])
+    result = CliRunner().invoke(command_line(), [*call, "--rate", "30", "--protocol", "correlated"])
     assert result.exit_code == 0, result.output
     text = result.stdout
     rows = list(csv.DictReader(io.StringIO(text[text.index("protocol,") :])))

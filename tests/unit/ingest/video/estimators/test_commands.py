@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from neurostore.cli import app
+from neurostore.cli import command_line
 from neurostore.errors import ModelError, UsageError
 from tests.builders import scene
 
@@ -16,7 +16,7 @@ runner = CliRunner()
 
 
 def run(*arguments: object) -> str:
-    result = runner.invoke(app, [str(a) for a in arguments], catch_exceptions=False)
+    result = runner.invoke(command_line(), [str(a) for a in arguments], catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return result.stdout
 
