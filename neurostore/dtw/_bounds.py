@@ -19,7 +19,7 @@ from neurostore.dtw._lanes import larger, least, load, smaller, splat, spread, s
 from neurostore.dtw._sweeps import begin, kernel, sweep
 
 VALUES_A_LOOK = 32  # of a summary between two looks at whether its tile can be ruled out
-ROWS_A_LOOK = 8  # rows between two looks at whether the pairs side by side can be abandoned
+ROWS_A_LOOK = 10  # rows between two looks at whether the pairs side by side can be abandoned
 
 
 @kernel

@@ -1,8 +1,8 @@
 # mypy: disable-error-code="attr-defined, call-arg"
 """Lanes: one machine vector as a value in numba, so that many pairs of series are warped side by side.
 
-A lane holds one pair. float32 has 16 lanes and float64 has 8 (512 bits, which LLVM splits where vectors are narrower).
-numba vectorises loops only when it likes their form; here the vector is a type of its own and nothing is left to
+A lane holds one pair. float32 has 8 lanes and float64 has 4, or twice as many where the processor has AVX-512. numba
+vectorises loops only when it likes their form; here the vector is a type of its own and nothing is left to
 chance. Operators ``+ - *`` work lane by lane and may be fused. With ``NUMBA_DISABLE_JIT=1`` the same names work on
 numpy arrays, so that kernels run as plain Python.
 """
@@ -13,10 +13,13 @@ import operator
 from typing import Any
 
 import numpy as np
+from llvmlite import binding, ir
 from numba import config, types
 from numba.extending import intrinsic, models, overload, register_model
 
-LANES = {"float32": 16, "float64": 8}
+# With two registers a vector, the sums of five_rows would not fit into the sixteen registers that AVX2 has.
+VECTOR_BITS = 512 if binding.get_host_cpu_features().get("avx512f") else 256
+LANES = {"float32": VECTOR_BITS // 32, "float64": VECTOR_BITS // 64}
 
 
 def lane_count(dtype: Any) -> int:
@@ -83,8 +86,11 @@ def zip_high(x, y):
     return np.column_stack([x[half:], y[half:]]).ravel()
 
 
+def not_unrolled():
+    """In the body of a loop: LLVM is not to unroll it, which would keep some of its many vectors in memory."""
+
+
 if not config.DISABLE_JIT:
-    from llvmlite import ir
 
     class LanesType(types.Type):
         """numba type of a vector."""
@@ -221,6 +227,15 @@ if not config.DISABLE_JIT:
 
         return x.dtype(x), build
 
+    @intrinsic
+    def _not_unrolled(typing):
+        def build(context, builder, signature, arguments):
+            nothing = ir.InlineAsm(ir.FunctionType(ir.VoidType(), []), "", "", side_effect=True)
+            builder.call(nothing, [], attrs=("convergent",))  # LLVM copies no convergent call into a remainder loop
+            return context.get_dummy_value()
+
+        return types.void(), build
+
     def _both(x, y) -> bool:
         return isinstance(x, LanesType) and isinstance(y, LanesType)
 
@@ -253,3 +268,4 @@ if not config.DISABLE_JIT:
     overload(zip_low)(lambda x, y: lambda x, y: _zip_low(x, y))
     overload(zip_high)(lambda x, y: lambda x, y: _zip_high(x, y))
     overload(least)(lambda x: lambda x: _least(x))
+    overload(not_unrolled)(lambda: lambda: _not_unrolled())

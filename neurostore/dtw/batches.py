@@ -14,7 +14,7 @@ from neurostore.dtw.work import share_out
 from neurostore.errors import SeriesError
 
 # cells times channels, some 10 ms: small enough to balance, large enough to hide the hand-over
-WORK_A_JOB = 200_000_000
+WORK_A_JOB = 400_000_000
 
 
 def wasted(n: int, series: Series) -> float:
