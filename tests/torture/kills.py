@@ -19,13 +19,16 @@ import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from polars.testing import assert_frame_equal
+
 from neurostore.api import open as open_lake
 from neurostore.errors import NotALakeError
 from neurostore.upkeep.verify import verify
 from tests.builders.tiny_bvh import write_bvh
 from tests.torture.warm import MARK, Running, run
 
-OPERATIONS = ("ingest", "replace", "compact", "erase", "distances")
+OPERATIONS = ("ingest", "replace", "compact", "erase", "distances", "refresh")
+VIEWS = ("gait_events", "gait_cycles", "trial_quality", "subject_summary")  # whose stored rows are held against frames
 WHO = "Gone"
 Content = dict[tuple[str, str, str, str], str]  # table, subject, session, trial -> hash of the rows
 
@@ -67,6 +70,7 @@ def command(operation: str, scene: Path, lake: Path) -> list[str]:
         "compact": ["compact", "--vacuum"],
         "erase": ["erase", WHO, "--yes"],
         "distances": ["distances", lake / "results.npy", "--unit", "trial"],
+        "refresh": ["refresh", "--workers", "2"],
     }[operation]
     return [*map(str, words), "--lake", str(lake)]
 
@@ -87,7 +91,10 @@ def make_scene(folder: Path, n_frames: int = 1500, operations: tuple[str, ...] =
     before, after, seconds = {}, {}, {}
     for operation in operations:
         start = folder / f"start_{operation}"
-        if operation != "ingest":
+        if operation == "refresh":
+            _run(["ingest", folder / "cohort", "--no-results", "--workers", "1", "--lake", start])
+            before[operation] = content(start)
+        elif operation != "ingest":
             shutil.copytree(full, start)
             before[operation] = content(start)
         else:
@@ -132,6 +139,8 @@ def kill_once(scene: Scene, operation: str, rng: random.Random) -> Case:
     process.ended()
     _check_nobody_lives(mark, case)
     _check_lake(scene, operation, lake, case)
+    if operation == "refresh":
+        case.losses += other_rows(lake)
     status, said, _ = run(words)
     if status != 0:
         case.losses.append(f"the repeat ended with {status}: {said[-500:]}")
@@ -139,6 +148,10 @@ def kill_once(scene: Scene, operation: str, rng: random.Random) -> Case:
         case.losses.append("the repeat's content is not that of an undisturbed run")
     else:
         case.losses += [f"after the repeat: {d}" for d in verify(lake).damaged]
+    if operation == "refresh":
+        case.losses += other_rows(lake)
+        if n_stale := open_lake(lake).results().n_stale_trials:
+            case.losses.append(f"after the repeat {n_stale} trials have no results")
     if operation == "erase":
         case.losses += [f"erased, and still in {p}" for p in holding(WHO, lake)]
     if operation == "distances":
@@ -148,6 +161,19 @@ def kill_once(scene: Scene, operation: str, rng: random.Random) -> Case:
                 case.losses.append(f"the matrix {whole.name} is not that of an undisturbed run")
     shutil.rmtree(lake, ignore_errors=True)
     return case
+
+
+def other_rows(lake: Path) -> list[str]:
+    """Views that show other rows than are computed from the frames."""
+    opened = open_lake(lake)
+    bare, wrong = opened.without_results(), []
+    for view in VIEWS:
+        shown, computed = (read.sql(f"SELECT * FROM {view} ORDER BY ALL") for read in (opened, bare))
+        try:
+            assert_frame_equal(shown, computed, rel_tol=1e-9)
+        except AssertionError as error:
+            wrong.append(f"{view}: {error}")
+    return wrong
 
 
 def holding(key: str, lake: Path) -> list[Path]:
