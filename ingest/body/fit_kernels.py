@@ -114,13 +114,16 @@ def equations(tree, n_axes, q, wished, wish, wish_weight, points, at, weight, mi
     free = tree.free
     gather_start = tree.gather_start
     gather = tree.gather
-    r, p, screws, slopes, near, inertia, force, moment, h, g, pull = work
+    r, p, screws, slopes, near, inertia, force, moment, h, g, pull, in_order = work
     follow(n_axes, code, data_start, data, argument_start, argument, dependent, free, q, pull, slopes)
     place(tree, q, r, p, screws, slopes, near)
     cost = gather_targets(r, p, points, at, weight, miss, turns, to, turn_weight, inertia, force, moment)
-    normal_columns(parent, column_start, ancestor_start, ancestor, screws, inertia, force, moment, is_newton, h, g)
-    to_free(dependent.size, parent, column_start, column_q, ancestor_start, ancestor, gather_start, gather, pull, h, g,
-            a, y)  # fmt: skip
+    if in_order:
+        normal_columns(parent, column_start, ancestor_start, ancestor, screws, inertia, force, moment, is_newton, a, y)
+    else:
+        normal_columns(parent, column_start, ancestor_start, ancestor, screws, inertia, force, moment, is_newton, h, g)
+        to_free(dependent.size, parent, column_start, column_q, ancestor_start, ancestor, gather_start, gather, pull,
+                h, g, a, y)  # fmt: skip
     for k in range(wished.size):
         w, i = wish_weight[k], wished[k]
         if w > 0.0:
@@ -137,7 +140,7 @@ def equations(tree, n_axes, q, wished, wish, wish_weight, points, at, weight, mi
 
 @kernel
 def scratch(tree):
-    """Arrays that one frame after another is worked out in."""
+    """Arrays that one frame after another is worked out in, and whether each column is the free coordinate of its number."""
     n_nodes, n_columns, n_free = tree.parent.size, tree.column_q.size, tree.free.size
     n_q = 0
     for i in range(tree.free.size):
@@ -151,6 +154,9 @@ def scratch(tree):
     pull = np.zeros((n_q, n_free))
     for u in range(n_free):
         pull[tree.free[u], u] = 1.0
+    in_order = tree.dependent.size == 0 and n_free == n_columns and tree.gather.size == n_columns
+    for c in range(tree.gather.size):
+        in_order = in_order and tree.gather[c] == c and tree.gather_start[c] == c
     return (
         np.empty((n_nodes, 3, 3)),
         np.empty((n_nodes, 3)),
@@ -163,7 +169,18 @@ def scratch(tree):
         np.zeros((n_columns, n_columns)),
         np.empty(n_columns),
         pull,
+        in_order,
     )
+
+
+@kernel
+def drawn_on(past, u, order):
+    """The next value of coordinate u after its values past (3, U), newest first: the last one, or on a line or a parabola."""
+    if order == 0:
+        return past[0, u]
+    if order == 1:
+        return 2.0 * past[0, u] - past[1, u]
+    return 3.0 * (past[0, u] - past[1, u]) + past[2, u]
 
 
 @kernel
@@ -183,7 +200,8 @@ def fit_frames(tree, n_axes, pattern, limits, start, q, wished, wish, wish_weigh
     a, y = np.zeros((n, n)), np.zeros(n)
     kept, kept_y, step, before = np.empty((n, n)), np.empty(n), np.empty(n), np.empty(n)
     fixed, delta = np.zeros(n, np.bool_), np.zeros(n)
-    last, last_but_one = start[free].copy(), start[free].copy()
+    past, off = np.empty((3, n)), np.zeros(3)
+    past[:] = start[free]
     n_warm = 0
     for t in range(q.shape[0]):
         n_seen = 0
@@ -191,17 +209,18 @@ def fit_frames(tree, n_axes, pattern, limits, start, q, wished, wish, wish_weigh
             n_seen += weight[t, m] > 0.0
         for m in range(turn_weight.shape[1]):
             n_seen += turn_weight[t, m] > 0.0
-        for u in range(n):
-            q[t, free[u]] = last[u]
-            if n_warm > 1:
-                q[t, free[u]] += last[u] - last_but_one[u]
-            q[t, free[u]] = min(max(q[t, free[u]], low[free[u]]), high[free[u]])
         if n_seen == 0:
             for u in range(n):
-                q[t, free[u]] = last[u]
+                q[t, free[u]] = past[0, u]
             steps[t] = 0
             n_warm = min(n_warm, 1)
             continue
+        order = 0
+        for k in range(1, min(n_warm, 3)):
+            if off[k] < off[order]:
+                order = k
+        for u in range(n):
+            q[t, free[u]] = min(max(drawn_on(past, u, order), low[free[u]]), high[free[u]])
         damping = 1e-8 if n_warm > 0 else 1e-3
         is_newton = n_warm > 0
         now = equations(tree, n_axes, q[t], wished, wish[t], wish_weight[t], points, at[t], weight[t],
@@ -251,7 +270,7 @@ def fit_frames(tree, n_axes, pattern, limits, start, q, wished, wish, wish_weigh
                     break
         for u in range(n):  # a slip by a whole turn would be drawn on from frame to frame
             if whole[free[u]] > 0.0:
-                q[t, free[u]] -= whole[free[u]] * np.round((q[t, free[u]] - last[u]) / whole[free[u]])
+                q[t, free[u]] -= whole[free[u]] * np.round((q[t, free[u]] - past[0, u]) / whole[free[u]])
         cost[t] = now
         steps[t] = k
         follow(
@@ -267,9 +286,12 @@ def fit_frames(tree, n_axes, pattern, limits, start, q, wished, wish, wish_weigh
             work[10],
             work[3],
         )
+        off[:] = 0.0
+        for k in range(3):
+            for u in range(n):
+                off[k] = max(off[k], abs(q[t, free[u]] - drawn_on(past, u, k)))
         for u in range(n):
-            last_but_one[u] = last[u] if n_warm > 0 else q[t, free[u]]
-            last[u] = q[t, free[u]]
+            past[2, u], past[1, u], past[0, u] = past[1, u], past[0, u], q[t, free[u]]
         n_warm += 1
 
 

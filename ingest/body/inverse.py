@@ -23,8 +23,10 @@ from .tree import Tree, build_tree
 MAX_STEPS = 60
 #: mean distance below which a frame is as good as it gets, m
 SETTLED_M = 0.001
-#: times a trial may leave a worse minimum
-ESCAPES = 2
+#: and below which a rough fit need not look for another minimum, m
+ROUGH_M = 0.015
+#: times a trial may leave a worse minimum, and starts for the frames that are far worse than the others
+ESCAPES, LOOKED_AGAIN = 2, 40
 #: a coordinate is unknown where 1 mm in the targets can turn it by more than this (radians), or move it (metres)
 UNKNOWN_TURN_PER_M = 60.0
 UNKNOWN_MOVE_PER_M = 20.0
@@ -146,24 +148,30 @@ def _solve_all(prepared: Prepared, start: Floats | None, is_rough: bool = False)
     """Begin at the frame that sees most, go on to both ends, and look again at frames that stand out."""
     n_seen = (prepared.weight > 0).sum(axis=1) + (prepared.turn_weight > 0).sum(axis=1)
     first = int(np.argmax(n_seen))
-    begin = _begin(prepared, first) if start is None else start[first]
+    begin = _begin(prepared, first, ROUGH_M if is_rough else 0.0) if start is None else start[first]
     result: list[Array] = list(solve_from(prepared.of(slice(first, None)), begin))
     if first:
         back = solve_from(prepared.of(np.arange(first - 1, -1, -1)), result[0][0])
         result = [np.concatenate([b[::-1], f]) for b, f in zip(back, result, strict=True)]
     if not is_rough:
         _escape(prepared, result)
-        _look_again(prepared, result)
+    _look_again(prepared, result)
     for i in np.flatnonzero(prepared.tree.q_whole):
         result[0][:, i] = np.unwrap(result[0][:, i])
     return result[0], result[1], result[2], result[3]
 
 
-def _begin(prepared: Prepared, frame: int) -> Floats:
-    """The pose of one frame, the best of fits that begin at the default pose and at quarter turns of the root."""
+def _begin(prepared: Prepared, frame: int, enough_m: float = 0.0) -> Floats:
+    """The pose of one frame, the best of fits that begin at the default pose and at quarter turns of the root.
+
+    enough_m : a fit that misses the targets by less than this is taken without trying the others.
+    """
     tree, one = prepared.tree, prepared.of(slice(frame, frame + 1))
-    best = None
+    enough = enough_m**2 * float(one.weight.sum() + one.turn_weight.sum())
+    best: tuple[float, Floats] | None = None
     for guess in _guesses(one):
+        if best is not None and best[0] < enough:
+            break
         q, _, cost, _ = solve_from(one, guess, 200)
         # the first (default) pose is kept unless another one is clearly better
         if best is None or cost[0] < 0.9 * best[0]:
@@ -240,25 +248,54 @@ def _escape(prepared: Prepared, result: list[Array]) -> None:
 
 
 def _look_again(prepared: Prepared, result: list[Array]) -> None:
-    """Frames far worse than the trial are fitted afresh, from the begin and from their better neighbour."""
-    q, distances, cost, steps = result
+    """Frames far worse than the best one are fitted afresh, from the begin and from the frames beside them.
+
+    Such frames come in runs. Where the worst one of a run has a better pose, the run is fitted from there to both ends and
+    each frame keeps its better fit; what is still bad is a run again, until no start helps or enough were tried.
+    """
+    cost, steps = result[2], result[3]
     total = prepared.weight.sum(axis=1) + prepared.turn_weight.sum(axis=1)
     done = steps > 0
     if done.sum() < 3:
         return
     mean = np.divide(cost, total, out=np.zeros(len(cost)), where=total > 0)
-    bad = np.flatnonzero(done & (mean > max(9 * np.median(mean[done]), 0.03**2)))
-    previous = -2
-    for t in bad[:500]:
-        if t == previous + 1 and mean[previous] > 0 and cost[t] <= cost[previous] * 0.5:
+    bad = np.flatnonzero(done & (mean > max(9 * mean[done].min(), 0.03**2)))
+    waiting = _runs(bad)
+    for _ in range(LOOKED_AGAIN):
+        if not waiting:
+            return
+        waiting.sort(key=len)
+        run = waiting.pop()
+        t = int(run[np.argmax(cost[run] / total[run])])
+        pose = _better(prepared, result, t)
+        if pose is None:  # the frames before and after it may still have one
+            waiting += [part for part in (run[run < t - len(run) // 4], run[run > t + len(run) // 4]) if len(part)]
             continue
-        one = prepared.of(slice(t, t + 1))
-        guesses = [_begin(one, 0)] + ([q[t - 1]] if t else []) + ([q[t + 1]] if t + 1 < len(q) else [])
-        for guess in guesses:
-            again = solve_from(one, guess, 200)
-            if again[2][0] < 0.9 * cost[t]:
-                q[t], distances[t], cost[t], steps[t] = (a[0] for a in again)
-        previous = t
+        again = solve_from(prepared.of(np.arange(t, run[-1] + 1)), pose)
+        if t > run[0]:
+            back = solve_from(prepared.of(np.arange(t - 1, run[0] - 1, -1)), pose)
+            again = tuple(np.concatenate([b[::-1], f]) for b, f in zip(back, again, strict=True))
+        wins = again[2] < 0.9 * cost[run]
+        for old, new in zip(result, again, strict=True):
+            old[run[wins]] = new[wins]
+        waiting += _runs(run[~wins])
+
+
+def _runs(frames: Ints) -> list[Ints]:
+    """Sorted frames as runs without a gap."""
+    return np.split(frames, np.flatnonzero(np.diff(frames) > 1) + 1) if len(frames) else []
+
+
+def _better(prepared: Prepared, result: list[Array], t: int) -> Floats | None:
+    """A pose (Q,) of frame t that is clearly better than the one found; None where no start leads to one."""
+    q, _, cost, _ = result
+    one = prepared.of(slice(t, t + 1))
+    best, pose = 0.9 * cost[t], None
+    for guess in [_begin(one, 0), *(q[n] for n in (t - 1, t + 1) if 0 <= n < len(q))]:
+        again = solve_from(one, guess, 200)
+        if again[2][0] < best:
+            best, pose = again[2][0], again[0][0]
+    return pose
 
 
 def _complete(whole: Tree, q: Floats) -> Floats:

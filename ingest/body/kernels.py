@@ -13,8 +13,11 @@ import numpy as np
 
 from neurostore import compiled
 
-#: for numba, which looks at the file of a cached kernel and not at those of the kernels it calls
-kernel = partial(compiled.kernel, sources=compiled.hash_of(Path(__file__).parent.glob("*kernels.py")))
+#: for numba, which looks at the file of a cached kernel and not at those of the kernels it calls; pivots are looked at
+#: before anything is divided by them
+kernel = partial(
+    compiled.kernel, error_model="numpy", sources=compiled.hash_of(Path(__file__).parent.glob("*kernels.py"))
+)
 
 
 @kernel
