@@ -6,7 +6,8 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pyarrow.parquet as pq
 
 from neurostore.api import open as open_lake
 from neurostore.errors import NotALakeError
-from neurostore.lake import checked, hashes, releases, writing
+from neurostore.lake import checked, delta, hashes, releases, writing
 from neurostore.lake.version import Version
 from neurostore.storage import temporary
 from neurostore.upkeep import erase, verify
@@ -47,6 +48,29 @@ def forked(work: Callable[[], Any]) -> tuple[int, Any]:
         said = pipe.read()
     status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     return status, json.loads(said) if status == 0 else None
+
+
+@contextmanager
+def _tables_opened_once() -> Iterator[None]:
+    """While nothing is written, a Delta table whose log has the same files is opened once: opening is most of the work."""
+    opened: dict[Any, Any] = {}
+    original = delta.open_table
+
+    def open_table(root: str, table: str, version: int | None = None) -> Any:
+        log = Path(root, table, "_delta_log")
+        stats = (
+            sorted((e.name, e.stat().st_size, e.stat().st_mtime_ns) for e in os.scandir(log)) if log.is_dir() else []
+        )
+        key = (root, table, version, *stats)
+        if key not in opened:
+            opened[key] = original(root, table, version)
+        return opened[key]
+
+    delta.open_table = open_table
+    try:
+        yield
+    finally:
+        delta.open_table = original
 
 
 def content(lake: Path) -> Content:
@@ -97,7 +121,8 @@ def case(command: str, lake: Path, contents: list[list[Any]], folders: tuple[Pat
     before, after = ({tuple(key): value for key, value in content} for content in contents)
 
     def look_and_repeat() -> list[str]:
-        wrong = _cut_off(command, lake, before, after)
+        with _tables_opened_once():
+            wrong = _cut_off(command, lake, before, after)
         if not (COMMANDS[command].is_random or COMMANDS[command].goes_on):
             wrong += _half_written(lake.parent, folders)
         try:
@@ -168,12 +193,13 @@ def _repeated(command: str, lake: Path, after: Content, undisturbed: Path) -> li
     """What is wrong after the repeat: other content than that of an undisturbed run, damage, something left."""
     wrong = []
     try:
-        left = content(lake)
+        with _tables_opened_once():
+            left = content(lake)
+            found = verify.verify(lake)
         if left.keys() != after.keys():
             wrong.append(f"{len(after.keys() ^ left.keys())} trials differ")
         elif left != after:
             wrong.append("other rows")
-        found = verify.verify(lake)
         if found.unrecorded:  # the repeat had nothing to do; the next that writes records them
             with writing.writing(str(lake), "the next writer"):
                 pass

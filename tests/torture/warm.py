@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import multiprocessing
 import os
@@ -23,6 +24,7 @@ MARK = "NEUROSTORE_TORTURE_CASE"
 
 def import_everything() -> None:
     """Import what the commands import. Imports alone: threads would not live on in a forked process."""
+    os.environ.setdefault("TOKIO_WORKER_THREADS", "1")  # deltalake opens small tables in half the time
     for name in (*_LIBRARIES, *(f"neurostore.{package}" for package in _PACKAGES)):
         found = importlib.import_module(name)
         if name.startswith("neurostore.") and hasattr(found, "__path__"):
@@ -30,6 +32,7 @@ def import_everything() -> None:
                 if not module.name.endswith(("ray_pool", "locked_child", "s3")):
                     importlib.import_module(module.name)
     _load_kernels()
+    gc.freeze()  # a forked process does not copy the pages of what was imported
 
 
 def _load_kernels() -> None:
