@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,10 +17,6 @@ if TYPE_CHECKING:
     import polars as pl
 
     from neurostore.lake.version import Version
-
-_SPACE = r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)"
-_EXPLAIN = re.compile(rf"{_SPACE}*EXPLAIN\b{_SPACE}*(?:ANALYZE\b|\([^)]*\))?", re.IGNORECASE | re.DOTALL)
-_SET_VARIABLE = re.compile(r"\s*SET\s+VARIABLE\b", re.IGNORECASE)
 
 
 def register(app: typer.Typer) -> None:
@@ -69,6 +64,7 @@ def run(lake: Version, text: str) -> pl.DataFrame:
     import duckdb
 
     from neurostore.sql.interruptible import interruptible
+    from neurostore.sql.statements import statements_that_read
 
     with lake.connect(text) as connection:
         try:
@@ -95,49 +91,9 @@ def run(lake: Version, text: str) -> pl.DataFrame:
 def _check_variable(statement: str, text: str) -> None:
     """Raise UsageError where SET VARIABLE sets what neither a view nor the text itself reads."""
     from neurostore.sql import views
+    from neurostore.sql.statements import variable_of
 
-    named = re.match(_SET_VARIABLE.pattern + r'\s*"?(\w+)', statement, re.IGNORECASE)
-    name = named[1].lower() if named else ""
+    variable = variable_of(statement)
+    name = variable[0].lower() if variable else ""
     if name and name not in views.VARIABLES and not re.search(rf"getvariable\(\s*'{name}'", text, re.IGNORECASE):
         raise UsageError(f"no view reads a variable {name!r}; {near(name, views.VARIABLES)}")
-
-
-def statements_that_read(connection: Any, text: str) -> list[Any]:
-    """The statements of a text: one that reads, with SET VARIABLE before it. Raises UsageError for anything else."""
-    statements = connection.extract_statements(text)
-    for statement in statements:
-        check_reads(connection, statement)
-    if not statements:
-        raise UsageError("no statement in the query")
-    if any(s.type.name != "SET" for s in statements[:-1]):
-        raise UsageError(f"found {len(statements)} statements; give one SELECT (SET VARIABLE may come before it)")
-    return statements
-
-
-def check_reads(connection: Any, statement: Any) -> None:
-    """Raise UsageError unless the statement only reads: whatever writes files could change the lake's."""
-    kind = statement.type.name
-    if kind == "SELECT" or (kind == "SET" and _SET_VARIABLE.match(statement.query)):
-        return
-    if kind == "EXPLAIN" and _explains_a_select(connection, statement.query):
-        return
-    if kind == "MULTI":
-        raise UsageError(
-            "this statement stands for several (PIVOT without IN); name the pivoted values: PIVOT … ON a IN (…)"
-        )
-    if kind == "EXPLAIN":
-        raise UsageError("EXPLAIN is let through of one SELECT only: EXPLAIN ANALYZE does what it explains")
-    raise UsageError(
-        f"{kind} is not let through: sql only reads (SELECT, DESCRIBE, SHOW, EXPLAIN, SET VARIABLE); "
-        "to write a result to a file use --output FILE"
-    )
-
-
-def _explains_a_select(connection: Any, text: str) -> bool:
-    """Whether what is explained is one plain SELECT, as the parser's own tree of it shows."""
-    start = _EXPLAIN.match(text)
-    explained = connection.extract_statements(text[start.end() :]) if start else []
-    if len(explained) != 1 or explained[0].type.name != "SELECT":
-        return False
-    (tree,) = connection.execute("SELECT json_serialize_sql($text)", {"text": explained[0].query}).fetchone()
-    return not json.loads(tree).get("error")

@@ -16,12 +16,12 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from neurostore import errors, storage
 from neurostore.errors import LakeError, UsageError
 from neurostore.lake import tables as lake_sql
+from neurostore.sql.statements import check_query, kind_of, nodes_of, tree_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -121,22 +121,21 @@ def check(connection: Any, text: str) -> None:
     statements = connection.extract_statements(text)
     if len(statements) != 1:
         raise UsageError(f"found {len(statements)} statements; --locked takes one SELECT")
-    kind = statements[0].type.name
+    kind = kind_of(statements[0])
     if kind != "SELECT":
         raise UsageError(f"{kind} is not let through: --locked takes one SELECT")
-    (serialized,) = connection.execute("SELECT json_serialize_sql($text)", {"text": text}).fetchone()
-    tree = json.loads(serialized)
+    tree = tree_of(connection, text)
     if tree.get("error"):  # DESCRIBE, SHOW, PRAGMA functions and the like count as SELECT, but are none
         raise UsageError(f"not a plain SELECT: {tree.get('error_message', 'it cannot be shown as a tree')}")
     known = connection.execute(
         "SELECT table_name FROM duckdb_tables() UNION SELECT view_name FROM duckdb_views() WHERE NOT internal"
     ).fetchall()
     names = {name.lower() for (name,) in known if not name.startswith("duckdb_")}
-    names |= {node["key"].lower() for node in _nodes(tree) if {"key", "value"} <= node.keys() and _is_query(node)}
+    names |= {node["key"].lower() for node in nodes_of(tree) if {"key", "value"} <= node.keys() and _is_query(node)}
     odd = sorted(name for name in names if not name.isidentifier())  # a WITH query named like a file
     if odd:
         raise UsageError(f"{odd[0]!r}: name a WITH query by letters, digits and _")
-    for node in _nodes(tree):
+    for node in nodes_of(tree):
         _check_node(node, names)
 
 
@@ -147,6 +146,7 @@ def _is_query(node: dict[str, Any]) -> bool:
 
 
 def _check_node(node: dict[str, Any], names: set[str]) -> None:
+    check_query(node)
     kind = node.get("type")
     if kind == "BASE_TABLE":
         name = node["table_name"]
@@ -166,18 +166,6 @@ def _check_node(node: dict[str, Any], names: set[str]) -> None:
 
 def _listed() -> str:
     return ", ".join(sorted(_ROW_MAKERS))
-
-
-def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
-    """Every object in a JSON tree."""
-    waiting = [tree]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, dict):
-            yield node
-            waiting += node.values()
-        elif isinstance(node, list):
-            waiting += node
 
 
 def lock(connection: Any, lake: Version, memory_limit_mb: int) -> None:

@@ -207,9 +207,20 @@ WRITING = (
     "BEGIN TRANSACTION",
     "PREPARE p AS SELECT 1",
     "EXECUTE p",
+    "UPDATE EXTENSIONS",
+    "WITH x AS (COPY (SELECT 1) TO '{file}') SELECT 1",
+    "WITH x AS (INSERT INTO trials VALUES (1) RETURNING *) SELECT * FROM x",
+    "SELECT (WITH x AS (COPY (SELECT 1) TO '{file}') SELECT 1)",
+    "SELECT * FROM enable_logging('QueryLog', storage='file', storage_path='{file}')",
+    "SELECT (SELECT count(*) FROM enable_profiling(format='json', save_location='{file}'))",
+    "SUMMARIZE SELECT * FROM enable_logging('QueryLog', storage='file', storage_path='{file}')",
+    "FROM checkpoint()",
+    "FROM query('FROM checkpoint()')",
+    "FROM json_execute_serialized_sql(json_serialize_sql('FROM checkpoint()'))",
 )
 WRAPPERS = (
     "{}",
+    "SET VARIABLE a = (SELECT 1 FROM ({}))",
     "EXPLAIN {}",
     "EXPLAIN ANALYZE {}",
     "EXPLAIN (ANALYZE) {}",
@@ -225,8 +236,8 @@ WRAPPERS = (
 def test_no_writing_or_opening_statement_is_let_through(wrapper):
     import duckdb
 
-    from neurostore.commands.sql import statements_that_read
     from neurostore.errors import UsageError
+    from neurostore.sql.statements import statements_that_read
 
     with duckdb.connect() as connection:
         for statement in WRITING:
@@ -238,10 +249,26 @@ def test_no_writing_or_opening_statement_is_let_through(wrapper):
 def test_an_explained_select_is_let_through(text):
     import duckdb
 
-    from neurostore.commands.sql import statements_that_read
+    from neurostore.sql.statements import statements_that_read
 
     with duckdb.connect() as connection:
-        assert len(statements_that_read(connection, text)) == 1
+        (statement,) = statements_that_read(connection, text)
+        assert connection.sql(statement).fetchall()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["SHOW TABLES", "FROM range(3)", "SUMMARIZE SELECT 1", "FROM read_csv('people.csv')", "SET VARIABLE a = 1; SELECT 1",
+     "WITH x AS (SELECT 1 AS a) FROM x", "FROM duckdb_settings()", "PIVOT (SELECT 1 AS a) ON a IN (1)", "SELECT " + "1 + " * 900 + "1"],
+    ids=lambda text: text[:30],
+)  # fmt: skip
+def test_what_only_reads_is_let_through(text):
+    import duckdb
+
+    from neurostore.sql.statements import statements_that_read
+
+    with duckdb.connect() as connection:
+        assert statements_that_read(connection, text)
 
 
 def test_two_statements_get_a_plain_error(lake):

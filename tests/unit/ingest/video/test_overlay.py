@@ -9,10 +9,10 @@ import pytest
 
 pytest.importorskip("av", reason="videos need PyAV")
 
-from neurostore.errors import InputError  # noqa: E402
-from neurostore.ingest.video import decode, overlay  # noqa: E402
-from neurostore.skeleton import load  # noqa: E402
-from tests.builders.scene import encode  # noqa: E402
+from neurostore.errors import InputError
+from neurostore.ingest.video import decode, overlay
+from neurostore.skeleton import load
+from tests.builders.scene import encode
 
 
 def grey(n: int) -> list[np.ndarray]:

@@ -1,0 +1,133 @@
+"""What an SQL text does, by the tree of DuckDB's own parser: only what reads is let through.
+
+A first word says little: ``WITH x AS (COPY … TO …) SELECT 1`` counts as a SELECT and writes a file, and so does
+``SELECT * FROM enable_logging(…)``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from neurostore.errors import UsageError
+
+_SPACE = r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)"
+_EXPLAIN = re.compile(rf"{_SPACE}*EXPLAIN\b{_SPACE}*(?:ANALYZE\b|\([^)]*\))?", re.IGNORECASE | re.DOTALL)
+_SET_VARIABLE = re.compile(
+    r"""\s*SET\s+VARIABLE\s+(?:"(?P<quoted>[^"]*)"|(?P<plain>\w+))\s*(?:=|TO\b)(?P<value>.*)""",
+    re.IGNORECASE | re.DOTALL,
+)
+_DEEPEST = 8000  # levels of a tree, of DuckDB's thousand levels of an expression
+_QUERIES = {"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"}
+_READERS = re.compile(
+    r"read_\w+|(parquet|sqlite|postgres|mysql|delta|iceberg)_scan|(parquet|duckdb|pragma)_\w+|json_(each|tree)|st_read\w*"
+    r"|range|generate_(series|subscripts)|unnest|repeat(_row)?|glob|sniff_csv|summary|which_secret|(icu|pg)_\w+|test_\w+"
+)
+
+
+def kind_of(statement: Any) -> str:
+    """SELECT, COPY or whatever DuckDB calls a statement."""
+    try:
+        return str(statement.type.name)
+    except ValueError:  # a kind that DuckDB's own Python package has no name for
+        return "this statement"
+
+
+def tree_of(connection: Any, text: str) -> dict[str, Any]:
+    """One SELECT as the parser reads it; its ``error`` is true where it cannot be shown as a tree."""
+    ((tree,),) = connection.execute("SELECT json_serialize_sql($text)", {"text": text}).fetchall()
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(limit, _DEEPEST))
+    try:
+        return dict(json.loads(tree))
+    except RecursionError:
+        raise UsageError("the query is nested too deeply") from None
+    finally:
+        sys.setrecursionlimit(limit)
+
+
+def nodes_of(tree: Any) -> Iterator[dict[str, Any]]:
+    """Every object in a tree."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, dict):
+            yield node
+            waiting += node.values()
+        elif isinstance(node, list):
+            waiting += node
+
+
+def check_query(node: dict[str, Any]) -> None:
+    """Raise UsageError where a node of a tree is a query that writes: DuckDB 2 takes COPY and INSERT in WITH."""
+    kind = str(node.get("type", ""))
+    if kind.endswith("_NODE") and kind not in _QUERIES:
+        raise UsageError(f"{kind.split('_')[0]} is not let through within a SELECT: sql only reads")
+
+
+def variable_of(text: str) -> tuple[str, str] | None:
+    """Name and value of ``SET VARIABLE name = value``; None for any other statement."""
+    found = _SET_VARIABLE.match(text)
+    return (found["quoted"] or found["plain"], found["value"]) if found else None
+
+
+def statements_that_read(connection: Any, text: str) -> list[Any]:
+    """The statements of a text: one that reads, with SET VARIABLE before it. Raises UsageError for anything else."""
+    statements = connection.extract_statements(text)
+    for statement in statements:
+        _check_reads(connection, statement)
+    if not statements:
+        raise UsageError("no statement in the query")
+    if any(kind_of(s) != "SET" for s in statements[:-1]):
+        raise UsageError(f"found {len(statements)} statements; give one SELECT (SET VARIABLE may come before it)")
+    return statements
+
+
+def _check_reads(connection: Any, statement: Any) -> None:
+    """Raise UsageError unless the statement only reads: whatever writes files could change the lake's."""
+    kind = kind_of(statement)
+    if kind == "SELECT":
+        return _check_select(connection, statement.query)
+    if kind == "SET" and (variable := variable_of(statement.query)) is not None:
+        return _check_select(connection, f"SELECT {variable[1]}")
+    if kind == "EXPLAIN":
+        return _check_explained(connection, statement.query)
+    if kind == "MULTI":
+        raise UsageError(
+            "this statement stands for several (PIVOT without IN); name the pivoted values: PIVOT … ON a IN (…)"
+        )
+    raise UsageError(
+        f"{kind} is not let through: sql only reads (SELECT, DESCRIBE, SHOW, EXPLAIN, SET VARIABLE); "
+        "to write a result to a file use --output FILE"
+    )
+
+
+def _check_explained(connection: Any, text: str) -> None:
+    """Raise UsageError unless one SELECT that reads is explained: EXPLAIN ANALYZE does what it explains."""
+    start = _EXPLAIN.match(text)
+    explained = connection.extract_statements(text[start.end() :]) if start else []
+    if [kind_of(s) for s in explained] != ["SELECT"]:
+        raise UsageError("EXPLAIN is let through of one SELECT only: EXPLAIN ANALYZE does what it explains")
+    _check_select(connection, explained[0].query)
+
+
+def _check_select(connection: Any, text: str) -> None:
+    """Raise UsageError where a SELECT calls what does not only read, anywhere in it."""
+    tree = tree_of(connection, text)
+    if tree.get("error"):
+        raise UsageError(f"not a plain SELECT: {tree.get('error_message', 'it cannot be shown as a tree')}")
+    macros = "SELECT DISTINCT lower(function_name) FROM duckdb_functions() WHERE function_type = 'table_macro'"
+    own: set[str] | None = None
+    for node in nodes_of(tree):
+        check_query(node)
+        if node.get("type") != "TABLE_FUNCTION":
+            continue
+        name = str(node["function"]["function_name"]).lower()
+        if _READERS.fullmatch(name):
+            continue
+        own = {m for (m,) in connection.execute(macros).fetchall()} if own is None else own
+        if name not in own:
+            raise UsageError(f"{name or 'this function'} is not let through: sql calls only functions that read")
