@@ -13,6 +13,7 @@ import pyarrow as pa
 from neurostore.arrays import Floats, Ints
 from neurostore.ingest.kinetics import tables as kinetic_tables
 from neurostore.ingest.recording import Calibration, Poses, Recording
+from neurostore.lake.columns import repeated
 from neurostore.lake.frames import Block, Frames
 from neurostore.schema import rows_table, tables
 from neurostore.skeleton import Skeleton
@@ -166,9 +167,7 @@ def _angles(recording: Recording) -> dict[str, Any]:
     return {
         "frame": np.concatenate([np.arange(n, dtype=np.int32) for n in lengths]),
         "time_s": np.concatenate([np.asarray(a.time_s, np.float64) for a in angles]),
-        "source_name": np.repeat(np.array([a.source_name for a in angles], object), lengths),
-        "component": np.repeat(np.array([a.component for a in angles], object), lengths),
-        "angle": np.repeat(np.array([a.angle for a in angles], object), lengths),
+        **{n: repeated([getattr(a, n) for a in angles], lengths) for n in ("source_name", "component", "angle")},
         "value_deg": pa.array(values, mask=np.isnan(values)),
     }
 
@@ -182,7 +181,7 @@ def _curves(recording: Recording) -> dict[str, Any]:
     names = ("side", "cycle", "n_cycles", "model", "recorded_by", "source_name", "angle")
     values = np.concatenate([c.values for c in curves])
     return {
-        **{name: np.repeat(np.array([getattr(c, name) for c in curves], object), n) for name in names},
+        **{name: repeated([getattr(c, name) for c in curves], [n] * len(curves)) for name in names},
         "percent": np.tile(np.arange(n, dtype=np.int32), len(curves)),
         "value_deg": pa.array(values, mask=np.isnan(values)),
     }

@@ -1,4 +1,4 @@
 """Forces and analog channels of a recording as rows of the lake.
 
-In comes a Recording, out go columns of tables. May import: recording, landmarks, and neurostore's schema.
+In comes a Recording, out go columns of tables. May import: recording, landmarks, neurostore's schema, and the columns of its lake.
 """

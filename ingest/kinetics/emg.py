@@ -8,6 +8,7 @@ which a walk has not).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -23,6 +24,8 @@ N_SD = 3.0
 WINDOW_S = 0.025
 LEAST_ON_S = 0.05
 QUIET_S = 0.2
+_EMPTY = np.empty(0)
+_SAMPLES_AT_ONCE = 1 << 22  # of all channels that are filtered together: a few copies of 32 MB
 _LEAST_RATE_HZ = 100.0
 _LEAST_S = 0.5
 _RAIL = 0.005  # share of samples at the rails
@@ -42,45 +45,62 @@ class Envelope:
     problem: str | None
 
 
-def envelope(channel: AnalogChannel) -> Envelope:
-    """The linear envelope of a channel of EMG; empty where the rate or the length do not allow one."""
+def envelopes(channels: Sequence[AnalogChannel]) -> list[Envelope]:
+    """The linear envelope of each channel of EMG; empty where rate, length or samples do not allow one.
+
+    Channels of one rate and length are filtered together.
+    """
+    found: dict[int, Envelope] = {}
+    alike: dict[tuple[float, int], list[int]] = {}
+    for i, channel in enumerate(channels):
+        if why := _unusable(channel):
+            found[i] = Envelope(_EMPTY, OUT_HZ, _EMPTY, _EMPTY, 0.0, 0.0, why)
+        else:
+            alike.setdefault((channel.rate_hz, len(channel.samples)), []).append(i)
+    for (rate_hz, n), group in alike.items():
+        step = max(1, _SAMPLES_AT_ONCE // n)
+        for start in range(0, len(group), step):
+            part = group[start : start + step]
+            raw = np.stack([channels[i].samples for i in part]).astype(np.float64)
+            starts = [channels[i].start_s for i in part]
+            found |= zip(part, _together(raw, rate_hz, starts), strict=True)
+    return [found[i] for i in range(len(channels))]
+
+
+def _unusable(channel: AnalogChannel) -> str | None:
+    """Why a channel has no envelope."""
+    raw, rate = channel.samples, channel.rate_hz
+    if rate < _LEAST_RATE_HZ or len(raw) < _LEAST_S * rate:
+        return f"too few samples for an envelope ({len(raw)} at {rate:g} Hz)"
+    if n_missing := int(np.isnan(raw).sum()):
+        return f"{n_missing} samples are missing"
+    return "dead: the signal does not change" if np.ptp(raw) == 0 or _is_dead(raw) else None
+
+
+def _together(raw: Floats, rate_hz: float, starts_s: Sequence[float]) -> list[Envelope]:
+    """Envelopes of channels (c, n) of one rate, none of which is dead or has missing samples."""
     from scipy.signal import sosfiltfilt
 
-    raw = channel.samples.astype(np.float64)
-    empty = np.empty(0)
-    rate = channel.rate_hz
-    n_missing = int(np.isnan(raw).sum())
-    if rate < _LEAST_RATE_HZ or len(raw) < _LEAST_S * rate:
-        why = f"too few samples for an envelope ({len(raw)} at {rate:g} Hz)"
-        return Envelope(empty, OUT_HZ, empty, empty, 0.0, 0.0, why)
-    if n_missing:
-        why = f"{n_missing} samples are missing"
-        return Envelope(empty, OUT_HZ, empty, empty, 0.0, 0.0, why)
-    if np.ptp(raw) == 0 or _is_dead(raw):
-        return Envelope(empty, OUT_HZ, empty, empty, 0.0, 0.0, "dead: the signal does not change")
-    high = min(BAND_HZ[1], 0.45 * rate)
-    rectified = np.abs(sosfiltfilt(_band_pass(high, rate), raw - raw.mean()))
-    smooth = sosfiltfilt(_low_pass(rate), rectified)
-    clock = np.arange(len(raw)) / rate
+    high = min(BAND_HZ[1], 0.45 * rate_hz)
+    rectified = np.abs(sosfiltfilt(_band_pass(high, rate_hz), raw - raw.mean(axis=1, keepdims=True)))
+    smooth = sosfiltfilt(_low_pass(rate_hz), rectified)
+    clock = np.arange(raw.shape[1]) / rate_hz
     at = np.arange(0, clock[-1], 1 / OUT_HZ)
-    saturated, hum = _saturated(raw), _hum(raw, rate)
-    on, off = _bursts(rectified, rate)
-    problem = (
-        f"saturated: {100 * saturated:.1f} % of its samples are at the limits of the converter"
-        if saturated > _RAIL
-        else f"hum: {100 * hum:.0f} % of its power is at the mains frequency"
-        if hum > _HUM
-        else None
-    )
-    return Envelope(
-        np.maximum(np.interp(at, clock, smooth), 0.0),
-        OUT_HZ,
-        channel.start_s + on / rate,
-        channel.start_s + off / rate,
-        saturated,
-        hum,
-        problem,
-    )
+    hums = _hum(raw, rate_hz)
+    out = []
+    for i, start_s in enumerate(starts_s):
+        saturated, hum = _saturated(raw[i]), float(hums[i])
+        on, off = _bursts(rectified[i], rate_hz)
+        problem = (
+            f"saturated: {100 * saturated:.1f} % of its samples are at the limits of the converter"
+            if saturated > _RAIL
+            else f"hum: {100 * hum:.0f} % of its power is at the mains frequency"
+            if hum > _HUM
+            else None
+        )
+        values = np.maximum(np.interp(at, clock, smooth[i]), 0.0)
+        out.append(Envelope(values, OUT_HZ, start_s + on / rate_hz, start_s + off / rate_hz, saturated, hum, problem))
+    return out
 
 
 @cache
@@ -109,17 +129,26 @@ def _saturated(raw: Floats) -> float:
     return float((at_rail[1:] & at_rail[:-1] & (raw[1:] == raw[:-1])).mean())
 
 
-def _hum(raw: Floats, rate_hz: float) -> float:
-    """Share of the power above 10 Hz that is within 1.5 Hz of 50 Hz or of 60 Hz, or of three times that."""
-    from scipy.signal import welch
+def _hum(raw: Floats, rate_hz: float) -> Floats:
+    """Share, for each channel (c, n), of the power above 10 Hz that is within 1.5 Hz of 50 Hz or of 60 Hz, or of three times that.
 
-    frequency, power = welch(raw, rate_hz, nperseg=min(len(raw), int(rate_hz)))
-    total = power[frequency > 10].sum()
-    shares = [
-        sum(power[np.abs(frequency - k * mains) <= 1.5].sum() for k in (1, 3)) / total if total > 0 else 0.0
+    Power by Welch's method, in windows of a second (Hann) that overlap by half.
+    """
+    from scipy.fft import rfft, rfftfreq
+
+    n = min(raw.shape[1], int(rate_hz))
+    windows = np.lib.stride_tricks.sliding_window_view(raw, n, axis=1)[:, :: n - n // 2]
+    hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n) / n)
+    spectrum = rfft((windows - windows.mean(axis=2, keepdims=True)) * hann)
+    power = (spectrum.real**2 + spectrum.imag**2).sum(axis=1)
+    power[:, 1 : (n + 1) // 2] *= 2  # the negative frequencies
+    frequency = rfftfreq(n, 1 / rate_hz)
+    total = power[:, frequency > 10].sum(axis=1)
+    at_mains = [
+        power[:, (np.abs(frequency - mains) <= 1.5) | (np.abs(frequency - 3 * mains) <= 1.5)].sum(axis=1)
         for mains in (50.0, 60.0)
     ]
-    return float(max(shares))
+    return np.divide(np.maximum(*at_mains), total, out=np.zeros(len(raw)), where=total > 0)
 
 
 def _bursts(rectified: Floats, rate_hz: float) -> tuple[Ints, Ints]:

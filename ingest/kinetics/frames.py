@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from neurostore.arrays import Floats, Ints
+from neurostore.arrays import Floats
 from neurostore.ingest.landmarks.filters import clean
 from neurostore.ingest.recording import ForcePlate
 
@@ -43,7 +42,8 @@ def at_frames(plate: ForcePlate, time_s: Floats, rate_hz: float, cutoff_hz: floa
     smooth[~inside] = np.nan
     peak = np.full(len(time_s), np.nan)
     nearest = np.clip(np.round((clock - time_s[0]) * rate_hz).astype(int), 0, len(time_s) - 1)
-    np.fmax.at(peak, nearest, plate.force[:, 1])
+    first = np.flatnonzero(np.diff(nearest, prepend=-1))  # the samples of a frame lie one behind the other
+    peak[nearest[first]] = np.fmax.reduceat(plate.force[:, 1], first)
     return PlateFrames(mean[:, :3], mean[:, 3:], smooth[:, :3], smooth[:, 3:], peak)
 
 
@@ -58,8 +58,6 @@ def _centred_mean(both: Floats, plate: ForcePlate, time_s: Floats, rate_hz: floa
         for k in range(both.shape[1]):
             out[known, k] = np.interp(at[known], clock, both[:, k])
         return out
-    # the integral of the curve through the samples from half a frame before to half a frame after
-    steps = np.vstack([np.zeros((1, both.shape[1])), np.cumsum(0.5 * (both[1:] + both[:-1]), axis=0)])
     low, high = np.clip(at - per_frame / 2, 0, n - 1), np.clip(at + per_frame / 2, 0, n - 1)
     known = high - low > 0.25 * per_frame
     if abs(per_frame - round(per_frame)) < 1e-6 and round(per_frame) % 2:  # the mean of an odd number of whole samples
@@ -69,20 +67,16 @@ def _centred_mean(both: Floats, plate: ForcePlate, time_s: Floats, rate_hz: floa
         count = np.maximum(last - first, 1)[:, None]
         out[known] = ((total[last] - total[first]) / count)[known]
         return out
-    clock = np.arange(n)
-    for k in range(both.shape[1]):
-        integral = _antiderivative(both[:, k], steps[:, k], clock)
-        out[known, k] = (integral(high) - integral(low))[known] / (high - low)[known]
+    # the integral of the curve through the samples from half a frame before to half a frame after
+    steps = np.vstack([np.zeros((1, both.shape[1])), np.cumsum(0.5 * (both[1:] + both[:-1]), axis=0)])
+    between = _integral(both, steps, high) - _integral(both, steps, low)
+    out[known] = between[known] / (high - low)[known, None]
     return out
 
 
-def _antiderivative(values: Floats, steps: Floats, clock: Ints) -> Callable[[Floats], Floats]:
-    """The integral of the straight lines through samples, at any place between them."""
-
-    def at(place: Floats) -> Floats:
-        index = np.clip(np.floor(place).astype(int), 0, len(values) - 2)
-        part = place - clock[index]
-        slope = values[index + 1] - values[index]
-        return np.asarray(steps[index] + values[index] * part + 0.5 * slope * part**2)
-
-    return at
+def _integral(values: Floats, steps: Floats, place: Floats) -> Floats:
+    """The integral (m, c) of the straight lines through samples (n, c), up to any place (m,) between them."""
+    index = np.clip(np.floor(place).astype(int), 0, len(values) - 2)
+    part = (place - index)[:, None]
+    slope = values[index + 1] - values[index]
+    return np.asarray(steps[index] + values[index] * part + 0.5 * slope * part**2)

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from neurostore.ingest.kinetics.emg import envelope
+from neurostore.ingest.kinetics.emg import envelopes
 from neurostore.ingest.kinetics.frames import at_frames
 from neurostore.ingest.recording import Recording
+from neurostore.lake.columns import repeated
 from neurostore.schema import point_array
 
 
@@ -105,17 +106,17 @@ def emg(recording: Recording) -> dict[str, Any]:
     channels = [c for c in recording.analog if c.kind == "emg"]
     if not channels:
         return {}
-    envelopes = [envelope(c) for c in channels]
+    found = envelopes(channels)
     return {
         "channel_index": [c.index + 1 for c in channels],
         **{name: [getattr(c, name) for c in channels] for name in ("channel", "muscle", "side", "unit", "start_s")},
-        "rate_hz": [e.rate_hz for e in envelopes],
-        "envelope": [e.values.astype(np.float32) for e in envelopes],
-        "on_s": [e.on_s.astype(np.float32) for e in envelopes],
-        "off_s": [e.off_s.astype(np.float32) for e in envelopes],
-        "saturated_share": [e.saturated for e in envelopes],
-        "hum_share": [e.hum for e in envelopes],
-        "problem": [e.problem for e in envelopes],
+        "rate_hz": [e.rate_hz for e in found],
+        "envelope": [e.values.astype(np.float32) for e in found],
+        "on_s": [e.on_s.astype(np.float32) for e in found],
+        "off_s": [e.off_s.astype(np.float32) for e in found],
+        "saturated_share": [e.saturated for e in found],
+        "hum_share": [e.hum for e in found],
+        "problem": [e.problem for e in found],
     }
 
 
@@ -130,7 +131,7 @@ def source_kinetics(recording: Recording) -> dict[str, Any]:
         "frame": np.concatenate([np.arange(n, dtype=np.int32) for n in lengths]),
         "time_s": np.concatenate([np.asarray(c.time_s, np.float64) for c in curves]),
         **{
-            name: np.repeat(np.array([getattr(c, name) for c in curves], object), lengths)
+            name: repeated([getattr(c, name) for c in curves], lengths)
             for name in ("source_name", "component", "quantity", "unit")
         },
         "value": pa.array(values, mask=np.isnan(values)),

@@ -133,19 +133,19 @@ def _is_flipped(vertical: Floats) -> bool:
     finite = vertical[np.isfinite(vertical)]
     if not len(finite):
         return False
-    down, up = np.percentile(finite, [0.5, 99.5])
-    if max(up, -down) < _LEAST_LOADED_N:
+    if finite.min() > -_LEAST_LOADED_N:
         return False
-    return bool(-down > up)
+    down, up = np.percentile(finite, [0.5, 99.5])
+    return bool(-down > max(up, _LEAST_LOADED_N))
 
 
 def _baseline(vertical: Floats, rate_hz: float, threshold_n: float) -> tuple[float, bool]:
     """(vertical force that is left unloaded, whether the platform is unloaded at some time)."""
-    finite = np.sort(np.abs(vertical[np.isfinite(vertical)]))
-    if not len(finite):
+    size = np.abs(vertical[np.isfinite(vertical)])
+    if not len(size):
         return 0.0, False
-    n = min(len(finite), max(3, round(_UNLOADED_S * rate_hz)))
-    level = float(np.median(vertical[np.abs(vertical) <= finite[n - 1]]))
+    n = min(len(size), max(3, round(_UNLOADED_S * rate_hz)))
+    level = float(np.median(vertical[np.abs(vertical) <= np.partition(size, n - 1)[n - 1]]))
     return level, bool(abs(level) < threshold_n)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 _MANY_PAIRS = 300_000  # fewer are summed before pyarrow has loaded its kernels (and datasets, and pandas)
@@ -67,6 +69,11 @@ def parquet_options(schema: pa.Schema, *, is_small: bool = False) -> dict[str, A
         "store_schema": False,
         "write_page_checksum": True,
     }
+
+
+def repeated(values: Sequence[Any], counts: Sequence[int]) -> pa.Array:
+    """Each value as often as its count says, one behind the other: far faster than an array of Python texts."""
+    return pa.array(values).take(pa.array(np.repeat(np.arange(len(values)), counts)))
 
 
 def sum_by_key(maps: pa.ChunkedArray, how: str) -> dict[str, int]:
