@@ -250,9 +250,9 @@ def _result(
     marked = markers_of(model, list(points))
     every = list(dict.fromkeys([*bodies, *(m.body for m in marked)]))
     matrices, origins = forward(model, values, every)
-    rotations = {}
+    turned, rotations = from_matrix(matrices), {}
     for name, body in zip(names, bodies, strict=True):
-        q = from_matrix(matrices[:, every.index(body)])
+        q = turned[:, every.index(body)].copy()
         q[~_chain_known(model, body, is_known, name.endswith("_line"))] = np.nan
         rotations[name] = q
     marks = places_on(marked, every, matrices, origins)

@@ -23,7 +23,7 @@ def forward(model: Model, values: Floats, bodies: Sequence[str] | None = None) -
     values : (T, Q) of every coordinate in the model's order; coupled ones are worked out, whatever is given for them.
     """
     bodies = model.bodies if bodies is None else tuple(bodies)
-    tree = build_tree(unlocked(model), bodies)
+    tree = build_tree(unlocked(model), bodies, or_more=True)
     q = np.array(np.atleast_2d(values), dtype=float, order="C")
     if q.shape[1] != len(model.coordinates):
         raise UsageError(f"values of {q.shape[1]} coordinates; {model.name} has {len(model.coordinates)}")

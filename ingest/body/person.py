@@ -254,6 +254,7 @@ def _root() -> str:
     return _custom("ground_pelvis", "ground", "pelvis", np.zeros(3), coordinates, axes)
 
 
+@cache
 def _coordinate(name: str, low: float, high: float, is_clamped: bool = True) -> str:
     clamped = "true" if is_clamped else "false"
     return (
@@ -281,20 +282,24 @@ def _custom(
         f"<translation>{_words(place)}</translation><orientation>{_words(angles)}</orientation></PhysicalOffsetFrame>"
         for end, path, place, angles in ends
     )
-    moves = "".join(
-        f'<TransformAxis name="{at_}"><coordinates>{of}</coordinates><axis>{_words(axis)}</axis>'
+    return (
+        f'<CustomJoint name="{name}"><socket_parent_frame>{parent}_offset</socket_parent_frame>'
+        f"<socket_child_frame>{child}_offset</socket_child_frame><coordinates>{coordinates}</coordinates>"
+        f"<frames>{frames}</frames><SpatialTransform>{_moves(tuple(axes))}</SpatialTransform></CustomJoint>\n"
+    )
+
+
+@cache
+def _moves(axes: tuple[tuple[str, str, tuple[float, ...]], ...]) -> str:
+    return "".join(
+        f'<TransformAxis name="{at}"><coordinates>{of}</coordinates><axis>{_words(axis)}</axis>'
         + (
             '<LinearFunction name="function"><coefficients>1 0</coefficients></LinearFunction>'
             if of
             else '<Constant name="function"><value>0</value></Constant>'
         )
         + "</TransformAxis>"
-        for at_, of, axis in axes
-    )
-    return (
-        f'<CustomJoint name="{name}"><socket_parent_frame>{parent}_offset</socket_parent_frame>'
-        f"<socket_child_frame>{child}_offset</socket_child_frame><coordinates>{coordinates}</coordinates>"
-        f"<frames>{frames}</frames><SpatialTransform>{moves}</SpatialTransform></CustomJoint>\n"
+        for at, of, axis in axes
     )
 
 

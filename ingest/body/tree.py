@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -97,14 +98,17 @@ class Tree:
 _recent: deque[tuple[tuple[object, ...], frozenset[str], Tree]] = deque(maxlen=8)
 
 
-def build_tree(model: Model, seen: Sequence[str] | None = None) -> Tree:
-    """The model's tree over the bodies in ``seen`` and what carries them; all bodies by default."""
+def build_tree(model: Model, seen: Sequence[str] | None = None, or_more: bool = False) -> Tree:
+    """The model's tree over the bodies in ``seen`` and what carries them; all bodies by default.
+
+    or_more : a tree at hand that has other bodies too will do.
+    """
     moving, wanted = (
         (model.joints, model.coordinates, model.couplers),
         frozenset(model.bodies if seen is None else seen),
     )
     for known, of, tree in list(_recent):
-        if of == wanted and all(a is b for a, b in zip(known, moving, strict=True)):
+        if (of == wanted or (or_more and of > wanted)) and all(a is b for a, b in zip(known, moving, strict=True)):
             return tree
     tree = _build(model, seen)
     _recent.append((moving, wanted, tree))
@@ -250,7 +254,8 @@ class _Builder:
         free = [i for i, c in enumerate(coordinates) if i in wanted and c.name not in held]
         free.sort(key=lambda i: first.get(i, len(first)))  # ancestors first: the factors stay sparse
         gather_start, gather = self._gather(order, free)
-        row_start, row = self._pattern(above, gather_start, gather, len(free))
+        own = tuple(tuple(self._columns(node)) for node in range(len(self.parent)))
+        row_start, row = _pattern(tuple(map(tuple, above)), own, tuple(gather_start), tuple(gather), len(free))
         limit = np.array([[c.minimum, c.maximum] if c.is_clamped else [-np.inf, np.inf] for c in coordinates])
         limit = limit.reshape(-1, 2)
         n = len(self.parent)
@@ -315,28 +320,36 @@ class _Builder:
             starts.append(len(gathered))
         return starts, gathered
 
-    def _pattern(
-        self, above: list[list[int]], starts: list[int], gather: list[int], n_free: int
-    ) -> tuple[list[int], list[int]]:
-        """Which free coordinates meet in the normal equations, and in their factors, eliminated from the last on."""
-        meets: list[set[int]] = [set() for _ in range(n_free)]
-        for node, chain in enumerate(above):
-            own = list(self._columns(node))
-            seen = {u for c in [*chain, *own] for u in gather[starts[c] : starts[c + 1]]}
-            for u in {u for c in own for u in gather[starts[c] : starts[c + 1]]}:
-                for v in seen - {u}:
-                    meets[max(u, v)].add(min(u, v))
-        for u in range(n_free - 1, -1, -1):
-            for v in meets[u]:
-                meets[v] |= {w for w in meets[u] if w < v}
-        row_start, row = [0], []
-        for met in meets:
-            row += sorted(met)
-            row_start.append(len(row))
-        return row_start, row
-
     def _columns(self, node: int) -> range:
         return range(self.column_start[node], self.column_start[node + 1])
+
+
+@lru_cache(maxsize=32)
+def _pattern(
+    above: tuple[tuple[int, ...], ...],
+    own: tuple[tuple[int, ...], ...],
+    starts: tuple[int, ...],
+    gather: tuple[int, ...],
+    n_free: int,
+) -> tuple[list[int], list[int]]:
+    """Which free coordinates meet in the normal equations, and in their factors, eliminated from the last on.
+
+    above, own : columns of each node's ancestors, and its own. The same for every person: only sizes differ.
+    """
+    meets: list[set[int]] = [set() for _ in range(n_free)]
+    for chain, columns in zip(above, own, strict=True):
+        seen = {u for c in [*chain, *columns] for u in gather[starts[c] : starts[c + 1]]}
+        for u in {u for c in columns for u in gather[starts[c] : starts[c + 1]]}:
+            for v in seen - {u}:
+                meets[max(u, v)].add(min(u, v))
+    for u in range(n_free - 1, -1, -1):
+        for v in meets[u]:
+            meets[v] |= {w for w in meets[u] if w < v}
+    row_start, row = [0], []
+    for met in meets:
+        row += sorted(met)
+        row_start.append(len(row))
+    return row_start, row
 
 
 def _fixed_across(axes: Sequence[Axis], values: dict[str, Floats]) -> Placement:
