@@ -16,13 +16,16 @@ from typing import Any, NamedTuple
 
 _EMG = re.compile(r"(?i)(?<![a-z])emgs?(?![a-z])|(?<![a-z])emg[_ .:-]?\d+|electromyo")
 _PREFIX = re.compile(
-    r"(?i)^(im[ _-]+emg|semg|emg|voltage|electric[ _]potential|analog[ _]emg|noraxon[\w ]*|delsys[\w ]*|cometa[\w ]*|wave[ _]?plus[\w ]*)"
+    r"(?i)^(im[ _-]+emg|semg|emg|voltage|electric[ _]potential|analog(?:[ _]emg)?|noraxon[\w ]*|delsys[\w ]*"
+    r"|cometa[\w ]*|wave[ _]?plus[\w ]*|myon(?:[ _]?\d+)?|myomotion|(?:bts[ _]?)?freeemg(?:[ _]?\d+)?|zebris)"
     r"[ ._:-]+(?=\S)"
 )
 _SIDES = {
     "l": "left", "left": "left", "lt": "left", "gauche": "left", "g": "left", "izq": "left", "izquierdo": "left",
     "links": "left", "li": "left", "sx": "left", "r": "right", "right": "right", "rt": "right", "droit": "right",
-    "droite": "right", "d": "right", "der": "right", "derecho": "right", "rechts": "right", "re": "right", "dx": "right",
+    "droite": "right", "d": "right", "der": "right", "derecho": "right", "rechts": "right", "re": "right", "dx": "right", "sinistro": "left",
+    "sinistra": "left", "esq": "left", "esquerdo": "left", "esquerda": "left", "izquierda": "left", "destro": "right",
+    "destra": "right", "dir": "right", "direito": "right", "direita": "right", "derecha": "right",
 }  # fmt: skip
 _VOLTS = {"v", "mv", "uv", "µv", "μv", "volt", "volts", "millivolt", "microvolt"}
 _FORCE_LABEL = re.compile(
@@ -62,6 +65,7 @@ def name_channels(
     """
     plates = set(of_plates)
     channels = [_channel(label, units[i], descriptions[i], i in plates, given) for i, label in enumerate(labels)]
+    channels = _told_apart(labels, channels, given)
     emg = [f"{labels[i]} = {_words(c)}" for i, c in enumerate(channels) if c.kind == "emg"]
     if emg:
         notes.append(f"{len(emg)} EMG channels by their labels: {', '.join(emg[:20])}{' …' if len(emg) > 20 else ''}")
@@ -75,6 +79,26 @@ def name_channels(
     if missed:
         notes.append(f"[emg] of cohort.toml names channels that this file does not have: {', '.join(missed)}")
     return channels
+
+
+def _told_apart(labels: list[str], channels: list[Channel], given: Mapping[str, Any]) -> list[Channel]:
+    """'GM' is the gastrocnemius medialis in some laboratories, the gluteus medius in others: the file's other channels tell which.
+
+    Where they do not, the muscle is not known.
+    """
+    unclear = {
+        i
+        for i, label in enumerate(labels)
+        if channels[i].muscle == "gastrocnemius_medialis"
+        and re.search(r"(?:^|[^a-z])[lr]?[ _.-]?gm(?:[ _.-]?[lr])?(?![a-z])", label.lower())
+        and not any(_matches(label, pattern) for pattern in given)
+    }
+    known = {c.muscle for i, c in enumerate(channels) if i not in unclear}
+    has_calf = bool(known & {"gastrocnemius", "gastrocnemius_medialis"})
+    if "gastrocnemius_lateralis" in known or ("gluteus_medius" in known and not has_calf):
+        return channels
+    muscle = "gluteus_medius" if has_calf and "gluteus_medius" not in known else None
+    return [c._replace(muscle=muscle) if i in unclear else c for i, c in enumerate(channels)]
 
 
 def _words(channel: Channel) -> str:
@@ -91,6 +115,8 @@ def _channel(label: str, unit: str, description: str, is_plate: bool, given: Map
         return Channel("other")
     if re.search(r"(?i)force|kistler|amti|bertec", description) and "emg" not in description.lower():
         return Channel("force" if unit.lower() in ("n", "nmm", "nm") else "other")
+    if _is_spare(label) and not _EMG.search(label):
+        return Channel("other")  # 'R Soleus: Acc 7.X' of a sensor that also measures EMG
     is_voltage = unit.strip().lower() in _VOLTS or not unit.strip()
     if not is_voltage:
         return Channel("force") if _FORCE_LABEL.match(label) else Channel("other")
@@ -107,7 +133,7 @@ def _channel(label: str, unit: str, description: str, is_plate: bool, given: Map
 
 
 def _is_spare(label: str) -> bool:
-    return bool(re.search(r"(?i)switch|trigger|sync|acc|gyro", label))
+    return bool(re.search(r"(?i)switch|trigger|sync|acc|gyro|(?<![a-z])mag(?![a-z])", label))
 
 
 def _matches(label: str, pattern: str) -> bool:
