@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from neurostore.arrays import Bools, Floats
+from neurostore.ingest.readers.plate_doubts import doubts, spikes
 from neurostore.ingest.recording import ForcePlate
 
 THRESHOLD_N = 20.0
@@ -66,7 +67,7 @@ def plate_from_wrench(wrench: Wrench, notes: list[str], threshold_n: float = THR
     is_flipped = _is_flipped(force[:, 1])
     if is_flipped:
         force, moment_nmm = -force, -moment_nmm
-        notes.append(f"{name}: its forces point into the floor, as those on the platform do; their signs were reversed")
+        notes.append(_reversal(wrench))
     baseline_n, returns = _baseline(force[:, 1], wrench.rate_hz, threshold_n)
     zero = wrench.zero or "none: never unloaded"
     is_unloaded = np.abs(force[:, 1] - baseline_n) < threshold_n
@@ -82,7 +83,7 @@ def plate_from_wrench(wrench: Wrench, notes: list[str], threshold_n: float = THR
         least = _least(force[:, 1])
         notes.append(f"{name}: the vertical force never returns to zero (least {least:.0f} N); its forces are not used")
     cop, free = _pressure(force, moment_nmm, middle, wrench.normal, threshold_n, wrench.corners)
-    return ForcePlate(
+    plate = ForcePlate(
         plate=wrench.plate,
         type=wrench.type_,
         corners=wrench.corners,
@@ -104,11 +105,31 @@ def plate_from_wrench(wrench: Wrench, notes: list[str], threshold_n: float = THR
         returns_to_zero=returns,
         side=wrench.side,
     )
+    notes += doubts(plate) if returns else []
+    return plate
+
+
+def _reversal(wrench: Wrench) -> str:
+    is_upside_down = wrench.corners is not None and wrench.normal[1] > 0
+    return (
+        f"force platform {wrench.plate}: its forces point into the floor, as those on the platform do; their signs were reversed"
+        + (
+            "; its corners, in their order, turn its z axis up: a wrong order makes centres of pressure wrong"
+            if is_upside_down
+            else ""
+        )
+    )
 
 
 def _bridged(wrench: Wrench, notes: list[str]) -> tuple[Floats, Floats]:
     """Force and moment with short gaps bridged: a step of force in the middle of a stance would be taken for an event."""
     both = np.hstack([wrench.force, wrench.moment_nmm])
+    is_spike = spikes(wrench.force)
+    if n_spikes := int(is_spike.sum()):
+        both[is_spike] = np.nan
+        notes.append(
+            f"force platform {wrench.plate}: {n_spikes} single samples of 2,000 N and more are taken for missing"
+        )
     is_known = np.isfinite(both).all(axis=1)
     if is_known.all():
         return wrench.force, wrench.moment_nmm

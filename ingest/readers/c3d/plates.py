@@ -6,6 +6,7 @@ platforms". A platform that cannot be read is named in the notes and left out; t
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -19,12 +20,16 @@ from neurostore.ingest.readers.wrenches import UnusableWrenchError, Wrench, plat
 from neurostore.ingest.recording import ForcePlate
 
 N_CHANNELS = {1: 6, 2: 6, 3: 8, 4: 6}
-_NEWTONS = {"n": 1.0, "newton": 1.0, "newtons": 1.0, "kn": 1000.0, "lb": 4.4482216152605, "lbs": 4.4482216152605,
-            "lbf": 4.4482216152605, "kg": 9.80665, "kgf": 9.80665}  # fmt: skip
-_NEWTON_METRES = {"nmm": 1e-3, "n.mm": 1e-3, "n-mm": 1e-3, "n*mm": 1e-3, "nm": 1.0, "n.m": 1.0, "n-m": 1.0, "n*m": 1.0,
-                  "ncm": 1e-2, "n.cm": 1e-2, "knmm": 1.0, "lb-in": 0.1129848290276167, "in-lb": 0.1129848290276167,
-                  "lb-ft": 1.3558179483314004, "ft-lb": 1.3558179483314004}  # fmt: skip
+# units without spaces and signs between their parts
+_NEWTONS = {"n": 1.0, "newton": 1.0, "newtons": 1.0, "dan": 10.0, "kn": 1000.0, "lb": 4.4482216152605,
+            "lbs": 4.4482216152605, "lbf": 4.4482216152605, "kg": 9.80665, "kgf": 9.80665}  # fmt: skip
+_NEWTON_METRES = {"nmm": 1e-3, "nm": 1.0, "newtonmeter": 1.0, "newtonmeters": 1.0, "newtonmetre": 1.0, "newtonmetres": 1.0,
+                  "ncm": 1e-2, "knmm": 1.0, "knm": 1000.0} | dict.fromkeys(
+    ("lbin", "inlb", "lbsin", "inlbs", "lbfin", "inlbf"), 0.1129848290276167) | dict.fromkeys(
+    ("lbft", "ftlb", "lbsft", "ftlbs", "lbfft", "ftlbf"), 1.3558179483314004)  # fmt: skip
+_VOLTS = ("v", "mv", "uv", "µv", "volt", "volts")
 _LEAST_AREA_MM2 = 10_000.0  # 10 cm by 10 cm
+_LEAST_LEVEL = 0.5  # cosine of the steepest slope of a surface
 _LARGEST_FORCE_N = 20_000.0
 _FARTHEST_MM = 50_000.0
 _MOST_PLATES = 64
@@ -51,6 +56,8 @@ def read_plates(
     if stated > n_plates:
         notes.append(f"FORCE_PLATFORM:USED says {stated} platforms, TYPE names {len(types)}; {n_plates} were read")
     if not n_plates:
+        if len(types):
+            notes.append(f"FORCE_PLATFORM:USED says {stated} platforms, though TYPE names {len(types)}; none was read")
         return []
     if analog is None:
         notes.append(f"{n_plates} force platforms are declared, but the file has no analog samples; they are left out")
@@ -100,6 +107,12 @@ def _plate(
         )
     axes = _axes(corners)
     turn = to_y_up(np.eye(3), up).T  # columns: where the file's axes point in the lab
+    normal = turn @ axes[:, 2]
+    if abs(normal[1]) < _LEAST_LEVEL:
+        slope = np.degrees(np.arccos(abs(normal[1])))
+        raise _LeftOutError(
+            f"its surface is {slope:.0f} degrees from level, where nobody stands: its corners are wrong, or the vertical axis is"
+        )
     wrench = Wrench(
         plate=index + 1,
         type_=type_,
@@ -112,7 +125,7 @@ def _plate(
         start_s=start_s,
         force=(turn @ axes @ force).T,
         moment_nmm=(turn @ axes @ moment_mm).T,
-        normal=turn @ axes[:, 2],
+        normal=normal,
         zero=zero,
     )
     return plate_from_wrench(wrench, notes)
@@ -200,7 +213,7 @@ def _calibrated(
         matrix = table[:, :, index]
         if not np.isfinite(matrix).all() or np.linalg.matrix_rank(matrix) < 6:
             raise _LeftOutError("its calibration matrix is no finite, regular matrix")
-        if all(u.strip().lower() in ("", "v", "mv", "uv", "µv") for u in units) or not np.array_equal(
+        if all(u.strip().lower() in ("", *_VOLTS) for u in units) or not np.array_equal(
             matrix, np.diag(np.diag(matrix))
         ):
             return matrix @ raw, matrix  # volts: the matrix leads to N and Nmm
@@ -218,15 +231,20 @@ def _calibrated(
     factor = np.array([f if i < 3 or type_ == 3 else f * 1e3 for i, f in enumerate(factors) if f is not None])
     if type_ == 1:
         factor[3:5] = 1.0
-    odd = sorted({u for u in units if u.strip().lower() not in ("n", "nmm", "", "mm", "v")})
+    volts = sorted({u for u in units if u.strip().lower() in _VOLTS})
+    if volts and type_ != 4:
+        notes.append(
+            f"force platform {index + 1}: channels in {', '.join(volts)}; their scaled values were taken for N and Nmm"
+        )
+    odd = sorted({u for u in units if u.strip().lower() not in ("n", "nmm", "", "mm", *_VOLTS)})
     if odd:
         notes.append(f"force platform {index + 1}: channels in {', '.join(odd)} were converted to N and Nmm")
     return raw * factor[:, None], matrix
 
 
 def _factor(unit: str, known: dict[str, float], default: float) -> float | None:
-    word = unit.strip().lower().replace(" ", "")
-    return default if word in ("", "v", "mv") else known.get(word)
+    word = re.sub(r"[\s.·⋅*-]", "", unit.lower())
+    return default if word in ("", *_VOLTS) else known.get(word)
 
 
 def _wrench(type_: int, values: Floats, origin: Floats) -> tuple[Floats, Floats]:

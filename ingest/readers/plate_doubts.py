@@ -1,0 +1,62 @@
+"""What makes the samples of one force platform doubtful by themselves, in words for the notes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from neurostore.arrays import Bools, Floats
+from neurostore.ingest.recording import ForcePlate
+
+LOADED_N = 50.0
+_LEAST_LOADED_S = 0.05
+_LEAST_STANCE_S = 0.2
+_LEAST_MOVEMENT_MM = 1.0
+_BEYOND = 0.95
+_LEAST_SHEAR_N = 100.0
+_FLAT_S = 0.03
+_SPIKE_N = 2000.0
+
+
+def doubts(plate: ForcePlate) -> list[str]:
+    """Sentences on a platform whose channels, corners or units can hardly be what the file says; nothing is changed."""
+    up = plate.force[:, 1]
+    found = []
+    shear = np.hypot(plate.force[:, 0], plate.force[:, 2])
+    most_shear, most_up = (np.percentile(values, 99) for values in (shear, up))
+    if most_shear > max(_LEAST_SHEAR_N, 2 * most_up):
+        found.append(
+            f"its horizontal force reaches {most_shear:.0f} N and its vertical force {most_up:.0f} N: "
+            "the order of its channels or of its corners is probably wrong"
+        )
+    is_loaded = up >= LOADED_N
+    cop = plate.cop[is_loaded]
+    is_known = np.isfinite(cop[:, 0])
+    if len(cop) >= _LEAST_LOADED_S * plate.rate_hz and is_known.mean() <= 1 - _BEYOND:
+        found.append(
+            "its centre of pressure is beyond its corners while it is loaded: its corners, its channels or the unit of its "
+            "moments are probably wrong"
+        )
+    elif is_known.sum() >= _LEAST_STANCE_S * plate.rate_hz:
+        low, high = np.percentile(cop[is_known], [5, 95], axis=0)
+        if np.linalg.norm(high - low) < _LEAST_MOVEMENT_MM:
+            found.append(
+                f"its centre of pressure moves by less than {_LEAST_MOVEMENT_MM:g} mm, as under a dead weight: "
+                "if a person stands on it, the unit of its moments is wrong"
+            )
+    if _longest_run(up == up.max()) > max(3, _FLAT_S * plate.rate_hz) and up.max() >= LOADED_N:
+        found.append(f"its vertical force stands still at its largest value, {up.max():.0f} N: it is saturated")
+    return [f"force platform {plate.plate}: {text}" for text in found]
+
+
+def spikes(force: Floats) -> Bools:
+    """Samples (n,) at which a component of the force (n, 3) stands 2,000 N or more above, or below, both neighbours."""
+    out = np.zeros(len(force), bool)
+    if len(force) > 2:
+        before, after = force[1:-1] - force[:-2], force[1:-1] - force[2:]
+        out[1:-1] = ((np.minimum(np.abs(before), np.abs(after)) >= _SPIKE_N) & (before * after > 0)).any(axis=1)
+    return out
+
+
+def _longest_run(is_so: Bools) -> int:
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], is_so.astype(np.int8), [0]])))
+    return int((edges[1::2] - edges[::2]).max()) if len(edges) else 0
