@@ -107,7 +107,7 @@ def main() -> None:
             text = f"not enough memory ({str(error) or 'none left'}): ask for less data, or use --workers 1"
         else:
             text = f"{error.filename or 'a file'}: {error.strerror or error}"
-        print(f"neurostore: {printable(text)}; repair it and try again. The lake is unchanged", file=sys.stderr)
+        print(f"neurostore: {printable(text)}. Correct this and try again; the lake is unchanged", file=sys.stderr)
         sys.exit(NeurostoreError.exit_code)
 
 

@@ -10,7 +10,7 @@
 -- exchanged in 80 % (_anatomy); size, rate, cadence and coordinates outside the limits of macros/thresholds.sql; a file
 -- that states two frame rates (trials.quality['rate_claims_ratio']); a unit judged from a body that is no adult's; a
 -- body that travels by steps with head and feet at nearly one height; legs that differ by 15 degrees in standing; fewer
--- than 3 steady cycles per side in all trials of the session and condition; two or more events of the file that have
+-- than 3 steady cycles per side in all trials of the session and condition although 3 or more were recorded; two or more events of the file that have
 -- the side of the other foot: a computed event of that foot is within 0.1 s and none of the stated foot. Poses relative
 -- to the pelvis have no floor.
 -- noqa: disable=RF01
@@ -131,6 +131,8 @@ cycles AS (
         count(*) FILTER (is_steady) AS n_steady_cycles,
         count(*) FILTER (is_steady AND side = 'left') AS n_left,
         count(*) FILTER (is_steady AND side = 'right') AS n_right,
+        count(*) FILTER (side = 'left') AS n_left_recorded,
+        count(*) FILTER (side = 'right') AS n_right_recorded,
         -- mode() beside counts keeps filters on the subject from the files; ordered, so that ties are resolved
         list_mode(list(reason ORDER BY reason)) AS usual_reason,
         median(stride_time_s) FILTER (is_steady) AS stride_time_s,
@@ -196,6 +198,9 @@ judged AS (
         coalesce(cycles.n_steady_cycles, 0) AS n_steady_cycles,
         -- an overground trial has one or two per side; scores need 3 of the session
         coalesce(least(sum(cycles.n_left) OVER session_, sum(cycles.n_right) OVER session_), 0) AS n_session_side,
+        coalesce(
+            least(sum(cycles.n_left_recorded) OVER session_, sum(cycles.n_right_recorded) OVER session_), 0
+        ) AS n_session_recorded,
         cycles.usual_reason,
         cycles.stride_time_s,
         coalesce(
@@ -291,7 +296,9 @@ flagged AS (
         length_basis = 'judged'
         AND coalesce(height_mm / 1000 NOT BETWEEN _least_judged_m() AND _most_judged_m(), false) AS has_doubtful_unit,
         coalesce(farthest_m > _most_coordinate_m(), false) AS is_out_of_reach,
-        n_session_side < _least_session_cycles() AND n_steady_cycles > 0 AS has_few_strides,
+        n_session_side < _least_session_cycles()
+        AND n_session_recorded >= _least_session_cycles()
+        AND n_steady_cycles > 0 AS has_few_strides,
         coalesce(up_source = 'camera_level', false) AS is_up_guessed,
         coalesce(position_basis = 'camera_fov_guessed', false) AS is_fov_guessed,
         coalesce(length_basis IN ('nominal', 'none'), false) AND kind <> 'curves' AS is_length_nominal

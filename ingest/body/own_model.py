@@ -88,5 +88,5 @@ def read_own(osim: Path, markers: Path | None, setup: Path | None) -> tuple[Mode
     wanted = read_ik_setup(setup)
     strangers = sorted(set(wanted.coordinates) - set(model.coordinate_names))
     if strangers:
-        raise InputError(setup, f"has a task of {', '.join(strangers)}, which is no coordinate of {model.name}")
+        raise InputError(setup, f"has a task of {', '.join(strangers)}, which is not a coordinate of {model.name}")
     return model, wanted

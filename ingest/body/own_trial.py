@@ -119,7 +119,7 @@ def _read_files(
     measurements = read_scale_setup(files["scale"]) if "scale" in files else ()
     strangers = sorted({body for m in measurements for body, _ in m.bodies} - set(model.bodies))
     if strangers:
-        raise InputError(files["scale"], f"scales {', '.join(strangers)}, which is no body of {model.name}")
+        raise InputError(files["scale"], f"scales {', '.join(strangers)}, which is not a body of {model.name}")
     return model, setup, measurements
 
 

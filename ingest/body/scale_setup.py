@@ -90,7 +90,7 @@ def measure(model: Model, measurements: tuple[Measurement, ...], points: Mapping
             missing = [n for n in (a, b) if n not in points]
             if strangers or missing:
                 problems.append(
-                    f"measurement {measurement.name}: {', '.join(strangers or missing)} is no marker of the "
+                    f"measurement {measurement.name}: {', '.join(strangers or missing)} is not a marker of the "
                     f"{'model' if strangers else 'trial'}"
                 )
                 continue

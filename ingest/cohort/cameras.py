@@ -16,7 +16,7 @@ from neurostore.errors import InputError
 from neurostore.ingest.cohort.config import CohortConfig
 from neurostore.ingest.multiview import calibration
 
-_OUTPUT = ("outputmedia", "calibration")  # folders whose videos are no trials, in these layouts
+_OUTPUT = ("outputmedia", "calibration")  # folders whose videos are not trials, in these layouts
 Parts = tuple[str, ...]  # of a path below the cohort folder
 
 
@@ -38,7 +38,7 @@ class Filmed:
 def filmed_trials(
     folder: Path, videos: Sequence[Parts], others: Iterable[Parts], config: CohortConfig
 ) -> tuple[list[Filmed], set[Parts]]:
-    """The trials of several cameras, and the videos that belong to none but are no trials either.
+    """The trials of several cameras, and the videos that belong to none but are not trials either.
 
     videos, others : path parts below ``folder`` of the videos and of all other files.
     """

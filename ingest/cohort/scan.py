@@ -108,7 +108,7 @@ def _add_filmed(
 def _without_captures(
     unknown: list[Path], files: list[CohortFile], roles: dict[CohortFile, str], refused: list[InputError]
 ) -> list[Path]:
-    """The unknown files that are no captures; captures in a format without a reader are refused by name."""
+    """The unknown files that are not captures; captures in a format without a reader are refused by name."""
     stems: dict[Path, set[str]] = defaultdict(set)
     for file in files:
         if roles[file] in ("positions", "video", "results"):

@@ -53,7 +53,7 @@ def score(proximal: tuple[Floats, Floats], distal: tuple[Floats, Floats]) -> tup
 def calibrations_of(body: Centres, poses: Poses, rows: Ints, joint: str | None) -> tuple[list[Calibration], list[str]]:
     """Hip centres in the pelvis, or knee axes, of a functional trial, and notes that name what was found or why nothing was.
 
-    joint : of `JOINTS`; None for a trial that is no functional trial. poses, rows : the markers of the person. body : the person's points, with the axes of the pelvis.
+    joint : of `JOINTS`; None for a trial that is not a functional trial. poses, rows : the markers of the person. body : the person's points, with the axes of the pelvis.
     """
     calibrations: list[Calibration] = []
     notes: list[str] = []

@@ -158,7 +158,7 @@ def _refuse_upside_down(scene: Scene, now: float, where: Path) -> None:
             raise InputError(
                 where,
                 f"its video {scene.names[v]} is upside down for its calibration: the best points lie {now:.0f} px from where "
-                f"the cameras see the joints, and {then:.0f} px with its pictures turned by 180 degrees. Turn the video "
+                f"the cameras see the joints, and {then:.0f} px with its frames turned by 180 degrees. Turn the video "
                 f"(its rotation tag is enough), or calibrate the camera as it was mounted",
             )
 

@@ -44,7 +44,7 @@ def read_rig(paths: Sequence[Path], scale_mm: float | None = None) -> Rig:
         return calibration_toml.read(path, scale_mm)
     if path.name.lower().endswith(".qca.txt"):
         return calibration_qca.read(path, scale_mm)
-    raise InputError(path, f"is no calibration that can be read; expected {_KNOWN}")
+    raise InputError(path, f"is not a calibration that can be read; expected {_KNOWN}")
 
 
 def matched(rig: Rig, videos: Sequence[str], where: Path) -> tuple[list[CalibratedCamera], list[str]]:

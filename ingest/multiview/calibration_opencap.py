@@ -79,7 +79,7 @@ def arrays_of(path: Path) -> dict[str, Any]:
         unpickled = _OnlyArrays(io.BytesIO(content)).load()
     except _ForbiddenError as error:
         raise ValueError(str(error)) from None
-    except Exception as error:  # whatever bytes that are no pickle lead to
+    except Exception as error:  # whatever bytes that are not a pickle lead to
         raise ValueError(f"cannot be read as a pickle of arrays: {type(error).__name__}: {error}") from None
     if not isinstance(unpickled, dict) or not all(isinstance(key, str) for key in unpickled):
         raise ValueError(f"holds {_shown(unpickled)}; expected a dict of the camera's arrays")

@@ -62,7 +62,7 @@ def _camera(element: ElementTree.Element, name: str, problems: list[str]) -> Cal
         return None
     rotation = _TURN @ np.reshape(place[3:], (3, 3))
     if not np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-3) or np.linalg.det(rotation) < 0:
-        problems.append(f"camera {name}: r11 … r33 are no rotation")
+        problems.append(f"camera {name}: r11 … r33 are not a rotation")
         return None
     if min(inner[:2]) <= 0 or view[2] <= view[0] or view[3] <= view[1]:
         problems.append(f"camera {name}: focal lengths and the size of fov_video must be above 0")

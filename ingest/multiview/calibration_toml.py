@@ -68,7 +68,7 @@ def intrinsics_problems(inner: Floats, where: str) -> list[str]:
     """What is wrong with a camera matrix."""
     if min(inner[0, 0], inner[1, 1]) > 0 and np.allclose(inner[2], (0, 0, 1)) and inner[1, 0] == 0:
         return []
-    return [f"{where} is no camera matrix; expected [[fx, 0, cx], [0, fy, cy], [0, 0, 1]] in px, fx and fy above 0"]
+    return [f"{where} is not a camera matrix; expected [[fx, 0, cx], [0, fy, cy], [0, 0, 1]] in px, fx and fy above 0"]
 
 
 def rotation_of(given: Any, where: str, problems: list[str]) -> Floats | None:

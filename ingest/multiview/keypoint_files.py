@@ -72,7 +72,7 @@ def read(video: Path) -> KeyPoints:
 
     Raises
     ------
-    InputError : no folder, a file that cannot be read, several numbers of points, no person, points that are no pixels.
+    InputError : no folder, a file that cannot be read, several numbers of points, no person, points that are not pixels.
     """
     folder = folder_of(video)
     if folder is None:
@@ -102,7 +102,7 @@ def read(video: Path) -> KeyPoints:
     seen = seen[seen[:, 2] > 0]
     if len(seen) and float(np.abs(seen[:, :2]).max()) <= 1.0:
         raise InputError(
-            folder, "has points between 0 and 1, which are shares of the picture; expected pixels (--keypoint_scale 0)"
+            folder, "has points between 0 and 1, which are shares of the image; expected pixels (--keypoint_scale 0)"
         )
     return KeyPoints(folder, skeletons.load(SKELETONS[counts[0]]), stacked)
 
@@ -115,5 +115,5 @@ def _people(path: Path) -> list[Floats]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
             path,
-            f'is no file of 2D key points ({error}); expected {{"people": [{{"pose_keypoints_2d": [x, y, c, …]}}]}}',
+            f'is not a file of 2D key points ({error}); expected {{"people": [{{"pose_keypoints_2d": [x, y, c, …]}}]}}',
         ) from None

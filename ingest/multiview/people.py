@@ -44,13 +44,13 @@ def subject_of(cameras: list[CalibratedCamera], persons: list[Person], rule: str
     """Index of the subject, and why.
 
     rule : ``walker`` (whose path is longest, if it is over 1 m, else who is seen most), ``longest`` (who is seen most) or
-    ``largest`` (who is largest in the pictures).
+    ``largest`` (who is the largest in the images).
     """
     if len(persons) == 1:
         return 0, ""
     if rule == "largest":
         sizes = [max(_size_px(s) for s in person if s is not None) for person in persons]
-        return int(np.argmax(sizes)), "is largest in the pictures"
+        return int(np.argmax(sizes)), "is the largest in the images"
     ways = [_way_mm(cameras, person) for person in persons]
     if rule == "walker" and max(ways) > _WALKS_MM:
         return int(np.argmax(ways)), f"walks farthest ({max(ways) / 1000:.1f} m)"

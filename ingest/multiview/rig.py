@@ -137,7 +137,7 @@ def fitted(
         factor = np.array([width / camera.width, height / camera.height])
         if abs(factor[0] / factor[1] - 1) > 0.01:
             raise InputError(
-                video, f"{sizes}: another shape, not another scale; use a calibration made with pictures of this size"
+                video, f"{sizes}: another shape, not another scale; use a calibration made with images of this size"
             )
         inner = camera.intrinsics.copy()  # the middle of the first pixel is at 0, its edge at -0.5
         inner[0] *= factor[0]
@@ -151,7 +151,7 @@ def fitted(
         return replace(camera, width=width, height=height), note
     if (height, width) == (camera.width, camera.height):
         raise InputError(
-            video, f"{sizes}: turned by a quarter; calibrate with pictures turned as the videos are, or turn the videos"
+            video, f"{sizes}: turned by a quarter; calibrate with images turned as the videos are, or turn the videos"
         )
     raise InputError(
         video,

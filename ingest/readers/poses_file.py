@@ -136,7 +136,7 @@ def _refuse_missing(path: Path, missing: list[str], columns: list[str]) -> None:
     if missing == ["z"]:
         raise InputError(
             path,
-            "has x and y but no z: 2D key points are no positions in space; lift them to 3D, or give the 3D output",
+            "has x and y but no z: 2D key points are not positions in space; lift them to 3D, or give the 3D output",
         )
     if missing:
         raise InputError(
@@ -163,7 +163,7 @@ def _rows(path: Path, table: pa.Table) -> _Rows:
     coded = table["joint"].cast(pa.string()).combine_chunks().dictionary_encode()
     positions = np.column_stack([_numbers(path, table, name) for name in "xyz"])
     if not np.isfinite(positions[:, 2]).any():
-        raise InputError(path, "has no number in z: 2D key points are no positions in space; lift them to 3D")
+        raise InputError(path, "has no number in z: 2D key points are not positions in space; lift them to 3D")
     confidence = _numbers(path, table, "confidence") if "confidence" in table.column_names else None
     if confidence is not None:
         beyond = int(((confidence < 0) | (confidence > 1)).sum())

@@ -68,7 +68,7 @@ def header_of(path: Path, given: Any, options: ReadOptions) -> Header:
         problems.append("expected either 'skeleton' (a declared name) or 'joints' (a list of names), and not both")
     is_list = isinstance(joints, list) and bool(joints) and all(isinstance(j, str) and j for j in joints)
     if joints is not None and (not is_list or len(set(joints)) != len(joints)):
-        problems.append("joints is no list of different names")
+        problems.append("joints is not a list of different names")
     if names is not None and not isinstance(names, str):
         problems.append(f"skeleton is {names!r}, expected a name")
     for key in ("subject", "frames"):
@@ -110,5 +110,5 @@ def _estimator_problems(given: Any) -> list[str]:
     ):
         problems.append(f"estimator.model_sha256 is {sha256!r}, expected 64 hexadecimal digits")
     if not isinstance(given.get("options") or {}, dict):
-        problems.append("estimator.options is no object")
+        problems.append("estimator.options is not an object")
     return problems

@@ -124,7 +124,7 @@ def refine_recording(
     if recording.position_basis == "triangulated":
         raise InputError(where, "was triangulated from several cameras: its depth is measured, and is not refined")
     if not recording.poses:
-        raise InputError(where, "holds no poses to refine")
+        raise InputError(where, "has no poses to refine")
     refiner = refiner or load_refiner()
     points = _marker_points(recording, refiner.markers, where)
     poses = recording.poses[0]

@@ -79,7 +79,7 @@ def _trial(lake: Version, row: dict[str, Any], refiner: Refiner) -> TrialTables:
 
     where = key_text(key_of(row))
     if not row["skeleton"]:
-        raise InputError(where, "holds angles alone, no poses to refine")
+        raise InputError(where, "has angles only, no poses to refine")
     tables = {name: trial_rows(lake, name, row) for name, n in row["table_rows"] if n and name != "landmarks"}
     recording = _recording(row, tables)
     shown, depth_sd_mm = refined_recording(recording, refiner, where)

@@ -62,7 +62,7 @@ def compare(
         typer.Option(
             "--reference",
             metavar="GROUP",
-            help="Group that dtw_distance_deg and scores are measured from.",
+            help="Reference group of dtw_distance_deg and of the scores.",
             show_default=False,
         ),
     ] = None,

@@ -37,7 +37,7 @@ class Unit(StrEnum):
 
 
 UnitOption = Annotated[Unit, typer.Option(help="What to compare.")]
-SideOption = Annotated[Side | None, typer.Option(help="Only this side; else both, never mixed.", show_default=False)]
+SideOption = Annotated[Side | None, typer.Option(help="Only this side; default: both, kept apart.", show_default=False)]
 RepresentationOption = Annotated[
     str, typer.Option(help="angles, coordinates, velocities, dual, relation, per_joint or rotations.")
 ]
@@ -45,7 +45,9 @@ AlignOption = Annotated[str, typer.Option(help="none, root, root+scale, root+hea
 MetricOption = Annotated[str | None, typer.Option(help="euclidean, angular, so3 or mahalanobis.", show_default=False)]
 BandOption = Annotated[
     str | None,
-    typer.Option(metavar="R", help="Width of the band: 5 is samples, 0.1 a share of the length.", show_default=False),
+    typer.Option(
+        metavar="R", help="Width of the band: 5 means samples, 0.1 a share of the length.", show_default=False
+    ),
 ]
 NormalizeOption = Annotated[str, typer.Option(help="none or path_length.")]
 AllCycles = Annotated[bool, typer.Option("--all-cycles", help="Include cycles that are not steady.")]
@@ -70,9 +72,10 @@ def distances(
     band: BandOption = None,
     normalize: NormalizeOption = "none",
     pairing: Annotated[
-        str | None, typer.Option(help="Pairs of cycles for trials and subjects: nth or all.", show_default=False)
+        str | None,
+        typer.Option(help="Which cycles of two trials or subjects are paired: nth or all.", show_default=False),
     ] = None,
-    reduce: Annotated[str, typer.Option(help="mean or sum of the pairs of cycles.")] = "mean",
+    reduce: Annotated[str, typer.Option(help="Combine the pairs of cycles by mean or sum.")] = "mean",
     clock: Annotated[str, typer.Option(help="Time axis: percent of the cycle, or seconds.")] = "percent",
     reference: Annotated[
         str | None,

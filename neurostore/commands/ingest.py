@@ -39,15 +39,15 @@ def ingest(
     body: Annotated[
         bool, typer.Option("--body/--no-body", help="Fit a body of constant bone lengths to every trial.")
     ] = False,
-    fps: Annotated[float | None, typer.Option(help="Read videos at this frame rate (Hz); else at their own.")] = None,
+    fps: Annotated[float | None, typer.Option(help="Frame rate for reading videos (Hz); default: their own.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Frames per call of the pose model.")] = None,
     num_aug: Annotated[int | None, typer.Option(min=1, help="Augmentations of MeTRAbs; 5 if not given.")] = None,
     skeletons: Annotated[
         str | None, typer.Option(help="Skeletons to store, separated by commas, primary first.")
     ] = None,
-    subject: Annotated[str | None, typer.Option(help="Choice of person 0: walker, longest or largest.")] = None,
+    subject: Annotated[str | None, typer.Option(help="Whom to take as person 0: walker, longest or largest.")] = None,
     position: Annotated[str | None, typer.Option(help="MediaPipe: root_relative or camera_fov_guessed.")] = None,
-    max_persons: Annotated[int | None, typer.Option(min=1, help="Most persons detected per frame.")] = None,
+    max_persons: Annotated[int | None, typer.Option(min=1, help="Maximum number of people per frame.")] = None,
     model: Annotated[str | None, typer.Option(help="Name of a declared pose model.")] = None,
     models: Annotated[Path | None, typer.Option(help="TOML file that declares more pose models.")] = None,
     cutoff: Annotated[float, typer.Option(metavar="HZ", min=0, help="Low-pass cut-off; 0 for none.")] = 6.0,
@@ -59,15 +59,15 @@ def ingest(
     ] = None,
     engine: EngineOption = Engine.local,
     ray_address: RayAddressOption = None,
-    force: Annotated[bool, typer.Option("--force", help="Read trials again that are unchanged in the lake.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Also read trials again that have not changed.")] = False,
     consent_renewed: Annotated[
-        bool, typer.Option("--consent-renewed", help="Ingest people again who were erased from this lake.")
+        bool, typer.Option("--consent-renewed", help="Accept recordings of people who were erased from this lake.")
     ] = False,
     prune: Annotated[
         bool, typer.Option("--prune", help="Remove trials whose files are no longer in the cohort.")
     ] = False,
     results: Annotated[
-        bool, typer.Option("--results/--no-results", help="Store what the views say of each session.")
+        bool, typer.Option("--results/--no-results", help="Store the results of the views for each session.")
     ] = True,
     log_json: Annotated[
         bool, typer.Option("--log-json", help="Report progress as lines of JSON, for programs.")
@@ -76,8 +76,8 @@ def ingest(
 ) -> None:
     """Bring a folder of recordings into a lake.
 
-    Trials that the lake has unchanged are skipped, changed ones replaced. A file that cannot be read is named and the
-    others go in (exit status 1); where nothing could be read it is 3.
+    Trials that are already in the lake are skipped; changed ones are replaced. Files that cannot be read are listed and
+    the others are ingested (exit status 1). If nothing could be read, the exit status is 3.
 
     Example: neurostore ingest cohort/ --lake lake/
     """

@@ -25,7 +25,7 @@ def compact(
         bool, typer.Option("--vacuum", help="Also remove files that only older versions of the lake need.")
     ] = False,
     smaller: Annotated[
-        bool, typer.Option("--smaller", help="Also write coordinates a third smaller; Spark cannot read these files.")
+        bool, typer.Option("--smaller", help="Also store coordinates in a third less space; Spark cannot read them.")
     ] = False,
 ) -> None:
     """Merge small files and remove leftovers of crashes, so that queries stay fast.

@@ -13,7 +13,7 @@ def register(app: typer.Typer) -> None:
 
 
 def migrate(lake: LakeOption = LAKE) -> None:
-    """Update a lake that an older neurostore wrote to the current schema, and store its results (see refresh).
+    """Update a lake written by an older version to the current schema, and store its results (see refresh).
 
     Example: neurostore migrate --lake lake/
     """

@@ -48,14 +48,14 @@ EngineOption = Annotated[Engine, typer.Option("--engine", help="Run on this mach
 RayAddressOption = Annotated[
     str | None,
     typer.Option(
-        "--ray-address", help="Address of a running Ray cluster; else one is started here.", show_default=False
+        "--ray-address", help="Address of a running Ray cluster; default: start one here.", show_default=False
     ),
 ]
 ByOption = Annotated[
     str, typer.Option("--by", metavar="COLUMN", help="Column of the subjects table, or session or condition.")
 ]
 SideOfPersonOption = Annotated[
-    SideOfPerson | None, typer.Option("--side", help="Only this side; else the mean of both.", show_default=False)
+    SideOfPerson | None, typer.Option("--side", help="Only this side; default: the mean of both.", show_default=False)
 ]
 WhereOption = Annotated[
     str | None,

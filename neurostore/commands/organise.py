@@ -37,17 +37,17 @@ def template(
 
 
 def organise(
-    pile: Annotated[Path, typer.Argument(help="Folder with the files, in folders or not.")],
+    pile: Annotated[Path, typer.Argument(help="Folder with the files; its subfolders are searched too.")],
     cohort: Annotated[Path, typer.Argument(help="The cohort folder to make.")],
     table: Annotated[
         Path, typer.Option("--table", help="Table (.tsv, .csv, .xlsx) with columns file, subject, session, trial.")
     ],
 ) -> None:
-    """Copy a pile of files to COHORT/<subject>/<session>/<trial>.<ext>, as a table says; nothing is moved.
+    """Copy a pile of files to COHORT/<subject>/<session>/<trial>.<ext>, according to a table; nothing is moved.
 
-    The table has a row per trial: file and subject, and where needed session and trial; further columns become
-    trials.tsv. A file named without its ending stands for all files of that name (walk.trc and walk.mot). If anything
-    is wrong with the table, nothing is written. Files that the table does not name are listed.
+    The table has one row per trial, with the columns file and subject, and session and trial where needed. Other
+    columns are written to trials.tsv. A file name without an extension means all files of that name (walk.trc and
+    walk.mot). If anything is wrong with the table, nothing is written. Files that are not in the table are listed.
 
     Example: neurostore organise downloads/ cohort/ --table files.xlsx
     """

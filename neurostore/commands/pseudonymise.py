@@ -22,7 +22,7 @@ def pseudonymise(
     allow: Annotated[list[str] | None, typer.Option(help="Keep this free-text column; may be repeated.")] = None,
     drop: Annotated[list[str] | None, typer.Option(help="Leave out this column; may be repeated.")] = None,
     keep_word: Annotated[
-        list[str] | None, typer.Option(help="A word in names of files that names nobody; may be repeated.")
+        list[str] | None, typer.Option(help="A word in file names that identifies nobody; may be repeated.")
     ] = None,
     leave_out: Annotated[
         list[str] | None, typer.Option(help="Do not copy files that match this pattern; may be repeated.")
@@ -31,9 +31,9 @@ def pseudonymise(
         list[str] | None, typer.Option(help="Copy files that match this pattern as they are; may be repeated.")
     ] = None,
 ) -> None:
-    """Copy a cohort with random keys and moved dates, so that a lake made from it names nobody.
+    """Copy a cohort with random keys and moved dates, so that a lake made from it contains no names.
 
-    Names of files and folders, dates and texts inside of recordings are coded too. If something cannot be coded, nothing
+    Names of files and folders, dates and texts inside recordings are coded too. If something cannot be coded, nothing
     is written and the exit status is 3. The key file must be stored elsewhere. Movement itself still identifies people:
     see docs/data-policy.md.
 

@@ -47,8 +47,8 @@ def data(
 ) -> None:
     """Show pairs of corrupted and true motion, or write training windows.
 
-    Training needs no files: it makes its windows on the way, the same ones from the same seed. Written ones spare that
-    work where the training is faster than their making (a GPU).
+    Training needs no such files: it generates its windows as it runs, always the same ones from one seed. Windows that
+    were written before save time if training is faster than generating them (on a GPU).
 
     Example: neurostore refine data --data cohort/ --out windows/ --n-batches 2000
     """

@@ -19,14 +19,15 @@ def register(app: typer.Typer) -> None:
 def refresh(
     lake: LakeOption = LAKE,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Sessions' batches computed at once.", show_default="one per core")
+        int | None,
+        typer.Option(min=1, help="Number of batches of sessions computed at once.", show_default="one per core"),
     ] = None,
     engine: EngineOption = Engine.local,
     ray_address: RayAddressOption = None,
 ) -> None:
     """Compute the results of sessions whose results are missing or out of date, and store them.
 
-    Questions about a cohort then read small tables. What is stored stays, however the command ends; repeat it to go on.
+    Queries on a cohort then read small tables. If the command is interrupted, run it again: it continues where it stopped.
 
     Example: neurostore refresh --lake lake/
     """

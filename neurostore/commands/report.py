@@ -46,9 +46,7 @@ def report(
     ] = None,
     subject: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="SUBJECT", help="A page of this person and nobody else; may be repeated.", show_default=False
-        ),
+        typer.Option(metavar="SUBJECT", help="Only this person; may be repeated.", show_default=False),
     ] = None,
     retest_group: Annotated[
         str | None,
@@ -63,9 +61,9 @@ def report(
     clinician: Annotated[str | None, typer.Option(help="Clinician, in the heading.", show_default=False)] = None,
     affected_side: Annotated[
         str | None,
-        typer.Option(metavar="SIDE", help="left, right, both or none, of one person.", show_default=False),
+        typer.Option(metavar="SIDE", help="left, right, both or none; for one person.", show_default=False),
     ] = None,
-    comment: Annotated[str | None, typer.Option(help="Comment on one person.", show_default=False)] = None,
+    comment: Annotated[str | None, typer.Option(help="Comment to print; for one person.", show_default=False)] = None,
     where: WhereOption = None,
     session: SessionsOption = None,
     condition: ConditionsOption = None,

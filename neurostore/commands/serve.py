@@ -19,7 +19,9 @@ def serve(
     reviewer: Annotated[
         str | None,
         typer.Option(
-            metavar="CODE", help="Store decisions under this code; without it, the pages only show.", show_default=False
+            metavar="CODE",
+            help="Store decisions under this code; without it, the pages are read-only.",
+            show_default=False,
         ),
     ] = None,
     reference: Annotated[

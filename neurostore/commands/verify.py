@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
 def verify(
     lake: LakeOption = LAKE,
     adopt: Annotated[
-        bool, typer.Option("--adopt", help="Record the hashes of files that have none, and sweep what a crash left.")
+        bool, typer.Option("--adopt", help="Record the hashes of files that have none, and remove what a crash left.")
     ] = False,
     drop_damaged: Annotated[
         bool, typer.Option("--drop-damaged", help="Take damaged files and their trials out of the lake.")
@@ -26,8 +26,8 @@ def verify(
 ) -> None:
     """Read every file of the lake and list those that differ from what was written (exit status 1 if any).
 
-    A damaged file is named with all trials that have rows in it. With --drop-damaged they are taken out, and a repeat
-    of the ingest brings them back.
+    A damaged file is listed with all trials that have rows in it. --drop-damaged takes them out of the lake; ingest the
+    cohort again to bring them back.
 
     Example: neurostore verify --lake lake/
     """

@@ -142,7 +142,7 @@ def neighbours(
     Returns
     -------
     polars.DataFrame : side, rank, the keys and group of the neighbour, distance and, for cycles, query_cycle: the
-    trial's cycle that it is most like. Cycles of the trial itself are no neighbours.
+    trial's cycle that it is most like. Cycles of the trial itself are not neighbours.
     """
     import polars as pl
 

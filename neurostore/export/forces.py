@@ -67,7 +67,7 @@ def read_analog(trial: Trial, points: Points, notes: list[str]) -> Analog | None
     if len(rates) > 1 or not per_frame or abs(rate / frames_hz - per_frame) > 1e-3 * per_frame:
         rates_text = ", ".join(f"{r:g}" for r in rates)
         notes.append(
-            f"the analog channels are left out: {rates_text} samples per second are no multiple of {frames_hz:g} frames"
+            f"the analog channels are left out: {rates_text} samples per second are not a multiple of {frames_hz:g} frames"
         )
         return None
     n = per_frame * len(points.frame)

@@ -205,7 +205,7 @@ def _data_set(trial: Trial, root: Path) -> dict[Path, bytes]:
             raise UsageError(f"{participants}: cannot be read: {error}") from None
         rows = [line.split("\t") for line in lines if line.strip()]
         if not rows or rows[0][0] != "participant_id":
-            raise UsageError(f"{participants}: its first column is no participant_id; name another folder")
+            raise UsageError(f"{participants}: its first column is not a participant_id; name another folder")
         if label in (row[0] for row in rows[1:]):
             return files
     else:

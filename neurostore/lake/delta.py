@@ -358,7 +358,7 @@ def _merged(
 
 
 def stored_tables(root: str) -> list[str]:
-    """Every declared table that has a log, named by a version or not; folders of strangers are no tables."""
+    """Every declared table that has a log, named by a version or not; folders of strangers are not tables."""
     here = (f.path for f in storage.list_files(root, logs=True) if "/_delta_log/" in f.path)
     logged = (path for path in here if not contents.is_strange(path))
     names = {(declarations.table_of(path), path.partition("/_delta_log/")[0]) for path in logged}

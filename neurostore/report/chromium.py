@@ -39,7 +39,9 @@ def find() -> str:
     if chosen:
         path = shutil.which(chosen)
         if path is None:
-            raise UsageError(f"NEUROSTORE_CHROMIUM is {chosen!r}, which is no program here; name a Chromium or Chrome")
+            raise UsageError(
+                f"NEUROSTORE_CHROMIUM is {chosen!r}, which is not a program here; name a Chromium or Chrome"
+            )
         return path
     for name in (*NAMES, *PLACES):
         path = shutil.which(name)

@@ -25,7 +25,7 @@ _NEEDED = {
     "delete_event": ("side", "event", "time_s"),
     "relabel_event": ("side", "event", "time_s"),
 }
-_ONLY_EMG = "Angles and landmarks are no channels: leave out the cycle or the time span"
+_ONLY_EMG = "Angles and landmarks are not channels: leave out the cycle or the time span"
 _LEAST_SHARE = 0.4  # of the smallest time between two events of one kind and foot
 _AT_ONCE = timedelta(seconds=1)
 

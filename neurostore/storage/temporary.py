@@ -62,7 +62,7 @@ def is_temporary(name: str) -> bool:
 def replacing(target: Path | str, *, is_folder: bool = False, mode: int = 0o666) -> Iterator[Path]:
     """A path to write to that takes the target's name at the end: the target is there whole or not at all.
 
-    What killed processes left of the same target is swept first. A target that is no file to be replaced (a pipe, a
+    What killed processes left of the same target is swept first. A target that is not a file to be replaced (a pipe, a
     terminal, ``/dev/stdout``) is written to as it is.
 
     mode : of a new file, before the user's umask; one that is replaced keeps its own.

@@ -70,7 +70,7 @@ class Traces:
         return self.in_text(content) == "holds"
 
     def in_binary(self, content: bytes) -> Answer:
-        """Whether bytes that are no text have any of them, the key in any of the usual encodings.
+        """Whether bytes that are not text have any of them, the key in any of the usual encodings.
 
         A short key is found in any random bytes: it ``may`` be there unless so few bytes hold it by chance once in a
         thousand times at most.

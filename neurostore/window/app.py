@@ -210,7 +210,7 @@ async def _answer(work: Callable[[], Any]) -> Any:
             status = 403 if isinstance(error, Refused) else next(s for kind, s in _STATUS if isinstance(error, kind))
             body = {"error": str(error), "kind": type(error).__name__}
         except OSError as error:
-            status, body = 503, {"error": f"{error.strerror or error}: repair it and try again", "kind": "OSError"}
+            status, body = 503, {"error": f"{error.strerror or error}: correct this and try again", "kind": "OSError"}
         return status, json.dumps(body, default=_shown, allow_nan=False, separators=(",", ":")).encode("utf-8")
 
     status, content = await run_in_threadpool(worked)

@@ -39,7 +39,7 @@ def item_of(text: str) -> Item:
         return parts[0], parts[1], parts[2], None, None
     if len(parts) == 5 and parts[3] in SIDES and is_whole(parts[4]):
         return parts[0], parts[1], parts[2], parts[3], int(parts[4])
-    raise UsageError(f"{text!r} is no item; expected subject/session/trial or subject/session/trial/side/cycle")
+    raise UsageError(f"{text!r} is not an item; expected subject/session/trial or subject/session/trial/side/cycle")
 
 
 def curves(shelf: Shelf, items: Sequence[Item], group: str | None) -> dict[str, Any]:

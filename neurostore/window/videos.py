@@ -20,7 +20,7 @@ MEDIA_TYPES = {
 def video_of(row: Mapping[str, Any], cohort: Path | None) -> Path | None:
     """The video file of a trial inside the cohort folder, or None.
 
-    row : of ``trials``. A recorded path that leads out of the folder, as through a symbolic link, is no video.
+    row : of ``trials``. A recorded path that leads out of the folder, as through a symbolic link, is not a video.
     """
     if cohort is None:
         return None

@@ -106,7 +106,7 @@ def test_only_an_emg_channel_can_be_left_out_by_name(shown):
         (said,) = problems(shown, {**of_channel, "channel": name})
         assert said.startswith(f"S01/walk has no EMG channel '{name}'; ")
         assert "left_tibialis" in said
-        assert said.endswith("Angles and landmarks are no channels: leave out the cycle or the time span")
+        assert said.endswith("Angles and landmarks are not channels: leave out the cycle or the time span")
 
 
 def test_the_order_counts(shown):

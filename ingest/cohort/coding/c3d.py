@@ -43,7 +43,7 @@ def coded(path: Path, coder: Coder, subject: str) -> bytes:
 
     Raises
     ------
-    InputError : it is no C3D, or its chain of parameters breaks off, so that not all of its texts can be found.
+    InputError : it is not a C3D, or its chain of parameters breaks off, so that not all of its texts can be found.
     """
     layout = read_layout(path)
     content = bytearray(path.read_bytes())
@@ -71,7 +71,7 @@ def coded(path: Path, coder: Coder, subject: str) -> bytes:
 
 
 def subject_named(path: Path) -> str:
-    """The first name of SUBJECTS:NAMES, '' where there is none or the file is no C3D."""
+    """The first name of SUBJECTS:NAMES, '' where there is none or the file is not a C3D."""
     try:
         return next((n for n in read_layout(path).parameters.strings("SUBJECTS", "NAMES") if n), "")
     except InputError:

@@ -22,7 +22,7 @@ IN_TEXT = re.compile(
 
 
 def moved_iso(value: str, days: int) -> str | None:
-    """A whole date, with or without a time, moved; '' for one that does not exist; None where the text is no date."""
+    """A whole date, with or without a time, moved; '' for one that does not exist; None where the text is not a date."""
     match = ISO.fullmatch(value)
     if not match:
         return None

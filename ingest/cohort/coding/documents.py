@@ -34,7 +34,7 @@ def json_file(path: Path, coder: Coder, subject: str) -> bytes:
 
     Raises
     ------
-    InputError : it is no JSON.
+    InputError : it is not JSON.
     """
     try:
         content = json.loads(path.read_bytes())
@@ -158,7 +158,7 @@ def config(path: Path, coder: Coder) -> bytes:
 
     Raises
     ------
-    InputError : it is no TOML.
+    InputError : it is not TOML.
     """
     import tomllib
 

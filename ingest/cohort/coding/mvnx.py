@@ -23,7 +23,7 @@ def coded(path: Path, coder: Coder, subject: str) -> bytes:
 
     Raises
     ------
-    InputError : it is no MVNX, or no UTF-8.
+    InputError : it is not MVNX, or not UTF-8.
     """
     try:
         text = path.read_bytes().decode("utf-8-sig")

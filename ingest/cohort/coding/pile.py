@@ -104,7 +104,7 @@ def _walk(folder: Path, parts: tuple[str, ...], pile: Pile, leave_out: tuple[str
                 pile.files.append(PileFile(Path(entry.path), below, kind))
             else:
                 pile.problems.append(
-                    f"{relative} is no recording or table that can be coded: --leave-out {_quoted(entry.name)} leaves it "
+                    f"{relative} is not a recording or table that can be coded: --leave-out {_quoted(entry.name)} leaves it "
                     f"out, --keep {_quoted(entry.name)} copies it as it is"
                 )
 
@@ -148,7 +148,7 @@ def _add_table(file: PileFile, pile: Pile) -> None:
 
 
 def _judge_folders(pile: Pile, people: set[str], keep_words: frozenset[str]) -> None:
-    """Folders that are no person's and folders in them that are no session: whose recordings are whose is not certain."""
+    """Folders that are not a person's and folders in them that are not sessions: whose recordings are whose is not certain."""
     firsts: dict[str, list[PileFile]] = {}
     for file in pile.files:
         if len(file.parts) > 1:

@@ -26,7 +26,7 @@ def read_keys(path: Path) -> Keys:
 
     Raises
     ------
-    UsageError : it is no key file.
+    UsageError : it is not a key file.
     """
     if not path.exists():
         return {}

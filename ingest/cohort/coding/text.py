@@ -63,7 +63,7 @@ def bvh(path: Path, coder: Coder, subject: str) -> bytes:
     text = read_bytes(path)
     head, motion, block = text.partition(b"MOTION")
     if not motion:
-        raise InputError(path, "has no line MOTION; it is no BVH that can be coded")
+        raise InputError(path, "has no line MOTION; it is not a BVH that can be coded")
     lines = head.decode("utf-8", "replace").split("\n")
     joint = re.compile(r"^(\s*(?:ROOT|JOINT)\s+)(.*?)(\s*)$")
     known = re.compile(
@@ -81,7 +81,9 @@ def bvh(path: Path, coder: Coder, subject: str) -> bytes:
         elif known.match(line):
             out.append(line)
         else:
-            raise InputError(path, f"line {number} is no line of a BVH hierarchy ({line[:40]!r}); it cannot be coded")
+            raise InputError(
+                path, f"line {number} is not a line of a BVH hierarchy ({line[:40]!r}); it cannot be coded"
+            )
     lines_of_motion = block.split(b"\n", 3)
     says = re.compile(rb"^\s*(frames\s*:\s*\d+|frame time\s*:\s*[-+.\deE]+)?\s*$", re.IGNORECASE)
     if len(lines_of_motion) < 3 or not all(says.match(line) for line in lines_of_motion[:3]):
@@ -114,7 +116,7 @@ def amc(path: Path, coder: Coder, subject: str) -> bytes:
         if line.lstrip().startswith(b"#"):
             continue
         if not allowed.match(line):
-            raise InputError(path, f"line {number} is no line of an AMC ({line[:40]!r}); it cannot be coded")
+            raise InputError(path, f"line {number} is not a line of an AMC ({line[:40]!r}); it cannot be coded")
         word, blank, rest = line.partition(b" ")
         lines.append(
             masks.label(word.decode("latin-1")).encode("latin-1") + blank + rest if word[:1].isalpha() else line

@@ -1,4 +1,4 @@
-"""Videos: the pictures alone are copied into a new container; tags, sound, subtitles and other tracks stay behind."""
+"""Videos: only the frames are copied into a new container; tags, sound, subtitles and other tracks stay behind."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def copy_pictures(path: Path, to: Path, note: list[str]) -> None:
                 copy.time_base = stream.time_base
                 pairs[stream.index] = copy
             if not pairs:
-                raise InputError(path, "has no pictures; it cannot be coded")
+                raise InputError(path, "has no frames; it cannot be coded")
             others = len(source.streams) - len(pairs)
             if others:
                 note.append(f"{path.name}: sound and other tracks ({others}) were left out")
@@ -44,7 +44,7 @@ def copy_pictures(path: Path, to: Path, note: list[str]) -> None:
                 packet.stream = pairs[packet.stream_index]
                 target.mux(packet)
     except (FFmpegError, OSError, ValueError) as error:
-        raise InputError(path, f"its pictures cannot be copied without its metadata: {error}") from None
+        raise InputError(path, f"its frames cannot be copied without its metadata: {error}") from None
 
 
 def _options(kind: str) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Words that name nobody: of movement, of conditions and groups, of makers and formats. All others may be names.
 
-A text is cut at blanks, signs, digits and capitals; each part that is no plain word here may name somebody. The list is
+A text is cut at blanks, signs, digits and capitals; each part that is not a plain word here may name somebody. The list is
 for recordings' names, cells of tables and remarks in files, in English, with the words of German, French and
 Spanish that laboratories use most.
 """

@@ -77,7 +77,9 @@ def read_layout(path: Path) -> Layout:
     if not (np.isfinite(rate) and 0 < rate < 1e6):
         problems.append(f"its frame rate is {rate}; expected a number of Hz above 0 (header word 11, POINT:RATE)")
     if not any(stated.n_points) and not parameters.number("ROTATION", "USED"):
-        problems.append("it holds no points at all (header word 2 is 0): forces or EMG alone cannot be placed in space")
+        problems.append(
+            "it holds no points at all (header word 2 is 0): forces or EMG without points cannot be placed in space"
+        )
     if problems:
         raise InputError(path, *problems)
     counts, _, _ = _frame_claims(first, last, parameters)

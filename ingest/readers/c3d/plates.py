@@ -212,7 +212,7 @@ def _calibrated(
             raise _LeftOutError(f"type 4 needs a calibration matrix of 6 by 6; CAL_MATRIX has the shape {table.shape}")
         matrix = table[:, :, index]
         if not np.isfinite(matrix).all() or np.linalg.matrix_rank(matrix) < 6:
-            raise _LeftOutError("its calibration matrix is no finite, regular matrix")
+            raise _LeftOutError("its calibration matrix is not a finite, regular matrix")
         if all(u.strip().lower() in ("", *_VOLTS) for u in units) or not np.array_equal(
             matrix, np.diag(np.diag(matrix))
         ):

@@ -31,7 +31,7 @@ def read_matlab(path: Path, statement: Statement, notes: list[str]) -> Iterator[
     people = _at(content, statement.each)
     people = people if isinstance(people, list) else list(np.atleast_1d(np.asarray(people, object)))
     if not people or not all(isinstance(person, dict) for person in people):
-        raise InputError(path, f"[curves] each = {statement.each!r} is no struct array; {_there(content)}")
+        raise InputError(path, f"[curves] each = {statement.each!r} is not a struct array; {_there(content)}")
     for number, person in enumerate(people, start=1):
         yield from _curves_in(path, person, statement, str(number))
 
@@ -77,7 +77,7 @@ def _matrix(path: Path, content: dict[str, Any], name: str, statement: Statement
     try:
         matrix = np.atleast_2d(np.asarray(value, np.float64))
     except (TypeError, ValueError):
-        raise InputError(path, f"{name} is no matrix of numbers") from None
+        raise InputError(path, f"{name} is not a matrix of numbers") from None
     if matrix.ndim != 2:
         shape = " x ".join(map(str, matrix.shape))
         raise InputError(path, f"{name} is {shape}; expected a matrix of points by curves: save each angle as one")

@@ -105,7 +105,7 @@ def problems_of(stated: object) -> list[str]:
     for name, text in angles.items():
         if not isinstance(text, str) or target_of(text) is None:
             known = near(str(text).strip("- "), list(angle_names()))
-            problems.append(f"[curves] angles: {name} = {text!r} is no angle; {known}")
+            problems.append(f"[curves] angles: {name} = {text!r} is not an angle; {known}")
     return problems
 
 

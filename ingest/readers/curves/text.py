@@ -157,7 +157,7 @@ def _cycles(path: Path, key: tuple[str, ...], percents: Floats | None, n: int) -
         if not size:
             raise InputError(
                 path,
-                f"{n} rows of {'/'.join(filter(None, key)) or 'one person'} are no whole number of cycles of 101; state percent or cycle in [curves]",
+                f"{n} rows of {'/'.join(filter(None, key)) or 'one person'} are not a whole number of cycles of 101; state percent or cycle in [curves]",
             )
         return list(np.arange(n).reshape(-1, size))
     if np.isnan(percents).any():

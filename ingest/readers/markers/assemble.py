@@ -108,7 +108,7 @@ def parse_up(text: str, path: Path) -> str:
     """An up axis as cohort.toml gives it (``z``, ``+Z``, ``-y``) as a key of the rotations above."""
     up = text.strip().lower().lstrip("+")
     if up not in _TO_Y_UP:
-        raise InputError(path, f"up = {text!r} is no axis; give one of {', '.join(_TO_Y_UP)}")
+        raise InputError(path, f"up = {text!r} is not an axis; give one of {', '.join(_TO_Y_UP)}")
     return up
 
 

@@ -60,7 +60,7 @@ def read(path: Path, options: ReadOptions) -> Recording:
         if not maker:
             raise InputError(
                 path,
-                f"is no CSV of Motive, Vicon Nexus or FreeMoCap; it begins {raw[:60].decode('utf-8', 'replace')!r}",
+                f"is not a CSV of Motive, Vicon Nexus or FreeMoCap; it begins {raw[:60].decode('utf-8', 'replace')!r}",
             )
         points = {"motive": _motive, "nexus": _nexus, "freemocap": _freemocap}[maker](path, raw, options)
     if not points.names:
@@ -191,7 +191,7 @@ def _nexus(path: Path, raw: bytes, options: ReadOptions) -> _Points:
             [labels[i] for i in is_angle], outputs.positions[:, is_angle], outputs.time_s, Parameters({})
         )
         if len(is_angle) < len(labels):
-            notes.append(f"{len(labels) - len(is_angle)} model outputs that are no angles were left out: C3D has them")
+            notes.append(f"{len(labels) - len(is_angle)} model outputs that are not angles were left out: C3D has them")
     if points is not None:
         points.angles, points.notes = angles, [*points.notes, *notes]
         return points

@@ -285,7 +285,7 @@ def _scale(path: Path, unit: str, options: ReadOptions, positions: Floats, notes
         if other is None:
             return UNIT_MM[unit], "measured"
         notes.append(
-            f"Units says {unit}, in which the markers are no person; {other[1]} were used, judging from the size of the "
+            f"Units says {unit}, in which the markers are not a person; {other[1]} were used, judging from the size of the "
             "marker cloud: give scale_mm in cohort.toml if this is wrong"
         )
         return other[0], "judged"

@@ -260,7 +260,7 @@ def _cut(
     steps: list[Step],
     notes: list[str],
 ) -> Recording:
-    """Drop leading frames that are no motion, keep the neutral pose, apply `frames`, and pack."""
+    """Drop leading frames that are not motion, keep the neutral pose, apply `frames`, and pack."""
     drop, neutral = options.drop_frames, None
     root = slots[int(np.flatnonzero(source.tree.parents < 0)[0])]
     is_artificial, note = False, ""

@@ -26,7 +26,7 @@ _COMMENT = re.compile(rb"(?m)^[ \t]*(?:#|//)[^\r\n]*")
 def read(path: Path, options: ReadOptions) -> Recording:
     """Read one BVH file: positions in mm and unit quaternions, joint to lab, of every joint.
 
-    A first T-pose that is no part of the motion is dropped and kept as the neutral pose. Time starts at 0 with the
+    A first T-pose that is not part of the motion is dropped and kept as the neutral pose. Time starts at 0 with the
     first frame of motion.
 
     Raises

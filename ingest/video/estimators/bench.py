@@ -42,7 +42,7 @@ def bench(
         if len(pictures) == n_frames:
             break
     if not pictures:
-        raise InputError(path, "holds no picture")
+        raise InputError(path, "has no frame")
     start = time.perf_counter()
     model = loaded(estimator, options)
     load_s = time.perf_counter() - start

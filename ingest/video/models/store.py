@@ -195,10 +195,10 @@ def check_bundle(path: Path) -> None:
         with zipfile.ZipFile(path) as bundle:
             members = bundle.namelist()
     except (zipfile.BadZipFile, OSError) as error:
-        raise ModelError(f"{path.name}: is no bundle of MediaPipe: {error}") from None
+        raise ModelError(f"{path.name}: is not a bundle of MediaPipe: {error}") from None
     if absent := [name for name in BUNDLED if name not in members]:
         raise ModelError(
-            f"{path.name}: is no pose landmarker: it lacks {', '.join(absent)}, found {listed(members, 5) or 'nothing'}"
+            f"{path.name}: is not a pose landmarker: it lacks {', '.join(absent)}, found {listed(members, 5) or 'nothing'}"
         )
 
 

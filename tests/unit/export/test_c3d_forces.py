@@ -136,7 +136,7 @@ def test_channels_that_fit_no_frame_are_left_out(tmp_path):
     assert forces.read_analog(trial, points, notes).per_frame == 5
     trial.row["rate_hz"] = 90.0
     assert forces.read_analog(trial, points, notes) is None
-    assert notes == ["the analog channels are left out: 500 samples per second are no multiple of 90 frames"]
+    assert notes == ["the analog channels are left out: 500 samples per second are not a multiple of 90 frames"]
     plates = forces.read_plates(trial, None, notes)
     assert (plates, notes[1]) == ([], "force platforms left out: 1 (its channels are not there)")
 

@@ -160,7 +160,7 @@ def test_without_a_browser_nothing_is_written(lake, tmp_path, monkeypatch, scrat
     with pytest.raises(UsageError, match=r"none is on this machine's PATH.*write OUT.html and print that"):
         write_report(lake, tmp_path / "out.pdf")
     monkeypatch.setenv("NEUROSTORE_CHROMIUM", "no-such-browser")
-    with pytest.raises(UsageError, match="NEUROSTORE_CHROMIUM is 'no-such-browser', which is no program here"):
+    with pytest.raises(UsageError, match="NEUROSTORE_CHROMIUM is 'no-such-browser', which is not a program here"):
         write_report(lake, tmp_path / "out.pdf")
     assert list(tmp_path.iterdir()) == [scratch]
     assert list(scratch.iterdir()) == []

@@ -187,7 +187,7 @@ def test_nearest_neighbours_are_those_of_a_plain_dtw(server, table):
         ),
         ("gait", {"trial": "walk_01"}, "subject is missing"),
         ("cohort", {"reference": "contrl"}, "no group 'contrl' in this lake; near it: control"),
-        ("compare", {"item": "H01"}, "'H01' is no item; expected subject/session/trial"),
+        ("compare", {"item": "H01"}, "'H01' is not an item; expected subject/session/trial"),
         ("compare", {"item": "H01/ses1/walk_01/left/99"}, "has no left cycle 99"),
     ],
 )

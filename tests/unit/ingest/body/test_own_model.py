@@ -146,9 +146,13 @@ def test_export_writes_the_markers_under_the_models_names(lake, tmp_path):
         (
             '[body]\nmodel = "m.osim"\nsetup = "ik.xml"',
             None,
-            "ik.xml: has a task of L5, which is no coordinate of mine",
+            "ik.xml: has a task of L5, which is not a coordinate of mine",
         ),
-        ('[body]\nmodel = "m.osim"\nscale = "scale.xml"', None, "scale.xml: scales femur_l, which is no body of mine"),
+        (
+            '[body]\nmodel = "m.osim"\nscale = "scale.xml"',
+            None,
+            "scale.xml: scales femur_l, which is not a body of mine",
+        ),
         ('[body]\nmodel = "m.osim"\nscale = "m.osim"', None, "applies no <Measurement>; expected a ScaleTool set-up"),
         ('[body]\nmodel = "m.osim"\nsetup = "m.osim"', None, "holds no <IKMarkerTask>; expected an IK set-up"),
     ],
@@ -181,10 +185,12 @@ def test_measurements_are_the_mean_of_the_ratios_of_their_pairs(tmp_path):
     factors = factors_by_body(setup, measured)
     np.testing.assert_allclose(factors["right_thigh"], 1.1)
     np.testing.assert_allclose(factors["left_shank"], 1.0)
-    with pytest.raises(InputError, match=r"(?s)LK is no marker of the trial.*right_ankle is no marker of the trial"):
+    with pytest.raises(
+        InputError, match=r"(?s)LK is not a marker of the trial.*right_ankle is not a marker of the trial"
+    ):
         measure(model, setup, {n: p for n, p in points.items() if n not in ("LK", "right_ankle")})
     same = parse_model(_mine().replace('Marker name="right_ankle"', 'Marker name="right_foot"'))
-    with pytest.raises(InputError, match="right_ankle is no marker of the model"):
+    with pytest.raises(InputError, match="right_ankle is not a marker of the model"):
         measure(same, setup, points)
     with pytest.raises(InputError, match="would be scaled by 3"):
         scale_model(model, factors_by_body(setup, {"thigh": 3.0, "shank": 1.0}))

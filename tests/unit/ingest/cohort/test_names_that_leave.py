@@ -215,7 +215,7 @@ def test_the_numbers_are_those_of_the_pile(pile: Path, tmp_path: Path) -> None:
         (lambda f: write_bvh(f / "patients" / "Anna" / "walk.bvh"), "'patients' is a group"),
         (lambda f: write_bvh(f / "clinicA" / "Annegret" / "walk.bvh"), "'Annegret' in the folder 'clinicA' may be people"),
         (lambda f: write_bvh(f / "S1" / "pre" / "day1" / "walk.bvh"), "more than two folders deep"),
-        (lambda f: (f / "report.docx").write_bytes(b"PK"), "report.docx is no recording"),
+        (lambda f: (f / "report.docx").write_bytes(b"PK"), "report.docx is not a recording"),
         (lambda f: (f / "scan.pdf").symlink_to("/etc/hostname"), "scan.pdf is a link"),
         (lambda f: (f / "S01" / "a.bvh").write_text(bvh_text() + "\nAnnegret\n"), "holds more than numbers"),
         (lambda f: (f / "S01" / "a.json").write_text("{"), "is not JSON"),

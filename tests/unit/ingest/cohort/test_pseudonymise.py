@@ -115,7 +115,7 @@ def test_names_in_any_case_and_inside_of_files(cohort, tmp_path):
         "PathFileType\t4\t(X/Y/Z)\tC:\\data\\MUELLERA\\walk.trc\nDataRate\n100\nFrame#\tTime\tLASI\n\t\tX1\tY1\tZ1\n1\t0\t1\t2\t3\n"
     )
     (cohort / "README.txt").write_text("Recorded in 2020.\n")
-    with pytest.raises(CohortError, match=r"README\.txt is no recording"):
+    with pytest.raises(CohortError, match=r"README\.txt is not a recording"):
         pseudonymise(cohort, tmp_path / "coded", tmp_path / "key.json")
     done = pseudonymise(cohort, tmp_path / "coded", tmp_path / "key.json", leave_out=["README.txt"])
     who = json.loads((tmp_path / "key.json").read_text())["MuellerA"]["pseudonym"]

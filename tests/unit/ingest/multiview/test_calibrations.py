@@ -142,7 +142,7 @@ def test_everything_wrong_with_a_toml_is_said_at_once(tmp_path: Path) -> None:
     with pytest.raises(InputError) as refused:
         calibration.read_rig([path])
     assert "[cam1] rotation" in str(refused.value)
-    assert "[cam2] matrix is no camera matrix" in str(refused.value)
+    assert "[cam2] matrix is not a camera matrix" in str(refused.value)
     assert "[cam3] has no translation" in str(refused.value)
 
 

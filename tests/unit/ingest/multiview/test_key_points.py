@@ -131,8 +131,8 @@ def _set(folder: Path, text: str) -> None:
             '{"people": [{"pose_keypoints_2d": [1, 2, 1, 3, 4, 1]}]}',
             r"has persons of 2 points; expected one of 17 \(coco_17\)",
         ),
-        ("[1, 2]", "is no file of 2D key points"),
-        ('{"people": [{"pose_keypoints_2d": [1, 2]}]}', "is no file of 2D key points"),
+        ("[1, 2]", "is not a file of 2D key points"),
+        ('{"people": [{"pose_keypoints_2d": [1, 2]}]}', "is not a file of 2D key points"),
         (json.dumps({"people": [{"pose_keypoints_2d": [0.5, 0.5, 1] * 26}]}), "between 0 and 1.*expected pixels"),
     ],
 )

@@ -201,7 +201,7 @@ def test_markers_decide_against_a_wrong_screen(tmp_path: Path, screen: tuple[str
     recording = read(path)
     assert any("POINT:Y_SCREEN gives" in n and "z was used" in n for n in recording.notes)
     np.testing.assert_allclose(column(recording, "LASI"), y_up(walker(20))[:, 0], atol=1e-2)
-    with pytest.raises(InputError, match="is no axis"):
+    with pytest.raises(InputError, match="is not an axis"):
         read(path, ReadOptions(up="w"))
 
 
