@@ -10,7 +10,8 @@
 -- stance_difference_deg is the largest difference between left and right hip, knee or ankle in a static trial.
 -- knee_crosstalk_r2: correlation of knee adduction with flexion, if adduction ranges over 10 degrees (Baker et al.
 -- 1999, doi 10.1016/S0167-9457(99)00027-5). knee_axis_turned_deg: arc tangent of the slope of adduction over flexion
--- where that r2 is above 0.5. knee_rotation_difference_deg: mean rotation of the left knee less that of the right one.
+-- where that r2 is above 0.5. knee_rotation_difference_deg and hip_rotation_difference_deg: mean rotation of the left
+-- joint less that of the right one, without its sign.
 WITH angles AS (
     SELECT
         subject,
@@ -70,7 +71,8 @@ WITH angles AS (
                     THEN abs(regr_slope(right_knee_adduction_deg, right_knee_flexion_deg))
             END
         ))) AS knee_axis_turned_deg,
-        abs(avg(left_knee_rotation_deg) - avg(right_knee_rotation_deg)) AS knee_rotation_difference_deg
+        abs(avg(left_knee_rotation_deg) - avg(right_knee_rotation_deg)) AS knee_rotation_difference_deg,
+        abs(avg(left_hip_rotation_deg) - avg(right_hip_rotation_deg)) AS hip_rotation_difference_deg
     FROM joint_angles
     WHERE person = 0
     GROUP BY subject, session, trial
@@ -171,6 +173,7 @@ SELECT
     angles.knee_crosstalk_r2,
     angles.knee_axis_turned_deg,
     angles.knee_rotation_difference_deg,
+    angles.hip_rotation_difference_deg,
     bodies.crossed_pct,
     bodies.mirrored_pct,
     bodies.legs_crossed_pct,

@@ -57,7 +57,8 @@ metres AS (
         (foot.own.heel_after.z - foot.own.heel_before.z) / (1e3 * span_s) AS heel_z_m_s,
         (foot.own.toe_after.x - foot.own.toe_before.x) / (1e3 * span_s) AS toe_x_m_s,
         (foot.own.toe_after.y - foot.own.toe_before.y) / (1e3 * span_s) AS toe_up_m_s,
-        (foot.own.toe_after.z - foot.own.toe_before.z) / (1e3 * span_s) AS toe_z_m_s
+        (foot.own.toe_after.z - foot.own.toe_before.z) / (1e3 * span_s) AS toe_z_m_s,
+        foot.own.forefoot_rise / (1e3 * span_s) AS forefoot_up_m_s
     FROM sides
 ),
 
@@ -100,13 +101,15 @@ beside AS (
         lead(toe_ahead_m) OVER frames_ - toe_ahead_m AS toe_ahead_after,
         lag(middle_up_m_s) OVER frames_ - middle_up_m_s AS middle_up_before,
         lead(middle_up_m_s) OVER frames_ - middle_up_m_s AS middle_up_after,
-        lag(toe_up_m_s) OVER frames_ - toe_up_m_s AS toe_up_before,
-        lead(toe_up_m_s) OVER frames_ - toe_up_m_s AS toe_up_after,
-        -- The toe's upward acceleration, at the frame before, at this frame and at the frame after.
-        (toe_up_m_s - lag(toe_up_m_s, 2) OVER frames_) / (time_s - lag(time_s, 2) OVER frames_) AS lift_before_m_s2,
-        (lead(toe_up_m_s) OVER frames_ - lag(toe_up_m_s) OVER frames_)
+        lag(forefoot_up_m_s) OVER frames_ - forefoot_up_m_s AS forefoot_up_before,
+        lead(forefoot_up_m_s) OVER frames_ - forefoot_up_m_s AS forefoot_up_after,
+        -- The upward acceleration, at the frame before, at this frame and at the frame after.
+        (forefoot_up_m_s - lag(forefoot_up_m_s, 2) OVER frames_)
+        / (time_s - lag(time_s, 2) OVER frames_) AS lift_before_m_s2,
+        (lead(forefoot_up_m_s) OVER frames_ - lag(forefoot_up_m_s) OVER frames_)
         / (lead(time_s) OVER frames_ - lag(time_s) OVER frames_) AS lift_m_s2,
-        (lead(toe_up_m_s, 2) OVER frames_ - toe_up_m_s) / (lead(time_s, 2) OVER frames_ - time_s) AS lift_after_m_s2
+        (lead(forefoot_up_m_s, 2) OVER frames_ - forefoot_up_m_s)
+        / (lead(time_s, 2) OVER frames_ - time_s) AS lift_after_m_s2
     FROM ahead
     WINDOW
         frames_ AS (PARTITION BY subject, session, trial, person, side ORDER BY time_s),

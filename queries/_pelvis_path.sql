@@ -1,6 +1,9 @@
 -- One row: a frame of a person, with the position of the pelvis, the direction of progression, and both feet.
 -- Inputs: landmarks (mm), trials. Metres, seconds; x and z are horizontal, y is up. The points of the feet are
 -- passed on in mm, with those of the frames before and after, so that one sort is enough.
+-- forefoot_rise of a foot is how far (mm) the point rises from the frame before to the frame after that lies on the line
+-- from the ankle through the toe, _forefoot_share_of_leg() of the leg from the ankle (both averaged over the trial), or
+-- at the toe if that is further away: see _events_vertical.
 -- origin_* is the sacrum if it is present as often as the pelvis, otherwise the pelvis (midpoint of the hip
 -- centres). If it is missing (is_origin_seen is false), it is extrapolated along its path over the second around the
 -- frame, if at least 0.25 s of that second are known, because markers of pelvis and feet rarely disappear together
@@ -19,9 +22,15 @@ WITH seen AS (
         landmarks.left_heel,
         landmarks.left_toe,
         landmarks.left_ankle,
+        _distance(landmarks.left_hip, landmarks.left_knee) + _distance(landmarks.left_knee, landmarks.left_ankle)
+            AS left_leg_mm,
+        _distance(landmarks.left_toe, landmarks.left_ankle) AS left_toe_to_ankle_mm,
         landmarks.right_heel,
         landmarks.right_toe,
         landmarks.right_ankle,
+        _distance(landmarks.right_hip, landmarks.right_knee) + _distance(landmarks.right_knee, landmarks.right_ankle)
+            AS right_leg_mm,
+        _distance(landmarks.right_toe, landmarks.right_ankle) AS right_toe_to_ankle_mm,
         CASE
             WHEN landmarks.sacrum.x IS NOT NULL
                 THEN { 't': landmarks.time_s, 'x': landmarks.sacrum.x / 1e3, 'z': landmarks.sacrum.z / 1e3 }
@@ -59,6 +68,9 @@ around AS (
         count(left_heel) OVER person_ > 0
         AND 2 * count(left_heel) OVER person_ >= count(left_ankle) OVER person_ AS left_has_heel,
         count(left_toe) OVER person_ > 0 AS left_has_toe,
+        greatest(
+            _forefoot_share_of_leg() * avg(left_leg_mm) OVER person_ / avg(left_toe_to_ankle_mm) OVER person_ - 1, 0
+        ) AS left_beyond,
         max(
             sqrt(
                 (left_toe.x - coalesce(left_heel, left_ankle).x) ^ 2
@@ -74,6 +86,9 @@ around AS (
         count(right_heel) OVER person_ > 0
         AND 2 * count(right_heel) OVER person_ >= count(right_ankle) OVER person_ AS right_has_heel,
         count(right_toe) OVER person_ > 0 AS right_has_toe,
+        greatest(
+            _forefoot_share_of_leg() * avg(right_leg_mm) OVER person_ / avg(right_toe_to_ankle_mm) OVER person_ - 1, 0
+        ) AS right_beyond,
         max(
             sqrt(
                 (right_toe.x - coalesce(right_heel, right_ankle).x) ^ 2
@@ -121,7 +136,14 @@ origin AS (
             'heel_after': CASE WHEN left_has_heel THEN left_heel_after ELSE left_ankle_after END,
             'toe': left_toe,
             'toe_before': left_toe_before,
-            'toe_after': left_toe_after
+            'toe_after': left_toe_after,
+            'forefoot_rise': left_toe_after.y
+            - left_toe_before.y
+            + coalesce(
+                left_beyond
+                * (left_toe_after.y - left_ankle_after.y - left_toe_before.y + left_ankle_before.y),
+                0
+            )
         } AS left_foot,
         {
             'side': 'right',
@@ -133,7 +155,14 @@ origin AS (
             'heel_after': CASE WHEN right_has_heel THEN right_heel_after ELSE right_ankle_after END,
             'toe': right_toe,
             'toe_before': right_toe_before,
-            'toe_after': right_toe_after
+            'toe_after': right_toe_after,
+            'forefoot_rise': right_toe_after.y
+            - right_toe_before.y
+            + coalesce(
+                right_beyond
+                * (right_toe_after.y - right_ankle_after.y - right_toe_before.y + right_ankle_before.y),
+                0
+            )
         } AS right_foot
     FROM around
 ),

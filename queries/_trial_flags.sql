@@ -5,7 +5,9 @@
 -- more than 10 % of the frames; more than 5 % of the frames repeat the previous frame (no point moved by 0.01 mm);
 -- left and right ankle are exchanged; head below feet; the height of the lowest toe drifts by more than 100 mm; the
 -- lowest toe is more than 100 mm from y = 0; knee adduction follows flexion (r2 above 0.5: cross-talk of the knee
--- axis), in walking by 17 degrees or more; mean rotations of the knees that differ by 25 degrees in walking; a joint
+-- axis), in walking by 17 degrees or more; mean rotations of the knees or
+-- hips that differ by 25 degrees in walking; names that contradict the body, and markers of one segment whose distance
+-- changes by more than 50 mm (ingest/landmarks/arrangement.py); a joint
 -- angle or the speed is outside the human range in more than 5 % of the frames, or left and right are
 -- exchanged in 80 % (_anatomy); size, rate, cadence and coordinates outside the limits of macros/thresholds.sql; a file
 -- that states two frame rates (trials.quality['rate_claims_ratio']); a unit judged from a body that is no adult's; a
@@ -214,6 +216,8 @@ judged AS (
         -- steps per second times the root of leg length over g (Hof 1996)
         2 / cycles.stride_time_s * sqrt(0.49 * anatomy.height_of_leg_mm / 1000 / _gravity_m_s2()) AS cadence_norm,
         element_at(trials.quality, 'rate_claims_ratio')[1] AS rate_claims_ratio,
+        element_at(trials.quality, 'contradicted_names')[1]::INTEGER AS n_contradicted_names,
+        element_at(trials.quality, 'marker_shift_mm')[1] AS marker_shift_mm,
         coalesce(
             min(element_at(trials.quality, 'up_axis_c3d')[1]) OVER visit_
             <> max(element_at(trials.quality, 'up_axis_c3d')[1]) OVER visit_,
@@ -259,8 +263,13 @@ flagged AS (
         n_cycles > 0
         AND (
             coalesce(knee_axis_turned_deg > _most_axis_turned_deg(), false)
-            OR coalesce(knee_rotation_difference_deg > _most_rotation_difference_deg(), false)
+            OR coalesce(
+                greatest(knee_rotation_difference_deg, hip_rotation_difference_deg) > _most_rotation_difference_deg(),
+                false
+            )
         ) AS has_turned_knee,
+        coalesce(n_contradicted_names > 0, false) AS has_contradicted_names,
+        marker_shift_mm IS NOT NULL AS has_moved_markers,
         coalesce(
             greatest(
                 knee_rotation_out_pct,

@@ -18,6 +18,9 @@ SELECT
     knee_crosstalk_r2,
     knee_axis_turned_deg,
     knee_rotation_difference_deg,
+    hip_rotation_difference_deg,
+    n_contradicted_names,
+    marker_shift_mm,
     knee_rotation_out_pct,
     knee_adduction_out_pct,
     knee_backwards_pct,
@@ -48,6 +51,8 @@ SELECT
     is_off_floor,
     has_knee_crosstalk,
     has_turned_knee,
+    has_contradicted_names,
+    has_moved_markers,
     has_impossible_joints,
     has_unequal_stance,
     is_mirrored,
@@ -88,6 +93,8 @@ SELECT
             OR has_impossible_joints
             OR has_unequal_stance
             OR has_turned_knee
+            OR has_contradicted_names
+            OR has_moved_markers
             OR has_floor_drift
             OR is_off_floor
             OR has_doubtful_rate
@@ -234,6 +241,22 @@ SELECT
                 THEN
                     ' Left and right knee differ by ' || round(knee_rotation_difference_deg)::INTEGER::VARCHAR
                     || ' degrees in their mean rotation: a wand or a cluster may have moved.'
+        END,
+        CASE
+            WHEN has_turned_knee AND hip_rotation_difference_deg > _most_rotation_difference_deg()
+                THEN
+                    ' Left and right hip differ by ' || round(hip_rotation_difference_deg)::INTEGER::VARCHAR
+                    || ' degrees in their mean rotation: the marker of a thigh may be turned.'
+        END,
+        CASE
+            WHEN has_contradicted_names
+                THEN ' Names of points contradict the body they lie on and may be exchanged: see the notes.'
+        END,
+        CASE
+            WHEN has_moved_markers
+                THEN
+                    ' The distance of two markers on one segment changes by '
+                    || round(marker_shift_mm)::INTEGER::VARCHAR || ' mm: see the notes of the trial.'
         END,
         CASE
             WHEN n_cycles > 0 AND n_steady_cycles < n_cycles AND usual_reason IS NOT NULL

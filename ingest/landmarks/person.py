@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from neurostore.arrays import Floats, Ints
-from neurostore.ingest.landmarks import calibration, clusters, functional, functional_knee, plausible
+from neurostore.ingest.landmarks import arrangement, calibration, clusters, functional, functional_knee, plausible
 from neurostore.ingest.landmarks.centres import Centres
 from neurostore.ingest.landmarks.cleaning import CleanPerson, clean_person
 from neurostore.ingest.landmarks.heading import headings_of
@@ -69,15 +69,7 @@ def compute_person(
     if is_subject:
         calibration.add_measured(parameters, clean.marks, "static" if is_static else "estimated")
 
-    declared = poses.skeleton.declaration.get("landmarks", {})
-    body = compute_centres(
-        clean.marks,
-        parameters,
-        choices.hip_method,
-        bell_pelvis=declared.get("bell_pelvis", False),
-        sacrum_marker_first=declared.get("sacrum_marker_first", False),
-        needs_trunk=clean.is_skin or neutral is None,
-    )
+    body = _centres(poses, clean, parameters, choices, neutral is None)
     if neutral is None:
         functional_knee.use_axes(body, recording, rows, known, choices.cutoff_hz, doubts)
     segments = (
@@ -96,6 +88,7 @@ def compute_person(
         _add_neutral_angles(parameters, hip_angles := neutral.hip_angles())
         scalars |= hip_angles
     methods, notes = _methods_and_notes(poses, clean, body, segments, neutral is None)
+    arranged, arranged_notes = arrangement.judge(body.points, clean.is_skin) if neutral is None else ({}, [])
     return PersonLandmarks(
         rows,
         body.points,
@@ -104,8 +97,23 @@ def compute_person(
         methods,
         parameters.added,
         "neutral" if neutral is not None else "anatomical" if "pelvis" in segments.rotations else "none",
-        clean.quality | led,
-        [*clean.notes, *doubts, *led_notes, *segments.notes, *notes, *functional_notes],
+        clean.quality | led | arranged,
+        [*clean.notes, *arranged_notes, *doubts, *led_notes, *segments.notes, *notes, *functional_notes],
+    )
+
+
+def _centres(
+    poses: Poses, clean: CleanPerson, parameters: calibration.Parameters, choices: Choices, has_only_points: bool
+) -> Centres:
+    """The joint centres of one person, by what the skeleton declares of its pelvis."""
+    declared = poses.skeleton.declaration.get("landmarks", {})
+    return compute_centres(
+        clean.marks,
+        parameters,
+        choices.hip_method,
+        bell_pelvis=declared.get("bell_pelvis", False),
+        sacrum_marker_first=declared.get("sacrum_marker_first", False),
+        needs_trunk=clean.is_skin or has_only_points,
     )
 
 

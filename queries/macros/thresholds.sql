@@ -25,7 +25,7 @@ CREATE OR REPLACE MACRO _in_place_ground_m_s() AS 0.15;
 CREATE OR REPLACE MACRO _same_event_s() AS 0.1;
 -- A knee axis that is turned further, as adduction says that follows flexion, is doubtful in walking, degrees.
 CREATE OR REPLACE MACRO _most_axis_turned_deg() AS 17;
--- Knees whose mean rotations in walking differ by more are doubtful: a wand or a cluster moved, degrees.
+-- Knees or hips whose mean rotations in walking differ by more are doubtful: a wand or a cluster moved, degrees.
 CREATE OR REPLACE MACRO _most_rotation_difference_deg() AS 25;
 -- Number of controls of the same model that GDI* needs.
 CREATE OR REPLACE MACRO _least_controls() AS 20;
@@ -115,6 +115,8 @@ CREATE OR REPLACE MACRO _toe_left_share() AS 0.66;
 CREATE OR REPLACE MACRO _least_event_speed_m_s() AS 0.1;
 -- The toe is lifted at its greatest upward acceleration within this time before it rises fastest, seconds.
 CREATE OR REPLACE MACRO _lift_s() AS 0.15;
+-- A foot rolls over its forefoot, which is at least this share of leg length ahead of the ankle.
+CREATE OR REPLACE MACRO _forefoot_share_of_leg() AS 0.2;
 -- What no joint can do, in a greater share of the frames than this, is flagged, percent.
 CREATE OR REPLACE MACRO _most_impossible_pct() AS 5;
 -- In a greater share of the frames than this, what is exchanged is exchanged throughout, percent.

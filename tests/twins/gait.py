@@ -26,7 +26,7 @@ class Foot:
     heel_speed: np.ndarray
     toe_speed: np.ndarray
     middle_up: np.ndarray
-    toe_up: np.ndarray  # NaN without a toe
+    forefoot_up: np.ndarray  # NaN without a toe
     has_heel: bool
 
 
@@ -101,6 +101,12 @@ def motion(time: np.ndarray, points: dict[str, np.ndarray], is_in_place: bool | 
         ahead = (heel_ahead + toe_ahead) / 2
         ahead = np.where(np.isnan(ahead), heel_ahead + np.nan_to_num(half), ahead)
         ahead = np.where(np.isnan(ahead), toe_ahead - half, ahead)
+        hip, knee, ankle = (get(f"{side}_{joint}") for joint in ("hip", "knee", "ankle"))
+        leg = np.linalg.norm(hip - knee, axis=1) + np.linalg.norm(knee - ankle, axis=1)
+        to_toe = np.linalg.norm(toe - ankle, axis=1)
+        is_known = np.isfinite(leg).any() and np.isfinite(to_toe).any()
+        share = LIMITS["forefoot_share_of_leg"] * np.nanmean(leg) / np.nanmean(to_toe) if is_known else 1.0
+        beyond, ankle_v = max(share - 1, 0.0), _velocity(time, ankle)
         toe_up = np.where(np.isnan(toe_v[:, 1]), heel_v[:, 1], toe_v[:, 1])
         result.feet[side] = Foot(
             heel_ahead=heel_ahead,
@@ -110,7 +116,7 @@ def motion(time: np.ndarray, points: dict[str, np.ndarray], is_in_place: bool | 
             heel_speed=np.hypot(along[side] + ground, heel_v[:, 1]),
             toe_speed=np.hypot(toe_along + ground, toe_v[:, 1]),
             middle_up=(heel_v[:, 1] + toe_up) / 2,
-            toe_up=toe_v[:, 1],
+            forefoot_up=toe_v[:, 1] + np.nan_to_num(beyond * (toe_v - ankle_v)[:, 1]),
             has_heel=has_heel,
         )
     return result
@@ -160,8 +166,8 @@ def zeni(m: Motion, side: str) -> list[tuple[str, float]]:
 
 
 def vertical(m: Motion, side: str) -> list[tuple[str, float, float]]:
-    """Strikes: troughs of the middle of heel and toe. Offs: 0.4 of the toe's peak acceleration, 0.6 of its peak velocity after it."""
-    v, t, toe = m.feet[side].middle_up, m.time, m.feet[side].toe_up
+    """Strikes: troughs of the middle of heel and toe. Offs: half-way from the forefoot's peak acceleration to its peak velocity."""
+    v, t, toe = m.feet[side].middle_up, m.time, m.feet[side].forefoot_up
     lift = np.full(len(t), np.nan)
     lift[1:-1] = (toe[2:] - toe[:-2]) / (t[2:] - t[:-2])
     found = []
@@ -178,7 +184,7 @@ def vertical(m: Motion, side: str) -> list[tuple[str, float, float]]:
             around = lift[k - 1 : k + 2]
             is_top = 0 < k < len(t) - 1 and np.isfinite(around).all() and max(around[0], around[2]) <= around[1]
             lifted = _vertex(t[k - 1 : k + 2], around) if is_top else t[k]
-            off = 0.4 * lifted + 0.6 * _vertex(t[i - 1 : i + 2], toe[i - 1 : i + 2])
+            off = (lifted + _vertex(t[i - 1 : i + 2], toe[i - 1 : i + 2])) / 2
             found.append(("foot_off", off, now))
     return found
 

@@ -117,3 +117,17 @@ def test_a_foot_alone_is_an_ankle_and_no_toe():
 def test_a_side_that_every_name_has_is_not_taken_for_a_prefix():
     found = landmark_sources(adhoc("leg", ["L_Hip", "L_Knee", "L_Ankle"]))
     assert found["left_knee"] == (1,)
+
+
+#: what seven gait laboratories of one country call the same markers (settings of c3d-parser 1.6.1)
+LABORATORIES = {
+    "left_knee_medial": ["LMed_kn", "LKNEMED", "LMKNE", "LMKN"],
+    "right_ankle_medial": ["RMed_ank", "RMED", "RMMAL"],
+    "clavicle": ["STER_NOTCH", "CLAV", "MAN"],
+}
+
+
+@pytest.mark.parametrize(("landmark", "name"), [(key, name) for key, names in LABORATORIES.items() for name in names])
+def test_names_of_laboratories_for_one_marker(landmark, name):
+    names = ["LASI", "RASI", "SACR", "LKNE", "RKNE", "LANK", "RANK", name]
+    assert landmark_sources(adhoc("made_up", names)).get(landmark) == (7,)
