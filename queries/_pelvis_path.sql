@@ -1,9 +1,9 @@
 -- One row: a frame of a person, with the position of the pelvis, the direction of progression, and both feet.
 -- Inputs: landmarks (mm), trials. Metres, seconds; x and z are horizontal, y is up. The points of the feet are
 -- passed on in mm, with those of the frames before and after, so that one sort is enough.
--- forefoot_rise of a foot is how far (mm) the point rises from the frame before to the frame after that lies on the line
--- from the ankle through the toe, _forefoot_share_of_leg() of the leg from the ankle (both averaged over the trial), or
--- at the toe if that is further away: see _events_vertical.
+-- forefoot_rise of a foot is the rise in mm, from the frame before to the frame after, of a point on the line from the
+-- ankle through the toe. Its distance from the ankle is _forefoot_share_of_leg() of leg length (both are averaged over
+-- the trial), or that of the toe if it is further away: see _events_vertical.
 -- origin_* is the sacrum if it is present as often as the pelvis, otherwise the pelvis (midpoint of the hip
 -- centres). If it is missing (is_origin_seen is false), it is extrapolated along its path over the second around the
 -- frame, if at least 0.25 s of that second are known, because markers of pelvis and feet rarely disappear together
