@@ -97,10 +97,11 @@ def main() -> None:
             raise
         print(f"neurostore: {printable(str(error))}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except BrokenPipeError:  # the reader of our output has gone, as with `| head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
     except (MemoryError, OSError) as error:  # the machine's, wherever it met us: what is in the lake is whole
+        is_from_rust = error.errno is None and "Broken pipe" in str(error) if isinstance(error, OSError) else False
+        if isinstance(error, BrokenPipeError) or is_from_rust:  # the reader of our output has gone, as with `| head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(0)
         if os.environ.get("NEUROSTORE_DEBUG"):
             raise
         if isinstance(error, MemoryError):

@@ -106,6 +106,15 @@ def check_features(path: str, protocol: Any) -> None:
         )
 
 
+def check_own(root: str, table: str, files: Iterable[DataFile]) -> None:
+    """Raise LakeError where another program wrote into a table: which rows it left out nobody here knows."""
+    other = next((f.path for f in files if not contents.is_data(f"{table}/{f.path}")), None)
+    if other is not None:
+        raise LakeError(
+            f"{storage.join(root, table)}: another program wrote {other} into this table; restore the lake from a backup"
+        )
+
+
 def exists(root: str, table: str) -> bool:
     """Whether the lake has this table."""
     return bool(DeltaTable.is_deltatable(storage.join(root, table)))

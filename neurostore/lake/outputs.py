@@ -15,7 +15,7 @@ from neurostore.errors import LakeError
 from neurostore.lake import contents
 from neurostore.storage import temporary
 
-_FOLDER = "_neurostore/outputs"
+FOLDER = "_neurostore/outputs"
 
 
 def note(lake_path: object, kind: str, paths: list[Path] | Path) -> str | None:
@@ -26,7 +26,7 @@ def note(lake_path: object, kind: str, paths: list[Path] | Path) -> str | None:
         root = storage.resolve(lake_path)
         if not storage.exists(storage.join(root, "_neurostore", "lake.json")):
             return None
-        path = storage.join(root, _FOLDER, f"{uuid.uuid4().hex}.json")
+        path = storage.join(root, FOLDER, f"{uuid.uuid4().hex}.json")
         storage.write_json(path, content)
         return path
     return None
@@ -68,6 +68,6 @@ def _mark(path: Path) -> tuple[int, int] | None:
 
 def noted(root: str) -> dict[str, dict[str, Any]]:
     """Everything noted, by the path of its note below the root."""
-    paths = sorted(f"{_FOLDER}/{f.path}" for f in contents.own_files(root, _FOLDER))
+    paths = sorted(f"{FOLDER}/{f.path}" for f in contents.own_files(root, FOLDER))
     notes = {p: storage.read_json(storage.join(root, p)) for p in paths if not contents.is_temporary(p)}
     return {p: written for p, written in notes.items() if written is not None}

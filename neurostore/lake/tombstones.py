@@ -15,8 +15,11 @@ from datetime import UTC, datetime
 from functools import cache
 
 from neurostore import storage
+from neurostore.errors import DamagedLakeError
+from neurostore.lake import contents
 
-_FILE = "_neurostore/tombstones.json"
+FILE = "_neurostore/tombstones.json"
+_RECEIPTS = "_neurostore/erasures"
 _SCRYPT = {"n": 2**14, "r": 8, "p": 1, "dklen": 32}
 
 
@@ -61,12 +64,27 @@ class Tombstones:
 
 
 def read(root: str) -> Tombstones:
-    """The tombstones of a lake; none if no one was erased."""
-    content = storage.read_json(storage.join(root, _FILE))
+    """The tombstones of a lake; none if no one was erased.
+
+    Raises
+    ------
+    DamagedLakeError : they are gone, though somebody was erased.
+    """
+    content = storage.read_json(storage.join(root, FILE))
     if content is None:
+        if are_missing(root):
+            raise DamagedLakeError(
+                f"{root}: {FILE} is missing, so that erased people could come back; restore it from a backup, or, where "
+                f"there is none, remove the receipts in {_RECEIPTS} to go on without it"
+            )
         return Tombstones(b"")
     stones = tuple(Stone(s["subject"], frozenset(s["sources"]), s["erased"]) for s in content["stones"])
     return Tombstones(bytes.fromhex(content["salt"]), stones)
+
+
+def are_missing(root: str) -> bool:
+    """Whether somebody was erased, by the receipts, and the tombstones are gone."""
+    return bool(contents.own_files(root, _RECEIPTS)) and not storage.exists(storage.join(root, FILE))
 
 
 def add(root: str, subject: str, sources: Iterable[str]) -> None:
@@ -99,7 +117,7 @@ def lift(root: str, trials: Sequence[tuple[str, str]]) -> int:
 
 def _write(root: str, salt: bytes, stones: Sequence[Stone]) -> None:
     records = [{"subject": s.subject, "sources": sorted(s.sources), "erased": s.erased} for s in stones]
-    storage.write_json(storage.join(root, _FILE), {"salt": salt.hex(), "stones": records})
+    storage.write_json(storage.join(root, FILE), {"salt": salt.hex(), "stones": records})
 
 
 @cache

@@ -7,6 +7,7 @@ import os
 import random
 import re
 import socket
+import stat
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -67,15 +68,16 @@ def size_of(path: str) -> int:
 
 
 def list_files(folder: str, *, logs: bool = False) -> list[StoredFile]:
-    """Every file below a folder, those of Delta's logs only if asked for."""
+    """Every file below a folder, those of Delta's logs only if asked for; no pipes, sockets and devices."""
     files = []
     for base, folders, names in os.walk(folder):
         folders[:] = [f for f in folders if logs or f != "_delta_log"]
         for name in names:
             path = os.path.join(base, name)
             with suppress(FileNotFoundError):
-                stat = os.stat(path)
-                files.append(StoredFile(os.path.relpath(path, folder), stat.st_size, stat.st_mtime))
+                found = os.stat(path)
+                if stat.S_ISREG(found.st_mode):
+                    files.append(StoredFile(os.path.relpath(path, folder), found.st_size, found.st_mtime))
     return files
 
 

@@ -73,6 +73,8 @@ def compact(
             names = [n for n in delta.stored_tables(root) if _belongs_to(n)]
             named = _named_rows(root, lake)
             files = {n: delta.files_of(delta.open_table(root, n)) for n in names}
+            for name, held in files.items():
+                delta.check_own(root, name, held)
         live = {"ingest_id": lake.ingest_ids(), "computation": list(lake.results().fresh.values())}
         rewrites: list[_Rewrite] = []
         try:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from neurostore.arrays import read_array
+from neurostore.upkeep.coordinates import N
 from neurostore.upkeep.traces import Answer, Traces, is_key_column
 
 _NUMPY = b"\x93NUMPY"
@@ -30,7 +31,28 @@ def in_table(table: pa.Table, traces: Traces) -> Answer:
     parts = (
         (field, chunk) for field, column in zip(table.schema, table.columns, strict=True) for chunk in column.chunks
     )
-    return worst(_in_array(chunk, traces, is_key=is_key_column(field.name)) for field, chunk in parts)
+    answer = worst(_in_array(chunk, traces, is_key=is_key_column(field.name)) for field, chunk in parts)
+    return "holds" if answer == "holds" or _are_side_by_side(table, traces) else answer
+
+
+def schema_text(columns: pa.Schema) -> bytes:
+    """Every name and all metadata of a schema, of nested fields too."""
+    waiting, parts = list(columns), _metadata(columns.metadata)
+    while waiting:
+        field = waiting.pop()
+        parts += [field.name.encode(), *_metadata(field.metadata)]
+        kind = field.type
+        if pa.types.is_map(kind):
+            waiting += [kind.key_field, kind.item_field]
+        elif hasattr(kind, "value_field"):
+            waiting.append(kind.value_field)
+        elif pa.types.is_struct(kind) or pa.types.is_union(kind):
+            waiting += [kind.field(i) for i in range(kind.num_fields)]
+    return b"\n".join(parts)
+
+
+def _metadata(metadata: dict[bytes, bytes] | None) -> list[bytes]:
+    return [part for pair in (metadata or {}).items() for part in pair]
 
 
 def _in_array(array: pa.Array, traces: Traces, *, is_key: bool = False) -> Answer:
@@ -49,7 +71,7 @@ def _in_array(array: pa.Array, traces: Traces, *, is_key: bool = False) -> Answe
         return _in_array(array.flatten(), traces, is_key=is_key)
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         return traces.in_binary(b"\n".join(filter(None, pc.unique(array).to_pylist())))
-    if pa.types.is_floating(kind) and traces.in_numbers(array.to_numpy(zero_copy_only=False).tobytes()):
+    if pa.types.is_floating(kind) and traces.coordinates.are_among(array.to_numpy(zero_copy_only=False)):
         return "holds"
     if pa.types.is_primitive(kind):
         return _answer("holds" if is_key and _is_among_numbers(array, traces.subject) else "")
@@ -81,9 +103,15 @@ def _is_among_numbers(array: pa.Array, subject: str) -> bool:
 
 def _in_rows(parts: list[pa.Array], traces: Traces) -> bool:
     """Coordinates of a point side by side, as no column has them."""
-    if not traces.runs or not all(pa.types.is_floating(p.type) for p in parts):
+    if not all(pa.types.is_floating(p.type) for p in parts):
         return False
-    return traces.in_numbers(np.stack([p.to_numpy(zero_copy_only=False) for p in parts], axis=1).tobytes())
+    return traces.coordinates.are_among(np.stack([p.to_numpy(zero_copy_only=False) for p in parts], axis=1))
+
+
+def _are_side_by_side(table: pa.Table, traces: Traces) -> bool:
+    """Coordinates of a point in columns of their own."""
+    columns = [c.to_numpy() for c in table.columns if pa.types.is_floating(c.type)]
+    return len(columns) >= N and traces.coordinates.are_among(np.stack(columns, axis=1))
 
 
 def is_array_file(head: bytes) -> bool:
@@ -108,4 +136,5 @@ def _in_values(values: np.ndarray[Any, Any], traces: Traces) -> Answer:
         return traces.in_text("\n".join(np.unique(values).tolist()).encode())
     if values.dtype.kind == "S":
         return traces.in_text(b"\n".join(np.unique(values).tolist()))
-    return _answer("holds" if traces.in_numbers(np.ascontiguousarray(values).tobytes()) else "")
+    is_among = values.dtype.kind == "f" and any(map(traces.coordinates.are_among, (values, values.T)))
+    return _answer("holds" if is_among else "")

@@ -182,7 +182,11 @@ def _lake(lake_path: object) -> Iterator[Finding]:
     if n_open := len(unfinished(lake.path)):
         advice = "the next command that writes finishes it, such as `neurostore compact`"
         yield Finding("erasure", f"{n_open} interrupted: {advice}", is_bad=True)
-    n_erased = len(tombstones.read(lake.path).stones)
+    try:
+        n_erased = len(tombstones.read(lake.path).stones)
+    except NeurostoreError as error:
+        yield Finding("erased subjects", str(error), is_bad=True)
+        return
     back = files_of_erased(lake.path)
     text = (
         f"{n_erased}; {len(back)} files hold them, the first {back[0]}: repeat their erasure" if back else str(n_erased)

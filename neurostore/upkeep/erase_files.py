@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
@@ -57,22 +58,40 @@ def erase_from_files(root: str, traces: Traces) -> Erased:
     ]
     matrices = {p for p in files if p.suffix in SUFFIXES and _matrix_labels(p) is not None}
     for path in sorted(matrices):
-        done.n_matrices += _erase_from_matrix(path, traces)
+        try:
+            done.n_matrices += _erase_from_matrix(path, traces)
+        except (ValueError, LookupError, OSError, pa.ArrowException):  # damaged: searched like any other file
+            matrices.remove(path)
     described = {sidecar(p) for p in matrices}
     for path in sorted(set(files) - matrices - described):
         within = os.path.relpath(path, root)
         if _UNFINISHED.fullmatch(path.name) or contents.is_temporary(within):
             done.n_deleted += storage.delete([os.fspath(path)])
             continue
-        answer = worst([traces.in_text(within.encode()), search(path, traces)])
+        answer = worst([traces.in_text(os.fsencode(within)), search(path, traces)])
         if answer == "holds nothing":
             continue
         if own & {path, *path.parents}:
             done.n_deleted += storage.delete([os.fspath(path)])
         else:
             done.remaining.append(f"{within} {answer} data of the person")
+    done.remaining += _links(root, traces)
     _remove_empty_folders(root, traces)
     return done
+
+
+def _links(root: str, traces: Traces) -> Iterator[str]:
+    """Sentences about links: to folders, which are not followed, and those that name the person."""
+    for base, folders, names in os.walk(root):
+        for path in (os.path.join(base, name) for name in (*folders, *names)):
+            if not os.path.islink(path):
+                continue
+            within = os.path.relpath(path, root)
+            answer = worst(traces.in_text(os.fsencode(said)) for said in (within, os.readlink(path)))
+            if os.path.isdir(path):
+                yield f"{within} may hold data of the person: it is a link to a folder, which was not searched"
+            elif answer != "holds nothing":
+                yield f"{within} {answer} data of the person: it is a link"
 
 
 def _written_by_us(root: str) -> Iterator[Path]:
@@ -84,7 +103,7 @@ def _written_by_us(root: str) -> Iterator[Path]:
 def _remove_empty_folders(root: str, traces: Traces) -> None:
     """Empty folders whose name contains the key."""
     for base, _, _ in os.walk(root, topdown=False):
-        if base != root and traces.are_in_text(os.path.basename(base).encode()):
+        if base != root and traces.are_in_text(os.fsencode(os.path.basename(base))):
             with suppress(OSError):
                 os.rmdir(base)
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from neurostore import schema, storage
 from neurostore.errors import DamagedLakeError, LakeError
-from neurostore.lake import checked, commit, delta, hashes, keep, writing
+from neurostore.lake import checked, commit, delta, hashes, keep, outputs, writing
 from neurostore.lake.version import open as open_lake
 from neurostore.trial_key import Key
 from neurostore.upkeep.damage import short_of_rows
@@ -102,7 +102,7 @@ def _restore(root: str, paths: list[str], journal: hashes.Journal) -> list[str]:
     for path in sorted(paths, key=lambda p: not p.endswith(".json")):
         full = storage.join(root, path)
         entry = journal.files.get(path)
-        if path.startswith(hashes.FOLDER) or path.endswith("_last_checkpoint"):
+        if path.startswith((hashes.FOLDER, outputs.FOLDER)) or path.endswith("_last_checkpoint"):
             storage.delete([full])
         elif entry is not None and entry.copy:
             storage.write_whole(full, entry.text())

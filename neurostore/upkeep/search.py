@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import codecs
 import gzip
 import lzma
 import shutil
@@ -18,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from neurostore.upkeep.database import in_database
-from neurostore.upkeep.decoded import in_array_file, in_table, is_array_file, worst
+from neurostore.upkeep.decoded import in_array_file, in_table, is_array_file, schema_text, worst
 from neurostore.upkeep.traces import Answer, Traces
 
 _PIECE = 16 * 2**20
@@ -58,7 +59,7 @@ def _in_file(file: BinaryIO, traces: Traces, layer: int) -> Answer:
             return packed
     is_text = b"\x00" not in head
     answer = _in_pieces(file, traces, is_text=is_text)
-    is_plain = (is_text and _is_utf8(head)) or head.startswith(_PLAIN_BINARY)
+    is_plain = (is_text and not head.startswith(b"%PDF")) or head.startswith(_PLAIN_BINARY)
     return answer if is_plain or answer == "holds" else "may hold"
 
 
@@ -68,6 +69,8 @@ def _in_packed(file: BinaryIO, head: bytes, traces: Traces, layer: int) -> Answe
         return worst(_in_zip(file, traces, layer))
     if head[257:262] == b"ustar":
         return worst(_in_tar(file, traces, layer))
+    if traces.are_in_text(_names_of_gzip(head)):
+        return "holds"
     for magic, opener in _OPENERS.items():
         if head.startswith(magic):
             with opener(file, "rb") as stream, _whole(stream) as content:
@@ -78,12 +81,14 @@ def _in_packed(file: BinaryIO, head: bytes, traces: Traces, layer: int) -> Answe
     return None
 
 
-def _is_utf8(head: bytes) -> bool:
-    try:
-        head[:-4].decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return not head.startswith(b"%PDF")
+def _names_of_gzip(head: bytes) -> bytes:
+    """The name and the comment that a gzip file begins with; nothing of any other file."""
+    if not head.startswith(b"\x1f\x8b"):
+        return b""
+    has_extra, n = bool(head[3] & 4), 10
+    n += 2 + int.from_bytes(head[10:12], "little") if has_extra else 0
+    texts = bool(head[3] & 8) + bool(head[3] & 16)
+    return b"\n".join(head[n:].split(b"\0", texts)[:texts])
 
 
 @contextmanager
@@ -96,10 +101,13 @@ def _whole(stream: Any) -> Iterator[BinaryIO]:
 
 
 def _in_pieces(file: BinaryIO, traces: Traces, *, is_text: bool) -> Answer:
+    """Text must be UTF-8 to its end: of other encodings nobody can tell."""
     file.seek(0)
-    before, answers = b"", set[Answer]()
+    before, answers, decoder = b"", set[Answer](), codecs.getincrementaldecoder("utf-8")("replace")
     while piece := file.read(_PIECE):
         content = before + piece
+        if is_text and "\ufffd" in decoder.decode(piece):
+            answers.add("may hold")
         answers.add(traces.in_text(content) if is_text else traces.in_binary(content))
         if "holds" in answers:
             break
@@ -109,8 +117,9 @@ def _in_pieces(file: BinaryIO, traces: Traces, *, is_text: bool) -> Answer:
 
 def _in_zip(file: BinaryIO, traces: Traces, layer: int) -> Iterator[Answer]:
     with zipfile.ZipFile(file) as archive:
+        yield traces.in_text(archive.comment)
         for item in archive.infolist():
-            yield traces.in_text(item.filename.encode())
+            yield traces.in_text(item.filename.encode() + b"\n" + item.comment)
             if not item.is_dir():
                 with archive.open(item) as stream, _whole(stream) as content:
                     yield _in_file(content, traces, layer + 1)
@@ -119,7 +128,8 @@ def _in_zip(file: BinaryIO, traces: Traces, layer: int) -> Iterator[Answer]:
 def _in_tar(file: BinaryIO, traces: Traces, layer: int) -> Iterator[Answer]:
     with tarfile.open(fileobj=file) as archive:
         for item in archive:
-            yield traces.in_text(item.name.encode())
+            said = "\n".join([item.name, item.linkname, item.uname, item.gname, *item.pax_headers.values()])
+            yield traces.in_text(said.encode(errors="surrogateescape"))
             opened = archive.extractfile(item) if item.isfile() else None
             if opened is not None:
                 with opened, _whole(opened) as content:
@@ -129,19 +139,20 @@ def _in_tar(file: BinaryIO, traces: Traces, layer: int) -> Iterator[Answer]:
 def _in_parquet(file: BinaryIO, traces: Traces) -> Answer:
     """Names, metadata and statistics of a Parquet file as text, then its row groups."""
     opened = pq.ParquetFile(file)
-    texts = [*opened.schema_arrow.names, str(opened.metadata.metadata), str(opened.schema_arrow.metadata)]
+    said = [v for k, v in (opened.metadata.metadata or {}).items() if k != b"ARROW:schema"]
+    texts = [schema_text(opened.schema_arrow), *said]
     for i in range(opened.num_row_groups):
         group = opened.metadata.row_group(i)
         statistics = [group.column(j).statistics for j in range(group.num_columns)]
-        texts += [f"{s.min!s}\n{s.max!s}" for s in statistics if s is not None and s.has_min_max]
-    if traces.are_in_text("\n".join(texts).encode()):
+        texts += [f"{s.min!s}\n{s.max!s}".encode() for s in statistics if s is not None and s.has_min_max]
+    if traces.are_in_text(b"\n".join(texts)):
         return "holds"
     return worst(in_table(opened.read_row_group(i), traces) for i in range(opened.num_row_groups))
 
 
 def _in_arrow(file: BinaryIO, traces: Traces) -> Answer:
     opened = pa.ipc.open_file(file)
-    if traces.are_in_text("\n".join([*opened.schema.names, str(opened.schema.metadata)]).encode()):
+    if traces.are_in_text(schema_text(opened.schema)):
         return "holds"
     batches = (opened.get_batch(i) for i in range(opened.num_record_batches))
     return worst(in_table(pa.Table.from_batches([batch]), traces) for batch in batches)

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import base64
+import html
+import json
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
+from html.entities import codepoint2name
 from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
 
 from neurostore import schema, storage
+from neurostore.arrays import Floats
 from neurostore.lake import contents
+from neurostore.upkeep.coordinates import Coordinates
 
 _LEAST_NAME = 4  # letters; a shorter value of a metadata column is not a name
 _RUN = 3  # consecutive frames whose values are looked for
 _PLACES = 3  # such runs per file
+_NUMBERS = ("<f4", "<f8", ">f4", ">f8")
 _TELLING_DIGITS = 6  # a number of so many figures is a number of a register, not a count
 _BY_CHANCE = 1e-3
-_ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be", "utf-32-le")
+_ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "cp1252")
+_BASE64 = re.compile(rb"[A-Za-z0-9+/]{24,}={0,2}")
 _KEY_COLUMN = re.compile(
     r"(subject|participant|patient|proband)([_ ]?(id|key|code|number|no))?(_[ab])?|sub", re.IGNORECASE
 )
@@ -36,13 +45,14 @@ class Traces:
 
     subject : the key.  sources : SHA-256 of the recordings that no other subject has.
     names : values of metadata that only this person has.
-    runs : consecutive coordinates as they are stored, and as text.
+    runs : consecutive coordinates as bytes, of any order.  coordinates : as numbers, in any unit and as text.
     """
 
     subject: str
     sources: frozenset[str] = frozenset()
     names: frozenset[str] = frozenset()
     runs: frozenset[bytes] = frozenset()
+    coordinates: Coordinates = field(default_factory=Coordinates, compare=False)
 
     @property
     def is_telling(self) -> bool:
@@ -55,11 +65,11 @@ class Traces:
     @property
     def word(self) -> re.Pattern[bytes]:
         """The key as a word of its own: ``S1_walk`` says S1, ``S10`` does not."""
-        return _word(self.subject)
+        return _word(self.subject.encode())
 
     def in_text(self, content: bytes) -> Answer:
         """Whether a text has any of them; ``may hold`` where it has the key as a word that could be anything."""
-        if self._are_in(content):
+        if self._are_in(content) or self.coordinates.are_in_text(content) or self._are_in_base64(content):
             return "holds"
         if not self.word.search(content):
             return "holds nothing"
@@ -77,9 +87,10 @@ class Traces:
         """
         if self._are_in(content):
             return "holds"
-        spellings = (self.subject.encode(code) for code in _ENCODINGS)
-        spelled = [s for s in spellings if s in content]
-        if any(len(content) < _BY_CHANCE * 256 ** len(s) for s in spelled):
+        if any(_is_no_chance(s, content) for name in self.names for s in _encoded(name)):
+            return "holds"
+        spelled = [s for s in _encoded(self.subject) if s in content]
+        if any(_is_no_chance(s, content) for s in spelled):
             return "holds"
         return "may hold" if spelled else "holds nothing"
 
@@ -91,19 +102,55 @@ class Traces:
         """A text with the person's key and names replaced; the key as a bare number stays, where it may be a count."""
         content = text.encode()
         for name in sorted(self.names, key=len, reverse=True):
-            content = _word(name).sub(UNNAMED, content)
+            content = _word(name.encode()).sub(UNNAMED, content)
         pattern = self.word if self.is_telling else _place(self.subject)
         return pattern.sub(UNNAMED, content).decode()
 
     def _are_in(self, content: bytes) -> bool:
         if any(w.encode() in content for w in self.sources) or self.in_numbers(content):
             return True
-        return any(w.encode() in content and _word(w).search(content) for w in self.names)
+        return any(s in content and _word(s).search(content) for name in self.names for s in _spellings(name))
+
+    def _are_in_base64(self, content: bytes) -> bool:
+        """Whether what a text has as base64, such as the arrays of a plot or a notebook, has any of them."""
+        for found in _BASE64.finditer(content.replace(b"\\u002f", b"/").replace(b"\\/", b"/")):
+            decoded = base64.b64decode(found[0][: len(found[0]) // 4 * 4])
+            if self.in_binary(decoded) == "holds" or self.coordinates.are_in_bytes(decoded):
+                return True
+        return False
 
 
 @cache
-def _word(key: str) -> re.Pattern[bytes]:
-    return re.compile(rb"(?<![A-Za-z0-9])" + re.escape(key.encode()) + rb"(?![A-Za-z0-9])")
+def _word(written: bytes) -> re.Pattern[bytes]:
+    return re.compile(rb"(?<![A-Za-z0-9])" + re.escape(written) + rb"(?![A-Za-z0-9])")
+
+
+@cache
+def _spellings(name: str) -> tuple[bytes, ...]:
+    """A name as texts have it: composed or not, and with the escapes of JSON, XML and HTML."""
+    written = {}
+    for form in (name, *(unicodedata.normalize(form, name) for form in ("NFC", "NFD"))):
+        escaped = html.escape(form, quote=False)
+        named = (codepoint2name.get(ord(c)) for c in form)
+        every = [form, escaped, html.escape(form), json.dumps(form)[1:-1], json.dumps(form, ensure_ascii=False)[1:-1]]
+        every += [escaped.encode("ascii", "xmlcharrefreplace").decode()]
+        every += ["".join(c if ord(c) < 128 else f"&#x{ord(c):{x}};" for c in escaped) for x in "xX"]
+        every += ["".join(c if n is None else f"&{n};" for c, n in zip(form, named, strict=True))]
+        every += [re.sub(r"\\\\u\w{4}", lambda found: "\\u" + found[0][2:].upper(), every[3])]
+        written |= dict.fromkeys(every)
+    return tuple(text.encode() for text in written)
+
+
+@cache
+def _encoded(text: str) -> tuple[bytes, ...]:
+    """A text in the usual encodings, as far as they have its letters."""
+    spelled = (text.encode(code, "ignore") for code in _ENCODINGS)
+    return tuple(s for s, code in zip(spelled, _ENCODINGS, strict=True) if s.decode(code) == text)
+
+
+def _is_no_chance(spelled: bytes, content: bytes) -> bool:
+    """Whether bytes are in others that are too few to have them by chance."""
+    return len(content) < _BY_CHANCE * 256 ** len(spelled) and spelled in content
 
 
 @cache
@@ -136,8 +183,10 @@ def of_person(root: str, subject: str) -> Traces:
         else:  # a word that is also in another person's row, in any column, identifies no one
             others.update(v for v in row.values() if isinstance(v, str))
     names = frozenset(own - others - {subject})
-    runs = frozenset(_runs(root, subject))
-    return Traces(subject, frozenset(sources - of_others), names, runs)
+    files = list(_points_of(root, subject))
+    runs = frozenset(run for points in files for run in _runs_in(points[0]))
+    coordinates = Coordinates.of(point for points in files for point in points)
+    return Traces(subject, frozenset(sources - of_others), names, runs, coordinates)
 
 
 def _rows_of(root: str, tables: Iterable[str]) -> Iterator[dict[str, Any]]:
@@ -161,29 +210,25 @@ def _own_words() -> frozenset[str]:
     return frozenset(word for name in names for word in (name.lower(), *name.lower().split("_")))
 
 
-def _runs(root: str, subject: str) -> Iterator[bytes]:
+def _points_of(root: str, subject: str) -> Iterator[list[Floats]]:
+    """The points (frames, 3) mm of the first rows of each file of a person."""
     for file in storage.list_files(root):
         if schema.table_of(file.path) is None or f"/subject={subject}/" not in file.path:
             continue
         with suppress(OSError, pa.ArrowException), storage.open_parquet(storage.join(root, file.path)) as opened:
-            if opened.num_row_groups:
-                points = [f.name for f in opened.schema_arrow if pa.types.is_struct(f.type)][:1]
-                if points:
-                    yield from _runs_in(opened.read_row_group(0, columns=points).column(0).combine_chunks())
+            names = [f.name for f in opened.schema_arrow if pa.types.is_struct(f.type)]
+            if opened.num_row_groups and names:
+                rows = opened.read_row_group(0, columns=names)
+                yield [schema.components_of(rows[name].combine_chunks()) for name in names]
 
 
-def _runs_in(points: pa.StructArray) -> Iterator[bytes]:
-    """A few runs of one coordinate over frames, as float32, float64 and text; none of round or constant numbers."""
-    every = schema.components_of(points)
+def _runs_in(every: Floats) -> Iterator[bytes]:
+    """A few runs of one coordinate over frames, and of one frame, as float32 and float64; none of round or constant numbers."""
     values = every[:, 0]
     for first in np.linspace(0, max(len(values) - _RUN, 0), _PLACES).astype(int):
         run = values[first : first + _RUN]
         if len(run) == _RUN and np.isfinite(run).all() and (run != np.round(run)).all() and len(set(run)) == _RUN:
-            yield run.astype("<f4").tobytes()
-            yield run.astype("<f8").tobytes()
+            yield from (run.astype(kind).tobytes() for kind in _NUMBERS)
         xyz = np.nan_to_num(every[first]).astype(float) if len(every) else run
         if len(xyz) == _RUN and (xyz != np.round(xyz)).all():
-            yield xyz.astype("<f4").tobytes()
-            yield xyz.astype("<f8").tobytes()
-            for separator in (",", "\t", " ", ", "):
-                yield separator.join(str(v) for v in xyz.astype(np.float32)).encode()
+            yield from (xyz.astype(kind).tobytes() for kind in _NUMBERS)

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from neurostore import storage
 from neurostore.errors import LakeError
-from neurostore.lake import checked, contents, delta, hashes, releases, writing
+from neurostore.lake import checked, contents, delta, hashes, releases, tombstones, writing
 from neurostore.lake.marker import check_marker
 from neurostore.lake.version import open as open_lake
 from neurostore.trial_key import Key, key_text
@@ -112,7 +112,8 @@ def verify(lake_path: object) -> Verification:
             verification.leftovers.append(path)
     if not verification.damaged and (why := _opening(root)) is not None:  # what is called whole can be opened
         verification.damaged.append(Damage("trials", why))
-    verification.erased = files_of_erased(root)
+    if tombstones.FILE not in problems:
+        verification.erased = files_of_erased(root)
     verification.unfinished = len(unfinished(root))
     return verification
 
@@ -185,6 +186,8 @@ def _check_small(root: str, here: Iterable[str], problems: dict[str, str]) -> No
             problems[path] = "it does not describe the checkpoint that is there"
     if "_neurostore/lake.json" not in set(here):
         problems["_neurostore/lake.json"] = "the file is missing"
+    if tombstones.are_missing(root):
+        problems[tombstones.FILE] = "it is gone, so that erased people could come back"
 
 
 def _is_right_hint(root: str, path: str) -> bool:
@@ -238,11 +241,13 @@ def current_files(root: str) -> set[str]:
 
 
 def _opening(root: str) -> str | None:
-    """Why the newest version cannot be opened with all of its tables; None where it can."""
+    """Why the newest version cannot be opened with all of its tables, or is another program's; None where it can."""
     try:
         lake = open_lake(root)
         for name in lake.tables():
             lake.table_state(name)
+        for name in delta.stored_tables(root):
+            delta.check_own(root, name, delta.files_of(delta.open_table(root, name)))
     except LakeError as error:
         return str(error)
     return None

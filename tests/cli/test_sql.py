@@ -271,6 +271,14 @@ def test_what_only_reads_is_let_through(text):
         assert statements_that_read(connection, text)
 
 
+def test_a_reader_that_has_enough_is_no_error(lake):
+    words = [sys.executable, "-m", "neurostore.cli", "sql", "SELECT * FROM range(500000)", "--format", "csv"]
+    with subprocess.Popen([*words, "--lake", lake], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"range\n"
+        process.stdout.close()
+        assert (process.stderr.read(), process.wait()) == (b"", 0)
+
+
 def test_two_statements_get_a_plain_error(lake):
     for more in ((), ("--locked",)):
         shown = run("sql", "SELECT 1; SELECT 2", "--lake", lake, *more)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import shutil
 import zipfile
 from pathlib import Path
@@ -15,9 +16,9 @@ import pytest
 from neurostore import reviews
 from neurostore.api import open as open_lake
 from neurostore.distances.matrix import DistanceMatrix, sidecar
-from neurostore.errors import LakeError
+from neurostore.errors import DamagedLakeError, LakeError
 from neurostore.lake import commit, delta, outputs, tombstones
-from neurostore.upkeep import compact, doctor, erase, verify
+from neurostore.upkeep import compact, doctor, erase, repair, verify
 from tests.builders.lake_builder import build_lake, trial
 from tests.cli.cli_run import run
 
@@ -153,6 +154,25 @@ def test_a_person_leaves_all_tables_in_one_commit(lake, monkeypatch, table):
     assert open_lake(lake).scan("reviews").collect()["subject"].to_list() == ["P0101"]
 
 
+def test_nothing_is_written_where_the_tombstones_are_gone(lake):
+    erase.erase(lake, WHO)
+    (lake / tombstones.FILE).unlink()
+    assert [d.path for d in verify.verify(lake).damaged] == [tombstones.FILE]
+    assert [f.name for f in doctor.examine(lake) if "could come back" in f.text] == ["erased subjects"]
+    with pytest.raises(DamagedLakeError, match="could come back"):
+        commit.stage(lake, [person(WHO, "run")])
+    shutil.rmtree(lake / "_neurostore" / "erasures")  # as the message says
+    commit.commit(lake, [commit.stage(lake, [person("P0101", "run")])])
+
+
+def test_a_damaged_note_of_an_output_stops_no_erasure_for_ever(lake):
+    note = Path(outputs.note(lake, "sql", [lake / "rows.csv"]) or "")
+    note.write_bytes(b"{")
+    repair.drop_damaged(lake, verify.verify(lake))
+    assert verify.verify(lake).is_clean
+    erase.erase(lake, WHO)
+
+
 def test_verify_and_doctor_name_rows_of_the_erased(lake):
     erase.erase(lake, WHO)
     stones = (lake / "_neurostore" / "tombstones.json").read_bytes()
@@ -224,6 +244,18 @@ def test_an_export_with_json_beside_it_is_no_matrix(lake):
     assert len(list((lake / "_neurostore" / "erasures").iterdir())) == 1
 
 
+@pytest.mark.parametrize("suffix", [".npy", ".csv", ".parquet"])
+def test_a_damaged_matrix_is_listed_and_stops_nothing(lake, suffix):
+    labels = pl.DataFrame({"subject": ["P0101", WHO], "trial": ["a", "b"], "side": ["left"] * 2, "group": "CP"})
+    path = lake / f"distances{suffix}"
+    DistanceMatrix(np.array([[0.0, 1.0], [1.0, 0.0]]), labels, "deg", {}).write(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-9] if suffix != ".csv" else whole[:-9] + b"\n1,2,3,4,5\n")
+    receipt = erase.erase(lake, WHO)
+    assert sidecar(path).name in " ".join(receipt.remaining)
+    assert WHO not in open_lake(lake).trials()["subject"].to_list()
+
+
 def test_the_description_of_a_matrix_forgets_its_condition(lake):
     labels = pl.DataFrame({"subject": ["P0101", WHO], "trial": ["a", "b"], "side": ["left"] * 2})
     about = {"options": {"where": "s.name = 'Jane of P0107'", "unit": "trial"}, "where": "s.subject LIKE 'P01%'"}
@@ -260,6 +292,19 @@ def test_a_strangers_file_is_passed_over_and_listed(lake, name):
     assert found.others == [name]
     assert found.is_clean
     assert len(open_lake(lake).trials()) == 11
+
+
+def test_links_pipes_and_odd_names_are_passed_over_or_listed(lake, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (lake / "linked").symlink_to(tmp_path / "elsewhere")
+    (lake / "gone").symlink_to(f"/nowhere/{WHO}/walk.bvh")
+    (lake / "other").symlink_to("/nowhere/P0101/walk.bvh")
+    os.mkfifo(lake / "pipe")
+    Path(os.fsdecode(os.fsencode(lake) + b"/\xff.txt")).write_text(f"{WHO} walks")
+    receipt = erase.erase(lake, WHO)
+    listed = sorted(line.split(" ")[0] for line in receipt.remaining)
+    assert listed == ["gone", "linked", os.fsdecode(b"\xff.txt")]
+    assert verify.verify(lake).is_clean
 
 
 def test_temporary_files_are_swept_and_searched(lake):

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
+import io
+import json
+import sqlite3
+import tarfile
+import unicodedata
+import zipfile
+
 import duckdb
 import numpy as np
+import openpyxl
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from neurostore.upkeep.coordinates import Coordinates
 from neurostore.upkeep.search import search
 from neurostore.upkeep.traces import Traces
 
@@ -100,3 +113,136 @@ def test_an_array_whose_header_is_none_is_named_and_stops_nothing(tmp_path, head
     assert search(path, traces) == "may hold"
     path.write_bytes(path.read_bytes() + b" Annegret ")
     assert search(path, traces) == "holds"
+
+
+NAME = "Jürgen Groß & Söhne"
+HEEL = np.random.default_rng(3).normal(500, 80, (30, 3)).astype("f4")
+TOE = HEEL[::-1] + 70
+PERSON = Traces(
+    "P0107",
+    names=frozenset({NAME}),
+    runs=frozenset(HEEL[0].astype(kind).tobytes() for kind in ("<f4", "<f8", ">f8")),
+    coordinates=Coordinates.of([TOE, HEEL]),
+)
+
+
+def database(path, rows, encoding="UTF-8"):
+    connection = sqlite3.connect(path)
+    connection.execute(f"PRAGMA encoding = '{encoding}'")
+    connection.execute("CREATE TABLE t (a, b, c)")
+    connection.executemany("INSERT INTO t VALUES (?, ?, ?)", rows)
+    connection.commit()
+    connection.close()
+
+
+def archive(path, said="", member="walk"):
+    with zipfile.ZipFile(path, "w") as file:
+        item = zipfile.ZipInfo("walk")
+        item.comment = member.encode()
+        file.writestr(item, "nothing")
+        file.comment = said.encode()
+
+
+def spreadsheet(path, rows):
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.active.append(row)
+    book.save(path)
+
+
+def tape(path, **said):
+    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as file:
+        item = tarfile.TarInfo("walk")
+        item.type, item.linkname = tarfile.SYMTYPE, said.get("link", "")
+        item.pax_headers = {"comment": said.get("comment", "")}
+        file.addfile(item)
+
+
+def zipped(path, name):
+    with path.open("wb") as out, gzip.GzipFile(filename=name, mode="wb", fileobj=out) as file:
+        file.write(b"nothing")
+
+
+def parquet(path, field, **more):
+    pq.write_table(pa.table([pa.array([1.5])], schema=pa.schema([field])).replace_schema_metadata(more or None), path)
+
+
+def arrow(path, field):
+    schema = pa.schema([field])
+    with pa.OSFile(str(path), "wb") as out, pa.ipc.new_file(out, schema) as file:
+        file.write_table(pa.table([pa.array([1.5])], schema=schema))
+
+
+def array(path, values):
+    with path.open("wb") as file:
+        np.save(file, values)
+
+
+def commas(values):
+    return "\n".join(";".join(f"{v:.4f}".replace(".", ",") for v in row) for row in values) + "\n"
+
+
+WRITTEN = {
+    "metadata of a column of Parquet": lambda p: parquet(p, pa.field("v", pa.float64(), metadata={"who": "P0107"})),
+    "metadata of a column of Arrow": lambda p: arrow(p, pa.field("v", pa.float64(), metadata={"who": "P0107"})),
+    "a nested column": lambda p: pq.write_table(pa.table({"v": [[{"P0107": 1.5}]]}), p),
+    "a name in metadata of Parquet": lambda p: parquet(p, pa.field("v", pa.float64()), note=NAME),
+    "columns in m": lambda p: pl.DataFrame(HEEL.astype(float) / 1000).write_parquet(p),
+    "every second frame": lambda p: pl.DataFrame(HEEL[::2]).write_parquet(p),
+    "another point": lambda p: array(p, TOE),
+    "numbers of another byte order": lambda p: array(p, HEEL.astype(">f8")),
+    "numbers in the order of Fortran": lambda p: array(p, np.asfortranarray(TOE)),
+    "JSON": lambda p: p.write_text(json.dumps(HEEL.astype(float).tolist(), indent=1)),
+    "JSON by columns": lambda p: p.write_text(json.dumps({"x": HEEL[:, 0].astype(float).tolist()})),
+    "CSV of three decimals": lambda p: np.savetxt(p, HEEL, fmt="%.3f", delimiter=","),
+    "CSV with decimal commas": lambda p: p.write_text(commas(HEEL)),
+    "a spreadsheet": lambda p: spreadsheet(p, HEEL.astype(float).tolist()),
+    "a name in a spreadsheet": lambda p: spreadsheet(p, [[NAME]]),
+    "numbers in SQLite": lambda p: database(p, HEEL.astype(float).tolist()),
+    "a name in SQLite of UTF-16": lambda p: database(p, [(NAME, 1, 2)], "UTF-16le"),
+    "base64": lambda p: p.write_text(json.dumps({"bdata": base64.b64encode(HEEL[1:].tobytes()).decode()})),
+    "base64 with escaped slashes": lambda p: p.write_text(
+        base64.b64encode(b"\xff" * 24 + b" P0107 " + b"\xff" * 24).decode().replace("/", "\\u002f")
+    ),
+    "the escapes of JSON": lambda p: p.write_text(json.dumps({"who": NAME})),
+    "the escapes of HTML": lambda p: p.write_text("<p>J&uuml;rgen Gro&szlig; &amp; S&ouml;hne</p>"),
+    "the escapes of XML": lambda p: p.write_text("<p>J&#252;rgen Gro&#223; &amp; S&#246;hne</p>"),
+    "letters and marks apart": lambda p: p.write_text(unicodedata.normalize("NFD", NAME)),
+    "UTF-16": lambda p: p.write_text(NAME, encoding="utf-16"),
+    "the comment of an archive": lambda p: archive(p, said="P0107"),
+    "the comment of a member": lambda p: archive(p, member="P0107"),
+    "the target of a link in an archive": lambda p: tape(p, link="../P0107/walk.bvh"),
+    "a header in an archive": lambda p: tape(p, comment="P0107"),
+    "the name of what was compressed": lambda p: zipped(p, "P0107.csv"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", WRITTEN)
+def test_a_person_is_found_however_it_is_written(tmp_path, what):
+    WRITTEN[what](tmp_path / "file")
+    assert search(tmp_path / "file", PERSON) == "holds"
+    other = Traces("P0108", names=frozenset({"Jörgen"}), coordinates=Coordinates.of([HEEL * 1.01, TOE * 1.01]))
+    assert search(tmp_path / "file", other) != "holds"
+
+
+def test_of_text_in_another_encoding_nobody_can_tell(tmp_path):
+    (tmp_path / "names.csv").write_bytes(b"walk;fast\n" * 10_000 + NAME.encode("latin-1"))
+    assert search(tmp_path / "names.csv", PERSON) == "may hold"
+    (tmp_path / "names.csv").write_text("walk;fast\n" * 10_000 + "Jörg")
+    assert search(tmp_path / "names.csv", PERSON) == "holds nothing"
+
+
+def test_coordinates_of_others_and_of_points_at_rest_tell_nothing():
+    assert not len(Coordinates.of([np.full((50, 3), 812.34567), np.round(HEEL, 1), HEEL[:2], HEEL * np.nan]).triples)
+    many = np.random.default_rng(4).normal(500, 80, (200_000, 3))
+    assert not PERSON.coordinates.are_among(many)
+    assert PERSON.coordinates.are_among(np.concatenate([many, HEEL]))
+
+
+def test_what_gzip_says_of_itself_is_read_however_it_ends(tmp_path):
+    for cut in range(3, 40):
+        whole = io.BytesIO()
+        with gzip.GzipFile(filename="P0108.csv", mode="wb", fileobj=whole) as file:
+            file.write(b"nothing")
+        (tmp_path / "cut.gz").write_bytes(whole.getvalue()[:cut])
+        assert search(tmp_path / "cut.gz", PERSON) in ("may hold", "holds nothing")
