@@ -1,5 +1,5 @@
-"""Rotations and forward kinematics over arrays, compiled by numba.
+"""Rotations, forward kinematics and rigid bodies over arrays; loops are compiled by numba.
 
-In come arrays of quaternions, matrices, angles and offsets, out come arrays.
+In come arrays of quaternions, matrices, angles, offsets and points, out come arrays.
 May import: neurostore's arrays and compiled.
 """

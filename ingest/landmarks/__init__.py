@@ -3,9 +3,10 @@
 A recording comes in (``ingest.recording``), :class:`Landmarks` go out. From the rest of ingest only ``recording`` and
 ``geometry`` may be imported here.
 
-The order of work for each person (:mod:`.person`): names, gaps and low-pass (:mod:`.cleaning`), body parameters
-(:mod:`.calibration`), joint centres (:mod:`.marker_centres`), segments (:mod:`.neutral` where the source gives rotations,
-else :mod:`.segments`), headings (:mod:`.heading`).
+The order of work for each person (:mod:`.person`): names (:mod:`.names`), the neutral pose (:mod:`.neutral`), gaps and
+low-pass (:mod:`.cleaning`), body parameters (:mod:`.calibration`), joint centres (:mod:`.marker_centres`), segments
+(:mod:`.neutral` where the source gives rotations, else :mod:`.segments`), headings (:mod:`.heading`), what the trial gives
+its session (:mod:`.functional`, :mod:`.static_trial`).
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ from neurostore.arrays import Floats, Ints
 from neurostore.errors import InputError, UsageError
 from neurostore.ingest.landmarks import filters
 from neurostore.ingest.landmarks.joint_centres import HIP_METHODS
-from neurostore.ingest.landmarks.neutral import neutral_axes_of
 from neurostore.ingest.landmarks.person import Choices, PersonLandmarks, compute_person
 from neurostore.ingest.recording import Calibration, Recording, Step
 
@@ -95,11 +95,10 @@ def compute_landmarks(
         Step("butterworth", VERSION, {"cutoff_hz": cutoff_hz, "order": 4, "zero_lag": True}),
         Step("landmarks", VERSION, {"hip_method": hip_method} | ({"functional": functional} if functional else {})),
     ]
-    neutral = neutral_axes_of(recording)
     known = [*recording.calibrations, *calibrations]
     choices = Choices(cutoff_hz, hip_method, path, functional)
     for number in np.unique(poses.person):
-        person = compute_person(recording, np.flatnonzero(poses.person == number), neutral, known, choices)
+        person = compute_person(recording, np.flatnonzero(poses.person == number), known, choices)
         _store(out, person)
         if number == 0:
             out.methods, out.calibrations = person.methods, person.calibrations

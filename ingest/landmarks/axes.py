@@ -2,12 +2,77 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 import numpy as np
 
 from neurostore.arrays import Floats
 from neurostore.ingest.geometry.rotations import from_matrix
 
 LAB_UP = np.array([0.0, 1.0, 0.0])
+
+
+@dataclass(frozen=True, slots=True)
+class Limb:
+    """The two long segments of a leg or an arm, and what is known of their axes.
+
+    names : of the upper and the lower segment. points : (n, 3) at the upper end, the joint between and the lower end, None
+    where unknown. right : (n, 3) axis to trust while the joint hardly bends. sign : of the hinge, see :func:`hinge_axis`.
+    lateral : (n, 3) lateral axis of each segment; None where only its line is known, which is then named ``…_line``.
+    """
+
+    names: tuple[str, str]
+    points: tuple[Floats | None, Floats | None, Floats | None]
+    right: Floats
+    sign: float
+    lateral: tuple[Floats | None, Floats | None] = (None, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A segment of which x is exact and z is near. x, z : (n, 3).
+
+    turn : radians by which it is turned afterwards: toes up about its z, then to the left about its y; None for not at all.
+    """
+
+    name: str
+    x: Floats
+    z: Floats
+    turn: tuple[float, float] | None = None
+
+
+def axes_of(limbs: Iterable[Limb], frames: Iterable[Frame] = ()) -> dict[str, Floats]:
+    """(n, 3, 3) axes, columns x, y, z, by the name of the segment; lines under ``…_line``."""
+    axes: dict[str, Floats] = {}
+    for limb in limbs:
+        top, middle, bottom = limb.points
+        hinge = limb.right
+        if top is not None and middle is not None and bottom is not None:
+            hinge = hinge_axis(top - middle, middle - bottom, limb.right, limb.sign)
+        for name, lateral, upper, lower in zip(limb.names, limb.lateral, (top, middle), (middle, bottom), strict=True):
+            if upper is None or lower is None:
+                continue
+            if lateral is None:
+                axes[f"{name}_line"] = from_y_and_z(upper - lower, hinge)
+            else:
+                axes[name] = from_y_and_z(upper - lower, lateral)
+    for frame in frames:
+        made = from_x_and_z(frame.x, frame.z)
+        axes[frame.name] = made if frame.turn is None else _turned(made, *frame.turn)
+    return axes
+
+
+def quaternions_of(axes: dict[str, Floats]) -> dict[str, Floats]:
+    """:func:`to_quaternion` of each segment."""
+    return {name: to_quaternion(matrices) for name, matrices in axes.items()}
+
+
+def upright(right: Floats) -> Floats:
+    """Pelvis axes from the line of the hips alone: z along it, y as close to the vertical as possible."""
+    right = unit(right)
+    forward = unit(np.cross(np.broadcast_to(LAB_UP, right.shape), right))
+    return np.stack([forward, np.cross(right, forward), right], axis=-1)
 
 
 def unit(vectors: Floats) -> Floats:
@@ -41,6 +106,15 @@ def from_x_and_z(x: Floats, z: Floats) -> Floats:
     x = unit(x)
     y = unit(np.cross(z, x))
     return np.stack([x, y, np.cross(x, y)], axis=-1)
+
+
+def _turned(foot: Floats, up: float, left: float) -> Floats:
+    """Foot axes turned by ``up`` (toes up, about the foot's z) and then by ``left`` (toes to the left, about its y); radians."""
+    c, s = np.cos(up), np.sin(up)
+    pitch = np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
+    c, s = np.cos(left), np.sin(left)
+    yaw = np.array([[c, 0.0, s], [0.0, 1.0, 0.0], [-s, 0.0, c]])
+    return foot @ yaw @ pitch
 
 
 def pelvis_axes(left_asis: Floats, right_asis: Floats, sacrum: Floats) -> Floats:

@@ -13,7 +13,7 @@ import numpy as np
 
 from neurostore.arrays import Floats
 from neurostore.ingest.geometry.rotations import rotate
-from neurostore.ingest.landmarks.axes import from_y_and_z, hinge_axis, to_quaternion, unit
+from neurostore.ingest.landmarks.axes import Limb, axes_of, quaternions_of, unit
 
 _BENT_DEG = 20.0
 _LEAST_FRAMES = 10
@@ -50,7 +50,7 @@ def follow_bones(
     -------
     methods : ``<segment>_axes`` to how they arose, of the segments replaced. notes : what was replaced and why, in plain words.
     """
-    methods: dict[str, str] = {}
+    limbs: list[Limb] = []
     turned: list[str] = []
     for chain in _CHAINS:
         for side in ("left", "right"):
@@ -62,14 +62,15 @@ def follow_bones(
             off = _off_the_plane(segments[upper], top - middle, middle - bottom, chain.sign)
             if not off > chain.most_deg:
                 continue
-            hinge = hinge_axis(top - middle, middle - bottom, right, chain.sign)
-            for name, long in ((upper, top - middle), (lower, middle - bottom)):
-                del segments[name]
-                segments[f"{name}_line"] = to_quaternion(from_y_and_z(long, hinge)).astype(np.float32)
-                methods[f"{name}_axes"] = "line (its rotation does not turn about the joint)"
+            limbs.append(Limb((upper, lower), (top, middle, bottom), right, chain.sign))
             turned.append(f"{side} {chain.points[1]} by {off:.0f}°")
     if not turned:
-        return methods, []
+        return {}, []
+    replaced = [name for limb in limbs for name in limb.names]
+    for name in replaced:
+        del segments[name]
+    segments |= {name: q.astype(np.float32) for name, q in quaternions_of(axes_of(limbs)).items()}
+    methods = {f"{name}_axes": "line (its rotation does not turn about the joint)" for name in replaced}
     return methods, [
         "the file's rotations turn bones about their own length in a way that no joint does (off the plane in which the joint "
         f"bends: {', '.join(turned)}); flexion there is the angle between the bones, and rotation and adduction are not given"

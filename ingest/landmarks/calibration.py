@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -11,6 +12,7 @@ import numpy as np
 from neurostore.arrays import Floats
 from neurostore.ingest.landmarks.names import SIDES, Marks
 from neurostore.ingest.recording import Calibration
+from neurostore.wording import listed
 
 # The order of the clinical contract: an earlier source wins.
 SOURCES = ("file", "participants", "functional", "static", "neutral_pose", "estimated")
@@ -21,6 +23,7 @@ KNEE_WIDTH_SHARE = 0.115
 ANKLE_WIDTH_SHARE = 0.078
 SHOULDER_OFFSET_SHARE = 0.055
 ELBOW_WIDTH_SHARE = 0.088
+_OTHER_PERSON = 0.12  # lengths of one person differ by less between standing and walking
 
 
 @dataclass
@@ -57,6 +60,32 @@ class Parameters:
             self.known.pop((name, side), None)
 
 
+def of_this_person(known: Iterable[Calibration], marks: Marks, notes: list[str]) -> list[Calibration]:
+    """The calibrations that may be those of the person with these marks; notes what was left out.
+
+    A static trial whose distance of the ASIS or leg length differs by over 12 % is somebody else's, or in another scale; what it
+    gave its session is then left out.
+    """
+    known = list(known)
+    static = {(c.parameter, c.side): c.value for c in known if c.source == "static" and c.value > 0}
+    here: dict[tuple[str, str | None], float] = {("inter_asis", None): _length(marks, "left_asis", "right_asis")}
+    for side in SIDES:
+        chain = [f"{side}_{part}" for part in ("asis", "knee_lateral", "ankle_lateral")]
+        here["leg_length", side] = _length(marks, *chain[:2]) + _length(marks, *chain[1:])
+    differ = []
+    for (name, of_side), length in here.items():
+        there = static.get((name, of_side))
+        if there is not None and abs(length / there - 1) > _OTHER_PERSON:
+            what = "distance of the ASIS" if name == "inter_asis" else f"{of_side} leg"
+            differ.append(f"{what} {length:.0f} mm here, {there:.0f} mm there")
+    if not differ:
+        return known
+    notes.append(
+        f"the static trial of the session is of another person or in another scale, and was not used: {listed(differ)}"
+    )
+    return [c for c in known if c.source != "static"]
+
+
 def gather(calibrations: Iterable[Calibration]) -> Parameters:
     """The best source of each parameter; zero or negative lengths count as not said."""
     known: dict[tuple[str, str | None], Calibration] = {}
@@ -67,6 +96,13 @@ def gather(calibrations: Iterable[Calibration]) -> Parameters:
         if at not in known or SOURCES.index(c.source) < SOURCES.index(known[at].source):
             known[at] = c
     return Parameters(known)
+
+
+def add_neutral(parameters: Parameters, hip_angles: dict[str, float]) -> None:
+    """Keep the hip angles of the neutral pose (``left_hip_flexion_neutral_deg`` …, degrees) as calibrations of the trial."""
+    for name, value in hip_angles.items():
+        side, _, angle = name.removesuffix("_neutral_deg").partition("_")
+        parameters.add(f"neutral_{angle}", side, value, "deg", "neutral_pose")
 
 
 def add_measured(parameters: Parameters, marks: Marks, source: str = "estimated") -> None:
@@ -82,59 +118,6 @@ def add_measured(parameters: Parameters, marks: Marks, source: str = "estimated"
             asis, knee, ankle = (marks[c] for c in chain)
             length = median_length(asis, knee) + median_length(knee, ankle)
             parameters.add("leg_length", side, length, "mm", source)
-
-
-def add_static(parameters: Parameters, marks: Marks, axes: Marks) -> None:
-    """What a standing trial gives its session: widths, wand rotations and static foot offsets, source ``static``.
-
-    Widths and the rotation of thigh and shank wands need medial markers, which many laboratories take off for walking; a knee
-    alignment device gives the rotations too.
-    The foot offset is the pitch of heel → toe over ankle → toe, both seen in the shank's axes; without a heel the sole
-    is taken as level. marks : with joint centres; axes : (n, 3, 3) by segment.
-    """
-    diameter = parameters.get("marker_diameter") or DEFAULT_MARKER_DIAMETER_MM
-    for side in SIDES:
-        sign = 1.0 if side == "right" else -1.0
-        for joint, above, segment in (("knee", "hip", "thigh"), ("ankle", "knee", "shank")):
-            lateral, medial = marks.get(f"{side}_{joint}_lateral"), marks.get(f"{side}_{joint}_medial")
-            device = marks.get(f"{side}_knee_device_axis")
-            if lateral is None or (medial is None and device is None):
-                continue
-            if medial is not None:
-                parameters.add(f"{joint}_width", side, median_length(lateral, medial) - diameter, "mm", "static")
-            wand, top, centre = marks.get(f"{side}_{segment}"), marks.get(f"{side}_{above}"), marks[f"{side}_{joint}"]
-            if wand is not None and top is not None:
-                if device is not None:
-                    parameters.drop_zero(f"{segment}_rotation", side)  # not yet set when the file was written
-                turn = _wand_rotation(top - centre, wand - centre, lateral - centre)
-                parameters.add(f"{segment}_rotation", side, sign * turn, "deg", "static")
-        _add_foot_offset(parameters, marks, axes, side, sign)
-
-
-def _add_foot_offset(parameters: Parameters, marks: Marks, axes: Marks, side: str, sign: float) -> None:
-    ankle, toe, heel = (marks.get(f"{side}_{p}") for p in ("ankle", "toe", "heel"))
-    shank = axes.get(f"{side}_shank", axes.get(f"{side}_shank_line"))
-    if ankle is None or toe is None or shank is None:
-        return
-    to_toe = np.einsum("nij,ni->nj", shank, toe - ankle)
-    sole = toe - heel if heel is not None else (toe - ankle) * np.array([1.0, 0.0, 1.0])
-    along = np.einsum("nij,ni->nj", shank, sole)
-    pitch = np.degrees(np.arctan2(along[:, 1], along[:, 0]) - np.arctan2(to_toe[:, 1], to_toe[:, 0]))
-    if np.isfinite(pitch).any():
-        parameters.add("static_foot_offset", side, float(np.nanmedian(pitch)), "deg", "static")
-    if heel is not None:
-        yaw = np.degrees(np.arctan2(to_toe[:, 2], to_toe[:, 0]) - np.arctan2(along[:, 2], along[:, 0]))
-        if np.isfinite(yaw).any():
-            parameters.add("static_foot_rotation_offset", side, sign * float(np.nanmedian(yaw)), "deg", "static")
-
-
-def _wand_rotation(up: Floats, wand: Floats, lateral: Floats) -> float:
-    """Median angle in degrees from the wand to the lateral marker about ``up``, as :func:`.joint_centres.chord` takes it."""
-    up = up / np.sqrt((up**2).sum(-1, keepdims=True))
-    wand = wand - (wand * up).sum(-1, keepdims=True) * up
-    lateral = lateral - (lateral * up).sum(-1, keepdims=True) * up
-    angle = np.degrees(np.arctan2((np.cross(wand, lateral) * up).sum(-1), (wand * lateral).sum(-1)))
-    return float(np.median(angle[np.isfinite(angle)])) if np.isfinite(angle).any() else math.nan
 
 
 def joint_width(parameters: Parameters, joint: str, side: str) -> float:
@@ -153,6 +136,14 @@ def joint_width(parameters: Parameters, joint: str, side: str) -> float:
         width = share * (parameters.get("leg_length", side) or DEFAULT_LEG_LENGTH_MM)
         parameters.add(name, side, width, "mm", "estimated")
     return width
+
+
+def _length(marks: Marks, a: str, b: str) -> float:
+    if a not in marks or b not in marks:
+        return float("nan")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # points that are never seen together give NaN
+        return median_length(marks[a], marks[b])
 
 
 def median_length(a: Floats, b: Floats) -> float:

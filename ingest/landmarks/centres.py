@@ -15,8 +15,12 @@ class Centres:
 
     points : landmark to (n, 3) mm, skin points and joint centres. parameters : the body's; estimates are added to them.
     methods : joint to the method that gave it. lateral : ``left_thigh``, ``left_shank``, … to the (n, 3) unit lateral
-    axis (pointing right) of segments that three points define, and ``pelvis`` (n, 3, 3).
+    axis (pointing right) of segments that three points define, and ``pelvis`` (n, 3, 3), or ``pelvis_line`` where only the hips
+    are known.
     trunk, trunk_method : (n, 3, 3) axes and how they arose; None and '' where nothing gives them.
+    torsion : side to tibial torsion, rad, where the file states it: from the knee's lateral axis to the ankle's, which is the
+    shank's. Not in the trial that measures it, whose ankle has a medial marker: as in Plug-in Gait its shank is turned with
+    the ankle.
     """
 
     points: Marks
@@ -25,6 +29,7 @@ class Centres:
     lateral: Marks = field(default_factory=dict)
     trunk: Floats | None = None
     trunk_method: str = ""
+    torsion: dict[str, float] = field(default_factory=dict)
 
     def put(self, name: str, values: Floats, method: str) -> None:
         """Store points (n, 3) mm under a name, with the method that computed them."""

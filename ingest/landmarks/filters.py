@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -33,6 +33,46 @@ class Cleaned:
     n_filled: Ints
     n_short: Ints
     is_resampled: bool
+
+    def summary(self, names: list[str]) -> tuple[dict[str, float], list[str]]:
+        """(figures for trials.quality, notes) of what was filled, left unfiltered or resampled.
+
+        names : of the first joints, which are those that count.
+        """
+        quality: dict[str, float] = {}
+        notes: list[str] = []
+        n, n_joints = len(self.values), len(names)
+        if self.n_filled[:n_joints].any():
+            quality["filled_samples"] = float(self.n_filled[:n_joints].sum())
+        missing = np.isnan(self.values[:, :n_joints, 0]).sum(axis=0)
+        if missing.any() and n:
+            quality["missing_pct"] = float(100 * missing.sum() / (n * n_joints))
+        if self.n_short[:n_joints].any():
+            short = [name for name, n_short in zip(names, self.n_short, strict=False) if n_short]
+            quality["unfiltered_samples"] = float(self.n_short[:n_joints].sum())
+            notes.append(
+                f"stretches between gaps too short to filter (under 10 frames) are left unfiltered in {', '.join(short)}"
+            )
+        if self.is_resampled:
+            notes.append("the time steps are uneven: filtered at uniform steps and interpolated back")
+        return quality, notes
+
+
+def clean_frames(
+    values: Floats, frame: Ints, time_s: Floats, rate_hz: float, cutoff_hz: float, where: str = ""
+) -> Cleaned:
+    """:func:`clean` of frames of which some may be missing altogether: they are a gap like any other.
+
+    values : (n, J, C). frame : (n,) numbers of the frames, increasing; the result has a row for each of them.
+    """
+    if not len(frame) or int(frame[-1]) - int(frame[0]) + 1 == len(frame):
+        return clean(values, time_s, rate_hz, cutoff_hz, where)
+    place = frame - frame[0]
+    every = np.arange(place[-1] + 1)
+    spread = np.full((len(every), *values.shape[1:]), np.nan, values.dtype)
+    spread[place] = values
+    cleaned = clean(spread, np.interp(every, place, time_s), rate_hz, cutoff_hz, where)
+    return replace(cleaned, values=cleaned.values[place])
 
 
 def clean(values: Floats, time_s: Floats, rate_hz: float, cutoff_hz: float, where: str = "") -> Cleaned:

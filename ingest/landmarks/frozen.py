@@ -21,6 +21,27 @@ _JUMPS = 8.0  # times the 95th percentile of the marker's own steps
 _STRAIGHT_MM = 0.02  # from the chord over 0.1 s; a person's acceleration of 0.1 m/s2 bends a path by 0.12 mm
 _LEAST_WAY_MM = 20.0  # of a line: what is shorter is standing
 _MOST_SHARE = 0.5  # of a trial: a marker that is always on a line is made up, and no gap was filled
+_FOUND = {
+    "repeated_samples": "that repeat the one before for 0.1 s and longer while other markers move were taken as missing (gaps filled with the last value)",
+    "straight_samples": "on a line of constant speed for 0.1 s and longer while other markers move were taken as missing (gaps filled by interpolation)",
+}
+
+
+def take_out(values: Floats, rate_hz: float, is_foot: Bools, names: list[str]) -> tuple[dict[str, float], list[str]]:
+    """Make samples that were not measured NaN, in place; returns (figures for trials.quality, notes).
+
+    values, is_foot : see :func:`repeated`. names : of the J markers.
+    """
+    quality: dict[str, float] = {}
+    notes: list[str] = []
+    both = {"repeated_samples": repeated(values, rate_hz, is_foot), "straight_samples": straight(values, rate_hz)}
+    for key, marked in both.items():
+        if marked.any():
+            values[marked] = np.nan
+            quality[key] = float(marked.sum())
+            of = ", ".join(name for name, is_one in zip(names, marked.any(axis=0), strict=True) if is_one)
+            notes.append(f"{int(marked.sum())} samples {_FOUND[key]}: {of}")
+    return quality, notes
 
 
 def repeated(values: Floats, rate_hz: float, is_foot: Bools) -> Bools:

@@ -7,15 +7,16 @@ result is kept in the axes of the pelvis and used in the other trials of the ses
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from neurostore.arrays import Floats, Ints
-from neurostore.ingest.landmarks import clusters, functional_knee
+from neurostore.arrays import Floats
+from neurostore.ingest.geometry import rigid
+from neurostore.ingest.landmarks import functional_knee
 from neurostore.ingest.landmarks.centres import Centres
-from neurostore.ingest.recording import Calibration, Poses
+from neurostore.ingest.landmarks.clusters import Cluster
+from neurostore.ingest.recording import Calibration
 
 #: what ``functional`` of cohort.toml may name
 JOINTS = ("left_hip", "right_hip", "both_hips", "left_knee", "right_knee", "both_knees")
@@ -26,34 +27,12 @@ _MOST_RESIDUAL_MM = 15.0
 _THIGH = ("thigh", "knee_lateral", "knee_medial")
 
 
-def score(proximal: tuple[Floats, Floats], distal: tuple[Floats, Floats]) -> tuple[Floats, Floats, float, float]:
-    """The centre of rotation of two segments that both move.
-
-    proximal, distal : rotations (n, 3, 3) and origins (n, 3) in mm, segment to lab; NaN where a segment is not known.
-
-    Returns
-    -------
-    centre in the proximal segment (3,), centre in the distal segment (3,), residual : root mean square distance of both in the
-    lab, mm. turn_deg : root mean square turn of one segment in the other about the axis with the least.
-
-    Raises
-    ------
-    ValueError : fewer than ten frames have both segments.
-    """
-    (r1, t1), (r2, t2) = clusters.known_in_both(proximal, distal)
-    mean = np.einsum("nji,njk->ik", r1, r2) / len(r1)
-    steadiest = min(1.0, float(np.linalg.svd(mean, compute_uv=False)[0]))
-    turn_deg = math.degrees(math.sqrt(2 * (1 - steadiest)))
-    a = np.concatenate([r1, -r2], axis=2).reshape(-1, 6)
-    both = np.linalg.lstsq(a, (t2 - t1).reshape(-1), rcond=None)[0]
-    miss = (a @ both - (t2 - t1).reshape(-1)).reshape(-1, 3)
-    return both[:3], both[3:], float(np.sqrt((miss**2).sum(axis=1).mean())), turn_deg
-
-
-def calibrations_of(body: Centres, poses: Poses, rows: Ints, joint: str | None) -> tuple[list[Calibration], list[str]]:
+def calibrations_of(
+    body: Centres, clusters: Mapping[str, Cluster], joint: str | None
+) -> tuple[list[Calibration], list[str]]:
     """Hip centres in the pelvis, or knee axes, of a functional trial, and notes that name what was found or why nothing was.
 
-    joint : of `JOINTS`; None for a trial that is not a functional trial. poses, rows : the markers of the person. body : the person's points, with the axes of the pelvis.
+    joint : of `JOINTS`; None for a trial that is not a functional trial. body : the person's points, with the axes of the pelvis.
     """
     calibrations: list[Calibration] = []
     notes: list[str] = []
@@ -62,25 +41,25 @@ def calibrations_of(body: Centres, poses: Poses, rows: Ints, joint: str | None) 
     which, _, part = joint.partition("_")
     part = part.removesuffix("s")
     for side in ("left", "right") if which == "both" else (which,):
-        if part == "knee":
-            given, note = functional_knee.knee_calibrations(body, poses, rows, side)
-        else:
-            centre, note = _hip(body, poses, rows, side)
+        if part == "hip":
+            centre, note = _hip(body, clusters, side)
             given = [
                 Calibration(f"functional_hip_{axis}", side, float(value), UNIT, SOURCE)
                 for axis, value in zip("xyz", () if centre is None else centre, strict=False)
             ]
+        else:
+            given, note = functional_knee.knee_calibrations(body, clusters, side)
         calibrations += given
         notes.append(f"functional trial of the {side} {part}: {note}")
     return calibrations, notes
 
 
-def _hip(body: Centres, poses: Poses, rows: Ints, side: str) -> tuple[Floats | None, str]:
+def _hip(body: Centres, clusters: Mapping[str, Cluster], side: str) -> tuple[Floats | None, str]:
     """(centre along the pelvis's axes (3,) mm, what is to be noted)."""
     if "pelvis" not in body.lateral:
         return None, "not used, because the pelvis has no axes (ASIS and PSIS or sacrum are needed)"
-    columns = clusters.cluster_columns(poses.skeleton.joints).get(f"{side}_thigh", [])
-    markers = [poses.positions[rows, column] for column in columns]
+    cluster = clusters.get(f"{side}_thigh")
+    markers = [] if cluster is None else list(cluster.measured.transpose(1, 0, 2))
     markers += [body.points[f"{side}_{name}"] for name in _THIGH if body.has(f"{side}_{name}")]
     markers = _distinct(markers)
     if len(markers) < 3:
@@ -89,10 +68,10 @@ def _hip(body: Centres, poses: Poses, rows: Ints, side: str) -> tuple[Floats | N
     whole = np.isfinite(moving).all(axis=(1, 2))
     if not whole.any():
         return None, "not used, because no frame has all markers of the thigh"
-    thigh = clusters.fit_rigid(moving[int(np.argmax(whole))], moving)[:2]
+    thigh = rigid.fit_rigid(moving[int(np.argmax(whole))], moving)[:2]
     middle = (body.points["left_asis"] + body.points["right_asis"]) / 2
     try:
-        centre, _, residual, turn_deg = score((body.lateral["pelvis"], middle), thigh)
+        centre, _, residual, turn_deg = rigid.score((body.lateral["pelvis"], middle), thigh)
     except ValueError as error:
         return None, f"not used, because {error}"
     figures = f"residual {residual:.1f} mm, least turn {turn_deg:.0f} degrees (root mean square)"

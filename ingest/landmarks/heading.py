@@ -11,15 +11,15 @@ WALKING_M_S = 0.6
 _HALF_WIDTH_S = 0.5
 
 
-def headings_of(pelvis: Floats | None, right: Floats | None, time_s: Floats) -> tuple[Floats, Floats] | None:
-    """:func:`headings` of a person's trial; None where nothing says which way is right.
+def headings_of(pelvis: Floats | None, right: Floats | None, time_s: Floats) -> dict[str, Floats]:
+    """Columns :func:`headings` of a person's trial; empty where nothing says which way is right.
 
     pelvis : (n, 3) mm, None where positions are relative to it or it is not known. right : (n, 3), see :func:`headings`.
     """
     if right is None:
-        return None
+        return {}
     velocity = np.zeros((len(time_s), 2)) if pelvis is None else travel(pelvis, time_s)
-    return headings(velocity, right, time_s)
+    return dict(zip(("heading_deg", "facing_deg"), headings(velocity, right, time_s), strict=True))
 
 
 def travel(pelvis: Floats, time_s: Floats) -> Floats:

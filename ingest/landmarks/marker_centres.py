@@ -8,7 +8,7 @@ import numpy as np
 
 from neurostore.arrays import Floats
 from neurostore.ingest.landmarks.arm_centres import add_arms
-from neurostore.ingest.landmarks.axes import from_y_and_z, pelvis_axes, unit
+from neurostore.ingest.landmarks.axes import from_y_and_z, pelvis_axes, unit, upright
 from neurostore.ingest.landmarks.calibration import Parameters, joint_width, median_length
 from neurostore.ingest.landmarks.centres import Centres
 from neurostore.ingest.landmarks.joint_centres import (
@@ -27,7 +27,7 @@ def compute_centres(
     *,
     bell_pelvis: bool = False,
     sacrum_marker_first: bool = False,
-    needs_trunk: bool = True,
+    needs_axes: bool = True,
 ) -> Centres:
     """Joint centres beside the skin points.
 
@@ -37,7 +37,7 @@ def compute_centres(
     parameters : of the body; widths that must be estimated are added.
     bell_pelvis : the pelvis points are only like ASIS and PSIS (berkeley_mhad_43): hips by Bell.
     sacrum_marker_first : a marker on the sacrum goes before the PSIS, as in Plug-in Gait.
-    needs_trunk : False where the source's own rotations give the trunk.
+    needs_axes : False where the source's own rotations give those of pelvis and trunk.
     """
     body = Centres(dict(marks), parameters)
     _add_sacrum(body, sacrum_marker_first)
@@ -51,9 +51,14 @@ def compute_centres(
         device = _set_device_knee(body, side)
         for joint in ("knee", "ankle"):
             _add_leg_joint(body, side, joint, device, on_skin=not bell_pelvis)
+        torsion = parameters.get("tibial_torsion", side)
+        if torsion is not None and "medial" not in body.methods.get(f"{side}_ankle", ""):
+            body.torsion[side] = torsion
     if body.has("left_hip", "right_hip"):
         body.points["pelvis"] = (body.points["left_hip"] + body.points["right_hip"]) / 2
-    if needs_trunk:
+        if needs_axes and "pelvis" not in body.lateral:
+            body.lateral["pelvis_line"] = upright(body.points["right_hip"] - body.points["left_hip"])
+    if needs_axes:
         body.trunk, body.trunk_method = trunk_axes(body.points)
     add_arms(body)
     _add_middles(body)

@@ -1,15 +1,22 @@
-"""Which joint of a skeleton is which landmark: from its declaration, else from the table of common names."""
+"""Which joint of a skeleton is which landmark: from its declaration, else from the table of common names.
+
+Also which markers form a cluster on a segment, which their names say too.
+"""
 
 from __future__ import annotations
 
 import re
 import tomllib
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, lru_cache
 from importlib import resources
 from typing import Any, TypeAlias
 
-from neurostore.arrays import Floats
+import numpy as np
+
+from neurostore.arrays import Floats, Ints
 from neurostore.errors import SkeletonError
+from neurostore.ingest.recording import Poses
 from neurostore.skeleton import Skeleton
 
 _NOT_LETTERS = re.compile(r"[^a-z0-9]+")
@@ -17,8 +24,52 @@ _ENDING = re.compile(
     r"[ _\-.:](\d+|pos|position|xyz|traj|trajectory|global|filtered|smoothed|corrected)$", re.IGNORECASE
 )
 SIDES = ("left", "right")
+#: markers that fix a rigid body
+LEAST_OF_CLUSTER = 3
+_PART = r"(?:UPPER|UPP|UP|LOWER|LOW|FRONT|REAR|BACK|PROX|DIST|POST|ANT|LAT|MED|TOP|BOT|SUP|INF|[A-F]|\d)+"
+_CLUSTERS = {
+    # TA, TB and TC are a thigh's; TB with a number or a second letter (TB1, TBA) is the tibia's
+    "thigh": re.compile(rf"(?!TB[A-F\d])T(?:H(?:I(?:GH)?)?)?{_PART}|THI|THIGH"),
+    "shank": re.compile(rf"(?:SHANK|SHNK|SHK|SHN|SHA|SH|SK|TIB|TB|CALF){_PART}|TIB|SHA|SHN|SHANK"),
+    "foot": re.compile(rf"(?:FOOT|FT|FO){_PART}"),
+}
 #: landmark to (n, 3) positions in mm; also segment to (n, 3) axis
 Marks: TypeAlias = dict[str, Floats]
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What the names of a skeleton's joints say.
+
+    sources : landmark to the indices of the joints whose mean it is. clusters : ``left_thigh`` … to the indices of the
+    markers of a cluster there. is_skin : whether the landmarks are markers on the skin. notes : said where no name is known.
+    """
+
+    sources: dict[str, tuple[int, ...]]
+    clusters: dict[str, list[int]]
+    is_skin: bool
+    notes: list[str]
+
+
+def names_of(poses: Poses, rows: Ints, not_measured: frozenset[str]) -> Names:
+    """What the joints of one person are called. rows : the person's; not_measured : joints that a model computed.
+
+    Raises
+    ------
+    SkeletonError : see :func:`landmark_sources`.
+    """
+    skeleton = poses.skeleton
+    seen = np.isfinite(poses.positions[rows[0]]).all(axis=1)
+    if not seen.all():
+        values = poses.positions if len(rows) == len(poses.positions) else poses.positions[rows]
+        seen = np.isfinite(values).all(axis=2).any(axis=0)
+    present = frozenset(joint for joint, s in zip(skeleton.joints, seen, strict=True) if s)
+    sources = landmark_sources(skeleton, present - not_measured)
+    unknown = [
+        "no name of a joint or marker is known, so there are no landmarks, angles and cycles: "
+        "assign the names in a skeleton file ([landmarks]) and name that file in cohort.toml"
+    ]
+    return Names(sources, cluster_columns(skeleton.joints), is_skin_set(sources), [] if sources else unknown)
 
 
 def landmark_sources(skeleton: Skeleton, present: frozenset[str] | None = None) -> dict[str, tuple[int, ...]]:
@@ -65,9 +116,10 @@ def _resolve(
             for name in ([joints] if isinstance(joints, str) else joints)
         }
         free = [j for j in reversed(usable) if j not in spoken_for]
-        labels = [_source(skeleton, j) for j in skeleton.joints]
-        start, stop = len(_shared_beginning(labels)), len(_shared_ending(labels))
-        joints_left = {_plain(_source(skeleton, j)[start : -stop or None]): index[j] for j in free}
+        labels = dict(zip(skeleton.joints, skeleton.source_names or skeleton.joints, strict=True))
+        spelt = list(labels.values())
+        start, stop = len(_shared_beginning(spelt)), len(_shared_ending(spelt))
+        joints_left = {_plain(labels[j][start : -stop or None]): index[j] for j in free}
         sources = _from_common_names(
             joints_left, is_marker_set=any(sign in declared for sign in _table()["skin_signs"])
         )
@@ -93,15 +145,26 @@ def is_skin_set(sources: dict[str, tuple[int, ...]]) -> bool:
     return any(sign in sources for sign in _table()["skin_signs"])
 
 
+@lru_cache(maxsize=64)
+def cluster_columns(columns: tuple[str, ...]) -> dict[str, list[int]]:
+    """``left_thigh`` … to the indices of the columns whose names say that they belong to a cluster there; three at least."""
+    by_cluster: dict[str, list[int]] = {}
+    for index, column in enumerate(columns):
+        name = re.sub(r"[^A-Z0-9]", "", column.upper())
+        for side, starts in (("left", ("LEFT", "L")), ("right", ("RIGHT", "R"))):
+            start = next((s for s in starts if name.startswith(s)), None)
+            if start is None:
+                continue
+            for segment, pattern in _CLUSTERS.items():
+                if pattern.fullmatch(name.removeprefix(start)):
+                    by_cluster.setdefault(f"{side}_{segment}", []).append(index)
+            break
+    return {segment: indices for segment, indices in by_cluster.items() if len(indices) >= LEAST_OF_CLUSTER}
+
+
 def named_sides(name: str) -> list[tuple[str, str]]:
     """Every (side, rest) that the name of a joint or marker can mean, the likeliest first; none for the middle."""
     return [(side, rest) for side, rest in _sides(*_plain(name)) if rest]
-
-
-def _source(skeleton: Skeleton, joint: str) -> str:
-    if skeleton.source_names:
-        return skeleton.source_names[skeleton.joints.index(joint)]
-    return joint
 
 
 def _shared_beginning(names: list[str]) -> str:

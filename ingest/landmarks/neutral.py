@@ -11,10 +11,10 @@ import numpy as np
 from neurostore.arrays import Floats
 from neurostore.ingest.geometry.rotation_kernels import carry_rows
 from neurostore.ingest.geometry.rotations import conjugate, from_matrix, multiply, rotate
-from neurostore.ingest.landmarks.axes import LAB_UP, from_y_and_z, unit
+from neurostore.ingest.landmarks.axes import LAB_UP, from_x_and_y, from_y_and_z, unit
 from neurostore.ingest.landmarks.bend import follow_bones
-from neurostore.ingest.landmarks.names import SIDES, Marks, landmark_sources
-from neurostore.ingest.landmarks.segments import Segments, neutral_axes
+from neurostore.ingest.landmarks.names import SIDES, Marks
+from neurostore.ingest.landmarks.segments import Segments
 from neurostore.ingest.recording import Recording
 
 # segment: (landmark whose joint carries it, landmarks at its upper and lower end; None where it is upright in neutral)
@@ -35,34 +35,20 @@ for _side in SIDES:
 class NeutralAxes:
     """Anatomical axes of each segment in the neutral pose.
 
-    segments : names; joints : index of the joint that carries each; rotations : (S, 4) that joint's rotation in the neutral
-    pose; axes : (S, 3, 3) the segment's axes in it.
+    segments : names; joints : index of the joint that carries each; in_joint : (S, 4) rotation of the segment's axes in that
+    joint. hip_angles : ``…_neutral_deg`` to the hip's angle in this pose, which ``…_rel_deg`` columns take off.
     """
 
     segments: tuple[str, ...]
     joints: list[int]
-    rotations: Floats
-    axes: Floats
+    in_joint: Floats
+    hip_angles: dict[str, float]
 
     def carry(self, joint_rotations: Floats) -> dict[str, Floats]:
         """Segment to (n, 4) float32 rotation to the lab, of the carrying joints' rotations (S, 4, n), of any length."""
-        fixed = multiply(conjugate(self.rotations), from_matrix(self.axes))
         turned = np.empty(joint_rotations.shape, np.float32)
-        carry_rows(joint_rotations, fixed, turned)
+        carry_rows(joint_rotations, self.in_joint, turned)
         return {name: turned[k].T for k, name in enumerate(self.segments)}
-
-    def hip_angles(self) -> dict[str, float]:
-        """Hip angles of the neutral pose against its own pelvis: what ``…_rel_deg`` columns take off."""
-        out = {}
-        pelvis = self.axes[self.segments.index("pelvis_neutral")]
-        for side in SIDES:
-            if f"{side}_thigh" in self.segments:
-                r = pelvis.T @ self.axes[self.segments.index(f"{side}_thigh")]
-                sign = 1.0 if side == "right" else -1.0
-                out[f"{side}_hip_flexion_neutral_deg"] = math.degrees(math.atan2(-r[0, 1], r[1, 1]))
-                out[f"{side}_hip_adduction_neutral_deg"] = math.degrees(sign * math.asin(max(-1.0, min(1.0, r[2, 1]))))
-                out[f"{side}_hip_rotation_neutral_deg"] = math.degrees(sign * math.atan2(-r[2, 0], r[2, 2]))
-        return out
 
 
 def segments_of_rotations(neutral: NeutralAxes, rotations: Floats, marks: Marks) -> Segments:
@@ -82,9 +68,10 @@ def segments_of_rotations(neutral: NeutralAxes, rotations: Floats, marks: Marks)
     return Segments(segments, methods | methods_of_lines, right, notes=notes)
 
 
-def neutral_axes_of(recording: Recording) -> NeutralAxes | None:
+def neutral_axes_of(recording: Recording, sources: dict[str, tuple[int, ...]]) -> NeutralAxes | None:
     """The neutral pose of a recording's primary skeleton, or None where it has no rotations or no pose to call neutral.
 
+    sources : landmark to the indices of its joints.
     Readers give the neutral pose: a T-pose frame, the skeleton's declaration, or a rest pose that stands upright.
     """
     if not recording.poses or recording.poses[0].rotations is None or not len(recording.poses[0].frame):
@@ -92,7 +79,6 @@ def neutral_axes_of(recording: Recording) -> NeutralAxes | None:
     neutral = recording.neutral
     if neutral is None or neutral.rotations is None:
         return None
-    sources = landmark_sources(recording.poses[0].skeleton)
     hinges = {
         segment: np.asarray(declared["hinge"], np.float64)
         for segment, declared in recording.poses[0].skeleton.declaration.get("segments", {}).items()
@@ -141,5 +127,37 @@ def _axes_in(
         if segment in hinges and long is not None:
             axes.append(from_y_and_z(long[None], hinges[segment][None])[0])
         else:
-            axes.append(neutral_axes(segment, long, right, forward))
-    return NeutralAxes(tuple(names), joints, np.asarray(rotations, np.float64)[joints], np.array(axes))
+            axes.append(_upright_axes(segment, long, right, forward))
+    in_joint = multiply(conjugate(np.asarray(rotations, np.float64)[joints]), from_matrix(np.array(axes)))
+    return NeutralAxes(tuple(names), joints, in_joint, _hip_angles(dict(zip(names, axes, strict=True))))
+
+
+def _hip_angles(axes: dict[str, Floats]) -> dict[str, float]:
+    """Hip angles of the neutral pose against its own pelvis, degrees. axes : segment to (3, 3)."""
+    out = {}
+    for side in SIDES:
+        if f"{side}_thigh" in axes:
+            r = axes["pelvis_neutral"].T @ axes[f"{side}_thigh"]
+            sign = 1.0 if side == "right" else -1.0
+            out[f"{side}_hip_flexion_neutral_deg"] = math.degrees(math.atan2(-r[0, 1], r[1, 1]))
+            out[f"{side}_hip_adduction_neutral_deg"] = math.degrees(sign * math.asin(max(-1.0, min(1.0, r[2, 1]))))
+            out[f"{side}_hip_rotation_neutral_deg"] = math.degrees(sign * math.atan2(-r[2, 0], r[2, 2]))
+    return out
+
+
+def _upright_axes(segment: str, long: Floats | None, right: Floats, forward: Floats) -> Floats:
+    """(3, 3) anatomical axes of a segment in the neutral pose.
+
+    long : (3,) up along the segment (foot: ankle to toe); None for pelvis, trunk, head, which are upright in neutral.
+    right, forward : (3,) horizontal unit vectors of the neutral pose.
+    """
+    if segment in ("pelvis_neutral", "trunk", "head") or long is None:
+        return np.stack([forward, LAB_UP, right], axis=-1)
+    if segment.endswith("foot"):
+        flat = long - long @ LAB_UP * LAB_UP
+        return from_x_and_y(flat[None], LAB_UP[None])[0]
+    if segment.endswith(("thigh", "shank")):
+        return from_y_and_z(long[None], right[None])[0]
+    y = unit(long)
+    x = unit(forward - forward @ y * y)
+    return np.stack([x, y, np.cross(x, y)], axis=-1)

@@ -12,9 +12,10 @@ from neurostore.ingest.landmarks.centres import Centres
 from neurostore.ingest.landmarks.cleaning import CleanPerson, clean_person
 from neurostore.ingest.landmarks.heading import headings_of
 from neurostore.ingest.landmarks.marker_centres import compute_centres
-from neurostore.ingest.landmarks.names import SIDES, Marks
-from neurostore.ingest.landmarks.neutral import NeutralAxes, segments_of_rotations
-from neurostore.ingest.landmarks.segments import Segments, segments_of_points, torsion
+from neurostore.ingest.landmarks.names import SIDES, Marks, names_of
+from neurostore.ingest.landmarks.neutral import neutral_axes_of, segments_of_rotations
+from neurostore.ingest.landmarks.segments import Segments, segments_of_points
+from neurostore.ingest.landmarks.static_trial import give_session
 from neurostore.ingest.recording import Calibration, Poses, Recording
 
 
@@ -47,86 +48,66 @@ class PersonLandmarks:
     notes: list[str] = field(default_factory=list)
 
 
-def compute_person(
-    recording: Recording,
-    rows: Ints,
-    neutral: NeutralAxes | None,
-    known: Iterable[Calibration],
-    choices: Choices,
-) -> PersonLandmarks:
+def compute_person(recording: Recording, rows: Ints, known: Iterable[Calibration], choices: Choices) -> PersonLandmarks:
     """Landmarks of one person. rows : of the primary skeleton's poses. known : calibrations of the subject's session."""
     poses = recording.poses[0]
     is_subject = int(poses.person[rows[0]]) == 0
     is_static = recording.kind == "static"
-    clean = clean_person(recording, rows, neutral, choices.cutoff_hz, choices.path)
     known = list(known) if is_subject else []  # a file's parameters are those of its subject alone
+    names = names_of(poses, rows, recording.model_points)
+    neutral = neutral_axes_of(recording, names.sources)
+    clean = clean_person(recording, rows, names, neutral, known, choices.cutoff_hz, choices.path)
     doubts = plausible.put_medial_inside(clean.marks) if neutral is None else []
-    known = known if is_static else plausible.of_this_person(known, clean.marks, doubts)
+    known = known if is_static else calibration.of_this_person(known, clean.marks, doubts)
+    led: tuple[dict[str, float], list[str]] = ({}, [])
+    if neutral is None and not is_static:
+        led = clusters.lead(clean.marks, clean.clusters, known)
     parameters = calibration.gather(known)
-    led, led_notes = {}, []  # type: dict[str, float], list[str]
-    if is_subject and neutral is None and not is_static:
-        led, led_notes = clusters.lead(clean.marks, poses, rows, known, recording.rate_hz, choices.cutoff_hz)
     if is_subject:
         calibration.add_measured(parameters, clean.marks, "static" if is_static else "estimated")
+        calibration.add_neutral(parameters, neutral.hip_angles if neutral is not None else {})
 
-    body = _centres(poses, clean, parameters, choices, neutral is None)
-    if neutral is None:
-        functional_knee.use_axes(body, recording, rows, known, choices.cutoff_hz, doubts)
-    segments = (
-        segments_of_points(body) if neutral is None else segments_of_rotations(neutral, clean.rotations, body.points)
-    )
-    scalars = _headings(recording, rows, body, segments)
-    if not is_subject:
-        return PersonLandmarks(rows, body.points, segments.rotations, scalars)
-
-    if is_static and clean.is_skin and neutral is None:
-        doubts += _give_session(parameters, body, segments, clusters.static_positions(poses, rows, clean.marks))
-    hips, functional_notes = functional.calibrations_of(body, poses, rows, choices.functional)
-    parameters.added += hips
-    scalars |= _torsions(segments, body)
-    if neutral is not None:
-        _add_neutral_angles(parameters, hip_angles := neutral.hip_angles())
-        scalars |= hip_angles
-    methods, notes = _methods_and_notes(poses, clean, body, segments, neutral is None)
-    arranged, arranged_notes = arrangement.judge(body.points, clean.is_skin) if neutral is None else ({}, [])
-    return PersonLandmarks(
-        rows,
-        body.points,
-        segments.rotations,
-        scalars,
-        methods,
-        parameters.added,
-        "neutral" if neutral is not None else "anatomical" if "pelvis" in segments.rotations else "none",
-        clean.quality | led | arranged,
-        [*clean.notes, *arranged_notes, *doubts, *led_notes, *segments.notes, *notes, *functional_notes],
-    )
-
-
-def _centres(
-    poses: Poses, clean: CleanPerson, parameters: calibration.Parameters, choices: Choices, has_only_points: bool
-) -> Centres:
-    """The joint centres of one person, by what the skeleton declares of its pelvis."""
     declared = poses.skeleton.declaration.get("landmarks", {})
-    return compute_centres(
+    body = compute_centres(
         clean.marks,
         parameters,
         choices.hip_method,
         bell_pelvis=declared.get("bell_pelvis", False),
         sacrum_marker_first=declared.get("sacrum_marker_first", False),
-        needs_trunk=clean.is_skin or has_only_points,
+        needs_axes=clean.is_skin or neutral is None,
     )
+    if neutral is None:
+        functional_knee.use_axes(body, clean.clusters, known, doubts)
+        segments = segments_of_points(body)
+    else:
+        segments = segments_of_rotations(neutral, clean.rotations, body.points)
+    pelvis = None if recording.position_basis == "root_relative" else body.points.get("pelvis")
+    scalars: dict[str, Floats | float] = {**headings_of(pelvis, segments.right, poses.time_s[rows])}
+    if not is_subject:
+        return PersonLandmarks(rows, body.points, segments.rotations, scalars)
 
-
-def _give_session(
-    parameters: calibration.Parameters, body: Centres, segments: Segments, positions: list[Calibration]
-) -> list[str]:
-    """Add what a static trial gives its session, nothing where left and right are exchanged; returns notes."""
-    if plausible.is_mirrored(body.points):
-        parameters.added = [c for c in parameters.added if c.source != "static"]
-        return ["left and right are exchanged, so this static trial gives its session nothing"]
-    calibration.add_static(parameters, body.points, segments.axes)
-    parameters.added += positions
-    return []
+    hips, functional_notes = functional.calibrations_of(body, clean.clusters, choices.functional)
+    if is_static and clean.is_skin and neutral is None:
+        doubts += give_session(parameters, body, segments, clean.clusters)
+    parameters.added += hips
+    scalars |= {
+        f"{side}_tibial_torsion_deg": math.degrees(torsion)
+        for side, torsion in body.torsion.items()
+        if f"{side}_shank" in segments.rotations
+    }
+    arranged, arranged_notes = arrangement.judge(body.points, clean.is_skin) if neutral is None else ({}, [])
+    methods, notes = _methods_and_notes(poses, clean, body, segments, neutral is None)
+    return PersonLandmarks(
+        rows,
+        body.points,
+        segments.rotations,
+        scalars | (neutral.hip_angles if neutral is not None else {}),
+        methods,
+        parameters.added,
+        "neutral" if neutral is not None else "anatomical" if "pelvis" in segments.rotations else "none",
+        clean.quality | led[0] | arranged,
+        [*clean.notes, *arranged_notes, *doubts, *led[1], *segments.notes, *notes, *functional_notes],
+    )
 
 
 def _methods_and_notes(
@@ -141,19 +122,6 @@ def _methods_and_notes(
     return methods, notes
 
 
-def _headings(recording: Recording, rows: Ints, body: Centres, segments: Segments) -> dict[str, Floats | float]:
-    """Heading and facing of each frame, where the place in the lab or the pelvis gives them."""
-    pelvis = None if recording.position_basis == "root_relative" else body.points.get("pelvis")
-    headings = headings_of(pelvis, segments.right, recording.poses[0].time_s[rows])
-    return {} if headings is None else {"heading_deg": headings[0], "facing_deg": headings[1]}
-
-
-def _torsions(segments: Segments, body: Centres) -> dict[str, Floats | float]:
-    """A stated tibial torsion goes beside the shank, whose lateral axis is that of the ankle."""
-    stated = {side: torsion(body, side) for side in SIDES if f"{side}_shank" in segments.rotations}
-    return {f"{side}_tibial_torsion_deg": math.degrees(t) for side, t in stated.items() if t is not None}
-
-
 def _undefined_shanks(body: Centres) -> list[str]:
     sides = [
         side
@@ -166,13 +134,6 @@ def _undefined_shanks(body: Centres) -> list[str]:
         f"no {' or '.join(sides)} knee rotation and ankle inversion: neither the file nor a medial marker says how the wand on the "
         "shank stands to the ankle's axis (give shank_rotation in participants.tsv, or a static trial with medial markers)"
     ]
-
-
-def _add_neutral_angles(parameters: calibration.Parameters, hip_angles: dict[str, float]) -> None:
-    """Keep the hip angles of the neutral pose as calibrations of the trial."""
-    for name, value in hip_angles.items():
-        side, _, angle = name.removesuffix("_neutral_deg").partition("_")
-        parameters.add(f"neutral_{angle}", side, value, "deg", "neutral_pose")
 
 
 def _alignment_devices(

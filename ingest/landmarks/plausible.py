@@ -1,26 +1,20 @@
 """Whether named markers can be what their names say, before anything is computed from them.
 
 What markers show beyond doubt is put right and noted (medial and lateral marker of one joint exchanged); what they only contradict
-is not used (calibrations of a static trial of somebody else, or of one with left and right exchanged).
+is not used (what a static trial with left and right exchanged would give its session).
 """
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterable
-
 import numpy as np
 
 from neurostore.arrays import Floats
-from neurostore.ingest.landmarks.calibration import median_length
 from neurostore.ingest.landmarks.names import SIDES, Marks
-from neurostore.ingest.recording import Calibration
 from neurostore.wording import listed
 
 _UP = np.array([0.0, 1.0, 0.0])
 _LEAST_APART_MM = 30.0  # of medial and lateral marker: nearer ones may lie in front of the joint
 _NEARLY_ALL = 0.9  # of the frames
-_OTHER_PERSON = 0.12  # lengths of one person differ by less between standing and walking
 
 
 def put_medial_inside(marks: Marks) -> list[str]:
@@ -48,32 +42,6 @@ def put_medial_inside(marks: Marks) -> list[str]:
     return [
         f"medial and lateral marker of the {joints} were read the other way round: the one named medial lies outside"
     ]
-
-
-def of_this_person(known: Iterable[Calibration], marks: Marks, notes: list[str]) -> list[Calibration]:
-    """The calibrations that may be those of the person with these marks; notes what was left out.
-
-    A static trial whose distance of the ASIS or leg length differs by over 12 % is somebody else's, or in another scale; what it
-    gave its session is then left out.
-    """
-    known = list(known)
-    static = {(c.parameter, c.side): c.value for c in known if c.source == "static" and c.value > 0}
-    here: dict[tuple[str, str | None], float] = {("inter_asis", None): _length(marks, "left_asis", "right_asis")}
-    for side in SIDES:
-        chain = [f"{side}_{part}" for part in ("asis", "knee_lateral", "ankle_lateral")]
-        here["leg_length", side] = _length(marks, *chain[:2]) + _length(marks, *chain[1:])
-    differ = []
-    for (name, of_side), length in here.items():
-        there = static.get((name, of_side))
-        if there is not None and abs(length / there - 1) > _OTHER_PERSON:
-            what = "distance of the ASIS" if name == "inter_asis" else f"{of_side} leg"
-            differ.append(f"{what} {length:.0f} mm here, {there:.0f} mm there")
-    if not differ:
-        return known
-    notes.append(
-        f"the static trial of the session is of another person or in another scale, and was not used: {listed(differ)}"
-    )
-    return [c for c in known if c.source != "static"]
 
 
 def is_mirrored(marks: Marks) -> bool:
@@ -113,11 +81,3 @@ def _share(holds: Floats, values: Floats) -> float:
     """Share of the frames with a value in which it holds; 0 where no frame has one."""
     seen = np.isfinite(values)
     return float(holds[seen].mean()) if seen.any() else 0.0
-
-
-def _length(marks: Marks, a: str, b: str) -> float:
-    if a not in marks or b not in marks:
-        return float("nan")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # points that are never seen together give NaN
-        return median_length(marks[a], marks[b])

@@ -10,9 +10,9 @@ from scipy.spatial.transform import Rotation
 
 from neurostore.errors import CohortError, InputError
 from neurostore.ingest.cohort.scan import scan
+from neurostore.ingest.geometry.rigid import fit_rigid
 from neurostore.ingest.landmarks import compute_landmarks
 from neurostore.ingest.landmarks.bend import follow_bones
-from neurostore.ingest.landmarks.clusters import fit_rigid
 from neurostore.ingest.pipeline.check import check
 from neurostore.ingest.readers import read
 from neurostore.ingest.readers.c3d.outputs import source_angles, source_events

@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from neurostore import Lake
 from neurostore import open as open_lake
-from neurostore.ingest.landmarks.functional import score
+from neurostore.ingest.geometry.rigid import score
 from neurostore.ingest.pipeline import ingest
 from tests.builders import trc_files
 

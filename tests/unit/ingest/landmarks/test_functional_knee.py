@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from neurostore.ingest.geometry.rigid import sara
 from neurostore.ingest.landmarks import Landmarks, compute_landmarks
-from neurostore.ingest.landmarks.functional_knee import METHOD, sara
+from neurostore.ingest.landmarks.functional_knee import METHOD
 from neurostore.ingest.readers import read
 from neurostore.ingest.recording import ReadOptions
 from tests.builders import trc_files
