@@ -104,6 +104,9 @@ def _block(block: Session) -> Html:
         parts += kinetic_parts(block)
         parts += [tag("h4", "Gait parameters"), _parameters(block)]
         parts += [tag("h4", "Movement analysis profile"), _profile(block)]
+    elif block.curves:  # of a data set: there are no events, so no cycles and parameters
+        parts += [tag("h4", "Kinematics"), _key(block), _chart(block), _chart_note(block)]
+        parts += [tag("h4", "Movement analysis profile"), _profile(block)]
     else:
         parts.append(
             tag("p", "No steady gait cycle in this session: no mean curves and no parameters.", class_="empty")
@@ -159,14 +162,9 @@ def _key(block: Session) -> Html:
         curve = next((c for (_, s), c in block.curves.items() if s == side), None)
         if curve is not None:
             n = max(c.n_cycles for (_, s), c in block.curves.items() if s == side)
-            entries.append(
-                tag(
-                    "li",
-                    stroke(SIDE_COLOURS[side], SIDE_DASHES[side]),
-                    f"{side}, mean ± SD of {n} strides" if n > 1 else f"{side}, one stride",
-                    class_=side,
-                )
-            )
+            one, many = ("curve", "curves") if block.is_of_curves else ("stride", "strides")
+            text = f"{side}, mean ± SD of {n} {many}" if n > 1 else f"{side}, one {one}"
+            entries.append(tag("li", stroke(SIDE_COLOURS[side], SIDE_DASHES[side]), text, class_=side))
     if block.before and block.before.curves:
         entries.append(tag("li", stroke("#52606D", "dot"), f"mean of {block.before.heading}"))
     shown = [w.angle for w in PANELS if not figures.is_fixed(block, w.angle)]

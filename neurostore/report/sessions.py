@@ -64,6 +64,11 @@ class Session:
         return rows.filter(pl.col("condition").eq_missing(self.condition)) if by_condition else rows
 
     @cached_property
+    def is_of_curves(self) -> bool:
+        """Whether a data set gave the curves of this block: each can be the mean of many cycles, and there are no events."""
+        return set(self.rows(self.data.trials)["kind"]) == {"curves"}
+
+    @cached_property
     def curves(self) -> dict[tuple[str, str], Curve]:
         """(angle, side) → Curve; the plain angle where it exists, else its change from the neutral pose."""
         curves: dict[tuple[str, str], Curve] = {}

@@ -65,3 +65,29 @@ def test_one_walker_without_angles_and_a_reference_of_nobody_else(tmp_path):
     assert "No joint angles: the points of this skeleton do not define any over the cycle." in said
     assert "Walking speed (m/s)" in said  # its parameters are there all the same
     assert "Not scored: there are no angles." in said
+
+
+def test_people_of_a_data_set_have_their_curves(tmp_path):
+    """Curves without a recording are drawn with the range of their group; nothing says that a cycle is missing."""
+    from neurostore import open as open_lake
+    from neurostore.ingest import pipeline
+
+    folder = tmp_path / "cohort"
+    folder.mkdir()
+    knee = 30 - 30 * np.cos(np.linspace(0, 2 * np.pi, 101))
+    rows = [
+        f"C{k},L,{percent},{knee[percent] + 2 * k:.3f}\nC{k},R,{percent},{knee[percent] - k:.3f}"
+        for k in range(4)
+        for percent in range(101)
+    ]
+    (folder / "controls.csv").write_text("\n".join(["id,side,percent,knee_flexion", *rows]) + "\n")
+    (folder / "cohort.toml").write_text(
+        '[[match]]\nfiles = ["controls.csv"]\n'
+        '[match.curves]\nunit = "deg"\nsubject = "id"\nside = "side"\npercent = "percent"\n'
+    )
+    (folder / "participants.tsv").write_text("participant_id\tgroup\n" + "".join(f"C{k}\tcontrol\n" for k in range(4)))
+    pipeline.ingest(folder, tmp_path / "lake", n_workers=1)
+    said = texts(open_lake(tmp_path / "lake"), tmp_path, reference="control")
+    assert said.count("left, one curve") == 4
+    assert said.count("mean ± SD of control, n = 3") == 4
+    assert "No steady gait cycle in this session" not in said
