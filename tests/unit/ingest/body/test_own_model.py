@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -17,6 +19,7 @@ from neurostore.ingest.body.scaling import scale_model
 from neurostore.ingest.cohort.config import read_config
 from neurostore.ingest.pipeline import ingest
 from neurostore.ingest.pipeline.settings import Settings
+from neurostore.upkeep.erase import erase
 from neurostore.walker.bvh import write_bvh
 from neurostore.walker.gait import normal
 from neurostore.walker.walk import walk
@@ -96,6 +99,18 @@ def test_every_coordinate_of_the_model_is_stored(lake):
     assert np.corrcoef(mine, landmarks)[0, 1] > 0.97  # markers are where the model has them, not registered
     np.testing.assert_allclose(np.array(bodies, dtype=float)[:, 0], mine, atol=1.0)  # our definition, float32 rotations
     assert of_the_house == (0,)
+
+
+def test_an_erased_person_leaves_no_coordinates(lake, tmp_path):
+    copied = shutil.copytree(lake, tmp_path / "lake")
+
+    def files():
+        return [f for f in (copied / "body_coordinates").rglob("*.parquet") if f.parent.name != "_delta_log"]
+
+    assert files()
+    erase(copied, "S1")
+    assert neurostore.open(copied).sql("SELECT count(*) AS n FROM body_coordinates")["n"][0] == 0
+    assert not files()
 
 
 def test_the_model_is_scaled_by_its_set_up_and_stored(lake):
