@@ -1,7 +1,8 @@
 """How fast the window is: time of each answer and page, frames per second of a drag, memory of the server.
 
 Run: python benchmarks/window.py [--trials 2000] [--lake LAKE]. Without --lake, one is made of walks as in benchmarks/scale.py.
-Shown are wall-clock time, processor time of the server (which other load hardly changes), and the load of the machine.
+Shown are wall-clock time, processor time of the server (which other load hardly changes), the most memory that it has had
+so far, and the load of the machine.
 Pages are measured in headless Chromium where it is installed.
 """
 
@@ -61,7 +62,7 @@ def measured(server: Any, what: str, work: Callable[[], Any], repeat: int = 5) -
         walls.append(time.monotonic() - wall)
         cpus.append(processor_s(server.process.pid) - cpu)
     line = f"{what:44s} {1000 * statistics.median(walls):8.0f} ms wall {1000 * statistics.median(cpus):8.0f} ms cpu"
-    print(f"{line}   load {os.getloadavg()[0]:.1f}", flush=True)
+    print(f"{line} {memory_mb(server.process.pid):6.0f} MB   load {os.getloadavg()[0]:.1f}", flush=True)
     return result
 
 

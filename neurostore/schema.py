@@ -1,7 +1,8 @@
 """Tables, declared once in schemas/tables/*.toml: Arrow schemas, write checks and the catalogue come from here.
 
-A TOML file declares one table: ``name``, ``row`` (what one row is), ``partition``, ``key``, ``per`` (see :class:`Table`)
-and ``[[column]]`` entries with ``name``, ``type``, ``unit``, ``meaning`` and, where they hold, ``nullable``, ``minimum``, ``maximum``, ``values``, ``content``.
+A TOML file declares one table of the file's name: ``name``, ``row`` (what one row is), ``partition``, ``key``, ``per``
+(see :class:`Table`) and ``[[column]]`` entries with ``name``, ``type``, ``unit``, ``meaning`` and, where they hold,
+``nullable``, ``minimum``, ``maximum``, ``values``, ``content``.
 Types: string, bool, int32, int64, float32, float64, timestamp, point (STRUCT x, y, z), rotation (STRUCT w, x, y, z),
 list<string>, list<float32>, map<string,int64>, map<string,float64>.
 """
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -101,16 +102,42 @@ def arrow_type(name: str) -> Any:
     return plain[name]
 
 
+class _Declared(Mapping[str, Table]):
+    """Tables by name, each read from its file when it is first asked for."""
+
+    def __init__(self) -> None:
+        folder = resources.files("neurostore.schemas") / "tables"
+        files = sorted(folder.iterdir(), key=lambda f: f.name)
+        self._texts = {
+            file.name.removesuffix(".toml"): file.read_text(encoding="utf-8")
+            for file in files
+            if file.name.endswith(".toml")
+        }
+        self._tables: dict[str, Table] = {}
+
+    def __getitem__(self, name: str) -> Table:
+        if name not in self._tables:
+            self._tables[name] = _table(tomllib.loads(self._texts[name]))
+        return self._tables[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._texts)
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._texts
+
+    def heads(self) -> Iterator[dict[str, Any]]:
+        """What the files declare above their columns."""
+        return (tomllib.loads(text[: text.index("[[column]]")]) for text in self._texts.values())
+
+
 @cache
-def tables() -> dict[str, Table]:
+def tables() -> _Declared:
     """Every declared table by name; ``poses`` holds only the columns all ``poses/<skeleton>`` tables share."""
-    folder = resources.files("neurostore.schemas") / "tables"
-    declared = {}
-    for file in sorted(folder.iterdir(), key=lambda f: f.name):
-        if file.name.endswith(".toml"):
-            table = _table(tomllib.loads(file.read_text(encoding="utf-8")))
-            declared[table.name] = table
-    return declared
+    return _Declared()
 
 
 def _table(declared: dict[str, Any]) -> Table:
@@ -140,9 +167,10 @@ def table(name: str) -> Table:
     return declared
 
 
+@cache
 def single_tables() -> tuple[str, ...]:
     """Names of the tables that every lake has; of the others there is one per skeleton, say, or they are derived."""
-    single = (t.name for t in tables().values() if not t.per and not t.derived)
+    single = (head["name"] for head in tables().heads() if not head.get("per") and not head.get("derived"))
     return tuple(sorted(single, key=lambda n: (n != "trials", n)))
 
 

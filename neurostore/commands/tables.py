@@ -93,5 +93,5 @@ def version() -> None:
 def _show(query: str, lake: Any, format: FormatOption, output: OutputOption) -> None:
     from neurostore.commands.output import write_frame
 
-    with lake.connect_tables() as connection:
+    with lake.connect(query) as connection:
         write_frame(connection.sql(query).pl(), format, output, lake=lake.path, kind="table")

@@ -41,6 +41,10 @@ class Shown(Protocol):
     def chosen(self) -> tuple[str, ...] | None:
         """The ingests of the trials that are selected; None for every trial."""
 
+    @property
+    def named_rows(self) -> dict[str, int]:
+        """How many rows of each table the trials name."""
+
     def tables(self) -> tuple[str, ...]:
         """Names of the tables."""
 

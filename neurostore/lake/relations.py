@@ -63,7 +63,7 @@ class Relations:
         self._results: results.Results | None = None
         self._stored: dict[str, StoredView] = {}
         self._is_staleness_said = False
-        self._texts = views.texts_for(bool(lake.table_state("force_plates").files))
+        self._texts = views.texts_for(bool(lake.named_rows.get("force_plates")))
         self._lock = threading.RLock()
         lake_sql.prepare(connection, lake.chosen)
 

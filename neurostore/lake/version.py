@@ -13,6 +13,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
@@ -24,7 +25,7 @@ from neurostore.errors import (
     UsageError,
     VanishedVersionError,
 )
-from neurostore.lake import releases, shown
+from neurostore.lake import checked, releases, shown
 from neurostore.lake import tables as lake_sql
 from neurostore.lake.selection import Selection, check_names, chosen_ids
 from neurostore.lake.stored import Stored
@@ -137,11 +138,14 @@ class Version(StoredVersion):
                     raise
         return relations
 
-    def connect_tables(self) -> duckdb.DuckDBPyConnection:
-        """A new connection with the tables alone."""
-        self.check(self.tables())
+    def connect_tables(self, subject: str | None = None) -> duckdb.DuckDBPyConnection:
+        """A new connection with the tables alone. subject : whose files are enough; others' rows may be missing."""
+        states = [self.table_state(name) for name in self.tables()]
+        if subject is not None:
+            states = [replace(s, files=tuple(f for f in s.files if f.subject in (None, subject))) for s in states]
+        checked.check(self.path, [f"{state.name}/{f.path}" for state in states for f in state.files])
         connection = self._connect_duckdb()
-        lake_sql.register(connection, [self.table_state(name) for name in self.tables()], self._chosen)
+        lake_sql.register(connection, states, self._chosen)
         return connection
 
     def _connect_duckdb(self) -> duckdb.DuckDBPyConnection:

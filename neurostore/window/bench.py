@@ -96,11 +96,13 @@ class Bench:
             where = {"subject": subject, "session": session}
             states = {name: _state(lake, name) for name in self.layout}
             changed = [n for n, state in states.items() if not is_same or state != self._held.get(n)]
-            with lake.connect_tables() as source:
+            with lake.connect_tables(subject) as source:
                 self._connection.execute("BEGIN")
                 try:
                     for name in changed:
-                        self._fill(name, source, where)
+                        self._connection.execute(f"DELETE FROM {quote(lake_tables.sql_name(name))}")
+                        if any(f.subject in (None, subject) for f in lake.table_state(name).files):
+                            self._fill(name, source, where)
                     self._connection.execute("COMMIT")
                 except BaseException:
                     self._connection.execute("ROLLBACK")
@@ -126,7 +128,6 @@ class Bench:
         bound = {c: where[c] for c in ("subject", "session") if c in columns}
         condition = " AND ".join(f"{c} = ${c}" for c in bound) or "true"
         rows = source.sql(f"SELECT {', '.join(map(quote, columns))} FROM {table} WHERE {condition}", params=bound)
-        self._connection.execute(f"DELETE FROM {table}")
         self._connection.register("_rows", rows.to_arrow_table())
         self._connection.execute(f"INSERT INTO {table} SELECT * FROM _rows")
         self._connection.unregister("_rows")

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from neurostore.trial_key import Key
     from neurostore.window.bench import Bench
 
-SUBJECTS_AT_ONCE = 25
+SUBJECTS_AT_ONCE = 10
 _READING = "trial_quality spatiotemporal cycle_curves"  # from stored results, where the lake has them
-MEMORY_MB = 350
+MEMORY_MB = 150
 SIDES = ("left", "right")
 LEAST_ANGLES = 3  # of the nine of GPS, before a trial gets a distance
 _POLL_S = 1.0
@@ -92,7 +92,7 @@ class Cohort:
         lake = self._shelf.lake()
         with self._lock:
             if self._people[0] != lake.version:
-                with lake.connect_tables() as connection:
+                with lake.connect("SELECT 1 FROM subjects, reviews") as connection:
                     subjects = connection.sql("SELECT * FROM subjects").pl().to_dicts()
                     decisions = connection.sql("SELECT * FROM reviews ORDER BY reviewed_at, review_id").pl().to_dicts()
                 by_trial: dict[Key, list[dict[str, Any]]] = {}

@@ -49,7 +49,7 @@ class Shelf:
         self._lock = threading.Lock()
         self._bench_lock = threading.Condition()
         self._benches: list[Bench] = []
-        self._busy: set[int] = set()
+        self._busy: dict[int, tuple[str, str]] = {}  # the session that each bench in use was asked for
         self._table: dict[Key, dict[str, Any]] = {}
         self._table_version = -1
         self.cohort = Cohort(self)
@@ -117,28 +117,28 @@ class Shelf:
             yield bench
         finally:
             with self._bench_lock:
-                self._busy.discard(id(bench))
+                del self._busy[id(bench)]
                 self._benches.append(bench)  # the one used last is last
                 self._bench_lock.notify_all()
 
     def _taken(self, lake: Version, session: tuple[str, str]) -> Bench:
+        """A bench, no longer free: the session's own, even if it has to be waited for, else the one unused longest.
+
+        Making one takes seconds, so a second one is made only for a session that is asked while another one is at work.
+        """
         with self._bench_lock:
             while True:
                 ours = [b for b in self._benches if b.session == session]
-                others = [b for b in self._benches if b.session != session]
-                is_full = len(self._benches) + len(self._busy) >= N_BENCHES
-                if ours or (others and is_full):
-                    bench = ours[0] if ours else others[0]
+                is_at_work = session in self._busy.values()
+                if ours or (self._benches and not is_at_work):
+                    bench = ours[0] if ours else self._benches[0]
                     self._benches.remove(bench)
                     break
-                if not is_full:
+                if len(self._busy) < N_BENCHES and not is_at_work:
                     bench = Bench(lake)
                     break
                 self._bench_lock.wait()
-            self._busy.add(id(bench))
-        if bench.layout != layout(lake):  # another ingest declared columns since
-            with self._bench_lock:
-                self._busy.discard(id(bench))
+            if bench.layout != layout(lake):  # another ingest declared columns since
                 bench = Bench(lake)
-                self._busy.add(id(bench))
+            self._busy[id(bench)] = session
         return bench

@@ -39,7 +39,9 @@ NAMES = ("pushes", "remarks", "waves/emg_1")
 @pytest.fixture
 def tomorrow(monkeypatch):
     tables = {**schema.tables(), **NEW}
+    single = (*schema.single_tables(), *(name for name, table in NEW.items() if not table.per))
     monkeypatch.setattr(schema, "tables", lambda: tables)
+    monkeypatch.setattr(schema, "single_tables", lambda: single)
 
 
 def new_rows(n: int = 5) -> pa.Table:

@@ -22,6 +22,7 @@ def landmarks(**columns):
 
 def test_every_declaration_has_an_arrow_schema_that_duckdb_understands():
     for name, table in schema.tables().items():
+        assert table.name == name
         assert [f.name for f in table.arrow()] == [c.name for c in table.columns], name
         assert {*table.key, *table.partition} - {"side"} <= {c.name for c in table.columns if not c.nullable} | {"side"}
         columns = ", ".join(f'"{f.name}" {schema.duckdb_type(f.type)}' for f in table.arrow())
