@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from neurostore.trial_key import Key
     from neurostore.window.bench import Bench
 
-SUBJECTS_AT_ONCE = 10
+SUBJECTS_AT_ONCE = 25
 _READING = "trial_quality spatiotemporal cycle_curves"  # from stored results, where the lake has them
-MEMORY_MB = 150
+MEMORY_MB = 350
 SIDES = ("left", "right")
 LEAST_ANGLES = 3  # of the nine of GPS, before a trial gets a distance
 _POLL_S = 1.0
