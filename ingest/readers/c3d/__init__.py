@@ -16,7 +16,7 @@ import numpy as np
 from neurostore.arrays import Floats
 from neurostore.errors import InputError
 from neurostore.ingest.readers import recorded_at
-from neurostore.ingest.readers.c3d.forces import read_forces
+from neurostore.ingest.readers.c3d.forces import read_forces, standing_weight
 from neurostore.ingest.readers.c3d.kinetics import read_kinetics
 from neurostore.ingest.readers.c3d.layout import Layout, read_layout
 from neurostore.ingest.readers.c3d.outputs import calibrations, classify, source_angles, source_events
@@ -120,7 +120,7 @@ def read(path: Path, options: ReadOptions) -> Recording:
     kinetics = read_kinetics(path, layout, chosen.outputs, keep, time_s, measures, placed.up, notes)
     start_s = (layout.first_frame - 1 + keep.start) / layout.rate_hz
     analog, plates = read_forces(path, layout, options, keep, placed.scale_mm, placed.up, start_s, notes)
-    notes += [*_remarks(placed), *still_notes]
+    notes += [*_remarks(placed), *still_notes, *(standing_weight(plates, measures) if still else [])]
     return Recording(
         kind="static" if still else "mocap",
         rate_hz=layout.rate_hz,

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
+
 from neurostore.ingest.readers.c3d.analog import read_analog
+from neurostore.ingest.readers.c3d.kinetics import GRAVITY_M_S2
 from neurostore.ingest.readers.c3d.layout import Layout
 from neurostore.ingest.readers.c3d.plates import force_plate_channels, read_plates
 from neurostore.ingest.readers.channels import name_channels
-from neurostore.ingest.recording import AnalogChannel, ForcePlate, ReadOptions
+from neurostore.ingest.recording import AnalogChannel, Calibration, ForcePlate, ReadOptions
+
+_WEIGHT_SHARE = 0.02  # mean vertical force and weight may differ by this much
+_STANDS_WHOLLY = 0.75  # with a smaller share of the weight on them, somebody has a foot on the floor
 
 
 def read_forces(
@@ -46,3 +53,19 @@ def read_forces(
         for i, what in enumerate(named)
     ]
     return channels, plates
+
+
+def standing_weight(plates: Iterable[ForcePlate], measures: Iterable[Calibration]) -> list[str]:
+    """A note where somebody who stands still weighs other than the file's body mass says."""
+    mass_kg = next((c.value for c in measures if c.parameter == "body_mass" and c.value > 0), None)
+    carried_n = sum(float(np.median(p.force[:, 1])) for p in plates if len(p.force))
+    if mass_kg is None or carried_n < _STANDS_WHOLLY * mass_kg * GRAVITY_M_S2:
+        return []
+    share = carried_n / (mass_kg * GRAVITY_M_S2) - 1
+    if abs(share) <= _WEIGHT_SHARE:
+        return []
+    return [
+        f"the force platforms carry {carried_n / GRAVITY_M_S2:.1f} kg in standing, {abs(100 * share):.1f} % "
+        f"{'more' if share > 0 else 'less'} than the body mass of {mass_kg:.1f} kg: the mass is not that of this day, or a foot "
+        "stands partly beside its platform"
+    ]

@@ -27,7 +27,7 @@ _NAME = re.compile(
 )
 _PLANES = {"x": "flexion", "y": "adduction", "z": "rotation"}
 _SIDES = {"l": "left", "r": "right"}
-_G = 9.81
+GRAVITY_M_S2 = 9.81
 
 
 def read_kinetics(
@@ -109,7 +109,9 @@ def _others(
         values = to_y_up(values, up)
         if match["what"].lower().startswith("normali"):
             top = float(np.nanpercentile(np.abs(values), 99.5))
-            scale = _G / 100 if top > 40 else _G if top < 3 else 1.0  # percent of body weight, body weights, N/kg
+            scale = (
+                GRAVITY_M_S2 / 100 if top > 40 else GRAVITY_M_S2 if top < 3 else 1.0
+            )  # percent of body weight, body weights, N/kg
             values, unit = values * scale, "N/kg"
             names[1] = _once(f"{side}_vertical_force_n_kg", taken)
     return [

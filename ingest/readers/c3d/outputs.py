@@ -200,7 +200,27 @@ def source_events(
         notes.append(f"{others} events of other subjects were left out")
     if outside:
         notes.append(f"{outside} events lie outside the frames of the file ({start:.3f} to {end:.3f} s)")
-    return sorted(events, key=lambda e: (e.time_s, e.side or "", e.event)), notes
+    return _once(sorted(events, key=lambda e: (e.time_s, e.side or "", e.event)), rate_hz, notes), notes
+
+
+def _once(events: list[SourceEvent], rate_hz: float, notes: list[str]) -> list[SourceEvent]:
+    """Of foot strikes and foot offs of one foot at one time, which some software writes under two labels, the first."""
+    kept: list[SourceEvent] = []
+    last: dict[tuple[str, str | None], SourceEvent] = {}
+    repeated: set[str] = set()
+    for event in events:
+        before = last.get((event.event, event.side))
+        is_step = event.event in ("foot_strike", "foot_off")
+        if is_step and before is not None and event.time_s - before.time_s < 0.5 / rate_hz:
+            repeated.add(f"{before.label} and {event.label}" if before.label != event.label else f"{event.label} twice")
+            continue
+        last[event.event, event.side] = event
+        kept.append(event)
+    if repeated:
+        notes.append(
+            f"{len(events) - len(kept)} events stand twice in the file ({', '.join(sorted(repeated)[:4])}); each was read once"
+        )
+    return kept
 
 
 def _at(values: list[str], i: int) -> str:

@@ -185,6 +185,17 @@ def test_side_and_kind_of_an_event(context: str, label: str, expected: tuple[str
     assert isinstance(events[0], SourceEvent)
 
 
+def test_a_mark_under_two_labels_is_one_event() -> None:
+    """As in LABU, where each RHS stands beside a RON at the same time; marks a frame apart stay."""
+    labels, seconds = ["RHS", "RON", "LTO", "LOFF", "RHS", "Event"], [0.5, 0.5, 0.6, 0.604, 0.51, 0.5]
+    times = [part for s in seconds for part in (0.0, s)]
+    groups = {"EVENT": {"TIMES": times, "LABELS": labels, "CONTEXTS": ["", "", "", "", "", "General"], "USED": [6]}}
+    events, notes = source_events(Parameters(groups), 1, 200, 100.0, None)
+    steps = [(e.event, e.side, e.time_s) for e in events if e.event != "event"]
+    assert steps == [("foot_strike", "right", 0.5), ("foot_strike", "right", 0.51), ("foot_off", "left", 0.6)]
+    assert any("2 events stand twice in the file (LTO and LOFF, RHS and RON)" in n for n in notes)
+
+
 # --------------------------------------------------------------------------------------------------------------- clock
 
 
