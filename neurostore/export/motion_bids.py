@@ -9,11 +9,13 @@ from __future__ import annotations
 import io
 import json
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from neurostore.arrays import Floats
 from neurostore.errors import UsageError
 from neurostore.export.trial import Event, Points, Trial, read_events, read_points
 from neurostore.release import VERSION
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 BIDS_VERSION = "1.10.0"
 _ENTITY = re.compile(r"(task|tracksys|acq|run)-([A-Za-z0-9]+)")
 _OF_PARTICIPANT = ("group", "sex", "age")
-_NOT_WRITTEN = ("ACCEL", "ANGACCEL", "GYRO", "JNTANG", "MAGN", "MISC", "ORNT", "VEL")  # the other types of channels
+_NOT_WRITTEN = ("ACCEL", "ANGACCEL", "GYRO", "JNTANG", "MAGN", "ORNT", "VEL")  # the other types of channels
 _PARTICIPANTS = {
     "group": {"Description": "group, as the cohort's participants.tsv names it"},
     "sex": {"Description": "sex, as the cohort's participants.tsv says"},
@@ -34,7 +36,8 @@ _PARTICIPANTS = {
 
 _README = """\
 Motion recordings written by neurostore export. *_motion.tsv holds positions in mm (columns: *_channels.tsv; axes:
-*_channels.json) and, last, the latency in seconds; *_events.tsv foot strikes and foot offs. *_motion.json names the version
+*_channels.json), forces of force platforms in N with their point in m and the moment about it in Nm, and, last, the latency in
+seconds; *_events.tsv foot strikes and foot offs. *_motion.json names the version
 of the lake and the ingest that each recording came from. Gait identifies people: keep these files as you keep their records.
 """
 
@@ -49,6 +52,7 @@ def render(trial: Trial, out: Path, choices: Choices) -> Rendered:
     from neurostore.export import Rendered
 
     points = read_points(trial, choices.points)
+    forces = _forces(trial, points)
     events = read_events(trial, choices.source)
     notes: list[str] = []
     if out.name.endswith("_motion.tsv"):
@@ -64,7 +68,7 @@ def render(trial: Trial, out: Path, choices: Choices) -> Rendered:
         folder = out / Path(*(part for part in name.split("_") if part.startswith(("sub-", "ses-"))))
         stem = folder / "motion" / name
         shared = _data_set(trial, out)
-    return Rendered(_recording(trial, points, events, choices, stem), notes, shared)
+    return Rendered(_recording(trial, points, forces, events, choices, stem), notes, shared)
 
 
 def _stem(trial: Trial, choices: Choices) -> str:
@@ -102,7 +106,41 @@ def _refuse_shared_labels(trial: Trial, choices: Choices) -> None:
             )
 
 
-def _recording(trial: Trial, points: Points, events: list[Event], choices: Choices, stem: Path) -> dict[Path, bytes]:
+@dataclass(frozen=True)
+class _Forces:
+    """What the force platforms measured at the frames of the points: channels (name, component, unit) and values (n, channels)."""
+
+    channels: list[tuple[str, str, str]]
+    values: Floats
+
+
+def _forces(trial: Trial, points: Points) -> _Forces:
+    """Force, its point and the moment about it of each platform, means over a frame, in OpenSim's names; the point is the middle.
+
+    No rows where the trial has no platform, and for further people.
+    """
+    channels: list[tuple[str, str, str]] = []
+    columns: list[Floats] = []
+    rows = (
+        None
+        if trial.person or "plate_frames" not in trial.lake.tables()
+        else trial.rows("plate_frames", order="plate, frame")
+    )
+    for (plate,), part in () if rows is None else rows.group_by("plate", maintain_order=True):
+        values = np.full((len(points.frame), 9), np.nan)
+        _, at, of = np.intersect1d(points.frame, part["frame"].to_numpy(), return_indices=True)
+        for k, (name, scale) in enumerate((("force", 1.0), ("centre", 0.001), ("moment", 1.0))):
+            parts = [part[name].struct.field(axis).to_numpy().astype(float) for axis in "xyz"]
+            values[at, 3 * k : 3 * k + 3] = scale * np.stack(parts, axis=1)[of]
+        for what, unit in (("force_{}_v", "N"), ("force_{}_p", "m"), ("torque_{}_", "Nm")):
+            channels += [(f"ground_{what.format(plate)}{axis}", axis, unit) for axis in "xyz"]
+        columns.append(values)
+    return _Forces(channels, np.hstack(columns) if columns else np.empty((len(points.frame), 0)))
+
+
+def _recording(
+    trial: Trial, points: Points, forces: _Forces, events: list[Event], choices: Choices, stem: Path
+) -> dict[Path, bytes]:
     def at(suffix: str) -> Path:
         return stem.with_name(f"{stem.name}_{suffix}")
 
@@ -119,9 +157,10 @@ def _recording(trial: Trial, points: Points, events: list[Event], choices: Choic
         "RecordingDuration": duration,
         "RecordingType": "continuous",
         "TrackedPointsCount": n_points,
-        "MotionChannelCount": 3 * n_points + 1,
+        "MotionChannelCount": 3 * n_points + len(forces.channels) + 1,
         "POSChannelCount": 3 * n_points,
         "LATENCYChannelCount": 1,
+        "MISCChannelCount": len(forces.channels),
         **{f"{kind}ChannelCount": 0 for kind in _NOT_WRITTEN},
         "MissingValues": "n/a",
         "SoftwareVersions": f"neurostore {VERSION}",
@@ -134,7 +173,7 @@ def _recording(trial: Trial, points: Points, events: list[Event], choices: Choic
         "Description": "The lab: x, y up, z, in mm. A (anterior) is the lab's x, not where the person faces.",
     }
     files = {
-        at("channels.tsv"): _channels(points),
+        at("channels.tsv"): _channels(points, forces),
         at("channels.json"): _json({"reference_frame": {"Levels": {"lab": frame}}}),
         at("motion.json"): _json(about),
     }
@@ -147,21 +186,23 @@ def _recording(trial: Trial, points: Points, events: list[Event], choices: Choic
                 "source": {"Description": "computed by neurostore, or file: as the source file states it"},
             }
         )
-    return {**files, at("motion.tsv"): _motion(points, start)}
+    return {**files, at("motion.tsv"): _motion(points, forces, start)}
 
 
-def _channels(points: Points) -> bytes:
+def _channels(points: Points, forces: _Forces) -> bytes:
     rows = [["name", "component", "type", "tracked_point", "units", "reference_frame"]]
     rows += [[f"{name}_POS_{axis}", axis, "POS", name, "mm", "lab"] for name in points.names for axis in "xyz"]
+    rows += [[name, axis, "MISC", "n/a", unit, "lab"] for name, axis, unit in forces.channels]
     rows.append(["latency", "n/a", "LATENCY", "n/a", "s", "n/a"])
     return _tsv(rows)
 
 
-def _motion(points: Points, start: float) -> bytes:
+def _motion(points: Points, forces: _Forces, start: float) -> bytes:
     import polars as pl
 
     flat = points.positions.reshape(len(points.frame), -1)
     columns = {str(i): np.ascontiguousarray(flat[:, i]) for i in range(flat.shape[1])}
+    columns |= {name: np.ascontiguousarray(forces.values[:, i]) for i, (name, _, _) in enumerate(forces.channels)}
     columns["latency"] = points.time_s - start
     text = io.BytesIO()
     frame = pl.DataFrame(columns).with_columns(pl.selectors.float().fill_nan(None))

@@ -1,4 +1,4 @@
-"""Motion-BIDS: positions of ``*_motion.tsv`` with the sidecars that say what its columns are.
+"""Motion-BIDS: positions and ground forces of ``*_motion.tsv`` with the sidecars that say what its columns are.
 
 Source: BIDS specification 1.10, modality specific files, motion; inheritance principle for the sidecars.
 """
@@ -20,6 +20,7 @@ import numpy as np
 from neurostore.arrays import Floats
 from neurostore.errors import InputError
 from neurostore.ingest.readers.c3d.outputs import event_name
+from neurostore.ingest.readers.ground_forces import force_columns, read_ground_forces
 from neurostore.ingest.readers.markers.assemble import (
     assemble,
     choose_skeleton,
@@ -35,7 +36,7 @@ from neurostore.ingest.readers.markers.assemble import (
 from neurostore.ingest.readers.markers.up import judge_up
 from neurostore.ingest.readers.text_table import numbers, read_bytes
 from neurostore.ingest.readers.units import UNIT_MM, unit_of_extent
-from neurostore.ingest.recording import ReadOptions, Recording, SourceEvent, Step
+from neurostore.ingest.recording import ForcePlate, ReadOptions, Recording, SourceEvent, Step
 from neurostore.wording import listed
 
 VERSION = 1
@@ -62,6 +63,8 @@ class _Channel:
 def read(path: Path, options: ReadOptions) -> Recording:
     """Read the positions of a Motion-BIDS file: channels of type POS; in mm, Y up.
 
+    Channels of type MISC with OpenSim's names of forces (ground_force_1_vx …) are force platforms.
+
     ``*_channels.tsv`` and ``*_motion.json`` are looked for beside the file and in the folders above it; a LATENCY
     channel is the clock, else SamplingFrequency.
 
@@ -85,6 +88,7 @@ def read(path: Path, options: ReadOptions) -> Recording:
     if length_basis == "measured" and (warning := unit_mismatch(positions, "that of its channels")):
         notes.append(warning)
     positions, axes = _turned(path, options, names, positions, frames, notes)
+    plates = _plates(path, channels, table[keep], time_s, rate_hz, axes, notes)
     skeleton, columns, fit_notes = choose_skeleton(names, options, path)
     still, still_notes = judge_still(positions, float(time_s[-1] - time_s[0]), name_says_static(path))
     return Recording(
@@ -93,6 +97,7 @@ def read(path: Path, options: ReadOptions) -> Recording:
         poses=[assemble(skeleton, columns, positions.astype(np.float32), time_s)],
         length_basis=options.length_basis or length_basis,
         events=_events(path, options, notes),
+        plates=plates,
         is_treadmill=options.is_treadmill,
         steps=[Step("read_motion_bids", VERSION, {"axes": axes, "task": str(metadata.get("TaskName", ""))})],
         notes=[*notes, *fit_notes, *still_notes],
@@ -260,7 +265,8 @@ def _positions(
         raise InputError(path, f"channels {listed(twice, 5)} give a tracked point a component that it already has")
     partial = [p for p, axes in points.items() if len(axes) < 3]
     whole = {p: axes for p, axes in points.items() if len(axes) == 3}
-    others = Counter(c.type or "no type" for c in channels if c.type not in ("POS", "LATENCY"))
+    forces = {channels[i].name for wrench in _force_columns(channels) for i in wrench}
+    others = Counter(c.type or "no type" for c in channels if c.type not in ("POS", "LATENCY") and c.name not in forces)
     if others:
         notes.append("channels left out: " + ", ".join(f"{n} {kind}" for kind, n in others.items()))
     if partial:
@@ -292,18 +298,48 @@ def _turned(
 ) -> tuple[Floats, str]:
     """(positions, axes): x forward, y up, z right by the SpatialAxes of the reference frame; else by an up axis."""
     if options.up:
-        up = parse_up(options.up, path)
-        return to_y_up(positions, up), f"{up} up"
+        axes = f"{parse_up(options.up, path)} up"
+        return _along(positions, axes), axes
     letters = _spatial_axes(path, options, frames)
     if letters:
-        mapped = [_LETTERS[letter] for letter in letters]
-        out = np.empty_like(positions)
-        for source, (axis, sign) in enumerate(mapped):
-            out[..., axis] = sign * positions[..., source]
-        return out, letters
+        return _along(positions, letters), letters
     up, how = (judged := judge_up([squeezed(n) for n in names], positions, default="z")).axis, judged.how
     notes.append(f"its sidecars do not state the vertical axis (SpatialAxes); {up} was used: {how}")
     return to_y_up(positions, up), f"{up} up"
+
+
+def _along(vectors: Floats, axes: str) -> Floats:
+    """Vectors (…, 3) of the file in the lab's axes. axes : SpatialAxes, such as FRU, or the axis that points up, such as 'z up'."""
+    if axes.endswith(" up"):
+        return to_y_up(vectors, axes.removesuffix(" up"))
+    out = np.empty_like(vectors)
+    for source, (axis, sign) in enumerate(_LETTERS[letter] for letter in axes):
+        out[..., axis] = sign * vectors[..., source]
+    return out
+
+
+def _force_columns(channels: list[_Channel]) -> list[list[int]]:
+    """Columns of force, point and moment (none, or three) of each wrench that channels of type MISC name."""
+    labels = [c.name if c.type == "MISC" else "" for c in channels]
+    return [[*force, *point, *moment] for _, force, point, moment in force_columns(labels)]
+
+
+def _plates(
+    path: Path, channels: list[_Channel], table: Floats, time_s: Floats, rate_hz: float, axes: str, notes: list[str]
+) -> list[ForcePlate]:
+    """Force platforms of channels in N, m and Nm; others are left out by name."""
+    labels, columns = ["time"], [time_s]
+    for wrench in _force_columns(channels):
+        units = [channels[i].units for i in wrench[::3]]
+        if units != ["n", "m", "nm"][: len(units)]:
+            notes.append(
+                f"{channels[wrench[0]].name} is left out: its units are {', '.join(units)}; expected N, m and Nm"
+            )
+            continue
+        for at in range(0, len(wrench), 3):
+            labels += [channels[i].name for i in wrench[at : at + 3]]
+            columns += list(_along(table[:, wrench[at : at + 3]], axes).T)
+    return read_ground_forces(path, labels, np.stack(columns, axis=1), rate_hz, notes) if len(labels) > 1 else []
 
 
 def _spatial_axes(path: Path, options: ReadOptions, frames: set[str]) -> str:

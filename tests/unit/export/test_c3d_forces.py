@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import ezc3d
@@ -12,6 +13,8 @@ import neurostore
 from neurostore.api import Lake
 from neurostore.export import export, forces
 from neurostore.export.trial import find, read_points
+from neurostore.ingest.readers.markers import motion_bids
+from neurostore.ingest.recording import ReadOptions
 from tests.builders import c3d_files, plate_files
 from tests.cli.cli_run import run
 from tests.shared_data import SHARED, needs_shared
@@ -169,3 +172,37 @@ def test_a_walk_without_platforms_has_none(tmp_path):
     export(neurostore.open(tmp_path / "lake"), "S01", "walk", tmp_path / "walk.c3d")
     file = ezc3d.c3d(str(tmp_path / "walk.c3d"), extract_forceplat_data=True)
     assert (file["data"]["analogs"].size, file["data"]["platform"]) == (0, [])
+
+
+def test_motion_bids_gives_the_forces_at_the_frames_back(made, tmp_path):
+    """Channels of type MISC; in another frame of reference they turn with the points."""
+    lake = made[1]
+    path = tmp_path / "sub-S01_task-type2_motion.tsv"
+    export(lake, "S01", "type_2", path)
+    stored = lake.sql("SELECT force, moment FROM plate_frames WHERE trial = 'type_2' ORDER BY plate, frame")
+    force, moment = (
+        np.stack([stored[n].struct.field(a).to_numpy() for a in "xyz"], axis=1) for n in ("force", "moment")
+    )
+    about = json.loads(path.with_suffix(".json").read_text())
+    assert about["MISCChannelCount"] == 9
+    recording = motion_bids.read(path, ReadOptions())
+    (plate,) = recording.plates
+    assert np.abs(force).max() > 500
+    np.testing.assert_allclose(plate.force, force, atol=1e-4)
+    np.testing.assert_allclose(plate.moment, moment, atol=1e-4)
+    assert not any("MISC" in note for note in recording.notes)
+
+    axes = path.with_name(path.name.replace("motion.tsv", "channels.json"))
+    axes.write_text(axes.read_text().replace('"ASR"', '"ALS"'))
+    (turned,) = motion_bids.read(path, ReadOptions()).plates
+    np.testing.assert_allclose(turned.force, force[:, [0, 2, 1]] * [1, 1, -1], atol=1e-4)
+
+
+def test_motion_bids_with_forces_in_other_units_leaves_them_out_by_name(made, tmp_path):
+    path = tmp_path / "sub-S01_task-type2_motion.tsv"
+    export(made[1], "S01", "type_2", path)
+    channels = path.with_name(path.name.replace("motion.tsv", "channels.tsv"))
+    channels.write_text(channels.read_text().replace("MISC\tn/a\tN\t", "MISC\tn/a\tlb\t"))
+    recording = motion_bids.read(path, ReadOptions())
+    assert recording.plates == []
+    assert any("ground_force_1_vx is left out: its units are lb, m, nm" in note for note in recording.notes)
