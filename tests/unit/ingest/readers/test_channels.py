@@ -38,7 +38,7 @@ def test_a_label_gives_muscle_and_side(label, side, muscle):
 @pytest.mark.parametrize(
     ("label", "muscle"),
     [
-        ("R Rectus Abd", "rectus_abdominis"),
+        ("R Rectus Abdom.", "rectus_abdominis"),
         ("R Peroneus Brevis", "peroneus_brevis"),
         ("Court péronier D", "peroneus_brevis"),
         ("R Wrist Extensor", "wrist_extensors"),
