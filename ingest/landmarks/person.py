@@ -101,7 +101,7 @@ def compute_person(recording: Recording, rows: Ints, known: Iterable[Calibration
         rows,
         body.points,
         segments.rotations,
-        scalars | (neutral.hip_angles if neutral is not None else {}),
+        {**scalars, **(neutral.hip_angles if neutral is not None else {})},
         methods,
         parameters.added,
         "neutral" if neutral is not None else "anatomical" if "pelvis" in segments.rotations else "none",
