@@ -108,5 +108,5 @@ def write_all(files: Mapping[Path, str]) -> None:
     for path, text in files.items():
         with temporary.named(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.named(path), temporary.replacing(path) as work:
-            work.write_bytes(text.encode())
+            with temporary.replacing(path) as work:
+                work.write_bytes(text.encode())

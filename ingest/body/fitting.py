@@ -65,7 +65,8 @@ class BodyFit:
     """A body fitted to the subject of a trial, T frames.
 
     coordinates : name -> (T,) degrees or metres, NaN where the frame does not determine it. rotations : segment -> (T, 4)
-    quaternions (w, x, y, z), named as in landmarks. is_own_model : the model is the user's. residual_rms_mm, residual_max_mm : (T,). worst : (T,) landmark.
+    quaternions (w, x, y, z), named as in landmarks. is_own_model : the model is the user's. residual_rms_mm,
+    residual_max_mm : (T,). worst : (T,) landmark.
     """
 
     model: Model

@@ -1,8 +1,9 @@
 """Inverse kinematics of an OpenSim model: from targets to coordinates.
 
 Inverse kinematics is weighted least squares per frame, as in OpenSim's InverseKinematicsTool: the sum of
-weight · distance² over markers, plus weight · angle² over body rotations and weight · difference² over coordinates. Differences: targets may be missing
-in single frames, and a coordinate that the targets of a frame do not determine is NaN there.
+weight · distance² over markers, plus weight · angle² over body rotations and weight · difference² over coordinates.
+Differences: targets may be missing in single frames, and a coordinate that the targets of a frame do not determine is
+NaN there.
 """
 
 from __future__ import annotations

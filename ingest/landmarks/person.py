@@ -59,9 +59,8 @@ def compute_person(recording: Recording, rows: Ints, known: Iterable[Calibration
     clean = clean_person(recording, rows, names, neutral, known, choices.cutoff_hz, choices.path)
     doubts = plausible.put_medial_inside(clean.marks) if neutral is None else []
     known = known if is_static else calibration.of_this_person(known, clean.marks, doubts)
-    led: tuple[dict[str, float], list[str]] = ({}, [])
-    if neutral is None and not is_static:
-        led = clusters.lead(clean.marks, clean.clusters, known)
+    is_led = neutral is None and not is_static
+    led, led_notes = clusters.lead(clean.marks, clean.clusters, known if is_led else [])
     parameters = calibration.gather(known)
     if is_subject:
         calibration.add_measured(parameters, clean.marks, "static" if is_static else "estimated")
@@ -105,8 +104,8 @@ def compute_person(recording: Recording, rows: Ints, known: Iterable[Calibration
         methods,
         parameters.added,
         "neutral" if neutral is not None else "anatomical" if "pelvis" in segments.rotations else "none",
-        clean.quality | led[0] | arranged,
-        [*clean.notes, *arranged_notes, *doubts, *led[1], *segments.notes, *notes, *functional_notes],
+        clean.quality | led | arranged,
+        [*clean.notes, *arranged_notes, *doubts, *led_notes, *segments.notes, *notes, *functional_notes],
     )
 
 

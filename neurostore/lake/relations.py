@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from neurostore.lake import checked, results
 from neurostore.lake import tables as lake_sql
-from neurostore.lake.results import StoredView
 from neurostore.sql import dtw_functions, kept, views
 
 if TYPE_CHECKING:
