@@ -70,7 +70,7 @@ class MediaPipe:
 
     def __post_init__(self) -> None:
         if self.options.skeletons not in ((), (SKELETON,)):
-            raise UsageError(f"mediapipe gives only {SKELETON}, but asked for were {', '.join(self.options.skeletons)}")
+            raise UsageError(f"mediapipe gives only {SKELETON}; asked for: {', '.join(self.options.skeletons)}")
         known = identity(self.options)
         self.version, self.model_name, self.model_sha256 = known["version"], known["model"], known["model_sha256"]
         self.bundle = _bundle_of(self.options)

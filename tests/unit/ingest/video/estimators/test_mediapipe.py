@@ -113,7 +113,7 @@ def test_other_skeletons_are_refused(tmp_path: Path) -> None:
     from tests.builders.scene import Walk, film
 
     film(tmp_path / "walk.mp4", [Walk()], 3)
-    with pytest.raises(UsageError, match="gives blazepose_33 alone"):
+    with pytest.raises(UsageError, match="gives only blazepose_33"):
         estimate(tmp_path / "walk.mp4", estimator="mediapipe", skeletons="coco_19")
 
 
