@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -35,7 +36,7 @@ class Coordinates:
         found = np.array([t for point in points for t in _telling(point)], float).reshape(-1, N)
         return cls(found[np.argsort(found[:, 0])])
 
-    def are_among(self, values: np.ndarray, tolerance_mm: float = _AS_STORED) -> bool:
+    def are_among(self, values: np.ndarray[Any, Any], tolerance_mm: float = _AS_STORED) -> bool:
         """Whether any triple stands in a sequence of numbers; arrays are read row by row."""
         flat = np.asarray(values, float).ravel()
         if not len(self.triples) or len(flat) < N:

@@ -128,7 +128,7 @@ def _word(written: bytes) -> re.Pattern[bytes]:
 @cache
 def _spellings(name: str) -> tuple[bytes, ...]:
     """A name as texts have it: composed or not, and with the escapes of JSON, XML and HTML."""
-    written = {}
+    written: dict[str, None] = {}
     for form in (name, *(unicodedata.normalize(form, name) for form in ("NFC", "NFD"))):
         escaped = html.escape(form, quote=False)
         named = (codepoint2name.get(ord(c)) for c in form)
@@ -136,7 +136,7 @@ def _spellings(name: str) -> tuple[bytes, ...]:
         every += [escaped.encode("ascii", "xmlcharrefreplace").decode()]
         every += ["".join(c if ord(c) < 128 else f"&#x{ord(c):{x}};" for c in escaped) for x in "xX"]
         every += ["".join(c if n is None else f"&{n};" for c, n in zip(form, named, strict=True))]
-        every += [re.sub(r"\\\\u\w{4}", lambda found: "\\u" + found[0][2:].upper(), every[3])]
+        every += [re.sub(r"\\u\w{4}", lambda found: "\\u" + found[0][2:].upper(), every[3])]
         written |= dict.fromkeys(every)
     return tuple(text.encode() for text in written)
 

@@ -205,6 +205,7 @@ WRITTEN = {
         base64.b64encode(b"\xff" * 24 + b" P0107 " + b"\xff" * 24).decode().replace("/", "\\u002f")
     ),
     "the escapes of JSON": lambda p: p.write_text(json.dumps({"who": NAME})),
+    "capital escapes of JSON": lambda p: p.write_text(json.dumps({"who": NAME}).replace("00fc", "00FC").replace("00df", "00DF").replace("00f6", "00F6")),
     "the escapes of HTML": lambda p: p.write_text("<p>J&uuml;rgen Gro&szlig; &amp; S&ouml;hne</p>"),
     "the escapes of XML": lambda p: p.write_text("<p>J&#252;rgen Gro&#223; &amp; S&#246;hne</p>"),
     "letters and marks apart": lambda p: p.write_text(unicodedata.normalize("NFD", NAME)),
