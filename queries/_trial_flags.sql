@@ -12,9 +12,9 @@
 -- exchanged in 80 % (_anatomy); size, rate, cadence and coordinates outside the limits of macros/thresholds.sql; a file
 -- that states two frame rates (trials.quality['rate_claims_ratio']); a unit judged from a body that is no adult's; a
 -- body that travels by steps with head and feet at nearly one height; legs that differ by 15 degrees in standing; fewer
--- than 3 steady cycles per side in all trials of the session and condition although 3 or more were recorded; two or more events of the file that have
--- the side of the other foot: a computed event of that foot is within 0.1 s and none of the stated foot. Poses relative
--- to the pelvis have no floor.
+-- than 3 steady cycles per side in all trials of the session and condition although 3 or more were recorded; two or
+-- more events of the file that have the side of the other foot: a computed event of that foot is within 0.1 s and none
+-- of the stated foot. Poses relative to the pelvis have no floor.
 -- noqa: disable=RF01
 WITH points AS (
     SELECT

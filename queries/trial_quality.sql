@@ -264,7 +264,10 @@ SELECT
                     ' ' || (n_cycles - n_steady_cycles)::VARCHAR || ' of ' || n_cycles::VARCHAR
                     || ' cycles are not steady, most often: ' || usual_reason || '.'
         END,
-        CASE WHEN has_few_strides THEN ' The session has fewer than 3 steady cycles per side, although more were recorded.' END,
+        CASE
+            WHEN has_few_strides
+                THEN ' The session has fewer than 3 steady cycles per side, although more were recorded.'
+        END,
         CASE
             WHEN is_up_guessed
                 THEN ' Up is that of a level camera: pelvis, trunk and foot-progression angles are uncertain.'
