@@ -23,7 +23,7 @@ class Poses:
     rotations : (n, J, 4) float32 unit quaternions (w, x, y, z), child to lab; None where the source has none.
     confidence : (n, J) float32 in 0..1, video only.
     sd_mm : (n, J) float32, spread over augmentations, video only.
-    reprojection_px : (n, J) float32, triangulated only: root mean square distance in the pictures of the cameras used.
+    reprojection_px : (n, J) float32, triangulated only: root mean square distance in the images of the cameras used.
     picture : (n, 3) float32, video only: scale (px per mm), x and y (px) that lay the person's (X, Y), camera frame, on the
         image by weak perspective; NaN where not seen.
     """

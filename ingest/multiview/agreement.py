@@ -19,7 +19,7 @@ from neurostore.ingest.multiview.rig import CalibratedCamera
 
 MOST_SHIFT_S = 10.0
 WORST_SHARE = (
-    0.035  # of the person's size in the pictures: median distance beyond which views and calibration do not fit
+    0.035  # of the person's size in the images: median distance beyond which views and calibration do not fit
 )
 _FIT_FRAMES = 60  # sampled for that
 _BETTER = 0.6  # a fault is named when the distance without it is less than this share of that with it
@@ -44,12 +44,12 @@ class Scene:
 
     @property
     def size_px(self) -> float:
-        """Mean of the larger sides of the pictures."""
+        """Mean of the larger sides of the images."""
         return float(np.mean([max(camera.width, camera.height) for camera in self.cameras]))
 
     @property
     def person_px(self) -> float:
-        """Median over frames and cameras of the larger side of the person in the pictures."""
+        """Median over frames and cameras of the larger side of the person in the images."""
         known = np.isfinite(self.pixels).all(axis=-1, keepdims=True)
         low = np.where(known, self.pixels, np.inf).min(axis=1)
         high = np.where(known, self.pixels, -np.inf).max(axis=1)
@@ -72,7 +72,7 @@ def check_fit(scene: Scene, where: Path) -> None:
 
 
 def off_px(scene: Scene) -> float:
-    """Median distance in the pictures between joints and the points that fit all cameras best; NaN where there are none."""
+    """Median distance in the images between joints and the points that fit all cameras best; NaN where there are none."""
     n, _, n_cameras, _ = scene.pixels.shape
     rows = np.unique(np.linspace(0, n - 1, min(n, _FIT_FRAMES)).round().astype(int))
     pixels = np.ascontiguousarray(scene.pixels[rows], dtype=float).reshape(-1, n_cameras, 2)

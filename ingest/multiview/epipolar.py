@@ -1,6 +1,6 @@
 """How well pairs of cameras agree without triangulating: distances from epipolar lines.
 
-A point in one picture lies on a line in another. Sampson's distance (Hartley and Zisserman 2004, 11.4.3) is, to first
+A point in one image lies on a line in another. Sampson's distance (Hartley and Zisserman 2004, 11.4.3) is, to first
 order, how far both points have to move for that; here in pixels.
 """
 

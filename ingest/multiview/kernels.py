@@ -75,7 +75,7 @@ def linear_point(cameras, rays, weights, used, point):
 
 @kernel
 def refined_point(cameras, pixels, weights, used, point, normal):
-    """Least weighted squares of the distances in the pictures, by Gauss-Newton from ``point``, which is moved.
+    """Least weighted squares of the distances in the images, by Gauss-Newton from ``point``, which is moved.
 
     normal : (3, 3), becomes the weighted normal matrix in px² per mm². Returns the weighted mean square distance (px²);
     inf where the point falls behind a camera that sees it.
@@ -121,7 +121,7 @@ def refined_point(cameras, pixels, weights, used, point, normal):
 
 @kernel
 def distance_px(camera, pixel, point, seen, slopes):
-    """Distance in the picture between where a point falls and where it was seen."""
+    """Distance in the image between where a point falls and where it was seen."""
     seen_at(camera, point, seen, slopes)
     off = math.hypot(pixel[0] - seen[0], pixel[1] - seen[1])
     return off if math.isfinite(off) else math.inf
@@ -151,7 +151,7 @@ def next_combination(chosen, n, k):
 
 @kernel
 def triangulate_one(cameras, pixels, rays, weights, limit_px, least, point, normal, used):
-    """Triangulate a point, leaving out as few cameras as bring its distance in the pictures under the limit.
+    """Triangulate a point, leaving out as few cameras as bring its distance in the images under the limit.
 
     least : cameras that must remain. used : (V,) bool, becomes the cameras used. Returns the root mean square distance
     (px) over them; inf where no choice of cameras is within the limit.

@@ -1,4 +1,4 @@
-"""Compiled projection of points into pictures, and back to rays, by the lens models of OpenCV.
+"""Compiled projection of points into images, and back to rays, by the lens models of OpenCV.
 
 A camera is 31 numbers: fx, skew, cx, fy, cy, is_fisheye, twelve coefficients of the lens, rotation (9, by rows),
 translation (3), unused. Points are in mm, pixels as OpenCV counts them (0 is the middle of the first).

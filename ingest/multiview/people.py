@@ -14,7 +14,7 @@ from neurostore.ingest.multiview.triangulate import triangulate
 from neurostore.ingest.multiview.views import Sighting, stacked
 
 _MOST_PERSONS = 5  # of a view that are compared, those seen longest
-_CAP_SHARE = 1 / 45  # of the larger side of a picture: two sightings farther apart are of different persons
+_CAP_SHARE = 1 / 45  # of the larger side of an image: two sightings farther apart are of different persons
 _LEAST_FRAMES = 5  # shared by two sightings
 _WALKS_MM = 1000.0  # a person whose path is longer walks
 
@@ -117,7 +117,7 @@ def _with_pieces(cameras: list[CalibratedCamera], person: Person, left: list[lis
 
 
 def _size_px(sighting: Sighting) -> float:
-    """Median over the frames of the larger side of the person in the picture."""
+    """Median over the frames of the larger side of the person in the image."""
     seen = sighting.points[(sighting.confidence > 0).any(axis=1)]
     if not len(seen):
         return 0.0

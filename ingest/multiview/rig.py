@@ -1,4 +1,4 @@
-"""Calibrated cameras: what each is, how a point falls on its picture, and the set of them that filmed one trial.
+"""Calibrated cameras: what each is, how a point falls on its image, and the set of them that filmed one trial.
 
 A camera maps a point X (mm, frame of the calibration) to R X + t in its own frame (x right, y down, z away) and from
 there to pixels by the models of OpenCV: Brown-Conrady with up to twelve coefficients, or fisheye (Kannala-Brandt 2006,
@@ -18,7 +18,7 @@ from neurostore.errors import InputError
 from neurostore.ingest.multiview import lens_kernels
 
 MAX_METRES = 50.0  # cameras farther apart than this in the file's unit are not in metres: nobody is filmed from so far
-_PADDING = 16  # pixels to which codecs round a picture's sides up
+_PADDING = 16  # pixels to which codecs round an image's sides up
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class CalibratedCamera:
 
     Attributes
     ----------
-    name : as in the calibration. width, height : px, of the pictures it was calibrated with.
+    name : as in the calibration. width, height : px, of the images it was calibrated with.
     intrinsics : (3, 3) px. distortion : k1, k2, p1, p2, k3, k4, k5, k6, s1 … s4 as OpenCV orders them; k1 … k4 of a fisheye.
     rotation : (3, 3) and translation (3,) mm: from the frame of the calibration to that of the camera.
     """
@@ -119,9 +119,9 @@ def scaled_rig(
 def fitted(
     camera: CalibratedCamera, width: int, height: int, resolution: str | None, video: Path
 ) -> tuple[CalibratedCamera, str]:
-    """The camera for pictures of this size, and a note where the size is another than that of the calibration ('' else).
+    """The camera for images of this size, and a note where the size is another than that of the calibration ('' else).
 
-    resolution : what cohort.toml says of a difference: ``scaled`` (the whole picture made smaller or larger) or
+    resolution : what cohort.toml says of a difference: ``scaled`` (the whole image made smaller or larger) or
     ``cropped`` (cut or padded at the right and the bottom).
 
     Raises

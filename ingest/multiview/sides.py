@@ -1,7 +1,7 @@
 """Left and right exchanged in some cameras and not in others, found because the cameras then disagree.
 
 An estimator may take a left leg for a right one in one view. For each limb and frame every choice of cameras in which it
-is exchanged is triangulated; a choice costs what its points are off in the pictures, and the cheapest sequence of choices
+is exchanged is triangulated; a choice costs what its points are off in the images, and the cheapest sequence of choices
 over the trial is taken (Viterbi 1967). Exchanged in all cameras and exchanged in none are the same points with other names:
 the choice with fewer exchanges, weighted by confidence, is the true one.
 """
@@ -21,7 +21,7 @@ from neurostore.skeleton import Skeleton
 
 VERSION = 1
 MOST_CAMERAS = 8  # beyond, there are too many choices
-_SCALE_PX = 10.0  # of a picture of 1920 px: an estimator's usual error in a view
+_SCALE_PX = 10.0  # of an image of 1920 px: an estimator's usual error in a view
 _CAP = 6.0  # times the scale: a distance counts no more than this
 _EXCHANGED = 0.5  # cost of a frame in which a camera is exchanged, in squares of the scale per joint
 _CHANGE = 4.0  # cost of a change in a camera from one frame to the next

@@ -1,8 +1,8 @@
-"""Points in space from the pictures of several calibrated cameras.
+"""Points in space from the images of several calibrated cameras.
 
 Each point is first solved by a weighted direct linear transform over all cameras that see it; where its distance in the
-pictures is over the limit, as few cameras as bring it under the limit are left out (every choice of them is tried, and the
-one with the smallest distance kept). From there the weighted sum of squared distances in the pictures, distortion of the
+images is over the limit, as few cameras as bring it under the limit are left out (every choice of them is tried, and the
+one with the smallest distance kept). From there the weighted sum of squared distances in the images, distortion of the
 lenses included, is minimised over all cameras again, each weighted by its confidence and by how near it is. Hartley and
 Zisserman (2004), Multiple View Geometry, chapter 12.
 """
@@ -18,7 +18,7 @@ from neurostore.ingest.multiview import kernels
 from neurostore.ingest.multiview.rig import CalibratedCamera
 
 VERSION = 1
-LIMIT_SHARE = 1 / 20  # of the larger side of the picture: 96 px of 1920
+LIMIT_SHARE = 1 / 20  # of the larger side of the image: 96 px of 1920
 MIN_CONFIDENCE = 0.1  # below, a camera's view of a joint is not used
 
 
@@ -61,7 +61,7 @@ def triangulate(
     Parameters
     ----------
     cameras : V of them. pixels : (n, J, V, 2), NaN where a camera saw no joint. confidence : (n, J, V), 0 to 1.
-    limit_px : distance from which a camera is left out; None for 1/20 of the larger side of the pictures. It is wide
+    limit_px : distance from which a camera is left out; None for 1/20 of the larger side of the images. It is wide
         because an estimator places a joint at another point of the body in each view: with 96 px the bones of a filmed
         person were steadiest (mean CV 0.047; 0.051 with 60 px, 0.067 with 30 px).
     least : cameras that a point needs, at least 2.
@@ -86,9 +86,9 @@ def triangulate(
 
 
 def _error_px(distances: Floats, used: Bools, weights: Floats) -> Floats:
-    """(1, J) root of the weighted error variance of a coordinate in a picture, for a weight of 1.
+    """(1, J) root of the weighted error variance of a coordinate in an image, for a weight of 1.
 
-    A point has 2 V coordinates in V pictures and 3 unknowns. A joint of too few frames gets that of all joints.
+    A point has 2 V coordinates in V images and 3 unknowns. A joint of too few frames gets that of all joints.
     """
     squares = np.where(used, weights * distances**2, 0.0).sum(axis=(0, 2))
     free = np.maximum(2 * used.sum(axis=-1) - 3, 0).sum(axis=0)

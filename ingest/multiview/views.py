@@ -1,4 +1,4 @@
-"""What each camera saw: the persons of its video as points in its pictures, and all views brought to one clock."""
+"""What each camera saw: the persons of its video as points in its images, and all views brought to one clock."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def sightings(order: Sequence[Track], detections: Detections, n: int, size: tupl
         if detections.has("confidence"):
             confidence = np.nan_to_num(detections.take("confidence", rows).astype(float))
         is_inside = ((points >= 0) & (points < size)).all(axis=-1)
-        sighting.confidence[track.frames] = np.where(is_inside, confidence, 0.0)  # outside the picture it is a guess
+        sighting.confidence[track.frames] = np.where(is_inside, confidence, 0.0)  # outside the image it is a guess
         persons.append(sighting)
     return persons
 

@@ -59,21 +59,21 @@ def bench(
         "version": model.version,
         "device": model.device,
         "video": f"{info.width}x{info.height} {info.codec}",
-        "pictures": len(pictures),
+        "frames": len(pictures),
         "batch_size": options.batch_size,
         "load_s": round(load_s, 2),
         "latency_ms": {
             "mean": round(float(per_batch.mean()), 2),
             **{f"p{q}": round(float(np.percentile(per_batch, q)), 2) for q in (50, 95, 99)},
         },
-        "pictures_per_s": round(len(pictures) / float(np.sum(latency)), 2),
+        "frames_per_s": round(len(pictures) / float(np.sum(latency)), 2),
         "peak_memory_mb": round(peak_memory_mb()),
     }
     if compare_cpu:
         with inspection.import_tensorflow().device("/CPU:0"):
             on_cpu, cpu_latency = _run(model, info, camera, batches)
-        report["cpu_pictures_per_s"] = round(len(pictures) / float(np.sum(cpu_latency)), 2)
-        report["largest_difference_mm"], report["pictures_with_other_persons"] = difference(detections, on_cpu)
+        report["cpu_frames_per_s"] = round(len(pictures) / float(np.sum(cpu_latency)), 2)
+        report["largest_difference_mm"], report["frames_with_other_persons"] = difference(detections, on_cpu)
     return report
 
 

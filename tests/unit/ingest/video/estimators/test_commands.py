@@ -45,11 +45,11 @@ def test_bench_measures(model: dict[str, str], tmp_path: Path) -> None:
     report = json.loads(
         run("model", "bench", tmp_path / "walk.mp4", "--batch-size", 4, "--compare-cpu", *chosen(model))
     )
-    assert report["pictures"] == 12
+    assert report["frames"] == 12
     assert report["latency_ms"]["p50"] <= report["latency_ms"]["p99"]
-    assert report["pictures_per_s"] > 0
+    assert report["frames_per_s"] > 0
     assert report["largest_difference_mm"] < 0.01
-    assert report["pictures_with_other_persons"] == 0
+    assert report["frames_with_other_persons"] == 0
     assert len(report["model_sha256"]) == 64
 
 
