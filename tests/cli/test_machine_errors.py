@@ -28,7 +28,7 @@ def test_it_is_said_and_the_exit_status_is_3(error, said, monkeypatch, capsys):
     def fails():
         raise error
 
-    monkeypatch.setattr(cli, "app", fails)
+    monkeypatch.setattr(cli, "command_line", lambda asked: fails)
     monkeypatch.delenv("NEUROSTORE_DEBUG", raising=False)
     with pytest.raises(SystemExit) as ended:
         cli.main()
