@@ -18,9 +18,7 @@ from neurostore.ingest.multiview import epipolar, kernels
 from neurostore.ingest.multiview.rig import CalibratedCamera
 
 MOST_SHIFT_S = 10.0
-WORST_SHARE = (
-    0.035  # of the person's size in the images: median distance beyond which views and calibration do not fit
-)
+WORST_SHARE = 0.035  # of the person's size in the images: median distance beyond which views and calibration do not fit
 _FIT_FRAMES = 60  # sampled for that
 _BETTER = 0.6  # a fault is named when the distance without it is less than this share of that with it
 _BETTER_IN_TIME = 0.8  # the same for a shift in time, which changes little where the person moves little
