@@ -60,7 +60,7 @@ def test_angles_of_nexus_are_the_files_and_moments_are_left_to_c3d(tmp_path: Pat
     recording = read(path)
     knee = next(a for a in recording.angles if a.angle == "left_knee_flexion_deg")
     assert np.allclose(knee.values, 10 + np.arange(N) / 10)
-    assert any("no angles were left out" in note for note in recording.notes)
+    assert any("not angles were left out" in note for note in recording.notes)
     assert any("first frame is 101" in note for note in recording.notes)
     lines = nexus(walk, LEGS).split("\n")
     path.write_text("\n".join(lines[lines.index("Model Outputs") :]))
