@@ -14,10 +14,16 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.floating[Any]]
 Ints = npt.NDArray[np.integer[Any]]
 Bools = npt.NDArray[np.bool_]
-#: Pictures (height, width, colours).
+#: Images (height, width, colours).
 Pixels = npt.NDArray[np.uint8]
 #: Of any kind: text, objects, records, or whatever a caller gave.
 Array = npt.NDArray[Any]
+
+
+def runs_of(is_so: Bools) -> tuple[Ints, Ints]:
+    """Start and stop (k,) of each run of True in (n,); the stop is the first index behind the run."""
+    edges = np.flatnonzero(np.diff(is_so, prepend=False, append=False))
+    return edges[::2], edges[1::2]
 
 
 def read_array(file: Path | BinaryIO) -> Array:

@@ -98,8 +98,7 @@ def main() -> None:
         print(f"neurostore: {printable(str(error))}", file=sys.stderr)
         sys.exit(error.exit_code)
     except (MemoryError, OSError) as error:  # the machine's, wherever it met us: what is in the lake is whole
-        is_from_rust = error.errno is None and "Broken pipe" in str(error) if isinstance(error, OSError) else False
-        if isinstance(error, BrokenPipeError) or is_from_rust:  # the reader of our output has gone, as with `| head`
+        if _is_broken_pipe(error):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(0)
         if os.environ.get("NEUROSTORE_DEBUG"):
@@ -110,6 +109,13 @@ def main() -> None:
             text = f"{error.filename or 'a file'}: {error.strerror or error}"
         print(f"neurostore: {printable(text)}. Correct this and try again; the lake is unchanged", file=sys.stderr)
         sys.exit(NeurostoreError.exit_code)
+
+
+def _is_broken_pipe(error: MemoryError | OSError) -> bool:
+    """Whether the reader of our output has gone, as with ``| head``; polars raises an OSError without a number."""
+    if isinstance(error, BrokenPipeError):
+        return True
+    return isinstance(error, OSError) and error.errno is None and "Broken pipe" in str(error)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from functools import cache
 
 import numpy as np
 
-from neurostore.arrays import Floats, Ints
+from neurostore.arrays import Floats, Ints, runs_of
 from neurostore.ingest.recording import AnalogChannel
 
 BAND_HZ = (20.0, 450.0)
@@ -160,7 +160,6 @@ def _bursts(rectified: Floats, rate_hz: float) -> tuple[Ints, Ints]:
     start = int(np.argmin(sums[quiet:] - sums[:-quiet]))
     base = rectified[start : start + quiet]
     is_on = mean > base.mean() + N_SD * base.std()
-    edges = np.diff(np.concatenate([[0], is_on.astype(np.int8), [0]]))
-    on, off = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
+    on, off = runs_of(is_on)
     keep = off - on >= LEAST_ON_S * rate_hz
     return on[keep], off[keep]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from neurostore.arrays import Bools, Floats, Ints
+from neurostore.arrays import Bools, Floats, Ints, runs_of
 from neurostore.compiled import kernel
 from neurostore.errors import InputError
 
@@ -210,8 +210,7 @@ def _runs(valid: Bools) -> Iterator[tuple[Ints, int, int]]:
     for joint, pattern in enumerate(valid):
         patterns.setdefault(pattern.tobytes(), []).append(joint)
     for joints in patterns.values():
-        edges = np.flatnonzero(np.diff(valid[joints[0]], prepend=False, append=False))
-        for start, stop in zip(edges[::2], edges[1::2], strict=True):
+        for start, stop in zip(*runs_of(valid[joints[0]]), strict=True):
             yield np.array(joints), int(start), int(stop)
 
 

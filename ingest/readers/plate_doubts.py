@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from neurostore.arrays import Bools, Floats
+from neurostore.arrays import Bools, Floats, runs_of
 from neurostore.ingest.recording import ForcePlate
 
 LOADED_N = 50.0
@@ -58,5 +58,5 @@ def spikes(force: Floats) -> Bools:
 
 
 def _longest_run(is_so: Bools) -> int:
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], is_so.astype(np.int8), [0]])))
-    return int((edges[1::2] - edges[::2]).max()) if len(edges) else 0
+    start, stop = runs_of(is_so)
+    return int((stop - start).max(initial=0))

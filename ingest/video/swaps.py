@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from neurostore.arrays import Bools, Floats, Ints
+from neurostore.arrays import Bools, Floats, Ints, runs_of
 from neurostore.skeleton import Skeleton
 
 VERSION = 2
@@ -224,5 +224,4 @@ def _is_explained(positions: Floats, stretch: Ints, left: list[int], right: list
 
 def _stretches(states: Bools) -> list[Ints]:
     """Index arrays of each run of True."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], states.astype(int), [0]])))
-    return [np.arange(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+    return [np.arange(a, b) for a, b in zip(*runs_of(states), strict=True)]

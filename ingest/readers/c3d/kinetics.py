@@ -109,9 +109,8 @@ def _others(
         values = to_y_up(values, up)
         if match["what"].lower().startswith("normali"):
             top = float(np.nanpercentile(np.abs(values), 99.5))
-            scale = (
-                GRAVITY_M_S2 / 100 if top > 40 else GRAVITY_M_S2 if top < 3 else 1.0
-            )  # percent of body weight, body weights, N/kg
+            # percent of body weight, body weights, N/kg
+            scale = GRAVITY_M_S2 / 100 if top > 40 else GRAVITY_M_S2 if top < 3 else 1.0
             values, unit = values * scale, "N/kg"
             names[1] = _once(f"{side}_vertical_force_n_kg", taken)
     return [
