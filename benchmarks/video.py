@@ -7,7 +7,7 @@ The promise: decoding, inference and tracking together reach 0.95 of the rate of
 hour of 1080p stays below 1.5 GB besides the model. Each measurement runs in a process of its own; the two rates take
 turns. ``metrabs`` is the SavedModel of the tests (MeTRAbs's interface, coloured discs for a network) on a film of two
 walkers made for it: the real weights lie behind a download. ``--hour`` ingests a film whose packets are repeated, with a
-stand-in for a model that sees two people in every picture and costs nothing.
+stand-in for a model that sees two people in every frame and costs nothing.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # tests.video makes films an
 
 
 def bare(path: str, estimator: str) -> dict[str, float]:
-    """The model alone: pictures decoded beforehand, one session, no tracking."""
+    """The model alone: frames decoded beforehand, one session, no tracking."""
     from neurostore.ingest.video import decode
     from neurostore.ingest.video.camera import camera_of
     from neurostore.ingest.video.estimate import EstimatorOptions, loaded
@@ -40,25 +40,25 @@ def bare(path: str, estimator: str) -> dict[str, float]:
 
     options = EstimatorOptions.of(_chosen())
     info = decode.probe(path)
-    pictures = list(decode.pictures(path))
+    frames = list(decode.frames(path))
     model, view = loaded(estimator, options), camera_of({}, info.width, info.height)
     warm = model.session(info, view)
-    warm.detect(pictures[: options.batch_size])  # the graph of this size is built by the first call
+    warm.detect(frames[: options.batch_size])  # the graph of this size is built by the first call
     warm.close()
     cpu, start = time.process_time(), time.perf_counter()
     session = model.session(info, view)
-    for batch in decode.batches(iter(pictures), options.batch_size):
+    for batch in decode.batches(iter(frames), options.batch_size):
         session.detect(batch)
     seconds = time.perf_counter() - start
     return {
-        "pictures_per_s": len(pictures) / seconds,
+        "frames_per_s": len(frames) / seconds,
         "cpu_s": time.process_time() - cpu,
-        "peak_mb": peak_memory_mb() - sum(p.rgb.nbytes for p in pictures) / (1 << 20),
+        "peak_mb": peak_memory_mb() - sum(p.rgb.nbytes for p in frames) / (1 << 20),
     }
 
 
 def whole(path: str, estimator: str) -> dict[str, float]:
-    """From the file to a recording: decode, estimate, track, mend, turn. The model's start is not counted."""
+    """From the file to a recording: decode, estimate, track, repair swaps, turn. The model's start is not counted."""
     from neurostore.ingest.video import decode
     from neurostore.ingest.video.camera import camera_of
     from neurostore.ingest.video.estimate import EstimatorOptions, estimate, loaded
@@ -66,13 +66,13 @@ def whole(path: str, estimator: str) -> dict[str, float]:
 
     info, options = decode.probe(path), EstimatorOptions.of(_chosen())
     warm = loaded(estimator, options).session(info, camera_of({}, info.width, info.height))
-    warm.detect(next(decode.batches(decode.pictures(path), options.batch_size)))
+    warm.detect(next(decode.batches(decode.frames(path), options.batch_size)))
     warm.close()
     cpu, start = time.process_time(), time.perf_counter()
     recording = estimate(path, estimator=estimator, **_chosen())
     seconds = time.perf_counter() - start
     n = len(np.unique(recording.poses[0].frame))
-    return {"pictures_per_s": n / seconds, "cpu_s": time.process_time() - cpu, "peak_mb": peak_memory_mb()}
+    return {"frames_per_s": n / seconds, "cpu_s": time.process_time() - cpu, "peak_mb": peak_memory_mb()}
 
 
 def decoding(path: str, estimator: str) -> dict[str, float]:
@@ -81,10 +81,10 @@ def decoding(path: str, estimator: str) -> dict[str, float]:
     from neurostore.ingest.video.estimators.bench import peak_memory_mb
 
     cpu, start = time.process_time(), time.perf_counter()
-    with decode.ahead(decode.batches(decode.pictures(path), 8), 2) as batches:
+    with decode.ahead(decode.batches(decode.frames(path), 8), 2) as batches:
         n = sum(len(batch) for batch in batches)
     rate = n / (time.perf_counter() - start)
-    return {"pictures": n, "pictures_per_s": rate, "cpu_s": time.process_time() - cpu, "peak_mb": peak_memory_mb()}
+    return {"frames": n, "frames_per_s": rate, "cpu_s": time.process_time() - cpu, "peak_mb": peak_memory_mb()}
 
 
 def hour(path: str, estimator: str) -> dict[str, float]:
@@ -137,14 +137,14 @@ class StandIn:
     def close(self) -> None:
         """Nothing to free."""
 
-    def detect(self, pictures: Sequence[Any]) -> list[list[Any]]:
+    def detect(self, frames: Sequence[Any]) -> list[list[Any]]:
         from neurostore.ingest.video.contract import Detection
 
         found = []
-        for picture in pictures:
+        for frame in frames:
             persons = []
             for place in (-800.0, 800.0):
-                where = np.array([place + 700 * np.sin(picture.time_s), 0, 5000], np.float32)
+                where = np.array([place + 700 * np.sin(frame.time_s), 0, 5000], np.float32)
                 positions = [body + where for body in self.bodies]
                 points = self.camera.project(positions[0])
                 low, high = points.min(axis=0), points.max(axis=0)
@@ -252,17 +252,17 @@ def compare(path: str, estimator: str, n_runs: int) -> list[tuple[str, str, str]
     rows: list[tuple[str, str, str]] = []
     runs = [(measured("bare", path, estimator), measured("whole", path, estimator)) for _ in range(n_runs)]
     for name, i in (("bare model", 0), ("whole way", 1)):
-        rates = [run[i]["pictures_per_s"] for run in runs]
+        rates = [run[i]["frames_per_s"] for run in runs]
         cpu = np.median([run[i]["cpu_s"] for run in runs])
         peak = max(run[i]["peak_mb"] for run in runs)
         said = f"{cpu:.1f} s of CPU, peak {peak:.0f} MB"
-        rows.append((f"{estimator}: {name}", f"{np.median(rates):.1f} pictures/s", said))
-    ratio = np.median([w["pictures_per_s"] / b["pictures_per_s"] for b, w in runs])
+        rows.append((f"{estimator}: {name}", f"{np.median(rates):.1f} frames/s", said))
+    ratio = np.median([w["frames_per_s"] / b["frames_per_s"] for b, w in runs])
     rows.append(("ratio", f"{ratio:.2f}", "promised 0.95"))
     once = measured("decoding", path, estimator)
     by_cpu = np.median([b["cpu_s"] / (w["cpu_s"] - once["cpu_s"]) for b, w in runs])
     rows.append(("ratio by CPU, decoding taken off", f"{by_cpu:.2f}", "promised 0.95 where the model fills all cores"))
-    rows.append(("decoding", f"{once['pictures_per_s']:.0f} pictures/s", f"peak {once['peak_mb']:.0f} MB"))
+    rows.append(("decoding", f"{once['frames_per_s']:.0f} frames/s", f"peak {once['peak_mb']:.0f} MB"))
     return rows
 
 
@@ -274,7 +274,7 @@ def measure_hour(folder: Path, minutes: float) -> list[tuple[str, str, str]]:
         path = repeated(once, round(long * 60 * 30 / n), folder / "long.mp4")
         got = measured("hour", str(path), "stand_in")
         rate = long * 60 * 30 / got["seconds"]
-        rows.append((f"ingest of {label} of 1080p", f"{rate:.0f} pictures/s", f"peak {got['peak_mb']:.0f} MB"))
+        rows.append((f"ingest of {label} of 1080p", f"{rate:.0f} frames/s", f"peak {got['peak_mb']:.0f} MB"))
     return rows
 
 

@@ -195,7 +195,7 @@ def trusted(points: Points) -> Points:
 
 
 def same_person(shot: Shot, truth_lab: Points, to_camera: np.ndarray, reference: Recording) -> Recording:
-    """The single recording with the reference's person as its only one: the one at the same place in the pictures."""
+    """The single recording with the reference's person as its only one: the one at the same place in the image."""
     skeleton = reference.poses[0].skeleton
     clock = shot.view.time_s - shot.view.time_s[0] + shot.view.offset_s
     frames = np.clip(np.searchsorted(clock, reference_s(reference) - 0.5 / reference.rate_hz), 0, len(clock) - 1)

@@ -104,7 +104,7 @@ def _poses(poses: Poses) -> pa.Table | Frames:
     if not lists:
         return frames
     rows = frames.to_arrow()
-    for name, values in lists.items():  # a list in the order of the joints; of scale, x and y for the picture
+    for name, values in lists.items():  # a list in the order of the joints; of scale, x and y in the column picture
         flat = np.ascontiguousarray(values, np.float32).ravel()
         offsets = np.arange(len(values) + 1, dtype=np.int32) * values.shape[1]
         listed = pa.ListArray.from_arrays(pa.array(offsets), pa.array(flat, mask=np.isnan(flat)))

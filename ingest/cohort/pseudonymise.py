@@ -175,7 +175,7 @@ def _write(file: PileFile, to: Path, pile: Pile, coder: Coder, drop: set[str], p
         shutil.copyfile(file.path, to)  # not its dates
         return
     if file.kind == "video":
-        video.copy_pictures(file.path, to, coder.notes)
+        video.copy_frames(file.path, to, coder.notes)
         return
     if file.kind in ("table", "sidecar"):
         content = coded(pile.tables[file.relative], suffix, coder, drop, paths, pile.of_file)
@@ -200,7 +200,7 @@ def _write(file: PileFile, to: Path, pile: Pile, coder: Coder, drop: set[str], p
 
 
 def _why_look(file: PileFile) -> str:
-    """What the user should look at: pictures, and files that were copied as they are."""
+    """What the user should look at: images, and files that were copied as they are."""
     if file.kind == "video":
         return "shows a person"
     return "was copied as it is" if file.kind == "kept" else ""

@@ -166,7 +166,7 @@ def window(s: Sequence, start: int, n_frames: int, markers: MarkerSet) -> tuple[
     points = np.nan_to_num(s.points[index])
     middle = s.middle[index]
     centre = middle[inside].mean(axis=0) if inside.any() else middle.mean(axis=0)
-    # Look along the ray to the middle: z' away, y' down in the picture.
+    # Look along the ray to the middle: z' away, y' down in the image.
     z = centre / max(float(np.linalg.norm(centre)), 1.0)
     x = np.cross([0.0, 1.0, 0.0], z)
     x /= max(float(np.linalg.norm(x)), 1e-6)

@@ -50,7 +50,7 @@ class Camera:
         return up / np.linalg.norm(up)
 
     def project(self, points: Floats) -> Floats:
-        """Picture coordinates (…, 2) px of points (…, 3) in the camera frame; NaN behind the camera.
+        """Image coordinates (…, 2) px of points (…, 3) in the camera frame; NaN behind the camera.
 
         Brown-Conrady distortion as in OpenCV's camera calibration pages.
         """

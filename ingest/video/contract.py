@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from neurostore.arrays import Floats
 from neurostore.errors import UsageError
 from neurostore.ingest.video.camera import Camera
-from neurostore.ingest.video.decode import Picture, VideoInfo
+from neurostore.ingest.video.decode import Frame, VideoInfo
 from neurostore.skeleton import Skeleton
 
 SUBJECT_RULES = ("walker", "longest", "largest")
@@ -31,7 +31,7 @@ class EstimatorOptions:
     position : ``mediapipe`` only: hip-centred, or placed before the camera by the guessed field of view.
     subject : how person 0 is chosen (see ingest.tracking.choose_subject).
     floor_fit : look for the floor under the feet where positions are metric.
-    mend_swaps : exchange left and right back where they were swapped; False only counts them.
+    repair_swaps : exchange left and right back where they were swapped; False only counts them.
     min_frames : the subject must be seen in at least so many frames.
     model : name of a declared model, None for the default; models_toml : a file that declares more.
     """
@@ -46,7 +46,7 @@ class EstimatorOptions:
     position: str = "root_relative"
     subject: str = "walker"
     floor_fit: bool = True
-    mend_swaps: bool = True
+    repair_swaps: bool = True
     min_frames: int = 10
     model: str | None = None
     models_toml: str | None = None
@@ -112,7 +112,7 @@ class Detection:
 class Session(Protocol):
     """A model at work on one video."""
 
-    def detect(self, pictures: Sequence[Picture]) -> list[list[Detection]]:
+    def detect(self, frames: Sequence[Frame]) -> list[list[Detection]]:
         """The persons of each frame, in no order."""
 
     def close(self) -> None:

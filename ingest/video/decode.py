@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import av
 
 VERSION = 1
-_PICTURE_FORMATS = ("image2", "gif", "apng", "ico", "tty", "lavfi")  # and every *_pipe: a still image, or no video
+_STILL_FORMATS = ("image2", "gif", "apng", "ico", "tty", "lavfi")  # and every *_pipe: a still image, or no video
 _TRUNCATED_SHARE = 0.02  # of the declared frames or duration that may be missing at the end before it counts
 _BAD_PACKETS = 10  # that may fail to decode before the file counts as damaged
 
@@ -30,7 +30,7 @@ Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class Frame:
     """One frame. index : position among the kept ones, from 0; time_s : the source's clock; rgb : (h, w, 3) uint8."""
 
     index: int
@@ -96,14 +96,14 @@ def probe(path: Path | str) -> VideoInfo:
         return _info(path, container, stream, first)
 
 
-def pictures(
+def frames(
     path: Path | str,
     options: ReadOptions | None = None,
     *,
     fps: float | None = None,
     decoding: Decoding | None = None,
     n_threads: int = 0,
-) -> Iterator[Picture]:
+) -> Iterator[Frame]:
     """The frames of a video in order of time, turned upright, pixels made square.
 
     Parameters
@@ -144,7 +144,7 @@ def pictures(
             previous = time_s
             if not keep(time_s, 1 / rate if rate > 0 else 0.0):
                 continue
-            yield Picture(n_kept, time_s, _upright(frame, stream, info))
+            yield Frame(n_kept, time_s, _upright(frame, stream, info))
             n_kept += 1
         if info is None:
             raise InputError(path, "holds a video stream without a single frame; expected at least one")
@@ -259,7 +259,7 @@ def _opened(path: Path, n_threads: int = 0) -> Iterator[tuple[Any, Any]]:
         raise InputError(path, f"cannot be opened as a video ({_message(error)}): not a video, or truncated") from None
     with container:
         name = container.format.name
-        if name.endswith("_pipe") or set(name.split(",")) & set(_PICTURE_FORMATS):
+        if name.endswith("_pipe") or set(name.split(",")) & set(_STILL_FORMATS):
             raise InputError(path, f"is a still image or animation ({name}), despite its name; expected a video")
         streams = [s for s in container.streams.video if not s.disposition & s.disposition.attached_pic]
         if not streams:

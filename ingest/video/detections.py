@@ -52,21 +52,21 @@ class Detections(Sequence[list[Detection]]):
         if len(self) % _CHUNK == 0:
             self._put_away()
 
-    def row(self, picture: int, number: int) -> int:
+    def row(self, frame: int, number: int) -> int:
         """The row of a person, for :meth:`take`."""
-        return self._first_rows[picture] + number
+        return self._first_rows[frame] + number
 
     @overload
-    def __getitem__(self, picture: int) -> list[Detection]: ...
+    def __getitem__(self, frame: int) -> list[Detection]: ...
     @overload
-    def __getitem__(self, picture: slice) -> list[list[Detection]]: ...
-    def __getitem__(self, picture: int | slice) -> list[Detection] | list[list[Detection]]:
-        if isinstance(picture, slice):
-            return [self[i] for i in range(*picture.indices(len(self)))]
-        if not 0 <= picture < len(self):
-            raise IndexError(f"picture {picture} of {len(self)}")
+    def __getitem__(self, frame: slice) -> list[list[Detection]]: ...
+    def __getitem__(self, frame: int | slice) -> list[Detection] | list[list[Detection]]:
+        if isinstance(frame, slice):
+            return [self[i] for i in range(*frame.indices(len(self)))]
+        if not 0 <= frame < len(self):
+            raise IndexError(f"frame {frame} of {len(self)}")
         self._put_away()
-        return [self._detection(row) for row in range(*self._first_rows[picture : picture + 2])]
+        return [self._detection(row) for row in range(*self._first_rows[frame : frame + 2])]
 
     def has(self, name: str) -> bool:
         """Whether there are values of this name (see :meth:`take`)."""

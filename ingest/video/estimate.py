@@ -77,7 +77,7 @@ def follow(
     decoding = decode.Decoding()
     is_narrow = model.device == "cpu" and (os.cpu_count() or 1) < 4
     n_threads = 1 if is_narrow else 0  # several cost a fifth more, where the model wants the processors
-    source = decode.pictures(path, options, fps=chosen.fps, decoding=decoding, n_threads=n_threads)
+    source = decode.frames(path, options, fps=chosen.fps, decoding=decoding, n_threads=n_threads)
     time_s: list[float] = []
     detections = Detections()
     # decoding begins before the session, which takes a moment to make
@@ -88,7 +88,7 @@ def follow(
         for batch in coming:
             for persons in session.detect(batch):
                 detections.add(persons)
-            time_s += [picture.time_s for picture in batch]
+            time_s += [frame.time_s for frame in batch]
             if progress:
                 progress(len(time_s), info.n_frames)
     order, followed = chosen_tracks(path, info, np.array(time_s), detections, chosen, box)
@@ -205,8 +205,8 @@ def recording_of(video: FollowedVideo, options: EstimatorOptions) -> Recording:
             "is not used as acq_time: write it into sessions.tsv if it is the time of the recording"
         )
     poses, swapped = _poses(video, options)
-    quality = {**video.followed.quality, **swapped.quality(options.mend_swaps)}
-    notes += swapped.notes(options.mend_swaps)
+    quality = {**video.followed.quality, **swapped.quality(options.repair_swaps)}
+    notes += swapped.notes(options.repair_swaps)
     basis = model.position_basis(video.view)
     up_source, floor = _to_lab(poses, video.view, basis, options.floor_fit, notes)
     if video.view.is_fov_guessed and basis == "camera_metric":
@@ -240,9 +240,9 @@ def _poses(video: FollowedVideo, options: EstimatorOptions) -> tuple[list[Poses]
         positions = detections.take(f"positions {s}", rows)
         confidence = detections.take("confidence", rows) if s == 0 and detections.has("confidence") else None
         sd_mm = detections.take(f"sd_mm {s}", rows) if detections.has(f"sd_mm {s}") else None
-        picture = _on_picture(positions, detections.take("points", rows)) if s == 0 else None
+        picture = _on_image(positions, detections.take("points", rows)) if s == 0 else None
         swapped = swaps.find(positions, person, time_s[frame], skeleton)
-        if options.mend_swaps:
+        if options.repair_swaps:
             swaps.repair(swapped, positions, confidence, sd_mm)
         in_primary = in_primary or swapped
         poses.append(Poses(skeleton, person, frame, time_s[frame], positions, None, confidence, sd_mm, picture))
@@ -250,7 +250,7 @@ def _poses(video: FollowedVideo, options: EstimatorOptions) -> tuple[list[Poses]
     return poses, in_primary
 
 
-def _on_picture(positions: Floats, places: Floats) -> Floats | None:
+def _on_image(positions: Floats, places: Floats) -> Floats | None:
     """(n, 3) float32 scale and place of each person in the frame; None where none is known."""
     parts = [slice(i, i + 4096) for i in range(0, len(positions), 4096)]  # an hour at once would need much memory
     picture = np.concatenate([tracking.weak_perspective(positions[i], places[i]) for i in parts])
@@ -275,7 +275,7 @@ def _steps(
         Step("decode", decode.VERSION, decoded),
         Step("estimate", _module(model.name).VERSION, {"estimator": model.name, **identity, **options.changed()}),
         Step("track", tracking.VERSION, {"subject": options.subject}),
-        Step("swaps", swaps.VERSION, {"mended": options.mend_swaps}),
+        Step("swaps", swaps.VERSION, {"repaired": options.repair_swaps}),
         Step("camera", cameras.VERSION, camera),
     ]
 

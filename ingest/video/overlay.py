@@ -48,7 +48,7 @@ class Drawn:
     points: Floats
 
 
-def picture_points(positions: Floats, camera: dict[str, Any], basis: str, picture: Floats | None = None) -> Floats:
+def image_points(positions: Floats, camera: dict[str, Any], basis: str, picture: Floats | None = None) -> Floats:
     """Where lab positions (n, J, 3) mm are in the image: (n, J, 2) px.
 
     Parameters
@@ -75,7 +75,7 @@ def draw(
 ) -> int:
     """Write the video with skeletons (and the contact sheet PNG); returns the number of frames.
 
-    Left is orange, right blue, the middle white; bystanders are grey. Pictures are matched to poses by their time.
+    Left is orange, right blue, the middle white; bystanders are grey. Frames are matched to poses by their time.
 
     Raises
     ------
@@ -88,19 +88,19 @@ def draw(
     kept: list[tuple[float, Pixels]] = []
     n_matched = 0
 
-    def painted() -> Iterator[decode.Picture]:
+    def painted() -> Iterator[decode.Frame]:
         nonlocal n_matched
-        for picture in decode.pictures(path):
-            here = rows.get(round(picture.time_s * 1e6))
+        for frame in decode.frames(path):
+            here = rows.get(round(frame.time_s * 1e6))
             if here is None:
-                if drawn.time_s[0] <= picture.time_s <= drawn.time_s[-1]:
-                    yield picture
+                if drawn.time_s[0] <= frame.time_s <= drawn.time_s[-1]:
+                    yield frame
                 continue
             n_matched += 1
-            _paint(picture.rgb, drawn, here)
-            if round(picture.time_s * 1e6) in chosen:
-                kept.append((picture.time_s, _shrunk(picture.rgb, _SHEET_WIDTH)))
-            yield picture
+            _paint(frame.rgb, drawn, here)
+            if round(frame.time_s * 1e6) in chosen:
+                kept.append((frame.time_s, _shrunk(frame.rgb, _SHEET_WIDTH)))
+            yield frame
             if progress:
                 progress(n_matched, len(rows))
         if n_matched == 0:  # before the file gets its name: an earlier one stays
@@ -169,16 +169,16 @@ def _drawn(lake: Version, row: dict[str, Any], camera: dict[str, Any]) -> Drawn:
     if "picture" in frame.columns:
         empty = [np.nan] * 3
         picture = np.array([p if p is not None else empty for p in frame["picture"].to_list()], float)
-    points = picture_points(positions, camera, row["position_basis"], picture)
+    points = image_points(positions, camera, row["position_basis"], picture)
     return Drawn(skeleton, frame["person"].to_numpy(), frame["frame"].to_numpy(), frame["time_s"].to_numpy(), points)
 
 
-def contact_sheet(pictures: list[tuple[float, Pixels]]) -> Pixels:
+def contact_sheet(images: list[tuple[float, Pixels]]) -> Pixels:
     """Images of one size in a grid, each with its time, as one (h, w, 3) image."""
-    height, width = pictures[0][1].shape[:2]
-    n_rows = -(-len(pictures) // _SHEET_COLUMNS)
+    height, width = images[0][1].shape[:2]
+    n_rows = -(-len(images) // _SHEET_COLUMNS)
     sheet = np.zeros((n_rows * height, _SHEET_COLUMNS * width, 3), np.uint8)
-    for i, (time_s, rgb) in enumerate(pictures):
+    for i, (time_s, rgb) in enumerate(images):
         rgb = rgb.copy()
         _write(rgb, f"{time_s:.2f} s", 6, 6)
         y, x = (i // _SHEET_COLUMNS) * height, (i % _SHEET_COLUMNS) * width
@@ -275,20 +275,20 @@ def _shrunk(rgb: Pixels, width: int) -> Pixels:
     return np.asarray(frame.reformat(width=width, height=height, format="rgb24").to_ndarray(), np.uint8)
 
 
-def _encode(out: Path, pictures: Iterator[decode.Picture], info: decode.VideoInfo) -> int:
+def _encode(out: Path, frames: Iterator[decode.Frame], info: decode.VideoInfo) -> int:
     """Write frames with their own times: the file is there whole or not at all."""
     import av
 
     try:
         with temporary.folder_beside(out) as folder:  # FFmpeg tells the container by the ending of the name
-            n = _mux(folder / out.name, pictures, info)
+            n = _mux(folder / out.name, frames, info)
             os.replace(folder / out.name, out)
     except (av.error.FFmpegError, OSError) as error:
         raise InputError(out, f"cannot be written as a video: {error}") from None
     return n
 
 
-def _mux(path: Path, pictures: Iterator[decode.Picture], info: decode.VideoInfo) -> int:
+def _mux(path: Path, frames: Iterator[decode.Frame], info: decode.VideoInfo) -> int:
     """H.264 where this FFmpeg has it, else MPEG-4."""
     import av
 
@@ -301,12 +301,12 @@ def _mux(path: Path, pictures: Iterator[decode.Picture], info: decode.VideoInfo)
         stream.codec_context.time_base = base
         if codec == "libx264":
             stream.options = {"crf": "23", "preset": "veryfast"}
-        for picture in pictures:
-            start = picture.time_s if start is None else start
-            rgb = np.pad(picture.rgb, ((0, info.height % 2), (0, info.width % 2), (0, 0)), mode="edge")
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
-            frame.time_base, frame.pts = base, round((picture.time_s - start) / base)
-            container.mux(stream.encode(frame))
+        for frame in frames:
+            start = frame.time_s if start is None else start
+            rgb = np.pad(frame.rgb, ((0, info.height % 2), (0, info.width % 2), (0, 0)), mode="edge")
+            encoded = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
+            encoded.time_base, encoded.pts = base, round((frame.time_s - start) / base)
+            container.mux(stream.encode(encoded))
             n += 1
         container.mux(stream.encode(None))
     return n

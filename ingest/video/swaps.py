@@ -1,8 +1,8 @@
 """Left and right exchanged for some frames: found from continuity, repaired or counted.
 
-Each limb pair (legs, arms: joints that hang together by bones) is followed on its own. Over all frames the sequence of
-states {as estimated, exchanged} with the smallest sum of accelerations and of bone-length changes is found by dynamic
-programming (Viterbi 1967, doi:10.1109/TIT.1967.1054010); a change of state costs, so that only what pays is exchanged.
+Each pair of limbs (legs, arms: joints connected by bones) is followed on its own. Over all frames, dynamic programming
+(Viterbi 1967, doi:10.1109/TIT.1967.1054010) finds the sequence of states {as estimated, exchanged} in which the joints
+jump least from a straight course. A change of state has a cost, so limbs are exchanged only where it clearly helps.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Swaps:
         """Figures for the subject: stretches and frames, exchanged back and left."""
         counts = {}
         for name, stretches in (
-            ("mended", self.ranges if is_repaired else []),
+            ("repaired", self.ranges if is_repaired else []),
             ("left_out", self.blanked if is_repaired else []),
             ("marked", self.doubtful if is_repaired else [*self.ranges, *self.blanked, *self.doubtful]),
         ):
@@ -59,10 +59,10 @@ class Swaps:
         """Notes for the trial about exchanged sides."""
         figures = self.quality(is_repaired)
         notes = []
-        if figures["swaps_mended"]:
+        if figures["swaps_repaired"]:
             notes.append(
-                f"left and right had been exchanged in {figures['swaps_mended']:.0f} stretches "
-                f"({figures['swap_frames_mended']:.0f} frames) and were corrected"
+                f"left and right had been exchanged in {figures['swaps_repaired']:.0f} stretches "
+                f"({figures['swap_frames_repaired']:.0f} frames) and were corrected"
             )
         if figures["swaps_left_out"]:
             notes.append(

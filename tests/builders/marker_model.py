@@ -1,6 +1,6 @@
 """A real SavedModel with MeTRAbs's attributes, methods, argument names, defaults and ragged outputs.
 
-It finds the coloured discs of :mod:`tests.builders.scene` in the picture itself: position from the centroid, depth from
+It finds the coloured discs of :mod:`tests.builders.scene` in the image itself: position from the centroid, depth from
 the area of the disc. Other joints follow from the ten markers and the body's directions, by :func:`joint_rules`.
 """
 
@@ -207,16 +207,16 @@ def build(
             where = tf.gather(where, kept)
             counts = tf.math.bincount(
                 tf.cast(where[:, 0], tf.int32), minlength=n, maxlength=n, dtype=tf.int64
-            )  # persons a picture
+            )  # persons per image
             joints = _joints(tf.gather_nd(markers, where))  # (found, J, 3), camera frame
             step = tf.cast(tf.range(num_aug), tf.float32) - tf.cast(num_aug - 1, tf.float32) / 2
             spread = AUG_STEP_MM * step[None, :, None, None] * tf.constant([0.0, 0.0, 1.0])
             poses = joints[:, None] + spread
-            picture_of = tf.cast(where[:, 0], tf.int32)
+            image_of = tf.cast(where[:, 0], tf.int32)
             flat = poses[..., :2] / poses[..., 2:]
-            k = tf.gather(intrinsics, picture_of)[:, None, None]
+            k = tf.gather(intrinsics, image_of)[:, None, None]
             points = tf.linalg.matvec(k[..., :2, :2], flat) + k[..., :2, 2]
-            world = tf.linalg.inv(tf.gather(extrinsics, picture_of))[:, None, None]
+            world = tf.linalg.inv(tf.gather(extrinsics, image_of))[:, None, None]
             poses = tf.linalg.matvec(world[..., :3, :3], poses) + world[..., :3, 3]
             chosen = tf.constant(everything)
             for name, these in indices.items():
@@ -287,9 +287,9 @@ def build(
         frame = tf.stack([tf.linalg.cross(left, up), left, up], 1)  # rows: forward, left, up
         return tf.einsum("jm,nmk->njk", weights, markers) + tf.einsum("ja,nak->njk", offsets, frame)
 
-    def _rank(pictures):
-        """Position of each person within its picture."""
-        same = tf.cast(pictures[:, None] == pictures[None, :], tf.int32)
+    def _rank(images):
+        """Position of each person within its image."""
+        same = tf.cast(images[:, None] == images[None, :], tf.int32)
         return tf.reduce_sum(tf.linalg.band_part(same, -1, 0), 1) - 1
 
     for lacking in leave_out:

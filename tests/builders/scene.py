@@ -1,7 +1,7 @@
 """A world with known positions: people as ten coloured discs, walked, projected, drawn and encoded.
 
 Nothing here knows the package. Camera frame: x right, y down, z away, mm. A pixel (column i, row j) covers
-[i, i+1) x [j, j+1) of picture coordinates; the principal point is the middle of the picture.
+[i, i+1) x [j, j+1) of image coordinates; the principal point is the middle of the image.
 """
 
 from __future__ import annotations
@@ -80,13 +80,13 @@ def _knee(hip: np.ndarray, ankle: np.ndarray, segment: float, forward: np.ndarra
 
 
 def project(points: np.ndarray, width: int, height: int, fov_degrees: float = FOV_DEGREES) -> np.ndarray:
-    """Picture coordinates (…, 2), px."""
+    """Image coordinates (…, 2), px."""
     return points[..., :2] / points[..., 2:] * focal_px(width, height, fov_degrees) + np.array([width / 2, height / 2])
 
 
 def draw(people: list[tuple[int, np.ndarray]], width: int, height: int, fov_degrees: float = FOV_DEGREES) -> np.ndarray:
-    """A picture (height, width, 3) uint8 of (colour set, (10, 3) positions); nearer discs cover farther ones."""
-    picture = np.zeros((height, width, 3))
+    """A frame (height, width, 3) uint8 of (colour set, (10, 3) positions); nearer discs cover farther ones."""
+    frame = np.zeros((height, width, 3))
     fine = 12
     sub = (np.arange(fine) + 0.5) / fine
     discs = [(p, m, point) for p, points in people for m, point in enumerate(points) if np.isfinite(point).all()]
@@ -104,13 +104,13 @@ def draw(people: list[tuple[int, np.ndarray]], width: int, height: int, fov_degr
         inside = (xs[None] - u) ** 2 + (ys[:, None] - v) ** 2 <= radius**2
         cover = inside.reshape(y1 - y0, fine, x1 - x0, fine).mean(axis=(1, 3))[..., None]
         colour = 255 * np.array(colorsys.hsv_to_rgb(hue(person, marker), 1.0, 1.0))
-        picture[y0:y1, x0:x1] = picture[y0:y1, x0:x1] * (1 - cover) + colour * cover
-    return np.rint(picture).astype(np.uint8)
+        frame[y0:y1, x0:x1] = frame[y0:y1, x0:x1] * (1 - cover) + colour * cover
+    return np.rint(frame).astype(np.uint8)
 
 
 def encode(
     path: Path,
-    pictures: list[np.ndarray],
+    frames: list[np.ndarray],
     time_s: np.ndarray | None = None,
     *,
     rate: int = 30,
@@ -119,20 +119,20 @@ def encode(
     options: dict[str, str] | None = None,
     rotation: int | None = None,
 ) -> Path:
-    """Write a video; time_s gives each picture's own time stamp (variable frame rate)."""
+    """Write a video; time_s gives each frame's own time stamp (variable frame rate)."""
     import av
 
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=rate)
-        stream.height, stream.width = pictures[0].shape[:2]
+        stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = pixel_format
         stream.options = {"crf": "0"} if options is None else options
         base = Fraction(1, 90000)
         stream.codec_context.time_base = base
         if rotation is not None:
             stream.set_display_rotation(rotation)
-        for i, picture in enumerate(pictures):
-            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+        for i, image in enumerate(frames):
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
             seconds = i / rate if time_s is None else time_s[i]
             frame.time_base, frame.pts = base, round(seconds / base)
             container.mux(stream.encode(frame))
@@ -156,7 +156,7 @@ def film(
     """Film people; visible : (n, people) bool. Returns time_s (n,) and true positions (people, n, 10, 3)."""
     clock = np.arange(n_frames) / rate if time_s is None else np.asarray(time_s)
     truth = np.stack([positions(walk, clock) for walk in walks])
-    pictures = [
+    frames = [
         draw(
             [(p, truth[p, i]) for p in range(len(walks)) if visible is None or visible[i, p]],
             width,
@@ -165,5 +165,5 @@ def film(
         )
         for i in range(len(clock))
     ]
-    encode(path, pictures, clock, rate=rate, **encoding)  # type: ignore[arg-type]
+    encode(path, frames, clock, rate=rate, **encoding)  # type: ignore[arg-type]
     return clock, truth

@@ -25,7 +25,7 @@ from neurostore.ingest.cohort.scan import scan
 from neurostore.ingest.cohort.source import Metadata, TrialSource
 from neurostore.ingest.pipeline.batch import Batch, compute
 from neurostore.ingest.pipeline.settings import Settings
-from neurostore.ingest.video.decode import pictures
+from neurostore.ingest.video.decode import frames
 from neurostore.lake.commit import discard
 from tests.fuzz.mutate import mutate
 from tests.fuzz.seeds import FORMATS, Seed
@@ -91,7 +91,7 @@ def _bytes_of(folder: Path) -> dict[Path, bytes]:
 def _is_taken(seed: Seed, lake: Lake) -> bool:
     """Whether a worker stages all of it; False where any is refused by name."""
     if seed.kind == "video":
-        return sum(1 for _ in pictures(seed.path, n_threads=1)) > 0
+        return sum(1 for _ in frames(seed.path, n_threads=1)) > 0
     if seed.take is not None:
         seed.take(seed.path)
         return True

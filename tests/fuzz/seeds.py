@@ -260,10 +260,10 @@ def video(folder: Path) -> list[Seed]:
     from tests.builders.scene import encode
 
     folder.mkdir(parents=True, exist_ok=True)
-    pictures = [np.full((48, 64, 3), 8 * i, np.uint8) for i in range(8)]
+    frames = [np.full((48, 64, 3), 8 * i, np.uint8) for i in range(8)]
     made = [
-        encode(folder / "made.mp4", pictures, rotation=90),
-        encode(folder / "made.mkv", pictures, codec="libx264", pixel_format="yuv420p"),
+        encode(folder / "made.mp4", frames, rotation=90),
+        encode(folder / "made.mkv", frames, codec="libx264", pixel_format="yuv420p"),
     ]
     return [Seed(path, (path,), ReadOptions(), is_binary=True, kind="video") for path in made]
 

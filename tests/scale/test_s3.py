@@ -283,7 +283,7 @@ def test_verify_finds_a_flip_in_every_kind_of_object_and_names_its_trials(lake):
 
 
 @pytest.mark.slow
-def test_damage_is_dropped_or_put_back_and_mended(bucket, ingested):
+def test_damage_is_dropped_or_put_back_and_repaired(bucket, ingested):
     from neurostore.ingest.pipeline import ingest
     from neurostore.lake import hashes
     from neurostore.upkeep.repair import drop_damaged

@@ -84,7 +84,7 @@ def _overlay(lake: Path) -> None:
     from neurostore.skeleton import load
 
     folder = lake.parent
-    times = np.array([picture.time_s for picture in decode.pictures(folder / "walk.mp4")])
+    times = np.array([frame.time_s for frame in decode.frames(folder / "walk.mp4")])
     body = load("blazepose_33")
     points = np.full((len(times), len(body.joints), 2), 60.0) + np.arange(len(body.joints))[None, :, None]
     drawn = overlay.Drawn(body, np.zeros(len(times), int), np.arange(len(times)), times, points)

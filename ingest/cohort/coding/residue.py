@@ -36,7 +36,7 @@ def search(path: Path, names: Iterable[str], dates: Iterable[str]) -> list[str]:
 
 
 def _bytes(path: Path) -> bytes:
-    """A file's bytes; of a long one both ends: between them are numbers or pictures."""
+    """A file's bytes; of a long one both ends: between them are numbers or images."""
     size = path.stat().st_size
     with path.open("rb") as file:
         if size <= 8 * _END:

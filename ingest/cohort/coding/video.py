@@ -9,7 +9,7 @@ from neurostore.errors import InputError, MissingExtraError
 _FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".avi": "avi", ".mkv": "matroska", ".webm": "webm"}
 
 
-def copy_pictures(path: Path, to: Path, note: list[str]) -> None:
+def copy_frames(path: Path, to: Path, note: list[str]) -> None:
     """Copy the video streams of a file, packet by packet, without its metadata.
 
     Raises

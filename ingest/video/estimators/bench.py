@@ -36,18 +36,18 @@ def bench(
     """
     options = EstimatorOptions.of(given)
     info = decode.probe(path)
-    pictures = []
-    for picture in decode.pictures(path, fps=options.fps):
-        pictures.append(picture)
-        if len(pictures) == n_frames:
+    frames = []
+    for frame in decode.frames(path, fps=options.fps):
+        frames.append(frame)
+        if len(frames) == n_frames:
             break
-    if not pictures:
+    if not frames:
         raise InputError(path, "has no frame")
     start = time.perf_counter()
     model = loaded(estimator, options)
     load_s = time.perf_counter() - start
     camera = camera_of({}, info.width, info.height, path)
-    batches = list(decode.batches(iter(pictures), options.batch_size))
+    batches = list(decode.batches(iter(frames), options.batch_size))
     if compare_cpu and estimator != "metrabs":
         raise UsageError(f"{estimator} runs on the CPU only: there is nothing to compare")
     detections, latency = _run(model, info, camera, batches)
@@ -59,20 +59,20 @@ def bench(
         "version": model.version,
         "device": model.device,
         "video": f"{info.width}x{info.height} {info.codec}",
-        "frames": len(pictures),
+        "frames": len(frames),
         "batch_size": options.batch_size,
         "load_s": round(load_s, 2),
         "latency_ms": {
             "mean": round(float(per_batch.mean()), 2),
             **{f"p{q}": round(float(np.percentile(per_batch, q)), 2) for q in (50, 95, 99)},
         },
-        "frames_per_s": round(len(pictures) / float(np.sum(latency)), 2),
+        "frames_per_s": round(len(frames) / float(np.sum(latency)), 2),
         "peak_memory_mb": round(peak_memory_mb()),
     }
     if compare_cpu:
         with inspection.import_tensorflow().device("/CPU:0"):
             on_cpu, cpu_latency = _run(model, info, camera, batches)
-        report["cpu_frames_per_s"] = round(len(pictures) / float(np.sum(cpu_latency)), 2)
+        report["cpu_frames_per_s"] = round(len(frames) / float(np.sum(cpu_latency)), 2)
         report["largest_difference_mm"], report["frames_with_other_persons"] = difference(detections, on_cpu)
     return report
 

@@ -25,7 +25,7 @@ from neurostore.errors import MissingExtraError, ModelError, UsageError
 from neurostore.file_hash import sha256_of_all
 from neurostore.ingest.video.camera import Camera
 from neurostore.ingest.video.contract import Detection, EstimatorOptions, Session
-from neurostore.ingest.video.decode import Picture, VideoInfo
+from neurostore.ingest.video.decode import Frame, VideoInfo
 from neurostore.ingest.video.estimators.quiet import native_stderr_held
 from neurostore.ingest.video.models import declared, store
 from neurostore.ingest.video.models.declared import Model
@@ -125,19 +125,19 @@ class _Session:
                 )
             )
 
-    def detect(self, pictures: Sequence[Picture]) -> list[list[Detection]]:
+    def detect(self, frames: Sequence[Frame]) -> list[list[Detection]]:
         if self._is_quiet:
-            return [self._detect(picture) for picture in pictures]
+            return [self._detect(frame) for frame in frames]
         with native_stderr_held():  # with the first frame, and with the first person, the graph starts and talks
-            detections = [self._detect(picture) for picture in pictures]
+            detections = [self._detect(frame) for frame in frames]
         self._is_quiet = any(detections)
         return detections
 
-    def _detect(self, picture: Picture) -> list[Detection]:
-        height, width = picture.rgb.shape[:2]
+    def _detect(self, frame: Frame) -> list[Detection]:
+        height, width = frame.rgb.shape[:2]
         # MediaPipe wants rising whole milliseconds; they serve its own tracking alone
-        self._previous_ms = max(self._previous_ms + 1, round(picture.time_s * 1000))
-        image = self._image(image_format=self._format, data=picture.rgb)
+        self._previous_ms = max(self._previous_ms + 1, round(frame.time_s * 1000))
+        image = self._image(image_format=self._format, data=frame.rgb)
         result = self._landmarker.detect_for_video(image, self._previous_ms)
         persons = []
         for landmarks, world in zip(result.pose_landmarks, result.pose_world_landmarks, strict=True):

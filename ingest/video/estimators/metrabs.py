@@ -1,6 +1,6 @@
 """MeTRAbs: absolute 3D poses in millimetres from single images, by the SavedModel of the model store.
 
-Sárándi et al. 2021, doi:10.1109/TBIOM.2020.3037257. Pictures go to ``detect_poses_batched`` in full batches; all
+Sárándi et al. 2021, doi:10.1109/TBIOM.2020.3037257. Frames go to ``detect_poses_batched`` in full batches; all
 skeletons come from one pass. The spread over test-time augmentations is stored as ``sd_mm``: repeatability, not
 accuracy.
 """
@@ -20,7 +20,7 @@ from neurostore.arrays import Array, Floats, Ints
 from neurostore.errors import ModelError, NeurostoreError
 from neurostore.ingest.video.camera import Camera
 from neurostore.ingest.video.contract import Detection, EstimatorOptions, Session
-from neurostore.ingest.video.decode import Picture, VideoInfo
+from neurostore.ingest.video.decode import Frame, VideoInfo
 from neurostore.ingest.video.estimators.quiet import native_stderr_held
 from neurostore.ingest.video.models import declared as declared_models
 from neurostore.ingest.video.models import inspection, store
@@ -187,8 +187,8 @@ class _Session:
             "suppress_implausible_poses": True,
         }
 
-    def detect(self, pictures: Sequence[Picture]) -> list[list[Detection]]:
-        images = np.stack([p.rgb for p in pictures])
+    def detect(self, frames: Sequence[Frame]) -> list[list[Detection]]:
+        images = np.stack([f.rgb for f in frames])
         model, detections = self.model, []
         if model.indices is not None:
             rows = _Rows(self._call(images, ""))
@@ -200,12 +200,12 @@ class _Session:
                 rows = _Rows(self._call(images, skeleton.name))
                 joints = model.orders[skeleton.name]
                 detections.append((rows.poses3d[:, :, joints], rows.poses2d[:, :, joints]))
-        persons: list[list[Detection]] = [[] for _ in pictures]
-        for i, picture in enumerate(rows.picture):
+        persons: list[list[Detection]] = [[] for _ in frames]
+        for i, frame in enumerate(rows.frame):
             spread = None
             if model.options.num_aug > 1:
                 spread = [_spread(poses3d[i]) for poses3d, _ in detections]
-            persons[picture].append(
+            persons[frame].append(
                 Detection(
                     rows.boxes[i].astype(float),
                     [poses3d[i].mean(axis=0) for poses3d, _ in detections],
@@ -238,7 +238,7 @@ class _Rows:
 
     def __init__(self, answer: dict[str, Any]):
         lengths = np.asarray(answer["boxes"].row_lengths())
-        self.picture = np.repeat(np.arange(len(lengths)), lengths)
+        self.frame = np.repeat(np.arange(len(lengths)), lengths)
         self.boxes = np.asarray(answer["boxes"].flat_values)
         poses3d = np.asarray(answer["poses3d"].flat_values)
         poses2d = np.asarray(answer["poses2d"].flat_values)

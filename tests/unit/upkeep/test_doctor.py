@@ -1,4 +1,4 @@
-"""neurostore doctor: says what is there, and asks for mending only where there is something to mend."""
+"""neurostore doctor: says what is there, and asks for repairs only where something needs repair."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_an_extra_without_a_release_for_this_python(monkeypatch):
     assert said()["extra pose"].text.startswith("not available on Python 3.")
 
 
-def test_what_needs_mending(tmp_path):
+def test_what_needs_repair(tmp_path):
     assert "this folder does not exist" in said(tmp_path / "none")["lake"].text
     lake = Path(build_lake(tmp_path, [trial("S1", "walk", left_heel=np.zeros((5, 3)))]).path)
     (lake / "_neurostore" / "erasing.json").write_text("{}")

@@ -128,7 +128,7 @@ def test_the_trials_of_a_damaged_trials_file_are_named(tmp_path):
 
 
 @pytest.mark.parametrize("which", ["landmarks", "trials", "subjects", "skeletons", "poses", "calibrations"])
-def test_dropping_and_ingesting_again_mends(cohort, ingested, tmp_path, which):
+def test_dropping_and_ingesting_again_repairs(cohort, ingested, tmp_path, which):
     lake = tmp_path / "lake"
     shutil.copytree(ingested, lake)
     before = contents(lake)

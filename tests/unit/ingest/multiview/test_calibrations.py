@@ -231,7 +231,7 @@ def test_the_rounding_of_a_codec_is_noted() -> None:
 
 
 def test_a_scaled_picture_sees_the_same_point_at_the_same_place() -> None:
-    """The edges of the picture, half a pixel outside the middles of its first and last pixels, stay where they are."""
+    """The edges of the image, half a pixel outside the middles of its first and last pixels, stay where they are."""
     camera = rigs.around(1)[0]
     small, _ = fitted(camera, 960, 540, "scaled", Path("cam1.mp4"))
     points = np.random.default_rng(2).uniform((-700, -700, 0), (700, 700, 1800), (20, 3))

@@ -23,7 +23,7 @@ from neurostore.ingest.pipeline.settings import Settings
 from neurostore.ingest.video import estimate
 from neurostore.ingest.video.camera import Camera
 from neurostore.ingest.video.contract import Detection
-from neurostore.ingest.video.decode import Picture, VideoInfo
+from neurostore.ingest.video.decode import Frame, VideoInfo
 from neurostore.skeleton import Skeleton
 from tests.builders import rigs, scene
 
@@ -64,14 +64,14 @@ class Faultless:
         self.positions = walk()[0] @ seen_by.rotation.T + seen_by.translation
         return self
 
-    def detect(self, pictures: Sequence[Picture]) -> list[list[Detection]]:
+    def detect(self, frames: Sequence[Frame]) -> list[list[Detection]]:
         found = []
-        for picture in pictures:
-            points = self.pixels[picture.index]
+        for frame in frames:
+            points = self.pixels[frame.index]
             low, high = points.min(axis=0), points.max(axis=0)
             box = np.array([*low, *(high - low), 0.9])
             found.append(
-                [Detection(box, [self.positions[picture.index].astype(np.float32)], points, np.full(len(points), 0.9))]
+                [Detection(box, [self.positions[frame.index].astype(np.float32)], points, np.full(len(points), 0.9))]
             )
         return found
 
@@ -88,8 +88,8 @@ def _faultless(monkeypatch: pytest.MonkeyPatch) -> None:
 def film() -> bytes:
     """One grey video; what is seen in it only the estimator knows."""
     with TemporaryDirectory() as folder:
-        pictures = [np.full((SIZE[1], SIZE[0], 3), 90, np.uint8)] * N
-        return scene.encode(Path(folder) / "grey.mp4", pictures, rate=30).read_bytes()
+        frames = [np.full((SIZE[1], SIZE[0], 3), 90, np.uint8)] * N
+        return scene.encode(Path(folder) / "grey.mp4", frames, rate=30).read_bytes()
 
 
 def filmed(folder: Path, at: str, *names: str) -> None:

@@ -36,8 +36,8 @@ def cameras() -> list[CalibratedCamera]:
 @cache
 def film() -> bytes:
     with TemporaryDirectory() as folder:
-        pictures = [np.full((SIZE[1], SIZE[0], 3), 90, np.uint8)] * N
-        return scene.encode(Path(folder) / "grey.mp4", pictures, rate=30).read_bytes()
+        frames = [np.full((SIZE[1], SIZE[0], 3), 90, np.uint8)] * N
+        return scene.encode(Path(folder) / "grey.mp4", frames, rate=30).read_bytes()
 
 
 @cache

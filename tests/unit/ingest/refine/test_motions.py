@@ -105,7 +105,7 @@ def test_visibility_does_not_give_depth_away():
     """Where nothing covers anything, how visible a marker is says nothing of how deep it lies."""
     rng = np.random.default_rng(0)
     points = np.zeros((4000, 17, 3))
-    points[..., 0] = np.arange(17) * 400.0  # far apart in the picture: each bone passes between the others' ends
+    points[..., 0] = np.arange(17) * 400.0  # far apart in the image: each bone passes between the others' ends
     points[..., 1] = rng.uniform(-20, 20, (4000, 17)) + (np.arange(17) % 2) * 5000.0
     points[..., 2] = 4000.0 + rng.normal(0, 150, (4000, 17))
     free = ~covered(points, MARKERS).any(axis=0)

@@ -19,12 +19,12 @@ from tests.builders.scene import encode  # noqa: E402
 
 
 def numbered(n: int, width: int = 64, height: int = 48) -> list[np.ndarray]:
-    """Pictures that say which they are: grey of 8 times the number."""
+    """Frames that say which they are: grey of 8 times the number."""
     return [np.full((height, width, 3), 8 * i, np.uint8) for i in range(n)]
 
 
 def numbers(path: Path, options: ReadOptions | None = None, **how: float) -> list[int]:
-    return [round(float(p.rgb.mean()) / 8) for p in decode.pictures(path, options, **how)]
+    return [round(float(p.rgb.mean()) / 8) for p in decode.frames(path, options, **how)]
 
 
 @pytest.fixture
@@ -34,8 +34,8 @@ def ten(tmp_path: Path) -> Path:
 
 def test_every_picture_once_and_in_order(ten: Path) -> None:
     assert numbers(ten) == list(range(10))
-    assert [p.time_s for p in decode.pictures(ten)] == pytest.approx(np.arange(10) / 10)
-    assert [p.index for p in decode.pictures(ten)] == list(range(10))
+    assert [p.time_s for p in decode.frames(ten)] == pytest.approx(np.arange(10) / 10)
+    assert [p.index for p in decode.frames(ten)] == list(range(10))
 
 
 def test_a_title_that_is_no_utf_8(ten: Path) -> None:
@@ -57,8 +57,8 @@ def test_the_creation_time_of_the_file(tmp_path: Path) -> None:
         container.metadata["creation_time"] = "2024-03-04T10:00:00Z"
         stream = container.add_stream("mpeg4", rate=25)
         stream.width, stream.height = 64, 48
-        for picture in numbered(3):
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        for frame in numbered(3):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
         container.mux(stream.encode())
     assert decode.probe(path).creation_time.startswith("2024-03-04T10:00:00")
 
@@ -80,7 +80,7 @@ def test_thinning_by_definition(fps: float, expected: list[int], ten: Path) -> N
 def test_thinning_takes_the_picture_nearest_to_each_tick(tmp_path: Path) -> None:
     clock = np.array([0.0, 0.03, 0.11, 0.19, 0.22, 0.31, 0.38, 0.42, 0.50])
     path = encode(tmp_path / "v.mp4", numbered(len(clock)), clock)
-    kept = [p.time_s for p in decode.pictures(path, fps=10)]
+    kept = [p.time_s for p in decode.frames(path, fps=10)]
     assert len(kept) == 6
     assert np.abs(np.array(kept) - np.arange(6) / 10).max() < 0.021
 
@@ -96,15 +96,15 @@ def test_ranges(ten: Path) -> None:
 def test_variable_rate_keeps_its_clock(tmp_path: Path) -> None:
     clock = np.cumsum([0.0, 0.02, 0.05, 0.02, 0.1, 0.02, 0.013])
     path = encode(tmp_path / "v.mp4", numbered(7), clock)
-    assert [p.time_s for p in decode.pictures(path)] == pytest.approx(clock, abs=1e-4)
+    assert [p.time_s for p in decode.frames(path)] == pytest.approx(clock, abs=1e-4)
 
 
 def corner_picture() -> np.ndarray:
-    picture = np.zeros((48, 64, 3), np.uint8)
-    picture[:24, :32] = (255, 0, 0)
-    picture[:24, 32:] = (0, 255, 0)
-    picture[24:, :32] = (0, 0, 255)
-    return picture
+    frame = np.zeros((48, 64, 3), np.uint8)
+    frame[:24, :32] = (255, 0, 0)
+    frame[:24, 32:] = (0, 255, 0)
+    frame[24:, :32] = (0, 0, 255)
+    return frame
 
 
 @pytest.mark.parametrize("turns", [0, 1, 2, 3])
@@ -112,7 +112,7 @@ def test_rotation_metadata(turns: int, tmp_path: Path) -> None:
     degrees = {0: None, 1: 90, 2: 180, 3: -90}[turns]
     path = encode(tmp_path / "r.mp4", [corner_picture()] * 3, rotation=degrees)
     info = decode.probe(path)
-    shown = next(iter(decode.pictures(path))).rgb
+    shown = next(iter(decode.frames(path))).rgb
     assert np.array_equal(shown, np.rot90(corner_picture(), turns))
     assert (info.height, info.width) == shown.shape[:2]
 
@@ -127,7 +127,7 @@ def test_a_mirrored_picture_is_turned_back(tmp_path: Path) -> None:
     assert one == 1 << 16
     body[matrix : matrix + 4] = np.array([-(1 << 16)], ">i4").tobytes()
     path.write_bytes(bytes(body))
-    shown = next(iter(decode.pictures(path))).rgb
+    shown = next(iter(decode.frames(path))).rgb
     assert np.array_equal(shown, corner_picture()[:, ::-1])
 
 
@@ -146,11 +146,11 @@ def test_pixels_are_made_square(tmp_path: Path) -> None:
         stream = container.add_stream("libx264", rate=25)
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
         stream.codec_context.sample_aspect_ratio = Fraction(16, 15)
-        for picture in numbered(4):
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        for frame in numbered(4):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
         container.mux(stream.encode(None))
     assert decode.probe(path).width == 68
-    assert next(iter(decode.pictures(path))).rgb.shape == (48, 68, 3)
+    assert next(iter(decode.frames(path))).rgb.shape == (48, 68, 3)
 
 
 # -- threads ----------------------------------------------------------------------------------------------------------
@@ -202,8 +202,8 @@ def test_truncated(tmp_path: Path) -> None:
     with av.open(str(start_first), "w", options={"movflags": "faststart"}) as container:
         stream = container.add_stream("libx264", rate=30)
         stream.width, stream.height, stream.pix_fmt = 128, 96, "yuv420p"
-        for picture in noise:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        for frame in noise:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
         container.mux(stream.encode(None))
     for body in (whole, start_first.read_bytes()):
         for share in (0.05, 0.5, 0.97):

@@ -27,7 +27,7 @@ def poses_at(times: np.ndarray) -> overlay.Drawn:
 def test_another_video_leaves_the_earlier_overlay_as_it_was(tmp_path: Path) -> None:
     right = encode(tmp_path / "right.mp4", grey(6), rate=10)
     wrong = encode(tmp_path / "wrong.mp4", grey(6), rate=7)
-    poses = poses_at(np.array([p.time_s for p in decode.pictures(right)])[1:])
+    poses = poses_at(np.array([p.time_s for p in decode.frames(right)])[1:])
     out, sheet = tmp_path / "out.mp4", tmp_path / "out.png"
     assert overlay.draw(right, poses, out, sheet) == 5
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}

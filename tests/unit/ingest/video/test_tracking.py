@@ -88,7 +88,7 @@ def test_a_noisy_start_does_not_fling_the_expected_place_away() -> None:
 
 
 def test_a_pose_that_does_not_fit_those_around_it_is_left_out() -> None:
-    """The body of one picture turned back to front: its place is right, its pose is not."""
+    """The body of one frame turned back to front: its place is right, its pose is not."""
     turned = SHAPE * (-1, 1, 1) + (0, 0, 300) * (np.abs(SHAPE[:, :1]) > 0) * np.sign(SHAPE[:, :1])
     detections = [[person(200 + 3 * i, 300)] for i in range(60)]
     detections[30][0].positions[0] = turned
@@ -195,7 +195,7 @@ def test_swapped_legs_are_exchanged_back(first: int, last: int) -> None:
     found = swaps.find(positions, np.zeros(90, int), np.arange(90) / RATE, skeleton)
     swaps.repair(found, positions)
     assert np.allclose(positions, true)
-    assert found.quality(True)["swap_frames_mended"] == last - first + 1
+    assert found.quality(True)["swap_frames_repaired"] == last - first + 1
     assert found.quality(False)["swap_frames_marked"] == last - first + 1
 
 
@@ -218,7 +218,7 @@ def test_the_same_swap_is_found_at_every_rate(rate: float) -> None:
 
 
 def test_somebody_who_turned_round_unseen_is_not_swapped() -> None:
-    """After a second out of sight left and right lie the other way round in the picture, rightly so."""
+    """After a second out of sight left and right lie the other way round in the image, rightly so."""
     positions, skeleton = walking_legs(120)
     positions[75:, :, [0, 2]] *= -1  # walks back
     positions[75:, :, 0] -= 2 * positions[75, 0, 0] - positions[45, 0, 0]

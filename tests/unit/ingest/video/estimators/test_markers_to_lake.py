@@ -44,7 +44,7 @@ def truth_in_order(truth: np.ndarray) -> np.ndarray:
 
 
 def assert_within_a_pixel(found: np.ndarray, truth: np.ndarray, fov: float = scene.FOV_DEGREES) -> None:
-    """found : lab; truth : camera frame. In the picture and, in space, by the length one pixel spans out there."""
+    """found : lab; truth : camera frame. In the image and, in space, by the length one pixel spans out there."""
     seen = found * TO_LAB
     off_px = np.linalg.norm(scene.project(seen, WIDTH, HEIGHT, fov) - scene.project(truth, WIDTH, HEIGHT, fov), axis=-1)
     assert off_px.max() < 1.0
@@ -332,7 +332,7 @@ def test_a_full_disk_costs_nothing_that_was_there(tmp_path: Path, model: dict[st
 
 
 def test_swapped_sides_are_put_back(tmp_path: Path, model: dict[str, str]) -> None:
-    """The discs of the legs change colour for eight pictures: the model then calls left what is right."""
+    """The discs of the legs change colour for eight frames: the model then calls left what is right."""
     clock = np.arange(50) / 30
     truth = scene.positions(Walk(start=(300.0, 5500.0), velocity=(0.0, -900.0)), clock)
     shown = truth.copy()
@@ -341,15 +341,15 @@ def test_swapped_sides_are_put_back(tmp_path: Path, model: dict[str, str]) -> No
     shown[np.ix_(range(20, 28), right)] = truth[np.ix_(range(20, 28), left)]
     path = scene.encode(tmp_path / "walk.mp4", [scene.draw([(0, p)], WIDTH, HEIGHT) for p in shown], clock)
     given = {"skeletons": "smpl_24"}
-    raw = run(path, model, mend_swaps=False, **given)
-    mended = run(path, model, **given)
-    ankles = [mended.poses[0].skeleton.index(j) for j in ("lank", "rank")]
+    raw = run(path, model, repair_swaps=False, **given)
+    repaired = run(path, model, **given)
+    ankles = [repaired.poses[0].skeleton.index(j) for j in ("lank", "rank")]
     true = truth[:, [MARKERS.index("lankle"), MARKERS.index("rankle")]] * TO_LAB
     assert np.linalg.norm(raw.poses[0].positions[20:28, ankles] - true[20:28], axis=-1).min() > 100
-    assert np.linalg.norm(mended.poses[0].positions[:, ankles] - true, axis=-1).max() < 40
-    assert mended.quality["swap_frames_mended"] >= 8
+    assert np.linalg.norm(repaired.poses[0].positions[:, ankles] - true, axis=-1).max() < 40
+    assert repaired.quality["swap_frames_repaired"] >= 8
     assert raw.quality["swap_frames_marked"] >= 8
-    assert any("were corrected" in note for note in mended.notes)
+    assert any("were corrected" in note for note in repaired.notes)
 
 
 def test_a_missing_model_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -378,12 +378,12 @@ def test_overlay_hits_the_discs(tmp_path: Path, model: dict[str, str]) -> None:
     out = tmp_path / "out.mp4"
     n = overlay_trial(lake, "S01", "walk", out, cohort=tmp_path / "cohort", sheet=tmp_path / "sheet.png")
     assert n == 20
-    drawn = list(decode.pictures(out))
-    source = list(decode.pictures(cohort / "walk.mp4"))
+    drawn = list(decode.frames(out))
+    source = list(decode.frames(cohort / "walk.mp4"))
     assert len(drawn) == 20
     at = scene.project(truth[0, :, MARKERS.index("lankle")], WIDTH, HEIGHT).astype(int)
     changed = [np.abs(d.rgb.astype(int) - s.rgb)[y, x].max() for d, s, (x, y) in zip(drawn, source, at, strict=True)]
-    assert min(changed) > 60, "the ankle's disc is painted over in every picture"
+    assert min(changed) > 60, "the ankle's disc is painted over in every frame"
     sheet = (tmp_path / "sheet.png").read_bytes()
     assert sheet.startswith(b"\x89PNG")
     with pytest.raises(UsageError, match="no trial S01/run"):

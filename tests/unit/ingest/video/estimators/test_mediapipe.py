@@ -43,7 +43,7 @@ def test_the_walker_is_person_0_from_first_to_last(recording: Recording) -> None
     assert seen[35:].mean() > 0.9
     assert poses.picture is not None
     x, y = poses.picture[rows][seen][:, 1], poses.picture[rows][seen][:, 2]
-    # she crosses the picture from right to left at one height; the roof ends above y = 480
+    # she crosses the image from right to left at one height; the roof ends above y = 480
     assert x[0] > 1350
     assert x[-1] < 250
     assert np.diff(x).max() < 60
