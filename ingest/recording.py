@@ -144,6 +144,7 @@ class ForcePlate:
     zero : how the baseline was removed. is_flipped : the file's forces are those on the platform.
     returns_to_zero : the platform is unloaded at some time of the trial.
     side : 'left' or 'right' where the source itself says whose foot it is.
+    contradicts_body : its forces disagree with the person on it (``kinetics.body_check``); None where that cannot be told.
     """
 
     plate: int
@@ -166,6 +167,7 @@ class ForcePlate:
     is_flipped: bool = False
     returns_to_zero: bool = True
     side: str | None = None
+    contradicts_body: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

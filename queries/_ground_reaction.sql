@@ -30,6 +30,7 @@ on_plates AS (
         list(plate ORDER BY plate) AS plates,
         bool_or(is_shared) AS is_shared,
         bool_and(returns_to_zero) AS returns_to_zero,
+        bool_or(contradicts_body) AS contradicts_body,
         bool_or(is_heel_over) AS is_heel_over,
         bool_or(is_toe_over) AS is_toe_over,
         sum(force.x) AS fx,
@@ -99,6 +100,7 @@ reasoned AS (
             WHEN is_still_beside AND max(time_s) OVER run_ - min(time_s) OVER run_ >= 0.2 THEN 'no plate'
             WHEN NOT is_on_plate THEN NULL
             WHEN NOT bool_and(returns_to_zero) OVER run_ THEN 'plate never returns to zero'
+            WHEN bool_or(contradicts_body) OVER run_ THEN 'plate contradicts the body'
             WHEN bool_or(is_shared) OVER run_ THEN 'two feet on one plate'
             WHEN
                 greatest(

@@ -112,6 +112,7 @@ beside AS (
         contacts.*,
         geometry.stated_side,
         geometry.returns_to_zero,
+        geometry.contradicts_body,
         geometry.is_step,
         feet.foot.side AS side,
         speeds.heel_speed_m_s < _still_m_s() AS is_heel_still,
@@ -202,6 +203,7 @@ SELECT
     is_heel_over OR is_step AS is_heel_over,
     is_toe_over OR is_step AS is_toe_over,
     returns_to_zero,
+    contradicts_body,
     gap_mm,
     coalesce(
         stated_side = side, gap_mm <= _own_contact_mm() AND (other_gap_mm IS NULL OR gap_mm <= other_gap_mm)

@@ -7,6 +7,7 @@ SELECT
     plate,
     side AS stated_side,
     returns_to_zero,
+    coalesce(contradicts_body, false) AS contradicts_body,
     corners IS NOT NULL AS has_corners,
     coalesce(
         corners[2] + corners[5] + corners[8] + corners[11]

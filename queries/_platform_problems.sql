@@ -7,6 +7,7 @@ WITH platforms AS (
         force_plates.session,
         force_plates.trial,
         array_to_string(list(plate ORDER BY plate) FILTER (NOT returns_to_zero), ', ') AS bad_plates,
+        array_to_string(list(plate ORDER BY plate) FILTER (contradicts_body), ', ') AS contradicting_plates,
         array_to_string(
             list(plate || ' (' || round(drift_n)::INTEGER || ' N)' ORDER BY plate) FILTER (
                 abs(drift_n) > _most_plate_drift_n() AND beyond_edge_pct IS NOT NULL

@@ -68,6 +68,7 @@ SELECT
     is_length_nominal,
     bad_emg IS NOT NULL AS has_bad_emg,
     bad_plates IS NOT NULL AS has_bad_plates,
+    contradicting_plates IS NOT NULL AS has_contradicting_plates,
     drifting_plates IS NOT NULL AS has_plate_drift,
     edge_plates IS NOT NULL AS has_load_beyond_edge,
     foreign_plates IS NOT NULL AS has_foreign_load,
@@ -102,6 +103,7 @@ SELECT
             OR has_mixed_up
             OR has_exchanged_events
             OR is_lying
+            OR contradicting_plates IS NOT NULL
             THEN 'Check first.'
         WHEN is_static THEN 'A static trial: for calibration, no gait.'
         WHEN n_cycles = 0 THEN 'No gait cycle found.'
@@ -276,6 +278,8 @@ SELECT
         CASE WHEN is_length_nominal THEN ' Lengths are nominal, not measured.' END,
         ' EMG not reliable: ' || bad_emg || '.',
         ' Not used, because it never returns to zero: force platform ' || bad_plates || '.',
+        ' Not used, because it contradicts the person on it (see the notes): force platform '
+        || contradicting_plates || '.',
         ' The unloaded force drifts: force platform ' || drifting_plates || '.',
         ' The centre of pressure is beyond the edge: force platform ' || edge_plates || '.',
         ' Something other than the feet loads force platform ' || foreign_plates || '.',

@@ -30,6 +30,7 @@ def force_plates(recording: Recording) -> dict[str, Any]:
         "zero",
         "is_flipped",
         "returns_to_zero",
+        "contradicts_body",
         "side",
     )
     return {

@@ -130,6 +130,10 @@ def _trial(source: TrialSource, batch: Batch, statics: Statics, outcome: Outcome
         )
     recording.quality |= session_up.quality_of(recording)
     shown, landmarks = _landmarks(recording, source, batch.settings, given) if recording.poses else (recording, None)
+    if landmarks is not None and recording.plates:
+        from neurostore.ingest.kinetics import body_check
+
+        notes += body_check.judge(recording, landmarks)
     body = None
     if batch.settings.body and landmarks is not None:
         from neurostore.ingest.body.trial import body_of

@@ -6,8 +6,11 @@ import ezc3d
 import numpy as np
 import pytest
 
+from neurostore.ingest.kinetics.body_check import contradictions
 from neurostore.ingest.kinetics.frames import at_frames
+from neurostore.ingest.landmarks import compute_landmarks
 from neurostore.ingest.readers import c3d
+from neurostore.ingest.readers.c3d import plates as plate_reader
 from neurostore.ingest.readers.markers.assemble import to_y_up
 from neurostore.ingest.readers.wrenches import Wrench, plate_from_wrench
 from neurostore.ingest.recording import ReadOptions, Recording
@@ -235,3 +238,21 @@ def test_forces_on_the_platform_are_turned_round(tmp_path: Path) -> None:
     assert recording.plates[0].is_flipped
     np.testing.assert_allclose(recording.plates[0].force[:40, 1], 600, rtol=1e-6)
     assert any("signs were reversed" in n for n in recording.notes)
+
+
+@needs_shared
+@pytest.mark.parametrize(
+    ("order", "n_contradicted"),
+    [([0, 1, 2, 3], 0), ([1, 2, 3, 0], 3), ([2, 3, 0, 1], 3), ([3, 0, 1, 2], 3), ([1, 0, 3, 2], 3), ([3, 2, 1, 0], 2)],
+)
+def test_corners_in_another_order_contradict_the_walker(
+    monkeypatch: pytest.MonkeyPatch, order: list[int], n_contradicted: int
+) -> None:
+    """Platforms 2 to 4 of this walk carry one foot each; the first is only left."""
+    true_corners = plate_reader._corners
+    monkeypatch.setattr(plate_reader, "_corners", lambda *given: true_corners(*given)[order])
+    recording = c3d.read(SHARED / "labs/LABQ/Q01/walk_01.c3d", ReadOptions())
+    landmarks = compute_landmarks(recording, cutoff_hz=0.0)
+    found = [contradictions(plate, landmarks.points, landmarks.time_s) for plate in recording.plates]
+    assert found[0] is None
+    assert sum(bool(problems) for problems in found[1:]) == n_contradicted

@@ -15,7 +15,7 @@ from tests.builders import view_builder
 RATE_HZ, N = 100.0, 300
 CORNERS = [250.0, 0, 200, -250, 0, 200, -250, 0, -200, 250, 0, -200]  # 500 by 400 mm about the lab's origin
 STANCE = slice(120, 190)
-CLEAN = {"drift": 0.0, "cop": (30.0, 20.0), "foot": (0.0, 0.0), "carried": 1.0}
+CLEAN = {"drift": 0.0, "cop": (30.0, 20.0), "foot": (0.0, 0.0), "carried": 1.0, "contradicts": False}
 DEFECTS = {
     "clean": {},
     "drift": {"drift": 14.0},
@@ -23,6 +23,7 @@ DEFECTS = {
     "stick": {"foot": (500.0, 400.0)},
     "handrail": {"carried": 0.85},
     "heavy": {"carried": 1.2},
+    "turned": {"contradicts": True},
 }
 
 
@@ -64,10 +65,11 @@ def rows() -> dict[str, dict[str, Any]]:
         curves += _curves(trial, made["carried"])
         plates.append(
             {**view_builder.KEY, "trial": trial, "plate": 1, "type": 2, "rate_hz": 1000.0, "start_s": 0.0, "threshold_n": 20.0,
-             "is_flipped": False, "returns_to_zero": True, "corners": CORNERS}
+             "is_flipped": False, "returns_to_zero": True, "corners": CORNERS,
+             "contradicts_body": made["contradicts"]}
         )  # fmt: skip
     with view_builder.connect(
-        only=["trial_quality", "joint_angles"],
+        only=["trial_quality", "joint_angles", "ground_reaction"],
         plate_frames=view_builder.table("plate_frames", frames),
         force_plates=view_builder.table("force_plates", plates),
         kinetic_curves=pa.Table.from_pylist(curves),
@@ -75,8 +77,11 @@ def rows() -> dict[str, dict[str, Any]]:
     ) as connection:
         figures = connection.sql("SELECT * FROM _plate_quality").to_arrow_table().to_pylist()
         verdicts = connection.sql("SELECT * FROM trial_quality").to_arrow_table().to_pylist()
+        reasons = connection.sql(
+            "SELECT DISTINCT trial, reason FROM ground_reaction WHERE side = 'left' AND len(plates) > 0"
+        ).fetchall()
     return {
-        row["trial"]: {**row, **figure} for row in verdicts for figure in figures if figure["trial"] == row["trial"]
+        row["trial"]: {**row, **figure, "reasons": [why for trial, why in reasons if trial == row["trial"]]} for row in verdicts for figure in figures if figure["trial"] == row["trial"]
     }
 
 
@@ -89,6 +94,10 @@ FLAGS = {
         "The platforms carry 85 % of the weight: a handrail or stick, or a wrong body mass.",
     ),
     "heavy": ("has_missing_weight", "The platforms carry 120 % of the weight"),
+    "turned": (
+        "has_contradicting_plates",
+        "Not used, because it contradicts the person on it (see the notes): force platform 1.",
+    ),
 }
 
 
@@ -98,6 +107,12 @@ def test_each_defect_has_its_flag_and_no_other(rows, trial):
     found = {name for name in {flag for flag, _ in FLAGS.values()} if rows[trial][name]}
     assert found == ({own} if own else set())
     assert said in rows[trial]["verdict"]
+
+
+def test_a_platform_that_contradicts_the_person_gives_no_force_and_a_trial_to_check(rows):
+    assert rows["clean"]["reasons"] == [None]
+    assert rows["turned"]["reasons"] == ["plate contradicts the body"]
+    assert rows["turned"]["verdict"].startswith("Check first.")
 
 
 def test_figures_are_those_put_in(rows):
