@@ -81,7 +81,10 @@ def rows() -> dict[str, dict[str, Any]]:
             "SELECT DISTINCT trial, reason FROM ground_reaction WHERE side = 'left' AND len(plates) > 0"
         ).fetchall()
     return {
-        row["trial"]: {**row, **figure, "reasons": [why for trial, why in reasons if trial == row["trial"]]} for row in verdicts for figure in figures if figure["trial"] == row["trial"]
+        row["trial"]: {**row, **figure, "reasons": [why for trial, why in reasons if trial == row["trial"]]}
+        for row in verdicts
+        for figure in figures
+        if figure["trial"] == row["trial"]
     }
 
 
