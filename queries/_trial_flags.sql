@@ -1,130 +1,21 @@
 -- One row: a trial, with values that describe the quality of its data and a flag for each. See trial_quality.
--- Inputs: trials, landmarks (person 0), _anatomy, _cycles_judged, source_events, emg, _platform_problems, _body_mass.
+-- Inputs: trials, _body_figures, _anatomy, _cycles_judged, source_events, emg, _platform_problems, _body_mass.
 -- Millimetres, percent, seconds.
 -- Thresholds: bone length varies by more than 5 % (CV); sides differ by more than 10 %; a landmark is missing in
 -- more than 10 % of the frames; more than 5 % of the frames repeat the previous frame (no point moved by 0.01 mm);
 -- left and right ankle are exchanged; head below feet; the height of the lowest toe drifts by more than 100 mm; the
 -- lowest toe is more than 100 mm from y = 0; knee adduction follows flexion (r2 above 0.5: cross-talk of the knee
--- axis), in walking by 17 degrees or more; mean rotations of the knees or
--- hips that differ by 25 degrees in walking; names that contradict the body, and markers of one segment whose distance
--- changes by more than 50 mm (ingest/landmarks/arrangement.py); a joint
--- angle or the speed is outside the human range in more than 5 % of the frames, or left and right are
--- exchanged in 80 % (_anatomy); size, rate, cadence and coordinates outside the limits of macros/thresholds.sql; a file
--- that states two frame rates (trials.quality['rate_claims_ratio']); a unit judged from a body that is no adult's; a
--- body that travels by steps with head and feet at nearly one height; legs that differ by 15 degrees in standing; fewer
--- than 3 steady cycles per side in all trials of the session and condition although 3 or more were recorded; two or
--- more events of the file that have the side of the other foot: a computed event of that foot is within 0.1 s and none
--- of the stated foot. Poses relative to the pelvis have no floor.
+-- axis), in walking by 17 degrees or more; mean rotations of the knees or hips that differ by 25 degrees in walking;
+-- names that contradict the body, and markers of one segment whose distance changes by more than 50 mm
+-- (ingest/landmarks/arrangement.py); a joint angle or the speed is outside the human range in more than 5 % of the
+-- frames, or left and right are exchanged in 80 %; size, rate, cadence and coordinates outside the limits of
+-- macros/thresholds.sql; a file that states two frame rates (trials.quality['rate_claims_ratio']); a unit judged from
+-- a body that is no adult's; a body that travels by steps with head and feet at nearly one height; legs that differ
+-- by 15 degrees in standing; fewer than 3 steady cycles per side in all trials of the session and condition although
+-- 3 or more were recorded; two or more events of the file that have the side of the other foot: a computed event of
+-- that foot is within 0.1 s and none of the stated foot. Poses relative to the pelvis have no floor.
 -- noqa: disable=RF01
-WITH points AS (
-    SELECT
-        subject,
-        session,
-        trial,
-        frame,
-        time_s,
-        pelvis,
-        left_hip,
-        right_hip,
-        left_knee,
-        right_knee,
-        left_ankle,
-        right_ankle,
-        coalesce(left_toe, left_ankle) AS left_low,
-        coalesce(right_toe, right_ankle) AS right_low,
-        coalesce(head, neck, thorax) AS high,
-        left_toe,
-        right_toe,
-        lag(pelvis) OVER frames_ AS last_pelvis,
-        lag(left_ankle) OVER frames_ AS last_left,
-        lag(right_ankle) OVER frames_ AS last_right,
-        (time_s - min(time_s) OVER trial_) / nullif(max(time_s) OVER trial_ - min(time_s) OVER trial_, 0) AS part
-    FROM landmarks
-    WHERE person = 0
-    WINDOW
-        trial_ AS (PARTITION BY subject, session, trial),
-        frames_ AS (PARTITION BY subject, session, trial ORDER BY time_s)
-),
-
-lengths AS (
-    SELECT
-        *,
-        sqrt((left_hip.x - left_knee.x) ^ 2 + (left_hip.y - left_knee.y) ^ 2 + (left_hip.z - left_knee.z) ^ 2)
-            AS left_thigh,
-        sqrt((right_hip.x - right_knee.x) ^ 2 + (right_hip.y - right_knee.y) ^ 2 + (right_hip.z - right_knee.z) ^ 2)
-            AS right_thigh,
-        sqrt((left_knee.x - left_ankle.x) ^ 2 + (left_knee.y - left_ankle.y) ^ 2 + (left_knee.z - left_ankle.z) ^ 2)
-            AS left_shank,
-        sqrt(
-            (right_knee.x - right_ankle.x) ^ 2 + (right_knee.y - right_ankle.y) ^ 2 + (right_knee.z - right_ankle.z) ^ 2
-        )
-            AS right_shank,
-        sqrt((pelvis.x - last_pelvis.x) ^ 2 + (pelvis.y - last_pelvis.y) ^ 2 + (pelvis.z - last_pelvis.z) ^ 2)
-            AS pelvis_step,
-        sqrt((left_ankle.x - last_left.x) ^ 2 + (left_ankle.y - last_left.y) ^ 2 + (left_ankle.z - last_left.z) ^ 2)
-            AS left_step,
-        sqrt(
-            (right_ankle.x - last_right.x) ^ 2 + (right_ankle.y - last_right.y) ^ 2 + (right_ankle.z - last_right.z) ^ 2
-        )
-            AS right_step,
-        sqrt((left_ankle.x - last_right.x) ^ 2 + (left_ankle.y - last_right.y) ^ 2 + (left_ankle.z - last_right.z) ^ 2)
-            AS left_from_right,
-        sqrt((right_ankle.x - last_left.x) ^ 2 + (right_ankle.y - last_left.y) ^ 2 + (right_ankle.z - last_left.z) ^ 2)
-            AS right_from_left,
-        least(left_low.y, right_low.y) AS lowest
-    FROM points
-),
-
-figures AS (
-    SELECT
-        subject,
-        session,
-        trial,
-        count(*) AS n_seen,
-        max(greatest(
-            abs(pelvis.x), abs(pelvis.y), abs(pelvis.z), abs(left_ankle.x), abs(left_ankle.y), abs(left_ankle.z),
-            abs(right_ankle.x), abs(right_ankle.y), abs(right_ankle.z)
-        )) / 1000 AS farthest_m,
-        least(median(left_thigh), median(right_thigh), median(left_shank), median(right_shank)) AS shortest_segment_mm,
-        greatest(median(left_thigh), median(right_thigh), median(left_shank), median(right_shank))
-            AS longest_segment_mm,
-        100.0 * greatest(
-            stddev_pop(left_thigh) / nullif(avg(left_thigh), 0),
-            stddev_pop(right_thigh) / nullif(avg(right_thigh), 0),
-            stddev_pop(left_shank) / nullif(avg(left_shank), 0),
-            stddev_pop(right_shank) / nullif(avg(right_shank), 0)
-        ) AS bone_length_cv_pct,
-        200.0 * abs(median(left_thigh + left_shank) - median(right_thigh + right_shank))
-        / nullif(median(left_thigh + left_shank) + median(right_thigh + right_shank), 0) AS leg_difference_pct,
-        [
-            { 'gap': 100.0 - 100.0 * count(pelvis.x) / count(*), 'landmark': 'pelvis' },
-            { 'gap': 100.0 - 100.0 * count(left_knee.x) / count(*), 'landmark': 'left_knee' },
-            { 'gap': 100.0 - 100.0 * count(right_knee.x) / count(*), 'landmark': 'right_knee' },
-            { 'gap': 100.0 - 100.0 * count(left_ankle.x) / count(*), 'landmark': 'left_ankle' },
-            { 'gap': 100.0 - 100.0 * count(right_ankle.x) / count(*), 'landmark': 'right_ankle' },
-            { 'gap': 100.0 - 100.0 * count(left_toe.x) / count(*), 'landmark': 'left_toe' },
-            { 'gap': 100.0 - 100.0 * count(right_toe.x) / count(*), 'landmark': 'right_toe' }
-        ] AS gaps,
-        100.0 * count(*) FILTER (greatest(pelvis_step, left_step, right_step) < 0.01)
-        / nullif(count(greatest(pelvis_step, left_step, right_step)), 0) AS frozen_pct,
-        count(*) FILTER (
-            left_from_right < 0.3 * left_step AND right_from_left < 0.3 * right_step AND left_step > 50
-        ) AS n_swaps,
-        median(high.y) - median((left_ankle.y + right_ankle.y) / 2) AS head_above_feet_mm,
-        median((left_hip.y + right_hip.y - left_ankle.y - right_ankle.y) / 2) AS hips_above_feet_mm,
-        median(left_thigh + left_shank) AS leg_mm,
-        greatest(max(pelvis.x) - min(pelvis.x), max(pelvis.z) - min(pelvis.z)) AS travel_mm,
-        quantile_cont(lowest, 0.05) AS lowest_toe_mm,
-        quantile_cont(lowest, 0.05) FILTER (part > 0.67) - quantile_cont(lowest, 0.05) FILTER (part < 0.33)
-            AS floor_drift_mm,
-        greatest(max(left_ankle.x) - min(left_ankle.x), max(left_ankle.z) - min(left_ankle.z)) < 50
-        AND greatest(max(right_ankle.x) - min(right_ankle.x), max(right_ankle.z) - min(right_ankle.z)) < 50
-            AS is_static
-    FROM lengths
-    GROUP BY subject, session, trial
-),
-
-cycles AS (
+WITH cycles AS (
     SELECT
         subject,
         session,
@@ -189,13 +80,15 @@ judged AS (
         AND trials.rate_hz NOT BETWEEN _least_rate_hz() AND _most_rate_hz() AS is_rate_out,
         coalesce(element_at(trials.quality, 'curves_against_norm')[1], 0) > 0 AS has_doubtful_signs,
         trials.kind = 'static' OR coalesce(figures.is_static, false) AS is_static,
-        figures.* EXCLUDE (subject, session, trial, is_static, gaps, n_seen, bone_length_cv_pct),
+        figures.* EXCLUDE (subject, session, trial, is_static, gaps, n_seen, bone_length_cv_pct, too_fast_pct),
+        CASE WHEN trials.position_basis <> 'root_relative' THEN figures.too_fast_pct END AS too_fast_pct,
         -- depth refinement makes bones steadier without making positions better: the poses as estimated count
         greatest(figures.bone_length_cv_pct, map_extract(trials.quality, 'depth_bone_cv_before_pct')[1])
             AS bone_length_cv_pct,
         list_max(figures.gaps).gap AS worst_gap_pct,
         CASE WHEN list_max(figures.gaps).gap > 0 THEN list_max(figures.gaps).landmark END AS worst_landmark,
-        anatomy.* EXCLUDE (subject, session, trial),
+        anatomy.* EXCLUDE (subject, session, trial, legs_difference_deg),
+        CASE WHEN trials.kind = 'static' THEN anatomy.legs_difference_deg END AS stance_difference_deg,
         coalesce(cycles.n_cycles, 0) AS n_cycles,
         coalesce(cycles.n_steady_cycles, 0) AS n_steady_cycles,
         -- an overground trial has one or two per side; scores need 3 of the session
@@ -214,7 +107,7 @@ judged AS (
             0
         ) AS n_exchanged_events,
         -- steps per second times the root of leg length over g (Hof 1996)
-        2 / cycles.stride_time_s * sqrt(0.49 * anatomy.height_of_leg_mm / 1000 / _gravity_m_s2()) AS cadence_norm,
+        2 / cycles.stride_time_s * sqrt(0.49 * figures.height_of_leg_mm / 1000 / _gravity_m_s2()) AS cadence_norm,
         element_at(trials.quality, 'rate_claims_ratio')[1] AS rate_claims_ratio,
         element_at(trials.quality, 'contradicted_names')[1]::INTEGER AS n_contradicted_names,
         element_at(trials.quality, 'marker_shift_mm')[1] AS marker_shift_mm,
@@ -234,7 +127,7 @@ judged AS (
         figures.n_seen IS NULL AS is_without_points,
         coalesce(trials.position_basis <> 'root_relative', true) AS has_floor
     FROM trials
-    LEFT JOIN figures USING (subject, session, trial)
+    LEFT JOIN _body_figures AS figures USING (subject, session, trial)
     LEFT JOIN _anatomy AS anatomy USING (subject, session, trial)
     LEFT JOIN cycles USING (subject, session, trial)
     LEFT JOIN marks USING (subject, session, trial)
