@@ -43,7 +43,7 @@ def listed(names: Iterable[str], n_shown: int = MOST) -> str:
 
 
 def near(name: str, names: Iterable[str]) -> str:
-    """The names most like one, or where none is, the first few: ``near it: walk_01``, ``there are: a, b and 12 more``."""
+    """The names most similar to one, or if there are none, the first few: ``similar: walk_01``, ``there are: a, b and 12 more``."""
     known = sorted(set(names))
     if not known:
         return "there are none"
@@ -52,7 +52,7 @@ def near(name: str, names: Iterable[str]) -> str:
     like += [n for n in known if name.lower() in n.lower() and n not in like][: MOST - len(like)]
     some = like or known[:MOST]
     more = f" and {len(known) - len(some)} more" if len(known) > len(some) else ""
-    return f"{'near it' if like else 'there are'}: {', '.join(some)}{more}"
+    return f"{'similar' if like else 'there are'}: {', '.join(some)}{more}"
 
 
 def rows_of(text: str) -> list[str]:

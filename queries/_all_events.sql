@@ -1,5 +1,4 @@
--- One row: a foot strike or foot off, computed, from a force platform or from the source file, as shown by
--- gait_events.
+-- One row: a foot strike or foot off, computed, from a force platform or from the source file, as in gait_events.
 -- Arguments: motion. The name of a relation like _foot_motion.
 -- Inputs: _events, _ground_reaction, _force_events, _decisions, _shown_reviews. Seconds, ms.
 -- If platforms time some of a person's foot strikes (or foot offs) in a session, the computed ones of all its trials

@@ -1,5 +1,5 @@
 -- One row: an angle of one side of a subject's session at an even percent of the cycle, as in _mean_curves.
--- Arguments: judged. The name of a relation of steady cycles like _judge.
+-- Arguments: measured. The name of a relation of steady cycles like _all_cycles.
 -- Inputs: _cycle_curves, trials, source_curves. Degrees; angle is the column of joint_angles without side and unit.
 -- The nine variables of the gait profile (Baker et al. 2009, doi 10.1016/j.gaitpost.2009.05.020), 51 points each.
 -- If the vertical axis is only that of a level camera, pelvis and foot progression are left out unless
@@ -13,7 +13,7 @@ WITH points AS (
             coalesce(trials.up_source, '') != 'camera_level'
             OR _accept_camera_level()
         ) AS is_level
-    FROM _cycle_curves(judged) AS curves
+    FROM _cycle_curves(measured) AS curves
     INNER JOIN trials USING (subject, session, trial)
     WHERE curves.percent % 2 = 0
 ),
@@ -108,8 +108,8 @@ own AS (
     FROM means
 ),
 
--- Curves that a data set states, weighted by the cycles that each is the mean of. Where the session has recordings of
--- the same model, those count.
+-- Curves that a data set states, each weighted by the number of cycles it is the mean of. If the session has recordings
+-- of the same model, only the recordings are used.
 named AS (
     SELECT
         *,

@@ -44,7 +44,7 @@ SELECT
         'from_s': from_s,
         'to_s': to_s,
         'channel': channel,
-        'said': 'by ' || reviewer || ': ' || reason
+        'by_whom': 'by ' || reviewer || ': ' || reason
     } ORDER BY reviewed_at DESC, review_id DESC) FILTER (action IN ('exclude', 'include')) AS exclusions,
     list({
         'action': action,

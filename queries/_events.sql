@@ -7,8 +7,8 @@
 -- vertical-velocity and the speed method: on files of six laboratories the first is 3 ms early to 12 ms late, the
 -- second 16 ms early to 6 ms late, the coordinate method 27 to 50 ms early. If the two differ by more than 80 ms,
 -- the one closer to 45 ms after the coordinate method is used. The time of a foot off is that of the vertical
--- method, but at most 0.02 s after the coordinate method, or that of the coordinate method if the two differ by more
--- than 80 ms.
+-- method, but at most 0.02 s after the coordinate method; if the two differ by more than 80 ms, it is that of the
+-- coordinate method.
 -- The extreme of the vertical method and the first crossing of the speed method are searched from 0.06 s before to
 -- 0.20 s after a foot strike of the coordinate method, and from 0.20 s before to 0.10 s after a foot off.
 -- spread_ms: range of the times that were combined (NULL if there is only one). confidence: share of the three

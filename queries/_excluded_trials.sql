@@ -6,7 +6,7 @@ SELECT
     trial,
     list_filter(
         exclusions, LAMBDA d: d.side IS NULL AND d.cycle IS NULL AND d.from_s IS NULL AND d.channel IS NULL
-    )[1].said AS said
+    )[1].by_whom AS by_whom
 FROM _decisions
 WHERE
     list_filter(

@@ -6,9 +6,10 @@
 -- moves backward at ground_m_s, the median over the trial of the slower foot's backward speed. A trial that does not
 -- say whether it is on a treadmill is treated as one if the pelvis hardly moves (below 0.2 m/s) and that ground
 -- moves (above 0.15 m/s).
--- Everything that a method needs of other frames of the foot is here, because sorting the frames is most of the work
--- and two sorts serve all methods. <quantity>_before and <quantity>_after are differences: the frame before or after,
--- minus this frame. before_s, after_s: the same of the time. What the columns of a method mean is said in its file.
+-- All values that the methods need from other frames of the foot are computed here, because sorting the frames is most
+-- of the work and two sorts serve all methods. <quantity>_before and <quantity>_after are differences: the frame before
+-- or after, minus this frame. before_s, after_s: the same of the time. The columns of a method are explained in its
+-- file.
 WITH slower AS (
     SELECT
         *,

@@ -1,4 +1,4 @@
--- One row: a frame of one foot of a person, with what _ground_reaction reads of _foot_motion.
+-- One row: a frame of one foot of a person, with the columns of _foot_motion that _ground_reaction reads.
 -- Inputs: _foot_motion. Metres per second relative to the surface; the other windows of _foot_motion are not computed.
 SELECT
     subject,

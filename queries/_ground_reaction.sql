@@ -76,7 +76,7 @@ feet AS (
     WHERE moving.person = 0
 ),
 
--- The last frame that is not so is the same for every frame of a run.
+-- The last frame before a run is the same for every frame of the run, so it identifies the run.
 bounds AS (
     SELECT
         *,

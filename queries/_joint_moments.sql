@@ -1,5 +1,4 @@
--- One row: a frame of the subject and a side with the net moments of hip, knee and ankle, as shown by
--- joint_kinetics.
+-- One row: a frame and a side of the subject with the net moments of hip, knee and ankle, as joint_kinetics shows them.
 -- Arguments: reaction, inertia, axes, smoothing. The name of a relation like _ground_reaction; 'de_leva' or
 -- 'dempster'; 'distal', 'proximal', 'joint' or 'lab'; 'same' (forces filtered like the landmarks) or 'none'.
 -- Inputs: landmarks, trials, _body_mass, _segment_inertia. Metres, N, Nm, W.
@@ -143,7 +142,7 @@ footed AS (
     WHERE side != ''
 ),
 
--- the centre of mass of each segment and its line from the upper end to the lower, with the accelerations of both
+-- The centre of mass of each segment and the line from its upper to its lower end, with the accelerations of both.
 segments AS MATERIALIZED (
     SELECT
         *,
@@ -191,7 +190,7 @@ moved AS MATERIALIZED (
     WHERE side != ''
 ),
 
--- and the quaternions in whose axes each joint's moment is given: rotated about y by the torsion at the knee
+-- Adds the quaternions in whose axes each joint's moment is given; at the knee, rotated about y by the torsion.
 moments AS MATERIALIZED (
     SELECT
         *,

@@ -1,5 +1,5 @@
 -- One row: a gait cycle at a percent, 0 to 100, as shown by kinetic_curves.
--- Arguments: motion, cycles. The names of relations like _foot_motion and _judge.
+-- Arguments: motion, cycles. The names of relations like _foot_motion and _all_cycles.
 -- Inputs: _ground_reaction, _chosen_moments. Nm/kg, W/kg, N/kg; linear interpolation between frames.
 -- side != '' is always true: a filter on a subject passes a materialised step only where a filter already is.
 WITH reaction AS MATERIALIZED (
@@ -8,18 +8,18 @@ WITH reaction AS MATERIALIZED (
 
 strides AS MATERIALIZED (
     SELECT
-        judged.subject,
-        judged.session,
-        judged.trial,
-        judged.cycle,
-        judged.side,
-        judged.start_s,
-        judged.end_s,
-        judged.is_steady,
-        judged.heading_x,
-        judged.heading_z
-    FROM query_table(cycles) AS judged
-    WHERE judged.person = 0
+        measured.subject,
+        measured.session,
+        measured.trial,
+        measured.cycle,
+        measured.side,
+        measured.start_s,
+        measured.end_s,
+        measured.is_steady,
+        measured.heading_x,
+        measured.heading_z
+    FROM query_table(cycles) AS measured
+    WHERE measured.person = 0
 ),
 
 together AS (

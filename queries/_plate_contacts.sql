@@ -158,15 +158,15 @@ far AS (
     FROM beside
 ),
 
--- of both feet over the contact: its partition is that of both, so that one sort is enough
-judged AS (
+-- Values of both feet over the contact: both use the same partition, so one sort is enough.
+summed AS (
     SELECT
         * EXCLUDE (newton_mm, newton, is_standing),
         sum(newton_mm) FILTER (side = 'left') OVER contact_ / sum(newton) FILTER (side = 'left') OVER contact_
             AS left_gap_mm,
         sum(newton_mm) FILTER (side = 'right') OVER contact_ / sum(newton) FILTER (side = 'right') OVER contact_
             AS right_gap_mm,
-        -- each frame of the contact is here twice
+        -- Each frame of the contact occurs twice, once for each foot.
         (max(time_s) OVER contact_ - min(time_s) OVER contact_) / greatest(count(*) OVER contact_ / 2 - 1, 1)
             AS frame_s,
         sum(is_standing) FILTER (side = 'left') OVER contact_ AS n_left_standing,
@@ -181,7 +181,7 @@ paired AS (
         CASE WHEN side = 'left' THEN left_gap_mm ELSE right_gap_mm END AS gap_mm,
         CASE WHEN side = 'left' THEN right_gap_mm ELSE left_gap_mm END AS other_gap_mm,
         frame_s * CASE WHEN side = 'left' THEN n_right_standing ELSE n_left_standing END AS other_standing_s
-    FROM judged
+    FROM summed
 )
 
 SELECT

@@ -1,4 +1,4 @@
--- One row: a force platform of a trial with what its unloaded samples and its loads say of its signal.
+-- One row: a force platform of a trial with figures of the quality of its signal, from its unloaded and loaded samples.
 -- Inputs: plate_frames, _plate_geometry, _plate_landmarks. N, seconds, percent. drift_n: slope of the vertical force
 -- over the frames in which the platform is unloaded, times the length of the trial; at least half a second of them is
 -- needed.

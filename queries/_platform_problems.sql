@@ -1,6 +1,6 @@
--- One row: a trial with force platforms, with what is doubtful about them in words, and the share of the weight they
--- carry. Inputs: force_plates, _plate_quality, kinetic_curves. A left and a right foot carry the whole weight over
--- their cycles, whatever the gait.
+-- One row: a trial with force platforms, with their problems in words and the share of the body weight they carry.
+-- Inputs: force_plates, _plate_quality, kinetic_curves. Over whole cycles the left and the right foot together carry
+-- the whole weight, whatever the gait.
 WITH platforms AS (
     SELECT
         force_plates.subject,

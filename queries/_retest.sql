@@ -3,7 +3,7 @@
 -- SET VARIABLE retest_group = 'control' names a group without treatment between its sessions. With at least 10 such
 -- people, SEM = SD of their differences of a side / sqrt(2), pooled over left and right (Weir 2005, doi
 -- 10.1519/15184.1); for GPS of both sides from these.
-WITH retest AS ( -- each retest person once per parameter and side: the first pair of sessions
+WITH retest AS ( -- each person once per parameter and side: the first pair of sessions
     SELECT
         pairs.parameter,
         pairs.side,

@@ -24,7 +24,7 @@ counted AS (
     WINDOW subject_ AS (PARTITION BY subject)
 ),
 
-judged AS (
+ordered AS (
     SELECT
         *,
         CASE
@@ -55,4 +55,4 @@ SELECT
                 || ', and session_order of cohort.toml '
                 || CASE WHEN n_stated = 0 THEN 'is not given' ELSE 'does not name each of them' END
     END AS missing
-FROM judged
+FROM ordered

@@ -1,22 +1,23 @@
 -- One row: a parameter of one side of a subject's session and condition; the GPS has no condition.
--- Inputs: _foot_motion, _judge, _summaries, _curve_means, _spatiotemporal, _speed_bands, _profiles, _parameter_values.
--- Summaries and profiles share the cycles: planned apart, events and cycles would be planned and computed three times.
+-- Inputs: _foot_motion, _all_cycles, _summaries, _curve_means, _spatiotemporal, _speed_bands, _profiles,
+-- _parameter_values.
+-- Summaries and profiles share the cycles: separately, events and cycles would be planned and computed three times.
 -- If results are stored, they are read instead (queries/from_results).
 WITH motion AS MATERIALIZED (
     SELECT * FROM _foot_motion
 ),
 
-judged AS MATERIALIZED (
-    SELECT * FROM _judge('motion')
+measured AS MATERIALIZED (
+    SELECT * FROM _all_cycles('motion')
     WHERE is_steady AND person = 0
 ),
 
 means AS (
-    SELECT * FROM _curve_means('judged')
+    SELECT * FROM _curve_means('measured')
 ),
 
 cycles AS (
-    SELECT * FROM _spatiotemporal('judged')
+    SELECT * FROM _spatiotemporal('measured')
 ),
 
 bands AS (
@@ -24,7 +25,7 @@ bands AS (
 ),
 
 summaries AS (
-    SELECT * FROM _summaries('motion', 'judged')
+    SELECT * FROM _summaries('motion', 'measured')
 ),
 
 profiles AS (

@@ -1,5 +1,5 @@
 -- One row: a gait cycle that a data set states as curves, at a percent of its duration, as shown by cycle_curves.
--- Inputs: source_curves. Degrees. There are no frames, so a cycle has no times; each counts as steady.
+-- Inputs: source_curves. Degrees. There are no frames, so cycles have no times; every cycle counts as steady.
 SELECT
     subject,
     session,

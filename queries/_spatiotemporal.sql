@@ -1,9 +1,10 @@
 -- One row: a gait cycle with its parameters, as shown by spatiotemporal.
--- Arguments: judged. The name of a relation like _cycles_judged.
+-- Arguments: measured. The name of a relation like _measured_cycles.
 -- Inputs: _leg_length. Definitions: docs/gait.md.
 -- This is a macro, so that a view that also needs the cycles computes them only once.
--- step_*: the step that ends the cycle, from the other foot's strike to this foot's, each heel where it strikes: left
--- and right steps add up to the stride, which heels at one instant do not, because the one behind has risen. *_norm:
+-- step_*: the step that ends the cycle, from the other foot's strike to this foot's strike. Each heel is taken where it
+-- strikes, so that left and right steps add up to the stride; the positions of both heels at one instant would not,
+-- because the heel behind has already risen. *_norm:
 -- scaled by leg length L and g = 9.81 m/s2 (Hof 1996): speed / sqrt(g L), length / L, cadence * sqrt(L / g) in steps
 -- per second.
 WITH steps AS (
@@ -36,7 +37,7 @@ WITH steps AS (
                         END
                     )
         END AS width_m
-    FROM query_table(judged)
+    FROM query_table(measured)
 )
 
 SELECT

@@ -1,8 +1,8 @@
 -- One row: a subject's session with its band of dimensionless walking speed (Schwartz et al. 2008, doi
 -- 10.1016/j.jbiomech.2008.03.015); NULL if speed or leg length is unknown.
 -- Arguments: cycles. The name of a relation like spatiotemporal.
--- Inputs: trials. The speed is the median over conditions and sides of the medians over their steady cycles, as in
--- subject_summary, which is not read because it also computes peaks, moments and powers.
+-- Inputs: trials. The speed is the median, over conditions and sides, of the medians over their steady cycles. It
+-- equals that of subject_summary, which is not read because it also computes peaks, moments and powers.
 WITH medians AS (
     SELECT
         strides.subject,

@@ -1,5 +1,5 @@
 -- One row: a side of a subject in one session and condition, as shown by subject_summary.
--- Arguments: motion, judged. The names of relations like _foot_motion and, for the steady cycles of person 0, _judge.
+-- Arguments: motion, measured. The names of relations like _foot_motion and _all_cycles (steady cycles of person 0).
 -- Inputs: _spatiotemporal, _cycle_peaks, _kinetic_curves, _kinetic_peaks, trials.
 -- Each parameter has its median under its own name, the SD (_sd) and the number of cycles that have it (_n).
 -- _cv_pct: SD divided by mean; a reliable value needs 50 cycles (Konig et al. 2014, doi
@@ -8,7 +8,7 @@
 -- 2008, doi 10.1016/j.gaitpost.2007.08.006). Near zero (_least_symmetric_* in macros/thresholds.sql) they are NULL and
 -- symmetry_note says why. _abs: without the sign, because means over people of signed indices cancel each other.
 WITH curves AS (
-    SELECT * FROM _kinetic_curves(motion, judged)
+    SELECT * FROM _kinetic_curves(motion, measured)
 ),
 
 cycles AS (
@@ -17,9 +17,9 @@ cycles AS (
         peaks.* EXCLUDE (subject, session, trial, person, cycle, side),
         kinetics.* EXCLUDE (subject, session, trial, person, cycle, side),
         trials.condition
-    FROM _spatiotemporal(judged) AS spatiotemporal
-    INNER JOIN _cycle_peaks(judged) AS peaks USING (subject, session, trial, person, cycle, side)
-    LEFT JOIN _kinetic_peaks('curves', judged) AS kinetics USING (subject, session, trial, person, cycle, side)
+    FROM _spatiotemporal(measured) AS spatiotemporal
+    INNER JOIN _cycle_peaks(measured) AS peaks USING (subject, session, trial, person, cycle, side)
+    LEFT JOIN _kinetic_peaks('curves', measured) AS kinetics USING (subject, session, trial, person, cycle, side)
     INNER JOIN trials USING (subject, session, trial)
 ),
 

@@ -1,19 +1,19 @@
 -- One row: a trial, with values that describe the quality of its data and a flag for each. See trial_quality.
--- Inputs: trials, _body_figures, _anatomy, _cycles_judged, source_events, emg, _platform_problems, _body_mass.
+-- Inputs: trials, _body_figures, _anatomy, _measured_cycles, source_events, emg, _platform_problems, _body_mass.
 -- Millimetres, percent, seconds.
--- Thresholds: bone length varies by more than 5 % (CV); sides differ by more than 10 %; a landmark is missing in
--- more than 10 % of the frames; more than 5 % of the frames repeat the previous frame (no point moved by 0.01 mm);
--- left and right ankle are exchanged; head below feet; the height of the lowest toe drifts by more than 100 mm; the
--- lowest toe is more than 100 mm from y = 0; knee adduction follows flexion (r2 above 0.5: cross-talk of the knee
--- axis), in walking by 17 degrees or more; mean rotations of the knees or hips that differ by 25 degrees in walking;
--- names that contradict the body, and markers of one segment whose distance changes by more than 50 mm
+-- Thresholds: bone length varies by more than 5 % (CV); sides differ by more than 10 %; a landmark is missing in more
+-- than 10 % of the frames; more than 5 % of the frames repeat the previous frame (no point moved by 0.01 mm); left and
+-- right ankle are exchanged; head below feet; the height of the lowest toe drifts by more than 100 mm; the lowest toe
+-- is more than 100 mm from y = 0; knee adduction follows flexion (r2 above 0.5: cross-talk of the knee axis), in
+-- walking by 17 degrees or more; mean rotations of the knees or hips that differ by 25 degrees in walking; names that
+-- contradict the body, and markers of one segment whose distance changes by more than 50 mm
 -- (ingest/landmarks/arrangement.py); a joint angle or the speed is outside the human range in more than 5 % of the
 -- frames, or left and right are exchanged in 80 %; size, rate, cadence and coordinates outside the limits of
--- macros/thresholds.sql; a file that states two frame rates (trials.quality['rate_claims_ratio']); a unit judged from
--- a body that is no adult's; a body that travels by steps with head and feet at nearly one height; legs that differ
--- by 15 degrees in standing; fewer than 3 steady cycles per side in all trials of the session and condition although
--- 3 or more were recorded; two or more events of the file that have the side of the other foot: a computed event of
--- that foot is within 0.1 s and none of the stated foot. Poses relative to the pelvis have no floor.
+-- macros/thresholds.sql; a file that states two frame rates (trials.quality['rate_claims_ratio']); a unit judged from a
+-- body that is not an adult's; a body that moves in steps with head and feet at nearly the same height; legs that
+-- differ by 15 degrees in standing; fewer than 3 steady cycles per side in all trials of the session and condition
+-- although 3 or more were recorded; two or more events of the file that have the side of the other foot: a computed
+-- event of that foot is within 0.1 s and none of the stated foot. Poses relative to the pelvis have no floor.
 -- noqa: disable=RF01
 WITH cycles AS (
     SELECT
@@ -26,7 +26,7 @@ WITH cycles AS (
         count(*) FILTER (is_steady AND side = 'right') AS n_right,
         count(*) FILTER (side = 'left') AS n_left_recorded,
         count(*) FILTER (side = 'right') AS n_right_recorded,
-        -- mode() beside counts keeps filters on the subject from the files; ordered, so that ties are resolved
+        -- mode() beside counts would keep filters on the subject from the files. Ordered, so that ties are resolved.
         list_mode(list(reason ORDER BY reason)) AS usual_reason,
         median(stride_time_s) FILTER (is_steady) AS stride_time_s,
         -- Strikes and offs of both feet; those of cycles that follow each other occur twice. A list, so that the cycles
@@ -38,7 +38,7 @@ WITH cycles AS (
             { 'side': _other_side(side), 'event': 'foot_strike', 'time_s': opposite_strike_s },
             { 'side': _other_side(side), 'event': 'foot_off', 'time_s': opposite_off_s }
         ]) FILTER (source <> 'file')) AS steps
-    FROM _cycles_judged
+    FROM _measured_cycles
     WHERE person = 0
     GROUP BY subject, session, trial
 ),
@@ -65,7 +65,7 @@ bad_channels AS (
     GROUP BY subject, session, trial
 ),
 
-judged AS (
+described AS (
     SELECT
         trials.subject,
         trials.session,
@@ -82,7 +82,7 @@ judged AS (
         trials.kind = 'static' OR coalesce(figures.is_static, false) AS is_static,
         figures.* EXCLUDE (subject, session, trial, is_static, gaps, n_seen, bone_length_cv_pct, too_fast_pct),
         CASE WHEN trials.position_basis <> 'root_relative' THEN figures.too_fast_pct END AS too_fast_pct,
-        -- depth refinement makes bones steadier without making positions better: the poses as estimated count
+        -- Depth refinement makes bone lengths steadier without improving positions, so the estimated poses count.
         greatest(figures.bone_length_cv_pct, map_extract(trials.quality, 'depth_bone_cv_before_pct')[1])
             AS bone_length_cv_pct,
         list_max(figures.gaps).gap AS worst_gap_pct,
@@ -91,7 +91,7 @@ judged AS (
         CASE WHEN trials.kind = 'static' THEN anatomy.legs_difference_deg END AS stance_difference_deg,
         coalesce(cycles.n_cycles, 0) AS n_cycles,
         coalesce(cycles.n_steady_cycles, 0) AS n_steady_cycles,
-        -- an overground trial has one or two per side; scores need 3 of the session
+        -- An overground trial has one or two cycles per side; scores need 3 in the session.
         coalesce(least(sum(cycles.n_left) OVER session_, sum(cycles.n_right) OVER session_), 0) AS n_session_side,
         coalesce(
             least(sum(cycles.n_left_recorded) OVER session_, sum(cycles.n_right_recorded) OVER session_), 0
@@ -106,7 +106,7 @@ judged AS (
             )),
             0
         ) AS n_exchanged_events,
-        -- steps per second times the root of leg length over g (Hof 1996)
+        -- Steps per second times sqrt(leg length / g) (Hof 1996).
         2 / cycles.stride_time_s * sqrt(0.49 * figures.height_of_leg_mm / 1000 / _gravity_m_s2()) AS cadence_norm,
         element_at(trials.quality, 'rate_claims_ratio')[1] AS rate_claims_ratio,
         element_at(trials.quality, 'contradicted_names')[1]::INTEGER AS n_contradicted_names,
@@ -179,7 +179,7 @@ flagged AS (
         OR coalesce(greatest(legs_crossed_pct, pelvis_reversed_pct) > _exchanged_pct(), false) AS has_impossible_joints,
         coalesce(stance_difference_deg > 15, false) AS has_unequal_stance,
         coalesce(mirrored_pct > _exchanged_pct(), false) AS is_mirrored,
-        -- a person who lies curled up has head and ankles close together, and legs as long as ever
+        -- In a person who lies curled up, head and ankles are close together, but the legs have their usual length.
         coalesce(greatest(height_mm, height_of_leg_mm) / 1000 > _most_stature_m(), false)
         OR coalesce(greatest(height_mm, height_of_leg_mm) / 1000 < _least_stature_m(), false)
         OR coalesce(shortest_segment_mm / 1000 < _least_leg_segment_m(), false)
@@ -204,7 +204,7 @@ flagged AS (
         coalesce(up_source = 'camera_level', false) AS is_up_guessed,
         coalesce(position_basis = 'camera_fov_guessed', false) AS is_fov_guessed,
         coalesce(length_basis IN ('nominal', 'none'), false) AND kind <> 'curves' AS is_length_nominal
-    FROM judged
+    FROM described
 )
 
 SELECT * FROM flagged

@@ -1,8 +1,8 @@
 -- One row: the affected or the unaffected side of a person in one session and condition, as in subject_summary.
 -- Inputs: subject_summary, subjects. People whose affected_side is left or right; others have no such sides.
 -- body_side is the side itself. _affected_index_pct is (A - U) / (0.5 (A + U)) in % and _affected_ratio is A / U, of
--- the affected side (A) and the unaffected (U): positive and above 1 where the affected side has more, for people who
--- are affected on the left and on the right.
+-- the affected side (A) and the unaffected side (U): positive and above 1 where the affected side has the larger value,
+-- whether that is the left or the right side.
 WITH people AS (
     SELECT
         subject,

@@ -2,7 +2,7 @@
 -- Inputs: joint_angles, source_angles (with our sign). Degrees; bias is ours minus source; r is Pearson's
 -- correlation.
 -- Plug-in Gait's shoulder (source_angles.component is not empty) turns first about the forward axis of the trunk, then
--- flexes: ours is given in that order before it is compared. Differences of whole turns are removed. Our angle is
+-- flexes: ours is converted to that order before it is compared. Differences of whole turns are removed. Our angle is
 -- interpolated linearly at the source's times; n_frames is the number of times at which both exist.
 WITH stated AS (
     SELECT DISTINCT

@@ -7,7 +7,7 @@
 -- computed from strides within a session. is_beyond_mdc: the absolute difference is larger than MDC95.
 -- The relation of retests is chosen by name before the query is planned: without a group, the pairs of sessions, with
 -- all events and angles behind them, are planned once and not twice.
-WITH judged AS (
+WITH with_mdc AS (
     SELECT
         pairs.*,
         coalesce(own.sem, published.mdc95 / (1.96 * sqrt(2))) AS sem,
@@ -42,7 +42,7 @@ SELECT
     abs(difference) > mdc95 AS is_beyond_mdc,
     order_source,
     CASE WHEN order_source IS NULL THEN 'which session came first is not known: ' || missing END AS note
-FROM judged
+FROM with_mdc
 WHERE
     CASE
         WHEN getvariable('retest_group') IS NULL THEN true

@@ -2,8 +2,8 @@
 -- Inputs: emg (envelopes, computed at ingest by ingest/kinetics/emg.py), gait_cycles, _decisions, trials.
 -- normalized is the envelope divided by the peak of the mean over the steady cycles of the person's session and
 -- channel, or by the peak in the trial named by the variable emg_reference. Channels without a side are shown over
--- left cycles. is_on: Hodges and Bui 1996. A channel that a review excludes, in a trial, cycle or span, has NULL there,
--- and problem says by whom and why.
+-- left cycles. is_on: Hodges and Bui 1996. Where a review excludes a channel (a trial, a cycle or a time span), the
+-- values are NULL and problem says who excluded it and why.
 -- noqa: disable=RF01
 WITH channels AS (
     SELECT
@@ -43,7 +43,7 @@ placed AS (
     FROM points
 ),
 
-reviewed AS ( -- of the decisions on a channel that cover a cycle the latest counts
+reviewed AS ( -- if several decisions on a channel cover a cycle, the latest one counts
     SELECT
         placed.*,
         list_filter(
@@ -59,7 +59,7 @@ reviewed AS ( -- of the decisions on a channel that cover a cycle the latest cou
 valued AS (
     SELECT
         * EXCLUDE (envelope, on_s, off_s, decision, problem),
-        CASE WHEN decision.action = 'exclude' THEN 'excluded ' || decision.said ELSE problem END AS problem,
+        CASE WHEN decision.action = 'exclude' THEN 'excluded ' || decision.by_whom ELSE problem END AS problem,
         CASE
             WHEN coalesce(decision.action, '') <> 'exclude'
                 THEN

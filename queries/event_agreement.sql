@@ -1,6 +1,6 @@
--- One row: an event of one source and the matching event of another, or that there is none: computed compared with
--- the file's marks, computed compared with force platforms, platforms compared with marks (columns source and
--- against).
+-- One row: an event of one source with the matching event of another, or without a match. Three pairs of sources are
+-- compared: computed events with the file's marks, computed events with force platforms, and platforms with marks
+-- (columns source and against).
 -- Inputs: gait_events. Seconds; difference_ms is source minus against. Each event is matched with the nearest one.
 -- status: matched (within 0.1 s of each other); missed (an event of the second source, at least 0.15 s from both
 -- ends, with none of the first within 0.1 s); missed_near_end; invented (an event of the first source between that

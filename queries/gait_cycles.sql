@@ -1,5 +1,5 @@
 -- One row: a gait cycle, from a foot strike to the next strike of the same foot (cycle counts from 0 per foot).
--- Inputs: _cycles_judged. Seconds on the trial's clock; heading_deg is the direction of progression about the
+-- Inputs: _measured_cycles. Seconds on the trial's clock; heading_deg is the direction of progression about the
 -- vertical, 0 along +z, 90 along +x. is_steady and reason: docs/gait.md.
 SELECT
     subject,
@@ -17,4 +17,4 @@ SELECT
     is_steady,
     reason,
     source AS event_source
-FROM _cycles_judged
+FROM _measured_cycles

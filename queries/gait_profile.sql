@@ -1,22 +1,22 @@
 -- One row: a side of a subject's session (left, right, both) compared with a reference.
--- Inputs: _foot_motion, _judge, _curve_means, _spatiotemporal, _speed_bands, _profiles (see there for the scores).
+-- Inputs: _foot_motion, _all_cycles, _curve_means, _spatiotemporal, _speed_bands, _profiles (see there for the scores).
 -- Curves and speeds share the cycles, which are computed once. If results are stored, they are read instead
 -- (queries/from_results).
 WITH motion AS MATERIALIZED (
     SELECT * FROM _foot_motion
 ),
 
-judged AS MATERIALIZED (
-    SELECT * FROM _judge('motion')
+measured AS MATERIALIZED (
+    SELECT * FROM _all_cycles('motion')
     WHERE is_steady AND person = 0
 ),
 
 means AS (
-    SELECT * FROM _curve_means('judged')
+    SELECT * FROM _curve_means('measured')
 ),
 
 cycles AS (
-    SELECT * FROM _spatiotemporal('judged')
+    SELECT * FROM _spatiotemporal('measured')
 ),
 
 bands AS (

@@ -11,7 +11,7 @@
 -- ankle's axis, is subtracted. If the pelvis has no anatomical zero, pelvis and hip angles are given as change from
 -- the neutral pose (..._rel_deg). SET VARIABLE angle_source = 'body' uses the segments of the fitted body, whose
 -- knee is a hinge without adduction and rotation. Both sides have the same formulas, because a left joint is
--- mirrored first: queries/macros/rotations.sql.
+-- mirrored first (queries/macros/rotations.sql).
 WITH sines AS NOT MATERIALIZED (
     SELECT
         *,

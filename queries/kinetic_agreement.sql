@@ -4,9 +4,9 @@
 -- Nm/kg, W/kg, N/kg; bias is ours minus source; r is Pearson's correlation. Ours follow the conventions of the file's
 -- model, Plug-in Gait: Dempster's inertias, axes of the distal segment, forces as measured; quantity is the column of
 -- joint_kinetics or of ground_reaction. Only frames in which the foot is on valid platforms are compared, in our
--- data and, if the file contains a ground reaction, in the file. rmse_smooth is the difference after a
--- moving mean of 0.1 s over both: some files contain moments of trajectories that were never filtered, and
--- noise is not a difference of methods.
+-- data and, if the file contains a ground reaction, in the file. rmse_smooth is the difference after a moving mean of
+-- 0.1 s over both: some files contain moments of trajectories that were never filtered, and noise is not a difference
+-- between methods.
 WITH stated AS (
     SELECT * FROM source_kinetics
     WHERE quantity IS NOT NULL
@@ -83,7 +83,7 @@ their_force AS (
     WHERE quantity IN ('left_vertical_force_n_kg', 'right_vertical_force_n_kg')
 ),
 
--- a file's model may ignore platforms that we read: its moments of such a step are those of a foot in the air
+-- A file's model may ignore platforms that we read: its moments for such a step are those of a foot in the air.
 stance AS (
     SELECT
         reaction.subject,

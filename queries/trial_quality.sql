@@ -74,17 +74,17 @@ SELECT
     foreign_plates IS NOT NULL AS has_foreign_load,
     coalesce(carried_pct NOT BETWEEN _least_carried_pct() AND _most_carried_pct(), false) AS has_missing_weight,
     has_no_body_mass,
-    coalesce('Excluded ' || excluded.said || '. ', '')
+    coalesce('Excluded ' || excluded.by_whom || '. ', '')
     || CASE
-        WHEN has_doubtful_signs THEN 'Check first: curves run against the published norm; see the notes of the trial.'
+        WHEN has_doubtful_signs THEN 'Check first: curves are opposite in sign to the published norm; see the notes.'
         WHEN kind = 'curves' THEN 'Curves of a data set only: no points, events or times.'
         WHEN is_without_points THEN 'No points in this trial: angles of the source file only.'
         WHEN is_upside_down THEN 'Do not use: the head is below the feet.'
         WHEN is_mirrored
-            THEN 'Do not use: toes and pelvis say that left and right are exchanged.'
+            THEN 'Do not use: toes and pelvis show that left and right are exchanged.'
         WHEN has_impossible_size THEN 'Do not use: no body has this size.'
         WHEN has_impossible_rate THEN 'Do not use: nobody records at this frame rate.'
-        WHEN is_out_of_reach THEN 'Do not use: points are further away than any laboratory reaches.'
+        WHEN is_out_of_reach THEN 'Do not use: points are more than 100 m from the origin.'
         WHEN has_swaps THEN 'Check first: left and right change places.'
         WHEN
             has_changing_bones
@@ -164,16 +164,16 @@ SELECT
                         END,
                         CASE
                             WHEN legs_crossed_pct > _exchanged_pct()
-                                THEN 'The right leg lies left of the left one: their names may be exchanged.'
+                                THEN 'The right leg is to the left of the left one: their names may be exchanged.'
                         END,
                         CASE
                             WHEN pelvis_reversed_pct > _exchanged_pct()
-                                THEN 'The front of the pelvis lies behind it: ASIS and PSIS may be exchanged.'
+                                THEN 'The front of the pelvis is behind it: ASIS and PSIS may be exchanged.'
                         END,
                         CASE
                             WHEN
                                 crossed_pct > _shoulders_exchanged_pct()
-                                THEN 'Left and right shoulder lie against left and right hip.'
+                                THEN 'The shoulders face the opposite way to the hips.'
                         END,
                         CASE WHEN too_fast_pct > _most_impossible_pct() THEN 'The pelvis is faster than 13 m/s.' END
                     )
@@ -230,7 +230,7 @@ SELECT
         CASE
             WHEN has_unequal_stance
                 THEN
-                    ' In standing the legs differ by ' || round(stance_difference_deg)::INTEGER::VARCHAR || ' degrees.'
+                    ' In standing, the legs differ by ' || round(stance_difference_deg)::INTEGER::VARCHAR || ' degrees.'
         END,
         CASE
             WHEN has_knee_crosstalk
@@ -241,23 +241,23 @@ SELECT
         CASE
             WHEN has_turned_knee AND knee_rotation_difference_deg > _most_rotation_difference_deg()
                 THEN
-                    ' Left and right knee differ by ' || round(knee_rotation_difference_deg)::INTEGER::VARCHAR
+                    ' The left and right knee differ by ' || round(knee_rotation_difference_deg)::INTEGER::VARCHAR
                     || ' degrees in their mean rotation: a wand or a cluster may have moved.'
         END,
         CASE
             WHEN has_turned_knee AND hip_rotation_difference_deg > _most_rotation_difference_deg()
                 THEN
-                    ' Left and right hip differ by ' || round(hip_rotation_difference_deg)::INTEGER::VARCHAR
+                    ' The left and right hip differ by ' || round(hip_rotation_difference_deg)::INTEGER::VARCHAR
                     || ' degrees in their mean rotation: the marker of a thigh may be turned.'
         END,
         CASE
             WHEN has_contradicted_names
-                THEN ' Names of points contradict the body they lie on and may be exchanged: see the notes.'
+                THEN ' Some names of points contradict the anatomy and may be exchanged: see the notes.'
         END,
         CASE
             WHEN has_moved_markers
                 THEN
-                    ' The distance of two markers on one segment changes by '
+                    ' The distance between two markers of one segment changes by '
                     || round(marker_shift_mm)::INTEGER::VARCHAR || ' mm: see the notes of the trial.'
         END,
         CASE

@@ -72,7 +72,7 @@ def judge(points: Marks, is_skin: bool) -> tuple[dict[str, float], list[str]]:
     broken = [*_not_nearer(points), *_trunk(points), *_arms(points)]
     if broken:
         quality["contradicted_names"] = float(len(broken))
-        notes.append(f"names of points contradict the body they lie on, and may be exchanged: {listed(broken)}")
+        notes.append(f"some names of points contradict the anatomy and may be exchanged: {listed(broken)}")
     moved = _moved(points) if is_skin else {}
     if moved:
         quality["marker_shift_mm"] = max(moved.values())

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from neurostore.lake.version import Version
 
 # What the other views are made of. Measured on 36 trials: all views 84 s from scratch, 4 s over these, which take 4 s.
-KEPT = ("_foot_motion", "_cycles_judged", "joint_angles", "subject_summary")
+KEPT = ("_foot_motion", "_measured_cycles", "joint_angles", "subject_summary")
 
 
 class Snapshot:

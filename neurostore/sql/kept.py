@@ -36,11 +36,11 @@ SHARED: dict[str, tuple[str, ...]] = {
     "_foot_motion": (),
     "joint_angles": (),
     "_all_events": ("_foot_motion",),
-    "_judge": ("_foot_motion",),
+    "_all_cycles": ("_foot_motion",),
     "_ground_reaction": ("_foot_motion",),
     "_chosen_moments": ("_ground_reaction",),
-    "_cycle_curves": ("_judge",),
-    "_kinetic_curves": ("_foot_motion", "_judge"),
+    "_cycle_curves": ("_all_cycles",),
+    "_kinetic_curves": ("_foot_motion", "_all_cycles"),
 }
 _CYCLE = ("subject", "session", "trial", "person", "cycle", "side")
 _COMMENT = re.compile(r"--[^\n]*")

@@ -78,7 +78,7 @@ class Bench:
             run(f"CREATE MACRO _now{name}({argument}) AS TABLE\n{texts[name].rstrip().rstrip(';')}")
             run(f"CREATE TABLE _kept{name} AS SELECT * FROM {rows}")
             run(f"CREATE OR REPLACE MACRO {name}({argument}) AS TABLE SELECT * FROM _kept{name}")
-        self._stand_in("_cycles_judged")
+        self._stand_in("_measured_cycles")
         self._motion_is_new = self._cycles_are_new = False
 
     def _stand_in(self, view: str) -> None:
@@ -137,7 +137,7 @@ class Bench:
 
     def _review_steps(self) -> list[tuple[str, str]]:
         steps = [(f"_kept{name}", rows) for name, _, rows in _REVIEWED_MACROS]
-        return [*steps, ("_cycles_judged", "_judge('_foot_motion')")]
+        return [*steps, ("_measured_cycles", "_all_cycles('_foot_motion')")]
 
     def _renew(self, steps: list[tuple[str, str]]) -> None:
         for table, rows in steps:

@@ -1,9 +1,9 @@
--- What SET VARIABLE chose, or the default. An unknown word is an error that names the variable. DuckDB computes these
--- once, while it plans a query.
+-- The value that SET VARIABLE has chosen, or the default. An unknown value is an error that names the variable. DuckDB
+-- computes these once, while it plans a query.
 CREATE OR REPLACE MACRO _refused(variable, found, allowed) AS error(
     concat(variable, ' is ''', found, '''; it can be ', allowed)
 );
--- The same for a variable that names something of the lake: the names most like it, or the first ones.
+-- The same for a variable that names something in the lake; the error lists the most similar names, or the first ones.
 CREATE OR REPLACE MACRO _names_near(found, names) AS list_filter(
     names, LAMBDA name: jaro_winkler_similarity(lower(name), lower(found)) > 0.8
 );
@@ -15,7 +15,7 @@ CREATE OR REPLACE MACRO _refused_name(variable, found, names) AS error(
         '''; ',
         CASE
             WHEN len(_names_near(found, names)) > 0
-                THEN concat('near it: ', array_to_string(_names_near(found, names)[:5], ', '))
+                THEN concat('similar: ', array_to_string(_names_near(found, names)[:5], ', '))
             WHEN len(names) > 12
                 THEN concat('there are: ', array_to_string(names[:12], ', '), ' and ', len(names) - 12, ' more')
             ELSE concat('there are: ', coalesce(array_to_string(names, ', '), 'none'))

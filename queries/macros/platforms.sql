@@ -1,4 +1,4 @@
--- Whether a place is over a platform or within 10 mm of its edges. x and z: from the middle of the platform, in mm.
+-- Whether a point is over a platform or within 10 mm of its edges. x and z: from the middle of the platform, in mm.
 -- half: the axes from there to the middles of two edges, STRUCT(ax, az, bx, bz).
 CREATE OR REPLACE MACRO _is_over(x, z, half) AS
 abs(x * half.ax + z * half.az)

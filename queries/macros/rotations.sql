@@ -11,7 +11,7 @@ CREATE OR REPLACE MACRO _relative(proximal, distal) AS {
     'z': proximal.w * distal.z - proximal.x * distal.y + proximal.y * distal.x - proximal.z * distal.w
 };
 
--- The same if the first is a rotation about y only, like that of the lab.
+-- The same, where the first is a rotation about y only, like that of the lab.
 CREATE OR REPLACE MACRO _relative_to_turn(turn, distal) AS {
     'w': turn.w * distal.w + turn.y * distal.y,
     'x': turn.w * distal.x - turn.y * distal.z,
@@ -19,7 +19,8 @@ CREATE OR REPLACE MACRO _relative_to_turn(turn, distal) AS {
     'z': turn.w * distal.z + turn.y * distal.x
 };
 
--- Both mirrored in the sagittal plane (x and y change sign): a left joint becomes the right joint that moves alike.
+-- The same, mirrored in the sagittal plane (x and y change sign): a left joint becomes the right joint that moves the
+-- same way.
 CREATE OR REPLACE MACRO _mirrored(proximal, distal) AS {
     'w': proximal.w * distal.w + proximal.x * distal.x + proximal.y * distal.y + proximal.z * distal.z,
     'x': -(proximal.w * distal.x - proximal.x * distal.w - proximal.y * distal.z + proximal.z * distal.y),
@@ -37,7 +38,8 @@ CREATE OR REPLACE MACRO _mirrored_to_turn(turn, distal) AS {
 CREATE OR REPLACE MACRO _asin_deg(sine) AS CASE WHEN abs(sine) < 1 THEN degrees(asin(sine)) ELSE 90 * sign(sine) END;
 
 -- Joint coordinate system (Grood & Suntay 1983, doi 10.1115/1.3138397): about z of the proximal segment, then the
--- floating axis, then y of the distal one. The floating angle is computed from its sine, which an earlier step gives.
+-- floating axis, then y of the distal one. The angle about the floating axis is computed from its sine, which an
+-- earlier step provides.
 CREATE OR REPLACE MACRO _about_z_deg(q) AS degrees(atan2(q.w * q.z - q.x * q.y, 0.5 - (q.x * q.x + q.z * q.z)));
 CREATE OR REPLACE MACRO _floating_sine(q) AS 2 * (q.y * q.z + q.w * q.x);
 CREATE OR REPLACE MACRO _about_y_deg(q) AS degrees(atan2(q.w * q.y - q.x * q.z, 0.5 - (q.x * q.x + q.y * q.y)));

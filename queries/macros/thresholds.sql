@@ -21,11 +21,11 @@ CREATE OR REPLACE MACRO _most_rise_m() AS 0.1;
 CREATE OR REPLACE MACRO _in_place_travel_m_s() AS 0.2;
 -- If the ground under the slower foot moves faster, it is a treadmill, metres per second.
 CREATE OR REPLACE MACRO _in_place_ground_m_s() AS 0.15;
--- A file's event and a computed event that are further apart are not the same event, seconds.
+-- A file's event and a computed event that are further apart than this are different events, seconds.
 CREATE OR REPLACE MACRO _same_event_s() AS 0.1;
--- A knee axis that is turned further, as adduction says that follows flexion, is doubtful in walking, degrees.
+-- A knee axis turned by more than this (adduction follows flexion) is doubtful in walking, degrees.
 CREATE OR REPLACE MACRO _most_axis_turned_deg() AS 17;
--- Knees or hips whose mean rotations in walking differ by more are doubtful: a wand or a cluster moved, degrees.
+-- If mean rotations of the knees or hips in walking differ by more, a wand or a cluster may have moved, degrees.
 CREATE OR REPLACE MACRO _most_rotation_difference_deg() AS 25;
 -- Number of controls of the same model that GDI* needs.
 CREATE OR REPLACE MACRO _least_controls() AS 20;
@@ -37,39 +37,39 @@ CREATE OR REPLACE MACRO _gravity_m_s2() AS 9.81;
 CREATE OR REPLACE MACRO _step_height_mm() AS 50;
 -- A platform counts as touched from this vertical force on, newtons (20 N in most of the literature).
 CREATE OR REPLACE MACRO _contact_n() AS 20;
--- Where a foot strikes or leaves a platform, the mean of so long counts as touched too, seconds.
+-- At a foot strike or foot off, the mean force over this time must also count as contact, seconds.
 CREATE OR REPLACE MACRO _sustained_s() AS 0.015;
 -- Heel or toe count as standing while they are slower than this relative to the ground, metres per second.
 CREATE OR REPLACE MACRO _still_m_s() AS 0.5;
--- What lasts no longer than this is no part of a stance: a foot beside a platform, another foot on it, seconds.
+-- A foot beside a platform, or another foot on it, for no longer than this does not affect a stance, seconds.
 CREATE OR REPLACE MACRO _passing_s() AS 0.05;
--- A foot further than this from the centre of pressure does not make the contact, millimetres.
+-- A foot further than this from the centre of pressure is not the foot of the contact, millimetres.
 CREATE OR REPLACE MACRO _own_contact_mm() AS 120;
--- A file's mark this close to a computed event confirms it, also near an end of the data, seconds.
+-- A file's mark within this time of a computed event confirms it, even near an end of the data, seconds.
 CREATE OR REPLACE MACRO _confirmed_s() AS 0.05;
 -- A foot marker up to this far beyond a platform's edge is still over it (marker radius, skin, corners), millimetres.
 CREATE OR REPLACE MACRO _plate_edge_mm() AS 10;
--- Nobody records motion more slowly than this; ingest refuses it, frames per second.
+-- Motion is never recorded at a lower rate; ingest refuses it, frames per second.
 CREATE OR REPLACE MACRO _least_rate_hz() AS 1;
--- Nobody records motion faster than this; ingest refuses it, frames per second.
+-- Motion is never recorded at a higher rate; ingest refuses it, frames per second.
 CREATE OR REPLACE MACRO _most_rate_hz() AS 2000;
--- A coordinate further from the origin is an error and missing, metres (float32 resolves 0.008 mm there).
+-- A coordinate further from the origin is an error and counts as missing (float32 resolves 0.008 mm there), metres.
 CREATE OR REPLACE MACRO _most_coordinate_m() AS 100;
--- Nobody who stands is shorter: a newborn's length, metres.
+-- No standing person is shorter (the length of a newborn), metres.
 CREATE OR REPLACE MACRO _least_stature_m() AS 0.5;
--- Hardly anybody is taller, metres.
+-- Hardly any person is taller, metres.
 CREATE OR REPLACE MACRO _most_stature_m() AS 2.5;
--- A thigh or shank is no shorter: a newborn's, whose legs are a third of the length (adults: a half), metres.
+-- No thigh or shank is shorter (a newborn's; its legs are a third of its length, an adult's a half), metres.
 CREATE OR REPLACE MACRO _least_leg_segment_m() AS 0.07;
--- A thigh or shank is no longer: 0.246 of the greatest stature (Winter 2009) and a fifth for centres, metres.
+-- No thigh or shank is longer (0.246 of the greatest stature, Winter 2009, plus a fifth for joint centres), metres.
 CREATE OR REPLACE MACRO _most_leg_segment_m() AS 0.74;
--- Hip centres are no further apart, those of trochanter markers included, metres.
+-- Hip centres, including those from trochanter markers, are no further apart, metres.
 CREATE OR REPLACE MACRO _most_hips_apart_m() AS 0.45;
 -- Steps per second times sqrt(leg / g): adults' fastest walk has 0.73, race walking 1.0; more is a wrong frame rate.
 CREATE OR REPLACE MACRO _most_cadence_norm() AS 1.0;
--- A unit judged from a height between this and the next limit fits no other unit, metres.
+-- If the unit was judged from a body height between this and the next limit, no other unit fits, metres.
 CREATE OR REPLACE MACRO _least_judged_m() AS 1.0;
--- See above, metres.
+-- The upper limit of that height, metres.
 CREATE OR REPLACE MACRO _most_judged_m() AS 2.1;
 -- Symmetry is not computed from a smaller mean of both sides, metres.
 CREATE OR REPLACE MACRO _least_symmetric_m() AS 0.05;
@@ -85,19 +85,19 @@ CREATE OR REPLACE MACRO _least_symmetric_deg() AS 5;
 CREATE OR REPLACE MACRO _least_symmetric_n_kg() AS 0.5;
 -- Symmetry is not computed from a smaller mean of both sides (a tenth of normal), newton seconds per kilogram.
 CREATE OR REPLACE MACRO _least_symmetric_n_s_kg() AS 0.02;
--- A knee that bends backwards further is checked first; people of the laboratories' files stand with up to 11, degrees.
+-- A knee that bends further backwards must be checked; people in files of laboratories stand with up to 11, degrees.
 CREATE OR REPLACE MACRO _most_recurvatum_deg() AS 15;
--- The lowest toe does not rise or fall by more during a trial: floors of laboratories tilt by up to 75, millimetres.
+-- The lowest toe rises or falls by no more during a trial (laboratory floors tilt by up to 75), millimetres.
 CREATE OR REPLACE MACRO _most_floor_drift_mm() AS 100;
--- The lowest toe is no further from the height of the floor, millimetres.
+-- The lowest toe is no further above or below the floor, millimetres.
 CREATE OR REPLACE MACRO _most_off_floor_mm() AS 100;
 -- With fewer steady cycles per side, a session gives no scores.
 CREATE OR REPLACE MACRO _least_session_cycles() AS 3;
 -- The force of an unloaded platform changes by no more during a trial; half the force that counts as contact, newtons.
 CREATE OR REPLACE MACRO _most_plate_drift_n() AS 10;
--- In a larger share of its loaded frames the centre of pressure is beyond the edge because a foot is, percent.
+-- If the centre of pressure is beyond the edge in more of the loaded frames, a foot is partly beside it, percent.
 CREATE OR REPLACE MACRO _most_beyond_edge_pct() AS 10;
--- Feet that carry less of the weight over whole cycles have help, by a rail or a stick; or the mass is wrong, percent.
+-- If the feet carry less of the weight over whole cycles, a rail or stick helps or the mass is wrong, percent.
 CREATE OR REPLACE MACRO _least_carried_pct() AS 90;
 -- Feet cannot carry more than the weight over whole cycles: the mass is wrong, percent.
 CREATE OR REPLACE MACRO _most_carried_pct() AS 110;
@@ -105,21 +105,21 @@ CREATE OR REPLACE MACRO _most_carried_pct() AS 110;
 CREATE OR REPLACE MACRO _heel_stopped_share() AS 0.4;
 -- The heel has stopped when it is slower than this, however fast the walk, metres per second.
 CREATE OR REPLACE MACRO _heel_stopped_m_s() AS 0.6;
--- Where an ankle stands for the heel, it has stopped when it is slower than this share of the walking speed.
+-- An ankle used in place of the heel has stopped when it is slower than this share of the walking speed.
 CREATE OR REPLACE MACRO _ankle_stopped_share() AS 0.5;
--- Where an ankle stands for the heel, it has stopped when it is slower than this, metres per second.
+-- An ankle used in place of the heel has stopped when it is slower than this, metres per second.
 CREATE OR REPLACE MACRO _ankle_stopped_m_s() AS 0.75;
 -- The toe has left the ground when it is faster than this share of the walking speed.
 CREATE OR REPLACE MACRO _toe_left_share() AS 0.66;
--- No limit of a foot's speed is lower, however slow the walk, metres per second.
+-- The limits of a foot's speed are never lower, however slow the walk, metres per second.
 CREATE OR REPLACE MACRO _least_event_speed_m_s() AS 0.1;
 -- The toe is lifted at its greatest upward acceleration within this time before it rises fastest, seconds.
 CREATE OR REPLACE MACRO _lift_s() AS 0.15;
--- A foot rolls over its forefoot, which is at least this share of leg length ahead of the ankle.
+-- A foot rolls over its forefoot, which is at least this share of leg length in front of the ankle.
 CREATE OR REPLACE MACRO _forefoot_share_of_leg() AS 0.2;
--- What no joint can do, in a greater share of the frames than this, is flagged, percent.
+-- Impossible angles or speeds in more than this share of the frames are flagged, percent.
 CREATE OR REPLACE MACRO _most_impossible_pct() AS 5;
--- In a greater share of the frames than this, what is exchanged is exchanged throughout, percent.
+-- Sides that are exchanged in more than this share of the frames are exchanged in the whole trial, percent.
 CREATE OR REPLACE MACRO _exchanged_pct() AS 80;
--- Shoulders turned against the hips in a greater share of the frames than this are exchanged, percent.
+-- If the shoulders face the opposite way to the hips in more of the frames, they are exchanged, percent.
 CREATE OR REPLACE MACRO _shoulders_exchanged_pct() AS 95;

@@ -1,5 +1,4 @@
--- Macros over vectors, STRUCT(x, y, z), y up. A macro is expanded in place, so its arguments should be
--- columns.
+-- Macros over vectors, STRUCT(x, y, z), y up. A macro is expanded in place, so its arguments should be columns.
 
 -- A landmark in metres, and its acceleration from the frames before and after, metres per second squared.
 CREATE OR REPLACE MACRO _metres(p) AS {
@@ -19,7 +18,7 @@ CREATE OR REPLACE MACRO _angular_velocity(q, r, step_s) AS {
     'z': (r.z * q.w - r.w * q.z - r.x * q.y + r.y * q.x) * _same_half(q, r) / step_s
 };
 
--- Sums, differences, products. A point at a share of the way from a to b.
+-- Sums, differences, products, and the point at a given share of the way from a to b.
 CREATE OR REPLACE MACRO _sum(a, b) AS {
     'x': a.x + b.x, 'y': a.y + b.y, 'z': a.z + b.z
 },
@@ -35,7 +34,7 @@ CREATE OR REPLACE MACRO _dot(a, b) AS a.x * b.x + a.y * b.y + a.z * b.z;
 CREATE OR REPLACE MACRO _cross(a, b) AS {
     'x': a.y * b.z - a.z * b.y, 'y': a.z * b.x - a.x * b.z, 'z': a.x * b.y - a.y * b.x
 };
--- The part of a along b, which may have any length.
+-- The distance between two points; the component of a along b, which may have any length.
 CREATE OR REPLACE MACRO _distance(a, b) AS sqrt((b.x - a.x) ^ 2 + (b.y - a.y) ^ 2 + (b.z - a.z) ^ 2);
 CREATE OR REPLACE MACRO _part_along(a, b) AS _dot(a, b) / nullif(sqrt(b.x ^ 2 + b.y ^ 2 + b.z ^ 2), 0);
 
@@ -47,14 +46,14 @@ CREATE OR REPLACE MACRO _segment_spin(kg, radius, line, line_a) AS {
     'y': kg * radius ^ 2 * (line.z * line_a.x - line.x * line_a.z),
     'z': kg * radius ^ 2 * (line.x * line_a.y - line.y * line_a.x)
 };
--- What a moment about a point p, and a force there, are about a joint.
+-- The moment about a joint of a force that acts at a point p and of a moment about p.
 CREATE OR REPLACE MACRO _moment_about(joint, p, force, moment) AS {
     'x': moment.x + (p.y - joint.y) * force.z - (p.z - joint.z) * force.y,
     'y': moment.y + (p.z - joint.z) * force.x - (p.x - joint.x) * force.z,
     'z': moment.z + (p.x - joint.x) * force.y - (p.y - joint.y) * force.x
 };
--- What the ground takes off the moment of a joint: its own about the lab's origin, moved to the joint, with the other
--- sign.
+-- What is subtracted from the moment of a joint because of the ground: the moment of the ground about the lab's origin,
+-- moved to the joint, with opposite sign.
 CREATE OR REPLACE MACRO _less_ground(joint, force, moment) AS {
     'x': (joint.y * force.z - joint.z * force.y) - moment.x,
     'y': (joint.z * force.x - joint.x * force.z) - moment.y,

@@ -102,7 +102,7 @@ def test_the_sem_of_gps_comes_from_retests_of_the_same_kind_of_side():
     assert found["both"]["mdc95"] == pytest.approx(1.96 * np.sqrt(2) * found["both"]["sem"])
 
 
-@pytest.mark.parametrize(("word", "near"), [("contrl", "near it: control"), ("norm", "there are: control, patient")])
+@pytest.mark.parametrize(("word", "near"), [("contrl", "similar: control"), ("norm", "there are: control, patient")])
 def test_a_retest_group_that_is_not_there_is_an_error_with_the_near_names(word, near):
     summary = _summary([("P1", "a", 0.7, None), ("P1", "b", 0.9, None)])
     with pytest.raises(duckdb.Error, match=f"retest_group is '{word}'; {near}"):

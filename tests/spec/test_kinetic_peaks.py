@@ -124,7 +124,7 @@ def test_steps_for_lakes_without_platforms_have_the_columns_of_those_they_stand_
     asked = {
         "_ground_reaction": "'_foot_motion'",
         "_joint_moments": "'reaction', 'de_leva', 'distal', 'same'",
-        "_kinetic_curves": "'_foot_motion', '_cycles_judged'",
+        "_kinetic_curves": "'_foot_motion', '_measured_cycles'",
     }
     assert set(views.without_plates()) == set(asked)
     found = []

@@ -69,7 +69,7 @@ def problems(shown, *decisions):
         ({"action": "delete_event", "time_s": 1.5}, "has no left foot_strike at 1.5 s; they are at: 1.000, 2.000, 3.000"),
         ({"action": "exclude", "side": "left", "cycle": 7}, "S01/walk has no left cycle 7; it has [0, 1]"),
         ({"action": "note", "trial": "run"}, "there is no trial S01/run"),
-        ({"action": "note", "time_ms": 3}, "there is no column 'time_ms'; near it: time_s"),
+        ({"action": "note", "time_ms": 3}, "there is no column 'time_ms'; similar: time_s"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_named(shown, decision, said):

@@ -33,7 +33,7 @@ def wrong(tmp_path):
 
 def said(path):
     """Why trials are excluded."""
-    return mixture.excluded_trials(open_lake(path))["said"].to_list()
+    return mixture.excluded_trials(open_lake(path))["by_whom"].to_list()
 
 
 def is_exchanged(path):

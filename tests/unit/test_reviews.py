@@ -103,7 +103,7 @@ def test_events_are_moved_deleted_and_added(path):
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"trial": "walk_91"}, "no trial H01/ses1/walk_91; near it: H01/ses1/walk_01"),
+        ({"trial": "walk_91"}, "no trial H01/ses1/walk_91; similar: H01/ses1/walk_01"),
         ({"action": "excluded"}, "action is 'excluded'; it can be exclude"),
         ({"reason": ""}, "reason is missing"),
         ({"side": "left", "cycle": 99}, "no left cycle 99"),

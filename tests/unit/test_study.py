@@ -73,7 +73,7 @@ def test_changes_are_post_minus_pre_and_have_the_signs_of_the_truth(asked, side)
 def test_the_excluded_trial_is_left_out_and_listed(lake, asked):
     assert asked["excluded"].found.rows() == [(*study.EXCLUDED, "trials.tsv", study.REASON)]
     query = (
-        "SELECT trial, median(speed_m_s) AS speed FROM _cycles_judged WHERE is_steady AND subject = 'P02' "
+        "SELECT trial, median(speed_m_s) AS speed FROM _measured_cycles WHERE is_steady AND subject = 'P02' "
         "AND session = 'post' GROUP BY trial ORDER BY trial"
     )
     assert lake.sql(query)["trial"].to_list() == ["walk_01"]
@@ -94,7 +94,7 @@ def test_table_1_names_trials_without_a_steady_cycle_and_those_left_out(lake):
 def test_exchanged_sides_are_found_and_give_no_cycle(asked, lake):
     found = asked["exchanged"].found
     assert [row[:3] for row in found.rows()] == [study.EXCHANGED]
-    assert found["verdict"][0].startswith("Do not use: toes and pelvis say that left and right are exchanged.")
+    assert found["verdict"][0].startswith("Do not use: toes and pelvis show that left and right are exchanged.")
     trials = lake.sql("SELECT trial, n_steady_cycles, verdict FROM trial_quality ORDER BY subject, session, trial")
     assert trials.filter(pl.col("n_steady_cycles") == 0)["trial"].to_list() == ["walk_03", "walk_03"]
     assert set(trials.filter(pl.col("n_steady_cycles") > 0)["verdict"]) == {"Usable."}
@@ -127,7 +127,7 @@ def _curves(gait, side):
 
 
 def test_an_unknown_group_is_an_error_with_the_near_names(lake):
-    with pytest.raises(UsageError, match="no group 'contol'; near it: control"):
+    with pytest.raises(UsageError, match="no group 'contol'; similar: control"):
         lake.compare("dtw_distance_deg", reference="contol")
     with pytest.raises(UsageError, match="needs the group to measure from"):
         lake.compare("dtw_distance_deg")

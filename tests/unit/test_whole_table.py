@@ -25,7 +25,7 @@ def test_describe_is_whole_and_trials_are_narrow(tmp_path) -> None:
     assert lake.trials().width == 10
     assert lake.trials("ingest_id", "subject").columns == [*lake.trials().columns, "ingest_id"]
     assert lake.trials("*").width == lake.sql("SELECT * FROM trials").width
-    with pytest.raises(UsageError, match="trials has no column 'subjet'; near it: subject"):
+    with pytest.raises(UsageError, match="trials has no column 'subjet'; similar: subject"):
         lake.trials("subjet")
 
 

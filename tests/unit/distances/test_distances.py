@@ -64,7 +64,7 @@ class MadeUpLake:
             self.connection.register(f"_{name}", arrow)
             self.connection.execute(f'CREATE TABLE "{name}" AS FROM "_{name}"')
         keys = "subject VARCHAR, session VARCHAR, trial VARCHAR"
-        self.connection.execute(f"CREATE TABLE _excluded_trials ({keys}, said VARCHAR)")
+        self.connection.execute(f"CREATE TABLE _excluded_trials ({keys}, by_whom VARCHAR)")
 
     def reads_results(self) -> bool:
         return False
@@ -451,7 +451,7 @@ def test_writing_is_refused_before_work_is_done(lake, tmp_path):
     ):
         with pytest.raises(UsageError, match=said):
             distances.write_distances(lake, out)
-    with pytest.raises(UsageError, match="no option bnad; near it: band"):
+    with pytest.raises(UsageError, match="no option bnad; similar: band"):
         distances.write_distances(lake, tmp_path / "D.npy", bnad=3)
 
 

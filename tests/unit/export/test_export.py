@@ -494,9 +494,9 @@ def test_tidy_tables(lake: Lake, tmp_path: Path, suffix: str) -> None:
 
 def test_unknown_names_tell_the_near_ones(lake: Lake, tmp_path: Path) -> None:
     out = tmp_path / "x.trc"
-    with pytest.raises(UsageError, match=r"no subject 's01'.*near it: S01"):
+    with pytest.raises(UsageError, match=r"no subject 's01'.*similar: S01"):
         export(lake, "s01", "walk_01", out)
-    with pytest.raises(UsageError, match=r"no trial 'walk01'.*near it: walk_01"):
+    with pytest.raises(UsageError, match=r"no trial 'walk01'.*similar: walk_01"):
         export(lake, "S01", "walk01", out)
     with pytest.raises(UsageError, match=r"several sessions; .*: ses1, ses2"):
         export(lake, "S01", "walk_01", out)

@@ -94,7 +94,7 @@ def test_a_static_trial_in_other_axes_does_not_lay_a_walk_on_its_side(tmp_path: 
 EXCHANGES = {
     "legs": (
         {m + n: ("R" if m == "L" else "L") + n for m in "LR" for n in LEG},
-        "The right leg lies left of the left one",
+        "The right leg is to the left of the left one",
     ),
     "pelvis": (
         {f"{s}{a}": f"{s}{b}" for s in "LR" for a, b in (("ASI", "PSI"), ("PSI", "ASI"))},

@@ -46,8 +46,8 @@ def test_a_condition_on_subjects_and_trials(lake):
 @pytest.mark.parametrize(
     ("filters", "said"),
     [
-        ({"session": "ses3"}, "near it: ses2, ses1"),
-        ({"condition": "comfortabel"}, "near it: comfortable"),
+        ({"session": "ses3"}, "similar: ses2, ses1"),
+        ({"condition": "comfortabel"}, "similar: comfortable"),
         ({"where": "t.sesion = 'x'"}, "sesion"),
         ({"where": "t.n_frames < 0"}, "no trial matches"),
         ({"event_source": "files"}, "computed or file"),

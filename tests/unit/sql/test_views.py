@@ -52,7 +52,7 @@ def test_choices_are_known_by_name():
     connection = duckdb.connect()
     views.set_variables(connection, reference="it's")
     assert connection.execute("SELECT getvariable('reference')").fetchall() == [("it's",)]
-    with pytest.raises(UsageError, match="no view reads a variable 'referense'; near it: reference"):
+    with pytest.raises(UsageError, match="no view reads a variable 'referense'; similar: reference"):
         views.set_variables(connection, referense="x")
     with pytest.raises(UsageError, match="event_source is 'forces'; it can be force, computed or file"):
         views.set_variables(connection, event_source="forces")

@@ -162,7 +162,7 @@ def test_subjects_that_repeat_are_paired_and_the_others_named():
 
 def test_unknown_names_are_refused_with_what_there_is():
     lake = _lake([{"subject": "P1", "session": "", "side": "left"}], {"P1": "x"})
-    with pytest.raises(UsageError, match=r"no parameter 'speed'.*near it: .*walking_speed_m_s"):
+    with pytest.raises(UsageError, match=r"no parameter 'speed'.*similar: .*walking_speed_m_s"):
         statistics.compare(lake, "speed")
     with pytest.raises(UsageError, match="no parameter 'length_basis'"):
         statistics.compare(lake, "length_basis")

@@ -102,9 +102,9 @@ def test_it_is_written_for_papers(lake, tmp_path):
 
 
 def test_what_is_unknown_is_an_error_with_the_near_names(lake):
-    with pytest.raises(UsageError, match="near it: walking_speed_m_s"):
+    with pytest.raises(UsageError, match="similar: walking_speed_m_s"):
         table1(lake, ["walking_speed"])
-    with pytest.raises(UsageError, match="near it: group"):
+    with pytest.raises(UsageError, match="similar: group"):
         table1(lake, ["walking_speed_m_s"], by="groups")
 
 

@@ -122,7 +122,7 @@ def test_every_problem_is_named_and_nothing_is_written(pile, tmp_path):
         organise(pile, tmp_path / "made", table)
     for said in (
         "row 2: 'x.bvh' is in the pile 2 times",
-        "row 3: the pile has no 'day3/x.bvh'; near it: day",
+        "row 3: the pile has no 'day3/x.bvh'; similar: day",
         "row 4: subject is 'Müller'; expected letters",
         "rows 5 and 6 both name x.bvh",
         "rows 5 and 7 would be one file on a disk that ignores case: S1/D.bvh",

@@ -170,7 +170,7 @@ def test_what_no_person_has_is_refused(tmp_path, unit, values, says):
 def test_names_that_are_missing_are_named(tmp_path):
     path = _text(tmp_path / "f.csv", _rows([knee(k) for k in range(4)], ","))
     for stated, says in (
-        ({"subject": "ID", "side": "side", "angles": {"k": "knee_flexion"}}, "there is no such column; near it: id"),
+        ({"subject": "ID", "side": "side", "angles": {"k": "knee_flexion"}}, "there is no such column; similar: id"),
         ({"subject": "id", "angles": {"k": "knee_flexion"}}, "no side is stated"),
         ({"session": "side", "side": "left", "angles": {"k": "knee_flexion"}}, "has no curve of A"),
         ({"subject": "id", "side": "side"}, "nothing says of which angle"),

@@ -55,7 +55,7 @@ usual AS (
     WINDOW trial_ AS (PARTITION BY subject, session, trial, person)
 ),
 
-reviewed AS ( -- of the decisions that cover a cycle the latest counts
+reviewed AS ( -- if several decisions cover a cycle, the latest one counts
     SELECT
         *,
         list_filter(
@@ -72,7 +72,7 @@ reasoned AS (
         nullif(
             concat_ws(
                 '; ',
-                CASE WHEN decision.action = 'exclude' THEN 'excluded ' || decision.said END,
+                CASE WHEN decision.action = 'exclude' THEN 'excluded ' || decision.by_whom END,
                 CASE WHEN opposite_strike_s IS NULL THEN 'no strike of the other foot' END,
                 CASE
                     WHEN NOT has_toe THEN 'no toe, so no foot off'
