@@ -4,7 +4,7 @@
 >>> neurostore.__version__
 '0.1.0'
 
-In comes the path of a lake, out comes a Lake: `open` and `Lake` are those of neurostore.api, which is imported when first
+Input: the path of a lake. Output: a Lake: `open` and `Lake` are those of neurostore.api, which is imported when first
 asked for. May import: api and release.
 """
 

@@ -1,6 +1,6 @@
 """A cohort folder: its files, tables and settings, and what they say of each trial.
 
-In comes a folder, out comes a Cohort: sources of trials, metadata of subjects and sessions, and what was refused.
-May import: recording, readers (their suffixes alone), landmarks (the names of hip methods), and neurostore's errors, schema,
-trial_key and wording.
+Input: a folder. Output: a Cohort: sources of trials, metadata of subjects and sessions, and what was refused. May
+import: recording, readers (their suffixes alone), landmarks (the names of hip methods), and neurostore's errors,
+schema, trial_key and wording.
 """

@@ -1,7 +1,7 @@
 """Tables of a cohort for a person to fill in: participants, sessions and trials, as far as the files say.
 
-In comes a cohort folder, out go participants.tsv, sessions.tsv and trials.tsv with the keys of every subject, session and
-trial filled in, and empty columns for the rest. A table that is there, under any of its names, is left as it is.
+Input: a cohort folder. Output: participants.tsv, sessions.tsv and trials.tsv with the keys of every subject, session
+and trial filled in, and empty columns for the rest. A table that is there, under any of its names, is left as it is.
 """
 
 from __future__ import annotations

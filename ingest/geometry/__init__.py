@@ -1,5 +1,5 @@
 """Rotations, forward kinematics and rigid bodies over arrays; loops are compiled by numba.
 
-In come arrays of quaternions, matrices, angles, offsets and points, out come arrays.
+Input: arrays of quaternions, matrices, angles, offsets and points. Output: arrays.
 May import: neurostore's arrays and compiled.
 """

@@ -1,12 +1,12 @@
 """From any skeleton to the common points, joint centres and segment rotations of schemas/tables/landmarks.toml.
 
-A recording comes in (``ingest.recording``), :class:`Landmarks` go out. From the rest of ingest only ``recording`` and
+Input: a recording (``ingest.recording``). Output: :class:`Landmarks`. From the rest of ingest only ``recording`` and
 ``geometry`` may be imported here.
 
 The order of work for each person (:mod:`.person`): names (:mod:`.names`), the neutral pose (:mod:`.neutral`), gaps and
-low-pass (:mod:`.cleaning`), body parameters (:mod:`.calibration`), joint centres (:mod:`.marker_centres`), segments
-(:mod:`.neutral` where the source gives rotations, else :mod:`.segments`), headings (:mod:`.heading`), what the trial gives
-its session (:mod:`.functional`, :mod:`.static_trial`).
+low-pass filter (:mod:`.cleaning`), body parameters (:mod:`.calibration`), joint centres (:mod:`.marker_centres`),
+segments (:mod:`.neutral` where the source gives rotations, else :mod:`.segments`), headings (:mod:`.heading`), what the
+trial contributes to its session (:mod:`.functional`, :mod:`.static_trial`).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A cohort folder into a lake: scan, plan, read in workers, commit in the parent, report.
 
-In come a folder, a lake and settings, out comes an IngestReport; the trials are in the lake.
+Input: a folder, a lake and settings. Output: an IngestReport; the trials are in the lake.
 May import: all of ingest, and neurostore.lake and what stands below it.
 """
 

@@ -1,11 +1,11 @@
 """One reader per format, in a plain dict by lower-case ending of the file's name. A reader is ``read(path, options) -> Recording``.
 
-In come a path and what cohort.toml says of it, out comes a Recording: positions in mm, Y up, NaN where missing; ``poses[0]``
-is the primary skeleton. Whatever was estimated, dropped or renamed is a sentence in its ``notes`` and a step in its ``steps``.
-Readers judge by content, not by name alone: a file with the right suffix and the wrong content gets an InputError. The
-modules are imported when first needed, so that a cohort of BVH files loads neither ezc3d nor a BIDS reader. May import:
-recording, geometry, and neurostore's compiled, errors, skeleton, opensim and wording. Subjects, lakes and landmarks are not
-known here.
+Input: a path and what cohort.toml says of it. Output: a Recording: positions in mm, Y up, NaN where missing;
+``poses[0]`` is the primary skeleton. Whatever was estimated, dropped or renamed is a sentence in its ``notes`` and a
+step in its ``steps``. Readers judge by content, not by name alone: a file with the right suffix and the wrong content
+gets an InputError. The modules are imported when first needed, so that a cohort of BVH files loads neither ezc3d nor a
+BIDS reader. May import: recording, geometry, and neurostore's compiled, errors, skeleton, opensim and wording.
+Subjects, lakes and landmarks are not known here.
 """
 
 from __future__ import annotations

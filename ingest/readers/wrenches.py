@@ -1,6 +1,6 @@
 """Forces on the person from wrenches of a platform: which way they point, the centre of pressure, the baseline.
 
-In comes what a reader found in the lab's axes (Y up), out goes a ForcePlate.
+Input: what a reader found in the lab's axes (Y up). Output: a ForcePlate.
 """
 
 from __future__ import annotations
@@ -180,7 +180,8 @@ def _pressure(
 ) -> tuple[Floats, Floats]:
     """(centre of pressure (n, 3) mm on the surface, NaN where it says nothing; free moment (n,) Nm about the vertical).
 
-    r = n × M / (n·F) is the point of the surface with a moment about its normal alone; what is left there is the free moment.
+    r = n × M / (n·F) is the point of the surface with a moment about its normal alone; what is left there is the free
+    moment.
     """
     across = force @ normal
     with np.errstate(invalid="ignore"):

@@ -1,9 +1,9 @@
 """Cohort comparison: distance matrices and neighbours of trials, cycles or subjects of a lake.
 
-In come a Lake and a `neurostore.distances.choice.Choice` of what is compared, frozen and checked once; out come matrices, or
-files of them. `neurostore.distances.representations` makes an item's numbers, `neurostore.distances.alignment` takes out its
-place and size, `neurostore.dtw` warps. Left is never compared with right. May import: dtw, ray_cluster, storage, sql, lake,
-and what is below them.
+Input: a Lake and a `neurostore.distances.choice.Choice` of what is compared, frozen and checked once. Output: matrices,
+or files of them. `neurostore.distances.representations` makes an item's numbers, `neurostore.distances.alignment` takes
+out its place and size, `neurostore.dtw` warps. Left is never compared with right. May import: dtw, ray_cluster,
+storage, sql, lake, and what is below them.
 """
 
 from __future__ import annotations

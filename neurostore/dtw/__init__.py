@@ -1,6 +1,6 @@
 """Exact dynamic time warping of movement, many pairs side by side.
 
-In come arrays of samples, out come distances and paths. Five verbs, the same options for each: `distance`, `path`,
+Input: arrays of samples. Output: distances and paths. Five verbs, the same options for each: `distance`, `path`,
 `pairwise`, `cross`, `nearest`. soft-DTW with gradients is in `neurostore.dtw.soft` and needs torch. May import: arrays,
 compiled, errors, file_hash.
 """

@@ -2,9 +2,10 @@
 
 >>> export(lake, "S07", "walk_01", "walk.c3d")      # doctest: +SKIP
 
-In come a Lake and the name of a trial, out go files. Each format is a module with one function ``render(trial, out,
-choices) -> Rendered``: file names and their bytes. Nothing but this module writes them. What is written is the state of one
-lake version, which the files name. May import: opensim, schema, skeleton, storage, sql, lake, and what is below them.
+Input: a Lake and the name of a trial. Output: files. Each format is a module with one function ``render(trial, out,
+choices) -> Rendered``: file names and their bytes. Nothing but this module writes them. What is written is the state of
+one lake version, which the files name. May import: opensim, schema, skeleton, storage, sql, lake, and what is below
+them.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The lake: Delta tables of Parquet with one commit point.
 
-In come staged tables of trials, out go versions, SQL relations and LazyFrames over the rows that a version names.
+Input: staged tables of trials. Output: versions, SQL relations and LazyFrames over the rows that a version names.
 
 A worker calls ``stage(root, batch)``, which writes Parquet files that no log names yet; the parent calls ``commit(root,
 staged)``, which adds the files to their tables' logs and then replaces the trials' rows in ``trials``: that one commit is

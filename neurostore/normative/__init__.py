@@ -1,6 +1,6 @@
 """Published norms of gait: Schwartz 2008 and normal EMG activation, under CC BY-SA 4.0 (README.md and the licence are here).
 
-In comes a DuckDB connection, out go the tables of the norm in it. May import: nothing of neurostore; it reads
+Input: a DuckDB connection. Output: the tables of the norm in it. May import: nothing of neurostore; it reads
 schemas/muscles.toml.
 """
 

@@ -1,6 +1,6 @@
 """The report: one HTML page of a lake for a lab meeting, and its figures as files.
 
-In comes a Lake, out go files. May import: distances, statistics, export, and what is below them.
+Input: a Lake. Output: files. May import: distances, statistics, export, and what is below them.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Decisions of reviewers on trials, cycles, spans and events: kept in the table ``reviews``, never changed.
 
-What comes in: a decision (who, what, why), or a TSV of them. What goes out: a new version of the lake, in whose views
-cycles are left out and events moved. The latest decision on a part counts; ``SET VARIABLE reviews = 'off'`` shows the
-untouched. May import: lake and what is below it.
+Input: a decision (who, what, why), or a TSV of decisions. Output: a new version of the lake, in whose views cycles are
+left out and events moved. The latest decision on a part counts; ``SET VARIABLE reviews = 'off'`` shows the data without
+reviews. May import: lake and what is below it.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ def decide(
     ----------
     decisions : dicts with reviewer, action, subject, session ('' for none), trial, reason and, where they apply, the
         columns of the table ``reviews`` that say on which part: side, cycle, from_s and to_s, channel, event, source,
-        time_s … With a review_id (32 hexadecimal digits), a decision that is stored already is passed over: whoever had no answer may
-        ask again.
+        time_s … With a review_id (32 hexadecimal digits), a decision that is stored already is passed over: whoever had
+        no answer may ask again.
     shown : where events and cycles are read for the checks, in place of the lake itself.
     seen_version : the version that the reviewer saw; None is the newest.
 

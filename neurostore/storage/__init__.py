@@ -1,6 +1,6 @@
 """Bytes of a lake, in a folder or on an object store.
 
-In come a path and bytes; out come bytes, sizes, hashes and names of files. A lake's root is an absolute path, or
+Input: a path and bytes. Output: bytes, sizes, hashes and names of files. A lake's root is an absolute path, or
 ``s3://bucket/prefix``, and nothing outside this package joins it with ``os`` or opens a file below it. This module only
 chooses the `Store`: `local` or `s3`. May import: errors, file_hash.
 """

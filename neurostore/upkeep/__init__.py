@@ -1,5 +1,5 @@
 """What keeps a lake in order: compact, vacuum, verify, repair, erase, migrate, copies, doctor.
 
-In comes the path of a lake, out go receipts and figures of what was done.
+Input: the path of a lake. Output: receipts and figures of what was done.
 May import: lake, storage, distances (erase knows distance matrices) and what is below them.
 """

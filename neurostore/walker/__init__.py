@@ -1,5 +1,5 @@
 """A made-up walker whose gait is exactly known: gait patterns, bodies, walks, BVH files.
 
-In come a pattern and a body, out come joint positions and rotations with their true events and parameters.
+Input: a pattern and a body. Output: joint positions and rotations with their true events and parameters.
 May import: arrays.
 """

@@ -1,6 +1,6 @@
 """The window: look at a cohort and its trials in a browser, compare them, and record decisions.
 
-What comes in: a lake and, for decisions, a reviewer's code. What goes out: pages on 127.0.0.1 for whoever has the
+Input: a lake and, for decisions, a reviewer's code. Output: pages on 127.0.0.1 for whoever has the
 token, and decisions in the table ``reviews`` (`neurostore.reviews`). `guard` decides who may ask, `shelf` holds what
 is shown, `app` has the routes; the pages are plain ES modules beside them. May import: api, ingest, report and what is
 below them.

@@ -1,6 +1,6 @@
 """C3D: positions of markers, and what the file itself states (events, model angles, measures of the subject).
 
-In comes a path, out comes a Recording with forces and analog channels. May import: recording, geometry, the units of readers,
+Input: a path. Output: a Recording with forces and analog channels. May import: recording, geometry, the units of readers,
 readers.markers, and neurostore's errors, skeleton and wording.
 """
 

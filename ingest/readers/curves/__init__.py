@@ -1,8 +1,8 @@
 """Curves of angles over the gait cycle (CSV, text, MAT of published data sets), as cohort.toml states them in [curves].
 
-In come a file and its statement, out comes the Recording of one person's session: curves of 101 points in degrees, with our
-signs. One file may hold many people: ``members`` lists them. May import: recording, and neurostore's normative, errors,
-wording and sql.
+Input: a file and its statement. Output: the Recording of one person's session: curves of 101 points in degrees, with
+our signs. One file may hold many people: ``members`` lists them. May import: recording, and neurostore's normative,
+errors, wording and sql.
 """
 
 from __future__ import annotations
