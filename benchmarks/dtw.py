@@ -302,11 +302,11 @@ def _timed(run: Callable) -> float:
     return time.perf_counter() - start
 
 
-def share(cells_a_second: float, channels: int, dtype: Any, threads: int) -> float:
+def share(cells_per_second: float, channels: int, dtype: Any, threads: int) -> float:
     """Of what the vector units could do: 2 x channels + 3 operations a cell, four of 256 bits a cycle and thread."""
     lanes = 32 // np.dtype(dtype).itemsize
     possible = threads * CLOCK * 1e9 * 4 * lanes / (2 * channels + 3)
-    return cells_a_second / possible
+    return cells_per_second / possible
 
 
 CLOCK = 0.0

@@ -1,6 +1,7 @@
-"""Types of NumPy arrays by what they hold, for annotations, and the array of a file that anybody may have written.
+"""Types of NumPy arrays for annotations, and a reader for arrays in files that may come from anybody.
 
-Shapes and units are stated in docstrings; these names say only the kind of number, of any size: ``Floats`` is float32 or float64.
+Shapes and units are stated in docstrings; these names say only the kind of number, of any size: ``Floats`` is float32
+or float64.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ Array = npt.NDArray[Any]
 
 
 def runs_of(is_so: Bools) -> tuple[Ints, Ints]:
-    """Start and stop (k,) of each run of True in (n,); the stop is the first index behind the run."""
+    """Start and stop (k,) of each run of True in (n,); the stop is the first index after the run."""
     edges = np.flatnonzero(np.diff(is_so, prepend=False, append=False))
     return edges[::2], edges[1::2]
 
@@ -32,7 +33,7 @@ def read_array(file: Path | BinaryIO) -> Array:
     Raises
     ------
     ValueError : the file holds no array. NumPy reads the header as Python and raises errors of many kinds.
-    OSError : it cannot be read at all. MemoryError : it holds, or says that it holds, more than fits.
+    OSError : it cannot be read at all. MemoryError : it contains, or claims to contain, more than fits into memory.
     """
     try:
         values = np.load(file, allow_pickle=False)

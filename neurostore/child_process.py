@@ -1,4 +1,4 @@
-"""What a child process that may be fed anything does first: end with its parent, and take no more memory than it may."""
+"""What a child process that may receive any input does first: it ends with its parent, and limits its memory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import sys
 def end_with_parent(parent: int | None = None) -> None:
     """Ask Linux to kill this process when its parent dies, even within a C library; elsewhere the pipe's end and the alarm do it.
 
-    parent : its process id, by which one that died before this call is noticed.
+    parent : its process id, to notice a parent that died before this call.
     """
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):

@@ -1,4 +1,4 @@
-"""The command line: every command is a thin face of a function; here they are gathered and their errors end.
+"""The command line: every command calls one function of the library; here they are gathered, and their errors become messages.
 
 Exit status: 0 done, 1 some inputs failed, 2 usage, 3 nothing could be done, 130 interrupted.
 """
@@ -65,7 +65,7 @@ def neurostore(
 
 
 def command_line(asked: str = "") -> typer.Typer:
-    """The program with all its commands, or only those of the module that has the one asked.
+    """The program with all its commands, or only those of the module that has the requested one.
 
     Typer builds a validator for every option of every command, which takes longer than many of the commands.
     """

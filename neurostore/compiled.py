@@ -1,4 +1,4 @@
-"""Compile kernels with numba, kept on disk so that a fresh process pays a load, not a compile."""
+"""Compile kernels with numba, with a cache on disk, so that a new process loads instead of compiling."""
 
 from __future__ import annotations
 

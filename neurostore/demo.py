@@ -1,7 +1,7 @@
 """The demonstration: a small cohort of analytic walkers, and the main job run on it.
 
 The cohort has three groups (``control``, ``stiff_knee``, ``crouch``); every third subject comes twice, the second
-time walking a little better. What the files hold is exactly known (:mod:`neurostore.walker.walk`), so the printed
+time walking a little better. The contents of the files are known exactly (:mod:`neurostore.walker.walk`), so the printed
 figures can be checked.
 """
 
@@ -147,7 +147,7 @@ def run(folder: Path, *, n_per_group: int = 4, seed: int = 7) -> dict[str, Path]
     """Make the cohort, ingest it, print gait parameters by group beside the truth, write distances, figures and the report.
 
     folder : new or empty; gets ``cohort/``, ``lake/``, ``distances.parquet``, ``report.html`` and, with matplotlib, figures.
-    Returns the paths by name. Talk and tables go to stdout: this is a tour, not a filter.
+    Returns the paths by name. Messages and tables go to stdout.
     """
     from neurostore.api import open as open_lake
     from neurostore.errors import MissingExtraError
@@ -200,7 +200,7 @@ def say(*words: object) -> None:
 
 
 def _truth(people: list[Person]) -> Any:
-    """The same table from what the walkers were given (subjects weigh alike, sessions alike within a subject)."""
+    """The same table from the true values of the walkers (equal weight per subject, and per session within a subject)."""
     import polars as pl
 
     rows = [

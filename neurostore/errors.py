@@ -13,7 +13,7 @@ class NeurostoreError(Exception):
 
 
 class UsageError(NeurostoreError):
-    """The request itself is wrong: an unknown option, unit, column, representation (exit status 2)."""
+    """The request is wrong: an unknown option, unit, column or representation (exit status 2)."""
 
     exit_code = 2
 
@@ -23,7 +23,7 @@ class SeriesError(UsageError, ValueError):
 
 
 class InputError(NeurostoreError):
-    """One source file or trial cannot be read. The other trials go in (exit status 1)."""
+    """One source file or trial cannot be read. The other trials are ingested (exit status 1)."""
 
     exit_code = 1
 
@@ -61,7 +61,7 @@ class VanishedVersionError(LakeError):
 
 
 class ConflictError(LakeError):
-    """Another writer kept winning; the retries are used up."""
+    """Other writers committed first each time, until the retries were used up."""
 
 
 class DamagedLakeError(LakeError):

@@ -16,7 +16,7 @@ _thread = threading.local()
 
 
 class Digest(NamedTuple):
-    """What a file holds: SHA-256 in hexadecimal, number of bytes, and XXH3 (64 bits) in hexadecimal."""
+    """A file's content: SHA-256 in hexadecimal, number of bytes, and XXH3 (64 bits) in hexadecimal."""
 
     sha256: str
     size: int
@@ -24,7 +24,7 @@ class Digest(NamedTuple):
 
 
 class Hasher:
-    """A Digest of bytes that come in pieces."""
+    """Computes a Digest of bytes that arrive in pieces."""
 
     def __init__(self) -> None:
         self._sha256, self._xxh3, self._size = hashlib.sha256(), xxhash.xxh3_64(), 0

@@ -1,7 +1,8 @@
-"""Work on more than one machine, by Ray: tasks handed out, what a lost worker had is done again.
+"""Work on more than one machine, by Ray: tasks are distributed, and those of a lost worker are repeated.
 
 Ray's workers run the same code as the caller, so every machine of a cluster has the same neurostore, and what a task
-reads and writes by path (recordings, the lake) is stored where all machines see it: a shared file system, or S3 for the lake.
+reads and writes by path (recordings, the lake) is stored where all machines see it: a shared file system, or S3 for the
+lake.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ class Cluster:
         """Have ``function(*arguments)`` done for every (key, arguments), and yield (key, result) in any order.
 
         Arguments from :meth:`share` reach the function as their values. The result is :class:`Lost` where every
-        worker that tried died. At most two tasks a processor wait, so that ``calls`` may be made as they are needed.
+        worker that tried died. At most two tasks per processor wait, so that ``calls`` may be produced as they are needed.
 
         Raises
         ------
@@ -110,6 +111,6 @@ class Cluster:
             return Lost(f"{hint}, {RETRIES + 1} times")
 
     def close(self) -> None:
-        """End the cluster where it was started here; else leave it to its keeper."""
+        """End the cluster if it was started here; otherwise leave it running."""
         if self._is_ours:
             self._ray.shutdown()

@@ -1,4 +1,4 @@
-"""The version and the distribution of this release: everything that names the software to a user or in a file reads them here.
+"""The version and the distribution of this release: everything that shows or writes the software's name reads it here.
 
 The version is declared here, for pyproject.toml too. The name of the distribution is declared in pyproject.toml alone; the
 package is imported as ``neurostore``, which on PyPI is another project's name.

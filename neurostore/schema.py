@@ -33,7 +33,7 @@ _METADATA = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 class Column:
     """A declared column. minimum and maximum are inclusive and checked at each write.
 
-    content : whether its values are what was recorded; those of others hang on when and where they were written.
+    content : whether its values are recorded data; other values depend on when and where they were written.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Column:
 class Table:
     """A declared table.
 
-    per : what the table is divided by: ``poses`` has one table ``poses/<skeleton>`` per skeleton; '' for a single table.
+    per : by what the table is divided: ``poses`` has one table ``poses/<skeleton>`` per skeleton; '' for a single table.
     derived : whether its rows are computed from the other tables and may be missing; no version of a lake names them.
     """
 
@@ -130,7 +130,7 @@ class _Declared(Mapping[str, Table]):
         return name in self._texts
 
     def heads(self) -> Iterator[dict[str, Any]]:
-        """What the files declare above their columns."""
+        """The declarations above the columns of each file."""
         return (tomllib.loads(text[: text.index("[[column]]")]) for text in self._texts.values())
 
 
@@ -169,7 +169,7 @@ def table(name: str) -> Table:
 
 @cache
 def single_tables() -> tuple[str, ...]:
-    """Names of the tables that every lake has; of the others there is one per skeleton, say, or they are derived."""
+    """Names of the tables that every lake has once; others exist per skeleton or are derived."""
     single = (head["name"] for head in tables().heads() if not head.get("per") and not head.get("derived"))
     return tuple(sorted(single, key=lambda n: (n != "trials", n)))
 
@@ -211,7 +211,7 @@ def rotation_array(values: Floats) -> pa.StructArray:
 
 
 def components_of(column: pa.Array | pa.ChunkedArray) -> Floats:
-    """(n, c) numbers of a STRUCT column (x, y, z or w, x, y, z), NaN where NULL: what :func:`point_array` undoes."""
+    """(n, c) numbers of a STRUCT column (x, y, z or w, x, y, z), NaN where NULL: the inverse of :func:`point_array`."""
     import numpy as np
     import pyarrow as pa
 

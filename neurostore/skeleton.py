@@ -1,6 +1,6 @@
-"""Skeletons: joints in source order, bones, pairs and how landmarks and segment axes arise.
+"""Skeletons: joints in source order, bones, pairs, and how landmarks and segment axes are computed.
 
-Declared once in schemas/skeletons/*.toml; a file that fits none gets one of its own (:func:`adhoc`).
+Declared once in schemas/skeletons/*.toml; a file that fits none of them gets a skeleton of its own (:func:`adhoc`).
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class Skeleton:
 def column_names(
     source_names: Sequence[str], fixed: Sequence[str] = ()
 ) -> tuple[tuple[str, ...], tuple[tuple[str, str, str], ...]]:
-    """Column names for joint names: letters, digits and _, unique whatever the case, never a key's name.
+    """Column names for joint names: letters, digits and _, unique regardless of case, never the name of a key.
 
     fixed : the columns already given to the first joints. Returns the columns and what was renamed, with why.
     """

@@ -62,7 +62,7 @@ def make_people(n_per_group: int = 4, seed: int = 11) -> list[Participant]:
 
 
 def _gait(side: str | None, session: str, height_m: float, share: float) -> gait_patterns.Gait:
-    """Controls walk alike in both sessions, to 1 %; patients walk faster and bend the affected knee further in the second."""
+    """Controls walk the same in both sessions, within 1 %; patients walk faster and bend the affected knee further in the second."""
     base = gait_patterns.stiff_knee(side) if side else gait_patterns.normal()
     usual = 0.99 + 0.02 * (share > 1.0)  # of a control's second session: nobody walks twice the same
     gain = 1.0 if session == "pre" else 1.12 if side else usual
@@ -213,7 +213,7 @@ def baseline(
 
 
 def changes(lake: Any, true: pl.DataFrame, side: str) -> pl.DataFrame:
-    """How a side of the patients changed between the sessions: parameter, contrast, n, found, true.
+    """Change of a side of the patients between the sessions: parameter, contrast, n, found, true.
 
     lake : the patients' trials.
     """

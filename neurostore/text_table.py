@@ -1,7 +1,7 @@
 """Data frames as text for people: a plain table, or a block of lines per row where the terminal is too narrow for it.
 
-Nothing is cut: keys are read from here and typed again. Columns are as wide as a terminal shows their text (rich's table of
-widths), so that letters of two cells and of none do not move the columns.
+Nothing is cut, because people read keys here and type them again. Columns are as wide as a terminal shows their text
+(rich's table of widths), so that letters of two cells and of none do not move the columns.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A data frame that is shown whole, in a terminal and in a notebook: for tables that are read, not computed with."""
+"""A data frame that is shown in full, in a terminal and in a notebook, for tables that people read."""
 
 from __future__ import annotations
 

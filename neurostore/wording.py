@@ -1,6 +1,6 @@
-"""Words for messages: strangers' text made safe to show, and names near one that is not there.
+"""Words for messages: foreign text made safe to show, and names similar to one that does not exist.
 
-A terminal obeys control characters wherever they come from.
+A terminal obeys control characters, whatever their origin.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def counted(n: int, what: str) -> str:
 
 
 def listed(names: Iterable[str], n_shown: int = MOST) -> str:
-    """Names for a sentence, and how many there are beyond the first few: ``a, b`` or ``a, b and 12 more``."""
+    """Names for a sentence, and how many more there are: ``a, b`` or ``a, b and 12 more``."""
     names = list(names)
     n_left = len(names) - n_shown
     return ", ".join(names[:n_shown]) + (f" and {n_left} more" if n_left > 0 else "")
@@ -58,7 +58,8 @@ def near(name: str, names: Iterable[str]) -> str:
 def rows_of(text: str) -> list[str]:
     """Rows of a table in a text file, which end at a line feed or a carriage return alone.
 
-    str.splitlines would also end them at U+2028, U+2029, U+0085, vertical tabs and form feeds, which people paste into cells.
+    str.splitlines would also end them at U+2028, U+2029, U+0085, vertical tabs and form feeds, which people paste into
+    cells.
     """
     plain = text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n")
     return plain.split("\n") if plain else []

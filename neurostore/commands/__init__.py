@@ -1,4 +1,4 @@
-"""The commands of the command line, a file each (or for a few that belong together).
+"""The commands of the command line: one file per command, or per group of related commands.
 
 A command parses its options, calls one function, and prints: ``output.write_frame`` data, ``output.say`` text. Errors are
 raised as NeurostoreError, and cli.main ends the process. Each docstring ends with ``Example: neurostore NAME …``, which a

@@ -1,4 +1,4 @@
-"""neurostore check and neurostore markers: what files would be read as, before anything is ingested"""
+"""neurostore check and neurostore markers: how files would be read, before anything is ingested"""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def demo(
 
 
 def _has_a_screen() -> bool:
-    """Whether a person reads this in a terminal of a desktop, where a browser can be opened."""
+    """Whether this runs in a terminal on a desktop, where a browser can be opened."""
     is_desktop = sys.platform in ("win32", "darwin") or "DISPLAY" in os.environ or "WAYLAND_DISPLAY" in os.environ
     return sys.stdout.isatty() and is_desktop and "SSH_CONNECTION" not in os.environ and "CI" not in os.environ
 

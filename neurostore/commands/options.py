@@ -29,7 +29,7 @@ class Side(StrEnum):
 
 
 class SideOfPerson(StrEnum):
-    """A side of the body, or what it is to the person."""
+    """A side of the body, or the affected or unaffected side of the person."""
 
     left = "left"
     right = "right"

@@ -1,4 +1,4 @@
-"""Data to stdout or a file, talk to stderr."""
+"""Data go to stdout or a file, messages to stderr."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SHOWN_ON_A_TERMINAL = 200
 
 
 def say(text: str) -> None:
-    """A line for the reader, not for the next program."""
+    """Print a message for the reader on stderr, not for the next program."""
     print(printable(text), file=sys.stderr, flush=True)
 
 
@@ -34,9 +34,9 @@ def console() -> Any:
 def write_frame(
     frame: pl.DataFrame, format: Format | None, output: Path | None, *, lake: object = None, kind: str = ""
 ) -> None:
-    """A polars.DataFrame in the format asked for: by --format, else by the ending of the file, else a table.
+    """Write a polars.DataFrame in the requested format: by --format, else by the suffix of the file, else as a table.
 
-    lake : where the rows are from; a file written from it is noted there, for an erasure to know of. kind : the command.
+    lake : where the rows come from; a file written from it is recorded there, so that an erasure knows of it. kind : the command.
 
     Raises
     ------

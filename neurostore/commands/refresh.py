@@ -48,7 +48,7 @@ def refresh(
 
 
 def renew(lake: Path) -> None:
-    """After a command that changed trials: store their results, in a lake that keeps results."""
+    """Store the results of trials that a command has changed, in a lake that keeps results."""
     from neurostore.commands.output import say
     from neurostore.lake.results import are_kept
     from neurostore.upkeep.refresh import refresh as run

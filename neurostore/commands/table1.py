@@ -99,7 +99,7 @@ def table1(
 
 
 def write(table: Table1, path: Path, notes: list[str], *, numbers: bool = False) -> None:
-    """Write a table by the suffix of the file; a workbook also holds every figure.
+    """Write a table in the format of the file's suffix; a workbook also contains every figure.
 
     Raises UsageError where the file cannot be written.
     """
@@ -133,7 +133,7 @@ def _workbook(table: Table1, path: Path, notes: list[str]) -> None:
 
 
 def _html(frame: pl.DataFrame, notes: list[str]) -> str:
-    """A plain table that Word and Pages take in as a table."""
+    """A plain HTML table that Word and Pages import as a table."""
     from html import escape
 
     def line(cells: list[str], name: str) -> str:

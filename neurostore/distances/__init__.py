@@ -1,8 +1,8 @@
 """Cohort comparison: distance matrices and neighbours of trials, cycles or subjects of a lake.
 
 Input: a Lake and a `neurostore.distances.choice.Choice` of what is compared, frozen and checked once. Output: matrices,
-or files of them. `neurostore.distances.representations` makes an item's numbers, `neurostore.distances.alignment` takes
-out its place and size, `neurostore.dtw` warps. Left is never compared with right. May import: dtw, ray_cluster,
+or files of them. `neurostore.distances.representations` computes an item's values, `neurostore.distances.alignment`
+removes its place and size, `neurostore.dtw` warps. Left is never compared with right. May import: dtw, ray_cluster,
 storage, sql, lake, and what is below them.
 """
 
@@ -83,13 +83,13 @@ def write_distances(
 ) -> list[Path]:
     """`distances` to a file: .parquet (long), .npy or .csv (square), in blocks, with its description beside it.
 
-    Works in little memory whatever the number of items; after a kill the same call goes on where it was; where the
-    file is there with the same options, only what is new in the lake is computed and what has gone drops out.
+    Needs little memory, whatever the number of items. After a kill, the same call continues. If the file exists with
+    the same options, only new items of the lake are computed, and items that are gone are removed.
 
     Parameters
     ----------
     out : the file. Both sides of items that have one go into one .parquet with a column side; .npy and .csv become
-        out.left.npy and out.right.npy. progress : show a bar with the time left on stderr. block : rows at once.
+        out.left.npy and out.right.npy. progress : show a progress bar on stderr. block : rows at once.
     engine : ``local``, or ``ray``: blocks are tasks of the cluster at ray_address, else of one started here.
     choice, options : as `distances`.
 
@@ -181,7 +181,7 @@ def _places_of(part: Part, subject: str, session: str | None, trial: str) -> lis
 def _nearest(
     part: Part, comparison: Comparison, queries: list[int], own: list[int], k: int
 ) -> Iterator[dict[str, Any]]:
-    """The k rows of a part nearest to any of the queries, without the rows own."""
+    """The k rows of a part nearest to any of the queries, without the rows in ``own``."""
     others = np.setdiff1d(np.arange(len(part.labels)), own)
     if not queries or not len(others):
         return

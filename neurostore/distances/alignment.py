@@ -1,4 +1,4 @@
-"""Alignments: what of a person's place, size and direction is taken out before movement is compared.
+"""Alignments: which of a person's place, size and direction are removed before movements are compared.
 
 Arrays are (samples, points, 3) in mm, lab frame, Y up; NaN stays NaN. Each alignment looks at one item alone, never
 at the other items of a comparison, so a distance does not change when trials are added.
@@ -51,14 +51,13 @@ def align(values: Floats, names: Sequence[str], how: str, *, leg_length_mm: floa
     ----------
     values : (samples, points, 3) mm. names : the points.
     how : ``none``; ``root`` (pelvis at the origin in every sample); ``root+scale`` (the same in leg lengths: no unit);
-        ``root+heading`` (the same, and one turn about the vertical so that the item faces +z);
-        ``procrustes`` (one rotation and translation an item, onto a standing pose); ``procrustes-frame`` (one a
-        sample).
+        ``root+heading`` (the same, and one turn about the vertical so that the item faces +z); ``procrustes`` (one
+        rotation and translation per item, onto a standing pose); ``procrustes-frame`` (one per sample).
     leg_length_mm : for ``root+scale``.
 
     Returns
     -------
-    (samples, points, 3); NaN where the alignment cannot be had: no leg length, no direction, points on one line.
+    (samples, points, 3); NaN where the alignment is not possible: no leg length, no direction, points on one line.
 
     Raises
     ------

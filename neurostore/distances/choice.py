@@ -1,4 +1,4 @@
-"""What a user may choose of a distance: representation, alignment, metric, band."""
+"""The options of a distance: representation, alignment, metric, band."""
 
 from __future__ import annotations
 
@@ -42,12 +42,11 @@ class Choice:
         channels.
     pairing : for trials and subjects, compare cycle by cycle: ``nth`` (n-th with n-th) or ``all`` (all with all),
         reduced by `reduce`: ``mean`` or ``sum``. Subjects: ``all`` by default. Trials: None warps whole recordings.
-    angles, points, segments, relation, weights : what the representation is made of; a name without a side is the
-        item's own.
+    angles, points, segments, relation, weights : what the representation is made of; a name without a side means the item's own side.
     clock : ``percent`` (101 points per cycle: duration does not count) or ``seconds`` (rate_hz samples per second: it
         does).
     steady_only : leave out cycles that are not steady.
-    reference : group whose scatter is the yardstick of mahalanobis.
+    reference : group whose covariance defines the mahalanobis distance.
     mixed : compare items of different model, cut-off or angle zero.
     incomplete : ``leave_out`` or ``refuse`` items with gaps.
     where : SQL condition on trials (t) and subjects (s), such as ``t.condition = 'barefoot'``.
@@ -108,7 +107,7 @@ class Choice:
         return self.dtype if self.metric == "euclidean" else "float64"
 
     def options(self) -> dict[str, Any]:
-        """Every field by name, sequences as lists: what a matrix keeps of how it was made."""
+        """Every field by name, sequences as lists: the options that are stored with a matrix."""
         options = {f.name: getattr(self, f.name) for f in fields(self)}
         return {k: list(v) if isinstance(v, tuple) else v for k, v in options.items()}
 

@@ -1,4 +1,4 @@
-"""How series are compared once they are read: squares and blocks of distances, cycles reduced to trials, whitening."""
+"""How series are compared after reading: square matrices and blocks of distances, cycles reduced to trials, whitening."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Part:
-    """What is compared of one side: rows of the matrix, their labels, and the series of each row.
+    """What is compared on one side: rows of the matrix, their labels, and the series of each row.
 
     series : every item's series; members : for each row the indices of its series (one, unless rows are reduced).
     """
@@ -112,11 +112,10 @@ def between(part: Part, comparison: Comparison, rows: Ints, columns: Ints) -> Fl
 
 
 def whiten(compared: dict[str, Part], reference: str | None) -> None:
-    """Turn series so that Euclidean distance is Mahalanobis distance against a reference group, each side by its own.
+    """Transform series so that Euclidean distance is Mahalanobis distance to a reference group, for each side separately.
 
-    The covariance is that of the group's departures from its mean curve (series of one length) or mean sample, shrunk
-    by
-    Ledoit and Wolf (2004, doi:10.1016/S0047-259X(03)00096-4).
+    The covariance is that of the group's departures from its mean curve (series of one length) or mean sample, with the
+    shrinkage of Ledoit and Wolf (2004, doi:10.1016/S0047-259X(03)00096-4).
     """
     try:
         from sklearn.covariance import LedoitWolf

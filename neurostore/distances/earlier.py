@@ -1,4 +1,4 @@
-"""The finished matrix of an earlier call, read row by row from its file, so that a bigger one takes over what it has."""
+"""The finished matrix of an earlier call, read row by row from its file, so that a larger matrix can reuse it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from neurostore.errors import NeurostoreError
 
 @dataclass(frozen=True)
 class Earlier:
-    """Distances that are there already.
+    """Distances that exist already.
 
-    path : raw values from the byte `start` on: the square of n rows, or of each row what is right of the diagonal.
+    path : raw values from the byte `start` on: the square matrix of n rows, or the part of each row right of the diagonal.
     place : digest of an item → its row.
     """
 

@@ -52,7 +52,7 @@ class DistanceMatrix:
         return np.array(self.values, dtype=dtype) if copy else np.asarray(self.values, dtype=dtype)
 
     def names(self) -> list[str]:
-        """One text an item: subject/session/trial/cycle/side, empty ones left out."""
+        """One text per item: subject/session/trial/cycle/side, empty ones left out."""
         return names_of(self.labels)
 
     def condensed(self) -> Floats:
@@ -72,7 +72,7 @@ class DistanceMatrix:
         return pl.concat(list(long_frames(self.labels, self._rows)))
 
     def write(self, path: Path | str) -> Path:
-        """Write .parquet (long), .npy (square) or .csv (square, with names); beside it path + '.json' says what it is.
+        """Write .parquet (long), .npy (square) or .csv (square, with names); path + '.json' describes it.
 
         Raises
         ------
@@ -138,13 +138,13 @@ def labels_frame(labels: list[dict[str, Any]]) -> pl.DataFrame:
 
 
 def names_of(labels: pl.DataFrame) -> list[str]:
-    """One text a label: subject/session/trial/cycle/side, empty ones left out."""
+    """One text per label: subject/session/trial/cycle/side, empty ones left out."""
     parts = [labels[k].to_list() for k in KEYS[:-1] if k in labels.columns and k != "person"]
     return ["/".join(str(x) for x in row if x not in (None, "")) for row in zip(*parts, strict=True)]
 
 
 def long_frames(labels: pl.DataFrame, rows: Rows) -> Iterator[pl.DataFrame]:
-    """A row a pair i < j, its labels with _a and _b (side once), and distance: some ROWS_AT_ONCE at a time.
+    """One row per pair i < j, its labels with _a and _b (side once), and distance: about ROWS_AT_ONCE rows at a time.
 
     rows : (first, last) to rows first … last - 1 of the square.
     """

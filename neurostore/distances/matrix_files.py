@@ -1,8 +1,8 @@
 """Distance matrices of any size: written block by block, resumed after a kill, extended when the lake has grown.
 
-While it grows, the square of one side is a temporary file beside OUT (raw values, row after row), with a journal: one
-line per finished block of rows and columns, written after the block's bytes are on disk. Both have the fingerprint of
-items and options in their names, so that a repeat finds them; those of other fingerprints are swept.
+While it grows, the matrix of one side is a temporary file beside OUT (raw values, row after row), with a journal: one
+line per finished block of rows and columns, written after the block's bytes are on disk. Both have a hash of items and
+options in their names, so that a repeated call finds them; those with other hashes are deleted.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ NOT_IN_FINGERPRINT = (
 
 @dataclass(frozen=True)
 class Work:
-    """One side on its way into a file."""
+    """One side that is being written to a file."""
 
     part: Part
     comparison: Comparison
@@ -140,7 +140,7 @@ def _digest(series: list[Floats], label: dict[str, Any]) -> str:
 
 
 def _recipe(options: dict[str, Any], compared: dict[str, Part], comparison: Comparison) -> str:
-    """What distances depend on beside the samples. Series are digested after whitening, so a reference counts too."""
+    """What distances depend on besides the samples. Series are hashed after whitening, so that a reference group is included."""
     kept = {k: v for k, v in options.items() if k not in NOT_IN_FINGERPRINT}
     notes = {side: part.notes for side, part in compared.items()}
     text = json.dumps([kept, notes, comparison.metric], sort_keys=True, default=str)
@@ -155,7 +155,7 @@ def _target(out: Path, side: str, n_sides: int) -> Path:
 
 
 def _plan(work: Work, block: int) -> Blocks:
-    """The blocks of one side that are still to be done, by the journal; a new journal where there is none that fits."""
+    """The blocks of one side that are still to be computed, by the journal; a new journal if none fits."""
     done = _finished_blocks(work)
     if done is None:
         done = set()
@@ -181,7 +181,7 @@ def _compute(
     advance: Callable[[int], None],
     cluster: Cluster | None,
 ) -> None:
-    """Fill what is left of the square of one side, block by block."""
+    """Compute the rest of the matrix of one side, block by block."""
     n_pairs = {(i, j): _n_pairs(len(rows), len(columns), i == j) for i, j, rows, columns in plan.todo}
     with work.partial.open("r+b") as square, work.journal.open("a", encoding="utf-8") as journal:
         temporary.hold(square.fileno())
@@ -263,7 +263,7 @@ def _block(work: Work, earlier: Earlier | None, rows: Ints, columns: Ints) -> Fl
 
 
 def _symmetric(out: Floats, rows: Ints, columns: Ints) -> Floats:
-    """A block on the diagonal made of what is above it."""
+    """A block on the diagonal, made from its upper triangle."""
     if rows[0] != columns[0]:
         return out
     out = np.triu(out, 1)
@@ -283,7 +283,7 @@ def _put(file: BinaryIO, work: Work, i: int, j: int, values: Floats) -> None:
 
 
 def _publish(out: Path, works: dict[str, Work], about: dict[str, dict[str, Any]]) -> list[Path]:
-    """Finished files under their names, by rename: a file is there whole or not at all."""
+    """Give finished files their names, by rename: a file is complete or absent."""
     import polars as pl
 
     written = []
@@ -315,7 +315,7 @@ def _publish(out: Path, works: dict[str, Work], about: dict[str, dict[str, Any]]
 
 
 def _forget_description(path: Path) -> None:
-    """Before the file is replaced: a description that is there always belongs to the file beside it."""
+    """Delete the description before the file is replaced, so that a description always belongs to its file."""
     sidecar(path).unlink(missing_ok=True)
 
 
@@ -330,7 +330,7 @@ def _npy_from(work: Work, path: Path) -> None:
 
 @contextmanager
 def _bar(progress: bool, total: int, n_done: int) -> Iterator[Callable[[int], None]]:
-    """A bar of pairs with the time left, on stderr; nothing without progress. n_done : by an earlier, killed call."""
+    """A progress bar of pairs on stderr; None without progress. n_done : by an earlier, killed call."""
     if not progress:
         yield lambda n: None
         return

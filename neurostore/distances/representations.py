@@ -1,4 +1,4 @@
-"""Representations: what of a trial or a cycle is compared, read from a lake as arrays.
+"""Representations: which values of a trial or a cycle are compared, read from a lake as arrays.
 
 | name | channels | unit |
 |---|---|---|
@@ -10,7 +10,7 @@
 | `per_joint` | coordinates, each point warped alone | mm |
 | `rotations` | segment quaternions | deg |
 
-An item that lacks a channel anywhere is left out by name (or refused); nothing is ever compared on fewer channels.
+An item that lacks a channel anywhere is left out and named (or refused); nothing is ever compared on fewer channels.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def _nothing(choice: Choice, trials: pl.DataFrame) -> str:
 
 
 def _angles(lake: Queryable, choice: Choice, trials: pl.DataFrame, spans: pl.DataFrame, side: str) -> Items:
-    """The plain column of an angle, or the one relative to neutral where more items have that; never both at once."""
+    """The plain column of an angle, or the one relative to the neutral pose if more items have it; never both."""
     known = _angles_known(lake, choice)
     plain = [_angle_column(a, side, known) for a in choice.angles]
     relative = [p.removesuffix("_deg") + "_rel_deg" for p in plain]
@@ -129,7 +129,7 @@ def _angles(lake: Queryable, choice: Choice, trials: pl.DataFrame, spans: pl.Dat
 
 
 def _angles_known(lake: Queryable, choice: Choice) -> set[str]:
-    """Names of the angles. cycle_curves has those of joint_angles, and asks no frame where it is stored."""
+    """Names of the angles. cycle_curves has the same as joint_angles and, if it is stored, needs no frames."""
     view = "cycle_curves" if reads_curves(lake, choice, "joint_angles") else "joint_angles"
     return {name for name in lake.sql(f"SELECT * FROM {view} LIMIT 0").columns if name.endswith("_deg")}
 
@@ -166,7 +166,7 @@ def _point(name: str, side: str, known: set[str]) -> str:
 def _read_points(
     lake: Queryable, choice: Choice, trials: pl.DataFrame, spans: pl.DataFrame, points: Sequence[str]
 ) -> Iterator[tuple[Floats, Floats]]:
-    """(instants, points (n, points, 3)) of every span in turn."""
+    """(instants, points (n, points, 3)) of each span, one after another."""
     columns = {f"{p}.{axis}": f"{quote(p)}.{axis}" for p in points for axis in "xyz"}
     for instants, x in read_samples(lake, choice, trials, spans, "landmarks", columns):
         yield instants, x.reshape(len(x), len(points), 3)
@@ -202,7 +202,7 @@ def _coordinates(lake: Queryable, choice: Choice, trials: pl.DataFrame, spans: p
 
 
 def _leg_lengths(lake: Queryable) -> dict[tuple[str, str], float]:
-    """Mean leg length in mm by subject and session, as the calibrations have it (else it is taken from the points)."""
+    """Mean leg length in mm by subject and session, as stated in the calibrations (else it is computed from the points)."""
     frame = lake.sql(
         "SELECT subject, session, avg(value * CASE unit WHEN 'm' THEN 1000 WHEN 'cm' THEN 10 ELSE 1 END) AS mm "
         "FROM calibrations WHERE parameter = 'leg_length' AND value > 0 GROUP BY ALL"

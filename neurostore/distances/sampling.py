@@ -1,6 +1,6 @@
-"""From a lake to samples: which trials, which stretches of them, and what a table holds at their instants.
+"""From a lake to samples: which trials, which spans of them, and the values of a table at their instants.
 
-Frames and cycles are read for some subjects at a time, so that a lake of any size goes through little memory.
+Frames and cycles are read for some subjects at a time, so that little memory is needed for a lake of any size.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ def read_trials(lake: Queryable, choice: Choice) -> pl.DataFrame:
 
 
 def refuse_mixture(choice: Choice, trials: pl.DataFrame, keys: pl.DataFrame, needs_pelvis: bool) -> None:
-    """Items of different model, cut-off or zero of pelvis angles are not comparable unless asked for."""
+    """Refuse items of different models, cut-offs or zeros of pelvis angles, unless mixing is requested."""
     if not choice.mixed and keys.height:
         used = trials.join(keys.select(TRIAL_KEYS).unique(), on=list(TRIAL_KEYS), how="semi")
         mixture.refuse_mixture(used, needs_pelvis)
 
 
 def read_spans(lake: Queryable, choice: Choice, trials: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """What of which trial is an item, by side: keys, side, cycle, start_s, end_s (NULL for whole trials)."""
+    """The span of each item, by side: keys, side, cycle, start_s, end_s (NULL for whole trials)."""
     import polars as pl
 
     if choice.item_unit == "trial":
@@ -66,7 +66,7 @@ def _at_once(lake: Queryable) -> int:
 
 
 def subject_ranges(lake: Queryable, chosen: list[str], at_once: int | None = None) -> list[tuple[str, str]]:
-    """(first, last) subject of ranges that hold the chosen ones and some FRAMES_AT_ONCE frames each, or ``at_once``.
+    """(first, last) subject of ranges that contain the chosen subjects and about FRAMES_AT_ONCE frames each, or ``at_once``.
 
     Ranges, because the costly views open only the files of a subject, or of subjects from one to another.
     """
@@ -87,7 +87,7 @@ def subject_ranges(lake: Queryable, chosen: list[str], at_once: int | None = Non
 
 
 def has_side(choice: Choice) -> bool:
-    """Whether something chosen is of a side by its meaning but not by its name, so that an item's side decides."""
+    """Whether something chosen belongs to a side although its name has none, so that the item's side decides."""
     names = list(choice.relation) if choice.representation == "relation" else list(choice.angles)
     return any(split_side(n)[0] == "" and n not in ("pelvis_tilt_deg", "trunk_tilt_deg", "pelvis") for n in names)
 
@@ -110,7 +110,7 @@ def labels_of(spans: pl.DataFrame) -> list[dict[str, Any]]:
 def read_samples(
     lake: Queryable, choice: Choice, trials: pl.DataFrame, spans: pl.DataFrame, table: str, columns: dict[str, str]
 ) -> Iterator[tuple[Floats, Floats]]:
-    """(instants, samples (n, channels) float64) of every span in turn, spans being sorted by subject.
+    """(instants, samples (n, channels) float64) of each span, one after another, sorted by subject.
 
     columns : name → SQL expression over the table's frames.
     """
@@ -158,7 +158,7 @@ def _from_curves(
 ) -> Iterator[tuple[Floats, Floats]]:
     """As from frames, but from cycle_curves, which a lake keeps: the same linear interpolation.
 
-    A cycle of which a column is known at some points only is read from frames: at a frame whose neighbour lacks the
+    A cycle in which a column is known at some points only is read from frames: at a frame whose neighbour lacks the
     angle, `resample` gives the frame's own value and cycle_curves gives none.
     """
     import polars as pl
@@ -188,7 +188,7 @@ def _from_curves(
 
 
 def _in_cycles(rows: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
-    """Rows of cycle_curves, the points of each cycle together and in order; mostly they are stored so."""
+    """Rows of cycle_curves, the points of each cycle together and in order, as they are usually stored."""
     percent = rows["percent"].to_numpy()
     is_whole = len(percent) % N_POINTS == 0 and (percent.reshape(-1, N_POINTS) == np.arange(N_POINTS)).all()
     if is_whole and rows.select(keys).gather_every(N_POINTS).equals(

@@ -1,4 +1,4 @@
-"""Exact dynamic time warping of movement, many pairs side by side.
+"""Exact dynamic time warping of movement, many pairs in parallel.
 
 Input: arrays of samples. Output: distances and paths. Five verbs, the same options for each: `distance`, `path`,
 `pairwise`, `cross`, `nearest`. soft-DTW with gradients is in `neurostore.dtw.soft` and needs torch. May import: arrays,

@@ -3,7 +3,7 @@
 For a candidate x and a query q, every path holds the first and the last cell and at least one cell in each column j
 between them, whose cost is at least the distance of x[j] to the box (envelope) of the q[i] with abs(i - j) <= radius.
 Their sum is LB_Kim (the two corners) with LB_Keogh (the box; Keogh and Ratanamahatana 2005,
-doi:10.1007/s10115-004-0154-9), one box a channel. A summary holds means of stretches of samples: against means of the
+doi:10.1007/s10115-004-0154-9), one box per channel. A summary holds means of stretches of samples: against means of the
 box they bound from below, because the squared distance to an interval is convex (Zhu and Shasha 2003,
 doi:10.1145/872757.872780). It holds the means of the candidate's own box too, for the same bound the other way round.
 """

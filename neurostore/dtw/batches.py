@@ -1,4 +1,4 @@
-"""Pairs of series on their way to the kernels: cut into jobs, shared among threads, checked when they come back."""
+"""Pairs of series for the kernels: cut into jobs, shared among threads, results checked."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from neurostore.dtw.work import share_out
 from neurostore.errors import SeriesError
 
 # cells times channels, some 10 ms: small enough to balance, large enough to hide the hand-over
-WORK_A_JOB = 400_000_000
+WORK_PER_JOB = 400_000_000
 
 
 def wasted(n: int, series: Series) -> float:
-    """Lanes computed per lane wanted if n series lie in tiles."""
+    """Lanes computed per lane needed if n series are packed in tiles."""
     width = lane_count(series.values.dtype)
     return -(-n // width) * width / n
 
 
 def tile_jobs(series: Series, rows: Ints, tiles: Tiles, t: int) -> list[tuple[int, Ints]]:
-    """Rows against one tile, in pieces of about WORK_A_JOB."""
+    """Rows against one tile, in jobs of about WORK_PER_JOB."""
     cells = int(series.lengths[rows].sum()) * int(tiles.lengths[t].max()) * tiles.members.shape[1]
-    pieces = max(1, min(len(rows), cells * series.channels // WORK_A_JOB))
+    pieces = max(1, min(len(rows), cells * series.channels // WORK_PER_JOB))
     return [(t, piece) for piece in np.array_split(rows, pieces) if len(piece)]
 
 
@@ -81,8 +81,8 @@ def compare_listed(
     i, j = i[order], j[order]
     sorted_result = np.empty(len(i), first.values.dtype)
     width = lane_count(first.values.dtype)
-    work_a_tile = int(first.lengths.max() * second.lengths.max()) * first.channels * width
-    step = max(1, WORK_A_JOB // work_a_tile) * width
+    work_per_tile = int(first.lengths.max() * second.lengths.max()) * first.channels * width
+    step = max(1, WORK_PER_JOB // work_per_tile) * width
 
     circular = () if metric == "euclidean" else (metric == "so3",)
     run = _kernels.circular_pairs if circular else _kernels.pairs

@@ -1,4 +1,4 @@
-"""The k most similar series of a collection: the answers of brute force, most candidates never warped.
+"""The k most similar series of a collection: the same answers as brute force, although most candidates are never compared exactly.
 
 The cascade for each query: a coarse summary bounds every series, the most promising are warped to learn how near the
 k-th best is, a fine summary bounds what the coarse one leaves, and what that leaves is warped in the order of its

@@ -1,4 +1,4 @@
-"""What the options of the verbs may be, and what they come to for the kernels."""
+"""Allowed values of the options, and what they mean for the kernels."""
 
 from __future__ import annotations
 

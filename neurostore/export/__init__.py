@@ -41,7 +41,7 @@ SOURCES = ("computed", "file")
 
 @dataclass(frozen=True)
 class Choices:
-    """What the formats let one choose.
+    """Options of the formats.
 
     points : 'poses' (as read, primary skeleton), 'landmarks', or the name of a stored skeleton.
     source : 'computed' by us, or 'file': events and angles as the source file states them.
@@ -62,7 +62,7 @@ class Choices:
 
 @dataclass(frozen=True)
 class Rendered:
-    """Bytes of the files to write, what was judged or left out in plain words; ``shared`` files may exist already."""
+    """Bytes of the files to write, and notes about what was inferred or left out; ``shared`` files may exist already."""
 
     files: dict[Path, bytes]
     notes: list[str]
@@ -130,7 +130,7 @@ def _writer(target: Path) -> str:
 
 
 def _write(rendered: Rendered, force: bool) -> None:
-    """All files under temporary names, then renamed: a file is there whole or not at all."""
+    """Write all files under temporary names, then rename them: a file is complete or absent."""
     there = [str(path) for path in rendered.files if path.exists()]
     if there and not force:
         raise UsageError(f"{', '.join(there)}: exists already; name another file, or replace it with --force")

@@ -1,9 +1,9 @@
 """C3D: positions in mm with events, analog channels and force platforms, by ezc3d.
 
-Written Z up, X_SCREEN +X and Y_SCREEN +Z: the habit of the format, which software that ignores those parameters
-assumes. (x, y, z) of the lake is (x, -z, y) of the file: signs change, digits do not. Positions are float32 in both;
-EVENT:TIMES is float32 minutes and seconds, exact to 4 microseconds. Analog samples are those of the source, in its units, and
-so are the calibration and the zero of its platforms: every reader computes from this file the forces that it computes from the
+Written Z up, X_SCREEN +X and Y_SCREEN +Z, as is usual: software that ignores those parameters assumes this. (x, y, z)
+of the lake is (x, -z, y) of the file: signs change, digits do not. Positions are float32 in both; EVENT:TIMES is
+float32 minutes and seconds, exact to 4 microseconds. Analog samples are those of the source, in its units, and so are
+the calibration and the zero of its platforms: every reader computes from this file the forces that it computes from the
 source. Platforms that ingest left out are not in it.
 """
 

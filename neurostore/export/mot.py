@@ -29,9 +29,9 @@ LONGEST_FILL_S = 0.2
 def render(trial: Trial, out: Path, choices: Choices) -> Rendered:
     """The MOT file of a trial: coordinates that are NULL throughout are left out.
 
-    OpenSim's Storage stops reading at a row with ``nan`` and says nothing, so no file has one: gaps of at most 0.2 s are
-    filled by a line, rows that still lack a value are left out, and where that leaves several stretches each is a file of its
-    own (walk_1.mot, walk_2.mot …).
+    OpenSim's Storage stops reading at a row with ``nan`` and says nothing, so no file has one: gaps of at most 0.2 s
+    are filled by a line, rows that still lack a value are left out, and where that leaves several stretches each is a
+    file of its own (walk_1.mot, walk_2.mot …).
 
     Raises
     ------

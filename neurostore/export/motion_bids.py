@@ -1,4 +1,4 @@
-"""Motion-BIDS: a recording with its sidecars, in a data set or under a name one gives.
+"""Motion-BIDS: a recording with its sidecar files, in a data set or under a given name.
 
 Source: BIDS specification 1.10, modality specific files, motion. Latencies and onsets count from the first sample, as
 the specification asks; ``FirstSampleTime`` in ``*_motion.json`` is that sample's time on the trial's own clock.
@@ -93,7 +93,7 @@ def _label(key: str) -> str:
 
 
 def _refuse_shared_labels(trial: Trial, choices: Choices) -> None:
-    """Two keys that differ only in _ or - would be one in BIDS, whose labels have letters and digits alone."""
+    """Refuse keys that differ only in _ or -: they would be the same in BIDS, whose labels have only letters and digits."""
     mine = _stem(trial, choices)
     for row in trial.lake.trials_table().select(["subject", "session", "trial", "kind"]).to_pylist():
         other = Trial(trial.lake, row, trial.person)

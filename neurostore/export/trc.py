@@ -1,6 +1,6 @@
 """TRC: positions in mm, Y up, as OpenSim reads them.
 
-Numbers are the shortest text that gives the same float32 (times: float64) again; a missing sample is three empty cells.
+Numbers are the shortest text that gives the same float32 (times: float64); a missing sample is three empty cells.
 Every line ends with a tab, as OpenSim's own: without it an empty last cell would not count.
 """
 

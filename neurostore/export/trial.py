@@ -237,7 +237,7 @@ def read_events(trial: Trial, source: str) -> list[Event]:
 def read_angles(trial: Trial, source: str) -> pl.DataFrame:
     """frame, time_s and one column per angle, in our signs, degrees; angles that are NULL throughout are left out.
 
-    A trial that has only the angles of its file gives those, whatever the source asked for.
+    For a trial that has only the angles of its file, those are returned, whatever source was requested.
 
     Raises
     ------

@@ -1,10 +1,11 @@
-"""No query answers from changed bytes: files are held against their recorded hashes before they are first read.
+"""No query answers from changed bytes: files are compared with their recorded hashes before they are first read.
 
 DuckDB and polars read Parquet without looking at page checksums (measured with DuckDB 2.0 and polars 2.1), so the whole
-file is hashed (XXH3, six times as fast as SHA-256), once for each state of it: device, inode, size, and times of change and of contents. What was found whole
-is remembered in the process and in the user's cache folder, as digests that name no file and no person. A file that no
-hash is known of (an older lake's, or one whose writer was killed) is read as it is. On an object store nothing is
-hashed here: the store keeps checksums of its own, and reading everything twice would double the requests.
+file is hashed (XXH3, six times as fast as SHA-256), once for each state of it: device, inode, size, and times of change
+and of contents. A file found intact is remembered in the process and in the user's cache folder, as digests that name
+no file and no person. A file without a recorded hash (an older lake's, or one whose writer was killed) is read as it
+is. On an object store nothing is hashed here: the store keeps checksums of its own, and reading everything twice would
+double the requests.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ _known: dict[str, set[str]] = {}
 
 @contextmanager
 def off() -> Iterator[None]:
-    """Read without checks inside: for what repairs a lake."""
+    """Switch the checks off inside the block: for commands that repair a lake."""
     token = _off.set(True)
     try:
         yield
@@ -44,7 +45,7 @@ def off() -> Iterator[None]:
 
 
 def check(root: str, paths: Iterable[str]) -> None:
-    """Hold files (paths below the root) against what is recorded of them, unless they were since they last changed.
+    """Compare files (paths below the root) with their recorded hashes, unless that was done since they last changed.
 
     Raises
     ------
@@ -70,7 +71,7 @@ def check(root: str, paths: Iterable[str]) -> None:
 
 
 def check_log(root: str, table: str) -> None:
-    """Hold the entries and checkpoints of a table's log against what is recorded of them."""
+    """Compare the entries and checkpoints of a table's log with their recorded hashes."""
     if storage.is_remote(root) or _off.get():
         return
     folder = f"{table}/_delta_log"
@@ -91,7 +92,7 @@ def _message(root: str, damaged: list[str]) -> str:
 
 
 def _are_whole(root: str, recorded: dict[str, hashes.Entry]) -> dict[str, bool]:
-    """Whether each file has the recorded bytes; in threads where there is more than they cost."""
+    """Whether each file has the recorded bytes; in threads if there is enough work."""
     if sum(entry.size for entry in recorded.values()) < _LEAST_FOR_THREADS:
         return {path: _is_whole(root, path, entry) for path, entry in recorded.items()}
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
@@ -100,7 +101,7 @@ def _are_whole(root: str, recorded: dict[str, hashes.Entry]) -> dict[str, bool]:
 
 
 def _is_whole(root: str, path: str, entry: hashes.Entry) -> bool:
-    """Whether the file has the recorded bytes; a file that is gone is the reader's matter."""
+    """Whether the file has the recorded bytes; a missing file is left to the reader."""
     full = storage.join(root, path)
     if entry.xxh3:
         now = storage.quick_digest(full)
@@ -136,7 +137,7 @@ def _remembered(root: str) -> set[str]:
 
 
 def _remember(root: str, marks: list[str]) -> None:
-    """Add marks in one write, which other processes' writes cannot tear; without a cache folder the process remembers."""
+    """Add marks in one write, which other processes cannot interrupt; without a cache folder, only this process remembers."""
     settled = [mark for mark in marks if not mark.startswith("young")]
     if not settled:
         return

@@ -1,4 +1,4 @@
-"""Columns of Arrow tables: schemas united, values cast, rows summed by key."""
+"""Columns of Arrow tables: merging schemas, casting values, summing rows by key."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MANY_PAIRS = 300_000  # fewer are summed before pyarrow has loaded its kernels 
 
 
 def unify(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """The table with exactly these columns, NULL where it has none; numbers become text where text is asked for."""
+    """The table with exactly these columns, NULL where it has none; numbers become text where text is required."""
     columns = []
     for field in schema:
         if field.name not in table.column_names:
@@ -50,7 +50,7 @@ def merged_schema(old: pa.Schema, new: pa.Schema) -> pa.Schema:
 
 
 def parquet_options(schema: pa.Schema, *, is_small: bool = False) -> dict[str, Any]:
-    """How every file of a lake is written; is_small : coordinates as small as `compact --smaller` makes them.
+    """Options with which every file of a lake is written; is_small : coordinates as `compact --smaller` writes them.
 
     Coordinates are not compressed: zstd takes 12 % off real ones and doubles the time to write them (docs/lake.md).
     Statistics are kept where readers can use them; the Arrow schema is not repeated in every footer.
@@ -72,7 +72,7 @@ def parquet_options(schema: pa.Schema, *, is_small: bool = False) -> dict[str, A
 
 
 def repeated(values: Sequence[Any], counts: Sequence[int]) -> pa.Array:
-    """Each value as often as its count says, one behind the other: far faster than an array of Python texts."""
+    """Each value repeated by its count, one after another: far faster than an array of Python strings."""
     return pa.array(values).take(pa.array(np.repeat(np.arange(len(values)), counts)))
 
 

@@ -40,14 +40,14 @@ def commit(
     """Make staged trials part of the lake, in one step for every reader. Returns the lake's version.
 
     Trials already there are replaced. Safe against other processes that commit the same or other trials at once.
-    After an error nothing of ``staged`` is visible and it is spent: stage it again.
+    After an error nothing of ``staged`` is visible and it cannot be used again: stage it anew.
 
     Parameters
     ----------
     subjects : rows of ``subjects`` to add or replace, each with ``subject``.
     removed : trials to take out.
     message : kept with the version, shown by ``history``.
-    on_refused : is given the trials that stay out because their people were erased from this lake meanwhile.
+    on_refused : called with the trials that are refused because their people were erased from this lake meanwhile.
 
     Raises
     ------
@@ -109,7 +109,7 @@ def _check_once(root: str, staged: Iterable[Staged]) -> None:
 
 
 def _note(operation: str, message: str, counts: Mapping[str, int]) -> dict[str, Any]:
-    """What a version of ``trials`` keeps about itself, for history."""
+    """The message that a version of ``trials`` stores about itself, for history."""
     import json
 
     content = {"operation": operation, "message": message, "software": VERSION, **counts}
@@ -185,7 +185,7 @@ def _respelled(root: str, staged: StagedFile, renames: Mapping[str, str]) -> Sta
 
 
 def _add_skeletons(root: str, rows: pa.Table) -> int:
-    """Add the joints that the lake has not described yet; a further joint comes after those it has."""
+    """Add the joints that the lake has not described yet, after those that it has."""
     at = delta.open_table(root, "skeletons")
     have = delta.read(root, "skeletons", at, ["skeleton", "joint", "joint_index"]).to_pylist()
     known = {(r["skeleton"], r["joint"].lower()) for r in have}
@@ -210,8 +210,8 @@ def _rows_naming(
 ) -> pa.Table:
     """The rows to put into trials, each naming the newest version of every other table that the lake then shows.
 
-    Versions named only grow: what a replaced row named, its successor names. Where no trial comes in, a row that
-    stays names them; a lake without trials shows nothing.
+    Named versions only grow: a row names at least the versions of the row that it replaces. If no trial is added, a
+    remaining row names them; a lake without trials shows nothing.
     """
     current = delta.read(root, "trials", newest)
     named = arrow_columns.sum_by_key(current["table_versions"], "max")
@@ -229,7 +229,7 @@ def _rows_naming(
 
 
 def name_versions(root: str, versions: Mapping[str, int], operation: str, *, drop: Iterable[Key] = ()) -> int:
-    """Name versions of other tables in every row of trials, as one file; under the lake's lock. Returns the version.
+    """Store versions of other tables in every row of trials, as one file; under the lake's lock. Returns the version.
 
     drop : trials that leave in the same commit.
     """
@@ -258,8 +258,7 @@ def _keys_in(rows: pa.Table) -> list[Key]:
 def renew_trials(lake_path: object, changes: Mapping[Key, Mapping[str, Any]], *, message: str = "") -> int:
     """Set columns of ``trials`` for some keys, in one commit. Returns the lake's version.
 
-    Keys that are no longer in the lake are passed over; what another process wrote meanwhile stays but for the
-    columns named.
+    Keys that are no longer in the lake are skipped; what another process wrote meanwhile stays, except for these columns.
 
     Raises
     ------

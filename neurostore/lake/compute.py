@@ -1,4 +1,4 @@
-"""The kept views computed for some sessions of a lake version, over these sessions' files alone."""
+"""Compute the stored views for some sessions of a lake version, from the files of these sessions only."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _KEYS = "^(subject|session|trial|person|side|cycle|percent)$"
 def compute(
     lake: Shown, sessions: Iterable[Session], *, n_threads: int | None = None
 ) -> tuple[dict[Session, str], dict[str, pa.Table]]:
-    """Every kept view of these sessions, under the default choices.
+    """Every stored view of these sessions, under the default choices.
 
     Returns
     -------
@@ -45,7 +45,7 @@ def compute(
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, view: str) -> pa.Table:
-    """Rows of a view in the order of their keys, so that who reads a cycle finds its rows together."""
+    """Rows of a view in the order of their keys, so that the rows of a cycle are stored together."""
     return connection.sql(
         f"FROM (SELECT computation, rows.* FROM {lake_sql.quote(view)} AS rows "
         f"INNER JOIN _computations USING (subject, session)) ORDER BY COLUMNS('{_KEYS}')"

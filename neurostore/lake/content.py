@@ -36,7 +36,7 @@ class Content:
 
     Attributes
     ----------
-    rows, reviews : by subject, of the rows of all tables and of the decisions of reviewers; '' is for rows of nobody.
+    rows, reviews : by subject, of the rows of all tables and of the decisions of reviewers; '' is for rows of no person.
     definitions : of the SQL of the views, their thresholds and the published norm.
     software : versions of neurostore, Python and the packages that compute.
     n_trials : trials.
@@ -104,7 +104,7 @@ def content_of(lake: Version) -> Content:
 
 
 def is_source(table: str) -> bool:
-    """Whether a table holds what was brought in; a table of results can be computed anew and is no content."""
+    """Whether a table contains recorded data; a table of results can be computed again and is not content."""
     return not getattr(schema.table(table), "derived", False)
 
 

@@ -1,7 +1,7 @@
 """What a path below the root of a lake is: the one place that distinguishes the lake's own files from others.
 
-A lake's folder holds its tables, ``_neurostore`` and what people put beside them. Only names that this software
-gives are its own; everything else is passed over by every command, and listed by ``verify`` and ``erase``.
+A lake's folder holds its tables, ``_neurostore`` and what people put beside them. Only names that this software gives
+are its own; every command ignores everything else, and ``verify`` and ``erase`` list it.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ def is_data(path: str) -> bool:
 
 
 def is_strange(path: str) -> bool:
-    """Whether a file is none of the lake's: beside the tables, or among its own files under a name that it gives to none.
+    """Whether a file does not belong to the lake: it is beside the tables, or among the lake's files under a foreign name.
 
-    So is what macOS keeps beside each file of a foreign disk, ``._NAME``.
+    This includes ``._NAME``, which macOS stores beside each file on a foreign disk.
     """
     table = schema.table_of(path)
     name = path.rsplit("/", 1)[-1]
@@ -55,7 +55,7 @@ def is_strange(path: str) -> bool:
 
 
 def is_of_file_browser(path: str) -> bool:
-    """Whether a file is one that the Finder or Windows leaves in every folder that is looked at."""
+    """Whether a file is one that the Finder or Windows leaves in every folder that is opened."""
     name = path.rsplit("/", 1)[-1]
     return name in (".DS_Store", ".localized", "Thumbs.db", "desktop.ini") or name.startswith("._")
 

@@ -1,4 +1,4 @@
-"""What numbers hang on beside the rows: the SQL of the views, the published norm, and the versions of software."""
+"""What results depend on besides the rows: the SQL of the views, the published norm, and the versions of software."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def definitions_sha256() -> str:
 
 @cache
 def software() -> dict[str, str]:
-    """Versions of neurostore, Python and the packages that take part in the numbers; those that are not installed lack."""
+    """Versions of neurostore, Python and the packages that compute; those that are not installed are absent."""
     versions = {"neurostore": VERSION, "python": platform.python_version()}
     for name in PACKAGES:
         try:

@@ -107,7 +107,7 @@ def check_features(path: str, protocol: Any) -> None:
 
 
 def check_own(root: str, table: str, files: Iterable[DataFile]) -> None:
-    """Raise LakeError where another program wrote into a table: which rows it left out nobody here knows."""
+    """Raise LakeError where another program wrote into a table: it is not known which rows it left out."""
     other = next((f.path for f in files if not contents.is_data(f"{table}/{f.path}")), None)
     if other is not None:
         raise LakeError(
@@ -185,9 +185,9 @@ def commit(
     note: Mapping[str, Any] | None = None,
     at: DeltaTable | None = None,
 ) -> int:
-    """Commit what ``change_of`` makes of the newest version, as the very next version; else compute it anew.
+    """Commit what ``change_of`` makes of the newest version, as the very next version; else compute it again.
 
-    at : the newest version as the caller has just opened it; saves opening it again.
+    at : the newest version that the caller has just opened, which saves opening it again.
     Returns the version committed, or the newest where there was nothing to change.
 
     Raises
@@ -227,7 +227,7 @@ def commit(
 
 
 def _is_committed(root: str, table: str, change: Change) -> bool:
-    """Whether a commit that reported an error went in all the same: its checkpoint failed, its answer was lost."""
+    """Whether a commit that reported an error succeeded nevertheless: its checkpoint failed, or its answer was lost."""
     added = {a.path for a in change.actions if isinstance(a, AddAction)}
     return bool(added) and added <= {f.path for f in files_of(open_table(root, table))}
 
@@ -367,7 +367,7 @@ def _merged(
 
 
 def stored_tables(root: str) -> list[str]:
-    """Every declared table that has a log, named by a version or not; folders of strangers are not tables."""
+    """Every declared table that has a log, whether a version names it or not; foreign folders are not tables."""
     here = (f.path for f in storage.list_files(root, logs=True) if "/_delta_log/" in f.path)
     logged = (path for path in here if not contents.is_strange(path))
     names = {(declarations.table_of(path), path.partition("/_delta_log/")[0]) for path in logged}

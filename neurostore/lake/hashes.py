@@ -3,7 +3,7 @@
 They are stored in ``_neurostore/hashes/``: segments, each a line with the SHA-256 of the rest and a JSON object
 ``path -> [sha256, size, copy, xxh3]``. A segment is written whole and never changed; a new one takes in older ones that
 are not larger, so there are about log2 of the files. ``copy`` holds the text of a Delta log entry or a release (zlib,
-base64): they are small, everything hangs on them, and so a damaged entry is put back instead of being worked around.
+base64): they are small, everything depends on them, so a damaged entry is restored instead of being worked around.
 
 A writer records what it wrote before it gives the lake's lock back. Where it was killed before that, the next writer
 sees that the lock was not given back and records what is missing.
@@ -33,7 +33,7 @@ _gathered = threading.local()
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What a file held when it was written.
+    """The content of a file when it was written.
 
     copy : the text of a log entry or a release, packed; '' for other files.
     xxh3 : for the check before a read; '' where an earlier version recorded SHA-256 alone.
@@ -64,7 +64,7 @@ class Journal:
 
 @contextmanager
 def gathered(root: str) -> Iterator[None]:
-    """Write what is recorded inside as one segment."""
+    """Write everything that is recorded inside the block as one segment."""
     if getattr(_gathered, "files", None) is not None:  # inside another: the outer one writes
         yield
         return

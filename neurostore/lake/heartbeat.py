@@ -1,4 +1,4 @@
-"""Who stages files in a lake right now: signs of life that a compaction looks for before it sweeps, and an erasure before it begins."""
+"""Which processes stage files in a lake now: signs of life that a compaction checks before it deletes, and an erasure before it begins."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _RUNNING = "_neurostore/running"
 
 @contextmanager
 def running(root: str, doing: str = "ingest") -> Iterator[None]:
-    """Say that something stages files in this lake, so that sweeping keeps them. A thread renews the sign of life."""
+    """Mark that something stages files in this lake, so that they are not deleted. A thread renews the mark."""
     path = storage.join(root, _RUNNING, f"{uuid.uuid4().hex}.json")
     with storage.named_errors(root, doing):
         storage.write_json(
@@ -47,7 +47,7 @@ def running(root: str, doing: str = "ingest") -> Iterator[None]:
 
 
 def running_since(root: str) -> float:
-    """When the oldest running ingest began (seconds since the epoch); infinity where none runs. Removes dead signs."""
+    """When the oldest running ingest began (seconds since the epoch); infinity if none runs. Removes marks of dead processes."""
     since = float("inf")
     for file in contents.own_files(root, _RUNNING):
         path = storage.join(root, _RUNNING, file.path)

@@ -1,7 +1,7 @@
 """Results written into a lake: workers stage files that nothing names, and a commit under the lake's lock names them.
 
-Rows come first, the index that makes them count last; what is taken out leaves the index first. A reader that opens the
-index, then the tables, then sees the same index, finds every row that it names.
+Rows are written first and the index that makes them valid last; what is removed leaves the index first. A reader that
+opens the index, then the tables, then sees the same index, finds every row that it names.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def stage(
 
 
 def commit(root: str, staged: Sequence[StagedResults]) -> int:
-    """Let staged results count. Returns how many sessions; 0 where a person among them was erased meanwhile.
+    """Make staged results valid. Returns how many sessions; 0 if a person among them was erased meanwhile.
 
     Results of other definitions leave the lake then, since a lake keeps those of one set of definitions.
     """
@@ -121,7 +121,7 @@ def _columns_of(root: str, name: str) -> dict[str, str] | None:
 
 
 def _in_delta(columns: pa.Schema) -> dict[str, str]:
-    """Columns and their types; a table's log does not tell large strings from strings."""
+    """Columns and their types; a table's log does not distinguish large strings from strings."""
     return {f.name: str(f.type).replace("large_", "").replace("_view", "") for f in columns}
 
 

@@ -1,6 +1,7 @@
-"""Keeping erased people out of a commit: checked again under the lake's lock, whatever a worker found when it staged.
+"""Keeping erased people out of a commit: checked again under the lake's lock, whatever a worker saw when it staged.
 
-A worker that read the tombstones and then slept, or hashed recordings during an erasure, does not bring the erased person back.
+A worker that read the tombstones and then slept, or hashed recordings during an erasure, does not bring the erased
+person back.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""SQL from strangers: one SELECT over the lake's tables and views, and nothing else.
+"""SQL from untrusted users: one SELECT over the lake's tables and views, and nothing else.
 
-Five fences, each tested alone (tests/unit/lake/test_locked.py): DuckDB's own parser must find one SELECT; every relation
+Five barriers, each tested alone (tests/unit/lake/test_locked.py): DuckDB's own parser must find one SELECT; every relation
 in its tree must be a table or view of the lake, a WITH query, or one of a few functions that make rows; the connection
 may open the files of this version and no other, and its settings are locked; time, memory and rows are limited; and all
 of it happens in a process of its own (locked_child.py), which the operating system ends where DuckDB's limits do not
@@ -50,7 +50,7 @@ def run(
 
     Raises
     ------
-    UsageError : the text is something else than one SELECT over the lake, is wrong, or meets a limit.
+    UsageError : the text is not one SELECT over the lake, is wrong, or meets a limit.
     LakeError : a file of the lake cannot be read.
     """
     import polars as pl

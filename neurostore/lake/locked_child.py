@@ -1,7 +1,7 @@
 """The process that answers one locked question: ``python -m neurostore.lake.locked_child``, a JSON object on standard input.
 
 DuckDB looks at its limits between vectors of rows, not inside a function: ``repeat('x', 4000000000)``, a DTW of two
-lists of a million values or the planning of a monstrous query pass by them. Here the operating system limits memory,
+lists of a million values or the planning of an enormous query escape them. Here the operating system limits memory,
 and an alarm whose default action ends the process limits time. The answer is ``R`` and an Arrow stream, or ``E`` and
 JSON; no answer means that a limit was met.
 """

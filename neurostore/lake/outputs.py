@@ -1,4 +1,4 @@
-"""What was written out of a lake, so that an erasure can list what else holds data of a person: exports, matrices, reports."""
+"""Files that were written from a lake, so that an erasure can list what else contains data of a person: exports, matrices, reports."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def note(lake_path: object, kind: str, paths: list[Path] | Path) -> str | None:
 
 @contextmanager
 def noting(lake_path: object, kind: str, *targets: Path | str) -> Iterator[None]:
-    """Note targets before anything of them is written, so that a kill leaves no file that nobody knows of.
+    """Note targets before anything of them is written, so that a kill leaves no unknown file.
 
-    A file that is written meanwhile and is not one of the targets, nor below one, is noted before it is written too. Where
-    nothing was written the note goes: what is there under that name is a stranger's.
+    A file that is written meanwhile and is not one of the targets, nor below one, is noted before it is written too. If
+    nothing was written, the note is removed: a file of that name is then foreign.
     """
     notes: dict[Path, tuple[tuple[int, int] | None, str | None]] = {}
 
@@ -59,7 +59,7 @@ def noting(lake_path: object, kind: str, *targets: Path | str) -> Iterator[None]
 
 
 def _mark(path: Path) -> tuple[int, int] | None:
-    """What differs once a file was replaced, or a folder given a file; None where there is none."""
+    """A value that changes when a file is replaced or a folder gets a file; None if it does not exist."""
     with suppress(OSError):
         stat = path.stat()
         return stat.st_ino, stat.st_mtime_ns

@@ -1,4 +1,4 @@
-"""What statistics, distances, exports and reports ask of a lake."""
+"""The methods of a lake that statistics, distances, exports and reports use."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Queryable(Protocol):
-    """A lake that is asked and never written; :class:`neurostore.lake.version.Version` is one."""
+    """A lake that is read and never written; :class:`neurostore.lake.version.Version` is one."""
 
     @property
     def path(self) -> str:
@@ -31,7 +31,7 @@ class Queryable(Protocol):
 
 
 class Shown(Protocol):
-    """What a version of a lake shows, as its views and results are made from; a Version is one."""
+    """A version of a lake as its views and results read it; a Version is one."""
 
     @property
     def path(self) -> str:

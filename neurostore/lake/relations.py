@@ -1,7 +1,7 @@
-"""What a question finds on a connection: the tables and views that its SQL names, created when they are first named.
+"""The tables and views that an SQL query names, created on a connection when they are first named.
 
-Views bind every step below them when they are created, which takes most of a second for all of them together. A
-question about one table waits for none.
+Views bind every step below them when they are created, which takes most of a second for all of them together. A query
+of one table needs none of them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def choices_in(text: str) -> set[str]:
 
 
 def _asks_for_all(words: Collection[str]) -> bool:
-    """Whether SQL of these words may read anything, or asks what there is."""
+    """Whether SQL with these words may read anything, or lists what exists."""
     return not words or not _ASK_FOR_ALL.isdisjoint(words) or any(w.startswith("duckdb_") for w in words)
 
 
@@ -67,7 +67,7 @@ class Relations:
         lake_sql.prepare(connection, lake.chosen)
 
     def need(self, text: str) -> None:
-        """Create what a query names, with what that reads; everything where the text is empty or asks what there is.
+        """Create what a query names, with what that reads; everything if the text is empty or lists what exists.
 
         Raises DamagedLakeError where a file that the query may read has other bytes than were written, and
         ResultsChangedError where stored results that it may read have left the lake.
@@ -130,7 +130,7 @@ class Relations:
         return self._results
 
     def result_paths(self) -> list[str]:
-        """The files of the stored results, as far as they were looked for."""
+        """The files of the stored results that have been opened."""
         states = [stored.state for stored in self._stored.values()]
         return [state.path(file) for state in states for file in state.files]
 

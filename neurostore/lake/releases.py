@@ -42,7 +42,7 @@ class Release:
     content_sha256 : of rows, reviews, definitions and software together, as it was made: what a paper cites.
     rows_sha256, reviews_sha256, definitions_sha256 : of its parts. software : versions it was made with.
     n_trials, n_subjects : as it was made.
-    people : by subject, the hashes of its rows and reviews; '' is nobody. Erased people are not among them.
+    people : by subject, the hashes of its rows and reviews; '' is for rows of no person. Erased people are not among them.
     tables : the files of each table.
     erasures : one entry per person who was erased since, with the day and the number of trials, without a key.
     """
@@ -149,7 +149,7 @@ def read(root: str, name: str) -> Release:
 
     Raises
     ------
-    UsageError : there is none of this name; near names are listed.  DamagedLakeError : its bytes changed.
+    UsageError : there is none of this name; similar names are listed.  DamagedLakeError : its bytes changed.
     """
     release = find(root, name)
     if release is None:

@@ -1,9 +1,9 @@
 """Results that a lake keeps: which of them are those of the version shown, and the views over them.
 
 A session's results count while three things are as they were when they were computed: the definitions (SQL, macros,
-thresholds), the ingests and metadata of its trials, and its reviews. ``computations`` names the rows of ``results/…``
-that do; no other row is ever read. The tables are read at their newest version: of an older version of the lake the
-results of sessions count that have not changed since.
+thresholds), the ingests and metadata of its trials, and its reviews. ``computations`` names the valid rows of
+``results/…``; no other row is ever read. The tables are read at their newest version: of an older version of the lake
+the results of sessions count that have not changed since.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ _log = logging.getLogger("neurostore.results")
 
 
 class ResultsChangedError(LakeError):
-    """Results that a question was about to read left the lake meanwhile."""
+    """Results that a query was about to read were removed from the lake meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredView:
-    """The stored rows of a view. is_dirty : rows are among them that do not count."""
+    """The stored rows of a view. is_dirty : some of its rows are not valid."""
 
     state: lake_sql.TableState
     is_dirty: bool

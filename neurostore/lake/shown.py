@@ -1,4 +1,4 @@
-"""What a person sees of an open lake (a `Version`): narrow trials, whole descriptions, a summary for notebooks."""
+"""How an open lake (a `Version`) is displayed: main columns of trials, full descriptions, a summary for notebooks."""
 
 from __future__ import annotations
 

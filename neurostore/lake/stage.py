@@ -1,4 +1,4 @@
-"""What a worker does to a lake: trials become Parquet files that no reader sees yet, checked against the declared tables."""
+"""Staging: a worker writes trials as Parquet files that no reader sees yet, checked against the declared tables."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class StagedFile:
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """What a worker hands to the parent: small and picklable.
+    """What a worker returns to the parent: small and picklable.
 
     rows : the trials' rows.  files : their data.  skeletons : rows of ``skeletons``, or None.
     refused : trials that break the declared tables, with everything wrong with each; nothing of them was written.
@@ -210,7 +210,8 @@ def _checked(
 def _conform(batch: Sequence[TrialTables]) -> tuple[dict[str, pa.Table], list[str]]:
     """Every table of the trials with their keys, as declared; and everything wrong with them.
 
-    A table of which all trials have Frames of one layout that keep the declaration stays theirs: ``_FRAMES`` stands for it.
+    A table of which all trials have Frames of one layout that keep the declaration stays theirs: ``_FRAMES`` stands for
+    it.
     """
     problems: list[str] = []
     parts: dict[str, list[pa.Table]] = {}

@@ -103,7 +103,7 @@ class StoredVersion:
         return (*single, *sorted(t for t in self.table_versions if t not in single))
 
     def ingest_ids(self) -> list[str]:
-        """The ingests whose rows are live: one a trial."""
+        """The ingests whose rows are live: one per trial."""
         return list(self._chosen) if self._chosen is not None else self._live["ingest_id"].to_pylist()
 
     def table_state(self, name: str) -> lake_sql.TableState:
@@ -159,7 +159,7 @@ class StoredVersion:
         return ingests
 
     def scan_poses(self, skeleton: str) -> pl.LazyFrame:
-        """Positions as read (mm), a row per frame of a person, a STRUCT per joint."""
+        """Positions as read (mm): one row per frame of a person, one STRUCT per joint."""
         return self.scan(f"poses/{skeleton}")
 
     def scan_landmarks(self) -> pl.LazyFrame:

@@ -82,7 +82,7 @@ def literal(text: str) -> str:
 def register(
     connection: duckdb.DuckDBPyConnection, states: Sequence[TableState], chosen: Sequence[str] | None = None
 ) -> None:
-    """Make the tables views of a connection. One DuckDB cannot read by itself comes to it as an Arrow dataset.
+    """Make the tables views of a connection. A table that DuckDB cannot read by itself is given to it as an Arrow dataset.
 
     chosen : the ingest_ids of the trials to show; None shows every trial.
     """
@@ -123,7 +123,7 @@ def select_of(connection: duckdb.DuckDBPyConnection, state: TableState) -> str:
 
 
 def _reads_s3(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Load DuckDB's httpfs where it is installed, and give it what boto3 knows of the store."""
+    """Load DuckDB's httpfs where it is installed, and give it boto3's settings of the store."""
     import duckdb
 
     try:
@@ -155,7 +155,7 @@ def require_s3(connection: duckdb.DuckDBPyConnection) -> None:
 def arrow_dataset(state: TableState) -> Any:
     """The stored files as a pyarrow dataset, which opens only the files and columns that a query's filters leave.
 
-    A column that a file has not is NULL. Nothing is read until it is scanned.
+    A column that a file lacks is NULL. Nothing is read until it is scanned.
     """
     import pyarrow.dataset as ds
 

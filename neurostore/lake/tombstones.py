@@ -1,7 +1,7 @@
-"""What a lake keeps of erased people: salted hashes, so that no one is ingested again by mistake.
+"""What a lake stores of erased people: salted hashes, so that nobody is ingested again by mistake.
 
 The key of a subject is short, so its hash is a slow one (scrypt); anyone who has the lake can still find it by trying
-every key there may be. Hashes of source files cannot be guessed, HMAC is enough for them.
+every possible key. Hashes of source files cannot be guessed, HMAC is enough for them.
 """
 
 from __future__ import annotations
@@ -34,25 +34,25 @@ class Stone:
 
 @dataclass(frozen=True, slots=True)
 class Tombstones:
-    """All of a lake."""
+    """All tombstones of a lake."""
 
     salt: bytes
     stones: tuple[Stone, ...] = ()
 
     def of_subject(self, subject: str) -> Stone | None:
-        """The stone of a subject's key."""
+        """The tombstone of a subject's key."""
         if not self.stones:
             return None
         hashed = _slow_hash(self.salt, subject)
         return next((s for s in self.stones if s.subject == hashed), None)
 
     def of_source(self, source_sha256: str) -> Stone | None:
-        """The stone of a person whose recording this was, under whatever key it comes now."""
+        """The tombstone of the person of this recording, whatever its key is now."""
         hashed = _hash(self.salt, source_sha256)
         return next((s for s in self.stones if hashed in s.sources), None)
 
     def refusal(self, subject: str, source_sha256: str) -> str | None:
-        """Why a trial may not come in; None where it may."""
+        """Why a trial may not be ingested; None if it may."""
         stones = ((self.of_subject(subject), "its subject"), (self.of_source(source_sha256), "its recording"))
         for stone, what in stones:
             if stone is not None:
@@ -100,7 +100,7 @@ def add(root: str, subject: str, sources: Iterable[str]) -> None:
 
 
 def lift(root: str, trials: Sequence[tuple[str, str]]) -> int:
-    """Take away the stones of these (subject, source_sha256): consent was renewed. Returns how many went."""
+    """Remove the tombstones of these (subject, source_sha256), because consent was renewed. Returns how many were removed."""
     from neurostore.lake import writing
 
     with writing.writing(root, "renewing consent"), storage.named_errors(root, "renewing consent"):

@@ -85,17 +85,17 @@ class Version(StoredVersion):
     def joint_angles(
         self, subject: str | None = None, session: str | None = None, trial: str | None = None
     ) -> pl.DataFrame:
-        """Joint angles in degrees, a row per frame of a person, of the trials that match what is given."""
+        """Joint angles in degrees, one row per frame of a person, of the matching trials."""
         return self._rows_of("joint_angles", "person, frame", subject, session, trial)
 
     def joint_kinetics(
         self, subject: str | None = None, session: str | None = None, trial: str | None = None
     ) -> pl.DataFrame:
-        """Moments (Nm/kg) and powers (W/kg) of hip, knee and ankle, a row per frame, of the trials that match what is given."""
+        """Moments (Nm/kg) and powers (W/kg) of hip, knee and ankle, one row per frame, of the matching trials."""
         return self._rows_of("joint_kinetics", "frame", subject, session, trial)
 
     def emg(self, subject: str | None = None, session: str | None = None, trial: str | None = None) -> pl.DataFrame:
-        """Envelopes of EMG over gait cycles, a row per channel, cycle and percent, of the trials that match what is given."""
+        """Envelopes of EMG over gait cycles, one row per channel, cycle and percent, of the matching trials."""
         return self._rows_of("emg_envelopes", "channel, cycle, percent", subject, session, trial)
 
     def _rows_of(
@@ -291,7 +291,7 @@ class Version(StoredVersion):
         return interruptible(connection, rows)
 
     def _have_results_vanished(self) -> bool:
-        """Whether files of results were vacuumed since they were opened; then they are opened anew."""
+        """Whether files of results were vacuumed since they were opened; then they are opened again."""
         if self._relations is None or all(storage.size_of(p) >= 0 for p in self._relations.result_paths()):
             return False
         self._connection = self._relations = None
@@ -317,7 +317,7 @@ class Version(StoredVersion):
 
     @contextmanager
     def naming_vanished(self) -> Iterator[None]:
-        """Say by name that files of this version went while they were read; every other error stays DuckDB's."""
+        """Raise a named error if files of this version were deleted while they were read; other errors stay DuckDB's."""
         import duckdb
 
         try:

@@ -1,4 +1,4 @@
-"""A page printed to PDF by the Chromium or Chrome of this machine: no network, no profile of the user, nothing left behind."""
+"""A page printed to PDF by the Chromium or Chrome of this machine: no network, no user profile, no leftover files."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def find() -> str:
 
 
 def print_page(text: str, out: Path) -> None:
-    """Print an HTML document into a PDF file, which is there whole or not at all.
+    """Print an HTML document into a PDF file, which is complete or absent.
 
     Raises
     ------

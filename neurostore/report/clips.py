@@ -1,4 +1,4 @@
-"""Short films of skeletons for the player: the landmarks of a trial, thinned to about 25 frames a second, in 16 bits."""
+"""Short films of skeletons for the player: the landmarks of a trial, thinned to about 25 frames per second, in 16 bits."""
 
 from __future__ import annotations
 

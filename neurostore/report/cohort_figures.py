@@ -1,6 +1,6 @@
 """Figures of the whole cohort: parameters by group, mean curves, matrix of distances with tree, map.
 
-Each function says what its figure shows (specification); the renderers draw it.
+Each function describes what its figure shows (specification); the renderers draw it.
 """
 
 from __future__ import annotations
@@ -160,7 +160,7 @@ def heatmap(data: ReportData) -> Matrix | None:
 
 
 def cohort_map(data: ReportData) -> Plot | None:
-    """People as points in a plane, near where they walk alike (classical scaling). None without distances."""
+    """People as points in a plane, close together if their gait is similar (classical scaling). None without distances."""
     if data.distances is None:
         return None
     names = data.distances.labels["subject"].to_list()

@@ -1,4 +1,4 @@
-"""How a session's figures came about, in sentences: what was left out by whom and why, whose events count, and the models."""
+"""How a session's figures were computed, in sentences: what was left out by whom and why, which events are used, and the models."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def _decision(row: dict[str, Any]) -> str:
 
 
 def _not_steady(block: Session) -> list[str]:
-    """One sentence for each side with cycles that are not steady; those that reviewers excluded are named apart."""
+    """One sentence for each side with cycles that are not steady; those that reviewers excluded are listed separately."""
     import polars as pl
 
     trials = block.rows(block.data.trials)["trial"].to_list()
@@ -93,7 +93,7 @@ def _not_steady(block: Session) -> list[str]:
 
 
 def event_source(block: Session) -> str:
-    """Whose foot strikes begin the steady cycles of a session, with their numbers."""
+    """Which source of foot strikes begins the steady cycles of a session, with their numbers."""
     import polars as pl
 
     trials = block.rows(block.data.trials)["trial"].to_list()

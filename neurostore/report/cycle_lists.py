@@ -29,7 +29,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Band:
-    """What a curve is seen against. percent, mean, sd : arrays of one length."""
+    """The reference behind a curve. percent, mean, sd : arrays of equal length."""
 
     percent: Floats
     mean: Floats
@@ -45,7 +45,7 @@ _KEYS = "subject, session, condition, trial, side, cycle, is_steady"
 def read_kinetics(lake: Snapshot | Queryable, subject: str | None = None) -> pl.DataFrame | None:
     """One row per gait cycle with moments, powers or force; lists of 101 values by column of kinetic_curves.
 
-    subject : this one alone; None for all. Rows whose whole cycle is on platforms have ``is_valid``. None for a lake without platforms, which costs no more than that.
+    subject : this one alone; None for all. Rows whose whole cycle is on platforms have ``is_valid``. None for a lake without platforms, which then costs nothing.
     """
     if not lake.sql("SELECT 1 FROM force_plates LIMIT 1").height:
         return None

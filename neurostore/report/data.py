@@ -1,4 +1,4 @@
-"""What a report shows, read from the views of a lake: one query a view, never one a subject."""
+"""What a report shows, read from the views of a lake: one query per view, never one per subject."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _no_rows() -> pl.DataFrame:
 
 @dataclass(frozen=True)
 class ReportData:
-    """Everything a report shows; frames of polars, one query each.
+    """Everything that a report shows, as polars data frames, one query each.
 
     Attributes
     ----------
@@ -97,7 +97,7 @@ class ReportData:
         return {}
 
     def rows_of(self, frame: pl.DataFrame, subject: str, session: str) -> pl.DataFrame:
-        """The rows of a session: a frame is split once, since the page asks hundreds of times."""
+        """The rows of a session: a data frame is split once, since the page needs hundreds of parts."""
         if id(frame) not in self._parts:  # the frame is kept, so that no other can get its id
             self._parts[id(frame)] = frame, frame.partition_by("subject", "session", as_dict=True)
         return self._parts[id(frame)][1].get((subject, session), frame.clear())
@@ -209,7 +209,7 @@ def _views(snapshot: Snapshot) -> dict[str, Any]:
 
 
 def _needed(lake: Version, known: pl.DataFrame, subjects: tuple[str, ...], groups: tuple[str | None, ...]) -> Version:
-    """The lake without people of whom a page of these subjects needs nothing."""
+    """The lake without the people who are not needed for pages of these subjects."""
     if not subjects:
         return lake
     wanted = set(subjects)
@@ -247,7 +247,7 @@ def group_of(data: ReportData) -> dict[str, str | None]:
 
 
 def subject_values(summary: pl.DataFrame, column: str) -> dict[str, float]:
-    """One value a subject: the mean over its sides, sessions and conditions of the medians (as lake.compare takes it)."""
+    """One value per subject: the mean over its sides, sessions and conditions of the medians (as lake.compare takes it)."""
     import polars as pl
 
     sides = summary.group_by("subject", "side").agg(pl.col(column).mean())

@@ -28,7 +28,7 @@ SIDES = {
 
 @dataclass(frozen=True)
 class Details:
-    """What stands above a person's figures; None is not given.
+    """The heading above a person's figures; None means not given.
 
     Attributes
     ----------
@@ -69,7 +69,7 @@ def is_detail(column: str) -> bool:
 
 
 def check(given: Details, rows: list[dict[str, Any]]) -> None:
-    """Raise UsageError for an affected side that is none or another than the lake's, or for fields of one person for several.
+    """Raise UsageError for an affected side that does not exist or differs from the lake's, or for fields of one person for several.
 
     rows : of the table subjects, of the people shown.
     """

@@ -1,6 +1,6 @@
 """Figures of one session: kinematic panels and bars of the movement analysis profile.
 
-Each function says what its figure shows (specification); the renderers draw it.
+Each function describes what its figure shows (specification); the renderers draw it.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def panel(block: Session, which: Panel, has_strides: bool = False) -> Plot | Non
 
 
 def strides_of(block: Session, name: str) -> dict[str, list[Floats]]:
-    """Side → the curves of its single strides, as many as can be told apart."""
+    """Side → the curves of its single strides, as many as can be distinguished."""
     strides = {}
     for side in SIDES:
         curves = [s.curves[name] for s in spread_out(block.strides.get(side, []), MOST) if name in s.curves]

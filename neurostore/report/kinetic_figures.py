@@ -1,6 +1,6 @@
 """Figures of kinetics and EMG over the gait cycle: panels of moments, powers and ground reaction; envelopes with normal activation.
 
-Each function says what its figure shows (specification); the renderers draw it.
+Each function describes what its figure shows (specification); the renderers draw it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The page: one HTML file with everything in it, that loads nothing from anywhere."""
+"""The page: one HTML file with everything in it, which loads nothing from elsewhere."""
 
 from __future__ import annotations
 
@@ -193,7 +193,7 @@ def curves_by_group(data: ReportData) -> Html | None:
 
 
 def likeness_section(data: ReportData) -> Html:
-    """Distance matrix with tree, and the map; or why there are none."""
+    """Distance matrix with tree, and the map; or the reason why they are missing."""
     heat, plane = cohort_figures.heatmap(data), cohort_figures.cohort_map(data)
     if heat is None or plane is None:
         return tag(

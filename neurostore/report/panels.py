@@ -79,7 +79,7 @@ class Parameter:
 
     @property
     def kind(self) -> str:
-        """The heading that it stands under."""
+        """The heading under which it is listed."""
         if self.unit == "°":
             return "Angles"
         return "Forces, moments and powers" if self.unit.endswith("/kg") else "Time and distance"

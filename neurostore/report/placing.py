@@ -1,4 +1,4 @@
-"""Where dots and their names go in a figure so that they do not cover each other."""
+"""Positions of dots and their names in a figure so that they do not cover each other."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def swarm(
     step: float = 0.085,
     widest: float = 0.26,
 ) -> Floats:
-    """Offsets across for a column of dots, none over another: as near the middle as there is room.
+    """Sideways offsets for a column of dots that do not overlap, each as close to the middle as possible.
 
     Parameters
     ----------

@@ -32,7 +32,7 @@ _GRID_WITH_PEAKS_MM, _EMG_WITH_PEAKS_MM = 91.0, 82.0
 
 @dataclass(frozen=True)
 class Pair:
-    """What is printed together: a session and, where there is one, another that it is compared with. others : left out."""
+    """What is printed together: a session and, if there is one, another session for comparison. others : left out."""
 
     first: Session | None
     last: Session
@@ -60,7 +60,7 @@ def build(data: ReportData) -> str:
 
 
 def pairs_of(data: ReportData, subject: str) -> list[Pair]:
-    """Of each condition the last two sessions of a person; `neurostore report --session` chooses others."""
+    """The last two sessions of a person in each condition; `neurostore report --session` chooses others."""
     by_condition: dict[str | None, list[Session]] = {}
     for block in sessions_of(data, subject):
         by_condition.setdefault(block.condition, []).append(block)
@@ -112,7 +112,7 @@ def _sheet(pair: Pair, title: str, *parts: Any) -> Html:
 
 
 def _first_sheet(pair: Pair) -> Html:
-    """Who, what and how: heading, parameters, what was left out, events, models, profile."""
+    """The first page: heading, parameters, what was left out, events, models, profile."""
     last = pair.last
     data, subject = last.data, last.subject
     details = subject_details(data, subject)

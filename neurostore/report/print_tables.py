@@ -15,7 +15,7 @@ SIDES = ("left", "right")
 
 
 def parameters(first: Session | None, last: Session) -> Html:
-    """A row per parameter of movement; the change stands where the order of the sessions is known."""
+    """One row per parameter of movement; the change is given if the order of the sessions is known."""
     return _table(first, last, PRINTED) or tag("p", "No steady gait cycle: no parameters.", class_="warning")
 
 

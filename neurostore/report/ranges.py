@@ -29,7 +29,7 @@ _FROM_CURVES = {
 
 
 class Usual(NamedTuple):
-    """Mean and SD between people; n of them, 0 where the source does not say it for this figure."""
+    """Mean and SD between people, and their number n, 0 if the source does not state it."""
 
     mean: float
     sd: float
@@ -52,8 +52,8 @@ def ranges_of(block: Session) -> tuple[dict[str, Usual], str]:
 def norm_ranges(block: Session) -> dict[str, Usual]:
     """Parameters that can be read off the mean curve of the published norm, at the session's speed.
 
-    The SD is that of the curve at the percent of the extreme value, or its mean over the percents of a mean. An extreme of a
-    mean curve is a little less than the mean of single extremes. Angles from the neutral pose have no norm.
+    The SD is that of the curve at the percent of the extreme value, or its mean over the percents of a mean. An extreme
+    of a mean curve is a little less than the mean of single extremes. Angles from the neutral pose have no norm.
     """
     ranges = {}
     for column, (angle, first, last, how) in _FROM_CURVES.items():

@@ -78,7 +78,7 @@ def _heading(data: ReportData, subject: str) -> Html | None:
 
 
 def _conduct(block: Session) -> Html:
-    """What was left out, whose events count, and the models."""
+    """What was left out, which events are used, and the models."""
     excluded = left_out(block)
     none = tag("p", "Nothing was excluded; every cycle found is steady.", class_="soft") if block.strides else None
     listed = tag("ul", [tag("li", line) for line in excluded]) if excluded else none
@@ -281,5 +281,5 @@ def _profile(block: Session) -> list[Any]:
 
 
 def _listed(names: list[str]) -> str:
-    """Names as English lists them."""
+    """Names as a list in English."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

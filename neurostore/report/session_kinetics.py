@@ -1,6 +1,6 @@
 """Figures of forces and muscles of one session of the report, with single strides or with the session before.
 
-Each function says what its figure shows (specification); the renderers draw it.
+Each function describes what its figure shows (specification); the renderers draw it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A block of the report: one subject in one session and condition, its curves, and the band they are seen against."""
+"""A block of the report: one subject in one session and condition, its curves, and their reference band."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Session:
 
     @cached_property
     def slug(self) -> str:
-        """A file name and an id: letters, digits, ``-`` and ``_`` only, unique for other conditions by their place."""
+        """A file name and an id: letters, digits, ``-`` and ``_`` only; a number makes it unique for each condition."""
         import polars as pl
 
         mine = self.data.trials.filter(pl.col("subject") == self.subject)
@@ -123,7 +123,7 @@ class Session:
 
     @cached_property
     def emg_problems(self) -> list[str]:
-        """Channels of which nothing is shown, and why: that they are not reliable, or that a reviewer excluded them."""
+        """Channels that are not shown, and why: they are not reliable, or a reviewer excluded them."""
         rows = self.rows(self.data.emg_problems).to_dicts() if self.data.emg_problems.height else []
         if self.data.emg is not None:
             rows += self.rows(self.data.emg).drop_nulls("problem").to_dicts()
@@ -132,7 +132,7 @@ class Session:
 
     @cached_property
     def _other_curves(self) -> dict[tuple[str, str, int], dict[str, Floats]]:
-        """(trial, side, cycle) → its kinetics and EMG by name, those that there are."""
+        """(trial, side, cycle) → its available kinetics and EMG, by name."""
         others: dict[tuple[str, str, int], dict[str, Floats]] = {}
         for frame, names in ((self.data.kinetics, KINETIC_NAMES), (self.data.emg, ("normalized",))):
             for row in [] if frame is None else self.rows(frame).to_dicts():
@@ -178,7 +178,8 @@ class Session:
     def band(self, angle: str) -> Band | None:
         """The reference group's mean and SD between subjects (this one left out), or the published norm, or None.
 
-        A published norm never serves a curve that is change from the neutral pose; a group of the same skeleton does.
+        The published norm is never used for a curve given as change from the neutral pose; a group with the same
+        skeleton is.
         """
         return self._bands.get(angle)
 

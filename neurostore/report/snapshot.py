@@ -1,4 +1,4 @@
-"""One version of a lake with its costly views computed once: many questions of one report become cheap.
+"""One version of a lake with its costly views computed once, so that the many queries of a report are cheap.
 
 Where the lake keeps their results, they are read from there.
 """
@@ -22,7 +22,7 @@ KEPT = ("_foot_motion", "_measured_cycles", "joint_angles", "subject_summary")
 
 
 class Snapshot:
-    """Reads like a :class:`neurostore.lake.version.Version` (``sql``, ``path``, ``version``), and so goes wherever one is asked for.
+    """Reads like a :class:`neurostore.lake.version.Version` (``sql``, ``path``, ``version``), and can be used wherever one is expected.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
-"""What a figure shows, apart from what draws it: axes, lines, bands, bars, points, marks, titles and units.
+"""What a figure shows, independent of the library that draws it: axes, lines, bands, bars, points, marks, titles and units.
 
-One function per figure makes a ``Plot`` or a ``Matrix`` (figures, cohort_figures, plot); ``plotly_figures`` draws it in the page
-and ``matplotlib_figures`` in files and notebooks. Texts are plain: each renderer escapes what its library would interpret. Sizes
-are pixels of the page.
+One function per figure makes a ``Plot`` or a ``Matrix`` (figures, cohort_figures, plot); ``plotly_figures`` draws it in
+the page and ``matplotlib_figures`` in files and notebooks. Texts are plain: each renderer escapes what its library
+would interpret. Sizes are pixels of the page.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ def read_strides(snapshot: Snapshot, subjects: tuple[str, ...]) -> pl.DataFrame:
 
 
 def own_side(panel: Panel, is_relative: bool) -> str:
-    """SQL of a panel's angle of the side of the cycle, of rows of cycle_curves called ``curves``."""
+    """SQL of a panel's angle for the side of the cycle; the rows of cycle_curves are called ``curves``."""
     left, right = (panel.column(side, is_relative) for side in ("left", "right"))
     return f"CASE curves.side WHEN 'left' THEN {left} ELSE {right} END" if left != right else left
 
@@ -69,7 +69,7 @@ def name_of(panel: Panel, is_relative: bool) -> str:
 
 
 def spread_out(strides: list[Stride], most: int) -> list[Stride]:
-    """At most so many strides, evenly over the list: all where there are no more."""
+    """At most this many strides, spread evenly over the list."""
     if len(strides) <= most:
         return strides
     return [strides[round(i * (len(strides) - 1) / max(most - 1, 1))] for i in range(most)]

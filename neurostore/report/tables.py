@@ -18,7 +18,7 @@ ABOUT = (("age", "Age (years)", 0), ("height_m", "Height (m)", 2), ("mass_kg", "
 
 
 def group_table(data: ReportData) -> Html:
-    """A row a group: people, trials, steady cycles, age, height, mass and the overview's parameters as mean ± SD.
+    """One row per group: people, trials, steady cycles, age, height, mass and the overview's parameters as mean ± SD.
 
     A number in brackets says how many people have the parameter, where not all do.
     """
@@ -174,7 +174,7 @@ def number(value: float | None, decimals: int, sign: bool = False) -> str:
 
 
 def about_subject(data: ReportData, subject: str) -> str:
-    """What participants.tsv says of a person, in one line."""
+    """What participants.tsv says about a person, in one line."""
     row = next((r for r in data.subjects.to_dicts() if r["subject"] == subject), {})
     units = {"age": " years", "height_m": " m", "mass_kg": " kg"}
     parts = []
@@ -215,7 +215,7 @@ def _value_cell(row: dict[str, Any], p: Parameter, usual: Usual | None, side: st
 
 
 def is_outside(value: float, usual: Usual, decimals: int) -> bool:
-    """As the reader sees it: by the figures shown, so that 7.0 is never outside 7.0 to 7.0."""
+    """Whether a value is outside a range, by the rounded figures that are shown, so that 7.0 is never outside 7.0 to 7.0."""
     low, high = (round(usual[0] + k * usual[1], decimals) for k in (-2, 2))
     return not low <= round(value, decimals) <= high
 

@@ -122,7 +122,7 @@ def span_of(block: Session, trial: str) -> tuple[float, float]:
 
 
 def lone_stances(block: Session, trial: str, side: str) -> list[tuple[float, float]]:
-    """(strike, off) in seconds of stances that belong to no whole cycle: of computed events that follow each other."""
+    """(strike, off) in seconds of stances that belong to no complete cycle, from consecutive computed events."""
     import polars as pl
 
     mine = pl.col("trial") == trial, pl.col("side") == side

@@ -48,7 +48,7 @@ def decide(
 
     Raises
     ------
-    UsageError : no such trial, cycle or event, an event that cannot be, or something needed is missing; every problem
+    UsageError : no such trial, cycle or event, an impossible event, or something needed is missing; every problem
         at once. ConflictError : another reviewer decided on the same part since.
     """
     lake = Version.open(lake_path)
@@ -77,7 +77,7 @@ def decide(
 
 
 def _given(decision: Mapping[str, Any]) -> dict[str, Any]:
-    """What a decision says, without empty fields."""
+    """The fields of a decision that are not empty."""
     return {k: v for k, v in decision.items() if v not in (None, "")}
 
 
@@ -146,10 +146,10 @@ CONFIG = "cohort.toml"
 def of_tables(
     lake: Any, excluded: Mapping[tuple[str, str, str], str | None], source: str = TABLES
 ) -> list[dict[str, Any]]:
-    """The decisions by which the lake comes to say what trials.tsv or cohort.toml says; none where it does already.
+    """The decisions that bring the lake into agreement with trials.tsv or cohort.toml; none if it agrees already.
 
     excluded : of every trial of the cohort, why the source leaves it out, or None. A decision of a person that came
-    after the source's own stays: the source speaks again only where it has changed.
+    after the source's own stays: the source counts again only if it has changed.
     """
     if not any(excluded.values()) and "reviews" not in lake.table_versions:
         return []
@@ -175,7 +175,7 @@ def rows_of(
 ) -> list[dict[str, Any]]:
     """Decisions without problems as rows of the table ``reviews``, each a moment later than the one before.
 
-    shown : tells which event a decision is on that earlier decisions moved or renamed.
+    shown : identifies the event of a decision if earlier decisions moved or renamed it.
     """
     now = datetime.now(UTC)
     rows: list[dict[str, Any]] = []
@@ -190,7 +190,7 @@ def rows_of(
 
 
 def _stored_edits(shown: Queryable, decision: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Decisions on events of the same trial that hold, the latest first; none where they do not matter."""
+    """Valid decisions on events of the same trial, the latest first; none if they do not matter."""
     if decision["action"] not in (*checks.EDITS, "add_event"):
         return []
     edits = shown.sql(

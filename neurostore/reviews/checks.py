@@ -1,4 +1,4 @@
-"""Whether a decision can be: its columns, its trial, the event or cycle it is on, and the order of events after it."""
+"""Whether a decision is possible: its columns, its trial, its event or cycle, and the order of events afterwards."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ class Moment:
 
     @property
     def is_touched(self) -> bool:
-        """Whether a decision put it there or moved it."""
+        """Whether a decision added or moved it."""
         return self.was_s is None or self.was_s != self.time_s
 
 
 def problems_of(shown: Queryable, decisions: Sequence[Mapping[str, Any]], trials: Mapping[Key, str]) -> list[list[str]]:
-    """Of each decision, what is wrong with it, in sentences.
+    """The problems of each decision, in sentences.
 
-    Decisions on events of one trial are judged together and in their order, so that a move may follow an addition.
+    Decisions on events of one trial are checked together and in order, so that a move may follow an addition.
     trials : the keys that the lake has.
     """
     alone = [_alone(decision, trials) for decision in decisions]
@@ -68,7 +68,7 @@ def key_of(decision: Mapping[str, Any]) -> Key:
 
 
 def _alone(decision: Mapping[str, Any], trials: Mapping[Key, str]) -> list[str]:
-    """What is wrong with a decision by itself."""
+    """Problems of a single decision."""
     known = {c.name for c in schema.table("reviews").columns}
     problems = [f"there is no column {k!r}; {near(k, known)}" for k in decision if k not in known]
     problems += [f"{name} is missing" for name in ("reviewer", "reason", "subject", "trial") if not decision.get(name)]
@@ -99,7 +99,7 @@ def _alone(decision: Mapping[str, Any], trials: Mapping[Key, str]) -> list[str]:
 
 
 def _of_trial(shown: Queryable, key: Key, decisions: Sequence[Mapping[str, Any]]) -> list[list[str]]:
-    """What is wrong with decisions on one trial, given its recording, cycles and events."""
+    """Problems of decisions on one trial, given its recording, cycles and events."""
     problems: list[list[str]] = [[] for _ in decisions]
     named = dict(zip(("subject", "session", "trial"), key, strict=True))
     where = "subject = $subject AND session = $session AND trial = $trial AND person = 0"
@@ -145,7 +145,7 @@ def _judge_events(
     moments: Sequence[Moment],
     problems: list[list[str]],
 ) -> None:
-    """Add to ``found`` what is wrong with these decisions on events, each judged after those before it."""
+    """Add the problems of these decisions on events to ``found``, each checked after those before it."""
     least_s = _least_apart_s(moments)
     for i in places:
         decision = decisions[i]
@@ -163,7 +163,7 @@ def _times(decision: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _outside(key: Key, decision: Mapping[str, Any], span: tuple[float | None, float | None]) -> list[str]:
-    """That an event would be outside the recording; a span of time may reach beyond it."""
+    """An event would be outside the recording; a span of time may reach beyond it."""
     first, last = span
     if first is None or last is None:
         return (
@@ -187,7 +187,7 @@ def _in_milliseconds(value: float) -> str:
 
 
 def _not_there(key: Key, decision: Mapping[str, Any], moments: Sequence[Moment]) -> list[str]:
-    """That the event a decision is on does not exist, or that one to be added already does."""
+    """The event of a decision does not exist, or an event to be added already does."""
     of_kind = sorted({m.time_s for m in moments if (m.side, m.event) == (decision["side"], decision["event"])})
     is_there = any(abs(t - decision["time_s"]) <= SAME_EVENT_S for t in of_kind)
     what = f"{decision['side']} {decision['event']}"
@@ -221,7 +221,7 @@ def _applied(moments: Sequence[Moment], decision: Mapping[str, Any]) -> list[Mom
 def _impossible(
     decision: Mapping[str, Any], before: Sequence[Moment], after: Sequence[Moment], least_s: float
 ) -> list[str]:
-    """That no foot can do what a decision leads to.
+    """A decision would lead to something that no foot can do.
 
     A moved event may not pass another of its foot. A swing lasts 0.15 s at least (`_least_swing_s`), and two events of
     one kind and foot are at least `least_s` apart.
@@ -260,7 +260,7 @@ def _impossible(
 
 
 def _least_apart_s(moments: Sequence[Moment]) -> float:
-    """How near two events of one kind and foot may be: a share of the smallest time between two in the trial.
+    """The smallest allowed time between two events of one kind and foot: a share of the smallest time between two in the trial.
 
     Small enough where every other event was missed, and of both feet, because one may have none.
     """
@@ -274,7 +274,7 @@ def _least_apart_s(moments: Sequence[Moment]) -> float:
 def conflicts(
     decisions: Sequence[Mapping[str, Any]], stored: Sequence[Mapping[str, Any]], seen_version: int
 ) -> list[str]:
-    """Decisions of other reviewers on the same parts that whoever decides now cannot have seen.
+    """Decisions of other reviewers on the same parts that the present reviewer cannot have seen.
 
     stored : rows of ``reviews``. Those recorded on a version that was not older than the one seen, and those on the
     same event of the last second, in which nobody reads and answers.

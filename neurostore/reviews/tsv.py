@@ -33,7 +33,7 @@ def read(path: Path) -> list[dict[str, Any]]:
 
     Raises
     ------
-    InputError : it cannot be read, a column is unknown, or a number is none.
+    InputError : it cannot be read, a column is unknown, or a number is not valid.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:

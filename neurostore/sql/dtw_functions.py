@@ -1,8 +1,8 @@
 """DTW in SQL: dtw_distance(a, b), dtw_distance(a, b, band) and soft_dtw(a, b, gamma).
 
-a and b are FLOAT[] (one channel) or FLOAT[][] (time × channels). NULL in, NULL out. DuckDB hands over Arrow vectors,
-which go to the kernels as they are. It knows no overloads of Python functions, so each name is a macro over functions
-of one type.
+a and b are FLOAT[] (one channel) or FLOAT[][] (time × channels). NULL in, NULL out. DuckDB passes Arrow vectors, which
+the kernels read as they are. It has no overloads of Python functions, so each name is a macro over functions of one
+type.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def register(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _distances(a: Any, b: Any, band: Any) -> Any:  # DuckDB evaluates the annotations
-    """dtw_distance over one vector of rows; band NULL means none, and rows are worked by band."""
+    """dtw_distance over one vector of rows; band NULL means none, and rows are processed by band."""
     from neurostore.dtw.distance import paired
 
     def work(first: Series, second: Series, radius: float | None) -> Floats:

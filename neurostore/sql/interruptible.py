@@ -1,4 +1,4 @@
-"""Queries that Ctrl-C ends: DuckDB does not look at signals while it makes a result."""
+"""Queries that Ctrl-C ends: DuckDB does not check signals while it computes a result."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _T = TypeVar("_T")
 def interruptible(connection: duckdb.DuckDBPyConnection, work: Callable[[], _T]) -> _T:
     """The result of ``work``, which queries the connection; KeyboardInterrupt stops the query and is raised.
 
-    Signals reach the main thread alone, and that only between Python's own instructions: the query runs in another.
+    Signals reach only the main thread, and only between Python's own instructions, so the query runs in another thread.
     """
     if threading.current_thread() is not threading.main_thread():
         return work()

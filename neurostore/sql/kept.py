@@ -1,7 +1,7 @@
-"""Views whose rows a lake may keep: which they are, what they depend on, and how they are computed together.
+"""Views whose rows a lake may store: which they are, what they depend on, and how they are computed together.
 
-A view can be kept if each of its rows depends on the trials of one session alone. The views stay the definition: what is
-kept is their output under the default choices, and it counts only while their text and the session are the same.
+A view can be stored if each of its rows depends on the trials of one session only. The views stay the definition: their
+output under the default choices is stored, and it is valid only while their text and the session are unchanged.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def _every() -> frozenset[str]:
 
 @cache
 def _words_in(name: str) -> frozenset[str]:
-    """Every word in the text of a view, those in strings too."""
+    """Every word in the text of a view, including words in strings."""
     return frozenset(_WORD.findall(_text(name).lower()))
 
 
@@ -150,7 +150,7 @@ def is_default(name: str, value: Any) -> bool:
 
 
 def guard(name: str) -> str:
-    """SQL that is true while every choice of the view has its default, and an error otherwise: kept rows are never shown for others."""
+    """SQL that is true while every choice of the view has its default, and an error otherwise: stored rows are never shown for other choices."""
     conditions = []
     for choice in sorted(choices_of(name)):
         default = views.VARIABLES[choice][0]
@@ -176,7 +176,7 @@ def compute_together(connection: duckdb.DuckDBPyConnection, *, has_plates: bool 
 
 
 def _store(connection: duckdb.DuckDBPyConnection, name: str) -> None:
-    """Put a table of its rows in the place of a step."""
+    """Replace a step by a table of its rows."""
     given = SHARED[name]
     stored = views.quote(f"_stored_{name}")
     relations = ", ".join(f"'_stored_{one}'" for one in given)
@@ -197,8 +197,8 @@ def _store(connection: duckdb.DuckDBPyConnection, name: str) -> None:
 def inputs(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], tuple[str, int]]:
     """(subject, session) -> (MD5 of what the kept views read of it, number of trials), of the trials on the connection.
 
-    The frames are those of the trials' ingests, which never change. Of the rows of trials and subjects the columns count
-    whose names are anywhere in the SQL.
+    The frames are those of the trials' ingests, which never change. Of the rows of trials and subjects, those columns
+    are included whose names occur in the SQL.
     """
     trials, subjects, reviews = (_columns_read(connection, t) for t in ("trials", "subjects", "reviews"))
     rows = connection.execute(

@@ -1,6 +1,6 @@
 """Where DuckDB writes what does not fit into memory: in the user's cache, not beside data or in the working folder.
 
-What a killed process left there is people's movement too: it goes when the next connection is made.
+Files that a killed process left there contain people's movement too; they are deleted when the next connection is made.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _OF_PROCESS = re.compile(r"duckdb_temp_(\d+)_\w+.*")
 
 
 def folder() -> str:
-    """The folder of this user and machine, for DuckDB's ``temp_directory``; swept of what dead processes left."""
+    """The folder of this user and machine, for DuckDB's ``temp_directory``; cleared of files of dead processes."""
     path = platformdirs.user_cache_path("neurostore") / "spill" / socket.gethostname()
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -39,6 +39,6 @@ def sweep(place: Path) -> None:
 
 
 def living() -> list[Path]:
-    """Spill files of queries that run now; what dead processes left is removed."""
+    """Spill files of queries that run now; those of dead processes are removed."""
     place = Path(folder())
     return sorted(p for p in place.iterdir() if _OF_PROCESS.fullmatch(p.name)) if place.is_dir() else []

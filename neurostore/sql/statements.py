@@ -1,6 +1,6 @@
-"""What an SQL text does, by the tree of DuckDB's own parser: only what reads is let through.
+"""What an SQL text does, by the tree of DuckDB's own parser: only statements that read are allowed.
 
-A first word says little: ``WITH x AS (COPY … TO …) SELECT 1`` counts as a SELECT and writes a file, and so does
+The first word is not enough: ``WITH x AS (COPY … TO …) SELECT 1`` counts as a SELECT and writes a file, and so does
 ``SELECT * FROM enable_logging(…)``.
 """
 
@@ -115,7 +115,7 @@ def _check_explained(connection: Any, text: str) -> None:
 
 
 def _check_select(connection: Any, text: str) -> None:
-    """Raise UsageError where a SELECT calls what does not only read, anywhere in it."""
+    """Raise UsageError where a SELECT calls a function that does not only read."""
     tree = tree_of(connection, text)
     if tree.get("error"):
         raise UsageError(f"not a plain SELECT: {tree.get('error_message', 'it cannot be shown as a tree')}")

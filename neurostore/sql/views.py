@@ -1,6 +1,6 @@
 """The SQL views: found in queries/, ordered by what they name, created on a DuckDB connection.
 
-One file is one SELECT and one view, named after the file; names that begin with ``_`` are steps, not promises. A view
+One file is one SELECT and one view, named after the file; names that begin with ``_`` are internal steps. A view
 reads tables, other views and ``getvariable()``: DuckDB refuses parameters in views. A table that already has a
 view's name stands in for it, so results may be kept. Expressions that several views share are scalar macros, in
 queries/macros/*.sql.
@@ -133,7 +133,7 @@ def _texts_in(*folder: str) -> dict[str, str]:
 
 @cache
 def macros() -> str:
-    """SQL that creates what every view may name, from queries/macros/*.sql."""
+    """SQL that creates the macros that every view may name, from queries/macros/*.sql."""
     return "\n".join(_texts_in("macros").values())
 
 
@@ -247,7 +247,7 @@ def set_variables(connection: duckdb.DuckDBPyConnection, **choices: Any) -> None
 
 
 def check_variables(choices: Mapping[str, Any]) -> None:
-    """Raise UsageError for a name no view reads, or a word that its views do not know; near ones are listed."""
+    """Raise UsageError for a name no view reads, or a word that its views do not know; similar ones are listed."""
     for name, value in choices.items():
         if name not in VARIABLES:
             raise UsageError(f"no view reads a variable {name!r}; {near(name, VARIABLES)}")

@@ -172,7 +172,7 @@ def compare(
     -------
     polars.DataFrame, one row per parameter and pair of levels a, b: n, mean, SD of each, difference (b less a:
     ``contrast``), its 95 % interval, hedges_g, p, p_holm (over all rows), test, left_out, n_cycles of each and pooled.
-    Subjects that repeat over the levels are compared with themselves (paired) and those seen in one level only left
+    Subjects that occur in several levels are compared with themselves (paired) and those seen in one level only left
     out, by name. A pair with fewer than three people on a side has no p, and ``test`` says so. For curves: one row per
     cluster of percents where the curves differ by SPM, or one row without a cluster; alpha is 0.05 over the number of
     pairs and parameters tested (Bonferroni). Trials that give no steady cycle are named in ``pooled``.

@@ -75,7 +75,7 @@ def _pair_of_curves(curves: pl.DataFrame, angle: str, a: str, b: str) -> tuple[d
 
 
 def _clusters(row: dict[str, Any], y_a: Floats, y_b: Floats, is_paired: bool, alpha: float) -> list[dict[str, Any]]:
-    """A row a cluster of percents where the two differ; one without where none does, or there are too few people."""
+    """One row per cluster of percents where the two differ; one row without a cluster if they do not, or if there are too few people."""
     try:
         import spm1d
     except ImportError:

@@ -1,4 +1,4 @@
-"""Two levels compared by a linear mixed model, where people have several sessions: nobody who was seen once is left out."""
+"""Two levels compared by a linear mixed model, where people have several sessions: people with a single session are not left out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a figure was pooled from, in words; and what may not be pooled."""
+"""What a value was pooled from, in words; and what may not be pooled."""
 
 from __future__ import annotations
 

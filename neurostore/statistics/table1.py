@@ -1,4 +1,4 @@
-"""Table 1 of a paper: who the groups are and how they walk, one value a person, differences with intervals.
+"""Table 1 of a paper: who the groups are and how they walk, one value per person, differences with intervals.
 
 Every number is in the frames ``cells`` and ``contrasts``; the printed table is made from these alone.
 """
@@ -43,7 +43,7 @@ class Table1:
 
     Attributes
     ----------
-    by : what the levels are of. levels : in order. centre : mean (± SD) or median ([quartiles]).
+    by : the column that defines the levels. levels : in order. centre : mean (± SD) or median ([quartiles]).
     cells : parameter, level, n, mean, sd, ci_low, ci_high (95 % of the mean), median, q1, q3.
     contrasts : parameter, a, b, n of each, difference (b less a), ci_low, ci_high, hedges_g, p, p_holm, test, left_out.
     people : level, n, and counts of each sex. notes : what was pooled and left out.
@@ -163,7 +163,7 @@ def table1(
 
 
 def title(parameter: str) -> str:
-    """A parameter as a paper names it, its unit behind a comma."""
+    """A parameter as a paper names it, with its unit after a comma."""
     if parameter in _TITLES:
         return ", ".join(_TITLES[parameter])
     for suffix, unit in _SUFFIXES:

@@ -1,6 +1,6 @@
-"""Two groups of numbers compared: difference, 95 % interval, effect size, p. One value a subject, always.
+"""Two groups of numbers compared: difference, 95 % interval, effect size, p. Always one value per subject.
 
-Nothing here knows of lakes; :mod:`neurostore.statistics` brings the numbers.
+Nothing here knows about lakes; :mod:`neurostore.statistics` provides the numbers.
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ def _permutation_p(a: Floats, b: Floats, seed: int) -> float:
 
 
 def _sign_flip_p(a: Floats, b: Floats, seed: int) -> float:
-    """The same of pairs: each person's two values keep or change their places."""
+    """The same for pairs: each person's two values are exchanged or not."""
     return _scipy_permutation(a, b, lambda x, y, axis: np.abs((y - x).mean(axis=axis)), "samples", seed)
 
 

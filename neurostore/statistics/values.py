@@ -1,4 +1,4 @@
-"""One value a subject of a parameter: from subject_summary, a profile or the subjects themselves."""
+"""One value of a parameter per subject: from subject_summary, a profile or the subjects themselves."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def _side_of(source: str, side: str | None) -> str | None:
 
 
 def _cells(names: Sequence[str], table: str, counts: Mapping[str, str]) -> str:
-    """SQL that makes a row of each parameter: columns parameter, value and n_cycles. counts : column, or NULL, of each."""
+    """SQL with one row per parameter: columns parameter, value and n_cycles. counts : column, or NULL, of each."""
     cells = (
         f"{{'parameter': '{n}', 'value': {table}.{views.quote(n)}::DOUBLE, 'n_cycles': {counts[n]}::BIGINT}}"
         for n in names

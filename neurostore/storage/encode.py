@@ -1,4 +1,4 @@
-"""Bytes of what is stored: Parquet in pieces, JSON with a check of itself."""
+"""Bytes of stored files: Parquet in pieces, JSON with a checksum of itself."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def checked_json(content: dict[str, Any]) -> bytes:
 
 
 def is_intact_json(content: bytes) -> bool | None:
-    """Whether these are the bytes that :func:`checked_json` made; None where they carry no check."""
+    """Whether these are the bytes that :func:`checked_json` made; None if they have no checksum."""
     try:
         read = json.loads(content)
     except ValueError:

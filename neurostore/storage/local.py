@@ -40,7 +40,7 @@ def resolve(text: str) -> str:
 
 @contextmanager
 def named_errors(root: str, doing: str) -> Iterator[None]:
-    """Turn what the operating system says into a LakeError that names the lake and what to do."""
+    """Turn an error of the operating system into a LakeError that names the lake and what to do."""
     try:
         yield
     except OSError as error:
@@ -165,7 +165,7 @@ def write_whole(path: str, content: Any, *, replace: bool = True, mode: int = 0o
 def write_temporary(path: str, pieces: Iterable[Any], mode: int = 0o666) -> str:
     """Write what is to be at ``path`` beside it, down to the disk; returns where. :func:`publish` gives it its name.
 
-    While it is being written it is held: outside a lake, the next to write ``path`` sweeps what nobody holds.
+    While it is being written it is held: outside a lake, the next writer of ``path`` deletes what nobody holds.
     """
     temporary = name_beside(path)
     try:

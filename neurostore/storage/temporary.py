@@ -1,8 +1,8 @@
-"""Files and folders that are being written: one pattern of names, and who sweeps them.
+"""Files and folders that are being written: the pattern of their names, and who deletes them.
 
-``.NAME.xxxxxxxx.tmp`` beside NAME, or ``.neurostore.xxxxxxxx.tmp`` in the machine's temporary folder. Whoever writes one
-outside a lake's lock holds a lock on it (flock, which ends with its holder), so that the next to write NAME can sweep
-what a killed process left and leave what a living one is writing.
+``.NAME.xxxxxxxx.tmp`` beside NAME, or ``.neurostore.xxxxxxxx.tmp`` in the machine's temporary folder. Whoever writes
+one outside a lake's lock holds a lock on it (flock, which ends with its holder), so that the next writer of NAME can
+delete what a killed process left and keep what a living one is writing.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def name_beside(path: str | os.PathLike[str], mark: str = "") -> str:
 
 @contextmanager
 def listening(listener: Callable[[Path], None]) -> Iterator[None]:
-    """Have a function called with the path of every file that is about to be written here, before anything of it is."""
+    """Call a function with the path of every file that is about to be written here, before it is written."""
     token = _LISTENER.set(listener)
     try:
         yield
@@ -47,7 +47,7 @@ def listening(listener: Callable[[Path], None]) -> Iterator[None]:
 
 
 def announce(target: Path | str) -> None:
-    """Say that a file is about to be written; who writes by `replacing` or `folder_beside` need not."""
+    """Announce that a file is about to be written; `replacing` and `folder_beside` do so themselves."""
     listener = _LISTENER.get()
     if listener is not None:
         listener(Path(target))
@@ -60,7 +60,7 @@ def is_temporary(name: str) -> bool:
 
 @contextmanager
 def replacing(target: Path | str, *, is_folder: bool = False, mode: int = 0o666) -> Iterator[Path]:
-    """A path to write to that takes the target's name at the end: the target is there whole or not at all.
+    """A path to write to that takes the target's name at the end: the target is complete or absent.
 
     What killed processes left of the same target is swept first. A target that is not a file to be replaced (a pipe, a
     terminal, ``/dev/stdout``) is written to as it is.

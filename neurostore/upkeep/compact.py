@@ -1,4 +1,4 @@
-"""Keeping a lake in order: compact, vacuum, history."""
+"""Compact a lake: merge small files and remove what nothing names."""
 
 from __future__ import annotations
 
@@ -46,16 +46,16 @@ class _Rewrite:
 def compact(
     lake_path: object, *, target_bytes: int = TARGET_BYTES, safe_age_s: float = SAFE_AGE_S, smaller: bool = False
 ) -> Compaction:
-    """Merge small files, drop rows that no trial names, sweep what a crash left; readers see one new version.
+    """Merge small files, drop rows that no trial names, delete what a crash left; readers see one new version.
 
-    Safe beside ingests and readers: what is dead is settled under the lake's lock, the rewriting happens outside it.
+    Safe beside ingests and readers: dead rows are determined under the lake's lock, files are rewritten outside it.
     Old files stay until :func:`vacuum`, so that older versions can be opened.
 
     Parameters
     ----------
     target_bytes : size up to which files of a subject are merged.
     safe_age_s : files in no log that are younger than this, or than the oldest running ingest, are kept.
-    smaller : write coordinates a third smaller, files that need nothing else too. Not every reader can read them.
+    smaller : write coordinates a third smaller, also in files that need no other change. Not every reader can read them.
 
     Raises
     ------
@@ -95,7 +95,7 @@ def compact(
 
 
 def _belongs_to(table: str) -> str:
-    """The column that says whose the rows of a table are, where they may be dead; '' where they never are."""
+    """The column that says to which ingest rows of a table belong, if rows may be dead; '' if they never are."""
     declared = schema.table(table)
     is_of_results = declared.derived and bool(declared.per)
     return "computation" if is_of_results else "ingest_id" if declared.is_keyed else ""

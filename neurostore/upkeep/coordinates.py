@@ -1,4 +1,4 @@
-"""Are a person's coordinates among numbers? In mm, cm or m, as text of at least three decimals or in any binary form."""
+"""Whether a person's coordinates are among numbers: In mm, cm or m, as text of at least three decimals or in any binary form."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _WITH_COMMA = re.compile(rb"(?<![A-Za-z0-9_.,])-?\d+,\d+(?=[;\t\r\n\"])")
 
 @dataclass(frozen=True, eq=False)
 class Coordinates:
-    """Three consecutive coordinates each, of points in frames and over frames.
+    """Triples of consecutive coordinates, of points in frames and over frames.
 
     triples : (n, 3) mm, in the order of the first.
     """
@@ -32,7 +32,7 @@ class Coordinates:
 
     @classmethod
     def of(cls, points: Iterable[Floats]) -> Coordinates:
-        """What is looked for of points (frames, 3) mm."""
+        """The triples to look for, from points (frames, 3) mm."""
         found = np.array([t for point in points for t in _telling(point)], float).reshape(-1, N)
         return cls(found[np.argsort(found[:, 0])])
 

@@ -1,4 +1,4 @@
-"""Taking a version of a lake elsewhere: plain Parquet, or a DuckDB file of views."""
+"""Copies of a version of a lake: plain Parquet, or a DuckDB file of views."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STORAGE_VERSION = "v1.0.0"  # of DuckDB files: the oldest that clients of DuckDB
 
 
 def export_lake(lake_path: object, folder: object, version: int | None = None, release: str | None = None) -> Path:
-    """Write one version, or a release, as plain Parquet, partitioned by subject, with live rows alone. Returns the folder.
+    """Write one version, or a release, as plain Parquet, partitioned by subject, with live rows only. Returns the folder.
 
     Every file of a table has all its columns, ``subject`` too, so that
     ``read_parquet('DIR/landmarks/**/*.parquet', hive_partitioning = true)`` needs nothing else. It is written beside
@@ -92,9 +92,9 @@ def catalogue_file(
 ) -> Path:
     """Write a .duckdb file with the tables and views of one lake version, for other DuckDB clients. Returns its path.
 
-    The views read the exact files of that version where the lake is now; the table ``neurostore_lake`` says which.
-    The DTW functions are Python's and stay out: their names are there, and say so. The file is in the storage format of
-    DuckDB 1.0.
+    The views read the exact files of that version where the lake is now; the table ``neurostore_lake`` says which. The
+    DTW functions are Python functions and are not included: their names exist and raise an error that says so. The file
+    is in the storage format of DuckDB 1.0.
 
     Parameters
     ----------

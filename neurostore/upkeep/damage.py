@@ -39,7 +39,7 @@ def _added_by(path: str, journal: hashes.Journal) -> set[str]:
 
 
 def _keys_in(root: str, path: str) -> set[Key]:
-    """The trials whose rows a file holds, where it can be read; of ``subjects`` all of the subject's are meant."""
+    """The trials whose rows a file holds, where it can be read; for ``subjects``, all trials of the subject."""
     table = schema.table(str(schema.table_of(path)))
     try:
         with storage.open_parquet(storage.join(root, path)) as file:
@@ -72,7 +72,7 @@ def _listed(row: dict[str, Any], column: str) -> list[str]:
 
 
 def short_of_rows(root: str, table: str, path: str, damaged: set[str]) -> list[Key]:
-    """Trials that name more rows of a table than its sound files hold: those whose rows lay in the damaged one."""
+    """Trials that name more rows of a table than its sound files hold: their rows were in the damaged one."""
     if schema.table(table).derived:
         return []
     newest = delta.open_table(root, table)
@@ -106,7 +106,7 @@ def short_of_rows(root: str, table: str, path: str, damaged: set[str]) -> list[K
 
 
 def _lost_trials(root: str, sound: list[delta.DataFile]) -> list[Key]:
-    """Trials that older files of ``trials`` or other tables know and its sound files do not."""
+    """Trials that occur in older files of ``trials`` or in other tables, but not in its sound files."""
     kept = {key for f in sound for key in _keys_in(root, f"trials/{f.path}")}
     known: set[Key] = set()
     for name in delta.stored_tables(root):

@@ -1,4 +1,4 @@
-"""Is a person in a DuckDB file? Its tables, and what its views, columns, types and comments say."""
+"""Whether a person is in a DuckDB file: in its tables, or in its views, columns, types and comments."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SAID = (
 def in_database(file: BinaryIO, traces: Traces) -> Answer:
     """Whether a DuckDB file holds the person; ``may hold`` where it is locked, of other software, or has free blocks.
 
-    A copy is opened, with its journal, so that the file stays as it is. Views are not run: what they read is elsewhere.
+    A copy is opened, with its journal, so that the file stays as it is. Views are not run, because they read other files.
     """
     import duckdb
 

@@ -1,4 +1,4 @@
-"""Is a person in a table of Arrow or an array of NumPy? Texts are searched as text, numbers for coordinates alone."""
+"""Whether a person is in an Arrow table or a NumPy array. Texts are searched as text, numbers only for coordinates."""
 
 from __future__ import annotations
 

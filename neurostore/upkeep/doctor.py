@@ -1,4 +1,4 @@
-"""What this installation and a lake are made of, and what is wrong with them."""
+"""The state of this installation and of a lake, and what needs repair."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _PYTHONS = ("3.11", "3.13")  # the oldest, on which every extra can be had, and 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line. is_bad : something needs repair; advice says how."""
+    """One line of the report. is_bad : something needs repair; advice says how."""
 
     name: str
     text: str
@@ -40,12 +40,12 @@ class Finding:
 
 
 def examine(lake_path: object | None = None, models: Iterable[Finding] = ()) -> Iterator[Finding]:
-    """Everything, in order; loads none of the heavy packages.
+    """All findings, in order; loads none of the heavy packages.
 
     Parameters
     ----------
     lake_path : None for the installation alone.
-    models : what is found of pose models, which this package knows nothing of.
+    models : findings about pose models, which this package does not know.
     """
     yield Finding("neurostore", f"{VERSION}, schema version {schema.SCHEMA_VERSION}")
     yield Finding("python", f"{platform.python_version()}, {platform.platform()}, {os.cpu_count()} cores")

@@ -1,18 +1,18 @@
-"""Forgetting a person: no table, version, log, statistic or path of the lake has them afterwards.
+"""Erasing a person: afterwards no table, version, log, statistic or path of the lake contains them.
 
 What happens, in this order, under the lake's lock:
 
 1. the erasure is announced in ``_neurostore/erasing/``, with the key, until it is done;
 2. a tombstone, so that the same recordings are not taken in again;
-3. files beside the tables lose the person, while the tables still show what to look for;
+3. the person is removed from files beside the tables, while the tables still show what to look for;
 4. the rows leave every table but ``trials``, in versions that no reader sees yet;
 5. the trials leave ``trials`` in the commit that names these versions: from here on no reader sees anything of the subject.
    The rows leave every release, which keeps the rows of everybody else and records that a person was erased;
 6. every table's log is replaced by one checkpoint of its newest version, and every file that neither that version nor a
-   release names is deleted: older versions of the lake end here;
-7. the record of hashes is written anew.
+   release names is deleted: older versions of the lake can no longer be opened;
+7. the record of hashes is rewritten.
 
-Killed anywhere, the lake opens, and the next command that writes to it finishes the erasure, whatever it is there for.
+If the command is killed at any point, the lake opens, and the next command that writes to it finishes the erasure.
 """
 
 from __future__ import annotations
@@ -55,10 +55,9 @@ _REMEMBER = {
 
 @dataclass(slots=True)
 class Receipt:
-    """What was erased, without saying who.
+    """What was erased, without the name of the person.
 
-    outside : files noted as written from this lake, for the user to look through.  remaining : files within the
-    lake's folder that hold the person, or may, and are not ours to delete. Both are not kept in the lake.
+    outside : files noted as written from this lake, for the user to look through.  remaining : files within the lake's folder that contain the person, or may, and that we must not delete. Neither is stored in the lake.
     n_texts : other people in the decisions on whom the person was named, by key or name, which is ``(erased)`` there now.
     """
 
@@ -169,7 +168,7 @@ def _sweep_temporary(root: str) -> None:
 
 
 def own_files_with(root: str, person: traces.Traces) -> list[str]:
-    """Files of the lake's own in whose decoded contents a person is still found; there should be none.
+    """The lake's own files whose decoded contents still contain a person; there should be none.
 
     Data files of other people, which are partitioned by subject, are not read again: their rows were not touched.
     """
@@ -268,7 +267,7 @@ def _set_properties(root: str, table: str, properties: dict[str, str]) -> None:
 
 
 def _forget_history(root: str, subject: str, tables: list[str], receipt: Receipt) -> int:
-    """Step 4: the newest version of each table is all there is. Returns the lake's version."""
+    """Step 4: only the newest version of each table remains. Returns the lake's version."""
     _set_properties(root, "trials", _FORGET)
     everything = ["trials", *tables]
     newest = {t: delta.open_table(root, t) for t in everything}
@@ -303,7 +302,7 @@ def _forget_history(root: str, subject: str, tables: list[str], receipt: Receipt
 
 
 def _elsewhere(root: str) -> list[str]:
-    """Sweep what killed processes left outside the lake; what living ones are writing there is listed.
+    """Delete what killed processes left outside the lake; files that living ones are writing there are listed.
 
     These are DuckDB's spill files in the user's cache, folders of ours in the machine's temporary folder, and
     temporary files beside everything that was written from this lake.

@@ -1,4 +1,4 @@
-"""Columns and skeletons that nobody has any more: a name that only the erased person's data brought may betray them."""
+"""Columns and skeletons that nobody has any more: names that came only with the erased person's data may identify them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from neurostore.lake.columns import parquet_options
 def drop_columns_of_nobody(root: str, table: str) -> None:
     """Take undeclared columns in which no row has a value out of a table's schema, and out of its files.
 
-    Of a table that is partitioned by subject, a column goes when no file has it; the files stay as they are.
+    Of a table that is partitioned by subject, a column is removed if no file has it; the files stay as they are.
     """
     at = delta.open_table(root, table)
     if not _empty(root, table, at):

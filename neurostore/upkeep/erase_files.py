@@ -1,7 +1,7 @@
-"""Files in a lake's folder that are none of its tables.
+"""Files in a lake's folder that do not belong to its tables.
 
-Distance matrices lose rows and columns. Other files that a command of ours wrote are deleted where they hold the
-person, or may. Files of strangers are never touched: those that hold the person, or may, are listed by name.
+Rows and columns are removed from distance matrices. Other files that a command of ours wrote are deleted if they
+contain the person, or may. Foreign files are never touched: those that contain the person, or may, are listed.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _REMOVED = "removed when a subject was erased"
 
 @dataclass(slots=True)
 class Erased:
-    """What was done about files beside the tables. remaining : sentences about files that are for the user to handle."""
+    """What was done about files beside the tables. remaining : sentences about files that the user has to handle."""
 
     n_matrices: int = 0
     n_deleted: int = 0
@@ -46,7 +46,7 @@ class Erased:
 def erase_from_files(root: str, traces: Traces) -> Erased:
     """Take a person out of every file below the root that is in no table, as far as these are ours.
 
-    Unfinished matrices are always removed: their rows are not named.
+    Unfinished matrices are always removed, because their rows have no names.
     """
     done = Erased()
     if storage.is_remote(root):
@@ -140,7 +140,7 @@ def _matrix_labels(path: Path) -> dict[str, list[Any]] | None:
 
 
 def _erase_from_matrix(path: Path, traces: Traces) -> bool:
-    """Rewrite a matrix without a subject. Its digests go: a later run computes it anew."""
+    """Rewrite a matrix without a subject. Its hashes are removed, so that a later run computes it again."""
     about = json.loads(sidecar(path).read_text(encoding="utf-8"))
     labels: dict[str, list[Any]] = about["labels"]
     subject = traces.subject

@@ -1,4 +1,4 @@
-"""An erased person leaves every release; the rows of everybody else stay, and the release records that someone was erased."""
+"""An erased person is removed from every release; all other rows stay, and the release records that someone was erased."""
 
 from __future__ import annotations
 

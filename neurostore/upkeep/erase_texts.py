@@ -1,4 +1,4 @@
-"""What reviewers wrote about others loses the name of an erased person: no later decision could take it back."""
+"""The name of an erased person is removed from what reviewers wrote about others, which no later decision could do."""
 
 from __future__ import annotations
 

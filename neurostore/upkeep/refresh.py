@@ -1,4 +1,4 @@
-"""Results of the views computed anew and stored, for every session where they are missing or out of date."""
+"""Results of the views, computed again and stored, for every session where they are missing or out of date."""
 
 from __future__ import annotations
 
@@ -54,14 +54,14 @@ def refresh(
 ) -> Refreshed:
     """Compute and store the results of every session where they are missing or out of date.
 
-    Sessions are computed in batches, each stored when it is done: what was stored stays, however the call ends, and the
-    next one goes on from there. Others may read and write meanwhile.
+    Sessions are computed in batches, each stored when it is done: stored results stay, however the call ends, and the
+    next call continues from there. Others may read and write meanwhile.
 
     Parameters
     ----------
     n_workers : batches computed at once; None for one per core.
     engine : ``local``, or ``ray``: batches are tasks of the cluster at ray_address, else of one started here.
-    advance : is given the trials done and all trials to do, after each batch.
+    advance : called after each batch with the number of trials done and of all trials.
 
     Raises
     ------

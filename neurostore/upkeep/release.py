@@ -19,7 +19,7 @@ from neurostore.upkeep.traces import Traces
 def make(lake_path: object, name: str, *, version: int | None = None, message: str = "") -> tuple[Release, bool]:
     """Give a version of a lake a name. Returns the release, and whether it is new.
 
-    Every row is read, to be hashed. Where the lake has a release of this name with the same content, that one is
+    Every row is read and hashed. Where the lake has a release of this name with the same content, that one is
     returned: a command that was killed can be repeated.
 
     Parameters
@@ -53,7 +53,7 @@ def make(lake_path: object, name: str, *, version: int | None = None, message: s
 
 
 def _check_free(root: str, lake: Version, name: str) -> None:
-    """Raise UsageError for a name that differs from another in case alone, or that would betray a person."""
+    """Raise UsageError for a name that differs from another in case alone, or that contains the key of a person."""
     alike = [n for n in releases.names(root) if n.lower() == name.lower() and n != name]
     if alike:
         raise UsageError(f"there is a release {alike[0]!r}; names that differ in case alone are one file on some disks")
@@ -97,7 +97,7 @@ def _release(lake: Version, name: str, message: str, content: Content) -> Releas
 
 
 def check(lake_path: object, name: str) -> Release:
-    """Read every row of a release and hold it against the hashes that were recorded; returns the release.
+    """Read every row of a release and compare it with the recorded hashes; returns the release.
 
     Raises
     ------

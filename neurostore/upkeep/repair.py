@@ -1,4 +1,4 @@
-"""Mending a lake: damaged log entries are put back, damaged data files taken out with all their trials."""
+"""Repairing a lake: damaged log entries are restored, damaged data files are removed with all their trials."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _KEYS = ("subject", "session", "trial")
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """What :func:`drop_damaged` did. trials : taken out, to be ingested again.  restored : put back from copies."""
+    """What :func:`drop_damaged` did. trials : removed, to be ingested again. restored : from copies."""
 
     version: int
     trials: tuple[Key, ...]
@@ -31,9 +31,9 @@ class Dropped:
 
 @checked.off()
 def drop_damaged(lake_path: object, verification: Verification | None = None) -> Dropped:
-    """Put damaged log entries back, take damaged data files and all their trials out of the lake.
+    """Restore damaged log entries, and remove damaged data files with all their trials from the lake.
 
-    A repeat ingest of the sources brings the trials back.
+    Ingesting the sources again brings the trials back.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def _remove(root: str, table: str, dead: set[str]) -> None:
 
 
 def _restore(root: str, paths: list[str], journal: hashes.Journal) -> list[str]:
-    """Put log entries back from their copies; make checkpoints anew; drop damaged segments."""
+    """Restore log entries from their copies, write checkpoints again, and drop damaged segments."""
     restored = []
     anew = set()
     for path in sorted(paths, key=lambda p: not p.endswith(".json")):

@@ -1,4 +1,4 @@
-"""Is a person in a file? Its contents are decoded first: compression hides a key from a search of raw bytes."""
+"""Whether a person is in a file. Its contents are decoded first, because compression hides a key from a search of raw bytes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _OPENERS: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7z
 
 
 def search(path: Path, traces: Traces) -> Answer:
-    """Whether a file holds a person; ``may hold`` where its contents cannot be decoded, or the key could be anything."""
+    """Whether a file holds a person; ``may hold`` where its contents cannot be decoded, or the key is ambiguous."""
     try:
         with path.open("rb") as file:
             return _in_file(file, traces, 0)
@@ -64,7 +64,7 @@ def _in_file(file: BinaryIO, traces: Traces, layer: int) -> Answer:
 
 
 def _in_packed(file: BinaryIO, head: bytes, traces: Traces, layer: int) -> Answer | None:
-    """What an archive or a compressed file holds; None of any other file."""
+    """The contents of an archive or a compressed file; None for any other file."""
     if head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
         return worst(_in_zip(file, traces, layer))
     if head[257:262] == b"ustar":
@@ -101,7 +101,7 @@ def _whole(stream: Any) -> Iterator[BinaryIO]:
 
 
 def _in_pieces(file: BinaryIO, traces: Traces, *, is_text: bool) -> Answer:
-    """Text must be UTF-8 to its end: of other encodings nobody can tell."""
+    """Text must be UTF-8 to its end: other encodings cannot be recognised."""
     file.seek(0)
     before, answers, decoder = b"", set[Answer](), codecs.getincrementaldecoder("utf-8")("replace")
     while piece := file.read(_PIECE):

@@ -1,4 +1,4 @@
-"""What betrays a person in a file: the key, names, hashes of the recordings, runs of coordinates."""
+"""What identifies a person in a file: the key, names, hashes of the recordings, runs of coordinates."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Traces:
 
     @property
     def is_telling(self) -> bool:
-        """Whether the key as a word speaks for the person: ``10`` is also a number, ``S2`` and ``P0107`` are keys."""
+        """Whether the key as a word identifies the person: ``10`` is also a number, ``S2`` and ``P0107`` are keys."""
         if self.subject.isdigit():
             return len(self.subject) >= _TELLING_DIGITS
         has_digit = any(c.isdigit() for c in self.subject)
@@ -64,11 +64,11 @@ class Traces:
 
     @property
     def word(self) -> re.Pattern[bytes]:
-        """The key as a word of its own: ``S1_walk`` says S1, ``S10`` does not."""
+        """The key as a separate word: in ``S1_walk`` but not in ``S10``."""
         return _word(self.subject.encode())
 
     def in_text(self, content: bytes) -> Answer:
-        """Whether a text has any of them; ``may hold`` where it has the key as a word that could be anything."""
+        """Whether a text has any of them; ``may hold`` if it has the key as an ambiguous word."""
         if self._are_in(content) or self.coordinates.are_in_text(content) or self._are_in_base64(content):
             return "holds"
         if not self.word.search(content):
@@ -99,7 +99,7 @@ class Traces:
         return any(run in content for run in self.runs)
 
     def unnamed(self, text: str) -> str:
-        """A text with the person's key and names replaced; the key as a bare number stays, where it may be a count."""
+        """A text with the person's key and names replaced; the key as a bare number stays, because it may be a count."""
         content = text.encode()
         for name in sorted(self.names, key=len, reverse=True):
             content = _word(name.encode()).sub(UNNAMED, content)
@@ -205,7 +205,7 @@ def _names(row: dict[str, Any]) -> set[str]:
 
 @cache
 def _own_words() -> frozenset[str]:
-    """Words that columns and tables are named with: ``left`` in a remark betrays nobody."""
+    """Words in names of columns and tables: ``left`` in a remark identifies nobody."""
     names = [*schema.tables(), *(c.name for t in schema.tables().values() for c in t.columns)]
     return frozenset(word for name in names for word in (name.lower(), *name.lower().split("_")))
 

@@ -1,4 +1,4 @@
-"""Files that no version needs any more are deleted."""
+"""Delete files that no version needs any more."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SAFE_AGE_S = 3600.0  # files in no log are kept this long, even where no running
 def sweep(lake_path: object, safe_age_s: float = SAFE_AGE_S) -> int:
     """Delete files that no log ever named: what writers staged and never committed, or were writing when they died.
 
-    Files of strangers stay. Returns how many went.
+    Foreign files stay. Returns how many were deleted.
     """
     root = storage.resolve(lake_path)
     with writing.writing(root, "sweep"), storage.named_errors(root, "sweeping"):

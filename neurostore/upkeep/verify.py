@@ -3,9 +3,9 @@
 >>> found = verify("lake")                       # doctest: +SKIP
 >>> [(d.path, d.trials) for d in found.damaged]  # doctest: +SKIP
 
-Data files and log entries are held against the SHA-256 recorded when they were written (hashes.py), the small files of
-``_neurostore`` against their own check, ``_last_checkpoint`` against the checkpoint it describes. repair.py does
-something about what is found.
+Data files and log entries are compared with the SHA-256 recorded when they were written (hashes.py), the small files of
+``_neurostore`` with their own checksum, ``_last_checkpoint`` with the checkpoint it describes. repair.py repairs what
+is found.
 """
 
 from __future__ import annotations
@@ -51,9 +51,8 @@ class Damage:
 class Verification:
     """What :func:`verify` found.
 
-    damaged : files that changed or are missing.  unrecorded : files in use that no hash is known for.
-    leftovers : files that a crash left behind and nothing names; compact removes them.  others : files that are none
-    of the lake's.  erased : files with rows of people who were erased.  unfinished : erasures that were cut off.
+    damaged : files that changed or are missing.  unrecorded : files in use without a known hash.
+    leftovers : files that a crash left behind and nothing names; compact removes them.  others : files that do not belong to the lake.  erased : files with rows of people who were erased.  unfinished : erasures that were cut off.
     """
 
     damaged: list[Damage] = field(default_factory=list)
@@ -73,7 +72,7 @@ class Verification:
 
 @checked.off()
 def verify(lake_path: object) -> Verification:
-    """Read every file of a lake and hold it against what is recorded of it. Writes nothing; others may work meanwhile.
+    """Read every file of a lake and compare it with its record. Writes nothing; others may work meanwhile.
 
     Raises
     ------
@@ -119,7 +118,7 @@ def verify(lake_path: object) -> Verification:
 
 
 def adopt(lake_path: object) -> list[str]:
-    """Record the files in use that no hash is known for (an older lake's, a crash's), as they are now.
+    """Record the files in use without a known hash (of an older lake, or after a crash), as they are now.
 
     Files that no version names and that are older than an hour are removed. Returns the paths recorded.
     """

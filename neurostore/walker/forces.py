@@ -1,8 +1,8 @@
 """The walker's forces: the ground under each foot, and the joint moments that follow, from formulas alone.
 
-The ground carries the weight and what the pelvis's acceleration asks for, m (a - g). In double support the leading foot
+The ground carries the weight and the force for the pelvis's acceleration, m (a - g). In double support the leading foot
 takes over along a smooth step, and the centre of pressure runs from the heel to the toe joint. Moments are those of the
-angular momentum of the segments below a joint: what gravity and the ground do not change of it, the joint does. The views
+angular momentum of the segments below a joint: what gravity and the ground do not change, the joint does. The views
 instead sum forces at the centres of mass, so the two have no formula in common.
 
 Body coordinates (x forward, y up, z right): those of the lab for a walk with heading_deg 90 and start_phase 0.
@@ -30,7 +30,7 @@ _BELOW = {"hip": ("thigh", "shank", "foot"), "knee": ("shank", "foot"), "ankle":
 class Segment:
     """A segment's mass as a share of the body's; its centre and radius of gyration as shares of its length.
 
-    It is a thin rod: rotation about its own length costs nothing.
+    It is a thin rod: rotation about its own length has no inertia.
     """
 
     mass: float

@@ -1,6 +1,6 @@
 """An analytic walker: a person made of formulas, whose events, angles and stride length are known exactly.
 
-The feet are the given thing. In stance a foot rolls over the heel, stands flat and rolls over the toe joint without
+The movement of the feet is given. In stance a foot rolls over the heel, stands flat and rolls over the toe joint without
 slipping, so stride length, step width and the times of foot strike and foot off are exact by construction; the leg
 follows by inverse kinematics of two links. In swing thigh, shank and foot follow splines through published joint
 angles (peak knee flexion 60 deg at 73 % of the cycle, peak hip flexion 32 deg at 86 %; Perry & Burnfield 2010,

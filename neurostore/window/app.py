@@ -108,7 +108,7 @@ class Window:
             }
 
     def preview(self, request: Request, body: Any) -> Any:
-        """What a trial would be with drafted decisions."""
+        """A trial as it would be with drafted decisions."""
         key, drafts = deciding.drafts_of(body)
         self.shelf.trial(key)
         with self.shelf.bench(*key[:2]) as bench, bench.drafted(deciding.preview_rows(bench, key, drafts)):
@@ -148,7 +148,7 @@ class Window:
 
 
 class Refused(NeurostoreError):
-    """The window may not do this."""
+    """A request that the window refuses."""
 
 
 def build(window: Window, token: str, hosts: tuple[str, ...]) -> Guard:
@@ -218,7 +218,7 @@ async def _answer(work: Callable[[], Any]) -> Any:
 
 
 def _shown(value: Any) -> Any:
-    """A value as JSON has it: numbers that are none and other kinds as text."""
+    """A value for JSON: NaN and infinity as null, other types as text."""
     if isinstance(value, float):
         return value if value - value == 0 else None
     if value is None or isinstance(value, bool | int | str):

@@ -66,7 +66,7 @@ class Bench:
         self._keep_steps()
 
     def reads_results(self) -> bool:
-        """No: what a draft changes is computed."""
+        """Always False: what a draft changes is computed."""
         return False
 
     def _keep_steps(self) -> None:
@@ -183,5 +183,5 @@ def layout(lake: Version) -> dict[str, pa.Schema]:
 
 
 def _state(lake: Version, name: str) -> tuple[Any, ...]:
-    """What tells two states of a table apart."""
+    """A value that distinguishes two states of a table."""
     return tuple(f.path for f in lake.table_state(name).files)

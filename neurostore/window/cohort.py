@@ -1,7 +1,7 @@
-"""Figures of every trial for the cohort page: quality, mean curves, distance to the reference, who has looked.
+"""Figures of every trial for the cohort page: quality, mean curves, distance to the reference, who has reviewed it.
 
-The figures of a version are computed in the background, some subjects at a time, so that the page opens at once and
-fills. When the lake gets a new version, only sessions with changes are computed again.
+The figures of a version are computed in the background, some subjects at a time, so that the page opens at once and is
+filled as they arrive. When the lake gets a new version, only sessions with changes are computed again.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ class Cohort:
         threading.Thread(target=self._follow, name="neurostore-cohort", daemon=True).start()
 
     def stop(self) -> None:
-        """End the thread after the subjects that it is at."""
+        """End the thread after the subjects it is computing."""
         self._stop.set()
         self._wake.set()
 
@@ -189,7 +189,7 @@ class Cohort:
     # What the page shows
 
     def figures(self) -> dict[Key, Figures]:
-        """The figures that there are; of a trial that changed just now they may be the last ones."""
+        """The available figures; for a trial that has just changed they may be those of its last state."""
         with self._lock:
             return {key: one for key, (_, one) in self._figures.items()}
 
@@ -356,7 +356,7 @@ def _quality(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def level(verdict: str) -> str:
-    """What a verdict of trial_quality comes to: usable, check, unusable, excluded or no gait."""
+    """A verdict of trial_quality in one word: usable, check, unusable, excluded or no gait."""
     if verdict.startswith("Excluded"):
         return "excluded"
     if verdict.startswith("Usable"):

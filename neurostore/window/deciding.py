@@ -27,7 +27,7 @@ def drafts_of(body: Any) -> tuple[Key, list[dict[str, Any]]]:
 
     Raises
     ------
-    UsageError : something is of another kind than expected; every problem at once.
+    UsageError : something has another type than expected; every problem at once.
     """
     if not isinstance(body, dict):
         raise UsageError("expected an object with subject, session, trial and decisions")
@@ -70,7 +70,7 @@ def _wrong_kinds(one: Mapping[str, Any]) -> list[str]:
 
 
 def preview_rows(bench: Bench, key: Key, drafts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Drafts as rows of ``reviews``, as they would be stored. Raises UsageError where they could not be."""
+    """Drafts as rows of ``reviews``, as they would be stored. Raises UsageError if they are not possible."""
     named = dict(zip(("subject", "session", "trial"), key, strict=True))
     asked = [{"reviewer": "draft", "reason": "draft", **d, **named} for d in drafts]
     problems = [problem for each in checks.problems_of(bench.ready(), asked, {key: ""}) for problem in each]

@@ -1,6 +1,6 @@
-"""Who may ask, and for what: host, origin, token and cookie are checked before anything else looks at a request.
+"""Which requests are allowed: host, origin, token and cookie are checked before anything else reads a request.
 
-The server listens on this machine alone, but every page in its browser can send requests here. So a request must name
+The server listens on this machine only, but every page in its browser can send requests here. So a request must name
 this server as its host (a foreign name that was made to point here does not), carry the cookie that only the first URL
 with the token sets, and, where it comes from a page, come from one of ours.
 """
@@ -45,7 +45,7 @@ class Guard:
         self.cookie = secrets.token_urlsafe(32)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Answer or hand on one request."""
+        """Answer a request, or pass it on."""
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
@@ -111,7 +111,7 @@ def _wrong_body(headers: dict[str, str]) -> tuple[int, str] | None:
 
 
 def _same(one: str, other: str) -> bool:
-    """Whether two secrets are equal, in a time that does not tell where they differ."""
+    """Whether two secrets are equal, in a time that does not reveal where they differ."""
     digests = (hashlib.sha256(text.encode("utf-8", "replace")).digest() for text in (one, other))
     return secrets.compare_digest(*digests)
 

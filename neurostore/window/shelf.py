@@ -1,6 +1,6 @@
 """The lake as the window sees it: its newest version, benches with sessions on them, and the cohort's figures.
 
-One shelf serves every browser. The newest version is looked for at most a few times a second, so that what another
+One shelf serves every browser. The newest version is looked up at most a few times per second, so that what another
 process commits appears without a restart.
 """
 
@@ -63,7 +63,7 @@ class Shelf:
         threading.Thread(target=self._begin, name="neurostore-begin", daemon=True).start()
 
     def stop(self) -> None:
-        """End what runs in the background."""
+        """End the background threads."""
         self.cohort.stop()
         self.renewal.stop()
 
@@ -124,7 +124,7 @@ class Shelf:
     def _taken(self, lake: Version, session: tuple[str, str]) -> Bench:
         """A bench, no longer free: the session's own, even if it has to be waited for, else the one unused longest.
 
-        Making one takes seconds, so a second one is made only for a session that is asked while another one is at work.
+        Making one takes seconds, so a second one is made only for a session that is requested while the first one is busy.
         """
         with self._bench_lock:
             while True:

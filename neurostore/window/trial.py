@@ -41,7 +41,7 @@ def bound(key: Key) -> dict[str, str]:
 
 
 def angles(bench: Bench, key: Key) -> pl.DataFrame:
-    """time_s and every angle of the trial that is not empty, a row per frame."""
+    """time_s and every angle of the trial that is not empty, one row per frame."""
     frame = bench.sql(f"SELECT * FROM joint_angles WHERE {_WHERE} ORDER BY frame", bound(key))
     names = [c for c in frame.columns if c.endswith("_deg") and frame[c].null_count() < frame.height]
     return frame.select("time_s", *names)
@@ -209,7 +209,7 @@ def _thinned(time_s: Floats, values: Mapping[str, Floats]) -> dict[str, Any]:
 
 
 def clip(bench: Bench, key: Key, row: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The skeleton for the player, 25 frames a second, the first minute; None where the trial has no points."""
+    """The skeleton for the player, 25 frames per second, the first minute; None where the trial has no points."""
     import polars as pl
 
     about = {**bound(key), "kind": row["kind"], "duration_s": float(row["duration_s"] or 0), "n_steady_cycles": 0}

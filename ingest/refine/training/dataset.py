@@ -69,7 +69,7 @@ class WindowBatches(torch.utils.data.Dataset[dict[str, torch.Tensor]]):
 
     A resumed run therefore continues exactly.
 
-    Motions are drawn by the square root of their length; of each drawn pair ``windows_a_pair`` windows are taken.
+    Motions are drawn by the square root of their length; of each drawn pair ``windows_per_pair`` windows are taken.
     """
 
     def __init__(
@@ -80,10 +80,15 @@ class WindowBatches(torch.utils.data.Dataset[dict[str, torch.Tensor]]):
         batch_size: int,
         seed: int,
         n_batches: int,
-        windows_a_pair: int = 4,
+        windows_per_pair: int = 4,
     ):
         self.motions, self.markers, self.model = motions, markers, model
-        self.batch_size, self.seed, self.n_batches, self.windows_a_pair = batch_size, seed, n_batches, windows_a_pair
+        self.batch_size, self.seed, self.n_batches, self.windows_per_pair = (
+            batch_size,
+            seed,
+            n_batches,
+            windows_per_pair,
+        )
         weights = np.sqrt([len(m.points) / m.rate_hz for m in motions])
         self.weights = weights / weights.sum()
 
@@ -96,7 +101,7 @@ class WindowBatches(torch.utils.data.Dataset[dict[str, torch.Tensor]]):
         while len(windows) < self.batch_size:
             motion = self.motions[rng.choice(len(self.motions), p=self.weights)]
             pair = random_pair(motion, self.markers, self.model.node_rate_hz, rng)
-            windows += _windows(pair, self.markers, self.model.n_frames, self.windows_a_pair, rng)
+            windows += _windows(pair, self.markers, self.model.n_frames, self.windows_per_pair, rng)
         chosen = windows[: self.batch_size]
         return {key: torch.from_numpy(np.stack([w[key] for w in chosen])) for key in chosen[0]}
 

@@ -66,13 +66,13 @@ gaps = st.lists(
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 90), gaps), min_size=1, max_size=4), st.sampled_from([7, 32, 1000]))
-def test_every_reader_reads_what_arrow_would_have_written(sizes, rows_a_group):
+def test_every_reader_reads_what_arrow_would_have_written(sizes, rows_per_group):
     trials = [
         (("" if i % 2 else "s1", f"walk_{i}", f"id{i}"), frames(n, missing, seed=i))
         for i, (n, missing) in enumerate(sizes)
     ]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(frame_encoder, "ROWS", rows_a_group)
+        patch.setattr(frame_encoder, "ROWS", rows_per_group)
         content = written(trials)
     table = expected(trials)
     found = pq.read_table(pa.BufferReader(content))
