@@ -1,7 +1,7 @@
-"""What no recording of a person holds: the one gate that every reader and every pose estimator passes.
+"""Limits for recordings of people, checked after every reader and every pose estimator.
 
-The limits are thresholds of queries/macros/thresholds.sql, where the views and the docs read them too. What stands alone and
-cannot be right is taken as missing and noted; where much of a file is so, the file is refused. Size of the body is judged
+The limits are thresholds of queries/macros/thresholds.sql, where the views and the docs read them too. Single
+impossible values become missing, with a note; a file with many of them is refused. The size of the body is checked
 later, from landmarks (view trial_quality), since no reader knows which of its points are a head or an ankle.
 """
 
@@ -30,11 +30,11 @@ def _limit(name: str) -> float:
 
 
 def check(path: object, recording: Recording) -> None:
-    """Hold a recording against the limits: wild samples become NaN with a note.
+    """Check a recording against the limits: impossible samples become NaN, with a note.
 
     Raises
     ------
-    InputError : frame rate or clock no camera has, or too many coordinates too far away. Every problem at once.
+    InputError : an impossible frame rate or clock, or too many coordinates too far away. Every problem at once.
     """
     problems = _rate_problems(recording)
     for poses in recording.poses:

@@ -1,8 +1,8 @@
-"""Feet that stand: points of a foot that do not move are held at one place over their stance.
+"""Standing feet: points of a foot that do not move are held at one place during stance.
 
-A point stands where the smoothed movement leaves it slower than :data:`SLOW_M_S` for at least :data:`LEAST_S` and within
-:data:`SPREAD_M` of its mean place. No floor is assumed, so steps of a stair count as well. The hold is one more target at
-the mean place: it is blended with the point's own target, which is the same least squares.
+A point stands while, in the smoothed movement, it is slower than :data:`SLOW_M_S` for at least :data:`LEAST_S` and
+within :data:`SPREAD_M` of its mean place. No floor is assumed, so steps of a stair count as well. The hold is an
+additional target at the mean place, combined with the point's own target, which gives the same least squares.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _FEET = ("toe", "heel", "metatarsal_1", "metatarsal_5")
 
 
 def hold_feet(model: Model, prepared: Prepared, q: Floats, rate_hz: float) -> tuple[Prepared, int]:
-    """The targets with standing points of the feet held, and how many stances were found. q (T, Q) is smoothed."""
+    """The targets, with standing points of the feet held in place, and the number of stances. q (T, Q) is smoothed."""
     names = [n for n in prepared.markers if n.split("_", 1)[-1] in _FEET]
     if not names or len(q) < 3:
         return prepared, 0
@@ -46,7 +46,7 @@ def hold_feet(model: Model, prepared: Prepared, q: Floats, rate_hz: float) -> tu
 
 
 def stances(place: Floats, rate_hz: float) -> list[tuple[int, int]]:
-    """First frame and frame after the last of each time a point (T, 3) in metres stands."""
+    """First frame, and frame after the last, of each period in which a point (T, 3) in metres stands."""
     speed = np.linalg.norm(np.gradient(place, axis=0), axis=1) * rate_hz
     slow = np.concatenate([[False], speed < SLOW_M_S, [False]])
     edges = np.flatnonzero(np.diff(slow.astype(int)))

@@ -17,8 +17,8 @@ from .model import Model
 def motion_text(model: Model, time_s: Floats, coordinates: Mapping[str, Floats], title: str) -> str:
     """A ``.mot`` of coordinates (T,) in degrees and metres. All of the model's are written: OpenSim needs them.
 
-    A value that is NaN is written as the one of the nearest frame that has it, or the model's default where none has;
-    the header says of which coordinates and frames.
+    NaN is replaced by the value of the nearest frame that has one, or by the model's default if none has; the header
+    lists these coordinates and frames.
     """
     columns, notes = [], []
     for c in model.coordinates:
@@ -88,7 +88,7 @@ def setup_text(
 
 
 def id_setup_text(name: str, span: tuple[float, float]) -> str:
-    """The set-up of OpenSim's InverseDynamicsTool: coordinates low-passed at 6 Hz, as the landmarks are.
+    """The set-up of OpenSim's InverseDynamicsTool: coordinates low-pass filtered at 6 Hz, like the landmarks.
 
     span : first and last time in seconds. Without it the tool (4.6) also writes the frames that its filter pads with.
     """
@@ -104,7 +104,7 @@ def id_setup_text(name: str, span: tuple[float, float]) -> str:
 
 
 def write_all(files: Mapping[Path, str]) -> None:
-    """Write every file whole or not at all: each beside its place first, then renamed."""
+    """Write all files or none: each is written under a temporary name first, then renamed."""
     for path, text in files.items():
         with temporary.named(path):
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -140,7 +140,7 @@ def equations(tree, n_axes, q, wished, wish, wish_weight, points, at, weight, mi
 
 @kernel
 def scratch(tree):
-    """Arrays that one frame after another is worked out in, and whether each column is the free coordinate of its number."""
+    """Work arrays that are reused for every frame, and whether each column is the free coordinate of its number."""
     n_nodes, n_columns, n_free = tree.parent.size, tree.column_q.size, tree.free.size
     n_q = 0
     for i in range(tree.free.size):
@@ -186,7 +186,7 @@ def drawn_on(past, u, order):
 @kernel
 def fit_frames(tree, n_axes, pattern, limits, start, q, wished, wish, wish_weight, points, at, weight, turns, to, turn_weight,
                tolerance, max_steps, miss, cost, steps):  # fmt: skip
-    """Levenberg-Marquardt frame after frame, each warm from the ones before.
+    """Levenberg-Marquardt frame after frame, each started from the frames before it.
 
     q (T, Q) in holds what is held still or prescribed, out the solution; start (Q,) the first frame's guess.
     limits : (low (Q,), high (Q,), whole (Q,) turn after which a coordinate is where it was, 0 for none). pattern : (row_start, row) of the factors. miss (T, M), cost (T,) and

@@ -1,4 +1,4 @@
-"""Fit the house's own body to a trial's landmarks: scale it, register its points, move it, smooth the movement."""
+"""Fit our own body model to a trial's landmarks: scale it, register its points, pose it, smooth the movement."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def fit_body(
     ----------
     weights : landmark -> (T,) relative weights, 1 where not given.
     lengths : segment length in mm by name (``left_thigh``), as a static trial measured it; the trial's own otherwise.
-    is_filtered : whether the landmarks were low-passed.
+    is_filtered : whether the landmarks were low-pass filtered.
 
     Raises
     ------
@@ -155,7 +155,7 @@ def _check_enough(points: Mapping[str, Floats]) -> None:
 def _smoothed(
     model: Model, prepared: Prepared, values: Floats, rate_hz: float, smooth_hz: float | None
 ) -> tuple[Floats, int]:
-    """Smoothed coordinates (T, Q), once more with the feet that stand held, and how many stances were held."""
+    """Smoothed coordinates (T, Q), smoothed again with standing feet held, and the number of stances held."""
     first = smooth(prepared, values, rate_hz, smooth_hz)
     held, n_stances = hold_feet(model, prepared, first, rate_hz)
     return (smooth(held, values, rate_hz, smooth_hz) if n_stances else first), n_stances
@@ -168,7 +168,7 @@ def _targets(
     turns: dict[str, tuple[Floats, float]],
     weights: Mapping[str, Floats],
 ) -> Targets:
-    """What the model is fitted to: points, and turns that a source gives or a line between two joints."""
+    """What the model is fitted to: points, and rotations from the source or from a line between two joints."""
     own = {m.name: m.body for m in person().markers}
     share = {n: SPINE if own[n] in ("trunk", "head") else 1.0 for n in points}
     return Targets(
@@ -306,5 +306,5 @@ def _chain_known(model: Model, body: str, is_known: Bools, is_line: bool) -> Boo
 
 
 def settings_version() -> list[object]:
-    """What decides the numbers of a fit beside the trial itself, for the hash of an ingest's settings."""
+    """What determines the results of a fit besides the trial itself, for the hash of an ingest's settings."""
     return [NAME, VERSION, SMOOTH_HZ, LOOKED_AT, KNOWN_TURN, LINE_TURN, SPINE, HELD]

@@ -1,4 +1,4 @@
-"""Where bodies and markers of a model are at given coordinates."""
+"""Positions of the bodies and markers of a model at given coordinates."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def forward(model: Model, values: Floats, bodies: Sequence[str] | None = None) -
 
     Parameters
     ----------
-    values : (T, Q) of every coordinate in the model's order; coupled ones are worked out, whatever is given for them.
+    values : (T, Q) of every coordinate in the model's order; coupled ones are computed, whatever is given for them.
     """
     bodies = model.bodies if bodies is None else tuple(bodies)
     tree = build_tree(unlocked(model), bodies, or_more=True)

@@ -93,7 +93,7 @@ def read(element: Element, n_arguments: int) -> Function:
 
     Raises
     ------
-    ValueError : an unknown or unfit function, with the reason; the caller adds where it stands.
+    ValueError : an unknown or unfit function, with the reason; the caller adds the place in the file.
     """
     kind = element.tag
     if kind == "Constant":

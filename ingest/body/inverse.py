@@ -35,7 +35,7 @@ UNKNOWN_MOVE_PER_M = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """Coordinates of every frame and how far the targets were missed.
+    """Coordinates of every frame, and the distances from the targets.
 
     Attributes
     ----------
@@ -101,7 +101,7 @@ def fit(
 
 
 def poses_of(model: Model, targets: Targets, start: Floats | None, tolerance: float, is_rough: bool = False) -> Floats:
-    """(T, Q) as :func:`fit` fills them, without asking what the targets determine.
+    """(T, Q) as :func:`fit` fills them, without checking what the targets determine.
 
     is_rough : worse minima are not looked for.
     """
@@ -146,7 +146,7 @@ def solve_from(prepared: Prepared, start: Floats, max_steps: int = MAX_STEPS) ->
 
 
 def _solve_all(prepared: Prepared, start: Floats | None, is_rough: bool = False) -> tuple[Floats, Floats, Floats, Ints]:
-    """Begin at the frame that sees most, go on to both ends, and look again at frames that stand out."""
+    """Begin at the frame with the most targets, continue to both ends, and fit outlying frames again."""
     n_seen = (prepared.weight > 0).sum(axis=1) + (prepared.turn_weight > 0).sum(axis=1)
     first = int(np.argmax(n_seen))
     begin = _begin(prepared, first, ROUGH_M if is_rough else 0.0) if start is None else start[first]
@@ -214,7 +214,7 @@ def _guesses(one: Prepared) -> list[Floats]:
 
 
 def _escape(prepared: Prepared, result: list[Array]) -> None:
-    """Leave a worse minimum that the trial ran into and warm starts keep it in, such as an arm against its limits.
+    """Leave a worse minimum in which warm starts keep the trial, such as an arm against its limits.
 
     The worst frames are fitted from the default pose of all but the root. Where that is clearly better, the trial is
     fitted from there to both ends, and each frame keeps its better fit.
@@ -341,7 +341,7 @@ def equations(prepared: Prepared, q: Floats, with_coordinates: bool = True) -> t
 def _unknown(prepared: Prepared, q: Floats, steps: Ints) -> Floats:
     """(T, U) bool: free coordinates that the targets of a frame do not determine.
 
-    Frames that see all that the trial ever sees are judged by one of them in fifty, the others one by one.
+    Of the frames that have every target of the trial, one in fifty is tested for all; the others are tested one by one.
     """
     n, u = len(q), len(prepared.tree.arrays.free)
     out = np.zeros((n, u), bool)

@@ -38,7 +38,7 @@ def apply_to_lake(
     force: bool = False,
     say: Callable[[str], None] = lambda text: None,
 ) -> RenewalReport:
-    """Fit a body to every trial of a lake that has landmarks, or to those of some subjects. One commit a subject.
+    """Fit a body to every trial of a lake that has landmarks, or to those of some subjects. One commit per subject.
 
     force : also to those that have a body of this version.
 

@@ -1,6 +1,6 @@
-"""What an OpenSim model says of a body: joints, coordinates, couplers and markers, free of its file format.
+"""An OpenSim model of a body: joints, coordinates, couplers and markers, independent of the file format.
 
-A joint joins a frame fixed to its parent body with a frame fixed to its child body. Every kind of joint is held in
+A joint connects a frame fixed to its parent body with a frame fixed to its child body. Every kind of joint is held in
 one form: three rotations about axes one after the other, each axis turned by those before it, and three
 translations along axes of the parent's frame, each a function of the joint's coordinates.
 """

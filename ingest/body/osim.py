@@ -1,8 +1,8 @@
 """Read OpenSim models: an ``.osim`` document in, a :class:`~.model.Model` out.
 
-Muscles, forces, wraps, controllers, geometry and contact are passed over. Whatever changes the movement and is not
-known is refused by name. The meaning of each element follows OpenSim's documentation of its classes and was checked
-against OpenSim 4.6 (docs/body.md).
+Muscles, forces, wraps, controllers, geometry and contact are ignored. Any other element that changes the movement is
+refused and named. The meaning of each element follows OpenSim's documentation of its classes and was checked against
+OpenSim 4.6 (docs/body.md).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Documents of OpenSim 2 and 3 in the form of OpenSim 4, with what kinematics needs.
 
-There each joint is written inside of its child body, with places and turns of its two frames, markers name their body,
+There each joint is written inside its child body, with places and turns of its two frames, markers name their body,
 and constraints are disabled and not enforced. A joint with ``reverse`` moves its parent relative to its child: its
 frames change places, as in OpenSim 4's own conversion.
 """

@@ -1,4 +1,4 @@
-"""A user's own OpenSim model on a trial's points: which markers meet, inverse kinematics, and what there is to say of it."""
+"""A user's own OpenSim model fitted to a trial's points: common markers, inverse kinematics, and notes."""
 
 from __future__ import annotations
 

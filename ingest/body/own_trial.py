@@ -54,7 +54,7 @@ def own_body(
     """The user's own model fitted to the subject of a trial.
 
     own : files ``model``, ``marker_set``, ``setup``, ``scale`` and ``markers``, marker of the model -> label or landmark.
-    Source markers come before landmarks of the same name, and are low-passed as landmarks are.
+    Source markers come before landmarks of the same name, and are filtered like landmarks.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def own_body(
 
 
 def files_version(own: Mapping[str, Any]) -> dict[str, Any]:
-    """What of the user's files decides the numbers of a fit, for the hash of an ingest's settings."""
+    """The parts of the user's files that determine a fit, for the hash of an ingest's settings."""
     named = {k: v for k, v in own.items() if k != "markers"}
     hashes = {k: hashlib.sha256(Path(v).read_bytes()).hexdigest() for k, v in named.items() if Path(v).is_file()}
     return {"version": VERSION, "markers": own.get("markers", {}), **hashes}

@@ -1,4 +1,4 @@
-"""A person's size and points out of a trial: segment lengths, scale factors, knees, and where skin points are."""
+"""A person's size and points from a trial: segment lengths, scale factors, knees, and where skin points are."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def read_scale_setup(path: str | Path) -> tuple[Measurement, ...]:
 
     Raises
     ------
-    InputError : no such set-up, or a measurement without two markers a pair or without a body; everything at once.
+    InputError : no such set-up, or a measurement without two markers per pair or without a body; everything at once.
     """
     try:
         root = ET.parse(path).getroot()

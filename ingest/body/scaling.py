@@ -46,7 +46,7 @@ def scale_model(
     ----------
     factors : body -> one factor or three (x, y, z of the body's frame); bodies that are not named keep their size.
     markers : marker -> place (3,) in metres in its body's frame, put there after scaling.
-    mass_kg : body mass; segment masses keep their shares of it (de Leva's in the house's own model).
+    mass_kg : body mass; segment masses keep their shares of it (de Leva's in our own model).
     child_turns : joint -> rotation (3, 3) of its frame in its child body, put there.
     name : of the scaled model; its own with ``_scaled`` by default.
 

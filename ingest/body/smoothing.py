@@ -1,9 +1,9 @@
-"""One smooth movement through a trial: targets and second differences of every coordinate weighed together.
+"""A smooth movement over a trial: targets and second differences of every coordinate in one least squares problem.
 
-Minimises the fit's own sum of squares, straightened at the frame-by-frame solution, plus, for each coordinate, a
-weight times its squared second differences: a Whittaker smoother (Whittaker 1923; Eilers 2003, Anal Chem 75:3631) in
-the metric of what the targets determine. Frames that a target misses lend on their neighbours, in every direction the
-other targets leave open. One banded system is solved per trial: the cost is linear in frames.
+Minimises the fit's own sum of squares, linearised at the frame-by-frame solution, plus, for each coordinate, a weight
+times its squared second differences: a Whittaker smoother (Whittaker 1923; Eilers 2003, Anal Chem 75:3631) in the
+metric of what the targets determine. Frames without a target use their neighbours, in every direction that the other
+targets do not determine. One banded system is solved per trial: the cost is linear in frames.
 
 How smooth each coordinate is follows from its own movement: the cut-off of least generalised cross-validation (Craven
 and Wahba 1979, Numer Math 31:377; by cosine transform, Garcia 2010, Comput Stat Data Anal 54:1167). A cut in the capture
@@ -41,7 +41,7 @@ def smooth(prepared: Prepared, q: Floats, rate_hz: float, cutoff_hz: float | Non
     """q (T, Q) smoothed.
 
     Coordinates without any information keep their values. Limits hold: what the smoother moves past one is put on it.
-    Frames that miss a target begin between their whole neighbours, and the trial is then straightened a few times.
+    Frames without a target start between their complete neighbours, and the trial is then linearised a few times.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def _cuts(prepared: Prepared, rate_hz: float) -> list[int]:
 
 
 def _between(prepared: Prepared, q: Floats) -> tuple[Floats, int]:
-    """q with frames that miss a target drawn straight between the whole frames beside them, and their number."""
+    """q with frames without a target interpolated between the complete frames beside them, and their number."""
     seen = np.hstack([prepared.weight > 0, prepared.turn_weight > 0])
     usual = seen.mean(axis=0) > 0.5
     whole = seen[:, usual].all(axis=1)
@@ -122,7 +122,7 @@ def _once(prepared: Prepared, q: Floats, ratio: Floats) -> Floats:
 
 
 def _block(prepared: Prepared, q: Floats, ratio: Floats) -> Floats:
-    """One straightened round; ratio : (U,) cut-off of each free coordinate over the frame rate."""
+    """One linearised step; ratio : (U,) cut-off of each free coordinate over the frame rate."""
     tree = prepared.tree
     free, t = tree.arrays.free, len(q)
     matrix, right = equations(prepared, q)

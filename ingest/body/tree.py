@@ -1,7 +1,7 @@
 """A model as flat arrays for the compiled kernels, cut down to what chosen targets can see.
 
 Bodies that no target hangs on are left out, and joints that cannot move (welds, locked coordinates) are folded into
-fixed placements, so a frame costs what it must.
+fixed placements, so that a frame costs no more than necessary.
 """
 
 from __future__ import annotations
@@ -71,8 +71,7 @@ class Tree:
     Attributes
     ----------
     arrays : what the kernels take.
-    names : Q coordinates in the model's order. q_default, q_low, q_high : (Q,), limits infinite where not clamped. q_whole : (Q,) 2π for
-        coordinates that nothing but whole turns tells apart, else 0.
+    names : Q coordinates in the model's order. q_default, q_low, q_high : (Q,), limits infinite where not clamped. q_whole : (Q,) 2π for coordinates whose values are equivalent after whole turns, else 0.
     row_start, row : for each free coordinate the earlier ones its normal equations and their factors touch.
     body_node : body -> node, -1 the ground. body_place : body -> its frame in the node.
     """

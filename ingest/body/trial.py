@@ -1,4 +1,4 @@
-"""The body of one trial of an ingest: what weighs its landmarks, and the fit as rows of the lake's tables."""
+"""The body of one trial of an ingest: the weights of its landmarks, and the fit as rows of the lake's tables."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def body_of(
 ) -> tuple[BodyFit | None, list[str]]:
     """The fitted body of a trial's subject and notes; None, with the reason, where none can be fitted.
 
-    own : [body] of cohort.toml, the user's own model, whose markers are low-passed at ``cutoff_hz``; else the house's.
+    own : [body] of cohort.toml, the user's own model, whose markers are low-pass filtered at ``cutoff_hz``; otherwise our own model.
     Lengths that a static trial of the session measured are used; what the fit adds is put into the landmarks' steps,
     calibrations and quality.
     """

@@ -1,8 +1,8 @@
 """Trials filmed by several calibrated cameras: which videos of a cohort folder belong together, and to which calibration.
 
 Three layouts are known, each with a calibration in the folder of the trial or in one above it (or in a ``calibration``
-folder there): Pose2Sim's ``<trial>/videos/<camera>.mp4``, OpenCap's ``Videos/<camera>/InputMedia/<trial>/<trial>.mov``, and
-``<trial>/<camera>.mp4``. Without a calibration every video is a trial of its own.
+folder there): Pose2Sim's ``<trial>/videos/<camera>.mp4``, OpenCap's ``Videos/<camera>/InputMedia/<trial>/<trial>.mov``,
+and ``<trial>/<camera>.mp4``. Without a calibration every video is a trial of its own.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def _calibration(
 
 
 def _all_named(files: list[Path], cameras: list[str]) -> bool:
-    """Whether each of several videos is called as a camera of a calibration that lies higher up."""
+    """Whether each of several videos is called as a camera of a calibration in a folder above."""
     try:
         rig = calibration.read_rig(files)
     except InputError:

@@ -1,4 +1,4 @@
-"""cohort.toml: what the files of a cohort cannot say themselves.
+"""cohort.toml: information that the files of a cohort do not contain.
 
 Keys at the top hold for every file, each ``[[match]]`` entry for the files its patterns name; later entries win::
 
@@ -10,7 +10,8 @@ Keys at the top hold for every file, each ``[[match]]`` entry for the files its 
     fov_degrees = 55.0
 
 The keys are those of :class:`~neurostore.ingest.recording.ReadOptions`, ``ignore = true`` (leave the files out) and
-``[camera]``; at the top alone ``session_order = ["pre", "post"]``, which says what came first. Patterns are matched against the path below the cohort folder; ``*`` crosses ``/``.
+``[camera]``; at the top alone ``session_order = ["pre", "post"]``, which says what came first. Patterns are matched
+against the path below the cohort folder; ``*`` crosses ``/``.
 """
 
 from __future__ import annotations
@@ -243,7 +244,7 @@ def _missing_body_files(folder: Path, matches: list[Match]) -> list[str]:
 
 
 def _unreadable(folder: Path, files: dict[str, str]) -> list[str]:
-    """What is wrong inside of the files of a body."""
+    """Problems inside the files of a body."""
     if "model" not in files:
         return []
     from neurostore.ingest.body.own_trial import read_files

@@ -1,4 +1,4 @@
-"""What the tables of a cohort folder say of its subjects, sessions and trials, joined by key."""
+"""What the tables of a cohort folder say about its subjects, sessions and trials, joined by key."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ _FRAME_KEYS = ("person", "frame", "time_s")
 def read_metadata(cohort: Cohort, recordings: list[tuple[Path, tuple[str, ...]]]) -> Metadata:
     """Read the tables and give each trial its columns. found : (path, folders below the cohort) of each table.
 
-    A table that cannot be read is refused by name; the trials go in without it. Later tables win where two say the
-    same column: sessions, then scans, then trials.tsv.
+    A table that cannot be read is refused and named; the trials are ingested without it. If two tables have the same
+    column, the later one counts: sessions, then scans, then trials.tsv.
     """
     metadata = Metadata()
     order = ("participants", "sessions", "scans", "trials")
@@ -265,7 +265,7 @@ def _give_keys(
 def _say_other_keys(
     trial: TrialSource, texts: dict[str, str | None], keys: dict[str, str | None], where: str, cohort: Cohort
 ) -> None:
-    """That a table names a file in a folder by another subject or session than the folder does: the folder holds."""
+    """Warn where a table gives a file another subject or session than its folder does; the folder counts."""
     for what in ("subject", "session"):
         value = texts[keys[what] or ""] if keys[what] else None
         own = getattr(trial, what)
@@ -288,7 +288,7 @@ def _give_options(trial: TrialSource, texts: dict[str, str | None]) -> None:
 
 
 def _give_exclusion(trial: TrialSource, texts: dict[str, str | None], where: str, cohort: Cohort) -> None:
-    """A column exclude or ignore (true, 1, yes) with a column reason: the trial is left out as by a review."""
+    """A column exclude or ignore (true, 1, yes) with a column reason: the trial is left out, as by a review."""
     lower = {c.lower(): text for c, text in texts.items()}
     words = {name: text.lower() for name in ("exclude", "ignore") if (text := lower.get(name))}
     for name, text in words.items():

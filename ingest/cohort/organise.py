@@ -1,4 +1,4 @@
-"""A cohort folder made of a pile of files and a table that says whose each is.
+"""Make a cohort folder from a pile of files and a table that assigns each file to a subject.
 
 Files are copied and never moved. Everything is checked before anything is written, the folder is made under a temporary
 name, and it gets its name when it is complete.
@@ -185,7 +185,7 @@ def _copies(rows: Sequence[_Row], problems: list[str]) -> dict[str, Path]:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy a file with its time, down to the disk, and hold the copy against the source."""
+    """Copy a file with its time, down to the disk, and compare the copy with the source."""
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copy2(source, target)
     with target.open("rb") as file:

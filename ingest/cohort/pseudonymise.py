@@ -1,8 +1,8 @@
-"""A cohort folder whose names, dates and free text identify no one, with the key to them kept elsewhere.
+"""A cohort folder whose names, dates and free text identify nobody, with the key stored elsewhere.
 
 A copy of the cohort is written: subjects get random keys, dates are moved by a random number of days (one for each
-subject, so that intervals stay) in tables, in names and inside of recordings alike; words of file names that may name
-somebody are coded; texts inside of recordings are masked or blanked. Whatever cannot be coded stops the whole run.
+subject, so that intervals stay) in tables, in names and inside recordings; words of file names that may name
+somebody are coded; texts inside recordings are masked or blanked. Whatever cannot be coded stops the whole run.
 """
 
 from __future__ import annotations
@@ -200,7 +200,7 @@ def _write(file: PileFile, to: Path, pile: Pile, coder: Coder, drop: set[str], p
 
 
 def _why_look(file: PileFile) -> str:
-    """What the user should look at: images, and files that were copied as they are."""
+    """Files that the user should look at: images, and files that were copied as they are."""
     if file.kind == "video":
         return "shows a person"
     return "was copied as it is" if file.kind == "kept" else ""

@@ -1,4 +1,4 @@
-"""A cohort folder: which trials it holds, of whom, in which files, and what its tables say of them.
+"""A cohort folder: its trials, their subjects and files, and what its tables say about them.
 
 ``cohort/<subject>/<trial>.<ext>``, ``cohort/<subject>/<session>/<trial>.<ext>``, BIDS names, or files directly in the
 folder. Nothing is read here but names, the tables, cohort.toml and the heads of JSON files.
@@ -108,7 +108,7 @@ def _add_filmed(
 def _without_captures(
     unknown: list[Path], files: list[CohortFile], roles: dict[CohortFile, str], refused: list[InputError]
 ) -> list[Path]:
-    """The unknown files that are not captures; captures in a format without a reader are refused by name."""
+    """The unknown files that are not captures; captures in a format without a reader are refused and named."""
     stems: dict[Path, set[str]] = defaultdict(set)
     for file in files:
         if roles[file] in ("positions", "video", "results"):
@@ -124,7 +124,7 @@ def _without_captures(
 
 
 def _place(recordings: list[CohortFile], cohort: Cohort) -> list[tuple[tuple[str, str, bool], str, CohortFile]]:
-    """((subject, session, is known), stem, file) of each recording; folders that cannot be keys are refused by name."""
+    """((subject, session, is known), stem, file) of each recording; folders that cannot be keys are refused and named."""
     placed = []
     bad_folders: dict[tuple[str, ...], list[CohortFile]] = defaultdict(list)
     for file in recordings:

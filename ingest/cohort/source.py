@@ -1,4 +1,4 @@
-"""What a cohort folder says of its trials: the types that the scan returns and the tables fill."""
+"""What a cohort folder says about its trials: the types that the scan returns and the tables fill."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 class TrialSource:
     """One trial before it is read. ``paths[0]`` is the file with positions, if any.
 
-    ``exclude`` is why trials.tsv leaves the trial out, None where it does not. ``is_subject_known`` is False for a file directly in the folder that no table names: the subject is then what the
-    file itself says, else ``subject``. ``metadata`` are the further columns of the lake's trials table.
+    ``exclude`` is why trials.tsv leaves the trial out, None where it does not. ``is_subject_known`` is False for a file
+    directly in the folder that no table names: the subject is then what the file itself says, else ``subject``.
+    ``metadata`` are the further columns of the lake's trials table.
     """
 
     subject: str

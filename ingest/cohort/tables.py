@@ -59,7 +59,7 @@ class TsvTable:
 def read_table(path: Path) -> TsvTable:
     """Read a table as people keep it: .tsv, .csv (comma, semicolon or tab) or .xlsx (its first sheet).
 
-    A decimal comma, a byte-order mark, UTF-16 and the Windows code page are read; ``notes`` says what was judged.
+    A decimal comma, a byte-order mark, UTF-16 and the Windows code page are read; ``notes`` lists what was inferred.
 
     Raises
     ------
@@ -213,7 +213,7 @@ _FACTORS: dict[str, tuple[tuple[str, float], ...]] = {
 def body_measure(row: dict[str, Value], name: str, warnings: list[str]) -> tuple[float | None, str | None]:
     """Height in m or mass in kg of a participant, and the column it came from. name : 'height_m' or 'mass_kg'.
 
-    Columns with a unit are taken as they say where that gives a person's size; else the unit is judged by the size,
+    The unit of a column is used if it gives a person's size; else the unit is judged by the size,
     and warnings say so; what fits none is left empty.
     """
     lower = {c.lower(): c for c in row}
@@ -253,7 +253,7 @@ _SEXES = {**dict.fromkeys(("m", "male", "man"), "M"), **dict.fromkeys(("f", "fem
 
 
 def sex_of(text: str | None, warnings: list[str]) -> str | None:
-    """M or F for the ways people write them, said; any other text as it is."""
+    """M or F for the usual ways to write them, with a note; any other text as it is."""
     if text is None:
         return None
     plain = _SEXES.get(text.lower(), text)

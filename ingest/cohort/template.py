@@ -1,4 +1,4 @@
-"""Tables of a cohort for a person to fill in: participants, sessions and trials, as far as the files say.
+"""Tables of a cohort for people to fill in: participants, sessions and trials, as far as the files say.
 
 Input: a cohort folder. Output: participants.tsv, sessions.tsv and trials.tsv with the keys of every subject, session
 and trial filled in, and empty columns for the rest. A table that is there, under any of its names, is left as it is.

@@ -236,8 +236,8 @@ def _turn(w, a, b, c, sine, cosine):  # type: ignore[no-untyped-def]
 def _sine_and_cosine(sine, cosine):  # type: ignore[no-untyped-def]
     """Sine and cosine of the angles (radians) that ``sine`` holds, in place; NaN stays NaN.
 
-    Taylor polynomials on ±π/2, to 3e-16 there; the reduction adds 4e-16 for each half turn of the angle. Two calls of the C library
-    a channel were three quarters of the kinematics: this loop is vectorised.
+    Taylor polynomials on ±π/2, to 3e-16 there; the reduction adds 4e-16 for each half turn of the angle. Two calls of
+    the C library per channel were three quarters of the kinematics: this loop is vectorised.
     """
     for f in range(sine.size):
         x = sine[f]

@@ -1,4 +1,4 @@
-"""Rigid bodies seen by points: how one moved, and the point or the line about which one turns in another."""
+"""Rigid bodies from points: the movement of one, and the point or line about which one turns relative to another."""
 
 from __future__ import annotations
 
@@ -56,7 +56,8 @@ def score(proximal: Segment, distal: Segment) -> tuple[Floats, Floats, float, fl
 
     Returns
     -------
-    centre in the proximal segment (3,), centre in the distal segment (3,), residual : root mean square distance of both in the
+    centre in the proximal segment (3,), centre in the distal segment (3,), residual : root mean square distance of both
+    in the
     lab, mm. turn_deg : root mean square turn of one segment in the other about the axis with the least.
 
     Raises

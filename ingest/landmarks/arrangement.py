@@ -1,8 +1,8 @@
-"""Whether points lie on a body as their names say: names exchanged for the whole trial, and markers that moved on the body.
+"""Whether points are on the body where their names say: names exchanged for the whole trial, and markers that moved on the body.
 
-Only what holds for every body is asked, in a large share of the frames: the heel is further from the toe than the ankle is, a marker
-of the thigh lies between hip and knee, each elbow belongs to the nearer shoulder. Nothing is changed: the notes name the points,
-and ``trial_quality`` says that the trial is to be checked.
+Only rules that hold for every body are checked, in a large share of the frames: the heel is further from the toe than
+the ankle is, a marker of the thigh is between hip and knee, each elbow belongs to the nearer shoulder. Nothing is
+changed: the notes name the points, and ``trial_quality`` says that the trial is to be checked.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ _LEAST_FOREARM, _MOST_FOREARM = 0.45, 2.2  # of the upper arm; 0.65 to 1.1 in pe
 
 
 def judge(points: Marks, is_skin: bool) -> tuple[dict[str, float], list[str]]:
-    """(figures for trials.quality, notes) on the names and the firmness of a person's points.
+    """(figures for trials.quality, notes) on the names of a person's points and on markers that moved.
 
     Parameters
     ----------
@@ -64,8 +64,8 @@ def judge(points: Marks, is_skin: bool) -> tuple[dict[str, float], list[str]]:
 
     Returns
     -------
-    ``contradicted_names``: how many rules the names break. ``marker_shift_mm``: by how much the distance of two markers of one
-    segment changes (2.5 to 97.5 %), where that is more than 50 mm.
+    ``contradicted_names``: how many rules the names break. ``marker_shift_mm``: by how much the distance between two
+    markers of one segment changes (2.5 to 97.5 %), where that is more than 50 mm.
     """
     quality: dict[str, float] = {}
     notes = []

@@ -1,8 +1,8 @@
-"""Whether the rotations of a source turn its joints about an anatomical axis, judged by how its bones really bend.
+"""Whether the rotations of a source turn its joints about an anatomical axis, compared with how its bones really bend.
 
 A bone's turn about its own length leaves no trace in where its end is. Networks, retargeting and converters from
-positions fill it with anything, and a knee angle taken from such rotations is not a knee angle. The bend between the two
-bones is: its plane, where the joint is bent, must hold the axis that the rotations give.
+positions give it arbitrary values, and a knee angle from such rotations is wrong. The bend between the two bones is
+reliable: its plane, where the joint is bent, must hold the axis that the rotations give.
 """
 
 from __future__ import annotations

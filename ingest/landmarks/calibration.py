@@ -49,7 +49,7 @@ class Parameters:
         return calibration.source if calibration else None
 
     def add(self, name: str, side: str | None, value: float, unit: str, source: str) -> None:
-        """Keep a value this trial gives, unless a better source has said it."""
+        """Keep a value of this trial, unless a better source has stated it."""
         if math.isfinite(value) and (name, side) not in self.known:
             self.known[(name, side)] = Calibration(name, side, float(value), unit, source)
             self.added.append(self.known[(name, side)])
@@ -63,8 +63,8 @@ class Parameters:
 def of_this_person(known: Iterable[Calibration], marks: Marks, notes: list[str]) -> list[Calibration]:
     """The calibrations that may be those of the person with these marks; notes what was left out.
 
-    A static trial whose distance of the ASIS or leg length differs by over 12 % is somebody else's, or in another scale; what it
-    gave its session is then left out.
+    A static trial whose distance of the ASIS or leg length differs by over 12 % is somebody else's, or in another
+    scale; what it gave its session is then left out.
     """
     known = list(known)
     static = {(c.parameter, c.side): c.value for c in known if c.source == "static" and c.value > 0}
@@ -87,7 +87,7 @@ def of_this_person(known: Iterable[Calibration], marks: Marks, notes: list[str])
 
 
 def gather(calibrations: Iterable[Calibration]) -> Parameters:
-    """The best source of each parameter; zero or negative lengths count as not said."""
+    """The best source of each parameter; zero or negative lengths count as not stated."""
     known: dict[tuple[str, str | None], Calibration] = {}
     for c in calibrations:
         if not math.isfinite(c.value) or (c.unit == "mm" and c.value <= 0 and c.parameter != "sole_delta"):
@@ -106,7 +106,7 @@ def add_neutral(parameters: Parameters, hip_angles: dict[str, float]) -> None:
 
 
 def add_measured(parameters: Parameters, marks: Marks, source: str = "estimated") -> None:
-    """Measure on skin points what no source has said: inter-ASIS distance and leg length (medians over the trial).
+    """Measure on skin points what no source states: inter-ASIS distance and leg length (medians over the trial).
 
     source : ``static`` where the person stands still, else ``estimated``.
     """

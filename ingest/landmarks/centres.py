@@ -1,4 +1,4 @@
-"""The points of a person as joint centres are added to them: what the centres of legs and arms both work on."""
+"""The points of a person to which joint centres are added: shared by the computations for legs and arms."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from neurostore.ingest.landmarks.names import Marks
 
 @dataclass(slots=True)
 class Centres:
-    """The points of one person's trial as they are found.
+    """The points of one person's trial, to which computed points are added.
 
     points : landmark to (n, 3) mm, skin points and joint centres. parameters : the body's; estimates are added to them.
     methods : joint to the method that gave it. lateral : ``left_thigh``, ``left_shank``, … to the (n, 3) unit lateral

@@ -46,8 +46,7 @@ def clean_person(
 ) -> CleanPerson:
     """Clean the frames of one person, all that later steps need at once.
 
-    rows : of the primary skeleton's poses. known : calibrations of the session, which say whether markers of clusters lead
-    anything. path : for errors.
+    rows : of the primary skeleton's poses. known : calibrations of the session, which say whether markers of clusters are used. path : for errors.
 
     Raises
     ------

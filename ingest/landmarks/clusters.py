@@ -1,8 +1,8 @@
-"""Clusters: landmarks that only the static trial carries, led by the markers that stay on the segment.
+"""Clusters: landmarks that only the static trial has, reconstructed from the markers that stay on the segment.
 
-The calibrated anatomical systems technique (Cappozzo et al. 1995, doi:10.1016/0268-0033(95)91394-T): the static trial gives the
-place of each landmark among the markers of its segment's cluster, and the walking trials find it again from the
-cluster's position by least squares (Söderkvist & Wedin 1993, doi:10.1016/0021-9290(93)90098-Y).
+The calibrated anatomical systems technique (Cappozzo et al. 1995, doi:10.1016/0268-0033(95)91394-T): the static trial
+gives the place of each landmark among the markers of its segment's cluster, and the walking trials find it again from
+the cluster's position by least squares (Söderkvist & Wedin 1993, doi:10.1016/0021-9290(93)90098-Y).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LED = {
 class Cluster:
     """The markers of a cluster. names : as the file spells them. measured, filtered : (n, m, 3) mm, NaN = missing.
 
-    filtered is None where no other trial of the session knows these markers, so that they lead nothing.
+    filtered is None where no other trial of the session knows these markers, so that nothing is reconstructed from them.
     """
 
     names: tuple[str, ...]
@@ -48,7 +48,7 @@ def lead(
 
     Returns
     -------
-    quality : ``cluster_residual_mm``, the largest median residual of a cluster. notes : which landmark is led by which cluster.
+    quality : ``cluster_residual_mm``, the largest median residual of a cluster. notes : which landmark is reconstructed from which cluster.
     """
     places = _places(known)
     residuals: dict[str, float] = {}

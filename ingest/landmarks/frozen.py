@@ -1,8 +1,9 @@
 """Samples that software wrote where it had no measurement: the last value held, a straight line, a code for "missing".
 
-A marker that stands still to the last digit while others move is a gap filled with the last value (Pose2Sim's default at the
-ends, older Vicon and Motion Analysis exports). One that moves along a line at a constant speed to the last digit is a gap filled
-by interpolation (Pose2Sim's default within a trial). Values held after a jump are a code for "missing" (9999.999, or nearly 0).
+A marker that stands still to the last digit while others move is a gap filled with the last value (Pose2Sim's default
+at the ends, older Vicon and Motion Analysis exports). One that moves along a line at a constant speed to the last digit
+is a gap filled by interpolation (Pose2Sim's default within a trial). Values held after a jump are a code for "missing"
+(9999.999, or nearly 0).
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ def repeated(values: Floats, rate_hz: float, is_foot: Bools) -> Bools:
 
 
 def straight(values: Floats, rate_hz: float) -> Bools:
-    """(n, J) samples on a line of constant speed, to the last digit, for over 0.1 s while most markers move otherwise.
+    """(n, J) samples on a line at constant speed, to the last digit, for over 0.1 s while most markers move differently.
 
     values : (n, J, 3) mm, NaN = missing. The first and the last sample of a line are measured ones and are not marked.
     """

@@ -55,7 +55,7 @@ def calibrations_of(
 
 
 def _hip(body: Centres, clusters: Mapping[str, Cluster], side: str) -> tuple[Floats | None, str]:
-    """(centre along the pelvis's axes (3,) mm, what is to be noted)."""
+    """(centre along the pelvis's axes (3,) mm, notes)."""
     if "pelvis" not in body.lateral:
         return None, "not used, because the pelvis has no axes (ASIS and PSIS or sacrum are needed)"
     cluster = clusters.get(f"{side}_thigh")

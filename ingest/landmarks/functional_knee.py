@@ -1,8 +1,9 @@
 """Knee axes from a trial in which the person bends the knee: the symmetrical axis of rotation.
 
-Ehrig et al. 2007 (SARA), doi:10.1016/j.jbiomech.2006.10.026: the line that stays in one place in both segments. The axis is
-kept beside the places of the thigh's markers, which lead it in the other trials of the session. There it replaces the lateral
-axis of the thigh, and with it adduction and rotation of knee and hip; joint centres stay as they are.
+Ehrig et al. 2007 (SARA), doi:10.1016/j.jbiomech.2006.10.026: the line that stays in one place in both segments. The
+axis is kept beside the places of the thigh's markers, which lead it in the other trials of the session. There it
+replaces the lateral axis of the thigh, and with it adduction and rotation of knee and hip; joint centres stay as they
+are.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _MARKS = {"thigh": ("thigh", "knee_lateral", "knee_medial"), "shank": ("shank", 
 
 
 def knee_calibrations(body: Centres, clusters: Mapping[str, Cluster], side: str) -> tuple[list[Calibration], str]:
-    """(axis and places of the thigh's markers in a frame of this trial, what is to be noted)."""
+    """(axis and places of the thigh's markers in a frame of this trial, notes)."""
     segments = {part: _markers(body, clusters, side, part) for part in ("thigh", "shank")}
     for part, markers in segments.items():
         if len(markers) < LEAST_OF_CLUSTER:

@@ -1,4 +1,4 @@
-"""Which way a person goes and faces: yaw about +Y in degrees, 0 = +Z, 90 = +X (right-hand rule about Y)."""
+"""The directions in which a person goes and faces: yaw about +Y in degrees, 0 = +Z, 90 = +X (right-hand rule about Y)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _HALF_WIDTH_S = 0.5
 
 
 def headings_of(pelvis: Floats | None, right: Floats | None, time_s: Floats) -> dict[str, Floats]:
-    """Columns :func:`headings` of a person's trial; empty where nothing says which way is right.
+    """Columns :func:`headings` of a person's trial; empty if the right side is not known.
 
     pelvis : (n, 3) mm, None where positions are relative to it or it is not known. right : (n, 3), see :func:`headings`.
     """

@@ -1,6 +1,6 @@
 """Which joint of a skeleton is which landmark: from its declaration, else from the table of common names.
 
-Also which markers form a cluster on a segment, which their names say too.
+Also which markers form a cluster on a segment, by their names.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ Marks: TypeAlias = dict[str, Floats]
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What the names of a skeleton's joints say.
+    """What the names of a skeleton's joints mean.
 
     sources : landmark to the indices of the joints whose mean it is. clusters : ``left_thigh`` … to the indices of the
-    markers of a cluster there. is_skin : whether the landmarks are markers on the skin. notes : said where no name is known.
+    markers of a cluster there. is_skin : whether the landmarks are markers on the skin. notes : given if no name is known.
     """
 
     sources: dict[str, tuple[int, ...]]
@@ -77,13 +77,13 @@ def landmark_sources(skeleton: Skeleton, present: frozenset[str] | None = None) 
 
     Parameters
     ----------
-    skeleton : its ``[landmarks]`` table (landmark = joint, list of joints, or "" for none) goes before the
-        common names; ``only_these = true`` leaves the common names out.
+    skeleton : its ``[landmarks]`` table (landmark = joint, list of joints, or "" for none) takes precedence over the common names; ``only_these = true`` leaves the common names out.
     present : joints that hold data; others are passed over where a name has alternatives. None: all.
 
     Returns
     -------
-    Names are those of schemas/tables/landmarks.toml and the helpers of common_names.toml (``pelvis_bone``, ``left_wrist_radial`` …).
+    Names are those of schemas/tables/landmarks.toml and the helpers of common_names.toml (``pelvis_bone``,
+    ``left_wrist_radial`` …).
 
     Raises
     ------
@@ -177,7 +177,7 @@ def _shared_beginning(names: list[str]) -> str:
 
 
 def _shared_ending(names: list[str]) -> str:
-    """What all names end with that says nothing of the body: '_1', '.pos', ' position', '_global'."""
+    """A common ending of all names that does not refer to the body: '_1', '.pos', ' position', '_global'."""
     endings = {match.group() if (match := _ENDING.search(name)) else "" for name in names} if len(names) > 2 else {""}
     return endings.pop() if len(endings) == 1 else ""
 

@@ -1,7 +1,7 @@
-"""Whether named markers can be what their names say, before anything is computed from them.
+"""Whether markers can be what their names say, before anything is computed from them.
 
-What markers show beyond doubt is put right and noted (medial and lateral marker of one joint exchanged); what they only contradict
-is not used (what a static trial with left and right exchanged would give its session).
+Errors that are certain are corrected and noted (medial and lateral marker of one joint exchanged); contradictory data
+are not used (those that a static trial with left and right exchanged would give its session).
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ _NEARLY_ALL = 0.9  # of the frames
 
 
 def put_medial_inside(marks: Marks) -> list[str]:
-    """Exchange the medial and the lateral marker of a knee or ankle where the medial one lies outside; in place.
+    """Exchange the medial and the lateral marker of a knee or ankle where the medial one is on the lateral side; in place.
 
-    Only where the legs are not crossed: with the names of the legs exchanged, every joint looks so. Returns notes.
+    Only where the legs are not crossed: with the names of the legs exchanged, every joint looks like this. Returns notes.
     """
     right = _right(marks)
     if right is None:
@@ -66,7 +66,7 @@ def _right(marks: Marks) -> Floats | None:
 
 
 def _are_crossed(marks: Marks, right: Floats) -> bool:
-    """Whether the knees or ankles of the right leg lie left of the left ones in most frames."""
+    """Whether the knees or ankles of the right leg are to the left of the left ones in most frames."""
     for joint in ("knee", "ankle"):
         lateral = [f"{side}_{joint}_lateral" for side in SIDES]
         if set(lateral) <= set(marks):

@@ -1,4 +1,4 @@
-"""Left and right of a recording exchanged: what a capture needs whose labels were given to the wrong legs."""
+"""Exchange left and right of a recording whose labels were given to the wrong legs."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """C3D: texts of the parameter section, letter for letter in the places they have, so that no byte of the data moves.
 
-Labels of points, channels and events stay, with people masked in them. The value of every other text parameter stays
-where all its words are plain ones; dates are moved in their place; descriptions of parameters, reserved words of the
-header and what lies between the sections are blanked. No number is changed but those of a date, and those that are no
-number: a text that software left among them.
+Labels of points, channels and events stay, with people masked in them. The value of every other text parameter stays if
+all its words are plain; dates are moved in their place; descriptions of parameters, reserved words of the header and
+bytes between the sections are blanked. No number is changed but those of a date, and those that are no number: a text
+that software left among them.
 """
 
 from __future__ import annotations

@@ -78,5 +78,5 @@ def moved_column(block: bytes, column: int, separator: bytes, days: int) -> tupl
 
 
 def spoken(text: str) -> list[str]:
-    """Every date in a text, as it is written there."""
+    """Every date in a text, as written there."""
     return [match[0] for match in IN_TEXT.finditer(text)]

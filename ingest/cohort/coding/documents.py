@@ -30,7 +30,7 @@ _STRUCTURE = word_set("""schema_version metadata frames frame_count fps width he
 
 
 def json_file(path: Path, coder: Coder, subject: str) -> bytes:
-    """A JSON file: numbers, plain words and known keys; names of videos coded; the rest left out and said.
+    """A JSON file: numbers, plain words and known keys; names of videos coded; the rest left out, with a note.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Labels of markers, joints and channels: their names stay, what stands for a person in them is masked letter for letter."""
+"""Labels of markers, joints and channels: their names stay, the parts that name a person are masked letter by letter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is to be coded: every file below a folder, what it is and whose it is; what cannot be coded, in words."""
+"""The files to be coded: every file below a folder, its kind and its subject; and the reasons why files cannot be coded."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Pile:
     notes: list[str] = field(default_factory=list)
 
     def of_file(self, name: str) -> str | None:
-        """Whose a file is that a table names."""
+        """The subject of a file that a table names."""
         plain = posixpath.normpath(name.replace("\\", "/"))
         for file in self.files:
             if file.subject and (file.relative == plain or file.parts[-1] == posixpath.basename(plain)):
@@ -148,7 +148,7 @@ def _add_table(file: PileFile, pile: Pile) -> None:
 
 
 def _judge_folders(pile: Pile, people: set[str], keep_words: frozenset[str]) -> None:
-    """Folders that are not a person's and folders in them that are not sessions: whose recordings are whose is not certain."""
+    """Report folders that are not a person's, and folders in them that are not sessions, because the person of a recording is then uncertain."""
     firsts: dict[str, list[PileFile]] = {}
     for file in pile.files:
         if len(file.parts) > 1:

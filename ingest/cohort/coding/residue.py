@@ -1,4 +1,4 @@
-"""What is left: after the copy is written, its files are searched for every name and date that was coded."""
+"""After the copy is written, its files are searched for every name and date that was coded."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BINARY = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".npy", ".parquet", 
 
 
 def search(path: Path, names: Iterable[str], dates: Iterable[str]) -> list[str]:
-    """Names and dates that a file of the copy still holds, in its bytes, as UTF-8, Latin-1 or UTF-16, and inside of .xlsx."""
+    """Names and dates that a file of the copy still holds, in its bytes, as UTF-8, Latin-1 or UTF-16, and inside .xlsx."""
     if path.suffix.lower() == ".xlsx":
         with zipfile.ZipFile(path) as book:
             blocks = [book.read(member) for member in book.namelist()]

@@ -42,7 +42,7 @@ def read_keys(path: Path) -> Keys:
 
 
 def write_keys(path: Path, keys: Keys) -> None:
-    """Whole or not at all, for the owner's eyes alone."""
+    """Write the key file, complete or not at all, readable only by its owner."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with temporary.replacing(path, mode=0o600) as work:
         work.write_text(json.dumps(keys, indent=1, sort_keys=True), encoding="utf-8")
@@ -61,7 +61,7 @@ class Coder:
 
     Attributes
     ----------
-    keep : words that the user says name nobody, in lower case.
+    keep : words that, according to the user, name nobody, in lower case.
     words : word -> its code, for words of names of files and folders that may name somebody. used : those met in this run.
     """
 
@@ -187,7 +187,7 @@ class Coder:
         return "".join(piece for piece, _ in self._pieces(value, subject or ""))
 
     def remark(self, value: str, subject: str) -> str:
-        """A text inside of a recording: a date moved, plain words kept; '' where a word may name somebody."""
+        """A text inside a recording: a date moved, plain words kept; '' where a word may name somebody."""
         if dates.ISO.fullmatch(value.strip()):
             return self.cell(value, subject) if subject in self.keys else ""
         if dates.spoken(value) or self.has_name(value):

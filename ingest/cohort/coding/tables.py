@@ -47,7 +47,7 @@ _FOR_ALL = 3  # so many people who share one date: what is moved differently for
 
 @dataclass(slots=True)
 class CohortTable:
-    """A table, and whose rows it holds. is_sidecar : of one recording. subject : of the folder it is in, or None."""
+    """A table, and to whom its rows belong. is_sidecar : of one recording. subject : of the folder it is in, or None."""
 
     table: TsvTable
     subject: str | None
@@ -61,7 +61,7 @@ class CohortTable:
                     self.columns[column] = kind
 
     def rows_subject(self, row: dict[str, str | None], of_file: Callable[[str], str | None]) -> str | None:
-        """Whose row it is: by its subject, else by the file it names, else by the folder."""
+        """The subject of a row: by its subject column, else by the file it names, else by the folder."""
         for column, kind in self.columns.items():
             value = row[column]
             if kind == "subject" and value:

@@ -1,7 +1,7 @@
 """Text formats of markers and skeletons: BVH, ASF, AMC, TRC, MOT, STO, CSV of points, BIDS motion, NumPy arrays.
 
-What stands above the numbers is coded by the grammar of the format. Below it only numbers may stand: a file with another
-word among its numbers is refused, because nobody can say what it is.
+The header is coded by the grammar of the format. After it only numbers are allowed: a file with another word among its
+numbers is refused, because its meaning is unknown.
 """
 
 from __future__ import annotations
@@ -245,7 +245,7 @@ def motion_tsv(path: Path, coder: Coder, subject: str) -> bytes:
 
 
 def array(path: Path, coder: Coder, subject: str) -> bytes:
-    """A NumPy array of numbers, written anew: its header says nothing else."""
+    """A NumPy array of numbers, written again, so that its header contains nothing else."""
     try:
         values = read_array(path)
     except (OSError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""Words that name nobody: of movement, of conditions and groups, of makers and formats. All others may be names.
+"""Words that name nobody: words of movement, conditions, groups, manufacturers and formats. All others may be names.
 
 A text is cut at blanks, signs, digits and capitals; each part that is not a plain word here may name somebody. The list is
 for recordings' names, cells of tables and remarks in files, in English, with the words of German, French and
