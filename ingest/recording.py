@@ -231,7 +231,7 @@ class ViewOptions:
 
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
-    """What cohort.toml says about one trial; None = not said, the reader judges and notes it.
+    """What cohort.toml says about one trial; None = not stated; the reader infers it and adds a note.
 
     scale_mm : millimetres per source unit; up : 'x', '-x', 'y', 'z' …; skeleton : a declared name or a TOML path;
     root_position : 'replace' or 'add' (BVH positions against OFFSET); drop_frames : leading frames to drop;

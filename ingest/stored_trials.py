@@ -1,4 +1,4 @@
-"""Trials that are in a lake already: read back, renewed by a step, and written again, one commit a subject."""
+"""Trials that are in a lake already: read back, renewed by a step, and written again, one commit per subject."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Renewal:
 
 @dataclass(slots=True)
 class RenewalReport:
-    """Keys of trials. skipped : had been through this very step. refused : named, unchanged. version : of the lake."""
+    """Keys of trials. skipped : had been through this step already. refused : named, unchanged. version : of the lake."""
 
     renewed: list[Key] = field(default_factory=list)
     skipped: list[Key] = field(default_factory=list)
@@ -64,7 +64,7 @@ def renew_trials(
     force: bool = False,
     say: Callable[[str], None] = lambda text: None,
 ) -> RenewalReport:
-    """Run a step on the trials of a lake that it takes, or on those of some subjects. One commit a subject.
+    """Run a step on the trials of a lake that it takes, or on those of some subjects. One commit per subject.
 
     force : also on those that have been through it. say : is given the name of each trial that is renewed.
 

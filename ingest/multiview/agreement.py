@@ -1,7 +1,7 @@
-"""Do the views fit the calibration and each other? Videos out of step, a camera upside down, two cameras exchanged.
+"""Whether the views fit the calibration and each other: videos out of step, a camera upside down, two cameras exchanged.
 
-Each question compares how far the joints lie from the points that fit all cameras best, as the views are and as they would
-be without the fault; videos out of step are found by how well the movement agrees over a shift in time.
+Each check compares how far the joints are from the points that fit all cameras best, for the views as they are and as
+they would be without the fault; videos out of step are found by how well the movement agrees over a shift in time.
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ def matched(rig: Rig, videos: Sequence[str], where: Path) -> tuple[list[Calibrat
 
 
 def is_by_name(rig: Rig, videos: Sequence[str]) -> bool:
-    """Whether every video is called as one of the cameras, but for words such as cam and zeros before a number."""
+    """Whether every video has the name of one of the cameras, apart from words such as cam and leading zeros."""
     return _by_key(rig, videos, _plain) is not None
 
 
@@ -101,7 +101,7 @@ def _words(name: str) -> list[str]:
 
 
 def _plain(name: str) -> str:
-    """A camera's name without what says only that it is one: int_cam01_img and cam01 are 1."""
+    """A camera's name without words such as cam: int_cam01_img and cam01 are 1."""
     return "".join(w.lstrip("0") or "0" if w.isdigit() else w for w in _words(name) if not _FILLING.fullmatch(w))
 
 

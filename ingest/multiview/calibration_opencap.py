@@ -2,7 +2,7 @@
 
 The file is a pickled dict of NumPy arrays: intrinsicMat (3, 3), distortion (1, 5), imageSize (height, width), rotation
 (3, 3) and translation (3, 1) mm from the checkerboard to the camera. The board hangs upright, y down. A pickle can run any
-code when it is loaded, so this one is read with a table of what an array needs and nothing else.
+code when it is loaded, so this one is read with a table of the functions that an array needs, and nothing else.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def _shown(value: Any) -> str:
 
 
 class _ForbiddenError(Exception):
-    """The pickle asks for something else than an array."""
+    """The pickle contains something other than an array."""
 
 
 def _encode(text: str, encoding: str) -> bytes:

@@ -198,8 +198,8 @@ def triangulate_one(cameras, pixels, rays, weights, limit_px, least, point, norm
 def soften(cameras, pixels, rays, weights, limit_px, point, normal, used):
     """Solve again with every camera that saw the point, each weighted by how near the point falls to it.
 
-    Weights of Geman and McClure, whose scale is half the limit: cameras then leave and return without a step in the
-    movement. Returns the root mean square distance (px) of the cameras within the limit, which become ``used``.
+    Weights of Geman and McClure, whose scale is half the limit, so that positions do not jump when cameras leave and
+    return. Returns the root mean square distance (px) of the cameras within the limit, which become ``used``.
     """
     n_cameras = len(cameras)
     soft, present = np.zeros(n_cameras), np.zeros(n_cameras, np.bool_)

@@ -1,4 +1,4 @@
-"""A camera's view of a trial out of the 2D key points that another program wrote of its video."""
+"""A camera's view of a trial from the 2D key points that another program wrote of its video."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which persons of which views are one person: those near one another's epipolar lines in the frames they share."""
+"""Match the persons of the views: those close to one another's epipolar lines in the frames they share are one person."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Person = list[Sighting | None]  # of each camera
 
 
 def persons_of(cameras: list[CalibratedCamera], seen: Sequence[Sequence[Sighting]]) -> list[Person]:
-    """Every person that at least two cameras see, who is seen most first.
+    """Every person that at least two cameras see, the one seen most first.
 
     seen : the sightings of each camera, on one clock.
     """

@@ -65,7 +65,7 @@ class Rig:
     """The cameras of a calibration file.
 
     up : the axis that points up by the convention of the format, '' where it has none. kind : the format.
-    notes : what was judged in reading.
+    notes : what was inferred in reading.
     """
 
     path: Path
@@ -82,9 +82,9 @@ class Rig:
 def scaled_rig(
     path: Path, kind: str, cameras: Iterable[CalibratedCamera], up: str, scale_mm: float | None, unit: str | None = None
 ) -> Rig:
-    """The rig in mm. scale_mm : mm per unit of the file as cohort.toml says; unit : as the format says, None to judge.
+    """The rig in mm. scale_mm : mm per unit of the file as cohort.toml says; unit : as the format says, None to infer it.
 
-    Cameras that stand within 50 of the file's units of each other are in metres: mm would put them into one hand.
+    Cameras that are within 50 of the file's units of each other are in metres: in mm they would be too close together.
 
     Raises
     ------

@@ -1,9 +1,9 @@
 """Left and right exchanged in some cameras and not in others, found because the cameras then disagree.
 
-An estimator may take a left leg for a right one in one view. For each limb and frame every choice of cameras in which it
-is exchanged is triangulated; a choice costs what its points are off in the images, and the cheapest sequence of choices
-over the trial is taken (Viterbi 1967). Exchanged in all cameras and exchanged in none are the same points with other names:
-the choice with fewer exchanges, weighted by confidence, is the true one.
+An estimator may take a left leg for a right one in one view. For each limb and frame every choice of cameras in which
+it is exchanged is triangulated; the cost of a choice is the distance of its points in the images, and the cheapest
+sequence of choices over the trial is taken (Viterbi 1967). Exchanged in all cameras and exchanged in none are the same
+points with other names: the choice with fewer exchanges, weighted by confidence, is the true one.
 """
 
 from __future__ import annotations

@@ -138,7 +138,7 @@ def _of_others(
 
 
 def _check_stated(films: Sequence[Film]) -> None:
-    """Refuse values of offset_s and resolution in cohort.toml that are none."""
+    """Refuse invalid values of offset_s and resolution in cohort.toml."""
     for film in films:
         offset_s, resolution = film.options.camera.get("offset_s", 0.0), film.options.camera.get("resolution")
         if isinstance(offset_s, bool) or not isinstance(offset_s, int | float) or not np.isfinite(offset_s):
@@ -213,7 +213,7 @@ def _scene(views: Sequence[View], pixels: Floats, confidence: Floats) -> agreeme
 
 
 def _checked(views: Sequence[View], pixels: Floats, confidence: Floats, where: Path) -> dict[str, float]:
-    """Refuse what sides exchanged in some view cannot explain; they are repaired afterwards."""
+    """Refuse faults that exchanged sides in some view cannot explain; exchanged sides are repaired afterwards."""
     scene = _scene(views, pixels, confidence)
     agreement.check_fit(scene, where)
     agreement.check_time(scene, where)

@@ -3,7 +3,7 @@
 Each point is first solved by a weighted direct linear transform over all cameras that see it; where its distance in the
 images is over the limit, as few cameras as bring it under the limit are left out (every choice of them is tried, and the
 one with the smallest distance kept). From there the weighted sum of squared distances in the images, distortion of the
-lenses included, is minimised over all cameras again, each weighted by its confidence and by how near it is. Hartley and
+lenses included, is minimised over all cameras again, each weighted by its confidence and by its distance. Hartley and
 Zisserman (2004), Multiple View Geometry, chapter 12.
 """
 
@@ -32,7 +32,7 @@ class Points:
     distances_px : (n, J, V) between where a camera saw the point and where the position falls; NaN where it saw none.
     used : (n, J, V) the cameras within the limit.
     sd_mm : (n, J) standard deviation along an axis (root mean square of the three), from the distances of the joint over
-        the trial. It holds what differs between the cameras, not what the estimator does wrong in all of them.
+        the trial. It contains differences between the cameras, not errors that the estimator makes in all of them.
     """
 
     positions: Floats

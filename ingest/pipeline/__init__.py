@@ -40,14 +40,14 @@ def ingest(
     """Bring the trials of a cohort folder into a lake, which is made where there is none.
 
     Trials whose bytes and settings the lake has are skipped; changed ones replaced. What was committed stays, however
-    the call ends; a trial is in the lake whole or not at all.
+    the call ends; a trial is in the lake completely or not at all.
 
     Parameters
     ----------
     cohort : a folder, or one already scanned.
     n_workers : processes that read; None for one per core (two at least), 1 to read in this process.
     force : read every trial again.
-    dry_run : only say what would be done.
+    dry_run : only report what would be done.
     consent_renewed : take people back in who were erased from this lake.
     prune : take trials out of the lake whose files the cohort no longer has, of people who are in the cohort.
     engine : ``local`` processes, or ``ray``: tasks of a cluster that is started here, or of the one that a
@@ -96,7 +96,7 @@ def _scanned(cohort: Path | str | Cohort) -> Cohort:
 
 
 def _begun_report(cohort: Cohort, plan: Plan, lake: Path | str, *, is_dry_run: bool) -> IngestReport:
-    """What is known before anything is read; of a dry run, all there is to say."""
+    """What is known before anything is read; for a dry run, the whole report."""
     report = IngestReport(
         failed=[*cohort.refused, *plan.failed],
         skipped=[plan.keys[id(s)] for s in plan.unchanged if plan.keys[id(s)] not in plan.updates],

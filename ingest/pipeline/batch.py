@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Batch:
-    """Trials of one subject (or of files whose subject only they know), and what is known of their sessions."""
+    """Trials of one subject (or of files that only state their subject themselves), and what is known of their sessions."""
 
     sources: list[TrialSource]
     metadata: Metadata
@@ -63,7 +63,7 @@ class Computed:
     outcomes: list[Outcome]
 
     def stage(self) -> BatchResult:
-        """Write it as files that no reader sees yet; trials that break a declaration become failed outcomes."""
+        """Write the batch as files that no reader sees yet; trials that break a declaration become failed outcomes."""
         from neurostore.lake.commit import stage
 
         staged = stage(self.lake, self.trials)
@@ -77,7 +77,7 @@ class Computed:
 def compute(batch: Batch, began: Callable[[int], None], ended: Callable[[int], None]) -> Computed:
     """Read and compute a batch. began, ended : called with the index of each trial.
 
-    Static trials that come first serve the trials after them; the caller sees from the outcomes which trials were
+    Static trials come first and serve the trials after them; the caller sees from the outcomes which trials were
     computed before a static trial of their session was known.
     """
     statics = {session: dict(measured) for session, measured in batch.statics.items()}
@@ -102,7 +102,7 @@ def compute(batch: Batch, began: Callable[[int], None], ended: Callable[[int], N
 
 
 def _with_file(source: TrialSource, error: InputError) -> InputError:
-    """The error under the name of a file of the trial: what computes knows arrays, not where they come from."""
+    """The error with the name of a file of the trial added, because computations do not know the origin of their arrays."""
     files = (*map(str, source.paths), *source.options.companions)
     return error if error.path.startswith(files) else InputError(source.paths[0], str(error))
 

@@ -1,4 +1,4 @@
-"""What every capture of a folder would be read as, without keeping anything: for a laboratory's archive before an ingest."""
+"""How every capture of a folder would be read, without storing anything: for a laboratory's archive before an ingest."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from neurostore.storage import temporary
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """One file. is_read : whether a trial came of it; the other fields are None where not, and ``verdict`` says why.
+    """One file. is_read : whether it gave a trial; otherwise the other fields are None and ``verdict`` says why.
 
     up : which axis of the file is up. scale_mm : millimetres per unit. bone_change_pct : largest coefficient of variation of
     a thigh or shank over the trial.
@@ -33,7 +33,7 @@ class Checked:
 
 
 def check(cohort: Path | str, settings: Settings | None = None, *, n_workers: int | None = None) -> list[Checked]:
-    """Read every capture (no videos) of a cohort folder into a lake that is thrown away, and say what came of each file.
+    """Read every capture (no videos) of a cohort folder into a temporary lake, and report the outcome for each file.
 
     Raises
     ------

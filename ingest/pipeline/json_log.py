@@ -1,4 +1,4 @@
-"""What an ingest does as lines of JSON, for programs that watch it: one object a line, each with time, event and level."""
+"""The progress of an ingest as lines of JSON, for programs that watch it: one object per line, with time, event and level."""
 
 from __future__ import annotations
 

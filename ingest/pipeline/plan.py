@@ -1,4 +1,4 @@
-"""What an ingest has to do with each trial: read it, leave it, or only renew what the tables say of it."""
+"""The plan of an ingest: for each trial, read it, leave it, or only renew what the tables say about it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class LakeState:
 
 @dataclass(slots=True)
 class Plan:
-    """Every trial of a cohort by what is to be done. ``updates``: key in the lake -> columns that say something new."""
+    """The trials of a cohort by what has to be done. ``updates``: key in the lake -> columns that say something new."""
 
     new: list[TrialSource] = field(default_factory=list)
     changed: list[TrialSource] = field(default_factory=list)
@@ -148,7 +148,7 @@ def make_batches(
 
 
 def _rank(source: TrialSource) -> int:
-    """What gives something to the other trials of a session comes before them."""
+    """Trials that contribute to the other trials of their session come first."""
     return 0 if _may_be_static(source) else 1 if source.options.functional is not None else 2
 
 
@@ -161,7 +161,7 @@ def _group(source: TrialSource) -> tuple[str, bool]:
 
 
 def _metadata_of(group: list[TrialSource], metadata: Metadata) -> Metadata:
-    """The body measures a batch can need, without everybody's rows."""
+    """The body measures that a batch can need, without the rows of other people."""
     if not group[0].is_subject_known:
         return Metadata(measures=metadata.measures)
     subject = group[0].subject.removeprefix("sub-")

@@ -1,4 +1,4 @@
-"""How an ingest talks while it works: a bar on a terminal, plain lines elsewhere; and its closing table."""
+"""How an ingest reports progress: a bar on a terminal, plain lines elsewhere, and a table at the end."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ class Bar:
 
 
 def print_report(report: IngestReport, console: Any, *, n_shown: int = 20) -> None:
-    """The closing table: what went in, and everything that did not or was changed, by name."""
+    """The closing table: what was ingested, and the names of everything that was not or was changed."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text

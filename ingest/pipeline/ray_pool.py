@@ -1,8 +1,8 @@
 """Batches of an ingest as Ray tasks: the same work as `workers.Pool`, on one machine or many.
 
-The parent stays where it is and commits; workers stage. A lost worker's batch is done again; one that kills its workers
-each time is cut into single trials, so that the trial at fault is named and the others go in. What a lost worker had
-staged is in no log and is swept by ``compact``.
+The parent stays where it is and commits; workers stage. A lost worker's batch is repeated; one that kills its workers
+each time is split into single trials, so that the trial at fault is named and the others are ingested. Files that a
+lost worker had staged are in no log and are deleted by ``compact``.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ class RayPool:
         self.n_workers = self._cluster.n_at_once
 
     def run(self, batches: list[Batch]) -> Iterator[Event]:
-        """Process every batch, in any order, and yield what happens.
+        """Process every batch, in any order, and yield the events.
 
         Raises
         ------
-        NeurostoreError : what a worker met that concerns the lake and not one trial.
+        NeurostoreError : an error in a worker that concerns the lake and not a single trial.
         """
         retries: list[Batch] = []
         for batch, result in self._done(batches):

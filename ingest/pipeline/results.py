@@ -1,4 +1,4 @@
-"""What the views say of new and changed sessions, stored after an ingest."""
+"""Store the results of the views for new and changed sessions after an ingest."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from neurostore.ingest.pipeline.report import IngestReport
 def store_results(report: IngestReport, n_workers: int | None = None) -> None:
     """Store the results of every session where they are missing or out of date, and say so in the report.
 
-    The trials are in the lake whether this works or not: what hinders it becomes a warning.
+    The trials are in the lake whether this works or not: an error becomes a warning.
     """
     from neurostore.upkeep.refresh import refresh
 

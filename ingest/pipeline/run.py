@@ -55,7 +55,7 @@ class Run:
         self._pool: InProcess | Pool | RayPool | None = None
 
     def read(self, plan: Plan, n_workers: int | None) -> None:
-        """Read what is to be read; then, again, trials that were computed before their static or functional trial was known."""
+        """Read the trials; then read those again that were computed before their static or functional trial was known."""
         sources = plan.to_read
         if self.ray is not None and sources:
             from neurostore.ingest.pipeline.ray_pool import RayPool
@@ -133,7 +133,7 @@ class Run:
         return stale
 
     def renew(self, plan: Plan) -> None:
-        """Write what the tables newly say of trials and subjects whose poses stay as they are."""
+        """Write what the tables now say about trials and subjects whose poses stay as they are."""
         changes = {key: news for key, news in plan.updates.items() if key not in self._done}
         if changes:
             from neurostore.lake.commit import renew_trials
@@ -151,7 +151,7 @@ class Run:
             self.version = open_lake(self.lake).version
 
     def review(self) -> None:
-        """Record the exclusions of trials.tsv and cohort.toml that the lake does not have yet, and take back those that went."""
+        """Record the exclusions of trials.tsv and cohort.toml that the lake does not have yet, and take back those that are gone."""
         from neurostore import reviews
         from neurostore.lake.version import open as open_lake
 
@@ -171,7 +171,7 @@ class Run:
                 self.report.warnings.append(f"{one['reviewer']} {one['action']}s {where}: {one['reason']}")
 
     def compare_with_folder(self, *, prune: bool) -> None:
-        """Say (and with prune take out) what the folder no longer has, and which trials hold the same bytes."""
+        """Report (and with prune remove) trials whose files the folder no longer has, and report trials with the same bytes."""
         from neurostore.lake.version import open as open_lake
 
         columns = ("subject", "session", "trial", "source_sha256", "source_path")

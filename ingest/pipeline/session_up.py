@@ -1,4 +1,4 @@
-"""One session, one laboratory, one way that is up: a static trial, in which a person stands, gives it to the others."""
+"""The vertical axis is the same for a session: a static trial, in which a person stands, gives it to the other trials."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What changes the numbers of an ingest: options, versions of readers and steps, calibrations."""
+"""What determines the results of an ingest: options, versions of readers and steps, calibrations."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Statics = dict[tuple[str, str], dict[str, tuple[Calibration, ...]]]
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What decides the numbers of an ingest. ``cutoff_hz`` 0 for no filter; ``estimator_options`` go to it as given.
+    """What determines the results of an ingest. ``cutoff_hz`` 0 for no filter; ``estimator_options`` go to it as given.
 
     hip_method : where hip centres come from on the skin (``joint_centres.HIP_METHODS``), unless cohort.toml says it of a trial.
     """
@@ -35,7 +35,7 @@ class Settings:
     body: bool = False
 
     def sha256(self, source: TrialSource, calibrations: Iterable[Calibration]) -> str:
-        """The hash of all that changes the numbers of one trial but its own bytes."""
+        """The hash of everything that determines the results of a trial, except its own bytes."""
         options = asdict(replace(source.options, companions=()))
         own_body = options.pop("body")
         for name in ("functional", "swap_sides", "views", "curves"):  # trials of earlier lakes were read without them

@@ -12,9 +12,10 @@ from neurostore.trial_key import key_text
 
 
 def follow_reviews(cohort: Cohort, state: LakeState) -> Cohort:
-    """The cohort, its sources with the sides that reviewers decided on; what cohort.toml says of these trials gives way.
+    """The cohort, its sources with the sides that reviewers decided on; cohort.toml is overridden for these trials.
 
-    A decision holds for the bytes that the reviewer saw: where a file has changed since, it is read as it is, with a warning.
+    A decision holds for the bytes that the reviewer saw: where a file has changed since, it is read as it is, with a
+    warning.
     """
     for source in cohort.trials if state.sides else ():
         row = row_of(source, state)

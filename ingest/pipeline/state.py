@@ -29,7 +29,7 @@ def read_state(path: Path | str) -> LakeState:
 
     Raises
     ------
-    NotALakeError, NewerLakeError : what is there is no lake, or one this software does not know.
+    NotALakeError, NewerLakeError : the folder is not a lake, or one of an unknown version.
     """
     state = LakeState()
     from neurostore.lake.create import is_to_be_made

@@ -2,8 +2,8 @@
 
 A worker is a fresh interpreter, so that it works from scripts, notebooks and any start method, and threads of numerical
 libraries are set before they load. It ends when its parent does, however that died: its pipe then closes (and Linux
-sends a signal). A worker that dies loses the trial in work alone. While a batch is written and waits for the disk, the
-next is computed already.
+sends a signal). If a worker dies, only the trial it was reading is lost. While a batch is written and waits for the
+disk, the next is computed already.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ Event: TypeAlias = TrialEnded | BatchResult
 
 
 class InProcess:
-    """The same work in this process: for cohorts too small to be worth a process's start."""
+    """The same work in this process: for cohorts too small to justify starting a process."""
 
     def run(self, batches: list[Batch]) -> Iterator[Event]:
         """Process batches and yield their events; one batch is computed while the previous one is written."""
@@ -90,11 +90,11 @@ class Pool:
         self._n = n_workers
 
     def run(self, batches: list[Batch]) -> Iterator[Event]:
-        """Process every batch, in any order, and yield what happens.
+        """Process every batch, in any order, and yield the events.
 
         Raises
         ------
-        NeurostoreError : what a worker met that concerns the lake and not one trial.
+        NeurostoreError : an error in a worker that concerns the lake and not a single trial.
         """
         waiting = deque(batches)
         while waiting or any(w.batches for w in self._workers):

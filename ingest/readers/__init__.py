@@ -2,7 +2,7 @@
 
 Input: a path and what cohort.toml says of it. Output: a Recording: positions in mm, Y up, NaN where missing;
 ``poses[0]`` is the primary skeleton. Whatever was estimated, dropped or renamed is a sentence in its ``notes`` and a
-step in its ``steps``. Readers judge by content, not by name alone: a file with the right suffix and the wrong content
+step in its ``steps``. Readers check the content, not only the name: a file with the right suffix and the wrong content
 gets an InputError. The modules are imported when first needed, so that a cohort of BVH files loads neither ezc3d nor a
 BIDS reader. May import: recording, geometry, and neurostore's compiled, errors, skeleton, opensim and wording.
 Subjects, lakes and landmarks are not known here.

@@ -1,6 +1,6 @@
 """What an analog channel holds, by its label: a muscle and side, a force platform, or something else.
 
-A table of common names (schemas/muscles.toml) is asked after what the user says in cohort.toml.
+A table of common names (schemas/muscles.toml) is used after the names that the user gives in cohort.toml.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def name_channels(
 
 
 def _told_apart(labels: list[str], channels: list[Channel], given: Mapping[str, Any]) -> list[Channel]:
-    """'GM' is the gastrocnemius medialis in some laboratories, the gluteus medius in others: the file's other channels tell which.
+    """'GM' is the gastrocnemius medialis in some laboratories, the gluteus medius in others: the file's other channels decide.
 
     Where they do not, the muscle is not known.
     """

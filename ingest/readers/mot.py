@@ -206,7 +206,7 @@ _HINGED = re.compile(r"^(knee_angle|hip_flexion|hip_adduction|ankle_angle|elbow_
 
 
 def _refuse_impossible(path: Path, names: list[str], values: Floats, in_degrees: bool) -> None:
-    """Raise where a hip, knee, ankle or elbow turns further than 180°: the unit of the file is another than it says."""
+    """Raise where a hip, knee, ankle or elbow turns further than 180°: the file's unit is not the stated one."""
     for i, name in enumerate(names):
         if not _HINGED.match(name) or not np.isfinite(values[:, i]).any():
             continue

@@ -1,6 +1,6 @@
 """NeuroPose results.json (schema versions 1 and 2): persons that MeTRAbs found in videos, with segmentations.
 
-A file holds one entry a video; persons of a frame are unordered detections, linked over time here.
+A file holds one entry per video; persons of a frame are unordered detections, linked over time here.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What makes the samples of one force platform doubtful by themselves, in words for the notes."""
+"""Doubts about the samples of a single force platform, in words for the notes."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""When a file says that it was recorded: read where there is one way to read it, kept as a step of the trial.
+"""The date that a file states: read if it is unambiguous, stored as a step of the trial.
 
-An ``acq_time`` in the tables of the cohort goes before it. A video's creation_time is only noted, because exporting or
+An ``acq_time`` in the tables of the cohort takes precedence. A video's creation_time is only noted, because exporting or
 copying a video sets it anew.
 """
 

@@ -1,7 +1,8 @@
 """From segments with an origin and a rotation of their own (Theia3D, Xsens MVN) to a recording.
 
-Such systems state each segment's anatomical frame. Its axes differ from maker to maker, so a turn for each segment brings
-them to ours: x forward, y up, z to the right. The neutral pose is the one in which these frames are upright.
+Such systems state each segment's anatomical frame. Its axes differ between manufacturers, so a rotation for each
+segment brings them to ours: x forward, y up, z to the right. The neutral pose is the one in which these frames are
+upright.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ class Wrench:
 
 
 def plate_from_wrench(wrench: Wrench, notes: list[str], threshold_n: float = THRESHOLD_N) -> ForcePlate:
-    """A platform of forces on the person; what was changed is said in the notes.
+    """A platform of forces on the person; the notes say what was changed.
 
     Raises
     ------
@@ -122,7 +122,7 @@ def _reversal(wrench: Wrench) -> str:
 
 
 def _bridged(wrench: Wrench, notes: list[str]) -> tuple[Floats, Floats]:
-    """Force and moment with short gaps bridged: a step of force in the middle of a stance would be taken for an event."""
+    """Force and moment with short gaps bridged: a step in the force in the middle of a stance would be mistaken for an event."""
     both = np.hstack([wrench.force, wrench.moment_nmm])
     is_spike = spikes(wrench.force)
     if n_spikes := int(is_spike.sum()):

@@ -87,8 +87,8 @@ def refined_recording(
 def bone_cv_pct(recording: Recording) -> float:
     """Largest coefficient of variation of thigh and shank of the subject, low-passed at 6 Hz, in percent; NaN if unknown.
 
-    Of the poses as estimated it is kept with a refined trial: the view trial_quality judges by it, because steadier bones
-    do not show that the positions are better.
+    For a refined trial, the value of the estimated poses is stored and used by the view trial_quality, because steadier
+    bones do not show that the positions are better.
     """
     from neurostore.ingest.landmarks import compute_landmarks
 

@@ -1,6 +1,6 @@
 """Inputs of the network: low-pass filtered positions at a common rate, and the proportions of the body.
 
-Video comes at 25 to 60 Hz and movement ends at about 6 Hz, so windows are made of *nodes*, 20 a second: a window of
+Video comes at 25 to 60 Hz and movement ends at about 6 Hz, so windows are made of *nodes*, 20 per second: a window of
 one length sees the same stretch of time at every rate, and costs a third. The correction found at the nodes is
 brought back to the frames by splines.
 """

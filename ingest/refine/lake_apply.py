@@ -1,4 +1,4 @@
-"""Refinement of trials that are in a lake: poses untouched, landmarks made again, the step recorded."""
+"""Refinement of trials that are in a lake: poses untouched, landmarks computed again, the step recorded."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ def apply_to_lake(
     force: bool = False,
     say: Callable[[str], None] = lambda text: None,
 ) -> RenewalReport:
-    """Refine the video trials of a lake, or of some subjects. One commit a subject.
+    """Refine the video trials of a lake, or of some subjects. One commit per subject.
 
-    Trials that are no video are refused by name where their subject was asked for, else passed over.
+    Trials that are not videos are refused and named if their subject was requested, otherwise skipped.
     force : also those refined by this checkpoint already.
 
     Raises

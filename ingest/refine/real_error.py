@@ -1,9 +1,9 @@
-"""What the refinement cannot know of its own error: how far an estimator's whole limbs are off along the ray.
+"""The part of the refinement's error that the network cannot know: errors of an estimator's whole limbs along the ray.
 
 The network's standard deviation was calibrated on imitated errors. On real film (MediaPipe, two trials of the
 demonstration of Pose2Sim 0.10.49 with four calibrated cameras each, against the triangulated points;
-``benchmarks/video_truth.py``) the 95 % interval held 52 % of the errors, because whole limbs are off for seconds, with the
-knee and the ankle alike (r 0.82). A second term, added in squares, states that. It grows along a limb.
+``benchmarks/video_truth.py``) the 95 % interval contained 52 % of the errors, because whole limbs are off for seconds,
+with the knee and the ankle alike (r 0.82). A second term, added in squares, states that. It grows along a limb.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A second look at the corrected positions: the network takes a share of each correction that physics proposes."""
+"""A second look at the corrected positions: the network applies a share of each correction that physics proposes."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ class SecondLook(nn.Module):
     Input: features (B, T, M, N_FEATURES) of :func:`~.features.window`. Output: features (B, T, M, N_FEATURES_AGAIN) and
     proposals (B, T, M, N_PROPOSALS), which are further corrections in decimetres.
 
-    Place, velocity, path and foreshortening are made again of the corrected positions. Proposed are: the depth
-    smoothed by three kernels; the step along the rays that brings all bones nearest to their lengths at once, weighed by the SD;
+    Place, velocity, path and foreshortening are made again of the corrected positions. Proposed are: the depth smoothed
+    by three kernels; the step along the rays that brings all bones nearest to their lengths at once, weighed by the SD;
     the step that does so for the marker's own bone, and for the bone across the body (hips, shoulders); and to undo the
-    correction, whole, smoothed by the kernels, or in the window's mean. Added too: the spans of the bones across the body, the correction so far, its SD, how strong
-    depth and correction are about their smoothed selves (where little movement is left and much was corrected, what is
-    left is noise), and the rate of the video.
+    correction, whole, smoothed by the kernels, or in the window's mean. Added too: the spans of the bones across the
+    body, the correction so far, its SD, how strong depth and correction are about their smoothed selves (where little
+    movement is left and much was corrected, what is left is noise), and the rate of the video.
     """
 
     apart: Tensor

@@ -1,4 +1,4 @@
-"""What an estimator takes and gives: options, detections in a frame, and the two methods of an implementation."""
+"""Input and output of an estimator: options, detections in a frame, and the two methods of an implementation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ POSITIONS = ("root_relative", "camera_fov_guessed")
 
 @dataclass(frozen=True)
 class EstimatorOptions:
-    """What decides the numbers of a video. Each estimator uses those that concern it.
+    """Options that determine the results of a video. Each estimator uses those that concern it.
 
     Attributes
     ----------

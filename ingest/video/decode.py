@@ -40,7 +40,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What a file says of itself, after rotation and square pixels. n_frames, duration_s : 0 where it does not say."""
+    """What a file states about itself, after rotation and square pixels. n_frames, duration_s : 0 if not stated."""
 
     path: Path
     codec: str
@@ -81,7 +81,7 @@ class Decoding:
 
 
 def probe(path: Path | str) -> VideoInfo:
-    """What a video file says of itself; the first frame is decoded for its rotation.
+    """What a video file states about itself; the first frame is decoded for its rotation.
 
     Raises
     ------
@@ -278,7 +278,7 @@ def _opened(path: Path, n_threads: int = 0) -> Iterator[tuple[Any, Any]]:
 
 
 def _forgiving(version: str) -> dict[str, Any]:
-    """Arguments for ``av.open`` that let text in another coding pass; PyAV from 19 on always does."""
+    """Arguments for ``av.open`` that accept text in another encoding; PyAV from 19 on always does."""
     return {"metadata_errors": "replace"} if int(version.split(".")[0]) < 19 else {}
 
 
@@ -378,7 +378,7 @@ def _upright(frame: Any, stream: Any, info: VideoInfo) -> Pixels:
 
 
 def _check_whole(info: VideoInfo, decoding: Decoding, stream: Any, last_s: float) -> None:
-    """Refuse a file that ends early. Containers say how many frames or seconds they hold; some say nothing."""
+    """Refuse a file that ends early. Containers state how many frames or seconds they contain; some state nothing."""
     missing = info.n_frames - decoding.n_decoded
     if info.n_frames and missing > 2 + _TRUNCATED_SHARE * info.n_frames:
         raise InputError(

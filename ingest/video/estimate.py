@@ -117,7 +117,7 @@ def chosen_tracks(
 
 
 def settings(estimator: str, given: dict[str, Any]) -> dict[str, Any]:
-    """All that decides the numbers of a video besides its bytes and cohort.toml: for the hash of a trial's settings."""
+    """Everything that determines the results of a video besides its bytes and cohort.toml: for the hash of a trial's settings."""
     options = EstimatorOptions.of(given)
     module = _module(estimator)
     try:
@@ -300,7 +300,7 @@ def _rows(order: list[tracking.Track], detections: Detections) -> tuple[Ints, In
 def _to_lab(
     poses: list[Poses], view: Camera, basis: str, is_wanted: bool, notes: list[str]
 ) -> tuple[str, dict[str, Any]]:
-    """Turn all positions, in place, from the camera frame to the lab; says how up is known and the whole movement."""
+    """Transform all positions, in place, from the camera frame to the lab; returns how up is known, and the transformation."""
     turn, shift = view.to_lab()
     if basis == "root_relative":
         shift = np.zeros(3)

@@ -1,7 +1,7 @@
-"""The stored poses drawn on their video, and a contact sheet: to see at a glance whether it worked.
+"""The stored poses drawn on their video, and a contact sheet, to see at a glance whether the estimation worked.
 
-What is drawn are the lake's own positions, taken back through the recorded camera; hip-centred ones are laid on the
-frame by the person's stored scale and place.
+The lake's own positions are drawn, projected through the recorded camera; hip-centred ones are placed on the frame by
+the person's stored scale and place.
 """
 
 from __future__ import annotations
@@ -276,7 +276,7 @@ def _shrunk(rgb: Pixels, width: int) -> Pixels:
 
 
 def _encode(out: Path, frames: Iterator[decode.Frame], info: decode.VideoInfo) -> int:
-    """Write frames with their own times: the file is there whole or not at all."""
+    """Write frames with their own times: the file is complete or absent."""
     import av
 
     try:

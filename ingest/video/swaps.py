@@ -124,7 +124,7 @@ def repair(swaps: Swaps, positions: Floats, *values: Floats | None) -> None:
 
 
 def limb_pairs(skeleton: Skeleton) -> list[tuple[list[int], list[int]]]:
-    """(left joints, right joints) of each limb: pairs that hang together by bones of one side; single pairs apart.
+    """(left joints, right joints) of each limb: pairs connected by bones of one side; single pairs apart.
 
     A pair joined across the body by a bone (hips, shoulders) is where limbs begin: it belongs to none.
     """
@@ -155,7 +155,7 @@ def limb_pairs(skeleton: Skeleton) -> list[tuple[list[int], list[int]]]:
 
 
 def _states(positions: Floats, time_s: Floats, left: list[int], right: list[int]) -> Bools:
-    """(n,) bool: exchanged. Frames without the limb take no part; stretches between long gaps are judged apart."""
+    """(n,) bool: exchanged. Frames without the limb take no part; stretches between long gaps are treated separately."""
     states = np.zeros(len(positions), bool)
     known = np.flatnonzero(np.isfinite(positions[:, [*left, *right]]).all(axis=(1, 2)))
     for rows in np.split(known, np.flatnonzero(np.diff(time_s[known]) > _MAX_GAP_S) + 1):

@@ -91,7 +91,7 @@ class Track:
 
 @dataclass
 class Followed:
-    """Tracks, longest first, with what was judged on the way."""
+    """Tracks, longest first, with quality figures and notes."""
 
     tracks: list[Track]
     notes: list[str] = field(default_factory=list)
@@ -277,7 +277,7 @@ def _distance(expected: Floats, place: Floats, unseen_s: float) -> float:
 
 
 def _bent_mm(shape: Floats, other: Floats) -> float:
-    """How far the joints (J, 3) that both know lie apart in the mean, wherever the bodies are; 0 if there are none."""
+    """Mean distance of the joints (J, 3) that both have, wherever the bodies are; 0 if there are none."""
     apart = shape - other
     apart = apart[np.isfinite(apart).all(axis=1)]
     return float(np.linalg.norm(apart - apart.mean(axis=0), axis=1).mean()) if len(apart) else 0.0

@@ -172,7 +172,7 @@ def _chosen(path: Path, layout: Layout, options: ReadOptions, notes: list[str]) 
 def _placed(
     path: Path, parameters: Parameters, options: ReadOptions, chosen: _Chosen, positions: Floats, notes: list[str]
 ) -> _Placed:
-    """Positions (T, markers + models, 3) of the file without duplicates and without rubbish, in mm, Y up."""
+    """Positions (T, markers + models, 3) of the file without duplicates and invalid samples, in mm, Y up."""
     markers, models, positions = _without_duplicates(chosen.markers, chosen.models, positions, notes)
     is_marker = np.arange(len(markers) + len(models)) < len(markers)
     scale_mm, length_basis = _scale(path, parameters, options, positions[:, is_marker], notes)
@@ -192,7 +192,7 @@ def _placed(
 
 
 def _remarks(placed: _Placed) -> list[str]:
-    """What else is to be known of the points."""
+    """Further notes on the points."""
     notes = []
     if placed.models:
         names = [p.label for p in placed.models]

@@ -28,7 +28,7 @@ def read_forces(
     start_s: float,
     notes: list[str],
 ) -> tuple[list[AnalogChannel], list[ForcePlate]]:
-    """(channels, platforms) of the frames ``keep``; what cannot be read is said in the notes.
+    """(channels, platforms) of the frames ``keep``; the notes say what cannot be read.
 
     scale_mm : millimetres per unit of the file's lengths. up : its axis that points up. start_s : time of the first frame kept.
     """
@@ -56,7 +56,7 @@ def read_forces(
 
 
 def standing_weight(plates: Iterable[ForcePlate], measures: Iterable[Calibration]) -> list[str]:
-    """A note where somebody who stands still weighs other than the file's body mass says."""
+    """A note if a person who stands still does not weigh what the file's body mass says."""
     mass_kg = next((c.value for c in measures if c.parameter == "body_mass" and c.value > 0), None)
     carried_n = sum(float(np.median(p.force[:, 1])) for p in plates if len(p.force))
     if mass_kg is None or carried_n < _STANDS_WHOLLY * mass_kg * GRAVITY_M_S2:

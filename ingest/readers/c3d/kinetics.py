@@ -2,7 +2,7 @@
 
 Plug-in Gait's outputs are in the frame of the distal segment; its moments are internal ones, positive where they extend,
 abduct and rotate outward, that is, where they balance an external flexion, adduction or internal rotation moment
-(docs/kinetics.md). Nexus writes the units ``Nmm`` and ``W`` over values per kilogram: the size decides, and it is said.
+(docs/kinetics.md). Nexus writes the units ``Nmm`` and ``W`` over values per kilogram: the size decides, with a note.
 """
 
 from __future__ import annotations

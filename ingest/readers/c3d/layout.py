@@ -1,7 +1,7 @@
 """Where everything is in a C3D file, checked against its size before anything is allocated.
 
 The format: a header of 512 bytes, a parameter section of 512-byte blocks, and frames of fixed size, each holding four
-numbers a point (x, y, z, residual) and then the analog samples, as 16-bit integers or 32-bit floats (www.c3d.org).
+numbers per point (x, y, z, residual) and then the analog samples, as 16-bit integers or 32-bit floats (www.c3d.org).
 Sizes are stated twice or three times, and writers get one of them wrong: see :mod:`.sizes`.
 """
 
@@ -61,7 +61,7 @@ def read_layout(path: Path) -> Layout:
 
     Raises
     ------
-    InputError : no C3D file, or one whose numbers contradict its size; says both.
+    InputError : no C3D file, or one whose numbers contradict its size; the message states both.
     """
     header, head, parameters_at, processor, size = _head(path)
     order = ">" if processor == "mips" else "<"
@@ -173,7 +173,7 @@ def _rate(parameters: Parameters, of_header: float, stated: Stated, notes: list[
 
 
 def _frame_claims(first: int, last: int, parameters: Parameters) -> tuple[dict[str, int], int | None, int | None]:
-    """(who says how many frames, TRIAL's first and last frame)."""
+    """(each claim of the number of frames and its source, TRIAL's first and last frame)."""
     claims = {"the header": last - first + 1}
     frames = parameters.numbers("POINT", "FRAMES")
     if frames and np.isfinite(frames[0]):

@@ -1,4 +1,4 @@
-"""What a C3D file says beside its markers: angles of its model, events, measures of the subject.
+"""What a C3D file states besides its markers: angles of its model, events, measures of the subject.
 
 Angle mapping: Plug-in Gait's components (Vicon Plug-in Gait Reference Guide), their signs checked on real files
 against the segment axes that the model writes beside them (docs/decisions/plug-in-gait-angle-signs.md).
@@ -302,9 +302,9 @@ _JOINT_BELOW = {"thigh_rotation": "knee_width", "shank_rotation": "ankle_width"}
 def calibrations(parameters: Parameters, subject: str | None) -> tuple[list[Calibration], list[str]]:
     """Measures of the subject from the groups PROCESSING and SUBJECTS, and one named after the subject.
 
-    Angles are radians (Nexus) where the largest is below 1.2, else degrees (Workstation). Zero means not measured; but where a
-    joint's width is stated, a rotation of the wand above it of zero is the model's own and is kept. Lengths are in mm; where
-    the leg length is below 3 they are metres.
+    Angles are radians (Nexus) where the largest is below 1.2, else degrees (Workstation). Zero means not measured; but
+    where a joint's width is stated, a rotation of the wand above it of zero is the model's own and is kept. Lengths are
+    in mm; where the leg length is below 3 they are metres.
     """
     values: dict[str, float] = {}
     for group in ("SUBJECTS", (subject or "").upper(), "PROCESSING"):

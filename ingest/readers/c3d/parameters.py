@@ -3,7 +3,7 @@
 The section is a chain of records (www.c3d.org, "The Parameter Section"): the length of a name (below zero where it is
 locked), the number of its group (below zero for the group itself), the name, and the distance to the next record. A
 parameter goes on with its type (-1 text, 1 byte, 2 integer, 4 float), its dimensions, its values and a description.
-Only the chain and the values are needed, so whatever is odd about a description is never looked at.
+Only the chain and the values are needed, so descriptions are never read.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Parameters:
     ----------
     groups : group -> name -> flat values, the first dimension running fastest; a text counts as one value.
     dims : group -> name -> dimensions of the values as the file states them; of texts without the width, their first.
-    notes : what was odd about the section, in plain words.
+    notes : irregularities of the section, in plain words.
     """
 
     groups: dict[str, dict[str, list[Any]]] = field(default_factory=dict)

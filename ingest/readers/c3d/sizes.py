@@ -1,7 +1,7 @@
-"""How many numbers a frame of a C3D file holds, and where the first begins, weighed where the file contradicts itself.
+"""How many numbers a frame of a C3D file holds, and where the first begins, decided from the data if the file contradicts itself.
 
 The header counts points and analog numbers, and so do POINT:USED, ANALOG:USED and the two rates; the scale's sign says
-how wide a number is, in the header and in POINT:SCALE. Where they agree nothing is weighed. Where they do not, that
+how wide a number is, in the header and in POINT:SCALE. If they agree, nothing is to be decided. Where they do not, that
 reading is taken under which the frames fill the file and markers move smoothly from frame to frame.
 """
 

@@ -62,7 +62,7 @@ def check_range(path: Path, curves: Iterable[Curve]) -> None:
 
 
 def _remedy(curve: Curve, seen: Floats, low: int, high: int) -> str:
-    """What to state instead, where another sign or zero brings the curve into the range."""
+    """What to state instead if another sign or zero brings the curve into the range."""
     plain = curve.angle.removesuffix("_deg").removeprefix(f"{curve.side}_")
     for text, values in ((f"-{plain}", -seen), (f"180 - {plain}", 180.0 - seen)):
         if low <= values.min() and values.max() <= high:
@@ -71,7 +71,7 @@ def _remedy(curve: Curve, seen: Floats, low: int, high: int) -> str:
 
 
 def notes_on_signs(curves: Iterable[Curve]) -> list[str]:
-    """A note for each angle of a side whose mean runs against the norm and fits it better with the other sign."""
+    """A note for each angle of a side whose mean is opposite to the norm and fits it better with the other sign."""
     by_angle: dict[tuple[str, str], list[Curve]] = {}
     for curve in curves:
         by_angle.setdefault((curve.angle, curve.side), []).append(curve)

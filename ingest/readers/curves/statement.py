@@ -1,4 +1,4 @@
-"""What cohort.toml states of a file of curves: where people, sides and angles are, and which angle is which of ours."""
+"""What cohort.toml states about a file of curves: where people, sides and angles are, and which angle is which of ours."""
 
 from __future__ import annotations
 

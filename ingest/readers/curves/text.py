@@ -1,4 +1,4 @@
-"""Tables of curves as text: a row per curve, per point, or per value; comma, semicolon, tab or blanks between cells."""
+"""Tables of curves as text: one row per curve, per point, or per value; comma, semicolon, tab or blanks between cells."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every marker file needs: label clean-up, units, which way is up, the fit to a skeleton, still trials.
+"""Steps for every marker file: cleaning labels, units, vertical axis, fit to a skeleton, static trials.
 
 Used by the readers of C3D, TRC and Motion-BIDS. Positions are (n, J, 3) arrays, time first, NaN = missing.
 """
@@ -50,7 +50,7 @@ def is_unlabelled(label: str) -> bool:
 def named_or_numbered(labels: Sequence[str]) -> tuple[list[bool], str]:
     """(which labels are kept, a note): those that name a point; numbers too where no label is anything else.
 
-    Software that identifies nothing numbers its trajectories (0001, 0002 …): their positions are worth keeping.
+    Software that identifies no markers numbers its trajectories (0001, 0002 …); their positions are kept.
     """
     is_named = [not is_unlabelled(label) for label in labels]
     numbered = [bool(_NUMBER.fullmatch(label.strip())) for label in labels]
@@ -248,7 +248,7 @@ def choose_skeleton(
 
 
 def _joints_by_label(labels: Sequence[str], skeleton: Skeleton) -> dict[str, str]:
-    """The skeleton's joint of each label that has one: spelled alike first, then by alias; no joint twice."""
+    """The skeleton's joint of each label that has one: same spelling first, then by alias; no joint twice."""
     by_key = {squeezed(alias): joint for alias, joint in skeleton.aliases.items()}
     by_key |= {squeezed(joint): joint for joint in skeleton.source_names}
     exact = {name.upper() for name in labels}

@@ -327,7 +327,7 @@ def _force_columns(channels: list[_Channel]) -> list[list[int]]:
 def _plates(
     path: Path, channels: list[_Channel], table: Floats, time_s: Floats, rate_hz: float, axes: str, notes: list[str]
 ) -> list[ForcePlate]:
-    """Force platforms of channels in N, m and Nm; others are left out by name."""
+    """Force platforms of channels in N, m and Nm; others are left out and named."""
     labels, columns = ["time"], [time_s]
     for wrench in _force_columns(channels):
         units = [channels[i].units for i in wrench[::3]]

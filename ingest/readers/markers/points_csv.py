@@ -1,7 +1,8 @@
 """CSV of marker positions: Motive (OptiTrack), Vicon Nexus, and FreeMoCap with its arrays (.npy).
 
-What a file is, its first rows decide. Layouts as seen in public files of Motive 1.10 to 3.1 (format version 1.1 to 1.24),
-Nexus 2 (sections Trajectories, Model Outputs, Joints, Segments, Devices) and FreeMoCap 1 (one column per coordinate).
+The first rows of a file decide what it is. Layouts as seen in public files of Motive 1.10 to 3.1 (format version 1.1 to
+1.24), Nexus 2 (sections Trajectories, Model Outputs, Joints, Segments, Devices) and FreeMoCap 1 (one column per
+coordinate).
 """
 
 from __future__ import annotations

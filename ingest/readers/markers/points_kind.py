@@ -1,4 +1,4 @@
-"""Is a CSV or an array a capture? Its name and first rows decide, so that a table of people is never taken for one."""
+"""Whether a CSV file or an array is a capture: its name and first rows decide, so that a table of people is never read as one."""
 
 from __future__ import annotations
 

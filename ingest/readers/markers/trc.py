@@ -38,7 +38,7 @@ _SAME_RATE = 0.05  # DataRate of a camera may be nominal: 30 of 29.97, or a mean
 
 @dataclass(frozen=True, slots=True)
 class _Head:
-    """What stands above the numbers. labels: (name, column of x); words: header keys in lower case."""
+    """The header above the numbers. labels: (name, column of x); words: header keys in lower case."""
 
     words: dict[str, str]
     labels: list[tuple[str, int]]
@@ -50,7 +50,7 @@ class _Head:
 def read(path: Path, options: ReadOptions) -> Recording:
     """Read a TRC file. Positions in mm, Y up; an empty cell, or x, y and z all zero, is missing.
 
-    The counts of its header are not trusted: labels and columns decide, and what disagrees is noted.
+    The counts of its header are not trusted: labels and columns decide, and disagreements are noted.
 
     Raises
     ------
@@ -96,10 +96,10 @@ def recording_of(
     step: str,
     usual_up: str = "y",
 ) -> Recording:
-    """A recording of named markers: unit, up, skeleton and stillness are judged as for every table of markers.
+    """A recording of named markers: unit, vertical axis, skeleton and stillness are inferred as for every table of markers.
 
     positions : (n, J, 3) in ``unit`` as the file says it, NaN or all zero where missing.  step : name of the reading step.
-    usual_up : the axis that is up by convention of the format, taken where the markers leave it open.
+    usual_up : the axis that is up by convention of the format, used if the markers do not decide.
 
     Raises
     ------
@@ -300,7 +300,8 @@ def _up(
 ) -> tuple[str, bool]:
     """(axis, whether the body stands upright along it beyond doubt).
 
-    The format cannot say which way is up (Y in most TRC files), so the data are asked where their names allow it.
+    The format does not state the vertical axis (Y in most TRC files), so it is inferred from the markers if their names
+    allow it.
     """
     if options.up:
         return parse_up(options.up, path), False

@@ -1,7 +1,7 @@
-"""Which way is up in a marker file: the markers decide, what the file says of its screen only breaks ties.
+"""The vertical axis of a marker file: the markers decide, and what the file says of its screen only breaks ties.
 
 X_SCREEN and Y_SCREEN of a C3D describe a screen: Qualisys writes −X and −Z into every file whose Z points up, others
-+Y where Z does. So the axis is taken along which the pelvis, trunk and head lie away from the feet and along which
++Y where Z does. So the axis is taken along which the pelvis, trunk and head are away from the feet and along which
 the feet on the ground keep one height. In a crouch the trunk is ahead of the feet; their common height then decides.
 """
 
@@ -183,7 +183,7 @@ def _ground_spread(feet: Floats) -> Floats:
 
 
 def _by_cloud(sample: Floats, default: str, screen: str) -> Up:
-    """Without names that say which way is up: the screen's axis, its positive side up unless the markers lie below zero; else the longest side."""
+    """Without names that say which way is up: the screen's axis, its positive side up unless the markers are below zero; else the longest side."""
     if screen:
         axis = "xyz".index(screen[-1])
         values = sample[..., axis][np.isfinite(sample[..., axis])]

@@ -1,6 +1,6 @@
 """AMC: motion of an ASF skeleton; a frame is its number, then a line for each bone with degrees of freedom.
 
-The file states no rate: `:SAMPLES-PER-SECOND` is used where it stands, else ``rate_hz`` of the options, else the
+The file states no rate: `:SAMPLES-PER-SECOND` is used if it is present, else ``rate_hz`` of the options, else the
 120 Hz of the CMU database, with a note.
 """
 

@@ -31,7 +31,7 @@ class Source:
     """An articulated file as parsed.
 
     blocks : channel values (k, n_channels), in order; n_frames : as the file says, None if it does not;
-    most_frames : what its size allows; settled : up, unit and positions are known from the format, nothing is judged.
+    most_frames : what its size allows; settled : up, unit and positions are known from the format, nothing is inferred.
     """
 
     path: Path
@@ -45,7 +45,7 @@ class Source:
 
 
 def assemble(source: Source, options: ReadOptions, steps: list[Step], notes: list[str]) -> Recording:
-    """Judge what the file leaves open, run the kinematics block by block and cut artificial frames.
+    """Infer what the file does not state, run the kinematics block by block and cut artificial frames.
 
     Raises
     ------
@@ -344,7 +344,7 @@ def _declared_turns(skeleton: Skeleton, slots: Ints, declared: dict[str, Any]) -
 
 
 def _note_lost_height(root: Floats, notes: list[str]) -> None:
-    """Some exports move the root over the floor only."""
+    """Note that the root has no height: some exports move it over the floor only."""
     with np.errstate(invalid="ignore"):
         span = (
             np.ptp(root[np.isfinite(root).all(axis=1)], axis=0) if np.isfinite(root).all(axis=1).any() else np.zeros(3)

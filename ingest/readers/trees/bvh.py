@@ -1,4 +1,4 @@
-"""BVH: a hierarchy with channels, then a row of channel values a frame.
+"""BVH: a hierarchy with channels, then one row of channel values per frame.
 
 The format has no official document; facts from M. Meredith and S. Maddock (2001), Motion Capture File Formats
 Explained, and from files of many laboratories. R of a joint is the product of its rotation channels in their order.

@@ -98,7 +98,7 @@ def _not_a_number(data: bytes, position: int, line: int, field: int) -> str:
 
 
 def number(text: str) -> float | None:
-    """The finite number a field says, or None. Takes what Python's float takes, but no underscores."""
+    """The finite number in a field, or None. Takes what Python's float takes, but no underscores."""
     try:
         value = float(text) if "_" not in text else np.nan
     except ValueError:

@@ -1,6 +1,6 @@
-"""What a file of joints does not say: up, unit, whether positions add, an artificial first pose. Judged from the data.
+"""What a file of joints does not state, inferred from the data: vertical axis, unit, whether positions add, an artificial first pose.
 
-Every judgement is a figure compared with a limit, given in the note that the reader records. Lengths are in source
+Every decision compares a figure with a limit, given in the note that the reader records. Lengths are in source
 units unless a name says mm. Samples hold finite values only.
 """
 
@@ -71,7 +71,7 @@ _WILD = 1e9  # in any unit: such a frame says nothing of the body, and limits.py
 def up_of_body(positions: Floats, roles: Roles) -> tuple[str, str]:
     """Which axis of the source points up: 'y' unless the body clearly stands along another.
 
-    positions : (n, N, 3). Returns the axis ('y', 'z', '-y' …) and a note, '' when nothing had to be judged.
+    positions : (n, N, 3). Returns the axis ('y', 'z', '-y' …) and a note, '' if nothing had to be inferred.
     """
     if roles.head is None or not roles.feet:
         return "y", ""
@@ -139,7 +139,7 @@ def _root_adds(tree: Tree, sample: Floats, roles: Roles, up: str, offset: Floats
 
 
 def standing_height(positions: Floats, roles: Roles) -> float:
-    """Head-to-foot height of the person in the units given; (n, N, 3), Y up. 0 where nothing can be said.
+    """Head-to-foot height of the person in the units given; (n, N, 3), Y up. 0 if it cannot be determined.
 
     The 90th percentile over frames of head above the lower foot, or of the whole extent where names do not say.
     """

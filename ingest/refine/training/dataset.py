@@ -1,4 +1,4 @@
-"""Training windows without end: a true motion, another body, a camera, an estimator's errors.
+"""An endless supply of training windows: a true motion, another body, a camera, an estimator's errors.
 
 Deterministic from a seed.
 """

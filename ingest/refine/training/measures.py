@@ -2,7 +2,7 @@
 
 Positions (n, M, 3) mm in camera coordinates (x right, y down, z away).
 
-One camera can only judge the distance of a person by how tall they seem, so one constant per trial is taken off
+One camera can only estimate the distance of a person from their apparent height, so one constant per trial is taken off
 before depth is compared: the median error along the ray of all markers and frames. What drifts within a trial counts
 in full. Angles are plain ones between the points, the same for truth and estimate: knee flexion between thigh and
 shank, ankle between shank and foot, hip flexion between thigh and trunk in the plane across the line of the hips.

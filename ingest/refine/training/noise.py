@@ -1,8 +1,8 @@
 """What a monocular estimator does to true positions: errors along the camera ray, by two written protocols.
 
-``independent`` (the project's first plan): each frame and marker for itself, 30, 50 or 80 mm along the ray, a tenth of it
-in the image plane. ``correlated``: what real estimators do; every parameter is a field of :class:`Correlated`, frozen
-before the training. docs/refinement.md says what they were fitted to.
+``independent`` (the project's first plan): independent for each frame and marker, 30, 50 or 80 mm along the ray, a
+tenth of it in the image plane. ``correlated``: what real estimators do; every parameter is a field of
+:class:`Correlated`, frozen before the training. docs/refinement.md says what they were fitted to.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from neurostore.ingest.refine.marker_set import MarkerSet
 
 @dataclass(frozen=True)
 class Independent:
-    """sigmas_mm : one is drawn a sequence. in_plane : share of the ray's error seen in the image plane."""
+    """sigmas_mm : one is drawn per sequence. in_plane : share of the ray's error seen in the image plane."""
 
     sigmas_mm: tuple[float, ...] = (30.0, 50.0, 80.0)
     in_plane: float = 0.1
@@ -31,7 +31,7 @@ class Correlated:
     limb_mm : error shared along a limb, growing with the distance from the trunk (the far end has it whole).
     marker_mm : of each marker for itself. tau_s : correlation times are drawn from this range (logarithmically).
     pointing : factor added for a limb that points at the camera (times |cos|). occluded : factor added at visibility 0.
-    global_mm, global_tau_s : the whole body. scale : SD of one size error a sequence.
+    global_mm, global_tau_s : the whole body. scale : SD of one size error per sequence.
     outlier_rate_hz, outlier_mm, outlier_s : bursts of single markers. white_mm : left over, frame by frame.
     in_plane : share in the image plane.
     """

@@ -1,4 +1,4 @@
-"""What training will see: pairs as a table, or windows as files."""
+"""Preview of the training data: pairs as a table, or windows as files."""
 
 from __future__ import annotations
 

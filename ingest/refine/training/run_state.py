@@ -1,4 +1,4 @@
-"""Where a training run stands, in memory and on disk, so that a killed one goes on as if nothing had been."""
+"""The state of a training run, in memory and on disk, so that a killed run continues exactly where it was."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class RunState:
 
     ``best.safetensors`` holds the averaged weights of the best validation; ``last.safetensors`` all that a resumed
     run needs.
-    settings : what must be the same for a run to be this run.
+    settings : settings that must be equal to resume this run.
     """
 
     def __init__(

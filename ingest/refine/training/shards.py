@@ -90,7 +90,7 @@ def manifest(path: Path) -> dict[str, Any]:
 
 
 class ShardBatches(torch.utils.data.Dataset[dict[str, torch.Tensor]]):
-    """Batches from shards: every window once a pass, in an order drawn from the seed and the pass alone.
+    """Batches from shards: every window once per pass, in an order drawn from the seed and the pass alone.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Native libraries write their start-up talk straight to file descriptor 2; it is kept off the user's terminal."""
+"""Native libraries write start-up messages straight to file descriptor 2; they are kept off the user's terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Download one file over HTTP: it goes on where it stopped, tries each address in turn, knows no other scheme."""
+"""Download one file over HTTP: it resumes, tries each address in turn, and accepts no other scheme."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a SavedModel holds, read from saved_model.pb without running any of it."""
+"""The contents of a SavedModel, read from saved_model.pb without running any of it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Inspection:
 
 
 def import_tensorflow() -> Any:
-    """The tensorflow module, with its start-up talk off.
+    """The tensorflow module, without its start-up messages.
 
     Raises
     ------
