@@ -357,9 +357,9 @@ def _unknown(prepared: Prepared, q: Floats, steps: Ints) -> Floats:
         matrix, _ = equations(prepared.of(block), q[block], with_coordinates=False)
         spread = _spread(matrix / top)
         out[block] = spread > limit
-    judged = out[some][whole[some]]
-    if len(judged):
-        out[whole] = np.median(judged, axis=0) > 0.5
+    tested = out[some][whole[some]]
+    if len(tested):
+        out[whole] = np.median(tested, axis=0) > 0.5
     out[steps == 0] = True
     return out
 

@@ -75,7 +75,7 @@ def _participants(table: TsvTable, metadata: Metadata, cohort: Cohort) -> None:
     values = {c: table.values(c) for c in rest}
     rows: dict[str, dict[str, Value]] = {}
     used: set[str] = set(own.values())
-    judged: list[str] = []
+    inferred: list[str] = []
     for index, texts in enumerate(table.rows):
         subject = texts[key]
         if subject is None or subject in rows:
@@ -89,18 +89,18 @@ def _participants(table: TsvTable, metadata: Metadata, cohort: Cohort) -> None:
         row: dict[str, Value] = {c: values[c][index] for c in rest}
         ours: dict[str, Value] = {
             "group": texts.get(own.get("group", "")),
-            "sex": sex_of(texts.get(own.get("sex", "")), judged),
+            "sex": sex_of(texts.get(own.get("sex", "")), inferred),
         }
         ours["affected_side"] = _affected_side(texts.get(own.get("affected_side", "")), subject, name, cohort)
         ours["age"] = _age(texts.get(own.get("age", "")), subject, name, cohort.warnings)
         for measure in ("height_m", "mass_kg"):
-            ours[measure], column = body_measure(row, measure, judged)
+            ours[measure], column = body_measure(row, measure, inferred)
             used |= {column} if column else set()
-        metadata.measures[(bare(subject), "")] = calibrations(row, judged)
+        metadata.measures[(bare(subject), "")] = calibrations(row, inferred)
         rows[subject] = {**row, **ours}
     columns = column_names([c for c in rest if c not in used], ours=_OWN_SUBJECT)
     _say_renamed(name, columns, cohort)
-    cohort.warnings += [f"{name}: {text}" for text in dict.fromkeys(judged)]
+    cohort.warnings += [f"{name}: {text}" for text in dict.fromkeys(inferred)]
     metadata.columns = tuple(columns.values())
     metadata.participants = {
         subject: {**{c: row[c] for c in _OWN_SUBJECT[1:]}, **{columns[c]: row[c] for c in columns}}

@@ -54,7 +54,7 @@ _TRUNK = ("c7", "clavicle", "sternum", "t10")
 _LEAST_FOREARM, _MOST_FOREARM = 0.45, 2.2  # of the upper arm; 0.65 to 1.1 in people and in skeletons of animation
 
 
-def judge(points: Marks, is_skin: bool) -> tuple[dict[str, float], list[str]]:
+def check(points: Marks, is_skin: bool) -> tuple[dict[str, float], list[str]]:
     """(figures for trials.quality, notes) on the names of a person's points and on markers that moved.
 
     Parameters

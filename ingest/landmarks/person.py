@@ -94,7 +94,7 @@ def compute_person(recording: Recording, rows: Ints, known: Iterable[Calibration
         for side, torsion in body.torsion.items()
         if f"{side}_shank" in segments.rotations
     }
-    arranged, arranged_notes = arrangement.judge(body.points, clean.is_skin) if neutral is None else ({}, [])
+    arranged, arranged_notes = arrangement.check(body.points, clean.is_skin) if neutral is None else ({}, [])
     methods, notes = _methods_and_notes(poses, clean, body, segments, neutral is None)
     return PersonLandmarks(
         rows,

@@ -27,7 +27,7 @@ from neurostore.skeleton import Skeleton
 VERSION = 1
 _TRUSTED = 0.3  # confidence of the joints by which views are compared
 _HEIGHTS_MM = (600.0, 2600.0)  # of what is seen of a person, from the lowest joint to the highest (median)
-_FIRST_JOINTS = 60  # frames from which the vertical axis is judged
+_FIRST_JOINTS = 60  # frames from which the vertical axis is inferred
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,21 +253,21 @@ def _figures(points: triangulation.Points, exchanged: list[sides.Exchanged], vie
 def _upright(positions: Floats, skeleton: Skeleton, rig: Rig, options: ReadOptions) -> tuple[Floats, Floats, str]:
     """Positions with Y up, the rotation (3, 3), and how the vertical was found."""
     names = ["".join(c for c in joint.upper() if c.isalnum()) for joint in skeleton.joints]
-    judged = judge_up(names, positions, rig.up or "z")
+    inferred = judge_up(names, positions, rig.up or "z")
     stated = options.up or rig.up
-    if options.up is None and judged.is_sure and judged.axis != rig.up:
-        axis = judged.axis
+    if options.up is None and inferred.is_sure and inferred.axis != rig.up:
+        axis = inferred.axis
         note = (
-            f"the vertical axis is {axis} of the calibration, because {judged.how}; by the convention of the format it "
+            f"the vertical axis is {axis} of the calibration, because {inferred.how}; by the convention of the format it "
             f"would be {rig.up}: was the board or the frame laid differently? up in cohort.toml overrides"
         )
     else:
-        axis = stated or judged.axis
+        axis = stated or inferred.axis
         source = "cohort.toml" if options.up else f"the convention of {rig.path.name}"
         agrees = (
             "the person agrees"
-            if judged.is_sure and judged.axis == axis
-            else f"the person's pose points to {judged.axis}"
+            if inferred.is_sure and inferred.axis == axis
+            else f"the person's pose points to {inferred.axis}"
         )
         note = f"the vertical axis is {axis} of the calibration, by {source}; {agrees}"
     turn = rotations.to_matrix(rotations.up_rotation(axis))

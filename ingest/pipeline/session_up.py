@@ -19,17 +19,17 @@ def up_of(recording: Recording) -> tuple[str, str] | None:
 
 def up_calibrations(recording: Recording) -> list[Calibration]:
     """What a static trial gives its session: the axis of its format that is up, as ±1, ±2, ±3 for x, y, z."""
-    judged = up_of(recording)
-    if recording.kind != "static" or judged is None:
+    inferred = up_of(recording)
+    if recording.kind != "static" or inferred is None:
         return []
-    reader, up = judged
+    reader, up = inferred
     return [Calibration(_name(reader), None, _number(up), "axis", "static")]
 
 
 def quality_of(recording: Recording) -> dict[str, float]:
     """``up_axis_c3d`` or ``up_axis_trc`` as ±1, ±2, ±3, by which trial_quality sees that trials of a session disagree."""
-    judged = up_of(recording)
-    return {} if judged is None else {_name(judged[0]): _number(judged[1])}
+    inferred = up_of(recording)
+    return {} if inferred is None else {_name(inferred[0]): _number(inferred[1])}
 
 
 def other_up(recording: Recording, given: Iterable[Calibration]) -> str | None:
@@ -37,10 +37,10 @@ def other_up(recording: Recording, given: Iterable[Calibration]) -> str | None:
 
     A recording in which the body stands upright along its own axis beyond doubt keeps it: it was exported in another way.
     """
-    judged = up_of(recording)
-    if judged is None or any(step.parameters.get("up_is_upright") for step in recording.steps):
+    inferred = up_of(recording)
+    if inferred is None or any(step.parameters.get("up_is_upright") for step in recording.steps):
         return None
-    reader, up = judged
+    reader, up = inferred
     for calibration in given:
         if calibration.parameter == _name(reader):
             axis = next(a for a, number in _AXES.items() if number == abs(round(calibration.value)))

@@ -21,8 +21,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from neurostore.errors import NeurostoreError
+from tests.torture.cases import case, content, forked, listed
 from tests.torture.commands import COMMANDS
-from tests.torture.judged import case, content, forked, listed
 from tests.torture.warm import import_everything
 
 SHARES = (0.0, 0.15, 0.4, 0.7)  # of what the command writes: so much room there is

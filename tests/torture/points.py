@@ -22,8 +22,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from tests.torture.cases import case, content, forked, listed
 from tests.torture.commands import COMMANDS
-from tests.torture.judged import case, content, forked, listed
 from tests.torture.states import Recorder, recorded, restore
 from tests.torture.warm import import_everything
 

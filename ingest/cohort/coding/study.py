@@ -13,7 +13,7 @@ from typing import Any
 from neurostore import schema
 from neurostore.errors import UsageError
 from neurostore.ingest.cohort.coding import dates
-from neurostore.ingest.cohort.coding.words import judged, unknown_words
+from neurostore.ingest.cohort.coding.words import classified, unknown_words
 from neurostore.storage import temporary
 
 _MOST_DAYS = 365
@@ -149,7 +149,7 @@ class Coder:
     def _coded_words(self, text: str, subject: str) -> str:
         out: list[str] = []
         unknown = ""
-        for part, names_nobody in judged(text, self.keep):
+        for part, names_nobody in classified(text, self.keep):
             if not names_nobody:
                 unknown += part
                 continue

@@ -112,10 +112,10 @@ def _is_two(word: str, plain: Container[str]) -> bool:
 def unknown_words(text: str, more: Container[str] = ()) -> list[str]:
     """The parts of a text that may name somebody; decimal numbers are none."""
     text = re.sub(r"(?<![\w.])[-+]?\d{1,5}([.,]\d*)?(?![\w])", "0", text)
-    return [part for part, is_plain_one in judged(text, more) if not is_plain_one]
+    return [part for part, is_plain_one in classified(text, more) if not is_plain_one]
 
 
-def judged(text: str, more: Container[str] = ()) -> Iterator[tuple[str, bool]]:
+def classified(text: str, more: Container[str] = ()) -> Iterator[tuple[str, bool]]:
     """(part, whether it names nobody) of a text, from its beginning to its end."""
     pieces = [*parts(text), ("", False)]
     before = ""

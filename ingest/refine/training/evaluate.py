@@ -72,7 +72,7 @@ def evaluate(
         measures: dict[tuple[str, str], list[float]] = {}
         for motion in motions:
             for pair in pairs(motion, protocol, rate, refiner, n_cameras, seed):
-                for method, figures in _judged(pair, rate, refiner):
+                for method, figures in _measured(pair, rate, refiner):
                     for metric, value in figures.items():
                         measures.setdefault((method, metric), []).append(value)
             n_done += 1
@@ -100,7 +100,7 @@ def pairs(motion: Motion, protocol: str, rate_hz: float, refiner: Refiner, n_cam
         )  # fmt: skip
 
 
-def _judged(pair: Pair, rate_hz: float, refiner: Refiner) -> Iterator[tuple[str, dict[str, float]]]:
+def _measured(pair: Pair, rate_hz: float, refiner: Refiner) -> Iterator[tuple[str, dict[str, float]]]:
     def figures(points: Floats) -> dict[str, float]:
         return measure(points, pair.truth, pair.up, pair.floor_mm, rate_hz, refiner.markers)
 

@@ -43,10 +43,10 @@ def prove(
     seen |= {m.person for m in motions if m.source_sha256 in files}
     motions = [m for m in motions if m.person not in seen]
     named = {p["name"] for p in people().values()}
-    judged = [m for m in motions if (m.split == "test" or m.person not in named) and m.is_own_skeleton]
-    if not judged:
+    candidates = [m for m in motions if (m.split == "test" or m.person not in named) and m.is_own_skeleton]
+    if not candidates:
         raise UsageError(f"{data}: all people here were used in training or validation; give motions of other people")
-    chosen = _thinned(judged, every)
+    chosen = _thinned(candidates, every)
     say(f"{len(chosen)} motions of {', '.join(sorted({m.person for m in chosen}))}")
     tenths = 0
 

@@ -93,7 +93,7 @@ class RunState:
             for name, value in values.items():
                 self.write(f"loss/{name}", float(value))
 
-    def judge(self, error: float) -> int:
+    def keep_best(self, error: float) -> int:
         """Keep the state, the best apart; returns for how many validations in a row there was no better one."""
         self.write("validation/depth_error_mm", error)
         is_better = error < self.best_error

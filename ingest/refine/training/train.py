@@ -154,7 +154,7 @@ def train_on(
             minutes = (time.monotonic() - start) / 60
             line = f"step {run.step} of {config.steps}, {minutes:.1f} min: loss {run.mean_loss:.4f}"
             say(f"{line}, validation {error:.2f} mm")
-            if run.judge(error) >= config.patience:
+            if run.keep_best(error) >= config.patience:
                 say(f"no better for {config.patience} validations: stopped")
                 break
     finally:
