@@ -60,10 +60,10 @@ def online() -> tuple[Answers, str]:
         packages = json.loads(done.stdout)["dependencies"]
     except (ValueError, KeyError):
         lines = done.stderr.strip().splitlines()
-        said = lines[-1][:300] if lines else f"pip-audit ended with {done.returncode}"
-        if "No module named pip_audit" in said:
+        last_line = lines[-1][:300] if lines else f"pip-audit ended with {done.returncode}"
+        if "No module named pip_audit" in last_line:
             return {}, "pip-audit is not installed, and could not be: nothing new was looked up"
-        return {}, f"the database could not be reached: {said}"
+        return {}, f"the database could not be reached: {last_line}"
     now = time.time()
     found = {
         f"{p['name'].lower()}=={p['version']}": {"asked": now, "vulns": p["vulns"]}
@@ -83,8 +83,8 @@ def keep(answers: Answers, path: Path = KEPT) -> None:
 def kept(path: Path = KEPT) -> Answers:
     """The answers kept so far; none where the file is missing, damaged or of another form."""
     try:
-        said = json.loads(path.read_text())
-        return {name: {"asked": float(a["asked"]), "vulns": list(a["vulns"])} for name, a in said.items()}
+        answers = json.loads(path.read_text())
+        return {name: {"asked": float(a["asked"]), "vulns": list(a["vulns"])} for name, a in answers.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
 

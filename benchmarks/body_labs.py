@@ -34,7 +34,7 @@ def main() -> None:
             found = compute_landmarks(replace(static, kind="static"), cutoff_hz=0.0)
             known += [c for c in found.calibrations if c.source == "static"]
         body = fit_body(compute_landmarks(recording, calibrations=known), recording.rate_hz)
-        said = []
+        parts = []
         for ours, theirs in ANGLES.items():
             for side in ("left", "right"):
                 angle = stated.get(f"{side}_{theirs}_deg")
@@ -44,8 +44,10 @@ def main() -> None:
                 mine = np.interp(angle.time_s, body.time_s, body.coordinates[f"{ours}_{side[0]}"])
                 off = (mine - values)[np.isfinite(mine - values)]
                 if len(off):
-                    said.append(f"{side} {theirs} {np.sqrt(np.mean(off**2)):.2f} ({off.mean():+.2f}, {off.std():.2f})")
-        print(f"{path.parent.name}/{path.name}: residual {body.quality['body_residual_mm']:.1f} mm; " + "; ".join(said))
+                    parts.append(f"{side} {theirs} {np.sqrt(np.mean(off**2)):.2f} ({off.mean():+.2f}, {off.std():.2f})")
+        print(
+            f"{path.parent.name}/{path.name}: residual {body.quality['body_residual_mm']:.1f} mm; " + "; ".join(parts)
+        )
 
 
 if __name__ == "__main__":

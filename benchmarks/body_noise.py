@@ -73,38 +73,38 @@ def marked(recording: Recording, folder: Path) -> Recording:
     return read(path)
 
 
-def one(path: Path, said: argparse.Namespace, seed: int) -> dict[str, list[float]]:
+def one(path: Path, options: argparse.Namespace, seed: int) -> dict[str, list[float]]:
     recording = read(path)
     clean = replace(recording, poses=[replace(recording.poses[0], rotations=None)], neutral=None, calibrations=[])
-    if said.markers:
+    if options.markers:
         with tempfile.TemporaryDirectory() as folder:
             clean = marked(clean, Path(folder))
     poses = clean.poses[0]
-    if len(poses.frame) < 3 * recording.rate_hz * said.lost_s + 20:
+    if len(poses.frame) < 3 * recording.rate_hz * options.lost_s + 20:
         return {}
     truth_landmarks = compute_landmarks(clean, cutoff_hz=0.0)
     true_body = fit_body(truth_landmarks, recording.rate_hz, BodySettings(0.0))
     truth = {"landmarks": angles(truth_landmarks.segments)}
-    truth["body"] = angles(true_body.rotations) if said.markers else truth["landmarks"]
+    truth["body"] = angles(true_body.rotations) if options.markers else truth["landmarks"]
     rng = np.random.default_rng(seed)
     rows: dict[str, list[float]] = {}
     for lost in (False, True):
-        positions = poses.positions + rng.normal(size=poses.positions.shape).astype(np.float32) * said.noise_mm
+        positions = poses.positions + rng.normal(size=poses.positions.shape).astype(np.float32) * options.noise_mm
         gap, name = slice(0, 0), ""
         if lost:
-            name = LOST[said.markers][seed % len(LOST[said.markers])]
-            first = int(rng.integers(10, len(positions) - recording.rate_hz * said.lost_s - 10))
-            gap = slice(first, first + round(said.lost_s * recording.rate_hz))
+            name = LOST[options.markers][seed % len(LOST[options.markers])]
+            first = int(rng.integers(10, len(positions) - recording.rate_hz * options.lost_s - 10))
+            gap = slice(first, first + round(options.lost_s * recording.rate_hz))
             target = truth_landmarks.points[name]
             index = int(np.nanargmin(np.nanmedian(np.linalg.norm(poses.positions - target[:, None], axis=2), axis=0)))
             positions[gap, index] = np.nan
         noisy = replace(clean, poses=[replace(poses, positions=positions)])
         landmarks = compute_landmarks(noisy, cutoff_hz=6.0)
         body = fit_body(
-            compute_landmarks(noisy, cutoff_hz=said.body_cutoff),
+            compute_landmarks(noisy, cutoff_hz=options.body_cutoff),
             recording.rate_hz,
-            BodySettings(said.smooth_hz),
-            is_filtered=said.body_cutoff > 0,
+            BodySettings(options.smooth_hz),
+            is_filtered=options.body_cutoff > 0,
         )
         found = {"landmarks": angles(landmarks.segments), "body": angles(body.rotations)}
         for way, of in found.items():
@@ -137,10 +137,10 @@ def main() -> None:
     parser.add_argument("--markers", action="store_true", help="a laboratory's marker set instead of joint positions")
     parser.add_argument("--pattern", default="walk*.bvh", help="files of the folder")
     parser.add_argument("--trials", type=int, default=8)
-    said = parser.parse_args()
+    options = parser.parse_args()
     gathered: dict[str, list[float]] = {}
-    for seed, path in enumerate(sorted(said.folder.rglob(said.pattern))[: said.trials]):
-        for name, values in one(path, said, seed).items():
+    for seed, path in enumerate(sorted(options.folder.rglob(options.pattern))[: options.trials]):
+        for name, values in one(path, options, seed).items():
             gathered.setdefault(name, []).extend(values)
     for name, values in gathered.items():
         print(f"{name:45s} {np.nanmean(values):7.2f}  (n {np.isfinite(values).sum()})")

@@ -107,22 +107,25 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=300)
     parser.add_argument("--noise-mm", type=float, default=3.0)
     parser.add_argument("--accuracy", default="1e-5")
-    said = parser.parse_args()
+    options = parser.parse_args()
     rng = np.random.default_rng(0)
-    model = read_model(said.model, said.markers)
+    model = read_model(options.model, options.markers)
     names = [m.name for m in model.markers]
     setup = setup_of({name: float(rng.integers(1, 10)) for name in names})
-    if said.setup is not None:
-        setup = said.setup.read_text()
+    if options.setup is not None:
+        setup = options.setup.read_text()
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "ik.xml").write_text(setup)
         wanted = read_ik_setup(Path(folder) / "ik.xml")
     default = {c.name: c.default for c in model.coordinates}
     true = movement(
-        model, said.frames, rng, {n: default[n] if t.value is None else t.value for n, t in wanted.coordinates.items()}
+        model,
+        options.frames,
+        rng,
+        {n: default[n] if t.value is None else t.value for n, t in wanted.coordinates.items()},
     )
     places = marker_places(model, true)
-    places = places + rng.normal(size=places.shape) * said.noise_mm / 1000
+    places = places + rng.normal(size=places.shape) * options.noise_mm / 1000
     kept = [k for k, n in enumerate(names) if n in wanted.markers]
     names, places = [names[k] for k in kept], places[:, kept]
     targets = wanted.targets(model, {n: places[:, k] for k, n in enumerate(names)})
@@ -138,14 +141,14 @@ def main() -> None:
         (at / "ik.xml").write_text(setup)
         write_trc(at / "m.trc", names, places)
         call = [
-            said.opensim_python,
+            options.opensim_python,
             "-c",
             OPENSIM,
             at / "m.osim",
             at / "m.trc",
             at / "ik.xml",
             at / "o.mot",
-            said.accuracy,
+            options.accuracy,
         ]
         out = subprocess.run([str(c) for c in call], capture_output=True, text=True, check=True, cwd=at).stdout
         theirs_s = float(out.split("seconds")[1])
@@ -164,10 +167,10 @@ def main() -> None:
         total = (w * ((marker_places(model, values, names) - places) ** 2).sum(axis=2)).sum(axis=1)
         return np.asarray(total + sum(weight * (values[:, i] - v) ** 2 for i, (v, weight) in drawn.items()))
 
-    n = said.frames
+    n = options.frames
     print(
         f"{model.name}: {model.n_freedoms} freedoms, {len(names)} markers, {len(drawn)} coordinate tasks, {n} frames, "
-        f"noise {said.noise_mm:g} mm"
+        f"noise {options.noise_mm:g} mm"
     )
     print(
         f"ours     {n / min(seconds):9.0f} frames/s   steps {ours.steps.mean():.1f}   markers {1000 * np.mean(ours.rms_m):.2f} mm RMS"

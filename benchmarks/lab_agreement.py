@@ -36,8 +36,8 @@ def main() -> None:
             rate = float(rng.choice([50, 60, 100, 120]))
             walked = lab.walking(who, heading_deg=heading, rate_hz=rate, n_strides=rng.uniform(1.2, 3))
             taken = lab.capture(who, walked, seed=k, flat_foot=bool(k % 2))
-            said = {"PROCESSING": lab.processing(taken.model)}
-            for whose, parameters in (("file's", said), ("none", {})):
+            stated = {"PROCESSING": lab.processing(taken.model)}
+            for whose, parameters in (("file's", stated), ("none", {})):
                 path = lab.write(Path(folder) / "walk.c3d", taken, lab.Habit(parameters=parameters))
                 recording = read(path)
                 for hips in ("davis", "harrington"):

@@ -115,10 +115,10 @@ def watched(command: list[str], until: Any = None) -> dict[str, Any]:
             child.wait()
             return {"killed": True, "own_mb": own, "mapped_mb": mapped}
         time.sleep(0.1)
-    said = child.stdout.read() if child.stdout else ""
+    output = child.stdout.read() if child.stdout else ""
     if child.returncode:
         raise SystemExit(f"the step ended with {child.returncode}")
-    return {**json.loads(said.splitlines()[-1]), "own_mb": own, "mapped_mb": mapped}
+    return {**json.loads(output.splitlines()[-1]), "own_mb": own, "mapped_mb": mapped}
 
 
 def check(lake: Path, out: Path, options: dict[str, Any], n_rows: int = 40) -> str:

@@ -151,8 +151,8 @@ def step(limit_s: float, name: str, *arguments: Any) -> dict[str, Any]:
     except subprocess.TimeoutExpired:
         return {"ended": f"after {limit_s:g} s"}
     if done.returncode:
-        said = done.stderr.strip().splitlines()
-        return {"ended": said[-1][:120] if said else f"with status {done.returncode}"}
+        lines = done.stderr.strip().splitlines()
+        return {"ended": lines[-1][:120] if lines else f"with status {done.returncode}"}
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -197,12 +197,14 @@ def results_steps(path: str) -> list[tuple[Any, ...]]:
     ]
 
 
-def print_line(n: int, what: str, said: dict[str, Any]) -> None:
-    if "ended" in said:
-        print(f"| {n:,} | {what} | ended {said['ended']} | | | |", flush=True)
+def print_line(n: int, what: str, figures: dict[str, Any]) -> None:
+    if "ended" in figures:
+        print(f"| {n:,} | {what} | ended {figures['ended']} | | | |", flush=True)
     else:
-        figures = f"{said['wall_s']:.2f} | {said['cpu_s']:.2f} | {said['peak_mb']:.0f} | {said.get('files', '')}"
-        print(f"| {n:,} | {what} | {figures} |", flush=True)
+        line = (
+            f"{figures['wall_s']:.2f} | {figures['cpu_s']:.2f} | {figures['peak_mb']:.0f} | {figures.get('files', '')}"
+        )
+        print(f"| {n:,} | {what} | {line} |", flush=True)
 
 
 def main() -> None:
@@ -225,10 +227,12 @@ def main() -> None:
     for n in options.trials:
         with tempfile.TemporaryDirectory(dir=options.folder) as folder:
             results[n] = measured(str(Path(folder, "lake")), n, chosen, options.limit)
-    said = step(options.limit, "matrix", options.cycles)
-    print_line(options.cycles, "matrix of as many cycles", said)
-    if "ended" not in said:
-        print(f"20,000 cycles, by the square of the number: {said['cpu_s'] * (20_000 / options.cycles) ** 2:.0f} s CPU")
+    figures = step(options.limit, "matrix", options.cycles)
+    print_line(options.cycles, "matrix of as many cycles", figures)
+    if "ended" not in figures:
+        print(
+            f"20,000 cycles, by the square of the number: {figures['cpu_s'] * (20_000 / options.cycles) ** 2:.0f} s CPU"
+        )
     first, last = min(results), max(results)
     if first < last:
         print(f"\ngrowth of processor time from {first:,} to {last:,} trials ({last / first:g} times the trials):")

@@ -255,8 +255,8 @@ def compare(path: str, estimator: str, n_runs: int) -> list[tuple[str, str, str]
         rates = [run[i]["frames_per_s"] for run in runs]
         cpu = np.median([run[i]["cpu_s"] for run in runs])
         peak = max(run[i]["peak_mb"] for run in runs)
-        said = f"{cpu:.1f} s of CPU, peak {peak:.0f} MB"
-        rows.append((f"{estimator}: {name}", f"{np.median(rates):.1f} frames/s", said))
+        cost = f"{cpu:.1f} s of CPU, peak {peak:.0f} MB"
+        rows.append((f"{estimator}: {name}", f"{np.median(rates):.1f} frames/s", cost))
     ratio = np.median([w["frames_per_s"] / b["frames_per_s"] for b, w in runs])
     rows.append(("ratio", f"{ratio:.2f}", "promised 0.95"))
     once = measured("decoding", path, estimator)

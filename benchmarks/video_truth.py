@@ -310,13 +310,13 @@ def main() -> None:
     parser.add_argument("cohort", type=Path)
     parser.add_argument("--estimator", default="mediapipe")
     parser.add_argument("--keep", type=Path, help="folder in which estimated poses are kept for the next run")
-    said = parser.parse_args()
+    arguments = parser.parse_args()
     options = EstimatorOptions()
     tables, residuals = [], []
-    for source in scan(said.cohort).trials:
+    for source in scan(arguments.cohort).trials:
         if not source.options.views:
             continue
-        shots = kept(said.keep, source, said.estimator, options)
+        shots = kept(arguments.keep, source, arguments.estimator, options)
         rig = read_rig(source.paths[len(shots) :], source.options.scale_mm)
         skeleton = shots[0].single.poses[0].skeleton
         reference = recording_of([s.view for s in shots], skeleton, rig, source.options, source.paths[0].parent)
@@ -337,8 +337,8 @@ def main() -> None:
     if tables:
         show(f"mean of {len(tables)} cameras", mean_of(tables))
         describe(residuals, reference.rate_hz)
-        if said.keep:
-            (said.keep / "residuals.pkl").write_bytes(pickle.dumps(residuals))
+        if arguments.keep:
+            (arguments.keep / "residuals.pkl").write_bytes(pickle.dumps(residuals))
 
 
 if __name__ == "__main__":

@@ -50,11 +50,11 @@ def envelopes(channels: Sequence[AnalogChannel]) -> list[Envelope]:
 
     Channels of one rate and length are filtered together.
     """
-    found: dict[int, Envelope] = {}
+    by_channel: dict[int, Envelope] = {}
     alike: dict[tuple[float, int], list[int]] = {}
     for i, channel in enumerate(channels):
         if why := _unusable(channel):
-            found[i] = Envelope(_EMPTY, OUT_HZ, _EMPTY, _EMPTY, 0.0, 0.0, why)
+            by_channel[i] = Envelope(_EMPTY, OUT_HZ, _EMPTY, _EMPTY, 0.0, 0.0, why)
         else:
             alike.setdefault((channel.rate_hz, len(channel.samples)), []).append(i)
     for (rate_hz, n), group in alike.items():
@@ -63,8 +63,8 @@ def envelopes(channels: Sequence[AnalogChannel]) -> list[Envelope]:
             part = group[start : start + step]
             raw = np.stack([channels[i].samples for i in part]).astype(np.float64)
             starts = [channels[i].start_s for i in part]
-            found |= zip(part, _together(raw, rate_hz, starts), strict=True)
-    return [found[i] for i in range(len(channels))]
+            by_channel |= zip(part, _together(raw, rate_hz, starts), strict=True)
+    return [by_channel[i] for i in range(len(channels))]
 
 
 def _unusable(channel: AnalogChannel) -> str | None:

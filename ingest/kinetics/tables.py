@@ -107,17 +107,17 @@ def emg(recording: Recording) -> dict[str, Any]:
     channels = [c for c in recording.analog if c.kind == "emg"]
     if not channels:
         return {}
-    found = envelopes(channels)
+    computed = envelopes(channels)
     return {
         "channel_index": [c.index + 1 for c in channels],
         **{name: [getattr(c, name) for c in channels] for name in ("channel", "muscle", "side", "unit", "start_s")},
-        "rate_hz": [e.rate_hz for e in found],
-        "envelope": [e.values.astype(np.float32) for e in found],
-        "on_s": [e.on_s.astype(np.float32) for e in found],
-        "off_s": [e.off_s.astype(np.float32) for e in found],
-        "saturated_share": [e.saturated for e in found],
-        "hum_share": [e.hum for e in found],
-        "problem": [e.problem for e in found],
+        "rate_hz": [e.rate_hz for e in computed],
+        "envelope": [e.values.astype(np.float32) for e in computed],
+        "on_s": [e.on_s.astype(np.float32) for e in computed],
+        "off_s": [e.off_s.astype(np.float32) for e in computed],
+        "saturated_share": [e.saturated for e in computed],
+        "hum_share": [e.hum for e in computed],
+        "problem": [e.problem for e in computed],
     }
 
 

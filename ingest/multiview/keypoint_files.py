@@ -49,10 +49,10 @@ def folder_of(video: Path) -> Path | None:
     for above in (video.parent.parent, video.parent):
         for kind in FOLDERS:
             where = above / kind
-            found = sorted(p for p in where.glob(f"*{_ENDING}") if name.search(p.name.removesuffix(_ENDING)))
-            exact = [p for p in found if p.name == f"{video.stem}{_ENDING}"]
-            if exact or len(found) == 1:
-                return (exact or found)[0]
+            candidates = sorted(p for p in where.glob(f"*{_ENDING}") if name.search(p.name.removesuffix(_ENDING)))
+            exact = [p for p in candidates if p.name == f"{video.stem}{_ENDING}"]
+            if exact or len(candidates) == 1:
+                return (exact or candidates)[0]
     return None
 
 

@@ -47,8 +47,8 @@ def view_of_files(
     none = np.empty((0, len(points.skeleton.joints), 3))
     for frame in range(first, end):
         people = points.persons.get(frame, none)
-        found = [_detection(person) for person in people if (person[:, 2] > 0).sum() >= _LEAST_POINTS]
-        detections.add(found)
+        persons = [_detection(person) for person in people if (person[:, 2] > 0).sum() >= _LEAST_POINTS]
+        detections.add(persons)
     clock = np.arange(first, end) / rate_hz
     order, followed = estimate.chosen_tracks(points.folder, info, clock, detections, chosen, None)
     notes = [f"{name}: {note}" for note in followed.notes]

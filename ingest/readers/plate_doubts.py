@@ -20,11 +20,11 @@ _SPIKE_N = 2000.0
 def doubts(plate: ForcePlate) -> list[str]:
     """Sentences on a platform whose channels, corners or units can hardly be what the file says; nothing is changed."""
     up = plate.force[:, 1]
-    found = []
+    sentences = []
     shear = np.hypot(plate.force[:, 0], plate.force[:, 2])
     most_shear, most_up = (np.percentile(values, 99) for values in (shear, up))
     if most_shear > max(_LEAST_SHEAR_N, 2 * most_up):
-        found.append(
+        sentences.append(
             f"its horizontal force reaches {most_shear:.0f} N and its vertical force {most_up:.0f} N: "
             "the order of its channels or of its corners is probably wrong"
         )
@@ -32,20 +32,20 @@ def doubts(plate: ForcePlate) -> list[str]:
     cop = plate.cop[is_loaded]
     is_known = np.isfinite(cop[:, 0])
     if len(cop) >= _LEAST_LOADED_S * plate.rate_hz and is_known.mean() <= 1 - _BEYOND:
-        found.append(
+        sentences.append(
             "its centre of pressure is beyond its corners while it is loaded: its corners, its channels or the unit of its "
             "moments are probably wrong"
         )
     elif is_known.sum() >= _LEAST_STANCE_S * plate.rate_hz:
         low, high = np.percentile(cop[is_known], [5, 95], axis=0)
         if np.linalg.norm(high - low) < _LEAST_MOVEMENT_MM:
-            found.append(
+            sentences.append(
                 f"its centre of pressure moves by less than {_LEAST_MOVEMENT_MM:g} mm, as under a dead weight: "
                 "if a person stands on it, the unit of its moments is wrong"
             )
     if _longest_run(up == up.max()) > max(3, _FLAT_S * plate.rate_hz) and up.max() >= LOADED_N:
-        found.append(f"its vertical force stands still at its largest value, {up.max():.0f} N: it is saturated")
-    return [f"force platform {plate.plate}: {text}" for text in found]
+        sentences.append(f"its vertical force stands still at its largest value, {up.max():.0f} N: it is saturated")
+    return [f"force platform {plate.plate}: {text}" for text in sentences]
 
 
 def spikes(force: Floats) -> Bools:

@@ -70,8 +70,8 @@ def check_query(node: dict[str, Any]) -> None:
 
 def variable_of(text: str) -> tuple[str, str] | None:
     """Name and value of ``SET VARIABLE name = value``; None for any other statement."""
-    found = _SET_VARIABLE.match(text)
-    return (found["quoted"] or found["plain"], found["value"]) if found else None
+    match = _SET_VARIABLE.match(text)
+    return (match["quoted"] or match["plain"], match["value"]) if match else None
 
 
 def statements_that_read(connection: Any, text: str) -> list[Any]:

@@ -75,9 +75,9 @@ def list_files(folder: str, *, logs: bool = False) -> list[StoredFile]:
         for name in names:
             path = os.path.join(base, name)
             with suppress(FileNotFoundError):
-                found = os.stat(path)
-                if stat.S_ISREG(found.st_mode):
-                    files.append(StoredFile(os.path.relpath(path, folder), found.st_size, found.st_mtime))
+                status = os.stat(path)
+                if stat.S_ISREG(status.st_mode):
+                    files.append(StoredFile(os.path.relpath(path, folder), status.st_size, status.st_mtime))
     return files
 
 

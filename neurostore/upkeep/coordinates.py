@@ -33,8 +33,8 @@ class Coordinates:
     @classmethod
     def of(cls, points: Iterable[Floats]) -> Coordinates:
         """The triples to look for, from points (frames, 3) mm."""
-        found = np.array([t for point in points for t in _telling(point)], float).reshape(-1, N)
-        return cls(found[np.argsort(found[:, 0])])
+        triples = np.array([t for point in points for t in _telling(point)], float).reshape(-1, N)
+        return cls(triples[np.argsort(triples[:, 0])])
 
     def are_among(self, values: np.ndarray[Any, Any], tolerance_mm: float = _AS_STORED) -> bool:
         """Whether any triple stands in a sequence of numbers; arrays are read row by row."""

@@ -87,7 +87,7 @@ def _links(root: str, traces: Traces) -> Iterator[str]:
             if not os.path.islink(path):
                 continue
             within = os.path.relpath(path, root)
-            answer = worst(traces.in_text(os.fsencode(said)) for said in (within, os.readlink(path)))
+            answer = worst(traces.in_text(os.fsencode(text)) for text in (within, os.readlink(path)))
             if os.path.isdir(path):
                 yield f"{within} may hold data of the person: it is a link to a folder, which was not searched"
             elif answer != "holds nothing":

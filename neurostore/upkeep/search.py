@@ -128,8 +128,8 @@ def _in_zip(file: BinaryIO, traces: Traces, layer: int) -> Iterator[Answer]:
 def _in_tar(file: BinaryIO, traces: Traces, layer: int) -> Iterator[Answer]:
     with tarfile.open(fileobj=file) as archive:
         for item in archive:
-            said = "\n".join([item.name, item.linkname, item.uname, item.gname, *item.pax_headers.values()])
-            yield traces.in_text(said.encode(errors="surrogateescape"))
+            text = "\n".join([item.name, item.linkname, item.uname, item.gname, *item.pax_headers.values()])
+            yield traces.in_text(text.encode(errors="surrogateescape"))
             opened = archive.extractfile(item) if item.isfile() else None
             if opened is not None:
                 with opened, _whole(opened) as content:
@@ -139,8 +139,8 @@ def _in_tar(file: BinaryIO, traces: Traces, layer: int) -> Iterator[Answer]:
 def _in_parquet(file: BinaryIO, traces: Traces) -> Answer:
     """Names, metadata and statistics of a Parquet file as text, then its row groups."""
     opened = pq.ParquetFile(file)
-    said = [v for k, v in (opened.metadata.metadata or {}).items() if k != b"ARROW:schema"]
-    texts = [schema_text(opened.schema_arrow), *said]
+    metadata = [v for k, v in (opened.metadata.metadata or {}).items() if k != b"ARROW:schema"]
+    texts = [schema_text(opened.schema_arrow), *metadata]
     for i in range(opened.num_row_groups):
         group = opened.metadata.row_group(i)
         statistics = [group.column(j).statistics for j in range(group.num_columns)]

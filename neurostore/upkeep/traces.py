@@ -113,8 +113,8 @@ class Traces:
 
     def _are_in_base64(self, content: bytes) -> bool:
         """Whether what a text has as base64, such as the arrays of a plot or a notebook, has any of them."""
-        for found in _BASE64.finditer(content.replace(b"\\u002f", b"/").replace(b"\\/", b"/")):
-            decoded = base64.b64decode(found[0][: len(found[0]) // 4 * 4])
+        for match in _BASE64.finditer(content.replace(b"\\u002f", b"/").replace(b"\\/", b"/")):
+            decoded = base64.b64decode(match[0][: len(match[0]) // 4 * 4])
             if self.in_binary(decoded) == "holds" or self.coordinates.are_in_bytes(decoded):
                 return True
         return False
@@ -136,7 +136,7 @@ def _spellings(name: str) -> tuple[bytes, ...]:
         every += [escaped.encode("ascii", "xmlcharrefreplace").decode()]
         every += ["".join(c if ord(c) < 128 else f"&#x{ord(c):{x}};" for c in escaped) for x in "xX"]
         every += ["".join(c if n is None else f"&{n};" for c, n in zip(form, named, strict=True))]
-        every += [re.sub(r"\\u\w{4}", lambda found: "\\u" + found[0][2:].upper(), every[3])]
+        every += [re.sub(r"\\u\w{4}", lambda match: "\\u" + match[0][2:].upper(), every[3])]
         written |= dict.fromkeys(every)
     return tuple(text.encode() for text in written)
 

@@ -54,15 +54,15 @@ def ground(gait: Gait, time_s: Floats, mass_kg: float) -> dict[str, Ground]:
     total = mass_kg * ((before - 2 * here + after) / _STEP_S**2 - _DOWN)
     stances = {side: _stance(gait, side, time_s) for side in SIDES}
     carried = {side: _carried(gait, side, stances) for side in SIDES}
-    found = {}
+    grounds = {}
     for side in SIDES:
         force = total * carried[side][:, None]
         along = np.clip(stances[side], 0, 1)[:, None]
         points = _points(body, side, time_s)
         cop: Floats = np.asarray(points["heel"] * (1 - along) + points["toe"] * along, float)
         cop[:, 1] = 0.0
-        found[side] = Ground(force, cop, 0.005 * force[:, 1] * np.sin(2 * np.pi * along[:, 0]))
-    return found
+        grounds[side] = Ground(force, cop, 0.005 * force[:, 1] * np.sin(2 * np.pi * along[:, 0]))
+    return grounds
 
 
 def _stance(gait: Gait, side: str, time_s: Floats) -> Floats:
@@ -105,7 +105,7 @@ def moments(
     earlier, later = (_momenta(body, side, time_s + s, mass_kg, segments) for s in (-_STEP_S, _STEP_S))
     from_ground = np.cross(reaction.cop, reaction.force)
     from_ground[:, 1] += reaction.free_moment
-    found = {}
+    joint_moments = {}
     for joint, below in _BELOW.items():
         force = -reaction.force
         moment = -from_ground
@@ -114,8 +114,8 @@ def moments(
             force = force + (later[name][0] - earlier[name][0]) / (2 * _STEP_S) - weight
             moment = moment + (later[name][1] - earlier[name][1]) / (2 * _STEP_S)
             moment = moment - np.cross(_centre(here, name, segments[name]), weight)
-        found[joint] = moment - np.cross(here[joint], force)
-    return found
+        joint_moments[joint] = moment - np.cross(here[joint], force)
+    return joint_moments
 
 
 def _momenta(
@@ -123,15 +123,15 @@ def _momenta(
 ) -> dict[str, tuple[Floats, Floats]]:
     """Of each segment its momentum (n, 3) kg m/s, and its angular momentum about the origin (n, 3) kg m²/s."""
     before, here, after = (_points(body, side, time_s + s) for s in (-_STEP_S, 0.0, _STEP_S))
-    found = {}
+    momenta = {}
     for name, segment in segments.items():
         kg = mass_kg * segment.mass
         centres = [_centre(points, name, segment) for points in (before, here, after)]
         lines = [points[_ENDS[name][1]] - points[_ENDS[name][0]] for points in (before, here, after)]
         momentum = kg * (centres[2] - centres[0]) / (2 * _STEP_S)
         spin = kg * segment.radius**2 * np.cross(lines[1], (lines[2] - lines[0]) / (2 * _STEP_S))
-        found[name] = (momentum, np.cross(centres[1], momentum) + spin)
-    return found
+        momenta[name] = (momentum, np.cross(centres[1], momentum) + spin)
+    return momenta
 
 
 def _centre(points: Mapping[str, Floats], name: str, segment: Segment) -> Floats:

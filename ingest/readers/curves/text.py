@@ -116,7 +116,7 @@ def _row_per_curve(path: Path, rows: list[Row], points: list[str], statement: St
 
 def _row_per_point(path: Path, names: list[str], rows: list[Row], statement: Statement) -> Iterator[RawCurve]:
     """Rows of one person, side and cycle are the points of one curve; a percent that falls begins the next."""
-    said = {
+    named = {
         statement.subject,
         statement.session,
         statement.side,
@@ -124,7 +124,7 @@ def _row_per_point(path: Path, names: list[str], rows: list[Row], statement: Sta
         statement.percent,
         statement.n_cycles,
     }
-    columns = [name for name in names if name not in said]
+    columns = [name for name in names if name not in named]
     groups: dict[tuple[str, ...], list[Row]] = {}
     for row in rows:
         name = (row.get(statement.angle, ""),) if statement.angle and statement.value else ()
