@@ -27,7 +27,6 @@ from neurostore.skeleton import Skeleton
 VERSION = 1
 _TRUSTED = 0.3  # confidence of the joints by which views are compared
 _HEIGHTS_MM = (600.0, 2600.0)  # of what is seen of a person, from the lowest joint to the highest (median)
-_FIRST_JOINTS = 60  # frames from which the vertical axis is inferred
 
 
 @dataclass(frozen=True, slots=True)

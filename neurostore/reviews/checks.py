@@ -39,11 +39,6 @@ class Moment:
     time_s: float
     was_s: float | None
 
-    @property
-    def is_touched(self) -> bool:
-        """Whether a decision added or moved it."""
-        return self.was_s is None or self.was_s != self.time_s
-
 
 def problems_of(shown: Queryable, decisions: Sequence[Mapping[str, Any]], trials: Mapping[Key, str]) -> list[list[str]]:
     """The problems of each decision, in sentences.

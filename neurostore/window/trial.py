@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neurostore.arrays import Floats
-from neurostore.errors import UsageError
 from neurostore.report.clips import read_clips
 from neurostore.report.panels import BY_COLUMN
 from neurostore.reviews.checks import SAME_EVENT_S
 from neurostore.schema import components_of
 from neurostore.sql.views import thresholds
-from neurostore.wording import near
 
 if TYPE_CHECKING:
     import polars as pl
@@ -65,14 +63,6 @@ def opening(bench: Bench, key: Key, row: Mapping[str, Any]) -> dict[str, Any]:
         "shown": [a for a in FIRST_SHOWN if any(a in name for name in names)],
         "angles": encoded(frame, names),
     }
-
-
-def chosen_angles(frame: pl.DataFrame, names: Sequence[str]) -> dict[str, Any]:
-    """Some angles, encoded. Raises UsageError for one that the trial does not have."""
-    for name in names:
-        if name not in frame.columns or name == "time_s":
-            raise UsageError(f"this trial has no curve {name!r}; {near(name, frame.columns)}")
-    return encoded(frame, names)
 
 
 def encoded(frame: pl.DataFrame, names: Sequence[str]) -> dict[str, Any]:
