@@ -13,7 +13,7 @@ that tilt and list mean the same in whatever direction a person walks (docs/deci
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -25,7 +25,7 @@ from neurostore.arrays import Floats
 
 from .model import GROUND, Model, Placement
 from .osim import parse_model
-from .scaling import checked_factors
+from .scaling import checked_factors, words
 from .sockets import body_fixed_angles
 
 NAME = "neurostore_person"
@@ -209,10 +209,6 @@ def _mirrored_axis(axis: tuple[float, ...], side: str) -> tuple[float, ...]:
     return axis if side == "right" else (-axis[0], -axis[1], axis[2])
 
 
-def _words(values: Iterable[float]) -> str:
-    return " ".join(f"{float(v):.12g}" for v in values)
-
-
 def _body(
     name: str,
     mass_kg: float,
@@ -226,8 +222,8 @@ def _body(
     inertia = [mass * (r * length * mean) ** 2 for r in radii]
     return (
         f"<Body name={quoteattr(name)}><mass>{mass:.9g}</mass>"
-        f"<mass_center>{_words(c * length * f for c, f in zip(centre, factor, strict=True))}</mass_center>"
-        f"<inertia>{_words((*inertia, 0.0, 0.0, 0.0))}</inertia></Body>\n"
+        f"<mass_center>{words(c * length * f for c, f in zip(centre, factor, strict=True))}</mass_center>"
+        f"<inertia>{words((*inertia, 0.0, 0.0, 0.0))}</inertia></Body>\n"
     )
 
 
@@ -279,7 +275,7 @@ def _custom(
     ]
     frames = "".join(
         f'<PhysicalOffsetFrame name="{end}_offset"><socket_parent>{path}</socket_parent>'
-        f"<translation>{_words(place)}</translation><orientation>{_words(angles)}</orientation></PhysicalOffsetFrame>"
+        f"<translation>{words(place)}</translation><orientation>{words(angles)}</orientation></PhysicalOffsetFrame>"
         for end, path, place, angles in ends
     )
     return (
@@ -292,7 +288,7 @@ def _custom(
 @cache
 def _moves(axes: tuple[tuple[str, str, tuple[float, ...]], ...]) -> str:
     return "".join(
-        f'<TransformAxis name="{at}"><coordinates>{of}</coordinates><axis>{_words(axis)}</axis>'
+        f'<TransformAxis name="{at}"><coordinates>{of}</coordinates><axis>{words(axis)}</axis>'
         + (
             '<LinearFunction name="function"><coefficients>1 0</coefficients></LinearFunction>'
             if of
@@ -307,5 +303,5 @@ def _marker(name: str, body: str, at: Floats) -> str:
     fixed = "true" if name in CENTRES else "false"
     return (
         f'<Marker name="{name}"><socket_parent_frame>/bodyset/{body}</socket_parent_frame>'
-        f"<location>{_words(at)}</location><fixed>{fixed}</fixed></Marker>\n"
+        f"<location>{words(at)}</location><fixed>{fixed}</fixed></Marker>\n"
     )

@@ -9,7 +9,7 @@ kinematics.
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from xml.etree.ElementTree import Element
 
 import numpy as np
@@ -85,7 +85,7 @@ def scale_model(
         at = places.get(place.name)
         location = np.asarray(at, dtype=float) if at is not None else place.location * by_body.get(body, np.ones(3))
         _set(marker, "socket_parent_frame", "/ground" if body == GROUND else f"/bodyset/{body}")
-        _set(marker, "location", _words(location))
+        _set(marker, "location", words(location))
     text = ET.tostring(root, encoding="unicode", xml_declaration=False)
     return parse_model('<?xml version="1.0" encoding="UTF-8" ?>\n' + text, f"scaled {model.name}")
 
@@ -100,7 +100,7 @@ def checked_factors(model: Model, factors: Mapping[str, Floats | float]) -> dict
         three = np.broadcast_to(np.asarray(factor, dtype=float), (3,))
         if not np.isfinite(three).all() or three.min() < LOWEST or three.max() > HIGHEST:
             problems.append(
-                f"{body} would be scaled by {_words(three)}; the scale factors of a body are between {LOWEST:g} and {HIGHEST:g}: "
+                f"{body} would be scaled by {words(three)}; the scale factors of a body are between {LOWEST:g} and {HIGHEST:g}: "
                 "check the units and which marker is which"
             )
         checked[body] = three
@@ -123,7 +123,7 @@ def _scale_bodies(element: Element, factors: dict[str, Floats], mass_kg: float |
         if body.find("inertia") is not None:
             moments = np.array(numbers(body, "inertia", 6))
             mean = float(np.cbrt(factor.prod()))
-            _set(body, "inertia", _words(moments * share * mean**2))
+            _set(body, "inertia", words(moments * share * mean**2))
         for geometry in body.findall("attached_geometry/*"):
             _multiply(geometry, "scale_factors", factor)
 
@@ -156,12 +156,12 @@ def _turn_child(joint: Element, turn: Floats) -> None:
     wanted = text_of(joint, "socket_child_frame").rsplit("/", 1)[-1]
     for frame in joint.findall("frames/PhysicalOffsetFrame"):
         if frame.get("name") == wanted:
-            _set(frame, "orientation", _words(body_fixed_angles(turn)))
+            _set(frame, "orientation", words(body_fixed_angles(turn)))
 
 
 def _multiply(element: Element, name: str, factor: Floats | None) -> None:
     if factor is not None and element.find(name) is not None:
-        _set(element, name, _words(np.array(numbers(element, name, 3)) * factor))
+        _set(element, name, words(np.array(numbers(element, name, 3)) * factor))
 
 
 def _set(element: Element, name: str, text: str) -> None:
@@ -171,5 +171,6 @@ def _set(element: Element, name: str, text: str) -> None:
     child.text = text
 
 
-def _words(values: Floats) -> str:
+def words(values: Iterable[float]) -> str:
+    """Numbers as an ``.osim`` document writes them."""
     return " ".join(f"{float(v):.12g}" for v in values)

@@ -9,18 +9,6 @@ import numpy as np
 
 POINTS = ["LASI", "RASI", "LKNE", "RKNE", "LANK", "RANK", "LTOE", "RTOE"]
 
-# x forward, y up, z right, mm
-STANDING = np.array(
-    [[100, 950, -120], [100, 950, 120], [20, 500, -110], [20, 500, 110],
-     [0, 90, -100], [0, 90, 100], [130, 40, -100], [130, 40, 100]], dtype=float,
-)  # fmt: skip
-
-
-def walk(n: int = 30) -> np.ndarray:
-    out = np.repeat(STANDING[None], n, axis=0)
-    out[..., 0] += 12.0 * np.arange(n)[:, None]
-    return out
-
 
 def z_up(positions: np.ndarray) -> np.ndarray:
     return np.stack([positions[..., 0], -positions[..., 2], positions[..., 1]], axis=-1)

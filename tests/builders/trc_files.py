@@ -8,14 +8,14 @@ import numpy as np
 
 NAMES = ["LASI", "RASI", "LKNE", "RKNE", "LANK", "RANK", "LTOE", "RTOE"]
 
-# Y up, mm
+# x forward, y up, z right, mm
 STANDING = np.array(
     [[100, 950, -120], [100, 950, 120], [20, 500, -110], [20, 500, 110],
      [0, 90, -100], [0, 90, 100], [130, 40, -100], [130, 40, 100]], dtype=float,
 )  # fmt: skip
 
 
-def walk(n: int) -> np.ndarray:
+def walk(n: int = 30) -> np.ndarray:
     """(n, 8, 3) mm: the standing legs moved along x."""
     out = np.repeat(STANDING[None], n, axis=0)
     out[..., 0] += 12.0 * np.arange(n)[:, None]

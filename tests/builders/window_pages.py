@@ -2,26 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
+from tests.builders.browser import wait
+
 TRIAL = "#/trial/H01/ses1/walk_01"
-
-
-def chromium():
-    from selenium import webdriver
-    from selenium.webdriver.chrome.options import Options
-    from selenium.webdriver.chrome.service import Service
-
-    options = Options()
-    options.binary_location = CHROMIUM
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
-                     "--disable-background-networking", "--window-size=1280,900"):  # fmt: skip
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    return webdriver.Chrome(options=options, service=Service(DRIVER))
 
 
 def open_trial(driver, address: str = TRIAL) -> None:
@@ -29,17 +14,6 @@ def open_trial(driver, address: str = TRIAL) -> None:
     wait(driver, "document.querySelector('textarea')")
     driver.execute_script("location.hash = arguments[0]", address)
     wait(driver, f"document.querySelector('#page').dataset.ready === '{address[8:]}'")
-
-
-def wait(driver, expression: str, seconds: float = 100) -> object:
-    """The first value of an expression that is not falsy."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if value := driver.execute_script(f"return {expression}"):
-            return value
-        time.sleep(0.05)
-    message = driver.execute_script("return document.querySelector('#message').textContent")
-    raise AssertionError(f"never true: {expression}; shown: {message}")
 
 
 def find(driver, selector: str):

@@ -13,6 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+#: the trial that the tests change, as parameters of a request and as a condition
+KEY = {"subject": "H01", "session": "ses1", "trial": "walk_01"}
+WHERE = "subject = 'H01' AND session = 'ses1' AND trial = 'walk_01' AND person = 0"
+
 
 @dataclass
 class Server:

@@ -202,7 +202,7 @@ def poses_file(folder: Path) -> list[Seed]:
 
 
 def motion_bids(folder: Path) -> list[Seed]:
-    path = bids_files.dataset(folder / "bids", bids_files.walk(8))
+    path = bids_files.dataset(folder / "bids", trc_files.walk(8))
     files = tuple(sorted(p for p in (folder / "bids").rglob("*") if p.is_file()))
     return [Seed(path, files, ReadOptions(companions=tuple(str(p) for p in files if p != path)))]
 

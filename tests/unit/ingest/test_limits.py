@@ -80,7 +80,7 @@ def written(folder: Path) -> dict[str, tuple[Path, ReadOptions]]:
     trc[3, 4, 0] = wild
     c3d = c3d_files.walker(20)
     c3d[3, 4, 0] = wild
-    bids = bids_files.walk(20)
+    bids = trc_files.walk(20)
     bids[3, 4, 0] = wild
     lines = bvh_text(20).splitlines()
     at = next(i for i, line in enumerate(lines) if line.startswith("Frame Time")) + 4

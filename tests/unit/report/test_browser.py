@@ -3,64 +3,40 @@
 from __future__ import annotations
 
 import base64
-import shutil
-import time
 
 import numpy as np
 import pytest
 
 from neurostore.report.panels import PANELS
 from neurostore.report.sessions import sessions_of
+from tests.builders.browser import CHROMIUM, DRIVER, chromium, wait
 from tests.builders.hostile import HOSTILE
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
 pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium with chromedriver on this machine")
 
 
 @pytest.fixture(scope="module")
-def chromium():
-    from selenium import webdriver
-    from selenium.webdriver.chrome.options import Options
-    from selenium.webdriver.chrome.service import Service
-
-    options = Options()
-    options.binary_location = CHROMIUM
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
-                     "--disable-background-networking", "--window-size=1280,900"):  # fmt: skip
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
-    yield driver
-    driver.quit()
+def driver():
+    one = chromium()
+    yield one
+    one.quit()
 
 
 @pytest.fixture
-def browser(chromium, page):
+def browser(driver, page):
     """The page freshly loaded, as wide as a desk, with its first person shown."""
-    chromium.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-    chromium.get("about:blank")
-    chromium.get(page.as_uri())
-    return chromium
+    driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    driver.get("about:blank")
+    driver.get(page.as_uri())
+    return driver
 
 
 def choose(browser, name: str, value: str) -> None:
-    """What a person does at a select: set it and let it tell."""
+    """What a person does at a select: set it and let it report the change."""
     browser.execute_script(
         "const s = document.getElementById('filter-' + arguments[0]); s.value = arguments[1]; s.dispatchEvent(new Event('change'));",
         name, value,
     )  # fmt: skip
-
-
-def wait(browser, expression: str, seconds: float = 30) -> object:
-    """The first value of an expression that is not falsy."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        value = browser.execute_script(f"return {expression}")
-        if value:
-            return value
-        time.sleep(0.05)
-    raise AssertionError(f"never true: {expression}")
 
 
 def curve(browser, subject: str, slug: str, angle: str, side: str):
@@ -371,15 +347,15 @@ def test_prints_everybody(browser):
     assert browser.get_log("browser") == []
 
 
-def test_nothing_of_the_printed_page_is_wider_than_its_sheet(chromium, lake, tmp_path):
+def test_nothing_of_the_printed_page_is_wider_than_its_sheet(driver, lake, tmp_path):
     """A browser shrinks every sheet of a page of which one table is too wide."""
     from neurostore.report import print_page
     from neurostore.report.data import collect
 
     path = tmp_path / "print.html"
     path.write_text(print_page.build(collect(lake, reference="control", subjects=("C01",))), encoding="utf-8")
-    chromium.get(path.as_uri())
-    widths = chromium.execute_script(
+    driver.get(path.as_uri())
+    widths = driver.execute_script(
         "return [...document.querySelectorAll('.sheet')].map((s) => [Math.max(...[...s.querySelectorAll('*')].map((e) => "
         "e.getBoundingClientRect().right)), s.getBoundingClientRect().right])"
     )

@@ -9,26 +9,21 @@ import pytest
 
 from neurostore import reviews
 from neurostore.api import open as open_lake
+from tests.builders.browser import CHROMIUM, DRIVER, chromium, wait
 from tests.builders.trial_video import GREY_A_FRAME, RATE_HZ, add_video
 from tests.builders.window_pages import (
-    CHROMIUM,
-    DRIVER,
     TRIAL,
     at_use,
-    chromium,
     click,
     find,
     hand,
     keys,
     open_trial,
     press,
-    wait,
 )
-from tests.builders.window_server import running
+from tests.builders.window_server import WHERE, running
 
 pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium with chromedriver on this machine")
-KEY = {"subject": "H01", "session": "ses1", "trial": "walk_01"}
-WHERE = "subject = 'H01' AND session = 'ses1' AND trial = 'walk_01' AND person = 0"
 
 
 @pytest.fixture(scope="module")

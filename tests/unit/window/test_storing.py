@@ -15,10 +15,8 @@ from neurostore.api import open as open_lake
 from neurostore.errors import LakeError, UsageError
 from neurostore.window import app, deciding, trial
 from neurostore.window.shelf import Shelf
-from tests.builders.window_server import running, until
+from tests.builders.window_server import KEY, WHERE, running, until
 
-KEY = {"subject": "H01", "session": "ses1", "trial": "walk_01"}
-WHERE = "subject = 'H01' AND session = 'ses1' AND trial = 'walk_01' AND person = 0"
 ID = "0123456789abcdef0123456789abcde"
 
 

@@ -314,7 +314,7 @@ def test_a_video_keeps_its_pictures_and_nothing_else(tmp_path: Path) -> None:
 
 def test_a_bids_data_set_and_the_usual_columns_need_no_option(tmp_path: Path) -> None:
     folder = tmp_path / "bids"
-    bids_files.dataset(folder, bids_files.walk(), json_at="root")
+    bids_files.dataset(folder, trc_files.walk(), json_at="root")
     (folder / "participants.tsv").write_text(
         "participant_id\tsex\tage\tgroup\taffected_side\tgmfcs\theight_m\nsub-01\tF\t31\tstiff_knee\tleft\tII\t1.7\n"
     )

@@ -6,7 +6,6 @@ import json
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -16,7 +15,6 @@ pytest.importorskip("av", reason="videos need PyAV")
 import neurostore
 from neurostore.errors import CohortError
 from neurostore.ingest.cohort.scan import scan
-from neurostore.ingest.multiview.rig import CalibratedCamera
 from neurostore.ingest.pipeline import ingest
 from neurostore.ingest.pipeline.report import IngestReport
 from neurostore.ingest.pipeline.settings import Settings
@@ -25,15 +23,10 @@ from neurostore.ingest.video.camera import Camera
 from neurostore.ingest.video.contract import Detection
 from neurostore.ingest.video.decode import Frame, VideoInfo
 from neurostore.skeleton import Skeleton
-from tests.builders import rigs, scene
+from tests.builders import rigs
+from tests.builders.small_rig import cameras, grey_film
 
-SIZE = (160, 120)
 N = 45
-
-
-@cache
-def cameras() -> list[CalibratedCamera]:
-    return rigs.around(3, size=SIZE, focal_px=75.0, lens=(0.05, -0.02, 0.001, 0.001))
 
 
 @cache
@@ -84,19 +77,11 @@ def _faultless(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(estimate, "loaded", lambda *_: Faultless())
 
 
-@cache
-def film() -> bytes:
-    """One grey video; what is seen in it only the estimator knows."""
-    with TemporaryDirectory() as folder:
-        frames = [np.full((SIZE[1], SIZE[0], 3), 90, np.uint8)] * N
-        return scene.encode(Path(folder) / "grey.mp4", frames, rate=30).read_bytes()
-
-
 def filmed(folder: Path, at: str, *names: str) -> None:
     for name in names:
         path = folder / at.format(camera=name)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(film())
+        path.write_bytes(grey_film(N))
 
 
 def run(folder: Path, lake: Path) -> IngestReport:

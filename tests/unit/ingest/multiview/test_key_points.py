@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -17,27 +16,14 @@ from neurostore import skeleton as skeletons
 from neurostore.errors import CohortError, InputError
 from neurostore.ingest.cohort.scan import scan
 from neurostore.ingest.multiview import keypoint_files
-from neurostore.ingest.multiview.rig import CalibratedCamera
 from neurostore.ingest.pipeline import ingest
 from neurostore.ingest.pipeline.settings import Settings
-from tests.builders import rigs, scene
+from tests.builders import rigs
+from tests.builders.small_rig import cameras, grey_film
 
-SIZE = (160, 120)
 N = 40
 #: points that the made-up walker has, by the names of blazepose_33
 _OTHER = {"big_toe": "foot_index", "small_toe": "foot_index"}
-
-
-@cache
-def cameras() -> list[CalibratedCamera]:
-    return rigs.around(3, size=SIZE, focal_px=75.0, lens=(0.05, -0.02, 0.001, 0.001))
-
-
-@cache
-def film() -> bytes:
-    with TemporaryDirectory() as folder:
-        frames = [np.full((SIZE[1], SIZE[0], 3), 90, np.uint8)] * N
-        return scene.encode(Path(folder) / "grey.mp4", frames, rate=30).read_bytes()
 
 
 @cache
@@ -67,7 +53,7 @@ def cohort(folder: Path, name: str = "halpe_26", kind: str = "pose", called: str
     for camera in cameras():
         video = folder / "S01" / "walk" / "videos" / f"{camera.name}.mp4"
         video.parent.mkdir(parents=True, exist_ok=True)
-        video.write_bytes(film())
+        video.write_bytes(grey_film(N))
         for frame, points in enumerate(camera.project(walker(name))):
             path = folder / "S01" / "walk" / kind / called.format(camera.name, frame)
             path.parent.mkdir(parents=True, exist_ok=True)

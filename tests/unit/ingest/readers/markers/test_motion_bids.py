@@ -11,7 +11,8 @@ import pytest
 from neurostore.errors import InputError
 from neurostore.ingest.readers import read
 from neurostore.ingest.recording import ReadOptions
-from tests.builders.bids_files import POINTS, dataset, walk, z_up
+from tests.builders.bids_files import POINTS, dataset, z_up
+from tests.builders.trc_files import walk
 
 
 def got(recording) -> np.ndarray:
