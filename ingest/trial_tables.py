@@ -13,7 +13,7 @@ import pyarrow as pa
 from neurostore.arrays import Floats, Ints
 from neurostore.ingest.kinetics import tables as kinetic_tables
 from neurostore.ingest.recording import Calibration, Poses, Recording
-from neurostore.lake.columns import repeated
+from neurostore.lake.columns import repeated, repeated_texts
 from neurostore.lake.frames import Block, Frames
 from neurostore.schema import rows_table, tables
 from neurostore.skeleton import Skeleton
@@ -141,7 +141,7 @@ def _clock(rows: Any) -> tuple[Ints, Ints, Floats]:
 
 def _typed(name: str, rows: dict[str, Any]) -> pa.Table:
     fields = {f.name: f.type for f in tables()[name].arrow()}
-    return pa.table({column: pa.array(values, fields[column]) for column, values in rows.items()})
+    return pa.table({n: v if isinstance(v, pa.DictionaryArray) else pa.array(v, fields[n]) for n, v in rows.items()})
 
 
 def _calibrations(calibrations: Iterable[Calibration]) -> dict[str, Any]:
@@ -167,7 +167,7 @@ def _angles(recording: Recording) -> dict[str, Any]:
     return {
         "frame": np.concatenate([np.arange(n, dtype=np.int32) for n in lengths]),
         "time_s": np.concatenate([np.asarray(a.time_s, np.float64) for a in angles]),
-        **{n: repeated([getattr(a, n) for a in angles], lengths) for n in ("source_name", "component", "angle")},
+        **{n: repeated_texts([getattr(a, n) for a in angles], lengths) for n in ("source_name", "component", "angle")},
         "value_deg": pa.array(values, mask=np.isnan(values)),
     }
 

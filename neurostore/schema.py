@@ -255,7 +255,9 @@ def conform(name: str, rows: pa.Table) -> tuple[pa.Table, list[str]]:
             continue
         values = _one_chunk(given[column.name])
         try:
-            values = values if values.type == arrow_type(column.type) else values.cast(arrow_type(column.type))
+            wanted = arrow_type(column.type)
+            is_coded = pa.types.is_dictionary(values.type) and values.type.value_type == wanted  # stored as its values
+            values = values if is_coded or values.type == wanted else values.cast(wanted)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
             problems.append(f"{name}.{column.name}: expected {column.type}, found {values.type} ({error})")
             continue

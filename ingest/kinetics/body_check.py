@@ -31,6 +31,9 @@ _MARGIN_MM = 20.0
 _OWN_SHARE, _OTHER_SHARE = 0.9, 0.5  # of the frames of a contact: the foot that stands, the one that swings past
 
 SIDES = ("left", "right")
+_HEELS = ("heel", "ankle")  # the first that is there
+_TOES = ("toe", "metatarsal_5", "metatarsal_1")
+_READ = {"pelvis", *(f"{side}_{name}" for side in SIDES for name in (*_HEELS, *_TOES))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ class _Contact:
 def judge(recording: Recording, landmarks: Landmarks) -> list[str]:
     """Set ``contradicts_body`` of a recording's platforms by the landmarks of its subject; returns notes on those that do."""
     is_subject = landmarks.person == 0
-    points = {name: values[is_subject] for name, values in landmarks.points.items()}
+    points = {name: values[is_subject] for name, values in landmarks.points.items() if name in _READ}
     notes = []
     for i, plate in enumerate(recording.plates):
         problems = contradictions(plate, points, landmarks.time_s[is_subject])
@@ -116,6 +119,8 @@ def _contacts(plate: ForcePlate, points: Mapping[str, Floats], time_s: Floats) -
     at = np.clip(at, 0, len(plate.force) - 1)
     force, moment = plate.force[at], plate.moment[at]
     is_loaded = is_there & (force[:, 1] >= _LOADED_N)
+    if not is_loaded.any():
+        return
     over = {side: _is_over(plate, (heel + toe) / 2) for side, (heel, toe) in feet.items()}
     for side, other in zip(SIDES, reversed(SIDES), strict=True):
         heel, toe = feet[side]
@@ -139,10 +144,8 @@ def _contacts(plate: ForcePlate, points: Mapping[str, Floats], time_s: Floats) -
 
 def _foot(points: Mapping[str, Floats], side: str) -> tuple[Floats, Floats] | None:
     """(heel, toe) of a foot in the floor's plane, or what stands for them."""
-    heel = next((points[n] for n in (f"{side}_heel", f"{side}_ankle") if n in points), None)
-    toe = next(
-        (points[n] for n in (f"{side}_toe", f"{side}_metatarsal_5", f"{side}_metatarsal_1") if n in points), None
-    )
+    heel = next((points[f"{side}_{n}"] for n in _HEELS if f"{side}_{n}" in points), None)
+    toe = next((points[f"{side}_{n}"] for n in _TOES if f"{side}_{n}" in points), None)
     return None if heel is None or toe is None else (_flat(heel), _flat(toe))
 
 

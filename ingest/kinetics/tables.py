@@ -10,7 +10,7 @@ import pyarrow as pa
 from neurostore.ingest.kinetics.emg import envelopes
 from neurostore.ingest.kinetics.frames import at_frames
 from neurostore.ingest.recording import Recording
-from neurostore.lake.columns import repeated
+from neurostore.lake.columns import repeated_texts
 from neurostore.schema import point_array
 
 
@@ -132,7 +132,7 @@ def source_kinetics(recording: Recording) -> dict[str, Any]:
         "frame": np.concatenate([np.arange(n, dtype=np.int32) for n in lengths]),
         "time_s": np.concatenate([np.asarray(c.time_s, np.float64) for c in curves]),
         **{
-            name: repeated([getattr(c, name) for c in curves], lengths)
+            name: repeated_texts([getattr(c, name) for c in curves], lengths)
             for name in ("source_name", "component", "quantity", "unit")
         },
         "value": pa.array(values, mask=np.isnan(values)),

@@ -22,7 +22,9 @@ def doubts(plate: ForcePlate) -> list[str]:
     up = plate.force[:, 1]
     sentences = []
     shear = np.hypot(plate.force[:, 0], plate.force[:, 2])
-    most_shear, most_up = (np.percentile(values, 99) for values in (shear, up))
+    most_shear, most_up = (
+        (np.percentile(values, 99) for values in (shear, up)) if shear.max() > _LEAST_SHEAR_N else (0, 0)
+    )
     if most_shear > max(_LEAST_SHEAR_N, 2 * most_up):
         sentences.append(
             f"its horizontal force reaches {most_shear:.0f} N and its vertical force {most_up:.0f} N: "

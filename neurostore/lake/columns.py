@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+_KEYS = ("subject", "session", "trial")
 _MANY_PAIRS = 300_000  # fewer are summed before pyarrow has loaded its kernels (and datasets, and pandas)
 
 
@@ -53,9 +54,11 @@ def parquet_options(schema: pa.Schema, *, is_small: bool = False) -> dict[str, A
     """Options with which every file of a lake is written; is_small : coordinates as `compact --smaller` writes them.
 
     Coordinates are not compressed: zstd takes 12 % off real ones and doubles the time to write them (docs/lake.md).
-    Statistics are kept where readers can use them; the Arrow schema is not repeated in every footer.
+    Statistics are kept where readers can use them (those of texts cost as much as all the rest of a file); the Arrow schema
+    is not repeated in every footer.
     """
-    keys = [f.name for f in schema if pa.types.is_string(f.type)]
+    texts = [f.name for f in schema if pa.types.is_string(f.type)]
+    keys = [name for name in texts if name in _KEYS]
     plain = [f.name for f in schema if pa.types.is_integer(f.type) or f.name == "time_s"]
     points = [f for f in schema if pa.types.is_struct(f.type)]
     split = [f"{f.name}.{c.name}" for f in points for c in f.type if pa.types.is_floating(c.type)] if is_small else []
@@ -63,7 +66,7 @@ def parquet_options(schema: pa.Schema, *, is_small: bool = False) -> dict[str, A
         "compression": ("lz4" if is_small else "none") if points else "zstd",
         "compression_level": None if points else 1,
         "use_byte_stream_split": split,
-        "use_dictionary": keys or False,
+        "use_dictionary": texts or False,
         "write_statistics": keys + plain or False,
         "row_group_size": 32_768,
         "store_schema": False,
@@ -72,8 +75,26 @@ def parquet_options(schema: pa.Schema, *, is_small: bool = False) -> dict[str, A
 
 
 def repeated(values: Sequence[Any], counts: Sequence[int]) -> pa.Array:
-    """Each value repeated by its count, one after another: far faster than an array of Python strings."""
+    """Each value repeated by its count, one after another: far faster than an array of Python objects."""
     return pa.array(values).take(pa.array(np.repeat(np.arange(len(values)), counts)))
+
+
+def repeated_texts(values: Sequence[str | None], counts: Sequence[int]) -> pa.DictionaryArray:
+    """As `repeated`, of texts, dictionary-coded: Parquet stores them so, and need not look for equal ones."""
+    kinds = {text: i for i, text in enumerate(dict.fromkeys(v for v in values if v is not None))}
+    index = np.repeat(np.array([-1 if v is None else kinds[v] for v in values], np.int32), counts)
+    coded = pa.array(index, mask=index < 0) if None in values else pa.array(index)
+    return pa.DictionaryArray.from_arrays(coded, pa.array(list(kinds), pa.string()))
+
+
+def is_coded_text(type_: pa.DataType) -> bool:
+    """Whether a type is dictionary-coded text, which is stored as text."""
+    return bool(pa.types.is_dictionary(type_) and pa.types.is_string(type_.value_type))
+
+
+def stored_schema(schema: pa.Schema) -> pa.Schema:
+    """The columns as a file will hold them: dictionary-coded texts are texts."""
+    return pa.schema([f.with_type(pa.string()) if is_coded_text(f.type) else f for f in schema])
 
 
 def sum_by_key(maps: pa.ChunkedArray, how: str) -> dict[str, int]:

@@ -134,7 +134,10 @@ def _add_files(root: str, files: Sequence[StagedFile]) -> dict[str, int]:
         for name in list(waiting):
             declared = schema.table(name)
             if not delta.exists(root, name):
-                delta.create(root, name, declared.arrow(), declared.partition)
+                columns = declared.arrow()
+                for file in waiting[name]:
+                    columns = arrow_columns.merged_schema(columns, file.columns)
+                delta.create(root, name, columns, declared.partition)
             at = _add_columns(root, name, waiting)
             actions = [delta.add_action(f.file, f.stats) for f in waiting[name]]
 

@@ -144,11 +144,12 @@ def discard(lake_path: object, staged: Iterable[Staged]) -> None:
 def write_file(root: str, name: str, subject: str | None, rows: pa.Table, *, is_small: bool = False) -> StagedFile:
     """Write one data file of a table; rows hold every key, the partition's too. is_small : see `parquet_options`."""
     body = rows.drop_columns(["subject"]) if subject is not None else rows
-    path = delta.new_path(body.schema, subject)
-    options = arrow_columns.parquet_options(body.schema, is_small=is_small)
+    columns = arrow_columns.stored_schema(body.schema)
+    path = delta.new_path(columns, subject)
+    options = arrow_columns.parquet_options(columns, is_small=is_small)
     digest = storage.write_parquet(storage.join(root, name, path), body, **options)
     file = delta.DataFile(path, subject, rows.num_rows, digest.size, int(time.time() * 1000), digest)
-    return StagedFile(name, file, _stats(body), rows.schema)
+    return StagedFile(name, file, _stats(body), arrow_columns.stored_schema(rows.schema))
 
 
 def _write_frames(root: str, name: str, subject: str | None, trials: list[TrialTables]) -> StagedFile:
@@ -174,10 +175,8 @@ def record_files(root: str, files: Iterable[StagedFile]) -> None:
 
 def _stats(rows: pa.Table) -> dict[str, Any]:
     """Least and greatest session and trial, for readers that prune by Delta statistics."""
-    import pyarrow.compute as pc
-
-    ends = {c: pc.min_max(rows[c]).as_py() for c in ("session", "trial") if rows.num_rows and c in rows.column_names}
-    return _stats_of({c: (e["min"], e["max"]) for c, e in ends.items()})
+    kinds = {c: rows[c].unique().to_pylist() for c in ("session", "trial") if rows.num_rows and c in rows.column_names}
+    return _stats_of({c: (min(values), max(values)) for c, values in kinds.items()})
 
 
 def _stats_of(ends: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
@@ -275,7 +274,7 @@ def _one_below_the_other(name: str, tables: list[pa.Table]) -> pa.Table:
 def _with_keys(table: pa.Table, values: tuple[str, ...]) -> pa.Table:
     for name, value in zip(_KEYS, values, strict=True):
         if name not in table.column_names:
-            table = table.append_column(name, pa.repeat(pa.scalar(value, pa.string()), table.num_rows))
+            table = table.append_column(name, arrow_columns.repeated_texts([value], [table.num_rows]))
         elif set(table[name].unique().to_pylist()) - {value}:
             raise LakeError(f"{name}: rows of another {name} than {value!r} in this trial's tables")
     return table

@@ -339,13 +339,19 @@ def write(path: Path, taken: Capture, habit: Habit) -> Path:
     return path
 
 
-def as_integers(path: Path, out: Path) -> Path:
-    """The same C3D (Intel, floats, no analog) with its frames stored as 16-bit integers times the least scale that fits."""
+def as_integers(path: Path, out: Path, *, is_unsigned: bool = False) -> Path:
+    """The same C3D (Intel, floats) with its frames stored as 16-bit integers times the least scale that fits.
+
+    Analog numbers, which have no offset, are rounded to whole ones. is_unsigned : they are stored from 0 to 65535 about 32768,
+    which OFFSET holds as -32768.
+    """
     raw = bytearray(path.read_bytes())
     n_points, n_analog, first, last = struct.unpack_from("<4H", raw, 2)
-    assert n_analog == 0
+    n_frames = last - first + 1
     start = (struct.unpack_from("<H", raw, 16)[0] - 1) * 512
-    values = np.frombuffer(raw, "<f4", (last - first + 1) * n_points * 4, start).reshape(-1, 4)
+    frames = np.frombuffer(raw, "<f4", n_frames * (4 * n_points + n_analog), start).reshape(n_frames, -1)
+    values = frames[:, : 4 * n_points].reshape(-1, 4)
+    analog = (np.round(frames[:, 4 * n_points :]).astype(int) + 32768 * is_unsigned).astype("<u2")
     scale = float(np.float32(np.abs(values[:, :3]).max() / 32_000))
     whole = np.empty(values.shape, "<i2")
     whole[:, :3] = np.round(values[:, :3] / scale)
@@ -353,7 +359,13 @@ def as_integers(path: Path, out: Path) -> Path:
     struct.pack_into("<f", raw, 12, scale)
     at = raw.index(b"SCALE", 512)  # name, offset of the next, type, number of dimensions, value
     struct.pack_into("<f", raw, at + 5 + 4, scale)
-    out.write_bytes(bytes(raw[:start]) + whole.tobytes())
+    if is_unsigned:
+        at = (
+            raw.index(b"OFFSET", raw.index(b"ANALOG")) + 6 + 2
+        )  # name, link, then type, number of dimensions, their sizes, values
+        struct.pack_into(f"<{raw[at + 2]}h", raw, at + 3, *[-32768] * raw[at + 2])
+    stored = np.hstack([whole.reshape(n_frames, -1).view("<u2"), analog])
+    out.write_bytes(bytes(raw[:start]) + stored.tobytes())
     return out
 
 

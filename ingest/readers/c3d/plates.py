@@ -264,7 +264,9 @@ def _wrench(type_: int, values: Floats, origin: Floats) -> tuple[Floats, Floats]
         moment = np.stack([b * (z1 + z2 - z3 - z4), a * (-z1 + z2 + z3 - z4), b * (-x12 + x34) + a * (y14 - y23)])
         return force, moment + np.cross(force.T, [0.0, 0.0, depth]).T
     down = -origin if origin[2] > 0 else origin
-    return values[:3], values[3:] + np.cross(values[:3].T, down).T
+    x, y, z = values[:3]
+    a, b, c = down
+    return values[:3], values[3:] + np.stack([y * c - z * b, z * a - x * c, x * b - y * a])  # force × down, fast
 
 
 def _axes(corners: Floats) -> Floats:

@@ -18,7 +18,9 @@ from neurostore.ingest.readers import c3d, read
 from neurostore.ingest.readers.c3d import layout as c3d_layout
 from neurostore.ingest.readers.c3d import parameters as c3d_parameters
 from neurostore.ingest.recording import ReadOptions
+from tests.builders import plate_files
 from tests.builders.c3d_files import LEGS, walker, write
+from tests.builders.lab_files import as_integers
 from tests.shared_data import SHARED, needs_shared
 
 
@@ -268,6 +270,19 @@ def test_more_than_255_labels(tmp_path: Path) -> None:
     recording = read(write(tmp_path / "walk.c3d", walker(4, labels), labels))
     assert recording.poses[0].skeleton.name == "plug_in_gait"
     np.testing.assert_allclose(column(recording, "RTOE"), y_up(walker(4, labels))[:, -1], atol=1e-2)
+
+
+def test_unsigned_analog_samples(tmp_path: Path) -> None:
+    """Numbers from 0 to 65535 about an offset that the signed parameter holds as -32768."""
+    file = ezc3d.c3d(str(plate_files.write(tmp_path / "float.c3d", 20)))
+    samples = file["data"]["analogs"][0].copy()
+    file["parameters"]["ANALOG"]["GEN_SCALE"]["value"] = [0.05]
+    file.add_parameter("ANALOG", "FORMAT", ["UNSIGNED"])
+    file.write(str(tmp_path / "scaled.c3d"))
+    recording = read(as_integers(tmp_path / "scaled.c3d", tmp_path / "walk.c3d", is_unsigned=True))
+    for channel, expected in zip(recording.analog, samples, strict=True):
+        np.testing.assert_allclose(channel.samples, expected, atol=0.0251)
+    assert recording.plates[0].force[-1, 1] > 500
 
 
 def test_unknown_set_gets_one_skeleton_whatever_the_order(tmp_path: Path) -> None:
