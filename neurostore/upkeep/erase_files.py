@@ -21,7 +21,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from neurostore import storage
-from neurostore.distances.matrix import SUFFIXES, sidecar
 from neurostore.lake import contents, outputs
 from neurostore.storage import temporary
 from neurostore.upkeep.decoded import worst
@@ -48,6 +47,8 @@ def erase_from_files(root: str, traces: Traces) -> Erased:
 
     Unfinished matrices are always removed, because their rows have no names.
     """
+    from neurostore.distances.matrix import SUFFIXES, sidecar  # loads numba, which most writers do not need
+
     done = Erased()
     if storage.is_remote(root):
         _erase_objects(root, traces, done)
