@@ -111,7 +111,7 @@ class Window:
         """A trial as it would be with drafted decisions."""
         key, drafts = deciding.drafts_of(body)
         self.shelf.trial(key)
-        with self.shelf.bench(*key[:2]) as bench, bench.drafted(deciding.preview_rows(bench, key, drafts)):
+        with self.shelf.bench(*key[:2]) as bench, bench.drafted(key, deciding.preview_rows(bench, key, drafts)):
             return trial.gait(bench, key)
 
     def decide(self, request: Request, body: Any) -> Any:

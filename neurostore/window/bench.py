@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from neurostore.lake.version import Version
+    from neurostore.trial_key import Key
 
 MEMORY_MB = 300
 SHOWN = ("emg", "force_plates", "forces", "plate_frames")  # read by a trial's page itself
@@ -79,6 +80,8 @@ class Bench:
             run(f"CREATE TABLE _kept{name} AS SELECT * FROM {rows}")
             run(f"CREATE OR REPLACE MACRO {name}({argument}) AS TABLE SELECT * FROM _kept{name}")
         self._stand_in("_measured_cycles")
+        run("CREATE TABLE _trial_motion AS FROM _foot_motion")
+        self._motion_of: Key | None = None  # the trial whose rows _trial_motion has
         self._motion_is_new = self._cycles_are_new = False
 
     def _stand_in(self, view: str) -> None:
@@ -116,7 +119,7 @@ class Bench:
         with self.lock, self._named_errors():
             if self._motion_is_new:
                 self._renew(self._motion_steps())
-                self._motion_is_new = False
+                self._motion_is_new, self._motion_of = False, None
             if self._cycles_are_new:
                 self._renew(self._review_steps())
                 self._cycles_are_new = False
@@ -135,9 +138,20 @@ class Bench:
     def _motion_steps(self) -> list[tuple[str, str]]:
         return [("_foot_motion", "_now_foot_motion"), *((f"_kept{name}", rows) for name, _, rows in _KEPT_MACROS)]
 
+    def _event_steps(self) -> list[tuple[str, str]]:
+        return [(f"_kept{name}", rows) for name, _, rows in _REVIEWED_MACROS]
+
     def _review_steps(self) -> list[tuple[str, str]]:
-        steps = [(f"_kept{name}", rows) for name, _, rows in _REVIEWED_MACROS]
-        return [*steps, ("_measured_cycles", "_all_cycles('_foot_motion')")]
+        return [*self._event_steps(), ("_measured_cycles", "_all_cycles('_foot_motion')")]
+
+    def _hold_motion_of(self, key: Key) -> None:
+        """Put the motion of the feet in one trial into a table of its own."""
+        if self._motion_of != key:
+            self._motion_of = None
+            self._connection.execute("DELETE FROM _trial_motion")
+            rows = "SELECT * FROM _foot_motion WHERE trial = $trial"
+            self._connection.execute(f"INSERT INTO _trial_motion {rows}", {"trial": key[2]})
+            self._motion_of = key
 
     def _renew(self, steps: list[tuple[str, str]]) -> None:
         for table, rows in steps:
@@ -150,15 +164,21 @@ class Bench:
             return self._connection.sql(query, params=params).pl()
 
     @contextmanager
-    def drafted(self, rows: Sequence[Mapping[str, Any]]) -> Iterator[Bench]:
-        """The session as it would be with these rows of ``reviews``; inside, no other thread uses the bench."""
+    def drafted(self, key: Key, rows: Sequence[Mapping[str, Any]]) -> Iterator[Bench]:
+        """The session as it would be with these rows of ``reviews`` on one trial; inside, no other thread uses the bench.
+
+        Cycles are judged within their trial, so those of the other trials stay as they are.
+        """
         with self.lock, self._named_errors():
             self.ready()
+            self._hold_motion_of(key)
             self._connection.execute("BEGIN")
             try:
                 self._connection.register("_drafts", schema.rows_table("reviews", [dict(row) for row in rows]))
                 self._connection.execute("INSERT INTO reviews BY NAME SELECT * FROM _drafts")
-                self._renew(self._review_steps())
+                self._renew(self._event_steps())
+                self._connection.execute("DELETE FROM _measured_cycles WHERE trial = $trial", {"trial": key[2]})
+                self._connection.execute("INSERT INTO _measured_cycles SELECT * FROM _all_cycles('_trial_motion')")
                 yield self
             finally:
                 self._connection.execute("ROLLBACK")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -16,26 +17,45 @@ from neurostore.walker.walk import Walk
 KEY = {"subject": "S01", "session": "", "trial": "walk"}
 
 
+_MADE: dict[Any, list[tuple[duckdb.DuckDBPyConnection, weakref.ref[Any]]]] = {}
+
+
 def connect(
     *, with_views: bool = True, only: Iterable[str] | None = None, **tables: pa.Table
 ) -> duckdb.DuckDBPyConnection:
     """A connection with every declared table (empty where not given) and the views over them.
 
+    Views take a second to make, so a database that no test uses any more gets other rows. Nothing may be created in one
+    that has views.
+
     tables : may also hold a table that stands in for a view of its name. only : these views and what they need.
     """
-    connection = duckdb.connect()
     has_plates = "force_plates" in tables
-    for name, declared in schema.tables().items():
-        if name != "poses" and name not in tables:
-            tables[name] = declared.arrow().empty_table()
-    for name, table in tables.items():
-        connection.register("given", table)
+    empty = {n: t.arrow().empty_table() for n, t in schema.tables().items() if n != "poses" and n not in tables}
+    if not with_views:
+        return _database(empty | tables)
+    shapes = frozenset((name, str(given.schema)) for name, given in tables.items())
+    made = _MADE.setdefault((None if only is None else frozenset(only), shapes, has_plates), [])
+    for place, (database, user) in enumerate(made):
+        if user() is None:
+            refill(database, **empty, **tables)
+            break
+    else:
+        database, place = _database(empty | tables), len(made)
+        texts = views.texts_for(True, stored={*empty, *tables})
+        wanted = set(texts) if only is None else _needed(set(only), texts, {*empty, *tables})
+        views.register(database, {name: text for name, text in texts.items() if name in wanted}, has_plates)
+    connection = database.cursor()  # without the variables that the test before may have set
+    made[place : place + 1] = [(database, weakref.ref(connection))]
+    return connection
+
+
+def _database(tables: Mapping[str, pa.Table]) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect()
+    for name, given in tables.items():
+        connection.register("given", given)
         connection.execute(f"CREATE TABLE {views.quote(name)} AS SELECT * FROM given")
         connection.unregister("given")
-    if with_views:
-        texts = views.texts_for(True, stored=set(tables))
-        wanted = set(texts) if only is None else _needed(set(only), texts, set(tables))
-        views.register(connection, {name: text for name, text in texts.items() if name in wanted}, has_plates)
     return connection
 
 

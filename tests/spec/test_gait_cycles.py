@@ -35,7 +35,7 @@ def events():
     connection = view_builder.connect(only=["_cycles"])
     connection.register("given", view_builder.text_table(EVENTS))
     connection.execute(
-        "CREATE TABLE events AS SELECT 'S01' AS subject, '' AS session, 'walk' AS trial, 0 AS person, * FROM given"
+        "CREATE TEMP TABLE events AS SELECT 'S01' AS subject, '' AS session, 'walk' AS trial, 0 AS person, * FROM given"
     )
     return connection
 
