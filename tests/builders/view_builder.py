@@ -36,17 +36,16 @@ def connect(
         return _database(empty | tables)
     shapes = frozenset((name, str(given.schema)) for name, given in tables.items())
     made = _MADE.setdefault((None if only is None else frozenset(only), shapes, has_plates), [])
-    for place, (database, user) in enumerate(made):
-        if user() is None:
-            refill(database, **empty, **tables)
-            break
+    free = next((database for database, user in made if user() is None), None)
+    if free is not None:
+        refill(free, **empty, **tables)
     else:
-        database, place = _database(empty | tables), len(made)
+        free = _database(empty | tables)
         texts = views.texts_for(True, stored={*empty, *tables})
         wanted = set(texts) if only is None else _needed(set(only), texts, {*empty, *tables})
-        views.register(database, {name: text for name, text in texts.items() if name in wanted}, has_plates)
-    connection = database.cursor()  # without the variables that the test before may have set
-    made[place : place + 1] = [(database, weakref.ref(connection))]
+        views.register(free, {name: text for name, text in texts.items() if name in wanted}, has_plates)
+    connection = free.cursor()  # without the variables that the test before may have set
+    made[:] = [pair for pair in made if pair[0] is not free] + [(free, weakref.ref(connection))]
     return connection
 
 

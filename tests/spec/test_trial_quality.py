@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -190,24 +192,35 @@ CASES = [
 ]
 
 
+def asked(columns, *cases):
+    """Columns of trial_quality of each case, a person each: (walk, landmarks or None for all, angles, row of trials)."""
+    parts = []
+    for i, (walk, points, angles, row) in enumerate(cases):
+        key = {"subject": f"S{i:02d}"}
+        points = view_builder.walk_points(walk) if points is None else points
+        parts.append({
+            "landmarks": view_builder.landmarks(walk.time_s, points, **key),
+            "trials": view_builder.table("trials", [view_builder.trial_row(**row, **key)]),
+            "joint_angles": view_builder.joint_angles(walk.time_s if angles else np.zeros(0), angles, **key),
+        })  # fmt: skip
+    connection = view_builder.connect(**view_builder.together(*parts), only=["trial_quality", "joint_angles"])
+    return connection.execute(f"SELECT {columns} FROM trial_quality ORDER BY subject").fetchall()
+
+
 @pytest.fixture(scope="module")
-def connection():
-    return view_builder.connect(
-        joint_angles=view_builder.joint_angles(np.zeros(0), {}), only=["trial_quality", "joint_angles"]
-    )
-
-
-@pytest.mark.parametrize(("spoil", "trial", "expected"), CASES, ids=[f"{c[0].__name__}{[*c[1]]}" for c in CASES])
-def test_each_fault_raises_its_flag(connection, spoil, trial, expected):
+def flags_of_cases():
     walk = walker.walk(gait.normal(), n_strides=5)
-    points = {k: v.astype(float).copy() for k, v in view_builder.walk_points(walk).items()}
-    spoil(points, np.random.default_rng(0))
-    view_builder.refill(
-        connection,
-        landmarks=view_builder.landmarks(walk.time_s, points),
-        trials=view_builder.table("trials", [view_builder.trial_row(**trial)]),
-    )
-    row = connection.execute(f"SELECT {', '.join(FLAGS)}, verdict FROM trial_quality").fetchall()[0]
+    cases = []
+    for spoil, trial, _ in CASES:
+        points = {k: v.astype(float).copy() for k, v in view_builder.walk_points(walk).items()}
+        spoil(points, np.random.default_rng(0))
+        cases.append((walk, points, {}, trial))
+    return asked(", ".join((*FLAGS, "verdict")), *cases)
+
+
+@pytest.mark.parametrize("place", range(len(CASES)), ids=[f"{c[0].__name__}{[*c[1]]}" for c in CASES])
+def test_each_fault_raises_its_flag(flags_of_cases, place):
+    row, expected = flags_of_cases[place], CASES[place][2]
     raised = {flag for flag, value in zip(FLAGS, row, strict=False) if value}
     assert expected <= raised
     if not expected:
@@ -221,140 +234,121 @@ def test_each_fault_raises_its_flag(connection, spoil, trial, expected):
 def test_cross_talk_is_adduction_that_follows_flexion():
     walk = walker.walk(gait.normal(), n_strides=4)
     knee = walk.angles["left_knee_flexion_deg"]
-    for adduction, expected in ((0.4 * knee, True), (8 * np.sin(9 * walk.time_s), False)):
-        angles = {"left_knee_flexion_deg": knee, "left_knee_adduction_deg": adduction}
-        connection = view_builder.connect(
-            **view_builder.of_walk(walk),
-            joint_angles=view_builder.joint_angles(walk.time_s, angles),
-            only=["trial_quality"],
-        )
-        assert connection.execute("SELECT has_knee_crosstalk FROM trial_quality").fetchall() == [(expected,)]
+    cases = [
+        (walk, None, {"left_knee_flexion_deg": knee, "left_knee_adduction_deg": adduction}, {})
+        for adduction in (0.4 * knee, 8 * np.sin(9 * walk.time_s))
+    ]
+    assert asked("has_knee_crosstalk", *cases) == [(True,), (False,)]
 
 
-@pytest.mark.parametrize(
-    ("slope", "rotation", "flagged"),
-    [(0.25, 0.0, False), (0.4, 0.0, True), (-0.4, 0.0, True), (0.0, 20.0, False), (0.0, -35.0, True)],
-)
-def test_a_knee_axis_that_is_turned_or_a_cluster_that_moved_is_checked_first(slope, rotation, flagged):
+def test_a_knee_axis_that_is_turned_or_a_cluster_that_moved_is_checked_first():
     """A tangent of 0.3 is 17 degrees; the shank's rotation of one leg is that of a cluster that slipped."""
     walk = walker.walk(gait.normal(), n_strides=4)
     knee = walk.angles["left_knee_flexion_deg"]
-    angles = {"left_knee_flexion_deg": knee, "left_knee_adduction_deg": slope * knee}
-    angles |= {"left_knee_rotation_deg": 5 + rotation + 0 * knee, "right_knee_rotation_deg": 5 + 0 * knee}
-    connection = view_builder.connect(
-        **view_builder.of_walk(walk),
-        joint_angles=view_builder.joint_angles(walk.time_s, angles),
-        only=["trial_quality"],
-    )
-    flag, verdict = connection.execute("SELECT has_turned_knee, verdict FROM trial_quality").fetchall()[0]
-    assert flag is flagged
-    assert verdict.startswith("Check first." if flagged else "Usable.")
-    assert ("a wand or a cluster may have moved" in verdict) is (abs(rotation) > 25)
+    slopes, rotations = (0.25, 0.4, -0.4, 0.0, 0.0), (0.0, 0.0, 0.0, 20.0, -35.0)
+    cases = []
+    for slope, rotation in zip(slopes, rotations, strict=True):
+        angles = {"left_knee_flexion_deg": knee, "left_knee_adduction_deg": slope * knee}
+        angles |= {"left_knee_rotation_deg": 5 + rotation + 0 * knee, "right_knee_rotation_deg": 5 + 0 * knee}
+        cases.append((walk, None, angles, {}))
+    flags, verdicts = zip(*asked("has_turned_knee, verdict", *cases), strict=True)
+    assert flags == (False, True, True, False, True)
+    assert [v.split(".")[0] for v in verdicts] == ["Check first" if flag else "Usable" for flag in flags]
+    assert ["a wand or a cluster may have moved" in v for v in verdicts] == [abs(r) > 25 for r in rotations]
 
 
-@pytest.mark.parametrize(
-    ("angle", "value", "says"),
-    [
+def test_what_no_joint_can_do_is_never_usable() -> None:
+    """In 10 % of the frames; in 2 % it passes."""
+    impossible = [
         ("left_knee_rotation_deg", 70.0, "Knee rotation is beyond 60 degrees."),
         ("right_knee_adduction_deg", -35.0, "Knee adduction is beyond 30 degrees."),
         ("right_knee_flexion_deg", -17.0, "A knee bends backwards."),
         ("left_elbow_flexion_deg", -15.0, "An elbow bends backwards."),
         ("left_ankle_dorsiflexion_deg", 65.0, "An ankle is beyond 60 degrees."),
-    ],
-)
-def test_what_no_joint_can_do_is_never_usable(angle: str, value: float, says: str) -> None:
-    """In 10 % of the frames; in 2 % it passes."""
+    ]
     walk = walker.walk(gait.normal(), n_strides=4)
-    for share, expected in ((0.1, True), (0.02, False)):
-        curve = np.zeros(len(walk.time_s))
-        curve[: round(share * len(curve))] = value
-        connection = view_builder.connect(
-            **view_builder.of_walk(walk),
-            joint_angles=view_builder.joint_angles(walk.time_s, {angle: curve}),
-            only=["trial_quality"],
-        )
-        flag, verdict = connection.execute("SELECT has_impossible_joints, verdict FROM trial_quality").fetchall()[0]
-        assert flag is expected
-        assert (says in verdict) is expected
-        assert verdict.startswith("Check first.") is expected
+    n = len(walk.time_s)
+    cases = [
+        (walk, None, {angle: np.where(np.arange(n) < round(share * n), value, 0.0)}, {})
+        for share in (0.1, 0.02)
+        for angle, value, _ in impossible
+    ]
+    rows = asked("has_impossible_joints, verdict", *cases)
+    for (_, _, says), often, seldom in zip(impossible, rows[:5], rows[5:], strict=True):
+        assert often[0] is True
+        assert says in often[1]
+        assert often[1].startswith("Check first.")
+        assert seldom[0] is False
+        assert says not in seldom[1]
+        assert not seldom[1].startswith("Check first.")
 
 
 def test_genu_recurvatum_is_a_posture():
     """Laboratory LABQ of the shared captures: 11 degrees in standing, in its own angles too."""
     walk = walker.walk(gait.normal(), n_strides=4)
-    connection = view_builder.connect(
-        **view_builder.of_walk(walk),
-        joint_angles=view_builder.joint_angles(
-            walk.time_s, {"left_knee_flexion_deg": np.full(len(walk.time_s), -13.0)}
-        ),
-        only=["trial_quality"],
-    )
-    assert connection.execute("SELECT has_impossible_joints FROM trial_quality").fetchall() == [(False,)]
+    bent = {"left_knee_flexion_deg": np.full(len(walk.time_s), -13.0)}
+    assert asked("has_impossible_joints", (walk, None, bent, {})) == [(False,)]
 
 
-@pytest.mark.parametrize(("faster", "expected"), [(1.0, False), (1.25, False), (2.0, True)])
-def test_nobody_walks_at_twice_the_usual_cadence(faster, expected):
+def test_nobody_walks_at_twice_the_usual_cadence():
     """A file that states twice its frame rate: 224 steps per minute with an adult's legs."""
     walk = walker.walk(gait.normal(), n_strides=5)
-    connection = view_builder.connect(
-        landmarks=view_builder.landmarks(walk.time_s / faster, view_builder.walk_points(walk)),
-        trials=view_builder.table("trials", [view_builder.trial_row()]),
-        joint_angles=view_builder.joint_angles(np.zeros(0), {}),
-        only=["trial_quality"],
-    )
-    row = connection.execute("SELECT n_steady_cycles, has_doubtful_rate, verdict FROM trial_quality").fetchall()[0]
-    assert row[0] > 2
-    assert row[1] is expected
-    assert ("Nobody walks at" in row[2]) is expected
+    cases = [(replace(walk, time_s=walk.time_s / faster), None, {}, {}) for faster in (1.0, 1.25, 2.0)]
+    n_steady, flags, verdicts = zip(*asked("n_steady_cycles, has_doubtful_rate, verdict", *cases), strict=True)
+    assert min(n_steady) > 2
+    assert flags == (False, False, True)
+    assert ["Nobody walks at" in v for v in verdicts] == [False, False, True]
 
 
 def test_trials_of_a_session_that_differ_on_up_are_said():
     walk = walker.walk(gait.normal(), n_strides=3)
+    sessions = {
+        "S1": (("up_axis_c3d", 3.0), ("up_axis_c3d", 2.0)),
+        "S2": (("up_axis_c3d", 3.0), ("up_axis_trc", 2.0)),  # two formats
+        "S3": (("up_axis_trc", 3.0), ("up_axis_trc", -3.0)),
+    }
+    parts = [
+        view_builder.of_walk(walk, row={"quality": {name: value}}, subject=subject, trial=f"t{k}")
+        for subject, axes in sessions.items()
+        for k, (name, value) in enumerate(axes)
+    ]
+    connection = view_builder.connect(
+        **view_builder.together(*parts),
+        joint_angles=view_builder.joint_angles(np.zeros(0), {}),
+        only=["trial_quality", "joint_angles"],
+    )
+    rows = connection.execute("SELECT has_mixed_up, verdict FROM trial_quality ORDER BY subject, trial").fetchall()
+    assert [mixed for mixed, _ in rows[:4]] == [True, True, False, False]
+    assert "do not agree on which axis" in rows[4][1]
 
-    def verdicts(*axes):
-        parts = [
-            view_builder.of_walk(walk, row={"quality": {name: value}}, trial=f"t{k}")
-            for k, (name, value) in enumerate(axes)
-        ]
-        connection = view_builder.connect(
-            **view_builder.together(*parts),
-            joint_angles=view_builder.joint_angles(np.zeros(0), {}),
-            only=["trial_quality", "joint_angles"],
-        )
-        return connection.execute("SELECT has_mixed_up, verdict FROM trial_quality ORDER BY trial").fetchall()
 
-    assert [mixed for mixed, _ in verdicts(("up_axis_c3d", 3.0), ("up_axis_c3d", 2.0))] == [True, True]
-    assert [mixed for mixed, _ in verdicts(("up_axis_c3d", 3.0), ("up_axis_trc", 2.0))] == [False, False]  # two formats
-    assert "do not agree on which axis" in verdicts(("up_axis_trc", 3.0), ("up_axis_trc", -3.0))[0][1]
-
-
-@pytest.mark.parametrize(
-    ("trials", "expected"),
-    [
+def test_few_strides_are_those_of_a_session_in_a_condition():
+    """Trials as (condition, strides, seconds after which the ground rises)."""
+    sessions = [
         ([("", 3, None)], [False]),  # a short trial by itself is no fault of the trial
         ([("", 3, None), ("", 3, None)], [False, False]),
         ([("", 7, 2.5)], [True]),
         ([("slow", 7, 2.5), ("fast", 7, None)], [True, False]),
         ([("", 7, 2.5), ("", 7, None)], [False, False]),
-    ],
-)
-def test_few_strides_are_those_of_a_session_in_a_condition(trials, expected):
-    """Trials as (condition, strides, seconds after which the ground rises)."""
+    ]
+    walks = {n: walker.walk(gait.normal(), n_strides=n) for n in (3, 7)}
     parts = []
-    for k, (condition, n_strides, climbs_at) in enumerate(trials):
-        walk = walker.walk(gait.normal(), n_strides=n_strides)
-        if climbs_at is not None:
-            for p in walk.joints.values():
-                p[:, 1] += 300 * np.clip(walk.time_s - climbs_at, 0, None)
-        parts.append(view_builder.of_walk(walk, row={"condition": condition or None}, trial=f"t{k}"))
+    for i, (trials, _) in enumerate(sessions):
+        for k, (condition, n_strides, climbs_at) in enumerate(trials):
+            walk, key = walks[n_strides], {"subject": f"S{i}", "trial": f"t{k}"}
+            rise = 0 if climbs_at is None else 300 * np.clip(walk.time_s - climbs_at, 0, None)
+            raised = {name: p + np.outer(rise * np.ones(len(p)), [0, 1, 0]) for name, p in walk.joints.items()}
+            row = {"condition": condition or None}
+            parts.append(view_builder.of_walk(replace(walk, joints=raised), row=row, **key))
     connection = view_builder.connect(
         **view_builder.together(*parts),
         joint_angles=view_builder.joint_angles(np.zeros(0), {}),
         only=["trial_quality", "joint_angles"],
     )
     rows = connection.execute(
-        "SELECT n_steady_cycles, has_few_strides, verdict FROM trial_quality ORDER BY trial"
+        "SELECT n_steady_cycles, has_few_strides, verdict FROM trial_quality ORDER BY subject, trial"
     ).fetchall()
+    expected = [few for _, of_trials in sessions for few in of_trials]
     assert all(n > 0 for n, *_ in rows)
     assert [few for _, few, _ in rows] == expected
     assert ["fewer than 3 steady cycles" in verdict for *_, verdict in rows] == expected
@@ -390,22 +384,27 @@ def test_events_of_the_file_with_exchanged_sides():
             for i, (side, event, time_s) in enumerate(walk.events)
         ]
 
-    connection = view_builder.connect(
-        **view_builder.of_walk(walk),
-        joint_angles=view_builder.joint_angles(np.zeros(0), {}),
-        only=["trial_quality", "joint_angles"],
-    )
-    for given, flagged in (
+    cases = [
         (marks(range(n)), True),
         (marks({n // 2, n // 2 + 1}), True),
         (marks({n // 2}), False),
         (marks(()), False),
         (marks((), late=0.2), False),
-    ):
-        view_builder.refill(connection, source_events=view_builder.table("source_events", given))
-        flag, number, verdict = connection.execute(
-            "SELECT has_exchanged_events, n_exchanged_events, verdict FROM trial_quality"
-        ).fetchall()[0]
+    ]
+    parts, given = [], []
+    for i, (rows, _) in enumerate(cases):
+        parts.append(view_builder.of_walk(walk, subject=f"S{i}"))
+        given += [{**row, "subject": f"S{i}"} for row in rows]
+    connection = view_builder.connect(
+        **view_builder.together(*parts),
+        source_events=view_builder.table("source_events", given),
+        joint_angles=view_builder.joint_angles(np.zeros(0), {}),
+        only=["trial_quality", "joint_angles"],
+    )
+    rows = connection.execute(
+        "SELECT has_exchanged_events, n_exchanged_events, verdict FROM trial_quality ORDER BY subject"
+    ).fetchall()
+    for (flag, number, verdict), (_, flagged) in zip(rows, cases, strict=True):
         assert flag is flagged
         assert verdict.startswith("Check first." if flagged else "Usable.")
         assert (f" {number} foot strikes and offs of the file" in verdict) is flagged
