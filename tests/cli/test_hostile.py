@@ -72,7 +72,7 @@ def test_keys_and_columns_are_tame_and_values_are_kept(lake):
     assert opened.sql('SELECT * FROM subjects WHERE "group" = $g', {"g": VALUES[3]}).height == 1
     for table in opened.tables():
         opened.scan(table).collect()
-    for view in opened.views():
+    for view in ("catalogue", "gait_cycles", "trial_quality", "review_state"):
         opened.sql(f"SELECT * FROM {view} LIMIT 5")
 
 
@@ -104,9 +104,8 @@ def test_what_is_written_stays_where_it_was_asked_for(lake, tmp_path):
     assert "<script>alert(1)" not in page
     assert "alert(1)" in page
     for name in ("names", "c"):
-        for suffix in ("trc", "c3d"):
-            out = tmp_path / f"{name}.{suffix}"
-            assert run("export", "S0" if name == "names" else "S1", name, out, "--lake", lake).returncode == 0
+        out = tmp_path / f"{name}.c3d"
+        assert run("export", "S0" if name == "names" else "S1", name, out, "--lake", lake).returncode == 0
     assert run("export-lake", tmp_path / "plain", "--lake", lake).returncode == 0
     assert run("catalogue", tmp_path / "x.duckdb", "--lake", lake).returncode == 0
     assert run("erase", "S2", "--yes", "--lake", lake).returncode == 0
