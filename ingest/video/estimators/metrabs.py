@@ -97,11 +97,7 @@ def load(options: EstimatorOptions, path: Path | None = None) -> MeTRAbs:
             tensorflow.config.experimental.set_memory_growth(gpu, True)
         except RuntimeError:  # TensorFlow is already running, with the settings it was started with
             break
-    try:
-        with native_stderr_held():
-            saved_model = tensorflow.saved_model.load(str(path))
-    except (OSError, ValueError, RuntimeError, tensorflow.errors.OpError) as error:
-        raise ModelError(f"{path}: TensorFlow {tensorflow.__version__} cannot load it: {error}") from None
+    saved_model = _saved_model(tensorflow, path, sha256)
     chosen = _chosen(options, saved_model, path)
     indices = None
     if hasattr(saved_model, "per_skeleton_indices"):
@@ -120,6 +116,21 @@ def load(options: EstimatorOptions, path: Path | None = None) -> MeTRAbs:
         saved_model,
         warning,
     )
+
+
+_held: dict[tuple[Path, str], Any] = {}
+
+
+def _saved_model(tensorflow: Any, path: Path, sha256: str) -> Any:
+    """The SavedModel of a folder, kept for other options. Raises ModelError where TensorFlow cannot load it."""
+    if (path, sha256) not in _held:
+        _held.clear()  # never two models in memory
+        try:
+            with native_stderr_held():
+                _held[path, sha256] = tensorflow.saved_model.load(str(path))
+        except (OSError, ValueError, RuntimeError, tensorflow.errors.OpError) as error:
+            raise ModelError(f"{path}: TensorFlow {tensorflow.__version__} cannot load it: {error}") from None
+    return _held[path, sha256]
 
 
 def _model(options: EstimatorOptions) -> declared_models.Model:

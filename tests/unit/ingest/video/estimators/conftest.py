@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import os
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,12 +25,24 @@ need("tensorflow", "the test model is a SavedModel")
 @pytest.fixture(scope="session")
 def marker_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The SavedModel of tests/builders/marker_model.py with MeTRAbs's two marker skeletons and a further one."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:  # building it takes as long as twenty tests
+        shared = shared.parent
+    folder = shared / "markers"
+    with (shared / "markers.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "fingerprint.pb").exists():
+            _build(folder)
+    return folder
+
+
+def _build(folder: Path) -> None:
     declared = {}
     for name in ("smpl_24", "berkeley_mhad_43", "bml_movi_87"):
         skeleton = skeletons.load(name)
         index = {joint: i for i, joint in enumerate(skeleton.joints)}
         declared[name] = (list(skeleton.source_names), [(index[a], index[b]) for a, b in skeleton.bones])
-    return marker_model.build(tmp_path_factory.mktemp("model") / "markers", declared)
+    marker_model.build(folder, declared)
 
 
 @pytest.fixture(scope="session")
