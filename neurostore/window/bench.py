@@ -167,7 +167,7 @@ class Bench:
     def drafted(self, key: Key, rows: Sequence[Mapping[str, Any]]) -> Iterator[Bench]:
         """The session as it would be with these rows of ``reviews`` on one trial; inside, no other thread uses the bench.
 
-        Cycles are judged within their trial, so those of the other trials stay as they are.
+        Cycles are measured within their trial, so those of the other trials stay as they are.
         """
         with self.lock, self._named_errors():
             self.ready()
