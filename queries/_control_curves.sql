@@ -5,4 +5,4 @@ SELECT
     NULL::VARCHAR AS speed_band
 FROM _mean_curves AS curves
 INNER JOIN subjects USING (subject)
-WHERE curves.n_cycles >= 3 AND subjects."group" = getvariable('reference')::VARCHAR
+WHERE curves.n_cycles >= _least_scored_cycles() AND subjects."group" = getvariable('reference')::VARCHAR

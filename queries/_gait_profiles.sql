@@ -1,7 +1,10 @@
 -- One row: a side of a subject's session (left, right, both) with its gait variable scores and its profile score.
 -- Arguments: curves, controls. The names of two relations like _mean_curves with speed_band: those to be scored, and
--- the controls (no rows if the reference is the norm).
+-- the controls (no rows if the reference is the norm). A row of curves without an angle makes sure that its side is
+-- listed.
 -- Inputs: _norm. Degrees. The scores are explained in gait_profile.
+-- n_cycles: of the scored angle with the fewest; without a scored angle, of the one with the most; for both sides, of
+-- the side with fewer.
 WITH persons AS (
     SELECT
         subject,
@@ -73,7 +76,7 @@ variables AS (
         min(n_cycles) AS n_cycles,
         min(n_reference) AS n_reference,
         CASE WHEN count(difference_deg) = 51 THEN sqrt(avg(difference_deg ^ 2)) END AS gvs_deg,
-        unnest(CASE WHEN side = 'left' OR angle NOT LIKE 'pelvis%' THEN [side, 'both'] ELSE [side] END) AS scored_side
+        unnest(CASE WHEN side = 'right' AND angle LIKE 'pelvis%' THEN [side] ELSE [side, 'both'] END) AS scored_side
     FROM compared
     GROUP BY subject, session, side, skeleton, kind, angle, reference
 ),
@@ -88,14 +91,14 @@ sided AS (
         angle,
         reference,
         any_value(speed_band) AS speed_band,
-        min(n_cycles) AS n_cycles,
+        max(n_cycles) FILTER (side = 'left') AS n_left,
+        max(n_cycles) FILTER (side = 'right') AS n_right,
+        min(n_cycles) FILTER (gvs_deg IS NOT NULL) AS n_cycles,
         min(n_reference) AS n_reference,
-        sqrt(avg(gvs_deg ^ 2)) AS gvs_deg,
-        CASE WHEN scored_side = 'both' AND angle NOT LIKE 'pelvis%' THEN 2 ELSE 1 END AS n_expected,
-        count(gvs_deg) AS n_found
+        CASE WHEN scored_side = 'both' AND angle NOT LIKE 'pelvis%' THEN 2 ELSE 1 END AS n_sides,
+        CASE WHEN count(gvs_deg) = n_sides THEN sqrt(avg(gvs_deg ^ 2)) END AS gvs_deg
     FROM variables
     GROUP BY subject, session, scored_side, skeleton, kind, angle, reference
-    HAVING count(*) = CASE WHEN scored_side = 'both' AND angle NOT LIKE 'pelvis%' THEN 2 ELSE 1 END
 )
 
 SELECT
@@ -106,8 +109,9 @@ SELECT
     kind,
     reference,
     any_value(speed_band) AS speed_band,
-    min(n_cycles) AS n_cycles,
+    least(max(n_left), max(n_right), min(n_cycles) FILTER (gvs_deg IS NOT NULL)) AS n_cycles,
     min(n_reference) AS n_reference,
+    count(gvs_deg) AS n_scored,
     max(gvs_deg) FILTER (angle = 'pelvis_tilt') AS gvs_pelvis_tilt_deg,
     max(gvs_deg) FILTER (angle = 'pelvis_obliquity') AS gvs_pelvis_obliquity_deg,
     max(gvs_deg) FILTER (angle = 'pelvis_rotation') AS gvs_pelvis_rotation_deg,
@@ -117,9 +121,7 @@ SELECT
     max(gvs_deg) FILTER (angle = 'knee_flexion') AS gvs_knee_flexion_deg,
     max(gvs_deg) FILTER (angle = 'ankle_dorsiflexion') AS gvs_ankle_dorsiflexion_deg,
     max(gvs_deg) FILTER (angle = 'foot_progression') AS gvs_foot_progression_deg,
-    CASE
-        WHEN count(gvs_deg) = 9 AND sum(n_found) = sum(n_expected)
-            THEN sqrt(sum(n_found * gvs_deg ^ 2) / sum(n_found))
-    END AS gps_deg
+    CASE WHEN count(gvs_deg) = 9 THEN sqrt(sum(n_sides * gvs_deg ^ 2) / sum(n_sides) FILTER (gvs_deg IS NOT NULL)) END
+        AS gps_deg
 FROM sided
 GROUP BY subject, session, side, skeleton, kind, reference

@@ -1,7 +1,8 @@
 -- One row: a side of a subject's session (left, right, both) compared with a reference, as shown by gait_profile.
 -- Arguments: means, bands. The names of relations like _mean_curves and _speed_band.
--- Inputs: _control_curves, _no_controls, _gait_profiles, subjects. Degrees. At least 3 steady cycles of the side are
--- needed.
+-- Inputs: _control_curves, _no_controls, _gait_profiles, _excluded_trials, subjects, trials. Degrees.
+-- An angle is scored if the side has at least 3 steady cycles of it. A side or session with fewer has its row too,
+-- without a score, and note says why.
 -- GVS: root mean square over the cycle of the difference between the mean curve and the reference's mean. MAP: the
 -- nine GVS. GPS: root mean square of the nine, or for both sides of fifteen (the pelvis once, from the left side)
 -- (Baker et al. 2009, doi 10.1016/j.gaitpost.2009.05.020). GPS is NULL unless all its variables exist. A difference
@@ -14,11 +15,22 @@
 -- 10.1016/j.gaitpost.2008.05.001).
 WITH own AS (
     SELECT
-        curves.*,
+        curves.* REPLACE (CASE WHEN curves.n_cycles >= _least_scored_cycles() THEN curves.mean_deg END AS mean_deg),
         banded.speed_band
     FROM query_table(means) AS curves
     LEFT JOIN query_table(bands) AS banded USING (subject, session)
-    WHERE curves.n_cycles >= 3
+    UNION ALL BY NAME
+    -- both sides of every session that may have steps, so that none is missing
+    SELECT DISTINCT
+        moving.subject,
+        moving.session,
+        moving.skeleton,
+        moving.kind,
+        0 AS n_cycles,
+        unnest(['left', 'right']) AS side
+    FROM trials AS moving
+    ANTI JOIN _excluded_trials USING (subject, session, trial)
+    WHERE moving.kind NOT IN ('static', 'angles', 'curves')
 ),
 
 -- Chosen by name before the query is planned: without a group, curves and events are not planned for controls too, and
@@ -29,7 +41,10 @@ controls AS MATERIALIZED (
 ),
 
 profiles AS (
-    SELECT * FROM _gait_profiles('own', 'controls')
+    SELECT
+        *,
+        n_scored > 0 OR n_cycles >= _least_scored_cycles() AS is_compared
+    FROM _gait_profiles('own', 'controls')
 ),
 
 -- One value per control: the mean of its sessions.
@@ -62,7 +77,8 @@ SELECT
     profiles.session,
     profiles.side,
     coalesce(profiles.reference, 'Schwartz 2008') AS reference,
-    CASE WHEN profiles.reference IS NULL THEN coalesce(profiles.speed_band, 'free') END AS speed_band,
+    CASE WHEN profiles.reference IS NULL AND profiles.is_compared THEN coalesce(profiles.speed_band, 'free') END
+        AS speed_band,
     profiles.skeleton AS model,
     profiles.n_cycles,
     profiles.n_reference,
@@ -84,18 +100,35 @@ SELECT
     nullif(
         concat_ws(
             '; ',
-            CASE WHEN profiles.reference IS NULL THEN 'the norm is of children under Plug-in Gait' END,
             CASE
-                WHEN profiles.reference IS NULL AND profiles.speed_band IS NULL
+                WHEN profiles.n_cycles < _least_scored_cycles()
+                    THEN concat(
+                        'needs 3 steady cycles',
+                        CASE profiles.side WHEN 'both' THEN ' of each side' END,
+                        ', found ',
+                        profiles.n_cycles
+                    )
+            END,
+            CASE
+                WHEN profiles.is_compared AND profiles.reference IS NULL
+                    THEN 'the norm is of children under Plug-in Gait'
+            END,
+            CASE
+                WHEN profiles.is_compared AND profiles.reference IS NULL AND profiles.speed_band IS NULL
                     THEN 'no leg length or speed: compared at free speed'
             END,
             CASE
-                WHEN profiles.reference IS NOT NULL AND coalesce(profiles.n_reference, 0) = 0
+                WHEN
+                    profiles.is_compared AND profiles.reference IS NOT NULL AND coalesce(profiles.n_reference, 0) = 0
                     THEN 'no control of this model'
             END,
-            CASE WHEN profiles.gps_deg IS NULL THEN 'GPS needs all nine variables' END,
             CASE
-                WHEN coalesce(spread.n_controls, 0) < _least_controls() THEN 'GDI* needs 20 controls of the same model'
+                WHEN profiles.gps_deg IS NULL AND profiles.n_cycles >= _least_scored_cycles()
+                    THEN 'GPS needs all nine variables'
+            END,
+            CASE
+                WHEN profiles.is_compared AND coalesce(spread.n_controls, 0) < _least_controls()
+                    THEN 'GDI* needs 20 controls of the same model'
             END
         ),
         ''
@@ -112,3 +145,9 @@ WHERE
             (SELECT list(DISTINCT "group"::VARCHAR ORDER BY "group"::VARCHAR) FROM subjects)
         )
     END
+-- not a second model of a session, such as a video of its walks, in which no cycle was found
+QUALIFY
+    max(profiles.n_cycles) OVER (
+        PARTITION BY profiles.subject, profiles.session, profiles.skeleton, profiles.kind
+    ) > 0
+    OR max(profiles.n_cycles) OVER (PARTITION BY profiles.subject, profiles.session) = 0

@@ -18,7 +18,7 @@ _KNOWN = ("_scans.json", "_sessions.json", "_events.json")
 _TABLES = tuple(
     f"{kind}{suffix}"
     for kind in ("participants", "sessions", "trials", "scans")
-    for suffix in (".tsv", ".csv", ".xlsx")
+    for suffix in (".tsv", ".csv", ".txt", ".xlsx")
 )
 _PLAIN = {FILE_NAME, "participants.json", "sessions.json", "trials.json", "dataset_description.json", ".bidsignore"}
 SIDECARS = ("_channels.tsv", "_channels.json", "_motion.json", "_coordsystem.json", "_events.tsv")

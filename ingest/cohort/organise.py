@@ -55,7 +55,7 @@ def organise(pile: Path | str, cohort: Path | str, table: Path | str) -> Organis
     ----------
     pile : a folder with files, in folders or not.
     cohort : the folder to make; it must not exist, or be empty.
-    table : .tsv, .csv or .xlsx with the columns ``file`` (path below the pile, or a name that is there once, with or
+    table : .tsv, .csv, .txt or .xlsx with the columns ``file`` (path below the pile, or a name that is there once, with or
         without its ending) and ``subject``; ``session`` and ``trial`` where there are; without a trial, the name of
         the file is taken. Further columns go into trials.tsv of the cohort.
 
@@ -112,7 +112,7 @@ def _rows(table: TsvTable, pile: Path, files: Sequence[Path], problems: list[str
         for name in {str(relative), relative.name, stem, str(relative.with_name(stem))}:
             index[name].append(path)
     rows = []
-    for number, row in enumerate(table.rows, 2):
+    for number, row in zip(table.numbers, table.rows, strict=True):
         cells = {key: (row.get(column) or "").strip() if column else "" for key, column in columns.items()}
         asked = cells["file"].replace("\\", "/").removeprefix("./")
         matching = _found(asked, index, number, problems)

@@ -21,12 +21,15 @@ from neurostore.ingest.cohort.files import SIDECARS, CohortFile, walk
 from neurostore.ingest.cohort.foreign import foreign_capture
 from neurostore.ingest.cohort.metadata import read_metadata
 from neurostore.ingest.cohort.source import KEY, Cohort, TrialSource, bare, key_from
+from neurostore.ingest.cohort.times import date_named
 from neurostore.ingest.readers import READERS, stem_of
 from neurostore.ingest.recording import ReadOptions, ViewOptions
 from neurostore.trial_key import key_text
 from neurostore.wording import listed
 
 _FORCES = re.compile(r"(?i)(?P<trial>.+?)[ _-]?(grf|forces?|ground_?reactions?)")
+_TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".xls", ".ods", ".numbers"})
+_ALMOST_A_TABLE = re.compile(r"(?i)participant|subject|patient|session|visit|trial|scans")
 _ENTITY = re.compile(r"([a-zA-Z0-9]+)-([a-zA-Z0-9]+)")
 
 
@@ -53,6 +56,7 @@ def scan(folder: Path | str) -> Cohort:
     roles |= {f: "curves" for f in files if is_curves(f, roles[f], config)}
     unknown = [f.path for f in files if roles[f] == "unknown" and not config.is_named_file(f.path)]
     cohort.unknown = _without_captures(unknown, files, roles, cohort.refused)
+    _say_almost_tables(cohort)
     filmed = _add_filmed(files, roles, config, cohort)
     recordings = [
         f for f in files if roles[f] in ("positions", "video", "angles", "forces", "results") and f not in filmed
@@ -71,9 +75,20 @@ def scan(folder: Path | str) -> Cohort:
     tables = [(f.path, f.parts[:-1]) for f in files if roles[f] == "table"]
     cohort.metadata = read_metadata(cohort, tables)
     _give_places(cohort, config.session_order)
+    _take_dates_of_names(cohort)
     _refuse_collisions(cohort)  # trials.tsv may have given two files directly in the folder one key
     _say_root_files(cohort)
     return cohort
+
+
+def _say_almost_tables(cohort: Cohort) -> None:
+    """Files that are tables of people or sessions by their name, but not by one that is read."""
+    for path in cohort.unknown:
+        if path.suffix.lower() in _TABLE_SUFFIXES and _ALMOST_A_TABLE.search(path.name):
+            cohort.warnings.append(
+                f"{cohort.relative(path)}: is not read; a table is called participants, sessions, trials or *_scans and ends in "
+                ".tsv, .csv, .txt or .xlsx"
+            )
 
 
 def _add_filmed(
@@ -148,7 +163,8 @@ def _place(recordings: list[CohortFile], cohort: Cohort) -> list[tuple[tuple[str
         names = listed((f.name for f in files), 5)
         problem = (
             f"{folders[-1]!r} cannot be used as the key of a {what}: expected letters, digits, _ and -, "
-            f"beginning with a letter or digit, at most 64; rename the folder. Not read: {names}"
+            "beginning with a letter or digit, at most 64; rename the folder, or let `neurostore pseudonymise` make a copy with "
+            f"random keys. Not read: {names}"
         )
         cohort.refused.append(InputError(cohort.folder.joinpath(*folders), problem))
     return placed
@@ -307,6 +323,21 @@ def _give_places(cohort: Cohort, session_order: tuple[str, ...]) -> None:
         cohort.warnings.append(f"{FILE_NAME}: session_order does not name {', '.join(unnamed)}")
     if absent:
         cohort.warnings.append(f"{FILE_NAME}: session_order names {', '.join(absent)}, but no folder has that name")
+
+
+def _take_dates_of_names(cohort: Cohort) -> None:
+    """Sessions that are called by a date (2024-05-01, 20240501) were recorded then, where no table says when."""
+    named = []
+    for source in cohort.trials:
+        at = date_named(source.session)
+        if at is not None and not source.metadata.get("acq_time") and "session_order" not in source.metadata:
+            source.metadata["acq_time"] = at
+            named.append(source.session)
+    if named:
+        shown = listed(sorted(set(named)), 3)
+        cohort.warnings.append(
+            f"sessions called by a date ({shown}) were taken as recorded on that day, since no table says when"
+        )
 
 
 def _say_root_files(cohort: Cohort) -> None:

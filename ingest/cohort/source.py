@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from neurostore.errors import InputError
 from neurostore.ingest.cohort.tables import Value
-from neurostore.ingest.readers import VIDEO_SUFFIXES
+from neurostore.ingest.readers import READERS, VIDEO_SUFFIXES, suffix_of
 from neurostore.ingest.recording import Calibration, ReadOptions
 
 KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -51,7 +53,7 @@ class TrialSource:
 
 # Columns of the lake's trials that tables and cohort.toml state, not the recording.
 STATED = ("condition", "acq_time", "session_order")
-_OWN_SUBJECT = ("subject", "group", "sex", "age", "height_m", "mass_kg", "affected_side")
+OWN_SUBJECT = ("subject", "group", "sex", "age", "height_m", "mass_kg", "affected_side")
 
 
 @dataclass(slots=True)
@@ -64,8 +66,8 @@ class Metadata:
 
     def subject_row(self, subject: str) -> dict[str, Value]:
         """The row of the lake's subjects table; all but the key None where participants.tsv does not name it."""
-        named = _named(self.participants, "sub-", subject)
-        return {"subject": subject, **dict.fromkeys((*_OWN_SUBJECT[1:], *self.columns)), **(named or {})}
+        named = named_row(self.participants, subject)
+        return {"subject": subject, **dict.fromkeys((*OWN_SUBJECT[1:], *self.columns)), **(named or {})}
 
     def calibrations(self, subject: str, session: str) -> tuple[Calibration, ...]:
         """Body measures of a subject's session; those of the session come before those of the subject."""
@@ -110,5 +112,40 @@ def bare(key: str) -> str:
     return key.removeprefix("sub-").removeprefix("ses-")
 
 
-def _named(rows: dict[str, dict[str, Value]], prefix: str, key: str) -> dict[str, Value] | None:
-    return rows.get(key) or rows.get(prefix + key) or rows.get(key.removeprefix(prefix))
+def alike(wanted: Iterable[str], there: Iterable[str], *, one_each: bool = False) -> dict[str, str]:
+    """Of the keys that are not there, those of which one alone differs only as spreadsheet programs change keys.
+
+    That is in capitals, in zeros before a number (``1`` is 001, ``S1`` is S01), in ``.0`` after it, in blanks, hyphens and
+    underscores, in an apostrophe before it and in the ending of a file. one_each : no two keys are one that is there, as no
+    two people are. Returns key -> the key that is there.
+    """
+    names, wanted = set(there), set(wanted)
+    known, asked = {bare(name) for name in names}, {bare(name) for name in wanted}
+    by_folded: dict[str, set[str]] = defaultdict(set)
+    for name in names:
+        if not (one_each and bare(name) in asked):
+            by_folded[_folded(name)].add(name)
+    missing = {name for name in wanted if bare(name) not in known}
+    n_wanted = Counter(_folded(name) for name in missing)
+    return {
+        name: next(iter(by_folded[folded]))
+        for name in missing
+        if len(by_folded.get(folded := _folded(name), ())) == 1 and (not one_each or n_wanted[folded] == 1)
+    }
+
+
+def _folded(key: str) -> str:
+    suffix = suffix_of(Path(key))
+    plain = key[: -len(suffix)] if suffix in READERS or suffix in VIDEO_SUFFIXES else key
+    plain = re.sub(r"\.0+$", "", bare(plain.strip(" '").lower()))
+    return re.sub(r"(?<!\d)0+(?=\d)", "", re.sub(r"[\s_-]+", "", plain))
+
+
+def named_row(rows: dict[str, dict[str, Value]], subject: str) -> dict[str, Value] | None:
+    """The row of a subject, with or without ``sub-``; None where there is none."""
+    return rows.get(subject) or rows.get("sub-" + subject) or rows.get(subject.removeprefix("sub-"))
+
+
+def say_renamed(name: str, columns: dict[str, str], cohort: Cohort) -> None:
+    """List the columns of a table that have another name in the lake."""
+    cohort.renamed += [(f"{name}: column {source}", column) for source, column in columns.items() if source != column]

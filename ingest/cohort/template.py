@@ -18,9 +18,9 @@ from neurostore.errors import CohortError
 from neurostore.ingest.cohort.scan import scan
 from neurostore.ingest.cohort.source import Cohort, TrialSource
 from neurostore.storage import temporary
-from neurostore.wording import listed
+from neurostore.wording import counted, listed
 
-SUFFIXES = (".tsv", ".csv", ".xlsx")
+SUFFIXES = (".tsv", ".csv", ".txt", ".xlsx")
 PARTICIPANTS = ("participant_id", "group", "sex", "age", "height_m", "mass_kg", "affected_side")
 SESSIONS = ("subject", "session", "acq_time")
 TRIALS = ("subject", "session", "trial", "file", "condition", "exclude", "reason")
@@ -64,7 +64,7 @@ def write_template(cohort: Path | str) -> Template:
         elif _write(target, columns, rows):
             done.written.append(target)
             done.messages.append(
-                f"{target.name}: {len(rows)} rows, {origin}; to fill in: {', '.join(_empty(columns, rows))}"
+                f"{target.name}: {counted(len(rows), 'row')}, {origin}; to fill in: {', '.join(_empty(columns, rows)) or 'nothing'}"
             )
         else:
             done.messages.append(f"{target.name}: another process has just written it")
@@ -88,7 +88,7 @@ def _participants(sources: Sequence[TrialSource]) -> list[dict[str, str]]:
 
 def _sessions(sources: Sequence[TrialSource]) -> list[dict[str, str]]:
     places = dict.fromkeys((t.subject, t.session) for t in sources if t.session)
-    times = {(t.subject, t.session): str(t.metadata.get("acq_time") or "") for t in sources}
+    times = {(t.subject, t.session): str(t.metadata.get("acq_time") or "").removesuffix("T00:00:00") for t in sources}
     return [{"subject": s, "session": n, "acq_time": times[s, n]} for s, n in places]
 
 

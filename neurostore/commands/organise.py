@@ -22,7 +22,7 @@ def template(
     """Write participants.tsv, sessions.tsv and trials.tsv into a cohort folder, with a row for everything that is there.
 
     Keys are taken from the names of folders and files; the other columns are empty, for you to fill in. A table that
-    exists, as .tsv, .csv or .xlsx, is not changed.
+    exists, as .tsv, .csv, .txt or .xlsx, is not changed.
 
     Example: neurostore template cohort/
     """
@@ -40,7 +40,8 @@ def organise(
     pile: Annotated[Path, typer.Argument(help="Folder with the files; its subfolders are searched too.")],
     cohort: Annotated[Path, typer.Argument(help="The cohort folder to make.")],
     table: Annotated[
-        Path, typer.Option("--table", help="Table (.tsv, .csv, .xlsx) with columns file, subject, session, trial.")
+        Path,
+        typer.Option("--table", help="Table (.tsv, .csv, .txt, .xlsx) with columns file, subject, session, trial."),
     ],
 ) -> None:
     """Copy a pile of files to COHORT/<subject>/<session>/<trial>.<ext>, according to a table; nothing is moved.

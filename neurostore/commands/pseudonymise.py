@@ -61,7 +61,7 @@ def pseudonymise(
         say(note)
     if done.words:
         say(
-            f"{len(done.words)} words in names of files were coded, because they may name somebody: {listed(done.words)}; "
+            f"coded in names of files, because they may name somebody: {counted(len(done.words), 'word')}, {listed(done.words)}; "
             "--keep-word WORD keeps one that does not"
         )
     for path in done.look:

@@ -123,8 +123,9 @@ def is_fixed(block: Session, angle: str) -> bool:
 
 
 def scores(block: Session) -> dict[str, dict[str, Any]]:
-    """Rows of gait_profile by side."""
-    return {r["side"]: r for r in block.rows(block.data.profile, by_condition=False).to_dicts()}
+    """Rows of gait_profile by side: of several models, that with the most cycles."""
+    rows = block.rows(block.data.profile, by_condition=False).sort("n_cycles", nulls_last=False)
+    return {r["side"]: r for r in rows.to_dicts()}
 
 
 def map_bars(block: Session) -> Plot | None:

@@ -16,7 +16,7 @@ from neurostore.report.kinetic_parts import muscles_of
 from neurostore.report.page import source_of, title_of
 from neurostore.report.panels import BAND_COLOUR, SIDE_COLOURS, SIDE_DASHES
 from neurostore.report.print_tables import parameters, peaks
-from neurostore.report.scores import gps_change
+from neurostore.report.scores import gps_change, short_sides
 from neurostore.report.sections import stroke
 from neurostore.report.sessions import Session, relative_titles, sessions_of
 from neurostore.report.tables import about_subject, subject_details
@@ -216,10 +216,11 @@ def _emg(pair: Pair, room_mm: float) -> list[Html]:
 
 def _profile(block: Session) -> Html | None:
     """The movement analysis profile of a session."""
-    bars = figures.map_bars(block)
+    bars, short = figures.map_bars(block), short_sides(block)
+    title = f"Movement analysis profile, {block.heading or 'session'}"
     if bars is None:
-        return None
-    caption = f"Movement analysis profile, {block.heading or 'session'}: {_scores(block)}"
+        return tag("p", f"{title}: {short[:1].lower()}{short[1:]}") if short else None
+    caption = f"{title}: {_scores(block)}{f'. {short}' if short else ''}"
     drawn = print_figures.profile(bars, _PROFILE_MM)
     change = gps_change(block)
     parts = [tag("figcaption", caption), print_figures.element(drawn, caption), tag("p", change) if change else None]

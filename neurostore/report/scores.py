@@ -1,4 +1,4 @@
-"""The Gait Profile Score of a session against the session before, in words."""
+"""The Gait Profile Score of a session in words: which sides have none, and its change since the session before."""
 
 from __future__ import annotations
 
@@ -6,9 +6,22 @@ from typing import Any
 
 from neurostore.report.sessions import Session
 from neurostore.report.tables import number
+from neurostore.sql import views
+from neurostore.wording import counted
 
 SIDES = ("left", "right", "both")
 UNKNOWN = "No detectable change of GPS is known; --retest-group measures it."
+
+
+def short_sides(block: Session) -> str:
+    """A sentence on the sides that have too few steady cycles for a score; '' where every side has enough."""
+    import polars as pl
+
+    rows = block.rows(block.data.profile, by_condition=False).filter(pl.col("side") != "both")
+    counts = dict(rows.group_by("side").agg(pl.col("n_cycles").max()).sort("side").iter_rows())
+    least = int(views.thresholds()["least_scored_cycles"][0])
+    short = [f"{side} ({counted(n, 'steady cycle')})" for side, n in counts.items() if n < least]
+    return f"Not scored: {' and '.join(short)}; a side needs {least} steady cycles." if short else ""
 
 
 def gps_change(block: Session) -> str | None:

@@ -14,7 +14,7 @@ from neurostore.report.html import Html, raw, tag
 from neurostore.report.kinetic_parts import kinetic_parts
 from neurostore.report.panels import BAND_COLOUR, GVS, NO_GROUP, PANELS, PLANES, SIDE_COLOURS, SIDE_DASHES, TITLES
 from neurostore.report.ranges import ranges_of
-from neurostore.report.scores import gps_change
+from neurostore.report.scores import gps_change, short_sides
 from neurostore.report.sessions import Session, relative_titles, sessions_of
 from neurostore.report.tables import (
     about_subject,
@@ -254,25 +254,26 @@ def _profile(block: Session) -> list[Any]:
     rows = block.rows(block.data.profile, by_condition=False)
     content = figures.map_bars(block)
     if content is None:
-        text = (
-            f"Not scored: {'a side needs at least 3 steady cycles' if block.curves else 'there are no angles'}."
-            if not rows.height
-            else "Not scored: no variable of this skeleton can be compared with the reference."
+        short = short_sides(block)
+        none = (
+            "no variable of this skeleton can be compared with the reference" if rows.height else "there are no angles"
         )
-        notes = sorted(set(rows["note"].drop_nulls()))
+        text = short or f"Not scored: {none}."
+        notes = [] if short else sorted(set(rows["note"].drop_nulls()))
         return [tag("p", text + (f" {notes[0]}." if notes else ""), class_="empty")]
     scores = [
         f"GPS {side} {value:.1f}°" + (f", GDI* {star:.0f}" if star is not None else "")
         for side, value, star in rows.select("side", "gps_deg", "gdi_star").iter_rows()
         if value is not None
     ]
-    against, speed = rows["reference"][0], rows["speed_band"][0]
+    against, speed = rows["reference"][0], next(iter(rows["speed_band"].drop_nulls()), None)
     people = rows["n_reference"].drop_nulls()
     caption = f"Against {against}"
     caption += f", {speed.replace('_', ' ')} speed" if speed else ""
     caption += f", n = {int(people.to_numpy().min())}" if len(people) else ""
     caption += f"; {'; '.join(scores)}" if scores else ""
-    caption += "".join(f". {n[:1].upper()}{n[1:]}" for n in sorted(set(rows["note"].drop_nulls()))[:1]) + "."
+    caption += "".join(f". {n[:1].upper()}{n[1:]}" for n in rows.sort("n_cycles")["note"].drop_nulls()[-1:]) + "."
+    caption += f" {short}" if (short := short_sides(block)) else ""
     missing = [TITLES[a].lower() for a in GVS if rows[f"gvs_{a}_deg"].null_count() == rows.height]
     caption += f" n/a: {_listed(missing)} cannot be compared with this reference." if missing else ""
     label = f"Movement analysis profile of {block.subject} {block.name}"

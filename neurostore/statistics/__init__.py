@@ -23,10 +23,10 @@ from neurostore.statistics.angles import N_POINTS, SUBJECTS, level_of, sides_of,
 from neurostore.statistics.changes import changes_of, check_change
 from neurostore.statistics.curves import compare_curves
 from neurostore.statistics.mixed import compare_mixed
-from neurostore.statistics.order import levels_of
+from neurostore.statistics.order import levels_of, shared_pairs
 from neurostore.statistics.pairs import compare_levels
 from neurostore.statistics.pooling import check_mixture, check_side, pooled_text, unused_text
-from neurostore.statistics.values import columns, numeric_columns, subject_values, values_by_level
+from neurostore.statistics.values import columns, numeric_columns, subject_values, unscored_text, values_by_level
 
 if TYPE_CHECKING:
     import polars as pl
@@ -175,7 +175,8 @@ def compare(
     Subjects that occur in several levels are compared with themselves (paired) and those seen in one level only left
     out, by name. A pair with fewer than three people on a side has no p, and ``test`` says so. For curves: one row per
     cluster of percents where the curves differ by SPM, or one row without a cluster; alpha is 0.05 over the number of
-    pairs and parameters tested (Bonferroni). Trials that give no steady cycle are named in ``pooled``.
+    pairs and parameters tested (Bonferroni). Trials that give no steady cycle and sessions without a score
+    are named in ``pooled``.
 
     Raises
     ------
@@ -194,10 +195,11 @@ def compare(
         return compare_curves(lake, parameters, by, side)
     by_session, given = test == "mixed" or change, given or {}
     tables = subject_values(lake, [p for p in parameters if p not in given], by, side, by_session=by_session)
+    unscored = unscored_text(lake, tables, side)
     tables |= {name: values_by_level(lake, frame, by, side, by_session=by_session) for name, frame in given.items()}
     rows = [row for name in parameters for row in _compared(lake, name, tables[name], by, (side, test, seed), change)]
     unused = "" if set(parameters) <= set(numeric_columns(lake)) else unused_text(lake)
-    rows = [row | {"pooled": "; ".join(filter(None, (row["pooled"], unused)))} for row in rows]
+    rows = [row | {"pooled": "; ".join(filter(None, (row["pooled"], unscored, unused)))} for row in rows]
     adjusted = two_groups.holm(np.array([r["p"] for r in rows], float))
     table = pl.DataFrame([{**r, "p_holm": float(p)} for r, p in zip(rows, adjusted, strict=True)])
     return table.with_columns(pl.selectors.float().fill_nan(None))
@@ -211,12 +213,15 @@ def _compared(
 
     side, test, seed = how
     values, what, seen_once = changes_of(lake, values, name) if change else (values, "", [])
-    for a, b in combinations(levels_of(lake, values, by, name), 2):
+    pairs = list(combinations(levels_of(lake, values, by, name), 2))
+    pairs, apart = shared_pairs(values, pairs) if by == "session" else (pairs, "")
+    for a, b in pairs:
         used = values.filter(pl.col("level").is_in([a, b]))
         n_cycles = dict(used.group_by("level").agg(pl.col("n_cycles").sum()).iter_rows())
         key = {"parameter": name, "a": a, "b": b, "contrast": f"{b} − {a}"}
         contrast = compare_mixed(values, a, b) if test == "mixed" else compare_levels(values, a, b, test, seed)
-        about = {"n_cycles_a": n_cycles[a], "n_cycles_b": n_cycles[b], "pooled": pooled_text(lake, used, by, side)}
+        pooled = "; ".join(filter(None, (pooled_text(lake, used, by, side), apart)))
+        about = {"n_cycles_a": n_cycles[a], "n_cycles_b": n_cycles[b], "pooled": pooled}
         if change:
             key["contrast"] = f"({what}) {b} − ({what}) {a}"
             contrast["left_out"] = sorted({*contrast["left_out"], *seen_once})

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from neurostore.errors import UsageError
-from neurostore.wording import and_more
+from neurostore.wording import and_more, counted
 
 if TYPE_CHECKING:
     import polars as pl
@@ -24,6 +24,19 @@ def levels_of(lake: Queryable, frame: pl.DataFrame, by: str, name: str) -> list[
     if len(levels) < 2:
         raise UsageError(f"{name}: {by} has {len(levels)} value(s) with data ({', '.join(levels)}); two are needed")
     return sessions_in_order(lake, levels, set(frame["subject"])) if by == "session" else levels
+
+
+def shared_pairs(values: pl.DataFrame, pairs: list[tuple[str, str]]) -> tuple[list[tuple[str, str]], str]:
+    """The pairs of sessions that somebody has both of, and how many others there are, in words; all, where nobody has two.
+
+    Sessions that are called by dates are other sessions of everybody, so most pairs of them compare nothing.
+    """
+    people = {level: set(frame["subject"]) for (level,), frame in values.group_by("level")}
+    shared = [(a, b) for a, b in pairs if people[a] & people[b]]
+    n_apart = len(pairs) - len(shared)
+    if not shared or not n_apart:
+        return pairs, ""
+    return shared, f"not compared: {counted(n_apart, 'pair')} of sessions that nobody has both of"
 
 
 def _why_null(lake: Queryable, name: str) -> str:

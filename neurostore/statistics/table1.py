@@ -19,7 +19,7 @@ from neurostore.statistics import two_groups
 from neurostore.statistics.order import levels_of
 from neurostore.statistics.pairs import compare_levels
 from neurostore.statistics.pooling import check_mixture, check_side, pooled_text, unused_text
-from neurostore.statistics.values import columns, numeric_columns, subject_values
+from neurostore.statistics.values import columns, numeric_columns, subject_values, unscored_text
 
 if TYPE_CHECKING:
     import polars as pl
@@ -154,7 +154,8 @@ def table1(
     adjusted = two_groups.holm(np.array([c["p"] for c in contrasts], float))
     rows = [{**c, "p_holm": float(p)} for c, p in zip(contrasts, adjusted, strict=True)]
     gait = [tables[name] for name in names if name in tables]
-    notes = [pooled_text(lake, pl.concat(gait), by, side), unused_text(lake)] if gait else []
+    notes = [unscored_text(lake, tables, side), unused_text(lake)]
+    notes = [pooled_text(lake, pl.concat(gait), by, side), *notes] if gait else []
     nulls = pl.selectors.float().fill_nan(None)
     cells_frame = pl.DataFrame(cells, infer_schema_length=None).with_columns(nulls)
     contrasts_frame = pl.DataFrame(rows, infer_schema_length=None).with_columns(nulls)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from neurostore.errors import UsageError
 from neurostore.sql import views
 from neurostore.statistics.pooling import side_condition
-from neurostore.wording import near
+from neurostore.wording import and_more, near
 
 if TYPE_CHECKING:
     import polars as pl
@@ -62,6 +62,35 @@ def subject_values(
         rows = rows.with_columns(pl.col("level").cast(pl.String))
         frames |= {name: rows.filter(pl.col("parameter") == name).drop("parameter") for name in own}
     return {name: frames[name] for name in names}
+
+
+def unscored_text(lake: Queryable, values: Mapping[str, pl.DataFrame], side: str | None) -> str:
+    """Sessions with steady cycles that have no score of gait_profile, and why, in words; '' where none is without.
+
+    values : of each parameter, as of `subject_values`. Sessions without any steady cycle are named by
+    :func:`neurostore.statistics.pooling.unused_text`.
+    """
+    known = {c.name for c in views.declared()["gait_profile"].columns if c.type == "float64"}
+    names = [name for name, frame in values.items() if name in known and frame.height]
+    if not names:
+        return ""
+    rows = lake.sql(
+        f"""
+        SELECT subject, session, regexp_extract(note, '(?:(?:GPS|GDI\\*) )?needs [^;]*|no control[^;]*') AS why,
+            {", ".join(f"{views.quote(n)} IS NULL AS {views.quote(n)}" for n in names)}
+        FROM (SELECT *, max(n_cycles) OVER (PARTITION BY subject, session) AS most FROM gait_profile) AS rows
+        LEFT JOIN subjects USING (subject)
+        WHERE most > 0 AND {side_condition("rows.side")} ORDER BY subject, session
+        """,
+        {"side": _side_of("gait_profile", side)},
+    )
+    texts = []
+    for name in names:
+        by_reason: dict[str, list[str]] = {}
+        for row in rows.filter(name).unique(["subject", "session"], maintain_order=True).to_dicts():
+            by_reason.setdefault(row["why"], []).append("/".join(filter(None, (row["subject"], row["session"]))))
+        texts += [f"without {name}: {', '.join(and_more(who))} ({why})" for why, who in by_reason.items()]
+    return "; ".join(texts)
 
 
 def values_by_level(

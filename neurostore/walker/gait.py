@@ -14,7 +14,7 @@ class Leg:
 
     stance : foot off after foot strike. flat_from, flat_to : sole flat on the floor. strike_pitch, off_pitch : sole
     to floor, toes up positive. tip_from : share of off_pitch from which the foot rolls over the tip of the toes, so
-    that the toe joint rises before foot off. swing : (share, thigh forward of vertical, knee flexion, sole to floor)
+    that the toe joint rises before foot off, as the forefoot does in laboratories' files. swing : (share, thigh forward of vertical, knee flexion, sole to floor)
     in swing.
     circumduction_mm : how far the ankle swings out.
     """
@@ -24,7 +24,7 @@ class Leg:
     flat_to: float = 0.404
     strike_pitch: float = 17.8
     off_pitch: float = -61.0
-    tip_from: float = 0.55
+    tip_from: float = 0.7
     swing: tuple[tuple[float, float, float, float], ...] = (
         (0.70, 6.7, 56.0, -60.0),
         (0.907, 27.3, 15.0, 12.8),
@@ -116,6 +116,7 @@ def crouch(**changes: Any) -> Gait:
         stance=0.64,
         strike_pitch=2.0,
         off_pitch=-38.0,
+        tip_from=0.55,
         flat_from=0.05,
         flat_to=0.44,
         swing=((0.76, 29.0, 62.0, -20.0), (0.89, 35.0, 45.0, 0.0)),

@@ -27,6 +27,8 @@ CREATE OR REPLACE MACRO _same_event_s() AS 0.1;
 CREATE OR REPLACE MACRO _most_axis_turned_deg() AS 17;
 -- If mean rotations of the knees or hips in walking differ by more, a wand or a cluster may have moved, degrees.
 CREATE OR REPLACE MACRO _most_rotation_difference_deg() AS 25;
+-- Number of steady cycles of a side that a score of the gait profile needs.
+CREATE OR REPLACE MACRO _least_scored_cycles() AS 3;
 -- Number of controls of the same model that GDI* needs.
 CREATE OR REPLACE MACRO _least_controls() AS 20;
 -- Leg length as a share of body height if nothing better is known (Winter 2009, table 4.1).

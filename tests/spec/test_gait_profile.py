@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -23,16 +25,17 @@ def _norm(speed="free"):
 
 
 def _means(people, n_cycles=5):
-    """people: (subject, side) -> variable -> (51,) degrees."""
+    """people: (subject, side) -> variable -> (51,) degrees. n_cycles: of every side, or by side."""
+    counts = n_cycles if isinstance(n_cycles, dict) else dict.fromkeys(("left", "right"), n_cycles)
     rows = [
         {"subject": subject, "session": "", "side": side, "skeleton": "plug_in_gait", "kind": "mocap", "angle": v,
-         "percent": int(p), "mean_deg": float(x), "n_cycles": n_cycles}
+         "percent": int(p), "mean_deg": float(x), "n_cycles": counts[side]}
         for (subject, side), curves in people.items() for v, c in curves.items() for p, x in zip(PERCENTS, c, strict=True)
     ]  # fmt: skip
     return pa.Table.from_pylist(rows)
 
 
-def _profiles(people, speed_norm=0.43, groups=None, n_cycles=5, **variables):
+def _profiles(people, speed_norm=0.43, groups=None, n_cycles=5, more_trials=(), reviews=None, **variables):
     subjects = sorted({s for s, _ in people})
     key = {"session": "", "trial": "walk", "person": 0, "is_steady": True, "walking_speed_norm": speed_norm}
     cycles = [{"subject": s, **key, "side": side} for s in subjects for side in ("left", "right")]
@@ -40,7 +43,10 @@ def _profiles(people, speed_norm=0.43, groups=None, n_cycles=5, **variables):
     connection = view_builder.connect(
         _mean_curves=_means(people, n_cycles),
         spatiotemporal=pa.Table.from_pylist(cycles),
-        trials=view_builder.table("trials", [view_builder.trial_row(subject=s) for s in subjects]),
+        trials=view_builder.table(
+            "trials", [*(view_builder.trial_row(subject=s, skeleton="plug_in_gait") for s in subjects), *more_trials]
+        ),
+        **({} if reviews is None else {"reviews": reviews}),
         subjects=view_builder.table("subjects", group_rows),
         only=["gait_profile"],
     )
@@ -87,8 +93,52 @@ def test_gps_is_null_unless_all_variables_exist_while_the_map_shows_those_that_d
     assert "all nine" in row["note"]
 
 
-def test_two_cycles_are_too_few():
-    assert _profiles({("P1", "left"): _norm()}, n_cycles=2) == {}
+def test_two_cycles_are_too_few_and_the_row_says_so():
+    found = _profiles({("P1", "left"): _norm()}, n_cycles=2)
+    notes = {side: (row["n_cycles"], row["gps_deg"], row["note"]) for (_, side), row in found.items()}
+    assert notes == {
+        "left": (2, None, "needs 3 steady cycles, found 2"),
+        "right": (0, None, "needs 3 steady cycles, found 0"),
+        "both": (0, None, "needs 3 steady cycles of each side, found 0"),
+    }
+    assert {row["gvs_knee_flexion_deg"] for row in found.values()} == {None}
+
+
+def test_a_side_that_is_short_has_no_part_in_the_scores_of_both():
+    people = {("P1", "left"): {v: c + 2.0 for v, c in _norm().items()}, ("P1", "right"): _norm()}
+    found = _profiles(people, n_cycles={"left": 5, "right": 2})
+    left, both = found["P1", "left"], found["P1", "both"]
+    assert left["gps_deg"] == pytest.approx(2.0)
+    assert (both["n_cycles"], both["gps_deg"], both["gvs_knee_flexion_deg"]) == (2, None, None)
+    assert both["gvs_pelvis_tilt_deg"] == pytest.approx(2.0)  # of the left side, as ever
+    assert both["note"].startswith("needs 3 steady cycles of each side, found 2; the norm is of children")
+
+
+def test_a_session_without_a_steady_cycle_has_its_rows_and_a_trial_left_out_has_none():
+    walked = {("P1", "left"): _norm(), ("P1", "right"): _norm()}
+    still = [
+        view_builder.trial_row(subject="P2", skeleton="plug_in_gait"),
+        view_builder.trial_row(subject="P3", kind="static"),
+    ]
+    left_out = {
+        "reviewed_at": datetime(2026, 1, 1, tzinfo=UTC),
+        "reviewer": "R1",
+        "action": "exclude",
+        "reason": "a crutch",
+    }
+    found = _profiles(
+        walked,
+        more_trials=[
+            *still,
+            view_builder.trial_row(subject="P4"),
+            view_builder.trial_row(subject="P1", trial="film", kind="video"),
+        ],
+        reviews=view_builder.table("reviews", [{**left_out, "subject": "P4"}]),
+    )
+    assert sorted(found) == [(p, side) for p in ("P1", "P2") for side in ("both", "left", "right")]
+    assert {found["P2", side]["note"] for side in ("left", "right")} == {"needs 3 steady cycles, found 0"}
+    assert found["P2", "both"]["model"] == "plug_in_gait"
+    assert found["P2", "both"]["speed_band"] is None
 
 
 def test_a_group_is_the_reference_without_the_subject_itself_and_gdi_star_wants_twenty():

@@ -15,7 +15,7 @@ from neurostore.ingest.cohort.coding import c3d, dates, mvnx
 from neurostore.ingest.cohort.coding.tables import CohortTable
 from neurostore.ingest.cohort.coding.words import unknown_words, word_set
 from neurostore.ingest.cohort.config import FILE_NAME
-from neurostore.ingest.cohort.source import key_from
+from neurostore.ingest.cohort.source import alike, key_from
 from neurostore.ingest.cohort.tables import read_table
 from neurostore.ingest.readers import VIDEO_SUFFIXES, stem_of, suffix_of
 from neurostore.ingest.readers.markers.points_kind import is_points
@@ -23,7 +23,7 @@ from neurostore.wording import listed
 
 _JUNK = ("thumbs.db", "desktop.ini", ".ds_store", ".directory")
 _SIDECARS = ("_channels.tsv", "_events.tsv")
-_TABLES = re.compile(r"(?i)(.*_)?(participants|sessions|trials|scans)\.(tsv|csv|xlsx)")
+_TABLES = re.compile(r"(?i)(.*_)?(participants|sessions|trials|scans)\.(tsv|csv|txt|xlsx)")
 _MOTION = frozenset({".bvh", ".asf", ".amc", ".trc", ".mot", ".sto", ".npy", ".c3d", ".mvnx"})
 _GROUPS = word_set(
     "patients patient controls control healthy cases case group groups td cp pd ms stroke participants subjects people data "
@@ -73,6 +73,7 @@ def look(source: Path, leave_out: Iterable[str], keep: Iterable[str], keep_words
     for file in pile.files:
         if file.kind in ("table", "sidecar"):
             _add_table(file, pile)
+    _take_folders_names(pile)
     people = {s for t in pile.tables.values() for s in t.subjects()}
     for file in pile.files:
         if len(file.parts) > 1:
@@ -129,7 +130,7 @@ def _kind(path: Path, depth: int) -> str:
         return "video"
     if suffix == ".csv" and not _TABLES.fullmatch(name) and is_points(path):
         return "points"
-    if suffix in (".tsv", ".csv", ".xlsx"):
+    if suffix in (".tsv", ".csv", ".xlsx") or _TABLES.fullmatch(name):
         return "table"
     if suffix == ".toml":
         return "toml" if name == FILE_NAME and depth == 1 else ""
@@ -145,6 +146,19 @@ def _add_table(file: PileFile, pile: Pile) -> None:
     subject = file.parts[0].removeprefix("sub-") if len(file.parts) > 1 else None
     pile.tables[file.relative] = CohortTable(table, subject, is_sidecar=file.kind == "sidecar")
     pile.notes += [f"{file.relative}: {note}" for note in table.notes]
+
+
+def _take_folders_names(pile: Pile) -> None:
+    """Name people in tables as their folders do, where a spreadsheet program has changed a key: 1 for 001."""
+    folders = {file.parts[0] for file in pile.files if len(file.parts) > 1}
+    for relative, table in pile.tables.items():
+        same = alike(table.subjects(), folders, one_each=True)
+        table.rename(same)
+        if same:
+            shown = listed(f"{text!r} as {there}" for text, there in sorted(same.items()))
+            pile.notes.append(
+                f"{relative}: no folder has exactly these names, so they were read as the folder that is alike: {shown}"
+            )
 
 
 def _judge_folders(pile: Pile, people: set[str], keep_words: frozenset[str]) -> None:

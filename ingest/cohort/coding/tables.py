@@ -6,14 +6,15 @@ import csv
 import io
 import posixpath
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from neurostore.ingest.cohort import people
 from neurostore.ingest.cohort.coding import dates
 from neurostore.ingest.cohort.coding.labels import Masks
 from neurostore.ingest.cohort.coding.study import Coder
 from neurostore.ingest.cohort.coding.words import unknown_words, word_set
-from neurostore.ingest.cohort.tables import KEY_COLUMNS, TsvTable
+from neurostore.ingest.cohort.tables import KEY_COLUMNS, TsvTable, plain_name
 from neurostore.wording import listed
 
 NOTHING = ("", "n/a", "na", "nan", "null", "none", "-")
@@ -57,7 +58,7 @@ class CohortTable:
     def __post_init__(self) -> None:
         for kind, names in KEY_COLUMNS.items():
             for column in self.table.columns:
-                if column.lower() in names:
+                if plain_name(column) in names:
                     self.columns[column] = kind
 
     def rows_subject(self, row: dict[str, str | None], of_file: Callable[[str], str | None]) -> str | None:
@@ -69,6 +70,12 @@ class CohortTable:
             if kind == "file" and value and (subject := of_file(value)):
                 return subject
         return self.subject
+
+    def rename(self, names: Mapping[str, str]) -> None:
+        """Give people other keys: key without ``sub-`` -> the new one."""
+        for column in (c for c, kind in self.columns.items() if kind == "subject"):
+            for row in self.table.rows:
+                row[column] = names.get((row[column] or "").removeprefix("sub-"), row[column])
 
     def subjects(self) -> set[str]:
         """Every subject that a column names, without ``sub-``."""
@@ -91,7 +98,7 @@ def doubts(
             continue
         values = [(row[column] or "").strip() for row in table.table.rows]
         known = [(value, who) for value, who in zip(values, whose, strict=True) if value.lower() not in NOTHING]
-        why = _why(column.lower(), [v for v, _ in known], coder) or _why_not_moved(known)
+        why = _why(plain_name(column), [v for v, _ in known], coder) or _why_not_moved(known)
         if why:
             doubtful[column] = why
     return doubtful
@@ -100,7 +107,11 @@ def doubts(
 def learn(table: CohortTable, coder: Coder) -> None:
     """Remember the names in columns that are called names, to search for them elsewhere."""
     for column in table.table.columns if not table.is_sidecar else ():
-        if column not in table.columns and _NAMING.search(column.lower()) and not _REMARKS.search(column.lower()):
+        if (
+            column not in table.columns
+            and _NAMING.search(plain_name(column))
+            and not _REMARKS.search(plain_name(column))
+        ):
             for row in table.table.rows:
                 coder.learn(row[column] or "")
 
@@ -120,6 +131,7 @@ def _why(column: str, values: list[str], coder: Coder) -> str:
         return "long text"
     if any(dates.spoken(v) for v in words):
         return "dates cannot be moved unless they are written YYYY-MM-DD"
+    words = [] if all(v.lower() in people.WORDS for v in words) else words
     unknown = [v for v in words if len(v) > 1 and unknown_words(v, coder.keep)]  # one letter is a category
     if unknown and len(words) >= _FEWEST_TO_JUDGE and len(set(words)) > len(words) / 2:
         return "nearly every value is different"

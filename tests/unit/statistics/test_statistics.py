@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 import polars as pl
 import pyarrow as pa
@@ -12,6 +14,7 @@ from neurostore import statistics
 from neurostore.errors import UsageError
 from neurostore.sql import views
 from neurostore.statistics import two_groups
+from neurostore.statistics.order import shared_pairs
 from tests.builders import view_builder
 from tests.builders.fake_lake import FakeLake, summary_table
 
@@ -293,6 +296,15 @@ def test_a_mixed_model_leaves_nobody_out():
     assert model["contrast"] == "after − before"
     assert model["difference"] == pytest.approx(paired["difference"], abs=0.01)
     assert model["hedges_g"] is None
+
+
+def test_pairs_of_sessions_that_nobody_has_both_of_are_counted_and_not_compared():
+    values = pl.DataFrame({"subject": ["A", "A", "B", "B"], "level": ["1 May", "8 May", "2 May", "9 May"]})
+    pairs = list(combinations(sorted(values["level"]), 2))
+    shared, said = shared_pairs(values, pairs)
+    assert shared == [("1 May", "8 May"), ("2 May", "9 May")]
+    assert said == "not compared: 4 pairs of sessions that nobody has both of"
+    assert shared_pairs(values.filter(pl.col("level") < "3"), [("1 May", "2 May")]) == ([("1 May", "2 May")], "")
 
 
 def test_sessions_without_an_order_are_not_compared_and_the_error_says_what_is_missing():

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from scipy import stats
 
 from neurostore.commands.table1 import write
 from neurostore.errors import UsageError
 from neurostore.sql import views
+from neurostore.statistics import compare
 from neurostore.statistics.table1 import table1, title
 from tests.builders import view_builder
 from tests.builders.fake_lake import FakeLake, summary_table
@@ -62,6 +64,25 @@ def test_two_people_get_an_interval_and_no_p(lake):
     assert {r["p"] for r in rare} == {None}
     assert {r["test"] for r in rare} == {"fewer than 3 people"}
     assert next(r for r in rare if r["parameter"] == "walking_speed_m_s")["ci_low"] is not None
+
+
+def test_a_session_without_a_score_is_named_with_the_reason(lake):
+    few = "needs 3 steady cycles of each side, found 2; the norm is of children under Plug-in Gait"
+    scores = {**{f"C{i}": (5, 6.0 + i, None) for i in range(3)}, "C3": (2, None, few), "P0": (0, None, few)}
+    scores |= {"P1": (4, 9.0, None), "P2": (4, None, "the norm is of children; GPS needs all nine variables")}
+    rows = [
+        {"subject": who, "session": "", "side": side, "n_cycles": n, "gps_deg": gps, "note": note}
+        for who, (n, gps, note) in scores.items()
+        for side in ("left", "right", "both")
+    ]
+    lake.connection.register("gait_profile", pa.Table.from_pylist(rows))
+    found = table1(lake, ["gps_deg"])
+    expected = (  # P0 has no steady cycle at all: its trials are named as such
+        "without gps_deg: C3 (needs 3 steady cycles of each side, found 2); "
+        "without gps_deg: P2 (GPS needs all nine variables)"
+    )
+    assert expected in found.notes
+    assert compare(lake, "gps_deg")["pooled"][0].endswith(expected)
 
 
 def test_the_printed_table_has_units_counts_and_both_centres(lake):
