@@ -132,6 +132,8 @@ def _erase_objects(root: str, traces: Traces, done: Erased) -> None:
 
 def _matrix_labels(path: Path) -> dict[str, list[Any]] | None:
     """The labels of a distance matrix; None for any other file."""
+    from neurostore.distances.matrix import sidecar
+
     try:
         about = json.loads(sidecar(path).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -142,6 +144,8 @@ def _matrix_labels(path: Path) -> dict[str, list[Any]] | None:
 
 def _erase_from_matrix(path: Path, traces: Traces) -> bool:
     """Rewrite a matrix without a subject. Its hashes are removed, so that a later run computes it again."""
+    from neurostore.distances.matrix import sidecar
+
     about = json.loads(sidecar(path).read_text(encoding="utf-8"))
     labels: dict[str, list[Any]] = about["labels"]
     subject = traces.subject
