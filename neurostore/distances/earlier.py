@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from neurostore.arrays import Floats, Ints
-from neurostore.distances.matrix import sidecar
 from neurostore.errors import NeurostoreError
+from neurostore.matrix_names import sidecar
 
 
 @dataclass(frozen=True)

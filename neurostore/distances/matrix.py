@@ -12,13 +12,13 @@ import numpy as np
 
 from neurostore.arrays import Floats
 from neurostore.errors import InputError, UsageError
+from neurostore.matrix_names import SUFFIXES, sidecar
 from neurostore.storage import temporary
 
 if TYPE_CHECKING:
     import polars as pl
 
 KEYS = ("subject", "session", "trial", "person", "cycle", "side", "group")
-SUFFIXES = (".parquet", ".npy", ".csv")
 ROWS_AT_ONCE = 250_000  # of the long form, when a file is written
 Rows = Callable[[int, int], Floats]
 
@@ -199,11 +199,6 @@ def check_suffix(path: Path) -> None:
     if path.suffix not in SUFFIXES:
         suffix = path.suffix or "no suffix"
         raise UsageError(f"{path.name}: distances are written as {', '.join(SUFFIXES)}, not {suffix!r}")
-
-
-def sidecar(path: Path) -> Path:
-    """Where the description of a matrix file is."""
-    return path.with_name(path.name + ".json")
 
 
 def write_sidecar(path: Path, labels: pl.DataFrame, unit: str, provenance: dict[str, Any]) -> None:

@@ -21,8 +21,9 @@ import numpy as np
 from neurostore.arrays import Floats, Ints
 from neurostore.distances import comparison as compare
 from neurostore.distances import earlier as earlier_matrix
-from neurostore.distances.matrix import labels_frame, long_parquet, sidecar, square_csv, write_sidecar
+from neurostore.distances.matrix import labels_frame, long_parquet, square_csv, write_sidecar
 from neurostore.errors import NeurostoreError
+from neurostore.matrix_names import sidecar
 from neurostore.ray_cluster import Lost
 from neurostore.storage import temporary
 

@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 
 from neurostore import storage
 from neurostore.lake import contents, outputs
+from neurostore.matrix_names import SUFFIXES, sidecar
 from neurostore.storage import temporary
 from neurostore.upkeep.decoded import worst
 from neurostore.upkeep.search import search
@@ -47,8 +48,6 @@ def erase_from_files(root: str, traces: Traces) -> Erased:
 
     Unfinished matrices are always removed, because their rows have no names.
     """
-    from neurostore.distances.matrix import SUFFIXES, sidecar  # loads numba, which most writers do not need
-
     done = Erased()
     if storage.is_remote(root):
         _erase_objects(root, traces, done)
