@@ -201,7 +201,7 @@ def _add_leg_joint(body: Centres, side: str, joint: str, device: Floats | None, 
 def _set_device_knee(body: Centres, side: str) -> Floats | None:
     """The lateral knee point of a knee alignment device, put into ``marks``; returns the end of the device's axis.
 
-    Its three markers lie at the ends of arms of one length at right angles, whose corner is where the knee marker was (Davis
+    Its three markers are at the ends of arms of one length at right angles, whose corner is where the knee marker was (Davis
     1991). Of the two corners that three points allow it is the one towards the body.
     """
     marks, axes = body.points, body.lateral

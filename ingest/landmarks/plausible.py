@@ -13,7 +13,7 @@ from neurostore.ingest.landmarks.names import SIDES, Marks
 from neurostore.wording import listed
 
 _UP = np.array([0.0, 1.0, 0.0])
-_LEAST_APART_MM = 30.0  # of medial and lateral marker: nearer ones may lie in front of the joint
+_LEAST_APART_MM = 30.0  # of medial and lateral marker: nearer ones may be in front of the joint
 _NEARLY_ALL = 0.9  # of the frames
 
 
@@ -40,7 +40,7 @@ def put_medial_inside(marks: Marks) -> list[str]:
         marks[lateral], marks[medial] = marks[medial], marks[lateral]
     joints = listed(lateral.removesuffix("_lateral").replace("_", " ") for lateral, _ in wrong)
     return [
-        f"medial and lateral marker of the {joints} were read the other way round: the one named medial lies outside"
+        f"medial and lateral marker of the {joints} were read the other way round: the one named medial is on the lateral side"
     ]
 
 

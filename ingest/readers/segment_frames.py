@@ -19,7 +19,7 @@ from neurostore.ingest.geometry.rotations import from_matrix
 from neurostore.ingest.readers.markers.assemble import frame_slice, judge_still, name_says_static, to_y_up
 from neurostore.ingest.recording import NeutralPose, Poses, ReadOptions, Recording, Step
 
-_LEG = {"thigh": 420.0, "shank": 410.0}  # mm of the neutral pose where a file's own segments lie in one point
+_LEG = {"thigh": 420.0, "shank": 410.0}  # mm of the neutral pose where a file's own segments are in one point
 
 
 @dataclass(frozen=True, slots=True)

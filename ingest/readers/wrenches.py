@@ -127,9 +127,7 @@ def _bridged(wrench: Wrench, notes: list[str]) -> tuple[Floats, Floats]:
     is_spike = spikes(wrench.force)
     if n_spikes := int(is_spike.sum()):
         both[is_spike] = np.nan
-        notes.append(
-            f"force platform {wrench.plate}: {n_spikes} single samples of 2,000 N and more are taken for missing"
-        )
+        notes.append(f"force platform {wrench.plate}: {n_spikes} single samples of 2,000 N and more count as missing")
     is_known = np.isfinite(both).all(axis=1)
     if is_known.all():
         return wrench.force, wrench.moment_nmm

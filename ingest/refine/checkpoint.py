@@ -23,7 +23,7 @@ def save(
     extra: dict[str, torch.Tensor] | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> None:
-    """Write weights and what is known about them; whole or not at all, so a killed run leaves the old file.
+    """Write weights and what is known about them; completely or not at all, so a killed run leaves the old file.
 
     extra : further tensors of a run to resume (optimiser state), names with ``run.`` before them.
     dtype : of the weights; half floats halve the file (``load`` widens them).

@@ -1,7 +1,7 @@
 """The marker set ``opencap``: 59 of the 65 OpenCap markers, from the joints and segment rotations of a CMU skeleton.
 
 Joint centres are taken over (in BVH names RightArm is the shoulder, RightForeArm the elbow, RightHand the wrist);
-skin markers lie at offsets in the frame of their segment (x forward, y up, z right), as shares of a length of that
+skin markers are at offsets in the frame of their segment (x forward, y up, z right), as shares of a length of that
 body, so they turn and grow with it. Pelvis: Bell 1989 (doi 10.1016/0167-9457(89)90020-1), hip centre 30 % distal, 14 %
 medial, 22 % posterior of the ASIS in inter-ASIS widths. The other shares are our own round figures for an adult: they
 give the network a body with skin markers on it, not anatomy. Left out: the skin markers of both wrists and the small

@@ -33,7 +33,7 @@ _BENT_GATE_MM = 400.0  # between poses of one person: counts as much as a gate o
 _MAX_BENT = 0.5  # gates: models err in single frames
 _NO_MATCH = 1.5  # gates: what a detection that goes on with no track costs, and a pair may at most
 _UNSURE = 0.3  # gates by which a track so short must fit better than one of a known person
-_MIN_SEEN_S = 0.15  # a shorter track is taken for a false detection, and so is one of fewer than
+_MIN_SEEN_S = 0.15  # a shorter track counts as a false detection, and so is one of fewer than
 _MIN_SEEN = 3  # frames
 _SAME_POINTS = 0.1  # heights between the points of two detections (mean) below which they are one person
 _SAME_SHARE = (
@@ -309,7 +309,7 @@ def _joined(tracks: list[Track]) -> list[Track]:
 
 
 def _without_doubles(tracks: list[Track]) -> tuple[list[Track], int]:
-    """Without tracks that, while a longer one is there, mostly lie on its way: that one takes over what it lacks."""
+    """Without tracks that mostly lie on the path of a simultaneous longer one, which takes over the sightings that it lacks."""
     kept: list[Track] = []
     for track in sorted(tracks, key=lambda t: -len(t.frames)):
         for other in kept:
@@ -360,7 +360,7 @@ def _drop_jumps(track: Track, detections: Sequence[Sequence[Detection]]) -> int:
 
 
 def _reach(times: Floats, i: int, window_s: float) -> int:
-    """How many neighbours lie within the window on each side: the same number, so that movement cancels."""
+    """How many neighbours are within the window on each side: the same number, so that movement cancels."""
     a, b = np.searchsorted(times, [times[i] - window_s - 1e-9, times[i] + window_s + 1e-9])
     return int(min(i - a, b - 1 - i))
 

@@ -20,7 +20,7 @@ kernel = partial(compiled.kernel, error_model="numpy", sources=SOURCES)
 
 @kernel
 def aligned(size, like):
-    """An empty array of `size` values of the type of `like`, whose vectors each lie in one line of the cache."""
+    """An empty array of `size` values of the type of `like`, each vector of which is within one cache line."""
     line = 64 // like.itemsize
     values = np.empty(size + line, like.dtype)
     first = (-(values.ctypes.data // like.itemsize)) % line

@@ -132,7 +132,7 @@ class _File:
             self._describe((name,), _FLOAT, _PLAIN, page, self.size - page)
 
     def block(self, blocks: list[Block], rows: list[slice]) -> None:
-        """The STRUCT columns of a block, whose rows lie in several trials."""
+        """The STRUCT columns of a block, whose rows belong to several trials."""
         names = blocks[0].names
         is_whole = np.all([b.is_whole for b in blocks], axis=0)
         parts = [b.values[:, :, at] for b, at in zip(blocks, rows, strict=True)]

@@ -47,7 +47,7 @@ def subject_article(data: ReportData, subject: str) -> Html:
     group = group_of(data).get(subject) or NO_GROUP
     blocks = sessions_of(data, subject)
     order = data.order_notes.get(subject)
-    unknown = f"The order of the sessions is not known, so they stand by name and no change is given: {order}."
+    unknown = f"The order of the sessions is not known, so they are listed by name and no change is given: {order}."
     return tag(
         "article",
         tag("h3", subject),

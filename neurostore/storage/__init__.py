@@ -97,7 +97,7 @@ def open_parquet(path: str) -> Any:
 
 
 def write_new(path: str, pieces: Iterable[Any]) -> Digest:
-    """Write a new file of bytes-like pieces, whole or not at all. Returns its hashes and size."""
+    """Write a new file of bytes-like pieces, completely or not at all. Returns its hashes and size."""
     return _store(path).write_new(path, pieces)
 
 
@@ -110,12 +110,12 @@ def write_parquet(path: str, table: Any, **options: Any) -> Digest:
 
 
 def write_whole(path: str, content: Any, *, replace: bool = True) -> bool:
-    """Write a small file whole or not at all. Returns False where it exists and must not be replaced."""
+    """Write a small file completely or not at all. Returns False where it exists and must not be replaced."""
     return _store(path).write_whole(path, content, replace=replace)
 
 
 def write_json(path: str, content: dict[str, Any], *, replace: bool = True) -> bool:
-    """Write a small JSON file whole or not at all. Returns False where it exists and must not be replaced.
+    """Write a small JSON file completely or not at all. Returns False where it exists and must not be replaced.
 
     It ends with a check of the rest, so that a changed byte is noticed (:func:`is_intact_json`).
     """

@@ -41,10 +41,10 @@ class Store(Protocol):
         """A pyarrow ParquetFile to read from; to be closed."""
 
     def write_new(self, path: str, pieces: Iterable[Any]) -> Digest:
-        """Write a new file of bytes-like pieces, whole or not at all. Returns its hashes and size."""
+        """Write a new file of bytes-like pieces, completely or not at all. Returns its hashes and size."""
 
     def write_whole(self, path: str, content: Any, *, replace: bool = True) -> bool:
-        """Write a small file whole or not at all. Returns False where it exists and must not be replaced."""
+        """Write a small file completely or not at all. Returns False where it exists and must not be replaced."""
 
     def delete(self, paths: list[str]) -> int:
         """Delete files; those already gone are passed over. Returns how many were deleted, or asked for."""

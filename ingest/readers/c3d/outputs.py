@@ -199,7 +199,7 @@ def source_events(
     if others:
         notes.append(f"{others} events of other subjects were left out")
     if outside:
-        notes.append(f"{outside} events lie outside the frames of the file ({start:.3f} to {end:.3f} s)")
+        notes.append(f"{outside} events are outside the frames of the file ({start:.3f} to {end:.3f} s)")
     return _once(sorted(events, key=lambda e: (e.time_s, e.side or "", e.event)), rate_hz, notes), notes
 
 

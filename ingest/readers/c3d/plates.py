@@ -234,7 +234,7 @@ def _calibrated(
     volts = sorted({u for u in units if u.strip().lower() in _VOLTS})
     if volts and type_ != 4:
         notes.append(
-            f"force platform {index + 1}: channels in {', '.join(volts)}; their scaled values were taken for N and Nmm"
+            f"force platform {index + 1}: channels in {', '.join(volts)}; their scaled values were taken as N and Nmm"
         )
     odd = sorted({u for u in units if u.strip().lower() not in ("n", "nmm", "", "mm", *_VOLTS)})
     if odd:

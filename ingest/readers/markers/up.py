@@ -56,7 +56,7 @@ _CLEAR = 0.75  # the second best direction must score less than this share of th
 class Up:
     """axis : 'x', '-x', … 'z'. how : why, in plain words. is_sure : by markers whose names are known, without a rival.
 
-    is_upright : sure, the upper markers lie within 26 degrees above the lower ones, and the body travels across this axis, as in
+    is_upright : sure, the upper markers are within 26 degrees above the lower ones, and the body travels across this axis, as in
     walking and running: a person who lies on a bench does not.
     """
 
