@@ -74,6 +74,8 @@ def verify(
             say(f"restored: {path}")
         for path in done.files:
             say(f"dropped: {path}")
+        for sentence in done.remarks:
+            say(sentence)
         for key in done.trials:
             say(f"removed: {'/'.join(part for part in key if part)}")
         if done.trials:

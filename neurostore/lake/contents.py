@@ -32,7 +32,12 @@ def is_temporary(path: str) -> bool:
 def is_data(path: str) -> bool:
     """Whether a name is one that this software gives to a data file of a table."""
     table = schema.table_of(path)
-    return table is not None and bool(_DATA.fullmatch(path[len(table) + 1 :]))
+    return table is not None and is_data_within(path[len(table) + 1 :])
+
+
+def is_data_within(path: str) -> bool:
+    """Whether a path below a table's folder is one that this software gives to a data file."""
+    return bool(_DATA.fullmatch(path))
 
 
 def is_strange(path: str) -> bool:
@@ -49,7 +54,7 @@ def is_strange(path: str) -> bool:
     else:
         within = path[len(table) + 1 :]
         in_log = within.removeprefix("_delta_log/")
-        is_known = _DATA.fullmatch(within) if in_log == within else _OF_LOG.fullmatch(in_log)
+        is_known = is_data_within(within) if in_log == within else _OF_LOG.fullmatch(in_log)
     being_written = _OLDER_TEMPORARY.fullmatch(name.lstrip(".")) or _OF_DELTALAKE.fullmatch(name)
     return not (is_known or being_written)
 

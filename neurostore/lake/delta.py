@@ -15,7 +15,6 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Schema
@@ -25,7 +24,7 @@ from deltalake.transaction import AddAction, RemoveAction
 from neurostore import schema as declarations
 from neurostore import storage
 from neurostore.errors import ConflictError, DamagedLakeError, LakeError, VanishedVersionError
-from neurostore.lake import contents, hashes
+from neurostore.lake import contents, foreign, hashes
 from neurostore.lake.columns import merged_schema, parquet_options, unify
 from neurostore.lake.stored import DataFile as DataFile
 from neurostore.lake.stored import Stored
@@ -34,7 +33,6 @@ from neurostore.release import VERSION
 
 ATTEMPTS = 40
 # Logs are kept whole: a lake version can be opened until it is vacuumed.
-_FEATURES = {"appendOnly", "invariants"}  # of Delta's protocol, that every table may have
 _CONFIGURATION = {"delta.checkpointInterval": "20", "delta.enableExpiredLogCleanup": "false"}
 
 
@@ -88,7 +86,7 @@ def open_table(root: str, table: str, version: int | None = None) -> DeltaTable:
     path = storage.join(root, table)
     try:
         opened = DeltaTable(path, version=version)
-        check_features(path, opened.protocol())
+        foreign.check_features(path, opened.protocol())
         return opened
     except TableNotFoundError as error:
         if version is not None and exists(root, table):  # its log begins later
@@ -108,28 +106,6 @@ def open_table(root: str, table: str, version: int | None = None) -> DeltaTable:
         raise DamagedLakeError(
             f"{path}: the log of {table} cannot be read ({error}); `neurostore verify --drop-damaged` repairs logs"
         ) from None
-
-
-def check_features(path: str, protocol: Any) -> None:
-    """Raise LakeError where another program turned on what this software does not read, such as deletion vectors."""
-    features = {*(protocol.reader_features or ()), *(protocol.writer_features or ())} - _FEATURES
-    if features or protocol.min_reader_version not in (1, 3) or protocol.min_writer_version not in (1, 2, 7):
-        named = ", ".join(sorted(features)) or (
-            f"reader version {protocol.min_reader_version}, writer version {protocol.min_writer_version}"
-        )
-        raise LakeError(
-            f"{path}: another program turned on {named}, which this software does not know, so that rows it deleted "
-            "would still be read; turn it off there and rewrite the table, or restore the lake from a backup"
-        )
-
-
-def check_own(root: str, table: str, files: Iterable[DataFile]) -> None:
-    """Raise LakeError where another program wrote into a table: it is not known which rows it left out."""
-    other = next((f.path for f in files if not contents.is_data(f"{table}/{f.path}")), None)
-    if other is not None:
-        raise LakeError(
-            f"{storage.join(root, table)}: another program wrote {other} into this table; restore the lake from a backup"
-        )
 
 
 def exists(root: str, table: str) -> bool:
@@ -160,13 +136,7 @@ def files_of(table: DeltaTable) -> list[DataFile]:
 def ever_added(root: str, table: str) -> set[str]:
     """Paths of all files that any version of the table named, from its whole log and, where that was cleaned, now."""
     now = {f.path for f in files_of(open_table(root, table))}
-    return now | {path for text in storage.read_log(storage.join(root, table)) for path in added_in(text)}
-
-
-def added_in(text: str) -> set[str]:
-    """Paths of the files that one log entry adds."""
-    adds = (json.loads(line)["add"] for line in text.split("\n") if line.startswith('{"add"'))
-    return {unquote(add["path"]) for add in adds}
+    return now | {path for text in storage.read_log(storage.join(root, table)) for path in foreign.added_in(text)}
 
 
 def add_action(file: DataFile, stats: Mapping[str, Any] | None = None, *, data_change: bool = True) -> AddAction:
@@ -209,12 +179,14 @@ def commit(
 
     Raises
     ------
-    ConflictError : other writers won every attempt.  LakeError : the store refused.
+    ConflictError : other writers won every attempt.  LakeError : the store refused, or another program made the newest version.
     """
-    properties = CommitProperties(max_commit_retries=0, custom_metadata=dict(note or {}))
+    said = {foreign.NOTE: json.dumps({"software": VERSION})} | dict(note or {})
+    properties = CommitProperties(max_commit_retries=0, custom_metadata=said)
     pause = 0.005
     for _ in range(ATTEMPTS):
         newest, at = at or open_table(root, table), None
+        foreign.check_entry(root, table, newest.version())
         change = change_of(newest)
         if change is None:
             return newest.version()

@@ -9,10 +9,11 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 from neurostore import storage
 from neurostore.child_process import is_alive
-from neurostore.errors import LakeError
+from neurostore.errors import DamagedLakeError, LakeError
 from neurostore.lake import contents
 
 HEARTBEAT_S = 15.0
@@ -46,17 +47,25 @@ def running(root: str, doing: str = "ingest") -> Iterator[None]:
             storage.delete([path])
 
 
+def _read(path: str) -> dict[str, Any] | None:
+    """What a sign of life says; nothing where it is damaged: somebody is at work there until it is old."""
+    try:
+        return storage.read_json(path)
+    except DamagedLakeError:
+        return {}
+
+
 def running_since(root: str) -> float:
     """When the oldest running ingest began (seconds since the epoch); infinity if none runs. Removes marks of dead processes."""
     since = float("inf")
     for file in contents.own_files(root, _RUNNING):
         path = storage.join(root, _RUNNING, file.path)
-        beat = None if file.path.endswith(".tmp") else storage.read_json(path)
+        beat = None if file.path.endswith(".tmp") else _read(path)
         dead = time.time() - file.modified_s > STALE_S
-        if beat and beat["host"] == socket.gethostname() and not is_alive(beat["pid"]):
+        if beat and beat.get("host") == socket.gethostname() and not is_alive(beat["pid"]):
             dead = True
         if dead:
             storage.delete([path])
-        elif beat:
-            since = min(since, beat["started_s"])
+        elif beat is not None:
+            since = min(since, beat.get("started_s", file.modified_s))
     return since

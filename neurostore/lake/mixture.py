@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from neurostore.errors import UsageError
 from neurostore.lake.queryable import Queryable
+from neurostore.sql.statements import bracketed_condition
 from neurostore.trial_key import key_text
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def read_models(lake: Queryable, where: str | None = None) -> pl.DataFrame:
         "concat_ws(' ', t.estimator, left(t.model_sha256, 12), t.skeleton) AS model, t.cutoff_hz, t.pelvis_zero, "
         """nullif(regexp_extract(t.landmark_methods, '"left_hip": "(harrington|hara|bell|davis)"', 1), '') AS hip_method """
         "FROM trials AS t LEFT JOIN subjects AS s USING (subject) "
-        f"WHERE t.kind <> 'static' AND ({where or 'true'}) ORDER BY ALL"
+        f"WHERE t.kind <> 'static' AND {bracketed_condition(where) if where else 'true'} ORDER BY ALL"
     )
     trials = trials.join(excluded_trials(lake), on=list(TRIAL_KEYS), how="anti", maintain_order="left")
     return trials.unique(subset=TRIAL_KEYS, maintain_order=True).with_columns(pl.col("group").cast(pl.String))

@@ -20,7 +20,6 @@ from neurostore.errors import UsageError
 from neurostore.lake import contents, delta, hashes
 from neurostore.lake.definitions import definitions_sha256
 from neurostore.lake.delta import DataFile, Stored
-from neurostore.lake.marker import read_intact
 from neurostore.wording import near
 
 if TYPE_CHECKING:
@@ -140,7 +139,7 @@ def find(root: str, name: str) -> Release | None:
     ------
     DamagedLakeError : its bytes changed.
     """
-    content = read_intact(storage.join(root, path_of(name))) if _NAME.fullmatch(name) else None
+    content = storage.read_json(storage.join(root, path_of(name))) if _NAME.fullmatch(name) else None
     return None if content is None else _read(content)
 
 

@@ -13,6 +13,7 @@ from typing import Any, TypedDict
 from neurostore.errors import UsageError
 from neurostore.lake.queryable import Queryable
 from neurostore.sql import views
+from neurostore.sql.statements import bracketed_condition
 from neurostore.wording import near
 
 _NAMES = {"reference": "group", "retest_group": "group", "emg_reference": "trial"}  # choices that name something
@@ -83,7 +84,7 @@ def chosen_ids(lake: Queryable, selection: Selection) -> list[str]:
     rows = lake.sql(
         f"""
         SELECT t.subject, t.session, t.ingest_id, t.kind FROM trials AS t LEFT JOIN subjects AS s USING (subject)
-        WHERE ({selection.where or "true"})
+        WHERE {bracketed_condition(selection.where) if selection.where else "true"}
             AND (len($sessions) = 0 OR list_contains($sessions, t.session))
             AND (len($conditions) = 0 OR list_contains($conditions, t.condition))
             AND (len($subjects) = 0 OR list_contains($subjects, t.subject))

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from neurostore import schema, storage
 from neurostore.errors import DamagedLakeError, UsageError, VanishedVersionError
-from neurostore.lake import checked, delta, marker, releases, shown
+from neurostore.lake import checked, delta, foreign, marker, releases, shown
 from neurostore.lake import columns as arrow_columns
 from neurostore.lake import tables as lake_sql
 from neurostore.lake.stored import Stored
@@ -57,6 +57,7 @@ class StoredVersion:
         NewerLakeError : newer software wrote it.
         VanishedVersionError : that version was vacuumed, or never was.
         UsageError : there is no such release, or a version was given too.
+        LakeError : another program made this version.
         """
         root = storage.resolve(path)
         marker.check_marker(root)
@@ -69,12 +70,18 @@ class StoredVersion:
             raise UsageError(f"lake version {version}: versions count from 0; see `neurostore history`")
         checked.check_log(root, "trials")
         trials = delta.open_table(root, "trials", version)
-        vacuumed = marker.read_intact(storage.join(root, "_neurostore", "vacuumed.json"))
+        vacuumed = storage.read_json(storage.join(root, "_neurostore", "vacuumed.json"))
         if vacuumed and trials.version() < vacuumed["oldest_version"]:
             raise VanishedVersionError(
                 f"{root}: version {version} was vacuumed; versions from {vacuumed['oldest_version']} on can be opened"
             )
-        return cls(root, delta.stored(trials))
+        stored = delta.stored(trials)
+        paths = [f.path for f in stored.files]
+        if storage.is_remote(root):  # there the entry would be a request more for each opening
+            foreign.check_files(root, "trials", paths)
+        else:
+            foreign.check_table(root, "trials", stored.version, paths)
+        return cls(root, stored)
 
     # What this version names
 
@@ -118,6 +125,7 @@ class StoredVersion:
                 self._states[name] = lake_sql.TableState(self.path, name, -1, declared, (), False)
                 return self._states[name]
             files = table.files if is_named else ()  # a table that nothing names yet is empty, whatever is stored in it
+            foreign.check_files(self.path, name, (f.path for f in files))
             stored = sum(f.n_rows for f in files)
             named = self.named_rows.get(name, 0)
             keyed = schema.table(name).is_keyed

@@ -19,7 +19,7 @@ from neurostore.errors import DamagedLakeError
 from neurostore.lake import contents
 
 FILE = "_neurostore/tombstones.json"
-_RECEIPTS = "_neurostore/erasures"
+RECEIPTS = "_neurostore/erasures"
 _SCRYPT = {"n": 2**14, "r": 8, "p": 1, "dklen": 32}
 
 
@@ -68,14 +68,14 @@ def read(root: str) -> Tombstones:
 
     Raises
     ------
-    DamagedLakeError : they are gone, though somebody was erased.
+    DamagedLakeError : they are damaged, or gone though somebody was erased.
     """
     content = storage.read_json(storage.join(root, FILE))
     if content is None:
         if are_missing(root):
             raise DamagedLakeError(
                 f"{root}: {FILE} is missing, so that erased people could come back; restore it from a backup, or, where "
-                f"there is none, remove the receipts in {_RECEIPTS} to go on without it"
+                f"there is none, remove the receipts in {RECEIPTS} to go on without it"
             )
         return Tombstones(b"")
     stones = tuple(Stone(s["subject"], frozenset(s["sources"]), s["erased"]) for s in content["stones"])
@@ -84,7 +84,7 @@ def read(root: str) -> Tombstones:
 
 def are_missing(root: str) -> bool:
     """Whether somebody was erased, by the receipts, and the tombstones are gone."""
-    return bool(contents.own_files(root, _RECEIPTS)) and not storage.exists(storage.join(root, FILE))
+    return bool(contents.own_files(root, RECEIPTS)) and not storage.exists(storage.join(root, FILE))
 
 
 def add(root: str, subject: str, sources: Iterable[str]) -> None:

@@ -7,16 +7,21 @@ from contextlib import contextmanager, suppress
 
 from neurostore import schema, storage
 from neurostore.errors import LakeError
-from neurostore.lake import checked, contents, releases
+from neurostore.lake import checked, contents, foreign, releases
 from neurostore.lake.hashes import gathered, measured, read, record
 
 _UNDER_THE_LOCK = ("_neurostore/hashes/", "_neurostore/erasures/", "_neurostore/erasing/")
 
 
 @contextmanager
-def writing(root: str, doing: str) -> Iterator[None]:
-    """The lake's lock for the length of a commit; what is recorded meanwhile goes into one segment at its end."""
+def writing(root: str, doing: str, *, is_repair: bool = False) -> Iterator[None]:
+    """The lake's lock for the length of a commit; what is recorded meanwhile goes into one segment at its end.
+
+    is_repair : what another program did to ``trials`` does not matter, since it is taken back. Else it raises LakeError.
+    """
     with storage.lock(root, doing) as was_abandoned:
+        if not is_repair and not storage.is_remote(root):  # there it would be two requests more for each writer
+            foreign.check_newest(root, "trials")
         if was_abandoned:
             adopt(root)
             _sweep_temporary(root)

@@ -86,6 +86,26 @@ def statements_that_read(connection: Any, text: str) -> list[Any]:
     return statements
 
 
+def bracketed_condition(text: str) -> str:
+    """A condition in brackets, to be put after WHERE. Raises UsageError unless it is one expression that only reads.
+
+    It is parsed alone too: what closes the bracket and opens another would escape it, and take other filters with it.
+    """
+    import duckdb
+
+    bracketed = f"(\n{text}\n)"  # a comment at its end does not swallow the bracket
+    with duckdb.connect() as connection:
+        for query in (f"SELECT {text}", f"SELECT 1 WHERE {bracketed}"):
+            try:
+                statements = connection.extract_statements(query)
+            except duckdb.Error as error:
+                raise UsageError(f"where {text}: not an SQL condition: {error}") from None
+            if [kind_of(s) for s in statements] != ["SELECT"]:
+                raise UsageError(f"where {text}: not one SQL condition")
+            _check_select(connection, statements[0].query)
+    return bracketed
+
+
 def _check_reads(connection: Any, statement: Any) -> None:
     """Raise UsageError unless the statement only reads: whatever writes files could change the lake's."""
     kind = kind_of(statement)

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any
 
-from neurostore.errors import LakeError
+from neurostore.errors import DamagedLakeError, LakeError
 from neurostore.file_hash import Digest
 from neurostore.storage import encode, local, s3
 from neurostore.storage.local import named_errors, publish, quick_digest, write_temporary
@@ -83,12 +83,22 @@ def read_bytes(path: str) -> bytes | None:
 
 
 def read_json(path: str) -> dict[str, Any] | None:
-    """A small JSON file; None where there is none. Raises LakeError where it cannot be read as JSON."""
+    """A small JSON file; None where there is none.
+
+    Raises DamagedLakeError where it carries a check (:func:`write_json`) and holds other bytes, or is no JSON.
+    """
     try:
         content = read_bytes(path)
-        return None if content is None else json.loads(content)
-    except (ValueError, IsADirectoryError, NotADirectoryError) as error:
+    except (IsADirectoryError, NotADirectoryError) as error:
         raise LakeError(f"{path}: not readable as JSON ({error})") from None
+    if content is None:
+        return None
+    if encode.is_intact_json(content) is False:
+        raise DamagedLakeError(
+            f"{path}: its bytes are not those that were written; `neurostore verify --drop-damaged` makes it "
+            "anew where it can; else restore it from a backup"
+        )
+    return dict(json.loads(content))
 
 
 def open_parquet(path: str) -> Any:

@@ -11,7 +11,7 @@ import pyarrow as pa
 from neurostore import schema, storage
 from neurostore.errors import ConflictError, DamagedLakeError
 from neurostore.lake import columns as arrow_columns
-from neurostore.lake import commit, delta, heartbeat, keep, writing
+from neurostore.lake import commit, delta, foreign, heartbeat, keep, writing
 from neurostore.lake.marker import check_marker
 from neurostore.lake.version import Version
 from neurostore.lake.version import open as open_lake
@@ -72,9 +72,11 @@ def compact(
                 lake.table_state(name)  # raises where one is gone or damaged
             names = [n for n in delta.stored_tables(root) if _belongs_to(n)]
             named = _named_rows(root, lake)
-            files = {n: delta.files_of(delta.open_table(root, n)) for n in names}
-            for name, held in files.items():
-                delta.check_own(root, name, held)
+            files = {}
+            for name in names:
+                newest = delta.open_table(root, name)
+                files[name] = delta.files_of(newest)
+                foreign.check_table(root, name, newest.version(), (f.path for f in files[name]))
         live = {"ingest_id": lake.ingest_ids(), "computation": list(lake.results().fresh.values())}
         rewrites: list[_Rewrite] = []
         try:

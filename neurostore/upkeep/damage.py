@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from neurostore import schema, storage
 from neurostore.errors import DamagedLakeError, LakeError
-from neurostore.lake import contents, delta, hashes
+from neurostore.lake import contents, delta, foreign, hashes
 from neurostore.lake.version import open as open_lake
 from neurostore.trial_key import Key
 
@@ -35,7 +35,7 @@ def _added_by(path: str, journal: hashes.Journal) -> set[str]:
     entry = journal.files.get(path)
     if entry is None or not entry.copy:
         return set()
-    return delta.added_in(entry.text().decode())
+    return foreign.added_in(entry.text().decode())
 
 
 def _keys_in(root: str, path: str) -> set[Key]:

@@ -151,7 +151,7 @@ def _results(lake: Version) -> Finding:
 def _lake(lake_path: object) -> Iterator[Finding]:
     from neurostore.lake import tombstones
     from neurostore.lake.version import open as open_lake
-    from neurostore.upkeep.erase import unfinished
+    from neurostore.upkeep.erase import announced
     from neurostore.upkeep.returned import files_of_erased
 
     try:
@@ -179,7 +179,7 @@ def _lake(lake_path: object) -> Iterator[Finding]:
     yield Finding("running ingest", "yes" if running is not None and running < float("inf") else "none")
     if storage.exists(storage.join(lake.path, "_neurostore", "erasing.json")):
         yield Finding("erasure", "one was interrupted: repeat `neurostore erase SUBJECT`", is_bad=True)
-    if n_open := len(unfinished(lake.path)):
+    if n_open := len(announced(lake.path)):
         advice = "the next command that writes finishes it, such as `neurostore compact`"
         yield Finding("erasure", f"{n_open} interrupted: {advice}", is_bad=True)
     try:

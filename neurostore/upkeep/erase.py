@@ -42,7 +42,7 @@ from neurostore.upkeep import erase_columns, erase_files, erase_releases, erase_
 from neurostore.upkeep.search import search
 
 _KEYS = ("subject", "session", "trial")
-_ANNOUNCED = "_neurostore/erasing"
+ANNOUNCED = "_neurostore/erasing"
 _FORGET = {
     "delta.deletedFileRetentionDuration": "interval 0 seconds",
     "delta.logRetentionDuration": "interval 0 seconds",
@@ -95,25 +95,32 @@ def erase(lake_path: object, subject: str) -> Receipt:
         )
     _check_nobody_writes(root)
     with writing.writing(root, "erase"), storage.named_errors(root, "erasing"):
-        announced = set(unfinished(root).values())
-        is_known = subject in announced or tombstones.read(root).of_subject(subject) is not None
+        begun = set(unfinished(root).values())
+        is_known = subject in begun or tombstones.read(root).of_subject(subject) is not None
         if not is_known and not _is_there(root, subject, _tables(root)):
             known = sorted(set(open_lake(root).trials_table()["subject"].to_pylist()))
             raise UsageError(f"no subject {subject!r} in this lake; there are {', '.join(known[:20]) or 'none'}")
-        if subject not in announced:
+        if subject not in begun:
             content = {"subject": subject, "since": _now()}
-            storage.write_json(storage.join(root, _ANNOUNCED, f"{uuid.uuid4().hex}.json"), content)
+            storage.write_json(storage.join(root, ANNOUNCED, f"{uuid.uuid4().hex}.json"), content)
         receipts = _finish(root)
         storage.delete([storage.join(root, "_neurostore", "erasing.json")])  # of older software, which named nobody
     return receipts[subject]
 
 
+def announced(root: str) -> list[str]:
+    """Paths of the announcements of erasures that are not done."""
+    files = contents.own_files(root, ANNOUNCED)
+    return sorted(storage.join(root, ANNOUNCED, f.path) for f in files if f.path.endswith(".json"))
+
+
 def unfinished(root: str) -> dict[str, str]:
-    """Erasures that were announced and are not done: the subject by the path of the announcement."""
-    files = contents.own_files(root, _ANNOUNCED)
-    paths = sorted(storage.join(root, _ANNOUNCED, f.path) for f in files if f.path.endswith(".json"))
-    announced = {path: storage.read_json(path) for path in paths}
-    return {path: str(one["subject"]) for path, one in announced.items() if one is not None}
+    """Erasures that were announced and are not done: the subject by the path of the announcement.
+
+    Raises DamagedLakeError where an announcement is damaged: it may name another person.
+    """
+    read = {path: storage.read_json(path) for path in announced(root)}
+    return {path: str(one["subject"]) for path, one in read.items() if one is not None}
 
 
 def finish_erasures(lake_path: object) -> int:
@@ -176,7 +183,7 @@ def own_files_with(root: str, person: traces.Traces) -> list[str]:
         return []
     sentences = []
     for file in storage.list_files(root, logs=True):
-        is_announced = file.path.startswith(f"{_ANNOUNCED}/")
+        is_announced = file.path.startswith(f"{ANNOUNCED}/")
         if contents.is_strange(file.path) or "/subject=" in file.path or is_announced:
             continue
         if file.path.startswith(f"{hashes.FOLDER}/"):

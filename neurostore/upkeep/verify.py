@@ -20,12 +20,12 @@ import pyarrow.compute as pc
 
 from neurostore import storage
 from neurostore.errors import LakeError
-from neurostore.lake import checked, contents, delta, hashes, releases, tombstones, writing
+from neurostore.lake import checked, contents, delta, foreign, hashes, releases, tombstones, writing
 from neurostore.lake.marker import check_marker
 from neurostore.lake.version import open as open_lake
 from neurostore.trial_key import Key, key_text
 from neurostore.upkeep.damage import trials_of
-from neurostore.upkeep.erase import finish_erasures, unfinished
+from neurostore.upkeep.erase import announced, finish_erasures
 from neurostore.upkeep.returned import files_of_erased
 from neurostore.upkeep.vacuum import sweep
 
@@ -113,7 +113,7 @@ def verify(lake_path: object) -> Verification:
         verification.damaged.append(Damage("trials", why))
     if tombstones.FILE not in problems:
         verification.erased = files_of_erased(root)
-    verification.unfinished = len(unfinished(root))
+    verification.unfinished = len(announced(root))
     return verification
 
 
@@ -246,7 +246,8 @@ def _opening(root: str) -> str | None:
         for name in lake.tables():
             lake.table_state(name)
         for name in delta.stored_tables(root):
-            delta.check_own(root, name, delta.files_of(delta.open_table(root, name)))
+            newest = delta.open_table(root, name)
+            foreign.check_table(root, name, newest.version(), (f.path for f in delta.files_of(newest)))
     except LakeError as error:
         return str(error)
     return None

@@ -245,6 +245,52 @@ def test_no_writing_or_opening_statement_is_let_through(wrapper):
                 statements_that_read(connection, wrapper.format(statement.format(file="/nowhere/out")))
 
 
+@pytest.mark.parametrize("wrapper", ["EXISTS ({})", "true); {}; SELECT (true", "true; {}"])
+def test_no_condition_writes_or_opens(wrapper):
+    from neurostore.errors import UsageError
+    from neurostore.sql.statements import bracketed_condition
+
+    for statement in WRITING[:1] + WRITING[-12:]:
+        with pytest.raises(UsageError):
+            bracketed_condition(wrapper.format(statement.format(file="/nowhere/out")))
+
+
+@pytest.mark.parametrize(
+    "condition",
+    ["true) OR (true", "", "true -- ) OR (true\n) OR (true", "true AS x", "kind FROM trials", "true WHERE true"],
+)
+def test_a_condition_stays_in_its_brackets(condition):
+    from neurostore.errors import UsageError
+    from neurostore.sql.statements import bracketed_condition
+
+    with pytest.raises(UsageError):
+        bracketed_condition(condition)
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "t.kind = 'mocap' -- as always",
+        "t.n_frames > (SELECT avg(n_frames) FROM trials)",
+        "s.age BETWEEN 1 AND 2 OR true",
+    ],
+)
+def test_a_condition_that_reads_is_let_through(condition):
+    from neurostore.sql.statements import bracketed_condition
+
+    assert bracketed_condition(condition) == f"(\n{condition}\n)"
+
+
+@pytest.mark.parametrize("command", [("trials",), ("distances", "d.npy")])
+def test_a_condition_of_a_command_writes_nothing(lake, tmp_path, command):
+    words = [str(tmp_path / w) if w.endswith(".npy") else w for w in command]
+    out = tmp_path / "out.csv"
+    shown = run(*words, "--where", f"true); COPY (SELECT 1) TO '{out}'; SELECT (true", "--lake", lake)
+    assert shown.returncode == 2
+    assert "not an SQL condition" in shown.stderr
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("text", ["EXPLAIN SELECT 1", "EXPLAIN ANALYZE SELECT 1", "explain -- a\n (analyze) SELECT 1"])
 def test_an_explained_select_is_let_through(text):
     import duckdb

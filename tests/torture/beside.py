@@ -14,11 +14,11 @@ from neurostore.ingest.cohort.organise import organise
 from neurostore.ingest.cohort.template import write_template
 from neurostore.ingest.pipeline import ingest
 from neurostore.ingest.video.models import declared, store
-from neurostore.lake import outputs
+from neurostore.lake import create, outputs
 from neurostore.upkeep import erase, refresh, release
 from tests.builders import plate_files
 from tests.builders.tiny_bvh import write_bvh
-from tests.torture.lakes import WHO, Command, cohort_of, small_lake
+from tests.torture.lakes import WHO, Command, cohort_of, small_lake, with_one_empty_table
 
 
 def _pile(folder: Path) -> Path:
@@ -70,6 +70,11 @@ def _with_forces(folder: Path) -> Path:
     return folder / "lake"
 
 
+def _with_forces_and_lake(folder: Path) -> Path:
+    """The same beside a lake in which there is nobody: how one is made is tortured by itself."""
+    return Path(create.create(_with_forces(folder)))
+
+
 def _ingest(lake: Path) -> None:
     ingest(cohort_of(lake), lake, n_workers=1)
 
@@ -114,7 +119,7 @@ COMMANDS: dict[str, Command] = {
     "template": Command(lambda lake: write_template(cohort_of(lake)), _without_tables),
     "model-fetch": Command(_fetch, _bundle, is_random=True),  # the manifest says times of files
     "export": Command(_export, _with_trial),
-    "ingest-forces": Command(_ingest, _with_forces),
+    "ingest-forces": Command(_ingest, _with_forces_and_lake),
     "ingest-swapped": Command(_ingest, _with_swap),
-    "erase-everything": Command(lambda lake: erase.erase(lake, WHO), _with_everything),
+    "erase-everything": Command(lambda lake: erase.erase(lake, WHO), with_one_empty_table(_with_everything)),
 }

@@ -52,7 +52,7 @@ def forked(work: Callable[[], Any]) -> tuple[int, Any]:
 
 @contextmanager
 def _tables_opened_once() -> Iterator[None]:
-    """While nothing is written, a Delta table whose log has the same files is opened once: opening is most of the work."""
+    """A Delta table whose log has the same files, of the same times, is opened once: opening is most of the work."""
     opened: dict[Any, Any] = {}
     original = delta.open_table
 
@@ -121,8 +121,7 @@ def case(command: str, lake: Path, contents: list[list[Any]], folders: tuple[Pat
     before, after = ({tuple(key): value for key, value in content} for content in contents)
 
     def look_and_repeat() -> list[str]:
-        with _tables_opened_once():
-            wrong = _cut_off(command, lake, before, after)
+        wrong = _cut_off(command, lake, before, after)
         if not (COMMANDS[command].is_random or COMMANDS[command].goes_on):
             wrong += _half_written(lake.parent, folders)
         try:
@@ -132,7 +131,8 @@ def case(command: str, lake: Path, contents: list[list[Any]], folders: tuple[Pat
         wrong += _repeated(command, lake, after, folders[1])
         return wrong + (_not_erased(lake, result) if isinstance(result, erase.Receipt) else [])
 
-    status, wrong = forked(look_and_repeat)
+    with _tables_opened_once():
+        status, wrong = forked(look_and_repeat)
     return wrong if status == 0 else [f"looking at it and repeating it ended with {status}"]
 
 
@@ -193,9 +193,8 @@ def _repeated(command: str, lake: Path, after: Content, undisturbed: Path) -> li
     """What is wrong after the repeat: other content than that of an undisturbed run, damage, something left."""
     wrong = []
     try:
-        with _tables_opened_once():
-            left = content(lake)
-            found = verify.verify(lake)
+        left = content(lake)
+        found = verify.verify(lake)
         if left.keys() != after.keys():
             wrong.append(f"{len(after.keys() ^ left.keys())} trials differ")
         elif left != after:

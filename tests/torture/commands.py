@@ -28,7 +28,7 @@ from neurostore.upkeep import compact, copies, erase, migrate, refresh, release,
 from tests.builders.lake_builder import build_lake, trial
 from tests.builders.tiny_bvh import write_bvh
 from tests.torture import beside, written
-from tests.torture.lakes import WHO, Command, cohort_of, made_trial, small_lake
+from tests.torture.lakes import WHO, Command, cohort_of, made_trial, small_lake, with_one_empty_table
 
 
 def _released(folder: Path) -> Path:
@@ -296,9 +296,9 @@ def _body(lake: Path) -> None:
 COMMANDS: dict[str, Command] = {
     **beside.COMMANDS,
     **written.COMMANDS,
-    "erase": Command(lambda lake: erase.erase(lake, WHO), small_lake),
-    "erase-released": Command(lambda lake: erase.erase(lake, WHO), _released),
-    "erase-files": Command(lambda lake: erase.erase(lake, WHO), _with_files),
+    "erase": Command(lambda lake: erase.erase(lake, WHO), with_one_empty_table(small_lake)),
+    "erase-released": Command(lambda lake: erase.erase(lake, WHO), with_one_empty_table(_released)),
+    "erase-files": Command(lambda lake: erase.erase(lake, WHO), with_one_empty_table(_with_files)),
     "compact": Command(lambda lake: compact.compact(lake, safe_age_s=0), small_lake),
     "vacuum": Command(lambda lake: vacuum.vacuum(lake, safe_age_s=0), small_lake),
     "vacuum-released": Command(lambda lake: vacuum.vacuum(lake, safe_age_s=0), _released),
@@ -314,7 +314,7 @@ COMMANDS: dict[str, Command] = {
     "refresh": Command(lambda lake: refresh.refresh(lake, n_workers=1), small_lake, is_random=True),
     "refresh-stale": Command(lambda lake: refresh.refresh(lake, n_workers=1), _with_stale_results, is_random=True),
     "compact-results": Command(lambda lake: compact.compact(lake, safe_age_s=0), _with_dead_results),
-    "erase-results": Command(lambda lake: erase.erase(lake, WHO), _with_results),
+    "erase-results": Command(lambda lake: erase.erase(lake, WHO), with_one_empty_table(_with_results)),
     "refine": Command(_refine, _for_refine),
     "body": Command(_body, _for_body),
     "migrate": Command(lambda lake: migrate.migrate(lake), _older),

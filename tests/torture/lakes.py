@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from neurostore import schema
+from neurostore.lake import delta, hashes, writing
 from tests.builders.lake_builder import build_lake, trial
 
 WHO = "Gone"
@@ -39,6 +42,29 @@ def cohort_of(lake: Path) -> Path:
 def made_trial(subject: str, i: int) -> Any:
     row = {"source_sha256": f"{subject}{i}".encode().hex().ljust(64, "0"), "remark": f"{subject} limps"}
     return trial(subject, f"t{i}", left_heel=_HEEL + i, calibrations=[_LEG], row=row)
+
+
+def with_one_empty_table(start: Callable[[Path], Path]) -> Callable[[Path], Path]:
+    """A start whose lake has one of the tables in which nothing is stored: an erasure does the same to each, in turn.
+
+    So is a lake of an earlier version, to which these tables came later.
+    """
+
+    def made(folder: Path) -> Path:
+        lake = start(folder)
+        root, empty = str(lake), []
+        for name in delta.stored_tables(root):
+            opened = delta.open_table(root, name)
+            if opened.version() == 0 and schema.table(name).partition and not delta.files_of(opened):
+                empty.append(name)
+        for name in empty[1:]:
+            shutil.rmtree(lake / name)
+        kept = (p for p in hashes.read(root).files if schema.table_of(p) not in empty[1:])
+        with writing.writing(root, "the torture"):
+            hashes.forget(root, kept)
+        return lake
+
+    return made
 
 
 def small_lake(folder: Path) -> Path:

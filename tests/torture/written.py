@@ -10,7 +10,8 @@ import numpy as np
 from neurostore import reviews
 from neurostore.api import open as open_lake
 from neurostore.ingest.pipeline import ingest
-from neurostore.lake import outputs
+from neurostore.ingest.pipeline.settings import Settings
+from neurostore.lake import create, outputs
 from neurostore.upkeep import refresh
 from tests.torture.lakes import Command, cohort_of, small_lake
 
@@ -69,6 +70,39 @@ def _list_decisions(lake: Path) -> None:
 
     with outputs.noting(lake, "review", lake.parent / "decisions.tsv"):
         tsv.write(open_lake(lake), lake.parent / "decisions.tsv")
+
+
+def _with_results(folder: Path) -> Path:
+    lake = small_lake(folder)
+    refresh.refresh(lake, n_workers=1)
+    return lake
+
+
+def _decide_in_window(lake: Path) -> None:
+    """As the window stores a decision of its reviewer, and renews the results when it is closed."""
+    from neurostore.window import deciding
+    from neurostore.window.shelf import Shelf
+
+    shelf = Shelf(lake)
+    decisions = [{"action": "exclude", "reason": "crutch"}]
+    body = {"subject": "S1", "session": "", "trial": "t0", "version": shelf.lake().version, "decisions": decisions}
+    if "reviews" not in shelf.lake().tables() or shelf.lake().scan("reviews").collect().is_empty():
+        deciding.store(shelf, "R1", body)
+    else:  # cut off after it was stored: the next window's start has them renewed
+        shelf.renewal.ask()
+    shelf.stop()
+
+
+def _with_cameras(folder: Path) -> Path:
+    """Key points of three cameras, as other programs write them, and a lake in which there is nobody."""
+    from tests.unit.ingest.multiview.test_key_points import cohort
+
+    cohort(folder / "cohort")
+    return Path(create.create(folder / "lake"))
+
+
+def _ingest_key_points(lake: Path) -> None:
+    ingest(cohort_of(lake), lake, Settings(estimator="file"), n_workers=1)
 
 
 def _filmed(folder: Path) -> Path:
@@ -130,6 +164,8 @@ COMMANDS: dict[str, Command] = {
     "table1": Command(_table1, _for_table1),
     "report": Command(_report, _walkers),
     "review-list": Command(_list_decisions, _reviewed),
+    "serve": Command(_decide_in_window, _with_results),
+    "multiview": Command(_ingest_key_points, _with_cameras),
     "overlay": Command(_overlay, _filmed, is_random=True),  # threads of the encoder divide the work as they come
     "body-export": Command(_export_body, _with_body),
     "train": Command(_train, small_lake, imports=("torch", "tests.builders.filmed_walks"), goes_on=True),

@@ -188,7 +188,7 @@ def test_open_refuses_newer_lakes(tmp_path):
     with pytest.raises(NewerLakeError, match="install a newer neurostore"):
         open_lake(lake.path)
     marker.write_text("{broken")
-    with pytest.raises(LakeError, match="not readable as JSON"):
+    with pytest.raises(LakeError, match="not those that were written"):
         open_lake(lake.path)
 
 

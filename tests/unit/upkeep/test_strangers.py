@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from deltalake import DeltaTable
 
 from neurostore import reviews
 from neurostore.api import open as open_lake
-from neurostore.errors import LakeError
 from neurostore.lake import releases
 from neurostore.upkeep import compact, doctor, erase, release, vacuum, verify
 from tests.builders.tiny_bvh import write_bvh
@@ -61,16 +59,6 @@ def test_strangers_everywhere_are_passed_over_and_listed(tmp_path):
     assert sorted(verify.verify(lake).others) == strangers, "nothing of a stranger is deleted"
     assert [line for line in receipt.remaining if "may hold" not in line and WHO not in line.split(" ")[0]] == []
     assert verify.verify(lake).is_clean
-
-
-def test_a_table_that_another_program_wrote_into_is_named(tmp_path):
-    lake = small_lake(tmp_path)
-    DeltaTable(str(lake / "landmarks")).delete("frame > 10")
-    (damage,) = verify.verify(lake).damaged
-    assert "another program wrote" in damage.problem
-    with pytest.raises(LakeError, match="another program wrote"):
-        compact.compact(lake, safe_age_s=0)
-    assert open_lake(lake).scan("landmarks").collect().height == 120, "readers go on with what trials names"
 
 
 @pytest.mark.parametrize("name", [".DS_Store", "Thumbs.db"])
