@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from neurostore import distances, reviews
+from neurostore import distances, reviews, storage
 from neurostore.api import open as open_lake
 from neurostore.distances import comparison, matrix_files
 from neurostore.distances.choice import POINTS, Choice
 from neurostore.distances.matrix import DistanceMatrix
 from neurostore.ingest.cohort.pseudonymise import pseudonymise
 from neurostore.ingest.pipeline import ingest
-from neurostore.lake import commit, create, releases
+from neurostore.lake import commit, create, releases, tombstones
 from neurostore.upkeep import compact, copies, erase, migrate, refresh, release, repair, vacuum, verify
 from tests.builders.lake_builder import build_lake, trial
 from tests.builders.tiny_bvh import write_bvh
@@ -91,7 +91,7 @@ def _renew(lake: Path) -> None:
 
 
 def _damaged(what: str) -> Callable[[Path], Path]:
-    tables = {"data": ("landmarks", "calibrations"), "trials": ("trials",), "log": (), "hashes": ()}[what]
+    tables = {"data": ("landmarks", "calibrations"), "trials": ("trials",)}.get(what, ())
 
     def start(folder: Path) -> Path:
         lake = small_lake(folder)
@@ -101,6 +101,8 @@ def _damaged(what: str) -> Callable[[Path], Path]:
             paths = sorted((lake / "landmarks" / "_delta_log").glob("*.json"))[1:3]
         elif what == "hashes":
             paths = [min((lake / "_neurostore" / "hashes").iterdir())]
+        elif what == "small":
+            paths = _small_files(lake)
         for path in paths:
             held = bytearray(path.read_bytes())
             held[len(held) // 2] ^= 1
@@ -108,6 +110,20 @@ def _damaged(what: str) -> Callable[[Path], Path]:
         return lake
 
     return start
+
+
+def _small_files(lake: Path) -> list[Path]:
+    """A receipt of an erasure, the announcement of another, a note and the mark of a vacuum."""
+    said: dict[str, dict[str, Any]] = {
+        "erasures": {"n_trials": 2}, "erasing": {"subject": "S1"}, "outputs": {"kind": "sql", "paths": [], "time": ""},
+    }  # fmt: skip
+    paths = [lake / "_neurostore" / folder / f"{'a' * 32}.json" for folder in said]
+    tombstones.add(str(lake), "Nobody", [])
+    for path, content in zip(paths, said.values(), strict=True):
+        storage.write_json(str(path), content)
+    vacuumed = lake / "_neurostore" / "vacuumed.json"
+    storage.write_json(str(vacuumed), {"oldest_version": 0})
+    return [*paths, vacuumed]
 
 
 def _drop_damaged(lake: Path) -> None:
@@ -322,6 +338,7 @@ COMMANDS: dict[str, Command] = {
     "drop-damaged": Command(_drop_damaged, _damaged("data")),
     "drop-damaged-trials": Command(_drop_damaged, _damaged("trials")),
     "drop-damaged-log": Command(_drop_damaged, _damaged("log")),
+    "drop-damaged-small": Command(_drop_damaged, _damaged("small")),
     "drop-damaged-hashes": Command(_drop_damaged, _damaged("hashes")),
     "export-lake": Command(_export, small_lake, is_random=True),
     "catalogue": Command(_catalogue, small_lake, is_random=True),

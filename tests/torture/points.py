@@ -123,6 +123,6 @@ def torture(command: str, folder: Path, points: Sequence[int] | None = None) -> 
             wrong.append(f"{command} at point {state.points[0]} of {n}: {sentence}")
             print("  ", wrong[-1], flush=True)
         shutil.rmtree(here)
-        if i % 20 == 19:
+        if i % 5 == 4:
             print(f"   {command}: {i + 1} of {len(asked)} states", flush=True)
     return Outcome(command, sum(len(state.points) for state in asked), len(asked), wrong)
