@@ -48,13 +48,13 @@ def is_strange(path: str) -> bool:
     table = schema.table_of(path)
     name = path.rsplit("/", 1)[-1]
     if path.startswith("_neurostore/"):
-        is_known = _OF_NEUROSTORE.fullmatch(path.removeprefix("_neurostore/"))
+        is_known = bool(_OF_NEUROSTORE.fullmatch(path.removeprefix("_neurostore/")))
     elif table is None:
         return True
     else:
         within = path[len(table) + 1 :]
         in_log = within.removeprefix("_delta_log/")
-        is_known = is_data_within(within) if in_log == within else _OF_LOG.fullmatch(in_log)
+        is_known = is_data_within(within) if in_log == within else bool(_OF_LOG.fullmatch(in_log))
     being_written = _OLDER_TEMPORARY.fullmatch(name.lstrip(".")) or _OF_DELTALAKE.fullmatch(name)
     return not (is_known or being_written)
 

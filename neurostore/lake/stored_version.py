@@ -75,13 +75,13 @@ class StoredVersion:
             raise VanishedVersionError(
                 f"{root}: version {version} was vacuumed; versions from {vacuumed['oldest_version']} on can be opened"
             )
-        stored = delta.stored(trials)
-        paths = [f.path for f in stored.files]
+        state = delta.stored(trials)
+        paths = [f.path for f in state.files]
         if storage.is_remote(root):  # there the entry would be a request more for each opening
             foreign.check_files(root, "trials", paths)
         else:
-            foreign.check_table(root, "trials", stored.version, paths)
-        return cls(root, stored)
+            foreign.check_table(root, "trials", state.version, paths)
+        return cls(root, state)
 
     # What this version names
 
