@@ -10,8 +10,7 @@ import numpy as np
 from neurostore import reviews
 from neurostore.api import open as open_lake
 from neurostore.ingest.pipeline import ingest
-from neurostore.ingest.pipeline.settings import Settings
-from neurostore.lake import create, outputs
+from neurostore.lake import outputs
 from neurostore.upkeep import refresh
 from tests.torture.lakes import Command, cohort_of, small_lake
 
@@ -93,18 +92,6 @@ def _decide_in_window(lake: Path) -> None:
     shelf.stop()
 
 
-def _with_cameras(folder: Path) -> Path:
-    """Key points of three cameras, as other programs write them, and a lake in which there is nobody."""
-    from tests.unit.ingest.multiview.test_key_points import cohort
-
-    cohort(folder / "cohort")
-    return Path(create.create(folder / "lake"))
-
-
-def _ingest_key_points(lake: Path) -> None:
-    ingest(cohort_of(lake), lake, Settings(estimator="file"), n_workers=1)
-
-
 def _filmed(folder: Path) -> Path:
     from tests.builders import scene
 
@@ -165,7 +152,6 @@ COMMANDS: dict[str, Command] = {
     "report": Command(_report, _walkers),
     "review-list": Command(_list_decisions, _reviewed),
     "serve": Command(_decide_in_window, _with_results),
-    "multiview": Command(_ingest_key_points, _with_cameras),
     "overlay": Command(_overlay, _filmed, is_random=True),  # threads of the encoder divide the work as they come
     "body-export": Command(_export_body, _with_body),
     "train": Command(_train, small_lake, imports=("torch", "tests.builders.filmed_walks"), goes_on=True),
