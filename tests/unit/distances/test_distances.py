@@ -13,9 +13,10 @@ from neurostore import distances, dtw
 from neurostore.distances import comparison, matrix_files, sampling
 from neurostore.distances import earlier as earlier_matrix
 from neurostore.distances.choice import POINTS, SEGMENTS
-from neurostore.distances.matrix import DistanceMatrix, sidecar
+from neurostore.distances.matrix import DistanceMatrix
 from neurostore.distances.sampling import resample
 from neurostore.errors import UsageError
+from neurostore.matrix_names import sidecar
 
 ANGLES = ("hip_flexion_deg", "knee_flexion_deg", "ankle_dorsiflexion_deg")
 RATE = 50.0

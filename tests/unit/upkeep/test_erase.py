@@ -14,9 +14,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from neurostore.api import open as open_lake
-from neurostore.distances.matrix import DistanceMatrix, sidecar
+from neurostore.distances.matrix import DistanceMatrix
 from neurostore.errors import ConflictError, UsageError, VanishedVersionError
 from neurostore.lake import heartbeat, tombstones
+from neurostore.matrix_names import sidecar
 from neurostore.upkeep import compact, vacuum
 from neurostore.upkeep.erase import erase
 from neurostore.upkeep.verify import verify

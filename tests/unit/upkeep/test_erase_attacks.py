@@ -15,9 +15,10 @@ import pytest
 
 from neurostore import reviews
 from neurostore.api import open as open_lake
-from neurostore.distances.matrix import DistanceMatrix, sidecar
+from neurostore.distances.matrix import DistanceMatrix
 from neurostore.errors import DamagedLakeError, LakeError
 from neurostore.lake import commit, delta, outputs, tombstones
+from neurostore.matrix_names import sidecar
 from neurostore.upkeep import compact, doctor, erase, repair, verify
 from tests.builders.lake_builder import build_lake, trial
 from tests.cli.cli_run import run
