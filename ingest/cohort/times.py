@@ -72,8 +72,8 @@ def _other(text: str, is_day_first: bool | None) -> tuple[str | None, str]:
         return _joined(match[3], month, day, match[4]), f"was read with the {order} first, as other cells need it"
     if match := _SERIAL.fullmatch(text):
         seconds = round(float(f"0.{match[2] or 0}") * 86_400)
-        at = datetime(1899, 12, 30) + timedelta(days=int(match[1]), seconds=seconds)
-        return at.isoformat(), "was read as the number of a day, as spreadsheet programs count them"
+        day = datetime(1899, 12, 30) + timedelta(days=int(match[1]), seconds=seconds)
+        return day.isoformat(), "was read as the number of a day, as spreadsheet programs count them"
     return None, ""
 
 
