@@ -52,6 +52,8 @@ lengths AS (
         _distance(right_hip, right_knee) AS right_thigh,
         _distance(left_knee, left_ankle) AS left_shank,
         _distance(right_knee, right_ankle) AS right_shank,
+        _distance(left_heel, left_toe) AS left_foot,
+        _distance(right_heel, right_toe) AS right_foot,
         _distance(pelvis, last_pelvis) AS pelvis_step,
         _distance(left_ankle, last_left) AS left_step,
         _distance(right_ankle, last_right) AS right_step,
@@ -99,6 +101,11 @@ SELECT
     ) AS bone_length_cv_pct,
     200.0 * abs(median(left_thigh + left_shank) - median(right_thigh + right_shank))
     / nullif(median(left_thigh + left_shank) + median(right_thigh + right_shank), 0) AS leg_difference_pct,
+    greatest(
+        _difference_pct(median(left_thigh), median(right_thigh)),
+        _difference_pct(median(left_shank), median(right_shank)),
+        _difference_pct(median(left_foot), median(right_foot))
+    ) AS segment_difference_pct,
     [
         { 'gap': 100.0 - 100.0 * count(pelvis.x) / count(*), 'landmark': 'pelvis' },
         { 'gap': 100.0 - 100.0 * count(left_knee.x) / count(*), 'landmark': 'left_knee' },

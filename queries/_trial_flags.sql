@@ -144,6 +144,7 @@ flagged AS (
         *,
         coalesce(bone_length_cv_pct > 5, false) AS has_changing_bones,
         coalesce(leg_difference_pct > 10, false) AS has_unequal_legs,
+        coalesce(segment_difference_pct > _most_segment_difference_pct(), false) AS has_unequal_segments,
         coalesce(worst_gap_pct > 10, false) AS has_gaps,
         coalesce(frozen_pct > 5 AND NOT is_static, false) AS has_frozen_frames,
         coalesce(n_swaps > 0, false) AS has_swaps,

@@ -8,6 +8,7 @@ SELECT
     is_static,
     bone_length_cv_pct,
     leg_difference_pct,
+    segment_difference_pct,
     worst_gap_pct,
     worst_landmark,
     frozen_pct,
@@ -41,6 +42,7 @@ SELECT
     n_exchanged_events,
     has_changing_bones,
     has_unequal_legs,
+    has_unequal_segments,
     has_gaps,
     has_frozen_frames,
     has_swaps,
@@ -89,6 +91,7 @@ SELECT
         WHEN
             has_changing_bones
             OR has_unequal_legs
+            OR has_unequal_segments
             OR has_gaps
             OR has_frozen_frames
             OR has_impossible_joints
@@ -119,6 +122,12 @@ SELECT
         CASE
             WHEN has_unequal_legs
                 THEN ' The legs differ in length by ' || round(leg_difference_pct)::INTEGER::VARCHAR || ' %.'
+        END,
+        CASE
+            WHEN has_unequal_segments
+                THEN
+                    ' Left and right thigh, shank or foot differ in length by '
+                    || round(segment_difference_pct)::INTEGER::VARCHAR || ' %: a marker may be misplaced.'
         END,
         CASE
             WHEN has_gaps

@@ -34,8 +34,10 @@ CREATE OR REPLACE MACRO _dot(a, b) AS a.x * b.x + a.y * b.y + a.z * b.z;
 CREATE OR REPLACE MACRO _cross(a, b) AS {
     'x': a.y * b.z - a.z * b.y, 'y': a.z * b.x - a.x * b.z, 'z': a.x * b.y - a.y * b.x
 };
--- The distance between two points; the component of a along b, which may have any length.
+-- The distance between two points; the difference of two lengths in percent of their mean; the component of a along b,
+-- which may have any length.
 CREATE OR REPLACE MACRO _distance(a, b) AS sqrt((b.x - a.x) ^ 2 + (b.y - a.y) ^ 2 + (b.z - a.z) ^ 2);
+CREATE OR REPLACE MACRO _difference_pct(a, b) AS 200.0 * abs(a - b) / nullif(a + b, 0);
 CREATE OR REPLACE MACRO _part_along(a, b) AS _dot(a, b) / nullif(sqrt(b.x ^ 2 + b.y ^ 2 + b.z ^ 2), 0);
 
 -- Newton and Euler for a segment of mass kg: the force that gives it acceleration a against gravity (N), and the moment

@@ -12,7 +12,7 @@ from neurostore.walker import walk as walker
 from tests.builders import view_builder
 
 FLAGS = (
-    "has_changing_bones", "has_unequal_legs", "has_gaps", "has_frozen_frames", "has_swaps", "is_upside_down",
+    "has_changing_bones", "has_unequal_legs", "has_unequal_segments", "has_gaps", "has_frozen_frames", "has_swaps", "is_upside_down",
     "has_floor_drift", "is_off_floor", "has_knee_crosstalk", "is_up_guessed", "is_fov_guessed", "is_length_nominal",
     "has_impossible_joints", "is_mirrored", "has_impossible_size", "has_unequal_stance",
     "has_impossible_rate", "is_out_of_reach", "is_lying", "has_mixed_up", "has_doubtful_rate", "has_doubtful_unit",
@@ -34,6 +34,11 @@ def _bones(points, rng):
 
 def _legs(points, rng):
     points["left_ankle"] = points["left_knee"] + 0.6 * (points["left_ankle"] - points["left_knee"])
+
+
+def _high_knee(points, rng):
+    """The left knee 40 mm up: the whole leg is hardly shorter."""
+    points["left_knee"][:, 1] += 40
 
 
 def _gaps(points, rng):
@@ -161,7 +166,7 @@ CASES = [
     (_good, {"quality": {"marker_shift_mm": 80.0}}, {"has_moved_markers"}),
     (_dwarf, {}, {"has_impossible_size"}),
     (_long_shanks, {}, {"has_impossible_size"}),
-    (_long_leg, {}, {"has_impossible_size", "has_unequal_legs"}),
+    (_long_leg, {}, {"has_impossible_size", "has_unequal_legs", "has_unequal_segments"}),
     (_far_away, {}, {"is_out_of_reach"}),
     (_good, {"rate_hz": 12_000.0}, {"has_impossible_rate"}),
     (_good, {"rate_hz": 0.0}, {"has_impossible_rate"}),
@@ -171,7 +176,8 @@ CASES = [
     (_giant, {}, {"has_impossible_size"}),
     (_good, {}, set()),
     (_bones, {}, {"has_changing_bones"}),
-    (_legs, {}, {"has_unequal_legs"}),
+    (_legs, {}, {"has_unequal_legs", "has_unequal_segments"}),
+    (_high_knee, {}, {"has_unequal_segments"}),
     (_gaps, {}, {"has_gaps"}),
     (_frozen, {}, {"has_frozen_frames"}),
     (_swaps, {}, {"has_swaps"}),
