@@ -37,8 +37,8 @@ def read_participants(table: TsvTable, metadata: Metadata, cohort: Cohort) -> No
     for index in _first_rows(table, key, subjects, cohort, name):
         inferred.where = table.where(index)
         row: dict[str, Value] = {c: values[c][index] for c in rest}
-        own, columns = _own(table, index, row, inferred)
-        used |= columns
+        own, measured = _own(table, index, row, inferred)
+        used |= measured
         metadata.measures[(bare(subjects[index]), "")] = calibrations(row, inferred)
         rows[subjects[index]] = {**row, **own}
     columns = column_names([c for c in rest if c not in used], ours=OWN_SUBJECT)
