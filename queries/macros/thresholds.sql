@@ -29,7 +29,7 @@ CREATE OR REPLACE MACRO _most_axis_turned_deg() AS 17;
 CREATE OR REPLACE MACRO _most_rotation_difference_deg() AS 25;
 -- Number of steady cycles of a side that a score of the gait profile needs.
 CREATE OR REPLACE MACRO _least_scored_cycles() AS 3;
--- Left and right thigh, shank or foot differ by no more (0 to 6 in 143 captures, docs/gait.md): a marker moved, percent.
+-- If left and right thigh, shank or foot differ by more (docs/gait.md), a marker may be misplaced, percent.
 CREATE OR REPLACE MACRO _most_segment_difference_pct() AS 8;
 -- Number of controls of the same model that GDI* needs.
 CREATE OR REPLACE MACRO _least_controls() AS 20;
