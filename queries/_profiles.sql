@@ -105,7 +105,7 @@ SELECT
                     THEN concat(
                         'needs 3 steady cycles',
                         CASE profiles.side WHEN 'both' THEN ' of each side' END,
-                        ', found ',
+                        ' with angles, found ',
                         profiles.n_cycles
                     )
             END,

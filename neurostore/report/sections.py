@@ -254,9 +254,10 @@ def _profile(block: Session) -> list[Any]:
     rows = block.rows(block.data.profile, by_condition=False)
     content = figures.map_bars(block)
     if content is None:
-        short = short_sides(block)
+        has_strides = block.rows(block.data.summary)["n_strides"].sum() > 0
+        short = short_sides(block) if block.curves or not has_strides else ""  # else it is the angles that are missing
         none = (
-            "no variable of this skeleton can be compared with the reference" if rows.height else "there are no angles"
+            "no variable of this skeleton can be compared with the reference" if block.curves else "there are no angles"
         )
         text = short or f"Not scored: {none}."
         notes = [] if short else sorted(set(rows["note"].drop_nulls()))

@@ -175,8 +175,6 @@ def compare(
     Subjects that occur in several levels are compared with themselves (paired) and those seen in one level only left
     out, by name. A pair with fewer than three people on a side has no p, and ``test`` says so. For curves: one row per
     cluster of percents where the curves differ by SPM, or one row without a cluster; alpha is 0.05 over the number of
-    pairs and parameters tested (Bonferroni). Trials that give no steady cycle and sessions without a score
-    are named in ``pooled``.
 
     Raises
     ------

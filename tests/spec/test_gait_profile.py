@@ -97,9 +97,9 @@ def test_two_cycles_are_too_few_and_the_row_says_so():
     found = _profiles({("P1", "left"): _norm()}, n_cycles=2)
     notes = {side: (row["n_cycles"], row["gps_deg"], row["note"]) for (_, side), row in found.items()}
     assert notes == {
-        "left": (2, None, "needs 3 steady cycles, found 2"),
-        "right": (0, None, "needs 3 steady cycles, found 0"),
-        "both": (0, None, "needs 3 steady cycles of each side, found 0"),
+        "left": (2, None, "needs 3 steady cycles with angles, found 2"),
+        "right": (0, None, "needs 3 steady cycles with angles, found 0"),
+        "both": (0, None, "needs 3 steady cycles of each side with angles, found 0"),
     }
     assert {row["gvs_knee_flexion_deg"] for row in found.values()} == {None}
 
@@ -111,7 +111,7 @@ def test_a_side_that_is_short_has_no_part_in_the_scores_of_both():
     assert left["gps_deg"] == pytest.approx(2.0)
     assert (both["n_cycles"], both["gps_deg"], both["gvs_knee_flexion_deg"]) == (2, None, None)
     assert both["gvs_pelvis_tilt_deg"] == pytest.approx(2.0)  # of the left side, as ever
-    assert both["note"].startswith("needs 3 steady cycles of each side, found 2; the norm is of children")
+    assert both["note"].startswith("needs 3 steady cycles of each side with angles, found 2; the norm is of children")
 
 
 def test_a_session_without_a_steady_cycle_has_its_rows_and_a_trial_left_out_has_none():
@@ -136,7 +136,7 @@ def test_a_session_without_a_steady_cycle_has_its_rows_and_a_trial_left_out_has_
         reviews=view_builder.table("reviews", [{**left_out, "subject": "P4"}]),
     )
     assert sorted(found) == [(p, side) for p in ("P1", "P2") for side in ("both", "left", "right")]
-    assert {found["P2", side]["note"] for side in ("left", "right")} == {"needs 3 steady cycles, found 0"}
+    assert {found["P2", side]["note"] for side in ("left", "right")} == {"needs 3 steady cycles with angles, found 0"}
     assert found["P2", "both"]["model"] == "plug_in_gait"
     assert found["P2", "both"]["speed_band"] is None
 

@@ -67,7 +67,7 @@ def test_two_people_get_an_interval_and_no_p(lake):
 
 
 def test_a_session_without_a_score_is_named_with_the_reason(lake):
-    few = "needs 3 steady cycles of each side, found 2; the norm is of children under Plug-in Gait"
+    few = "needs 3 steady cycles of each side with angles, found 2; the norm is of children under Plug-in Gait"
     scores = {**{f"C{i}": (5, 6.0 + i, None) for i in range(3)}, "C3": (2, None, few), "P0": (0, None, few)}
     scores |= {"P1": (4, 9.0, None), "P2": (4, None, "the norm is of children; GPS needs all nine variables")}
     rows = [
@@ -78,7 +78,7 @@ def test_a_session_without_a_score_is_named_with_the_reason(lake):
     lake.connection.register("gait_profile", pa.Table.from_pylist(rows))
     found = table1(lake, ["gps_deg"])
     expected = (  # P0 has no steady cycle at all: its trials are named as such
-        "without gps_deg: C3 (needs 3 steady cycles of each side, found 2); "
+        "without gps_deg: C3 (needs 3 steady cycles of each side with angles, found 2); "
         "without gps_deg: P2 (GPS needs all nine variables)"
     )
     assert expected in found.notes

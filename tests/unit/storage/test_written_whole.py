@@ -24,7 +24,7 @@ WHOLE = {
 
 #: functions that write to a place they are given, or that is not final; why a kill leaves nothing half-written
 BY_OTHERS = {
-    ("ingest/cohort/coding/video.py", "copy_pictures"): "into the folder of a coded copy that is being made",
+    ("ingest/cohort/coding/video.py", "copy_frames"): "into the folder of a coded copy that is being made",
     ("ingest/cohort/organise.py", "_copy"): "into the folder of a cohort that is being made",
     ("ingest/cohort/pseudonymise.py", "_write"): "into the folder of a coded copy that is being made",
     ("ingest/refine/training/shards.py", "write"): "marked as begun until all of it is there",
