@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-import os
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +15,7 @@ from neurostore import skeleton as skeletons
 from neurostore.ingest.video.models import declared as declared_models
 from neurostore.ingest.video.models import store
 from tests.builders import marker_model
+from tests.builders.once import once
 from tests.installed import need
 
 need("tensorflow", "the test model is a SavedModel")
@@ -25,15 +24,7 @@ need("tensorflow", "the test model is a SavedModel")
 @pytest.fixture(scope="session")
 def marker_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The SavedModel of tests/builders/marker_model.py with MeTRAbs's two marker skeletons and a further one."""
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:  # building it takes as long as twenty tests
-        shared = shared.parent
-    folder = shared / "markers"
-    with (shared / "markers.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / "fingerprint.pb").exists():
-            _build(folder)
-    return folder
+    return once(tmp_path_factory.getbasetemp(), "markers", _build)  # as much work as twenty tests
 
 
 def _build(folder: Path) -> None:
