@@ -15,6 +15,7 @@ import numpy as np
 
 from neurostore.arrays import Bools, Floats, runs_of
 from neurostore.ingest.landmarks import Landmarks
+from neurostore.ingest.landmarks.names import SIDES
 from neurostore.ingest.recording import ForcePlate, Recording
 from neurostore.wording import listed
 
@@ -30,7 +31,6 @@ _MOST_BESIDE_MM = 60.0  # from the line of heel and toe; up to 36 there
 _MARGIN_MM = 20.0
 _OWN_SHARE, _OTHER_SHARE = 0.9, 0.5  # of the frames of a contact: the foot that stands, the one that swings past
 
-SIDES = ("left", "right")
 _HEELS = ("heel", "ankle")  # the first that is there
 _TOES = ("toe", "metatarsal_5", "metatarsal_1")
 _READ = {"pelvis", *(f"{side}_{name}" for side in SIDES for name in (*_HEELS, *_TOES))}

@@ -28,7 +28,7 @@ from neurostore.upkeep import compact, copies, erase, migrate, refresh, release,
 from tests.builders.lake_builder import build_lake, trial
 from tests.builders.tiny_bvh import write_bvh
 from tests.torture import beside, written
-from tests.torture.lakes import WHO, Command, cohort_of, made_trial, small_lake, with_one_empty_table
+from tests.torture.lakes import WHO, Command, cohort_of, made_trial, small_lake, with_one_empty_table, with_results
 
 
 def _released(folder: Path) -> Path:
@@ -220,14 +220,8 @@ def _write_rows(lake: Path) -> None:
 # What is computed from the trials
 
 
-def _with_results(folder: Path) -> Path:
-    lake = small_lake(folder)
-    refresh.refresh(lake, n_workers=1)
-    return lake
-
-
 def _with_stale_results(folder: Path) -> Path:
-    lake = _with_results(folder)
+    lake = with_results(folder)
     commit.commit(lake, [commit.stage(lake, [made_trial("S1", 5)])])
     return lake
 
@@ -330,7 +324,7 @@ COMMANDS: dict[str, Command] = {
     "refresh": Command(lambda lake: refresh.refresh(lake, n_workers=1), small_lake, is_random=True),
     "refresh-stale": Command(lambda lake: refresh.refresh(lake, n_workers=1), _with_stale_results, is_random=True),
     "compact-results": Command(lambda lake: compact.compact(lake, safe_age_s=0), _with_dead_results),
-    "erase-results": Command(lambda lake: erase.erase(lake, WHO), with_one_empty_table(_with_results)),
+    "erase-results": Command(lambda lake: erase.erase(lake, WHO), with_one_empty_table(with_results)),
     "refine": Command(_refine, _for_refine),
     "body": Command(_body, _for_body),
     "migrate": Command(lambda lake: migrate.migrate(lake), _older),

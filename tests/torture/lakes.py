@@ -12,6 +12,7 @@ import numpy as np
 
 from neurostore import schema
 from neurostore.lake import delta, hashes, writing
+from neurostore.upkeep import refresh
 from tests.builders.lake_builder import build_lake, trial
 
 WHO = "Gone"
@@ -72,3 +73,10 @@ def small_lake(folder: Path) -> Path:
     trials = [made_trial(s, i) for s in (WHO, "S1") for i in range(2)]
     people = [{"subject": WHO, "nickname_of_Gone": "Goner"}, {"subject": "S1"}]
     return Path(build_lake(folder, trials, people, one_by_one=True).path)
+
+
+def with_results(folder: Path) -> Path:
+    """The small lake with its results stored."""
+    lake = small_lake(folder)
+    refresh.refresh(lake, n_workers=1)
+    return lake

@@ -12,7 +12,7 @@ from neurostore.api import open as open_lake
 from neurostore.ingest.pipeline import ingest
 from neurostore.lake import outputs
 from neurostore.upkeep import refresh
-from tests.torture.lakes import Command, cohort_of, small_lake
+from tests.torture.lakes import Command, cohort_of, small_lake, with_results
 
 
 def _walkers(folder: Path) -> Path:
@@ -69,12 +69,6 @@ def _list_decisions(lake: Path) -> None:
 
     with outputs.noting(lake, "review", lake.parent / "decisions.tsv"):
         tsv.write(open_lake(lake), lake.parent / "decisions.tsv")
-
-
-def _with_results(folder: Path) -> Path:
-    lake = small_lake(folder)
-    refresh.refresh(lake, n_workers=1)
-    return lake
 
 
 def _decide_in_window(lake: Path) -> None:
@@ -151,7 +145,7 @@ COMMANDS: dict[str, Command] = {
     "table1": Command(_table1, _for_table1),
     "report": Command(_report, _walkers),
     "review-list": Command(_list_decisions, _reviewed),
-    "serve": Command(_decide_in_window, _with_results),
+    "serve": Command(_decide_in_window, with_results),
     "overlay": Command(_overlay, _filmed, is_random=True),  # threads of the encoder divide the work as they come
     "body-export": Command(_export_body, _with_body),
     "train": Command(_train, small_lake, imports=("torch", "tests.builders.filmed_walks"), goes_on=True),
