@@ -90,14 +90,14 @@ def main() -> None:
         if isinstance(getattr(end.__context__, "__cause__", None), KeyboardInterrupt):
             print("neurostore: interrupted; the lake is intact", file=sys.stderr)
             sys.stderr.flush()
-            os._exit(130)  # threads of a query that was stopped are not waited for
+            os._exit(130)  # do not wait for the threads of a stopped query
         raise
     except NeurostoreError as error:
         if os.environ.get("NEUROSTORE_DEBUG"):
             raise
         print(f"neurostore: {printable(str(error))}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except (MemoryError, OSError) as error:  # the machine's, wherever it met us: what is in the lake is whole
+    except (MemoryError, OSError) as error:  # from the machine, at any point: the lake stays intact
         if _is_broken_pipe(error):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(0)

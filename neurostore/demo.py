@@ -24,7 +24,7 @@ from neurostore.walker.bvh import write_bvh
 if TYPE_CHECKING:
     import polars as pl
 
-# group: (walker pattern, letter of its subjects)
+# group: (walking pattern, first letter of its subjects)
 GROUPS = {"control": ("normal", "H"), "stiff_knee": ("stiff_knee", "S"), "crouch": ("crouch", "C")}
 
 
@@ -159,7 +159,7 @@ def run(folder: Path, *, n_per_group: int = 4, seed: int = 7) -> dict[str, Path]
     print(f"A cohort of {len(people)} simulated people in three groups, in {paths['cohort']}\n")
     say("neurostore ingest", paths["cohort"], "--lake", paths["lake"])
     report = ingest(paths["cohort"], paths["lake"])
-    print(f"{len(report.added)} trials in, {len(report.failed)} failed; {report.summary()}\n")
+    print(f"{len(report.added)} trials added, {len(report.failed)} failed; {report.summary()}\n")
     lake = open_lake(paths["lake"])
     say("neurostore sql", f"'{PARAMETERS_SQL}'", "--lake", paths["lake"])
     print_table(lake.sql(PARAMETERS_SQL))

@@ -32,7 +32,7 @@ class InputError(NeurostoreError):
         self.problems = problems
         super().__init__(f"{self.path}: " + "; ".join(problems))
 
-    def __reduce__(self) -> tuple[type[InputError], tuple[str, ...]]:  # errors cross process borders
+    def __reduce__(self) -> tuple[type[InputError], tuple[str, ...]]:  # so that errors can be pickled between processes
         return (type(self), (self.path, *self.problems))
 
 

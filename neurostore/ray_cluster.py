@@ -17,8 +17,8 @@ from typing import Any
 from neurostore.errors import MissingExtraError, NeurostoreError
 from neurostore.release import how_to_install
 
-RETRIES = 3  # how often a task is done again whose worker died
-_STORE_BYTES = 256 * 2**20  # of shared memory where Ray is started here
+RETRIES = 3  # how often a task is repeated after its worker died
+_STORE_BYTES = 256 * 2**20  # shared memory of a Ray cluster that is started here
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "POLARS_MAX_THREADS")
 
 
@@ -49,7 +49,7 @@ class Cluster:
         self.n_at_once = n_cpus or max(1, int(resources.get("CPU", 1)))
 
     def _start(self, address: str | None, n_cpus: int | None) -> None:
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no usage statistics are sent
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # do not send usage statistics
         here: dict[str, Any] = {"num_cpus": n_cpus, "include_dashboard": False, "object_store_memory": _STORE_BYTES}
         environment = {"env_vars": dict.fromkeys(_ONE_THREAD, "1")}
         try:

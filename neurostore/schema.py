@@ -196,7 +196,7 @@ def check_metadata_names(names: Iterable[str]) -> None:
     bad = [n for n in names if not _METADATA.fullmatch(n)]
     if bad:
         raise LakeError(
-            f"columns {', '.join(map(repr, bad))}: a metadata column is letters, digits and _, and begins with no digit"
+            f"columns {', '.join(map(repr, bad))}: the name of a metadata column has letters, digits and _ and does not begin with a digit"
         )
 
 
@@ -273,7 +273,7 @@ def conform(name: str, rows: pa.Table) -> tuple[pa.Table, list[str]]:
             problems.append(f"{name}.{extra}: {values.type} is not a column of this table")
             continue
         if not _JOINT.fullmatch(extra):
-            problems.append(f"{name}: {extra!r} cannot be a column; letters, digits and _ can (skeleton.column_names)")
+            problems.append(f"{name}: {extra!r} cannot name a column: use letters, digits, _ (skeleton.column_names)")
             continue
         values, wrong = _checked(values, Column(extra, ""))
         problems += [f"{name}.{extra}: {w}" for w in wrong]
@@ -329,7 +329,7 @@ def _checked_struct(values: Any) -> tuple[Any, list[str]]:
     numbers = [p.to_numpy(zero_copy_only=False) for p in parts]
     with np.errstate(invalid="ignore", over="ignore"):
         if not values.null_count and all(np.isfinite(n.sum(dtype=np.float64)) for n in numbers):
-            return values, []  # a sum is finite only where every number is
+            return values, []  # a sum is finite only if every number is
     null = values.is_null().to_numpy(zero_copy_only=False)
     missing = np.isnan(numbers[0])
     infinite = np.isinf(numbers[0])

@@ -64,7 +64,7 @@ def make_people(n_per_group: int = 4, seed: int = 11) -> list[Participant]:
 def _gait(side: str | None, session: str, height_m: float, share: float) -> gait_patterns.Gait:
     """Controls walk the same in both sessions, within 1 %; patients walk faster and bend the affected knee further in the second."""
     base = gait_patterns.stiff_knee(side) if side else gait_patterns.normal()
-    usual = 0.99 + 0.02 * (share > 1.0)  # of a control's second session: nobody walks twice the same
+    usual = 0.99 + 0.02 * (share > 1.0)  # for a control's second session: nobody walks exactly the same twice
     gain = 1.0 if session == "pre" else 1.12 if side else usual
     gait = replace(
         base,
@@ -177,7 +177,7 @@ def _swing_knees(gait: gait_patterns.Gait) -> dict[str, float]:
     return peaks
 
 
-# Each parameter and how far from the truth a figure may be. Strikes are found to a frame or two; without a heel, as in BVH,
+# Largest error of each parameter. Strikes are found to within a frame or two; without a heel, as in BVH,
 # they are 7 to 27 ms late, so stance is 1 to 1.5 % of the cycle short (docs/gait.md).
 TOLERANCES = {
     "walking_speed_m_s": 0.02,
@@ -252,7 +252,7 @@ def run(folder: Path, *, n_per_group: int = 4, n_trials: int = 1) -> dict[str, P
     print(f"A study of {len(people)} simulated people in two sessions, in {paths['cohort']}\n")
     say("neurostore ingest", paths["cohort"], "--lake", paths["lake"])
     report = ingest(paths["cohort"], paths["lake"])
-    print(f"{len(report.added)} trials in, {len(report.failed)} failed; {report.summary()}")
+    print(f"{len(report.added)} trials added, {len(report.failed)} failed; {report.summary()}")
     print_results(questions(open_lake(paths["lake"]), true), paths["lake"])
     return paths
 

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 
 MOST = 8
 
-# C0 and C1 except tab and newline; separators of lines and paragraphs; marks that turn the direction of writing; halves of
-# surrogate pairs
+# Control characters C0 and C1 except tab and newline, line and paragraph separators, marks that change the direction of
+# writing, and halves of surrogate pairs.
 _OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 

@@ -55,7 +55,7 @@ def apply(
     report = apply_to_lake(lake, subjects or (), BodySettings(smooth, sides_apart), force=force, say=say)
     for error in report.refused:
         say(f"refused: {error}")
-    text = f"{len(report.renewed)} fitted, {len(report.skipped)} had one, {len(report.refused)} refused"
+    text = f"{len(report.renewed)} fitted, {len(report.skipped)} already had one, {len(report.refused)} refused"
     say(text + (f"; lake version {report.version}" if report.version is not None else ""))
     if report.renewed:
         renew(lake)

@@ -115,7 +115,7 @@ def compare(
     say(state_text(chosen))
     left_out = sorted({name for names in contrasts["left_out"] for name in names})
     if left_out:
-        say(f"seen in one session or level alone, so left out: {', '.join(left_out)}")
+        say(f"left out, because they have values in only one session or level: {', '.join(left_out)}")
 
 
 def _readable(contrasts: pl.DataFrame) -> pl.DataFrame:

@@ -47,5 +47,5 @@ def erase(
         say(
             f"{len(receipt.remaining)} files in the folder of the lake do not belong to it: deal with them and repeat the command"
         )
-    say("also outside: source recordings, back-ups, copies, and models trained on this lake (docs/data-policy.md)")
+    say("also outside: source recordings, backups, copies, and models trained on this lake (docs/data-policy.md)")
     raise typer.Exit(1 if receipt.remaining else 0)

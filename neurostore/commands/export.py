@@ -99,8 +99,6 @@ def export(
     for note in notes:
         say(f"note: {note}")
     named = (
-        ", ".join(map(str, files))
-        if len(files) < 4
-        else f"{len(files)} files, {files[-1].name} among them, below {out}"
+        ", ".join(map(str, files)) if len(files) < 4 else f"{len(files)} files below {out}, such as {files[-1].name}"
     )
     say(f"written: {named}")

@@ -141,7 +141,7 @@ def apply(
     report = apply_to_lake(lake, load_refiner(checkpoint), subjects or (), force=force, say=say)
     for error in report.refused:
         say(f"refused: {error}")
-    text = f"{len(report.renewed)} refined, {len(report.skipped)} were already, {len(report.refused)} refused"
+    text = f"{len(report.renewed)} refined, {len(report.skipped)} were refined already, {len(report.refused)} refused"
     say(text + (f"; lake version {report.version}" if report.version is not None else ""))
     if report.renewed:
         renew(lake)

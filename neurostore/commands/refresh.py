@@ -42,7 +42,7 @@ def refresh(
         advance=lambda n, n_all: say(f"{n} of {n_all} trials"),
     )
     what = f"{counted(done.n_trials, 'trial')} in {counted(done.n_sessions, 'session')}"
-    say(f"results of {what} stored, {counted(done.n_kept, 'session')} had theirs")
+    say(f"results of {what} stored, {counted(done.n_kept, 'session')} up to date")
     if done.n_left:
         say(f"{counted(done.n_left, 'session')} changed meanwhile: repeat the command")
 

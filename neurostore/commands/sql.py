@@ -55,7 +55,7 @@ def sql(
 
 
 def run(lake: Version, text: str) -> pl.DataFrame:
-    """The result of the last statement. Only statements that read are let through.
+    """The result of the last statement. Only statements that read are allowed.
 
     Raises
     ------

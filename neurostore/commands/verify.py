@@ -39,10 +39,13 @@ def verify(
     verification = library.verify(lake)
     for damage in verification.damaged:
         say(f"damaged: {damage}")
-    advice = "in use, but their writer was killed or is at work; the next command that writes records them, or --adopt"
+    advice = "in use, but their writer was killed or is still writing; the next command that writes records their hashes, or use --adopt"
     _say_some(say, "no hash is known for", verification.unrecorded, advice)
     _say_some(
-        say, "left behind", verification.leftovers, "no version names them; compact and --adopt remove them in an hour"
+        say,
+        "left behind",
+        verification.leftovers,
+        "no version uses them; compact and --adopt remove them when they are an hour old",
     )
     _say_some(say, "does not belong to the lake", verification.others, "they are not checked")
     _say_some(
@@ -54,7 +57,7 @@ def verify(
     )
     if verification.unfinished:
         say(
-            f"{verification.unfinished} erasures were interrupted; the next command that writes finishes them, such as compact"
+            f"{verification.unfinished} erasures were interrupted; the next command that writes, such as compact, finishes them"
         )
     state = (
         "damaged"

@@ -107,7 +107,7 @@ def write_distances(
         raise UsageError(f"engine is {engine!r}; it can be local, ray")
     choice = _chosen(choice, options)
     prepared = prepare(lake, choice)
-    if choice.unit == "subject" and len(prepared.parts) == 2:  # few rows: the mean of two matrices
+    if choice.unit == "subject" and len(prepared.parts) == 2:  # there are few rows: take the mean of the two matrices
         return [mean_of_sides(_matrices(prepared)).write(out)]
     what = (out, prepared.parts, prepared.comparison, prepared.provenance)
     if engine == "local":

@@ -86,7 +86,7 @@ def turn_to_front(left: Floats) -> Floats:
 
     NaN where the hips give no direction (one above the other, or a person who turns so that the mean vanishes).
     """
-    x, z = left[:, 0].mean(), left[:, 2].mean()  # facing is up × … : with left at +x one faces +z
+    x, z = left[:, 0].mean(), left[:, 2].mean()  # facing = left × up: with left at +x, the person faces +z
     size = np.hypot(x, z)
     if not size > 1e-3 * np.abs(left).max():
         return np.full((3, 3), np.nan)

@@ -14,7 +14,7 @@ from neurostore.dtw.distance import circular_cross
 from neurostore.errors import MissingExtraError, UsageError
 from neurostore.release import how_to_install
 
-ITEMS_A_CHANNEL = 2  # a covariance from fewer items than this many times the channels (or 10) is refused
+ITEMS_A_CHANNEL = 2  # a covariance needs at least this many items per channel, and 10 in all
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def square(part: Part, comparison: Comparison) -> Floats:
         block = between(part, comparison, rows, columns)
         result[np.ix_(rows, columns)] = block
         result[np.ix_(columns, rows)] = block.T
-    upper = np.triu(result, 1)  # of rows within one block the first series is the one with the smaller index
+    upper = np.triu(result, 1)  # within a block, the first series is the one with the smaller index
     return upper + upper.T
 
 

@@ -33,7 +33,7 @@ class Earlier:
         """Distances of row i to columns, in one read if they are to the right of the diagonal."""
         if len(columns) == 0:
             return np.zeros(0, self.dtype)
-        if self.is_condensed and columns.min() <= i:  # in another order than then
+        if self.is_condensed and columns.min() <= i:  # the items were in another order then
             return np.array([self._read(min(i, j), max(i, j), 1)[0] if i != j else 0 for j in columns], self.dtype)
         first = int(columns.min())
         return self._read(i, first, int(columns.max()) + 1 - first)[columns - first]
@@ -62,7 +62,7 @@ def find(path: Path, side: str, recipe: str, dtype: np.dtype[Any], scratch: Path
             return _of_npy(path, place, dtype)
         return _of_parquet(path, side if is_of_several else None, place, dtype, scratch)
     except (NeurostoreError, ValueError, KeyError, OSError):
-        return None  # not ours, or damaged: computed anew
+        return None  # another program's, or damaged: compute everything
 
 
 def _of_npy(path: Path, place: dict[str, int], dtype: np.dtype[Any]) -> Earlier | None:

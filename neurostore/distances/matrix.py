@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 KEYS = ("subject", "session", "trial", "person", "cycle", "side", "group")
-ROWS_AT_ONCE = 250_000  # of the long form, when a file is written
+ROWS_AT_ONCE = 250_000  # rows of the long form that are written at once
 Rows = Callable[[int, int], Floats]
 
 
@@ -89,7 +89,7 @@ class DistanceMatrix:
             else:
                 about = {"unit": self.unit, "provenance": self.provenance}
                 long_parquet(work, [(self.labels, self._rows)], about)
-            sidecar(path).unlink(missing_ok=True)  # a description that is there always belongs to the file beside it
+            sidecar(path).unlink(missing_ok=True)  # a description that exists always belongs to the file beside it
         write_sidecar(path, self.labels, self.unit, self.provenance)
         return path
 

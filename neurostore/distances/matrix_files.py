@@ -218,7 +218,7 @@ def _blocks_of(
             calls.append(((i, j), rows, columns))
     if not calls or cluster is None:
         return
-    part = cluster.share(replace(work.part, labels=[], left_out={}, notes=[]))  # numbers alone, nobody's name
+    part = cluster.share(replace(work.part, labels=[], left_out={}, notes=[]))  # only numbers are sent, no names
     comparison = replace(work.comparison, n_threads=1)
     arguments = ((place, (part, comparison, rows, columns)) for place, rows, columns in calls)
     for place, block in cluster.run(_remote_block, arguments):
@@ -243,7 +243,7 @@ def _finished_blocks(work: Work) -> set[tuple[int, int]] | None:
     lines = work.journal.read_text(encoding="utf-8").split("\n")
     if not lines[0].startswith(work.fingerprint + " "):
         return None
-    return {(int(a), int(b)) for a, b in (line.split() for line in lines[1:-1])}  # a torn last line counts for nothing
+    return {(int(a), int(b)) for a, b in (line.split() for line in lines[1:-1])}  # an incomplete last line is ignored
 
 
 def _block(work: Work, earlier: Earlier | None, rows: Ints, columns: Ints) -> Floats:
@@ -254,7 +254,7 @@ def _block(work: Work, earlier: Earlier | None, rows: Ints, columns: Ints) -> Fl
         old_row, old_column = (np.array([earlier.place.get(work.digests[k], -1) for k in x]) for x in (rows, columns))
         is_new_row, is_new_column = old_row < 0, old_column < 0
         for k in np.flatnonzero(~is_new_row):
-            known = np.flatnonzero(~is_new_column & (columns > rows[k]))  # what is below the diagonal is not used
+            known = np.flatnonzero(~is_new_column & (columns > rows[k]))  # values below the diagonal are not used
             out[k, known] = earlier.row(int(old_row[k]), old_column[known])
     if is_new_row.any():
         out[is_new_row] = _fresh(work, rows[is_new_row], columns)

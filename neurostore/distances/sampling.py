@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 N_POINTS = 101
 LONGEST_GAP_S = 0.1
 FRAMES_AT_ONCE = 100_000
-STORED_AT_ONCE = 1_000_000  # the same, where no frame is read but what a lake keeps of its cycles
+STORED_AT_ONCE = 1_000_000  # the same if stored curves of cycles are read instead of frames
 
 
 def read_trials(lake: Queryable, choice: Choice) -> pl.DataFrame:

@@ -18,8 +18,8 @@ from neurostore.dtw._kernels import band_radius, pack
 from neurostore.dtw._lanes import larger, least, load, smaller, splat, spread, store, where_above, width
 from neurostore.dtw._sweeps import begin, kernel, sweep
 
-VALUES_A_LOOK = 32  # of a summary between two looks at whether its tile can be ruled out
-ROWS_A_LOOK = 10  # rows between two looks at whether the pairs side by side can be abandoned
+VALUES_A_LOOK = 32  # values of a summary between two checks whether its tile can be ruled out
+ROWS_A_LOOK = 10  # rows between two checks whether the pairs side by side can be abandoned
 
 
 @kernel
@@ -154,7 +154,7 @@ def bounds_to_come(tile, m, members, lengths, query, n, channels, lower, upper, 
         if members[lane] < 0:
             continue
         end = lengths[members[lane]] - 1
-        last[lane] = end - 1  # the last sample between the corners
+        last[lane] = end - 1  # last sample between the corners
         first_corner, last_corner = 0.0, 0.0
         for c in range(channels):
             step = tile[(end * channels + c) * count + lane] - query[(n - 1) * channels + c]

@@ -21,7 +21,7 @@ import numpy as np
 from neurostore.dtw._lanes import least, load, smaller, splat, store, width, zip_high, zip_low
 from neurostore.dtw._sweeps import aligned, begin, counted_sweep, kernel, sweep
 
-ROWS_A_LOOK = 15  # rows between two looks at whether a tile can be abandoned
+ROWS_A_LOOK = 15  # rows between two checks whether a tile can be abandoned
 
 
 @kernel

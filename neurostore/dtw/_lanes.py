@@ -231,7 +231,8 @@ if not config.DISABLE_JIT:
     def _not_unrolled(typing):
         def build(context, builder, signature, arguments):
             nothing = ir.InlineAsm(ir.FunctionType(ir.VoidType(), []), "", "", side_effect=True)
-            builder.call(nothing, [], attrs=("convergent",))  # LLVM copies no convergent call into a remainder loop
+            # LLVM does not copy a convergent call into a remainder loop
+            builder.call(nothing, [], attrs=("convergent",))
             return context.get_dummy_value()
 
         return types.void(), build

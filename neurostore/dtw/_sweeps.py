@@ -10,7 +10,7 @@ import numpy as np
 from neurostore import compiled
 from neurostore.dtw._lanes import load, not_unrolled, smaller, splat, spread, store, where_above, width
 
-BLOCK_VALUES = 1 << 15  # of a tile that are read for all rows before the next ones: 128 KB in float32
+BLOCK_VALUES = 1 << 15  # values of a tile that are used for all rows before the next ones are read: 128 KB in float32
 
 SOURCES = compiled.hash_of(Path(__file__).parent.glob("_*.py"))
 

@@ -13,7 +13,7 @@ from neurostore.dtw.series import Series, Tiles
 from neurostore.dtw.work import share_out
 from neurostore.errors import SeriesError
 
-# cells times channels, some 10 ms: small enough to balance, large enough to hide the hand-over
+# cells times channels, about 10 ms: small enough to balance the load, large enough to hide the overhead
 WORK_PER_JOB = 400_000_000
 
 

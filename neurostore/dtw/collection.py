@@ -15,7 +15,7 @@ from neurostore.dtw.options import check_band, radii, widened
 from neurostore.dtw.series import Series, Tiles, pack_tiles, read_series, side_by_side
 from neurostore.dtw.work import share_out
 
-COARSE, FINE = 4, 16  # means a channel in the two summaries
+COARSE, FINE = 4, 16  # mean values per channel in the two summaries
 SERIES_A_JOB = 2000
 
 
@@ -51,7 +51,7 @@ class Collection:
         self.largest = float(max(self.series.values.max(), -self.series.values.min()))
         self.lengths = np.unique(self.series.lengths)
         n, lanes = len(self.series), lane_count(self.series.values.dtype)
-        self.radius = 0  # of the band between series of the collection's own length
+        self.radius = 0  # radius of the band between series of the collection
         self.summaries: tuple[Summary, Summary] | None = None
         self.order: Ints = np.argsort(self.series.lengths, kind="stable")
         m = int(self.lengths[0])
@@ -95,7 +95,8 @@ class Collection:
         return out
 
     def _packed(self, described: Floats, edges: Ints, boxes: bool) -> Summary:
-        members = side_by_side(self.order, lane_count(described.dtype))  # -1 takes any; those lanes are masked later
+        # -1 takes any series; these lanes are masked later
+        members = side_by_side(self.order, lane_count(described.dtype))
         return Summary(
             np.ascontiguousarray(described[members].transpose(0, 2, 1)).reshape(-1), described.shape[1], edges, boxes
         )
@@ -118,7 +119,7 @@ def similar_together(points: Floats, size: int) -> Ints:
         part = order[start:stop]
         sample = points[part[:: max(1, len(part) // 500)]]
         axis = int(sample.var(axis=0).argmax())
-        middle = (first if start == 0 else size) + (runs // 2 - 1) * size  # whole runs to the left
+        middle = (first if start == 0 else size) + (runs // 2 - 1) * size  # only whole runs to the left of the middle
         order[start:stop] = part[np.argpartition(points[part, axis], middle)]
         pending += [(start, start + middle), (start + middle, stop)]
     return order

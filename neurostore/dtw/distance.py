@@ -104,7 +104,7 @@ def pairwise(
         result[i, j] = result[j, i] = compare_listed(series, i, series, j, samples, fraction, True, n_threads)
         return finished(result, dtype, series.is_missing, series.is_missing)
     tiles = pack_tiles(series)
-    # Every tile against the series of the tiles before it; pairs within one tile apart.
+    # Every tile against the series of the tiles before it; pairs within a tile are computed separately.
     jobs, first, second = [], [], []
     for t, members in enumerate(tiles.members):
         members = members[members >= 0]
@@ -157,7 +157,7 @@ def cross(
         i, j = (k.ravel() for k in np.indices(result.shape))
         result[:] = compare_listed(first, i, second, j, samples, fraction, True, n_threads).reshape(result.shape)
         return finished(result, dtype, first.is_missing, second.is_missing)
-    # The distance is the same both ways, so the set that fills the lanes better is put into the tiles.
+    # The distance is symmetric, so the set that fills the lanes better is put into the tiles.
     swapped = wasted(len(second), first) > wasted(len(first), first)
     rows, columns = (second, first) if swapped else (first, second)
     result = np.empty((len(rows), len(columns)), first.values.dtype)

@@ -24,14 +24,14 @@ from neurostore.dtw.series import Series, read_series
 from neurostore.dtw.work import share_out
 from neurostore.errors import SeriesError
 
-FIRST_TILES = 64  # the most promising, searched to learn how near the k-th best is
-TRIED_TILES = 64  # of those the coarse summary leaves, to see what the fine one does
+FIRST_TILES = 64  # most promising tiles, searched first to estimate the k-th smallest distance
+TRIED_TILES = 64  # tiles left by the coarse summary on which the fine one is tried
 HOPELESS = 0.5  # share of series left by the bounds above which brute force is cheaper
-QUERIES_AT_ONCE = 64  # brute force keeps this many rows of distances
-WORTH_BUILDING = 200  # queries for which summaries are built where the series come as such
+QUERIES_AT_ONCE = 64  # rows of distances that brute force keeps in memory
+WORTH_BUILDING = 200  # number of queries from which building summaries pays off
 BOUNDS_A_JOB = 5000
-SAMPLED_EVERY, SAMPLED_TOGETHER = 16, 128  # of the series bounded first, to see whether bounds are worth their time
-NEARLY_ALL = 0.9  # of the sample is left by the bounds: a best found in so few is too far to judge more strictly
+SAMPLED_EVERY, SAMPLED_TOGETHER = 16, 128  # sample of series that is bounded first, to see whether bounds save time
+NEARLY_ALL = 0.9  # share of the sample that the bounds leave above which they are given up
 NOBODY = np.iinfo(np.int64).max
 
 
@@ -117,7 +117,7 @@ def search(
         np.empty((len(asked), k), series.values.dtype),
         *(np.full(len(asked), len(series), np.int64) for _ in range(3)),
     )
-    limits = np.full(len(asked), np.nan)  # filled for the queries left to brute force
+    limits = np.full(len(asked), np.nan)  # filled only for queries that are left to brute force
     inner = n_threads if len(asked) == 1 else 1
 
     def work(q: int) -> None:
@@ -145,7 +145,7 @@ class _Search:
         self.radius = int(radii(self.n, collection.lengths, samples, fraction).max())
         self.lower, self.upper = (np.empty(m * self.channels, series.values.dtype) for _ in range(2))
         _bounds.envelope(self.query, 0, self.n, m, self.channels, self.radius, self.lower, self.upper)
-        # rounding errors, relative and absolute, that bound and distance may have together
+        # relative and absolute rounding error of bound and distance together
         eps, size = float(np.finfo(self.query.dtype).eps), (self.n + m) * self.channels
         largest = max(collection.largest, float(np.abs(self.query).max()))
         self.slack = 2 * eps * size, 16 * eps * math.sqrt(size) * largest
@@ -340,7 +340,7 @@ def _brute_force(
     share_out(work, range(len(tiles.members)), n_threads)
     k = neighbours.indices.shape[1]
     for row, q in zip(distances, part, strict=True):
-        # all that equal the k-th smallest, so that ties are decided by index
+        # include all series equal to the k-th smallest, so that ties are decided by index
         candidates = np.flatnonzero(row <= np.partition(row, k - 1)[k - 1])
         nearest_first = candidates[np.lexsort((candidates, row[candidates]))][:k]
         neighbours.indices[q], neighbours.distances[q] = nearest_first, row[nearest_first]

@@ -13,8 +13,8 @@ from neurostore.dtw.series import Series, read_series
 from neurostore.errors import SeriesError
 
 # Each step of a path rounds the sum of costs, and equal costs (people who stand) are rounded the same way: in float32 the
-# promised 1e-5 is broken from paths of some 1,700 steps on. Two series of more samples than this together go in float64.
-LONGEST_IN_FLOAT32 = 1500
+# promised 1e-5 fails for paths of about 1,700 steps and more. Two series with more samples than this use float64.
+LONGEST_IN_FLOAT32 = 1500  # samples of both series together
 
 
 def read_pair(xs: Any, ys: Any, dtype: Any, missing: str) -> tuple[Series, Series]:

@@ -160,7 +160,7 @@ def _from_array(xs: Array, dtype: np.dtype[Any] | None, missing: str, name: str)
     if dtype is None:
         dtype = np.dtype(np.float32 if xs.dtype == np.float32 else np.float64)
     with np.errstate(over="ignore"):
-        values = np.require(xs, dtype, ["C", "W"]).reshape(-1)  # a read-only array would be another type to numba
+        values = np.require(xs, dtype, ["C", "W"]).reshape(-1)  # numba would compile again for a read-only array
     lengths = np.full(xs.shape[0], xs.shape[1], np.int64)
     return _checked(values, lengths, 1 if xs.ndim == 2 else xs.shape[2], missing, name)
 
@@ -168,7 +168,7 @@ def _from_array(xs: Array, dtype: np.dtype[Any] | None, missing: str, name: str)
 def _checked(values: Floats, lengths: Ints, channels: int, missing: str, name: str) -> Series:
     starts = np.concatenate([[0], np.cumsum(lengths * channels)[:-1]]).astype(np.int64)
     is_missing = np.zeros(len(lengths), bool)
-    # A sum is finite only if every value is; where it is not, the values are looked at one by one.
+    # A sum is finite only if every value is; if it is not, each value is checked.
     with np.errstate(over="ignore", invalid="ignore"):
         sums_to_finite = bool(np.isfinite(values.sum()))
     if not sums_to_finite:

@@ -25,13 +25,13 @@ from neurostore.storage import temporary
 if TYPE_CHECKING:
     from neurostore.export import Choices, Rendered
 
-MOST_FRAMES = 65_535  # counts of frames are 16-bit words
-MOST_IN_A_PARAMETER = 255  # a dimension is a byte; longer lists go on in LABELS2, TIMES2 …
+MOST_FRAMES = 65_535  # the number of frames is a 16-bit word
+MOST_IN_A_PARAMETER = 255  # a dimension is one byte; longer lists continue in LABELS2, TIMES2 …
 MOST_SAMPLES = 10_000_000  # ezc3d keeps each as an object of about 200 bytes
 ICONS = {"foot_strike": 1, "foot_off": 2}
-_UNITS_ASIDE = "UNIT_"  # as long as UNITS
+_UNITS_ASIDE = "UNIT_"  # must be as long as UNITS
 
-# Plug-in Gait's names of what a re-reading needs: parameter of ours -> name after its side, factor.
+# Plug-in Gait's names of the parameters that a reader needs: our parameter -> name after its side, factor.
 _MEASURES = {
     "leg_length": ("LegLength", 1.0),
     "knee_width": ("KneeWidth", 1.0),
@@ -84,7 +84,7 @@ def _first_frame(trial: Trial, points: Points, notes: list[str]) -> int:
         )
     rate = float(trial.row["rate_hz"] or 0)
     if not rate > 0:
-        raise UsageError(f"{trial.name}: its sampling rate is {rate:g} Hz; a C3D file needs one: {other}")
+        raise UsageError(f"{trial.name}: its sampling rate is {rate:g} Hz; a C3D file needs a rate above 0: {other}")
     start = float(points.time_s[0])
     off = np.abs(points.time_s - (start + np.arange(n) / rate))
     if off.max() > 0.25 / rate:
@@ -195,7 +195,7 @@ def _with_units(content: bytes) -> bytes:
     aside = content.find(_UNITS_ASIDE.encode())
     if aside < 0:
         return content
-    head = content[aside - 2 : aside]  # the length of the name, the group
+    head = content[aside - 2 : aside]  # length of the name, number of the group
     empty = content.index(head + b"UNITS")
     changed = bytearray(content)
     changed[aside : aside + 5] = b"UNITS"

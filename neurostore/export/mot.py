@@ -49,7 +49,7 @@ def render(trial: Trial, out: Path, choices: Choices) -> Rendered:
             column = from_neutral
             relative.append(coordinate)
         if column in angles.columns:
-            columns.append((pl.col(column).cast(float) * sign + 0.0).alias(coordinate))  # + 0.0: no minus zero
+            columns.append((pl.col(column).cast(float) * sign + 0.0).alias(coordinate))  # + 0.0 changes -0.0 to 0.0
         else:
             absent.append((coordinate, from_neutral in angles.columns))
     if not columns:

@@ -149,7 +149,7 @@ def read_points(trial: Trial, which: str) -> Points:
     if not seen:
         raise UsageError(f"{trial.name}: has no valid sample in any of its {len(joints)} points in {table}")
     is_own = table.startswith("poses/") and skeleton not in skeleton_declarations.names()
-    if is_own:  # a marker set of its own is known by all its labels
+    if is_own:  # a file's own marker set is recognized by all its labels
         seen = [column for column, _ in joints]
     if len(seen) < len(joints):
         unseen = [source for column, source in joints if column not in seen]

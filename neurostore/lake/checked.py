@@ -26,7 +26,7 @@ from neurostore.errors import DamagedLakeError
 from neurostore.lake import hashes
 
 _MOST_REMEMBERED_BYTES = 8 << 20
-_SETTLED_NS = 100_000_000  # the clock of file times ticks in milliseconds: a younger file may change unseen
+_SETTLED_NS = 100_000_000  # file times have steps of milliseconds: a younger file may change without a new time
 _LINE = 33
 _SECOND_LOOK_S = 0.05
 _LEAST_FOR_THREADS = 64 << 20
@@ -61,7 +61,7 @@ def check(root: str, paths: Iterable[str]) -> None:
     asked = [path for path in marks if path in recorded]
     whole = _are_whole(root, {path: recorded[path] for path in asked})
     damaged = sorted(path for path, is_whole in whole.items() if not is_whole)
-    if damaged:  # an erasure may just be replacing a log
+    if damaged:  # an erasure may be replacing a log at this moment
         time.sleep(_SECOND_LOOK_S)
         recorded = hashes.read(root).files
         damaged = [path for path in damaged if path in recorded and not _is_whole(root, path, recorded[path])]
@@ -87,7 +87,7 @@ def _message(root: str, damaged: list[str]) -> str:
     return (
         f"{root}: {', '.join(damaged[:3])}{more}: its bytes are not those that were written{whose}; "
         f"`neurostore verify --lake {root}` lists the trials; with --drop-damaged it repairs logs and removes "
-        "trials with damaged rows, and another ingest of their files puts these back"
+        "trials with damaged rows; ingest their files again to put these trials back"
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 _KEYS = ("subject", "session", "trial")
-_MANY_PAIRS = 300_000  # fewer are summed before pyarrow has loaded its kernels (and datasets, and pandas)
+_MANY_PAIRS = 300_000  # summing fewer is faster than loading pyarrow's kernels (and datasets, and pandas)
 
 
 def unify(table: pa.Table, schema: pa.Schema) -> pa.Table:

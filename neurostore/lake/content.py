@@ -133,10 +133,10 @@ def _parts(lake: Version, state: TableState) -> Iterator[tuple[tuple[str, str, s
     left_out = _not_content(state.name)
     if declared.is_keyed and state.is_dirty:
         rows = rows.filter(pc.is_in(rows["ingest_id"], value_set=pa.array(lake.ingest_ids(), pa.string())))
-    if state.name == REVIEWS:  # of decisions on one part the later counts: their order is content, their times are not
+    if state.name == REVIEWS:  # the later decision on a part counts: their order is content, their times are not
         rows = rows.sort_by([("reviewed_at", "ascending"), ("review_id", "ascending")])
         rows = rows.append_column("place", pa.array(_places(rows)))
-    if state.name == "skeletons":  # those of trials that were taken out again do not count
+    if state.name == "skeletons":  # skeletons of removed trials do not count
         used = {s for r in lake.trials_table().select(["skeletons"]).to_pylist() for s in (r["skeletons"] or ())}
         rows = rows.filter(pc.is_in(rows["skeleton"], value_set=pa.array(sorted(used), pa.string())))
     keys = [k for k in _TRIAL if k in rows.column_names]
@@ -239,7 +239,7 @@ def _in_order(rows: pa.Table, key: Iterable[str] = (), left_out: Iterable[str] =
     return rows.sort_by([(name, "ascending") for name in chosen]) if rows.num_rows > 1 else rows
 
 
-# The hash of some rows
+# Hash of rows
 
 
 def digest(rows: pa.Table, left_out: Iterable[str] = ()) -> str:

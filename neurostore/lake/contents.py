@@ -11,8 +11,9 @@ import re
 from neurostore import schema, storage
 from neurostore.storage import temporary
 
-_OF_DELTALAKE = re.compile(r"_commit_[0-9a-f-]+\.json\.tmp|\d{20}\..+#\d+")  # ours: storage.temporary
-_OLDER_TEMPORARY = re.compile(r"[^/]+\.[0-9a-f]{8}\.tmp")  # as written until 0.1
+# Temporary files of deltalake; those of Neurostore are named by storage.temporary.
+_OF_DELTALAKE = re.compile(r"_commit_[0-9a-f-]+\.json\.tmp|\d{20}\..+#\d+")
+_OLDER_TEMPORARY = re.compile(r"[^/]+\.[0-9a-f]{8}\.tmp")  # as written before 0.1
 _OF_NEUROSTORE = re.compile(
     r"(lake|tombstones|vacuumed|erasing)\.json|commit\.lock|(running|erasing|erasures|outputs)/[0-9a-f]{32}\.json"
     r"|hashes/\d+-[0-9a-f]{32}\.txt|releases/[A-Za-z0-9][A-Za-z0-9._-]*\.json"

@@ -22,7 +22,8 @@ def create(path: object) -> str:
     with storage.named_errors(root, "creating the lake"):
         if not storage.exists(marker):
             _check_empty(root)
-            with hashes.gathered(root):  # recorded before the folder counts as a lake: a killed process leaves no gap
+            # hashes are recorded before the folder counts as a lake, so a killed process leaves no gap
+            with hashes.gathered(root):
                 for name in schema.single_tables():
                     delta.create(root, name, schema.table(name).arrow(), schema.table(name).partition)
             created = {

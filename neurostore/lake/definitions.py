@@ -9,7 +9,8 @@ from importlib import metadata, resources
 
 from neurostore.release import VERSION
 
-PACKAGES = ("duckdb", "numpy", "scipy", "numba", "pyarrow", "polars", "deltalake")  # that take part in the numbers
+# packages whose version may change the numbers
+PACKAGES = ("duckdb", "numpy", "scipy", "numba", "pyarrow", "polars", "deltalake")
 
 
 @cache

@@ -89,7 +89,7 @@ def open_table(root: str, table: str, version: int | None = None) -> DeltaTable:
         foreign.check_features(path, opened.protocol())
         return opened
     except TableNotFoundError as error:
-        if version is not None and exists(root, table):  # its log begins later
+        if version is not None and exists(root, table):  # the log begins with a later version
             raise VanishedVersionError(f"{path}: version {version} of {table} is no longer there ({error})") from None
         raise DamagedLakeError(f"{path}: the table {table} is missing from the lake ({error})") from None
     except DeltaError as error:
@@ -100,7 +100,7 @@ def open_table(root: str, table: str, version: int | None = None) -> DeltaTable:
         raise LakeError(f"{path}: the log of {table} cannot be reached ({error})") from error
     except LakeError:
         raise
-    except BaseException as error:  # what deltalake makes of damaged bytes: ValueError, KeyError, a panic of Rust
+    except BaseException as error:  # damaged bytes make deltalake raise ValueError, KeyError or a panic of Rust
         if isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit | MemoryError):
             raise
         raise DamagedLakeError(
@@ -196,7 +196,7 @@ def commit(
                 "overwrite" if change.overwrite else "append",
                 change.schema,
                 newest.metadata().partition_columns,
-                [("subject", "=", "")] if change.keeps_files else None,  # nobody's: no key is empty
+                [("subject", "=", "")] if change.keeps_files else None,  # matches no row: no key is empty
                 commit_properties=properties,
             )
         except (DeltaError, OSError) as error:
@@ -297,7 +297,8 @@ def replace_rows(
     recorded: dict[str, hashes.Entry] = {}
 
     def change_of(newest: DeltaTable) -> Change | None:
-        storage.delete([storage.join(root, table, p) for p in written])  # an attempt that lost
+        # files of an attempt that another writer preceded
+        storage.delete([storage.join(root, table, p) for p in written])
         written.clear()
         recorded.clear()
         new = rows(newest) if callable(rows) else rows

@@ -16,10 +16,10 @@ from neurostore import storage
 from neurostore.errors import DamagedLakeError, LakeError
 from neurostore.lake import contents
 
-NOTE = "neurostore"  # the key of an entry under which this software says what it did
-_FEATURES = {"appendOnly", "invariants"}  # of Delta's protocol, that every table may have
-_WITHOUT_NOTE = {"CREATE TABLE", "ADD COLUMN", "SET TBLPROPERTIES"}  # operations of ours that cannot carry one
-_REMEDY = "`neurostore verify --drop-damaged` takes back what it did; else restore the lake from a backup"
+NOTE = "neurostore"  # key of a log entry under which this software records what it did
+_FEATURES = {"appendOnly", "invariants"}  # features of Delta's protocol that every table may have
+_WITHOUT_NOTE = {"CREATE TABLE", "ADD COLUMN", "SET TBLPROPERTIES"}  # our operations that cannot have a note
+_REMEDY = "`neurostore verify --drop-damaged` undoes what it did; otherwise restore the lake from a backup"
 
 
 def check_features(path: str, protocol: Any) -> None:
@@ -30,8 +30,8 @@ def check_features(path: str, protocol: Any) -> None:
             f"reader version {protocol.min_reader_version}, writer version {protocol.min_writer_version}"
         )
         raise LakeError(
-            f"{path}: another program turned on {named}, which this software does not know, so that rows it deleted "
-            "would still be read; turn it off there and rewrite the table, or restore the lake from a backup"
+            f"{path}: another program turned on {named}, which this software does not support, so that rows it "
+            "deleted would still be read; turn it off there and rewrite the table, or restore the lake from a backup"
         )
 
 
@@ -109,5 +109,5 @@ def _done_by_another(table: str, text: str) -> str:
         return ""
     is_older = (
         operation == "WRITE" and table != "trials" and all(contents.is_data_within(path) for path in added_in(text))
-    )  # only commits to trials had a note until 0.1
+    )  # before 0.1, only commits to trials had a note
     return "" if is_older else operation

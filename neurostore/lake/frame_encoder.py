@@ -20,7 +20,7 @@ from neurostore.arrays import Array, Bools, Floats
 from neurostore.lake.frames import Block, Frames, Layout
 from neurostore.release import VERSION
 
-ROWS = 32_768  # of a row group
+ROWS = 32_768  # rows of a row group
 _MAGIC = b"PAR1"
 _INT32, _FLOAT, _DOUBLE, _BYTES = 1, 4, 5, 6  # physical types
 _PLAIN, _RLE, _RLE_DICTIONARY = 0, 3, 8  # encodings

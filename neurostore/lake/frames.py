@@ -35,7 +35,7 @@ class Block:
     is_whole: Bools = field(init=False)  # (k,) whether a column holds finite numbers only
 
     def __post_init__(self) -> None:
-        with np.errstate(invalid="ignore", over="ignore"):  # a sum is finite only where every number is
+        with np.errstate(invalid="ignore", over="ignore"):  # a sum is finite only if every number is
             is_whole = np.isfinite(self.values.sum(axis=2)).all(axis=1)
         object.__setattr__(self, "is_whole", is_whole)
 

@@ -65,7 +65,7 @@ class Journal:
 @contextmanager
 def gathered(root: str) -> Iterator[None]:
     """Write everything that is recorded inside the block as one segment."""
-    if getattr(_gathered, "files", None) is not None:  # inside another: the outer one writes
+    if getattr(_gathered, "files", None) is not None:  # inside another block: the outer one writes
         yield
         return
     _gathered.files = {}
@@ -97,7 +97,8 @@ def measured(root: str, path: str) -> Entry | None:
         content = storage.read_bytes(storage.join(root, path))
         return None if content is None else _with_copy(content)
     if path.endswith(".checkpoint.parquet") and storage.size_of(storage.join(root, _first_entry(path))) < 0:
-        content = storage.read_bytes(storage.join(root, path))  # the log before it is gone: nothing else has this
+        # the log before it was cleaned away, so the checkpoint is the only copy
+        content = storage.read_bytes(storage.join(root, path))
         return None if content is None else _with_copy(content)
     digest = storage.digest(storage.join(root, path))
     return None if digest is None else Entry.of(digest)

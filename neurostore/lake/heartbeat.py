@@ -17,7 +17,7 @@ from neurostore.errors import DamagedLakeError, LakeError
 from neurostore.lake import contents
 
 HEARTBEAT_S = 15.0
-STALE_S = 20 * HEARTBEAT_S  # a running ingest that has not been heard of for this long is dead
+STALE_S = 20 * HEARTBEAT_S  # an ingest without a heartbeat for this long is dead
 _RUNNING = "_neurostore/running"
 
 

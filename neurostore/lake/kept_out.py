@@ -74,7 +74,7 @@ def _rewritten(root: str, old: StagedFile, ids: pa.Array) -> StagedFile | None:
         with storage.open_parquet(path) as file:
             rows = file.read()
     except FileNotFoundError:
-        return old  # the erasure took it with what is not the person's: the commit says so
+        return old  # the erasure removed it with rows of other people; the commit reports it
     kept = rows.filter(pc.is_in(rows["ingest_id"], ids))
     if kept.num_rows == rows.num_rows:
         return old

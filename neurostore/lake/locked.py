@@ -65,8 +65,8 @@ def run(
         input=json.dumps(asked).encode(),
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, "MALLOC_ARENA_MAX": "4"},  # or every thread would reserve memory of its own
-        start_new_session=True,  # Ctrl-C is for the parent alone
+        env={**os.environ, "MALLOC_ARENA_MAX": "4"},  # otherwise every thread would reserve its own memory
+        start_new_session=True,  # Ctrl-C goes to the parent only
     )
     kind, body = done.stdout[:1], done.stdout[1:]
     if kind == b"R":
@@ -123,16 +123,16 @@ def check(connection: Any, text: str) -> None:
         raise UsageError(f"found {len(statements)} statements; --locked takes one SELECT")
     kind = kind_of(statements[0])
     if kind != "SELECT":
-        raise UsageError(f"{kind} is not let through: --locked takes one SELECT")
+        raise UsageError(f"{kind} is not allowed: --locked takes one SELECT")
     tree = tree_of(connection, text)
-    if tree.get("error"):  # DESCRIBE, SHOW, PRAGMA functions and the like count as SELECT, but are none
+    if tree.get("error"):  # DuckDB counts DESCRIBE, SHOW, PRAGMA functions and the like as SELECT
         raise UsageError(f"not a plain SELECT: {tree.get('error_message', 'it cannot be shown as a tree')}")
     known = connection.execute(
         "SELECT table_name FROM duckdb_tables() UNION SELECT view_name FROM duckdb_views() WHERE NOT internal"
     ).fetchall()
     names = {name.lower() for (name,) in known if not name.startswith("duckdb_")}
     names |= {node["key"].lower() for node in nodes_of(tree) if {"key", "value"} <= node.keys() and _is_query(node)}
-    odd = sorted(name for name in names if not name.isidentifier())  # a WITH query named like a file
+    odd = sorted(name for name in names if not name.isidentifier())  # a WITH query whose name looks like a file
     if odd:
         raise UsageError(f"{odd[0]!r}: name a WITH query by letters, digits and _")
     for node in nodes_of(tree):
@@ -198,7 +198,7 @@ def _fetch(connection: Any, text: str, time_limit_s: float, memory_limit_mb: int
             if n_rows > row_limit or n_bytes > memory_limit_mb * 2**20:
                 raise UsageError(f"more than {row_limit:,} rows or {memory_limit_mb} MB; add a LIMIT or ask for less")
             batches.append(batch)
-    except OSError as error:  # arrow's way of handing on what happened in the middle of a result
+    except OSError as error:  # how Arrow reports an error in the middle of a result
         if "interrupt" in str(error).lower():
             raise UsageError(_too_long(time_limit_s)) from None
         raise UsageError(str(error)) from None

@@ -16,7 +16,7 @@ import sys
 
 from neurostore import child_process, errors
 
-HEADROOM_BYTES = 1 << 30  # for code, stacks of threads, and the result on its way
+HEADROOM_BYTES = 1 << 30  # memory for code, thread stacks and the result that is sent
 
 
 def main() -> None:
@@ -32,7 +32,7 @@ def main() -> None:
         answer = b"E" + json.dumps([type(error).__name__, str(error)]).encode()
     answers.write(answer)
     answers.flush()
-    os._exit(0)  # threads of a query that was stopped are not waited for
+    os._exit(0)  # do not wait for the threads of a stopped query
 
 
 def _answer(

@@ -56,7 +56,7 @@ def refuse_mixture(used: pl.DataFrame, needs_pelvis: bool) -> None:
     columns = _COLUMNS | ({"pelvis_zero": "zero of pelvis and hip angles"} if needs_pelvis else {})
     for column, what in columns.items():
         values = used[column].cast(pl.String)
-        # hips that a source gives itself have no method: their skeleton distinguishes them
+        # hip centres given by the source have no method; their skeleton distinguishes them
         counts = (values.drop_nulls() if column == "hip_method" else values.fill_null("none")).value_counts(sort=True)
         if counts.height > 1:
             shown = ", ".join(f"{v} ({n} trials)" for v, n in counts.iter_rows())

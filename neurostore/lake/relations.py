@@ -165,7 +165,7 @@ class Relations:
     def _create(self, names: set[str]) -> None:
         tables = [n for n in names if n in self._tables]
         if tables:
-            self._create_table("trials")  # the others may ask it which of their rows are live
+            self._create_table("trials")  # the other tables ask it which of their rows are live
         for name in sorted(tables):
             self._create_table(name)
         texts = {n: self._text(n) for n in names if n in self._texts and n not in self._made}

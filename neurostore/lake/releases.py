@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 FOLDER = hashes.RELEASES
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_SHOWN = 16  # figures of a hash in a sentence
+_SHOWN = 16  # digits of a hash that a sentence shows
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class Release:
         )
 
 
-# What outputs say of the state they are from
+# How outputs name the state that they come from
 
 
 def state_text(lake: Any) -> str:
@@ -209,7 +209,7 @@ def _record(table: Stored) -> dict[str, Any]:
     }
 
 
-# What must be kept for them
+# Files that releases need
 
 
 def held_files(root: str) -> set[str]:

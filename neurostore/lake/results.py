@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 Session = tuple[str, str]
 INDEX = "computations"
-FEW_TRIALS = 50  # so many trials whose results are stale are computed for a question; beyond that every trial is
+FEW_TRIALS = 50  # up to this many stale trials are computed beside stored results; with more, all trials are computed
 _log = logging.getLogger("neurostore.results")
 
 

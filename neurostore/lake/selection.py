@@ -16,7 +16,8 @@ from neurostore.sql import views
 from neurostore.sql.statements import bracketed_condition
 from neurostore.wording import near
 
-_NAMES = {"reference": "group", "retest_group": "group", "emg_reference": "trial"}  # choices that name something
+# choices that name a group or a trial
+_NAMES = {"reference": "group", "retest_group": "group", "emg_reference": "trial"}
 
 
 class Filters(TypedDict, total=False):

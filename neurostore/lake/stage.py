@@ -22,7 +22,7 @@ from neurostore.trial_key import Key, key_text
 
 _KEYS = ("subject", "session", "trial", "ingest_id")
 _FILES_AT_ONCE = 8
-_MOST_IN_MEMORY = 4 * frame_encoder.ROWS  # rows whose encoded files may all be in memory at once
+_MOST_IN_MEMORY = 4 * frame_encoder.ROWS  # up to this many rows, the encoded file is built in memory
 _FRAMES = pa.table({})  # stands for the Frames of a batch among its checked tables
 
 
@@ -160,7 +160,7 @@ def _write_frames(root: str, name: str, subject: str | None, trials: list[TrialT
     n_rows = sum(frames.num_rows for _, frames in rows)
     pieces: Iterable[frame_encoder.Piece] = frame_encoder.encode(rows)
     if n_rows <= _MOST_IN_MEMORY:
-        pieces = list(pieces)  # encoding and the disk do not wait for each other
+        pieces = list(pieces)  # so that encoding does not wait for the disk
     digest = storage.write_new(storage.join(root, name, path), pieces)
     ends = {c: [key[i] for key, _ in rows] for i, c in enumerate(("session", "trial"))}
     stats = _stats_of({c: (min(both), max(both)) for c, both in ends.items()})

@@ -20,7 +20,7 @@ class DataFile:
     n_rows: int
     size: int
     modified_ms: int
-    digest: Digest | None = None  # known where it was just written
+    digest: Digest | None = None  # known if it has just been written
 
     @property
     def layout(self) -> str:

@@ -77,13 +77,13 @@ class StoredVersion:
             )
         state = delta.stored(trials)
         paths = [f.path for f in state.files]
-        if storage.is_remote(root):  # there the entry would be a request more for each opening
+        if storage.is_remote(root):  # reading the entry would cost one more request for each opening
             foreign.check_files(root, "trials", paths)
         else:
             foreign.check_table(root, "trials", state.version, paths)
         return cls(root, state)
 
-    # What this version names
+    # What this version contains
 
     @cached_property
     def _live(self) -> pa.Table:
@@ -120,11 +120,12 @@ class StoredVersion:
                 raise UsageError(f"no table {name!r} in this lake; there are {', '.join(self.tables())}")
             is_named = name == "trials" or name in self.table_versions
             table = self._trials if name == "trials" else self._stored(name)
-            if table is None:  # declared since this state was written
+            if table is None:  # declared after this state was written
                 declared = schema.table(name).arrow()
                 self._states[name] = lake_sql.TableState(self.path, name, -1, declared, (), False)
                 return self._states[name]
-            files = table.files if is_named else ()  # a table that nothing names yet is empty, whatever is stored in it
+            # a table that no version names yet is empty, whatever is stored in it
+            files = table.files if is_named else ()
             foreign.check_files(self.path, name, (f.path for f in files))
             stored = sum(f.n_rows for f in files)
             named = self.named_rows.get(name, 0)

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     import duckdb
     import polars as pl
 
-MOST_LAYOUTS = 16  # beyond this many kinds of files one scan by name is planned faster than their union
-# What the other tables ask which of their rows are live. Not the view trials itself: where it has a metadata column that is
-# named like the argument of a table macro, such as motion, DuckDB calls the name ambiguous inside that macro.
+MOST_LAYOUTS = 16  # with more layouts than this, one scan by name is planned faster than a union
+# The other tables ask this table which of their rows are live. They cannot ask the view trials: if one of its metadata
+# columns is named like the argument of a table macro, such as motion, DuckDB calls the name ambiguous inside that macro.
 LIVE = "_live_trials AS SELECT ingest_id FROM trials"
 GLOB = str.maketrans({"[": "[[]", "*": "[*]", "?": "[?]"})
 

@@ -244,7 +244,7 @@ class Version(StoredVersion):
         views.check_variables(choices)
         check_names(self, choices)
         self.choices |= choices
-        self._connection = None  # stored results are of the default choices
+        self._connection = None  # stored results have the default choices
         return self
 
     def sql(self, query: str, params: Sequence[Any] | Mapping[str, Any] | None = None) -> pl.DataFrame:
@@ -279,9 +279,9 @@ class Version(StoredVersion):
         from neurostore.sql.interruptible import interruptible
 
         opened = self._opened_for(query)
-        is_local = not storage.is_remote(self.path)  # Arrow datasets are known to their own connection alone
+        is_local = not storage.is_remote(self.path)  # only the connection that registered an Arrow dataset knows it
         connection = opened.cursor() if is_local else opened
-        if self.choices:  # variables belong to one connection, a cursor starts without them
+        if self.choices:  # variables belong to a connection; a cursor starts without them
             views.set_variables(connection, **self.choices)
 
         def rows() -> pl.DataFrame:
@@ -310,7 +310,7 @@ class Version(StoredVersion):
         elif self._relations is not None and self._relations.connection is self._connection:
             try:
                 self._relations.need(query)
-            except ResultsChangedError:  # what is open stays as it is, and a new connection reads the new ones
+            except ResultsChangedError:  # the open connection keeps the old results; a new one reads the new results
                 self._relations = self._connect(query)
                 self._connection = self._relations.connection
         return self._connection

@@ -20,12 +20,12 @@ def writing(root: str, doing: str, *, is_repair: bool = False) -> Iterator[None]
     is_repair : what another program did to ``trials`` does not matter, since it is taken back. Else it raises LakeError.
     """
     with storage.lock(root, doing) as was_abandoned:
-        if not is_repair and not storage.is_remote(root):  # there it would be two requests more for each writer
+        if not is_repair and not storage.is_remote(root):  # on S3 this would cost each writer two more requests
             foreign.check_newest(root, "trials")
         if was_abandoned:
             adopt(root)
             _sweep_temporary(root)
-        with gathered(root), checked.off():  # hashes of what is written here are recorded at the end
+        with gathered(root), checked.off():  # hashes of the files written here are recorded at the end
             yield
 
 
@@ -63,7 +63,7 @@ def named_files(root: str) -> list[str]:
     from neurostore.lake import delta
 
     for table in sorted({p.rpartition("/_delta_log/")[0] for p in files}):
-        with suppress(LakeError, ValueError):  # what cannot be read names nothing; verify says so
+        with suppress(LakeError, ValueError):  # a log that cannot be read names no files; verify reports it
             files += [f"{table}/{p}" for p in delta.ever_added(root, table)]
     files += [releases.path_of(name) for name in releases.names(root)]
     with suppress(LakeError):

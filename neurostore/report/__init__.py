@@ -56,7 +56,7 @@ def write_report(
     if not out.parent.is_dir():
         raise UsageError(f"{out.parent}: this folder does not exist; make it, or write {out.name} elsewhere")
     if _is_pdf(out):
-        chromium.find()  # before anything is computed
+        chromium.find()  # fails before anything is computed
     collected = data.collect(lake, reference, tuple(subjects), retest_group, details or Details())
     with temporary.named(out):
         _write(collected, out)

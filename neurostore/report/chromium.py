@@ -69,9 +69,9 @@ def print_page(text: str, out: Path) -> None:
         )
         content = made.read_bytes() if made.exists() else b""
         if not (content.startswith(b"%PDF-") and content.rstrip().endswith(b"%%EOF")):
-            last = output.strip().splitlines()[-1:] or ["it said nothing"]
+            last = output.strip().splitlines()[-1:] or ["it gave no message"]
             raise UsageError(
-                f"{out}: {browser} printed no whole PDF ({last[0]}); try OUT.html and print that, or name another browser in "
+                f"{out}: {browser} printed no complete PDF ({last[0]}); try OUT.html and print that, or name another browser in "
                 "NEUROSTORE_CHROMIUM"
             )
     with temporary.replacing(out) as work:

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     import polars as pl
 
 RATE_HZ = 25.0
-LONGEST_S = 60.0  # of a trial, from its start
-BUDGET_BYTES = 4_000_000  # of all clips of a report, before base64 adds a third
+LONGEST_S = 60.0  # duration of a clip, from the start of the trial
+BUDGET_BYTES = 4_000_000  # size of all clips of a report, before base64 adds a third
 MISSING = -32768
 LARGEST_MM = 32767
 
-# Lines of the drawn body, of the common names; those whose ends a skeleton lacks are not drawn.
+# Lines of the drawn body, by common names; a line whose ends the skeleton lacks is not drawn.
 LINKS = (
     ("pelvis", "thorax"),
     ("thorax", "neck"),

@@ -16,7 +16,7 @@ from neurostore.report.placing import places_of_names, swarm
 from neurostore.report.specification import Axis, Band, Line, Matrix, Plot, Points
 
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
-_MOST_NAMES = 40  # beside the points of the map
+_MOST_NAMES = 40  # largest number of names beside the points of the map
 
 
 def groups_in_order(data: ReportData) -> list[str]:

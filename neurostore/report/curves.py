@@ -93,7 +93,7 @@ def read_group_curves(snapshot: Snapshot) -> pl.DataFrame:
         for name in (f"{angle}_deg", f"{angle}_rel_deg"):
             try:
                 curves = statistics.mean_curves(snapshot, name, by="group")
-            except UsageError:  # no such column: no relative knee, or a lake without groups
+            except UsageError:  # the column does not exist: no relative knee angle, or a lake without groups
                 continue
             if curves.height:
                 parts.append(

@@ -38,7 +38,7 @@ class Band:
 
 
 KINETIC_NAMES = tuple(panel.quantity for panel in KINETIC_PANELS)
-LEAST_POINTS = 99  # percents of a cycle that have a value, before the cycle counts as whole
+LEAST_POINTS = 99  # values out of 101 that a cycle needs to count as whole
 _KEYS = "subject, session, condition, trial, side, cycle, is_steady"
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from neurostore.distances import DistanceMatrix
     from neurostore.lake.version import Version
 
-LEAST_REFERENCE = 3  # subjects, before a group's spread is shown as a range
+LEAST_REFERENCE = 3  # subjects that a group needs for a range to be shown
 
 
 def _no_rows() -> pl.DataFrame:
@@ -98,7 +98,7 @@ class ReportData:
 
     def rows_of(self, frame: pl.DataFrame, subject: str, session: str) -> pl.DataFrame:
         """The rows of a session: a data frame is split once, since the page needs hundreds of parts."""
-        if id(frame) not in self._parts:  # the frame is kept, so that no other can get its id
+        if id(frame) not in self._parts:  # keeping the frame ensures that no other frame gets its id
             self._parts[id(frame)] = frame, frame.partition_by("subject", "session", as_dict=True)
         return self._parts[id(frame)][1].get((subject, session), frame.clear())
 
@@ -217,7 +217,7 @@ def _needed(lake: Version, known: pl.DataFrame, subjects: tuple[str, ...], group
         wanted |= {s for s, g in known.select("subject", "group").iter_rows() if g is not None and str(g) in groups}
     there = {s for s, kind in lake.trials().select("subject", "kind").iter_rows() if kind != "static"}
     people = tuple(sorted(wanted & there))
-    if not set(subjects) & there:  # only static trials: a selection needs others
+    if not set(subjects) & there:  # only static trials, and a selection needs other trials
         return lake
     return lake.select(replace(lake.selection, subject=people, where=None, session=(), condition=()))
 
@@ -291,19 +291,19 @@ def _distances(snapshot: Snapshot, summary: pl.DataFrame, names: set[str]) -> tu
         who = f"only {steady[0]} has" if len(steady) else "nobody has"
         return None, f"Distances need two people with steady gait cycles; {who} one here."
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # who is left out is said on the page
+        warnings.simplefilter("ignore", UserWarning)  # the page lists who is left out
         try:
             matrix = cohort.distances(snapshot, unit="subject")
         except UsageError as error:
             return None, f"No distances: {error}"
-    assert isinstance(matrix, cohort.DistanceMatrix)  # of subjects there is one, the mean of both sides
+    assert isinstance(matrix, cohort.DistanceMatrix)  # for subjects there is a single matrix, the mean of both sides
     options = matrix.provenance["options"]
     angles = ", ".join(a.removesuffix("_deg").replace("_", " ") for a in options["angles"])
     note = (
         f"Dynamic time warping (exact, no band) of {angles} over 101 points per steady cycle; mean over all pairs of cycles, "
         "and the mean of both sides."
     )
-    texts = []  # left and right are one sentence
+    texts = []  # one sentence for left and right
     for remark in matrix.provenance.get("notes", ()):
         plain = re.fullmatch(r"(?:(?:left|right)_)?(\w+)_rel_deg stands for \w+", remark)
         texts.append(

@@ -83,7 +83,7 @@ def check(given: Details, rows: list[dict[str, Any]]) -> None:
             "participants.tsv"
         )
     stated = details_of(rows[0], Details()).affected_side if given.affected_side else None
-    if stated not in (None, given.affected_side):  # its symmetry would be of one side, the marks of the other
+    if stated not in (None, given.affected_side):  # symmetry and marks would refer to different sides
         raise UsageError(
             f"affected side {given.affected_side}, but the lake has {stated} from participants.tsv; correct it there and ingest"
         )

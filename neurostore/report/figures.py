@@ -19,7 +19,7 @@ from neurostore.report.strides import MOST, spread_out
 SIDES = ("left", "right")
 PERCENT = np.arange(101.0)
 CYCLE = tuple((float(at), str(at)) for at in range(0, 101, 20))
-LAST_ROW = tuple(panel.angle for panel in PANELS[-3:])  # its panels name the axis of all above
+LAST_ROW = tuple(panel.angle for panel in PANELS[-3:])  # its panels have the axis title for the whole column
 _SCORES = (*(f"gvs_{angle}_deg" for angle in GVS), "gps_deg")
 
 
@@ -189,7 +189,7 @@ def _range(which: Panel, marks: list[Line | Band], is_relative: bool) -> tuple[f
     low, high = which.low, which.high
     if is_relative and which.angle == "pelvis_tilt":
         low, high = -15, 15
-    room = 0.06 * (max(high, largest) - min(low, least))  # for the words in the corners
+    room = 0.06 * (max(high, largest) - min(low, least))  # room for the words in the corners
     return (
         float(min(low, np.floor((least - room) / 5) * 5)),
         float(max(high, np.ceil((largest + room) / 5) * 5)),

@@ -145,6 +145,6 @@ def _range(which: KineticPanel, marks: list[Line | Band]) -> tuple[float, float]
     """Values of the axis: at least the panel's own, so that charts of different people look alike."""
     shown = np.concatenate([v for m in marks for v in ((m.y,) if isinstance(m, Line) else (m.lower, m.upper))])
     least, largest = float(np.nanmin(shown)), float(np.nanmax(shown))
-    room = 0.06 * (max(which.high, largest) - min(which.low, least))  # for the words in the corners
+    room = 0.06 * (max(which.high, largest) - min(which.low, least))  # room for the words in the corners
     low = min(which.low, np.floor((least - room) * 4) / 4)
     return float(low), float(max(which.high, np.ceil((largest + room) * 4) / 4))

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 LONGEST = 40  # characters of a label
 QUIET = "0.4"
-_MOST_NAMES = 40  # of a matrix in full size
-_POINT = 0.72  # points of a pixel
-_MARK = 0.6  # points of a marker's pixel: its area is its size squared
+_MOST_NAMES = 40  # largest number of names beside a full-size matrix
+_POINT = 0.72  # points per pixel
+_MARK = 0.6  # points per pixel of a marker, whose area is its size squared
 _LINES = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-.", "longdash": (0, (8, 3))}
 _MARKERS = {
     "circle": "o", "diamond": "D", "square": "s", "triangle-up": "^", "cross": "P", "triangle-down": "v", "x": "X", "star": "*",
@@ -136,7 +136,7 @@ def _(mark: Line, axes: Any) -> None:
 
 @_draw.register
 def _(mark: Band, axes: Any) -> None:
-    # What a reference looks like is said in the legend; the bands of the groups have their lines there.
+    # The legend shows the reference; the bands of groups are shown by their lines.
     label = f"mean ± SD of {plain(mark.name)}" if mark.name else None
     axes.fill_between(mark.x, mark.lower, mark.upper, color=mark.colour, alpha=mark.opacity, linewidth=0, label=label)
 

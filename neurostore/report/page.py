@@ -32,7 +32,7 @@ def build(data: ReportData) -> str:
         "body": _body(data),
         **scripts,
     }
-    # One pass: what is put in is never searched for slots again.
+    # One pass: inserted text is not searched for slots again.
     return re.sub(r"\{\{(\w+)\}\}", lambda match: slots[match[1]], _asset("page.html"))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from neurostore.arrays import Floats
 
-# Ways to put a name beside its dot, the best first: plotly's word, then the step from the dot as shares of the name's size.
+# Places of a name beside its dot, best first: plotly's word, then the offset from the dot as shares of the name's size.
 AROUND = {
     "middle right": (0.5, 0.0),
     "top center": (0.0, 0.5),
@@ -19,7 +19,7 @@ AROUND = {
     "top left": (-0.5, 0.5),
     "bottom left": (-0.5, -0.5),
 }
-HEIGHT = 12.0  # of a line of a name, in pixels
+HEIGHT = 12.0  # height of a line of text, in pixels
 LETTER = 5.8  # mean width of a letter, in pixels
 DOT = 7.0  # half the width of a dot, in pixels
 

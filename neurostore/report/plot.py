@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from neurostore.distances.choice import Options
     from neurostore.lake.version import Version
 
-_MOST_NAMES = 40  # of a matrix; the axes of a larger one name the groups
+_MOST_NAMES = 40  # largest number of names beside a matrix; the axes of a larger one name the groups
 
 
 class Plots:
@@ -64,7 +64,7 @@ class Plots:
             measured = distances.distances(self._lake, **chosen)
             if isinstance(measured, dict):
                 raise UsageError(
-                    f"there is one matrix per side, {' and '.join(measured)}; say side='{next(iter(measured))}'"
+                    f"there is one matrix per side, {' and '.join(measured)}; give side='{next(iter(measured))}'"
                 )
             matrix = measured
         return heatmap(matrix)

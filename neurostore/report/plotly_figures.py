@@ -22,8 +22,8 @@ FONT = {"family": "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', 
 GRID = "#E4E7EB"
 QUIET = "#616E7C"
 LEGEND = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"size": 11}}
-MOST_NAMES = 60  # of a matrix; more would cover each other
-# White lines over the colour: sides differ on a grey print too.
+MOST_NAMES = 60  # largest number of names beside a matrix; more would overlap
+# White lines over the colour, so that sides differ in a grey print too.
 _HATCH = {"fillmode": "overlay", "fgcolor": "white", "size": 6, "solidity": 0.25}
 _POINTER = {"x": "%{{x{}}}", "y": "%{{y{}}}", "detail": "%{{customdata{}}}"}
 # Drawn by the page around the person chosen.

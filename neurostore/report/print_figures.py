@@ -20,7 +20,7 @@ from neurostore.report.specification import Plot
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-WIDTH_MM = 188.0  # of the text on an A4 page
+WIDTH_MM = 188.0  # width of the text on an A4 page
 EMG_COLUMNS = 4
 _INCH_MM = 25.4
 

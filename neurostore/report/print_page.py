@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 _GRID_MM, _COMPARED_MM, _PROFILE_MM, _EMG_MM, _EMG_ROW_MM = 120.0, 122.0, 44.0, 116.0, 27.0
-# Where the table of peaks shares a page with kinetics and, of a single session, with EMG:
+# Heights if the table of peaks shares the page with kinetics and, for a single session, with EMG.
 _GRID_WITH_PEAKS_MM, _EMG_WITH_PEAKS_MM = 91.0, 82.0
 
 
@@ -85,7 +85,7 @@ def _sheets(pair: Pair) -> list[Html]:
     rows = peaks(pair.first, pair.last)
     table = [tag("h3", "Peaks of forces, moments and powers"), rows] if rows else []
     emg = _emg(pair, _EMG_WITH_PEAKS_MM if is_single and table else _EMG_MM)
-    has_peaks = bool(table) and bool(is_single or emg)  # on the page of kinetics
+    has_peaks = bool(table) and bool(is_single or emg)  # shown on the page of kinetics
     height_mm = _GRID_WITH_PEAKS_MM if has_peaks and (emg or not is_single) else _GRID_MM
     forces = [_figure(block, print_figures.kinetics(block, height_mm)) for block in pair.blocks]
     strides += compared if is_single else []

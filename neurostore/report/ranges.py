@@ -11,8 +11,8 @@ from neurostore.report.data import LEAST_REFERENCE, ReportData, group_of, subjec
 from neurostore.report.panels import BY_COLUMN
 from neurostore.report.sessions import Session
 
-NORM_STANCE_PCT = 60.0  # of the norm's cycle: where its stance ends, since it has no foot off
-# Parameters that are a point or a mean of one curve: angle, percents from and to, and how: the largest, least or mean value.
+NORM_STANCE_PCT = 60.0  # end of stance in the norm's cycle, which has no foot off
+# Parameters that are a point or mean of one curve: angle, first and last percent, and which value (max, min or mean).
 # Ranges of motion are none of these: their SD cannot be read off a curve.
 _FROM_CURVES = {
     "knee_flexion_at_strike_deg": ("knee_flexion", 0.0, 0.0, "mean"),

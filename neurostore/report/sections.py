@@ -104,7 +104,7 @@ def _block(block: Session) -> Html:
         parts += kinetic_parts(block)
         parts += [tag("h4", "Gait parameters"), _parameters(block)]
         parts += [tag("h4", "Movement analysis profile"), _profile(block)]
-    elif block.curves:  # of a data set: there are no events, so no cycles and parameters
+    elif block.curves:  # a data set of curves: without events there are no cycles and parameters
         parts += [tag("h4", "Kinematics"), _key(block), _chart(block), _chart_note(block)]
         parts += [tag("h4", "Movement analysis profile"), _profile(block)]
     else:
@@ -255,7 +255,8 @@ def _profile(block: Session) -> list[Any]:
     content = figures.map_bars(block)
     if content is None:
         has_strides = block.rows(block.data.summary)["n_strides"].sum() > 0
-        short = short_sides(block) if block.curves or not has_strides else ""  # else it is the angles that are missing
+        # otherwise angles are missing, not cycles
+        short = short_sides(block) if block.curves or not has_strides else ""
         none = (
             "no variable of this skeleton can be compared with the reference" if block.curves else "there are no angles"
         )

@@ -26,7 +26,8 @@ def kinetic_panel(block: Session, which: KineticPanel, has_strides: bool = False
     lines = strides if has_strides else _earlier(block, name)
     band = block.kinetic_band(name)
     plot = kinetic_figures.kinetic_panel(which, block.kinetics, band, block.foot_off, lines, not has_strides)
-    whole = kinetic_figures.kinetic_panel(which, block.kinetics, band, block.foot_off, strides)  # for the range
+    # gives the range of the axis
+    whole = kinetic_figures.kinetic_panel(which, block.kinetics, band, block.foot_off, strides)
     if whole is None:
         return None
     plot = plot or replace(whole, marks=())

@@ -201,7 +201,7 @@ class Session:
     def _group_band(self, angle: str, is_relative: bool) -> Band | None:
         mine = self.rows(self.data.curves)
         kinds = tuple(sorted(set(mine.select("skeleton", "kind").iter_rows())))
-        for conditions in ((self.condition,), None):  # the same condition where enough people have it
+        for conditions in ((self.condition,), None):  # first the same condition, then any condition
             people = self.data.members_curves(angle, is_relative, kinds, conditions)
             others = [curve for subject, curve in people.items() if subject != self.subject]
             if len(others) >= LEAST_REFERENCE:
@@ -231,7 +231,7 @@ def sessions_of(data: ReportData, subject: str) -> list[Session]:
         return places.get((subject, key[0]), 0), key[0], key[1] or ""
 
     for session, condition in sorted(keys, key=in_time):
-        is_placed = (subject, session) in places  # else it is not known which came first, and there is no change
+        is_placed = (subject, session) in places  # without a known order of sessions there is no change
         before = [b for b in sessions if is_placed and b.condition == condition and b.session != session]
         sessions.append(Session(data, subject, session, condition, before[-1] if before else None))
     return sessions

@@ -81,7 +81,7 @@ def _figures(data: ReportData) -> Iterator[tuple[str, Figure]]:
 
 def _kinematics(block: Session) -> Figure:
     """The classical chart: twelve angles, left and right, mean ± SD, band, foot off."""
-    figure = empty_figure(10.0, 11.0, layout=None)  # laying out twelve axes by their labels takes most of the time
+    figure = empty_figure(10.0, 11.0, layout=None)  # the layout of twelve axes by their labels takes most of the time
     figure.subplots_adjust(left=0.05, right=0.985, top=0.93, bottom=0.085, hspace=0.2, wspace=0.16)
     axes = figure.subplots(4, 3, sharex=True)
     names: dict[str, Any] = {}

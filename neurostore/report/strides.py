@@ -15,12 +15,12 @@ from neurostore.report.snapshot import Snapshot
 if TYPE_CHECKING:
     import polars as pl
 
-EVERY = 2  # percent between the points of a stride on the page
-SCALE = 0.02  # degrees of a step of 16 bits
-FINE_SCALE = 0.001  # of moments, powers, forces and envelopes
+EVERY = 2  # percent of the cycle between two points of a stride on the page
+SCALE = 0.02  # degrees per unit of the 16-bit values
+FINE_SCALE = 0.001  # the same for moments, powers, forces and envelopes
 MISSING = -32768
-BUDGET_BYTES = 3_000_000  # of all strides of a page, before base64 adds a third
-MOST = 100  # strides of one side of a session; more cannot be told apart in a figure
+BUDGET_BYTES = 3_000_000  # size of all strides of a page, before base64 adds a third
+MOST = 100  # strides of one side of a session; more cannot be distinguished in a figure
 
 
 @dataclass(frozen=True)

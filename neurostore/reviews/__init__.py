@@ -139,7 +139,7 @@ def agreement(lake: Any) -> pl.DataFrame:
     )
 
 
-TABLES = "trials.tsv"  # the reviewers of decisions that stand in a cohort's own table, or in its configuration
+TABLES = "trials.tsv"  # reviewers of decisions that come from a cohort's table or configuration
 CONFIG = "cohort.toml"
 
 

@@ -15,9 +15,9 @@ from neurostore.trial_key import Key, key_text
 from neurostore.wording import near
 
 ACTIONS = schema.tables()["reviews"].column("action").values
-SAME_EVENT_S = 0.025  # a decision on an event is on the one this near, as queries/_all_events.sql has it
+SAME_EVENT_S = 0.025  # a decision applies to the event within this time, as in queries/_all_events.sql
 EDITS = ("move_event", "delete_event", "relabel_event")
-SIDE_ACTIONS = ("swap_sides", "keep_sides")  # on a whole trial; the next ingest carries them out
+SIDE_ACTIONS = ("swap_sides", "keep_sides")  # they concern whole trials; the next ingest carries them out
 _OF_A_PART = ("side", "cycle", "from_s", "to_s", "channel", "event", "source", "time_s")
 _NEEDED = {
     "add_event": ("side", "event", "time_s"),
@@ -26,7 +26,7 @@ _NEEDED = {
     "relabel_event": ("side", "event", "time_s"),
 }
 _ONLY_EMG = "Angles and landmarks are not channels: leave out the cycle or the time span"
-_LEAST_SHARE = 0.4  # of the smallest time between two events of one kind and foot
+_LEAST_SHARE = 0.4  # share of the shortest time between two events of one kind and foot
 _AT_ONCE = timedelta(seconds=1)
 
 
@@ -120,7 +120,8 @@ def _of_trial(shown: Queryable, key: Key, decisions: Sequence[Mapping[str, Any]]
         rows = shown.sql(
             f"SELECT DISTINCT side, event, time_s, source FROM gait_events WHERE {where} ORDER BY ALL", named
         )
-        for source in {d.get("source") for d in decisions}:  # a decision on one source is judged by its events alone
+        # a decision on one source is checked against the events of that source only
+        for source in {d.get("source") for d in decisions}:
             of_source = sorted({row[:3] for row in rows.iter_rows() if source in (None, row[3])})
             places = [i for i, d in enumerate(decisions) if d.get("source") == source]
             _judge_events(

@@ -31,10 +31,10 @@ def interruptible(connection: duckdb.DuckDBPyConnection, work: Callable[[], _T])
 
     threading.Thread(target=run, name="neurostore-query", daemon=True).start()
     try:
-        while not future.done():  # a wait without an end is not always woken by a signal
+        while not future.done():  # a signal does not always end a wait without a timeout
             wait([future], timeout=_LOOK_S)
         return future.result()
     except KeyboardInterrupt:
         connection.interrupt()
-        wait([future], timeout=10.0)  # Thread.join calls a thread stopped once a signal cut it short (Python 3.11)
+        wait([future], timeout=10.0)  # after a signal, Thread.join takes a running thread for finished (Python 3.11)
         raise

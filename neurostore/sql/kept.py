@@ -17,7 +17,7 @@ from neurostore.sql import views
 if TYPE_CHECKING:
     import duckdb
 
-# The views that are kept. Nothing else has to be content of a new one, if its rows depend on one session each.
+# Views whose results are stored. To store another, add it here; each of its rows must depend on one session only.
 VIEWS = (
     "gait_events",
     "gait_cycles",
@@ -30,8 +30,8 @@ VIEWS = (
     "kinetic_curves",
     "emg_envelopes",
 )
-# Steps that several of them read, computed once per batch: view, or macro -> the relations it is called with. A macro is
-# only ever called with these relations or with rows of them.
+# Steps that several of them read, computed once per batch: view or macro -> relations that it is called with. A macro
+# is called only with these relations or with rows of them.
 SHARED: dict[str, tuple[str, ...]] = {
     "_foot_motion": (),
     "joint_angles": (),
@@ -188,7 +188,7 @@ def _store(connection: duckdb.DuckDBPyConnection, name: str) -> None:
         return
     arguments = views.arguments_of(views.sources()[name])
     rows = f"SELECT * FROM {stored}"
-    if name == "_cycle_curves":  # it is asked for some of the cycles
+    if name == "_cycle_curves":  # it is called with some of the cycles
         keys = ", ".join(_CYCLE)
         rows += f" SEMI JOIN (SELECT {keys} FROM query_table({arguments})) USING ({keys})"
     connection.execute(f"CREATE OR REPLACE MACRO {views.quote(name)}({arguments}) AS TABLE {rows}")

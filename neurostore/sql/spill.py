@@ -24,7 +24,7 @@ def folder() -> str:
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         sweep(path)
-    except OSError:  # no home that can be written
+    except OSError:  # no writable home folder
         return tempfile.gettempdir()
     return str(path)
 

@@ -20,7 +20,7 @@ _SET_VARIABLE = re.compile(
     r"""\s*SET\s+VARIABLE\s+(?:"(?P<quoted>[^"]*)"|(?P<plain>\w+))\s*(?:=|TO\b)(?P<value>.*)""",
     re.IGNORECASE | re.DOTALL,
 )
-_DEEPEST = 8000  # levels of a tree, of DuckDB's thousand levels of an expression
+_DEEPEST = 8000  # levels of a tree; DuckDB allows a thousand levels of an expression
 _QUERIES = {"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"}
 _READERS = re.compile(
     r"read_\w+|(parquet|sqlite|postgres|mysql|delta|iceberg)_scan|(parquet|duckdb|pragma)_\w+|json_(each|tree)|st_read\w*"
@@ -32,7 +32,7 @@ def kind_of(statement: Any) -> str:
     """SELECT, COPY or whatever DuckDB calls a statement."""
     try:
         return str(statement.type.name)
-    except ValueError:  # a kind that DuckDB's own Python package has no name for
+    except ValueError:  # a kind that DuckDB's Python package does not name
         return "this statement"
 
 
@@ -65,7 +65,7 @@ def check_query(node: dict[str, Any]) -> None:
     """Raise UsageError where a node of a tree is a query that writes: DuckDB 2 takes COPY and INSERT in WITH."""
     kind = str(node.get("type", ""))
     if kind.endswith("_NODE") and kind not in _QUERIES:
-        raise UsageError(f"{kind.split('_')[0]} is not let through within a SELECT: sql only reads")
+        raise UsageError(f"{kind.split('_')[0]} is not allowed within a SELECT: sql only reads")
 
 
 def variable_of(text: str) -> tuple[str, str] | None:
@@ -93,7 +93,7 @@ def bracketed_condition(text: str) -> str:
     """
     import duckdb
 
-    bracketed = f"(\n{text}\n)"  # a comment at its end does not swallow the bracket
+    bracketed = f"(\n{text}\n)"  # the line break keeps a comment at its end from hiding the bracket
     with duckdb.connect() as connection:
         for query in (f"SELECT {text}", f"SELECT 1 WHERE {bracketed}"):
             try:
@@ -120,7 +120,7 @@ def _check_reads(connection: Any, statement: Any) -> None:
             "this statement stands for several (PIVOT without IN); name the pivoted values: PIVOT … ON a IN (…)"
         )
     raise UsageError(
-        f"{kind} is not let through: sql only reads (SELECT, DESCRIBE, SHOW, EXPLAIN, SET VARIABLE); "
+        f"{kind} is not allowed: sql only reads (SELECT, DESCRIBE, SHOW, EXPLAIN, SET VARIABLE); "
         "to write a result to a file use --output FILE"
     )
 
@@ -130,7 +130,7 @@ def _check_explained(connection: Any, text: str) -> None:
     start = _EXPLAIN.match(text)
     explained = connection.extract_statements(text[start.end() :]) if start else []
     if [kind_of(s) for s in explained] != ["SELECT"]:
-        raise UsageError("EXPLAIN is let through of one SELECT only: EXPLAIN ANALYZE does what it explains")
+        raise UsageError("EXPLAIN is allowed for one SELECT only: EXPLAIN ANALYZE would run the statement")
     _check_select(connection, explained[0].query)
 
 
@@ -150,4 +150,4 @@ def _check_select(connection: Any, text: str) -> None:
             continue
         own = {m for (m,) in connection.execute(macros).fetchall()} if own is None else own
         if name not in own:
-            raise UsageError(f"{name or 'this function'} is not let through: sql calls only functions that read")
+            raise UsageError(f"{name or 'this function'} is not allowed: sql calls only functions that read")

@@ -34,9 +34,9 @@ _THRESHOLD = re.compile(r"^-- (.+)\nCREATE OR REPLACE MACRO _(\w+)\(\) AS ([\d.]
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 _MACRO = re.compile(r"^CREATE OR REPLACE MACRO (\w+)", re.MULTILINE)
-BASE = frozenset(("macros", "columns", "norms"))  # what views read beside tables, see register_base
+BASE = frozenset(("macros", "columns", "norms"))  # what views read besides tables, see register_base
 
-# Choices that views read by getvariable(): name -> (default, meaning). NULL, as at first, means the default.
+# Choices that views read by getvariable(): name -> (default, meaning). NULL, the initial value, means the default.
 VARIABLES: dict[str, tuple[Any, str]] = {
     "pelvis_order": (
         "plug_in_gait",
@@ -68,7 +68,7 @@ VARIABLES: dict[str, tuple[Any, str]] = {
 }
 
 
-# The words that such a choice may be; of the others, groups and trials of the lake are (neurostore.lake.choices).
+# The values that such a choice may have; the values of the others are groups and trials (neurostore.lake.selection).
 WORDS: dict[str, tuple[Any, ...]] = {
     "pelvis_order": ("plug_in_gait", "baker"),
     "angle_source": ("landmarks", "body"),

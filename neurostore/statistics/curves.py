@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from neurostore.lake.queryable import Queryable
 
-LEAST_CURVES = 3  # people a side, before curves are compared
+LEAST_CURVES = 3  # people needed in each group for curves to be compared
 
 
 def compare_curves(lake: Queryable, angles: list[str], by: str, side: str | None) -> pl.DataFrame:

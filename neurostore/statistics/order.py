@@ -20,7 +20,7 @@ def levels_of(lake: Queryable, frame: pl.DataFrame, by: str, name: str) -> list[
     """The levels that are compared: sessions in the order they were recorded in, anything else by name."""
     levels = sorted(frame["level"].unique())
     if not levels:
-        raise UsageError(f"{name}: NULL for everybody who was chosen{_why_null(lake, name)}")
+        raise UsageError(f"{name}: no value for anybody who was chosen{_why_null(lake, name)}")
     if len(levels) < 2:
         raise UsageError(f"{name}: {by} has {len(levels)} value(s) with data ({', '.join(levels)}); two are needed")
     return sessions_in_order(lake, levels, set(frame["subject"])) if by == "session" else levels
@@ -36,7 +36,10 @@ def shared_pairs(values: pl.DataFrame, pairs: list[tuple[str, str]]) -> tuple[li
     n_apart = len(pairs) - len(shared)
     if not shared or not n_apart:
         return pairs, ""
-    return shared, f"not compared: {counted(n_apart, 'pair')} of sessions that nobody has both of"
+    return (
+        shared,
+        f"not compared: {counted(n_apart, 'pair')} of sessions, because nobody has both sessions of these pairs",
+    )
 
 
 def _why_null(lake: Queryable, name: str) -> str:
@@ -44,7 +47,7 @@ def _why_null(lake: Queryable, name: str) -> str:
     if name not in ("gps_deg", "gdi_star"):
         return ""
     notes = lake.sql("SELECT DISTINCT note FROM gait_profile WHERE note IS NOT NULL ORDER BY note")["note"].to_list()
-    return f"; gait_profile: {'; '.join(and_more(notes, 3))}" if notes else "; gait_profile has no row of theirs"
+    return f"; gait_profile: {'; '.join(and_more(notes, 3))}" if notes else "; gait_profile has no row for them"
 
 
 def sessions_in_order(lake: Queryable, sessions: Sequence[str], subjects: set[str]) -> list[str]:
@@ -93,7 +96,7 @@ def _agreed(own: dict[str, list[str]], sessions: Sequence[str]) -> list[str]:
             else None
         )
         who = (
-            f"{example[clash]} had {clash[0]} before {clash[1]}, {example[clash[1], clash[0]]} after it"
+            f"{example[clash]} had {clash[0]} before {clash[1]}, {example[clash[1], clash[0]]} the other way round"
             if clash
             else "the order of three or more sessions is circular"
         )

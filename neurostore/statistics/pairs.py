@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-LEAST_TESTED = 3  # people on each side, before a p is given
+LEAST_TESTED = 3  # people needed in each group for a p value
 
 
 def compare_levels(values: pl.DataFrame, a: str, b: str, test: str, seed: int) -> dict[str, Any]:

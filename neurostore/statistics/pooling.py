@@ -27,7 +27,7 @@ _TELL_APART = (
     "model_sha256",
     "cutoff_hz",
     "pelvis_zero",
-)  # comparing by these is meant
+)  # a comparison by these columns is intended
 
 
 def check_mixture(lake: Queryable, names: Iterable[str], by: str, *, mixed: bool) -> None:
@@ -50,7 +50,7 @@ def check_mixture(lake: Queryable, names: Iterable[str], by: str, *, mixed: bool
         )
     try:
         refuse_mixture(models, needs_pelvis)
-    except UsageError:  # trials without a steady cycle are not pooled
+    except UsageError:  # look again at trials with a steady cycle only, since the others are not pooled
         steady = lake.sql("SELECT DISTINCT subject, session, trial FROM gait_cycles WHERE is_steady AND person = 0")
         refuse_mixture(models.join(steady, on=list(TRIAL_KEYS), how="semi"), needs_pelvis)
 

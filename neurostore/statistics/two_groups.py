@@ -15,7 +15,7 @@ import numpy as np
 from neurostore.arrays import Floats
 from neurostore.errors import UsageError
 
-DRAWS = 20_000  # of permutations; all of them are counted where they are not more
+DRAWS = 20_000  # permutations drawn; if there are no more than this, all are counted
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def compare_groups(a: Floats, b: Floats, *, test: str = "welch", seed: int = 0) 
     difference = float(b.mean() - a.mean())
     if np.ptp(a) > 0 or np.ptp(b) > 0:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # of one group without spread
+            warnings.simplefilter("ignore", RuntimeWarning)  # warns if one group has no spread
             welch = stats.ttest_ind(b, a, equal_var=False)
         p, interval = float(welch.pvalue), tuple(map(float, welch.confidence_interval(0.95)))
     else:
@@ -86,7 +86,7 @@ def compare_pairs(a: Floats, b: Floats, *, test: str = "welch", seed: int = 0) -
     difference = float(change.mean())
     if np.ptp(change) > 0:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # of changes that are nearly alike
+            warnings.simplefilter("ignore", RuntimeWarning)  # warns if changes are nearly equal
             paired = stats.ttest_rel(b, a)
         p, interval = float(paired.pvalue), tuple(map(float, paired.confidence_interval(0.95)))
     else:

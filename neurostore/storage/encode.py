@@ -32,9 +32,9 @@ def parquet_pieces(table: Any, rows: int, options: dict[str, Any]) -> Iterator[A
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    # Kept until a row group is whole: Arrow writes a wide table in thousands of small pieces, which are slow one by one.
+    # Pieces are collected until a row group is complete: Arrow writes a wide table in thousands of small pieces.
     if table.num_rows <= rows:
-        whole = pa.BufferOutputStream()  # faster by a third than pieces in Python
+        whole = pa.BufferOutputStream()  # a third faster than collecting pieces in Python
         pq.write_table(table, whole, row_group_size=rows, **options)
         yield whole.getvalue()
         return

@@ -241,7 +241,7 @@ def lock(root: str, doing: str, timeout_s: float = 120.0) -> Iterator[bool]:
         _take(handle, timeout_s, f"{root}: {doing}")
         was_abandoned = os.fstat(handle).st_size > 0
         holder = f"process {os.getpid()} on {socket.gethostname()} ({doing})\n".encode()
-        os.pwrite(handle, holder, 0)  # never empty meanwhile: the mark of a holder that died must not be lost
+        os.pwrite(handle, holder, 0)  # the file is never empty meanwhile, so the mark of a holder that died is not lost
         os.ftruncate(handle, len(holder))
         yield was_abandoned
         os.ftruncate(handle, 0)

@@ -27,8 +27,8 @@ from neurostore.file_hash import Digest, Hasher, digest_of
 from neurostore.release import how_to_install
 from neurostore.storage.stored_file import StoredFile
 
-LEASE_S = 60.0  # a lease that was not renewed for so long, by the store's own clock, has lost its holder
-_MOST_AT_ONCE = 1000  # keys in one request to delete
+LEASE_S = 60.0  # a lease that was not renewed for this long, by the store's clock, has no holder any more
+_MOST_AT_ONCE = 1000  # largest number of keys in one delete request
 
 
 def resolve(text: str) -> str:
@@ -111,7 +111,7 @@ def _named_errors(path: str) -> Iterator[None]:
         code = str(error.response.get("Error", {}).get("Code", ""))
         advice = {
             "NoSuchBucket": "there is no such bucket: create it first",
-            "AccessDenied": "these credentials may not do that",
+            "AccessDenied": "these credentials do not allow this",
             "InvalidAccessKeyId": "the store does not know these credentials",
             "NotImplemented": "this store does not support a request that a lake needs (conditional put)",
         }.get(code, str(error))
@@ -293,7 +293,7 @@ def lock(root: str, doing: str, timeout_s: float = 120.0) -> Iterator[bool]:
 
     def renew() -> None:
         while not stop.wait(LEASE_S / 4):
-            with suppress(LakeError):  # the next beat may get through
+            with suppress(LakeError):  # the next attempt may succeed
                 renewed = _put(path, content, IfMatch=held[0])
                 if renewed is None:
                     return

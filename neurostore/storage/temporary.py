@@ -23,7 +23,7 @@ from neurostore.errors import NeurostoreError, UsageError
 
 _PATTERN = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{8}\.tmp")
 _SCRATCH = "neurostore"
-_STALE_S = 3600.0  # where the file system has no locks, what is older than this is nobody's
+_STALE_S = 3600.0  # without file locks, a file older than this is abandoned
 _LISTENER: ContextVar[Callable[[Path], None] | None] = ContextVar("listener", default=None)
 
 
@@ -210,7 +210,7 @@ def _made(target: Path, *, is_folder: bool, mode: int) -> tuple[Path, int]:
         else:
             handle = os.open(work, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         hold(handle)
-        if work.exists():  # nobody swept it before it was locked
+        if work.exists():  # no other process removed it before it was locked
             return work, handle
         os.close(handle)
 

@@ -18,8 +18,8 @@ from neurostore.lake.version import open as open_lake
 from neurostore.upkeep.erase import finish_erasures
 from neurostore.upkeep.vacuum import SAFE_AGE_S, sweep
 
-TARGET_BYTES = 128 * 2**20  # a compacted file is at most about this large
-TARGET_ROWS = 131_072  # and at most this long, so that merging it fits into a few hundred MB of memory
+TARGET_BYTES = 128 * 2**20  # largest size of a compacted file, approximately
+TARGET_ROWS = 131_072  # most rows of a compacted file, so that merging needs only a few hundred MB of memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +66,11 @@ def compact(
     check_marker(root)
     finish_erasures(root)
     with heartbeat.running(root, "compact"), storage.named_errors(root, "compacting"):
-        with writing.writing(root, "compact"):  # no commit is half-way: what trials does not name now never will be
+        # no commit is in progress: rows that trials does not name now will never be named
+        with writing.writing(root, "compact"):
             lake = open_lake(root)
             for name in lake.tables():
-                lake.table_state(name)  # raises where one is gone or damaged
+                lake.table_state(name)  # raises if a file is missing or damaged
             names = [n for n in delta.stored_tables(root) if _belongs_to(n)]
             named = _named_rows(root, lake)
             files = {}
@@ -217,7 +218,7 @@ def _commit(root: str, lake: Version, rewrites: list[_Rewrite]) -> int:
 
             versions[name] = delta.commit(root, name, change_of)
             commit.record_files(root, [f for r in of_table for f in r.new])
-        named = {n: v for n, v in versions.items() if n in lake.table_versions}  # others hold nothing alive
+        named = {n: v for n, v in versions.items() if n in lake.table_versions}  # other tables hold no live rows
         return commit.name_versions(root, named, "compact")
 
 

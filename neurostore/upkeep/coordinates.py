@@ -11,12 +11,12 @@ import numpy as np
 
 from neurostore.arrays import Floats
 
-N = 3  # numbers in a row that are looked for
-_PLACES = 3  # frames of each point
+N = 3  # consecutive numbers that are searched for
+_PLACES = 3  # places in each point that are searched for
 _TO_MM = (1.0, 10.0, 1000.0)
-_AS_STORED = 2e-4  # mm; float32 has a hundredth of a micrometre at the hip, and metres are no better
-_AS_TEXT = 6e-4  # of three decimals
-_APART = 0.1  # mm from one number to the next: of a point at rest, one number is as good as the other
+_AS_STORED = 2e-4  # tolerance, mm; the resolution of float32 at hip height is finer, in mm and in metres
+_AS_TEXT = 6e-4  # tolerance of text with three decimals, mm
+_APART = 0.1  # least mm between consecutive numbers, since a point at rest identifies nobody
 _NUMBER = re.compile(rb"(?<![A-Za-z0-9_.])-?\d+\.\d+(?:[eE][-+]?\d+)?")
 _WITH_COMMA = re.compile(rb"(?<![A-Za-z0-9_.,])-?\d+,\d+(?=[;\t\r\n\"])")
 

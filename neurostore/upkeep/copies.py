@@ -21,7 +21,7 @@ from neurostore.storage import temporary
 
 _OF_PYTHON = ("dtw_distance(a, b, band := NULL)", "soft_dtw(a, b, gamma)")
 _NOT_HERE = "is a function of Python and not in this file: use neurostore.open(lake).connect(), or neurostore distances"
-STORAGE_VERSION = "v1.0.0"  # of DuckDB files: the oldest that clients of DuckDB 1.x read
+STORAGE_VERSION = "v1.0.0"  # storage version of DuckDB files: the oldest, which every DuckDB 1.x reads
 
 
 def export_lake(lake_path: object, folder: object, version: int | None = None, release: str | None = None) -> Path:
@@ -117,7 +117,7 @@ def catalogue_file(
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary.sweep(target)
         try:
-            with temporary.folder_beside(target) as folder:  # DuckDB makes its file itself, and a journal beside it
+            with temporary.folder_beside(target) as folder:  # DuckDB creates its file itself, with a journal beside it
                 _write_catalogue(lake, folder / target.name, delta_scan=delta_scan)
                 os.replace(folder / target.name, target)
                 storage.sync_folder(str(target.parent))

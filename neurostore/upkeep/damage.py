@@ -21,13 +21,13 @@ def trials_of(root: str, path: str, journal: hashes.Journal, damaged: Iterable[s
     if path.startswith("_neurostore/") or path.endswith("_last_checkpoint"):
         return []
     table = schema.table_of(path)
-    if table is None or schema.table(table).derived:  # what is computed from trials takes none with it
+    if table is None or schema.table(table).derived:  # damaged results remove no trial
         return []
     if "/_delta_log/" in path:
         return sorted({key for p in _added_by(path, journal) for key in _keys_in(root, f"{table}/{p}")})
     try:
         return short_of_rows(root, table, path, set(damaged))
-    except LakeError:  # a log is damaged too
+    except LakeError:  # a log is also damaged
         return sorted(_keys_in(root, path))
 
 

@@ -54,5 +54,5 @@ def _answers(connection: Any, traces: Traces) -> Iterator[Answer]:
         for batch in connection.sql(f"SELECT * FROM {quoted}").to_arrow_reader(100_000):
             yield in_table(pa.Table.from_batches([batch]), traces)
     (free,) = connection.execute("SELECT sum(free_blocks) FROM pragma_database_size()").fetchone()
-    if free:  # blocks of rows that were deleted are still in the file
+    if free:  # the file still has blocks of deleted rows
         yield "may hold"

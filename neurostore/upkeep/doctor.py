@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 EXTRAS = ("app", "pose", "mediapipe", "refine", "report", "cluster", "s3", "dtaidistance")
 _LOW_BYTES = 2 * 2**30
-_PYTHONS = ("3.11", "3.13")  # the oldest, on which every extra can be had, and the newest
+_PYTHONS = ("3.11", "3.13")  # the oldest, on which every extra can be installed, and the newest
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ def _extra(extra: str) -> Finding:
     elsewhere = {r.name for r in _requirements(extra, _PYTHONS[0])} - {r.name for r in needed}
     versions = {r.name: _version(r.name) for r in needed}
     if wrong := [r for r in needed if (v := versions[r.name]) and not _works(r, v, extra)]:
-        versions_text = ", ".join(f"{r.name} {versions[r.name]}, needed is {r.specifier}" for r in wrong)
+        versions_text = ", ".join(f"{r.name} {versions[r.name]}, but {r.specifier} is needed" for r in wrong)
         return Finding(name, f"{versions_text}: {how_to_install(extra)}", is_bad=True)
     if elsewhere:
         python = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -144,7 +144,7 @@ def _results(lake: Version) -> Finding:
     results = lake.results()
     how = f"; `neurostore refresh --lake {lake.path}` stores them" if results.stale else ""
     n_sessions = len(results.fresh) + len(results.stale)
-    text = f"of {len(results.fresh)} of {n_sessions} sessions; {counted(results.n_stale_trials, 'trial')} without any that count{how}"
+    text = f"of {len(results.fresh)} of {n_sessions} sessions; {counted(results.n_stale_trials, 'trial')} without current results{how}"
     return Finding("stored results", text)
 
 
@@ -180,7 +180,7 @@ def _lake(lake_path: object) -> Iterator[Finding]:
     if storage.exists(storage.join(lake.path, "_neurostore", "erasing.json")):
         yield Finding("erasure", "one was interrupted: repeat `neurostore erase SUBJECT`", is_bad=True)
     if n_open := len(announced(lake.path)):
-        advice = "the next command that writes finishes it, such as `neurostore compact`"
+        advice = "the next command that writes, such as `neurostore compact`, finishes it"
         yield Finding("erasure", f"{n_open} interrupted: {advice}", is_bad=True)
     try:
         n_erased = len(tombstones.read(lake.path).stones)

@@ -104,7 +104,7 @@ def erase(lake_path: object, subject: str) -> Receipt:
             content = {"subject": subject, "since": _now()}
             storage.write_json(storage.join(root, ANNOUNCED, f"{uuid.uuid4().hex}.json"), content)
         receipts = _finish(root)
-        storage.delete([storage.join(root, "_neurostore", "erasing.json")])  # of older software, which named nobody
+        storage.delete([storage.join(root, "_neurostore", "erasing.json")])  # written by older software, without a name
     return receipts[subject]
 
 
@@ -147,8 +147,8 @@ def _finish(root: str) -> dict[str, Receipt]:
 def _erase_one(root: str, subject: str) -> Receipt:
     receipt = Receipt(uuid.uuid4().hex, _now(), 0, VERSION)
     person = traces.of_person(root, subject)
-    tombstones.add(root, subject, person.sources)  # a recording that another person has too is kept for them
-    _check_nobody_writes(root)  # a worker that staged before the tombstone was written had announced itself before
+    tombstones.add(root, subject, person.sources)  # a recording that is also another person's stays allowed
+    _check_nobody_writes(root)  # a worker that staged files before the tombstone was written has announced itself
     done = erase_files.erase_from_files(root, person)
     receipt.n_matrices, receipt.n_other_files, receipt.remaining = done.n_matrices, done.n_deleted, done.remaining
     tables = _tables(root)
@@ -227,9 +227,7 @@ def _take_out(root: str, person: traces.Traces, tables: Sequence[str], receipt: 
     receipt.n_texts = len(others)
     for table in tables:
         receipt.n_rows += _remove_rows(root, table, subject)
-        for other in (
-            others if schema.table(table).derived else ()
-        ):  # computed from what is changed here: refresh computes it
+        for other in others if schema.table(table).derived else ():  # refresh computes these results again
             _remove_rows(root, table, other)
         erase_columns.drop_columns_of_nobody(root, table)
         _set_properties(root, table, _FORGET)
@@ -285,7 +283,7 @@ def _forget_history(root: str, subject: str, tables: list[str], receipt: Receipt
     hashes.forget(root, {f"{t}/{p}" for t, paths in kept.items() for p in paths})
     marker = {"oldest_version": newest["trials"].version(), "time": receipt.time}
     storage.write_json(storage.join(root, "_neurostore", "vacuumed.json"), marker)
-    time.sleep(0.01)  # removals are forgotten when they are older than nothing
+    time.sleep(0.01)  # so that removals are older than the retention of 0 s, and are forgotten
     for table, at in newest.items():
         at.create_checkpoint()
         version = f"{at.version():020d}"
@@ -321,7 +319,7 @@ def _elsewhere(root: str) -> list[str]:
         if temporary.is_abandoned(path):
             temporary.remove(path)
     written = [f"is being written by another process: {p}" for p in sorted(begun) if p.exists()]
-    return written + [f"spill file of a query that runs now; it goes when that ends: {p}" for p in spilled]
+    return written + [f"spill file of a running query; it is deleted when the query ends: {p}" for p in spilled]
 
 
 def _outside(root: str, person: traces.Traces) -> list[str]:

@@ -26,7 +26,8 @@ def drop_columns_of_nobody(root: str, table: str) -> None:
     recorded: dict[str, hashes.Entry] = {}
 
     def change_of(newest: Any) -> delta.Change | None:
-        storage.delete([storage.join(root, table, p) for p in written])  # an attempt that lost
+        # files of an attempt that another writer preceded
+        storage.delete([storage.join(root, table, p) for p in written])
         written.clear()
         recorded.clear()
         gone = _empty(root, table, newest)
@@ -65,7 +66,7 @@ def _skeletons(row: dict[str, Any]) -> set[str]:
 
 def _empty(root: str, table: str, at: Any) -> set[str]:
     """Undeclared columns of a table that have no value."""
-    if schema.table(table).derived:  # its columns are those of a view, and name nobody
+    if schema.table(table).derived:  # its columns are those of a view and name no person
         return set()
     declared = {c.name.lower() for c in schema.table(table).columns}
     further = [n for n in delta.schema_of(at).names if n.lower() not in declared and n.lower() != "subject"]

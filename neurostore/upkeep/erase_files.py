@@ -30,7 +30,7 @@ from neurostore.upkeep.traces import Traces
 
 _UNFINISHED = re.compile(
     r".*\.(npy|csv|parquet)(\.\w+)?\.(partial|journal|writing|earlier)(\.\w+)?"
-)  # of matrices until 0.1; by now they have the names of temporary files
+)  # unfinished matrices before 0.1; later ones have names of temporary files
 _REMOVED = "removed when a subject was erased"
 
 
@@ -60,7 +60,7 @@ def erase_from_files(root: str, traces: Traces) -> Erased:
     for path in sorted(matrices):
         try:
             done.n_matrices += _erase_from_matrix(path, traces)
-        except (ValueError, LookupError, OSError, pa.ArrowException):  # damaged: searched like any other file
+        except (ValueError, LookupError, OSError, pa.ArrowException):  # damaged: search it like any other file
             matrices.remove(path)
     described = {sidecar(p) for p in matrices}
     for path in sorted(set(files) - matrices - described):
@@ -163,7 +163,7 @@ def _erase_from_matrix(path: Path, traces: Traces) -> bool:
     about["provenance"] = _without(provenance, traces)
     with temporary.replacing(path) as work:
         if path.suffix == ".npy":
-            values = np.load(path)  # a repeat after a kill finds it without the person already
+            values = np.load(path)  # after an interrupted erasure, the person may be gone already
             with work.open("wb") as file:
                 np.save(file, values if len(values) == stays.sum() else values[np.ix_(stays, stays)])
         elif path.suffix == ".csv":
@@ -182,7 +182,8 @@ def _erase_from_csv(path: Path, target: Path, stays: np.ndarray[Any, np.dtype[np
 
     with path.open(newline="", encoding="utf-8") as source:
         rows = list(csv.reader(source))
-    keep = [True, *stays] if len(rows) == len(stays) + 1 else [True] * len(rows)  # else a repeat after a kill
+    # otherwise an interrupted erasure removed the person
+    keep = [True, *stays] if len(rows) == len(stays) + 1 else [True] * len(rows)
     with target.open("w", newline="", encoding="utf-8") as out:
         writer = csv.writer(out)
         for row, is_row_kept in zip(rows, keep, strict=True):

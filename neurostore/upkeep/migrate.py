@@ -16,7 +16,7 @@ from neurostore.lake.marker import check_marker
 from neurostore.release import VERSION
 from neurostore.upkeep.erase import finish_erasures
 
-Step = Callable[[str], str]  # takes the root, returns what it did in a few words
+Step = Callable[[str], str]  # takes the root and returns a few words on what it did
 
 
 def record_hashes(root: str) -> str:
@@ -24,7 +24,7 @@ def record_hashes(root: str) -> str:
     return f"recorded the hashes of {len(writing.adopt(root))} files"
 
 
-STEPS: dict[int, Step] = {0: record_hashes}  # from version -> the step to the next
+STEPS: dict[int, Step] = {0: record_hashes}  # schema version -> step to the next version
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 Inputs: TypeAlias = Mapping[Session, tuple[str, int]]
 
 BATCH_FRAMES = 120_000  # frames whose rows are in memory at once, per worker
-_ROUNDS = 3  # sessions that changed while they were computed are computed again
+_ROUNDS = 3  # rounds: sessions that change while they are computed are computed again
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ def refresh(
     lake = open_lake(root)
     stale = _stale(lake)
     n_kept = len(lake.results().fresh)
-    if not stale:  # nothing is written: the lake may be one that cannot be
+    if not stale:  # nothing is written, so a read-only lake is allowed
         return Refreshed(0, 0, n_kept, 0)
     with (
         heartbeat.running(root, "refresh"),
@@ -84,7 +84,7 @@ def refresh(
         _staging(engine, ray_address, n_workers) as staging,
     ):
         for _ in range(_ROUNDS):
-            with suppress(VanishedVersionError):  # somebody was erased meanwhile: what is left is in the next round
+            with suppress(VanishedVersionError):  # somebody was erased meanwhile: the next round has the rest
                 done = _store_all(lake, list(_batches(lake, stale)), staging, advance)
                 n_sessions += done[0]
                 n_trials += done[1]

@@ -108,11 +108,11 @@ def check(lake_path: object, name: str) -> Release:
     try:
         content = content_of(lake)
     except VanishedVersionError as error:  # nothing deletes what a release needs
-        raise DamagedLakeError(f"{str(error).split(':')[0]}: the file is missing; restore it from a back-up") from error
+        raise DamagedLakeError(f"{str(error).split(':')[0]}: the file is missing; restore it from a backup") from error
     here, then = people_of(content), release.people
     differ = sorted(s or "nobody" for s in {*here, *then} if here.get(s) != dict(then.get(s, {})))
     if differ:
-        raise UsageError(f"{lake.path}: release {name!r} has other rows than were recorded, of {', '.join(differ[:8])}")
+        raise UsageError(f"{lake.path}: release {name!r} has other rows than recorded, of {', '.join(differ[:8])}")
     return release
 
 

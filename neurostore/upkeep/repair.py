@@ -58,14 +58,14 @@ def drop_damaged(lake_path: object, verification: Verification | None = None) ->
         paths = [d.path for d in verification.damaged if d.path not in small]
         restored = _restore(root, [p for p in paths if "/_delta_log/" in p or p.startswith("_neurostore/")], journal)
         if taken := _take_back(root):
-            remarks += [f"another program's change is taken back: {path}" for path in taken]
+            remarks += [f"another program's change was undone: {path}" for path in taken]
             verification = verify(root)
         dead = {p for d in verification.damaged if (p := d.path).endswith(".parquet") and "/_delta_log/" not in p}
         lost = _take_out(root, dead)
         known = hashes.read(root).files
         hashes.forget(root, known.keys() - dead)
         storage.delete([storage.join(root, p) for p in dead])
-        writing.adopt(root)  # what a damaged segment vouched for
+        writing.adopt(root)  # record the files that a damaged segment listed
         version = open_lake(root).version
         return Dropped(version, tuple(sorted(lost)), tuple(sorted(dead)), (*small, *restored), tuple(remarks))
 
@@ -94,7 +94,7 @@ def _take_out(root: str, dead: set[str]) -> set[Key]:
     if "trials" in tables:
         _remove(root, "trials", dead)
     if any(schema.table(table).derived for table in tables):
-        keep.keep_rows(root, lambda row: False)  # `neurostore refresh` computes them anew
+        keep.keep_rows(root, lambda row: False)  # `neurostore refresh` computes them again
     if lost:
         delta.replace_rows(root, "trials", _KEYS, _no_rows, drop=lost)
     for table in tables:
@@ -102,7 +102,7 @@ def _take_out(root: str, dead: set[str]) -> set[Key]:
             _remove(root, table, dead)
     named = open_lake(root).table_versions
     newest = {t: delta.open_table(root, t).version() for t in named}
-    if tables or newest != named:  # or cut off before it named them
+    if tables or newest != named:  # or an earlier repair was interrupted before it named them
         commit.name_versions(root, newest, "drop damaged files")
     return lost
 

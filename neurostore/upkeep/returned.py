@@ -28,7 +28,7 @@ def files_of_erased(root: str) -> list[str]:
             subjects.setdefault(name, set()).add(file.path)
         for name in recordings:
             sources.setdefault(name, set()).add(file.path)
-    with ThreadPoolExecutor() as threads:  # the hash of a key is slow on purpose
+    with ThreadPoolExecutor() as threads:  # hashing a key is slow on purpose
         is_erased = list(threads.map(lambda s: stones.of_subject(s) is not None, subjects))
     files = [paths for paths, erased in zip(subjects.values(), is_erased, strict=True) if erased]
     files += [paths for source, paths in sources.items() if stones.of_source(source) is not None]

@@ -24,8 +24,8 @@ from neurostore.upkeep.traces import Answer, Traces
 
 _PIECE = 16 * 2**20
 _OVERLAP = 4096
-_MOST_LAYERS = 4  # an archive within an archive within …
-_PLAIN_BINARY = (b"\x00\x00\x00\x01Bud1", b"SQLite format 3")  # what is in them is stored as it is
+_MOST_LAYERS = 4  # archives within archives
+_PLAIN_BINARY = (b"\x00\x00\x00\x01Bud1", b"SQLite format 3")  # formats whose content is not encoded
 _OPENERS: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
 
 
@@ -34,9 +34,7 @@ def search(path: Path, traces: Traces) -> Answer:
     try:
         with path.open("rb") as file:
             return _in_file(file, traces, 0)
-    except (
-        Exception
-    ):  # libraries that decode what anybody may have written raise many kinds; MemoryError is one of them
+    except Exception:  # libraries that decode unknown content raise many kinds of errors, MemoryError among them
         return "may hold"
 
 

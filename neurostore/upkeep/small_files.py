@@ -35,9 +35,9 @@ def repair(root: str, damaged: Sequence[str]) -> tuple[list[str], list[str]]:
         full = storage.join(root, path)
         if path.startswith(f"{outputs.FOLDER}/"):
             storage.delete([full])
-        elif path.startswith(f"{tombstones.RECEIPTS}/"):  # that there is one says that somebody was erased
+        elif path.startswith(f"{tombstones.RECEIPTS}/"):  # the receipt itself shows that somebody was erased
             storage.write_json(full, {"receipt": path.rsplit("/", 1)[1].removesuffix(".json"), "damaged": True})
-            remarks.append(f"the numbers of a receipt of an erasure were damaged and are lost: {path}")
+            remarks.append(f"the figures in the receipt of an erasure were damaged and are lost: {path}")
         elif path.startswith(f"{ANNOUNCED}/"):
             remarks += _repair_announcement(root, path)
         elif path == _OLDER_ANNOUNCEMENT:
@@ -47,7 +47,9 @@ def repair(root: str, damaged: Sequence[str]) -> tuple[list[str], list[str]]:
                 f.path for f in contents.own_files(root, "trials/_delta_log", logs=True) if f.path[:1].isdigit()
             )
             storage.write_json(full, {"oldest_version": int(newest.split(".")[0])})
-            remarks.append("which older versions can be opened was damaged: only the newest can be from now on")
+            remarks.append(
+                "the record of the versions that can be opened was damaged: only the newest can be opened from now on"
+            )
         else:
             continue
         done.append(path)
@@ -68,4 +70,4 @@ def _repair_announcement(root: str, path: str) -> list[str]:
         storage.write_json(full, {"subject": subject, "since": str(said.get("since"))})
         return []
     storage.delete([full])
-    return ["an erasure was announced and whose is damaged: repeat `neurostore erase SUBJECT`"]
+    return ["an erasure was announced, but its subject cannot be read: repeat `neurostore erase SUBJECT`"]

@@ -22,11 +22,11 @@ from neurostore.arrays import Floats
 from neurostore.lake import contents
 from neurostore.upkeep.coordinates import Coordinates
 
-_LEAST_NAME = 4  # letters; a shorter value of a metadata column is not a name
-_RUN = 3  # consecutive frames whose values are looked for
+_LEAST_NAME = 4  # letters; a shorter value of a metadata column is not taken for a name
+_RUN = 3  # consecutive frames whose values are searched for
 _PLACES = 3  # such runs per file
 _NUMBERS = ("<f4", "<f8", ">f4", ">f8")
-_TELLING_DIGITS = 6  # a number of so many figures is a number of a register, not a count
+_TELLING_DIGITS = 6  # a number with at least this many digits is an identifier, not a count
 _BY_CHANCE = 1e-3
 _ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "cp1252")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]{24,}={0,2}")
@@ -180,7 +180,7 @@ def of_person(root: str, subject: str) -> Traces:
             (sources if is_own else of_others).add(row["source_sha256"])
         if is_own:
             own.update(_names(row))
-        else:  # a word that is also in another person's row, in any column, identifies no one
+        else:  # a word that is also in a row of another person identifies nobody
             others.update(v for v in row.values() if isinstance(v, str))
     names = frozenset(own - others - {subject})
     files = list(_points_of(root, subject))

@@ -14,7 +14,7 @@ from neurostore.lake.version import open as open_lake
 from neurostore.storage import temporary
 from neurostore.upkeep.erase import finish_erasures
 
-SAFE_AGE_S = 3600.0  # files in no log are kept this long, even where no running ingest claims them
+SAFE_AGE_S = 3600.0  # files in no log are kept this long, even if no ingest is running
 
 
 def sweep(lake_path: object, safe_age_s: float = SAFE_AGE_S) -> int:
@@ -27,7 +27,7 @@ def sweep(lake_path: object, safe_age_s: float = SAFE_AGE_S) -> int:
         oldest_kept_s = min(time.time() - safe_age_s, heartbeat.running_since(root))
         n_swept = 0
         here = storage.list_files(root, logs=True)
-        held = releases.held_files(root)  # after an erasure no log names them
+        held = releases.held_files(root)  # no log names them after an erasure
         for name in delta.stored_tables(root):
             named = held | {f"{name}/{path}" for path in delta.ever_added(root, name)}
             left = [f for f in here if schema.table_of(f.path) == name and contents.is_data(f.path)]

@@ -85,7 +85,7 @@ def verify(lake_path: object) -> Verification:
     journal = hashes.read(root)
     here = {f.path: f.size for f in storage.list_files(root, logs=True)}
     problems = _compare(root, journal, here, verification)
-    if problems:  # a vacuum or a writer may just have been at work
+    if problems:  # a vacuum or a writer may have changed files meanwhile
         journal = hashes.read(root)
         problems = _compare(root, journal, here, verification, problems)
     problems |= {f"{hashes.FOLDER}/{n}": "its bytes changed" for n in journal.damaged}
@@ -109,7 +109,7 @@ def verify(lake_path: object) -> Verification:
             verification.others.append(path)
         elif contents.is_temporary(path) or not _is_ours(path):
             verification.leftovers.append(path)
-    if not verification.damaged and (why := _opening(root)) is not None:  # what is called whole can be opened
+    if not verification.damaged and (why := _opening(root)) is not None:  # an intact lake can be opened
         verification.damaged.append(Damage("trials", why))
     if tombstones.FILE not in problems:
         verification.erased = files_of_erased(root)

@@ -12,7 +12,7 @@ from neurostore.walker.gait import SIDES, Gait, Leg
 
 # Segment lengths as shares of stature (Winter 2009, table 4.1): thigh, shank, ankle height, half pelvis width.
 THIGH, SHANK, ANKLE_HEIGHT, HALF_PELVIS = 0.245, 0.246, 0.039, 0.052
-# On the sole, from below the ankle: the heel behind and the toe joint in front, as shares of stature.
+# Distances along the sole as shares of stature: heel behind the ankle, toe joint in front of it, length of the toes.
 HEEL_BEHIND, TOE_JOINT_AHEAD, TOE_LENGTH = 0.035, 0.085, 0.035
 
 
@@ -59,8 +59,9 @@ class Body:
     def pelvis_axes(self, phase: Floats) -> Floats:
         """(n, 3, 3); rotation about up, then obliquity about forward, then tilt about right (order of Plug-in Gait)."""
         g = self.gait
-        rotation = -g.pelvis_rotation * np.cos(2 * np.pi * phase)  # left hip forward at left strike
-        obliquity = -g.pelvis_obliquity * np.sin(2 * np.pi * (phase + 0.05))  # side in stance is up (left: right drops)
+        rotation = -g.pelvis_rotation * np.cos(2 * np.pi * phase)  # left hip is forward at the left strike
+        # the stance side is up (in left stance, the right side drops)
+        obliquity = -g.pelvis_obliquity * np.sin(2 * np.pi * (phase + 0.05))
         tilt = np.full_like(phase, g.pelvis_tilt)
         return axes_of(rotation, obliquity, tilt)
 
@@ -81,7 +82,7 @@ class Body:
     def _toes_pitch(self, leg: Leg, pitch: Floats) -> Floats:
         """How far the toes stand up on their tip, degrees: the last part of the roll-off is over the tip, not the joint."""
         beyond = np.maximum(leg.tip_from * leg.off_pitch - pitch, 0.0)
-        return beyond**2 / (beyond + 10.0)  # begins without a jerk
+        return beyond**2 / (beyond + 10.0)  # starts smoothly
 
     def _stance_ankle(self, side: str, share: Floats) -> Floats:
         leg: Leg = getattr(self.gait, side)
@@ -96,7 +97,7 @@ class Body:
         along = np.where(on_heel, self.heel, -self.toe_joint)  # from pivot to below the ankle, along the sole
         c, s = np.cos(pitch)[:, None], np.sin(pitch)[:, None]
         sole, normal_ = c * ahead + s * up, -s * ahead + c * up
-        risen = self.toe_length * ((1 - np.cos(toes)) * ahead + np.sin(toes) * up)  # of the toe joint, about the tip
+        risen = self.toe_length * ((1 - np.cos(toes)) * ahead + np.sin(toes) * up)  # rise of the toe joint over the tip
         return middle + pivot + risen + along[:, None] * sole + self.ankle_height * normal_
 
     def _foot_yaw(self, side: str) -> float:
@@ -143,7 +144,8 @@ class Body:
             "thigh": [(share, np.radians(thigh)) for share, thigh, _, _ in leg.swing],
             "shank": [(share, np.radians(thigh - knee)) for share, thigh, knee, _ in leg.swing],
             "pitch": [(share, np.radians(pitch)) for share, _, _, pitch in leg.swing],
-            "toes": [(0.7 * leg.stance + 0.3, 0.0), (0.3 * leg.stance + 0.7, 0.0)],  # level again soon after foot off
+            # toes are level again soon after foot off
+            "toes": [(0.7 * leg.stance + 0.3, 0.0), (0.3 * leg.stance + 0.7, 0.0)],
         }
         out = (-1 if side == "left" else 1) * leg.circumduction_mm / (self.thigh + self.shank)
         half = (leg.stance + 1.0) / 2
@@ -205,9 +207,8 @@ class Body:
         points["head"] = points["pelvis"] + 0.38 * h * trunk[:, :, 1]
         for side in SIDES:
             out = -1 if side == "left" else 1
-            swing = (
-                g.arm_swing * np.cos(2 * np.pi * phase) * (-1 if side == "left" else 1)
-            )  # against the leg of the side
+            # opposite to the leg of the same side
+            swing = g.arm_swing * np.cos(2 * np.pi * phase) * (-1 if side == "left" else 1)
             upper = trunk @ _flexion(swing)
             fore = upper @ _flexion(22.0 + 0.4 * swing)
             axes[f"{side}_upper_arm"], axes[f"{side}_forearm"] = upper, fore

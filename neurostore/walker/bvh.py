@@ -49,7 +49,7 @@ def write_bvh(walk_: Walk, path: Path) -> None:
         local = np.einsum("nji,njk->nik", above, lab.get(joint, above))
         euler = Rotation.from_matrix(local).as_euler("ZYX", degrees=True)
         if not depth:
-            columns.append(walk_.joints["pelvis"] / CMU_UNIT_MM)  # mid-hip and Hips coincide here
+            columns.append(walk_.joints["pelvis"] / CMU_UNIT_MM)  # Hips is the midpoint of the hips
         columns.append(euler)
         for child in children.get(joint, ()):
             put(child, depth + 1)
@@ -114,7 +114,7 @@ def _global_rotations(walk_: Walk) -> dict[str, Floats]:
         lab[f"{name}Foot"] = r[f"{side}_foot"]
         toes = walk_.joints[f"{side}_toe_end"] - walk_.joints[f"{side}_toe"]
         lab[f"{name}ToeBase"] = _toe_axes(toes)
-        # In the T-pose the arm points sideways: hanging is a quarter turn down about forward.
+        # In the T-pose the arm points sideways; it hangs after a quarter turn about the forward axis.
         down = Rotation.from_euler("z", -90.0 * s, degrees=True).as_matrix()
         lab[f"{name}Arm"] = r[f"{side}_upper_arm"] @ down
         for joint in ("ForeArm", "Hand", "FingerBase", "HandIndex1"):

@@ -20,7 +20,7 @@ from neurostore.walker.body import Body
 from neurostore.walker.gait import SIDES, Gait
 
 GRAVITY_M_S2 = 9.81
-_STEP_S = 1e-4  # of the differences that give velocities and rates of momentum
+_STEP_S = 1e-4  # step of the differences that give velocities and rates of momentum
 _DOWN = np.array([0.0, -GRAVITY_M_S2, 0.0])
 _ENDS = {"thigh": ("hip", "knee"), "shank": ("knee", "ankle"), "foot": ("heel", "toe")}
 _BELOW = {"hip": ("thigh", "shank", "foot"), "knee": ("shank", "foot"), "ankle": ("foot",)}
@@ -76,7 +76,7 @@ def _carried(gait: Gait, side: str, stances: Mapping[str, Floats]) -> Floats:
     """The foot's share of the ground's force: a smooth step to 1 while the other foot still stands, and back."""
     other = "right" if side == "left" else "left"
     own, others = stances[side], stances[other]
-    # in double support the foot that struck last takes over in the time that the other has left
+    # in double support, load shifts to the foot that struck last until the other foot leaves the ground
     lead_stance, trail_stance = getattr(gait, side).stance, getattr(gait, other).stance
     since = own * lead_stance
     left_over = (1 - others) * trail_stance

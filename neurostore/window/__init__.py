@@ -103,7 +103,7 @@ def _listening(port: int) -> Any:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((HOST, port))
-        listener.listen(128)  # from here on a browser waits instead of being refused
+        listener.listen(128)  # from now on a browser waits and is not refused
     except OSError as error:
         listener.close()
         raise UsageError(

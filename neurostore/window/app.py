@@ -117,7 +117,7 @@ class Window:
     def decide(self, request: Request, body: Any) -> Any:
         """Store decisions, all or none."""
         if self.reviewer is None:
-            raise Refused("this window only shows: start it with --reviewer CODE to store decisions")
+            raise Refused("this window is read-only: start it with --reviewer CODE to store decisions")
         return deciding.store(self.shelf, self.reviewer, body)
 
     def compare(self, request: Request) -> Any:
@@ -234,7 +234,7 @@ def _key(request: Request) -> Key:
     given = request.query_params
     missing = [name for name in ("subject", "trial") if not given.get(name)]
     if missing:
-        raise UsageError(f"{' and '.join(missing)} is missing in the address")
+        raise UsageError(f"the address lacks {' and '.join(missing)}")
     return given["subject"], given.get("session", ""), given["trial"]
 
 
@@ -286,5 +286,5 @@ async def _video(window: Window, request: Request) -> Any:
     path = videos.video_of(row, window.cohort)
     kind = videos.media_type(path) if path else None
     if path is None or kind is None:
-        return JSONResponse({"error": "no video of this trial that a browser can play is at hand"}, 404)
+        return JSONResponse({"error": "there is no video of this trial that a browser can play"}, 404)
     return FileResponse(path, media_type=kind)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from neurostore.trial_key import Key
 
 MEMORY_MB = 300
-SHOWN = ("emg", "force_plates", "forces", "plate_frames")  # read by a trial's page itself
+SHOWN = ("emg", "force_plates", "forces", "plate_frames")  # tables that the page of a trial reads directly
 # Steps that reviews do not change: (name, SQL of its rows), each after those it reads.
 _KEPT_MACROS = (
     ("_ground_reaction", "motion", "_now_ground_reaction('_foot_motion')"),
@@ -95,7 +95,7 @@ class Bench:
             is_same = self.session == (subject, session)
             if is_same and self.version == lake.version:
                 return
-            self.session = None  # until all is there
+            self.session = None  # until everything is loaded
             where = {"subject": subject, "session": session}
             states = {name: _state(lake, name) for name in self.layout}
             changed = [n for n, state in states.items() if not is_same or state != self._held.get(n)]

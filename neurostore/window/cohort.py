@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from neurostore.window.bench import Bench
 
 SUBJECTS_AT_ONCE = 25
-_READING = "trial_quality spatiotemporal cycle_curves"  # from stored results, where the lake has them
+_READING = "trial_quality spatiotemporal cycle_curves"  # from stored results, if the lake has them
 MEMORY_MB = 350
 SIDES = ("left", "right")
-LEAST_ANGLES = 3  # of the nine of GPS, before a trial gets a distance
+LEAST_ANGLES = 3  # of the nine angles of GPS, needed for a distance
 _POLL_S = 1.0
-_LATER_S = 1.5  # after a decision: the page that stored it reads the trial again first
+_LATER_S = 1.5  # wait after a decision, so that the page that stored it can read its trial first
 _SPARK_POINTS = 26
 _SCORED = [i for i, panel in enumerate(PANELS) if panel.angle in GVS]
 _KNEE = next(i for i, panel in enumerate(PANELS) if panel.angle == "knee_flexion")
@@ -77,11 +77,10 @@ class Cohort:
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._wake = threading.Event()
-        self._figures: dict[Key, tuple[str, Figures]] = {}  # with the mark of the state they are of
-        self._state = 0  # grows whenever a figure changes
-        self._tables: dict[
-            str | None, tuple[tuple[Any, ...], dict[str, Any]]
-        ] = {}  # by reference, with what they are of
+        self._figures: dict[Key, tuple[str, Figures]] = {}  # with the mark of the state that they belong to
+        self._state = 0  # increases whenever a figure changes
+        # by reference group, with the state that they belong to
+        self._tables: dict[str | None, tuple[tuple[Any, ...], dict[str, Any]]] = {}
         self._people: tuple[int, dict[str, dict[str, Any]], dict[Key, list[dict[str, Any]]]] = (-1, {}, {})
         self.problem: str | None = None
 
@@ -114,7 +113,7 @@ class Cohort:
             there = near(group, known) if known else "no subject has a group (participants.tsv gives it)"
             raise UsageError(f"there is no group {group!r} in this lake; {there}")
 
-    # The thread
+    # Background thread
 
     def start(self) -> None:
         """Compute in the background from now on."""
@@ -134,7 +133,7 @@ class Cohort:
             try:
                 self.update()
                 self.problem = None
-            except NeurostoreError as error:  # shown on the page; the next look may succeed
+            except NeurostoreError as error:  # shown on the page; the next attempt may succeed
                 self.problem = str(error)
             if self._wake.wait(_POLL_S):
                 self._stop.wait(_LATER_S)
@@ -162,7 +161,7 @@ class Cohort:
     def _compute(self, lake: Version, subjects: Sequence[str], marks: Mapping[Key, str]) -> None:
         with lake.connect(_READING) as connection:
             connection.execute(f"SET memory_limit = '{MEMORY_MB}MB'")
-            connection.execute("SET threads = 1")  # whoever looks at a trial comes first
+            connection.execute("SET threads = 1")  # requests for a single trial have priority
             for start in range(0, len(subjects), SUBJECTS_AT_ONCE):
                 if self._stop.is_set():
                     return
@@ -312,7 +311,7 @@ def reference_distances(figures: Mapping[Key, Figures], members: Iterable[str]) 
             with np.errstate(invalid="ignore", divide="ignore"):
                 squares.append((_masked(one, rel) - summed / count) ** 2)
         square = np.where(np.isfinite(squares[0]), squares[0], squares[1])
-        of_angle = square.mean(axis=2)  # NaN where a point of the curve is
+        of_angle = square.mean(axis=2)  # NaN if any point of the curve is NaN
         for side in range(2):
             if np.isfinite(of_angle[side]).sum() < LEAST_ANGLES:
                 of_angle[side] = np.nan

@@ -27,7 +27,7 @@ HEADERS = {
     "cache-control": "no-store",
 }
 SAFE = frozenset({"GET", "HEAD"})
-MOST_BYTES = 256 * 1024  # of a request's body
+MOST_BYTES = 256 * 1024  # largest body of a request
 
 
 class Guard:
@@ -50,7 +50,7 @@ class Guard:
             await self.app(scope, receive, send)
             return
         if scope["type"] != "http":
-            return  # no websockets here: the server closes the connection
+            return  # no websockets: the server closes the connection
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         problem = self._problem(scope, headers)
         if problem is not None:

@@ -10,7 +10,7 @@ from neurostore.lake.results import are_kept
 from neurostore.lake.version import open as open_lake
 from neurostore.upkeep.refresh import refresh
 
-QUIET_S = 30.0  # a reviewer at work is not slowed down
+QUIET_S = 30.0  # waiting time after the last decision, so that a reviewer at work is not slowed down
 _log = logging.getLogger("neurostore.results")
 
 
@@ -47,7 +47,7 @@ class Renewal:
 
     def _on_time(self) -> None:
         with self._lock:
-            if self._timer is not threading.current_thread():  # another decision came, or the end
+            if self._timer is not threading.current_thread():  # there was another decision, or the window was closed
                 return
             self._timer = None
         self._renew()

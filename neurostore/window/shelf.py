@@ -49,7 +49,7 @@ class Shelf:
         self._lock = threading.Lock()
         self._bench_lock = threading.Condition()
         self._benches: list[Bench] = []
-        self._busy: dict[int, tuple[str, str]] = {}  # the session that each bench in use was asked for
+        self._busy: dict[int, tuple[str, str]] = {}  # session for which each busy bench was requested
         self._table: dict[Key, dict[str, Any]] = {}
         self._table_version = -1
         self.cohort = Cohort(self)
@@ -118,7 +118,7 @@ class Shelf:
         finally:
             with self._bench_lock:
                 del self._busy[id(bench)]
-                self._benches.append(bench)  # the one used last is last
+                self._benches.append(bench)  # the bench used last is at the end
                 self._bench_lock.notify_all()
 
     def _taken(self, lake: Version, session: tuple[str, str]) -> Bench:
@@ -138,7 +138,7 @@ class Shelf:
                     bench = Bench(lake)
                     break
                 self._bench_lock.wait()
-            if bench.layout != layout(lake):  # another ingest declared columns since
+            if bench.layout != layout(lake):  # another ingest has declared columns meanwhile
                 bench = Bench(lake)
             self._busy[id(bench)] = session
         return bench

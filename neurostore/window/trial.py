@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from neurostore.trial_key import Key
     from neurostore.window.bench import Bench
 
-MOST_SAMPLES = 4000  # of a curve; longer trials are thinned, and the page says so
+MOST_SAMPLES = 4000  # samples of a curve; longer trials are thinned, and the page says so
 FIRST_SHOWN = ("hip_flexion", "knee_flexion", "ankle_dorsiflexion")
 PARAMETERS = tuple(
     name
@@ -118,7 +118,7 @@ def _shown_events(events: Sequence[dict[str, Any]], used: set[str]) -> list[dict
     for event in sorted(events, key=lambda e: (order.get(e["source"], 9), e["time_s"])):
         same = (k for k in kept if (k["side"], k["event"]) == (event["side"], event["event"]))
         if event["source"] == "file" and "file" not in used:
-            continue  # shown as marks of the file, not as handles
+            continue  # shown as marks of the file, not as events that can be dragged
         if not any(abs(k["time_s"] - event["time_s"]) <= _apart_s(k, event) for k in same):
             kept.append(event)
     return sorted(kept, key=lambda e: (e["time_s"], e["side"]))

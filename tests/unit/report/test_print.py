@@ -168,7 +168,7 @@ def test_without_a_browser_nothing_is_written(lake, tmp_path, monkeypatch, scrat
 
 @pytest.mark.parametrize(
     ("script", "said"),
-    [("echo out of luck >&2", "out of luck"), ("exit 0", "it said nothing"), ("sleep 60", "no answer")],
+    [("echo out of luck >&2", "out of luck"), ("exit 0", "it gave no message"), ("sleep 60", "no answer")],
 )
 def test_a_browser_that_prints_nothing_is_named(tmp_path, monkeypatch, scratch, script, said):
     browser = tmp_path / "browser"
@@ -177,7 +177,7 @@ def test_a_browser_that_prints_nothing_is_named(tmp_path, monkeypatch, scratch, 
     monkeypatch.setenv("NEUROSTORE_CHROMIUM", str(browser))
     monkeypatch.setattr(chromium, "LONGEST_S", 0.5 if "sleep" in script else 30)
     (tmp_path / "out.pdf").write_text("of yesterday")
-    with pytest.raises(UsageError, match=f"printed no whole PDF .{said}"):
+    with pytest.raises(UsageError, match=f"printed no complete PDF .{said}"):
         chromium.print_page(Html("<p>"), tmp_path / "out.pdf")
     assert (tmp_path / "out.pdf").read_text() == "of yesterday"
     assert list(scratch.iterdir()) == []

@@ -171,7 +171,7 @@ def test_unknown_names_are_refused_with_what_there_is():
         statistics.compare(lake, "length_basis")
     with pytest.raises(UsageError, match=r"no column 'sort' in subjects"):
         statistics.compare(lake, "walking_speed_m_s", by="sort")
-    with pytest.raises(UsageError, match="NULL for everybody who was chosen"):
+    with pytest.raises(UsageError, match="no value for anybody who was chosen"):
         statistics.compare(lake, "walking_speed_m_s")
 
 
@@ -303,7 +303,7 @@ def test_pairs_of_sessions_that_nobody_has_both_of_are_counted_and_not_compared(
     pairs = list(combinations(sorted(values["level"]), 2))
     shared, said = shared_pairs(values, pairs)
     assert shared == [("1 May", "8 May"), ("2 May", "9 May")]
-    assert said == "not compared: 4 pairs of sessions that nobody has both of"
+    assert said == "not compared: 4 pairs of sessions, because nobody has both sessions of these pairs"
     assert shared_pairs(values.filter(pl.col("level") < "3"), [("1 May", "2 May")]) == ([("1 May", "2 May")], "")
 
 

@@ -63,7 +63,7 @@ def test_an_extra_is_judged_by_what_the_code_needs_of_it(monkeypatch):
     )
     found = said()
     assert found["extra mediapipe"].is_bad
-    assert "needed is ==0.10.21" in found["extra mediapipe"].text
+    assert "but ==0.10.21 is needed" in found["extra mediapipe"].text
     assert found["extra s3"].text == "installed"
     assert found["extra cluster"].text == "not installed (surely-absent)"
 
@@ -78,7 +78,7 @@ def test_a_version_in_the_range_of_another_python_is_one_that_the_code_works_wit
         installed["mediapipe"] = version
         found = doctor._extra("mediapipe")
         assert found.is_bad
-        assert f"mediapipe {version}, needed is" in found.text
+        assert f"mediapipe {version}, but" in found.text
 
 
 def test_an_extra_without_a_release_for_this_python(monkeypatch):

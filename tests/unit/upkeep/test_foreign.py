@@ -86,7 +86,7 @@ def test_what_another_program_did_to_frames_is_not_built_upon(lake):
             work(lake)
     shown = run("verify", "--lake", lake, "--drop-damaged")
     assert "another program did DELETE" in shown.stderr
-    assert "another program's change is taken back: landmarks/_delta_log/" in shown.stderr
+    assert "another program's change was undone: landmarks/_delta_log/" in shown.stderr
     commit.commit(lake, [commit.stage(lake, [made_trial("S1", 5)])])
     assert open_lake(lake).scan("landmarks").collect().height == 150
 
