@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -16,6 +17,8 @@ from neurostore.commands.help_sections import SectionedHelp
 from neurostore.errors import NeurostoreError
 from neurostore.release import VERSION
 from neurostore.wording import printable
+
+USAGE_STATUS = 2
 
 # The modules of neurostore.commands in the order of the help, and the commands that each of them registers.
 MODULES = {
@@ -91,11 +94,14 @@ def main() -> None:
             print("neurostore: interrupted; the lake is intact", file=sys.stderr)
             sys.stderr.flush()
             os._exit(130)  # do not wait for the threads of a stopped query
+        if end.code == USAGE_STATUS:
+            _say_stray_lake(sys.argv[1:])
         raise
     except NeurostoreError as error:
         if os.environ.get("NEUROSTORE_DEBUG"):
             raise
         print(f"neurostore: {printable(str(error))}", file=sys.stderr)
+        _say_stray_lake(sys.argv[1:])
         sys.exit(error.exit_code)
     except (MemoryError, OSError) as error:  # from the machine, at any point: the lake stays intact
         if _is_broken_pipe(error):
@@ -109,6 +115,22 @@ def main() -> None:
             text = f"{error.filename or 'a file'}: {error.strerror or error}"
         print(f"neurostore: {printable(text)}. Correct this and try again; the lake is unchanged", file=sys.stderr)
         sys.exit(NeurostoreError.exit_code)
+
+
+def _say_stray_lake(arguments: list[str]) -> None:
+    """Where a command failed and was given the folder of a lake without ``--lake``, say that it needs the option."""
+    stray = [
+        text
+        for before, text in zip(["", *arguments], arguments, strict=False)
+        if before != "--lake"
+        and not text.startswith("-")
+        and os.path.isfile(os.path.join(text, "_neurostore", "lake.json"))
+    ]
+    if stray and arguments[0] not in ("--help", "version"):
+        print(
+            f"neurostore: {printable(stray[0])} is a lake: name it as --lake {printable(quote(stray[0]))}",
+            file=sys.stderr,
+        )
 
 
 def _is_broken_pipe(error: MemoryError | OSError) -> bool:

@@ -90,6 +90,8 @@ def _scanned(cohort: Path | str | Cohort) -> Cohort:
     """The cohort of a folder, if not scanned already. Raises CohortError where it holds no trial."""
     scanned = cohort if isinstance(cohort, Cohort) else scan(cohort)
     if not scanned.trials and not scanned.refused:
+        if (scanned.folder / "_neurostore" / "lake.json").exists():
+            raise CohortError(f"{scanned.folder}: is a lake; expected a cohort folder (cohort/<subject>/<trial>.<ext>)")
         names = listed((p.name for p in scanned.unknown), 5) or "no file"
         raise CohortError(f"{scanned.folder}: has no trial (found {names}); expected <subject>/<trial>.<ext>")
     return scanned

@@ -12,6 +12,7 @@ from neurostore.ingest.cohort.scan import scan
 from neurostore.ingest.pipeline import ingest
 from neurostore.ingest.pipeline.settings import Settings
 from neurostore.storage import temporary
+from neurostore.wording import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,8 @@ def check(cohort: Path | str, settings: Settings | None = None, *, n_workers: in
     scanned.trials = [source for source in scanned.trials if not source.is_video]
     if not scanned.trials and not scanned.refused:
         raise CohortError(
-            f"{scanned.folder}: has no capture to check ({n_videos} videos, {len(scanned.unknown)} other files)"
+            f"{scanned.folder}: has no capture to check ({counted(n_videos, 'video')}, "
+            f"{counted(len(scanned.unknown), 'other file')})"
         )
     with temporary.scratch() as folder:
         lake = folder / "lake"

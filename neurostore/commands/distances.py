@@ -50,6 +50,7 @@ BandOption = Annotated[
     ),
 ]
 NormalizeOption = Annotated[str, typer.Option(help="none or path_length.")]
+MixedOption = Annotated[bool, typer.Option("--mixed", help="Compare items with different models or cut-offs.")]
 AllCycles = Annotated[bool, typer.Option("--all-cycles", help="Include cycles that are not steady.")]
 
 
@@ -88,7 +89,7 @@ def distances(
     version: VersionOption = None,
     release: ReleaseOption = None,
     all_cycles: AllCycles = False,
-    mixed: Annotated[bool, typer.Option("--mixed", help="Compare items with different models or cut-offs.")] = False,
+    mixed: MixedOption = False,
     engine: EngineOption = Engine.local,
     ray_address: RayAddressOption = None,
     lake: LakeOption = LAKE,
@@ -161,6 +162,7 @@ def neighbours(
     version: VersionOption = None,
     release: ReleaseOption = None,
     all_cycles: AllCycles = False,
+    mixed: MixedOption = False,
     lake: LakeOption = LAKE,
     format: FormatOption = None,
     output: OutputOption = None,
@@ -187,6 +189,7 @@ def neighbours(
         metric=metric,
         band=number(band),
         steady_only=not all_cycles,
+        mixed=mixed,
     )
     write_frame(nearest, format, output, lake=lake, kind="neighbours")
 

@@ -31,9 +31,11 @@ def erase(
     from dataclasses import asdict
 
     from neurostore.commands.output import say
+    from neurostore.upkeep.erase import check_subject
     from neurostore.upkeep.erase import erase as run
 
     if not yes:
+        check_subject(lake, subject)
         typer.confirm(f"Erase {subject} from all versions of {lake}?", abort=True, err=True)
     receipt = run(lake, subject)
     for name, value in asdict(receipt).items():

@@ -110,4 +110,18 @@ FormatOption = Annotated[
     Format | None,
     typer.Option("--format", help="Default: from the extension of --output, else a table.", show_default=False),
 ]
-OutputOption = Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file.", show_default=False)]
+
+
+def in_a_folder(output: Path | None) -> Path | None:
+    """The file to write. Raises UsageError where its folder does not exist, before anything is computed."""
+    if output is not None:
+        from neurostore.storage import temporary
+
+        temporary.check_folder(output)
+    return output
+
+
+OutputOption = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", help="Write to this file.", show_default=False, callback=in_a_folder),
+]

@@ -10,6 +10,7 @@ import typer
 
 from neurostore.commands.help_sections import LOOK
 from neurostore.commands.options import LAKE, Format, FormatOption, LakeOption, OutputOption, Side
+from neurostore.wording import counted
 
 review = typer.Typer(no_args_is_help=True, help="Record and list decisions on trials, cycles and events.")
 
@@ -121,7 +122,10 @@ def sides(
     from neurostore.commands.output import say
 
     _decide(lake, f"{change.value}_sides", subject, session, trial, reviewer=reviewer, reason=reason, basis=basis)
-    say("the next `neurostore ingest` of the cohort carries this out; until then the trial is excluded")
+    if change is SideChange.swap:
+        say("the next `neurostore ingest` of the cohort carries this out; until then the trial is excluded")
+    else:
+        say("if an ingest has exchanged the sides, the next one undoes it, and the trial is excluded until then")
 
 
 @review.command(short_help="Add, move, delete or rename a foot strike or foot off.")
@@ -197,11 +201,14 @@ def import_(
     table: Annotated[Path, typer.Argument(metavar="TSV", help="A file as `review export` writes it.")],
     lake: LakeOption = LAKE,
 ) -> None:
-    """Record the decisions in a TSV file, all of them or none.
+    """Record the decisions in a TSV file, all of them or none. Those that are in the lake already are passed over.
+
+    Semicolons or commas may stand in place of tabs, as spreadsheet programs write them.
 
     Example: neurostore review import reviews.tsv --lake lake/
     """
     from neurostore import reviews
+    from neurostore.api import open as open_lake
     from neurostore.commands.output import say
     from neurostore.commands.refresh import renew
     from neurostore.reviews import tsv
@@ -209,8 +216,11 @@ def import_(
 
     decisions = tsv.read(table)
     finish_erasures(lake)
-    version = reviews.decide(lake, decisions)
-    say(f"{len(decisions)} decisions recorded; lake version {version}")
+    new = tsv.not_stored(open_lake(lake), decisions)
+    version = reviews.decide(lake, new)
+    n_there = len(decisions) - len(new)
+    there = f", {n_there} {'was' if n_there == 1 else 'were'} there already" if n_there else ""
+    say(f"{counted(len(new), 'decision')} recorded{there}; lake version {version}")
     renew(lake)
 
 
@@ -229,7 +239,7 @@ def export(
 
     with outputs.noting(lake, "review", table):
         n = tsv.write(open_lake(lake), table)
-    say(f"{n} decisions written: {table}")
+    say(f"{counted(n, 'decision')} written: {table}")
 
 
 def _decide(lake: Path, action: str, subject: str, session: str, trial: str, **part: Any) -> None:

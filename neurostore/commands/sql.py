@@ -64,7 +64,7 @@ def run(lake: Version, text: str) -> pl.DataFrame:
     import duckdb
 
     from neurostore.sql.interruptible import interruptible
-    from neurostore.sql.statements import statements_that_read
+    from neurostore.sql.statements import reserved_word_hint, statements_that_read
 
     with lake.connect(text) as connection:
         try:
@@ -85,7 +85,7 @@ def run(lake: Version, text: str) -> pl.DataFrame:
             lake.raise_if_vanished(error)
             raise LakeError(f"{lake.path}: {error}") from None
         except duckdb.Error as error:
-            raise UsageError(str(error)) from None
+            raise UsageError(f"{error}{reserved_word_hint(error, text)}") from None
 
 
 def _check_variable(statement: str, text: str) -> None:

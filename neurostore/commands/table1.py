@@ -21,6 +21,7 @@ from neurostore.commands.options import (
     SideOfPersonOption,
     VersionOption,
     WhereOption,
+    in_a_folder,
     open_selected,
 )
 from neurostore.errors import UsageError
@@ -59,7 +60,13 @@ def table1(
     release: ReleaseOption = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="File .csv, .xlsx, .html (for Word) or .tex.", show_default=False),
+        typer.Option(
+            "--output",
+            "-o",
+            help="File .csv, .xlsx, .html (for Word) or .tex.",
+            show_default=False,
+            callback=in_a_folder,
+        ),
     ] = None,
     numbers: Annotated[
         bool, typer.Option("--numbers", help="Every number unrounded, one row per parameter and level.")

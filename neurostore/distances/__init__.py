@@ -26,6 +26,7 @@ from neurostore.lake.mixture import excluded_texts
 from neurostore.lake.queryable import Queryable
 from neurostore.lake.releases import state_facts
 from neurostore.release import VERSION
+from neurostore.storage import temporary
 from neurostore.trial_key import key_text
 from neurostore.wording import and_more
 
@@ -101,8 +102,7 @@ def write_distances(
 
     out = Path(out)
     check_suffix(out)
-    if not out.parent.is_dir():
-        raise UsageError(f"{out.parent}: this folder does not exist; make it, or write {out.name} elsewhere")
+    temporary.check_folder(out)
     if engine not in ("local", "ray"):
         raise UsageError(f"engine is {engine!r}; it can be local, ray")
     choice = _chosen(choice, options)

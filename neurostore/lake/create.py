@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from neurostore import schema, storage
 from neurostore.errors import NotALakeError
-from neurostore.lake import contents, delta, hashes
+from neurostore.lake import contents, delta, hashes, marker
 from neurostore.release import VERSION
 
 
@@ -18,9 +18,10 @@ def create(path: object) -> str:
     NotALakeError : the folder holds other things.  LakeError : it cannot be written.
     """
     root = storage.resolve(path)
-    marker = storage.join(root, "_neurostore", "lake.json")
+    marker.check_folder(root)
+    marker_file = storage.join(root, "_neurostore", "lake.json")
     with storage.named_errors(root, "creating the lake"):
-        if not storage.exists(marker):
+        if not storage.exists(marker_file):
             _check_empty(root)
             # hashes are recorded before the folder counts as a lake, so a killed process leaves no gap
             with hashes.gathered(root):
@@ -31,7 +32,7 @@ def create(path: object) -> str:
                 "created": datetime.now(UTC).isoformat(timespec="seconds"),
                 "software_version": VERSION,
             }
-            storage.write_json(marker, created, replace=False)
+            storage.write_json(marker_file, created, replace=False)
     return root
 
 
@@ -41,6 +42,7 @@ def is_to_be_made(path: object) -> bool:
     Raises NotALakeError where the folder holds other things.
     """
     root = storage.resolve(path)
+    marker.check_folder(root)
     if storage.exists(storage.join(root, "_neurostore", "lake.json")):
         return False
     _check_empty(root)

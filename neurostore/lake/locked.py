@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from neurostore import errors, storage
 from neurostore.errors import LakeError, UsageError
 from neurostore.lake import tables as lake_sql
-from neurostore.sql.statements import check_query, kind_of, nodes_of, tree_of
+from neurostore.sql.statements import check_query, kind_of, nodes_of, reserved_word_hint, tree_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -111,7 +111,7 @@ def answer(
     except duckdb.IOException as error:
         raise LakeError(str(error)) from None
     except duckdb.Error as error:
-        raise UsageError(str(error)) from None
+        raise UsageError(f"{error}{reserved_word_hint(error, text)}") from None
     except RecursionError:
         raise UsageError("the query is nested too deeply") from None
 

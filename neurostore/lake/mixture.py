@@ -8,6 +8,7 @@ from neurostore.errors import UsageError
 from neurostore.lake.queryable import Queryable
 from neurostore.sql.statements import bracketed_condition
 from neurostore.trial_key import key_text
+from neurostore.wording import counted
 
 if TYPE_CHECKING:
     import polars as pl
@@ -51,16 +52,25 @@ def refuse_mixture(used: pl.DataFrame, needs_pelvis: bool) -> None:
 
     needs_pelvis : whether the zero of pelvis and hip angles counts too.
     """
+    differences = mixture_texts(used, needs_pelvis)
+    if differences:
+        raise UsageError(
+            f"the trials differ in {differences[0]}; "
+            "choose trials with where=… (--where), or allow it with mixed=True (--mixed)"
+        )
+
+
+def mixture_texts(used: pl.DataFrame, needs_pelvis: bool) -> list[str]:
+    """What trials of `read_models` differ in that numbers depend on: ``cut-off: 6.0 (4 trials), 10.0 (1 trial)``."""
     import polars as pl
 
+    differences = []
     columns = _COLUMNS | ({"pelvis_zero": "zero of pelvis and hip angles"} if needs_pelvis else {})
     for column, what in columns.items():
         values = used[column].cast(pl.String)
         # hip centres given by the source have no method; their skeleton distinguishes them
         counts = (values.drop_nulls() if column == "hip_method" else values.fill_null("none")).value_counts(sort=True)
         if counts.height > 1:
-            shown = ", ".join(f"{v} ({n} trials)" for v, n in counts.iter_rows())
-            raise UsageError(
-                f"the trials differ in {what}: {shown}; "
-                "choose trials with where=… (--where), or allow it with mixed=True (--mixed)"
-            )
+            shown = ", ".join(f"{v} ({counted(n, 'trial')})" for v, n in counts.iter_rows())
+            differences.append(f"{what}: {shown}")
+    return differences

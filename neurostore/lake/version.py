@@ -30,6 +30,7 @@ from neurostore.lake import tables as lake_sql
 from neurostore.lake.selection import Selection, check_names, chosen_ids
 from neurostore.lake.stored import Stored
 from neurostore.lake.stored_version import StoredVersion
+from neurostore.sql.statements import reserved_word_hint
 
 if TYPE_CHECKING:
     import duckdb
@@ -269,7 +270,7 @@ class Version(StoredVersion):
             if self.path in str(error) and ".parquet" in str(error):
                 raise DamagedLakeError(f"{self.path}: a file cannot be read: {error}") from error
             if isinstance(error, duckdb.ProgrammingError | duckdb.DataError | duckdb.NotSupportedError):
-                raise UsageError(str(error)) from error
+                raise UsageError(f"{error}{reserved_word_hint(error, query)}") from error
             raise LakeError(f"{self.path}: {error}") from error
 
     def _rows(self, query: str, params: Sequence[Any] | Mapping[str, Any] | None) -> pl.DataFrame:

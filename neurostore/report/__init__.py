@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Details", "write_report"]
 
+SUFFIXES = (".html", ".htm", ".pdf")
+
 
 def write_report(
     lake: Version,
@@ -53,8 +55,9 @@ def write_report(
     from neurostore.report import chromium, data
 
     out = Path(out)
-    if not out.parent.is_dir():
-        raise UsageError(f"{out.parent}: this folder does not exist; make it, or write {out.name} elsewhere")
+    temporary.check_folder(out)
+    if out.is_dir() or out.suffix.lower() not in SUFFIXES:
+        raise UsageError(f"{out.name}: a report is written as {' or '.join(SUFFIXES)}")
     if _is_pdf(out):
         chromium.find()  # fails before anything is computed
     collected = data.collect(lake, reference, tuple(subjects), retest_group, details or Details())

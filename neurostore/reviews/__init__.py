@@ -139,8 +139,7 @@ def agreement(lake: Any) -> pl.DataFrame:
     )
 
 
-TABLES = "trials.tsv"  # reviewers of decisions that come from a cohort's table or configuration
-CONFIG = "cohort.toml"
+TABLES, CONFIG = checks.TABLES
 
 
 def of_tables(

@@ -15,6 +15,7 @@ from neurostore.trial_key import Key, key_text
 from neurostore.wording import near
 
 ACTIONS = schema.tables()["reviews"].column("action").values
+TABLES = ("trials.tsv", "cohort.toml")  # reviewers of decisions that come from a cohort's table or configuration
 SAME_EVENT_S = 0.025  # a decision applies to the event within this time, as in queries/_all_events.sql
 EDITS = ("move_event", "delete_event", "relabel_event")
 SIDE_ACTIONS = ("swap_sides", "keep_sides")  # they concern whole trials; the next ingest carries them out
@@ -67,6 +68,7 @@ def _alone(decision: Mapping[str, Any], trials: Mapping[Key, str]) -> list[str]:
     known = {c.name for c in schema.table("reviews").columns}
     problems = [f"there is no column {k!r}; {near(k, known)}" for k in decision if k not in known]
     problems += [f"{name} is missing" for name in ("reviewer", "reason", "subject", "trial") if not decision.get(name)]
+    problems += reviewer_problems(decision.get("reviewer"))
     action = decision.get("action")
     if action not in ACTIONS:
         return [*problems, f"action is {action!r}; it can be {', '.join(ACTIONS)}"]
@@ -91,6 +93,13 @@ def _alone(decision: Mapping[str, Any], trials: Mapping[Key, str]) -> list[str]:
     if not problems and key not in trials:
         problems.append(f"there is no trial {key_text(key)}; {near(key_text(key), map(key_text, trials))}")
     return problems
+
+
+def reviewer_problems(reviewer: str | None) -> list[str]:
+    """Why a reviewer's code cannot be: a decision is never changed, so a person's name would stay for good."""
+    if not reviewer or reviewer in TABLES or schema.KEY.fullmatch(reviewer):
+        return []
+    return [f"reviewer is {reviewer!r}; expected a code, not a name: letters, digits, _ and -, such as R1"]
 
 
 def _of_trial(shown: Queryable, key: Key, decisions: Sequence[Mapping[str, Any]]) -> list[list[str]]:

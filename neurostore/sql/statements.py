@@ -20,6 +20,7 @@ _SET_VARIABLE = re.compile(
     r"""\s*SET\s+VARIABLE\s+(?:"(?P<quoted>[^"]*)"|(?P<plain>\w+))\s*(?:=|TO\b)(?P<value>.*)""",
     re.IGNORECASE | re.DOTALL,
 )
+_BARE_GROUP = re.compile(r"(?<![\w\"'])group\b(?!\s+by\b|[\"'])", re.IGNORECASE)
 _DEEPEST = 8000  # levels of a tree; DuckDB allows a thousand levels of an expression
 _QUERIES = {"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"}
 _READERS = re.compile(
@@ -47,6 +48,12 @@ def tree_of(connection: Any, text: str) -> dict[str, Any]:
         raise UsageError("the query is nested too deeply") from None
     finally:
         sys.setrecursionlimit(limit)
+
+
+def reserved_word_hint(error: Exception, text: str) -> str:
+    """What to write where a query cannot be parsed because of the column ``group``, a word of SQL; '' otherwise."""
+    is_meant = str(error).startswith("Parser Error") and _BARE_GROUP.search(text)
+    return '; group is a word of SQL: the column is written "group", in double quotes' if is_meant else ""
 
 
 def nodes_of(tree: Any) -> Iterator[dict[str, Any]]:
@@ -99,7 +106,8 @@ def bracketed_condition(text: str) -> str:
             try:
                 statements = connection.extract_statements(query)
             except duckdb.Error as error:
-                raise UsageError(f"where {text}: not an SQL condition: {error}") from None
+                said = str(error).splitlines()[0] + reserved_word_hint(error, text)
+                raise UsageError(f"where {text}: not an SQL condition: {said}") from None
             if [kind_of(s) for s in statements] != ["SELECT"]:
                 raise UsageError(f"where {text}: not one SQL condition")
             _check_select(connection, statements[0].query)

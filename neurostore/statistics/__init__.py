@@ -58,7 +58,7 @@ def mean_curves(
     level, joins = level_of(lake, by)
     where, params = sides_of(angle, side)
     value = value_of(angle, side)
-    check_mixture(lake, [angle], by, mixed=mixed)
+    mixture = check_mixture(lake, [angle], by, mixed=mixed)
     frame = lake.sql(
         f"""
         WITH cycles AS (
@@ -80,6 +80,7 @@ def mean_curves(
     about = frame.select("sessions", pl.col("subjects").alias("subject")).explode("subject").unique()
     about = about.with_columns(conditions=pl.lit([], pl.List(pl.String)))
     pooled = pooled_text(lake, about, by, params["side"]) if frame.height else ""
+    pooled = "; ".join(filter(None, (pooled, mixture)))
     return frame.drop("sessions", "subjects").with_columns(pooled=pl.lit(pooled))
 
 
@@ -185,19 +186,19 @@ def compare(
     lake = selected(lake, filters)
     check_side(side)
     parameters = [parameter] if isinstance(parameter, str) else list(parameter)
-    check_mixture(lake, parameters, by, mixed=mixed)
+    mixture = check_mixture(lake, parameters, by, mixed=mixed)
     known = columns(lake, "cycle_curves")
     curves = [p for p in parameters if p in known or f"left_{p}" in known]
     check_change(by, test, curves, is_asked=change)
     if len(curves) == len(parameters):
-        return compare_curves(lake, parameters, by, side)
+        return compare_curves(lake, parameters, by, side, mixture)
     by_session, given = test == "mixed" or change, given or {}
     tables = subject_values(lake, [p for p in parameters if p not in given], by, side, by_session=by_session)
     unscored = unscored_text(lake, tables, side)
     tables |= {name: values_by_level(lake, frame, by, side, by_session=by_session) for name, frame in given.items()}
     rows = [row for name in parameters for row in _compared(lake, name, tables[name], by, (side, test, seed), change)]
     unused = "" if set(parameters) <= set(numeric_columns(lake)) else unused_text(lake)
-    rows = [row | {"pooled": "; ".join(filter(None, (row["pooled"], unscored, unused)))} for row in rows]
+    rows = [row | {"pooled": "; ".join(filter(None, (row["pooled"], mixture, unscored, unused)))} for row in rows]
     adjusted = two_groups.holm(np.array([r["p"] for r in rows], float))
     table = pl.DataFrame([{**r, "p_holm": float(p)} for r, p in zip(rows, adjusted, strict=True)])
     return table.with_columns(pl.selectors.float().fill_nan(None))

@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 LEAST_CURVES = 3  # people needed in each group for curves to be compared
 
 
-def compare_curves(lake: Queryable, angles: list[str], by: str, side: str | None) -> pl.DataFrame:
-    """Every pair of levels of every angle by spm1d, at 0.05 over the number of pairs that can be tested."""
+def compare_curves(lake: Queryable, angles: list[str], by: str, side: str | None, mixture: str = "") -> pl.DataFrame:
+    """Every pair of levels of every angle by spm1d, at 0.05 over the number of pairs that can be tested.
+
+    mixture : what was pooled although it differs, for the column ``pooled``.
+    """
     import polars as pl
 
     pairs: list[tuple[dict[str, Any], Floats, Floats, bool]] = []
@@ -31,7 +34,8 @@ def compare_curves(lake: Queryable, angles: list[str], by: str, side: str | None
         for a, b in combinations(levels_of(lake, curves, by, angle), 2):
             pair = _pair_of_curves(curves, angle, a, b)
             used = curves.filter(pl.col("level").is_in([a, b]))
-            pair[0]["pooled"] = pooled_text(lake, used, by, side or sides_of(angle, side)[1]["side"])
+            pooled = pooled_text(lake, used, by, side or sides_of(angle, side)[1]["side"])
+            pair[0]["pooled"] = "; ".join(filter(None, (pooled, mixture)))
             pairs.append(pair)
     n_tests = sum(min(len(y_a), len(y_b)) >= LEAST_CURVES for _, y_a, y_b, _ in pairs)
     rows = [row for pair in pairs for row in _clusters(*pair, alpha=0.05 / max(n_tests, 1))]

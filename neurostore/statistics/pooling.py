@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from neurostore.errors import UsageError
-from neurostore.lake.mixture import TRIAL_KEYS, excluded_texts, read_models, refuse_mixture
+from neurostore.lake.mixture import TRIAL_KEYS, excluded_texts, mixture_texts, read_models, refuse_mixture
 from neurostore.sql import views
 from neurostore.trial_key import key_text
 from neurostore.wording import and_more, counted
@@ -30,19 +30,26 @@ _TELL_APART = (
 )  # a comparison by these columns is intended
 
 
-def check_mixture(lake: Queryable, names: Iterable[str], by: str, *, mixed: bool) -> None:
-    """Raise UsageError where the cycles come of different models, cut-offs or zeros of angles, unless mixed or by one.
+def check_mixture(lake: Queryable, names: Iterable[str], by: str, *, mixed: bool) -> str:
+    """What is pooled although it differs, where that is allowed, in words: ``mixed cut-off: 6.0 (4 trials), …``.
 
     names : the parameters or angles, which decide whether the zero of pelvis and hip angles matters.
+
+    Raises
+    ------
+    UsageError : the cycles come of different models, cut-offs or zeros of angles, unless mixed or by one.
     """
     import polars as pl
 
-    if mixed or by in _TELL_APART:
-        return
+    if by in _TELL_APART:
+        return ""
     needs_pelvis = any("pelvis" in name or "hip" in name for name in names)
     every = read_models(lake)
     models = every.filter(~pl.col("kind").is_in(_WITHOUT_POINTS))
     n_stated = every.filter(pl.col("kind") == "curves").height
+    if mixed:
+        texts = mixture_texts(_steady_alone(lake, models), needs_pelvis)
+        return "; ".join(f"mixed {text}" for text in texts)
     if n_stated and models.height and any(name in _angle_names() for name in names):
         raise UsageError(
             f"{counted(n_stated, 'trial')} of a data set (kind 'curves') would be pooled with recordings of other models and "
@@ -51,8 +58,14 @@ def check_mixture(lake: Queryable, names: Iterable[str], by: str, *, mixed: bool
     try:
         refuse_mixture(models, needs_pelvis)
     except UsageError:  # look again at trials with a steady cycle only, since the others are not pooled
-        steady = lake.sql("SELECT DISTINCT subject, session, trial FROM gait_cycles WHERE is_steady AND person = 0")
-        refuse_mixture(models.join(steady, on=list(TRIAL_KEYS), how="semi"), needs_pelvis)
+        refuse_mixture(_steady_alone(lake, models), needs_pelvis)
+    return ""
+
+
+def _steady_alone(lake: Queryable, trials: pl.DataFrame, *, how: Literal["semi", "anti"] = "semi") -> pl.DataFrame:
+    """The trials with a steady cycle (semi), or those without one (anti)."""
+    steady = lake.sql("SELECT DISTINCT subject, session, trial FROM gait_cycles WHERE is_steady AND person = 0")
+    return trials.join(steady, on=list(TRIAL_KEYS), how=how)
 
 
 @cache
@@ -86,8 +99,7 @@ def unused_text(lake: Queryable) -> str:
 
     keys = list(TRIAL_KEYS)
     moving = read_models(lake).filter(~pl.col("kind").is_in(_WITHOUT_POINTS)).select(keys)
-    steady = lake.sql("SELECT DISTINCT subject, session, trial FROM gait_cycles WHERE is_steady AND person = 0")
-    unused = moving.join(steady, on=keys, how="anti").sort(keys)
+    unused = _steady_alone(lake, moving, how="anti").sort(keys)
     names = and_more([key_text(row) for row in unused.rows()])
     return f"without a steady cycle, so not counted: {', '.join(names)} (trial_quality says why)" if names else ""
 

@@ -139,7 +139,7 @@ def table1(
     check_side(side)
     lake = selected(lake, filters)
     names = list(parameters) or list(GAIT)
-    check_mixture(lake, names, by, mixed=mixed)
+    mixture = check_mixture(lake, names, by, mixed=mixed)
     tables = _covariates(lake, by) | subject_values(lake, names, by, side)
     if not parameters:
         tables = {name: frame for name, frame in tables.items() if frame.height}
@@ -154,7 +154,7 @@ def table1(
     adjusted = two_groups.holm(np.array([c["p"] for c in contrasts], float))
     rows = [{**c, "p_holm": float(p)} for c, p in zip(contrasts, adjusted, strict=True)]
     gait = [tables[name] for name in names if name in tables]
-    notes = [unscored_text(lake, tables, side), unused_text(lake)]
+    notes = [mixture, unscored_text(lake, tables, side), unused_text(lake)]
     notes = [pooled_text(lake, pl.concat(gait), by, side), *notes] if gait else []
     nulls = pl.selectors.float().fill_nan(None)
     cells_frame = pl.DataFrame(cells, infer_schema_length=None).with_columns(nulls)

@@ -46,6 +46,12 @@ def listening(listener: Callable[[Path], None]) -> Iterator[None]:
         _LISTENER.reset(token)
 
 
+def check_folder(out: Path) -> None:
+    """Raise UsageError where the folder that a file is to be written to does not exist: before anything is computed."""
+    if not out.expanduser().parent.is_dir():
+        raise UsageError(f"{out.parent}: this folder does not exist; make it, or write {out.name} elsewhere")
+
+
 def announce(target: Path | str) -> None:
     """Announce that a file is about to be written; `replacing` and `folder_beside` do so themselves."""
     listener = _LISTENER.get()

@@ -95,17 +95,24 @@ def erase(lake_path: object, subject: str) -> Receipt:
         )
     _check_nobody_writes(root)
     with writing.writing(root, "erase"), storage.named_errors(root, "erasing"):
-        begun = set(unfinished(root).values())
-        is_known = subject in begun or tombstones.read(root).of_subject(subject) is not None
-        if not is_known and not _is_there(root, subject, _tables(root)):
-            known = sorted(set(open_lake(root).trials_table()["subject"].to_pylist()))
-            raise UsageError(f"no subject {subject!r} in this lake; there are {', '.join(known[:20]) or 'none'}")
-        if subject not in begun:
+        if subject not in check_subject(root, subject):
             content = {"subject": subject, "since": _now()}
             storage.write_json(storage.join(root, ANNOUNCED, f"{uuid.uuid4().hex}.json"), content)
         receipts = _finish(root)
         storage.delete([storage.join(root, "_neurostore", "erasing.json")])  # written by older software, without a name
     return receipts[subject]
+
+
+def check_subject(lake_path: object, subject: str) -> set[str]:
+    """The subjects whose erasure has begun. Raises UsageError where a lake neither has this one nor has erased it."""
+    root = storage.resolve(lake_path)
+    check_marker(root)
+    begun = set(unfinished(root).values())
+    is_known = subject in begun or tombstones.read(root).of_subject(subject) is not None
+    if not is_known and not _is_there(root, subject, _tables(root)):
+        known = sorted(set(open_lake(root).trials_table()["subject"].to_pylist()))
+        raise UsageError(f"no subject {subject!r} in this lake; there are {', '.join(known[:20]) or 'none'}")
+    return begun
 
 
 def announced(root: str) -> list[str]:

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from neurostore import storage
 from neurostore.errors import LakeError
 from neurostore.lake import checked, contents, delta, foreign, hashes, releases, tombstones, writing
-from neurostore.lake.marker import check_marker
+from neurostore.lake.marker import check_folder, check_marker
 from neurostore.lake.version import open as open_lake
 from neurostore.trial_key import Key, key_text
 from neurostore.upkeep.damage import trials_of
@@ -79,6 +79,7 @@ def verify(lake_path: object) -> Verification:
     NotALakeError : there is no lake.  NewerLakeError : newer software wrote it.
     """
     root = storage.resolve(lake_path)
+    check_folder(root)
     if storage.is_intact_json(storage.join(root, "_neurostore", "lake.json")) is not False:
         check_marker(root)
     verification = Verification()

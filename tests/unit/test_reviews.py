@@ -106,6 +106,7 @@ def test_events_are_moved_deleted_and_added(path):
         ({"trial": "walk_91"}, "no trial H01/ses1/walk_91; similar: H01/ses1/walk_01"),
         ({"action": "excluded"}, "action is 'excluded'; it can be exclude"),
         ({"reason": ""}, "reason is missing"),
+        ({"reviewer": "Dr. O'Neill"}, "expected a code, not a name"),
         ({"side": "left", "cycle": 99}, "no left cycle 99"),
         ({"from_s": 1.0}, "both from_s and to_s"),
         (
@@ -172,3 +173,26 @@ def test_a_column_exclude_of_trials_tsv_is_a_review(made, tmp_path):
     table.write_text(plain)
     ingest(tmp_path / "cohort", tmp_path / "lake", n_workers=1)
     assert steady(open_lake(tmp_path / "lake"))
+
+
+def test_a_table_that_comes_back_adds_only_what_is_new(path, tmp_path):
+    from tests.cli.cli_run import run
+
+    table = tmp_path / "Prüfung O'Neill.tsv"
+    reason = "Schuh zu weit, O'Neill's; \"zweimal\""
+    reviews.decide(
+        path, [{"action": "exclude", **R1, "side": "left", "cycle": 0, "reason": reason}, {"action": "note", **R1}]
+    )
+    assert run("review", "export", table, "--lake", path).stderr == f"2 decisions written: {table}\n"
+    version = open_lake(path).version
+    said = run("review", "import", table, "--lake", path).stderr
+    assert said == f"0 decisions recorded, 2 were there already; lake version {version}\n"
+    table.write_text(table.read_text().replace("a crutch", "kein Stock"))  # as somebody edits it
+    assert run("review", "import", table, "--lake", path).stderr.startswith("1 decision recorded, 1 was there already")
+    assert reviews.listing(open_lake(path))["reason"].to_list() == ["kein Stock", "a crutch", reason]
+    spreadsheet = tmp_path / "from a spreadsheet.csv"
+    spreadsheet.write_text("subject;session;trial;reviewer;action;reason\nH01;ses1;walk_01;R2;note;müde, wie zuvor\n")
+    assert run("review", "import", spreadsheet, "--lake", path).stderr.startswith("1 decision recorded; lake")
+    assert reviews.listing(open_lake(path))["reason"][0] == "müde, wie zuvor"
+    missing = run("review", "import", tmp_path / "none.tsv", "--lake", path)
+    assert missing.stderr == f"neurostore: {tmp_path / 'none.tsv'}: cannot be read: No such file or directory\n"

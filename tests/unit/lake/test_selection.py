@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 
 import pytest
 
@@ -88,7 +89,9 @@ def test_trials_of_different_cut_offs_are_refused_unless_mixed(tmp_path):
     lake = open_lake(tmp_path / "lake")
     with pytest.raises(UsageError, match=r"differ in cut-off: 6.0 \(\d trials\), 10.0 \(2 trials\).*--mixed"):
         statistics.compare(lake, "walking_speed_m_s")
-    assert statistics.compare(lake, "walking_speed_m_s", mixed=True).height == 3
+    mixed = statistics.compare(lake, "walking_speed_m_s", mixed=True)
+    assert mixed.height == 3
+    assert re.search(r"mixed cut-off: 6.0 \(\d trials\), 10.0 \(2 trials\)", mixed["pooled"][0])
 
 
 def test_sessions_of_the_demonstration_have_times(lake, tmp_path):
