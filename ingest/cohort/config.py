@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from neurostore.errors import CohortError, InputError
+from neurostore.ingest.cohort.source import composed
 from neurostore.ingest.landmarks.functional import JOINTS as FUNCTIONAL_JOINTS
 from neurostore.ingest.landmarks.joint_centres import HIP_METHODS
 from neurostore.ingest.readers.curves.statement import problems_of
@@ -91,7 +92,7 @@ class Match:
 
     def covers(self, relative: str) -> bool:
         """Whether a file, relative to the cohort's folder, matches one of the patterns."""
-        return any(fnmatchcase(relative, pattern) for pattern in self.patterns)
+        return any(fnmatchcase(composed(relative), composed(pattern)) for pattern in self.patterns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +142,9 @@ class CohortConfig:
 
     def unused(self, relatives: Iterable[str]) -> list[str]:
         """Patterns that name no file."""
-        names = list(relatives)
+        names = [composed(name) for name in relatives]
         patterns = [pattern for match in self.matches[1:] for pattern in match.patterns]
-        return [p for p in patterns if not any(fnmatchcase(name, p) for name in names)]
+        return [p for p in patterns if not any(fnmatchcase(name, composed(p)) for name in names)]
 
 
 def read_config(folder: Path) -> CohortConfig:

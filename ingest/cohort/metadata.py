@@ -14,7 +14,7 @@ from neurostore.errors import InputError, MissingExtraError
 from neurostore.ingest.cohort.config import LENGTH_BASES
 from neurostore.ingest.cohort.participants import read_participants
 from neurostore.ingest.cohort.people import Inferred, calibrations, flag_of
-from neurostore.ingest.cohort.source import KEY, STATED, Metadata, alike, bare, key_from, say_renamed
+from neurostore.ingest.cohort.source import KEY, STATED, Metadata, alike, bare, composed, key_from, say_renamed
 from neurostore.ingest.cohort.tables import TsvTable, Value, column_names, plain_name, read_table, texts_among_numbers
 from neurostore.ingest.cohort.times import OTHER_NAMES, times_of
 from neurostore.schema import tables
@@ -145,7 +145,7 @@ class _Cells:
         """The trials that a row names: by its file, else by its keys."""
         file = texts[self.keys["file"]] if self.keys["file"] else None
         if file:
-            plain = posixpath.normpath(file.replace("\\", "/"))
+            plain = composed(posixpath.normpath(file.replace("\\", "/")))
             for candidate in (posixpath.join(*folders, plain), plain, posixpath.basename(plain)):
                 if candidate in self.by_file:
                     return self.by_file[candidate]
@@ -191,8 +191,8 @@ def _index_files(trials: list[TrialSource], cohort: Cohort) -> dict[str, list[Tr
     names: dict[str, list[TrialSource]] = defaultdict(list)
     for trial in trials:
         for path in trial.paths:
-            index[cohort.relative(path)].append(trial)
-            names[path.name].append(trial)
+            index[composed(cohort.relative(path))].append(trial)
+            names[composed(path.name)].append(trial)
     for name, paths in names.items():
         if len(paths) == 1 and name not in index:
             index[name] = paths

@@ -14,28 +14,35 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from neurostore import storage
-from neurostore.errors import CohortError, UsageError
+from neurostore.errors import CohortError, InputError, UsageError
 from neurostore.file_hash import sha256_and_size
-from neurostore.ingest.cohort.source import KEY, key_from
-from neurostore.ingest.cohort.tables import TsvTable, read_table
+from neurostore.ingest.cohort.source import KEY, composed, key_from, key_like
+from neurostore.ingest.cohort.tables import TsvTable, read_table, rows_text
 from neurostore.ingest.cohort.template import table_text
+from neurostore.ingest.cohort.times import date_in
 from neurostore.ingest.readers import READERS, VIDEO_SUFFIXES, stem_of, suffix_of
 from neurostore.storage import temporary
-from neurostore.wording import listed, near
+from neurostore.wording import and_more, listed, near
 
+_MOST_PROBLEMS = 12
 _KEYS = ("subject", "session", "trial", "file")
 _WITH_A_CAPTURE = {".mot", ".sto", ".asf", ".json", ".xml"}
 
 
 @dataclass(slots=True)
 class Organised:
-    """What :func:`organise` did. left : files of the pile, relative to it, that the table does not name."""
+    """What :func:`organise` did.
+
+    left : files of the pile, relative to it, that the table does not name. renamed : ``walk 1.bvh is walk_1``, of files
+    whose names cannot be keys and whose row gives no trial.
+    """
 
     target: Path
     n_files: int = 0
     n_trials: int = 0
     n_subjects: int = 0
     left: list[str] = field(default_factory=list)
+    renamed: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +53,7 @@ class _Row:
     place: tuple[str, str, str]
     files: tuple[Path, ...]
     cells: dict[str, str]
+    is_renamed: bool
 
 
 def organise(pile: Path | str, cohort: Path | str, table: Path | str) -> Organised:
@@ -72,13 +80,16 @@ def organise(pile: Path | str, cohort: Path | str, table: Path | str) -> Organis
         raise UsageError(f"{target}: exists and is not empty; name a new folder (files are never added to one)")
     if target == pile.resolve() or pile.resolve() in target.parents:
         raise UsageError(f"{target}: is in the pile; name a folder outside of it")
-    read = read_table(Path(table))
+    try:
+        read = read_table(Path(table))
+    except InputError as error:
+        raise CohortError(str(error)) from None
     files = _files_of(pile, Path(table))
     problems: list[str] = []
     rows = _rows(read, pile, files, problems)
     copies = _copies(rows, problems)
     if problems:
-        raise CohortError(f"{read.path}: " + "; ".join(problems))
+        raise CohortError(f"{read.path}: " + "; ".join(and_more(problems, _MOST_PROBLEMS)))
     with temporary.named(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         with temporary.replacing(target, is_folder=True) as work:
@@ -90,7 +101,8 @@ def organise(pile: Path | str, cohort: Path | str, table: Path | str) -> Organis
     used = {path for row in rows for path in row.files}
     left = [path.relative_to(pile).as_posix() for path in files if path not in used]
     subjects = {row.place[0] for row in rows}
-    return Organised(target, len(copies), len({row.place for row in rows}), len(subjects), left)
+    renamed = [f"{row.files[0].name} is {row.place[2]}" for row in rows if row.is_renamed]
+    return Organised(target, len(copies), len({row.place for row in rows}), len(subjects), left, renamed)
 
 
 def _files_of(pile: Path, table: Path) -> list[Path]:
@@ -103,24 +115,44 @@ def _rows(table: TsvTable, pile: Path, files: Sequence[Path], problems: list[str
     columns = {key: table.key_column(key) for key in _KEYS}
     missing = [key for key in ("file", "subject") if columns[key] is None]
     if missing:
-        problems.append(f"no column {' or '.join(missing)} among {', '.join(table.columns)}")
+        problems.append(
+            f"no column {' or '.join(missing)} among {', '.join(table.columns)}; call the columns file, subject and, where "
+            "there are, session and trial"
+        )
         return []
     index: dict[str, list[Path]] = defaultdict(list)
     for path in files:
         relative = PurePosixPath(path.relative_to(pile).as_posix())
         stem = stem_of(path)
         for name in {str(relative), relative.name, stem, str(relative.with_name(stem))}:
-            index[name].append(path)
+            index[composed(name)].append(path)
     rows = []
+    no_keys: dict[tuple[str, str], list[int]] = defaultdict(list)
     for number, row in zip(table.numbers, table.rows, strict=True):
         cells = {key: (row.get(column) or "").strip() if column else "" for key, column in columns.items()}
-        asked = cells["file"].replace("\\", "/").removeprefix("./")
+        asked = composed(cells["file"].replace("\\", "/").removeprefix("./"))
         matching = _found(asked, index, number, problems)
-        place = _place(cells, matching, number, problems)
+        place = _place(cells, matching, number, no_keys)
         if matching and place:
             further = {c: row.get(c) or "" for c in table.columns if c not in columns.values()}
-            rows.append(_Row(number, place, tuple(matching), further))
+            is_renamed = not cells["trial"] and place[2] != stem_of(matching[0])
+            rows.append(_Row(number, place, tuple(matching), further, is_renamed))
+    problems += _key_problems(no_keys)
     return rows
+
+
+def _key_problems(no_keys: dict[tuple[str, str], list[int]]) -> list[str]:
+    """Values that cannot be keys, each once with its rows and one that could; what is expected is said with the last."""
+    said = []
+    for (what, value), numbers in no_keys.items():
+        like = (date_in(value) if what == "session" else None) or key_like(value)
+        such = f", such as {like}" if like else ""
+        said.append(f"{rows_text(numbers)}: {what} is {value!r}; expected a key{such}")
+    return (
+        [*said[:-1], f"{said[-1]} (letters, digits, _ and -, beginning with a letter or digit, at most 64)"]
+        if said
+        else []
+    )
 
 
 def _found(asked: str, index: dict[str, list[Path]], number: int, problems: list[str]) -> list[Path]:
@@ -145,17 +177,14 @@ def _is_capture(path: Path) -> bool:
 
 
 def _place(
-    cells: dict[str, str], files: Sequence[Path], number: int, problems: list[str]
+    cells: dict[str, str], files: Sequence[Path], number: int, no_keys: dict[tuple[str, str], list[int]]
 ) -> tuple[str, str, str] | None:
-    """Subject, session and trial of a row; None where one of them cannot be a key."""
+    """Subject, session and trial of a row; None where one of them cannot be a key, which goes into no_keys with the row."""
     trial = cells["trial"] or (key_from(stem_of(files[0])) if files else "")
     given = (("subject", cells["subject"]), ("session", cells["session"]), ("trial", trial))
-    bad = [
-        f"row {number}: {what} is {value!r}; expected letters, digits, _ and -, beginning with a letter or digit, at most 64"
-        for what, value in given
-        if (value or what == "subject") and not KEY.fullmatch(value)
-    ]
-    problems += bad
+    bad = [pair for pair in given if (pair[1] or pair[0] == "subject") and not KEY.fullmatch(pair[1])]
+    for pair in bad:
+        no_keys[pair].append(number)
     return None if bad or not trial else (cells["subject"], cells["session"], trial)
 
 

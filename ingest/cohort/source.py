@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -105,6 +106,18 @@ class Cohort:
 def key_from(name: str) -> str:
     """The key made of a name: what a key cannot have becomes _, at most 64 characters; '' where nothing is left."""
     return re.sub(r"[^A-Za-z0-9_-]", "_", name).lstrip("_-")[:64]
+
+
+def key_like(name: str) -> str:
+    """A key that a person would choose for a name: ``Müller`` is Muller, ``Gang 1`` Gang_1; '' where nothing is left."""
+    return re.sub("_+", "_", key_from(unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode())).strip(
+        "_"
+    )
+
+
+def composed(name: str) -> str:
+    """A name of a file as tables have it: letters and their accents in one character, which macOS stores apart."""
+    return unicodedata.normalize("NFC", name)
 
 
 def bare(key: str) -> str:

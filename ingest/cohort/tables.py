@@ -110,11 +110,16 @@ def read_table(path: Path) -> TsvTable:
     problems += [f"column {i + 1} of the header has no name" for i in used if not top[i]][:1]
     least = 0 if path.suffix.lower() == ".xlsx" else width
     lengths = [(number, _length(row, width)) for number, row in body]
-    problems += [
+    ragged = [
         f"row {number} has {counted(n, 'cell')}, the header {width}" for number, n in lengths if not least <= n <= width
     ]
-    if problems:
-        raise InputError(path, *and_more(problems, 5))
+    if problems or ragged:
+        how = (
+            ["every row needs a cell for each column, an empty one too; a table saved as .xlsx has them"]
+            if ragged
+            else []
+        )
+        raise InputError(path, *and_more(problems + ragged, 5), *how)
     numbers = [number for number, _ in body]
     rows = [{h: row[i] if i < len(row) else None for h, i in zip(header, used, strict=True)} for _, row in body]
     table = TsvTable(path, tuple(header), _known_cells(rows, numbers, notes), notes, numbers)

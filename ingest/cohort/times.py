@@ -44,6 +44,15 @@ def date_named(session: str) -> str | None:
     return time_of("-".join(match.groups())) if match else None
 
 
+def date_in(text: str) -> str | None:
+    """The day that a text says plainly, as ISO 8601: ``01.03.2024`` is 2024-03-01; None where it says none."""
+    try:
+        at: str | None = datetime.fromisoformat(text).isoformat()
+    except ValueError:
+        at = _other(text, None)[0]
+    return at.partition("T")[0] if at else None
+
+
 def _time_of(text: str, column: str, is_day_first: bool | None, inferred: Inferred) -> str | None:
     try:
         return datetime.fromisoformat(text).isoformat()

@@ -57,6 +57,8 @@ def organise(
     from neurostore.wording import listed
 
     done = run(pile, cohort, table)
+    if done.renamed:
+        say(f"renamed: {listed(done.renamed, 20)}")
     if done.left:
         say(f"not copied, because the table does not name them: {listed(done.left, 20)}")
     what = (

@@ -77,7 +77,9 @@ def test_an_erasure_looks_for_the_person_before_it_asks(tmp_path):
 
 
 def test_the_column_group_is_written_in_quotes():
-    with pytest.raises(UsageError, match=r'near "group"; group is a word of SQL: the column is written "group"') as raised:
+    with pytest.raises(
+        UsageError, match=r'near "group"; group is a word of SQL: the column is written "group"'
+    ) as raised:
         bracketed_condition("s.sex = 'F' AND group = 'stroke'")
     assert "\n" not in str(raised.value)
     with pytest.raises(UsageError) as other:

@@ -123,15 +123,51 @@ def test_every_problem_is_named_and_nothing_is_written(pile, tmp_path):
     for said in (
         "row 2: 'x.bvh' is in the pile 2 times",
         "row 3: the pile has no 'day3/x.bvh'; similar: day",
-        "row 4: subject is 'Müller'; expected letters",
+        "row 4: subject is 'Müller'; expected a key, such as Muller (letters, digits",
         "rows 5 and 6 both name x.bvh",
         "rows 5 and 7 would be one file on a disk that ignores case: S1/D.bvh",
     ):
         assert said in str(error.value)
     assert not (tmp_path / "made").exists()
     table.write_text("name,who\nx,y\n")
-    with pytest.raises(CohortError, match="no column file or subject among name, who"):
+    with pytest.raises(CohortError, match="no column file or subject among name, who; call the columns file, subject"):
         organise(pile, tmp_path / "made", table)
+    table.write_text("file,subject,note\nday1/x.bvh,S1\n")
+    with pytest.raises(CohortError, match="row 2 has 2 cells, the header 3; every row needs a cell for each column"):
+        organise(pile, tmp_path / "made", table)
+    with pytest.raises(CohortError, match=r"none\.csv: cannot be read"):
+        organise(pile, tmp_path / "made", tmp_path / "none.csv")
+
+
+def test_a_value_that_is_no_key_is_said_once_with_one_that_could_be(pile, tmp_path):
+    table = tmp_path / "t.csv"
+    rows = [f"{file};O'Neill;01.03.2024;Gang {i}" for i, file in enumerate(("a b.bvh", "day1/x", "day2/x"))]
+    table.write_text("file;subject;session;trial\n" + "\n".join(rows))
+    with pytest.raises(CohortError) as error:
+        organise(pile, tmp_path / "made", table)
+    said = str(error.value)
+    assert 'rows 2, 3, 4: subject is "O\'Neill"; expected a key, such as O_Neill; ' in said
+    assert "rows 2, 3, 4: session is '01.03.2024'; expected a key, such as 2024-03-01; " in said
+    assert said.endswith("row 4: trial is 'Gang 2'; expected a key, such as Gang_2 (letters, digits, _ and -, beginning "
+                         "with a letter or digit, at most 64)")  # fmt: skip
+    assert said.count("expected a key") == 5
+
+
+def test_names_with_accents_are_found_however_a_disk_stores_them(tmp_path):
+    apart, whole = "Mu\u0308ller 1.bvh", "M\u00fcller 1.bvh"
+    write_bvh(tmp_path / "pile" / apart, 5)
+    table = tmp_path / "t.csv"
+    table.write_text(f"file,subject\n{whole},S1\n")
+    done = organise(tmp_path / "pile", tmp_path / "made", table)
+    assert (done.n_trials, done.renamed) == (1, [f"{apart} is Mu_ller_1"])
+    cohort = tmp_path / "cohort"
+    write_bvh(cohort / "S1" / apart, 5)
+    (cohort / "trials.tsv").write_text(f"file\tcondition\nS1/{whole}\tbarefoot\n")
+    (cohort / "cohort.toml").write_text('[[match]]\nfiles = ["S1/M\u00fcller*"]\nis_treadmill = true\n')
+    found = scan(cohort)
+    assert found.trials[0].metadata["condition"] == "barefoot"
+    assert found.trials[0].options.is_treadmill
+    assert not [w for w in found.warnings if "no file" in w or "match no trial" in w]
 
 
 def test_two_files_of_one_place_collide(pile, tmp_path):
