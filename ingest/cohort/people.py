@@ -187,12 +187,14 @@ _SIDES = {
 
 
 def side_of(text: str | None, column: str, inferred: Inferred) -> str | None:
-    """left, right, both or none; None, and said, for any other text."""
+    """left, right, both or none for the ways people write them, said; None, and said too, for any other text."""
     if text is None:
         return None
     side = _SIDES.get(text.lower())
     if side is None:
         inferred.say(f"column {column!r}: expected left, right, both or none; left empty", repr(text))
+    elif text.lower() != side:
+        inferred.say(f"column {column!r} was taken as {side}", repr(text))
     return side
 
 

@@ -25,7 +25,7 @@ from neurostore.ingest.cohort.times import date_named
 from neurostore.ingest.readers import READERS, stem_of
 from neurostore.ingest.recording import ReadOptions, ViewOptions
 from neurostore.trial_key import key_text
-from neurostore.wording import listed
+from neurostore.wording import counted, listed
 
 _FORCES = re.compile(r"(?i)(?P<trial>.+?)[ _-]?(grf|forces?|ground_?reactions?)")
 _TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".xls", ".ods", ".numbers"})
@@ -78,7 +78,18 @@ def scan(folder: Path | str) -> Cohort:
     _take_dates_of_names(cohort)
     _refuse_collisions(cohort)  # trials.tsv may have given two files directly in the folder one key
     _say_root_files(cohort)
+    _say_days_for_people(cohort)
     return cohort
+
+
+def _say_days_for_people(cohort: Cohort) -> None:
+    """People who are called by dates: the folder of one person was given, or sessions hold the people."""
+    days = sorted({t.subject for t in cohort.trials if date_named(t.subject)})
+    if days:
+        cohort.warnings.append(
+            f"people are called by dates ({listed(days, 3)}); expected <subject>/<session>/<trial>.<ext>: if this is the "
+            "folder of one person, give the folder above it"
+        )
 
 
 def _say_almost_tables(cohort: Cohort) -> None:
@@ -344,6 +355,6 @@ def _say_root_files(cohort: Cohort) -> None:
     loose = [s for s in cohort.trials if not s.is_subject_known]
     if loose:
         cohort.warnings.append(
-            f"{len(loose)} trials are directly in the folder and no table names their subject: it is the one the file "
+            f"{counted(len(loose), 'trial')} directly in the folder, whose subject no table names: it is the one the file "
             f"itself names, else {loose[0].subject!r} after the folder"
         )

@@ -129,6 +129,10 @@ def test_a_session_called_by_a_date_was_then_unless_a_table_says_when(tmp_path):
     times = {t.session: t.metadata.get("acq_time") for t in cohort.trials}
     assert times == {"2024-05-01": "2024-05-01T00:00:00", "ses-20240801": "2024-08-01T00:00:00", "20241350": None}
     assert any("sessions called by a date (2024-05-01, ses-20240801) were taken" in w for w in cohort.warnings)
+    assert any(
+        "people are called by dates (2024-05-01, ses-20240801); expected" in w for w in scan(tmp_path / "S01").warnings
+    )
+    assert not any("people are called" in w for w in cohort.warnings)
     (tmp_path / "sessions.tsv").write_text("subject\tsession\tacq_time\nS01\t2024-05-01\t2024-05-02\n")
     assert {t.session: t.metadata.get("acq_time") for t in scan(tmp_path).trials}["2024-05-01"] == "2024-05-02T00:00:00"
 
@@ -233,7 +237,7 @@ def test_people_in_a_table_of_another_form(tmp_path, content, said):
         ("mass", "80,5 kg", "mass_kg", 80.5, "in the unit that the cell states"),
         ("gender", "weiblich", "sex", "F", "column 'gender' was taken as F: 'weiblich' (row 2)"),
         ("sex", "1", "sex", "1", "column 'sex' holds neither F nor M; kept as it is: '1' (row 2)"),
-        ("Affected Side", "re", "affected_side", "right", None),
+        ("Affected Side", "re", "affected_side", "right", "column 'Affected Side' was taken as right: 're' (row 2)"),
         ("age", "1978", "age", None, "holds what is no age in years; left empty: '1978' (row 2)"),
         ("age", "nan", "age", None, "'nan' was read as unknown: age, row 2"),
         ("group", "#N/A", "group", None, "'#N/A' was read as unknown: group, row 2"),
