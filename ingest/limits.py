@@ -79,8 +79,8 @@ def drop_far(path: object, positions: Floats, names: Sequence[str] = ()) -> list
         )
     positions[far] = np.nan
     which = [names[j] for j in np.flatnonzero(far.any(axis=0))] if len(names) == positions.shape[1] else []
-    text = f": {listed(which, _MOST_NAMES)}" if which else ""
-    return [f"{n_far} samples that are infinite or over {limit} were taken as missing{text}"]
+    text = f", of {listed(which, _MOST_NAMES)}" if which else ""
+    return [f"samples that are infinite or over {limit} were taken as missing: {n_far:,}{text}"]
 
 
 def _is_far(positions: Floats) -> Bools:

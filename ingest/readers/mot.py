@@ -13,6 +13,7 @@ from neurostore.arrays import Floats
 from neurostore.errors import InputError
 from neurostore.ingest.readers.ground_forces import force_columns, read_ground_forces
 from neurostore.ingest.readers.markers.assemble import rate_of
+from neurostore.ingest.readers.not_finite import NotFinite
 from neurostore.ingest.readers.text_table import breaks_off, numbers, read_bytes, separator_of
 from neurostore.ingest.recording import ReadOptions, Recording, SourceAngle, Step
 from neurostore.opensim import MODELS, column_of
@@ -63,7 +64,7 @@ def read(path: Path, options: ReadOptions) -> Recording:
             kind="forces", rate_hz=rate_hz, poses=[], length_basis="none", plates=plates, steps=steps, notes=notes
         )
     names, columns = _coordinates(path, head, table, notes)
-    values = table[:, columns]
+    values = _finite(names, table[:, columns], notes)
     in_degrees = _in_degrees(head.words, names, values, notes)
     if not in_degrees:
         values = np.degrees(values)
@@ -76,9 +77,7 @@ def read(path: Path, options: ReadOptions) -> Recording:
     for i, name in enumerate(names):
         if np.isfinite(values[:, i]).any():
             ours, sign = column_of(name, knee_sign) if name not in doubtful else (None, 1)
-            angles.append(
-                SourceAngle(name, "", ours, sign, time_s, np.where(np.isfinite(values[:, i]), values[:, i], np.nan))
-            )
+            angles.append(SourceAngle(name, "", ours, sign, time_s, values[:, i]))
     if not angles:
         raise InputError(path, f"has no valid value in any of its {len(names)} coordinates")
     return Recording(
@@ -180,6 +179,14 @@ def _coordinates(path: Path, head: _Head, table: Floats, notes: list[str]) -> tu
     if left_out:
         notes.append(f"columns that are not joint angles were left out: {listed(left_out, 6)}")
     return names, columns
+
+
+def _finite(names: list[str], values: Floats, notes: list[str]) -> Floats:
+    """The values of coordinates, with NaN for what is no finite number, which is noted."""
+    lost = NotFinite(names)
+    lost.look(values)
+    notes += lost.notes()
+    return np.where(np.isfinite(values), values, np.nan)
 
 
 def _in_degrees(words: dict[str, str], names: list[str], values: Floats, notes: list[str]) -> bool:

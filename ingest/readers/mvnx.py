@@ -15,6 +15,7 @@ import numpy as np
 from neurostore.errors import InputError
 from neurostore.ingest.geometry.rotations import to_matrix
 from neurostore.ingest.readers import recorded_at
+from neurostore.ingest.readers.not_finite import NotFinite
 from neurostore.ingest.readers.recorded_at import of_milliseconds, time_of
 from neurostore.ingest.readers.segment_frames import Frames, recording_of
 from neurostore.ingest.recording import ReadOptions, Recording, Step
@@ -47,7 +48,11 @@ def read(path: Path, options: ReadOptions) -> Recording:
         raise InputError(path, "its subject states no frameRate that is a number above 0")
     q = np.array(quaternions).reshape(n, j, 4)
     origins = np.array(positions).reshape(n, j, 3) * 1000.0
-    notes = ["pelvis and hip angles are changes from the N-pose of the calibration"]
+    lost = NotFinite(labels)
+    is_finite = np.isfinite(q).all(axis=2) & np.isfinite(origins).all(axis=2)
+    lost.look(np.where(is_finite, 0.0, np.nan))
+    q[~is_finite], origins[~is_finite] = np.nan, np.nan
+    notes = ["pelvis and hip angles are changes from the N-pose of the calibration", *lost.notes()]
     step = Step("read_mvnx", VERSION, {"segments": j})
     frames = Frames(labels, origins, to_matrix(q), rate_hz, np.arange(n) / rate_hz, "xsens_mvn", "z", _AXES)
     recording = recording_of(path, frames, options, step, notes)

@@ -98,10 +98,14 @@ def _package(requirement: Requirement) -> Finding:
     return Finding(requirement.name, version)
 
 
+def _ranges(requirement: Requirement, extra: str) -> list[Requirement]:
+    """What the code works with: the range for this Python, and those for others where they differ."""
+    others = [r for python in _PYTHONS for r in _requirements(extra, python) if r.name == requirement.name]
+    return list({str(r.specifier): r for r in (requirement, *others)}.values())
+
+
 def _works(requirement: Requirement, version: str, extra: str) -> bool:
-    """Whether the code works with a version: one in the range for this Python, or in the range for another."""
-    ranges = [r for python in _PYTHONS for r in _requirements(extra, python) if r.name == requirement.name]
-    return any(r.specifier.contains(version, prereleases=True) for r in (requirement, *ranges))
+    return any(r.specifier.contains(version, prereleases=True) for r in _ranges(requirement, extra))
 
 
 def _extra(extra: str) -> Finding:
@@ -110,8 +114,9 @@ def _extra(extra: str) -> Finding:
     elsewhere = {r.name for r in _requirements(extra, _PYTHONS[0])} - {r.name for r in needed}
     versions = {r.name: _version(r.name) for r in needed}
     if wrong := [r for r in needed if (v := versions[r.name]) and not _works(r, v, extra)]:
-        versions_text = ", ".join(f"{r.name} {versions[r.name]}, but {r.specifier} is needed" for r in wrong)
-        return Finding(name, f"{versions_text}: {how_to_install(extra)}", is_bad=True)
+        ranges = [" or ".join(str(r.specifier) for r in _ranges(one, extra)) for one in wrong]
+        texts = [f"{r.name} {versions[r.name]}, but {text} is needed" for r, text in zip(wrong, ranges, strict=True)]
+        return Finding(name, f"{'; '.join(texts)}: {how_to_install(extra)}", is_bad=True)
     if elsewhere:
         python = f"{sys.version_info.major}.{sys.version_info.minor}"
         return Finding(name, f"not available on Python {python} ({', '.join(sorted(elsewhere))})")

@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from neurostore.api import open as open_lake
-from neurostore.errors import NotALakeError
+from neurostore.errors import DamagedLakeError, NotALakeError
 from neurostore.lake import checked, delta, hashes, releases, writing
 from neurostore.lake.version import Version
 from neurostore.storage import temporary
@@ -75,11 +75,11 @@ def _tables_opened_once() -> Iterator[None]:
 
 def content(lake: Path) -> Content:
     """The rows of every trial in every table as text, of every subject, and of every release as if it were other people;
-    nothing where there is no lake."""
+    nothing where there is no lake, or one that is not read before its damage is repaired."""
     with checked.off():  # what is damaged on purpose is read too
         try:
             opened = open_lake(lake)
-        except NotALakeError:
+        except (NotALakeError, DamagedLakeError):
             return {}
         found = _rows_of(opened, "")
         for release in releases.every(opened.path):

@@ -102,6 +102,8 @@ def read(path: Path, options: ReadOptions) -> Recording:
     chosen = _chosen(path, layout, options, notes)
     n_placed = len(chosen.markers) + len(chosen.models)
     values = read_points(path, layout, [p.index for p in (*chosen.markers, *chosen.models, *chosen.angles)])
+    of_model = values[:, n_placed:]
+    of_model[np.isinf(of_model)] = np.nan
     keep = frame_slice(layout.n_frames, options, path)
     time_s = (layout.first_frame - 1 + np.arange(layout.n_frames)[keep]) / layout.rate_hz
     placed = _placed(path, parameters, options, chosen, values[keep, :n_placed], notes)
@@ -115,7 +117,7 @@ def read(path: Path, options: ReadOptions) -> Recording:
     )
     events, event_notes = source_events(parameters, layout.first_frame, layout.n_frames, layout.rate_hz, chosen.subject)
     angle_labels = [p.label for p in chosen.angles]
-    angles, angle_notes = source_angles(angle_labels, values[keep, n_placed:], time_s, parameters)
+    angles, angle_notes = source_angles(angle_labels, of_model[keep], time_s, parameters)
     measures, measure_notes = calibrations(parameters, chosen.subject)
     kinetics = read_kinetics(path, layout, chosen.outputs, keep, time_s, measures, placed.up, notes)
     start_s = (layout.first_frame - 1 + keep.start) / layout.rate_hz

@@ -47,6 +47,7 @@ def read_kinetics(
     if not outputs:
         return []
     values = read_points(path, layout, [p.index for p in outputs])[keep].astype(np.float64)
+    values[np.isinf(values)] = np.nan
     mass = next((c.value for c in measures if c.parameter == "body_mass" and 2 < c.value < 400), None)
     parsed = [_NAME.match(p.label) for p in outputs]
     scales = _scales([m["kind"] if m else "" for m in parsed], parsed, values, layout.parameters, mass, notes)

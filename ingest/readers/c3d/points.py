@@ -18,7 +18,8 @@ CHUNK_BYTES = 16 << 20
 def read_points(path: Path, layout: Layout, points: Sequence[int]) -> Floats:
     """Positions of some points in the file's units and axes.
 
-    A sample is missing (NaN) where its residual is negative, where x, y and z are all zero, or where one is not finite.
+    A sample is missing (NaN) where its residual is negative, where x, y and z are all zero, or where one is NaN. Infinite
+    values stay.
 
     Parameters
     ----------
@@ -55,7 +56,7 @@ def _decode(samples: Array, layout: Layout) -> Floats:
     order = ">" if layout.processor == "mips" else "<"
     if layout.word == 2:
         whole = samples.view(f"{order}i2")
-        with np.errstate(over="ignore"):  # an infinite value is a missing one, below
+        with np.errstate(over="ignore"):
             values = whole[..., :3].astype(np.float32) * np.float32(layout.scale)
         residual = whole[..., 3]
     else:
@@ -65,6 +66,6 @@ def _decode(samples: Array, layout: Layout) -> Floats:
             real = samples.view(f"{order}f4").astype(np.float32, copy=False)
         values, residual = real[..., :3].copy(), real[..., 3]
     with np.errstate(invalid="ignore"):
-        is_missing = (residual < 0) | (values == 0).all(axis=-1) | ~np.isfinite(values).all(axis=-1)
+        is_missing = (residual < 0) | (values == 0).all(axis=-1) | np.isnan(values).any(axis=-1)
     values[is_missing] = np.nan
     return values

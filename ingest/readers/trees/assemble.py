@@ -16,6 +16,7 @@ from neurostore.arrays import Floats, Ints
 from neurostore.errors import InputError, SkeletonError
 from neurostore.ingest.geometry.kinematics import Tree, forward
 from neurostore.ingest.geometry.rotations import IDENTITY, from_euler, up_rotation
+from neurostore.ingest.readers.not_finite import NotFinite
 from neurostore.ingest.readers.trees import up_and_unit
 from neurostore.ingest.readers.units import unit_of_height
 from neurostore.ingest.recording import NeutralPose, Poses, ReadOptions, Recording, Step
@@ -70,12 +71,14 @@ def assemble(source: Source, options: ReadOptions, steps: list[Step], notes: lis
         positions.fill(np.nan)
         rotations.fill(np.nan)
     settings: _Settings | None = None
+    lost = NotFinite(_joint_of_channels(tree))
     n = 0
     for block in source.blocks:
         if settings is None:
             settings = _settle(source, block, skeleton, options, notes)
         part = block[: max(expected - n, 0)]
         if len(part):
+            lost.look(part)
             to = slice(n, n + len(part))
             forward(tree, part, settings.scale_mm, settings.lab, positions[to], rotations[to], slots)
         n += len(block)
@@ -92,8 +95,17 @@ def assemble(source: Source, options: ReadOptions, steps: list[Step], notes: lis
     positions, rotations = positions[:n], rotations[:n]
     if not np.isfinite(positions).any():
         raise InputError(path, "every coordinate is NaN or infinite")
+    notes += [f"{note}; so are the joints below" for note in lost.notes()]
     steps.append(Step("forward_kinematics", 1, settings.parameters))
     return _cut(source, options, skeleton, slots, positions, rotations, settings, steps, notes)
+
+
+def _joint_of_channels(tree: Tree) -> list[str]:
+    names = [""] * tree.n_channels
+    for name, operations in zip(tree.names, tree.operations, strict=True):
+        for channel, _ in operations:
+            names[channel] = name
+    return names
 
 
 @dataclass(slots=True)

@@ -62,7 +62,7 @@ def test_one_wild_coordinate_is_missing_and_noted(value: float) -> None:
     positions = made.poses[0].positions
     assert np.isnan(positions[7, 1]).all()
     assert np.isfinite(np.delete(positions.reshape(-1, 3), 15, axis=0)).all()
-    assert made.notes == ["1 samples that are infinite or over 100 m from the origin were taken as missing: head"]
+    assert made.notes == ["samples that are infinite or over 100 m from the origin were taken as missing: 1, of head"]
 
 
 def test_a_file_of_wild_coordinates_is_refused() -> None:

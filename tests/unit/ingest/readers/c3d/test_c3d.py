@@ -230,11 +230,12 @@ def test_missing_samples(tmp_path: Path) -> None:
     recording = read(write(tmp_path / "walk.c3d", made, LEGS, residuals=residuals))
     missing = {(f, LEGS[j]) for j in range(12) for f in np.flatnonzero(np.isnan(column(recording, LEGS[j])[:, 0]))}
     assert missing == {(5, "LASI"), (7, "RASI"), (9, "LPSI"), (11, "RPSI")}
+    assert any(n.endswith("were taken as missing: 1, of RPSI") for n in recording.notes)
 
 
 @pytest.mark.parametrize("value", [0.0, np.nan, np.inf])
 def test_nothing_valid_is_an_error(tmp_path: Path, value: float) -> None:
-    with pytest.raises(InputError, match="no valid sample"):
+    with pytest.raises(InputError, match="are infinite or over 100 m" if value == np.inf else "no valid sample"):
         read(write(tmp_path / "walk.c3d", np.full((20, 12, 3), value), LEGS))
 
 
