@@ -126,6 +126,8 @@ def write(table: Table1, path: Path, notes: list[str], *, numbers: bool = False)
 def _workbook(table: Table1, path: Path, notes: list[str]) -> None:
     import openpyxl
 
+    from neurostore.storage import temporary
+
     book = openpyxl.Workbook()
     book.remove(book.active)
     contrasts = table.contrasts.drop("left_out")
@@ -136,7 +138,8 @@ def _workbook(table: Table1, path: Path, notes: list[str]) -> None:
         if name == "Table 1":
             for note in notes:
                 sheet.append([note])
-    book.save(path)
+    with temporary.of_libraries():
+        book.save(path)
 
 
 def _html(frame: pl.DataFrame, notes: list[str]) -> str:

@@ -65,7 +65,8 @@ def print_page(text: str, out: Path) -> None:
         page, made = folder / "page.html", folder / "page.pdf"
         page.write_text(text, encoding="utf-8")
         output = _run(
-            [browser, *_options(), f"--user-data-dir={folder / 'profile'}", f"--print-to-pdf={made}", page.as_uri()]
+            [browser, *_options(), f"--user-data-dir={folder / 'profile'}", f"--print-to-pdf={made}", page.as_uri()],
+            folder,
         )
         content = made.read_bytes() if made.exists() else b""
         if not (content.startswith(b"%PDF-") and content.rstrip().endswith(b"%%EOF")):
@@ -84,11 +85,12 @@ def _options() -> tuple[str, ...]:
     return (*_OPTIONS, "--no-sandbox") if is_root else _OPTIONS
 
 
-def _run(command: list[str]) -> str:
-    """Run a browser with all its processes, and end them all; what it wrote to stderr."""
+def _run(command: list[str], folder: Path) -> str:
+    """Run a browser with all its processes, and end them all; what it wrote to stderr. folder : of its temporary files."""
     with subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
-    ) as browser:
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True,
+        env={**os.environ, "TMPDIR": str(folder)},
+    ) as browser:  # fmt: skip
         try:
             _, output = browser.communicate(timeout=LONGEST_S)
         except subprocess.TimeoutExpired:

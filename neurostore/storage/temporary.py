@@ -144,6 +144,25 @@ def scratch() -> Iterator[Path]:
         yield work
 
 
+@contextmanager
+def of_libraries() -> Iterator[None]:
+    """Have libraries make their own temporary files in a folder of ours, which is swept after a kill.
+
+    openpyxl, for one, writes each sheet to ``openpyxl.xxxxxxxx`` in the machine's temporary folder first.
+    """
+    with scratch() as folder:
+        before, tempfile.tempdir = tempfile.tempdir, str(folder)
+        try:
+            yield
+        finally:
+            tempfile.tempdir = before
+
+
+def scratches() -> list[Path]:
+    """Folders of ours in the machine's temporary folder, of processes that live or were killed."""
+    return left_of(Path(tempfile.gettempdir()) / _SCRATCH)
+
+
 def sweep(target: Path | str | None = None) -> int:
     """Remove what killed processes left of a target, or without one in the machine's temporary folder; how many."""
     target = Path(tempfile.gettempdir()) / _SCRATCH if target is None else Path(target)

@@ -162,7 +162,7 @@ def _erase_one(root: str, subject: str) -> Receipt:
     _take_out(root, person, tables, receipt)
     erase_releases.erase_from_releases(root, person)
     receipt.lake_version = _forget_history(root, subject, tables, receipt)
-    receipt.outside = _outside(root, person) + _elsewhere(root)
+    receipt.outside = _outside(root, person) + _elsewhere(root, person)
     writing.adopt(root)
     kept = {k: v for k, v in asdict(receipt).items() if k not in ("outside", "remaining")}
     storage.write_json(storage.join(root, "_neurostore", "erasures", f"{receipt.receipt}.json"), kept)
@@ -313,20 +313,30 @@ def _forget_history(root: str, subject: str, tables: list[str], receipt: Receipt
     return delta.open_table(root, "trials").version()
 
 
-def _elsewhere(root: str) -> list[str]:
+def _elsewhere(root: str, person: traces.Traces) -> list[str]:
     """Delete what killed processes left outside the lake; files that living ones are writing there are listed.
 
-    These are DuckDB's spill files in the user's cache, folders of ours in the machine's temporary folder, and
-    temporary files beside everything that was written from this lake.
+    These are DuckDB's spill files in the user's cache, folders of ours in the machine's temporary folder (listed if the
+    person is in them), and temporary files beside everything that was written from this lake.
     """
     temporary.sweep()
     spilled = spill.living()
+    scratches = [p for p in temporary.scratches() if _holds(p, person)]
     begun = {p for note in outputs.noted(root).values() for path in note["paths"] for p in temporary.begun_for(path)}
     for path in sorted(begun):
         if temporary.is_abandoned(path):
             temporary.remove(path)
-    written = [f"is being written by another process: {p}" for p in sorted(begun) if p.exists()]
+    written = [f"is being written by another process: {p}" for p in (*sorted(begun), *scratches) if p.exists()]
     return written + [f"spill file of a running query; it is deleted when the query ends: {p}" for p in spilled]
+
+
+def _holds(folder: Path, person: traces.Traces) -> bool:
+    """Whether files of a folder that another process writes and deletes as it likes hold a person, or may."""
+    for path in folder.rglob("*"):
+        with suppress(OSError):
+            if path.is_file() and search(path, person) != "holds nothing":
+                return True
+    return False
 
 
 def _outside(root: str, person: traces.Traces) -> list[str]:

@@ -110,17 +110,14 @@ def _remove_empty_folders(root: str, traces: Traces) -> None:
 
 def _erase_objects(root: str, traces: Traces, done: Erased) -> None:
     """As for files, on an object store: each is fetched and searched."""
-    import tempfile
-
     own = {os.fspath(p) for p in _written_by_us(root)}
     for file in storage.list_files(root):
         if not contents.is_strange(file.path):
             continue
         path = storage.join(root, file.path)
-        with tempfile.NamedTemporaryFile() as copy:
-            copy.write(storage.read_bytes(path) or b"")
-            copy.flush()
-            answer = worst([traces.in_text(file.path.encode()), search(Path(copy.name), traces)])
+        with temporary.scratch() as folder:
+            (folder / "copy").write_bytes(storage.read_bytes(path) or b"")
+            answer = worst([traces.in_text(file.path.encode()), search(folder / "copy", traces)])
         if answer == "holds nothing":
             continue
         if path in own or contents.is_temporary(file.path):

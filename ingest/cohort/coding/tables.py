@@ -15,6 +15,7 @@ from neurostore.ingest.cohort.coding.labels import Masks
 from neurostore.ingest.cohort.coding.study import Coder
 from neurostore.ingest.cohort.coding.words import unknown_words, word_set
 from neurostore.ingest.cohort.tables import KEY_COLUMNS, TsvTable, plain_name
+from neurostore.storage import temporary
 from neurostore.wording import listed
 
 NOTHING = ("", "n/a", "na", "nan", "null", "none", "-")
@@ -228,5 +229,6 @@ def _workbook(header: list[str], rows: list[list[str]]) -> bytes:
     for row in rows:
         sheet.append([float(v) if re.fullmatch(r"-?\d{1,15}(\.\d+)?", v) and not v.startswith("0") else v for v in row])
     buffer = io.BytesIO()
-    book.save(buffer)
+    with temporary.of_libraries():
+        book.save(buffer)
     return buffer.getvalue()

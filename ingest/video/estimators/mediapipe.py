@@ -1,13 +1,12 @@
-"""MediaPipe Pose (BlazePose GHUM): the model is in the wheel of the package; nothing is downloaded.
+"""MediaPipe Pose (BlazePose GHUM): the model is in the wheel of release 0.10.21, of later ones in the model store.
 
-The pose landmarker finds several persons; its bundle is made here from the wheel's two tflite files. World landmarks
+The pose landmarker finds several persons; its bundle is made here from the two tflite files of that wheel. World landmarks
 are metres around the middle of the hips, of an average body (Grishchenko et al. 2022, arXiv:2206.11678).
 """
 
 from __future__ import annotations
 
 import sys
-import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -32,6 +31,7 @@ from neurostore.ingest.video.models.declared import Model
 from neurostore.ingest.video.tracking import weak_perspective
 from neurostore.release import how_to_install
 from neurostore.skeleton import Skeleton
+from neurostore.storage import temporary
 
 VERSION = 2
 SKELETON = "blazepose_33"
@@ -217,7 +217,7 @@ def _imported() -> Any:
             from mediapipe.tasks.python import vision  # noqa: F401
     except ImportError as error:
         raise MissingExtraError(
-            f"this estimator needs mediapipe 0.10.21 or 1.x ({error}): {how_to_install('mediapipe')}"
+            f"this estimator needs mediapipe 0.10.21, or 1.2 or later ({error}): {how_to_install('mediapipe')}"
         ) from None
     return mediapipe
 
@@ -290,14 +290,14 @@ def _bundle() -> bytes:
         from mediapipe.tasks.python.metadata.metadata_writers import metadata_writer, model_asset_bundle_utils
 
     parts = {}
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), temporary.of_libraries():
         warnings.simplefilter("ignore", ResourceWarning)  # MediaPipe 0.10.21 leaves its temporary file to be closed
         for name, path in _model_files().items():
             mean, sd = _FILES[name][1]
             writer = metadata_writer.MetadataWriter.create(bytearray(path.read_bytes()))
             writer.add_image_input([mean], [sd])
             parts[name] = bytes(writer.populate()[0])
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "pose.task"
+    with temporary.scratch() as folder:
+        path = folder / "pose.task"
         model_asset_bundle_utils.create_model_asset_bundle(parts, str(path))
         return path.read_bytes()

@@ -354,7 +354,7 @@ def _manifest(model: Model, folder: Path) -> dict[str, Any]:
         raise ModelError(
             f"the pose model {model.name} is not on this machine (looked in {folder}); get it with 'neurostore model "
             f"fetch' (about {model.size_about_mb / 1000:.1f} GB) or 'neurostore model fetch --from FILE'; "
-            f"'--estimator mediapipe' needs no download"
+            f"'--estimator mediapipe' with mediapipe 0.10.21 needs no download"
         ) from None
     except (OSError, ValueError) as error:
         raise ModelError(f"{path}: cannot be read: {error}; run 'neurostore model fetch --force'") from None

@@ -7,8 +7,11 @@ import stat
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 
+import openpyxl
 import pytest
+from openpyxl.worksheet._writer import WorksheetWriter
 
 from neurostore import storage
 from neurostore.storage import temporary
@@ -70,6 +73,17 @@ def test_a_scratch_folder_that_was_left_goes_with_the_next(tmp_path, monkeypatch
     with temporary.scratch() as folder:
         assert folder.parent == tmp_path
         assert not left.exists()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_files_of_libraries_are_in_a_scratch_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with temporary.of_libraries():
+        sheet = WorksheetWriter(openpyxl.Workbook().create_sheet("people"))
+        (folder,) = tmp_path.iterdir()
+        assert Path(sheet.out).parent == folder
+        assert temporary.is_temporary(folder.name)
+    assert tempfile.tempdir == str(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 

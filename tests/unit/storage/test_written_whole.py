@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from tests import ROOT
 
+PATHS = [p for room in ("neurostore", "ingest") for p in (ROOT / room).rglob("*.py")]
 WRITING = {
     "write_text", "write_bytes", "write_csv", "write_parquet", "write_ipc", "savefig", "copyfile", "copy2", "open_memmap",
     "sink_parquet", "tofile", "ParquetWriter",
@@ -114,11 +115,24 @@ def test_the_rule_sees_what_it_is_to_see():
     assert seen("path.open('rb')") == 0
 
 
+def test_temporary_files_have_names_of_ours():
+    """A killed process leaves what it was writing: the next writer sweeps, and an erasure searches, what has our names."""
+    named = {"NamedTemporaryFile", "TemporaryDirectory", "mkstemp", "mkdtemp", "mktemp"}
+    for path in (p for p in PATHS if p.parent.name != "storage"):
+        text = path.read_text(encoding="utf-8")
+        calls = {
+            n.attr if isinstance(n, ast.Attribute) else n.id
+            for n in ast.walk(ast.parse(text))
+            if isinstance(n, ast.Attribute | ast.Name)
+        }
+        assert calls & named == set(), path
+        assert "book.save(" not in text or "with temporary.of_libraries():\n        book.save(" in text, path
+
+
 def test_no_file_is_opened_by_its_final_name():
-    paths = [p for room in ("neurostore", "ingest") for p in (ROOT / room).rglob("*.py")]
     found = {
         (str(path.relative_to(ROOT)), function): call
-        for path in paths
+        for path in PATHS
         if path.parent.name != "storage"
         for function, call in written_directly(path.read_text(encoding="utf-8"))
     }

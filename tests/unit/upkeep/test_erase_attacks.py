@@ -19,6 +19,7 @@ from neurostore.distances.matrix import DistanceMatrix
 from neurostore.errors import DamagedLakeError, LakeError
 from neurostore.lake import commit, delta, outputs, tombstones
 from neurostore.matrix_names import sidecar
+from neurostore.storage import temporary
 from neurostore.upkeep import compact, doctor, erase, repair, verify
 from tests.builders.lake_builder import build_lake, trial
 from tests.cli.cli_run import run
@@ -380,7 +381,13 @@ def test_what_a_killed_command_left_elsewhere_goes(lake, tmp_path, monkeypatch):
     for path in left:
         path.write_text(WHO)
     (tmp_path / ".mine.0123abcd.tmp").write_text("of nobody we know")
-    receipt = erase.erase(lake, WHO)
+    with temporary.scratch() as of_the_living, temporary.scratch() as of_others:
+        (of_the_living / "page.html").write_text(f"<p>{WHO}")
+        (of_others / "page.html").write_text("<p>somebody else")
+        receipt = erase.erase(lake, WHO)
+    assert [line for line in receipt.outside if "process" in line] == [
+        f"is being written by another process: {of_the_living}"
+    ]
     assert [p for p in left if p.exists()] == []
     assert (tmp_path / ".mine.0123abcd.tmp").exists()
     assert any("d.npy" in line for line in receipt.outside)

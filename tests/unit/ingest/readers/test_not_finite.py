@@ -22,7 +22,11 @@ def bvh(folder):
 def amc(folder):
     (folder / "a.asf").write_text(amc_files.ASF)
     (folder / "a.amc").write_text(amc_files.AMC)
-    return folder / "a.amc", ReadOptions(companions=(str(folder / "a.asf"),)), "frame 2, of shank; so are the joints below"
+    return (
+        folder / "a.amc",
+        ReadOptions(companions=(str(folder / "a.asf"),)),
+        "frame 2, of shank; so are the joints below",
+    )
 
 
 def mot(folder):
