@@ -1,5 +1,5 @@
--- One row: a trial with the body mass of its subject, for scaling.
--- Inputs: calibrations, trials, subjects. Kilograms.
+-- One row: a trial with the body mass, height and sex of its subject.
+-- Inputs: calibrations, trials, subjects. Kilograms, metres.
 -- The first that exists: the trial's own file, another file of the session, participants.tsv. Values below 2 or
 -- above 400 kg are ignored.
 WITH stated AS (
@@ -31,6 +31,7 @@ SELECT
         of_session.mass_kg,
         CASE WHEN try_cast(subjects.mass_kg AS DOUBLE) BETWEEN 2 AND 400 THEN try_cast(subjects.mass_kg AS DOUBLE) END
     ) AS mass_kg,
+    subjects.height_m,
     lower(left(subjects.sex, 1)) AS sex
 FROM trials
 LEFT JOIN stated USING (subject, session, trial)

@@ -10,7 +10,8 @@
 -- (ingest/landmarks/arrangement.py); a joint angle or the speed is outside the human range in more than 5 % of the
 -- frames, or left and right are exchanged in 80 %; size, rate, cadence and coordinates outside the limits of
 -- macros/thresholds.sql; a file that states two frame rates (trials.quality['rate_claims_ratio']); a unit judged from a
--- body that is not an adult's; a body that moves in steps with head and feet at nearly the same height; legs that
+-- body that is not an adult's, a body taller than nearly everyone, or one that is not the height that participants.tsv
+-- states; a body that moves in steps with head and feet at nearly the same height; legs that
 -- differ by 15 degrees in standing; fewer than 3 steady cycles per side in all trials of the session and condition
 -- although 3 or more were recorded; two or more events of the file that have the side of the other foot: a computed
 -- event of that foot is within 0.1 s and none of the stated foot. Poses relative to the pelvis have no floor.
@@ -123,6 +124,8 @@ described AS (
         ) AS has_mixed_up,
         bad_channels.bad_emg,
         platforms.* EXCLUDE (subject, session, trial),
+        greatest(figures.height_mm, figures.height_of_leg_mm) / 1000 AS size_m,
+        CASE WHEN trials.length_basis NOT IN ('nominal', 'none') THEN mass.height_m END AS stated_height_m,
         platforms.trial IS NOT NULL AND mass.mass_kg IS NULL AS has_no_body_mass,
         figures.n_seen IS NULL AS is_without_points,
         coalesce(trials.position_basis <> 'root_relative', true) AS has_floor
@@ -181,8 +184,8 @@ flagged AS (
         coalesce(stance_difference_deg > 15, false) AS has_unequal_stance,
         coalesce(mirrored_pct > _exchanged_pct(), false) AS is_mirrored,
         -- In a person who lies curled up, head and ankles are close together, but the legs have their usual length.
-        coalesce(greatest(height_mm, height_of_leg_mm) / 1000 > _most_stature_m(), false)
-        OR coalesce(greatest(height_mm, height_of_leg_mm) / 1000 < _least_stature_m(), false)
+        coalesce(size_m > _most_stature_m(), false)
+        OR coalesce(size_m < _least_stature_m(), false)
         OR coalesce(shortest_segment_mm / 1000 < _least_leg_segment_m(), false)
         OR coalesce(longest_segment_mm / 1000 > _most_leg_segment_m(), false)
         OR coalesce(hips_apart_mm / 1000 > _most_hips_apart_m(), false) AS has_impossible_size,
@@ -197,7 +200,14 @@ flagged AS (
         coalesce(rate_claims_ratio <> 1, false)
         OR coalesce(cadence_norm > _most_cadence_norm(), false) AS has_doubtful_rate,
         length_basis = 'judged'
-        AND coalesce(height_mm / 1000 NOT BETWEEN _least_judged_m() AND _most_judged_m(), false) AS has_doubtful_unit,
+        AND coalesce(height_mm / 1000 NOT BETWEEN _least_judged_m() AND _most_judged_m(), false) AS is_unit_a_guess,
+        coalesce(size_m NOT BETWEEN _least_usual_stature_m() AND _most_usual_stature_m(), false) AS has_unusual_size,
+        coalesce(
+            size_m / nullif(stated_height_m, 0)
+            NOT BETWEEN _least_share_of_stated_height() AND _most_share_of_stated_height(),
+            false
+        ) AS has_other_size,
+        is_unit_a_guess OR has_unusual_size OR has_other_size AS has_doubtful_unit,
         coalesce(farthest_m > _most_coordinate_m(), false) AS is_out_of_reach,
         n_session_side < _least_session_cycles()
         AND n_session_recorded >= _least_session_cycles()

@@ -231,10 +231,20 @@ SELECT
                     || ' foot strikes and offs of the file are those of the other foot: their sides may be exchanged.'
         END,
         CASE
-            WHEN has_doubtful_unit
+            WHEN is_unit_a_guess
                 THEN
                     ' The unit was judged from a height of ' || round(height_mm / 1000, 2)::VARCHAR
                     || ' m: lengths and speeds are uncertain.'
+        END,
+        CASE
+            WHEN has_other_size
+                THEN
+                    ' The person measures ' || round(size_m, 2)::VARCHAR || ' m, participants.tsv says '
+                    || round(stated_height_m, 2)::VARCHAR || ' m: check the scale (scale_mm in cohort.toml).'
+            WHEN has_unusual_size AND NOT has_impossible_size AND NOT is_unit_a_guess
+                THEN
+                    ' The person measures ' || round(size_m, 2)::VARCHAR
+                    || ' m: check the scale (scale_mm in cohort.toml).'
         END,
         CASE
             WHEN has_unequal_stance

@@ -75,6 +75,14 @@ CREATE OR REPLACE MACRO _most_cadence_norm() AS 1.0;
 CREATE OR REPLACE MACRO _least_judged_m() AS 1.0;
 -- The upper limit of that height, metres.
 CREATE OR REPLACE MACRO _most_judged_m() AS 2.1;
+-- No walking person measures less (a child who begins to walk, 0.75 m tall, is 0.6 to 0.7 from ankles to head), metres.
+CREATE OR REPLACE MACRO _least_usual_stature_m() AS 0.6;
+-- So few people are taller that a wrong scale is likelier, metres.
+CREATE OR REPLACE MACRO _most_usual_stature_m() AS 2.1;
+-- A body is not measured as shorter than this share of the height that participants.tsv states.
+CREATE OR REPLACE MACRO _least_share_of_stated_height() AS 0.75;
+-- Nor as taller than this share of it.
+CREATE OR REPLACE MACRO _most_share_of_stated_height() AS 1.25;
 -- Symmetry is not computed from a smaller mean of both sides, metres.
 CREATE OR REPLACE MACRO _least_symmetric_m() AS 0.05;
 -- Symmetry is not computed from a smaller mean of both sides, seconds.

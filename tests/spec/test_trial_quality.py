@@ -154,11 +154,28 @@ def _small(points, rng):
         p[:] *= 0.5
 
 
+def _large(points, rng):
+    for p in points.values():
+        p[:] *= 1.35
+
+
+def _tall(points, rng):
+    for p in points.values():
+        p[:] *= 1.15
+
+
 CASES = [
     (_on_its_side, {}, {"is_lying"}),
     (_wide, {}, {"has_impossible_size"}),
     (_small, {"length_basis": "judged"}, {"has_doubtful_unit"}),
     (_small, {}, set()),
+    (_small, {"height_m": 0.85}, set()),
+    (_small, {"height_m": 1.7}, {"has_doubtful_unit"}),
+    (_small, {"height_m": 1.7, "length_basis": "nominal"}, {"is_length_nominal"}),
+    (_large, {}, {"has_doubtful_unit"}),
+    (_large, {"length_basis": "nominal"}, {"has_doubtful_unit"}),
+    (_tall, {"height_m": 1.96}, set()),
+    (_good, {"height_m": 1.7}, set()),
     (_good, {"length_basis": "judged"}, set()),
     (_good, {"quality": {"rate_claims_ratio": 2.0}}, {"has_doubtful_rate"}),
     (_good, {"quality": {"cluster_residual_mm": 2.0}}, set()),
@@ -203,10 +220,13 @@ def asked(columns, *cases):
     parts = []
     for i, (walk, points, angles, row) in enumerate(cases):
         key = {"subject": f"S{i:02d}"}
+        height = {"height_m": row["height_m"]} if "height_m" in row else {}
+        row = {k: v for k, v in row.items() if k != "height_m"}
         points = view_builder.walk_points(walk) if points is None else points
         parts.append({
             "landmarks": view_builder.landmarks(walk.time_s, points, **key),
             "trials": view_builder.table("trials", [view_builder.trial_row(**row, **key)]),
+            "subjects": view_builder.table("subjects", [{**key, **height}]),
             "joint_angles": view_builder.joint_angles(walk.time_s if angles else np.zeros(0), angles, **key),
         })  # fmt: skip
     connection = view_builder.connect(**view_builder.together(*parts), only=["trial_quality", "joint_angles"])
