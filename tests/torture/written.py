@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -50,9 +51,23 @@ def _table1(lake: Path) -> None:
             write(table, out, table.notes)
 
 
-def _report(lake: Path) -> None:
-    from neurostore.report import write_report
+def _for_report(folder: Path) -> Path:
+    """Collected once: the writing is what is cut off."""
+    from neurostore.report import Details, data
 
+    lake = _walkers(folder)
+    collected = data.collect(open_lake(lake), None, (), None, Details())
+    (folder / "report.pickle").write_bytes(pickle.dumps(collected))
+    return lake
+
+
+def _report(lake: Path) -> None:
+    """With two of its figures: each is written in the same way."""
+    from neurostore.report import data, static, write_report
+
+    collected, every = pickle.loads((lake.parent / "report.pickle").read_bytes()), static._figures
+    data.collect = lambda *_: collected
+    static._figures = lambda drawn: islice(every(drawn), 2)
     with outputs.noting(lake, "report", lake.parent / "report.html"):
         write_report(open_lake(lake), lake.parent / "report.html", figures=lake.parent / "figures")
 
@@ -143,7 +158,7 @@ def _refresh_parts(lake: Path) -> None:
 
 COMMANDS: dict[str, Command] = {
     "table1": Command(_table1, _for_table1),
-    "report": Command(_report, _walkers),
+    "report": Command(_report, _for_report),
     "review-list": Command(_list_decisions, _reviewed),
     "serve": Command(_decide_in_window, with_results),
     "overlay": Command(_overlay, _filmed, is_random=True),  # threads of the encoder divide the work as they come
