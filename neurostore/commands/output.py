@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from neurostore.commands.options import Format
 from neurostore.errors import UsageError
 from neurostore.text_table import lines_of
-from neurostore.wording import printable
+from neurostore.wording import counted, printable
 
 if TYPE_CHECKING:
     import polars as pl
@@ -54,7 +54,7 @@ def write_frame(
             work.open("wb") as file,
         ):
             _write(frame, chosen, file)
-        say(f"{frame.height:,} rows to {output}")
+        say(f"{counted(frame.height, 'row')} to {output}")
         return
     if chosen is Format.parquet and sys.stdout.isatty():
         raise UsageError("Parquet is binary: name a file with --output")
@@ -66,7 +66,7 @@ def write_frame(
     if n_shown < frame.height:
         say(f"the first {n_shown} of {frame.height:,} rows; use --output FILE or a pipe for all")
     elif chosen is Format.table:
-        say(f"{frame.height:,} row{'' if frame.height == 1 else 's'}")
+        say(counted(frame.height, "row"))
 
 
 def _format_of(output: Path | None) -> Format:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -90,5 +91,5 @@ def _say(release: Release, what: str) -> None:
 def _say_citation(release: Release, lake: Path) -> None:
     from neurostore.commands.output import say
 
-    say(f"open it with --release {release.name} --lake {lake}")
+    say(f"open it with --release {release.name} --lake {quote(str(lake))}")
     say(f"cite it as: {release.citation}")

@@ -131,7 +131,8 @@ def _too_few(a: Floats, b: Floats) -> TwoGroups:
 
 
 def _hedges(difference: float, sd: float, freedom: int) -> float:
-    return float(difference / sd * (1 - 3 / (4 * freedom - 1))) if sd > 0 else float("nan")
+    """Hedges' g; NaN for one degree of freedom (two pairs), where his correction is 0 whatever the difference."""
+    return float(difference / sd * (1 - 3 / (4 * freedom - 1))) if sd > 0 and freedom > 1 else float("nan")
 
 
 def _two_groups(a: Floats, b: Floats, interval: tuple[float, ...], g: float, p: float, test: str) -> TwoGroups:

@@ -86,6 +86,12 @@ def test_paired_g_is_lakens_g_av():
     assert two_groups.compare_pairs(a, b).hedges_g == pytest.approx(expected)
 
 
+def test_two_pairs_have_no_hedges_g():
+    found = two_groups.compare_pairs(np.array([1.0, 1.1]), np.array([3.0, 3.4]))
+    assert np.isnan(found.hedges_g)
+    assert np.isfinite([found.difference, found.ci_low]).all()
+
+
 def test_hedges_correction_is_near_the_exact_gamma_ratio():
     from scipy.special import gammaln
 
