@@ -181,7 +181,7 @@ def holding(key: str, lake: Path) -> list[Path]:
     from neurostore.sql import spill
 
     own = [p for pattern in (".neurostore.*", "duckdb_temp*") for p in Path(tempfile.gettempdir()).glob(pattern)]
-    paths = [p for place in (lake, Path(spill.folder()), *own) for p in (place, *place.rglob("*"))]
+    paths = [p for place in (lake, spill.place(), *own) for p in (place, *place.rglob("*"))]
     return [p for p in paths if key in p.name or (p.is_file() and key.encode() in p.read_bytes())]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -30,19 +31,31 @@ def test_what_a_killed_query_left_is_swept(tmp_path: Path, monkeypatch: pytest.M
     assert done.returncode == -9, done.stderr
     if sys.platform == "linux":  # elsewhere the cache lies in another place
         assert list((tmp_path / "cache").rglob("duckdb_temp_*"))
-    place = Path(spill.folder())
+    own, place = Path(spill.folder()), spill.place()
+    assert own.parent == place
     assert place.stat().st_mode & 0o077 == 0, "nobody else may read it"
     assert list(place.iterdir()) == []
     assert not (tmp_path / ".tmp").exists()
-    with lake.connect() as connection:
-        assert connection.execute("SELECT current_setting('temp_directory')").fetchall() == [(str(place),)]
+    with lake.connect() as connection, lake.connect() as other:
+        ((one,),) = connection.execute("SELECT current_setting('temp_directory')").fetchall()
+        ((two,),) = other.execute("SELECT current_setting('temp_directory')").fetchall()
+    assert Path(one).parent == Path(two).parent == place
+    assert one != two, "before DuckDB 2.0 files of two connections have the same names"
 
 
 def test_files_of_living_processes_stay(tmp_path: Path) -> None:
     alive = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    names = [f"duckdb_temp_{alive.pid}_0_storage_DEFAULT-0.tmp", "duckdb_temp_999999999_0_owner", "notes.txt"]
-    for name in names:
-        (tmp_path / name).touch()
+    stay = [
+        f"duckdb_temp_{alive.pid}_0_storage_DEFAULT-0.tmp",
+        f"{alive.pid}_0123abcd",
+        "notes.txt",
+        "duckdb_temp_block-1.block",
+    ]
+    go = ["duckdb_temp_999999999_0_owner", "999999999_0123abcd", "duckdb_temp_storage_S32K-0.tmp"]
+    for name in (*stay, *go):
+        path = tmp_path / name
+        path.mkdir() if name.endswith("0123abcd") else path.touch()
+    os.utime(tmp_path / go[2], (0, 0))  # of DuckDB 1.3, whose names do not say the process
     spill.sweep(tmp_path)
     alive.communicate(b"\n")
-    assert sorted(f.name for f in tmp_path.iterdir()) == sorted([names[0], names[2]])
+    assert sorted(f.name for f in tmp_path.iterdir()) == sorted(stay)
