@@ -19,7 +19,7 @@ from neurostore.ingest.recording import Recording
 from neurostore.sql.views import thresholds
 from neurostore.wording import listed
 
-#: A larger share of samples beyond the limit is no accident of one sample: the unit or the file is wrong.
+#: With a larger share of samples beyond the limit, the unit or the whole file is wrong.
 MOST_FAR_SHARE = 0.2
 _MOST_NAMES = 5
 
@@ -44,7 +44,7 @@ def check(path: object, recording: Recording) -> None:
             problems += error.problems
     neutral = recording.neutral
     if neutral is not None and _is_far(neutral.positions).any():
-        problems.append(f"joints of its neutral pose lie over {_limit('most_coordinate_m'):g} m from the origin")
+        problems.append(f"joints of its neutral pose are over {_limit('most_coordinate_m'):g} m from the origin")
     if problems:
         raise InputError(path, *problems)
 
@@ -95,10 +95,10 @@ def _rate_problems(recording: Recording) -> list[str]:
     least, most = _limit("least_rate_hz"), _limit("most_rate_hz")
     clocks = [p.time_s[p.person == 0] if (p.person == 0).any() else p.time_s for p in recording.poses[:1]]
     clocks += [a.time_s for a in recording.angles[:1]] if not recording.poses else []
-    if not clocks:  # forces alone, which have rates of their own
+    if not clocks:  # forces only, which have their own rates
         return []
     time_s = np.asarray(clocks[0], np.float64)
-    if len(time_s) < 2 and recording.rate_hz == 0:  # a posture has no rate
+    if len(time_s) < 2 and recording.rate_hz == 0:  # a single posture has no rate
         return []
     advice = f"expected {least:g} to {most:g}; give rate_hz in cohort.toml if the file is wrong"
     if not least <= recording.rate_hz <= most:

@@ -42,7 +42,7 @@ class Poses:
 
 @dataclass(frozen=True, slots=True)
 class NeutralPose:
-    """The pose that defines zero where there is no anatomical one (T-pose of a BVH, rest pose of an ASF).
+    """The pose that defines zero if there is no anatomical one (T-pose of a BVH, rest pose of an ASF).
 
     positions : (J, 3) mm, lab frame; rotations : (J, 4) (w, x, y, z) or None. Joints as in the primary skeleton.
     """
@@ -144,7 +144,7 @@ class ForcePlate:
     zero : how the baseline was removed. is_flipped : the file's forces are those on the platform.
     returns_to_zero : the platform is unloaded at some time of the trial.
     side : 'left' or 'right' where the source itself says whose foot it is.
-    contradicts_body : its forces disagree with the person on it (``kinetics.body_check``); None where that cannot be told.
+    contradicts_body : its forces disagree with the person on it (``kinetics.body_check``); None if that is not known.
     """
 
     plate: int
@@ -215,10 +215,11 @@ class Recording:
     subject: str | None = None  # as the file names it (C3D SUBJECTS:NAMES)
     is_treadmill: bool | None = None
     steps: list[Step] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)  # what was judged, dropped or renamed, in plain words
+    notes: list[str] = field(default_factory=list)  # what was inferred, dropped or renamed, in plain words
     estimator: dict[str, Any] = field(default_factory=dict)  # name, version, model_sha256, options
-    quality: dict[str, float] = field(default_factory=dict)  # figures only the reader can know
-    model_points: frozenset[str] = frozenset()  # joints that a model of the source made: kept, never input to landmarks
+    quality: dict[str, float] = field(default_factory=dict)  # figures that only the reader knows
+    # joints computed by the source's model: stored, but never input to landmarks
+    model_points: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from neurostore.trial_key import Key, key_text
 from neurostore.upkeep.erase import finish_erasures
 
 _KEYS = ("subject", "session", "trial", "ingest_id")
-_OF_THE_STORE = ("table_rows", "table_versions", "ingested_at")  # columns of trials_table that a commit writes itself
+_OF_THE_STORE = ("table_rows", "table_versions", "ingested_at")  # columns of trials_table that the commit fills in
 
 
 @dataclass(frozen=True, slots=True)

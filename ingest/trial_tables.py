@@ -104,7 +104,8 @@ def _poses(poses: Poses) -> pa.Table | Frames:
     if not lists:
         return frames
     rows = frames.to_arrow()
-    for name, values in lists.items():  # a list in the order of the joints; of scale, x and y in the column picture
+    # a list in the order of the joints; in the column picture, a list of scale, x and y
+    for name, values in lists.items():
         flat = np.ascontiguousarray(values, np.float32).ravel()
         offsets = np.arange(len(values) + 1, dtype=np.int32) * values.shape[1]
         listed = pa.ListArray.from_arrays(pa.array(offsets), pa.array(flat, mask=np.isnan(flat)))
@@ -193,7 +194,7 @@ def row_of(
     """What the row in ``trials`` says of the recording itself; the source, settings and metadata are the caller's."""
     poses = recording.poses[0] if recording.poses else None
     clocks = [poses.time_s[poses.person == 0]] if poses is not None else [a.time_s for a in recording.angles[:1]]
-    time_s = clocks[0] if clocks else np.zeros(0)  # curves have no times
+    time_s = clocks[0] if clocks else np.zeros(0)  # curves have no time stamps
     steps = [*recording.steps, *(landmarks.steps if landmarks is not None else ())]
     estimator = recording.estimator
     named = " ".join(str(estimator[k]) for k in ("name", "version") if estimator.get(k))

@@ -20,7 +20,7 @@ from .targets import Prepared
 SLOW_M_S = 0.2
 LEAST_S = 0.1
 SPREAD_M = 0.015
-#: weight of the hold relative to that of the point's own target
+#: weight of the hold relative to the point's own target
 HELD = 5.0
 _FEET = ("toe", "heel", "metatarsal_1", "metatarsal_5")
 

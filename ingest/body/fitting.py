@@ -16,7 +16,7 @@ from neurostore.ingest.recording import Calibration, Step
 
 from .contact import HELD, hold_feet
 from .forward import forward, markers_of, places_on
-from .inverse import Fit, fit
+from .inverse import fit
 from .model import Model
 from .person import NAME, SEGMENTS, VERSION, person, scaled, with_document
 from .registration import (
@@ -35,15 +35,15 @@ from .targets import Prepared, Targets, prepare
 
 #: weight of a line's hinge, m² per rad²
 LINE_TURN = 0.0004
-#: of a pelvis of two hips alone
+#: weight that keeps a pelvis upright if only both hips are known, m² per rad²
 UPRIGHT = 1.0
 SMOOTH_HZ = 10.0
-#: weight of points of trunk and head: a spine bends, and one segment for it must not pull the hips along
+#: weight of points on trunk and head: the spine bends, and its single segment must not pull the hips along
 SPINE = 0.1
 #: gaps the smoother may bridge, seconds
 BRIDGED_S = 0.5
 _LEAST_POINTS = 6
-#: coordinates that turn a segment about its long axis: a line says nothing about them
+#: coordinates that turn a segment about its long axis, which a line does not determine
 _LONG_AXIS = ("hip_rotation", "arm_rot", "pro_sup", "subtalar_angle")
 
 
@@ -130,7 +130,7 @@ def fit_body(
         values, n_stances = _smoothed(model, prepare(model, targets), values, rate_hz, smooth_hz)
         is_known = _bridged(is_known, round(BRIDGED_S * rate_hz))
         smoothing = {"smooth_hz": smooth_hz or "cross-validated", "stances_held": n_stances}
-    result = _result(model, landmarks, rows, points, fitted, values, is_known)
+    result = _result(model, landmarks, rows, points, values, is_known)
     result.calibrations = [_as_calibration(name, value) for name, value in measured.items()]
     result.steps = [
         Step("body_scale", VERSION, {"model": NAME, "lengths": "static" if lengths else "movement", "sides_apart": settings.sides_apart}),
@@ -203,7 +203,7 @@ def _turns(landmarks: Landmarks, rows: Ints) -> dict[str, tuple[Floats, float]]:
         if segment not in SEGMENTS or (segment in turns and name.endswith("_line")):
             continue
         weight = LINE_TURN if name.endswith("_line") else KNOWN_TURN
-        if name == "pelvis_line":  # upright by definition: its tilt is not known
+        if name == "pelvis_line":  # upright by definition, since its tilt is not known
             weight = UPRIGHT
         turns[segment] = (to_matrix(np.asarray(q, dtype=float)[rows]), weight)
     return turns
@@ -238,7 +238,6 @@ def _result(
     landmarks: Landmarks,
     rows: Ints,
     points: dict[str, Floats],
-    fitted: Fit,
     values: Floats,
     is_known: Bools,
 ) -> BodyFit:

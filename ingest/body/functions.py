@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
 CONSTANT, LINEAR, CUBIC, POLYNOMIAL, SINE = range(5)
-#: how the kernels name a linear function that returns its only argument
+#: code of the kernels for a linear function that returns its only argument
 ITSELF = 5
 #: names that :func:`read` knows
 KNOWN = (

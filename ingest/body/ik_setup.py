@@ -106,7 +106,7 @@ def read_ik_setup(path: str | Path) -> IkSetup:
 
 
 def _number(element: ET.Element, name: str, problems: list[str], lowest: float = -np.inf) -> float:
-    """A finite number of a child element, 0 where there is none."""
+    """A finite number of a child element, 0 if there is none."""
     text = (element.findtext(name) or "0").strip()
     try:
         value = float(text)

@@ -22,11 +22,11 @@ from .targets import TOLERANCE, Prepared, Targets, prepare
 from .tree import Tree, build_tree
 
 MAX_STEPS = 60
-#: mean distance below which a frame is as good as it gets, m
+#: mean distance, m, below which a frame is not improved any further
 SETTLED_M = 0.001
-#: and below which a rough fit need not look for another minimum, m
+#: mean distance, m, below which a rough fit does not search for another minimum
 ROUGH_M = 0.015
-#: times a trial may leave a worse minimum, and starts for the frames that are far worse than the others
+#: number of times a trial may leave a worse minimum, and number of starts for frames that are far worse than the others
 ESCAPES, LOOKED_AGAIN = 2, 40
 #: a coordinate is unknown where 1 mm in the targets can turn it by more than this (radians), or move it (metres)
 UNKNOWN_TURN_PER_M = 60.0
@@ -190,7 +190,7 @@ def _guesses(one: Prepared) -> list[Floats]:
     seen = one.weight[0] > 0
     root = range(tree.arrays.axis_start[0], tree.arrays.axis_start[1]) if tree.n_nodes else range(0)
     moves = [a for a in root if not tree.arrays.axis_turns[a] and tree.arrays.code[a] == ITSELF]
-    if seen.any() and moves:  # the root's translations put the markers' middle where it was measured
+    if seen.any() and moves:  # the root's translations move the centre of the markers to the measured one
         r, p = np.empty((1, tree.n_nodes, 3, 3)), np.empty((1, tree.n_nodes, 3))
         kernels.forward(tree.arrays, default[None].copy(), r, p, one.n_axes)
         nodes = one.node[seen]
@@ -269,7 +269,7 @@ def _look_again(prepared: Prepared, result: list[Array]) -> None:
         run = waiting.pop()
         t = int(run[np.argmax(cost[run] / total[run])])
         pose = _better(prepared, result, t)
-        if pose is None:  # the frames before and after it may still have one
+        if pose is None:  # the frames before and after it may still have a better pose
             waiting += [part for part in (run[run < t - len(run) // 4], run[run > t + len(run) // 4]) if len(part)]
             continue
         again = solve_from(prepared.of(np.arange(t, run[-1] + 1)), pose)

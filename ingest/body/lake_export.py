@@ -21,7 +21,7 @@ from .model import Model
 from .osim import parse_model
 from .own_model import fit_own, read_own
 
-FEET = ("right_foot", "left_foot")  # of the house's own model
+FEET = ("right_foot", "left_foot")  # coordinates of Neurostore's own model
 
 if TYPE_CHECKING:
     from neurostore.lake.version import Version
@@ -96,7 +96,7 @@ def fit_model(
     row = trial_row(lake, subject, trial, session)
     points, time_s = _points(lake, row)
     fitted, notes = fit_own(model, points, time_s, wanted)
-    # a motion holds what the fit found, as that of OpenSim's tool does
+    # a motion has the values of the fit, like the motion of OpenSim's tool
     values = np.where((fitted.steps > 0)[:, None], fitted.filled, np.nan)
     degrees = {
         c.name: values[:, i] * (np.degrees(1.0) if c.is_rotational else 1.0) for i, c in enumerate(model.coordinates)

@@ -1,7 +1,7 @@
 """An OpenSim model of a body: joints, coordinates, couplers and markers, independent of the file format.
 
 A joint connects a frame fixed to its parent body with a frame fixed to its child body. Every kind of joint is held in
-one form: three rotations about axes one after the other, each axis turned by those before it, and three
+one form: three rotations about axes one after another, each axis turned by those before it, and three
 translations along axes of the parent's frame, each a function of the joint's coordinates.
 """
 

@@ -36,8 +36,8 @@ from .sockets import Frames, numbers, text_of
 #: versions of the document from OpenSim 4.0 on
 FIRST_VERSION = 40000
 _X, _Y, _Z = np.eye(3)
-#: joint -> (is a rotation, axis) of each of its coordinates, in their order; CustomJoint says its own.
-#: Free and planar joints turn first: rotations stand before translations in Axis order too.
+#: joint -> (is a rotation, axis) of each of its coordinates in order; a CustomJoint states its own.
+#: In free and planar joints rotations come before translations.
 _MOVES: dict[str, tuple[tuple[bool, Floats], ...]] = {
     "WeldJoint": (),
     "PinJoint": ((True, _Z),),

@@ -28,7 +28,7 @@ from .scaling import scale_model
 VERSION = 1
 #: calibrations of a static trial: the factor of each measurement
 MEASURED = "body_scale_"
-#: our segment -> the body of gait models that stands for it, without side
+#: our segment -> the corresponding body of gait models, without side
 _BODIES = {
     "pelvis": "pelvis",
     "trunk": "torso",
@@ -39,7 +39,7 @@ _BODIES = {
     "upper_arm": "humerus",
     "forearm": "radius",
 }
-#: a body counts as a segment only where its axes in the default pose are those of the pelvis, to this angle
+#: a body counts as a segment only if its axes in the default pose agree with those of the pelvis to this angle
 _ALIGNED_DEG = 10.0
 
 

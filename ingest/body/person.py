@@ -37,7 +37,7 @@ _PELVIS_DEPTH = 0.15
 _LUMBAR = (_ASIS_X - 0.264 * 0.24, _ASIS_Y + 0.126 * 0.24, 0.0)
 _THIGH, _SHANK, _UPPER_ARM, _FOREARM = 0.4222, 0.4340, 0.2817, 0.2689
 _FOOT, _HEAD = 0.2581, 0.2429
-_CERVICALE = 0.6033 - _LUMBAR[1]  # C7 over the lumbosacral joint
+_CERVICALE = 0.6033 - _LUMBAR[1]  # height of C7 above the lumbosacral joint
 _SHOULDER_Y, _SHOULDER_Z = _CERVICALE - 0.06, 0.18
 _ANKLE_HEIGHT, _HEEL_X = 0.08, -0.05
 
@@ -51,7 +51,7 @@ _SEGMENTS = {
     "shank": (0.0433, _SHANK, (0.0, -0.4459, 0.0), (0.255, 0.103, 0.249)),
     "foot": (0.0137, _FOOT, (0.247, -0.15, 0.0), (0.124, 0.245, 0.257)),
     "upper_arm": (0.0271, _UPPER_ARM, (0.0, -0.5772, 0.0), (0.285, 0.158, 0.269)),
-    "forearm": (0.0223, _FOREARM, (0.0, -0.53, 0.0), (0.40, 0.20, 0.39)),  # with the hand
+    "forearm": (0.0223, _FOREARM, (0.0, -0.53, 0.0), (0.40, 0.20, 0.39)),  # including the hand
 }
 _INMAN = (float(np.cos(0.733) * np.cos(0.4014)), float(np.sin(0.733)), float(-np.cos(0.733) * np.sin(0.4014)))
 _X, _Y, _Z = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
@@ -75,7 +75,7 @@ _SIDE_JOINTS = (
      (("elbow_flex", _Z, -10, 165), ("pro_sup", _Y, -120, 120))),
 )  # fmt: skip
 
-#: landmark -> (segment, place); centres are where the joints put them, skin points are registered for each person
+#: landmark -> (segment, place); the joints give the centres, skin points are registered for each person
 _POINTS = {
     "pelvis": {"sacrum": (_ASIS_X - _PELVIS_DEPTH, _ASIS_Y, 0.0)},
     "trunk": {
@@ -103,7 +103,7 @@ _SIDE_POINTS = {
     },
     "forearm": {"elbow": (0.0, 0.0, 0.0), "wrist": (0.0, -_FOREARM, 0.0)},
 }  # fmt: skip
-#: points that the joints put there; all others are registered
+#: points that the joints give; all others are registered
 CENTRES = frozenset(
     f"{side}_{name}" for side in ("left", "right") for name in ("hip", "knee", "ankle", "elbow", "wrist")
 )

@@ -18,16 +18,16 @@ from .person import CENTRES, person
 from .scaling import HIGHEST, LOWEST
 from .targets import Targets
 
-#: frames that scaling and registration look at, evenly over the trial
+#: number of frames that scaling and registration use, evenly over the trial
 LOOKED_AT = 100
-#: the first of the two fits of registration looks at every so many of them, if these are at least so many
+#: the first of the two fits of registration uses every third of these frames, if there are at least ten
 FIRST_EVERY, FIRST_LEAST = 3, 10
-#: weight of segment rotations, m² per rad²: of the source or three points
+#: weight of segment rotations that the source or three points give, m² per rad²
 KNOWN_TURN = 0.01
-#: steps of the fit below this, in radians or metres, are the last: the rest is about its square
+#: the fit ends after a step below this, in radians or metres: the remaining error is about its square
 SETTLED = 2e-3
 SIDES = ("left", "right")
-#: length -> (a, b) landmarks that it is between, without side
+#: length -> the landmarks (a, b) between which it is measured, without side
 LENGTHS = {
     "thigh": ("hip", "knee"),
     "shank": ("knee", "ankle"),
@@ -92,7 +92,7 @@ def factors_of(measured: dict[str, float]) -> tuple[dict[str, Floats], list[str]
         factors["trunk"] = np.array([up, up, wide])
     if "head" in measured:
         factors["head"] = np.full(3, measured["head"] / 1000 / np.linalg.norm(default["head"] - default["neck"]))
-    # a head's centre is wherever its source puts it, and narrow shoulders are no fault: registered points carry them
+    # sources place the centre of the head differently, and narrow shoulders are normal: registered points take this up
     for name in set(factors) & {"head", "trunk", "pelvis"}:
         factors[name] = np.clip(factors[name], LOWEST, HIGHEST)
     typical = float(np.median([f.mean() for f in factors.values()]))

@@ -23,17 +23,17 @@ from neurostore.arrays import Floats
 from .inverse import equations
 from .targets import Prepared
 
-#: frames solved together and how many of them overlap with the next ones
+#: frames that are solved together, and how many of them overlap with the next block
 BLOCK, OVERLAP = 4000, 200
-#: share of a typical frame's information that holds each coordinate where it is in one round
+#: share of a typical frame's information that keeps each coordinate in place in one round
 RIDGE = 1e-3
-#: rounds in all: the equations are straightened anew in each
+#: number of rounds; the equations are linearized again in each
 ROUNDS = 2
 #: further rounds for a trial that misses targets in some frames
 GAP_ROUNDS = 2
-#: cut-offs tried, from the lowest in Hz to this share of the frame rate
+#: lowest cut-off tried in Hz, highest as a share of the frame rate, and number of cut-offs
 LOWEST_HZ, HIGHEST_SHARE, N_TRIED = 1.0, 0.4, 40
-#: a cut: the median second difference of the targets, in metres, and in m/s² beyond what a body does
+#: limits for a cut in the recording: median second difference of the targets in m, and in m/s² beyond those of a body
 CUT_M, CUT_M_S2 = 0.1, 150.0
 
 
@@ -90,7 +90,7 @@ def _cuts(prepared: Prepared, rate_hz: float) -> list[int]:
     jumped = typical > CUT_M + CUT_M_S2 / rate_hz**2
     step = np.linalg.norm(np.diff(at, axis=0), axis=2)
     cuts = []
-    for t in np.flatnonzero(jumped[:-1] & jumped[1:]):  # bent before and after the jump
+    for t in np.flatnonzero(jumped[:-1] & jumped[1:]):  # second differences are large before and after the jump
         if np.nanmedian(step[t + 1]) > CUT_M:
             cuts.append(int(t) + 2)
     return cuts
@@ -132,12 +132,12 @@ def _block(prepared: Prepared, q: Floats, ratio: Floats) -> Floats:
     if not len(informed):
         return q.copy()
     matrix, right = matrix[:, informed][:, :, informed], right[:, informed]
-    # what a typical frame determines of each coordinate while the others are free to give way
+    # how well a typical frame determines each coordinate while the others are free
     mean = matrix[np.linspace(0, t - 1, min(t, 100)).astype(int)].mean(axis=0)
     marginal = 1 / np.diagonal(np.linalg.inv(mean + 1e-6 * np.diag(typical[informed])))
     penalty = marginal / (2 * np.sin(np.pi * ratio[informed])) ** 4
     u = len(informed)
-    # frame after frame, coordinate by coordinate: entries that meet are at most two frames apart
+    # ordered by frame, then by coordinate: coupled entries are at most two frames apart
     banded = np.zeros((2 * u + 1, t * u))
     for k in range(u):
         for j in range(k + 1):

@@ -92,7 +92,7 @@ def body_fixed_angles(turn: Floats) -> Floats:
 
 
 def text_of(element: Element, name: str) -> str:
-    """The stripped text of a child element, '' where there is none."""
+    """The stripped text of a child element, '' if there is none."""
     return (element.findtext(name) or "").strip()
 
 

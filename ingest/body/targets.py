@@ -111,7 +111,7 @@ def prepare(model: Model, targets: Targets, time_s: Floats | None = None, tolera
     moving = [
         k for k, i in enumerate(wished) if not model.coordinates[i].is_locked and not model.coordinates[i].prescribed
     ]
-    held[:, wished[moving]] = wish[:, moving]  # where the fit begins, and what a coordinate that moves no marker keeps
+    held[:, wished[moving]] = wish[:, moving]  # start of the fit; a coordinate that moves no marker keeps this value
     return Prepared(
         tree,
         names,

@@ -93,14 +93,14 @@ class Tree:
         return len(self.arrays.parent)
 
 
-#: the trees built last, which a fit asks for several times: what moves in the model, the bodies seen, and the tree
+#: the trees built last, since a fit asks for them several times: moving parts of the model, bodies seen, and the tree
 _recent: deque[tuple[tuple[object, ...], frozenset[str], Tree]] = deque(maxlen=8)
 
 
 def build_tree(model: Model, seen: Sequence[str] | None = None, or_more: bool = False) -> Tree:
     """The model's tree over the bodies in ``seen`` and what carries them; all bodies by default.
 
-    or_more : a tree at hand that has other bodies too will do.
+    or_more : a tree built before may be used although it has further bodies.
     """
     moving, wanted = (
         (model.joints, model.coordinates, model.couplers),
@@ -127,7 +127,7 @@ def _build(model: Model, seen: Sequence[str] | None) -> Tree:
         far = joint.parent if backward else joint.child
         if far in needed:
             builder.add(joint, backward)
-    order = _coupler_order(model.couplers, [c for c in model.couplers if _is_used(c, builder, at, model.couplers)])
+    order = _coupler_order([c for c in model.couplers if _is_used(c, builder, at, model.couplers)])
     for coupler in order:
         builder.add_function(Axis(np.zeros(3), coupler.function, coupler.independents, False), None)
     return builder.tree(order, dependents, still)
@@ -158,7 +158,7 @@ def _is_used(coupler: Coupler, builder: _Builder, at: dict[str, int], couplers: 
     return any(coupler.dependent in c.independents and _is_used(c, builder, at, couplers) for c in couplers)
 
 
-def _coupler_order(every: tuple[Coupler, ...], used: list[Coupler]) -> list[Coupler]:
+def _coupler_order(used: list[Coupler]) -> list[Coupler]:
     order: list[Coupler] = []
     left = list(used)
     done: set[str] = set()
@@ -208,7 +208,7 @@ class _Builder:
             self.node[far] = self.node[near]
             self.place[far] = far_frame.inverse().after(across).after(base)
             return
-        # in the order of the axes they move first: second derivatives take the earlier turn before the later one
+        # in the order of the first axes that they move, because second derivatives depend on the order of rotations
         own = list(dict.fromkeys(self.at[c] for a in axes for c in a.coordinates if c not in self.still))
         column = {q: len(self.column_q) + k for k, q in enumerate(own)}
         self.column_q += own

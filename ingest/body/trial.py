@@ -23,9 +23,9 @@ from .own_trial import own_body
 if TYPE_CHECKING:
     import pyarrow as pa
 
-#: of a coordinate, by its motion; one that is neither an angle nor a length has none
+#: unit of a coordinate by the kind of its motion; one that is neither an angle nor a length has none
 UNITS = {ROTATIONAL: "deg", TRANSLATIONAL: "m", COUPLED: None}
-#: spread over augmentations at which a landmark of a video weighs half, mm
+#: spread over augmentations, mm, at which a landmark of a video has half the weight
 _HALF_MM = 20.0
 
 

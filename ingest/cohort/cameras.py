@@ -17,7 +17,7 @@ from neurostore.ingest.cohort.config import CohortConfig
 from neurostore.ingest.multiview import calibration
 
 _OUTPUT = ("outputmedia", "calibration")  # folders whose videos are not trials, in these layouts
-Parts = tuple[str, ...]  # of a path below the cohort folder
+Parts = tuple[str, ...]  # parts of a path below the cohort folder
 
 
 @dataclass(slots=True)

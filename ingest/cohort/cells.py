@@ -1,6 +1,6 @@
 """The cells of a table as text, from the files that spreadsheet programs write: .tsv, .csv, .txt and .xlsx.
 
-Every inference on the way (an encoding, a sheet, merged cells, formulas without a value) is said in notes.
+Every inference (an encoding, a sheet, merged cells, formulas without a value) is reported in notes.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def _text(path: Path, notes: list[str]) -> Cells:
     except OSError as error:
         raise InputError(path, f"cannot be read: {error.strerror or error}") from None
     lines = rows_of(_decoded(path, content, notes))
-    if lines and lines[0].startswith("sep=") and len(lines[0]) == 5:  # written by Excel for itself
+    if lines and lines[0].startswith("sep=") and len(lines[0]) == 5:  # line that Excel writes to name the separator
         delimiter, lines = lines[0][4], lines[1:]
     elif path.suffix.lower() == ".tsv":
         delimiter = "\t"
@@ -57,7 +57,7 @@ def _text(path: Path, notes: list[str]) -> Cells:
 def _decoded(path: Path, content: bytes, notes: list[str]) -> str:
     if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return content.decode("utf-16", errors="replace")
-    if b"\0" in content[:2]:  # text of two bytes a letter begins with a letter, whose other byte is zero
+    if b"\0" in content[:2]:  # UTF-16 without a mark: the other byte of the first letter is zero
         return content.decode("utf-16-be" if content[:1] == b"\0" else "utf-16-le", errors="replace")
     try:
         return content.decode("utf-8-sig")
@@ -90,21 +90,21 @@ def _workbook(path: Path, notes: list[str], is_header: Callable[[Sequence[str]],
         books = [openpyxl.load_workbook(io.BytesIO(content), data_only=is_stored) for is_stored in (True, False)]
         sheets = [_sheet(values, typed) for values, typed in zip(*(b.worksheets for b in books), strict=True)]
         names = [sheet.title for sheet in books[0].worksheets]
-    except Exception as error:  # openpyxl and zipfile raise many kinds
+    except Exception as error:  # openpyxl and zipfile raise many kinds of errors
         raise InputError(path, f"cannot be read as an .xlsx workbook: {error}") from None
     chosen = next((i for i, (cells, _) in enumerate(sheets) if any(map(is_header, cells[:30]))), None)
     if chosen is None:
         chosen = next((i for i, (cells, _) in enumerate(sheets) if any(map(any, cells))), 0)
     if len(sheets) > 1:
         notes.append(f"the sheet {names[chosen]!r} was read; there are {len(sheets)}: {listed(names)}")
-    cells, said = sheets[chosen] if sheets else ([], [])
-    notes += said
+    cells, remarks = sheets[chosen] if sheets else ([], [])
+    notes += remarks
     return cells
 
 
 def _sheet(values: Worksheet, typed: Worksheet) -> tuple[Cells, list[str]]:
     """The cells of a sheet as text and what was inferred. typed : the same sheet with the formulas that people typed."""
-    said: list[str] = []
+    remarks: list[str] = []
     cells = [[_cell_text(value) for value in row] for row in values.iter_rows(min_row=1, min_col=1, values_only=True)]
     empty = [
         cell.coordinate
@@ -113,18 +113,18 @@ def _sheet(values: Worksheet, typed: Worksheet) -> tuple[Cells, list[str]]:
         if cell.data_type == "f" and not cells[cell.row - 1][cell.column - 1]
     ]
     if empty:
-        said.append(
-            f"{listed(empty)}: a formula whose value is not stored in the file, so unknown; open the workbook in a "
+        remarks.append(
+            f"{listed(empty)}: a formula without a stored value, which was taken as unknown; open the workbook in a "
             "spreadsheet program and save it"
         )
     for area in values.merged_cells.ranges:
         first = cells[area.min_row - 1][area.min_col - 1]
-        if not first or area.min_col != area.max_col:  # across columns it is a heading
+        if not first or area.min_col != area.max_col:  # a merged area across columns is a heading
             continue
         for row in range(area.min_row - 1, area.max_row):
             cells[row][area.min_col - 1] = first
-        said.append(f"{area.coord}: merged cells, read as {first!r} in each row")
-    return cells, said
+        remarks.append(f"{area.coord}: merged cells, read as {first!r} in each row")
+    return cells, remarks
 
 
 def _cell_text(value: Any) -> str:

@@ -24,7 +24,7 @@ from neurostore.wording import listed
 if TYPE_CHECKING:
     from neurostore.ingest.cohort.source import Cohort, TrialSource
 
-# What a column `skeleton` of trials.tsv may say of lengths: the subject's own skeleton, or one made for anybody.
+# Values of a column `skeleton` of trials.tsv: lengths of the subject's own skeleton, or of a generic one.
 SKELETON_LENGTHS = {"exact": "measured", "generic": "nominal"}
 _FRAME_KEYS = ("person", "frame", "time_s")
 _CLOCK = re.compile(r"\d{1,2}:\d{2}(:\d{2})?")
@@ -68,7 +68,7 @@ def _join(table: TsvTable, folders: tuple[str, ...], kind: str, metadata: Metada
     needed = "session" if kind == "sessions" else "trial"
     if keys["file"] is None and needed not in by:
         cohort.warnings.append(
-            f"{name}: no column says the {needed} among {', '.join(table.columns)}; expected {needed} or file; not used"
+            f"{name}: none of its columns ({', '.join(table.columns)}) gives the {needed}; expected {needed} or file; not used"
         )
         return
     inside = [t for t in cohort.trials if not folders or t.paths[0].is_relative_to(cohort.folder.joinpath(*folders))]
@@ -123,14 +123,14 @@ class _Cells:
         self.alike = {k: self._alike(k, {getattr(t, k) for t in trials if t.is_subject_known}, cohort) for k in by}
 
     def _alike(self, key: str, there: set[str], cohort: Cohort) -> dict[str, str]:
-        """Keys of the table that differ a little from those of the folder; they are said."""
+        """Keys of the table that differ slightly from those of the folder, with a warning."""
         column = self.keys[key]
         same = alike({t for row in self.table.rows if column and (t := row[column]) is not None}, there - {""})
-        said = [f"{text!r} as {name}" for text, name in sorted(same.items()) if key_from(text) != name]
-        if said:
-            shown = listed(said)
+        renamed = [f"{text!r} as {name}" for text, name in sorted(same.items()) if key_from(text) != name]
+        if renamed:
+            shown = listed(renamed)
             cohort.warnings.append(
-                f"{cohort.relative(self.table.path)}: no {key} is called exactly so, so it was read as the one that is alike: {shown}"
+                f"{cohort.relative(self.table.path)}: no {key} has exactly this name, so the most similar one was used: {shown}"
             )
         return same
 
@@ -165,7 +165,7 @@ def _stated(table: TsvTable, name: str, cohort: Cohort) -> dict[str, tuple[str, 
     column = next((columns[n] for n in ("acq_time", *OTHER_NAMES) if n in columns), None)
     if column is not None:
         if plain_name(column) != "acq_time":
-            cohort.warnings.append(f"{name}: column {column!r} was read as acq_time, because no column is called so")
+            cohort.warnings.append(f"{name}: column {column!r} was read as acq_time, because no column has that name")
         inferred = Inferred()
         texts = _with_clock([row[column] for row in table.rows], table, columns.get("time"))
         where = [table.where(i) for i in range(len(table.rows))]
@@ -254,7 +254,7 @@ def _say_other_keys(
         own = getattr(trial, what)
         if value is not None and bare(value) != bare(own):
             cohort.warnings.append(
-                f"{where}: {cohort.relative(trial.paths[0])} is of {what} {value!r}, but is stored in the folder of {own!r}; "
+                f"{where}: {cohort.relative(trial.paths[0])} belongs to {what} {value!r}, but is stored in the folder of {own!r}; "
                 "the folder is used"
             )
 

@@ -166,7 +166,7 @@ def _found(asked: str, index: dict[str, list[Path]], number: int, problems: list
         problems.append(f"row {number}: {asked!r} is in the pile {len(files)} times, as in {files[0]}; give its path")
         return []
     elif len(files) > 1 and len([p for p in files if _is_capture(p)]) > 1:
-        problems.append(f"row {number}: {asked!r} can be {listed(p.name for p in files)}; give the ending")
+        problems.append(f"row {number}: {asked!r} can be {listed(p.name for p in files)}; give the extension too")
         return []
     return files
 

@@ -13,9 +13,9 @@ from neurostore.wording import counted, listed
 if TYPE_CHECKING:
     from neurostore.ingest.cohort.source import Cohort
 
-#: columns of a subject that are ours, and what they are called in tables (:func:`neurostore.ingest.cohort.tables.plain_name`)
+#: our columns of a subject, and their names in tables (:func:`neurostore.ingest.cohort.tables.plain_name`)
 _OWN = {"group": ("group",), "sex": ("sex", "gender"), "affected_side": ("affected_side", "side_affected"), "age": AGE}
-_LEAST_SHARE = 0.5  # of the subjects here that a column must name to be that of the keys, whatever it is called
+_LEAST_SHARE = 0.5  # share of the cohort's subjects that the key column, whatever its name, must contain
 
 
 def read_participants(table: TsvTable, metadata: Metadata, cohort: Cohort) -> None:
@@ -49,7 +49,7 @@ def read_participants(table: TsvTable, metadata: Metadata, cohort: Cohort) -> No
 
 
 def _key_column(table: TsvTable, cohort: Cohort, name: str) -> str | None:
-    """The column of keys: by its name, else the one that names most of the subjects' folders, and this is said."""
+    """The column of keys: by its name, else the one that names most of the subjects' folders, with a warning."""
     if column := (table.named("participant_id") or table.key_column("subject")):
         return column
     there = {t.subject for t in cohort.trials if t.is_subject_known}
@@ -68,7 +68,7 @@ def _key_column(table: TsvTable, cohort: Cohort, name: str) -> str | None:
 
 
 def _subjects(table: TsvTable, key: str, cohort: Cohort, name: str) -> list[str]:
-    """The subject of each row as its folder is called, '' where it names none; keys that differ a little are said."""
+    """The subject of each row by the name of its folder, '' if it names none; warns about keys that differ slightly."""
     texts = [row[key] for row in table.rows]
     same = alike(
         {t for t in texts if t is not None}, {t.subject for t in cohort.trials if t.is_subject_known}, one_each=True
@@ -76,13 +76,13 @@ def _subjects(table: TsvTable, key: str, cohort: Cohort, name: str) -> list[str]
     if same:
         shown = listed(f"{text!r} as {there}" for text, there in sorted(same.items()))
         cohort.warnings.append(
-            f"{name}: no folder has exactly these names, so they were read as the folder that is alike: {shown}"
+            f"{name}: no folder has exactly these names, so the most similar folder was used: {shown}"
         )
     return ["" if text is None else same.get(text, text) for text in texts]
 
 
 def _first_rows(table: TsvTable, key: str, subjects: Sequence[str], cohort: Cohort, name: str) -> list[int]:
-    """The index of the row of each subject; rows without one and later rows of the same subject are said."""
+    """The index of each subject's row; warns about rows without a subject and further rows of the same subject."""
     first: dict[str, int] = {}
     for index, subject in enumerate(subjects):
         if not subject:
@@ -97,7 +97,7 @@ def _first_rows(table: TsvTable, key: str, subjects: Sequence[str], cohort: Coho
                 f"{name}: {subject} occurs twice, in {table.where(first[subject])} and {table.where(index)}; {what}; the first "
                 "row is used"
                 + (
-                    "; what differs by session belongs into sessions.tsv"
+                    "; values that differ by session belong in sessions.tsv"
                     if differ and table.key_column("session")
                     else ""
                 )

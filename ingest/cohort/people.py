@@ -22,17 +22,17 @@ class Inferred:
     """Inferences and the cells they were made on. where : the row that is read now."""
 
     where: str = ""
-    said: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    cells: dict[str, dict[str, list[str]]] = field(default_factory=dict)
 
     def say(self, what: str, cell: object) -> None:
         """Remember an inference on a cell of the row."""
-        self.said.setdefault(what, {}).setdefault(str(cell), []).append(self.where.removeprefix("row "))
+        self.cells.setdefault(what, {}).setdefault(str(cell), []).append(self.where.removeprefix("row "))
 
     def texts(self) -> list[str]:
         """Each inference once, with its cells and their rows."""
         return [
             f"{what}: {listed((f'{cell} ({rows_text(rows)})' for cell, rows in cells.items()), 5)}"
-            for what, cells in self.said.items()
+            for what, cells in self.cells.items()
         ]
 
 
@@ -67,7 +67,7 @@ def calibrations(row: Mapping[str, Value], inferred: Inferred) -> tuple[Calibrat
     return tuple(measures)
 
 
-# Of a person, in m and kg: outside these a number is in another unit, or is not what its column says.
+# Least and largest height and mass of a person, m and kg. A number beyond has another unit, or is in the wrong column.
 _LEAST_AND_MOST = {"height_m": (0.4, 2.5), "mass_kg": (2.0, 350.0)}
 _FACTORS: dict[str, dict[str, float]] = {
     "height_m": {"m": 1.0, "cm": 0.01, "mm": 0.001, "ft": 0.3048, "in": 0.0254},
@@ -117,7 +117,7 @@ def body_measure(row: Mapping[str, Value], name: str, inferred: Inferred) -> tup
             continue
         value, unit = _quantity(row[column])
         if value is None:
-            inferred.say(f"column {column!r} holds what is not a number; left empty", repr(row[column]))
+            inferred.say(f"column {column!r} holds a value that is not a number; left empty", repr(row[column]))
             return None, column
         if unit in factors and least <= value * factors[unit] <= most:
             inferred.say(f"column {column!r} was taken in the unit that the cell states", row[column])
@@ -126,8 +126,8 @@ def body_measure(row: Mapping[str, Value], name: str, inferred: Inferred) -> tup
             return value * factors[stated], column
         unit = next((u for u in _GUESSED[name] if least <= value * factors[u] <= most), None)
         if unit is None:
-            what = f"is no {name.split('_')[0]} of a person in {stated or ' or '.join(_GUESSED[name])}"
-            inferred.say(f"column {column!r}: what it holds {what}; left empty", f"{value:g}")
+            what = f"not a {name.split('_')[0]} of a person in {stated or ' or '.join(_GUESSED[name])}"
+            inferred.say(f"column {column!r}: {what}; left empty", f"{value:g}")
             return None, column
         if stated is not None or unit != _GUESSED[name][0]:
             text = f"says {stated}, but" if stated else "has no unit and"
@@ -142,7 +142,7 @@ _OLDEST = 125
 
 
 def age_of(text: str | None, column: str, inferred: Inferred) -> float | None:
-    """Years of a person; None, and said, where the cell holds no age."""
+    """Years of a person; None, with a note, if the cell holds no age."""
     if text is None:
         return None
     match = _AGE.fullmatch(text)
@@ -151,7 +151,7 @@ def age_of(text: str | None, column: str, inferred: Inferred) -> float | None:
         inferred.say(f"column {column!r} was taken as months and stored in years", text)
         years /= 12
     if years is None or not 0 <= years <= _OLDEST:
-        inferred.say(f"column {column!r} holds what is no age in years; left empty", repr(text))
+        inferred.say(f"column {column!r} holds a value that is not an age in years; left empty", repr(text))
         return None
     if not text.replace(".", "").replace(",", "").isdigit() and not text.endswith("+"):
         inferred.say(f"column {column!r} was taken as years", repr(text))
@@ -165,7 +165,7 @@ _SEXES = {
 
 
 def sex_of(text: str | None, column: str, inferred: Inferred) -> str | None:
-    """M or F for the ways people write them, said; any other text as it is, said too."""
+    """M or F for the ways in which people write them; any other text stays as it is. Both with a note."""
     if text is None:
         return None
     plain = _SEXES.get(text.lower(), text)
@@ -187,7 +187,7 @@ _SIDES = {
 
 
 def side_of(text: str | None, column: str, inferred: Inferred) -> str | None:
-    """left, right, both or none for the ways people write them, said; None, and said too, for any other text."""
+    """left, right, both or none for the ways in which people write them; None for any other text. Both with a note."""
     if text is None:
         return None
     side = _SIDES.get(text.lower())
@@ -198,7 +198,7 @@ def side_of(text: str | None, column: str, inferred: Inferred) -> str | None:
     return side
 
 
-#: every word of the lists above, which name nobody
+#: all words of the lists above, which are no names
 WORDS = frozenset((*_SEXES, *_SIDES))
 
 _FLAGS = {

@@ -172,7 +172,7 @@ def _without_paths(note: str, paths: dict[str, str]) -> str:
 def _write(file: PileFile, to: Path, pile: Pile, coder: Coder, drop: set[str], paths: dict[str, str]) -> None:
     suffix = suffix_of(file.path)
     if file.kind == "kept":
-        shutil.copyfile(file.path, to)  # not its dates
+        shutil.copyfile(file.path, to)  # without the file's dates
         return
     if file.kind == "video":
         video.copy_frames(file.path, to, coder.notes)

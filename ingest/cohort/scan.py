@@ -76,7 +76,7 @@ def scan(folder: Path | str) -> Cohort:
     cohort.metadata = read_metadata(cohort, tables)
     _give_places(cohort, config.session_order)
     _take_dates_of_names(cohort)
-    _refuse_collisions(cohort)  # trials.tsv may have given two files directly in the folder one key
+    _refuse_collisions(cohort)  # trials.tsv may give two files in the top folder the same key
     _say_root_files(cohort)
     _say_days_for_people(cohort)
     return cohort
@@ -97,7 +97,7 @@ def _say_almost_tables(cohort: Cohort) -> None:
     for path in cohort.unknown:
         if path.suffix.lower() in _TABLE_SUFFIXES and _ALMOST_A_TABLE.search(path.name):
             cohort.warnings.append(
-                f"{cohort.relative(path)}: is not read; a table is called participants, sessions, trials or *_scans and ends in "
+                f"{cohort.relative(path)}: is not read; expected a table called participants, sessions, trials or *_scans that ends in "
                 ".tsv, .csv, .txt or .xlsx"
             )
 
@@ -245,7 +245,7 @@ def _trials(
         forces = [f for f in rest if roles[f] == "forces"]
         if forces and not positions:
             names = ", ".join(f.relative for f in forces)
-            cohort.warnings.append(f"{names}: forces of OpenSim without the positions of that name, not read")
+            cohort.warnings.append(f"{names}: forces of OpenSim without positions of the same name, not read")
             forces = []
         ordered = [*positions, *videos, *(f for f in rest if roles[f] == "angles"), *forces]
         if not ordered:
@@ -278,7 +278,8 @@ def members(path: Path) -> list[str | None]:
     """The videos a NeuroPose results.json holds; [None] where that cannot be determined (its reader then says why)."""
     try:
         with path.open("rb") as file:
-            if file.readline().strip() == b"{":  # written with indent 2, as NeuroPose does: no need to parse it all
+            # if written with indent 2, as by NeuroPose, it need not be parsed completely
+            if file.readline().strip() == b"{":
                 keys = [json.loads(line.split(b'": {')[0] + b'"') for line in file if line.startswith(b'  "')]
             else:
                 file.seek(0)
@@ -320,7 +321,7 @@ def _refuse_collisions(cohort: Cohort) -> None:
 
 
 def _give_places(cohort: Cohort, session_order: tuple[str, ...]) -> None:
-    """Each trial's place in session_order; a session it does not name, or one that no folder has, is entities."""
+    """Give each trial its place in session_order; warn about sessions that it does not name or that no folder has."""
     if not session_order:
         return
     places = {bare(name): i for i, name in enumerate(session_order, start=1)}
@@ -347,7 +348,7 @@ def _take_dates_of_names(cohort: Cohort) -> None:
     if named:
         shown = listed(sorted(set(named)), 3)
         cohort.warnings.append(
-            f"sessions called by a date ({shown}) were taken as recorded on that day, since no table says when"
+            f"sessions named by a date ({shown}) were taken as recorded on that day, because no table gives a time"
         )
 
 
@@ -355,6 +356,6 @@ def _say_root_files(cohort: Cohort) -> None:
     loose = [s for s in cohort.trials if not s.is_subject_known]
     if loose:
         cohort.warnings.append(
-            f"{counted(len(loose), 'trial')} directly in the folder, whose subject no table names: it is the one the file "
-            f"itself names, else {loose[0].subject!r} after the folder"
+            f"{counted(len(loose), 'trial')} directly in the folder, whose subject no table names: it is the one that the file "
+            f"names, or else {loose[0].subject!r}, after the folder"
         )

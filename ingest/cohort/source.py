@@ -155,7 +155,7 @@ def _folded(key: str) -> str:
 
 
 def named_row(rows: dict[str, dict[str, Value]], subject: str) -> dict[str, Value] | None:
-    """The row of a subject, with or without ``sub-``; None where there is none."""
+    """The row of a subject, with or without ``sub-``; None if there is none."""
     return rows.get(subject) or rows.get("sub-" + subject) or rows.get(subject.removeprefix("sub-"))
 
 

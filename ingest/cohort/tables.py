@@ -1,7 +1,7 @@
 """The tables of a cohort folder: participants, sessions, trials and *_scans, as .tsv, .csv, .txt or .xlsx.
 
-A header line, ``n/a`` or nothing for unknown (BIDS). A column is of doubles where every value in it is
-a plain number (``02`` and ``02_01`` are not), else of strings. Every inference is said in notes, with the cells.
+A header line, ``n/a`` or nothing for unknown (BIDS). A column has doubles if every value in it is
+a plain number (``02`` and ``02_01`` are not), otherwise strings. Notes report every inference with its cells.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from neurostore.ingest.cohort.cells import read_cells
 from neurostore.wording import and_more, counted, listed
 
 Value = str | float | None
-#: what BIDS and empty cells say of a value that is not known, and what programs and people write instead
+#: words for an unknown value in BIDS and in empty cells, and those that programs and people write instead
 UNKNOWN = frozenset({"", "n/a"})
 _ALSO_UNKNOWN = frozenset({"na", "nan", "null", "#n/a", "-", "--", "–", "—", ".", "?"})
-_ERRORS = frozenset({"#div/0!", "#ref!", "#value!", "#name?", "#num!", "#null!"})  # of a spreadsheet program
+_ERRORS = frozenset({"#div/0!", "#ref!", "#value!", "#name?", "#num!", "#null!"})  # errors of a spreadsheet program
 KEY_COLUMNS = {
     "subject": ("subject", "participant_id", "participant", "subject_id"),
     "session": ("session", "session_id", "ses"),
@@ -52,12 +52,12 @@ class TsvTable:
     numbers: list[int] = field(default_factory=list)
 
     def named(self, *names: str) -> str | None:
-        """The column with the first of these names that is there, however it is written; None where there is none."""
+        """The column with the first of these names that is there, however it is written; None if there is none."""
         by_plain = {plain_name(c): c for c in reversed(self.columns)}
         return next((by_plain[name] for name in names if name in by_plain), None)
 
     def key_column(self, key: str) -> str | None:
-        """The column that holds 'subject', 'session', 'trial' or 'file'; None where there is none."""
+        """The column that holds 'subject', 'session', 'trial' or 'file'; None if there is none."""
         return self.named(*KEY_COLUMNS[key])
 
     def values(self, column: str) -> list[Value]:
@@ -177,17 +177,17 @@ def _header_place(rows: Sequence[Sequence[str]]) -> int:
 def _known_cells(
     rows: list[dict[str, str | None]], numbers: Sequence[int], notes: list[str]
 ) -> list[dict[str, str | None]]:
-    """The rows with None where a cell says that its value is not known; words other than n/a are said."""
-    said: dict[str, list[str]] = {}
+    """The rows with None for unknown values; notes report words other than n/a."""
+    unknown: dict[str, list[str]] = {}
     for row, number in zip(rows, numbers, strict=True):
         for column, text in row.items():
             low = (text or "").lower()
             if low in UNKNOWN:
                 row[column] = None
             elif low in _ALSO_UNKNOWN or low in _ERRORS:
-                said.setdefault(str(text), []).append(f"{column}, row {number}")
+                unknown.setdefault(str(text), []).append(f"{column}, row {number}")
                 row[column] = None
-    notes += [f"{word!r} was read as unknown: {'; '.join(and_more(where, 5))}" for word, where in said.items()]
+    notes += [f"{word!r} was read as unknown: {'; '.join(and_more(where, 5))}" for word, where in unknown.items()]
     return rows
 
 
@@ -221,15 +221,15 @@ def _plain_number(text: str, point: str) -> str:
 
 
 def texts_among_numbers(table: TsvTable, columns: Iterable[str]) -> list[str]:
-    """Of these columns, those that are text because of a few cells that are not numbers, and which cells, in words."""
-    said = []
+    """Sentences on those of these columns that are text because of a few cells that are not numbers."""
+    sentences = []
     for column in columns:
         known = [(t, i) for i, row in enumerate(table.rows) if (t := row.get(column)) is not None]
         texts = [(t, i) for t, i in known if not _NUMBER.fullmatch(t)]
         if texts and len(texts) <= max(1, _MOST_TEXTS_AMONG_NUMBERS * len(known)) < len(known) - 1:
             cells = "; ".join(and_more([f"{t!r} in {table.where(i)}" for t, i in texts], 5))
-            said.append(f"column {column!r} is stored as text, because not every cell is a number: {cells}")
-    return said
+            sentences.append(f"column {column!r} is stored as text, because not every cell is a number: {cells}")
+    return sentences
 
 
 def column_names(columns: Iterable[str], ours: Iterable[str]) -> dict[str, str]:

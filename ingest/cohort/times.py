@@ -24,10 +24,10 @@ _SERIAL = re.compile(r"([2-6]\d{4})(?:\.(\d+))?")  # days since 1899-12-30, as s
 
 
 def times_of(texts: Sequence[str | None], column: str, where: Sequence[str], inferred: Inferred) -> list[str | None]:
-    """A column of times as ISO 8601; None, and said, for what cannot be read, or can be read in two ways.
+    """A column of times as ISO 8601; None, with a note, for a text that cannot be read or that can be read in two ways.
 
-    A date like 04/03/2024 is read by the others of its column: where one of them has a number above 12, its place is
-    that of the day. where : of each cell, its row in words.
+    A date like 04/03/2024 is read like the others in its column: if one of them has a number above 12, this is the
+    place of the day. where : the row of each cell in words.
     """
     slashed = [match for text in texts if text and (match := _SLASHED.fullmatch(text))]
     is_day_first = {int(m[1]) > 12 for m in slashed if max(int(m[1]), int(m[2])) > 12}

@@ -100,7 +100,7 @@ def forward(
     return positions, rotations
 
 
-_AT_ONCE = 64  # frames a joint is computed for before the next joint: they stay in the nearest cache
+_AT_ONCE = 64  # frames that are computed for one joint before the next, so that they stay in the nearest cache
 
 
 @kernel

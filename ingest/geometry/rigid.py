@@ -36,7 +36,7 @@ def fit_rigid(still: Floats, moving: Floats) -> tuple[Floats, Floats, Floats]:
         centre_a, centre_b = a.mean(axis=0), b.mean(axis=1)
         u, size, vt = np.linalg.svd(np.einsum("nki,kj->nij", b - centre_b[:, None], a - centre_a))
         if (size[:, 1] < 1e-3 * size[:, 0]).any():
-            continue  # on a line: the turn about it is not known
+            continue  # the points are on a line, so the rotation about it is not known
         flip = np.ones((len(frames), 3))
         flip[:, 2] = np.sign(np.linalg.det(u @ vt))
         r = (u * flip[:, None]) @ vt
@@ -92,7 +92,7 @@ def sara(proximal: Segment, distal: Segment) -> tuple[Floats, Floats, float, flo
     """
     (r1, _), (r2, _) = _known_in_both(proximal, distal)
     # a point c1 of one segment and c2 of the other coincide in all frames for every point of the axis: the difference of two
-    # such points is the direction that [R1, -R2] leaves at zero
+    # such points is the direction that [R1, -R2] maps to zero
     both = np.linalg.svd(np.concatenate([r1, -r2], axis=2).reshape(-1, 6), full_matrices=False)[2][-1]
     axis1, axis2 = both[:3] / np.linalg.norm(both[:3]), both[3:] / np.linalg.norm(both[3:])
     cosine = np.clip(((r1 @ axis1) * (r2 @ axis2)).sum(axis=1), -1, 1)

@@ -128,7 +128,7 @@ def between(u: Floats, v: Floats) -> Floats:
     u, v = np.asarray(u, dtype=float), np.asarray(v, dtype=float)
     u, v = u / np.linalg.norm(u), v / np.linalg.norm(v)
     cosine = float(u @ v)
-    if cosine < -1 + 1e-12:  # opposite: half a turn about any axis at a right angle
+    if cosine < -1 + 1e-12:  # opposite directions: half a turn about any perpendicular axis
         axis = np.cross(u, [1.0, 0.0, 0.0] if abs(u[0]) < 0.9 else [0.0, 1.0, 0.0])
         return np.concatenate([[0.0], axis / np.linalg.norm(axis)])
     return np.asarray(normalize(np.concatenate([[1 + cosine], np.cross(u, v)])))

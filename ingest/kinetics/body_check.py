@@ -21,17 +21,18 @@ from neurostore.wording import listed
 
 _LOADED_N = 100.0
 _LEAST_STANCE_S = 0.3
-_LONGEST_STANCE_S = 2.0  # who stands longer does not walk
-_LEAST_REACH = 0.05  # of pelvis height: so far the pelvis is behind the foot first, and ahead of it later
+_LONGEST_STANCE_S = 2.0  # a longer contact is standing, not walking
+_LEAST_REACH = 0.05  # share of pelvis height by which the pelvis is first behind the foot, then ahead of it
 _LEAST_SHEAR = 0.03  # root mean square of horizontal over vertical force
-_MOST_TURNED_DEG = 60.0  # within 22 in the walks of six laboratories
-_LEAST_COHERENCE = 0.6  # 0.7 to 0.98 there
-_MOST_MIRRORED = -0.5  # coherence across the foot, -0.1 to 0.99 there
-_MOST_BESIDE_MM = 60.0  # from the line of heel and toe; up to 36 there
+_MOST_TURNED_DEG = 60.0  # at most 22 in the walks of six laboratories
+_LEAST_COHERENCE = 0.6  # 0.7 to 0.98 in these walks
+_MOST_MIRRORED = -0.5  # coherence across the foot; -0.1 to 0.99 in these walks
+_MOST_BESIDE_MM = 60.0  # distance from the line of heel and toe; up to 36 in these walks
 _MARGIN_MM = 20.0
-_OWN_SHARE, _OTHER_SHARE = 0.9, 0.5  # of the frames of a contact: the foot that stands, the one that swings past
+# shares of the frames of a contact: on the platform by the standing foot, by the other one
+_OWN_SHARE, _OTHER_SHARE = 0.9, 0.5
 
-_HEELS = ("heel", "ankle")  # the first that is there
+_HEELS = ("heel", "ankle")  # the first that exists is used
 _TOES = ("toe", "metatarsal_5", "metatarsal_1")
 _READ = {"pelvis", *(f"{side}_{name}" for side in SIDES for name in (*_HEELS, *_TOES))}
 
@@ -87,7 +88,7 @@ def _turned(contacts: list[_Contact]) -> str:
     degrees = float(np.degrees(np.angle(turn)))
     if abs(turn) < _LEAST_COHERENCE * size or abs(degrees) <= _MOST_TURNED_DEG:
         return ""
-    return f"its horizontal force is turned by {abs(degrees):.0f} degrees against the way of the body over the foot"
+    return f"its horizontal force is turned by {abs(degrees):.0f} degrees from the way of the body over the foot"
 
 
 def _mirrored(contacts: list[_Contact]) -> str:

@@ -25,7 +25,7 @@ WINDOW_S = 0.025
 LEAST_ON_S = 0.05
 QUIET_S = 0.2
 _EMPTY = np.empty(0)
-_SAMPLES_AT_ONCE = 1 << 22  # of all channels that are filtered together: a few copies of 32 MB
+_SAMPLES_AT_ONCE = 1 << 22  # samples of all channels that are filtered together: a few copies of 32 MB
 _LEAST_RATE_HZ = 100.0
 _LEAST_S = 0.5
 _RAIL = 0.005  # share of samples at the rails
@@ -141,7 +141,7 @@ def _hum(raw: Floats, rate_hz: float) -> Floats:
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n) / n)
     spectrum = rfft((windows - windows.mean(axis=2, keepdims=True)) * hann)
     power = (spectrum.real**2 + spectrum.imag**2).sum(axis=1)
-    power[:, 1 : (n + 1) // 2] *= 2  # the negative frequencies
+    power[:, 1 : (n + 1) // 2] *= 2  # power at the negative frequencies
     frequency = rfftfreq(n, 1 / rate_hz)
     total = power[:, frequency > 10].sum(axis=1)
     at_mains = [

@@ -42,7 +42,7 @@ def at_frames(plate: ForcePlate, time_s: Floats, rate_hz: float, cutoff_hz: floa
     smooth[~inside] = np.nan
     peak = np.full(len(time_s), np.nan)
     nearest = np.clip(np.round((clock - time_s[0]) * rate_hz).astype(int), 0, len(time_s) - 1)
-    first = np.flatnonzero(np.diff(nearest, prepend=-1))  # the samples of a frame lie one behind the other
+    first = np.flatnonzero(np.diff(nearest, prepend=-1))  # the samples of a frame are consecutive
     peak[nearest[first]] = np.fmax.reduceat(plate.force[:, 1], first)
     return PlateFrames(mean[:, :3], mean[:, 3:], smooth[:, :3], smooth[:, 3:], peak)
 
@@ -60,14 +60,14 @@ def _centred_mean(both: Floats, plate: ForcePlate, time_s: Floats, rate_hz: floa
         return out
     low, high = np.clip(at - per_frame / 2, 0, n - 1), np.clip(at + per_frame / 2, 0, n - 1)
     known = high - low > 0.25 * per_frame
-    if abs(per_frame - round(per_frame)) < 1e-6 and round(per_frame) % 2:  # the mean of an odd number of whole samples
+    if abs(per_frame - round(per_frame)) < 1e-6 and round(per_frame) % 2:  # mean of an odd number of whole samples
         total = np.vstack([np.zeros((1, both.shape[1])), np.cumsum(both, axis=0)])
         first = np.clip(np.round(at - (per_frame - 1) / 2).astype(int), 0, n)
         last = np.clip(np.round(at + (per_frame - 1) / 2).astype(int) + 1, 0, n)
         count = np.maximum(last - first, 1)[:, None]
         out[known] = ((total[last] - total[first]) / count)[known]
         return out
-    # the integral of the curve through the samples from half a frame before to half a frame after
+    # integral of the line through the samples from half a frame before to half a frame after
     steps = np.vstack([np.zeros((1, both.shape[1])), np.cumsum(0.5 * (both[1:] + both[:-1]), axis=0)])
     between = _integral(both, steps, high) - _integral(both, steps, low)
     out[known] = between[known] / (high - low)[known, None]

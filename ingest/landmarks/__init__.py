@@ -27,7 +27,7 @@ from neurostore.ingest.landmarks.person import Choices, PersonLandmarks, compute
 from neurostore.ingest.recording import Calibration, Recording, Step
 
 VERSION = 6
-_SLOW_HZ = 20.0  # below it a cut-off that does not fit is not a mistake of the user
+_SLOW_HZ = 20.0  # below this rate, a cut-off that is too high is not the user's mistake
 
 
 @dataclass(slots=True)

@@ -13,12 +13,12 @@ from neurostore.arrays import Bools, Floats
 from neurostore.ingest.landmarks.names import SIDES, Marks
 from neurostore.wording import listed
 
-_NEARLY_ALL = 0.8  # of the frames: what is exchanged throughout
-_INNER_PCT = (2.5, 97.5)  # of a distance over the trial: a few outliers are no move
+_NEARLY_ALL = 0.8  # share of the frames in which names are exchanged
+_INNER_PCT = (2.5, 97.5)  # percentiles of a distance over the trial, so that a few outliers do not count
 _MOVED_MM = 50.0  # soft tissue moves by up to 26 mm in the walks of six laboratories, 42 in a deep squat
 _OTHER = dict(zip(SIDES, reversed(SIDES), strict=True))
 
-# (point, the one that is nearer to it, the one that is further away); "other_" is the other side, a malleolus goes before the centre
+# (point, nearer point, farther point); "other_" is the other side. A malleolus is preferred to the centre of the joint.
 _NEARER = (
     ("toe", "ankle", "heel"),
     ("heel", "ankle", "toe"),
@@ -30,7 +30,7 @@ _NEARER = (
     ("shank", "ankle", "other_ankle"),
     ("shoulder", "elbow", "other_elbow"),
 )
-# Skin markers whose distance hardly changes, because one segment carries both
+# Skin markers whose distance hardly changes, because both are on one segment.
 _ON_ONE_SEGMENT = (
     ("thigh", "knee_lateral"),
     ("shank", "ankle_lateral"),
@@ -51,7 +51,8 @@ _IN_THE_MIDDLE = (
     ("sternum", "t10"),
 )
 _TRUNK = ("c7", "clavicle", "sternum", "t10")
-_LEAST_FOREARM, _MOST_FOREARM = 0.45, 2.2  # of the upper arm; 0.65 to 1.1 in people and in skeletons of animation
+# shares of the upper arm; 0.65 to 1.1 in people and in skeletons for animation
+_LEAST_FOREARM, _MOST_FOREARM = 0.45, 2.2
 
 
 def check(points: Marks, is_skin: bool) -> tuple[dict[str, float], list[str]]:
@@ -104,9 +105,7 @@ def _trunk(points: Marks) -> list[str]:
     if not set(_TRUNK) <= set(points):
         return []
     c7, clavicle, sternum, t10 = (points[name] for name in _TRUNK)
-    across = _length(c7 - sternum) + _length(
-        clavicle - t10
-    )  # the diagonals, which are longer than any two opposite sides
+    across = _length(c7 - sternum) + _length(clavicle - t10)  # the diagonals are longer than two opposite sides
     is_crossed = _mostly(
         np.maximum(_length(c7 - clavicle) + _length(sternum - t10), _length(c7 - t10) + _length(clavicle - sternum)),
         across,

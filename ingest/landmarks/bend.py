@@ -27,7 +27,7 @@ class _Chain:
     lower: str
     points: tuple[str, str, str]
     sign: float
-    most_deg: float  # the hinge may be this far off the plane of bending
+    most_deg: float  # largest angle between the hinge and the normal of the plane of bending
 
 
 _CHAINS = (

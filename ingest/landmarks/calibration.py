@@ -17,13 +17,13 @@ from neurostore.wording import listed
 # The order of the clinical contract: an earlier source wins.
 SOURCES = ("file", "participants", "functional", "static", "neutral_pose", "estimated")
 DEFAULT_MARKER_DIAMETER_MM = 14.0
-DEFAULT_LEG_LENGTH_MM = 900.0  # where neither a source nor the markers say
-# Shares of leg length where widths are not known: 105 and 71 mm at 910 mm, the middle of adult Plug-in Gait subjects.
+DEFAULT_LEG_LENGTH_MM = 900.0  # if neither a source nor the markers give it
+# Shares of leg length if widths are not known: 105 and 71 mm at 910 mm, typical of adult Plug-in Gait subjects.
 KNEE_WIDTH_SHARE = 0.115
 ANKLE_WIDTH_SHARE = 0.078
 SHOULDER_OFFSET_SHARE = 0.055
 ELBOW_WIDTH_SHARE = 0.088
-_OTHER_PERSON = 0.12  # lengths of one person differ by less between standing and walking
+_OTHER_PERSON = 0.12  # lengths of one person differ less between standing and walking
 
 
 @dataclass

@@ -18,7 +18,7 @@ from neurostore.ingest.landmarks.names import LEAST_OF_CLUSTER, Marks
 from neurostore.ingest.recording import Calibration
 
 UNIT = "lab_mm"
-_MOST_RESIDUAL_MM = 15.0  # skin moves a cluster's markers by up to 10 mm
+_MOST_RESIDUAL_MM = 15.0  # skin motion displaces a cluster's markers by up to 10 mm
 LED = {
     "thigh": ("knee_lateral", "knee_medial"),
     "shank": ("ankle_lateral", "ankle_medial"),

@@ -17,8 +17,8 @@ from neurostore.compiled import kernel
 from neurostore.errors import InputError
 
 MAX_GAP_S = 0.1
-_LANES = 8  # rows filtered at once: each waits for its own previous sample, not for the others
-_LEAST_RUN = 10  # samples; what forward-backward filtering of a 2nd-order section needs at least
+_LANES = 8  # rows that are filtered together, because each depends only on its own previous sample
+_LEAST_RUN = 10  # least number of samples for forward-backward filtering with a 2nd-order section
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def clean(values: Floats, time_s: Floats, rate_hz: float, cutoff_hz: float, wher
     InputError : the cut-off is above 0.45 of the rate.
     """
     n, n_joints, n_axes = values.shape
-    rows = np.empty((n_joints, n_axes, n))  # time runs along memory: what the filter and the lake's columns want
+    rows = np.empty((n_joints, n_axes, n))  # time is contiguous in memory, as the filter and the lake's columns need it
     rows[...] = values.transpose(1, 2, 0)
     return clean_rows(rows, time_s, rate_hz, cutoff_hz, where)
 
@@ -101,7 +101,7 @@ def clean_rows(rows: Floats, time_s: Floats, rate_hz: float, cutoff_hz: float, w
     n_joints, _, n = rows.shape
     step_s = float(np.median(np.diff(time_s))) if n > 2 else 1.0 / (rate_hz or 1.0)
     rate = 1.0 / step_s if step_s > 0 else rate_hz
-    # time stamps rounded in text (0.008, 0.017) make the measured rate worse than the stated one
+    # with time stamps rounded in text (0.008, 0.017), the measured rate is less accurate than the stated one
     rate = rate_hz if rate_hz and abs(rate / rate_hz - 1) < 0.05 else rate
     check_cutoff(cutoff_hz, rate, where)
     with np.errstate(invalid="ignore"):

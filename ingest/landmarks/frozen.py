@@ -15,13 +15,13 @@ import numpy as np
 from neurostore.arrays import Bools, Floats
 
 LEAST_S = 0.1
-_MOVING_SHARE = 0.5  # of the other markers, which must move in those frames
-_LOW_SHARE = 0.1  # a foot this near to its lowest height may stand on the floor
+_MOVING_SHARE = 0.5  # share of the other markers that must move in these frames
+_LOW_SHARE = 0.1  # a foot within this share of its range of height above its lowest point may stand on the floor
 _LEAST_JUMP_MM = 50.0
 _JUMPS = 8.0  # times the 95th percentile of the marker's own steps
-_STRAIGHT_MM = 0.02  # from the chord over 0.1 s; a person's acceleration of 0.1 m/s2 bends a path by 0.12 mm
-_LEAST_WAY_MM = 20.0  # of a line: what is shorter is standing
-_MOST_SHARE = 0.5  # of a trial: a marker that is always on a line is made up, and no gap was filled
+_STRAIGHT_MM = 0.02  # distance from the chord over 0.1 s; an acceleration of 0.1 m/s² bends a path by 0.12 mm
+_LEAST_WAY_MM = 20.0  # least length of a line; a shorter one is standing
+_MOST_SHARE = 0.5  # largest share of a trial: a marker that is always on a line is simulated, not a filled gap
 _FOUND = {
     "repeated_samples": "that repeat the one before for 0.1 s and longer while other markers move were taken as missing (gaps filled with the last value)",
     "straight_samples": "on a line of constant speed for 0.1 s and longer while other markers move were taken as missing (gaps filled by interpolation)",
@@ -84,7 +84,7 @@ def straight(values: Floats, rate_hz: float) -> Bools:
         return out
     with np.errstate(invalid="ignore"):
         bend = np.abs(values[2:] - 2 * values[1:-1] + values[:-2]).max(axis=-1)
-        # a bend of b in each frame puts the middle of the span b span^2 / 8 off its chord
+        # with a second difference b in each frame, the middle of the span is b span^2 / 8 off its chord
         is_even = bend * span**2 / 8 < _STRAIGHT_MM
     inner = np.zeros((n, n_joints), bool)
     inner[1:-1] = is_even

@@ -22,7 +22,7 @@ from neurostore.ingest.recording import Calibration
 JOINTS = ("left_hip", "right_hip", "both_hips", "left_knee", "right_knee", "both_knees")
 SOURCE = "functional"
 UNIT = "pelvis_mm"  # along the axes of the pelvis from the middle of both ASIS; may be negative
-_LEAST_TURN_DEG = 8.0  # root mean square about the axis with the least movement
+_LEAST_TURN_DEG = 8.0  # root mean square of the rotation about the axis with the least movement
 _MOST_RESIDUAL_MM = 15.0
 _THIGH = ("thigh", "knee_lateral", "knee_medial")
 

@@ -25,7 +25,7 @@ SOURCE = "functional"
 _AXIS = "functional_knee_axis"
 _PLACE = "functional_thigh_"
 _LEAST_RANGE_DEG = 20.0
-_MOST_WOBBLE_DEG = 10.0  # root mean square angle between the axis as seen from the thigh and from the shank
+_MOST_WOBBLE_DEG = 10.0  # root mean square angle between the axis seen from the thigh and seen from the shank
 _MARKS = {"thigh": ("thigh", "knee_lateral", "knee_medial"), "shank": ("shank", "ankle_lateral", "ankle_medial")}
 
 
@@ -74,11 +74,12 @@ def use_axes(body: Centres, clusters: Mapping[str, Cluster], known: Iterable[Cal
         use = [name for name in markers if f"{_PLACE}{name}" in places]
         if len(use) < LEAST_OF_CLUSTER:
             notes.append(
-                f"no functional {side} knee axis: {len(use)} of the thigh's markers are those of the functional trial"
+                f"no functional {side} knee axis: {len(use)} markers of the thigh are also in the functional trial; "
+                f"at least {LEAST_OF_CLUSTER} are needed"
             )
             continue
         still = np.array([places[f"{_PLACE}{name}"] for name in use])
-        # those of the cluster as measured were needed to find twins; the named ones are filtered already
+        # unfiltered markers of the cluster served to find duplicates; named markers are filtered already
         filtered = _filtered(clusters.get(f"{side}_thigh"))
         moving = np.stack([filtered.get(name, markers[name]) for name in use], axis=1)
         turns = rigid.fit_rigid(still, moving)[0]
@@ -103,7 +104,7 @@ def _markers(body: Centres, clusters: Mapping[str, Cluster], side: str, part: st
         values = body.points.get(f"{side}_{name}")
         if values is not None and np.isfinite(values).any():
             twin = any(np.nanmax(np.abs(values - other), initial=0.0) < 5.0 for other in present.values())
-            if not twin:  # a wand may be one of the cluster, filtered
+            if not twin:  # a wand may be a marker of the cluster, after filtering
                 present[name] = values
     return present
 

@@ -92,7 +92,7 @@ def chord(proximal: Floats, marker: Floats, wand: Floats, distance: float, rotat
         return marker + distance * (cos * u + sin * away)
     centre, miss_before = placed(before)
     turn = before + rotation
-    for _ in range(6):  # secant steps: angle and turn are nearly proportional
+    for _ in range(6):  # secant steps, since angle and rotation are nearly proportional
         centre, miss = placed(turn)
         slope = np.where(np.abs(turn - before) > 1e-12, (miss_before - miss) / (turn - before + 1e-300), 1.0)
         before, miss_before = turn, miss

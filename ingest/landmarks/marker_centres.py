@@ -1,4 +1,4 @@
-"""Joint centres of one person's trial: from skin points where there are any, else as the source gives them."""
+"""Joint centres of one person's trial: from skin points if there are any, else as the source gives them."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def _add_hips(body: Centres, pelvis: Floats, method: str) -> None:
         body.put(f"{side}_hip", middle + (pelvis * offset).sum(axis=-1), method)
 
 
-_ABOVE = {"knee": ("hip", "thigh"), "ankle": ("knee", "shank")}  # joint: the joint above it, the segment between
+_ABOVE = {"knee": ("hip", "thigh"), "ankle": ("knee", "shank")}  # joint -> (joint above it, segment between)
 
 
 def _add_leg_joint(body: Centres, side: str, joint: str, device: Floats | None, *, on_skin: bool) -> None:
@@ -157,13 +157,13 @@ def _add_leg_joint(body: Centres, side: str, joint: str, device: Floats | None, 
     proximal, wand = marks.get(f"{side}_{above}"), marks.get(f"{side}_{segment}")
     if device is not None and proximal is not None:
         distance = joint_width(parameters, joint, side) / 2 + body.marker_radius()
-        if joint == "ankle" and medial is not None:  # Plug-in Gait then takes the line of the two malleoli
+        if joint == "ankle" and medial is not None:  # Plug-in Gait then uses the line between the two malleoli
             body.put(name, lateral + distance * unit(medial - lateral), "towards the medial marker")
         else:
             body.put(name, chord(proximal, lateral, device, distance), "chord (knee alignment device)")
         axes[f"{side}_{segment}"] = unit(sign * (lateral - marks[name]))
         return
-    # The file's own width says that its model is the chord construction, whatever else is on the skin.
+    # If the file states a width, its model uses the chord construction, even with further markers.
     is_stated = parameters.source(f"{joint}_width", side) == "file" and proximal is not None and wand is not None
     if medial is not None and not is_stated:
         body.put(name, (lateral + medial) / 2, "half-way")
@@ -191,7 +191,7 @@ def _add_leg_joint(body: Centres, side: str, joint: str, device: Floats | None, 
         body.put(name, centre, f"chord{marked}")
         if joint == "knee" or is_stated or parameters.get("shank_rotation", side) is not None:
             axes[f"{side}_{segment}"] = unit(sign * (lateral - centre))
-        # else the angle between the wand on the shank and the axis of the ankle is not known: a line, without rotation
+        # else the angle between the shank's wand and the ankle axis is not known: the shank stays a line
     elif "pelvis" in axes:
         inward = -sign * axes["pelvis"][..., 2]
         distance += body.marker_radius() if on_skin else 0.0

@@ -24,11 +24,11 @@ _ENDING = re.compile(
     r"[ _\-.:](\d+|pos|position|xyz|traj|trajectory|global|filtered|smoothed|corrected)$", re.IGNORECASE
 )
 SIDES = ("left", "right")
-#: markers that fix a rigid body
+#: least number of markers that determine a rigid body
 LEAST_OF_CLUSTER = 3
 _PART = r"(?:UPPER|UPP|UP|LOWER|LOW|FRONT|REAR|BACK|PROX|DIST|POST|ANT|LAT|MED|TOP|BOT|SUP|INF|[A-F]|\d)+"
 _CLUSTERS = {
-    # TA, TB and TC are a thigh's; TB with a number or a second letter (TB1, TBA) is the tibia's
+    # TA, TB and TC are on the thigh; TB with a number or a second letter (TB1, TBA) is on the tibia
     "thigh": re.compile(rf"(?!TB[A-F\d])T(?:H(?:I(?:GH)?)?)?{_PART}|THI|THIGH"),
     "shank": re.compile(rf"(?:SHANK|SHNK|SHK|SHN|SHA|SH|SK|TIB|TB|CALF){_PART}|TIB|SHA|SHN|SHANK"),
     "foot": re.compile(rf"(?:FOOT|FT|FO){_PART}"),
@@ -78,7 +78,7 @@ def landmark_sources(skeleton: Skeleton, present: frozenset[str] | None = None) 
     Parameters
     ----------
     skeleton : its ``[landmarks]`` table (landmark = joint, list of joints, or "" for none) takes precedence over the common names; ``only_these = true`` leaves the common names out.
-    present : joints that hold data; others are passed over where a name has alternatives. None: all.
+    present : joints that hold data; others are skipped where a name has alternatives. None: all.
 
     Returns
     -------
@@ -136,7 +136,8 @@ def _resolve(
         if names and all(name in usable for name in names):
             sources[landmark] = tuple(index[name] for name in names)
         elif not names:
-            sources.pop(landmark, None)  # declared to have none; else what the common names know of this file stays
+            # declared without landmarks; otherwise the landmarks found by common names stay
+            sources.pop(landmark, None)
     return sources
 
 
@@ -195,8 +196,8 @@ def _from_common_names(joints: dict[tuple[str, str], int], *, is_marker_set: boo
             names.setdefault((rest, side), i)
     sources = _look_up(names, table["skin"], table["skin_sided"])
     if is_marker_set or is_skin_set(sources):
-        # joint centres of a marker set are a model's output: not used where skin points can give them
-        # and a marker called LHIP or L.Elbow is on the skin, so only names of a joint centre count there
+        # Joint centres in a marker set are a model's output and are not used if skin points give them. A marker called
+        # LHIP or L.Elbow is on the skin, so only explicit names of joint centres count here.
         stated = set(table["stated_centres"])
         sided = {k: [n for n in v if isinstance(n, str) and n in stated] for k, v in table["joint_sided"].items()}
         centres = _look_up(names, table["joint"], sided)
@@ -217,7 +218,8 @@ def _look_up(
                 if all((m, side) in names for m in members):
                     indices = tuple(names[(m, side)] for m in members)
                     if landmark == "toe" and indices == sources.get(f"{side}_ankle"):
-                        continue  # the foot of most skeletons is the ankle; in those with an ankle it is the ball
+                        # "foot" is the ankle in most skeletons; in skeletons with an ankle it is the ball of the foot
+                        continue
                     sources[f"{side}_{landmark}".strip("_")] = indices
                     break
     return sources
@@ -226,7 +228,7 @@ def _look_up(
 def _plain(name: str) -> tuple[str, str]:
     """Lower-case letters and digits of a name, prefixes and suffixes off, and the side a separated last letter gives."""
     table = _table()
-    name = re.sub(r"^p(?=[A-Z])", "", name.rsplit(":", 1)[-1].strip()).lower()  # pRightASI: Xsens' points
+    name = re.sub(r"^p(?=[A-Z])", "", name.rsplit(":", 1)[-1].strip()).lower()  # pRightASI is a name of Xsens
     suffix_side = ""
     last = re.search(r"[._\- ](l|r|left|right)$", name)
     if last:

@@ -1,4 +1,4 @@
-"""The neutral pose of skeletons whose rotations the source gives: what zero means where there is no skin point."""
+"""The neutral pose of skeletons whose rotations the source gives: what zero means if there is no skin point."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from neurostore.ingest.landmarks.names import SIDES, Marks
 from neurostore.ingest.landmarks.segments import Segments
 from neurostore.ingest.recording import Recording
 
-# segment: (landmark whose joint carries it, landmarks at its upper and lower end; None where it is upright in neutral)
+# segment -> (landmark whose joint moves it, landmarks at its upper and lower end; None if upright in the neutral pose)
 _CARRIERS: dict[str, tuple[str, str | None, str | None]] = {
     "pelvis_neutral": ("pelvis_bone", None, None),
     "trunk": ("trunk_bone", None, None),
@@ -112,7 +112,7 @@ def _axes_in(
     right = unit(point("right_hip") - point("left_hip"))
     right = right - right @ LAB_UP * LAB_UP
     if not np.linalg.norm(right) > 0.8:
-        return None  # the hips are not level: no pose to call neutral
+        return None  # the hips are not level: not a neutral pose
     right = unit(right)
     forward = np.cross(LAB_UP, right)
     names, joints, axes = [], [], []
@@ -121,7 +121,7 @@ def _axes_in(
             continue
         long = unit(point(top) - point(bottom)) if top is not None and bottom is not None else None
         if long is not None and segment.endswith(("thigh", "shank")) and not long @ LAB_UP > 0.77:
-            return None  # legs more than 40° from the vertical: no standing pose
+            return None  # legs are more than 40° from the vertical: not a standing pose
         names.append(segment)
         joints.append(sources[carrier][0])
         if segment in hinges and long is not None:

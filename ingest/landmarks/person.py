@@ -53,7 +53,7 @@ def compute_person(recording: Recording, rows: Ints, known: Iterable[Calibration
     poses = recording.poses[0]
     is_subject = int(poses.person[rows[0]]) == 0
     is_static = recording.kind == "static"
-    known = list(known) if is_subject else []  # a file's parameters are those of its subject alone
+    known = list(known) if is_subject else []  # the parameters of a file belong to its subject only
     names = names_of(poses, rows, recording.model_points)
     neutral = neutral_axes_of(recording, names.sources)
     clean = clean_person(recording, rows, names, neutral, known, choices.cutoff_hz, choices.path)
@@ -130,8 +130,8 @@ def _undefined_shanks(body: Centres) -> list[str]:
     if not sides:
         return []
     return [
-        f"no {' or '.join(sides)} knee rotation and ankle inversion: neither the file nor a medial marker says how the wand on the "
-        "shank stands to the ankle's axis (give shank_rotation in participants.tsv, or a static trial with medial markers)"
+        f"no {' or '.join(sides)} knee rotation and ankle inversion: neither the file nor a medial marker gives the angle between the "
+        "wand on the shank and the ankle axis (give shank_rotation in participants.tsv, or a static trial with medial markers)"
     ]
 
 

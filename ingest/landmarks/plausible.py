@@ -13,8 +13,8 @@ from neurostore.ingest.landmarks.names import SIDES, Marks
 from neurostore.wording import listed
 
 _UP = np.array([0.0, 1.0, 0.0])
-_LEAST_APART_MM = 30.0  # of medial and lateral marker: nearer ones may be in front of the joint
-_NEARLY_ALL = 0.9  # of the frames
+_LEAST_APART_MM = 30.0  # distance of medial and lateral marker; nearer ones may be in front of the joint
+_NEARLY_ALL = 0.9  # share of the frames
 
 
 def put_medial_inside(marks: Marks) -> list[str]:

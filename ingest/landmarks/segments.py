@@ -65,7 +65,7 @@ def segments_of_points(body: Centres) -> Segments:
     return Segments(quaternions_of(axes), methods, right, axes)
 
 
-# upper and lower segment, the joints at their ends, and the sign of the hinge between them (see hinge_axis)
+# upper and lower segment, joints at their ends, and sign of the hinge between them (see hinge_axis)
 _LEG = (("thigh", "shank"), ("hip", "knee", "ankle"), 1.0)
 _ARM = (("upper_arm", "forearm"), ("shoulder", "elbow", "wrist"), -1.0)
 

@@ -58,7 +58,7 @@ def exchanged(recording: Recording) -> Recording:
     notes = ["left and right were exchanged, as a review or cohort.toml says"]
     if recording.poses and (recording.angles or recording.kinetics):
         notes.append(
-            "angles and kinetics of the file's own model were left out, because it had the sides the wrong way"
+            "angles and kinetics of the file's own model were left out, because it had left and right exchanged"
         )
     if any(channel.side for channel in recording.analog):
         notes.append("EMG channels keep the side that the file gives them")

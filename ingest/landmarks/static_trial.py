@@ -31,7 +31,7 @@ def give_session(
     positions = _positions(clusters, body.points)
     if plausible.is_mirrored(body.points):
         parameters.added = [c for c in parameters.added if c.source != "static"]
-        return ["left and right are exchanged, so this static trial gives its session nothing"]
+        return ["left and right are exchanged, so this static trial is not used for its session"]
     diameter = parameters.get("marker_diameter") or DEFAULT_MARKER_DIAMETER_MM
     for side in SIDES:
         for segment, (joint, _) in _WANDS.items():
@@ -41,7 +41,7 @@ def give_session(
             turn = rotations[segment, side]
             if turn is not None:
                 if body.has(f"{side}_knee_device_axis"):
-                    parameters.drop_zero(f"{segment}_rotation", side)  # not yet set when the file was written
+                    parameters.drop_zero(f"{segment}_rotation", side)  # not set when the file was written
                 parameters.add(f"{segment}_rotation", side, turn, "deg", "static")
         for name, value in offsets[side].items():
             parameters.add(name, side, value, "deg", "static")
@@ -49,7 +49,7 @@ def give_session(
     return []
 
 
-#: segment that bears a wand: (the joint at its lower end, the joint at its upper end)
+#: segment with a wand -> (joint at its lower end, joint at its upper end)
 _WANDS = {"thigh": ("knee", "hip"), "shank": ("ankle", "knee")}
 
 

@@ -18,13 +18,14 @@ from neurostore.ingest.multiview import epipolar, kernels
 from neurostore.ingest.multiview.rig import CalibratedCamera
 
 MOST_SHIFT_S = 10.0
-WORST_SHARE = 0.035  # of the person's size in the images: median distance beyond which views and calibration do not fit
-_FIT_FRAMES = 60  # sampled for that
-_BETTER = 0.6  # a fault is named when the distance without it is less than this share of that with it
-_BETTER_IN_TIME = 0.8  # the same for a shift in time, which changes little where the person moves little
-_FRAMES = 250  # sampled from one view
-_CAP_SHARE = 1 / 12  # of the larger side: a distance counts no more in finding a shift
-_SUSPICIOUS = 0.3  # of the worst distance: below, no fault of a whole camera is looked for
+# share of the person's size in the images; with a larger median distance, views and calibration do not fit
+WORST_SHARE = 0.035
+_FIT_FRAMES = 60  # frames sampled for this check
+_BETTER = 0.6  # a fault is reported if correcting it reduces the distance to less than this share
+_BETTER_IN_TIME = 0.8  # the same for a shift in time, which changes little if the person moves little
+_FRAMES = 250  # frames sampled from one view
+_CAP_SHARE = 1 / 12  # share of the larger side of the image at which distances are capped in the search for a shift
+_SUSPICIOUS = 0.3  # share of the worst distance below which no fault of a whole camera is searched for
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def check_fit(scene: Scene, where: Path) -> None:
 
 
 def off_px(scene: Scene) -> float:
-    """Median distance in the images between joints and the points that fit all cameras best; NaN where there are none."""
+    """Median distance in the images between joints and the points that fit all cameras best; NaN if there are none."""
     n, _, n_cameras, _ = scene.pixels.shape
     rows = np.unique(np.linspace(0, n - 1, min(n, _FIT_FRAMES)).round().astype(int))
     pixels = np.ascontiguousarray(scene.pixels[rows], dtype=float).reshape(-1, n_cameras, 2)
@@ -78,7 +79,7 @@ def off_px(scene: Scene) -> float:
     packed = np.stack([camera.packed() for camera in scene.cameras])
     distances = kernels.triangulate_all(packed, pixels, weights, np.inf, 2)[1]
     several = weights.sum(axis=1) >= 2
-    # no point in front of all cameras is as far off as can be
+    # without a point in front of all cameras, the distance is infinite
     known = np.where(np.isfinite(distances), distances, np.inf)[several][weights[several] > 0]
     return float(np.median(known)) if len(known) else float("nan")
 
@@ -101,8 +102,8 @@ def check_time(scene: Scene, where: Path) -> None:
     raise InputError(
         where,
         f"its videos are out of step: the movement agrees best ({then_px:.1f} px from the epipolar lines instead of "
-        f"{now_px:.1f}) with {each}, beside what cohort.toml states. Add it to the offset_s under [camera] of that video "
-        f"in cohort.toml, or cut the videos to one beginning",
+        f"{now_px:.1f}) with {each}, in addition to what cohort.toml states. Add it to the offset_s under [camera] of that video "
+        f"in cohort.toml, or cut the videos so that they begin together",
     )
 
 

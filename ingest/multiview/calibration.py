@@ -16,7 +16,7 @@ _KNOWN = (
     "Calib*.toml (Pose2Sim, Anipose, FreeMoCap, Caliscope), *.qca.txt (Qualisys) or OpenCap's "
     f"{calibration_opencap.FILE_NAME} in the folder of each camera"
 )
-#: words about a camera's file that say nothing of which camera it is
+#: words in the name of a camera's file that do not identify the camera
 _FILLING = re.compile(r"(?i)^(int|ext|intrinsics?|extrinsics?|camera|cam|video|view|img|images?|json|sync)$")
 
 
@@ -106,7 +106,7 @@ def _plain(name: str) -> str:
 
 
 def _number(name: str) -> str:
-    """The last number in a name; '' where it has none."""
+    """The last number in a name; '' if it has none."""
     numbers = [w for w in _words(name) if w.isdigit()]
     return numbers[-1].lstrip("0") or "0" if numbers else ""
 

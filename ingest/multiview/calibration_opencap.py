@@ -79,7 +79,7 @@ def arrays_of(path: Path) -> dict[str, Any]:
         unpickled = _OnlyArrays(io.BytesIO(content)).load()
     except _ForbiddenError as error:
         raise ValueError(str(error)) from None
-    except Exception as error:  # whatever bytes that are not a pickle lead to
+    except Exception as error:  # bytes that are not a pickle raise any kind of error
         raise ValueError(f"cannot be read as a pickle of arrays: {type(error).__name__}: {error}") from None
     if not isinstance(unpickled, dict) or not all(isinstance(key, str) for key in unpickled):
         raise ValueError(f"holds {_shown(unpickled)}; expected a dict of the camera's arrays")
@@ -124,7 +124,7 @@ def _dtype(code: Any, *rest: Any) -> Any:
     """The type of an array's numbers."""
     if not isinstance(code, str) or np.dtype(code).kind not in "fiub":
         raise _ForbiddenError(f"holds an array of type {code!r}; expected numbers")
-    return np.dtype(code, copy=True)  # the pickle then sets its byte order: never on the type that all arrays share
+    return np.dtype(code, copy=True)  # a copy, because the pickle sets the byte order, and NumPy's own type is shared
 
 
 class _OnlyArrays(pickle.Unpickler):

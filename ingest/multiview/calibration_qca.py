@@ -15,7 +15,7 @@ from neurostore.errors import InputError
 from neurostore.ingest.multiview.rig import CalibratedCamera, Rig, scaled_rig
 
 _UNITS_PER_PX = 64.0
-_TURN = np.diag([1.0, -1.0, -1.0])  # from y up and z to the viewer to y down and z away
+_TURN = np.diag([1.0, -1.0, -1.0])  # from y up and z towards the viewer to y down and z away from the viewer
 _TRANSFORM = ("x", "y", "z", *(f"r{i}{j}" for i in (1, 2, 3) for j in (1, 2, 3)))
 _INNER = ("focalLengthU", "focalLengthV", "centerPointU", "centerPointV")
 _LENS = (

@@ -14,7 +14,7 @@ from neurostore.ingest.multiview.rig import CalibratedCamera
 
 
 def rays_of(camera: CalibratedCamera, points: Floats) -> Floats:
-    """Normalised coordinates (…, 3) of pixels (…, 2) without the lens's distortion; NaN where there are none."""
+    """Normalised coordinates (…, 3) of pixels (…, 2) without the lens's distortion; NaN if there are none."""
     flat = np.ascontiguousarray(points.reshape(-1, 2), dtype=float)
     rays = lens_kernels.straighten_all(flat, camera.packed()).reshape(points.shape)
     return np.concatenate([rays, np.ones((*points.shape[:-1], 1))], axis=-1)
@@ -32,7 +32,7 @@ def essential(a: CalibratedCamera, b: CalibratedCamera) -> Floats:
 def distances_px(a: CalibratedCamera, b: CalibratedCamera, rays_a: Floats, rays_b: Floats) -> Floats:
     """(…) Sampson's distance in px between rays (…, 3) of two cameras, which may broadcast."""
     e = essential(a, b)
-    lines_b, lines_a = rays_a @ e.T, rays_b @ e  # in b of the points of a, and the other way round
+    lines_b, lines_a = rays_a @ e.T, rays_b @ e  # epipolar lines in b of the points of a, and in a of the points of b
     off = np.abs((rays_b * lines_b).sum(axis=-1))
     square = (lines_b[..., :2] ** 2).sum(axis=-1) + (lines_a[..., :2] ** 2).sum(axis=-1)
     focal = np.sqrt(a.intrinsics[0, 0] * b.intrinsics[0, 0])

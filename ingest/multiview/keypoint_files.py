@@ -44,7 +44,7 @@ def is_key_points(parts: tuple[str, ...]) -> bool:
 
 
 def folder_of(video: Path) -> Path | None:
-    """The folder of the key points of a camera's video; None where there is none, or several could be it."""
+    """The folder of the key points of a camera's video; None if there is none, or several could be it."""
     name = re.compile(rf"(?<![A-Za-z0-9]){re.escape(video.stem)}(?![A-Za-z0-9])")
     for above in (video.parent.parent, video.parent):
         for kind in FOLDERS:

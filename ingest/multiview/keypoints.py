@@ -15,7 +15,7 @@ from neurostore.ingest.video.contract import Detection, EstimatorOptions
 from neurostore.ingest.video.decode import VideoInfo
 from neurostore.ingest.video.detections import Detections
 
-_LEAST_POINTS = 3  # of a person
+_LEAST_POINTS = 3  # points that a person needs
 
 
 def view_of_files(

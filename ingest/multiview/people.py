@@ -13,12 +13,12 @@ from neurostore.ingest.multiview.rig import CalibratedCamera
 from neurostore.ingest.multiview.triangulate import triangulate
 from neurostore.ingest.multiview.views import Sighting, stacked
 
-_MOST_PERSONS = 5  # of a view that are compared, those seen longest
-_CAP_SHARE = 1 / 45  # of the larger side of an image: two sightings farther apart are of different persons
-_LEAST_FRAMES = 5  # shared by two sightings
-_WALKS_MM = 1000.0  # a person whose path is longer walks
+_MOST_PERSONS = 5  # persons of a view that are compared, those seen longest
+_CAP_SHARE = 1 / 45  # share of the larger side of an image; sightings farther apart are of different persons
+_LEAST_FRAMES = 5  # frames that two sightings must share
+_WALKS_MM = 1000.0  # a person with a longer path is walking
 
-Person = list[Sighting | None]  # of each camera
+Person = list[Sighting | None]  # the sighting of each camera
 
 
 def persons_of(cameras: list[CalibratedCamera], seen: Sequence[Sequence[Sighting]]) -> list[Person]:
@@ -54,7 +54,7 @@ def subject_of(cameras: list[CalibratedCamera], persons: list[Person], rule: str
     ways = [_way_mm(cameras, person) for person in persons]
     if rule == "walker" and max(ways) > _WALKS_MM:
         return int(np.argmax(ways)), f"walks farthest ({max(ways) / 1000:.1f} m)"
-    return 0, "is seen most"
+    return 0, "is seen longest"
 
 
 def _n_seen(sighting: Sighting) -> int:

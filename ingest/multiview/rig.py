@@ -17,8 +17,8 @@ from neurostore.arrays import Floats
 from neurostore.errors import InputError
 from neurostore.ingest.multiview import lens_kernels
 
-MAX_METRES = 50.0  # cameras farther apart than this in the file's unit are not in metres: nobody is filmed from so far
-_PADDING = 16  # pixels to which codecs round an image's sides up
+MAX_METRES = 50.0  # if cameras are farther apart than this in the file's unit, the unit is not the metre
+_PADDING = 16  # codecs round the sides of an image up to a multiple of this many pixels
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class CalibratedCamera:
 class Rig:
     """The cameras of a calibration file.
 
-    up : the axis that points up by the convention of the format, '' where it has none. kind : the format.
+    up : the axis that points up by the convention of the format, '' if it has none. kind : the format.
     notes : what was inferred in reading.
     """
 
@@ -102,7 +102,7 @@ def scaled_rig(
     apart = float(np.linalg.norm(centres[:, None] - centres[None], axis=-1).max())
     if len(cameras) > 1 and apart <= 1e-9 * max(1.0, float(np.abs(centres).max())):
         raise InputError(
-            path, f"puts its {len(cameras)} cameras in one place; expected where each stands: calibrate the extrinsics"
+            path, f"puts its {len(cameras)} cameras at one point; expected the place of each: calibrate the extrinsics"
         )
     notes = []
     if scale_mm is None and unit is None:
@@ -151,12 +151,12 @@ def fitted(
         return replace(camera, width=width, height=height), note
     if (height, width) == (camera.width, camera.height):
         raise InputError(
-            video, f"{sizes}: turned by a quarter; calibrate with images turned as the videos are, or turn the videos"
+            video, f"{sizes}: turned by 90 degrees; calibrate with images turned as the videos are, or turn the videos"
         )
     raise InputError(
         video,
         f"{sizes}; expected one size. Calibrate at the size of the videos, or, if the videos were only made smaller or "
-        f'cut at the right and bottom since, say resolution = "scaled" or "cropped" under [camera] in cohort.toml',
+        f'cut at the right and bottom since, set resolution = "scaled" or "cropped" under [camera] in cohort.toml',
     )
 
 

@@ -20,9 +20,9 @@ from neurostore.ingest.video.swaps import limb_pairs
 from neurostore.skeleton import Skeleton
 
 VERSION = 1
-MOST_CAMERAS = 8  # beyond, there are too many choices
-_SCALE_PX = 10.0  # of an image of 1920 px: an estimator's usual error in a view
-_CAP = 6.0  # times the scale: a distance counts no more than this
+MOST_CAMERAS = 8  # with more cameras there are too many choices
+_SCALE_PX = 10.0  # usual error of an estimator in a view, for an image of 1920 px
+_CAP = 6.0  # distances are capped at this multiple of the scale
 _EXCHANGED = 0.5  # cost of a frame in which a camera is exchanged, in squares of the scale per joint
 _CHANGE = 4.0  # cost of a change in a camera from one frame to the next
 
@@ -92,7 +92,7 @@ def _costs(
     share = both / np.maximum(both.mean(axis=1, keepdims=True), 1e-9)
     for s, state in enumerate(states):
         opposite = done.get(tuple(~state))
-        if opposite is not None:  # the same points under other names
+        if opposite is not None:  # the same points with left and right exchanged
             costs[:, s] = costs[:, opposite] - share @ states[opposite] * _EXCHANGED
         else:
             swap = np.where(state[:, None], [1, 0], [0, 1])  # (V, side)

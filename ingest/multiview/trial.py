@@ -25,8 +25,8 @@ from neurostore.ingest.video.contract import EstimatorOptions
 from neurostore.skeleton import Skeleton
 
 VERSION = 1
-_TRUSTED = 0.3  # confidence of the joints by which views are compared
-_HEIGHTS_MM = (600.0, 2600.0)  # of what is seen of a person, from the lowest joint to the highest (median)
+_TRUSTED = 0.3  # least confidence of the joints by which views are compared
+_HEIGHTS_MM = (600.0, 2600.0)  # visible height of a person, from the lowest to the highest joint (median)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def estimate_views(
     if len(films) < 2:
         raise InputError(
             films[0].path,
-            "is the only video of its trial; triangulation needs two cameras at least. Add the other videos, or move it "
+            "is the only video of its trial; triangulation needs at least two cameras. Add the other videos, or move it "
             "out of the folder of the cameras to read it as a single video",
         )
     _check_stated(films)
@@ -80,7 +80,7 @@ def estimate_views(
         recording, views = _of_others(films, fits, infos, rig, options, chosen)
     else:
         recording, views = _estimated(films, fits, rig, options, estimator, chosen, progress)
-    recording.notes[:0] = notes  # those of the estimator are about its own positions, which are not used
+    recording.notes[:0] = notes  # notes of the estimator concern its own positions, which are not used
     recording.steps += _camera_steps(films, views, recording)
     return recording
 
@@ -123,7 +123,7 @@ def _of_others(
     where = films[0].path.parent
     kinds = sorted({points.skeleton.name for points in given})
     if len(kinds) > 1:
-        raise InputError(where, f"its cameras have key points of {' and '.join(kinds)}; expected the same of all")
+        raise InputError(where, f"its cameras have key points of {' and '.join(kinds)}; expected the same from all")
     views = [
         view_of_files(film.name, camera, points, info, film.options, chosen)
         for film, camera, points, info in zip(films, fits, given, infos, strict=True)
@@ -159,7 +159,7 @@ def recording_of(
     seen = [[at_times(view, sighting, clock) for sighting in view.persons] for view in views]
     notes = [note for view in views for note in view.notes]
     persons = people.persons_of(cameras, seen)
-    if not persons:  # the views disagree: say why, by the person each takes for the subject
+    if not persons:  # the views disagree: find out why from the person that each view takes for the subject
         persons = [[sightings[0] if sightings else None for sightings in seen]]
     subject, why = people.subject_of(cameras, persons, rule)
     if why:
@@ -177,7 +177,7 @@ def recording_of(
     notes += _side_notes(views, exchanged)
     points = triangulation.triangulate(cameras, pixels, confidence)
     if not np.isfinite(points.positions).any():
-        raise InputError(where, "no joint is seen alike by two of its cameras")
+        raise InputError(where, "no two of its cameras agree on any joint")
     positions, turn, note = _upright(points.positions, skeleton, rig, options)
     _check_height(positions, where, rig)
     notes += [note]
@@ -258,7 +258,7 @@ def _upright(positions: Floats, skeleton: Skeleton, rig: Rig, options: ReadOptio
         axis = inferred.axis
         note = (
             f"the vertical axis is {axis} of the calibration, because {inferred.how}; by the convention of the format it "
-            f"would be {rig.up}: was the board or the frame laid differently? up in cohort.toml overrides"
+            f"would be {rig.up}; the board or frame may have been placed differently (up in cohort.toml overrides)"
         )
     else:
         axis = stated or inferred.axis

@@ -18,8 +18,8 @@ from neurostore.ingest.multiview import kernels
 from neurostore.ingest.multiview.rig import CalibratedCamera
 
 VERSION = 1
-LIMIT_SHARE = 1 / 20  # of the larger side of the image: 96 px of 1920
-MIN_CONFIDENCE = 0.1  # below, a camera's view of a joint is not used
+LIMIT_SHARE = 1 / 20  # share of the larger side of the image: 96 px of 1920
+MIN_CONFIDENCE = 0.1  # a camera's view of a joint with less confidence is not used
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,9 @@ from neurostore.ingest.video.detections import Detections
 from neurostore.ingest.video.estimate import FollowedVideo
 from neurostore.ingest.video.tracking import Track
 
-_SAME_RATE = 0.005  # by which the rates of two videos may differ
-_NEAR_FRAME = 0.05  # of a frame: nearer than this, the frame itself is taken
-_MAX_STEP = 1.6  # frames between two sightings that are still interpolated
+_SAME_RATE = 0.005  # largest relative difference between the rates of two videos
+_NEAR_FRAME = 0.05  # share of a frame; if the time is nearer than this, the frame itself is used
+_MAX_STEP = 1.6  # largest number of frames between two sightings that are interpolated
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def sightings(order: Sequence[Track], detections: Detections, n: int, size: tupl
         if detections.has("confidence"):
             confidence = np.nan_to_num(detections.take("confidence", rows).astype(float))
         is_inside = ((points >= 0) & (points < size)).all(axis=-1)
-        sighting.confidence[track.frames] = np.where(is_inside, confidence, 0.0)  # outside the image it is a guess
+        sighting.confidence[track.frames] = np.where(is_inside, confidence, 0.0)  # outside the image a point is a guess
         persons.append(sighting)
     return persons
 

@@ -37,7 +37,7 @@ def ingest(
     engine: RayEngine | str = "local",
     progress: Progress | None = None,
 ) -> IngestReport:
-    """Bring the trials of a cohort folder into a lake, which is made where there is none.
+    """Bring the trials of a cohort folder into a lake, which is made if there is none.
 
     Trials whose bytes and settings the lake has are skipped; changed ones replaced. What was committed stays, however
     the call ends; a trial is in the lake completely or not at all.

@@ -32,7 +32,7 @@ class Batch:
     lake: str
     folder: Path
     settings: Settings
-    environment: dict[str, Any] = field(default_factory=dict)  # columns of trials that are the same for all
+    environment: dict[str, Any] = field(default_factory=dict)  # columns that are the same for all trials
 
 
 @dataclass(slots=True)
@@ -94,7 +94,7 @@ def compute(batch: Batch, began: Callable[[int], None], ended: Callable[[int], N
             outcome.error = InputError(source.paths[0], "there is not enough memory to read it")
         except NeurostoreError as error:
             outcome.error = InputError(source.paths[0], str(error))
-        except Exception as error:  # a fault of ours must not cost the other trials
+        except Exception as error:  # an error in this software must not affect the other trials
             outcome.error = InputError(source.paths[0], _fault(error))
         outcomes.append(outcome)
         ended(index)
@@ -226,7 +226,7 @@ def read_trial(source: TrialSource, settings: Settings) -> Recording:
     if is_without_motion and recording.plates:
         raise InputError(
             source.paths[0],
-            "has only forces and nobody to apply them to; put the TRC of the same name (or without _grf) beside it",
+            "has only forces and no person; put the TRC of the same name (or without _grf) beside it",
         )
     if is_without_motion:
         raise InputError(source.paths[0], "has no frame with positions and no angle")
@@ -244,7 +244,8 @@ def _read(path: Path, source: TrialSource, settings: Settings) -> Recording:
     from neurostore.ingest.readers import VIDEO_SUFFIXES, read
 
     if path.suffix.lower() not in VIDEO_SUFFIXES:
-        with np.errstate(over="ignore", invalid="ignore"):  # of wild numbers, on their way to the gate
+        # extreme numbers overflow here and are checked afterwards (limits.py)
+        with np.errstate(over="ignore", invalid="ignore"):
             recording = read(path, source.options)
     else:
         from neurostore.ingest.video.estimate import estimate

@@ -53,8 +53,8 @@ def check(cohort: Path | str, settings: Settings | None = None, *, n_workers: in
         try:
             report = ingest(scanned, lake, settings, n_workers=n_workers)
             failed, read = report.failed, _rows(lake)
-        except CohortError:  # nothing at all could be read: why is what is asked for
-            failed, read = _failures(scanned.folder, lake, settings, scanned.refused), []
+        except CohortError:  # nothing could be read; the command shows why
+            failed, read = _failures(scanned.folder, settings, scanned.refused), []
     refused = [
         Checked(_relative(error.path, scanned.folder), False, None, None, None, None, "; ".join(error.problems), 0)
         for error in failed
@@ -62,7 +62,7 @@ def check(cohort: Path | str, settings: Settings | None = None, *, n_workers: in
     return sorted([*read, *refused], key=lambda line: line.file)
 
 
-def _failures(folder: Path, lake: Path, settings: Settings | None, refused: list[InputError]) -> list[InputError]:
+def _failures(folder: Path, settings: Settings | None, refused: list[InputError]) -> list[InputError]:
     """Every error of a folder of which nothing could be read."""
     from neurostore.ingest.pipeline.batch import read_trial
 

@@ -17,7 +17,7 @@ from neurostore.schema import tables
 from neurostore.trial_key import Key
 
 _STATIC_NAMES = ("static", "calib", "standing", "tpose", "t-pose", "neutral")
-_BYTES_A_BATCH = (2_000_000, 32_000_000)  # least and most of source bytes in one batch
+_BYTES_A_BATCH = (2_000_000, 32_000_000)  # least and largest number of source bytes in one batch
 _BATCHES_A_WORKER = 4
 
 
@@ -39,7 +39,7 @@ class Plan:
     changed: list[TrialSource] = field(default_factory=list)
     unchanged: list[TrialSource] = field(default_factory=list)
     updates: dict[Key, dict[str, Any]] = field(default_factory=dict)
-    keys: dict[int, Key] = field(default_factory=dict)  # id of a source -> its key in the lake
+    keys: dict[int, Key] = field(default_factory=dict)  # id() of a source -> its key in the lake
     failed: list[InputError] = field(default_factory=list)
 
     @property
@@ -144,7 +144,8 @@ def make_batches(
         Batch(group, _metadata_of(group, cohort.metadata), _statics_of(group, statics), lake, cohort.folder, settings)
         for group in groups
     ]
-    return sorted(batches, key=lambda b: -sum(s.n_bytes for s in b.sources))  # the longest first: all end together
+    # largest first, so that all workers end at about the same time
+    return sorted(batches, key=lambda b: -sum(s.n_bytes for s in b.sources))
 
 
 def _rank(source: TrialSource) -> int:

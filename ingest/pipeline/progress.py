@@ -124,7 +124,7 @@ def print_report(report: IngestReport, console: Any, *, n_shown: int = 20) -> No
     say("renamed", [f"{source} is {key} in the lake" for source, key in report.renamed])
     say("not a trial", [str(path) for path in report.unknown])
     say("warning", report.warnings)
-    for error in report.failed:  # never cut short: each names a trial that is not in the lake
+    for error in report.failed:  # all are printed, because each names a trial that is not in the lake
         console.print(Text(printable(f"failed: {error}")), soft_wrap=True)
     if report.is_dry_run:
         say("would go in", [key_text(key) for key in report.added])

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 _COMMIT_EVERY_S = 5.0
 _COMMIT_TRIALS = 500
-_ROUNDS = 3  # a static trial may serve another static trial, which serves the rest
-_SMALL_BYTES = 10_000_000  # below this a process's start costs more than it brings
+_ROUNDS = 3  # a static trial may calibrate another static trial, which calibrates the rest
+_SMALL_BYTES = 10_000_000  # with less, starting a process costs more than it saves
 
 
 class Run:
@@ -102,7 +102,7 @@ class Run:
             rival = self._done.get(outcome.key)
             if rival is not None and rival.source.paths != outcome.source.paths:
                 where = key_text(outcome.key)
-                problem = f"{rival.source.paths[0].name} is the trial {where} already; rename one of them"
+                problem = f"{rival.source.paths[0].name} is already the trial {where}; rename one of them"
                 self.report.failed.append(InputError(outcome.source.paths[0], problem))
                 continue
             accepted.append(outcome)
@@ -151,7 +151,7 @@ class Run:
             self.version = open_lake(self.lake).version
 
     def review(self) -> None:
-        """Record the exclusions of trials.tsv and cohort.toml that the lake does not have yet, and take back those that are gone."""
+        """Record the exclusions of trials.tsv and cohort.toml that the lake does not have yet, and undo those that are gone."""
         from neurostore import reviews
         from neurostore.lake.version import open as open_lake
 
@@ -267,6 +267,6 @@ class Run:
 
     def close(self) -> None:
         """End the progress and the workers."""
-        self.progress.end()  # however it ended: a bar hides the terminal's cursor
+        self.progress.end()  # after errors too, because a progress bar hides the terminal's cursor
         if self._pool is not None:
             self._pool.close()

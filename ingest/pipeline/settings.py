@@ -16,7 +16,7 @@ from neurostore.ingest.cohort.source import TrialSource
 from neurostore.ingest.recording import Calibration
 from neurostore.schema import SCHEMA_VERSION
 
-#: (subject, session) -> static trial -> the calibrations it gave
+#: (subject, session) -> static trial -> its calibrations
 Statics = dict[tuple[str, str], dict[str, tuple[Calibration, ...]]]
 
 
@@ -38,7 +38,8 @@ class Settings:
         """The hash of everything that determines the results of a trial, except its own bytes."""
         options = asdict(replace(source.options, companions=()))
         own_body = options.pop("body")
-        for name in ("functional", "swap_sides", "views", "curves"):  # trials of earlier lakes were read without them
+        # hashes of earlier lakes were computed without them
+        for name in ("functional", "swap_sides", "views", "curves"):
             if not options[name]:
                 del options[name]
         parts = {

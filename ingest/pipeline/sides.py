@@ -26,7 +26,7 @@ def follow_reviews(cohort: Cohort, state: LakeState) -> Cohort:
         try:
             is_seen = source_sha256(source) == decision["source_sha256"]
         except InputError:
-            continue  # the plan names it
+            continue  # the plan reports it
         if is_seen:
             source.options = replace(source.options, swap_sides=decision["action"] == "swap_sides")
         elif decision["action"] == "swap_sides":

@@ -25,7 +25,7 @@ def is_lake(path: Path | str) -> bool:
 
 
 def read_state(path: Path | str) -> LakeState:
-    """What a lake holds; nothing where there is none yet.
+    """What a lake holds; nothing if there is none yet.
 
     Raises
     ------

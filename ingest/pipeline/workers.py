@@ -27,7 +27,7 @@ from neurostore.errors import InputError, NeurostoreError
 from neurostore.ingest.pipeline.batch import Batch, BatchResult, Computed, Outcome, compute
 from neurostore.trial_key import key_text
 
-_AHEAD = 2  # batches a worker has, so that it is never idle while the parent commits
+_AHEAD = 2  # batches that a worker has, so that it is not idle while the parent commits
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +72,10 @@ class InProcess:
 class _Worker:
     process: subprocess.Popen[bytes]
     pipe: Connection
-    batches: deque[Batch] = field(default_factory=deque)  # handed out and not done
+    batches: deque[Batch] = field(default_factory=deque)  # sent to the worker and not finished
     n_done: int = 0
-    current: tuple[int, int] | None = (
-        None  # the trial in work: number of its batch from the worker's start, index there
-    )
+    # the trial being read: number of its batch since the worker's start, index in the batch
+    current: tuple[int, int] | None = None
 
     def batch(self, number: int) -> Batch:
         return self.batches[number - self.n_done]
@@ -124,7 +123,7 @@ class Pool:
         for depth in range(1, _AHEAD + 1):
             for worker in self._workers:
                 if waiting and len(worker.batches) < depth:
-                    with suppress(OSError):  # it is dead: its pipe says so below
+                    with suppress(OSError):  # it is dead, which reading its pipe will show
                         worker.pipe.send(waiting[0])
                     worker.batches.append(waiting.popleft())
 
@@ -137,7 +136,7 @@ class Pool:
         if code == _NO_START and worker.current is None:
             raise NeurostoreError("a worker process could not start; its own message is above")
         number, index = worker.current or (-1, 0)
-        if number < worker.n_done:  # it had begun no trial of those that are left
+        if number < worker.n_done:  # it had not begun any of the remaining trials
             waiting.extendleft(reversed(batches))
             return
         lost = worker.batch(number).sources[index]
@@ -179,7 +178,7 @@ def _start(n_workers: int) -> _Worker:
     threads = str(max(1, (os.cpu_count() or 1) // n_workers))
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "POLARS_MAX_THREADS")
     environment = {**os.environ, **dict.fromkeys(names, threads), "ARROW_NUM_THREADS": threads}
-    command = (  # the first line before anything that takes time to load
+    command = (  # the first line runs before slow imports
         f"from neurostore.child_process import end_with_parent; end_with_parent({os.getpid()})\n"
         f"from neurostore.ingest.pipeline.workers import serve; serve({theirs.fileno()})"
     )
@@ -197,10 +196,10 @@ def _start(n_workers: int) -> _Worker:
 def serve(handle: int) -> None:
     """A worker's life: take batches from the pipe until it closes, then end at once."""
     sys.meta_path.insert(0, _NoPandas())  # type: ignore[arg-type]
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the parent handles it
     pipe = Connection(handle)
     batches: queue.SimpleQueue[Batch] = queue.SimpleQueue()
-    computed: queue.Queue[Computed] = queue.Queue(maxsize=1)  # at most three batches are in memory
+    computed: queue.Queue[Computed] = queue.Queue(maxsize=1)  # so that at most three batches are in memory
     one_at_a_time = threading.Lock()
 
     def send(message: str, content: Any) -> None:
@@ -224,7 +223,7 @@ def serve(handle: int) -> None:
 
 
 class _NoPandas:
-    """Keeps pyarrow from loading pandas, where it is installed, to look at lists: a quarter of a worker's start, for nothing."""
+    """Keep pyarrow from loading pandas only to check lists, which takes a quarter of a worker's start-up."""
 
     def find_spec(self, name: str, *place: object) -> None:
         if name == "pandas":
@@ -238,7 +237,7 @@ def _stage(computed: queue.Queue[Computed], send: Callable[[str, Any], None]) ->
             send("done", computed.get().stage())
         except NeurostoreError as error:
             send("failed", error)
-        except Exception as error:  # a thread that ended in silence would be waited for without end
+        except Exception as error:  # if the thread ended silently, the parent would wait forever
             send("failed", NeurostoreError(f"files could not be written: {type(error).__name__}: {error}"))
 
 

@@ -116,7 +116,7 @@ def _channel(label: str, unit: str, description: str, is_plate: bool, given: Map
     if re.search(r"(?i)force|kistler|amti|bertec", description) and "emg" not in description.lower():
         return Channel("force" if unit.lower() in ("n", "nmm", "nm") else "other")
     if _is_spare(label) and not _EMG.search(label):
-        return Channel("other")  # 'R Soleus: Acc 7.X' of a sensor that also measures EMG
+        return Channel("other")  # such as 'R Soleus: Acc 7.X' of a sensor that also measures EMG
     is_voltage = unit.strip().lower() in _VOLTS or not unit.strip()
     if not is_voltage:
         return Channel("force") if _FORCE_LABEL.match(label) else Channel("other")
@@ -126,7 +126,7 @@ def _channel(label: str, unit: str, description: str, is_plate: bool, given: Map
         bare = _PREFIX.sub("", bare, count=1)
     muscle, side = find_muscle(bare)
     if muscle is None and says_emg and (side is None or _is_spare(bare)) and not _EMG.search(label):
-        return Channel("other")  # 'Voltage.15', 'FootswitchA' of an EMG device: nothing says a muscle is there
+        return Channel("other")  # such as 'Voltage.15' or 'FootswitchA' of an EMG device: no muscle is named
     if muscle is not None and (says_emg or side is not None or len(_plain(bare)) > _SHORT):
         return Channel("emg", muscle, side)
     return Channel("emg", None, side) if says_emg and _EMG.search(label) else Channel("other")
@@ -168,7 +168,8 @@ def find_muscle(label: str) -> tuple[str | None, str | None]:
     for i in (0, len(words) - 1) if words else ():
         if words[i] in _SIDES and len(words) > 1:
             rest = "".join(words[:i] + words[i + 1 :])
-            if not _named(whole, exact=True):  # 'droit antérieur': a muscle whose name holds the side's word
+            # such as 'droit antérieur', a muscle whose name contains the word for a side
+            if not _named(whole, exact=True):
                 candidates.append((rest, _SIDES[words[i]]))
     if whole[:1] in ("l", "r") and len(whole) > 2:
         candidates.append((whole[1:], _SIDES[whole[0]]))

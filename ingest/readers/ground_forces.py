@@ -60,7 +60,7 @@ def read_ground_forces(
     """
     wrenches = force_columns(labels)
     if not wrenches:
-        raise InputError(path, "names forces but no ground_force_vx … with its point ground_force_px …")
+        raise InputError(path, "has forces, but no columns ground_force_vx … with the point ground_force_px …")
     if rate_hz <= 0 or len(table) < 3:
         raise InputError(path, f"has {len(table)} rows of forces; at least 3 with an even clock are needed")
     plates = []
@@ -71,7 +71,8 @@ def read_ground_forces(
         centre = np.nanmedian(point[is_loaded], axis=0) if is_loaded.any() else np.zeros(3)
         with np.errstate(invalid="ignore"):
             moment: Floats = np.asarray(np.cross(point - centre, force) + free, float)
-        moment[~is_loaded & np.isfinite(force).all(axis=1) & np.isnan(moment).any(axis=1)] = 0.0  # no load, no point
+        # without load there is no centre of pressure
+        moment[~is_loaded & np.isfinite(force).all(axis=1) & np.isnan(moment).any(axis=1)] = 0.0
         side = _SIDE.search(name)
         wrench = Wrench(
             plate=number,

@@ -63,9 +63,9 @@ def read(path: Path, options: ReadOptions) -> Recording:
         return Recording(
             kind="forces", rate_hz=rate_hz, poses=[], length_basis="none", plates=plates, steps=steps, notes=notes
         )
-    names, columns = _coordinates(path, head, table, notes)
+    names, columns = _coordinates(path, head, notes)
     values = _finite(names, table[:, columns], notes)
-    in_degrees = _in_degrees(head.words, names, values, notes)
+    in_degrees = _in_degrees(head.words, values, notes)
     if not in_degrees:
         values = np.degrees(values)
     _refuse_impossible(path, names, values, in_degrees)
@@ -158,7 +158,7 @@ def _check_times(path: Path, time_s: Floats) -> None:
         )
 
 
-def _coordinates(path: Path, head: _Head, table: Floats, notes: list[str]) -> tuple[list[str], list[int]]:
+def _coordinates(path: Path, head: _Head, notes: list[str]) -> tuple[list[str], list[int]]:
     """Names and columns of the rotational coordinates; of states (/jointset/knee_r/knee_angle_r/value) the name."""
     names, columns, left_out = [], [], []
     for i, label in enumerate(head.labels[1:], start=1):
@@ -189,7 +189,7 @@ def _finite(names: list[str], values: Floats, notes: list[str]) -> Floats:
     return np.where(np.isfinite(values), values, np.nan)
 
 
-def _in_degrees(words: dict[str, str], names: list[str], values: Floats, notes: list[str]) -> bool:
+def _in_degrees(words: dict[str, str], values: Floats, notes: list[str]) -> bool:
     stated = words.get("indegrees", "").lower()
     if stated in ("yes", "true", "1", "no", "false", "0"):
         return stated in ("yes", "true", "1")

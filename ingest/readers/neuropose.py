@@ -22,7 +22,7 @@ from neurostore.wording import and_more, listed
 
 VERSION = 1
 NEWEST_SCHEMA = 2
-FASTEST_M_S = 4.0  # a person's centre between two sightings, besides SLACK_MM for the noise of depth
+FASTEST_M_S = 4.0  # largest speed of a person's centre between two sightings; SLACK_MM is added for the noise of depth
 SLACK_MM = 400.0
 LONGEST_GAP_S = 1.0
 _BY_JOINTS = {43: "berkeley_mhad_43", 87: "bml_movi_87", 24: "smpl_24", 19: "coco_19"}

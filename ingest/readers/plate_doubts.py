@@ -46,7 +46,7 @@ def doubts(plate: ForcePlate) -> list[str]:
                 "if a person stands on it, the unit of its moments is wrong"
             )
     if _longest_run(up == up.max()) > max(3, _FLAT_S * plate.rate_hz) and up.max() >= LOADED_N:
-        sentences.append(f"its vertical force stands still at its largest value, {up.max():.0f} N: it is saturated")
+        sentences.append(f"its vertical force stays at its largest value, {up.max():.0f} N: it is saturated")
     return [f"force platform {plate.plate}: {text}" for text in sentences]
 
 

@@ -179,7 +179,7 @@ def _rows(path: Path, table: pa.Table) -> _Rows:
 
 
 def _numbers(path: Path, table: pa.Table, name: str) -> Floats:
-    """A column as float64, NaN where it has none."""
+    """A column as float64, NaN if it has none."""
     kind = table[name].type
     if not (pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_null(kind)):
         raise InputError(path, f"the column {name} is {kind}, expected numbers")

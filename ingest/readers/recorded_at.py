@@ -1,7 +1,7 @@
 """The date that a file states: read if it is unambiguous, stored as a step of the trial.
 
 An ``acq_time`` in the tables of the cohort takes precedence. A video's creation_time is only noted, because exporting or
-copying a video sets it anew.
+copying a video changes it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _CLOCK = r"(?:[T ]+(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?)?"
 _YEAR_FIRST = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})" + _CLOCK + r"Z?")
 _MONTH_NAMED = re.compile(r"(\d{1,2})[-/. ]([A-Za-z]{3})[a-z]*[-/. ](\d{4})" + _CLOCK)
 _OF_C = re.compile(r"[A-Za-z]{3} ([A-Za-z]{3}) +(\d{1,2}) (\d{1,2}):(\d{2}):(\d{2})(?:\.\d+)? (\d{4})")
-_FIRST_YEAR = 1970  # nobody recorded a C3D before
+_FIRST_YEAR = 1970  # no C3D file is older
 
 
 def time_of(text: str) -> str | None:

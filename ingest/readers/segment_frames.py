@@ -19,7 +19,7 @@ from neurostore.ingest.geometry.rotations import from_matrix
 from neurostore.ingest.readers.markers.assemble import frame_slice, judge_still, name_says_static, to_y_up
 from neurostore.ingest.recording import NeutralPose, Poses, ReadOptions, Recording, Step
 
-_LEG = {"thigh": 420.0, "shank": 410.0}  # mm of the neutral pose where a file's own segments are in one point
+_LEG = {"thigh": 420.0, "shank": 410.0}  # lengths in mm of the neutral pose, if all segments of a file are at one point
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def recording_of(path: Path, frames: Frames, options: ReadOptions, step: Step, n
     n = keep.stop - keep.start
     positions = np.full((n, len(column), 3), np.nan, np.float32)
     rotations = np.full((n, len(column), 4), np.nan, np.float32)
-    lab = np.array([to_y_up(axis, frames.up) for axis in np.eye(3)]).T  # file's axes to y up
+    lab = np.array([to_y_up(axis, frames.up) for axis in np.eye(3)]).T  # from the file's axes to y up
     for to, source in enumerate(column):
         if source is None:
             continue

@@ -100,7 +100,7 @@ def _cell_by_cell(path: Path, block: bytes, n_columns: int, first_line: int, sep
             if word.lower() in MISSING:
                 continue
             try:
-                row[i] = float(word.replace("_", "?"))  # Python would take 1_000
+                row[i] = float(word.replace("_", "?"))  # float() would accept 1_000
             except ValueError:
                 problems.append(f"line {line}, column {i + 1}: {word[:30]!r} is not a number")
         rows.append(row)

@@ -48,9 +48,16 @@ def unit_of_extent(positions: Floats) -> tuple[float, str]:
     return (1000.0, "m") if extent < 10 else (10.0, "cm")
 
 
+def judged_unit(problem: str, positions: Floats, notes: list[str]) -> float:
+    """Millimetres per unit from the size of the marker cloud, with a note on the ``problem`` of the file's own unit."""
+    scale_mm, unit = unit_of_extent(positions)
+    notes.append(f"{problem}; the unit was judged to be {unit} from the size of the marker cloud")
+    return scale_mm
+
+
 def extent_of(positions: Floats) -> float:
     """The longest side of the marker cloud (n, J, 3), median over frames, in its own unit; NaN where nothing is there."""
     sample = positions[:: max(1, len(positions) // 200)]
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # frames without any marker give NaN, which is what is meant
+        warnings.simplefilter("ignore", RuntimeWarning)  # frames without any marker give NaN, as intended
         return float(np.nanmedian(np.nanmax(np.nanmax(sample, axis=1) - np.nanmin(sample, axis=1), axis=1)))

@@ -17,7 +17,7 @@ THRESHOLD_N = 20.0
 MARGIN_MM = 0.5
 _LEAST_LOADED_N = 50.0
 _UNLOADED_S = 0.05
-_LONGEST_GAP_S = 0.01  # missing samples over no longer than this are bridged by straight lines
+_LONGEST_GAP_S = 0.01  # missing samples up to this duration are interpolated linearly
 
 
 class UnusableWrenchError(Exception):
@@ -32,7 +32,7 @@ class Wrench:
     ----------
     plate : its number from 1. type_ : of C3D, 0 for forces that stand alone.
     force : (n, 3) N, moment_nmm : (n, 3) Nmm about the middle of the surface. normal : (3,) unit vector across the surface.
-    corners : (4, 3) mm; centre : (3,) mm, the middle where there are no corners. origin, matrix : as the file has them.
+    corners : (4, 3) mm; centre : (3,) mm, the middle if there are no corners. origin, matrix : as the file has them.
     start_s : time of the first sample. zero : how the baseline was removed, '' where it was not yet.
     """
 
@@ -112,9 +112,9 @@ def plate_from_wrench(wrench: Wrench, notes: list[str], threshold_n: float = THR
 def _reversal(wrench: Wrench) -> str:
     is_upside_down = wrench.corners is not None and wrench.normal[1] > 0
     return (
-        f"force platform {wrench.plate}: its forces point into the floor, as those on the platform do; their signs were reversed"
+        f"force platform {wrench.plate}: its forces point into the floor, like those of feet on the platform; their signs were reversed"
         + (
-            "; its corners, in their order, turn its z axis up: a wrong order makes centres of pressure wrong"
+            "; the order of its corners makes its z axis point up: if it is wrong, so are centres of pressure"
             if is_upside_down
             else ""
         )
@@ -185,8 +185,8 @@ def _pressure(
     with np.errstate(invalid="ignore"):
         is_loaded = (force[:, 1] >= threshold_n) & (np.abs(across) > 0.5 * threshold_n)
     free, cop = np.full(len(force), np.nan), np.full(force.shape, np.nan)
-    loaded, moment = force[is_loaded], moment_nmm[is_loaded]  # most samples of most platforms are not
-    turned = np.cross(normal, np.eye(3))  # v @ turned is normal × v: a product of matrices is much faster
+    loaded, moment = force[is_loaded], moment_nmm[is_loaded]  # only loaded samples, which are few
+    turned = np.cross(normal, np.eye(3))  # v @ turned is normal × v, and much faster than np.cross
     offset = moment @ turned / across[is_loaded, None]
     up = np.sign(normal[1]) if normal[1] else 1.0
     free[is_loaded] = up * (moment @ normal - (loaded * (offset @ turned)).sum(axis=1)) / 1000.0

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from neurostore.ingest.refine.refiner import Refiner
 
 VERSION = 2
-NOMINAL_DISTANCE_MM = 4000.0  # of a person whose poses are around the hips: the camera is somewhere in front
+NOMINAL_DISTANCE_MM = 4000.0  # assumed distance of the camera if poses are relative to the hips
 NEEDED = tuple(f"{side}_{part}" for side in ("left", "right") for part in ("hip", "knee", "ankle", "shoulder"))
-_NEAR_MM = 30.0  # a joint nearer than this to a refined point moves with it
+_NEAR_MM = 30.0  # a joint within this distance of a refined point moves with it
 _N_NEAREST = 3
 
 
@@ -220,7 +220,7 @@ def _of_markers(values: Floats | None, rows: Ints, poses: Poses, points: Floats)
 
 
 def depth_sd_mm(sd_mm: Floats) -> Floats:
-    """(n,) root mean square over the markers of each frame; NaN where there is none."""
+    """(n,) root mean square over the markers of each frame; NaN if there is none."""
     n = np.isfinite(sd_mm).sum(axis=1)
     total = np.nansum(np.square(sd_mm), axis=1)
     return np.where(n > 0, np.sqrt(total / np.maximum(n, 1)), np.nan).astype(np.float32)

@@ -16,13 +16,13 @@ from neurostore.arrays import Bools, Floats
 from neurostore.ingest.landmarks import filters
 from neurostore.ingest.refine.marker_set import MarkerSet
 
-SCALE_MM = 500.0  # positions
-LENGTH_MM = 300.0  # bones
-CORRECTION_MM = 100.0  # the network answers in decimetres
+SCALE_MM = 500.0  # unit of positions
+LENGTH_MM = 300.0  # unit of bone lengths
+CORRECTION_MM = 100.0  # unit of corrections: decimetres
 DEFAULT_SPREAD_MM = 40.0
 CUTOFF_HZ = 6.0
 N_FEATURES = 15
-MOST_OFF_PATH = 4.0  # decimetres off a straight walk that the network is given
+MOST_OFF_PATH = 4.0  # decimetres off a straight walk at which the feature is capped
 # columns of a window's features
 PLACE, VELOCITY, PATH, RAY = slice(0, 3), slice(3, 6), 6, slice(9, 11)
 
@@ -166,7 +166,7 @@ def window(s: Sequence, start: int, n_frames: int, markers: MarkerSet) -> tuple[
     points = np.nan_to_num(s.points[index])
     middle = s.middle[index]
     centre = middle[inside].mean(axis=0) if inside.any() else middle.mean(axis=0)
-    # Look along the ray to the middle: z' away, y' down in the image.
+    # View along the ray to the middle: z' away from the camera, y' down in the image.
     z = centre / max(float(np.linalg.norm(centre)), 1.0)
     x = np.cross([0.0, 1.0, 0.0], z)
     x /= max(float(np.linalg.norm(x)), 1e-6)

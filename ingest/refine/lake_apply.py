@@ -31,7 +31,7 @@ from neurostore.trial_key import key_text
 if TYPE_CHECKING:
     from neurostore.ingest.refine.refiner import Refiner
 
-_OLD_STEPS = {"depth_refinement", "fill_gaps", "butterworth", "landmarks"}  # made again
+_OLD_STEPS = {"depth_refinement", "fill_gaps", "butterworth", "landmarks"}  # computed again
 
 
 def apply_to_lake(

@@ -6,7 +6,7 @@ from neurostore.ingest.landmarks.names import SIDES
 from neurostore.ingest.refine.marker_set import MarkerSet
 
 _OF_A_SIDE = ("hip", "knee", "ankle", "heel", "toe", "shoulder", "elbow", "wrist")
-# bone: (nearer the trunk, farther), of a side
+# bones of a side: (marker nearer the trunk, marker farther from it)
 _BONES_OF_A_SIDE = (
     ("hip", "knee"),
     ("knee", "ankle"),

@@ -73,7 +73,7 @@ class PoseFormer(nn.Module):
         self.temporal = _encoder(c.width, c.heads, c.layers, c.feed_forward, c.dropout)
         self.split = nn.Linear(c.width, c.n_markers * c.spatial_width)
         last = nn.Linear(2 * c.spatial_width, 3)
-        nn.init.zeros_(last.weight)  # an untrained network corrects nothing
+        nn.init.zeros_(last.weight)  # so that an untrained network corrects nothing
         nn.init.zeros_(last.bias)
         self.head = nn.Sequential(
             nn.LayerNorm(2 * c.spatial_width),
@@ -116,13 +116,13 @@ class PoseFormer(nn.Module):
         tokens = torch.where(present[..., None], tokens, self.missing) + self.marker  # (B, T, M, d)
         tokens = self.spatial(tokens.reshape(b * t, m, c.spatial_width), ~present.reshape(b * t, m))
         frames = self.join(tokens.reshape(b, t, m * c.spatial_width)) + self.frame  # (B, T, D)
-        frames = torch.cat([self.body(body)[:, None], frames], dim=1)  # the body goes first
+        frames = torch.cat([self.body(body)[:, None], frames], dim=1)  # the token of the body comes first
         seen = torch.cat([present.new_ones(b, 1), present.any(dim=2)], dim=1)
         frames = self.temporal(frames, ~seen)[:, 1:]
         context = self.split(frames).reshape(b, t, m, c.spatial_width)
         hidden = torch.cat([tokens.reshape(b, t, m, c.spatial_width), context], dim=-1)
         out = self.head(hidden)
-        # A marker's own correction, and what the bones from the trunk out to it add.
+        # A marker's own correction plus the corrections of the bones between the trunk and the marker.
         return out[..., 0] + out[..., 1] @ self.chain, out[..., 2].clamp(*_LOG_SD), hidden
 
 
@@ -142,7 +142,7 @@ class _Look(nn.Module):
             nn.Linear(width, n_out),
         )  # fmt: skip
         for blank in self.net[-1].parameters():
-            nn.init.zeros_(blank)  # untrained it changes nothing
+            nn.init.zeros_(blank)  # so that an untrained step changes nothing
         self.of_marker = nn.Parameter(torch.zeros(n_markers, n_out))
 
     def forward(
@@ -182,8 +182,7 @@ class _Block(nn.Module):
         """Correction (B, T, M) and log SD (B, T, M) of the last step, in decimetres."""
         b, n, d = x.shape
         q, k, v = self.qkv(self.norm_1(x)).reshape(b, n, 3, self.heads, d // self.heads).permute(2, 0, 3, 1, 4)
-        # A row in which every token is hidden (no marker in the frame) looks at itself: attention over nothing is
-        # NaN.
+        # If every token is hidden (no marker in the frame), a token attends to itself: attention over nothing gives NaN.
         mask = ~hidden[:, None, None, :] | torch.eye(n, dtype=torch.bool, device=x.device)
         mixed = nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
         x = x + self.dropout(self.out(mixed.transpose(1, 2).reshape(b, n, d)))

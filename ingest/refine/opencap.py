@@ -23,8 +23,8 @@ from neurostore.ingest.refine.marker_set import MarkerSet
 
 LEFT_OUT = ("r_lwrist_study", "r_mwrist_study", "L_lwrist_study", "L_mwrist_study", "RSmallToe", "LSmallToe")
 _CENTRES = ("Shoulder", "Elbow", "Wrist", "Hip", "Knee", "Ankle")
-_INTER_ASIS = 1 / 0.72  # of the distance between the hip centres: 1 - 2 * 0.14
-# Of one side, as on the right (z to the right; mirrored on the left): marker, origin, segment, unit length, (x, y, z).
+_INTER_ASIS = 1 / 0.72  # in distances between the hip centres: 1 / (1 - 2 * 0.14)
+# Markers of the right side (z to the right; mirrored on the left): marker, origin, segment, unit length, (x, y, z).
 _OFFSETS = (
     ("ASIS", "hip", "pelvis_neutral", "asis", (0.22, 0.30, 0.14)),
     ("PSIS", "hip", "pelvis_neutral", "asis", (-0.43, 0.34, -0.11)),
@@ -47,7 +47,7 @@ _OFFSETS = (
     ("lelbow_study", "elbow", "upper_arm", "upper_arm", (0.0, 0.0, 0.12)),
     ("melbow_study", "elbow", "upper_arm", "upper_arm", (0.0, 0.0, -0.12)),
 )
-# Of the middle, in lengths of the trunk (hips to shoulders).
+# Markers in the middle, in lengths of the trunk (hips to shoulders).
 _MIDDLE = (
     ("C7_study", "shoulders", "trunk", (-0.12, 0.18, 0.0)),
     ("Nose", "head", "head", (0.22, 0.05, 0.0)),
@@ -58,7 +58,7 @@ _LENGTHS = {
     "foot": ("ankle", "toe"),
     "upper_arm": ("shoulder", "elbow"),
 }
-# marker: the one before it on its limb, of a side
+# marker of a side -> markers after it on its limb
 _PARENTS = {
     "Hip": ("ASIS", "PSIS", "Knee", "knee_study", "mknee_study", "thigh1_study", "thigh2_study", "thigh3_study"),
     "Knee": ("Ankle", "ankle_study", "mankle_study", "sh1_study", "sh2_study", "sh3_study"),

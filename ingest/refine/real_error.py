@@ -14,7 +14,7 @@ import numpy as np
 
 from neurostore.arrays import Floats
 
-#: root mean square along the ray, around the hips, that the network does not state, mm
+#: error along the ray relative to the hips, mm (RMS), that the network's SD does not include
 UNSTATED_MM = {
     "hip": 0.0,
     "knee": 91.0,
@@ -23,14 +23,14 @@ UNSTATED_MM = {
     "elbow": 161.0,
     "wrist": 205.0,
 }
-#: points that were not measured, and the measured one that each is taken to be off with
+#: points without a measured error -> the point whose error is used
 _LIKE = {"heel": "ankle", "toe": "ankle", "head": "shoulder"}
 
 
 def stated_sd_mm(sd_mm: Floats, names: Sequence[str]) -> Floats:
     """(n, M) standard deviation of refined points along the ray with what the network does not state.
 
-    sd_mm : (n, M) of the network, NaN where there is no point. names : of the M points, as ``left_knee``.
+    sd_mm : (n, M) of the network, NaN if there is no point. names : of the M points, as ``left_knee``.
     """
     parts = [name.removeprefix("left_").removeprefix("right_") for name in names]
     unstated = np.array([UNSTATED_MM[_LIKE.get(part, part)] for part in parts], np.float32)

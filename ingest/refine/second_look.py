@@ -18,13 +18,13 @@ from neurostore.ingest.refine.features import (
 from neurostore.ingest.refine.marker_set import MarkerSet
 
 SMOOTH_S = (0.16, 0.095, 0.055)  # widths of the kernels, about 1.2, 2 and 3.5 Hz
-POWER_S = 0.3  # width of the kernel that a band's strength is measured by
+POWER_S = 0.3  # width of the kernel that measures the strength of a band
 N_PROPOSALS = 2 * len(SMOOTH_S) + 5
 N_FEATURES_AGAIN = N_FEATURES + N_PROPOSALS + 2 * len(SMOOTH_S) + 4
-_LEAST_WEIGHT = 0.1  # of a bone's length when the bone points along the ray, where it is known worst
+_LEAST_WEIGHT = 0.1  # weight of a bone's length if the bone points along the ray, where the length is least certain
 _LEAST_SD_MM = 5.0
 _LENGTH_SHARE = 0.5  # SD of a bone's length, as a share of the SD of its far end's depth
-_MOST = 3.0  # decimetres
+_MOST = 3.0  # largest proposal, decimetres
 
 
 class SecondLook(nn.Module):
@@ -49,7 +49,7 @@ class SecondLook(nn.Module):
         limb = [(i, b) for i, b in enumerate(markers.parent_bone) if b >= 0]
         is_limb = {b for _, b in limb}
         across = [(end, b) for b, ends in enumerate(markers.bones) if b not in is_limb for end in ends]
-        # (bone, marker, the bone's other marker) of the two kinds
+        # (bone, marker, other marker of the bone) for both kinds
         self.kinds = [[(b, i, sum(markers.bones[b]) - i) for i, b in kind] for kind in (limb, across)]
         self.near, self.far = ([bone[end] for bone in markers.bones] for end in (0, 1))
         self.n_rigid = len(markers.rigid)

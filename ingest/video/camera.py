@@ -13,10 +13,10 @@ from neurostore.arrays import Floats
 from neurostore.errors import InputError
 
 VERSION = 1
-DEFAULT_FOV_DEGREES = 55.0  # of the larger side; what MeTRAbs assumes
-_SLOW_MM_S = 350.0  # a foot point slower than this stands
-_MIN_STANDING = 30  # points
-_MIN_SPREAD_MM = 400.0  # standard deviation along a direction before a slope along it is believed
+DEFAULT_FOV_DEGREES = 55.0  # field of view of the larger side that MeTRAbs assumes
+_SLOW_MM_S = 350.0  # a slower point of a foot is standing
+_MIN_STANDING = 30  # least number of standing points
+_MIN_SPREAD_MM = 400.0  # least standard deviation of the points in a direction whose slope is fitted
 _MAX_TILT_DEGREES = 20.0
 _MAX_RESIDUAL_MM = 40.0
 
@@ -207,7 +207,7 @@ def fit_floor(feet: Floats, time_s: Floats) -> Floor | None:
         return None
     design = np.column_stack([(flat - centre) @ axes, np.ones(len(flat))])
     weights = np.ones(len(flat))
-    for _ in range(20):  # Huber's weights: a lifted toe must not tilt the floor
+    for _ in range(20):  # Huber's weights, so that a lifted toe does not tilt the floor
         root = np.sqrt(weights)[:, None]
         solved = np.linalg.lstsq(design * root, height * root[:, 0], rcond=None)[0]
         off = height - design @ solved

@@ -32,7 +32,7 @@ class EstimatorOptions:
     subject : how person 0 is chosen (see ingest.tracking.choose_subject).
     floor_fit : look for the floor under the feet where positions are metric.
     repair_swaps : exchange left and right back where they were swapped; False only counts them.
-    min_frames : the subject must be seen in at least so many frames.
+    min_frames : the subject must be seen in at least this many frames.
     model : name of a declared model, None for the default; models_toml : a file that declares more.
     """
 

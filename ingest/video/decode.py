@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     import av
 
 VERSION = 1
-_STILL_FORMATS = ("image2", "gif", "apng", "ico", "tty", "lavfi")  # and every *_pipe: a still image, or no video
-_TRUNCATED_SHARE = 0.02  # of the declared frames or duration that may be missing at the end before it counts
-_BAD_PACKETS = 10  # that may fail to decode before the file counts as damaged
+_STILL_FORMATS = ("image2", "gif", "apng", "ico", "tty", "lavfi")  # and every *_pipe: still images or other content
+_TRUNCATED_SHARE = 0.02  # largest share of the declared frames or duration that may be missing at the end
+_BAD_PACKETS = 10  # with more packets that cannot be decoded, the file counts as damaged
 
 Item = TypeVar("Item")
 
@@ -253,7 +253,7 @@ def _opened(path: Path, n_threads: int = 0) -> Iterator[tuple[Any, Any]]:
     if path.stat().st_size == 0:
         raise InputError(path, "the file is empty")
     try:
-        # cameras write titles and places in the coding of their country: nothing of them is needed
+        # cameras write titles and places in local encodings; they are not needed
         container = av.open(str(path), **_forgiving(av.__version__))
     except av.error.FFmpegError as error:
         raise InputError(path, f"cannot be opened as a video ({_message(error)}): not a video, or truncated") from None

@@ -15,10 +15,10 @@ from neurostore.errors import NeurostoreError
 from neurostore.ingest.video.contract import Detection
 
 _CHUNK = 512  # frames stored at once
-_SPOOL_BYTES = 32 << 20  # beyond it they go to a file
+_SPOOL_BYTES = 32 << 20  # with more bytes, values are stored in a file
 
-Arrays = dict[str, Floats]  # 'box', 'points', 'positions 0', 'sd_mm 1', 'confidence' … of so many detections
-_Place = tuple[int, tuple[int, ...]]  # where the values of a chunk are in the file, and their shape
+Arrays = dict[str, Floats]  # 'box', 'points', 'positions 0', 'sd_mm 1', 'confidence' … of a number of detections
+_Place = tuple[int, tuple[int, ...]]  # offset of the values of a chunk in the file, and their shape
 
 
 class Detections(Sequence[list[Detection]]):
@@ -33,8 +33,8 @@ class Detections(Sequence[list[Detection]]):
     """
 
     def __init__(self) -> None:
-        self._first_rows = [0]  # of each frame, and of the next one
-        self._chunk_rows = [0]  # of each chunk, and of the next one
+        self._first_rows = [0]  # first row of each frame, and of the next frame to come
+        self._chunk_rows = [0]  # first row of each chunk, and of the next chunk to come
         self._chunks: list[dict[str, _Place]] = []
         self._waiting: list[Detection] = []
         self._file = tempfile.SpooledTemporaryFile(_SPOOL_BYTES, prefix="neurostore-detections-")  # noqa: SIM115
@@ -76,11 +76,12 @@ class Detections(Sequence[list[Detection]]):
     def take(self, name: str, rows: Ints) -> Floats:
         """Values of rows (n, …) float32, NaN where a row is -1.
 
-        name : a field of Detection, with the number of the skeleton after a space where there is one for each.
+        name : a field of Detection, with the number of the skeleton after a space if there is one for each.
         """
         self._put_away()
         shape = self._chunks[0][name][1][1:]
-        values = np.full((*shape, len(rows)), np.nan, np.float32)  # value by value, as the tables of the lake want them
+        # time is contiguous in memory, as in the tables of the lake
+        values = np.full((*shape, len(rows)), np.nan, np.float32)
         values = values.transpose(len(shape), *range(len(shape)))
         chunk = np.searchsorted(self._chunk_rows, rows, side="right") - 1
         for i, places in enumerate(self._chunks):
@@ -113,7 +114,7 @@ class Detections(Sequence[list[Detection]]):
         except OSError as error:
             where = tempfile.gettempdir()
             raise NeurostoreError(
-                f"{where}: {error.strerror}; what is seen in a long video is kept there: set TMPDIR to a folder with room"
+                f"{where}: {error.strerror}; detections of a long video are stored there: set TMPDIR to a folder with more space"
             ) from error
         self._chunks.append(places)
         self._chunk_rows.append(self._chunk_rows[-1] + len(self._waiting))

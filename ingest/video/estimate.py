@@ -31,7 +31,7 @@ _FEET = frozenset(
         *("lhee", "rhee", "ltoe", "rtoe", "lfoo", "rfoo", "lfifthmetatarsal", "rfifthmetatarsal"),
     }
 )
-_AHEAD = 2  # batches decoded before the model wants them
+_AHEAD = 2  # batches that are decoded in advance
 
 
 def estimate(
@@ -76,11 +76,12 @@ def follow(
     model = loaded(estimator, chosen)
     decoding = decode.Decoding()
     is_narrow = model.device == "cpu" and (os.cpu_count() or 1) < 4
-    n_threads = 1 if is_narrow else 0  # several cost a fifth more, where the model wants the processors
+    # on few cores, several threads take a fifth more time, because the model uses the cores
+    n_threads = 1 if is_narrow else 0
     source = decode.frames(path, options, fps=chosen.fps, decoding=decoding, n_threads=n_threads)
     time_s: list[float] = []
     detections = Detections()
-    # decoding begins before the session, which takes a moment to make
+    # decoding begins before the session is made, which takes time
     with (
         decode.ahead(decode.batches(source, chosen.batch_size), _AHEAD) as coming,
         closing(model.session(info, view)) as session,
@@ -122,7 +123,7 @@ def settings(estimator: str, given: dict[str, Any]) -> dict[str, Any]:
     module = _module(estimator)
     try:
         model = module.identity(options)
-    except NeurostoreError as error:  # reported with each trial when it is estimated
+    except NeurostoreError as error:  # the problem is reported with each trial when it is estimated
         model = {"name": estimator, "problem": type(error).__name__}
     versions = [VERSION, module.VERSION, decode.VERSION, tracking.VERSION, swaps.VERSION, cameras.VERSION]
     numbers = {k: v for k, v in asdict(options).items() if k not in ("batch_size", "internal_batch_size")}
@@ -138,7 +139,7 @@ def processes_that_fit(estimator: str, given: dict[str, Any]) -> int:
     """How many videos may be estimated at once: by the memory that is free now; one at least."""
     try:
         free_mb = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e6
-    except (ValueError, OSError, AttributeError):  # a system that does not say
+    except (ValueError, OSError, AttributeError):  # the system does not report its memory
         return 1
     return max(1, int(0.7 * free_mb / memory_mb(estimator, given)))
 
@@ -150,7 +151,7 @@ def loaded(estimator: str, options: EstimatorOptions) -> Estimator:
     """The estimator, kept for the next video of this process (loading MeTRAbs takes more than a minute)."""
     key = (estimator, options)
     if key not in _loaded:
-        _loaded.clear()  # never two models in memory
+        _loaded.clear()  # so that there are never two models in memory
         _loaded[key] = _module(estimator).load(options)
     return _loaded[key]
 
@@ -252,7 +253,8 @@ def _poses(video: FollowedVideo, options: EstimatorOptions) -> tuple[list[Poses]
 
 def _on_image(positions: Floats, places: Floats) -> Floats | None:
     """(n, 3) float32 scale and place of each person in the frame; None where none is known."""
-    parts = [slice(i, i + 4096) for i in range(0, len(positions), 4096)]  # an hour at once would need much memory
+    # in parts, since an hour at once would need too much memory
+    parts = [slice(i, i + 4096) for i in range(0, len(positions), 4096)]
     picture = np.concatenate([tracking.weak_perspective(positions[i], places[i]) for i in parts])
     return picture.astype(np.float32) if np.isfinite(picture).any() else None
 
@@ -306,7 +308,7 @@ def _to_lab(
         shift = np.zeros(3)
     up_source = view.up_source
     for p in poses:
-        for joint in range(p.positions.shape[1]):  # one by one: the whole again would be much memory
+        for joint in range(p.positions.shape[1]):  # joint by joint, to avoid a copy of the whole array
             p.positions[:, joint] = p.positions[:, joint] @ turn.T.astype(np.float32) + shift.astype(np.float32)
     if is_wanted and basis != "root_relative" and up_source == "camera_level":
         subject = poses[0].person == 0

@@ -103,7 +103,7 @@ def draw(
             yield frame
             if progress:
                 progress(n_matched, len(rows))
-        if n_matched == 0:  # before the file gets its name: an earlier one stays
+        if n_matched == 0:  # raised before the file gets its name, so that an earlier file stays
             raise InputError(path, "none of its time stamps is one of the trial's; this is another video")
 
     n = _encode(out, painted(), info)
@@ -219,7 +219,7 @@ def _paint(rgb: Pixels, drawn: Drawn, rows: list[int]) -> None:
     index = {joint: i for i, joint in enumerate(skeleton.joints)}
     side = {joint: s for pair in skeleton.pairs for joint, s in zip(pair, (LEFT, RIGHT), strict=True)}
     thick = max(1, round(min(rgb.shape[:2]) / 400))
-    for row in sorted(rows, key=lambda r: -drawn.person[r]):  # the subject last, on top
+    for row in sorted(rows, key=lambda r: -drawn.person[r]):  # the subject is drawn last, on top
         points = drawn.points[row]
         for a, b in skeleton.bones:
             colour = side.get(a, MIDDLE) if side.get(a) == side.get(b) else MIDDLE
@@ -280,7 +280,7 @@ def _encode(out: Path, frames: Iterator[decode.Frame], info: decode.VideoInfo) -
     import av
 
     try:
-        with temporary.folder_beside(out) as folder:  # FFmpeg tells the container by the ending of the name
+        with temporary.folder_beside(out) as folder:  # FFmpeg recognizes the container by the file extension
             n = _mux(folder / out.name, frames, info)
             os.replace(folder / out.name, out)
     except (av.error.FFmpegError, OSError) as error:

@@ -17,14 +17,16 @@ from neurostore.skeleton import Skeleton
 
 VERSION = 2
 _CHANGE_MM = 60.0  # a change of state must save at least this much jump (mean over the pairs)
-_EXCHANGED_MM_S = 150.0  # and each exchanged second as much: where legs have passed each other both readings are smooth
-_MIN_APART_MM = 60.0  # limbs nearer than this cannot be distinguished, and need not be
+# and this much per exchanged second, because both readings are smooth after the legs have passed each other
+_EXCHANGED_MM_S = 150.0
+_MIN_APART_MM = 60.0  # limbs that are nearer cannot be distinguished, and need not be
 _MAX_LEFT_MM = 120.0  # mean jump that may remain at the ends of a stretch for an exchange to explain it
 _MAX_BLANKED_S = 0.15  # a stretch that no exchange explains is left out up to this length, and marked beyond
-_MAX_REPAIRED_SHARE = 0.4  # a limb exchanged for longer is marked, not repaired: which half is right is not known
-_MAX_GAP_S = 0.3  # continuity says nothing of left and right over more: the person may have turned round meanwhile
-_MEMORY_S = 0.05  # of the velocity (time constant): long enough to calm noise, short beside a swing of 0.4 s
-_MAX_COURSE_S = 0.1  # over which a limb is taken to go on straight
+# with a larger share, the limb is marked but not repaired, because it is not known which part is right
+_MAX_REPAIRED_SHARE = 0.4
+_MAX_GAP_S = 0.3  # over longer gaps the person may have turned round, so continuity does not determine left and right
+_MEMORY_S = 0.05  # time constant of the velocity: long enough to reduce noise, short compared with a swing of 0.4 s
+_MAX_COURSE_S = 0.1  # longest time over which a limb is assumed to move straight
 
 
 Stretch = tuple[Ints, list[int], list[int]]
@@ -93,7 +95,7 @@ def find(positions: Floats, person: Ints, time_s: Floats, skeleton: Skeleton) ->
             n_known = max(1, int(np.isfinite(body[:, [*left, *right]]).all(axis=2).any(axis=1).sum()))
             is_too_much = states.sum() > _MAX_REPAIRED_SHARE * n_known
             for stretch in _stretches(states):
-                # hips may have stayed where they are: of the limb, only pairs that jump at the ends are exchanged
+                # only pairs that jump at the ends are exchanged, because the hips may not have been exchanged
                 jumping = [p for p in zip(left, right, strict=True) if _jumps(body, stretch, *p)]
                 if not jumping:
                     continue
@@ -171,7 +173,7 @@ def _best_states(pair: Floats, time_s: Floats) -> Floats:
     apart = np.linalg.norm(pair[0] - pair[1], axis=-1)  # (m, k)
     counts = np.where(apart > _MIN_APART_MM, 1.0, 0.0)
     m, steps_s = len(time_s), np.diff(time_s)
-    # from state s at i - 1 to state r at i: how far the joints jump off a straight course (velocity so far, in state s)
+    # from state s at i - 1 to state r at i: distance of the joints from a straight course (velocity so far, in state s)
     best = np.zeros((2, m))
     came = np.zeros((2, m), int)
     best[1, 0] = _CHANGE_MM / 2
@@ -197,7 +199,7 @@ def _best_states(pair: Floats, time_s: Floats) -> Floats:
 
 
 def _ends(stretch: Ints, n: int) -> list[tuple[int, int]]:
-    """(row inside, row outside) at both ends of a stretch, where there is an outside."""
+    """(row inside, row outside) at both ends of a stretch, if there is an outside."""
     ends = ((stretch[0], stretch[0] - 1), (stretch[-1], stretch[-1] + 1))
     return [(int(inside), int(outside)) for inside, outside in ends if 0 <= outside < n]
 

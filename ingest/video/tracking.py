@@ -1,6 +1,6 @@
 """One person, one number: detections of single frames joined into tracks, and the choice of the subject.
 
-Each frame's detections are assigned to the tracks at hand by the Hungarian method, on the distance to where each
+Each frame's detections are assigned to the current tracks by the Hungarian method, on the distance to where each
 track should be by now (constant velocity), the change of size and of body shape. Afterwards pieces of one person on
 both sides of a gap are joined by the same measure.
 """
@@ -19,36 +19,37 @@ from neurostore.arrays import Bools, Floats, Ints
 from neurostore.ingest.video.contract import Detection
 
 VERSION = 2
-STATURE_MM = 1700.0  # of a body, to turn scales into heights
+STATURE_MM = 1700.0  # assumed stature, to convert scales into heights
 _MAX_GAP_S = 1.0  # a track unseen for longer ends
-_JOIN_GAP_S = 2.5  # pieces further apart are two persons
-_MEMORY_S = 0.3  # of a track's past that gives its velocity
-_MAX_RECENT = 10  # sightings of it
-_GATE = 0.35  # heights a person may be away from where they should be, and
-_GATE_PER_S = 0.6  # more for each second unseen: walking is 0.8 heights per second, and may stop
-_UPWARDS = 2.0  # times as far: people walk across the image and out of its depth, hardly up
-_SIZE_GATE = math.log(1.5)  # change of height between sightings, and
-_SIZE_GATE_PER_S = 0.3  # more for each second
-_BENT_GATE_MM = 400.0  # between poses of one person: counts as much as a gate of way, up to
-_MAX_BENT = 0.5  # gates: models err in single frames
-_NO_MATCH = 1.5  # gates: what a detection that goes on with no track costs, and a pair may at most
-_UNSURE = 0.3  # gates by which a track so short must fit better than one of a known person
-_MIN_SEEN_S = 0.15  # a shorter track counts as a false detection, and so is one of fewer than
-_MIN_SEEN = 3  # frames
-_SAME_POINTS = 0.1  # heights between the points of two detections (mean) below which they are one person
-_SAME_SHARE = (
-    0.7  # of a shorter track's frames in which it is at the place of a longer one: a second detection of one person
-)
-_SAME_DISTANCE = 0.25  # heights, for that
-_JUMP = 0.12  # heights off the median of the neighbours, or
-_JUMP_SIZE = math.log(1.3)  # in stature: a pose that did not fit the person in this one frame
-_JUMP_WINDOW_S = 0.2  # to each side
-_BENT_MM = 120.0  # off the neighbours' median pose (mean over joints); CMU's walks, jumps and dances stay below 61 mm
-_BENT_WINDOW_S = 0.1  # to each side: limbs move on arcs
-_STEADY_S = 0.25  # to each side, over which the size of a walker is the median
-_TIE = 0.6  # a walker must go this share of the farthest walker's way to count as one; the depth of it is rough
-_MIN_TRAVEL = 1.0  # heights; less is standing
-_MIN_PRESENCE = 0.2  # share of the longest presence that a walker must be seen for
+_JOIN_GAP_S = 2.5  # tracks farther apart in time are two persons
+_MEMORY_S = 0.3  # recent part of a track that gives its velocity
+_MAX_RECENT = 10  # largest number of detections in this part
+_GATE = 0.35  # largest distance in statures between a person and the expected place
+_GATE_PER_S = 0.6  # added for each second unseen: walking is 0.8 statures per second, and may stop
+_UPWARDS = 2.0  # weight of vertical distance: people walk across the image and in depth, and hardly move up
+_SIZE_GATE = math.log(1.5)  # largest change of stature between detections (natural logarithm)
+_SIZE_GATE_PER_S = 0.3  # added for each second
+_BENT_GATE_MM = 400.0  # difference between poses that costs as much as the largest distance (one gate)
+_MAX_BENT = 0.5  # largest cost of different poses, in gates, because models err in single frames
+_NO_MATCH = 1.5  # gates: cost of a detection without a track, and largest cost of a pair
+_UNSURE = 0.3  # gates by which a short track must fit better than the track of a known person
+_MIN_SEEN_S = 0.15  # a shorter track counts as a false detection
+_MIN_SEEN = 3  # and so does one with fewer frames
+_SAME_POINTS = 0.1  # mean distance in statures between the points of two detections below which they are one person
+# A track is a second detection of a person if, in this share of its frames, it is at the place of a longer track.
+_SAME_SHARE = 0.7
+_SAME_DISTANCE = 0.25  # statures within which two tracks are at one place
+# A pose that differs more from the median of its neighbours did not fit the person in this frame.
+_JUMP = 0.12  # place, in statures
+_JUMP_SIZE = math.log(1.3)  # stature, natural logarithm
+_JUMP_WINDOW_S = 0.2  # neighbours before and after
+# mean distance of the joints from the neighbours' median pose; below 61 mm in CMU's walks, jumps and dances
+_BENT_MM = 120.0
+_BENT_WINDOW_S = 0.1  # neighbours before and after; short, because limbs move on arcs
+_STEADY_S = 0.25  # time before and after over which the size of a walker is the median
+_TIE = 0.6  # least share of the farthest walker's distance that a walker must walk, since depth is inaccurate
+_MIN_TRAVEL = 1.0  # statures; a person who moves less is standing
+_MIN_PRESENCE = 0.2  # least presence of a walker as a share of the longest presence
 
 
 @dataclass
@@ -56,10 +57,10 @@ class Track:
     """One person's detections. frames : frames they are seen in, rising; detections : the index in each."""
 
     frames: list[int] = field(default_factory=list)
-    times: list[float] = field(default_factory=list)  # s, of the frames
+    times: list[float] = field(default_factory=list)  # times of the frames, s
     detections: list[int] = field(default_factory=list)
-    boxes: list[Floats] = field(default_factory=list)  # (4,) x, y of the middle, stature, confidence; px
-    shape: Floats = field(default_factory=lambda: np.empty((0, 3)))  # the last one: (J, 3) around its mean, mm
+    boxes: list[Floats] = field(default_factory=list)  # (4,) x and y of the middle, stature (px), confidence
+    shape: Floats = field(default_factory=lambda: np.empty((0, 3)))  # last pose: (J, 3) relative to its mean, mm
 
     @property
     def is_sure(self) -> bool:
@@ -118,7 +119,7 @@ def follow(detections: Sequence[Sequence[Detection]], time_s: Floats) -> Followe
         taken: list[int] = []
         for d in sorted(range(len(persons)), key=lambda d: d not in owner or not owner[d].is_sure):
             track = owner.get(d, Track())
-            # a second detection of a person must neither begin a track nor lead one away that has just begun
+            # a second detection of a person must not begin a track, or continue one that has just begun
             if not track.is_sure and any(_is_same(persons[d], persons[o], places[o][2]) for o in taken):
                 n_doubles += 1
                 continue
@@ -138,7 +139,7 @@ def follow(detections: Sequence[Sequence[Detection]], time_s: Floats) -> Followe
     if n_short:
         followed.notes.append(f"{n_short} persons seen in fewer than {needed} frames were treated as false detections")
     if n_doubles:
-        followed.notes.append(f"{n_doubles} second detections of one person were left out")
+        followed.notes.append(f"{n_doubles} further detections of the same person were left out")
     if n_jumps:
         followed.notes.append(f"{n_jumps} poses that jump away from the poses before and after were left out")
     followed.quality = {
@@ -146,7 +147,7 @@ def follow(detections: Sequence[Sequence[Detection]], time_s: Floats) -> Followe
         "false_tracks": float(n_short),
         "double_detections": float(n_doubles),
     }
-    if not kept and tracks:  # let the caller report in how few frames a person is seen
+    if not kept and tracks:  # so that the caller can report in how few frames a person is seen
         followed.tracks = [max(tracks, key=lambda t: len(t.frames))]
     return followed
 
@@ -238,9 +239,11 @@ def _is_same(person: Detection, other: Detection, height: float) -> bool:
 def _expected(track: Track, now: float) -> Floats:
     """Middle and stature where the track should be: recent places moved on at the median velocity, their median."""
     first = bisect_left(track.times, track.times[-1] - _MEMORY_S)
-    recent = np.unique(np.linspace(first, len(track.times) - 1, _MAX_RECENT).astype(int))  # few of a high rate
+    # a few of them if the rate is high
+    recent = np.unique(np.linspace(first, len(track.times) - 1, _MAX_RECENT).astype(int))
     times, moved = np.array([track.times[i] for i in recent]), np.array([track.boxes[i] for i in recent])
-    a, b = np.nonzero(times[None] - times[:, None] >= _MEMORY_S / 3)  # pairs too near in time give noise (Theil–Sen)
+    # leave out pairs that are too close in time, which give noise (Theil–Sen)
+    a, b = np.nonzero(times[None] - times[:, None] >= _MEMORY_S / 3)
     if len(a) == 0:
         return moved[-1]
     velocity = np.median((moved[b, :2] - moved[a, :2]) / (times[b] - times[a])[:, None], axis=0)
@@ -257,9 +260,10 @@ def _assigned(tracks: list[Track], places: list[Floats], shapes: list[Floats], n
         expected, unseen_s = _expected(track, now), now - track.times[-1]
         for d, place in enumerate(places):
             bent = min(_bent_mm(track.shape, shapes[d]) / _BENT_GATE_MM, _MAX_BENT)
-            bent += (_MAX_BENT - bent) * min(unseen_s / _MEMORY_S, 1.0)  # an older pose says less, which is no merit
+            # an older pose is less informative; the uncertainty costs as much as a difference
+            bent += (_MAX_BENT - bent) * min(unseen_s / _MEMORY_S, 1.0)
             cost[t, d] = _distance(expected, place, unseen_s) + bent + (0.0 if track.is_sure else _UNSURE)
-    cost = np.minimum(cost, _NO_MATCH)  # one bad pair must not be forced so that another may match
+    cost = np.minimum(cost, _NO_MATCH)  # so that a bad pair is not forced to let another pair match
     pairs = zip(*linear_sum_assignment(cost), strict=True)
     return {int(d): tracks[t] for t, d in pairs if cost[t, d] < _NO_MATCH}
 
@@ -295,13 +299,13 @@ def _joined(tracks: list[Track]) -> list[Track]:
             cost = _distance(_expected(track, starts[j]), tracks[j].boxes[0], min(starts[j] - end, 0.5))
             if cost < _NO_MATCH:
                 pairs.append((cost, i, j))
-    owner = list(range(len(tracks)))  # of each piece: the piece it was joined to
+    owner = list(range(len(tracks)))  # for each track, the track that it was joined to
     has_next = set()
     for _, i, j in sorted(pairs):
         if i not in has_next and owner[j] == j:
             has_next.add(i)
             owner[j] = i
-    for j in range(len(tracks)):  # by start: what a piece was joined to has an owner by now
+    for j in range(len(tracks)):  # in order of start, so that the earlier track already has its owner
         if owner[j] != j:
             owner[j] = owner[owner[j]]
             tracks[owner[j]].extend(tracks[j])

@@ -1,7 +1,7 @@
-"""Events and cycles of people who do not walk like the norm, in captures as labs have them: none missed, none made up.
+"""Events and cycles of people who do not walk like the norm, in captures as labs have them: none missed, none invented.
 
-The truth is that of made-up feet (tests/builders/path_walker.py), with 1 mm of noise and the filter of ingest. A missed event is
-one at least 0.15 s inside the data without one of ours within 0.1 s; a made-up one lies between the first and last event
+The truth is that of simulated feet (tests/builders/path_walker.py), with 1 mm of noise and the filter of ingest. A missed event is
+one at least 0.15 s inside the data without one of ours within 0.1 s; an invented one lies between the first and last event
 of its foot with no true one within 0.1 s.
 """
 
@@ -155,7 +155,7 @@ def test_cycles_are_right_or_have_a_reason(name, found):
         assert all("running" in reason for _, _, reason in cycles)
 
 
-def test_standing_and_stepping_on_the_spot_are_no_walking(found):
+def test_standing_and_stepping_on_the_spot_are_not_walking(found):
     events, cycles = found
     assert events["standing"] == []
     assert all(not steady and reason for _, steady, reason in cycles["on the spot"])

@@ -38,7 +38,7 @@ def test_no_event_is_missed_or_invented_and_times_are_near(connection, pattern, 
         if inner[0][2] < time < inner[-1][2]:
             assert any((s, e) == (side, event) and abs(t - time) < 0.1 for s, e, t in walk.events)
     assert np.median(np.abs(errors["foot_strike"])) <= 20
-    # The rules are fitted to feet of six laboratories (test_laboratories.py); those made up here lift off more slowly.
+    # The rules are fitted to feet of six laboratories (test_laboratories.py); the simulated feet here lift off more slowly.
     assert np.median(np.abs(errors["foot_off"])) <= 30
     assert np.ptp(errors["foot_strike"]) <= max(5, 300 / rate_hz)  # a constant offset, no scatter
 

@@ -153,7 +153,9 @@ def test_forces_in_pounds_are_newtons(tmp_path: Path) -> None:
         ({"channel_units": ["furlong"] * 6}, "furlong"),
     ],
 )
-def test_a_platform_that_cannot_be_read_is_named_and_the_trial_goes_in(tmp_path: Path, changes: dict, why: str) -> None:
+def test_a_platform_that_cannot_be_read_is_named_and_the_trial_is_ingested(
+    tmp_path: Path, changes: dict, why: str
+) -> None:
     path = tmp_path / "walk.c3d"
     made(path, 2, **changes)
     recording = c3d.read(path, ReadOptions(up="z"))
@@ -162,7 +164,7 @@ def test_a_platform_that_cannot_be_read_is_named_and_the_trial_goes_in(tmp_path:
     assert any("force platform 1 is left out" in n and why in n for n in recording.notes), recording.notes
 
 
-def test_a_short_gap_of_samples_is_bridged_and_said(tmp_path: Path) -> None:
+def test_a_short_gap_of_samples_is_bridged_and_noted(tmp_path: Path) -> None:
     path = tmp_path / "walk.c3d"
     raw = made(path, 2, missing=[10, 30, 31])  # 200 samples per second: 10 ms
     recording = c3d.read(path, ReadOptions(up="z"))
@@ -199,11 +201,11 @@ def test_two_platforms_on_one_channel_are_both_left_out_by_name(tmp_path: Path) 
     assert recording.plates == []
     assert recording.poses
     for own, other in ((1, 2), (2, 1)):
-        said = f"force platform {own} is left out: its channels are those of platform {other} too"
+        said = f"force platform {own} is left out: its channels are also those of platform {other}"
         assert any(said in n for n in recording.notes), recording.notes
 
 
-def test_an_analog_rate_that_is_no_multiple_of_the_video_rate_is_named(tmp_path: Path) -> None:
+def test_an_analog_rate_that_is_not_a_multiple_of_the_video_rate_is_named(tmp_path: Path) -> None:
     path = tmp_path / "walk.c3d"
     made(path, 2)
     content = path.read_bytes()

@@ -359,7 +359,7 @@ def test_marker_sets_of_other_makers(tmp_path: Path, capture: lab.Capture, name:
     assert ("left_hip_rotation" in found) == has_axes  # two points make a line, which has no rotation
 
 
-def test_a_marker_on_the_front_of_the_thigh_is_no_wand(tmp_path: Path, capture: lab.Capture) -> None:
+def test_a_marker_on_the_front_of_the_thigh_is_not_a_wand(tmp_path: Path, capture: lab.Capture) -> None:
     names = sets_of_markers()["Helen Hayes"]
     front = dict(capture.markers)
     for side in "LR":

@@ -45,7 +45,9 @@ def test_the_same_model_gives_the_same_angles(recording: Recording) -> None:
     found = agreement(recording, "davis")
     limit = 0.2 if has_parameters(recording) else 1.0
     for side in ("left", "right"):
-        stated = ("knee_rotation",) if has_parameters(recording) else ()  # else nobody has said where the wand points
+        stated = (
+            ("knee_rotation",) if has_parameters(recording) else ()
+        )  # otherwise the direction of the wand is not known
         for angle in (*SAGITTAL, "hip_adduction", "hip_rotation", "knee_adduction", *stated):
             assert found[f"{side}_{angle}"] < limit, angle
     assert found["pelvis_tilt"] < 0.1
@@ -70,7 +72,9 @@ def test_shoulders_in_the_order_of_the_files_model(recording: Recording) -> None
     )
     found = dict(connection.execute("SELECT angle, rmse_deg FROM angle_agreement").fetchall())
     assert len(found) == 4
-    limit = 0.15 if has_parameters(recording) else 2.0  # else nobody has said how far the marker is from the shoulder
+    limit = (
+        0.15 if has_parameters(recording) else 2.0
+    )  # otherwise the distance from the marker to the shoulder is not known
     assert max(found.values()) < limit, found
 
 

@@ -81,7 +81,7 @@ def ankle_extremes(walk, side, event):
 
 
 def test_events(lake, walks):
-    """The coordinate rule within half a frame of its exact extreme; the ensemble near the contact itself, none missed, none made up."""
+    """The coordinate rule within half a frame of its exact extreme; the ensemble near the contact itself, none missed, none invented."""
     events = lake.sql("SELECT * FROM gait_events WHERE source = 'computed' AND NOT near_end")
     for subject, walk in walks.items():
         for side in gaits.SIDES:

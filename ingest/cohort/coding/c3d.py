@@ -34,7 +34,7 @@ _NAMES = re.compile(r"[A-Z_]+:(SUBJECTS|NAMES?|LABEL_PREFIXES|PREFIX(ES)?|SUBJEC
 _DATE_NAME = re.compile(r"(^|_)(date|day|month|year|birth\w*|dob|timestamp|time_stamp)(_|$)", re.IGNORECASE)
 _TEXT_RUN = re.compile(rb"[ -~]{12,}")
 _FEWEST_LETTERS = 5
-_RESERVED = ((24, 294), (302, 304), (394, 396), (468, BLOCK))  # of the header, in bytes
+_RESERVED = ((24, 294), (302, 304), (394, 396), (468, BLOCK))  # bytes of the header
 _EVENT_LABELS = (396, 18)
 
 
@@ -71,7 +71,7 @@ def coded(path: Path, coder: Coder, subject: str) -> bytes:
 
 
 def subject_named(path: Path) -> str:
-    """The first name of SUBJECTS:NAMES, '' where there is none or the file is not a C3D."""
+    """The first name of SUBJECTS:NAMES, '' if there is none or the file is not a C3D."""
     try:
         return next((n for n in read_layout(path).parameters.strings("SUBJECTS", "NAMES") if n), "")
     except InputError:

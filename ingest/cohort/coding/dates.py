@@ -11,7 +11,7 @@ OTHER = re.compile(
     r"\d{1,2}[./-]\d{1,2}[./-](\d{2}|\d{4})|\d{4}[./]\d{1,2}[./]\d{1,2}|(19|20)\d{2}(0[1-9]|1[0-2])[0-3]\d"
 )
 _MONTH = r"(?:jan|feb|mar|apr|ma[iy]|jun|jul|aug|sep|o[ck]t|nov|de[cz])[a-z]*"
-#: in a name or a text: year first (group y, m, d), else a date whose order is not certain or that is written in words
+#: a date in a name or a text: year first (groups y, m, d), or one with an uncertain order or with words
 IN_TEXT = re.compile(
     r"(?<!\d)(?:(?P<y>(?:19|20)\d{2})(?P<sep>[-_./]?)(?P<m>0[1-9]|1[0-2])(?P=sep)(?P<d>0[1-9]|[12]\d|3[01])"
     r"|(?P<d2>0?[1-9]|[12]\d|3[01])\.(?P<m2>0?[1-9]|1[0-2])\.(?P<y2>(?:19|20)\d{2})"
@@ -50,7 +50,7 @@ def moved_match(match: re.Match[str], days: int) -> str | None:
     return f"{moved.day:0{len(day)}d}.{moved.month:0{len(month)}d}.{moved.year:04d}"
 
 
-_CLOCKS = ((8e8, 2.5e9, 86_400), (8e11, 2.5e12, 86_400_000))  # seconds and milliseconds since 1970, of 1995 to 2049
+_CLOCKS = ((8e8, 2.5e9, 86_400), (8e11, 2.5e12, 86_400_000))  # seconds and milliseconds since 1970, for 1995 to 2049
 
 
 def moved_clock(value: float, days: int) -> float | None:

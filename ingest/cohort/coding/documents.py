@@ -99,7 +99,7 @@ def poses_json(path: Path, coder: Coder, subject: str) -> bytes:
     except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
         raise InputError(path, f"is not a file of poses that can be coded: {str(error)[:120]}") from None
     masks = Masks(coder)
-    header = _poses_header(content, coder, masks, subject)
+    header = _poses_header(content, coder, masks)
     if isinstance(columns.get("joint"), list):
         columns["joint"] = [masks.label(str(j)) for j in columns["joint"]]
     for name in set(columns) - {"joint"}:
@@ -108,7 +108,7 @@ def poses_json(path: Path, coder: Coder, subject: str) -> bytes:
 
 
 def poses_parquet(path: Path, coder: Coder, subject: str) -> bytes:
-    """The same as Parquet, written anew: columns and header of the contract, no other metadata."""
+    """The same as Parquet, rewritten: columns and header of the contract, no other metadata."""
     import pyarrow as pa
 
     try:
@@ -128,13 +128,13 @@ def poses_parquet(path: Path, coder: Coder, subject: str) -> bytes:
     for name in set(kept.column_names) - {"joint"}:
         if not (pa.types.is_integer(kept[name].type) or pa.types.is_floating(kept[name].type)):
             raise InputError(path, f"the column {name} is {kept[name].type}, expected numbers")
-    metadata = {"neurostore_poses": json.dumps(_poses_header(header, coder, masks, subject))}
+    metadata = {"neurostore_poses": json.dumps(_poses_header(header, coder, masks))}
     buffer = io.BytesIO()
     pq.write_table(kept.replace_schema_metadata(metadata), buffer)
     return buffer.getvalue()
 
 
-def _poses_header(given: dict[str, Any], coder: Coder, masks: Masks, subject: str) -> dict[str, Any]:
+def _poses_header(given: dict[str, Any], coder: Coder, masks: Masks) -> dict[str, Any]:
     header = {k: v for k, v in given.items() if k in _POSES_KEYS}
     if isinstance(header.get("estimator"), dict):
         estimator = {}

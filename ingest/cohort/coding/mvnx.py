@@ -47,7 +47,7 @@ def coded(path: Path, coder: Coder, subject: str) -> bytes:
 
 
 def subject_named(path: Path) -> str:
-    """The label of the subject; '' where there is none."""
+    """The label of the subject; '' if there is none."""
     with path.open("rb") as file:
         head = file.read(1 << 16).decode("utf-8", "replace")
     match = re.search(r"<subject\b[^>]*\blabel\s*=\s*\"([^\"]*)\"", head)

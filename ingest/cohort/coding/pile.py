@@ -92,7 +92,9 @@ def _walk(folder: Path, parts: tuple[str, ...], pile: Pile, leave_out: tuple[str
         if any(fnmatchcase(relative, p) or fnmatchcase(entry.name, p) for p in leave_out):
             pile.left_out.append(relative)
         elif entry.is_symlink():
-            pile.problems.append(f"{relative} is a link: what it leads to may be clear; put the file itself there")
+            pile.problems.append(
+                f"{relative} is a link, and what it points to may not be coded; put the file itself there"
+            )
         elif entry.is_dir():
             _walk(Path(entry.path), below, pile, leave_out, keep)
         elif entry.name.lower() in _JUNK or entry.name.startswith("._"):
@@ -157,7 +159,7 @@ def _take_folders_names(pile: Pile) -> None:
         if same:
             shown = listed(f"{text!r} as {there}" for text, there in sorted(same.items()))
             pile.notes.append(
-                f"{relative}: no folder has exactly these names, so they were read as the folder that is alike: {shown}"
+                f"{relative}: no folder has exactly these names, so the most similar folder was used: {shown}"
             )
 
 
@@ -183,7 +185,7 @@ def _judge_folders(pile: Pile, people: set[str], keep_words: frozenset[str]) -> 
             names = listed(repr(n) for n in (inside or strangers))
             pile.problems.append(
                 f"{names} in the folder {folder!r} may be people, not sessions: put each person's folder at the top; if they "
-                "are sessions, --keep-word with their name says so"
+                "are sessions, name them with --keep-word"
             )
         deep = next((f for f in files if len([p for p in f.parts if p != "motion"]) > 3), None)
         if deep is not None:
@@ -215,10 +217,10 @@ def _give_subjects(pile: Pile) -> None:
         elif file.kind != "kept":
             unknown.append(file.parts[0])
     if by_own_name:
-        pile.notes.append(f"{listed(by_own_name)}: in no table; the name in the file itself says whose they are")
+        pile.notes.append(f"{listed(by_own_name)}: in no table; the name stored in the file identifies the person")
     if unknown:
         pile.problems.append(
-            f"whose are {listed(unknown)}? They are directly in the folder: put them into a folder for each person, or "
+            f"it is not known whose {listed(unknown)} are, directly in the folder: put them into a folder for each person, or "
             "write a trials.tsv with the columns subject and file (neurostore template makes one to fill in)"
         )
 

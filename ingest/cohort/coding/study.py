@@ -17,7 +17,7 @@ from neurostore.ingest.cohort.coding.words import classified, unknown_words
 from neurostore.storage import temporary
 
 _MOST_DAYS = 365
-_ANYWHERE = 4  # keys of so many signs are found also inside of words
+_ANYWHERE = 4  # keys with at least this many characters are also found inside words
 Keys = dict[str, dict[str, Any]]
 
 

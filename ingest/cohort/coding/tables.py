@@ -19,12 +19,11 @@ from neurostore.storage import temporary
 from neurostore.wording import listed
 
 NOTHING = ("", "n/a", "na", "nan", "null", "none", "-")
-_NUMBER = re.compile(
-    r"[-+]?\d{0,5}([.,]\d*)?(e[-+]?\d+)?", re.IGNORECASE
-)  # more figures before the point number people
+# A number with more digits before the point may be the number of a person.
+_NUMBER = re.compile(r"[-+]?\d{0,5}([.,]\d*)?(e[-+]?\d+)?", re.IGNORECASE)
 _MOST_WORDS = 2
 _MOST_LETTERS = 40
-_FEWEST_TO_JUDGE = 4  # of so many values, most of them different, a word is not a category but a name
+_FEWEST_TO_JUDGE = 4  # values needed to tell names (most of them different) from categories
 _NAMING = re.compile(
     r"(^|_)(name|surname|forename|initials|mrn|ssn|email|e_mail|phone|telephone|mobile|address|street|postcode|zip|"
     r"insurance|doctor|physician|clinician|therapist|operator|examiner|ward|comments?|notes?|remarks?)(_|$)"
@@ -44,7 +43,7 @@ _SIDECAR = word_set(
     "name component type tracked_point units placement reference_frame sampling_frequency status onset duration trial_type "
     "value sample"
 )
-_FOR_ALL = 3  # so many people who share one date: what is moved differently for each shows by how much
+_FOR_ALL = 3  # least number of people with one shared date: moving it differently for each would show by how much
 
 
 @dataclass(slots=True)
@@ -154,10 +153,10 @@ def _part_of_a_date(column: str, values: list[str]) -> str:
 def _why_not_moved(known: list[tuple[str, str | None]]) -> str:
     moved = [(value, who) for value, who in known if dates.ISO.fullmatch(value)]
     if any(who is None for _, who in moved):
-        return "its dates belong to nobody: no column names the subject"
+        return "no column names the subject that its dates belong to"
     people = {who for _, who in moved}
     if len(people) >= _FOR_ALL and len({value[:10] for value, _ in moved}) == 1:
-        return "everybody has the same date: moved differently for each, it would show how far"
+        return "everybody has the same date, which would show how far each was moved"
     return ""
 
 
@@ -178,7 +177,7 @@ def coded(
         cells = [_cell(table, c, row[c] or "", subject, coder, masks, paths) for c in kept]
         rows.append((str(coder.keys[subject]["pseudonym"]) if subject in coder.keys else "", cells))
     if any(kind == "subject" for kind in table.columns.values()):
-        rows.sort(key=lambda row: row[0])  # their order may be that of names or dates
+        rows.sort(key=lambda row: row[0])  # they may be in the order of names or dates
     header = [coder.cell(c, None) for c in kept]
     body = [cells for _, cells in rows]
     return _workbook(header, body) if suffix == ".xlsx" else _text(header, body, "\t" if suffix == ".tsv" else ",")

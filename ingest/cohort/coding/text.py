@@ -87,7 +87,7 @@ def bvh(path: Path, coder: Coder, subject: str) -> bytes:
     lines_of_motion = block.split(b"\n", 3)
     says = re.compile(rb"^\s*(frames\s*:\s*\d+|frame time\s*:\s*[-+.\deE]+)?\s*$", re.IGNORECASE)
     if len(lines_of_motion) < 3 or not all(says.match(line) for line in lines_of_motion[:3]):
-        raise InputError(path, "says something else than Frames and Frame Time below MOTION; it cannot be coded")
+        raise InputError(path, "has other lines than Frames and Frame Time below MOTION; it cannot be coded")
     only_numbers(path, b"\n".join(lines_of_motion[3:]), len(lines) + 3)
     return "\n".join(out).encode() + motion + block
 
@@ -172,7 +172,7 @@ def mot(path: Path, coder: Coder, subject: str) -> bytes:
         text = line.decode("utf-8", "replace")
         key, equals, value = text.partition("=")
         if equals and key.strip().lower() in _MOT_KEYS:
-            head.append(f"{key}={_version(value, coder, subject)}")
+            head.append(f"{key}={_version(value, coder)}")
         elif re.fullmatch(r"\s*(nRows|nColumns|datacolumns|datarows|range|inDegrees|otherdata)\s+[-+.\d\seE]+", text):
             head.append(text)
     names = at + 1
@@ -186,7 +186,7 @@ def mot(path: Path, coder: Coder, subject: str) -> bytes:
     return "\n".join([*head, "endheader", labels]).encode() + b"\n" + block
 
 
-def _version(value: str, coder: Coder, subject: str) -> str:
+def _version(value: str, coder: Coder) -> str:
     """A value of the header: a version without its date, a model's name, a number or a word."""
     without = re.sub(r"-?\d{4}-\d{2}-\d{2}.*", "", value)
     return without if re.fullmatch(r"\s*[\w.+-]*\s*", without) and not coder.has_name(without) else ""
@@ -251,7 +251,7 @@ def array(path: Path, coder: Coder, subject: str) -> bytes:
     except (OSError, ValueError) as error:
         raise InputError(path, f"is not an array of numbers: {error}") from None
     if values.dtype.kind not in "fiub":
-        raise InputError(path, "is an array of something else than numbers; it cannot be coded")
+        raise InputError(path, "is an array of other values than numbers; it cannot be coded")
     buffer = io.BytesIO()
     np.save(buffer, values)
     return buffer.getvalue()

@@ -40,7 +40,7 @@ from neurostore.ingest.readers.markers.assemble import (
 )
 from neurostore.ingest.readers.markers.up import judge_up
 from neurostore.ingest.readers.recorded_at import time_of
-from neurostore.ingest.readers.units import UNIT_MM, unit_of_extent
+from neurostore.ingest.readers.units import UNIT_MM, judged_unit
 from neurostore.ingest.recording import ReadOptions, Recording, Step
 
 VERSION = 5
@@ -306,10 +306,7 @@ def _scale(
         return options.scale_mm, "measured"
     if unit in UNIT_MM:
         return UNIT_MM[unit], "measured"
-    scale_mm, judged = unit_of_extent(markers)
-    text = f"POINT:UNITS is {unit!r}" if unit else "POINT:UNITS is missing"
-    notes.append(f"{text}; the unit was judged to be {judged} from the size of the marker cloud")
-    return scale_mm, "judged"
+    return judged_unit(f"POINT:UNITS is {unit!r}" if unit else "POINT:UNITS is missing", markers, notes), "judged"
 
 
 def _up(

@@ -116,7 +116,7 @@ def _calibration(parameters: Parameters, n: int, is_unsigned: bool, notes: list[
         general = 1.0
     offset, scale = _numbers(parameters, "OFFSET", n, 0.0), _numbers(parameters, "SCALE", n, 1.0)
     if is_unsigned:
-        offset = np.where(offset < 0, offset + 65536, offset)  # 16-bit words, as the samples
+        offset = np.where(offset < 0, offset + 65536, offset)  # 16-bit words, like the samples
     is_bad = ~np.isfinite(offset) | ~np.isfinite(scale)
     if is_bad.any():
         channels = ", ".join(str(i + 1) for i in np.flatnonzero(is_bad)[:8])

@@ -14,8 +14,8 @@ from neurostore.ingest.readers.c3d.plates import force_plate_channels, read_plat
 from neurostore.ingest.readers.channels import name_channels
 from neurostore.ingest.recording import AnalogChannel, Calibration, ForcePlate, ReadOptions
 
-_WEIGHT_SHARE = 0.02  # mean vertical force and weight may differ by this much
-_STANDS_WHOLLY = 0.75  # with a smaller share of the weight on them, somebody has a foot on the floor
+_WEIGHT_SHARE = 0.02  # largest relative difference between mean vertical force and weight
+_STANDS_WHOLLY = 0.75  # with a smaller share of the weight on the platforms, a foot is on the floor
 
 
 def read_forces(
@@ -66,6 +66,6 @@ def standing_weight(plates: Iterable[ForcePlate], measures: Iterable[Calibration
         return []
     return [
         f"the force platforms carry {carried_n / GRAVITY_M_S2:.1f} kg in standing, {abs(100 * share):.1f} % "
-        f"{'more' if share > 0 else 'less'} than the body mass of {mass_kg:.1f} kg: the mass is not that of this day, or a foot "
-        "stands partly beside its platform"
+        f"{'more' if share > 0 else 'less'} than the body mass of {mass_kg:.1f} kg: the mass may be of another day, or a foot "
+        "may be partly beside its platform"
     ]

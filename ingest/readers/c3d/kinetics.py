@@ -53,14 +53,14 @@ def read_kinetics(
     scales = _scales([m["kind"] if m else "" for m in parsed], parsed, values, layout.parameters, mass, notes)
     taken: set[str] = set()
     curves: list[SourceKinetic] = []
-    # of a quantity stated twice ('LKneeMoment', 'LKneeMoment_M') the plain label counts
+    # if a quantity occurs twice ('LKneeMoment', 'LKneeMoment_M'), the plain label counts
     order = sorted(range(len(outputs)), key=lambda i: bool(parsed[i] and parsed[i]["suffix"]))  # type: ignore[index]
     for i in order:
         point, match = outputs[i], parsed[i]
         if not np.isfinite(values[:, i]).any():
             continue
         if match is None or match["what"] not in ("Hip", "Knee", "Ankle") or match["kind"] not in ("Moment", "Power"):
-            curves += _others(point.label, match, values[:, i], layout.parameters, mass, time_s, up, taken)
+            curves += _others(point.label, match, values[:, i], layout.parameters, time_s, up, taken)
             continue
         side, joint = _SIDES[match["side"][0].lower()], match["what"].lower()
         scale, unit = scales[match["kind"]]
@@ -95,7 +95,6 @@ def _others(
     match: re.Match[str] | None,
     values: Floats,
     parameters: Parameters,
-    mass: float | None,
     time_s: Floats,
     up: str,
     taken: set[str],
@@ -110,7 +109,7 @@ def _others(
         values = to_y_up(values, up)
         if match["what"].lower().startswith("normali"):
             top = float(np.nanpercentile(np.abs(values), 99.5))
-            # percent of body weight, body weights, N/kg
+            # percent of body weight, multiples of body weight, or N/kg
             scale = GRAVITY_M_S2 / 100 if top > 40 else GRAVITY_M_S2 if top < 3 else 1.0
             values, unit = values * scale, "N/kg"
             names[1] = _once(f"{side}_vertical_force_n_kg", taken)
@@ -132,7 +131,7 @@ def _scales(
     """Factor to Nm/kg and W/kg, and the unit reached, of moments and powers: judged by size over hip, knee and ankle."""
     scales = {}
     for kind, steps in (
-        # (least 99th percentile of size, factor, is it per kilogram, what the values are)
+        # (least 99th percentile of the magnitude, factor, whether it is per kilogram, name of the unit)
         ("Moment", ((10_000.0, 1e-3, False, "Nmm"), (20.0, 1e-3, True, "Nmm/kg"), (0.0, 1.0, True, "Nm/kg"))),
         ("Power", ((400.0, 1e-3, True, "mW/kg"), (30.0, 1.0, False, "W"), (0.0, 1.0, True, "W/kg"))),
     ):

@@ -85,7 +85,7 @@ def read_layout(path: Path) -> Layout:
     counts, _, _ = _frame_claims(first, last, parameters)
     sizes, size_notes = weigh(path, stated, scale, processor, size, counts.values())
     notes += size_notes
-    if sizes.frame_bytes == 0:  # rotations alone: their block says where it begins and how many frames fit
+    if sizes.frame_bytes == 0:  # rotations only: their block states where it begins and how many frames fit
         return Layout(processor, 0, 0, 1, max([*counts.values(), 0]), max(first, 1), float(rate), -1.0, sizes.data_offset,
                       parameters, tuple(notes), claims_ratio)  # fmt: skip
     n_frames, first, frame_notes = _count_frames(
@@ -211,7 +211,7 @@ def _count_frames(
         if is_long and longest > room:
             raise InputError(path, f"is truncated: it states {longest} frames, its bytes hold {room} ({text})")
     elif longest == MOST_HEADER_FRAMES and room > MOST_HEADER_FRAMES:
-        # Nothing states more than 65,535: the size decides, less what pads the last block.
+        # No field can state more than 65,535: the size of the data decides, without the padding of the last block.
         n_frames = room - _padding_frames(path, data_bytes, room, frame_bytes)
         notes.append(
             f"no field of the file can count beyond 65,535 frames; by its size it has {n_frames}, which were read"

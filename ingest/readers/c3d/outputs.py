@@ -78,7 +78,7 @@ def source_angles(
 
     A channel with a suffix (LKneeAnglesV) maps to ours only where its plain twin is absent and its values can be
     angles.
-    Both sides state pelvis and trunk tilt: the left channel maps, the right one where there is no left.
+    Both sides state pelvis and trunk tilt: the left channel maps, the right one if there is no left.
 
     Parameters
     ----------
@@ -97,7 +97,8 @@ def source_angles(
             if np.isfinite(values[:, i, axis]).any()
         ], notes
     notes = [f"angle channels converted from {unit} to degrees"] if factor != 1 else []
-    ordered = sorted(range(len(labels)), key=lambda i: (len(labels[i]), labels[i]))  # plain and left names first
+    # names without side and of the left side first
+    ordered = sorted(range(len(labels)), key=lambda i: (len(labels[i]), labels[i]))
     taken: set[str] = set()
     mapped: dict[tuple[int, str], tuple[str | None, int]] = {}
     for i in ordered:
@@ -163,7 +164,8 @@ def source_events(
     TIMES may be stored flat and in any order; EVENT:USED may disagree with what is there.
     """
     raw, number = parameters.numbers("EVENT", "TIMES"), 2
-    while more := parameters.numbers("EVENT", f"TIMES{number}"):  # beyond 255 events, as LABELS2 goes on after LABELS
+    # with more than 255 events, TIMES2 continues TIMES as LABELS2 continues LABELS
+    while more := parameters.numbers("EVENT", f"TIMES{number}"):
         raw, number = [*raw, *more], number + 1
     labels = parameters.strings("EVENT", "LABELS")
     contexts = parameters.strings("EVENT", "CONTEXTS")
@@ -190,7 +192,7 @@ def source_events(
             others += 1
             continue
         event, side = event_name(labels[i], _at(contexts, i))
-        if event not in ("foot_strike", "foot_off"):  # side and kind may stand in the context alone: RHS, LTO
+        if event not in ("foot_strike", "foot_off"):  # the context alone may give side and kind: RHS, LTO
             kind, whose_side = event_name(_at(contexts, i), "")
             if kind in ("foot_strike", "foot_off"):
                 event, side = kind, whose_side
@@ -218,7 +220,7 @@ def _once(events: list[SourceEvent], rate_hz: float, notes: list[str]) -> list[S
         kept.append(event)
     if repeated:
         notes.append(
-            f"{len(events) - len(kept)} events stand twice in the file ({', '.join(sorted(repeated)[:4])}); each was read once"
+            f"{len(events) - len(kept)} events occur twice in the file ({', '.join(sorted(repeated)[:4])}); each was read once"
         )
     return kept
 
@@ -249,7 +251,7 @@ def _from_frames(seconds: Floats, rate_hz: float, start: float, end: float, note
     if not are_frames or not ((seen / rate_hz >= start) & (seen / rate_hz <= end)).all():
         return seconds
     notes.append(
-        "EVENT:TIMES are numbers of frames, not seconds: all lie beyond the end, and within it as frames; read as such"
+        "EVENT:TIMES are numbers of frames, not seconds, which would all be beyond the end; they were read as frames"
     )
     return (seconds - 1) / rate_hz
 
@@ -261,16 +263,16 @@ def event_name(label: str, context: str) -> tuple[str, str | None]:
     if words and words[0] in _SIDES:
         side = side or _SIDES[words[0]]
         words = words[1:]
-    plain = re.sub(r"\d+$", "", "".join(words))  # Foot Strike 2, RHS1
+    plain = re.sub(r"\d+$", "", "".join(words))  # such as Foot Strike 2, RHS1
     for name, spellings in (("foot_strike", _STRIKES), ("foot_off", _OFFS)):
         if plain in spellings:
             return name, side
-        if len(words) == 1 and plain[:1] in ("l", "r") and plain[1:] in spellings:  # LHS, RTO
+        if len(words) == 1 and plain[:1] in ("l", "r") and plain[1:] in spellings:  # such as LHS, RTO
             return name, side or _SIDES[plain[0]]
     return "_".join(words) or "event", side
 
 
-# Plug-in Gait's own names: parameter of ours, unit. Lengths are mm.
+# Plug-in Gait's name -> (our parameter, unit). Lengths are in mm.
 _MEASURES = {
     "bodymass": ("body_mass", "kg"),
     "height": ("height", "mm"),

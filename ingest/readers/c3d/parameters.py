@@ -39,7 +39,7 @@ class Parameters:
     notes: tuple[str, ...] = ()
 
     def strings(self, group: str, name: str) -> list[str]:
-        """A text parameter with its continuations (LABELS, LABELS2, LABELS3, …); empty where there is none."""
+        """A text parameter with its continuations (LABELS, LABELS2, LABELS3, …); empty if there is none."""
         of_group = self.groups.get(group, {})
         values = list(of_group.get(name, []))
         number = 2
@@ -49,16 +49,16 @@ class Parameters:
         return [v for v in values if isinstance(v, str)] if all(isinstance(v, str) for v in values) else []
 
     def numbers(self, group: str, name: str) -> list[float]:
-        """A numeric parameter, flat, the first dimension running fastest; empty where there is none."""
+        """A numeric parameter, flat, the first dimension running fastest; empty if there is none."""
         values = self.groups.get(group, {}).get(name, [])
         return [float(v) for v in values if isinstance(v, int | float)]
 
     def number(self, group: str, name: str) -> float | None:
-        """The first value of a numeric parameter that is finite, None where there is none."""
+        """The first value of a numeric parameter that is finite, None if there is none."""
         return next((v for v in self.numbers(group, name) if math.isfinite(v)), None)
 
     def array(self, group: str, name: str) -> Floats:
-        """A numeric parameter in its own dimensions, float64: CORNERS of two plates is (3, 4, 2). Empty where there is none."""
+        """A numeric parameter in its own dimensions, float64: CORNERS of two plates is (3, 4, 2). Empty if there is none."""
         values = self.numbers(group, name)
         shape = self.dims.get(group, {}).get(name, ())
         if math.prod(shape) != len(values):
@@ -66,7 +66,7 @@ class Parameters:
         return np.array(values, np.float64).reshape(shape, order="F")
 
     def string(self, group: str, name: str) -> str:
-        """The first string of a text parameter, '' where there is none."""
+        """The first string of a text parameter, '' if there is none."""
         return next(iter(self.strings(group, name)), "")
 
 
@@ -99,7 +99,7 @@ def parse_parameters(head: bytes, start: int, processor: str) -> Parameters:
     processor : 'intel', 'dec' (VAX floats) or 'mips' (big endian): the order of bytes.
 
     A parameter whose values do not fit into the section is left out, and a chain that leads out of it ends there; both
-    are said in ``notes``.
+    are reported in ``notes``.
     """
     notes: list[str] = []
     names: dict[int, str] = {}
@@ -166,7 +166,7 @@ def _values(head: bytes, record: Record, processor: str) -> tuple[list[Any], tup
     at, dims = record.data_at, record.dims
     if record.kind == -1:
         width = dims[0] if dims else 1
-        # Texts without letters take no bytes, so that a damaged file could state billions of them; a list has up to 255.
+        # Empty texts take no bytes, so a damaged file could state billions of them; a list has up to 255.
         count = math.prod(dims[1:]) if width or len(dims) == 2 else 0
         return [text_of(head[at + i * width : at + (i + 1) * width]) for i in range(count)], dims[1:]
     n = math.prod(dims)

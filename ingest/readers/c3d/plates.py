@@ -20,7 +20,7 @@ from neurostore.ingest.readers.wrenches import UnusableWrenchError, Wrench, plat
 from neurostore.ingest.recording import ForcePlate
 
 N_CHANNELS = {1: 6, 2: 6, 3: 8, 4: 6}
-# units without spaces and signs between their parts
+# units, without spaces and signs between their parts
 _NEWTONS = {"n": 1.0, "newton": 1.0, "newtons": 1.0, "dan": 10.0, "kn": 1000.0, "lb": 4.4482216152605,
             "lbs": 4.4482216152605, "lbf": 4.4482216152605, "kg": 9.80665, "kgf": 9.80665}  # fmt: skip
 _NEWTON_METRES = {"nmm": 1e-3, "nm": 1.0, "newtonmeter": 1.0, "newtonmeters": 1.0, "newtonmetre": 1.0, "newtonmetres": 1.0,
@@ -93,7 +93,7 @@ def _plate(
     channels = _channels(index, type_, parameters, analog)
     twice = sorted({other + 1 for c in channels for other in shared.get(c, []) if other != index})
     if twice:
-        raise _LeftOutError(f"its channels are those of platform {', '.join(map(str, twice))} too")
+        raise _LeftOutError(f"its channels are also those of platform {', '.join(map(str, twice))}")
     units = [analog.units[c] for c in channels]
     raw = analog.samples[channels].astype(np.float64)
     raw, zero = _zeroed(raw, parameters, analog.per_frame, type_)
@@ -106,7 +106,7 @@ def _plate(
             f"people stay below {_LARGEST_FORCE_N:g} N: its scale or calibration matrix is wrong"
         )
     axes = _axes(corners)
-    turn = to_y_up(np.eye(3), up).T  # columns: where the file's axes point in the lab
+    turn = to_y_up(np.eye(3), up).T  # columns: directions of the file's axes in the lab
     normal = turn @ axes[:, 2]
     if abs(normal[1]) < _LEAST_LEVEL:
         slope = np.degrees(np.arccos(abs(normal[1])))
@@ -216,7 +216,7 @@ def _calibrated(
         if all(u.strip().lower() in ("", *_VOLTS) for u in units) or not np.array_equal(
             matrix, np.diag(np.diag(matrix))
         ):
-            return matrix @ raw, matrix  # volts: the matrix leads to N and Nmm
+            return matrix @ raw, matrix  # volts: the calibration matrix gives N and Nmm
         raw = matrix @ raw
     factors = [
         _factor(unit, _NEWTONS if i < 3 or type_ == 3 else _NEWTON_METRES, 1.0 if i < 3 or type_ == 3 else 1e-3)
@@ -266,7 +266,8 @@ def _wrench(type_: int, values: Floats, origin: Floats) -> tuple[Floats, Floats]
     down = -origin if origin[2] > 0 else origin
     x, y, z = values[:3]
     a, b, c = down
-    return values[:3], values[3:] + np.stack([y * c - z * b, z * a - x * c, x * b - y * a])  # force × down, fast
+    # force × down, faster than np.cross
+    return values[:3], values[3:] + np.stack([y * c - z * b, z * a - x * c, x * b - y * a])
 
 
 def _axes(corners: Floats) -> Floats:

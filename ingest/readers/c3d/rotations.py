@@ -22,7 +22,7 @@ from neurostore.ingest.readers.units import UNIT_MM, unit_of_extent
 from neurostore.ingest.recording import ReadOptions, Recording, Step
 
 _NUMBERS = 17
-# Theia's segments: x to the right, y forward, z up along the segment
+# Theia's segment axes: x to the right, y forward, z up along the segment
 _AXES = np.array([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 
 
@@ -80,7 +80,7 @@ def read_rotations(path: Path, layout: Layout, options: ReadOptions) -> Recordin
 def _split(values: Floats, notes: list[str]) -> tuple[Floats, Floats]:
     """(matrices (n, J, 3, 3), origins (n, J, 3)), NaN where a segment was not seen."""
     four = values[..., :16].reshape(*values.shape[:2], 4, 4)
-    last = four[..., 3, :3]  # of columns one after the other this is the origin, of rows it is zero
+    last = four[..., 3, :3]  # the origin if matrices are stored by columns, zero if by rows
     by_rows = np.nanmax(np.abs(last), initial=0) == 0 and np.nanmax(np.abs(four[..., :3, 3]), initial=0) > 0
     if by_rows:
         notes.append("its matrices are written row by row")

@@ -19,9 +19,8 @@ from neurostore.errors import InputError
 from neurostore.ingest.readers.c3d.parameters import BLOCK, Parameters, from_vax
 
 _SAMPLE_FRAMES = 64
-_SMOOTH = (
-    0.1  # step from frame to frame as a share of the distance between points; markers of people reach 0.03 at 50 Hz
-)
+# Step from frame to frame as a share of the distance between points; markers of people reach 0.03 at 50 Hz.
+_SMOOTH = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +108,7 @@ def weigh(
         if smooth:
             taken = plain if plain in smooth and group is exact else min(smooth, key=lambda r: steps[r])
             return taken, _notes(stated, taken, plain)
-    # Nobody moves smoothly: of files with no valid sample the header holds where it fits.
+    # No reading gives smooth movement. In files without a valid sample, the header counts if it fits.
     if plain in exact or (plain in fitting and not any(np.isfinite(s) for s in steps.values())) or not fitting:
         return plain, _notes(stated, plain, plain)
     raise InputError(

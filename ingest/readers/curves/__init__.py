@@ -83,7 +83,7 @@ def _curves_in(path: Path, stated: dict[str, Any]) -> tuple[tuple[Curve, ...], l
     return curves, list(notes)
 
 
-@lru_cache(maxsize=2)  # a file with many people is asked for each of them
+@lru_cache(maxsize=2)  # a file with many people is read again for each of them
 def _parsed(path: Path, mtime_ns: int, size: int, statement: Statement) -> tuple[tuple[Curve, ...], tuple[str, ...]]:
     notes: list[str] = []
     table = (read_matlab if path.suffix.lower() == ".mat" else read_text)(path, statement, notes)

@@ -15,7 +15,7 @@ from neurostore.ingest.readers.curves.statement import SIDES, Statement, angle_n
 from neurostore.wording import and_more, listed
 
 N_POINTS = 101
-LEAST_POINTS = 20  #: fewer do not describe a cycle: the stance peak of the knee would be lost
+LEAST_POINTS = 20  #: with fewer points, the stance peak of the knee would be lost
 _PERCENT = np.arange(N_POINTS, dtype=np.float64)
 
 
@@ -91,7 +91,7 @@ def curves_of(path: Path, raw: Iterable[RawCurve], statement: Statement, notes: 
         values = target.offset_deg + target.sign * values
         curves.append(Curve(one.name, *key[:3], cycle, one.n_cycles, column, len(one.values), values))
     if unknown:
-        notes.append(f"not read, because [curves] says of no angle for them: {listed(unknown, 6)}")
+        notes.append(f"not read, because [curves] gives no angle for them: {listed(unknown, 6)}")
     problems |= dict.fromkeys(_twice(curves))
     if problems:
         raise InputError(path, *and_more(list(problems), 5))

@@ -14,7 +14,7 @@ from neurostore.ingest.readers.curves.layout import LEAST_POINTS, RawCurve
 from neurostore.ingest.readers.curves.statement import SIDES, Statement
 from neurostore.wording import listed
 
-_USUAL = (101, 51, 100, 1001, 201)  # numbers of points, the likeliest first
+_USUAL = (101, 51, 100, 1001, 201)  # numbers of points, most likely first
 
 
 def read_matlab(path: Path, statement: Statement, notes: list[str]) -> Iterator[RawCurve]:
@@ -45,7 +45,7 @@ def _load(path: Path) -> dict[str, Any]:
         raise InputError(
             path, "is a MAT file of version 7.3 (HDF5), which is not read; save it in MATLAB with save(name, '-v7')"
         ) from None
-    except Exception as error:  # scipy raises many kinds on files that are cut off or none of MATLAB's
+    except Exception as error:  # scipy raises many kinds of errors for truncated or other files
         raise InputError(path, f"cannot be read as a MAT file: {error}") from None
     return {name: value for name, value in content.items() if not name.startswith("__")}
 

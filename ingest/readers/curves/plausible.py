@@ -14,9 +14,9 @@ from neurostore.ingest.readers.curves.layout import Curve
 from neurostore.normative import schwartz_2008
 from neurostore.wording import and_more
 
-_MOST_RADIANS = 3.2  # no angle of walking in radians is larger
-_LEAST_RANGE_DEG = 8.0  # of the norm, before a sign is judged by it
-#: degrees no walking person reaches, by the end of the angle's name; 180 for those that turn with the direction of walking
+_MOST_RADIANS = 3.2  # in radians, no angle of walking is larger
+_LEAST_RANGE_DEG = 8.0  # least range of the norm's curve for checking a sign
+#: degrees that no walking person reaches, by the end of the angle's name; 180 for angles that depend on the heading
 _RANGES = {
     "knee_flexion": (-40, 170),
     "hip_flexion": (-90, 160),

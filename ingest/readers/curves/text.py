@@ -105,9 +105,7 @@ def _row_per_curve(path: Path, rows: list[Row], points: list[str], statement: St
     for number, row in enumerate(rows, start=1):
         name = row.get(statement.angle, "") if statement.angle else (stated[0] if len(stated) == 1 else "")
         if not name:
-            raise InputError(
-                path, 'each row is a curve, but nothing says of which angle; state angle = "COLUMN" in [curves]'
-            )
+            raise InputError(path, 'each row is a curve, but its angle is not stated; set angle = "COLUMN" in [curves]')
         values = _values(path, [row.get(p, "") for p in points], f"row {number}")
         yield RawCurve(
             name, *_person(row, statement), _cycle(row, statement), _n_cycles(path, row, statement), None, values
@@ -137,7 +135,7 @@ def _row_per_point(path: Path, names: list[str], rows: list[Row], statement: Sta
             points = [group[i] for i in part]
             for column in [statement.value] if statement.value else columns:
                 if not statement.value and statement.target(column) is None:
-                    values: Floats = np.full(len(points), np.nan)  # named as left out, whatever is in it
+                    values: Floats = np.full(len(points), np.nan)  # listed as left out; its content is not read
                 else:
                     values = _values(path, [r.get(column, "") for r in points], f"column {column}")
                 yield RawCurve(

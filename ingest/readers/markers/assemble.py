@@ -117,7 +117,7 @@ def rate_of(time_s: Floats) -> float:
     n = len(time_s)
     rate = (n - 1) / (time_s[-1] - time_s[0])
     if np.abs(time_s[0] + np.arange(n) / rate - time_s).max() > 0.25 / rate:
-        return round(float(1 / np.median(np.diff(time_s))), 3)  # uneven, or with gaps
+        return round(float(1 / np.median(np.diff(time_s))), 3)  # uneven steps, or gaps
     return float(round(rate)) if abs(rate / round(rate or 1) - 1) < 1e-4 else round(float(rate), 3)
 
 
@@ -145,7 +145,7 @@ def refuse_pixels(path: Path, unit: str, positions: Floats, scale_mm: float | No
     ):
         raise InputError(
             path,
-            f"says that its unit is {unit or 'missing'}, in which the markers are {across / 1000:.4g} m across: no person. "
+            f"says that its unit is {unit or 'missing'}, in which the markers are {across / 1000:.4g} m across: not a person. "
             f"These look like pixels; {advice}",
         )
 
@@ -235,7 +235,7 @@ def choose_skeleton(
     if absent:
         notes.append(f"markers of {skeleton.name} that the file does not have: " + ", ".join(absent))
     extra = sorted(n for n in (*labels, *further) if n not in joint_of)
-    # A further label spelled like a joint that is filled already would be dropped by extended(): give it its own name.
+    # extended() would drop a further label with the name of an existing joint, so it gets another name.
     source = {n: (n if n not in skeleton.source_names else f"{n}_2") for n in extra}
     own = len(skeleton.joints)
     skeleton = skeleton.extended(source[n] for n in extra)
@@ -298,7 +298,8 @@ def judge_still(positions_mm: Floats, duration_s: float, is_stated_static: bool)
     seen = np.isfinite(sample[..., 0]).mean(axis=0) > 0.5
     if not seen.any():
         return False, []
-    ordered = np.sort(sample[:, seen], axis=0)  # NaN last; nanpercentile would go marker by marker, 15 ms a file
+    # NaN last; nanpercentile works marker by marker and takes 15 ms per file
+    ordered = np.sort(sample[:, seen], axis=0)
     last = np.isfinite(ordered).sum(axis=0) - 1
     low, high = (np.take_along_axis(ordered, np.rint(share * last).astype(int)[None], 0)[0] for share in (0.02, 0.98))
     travel = float(np.percentile(np.linalg.norm(high - low, axis=-1), 90))
@@ -308,7 +309,7 @@ def judge_still(positions_mm: Floats, duration_s: float, is_stated_static: bool)
         return True, []
     return False, [
         f"called a static trial, a calibration or a held pose, but its markers move by {travel:.0f} mm (expected less than "
-        "150): read as a movement, so it gives the other trials of its session nothing"
+        "150): read as a movement, and not used as a static trial of its session"
     ]
 
 

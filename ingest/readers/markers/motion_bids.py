@@ -35,7 +35,7 @@ from neurostore.ingest.readers.markers.assemble import (
 )
 from neurostore.ingest.readers.markers.up import judge_up
 from neurostore.ingest.readers.text_table import numbers, read_bytes
-from neurostore.ingest.readers.units import UNIT_MM, unit_of_extent
+from neurostore.ingest.readers.units import UNIT_MM, judged_unit
 from neurostore.ingest.recording import ForcePlate, ReadOptions, Recording, SourceEvent, Step
 from neurostore.wording import listed
 
@@ -281,11 +281,8 @@ def _positions(
     elif units <= UNIT_MM.keys():
         positions = positions * np.array([[UNIT_MM[f[a].units] for a in "xyz"] for f in whole.values()])
     else:
-        scale_mm, judged = unit_of_extent(positions)
         strange = ", ".join(sorted(repr(u) for u in units - UNIT_MM.keys()))
-        notes.append(
-            f"units of its POS channels are {strange}; judged to be {judged} from the size of the marker cloud"
-        )
+        scale_mm = judged_unit(f"units of its POS channels are {strange}", positions, notes)
         positions, basis = positions * scale_mm, "judged"
     return list(whole), positions, {f["x"].frame for f in whole.values()} - {"", "n/a"}, basis
 

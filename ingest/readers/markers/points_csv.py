@@ -28,7 +28,7 @@ from neurostore.wording import listed
 
 VERSION = 1
 
-#: types of Motive's columns: seen by cameras, and where its own model of the body expects them
+#: types of Motive's columns: markers seen by cameras, and markers where its model of the body expects them
 _MEASURED, _EXPECTED = ("marker",), ("marker constraint", "bone marker", "skeleton marker", "rigid body marker")
 
 
@@ -89,7 +89,7 @@ def _one_person(path: Path, points: _Points, options: ReadOptions) -> tuple[list
 
 
 def _time(path: Path, time_s: Floats, options: ReadOptions, stated_hz: float = np.nan) -> tuple[Floats, float]:
-    """(time from the file's or, where it has none, from the rate; rate). cohort.toml's rate_hz wins."""
+    """(time from the file's or, if it has none, from the rate; rate). cohort.toml's rate_hz wins."""
     rate = options.rate_hz or (stated_hz if np.isfinite(stated_hz) else np.nan)
     n = len(time_s)
     if n > 1 and np.isfinite(time_s).all():

@@ -28,12 +28,12 @@ from neurostore.ingest.readers.markers.assemble import (
 )
 from neurostore.ingest.readers.markers.up import judge_up
 from neurostore.ingest.readers.text_table import breaks_off, numbers, read_bytes, separator_of
-from neurostore.ingest.readers.units import UNIT_MM, unit_of_extent
+from neurostore.ingest.readers.units import UNIT_MM, judged_unit
 from neurostore.ingest.recording import ReadOptions, Recording, Step
 from neurostore.wording import listed
 
 VERSION = 4
-_SAME_RATE = 0.05  # DataRate of a camera may be nominal: 30 of 29.97, or a mean over uneven times
+_SAME_RATE = 0.05  # DataRate may be nominal (30 for 29.97) or a mean over uneven times
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,7 @@ def _read_head(path: Path, raw: bytes) -> _Head:
     data_at = sum(len(line) + 1 for line in lines[:at_data])
     row = lines[at_data] if at_data < len(lines) else b"\t"
     head = text[at_labels] if at_labels < len(text) else ""
-    return _Head(words, _labels(path, head, row), separator_of(row), min(data_at, len(raw)), at_data + 1)
+    return _Head(words, _labels(path, head), separator_of(row), min(data_at, len(raw)), at_data + 1)
 
 
 def _is_number(words: list[bytes]) -> bool:
@@ -163,7 +163,7 @@ def _is_number(words: list[bytes]) -> bool:
         return False
 
 
-def _labels(path: Path, line: str, row: bytes) -> list[tuple[str, int]]:
+def _labels(path: Path, line: str) -> list[tuple[str, int]]:
     """(label, column of its x) from the label line: by place where each name stands above its own x, else in order."""
     cells = [c.strip() for c in line.split("\t")] if "\t" in line else line.replace(",", " ").split()
     if len(cells) > 1 and cells[1].lower() not in ("time", "time(s)", "times"):
@@ -289,10 +289,7 @@ def _scale(path: Path, unit: str, options: ReadOptions, positions: Floats, notes
             "marker cloud: give scale_mm in cohort.toml if this is wrong"
         )
         return other[0], "judged"
-    scale_mm, judged = unit_of_extent(positions)
-    problem = f"Units is {unit!r}" if unit else "Units is missing"
-    notes.append(f"{problem}; the unit was judged to be {judged} from the size of the marker cloud")
-    return scale_mm, "judged"
+    return judged_unit(f"Units is {unit!r}" if unit else "Units is missing", positions, notes), "judged"
 
 
 def _up(

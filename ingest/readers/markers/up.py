@@ -48,7 +48,7 @@ _PELVIS = frozenset((
 # fmt: on
 _LEAST_LIFT_MM = 50.0
 _LEAST_TRAVEL_MM = 500.0
-_UPRIGHT = 0.9  # share of the axis in the line from the lower to the upper markers
+_UPRIGHT = 0.9  # least share of the axis in the line from the lower to the upper markers
 _CLEAR = 0.75  # the second best direction must score less than this share of the best
 
 
@@ -107,7 +107,7 @@ def judge_up(names: Sequence[str], positions: Floats, default: str, screen: str 
     high = [i for i, n in enumerate(names) if is_above(n) and i not in low]
     sample = positions[:: max(1, len(positions) // 500)].astype(np.float64)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # all-NaN frames give NaN, which is what is meant
+        warnings.simplefilter("ignore", RuntimeWarning)  # frames of NaN only give NaN, as intended
         for feet, above, how in _pairs(names, low, high):
             judged = _by_body(sample[:, feet], sample[:, above], screen, how)
             if judged is not None:
@@ -116,7 +116,7 @@ def judge_up(names: Sequence[str], positions: Floats, default: str, screen: str 
 
 
 def _pairs(names: Sequence[str], low: list[int], high: list[int]) -> Iterator[tuple[list[int], list[int], str]]:
-    """(lower markers, upper markers, what is said of them), the surest first: feet and trunk, feet and knees, parts of the trunk."""
+    """(lower markers, upper markers, their description), the surest first: feet and trunk, feet and knees, parts of the trunk."""
     knees = _having(names, _KNEES)
     trunk, pelvis, head = _having(names, _TRUNK), _having(names, _PELVIS), _having(names, _HEAD)
     shoulders = [i for i in high if i not in {*trunk, *pelvis, *head}]

@@ -26,7 +26,7 @@ from neurostore.wording import listed
 
 VERSION = 1
 CMU_HZ = 120.0
-#: bone of a CMU ASF -> joint of cmu_31 that stands where the bone begins and turns with it
+#: bone of a CMU ASF -> joint of cmu_31 at the start of the bone, which turns with it
 CMU_JOINTS = {"root": "Hips", "lowerback": "LowerBack", "upperback": "Spine", "thorax": "Spine1"}
 CMU_JOINTS |= {"lowerneck": "Neck", "upperneck": "Neck1", "head": "Head"}
 for _letter, _side in (("l", "Left"), ("r", "Right")):
@@ -210,11 +210,11 @@ def frames(file: BinaryIO, path: Path, bone_order: list[str], counts: list[int],
         if len(carried) > 1 << 16:
             raise InputError(path, f"line {state[0]}: a line of over 65536 characters, not AMC")
         buffer = np.frombuffer(data, dtype=np.uint8)
-        most = (data.count(b"\n") + data.count(b"\r")) // len(bone_order) + 2  # each bone has a line
+        most = (data.count(b"\n") + data.count(b"\r")) // len(bone_order) + 2  # one line per bone
         out = np.empty((most, columns[-1]))
         before = int(state[3])
         n = _frames(buffer, out, names, ends, columns, POWERS, state, seen, errors, current)
-        problems += [_problem(data, bone_order, errors[k]) for k in range(before, min(int(state[3]), _N_ERRORS))]
+        problems += [_problem(data, errors[k]) for k in range(before, min(int(state[3]), _N_ERRORS))]
         if n and not problems:
             yield out[:n]
     if state[2] == len(bone_order) and not problems:
@@ -229,7 +229,7 @@ def frames(file: BinaryIO, path: Path, bone_order: list[str], counts: list[int],
         raise InputError(path, *problems)
 
 
-def _problem(data: bytes, bone_order: list[str], error: Floats) -> str:
+def _problem(data: bytes, error: Floats) -> str:
     code, position, line, found, expected = (int(v) for v in error)
     match = re.compile(rb"[^\s]{1,30}").match(data, position)
     name = match.group().decode("utf-8", "backslashreplace") if match else ""

@@ -23,8 +23,8 @@ from neurostore.ingest.recording import NeutralPose, Poses, ReadOptions, Recordi
 from neurostore.skeleton import Skeleton
 from neurostore.wording import listed
 
-_MOST_BYTES = 8 << 30  # of positions and rotations of one file
-_SAMPLE = 120  # frames that judgements look at
+_MOST_BYTES = 8 << 30  # memory for positions and rotations of one file
+_SAMPLE = 120  # frames on which inferences are based
 
 
 @dataclass(slots=True)
@@ -64,7 +64,7 @@ def assemble(source: Source, options: ReadOptions, steps: list[Step], notes: lis
         raise InputError(
             path, f"{expected} frames of {n_joints} joints would take {size:.0f} GB of memory; split the file"
         )
-    # time runs along memory, as the lake's columns have it
+    # time is contiguous in memory, as in the lake's columns
     positions = np.empty((n_joints, 3, expected), dtype=np.float32).transpose(2, 0, 1)
     rotations = np.empty((n_joints, 4, expected), dtype=np.float32).transpose(2, 0, 1)
     if (np.bincount(slots[slots >= 0], minlength=n_joints) == 0).any():
@@ -207,7 +207,7 @@ def _settle(source: Source, block: Floats, skeleton: Skeleton, options: ReadOpti
     if options.root_position not in (None, "replace", "add"):
         raise InputError(source.path, f"root_position is 'replace' or 'add', not {options.root_position!r}")
     if not source.settled:
-        tree.adds, position_notes = up_and_unit.judge_positions(tree, sample, roles, up)
+        tree.adds, position_notes = up_and_unit.judge_positions(tree, sample, up)
         if options.root_position is not None:
             tree.adds[tree.parents < 0] = options.root_position == "add"
             position_notes = [s for s in position_notes if not s.startswith("root positions")]
@@ -238,9 +238,8 @@ def _scale(
         return source.scale_mm, declared, "file"
     if skeleton.scale_mm is not None:
         tall = height * skeleton.scale_mm / 1000
-        if (
-            options.skeleton is not None or not height > 0 or 0.3 <= tall <= 2.6
-        ):  # a person, lying or small; other units are off by 2.2 and more
+        # A small or lying person is within these limits; another unit differs by a factor of 2.2 or more.
+        if options.skeleton is not None or not height > 0 or 0.3 <= tall <= 2.6:
             return skeleton.scale_mm, declared, f"skeleton {skeleton.name}"
         notes.append(
             f"in the unit of skeleton {skeleton.name} the person would be {tall:.2f} m tall, so the unit is judged"

@@ -13,7 +13,7 @@ from neurostore.ingest.readers.trees.numbers import number
 from neurostore.wording import listed
 
 MOST_NODES = 5000
-_LONGEST_KEPT = 200_000  # characters of a header worth keeping
+_LONGEST_KEPT = 200_000  # longest header that is stored, in characters
 _WORD = re.compile(r"[{}]|[^\s{}]+")
 
 

@@ -21,7 +21,7 @@ from neurostore.errors import InputError
 BLOCK = 8 << 20  # bytes read at once
 _LONGEST_FIELD = 400
 _N_ERRORS = 8
-#: what the kernel keeps between blocks
+#: indices of the values that the kernel keeps between blocks
 LINE, FIELD, FILLED, FRAME_LINE, FRAME_COUNT, N_BAD, BAD_LINE, BAD_COUNT, N_ROWS_BAD, LAST_CR = range(10)
 POWERS = np.array([float(f"1e{k}") for k in range(309)])
 
@@ -165,7 +165,7 @@ def parse_number(buffer, i, powers):  # type: ignore[no-untyped-def]
             i += 1
         exponent = point - i
         digits += i - point
-    if digits > 18:  # the mantissa may have overflowed: again, keeping 18 significant digits
+    if digits > 18:  # the mantissa may have overflowed: read it again with 18 significant digits
         mantissa = np.uint64(0)
         kept, dropped, is_fraction = 0, 0, False
         exponent = 0

@@ -65,7 +65,7 @@ def _partners(name: str) -> list[str]:
     return partners
 
 
-_WILD = 1e9  # in any unit: such a frame says nothing of the body, and limits.py takes it out
+_WILD = 1e9  # too large in any unit: the frame is ignored here, and limits.py removes it
 
 
 def up_of_body(positions: Floats, roles: Roles) -> tuple[str, str]:
@@ -91,7 +91,7 @@ def up_of_body(positions: Floats, roles: Roles) -> tuple[str, str]:
     )
 
 
-def judge_positions(tree: Tree, sample: Floats, roles: Roles, up: str) -> tuple[Bools, list[str]]:
+def judge_positions(tree: Tree, sample: Floats, up: str) -> tuple[Bools, list[str]]:
     """Whether the position channels of each node add to its OFFSET (True) or replace it.
 
     sample : (k, n_channels). A node below the root: whichever keeps the bone nearer to its OFFSET. The root: whichever
@@ -113,7 +113,7 @@ def judge_positions(tree: Tree, sample: Floats, roles: Roles, up: str) -> tuple[
             apart = float(np.median(np.linalg.norm(channels - at, axis=0)))
             adds[node] = apart > float(np.median(np.linalg.norm(channels, axis=0)))
         else:
-            adds[node], note = _root_adds(tree, sample, roles, up, offset)
+            adds[node], note = _root_adds(tree, sample, up, offset)
             notes += [note] if note else []
     named = [tree.names[k] for k in np.flatnonzero(adds) if tree.parents[k] >= 0]
     if named:
@@ -121,7 +121,7 @@ def judge_positions(tree: Tree, sample: Floats, roles: Roles, up: str) -> tuple[
     return adds, notes
 
 
-def _root_adds(tree: Tree, sample: Floats, roles: Roles, up: str, offset: Floats) -> tuple[bool, str]:
+def _root_adds(tree: Tree, sample: Floats, up: str, offset: Floats) -> tuple[bool, str]:
     axis, sign = "xyz".index(up[-1]), -1.0 if up.startswith("-") else 1.0
     replaced, _ = forward(tree, sample)
     height = sign * replaced[:, :, axis]

@@ -13,7 +13,7 @@ from neurostore.ingest.refine.training.motions import outwards
 
 CUTOFF_HZ = 6.0
 _LOCK_FRAMES = 50
-_TRUNK = 0.5  # each end of a bone across the trunk takes half of its correction
+_TRUNK = 0.5  # share of the correction of a bone across the trunk for each of its ends
 
 
 def none(points: Floats, rate_hz: float, markers: MarkerSet) -> Floats:

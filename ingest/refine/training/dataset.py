@@ -53,7 +53,7 @@ def film(
     visibility = visibility_of(truth, markers, motion.rate_hz, rng)
     noisy, sigma = corrupt(protocol, truth, visibility, motion.rate_hz, markers, rng)
     spread = None
-    if shows_spread:  # of each marker as a whole: frame by frame it would show which limb points where
+    if shows_spread:  # one value per marker: a value per frame would reveal the direction of limbs
         wrong = rng.normal(0.0, 0.3, sigma.shape[1]) + rng.normal(0.0, 0.2, sigma.shape)
         spread = np.median(sigma, axis=0) * np.exp(wrong)
     pitch = np.radians(camera.elevation_deg)

@@ -17,7 +17,7 @@ from neurostore.ingest.refine.training.measures import depth_residual, measure
 from neurostore.ingest.refine.training.motions import Motion, random_camera, resampled
 from neurostore.ingest.refine.training.noise import Correlated, Independent
 
-#: frozen before the training
+#: fixed before the training
 PROTOCOLS: dict[str, Independent | Correlated] = {
     "independent": Independent(),
     "correlated": Correlated(),
@@ -87,7 +87,7 @@ def evaluate(
 
 
 def pairs(motion: Motion, protocol: str, rate_hz: float, refiner: Refiner, n_cameras: int, seed: int) -> Iterator[Pair]:
-    """The motion through made-up cameras and a protocol; the same whenever and with whatever else it is asked for."""
+    """The motion through simulated cameras and a protocol; the same whenever it is requested and whatever else is."""
     n = int(_LONGEST_S * motion.rate_hz)
     short = Motion(motion.person, motion.split, motion.source, motion.rate_hz, motion.points[:n], True)
     thin = resampled(short, rate_hz)

@@ -30,7 +30,7 @@ def finish(best: Path, motions: list[Motion], out: Path, metrics: dict[str, Any]
     held = [m for m in motions if m.split == "validation"]
     if not held:
         raise UsageError("no person to calibrate the uncertainty on: no motion of split 'validation' is here")
-    # As many cameras as make about forty trials: validation people are few.
+    # Enough cameras for about forty trials, because there are few people for validation.
     calibrated = calibration(held, Refiner(model, markers, {**about, "calibration": {}}), max(2, 40 // (4 * len(held))))
     checkpoint.save(out, model, {**kept, "calibration": calibrated, "metrics": metrics or {}}, dtype=torch.float16)
     return out

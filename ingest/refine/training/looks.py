@@ -1,4 +1,4 @@
-"""Training of the looks, one after the other, the transformers as they are: what they are given is made once and kept."""
+"""Training of the looks, one after another, the transformers as they are: what they are given is made once and kept."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from neurostore.ingest.refine.training import losses
 
 _NODES_A_WINDOW = 8
 _BATCH = 1024  # nodes
-_SLOWEST = 0.02  # of the learning rate, at the end
+_SLOWEST = 0.02  # share of the learning rate that is left at the end
 
 
 @dataclass(frozen=True)

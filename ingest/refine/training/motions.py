@@ -1,4 +1,4 @@
-"""True motions: at other rates, by other bodies, filmed by made-up cameras. :mod:`.sources` reads them."""
+"""True motions: at other rates, by other bodies, filmed by simulated cameras. :mod:`.sources` reads them."""
 
 from __future__ import annotations
 
@@ -116,14 +116,15 @@ def filmed(points: Floats, camera: Camera, markers: MarkerSet) -> Floats:
     middle = np.nanmean(points.reshape(-1, 3), axis=0)
     left, right = (points[:, i] for i in markers.hips)
     across = np.nanmean((left - right) * np.array([1.0, 0.0, 1.0]), axis=0)
-    heading = np.arctan2(-across[2], across[0])  # of +Z turned towards +X: forward = across x up
+    heading = np.arctan2(-across[2], across[0])  # angle from +Z towards +X: forward = across x up
     yaw = heading + np.radians(camera.azimuth_deg)
     pitch = np.radians(camera.elevation_deg)
-    towards = np.array([np.sin(yaw) * np.cos(pitch), np.sin(pitch), np.cos(yaw) * np.cos(pitch)])  # person to camera
+    # from the person to the camera
+    towards = np.array([np.sin(yaw) * np.cos(pitch), np.sin(pitch), np.cos(yaw) * np.cos(pitch)])
     z = -towards
-    x = np.cross(z, [0.0, 1.0, 0.0])  # to the right, seen from the camera
+    x = np.cross(z, [0.0, 1.0, 0.0])  # to the right as seen from the camera
     x /= np.linalg.norm(x)
-    axes = np.stack([x, np.cross(z, x), z])  # rows; z across x is down
+    axes = np.stack([x, np.cross(z, x), z])  # rows are axes; z cross x points down
     return ((points - middle) @ axes.T + np.array([0.0, 0.0, camera.distance_mm])).astype(np.float32)
 
 

@@ -107,13 +107,13 @@ class ShardBatches(torch.utils.data.Dataset[dict[str, torch.Tensor]]):
         self.arrays: dict[str, Floats] = {}
         self.n_windows = len(np.load(self.folder / "present.npy", mmap_mode="r"))
         if self.n_windows < batch_size:
-            raise UsageError(f"{self.folder}: holds {self.n_windows} windows, a batch wants {batch_size}")
+            raise UsageError(f"{self.folder}: holds {self.n_windows} windows, a batch needs {batch_size}")
 
     def __len__(self) -> int:
         return self.n_batches
 
     def __getitem__(self, k: int) -> dict[str, torch.Tensor]:
-        if not self.arrays:  # mapped in the worker that reads, not carried to it
+        if not self.arrays:  # mapped in the worker process that reads, not sent to it
             self.arrays = {p.stem: np.load(p, mmap_mode="r") for p in sorted(self.folder.glob("*.npy"))}
         a_pass = self.n_windows // self.batch_size
         order = np.random.default_rng([self.seed, k // a_pass]).permutation(self.n_windows)

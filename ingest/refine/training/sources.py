@@ -28,11 +28,11 @@ from neurostore.schema import components_of
 from neurostore.trial_key import key_text
 
 SPLITS = ("train", "validation", "test")
-# Heel seen from the ankle, along the foot (x forward, y up), as a share of the ankle-to-toe distance: for skeletons
-# without a heel.
+# Place of the heel relative to the ankle for skeletons without a heel (x forward along the foot, y up), as shares of the
+# distance from ankle to toe.
 HEEL_FROM_ANKLE = (-0.38, -0.45)
 NEEDED = tuple(f"{side}_{part}" for side in ("left", "right") for part in ("hip", "knee", "ankle", "shoulder"))
-_AVATARS = "cc_base"  # the same motions on another body's proportions: never new people
+_AVATARS = "cc_base"  # the same motions with other proportions, so they are not new people
 _LEAST_S = 1.0
 
 
@@ -96,7 +96,7 @@ def people() -> dict[str, dict[str, Any]]:
     return {subject: person for person in table["person"] for subject in person["subjects"]}
 
 
-#: person, source, whether the skeleton is their own, and what reads it: rate, points, hash of the files
+#: person, source, whether the skeleton is their own, and the function that reads (rate, points, hash of the files)
 _Found = Iterator[tuple[str, str, bool, Callable[[], tuple[float, Floats, str]]]]
 
 
@@ -135,7 +135,7 @@ def _read_file(path: Path, markers: MarkerSet) -> tuple[float, Floats, str]:
     beside = sorted(path.parent.glob("*.asf")) if path.suffix.lower() == ".amc" else []
     recording = read(path, ReadOptions(companions=tuple(map(str, beside))))
     own = [p for p in beside if path.stem.startswith(p.stem)]
-    # the hash of a trial's row in the lake, where the skeleton alone is its companion
+    # the hash that the lake has for the trial, whose only companion is the skeleton
     return recording.rate_hz, points_of(recording, markers, str(path)), sha256_of_all([path, *own])
 
 
@@ -181,7 +181,7 @@ def _heel(points: dict[str, Floats], side: str) -> Floats:
     across = np.cross(foot, shank)
     up = np.cross(across, foot)
     up /= np.linalg.norm(up, axis=-1, keepdims=True) + 1e-9
-    # The line ankle-toe falls by about 30 degrees when the sole is flat: turn it level first.
+    # With a flat sole, the line from ankle to toe descends by about 30 degrees: turn it level first.
     level = foot / length * np.cos(np.pi / 6) + up * np.sin(np.pi / 6)
     normal = up * np.cos(np.pi / 6) - foot / length * np.sin(np.pi / 6)
     return ankle + length * (HEEL_FROM_ANKLE[0] * level + HEEL_FROM_ANKLE[1] * normal)

@@ -188,7 +188,7 @@ def look_on(
 def _step(
     run: RunState, batch: dict[str, torch.Tensor], terms: Terms, scaler: Any, config: TrainConfig, device: torch.device
 ) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
-    # Dropout by the step's number: a resumed run draws what the undisturbed one would have drawn.
+    # The step number seeds dropout, so that a resumed run draws the same numbers as an uninterrupted one.
     torch.manual_seed(config.seed * 1_000_003 + run.step)
     for group in run.optimiser.param_groups:
         group["lr"] = learning_rate(config, run.step)

@@ -101,7 +101,7 @@ def difference(a: list[list[Detection]], b: list[list[Detection]]) -> tuple[floa
         if len(ours) != len(theirs):
             n_other += 1
             continue
-        for one in ours:  # detections have no order: each with the nearest
+        for one in ours:  # detections have no order: compare each with the nearest
             distances = [np.nanmax(np.linalg.norm(one.positions[0] - o.positions[0], axis=1)) for o in theirs]
             largest = max(largest, float(min(distances)))
     return round(largest, 4), n_other
@@ -110,7 +110,7 @@ def difference(a: list[list[Detection]], b: list[list[Detection]]) -> tuple[floa
 def peak_memory_mb() -> float:
     """Largest resident memory of this process so far."""
     status = Path("/proc/self/status")
-    if status.exists():  # ru_maxrss would begin with that of the process that started this one
+    if status.exists():  # ru_maxrss would include the process that started this one
         return int(status.read_text().split("VmHWM:")[1].split()[0]) / 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (1 << 20) if sys.platform == "darwin" else peak / 1024

@@ -37,13 +37,13 @@ VERSION = 2
 SKELETON = "blazepose_33"
 DEFAULT = "pose_landmarker_full"
 MAX_PERSONS = 3
-_FILES = {  # in the bundle -> in the wheel, (mean, SD) by which the model wants its input image normalised
+_FILES = {  # name in the bundle -> (name in the wheel, (mean, SD) for normalising the input image)
     "pose_detector.tflite": ("modules/pose_detection/pose_detection.tflite", (127.5, 127.5)),
     "pose_landmarks_detector.tflite": ("modules/pose_landmark/pose_landmark_full.tflite", (0.0, 255.0)),
 }
 _MIN_VISIBILITY = 0.5
-_INSIDE = 0.75  # share of a box that is inside another
-_PART_HEIGHT = 0.8  # of the other's height, below which it is a part of it
+_INSIDE = 0.75  # least share of a box that is inside another
+_PART_HEIGHT = 0.8  # share of the other's height below which a box is a part of the other
 
 
 def identity(options: EstimatorOptions) -> dict[str, Any]:
@@ -128,14 +128,14 @@ class _Session:
     def detect(self, frames: Sequence[Frame]) -> list[list[Detection]]:
         if self._is_quiet:
             return [self._detect(frame) for frame in frames]
-        with native_stderr_held():  # with the first frame, and with the first person, the graph starts and talks
+        with native_stderr_held():  # the graph starts, and prints text, with the first frame and with the first person
             detections = [self._detect(frame) for frame in frames]
         self._is_quiet = any(detections)
         return detections
 
     def _detect(self, frame: Frame) -> list[Detection]:
         height, width = frame.rgb.shape[:2]
-        # MediaPipe wants rising whole milliseconds; they serve its own tracking alone
+        # MediaPipe needs increasing whole milliseconds; only its own tracking uses them
         self._previous_ms = max(self._previous_ms + 1, round(frame.time_s * 1000))
         image = self._image(image_format=self._format, data=frame.rgb)
         result = self._landmarker.detect_for_video(image, self._previous_ms)
@@ -146,9 +146,8 @@ class _Session:
             positions = 1000.0 * np.array([(p.x, p.y, p.z) for p in world])
             if self.is_placed:
                 positions = place(positions, points, visibility, self.camera)
-            positions[((points < 0) | (points >= (width, height))).any(axis=1)] = (
-                np.nan
-            )  # guessed, whatever its visibility
+            is_outside = ((points < 0) | (points >= (width, height))).any(axis=1)
+            positions[is_outside] = np.nan  # MediaPipe guesses these, whatever their visibility
             low, high = points.min(axis=0), points.max(axis=0)
             box = np.array([*low, *(high - low), visibility.mean()])
             persons.append(Detection(box, [positions.astype(np.float32)], points, visibility))
@@ -192,7 +191,7 @@ def _is_part(person: Detection, other: Detection) -> bool:
     high = np.minimum(person.box[:2] + person.box[2:4], other.box[:2] + other.box[2:4])
     inside = float(np.prod(np.maximum(high - low, 0.0))) / max(float(np.prod(person.box[2:4])), 1.0)
     scales = [weak_perspective(p.positions[0], p.points)[0] for p in (person, other)]
-    # someone farther off is smaller in scale and box alike; a part is smaller in its box alone
+    # for a person farther away, both scale and box are smaller; for a part of a person, only the box is
     is_as_near = scales[0] > 0.65 * scales[1]
     return inside > _INSIDE and is_as_near and person.box[3] < _PART_HEIGHT * other.box[3]
 
@@ -291,7 +290,7 @@ def _bundle() -> bytes:
 
     parts = {}
     with warnings.catch_warnings(), temporary.of_libraries():
-        warnings.simplefilter("ignore", ResourceWarning)  # MediaPipe 0.10.21 leaves its temporary file to be closed
+        warnings.simplefilter("ignore", ResourceWarning)  # MediaPipe 0.10.21 does not close its temporary file
         for name, path in _model_files().items():
             mean, sd = _FILES[name][1]
             writer = metadata_writer.MetadataWriter.create(bytearray(path.read_bytes()))

@@ -28,7 +28,8 @@ from neurostore.skeleton import Skeleton
 from neurostore.wording import listed
 
 VERSION = 1
-PREFERRED = ("bml_movi_87", "berkeley_mhad_43")  # which are stored; the first the model has is the primary one
+# skeletons that are stored; the first that the model has is the primary one
+PREFERRED = ("bml_movi_87", "berkeley_mhad_43")
 _DETECTOR_THRESHOLD = 0.3
 
 
@@ -92,10 +93,10 @@ def load(options: EstimatorOptions, path: Path | None = None) -> MeTRAbs:
     if warning:
         warnings.warn(warning, stacklevel=2)
     gpus = tensorflow.config.list_physical_devices("GPU")
-    for gpu in gpus:  # take memory as it is needed, not all of it
+    for gpu in gpus:  # allocate memory when needed, not all at once
         try:
             tensorflow.config.experimental.set_memory_growth(gpu, True)
-        except RuntimeError:  # TensorFlow is already running, with the settings it was started with
+        except RuntimeError:  # TensorFlow is already running and keeps its settings
             break
     saved_model = _saved_model(tensorflow, path, sha256)
     chosen = _chosen(options, saved_model, path)
@@ -124,7 +125,7 @@ _held: dict[tuple[Path, str], Any] = {}
 def _saved_model(tensorflow: Any, path: Path, sha256: str) -> Any:
     """The SavedModel of a folder, kept for other options. Raises ModelError where TensorFlow cannot load it."""
     if (path, sha256) not in _held:
-        _held.clear()  # never two models in memory
+        _held.clear()  # so that there are never two models in memory
         try:
             with native_stderr_held():
                 _held[path, sha256] = tensorflow.saved_model.load(str(path))
@@ -171,7 +172,7 @@ def _order(skeleton: Skeleton, saved_model: Any, path: Path) -> Ints:
     ModelError : the model's joints are others than the declared ones.
     """
     has = _names(saved_model, skeleton.name) if skeleton.name in saved_model.per_skeleton_joint_names else None
-    if has is None:  # ad hoc: the name was made plain, the joints are the model's own
+    if has is None:  # a skeleton made from the model: its joints are the model's own
         return np.arange(len(skeleton.joints))
     if set(has) != set(skeleton.source_names):
         odd = sorted(set(has) ^ set(skeleton.source_names))
@@ -206,7 +207,7 @@ class _Session:
             for skeleton in model.skeletons:
                 joints = model.indices[skeleton.name][model.orders[skeleton.name]]
                 detections.append((rows.poses3d[:, :, joints], rows.poses2d[:, :, joints]))
-        else:  # the model does not say which joints of one pass are whose
+        else:  # the model does not state which joints of a joint pass belong to which skeleton
             for skeleton in model.skeletons:
                 rows = _Rows(self._call(images, skeleton.name))
                 joints = model.orders[skeleton.name]
@@ -231,7 +232,7 @@ class _Session:
             return self.model.saved_model.detect_poses_batched(images, skeleton=skeleton, **self.given)
         except NeurostoreError:
             raise
-        except Exception as error:  # TensorFlow's errors have no common parent of their own
+        except Exception as error:  # TensorFlow's errors have no common base class
             kind = type(error).__name__
             if "ResourceExhausted" in kind:
                 raise ModelError(
@@ -253,7 +254,7 @@ class _Rows:
         self.boxes = np.asarray(answer["boxes"].flat_values)
         poses3d = np.asarray(answer["poses3d"].flat_values)
         poses2d = np.asarray(answer["poses2d"].flat_values)
-        if poses3d.ndim == 3:  # averaged already, or nobody found
+        if poses3d.ndim == 3:  # averaged already, or no person was found
             poses3d, poses2d = poses3d[:, None], poses2d[:, None]
         self.poses3d, self.poses2d = poses3d, poses2d
 

@@ -21,7 +21,7 @@ def native_stderr_held() -> Iterator[None]:
     with _one_at_a_time, contextlib.ExitStack() as stack:
         try:
             kept = os.dup(2)
-        except OSError:  # no stderr at all
+        except OSError:  # there is no stderr
             yield
             return
         stack.callback(os.close, kept)

@@ -17,7 +17,7 @@ from neurostore.errors import ModelError
 _CHUNK = 1 << 20
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
-Progress = Callable[[int, int | None], None]  # bytes so far, bytes in all where known
+Progress = Callable[[int, int | None], None]  # bytes so far, total bytes if known
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def _fetch_once(address: Address, target: Path, progress: Progress | None, timeo
     try:
         response = _opener().open(request, timeout=timeout_s)
     except urllib.error.HTTPError as error:
-        if error.code == 416:  # nothing beyond what we hold: whole, or another file than ours
+        if error.code == 416:  # the server has no further bytes: the file is complete, or another file
             whole = (error.headers.get("Content-Range") or "").rpartition("/")[2]
             error.close()
             if whole == str(start):
@@ -112,7 +112,7 @@ def _fetch_once(address: Address, target: Path, progress: Progress | None, timeo
             raise _ShortError("the server holds another file than the part kept here; starting again") from None
         raise
     with response:
-        if start and response.status != 206:  # the server ignores ranges: from the beginning
+        if start and response.status != 206:  # the server ignores ranges: start from the beginning
             start = 0
         elif start and not (response.headers.get("Content-Range") or "").startswith(f"bytes {start}-"):
             target.unlink(missing_ok=True)
@@ -174,5 +174,5 @@ def alone(target: Path, name: str) -> Iterator[None]:
             yield
         finally:
             lock.unlink(missing_ok=True)
-            with contextlib.suppress(OSError):  # a part is kept for the next call
+            with contextlib.suppress(OSError):  # keep the part for the next call
                 target.parent.rmdir()

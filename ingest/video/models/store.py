@@ -30,7 +30,7 @@ from neurostore.wording import and_more, listed
 
 _CHUNK = 1 << 20
 BUNDLED = ("pose_detector.tflite", "pose_landmarks_detector.tflite")
-_UNPACKED_LIMIT = 20  # times the tarball: more is not a model
+_UNPACKED_LIMIT = 20  # largest size of a model in sizes of its tarball
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def fetch(
 
     Parameters
     ----------
-    tarball : a file given by hand, used instead of the network.
+    tarball : a file from the user, used instead of the network.
     mirrors : addresses tried before those declared. A mirror ending in '/' gets the file's name appended.
     token : bearer token; it goes to mirrors only, never to the model's public address.
 
@@ -118,7 +118,7 @@ def _download(
         if not remaining:
             if again:
                 raise ModelError("; ".join(mismatches))
-            remaining, again = [source], True  # once more, from the first byte
+            remaining, again = [source], True  # try once more from the first byte
 
 
 def _mirror(url: str, model: Model, token: str | None) -> download.Address:
@@ -134,7 +134,7 @@ def _mismatch(where: object, measured: str, model: Model) -> str:
 
 
 def _check_space(model: Model, folder: Path) -> None:
-    needed = 2.5 * model.size_about_mb * 1e6  # tarball and tree
+    needed = 2.5 * model.size_about_mb * 1e6  # for the tarball and the unpacked files
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise ModelError(
@@ -162,7 +162,7 @@ def _unpack_into_place(model: Model, tarball: Path, folder: Path, source: str) -
         else:
             unpack(tarball, staging / "tree")
             root = saved_model_folder(staging / "tree")
-            with contextlib.suppress(MissingExtraError):  # without TensorFlow the same check waits for the first load
+            with contextlib.suppress(MissingExtraError):  # without TensorFlow, this is checked at the first load
                 inspection.check(inspection.inspect(root), model)
         files = _measure(staging / "tree")
         manifest = {
@@ -174,7 +174,7 @@ def _unpack_into_place(model: Model, tarball: Path, folder: Path, source: str) -
             "files": files,
         }
         (staging / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
-        if final.exists():  # an older, damaged one, or another process was faster
+        if final.exists():  # an older or damaged one, or from another process that was faster
             shutil.rmtree(final)
         storage.publish(staging, final)
 

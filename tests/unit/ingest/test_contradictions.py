@@ -61,7 +61,7 @@ def verdicts(tmp_path: Path, files: dict[str, dict[str, np.ndarray]]) -> dict[st
     ids=["legs", "trunk", "thighs"],
 )
 @pytest.mark.parametrize("axis", ["x", "-z", "y"])
-def test_parts_of_a_body_say_who_is_up_too(names: tuple[str, ...], axis: str) -> None:
+def test_parts_of_a_body_say_what_is_up_too(names: tuple[str, ...], axis: str) -> None:
     points = walker()
     labels = [side + name for name in names for side in "LR"] + (["C7"] if "SHO" in names else [])
     body = np.stack([points[label] for label in labels], axis=1)
@@ -182,14 +182,14 @@ def test_a_static_trial_of_another_person_is_not_used(tmp_path: Path) -> None:
     assert not np.allclose(own.points["left_knee"], alone.points["left_knee"], atol=1.0, equal_nan=True)
 
 
-def test_a_static_trial_with_exchanged_sides_gives_its_session_nothing(tmp_path: Path) -> None:
+def test_a_static_trial_with_exchanged_sides_is_not_used(tmp_path: Path) -> None:
     still = {name: np.tile(values[:1], (100, 1)) for name, values in plug_in_gait().items()}
     good = compute_landmarks(read(write_trc(tmp_path / "static.trc", still), ReadOptions()))
     assert {c.source for c in good.calibrations} >= {"static"}
     exchange = {name: ("R" if name[0] == "L" else "L") + name[1:] for name in still if name[0] in "LR"}
     bad = compute_landmarks(read(write_trc(tmp_path / "static.trc", renamed(still, exchange)), ReadOptions()))
     assert "static" not in {c.source for c in bad.calibrations}
-    assert any("gives its session nothing" in note for note in bad.notes)
+    assert any("is not used for its session" in note for note in bad.notes)
 
 
 @pytest.mark.parametrize("fault", ["labels exchanged", "another person"])
@@ -254,7 +254,7 @@ def c3d_of(path: Path, header_hz: float, rate_hz: float) -> Path:
     return path
 
 
-def test_two_frame_rates_are_said_until_cohort_toml_decides(tmp_path: Path) -> None:
+def test_two_frame_rates_are_reported_until_cohort_toml_decides(tmp_path: Path) -> None:
     path = c3d_of(tmp_path / "walk.c3d", 50.0, 100.0)
     found = read(path, ReadOptions())
     assert found.rate_hz == 50.0
@@ -287,7 +287,7 @@ def trc_with_times(path: Path, times: list[str], data_rate: str = "100") -> Path
     ],
     ids=["milliseconds", "frames", "all zero"],
 )
-def test_times_in_another_unit_are_read_and_said(tmp_path: Path, times: list[str], says: str) -> None:
+def test_times_in_another_unit_are_read_and_noted(tmp_path: Path, times: list[str], says: str) -> None:
     found = read(trc_with_times(tmp_path / "walk.trc", times), ReadOptions())
     assert found.rate_hz == 100.0
     assert np.allclose(np.diff(found.poses[0].time_s), 0.01)
@@ -362,7 +362,7 @@ def test_radians_called_degrees_are_refused(tmp_path: Path) -> None:
     assert read(mot(tmp_path / "static.mot", still), ReadOptions()).angles
 
 
-def test_knees_of_opposite_signs_are_no_knee_flexion(tmp_path: Path) -> None:
+def test_knees_of_opposite_signs_are_not_knee_flexion(tmp_path: Path) -> None:
     angles = walking_angles()
     found = read(mot(tmp_path / "walk.mot", angles | {"knee_angle_l": -angles["knee_angle_l"]}), ReadOptions())
     assert {a.source_name: a.angle for a in found.angles if "knee" in a.source_name} == {

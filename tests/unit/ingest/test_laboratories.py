@@ -40,7 +40,7 @@ NAMES_OF = {
 @pytest.mark.parametrize("screen", ["", "-z", "y", "x"])
 @pytest.mark.parametrize("maker", NAMES_OF)
 @pytest.mark.parametrize("lab", LABS)
-def test_the_markers_say_who_is_up(lab: str, maker: str, screen: str) -> None:
+def test_the_markers_say_what_is_up(lab: str, maker: str, screen: str) -> None:
     points = walker()
     names, values = [], []
     for key, name in NAMES_OF[maker].items():
@@ -99,7 +99,7 @@ def test_points_of_xsens(tmp_path: Path) -> None:
     assert {"pelvis", "left_thigh", "right_shank", "left_foot_line"} <= set(found.segments)
 
 
-def test_a_marker_called_hip_or_knee_is_no_joint_centre_in_a_set_on_the_skin(tmp_path: Path) -> None:
+def test_a_marker_called_hip_or_knee_is_not_a_joint_centre_in_a_set_on_the_skin(tmp_path: Path) -> None:
     """The CMU set: LHIP over the trochanter, LKNE outside and LKNI inside of the knee, LFWT and LBWT for the pelvis."""
     points = walker()
     names = {
@@ -158,7 +158,7 @@ def test_numbers_for_names_are_kept_as_positions(tmp_path: Path, labels: str) ->
     ("tall", "units", "stem"),
     [(450, "m", "walk_px_person00"), (820, "m", "walk"), (1080, "m", "walk"), (800, "px", "walk")],
 )
-def test_pixels_are_no_metres(tmp_path: Path, tall: float, units: str, stem: str) -> None:
+def test_pixels_are_not_metres(tmp_path: Path, tall: float, units: str, stem: str) -> None:
     points = {k: v * (tall / 1500) * [1, 1, 0] for k, v in walker(50).items()}
     path = write_trc(tmp_path / f"{stem}.trc", points, units)
     with pytest.raises(InputError, match=r"pixels|picture"):
@@ -193,14 +193,14 @@ def test_a_mark_under_two_labels_is_one_event() -> None:
     events, notes = source_events(Parameters(groups), 1, 200, 100.0, None)
     steps = [(e.event, e.side, e.time_s) for e in events if e.event != "event"]
     assert steps == [("foot_strike", "right", 0.5), ("foot_strike", "right", 0.51), ("foot_off", "left", 0.6)]
-    assert any("2 events stand twice in the file (LTO and LOFF, RHS and RON)" in n for n in notes)
+    assert any("2 events occur twice in the file (LTO and LOFF, RHS and RON)" in n for n in notes)
 
 
 # --------------------------------------------------------------------------------------------------------------- clock
 
 
 @pytest.mark.parametrize("rate", [10.0, 12.5])
-def test_a_slow_clock_is_kept_unfiltered_and_said(tmp_path: Path, rate: float) -> None:
+def test_a_slow_clock_is_kept_unfiltered_and_noted(tmp_path: Path, rate: float) -> None:
     path = write_trc(tmp_path / "slow.trc", walker(60, rate), rate=rate)
     found = compute_landmarks(read(path))
     assert any("not filtered" in n for n in found.notes)
@@ -302,7 +302,7 @@ def test_a_rate_that_is_none_is_named(tmp_path: Path, rate: str) -> None:
         read(path)
 
 
-def test_raw_data_beside_their_export_are_no_lost_capture(tmp_path: Path) -> None:
+def test_raw_data_beside_their_export_are_not_lost_captures(tmp_path: Path) -> None:
     folder = tmp_path / "cohort" / "S01"
     folder.mkdir(parents=True)
     write_trc(folder / "walk.trc", walker(20))
@@ -373,7 +373,7 @@ def test_check_says_one_line_per_file_and_keeps_nothing(tmp_path: Path) -> None:
     assert [line.is_read for line in check(tmp_path / "cohort", n_workers=1)] == [False]
 
 
-def test_forces_of_opensim_beside_its_angles_are_no_failure(tmp_path: Path) -> None:
+def test_forces_of_opensim_beside_its_angles_are_not_failures(tmp_path: Path) -> None:
     folder = tmp_path / "cohort" / "S01"
     folder.mkdir(parents=True)
     (folder / "walk_grf.mot").write_text(

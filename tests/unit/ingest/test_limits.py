@@ -1,4 +1,4 @@
-"""One gate for every reader: rates and coordinates that no capture has are refused or taken as missing, and said."""
+"""One gate for every reader: rates and coordinates that no capture has are refused or taken as missing, with a note."""
 
 from __future__ import annotations
 

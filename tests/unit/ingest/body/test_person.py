@@ -1,4 +1,4 @@
-"""The house's own body, its scaling and its fit to landmarks."""
+"""Neurostore's own body, its scaling and its fit to landmarks."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ def test_frames_without_landmarks_are_nan_and_a_coordinate_nothing_tells_of_too(
     )
 
 
-def test_too_little_to_fit_is_said():
+def test_too_little_to_fit_is_reported():
     landmarks = _landmarks(_walk(20))
     few = {n: landmarks.points[n] for n in ("left_hip", "right_hip", "left_knee")}
     with pytest.raises(InputError, match="expected both hips"):

@@ -211,7 +211,7 @@ def test_the_numbers_are_those_of_the_pile(pile: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        (lambda f: write_bvh(f / "walk_mueller.bvh"), "whose are walk_mueller.bvh"),
+        (lambda f: write_bvh(f / "walk_mueller.bvh"), "whose walk_mueller.bvh are"),
         (lambda f: write_bvh(f / "patients" / "Anna" / "walk.bvh"), "'patients' is a group"),
         (lambda f: write_bvh(f / "clinicA" / "Annegret" / "walk.bvh"), "'Annegret' in the folder 'clinicA' may be people"),
         (lambda f: write_bvh(f / "S1" / "pre" / "day1" / "walk.bvh"), "more than two folders deep"),
@@ -220,7 +220,7 @@ def test_the_numbers_are_those_of_the_pile(pile: Path, tmp_path: Path) -> None:
         (lambda f: (f / "S01" / "a.bvh").write_text(bvh_text() + "\nAnnegret\n"), "holds more than numbers"),
         (lambda f: (f / "S01" / "a.json").write_text("{"), "is not JSON"),
         (lambda f: (f / "S01" / "a.c3d").write_bytes(b"\2\x50" + bytes(600)), "a.c3d"),
-        (lambda f: (f / "sessions.tsv").write_text("session\tdate\npre\t2020-01-31\n"), "belong to nobody"),
+        (lambda f: (f / "sessions.tsv").write_text("session\tdate\npre\t2020-01-31\n"), "no column names the subject"),
         (lambda f: (f / "trials.tsv").write_text("subject\ttrial\tclinician\nS01\twalk\tWeber\n"), "column clinician"),
         (lambda f: (f / "trials.tsv").write_text("subject\ttrial\tunit\nS01\twalk\tGrunwald\n"), "may be a name: Grunwald"),
         (lambda f: (f / "trials.tsv").write_text("subject\ttrial\tyear\nS01\twalk\t2020\n"), "a part of a date"),
@@ -253,7 +253,7 @@ def test_a_flat_pile_is_sorted_by_its_table_or_by_the_name_in_the_file(tmp_path:
     files = {str(p.relative_to(tmp_path / "coded")) for p in (tmp_path / "coded").rglob("*.*")}
     assert f"{keys['Grunwald']['pseudonym']}/walk.c3d" in files
     assert sum(f.startswith(keys["Annegret"]["pseudonym"]) for f in files) == 1
-    assert any("the name in the file itself" in note for note in done.notes)
+    assert any("the name stored in the file" in note for note in done.notes)
     assert secrets_in(tmp_path / "coded") == []
 
 
@@ -284,7 +284,7 @@ def test_words_that_name_nobody_may_stay_and_files_may_be_left_out(tmp_path: Pat
         )
 
 
-def test_a_video_keeps_its_pictures_and_nothing_else(tmp_path: Path) -> None:
+def test_a_video_keeps_its_frames_and_nothing_else(tmp_path: Path) -> None:
     av = pytest.importorskip("av")
     path = tmp_path / "pile" / "S01" / "mueller.mp4"
     path.parent.mkdir(parents=True)

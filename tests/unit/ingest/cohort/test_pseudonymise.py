@@ -63,7 +63,7 @@ def test_the_same_key_gives_the_same_names(cohort, tmp_path):
     assert len({k["pseudonym"] for k in second.values()}) == 3
 
 
-def test_free_text_is_refused_until_said(cohort, tmp_path):
+def test_free_text_is_refused_until_allowed(cohort, tmp_path):
     table = cohort / "participants.tsv"
     table.write_text("participant_id\tnotes\nMuellerA\tseen by Dr Smith on Monday\n")
     with pytest.raises(CohortError, match=r"participants.tsv, column notes.*--allow"):

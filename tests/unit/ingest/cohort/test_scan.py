@@ -35,7 +35,7 @@ def test_subject_and_session_folders(tmp_path):
     assert keys(tmp_path) == [("S01", "", "walk"), ("S02", "post", "walk"), ("S02", "pre", "walk")]
 
 
-def test_a_skeleton_file_that_cohort_toml_names_is_no_stray_file(tmp_path):
+def test_a_skeleton_file_that_cohort_toml_names_is_not_a_stray_file(tmp_path):
     make(tmp_path, "S01/walk.bvh", "lab.toml", "other.toml")
     (tmp_path / "cohort.toml").write_text('[[match]]\nfiles = "S01/*"\nskeleton = "lab.toml"\n')
     assert [p.name for p in scan(tmp_path).unknown] == ["other.toml"]

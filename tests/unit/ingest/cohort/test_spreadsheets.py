@@ -1,4 +1,4 @@
-"""Tables as people's spreadsheets write them: nothing is lost, what was judged is said, a cell is named."""
+"""Tables as people's spreadsheets write them: nothing is lost, inferences are reported, and cells are named."""
 
 from __future__ import annotations
 
@@ -83,11 +83,11 @@ def test_a_workbook(tmp_path):
         ("height_cm", "1.78", 1.78, "says cm, but was taken as metres"),
         ("height_cm", "178", 1.78, None),
         ("height", "1780", 1.78, "has no unit and was taken as millimetres"),
-        ("height_m", "17.8", None, "what it holds is no height of a person in m; left empty: 17.8 (row 2)"),
-        ("height_m", "tall", None, "holds what is not a number; left empty: 'tall' (row 2)"),
+        ("height_m", "17.8", None, "not a height of a person in m; left empty: 17.8 (row 2)"),
+        ("height_m", "tall", None, "holds a value that is not a number; left empty: 'tall' (row 2)"),
     ],
 )
-def test_a_height_is_judged_by_its_size_and_said(tmp_path, column, value, height_m, said):
+def test_a_height_is_judged_by_its_size_and_noted(tmp_path, column, value, height_m, said):
     make(tmp_path, "S01/walk.bvh")
     (tmp_path / "participants.tsv").write_text(f"participant_id\t{column}\nS01\t{value}\n")
     cohort = scan(tmp_path)
@@ -96,7 +96,7 @@ def test_a_height_is_judged_by_its_size_and_said(tmp_path, column, value, height
     assert [w for w in cohort.warnings if said in w] if said else not cohort.warnings
 
 
-def test_a_leg_length_without_unit_is_judged_and_said(tmp_path):
+def test_a_leg_length_without_unit_is_judged_and_noted(tmp_path):
     make(tmp_path, "S01/walk.bvh", "S02/walk.bvh")
     (tmp_path / "participants.tsv").write_text("participant_id\tleg_length_left\nS01\t91\nS02\t0.88\n")
     cohort = scan(tmp_path)
@@ -115,7 +115,7 @@ def test_a_pile_gets_subject_session_and_trial_from_the_row_that_names_the_file(
     assert {t.metadata["condition"] for t in cohort.trials} == {"free"}
 
 
-def test_a_table_that_contradicts_a_folder_is_said_and_the_folder_holds(tmp_path):
+def test_a_table_that_contradicts_a_folder_is_reported_and_the_folder_holds(tmp_path):
     make(tmp_path, "S01/pre/walk.bvh")
     (tmp_path / "trials.tsv").write_text("file\tsubject\tsession\nS01/pre/walk.bvh\tS02\tpost\n")
     cohort = scan(tmp_path)
@@ -128,7 +128,7 @@ def test_a_session_called_by_a_date_was_then_unless_a_table_says_when(tmp_path):
     cohort = scan(tmp_path)
     times = {t.session: t.metadata.get("acq_time") for t in cohort.trials}
     assert times == {"2024-05-01": "2024-05-01T00:00:00", "ses-20240801": "2024-08-01T00:00:00", "20241350": None}
-    assert any("sessions called by a date (2024-05-01, ses-20240801) were taken" in w for w in cohort.warnings)
+    assert any("sessions named by a date (2024-05-01, ses-20240801) were taken" in w for w in cohort.warnings)
     assert any(
         "people are called by dates (2024-05-01, ses-20240801); expected" in w for w in scan(tmp_path / "S01").warnings
     )
@@ -146,7 +146,7 @@ def test_session_order_of_cohort_toml(tmp_path):
     assert any("names late, but no folder has that name" in w for w in cohort.warnings)
 
 
-def test_an_affected_side_that_is_none_is_said(tmp_path):
+def test_an_affected_side_that_is_none_is_reported(tmp_path):
     make(tmp_path, "S01/walk.bvh")
     (tmp_path / "participants.tsv").write_text("participant_id\taffected_side\nS01\tlinke Seite\n")
     cohort = scan(tmp_path)
@@ -209,8 +209,8 @@ PEOPLE = {"S01": {"group": "a", "age": 40.0}, "S02": {"group": "b", "age": 50.0}
         (";participantID ;group;age;;\n;S01;a;40;;\n;S02;b;50;;\n", None),
         ("participant_id|group|age\nS01|a|40\nS02|b|50\n", None),
         ("Proband;group;age\nS01;a;40\nS02;b;50\n", "column 'Proband' was read as participant_id, because it names 2 of 2 subjects here"),
-        ("participant_id;group;age\ns1;a;40\nS-02;b;50\n", "read as the folder that is alike: 'S-02' as S02, 's1' as S01"),
-        ("participant_id;group;age\n\u00a0S01\u200b;a;40\n'S02;b;50\n", "alike: \"'S02\" as S02"),
+        ("participant_id;group;age\ns1;a;40\nS-02;b;50\n", "the most similar folder was used: 'S-02' as S02, 's1' as S01"),
+        ("participant_id;group;age\n\u00a0S01\u200b;a;40\n'S02;b;50\n", "used: \"'S02\" as S02"),
         ("participant_id;group;age\nS01;a;40 y\nS02;b;50\n", "column 'age' was taken as years: '40 y' (row 2)"),
         ("participant_id;group;age_months\nS01;a;480\nS02;b;600\n", "was taken as months and stored in years: 480 (row 2), 600 (row 3)"),
         ("participant_id;group;age\nS01;a;40\nS01;a;40\nS02;b;50\n", "S01 occurs twice, in row 2 and row 3; they are the same"),
@@ -238,7 +238,7 @@ def test_people_in_a_table_of_another_form(tmp_path, content, said):
         ("gender", "weiblich", "sex", "F", "column 'gender' was taken as F: 'weiblich' (row 2)"),
         ("sex", "1", "sex", "1", "column 'sex' holds neither F nor M; kept as it is: '1' (row 2)"),
         ("Affected Side", "re", "affected_side", "right", "column 'Affected Side' was taken as right: 're' (row 2)"),
-        ("age", "1978", "age", None, "holds what is no age in years; left empty: '1978' (row 2)"),
+        ("age", "1978", "age", None, "holds a value that is not an age in years; left empty: '1978' (row 2)"),
         ("age", "nan", "age", None, "'nan' was read as unknown: age, row 2"),
         ("group", "#N/A", "group", None, "'#N/A' was read as unknown: group, row 2"),
         ("score", "#DIV/0!", "score", None, "'#DIV/0!' was read as unknown: score, row 2"),
@@ -262,7 +262,7 @@ def test_few_texts_in_a_column_of_numbers_are_named(tmp_path):
     assert scan(tmp_path).warnings == [f"participants.tsv: {said}"]
 
 
-def test_keys_that_a_spreadsheet_program_changed_are_found_in_folders_and_said(tmp_path):
+def test_keys_that_a_spreadsheet_program_changed_are_found_in_folders_and_noted(tmp_path):
     make(tmp_path, "001/01/walk_1.bvh", "001/02/walk_1.bvh", "002/01/walk_1.bvh")
     (tmp_path / "participants.csv").write_text("participant_id,group\n1,a\n2.0,b\n")
     (tmp_path / "trials.csv").write_text(
@@ -272,7 +272,7 @@ def test_keys_that_a_spreadsheet_program_changed_are_found_in_folders_and_said(t
     assert {s: row["group"] for s, row in rows(cohort).items()} == {"001": "a", "002": "b"}
     assert [t.exclude for t in sorted(cohort.trials, key=lambda t: t.key)] == ["a crutch", None, None]
     assert not [w for w in cohort.warnings if "match no trial" in w]
-    assert sum("that is alike" in w for w in cohort.warnings) == 4
+    assert sum("the most similar" in w for w in cohort.warnings) == 4
 
 
 def test_two_people_are_never_read_as_one(tmp_path):
@@ -300,18 +300,20 @@ def test_a_workbook_with_a_cover_merged_cells_and_a_formula(tmp_path):
     assert [(r["group"], r["age"]) for r in cohort.subjects] == [("a", 40.0), ("a", None)]
     said = [w.removeprefix("participants.xlsx: ") for w in cohort.warnings]
     assert said[0] == "the sheet 'people' was read; there are 2: Sheet, people"
-    assert said[1].startswith("D5: a formula whose value is not stored in the file")
+    assert said[1].startswith("D5: a formula without a stored value")
     assert said[2:] == ["C4:C5: merged cells, read as 'a' in each row", "row 2: above the header, not read: 'People'"]
 
 
-def test_tables_under_other_names_and_twice_are_said(tmp_path):
+def test_tables_under_other_names_and_twice_are_reported(tmp_path):
     make(tmp_path, "S01/walk.bvh")
     (tmp_path / "participants.txt").write_bytes("participant_id\tgroup\nS01\ta\n".encode("utf-16"))
     (tmp_path / "participants.csv").write_text("participant_id,group\nS01,b\n")
     (tmp_path / "Participants_final.ods").write_bytes(b"PK")
     cohort = scan(tmp_path)
     assert rows(cohort)["S01"]["group"] == "b"
-    assert any("Participants_final.ods: is not read; a table is called participants" in w for w in cohort.warnings)
+    assert any(
+        "Participants_final.ods: is not read; expected a table called participants" in w for w in cohort.warnings
+    )
     assert "participants.txt: another table of participants has S01 already; that one is used" in cohort.warnings
 
 

@@ -39,7 +39,7 @@ def step() -> tuple[ForcePlate, dict[str, np.ndarray]]:
 
 
 def told(change: Callable[[np.ndarray], np.ndarray], *, force: bool = True, pressure: bool = True) -> list[str]:
-    """What is said of the step where a change of the floor's plane (x + iz) is made to force and centre of pressure."""
+    """The problems reported for the step if a change of the floor's plane (x + iz) is made to force and centre of pressure."""
     plate, points = step()
     forces, moments = plate.force.copy(), plate.moment.copy()
     if force:
@@ -58,7 +58,7 @@ def test_a_good_platform_contradicts_nobody() -> None:
 
 
 @pytest.mark.parametrize("places", [1, 2, 3])
-def test_corners_shifted_by_places_are_told_by_the_shear(places: int) -> None:
+def test_corners_shifted_by_places_are_found_by_the_shear(places: int) -> None:
     """Two places also are what a vertical force with the wrong sign does once all signs are reversed."""
     degrees = {1: 90, 2: 180, 3: 90}[places]
     found = told(lambda z: z * 1j**places)
@@ -66,12 +66,12 @@ def test_corners_shifted_by_places_are_told_by_the_shear(places: int) -> None:
     assert "beside the foot" in found[-1]
 
 
-def test_mirrored_corners_are_told_in_both_directions() -> None:
+def test_mirrored_corners_are_found_in_both_directions() -> None:
     assert any("turned by 1" in text for text in told(lambda z: -np.conj(z)))
     assert any("leans away from the body" in text for text in told(np.conj))
 
 
-def test_moments_with_a_wrong_sign_are_told_by_the_centre_of_pressure() -> None:
+def test_moments_with_a_wrong_sign_are_found_by_the_centre_of_pressure() -> None:
     (found,) = told(lambda z: -z, force=False)
     assert "beside the foot" in found
 

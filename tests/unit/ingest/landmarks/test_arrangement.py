@@ -1,4 +1,4 @@
-"""Names exchanged for a whole trial and markers that moved are told, in the names of two makers; a good trial has no such note."""
+"""Names exchanged for a whole trial and markers that moved are reported, in the names of two makers; a good trial has no such note."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ def test_wrong_requests_are_refused(walked) -> None:
 
 
 def line_walker(knee_deg: np.ndarray, noise_mm: float = 0.0) -> Recording:
-    """A person of joint centres alone (coco_19 order), facing +Z, hips still, both knees bent as told."""
+    """A person of joint centres alone (coco_19 order), facing +Z, hips still, both knees bent as given."""
     joints = skeleton.load("coco_19")
     n = len(knee_deg)
     positions = np.full((n, len(joints.joints), 3), np.nan)

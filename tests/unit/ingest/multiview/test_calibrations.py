@@ -130,7 +130,7 @@ def test_pickles_of_something_else_are_refused(tmp_path: Path) -> None:
         calibration.read_rig(paths)
 
 
-def test_everything_wrong_with_a_toml_is_said_at_once(tmp_path: Path) -> None:
+def test_everything_wrong_with_a_toml_is_reported_at_once(tmp_path: Path) -> None:
     path = rigs.calib_toml(rigs.around(3), tmp_path / "Calib.toml")
     text = path.read_text()
     text = re.sub(r"rotation = .*", 'rotation = [1.0, "a"]', text, count=1)
@@ -153,7 +153,7 @@ def test_everything_wrong_with_a_toml_is_said_at_once(tmp_path: Path) -> None:
         ("[metadata]\nerror = 0.0", "holds no camera"),
     ],
 )
-def test_toml_that_is_no_calibration(tmp_path: Path, text: str, expected: str) -> None:
+def test_toml_that_is_not_a_calibration(tmp_path: Path, text: str, expected: str) -> None:
     path = tmp_path / "Calib.toml"
     path.write_text(text)
     with pytest.raises(InputError, match=expected):
@@ -163,7 +163,7 @@ def test_toml_that_is_no_calibration(tmp_path: Path, text: str, expected: str) -
 def test_cameras_in_one_place_are_refused(tmp_path: Path) -> None:
     one = rigs.around(1)[0]
     path = rigs.calib_toml([one, rigs.camera("cam2", tuple(one.centre))], tmp_path / "Calib.toml")  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="puts its 2 cameras in one place"):
+    with pytest.raises(InputError, match="puts its 2 cameras at one point"):
         calibration.read_rig([path])
 
 
@@ -217,7 +217,7 @@ def test_a_calibration_of_another_resolution_is_refused() -> None:
         InputError, match=r"cam1\.mp4 has 1280 x 720 px, its calibration cam1 is for 1920 x 1080; expected"
     ):
         fitted(camera, 1280, 720, None, Path("cam1.mp4"))
-    with pytest.raises(InputError, match="turned by a quarter"):
+    with pytest.raises(InputError, match="turned by 90 degrees"):
         fitted(camera, 1080, 1920, None, Path("cam1.mp4"))
     with pytest.raises(InputError, match="another shape, not another scale"):
         fitted(camera, 1280, 960, "scaled", Path("cam1.mp4"))
@@ -230,7 +230,7 @@ def test_the_rounding_of_a_codec_is_noted() -> None:
     assert "rounding up of a codec" in note
 
 
-def test_a_scaled_picture_sees_the_same_point_at_the_same_place() -> None:
+def test_a_scaled_image_sees_the_same_point_at_the_same_place() -> None:
     """The edges of the image, half a pixel outside the middles of its first and last pixels, stay where they are."""
     camera = rigs.around(1)[0]
     small, _ = fitted(camera, 960, 540, "scaled", Path("cam1.mp4"))

@@ -193,7 +193,9 @@ def refused(folder: Path, lake: Path) -> str:
 def test_one_camera_only(tmp_path: Path) -> None:
     filmed(tmp_path / "cohort", "S01/walk/videos/{camera}.mp4", "cam1")
     rigs.calib_toml(cameras(), tmp_path / "cohort" / "S01" / "Calib.toml")
-    assert "is the only video of its trial; triangulation needs two" in refused(tmp_path / "cohort", tmp_path / "lake")
+    assert "is the only video of its trial; triangulation needs at least two" in refused(
+        tmp_path / "cohort", tmp_path / "lake"
+    )
 
 
 def test_a_camera_missing_from_the_calibration(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from tests.builders import rigs
 from tests.builders.small_rig import cameras, grey_film
 
 N = 40
-#: points that the made-up walker has, by the names of blazepose_33
+#: points that the simulated walker has, by the names of blazepose_33
 _OTHER = {"big_toe": "foot_index", "small_toe": "foot_index"}
 
 

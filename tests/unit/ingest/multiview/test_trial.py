@@ -1,4 +1,4 @@
-"""A walk seen by made-up cameras becomes the walk again; what is wrong with the views is refused by name."""
+"""A walk seen by simulated cameras becomes the walk again; what is wrong with the views is refused by name."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ def test_a_board_laid_otherwise_is_seen_by_the_person() -> None:
     assert any("the vertical axis is -y of the calibration, because" in note for note in found.notes)
 
 
-def test_another_person_in_view_is_told_apart() -> None:
+def test_another_person_in_view_is_distinguished() -> None:
     points, _ = walk()
     cameras = rigs.around(3)
     views = rigs.views_of(cameras, points)

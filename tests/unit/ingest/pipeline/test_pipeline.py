@@ -105,7 +105,7 @@ def test_tables_alone_renew_without_reading(cohort, tmp_path):
     assert rows(lake)["S01", "walk_1"]["condition"] is None
 
 
-def test_bad_files_are_named_and_the_others_go_in(cohort, tmp_path):
+def test_bad_files_are_named_and_the_others_are_ingested(cohort, tmp_path):
     (cohort / "S01" / "empty.bvh").write_text("")
     (cohort / "S01" / "rubbish.bvh").write_bytes(bytes(range(256)) * 4)
     (cohort / "S02" / "a b.bvh").write_bytes((cohort / "S01" / "walk_1.bvh").read_bytes())
@@ -137,7 +137,7 @@ def test_nothing_readable_is_an_error_and_no_trial(tmp_path):
         ingest(tmp_path / "cohort", tmp_path / "lake")
 
 
-def test_a_folder_that_is_no_lake_is_left_alone(cohort, tmp_path):
+def test_a_folder_that_is_not_a_lake_is_left_alone(cohort, tmp_path):
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "thesis.txt").write_text("x")
     with pytest.raises(NotALakeError):

@@ -11,7 +11,7 @@ from neurostore.lake.mixture import excluded_texts
 from tests.builders.tiny_bvh import write_bvh
 
 
-def test_a_renamed_file_counts_once_after_prune_and_is_said_before(tmp_path):
+def test_a_renamed_file_counts_once_after_prune_and_is_reported_before(tmp_path):
     cohort, path = tmp_path / "cohort", tmp_path / "lake"
     make_cohort(cohort, n_per_group=1, n_trials=1)
     ingest(cohort, path, n_workers=1)
@@ -30,7 +30,7 @@ def test_a_renamed_file_counts_once_after_prune_and_is_said_before(tmp_path):
     assert not any("same bytes" in w for w in report.warnings)
 
 
-def test_one_file_under_two_people_is_said_and_other_cohorts_people_stay(tmp_path):
+def test_one_file_under_two_people_is_reported_and_other_cohorts_people_stay(tmp_path):
     cohort, path = tmp_path / "cohort", tmp_path / "lake"
     make_cohort(cohort, n_per_group=1, n_trials=1)
     shutil.copy(cohort / "H01" / "ses1" / "walk_01.bvh", cohort / "S01" / "ses1" / "walk_02.bvh")

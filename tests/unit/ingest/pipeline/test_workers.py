@@ -1,4 +1,4 @@
-"""The worker's thread that writes: whatever goes wrong there is told, or an ingest would wait without end."""
+"""The worker's thread that writes: whatever goes wrong there is reported, or an ingest would wait forever."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Ends:
         raise self.error
 
 
-def test_what_goes_wrong_while_writing_is_told():
+def test_what_goes_wrong_while_writing_is_reported():
     computed, told = queue.Queue(), []
     for error in (LakeError("the disk is full"), MemoryError("no 4 GB"), ValueError("odd"), SystemExit()):
         computed.put(Ends(error))

@@ -50,7 +50,7 @@ def test_a_muscle_whose_name_holds_that_of_another_is_not_the_other(label, muscl
     assert named(label)[0].muscle == muscle
 
 
-def test_acceleration_of_an_emg_sensor_is_no_emg():
+def test_acceleration_of_an_emg_sensor_is_not_emg():
     labels = ("R SOLEUS: Acc 7.X", "L RECTUS FEMORIS: Gyro.Y 3", "LTA_ACCX")
     assert named(*labels) == [Channel("other")] * 3
 

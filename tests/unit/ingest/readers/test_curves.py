@@ -111,7 +111,7 @@ def test_other_numbers_of_points_are_brought_to_101_with_a_note(tmp_path, n):
     assert any(f"curves of {n} points were brought to 101" in note for note in recording.notes)
 
 
-def test_percents_that_lack_an_end_are_said(tmp_path):
+def test_percents_that_lack_an_end_are_reported(tmp_path):
     rows = [
         "pct,knee_flexion",
         *(f"{p + 1},{v:.6f}" for p, v in enumerate(np.interp(np.linspace(0, 100, 100), PERCENT, knee(0)))),
@@ -173,7 +173,7 @@ def test_names_that_are_missing_are_named(tmp_path):
         ({"subject": "ID", "side": "side", "angles": {"k": "knee_flexion"}}, "there is no such column; similar: id"),
         ({"subject": "id", "angles": {"k": "knee_flexion"}}, "no side is stated"),
         ({"session": "side", "side": "left", "angles": {"k": "knee_flexion"}}, "has no curve of A"),
-        ({"subject": "id", "side": "side"}, "nothing says of which angle"),
+        ({"subject": "id", "side": "side"}, "its angle is not stated"),
     ):
         with pytest.raises(InputError) as refused:
             _read(path, "A/", **stated)

@@ -59,7 +59,7 @@ def test_mapping_and_signs(tmp_path: Path) -> None:
         np.testing.assert_allclose(ours[name], values, atol=1e-8)
 
 
-def test_negative_knees_are_judged_and_said(tmp_path: Path) -> None:
+def test_negative_knees_are_judged_and_noted(tmp_path: Path) -> None:
     table = curves()
     table[:, 6:8] *= -1
     recording = read(write(tmp_path / "walk.mot", text(table)))
@@ -98,7 +98,7 @@ def test_states_of_a_simulation(tmp_path: Path) -> None:
     np.testing.assert_allclose(recording.angles[0].values, curves()[:, 6], atol=1e-5)
 
 
-def test_counts_that_lie(tmp_path: Path) -> None:
+def test_counts_that_are_wrong(tmp_path: Path) -> None:
     recording = read(write(tmp_path / "a.mot", text(curves(50), rows=20).replace("nColumns=11", "nColumns=40")))
     assert len(recording.angles[0].values) == 50
     assert any("nRows says 20" in n for n in recording.notes)

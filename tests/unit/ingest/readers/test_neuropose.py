@@ -29,7 +29,7 @@ def test_one_person(tmp_path: Path, version: int | None) -> None:
     assert recording.estimator["model_sha256"] == ("ab" * 32 if version == 2 else None)
 
 
-def test_two_persons_in_random_order_are_told_apart(tmp_path: Path) -> None:
+def test_two_persons_in_random_order_are_distinguished(tmp_path: Path) -> None:
     rng = random.Random(4)
     made = persons(90)
     people = []

@@ -76,7 +76,7 @@ def test_corners_in_the_opposite_order_are_named():
         ("N",),
         corners=wrench.corners,
     )
-    assert any("turn its z axis up" in n for n in notes_of(turned)[1])
+    assert any("its z axis point up" in n for n in notes_of(turned)[1])
 
 
 @pytest.mark.parametrize(

@@ -122,7 +122,7 @@ def test_wrong_files_are_refused_by_what_is_wrong(tmp_path: Path, name: str, end
         read(write(tmp_path / f"w.poses.{ending}", header, rows))
 
 
-def test_names_that_are_no_utf8_are_refused(tmp_path: Path) -> None:
+def test_names_that_are_not_utf8_are_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "walk.poses.parquet", HEADER, columns(MADE[:4, :1] / 1000, JOINTS))
     table, content = pq.read_table(path), path.read_bytes()
     path.write_bytes(content.replace(b"confidence", b"\xe4onfidence"))

@@ -80,7 +80,7 @@ def test_smoothness_forgives_true_acceleration():
     assert losses.smoothness(shaken, truth, _all(1, 5, 1)).item() == pytest.approx(4 / 3, abs=1e-5)
 
 
-def test_nothing_present_is_no_loss_and_no_nan():
+def test_nothing_present_gives_no_loss_and_no_nan():
     none = torch.zeros(1, 2, 2, dtype=torch.bool)
     points = torch.randn(1, 2, 2, 3)
     assert losses.bone_length(points, torch.ones(1, 1), torch.tensor([[0, 1]]), none).item() == 0.0

@@ -63,7 +63,7 @@ def test_the_truth_has_no_error(truth):
     assert found["bone_length_cv"] < 0.03
 
 
-def test_a_constant_distance_is_no_depth_error_and_a_drift_is(truth):
+def test_a_constant_distance_is_not_a_depth_error_and_a_drift_is(truth):
     rays = truth / np.linalg.norm(truth, axis=-1, keepdims=True)
     assert np.abs(measures.depth_residual(truth + 300.0 * rays, truth)).max() < 1e-6
     drift = np.linspace(-50, 50, len(truth))[:, None, None]

@@ -46,7 +46,7 @@ def test_nobody_is_in_two_splits_and_no_folder_in_two_people():
     assert all(e["split"] == "train" for e in listed.values() if e.get("mixed"))
 
 
-def test_a_cohort_of_strangers(bvh, tmp_path):
+def test_a_cohort_of_unknown_people(bvh, tmp_path):
     _put(bvh, tmp_path / "c" / "A" / "one.bvh", tmp_path / "c" / "A" / "two.bvh", tmp_path / "c" / "B" / "one.bvh")
     (tmp_path / "c" / "B" / "notes.txt").touch()
     found = sources.read_motions(tmp_path / "c", MARKERS, unknown_split="test")
@@ -72,14 +72,14 @@ def test_the_public_repository_of_cmu_mocap(bvh, tmp_path):
     assert {m.person: m.split for m in found}["cmu_02"] == "test"
 
 
-def test_strangers_are_split_by_person_and_always_alike():
+def test_unknown_people_are_split_by_person_and_always_alike():
     splits = [sources.split_of(f"lab/P{i:03d}") for i in range(300)]
     assert splits == [sources.split_of(f"lab/P{i:03d}") for i in range(300)]
     assert 200 < splits.count("train") < 280
     assert min(splits.count("validation"), splits.count("test")) > 10
 
 
-def test_what_cannot_be_used_is_told(bvh, tmp_path):
+def test_what_cannot_be_used_is_reported(bvh, tmp_path):
     said = []
     _put(bvh, tmp_path / "c" / "A" / "one.bvh")
     (tmp_path / "c" / "A" / "cut.bvh").write_text("HIERARCHY\nROOT Hips\n")

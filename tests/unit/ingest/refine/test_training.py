@@ -91,7 +91,7 @@ def test_resumption_starts_from_the_saved_step(motions, tmp_path):
     assert all(torch.equal(whole[name], cut[name]) for name in whole)
 
 
-def test_a_run_of_other_settings_is_not_gone_on_with(motions, tmp_path):
+def test_a_run_of_other_settings_is_not_continued(motions, tmp_path):
     training.train_on(dataclasses.replace(TINY, steps=4), motions, tmp_path, say=lambda text: None)
     with pytest.raises(ModelError, match="other settings or data"):
         training.train_on(dataclasses.replace(TINY, steps=4, seed=2), motions, tmp_path, say=lambda text: None)
@@ -99,7 +99,7 @@ def test_a_run_of_other_settings_is_not_gone_on_with(motions, tmp_path):
         training.train_on(dataclasses.replace(TINY, steps=4), motions[1:] + people(3), tmp_path)
 
 
-def test_a_loss_that_is_no_number_stops_and_names_the_batch(motions, tmp_path, monkeypatch):
+def test_a_loss_that_is_not_a_number_stops_and_names_the_batch(motions, tmp_path, monkeypatch):
     real = training.Terms.total
     calls = []
 
@@ -166,7 +166,7 @@ def test_shards_of_another_shape_and_strange_folders_are_refused(motions, tmp_pa
     shards.write({"train": WindowBatches(motions[:2], MARKERS, config, 4, 7, 1)}, tmp_path / "w", "abc")
     with pytest.raises(UsageError, match="n_frames 9 where the configuration says 11"):
         shards.ShardBatches(tmp_path / "w", "train", dataclasses.replace(config, n_frames=11), 4, 7, 1)
-    with pytest.raises(UsageError, match="holds 4 windows, a batch wants 8"):
+    with pytest.raises(UsageError, match="holds 4 windows, a batch needs 8"):
         shards.ShardBatches(tmp_path / "w", "train", config, 8, 7, 1)
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.doc").touch()

@@ -32,13 +32,13 @@ def ten(tmp_path: Path) -> Path:
     return encode(tmp_path / "ten.mp4", numbered(10), rate=10)
 
 
-def test_every_picture_once_and_in_order(ten: Path) -> None:
+def test_every_frame_once_and_in_order(ten: Path) -> None:
     assert numbers(ten) == list(range(10))
     assert [p.time_s for p in decode.frames(ten)] == pytest.approx(np.arange(10) / 10)
     assert [p.index for p in decode.frames(ten)] == list(range(10))
 
 
-def test_a_title_that_is_no_utf_8(ten: Path) -> None:
+def test_a_title_that_is_not_utf_8(ten: Path) -> None:
     content = ten.read_bytes()
     assert b"Lavf" in content  # the encoder's name among the metadata
     ten.write_bytes(content.replace(b"Lavf", b"L\xe4vf"))
@@ -77,7 +77,7 @@ def test_thinning_by_definition(fps: float, expected: list[int], ten: Path) -> N
     assert numbers(ten, fps=fps) == expected
 
 
-def test_thinning_takes_the_picture_nearest_to_each_tick(tmp_path: Path) -> None:
+def test_thinning_takes_the_frame_nearest_to_each_tick(tmp_path: Path) -> None:
     clock = np.array([0.0, 0.03, 0.11, 0.19, 0.22, 0.31, 0.38, 0.42, 0.50])
     path = encode(tmp_path / "v.mp4", numbered(len(clock)), clock)
     kept = [p.time_s for p in decode.frames(path, fps=10)]
@@ -117,7 +117,7 @@ def test_rotation_metadata(turns: int, tmp_path: Path) -> None:
     assert (info.height, info.width) == shown.shape[:2]
 
 
-def test_a_mirrored_picture_is_turned_back(tmp_path: Path) -> None:
+def test_a_mirrored_frame_is_turned_back(tmp_path: Path) -> None:
     """A display matrix with a flip, as some front cameras write: left and right must not be exchanged."""
     path = encode(tmp_path / "m.mp4", [corner_picture()] * 3)
     body = bytearray(path.read_bytes())
@@ -222,7 +222,7 @@ def test_a_truncated_matroska(tmp_path: Path) -> None:
         numbers(path)
 
 
-def test_pictures_are_no_videos(tmp_path: Path) -> None:
+def test_images_are_not_videos(tmp_path: Path) -> None:
     from neurostore.ingest.video.overlay import write_png
 
     path = tmp_path / "picture.mp4"

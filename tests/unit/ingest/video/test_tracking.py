@@ -257,7 +257,7 @@ def test_lab_frames_are_proper_rotations_with_up_up(up: object) -> None:
     assert turn @ view.up_in_camera == pytest.approx([0, 1, 0])
 
 
-def test_everything_wrong_with_a_camera_is_told_at_once() -> None:
+def test_everything_wrong_with_a_camera_is_reported_at_once() -> None:
     bad = {"intrinsics": [1, 2], "distortion": "none", "extrinsics": [[0] * 4] * 4, "up": "w"}
     with pytest.raises(InputError) as refused:
         camera.camera_of(bad, 640, 480, "walk.mp4")

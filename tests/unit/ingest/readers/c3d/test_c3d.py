@@ -151,7 +151,7 @@ def test_units(tmp_path: Path, unit: str, mm: float) -> None:
 
 
 @pytest.mark.parametrize(("mm", "name"), [(1000.0, "m"), (10.0, "cm"), (1.0, "mm")])
-def test_missing_unit_is_judged_and_said(tmp_path: Path, mm: float, name: str) -> None:
+def test_missing_unit_is_judged_and_noted(tmp_path: Path, mm: float, name: str) -> None:
     recording = read(write(tmp_path / "walk.c3d", walker(20) / mm, LEGS, units=None))
     np.testing.assert_allclose(column(recording, "LASI"), y_up(walker(20))[:, 0], rtol=1e-5, atol=1e-2)
     assert recording.length_basis == "judged"
@@ -161,7 +161,7 @@ def test_missing_unit_is_judged_and_said(tmp_path: Path, mm: float, name: str) -
     assert given.length_basis == "measured"
 
 
-def test_unit_that_cannot_be_is_said(tmp_path: Path) -> None:
+def test_unit_that_cannot_be_is_reported(tmp_path: Path) -> None:
     recording = read(write(tmp_path / "walk.c3d", walker(20) / 1000, LEGS, units="mm"))
     assert any("not a person" in n for n in recording.notes)
 

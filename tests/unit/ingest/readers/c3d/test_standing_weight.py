@@ -30,5 +30,5 @@ def test_weight_in_standing(newtons, mass_kg, said):
     assert [said in n for n in notes] == ([True] if said else [])
 
 
-def test_without_a_body_mass_nothing_is_said():
+def test_without_a_body_mass_nothing_is_reported():
     assert standing_weight(carrying(700.0), []) == []

@@ -97,7 +97,7 @@ def test_expected_markers_alone_are_named_and_bones_are_refused(tmp_path: Path, 
         read(path)
 
 
-def test_a_table_of_people_is_no_capture(tmp_path: Path, walk: np.ndarray) -> None:
+def test_a_table_of_people_is_not_a_capture(tmp_path: Path, walk: np.ndarray) -> None:
     folder = tmp_path / "S01"
     folder.mkdir()
     (folder / "walk.csv").write_text(motive(y_up(walk), LEGS))
@@ -116,7 +116,7 @@ def test_another_csv_is_named_by_its_first_words(tmp_path: Path) -> None:
         read(path)
 
 
-def test_an_array_with_a_header_that_is_no_python_is_named(tmp_path: Path) -> None:
+def test_an_array_with_a_header_that_is_not_python_is_named(tmp_path: Path) -> None:
     path = tmp_path / "mediapipe_body_3d_xyz.npy"
     header = b"{'descr': '<f8', ("
     path.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)

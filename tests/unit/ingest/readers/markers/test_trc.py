@@ -42,7 +42,7 @@ def test_real_files_agree_with_genfromtxt(name: str, n_frames: int, n_markers: i
 
 
 @needs_shared
-def test_header_that_lies_about_its_markers_is_said() -> None:
+def test_header_that_is_wrong_about_its_markers_is_reported() -> None:
     notes = read(SHARED / "trc" / "bmc" / "walk.trc").notes
     assert any("NumMarkers says 28" in n and "27 without data" in n for n in notes)
 
@@ -65,7 +65,7 @@ def test_layouts(tmp_path: Path, changes: dict) -> None:
     np.testing.assert_allclose(got(recording), walk(30), atol=1e-3)
 
 
-def test_frame_count_that_lies_is_said(tmp_path: Path) -> None:
+def test_frame_count_that_is_wrong_is_reported(tmp_path: Path) -> None:
     recording = read(write(tmp_path / "walk.trc", text(walk(30), n_frames=500)))
     assert len(recording.poses[0].frame) == 30
     assert any("NumFrames says 500, the file has 30 rows" in n for n in recording.notes)
@@ -79,7 +79,9 @@ def test_units(tmp_path: Path, units: str, mm: float) -> None:
 
 
 @pytest.mark.parametrize(("said", "per_mm", "name"), [("mm", 0.001, "m"), ("m", 1.0, "mm"), ("m", 0.1, "cm")])
-def test_a_unit_in_which_nobody_fits_gives_way_and_is_said(tmp_path: Path, said: str, per_mm: float, name: str) -> None:
+def test_a_unit_in_which_nobody_fits_gives_way_and_is_reported(
+    tmp_path: Path, said: str, per_mm: float, name: str
+) -> None:
     path = write(tmp_path / "walk.trc", text(walk(30) * per_mm, units=said))
     found = read(path, ReadOptions())
     right = got(read(write(tmp_path / "right.trc", text(walk(30))), ReadOptions()))
@@ -206,7 +208,7 @@ def test_bad_files(tmp_path: Path, content: str, says: str) -> None:
         read(write(tmp_path / "walk.trc", content))
 
 
-def test_every_bad_cell_is_told_at_once(tmp_path: Path) -> None:
+def test_every_bad_cell_is_reported_at_once(tmp_path: Path) -> None:
     content = text(walk(20)).replace("\t0.050\t", "\tfive\t").replace("\t0.070\t", "\tseven\t")
     with pytest.raises(InputError) as caught:
         read(write(tmp_path / "walk.trc", content))

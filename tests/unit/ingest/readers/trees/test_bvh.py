@@ -233,7 +233,7 @@ def test_every_truncation_is_refused(tiny) -> None:  # type: ignore[no-untyped-d
     assert len(read(tiny(whole)).poses[0].frame) == 3
 
 
-def test_everything_wrong_is_told_at_once(tiny) -> None:  # type: ignore[no-untyped-def]
+def test_everything_wrong_is_reported_at_once(tiny) -> None:  # type: ignore[no-untyped-def]
     text = TINY.replace("OFFSET 0 -40 0", "").replace("Frames: 3", "Frames: 0").replace("0.0083333", "-1")
     found = problems(tiny(text))
     for expected in ("'Knee' has no OFFSET", "Frames is 0", "Frame Time is -1"):
@@ -474,7 +474,7 @@ def test_without_a_t_pose_frame_nothing_is_dropped_and_the_rest_pose_is_neutral(
     assert found.neutral.positions[found.poses[0].skeleton.index("LeftHand"), 0] == pytest.approx(710, abs=0.1)
 
 
-def test_a_first_frame_that_jumps_but_is_no_t_pose_is_kept_and_told(tiny) -> None:  # type: ignore[no-untyped-def]
+def test_a_first_frame_that_jumps_but_is_not_a_t_pose_is_kept_and_noted(tiny) -> None:  # type: ignore[no-untyped-def]
     lines = person(pose=True).split("\n")
     first = next(k for k, line in enumerate(lines) if line.startswith("Frame Time")) + 1
     row = lines[first].split()
@@ -657,7 +657,7 @@ def test_the_declared_skeletons_are_trees() -> None:
             assert left != right
 
 
-def test_a_row_more_than_stated_is_left_out_and_said(tmp_path: Path) -> None:
+def test_a_row_more_than_stated_is_left_out_and_noted(tmp_path: Path) -> None:
     whole, more = tmp_path / "whole.bvh", tmp_path / "more.bvh"
     whole.write_text(TINY)
     more.write_text(TINY + "0 0 0 0 0 0 0 0 0\n")

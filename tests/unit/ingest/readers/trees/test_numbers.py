@@ -86,7 +86,7 @@ def test_a_decimal_comma_gets_a_hint() -> None:
     assert "write points" in problems(b"1,5 2\n", 2)[0]
 
 
-def test_bad_fields_are_told_together_and_counted() -> None:
+def test_bad_fields_are_reported_together_and_counted() -> None:
     found = problems(b"\n".join([b"1 x"] * 20), 2)
     assert [p.split(",")[0] for p in found[:8]] == [f"line {k}" for k in range(1, 9)]
     assert found[8] == "and 12 more fields that are not numbers"
@@ -115,7 +115,7 @@ def test_rows_too_short_or_too_long_are_named_even_when_the_total_fits() -> None
     assert problems(b"1 2 3\n4 5 6 7\n8 9\n1 2 3\n", 3)[0].startswith("line 2: 4 values where 3 are expected")
 
 
-def test_a_truncated_last_row_is_told() -> None:
+def test_a_truncated_last_row_is_reported() -> None:
     assert "line 2: the last frame has 2 values where 3 are expected" in problems(b"1 2 3\n4 5", 3)[0]
 
 

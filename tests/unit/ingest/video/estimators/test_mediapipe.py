@@ -144,7 +144,7 @@ def test_a_bundle_of_the_store_gives_the_poses_of_the_wheel(tmp_path: Path, monk
     assert settings("mediapipe", given) != settings("mediapipe", {})
 
 
-def test_another_file_is_no_pose_landmarker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_file_is_not_a_pose_landmarker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file, toml = declare(tmp_path, b"no zip at all", monkeypatch)
     with pytest.raises(ModelError, match="is not a bundle of MediaPipe"):
         store.fetch(find("pose_landmarker_full", toml), tarball=file)
