@@ -2,7 +2,7 @@
 
     python benchmarks/body_opensim.py MODEL.osim --markers SET.xml --opensim-python /path/to/venv/bin/python
 
-The virtual environment holds ``opensim`` from PyPI (4.6). Markers are those of a made-up movement of the model with
+The virtual environment holds ``opensim`` from PyPI (4.6). Markers are those of a simulated movement of the model with
 noise, with random weights or with the markers, weights and coordinate tasks of an IK set-up (``--setup``). Both sides
 read the same files. ``cost`` is the sum of weighted squares that both minimise: below 1, ours ends lower.
 """

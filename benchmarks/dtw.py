@@ -214,7 +214,7 @@ def real_cycles() -> np.ndarray:
 
     lake = os.environ.get("NEUROSTORE_LAKE")
     if not lake:
-        print("# NEUROSTORE_LAKE is not set: smooth made-up curves stand for real cycles")
+        print("# NEUROSTORE_LAKE is not set: smooth simulated curves stand for real cycles")
         return cycles(300, 6)
     names = ["hip_flexion_rel_deg", "knee_flexion_deg", "ankle_dorsiflexion_deg"]
     columns = ", ".join(f"{side}_{n}" for side in ("left", "right") for n in names)

@@ -198,7 +198,7 @@ def main() -> None:
     if options.walkers:
         group = {"where": "true", "label": lambda m: m.labels["group"].to_numpy(), "outside": ("subject",)}
         parts["groups"] = lambda: table_part(
-            "Groups of the made-up walkers, each subject against the others", options.walkers, **group
+            "Groups of the simulated walkers, each subject against the others", options.walkers, **group
         )
     for name, run in parts.items():
         if options.only in ("", name):

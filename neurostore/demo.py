@@ -30,7 +30,7 @@ GROUPS = {"control": ("normal", "H"), "stiff_knee": ("stiff_knee", "S"), "crouch
 
 @dataclass(frozen=True)
 class Person:
-    """One made-up subject: the gait of each session is ``gaits[session]``."""
+    """One simulated subject: the gait of each session is ``gaits[session]``."""
 
     subject: str
     group: str

@@ -51,7 +51,7 @@ MODELS: dict[str, Model] = {
 
 
 def column_of(coordinate: str, knee_sign: int) -> tuple[str | None, int]:
-    """(column of joint_angles, sign) of a coordinate, ours = sign * OpenSim's; (None, 1) where it has none."""
+    """(column of joint_angles, sign) of a coordinate, ours = sign * OpenSim's; (None, 1) if it has none."""
     if coordinate in _OF_PELVIS:
         return _OF_PELVIS[coordinate]
     for suffix, side in (("_r", "right"), ("_l", "left")):

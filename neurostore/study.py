@@ -1,4 +1,4 @@
-"""A made-up study whose truth is known: patients with an affected side and controls, before and after a treatment.
+"""A simulated study whose truth is known: patients with an affected side and controls, before and after a treatment.
 
 The sessions are called ``pre`` and ``post``, which sort in the wrong order by name. One trial is excluded in
 trials.tsv, since somebody held the patient, and one has left and right exchanged, which nothing in the tables says.

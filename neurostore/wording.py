@@ -24,7 +24,7 @@ def printable(text: str) -> str:
 def and_more(items: Sequence[str], n_shown: int = MOST, what: str = "") -> list[str]:
     """The first items, and where there are more, a last one that says how many: ``and 12 more``.
 
-    what : said after the number, such as ``lines that are not numbers``.
+    what : words after the number, such as ``lines that are not numbers``.
     """
     n_left = len(items) - n_shown
     return [*items[:n_shown], f"and {n_left} more{f' {what}' if what else ''}"] if n_left > 0 else list(items)

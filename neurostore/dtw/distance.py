@@ -210,7 +210,7 @@ def circular_cross(
     """`cross` of angles, float64.
 
     metric : ``"angular"``, channels in degrees, differences modulo 360; ``"so3"``, channels are unit quaternions
-    (w, x, y, z) one after the other, differences are geodesic angles in degrees.
+    (w, x, y, z) one after another, differences are geodesic angles in degrees.
     """
     first, second = read_pair(xs, ys, np.float64, "raise")
     if metric not in ("angular", "so3"):

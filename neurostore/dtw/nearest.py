@@ -250,7 +250,7 @@ class _Search:
         )
 
     def summary_bounds(self, summary: Summary, tiles: Ints, limit: float) -> tuple[Floats, Floats]:
-        """Squared bounds of the lanes of tiles (tiles, lanes; any where there is no series), and the least of each."""
+        """Squared bounds of the lanes of tiles (tiles, lanes; any if there is no series), and the least of each."""
         channels, n, m = self.channels, self.n, int(self.collection.lengths[0])
         dtype, n_means = self.query.dtype, (len(summary.edges) - 1) * channels
         means, lower, upper = (np.zeros(n_means, dtype) for _ in range(3))

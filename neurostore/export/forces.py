@@ -40,7 +40,7 @@ class Analog:
 class Plate:
     """A platform with its place and channels: positions of its channels in an :class:`Analog`, from 0.
 
-    corners : (4, 3) mm, lab, Y up. origin : (3,) mm and matrix : (6, 6) in the platform's axes, None where it has none.
+    corners : (4, 3) mm, lab, Y up. origin : (3,) mm and matrix : (6, 6) in the platform's axes, None if it has none.
     zero : how ingest removed the baseline, in the words of ``force_plates``.
     """
 
@@ -54,7 +54,7 @@ class Plate:
 
 
 def read_analog(trial: Trial, points: Points, notes: list[str]) -> Analog | None:
-    """Every channel on the frames of the points; None where there is none or they do not fit, which the notes say."""
+    """Every channel on the frames of the points; None if there is none or they do not fit, which the notes say."""
     if trial.person or "analog" not in trial.lake.tables():
         return None
     columns = "channel_index, channel, kind, muscle, side, unit, rate_hz, start_s, samples"

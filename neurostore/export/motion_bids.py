@@ -151,7 +151,7 @@ def _recording(
     effective = (n - 1) / duration if duration > 0 else None
     about = {
         "TaskName": dict(_ENTITY.findall(stem.name)).get("task", trial.key["trial"]),
-        "TaskDescription": f"{trial.row['condition'] or 'no condition said'}; trial {trial.key['trial']} of the lake",
+        "TaskDescription": f"{trial.row['condition'] or 'no condition stated'}; trial {trial.key['trial']} of the lake",
         "SamplingFrequency": trial.row["rate_hz"] or effective,
         "SamplingFrequencyEffective": effective or trial.row["rate_hz"],
         "RecordingDuration": duration,
@@ -217,7 +217,7 @@ def _events(events: list[Event], start: float, choices: Choices) -> bytes:
 
 
 def _data_set(trial: Trial, root: Path) -> dict[Path, bytes]:
-    """Description, README and participants.json where there are none, and participants.tsv with this subject's row."""
+    """Description, README and participants.json if there are none, and participants.tsv with this subject's row."""
     files = {}
     if not any(root.glob("README*")):
         files[root / "README"] = _README.encode()

@@ -13,7 +13,7 @@ _MANY_PAIRS = 300_000  # summing fewer is faster than loading pyarrow's kernels 
 
 
 def unify(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """The table with exactly these columns, NULL where it has none; numbers become text where text is required."""
+    """The table with exactly these columns, NULL if it has none; numbers become text where text is required."""
     columns = []
     for field in schema:
         if field.name not in table.column_names:

@@ -40,7 +40,7 @@ def commit(
     """Make staged trials part of the lake, in one step for every reader. Returns the lake's version.
 
     Trials already there are replaced. Safe against other processes that commit the same or other trials at once.
-    After an error nothing of ``staged`` is visible and it cannot be used again: stage it anew.
+    After an error nothing of ``staged`` is visible and it cannot be used again: stage it again.
 
     Parameters
     ----------

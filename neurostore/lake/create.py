@@ -11,7 +11,7 @@ from neurostore.release import VERSION
 
 
 def create(path: object) -> str:
-    """Make an empty lake where there is none. Returns its root. Two processes may create it at once.
+    """Make an empty lake if there is none. Returns its root. Two processes may create it at once.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """Delta tables of a lake: open, list files, commit with compare-and-swap, replace rows by key.
 
 Every commit here is strict: it succeeds only as the version after the one it was computed from
-(``max_commit_retries=0`` makes deltalake give up instead of rebasing), is computed anew otherwise, and ends in
+(``max_commit_retries=0`` makes deltalake give up instead of rebasing), is computed again otherwise, and ends in
 ConflictError when the retries are used up. This holds wherever Delta's log store can put if absent: on a local disk
 by hard link, on object stores by conditional put.
 """
@@ -181,8 +181,8 @@ def commit(
     ------
     ConflictError : other writers won every attempt.  LakeError : the store refused, or another program made the newest version.
     """
-    said = {foreign.NOTE: json.dumps({"software": VERSION})} | dict(note or {})
-    properties = CommitProperties(max_commit_retries=0, custom_metadata=said)
+    metadata = {foreign.NOTE: json.dumps({"software": VERSION})} | dict(note or {})
+    properties = CommitProperties(max_commit_retries=0, custom_metadata=metadata)
     pause = 0.005
     for _ in range(ATTEMPTS):
         newest, at = at or open_table(root, table), None

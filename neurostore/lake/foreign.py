@@ -65,7 +65,7 @@ def check_newest(root: str, table: str) -> None:
 def take_back(root: str, table: str) -> list[str]:
     """Delete the newest entries of a table's log as far as other programs made them; under the lake's lock.
 
-    Returns the paths of the entries, and of the files they added, which stay as a stranger's.
+    Returns the paths of the entries, and of the files they added, which stay as files of another program.
     """
     log = f"{table}/_delta_log"
     files = [f.path for f in contents.own_files(root, log, logs=True)]

@@ -92,7 +92,7 @@ def record_log(root: str, table: str, version: int) -> None:
 
 
 def measured(root: str, path: str) -> Entry | None:
-    """The entry of a file as it is now; None where there is none."""
+    """The entry of a file as it is now; None if there is none."""
     if path.endswith(".json") and ("/_delta_log/" in path or path.startswith(f"{RELEASES}/")):
         content = storage.read_bytes(storage.join(root, path))
         return None if content is None else _with_copy(content)

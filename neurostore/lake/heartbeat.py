@@ -1,4 +1,4 @@
-"""Which processes stage files in a lake now: signs of life that a compaction checks before it deletes, and an erasure before it begins."""
+"""Which processes stage files in a lake now: heartbeats that a compaction checks before it deletes, and an erasure before it begins."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def running(root: str, doing: str = "ingest") -> Iterator[None]:
 
 
 def _read(path: str) -> dict[str, Any] | None:
-    """What a sign of life says; nothing where it is damaged: somebody is at work there until it is old."""
+    """The content of a heartbeat; nothing if it is damaged: it counts until it is old."""
     try:
         return storage.read_json(path)
     except DamagedLakeError:

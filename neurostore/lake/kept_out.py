@@ -23,7 +23,7 @@ from neurostore.trial_key import Key, key_text
 def without_erased(root: str, staged: Sequence[Staged]) -> tuple[list[Staged], dict[Key, InputError]]:
     """What was staged without the trials of erased people, and why each of these stays out.
 
-    Files that hold rows of such a trial are written anew without them, and deleted.
+    Files that hold rows of such a trial are rewritten without them, and deleted.
     """
     stones = tombstones.read(root)
     if not stones.stones:

@@ -133,7 +133,7 @@ def _is_release(path: str) -> bool:
 
 
 def find(root: str, name: str) -> Release | None:
-    """A release, by a name in its exact spelling; None where there is none.
+    """A release, by a name in its exact spelling; None if there is none.
 
     Raises
     ------

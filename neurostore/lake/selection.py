@@ -127,5 +127,5 @@ def check_names(lake: Queryable, choices: Mapping[str, Any]) -> None:
 
 
 def selected(lake: Any, filters: Mapping[str, Any]) -> Any:
-    """The lake with the trials that the filters choose; the lake itself where there are none."""
+    """The lake with the trials that the filters choose; the lake itself if there are none."""
     return lake.select(**filters) if filters else lake

@@ -32,7 +32,7 @@ class TrialTables:
 
     Attributes
     ----------
-    key : subject, session ('' where there is none), trial.
+    key : subject, session ('' if there is none), trial.
     ingest_id : unique per trial and ingest, such as ``uuid.uuid4().hex``.
     row : the trial's row of ``trials`` without its keys, ``table_rows``, ``table_versions``, ``schema_version``,
         ``software_version`` (filled in here); further columns are metadata.
@@ -109,7 +109,7 @@ def stage(lake_path: object, batch: Sequence[TrialTables]) -> Staged:
 def _write_all(root: str, parts: Mapping[tuple[str, str | None], pa.Table | list[TrialTables]]) -> list[StagedFile]:
     """Write the files of a batch, at once: they wait for the disk together. After an error nothing of them is left.
 
-    Where they are large, as of a long video, one after the other: each has a row group in memory.
+    Where they are large, as of a long video, one after another: each has a row group in memory.
     """
     n_rows = sum(part.num_rows for part in parts.values() if isinstance(part, pa.Table))
     n_at_once = _FILES_AT_ONCE if n_rows <= _MOST_IN_MEMORY else 1

@@ -138,7 +138,7 @@ class StoredVersion:
         return self._states[name]
 
     def _stored(self, name: str) -> Stored | None:
-        """A table other than ``trials`` as this version, or the release, has it; None where there is none."""
+        """A table other than ``trials`` as this version, or the release, has it; None if there is none."""
         if self.released is not None:
             return self.released.tables.get(name)
         if name not in self.table_versions and not delta.exists(self.path, name):

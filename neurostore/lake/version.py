@@ -21,8 +21,6 @@ import pyarrow as pa
 from neurostore import storage
 from neurostore.errors import (
     DamagedLakeError,
-    LakeError,
-    UsageError,
     VanishedVersionError,
 )
 from neurostore.lake import checked, releases, shown
@@ -258,6 +256,8 @@ class Version(StoredVersion):
         """
         import duckdb
 
+        from neurostore.sql.named_errors import named
+
         try:
             try:
                 return self._rows(query, params)
@@ -269,9 +269,7 @@ class Version(StoredVersion):
             self.raise_if_vanished(error)
             if self.path in str(error) and ".parquet" in str(error):
                 raise DamagedLakeError(f"{self.path}: a file cannot be read: {error}") from error
-            if isinstance(error, duckdb.ProgrammingError | duckdb.DataError | duckdb.NotSupportedError):
-                raise UsageError(f"{error}{reserved_word_hint(error, query)}") from error
-            raise LakeError(f"{self.path}: {error}") from error
+            raise named(error, self.path, reserved_word_hint(error, query)) from error
 
     def _rows(self, query: str, params: Sequence[Any] | Mapping[str, Any] | None) -> pl.DataFrame:
         import polars as pl

@@ -17,7 +17,7 @@ _UNDER_THE_LOCK = ("_neurostore/hashes/", "_neurostore/erasures/", "_neurostore/
 def writing(root: str, doing: str, *, is_repair: bool = False) -> Iterator[None]:
     """The lake's lock for the length of a commit; what is recorded meanwhile goes into one segment at its end.
 
-    is_repair : what another program did to ``trials`` does not matter, since it is taken back. Else it raises LakeError.
+    is_repair : what another program did to ``trials`` does not matter, since it is undone. Otherwise it raises LakeError.
     """
     with storage.lock(root, doing) as was_abandoned:
         if not is_repair and not storage.is_remote(root):  # on S3 this would cost each writer two more requests

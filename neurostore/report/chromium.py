@@ -34,7 +34,7 @@ _OPTIONS = (
 
 
 def find() -> str:
-    """The browser that prints: that of NEUROSTORE_CHROMIUM, else the first found. Raises UsageError where there is none."""
+    """The browser that prints: that of NEUROSTORE_CHROMIUM, else the first found. Raises UsageError if there is none."""
     chosen = os.environ.get("NEUROSTORE_CHROMIUM")
     if chosen:
         path = shutil.which(chosen)

@@ -49,7 +49,7 @@ class ClipForces:
 
 
 def read_forces(lake: Queryable, keys: Sequence[Key], rate_hz: float) -> dict[Key, ClipForces]:
-    """Forces of at least 20 N of these trials, at about so many frames per second; trials without platforms are not in it."""
+    """Forces of at least 20 N of these trials, at about this many frames per second; trials without platforms are not in it."""
     if not keys:
         return {}
     chosen = {name: [key[i] for key in keys] for i, name in enumerate(("subjects", "sessions", "trials"))}

@@ -57,7 +57,7 @@ def people_curves(
     people: list[str],
     which: tuple[str, bool, tuple[tuple[str, str], ...], tuple[str | None, ...] | None],
 ) -> dict[str, Floats]:
-    """The mean curve of each person: mean over sessions of a side, then over sides; (101,) degrees, NaN where there is none.
+    """The mean curve of each person: mean over sessions of a side, then over sides; (101,) degrees, NaN if there is none.
 
     Parameters
     ----------

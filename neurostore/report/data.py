@@ -240,7 +240,7 @@ def _reviews(snapshot: Snapshot, shown: tuple[str, ...]) -> pl.DataFrame:
 
 
 def group_of(data: ReportData) -> dict[str, str | None]:
-    """The group of each subject, None where it has none."""
+    """The group of each subject, None if it has none."""
     if "group" not in data.subjects.columns:
         return dict.fromkeys(data.subjects["subject"])
     return {s: None if g is None else str(g) for s, g in data.subjects.select("subject", "group").iter_rows()}

@@ -24,7 +24,7 @@ _SCORES = (*(f"gvs_{angle}_deg" for angle in GVS), "gps_deg")
 
 
 def panel(block: Session, which: Panel, has_strides: bool = False) -> Plot | None:
-    """One angle over the cycle: left and right, mean and SD, the reference band, foot off. None where there is no curve.
+    """One angle over the cycle: left and right, mean and SD, the reference band, foot off. None if there is no curve.
 
     has_strides : a thin line per stride instead of SD and the session before. The page adds its strides itself, from packed
     data, so a panel without a mean has an empty figure there.

@@ -44,7 +44,7 @@ def kinetic_panel(
     lines: Sequence[Line] = (),
     has_spread: bool = True,
 ) -> Plot | None:
-    """One quantity over the cycle: left and right, mean and SD, the norm, foot off. None where there is no curve.
+    """One quantity over the cycle: left and right, mean and SD, the norm, foot off. None if there is no curve.
 
     Parameters
     ----------

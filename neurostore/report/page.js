@@ -51,7 +51,7 @@
     if (container) container.style.setProperty("--ratio", `${box.width} / ${box.height}`);
   }
 
-  // Sets what the filters say on traces and shapes before, or after, they are drawn.
+  // Applies the filters to traces and shapes before or after they are drawn.
   function filterFigure(data, layout) {
     const side = chosen("side"), group = chosen("group"), subject = chosen("subject");
     const isEvery = chosen("strides") === "strides", isAlone = !data.some((trace) => (trace.meta || {}).role === "mean");
@@ -118,10 +118,10 @@
     }
   }
 
-  // Goes to the person that the address names after #; another name is left alone.
+  // Goes to the person named after # in the address; other names are ignored.
   function toPerson() {
     let wanted = location.hash.slice(1);
-    try { wanted = decodeURIComponent(wanted); } catch { /* a lone % is no code: taken as it is */ }
+    try { wanted = decodeURIComponent(wanted); } catch { /* a single % is not an escape: the text stays as it is */ }
     if ([...select("subject").options].some((option) => option.value === wanted && wanted !== "*")) {
       if (select("group").value && select("subject").querySelector(`option[value="${CSS.escape(wanted)}"]`).disabled) {
         select("group").value = "";
@@ -190,7 +190,7 @@
     }
   }
 
-  // A click in a panel goes to that percent: of the nearest stride where each is shown, else of the cycle chosen below.
+  // A click in a panel goes to that percent of the nearest stride if strides are shown, else of the chosen cycle.
   function listen(figure, plot) {
     let from = null;
     plot.addEventListener("pointerdown", (event) => { from = [event.clientX, event.clientY]; }, true);

@@ -84,7 +84,7 @@ def reference_name(data: ReportData) -> str:
 
 
 def filters(data: ReportData) -> Html:
-    """The bar of filters: group, subject, session where there are several, side."""
+    """The bar of filters: group, subject, session if there are several, side."""
     groups = group_of(data)
     order = [
         g for g in cohort_figures.groups_in_order(data) if any((groups.get(s) or NO_GROUP) == g for s in data.shown)
@@ -181,7 +181,7 @@ def parameters_by_group(data: ReportData) -> Html | None:
 
 
 def curves_by_group(data: ReportData) -> Html | None:
-    """Mean curves of the groups; None where there is none."""
+    """Mean curves of the groups; None if there is none."""
     angles = ("hip_flexion", "knee_flexion", "ankle_dorsiflexion")
     shown = [(a, f) for a in angles if (f := cohort_figures.group_curves(data, a))]
     if not shown:

@@ -13,7 +13,7 @@ class SkeletonPlayer {
     this.speed = element.querySelector("select.speed");
     this.shown = element.querySelector("select.forces");
     this.shown.addEventListener("change", () => this.draw(false));
-    this.said = element.querySelector("output.time");
+    this.output = element.querySelector("output.time");
     this.onTime = onTime;
     this.yaw = 0.9;
     this.pitch = 0.18;
@@ -119,7 +119,7 @@ class SkeletonPlayer {
     requestAnimationFrame(next);
   }
 
-  // Shows the frame nearest to a time, without telling of it.
+  // Shows the frame nearest to a time without calling onTime.
   seek(time) {
     if (!this.clip) return;
     this.pause();
@@ -175,12 +175,12 @@ class SkeletonPlayer {
       pen.beginPath(); pen.arc(x, y, 0.055 * this.height * scale, 0, 7); pen.fill(); pen.stroke();
     }
     const time = this.clip.time_s[frame];
-    this.said.textContent = `${time.toFixed(2)} s — ${this.phase("left", time)}; ${this.phase("right", time)}`;
-    this.slider.setAttribute("aria-valuetext", this.said.textContent);
+    this.output.textContent = `${time.toFixed(2)} s — ${this.phase("left", time)}; ${this.phase("right", time)}`;
+    this.slider.setAttribute("aria-valuetext", this.output.textContent);
     if (isTold) this.onTime(time);
   }
 
-  // Platforms, and their forces as arrows of 1 mm for 1 N: those of now thick; thin the earlier ones of the same steps (butterfly).
+  // Platforms, and their forces as arrows of 1 mm per N: current forces are thick, earlier ones of the same step thin (butterfly).
   vectors(pen, place, now) {
     const { plates, time_s, plate, side, values } = this.forces, kind = this.shown.value;
     pen.strokeStyle = "#7b8794"; pen.lineWidth = 1;
@@ -210,7 +210,7 @@ class SkeletonPlayer {
     pen.globalAlpha = 1;
   }
 
-  // Whether a force belongs to a step that is not over: no gap on its platform between it and now.
+  // Whether a force belongs to the current step: no gap on its platform between it and now.
   isOfThisStep(k, now) {
     const { time_s, plate } = this.forces;
     if (time_s[k] > now) return false;

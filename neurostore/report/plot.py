@@ -42,7 +42,7 @@ class Plots:
         return curves(self._lake, angle, by)
 
     def events(self, subject: str, trial: str, session: str | None = None) -> Figure:
-        """Height of the heels (ankles where there are none) with foot strikes and foot offs of one trial."""
+        """Height of the heels (ankles if there are none) with foot strikes and foot offs of one trial."""
         return events(self._lake, subject, trial, session)
 
     def kinetics(self, subject: str, session: str | None = None, condition: str | None = None) -> Figure:

@@ -255,7 +255,7 @@ def _of_matrix(matrix: Matrix) -> Figure:
 
 
 def _joined(lines: tuple[tuple[Floats, Floats], ...]) -> tuple[list[float], list[float]]:
-    """Lines one after the other with a gap between them."""
+    """Lines one after another with a gap between them."""
     return (
         [v for x, _ in lines for v in [*x, np.nan]],
         [v for _, y in lines for v in [*y, np.nan]],
@@ -268,5 +268,5 @@ def _even(x: Floats) -> Figure:
 
 
 def rounded(values: Any, decimals: int = 3) -> list[float | None]:
-    """Values as JSON takes them: rounded, None where there is none."""
+    """Values as JSON takes them: rounded, None if there is none."""
     return [None if v is None or not np.isfinite(v) else round(float(v), decimals) for v in values]

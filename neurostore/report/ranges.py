@@ -37,7 +37,7 @@ class Usual(NamedTuple):
 
 
 def ranges_of(block: Session) -> tuple[dict[str, Usual], str]:
-    """What each parameter of a session is compared with, by column, and the population in words; empty where there is none."""
+    """What each parameter of a session is compared with, by column, and the population in words; empty if there is none."""
     data = block.data
     if data.reference is not None:
         ranges = reference_ranges(data, block.subject, block.condition)

@@ -20,7 +20,7 @@ _LAST_ROW = tuple(panel.quantity for panel in KINETIC_PANELS[-3:])
 
 
 def kinetic_panel(block: Session, which: KineticPanel, has_strides: bool = False) -> Plot | None:
-    """One moment, power or force over the cycle: left and right, mean and SD, band, foot off. None where there is no curve."""
+    """One moment, power or force over the cycle: left and right, mean and SD, band, foot off. None if there is no curve."""
     name = which.quantity
     strides = stride_lines(strides_of(block, name))
     lines = strides if has_strides else _earlier(block, name)

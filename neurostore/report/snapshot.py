@@ -5,12 +5,11 @@ Where the lake keeps their results, they are read from there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from neurostore.errors import LakeError, UsageError
 from neurostore.sql import views
+from neurostore.sql.named_errors import named_errors
 
 if TYPE_CHECKING:
     import polars as pl
@@ -37,11 +36,11 @@ class Snapshot:
             return
         self._source = lake
         self._connection = lake.connect()
-        with self._named_errors():
+        with named_errors(self.path), self._source.naming_vanished():
             views.set_variables(self._connection, **{**lake.choices, **choices})
         for name in KEPT:
             quoted = views.quote(name)
-            with self._named_errors():
+            with named_errors(self.path), self._source.naming_vanished():
                 self._connection.execute(f"CREATE TABLE _kept AS SELECT * FROM {quoted}")
                 self._connection.execute(f"DROP VIEW {quoted}")
                 self._connection.execute(f"ALTER TABLE _kept RENAME TO {quoted}")
@@ -54,17 +53,5 @@ class Snapshot:
         """Run SQL. Raises UsageError for wrong SQL, LakeError for anything else."""
         if self._lake is not None:
             return self._lake.sql(query, params)
-        with self._named_errors():
+        with named_errors(self.path), self._source.naming_vanished():
             return self._connection.sql(query, params=params).pl()
-
-    @contextmanager
-    def _named_errors(self) -> Iterator[None]:
-        import duckdb
-
-        try:
-            with self._source.naming_vanished():
-                yield
-        except (duckdb.ProgrammingError, duckdb.DataError) as error:
-            raise UsageError(str(error)) from error
-        except duckdb.Error as error:
-            raise LakeError(f"{self.path}: {error}") from error

@@ -170,7 +170,7 @@ class Matrix:
     """Distances of all items with all: rows from top to bottom as columns from left to right.
 
     values : (n, n). names : of the items. scale : title of the colours. groups : Points at y = 0, one set per group, for the strip
-    above. tree : lines (x, height) above the strip. borders : between which rows groups meet, drawn as lines where there is no strip.
+    above. tree : lines (x, height) above the strip. borders : between which rows groups meet, drawn as lines if there is no strip.
     group_names : (place, name) in place of names where these would not fit.
     """
 

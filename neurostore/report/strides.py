@@ -25,7 +25,7 @@ MOST = 100  # strides of one side of a session; more cannot be distinguished in 
 
 @dataclass(frozen=True)
 class Stride:
-    """One gait cycle. curves : name of a panel → (101,) values in its unit, NaN where there is none.
+    """One gait cycle. curves : name of a panel → (101,) values in its unit, NaN if there is none.
 
     relative : those of them that are change from the neutral pose.
     """

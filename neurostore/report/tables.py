@@ -51,7 +51,7 @@ def group_table(data: ReportData) -> Html:
 
 
 def compared_table(data: ReportData) -> Html | None:
-    """Differences between groups with their 95 % intervals; None where there are none."""
+    """Differences between groups with their 95 % intervals; None if there are none."""
     if not data.compared.height:
         return None
     rows = []
@@ -221,7 +221,7 @@ def is_outside(value: float, usual: Usual, decimals: int) -> bool:
 
 
 def range_text(usual: Usual | None, p: Parameter) -> str:
-    """The range of normal as the table shows it: mean ± 2 SD; a dash where there is none."""
+    """The range of normal as the table shows it: mean ± 2 SD; a dash if there is none."""
     if usual is None:
         return "–"
     mean, sd, _ = usual

@@ -8,7 +8,7 @@ class TrialView {
     this.choice = article.querySelector(".trial-choice select");
     this.cycles = article.querySelector("select.cycle");
     this.percent = article.querySelector("input.percent");
-    this.said = article.querySelector("output.percent");
+    this.output = article.querySelector("output.percent");
     this.player = new SkeletonPlayer(article.querySelector(".player"), (time) => this.moved(time));
     this.choice.addEventListener("change", () => this.show(this.choice.value));
     this.cycles.addEventListener("change", () => this.toPercent(0));
@@ -59,7 +59,7 @@ class TrialView {
     this.toPercent(percent);
   }
 
-  // Another moment is shown: the cursors of the events and of every panel over the cycle follow. percent: as it was asked for.
+  // Another moment is shown: the cursors of the events and of every panel follow. percent: the requested percent.
   moved(time, percent) {
     this.time = time;
     const timeline = this.part.querySelector(".timeline .plot");
@@ -69,12 +69,12 @@ class TrialView {
     const isInside = share >= -1e-6 && share <= 100 + 1e-6;
     if (isInside && percent === undefined) this.percent.value = Math.round(share);
     if (percent !== undefined) this.percent.value = Math.round(percent);
-    this.said.textContent = isInside ? `${cycle.side} cycle ${cycle.cycle}: ${Math.round(share)} %` : cycle ? "outside this cycle" : "no cycle";
-    this.percent.setAttribute("aria-valuetext", this.said.textContent);
+    this.output.textContent = isInside ? `${cycle.side} cycle ${cycle.cycle}: ${Math.round(share)} %` : cycle ? "outside this cycle" : "no cycle";
+    this.percent.setAttribute("aria-valuetext", this.output.textContent);
     this.moveLines();
   }
 
-  // Of each side where the moment is in the cycle around it, null outside.
+  // For each side, the percent of the cycle around the moment; null outside cycles.
   places() {
     const found = {};
     for (const side of ["left", "right"]) {

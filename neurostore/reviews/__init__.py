@@ -41,7 +41,7 @@ def decide(
     ----------
     decisions : dicts with reviewer, action, subject, session ('' for none), trial, reason and, where they apply, the
         columns of the table ``reviews`` that say on which part: side, cycle, from_s and to_s, channel, event, source,
-        time_s … With a review_id (32 hexadecimal digits), a decision that is stored already is passed over: whoever had
+        time_s … With a review_id (32 hexadecimal digits), a decision that is stored already is skipped: whoever had
         no answer may ask again.
     shown : where events and cycles are read for the checks, in place of the lake itself.
     seen_version : the version that the reviewer saw; None is the newest.

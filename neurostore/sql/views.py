@@ -115,13 +115,13 @@ def sources() -> dict[str, str]:
 
 @cache
 def without_plates() -> dict[str, str]:
-    """SQL of the steps that stand in for others where no trial has a force platform, from queries/without_plates/*.sql."""
+    """SQL of the steps that replace others where no trial has a force platform, from queries/without_plates/*.sql."""
     return _texts_in("without_plates")
 
 
 @cache
 def from_results() -> dict[str, str]:
-    """SQL of the steps that stand in for others where views that they name are stored, from queries/from_results/*.sql."""
+    """SQL of the steps that replace others where views that they name are stored, from queries/from_results/*.sql."""
     return _texts_in("from_results")
 
 
@@ -194,7 +194,7 @@ def register(
 
 
 def texts_for(has_plates: bool, texts: dict[str, str] | None = None, stored: Collection[str] = ()) -> dict[str, str]:
-    """The SQL of every view, with the steps that stand in for others.
+    """The SQL of every view, with the steps that replace others.
 
     has_plates : False where no trial has a force platform. stored : views whose rows are stored.
     """

@@ -57,7 +57,7 @@ def mean_curves(
     lake = selected(lake, filters)
     level, joins = level_of(lake, by)
     where, params = sides_of(angle, side)
-    value = value_of(angle, side)
+    value = value_of(angle)
     mixture = check_mixture(lake, [angle], by, mixed=mixed)
     frame = lake.sql(
         f"""
@@ -118,7 +118,7 @@ def cycles_array(
         raise UsageError(f"left and right are never mixed: asked for {', '.join(angles)} with side {side}")
     side = side or next(iter(named), None)
     where, params = sides_of(angles[0] if angles else "", None if named else side)
-    values = ", ".join(f"{value_of(a, side)} AS {views.quote(a)}" for a in angles)
+    values = ", ".join(f"{value_of(a)} AS {views.quote(a)}" for a in angles)
     keys = ["subject", "session", "trial", "person", "cycle", "side"]
     steady = "curves.is_steady" if steady_only else "true"
     check_mixture(lake, angles, "", mixed=mixed)

@@ -37,7 +37,7 @@ def sides_of(angle: str, side: str | None) -> tuple[str, dict[str, Any]]:
     return f"({side_condition('curves.side')})", {"side": named or side}
 
 
-def value_of(angle: str, side: str | None) -> str:
+def value_of(angle: str) -> str:
     """The SQL expression of an angle of a cycle's own side. Raises UsageError for a name no view has."""
     declared = {c.name for c in views.declared()["cycle_curves"].columns if c.name.endswith("_deg")}
     if angle in declared:

@@ -51,7 +51,7 @@ def _subject_curves(lake: Queryable, angle: str, by: str, side: str | None) -> p
     where, params = sides_of(angle, side)
     frame = lake.sql(
         f"""
-        SELECT curves.subject, {level} AS "level", curves.percent, avg({value_of(angle, side)}) AS value,
+        SELECT curves.subject, {level} AS "level", curves.percent, avg({value_of(angle)}) AS value,
             list(DISTINCT curves.session) AS sessions, []::VARCHAR[] AS conditions
         FROM cycle_curves AS curves {joins}
         WHERE curves.is_steady AND curves.person = 0 AND {where} AND {level} IS NOT NULL

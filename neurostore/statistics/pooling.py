@@ -94,7 +94,7 @@ def side_condition(side: str) -> str:
 
 
 def unused_text(lake: Queryable) -> str:
-    """The moving trials that no review leaves out and that give no steady cycle, in words; '' where there are none."""
+    """The moving trials that no review leaves out and that give no steady cycle, in words; '' if there are none."""
     import polars as pl
 
     keys = list(TRIAL_KEYS)

@@ -58,7 +58,7 @@ def exists(path: str) -> bool:
 
 
 def size_of(path: str) -> int:
-    """Bytes of a file; -1 where there is none."""
+    """Bytes of a file; -1 if there is none."""
     return _store(path).size_of(path)
 
 
@@ -73,17 +73,17 @@ def read_log(table_folder: str) -> Iterator[str]:
 
 
 def digest(path: str) -> Digest | None:
-    """Hashes and size of a file; None where there is none."""
+    """Hashes and size of a file; None if there is none."""
     return _store(path).digest(path)
 
 
 def read_bytes(path: str) -> bytes | None:
-    """A small file; None where there is none."""
+    """A small file; None if there is none."""
     return _store(path).read_bytes(path)
 
 
 def read_json(path: str) -> dict[str, Any] | None:
-    """A small JSON file; None where there is none.
+    """A small JSON file; None if there is none.
 
     Raises DamagedLakeError where it carries a check (:func:`write_json`) and holds other bytes, or is no JSON.
     """
@@ -139,7 +139,7 @@ def is_intact_json(path: str) -> bool | None:
 
 
 def delete(paths: list[str]) -> int:
-    """Delete files of one store; those already gone are passed over. Returns how many were deleted, or asked for.
+    """Delete files of one store; those already gone are skipped. Returns how many were deleted, or asked for.
 
     Emptied folders stay.
     """

@@ -28,7 +28,7 @@ def is_intact_json(content: bytes) -> bool | None:
 
 
 def parquet_pieces(table: Any, rows: int, options: dict[str, Any]) -> Iterator[Any]:
-    """A Parquet file of a table in bytes-like pieces, a row group of so many rows at a time."""
+    """A Parquet file of a table in bytes-like pieces, a row group of this many rows at a time."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -18,7 +18,7 @@ from neurostore.errors import ConflictError, LakeError
 from neurostore.file_hash import Digest, Hasher, digest_of_file, xxh3_and_size
 from neurostore.storage.paths import join
 from neurostore.storage.stored_file import StoredFile
-from neurostore.storage.temporary import hold, name_beside
+from neurostore.storage.temporary import hold, name_beside, sync
 
 
 def resolve(text: str) -> str:
@@ -60,7 +60,7 @@ def exists(path: str) -> bool:
 
 
 def size_of(path: str) -> int:
-    """Bytes of a file; -1 where there is none."""
+    """Bytes of a file; -1 if there is none."""
     try:
         return os.stat(path).st_size
     except FileNotFoundError:
@@ -88,7 +88,7 @@ def read_log(table_folder: str) -> Iterator[str]:
 
 
 def delete(paths: list[str]) -> int:
-    """Delete files; those already gone are passed over. Returns how many went. Emptied folders stay."""
+    """Delete files; those already gone are skipped. Returns how many went. Emptied folders stay."""
     n_deleted = 0
     for path in paths:
         with suppress(FileNotFoundError):
@@ -99,11 +99,7 @@ def delete(paths: list[str]) -> int:
 
 def sync_folder(folder: str) -> None:
     """Make the names in a folder survive a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync(folder)
 
 
 def sync_folders(root: str, folder: str) -> None:
@@ -118,11 +114,7 @@ def sync_folders(root: str, folder: str) -> None:
 def sync_file(path: str) -> None:
     """Make a file that another library wrote survive a power cut."""
     with suppress(FileNotFoundError):
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        sync(path)
 
 
 def write_new(path: str, pieces: Iterable[Any]) -> Digest:
@@ -202,7 +194,7 @@ def _rename(temporary: str, path: str) -> None:
 
 
 def digest(path: str) -> Digest | None:
-    """Hashes and size of a file; None where there is none."""
+    """Hashes and size of a file; None if there is none."""
     try:
         return digest_of_file(path)
     except FileNotFoundError:
@@ -210,7 +202,7 @@ def digest(path: str) -> Digest | None:
 
 
 def quick_digest(path: str) -> tuple[str, int] | None:
-    """XXH3 and size of a file; None where there is none."""
+    """XXH3 and size of a file; None if there is none."""
     try:
         return xxh3_and_size(path)
     except FileNotFoundError:
@@ -218,7 +210,7 @@ def quick_digest(path: str) -> tuple[str, int] | None:
 
 
 def read_bytes(path: str) -> bytes | None:
-    """A small file; None where there is none."""
+    """A small file; None if there is none."""
     try:
         return Path(path).read_bytes()
     except FileNotFoundError:

@@ -135,7 +135,7 @@ def exists(path: str) -> bool:
 
 
 def size_of(path: str) -> int:
-    """Bytes of an object; -1 where there is none."""
+    """Bytes of an object; -1 if there is none."""
     bucket, key = split(path)
     if not key:
         return -1
@@ -218,7 +218,7 @@ def open_parquet(path: str) -> Any:
 
 
 def digest(path: str) -> Digest | None:
-    """Hashes and size of an object; None where there is none."""
+    """Hashes and size of an object; None if there is none."""
     response = _get(path)
     if response is None:
         return None
@@ -239,7 +239,7 @@ def _get(path: str) -> dict[str, Any] | None:
 
 
 def read_bytes(path: str) -> bytes | None:
-    """A small object; None where there is none."""
+    """A small object; None if there is none."""
     response = _get(path)
     if response is None:
         return None

@@ -23,7 +23,7 @@ class Store(Protocol):
         """Whether there is such a file, or anything below that folder."""
 
     def size_of(self, path: str) -> int:
-        """Bytes of a file; -1 where there is none."""
+        """Bytes of a file; -1 if there is none."""
 
     def list_files(self, folder: str, *, logs: bool = False) -> list[StoredFile]:
         """Every file below a folder, those of Delta's logs only if asked for."""
@@ -32,10 +32,10 @@ class Store(Protocol):
         """The text of every commit in a Delta table's log, oldest first."""
 
     def digest(self, path: str) -> Digest | None:
-        """Hashes and size of a file; None where there is none."""
+        """Hashes and size of a file; None if there is none."""
 
     def read_bytes(self, path: str) -> bytes | None:
-        """A small file; None where there is none."""
+        """A small file; None if there is none."""
 
     def open_parquet(self, path: str) -> Any:
         """A pyarrow ParquetFile to read from; to be closed."""
@@ -47,7 +47,7 @@ class Store(Protocol):
         """Write a small file completely or not at all. Returns False where it exists and must not be replaced."""
 
     def delete(self, paths: list[str]) -> int:
-        """Delete files; those already gone are passed over. Returns how many were deleted, or asked for."""
+        """Delete files; those already gone are skipped. Returns how many were deleted, or asked for."""
 
     def touch(self, path: str) -> None:
         """Renew a file's time."""

@@ -89,7 +89,8 @@ def replacing(target: Path | str, *, is_folder: bool = False, mode: int = 0o666)
             with suppress(OSError):
                 os.chmod(work, stat.S_IMODE(target.stat().st_mode))
         os.replace(work, target)
-        _sync_folder(target.parent)
+        with suppress(OSError):
+            sync(target.parent)
     except BaseException:
         remove(work)
         raise
@@ -249,10 +250,10 @@ def remove(path: Path) -> None:
             path.unlink()
 
 
-def _sync_folder(folder: Path) -> None:
-    with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+def sync(path: str | os.PathLike[str]) -> None:
+    """Make a file, or the names in a folder, survive a power cut."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

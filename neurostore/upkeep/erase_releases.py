@@ -21,7 +21,7 @@ from neurostore.upkeep.traces import Traces
 def erase_from_releases(root: str, person: Traces) -> None:
     """Take a person out of every release; under the lake's lock. May be done again after it was cut off.
 
-    Files of tables that are partitioned by subject leave the release, small tables are written anew without the
+    Files of tables that are partitioned by subject leave the release, small tables are rewritten without the
     person's rows, and columns and skeletons that nobody else has go too. Nothing is deleted here.
     """
     for release in releases.every(root):

@@ -119,7 +119,7 @@ def check(lake_path: object, name: str) -> Release:
 def remove(lake_path: object, name: str) -> Release:
     """Remove a release: the next vacuum deletes what only it needed. Returns what it was.
 
-    Raises UsageError where there is none of this name.
+    Raises UsageError if there is none of this name.
     """
     root = storage.resolve(lake_path)
     open_lake(root)

@@ -26,7 +26,7 @@ _KEYS = ("subject", "session", "trial")
 class Dropped:
     """What :func:`drop_damaged` did.
 
-    trials : removed, to be ingested again. restored : from copies, or made anew.
+    trials : removed, to be ingested again. restored : from copies, or rebuilt.
     remarks : sentences about what the user is to know or do.
     """
 
@@ -41,7 +41,7 @@ class Dropped:
 def drop_damaged(lake_path: object, verification: Verification | None = None) -> Dropped:
     """Restore damaged log entries, and remove damaged data files with all their trials from the lake.
 
-    Ingesting the sources again brings the trials back. What another program did to a table since is taken back.
+    Ingesting the sources again brings the trials back. What another program did to a table meanwhile is undone.
 
     Raises
     ------

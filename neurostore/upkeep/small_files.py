@@ -17,7 +17,7 @@ _VACUUMED = "_neurostore/vacuumed.json"
 
 
 def repair(root: str, damaged: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Make damaged small files anew, or delete those that nothing depends on; under the lake's lock.
+    """Write damaged small files again, or delete those that nothing depends on; under the lake's lock.
 
     Returns the paths of those that are done with, and sentences about what the user is to know or do.
 
@@ -62,12 +62,12 @@ def _repair_announcement(root: str, path: str) -> list[str]:
     A changed letter could name another person, so that the wrong one would be erased.
     """
     full = storage.join(root, path)
-    said = {}
+    content = {}
     with suppress(ValueError):
-        said = json.loads(storage.read_bytes(full) or b"{}")
-    subject = said.get("subject") if isinstance(said, dict) else None
+        content = json.loads(storage.read_bytes(full) or b"{}")
+    subject = content.get("subject") if isinstance(content, dict) else None
     if isinstance(subject, str) and tombstones.read(root).of_subject(subject) is not None:
-        storage.write_json(full, {"subject": subject, "since": str(said.get("since"))})
+        storage.write_json(full, {"subject": subject, "since": str(content.get("since"))})
         return []
     storage.delete([full])
     return ["an erasure was announced, but its subject cannot be read: repeat `neurostore erase SUBJECT`"]

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from neurostore import schema
-from neurostore.errors import LakeError, UsageError
 from neurostore.lake import tables as lake_tables
 from neurostore.sql import views
+from neurostore.sql.named_errors import named_errors
 from neurostore.sql.views import quote
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class Bench:
 
     def load(self, lake: Version, subject: str, session: str) -> None:
         """Hold this session of this version; only tables that differ from what is held are read."""
-        with self.lock, self._named_errors():
+        with self.lock, named_errors(self.path):
             is_same = self.session == (subject, session)
             if is_same and self.version == lake.version:
                 return
@@ -116,7 +116,7 @@ class Bench:
 
     def ready(self) -> Bench:
         """Compute the steps that events, cycles and parameters read; angles and landmarks need none of them."""
-        with self.lock, self._named_errors():
+        with self.lock, named_errors(self.path):
             if self._motion_is_new:
                 self._renew(self._motion_steps())
                 self._motion_is_new, self._motion_of = False, None
@@ -160,7 +160,7 @@ class Bench:
 
     def sql(self, query: str, params: Sequence[Any] | Mapping[str, Any] | None = None) -> pl.DataFrame:
         """Run SQL over the session. Raises UsageError for wrong SQL, LakeError for anything else."""
-        with self.lock, self._named_errors():
+        with self.lock, named_errors(self.path):
             return self._connection.sql(query, params=params).pl()
 
     @contextmanager
@@ -169,7 +169,7 @@ class Bench:
 
         Cycles are measured within their trial, so those of the other trials stay as they are.
         """
-        with self.lock, self._named_errors():
+        with self.lock, named_errors(self.path):
             self.ready()
             self._hold_motion_of(key)
             self._connection.execute("BEGIN")
@@ -183,17 +183,6 @@ class Bench:
             finally:
                 self._connection.execute("ROLLBACK")
                 self._connection.unregister("_drafts")
-
-    @contextmanager
-    def _named_errors(self) -> Iterator[None]:
-        import duckdb
-
-        try:
-            yield
-        except (duckdb.ProgrammingError, duckdb.DataError) as error:
-            raise UsageError(str(error)) from error
-        except duckdb.Error as error:
-            raise LakeError(f"{self.path}: {error}") from error
 
 
 def layout(lake: Version) -> dict[str, pa.Schema]:

@@ -4,7 +4,7 @@ import { COLOURS, DASHES } from "./panels.js";
 
 export const LEFT = 56, RIGHT = 12;
 
-// The part of time in sight.
+// The visible part of the time axis.
 export class Axis {
   constructor(first, last) {
     this.whole = [first, Math.max(last, first + 0.1)];
@@ -25,7 +25,7 @@ export class Axis {
     this.t1 = this.t0 + span;
   }
 
-  // Keep a time in sight. True if the part in sight changed.
+  // Keep a time visible. True if the visible part changed.
   follow(t) {
     if (t >= this.t0 && t <= this.t1) return false;
     const span = this.t1 - this.t0, [first, last] = this.whole;
@@ -53,7 +53,7 @@ export function fitted(canvas) {
   return [pen, width, height];
 }
 
-// series: [{label, side, time, values}]; bursts: [[from, to], …] drawn at the foot.
+// series: [{label, side, time, values}]; bursts: [[from, to], …] drawn at the bottom.
 export function chart(title, unit, series, axis, bursts = []) {
   const canvas = h("canvas", { role: "img" }), value = h("output", {});
   const figure = h("figure", { class: "chart", dataset: { title } }, h("figcaption", {}, h("b", {}, title), h("span", { class: "soft" }, ` ${unit}`), value), canvas);

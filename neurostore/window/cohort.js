@@ -1,4 +1,4 @@
-// The cohort: every trial in one table that draws only the rows in sight.
+// The cohort: every trial in one table that draws only the visible rows.
 import { get } from "./api.js";
 import { $, choice, figure, h, isTyping, message, say, svg, trialName, trialPath } from "./dom.js";
 import { COLOURS, LEVELS } from "./panels.js";

@@ -58,7 +58,7 @@ class Figures:
 
     Attributes
     ----------
-    curves : (2 sides, panels, 101) degrees, means over steady cycles, NaN where there are none.
+    curves : (2 sides, panels, 101) degrees, means over steady cycles, NaN if there are none.
     is_relative : (2, panels) whether a curve is change from the neutral pose.
     """
 

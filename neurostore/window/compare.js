@@ -47,13 +47,13 @@ export async function comparePage(page, shared, _rest, query) {
   }
 
   async function reloadQuietly() {
-    try { data = await get("compare", { item: shared.basket, group: chosen.group }); draw(); } catch { /* said already */ }
+    try { data = await get("compare", { item: shared.basket, group: chosen.group }); draw(); } catch { /* reported already */ }
   }
 
   function draw() {
     if (!data) return;
     list.replaceChildren(...data.items.map((item, i) => h("li", {}, swatch(i), h("a", { href: trialPath(item) }, name(item)), item.is_pending ? " (computing)" : item.relative?.length ? " (from neutral)" : "",
-      h("button", { type: "button", class: "small", "aria-label": `Take out ${name(item)}`, onclick: () => { shared.basket.splice(i, 1); load(); } }, "×"))));
+      h("button", { type: "button", class: "small", "aria-label": `Remove ${name(item)}`, onclick: () => { shared.basket.splice(i, 1); load(); } }, "×"))));
     if (!data.items.length) list.replaceChildren(h("li", { class: "soft" }, "Nothing yet: press c on a row of the cohort or on a trial, or add one above."));
     const group = data.group ?? "everybody";
     bandNote.textContent = data.band.n ? `Grey: mean ± SD between the people of ${group} (${data.band.n}). Curves from the neutral pose have no band.` : `No band: fewer than 3 people of ${group} have steady cycles.`;

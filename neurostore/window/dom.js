@@ -33,7 +33,7 @@ export function choice(label, id, options, value, onchange) {
 // A number for people: fixed decimals, a dash where there is none.
 export const figure = (value, decimals = 1) => (value === null || value === undefined ? "–" : value.toFixed(decimals));
 
-// Said to screen readers.
+// Announced to screen readers.
 export function say(text) {
   $("#status").textContent = text;
 }

@@ -19,7 +19,7 @@ export async function trialPage(page, shared, [subject, session, trial]) {
   gaitSoon.catch(() => {});
   const isCurrent = shared.isCurrent;
   const about = await get("trial", key);
-  if (!isCurrent()) return { stop() {} };  // somebody went on meanwhile
+  if (!isCurrent()) return { stop() {} };  // another page was opened meanwhile
   const reviewer = shared.state.reviewer;
   const view = build(page, shared, key, about, reviewer);
   const time = numbers(about.angles.time_s);
@@ -221,14 +221,14 @@ export async function trialPage(page, shared, [subject, session, trial]) {
     if (!reviewer || !cycle) return;
     const isOut = /^excluded/.test(cycle.reason || "");
     const name = `${cycle.side} cycle ${cycle.cycle}`;
-    const reason = await askReason(isOut ? `Take in ${name} again` : `Leave out ${name}`, isOut ? ["it is a normal step"] : REASONS_CYCLE);
+    const reason = await askReason(isOut ? `Include ${name} again` : `Leave out ${name}`, isOut ? ["it is a normal step"] : REASONS_CYCLE);
     if (reason === null) return;
     drafts.part({ action: isOut ? "include" : "exclude", side: cycle.side, cycle: cycle.cycle, reason });
   }
 
   async function wholeTrial() {
     const isOut = saved.decisions.find((d) => ["exclude", "include"].includes(d.action) && !d.side && d.cycle === null && d.from_s === null)?.action === "exclude";
-    const reason = await askReason(isOut ? "Take in the trial again" : "Leave out the whole trial", isOut ? ["it can be used"] : ["not the task", "assistance", "marker lost"]);
+    const reason = await askReason(isOut ? "Include the trial again" : "Leave out the whole trial", isOut ? ["it can be used"] : ["not the task", "assistance", "marker lost"]);
     if (reason !== null) await send([{ action: isOut ? "include" : "exclude", reason, review_id: newId() }]);
   }
 
@@ -246,7 +246,7 @@ export async function trialPage(page, shared, [subject, session, trial]) {
       swap_sides: { action: "keep_sides" }, keep_sides: { action: "swap_sides" },
     }[d.action];
     if (!opposite) return;
-    const reason = await askReason(`Take back: ${described(d)}`, ["taken back"]);
+    const reason = await askReason(`Undo: ${described(d)}`, ["decision undone"]);
     if (reason !== null) await send([{ ...opposite, reason, review_id: newId() }]);
   }
 
@@ -371,7 +371,7 @@ function unpack(measured, store) {
 function described(d) {
   const at = d.time_s === null || d.time_s === undefined ? "" : ` at ${d.time_s.toFixed(3)} s`;
   const part = d.cycle !== null && d.cycle !== undefined ? `${d.side} cycle ${d.cycle}` : d.from_s !== null && d.from_s !== undefined ? `${d.from_s} to ${d.to_s} s` : d.side || "the trial";
-  const what = { exclude: `leave out ${part}`, include: `take in ${part}`, note: "note", swap_sides: "exchange left and right", keep_sides: "keep left and right as in the file" }[d.action];
+  const what = { exclude: `leave out ${part}`, include: `include ${part}`, note: "note", swap_sides: "exchange left and right", keep_sides: "keep left and right as in the file" }[d.action];
   if (what) return d.reason ? `${what}: ${d.reason}` : what;
   const name = `${d.side} ${EVENTS[d.event].name}`;
   return { add_event: `add ${name}${at}`, delete_event: `delete ${name}${at}`, move_event: `move ${name} from ${d.time_s.toFixed(3)} to ${d.new_time_s?.toFixed(3)} s`,
@@ -403,7 +403,7 @@ function build(page, shared, key, about, reviewer) {
     h("div", { class: "bar head" }, button("previous", "‹", "Previous trial (p)", { "aria-label": "Previous trial" }), button("next", "›", "Next trial (n)", { "aria-label": "Next trial" }), h("h1", {}, trialName(key)),
       verdict?.level ? h("span", { class: `level ${verdict.level.replace(" ", "-")}`, title: verdict.verdict }, h("i", {}, LEVELS[verdict.level][0]), LEVELS[verdict.level][1]) : null,
       h("span", { class: "soft" }, [about.condition, about.kind, `${about.rate_hz?.toFixed(0)} Hz`, `${about.duration_s?.toFixed(1)} s`].filter(Boolean).join(" · ")), h("span", { class: "spring" }),
-      button("compare", "Compare", "Compare this trial (c)"), only(button("looked", "Looked at", "Looked at, nothing to change (l)")), only(button("whole", "Leave out trial…", "Leave out, or take in, the whole trial"))),
+      button("compare", "Compare", "Compare this trial (c)"), only(button("looked", "Looked at", "Looked at, nothing to change (l)")), only(button("whole", "Leave out trial…", "Leave out, or include, the whole trial"))),
     verdict?.verdict && verdict.level !== "usable" ? h("p", { class: "verdict" }, verdict.verdict) : null,
     h("div", { class: `upper${beside ? " with-video" : ""}` }, player, beside, parameters),
     h("div", { class: "card lower" },
@@ -441,13 +441,13 @@ function build(page, shared, key, about, reviewer) {
     const list = (draft || saved).cycles;
     cycles.replaceChildren(list.length ? h("table", {}, h("thead", {}, h("tr", {}, ["Cycle", "From", "To", "", ""].map((t, i) => h("th", { class: i === 1 || i === 2 ? "number" : null }, t)))), h("tbody", {}, list.map((c) => h("tr", { class: c.is_steady ? null : "weak" },
       h("td", {}, h("span", { class: c.side }, c.side === "left" ? "Left" : "Right"), ` ${c.cycle}`), h("td", { class: "number" }, figure(c.start_s, 2)), h("td", { class: "number" }, figure(c.end_s, 2)), h("td", {}, c.is_steady ? "steady" : c.reason),
-      h("td", {}, only(h("button", { type: "button", class: "small", dataset: { cycle: `${c.side} ${c.cycle}` }, onclick: () => leaveOut(c) }, /^excluded/.test(c.reason || "") ? "Take in…" : "Leave out…"))))))) : h("p", { class: "soft" }, "No gait cycle found."));
+      h("td", {}, only(h("button", { type: "button", class: "small", dataset: { cycle: `${c.side} ${c.cycle}` }, onclick: () => leaveOut(c) }, /^excluded/.test(c.reason || "") ? "Include…" : "Leave out…"))))))) : h("p", { class: "soft" }, "No gait cycle found."));
   }
 
   function showDecisions(list, who, takeBack) {
     decisions.replaceChildren(list.length ? h("ul", { class: "decisions" }, list.map((d) => h("li", { class: d.state === "superseded" ? "weak" : null }, h("b", {}, described(d)), d.action.endsWith("_event") ? `: ${d.reason}` : d.action === "note" ? `: ${d.reason}` : "",
       h("span", { class: "soft" }, ` ${d.reviewer}, ${d.reviewed_at.slice(0, 16).replace("T", " ")}, ${d.state}${d.is_disputed ? ", disputed" : ""}`),
-      who && d.state === "holds" && d.action !== "note" ? h("button", { type: "button", class: "small", dataset: { review: d.review_id }, onclick: () => takeBack(d) }, "Take back…") : null))) : h("p", { class: "soft" }, who ? "None yet." : "None."));
+      who && d.state === "holds" && d.action !== "note" ? h("button", { type: "button", class: "small", dataset: { review: d.review_id }, onclick: () => takeBack(d) }, "Undo…") : null))) : h("p", { class: "soft" }, who ? "None yet." : "None."));
   }
 
   function showDrafts(drafts) {
@@ -459,7 +459,7 @@ function build(page, shared, key, about, reviewer) {
   function showCycle(c, leaveOut) {
     cycle.hidden = false;
     cycle.replaceChildren(h("b", {}, `${c.side} cycle ${c.cycle}`), ` ${c.start_s.toFixed(3)} to ${c.end_s.toFixed(3)} s, ${c.is_steady ? "steady" : c.reason} `,
-      only(h("button", { type: "button", class: "small", onclick: () => leaveOut(c) }, /^excluded/.test(c.reason || "") ? "Take in…" : "Leave out…")),
+      only(h("button", { type: "button", class: "small", onclick: () => leaveOut(c) }, /^excluded/.test(c.reason || "") ? "Include…" : "Leave out…")),
       h("a", { class: "button small", href: `#/compare?item=${encodeURIComponent([key.subject, key.session, key.trial, c.side, c.cycle].join("/"))}` }, "Compare this cycle"));
   }
 

@@ -1,4 +1,4 @@
-"""The source video of a trial, where it is at hand: found from what the lake records, never from what a browser asks."""
+"""The source video of a trial, if there is one: found from what the lake records, never from what a browser asks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Made-up calibrated cameras around a person, and the files of their calibration."""
+"""Simulated calibrated cameras around a person, and the files of their calibration."""
 
 from __future__ import annotations
 

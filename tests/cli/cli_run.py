@@ -14,7 +14,7 @@ from neurostore.cli import main
 
 @dataclass(frozen=True)
 class Shown:
-    """What a command ended with and said."""
+    """The exit status and the output of a command."""
 
     returncode: int
     stdout: str

@@ -76,7 +76,7 @@ def test_keys_and_columns_are_tame_and_values_are_kept(lake):
         opened.sql(f"SELECT * FROM {view} LIMIT 5")
 
 
-def test_a_terminal_is_told_nothing(lake):
+def test_a_terminal_gets_no_control_characters(lake):
     for words in (
         ["subjects"],
         ["trials"],

@@ -28,7 +28,7 @@ def trials(lake: Path) -> list[str]:
     return sorted(r["trial"] for r in open_lake(lake).trials_table().to_pylist())
 
 
-def test_it_talks_to_stderr_and_skips_the_second_time(cohort, tmp_path):
+def test_it_writes_to_stderr_and_skips_the_second_time(cohort, tmp_path):
     (cohort / "notes.txt").write_text("x")
     first = run("ingest", cohort, "--lake", tmp_path / "lake")
     assert first.returncode == 0
@@ -66,7 +66,7 @@ BAD = {
 }
 
 
-def test_bad_files_are_named_and_the_others_go_in(cohort, tmp_path):
+def test_bad_files_are_named_and_the_others_are_ingested(cohort, tmp_path):
     for name, content in BAD.items():
         path = cohort / "S01" / f"bad {name}.bvh"
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -105,7 +105,7 @@ def test_colliding_keys_and_link_loops(cohort, tmp_path):
     ("table", "group"), [("id\tgroup\nS01\tCP\n", "CP"), ("participant_id\tgroup\nS77\tCP\n", None)]
 )
 def test_participants_that_are_not_as_expected_only_warn(cohort, tmp_path, table, group):
-    """A column of keys with another name is found by what it holds, and said."""
+    """A column of keys with another name is found by its values, with a warning."""
     (cohort / "participants.tsv").write_text(table)
     shown = run("ingest", cohort, "--no-results", "--lake", tmp_path / "lake")
     assert shown.returncode == 0

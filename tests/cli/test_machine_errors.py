@@ -24,7 +24,7 @@ from tests.cli.cli_run import run
         (OSError(errno.ENOSPC, "No space left on device", "d.npy"), "d.npy: No space left on device"),
     ],
 )
-def test_it_is_said_and_the_exit_status_is_3(error, said, monkeypatch, capsys):
+def test_it_is_reported_and_the_exit_status_is_3(error, said, monkeypatch, capsys):
     def fails():
         raise error
 

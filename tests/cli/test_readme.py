@@ -36,7 +36,7 @@ def test_commands_of_the_study_run_and_print_what_is_shown(tmp_path):
 
 
 def of_study(block):
-    """Whether a block is about the made-up study, which takes a minute."""
+    """Whether a block is about the simulated study, which takes a minute."""
     return "study/lake" in block[1] or "--study" in block[1]
 
 

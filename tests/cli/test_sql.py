@@ -121,7 +121,7 @@ def test_floats_have_sensible_digits(lake):
         "CALL pragma_version()",
     ],
 )
-def test_only_reading_is_let_through(lake, query):
+def test_only_reading_is_allowed(lake, query):
     before = _content(lake)
     victim = lake / "trials" / "evil.parquet"
     shown = run("sql", query.format(file=victim), "--lake", lake)
@@ -233,7 +233,7 @@ WRAPPERS = (
 
 
 @pytest.mark.parametrize("wrapper", WRAPPERS)
-def test_no_writing_or_opening_statement_is_let_through(wrapper):
+def test_no_writing_or_opening_statement_is_allowed(wrapper):
     import duckdb
 
     from neurostore.errors import UsageError
@@ -275,7 +275,7 @@ def test_a_condition_stays_in_its_brackets(condition):
         "s.age BETWEEN 1 AND 2 OR true",
     ],
 )
-def test_a_condition_that_reads_is_let_through(condition):
+def test_a_condition_that_reads_is_allowed(condition):
     from neurostore.sql.statements import bracketed_condition
 
     assert bracketed_condition(condition) == f"(\n{condition}\n)"
@@ -292,7 +292,7 @@ def test_a_condition_of_a_command_writes_nothing(lake, tmp_path, command):
 
 
 @pytest.mark.parametrize("text", ["EXPLAIN SELECT 1", "EXPLAIN ANALYZE SELECT 1", "explain -- a\n (analyze) SELECT 1"])
-def test_an_explained_select_is_let_through(text):
+def test_an_explained_select_is_allowed(text):
     import duckdb
 
     from neurostore.sql.statements import statements_that_read
@@ -308,7 +308,7 @@ def test_an_explained_select_is_let_through(text):
      "WITH x AS (SELECT 1 AS a) FROM x", "FROM duckdb_settings()", "PIVOT (SELECT 1 AS a) ON a IN (1)", "SELECT " + "1 + " * 900 + "1"],
     ids=lambda text: text[:30],
 )  # fmt: skip
-def test_what_only_reads_is_let_through(text):
+def test_what_only_reads_is_allowed(text):
     import duckdb
 
     from neurostore.sql.statements import statements_that_read
@@ -317,7 +317,7 @@ def test_what_only_reads_is_let_through(text):
         assert statements_that_read(connection, text)
 
 
-def test_a_reader_that_has_enough_is_no_error(lake):
+def test_a_reader_that_has_enough_is_not_an_error(lake):
     words = [sys.executable, "-m", "neurostore.cli", "sql", "SELECT * FROM range(500000)", "--format", "csv"]
     with subprocess.Popen([*words, "--lake", lake], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout.readline() == b"range\n"

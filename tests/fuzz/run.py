@@ -32,7 +32,7 @@ from tests.fuzz.seeds import FORMATS, Seed
 from tests.fuzz.sense import nonsense
 
 MOST_S = 5.0
-LEAST_CASES = 12  # of each format, however short the time
+LEAST_CASES = 12  # least number of cases of each format
 MOST_BYTES = 1 << 30
 
 
@@ -55,7 +55,7 @@ class Hang(BaseException):
 
 
 class Fault(Exception):
-    """A worker met something that is no named error, and told it of one trial."""
+    """A worker reported an error of one trial that is not a named error."""
 
 
 def fuzz(name: str, n_cases: int, folder: Path, seed: int = 1, seconds: float = float("inf")) -> Tally:
@@ -70,7 +70,7 @@ def fuzz(name: str, n_cases: int, folder: Path, seed: int = 1, seconds: float = 
     before = _bytes_of(folder / f"lake_{name}")
     tally = Tally()
     signal.signal(signal.SIGALRM, _hang)
-    for good in seeds:  # compiles what is compiled, and shows that what follows is due to the mutations
+    for good in seeds:  # compiles the kernels, and shows that later problems are due to the mutations
         if not _is_taken(good, lake):
             raise Fault(f"{name}: {good.path} is refused as it is")
     began = time.monotonic()
@@ -122,7 +122,7 @@ def _case(name: str, seed: Seed, rng: random.Random, number: int, tally: Tally, 
     whole = file.read_bytes()
     file.write_bytes(mutate(whole, rng, seed.is_binary))
     took, fault = float("inf"), ""
-    for _ in range(3):  # a slow case is timed again: the machine may have been asleep, or others'
+    for _ in range(3):  # a slow case is timed again: the machine may have been asleep or busy
         start = time.monotonic()
         is_taken, fault = _attempt(seed, lake)
         took = min(took, time.monotonic() - start)

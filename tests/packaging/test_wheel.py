@@ -90,7 +90,7 @@ def test_every_module_and_data_file_is_in_the_wheel(built, tree):
     assert names - sources(tree) == set()
 
 
-def test_sdist_can_be_read_and_built_by_a_stranger(built, tree):
+def test_sdist_can_be_read_and_built_by_anybody(built, tree):
     with tarfile.open(built[1]) as sdist:
         names = {n.split("/", 1)[1] for n in sdist.getnames() if "/" in n}
     missing = {s for shipped in sources(tree) if (s := _in_tree(shipped)) not in names}

@@ -52,7 +52,7 @@ def test_a_lost_workers_task_is_done_again(cluster, tmp_path):
     assert found == {0: 0, 1: 1, 2: 4, 3: 9}
 
 
-def test_a_task_that_kills_every_worker_is_told(cluster, monkeypatch):
+def test_a_task_that_kills_every_worker_is_reported(cluster, monkeypatch):
     from neurostore import ray_cluster
 
     monkeypatch.setattr(ray_cluster, "RETRIES", 1)
@@ -145,7 +145,7 @@ def test_results_are_those_of_one_process(cluster, tmp_path):
 
 @pytest.fixture
 def compared(monkeypatch):
-    """70 made-up cycles of one side in place of a lake's."""
+    """70 simulated cycles of one side in place of a lake's."""
     rng = np.random.default_rng(3)
     series = [rng.normal(size=(51, 4)).cumsum(axis=0).astype(np.float32) for _ in range(70)]
     labels = [{"subject": f"S{k}", "side": "left", "group": None} for k in range(70)]

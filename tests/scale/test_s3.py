@@ -139,7 +139,7 @@ def lake(written, bucket) -> Lake:
 
 @pytest.fixture(scope="module")
 def ingested(bucket, tmp_path_factory):
-    """A cohort of two recordings, the path of a lake of it, and what its first ingest told."""
+    """A cohort of two recordings, the path of a lake of it, and the output of its first ingest."""
     from neurostore.ingest.pipeline import ingest
     from tests.builders.tiny_bvh import write_bvh
 
@@ -404,7 +404,7 @@ def test_lease_excludes_names_its_holder_and_outlives_a_death(bucket, monkeypatc
         assert was_abandoned
 
 
-def test_a_lease_that_ran_out_is_told(bucket):
+def test_a_lease_that_ran_out_is_reported(bucket):
     root = f"s3://{bucket}/slow/lake"
     with pytest.raises(ConflictError, match="ran out"), storage.lock(root, "slow"):
         storage.write_whole(f"{root}/_neurostore/commit.lock", b'{"holder": "", "token": "other"}')

@@ -87,7 +87,7 @@ def test_a_shoulder_is_compared_in_the_order_of_the_files_model():
     assert [r for _, r in found] == pytest.approx([0.0, 0.0], abs=1e-9)
 
 
-def test_a_whole_turn_between_two_angles_is_no_difference():
+def test_a_whole_turn_between_two_angles_is_not_a_difference():
     ours = view_builder.joint_angles([0.0, 0.1], {"left_foot_progression_deg": [-179.0, 178.0]})
     source = [
         {"time_s": t, "frame": i, "source_name": "L", "angle": "left_foot_progression_deg", "value_deg": v}

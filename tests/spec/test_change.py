@@ -1,4 +1,4 @@
-"""change: differences between sessions, and what size of difference can be told from chance."""
+"""change: differences between sessions, and the size of difference that chance does not explain."""
 
 from __future__ import annotations
 

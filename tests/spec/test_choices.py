@@ -49,7 +49,7 @@ def test_words_are_the_same_in_sql_and_python(name):
 
 
 @pytest.mark.parametrize("name", views.WORDS)
-def test_each_word_is_taken_and_the_default_is_the_first_said(name):
+def test_each_word_is_taken_and_the_default_is_the_first_named(name):
     with duckdb.connect() as plain:
         plain.execute(views.macros())
         assert plain.execute(f"SELECT _{name}()").fetchone() == (views.VARIABLES[name][0],)

@@ -46,7 +46,7 @@ def test_a_clean_signal_gives_the_first_and_the_last_sample_of_20_newtons():
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_noise_of_a_treadmill_is_no_foot(seed):
+def test_noise_of_a_treadmill_is_not_a_foot(seed):
     """Belts shake their platforms by tens of newtons, and samples alternate: the plain rule would be 10 to 25 ms off."""
     noise = np.random.default_rng(seed).normal(0, 5, len(TIME_S)) + 35 * (-1.0) ** np.arange(len(TIME_S))
     noisy = _stance() + noise

@@ -138,7 +138,7 @@ def test_the_trunk_on_the_pelvis_has_the_signs_of_the_trunk() -> None:
     assert level["trunk_tilt_deg"] == pytest.approx(12, abs=1e-3)
 
 
-def test_tibial_torsion_is_no_knee_rotation() -> None:
+def test_tibial_torsion_is_not_knee_rotation() -> None:
     """The shank's axes are those of the ankle: a torsion of 15° outwards is taken off the knee, not off the ankle."""
     turned = moved("left", [("knee_rotation", -15.0)])
     (found,) = angles(row(turned, left_tibial_torsion_deg=-15.0))
@@ -164,13 +164,13 @@ def test_the_order_of_pelvic_angles_is_a_choice() -> None:
     assert plug_in["right_pelvis_rotation_deg"] == pytest.approx(about_y, abs=1e-3)
 
 
-def test_flexion_goes_on_past_180() -> None:
+def test_flexion_continues_past_180() -> None:
     rows = [row(moved("right", [("shoulder_flexion", d)])) for d in (150.0, 179.0, 181.0, 230.0)]
     found = [a["right_shoulder_flexion_deg"] for a in angles(*rows)]
     assert found == pytest.approx([150.0, 179.0, 181.0, 230.0], abs=1e-2)
 
 
-def test_adduction_of_exactly_90_is_no_error() -> None:
+def test_adduction_of_exactly_90_is_not_an_error() -> None:
     rows = [row(moved(side, [("shoulder_adduction", -90.0)])) for side in ("left", "right")]
     left, right = angles(*rows)
     assert left["left_shoulder_adduction_deg"] == pytest.approx(-90, abs=0.1)

@@ -53,7 +53,7 @@ def test_a_constant_shift_is_its_own_root_mean_square_at_the_speed_of_the_sessio
     assert list(scores.values()) == pytest.approx([0.0] * 7, abs=1e-9)
 
 
-def test_a_quantity_that_is_not_whole_has_no_score_and_limits_are_said(rows):
+def test_a_quantity_that_is_not_whole_has_no_score_and_limits_are_reported(rows):
     unknown = rows[1]
     assert unknown["gvs_knee_power_w_kg"] is None
     assert unknown["gvs_ankle_flexion_moment_nm_kg"] == pytest.approx(0.25)

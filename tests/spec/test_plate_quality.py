@@ -1,4 +1,4 @@
-"""Platforms that drift, feet beyond an edge, sticks and handrails: each made-up defect has its flag, and no other."""
+"""Platforms that drift, feet beyond an edge, sticks and handrails: each simulated defect has its flag, and no other."""
 
 from __future__ import annotations
 

@@ -140,7 +140,7 @@ def test_an_event_of_a_platform_is_moved_deleted_renamed_and_added():
     assert added == {"force": [(PLATE, "force_20_n"), (2.0, "review")], "computed": before["computed"]}
 
 
-def test_without_a_source_an_added_event_is_no_platforms():
+def test_without_a_source_an_added_event_is_not_a_platform_event():
     added = events({"action": "add_event", **ON, "source": None, "time_s": 2.1})
     assert added["force"] == [(PLATE, "force_20_n")]
     assert (2.1, "review") in added["computed"]

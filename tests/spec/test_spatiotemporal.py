@@ -31,7 +31,7 @@ def test_the_walkers_own_figures_come_back(pattern, is_treadmill):
     gait = gaits.PATTERNS[pattern]()
     rows = _parameters(walker.walk(gait, n_strides=4, heading_deg=30.0, is_treadmill=is_treadmill))
     assert rows
-    # a made-up crouching foot is lifted slowly: an off may be 27 ms late, a strike as early (gait-event-ensemble.md)
+    # a simulated crouching foot is lifted slowly: an off may be 27 ms late, a strike as early (gait-event-ensemble.md)
     stance_tolerance_pct = 100 * 2 * 0.027 * gait.cadence_steps_min / 120 if pattern == "crouch" else 3.5
     for row in rows:
         share = gait.step_share if row["side"] == "right" else 1 - gait.step_share

@@ -147,7 +147,7 @@ def test_every_declared_view_has_the_columns_it_declares(connection):
             assert columns == [c.name for c in view.columns], name
 
 
-def test_catalogue_tells_each_column_of_tables_and_views(connection):
+def test_catalogue_describes_each_column_of_tables_and_views(connection):
     rows = connection.execute(
         "SELECT unit, sign, meaning FROM catalogue WHERE table_name = 'spatiotemporal' AND column_name = 'step_width_m'"
     ).fetchall()

@@ -326,7 +326,7 @@ def test_nobody_walks_at_twice_the_usual_cadence():
     assert ["Nobody walks at" in v for v in verdicts] == [False, False, True]
 
 
-def test_trials_of_a_session_that_differ_on_up_are_said():
+def test_trials_of_a_session_that_differ_on_up_are_reported():
     walk = walker.walk(gait.normal(), n_strides=3)
     sessions = {
         "S1": (("up_axis_c3d", 3.0), ("up_axis_c3d", 2.0)),

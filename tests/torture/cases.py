@@ -100,7 +100,7 @@ def _rows_of(opened: Version, of_release: str) -> dict[tuple[str, str, str, str]
             try:
                 with pq.ParquetFile(state.path(file)) as parquet:
                     rows = parquet.read().to_pylist()
-            except OSError:  # damaged on purpose: what ends like that differs from the undisturbed run
+            except OSError:  # damaged on purpose: a state with such a file differs from the undisturbed run
                 found.setdefault((table, of_release + (file.subject or ""), "", ""), []).append("cannot be read")
                 continue
             for row in rows:
@@ -142,13 +142,13 @@ def _cut_off(command: str, lake: Path, before: Content, after: Content) -> list[
         if not verify.verify(lake).is_clean and command.startswith("drop-damaged"):
             return []  # some of it is as damaged as it was
         found = content(lake)
-    except NotALakeError:  # killed before there was one
+    except NotALakeError:  # killed before there was a lake
         found = {}
     except Exception as error:
         return [f"after the kill: {type(error).__name__}: {error}"]
     wrong = []
     wholes = [(key, lambda k, key=key: k[1:] == key) for key in sorted({k[1:] for k in found})]
-    if command.startswith("erase"):  # of whom everything goes at once, wherever it is
+    if command.startswith("erase"):  # all data of the person is removed at once
         people = sorted({k[1] for k in found if k[1].endswith(WHO)})
         wholes += [((person,), lambda k, person=person: k[1] == person) for person in people]
     for name, is_of in wholes:
@@ -199,7 +199,7 @@ def _repeated(command: str, lake: Path, after: Content, undisturbed: Path) -> li
             wrong.append(f"{len(after.keys() ^ left.keys())} trials differ")
         elif left != after:
             wrong.append("other rows")
-        if found.unrecorded:  # the repeat had nothing to do; the next that writes records them
+        if found.unrecorded:  # the repeat had nothing to do; the next command that writes records them
             with writing.writing(str(lake), "the next writer"):
                 pass
             found = verify.verify(lake)

@@ -143,7 +143,7 @@ def _unrecorded(folder: Path) -> Path:
 
 
 def _older(folder: Path) -> Path:
-    """As the layout before the first release: no record of hashes, and no version said."""
+    """As the layout before the first release: no record of hashes, and no version stated."""
     lake = _unrecorded(folder)
     marker = lake / "_neurostore" / "lake.json"
     said = json.loads(marker.read_text())

@@ -33,7 +33,7 @@ CHANGING = (
 )
 
 
-UNSHOWN = ("neurostore demo", "neurostore check")  # their tables are wide: the page says what they hold
+UNSHOWN = ("neurostore demo", "neurostore check")  # their tables are wide: the page describes them
 
 
 def steps(text: str) -> Iterator[tuple[str, str]]:

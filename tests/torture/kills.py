@@ -28,7 +28,12 @@ from tests.builders.tiny_bvh import write_bvh
 from tests.torture.warm import MARK, Running, run
 
 OPERATIONS = ("ingest", "replace", "compact", "erase", "distances", "refresh")
-VIEWS = ("gait_events", "gait_cycles", "trial_quality", "subject_summary")  # whose stored rows are held against frames
+VIEWS = (
+    "gait_events",
+    "gait_cycles",
+    "trial_quality",
+    "subject_summary",
+)  # whose stored rows are compared with those from frames
 WHO = "Gone"
 Content = dict[tuple[str, str, str, str], str]  # table, subject, session, trial -> hash of the rows
 
@@ -188,7 +193,7 @@ def holding(key: str, lake: Path) -> list[Path]:
 def _check_lake(scene: Scene, operation: str, lake: Path, case: Case) -> None:
     try:
         found = content(lake)
-    except NotALakeError:  # killed before there was one
+    except NotALakeError:  # killed before there was a lake
         if operation != "ingest":
             case.losses.append("the lake is gone")
         return

@@ -98,7 +98,7 @@ class Outcome:
 def torture(command: str, folder: Path, points: Sequence[int] | None = None) -> Outcome:
     """Cut a command off at each of its points (or at some), repeat it, and compare with an undisturbed run."""
     import_everything()
-    tombstones._SCRYPT["n"] = 2  # the hash of a key is slow on purpose
+    tombstones._SCRYPT["n"] = 2  # hashing a key is slow on purpose
     for module in COMMANDS[command].imports:
         importlib.import_module(module)
     here, start, undisturbed, store = (folder / name for name in ("case", "start", "undisturbed", "store"))

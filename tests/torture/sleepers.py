@@ -46,7 +46,7 @@ def sleep_once(base: Path, name: str, seconds: float, lake: Path) -> list[str]:
     sleeper.send(signal.SIGCONT)
     _, said_by_sleeper = sleeper.ended()
     wrong = [f"a traceback: {text[-300:]}" for text in (said, said_by_sleeper) if "Traceback" in text]
-    if status not in (0, 1):  # who sleeps with the lock is waited for in vain; the erasure is repeated
+    if status not in (0, 1):  # a sleeping holder of the lock cannot be waited for; the erasure is repeated
         status, said, _ = run(["erase", WHO, "--yes", "--lake", str(lake)])
         wrong += [f"the erasure ended with {status}: {said[-300:]}"] if status not in (0, 1) else []
     found = verify(lake)

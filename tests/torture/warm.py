@@ -68,7 +68,7 @@ class Running:
             os.kill(self._process.pid, sent)
 
     def ended(self, timeout_s: float = 300.0) -> tuple[int, str]:
-        """Its exit status and what it said, when it has ended; its files are closed."""
+        """Its exit status and output when it has ended; its files are closed."""
         if not self.wait(timeout_s):
             self.send(signal.SIGKILL)
             self._process.join()

@@ -85,9 +85,9 @@ def read_until(lake: str, stop: str, pause_s: str) -> None:
     print(n, n_bad)
 
 
-# Everybody at once, some asleep: nobody who is erased comes back
+# All at once, some asleep: no erased person comes back
 
-STALE_S = 2.0  # a process that sleeps for longer is taken for dead, as after five minutes in earnest
+STALE_S = 2.0  # a process that sleeps for longer is taken for dead, in real use after five minutes
 
 
 def erase_amid_writers(folder: Path, rng: random.Random) -> list[str]:

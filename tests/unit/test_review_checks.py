@@ -1,4 +1,4 @@
-"""What no foot can do and nobody can have seen is refused, judged on made-up events of one trial."""
+"""What no foot can do and nobody can have seen is refused, judged on simulated events of one trial."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_what_cannot_be_is_named(shown, decision, said):
         [{"action": "exclude", "from_s": -1.0, "to_s": 99.0}],  # a span may reach beyond the recording
     ],
 )  # fmt: skip
-def test_what_can_be_is_let_through_in_its_order(shown, decisions):
+def test_what_can_be_is_allowed_in_its_order(shown, decisions):
     assert problems(shown, *({**ON, **d} for d in decisions)) == []
 
 

@@ -169,7 +169,7 @@ def test_a_column_exclude_of_trials_tsv_is_a_review(made, tmp_path):
     lake = open_lake(tmp_path / "lake")
     assert steady(lake) == []
     again = ingest(tmp_path / "cohort", tmp_path / "lake", n_workers=1)
-    assert again.version == lake.version  # said once
+    assert again.version == lake.version  # reported once
     table.write_text(plain)
     ingest(tmp_path / "cohort", tmp_path / "lake", n_workers=1)
     assert steady(open_lake(tmp_path / "lake"))

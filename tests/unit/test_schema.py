@@ -67,13 +67,13 @@ def test_columns_come_in_declared_order_and_absent_ones_stay_absent():
         (landmarks().drop_columns(["frame"]), r"the column frame is missing"),
     ],
 )
-def test_what_breaks_the_declaration_is_said_with_column_and_row(table, said):
+def test_what_breaks_the_declaration_is_reported_with_column_and_row(table, said):
     _, problems = schema.conform("landmarks", table)
     assert len(problems) == 1
     assert re.search(said, problems[0])
 
 
-def test_everything_wrong_is_told_at_once():
+def test_everything_wrong_is_reported_at_once():
     _, problems = schema.conform("landmarks", landmarks(frame=[-1, 0], time_s=[None, 0.0], person=[0, -3]))
     assert len(problems) == 3
 
@@ -95,7 +95,7 @@ def test_poses_take_joints_and_nothing_else():
 
 
 @pytest.mark.parametrize("key", ["", "a b", "..x", "_a", "a/b", "a" * 65, "é", "a\n", None, 3, "a'; DROP TABLE trials"])
-def test_keys_refuse_what_is_no_key(key):
+def test_keys_refuse_what_is_not_a_key(key):
     with pytest.raises(LakeError, match="a key has up to 64"):
         schema.check_key("subject", key)
 

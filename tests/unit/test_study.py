@@ -1,4 +1,4 @@
-"""The made-up study: what the product says of it is what is true, and would not be without its tables."""
+"""The simulated study: what the product says of it is what is true, and would not be without its tables."""
 
 from __future__ import annotations
 

@@ -45,6 +45,6 @@ def test_the_hash_of_files_is_over_the_hash_of_each_in_order(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("text", ["", "²", "٣", "-1", "1.5", " 1", "9" * 5000])
-def test_what_int_would_not_take_or_read_otherwise_is_no_whole_number(text: str) -> None:
+def test_what_int_would_not_take_or_read_otherwise_is_not_a_whole_number(text: str) -> None:
     assert not is_whole(text)
     assert is_whole("0040600")

@@ -1,4 +1,4 @@
-"""Distances and neighbours of a made-up lake: a DuckDB connection with the tables that cohort reads."""
+"""Distances and neighbours of an artificial lake: a DuckDB connection with the tables that cohort reads."""
 
 from __future__ import annotations
 
@@ -299,7 +299,7 @@ def test_mahalanobis_counts_in_scatter_of_the_reference_group():
         ({"reference": "control"}, "only used by"),
     ],
 )
-def test_what_cannot_be_compared_is_said(lake, options, said):
+def test_what_cannot_be_compared_is_reported(lake, options, said):
     with pytest.raises(UsageError, match=said):
         distances.distances(lake, **options)
 

@@ -152,7 +152,7 @@ def test_what_a_series_may_be():
         (lambda: circular_cross([np.zeros((2, 3))], [np.zeros((2, 3))], "so3"), "4 channels"),
     ],
 )
-def test_what_is_refused_is_said(call, said):
+def test_what_is_refused_is_reported(call, said):
     with pytest.raises(SeriesError, match=said) as caught:
         call()
     assert isinstance(caught.value, ValueError)

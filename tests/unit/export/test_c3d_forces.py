@@ -65,7 +65,7 @@ def _not_wired(path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory) -> tuple[Path, Lake, Lake, dict[str, list[str]]]:
-    """The folder of the sources, their lake, the lake of their exports, and what each export said."""
+    """The folder of the sources, their lake, the lake of their exports, and the notes of each export."""
     base = tmp_path_factory.mktemp("c3d")
     source, exports = base / "source" / "S01", base / "exports" / "S01"
     source.mkdir(parents=True)
@@ -120,7 +120,7 @@ def test_more_channels_than_a_parameter_holds(made):
     assert np.isnan(file["data"]["analogs"]).sum() == 1
 
 
-def test_what_is_left_out_is_said(made):
+def test_what_is_left_out_is_reported(made):
     base, _, _, notes = made
     group = ezc3d.c3d(str(base / "exports" / "S01" / "not_wired.c3d"))["parameters"]["FORCE_PLATFORM"]
     assert list(group["USED"]["value"]) == [1]

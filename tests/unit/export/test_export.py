@@ -446,7 +446,7 @@ def test_motion_bids_keeps_an_uneven_clock(lake: Lake, tmp_path: Path) -> None:
     assert not (tmp_path / "participants.tsv").exists()
 
 
-def test_motion_bids_labels_are_no_two_peoples(tmp_path: Path) -> None:
+def test_motion_bids_labels_are_never_shared_by_two_people(tmp_path: Path) -> None:
     heel = {"poses": {"Heel": np.ones((5, 3))}, "left_heel": np.ones((5, 3))}
     lake = build_lake(tmp_path, [trial("S_1", **heel), trial("S1", **heel)])
     with pytest.raises(UsageError, match="would share a BIDS label"):
@@ -569,7 +569,7 @@ def test_a_mot_has_no_nan_since_opensim_stops_reading_there() -> None:
     assert nothing == []
 
 
-def test_empty_frames_of_a_trc_are_said_and_cut_on_wish() -> None:
+def test_empty_frames_of_a_trc_are_reported_and_cut_on_request() -> None:
     positions = np.ones((20, 3, 3), np.float32)
     positions[:4], positions[10:12], positions[18:] = np.nan, np.nan, np.nan
     points = Points("poses", ["a", "b", "c"], np.arange(20), np.arange(20) / 100, positions)

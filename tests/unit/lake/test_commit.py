@@ -62,7 +62,7 @@ def test_discarded_files_are_gone_and_cannot_be_committed(path):
     assert open_lake(path).version == 0
 
 
-def test_a_bad_trial_is_refused_with_all_that_is_wrong_and_the_others_go_in(path):
+def test_a_bad_trial_is_refused_with_all_that_is_wrong_and_the_others_are_ingested(path):
     bad = trial("A", "bad", left_heel=HEEL, row={"kind": "dance", "rate_hz": -1.0}, events=[{"event": "x"}])
     staged = stage(path, [bad, trial("A", "good", left_heel=HEEL), trial("a b", "x", left_heel=HEEL)])
     assert [r["trial"] for r in staged.rows] == ["good"]
@@ -129,7 +129,7 @@ def test_subjects_change_without_a_trial_changing(path):
     ]  # fmt: skip
     before = open_lake(path, lake.version - 1).scan("subjects").sort("subject").collect()
     assert before["group"].to_list() == ["early", "control"]
-    # the trial that first named them goes; they stay
+    # the trial that first named a subject is removed; the subject stays
     commit(path, [stage(path, [trial("A", "x", left_heel=HEEL), trial("B", "x", left_heel=HEEL)])])
     commit(path, removed=[("A", "", "x")])
     assert open_lake(path).scan("subjects").collect().height == 2

@@ -57,7 +57,7 @@ def content_of(lake, **which):
 # The hash
 
 
-def test_it_hangs_on_rows_and_not_on_how_they_came_in(tmp_path):
+def test_it_depends_on_rows_and_not_on_how_they_came_in(tmp_path):
     at_once = made(tmp_path / "a").path
     one_by_one = build_lake(tmp_path / "b", list(reversed(trials())), list(reversed(PEOPLE)), one_by_one=True).path
     said = content_of(at_once)
@@ -81,7 +81,7 @@ def test_one_value_of_one_person_changes_theirs_alone(tmp_path):
     assert before.sha256 != after.sha256
 
 
-def test_a_column_that_nobody_has_is_no_column(tmp_path):
+def test_a_column_that_nobody_has_is_not_a_column(tmp_path):
     people = [{**p, "remark": None} for p in PEOPLE]
     wider = trials(n=3)
     lake = build_lake(tmp_path / "a", wider, people).path
@@ -209,7 +209,7 @@ def test_what_is_written_says_the_release(tmp_path):
     assert said.citation.endswith(f"release v1 of {said.created[:10]}, content SHA-256 {said.content_sha256}.")
 
 
-def test_other_definitions_are_said(tmp_path, monkeypatch):
+def test_other_definitions_are_reported(tmp_path, monkeypatch):
     lake = made(tmp_path)
     monkeypatch.setattr(releases, "definitions_sha256", lambda: "1" * 64)
     assert "whose views are defined otherwise than here" in lake.release("v1").text

@@ -41,7 +41,7 @@ def test_every_view_has_the_same_rows(made):
     assert len(rows_of(lake, "subject_summary")) > 8
 
 
-def test_a_question_about_results_reads_no_frames(made):
+def test_a_query_of_results_reads_no_frames(made):
     with open_lake(made[0]).connect("SELECT * FROM gait_profile") as connection:
         plan = connection.sql("EXPLAIN SELECT * FROM gait_profile").fetchall()[0][1]
         there = {
@@ -127,7 +127,7 @@ def test_what_changed_is_computed_and_refresh_stores_it(lake):
     for change in CHANGES:
         change(lake)
         now = set(open_lake(lake).results().stale)
-        assert len(now ^ stale) <= 1, change  # of one session, which may be stale already
+        assert len(now ^ stale) <= 1, change  # of one session at most, which may be stale already
         stale |= now
     assert stale == {("S1", "pre"), ("S2", "pre"), ("S3", ""), ("S1", "post")}
     commit(lake, [stage(lake, [walk_trial("S4", "", "walk_a")])])
@@ -144,7 +144,7 @@ def test_an_older_version_shows_its_own_results(lake):
     assert list(same(lake, before).results().stale) == [("S2", "pre")]
 
 
-def test_a_stale_session_is_said(lake, caplog):
+def test_a_stale_session_is_reported(lake, caplog):
     change_added(lake)
     with caplog.at_level(logging.WARNING, "neurostore.results"):
         open_lake(lake).sql("SELECT * FROM subject_summary")

@@ -168,7 +168,7 @@ def test_object_stores_other_than_s3_are_refused_by_name():
         open_lake("gs://bucket/lake")
 
 
-def test_open_refuses_what_is_no_lake(tmp_path):
+def test_open_refuses_what_is_not_a_lake(tmp_path):
     with pytest.raises(NotALakeError, match="this folder does not exist"):
         open_lake(tmp_path / "nothing")
     with pytest.raises(NotALakeError, match="is not a lake"):

@@ -59,7 +59,7 @@ def test_band_of_a_group_leaves_its_own_member_out(data, cycles):
     np.testing.assert_allclose(everybody, np.mean(own, axis=0), atol=1e-6)
 
 
-def test_published_norm_is_no_band_for_relative_angles(lake):
+def test_published_norm_is_not_a_band_for_relative_angles(lake):
     found = collect(lake, subjects=("H02",))
     block = sessions_of(found, "H02")[0]
     assert block.curves["hip_flexion", "left"].is_relative
@@ -193,7 +193,7 @@ def test_clips_hold_the_landmarks(data, lake):
     assert all((clip.points[a], clip.points[b]) in LINKS for a, b, _ in links)
 
 
-def test_unknown_names_are_said(lake):
+def test_unknown_names_are_reported(lake):
     with pytest.raises(UsageError, match=r"no subject 'X9'.*H01"):
         collect(lake, subjects=("X9",))
     with pytest.raises(UsageError, match=r"'norm' is not a group.*control"):

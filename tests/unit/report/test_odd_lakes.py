@@ -32,7 +32,7 @@ def test_an_empty_lake_says_how_to_fill_it(tmp_path):
 
 
 def test_people_without_a_gait_cycle(tmp_path):
-    """Static trials alone, one who stands, a trial of angles alone, too short a walk: each is told why."""
+    """Static trials alone, one who stands, a trial of angles alone, too short a walk: the page says why for each."""
     angle = {"frame": 0, "time_s": 0.0, "source_name": "knee_angle_r", "component": "", "value_deg": 5.0}
     of_angles = {"kind": "angles", "skeleton": None, "skeletons": [], "n_frames": 1, "duration_s": 1.0}
     lake = build_lake(

@@ -151,6 +151,6 @@ def test_fields_of_one_person_are_refused_for_several(lake, tmp_path):
         write_report(lake, tmp_path / "one.html", subjects=("S01",), details=Details(affected_side="L5"))
 
 
-def test_missing_folder_is_said(lake, tmp_path):
+def test_missing_folder_is_reported(lake, tmp_path):
     with pytest.raises(UsageError, match="this folder does not exist"):
         write_report(lake, tmp_path / "none" / "out.html")

@@ -72,7 +72,7 @@ def test_holm_by_its_definition():
 
 
 @pytest.mark.parametrize("compare", [two_groups.compare_groups, two_groups.compare_pairs])
-def test_one_person_is_no_group(compare):
+def test_one_person_is_not_a_group(compare):
     found = compare(A[:1], B[:1])
     assert (found.n_a, found.n_b, found.difference, found.test) == (1, 1, B[0] - A[0], "fewer than 2 people")
     assert np.isnan([found.sd_a, found.ci_low, found.ci_high, found.hedges_g, found.p]).all()
@@ -340,7 +340,7 @@ def test_the_affected_side_is_the_patients_own_and_healthy_people_give_both():
     assert "both sides for people without affected_side: C1, C2" in affected["pooled"]
 
 
-def test_what_was_pooled_is_said():
+def test_what_was_pooled_is_reported():
     rows = [
         {"subject": f"{g}{i}", "session": s, "condition": "free", "side": side, "walking_speed_m_s": 1 + i / 10, "n_strides": 5}
         for g in "ab" for i in range(3) for s in ("pre", "post") for side in ("left", "right")

@@ -147,7 +147,7 @@ def test_sweeping_spares_young_files_and_those_of_running_ingests(tmp_path):
     assert rows_of(open_lake(path)).height == 50
 
 
-def test_signs_of_life_of_the_dead_do_not_count(tmp_path):
+def test_heartbeats_of_the_dead_do_not_count(tmp_path):
     path = build_lake(tmp_path).path
     folder = f"{path}/_neurostore/running"
     storage.write_json(f"{folder}/{'a' * 32}.json", {"pid": 2**22 + 1, "host": socket.gethostname(), "started_s": 1.0})
@@ -170,7 +170,7 @@ def test_a_damaged_file_stops_compaction_and_is_named(tmp_path):
     assert len(storage.list_files(f"{lake.path}/landmarks")) == 2
 
 
-def test_maintenance_refuses_what_is_no_lake(tmp_path):
+def test_maintenance_refuses_what_is_not_a_lake(tmp_path):
     for job in (compact.compact, vacuum.vacuum):
         with pytest.raises(NotALakeError):
             job(tmp_path)

@@ -237,7 +237,7 @@ def test_what_our_commands_wrote_into_the_lake_is_removed(lake):
     assert not (lake / "copy" / "trials" / "trials.parquet").exists()
 
 
-def test_an_export_with_json_beside_it_is_no_matrix(lake):
+def test_an_export_with_json_beside_it_is_not_a_matrix(lake):
     (lake / "out.csv").write_text("subject,value\nP0101,1\n")
     (lake / "out.csv.json").write_text(json.dumps({"subject": WHO}))
     receipt = erase.erase(lake, WHO)
@@ -280,7 +280,7 @@ def test_the_description_of_a_matrix_forgets_its_condition(lake):
         "x/_delta_log/00000000000000000000.json",
     ],
 )
-def test_a_strangers_file_is_passed_over_and_listed(lake, name):
+def test_a_foreign_file_is_passed_over_and_listed(lake, name):
     (lake / name).parent.mkdir(parents=True, exist_ok=True)
     (lake / name).write_bytes(b"nothing of ours")
     erase.erase(lake, WHO)

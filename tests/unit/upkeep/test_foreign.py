@@ -62,7 +62,7 @@ def test_what_another_program_did_to_trials_is_not_read(lake, name):
     assert open_lake(lake).trials_table().equals(before)
 
 
-def test_nothing_is_built_upon_it_and_it_is_taken_back(lake):
+def test_nothing_builds_upon_it_and_it_is_undone(lake):
     before = open_lake(lake).trials_table()
     CHANGES["half of the trials"](lake)
     for work in (compact.compact, vacuum.vacuum, lambda path: erase.erase(path, WHO), lambda path: commit.commit(path, removed=[("S1", "", "t0")])):  # fmt: skip

@@ -108,7 +108,7 @@ def test_a_damaged_announcement_of_somebody_with_a_tombstone_is_kept(lake, monke
     assert erase.unfinished(str(lake)) == {str(path): "S1"}
 
 
-def test_a_damaged_sign_of_life_counts_until_it_is_old(lake, monkeypatch):
+def test_a_damaged_heartbeat_counts_until_it_is_old(lake, monkeypatch):
     with heartbeat.running(str(lake)):
         (path,) = (lake / "_neurostore" / "running").iterdir()
         flip(path)

@@ -36,7 +36,7 @@ def strew(lake: Path) -> list[str]:
     return sorted(str(path.relative_to(lake)) for path in strangers)
 
 
-def test_strangers_everywhere_are_passed_over_and_listed(tmp_path):
+def test_foreign_files_everywhere_are_passed_over_and_listed(tmp_path):
     lake = small_lake(tmp_path)
     decision = {"action": "exclude", "subject": "S1", "trial": "t0", "reviewer": "R1", "reason": "crutch"}
     reviews.decide(lake, [decision])

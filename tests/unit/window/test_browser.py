@@ -176,7 +176,7 @@ def test_events_are_moved_deleted_added_undone_and_redone_by_keyboard(trial, lak
     assert trial.execute_script("return document.querySelector('.changes').textContent") == ""
 
 
-def test_a_cycle_is_left_out_and_taken_in_again_by_mouse(trial, lake_path):
+def test_a_cycle_is_left_out_and_included_again_by_mouse(trial, lake_path):
     query = f"SELECT reason FROM gait_cycles WHERE {WHERE} AND side = 'right' AND cycle = 2"
     trial.execute_script("document.querySelector(\"[data-cycle='right 2']\").click()")
     wait(trial, "document.querySelector('dialog[open] #reason')")
@@ -212,7 +212,7 @@ def test_looked_at_counts_on_the_cohort_page(driver, lake_path):
     wait(driver, f"document.querySelector('#progress')?.textContent.includes('{looked} of 6 looked at')")
 
 
-def test_what_cannot_be_is_said_and_not_stored(trial, lake_path):
+def test_what_cannot_be_is_reported_and_not_stored(trial, lake_path):
     version = open_lake(lake_path).version
     trial.execute_script(
         "const d = neurostore.page.drafts(); const e = d.now.events.filter((e) => e.side === 'left' && e.event === 'foot_strike')[1]; d.move(e.id, e.time_s + 0.9)"

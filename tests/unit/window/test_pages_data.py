@@ -1,4 +1,4 @@
-"""What the pages are told is what the views say."""
+"""The pages show what the views compute."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_distance_is_the_root_mean_square_from_the_mean_of_the_others():
     assert ("S2", "", "walk") not in reference_distances(figures, ["S0", "S1"])
 
 
-def test_the_table_is_made_anew_only_after_a_change(made):
+def test_the_table_is_rebuilt_only_after_a_change(made):
     shelf = Shelf(made / "lake")
     empty = shelf.cohort.table(None)
     assert shelf.cohort.table(None) is empty
