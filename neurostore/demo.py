@@ -153,7 +153,7 @@ def run(folder: Path, *, n_per_group: int = 4, seed: int = 7) -> dict[str, Path]
     from neurostore.errors import MissingExtraError
     from neurostore.ingest.pipeline import ingest
 
-    folder = Path(folder)
+    folder = new_folder(folder)
     paths = {"cohort": folder / "cohort", "lake": folder / "lake", "distances": folder / "distances.parquet"}
     people = make_cohort(paths["cohort"], n_per_group, seed=seed)
     print(f"A cohort of {len(people)} simulated people in three groups, in {paths['cohort']}\n")

@@ -245,7 +245,7 @@ def run(folder: Path, *, n_per_group: int = 4, n_trials: int = 1) -> dict[str, P
     from neurostore.api import open as open_lake
     from neurostore.ingest.pipeline import ingest
 
-    folder = Path(folder)
+    folder = new_folder(folder)
     paths = {"cohort": folder / "cohort", "lake": folder / "lake"}
     people = make_cohort(paths["cohort"], n_per_group, n_trials)
     true = truth(people)

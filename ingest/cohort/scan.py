@@ -24,6 +24,7 @@ from neurostore.ingest.cohort.source import KEY, Cohort, TrialSource, bare, key_
 from neurostore.ingest.cohort.times import date_named
 from neurostore.ingest.readers import READERS, stem_of
 from neurostore.ingest.recording import ReadOptions, ViewOptions
+from neurostore.lake.contents import is_of_file_browser
 from neurostore.trial_key import key_text
 from neurostore.wording import counted, listed
 
@@ -55,6 +56,7 @@ def scan(folder: Path | str) -> Cohort:
     roles = {f: f.role for f in files}
     roles |= {f: "curves" for f in files if is_curves(f, roles[f], config)}
     unknown = [f.path for f in files if roles[f] == "unknown" and not config.is_named_file(f.path)]
+    unknown = [path for path in unknown if not is_of_file_browser(path.name)]
     cohort.unknown = _without_captures(unknown, files, roles, cohort.refused)
     _say_almost_tables(cohort)
     filmed = _add_filmed(files, roles, config, cohort)

@@ -53,7 +53,7 @@ def read(path: Path | str, options: ReadOptions | None = None) -> Recording:
 
     Raises
     ------
-    InputError : the suffix is unknown, or the reader finds the content wrong (every problem at once).
+    InputError : it is a folder, the suffix is unknown, or the reader finds the content wrong (every problem at once).
     """
     path = Path(path)
     suffix = suffix_of(path)
@@ -61,6 +61,8 @@ def read(path: Path | str, options: ReadOptions | None = None) -> Recording:
         from neurostore.ingest.readers import curves
 
         return curves.read(path, options)
+    if path.is_dir():
+        raise InputError(path, "is a folder; name a file")
     if suffix not in READERS:
         known = ", ".join(sorted(READERS))
         raise InputError(path, f"no reader for files ending in {suffix or 'nothing'!r}; known are {known}")

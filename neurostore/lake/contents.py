@@ -62,8 +62,8 @@ def is_strange(path: str) -> bool:
 
 def is_of_file_browser(path: str) -> bool:
     """Whether a file is one that the Finder or Windows leaves in every folder that is opened."""
-    name = path.rsplit("/", 1)[-1]
-    return name in (".DS_Store", ".localized", "Thumbs.db", "desktop.ini") or name.startswith("._")
+    name = path.rsplit("/", 1)[-1].lower()
+    return name in (".ds_store", ".localized", ".directory", "thumbs.db", "desktop.ini") or name.startswith("._")
 
 
 def own_files(root: str, folder: str, *, logs: bool = False) -> list[storage.StoredFile]:

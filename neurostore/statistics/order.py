@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from neurostore.errors import UsageError
+from neurostore.sql import views
 from neurostore.wording import and_more, counted
 
 if TYPE_CHECKING:
@@ -20,9 +21,9 @@ def levels_of(lake: Queryable, frame: pl.DataFrame, by: str, name: str) -> list[
     """The levels that are compared: sessions in the order they were recorded in, anything else by name."""
     levels = sorted(frame["level"].unique())
     if not levels:
-        raise UsageError(f"{name}: no value for anybody who was chosen{_why_null(lake, name)}")
+        raise UsageError(f"{name}: no value for anybody who was chosen{_why_null(lake, name)}{_why_no_level(lake, by)}")
     if len(levels) < 2:
-        raise UsageError(f"{name}: {by} has {len(levels)} value(s) with data ({', '.join(levels)}); two are needed")
+        raise UsageError(f"{name}: all values are of one {by} ({levels[0] or 'without a name'}); two are needed")
     return sessions_in_order(lake, levels, set(frame["subject"])) if by == "session" else levels
 
 
@@ -48,6 +49,14 @@ def _why_null(lake: Queryable, name: str) -> str:
         return ""
     notes = lake.sql("SELECT DISTINCT note FROM gait_profile WHERE note IS NOT NULL ORDER BY note")["note"].to_list()
     return f"; gait_profile: {'; '.join(and_more(notes, 3))}" if notes else "; gait_profile has no row for them"
+
+
+def _why_no_level(lake: Queryable, by: str) -> str:
+    """That nobody has a value of the column people are compared by, and where it comes from; '' where somebody has."""
+    table = {"session": "", "condition": "trials"}.get(by, "subjects")
+    if not table or lake.sql(f"SELECT count({views.quote(by)}) AS n FROM {table}")["n"][0]:
+        return ""
+    return f"; {by} is empty in {table}: fill the column in {'trials.tsv' if table == 'trials' else 'participants.tsv'}"
 
 
 def sessions_in_order(lake: Queryable, sessions: Sequence[str], subjects: set[str]) -> list[str]:

@@ -143,7 +143,8 @@ def table1(
     tables = _covariates(lake, by) | subject_values(lake, names, by, side)
     if not parameters:
         tables = {name: frame for name, frame in tables.items() if frame.height}
-    everybody = pl.concat([frame.select("subject", "level") for frame in tables.values()]).unique()
+    nobody = pl.DataFrame(schema={"subject": pl.String, "level": pl.String})
+    everybody = pl.concat([nobody, *(frame.select("subject", "level") for frame in tables.values())]).unique()
     levels = levels_of(lake, everybody, by, "table1")
     cells = [_cell(name, level, frame) for name, frame in tables.items() for level in levels]
     contrasts = [

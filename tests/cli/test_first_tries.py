@@ -89,3 +89,27 @@ def test_the_column_group_is_written_in_quotes():
 
 def test_neighbours_can_be_mixed():
     assert "--mixed" in run("neighbours", "--help").stdout
+
+
+@pytest.mark.parametrize("words", ["demo {folder}", "demo {folder} --study"])
+def test_a_demonstration_goes_into_a_new_folder(words, tmp_path):
+    (tmp_path / "mine.txt").touch()
+    shown = run(*words.format(folder=tmp_path).split())
+    assert shown.returncode == 2
+    assert "the folder is not empty; name a new one for the demonstration" in shown.stderr
+    assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_markers_are_those_of_a_file(tmp_path):
+    assert run("markers", tmp_path).stderr == f"neurostore: {tmp_path}: is a folder; name a file\n"
+
+
+def test_files_of_file_browsers_are_not_reported(tmp_path):
+    for name in ("walk.bvh", ".DS_Store", "Thumbs.db", "notes.docx"):
+        (tmp_path / "cohort" / "S01").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "cohort" / "S01" / name).touch()
+    said = run("ingest", tmp_path / "cohort", "--dry-run", "--lake", tmp_path / "lake").stderr
+    assert "not a trial: " in said
+    assert "notes.docx" in said
+    assert ".DS_Store" not in said
+    assert "Thumbs.db" not in said

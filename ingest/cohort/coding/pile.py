@@ -15,13 +15,13 @@ from neurostore.ingest.cohort.coding import c3d, dates, mvnx
 from neurostore.ingest.cohort.coding.tables import CohortTable
 from neurostore.ingest.cohort.coding.words import unknown_words, word_set
 from neurostore.ingest.cohort.config import FILE_NAME
-from neurostore.ingest.cohort.source import alike, key_from
+from neurostore.ingest.cohort.source import alike, composed, key_from
 from neurostore.ingest.cohort.tables import read_table
 from neurostore.ingest.readers import VIDEO_SUFFIXES, stem_of, suffix_of
 from neurostore.ingest.readers.markers.points_kind import is_points
+from neurostore.lake.contents import is_of_file_browser
 from neurostore.wording import listed
 
-_JUNK = ("thumbs.db", "desktop.ini", ".ds_store", ".directory")
 _SIDECARS = ("_channels.tsv", "_events.tsv")
 _TABLES = re.compile(r"(?i)(.*_)?(participants|sessions|trials|scans)\.(tsv|csv|txt|xlsx)")
 _MOTION = frozenset({".bvh", ".asf", ".amc", ".trc", ".mot", ".sto", ".npy", ".c3d", ".mvnx"})
@@ -48,7 +48,7 @@ class PileFile:
 
 @dataclass(slots=True)
 class Pile:
-    """All files, the tables among them, and what is wrong."""
+    """All files, the tables among them, and what is wrong. strange : files that cannot be coded, by a pattern for them."""
 
     files: list[PileFile] = field(default_factory=list)
     tables: dict[str, CohortTable] = field(default_factory=dict)
@@ -56,12 +56,14 @@ class Pile:
     problems: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    strange: dict[str, list[str]] = field(default_factory=dict)
 
     def of_file(self, name: str) -> str | None:
         """The subject of a file that a table names."""
-        plain = posixpath.normpath(name.replace("\\", "/"))
+        plain = composed(posixpath.normpath(name.replace("\\", "/")))
         for file in self.files:
-            if file.subject and (file.relative == plain or file.parts[-1] == posixpath.basename(plain)):
+            relative = composed(file.relative)
+            if file.subject and (relative == plain or posixpath.basename(relative) == posixpath.basename(plain)):
                 return file.subject
         return None
 
@@ -70,6 +72,7 @@ def look(source: Path, leave_out: Iterable[str], keep: Iterable[str], keep_words
     """Every file below a folder with its kind and subject, and every reason why it cannot be coded."""
     pile = Pile()
     _walk(source, (), pile, tuple(leave_out), tuple(keep))
+    pile.problems += _strange_texts(pile.strange)
     for file in pile.files:
         if file.kind in ("table", "sidecar"):
             _add_table(file, pile)
@@ -95,9 +98,11 @@ def _walk(folder: Path, parts: tuple[str, ...], pile: Pile, leave_out: tuple[str
             pile.problems.append(
                 f"{relative} is a link, and what it points to may not be coded; put the file itself there"
             )
+        elif entry.is_dir() and os.path.exists(os.path.join(entry.path, "_neurostore", "lake.json")):
+            pile.problems.append(f"{relative} is a lake: put it elsewhere, or use --leave-out {entry.name}")
         elif entry.is_dir():
             _walk(Path(entry.path), below, pile, leave_out, keep)
-        elif entry.name.lower() in _JUNK or entry.name.startswith("._"):
+        elif is_of_file_browser(entry.name):
             pile.left_out.append(relative)
         elif any(fnmatchcase(relative, p) or fnmatchcase(entry.name, p) for p in keep):
             pile.files.append(PileFile(Path(entry.path), below, "kept"))
@@ -106,10 +111,20 @@ def _walk(folder: Path, parts: tuple[str, ...], pile: Pile, leave_out: tuple[str
             if kind:
                 pile.files.append(PileFile(Path(entry.path), below, kind))
             else:
-                pile.problems.append(
-                    f"{relative} is not a recording or table that can be coded: --leave-out {_quoted(entry.name)} leaves it "
-                    f"out, --keep {_quoted(entry.name)} copies it as it is"
-                )
+                pile.strange.setdefault(_quoted(entry.name), []).append(relative)
+
+
+def _strange_texts(strange: dict[str, list[str]]) -> list[str]:
+    """That files cannot be coded, a sentence for each pattern that names them."""
+    texts = []
+    for pattern, names in strange.items():
+        what = "is not a recording or table" if len(names) == 1 else "are no recordings or tables"
+        them, they = ("it", "it is") if len(names) == 1 else ("them", "they are")
+        texts.append(
+            f"{listed(names, 5)} {what} that can be coded: --leave-out {pattern} leaves {them} out, "
+            f"--keep {pattern} copies {them} as {they}"
+        )
+    return texts
 
 
 def _quoted(name: str) -> str:

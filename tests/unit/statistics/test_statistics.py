@@ -15,6 +15,7 @@ from neurostore.errors import UsageError
 from neurostore.sql import views
 from neurostore.statistics import two_groups
 from neurostore.statistics.order import shared_pairs
+from neurostore.statistics.table1 import table1
 from tests.builders import view_builder
 from tests.builders.fake_lake import FakeLake, summary_table
 
@@ -179,6 +180,13 @@ def test_unknown_names_are_refused_with_what_there_is():
         statistics.compare(lake, "walking_speed_m_s", by="sort")
     with pytest.raises(UsageError, match="no value for anybody who was chosen"):
         statistics.compare(lake, "walking_speed_m_s")
+    walked = {"subject": "P1", "session": "pre", "side": "left", "walking_speed_m_s": 1.0}
+    nobody = _lake([walked], {"P1": None})
+    for ask in (lambda: statistics.compare(nobody, "walking_speed_m_s"), lambda: table1(nobody, ["walking_speed_m_s"])):
+        with pytest.raises(UsageError, match=r"group is empty in subjects: fill the column in participants\.tsv"):
+            ask()
+    with pytest.raises(UsageError, match=r"all values are of one session \(pre\); two are needed"):
+        statistics.compare(nobody, "walking_speed_m_s", by="session")
 
 
 def _curves(people):

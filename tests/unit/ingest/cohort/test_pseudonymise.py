@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import stat
 from datetime import date
 from pathlib import Path
@@ -117,6 +118,19 @@ def test_names_in_any_case_and_inside_of_files(cohort, tmp_path):
     (cohort / "README.txt").write_text("Recorded in 2020.\n")
     with pytest.raises(CohortError, match=r"README\.txt is not a recording"):
         pseudonymise(cohort, tmp_path / "coded", tmp_path / "key.json")
+    (cohort / "lake" / "_neurostore").mkdir(parents=True)
+    (cohort / "lake" / "_neurostore" / "lake.json").write_text("{}")
+    for name in ("a.png", "b.png"):
+        (cohort / name).touch()
+    with pytest.raises(CohortError) as error:
+        pseudonymise(cohort, tmp_path / "coded", tmp_path / "key.json")
+    assert "lake is a lake: put it elsewhere, or use --leave-out lake" in str(error.value)
+    assert "a.png, b.png are no recordings or tables that can be coded: --leave-out '*.png' leaves them out" in str(
+        error.value
+    )
+    shutil.rmtree(cohort / "lake")
+    for name in ("a.png", "b.png"):
+        (cohort / name).unlink()
     done = pseudonymise(cohort, tmp_path / "coded", tmp_path / "key.json", leave_out=["README.txt"])
     who = json.loads((tmp_path / "key.json").read_text())["MuellerA"]["pseudonym"]
     assert (tmp_path / "coded" / who / f"{who}-fast.bvh").exists()
