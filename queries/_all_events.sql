@@ -77,7 +77,7 @@ found AS (
     FROM corrected
 ),
 
-sources AS ( -- only from tables: found is computed once
+sources AS ( -- reads tables only, so that found is computed once
     SELECT
         subject,
         session,

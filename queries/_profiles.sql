@@ -20,7 +20,7 @@ WITH own AS (
     FROM query_table(means) AS curves
     LEFT JOIN query_table(bands) AS banded USING (subject, session)
     UNION ALL BY NAME
-    -- both sides of every session that may have steps, so that none is missing
+    -- Both sides of every session that may have steps, so that no side is missing.
     SELECT DISTINCT
         moving.subject,
         moving.session,
@@ -145,7 +145,7 @@ WHERE
             (SELECT list(DISTINCT "group"::VARCHAR ORDER BY "group"::VARCHAR) FROM subjects)
         )
     END
--- not a second model of a session, such as a video of its walks, in which no cycle was found
+-- Leaves out a second model of a session without cycles, such as a video of its walks.
 QUALIFY
     max(profiles.n_cycles) OVER (
         PARTITION BY profiles.subject, profiles.session, profiles.skeleton, profiles.kind

@@ -74,7 +74,7 @@ SELECT -- noqa: ST06
     n_trials,
     length_basis,
     leg_length_m,
-    -- of each: median, _sd, _n
+    -- For each parameter: median, _sd, _n.
     COLUMNS('^walking_speed_m_s(_sd|_n)?$'),
     COLUMNS('^cadence_steps_min(_sd|_n)?$'),
     COLUMNS('^stride_length_m(_sd|_n)?$'),

@@ -229,7 +229,7 @@ def fit_frames(tree, n_axes, pattern, limits, start, q, wished, wish, wish_weigh
         while k < max_steps:
             k += 1
             if not bounded_step(a, y, q[t], free, low, high, damping, row_start, row, kept, step, fixed, delta):
-                if is_newton:  # bent the wrong way here: on with the first derivatives alone
+                if is_newton:  # not convex here: continue with first derivatives only
                     is_newton = False
                     equations(tree, n_axes, q[t], wished, wish[t], wish_weight[t], points, at[t], weight[t], miss[t], turns,
                               to[t], turn_weight[t], False, work, a, y)  # fmt: skip
@@ -239,7 +239,7 @@ def fit_frames(tree, n_axes, pattern, limits, start, q, wished, wish, wish_weigh
             size = 0.0
             for u in range(n):
                 size = max(size, abs(step[u]))
-            if size > 0.5:  # half a radian: the equations are straight lines only near by
+            if size > 0.5:  # at most half a radian, since the equations are linear only for small steps
                 for u in range(n):
                     step[u] *= 0.5 / size
             for u in range(n):
@@ -268,7 +268,7 @@ def fit_frames(tree, n_axes, pattern, limits, start, q, wished, wish, wish_weigh
                 damping = max(damping * 10.0, 1e-6)
                 if damping > 1e8:
                     break
-        for u in range(n):  # a slip by a whole turn would be drawn on from frame to frame
+        for u in range(n):  # remove whole turns, which would be carried on from frame to frame
             if whole[free[u]] > 0.0:
                 q[t, free[u]] -= whole[free[u]] * np.round((q[t, free[u]] - past[0, u]) / whole[free[u]])
         cost[t] = now

@@ -13,8 +13,8 @@ import numpy as np
 
 from neurostore import compiled
 
-#: for numba, which looks at the file of a cached kernel and not at those of the kernels it calls; pivots are looked at
-#: before anything is divided by them
+#: numba's cache depends only on the file of a kernel, so it gets a hash of the files of all kernels. error_model "numpy"
+#: omits the check for division by zero, because pivots are checked before a division.
 kernel = partial(
     compiled.kernel, error_model="numpy", sources=compiled.hash_of(Path(__file__).parent.glob("*kernels.py"))
 )
@@ -137,7 +137,7 @@ def place(tree, q, r, p, screws, slopes, near):
         if sign[b] < 0:
             _place_backward(b, tree, q, r, p, screws, slopes)
             continue
-        # the near frame in the lab
+        # frame of the near body in the lab
         if up < 0:
             for i in range(3):
                 for j in range(3):
@@ -149,7 +149,7 @@ def place(tree, q, r, p, screws, slopes, near):
                 for j in range(3):
                     near[3 * i + j] = x * before_r[b, 0, j] + y * before_r[b, 1, j] + z * before_r[b, 2, j]
                 near[9 + i] = p[up, i] + x * before_p[b, 0] + y * before_p[b, 1] + z * before_p[b, 2]
-        # translations first: they move the centre that the turns are about
+        # translations first, because they move the centre of rotation
         for a in range(a0, a1):
             if axis_turns[a]:
                 continue
@@ -262,10 +262,10 @@ def _place_backward(b, tree, q, r, p, screws, slopes):
     if up >= 0:
         near_p = r[up] @ near_p + p[up]
         near_r = r[up] @ near_r
-    # far frame (the joint's parent frame): inverse of the way across
+    # far frame (the joint's parent frame): inverse of the joint's transform
     far_r = near_r @ across.T
     far_p = near_p - far_r @ moved
-    centre = near_p  # the turns are about the child frame's origin
+    centre = near_p  # rotations are about the child frame's origin
     walked = np.zeros(12)
     for i in range(3):
         for j in range(3):

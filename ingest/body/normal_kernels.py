@@ -88,7 +88,7 @@ def _gather_turns(r, turns, to, weight, inertia, force):
         w, b = weight[k], node[k]
         if w == 0.0 or b < 0:
             continue
-        # to @ (r @ local).T, entry by entry: products of small arrays allocate
+        # to @ (r @ local).T, written out because products of small arrays allocate memory
         trace, x, y, z = 0.0, 0.0, 0.0, 0.0
         for j in range(3):
             u = r[b, 0, 0] * local[k, 0, j] + r[b, 0, 1] * local[k, 1, j] + r[b, 0, 2] * local[k, 2, j]
@@ -106,7 +106,7 @@ def _gather_turns(r, turns, to, weight, inertia, force):
         force[b, 0] += w * scale * x
         force[b, 1] += w * scale * y
         force[b, 2] += w * scale * z
-        # a mass at a unit's distance on each axis, without the mass: (second moment) I with I_rot = w * identity
+        # as unit distances on each axis without a total mass: second moment with I_rot = w * identity
         inertia[b, 4] += 0.5 * w
         inertia[b, 5] += 0.5 * w
         inertia[b, 6] += 0.5 * w
@@ -139,7 +139,7 @@ def normal_columns(parent, column_start, ancestor_start, ancestor, screws, inert
                 wx * force[b, 0] + wy * force[b, 1] + wz * force[b, 2]
                 + vx * force[b, 3] + vy * force[b, 4] + vz * force[b, 5]
             )  # fmt: skip
-            # momentum of the targets that move with this column
+            # momentum of the targets that this column moves
             nx = (yy + zz) * wx - xy * wy - xz * wz + hy * vz - hz * vy
             ny = (xx + zz) * wy - xy * wx - yz * wz + hz * vx - hx * vz
             nz = (xx + yy) * wz - xz * wx - yz * wy + hx * vy - hy * vx
@@ -159,7 +159,7 @@ def normal_columns(parent, column_start, ancestor_start, ancestor, screws, inert
                     screws[d, 0] * nx + screws[d, 1] * ny + screws[d, 2] * nz
                     + screws[d, 3] * fx + screws[d, 4] * fy + screws[d, 5] * fz
                 )  # fmt: skip
-                if turns:  # a joint's own translations are not turned by it
+                if turns:  # a joint does not rotate its own translations
                     h[c, d] -= screws[d, 0] * sx + screws[d, 1] * sy + screws[d, 2] * sz
             for k in range(ancestor_start[b], ancestor_start[b + 1]):
                 d = ancestor[k]
@@ -174,7 +174,7 @@ def to_free(
     n_dependent, parent, column_start, column_q, ancestor_start, ancestor, gather_start, gather, pull, h, g, a, y
 ):
     """a (U, U), lower part, and y (U,): the columns' equations h, g in the free coordinates, couplers followed."""
-    if n_dependent == 0:  # every column is one free coordinate or none, in the same order
+    if n_dependent == 0:  # every column is a free coordinate or none, in the same order
         for b in range(parent.size):
             for c in range(column_start[b], column_start[b + 1]):
                 if gather_start[c] == gather_start[c + 1]:
@@ -221,7 +221,7 @@ def _add_pair(c, d, c0, c1, column_q, gather_start, gather, pull, h, a):
                 a[u, u] += right
             else:
                 a[u, u] += 2.0 * right
-    if c == d and c1 - c0 > 1:  # each pair of one column was met from both sides
+    if c == d and c1 - c0 > 1:  # each pair within a column was counted twice
         for i in range(c0, c1):
             for j in range(c0, i):
                 u, v = gather[i], gather[j]

@@ -142,15 +142,15 @@ def _rows(table: TsvTable, pile: Path, files: Sequence[Path], problems: list[str
 
 
 def _key_problems(no_keys: dict[tuple[str, str], list[int]]) -> list[str]:
-    """Values that cannot be keys, each once with its rows and one that could; what is expected is said with the last."""
-    said = []
+    """Values that cannot be keys, each once with its rows and a possible key; the last says what is expected."""
+    problems = []
     for (what, value), numbers in no_keys.items():
         like = (date_in(value) if what == "session" else None) or key_like(value)
         such = f", such as {like}" if like else ""
-        said.append(f"{rows_text(numbers)}: {what} is {value!r}; expected a key{such}")
+        problems.append(f"{rows_text(numbers)}: {what} is {value!r}; expected a key{such}")
     return (
-        [*said[:-1], f"{said[-1]} (letters, digits, _ and -, beginning with a letter or digit, at most 64)"]
-        if said
+        [*problems[:-1], f"{problems[-1]} (letters, digits, _ and -, beginning with a letter or digit, at most 64)"]
+        if problems
         else []
     )
 

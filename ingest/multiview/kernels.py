@@ -8,9 +8,9 @@ import numpy as np
 
 from neurostore.ingest.multiview.lens_kernels import kernel, seen_at, straighten
 
-N_ROUNDS = 20  # of Gauss-Newton, at most
-STEP_MM = 1e-6  # smaller steps end it
-N_SOFT = 15  # rounds of weighting cameras by their distances
+N_ROUNDS = 20  # largest number of Gauss-Newton steps
+STEP_MM = 1e-6  # a smaller step ends the iteration
+N_SOFT = 15  # rounds in which cameras are weighted by their distances
 
 
 @kernel

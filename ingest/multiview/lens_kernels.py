@@ -16,7 +16,7 @@ from neurostore import compiled
 
 kernel = partial(compiled.kernel, sources=compiled.hash_of(Path(__file__).parent.glob("*kernels.py")))
 
-MIN_DEPTH_MM = 1.0  # nearer points, and those behind the camera, fall nowhere
+MIN_DEPTH_MM = 1.0  # nearer points, and points behind the camera, have no image
 
 
 @kernel

@@ -106,8 +106,8 @@ def bracketed_condition(text: str) -> str:
             try:
                 statements = connection.extract_statements(query)
             except duckdb.Error as error:
-                said = str(error).splitlines()[0] + reserved_word_hint(error, text)
-                raise UsageError(f"where {text}: not an SQL condition: {said}") from None
+                why = str(error).splitlines()[0] + reserved_word_hint(error, text)
+                raise UsageError(f"where {text}: not an SQL condition: {why}") from None
             if [kind_of(s) for s in statements] != ["SELECT"]:
                 raise UsageError(f"where {text}: not one SQL condition")
             _check_select(connection, statements[0].query)

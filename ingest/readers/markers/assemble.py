@@ -159,7 +159,7 @@ def unit_of_a_person(positions: Floats, scale_mm: float) -> tuple[float, str] | 
 
 
 def unit_mismatch(positions_mm: Floats, unit: str) -> str | None:
-    """A sentence where positions said to be in ``unit`` cannot be a person's in it, else None."""
+    """A sentence if positions in the stated ``unit`` cannot be a person's, else None."""
     across = extent_of(positions_mm) if positions_mm.shape[1] >= 4 else np.nan
     if np.isfinite(across) and not 50 < across < 20_000:
         return (

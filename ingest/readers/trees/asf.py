@@ -2,7 +2,7 @@
 
 Facts on the format: M. Meredith and S. Maddock (2001), Motion Capture File Formats Explained. A bone turns by
 C · R · C⁻¹ against its parent, with C its `axis` and R its degrees of freedom, the first listed applied first; all is
-said in the axes of the rest pose, so a bone's rotation to the lab is the identity at rest.
+given in the axes of the rest pose, so a bone's rotation to the lab is the identity at rest.
 """
 
 from __future__ import annotations
