@@ -85,7 +85,9 @@ class Lake(Version):
         from neurostore.upkeep import release
 
         if self.released is not None:
-            raise UsageError(f"this is the release {self.released.name!r} already")
+            raise UsageError(
+                f"this is the release {self.released.name!r} already; open the lake without a release to make a new one"
+            )
         return release.make(self.path, name, version=self.version, message=message)[0]
 
     def releases(self) -> pl.DataFrame:

@@ -86,7 +86,7 @@ def _document(text: str, path: str) -> tuple[Element, str]:
     try:
         root = ET.fromstring(text)
     except ET.ParseError as error:
-        raise InputError(path, f"is not XML: {error}") from None
+        raise InputError(path, f"is not XML: {error}; expected an OpenSim model or marker set") from None
     version = root.get("Version", "")
     if root.tag != "OpenSimDocument" or not is_whole(version):
         raise InputError(path, f"begins with <{root.tag} Version={version!r}>; expected <OpenSimDocument Version=...>")
@@ -108,7 +108,7 @@ def _with_markers(root: Element, extra: Element, markers_path: str) -> str:
     others = extra.find("MarkerSet/objects")
     model = root.find("Model")
     if others is None or model is None:
-        raise InputError(markers_path, "holds no <MarkerSet> with <objects>")
+        raise InputError(markers_path, "holds no <MarkerSet> with <objects>; expected an OpenSim marker set (.xml)")
     own = model.find("MarkerSet")
     if own is None:
         own = ET.SubElement(model, "MarkerSet", {"name": "markerset"})

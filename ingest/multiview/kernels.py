@@ -129,7 +129,7 @@ def distance_px(camera, pixel, point, seen, slopes):
 
 @kernel
 def solve_subset(cameras, pixels, rays, weights, used, point, normal):
-    """Root mean square distance (px) over the used cameras of the best point; inf where there is none."""
+    """Root mean square distance (px) over the used cameras of the best point; inf if there is none."""
     if not linear_point(cameras, rays, weights, used, point):
         return math.inf
     return math.sqrt(refined_point(cameras, pixels, weights, used, point, normal))

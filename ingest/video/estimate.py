@@ -202,7 +202,7 @@ def recording_of(video: FollowedVideo, options: EstimatorOptions) -> Recording:
     notes = [*video.decoding.notes(), *model.notes(), *video.followed.notes]
     if video.info.creation_time:
         notes.append(
-            f"the file's creation_time is {video.info.creation_time}; exporting, cutting or copying a video sets it anew, so it "
+            f"the file's creation_time is {video.info.creation_time}; exporting, cutting or copying a video changes it, so it "
             "is not used as acq_time: write it into sessions.tsv if it is the time of the recording"
         )
     poses, swapped = _poses(video, options)

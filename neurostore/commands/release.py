@@ -66,7 +66,7 @@ def _check_options(
     if name is None and not list_:
         raise UsageError("name the release, as in `neurostore release trial-2026`, or list them with --list")
     if asked and (message or version is not None):
-        raise UsageError(f"--message and --version are for a new release, not for {asked[0]}")
+        raise UsageError(f"--message and --version are for a new release; leave them out with {asked[0]}")
 
 
 def _list(lake: Path, format: FormatOption, output: OutputOption) -> None:

@@ -153,7 +153,7 @@ def _check_node(node: dict[str, Any], names: set[str]) -> None:
         if node.get("schema_name") not in ("", "main") or node.get("catalog_name") not in ("", "memory"):
             raise UsageError(f"{node.get('schema_name')}.{name}: --locked reads the lake's own tables and views")
         if name.lower() not in names:
-            raise UsageError(f"no table or view {name!r} in this lake")
+            raise UsageError(f"there is no table or view {name!r} in this lake; docs/tables.md lists them")
     elif kind == "TABLE_FUNCTION":
         name = node.get("function", {}).get("function_name", "")
         if name.lower() not in _ROW_MAKERS:

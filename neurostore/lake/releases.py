@@ -43,7 +43,7 @@ class Release:
     n_trials, n_subjects : as it was made.
     people : by subject, the hashes of its rows and reviews; '' is for rows of no person. Erased people are not among them.
     tables : the files of each table.
-    erasures : one entry per person who was erased since, with the day and the number of trials, without a key.
+    erasures : one entry per person erased since, with the day and the number of trials, without a key.
     """
 
     name: str

@@ -338,7 +338,9 @@ class Version(StoredVersion):
         newest = open(self.path, release=self.released.name if self.released else None)
         for name, path in sorted(gone):
             if name in newest.tables() and path in {f.path for f in newest.table_state(name).files}:
-                raise DamagedLakeError(f"{self.path}: the file {name}/{path} is missing") from error
+                raise DamagedLakeError(
+                    f"{self.path}: the file {name}/{path} is missing; run `neurostore verify`, which lists what is damaged"
+                ) from error
         raise VanishedVersionError(
             f"{self.path}: version {self.version} was vacuumed while it was read; open the lake again"
         ) from error

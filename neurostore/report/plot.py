@@ -132,7 +132,7 @@ def events(lake: Version, subject: str, trial: str, session: str | None = None) 
     columns = ", ".join(f"coalesce({s}_heel.y, {s}_ankle.y) AS {s}" for s in ("left", "right"))
     frame = lake.sql(f"SELECT time_s, {columns} FROM landmarks {where} ORDER BY frame", keys)
     if frame.is_empty():
-        raise UsageError(f"{chosen.name}: has no points, only angles (kind {chosen.row['kind']})")
+        raise UsageError(f"{chosen.name}: has only angles (kind {chosen.row['kind']}); this plot needs points")
     rows = lake.sql(f"SELECT side, event, time_s FROM gait_events {where} AND source = 'computed'", keys)
     time_s = frame["time_s"].to_numpy()
     marks: list[Line | Rule] = []

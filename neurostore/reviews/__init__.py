@@ -69,7 +69,7 @@ def decide(
         stones = tombstones.read(root)
         gone = sorted({r["subject"] for r in rows if stones.of_subject(r["subject"]) is not None})
         if gone:
-            raise UsageError(f"{', '.join(gone)}: erased from this lake meanwhile")
+            raise UsageError(f"{', '.join(gone)}: erased from this lake meanwhile; leave these subjects out")
         _raise_conflicts(root, rows, lake.version if seen_version is None else seen_version)
         new = schema.rows_table("reviews", rows)
         version = delta.replace_rows(root, "reviews", declared.key, new, drop=_cut_off(root))

@@ -87,7 +87,7 @@ def statements_that_read(connection: Any, text: str) -> list[Any]:
     for statement in statements:
         _check_reads(connection, statement)
     if not statements:
-        raise UsageError("no statement in the query")
+        raise UsageError("the query is empty; give one SELECT")
     if any(kind_of(s) != "SET" for s in statements[:-1]):
         raise UsageError(f"found {len(statements)} statements; give one SELECT (SET VARIABLE may come before it)")
     return statements

@@ -115,7 +115,9 @@ def cycles_array(
     lake = selected(lake, filters)
     named = {a.split("_")[0] for a in angles if a.startswith(("left_", "right_"))}
     if len(named) > 1 or (side and named - {side}):
-        raise UsageError(f"left and right are never mixed: asked for {', '.join(angles)} with side {side}")
+        raise UsageError(
+            f"left and right are never mixed: asked for {', '.join(angles)} with side {side}; choose angles of one side"
+        )
     side = side or next(iter(named), None)
     where, params = sides_of(angles[0] if angles else "", None if named else side)
     values = ", ".join(f"{value_of(a)} AS {views.quote(a)}" for a in angles)

@@ -96,7 +96,7 @@ def read_json(path: str) -> dict[str, Any] | None:
     if encode.is_intact_json(content) is False:
         raise DamagedLakeError(
             f"{path}: its bytes are not those that were written; `neurostore verify --drop-damaged` makes it "
-            "anew if it can; otherwise restore it from a backup"
+            "again if it can; otherwise restore it from a backup"
         )
     return dict(json.loads(content))
 

@@ -190,7 +190,7 @@ def _taking(write: Callable[[Request, Any], Any]) -> Any:
             try:
                 body = json.loads(content)
             except (ValueError, RecursionError):
-                raise UsageError("the body is not JSON") from None
+                raise UsageError("the body of the request is not JSON; expected a JSON object") from None
             return write(request, body)
 
         return await _answer(work)

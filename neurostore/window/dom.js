@@ -30,7 +30,7 @@ export function choice(label, id, options, value, onchange) {
   return h("label", { class: "choice", for: id }, h("span", {}, label), select);
 }
 
-// A number for people: fixed decimals, a dash where there is none.
+// A number for people: fixed decimals; a dash if there is no number.
 export const figure = (value, decimals = 1) => (value === null || value === undefined ? "–" : value.toFixed(decimals));
 
 // Announced to screen readers.

@@ -25,7 +25,7 @@ def dataset(
     extra: bool = False,
     rate: object = 100.0,
 ) -> Path:
-    """A data set of one recording; the *_motion.json lies in motion/ or at the root."""
+    """A data set of one recording; the *_motion.json is in motion/ or at the root."""
     motion = folder / "sub-01" / "ses-1" / "motion"
     motion.mkdir(parents=True)
     (folder / "dataset_description.json").write_text('{"Name": "test"}')

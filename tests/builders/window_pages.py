@@ -23,7 +23,7 @@ def find(driver, selector: str):
 
 
 def at_use(act, times: int = 20):
-    """What act does with elements that it looks up itself; again where the page drew them anew in between."""
+    """What act does with elements that it looks up itself; again if the page was redrawn in between."""
     from selenium.common.exceptions import StaleElementReferenceException
 
     for left in reversed(range(times)):

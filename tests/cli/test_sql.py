@@ -43,7 +43,7 @@ def test_a_table(lake):
 
 
 def on_a_terminal(arguments: list[str], columns: int) -> str:
-    """What the command prints on a terminal of so many columns."""
+    """What the command prints on a terminal of the given width."""
     ours, theirs = pty.openpty()
     environment = {**os.environ, "COLUMNS": str(columns)}
     process = subprocess.Popen(

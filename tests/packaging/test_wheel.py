@@ -19,7 +19,7 @@ import pytest
 from tests import ROOT
 
 ROOMS = {"neurostore": "neurostore", "neurostore/ingest": "ingest"}
-ROOMS |= {"neurostore/queries": "queries", "neurostore/schemas": "schemas"}  # where it lies in the wheel -> in the tree
+ROOMS |= {"neurostore/queries": "queries", "neurostore/schemas": "schemas"}  # folder in the wheel -> in the tree
 NOT_SHIPPED = {".pyc", ".nbi", ".nbc"}
 NEEDED = ("pyproject.toml", "README.md", "LICENSE", *ROOMS.values())
 

@@ -45,7 +45,7 @@ def walks(draw):
 
 @pytest.fixture(scope="module")
 def lake():
-    """One connection for all examples; its tables are filled anew for each."""
+    """One connection for all examples; its tables are filled afresh for each."""
     return view_builder.connect(joint_angles=view_builder.joint_angles(np.zeros(0), {}))
 
 

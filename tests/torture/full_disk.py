@@ -42,7 +42,7 @@ def small_disk(folder: Path) -> Iterator[None]:
 
 
 def fill(path: Path, free: int) -> None:
-    """Take all room of a file system but so many bytes, rounded to pages."""
+    """Fill a file system except for the given number of bytes, rounded to pages."""
     pages = os.statvfs(path.parent).f_bavail - free // _PAGE
     with path.open("wb") as file:
         os.posix_fallocate(file.fileno(), 0, pages * _PAGE)

@@ -36,7 +36,7 @@ def words_of(name: str, lake: Path) -> list[str]:
 
 
 def sleep_once(base: Path, name: str, seconds: float, lake: Path) -> list[str]:
-    """One case: stopped after so many seconds, the person erased, woken. What is wrong, in words."""
+    """One case: stopped after the given number of seconds, the person erased, continued. Returns what is wrong, in words."""
     shutil.copytree(base, lake)
     sleeper = Running(words_of(name, lake), stale_s=STALE_S)
     sleeper.wait(seconds)

@@ -58,7 +58,7 @@ class Running:
         self._process.start()
 
     def wait(self, timeout_s: float) -> bool:
-        """Whether it ended within so many seconds."""
+        """Whether it ended within the given number of seconds."""
         self._process.join(timeout_s)
         return self._process.exitcode is not None
 

@@ -157,7 +157,9 @@ def _stored(path: Path, layout: Layout, n_channels: int, per_frame: int, keep: s
             n = min(step, stop - start - first)
             block = file.read(n * layout.frame_bytes)
             if len(block) != n * layout.frame_bytes:
-                raise InputError(path, f"ended at frame {start + first} while it was read")
+                raise InputError(
+                    path, f"ended at frame {start + first} while it was read; it is truncated or is still being written"
+                )
             raw = np.ascontiguousarray(np.frombuffer(block, frame)["analog"])
             if layout.processor == "dec" and layout.word == 4:
                 out[first : first + n] = from_vax(raw.view("<u4"))

@@ -45,7 +45,11 @@ def read_points(path: Path, layout: Layout, points: Sequence[int]) -> Floats:
             n = min(step, layout.n_frames - start)
             block = file.read(n * layout.frame_bytes)
             if len(block) != n * layout.frame_bytes:
-                raise InputError(path, f"ended at frame {start + len(block) // layout.frame_bytes} while it was read")
+                raise InputError(
+                    path,
+                    f"ended at frame {start + len(block) // layout.frame_bytes} while it was read; "
+                    "it is truncated or is still being written",
+                )
             samples = np.take(np.frombuffer(block, frame)["points"], index, axis=1)
             out[start : start + n] = _decode(samples.view(np.uint8).reshape(n, len(index), -1), layout)
     return out

@@ -208,10 +208,14 @@ def _table(path: Path, channels: list[_Channel], notes: list[str]) -> Floats:
         first = rest.partition(b"\n")[0]
     n_cells = len(first.split(b"\t"))
     if n_cells != len(channels):
-        raise InputError(path, f"has {n_cells} columns, its channels.tsv describes {len(channels)}")
+        raise InputError(
+            path,
+            f"has {n_cells} columns, its channels.tsv describes {len(channels)}; "
+            "expected one row of channels.tsv for each column",
+        )
     table = numbers(path, raw, len(channels), line)
     if len(table) == 0:
-        raise InputError(path, "has no rows of data")
+        raise InputError(path, "has no rows of data; expected one row for each sample")
     last = raw.rstrip(b"\n").rsplit(b"\n", 1)[-1]
     if not raw.endswith(b"\n") and len(last.split(b"\t")) < len(channels):
         raise InputError(

@@ -402,7 +402,7 @@ def test_a_grown_lake_adds_rows_and_a_removed_subject_drops_out(tmp_path, monkey
     assert not computed
     assert is_whole(fewer)
     distances.write_distances(fewer, out, side=side, block=4, normalize="path_length")
-    assert computed  # another recipe is computed anew
+    assert computed  # another recipe is computed afresh
     assert sorted(p.name for p in tmp_path.iterdir()) == [out.name, out.name + ".json"]
 
 

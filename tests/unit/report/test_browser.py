@@ -1,4 +1,4 @@
-"""The page in a real browser: headless Chromium, driven by selenium. Skipped where there is none."""
+"""The page in a real browser: headless Chromium, driven by selenium. Skipped if there is none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a query puts on the disk lies in the cache, and goes when its process was killed."""
+"""What a query writes to the disk is in the cache, and is removed after its process was killed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_what_a_killed_query_left_is_swept(tmp_path: Path, monkeypatch: pytest.M
     lake = Lake.create(tmp_path / "lake")
     done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "lake")], capture_output=True, text=True)
     assert done.returncode == -9, done.stderr
-    if sys.platform == "linux":  # elsewhere the cache lies in another place
+    if sys.platform == "linux":  # elsewhere the cache is in another place
         assert list((tmp_path / "cache").rglob("duckdb_temp_*"))
     own, place = Path(spill.folder()), spill.place()
     assert own.parent == place

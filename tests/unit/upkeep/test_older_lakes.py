@@ -1,7 +1,7 @@
 """Lakes that earlier releases wrote open, verify, migrate and go on. One file a schema version, made by its release.
 
 tests/older_lakes/schema_1.zip: release 0.1.0, the trials of ``tests.builders.tiny_bvh`` (S0/walk0, S0/walk2, S1/walk1 of 20, 22
-and 21 frames) taken in at a cut-off of 6 Hz, then at 5 Hz. Never made anew: a lake in the field cannot be either.
+and 21 frames) taken in at a cut-off of 6 Hz, then at 5 Hz. Never made again: a lake in the field cannot be made again either.
 """
 
 from __future__ import annotations

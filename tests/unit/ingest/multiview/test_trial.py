@@ -35,7 +35,7 @@ def recorded(
 
 
 def moved(view: View, frames: int) -> View:
-    """The video of a camera that was started so many frames later."""
+    """The video of a camera that was started the given number of frames later."""
     person = view.persons[0]
     return replace(
         view, time_s=view.time_s[:-frames], persons=[Sighting(person.points[frames:], person.confidence[frames:])]

@@ -22,7 +22,7 @@ def made(rng: np.random.Generator) -> Detection:
 def test_what_goes_in_comes_out(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     plain = [[made(rng) for _ in range(rng.integers(0, 4))] for _ in range(1300)]  # over more than two chunks
-    monkeypatch.setattr(detections, "_SPOOL_BYTES", 10_000)  # most of it lies in a file
+    monkeypatch.setattr(detections, "_SPOOL_BYTES", 10_000)  # most of it is in a file
     store = Detections()
     for persons in plain:
         store.add(persons)

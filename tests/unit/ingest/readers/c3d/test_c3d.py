@@ -483,7 +483,7 @@ def test_more_than_65535_frames(tmp_path: Path, says: str) -> None:
 
 
 def vax_words(values: np.ndarray) -> np.ndarray:
-    """float32 to VAX F as it lies in memory: four times the IEEE pattern, 16-bit halves swapped."""
+    """float32 to VAX F as it is in memory: four times the IEEE pattern, 16-bit halves swapped."""
     bits = (values.astype("<f4") * np.float32(4)).view("<u4")
     return ((bits << np.uint32(16)) | (bits >> np.uint32(16))).astype("<u4")
 

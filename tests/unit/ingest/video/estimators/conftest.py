@@ -38,7 +38,7 @@ def _build(folder: Path) -> None:
 
 @pytest.fixture(scope="session")
 def model(marker_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """Options that choose the marker model, which lies in a model cache made for the tests."""
+    """Options that choose the marker model, which is in a model cache made for the tests."""
     folder = tmp_path_factory.mktemp("cache")
     tarball = folder / "markers.tar.gz"
     with tarfile.open(tarball, "w:gz") as archive:
