@@ -16,8 +16,10 @@ MOST_IMPORTANT := tests/unit/dtw tests/unit/lake/test_commit.py tests/unit/lake/
 KERNELS := tests/unit/ingest/geometry tests/unit/ingest/landmarks/test_filters.py tests/unit/ingest/readers/trees/test_numbers.py
 KERNELS += tests/unit/dtw/test_dtw.py::test_path_is_the_best_and_breaks_ties_as_stated tests/unit/dtw/test_dtw.py::test_path_of_equal_series_is_the_diagonal tests/unit/dtw/test_dtw.py::test_path_length_of_a_constant_offset_is_the_offset tests/unit/dtw/test_dtw.py::test_missing_values_propagate_only_to_their_own_pairs tests/unit/dtw/test_dtw.py::test_angles_are_compared_around_the_circle
 KERNELS += tests/unit/ingest/body/test_inverse.py::test_normal_equations_are_the_jacobians
+# Tests that have nearly all kernels compiled.
+COMPILING := tests/property/test_dtw.py tests/unit/dtw/test_dtw.py tests/unit/ingest/body/test_inverse.py tests/unit/ingest/body/test_body_in_the_lake.py::test_ingest_writes_the_body_and_says_so
 
-.PHONY: help demo demo-all pictures notebooks site test test-slow quick test-core test-newest test-kernels check fix docs constraints report-demo torture fuzz audit clean
+.PHONY: help demo demo-all pictures notebooks site test test-slow quick test-core test-newest kernels test-kernels check fix docs constraints report-demo torture fuzz audit clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-22s%s\n", $$1, $$2 }'
@@ -66,6 +68,9 @@ test-newest:  ## the most important tests of the core (readers, lake, views, DTW
 	$(NEWEST) -m venv .venv-newest
 	.venv-newest/bin/pip install -qq --disable-pip-version-check $(CONSTRAINTS) "numpy>=2,<3" --editable . pytest pytest-timeout pytest-xdist hypothesis
 	.venv-newest/bin/python -m pytest -q -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder $(MOST_IMPORTANT)
+
+kernels: $(VENV)/.installed  ## compile the kernels by the tests that use most of them, before the workers of the suite do so one by one
+	$(BIN)/python -m pytest -q $(COMPILING)
 
 test-kernels: $(VENV)/.installed  ## tests of compiled loops without the compiler, so that a debugger can step through them
 	NUMBA_DISABLE_JIT=1 $(PYTEST) -W "ignore:overflow encountered:RuntimeWarning" $(KERNELS)

@@ -46,7 +46,9 @@ def walks(draw):
 @pytest.fixture(scope="module")
 def lake():
     """One connection for all examples; its tables are filled afresh for each."""
-    return view_builder.connect(joint_angles=view_builder.joint_angles(np.zeros(0), {}))
+    return view_builder.connect(
+        only=["gait_events", "gait_cycles", "cycle_curves"], joint_angles=view_builder.joint_angles(np.zeros(0), {})
+    )
 
 
 @given(walk=walks())

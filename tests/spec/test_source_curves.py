@@ -38,6 +38,7 @@ def connection():
         for s, _ in people
     ]  # fmt: skip
     return view_builder.connect(
+        only=["gait_profile", "cycle_curves", "trial_quality"],
         trials=view_builder.table("trials", trials),
         source_curves=view_builder.table("source_curves", [r for s, add in people for r in _curves(s, add)]),
         subjects=view_builder.table("subjects", [{"subject": s, "group": "norm" if s[0] == "N" else "patient"} for s, _ in people]),
