@@ -17,7 +17,7 @@ KERNELS := tests/unit/ingest/geometry tests/unit/ingest/landmarks/test_filters.p
 KERNELS += tests/unit/dtw/test_dtw.py::test_path_is_the_best_and_breaks_ties_as_stated tests/unit/dtw/test_dtw.py::test_path_of_equal_series_is_the_diagonal tests/unit/dtw/test_dtw.py::test_path_length_of_a_constant_offset_is_the_offset tests/unit/dtw/test_dtw.py::test_missing_values_propagate_only_to_their_own_pairs tests/unit/dtw/test_dtw.py::test_angles_are_compared_around_the_circle
 KERNELS += tests/unit/ingest/body/test_inverse.py::test_normal_equations_are_the_jacobians
 # Tests that have nearly all kernels compiled.
-COMPILING := tests/property/test_dtw.py tests/unit/dtw/test_dtw.py tests/unit/ingest/body/test_inverse.py tests/unit/ingest/body/test_body_in_the_lake.py::test_ingest_writes_the_body_and_says_so
+COMPILING := tests/property/test_dtw.py tests/unit/dtw/test_dtw.py tests/unit/ingest/body/test_inverse.py tests/unit/ingest/body/test_body_in_the_lake.py::test_ingest_writes_the_body_and_says_so tests/unit/ingest/multiview/test_key_points.py
 
 .PHONY: help demo demo-all pictures notebooks site test test-slow quick test-core test-newest kernels test-kernels check fix docs constraints report-demo torture fuzz audit clean
 

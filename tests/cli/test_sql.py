@@ -369,7 +369,7 @@ def test_a_query_that_meets_a_vacuum_says_so(lake, tmp_path):
     shutil.copytree(lake, copy)
     opened = open_lake(copy)
     state = opened.table_state("landmarks")
-    connection = opened.connect()
+    connection = opened.connect("SELECT * FROM landmarks")
 
     class Late:
         """A lake whose files go after the connection was made."""

@@ -47,6 +47,7 @@ def test_the_backend_refuses_what_it_defines_otherwise():
         dtw.distance(np.zeros(5), np.zeros(6), normalize="path_length", backend="dtaidistance")
 
 
+@pytest.mark.slow  # it compiles kernels of its own for ten seconds
 def test_equals_tslearn(cycles):
     metrics = pytest.importorskip("tslearn.metrics")
     expected = [[metrics.dtw(x, y) for y in cycles[:6]] for x in cycles[:6]]

@@ -186,7 +186,7 @@ def test_sql_runs_on_a_lake_without_trials(tmp_path):
                 continue
             n += 1
             try:
-                connection.execute(f"EXPLAIN {query}" if re.match(r"\s*SELECT", query) else query)
+                connection.execute(query)
             except duckdb.Error as error:
                 wrong.append((page, f"{query}: {error}"))
     assert n > 6

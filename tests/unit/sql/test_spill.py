@@ -15,7 +15,7 @@ from neurostore.sql import spill
 KILLED = """
 import os, sys
 from neurostore.api import open as open_lake
-connection = open_lake(sys.argv[1]).connect()
+connection = open_lake(sys.argv[1]).connect("SELECT * FROM trials")
 connection.execute("SET threads = 1")
 connection.execute("SET memory_limit = '80MB'")
 connection.execute("CREATE TEMP TABLE t AS SELECT random() AS x, repeat('x', 20) || range AS y FROM range(2000000)")
@@ -36,7 +36,10 @@ def test_what_a_killed_query_left_is_swept(tmp_path: Path, monkeypatch: pytest.M
     assert place.stat().st_mode & 0o077 == 0, "nobody else may read it"
     assert list(place.iterdir()) == []
     assert not (tmp_path / ".tmp").exists()
-    with lake.connect() as connection, lake.connect() as other:
+    with (
+        lake.connect("SELECT * FROM trials") as connection,
+        lake.connect("SELECT * FROM trials") as other,
+    ):
         ((one,),) = connection.execute("SELECT current_setting('temp_directory')").fetchall()
         ((two,),) = other.execute("SELECT current_setting('temp_directory')").fetchall()
     assert Path(one).parent == Path(two).parent == place

@@ -49,7 +49,7 @@ def test_ingest_writes_the_body_and_says_so(lakes):
 
 def test_joint_angles_of_the_body_are_near_those_of_the_landmarks(lakes):
     lake = neurostore.open(lakes[0])
-    with lake.connect() as connection:
+    with lake.connect("SELECT * FROM joint_angles") as connection:
         query = "SELECT left_knee_flexion_deg AS knee, left_knee_rotation_deg AS turn FROM joint_angles ORDER BY frame"
         ours = connection.execute(query).fetchall()
         connection.execute("SET VARIABLE angle_source = 'body'")
@@ -63,7 +63,7 @@ def test_joint_angles_of_the_body_are_near_those_of_the_landmarks(lakes):
 
 def test_a_lake_without_bodies_has_no_angles_of_them(lakes):
     lake = neurostore.open(lakes[1])
-    with lake.connect() as connection:
+    with lake.connect("SELECT * FROM joint_angles") as connection:
         connection.execute("SET VARIABLE angle_source = 'body'")
         n, known = connection.execute("SELECT count(*), count(left_knee_flexion_deg) FROM joint_angles").fetchone()
     assert n > 0

@@ -77,7 +77,8 @@ def lake(tmp_path_factory):
 
 
 def test_every_coordinate_of_the_model_is_stored(lake):
-    with neurostore.open(lake).connect() as connection:
+    asked = "SELECT * FROM body_coordinates, joint_angles, body_angles; SET VARIABLE angle_source = 'body'"
+    with neurostore.open(lake).connect(asked) as connection:
         rows = connection.execute(
             "SELECT coordinate, any_value(unit), count(*) FROM body_coordinates WHERE trial = 'walk' GROUP BY ALL"
         ).fetchall()
@@ -116,7 +117,7 @@ def test_an_erased_person_leaves_no_coordinates(lake, tmp_path):
 def test_the_model_is_scaled_by_its_set_up_and_stored(lake):
     opened = neurostore.open(lake)
     query = "SELECT parameter, value FROM calibrations WHERE parameter LIKE 'body_scale%' ORDER BY parameter"
-    with opened.connect() as connection:
+    with opened.connect(f"{query}; SELECT osim FROM body_models") as connection:
         measured = dict(connection.execute(query).fetchall())
         (text,) = connection.execute("SELECT osim FROM body_models").fetchone()
     assert set(measured) == {"body_scale_shank", "body_scale_thigh"}
