@@ -1,7 +1,8 @@
 """Size of the analog channels in a lake against their size in the C3D files: ``python benchmarks/analog_size.py FOLDER``.
 
-FOLDER holds C3D files in folders by subject; it is ingested into a temporary lake. Prints a line per subject: bytes of the samples in
-the files (float32 or int16, as stored), bytes of the lake's files of the table ``analog``, and their ratio.
+FOLDER holds C3D files in folders by subject; it is ingested into a temporary lake. Prints a line per subject: bytes of
+the samples in the files (float32 or int16, as stored), bytes of the lake's files of the table ``analog``, and their
+ratio.
 """
 
 from __future__ import annotations

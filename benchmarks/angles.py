@@ -2,9 +2,9 @@
 
     python benchmarks/angles.py [--frames 2000000]
 
-One run makes a landmarks table in Parquet (row groups as the lake writes them), then times three things over it, best of
-three: DuckDB's sum of every column the view reads, DuckDB's sum of every column of the view, polars' sum of every angle.
-The promise: view / sum at most 5 (aim 3.5), and the view no slower than polars.
+One run makes a landmarks table in Parquet (row groups as the lake writes them), then times three things over it, best
+of three: DuckDB's sum of every column the view reads, DuckDB's sum of every column of the view, polars' sum of every
+angle. The promise: view / sum at most 5 (aim 3.5), and the view no slower than polars.
 """
 
 from __future__ import annotations

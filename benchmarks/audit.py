@@ -1,8 +1,9 @@
 """Known vulnerabilities of every installed package, by pip-audit; ends with 1 if any is known or any package was skipped.
 
-Only neurostore itself, which is installed from this folder, may be skipped. What was found of a version of a package is
-kept in the user's cache folder. Where the database cannot be reached, or does not answer for a package, the answer kept is
-used, and the age of the oldest one is printed; a package or version that was never looked up counts as not audited.
+Only neurostore itself, which is installed from this folder, may be skipped. The answers for each version of a package
+are kept in the user's cache folder. If the database cannot be reached, or does not answer for a package, the kept
+answer is used, and the age of the oldest one is printed. A package or version that was never looked up counts as not
+audited.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ Answers = dict[str, dict[str, Any]]  # "name==version" to {"asked": seconds, "vu
 
 
 def main(path: Path = KEPT) -> int:
-    """Ask, keep, tell. path : where answers are kept."""
+    """Ask the database, keep the answers and print them. path : where answers are kept."""
     installed = {f"{d.metadata['Name'].lower()}=={d.version}" for d in metadata.distributions()}
     installed -= {package for package in installed if package.partition("==")[0] in OURS}
     fresh, problem = online()
@@ -53,7 +54,7 @@ def main(path: Path = KEPT) -> int:
 
 
 def online() -> tuple[Answers, str]:
-    """What the database says of each package that it knows, and why where it says nothing at all."""
+    """What the database says about each package that it knows; the reason if it cannot be asked."""
     command = [sys.executable, "-m", "pip_audit", "--format", "json", "--progress-spinner", "off"]
     done = subprocess.run(command, capture_output=True, text=True)
     try:
@@ -81,7 +82,7 @@ def keep(answers: Answers, path: Path = KEPT) -> None:
 
 
 def kept(path: Path = KEPT) -> Answers:
-    """The answers kept so far; none where the file is missing, damaged or of another form."""
+    """The answers kept so far; none if the file is missing, damaged or in another format."""
     try:
         answers = json.loads(path.read_text())
         return {name: {"asked": float(a["asked"]), "vulns": list(a["vulns"])} for name, a in answers.items()}

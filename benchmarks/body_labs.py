@@ -2,7 +2,7 @@
 
     python benchmarks/body_labs.py FOLDER    (static.c3d files serve the walks beside them)
 
-The body is another model (a hinge for a knee), so a constant offset is told apart: RMSE, offset, RMSE without it.
+The body is another model (a hinge for a knee), so a constant offset is shown separately: RMSE, offset, RMSE without it.
 """
 
 from __future__ import annotations

@@ -3,10 +3,10 @@
     python benchmarks/builds.py PATH_OF_THE_OTHER_CHECKOUT [--trials 300] [--repeat 9] [--only joint_angles ...]
 
 One run writes the tables of n walking trials (5 strides at 120 Hz, ten trials to a subject, with points and segment
-rotations, no platforms) as Parquet. Each build opens them in a process of its own, and the two answer each query in turn, so that a
-busy machine is as busy for both. Both are asked for the columns that they have in common. ratio is this build's median
-over the other's; the ratio of processor time is the steadier one. The other checkout needs a virtual environment in
-.venv.
+rotations, no platforms) as Parquet. Each build opens them in a process of its own, and the two answer each query in
+turn, so that a busy machine is as busy for both. Only columns that both have are queried. ratio is this build's median
+divided by the other's; the ratio of processor time is the steadier one. The other checkout needs a virtual environment
+in .venv.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ def queries(this: Build, other: Build) -> dict[str, str]:
 
 
 def compare(this: Build, other: Build, query: str, repeat: int) -> str:
-    """Medians and ratios of one query, each build asked in turn."""
+    """Medians and ratios of one query; the builds take turns."""
     times: dict[str, list[dict[str, Any]]] = {"this": [], "other": []}
     for _ in range(repeat):
         for name, build in (("other", other), ("this", this)):

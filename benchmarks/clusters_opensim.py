@@ -2,11 +2,11 @@
 
     python benchmarks/clusters_opensim.py TRC MOT [--frame N]
 
-TRC is a trial with clusters and virtual markers of knees and ankles (RLFCv), which the laboratory's software made, MOT is
-OpenSim's inverse kinematics of it. A static trial is made of one frame; the moving trial loses the markers of knees and
-ankles, virtual ones too, and every joint centre, so that they have to come from the clusters. OpenSim's joints have other
-zeros: the mean difference is left out. In the shared captures: motion_capture_run.trc and ik_output_run.mot of ``trc/bmc``
-(Duarte, a run at 150 Hz).
+TRC is a trial with clusters and virtual markers of knees and ankles (RLFCv), which the laboratory's software made, MOT
+is OpenSim's inverse kinematics of it. A static trial is made of one frame; the moving trial loses the markers of knees
+and ankles, virtual ones too, and every joint centre, so that they have to come from the clusters. OpenSim's joints have
+other zeros: the mean difference is left out. In the shared captures: motion_capture_run.trc and ik_output_run.mot of
+``trc/bmc`` (Duarte, a run at 150 Hz).
 """
 
 from __future__ import annotations

@@ -3,10 +3,10 @@
     python benchmarks/compare_builds.py PATH_OF_THE_OTHER_CHECKOUT FOLDER_OF_RECORDINGS... [--keep FOLDER]
 
 Each build ingests the recordings into a lake of its own and writes every view as Parquet. The table has, per view: rows
-of the other build and of this one, rows that have no partner of the same key in either, partners of which one lacks a
-value or has another word, the largest difference of a number among partners, and the columns that differ. Rows of cycles and events are partners by their time (20 ms), so that one event
-more does not shift all that follow. --keep leaves the lakes and files there and takes up what an earlier run left.
-A release says in docs/decisions/ why each difference is meant.
+of the other build and of this one, rows without a partner of the same key, partners of which one lacks a value or has
+another text, the largest difference of a number among partners, and the columns that differ. Rows of cycles and events
+are partners by their time (20 ms), so that one additional event does not shift all that follow. --keep keeps the lakes
+and files in FOLDER and reuses those of an earlier run. Each release explains its differences in docs/decisions/.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ BOOKKEEPING = ("ingest_id", "ingested_at")
 
 
 def dump(build: Path, recordings: Path, folder: Path) -> None:
-    """The views of the recordings, as this build sees them, in folder/views; nothing to do where they are there."""
+    """The views of the recordings, as this build sees them, in folder/views; not written again if they exist."""
     views = folder / "views"
     if (folder / "done").exists():
         return
@@ -101,7 +101,7 @@ def partners(view: str, before: pl.DataFrame, after: pl.DataFrame) -> tuple[pl.D
 
 
 def column_difference(old: pl.Series, new: pl.Series) -> tuple[float, pl.Series]:
-    """The largest difference of the numbers in two columns, and the rows where one has no value or the words differ."""
+    """The largest difference of the numbers in two columns, and the rows where one has no value or the texts differ."""
     lacking = old.is_null() != new.is_null()
     if old.dtype.is_numeric() and new.dtype.is_numeric():
         gap = (old.cast(pl.Float64).fill_nan(None) - new.cast(pl.Float64).fill_nan(None)).abs().max()

@@ -1,7 +1,7 @@
 """How fast motion text becomes numbers, and files become poses, beside polars, pyarrow and numpy.
 
-Run: python benchmarks/decode.py [FOLDER …] [--repeat 3]. Prints a table: MB of text a second (best of the repeats), by
-the clock and by processor time, and the ratio to polars by the clock. `decode` rows parse the same numbers; `read`
+Run: python benchmarks/decode.py [FOLDER …] [--repeat 3]. Prints a table: MB of text per second (best of the repeats),
+by wall clock and by processor time, and the ratio to polars by wall clock. `decode` rows parse the same numbers; `read`
 rows do all that the reader does (header, forward kinematics, T-pose, neutral pose), one core.
 """
 
@@ -23,7 +23,7 @@ from neurostore.ingest.readers.trees import numbers
 
 
 def numbers_of(files: list[Path]) -> list[bytes]:
-    """The motion rows of BVH files of one width, one piece a file."""
+    """The motion rows of BVH files with the same number of columns, one text per file."""
     found = []
     for file in files:
         motion = file.read_bytes().partition(b"MOTION")[2]
@@ -53,7 +53,7 @@ def by_numpy(piece: bytes, width: int) -> int:
 
 
 def best(run: Callable[[], object], repeat: int) -> tuple[float, float]:
-    """(seconds by the clock, seconds of processor) of the fastest run."""
+    """(wall-clock seconds, processor seconds) of the fastest run."""
     found = []
     for _ in range(repeat):
         clock, processor = time.perf_counter(), time.process_time()

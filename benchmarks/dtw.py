@@ -1,8 +1,8 @@
-"""DTW beside its peers, in one run on the same threads: ratio of medians, answers compared.
+"""DTW compared with other packages, in one run on the same threads: ratio of medians; the answers are compared too.
 
     python benchmarks/dtw.py [--threads 2] [--repeats 5] [--only NAME] [--json FILE]
 
-A peer that would take minutes is timed on part of the pairs and scaled by cells (said in the table). Each cell
+A peer that would take minutes is timed on part of the pairs and scaled by cells (the table says so). Each cell
 takes 2 x channels + 3 operations (a fused multiply-add is one): channels subtractions and multiply-adds, two minima
 and a sum. The share of the vector units is against four 256-bit operations a cycle and thread, at the clock that a
 dependent chain of integer steps shows.
@@ -38,7 +38,7 @@ def seconds(run: Callable[[], Any], repeats: int) -> float:
 
 
 def alternately(ours: Callable, peer: Callable, repeats: int, peer_repeats: int) -> tuple[float, float]:
-    """Medians of both, taken in turn so that a busy machine disturbs both alike."""
+    """Medians of both; they take turns, so that a busy machine disturbs both equally."""
     ours(), peer()
     a, b = [], []
     for k in range(max(repeats, peer_repeats)):
@@ -82,7 +82,7 @@ def dtaidistance_matrix(xs: list[np.ndarray], window: int | None, threads: int) 
 
 
 def error(found: np.ndarray, expected: np.ndarray) -> float:
-    """Largest |found - expected| as a part of what is allowed: 1e-5 d + 1e-6 largest d; 1e-12 in float64."""
+    """Largest |found - expected| as a fraction of the tolerance: 1e-5 d + 1e-6 largest d; 1e-12 in float64."""
     upper = np.triu_indices(len(expected), 1)
     d, e = found[upper].astype(np.float64), expected[upper]
     relative, absolute = (1e-5, 1e-6) if found.dtype == np.float32 else (1e-12, 1e-12)
@@ -115,7 +115,7 @@ def all_pairs(options: argparse.Namespace, dtype: Any, channels: int, band: floa
 
 
 def one_channel(options: argparse.Namespace) -> dict[str, Any]:
-    """One channel against the fastest of the peers that are installed."""
+    """One channel against the fastest of the other packages that are installed."""
     found = all_pairs(options, np.float32, 1, None, 300)
     xs = cycles(1000, 1)[:150, :, 0].copy()
     scale = (1000 * 999) / (150 * 149)

@@ -3,8 +3,8 @@
     neurostore ingest SHARED/data/cmu --lake lake && neurostore demo demo
     python benchmarks/dtw_study.py lake demo/lake
 
-The first lake holds real recordings with repeated walks of some people, the second the demo's walkers (groups control and
-impaired). Parts: fastdtw (needs the package fastdtw), perturbations, subjects, groups, scales.
+The first lake holds real recordings with repeated walks of some people, the second the demo's walkers (groups control
+and impaired). Parts: fastdtw (needs the package fastdtw), perturbations, subjects, groups, scales.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def sides_of(lake: Any, where: str, options: dict[str, Any]) -> Iterator[Distanc
 
 
 def separation(matrix: DistanceMatrix, classes: np.ndarray, outside: tuple[str, ...] = KEYS) -> tuple[int, int, float]:
-    """(right, asked, silhouette): nearest neighbour outside the item's own trial (or subject), where its class has another."""
+    """(right, asked, silhouette): nearest neighbour outside the item's own trial (or subject), if its class has another."""
     from sklearn.metrics import silhouette_score
 
     trial = np.array(["/".join(map(str, r)) for r in matrix.labels.select(outside).rows()])

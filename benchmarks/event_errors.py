@@ -2,9 +2,10 @@
 
     python benchmarks/event_errors.py FOLDER
 
-FOLDER is ingested (C3D files with platforms, a folder per laboratory). A computed event within 150 ms of a platform's event
-of the same foot and kind is found. By the rules alone, and corrected by the person's other steps on platforms (no event by
-its own). Differences are ours less the platform's. The operators' marks of the same steps stand beside them.
+FOLDER is ingested (C3D files with platforms, a folder per laboratory). A computed event within 150 ms of a platform's
+event of the same foot and kind is found. There are two tables: by the rules alone, and corrected by the person's other
+steps on platforms (never by the step itself). Differences are ours less the platform's. The operators' marks of the
+same steps are shown beside them.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ SOURCES = {
 
 
 def errors_ms(platform: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:
-    """Of each event of a platform: subject, event, and the error of the nearest other event in ms, NULL where it is missed."""
+    """For each event of a platform: subject, event, and the error of the nearest other event in ms; NULL if it is missed."""
     rows = []
     for subject, session, trial, side, event, time_s in platform.iter_rows():
         there = (

@@ -2,9 +2,10 @@
 
     python benchmarks/events_gaitkit.py FOLDER --gaitkit PYTHON [--methods intellevent bike zeni]
 
-FOLDER is searched for C3D files with marked foot strikes and foot offs. PYTHON is that of an environment of its own with
-`gaitkit==1.5.0` and `onnxruntime`. An event within 150 ms of a mark of the same foot and kind is found; marks without one
-are missed. Differences are ours, or gaitkit's, minus the mark. A file that a detector refuses counts as missed.
+FOLDER is searched for C3D files with marked foot strikes and foot offs. PYTHON is the interpreter of a separate
+environment with `gaitkit==1.5.0` and `onnxruntime`. An event within 150 ms of a mark of the same foot and kind is
+found; marks without one are missed. Differences are ours, or gaitkit's, minus the mark. A file that a detector refuses
+counts as missed.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ def ours_and_marks(files: list[Path], folder: Path) -> list[tuple[Path, Events, 
 
 
 def gaitkits(python: Path, method: str, path: Path) -> Events:
-    """What a detector of gaitkit finds; nothing where it refuses the file."""
+    """What a detector of gaitkit finds; nothing if it refuses the file."""
     ran = subprocess.run([str(python), "-c", ASKED, method, str(path)], capture_output=True, text=True, check=False)
     return grouped(json.loads(ran.stdout.splitlines()[-1])) if ran.returncode == 0 and ran.stdout else {}
 

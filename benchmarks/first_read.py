@@ -1,8 +1,9 @@
-"""What the check of every byte costs before a lake's first query, as a share of that query: ``joint_angles`` in full.
+"""Cost of checking every byte before a lake's first query, as a share of that query: ``joint_angles`` in full.
 
     python benchmarks/first_read.py LAKE [--repeat 7]
 
-Processor time of all threads, which other processes hardly change; the files are in the page cache for both. Nothing is remembered between repetitions, so every check is a first one.
+Processor time of all threads, which other processes hardly change; the files are in the page cache for both. Nothing is
+remembered between repetitions, so every check is a first one.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from neurostore.lake.version import Version
 
 
 def first_check_s(version: Version) -> float:
-    """Seconds of processor time to hold the files of landmarks against the record, as a process does that remembers nothing."""
+    """Seconds of processor time to compare the files of landmarks with the record, in a process that has checked nothing before."""
     paths = [f"landmarks/{file.path}" for file in version.table_state("landmarks").files]
     with tempfile.TemporaryDirectory() as cache:
         checked._known.clear()

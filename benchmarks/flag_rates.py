@@ -3,8 +3,8 @@
     python benchmarks/flag_rates.py [--lakes FOLDER] [--trials FLAG]
 
 Each collection is ingested into FOLDER (default: a temporary one), or read from there if it is in it. --trials lists
-the trials that have a flag, with their verdicts. The last column is the rate among good trials: those without the defect
-of the flag, which DEFECTIVE lists with the evidence.
+the trials that have a flag, with their verdicts. The last column is the rate among good trials: those without the
+defect of the flag, which DEFECTIVE lists with the evidence.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@
 
 The cohort folder is repeated under further subject names until it holds the megabytes asked for. The floor: the motion
 part of each file through ``polars.read_csv`` into float64, with as many threads as there are cores. Both run on the
-same cores, one after the other; start-up of our worker processes is told apart by an ingest of one small trial.
-Promise: at least 0.25 of the floor's rate (aim 0.4), below 600 MB a worker.
+same cores, one after the other; start-up of our worker processes is measured separately by an ingest of one small
+trial. Promise: at least 0.25 of the floor's rate (aim 0.4), below 600 MB a worker.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def main() -> None:
 
 
 def processor_s() -> float:
-    """Seconds of processor time of this process and its ended children: tells on a busy machine, too."""
+    """Seconds of processor time of this process and its ended children: meaningful on a busy machine too."""
     used = os.times()
     return used.user + used.system + used.children_user + used.children_system
 
@@ -148,7 +148,7 @@ class Watch:
 
 
 def peak_mb(process: int) -> float:
-    """VmHWM of a process, 0 where it has ended."""
+    """VmHWM of a process, 0 if it has ended."""
     try:
         status = Path(f"/proc/{process}/status").read_text()
     except OSError:

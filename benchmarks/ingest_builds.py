@@ -2,11 +2,12 @@
 
     python benchmarks/ingest_builds.py PATH_OF_THE_OTHER_CHECKOUT ../shared/data [--files 4] [--repeat 5]
 
-Of each folder of the data (cmu, c3d, trc, …) the first files, spread over the folder, are made a cohort. Each build reads it into a new lake
-in a process of its own, trial after trial in that process, and the two take turns, so that a busy machine is as busy for both. The first
-round, in which kernels are compiled or loaded, is not counted. ratio is this build's median over the other's; processor time is the
-steadier one. ``--without`` leaves out what the other build did not have yet: the force platforms and analog channels of C3D files.
-The other checkout needs a virtual environment in .venv. Start-up is measured too: ``neurostore --help`` and ``import neurostore``.
+Of each folder of the data (cmu, c3d, trc, …) the first files, spread over the folder, are made a cohort. Each build
+reads it into a new lake in a process of its own, trial after trial in that process, and the two take turns, so that a
+busy machine is as busy for both. The first round, in which kernels are compiled or loaded, is not counted. ratio is
+this build's median over the other's; processor time is the steadier one. ``--without`` leaves out what the other build
+does not have yet: the force platforms and analog channels of C3D files. The other checkout needs a virtual environment
+in .venv. Start-up is measured too: ``neurostore --help`` and ``import neurostore``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Moments and residual forces beside OpenSim's own inverse dynamics, run unattended on what `neurostore body export` writes.
+"""Moments and residual forces compared with OpenSim's inverse dynamics, run on what `neurostore body export` writes.
 
     python benchmarks/kinetics_opensim.py LAKE SUBJECT TRIAL FIRST LAST --opensim-python /path/to/venv/bin/python
 

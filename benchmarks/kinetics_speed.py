@@ -1,11 +1,11 @@
-"""What moments and platforms cost: joint_kinetics beside joint_angles, and ingest of C3D with analog samples beside without.
+"""Cost of moments and platforms: joint_kinetics against joint_angles, and ingest of C3D with and without analog samples.
 
     python benchmarks/kinetics_speed.py COHORT [--frames 1000000] [--repeats 3]
 
 COHORT holds C3D files with platforms. Its trials are ingested once and repeated under other names until they have
---frames frames; each view is then computed whole, in processor time, and joint_kinetics also from its stored step, as a lake reads
-it. For ingest every file is written twice by ezc3d, with all it has and without analog samples and platforms; each folder is
-ingested --repeats times, least processor time, workers included.
+--frames frames; each view is then computed whole, in processor time, and joint_kinetics also from its stored step, as a
+lake reads it. For ingest every file is written twice by ezc3d, with all it has and without analog samples and
+platforms; each folder is ingested --repeats times, least processor time, workers included.
 """
 
 from __future__ import annotations

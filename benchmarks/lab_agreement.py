@@ -1,8 +1,9 @@
-"""Agreement with Plug-in Gait over people of every size: median and worst RMSE of walks made as laboratories write them.
+"""Agreement with Plug-in Gait over people of every size: median and worst RMSE of simulated walks in laboratories' format.
 
     python benchmarks/lab_agreement.py [--people 30]
 
-Files by tests/builders/lab_files.py, their angles by tests/twins/plug_in_gait.py; ours from the markers alone, filtered at 6 Hz.
+Files by tests/builders/lab_files.py, their angles by tests/twins/plug_in_gait.py; ours from the markers alone, filtered
+at 6 Hz.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ def main() -> None:
 
 
 def errors(recording, hips: str) -> dict[str, float]:
-    """RMSE in degrees of each angle that the file states, the worse side."""
+    """RMSE in degrees of each angle that the file states, of the worse side."""
     ours = angles_of(compute_landmarks(recording, hip_method=hips))
     worst: dict[str, float] = {}
     for source in recording.angles:

@@ -1,4 +1,4 @@
-"""The lake against bare Parquet: writing, opening after many commits, and querying what came in singly.
+"""The lake against bare Parquet: writing, opening after many commits, and querying trials that were ingested one at a time.
 
 Run: python benchmarks/lake.py [--trials 200]. Prints tables of processor time and ratios; peers run on the same rows
 in the same run.
@@ -55,7 +55,7 @@ def trials(n: int) -> list[TrialTables]:
 
 
 def best_of(n: int, work: Callable[[], object]) -> float:
-    """The least processor time of n runs, all threads, in seconds: it hardly moves when others use the machine."""
+    """The least processor time of n runs, all threads, in seconds: it hardly changes when others use the machine."""
     times = []
     for _ in range(n):
         start = time.process_time()

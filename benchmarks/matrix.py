@@ -2,9 +2,9 @@
 
     python benchmarks/matrix.py FOLDER [--cycles 20000] [--suffix .parquet] [--options '{"band": 0.1}']
 
-FOLDER/lake is made where it is not there: analytic walkers (48 ways of walking, read once through the ingest, staged
+FOLDER/lake is made if it does not exist: analytic walkers (48 ways of walking, read once through the ingest, staged
 again under other keys, ten trials a subject). Each step is a process of its own; its peak memory is split into its own
-(anonymous) and that of mapped files, which the system takes back when it needs it. At the end random rows are compared
+(anonymous) and that of mapped files, which the system can reclaim. At the end random rows are compared
 with the kernel called directly.
 """
 
@@ -122,7 +122,7 @@ def watched(command: list[str], until: Any = None) -> dict[str, Any]:
 
 
 def check(lake: Path, out: Path, options: dict[str, Any], n_rows: int = 40) -> str:
-    """Random rows of the file against the kernel; the largest difference in parts of what float32 is allowed."""
+    """Random rows of the file against the kernel; the largest difference as a fraction of the tolerance for float32."""
     import numpy as np
 
     from neurostore import dtw

@@ -3,9 +3,9 @@
     python benchmarks/pendulum.py --opensim PYTHON --biorbd PYTHON
 
 Each PYTHON is an interpreter with that package (opensim 4.6, biorbd 1.12); one of them is enough. The leg is that of
-tests/builders/pendulum.py: its angles are sums of sines, its hip is fixed, and nothing but gravity acts on it. The other
-software gets the exact accelerations; ours come from differences of positions at 4,000 frames per second. Run from the top
-of the repository.
+tests/builders/pendulum.py: its angles are sums of sines, its hip is fixed, and nothing but gravity acts on it. The
+other software gets the exact accelerations; ours come from differences of positions at 4,000 frames per second. Run
+from the top of the repository.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Two Ray workers against one, for a distance matrix and for ingest; the promise is 1.7 times.
 
-Run on a quiet machine: python benchmarks/ray_workers.py [--cycles 3000] [--trials 48 | --cohort ../shared/data/cmu]. A given
-cohort is read five times over. Workers are started and warm before the clock runs. Shown are wall-clock times, the best
-of three in turn, the load others put on the machine, and the most the ratio can be here: one worker's wall time over
-what all processors spent on the work (workers, parent, Ray itself) shared evenly.
+Run on a quiet machine: python benchmarks/ray_workers.py [--cycles 3000] [--trials 48 | --cohort ../shared/data/cmu]. A
+given cohort is read five times over. Workers are started and warm before the clock runs. Shown are wall-clock times,
+the best of three in turn, the load from other processes, and the largest possible ratio on this machine: one worker's
+wall time over what all processors spent on the work (workers, parent, Ray itself) shared evenly.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Depth refinement: frames a second of the shipped network, and of a training step of both configurations.
+"""Depth refinement: frames per second of the shipped network, and of a training step of both configurations.
 
 Run: python benchmarks/refine.py [--seconds 5]. Prints a table; the promise is 2,000 frames/s of `small` on 2 cores.
 """
@@ -25,7 +25,7 @@ from neurostore.walker.walk import walk
 
 
 def timed(function, seconds: float) -> tuple[float, float]:
-    """Wall and processor seconds a call."""
+    """Wall-clock and processor seconds per call."""
     function()
     wall, cpu, n = time.perf_counter(), time.process_time(), 0
     while n == 0 or time.perf_counter() - wall < seconds:

@@ -3,7 +3,7 @@
 Run: python benchmarks/scale.py [--trials 1000 10000] [--folder DIR] [--cycles 2000]. The trials are those of the
 analytic walker, read once through the ingest and staged again under other keys, ten a subject, with 1,500 frames or
 so each. Every step runs in a process of its own; shown are wall-clock and processor time, peak memory, bytes.
-A step that takes longer than --limit seconds is ended and said to be so.
+A step that takes longer than --limit seconds is ended, and the table says so.
 """
 
 from __future__ import annotations

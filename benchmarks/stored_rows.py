@@ -2,10 +2,10 @@
 
     python benchmarks/stored_rows.py ../shared/data/cmu ../shared/data/cc_base ../shared/data/c3d
 
-Each cohort is ingested into a lake of its own. All views are read from frames, the results are stored, and all views are
-read again. Printed per view: its rows, its values, and how many of them are not the same, with the largest difference of a
-number. The command ends with status 1 where rows lack or a value differs by more than 1e-9 of its size: sums may be taken
-in another order.
+Each cohort is ingested into a lake of its own. All views are read from frames, the results are stored, and all views
+are read again. Printed per view: its rows, its values, and how many of them are not the same, with the largest
+difference of a number. The command ends with status 1 if rows are missing or a value differs by more than 1e-9 of its
+size: sums may be taken in another order.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def rows_of(lake: Lake, name: str) -> pl.DataFrame:
 
 
 def difference(before: pl.DataFrame, after: pl.DataFrame) -> tuple[int, float]:
-    """(values that are not the same, the largest difference of a number); all values where rows or columns differ."""
+    """(values that are not the same, the largest difference of a number); all values if rows or columns differ."""
     if before.schema != after.schema or before.height != after.height:
         return max(before.height, after.height) * max(before.width, after.width), float("nan")
     n_different, largest = 0, 0.0

@@ -1,4 +1,4 @@
-"""Videos: the whole way against the bare model, memory over an hour of 1080p, decoding alone.
+"""Videos: the complete ingest against the model alone, memory over an hour of 1080p, decoding alone.
 
     python benchmarks/video.py [VIDEO] [--estimator mediapipe|metrabs] [--runs 3]
     python benchmarks/video.py --hour [--minutes 60]
@@ -6,8 +6,8 @@
 The promise: decoding, inference and tracking together reach 0.95 of the rate of the bare model fed from memory, and an
 hour of 1080p stays below 1.5 GB besides the model. Each measurement runs in a process of its own; the two rates take
 turns. ``metrabs`` is the SavedModel of the tests (MeTRAbs's interface, coloured discs for a network) on a film of two
-walkers made for it: the real weights lie behind a download. ``--hour`` ingests a film whose packets are repeated, with a
-stand-in for a model that sees two people in every frame and costs nothing.
+walkers made for it: the real weights would have to be downloaded. ``--hour`` ingests a film whose packets are repeated,
+with a stand-in for a model that sees two people in every frame and costs nothing.
 """
 
 from __future__ import annotations

@@ -2,15 +2,16 @@
 
     python benchmarks/video_truth.py COHORT [--estimator mediapipe] [--keep FOLDER]
 
-COHORT holds trials of several calibrated cameras, as ``neurostore ingest`` reads them (the folders Demo_Batch of the wheel of
-Pose2Sim, for example). Every video is estimated once; its views are triangulated (the reference, Butterworth 6 Hz), and
-each video alone is read as a trial of one camera. Rows: as estimated, Butterworth 6 Hz, body, refined, refined and body, and
-the reference's own figures. All poses are compared in the frame of the camera, around the middle of the hips.
+COHORT holds trials of several calibrated cameras, as ``neurostore ingest`` reads them (the folders Demo_Batch of the
+wheel of Pose2Sim, for example). Every video is estimated once; its views are triangulated (the reference, Butterworth 6
+Hz), and each video alone is read as a trial of one camera. Rows: as estimated, Butterworth 6 Hz, body, refined, refined
+and body, and the reference's own figures. All poses are compared in the frame of the camera, around the middle of the
+hips.
 
-Columns: error (root mean square over limb joints and frames), its part along the ray and across, bone-length CV, and the
-root mean square error and correlation of flexion at hip, knee and ankle (angles between lines, so that every way of working
-them out is the same); ``95 %`` is the share of errors along the ray inside the stated interval. At the end: what the errors
-along the ray are like, by joint, slow and fast, and alike along a limb.
+Columns: error (root mean square over limb joints and frames), its part along the ray and across, bone-length CV, and
+the root mean square error and correlation of flexion at hip, knee and ankle (angles between lines, so that all methods
+compute the same); ``95 %`` is the share of errors along the ray inside the stated interval. At the end: the errors
+along the ray by joint, slow and fast, and their correlation along a limb.
 """
 
 from __future__ import annotations
@@ -91,7 +92,7 @@ def with_body(recording: Recording, landmarks: Landmarks) -> Points:
 
 
 def ways_of(recording: Recording) -> dict[str, Points]:
-    """The points of the subject by each way of working them out; without those of a body that cannot be fitted."""
+    """The points of the subject from each method; without the body if it cannot be fitted."""
     raw = compute_landmarks(recording, cutoff_hz=0.0)
     smooth = compute_landmarks(recording, cutoff_hz=6.0)
     refined = compute_landmarks(refined_recording(recording)[0], cutoff_hz=6.0)
@@ -153,7 +154,7 @@ def line(found: Points, truth: Points, rays: Points) -> dict[str, float]:
 
 
 def camera_rows(shot: Shot, reference: Recording) -> tuple[dict[str, dict[str, float]], dict[str, np.ndarray]]:
-    """Every way of one camera against the reference, at the frames both have; and the errors along the ray (J, n).
+    """Each method with one camera against the reference, at the frames that both have; and the errors along the ray (J, n).
 
     The errors: ``none`` as estimated and ``refined``, both without low-pass, and ``sd``, the stated standard deviation.
     """
@@ -231,7 +232,7 @@ def directions(lab: np.ndarray, camera: CalibratedCamera, to_camera: np.ndarray)
 
 
 def describe(errors_of: list[dict[str, np.ndarray]], rate_hz: float) -> None:
-    """Print what the errors along the ray are like: size by joint, share that is slow, likeness along a limb, calibration."""
+    """Print what the errors along the ray are like: size by joint, share that is slow, correlation along a limb, calibration."""
     print(f"\nerrors along the ray of {len(errors_of)} cameras, mm (root mean square over cameras and both sides)")
     print(f"{'joint':10s}{'whole':>9s}{'constant':>9s}{'slow':>9s}{'fast':>9s}{'refined':>9s}{'stated':>9s}")
     for part in range(len(LIMBS) // 2):
@@ -294,7 +295,7 @@ def mean_of(tables: list[dict[str, dict[str, float]]]) -> dict[str, dict[str, fl
 
 
 def kept(folder: Path | None, source: TrialSource, estimator: str, options: EstimatorOptions) -> list[Shot]:
-    """The shots, read again from ``folder`` where an earlier run kept them there."""
+    """The shots, read again from ``folder`` if an earlier run kept them there."""
     path = folder / f"{estimator}_{'_'.join(source.key)}.pkl" if folder else None
     if path and path.is_file():
         return pickle.loads(path.read_bytes())

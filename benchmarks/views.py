@@ -1,4 +1,4 @@
-"""The gait views over many walking trials: cost a trial, its growth, and with a filter on one subject.
+"""The gait views over many walking trials: cost per trial, its growth, and cost with a filter on one subject.
 
     python benchmarks/views.py [--trials 1000]
 

@@ -1,9 +1,9 @@
 """How fast the window is: time of each answer and page, frames per second of a drag, memory of the server.
 
-Run: python benchmarks/window.py [--trials 2000] [--lake LAKE]. Without --lake, one is made of walks as in benchmarks/scale.py.
-Shown are wall-clock time, processor time of the server (which other load hardly changes), the most memory that it has had
-so far, and the load of the machine.
-Pages are measured in headless Chromium where it is installed.
+Run: python benchmarks/window.py [--trials 2000] [--lake LAKE]. Without --lake, one is made of walks as in
+benchmarks/scale.py. Shown are wall-clock time, processor time of the server (which other load hardly changes), the most
+memory that it has had so far, and the load of the machine. Pages are measured in headless Chromium where it is
+installed.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def answers(server: Any) -> dict[str, Any]:
 
 
 def ask(server: Any, name: str, body: dict[str, Any]) -> Any:
-    """A POST that must be answered well."""
+    """A POST that must succeed."""
     status, content, _ = server.ask(f"/api/{name}", body)
     assert status == 200, content
     return content
@@ -153,7 +153,7 @@ def wait(driver: Any, expression: str) -> Any:
 
 
 def main() -> None:
-    """Make or take the lake, serve it, measure."""
+    """Make or open the lake, serve it, measure."""
     from benchmarks.scale import make
     from tests.builders.window_server import running
 
