@@ -20,7 +20,7 @@ class Poses:
     frame : (n,) int32 from 0.
     time_s : (n,) float64, the source's own clock.
     positions : (n, J, 3) float32, mm, right-handed lab frame, Y up; NaN = missing joint.
-    rotations : (n, J, 4) float32 unit quaternions (w, x, y, z), child to lab; None where the source has none.
+    rotations : (n, J, 4) float32 unit quaternions (w, x, y, z), child to lab; None if the source has none.
     confidence : (n, J) float32 in 0..1, video only.
     sd_mm : (n, J) float32, spread over augmentations, video only.
     reprojection_px : (n, J) float32, triangulated only: root mean square distance in the images of the cameras used.
@@ -135,7 +135,7 @@ class ForcePlate:
     ----------
     plate : number from 1, in the order of the file.
     type : 1 to 4 as C3D counts them; 0 for wrenches that come without a platform (OpenSim's GRF).
-    corners : (4, 3) mm, or None where the source has none. origin : (3,) mm, as in the file.
+    corners : (4, 3) mm, or None if the source has none. origin : (3,) mm, as in the file.
     matrix : the calibration matrix as rows, or None. channels : numbers from 1. units : of the channels, as read.
     rate_hz, start_s : the clock of the samples.
     force : (n, 3) N on the person. moment : (n, 3) Nm about ``centre``. centre : (3,) mm, on the surface.

@@ -67,7 +67,7 @@ class Lake(Version):
     def create(cls, path: object) -> Lake:
         """Make an empty lake, or open the one that is there. Two processes may create it at once.
 
-        Raises NotALakeError where the folder holds other things, LakeError where it cannot be written.
+        Raises NotALakeError if the folder holds other things, LakeError if it cannot be written.
         """
         return cls.open(creating.create(path))
 

@@ -55,7 +55,7 @@ def _piece() -> memoryview:
 
 
 def xxh3_and_size(path: Path | str) -> tuple[str, int]:
-    """XXH3 of a file's bytes (64 bits, in hexadecimal) and how many there are. Raises OSError where it cannot be read."""
+    """XXH3 of a file's bytes (64 bits, in hexadecimal) and how many there are. Raises OSError if it cannot be read."""
     hasher, piece, size = xxhash.xxh3_64(), _piece(), 0
     with Path(path).open("rb", buffering=0) as file:
         while n := file.readinto(piece):
@@ -65,13 +65,13 @@ def xxh3_and_size(path: Path | str) -> tuple[str, int]:
 
 
 def sha256_and_size(path: Path | str) -> tuple[str, int]:
-    """SHA-256 of a file's bytes, in hexadecimal, and how many there are. Raises OSError where it cannot be read."""
+    """SHA-256 of a file's bytes, in hexadecimal, and how many there are. Raises OSError if it cannot be read."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest(), file.tell()
 
 
 def digest_of_file(path: Path | str) -> Digest:
-    """The digest of a file's bytes. Raises OSError where it cannot be read."""
+    """The digest of a file's bytes. Raises OSError if it cannot be read."""
     hasher = Hasher()
     with Path(path).open("rb") as file:
         while piece := file.read(_PIECE):
@@ -80,10 +80,10 @@ def digest_of_file(path: Path | str) -> Digest:
 
 
 def sha256_of(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal. Raises OSError where it cannot be read."""
+    """SHA-256 of a file's bytes, in hexadecimal. Raises OSError if it cannot be read."""
     return sha256_and_size(path)[0]
 
 
 def sha256_of_all(paths: Iterable[Path]) -> str:
-    """SHA-256 over the SHA-256 of each file, in this order. Raises OSError where one cannot be read."""
+    """SHA-256 over the SHA-256 of each file, in this order. Raises OSError if one cannot be read."""
     return hashlib.sha256(b"".join(bytes.fromhex(sha256_of(path)) for path in paths)).hexdigest()

@@ -18,7 +18,7 @@ _COMMAND = "neurostore.cli:main"
 
 
 def installed() -> Distribution | None:
-    """The installed distribution that has our command; None where the package runs without being installed."""
+    """The installed distribution that has our command; None if the package runs without being installed."""
     from importlib import metadata  # the import takes a quarter of a command's start-up, and few commands need it
 
     for entry in metadata.entry_points(group="console_scripts", name="neurostore"):

@@ -175,7 +175,7 @@ def single_tables() -> tuple[str, ...]:
 
 
 def table_of(path: str) -> str | None:
-    """The table whose folder a path (relative to the root of a lake) is in; None where it is in none."""
+    """The table whose folder a path (relative to the root of a lake) is in; None if it is in none."""
     parts = path.split("/")
     declared = tables().get(parts[0])
     n = 0 if declared is None else 2 if declared.per else 1
@@ -239,7 +239,7 @@ def conform(name: str, rows: pa.Table) -> tuple[pa.Table, list[str]]:
     Returns
     -------
     rows : the table to write.
-    problems : sentences that name column, row and what was expected; empty where all is well.
+    problems : sentences that name column, row and what was expected; empty if all is well.
     """
     import pyarrow as pa
 

@@ -44,7 +44,7 @@ class Skeleton:
     required : joints a file must have to belong to this skeleton.
     bones, pairs : pairs of joint names; pairs are (left, right).
     aliases : other spelling -> joint, upper case.
-    scale_mm : millimetres per unit in text files that carry no unit, or None where it must be judged.
+    scale_mm : millimetres per unit in text files that carry no unit, or None if it must be judged.
     declaration : the whole TOML table; ``landmarks`` and ``segments`` are read by ingest.landmarks.
     renamed : (source name, column, reason) of every joint whose column differs from its source name.
     """

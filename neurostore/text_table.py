@@ -80,7 +80,7 @@ def _on_one_line(text: str) -> str:
 
 
 def _decimals(sizes: list[float]) -> int | None:
-    """Decimals that give about five figures to the largest value of a column; None where no fixed number serves."""
+    """Decimals that give about five figures to the largest value of a column; None if no fixed number serves."""
     largest = max(sizes, default=0.0)
     if largest == 0:
         return 1

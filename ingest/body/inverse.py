@@ -288,7 +288,7 @@ def _runs(frames: Ints) -> list[Ints]:
 
 
 def _better(prepared: Prepared, result: list[Array], t: int) -> Floats | None:
-    """A pose (Q,) of frame t that is clearly better than the one found; None where no start leads to one."""
+    """A pose (Q,) of frame t that is clearly better than the one found; None if no start leads to one."""
     q, _, cost, _ = result
     one = prepared.of(slice(t, t + 1))
     best, pose = 0.9 * cost[t], None

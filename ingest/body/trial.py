@@ -76,7 +76,7 @@ def _static_lengths(calibrations: list[Calibration]) -> dict[str, float]:
 
 
 def stated_mass(calibrations: Iterable[Calibration]) -> float | None:
-    """Body mass in kg as the files of a session state it, the trial's own first; None where none does."""
+    """Body mass in kg as the files of a session state it, the trial's own first; None if none does."""
     return next((c.value for c in calibrations if c.parameter == "body_mass" and 2 <= c.value <= 400), None)
 
 

@@ -179,7 +179,7 @@ def _is_capture(path: Path) -> bool:
 def _place(
     cells: dict[str, str], files: Sequence[Path], number: int, no_keys: dict[tuple[str, str], list[int]]
 ) -> tuple[str, str, str] | None:
-    """Subject, session and trial of a row; None where one of them cannot be a key, which goes into no_keys with the row."""
+    """Subject, session and trial of a row; None if one of them cannot be a key, which goes into no_keys with the row."""
     trial = cells["trial"] or (key_from(stem_of(files[0])) if files else "")
     given = (("subject", cells["subject"]), ("session", cells["session"]), ("trial", trial))
     bad = [pair for pair in given if (pair[1] or pair[0] == "subject") and not KEY.fullmatch(pair[1])]

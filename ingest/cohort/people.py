@@ -93,7 +93,7 @@ _FEET = re.compile(
 
 
 def _quantity(cell: Value) -> tuple[float | None, str | None]:
-    """The number in a cell and the unit that stands beside it; None where it holds no number, or no unit."""
+    """The number in a cell and the unit that stands beside it; None if it holds no number, or no unit."""
     if not isinstance(cell, str):
         return cell, None
     if feet := _FEET.fullmatch(cell):

@@ -21,7 +21,7 @@ KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 class TrialSource:
     """One trial before it is read. ``paths[0]`` is the file with positions, if any.
 
-    ``exclude`` is why trials.tsv leaves the trial out, None where it does not. ``is_subject_known`` is False for a file
+    ``exclude`` is why trials.tsv leaves the trial out, None if it does not. ``is_subject_known`` is False for a file
     directly in the folder that no table names: the subject is then what the file itself says, else ``subject``.
     ``metadata`` are the further columns of the lake's trials table.
     """
@@ -66,7 +66,7 @@ class Metadata:
     measures: dict[tuple[str, str], tuple[Calibration, ...]] = field(default_factory=dict)
 
     def subject_row(self, subject: str) -> dict[str, Value]:
-        """The row of the lake's subjects table; all but the key None where participants.tsv does not name it."""
+        """The row of the lake's subjects table; all but the key None if participants.tsv does not name it."""
         named = named_row(self.participants, subject)
         return {"subject": subject, **dict.fromkeys((*OWN_SUBJECT[1:], *self.columns)), **(named or {})}
 
@@ -104,12 +104,12 @@ class Cohort:
 
 
 def key_from(name: str) -> str:
-    """The key made of a name: what a key cannot have becomes _, at most 64 characters; '' where nothing is left."""
+    """The key made of a name: what a key cannot have becomes _, at most 64 characters; '' if nothing is left."""
     return re.sub(r"[^A-Za-z0-9_-]", "_", name).lstrip("_-")[:64]
 
 
 def key_like(name: str) -> str:
-    """A key that a person would choose for a name: ``Müller`` is Muller, ``Gang 1`` Gang_1; '' where nothing is left."""
+    """A key that a person would choose for a name: ``Müller`` is Muller, ``Gang 1`` Gang_1; '' if nothing is left."""
     return re.sub("_+", "_", key_from(unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode())).strip(
         "_"
     )

@@ -40,7 +40,7 @@ _MOST_TEXTS_AMONG_NUMBERS = 0.1
 
 @dataclass(frozen=True, slots=True)
 class TsvTable:
-    """A table as text. ``rows[i][column]`` is None where unknown; keys are the header's own names.
+    """A table as text. ``rows[i][column]`` is None if unknown; keys are the header's own names.
 
     numbers : of each row, as a spreadsheet program counts them.
     """

@@ -110,7 +110,7 @@ def _empty(columns: Sequence[str], rows: Sequence[dict[str, str]]) -> list[str]:
 
 
 def _lacking(path: Path, name: str, rows: Sequence[dict[str, str]]) -> str:
-    """Which of the keys a table that is there does not name; '' where it names them all, or cannot be read."""
+    """Which of the keys a table that is there does not name; '' if it names them all, or cannot be read."""
     from neurostore.errors import InputError, MissingExtraError
     from neurostore.ingest.cohort.source import bare
     from neurostore.ingest.cohort.tables import read_table

@@ -39,13 +39,13 @@ def times_of(texts: Sequence[str | None], column: str, where: Sequence[str], inf
 
 
 def date_named(session: str) -> str | None:
-    """The day that a session is called by, as ISO 8601; None where its name is no date with the year first."""
+    """The day that a session is called by, as ISO 8601; None if its name is no date with the year first."""
     match = _NAMED.fullmatch(session)
     return time_of("-".join(match.groups())) if match else None
 
 
 def date_in(text: str) -> str | None:
-    """The day that a text says plainly, as ISO 8601: ``01.03.2024`` is 2024-03-01; None where it says none."""
+    """The day that a text says plainly, as ISO 8601: ``01.03.2024`` is 2024-03-01; None if it says none."""
     try:
         at: str | None = datetime.fromisoformat(text).isoformat()
     except ValueError:

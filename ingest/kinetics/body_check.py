@@ -69,7 +69,7 @@ def judge(recording: Recording, landmarks: Landmarks) -> list[str]:
 
 
 def contradictions(plate: ForcePlate, points: Mapping[str, Floats], time_s: Floats) -> list[str] | None:
-    """What of a platform disagrees with the person on it, in words; None where nobody walks over it.
+    """A description of how a platform disagrees with the person on it; None if nobody walks over it.
 
     Parameters
     ----------

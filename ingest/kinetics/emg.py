@@ -34,7 +34,7 @@ _HUM = 0.5  # share of the power within 2 Hz of 50 or 60 Hz and their third harm
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """values : (m,) in the unit of the channel at rate_hz. on_s, off_s : times in the trial's clock. problem : None where fine."""
+    """values : (m,) in the unit of the channel at rate_hz. on_s, off_s : times in the trial's clock. problem : None if fine."""
 
     values: Floats
     rate_hz: float
@@ -46,7 +46,7 @@ class Envelope:
 
 
 def envelopes(channels: Sequence[AnalogChannel]) -> list[Envelope]:
-    """The linear envelope of each channel of EMG; empty where rate, length or samples do not allow one.
+    """The linear envelope of each channel of EMG; empty if rate, length or samples do not allow one.
 
     Channels of one rate and length are filtered together.
     """

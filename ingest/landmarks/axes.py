@@ -19,7 +19,7 @@ class Limb:
 
     names : of the upper and the lower segment. points : (n, 3) at the upper end, the joint between and the lower end, None
     where unknown. right : (n, 3) axis to trust while the joint hardly bends. sign : of the hinge, see :func:`hinge_axis`.
-    lateral : (n, 3) lateral axis of each segment; None where only its line is known, which is then named ``…_line``.
+    lateral : (n, 3) lateral axis of each segment; None if only its line is known, which is then named ``…_line``.
     """
 
     names: tuple[str, str]

@@ -17,7 +17,7 @@ class Centres:
     methods : joint to the method that gave it. lateral : ``left_thigh``, ``left_shank``, … to the (n, 3) unit lateral
     axis (pointing right) of segments that three points define, and ``pelvis`` (n, 3, 3), or ``pelvis_line`` where only the hips
     are known.
-    trunk, trunk_method : (n, 3, 3) axes and how they arose; None and '' where nothing gives them.
+    trunk, trunk_method : (n, 3, 3) axes and how they arose; None and '' if nothing gives them.
     torsion : side to tibial torsion, rad, where the file states it: from the knee's lateral axis to the ankle's, which is the
     shank's. Not in the trial that measures it, whose ankle has a medial marker: as in Plug-in Gait its shank is turned with
     the ankle.

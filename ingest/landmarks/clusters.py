@@ -30,7 +30,7 @@ LED = {
 class Cluster:
     """The markers of a cluster. names : as the file spells them. measured, filtered : (n, m, 3) mm, NaN = missing.
 
-    filtered is None where no other trial of the session knows these markers, so that nothing is reconstructed from them.
+    filtered is None if no other trial of the session knows these markers, so that nothing is reconstructed from them.
     """
 
     names: tuple[str, ...]

@@ -129,7 +129,7 @@ def clean_rows(rows: Floats, time_s: Floats, rate_hz: float, cutoff_hz: float, w
 
 
 def check_cutoff(cutoff_hz: float, rate_hz: float, where: str = "") -> None:
-    """Raise InputError where the cut-off is negative or above 0.45 of the rate."""
+    """Raise InputError if the cut-off is negative or above 0.45 of the rate."""
     if cutoff_hz < 0 or not math.isfinite(cutoff_hz):
         raise InputError(
             where or "low-pass filter", f"cut-off is {cutoff_hz} Hz; give a positive number of hertz, or 0 for none"

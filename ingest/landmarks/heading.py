@@ -14,7 +14,7 @@ _HALF_WIDTH_S = 0.5
 def headings_of(pelvis: Floats | None, right: Floats | None, time_s: Floats) -> dict[str, Floats]:
     """Columns :func:`headings` of a person's trial; empty if the right side is not known.
 
-    pelvis : (n, 3) mm, None where positions are relative to it or it is not known. right : (n, 3), see :func:`headings`.
+    pelvis : (n, 3) mm, None if positions are relative to it or it is not known. right : (n, 3), see :func:`headings`.
     """
     if right is None:
         return {}

@@ -37,7 +37,7 @@ def compute_centres(
     parameters : of the body; widths that must be estimated are added.
     bell_pelvis : the pelvis points are only like ASIS and PSIS (berkeley_mhad_43): hips by Bell.
     sacrum_marker_first : a marker on the sacrum goes before the PSIS, as in Plug-in Gait.
-    needs_axes : False where the source's own rotations give those of pelvis and trunk.
+    needs_axes : False if the source's own rotations give those of pelvis and trunk.
     """
     body = Centres(dict(marks), parameters)
     _add_sacrum(body, sacrum_marker_first)

@@ -69,7 +69,7 @@ def segments_of_rotations(neutral: NeutralAxes, rotations: Floats, marks: Marks)
 
 
 def neutral_axes_of(recording: Recording, sources: dict[str, tuple[int, ...]]) -> NeutralAxes | None:
-    """The neutral pose of a recording's primary skeleton, or None where it has no rotations or no pose to call neutral.
+    """The neutral pose of a recording's primary skeleton, or None if it has no rotations or no pose to call neutral.
 
     sources : landmark to the indices of its joints.
     Readers give the neutral pose: a T-pose frame, the skeleton's declaration, or a rest pose that stands upright.

@@ -57,7 +57,7 @@ def is_mirrored(marks: Marks) -> bool:
 
 
 def _right(marks: Marks) -> Floats | None:
-    """(n, 3) unit vector from the left to the right side of the pelvis, None where it is not known."""
+    """(n, 3) unit vector from the left to the right side of the pelvis, None if it is not known."""
     if not {"left_asis", "right_asis"} <= set(marks):
         return None
     across = marks["right_asis"] - marks["left_asis"]

@@ -21,8 +21,8 @@ class Segments:
     """The segments of one person's trial.
 
     rotations : name to (n, 4) unit quaternion (w, x, y, z), segment to lab; ``<segment>_line`` where only a line is known.
-    methods : ``<segment>_axes`` to how it arose. right : (n, 3) axis that points to the person's right, None where unknown.
-    axes : name to (n, 3, 3), the same rotations as they were made from points; empty where the source gave rotations.
+    methods : ``<segment>_axes`` to how it arose. right : (n, 3) axis that points to the person's right, None if unknown.
+    axes : name to (n, 3, 3), the same rotations as they were made from points; empty if the source gave rotations.
     notes : what was inferred, in plain words.
     """
 

@@ -56,7 +56,7 @@ _WANDS = {"thigh": ("knee", "hip"), "shank": ("ankle", "knee")}
 def _wand_rotation(marks: Marks, side: str, segment: str) -> float | None:
     """Median angle in degrees from the wand to the lateral marker about the segment, as :func:`.joint_centres.chord` takes it.
 
-    None where a point is missing; NaN where they are never seen together.
+    None if a point is missing; NaN where they are never seen together.
     """
     joint, above = _WANDS[segment]
     names = f"{joint}_lateral", above, joint, segment

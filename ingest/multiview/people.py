@@ -62,7 +62,7 @@ def _n_seen(sighting: Sighting) -> int:
 
 
 def _best_group(cameras: list[CalibratedCamera], seen: list[list[Sighting]], cap: float) -> list[int | None] | None:
-    """One sighting or none of each camera: those that agree in most frames; None where no two agree."""
+    """One sighting or none of each camera: those that agree in most frames; None if no two agree."""
     rays = [[_rays(camera, s) for s in sightings] for camera, sightings in zip(cameras, seen, strict=True)]
     gains: dict[tuple[int, int, int, int], float] = {}
     for a in range(len(cameras)):

@@ -129,7 +129,7 @@ def at_times(view: View, sighting: Sighting, clock: Floats) -> Sighting:
 
 
 def stacked(sightings: Sequence[Sighting | None], shape: tuple[int, int]) -> tuple[Floats, Floats]:
-    """Pixels (n, J, V, 2) and confidence (n, J, V) of one person in V cameras; None where a camera does not see them."""
+    """Pixels (n, J, V, 2) and confidence (n, J, V) of one person in V cameras; None if a camera does not see them."""
     pixels = np.full((*shape, len(sightings), 2), np.nan)
     confidence = np.zeros((*shape, len(sightings)))
     for v, sighting in enumerate(sightings):

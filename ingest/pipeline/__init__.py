@@ -87,7 +87,7 @@ def ingest(
 
 
 def _scanned(cohort: Path | str | Cohort) -> Cohort:
-    """The cohort of a folder, if not scanned already. Raises CohortError where it holds no trial."""
+    """The cohort of a folder, if not scanned already. Raises CohortError if it holds no trial."""
     scanned = cohort if isinstance(cohort, Cohort) else scan(cohort)
     if not scanned.trials and not scanned.refused:
         if (scanned.folder / "_neurostore" / "lake.json").exists():

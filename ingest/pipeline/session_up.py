@@ -10,7 +10,7 @@ _AXES = {"x": 1, "y": 2, "z": 3}
 
 
 def up_of(recording: Recording) -> tuple[str, str] | None:
-    """(reader, axis of the file that it took for up) of a marker file, None where the reader turns nothing."""
+    """(reader, axis of the file that it took for up) of a marker file, None if the reader turns nothing."""
     for step in recording.steps:
         if step.name in ("read_c3d", "read_trc") and step.parameters.get("up", "")[-1:] in _AXES:
             return step.name, step.parameters["up"]
@@ -33,7 +33,7 @@ def quality_of(recording: Recording) -> dict[str, float]:
 
 
 def other_up(recording: Recording, given: Iterable[Calibration]) -> str | None:
-    """The axis that the session's static trial says is up, where this recording took another; None where they agree.
+    """The axis that the session's static trial says is up, where this recording took another; None if they agree.
 
     A recording in which the body stands upright along its own axis beyond doubt keeps it: it was exported in another way.
     """

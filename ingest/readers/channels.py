@@ -35,7 +35,7 @@ _SHORT = 4
 
 
 class Channel(NamedTuple):
-    """kind : emg, force, other. muscle, side : None where not known."""
+    """kind : emg, force, other. muscle, side : None if not known."""
 
     kind: str
     muscle: str | None = None

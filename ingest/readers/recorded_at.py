@@ -23,7 +23,7 @@ _FIRST_YEAR = 1970  # no C3D file is older
 
 
 def time_of(text: str) -> str | None:
-    """A date, or a date and time, as ISO 8601; None where it can be read in two ways (03/04/2020) or not at all."""
+    """A date, or a date and time, as ISO 8601; None if it can be read in two ways (03/04/2020) or not at all."""
     text = text.strip()
     if match := _YEAR_FIRST.fullmatch(text):
         year, month, day, *clock = (int(x or 0) for x in match.groups())
@@ -44,7 +44,7 @@ def time_of(text: str) -> str | None:
 
 
 def of_milliseconds(text: str) -> str | None:
-    """Milliseconds since 1970 (UTC) as ISO 8601 without a zone; None where the text is no such number."""
+    """Milliseconds since 1970 (UTC) as ISO 8601 without a zone; None if the text is no such number."""
     if not re.fullmatch(r"\d{9,14}", text.strip()):
         return None
     return datetime.fromtimestamp(int(text) / 1000, UTC).replace(tzinfo=None, microsecond=0).isoformat()
@@ -56,7 +56,7 @@ def step(at: str, field: str) -> Step:
 
 
 def kept(steps: str | None) -> str | None:
-    """The time in the steps of a stored trial (JSON), None where its file stated none."""
+    """The time in the steps of a stored trial (JSON), None if its file stated none."""
     if not steps or f'"{STEP}"' not in steps:
         return None
     return next((s["parameters"]["acq_time"] for s in json.loads(steps) if s["name"] == STEP), None)

@@ -33,7 +33,7 @@ class Wrench:
     plate : its number from 1. type_ : of C3D, 0 for forces that stand alone.
     force : (n, 3) N, moment_nmm : (n, 3) Nmm about the middle of the surface. normal : (3,) unit vector across the surface.
     corners : (4, 3) mm; centre : (3,) mm, the middle if there are no corners. origin, matrix : as the file has them.
-    start_s : time of the first sample. zero : how the baseline was removed, '' where it was not yet.
+    start_s : time of the first sample. zero : how the baseline was removed, '' if it was not yet.
     """
 
     plate: int

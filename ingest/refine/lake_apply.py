@@ -138,7 +138,7 @@ def _recording(row: dict[str, Any], tables: dict[str, Any]) -> Recording:
 
 
 def _lists(table: Any, name: str, n: int, m: int) -> Floats | None:
-    """(n, m) float32 of a list column, NaN where NULL; None where the table has none."""
+    """(n, m) float32 of a list column, NaN where NULL; None if the table has none."""
     if name not in table.column_names or table[name].null_count == len(table):
         return None
     out = np.full((n, m), np.nan, np.float32)

@@ -182,10 +182,10 @@ class Floor:
 
 
 def fit_floor(feet: Floats, time_s: Floats) -> Floor | None:
-    """The plane that standing feet touch, or None where the video does not show it.
+    """The plane that standing feet touch, or None if the video does not show it.
 
     A slope is fitted only along directions in which the standing points spread by more than 0.4 m (SD): along the walk,
-    not across one step width. None where fewer than 30 points stand, the floor would lean by more than 20 degrees, or
+    not across one step width. None if fewer than 30 points stand, the floor would lean by more than 20 degrees, or
     the points are more than 40 mm (robust SD) off it.
 
     Parameters

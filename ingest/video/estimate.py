@@ -104,7 +104,7 @@ def chosen_tracks(
     chosen: EstimatorOptions,
     box: Floats | None,
 ) -> tuple[list[tracking.Track], tracking.Followed]:
-    """The persons of a video as tracks, the subject first. Raises InputError where nobody is seen long enough."""
+    """The persons of a video as tracks, the subject first. Raises InputError if nobody is seen long enough."""
     followed = tracking.follow(detections, clock)
     if not followed.tracks:
         raise InputError(path, f"has no person in any of its {len(clock)} frames; expected a person")
@@ -252,7 +252,7 @@ def _poses(video: FollowedVideo, options: EstimatorOptions) -> tuple[list[Poses]
 
 
 def _on_image(positions: Floats, places: Floats) -> Floats | None:
-    """(n, 3) float32 scale and place of each person in the frame; None where none is known."""
+    """(n, 3) float32 scale and place of each person in the frame; None if none is known."""
     # in parts, since an hour at once would need too much memory
     parts = [slice(i, i + 4096) for i in range(0, len(positions), 4096)]
     picture = np.concatenate([tracking.weak_perspective(positions[i], places[i]) for i in parts])

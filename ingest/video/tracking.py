@@ -160,7 +160,7 @@ def choose_subject(
     A ``box`` [left, top, width, height] px alone decides: the person whose middle is in it in most frames. Else by rule:
     ``longest`` (frames seen in), ``largest`` (median height), or ``walker``: who goes farthest through the scene, in
     heights of the body (so that walking towards the camera counts by the change of size); those who go nearly as far,
-    or everybody where nobody walks, are distinguished by presence times height squared.
+    or everybody if nobody walks, are distinguished by presence times height squared.
     """
 
     def weight(track: Track) -> float:

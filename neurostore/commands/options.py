@@ -113,7 +113,7 @@ FormatOption = Annotated[
 
 
 def in_a_folder(output: Path | None) -> Path | None:
-    """The file to write. Raises UsageError where its folder does not exist, before anything is computed."""
+    """The file to write. Raises UsageError if its folder does not exist, before anything is computed."""
     if output is not None:
         from neurostore.storage import temporary
 

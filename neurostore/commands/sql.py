@@ -89,7 +89,7 @@ def run(lake: Version, text: str) -> pl.DataFrame:
 
 
 def _check_variable(statement: str, text: str) -> None:
-    """Raise UsageError where SET VARIABLE sets what neither a view nor the text itself reads."""
+    """Raise UsageError if SET VARIABLE sets what neither a view nor the text itself reads."""
     from neurostore.sql import views
     from neurostore.sql.statements import variable_of
 

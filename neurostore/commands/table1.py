@@ -108,7 +108,7 @@ def table1(
 def write(table: Table1, path: Path, notes: list[str], *, numbers: bool = False) -> None:
     """Write a table in the format of the file's suffix; a workbook also contains every figure.
 
-    Raises UsageError where the file cannot be written.
+    Raises UsageError if the file cannot be written.
     """
     from neurostore.storage import temporary
 

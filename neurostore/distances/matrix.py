@@ -31,7 +31,7 @@ class DistanceMatrix:
     ----------
     values : (n, n) symmetric array with a zero diagonal; may be a memory map.
     labels : polars.DataFrame, n rows: subject, session, trial, person, cycle, side and group, as far as they apply.
-    unit : of the values: deg, mm …; empty where none.
+    unit : of the values: deg, mm …; empty if none.
     provenance : lake, its version, every option, software version, what was left out and why.
     """
 

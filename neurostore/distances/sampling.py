@@ -207,7 +207,7 @@ def one_sheet(values: Floats) -> Floats:
 
 
 def common_rate(choice: Choice, trials: pl.DataFrame, spans: pl.DataFrame) -> float | None:
-    """None where whole trials have one rate and keep their samples; the lowest where rates differ."""
+    """None if whole trials have one rate and keep their samples; the lowest where rates differ."""
     if choice.item_unit != "trial":
         return choice.rate_hz
     rates = trials.join(spans.select(TRIAL_KEYS).unique(), on=list(TRIAL_KEYS), how="semi")["rate_hz"].unique()

@@ -163,7 +163,7 @@ class _Search:
         return math.nan
 
     def _by_summaries(self, best: Floats, indices: Ints, n_threads: int | None) -> tuple[int, ...] | None:
-        """Fill best and indices; (left by coarse, left by fine, warped), or None where that is hopeless."""
+        """Fill best and indices; (left by coarse, left by fine, warped), or None if that is hopeless."""
         assert self.collection.summaries is not None
         coarse, fine = self.collection.summaries
         members, n_tiles = self.collection.members, len(self.collection.members)

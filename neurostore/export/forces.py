@@ -22,7 +22,7 @@ class Analog:
     """Channels of a trial, as stored: numbers in the source (from 1), labels, units; samples (c, n) float32, NaN where missing.
 
     per_frame : samples per frame of the points; the first sample is at the time of the first frame.
-    kinds, muscles, sides : as in the table ``analog``, None where unknown.
+    kinds, muscles, sides : as in the table ``analog``, None if unknown.
     """
 
     numbers: list[int]

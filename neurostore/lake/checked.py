@@ -111,7 +111,7 @@ def _is_whole(root: str, path: str, entry: hashes.Entry) -> bool:
 
 
 def _mark(root: str, path: str) -> str | None:
-    """A digest of the file's place and state; None where it is gone."""
+    """A digest of the file's place and state; None if it is gone."""
     full = storage.join(root, path)
     try:
         s = os.stat(full)

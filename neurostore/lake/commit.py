@@ -101,7 +101,7 @@ def _commit(
 
 
 def _check_once(root: str, staged: Iterable[Staged]) -> None:
-    """Raise LakeError where a trial is staged more than once."""
+    """Raise LakeError if a trial is staged more than once."""
     keys = [(r["subject"], r["session"], r["trial"]) for s in staged for r in s.rows]
     twice = sorted({k for k in keys if keys.count(k) > 1}) if len(set(keys)) < len(keys) else []
     if twice:

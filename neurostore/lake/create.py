@@ -39,7 +39,7 @@ def create(path: object) -> str:
 def is_to_be_made(path: object) -> bool:
     """Whether there is no lake yet, or one whose making was cut off; :func:`create` finishes it.
 
-    Raises NotALakeError where the folder holds other things.
+    Raises NotALakeError if the folder holds other things.
     """
     root = storage.resolve(path)
     marker.check_folder(root)
@@ -50,7 +50,7 @@ def is_to_be_made(path: object) -> bool:
 
 
 def _check_empty(root: str) -> None:
-    """Raise NotALakeError where a folder has files that are in no table's folder, but for those of file browsers."""
+    """Raise NotALakeError if a folder has files that are in no table's folder, but for those of file browsers."""
     own = {*schema.tables(), "_neurostore"}
     others = [f.path for f in storage.list_files(root) if f.path.split("/")[0] not in own]
     others = sorted(path for path in others if not contents.is_of_file_browser(path))

@@ -23,7 +23,7 @@ _REMEDY = "`neurostore verify --drop-damaged` undoes what it did; otherwise rest
 
 
 def check_features(path: str, protocol: Any) -> None:
-    """Raise LakeError where another program turned on what this software does not read, such as deletion vectors."""
+    """Raise LakeError if another program turned on what this software does not read, such as deletion vectors."""
     features = {*(protocol.reader_features or ()), *(protocol.writer_features or ())} - _FEATURES
     if features or protocol.min_reader_version not in (1, 3) or protocol.min_writer_version not in (1, 2, 7):
         named = ", ".join(sorted(features)) or (
@@ -36,27 +36,27 @@ def check_features(path: str, protocol: Any) -> None:
 
 
 def check_files(root: str, table: str, paths: Iterable[str]) -> None:
-    """Raise LakeError where another program wrote a file of a table."""
+    """Raise LakeError if another program wrote a file of a table."""
     other = next((path for path in paths if not contents.is_data_within(path)), None)
     if other is not None:
         raise LakeError(f"{storage.join(root, table)}: another program wrote {other} into this table; {_REMEDY}")
 
 
 def check_entry(root: str, table: str, version: int) -> None:
-    """Raise LakeError where another program made a version of a table. Nothing is known of one whose entry is gone."""
+    """Raise LakeError if another program made a version of a table. Nothing is known of one whose entry is gone."""
     entry = storage.read_bytes(_entry_path(root, table, version))
     if entry is not None and (done := _done_by_another(table, entry.decode(errors="replace"))):
         raise LakeError(f"{storage.join(root, table)}: another program did {done} to this table; {_REMEDY}")
 
 
 def check_table(root: str, table: str, version: int, paths: Iterable[str]) -> None:
-    """Raise LakeError where another program made a version of a table, or wrote one of its files."""
+    """Raise LakeError if another program made a version of a table, or wrote one of its files."""
     check_entry(root, table, version)
     check_files(root, table, paths)
 
 
 def check_newest(root: str, table: str) -> None:
-    """Raise LakeError where another program made the newest version of a table, by the names in its log."""
+    """Raise LakeError if another program made the newest version of a table, by the names in its log."""
     entries = [f.path for f in contents.own_files(root, f"{table}/_delta_log", logs=True) if f.path.endswith(".json")]
     if entries:
         check_entry(root, table, int(max(entries).removesuffix(".json")))
@@ -94,7 +94,7 @@ def _entry_path(root: str, table: str, version: int) -> str:
 
 
 def _done_by_another(table: str, text: str) -> str:
-    """What a log's entry says another program did, in Delta's words; '' where it is ours, or says nothing of itself."""
+    """What a log's entry says another program did, in Delta's words; '' if it is ours, or says nothing of itself."""
     about = next((line for line in text.split("\n") if line.startswith('{"commitInfo"')), None)
     if about is None:
         return ""

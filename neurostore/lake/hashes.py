@@ -36,7 +36,7 @@ class Entry:
     """The content of a file when it was written.
 
     copy : the text of a log entry or a release, packed; '' for other files.
-    xxh3 : for the check before a read; '' where an earlier version recorded SHA-256 alone.
+    xxh3 : for the check before a read; '' if an earlier version recorded SHA-256 alone.
     """
 
     sha256: str
@@ -174,7 +174,7 @@ def _write_segment(root: str, files: Mapping[str, Entry]) -> None:
 
 
 def _read_segment(root: str, name: str) -> dict[str, Entry] | None:
-    """A segment's files; None where its bytes changed; empty where another writer has just taken it in."""
+    """A segment's files; None if its bytes changed; empty if another writer has just taken it in."""
     content = storage.read_bytes(storage.join(root, FOLDER, name))
     if content is None:
         return {}

@@ -68,7 +68,7 @@ def _without(root: str, part: Staged, out: Iterable[Key]) -> Staged:
 
 
 def _rewritten(root: str, old: StagedFile, ids: pa.Array) -> StagedFile | None:
-    """The file with the rows of these ingests alone; the same where it has no others, None where none stays."""
+    """The file with the rows of these ingests alone; the same where it has no others, None if none stays."""
     path = storage.join(root, old.table, old.file.path)
     try:
         with storage.open_parquet(path) as file:

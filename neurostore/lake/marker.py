@@ -26,6 +26,6 @@ def check_marker(root: str) -> None:
 
 
 def check_folder(root: str) -> None:
-    """Raise NotALakeError where root is a file."""
+    """Raise NotALakeError if root is a file."""
     if os.path.isfile(root):
         raise NotALakeError(f"{root}: this is a file; expected the folder of a lake")

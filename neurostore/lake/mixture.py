@@ -48,7 +48,7 @@ def excluded_texts(lake: Queryable) -> list[str]:
 
 
 def refuse_mixture(used: pl.DataFrame, needs_pelvis: bool) -> None:
-    """Raise UsageError where trials of `read_models` differ in what numbers depend on.
+    """Raise UsageError if trials of `read_models` differ in what numbers depend on.
 
     needs_pelvis : whether the zero of pelvis and hip angles counts too.
     """

@@ -19,7 +19,7 @@ FOLDER = "_neurostore/outputs"
 
 
 def note(lake_path: object, kind: str, paths: list[Path] | Path) -> str | None:
-    """Remember files written from a lake; the note's path, None where the lake cannot be written to."""
+    """Remember files written from a lake; the note's path, None if the lake cannot be written to."""
     listed = [os.path.abspath(p) for p in (paths if isinstance(paths, list) else [paths])]
     content = {"kind": kind, "paths": listed, "time": datetime.now(UTC).isoformat(timespec="seconds")}
     with suppress(LakeError, OSError):

@@ -52,7 +52,7 @@ class Shown(Protocol):
         """The files of a table."""
 
     def check(self, tables: Iterable[str]) -> None:
-        """Raise DamagedLakeError where a file of these tables has other bytes than were written."""
+        """Raise DamagedLakeError if a file of these tables has other bytes than were written."""
 
     def ingests_by_session(self) -> dict[tuple[str, str], list[str]]:
         """(subject, session) -> the ingests of its trials that are shown."""

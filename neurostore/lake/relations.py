@@ -69,8 +69,8 @@ class Relations:
     def need(self, text: str) -> None:
         """Create what a query names, with what that reads; everything if the text is empty or lists what exists.
 
-        Raises DamagedLakeError where a file that the query may read has other bytes than were written, and
-        ResultsChangedError where stored results that it may read have left the lake.
+        Raises DamagedLakeError if a file that the query may read has other bytes than were written, and
+        ResultsChangedError if stored results that it may read have left the lake.
         """
         with self._lock:
             names = self._named_in(text)
@@ -137,7 +137,7 @@ class Relations:
     def stored(self, names: Iterable[str]) -> dict[str, StoredView]:
         """The stored rows of these kept views; none where no session's results count.
 
-        Raises ResultsChangedError where the lake no longer has the results that this connection reads.
+        Raises ResultsChangedError if the lake no longer has the results that this connection reads.
         """
         names = list(names)
         if not names or not self.results().fresh:

@@ -178,7 +178,7 @@ def _table(stored: Mapping[str, Any]) -> Stored:
 def write(root: str, release: Release, *, replace: bool = False) -> bool:
     """Write a release, completely or not at all, and record its hash; under the lake's lock.
 
-    Returns False where there is one of this name that must not be replaced.
+    Returns False if there is one of this name that must not be replaced.
     """
     content = {
         field: getattr(release, field) for field in Release.__slots__ if field not in ("tables", "erasures", "people")

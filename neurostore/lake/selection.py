@@ -114,7 +114,7 @@ def _check_names(lake: Queryable, column: str, names: Sequence[str]) -> None:
 
 
 def check_names(lake: Queryable, choices: Mapping[str, Any]) -> None:
-    """Raise UsageError where a choice of the views names a group or a trial that the lake does not have."""
+    """Raise UsageError if a choice of the views names a group or a trial that the lake does not have."""
     for choice, value in choices.items():
         if value is None or choice not in _NAMES:
             continue

@@ -13,7 +13,7 @@ from neurostore.file_hash import Digest
 
 @dataclass(frozen=True, slots=True)
 class DataFile:
-    """A file that a table's version names. path is relative to the table; subject None where not partitioned."""
+    """A file that a table's version names. path is relative to the table; subject None if not partitioned."""
 
     path: str
     subject: str | None

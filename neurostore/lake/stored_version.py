@@ -184,7 +184,7 @@ class StoredVersion:
         checked.check(self.path, [f"trials/{f.path}" for f in self._trials.files])
 
     def check(self, tables: Iterable[str]) -> None:
-        """Raise DamagedLakeError where a file of these tables has other bytes than were written."""
+        """Raise DamagedLakeError if a file of these tables has other bytes than were written."""
         states = [self.table_state(name) for name in tables]
         checked.check(self.path, [f"{state.name}/{f.path}" for state in states for f in state.files])
 

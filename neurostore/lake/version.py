@@ -326,7 +326,7 @@ class Version(StoredVersion):
             raise
 
     def raise_if_vanished(self, error: Exception) -> None:
-        """Raise VanishedVersionError or DamagedLakeError where files of this version are gone; else return."""
+        """Raise VanishedVersionError or DamagedLakeError if files of this version are gone; else return."""
         gone = {
             (name, file.path)
             for name, state in self._states.items()

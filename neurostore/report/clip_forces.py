@@ -23,7 +23,7 @@ class ClipForces:
     Attributes
     ----------
     corners_mm : (platforms, 12) x, y, z of four corners. time_s : (n,) on the trial's clock. plate : (n,) number of the
-    platform. side : (n,) foot that the force is on as a whole; '' where the view ground_reaction gives no valid foot.
+    platform. side : (n,) foot that the force is on as a whole; '' if the view ground_reaction gives no valid foot.
     cop_mm, force_n : (n, 3) centre of pressure and force on the person, lab frame, Y up.
     """
 

@@ -37,7 +37,7 @@ def group_dashes(data: ReportData) -> dict[str, str]:
 
 
 def parameter(data: ReportData, column: str) -> Plot | None:
-    """A point per subject by group, with each group's mean and SD. None where nobody has the parameter."""
+    """A point per subject by group, with each group's mean and SD. None if nobody has the parameter."""
     values = subject_values(data.summary, column)
     if not values:
         return None
@@ -99,7 +99,7 @@ def spread_of(data: ReportData, values: dict[str, float]) -> tuple[float, float]
 
 
 def group_curves(data: ReportData, angle: str) -> Plot | None:
-    """Mean of subject means by group with the SD between subjects. None where no group has the angle."""
+    """Mean of subject means by group with the SD between subjects. None if no group has the angle."""
     import polars as pl
 
     rows = data.group_curves.filter(pl.col("angle") == angle).sort("percent")

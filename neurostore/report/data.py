@@ -50,7 +50,7 @@ class ReportData:
     curves : subject, session, condition, side, angle, percent, mean_deg, sd_deg, n_cycles, is_relative, skeleton, kind.
     foot_off : subject, session, condition, side, foot_off_pct (mean of spatiotemporal's stance_pct over steady cycles).
     group_curves : the sagittal angles, mean of subject means by group: group, angle, percent, mean_deg, sd_deg, n_subjects.
-    compared : group differences as of analysis.compare, empty where there are not two groups.
+    compared : group differences as of analysis.compare, empty if there are not two groups.
     distances : subjects by DTW, or None; distances_note : how, or why not.
     session_places : (subject, session) to its place in time, where acq_time or session_order gives it.
     clips : skeletons of trials of the subjects shown, as many as fit the page.
@@ -58,7 +58,7 @@ class ReportData:
     SD of a reference group.
     details : the heading as options give it. strides : read_strides of the people shown. reviews : view review_state of them.
     order_notes : subject → why the order of sessions is not known. choices : what the views read, by name.
-    kinetics, emg : read_kinetics and read_emg; None where the lake has none. emg_problems : of channels.
+    kinetics, emg : read_kinetics and read_emg; None if the lake has none. emg_problems : of channels.
     """
 
     lake_path: str
@@ -271,7 +271,7 @@ def _check(
 
 
 def _compared(snapshot: Snapshot, summary: pl.DataFrame, subjects: pl.DataFrame) -> pl.DataFrame:
-    """Groups compared in the overview's parameters; empty where a comparison makes no sense."""
+    """Groups compared in the overview's parameters; empty if a comparison makes no sense."""
     import polars as pl
 
     names = [c for c in OVERVIEW if summary[c].count() > 0]

@@ -129,7 +129,7 @@ def scores(block: Session) -> dict[str, dict[str, Any]]:
 
 
 def map_bars(block: Session) -> Plot | None:
-    """The movement analysis profile: a bar per gait variable score and side, and the GPS. None where nothing was scored."""
+    """The movement analysis profile: a bar per gait variable score and side, and the GPS. None if nothing was scored."""
     rows = scores(block)
     if not any(rows[s][c] is not None for s in rows for c in _SCORES):
         return None

@@ -22,7 +22,7 @@ from neurostore.report.tables import subject_details
 
 
 def build(data: ReportData) -> str:
-    """The whole report as one HTML document. Raises MissingExtraError where plotly is not installed."""
+    """The whole report as one HTML document. Raises MissingExtraError if plotly is not installed."""
     own = {name: _asset(f"{name}.js") for name in ("player", "strides", "trials", "page")}
     scripts = {"plotly": _plotly(), **own}
     slots = {

@@ -20,7 +20,7 @@ def parameters(first: Session | None, last: Session) -> Html:
 
 
 def peaks(first: Session | None, last: Session) -> Html | None:
-    """Peaks of forces, moments and powers, which have neither norm nor detectable change; None where no session has them."""
+    """Peaks of forces, moments and powers, which have neither norm nor detectable change; None if no session has them."""
     return _table(first, last, PEAKS, is_plain=True)
 
 

@@ -94,7 +94,7 @@ def reference_ranges(data: ReportData, subject: str, condition: str | None) -> d
 
 
 def detectable_change(data: ReportData, column: str, value: float) -> tuple[float, str] | None:
-    """MDC95 of a parameter for a person who has that value now, and its source; None where none is known."""
+    """MDC95 of a parameter for a person who has that value now, and its source; None if none is known."""
     import polars as pl
 
     own = data.change.filter(pl.col("parameter") == column, pl.col("n_retest").is_not_null())

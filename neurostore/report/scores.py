@@ -14,7 +14,7 @@ UNKNOWN = "No detectable change of GPS is known; --retest-group measures it."
 
 
 def short_sides(block: Session) -> str:
-    """A sentence on the sides that have too few steady cycles for a score; '' where every side has enough."""
+    """A sentence on the sides that have too few steady cycles for a score; '' if every side has enough."""
     import polars as pl
 
     rows = block.rows(block.data.profile, by_condition=False).filter(pl.col("side") != "both")
@@ -25,7 +25,7 @@ def short_sides(block: Session) -> str:
 
 
 def gps_change(block: Session) -> str | None:
-    """Both values, their difference and MDC95 of each side; None where the session before has no score.
+    """Both values, their difference and MDC95 of each side; None if the session before has no score.
 
     A star marks a difference larger than MDC95.
     """

@@ -32,12 +32,12 @@ class Session:
 
     @property
     def name(self) -> str:
-        """Session and condition as a heading; empty where the cohort has neither."""
+        """Session and condition as a heading; empty if the cohort has neither."""
         return ", ".join(str(part) for part in (self.session, self.condition) if part)
 
     @property
     def date(self) -> str:
-        """The day of the recording as the cohort states it, the first where trials differ; empty where it does not."""
+        """The day of the recording as the cohort states it, the first where trials differ; empty if it does not."""
         stated = self.rows(self.data.trials)["acq_time"].drop_nulls().to_list()
         return str(min(stated))[:10] if stated else ""
 

@@ -92,7 +92,7 @@ def _not_stored(lake: Version, decisions: list[dict[str, Any]]) -> list[dict[str
 
 
 def _raise_conflicts(root: str, rows: Sequence[Mapping[str, Any]], seen_version: int) -> None:
-    """Raise ConflictError where another reviewer decided on the same part meanwhile; under the lake's lock."""
+    """Raise ConflictError if another reviewer decided on the same part meanwhile; under the lake's lock."""
     named = Version.open(root).table_versions.get("reviews")
     if named is None:
         return

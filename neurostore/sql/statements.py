@@ -69,7 +69,7 @@ def nodes_of(tree: Any) -> Iterator[dict[str, Any]]:
 
 
 def check_query(node: dict[str, Any]) -> None:
-    """Raise UsageError where a node of a tree is a query that writes: DuckDB 2 takes COPY and INSERT in WITH."""
+    """Raise UsageError if a node of a tree is a query that writes: DuckDB 2 takes COPY and INSERT in WITH."""
     kind = str(node.get("type", ""))
     if kind.endswith("_NODE") and kind not in _QUERIES:
         raise UsageError(f"{kind.split('_')[0]} is not allowed within a SELECT: sql only reads")
@@ -143,7 +143,7 @@ def _check_explained(connection: Any, text: str) -> None:
 
 
 def _check_select(connection: Any, text: str) -> None:
-    """Raise UsageError where a SELECT calls a function that does not only read."""
+    """Raise UsageError if a SELECT calls a function that does not only read."""
     tree = tree_of(connection, text)
     if tree.get("error"):
         raise UsageError(f"not a plain SELECT: {tree.get('error_message', 'it cannot be shown as a tree')}")

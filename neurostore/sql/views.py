@@ -152,7 +152,7 @@ def names() -> tuple[str, ...]:
 def ordered(texts: dict[str, str]) -> list[str]:
     """Names of views, each after those its SQL names.
 
-    Raises LakeError where views name each other in a circle.
+    Raises LakeError if views name each other in a circle.
     """
     try:
         return list(TopologicalSorter(dict(sorted(uses(texts).items()))).static_order())
@@ -176,7 +176,7 @@ def register(
 ) -> list[str]:
     """Create every view on the connection, which must hold the tables (schemas/tables/*.toml); return the names created.
 
-    texts : other SQL than that of queries/, by view name. has_plates : False where no trial has a force platform; the views
+    texts : other SQL than that of queries/, by view name. has_plates : False if no trial has a force platform; the views
     then have the same columns and rows, and are planned faster.
     """
     taken = {
@@ -196,7 +196,7 @@ def register(
 def texts_for(has_plates: bool, texts: dict[str, str] | None = None, stored: Collection[str] = ()) -> dict[str, str]:
     """The SQL of every view, with the steps that replace others.
 
-    has_plates : False where no trial has a force platform. stored : views whose rows are stored.
+    has_plates : False if no trial has a force platform. stored : views whose rows are stored.
     """
     texts = sources() if texts is None else texts
     others = {name: text for name, text in from_results().items() if not words_of(text).isdisjoint(stored)}
@@ -281,7 +281,7 @@ def _columns(
 ) -> Iterator[ViewColumn]:
     """The columns of a view, those of other views and of statistics written out.
 
-    Raises LakeError where a column says neither its type nor where it is from.
+    Raises LakeError if a column says neither its type nor where it is from.
     """
     for column in written[view]:
         if "from" in column:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def check_change(by: str, test: str, curves: Sequence[str], *, is_asked: bool) -> None:
-    """Raise UsageError where changes are asked for and cannot be compared. curves : the angles among the parameters."""
+    """Raise UsageError if changes are asked for and cannot be compared. curves : the angles among the parameters."""
     if not is_asked:
         return
     if by == "session":

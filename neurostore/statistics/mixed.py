@@ -64,7 +64,7 @@ def compare_mixed(values: pl.DataFrame, a: str, b: str) -> dict[str, Any]:
 
 
 def _fit(value: Floats, is_b: Floats, subject: Any) -> tuple[float, float] | None:
-    """The estimate of the difference and its standard error; None where the fit does not converge."""
+    """The estimate of the difference and its standard error; None if the fit does not converge."""
     try:
         from statsmodels.regression.mixed_linear_model import MixedLM
     except ImportError:

@@ -21,14 +21,16 @@ def levels_of(lake: Queryable, frame: pl.DataFrame, by: str, name: str) -> list[
     """The levels that are compared: sessions in the order they were recorded in, anything else by name."""
     levels = sorted(frame["level"].unique())
     if not levels:
-        raise UsageError(f"{name}: no value for anybody who was chosen{_why_null(lake, name)}{_why_no_level(lake, by)}")
+        raise UsageError(
+            f"{name}: none of the chosen people has a value{_why_null(lake, name)}{_why_no_level(lake, by)}"
+        )
     if len(levels) < 2:
         raise UsageError(f"{name}: all values are of one {by} ({levels[0] or 'without a name'}); two are needed")
     return sessions_in_order(lake, levels, set(frame["subject"])) if by == "session" else levels
 
 
 def shared_pairs(values: pl.DataFrame, pairs: list[tuple[str, str]]) -> tuple[list[tuple[str, str]], str]:
-    """The pairs of sessions that somebody has both of, and how many others there are, in words; all, where nobody has two.
+    """The pairs of sessions that somebody has both of, and how many others there are, in words; all if nobody has two.
 
     Sessions that are called by dates are other sessions of everybody, so most pairs of them compare nothing.
     """
@@ -44,7 +46,7 @@ def shared_pairs(values: pl.DataFrame, pairs: list[tuple[str, str]]) -> tuple[li
 
 
 def _why_null(lake: Queryable, name: str) -> str:
-    """Why a score has no value, as gait_profile says; '' where it says nothing."""
+    """Why a score has no value, as gait_profile says; '' if it says nothing."""
     if name not in ("gps_deg", "gdi_star"):
         return ""
     notes = lake.sql("SELECT DISTINCT note FROM gait_profile WHERE note IS NOT NULL ORDER BY note")["note"].to_list()
@@ -52,7 +54,7 @@ def _why_null(lake: Queryable, name: str) -> str:
 
 
 def _why_no_level(lake: Queryable, by: str) -> str:
-    """That nobody has a value of the column people are compared by, and where it comes from; '' where somebody has."""
+    """A hint that the column by which people are compared is empty, and how to fill it; '' if it has a value."""
     table = {"session": "", "condition": "trials"}.get(by, "subjects")
     if not table or lake.sql(f"SELECT count({views.quote(by)}) AS n FROM {table}")["n"][0]:
         return ""

@@ -65,7 +65,7 @@ def subject_values(
 
 
 def unscored_text(lake: Queryable, values: Mapping[str, pl.DataFrame], side: str | None) -> str:
-    """Sessions with steady cycles that have no score of gait_profile, and why, in words; '' where none is without.
+    """Sessions with steady cycles that have no score of gait_profile, and why, in words; '' if none is without.
 
     values : of each parameter, as of `subject_values`. Sessions without any steady cycle are named by
     :func:`neurostore.statistics.pooling.unused_text`.

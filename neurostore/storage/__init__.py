@@ -85,7 +85,7 @@ def read_bytes(path: str) -> bytes | None:
 def read_json(path: str) -> dict[str, Any] | None:
     """A small JSON file; None if there is none.
 
-    Raises DamagedLakeError where it carries a check (:func:`write_json`) and holds other bytes, or is no JSON.
+    Raises DamagedLakeError if it carries a check (:func:`write_json`) and holds other bytes, or is no JSON.
     """
     try:
         content = read_bytes(path)
@@ -120,12 +120,12 @@ def write_parquet(path: str, table: Any, **options: Any) -> Digest:
 
 
 def write_whole(path: str, content: Any, *, replace: bool = True) -> bool:
-    """Write a small file completely or not at all. Returns False where it exists and must not be replaced."""
+    """Write a small file completely or not at all. Returns False if it exists and must not be replaced."""
     return _store(path).write_whole(path, content, replace=replace)
 
 
 def write_json(path: str, content: dict[str, Any], *, replace: bool = True) -> bool:
-    """Write a small JSON file completely or not at all. Returns False where it exists and must not be replaced.
+    """Write a small JSON file completely or not at all. Returns False if it exists and must not be replaced.
 
     It ends with a check of the rest, so that a changed byte is noticed (:func:`is_intact_json`).
     """
@@ -133,7 +133,7 @@ def write_json(path: str, content: dict[str, Any], *, replace: bool = True) -> b
 
 
 def is_intact_json(path: str) -> bool | None:
-    """Whether a file that :func:`write_json` wrote still holds the bytes it wrote; None where it carries no check."""
+    """Whether a file that :func:`write_json` wrote still holds the bytes it wrote; None if it carries no check."""
     content = read_bytes(path)
     return None if content is None else encode.is_intact_json(content)
 

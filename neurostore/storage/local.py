@@ -135,7 +135,7 @@ def write_new(path: str, pieces: Iterable[Any]) -> Digest:
 
 
 def write_whole(path: str, content: Any, *, replace: bool = True, mode: int = 0o666) -> bool:
-    """Write a small file completely or not at all. Returns False where it exists and must not be replaced.
+    """Write a small file completely or not at all. Returns False if it exists and must not be replaced.
 
     mode : permissions of the file, less the process's umask.
     """

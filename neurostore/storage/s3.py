@@ -248,12 +248,12 @@ def read_bytes(path: str) -> bytes | None:
 
 
 def write_whole(path: str, content: Any, *, replace: bool = True) -> bool:
-    """Write an object. Returns False where it exists and must not be replaced."""
+    """Write an object. Returns False if it exists and must not be replaced."""
     return _put(path, content, **({} if replace else {"IfNoneMatch": "*"})) is not None
 
 
 def _put(path: str, content: Any, **condition: str) -> str | None:
-    """Write an object under a condition; its mark (ETag), or None where the condition does not hold."""
+    """Write an object under a condition; its mark (ETag), or None if the condition does not hold."""
     bucket, key = split(path)
     body = content if isinstance(content, bytes) else memoryview(content).tobytes()
     with _named_errors(path):

@@ -17,7 +17,7 @@ class Store(Protocol):
     """
 
     def resolve(self, text: str) -> str:
-        """The absolute root of a lake. Raises LakeError where a lake cannot be there."""
+        """The absolute root of a lake. Raises LakeError if a lake cannot be there."""
 
     def exists(self, path: str) -> bool:
         """Whether there is such a file, or anything below that folder."""
@@ -44,7 +44,7 @@ class Store(Protocol):
         """Write a new file of bytes-like pieces, completely or not at all. Returns its hashes and size."""
 
     def write_whole(self, path: str, content: Any, *, replace: bool = True) -> bool:
-        """Write a small file completely or not at all. Returns False where it exists and must not be replaced."""
+        """Write a small file completely or not at all. Returns False if it exists and must not be replaced."""
 
     def delete(self, paths: list[str]) -> int:
         """Delete files; those already gone are skipped. Returns how many were deleted, or asked for."""

@@ -47,7 +47,7 @@ def listening(listener: Callable[[Path], None]) -> Iterator[None]:
 
 
 def check_folder(out: Path) -> None:
-    """Raise UsageError where the folder that a file is to be written to does not exist: before anything is computed."""
+    """Raise UsageError if the folder that a file is to be written to does not exist: before anything is computed."""
     if not out.expanduser().parent.is_dir():
         raise UsageError(f"{out.parent}: this folder does not exist; make it, or write {out.name} elsewhere")
 

@@ -131,7 +131,7 @@ def _groups(
 ) -> Iterator[list[delta.DataFile]]:
     """Files to rewrite together: small ones of a subject up to the target, and any that hold dead rows or are large.
 
-    live : the ingest_ids that are, or None where every row is live. large : paths of files to be written smaller.
+    live : the ingest_ids that are, or None if every row is live. large : paths of files to be written smaller.
     """
     by_subject: dict[str | None, list[delta.DataFile]] = {}
     for file in files:

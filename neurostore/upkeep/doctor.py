@@ -81,7 +81,7 @@ def _declared() -> list[str]:
 
 
 def _version(package: str) -> str | None:
-    """The installed version, None where the package is missing."""
+    """The installed version, None if the package is missing."""
     with suppress(metadata.PackageNotFoundError):
         return metadata.version(package)
     return None

@@ -104,7 +104,7 @@ def erase(lake_path: object, subject: str) -> Receipt:
 
 
 def check_subject(lake_path: object, subject: str) -> set[str]:
-    """The subjects whose erasure has begun. Raises UsageError where a lake neither has this one nor has erased it."""
+    """The subjects whose erasure has begun. Raises UsageError if a lake neither has this one nor has erased it."""
     root = storage.resolve(lake_path)
     check_marker(root)
     begun = set(unfinished(root).values())
@@ -124,7 +124,7 @@ def announced(root: str) -> list[str]:
 def unfinished(root: str) -> dict[str, str]:
     """Erasures that were announced and are not done: the subject by the path of the announcement.
 
-    Raises DamagedLakeError where an announcement is damaged: it may name another person.
+    Raises DamagedLakeError if an announcement is damaged: it may name another person.
     """
     read = {path: storage.read_json(path) for path in announced(root)}
     return {path: str(one["subject"]) for path, one in read.items() if one is not None}

@@ -174,7 +174,7 @@ def _by_threads(
 def _by_ray(
     cluster: Cluster, lake: Version, batches: Sequence[list[Session]], inputs: Inputs
 ) -> Iterator[list[keep.StagedResults]]:
-    """Each batch is a task with one thread, which opens the lake's version itself. Raises LakeError where its workers died."""
+    """Each batch is a task with one thread, which opens the lake's version itself. Raises LakeError if its workers died."""
     from neurostore.ray_cluster import Lost
 
     calls = (

@@ -241,7 +241,7 @@ def current_files(root: str) -> set[str]:
 
 
 def _opening(root: str) -> str | None:
-    """Why the newest version cannot be opened with all of its tables, or is another program's; None where it can."""
+    """Why the newest version cannot be opened with all of its tables, or is another program's; None if it can."""
     try:
         lake = open_lake(root)
         for name in lake.tables():

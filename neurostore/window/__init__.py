@@ -89,7 +89,7 @@ def check_reviewer(reviewer: str | None) -> None:
 
 
 def check_writable(root: str) -> None:
-    """Raise LakeError where decisions could not be stored in the lake."""
+    """Raise LakeError if decisions could not be stored in the lake."""
     import os
 
     from neurostore import storage

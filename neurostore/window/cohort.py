@@ -107,7 +107,7 @@ class Cohort:
         return {s: None if (g := people.get(s, {}).get("group")) is None else str(g) for s in names}
 
     def check_group(self, group: str) -> None:
-        """Raise UsageError where no subject is in the group."""
+        """Raise UsageError if no subject is in the group."""
         known = sorted({g for g in self.groups().values() if g is not None})
         if group not in known:
             there = near(group, known) if known else "no subject has a group (participants.tsv gives it)"
@@ -389,6 +389,6 @@ def _row(
 
 
 def _spark(curve: Floats) -> list[int] | None:
-    """A curve in whole degrees at 26 points; None where it has gaps."""
+    """A curve in whole degrees at 26 points; None if it has gaps."""
     points = curve[np.linspace(0, 100, _SPARK_POINTS).round().astype(int)]
     return points.round().astype(int).tolist() if np.isfinite(points).all() else None

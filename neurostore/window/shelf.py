@@ -99,7 +99,7 @@ class Shelf:
             return self._table
 
     def trial(self, key: Key) -> dict[str, Any]:
-        """The row of one trial. Raises UsageError where the lake has none of that key."""
+        """The row of one trial. Raises UsageError if the lake has none of that key."""
         trials = self.trials()
         if key not in trials:
             raise UsageError(

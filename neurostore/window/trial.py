@@ -199,7 +199,7 @@ def _thinned(time_s: Floats, values: Mapping[str, Floats]) -> dict[str, Any]:
 
 
 def clip(bench: Bench, key: Key, row: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The skeleton for the player, 25 frames per second, the first minute; None where the trial has no points."""
+    """The skeleton for the player, 25 frames per second, the first minute; None if the trial has no points."""
     import polars as pl
 
     about = {**bound(key), "kind": row["kind"], "duration_s": float(row["duration_s"] or 0), "n_steady_cycles": 0}

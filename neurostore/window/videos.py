@@ -33,5 +33,5 @@ def video_of(row: Mapping[str, Any], cohort: Path | None) -> Path | None:
 
 
 def media_type(path: Path) -> str | None:
-    """The type under which a browser may play the file; None where browsers cannot."""
+    """The type under which a browser may play the file; None if browsers cannot."""
     return MEDIA_TYPES.get(path.suffix.lower())

@@ -89,7 +89,7 @@ def _bytes_of(folder: Path) -> dict[Path, bytes]:
 
 
 def _is_taken(seed: Seed, lake: Lake) -> bool:
-    """Whether a worker stages all of it; False where any is refused by name."""
+    """Whether a worker stages all of it; False if any is refused by name."""
     if seed.kind == "video":
         return sum(1 for _ in frames(seed.path, n_threads=1)) > 0
     if seed.take is not None:

@@ -39,7 +39,7 @@ class Motion:
 
 
 def motion(time: np.ndarray, points: dict[str, np.ndarray], is_in_place: bool | None = None) -> Motion:
-    """is_in_place : the trial's is_treadmill; None where it does not say."""
+    """is_in_place : the trial's is_treadmill; None if it does not say."""
     n = len(time)
     missing = np.full((n, 3), np.nan)
 

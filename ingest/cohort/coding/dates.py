@@ -22,7 +22,7 @@ IN_TEXT = re.compile(
 
 
 def moved_iso(value: str, days: int) -> str | None:
-    """A whole date, with or without a time, moved; '' for one that does not exist; None where the text is not a date."""
+    """A whole date, with or without a time, moved; '' for one that does not exist; None if the text is not a date."""
     match = ISO.fullmatch(value)
     if not match:
         return None
@@ -36,7 +36,7 @@ def moved_iso(value: str, days: int) -> str | None:
 
 
 def moved_match(match: re.Match[str], days: int) -> str | None:
-    """A match of IN_TEXT moved in its own form; None where its order of day and month is not certain."""
+    """A match of IN_TEXT moved in its own form; None if its order of day and month is not certain."""
     year_first = match["y"] is not None
     if match["other"] is not None:
         return None

@@ -48,7 +48,7 @@ class PileFile:
 
 @dataclass(slots=True)
 class Pile:
-    """All files, the tables among them, and what is wrong. strange : files that cannot be coded, by a pattern for them."""
+    """All files, the tables among them, and the problems. strange : pattern → files that cannot be coded and match it."""
 
     files: list[PileFile] = field(default_factory=list)
     tables: dict[str, CohortTable] = field(default_factory=dict)
@@ -115,7 +115,7 @@ def _walk(folder: Path, parts: tuple[str, ...], pile: Pile, leave_out: tuple[str
 
 
 def _strange_texts(strange: dict[str, list[str]]) -> list[str]:
-    """That files cannot be coded, a sentence for each pattern that names them."""
+    """One sentence per pattern: its files cannot be coded, and what to do."""
     texts = []
     for pattern, names in strange.items():
         what = "is not a recording or table" if len(names) == 1 else "are no recordings or tables"
@@ -247,7 +247,7 @@ _OF_ALL = re.compile(
 
 
 def own_name(path: Path) -> str:
-    """The person that a C3D or MVNX file names; '' where it names none."""
+    """The person that a C3D or MVNX file names; '' if it names none."""
     try:
         named = {".c3d": c3d.subject_named, ".mvnx": mvnx.subject_named}.get(path.suffix.lower(), lambda _: "")(path)
     except (InputError, OSError):

@@ -187,7 +187,7 @@ class Coder:
         return "".join(piece for piece, _ in self._pieces(value, subject or ""))
 
     def remark(self, value: str, subject: str) -> str:
-        """A text inside a recording: a date moved, plain words kept; '' where a word may name somebody."""
+        """A text inside a recording: a date moved, plain words kept; '' if a word may name somebody."""
         if dates.ISO.fullmatch(value.strip()):
             return self.cell(value, subject) if subject in self.keys else ""
         if dates.spoken(value) or self.has_name(value):

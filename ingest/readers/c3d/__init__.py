@@ -155,7 +155,7 @@ def _with_rate(layout: Layout, options: ReadOptions, notes: list[str]) -> Layout
 
 
 def _chosen(path: Path, layout: Layout, options: ReadOptions, notes: list[str]) -> _Chosen:
-    """The points to be read. Raises InputError where none of them is a marker."""
+    """The points to be read. Raises InputError if none of them is a marker."""
     points, subject = _points_of_subject(path, layout, layout.parameters, options, notes)
     kinds = classify([p.label for p in points], [p.whole for p in points], layout.parameters)
     markers, models, angles, outputs = (

@@ -18,7 +18,7 @@ CHUNK_BYTES = 16 << 20
 
 @dataclass(frozen=True, slots=True)
 class Analog:
-    """Channels of a file. labels, units, descriptions : (c,), '' where the file has none.
+    """Channels of a file. labels, units, descriptions : (c,), '' if the file has none.
 
     samples : (c, n) float32 in ``units``. rate_hz : samples per second; per_frame : per frame of the points.
     """
@@ -32,7 +32,7 @@ class Analog:
 
 
 def read_analog(path: Path, layout: Layout, keep: slice, notes: list[str]) -> Analog | None:
-    """The analog channels of the frames ``keep``, or None where the file has none.
+    """The analog channels of the frames ``keep``, or None if the file has none.
 
     A sample is (stored number − ANALOG:OFFSET) · ANALOG:SCALE · ANALOG:GEN_SCALE.
 

@@ -356,6 +356,6 @@ def _number(content: list[Any]) -> float | None:
 
 
 def _own(name: str, subject: str) -> str:
-    """The parameter's name without its subject prefix, '' where it is another subject's."""
+    """The parameter's name without its subject prefix, '' if it is another subject's."""
     prefix, short = name.rsplit(":", 1)
     return short if prefix.lower() == subject.lower() else ""

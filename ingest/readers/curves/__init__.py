@@ -25,7 +25,7 @@ SUFFIXES = frozenset({".csv", ".tsv", ".txt", ".mat"})
 
 
 def members(path: Path, stated: dict[str, Any]) -> list[tuple[str, str]]:
-    """(subject, session) of everyone the file has curves of, as it names them; '' where it names none.
+    """(subject, session) of everyone the file has curves of, as it names them; '' if it names none.
 
     Raises
     ------

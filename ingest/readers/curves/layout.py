@@ -21,7 +21,7 @@ _PERCENT = np.arange(N_POINTS, dtype=np.float64)
 
 @dataclass(frozen=True, slots=True)
 class RawCurve:
-    """A curve as the file has it. cycle, percent : None where the file has none. values : (m,) in the file's unit."""
+    """A curve as the file has it. cycle, percent : None if the file has none. values : (m,) in the file's unit."""
 
     name: str
     subject: str

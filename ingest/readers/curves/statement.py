@@ -17,7 +17,7 @@ _WORDS = ("subject", "session", "side", "cycle", "angle", "percent", "value", "e
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a name in the file is here: ours = offset_deg + sign * file's. side : None where the file says it elsewhere."""
+    """What a name in the file is here: ours = offset_deg + sign * file's. side : None if the file says it elsewhere."""
 
     angle: str
     side: str | None

@@ -73,7 +73,7 @@ def _cells(path: Path) -> tuple[list[str], list[Row]]:
 
 
 def _number(cell: str, separator: str = ",") -> float | None:
-    """A cell as a number, NaN where it is missing, None where it is neither."""
+    """A cell as a number, NaN where it is missing, None if it is neither."""
     if cell.lower() in MISSING:
         return np.nan
     try:
@@ -164,7 +164,7 @@ def _cycles(path: Path, key: tuple[str, ...], percents: Floats | None, n: int) -
 
 
 def _person(row: Row, statement: Statement) -> tuple[str, str, str]:
-    """Subject, session and side of a row, '' where the file has no such column."""
+    """Subject, session and side of a row, '' if the file has no such column."""
     side = statement.side or ""
     constant = side.lower() in SIDES and side not in row
     subject, session = (row.get(name, "") if name else "" for name in (statement.subject, statement.session))

@@ -24,7 +24,7 @@ def is_points(path: Path) -> bool:
 
 
 def maker_of(head: str) -> str:
-    """'motive', 'nexus' or 'freemocap' by the first rows of a CSV; '' where it is none of theirs."""
+    """'motive', 'nexus' or 'freemocap' by the first rows of a CSV; '' if it is none of theirs."""
     lines = [line.strip().strip('"').lower() for line in head.split("\n", 12)[:12]]
     first = lines[0] if lines else ""
     if first.startswith("format version") and "take name" in first:

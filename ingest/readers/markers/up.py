@@ -101,7 +101,7 @@ def judge_up(names: Sequence[str], positions: Floats, default: str, screen: str 
     Parameters
     ----------
     names : squeezed marker names. positions : (n, J, 3) mm, NaN = missing. default : the convention of the format.
-    screen : what the file says ('' where it says nothing): decides where the markers do not.
+    screen : what the file says ('' if it says nothing): decides where the markers do not.
     """
     low = [i for i, n in enumerate(names) if is_foot(n)]
     high = [i for i, n in enumerate(names) if is_above(n) and i not in low]

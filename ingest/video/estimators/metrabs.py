@@ -123,7 +123,7 @@ _held: dict[tuple[Path, str], Any] = {}
 
 
 def _saved_model(tensorflow: Any, path: Path, sha256: str) -> Any:
-    """The SavedModel of a folder, kept for other options. Raises ModelError where TensorFlow cannot load it."""
+    """The SavedModel of a folder, kept for other options. Raises ModelError if TensorFlow cannot load it."""
     if (path, sha256) not in _held:
         _held.clear()  # so that there are never two models in memory
         try:

@@ -283,7 +283,7 @@ def installed(model: Model, *, folder: Path | None = None) -> Installed:
 
 
 def state(model: Model, *, folder: Path | None = None) -> str | None:
-    """What is wrong with the model in the cache: "" for nothing, None where it is not there."""
+    """What is wrong with the model in the cache: "" for nothing, None if it is not there."""
     folder = cache_folder() if folder is None else folder
     if not _place(model, folder).is_dir():
         return None

@@ -264,7 +264,7 @@ def test_a_cached_kernel_is_dropped_when_a_kernel_that_it_calls_has_changed():
 
 
 def test_works_where_nothing_can_be_cached(tmp_path):
-    """numba refuses cache=True where no folder can be written; the kernels are then compiled without a cache."""
+    """numba refuses cache=True if no folder can be written; the kernels are then compiled without a cache."""
     code = (
         "import numba.core.caching as c\n"
         "c.CacheImpl._locator_classes = []\n"

@@ -178,7 +178,7 @@ def test_unknown_names_are_refused_with_what_there_is():
         statistics.compare(lake, "length_basis")
     with pytest.raises(UsageError, match=r"no column 'sort' in subjects"):
         statistics.compare(lake, "walking_speed_m_s", by="sort")
-    with pytest.raises(UsageError, match="no value for anybody who was chosen"):
+    with pytest.raises(UsageError, match="none of the chosen people has a value"):
         statistics.compare(lake, "walking_speed_m_s")
     walked = {"subject": "P1", "session": "pre", "side": "left", "walking_speed_m_s": 1.0}
     nobody = _lake([walked], {"P1": None})

@@ -77,7 +77,7 @@ def _made(function: ast.FunctionDef) -> set[str]:
 
 
 def _place(call: ast.Call) -> str | None:
-    """The name of what a call writes to; None where it does not write."""
+    """The name of what a call writes to; None if it does not write."""
     if not isinstance(call.func, ast.Attribute):
         return None
     owner, method, first = call.func.value, call.func.attr, call.args[0] if call.args else None
