@@ -59,7 +59,7 @@ def _videos(path: Path) -> dict[str, dict[str, Any]]:
     if entries and all(isinstance(e, dict) and "status" in e and "frames" not in e for e in entries):
         raise InputError(path, "is a NeuroPose status.json, which reports on jobs; the trials are in results.json")
     if isinstance(content, dict) and ("measured_passes" in content or "aggregate" in content):
-        raise InputError(path, "is a NeuroPose benchmark, no trial")
+        raise InputError(path, "is a NeuroPose benchmark, not a trial")
     if not entries or not all(isinstance(e, dict) and "frames" in e and "metadata" in e for e in entries):
         videos = (
             f"an object with {', '.join(map(repr, list(content)[:4]))}" if isinstance(content, dict) else "no object"

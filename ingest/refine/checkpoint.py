@@ -52,7 +52,7 @@ def load(path: Path, markers: str | None = None) -> tuple[PoseFormer, dict[str, 
     except TypeError as error:
         raise ModelError(f"{path}: has a configuration that this software does not know: {error}") from None
     if markers is not None and config.markers != markers:
-        raise ModelError(f"{path}: refines the marker set {config.markers!r}, {markers!r} was asked for")
+        raise ModelError(f"{path}: refines the marker set {config.markers!r}; expected {markers!r}")
     model = PoseFormer(config)
     try:
         model.load_state_dict({k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")})
@@ -72,7 +72,7 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
             tensors = {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118
         about = json.loads(text or "")
     except (SafetensorError, OSError, ValueError) as error:
-        raise ModelError(f"{path}: no checkpoint of a refinement, or a damaged one ({error})") from None
+        raise ModelError(f"{path}: is not a checkpoint of a refinement, or is damaged ({error})") from None
     if about.get("format", 0) > FORMAT:
         known = f"this software supports versions up to {FORMAT}; install a newer neurostore"
         raise ModelError(f"{path}: checkpoint format {about['format']}, {known}")

@@ -149,7 +149,9 @@ def frames(
         if info is None:
             raise InputError(path, "holds a video stream without a single frame; expected at least one")
         if n_kept == 0:
-            raise InputError(path, f"holds {n_seen} frames, none in the range asked for ({first} to {last or 'end'})")
+            raise InputError(
+                path, f"holds {n_seen} frames, none of them in the range asked for ({first} to {last or 'end'})"
+            )
         _check_whole(info, decoding, stream, previous)
 
 

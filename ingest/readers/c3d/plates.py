@@ -111,7 +111,7 @@ def _plate(
     if abs(normal[1]) < _LEAST_LEVEL:
         slope = np.degrees(np.arccos(abs(normal[1])))
         raise _LeftOutError(
-            f"its surface is {slope:.0f} degrees from level, where nobody stands: its corners are wrong, or the vertical axis is"
+            f"its surface is {slope:.0f} degrees from level, too steep to stand on: its corners or the vertical axis are wrong"
         )
     wrench = Wrench(
         plate=index + 1,

@@ -139,7 +139,7 @@ def calibration(motions: list[Motion], refiner: Refiner, n_cameras: int = 2, see
         ]
         if not ratios:
             raise UsageError(
-                "nobody to calibrate the uncertainty on: people.toml names nobody of split 'validation' here"
+                "no person to calibrate the uncertainty on: people.toml lists none of these people under split 'validation'"
             )
         all_ratios = np.concatenate(ratios)
         quantiles = np.quantile(all_ratios[np.isfinite(all_ratios)], _HELD)

@@ -83,7 +83,7 @@ def manifest(path: Path) -> dict[str, Any]:
     try:
         about = json.loads((Path(path) / _MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: no folder of training windows ({error})") from None
+        raise UsageError(f"{path}: is not a folder of training windows ({error})") from None
     if about.get("format") != FORMAT:
         raise UsageError(f"{path}: windows of format {about.get('format')}, expected {FORMAT}; write them again")
     return about

@@ -75,7 +75,9 @@ def read_motions(
             continue
         motions.append(Motion(person, split, source, rate_hz, points.astype(np.float32), own, sha256))
     if not n_seen:
-        raise UsageError(f"{root}: holds no motion: no .bvh, no .amc (avatars of {_AVATARS} do not count), no lake")
+        raise UsageError(
+            f"{root}: holds no motion; expected .bvh or .amc files (avatars of {_AVATARS} do not count) or a lake"
+        )
     return motions
 
 

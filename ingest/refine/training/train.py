@@ -122,7 +122,7 @@ def train_on(
         given, _ = load(Path(config.start_from), config.markers)
         sizes = {name: getattr(model.config, name) for name in ("looks", "look_width")}
         if replace(given.config, **sizes) != model.config:
-            raise ModelError(f"{config.start_from}: is of another network than the configuration says")
+            raise ModelError(f"{config.start_from}: holds another network than the configuration describes")
         model.load_state_dict({k: v for k, v in given.state_dict().items() if not k.startswith("looks.")}, strict=False)
     trained = [p for name, p in model.named_parameters() if not name.startswith("looks.")]
     optimiser = torch.optim.AdamW(trained, lr=config.learning_rate, weight_decay=config.weight_decay)
@@ -237,7 +237,9 @@ def check_people(parts: dict[str, list[Motion]]) -> None:
     if n < 2:
         raise UsageError(f"{n} person to train on: at least two are needed, or the network learns one body")
     if not parts["validation"]:
-        raise UsageError("no person to validate on: people.toml names the people of split 'validation', none is here")
+        raise UsageError(
+            "no person to validate on: none of the people that people.toml lists under split 'validation' is in the data"
+        )
 
 
 def _validation(motions: list[Motion], markers: MarkerSet, config: TrainConfig) -> list[dict[str, torch.Tensor]]:

@@ -172,7 +172,7 @@ def test_shards_of_another_shape_and_strange_folders_are_refused(motions, tmp_pa
     (tmp_path / "full" / "thesis.doc").touch()
     with pytest.raises(UsageError, match="holds other files"):
         shards.write({}, tmp_path / "full", "abc")
-    with pytest.raises(UsageError, match="no folder of training windows"):
+    with pytest.raises(UsageError, match="is not a folder of training windows"):
         shards.manifest(tmp_path)
 
 
