@@ -6,6 +6,7 @@ Exit status: 0 done, 1 some inputs failed, 2 usage, 3 nothing could be done, 130
 from __future__ import annotations
 
 import os
+import re
 import sys
 from importlib import import_module
 from shlex import quote
@@ -95,7 +96,7 @@ def main() -> None:
             sys.stderr.flush()
             os._exit(130)  # do not wait for the threads of a stopped query
         if end.code == USAGE_STATUS:
-            _say_stray_lake(sys.argv[1:])
+            _say_stray_lake(sys.argv[1:], end.__context__)
         raise
     except NeurostoreError as error:
         if os.environ.get("NEUROSTORE_DEBUG"):
@@ -117,20 +118,23 @@ def main() -> None:
         sys.exit(NeurostoreError.exit_code)
 
 
-def _say_stray_lake(arguments: list[str]) -> None:
-    """Where a command failed and was given the folder of a lake without ``--lake``, say that it needs the option."""
-    stray = [
-        text
-        for before, text in zip(["", *arguments], arguments, strict=False)
-        if before != "--lake"
-        and not text.startswith("-")
-        and os.path.isfile(os.path.join(text, "_neurostore", "lake.json"))
-    ]
-    if stray and arguments[0] not in ("--help", "version"):
-        print(
-            f"neurostore: {printable(stray[0])} is a lake: name it as --lake {printable(quote(stray[0]))}",
-            file=sys.stderr,
-        )
+def _say_stray_lake(arguments: list[str], error: BaseException | None = None) -> None:
+    """Where a command failed and was given a lake without ``--lake``, or what may be one, say that it needs the option.
+
+    error : what the parser of the command line raised, if that failed.
+    """
+    alone = [text for before, text in zip(["", *arguments], arguments, strict=False) if before != "--lake"]
+    lakes = [text for text in alone if os.path.isfile(os.path.join(text, "_neurostore", "lake.json"))]
+    extra = re.fullmatch(r"Got unexpected extra argument(?:\(s\)|s)? \((.+)\)", getattr(error, "message", ""))
+    command = getattr(getattr(error, "ctx", None), "command", None)
+    takes_lake = any(option.name == "lake" for option in getattr(command, "params", ()))
+    if lakes:
+        hint = f"{lakes[0]} is a lake: name it as --lake {quote(lakes[0])}"
+    elif extra and takes_lake:
+        hint = f"if {extra[1]} is a lake, name it as --lake {quote(extra[1])}"
+    else:
+        return
+    print(f"neurostore: {printable(hint)}", file=sys.stderr)
 
 
 def _is_broken_pipe(error: MemoryError | OSError) -> bool:

@@ -31,6 +31,14 @@ def test_a_lake_without_its_option_is_told_so(words, lake, tmp_path):
     assert f"{lake} is a lake: name it as --lake '{tmp_path}/Gänge O'\"'\"'Neill'" in shown.stderr
 
 
+@pytest.mark.parametrize("words", ["ingest cohort", "refresh", "export-lake plain"])
+def test_what_may_be_a_lake_is_told_so_too(words, tmp_path):
+    shown = run(*words.split(), "my lake", cwd=tmp_path)
+    assert shown.returncode == 2
+    assert shown.stderr.endswith("neurostore: if my lake is a lake, name it as --lake 'my lake'\n")
+    assert "--lake" not in run("check", "cohort", "my lake", cwd=tmp_path).stderr
+
+
 def test_a_lake_with_its_option_is_not(lake, tmp_path):
     assert "is a lake" not in run("refresh", "--no-such", "--lake", lake, cwd=tmp_path).stderr
 
