@@ -81,7 +81,7 @@ def chosen_ids(lake: Queryable, selection: Selection) -> list[str]:
         ("condition", selection.condition),
         ("subject", selection.subject),
     ):
-        _check_names(lake, column, names)
+        check_values(lake, column, names)
     rows = lake.sql(
         f"""
         SELECT t.subject, t.session, t.ingest_id, t.kind FROM trials AS t LEFT JOIN subjects AS s USING (subject)
@@ -104,7 +104,8 @@ def chosen_ids(lake: Queryable, selection: Selection) -> list[str]:
     return sorted({*ids, *(ingest_id for subject, session, ingest_id in static if (subject, session) in sessions)})
 
 
-def _check_names(lake: Queryable, column: str, names: Sequence[str]) -> None:
+def check_values(lake: Queryable, column: str, names: Sequence[str]) -> None:
+    """Raise UsageError where no trial has one of the names in a column, such as ``subject``; says the near ones."""
     if not names:
         return
     there = {str(v) for v in lake.sql(f"SELECT DISTINCT {column} FROM trials WHERE {column} IS NOT NULL")[column]}

@@ -38,7 +38,7 @@ def describe(lake: Any, name: str) -> pl.DataFrame:
 
     known = [*map(lake_sql.sql_name, lake.tables()), *lake.views()]
     if name not in known:
-        raise UsageError(f"no table or view {name!r}; there are {', '.join(known)}")
+        raise UsageError(f"no table or view {name!r}; {near(name, known)}; lake.tables() and lake.views() name all")
     divided = (t.name for t in schema.tables().values() if t.per and name.startswith(f"{t.name}_"))
     declared = next(divided, name)
     columns = lake.sql(

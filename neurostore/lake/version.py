@@ -25,7 +25,7 @@ from neurostore.errors import (
 )
 from neurostore.lake import checked, releases, shown
 from neurostore.lake import tables as lake_sql
-from neurostore.lake.selection import Selection, check_names, chosen_ids
+from neurostore.lake.selection import Selection, check_names, check_values, chosen_ids
 from neurostore.lake.stored import Stored
 from neurostore.lake.stored_version import StoredVersion
 from neurostore.sql.statements import reserved_word_hint
@@ -84,7 +84,10 @@ class Version(StoredVersion):
     def joint_angles(
         self, subject: str | None = None, session: str | None = None, trial: str | None = None
     ) -> pl.DataFrame:
-        """Joint angles in degrees, one row per frame of a person, of the matching trials."""
+        """Joint angles in degrees, one row per frame of a person, of the matching trials.
+
+        Raises UsageError where no trial has the subject, the session or the trial; so do `joint_kinetics` and `emg`.
+        """
         return self._rows_of("joint_angles", "person, frame", subject, session, trial)
 
     def joint_kinetics(
@@ -103,7 +106,10 @@ class Version(StoredVersion):
         given = {"subject": subject, "session": session, "trial": trial}
         bound = {k: v for k, v in given.items() if v is not None}
         where = " AND ".join(f"{k} = ${k}" for k in bound) or "true"
-        return self.sql(f"SELECT * FROM {view} WHERE {where} ORDER BY subject, session, trial, {order}", bound)
+        rows = self.sql(f"SELECT * FROM {view} WHERE {where} ORDER BY subject, session, trial, {order}", bound)
+        for column, name in bound.items() if not rows.height else ():
+            check_values(self, column, (name,))
+        return rows
 
     # SQL
 

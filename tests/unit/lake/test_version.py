@@ -242,15 +242,18 @@ def test_tables_for_people(lake):
     assert row["unit"] == "mm"
     assert "heel" in row["meaning"]
     assert lake.describe("poses_cmu_31")["column_name"].to_list()[-1] == "Hips"
-    with pytest.raises(UsageError, match="no table or view 'nonsense'"):
-        lake.describe("nonsense")
+    with pytest.raises(UsageError, match="no table or view 'landmark'; similar: landmarks"):
+        lake.describe("landmark")
 
 
 def test_joint_angles_filters_by_what_is_given(lake):
     assert "joint_angles" in lake.views()
     assert lake.joint_angles(subject="001").height == 6
     assert lake.joint_angles(subject="001", session="after", trial="walk")["session"].unique().to_list() == ["after"]
-    assert lake.joint_angles(subject="x' OR true --").height == 0
+    with pytest.raises(UsageError, match='no trial has the subject "x\' OR true --"; there are: 001'):
+        lake.joint_angles(subject="x' OR true --")
+    with pytest.raises(UsageError, match="no trial has the session 'afters'; similar: after"):
+        lake.joint_angles(subject="001", session="afters")
 
 
 def test_neurostore_open_is_the_lakes(lake):
