@@ -245,7 +245,8 @@ def name_versions(root: str, versions: Mapping[str, int], operation: str, *, dro
         rows = rows.filter(pa.array([key not in dropped for key in _keys_in(rows)], pa.bool_()))
         at = rows.schema.get_field_index("table_versions")
         column = rows.schema.field(at)
-        return rows.set_column(at, column, pa.array([sorted(named.items())] * rows.num_rows, column.type))
+        one = pa.array([sorted(named.items())], column.type)
+        return rows.set_column(at, column, one.take(pa.repeat(pa.scalar(0), rows.num_rows)))
 
     return delta.replace_rows(root, "trials", _TRIAL, rows_of, drop=dropped, note=_note(operation, "", {}))
 

@@ -348,7 +348,9 @@ def _merged(
         keys = _read_file(root, table, file.path, pa.schema([old_schema.field(c) for c in key]))
         listed = list(zip(*(keys[c].to_pylist() for c in key), strict=True))
         stays = [k not in incoming and k not in dropped for k in listed]
-        if schema != old_schema or file.n_rows <= n_kept or not all(stays):
+        if not any(stays):
+            replaced.append(file)
+        elif schema != old_schema or file.n_rows <= n_kept or not all(stays):
             part = _read_file(root, table, file.path, old_schema).filter(pa.array(stays, pa.bool_()))
             kept.append(unify(part, schema))
             n_kept += part.num_rows

@@ -146,11 +146,21 @@ class StoredVersion:
         checked.check_log(self.path, name)
         return delta.stored(delta.open_table(self.path, name, self.table_versions.get(name)))
 
-    def trials_table(self) -> pa.Table:
-        """Every live row of ``trials`` with every column, ordered by key."""
+    def trials_table(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """Every live row of ``trials``, ordered by key. columns : which, the key among them; None is every one."""
         keys = [("subject", "ascending"), ("session", "ascending"), ("trial", "ascending")]
         self._check_trials()
-        return self._read_trials().sort_by(keys)
+        return self._read_trials(columns).sort_by(keys)
+
+    def take_states(self, earlier: StoredVersion) -> None:
+        """Know the tables that have not changed since an earlier version of the lake, without opening them again."""
+        if self.path != earlier.path or self.released is not None or self._chosen is not None:
+            return
+        for name, state in earlier._states.items():
+            named = self.table_versions.get(name)
+            is_same = name != "trials" and named == earlier.table_versions.get(name) and named in (None, state.version)
+            if is_same and self.named_rows.get(name, 0) == earlier.named_rows.get(name, 0):
+                self._states.setdefault(name, state)
 
     @property
     def chosen(self) -> tuple[str, ...] | None:

@@ -143,9 +143,15 @@ class Version(StoredVersion):
                     raise
         return relations
 
-    def connect_tables(self, subject: str | None = None) -> duckdb.DuckDBPyConnection:
-        """A new connection with the tables alone. subject : whose files are enough; others' rows may be missing."""
-        states = [self.table_state(name) for name in self.tables()]
+    def connect_tables(
+        self, subject: str | None = None, names: Iterable[str] | None = None
+    ) -> duckdb.DuckDBPyConnection:
+        """A new connection with the tables alone.
+
+        subject : whose files are enough; others' rows may be missing. names : of the tables; None is every one.
+        """
+        chosen = self.tables() if names is None else ["trials", *(n for n in names if n != "trials")]
+        states = [self.table_state(name) for name in chosen]
         if subject is not None:
             states = [replace(s, files=tuple(f for f in s.files if f.subject in (None, subject))) for s in states]
         checked.check(self.path, [f"{state.name}/{f.path}" for state in states for f in state.files])

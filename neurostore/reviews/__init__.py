@@ -52,7 +52,8 @@ def decide(
         at once. ConflictError : another reviewer decided on the same part since.
     """
     lake = Version.open(lake_path)
-    trials = {(r["subject"], r["session"], r["trial"]): r["source_sha256"] for r in lake.trials_table().to_pylist()}
+    named = lake.trials_table(["subject", "session", "trial", "source_sha256"]).to_pylist()
+    trials = {(r["subject"], r["session"], r["trial"]): r["source_sha256"] for r in named}
     asked = _not_stored(lake, [{"session": "", "basis": None, **_given(one)} for one in decisions])
     listed = enumerate(checks.problems_of(shown or lake, asked, trials), start=1)
     problems = [f"decision {i}: {p}" if len(asked) > 1 else p for i, reasons in listed for p in reasons]
@@ -70,9 +71,13 @@ def decide(
         gone = sorted({r["subject"] for r in rows if stones.of_subject(r["subject"]) is not None})
         if gone:
             raise UsageError(f"{', '.join(gone)}: erased from this lake meanwhile; leave these subjects out")
-        _raise_conflicts(root, rows, lake.version if seen_version is None else seen_version)
+        at = Version.open(root).table_versions.get("reviews")
+        stored = [] if at is None else delta.read(root, "reviews", delta.open_table(root, "reviews", at)).to_pylist()
+        conflicts = checks.conflicts(rows, stored, lake.version if seen_version is None else seen_version)
+        if conflicts:
+            raise ConflictError("; ".join(conflicts))
         new = schema.rows_table("reviews", rows)
-        version = delta.replace_rows(root, "reviews", declared.key, new, drop=_cut_off(root))
+        version = delta.replace_rows(root, "reviews", declared.key, new, drop=_cut_off(root, at, stored))
         return name_versions(root, {"reviews": version}, "review")
 
 
@@ -91,28 +96,17 @@ def _not_stored(lake: Version, decisions: list[dict[str, Any]]) -> list[dict[str
     return [d for d in decisions if d.get("review_id") not in stored]
 
 
-def _raise_conflicts(root: str, rows: Sequence[Mapping[str, Any]], seen_version: int) -> None:
-    """Raise ConflictError if another reviewer decided on the same part meanwhile; under the lake's lock."""
-    named = Version.open(root).table_versions.get("reviews")
-    if named is None:
-        return
-    stored = delta.read(root, "reviews", delta.open_table(root, "reviews", named)).to_pylist()
-    conflicts = checks.conflicts(rows, stored, seen_version)
-    if conflicts:
-        raise ConflictError("; ".join(conflicts))
+def _cut_off(root: str, at: int | None, stored: Sequence[Mapping[str, Any]]) -> set[tuple[Any, ...]]:
+    """Keys of decisions that no version of the lake names: their writer was killed, and whoever decided repeats them.
 
-
-def _cut_off(root: str) -> set[tuple[Any, ...]]:
-    """Keys of decisions that no version of the lake names: their writer was killed, and whoever decided repeats them."""
+    at : the version of ``reviews`` that the lake names. stored : its rows.
+    """
     key = schema.table("reviews").key
-    named = Version.open(root).table_versions.get("reviews")
     newest = delta.open_table(root, "reviews")
-    if named == newest.version():
+    if at == newest.version():
         return set()
-    parts = [delta.read(root, "reviews", newest, key).to_pylist()]
-    parts += [delta.read(root, "reviews", delta.open_table(root, "reviews", named), key).to_pylist()] if named else []
-    keys = [{tuple(row[c] for c in key) for row in rows} for rows in parts]
-    return keys[0].difference(*keys[1:])
+    keys = {tuple(row[c] for c in key) for row in delta.read(root, "reviews", newest, key).to_pylist()}
+    return keys - {tuple(row[c] for c in key) for row in stored}
 
 
 def listing(lake: Any) -> pl.DataFrame:

@@ -80,14 +80,13 @@ class Window:
         key = _key(request)
         row = self.shelf.trial(key)
         with self.shelf.bench(*key[:2]) as bench:
-            return trial.clip(bench.ready(), key, row)
+            return trial.clip(bench, key, row)
 
     def gait(self, request: Request) -> Any:
         """Events, cycles, parameters and decisions of a trial."""
         key = _key(request)
         self.shelf.trial(key)
         with self.shelf.bench(*key[:2]) as bench:
-            bench.ready()
             return {
                 "version": bench.version,
                 **trial.gait(bench, key),
@@ -100,7 +99,6 @@ class Window:
         key = _key(request)
         self.shelf.trial(key)
         with self.shelf.bench(*key[:2]) as bench:
-            bench.ready()
             return {
                 "forces": trial.forces(bench, key),
                 "kinetics": trial.kinetics(bench, key),

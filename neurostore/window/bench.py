@@ -1,17 +1,17 @@
 """One session of one person in memory, with the lake's views over it: answers in tens of milliseconds, and drafts.
 
-Making the views on a connection takes about two seconds, so a bench makes them once and then changes the rows of its
-tables. Steps that no review changes (the motion of the feet, events before review, forces) are computed when a session
-is loaded and stand in for their definitions; what reviews change is computed from the definitions each time, so a
-draft gives what the lake will give once it is saved.
+The views are made once on a connection, which then holds one session after another. An answer is kept until something
+that it reads changes: angles until the next ingest of the session, events and cycles until a decision on it.
 """
 
 from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -21,6 +21,7 @@ from neurostore.lake import tables as lake_tables
 from neurostore.sql import views
 from neurostore.sql.named_errors import named_errors
 from neurostore.sql.views import quote
+from neurostore.window import steps
 
 if TYPE_CHECKING:
     import duckdb
@@ -30,14 +31,9 @@ if TYPE_CHECKING:
     from neurostore.trial_key import Key
 
 MEMORY_MB = 300
+MOST_KEPT_BYTES = 32_000_000
 SHOWN = ("emg", "force_plates", "forces", "plate_frames")  # tables that the page of a trial reads directly
-# Steps that reviews do not change: (name, SQL of its rows), each after those it reads.
-_KEPT_MACROS = (
-    ("_ground_reaction", "motion", "_now_ground_reaction('_foot_motion')"),
-    ("_force_events", "reaction", "_now_force_events('_kept_ground_reaction')"),
-    ("_events", "motion", "_now_events('_foot_motion')"),
-)
-_REVIEWED_MACROS = (("_all_events", "motion", "_now_all_events('_foot_motion')"),)
+_NAMING = ("table_rows", "table_versions")  # columns of trials that change with every commit to any table
 
 
 class Bench:
@@ -55,39 +51,25 @@ class Bench:
         self.path, self.version = lake.path, -1
         self.session: tuple[str, str] | None = None
         self._held: dict[str, tuple[Any, ...]] = {}
-        self._connection = duckdb.connect(
-            config={"autoinstall_known_extensions": "false", "memory_limit": f"{MEMORY_MB}MB", "threads": "2"}
+        self._connection = duckdb.connect(  # one thread: tables are small, and two spend twice the processor time
+            config={"autoinstall_known_extensions": "false", "memory_limit": f"{MEMORY_MB}MB", "threads": "1"}
         )
         self.layout = layout(lake)
         for name, columns in self.layout.items():
             self._connection.register("_empty", columns.empty_table())
             self._connection.execute(f"CREATE TABLE {quote(lake_tables.sql_name(name))} AS SELECT * FROM _empty")
             self._connection.unregister("_empty")
-        views.register(self._connection)
-        self._keep_steps()
+        self._steps = steps.Steps(self._connection)
+        self._answers: dict[tuple[str, str], pl.DataFrame] = {}
+        self._is_drafted = self._is_new = False
+        self._decided: set[str] = set()  # trials with decisions that the steps do not have yet
+        self._chosen: str | None = None  # the trial that reviews can be applied to
 
     def reads_results(self) -> bool:
         """Always False: what a draft changes is computed."""
         return False
 
-    def _keep_steps(self) -> None:
-        run = self._connection.execute
-        texts = views.sources()
-        run(f"CREATE VIEW _now_foot_motion AS\n{texts['_foot_motion']}")
-        self._stand_in("_foot_motion")
-        for name, argument, rows in (*_KEPT_MACROS, *_REVIEWED_MACROS):
-            run(f"CREATE MACRO _now{name}({argument}) AS TABLE\n{texts[name].rstrip().rstrip(';')}")
-            run(f"CREATE TABLE _kept{name} AS SELECT * FROM {rows}")
-            run(f"CREATE OR REPLACE MACRO {name}({argument}) AS TABLE SELECT * FROM _kept{name}")
-        self._stand_in("_measured_cycles")
-        run("CREATE TABLE _trial_motion AS FROM _foot_motion")
-        self._motion_of: Key | None = None  # the trial whose rows _trial_motion has
-        self._motion_is_new = self._cycles_are_new = False
-
-    def _stand_in(self, view: str) -> None:
-        self._connection.execute(f"CREATE TABLE _stand_in AS SELECT * FROM {view}")
-        self._connection.execute(f"DROP VIEW {view}")
-        self._connection.execute(f"ALTER TABLE _stand_in RENAME TO {view}")
+    # The session
 
     def load(self, lake: Version, subject: str, session: str) -> None:
         """Hold this session of this version; only tables that differ from what is held are read."""
@@ -95,35 +77,57 @@ class Bench:
             is_same = self.session == (subject, session)
             if is_same and self.version == lake.version:
                 return
-            self.session = None  # until everything is loaded
-            where = {"subject": subject, "session": session}
             states = {name: _state(lake, name) for name in self.layout}
-            changed = [n for n, state in states.items() if not is_same or state != self._held.get(n)]
-            with lake.connect_tables(subject) as source:
-                self._connection.execute("BEGIN")
-                try:
-                    for name in changed:
-                        self._connection.execute(f"DELETE FROM {quote(lake_tables.sql_name(name))}")
-                        if any(f.subject in (None, subject) for f in lake.table_state(name).files):
-                            self._fill(name, source, where)
-                    self._connection.execute("COMMIT")
-                except BaseException:
-                    self._connection.execute("ROLLBACK")
-                    raise
-            self._motion_is_new |= bool(not is_same or set(changed) - {"reviews"})
-            self._cycles_are_new |= bool(self._motion_is_new or changed)
+            changed = {n for n, state in states.items() if not is_same or state != self._held.get(n)}
+            trials, decisions = self._trials(), self._decisions()
+            self.session = None  # until everything is loaded
+            if not is_same:
+                self._empty()
+            self._replace(lake, changed, subject, session)
+            if is_same and self._trials() == trials:
+                changed.discard("trials")
+            elif is_same:  # of other tables, rows of trials that left may stand in files that stayed
+                self._replace(lake, states.keys() - changed, subject, session)
+            if is_same and changed <= {"reviews"}:
+                self._forget({"reviews"} & changed)
+                self._decided |= {trial for trial, _ in decisions ^ self._decisions()}
+            else:
+                self._answers.clear()
+                self._is_new = True
             self._held, self.version, self.session = states, lake.version, (subject, session)
 
-    def ready(self) -> Bench:
-        """Compute the steps that events, cycles and parameters read; angles and landmarks need none of them."""
-        with self.lock, named_errors(self.path):
-            if self._motion_is_new:
-                self._renew(self._motion_steps())
-                self._motion_is_new, self._motion_of = False, None
-            if self._cycles_are_new:
-                self._renew(self._review_steps())
-                self._cycles_are_new = False
-        return self
+    def _empty(self) -> None:
+        """Give the memory of the last session back before the next one needs it."""
+        for name in self.layout:
+            self._connection.execute(f"DELETE FROM {quote(lake_tables.sql_name(name))}")
+        self._steps.empty()
+        self._chosen, self._is_new = None, True
+        self._answers.clear()
+        self._connection.execute("CHECKPOINT")
+
+    def _trials(self) -> list[tuple[Any, ...]]:
+        """The held rows of ``trials``, without what they name of other tables."""
+        columns = ", ".join(quote(n) for n in self.layout["trials"].names if n not in _NAMING)
+        return self._connection.execute(f"SELECT {columns} FROM trials ORDER BY trial").fetchall()
+
+    def _decisions(self) -> set[tuple[str, str]]:
+        """(trial, id) of each decision that is held."""
+        return set(self._connection.execute("SELECT trial, review_id FROM reviews").fetchall())
+
+    def _replace(self, lake: Version, names: Collection[str], subject: str, session: str) -> None:
+        """Hold the rows that this version has in these tables, or none of them."""
+        where = {"subject": subject, "session": session}
+        with lake.connect_tables(subject, names) as source:
+            self._connection.execute("BEGIN")
+            try:
+                for name in names:
+                    self._connection.execute(f"DELETE FROM {quote(lake_tables.sql_name(name))}")
+                    if any(f.subject in (None, subject) for f in lake.table_state(name).files):
+                        self._fill(name, source, where)
+                self._connection.execute("COMMIT")
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
 
     def _fill(self, name: str, source: duckdb.DuckDBPyConnection, where: Mapping[str, str]) -> None:
         table = quote(lake_tables.sql_name(name))
@@ -135,59 +139,92 @@ class Bench:
         self._connection.execute(f"INSERT INTO {table} SELECT * FROM _rows")
         self._connection.unregister("_rows")
 
-    def _motion_steps(self) -> list[tuple[str, str]]:
-        return [("_foot_motion", "_now_foot_motion"), *((f"_kept{name}", rows) for name, _, rows in _KEPT_MACROS)]
+    def _compute_steps(self) -> None:
+        """Compute the steps that the held rows have changed."""
+        if self._is_new:
+            self._chosen = None
+            self._steps.renew(is_reviewed=False)
+            self._steps.renew(is_reviewed=True)
+            self._is_new = False
+            self._decided.clear()
+        for trial in sorted(self._decided):
+            self._choose(trial)
+            self._steps.renew_trial(trial)
+            self._decided.discard(trial)
 
-    def _event_steps(self) -> list[tuple[str, str]]:
-        return [(f"_kept{name}", rows) for name, _, rows in _REVIEWED_MACROS]
+    def _choose(self, trial: str) -> None:
+        if self._chosen != trial:
+            self._chosen = None
+            self._steps.choose(trial)
+            self._chosen = trial
 
-    def _review_steps(self) -> list[tuple[str, str]]:
-        return [*self._event_steps(), ("_measured_cycles", "_all_cycles('_foot_motion')")]
-
-    def _hold_motion_of(self, key: Key) -> None:
-        """Put the motion of the feet in one trial into a table of its own."""
-        if self._motion_of != key:
-            self._motion_of = None
-            self._connection.execute("DELETE FROM _trial_motion")
-            rows = "SELECT * FROM _foot_motion WHERE trial = $trial"
-            self._connection.execute(f"INSERT INTO _trial_motion {rows}", {"trial": key[2]})
-            self._motion_of = key
-
-    def _renew(self, steps: list[tuple[str, str]]) -> None:
-        for table, rows in steps:
-            self._connection.execute(f"DELETE FROM {table}")
-            self._connection.execute(f"INSERT INTO {table} SELECT * FROM {rows}")
+    # Questions
 
     def sql(self, query: str, params: Sequence[Any] | Mapping[str, Any] | None = None) -> pl.DataFrame:
         """Run SQL over the session. Raises UsageError for wrong SQL, LakeError for anything else."""
         with self.lock, named_errors(self.path):
-            return self._connection.sql(query, params=params).pl()
+            words = steps.words_behind(query)
+            self._steps.need(words)
+            if not steps.NAMES.isdisjoint(words):
+                self._compute_steps()
+            is_kept = not (self._is_drafted and "reviews" in words)
+            asked = (query, repr(params))
+            if is_kept and asked in self._answers:
+                return self._answers[asked]
+            answer = self._asked(query, params)
+            if is_kept:
+                self._keep(asked, answer)
+            return answer
+
+    def _asked(self, query: str, params: Any) -> pl.DataFrame:
+        """The answer of the connection. ``sql(query).pl()`` would plan the query twice, which takes longer than a copy."""
+        import polars as pl
+
+        result = self._connection.execute(query, params)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Arrow output on a DB-API result makes an extra copy", UserWarning)
+            return pl.DataFrame(pl.from_arrow(result.to_arrow_table()))
+
+    def _keep(self, asked: tuple[str, str], answer: pl.DataFrame) -> None:
+        self._answers[asked] = answer
+        while sum(a.estimated_size() for a in self._answers.values()) > MOST_KEPT_BYTES:
+            del self._answers[next(iter(self._answers))]
+
+    def _forget(self, tables: Collection[str]) -> None:
+        """Drop the answers that read one of these tables."""
+        for asked in list(self._answers):
+            if not steps.words_behind(asked[0]).isdisjoint(tables):
+                del self._answers[asked]
 
     @contextmanager
     def drafted(self, key: Key, rows: Sequence[Mapping[str, Any]]) -> Iterator[Bench]:
-        """The session as it would be with these rows of ``reviews`` on one trial; inside, no other thread uses the bench.
-
-        Cycles are measured within their trial, so those of the other trials stay as they are.
-        """
+        """The session as it would be with these rows of ``reviews`` on one trial; inside, no other thread uses the bench."""
         with self.lock, named_errors(self.path):
-            self.ready()
-            self._hold_motion_of(key)
+            self._compute_steps()
+            self._choose(key[2])
+            made = set(self._steps.made)
             self._connection.execute("BEGIN")
             try:
+                self._is_drafted = True
                 self._connection.register("_drafts", schema.rows_table("reviews", [dict(row) for row in rows]))
                 self._connection.execute("INSERT INTO reviews BY NAME SELECT * FROM _drafts")
-                self._renew(self._event_steps())
-                self._connection.execute("DELETE FROM _measured_cycles WHERE trial = $trial", {"trial": key[2]})
-                self._connection.execute("INSERT INTO _measured_cycles SELECT * FROM _all_cycles('_trial_motion')")
+                self._steps.renew_trial(key[2])
                 yield self
             finally:
+                self._is_drafted = False
                 self._connection.execute("ROLLBACK")
+                self._steps.made = made
                 self._connection.unregister("_drafts")
+
+
+@cache
+def _words_of_views() -> frozenset[str]:
+    return frozenset(w for text in views.sources().values() for w in re.findall(r"\w+", text))
 
 
 def layout(lake: Version) -> dict[str, pa.Schema]:
     """Of each table that some view reads, or that a trial's page shows, its columns in this version."""
-    words = {w for text in views.sources().values() for w in re.findall(r"\w+", text)}
+    words = _words_of_views()
     return {n: lake.table_state(n).schema for n in lake.tables() if lake_tables.sql_name(n) in words or n in SHOWN}
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from neurostore.trial_key import Key
     from neurostore.window.bench import Bench
 
-SUBJECTS_AT_ONCE = 25
+SUBJECTS_AT_ONCE = 10
 _READING = "trial_quality spatiotemporal cycle_curves"  # from stored results, if the lake has them
 MEMORY_MB = 350
 SIDES = ("left", "right")
@@ -152,7 +152,7 @@ class Cohort:
         if 0 < len(sessions) <= 2 and len(marks) > len(old):  # somebody reviewed a trial
             for subject, session in sessions:
                 with self._shelf.bench(subject, session) as bench:
-                    self._add(read_figures(bench.ready().sql, "true", {}), marks)
+                    self._add(read_figures(bench.sql, "true", {}), marks)
             return
         subjects = list(dict.fromkeys(key[0] for key in old))
         if subjects:

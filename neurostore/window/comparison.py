@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -64,7 +64,7 @@ def curves(shelf: Shelf, items: Sequence[Item], group: str | None) -> dict[str, 
             about["relative"] = [] if one is None else _relative(one)
         else:
             with shelf.bench(subject, session) as bench:
-                about["curves"] = _cycle(bench.ready(), key, side, cycle)
+                about["curves"] = _cycle(bench, key, side, cycle)
         shown.append(about)
     panels = [
         {"angle": p.angle, "title": p.title, "up": p.up, "down": p.down, "low": p.low, "high": p.high} for p in PANELS
@@ -146,21 +146,17 @@ def neighbours(shelf: Shelf, key: Key) -> dict[str, Any]:
     if own is None:
         return {"is_pending": True, "neighbours": []}
     chosen = [next(i for i, p in enumerate(PANELS) if p.angle == angle) for angle in SAGITTAL]
-    kind = own.is_relative[:, chosen]
-    keys, sides = [], [s for s in range(2) if np.isfinite(own.curves[s, chosen]).all()]
-    for other, one in figures.items():
-        is_like = other != key and bool((one.is_relative[:, chosen] == kind).all())
-        if is_like and sides and np.isfinite(one.curves[np.ix_(sides, chosen)]).all():
-            keys.append(other)
+    sides = [s for s in range(2) if np.isfinite(own.curves[s, chosen]).all()]
+    keys, curves = _alike(figures, key, sides, chosen) if sides else ([], np.empty(0))
     if not keys:
         why = "no other trial has hip, knee and ankle curves of steady cycles" if sides else _lacking(key)
         return {"is_pending": False, "why": why, "neighbours": []}
     total = np.zeros(len(keys))
     with _compiling:
-        for side in sides:
+        for place, side in enumerate(sides):
             query = own.curves[side, chosen].T.astype(float)[None]
-            others = np.stack([figures[k].curves[side, chosen].T for k in keys]).astype(float)
-            total += np.asarray(cross(query, others))[0]
+            of_others = curves[:, place].transpose(0, 2, 1).astype(float)
+            total += np.asarray(cross(query, of_others))[0]
     total /= len(sides)
     groups = shelf.cohort.groups()
     nearest = np.argsort(total, kind="stable")[:N_NEIGHBOURS]
@@ -170,6 +166,19 @@ def neighbours(shelf: Shelf, key: Key) -> dict[str, Any]:
         for i in nearest
     ]  # fmt: skip
     return {"is_pending": False, "neighbours": rows, "n_compared": len(keys)}
+
+
+def _alike(
+    figures: Mapping[Key, Figures], key: Key, sides: Sequence[int], panels: Sequence[int]
+) -> tuple[list[Key], Floats]:
+    """The other trials with curves of the same kinds on these sides, and these curves: (trials, sides, panels, 101)."""
+    others = [other for other in figures if other != key]
+    if not others:
+        return [], np.empty(0)
+    kinds = np.stack([figures[k].is_relative for k in others])[:, :, panels]
+    curves = np.stack([figures[k].curves[:, panels] for k in others])[:, sides]
+    is_alike = (kinds == figures[key].is_relative[:, panels]).all(axis=(1, 2)) & np.isfinite(curves).all(axis=(1, 2, 3))
+    return [other for other, alike in zip(others, is_alike, strict=True) if alike], curves[is_alike]
 
 
 def _lacking(key: Key) -> str:

@@ -73,7 +73,7 @@ def preview_rows(bench: Bench, key: Key, drafts: Sequence[Mapping[str, Any]]) ->
     """Drafts as rows of ``reviews``, as they would be stored. Raises UsageError if they are not possible."""
     named = dict(zip(("subject", "session", "trial"), key, strict=True))
     asked = [{"reviewer": "draft", "reason": "draft", **d, **named} for d in drafts]
-    problems = [problem for each in checks.problems_of(bench.ready(), asked, {key: ""}) for problem in each]
+    problems = [problem for each in checks.problems_of(bench, asked, {key: ""}) for problem in each]
     if problems:
         raise UsageError("; ".join(problems))
     return reviews.rows_of(bench, bench.version, asked, {key: ""})
@@ -95,7 +95,7 @@ def store(shelf: Shelf, reviewer: str, body: Any) -> dict[str, Any]:
     named = dict(zip(("subject", "session", "trial"), key, strict=True))
     decisions = [{"basis": BASIS, **d, **named, "reviewer": reviewer} for d in drafts]
     with shelf.bench(*key[:2]) as bench:
-        version = reviews.decide(shelf.path, decisions, shown=bench.ready(), seen_version=seen)
+        version = reviews.decide(shelf.path, decisions, shown=bench, seen_version=seen)
     shelf.lake(is_fresh=True)
     shelf.cohort.wake()
     shelf.renewal.ask()

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from neurostore.lake.version import Version
 
 LOOK_EVERY_S = 0.3
+# Columns of trials that pages show; the others (steps, methods, versions of tables) are most of its memory.
+_COLUMNS = ("subject", "session", "trial", "ingest_id", "source_path", "source_paths", "source_sha256", "kind", "skeleton",
+            "n_frames", "rate_hz", "duration_s", "condition", "position_basis", "notes")  # fmt: skip
 N_BENCHES = 2
 
 
@@ -84,6 +87,7 @@ class Shelf:
             if is_fresh or now - self._looked_at > LOOK_EVERY_S:
                 newest = lakes.open(self.path)
                 if newest.version != self._lake.version:
+                    newest.take_states(self._lake)
                     self._lake = newest
                 self._looked_at = now
             return self._lake
@@ -93,7 +97,7 @@ class Shelf:
         lake = self.lake()
         with self._lock:
             if self._table_version != lake.version:
-                rows = lake.trials_table().to_pylist()
+                rows = lake.trials_table(_COLUMNS).to_pylist()
                 self._table = {(r["subject"], r["session"], r["trial"]): r for r in rows}
                 self._table_version = lake.version
             return self._table

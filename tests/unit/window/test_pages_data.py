@@ -95,7 +95,7 @@ def test_figures_of_the_bench_equal_those_of_the_lake(made, lake):
 
     bench = Bench(lake)
     bench.load(lake, "C01", "ses1")
-    ours = read_figures(bench.ready().sql, "subject = $s", {"s": "C01"})
+    ours = read_figures(bench.sql, "subject = $s", {"s": "C01"})
     theirs = read_figures(lake.sql, "subject = $s AND session = 'ses1'", {"s": "C01"})
     assert ours.keys() == theirs.keys()
     for key, one in ours.items():

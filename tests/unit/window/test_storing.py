@@ -240,7 +240,6 @@ def test_a_release_is_shown_as_it_was_and_takes_no_decision(path, monkeypatch):
     for is_release in (True, False):
         shelf = shown.shelf if is_release else live
         with shelf.bench(*key[:2]) as bench:
-            bench.ready()
             cycles = trial.gait(bench, key)["cycles"]
             assert any(c["is_steady"] for c in cycles) is is_release
             assert bool(trial.decisions(bench, key)) is not is_release
