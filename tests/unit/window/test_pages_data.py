@@ -185,7 +185,7 @@ def test_nearest_neighbours_are_those_of_a_plain_dtw(server, table):
             {"subject": "H01", "trial": "walk_91"},
             "no trial H01/walk_91 in this lake; similar: H01/ses",
         ),
-        ("gait", {"trial": "walk_01"}, "subject is missing"),
+        ("gait", {"trial": "walk_01"}, "lacks subject"),
         ("cohort", {"reference": "contrl"}, "no group 'contrl' in this lake; similar: control"),
         ("compare", {"item": "H01"}, "'H01' is not an item; expected subject/session/trial"),
         ("compare", {"item": "H01/ses1/walk_01/left/99"}, "has no left cycle 99"),
