@@ -13,19 +13,20 @@ import io
 import random
 import shutil
 import signal
-import tempfile
 import time
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import polars as pl
 from polars.testing import assert_frame_equal
 
 from neurostore.api import open as open_lake
 from neurostore.errors import NotALakeError
+from neurostore.lake.version import Version
 from neurostore.upkeep.verify import verify
 from tests.builders.tiny_bvh import write_bvh
-from tests.torture.warm import MARK, Running, run
+from tests.torture.warm import MARK, Running, machine, run
 
 OPERATIONS = ("ingest", "replace", "compact", "erase", "distances", "refresh")
 VIEWS = (
@@ -57,12 +58,16 @@ def content(lake: Path | str) -> Content:
 
 @dataclass(frozen=True)
 class Scene:
-    """What the operations start from: a lake, the cohorts, and what comes of each command undisturbed."""
+    """What the operations start from: a lake, the cohorts, and what comes of each command undisturbed.
+
+    rows : of each of VIEWS, computed from the frames that a refresh starts from and does not change.
+    """
 
     folder: Path
     before: dict[str, Content]
     after: dict[str, Content]
     seconds: dict[str, float]
+    rows: dict[str, pl.DataFrame]
 
     def start_lake(self, operation: str) -> Path:
         return self.folder / f"start_{operation}"
@@ -94,11 +99,13 @@ def make_scene(folder: Path, n_frames: int = 1500, operations: tuple[str, ...] =
         shutil.copy(folder / "cohort" / subject / f"walk{i}.bvh", part)
         _run(["ingest", part.parent, "--workers", "1", "--lake", full])
     before, after, seconds = {}, {}, {}
+    rows: dict[str, pl.DataFrame] = {}
     for operation in operations:
         start = folder / f"start_{operation}"
         if operation == "refresh":
             _run(["ingest", folder / "cohort", "--no-results", "--workers", "1", "--lake", start])
             before[operation] = content(start)
+            rows = {view: _rows_of(open_lake(start).without_results(), view) for view in VIEWS}
         elif operation != "ingest":
             shutil.copytree(full, start)
             before[operation] = content(start)
@@ -111,7 +118,7 @@ def make_scene(folder: Path, n_frames: int = 1500, operations: tuple[str, ...] =
             status, said, seconds[operation] = run(command(operation, folder, lake))
             assert status == 0, f"{operation}: {said}"
         after[operation] = content(undisturbed)
-    return Scene(folder, before, after, seconds)
+    return Scene(folder, before, after, seconds, rows)
 
 
 def _run(words: list[object]) -> None:
@@ -145,7 +152,7 @@ def kill_once(scene: Scene, operation: str, rng: random.Random) -> Case:
     _check_nobody_lives(mark, case)
     _check_lake(scene, operation, lake, case)
     if operation == "refresh":
-        case.losses += other_rows(lake)
+        case.losses += other_rows(lake, scene.rows)
     status, said, _ = run(words)
     if status != 0:
         case.losses.append(f"the repeat ended with {status}: {said[-500:]}")
@@ -154,7 +161,7 @@ def kill_once(scene: Scene, operation: str, rng: random.Random) -> Case:
     else:
         case.losses += [f"after the repeat: {d}" for d in verify(lake).damaged]
     if operation == "refresh":
-        case.losses += other_rows(lake)
+        case.losses += other_rows(lake, scene.rows)
         if n_stale := open_lake(lake).results().n_stale_trials:
             case.losses.append(f"after the repeat {n_stale} trials have no results")
     if operation == "erase":
@@ -168,25 +175,26 @@ def kill_once(scene: Scene, operation: str, rng: random.Random) -> Case:
     return case
 
 
-def other_rows(lake: Path) -> list[str]:
+def _rows_of(lake: Version, view: str) -> pl.DataFrame:
+    return lake.sql(f"SELECT * FROM {view} ORDER BY ALL")
+
+
+def other_rows(lake: Path, rows: dict[str, pl.DataFrame]) -> list[str]:
     """Views that show other rows than are computed from the frames."""
-    opened = open_lake(lake)
-    bare, wrong = opened.without_results(), []
-    for view in VIEWS:
-        shown, computed = (read.sql(f"SELECT * FROM {view} ORDER BY ALL") for read in (opened, bare))
+    opened, wrong = open_lake(lake), []
+    for view, computed in rows.items():
         try:
-            assert_frame_equal(shown, computed, rel_tol=1e-9)
+            assert_frame_equal(_rows_of(opened, view), computed, rel_tol=1e-9)
         except AssertionError as error:
             wrong.append(f"{view}: {error}")
     return wrong
 
 
 def holding(key: str, lake: Path) -> list[Path]:
-    """Files with a key in their name or bytes: in the lake, the user's cache and the temporary folder."""
+    """Files with a key in their name or bytes: in the lake, the user's cache and the commands' temporary folder."""
     from neurostore.sql import spill
 
-    own = [p for pattern in (".neurostore.*", "duckdb_temp*") for p in Path(tempfile.gettempdir()).glob(pattern)]
-    paths = [p for place in (lake, spill.place(), *own) for p in (place, *place.rglob("*"))]
+    paths = [p for place in (lake, spill.place(), machine()) for p in (place, *place.rglob("*"))]
     return [p for p in paths if key in p.name or (p.is_file() and key.encode() in p.read_bytes())]
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import importlib
 import multiprocessing
 import os
 import pkgutil
+import shutil
 import signal
 import sys
 import tempfile
 import time
+from functools import cache
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -46,6 +49,14 @@ def _load_kernels() -> None:
         compute_landmarks(read(Path(folder) / "walk.bvh"))
 
 
+@cache
+def machine() -> Path:
+    """The temporary folder of the commands: who is erased is searched for in all of it."""
+    made = Path(tempfile.mkdtemp(prefix="neurostore-torture-"))
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    return made
+
+
 class Running:
     """``neurostore …`` at work. stale_s : seconds after which a process that sleeps is taken for dead."""
 
@@ -54,7 +65,9 @@ class Running:
         context.set_forkserver_preload(["tests.torture.preloaded"])
         with tempfile.NamedTemporaryFile(prefix="torture-", suffix=".txt", delete=False) as file:
             self._said = Path(file.name)
-        self._process: BaseProcess = context.Process(target=_main, args=(words, mark, str(self._said), stale_s))
+        self._process: BaseProcess = context.Process(
+            target=_main, args=(words, mark, str(self._said), stale_s, str(machine()))
+        )
         self._process.start()
 
     def wait(self, timeout_s: float) -> bool:
@@ -85,11 +98,12 @@ def run(words: list[str], **options: float) -> tuple[int, str, float]:
     return status, said, time.monotonic() - began
 
 
-def _main(words: list[str], mark: str, said: str, stale_s: float | None) -> None:
+def _main(words: list[str], mark: str, said: str, stale_s: float | None, machine: str) -> None:
     from neurostore import cli
     from neurostore.lake import heartbeat
 
     os.environ[MARK] = mark
+    os.environ["TMPDIR"] = tempfile.tempdir = machine
     handle = os.open(said, os.O_WRONLY)
     os.dup2(handle, 1)
     os.dup2(handle, 2)
