@@ -15,6 +15,7 @@ import importlib
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from neurostore.lake import tombstones
+from neurostore.storage import temporary
 from tests.torture.cases import case, content, forked, listed
 from tests.torture.commands import COMMANDS
 from tests.torture.states import Recorder, recorded, restore
@@ -31,8 +33,11 @@ from tests.torture.warm import import_everything
 _CHANGES = {"os.rename", "os.remove", "os.link", "os.rmdir", "os.mkdir", "os.truncate", "shutil.rmtree"}
 
 
-def _at_changes(below: str, strike: Callable[[], None]) -> None:
-    """Have this process call something before each of its changes below a folder."""
+def _at_changes(below: str, strike: Callable[[], None], strays: set[str]) -> None:
+    """Have this process call something before each of its changes below a folder.
+
+    strays : gets files of the machine's temporary folder that no sweep and no erasure would find after a kill.
+    """
     import duckdb
     from deltalake import DeltaTable
     from deltalake.table import TableAlterer
@@ -46,6 +51,8 @@ def _at_changes(below: str, strike: Callable[[], None]) -> None:
             is_writing = isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC)
             if is_writing and path_of(path).startswith(below):
                 strike()
+            elif is_writing and _is_stray(path_of(path), below):
+                strays.add(path_of(path))
         elif event in _CHANGES and path_of(arguments[0]).startswith(below):
             strike()
 
@@ -74,15 +81,24 @@ def _at_changes(below: str, strike: Callable[[], None]) -> None:
     sys.addaudithook(hook)
 
 
-def run(command: str, lake: Path, store: Path) -> int:
-    """Run a command in a process of its own and record its states; its exit status."""
+def _is_stray(path: str, below: str) -> bool:
+    machine = Path(tempfile.gettempdir())
+    if Path(below).parent in Path(path).parents or machine not in Path(path).parents:
+        return False
+    return not temporary.is_temporary(Path(path).relative_to(machine).parts[0])
 
-    def work() -> None:
-        recorder = Recorder(str(lake.parent), store)
-        _at_changes(str(lake.parent), recorder.record)
+
+def run(command: str, lake: Path, store: Path) -> tuple[int, list[str]]:
+    """Run a command in a process of its own and record its states; its exit status, and its strays."""
+
+    def work() -> list[str]:
+        recorder, strays = Recorder(str(lake.parent), store), set[str]()
+        _at_changes(str(lake.parent), recorder.record, strays)
         COMMANDS[command].run(lake)
+        return sorted(strays)
 
-    return forked(work)[0]
+    status, strays = forked(work)
+    return status, strays or []
 
 
 @dataclass
@@ -107,7 +123,7 @@ def torture(command: str, folder: Path, points: Sequence[int] | None = None) -> 
     assert status == 0, f"{command}: its lake could not be made"
     lake = Path(name)
     shutil.copytree(here, start)
-    status = run(command, lake, store)
+    status, strays = run(command, lake, store)
     assert status == 0, f"{command}: undisturbed it ended with {status}"
     here.rename(undisturbed)
     lakes = [start / lake.name, undisturbed / lake.name]
@@ -116,7 +132,7 @@ def torture(command: str, folder: Path, points: Sequence[int] | None = None) -> 
     states = recorded(store)
     n = sum(len(state.points) for state in states)
     asked = [state for state in states if points is None or set(state.points) & set(points)]
-    wrong = []
+    wrong = [f"{command}: a kill would leave {path} for ever" for path in strays]
     for i, state in enumerate(asked):
         restore(state, store, here)
         for sentence in case(command, lake, contents, (start, undisturbed)):
