@@ -152,7 +152,7 @@ def kill_once(scene: Scene, operation: str, rng: random.Random) -> Case:
     _check_nobody_lives(mark, case)
     _check_lake(scene, operation, lake, case)
     if operation == "refresh":
-        case.losses += other_rows(lake, scene.rows)
+        case.losses += other_rows(lake, scene.rows, rng.choice(VIEWS))
     status, said, _ = run(words)
     if status != 0:
         case.losses.append(f"the repeat ended with {status}: {said[-500:]}")
@@ -161,7 +161,7 @@ def kill_once(scene: Scene, operation: str, rng: random.Random) -> Case:
     else:
         case.losses += [f"after the repeat: {d}" for d in verify(lake).damaged]
     if operation == "refresh":
-        case.losses += other_rows(lake, scene.rows)
+        case.losses += other_rows(lake, scene.rows, rng.choice(VIEWS))
         if n_stale := open_lake(lake).results().n_stale_trials:
             case.losses.append(f"after the repeat {n_stale} trials have no results")
     if operation == "erase":
@@ -179,15 +179,13 @@ def _rows_of(lake: Version, view: str) -> pl.DataFrame:
     return lake.sql(f"SELECT * FROM {view} ORDER BY ALL")
 
 
-def other_rows(lake: Path, rows: dict[str, pl.DataFrame]) -> list[str]:
-    """Views that show other rows than are computed from the frames."""
-    opened, wrong = open_lake(lake), []
-    for view, computed in rows.items():
-        try:
-            assert_frame_equal(_rows_of(opened, view), computed, rel_tol=1e-9)
-        except AssertionError as error:
-            wrong.append(f"{view}: {error}")
-    return wrong
+def other_rows(lake: Path, rows: dict[str, pl.DataFrame], view: str) -> list[str]:
+    """What differs where a view shows other rows than are computed from the frames. One view at a time: each takes seconds."""
+    try:
+        assert_frame_equal(_rows_of(open_lake(lake), view), rows[view], rel_tol=1e-9)
+    except AssertionError as error:
+        return [f"{view}: {error}"]
+    return []
 
 
 def holding(key: str, lake: Path) -> list[Path]:
