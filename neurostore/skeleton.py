@@ -14,6 +14,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from neurostore import toml_text
 from neurostore.errors import SkeletonError
 
 KEYS = (
@@ -123,7 +124,7 @@ def load(name: str) -> Skeleton:
 def read_toml(path: Path) -> Skeleton:
     """A skeleton from a TOML file of the user's, in the form of schemas/skeletons/*.toml."""
     try:
-        return _from_table(tomllib.loads(Path(path).read_text(encoding="utf-8")), str(path))
+        return _from_table(toml_text.loads(Path(path).read_text(encoding="utf-8")), str(path))
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SkeletonError(f"{path}: cannot be read as a skeleton declaration: {error}") from None
 

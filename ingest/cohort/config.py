@@ -23,6 +23,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from neurostore import toml_text
 from neurostore.errors import CohortError, InputError
 from neurostore.ingest.cohort.source import composed
 from neurostore.ingest.landmarks.functional import JOINTS as FUNCTIONAL_JOINTS
@@ -158,7 +159,7 @@ def read_config(folder: Path) -> CohortConfig:
     if not path.exists():
         return CohortConfig(folder)
     try:
-        declared = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        declared = toml_text.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise CohortError(f"{path}: cannot be read as TOML: {error}") from None
     problems: list[str] = []

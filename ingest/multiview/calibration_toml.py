@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from neurostore import toml_text
 from neurostore.arrays import Floats
 from neurostore.errors import InputError
 from neurostore.ingest.geometry import rotations
@@ -28,7 +29,7 @@ def read(path: Path, scale_mm: float | None = None) -> Rig:
     InputError : no TOML, no camera, or keys missing or of the wrong form; every problem of every camera at once.
     """
     try:
-        sections = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        sections = toml_text.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError(path, f"cannot be read as TOML: {error}") from None
     described = {name: s for name, s in sections.items() if isinstance(s, dict) and ("matrix" in s or "size" in s)}

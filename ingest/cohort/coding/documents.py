@@ -162,8 +162,10 @@ def config(path: Path, coder: Coder) -> bytes:
     """
     import tomllib
 
+    from neurostore import toml_text
+
     try:
-        declared = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        declared = toml_text.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError(path, f"cannot be read as TOML: {error}") from None
     for entry in declared.get("match", []) if isinstance(declared.get("match"), list) else []:

@@ -140,9 +140,9 @@ def _step(path: Path, reading: Sizes, scale: float, processor: str, size: int) -
 
     Of up to 64 frames from the middle of the file; infinite where hardly a number is one of a position.
     """
-    room = (size - reading.data_offset) // reading.frame_bytes
+    room = (size - reading.data_offset) // reading.frame_bytes if reading.n_points else 0
     n = min(room, _SAMPLE_FRAMES)
-    if n < 2 or not reading.n_points:
+    if n < 2:
         return np.inf
     with path.open("rb") as file:
         file.seek(reading.data_offset + (room - n) // 2 * reading.frame_bytes)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from neurostore import toml_text
 from neurostore.errors import ModelError, UsageError
 from neurostore.ingest.refine.checkpoint import load, save
 from neurostore.ingest.refine.marker_set import MarkerSet
@@ -67,7 +68,7 @@ def read_config(name_or_path: str) -> TrainConfig:
     path = Path(name_or_path)
     source = path if path.suffix == ".toml" else resources.files(__package__) / "configs" / f"{name_or_path}.toml"
     try:
-        config = TrainConfig(**tomllib.loads(source.read_text(encoding="utf-8")))
+        config = TrainConfig(**toml_text.loads(source.read_text(encoding="utf-8")))
         config.model_config()
         LookConfig(**config.looks)
     except (OSError, tomllib.TOMLDecodeError, TypeError) as error:

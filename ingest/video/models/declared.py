@@ -8,6 +8,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from neurostore import toml_text
 from neurostore.errors import UsageError
 
 
@@ -45,7 +46,7 @@ def declared(configuration: Path | None = None) -> dict[str, Model]:
     default = packaged["default"]
     if configuration is not None:
         try:
-            own = tomllib.loads(Path(configuration).read_text(encoding="utf-8"))
+            own = toml_text.loads(Path(configuration).read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise UsageError(f"{configuration}: cannot be read as a table of models: {error}") from None
         for entry in own.get("model", []):

@@ -264,6 +264,16 @@ def test_segments_that_were_not_seen_are_missing(tmp_path: Path) -> None:
     assert np.isfinite(poses.positions[8, poses.skeleton.index("l_thigh")]).all()
 
 
+def test_a_theia_file_without_points_whose_header_speaks_of_integers(tmp_path: Path) -> None:
+    path = theia_c3d(tmp_path / "w.c3d")
+    content = bytearray(path.read_bytes())
+    content[15] ^= 0x80  # the sign of the scale, which says floats
+    path.write_bytes(content)
+    recording = read(path)
+    assert len(recording.poses[0].positions)
+    assert any("bytes per number: 4 or 2" in note for note in recording.notes)
+
+
 def test_a_theia_file_cut_short_is_named(tmp_path: Path) -> None:
     path = theia_c3d(tmp_path / "w.c3d")
     path.write_bytes(path.read_bytes()[:-500])

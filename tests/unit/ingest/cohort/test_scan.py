@@ -279,6 +279,12 @@ def test_cohort_toml_says_everything_wrong_at_once(tmp_path):
     assert "in [[match]] number 1" in said
 
 
+def test_a_number_in_cohort_toml_has_at_most_64_bits(tmp_path):
+    (tmp_path / "cohort.toml").write_text(f"[[match]]\nfiles = '*.bvh'\nrate_hz = {'9' * 400}\n")
+    with pytest.raises(CohortError, match="cannot be read as TOML: rate_hz is a whole number of over 64 bits"):
+        read_config(tmp_path)
+
+
 def test_input_errors_cross_process_borders():
     import pickle
 
