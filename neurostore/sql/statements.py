@@ -50,10 +50,13 @@ def tree_of(connection: Any, text: str) -> dict[str, Any]:
         sys.setrecursionlimit(limit)
 
 
-def reserved_word_hint(error: Exception, text: str) -> str:
-    """What to write where a query cannot be parsed because of the column ``group``, a word of SQL; '' otherwise."""
+def reserved_word_hint(error: Exception, text: str, before: str = "\n") -> str:
+    """What to write where a query cannot be parsed because of the column ``group``, a word of SQL; '' otherwise.
+
+    before : what the hint begins with, to follow the error.
+    """
     is_meant = str(error).startswith("Parser Error") and _BARE_GROUP.search(text)
-    return '; group is a word of SQL: the column is written "group", in double quotes' if is_meant else ""
+    return f'{before}group is a word of SQL: the column is written "group", in double quotes' if is_meant else ""
 
 
 def nodes_of(tree: Any) -> Iterator[dict[str, Any]]:
@@ -106,7 +109,7 @@ def bracketed_condition(text: str) -> str:
             try:
                 statements = connection.extract_statements(query)
             except duckdb.Error as error:
-                why = str(error).splitlines()[0] + reserved_word_hint(error, text)
+                why = str(error).splitlines()[0] + reserved_word_hint(error, text, "; ")
                 raise UsageError(f"where {text}: not an SQL condition: {why}") from None
             if [kind_of(s) for s in statements] != ["SELECT"]:
                 raise UsageError(f"where {text}: not one SQL condition")
