@@ -161,8 +161,9 @@ def guard(name: str) -> str:
 
 
 def compute_together(connection: duckdb.DuckDBPyConnection, *, has_plates: bool = True) -> None:
-    """Create the kept views on a connection that holds the tables, with the steps they share computed and stored.
+    """Create the kept views as tables on a connection that holds the tables of a lake, with the steps they share.
 
+    DuckDB plans a view when it is created and whenever it is asked: a table of its rows is planned once.
     The tables should hold few trials: the shared steps have a row per frame. has_plates : as of views.register.
     """
     chosen = views.texts_for(has_plates)
@@ -170,28 +171,31 @@ def compute_together(connection: duckdb.DuckDBPyConnection, *, has_plates: bool 
     views.register_base(connection, views.base_named(frozenset().union(*map(views.words_of, texts.values()))))
     reads = {name: "\n".join([text, *SHARED.get(name, ())]) for name, text in texts.items()}
     for name in views.ordered(reads):
-        views.create(connection, name, texts[name])
-        if name in SHARED:
-            _store(connection, name)
+        if SHARED.get(name):
+            views.create(connection, name, texts[name])
+            _store_call(connection, name)
+        elif name in SHARED or name in VIEWS:
+            connection.execute(f"CREATE TABLE {views.quote(name)} AS\n{texts[name].rstrip().rstrip(';')}")
+        else:
+            views.create(connection, name, texts[name])
 
 
-def _store(connection: duckdb.DuckDBPyConnection, name: str) -> None:
-    """Replace a step by a table of its rows."""
-    given = SHARED[name]
-    stored = views.quote(f"_stored_{name}")
-    relations = ", ".join(f"'_stored_{one}'" for one in given)
-    call = f"{views.quote(name)}({relations})" if given else views.quote(name)
-    connection.execute(f"CREATE TABLE {stored} AS SELECT * FROM {call}")
-    if not given:
-        connection.execute(f"DROP VIEW {views.quote(name)}")
-        connection.execute(f"CREATE VIEW {views.quote(name)} AS SELECT * FROM {stored}")
-        return
+def _store_call(connection: duckdb.DuckDBPyConnection, name: str) -> None:
+    """Replace a step over given relations by a table of its rows."""
+    stored = views.quote(_stored(name))
+    relations = ", ".join(f"'{_stored(one)}'" for one in SHARED[name])
+    connection.execute(f"CREATE TABLE {stored} AS SELECT * FROM {views.quote(name)}({relations})")
     arguments = views.arguments_of(views.sources()[name])
     rows = f"SELECT * FROM {stored}"
-    if name == "_cycle_curves":  # it is called with some of the cycles
+    if name == "_cycle_curves":  # it is asked for some of the cycles
         keys = ", ".join(_CYCLE)
         rows += f" SEMI JOIN (SELECT {keys} FROM query_table({arguments})) USING ({keys})"
     connection.execute(f"CREATE OR REPLACE MACRO {views.quote(name)}({arguments}) AS TABLE {rows}")
+
+
+def _stored(name: str) -> str:
+    """The table that holds the rows of a shared step: a step without arguments is that table itself."""
+    return f"_stored_{name}" if SHARED[name] else name
 
 
 def inputs(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], tuple[str, int]]:
