@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from neurostore.window import cohort
 from neurostore.window import shelf as shelves
 from tests.builders.lake_builder import build_lake, trial
 
@@ -24,6 +25,9 @@ class Counted:
 
     def load(self, lake, subject, session):
         self.session = (subject, session)
+
+    def sql(self, query, params):
+        return query
 
 
 @pytest.fixture
@@ -58,3 +62,20 @@ def test_another_session_does_not_wait_and_the_same_one_does(shelf):
     thread.join(10)
     assert order == ["first at work", "asked again"]
     assert Counted.made == 2
+
+
+def test_the_bench_is_free_between_the_questions_of_the_cohort(shelf, monkeypatch):
+    """After a decision, whoever looks at the trial does not wait for all of its new figures."""
+    free = []
+
+    def read(sql, where, params):
+        for query in ("quality", "curves"):
+            assert sql(query, params) == query
+            free.append(not shelf._busy)
+        return {}
+
+    monkeypatch.setattr(cohort, "read_figures", read)
+    marks = shelf.cohort._marks()
+    shelf.cohort._add({("B", "", "walk"): cohort.Figures({})}, marks)
+    shelf.cohort.update()
+    assert free == [True, True]
