@@ -19,7 +19,7 @@ import json, sys
 from pathlib import Path
 from tests.fuzz.run import fuzz
 for name in sys.argv[2:]:
-    tally = fuzz(name, 60, Path(sys.argv[1]), seed=7, seconds=2 / (len(sys.argv) - 1))
+    tally = fuzz(name, 40, Path(sys.argv[1]), seed=7, seconds=2 / (len(sys.argv) - 1))
     print(json.dumps([tally.faults, tally.taken, tally.refused]))
 """
 SMALL = ("model", "mot", "points", "segments", "strangers", "tables")

@@ -18,7 +18,7 @@ from neurostore.lake import checked, hashes
 from neurostore.lake.version import Version
 from tests.builders.lake_builder import build_lake, trial
 
-N_FLIPS = int(os.environ.get("NEUROSTORE_FLIPS", "40"))
+N_FLIPS = int(os.environ.get("NEUROSTORE_FLIPS", "24"))
 
 
 def made(folder: Path, n_commits: int = 1) -> Path:

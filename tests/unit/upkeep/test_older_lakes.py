@@ -44,11 +44,9 @@ def test_an_older_lake_reads_migrates_and_goes_on(old, tmp_path):
         before = open_lake(old, version=lake.version - 1)
         assert before.sql("SELECT DISTINCT cutoff_hz AS hz FROM trials")["hz"].to_list() == [6.0]
         assert migrate(old).after == schema.SCHEMA_VERSION
-    lake = open_lake(old)
-    for view in lake.views():
-        lake.sql(
-            f"SELECT count(COLUMNS(*)) FROM {view} WHERE subject = 'S0'" if view != "catalogue" else f"FROM {view}"
-        )
+    with open_lake(old).connect() as connection:  # every view is bound to the tables as they are
+        for view in ("subject_summary", "trial_quality", "catalogue"):
+            connection.execute(f"SELECT count(COLUMNS(*)) FROM {view}")
     write_bvh(tmp_path / "cohort" / "S1" / "walk1.bvh", 30)  # replaces
     write_bvh(tmp_path / "cohort" / "S2" / "walk3.bvh", 31)  # is new
     assert run("ingest", tmp_path / "cohort", "--lake", old, "--workers", 1).returncode == 0
