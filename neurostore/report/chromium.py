@@ -85,11 +85,20 @@ def _options() -> tuple[str, ...]:
     return (*_OPTIONS, "--no-sandbox") if is_root else _OPTIONS
 
 
+def _environment(folder: Path) -> dict[str, str]:
+    """The environment in which a browser writes its temporary files to a folder, unless its path is too long for them.
+
+    Chromium binds a socket in a folder of its own there, and the path of a socket has 103 bytes at most on macOS.
+    """
+    is_short = len(os.fsencode(folder)) + len("/org.chromium.Chromium.XXXXXX/SingletonSocket") <= 103
+    return {**os.environ, "TMPDIR": str(folder)} if is_short else dict(os.environ)
+
+
 def _run(command: list[str], folder: Path) -> str:
     """Run a browser with all its processes, and end them all; what it wrote to stderr. folder : of its temporary files."""
     with subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True,
-        env={**os.environ, "TMPDIR": str(folder)},
+        env=_environment(folder),
     ) as browser:  # fmt: skip
         try:
             _, output = browser.communicate(timeout=LONGEST_S)

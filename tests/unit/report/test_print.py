@@ -6,6 +6,7 @@ import re
 import shutil
 import tempfile
 from dataclasses import replace
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -120,6 +121,11 @@ def test_pdf_of_two_sessions_with_kinetics_and_emg_has_four_pages(everything, tm
     assert b"595" in content  # points across an A4 page
     assert b"842" in content or b"841" in content
     assert list(scratch.iterdir()) == []  # page, profile and all
+
+
+@pytest.mark.parametrize(("folder", "is_ours"), [("/tmp/.neurostore.12345678.tmp", True), (f"/tmp/{'x' * 60}", False)])
+def test_a_browser_gets_a_temporary_folder_whose_path_is_short_enough_for_its_socket(folder, is_ours):
+    assert (chromium._environment(Path(folder)).get("TMPDIR") == folder) == is_ours
 
 
 def test_peaks_stand_where_there_is_room(everything, monkeypatch):

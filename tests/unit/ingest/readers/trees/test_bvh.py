@@ -243,7 +243,7 @@ def test_everything_wrong_is_reported_at_once(tiny) -> None:  # type: ignore[no-
 def test_a_missing_and_an_unreadable_file_are_input_errors(tiny, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     assert "cannot be read" in problems(tmp_path / "none.bvh")
     (tmp_path / "folder.bvh").mkdir()
-    assert "cannot be read" in problems(tmp_path / "folder.bvh")
+    assert "is a folder" in problems(tmp_path / "folder.bvh")
     path = tiny()
     path.chmod(0)
     if not os.access(path, os.R_OK):  # root may read anything
