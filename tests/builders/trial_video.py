@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
+import pytest
 
 from neurostore import schema
 from neurostore.lake import delta
@@ -19,6 +19,7 @@ GREY_A_FRAME = 2
 
 def add_video(lake: Path, cohort: Path, key: Key) -> Path:
     """Write the film into the cohort's folder and name it among the source files of the trial."""
+    cv2 = pytest.importorskip("cv2")
     rows = Version.open(lake).trials_table()
     row = next(r for r in rows.to_pylist() if (r["subject"], r["session"], r["trial"]) == key)
     film = (cohort / row["source_path"]).with_suffix(".mp4")
