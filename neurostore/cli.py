@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Callable
 from importlib import import_module
 from shlex import quote
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -71,7 +72,8 @@ def neurostore(
 def command_line(asked: str = "") -> typer.Typer:
     """The program with all its commands, or only those of the module that has the requested one.
 
-    Typer builds a validator for every option of every command, which takes longer than many of the commands.
+    Typer builds a validator for every option of every command, which takes longer than many of the commands. For
+    ``--help``, which lists the commands alone, they therefore have no options.
     """
     app = typer.Typer(
         name="neurostore",
@@ -83,7 +85,28 @@ def command_line(asked: str = "") -> typer.Typer:
     app.callback()(neurostore)
     for module in [m for m, names in MODULES.items() if asked in names] or MODULES:
         import_module(f"neurostore.commands.{module}").register(app)
+    if asked == "--help":
+        _leave_out_options(app)
     return app
+
+
+def _leave_out_options(app: typer.Typer) -> None:
+    """Replace every command by one of the same name and docstring without options."""
+    for command in app.registered_commands:
+        command.callback = _described_as(command.callback)
+    for group in app.registered_groups:
+        if group.typer_instance is not None:
+            _leave_out_options(group.typer_instance)
+
+
+def _described_as(function: Callable[..., Any] | None) -> Callable[[], None]:
+    """A function that does nothing, with the name and the docstring of another."""
+
+    def described() -> None:
+        """Replaced below."""
+
+    described.__name__, described.__doc__ = getattr(function, "__name__", ""), getattr(function, "__doc__", "")
+    return described
 
 
 def main() -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from inspect import signature
 
 import pytest
+from typer.testing import CliRunner
 
 from neurostore.cli import MODULES, command_line
 from neurostore.commands.help_sections import SECTIONS
@@ -31,6 +33,13 @@ def test_a_command_loads_the_module_that_has_it(module):
         alone = command_line(asked)
         found = [c.name or c.callback.__name__ for c in alone.registered_commands]
         assert (*found, *(group.name for group in alone.registered_groups)) == MODULES[module]
+
+
+def test_help_without_options_is_the_help_of_the_whole_program():
+    runner = CliRunner()
+    alone = command_line("--help")
+    assert runner.invoke(alone, ["--help"]).output == runner.invoke(app, ["--help"]).output
+    assert all(not signature(command.callback).parameters for command in alone.registered_commands)
 
 
 def test_help_names_every_command():
