@@ -259,10 +259,10 @@ def run(folder: Path, *, n_per_group: int = 4, n_trials: int = 1) -> dict[str, P
 
 @dataclass(frozen=True)
 class Question:
-    """A question, the command that answers it, what was found and what is true (a text, or a column of `found`)."""
+    """A question, the command that answers it, the answer and what is true (a text, or a column of `answer`)."""
 
     command: str
-    found: pl.DataFrame
+    answer: pl.DataFrame
     true: str = ""
 
 
@@ -292,12 +292,12 @@ def _sql(query: str) -> str:
 
 
 def print_results(asked: dict[str, Question], lake_path: Path) -> None:
-    """Print the command of each question, what was found and what is true."""
+    """Print the command of each question, the answer and what is true."""
     import polars as pl
 
     for name, question in asked.items():
         say("\nneurostore", question.command, "--lake", lake_path)
-        print_table(question.found.with_columns(pl.selectors.float().round(2)))
+        print_table(question.answer.with_columns(pl.selectors.float().round(2)))
         if name == "baseline":
             print(f"  {WHY_SHORT}")
         if question.true:

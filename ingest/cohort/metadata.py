@@ -94,7 +94,7 @@ def _join(table: TsvTable, folders: tuple[str, ...], kind: str, metadata: Metada
             named.add(id(trial))
             _give_place(trial, texts, keys, f"{name}: {table.where(index)}", cohort, table.path)
             trial.metadata |= {columns[c]: values[c][index] for c in columns}
-            trial.metadata |= {ours: found[index] for ours, found in stated.values()}
+            trial.metadata |= {ours: of_rows[index] for ours, of_rows in stated.values()}
             _give_options(trial, texts)
             _give_exclusion(trial, texts, f"{name}: {table.where(index)}", cohort)
         if kind == "sessions" and matched:
@@ -136,7 +136,7 @@ class _Cells:
 
     def row(self, index: int) -> dict[str, str | None]:
         """A row with the keys that the folder has for those that differ a little."""
-        same = {self.keys[k]: found for k, found in self.alike.items()}
+        same = {self.keys[k]: keys for k, keys in self.alike.items()}
         return {
             c: same[c].get(text, text) if c in same and text else text for c, text in self.table.rows[index].items()
         }
@@ -157,11 +157,11 @@ class _Cells:
 def _stated(table: TsvTable, name: str, cohort: Cohort) -> dict[str, tuple[str, Sequence[Value]]]:
     """Columns that state something of a trial: source column -> what it is here, and its values."""
     columns = {plain_name(c): c for c in reversed(table.columns)}
-    found: dict[str, tuple[str, Sequence[Value]]] = {}
+    stated: dict[str, tuple[str, Sequence[Value]]] = {}
     if column := columns.get("condition"):
-        found[column] = ("condition", [row[column] for row in table.rows])
+        stated[column] = ("condition", [row[column] for row in table.rows])
     if column := columns.get("session_order"):
-        found[column] = ("session_order", ())
+        stated[column] = ("session_order", ())
     column = next((columns[n] for n in ("acq_time", *OTHER_NAMES) if n in columns), None)
     if column is not None:
         if plain_name(column) != "acq_time":
@@ -169,9 +169,9 @@ def _stated(table: TsvTable, name: str, cohort: Cohort) -> dict[str, tuple[str, 
         inferred = Inferred()
         texts = _with_clock([row[column] for row in table.rows], table, columns.get("time"))
         where = [table.where(i) for i in range(len(table.rows))]
-        found[column] = ("acq_time", times_of(texts, column, where, inferred))
+        stated[column] = ("acq_time", times_of(texts, column, where, inferred))
         cohort.warnings += [f"{name}: {text}" for text in inferred.texts()]
-    return {c: pair for c, pair in found.items() if pair[1]}
+    return {c: pair for c, pair in stated.items() if pair[1]}
 
 
 def _with_clock(texts: list[str | None], table: TsvTable, column: str | None) -> list[str | None]:

@@ -217,8 +217,7 @@ def _copy(source: Path, target: Path) -> None:
     """Copy a file with its time, down to the disk, and compare the copy with the source."""
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copy2(source, target)
-    with target.open("rb") as file:
-        os.fsync(file.fileno())
+    temporary.sync(target)
     if sha256_and_size(target) != sha256_and_size(source):
         raise CohortError(f"{source}: changed while it was copied; nothing was written: repeat the command")
 

@@ -54,15 +54,15 @@ def _key_column(table: TsvTable, cohort: Cohort, name: str) -> str | None:
         return column
     there = {t.subject for t in cohort.trials if t.is_subject_known}
     bare_there = {bare(s) for s in there}
-    found: dict[str, int] = {}
+    n_named: dict[str, int] = {}
     for column in table.columns:
         texts = {t for row in table.rows if (t := row.get(column)) is not None}
-        found[column] = len({bare(t) for t in texts} & bare_there) + len(alike(texts, there, one_each=True))
-    best = max(found, key=lambda c: found[c], default=None)
-    if best is None or not there or found[best] < max(1.0, _LEAST_SHARE * len(there)):
+        n_named[column] = len({bare(t) for t in texts} & bare_there) + len(alike(texts, there, one_each=True))
+    best = max(n_named, key=lambda c: n_named[c], default=None)
+    if best is None or not there or n_named[best] < max(1.0, _LEAST_SHARE * len(there)):
         return None
     cohort.warnings.append(
-        f"{name}: column {best!r} was read as participant_id, because it names {found[best]} of {counted(len(there), 'subject')} here"
+        f"{name}: column {best!r} was read as participant_id, because it names {n_named[best]} of {counted(len(there), 'subject')} here"
     )
     return best
 

@@ -20,7 +20,7 @@ from neurostore.ingest.cohort.coding.study import Coder, new_key, read_keys, wri
 from neurostore.ingest.cohort.coding.tables import coded, doubts, learn
 from neurostore.ingest.readers import stem_of, suffix_of
 from neurostore.storage import temporary
-from neurostore.wording import listed
+from neurostore.wording import and_more, listed
 
 _MOST_PROBLEMS = 20
 
@@ -116,9 +116,8 @@ def _checked(cohort: Path | str, target: Path | str, key_file: Path | str) -> tu
 def _refuse(problems: list[str]) -> None:
     if not problems:
         return
-    shown = problems[:_MOST_PROBLEMS]
-    more = [f"and {len(problems) - len(shown)} more"] if len(problems) > len(shown) else []
-    raise CohortError("nothing was written, because this cannot be coded:\n  " + "\n  ".join([*shown, *more]))
+    shown = and_more(problems, _MOST_PROBLEMS)
+    raise CohortError("nothing was written, because this cannot be coded:\n  " + "\n  ".join(shown))
 
 
 def _learn(pile: Pile, coder: Coder) -> None:

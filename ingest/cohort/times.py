@@ -32,10 +32,10 @@ def times_of(texts: Sequence[str | None], column: str, where: Sequence[str], inf
     slashed = [match for text in texts if text and (match := _SLASHED.fullmatch(text))]
     is_day_first = {int(m[1]) > 12 for m in slashed if max(int(m[1]), int(m[2])) > 12}
     order = next(iter(is_day_first)) if len(is_day_first) == 1 else None
-    found = []
+    times = []
     for text, inferred.where in zip(texts, where, strict=True):
-        found.append(None if text is None else _time_of(text, column, order, inferred))
-    return found
+        times.append(None if text is None else _time_of(text, column, order, inferred))
+    return times
 
 
 def date_named(session: str) -> str | None:

@@ -24,6 +24,7 @@ import platformdirs
 from neurostore import storage
 from neurostore.errors import DamagedLakeError
 from neurostore.lake import hashes
+from neurostore.wording import listed
 
 _MOST_REMEMBERED_BYTES = 8 << 20
 _SETTLED_NS = 100_000_000  # file times have steps of milliseconds: a younger file may change without a new time
@@ -83,9 +84,8 @@ def check_log(root: str, table: str) -> None:
 def _message(root: str, damaged: list[str]) -> str:
     subjects = sorted({p.split("subject=", 1)[1].split("/", 1)[0] for p in damaged if "subject=" in p})
     whose = f" (subject {', '.join(subjects)})" if subjects else ""
-    more = f" and {len(damaged) - 3} more" if len(damaged) > 3 else ""
     return (
-        f"{root}: {', '.join(damaged[:3])}{more}: its bytes are not those that were written{whose}; "
+        f"{root}: {listed(damaged, 3)}: its bytes are not those that were written{whose}; "
         f"`neurostore verify --lake {root}` lists the trials; with --drop-damaged it repairs logs and removes "
         "trials with damaged rows; ingest their files again to put these trials back"
     )

@@ -11,8 +11,8 @@ import numpy as np
 
 from neurostore.arrays import Floats, Ints
 from neurostore.lake.queryable import Queryable
+from neurostore.trial_key import Key
 
-Key = tuple[str, str, str]
 LARGEST = 32767
 
 

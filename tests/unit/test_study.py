@@ -44,7 +44,7 @@ def off(frame):
 
 @pytest.mark.parametrize("name", ["baseline", "baseline, affected", "baseline, unaffected"])
 def test_group_means_at_baseline(asked, name):
-    found = asked[name].found
+    found = asked[name].answer
     assert found.height == 2 * (len(study.BASELINE) if name == "baseline" else len(study.OF_A_SIDE))
     assert set(found["n"]) == {N}
     assert off(found) == []
@@ -52,7 +52,7 @@ def test_group_means_at_baseline(asked, name):
 
 def test_the_affected_side_is_the_patients_own(asked):
     affected, other = (
-        {r["parameter"]: r["found"] for r in asked[f"baseline, {side}"].found.to_dicts() if r["group"] == "stroke"}
+        {r["parameter"]: r["found"] for r in asked[f"baseline, {side}"].answer.to_dicts() if r["group"] == "stroke"}
         for side in ("affected", "unaffected")
     )
     for parameter in ("stance_pct", "peak_swing_knee_flexion_deg"):  # left and right are affected by turns
@@ -61,7 +61,7 @@ def test_the_affected_side_is_the_patients_own(asked):
 
 @pytest.mark.parametrize("side", ["affected", "unaffected"])
 def test_changes_are_post_minus_pre_and_have_the_signs_of_the_truth(asked, side):
-    found = asked[f"change, {side}"].found
+    found = asked[f"change, {side}"].answer
     assert set(found["contrast"]) == {"post − pre"}  # by name, post would come first
     assert set(found["n"]) == {N}
     assert off(found) == []
@@ -71,7 +71,7 @@ def test_changes_are_post_minus_pre_and_have_the_signs_of_the_truth(asked, side)
 
 
 def test_the_excluded_trial_is_left_out_and_listed(lake, asked):
-    assert asked["excluded"].found.rows() == [(*study.EXCLUDED, "trials.tsv", study.REASON)]
+    assert asked["excluded"].answer.rows() == [(*study.EXCLUDED, "trials.tsv", study.REASON)]
     query = (
         "SELECT trial, median(speed_m_s) AS speed FROM _measured_cycles WHERE is_steady AND subject = 'P02' "
         "AND session = 'post' GROUP BY trial ORDER BY trial"
@@ -92,7 +92,7 @@ def test_table_1_names_trials_without_a_steady_cycle_and_those_left_out(lake):
 
 
 def test_exchanged_sides_are_found_and_give_no_cycle(asked, lake):
-    found = asked["exchanged"].found
+    found = asked["exchanged"].answer
     assert [row[:3] for row in found.rows()] == [study.EXCHANGED]
     assert found["verdict"][0].startswith("Do not use: toes and pelvis show that left and right are exchanged.")
     trials = lake.sql("SELECT trial, n_steady_cycles, verdict FROM trial_quality ORDER BY subject, session, trial")
