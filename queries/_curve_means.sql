@@ -13,9 +13,8 @@ WITH points AS (
             coalesce(trials.up_source, '') != 'camera_level'
             OR _accept_camera_level()
         ) AS is_level
-    FROM _cycle_curves(measured) AS curves
+    FROM _cycle_curves(measured, 2) AS curves
     INNER JOIN trials USING (subject, session, trial)
-    WHERE curves.percent % 2 = 0
 ),
 
 angles AS (

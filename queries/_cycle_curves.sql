@@ -1,5 +1,5 @@
 -- One row: a gait cycle at a percent of its duration, as shown by cycle_curves.
--- Arguments: cycles. The name of a relation like gait_cycles.
+-- Arguments: cycles, step_pct. The name of a relation like gait_cycles; the step between percents, 1 in cycle_curves.
 -- Inputs: joint_angles. Degrees, linear interpolation between frames.
 -- This is a macro, so that a view that also needs the cycles computes them only once.
 WITH frames AS (
@@ -15,8 +15,8 @@ WITH frames AS (
     WINDOW frames_ AS (PARTITION BY subject, session, trial, person ORDER BY time_s)
 ),
 
--- A join with 101 rows instead of unnest(): DuckDB estimates that unnest() gives no rows, and would then compare each
--- point with each frame.
+-- A join with the percents instead of unnest(): DuckDB estimates that unnest() gives no rows, and would then compare
+-- each point with each frame.
 points AS (
     SELECT
         strides.subject,
@@ -30,7 +30,7 @@ points AS (
         strides.end_s,
         percents.percent::INTEGER AS percent
     FROM query_table(cycles) AS strides
-    CROSS JOIN range(101) AS percents (percent)
+    CROSS JOIN range(0, 101, step_pct) AS percents (percent)
 ),
 
 timed AS (

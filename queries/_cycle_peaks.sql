@@ -17,7 +17,7 @@ WITH own AS (
         CASE side WHEN 'left' THEN left_ankle_dorsiflexion_deg ELSE right_ankle_dorsiflexion_deg END AS ankle,
         CASE side WHEN 'left' THEN left_foot_progression_deg ELSE right_foot_progression_deg END AS progression,
         pelvis_tilt_deg AS tilt
-    FROM _cycle_curves(cycles)
+    FROM _cycle_curves(cycles, 1)
 ),
 
 offs AS (

@@ -3,7 +3,7 @@
 -- between frames; NULL if the frame before or after lacks the angle, or if the two are more than 0.1 s apart. Read left
 -- angles from left cycles and right angles from right cycles.
 SELECT *
-FROM _cycle_curves('gait_cycles')
+FROM _cycle_curves('gait_cycles', 1)
 UNION ALL BY NAME
 SELECT *
 FROM _source_cycles

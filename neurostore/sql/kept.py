@@ -31,7 +31,7 @@ VIEWS = (
     "emg_envelopes",
 )
 # Steps that several of them read, computed once per batch: view or macro -> relations that it is called with. A macro
-# is called only with these relations or with rows of them.
+# is called only with these relations or with rows of them; _cycle_curves also with the step between percents.
 SHARED: dict[str, tuple[str, ...]] = {
     "_foot_motion": (),
     "joint_angles": (),
@@ -184,12 +184,13 @@ def _store_call(connection: duckdb.DuckDBPyConnection, name: str) -> None:
     """Replace a step over given relations by a table of its rows."""
     stored = views.quote(_stored(name))
     relations = ", ".join(f"'{_stored(one)}'" for one in SHARED[name])
-    connection.execute(f"CREATE TABLE {stored} AS SELECT * FROM {views.quote(name)}({relations})")
     arguments = views.arguments_of(views.sources()[name])
     rows = f"SELECT * FROM {stored}"
-    if name == "_cycle_curves":  # it is asked for some of the cycles
+    if name == "_cycle_curves":  # it is asked for some of the cycles and percents
+        relations += ", 1"
         keys = ", ".join(_CYCLE)
-        rows += f" SEMI JOIN (SELECT {keys} FROM query_table({arguments})) USING ({keys})"
+        rows += f" SEMI JOIN (SELECT {keys} FROM query_table(cycles)) USING ({keys}) WHERE percent % step_pct = 0"
+    connection.execute(f"CREATE TABLE {stored} AS SELECT * FROM {views.quote(name)}({relations})")
     connection.execute(f"CREATE OR REPLACE MACRO {views.quote(name)}({arguments}) AS TABLE {rows}")
 
 

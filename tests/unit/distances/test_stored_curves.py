@@ -29,7 +29,7 @@ class Lake:
         views.register_base(self.connection, {"macros"})
         views.create(self.connection, "_cycle_curves", views.sources()["_cycle_curves"])
         self.connection.execute(
-            "CREATE VIEW _source_cycles AS FROM _cycle_curves('gait_cycles') LIMIT 0"
+            "CREATE VIEW _source_cycles AS FROM _cycle_curves('gait_cycles', 1) LIMIT 0"
         )  # no files of curves
         views.create(self.connection, "cycle_curves", views.sources()["cycle_curves"])
 
