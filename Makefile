@@ -10,8 +10,8 @@ TORCH := torch==2.13.0
 CONSTRAINTS := --constraint constraints.txt
 PIP := $(BIN)/pip install -qq --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest -q -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
-# What the newest Python runs in continuous integration, in a minute on 2 cores.
-MOST_IMPORTANT := tests/unit/dtw tests/unit/lake/test_commit.py tests/unit/lake/test_version.py tests/unit/ingest/readers tests/spec/test_joint_angles.py tests/spec/test_spatiotemporal.py
+# What the newest Python runs in continuous integration, in a minute or two on 2 cores: of DTW what compiles its kernels once.
+MOST_IMPORTANT := "tests/unit/dtw/test_dtw.py::test_all_verbs_compute_the_definition_for_unequal_lengths[1-float64]" tests/unit/lake/test_commit.py tests/unit/lake/test_version.py tests/unit/ingest/readers tests/spec/test_joint_angles.py tests/spec/test_spatiotemporal.py
 # Tests of loops that numba compiles and that are fast enough as plain Python. Compiled integers wrap around silently, where NumPy warns.
 KERNELS := tests/unit/ingest/geometry tests/unit/ingest/landmarks/test_filters.py tests/unit/ingest/readers/trees/test_numbers.py
 KERNELS += tests/unit/dtw/test_dtw.py::test_path_is_the_best_and_breaks_ties_as_stated tests/unit/dtw/test_dtw.py::test_path_of_equal_series_is_the_diagonal tests/unit/dtw/test_dtw.py::test_path_length_of_a_constant_offset_is_the_offset tests/unit/dtw/test_dtw.py::test_missing_values_propagate_only_to_their_own_pairs tests/unit/dtw/test_dtw.py::test_angles_are_compared_around_the_circle

@@ -215,7 +215,7 @@ def fit_frames(tree, n_axes, pattern, limits, start, q, wished, wish, wish_weigh
             steps[t] = 0
             n_warm = min(n_warm, 1)
             continue
-        order = 0
+        order = np.int64(0)
         for k in range(1, min(n_warm, 3)):
             if off[k] < off[order]:
                 order = k
@@ -230,9 +230,9 @@ def fit_frames(tree, n_axes, pattern, limits, start, q, wished, wish, wish_weigh
             k += 1
             if not bounded_step(a, y, q[t], free, low, high, damping, row_start, row, kept, step, fixed, delta):
                 if is_newton:  # not convex here: continue with first derivatives only
-                    is_newton = False
+                    is_newton = np.bool_(False)  # numba would compile what it calls for a plain False anew
                     equations(tree, n_axes, q[t], wished, wish[t], wish_weight[t], points, at[t], weight[t], miss[t], turns,
-                              to[t], turn_weight[t], False, work, a, y)  # fmt: skip
+                              to[t], turn_weight[t], is_newton, work, a, y)  # fmt: skip
                 else:
                     damping = max(damping * 10.0, 1e-6)
                 continue
@@ -302,4 +302,4 @@ def frame_equations(tree, n_axes, q, wished, wish, wish_weight, points, at, weig
     work = scratch(tree)
     for t in range(q.shape[0]):
         cost[t] = equations(tree, n_axes, q[t], wished, wish[t], wish_weight[t], points, at[t], weight[t],
-                            miss[t], turns, to[t], turn_weight[t], False, work, matrix[t], right[t])  # fmt: skip
+                            miss[t], turns, to[t], turn_weight[t], np.bool_(False), work, matrix[t], right[t])  # fmt: skip

@@ -219,8 +219,8 @@ def warp_in_order(
     the k-th best for all of them. best, indices (k,) : the nearest so far, by distance, then index; kept up to date.
     Returns how many series were begun.
     """
-    count, k_best = width(values), best.shape[0]
-    m_most = 1
+    count, k_best, zero, one = width(values), best.shape[0], np.int64(0), np.int64(1)
+    m_most = one
     for k in range(listed.shape[0]):
         m_most = max(m_most, lengths[listed[k]])
     whole_tile = np.empty(m_most * channels * count, values.dtype)
@@ -232,14 +232,14 @@ def warp_in_order(
         limit = squared_limit(best[k_best - 1], relative, absolute)
         if listed_bounds[first] > limit:
             break
-        m, begun = 1, 0
+        m, begun = one, 0
         for lane in range(count):
             members[lane] = -1
             if first + lane < listed.shape[0] and not listed_bounds[first + lane] > limit:
                 members[lane] = listed[first + lane]
                 m = max(m, lengths[members[lane]])
                 begun += 1
-        low, high = n + m, 0
+        low, high = n + m, zero
         for lane in range(count):
             radius[lane] = n + m
             if members[lane] >= 0:
@@ -253,10 +253,10 @@ def warp_in_order(
             continue
         n_begun += begun
         begin(front, m)
-        stop, is_left = 0, True
+        stop, is_left = zero, True
         while stop < n and is_left:
             i, stop = stop, min(n, stop + ROWS_A_LOOK)
-            sweep(query, 0, i, stop, tile, 0, m, channels, radius, low, high, front)
+            sweep(query, zero, i, stop, tile, zero, m, channels, radius, low, high, front)
             is_left = stop == n or not least_to_come(front, bounds, m, stop - 1, high) > limit
         if not is_left:
             continue

@@ -86,8 +86,7 @@ def rows_against_tile(
     limits : for each of `rows` the largest distance of interest: where every lane is beyond it, out may hold inf.
     mirror : True for one set against itself: each distance is written at (row, column) and (column, row).
     """
-    count = width(b)
-    m = 1
+    count, zero, m = width(b), np.int64(0), np.int64(1)
     for lane in range(count):
         m = max(m, member_lengths[lane])
     front = aligned((m + 1) * count, b)
@@ -95,7 +94,7 @@ def rows_against_tile(
     for k in range(rows.shape[0]):
         row = rows[k]
         n = lengths[row]
-        low, high = n + m, 0
+        low, high = n + m, zero
         for lane in range(count):
             radius[lane] = n + m
             if members[lane] >= 0:
@@ -104,7 +103,7 @@ def rows_against_tile(
                 low, high = min(low, r), max(high, r)
         begin(front, m)
         stop = n if np.isinf(limits[k]) else min(n, ROWS_A_LOOK)
-        sweep(a, starts[row], 0, stop, b, b_start, m, channels, radius, low, high, front)
+        sweep(a, starts[row], zero, stop, b, b_start, m, channels, radius, low, high, front)
         while stop < n and row_minimum(front, m, stop - 1, high) <= limits[k] * limits[k]:
             i, stop = stop, min(n, stop + ROWS_A_LOOK)
             sweep(a, starts[row], i, stop, b, b_start, m, channels, radius, low, high, front)
@@ -129,8 +128,8 @@ def pairs(
 
     counted : divide by the length of the path (root mean square per matched sample).
     """
-    count = width(a)
-    n_max, m_max = 1, 1
+    count, zero, one = width(a), np.int64(0), np.int64(1)
+    n_max, m_max = one, one
     for k in range(a_members.shape[0]):
         n_max = max(n_max, a_lengths[a_members[k]])
         m_max = max(m_max, b_lengths[b_members[k]])
@@ -141,7 +140,7 @@ def pairs(
     radius = np.empty(count, a.dtype)
     a_lanes, b_lanes = np.empty(count, np.int64), np.empty(count, np.int64)
     for k in range(0, a_members.shape[0], count):
-        n, m, low, high = 1, 1, n_max + m_max, 0
+        n, m, low, high = one, one, n_max + m_max, zero
         for lane in range(count):
             a_lanes[lane] = b_lanes[lane] = -1
             radius[lane] = n_max + m_max
@@ -154,16 +153,16 @@ def pairs(
         pack(a, a_starts, a_lengths, a_lanes, channels, a_tile.reshape(-1)[: n * channels * count])
         pack(b, b_starts, b_lengths, b_lanes, channels, b_tile[: m * channels * count])
         begin(front, m)
-        i = 0
+        i = zero
         while i < n:  # up to the next row at which some lane ends
             stop = n
             for lane in range(count):
                 if a_lanes[lane] >= 0 and a_lengths[a_lanes[lane]] > i:
                     stop = min(stop, a_lengths[a_lanes[lane]])
             if counted:
-                counted_sweep(a_tile, 0, i, stop, b_tile, 0, m, channels, radius, high, front, steps)
+                counted_sweep(a_tile, zero, i, stop, b_tile, zero, m, channels, radius, high, front, steps)
             else:
-                sweep(a_tile, 0, i, stop, b_tile, 0, m, channels, radius, low, high, front)
+                sweep(a_tile, zero, i, stop, b_tile, zero, m, channels, radius, low, high, front)
             for lane in range(count):
                 if a_lanes[lane] >= 0 and a_lengths[a_lanes[lane]] == stop:
                     end = b_lengths[b_lanes[lane]] * count + lane

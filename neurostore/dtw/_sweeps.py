@@ -1,4 +1,8 @@
-"""The rows of the matrix of smallest costs, carried on for all lanes of a tile at once. Names as in _kernels."""
+"""The rows of the matrix of smallest costs, carried on for all lanes of a tile at once. Names as in _kernels.
+
+Callers give integers of type int64, never constants: numba gives a constant a type of its own while it infers types, and
+compiles what is called with it once more (16 compilations of `five_rows` instead of 4).
+"""
 
 from __future__ import annotations
 
