@@ -7,8 +7,8 @@
 -- vertical-velocity and the speed method: on files of six laboratories the first is 3 ms early to 12 ms late, the
 -- second 16 ms early to 6 ms late, the coordinate method 27 to 50 ms early. If the two differ by more than 80 ms,
 -- the one closer to 45 ms after the coordinate method is used. The time of a foot off is that of the vertical
--- method, but at most 0.02 s after the coordinate method; if the two differ by more than 80 ms, it is that of the
--- coordinate method.
+-- method, but no more than 0.015 s before and 0.03 s after that of the coordinate method; if the two differ by more
+-- than 80 ms, it is that of the coordinate method.
 -- The extreme of the vertical method and the first crossing of the speed method are searched from 0.06 s before to
 -- 0.20 s after a foot strike of the coordinate method, and from 0.20 s before to 0.10 s after a foot off.
 -- spread_ms: range of the times that were combined (NULL if there is only one). confidence: share of the three
@@ -104,7 +104,8 @@ merged AS (
     SELECT
         * EXCLUDE (times),
         CASE
-            WHEN event = 'foot_off' AND list_count(times) = 2 THEN least(vertical_s, zeni_s + 0.02)
+            WHEN event = 'foot_off' AND list_count(times) = 2
+                THEN least(greatest(vertical_s, zeni_s - _off_before_s()), zeni_s + _off_after_s())
             ELSE list_avg(times)
         END AS time_s,
         CASE WHEN list_count(times) > 1 THEN 1000.0 * (list_max(times) - list_min(times)) END AS spread_ms,

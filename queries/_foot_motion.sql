@@ -103,14 +103,7 @@ beside AS (
         lag(middle_up_m_s) OVER frames_ - middle_up_m_s AS middle_up_before,
         lead(middle_up_m_s) OVER frames_ - middle_up_m_s AS middle_up_after,
         lag(forefoot_up_m_s) OVER frames_ - forefoot_up_m_s AS forefoot_up_before,
-        lead(forefoot_up_m_s) OVER frames_ - forefoot_up_m_s AS forefoot_up_after,
-        -- The upward acceleration, at the frame before, at this frame and at the frame after.
-        (forefoot_up_m_s - lag(forefoot_up_m_s, 2) OVER frames_)
-        / (time_s - lag(time_s, 2) OVER frames_) AS lift_before_m_s2,
-        (lead(forefoot_up_m_s) OVER frames_ - lag(forefoot_up_m_s) OVER frames_)
-        / (lead(time_s) OVER frames_ - lag(time_s) OVER frames_) AS lift_m_s2,
-        (lead(forefoot_up_m_s, 2) OVER frames_ - forefoot_up_m_s)
-        / (lead(time_s, 2) OVER frames_ - time_s) AS lift_after_m_s2
+        lead(forefoot_up_m_s) OVER frames_ - forefoot_up_m_s AS forefoot_up_after
     FROM ahead
     WINDOW
         frames_ AS (PARTITION BY subject, session, trial, person, side ORDER BY time_s),
@@ -153,8 +146,8 @@ speeds AS (
     FROM grounded
 ),
 
--- Per frame: the state of the coordinate method, the time of the vertical method's acceleration, and the excess over
--- the limits of the speed method.
+-- Per frame: the state of the coordinate method, the maxima of the vertical method, and the excess over the limits of
+-- the speed method.
 stated AS (
     SELECT
         *,
@@ -164,11 +157,10 @@ stated AS (
             WHEN ahead_m > 0.65 * high_m + 0.35 * low_m THEN 1
             WHEN ahead_m < 0.35 * high_m + 0.65 * low_m THEN -1
         END AS state,
-        time_s + CASE
-            WHEN lift_before_m_s2 <= lift_m_s2 AND lift_after_m_s2 <= lift_m_s2
-                THEN _vertex_s(before_s, after_s, lift_before_m_s2 - lift_m_s2, lift_after_m_s2 - lift_m_s2)
-            ELSE 0
-        END AS lift_s,
+        CASE
+            WHEN forefoot_up_m_s IS NULL THEN 0 -- a gap: what is behind it is not the next maximum
+            WHEN forefoot_up_before < 0 AND forefoot_up_after <= 0 THEN forefoot_up_m_s
+        END AS peak_m_s,
         heel_speed_m_s - greatest(
             CASE
                 WHEN has_heel THEN least(_heel_stopped_share() * walking_m_s, _heel_stopped_m_s())
@@ -181,13 +173,13 @@ stated AS (
 )
 
 SELECT
-    * EXCLUDE (state, lift_s, lift_before_m_s2, lift_m_s2, lift_after_m_s2, high_m, low_m),
+    * EXCLUDE (state, peak_m_s, forefoot_up_after, high_m, low_m),
     lag(heel_over) OVER frames_ AS heel_over_before,
     lag(toe_over) OVER frames_ AS toe_over_before,
-    arg_max(lift_s, lift_m_s2) OVER (
+    first_value(peak_m_s IGNORE NULLS) OVER (
         PARTITION BY subject, session, trial, person, side
-        ORDER BY time_s RANGE BETWEEN _lift_s() PRECEDING AND CURRENT ROW
-    ) AS lift_s,
+        ORDER BY time_s ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
+    ) AS forefoot_peak_m_s,
     last_value(CASE WHEN state = 1 THEN time_s END IGNORE NULLS) OVER so_far_ AS ahead_s,
     last_value(CASE WHEN state = -1 THEN time_s END IGNORE NULLS) OVER so_far_ AS behind_s,
     last_value(CASE WHEN state = 0 THEN time_s END IGNORE NULLS) OVER so_far_ AS standing_s

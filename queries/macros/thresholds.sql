@@ -125,8 +125,12 @@ CREATE OR REPLACE MACRO _ankle_stopped_m_s() AS 0.75;
 CREATE OR REPLACE MACRO _toe_left_share() AS 0.66;
 -- The limits of a foot's speed are never lower, however slow the walk, metres per second.
 CREATE OR REPLACE MACRO _least_event_speed_m_s() AS 0.1;
--- The toe is lifted at its greatest upward acceleration within this time before it rises fastest, seconds.
-CREATE OR REPLACE MACRO _lift_s() AS 0.15;
+-- The forefoot has left the ground when its upward velocity passes this share of its next maximum (docs/gait.md).
+CREATE OR REPLACE MACRO _lifted_share() AS 0.8;
+-- A foot off is no earlier before the toe is farthest behind the pelvis, seconds.
+CREATE OR REPLACE MACRO _off_before_s() AS 0.015;
+-- A foot off is no later after the toe is farthest behind the pelvis, seconds.
+CREATE OR REPLACE MACRO _off_after_s() AS 0.03;
 -- A foot rolls over its forefoot, which is at least this share of leg length in front of the ankle.
 CREATE OR REPLACE MACRO _forefoot_share_of_leg() AS 0.2;
 -- Impossible angles or speeds in more than this share of the frames are flagged, percent.

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 from scipy.signal import butter, filtfilt
 
+from neurostore.sql import views
 from neurostore.walker import gait
 from neurostore.walker import walk as walker
 from tests.builders import view_builder
@@ -73,11 +74,13 @@ def test_without_a_heel_the_ankle_serves_and_the_method_says_so():
 def test_spread_and_confidence_follow_from_the_times():
     walk = walker.walk(gait.normal(), n_strides=3)
     connection = view_builder.connect(only=["gait_events"], **view_builder.of_walk(walk))
+    limits = views.thresholds()
     for event, zeni, vertical, speed, spread, confidence, time in connection.execute(
         "SELECT event, zeni_s, vertical_s, speed_s, spread_ms, confidence, time_s FROM gait_events WHERE NOT near_end"
     ).fetchall():
+        near = zeni - limits["off_before_s"][0], zeni + limits["off_after_s"][0]
         times = [vertical, speed] if event == "foot_strike" else [zeni, vertical]
-        assert time == pytest.approx(np.mean(times) if event == "foot_strike" else min(vertical, zeni + 0.02))
+        assert time == pytest.approx(np.mean(times) if event == "foot_strike" else np.clip(vertical, *near))
         assert spread == pytest.approx(1000 * (max(times) - min(times)))
         assert confidence == pytest.approx(1 - spread / 100)
 

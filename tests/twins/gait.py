@@ -166,10 +166,8 @@ def zeni(m: Motion, side: str) -> list[tuple[str, float]]:
 
 
 def vertical(m: Motion, side: str) -> list[tuple[str, float, float]]:
-    """Strikes: troughs of the middle of heel and toe. Offs: half-way from the forefoot's peak acceleration to its peak velocity."""
+    """Strikes: troughs of the middle of heel and toe. Offs: the forefoot rises at a share of its next peak velocity."""
     v, t, toe = m.feet[side].middle_up, m.time, m.feet[side].forefoot_up
-    lift = np.full(len(t), np.nan)
-    lift[1:-1] = (toe[2:] - toe[:-2]) / (t[2:] - t[:-2])
     found = []
     for i in range(1, len(t) - 1):
         before, now, after = v[i - 1 : i + 2]
@@ -177,15 +175,12 @@ def vertical(m: Motion, side: str) -> list[tuple[str, float, float]]:
             found.append(("foot_strike", _vertex(t[i - 1 : i + 2], v[i - 1 : i + 2]), now))
         before, now, after = toe[i - 1 : i + 2]
         if now > 0.05 and before < now and after <= now:
-            window = [k for k in range(i + 1) if t[k] >= t[i] - LIMITS["lift_s"] and np.isfinite(lift[k])]
-            if not window:
-                continue
-            k = max(window, key=lambda k: lift[k])
-            around = lift[k - 1 : k + 2]
-            is_top = 0 < k < len(t) - 1 and np.isfinite(around).all() and max(around[0], around[2]) <= around[1]
-            lifted = _vertex(t[k - 1 : k + 2], around) if is_top else t[k]
-            off = (lifted + _vertex(t[i - 1 : i + 2], toe[i - 1 : i + 2])) / 2
-            found.append(("foot_off", off, now))
+            lifted = LIMITS["lifted_share"] * now
+            k = i
+            while k and lifted <= toe[k - 1] < toe[k]:  # down the slope, as far as it is above the limit
+                k -= 1
+            if k and toe[k - 1] < lifted:
+                found.append(("foot_off", np.interp(lifted, toe[k - 1 : k + 1], t[k - 1 : k + 1]), now))
     return found
 
 
@@ -220,7 +215,7 @@ def events(m: Motion) -> list[tuple[str, str, float]]:
             if not known:
                 continue
             if not strike:
-                time = min(by_v, z + 0.02) if by_v is not None and abs(by_v - z) <= 0.08 else z
+                time = _near(by_v, z) if by_v is not None and abs(by_v - z) <= 0.08 else z
             elif len(known) == 2 and abs(known[0] - known[1]) > 0.08:
                 time = min(known, key=lambda t: abs(t - z - 0.045))
             else:
@@ -236,6 +231,11 @@ def events(m: Motion) -> list[tuple[str, str, float]]:
             if not (is_swing_begun or is_swing_ended):
                 found.append((side, event, time))
     return sorted(found, key=lambda e: e[2])
+
+
+def _near(off: float, z: float) -> float:
+    """The foot off of the vertical method, kept near that of the coordinate method."""
+    return float(np.clip(off, z - LIMITS["off_before_s"], z + LIMITS["off_after_s"]))
 
 
 def interpolate(time: np.ndarray, values: np.ndarray, start: float, end: float) -> np.ndarray:
