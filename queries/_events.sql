@@ -8,7 +8,7 @@
 -- second 16 ms early to 6 ms late, the coordinate method 27 to 50 ms early. If the two differ by more than 80 ms,
 -- the one closer to 45 ms after the coordinate method is used. The time of a foot off is that of the vertical
 -- method, but no more than 0.015 s before and 0.03 s after that of the coordinate method; if the two differ by more
--- than 80 ms, it is that of the coordinate method.
+-- than 60 ms, it is that of the coordinate method (in six laboratories one pair of 65 does).
 -- The extreme of the vertical method and the first crossing of the speed method are searched from 0.06 s before to
 -- 0.20 s after a foot strike of the coordinate method, and from 0.20 s before to 0.10 s after a foot off.
 -- spread_ms: range of the times that were combined (NULL if there is only one). confidence: share of the three
@@ -90,7 +90,7 @@ timed AS (
         * EXCLUDE (time_s, rule, value),
         time_s AS zeni_s,
         CASE
-            WHEN event = 'foot_off' AND abs(vertical_s - time_s) <= 0.08 THEN [time_s, vertical_s]
+            WHEN event = 'foot_off' AND abs(vertical_s - time_s) <= _off_apart_s() THEN [time_s, vertical_s]
             WHEN event = 'foot_off' THEN [time_s]
             WHEN vertical_s IS NULL OR speed_s IS NULL OR abs(vertical_s - speed_s) <= 0.08 THEN [vertical_s, speed_s]
             WHEN abs(vertical_s - time_s - 0.045) <= abs(speed_s - time_s - 0.045) THEN [vertical_s]

@@ -17,33 +17,35 @@ WITH limited AS (
     FROM query_table(motion)
 ),
 
+judged AS (
+    SELECT
+        *,
+        middle_up_m_s < -0.05 AND middle_up_before > 0 AND middle_up_after >= 0 AS is_strike,
+        forefoot_peak_m_s > 0.05
+        AND forefoot_up_m_s >= lifted_m_s
+        AND forefoot_up_m_s + forefoot_up_before < lifted_m_s AS is_off
+    FROM limited
+),
+
 candidates AS (
     SELECT
         *,
         unnest([
             {
                 'event': 'foot_strike',
-                'is_one': middle_up_m_s < -0.05 AND middle_up_before > 0 AND middle_up_after >= 0,
+                'is_one': is_strike,
                 'time_s': time_s + _vertex_s(before_s, after_s, middle_up_before, middle_up_after),
                 'value': middle_up_m_s
             },
             {
                 'event': 'foot_off',
-                'is_one': forefoot_peak_m_s > 0.05
-                AND forefoot_up_m_s >= lifted_m_s
-                AND forefoot_up_m_s + forefoot_up_before < lifted_m_s,
+                'is_one': is_off,
                 'time_s': time_s + before_s * (lifted_m_s - forefoot_up_m_s) / forefoot_up_before,
                 'value': forefoot_peak_m_s
             }
         ]) AS peak
-    FROM limited
-    WHERE
-        (middle_up_m_s < -0.05 AND middle_up_before > 0 AND middle_up_after >= 0)
-        OR (
-            forefoot_peak_m_s > 0.05
-            AND forefoot_up_m_s >= lifted_m_s
-            AND forefoot_up_m_s + forefoot_up_before < lifted_m_s
-        )
+    FROM judged
+    WHERE is_strike OR is_off
 )
 
 SELECT

@@ -131,6 +131,8 @@ CREATE OR REPLACE MACRO _lifted_share() AS 0.8;
 CREATE OR REPLACE MACRO _off_before_s() AS 0.015;
 -- A foot off is no later after the toe is farthest behind the pelvis, seconds.
 CREATE OR REPLACE MACRO _off_after_s() AS 0.03;
+-- If the coordinate and the vertical method are further apart, the first alone times a foot off, seconds.
+CREATE OR REPLACE MACRO _off_apart_s() AS 0.06;
 -- A foot rolls over its forefoot, which is at least this share of leg length in front of the ankle.
 CREATE OR REPLACE MACRO _forefoot_share_of_leg() AS 0.2;
 -- Impossible angles or speeds in more than this share of the frames are flagged, percent.

@@ -215,7 +215,7 @@ def events(m: Motion) -> list[tuple[str, str, float]]:
             if not known:
                 continue
             if not strike:
-                time = _near(by_v, z) if by_v is not None and abs(by_v - z) <= 0.08 else z
+                time = _near(by_v, z) if by_v is not None and abs(by_v - z) <= LIMITS["off_apart_s"] else z
             elif len(known) == 2 and abs(known[0] - known[1]) > 0.08:
                 time = min(known, key=lambda t: abs(t - z - 0.045))
             else:
