@@ -115,7 +115,7 @@ def errors_ms() -> dict[tuple[str, str], np.ndarray]:
 
 @pytest.mark.parametrize("event", ["foot_strike", "foot_off"])
 def test_events_against_operators_marks(errors_ms: dict[tuple[str, str], np.ndarray], event: str) -> None:
-    """Bias of every laboratory within 10 ms; 95 % within 30 ms over all; of 197 marks at most 2 are missed."""
+    """Bias of every laboratory within 10 ms; 95 % within 30 ms over all (offs 25); of 132 marks at most 2 of a kind are missed."""
     for laboratory in sorted({name.split("/")[0] for name in MARKED}):
         own = np.concatenate([errors_ms[name, event] for name in MARKED if name.startswith(laboratory)])
         assert abs(np.nanmean(own)) < 10, laboratory
@@ -123,4 +123,4 @@ def test_events_against_operators_marks(errors_ms: dict[tuple[str, str], np.ndar
     every = np.abs(np.concatenate([errors_ms[name, event] for name in MARKED]))
     assert np.isnan(every).sum() <= 2
     assert np.nanmedian(every) < 10
-    assert np.nanpercentile(every, 95) < 30
+    assert np.nanpercentile(every, 95) < (25 if event == "foot_off" else 30)
