@@ -12,12 +12,16 @@ SELECT
     session,
     trial,
     100.0 * greatest(
-        count(*) FILTER (abs(left_knee_rotation_deg) > 60) / nullif(count(left_knee_rotation_deg), 0),
-        count(*) FILTER (abs(right_knee_rotation_deg) > 60) / nullif(count(right_knee_rotation_deg), 0)
+        count(*) FILTER (abs(left_knee_rotation_deg) > _most_knee_rotation_deg())
+        / nullif(count(left_knee_rotation_deg), 0),
+        count(*) FILTER (abs(right_knee_rotation_deg) > _most_knee_rotation_deg())
+        / nullif(count(right_knee_rotation_deg), 0)
     ) AS knee_rotation_out_pct,
     100.0 * greatest(
-        count(*) FILTER (abs(left_knee_adduction_deg) > 30) / nullif(count(left_knee_adduction_deg), 0),
-        count(*) FILTER (abs(right_knee_adduction_deg) > 30) / nullif(count(right_knee_adduction_deg), 0)
+        count(*) FILTER (abs(left_knee_adduction_deg) > _most_knee_adduction_deg())
+        / nullif(count(left_knee_adduction_deg), 0),
+        count(*) FILTER (abs(right_knee_adduction_deg) > _most_knee_adduction_deg())
+        / nullif(count(right_knee_adduction_deg), 0)
     ) AS knee_adduction_out_pct,
     100.0 * greatest(
         count(*) FILTER (left_knee_flexion_deg < -_most_recurvatum_deg()) / nullif(count(left_knee_flexion_deg), 0),
@@ -25,16 +29,26 @@ SELECT
         / nullif(count(right_knee_flexion_deg), 0)
     ) AS knee_backwards_pct,
     100.0 * greatest(
-        count(*) FILTER (left_elbow_flexion_deg < -10) / nullif(count(left_elbow_flexion_deg), 0),
-        count(*) FILTER (right_elbow_flexion_deg < -10) / nullif(count(right_elbow_flexion_deg), 0)
+        count(*) FILTER (left_elbow_flexion_deg < -_most_elbow_hyperextension_deg())
+        / nullif(count(left_elbow_flexion_deg), 0),
+        count(*) FILTER (right_elbow_flexion_deg < -_most_elbow_hyperextension_deg())
+        / nullif(count(right_elbow_flexion_deg), 0)
     ) AS elbow_backwards_pct,
     100.0 * greatest(
-        count(*) FILTER (abs(left_ankle_dorsiflexion_deg) > 60) / nullif(count(left_ankle_dorsiflexion_deg), 0),
-        count(*) FILTER (abs(right_ankle_dorsiflexion_deg) > 60) / nullif(count(right_ankle_dorsiflexion_deg), 0)
+        count(*) FILTER (abs(left_ankle_dorsiflexion_deg) > _most_dorsiflexion_deg())
+        / nullif(count(left_ankle_dorsiflexion_deg), 0),
+        count(*) FILTER (abs(right_ankle_dorsiflexion_deg) > _most_dorsiflexion_deg())
+        / nullif(count(right_ankle_dorsiflexion_deg), 0)
     ) AS ankle_out_pct,
     100.0 * greatest(
-        count(*) FILTER (left_hip_flexion_deg NOT BETWEEN -75 AND 150) / nullif(count(left_hip_flexion_deg), 0),
-        count(*) FILTER (right_hip_flexion_deg NOT BETWEEN -75 AND 150) / nullif(count(right_hip_flexion_deg), 0)
+        count(*) FILTER (
+            left_hip_flexion_deg NOT BETWEEN -_most_hip_extension_deg() AND _most_hip_flexion_deg()
+        )
+        / nullif(count(left_hip_flexion_deg), 0),
+        count(*) FILTER (
+            right_hip_flexion_deg NOT BETWEEN -_most_hip_extension_deg() AND _most_hip_flexion_deg()
+        )
+        / nullif(count(right_hip_flexion_deg), 0)
     ) AS hip_out_pct,
     greatest(
         abs(avg(left_knee_flexion_deg) - avg(right_knee_flexion_deg)),
@@ -43,25 +57,25 @@ SELECT
     ) AS legs_difference_deg,
     greatest(
         CASE
-            WHEN max(left_knee_adduction_deg) - min(left_knee_adduction_deg) > 10
+            WHEN max(left_knee_adduction_deg) - min(left_knee_adduction_deg) > _least_crosstalk_range_deg()
                 THEN corr(left_knee_adduction_deg, left_knee_flexion_deg) ^ 2
         END,
         CASE
-            WHEN max(right_knee_adduction_deg) - min(right_knee_adduction_deg) > 10
+            WHEN max(right_knee_adduction_deg) - min(right_knee_adduction_deg) > _least_crosstalk_range_deg()
                 THEN corr(right_knee_adduction_deg, right_knee_flexion_deg) ^ 2
         END
     ) AS knee_crosstalk_r2,
     degrees(atan(greatest(
         CASE
             WHEN
-                max(left_knee_adduction_deg) - min(left_knee_adduction_deg) > 10
-                AND corr(left_knee_adduction_deg, left_knee_flexion_deg) ^ 2 > 0.5
+                max(left_knee_adduction_deg) - min(left_knee_adduction_deg) > _least_crosstalk_range_deg()
+                AND corr(left_knee_adduction_deg, left_knee_flexion_deg) ^ 2 > _most_crosstalk_r2()
                 THEN abs(regr_slope(left_knee_adduction_deg, left_knee_flexion_deg))
         END,
         CASE
             WHEN
-                max(right_knee_adduction_deg) - min(right_knee_adduction_deg) > 10
-                AND corr(right_knee_adduction_deg, right_knee_flexion_deg) ^ 2 > 0.5
+                max(right_knee_adduction_deg) - min(right_knee_adduction_deg) > _least_crosstalk_range_deg()
+                AND corr(right_knee_adduction_deg, right_knee_flexion_deg) ^ 2 > _most_crosstalk_r2()
                 THEN abs(regr_slope(right_knee_adduction_deg, right_knee_flexion_deg))
         END
     ))) AS knee_axis_turned_deg,

@@ -127,8 +127,8 @@ SELECT
     quantile_cont(lowest, 0.05) AS lowest_toe_mm,
     quantile_cont(lowest, 0.05) FILTER (part > 0.67) - quantile_cont(lowest, 0.05) FILTER (part < 0.33)
         AS floor_drift_mm,
-    greatest(max(left_ankle.x) - min(left_ankle.x), max(left_ankle.z) - min(left_ankle.z)) < 50
-    AND greatest(max(right_ankle.x) - min(right_ankle.x), max(right_ankle.z) - min(right_ankle.z)) < 50
+    greatest(max(left_ankle.x) - min(left_ankle.x), max(left_ankle.z) - min(left_ankle.z)) < _standing_mm()
+    AND greatest(max(right_ankle.x) - min(right_ankle.x), max(right_ankle.z) - min(right_ankle.z)) < _standing_mm()
         AS is_static,
     100.0 * count(*) FILTER (shoulders_along_hips < 0) / nullif(count(shoulders_along_hips), 0) AS crossed_pct,
     100.0 * count(*) FILTER (toes_ahead < 0 AND coalesce(pelvis_ahead < 0, true)) / nullif(count(toes_ahead), 0)
@@ -138,7 +138,7 @@ SELECT
     100.0 * count(*) FILTER (toes_ahead > 0 AND pelvis_ahead < -20 * hips_apart) / nullif(count(pelvis_ahead), 0)
         AS pelvis_reversed_pct,
     median(hips_apart) AS hips_apart_mm,
-    100.0 * count(*) FILTER (pelvis_step / nullif(1000 * step_s, 0) > 13)
+    100.0 * count(*) FILTER (pelvis_step / nullif(1000 * step_s, 0) > _most_pelvis_speed_m_s())
     / nullif(count(pelvis_step / nullif(1000 * step_s, 0)), 0) AS too_fast_pct,
     coalesce(
         median(sqrt(

@@ -9,7 +9,7 @@ WITH stated AS (
         trial,
         first(value ORDER BY source) AS mass_kg
     FROM calibrations
-    WHERE parameter = 'body_mass' AND value BETWEEN 2 AND 400
+    WHERE parameter = 'body_mass' AND value BETWEEN _least_mass_kg() AND _most_mass_kg()
     GROUP BY subject, session, trial
 ),
 
@@ -29,7 +29,10 @@ SELECT
     coalesce(
         stated.mass_kg,
         of_session.mass_kg,
-        CASE WHEN try_cast(subjects.mass_kg AS DOUBLE) BETWEEN 2 AND 400 THEN try_cast(subjects.mass_kg AS DOUBLE) END
+        CASE
+            WHEN try_cast(subjects.mass_kg AS DOUBLE) BETWEEN _least_mass_kg() AND _most_mass_kg()
+                THEN try_cast(subjects.mass_kg AS DOUBLE)
+        END
     ) AS mass_kg,
     subjects.height_m,
     lower(left(subjects.sex, 1)) AS sex

@@ -77,11 +77,11 @@ gathered AS (
     WINDOW
         strike_ AS (
             PARTITION BY subject, session, trial, person, side, event
-            ORDER BY time_s RANGE BETWEEN 0.06 PRECEDING AND 0.20 FOLLOWING
+            ORDER BY time_s RANGE BETWEEN _strike_earlier_s() PRECEDING AND _strike_later_s() FOLLOWING
         ),
         off_ AS (
             PARTITION BY subject, session, trial, person, side, event
-            ORDER BY time_s RANGE BETWEEN 0.20 PRECEDING AND 0.10 FOLLOWING
+            ORDER BY time_s RANGE BETWEEN _off_earlier_s() PRECEDING AND _off_later_s() FOLLOWING
         )
 ),
 
@@ -92,8 +92,10 @@ timed AS (
         CASE
             WHEN event = 'foot_off' AND abs(vertical_s - time_s) <= _off_apart_s() THEN [time_s, vertical_s]
             WHEN event = 'foot_off' THEN [time_s]
-            WHEN vertical_s IS NULL OR speed_s IS NULL OR abs(vertical_s - speed_s) <= 0.08 THEN [vertical_s, speed_s]
-            WHEN abs(vertical_s - time_s - 0.045) <= abs(speed_s - time_s - 0.045) THEN [vertical_s]
+            WHEN vertical_s IS NULL OR speed_s IS NULL OR abs(vertical_s - speed_s) <= _rules_agree_s()
+                THEN [vertical_s, speed_s]
+            WHEN abs(vertical_s - time_s - _usual_strike_s()) <= abs(speed_s - time_s - _usual_strike_s())
+                THEN [vertical_s]
             ELSE [speed_s]
         END AS times
     FROM gathered

@@ -153,9 +153,9 @@ stated AS (
         *,
         CASE
             WHEN ahead_m IS NULL THEN NULL
-            WHEN high_m - low_m < 0.08 THEN 0
-            WHEN ahead_m > 0.65 * high_m + 0.35 * low_m THEN 1
-            WHEN ahead_m < 0.35 * high_m + 0.65 * low_m THEN -1
+            WHEN high_m - low_m < _ahead_range_m() THEN 0
+            WHEN ahead_m > _ahead_part() * high_m + (1 - _ahead_part()) * low_m THEN 1
+            WHEN ahead_m < _behind_part() * high_m + (1 - _behind_part()) * low_m THEN -1
         END AS state,
         CASE
             WHEN forefoot_up_m_s IS NULL THEN 0 -- a gap: what is behind it is not the next maximum

@@ -97,7 +97,7 @@ reasoned AS (
     SELECT
         *,
         CASE
-            WHEN is_still_beside AND max(time_s) OVER run_ - min(time_s) OVER run_ >= 0.2 THEN 'no plate'
+            WHEN is_still_beside AND max(time_s) OVER run_ - min(time_s) OVER run_ >= _least_beside_s() THEN 'no plate'
             WHEN NOT is_on_plate THEN NULL
             WHEN NOT bool_and(returns_to_zero) OVER run_ THEN 'plate never returns to zero'
             WHEN bool_or(contradicts_body) OVER run_ THEN 'plate contradicts the body'

@@ -118,7 +118,7 @@ SELECT
     is_steady,
     count(knee_flexion_moment_nm_kg.here + part * (knee_flexion_moment_nm_kg.next - knee_flexion_moment_nm_kg.here))
         OVER (PARTITION BY subject, session, trial, side, cycle)
-    >= 99 AS is_valid,
+    >= _least_whole_points() AS is_valid,
     COLUMNS('_kg$').here + part * (COLUMNS('_kg$').next - COLUMNS('_kg$').here) AS "\0"
 FROM placed
 WHERE has_plate

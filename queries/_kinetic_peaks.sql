@@ -27,7 +27,7 @@ whole AS (
         points.cycle,
         points.side,
         points.percent,
-        CASE WHEN count(COLUMNS('_kg$')) OVER cycle_ >= 99 THEN COLUMNS('_kg$') END AS "\0"
+        CASE WHEN count(COLUMNS('_kg$')) OVER cycle_ >= _least_whole_points() THEN COLUMNS('_kg$') END AS "\0"
     FROM query_table(curves) AS points
     WINDOW cycle_ AS (
         PARTITION BY points.subject, points.session, points.trial, points.person, points.cycle, points.side

@@ -182,7 +182,14 @@ weighed AS (
         CASE
             WHEN facing_size IS NULL THEN 0
             WHEN coalesce(is_treadmill, false) OR is_root_relative THEN 1
-            ELSE greatest(least((0.3 - sqrt(velocity_x ^ 2 + velocity_z ^ 2)) / 0.2, 1), 0)
+            ELSE greatest(
+                least(
+                    (_faces_walk_m_s() - sqrt(velocity_x ^ 2 + velocity_z ^ 2))
+                    / (_faces_walk_m_s() - _faces_pelvis_m_s()),
+                    1
+                ),
+                0
+            )
         END AS facing_share
     FROM moved
 ),

@@ -44,7 +44,7 @@ contacts AS (
     WINDOW contact_ AS (PARTITION BY subject, session, trial, plate, contact)
     QUALIFY
         max(time_s) OVER contact_ - min(time_s) OVER contact_ >= 0.06
-        AND max(force.y) OVER contact_ >= 50
+        AND max(force.y) OVER contact_ >= _loaded_n()
 ),
 
 feet AS (

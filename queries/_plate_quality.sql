@@ -16,7 +16,7 @@ WITH frames AS (
         plate_frames.frame,
         plate_frames.time_s,
         plate_frames.force.y AS up_n,
-        plate_frames.force.y >= 50 AS is_loaded,
+        plate_frames.force.y >= _loaded_n() AS is_loaded,
         abs(plate_frames.force.y) < _contact_n() AS is_unloaded,
         1000.0 * plate_frames.moment.z / plate_frames.force.y AS off_x,
         -1000.0 * plate_frames.moment.x / plate_frames.force.y AS off_z,

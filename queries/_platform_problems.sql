@@ -33,7 +33,7 @@ feet_means AS (
     FROM kinetic_curves
     WHERE is_steady
     GROUP BY subject, session, trial, side, cycle
-    HAVING count(vertical_force_n_kg) >= 99
+    HAVING count(vertical_force_n_kg) >= _least_whole_points()
 ),
 
 weights AS (

@@ -27,7 +27,7 @@ of_a_side AS (
         count(*) AS n_retest
     FROM retest
     GROUP BY parameter, side
-    HAVING count(*) >= 10
+    HAVING count(*) >= _least_retest_persons()
 )
 
 -- Left and right are one kind of measurement; GPS of both sides is another.

@@ -24,7 +24,7 @@ WITH steps AS (
                 THEN
                     CASE WHEN side = 'left' THEN 1 ELSE -1 END * (
                         CASE
-                            WHEN is_in_place OR stride_m < 0.2
+                            WHEN is_in_place OR stride_m < _least_straight_stride_m()
                                 THEN
                                     (other_strike.z - (heel_start.z + heel_end.z) / 2) * heading_x
                                     - (other_strike.x - (heel_start.x + heel_end.x) / 2) * heading_z

@@ -26,10 +26,10 @@ speeds AS (
 SELECT
     *,
     CASE
-        WHEN speed_norm < 0.227 THEN 'very_slow'
-        WHEN speed_norm < 0.363 THEN 'slow'
-        WHEN speed_norm < 0.500 THEN 'free'
-        WHEN speed_norm < 0.636 THEN 'fast'
+        WHEN speed_norm < _below_norm_very_slow() THEN 'very_slow'
+        WHEN speed_norm < _below_norm_slow() THEN 'slow'
+        WHEN speed_norm < _below_norm_free() THEN 'free'
+        WHEN speed_norm < _below_norm_fast() THEN 'fast'
         WHEN speed_norm IS NOT NULL THEN 'very_fast'
     END AS speed_band
 FROM speeds

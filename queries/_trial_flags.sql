@@ -145,18 +145,18 @@ described AS (
 flagged AS (
     SELECT
         *,
-        coalesce(bone_length_cv_pct > 5, false) AS has_changing_bones,
-        coalesce(leg_difference_pct > 10, false) AS has_unequal_legs,
+        coalesce(bone_length_cv_pct > _most_bone_change_pct(), false) AS has_changing_bones,
+        coalesce(leg_difference_pct > _most_leg_difference_pct(), false) AS has_unequal_legs,
         coalesce(segment_difference_pct > _most_segment_difference_pct(), false) AS has_unequal_segments,
-        coalesce(worst_gap_pct > 10, false) AS has_gaps,
-        coalesce(frozen_pct > 5 AND NOT is_static, false) AS has_frozen_frames,
+        coalesce(worst_gap_pct > _most_gap_pct(), false) AS has_gaps,
+        coalesce(frozen_pct > _most_frozen_pct() AND NOT is_static, false) AS has_frozen_frames,
         coalesce(n_swaps > 0, false) AS has_swaps,
         coalesce(head_above_feet_mm < 0, false) AS is_upside_down,
         coalesce(abs(floor_drift_mm) > _most_floor_drift_mm() AND has_floor AND n_steady_cycles > 0, false)
             AS has_floor_drift,
         coalesce(abs(lowest_toe_mm) > _most_off_floor_mm() AND has_floor AND n_steady_cycles > 0, false)
             AS is_off_floor,
-        coalesce(knee_crosstalk_r2 > 0.5, false) AS has_knee_crosstalk,
+        coalesce(knee_crosstalk_r2 > _most_crosstalk_r2(), false) AS has_knee_crosstalk,
         n_cycles > 0
         AND (
             coalesce(knee_axis_turned_deg > _most_axis_turned_deg(), false)
@@ -181,7 +181,7 @@ flagged AS (
         )
         OR coalesce(crossed_pct > _shoulders_exchanged_pct(), false)
         OR coalesce(greatest(legs_crossed_pct, pelvis_reversed_pct) > _exchanged_pct(), false) AS has_impossible_joints,
-        coalesce(stance_difference_deg > 15, false) AS has_unequal_stance,
+        coalesce(stance_difference_deg > _most_stance_difference_deg(), false) AS has_unequal_stance,
         coalesce(mirrored_pct > _exchanged_pct(), false) AS is_mirrored,
         -- In a person who lies curled up, head and ankles are close together, but the legs have their usual length.
         coalesce(size_m > _most_stature_m(), false)
@@ -190,8 +190,9 @@ flagged AS (
         OR coalesce(longest_segment_mm / 1000 > _most_leg_segment_m(), false)
         OR coalesce(hips_apart_mm / 1000 > _most_hips_apart_m(), false) AS has_impossible_size,
         coalesce(
-            abs(coalesce(head_above_feet_mm / nullif(height_mm, 0), hips_above_feet_mm / nullif(leg_mm, 0))) < 0.6
-            AND travel_mm > 1000
+            abs(coalesce(head_above_feet_mm / nullif(height_mm, 0), hips_above_feet_mm / nullif(leg_mm, 0)))
+            < _least_upright_share()
+            AND travel_mm > _least_lying_travel_mm()
             AND n_cycles > 0,
             false
         ) AS is_lying,

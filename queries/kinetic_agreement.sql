@@ -97,7 +97,7 @@ stance AS (
         reaction.reason IS NULL
         AND reaction.is_on_plate
         AND (
-            their_force.up_n_kg > 0.2
+            their_force.up_n_kg > _least_stated_n_kg()
             OR (reaction.subject, reaction.session, reaction.trial) NOT IN (
                 SELECT (known.subject, known.session, known.trial) FROM their_force AS known
             )

@@ -11,7 +11,9 @@ WITH whole AS (
         side,
         percent,
         CASE
-            WHEN count(COLUMNS('_kg$')) OVER (PARTITION BY subject, session, trial, side, cycle) >= 99
+            WHEN
+                count(COLUMNS('_kg$')) OVER (PARTITION BY subject, session, trial, side, cycle)
+                >= _least_whole_points()
                 THEN COLUMNS('_kg$')
         END AS "\0"
     FROM kinetic_curves

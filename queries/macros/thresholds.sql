@@ -141,3 +141,83 @@ CREATE OR REPLACE MACRO _most_impossible_pct() AS 5;
 CREATE OR REPLACE MACRO _exchanged_pct() AS 80;
 -- If the shoulders face the opposite way to the hips in more of the frames, they are exchanged, percent.
 CREATE OR REPLACE MACRO _shoulders_exchanged_pct() AS 95;
+-- A foot that moves less than this to and fro along the walk stands still, metres.
+CREATE OR REPLACE MACRO _ahead_range_m() AS 0.08;
+-- A foot is in front above this share of its range along the walk.
+CREATE OR REPLACE MACRO _ahead_part() AS 0.65;
+-- A foot is behind below this share of its range along the walk.
+CREATE OR REPLACE MACRO _behind_part() AS 0.35;
+-- Two rules that place a foot strike within this of each other agree, seconds.
+CREATE OR REPLACE MACRO _rules_agree_s() AS 0.08;
+-- A rule may place a foot strike earlier than that of Zeni by up to this, seconds.
+CREATE OR REPLACE MACRO _strike_earlier_s() AS 0.06;
+-- A rule may place a foot strike later than that of Zeni by up to this, seconds.
+CREATE OR REPLACE MACRO _strike_later_s() AS 0.2;
+-- A rule may place a foot off earlier than that of Zeni by up to this, seconds.
+CREATE OR REPLACE MACRO _off_earlier_s() AS 0.2;
+-- A rule may place a foot off later than that of Zeni by up to this, seconds.
+CREATE OR REPLACE MACRO _off_later_s() AS 0.1;
+-- A foot strike is usually this much later than that of Zeni, which decides between rules that disagree, seconds.
+CREATE OR REPLACE MACRO _usual_strike_s() AS 0.045;
+-- A curve of 101 points with fewer values than this is not whole.
+CREATE OR REPLACE MACRO _least_whole_points() AS 99;
+-- Fewer persons than this give no standard error of measurement.
+CREATE OR REPLACE MACRO _least_retest_persons() AS 10;
+-- A smaller mass is not that of a person, kilograms.
+CREATE OR REPLACE MACRO _least_mass_kg() AS 2;
+-- A larger mass is not that of a person, kilograms.
+CREATE OR REPLACE MACRO _most_mass_kg() AS 400;
+-- A platform with more vertical force than this carries somebody, newtons.
+CREATE OR REPLACE MACRO _loaded_n() AS 50;
+-- In a smaller range of knee adduction, its correlation with flexion says nothing of the knee axis, degrees.
+CREATE OR REPLACE MACRO _least_crosstalk_range_deg() AS 10;
+-- Knee adduction that shares more of its variance with flexion shows a turned knee axis.
+CREATE OR REPLACE MACRO _most_crosstalk_r2() AS 0.5;
+-- A knee rotated by more than this is impossible, degrees.
+CREATE OR REPLACE MACRO _most_knee_rotation_deg() AS 60;
+-- A knee adducted or abducted by more than this is impossible, degrees.
+CREATE OR REPLACE MACRO _most_knee_adduction_deg() AS 30;
+-- An elbow extended beyond straight by more than this is impossible, degrees.
+CREATE OR REPLACE MACRO _most_elbow_hyperextension_deg() AS 10;
+-- An ankle flexed in either direction by more than this is impossible, degrees.
+CREATE OR REPLACE MACRO _most_dorsiflexion_deg() AS 60;
+-- A hip extended by more than this is impossible, degrees.
+CREATE OR REPLACE MACRO _most_hip_extension_deg() AS 75;
+-- A hip flexed by more than this is impossible, degrees.
+CREATE OR REPLACE MACRO _most_hip_flexion_deg() AS 150;
+-- A pelvis faster than this is impossible, metres per second.
+CREATE OR REPLACE MACRO _most_pelvis_speed_m_s() AS 13;
+-- A person whose ankles move less than this in a trial stands, millimetres.
+CREATE OR REPLACE MACRO _standing_mm() AS 50;
+-- Segments whose lengths vary by more than this are flagged, coefficient of variation in percent.
+CREATE OR REPLACE MACRO _most_bone_change_pct() AS 5;
+-- Legs whose lengths differ by more than this are flagged, percent.
+CREATE OR REPLACE MACRO _most_leg_difference_pct() AS 10;
+-- A joint that is missing in more of the frames is flagged, percent.
+CREATE OR REPLACE MACRO _most_gap_pct() AS 10;
+-- A trial of which more does not move at all is flagged, percent of its frames.
+CREATE OR REPLACE MACRO _most_frozen_pct() AS 5;
+-- Angles of both legs that differ by more than this while a person stands are flagged, degrees.
+CREATE OR REPLACE MACRO _most_stance_difference_deg() AS 15;
+-- Head or hips less far above the feet than this share of the body's length mean that a person lies.
+CREATE OR REPLACE MACRO _least_upright_share() AS 0.6;
+-- A person who walked further than this did not lie, millimetres.
+CREATE OR REPLACE MACRO _least_lying_travel_mm() AS 1000;
+-- A person faster than this faces where the walk goes, metres per second.
+CREATE OR REPLACE MACRO _faces_walk_m_s() AS 0.3;
+-- A person slower than this faces where the pelvis does, metres per second.
+CREATE OR REPLACE MACRO _faces_pelvis_m_s() AS 0.1;
+-- A shorter stride gives no direction for the width of its steps, metres.
+CREATE OR REPLACE MACRO _least_straight_stride_m() AS 0.2;
+-- A foot that stands beside the platforms for longer is on none of them, seconds.
+CREATE OR REPLACE MACRO _least_beside_s() AS 0.2;
+-- A slower walk is very slow (Schwartz 2008), dimensionless.
+CREATE OR REPLACE MACRO _below_norm_very_slow() AS 0.227;
+-- A slower walk is slow (Schwartz 2008), dimensionless.
+CREATE OR REPLACE MACRO _below_norm_slow() AS 0.363;
+-- A slower walk is free (Schwartz 2008), dimensionless.
+CREATE OR REPLACE MACRO _below_norm_free() AS 0.5;
+-- A slower walk is fast (Schwartz 2008), dimensionless.
+CREATE OR REPLACE MACRO _below_norm_fast() AS 0.636;
+-- A stated force above this is one of a foot on a platform, newtons per kilogram.
+CREATE OR REPLACE MACRO _least_stated_n_kg() AS 0.2;

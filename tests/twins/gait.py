@@ -142,11 +142,11 @@ def zeni(m: Motion, side: str) -> list[tuple[str, float]]:
         if np.isfinite(ahead[i]):
             near = ahead[(t >= t[i] - 1.5) & (t <= t[i] + 1.5)]
             high, low = np.nanmax(near), np.nanmin(near)
-            if high - low < 0.08:
+            if high - low < LIMITS["ahead_range_m"]:
                 state = 0
-            elif ahead[i] > 0.65 * high + 0.35 * low:
+            elif ahead[i] > LIMITS["ahead_part"] * high + (1 - LIMITS["ahead_part"]) * low:
                 state = 1
-            elif ahead[i] < 0.35 * high + 0.65 * low:
+            elif ahead[i] < LIMITS["behind_part"] * high + (1 - LIMITS["behind_part"]) * low:
                 state = -1
         kept.append(state)
     found, start = [], 0
@@ -206,7 +206,8 @@ def events(m: Motion) -> list[tuple[str, str, float]]:
         of_side: list[tuple[float, str, float]] = []
         for event, z in zeni(m, side):
             strike = event == "foot_strike"
-            early, late = (0.06, 0.20) if strike else (0.20, 0.10)
+            kind = "strike" if strike else "off"
+            early, late = LIMITS[f"{kind}_earlier_s"], LIMITS[f"{kind}_later_s"]
             v = [(x, t) for e, t, x in by_vertical if e == event and z - early <= t <= z + late]
             s = [t for e, t in by_speed if e == event and z - early <= t <= z + late]
             by_v = (min(v) if strike else max(v))[1] if v else None
@@ -216,8 +217,8 @@ def events(m: Motion) -> list[tuple[str, str, float]]:
                 continue
             if not strike:
                 time = _near(by_v, z) if by_v is not None and abs(by_v - z) <= LIMITS["off_apart_s"] else z
-            elif len(known) == 2 and abs(known[0] - known[1]) > 0.08:
-                time = min(known, key=lambda t: abs(t - z - 0.045))
+            elif len(known) == 2 and abs(known[0] - known[1]) > LIMITS["rules_agree_s"]:
+                time = min(known, key=lambda t: abs(t - z - LIMITS["usual_strike_s"]))
             else:
                 time = float(np.mean(known))
             of_side.append((z, event, time))
