@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,9 +30,31 @@ def kernel(
     except RuntimeError:  # numba found no folder to cache in
         return njit(nogil=True, error_model=error_model)(function)
     file: Any = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
-    if sources and hasattr(file, "_source_stamp"):
-        file._source_stamp = (file._source_stamp, sources)
+    if hasattr(file, "_source_stamp"):
+        if sources:
+            file._source_stamp = (file._source_stamp, sources)
+        file.save = partial(_save, file)
     return compiled
+
+
+def _save(file: Any, key: Any, data: Any) -> None:
+    """Store the code of one signature in a file of its own, named after the signature and the sources.
+
+    numba numbers these files by what the index lists. Two processes that compile different signatures at the same time
+    take the same number, and the one that is listed last may be given the code of the other: float64 read as float32.
+    Here the later of two indexes only forgets the other's code, which is then compiled once more.
+
+    file : numba's IndexDataCacheFile. key : signature, processor and hash of the function. data : what numba stores.
+    """
+    overloads = file._load_index()
+    name = hashlib.sha256(repr((file._source_stamp, key)).encode()).hexdigest()[:16]
+    overloads[key] = file._data_name_pattern.replace("{number:d}", name)
+    file._save_data(overloads[key], data)
+    file._save_index(overloads)
+    folder = Path(file._cache_path)
+    for path in folder.glob(file._data_name_pattern.replace("{number:d}", "*")):
+        if path.name not in overloads.values():
+            path.unlink(missing_ok=True)
 
 
 def hash_of(files: Iterable[Path]) -> str:
