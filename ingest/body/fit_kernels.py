@@ -215,7 +215,7 @@ def fit_frames(tree, n_axes, pattern, limits, start, q, wished, wish, wish_weigh
             steps[t] = 0
             n_warm = min(n_warm, 1)
             continue
-        order = np.int64(0)
+        order = 0
         for k in range(1, min(n_warm, 3)):
             if off[k] < off[order]:
                 order = k
@@ -230,7 +230,7 @@ def fit_frames(tree, n_axes, pattern, limits, start, q, wished, wish, wish_weigh
             k += 1
             if not bounded_step(a, y, q[t], free, low, high, damping, row_start, row, kept, step, fixed, delta):
                 if is_newton:  # not convex here: continue with first derivatives only
-                    is_newton = np.bool_(False)  # numba would compile what it calls for a plain False anew
+                    is_newton = not is_newton  # for a constant numba compiles `equations` anew
                     equations(tree, n_axes, q[t], wished, wish[t], wish_weight[t], points, at[t], weight[t], miss[t], turns,
                               to[t], turn_weight[t], is_newton, work, a, y)  # fmt: skip
                 else:
