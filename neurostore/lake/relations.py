@@ -155,7 +155,7 @@ class Relations:
         own = [name for name in names if name in self._texts and not self._is_kept(name)]
         parts = views.base_named(words.union(*(views.words_of(self._text(name)) for name in own)))
         is_all = _asks_for_all(words)
-        missing = (views.BASE if is_all else parts | {"macros"} if own else parts) - self._made
+        missing = (views.BASE if is_all else parts) - self._made
         views.register_base(self.connection, missing)
         self._made |= missing
         if "dtw" not in self._made and (is_all or any("dtw" in word for word in words)):

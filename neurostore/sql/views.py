@@ -33,7 +33,7 @@ _ARGUMENTS = re.compile(r"^-- Arguments: ([a-z_]+(?:, [a-z_]+)*)\.", re.MULTILIN
 _THRESHOLD = re.compile(r"^-- (.+)\nCREATE OR REPLACE MACRO _(\w+)\(\) AS ([\d.]+);", re.MULTILINE)
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
-_MACRO = re.compile(r"^CREATE OR REPLACE MACRO (\w+)", re.MULTILINE)
+_MACRO = re.compile(r"^CREATE OR REPLACE MACRO (\w+).*?(?=^CREATE OR REPLACE MACRO |\Z)", re.MULTILINE | re.DOTALL)
 BASE = frozenset(("macros", "columns", "norms"))  # what views read besides tables, see register_base
 
 # Choices that views read by getvariable(): name -> (default, meaning). NULL, the initial value, means the default.
@@ -206,9 +206,13 @@ def texts_for(has_plates: bool, texts: dict[str, str] | None = None, stored: Col
 
 
 def register_base(connection: duckdb.DuckDBPyConnection, parts: Collection[str] = BASE) -> None:
-    """Create what views read beside the tables of a lake: scalar macros, the declared columns, the norms."""
-    if "macros" in parts:
-        connection.execute(macros())
+    """Create what views read beside the tables of a lake: scalar macros, the declared columns, the norms.
+
+    parts : of BASE, and names of single macros, with those that they call.
+    """
+    chosen = macros() if "macros" in parts else "\n".join(t for name, t in _macro_texts().items() if name in parts)
+    if chosen:
+        connection.execute(chosen)
     if "columns" in parts:
         _register_declared_columns(connection)
     if "norms" in parts:
@@ -217,13 +221,23 @@ def register_base(connection: duckdb.DuckDBPyConnection, parts: Collection[str] 
 
 def base_named(words: Collection[str]) -> frozenset[str]:
     """The parts of `register_base` that an SQL of these words reads. The words of views it names belong to them."""
-    tables = {"macros": _macro_names(), "columns": {"_declared_columns"}, "norms": normative.TABLES}
-    return frozenset(part for part, names in tables.items() if not names.isdisjoint(words))
+    tables = {"columns": {"_declared_columns"}, "norms": normative.TABLES}
+    named = frozenset(part for part, names in tables.items() if not names.isdisjoint(words))
+    return named.union(*(_macros_behind(word) for word in _macro_texts().keys() & words))
 
 
 @cache
-def _macro_names() -> frozenset[str]:
-    return frozenset(_MACRO.findall(macros()))
+def _macro_texts() -> dict[str, str]:
+    """Name -> SQL of every macro, each after those that it calls."""
+    texts = {match[1]: match[0] for match in _MACRO.finditer(macros())}
+    return {name: texts[name] for name in ordered(texts)}
+
+
+@cache
+def _macros_behind(name: str) -> frozenset[str]:
+    """A macro and those that it calls."""
+    called = (words_of(_macro_texts()[name]) & _macro_texts().keys()) - {name}
+    return frozenset((name,)).union(*map(_macros_behind, called))
 
 
 def create(connection: duckdb.DuckDBPyConnection, name: str, text: str) -> None:

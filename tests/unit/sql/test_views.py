@@ -48,6 +48,19 @@ def test_a_table_stands_in_for_a_view_and_steps_take_relations():
     assert connection.execute("SELECT x FROM shown").fetchall() == [(14,)]
 
 
+def test_a_query_has_the_macros_that_it_calls_and_those_that_these_call():
+    """All of them take most of the time in which a table of one subject is read."""
+    connection = duckdb.connect()
+    views.register_base(connection, views.base_named({"_symmetry_angle_pct", "norms"}))
+    asked = "SELECT function_name FROM duckdb_functions() WHERE NOT internal"
+    created = {name for (name,) in connection.execute(asked).fetchall()}
+    assert "_symmetry_angle_pct" in created
+    assert len(created) < 10
+    assert connection.execute("SELECT _symmetry_angle_pct({'l': 2.0, 'r': 1.0}, 0.0)").fetchone() is not None
+    views.register_base(connection)
+    assert len(connection.execute(asked).fetchall()) > 10 * len(created)
+
+
 def test_choices_are_known_by_name():
     connection = duckdb.connect()
     views.set_variables(connection, reference="it's")
