@@ -93,6 +93,7 @@ OF_LANDMARKS = ["gait_events", "gait_cycles", "cycle_curves", "spatiotemporal", 
 OF_LANDMARKS += ["trial_quality", "event_agreement", "gait_profile", "change"]
 
 
+OF_CURVES = ["cycle_curves", "gait_profile"]
 WITH_PLATES = ["subject_summary", "joint_kinetics", "kinetic_curves"]
 
 
@@ -108,6 +109,8 @@ def test_a_filter_on_one_subject_reaches_the_scan(view, has_plates):
     plan = connection.execute(f"EXPLAIN (ANALYZE, FORMAT json) SELECT * FROM {view} WHERE subject = 'S07'").fetchall()
     # Each window sorts at most both feet of the one trial; 20 subjects hold 20 times as many frames.
     assert 0 < _most_rows_of_a_window(json.loads(plan[0][1])) <= 2 * len(walk.time_s)
+    # Points of cycles are found among the frames by sorting, not by comparing each with each.
+    assert view not in OF_CURVES or "ASOF_JOIN" in plan[0][1]
 
 
 def _most_rows_of_a_window(node):
