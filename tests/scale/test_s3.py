@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from neurostore.upkeep.compact import compact
 from neurostore.upkeep.vacuum import sweep, vacuum
 from tests import ROOT
 from tests.builders.lake_builder import trial
+from tests.builders.window_server import running
 from tests.cli import cli_run
 from tests.installed import need
 
@@ -361,6 +363,7 @@ import sys
 import numpy as np
 from neurostore.lake.commit import commit, stage
 from tests.builders.lake_builder import trial
+from tests.builders.window_server import running
 root, who = sys.argv[1:]
 for k in range(3):
     heel = np.full((10, 3), float(k), np.float32)
@@ -468,6 +471,24 @@ def test_command_line(lake, tmp_path):
         done = cli_run.run(command, "--lake", lake.path)
         assert done.returncode == 0, done.stderr
     assert open_lake(lake.path).version > lake.version
+
+
+def test_the_window_shows_the_lake_and_stores_a_decision(lake):
+    if not all(map(find_spec, ("starlette", "uvicorn"))):
+        pytest.skip("starlette and uvicorn are not installed")
+    of = {"subject": "S01", "session": "", "trial": "walk"}
+    note = {"action": "note", "reason": "seen", "review_id": "0123456789abcdef0123456789abcdef"}
+    with running(lake.path, "--reviewer", "R1") as server:
+        assert {(t["subject"], t["trial"]) for t in server.get("cohort")["trials"]} == {
+            ("S01", "walk"),
+            ("S01", "run"),
+            ("S02", "walk"),
+        }
+        gait = server.get("gait", **of)
+        status, answer, _ = server.ask("/api/decisions", {**of, "version": gait["version"], "decisions": [note]})
+        assert status == 200, answer
+    stored = open_lake(lake.path).sql("SELECT subject, trial, reviewer, reason FROM reviews")
+    assert stored.rows() == [("S01", "walk", "R1", "seen")]
 
 
 def test_locked_sql(unchanged):
