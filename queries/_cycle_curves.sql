@@ -16,8 +16,8 @@ WITH frames AS (
 ),
 
 -- A join with the percents instead of unnest(), and 505 numbers of which at most 101 are kept: DuckDB estimates that
--- unnest() gives no rows and that a filter keeps a fifth. Where it expects fewer than 64 points, as of 51 percents of one
--- subject, it compares each point with each frame (docs/decisions/speed-against-the-flat-build.md).
+-- unnest() gives no rows and that a filter keeps a fifth. Where it expects fewer than 64 points, as of 51 percents of
+-- one subject, it compares each point with each frame (docs/decisions/speed-against-the-flat-build.md).
 points AS (
     SELECT
         strides.subject,
