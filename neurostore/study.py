@@ -23,6 +23,9 @@ from neurostore.walker.bvh import write_bvh
 if TYPE_CHECKING:
     import polars as pl
 
+    from neurostore.api import Lake
+    from neurostore.lake.queryable import Queryable
+
 SESSIONS = ("pre", "post")
 EXCLUDED = ("P02", "post", "walk_03")
 REASON = "the therapist held the arm"
@@ -196,7 +199,7 @@ EXCHANGED_SQL = "SELECT subject, session, trial, verdict FROM trial_quality WHER
 
 
 def baseline(
-    lake: Any, true: pl.DataFrame, parameters: Sequence[str] = BASELINE, side: str | None = None
+    lake: Queryable, true: pl.DataFrame, parameters: Sequence[str] = BASELINE, side: str | None = None
 ) -> pl.DataFrame:
     """Group means: parameter, group, n, found, true.
 
@@ -214,7 +217,7 @@ def baseline(
     return measured.join(long, on=["parameter", "group"], maintain_order="left")
 
 
-def changes(lake: Any, true: pl.DataFrame, side: str) -> pl.DataFrame:
+def changes(lake: Queryable, true: pl.DataFrame, side: str) -> pl.DataFrame:
     """Change of a side of the patients between the sessions: parameter, contrast, n, found, true.
 
     lake : the patients' trials.
@@ -266,7 +269,7 @@ class Question:
     true: str = ""
 
 
-def questions(lake: Any, true: pl.DataFrame) -> dict[str, Question]:
+def questions(lake: Lake, true: pl.DataFrame) -> dict[str, Question]:
     """What a paper would report of the study. true : of :func:`truth`."""
     from neurostore.report.snapshot import Snapshot
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -19,6 +19,9 @@ from neurostore.commands.options import (
     WhereOption,
     open_selected,
 )
+
+if TYPE_CHECKING:
+    from neurostore.api import Lake
 
 _TRIALS = (
     "SELECT subject, session, trial, kind, skeleton, n_frames, rate_hz, duration_s, condition, length_basis, "
@@ -90,7 +93,7 @@ def version() -> None:
     print(VERSION)
 
 
-def _show(query: str, lake: Any, format: FormatOption, output: OutputOption) -> None:
+def _show(query: str, lake: Lake, format: FormatOption, output: OutputOption) -> None:
     from neurostore.commands.output import write_frame
 
     with lake.connect(query) as connection:

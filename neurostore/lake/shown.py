@@ -16,13 +16,15 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
+    from neurostore.lake.queryable import Queryable
+
 #: columns of `trials` that are shown unless more are asked for
 TRIAL_COLUMNS = (
     "subject", "session", "trial", "condition", "kind", "skeleton", "n_frames", "rate_hz", "duration_s", "source_sha256",
 )  # fmt: skip
 
 
-def trials(lake: Any, columns: Sequence[str]) -> pl.DataFrame:
+def trials(lake: Queryable, columns: Sequence[str]) -> pl.DataFrame:
     """The trials with ten columns and the given ones; all with ``"*"``."""
     everything = lake.sql("SELECT * FROM trials ORDER BY subject, session, trial")
     if "*" in columns:

@@ -109,12 +109,12 @@ def _cut_off(root: str, at: int | None, stored: Sequence[Mapping[str, Any]]) -> 
     return keys - {tuple(row[c] for c in key) for row in stored}
 
 
-def listing(lake: Any) -> pl.DataFrame:
+def listing(lake: Version) -> pl.DataFrame:
     """Every decision with its state: holds, superseded, to be checked, or no trial; the latest first."""
     return lake.sql("SELECT * FROM review_state ORDER BY reviewed_at DESC, review_id DESC")
 
 
-def agreement(lake: Any) -> pl.DataFrame:
+def agreement(lake: Version) -> pl.DataFrame:
     """Trials, cycles and spans on which reviewers differ: the latest decision of each, side by side."""
     return lake.sql(
         """
@@ -137,7 +137,7 @@ TABLES, CONFIG = checks.TABLES
 
 
 def of_tables(
-    lake: Any, excluded: Mapping[tuple[str, str, str], str | None], source: str = TABLES
+    lake: Version, excluded: Mapping[tuple[str, str, str], str | None], source: str = TABLES
 ) -> list[dict[str, Any]]:
     """The decisions that bring the lake into agreement with trials.tsv or cohort.toml; none if it agrees already.
 

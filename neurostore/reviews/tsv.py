@@ -10,6 +10,7 @@ from typing import Any
 
 from neurostore import reviews, schema
 from neurostore.errors import InputError
+from neurostore.lake.version import Version
 from neurostore.storage import temporary
 from neurostore.wording import near
 
@@ -21,7 +22,7 @@ _ABOUT = ("reviewed_at", "state", "review_id")  # written for the reader; review
 _DELIMITERS = "\t;,"
 
 
-def write(lake: Any, path: Path) -> int:
+def write(lake: Version, path: Path) -> int:
     """Write the decisions that hold as TSV, which `read` takes. Returns how many."""
     rows = reviews.listing(lake).reverse()
     with temporary.named(path), temporary.replacing(path) as work, work.open("w", newline="", encoding="utf-8") as file:
@@ -72,7 +73,7 @@ def read(path: Path) -> list[dict[str, Any]]:
     return decisions
 
 
-def not_stored(lake: Any, decisions: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def not_stored(lake: Version, decisions: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The decisions that a lake does not have yet. One with a review_id of the lake and other contents is a new decision."""
     stored = {row["review_id"]: row for row in reviews.listing(lake).iter_rows(named=True)}
     new = []
