@@ -129,9 +129,8 @@ def body_measure(row: Mapping[str, Value], name: str, inferred: Inferred) -> tup
             what = f"not a {name.split('_')[0]} of a person in {stated or ' or '.join(_GUESSED[name])}"
             inferred.say(f"column {column!r}: {what}; left empty", f"{value:g}")
             return None, column
-        if stated is not None or unit != _GUESSED[name][0]:
-            text = f"says {stated}, but" if stated else "has no unit and"
-            inferred.say(f"column {column!r} {text} was taken as {_WORDS[unit]} by its size", f"{value:g}")
+        text = f"says {stated}, but" if stated else "has no unit and"
+        inferred.say(f"column {column!r} {text} was taken as {_WORDS[unit]} by its size", f"{value:g}")
         return value * factors[unit], column
     return None, next((by_plain[plain] for plain in _UNIT_OF_COLUMN[name] if plain in by_plain), None)
 

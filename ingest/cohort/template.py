@@ -24,6 +24,10 @@ SUFFIXES = (".tsv", ".csv", ".txt", ".xlsx")
 PARTICIPANTS = ("participant_id", "group", "sex", "age", "height_m", "mass_kg", "affected_side")
 SESSIONS = ("subject", "session", "acq_time")
 TRIALS = ("subject", "session", "trial", "file", "condition", "exclude", "reason")
+_WITHOUT_ROWS = {
+    "participants": "no file lies in a subject's folder",
+    "sessions": "no trial has a session (a folder in the subject's)",
+}
 
 
 @dataclass(slots=True)
@@ -58,9 +62,7 @@ def write_template(cohort: Path | str) -> Template:
         if kept is not None:
             done.messages.append(f"{kept.name}: is there already and was not changed{_lacking(kept, name, rows)}")
         elif not rows:
-            done.messages.append(
-                f"{target.name}: not written, because no trial has a session (a folder in the subject's)"
-            )
+            done.messages.append(f"{target.name}: not written, because {_WITHOUT_ROWS[name]}")
         elif _write(target, columns, rows):
             done.written.append(target)
             done.messages.append(

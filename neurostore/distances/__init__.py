@@ -25,10 +25,11 @@ from neurostore.errors import SeriesError, UsageError
 from neurostore.lake.mixture import excluded_texts
 from neurostore.lake.queryable import Queryable
 from neurostore.lake.releases import state_facts
+from neurostore.lake.selection import EVERY_TRIAL, check_values
 from neurostore.release import VERSION
 from neurostore.storage import temporary
 from neurostore.trial_key import key_text
-from neurostore.wording import and_more
+from neurostore.wording import and_more, near
 
 if TYPE_CHECKING:
     import polars as pl
@@ -160,6 +161,7 @@ def neighbours(
         queries = [i for i in own if cycle is None or part.labels[i].get("cycle") == cycle]
         rows += [{"side": name, **row} for row in _nearest(part, prepared.comparison, queries, own, k)]
     if not rows:
+        _check_trial(lake, subject, session, trial)
         raise UsageError(_no_neighbours(prepared, choice.unit, subject, session, trial))
     frame = pl.DataFrame(rows, infer_schema_length=None)
     return frame.drop("side") if frame["side"].unique().to_list() == [""] else frame
@@ -193,6 +195,17 @@ def _nearest(
         row = {"rank": rank, **{x: y for x, y in label.items() if x != "side"}, "distance": float(nearest[place])}
         query = part.labels[queries[best[place]]]
         yield row | ({"query_cycle": query["cycle"]} if "cycle" in query else {})
+
+
+def _check_trial(lake: Queryable, subject: str, session: str | None, trial: str) -> None:
+    """Raise UsageError, which says the near names, where the lake has no such trial."""
+    check_values(lake, "subject", [subject])
+    there = lake.sql("SELECT session, trial FROM trials WHERE subject = $subject", {"subject": subject}).rows()
+    if trial not in (trials := {t for _, t in there}):
+        raise UsageError(f"subject {subject} has no trial {trial!r}; {near(trial, trials)}")
+    sessions = {s or "none" for s, t in there if t == trial}
+    if session is not None and session not in sessions:
+        raise UsageError(f"subject {subject} has no trial {trial!r} in session {session!r}; {near(session, sessions)}")
 
 
 def _no_neighbours(prepared: Prepared, unit: str, subject: str, session: str | None, trial: str) -> str:
@@ -229,7 +242,7 @@ def prepare(lake: Queryable, choice: Choice) -> Prepared:
         **state_facts(lake),
         "software": f"neurostore {VERSION}",
         "left_out_by_review": excluded_texts(lake),
-        "trials": chosen.describe() if (chosen := getattr(lake, "selection", None)) else "every trial",
+        "trials": chosen.describe() if (chosen := getattr(lake, "selection", None)) else EVERY_TRIAL,
         "options": {k: v for k, v in choice.options().items() if k != "n_threads"},
     }
     return Prepared(parts, comparison, provenance)

@@ -21,7 +21,7 @@ FOLDER = "_neurostore/outputs"
 def note(lake_path: object, kind: str, paths: list[Path] | Path) -> str | None:
     """Remember files written from a lake; the note's path, None if the lake cannot be written to."""
     listed = [os.path.abspath(p) for p in (paths if isinstance(paths, list) else [paths])]
-    content = {"kind": kind, "paths": listed, "time": datetime.now(UTC).isoformat(timespec="seconds")}
+    content = {"kind": kind, "paths": listed, "time": datetime.now(UTC).isoformat(timespec="microseconds")}
     with suppress(LakeError, OSError):
         root = storage.resolve(lake_path)
         if not storage.exists(storage.join(root, "_neurostore", "lake.json")):
@@ -67,7 +67,8 @@ def _mark(path: Path) -> tuple[int, int] | None:
 
 
 def noted(root: str) -> dict[str, dict[str, Any]]:
-    """Everything noted, by the path of its note below the root."""
+    """Everything noted, by the path of its note below the root; what was written first comes first."""
     paths = sorted(f"{FOLDER}/{f.path}" for f in contents.own_files(root, FOLDER))
     notes = {p: storage.read_json(storage.join(root, p)) for p in paths if not contents.is_temporary(p)}
-    return {p: written for p, written in notes.items() if written is not None}
+    there = [(p, written) for p, written in notes.items() if written is not None]
+    return dict(sorted(there, key=lambda item: str(item[1].get("time", ""))))

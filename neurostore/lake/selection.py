@@ -30,6 +30,9 @@ class Filters(TypedDict, total=False):
     subject: str | Sequence[str]
 
 
+EVERY_TRIAL = "every trial"
+
+
 @dataclass(frozen=True)
 class Selection:
     """What is chosen; an empty one is every trial.
@@ -66,7 +69,7 @@ class Selection:
         parts += [f"subject {', '.join(self.subject)}"] if self.subject else []
         parts += [f"where {self.where}"] if self.where else []
         parts += [f"events {self.event_source}"] if self.event_source else []
-        return "; ".join(parts) or "every trial"
+        return "; ".join(parts) or EVERY_TRIAL
 
 
 def chosen_ids(lake: Queryable, selection: Selection) -> list[str]:

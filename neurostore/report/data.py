@@ -12,6 +12,7 @@ from neurostore import statistics
 from neurostore.arrays import Floats
 from neurostore.errors import UsageError
 from neurostore.lake.releases import state_text
+from neurostore.lake.selection import EVERY_TRIAL
 from neurostore.report.clips import Clip, read_clips
 from neurostore.report.curves import no_group_curves, people_curves, read_curves, read_group_curves
 from neurostore.report.cycle_lists import means_of_people, read_emg, read_emg_problems, read_kinetics
@@ -42,7 +43,8 @@ class ReportData:
 
     Attributes
     ----------
-    lake_path : of the lake. state : the version or release, in words. reference : the group compared with, or None for the published norm.
+    lake_path : of the lake. state : the version or release, in words. selection : which trials were chosen, in words; ""
+        is every trial. reference : the group compared with, or None for the published norm.
     subjects : every subject of the lake. shown : those whose pages are in the report.
     trials : trials with trial_quality's figures and verdict.
     summary : subject_summary. cycles : gait_cycles. events : gait_events. profile : gait_profile. change : change.
@@ -63,6 +65,7 @@ class ReportData:
 
     lake_path: str
     state: str
+    selection: str
     reference: str | None
     subjects: pl.DataFrame
     shown: tuple[str, ...]
@@ -154,6 +157,7 @@ def collect(
 
     known = lake.subjects()
     _check(lake, known, reference, subjects, retest_group)
+    chosen = _chosen(lake, subjects)
     lake = _needed(lake, known, subjects, (reference, retest_group))
     snapshot = Snapshot(lake, reference=reference, retest_group=retest_group)
     trials = snapshot.sql(
@@ -168,6 +172,7 @@ def collect(
     return ReportData(
         lake_path=lake.path,
         state=state_text(lake),
+        selection=chosen,
         reference=reference,
         subjects=known,
         shown=shown,
@@ -220,6 +225,15 @@ def _needed(lake: Version, known: pl.DataFrame, subjects: tuple[str, ...], group
     if not set(subjects) & there:  # only static trials, and a selection needs other trials
         return lake
     return lake.select(replace(lake.selection, subject=people, where=None, session=(), condition=()))
+
+
+def _chosen(lake: Version, subjects: tuple[str, ...]) -> str:
+    """Which trials were chosen, in words; "" is every trial. In pages of single people a condition is left out: it may name others."""
+    selection = lake.selection
+    if subjects and selection.where:
+        selection = replace(selection, where="…")
+    text = selection.describe()
+    return "" if text == EVERY_TRIAL else text
 
 
 def _order_of_sessions(snapshot: Snapshot) -> dict[str, Any]:

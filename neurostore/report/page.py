@@ -67,10 +67,11 @@ def title_of(data: ReportData) -> str:
 
 
 def source_of(data: ReportData) -> str:
-    """The lake, its version and release, the day and the software, in one line."""
+    """The lake, its version and release, the trials chosen, the day and the software, in one line."""
     lake = data.lake_path.rstrip("/").rsplit("/", 1)[-1]
     state = data.state.removeprefix("lake ")
-    return f"Lake {lake}, {state} · made {date.today().isoformat()} by neurostore {VERSION}"
+    chosen = f" · chosen: {data.selection}" if data.selection else ""
+    return f"Lake {lake}, {state}{chosen} · made {date.today().isoformat()} by neurostore {VERSION}"
 
 
 def _head(data: ReportData) -> Html:

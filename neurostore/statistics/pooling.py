@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from neurostore.errors import UsageError
 from neurostore.lake.mixture import TRIAL_KEYS, excluded_texts, mixture_texts, read_models, refuse_mixture
+from neurostore.lake.selection import EVERY_TRIAL
 from neurostore.sql import views
 from neurostore.trial_key import key_text
 from neurostore.wording import and_more, counted
@@ -123,6 +124,6 @@ def pooled_text(lake: Queryable, frame: pl.DataFrame, by: str, side: str | None)
     if excluded:
         parts.append(f"left out by review: {'; '.join(and_more(excluded))}")
     chosen = getattr(lake, "selection", None)
-    if chosen is not None and chosen.describe() != "every trial":
+    if chosen is not None and chosen.describe() != EVERY_TRIAL:
         parts.append(f"chosen: {chosen.describe()}")
     return "; ".join(parts)

@@ -343,7 +343,8 @@ def _outside(root: str, person: traces.Traces) -> list[str]:
     """Files written from this lake, as noted; notes whose path names the subject are removed."""
     listed = []
     for path, note in outputs.noted(root).items():
-        listed += [f"{note['kind']}, {note['time']}: {p}" for p in note["paths"]]
+        time = datetime.fromisoformat(note["time"]).isoformat(timespec="seconds")
+        listed += [f"{note['kind']}, {time}: {p}" for p in note["paths"]]
         if any(person.are_in_text(p.encode()) for p in note["paths"]):
             storage.delete([storage.join(root, path)])
     return listed

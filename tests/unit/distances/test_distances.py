@@ -325,9 +325,10 @@ def test_neighbours_are_brute_force_without_the_trials_own_cycles(lake):
     assert left["rank"].to_list() == [1, 2, 3, 4]
     whole = distances.neighbours(lake, "A", "walk_1", k=2, unit="trial", side="right")
     assert whole.height == 2
-    for wrong, said in ((("A", "run"), "A/run has no cycle"), (("Z", "walk_1"), "Z/walk_1 has no cycle")):
-        with pytest.raises(UsageError, match=said):
-            distances.neighbours(lake, *wrong)
+    with pytest.raises(UsageError, match=r"subject A has no trial 'walk'; similar: walk_2, walk_1"):
+        distances.neighbours(lake, "A", "walk")
+    with pytest.raises(UsageError, match=r"no trial has the subject 'Z'; there are: A, B"):
+        distances.neighbours(lake, "Z", "walk_1")
     with pytest.raises(UsageError, match="at least 1"):
         distances.neighbours(lake, "A", "walk_1", k=0)
 

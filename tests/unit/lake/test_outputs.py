@@ -51,3 +51,10 @@ def test_after_an_error_what_was_written_stays_noted(lake, tmp_path, is_written,
     with pytest.raises(ValueError):  # noqa: PT011
         fail()
     assert names(lake) == ["walk.trc"] * is_written
+
+
+def test_what_was_written_first_comes_first(lake, tmp_path):
+    places = [tmp_path / f"{name}.trc" for name in "cabdfe"]
+    for place in places:
+        outputs.note(lake, "export", place)
+    assert [Path(p).name for note in outputs.noted(lake).values() for p in note["paths"]] == [p.name for p in places]

@@ -91,12 +91,16 @@ def test_numbers():
 
 
 def test_command(lake, tmp_path):
-    shown = run("report", tmp_path / "out.html", "--subject", "H01", "--reference", "control", "--lake", lake.path)
+    chosen = ("--session", "ses1", "--where", "s.subject <> 'S01'")
+    shown = run(
+        "report", tmp_path / "out.html", "--subject", "H01", "--reference", "control", *chosen, "--lake", lake.path
+    )
     assert shown.returncode == 0, shown.stderr
     assert shown.stdout == ""
     text = (tmp_path / "out.html").read_text(encoding="utf-8")
     assert 'id="subject-H01"' in text
     assert 'id="subject-S01"' not in text
+    assert "chosen: session ses1; where …" in text
 
 
 def test_command_says_what_is_wrong(lake, tmp_path):

@@ -234,6 +234,13 @@ def test_people_in_a_table_of_another_form(tmp_path, content, said):
         ("height", "5'10", "height_m", 1.778, "in the unit that the cell states: 5'10 (row 2)"),
         ("Weight [kg]", "80,5", "mass_kg", 80.5, "decimal comma"),
         ("weight_lbs", "176", "mass_kg", 79.83, None),
+        (
+            "weight",
+            "176",
+            "mass_kg",
+            176.0,
+            "column 'weight' has no unit and was taken as kilograms by its size: 176 (row 2)",
+        ),
         ("mass", "80,5 kg", "mass_kg", 80.5, "in the unit that the cell states"),
         ("gender", "weiblich", "sex", "F", "column 'gender' was taken as F: 'weiblich' (row 2)"),
         ("sex", "1", "sex", "1", "column 'sex' holds neither F nor M; kept as it is: '1' (row 2)"),
