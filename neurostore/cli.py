@@ -9,11 +9,13 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from copy import copy
 from importlib import import_module
 from shlex import quote
 from typing import Annotated, Any
 
 import typer
+from typer.models import CommandInfo
 
 from neurostore.commands.help_sections import SectionedHelp
 from neurostore.errors import NeurostoreError
@@ -91,12 +93,19 @@ def command_line(asked: str = "") -> typer.Typer:
 
 
 def _leave_out_options(app: typer.Typer) -> None:
-    """Replace every command by one of the same name and docstring without options."""
-    for command in app.registered_commands:
-        command.callback = _described_as(command.callback)
+    """Replace every command by one of the same name and docstring without options; the modules keep theirs."""
+    app.registered_commands = [_described(command) for command in app.registered_commands]
     for group in app.registered_groups:
         if group.typer_instance is not None:
+            group.typer_instance = copy(group.typer_instance)
             _leave_out_options(group.typer_instance)
+
+
+def _described(command: CommandInfo) -> CommandInfo:
+    """A command of the same name and docstring that takes no options."""
+    described = copy(command)
+    described.callback = _described_as(command.callback)
+    return described
 
 
 def _described_as(function: Callable[..., Any] | None) -> Callable[[], None]:

@@ -232,7 +232,10 @@ def _made(target: Path, *, is_folder: bool, mode: int) -> tuple[Path, int]:
         work = Path(name_beside(target))
         if is_folder:
             work.mkdir(0o700 if mode == 0o700 else 0o777)
-            handle = os.open(work, os.O_RDONLY)
+            try:
+                handle = os.open(work, os.O_RDONLY)
+            except FileNotFoundError:  # another process removed it
+                continue
         else:
             handle = os.open(work, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         hold(handle)

@@ -40,6 +40,7 @@ def test_help_without_options_is_the_help_of_the_whole_program():
     alone = command_line("--help")
     assert runner.invoke(alone, ["--help"]).output == runner.invoke(app, ["--help"]).output
     assert all(not signature(command.callback).parameters for command in alone.registered_commands)
+    assert "--lake" in runner.invoke(command_line(), ["review", "export", "--help"]).output  # the modules keep theirs
 
 
 def test_help_names_every_command():

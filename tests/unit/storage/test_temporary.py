@@ -76,6 +76,21 @@ def test_a_scratch_folder_that_was_left_goes_with_the_next(tmp_path, monkeypatch
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_folder_that_another_process_removes_before_it_is_held_is_made_again(tmp_path, monkeypatch):
+    mkdir, made = Path.mkdir, []
+
+    def mkdir_and_swept(path, *args):
+        mkdir(path, *args)
+        made.append(path)
+        if len(made) == 1:
+            path.rmdir()
+
+    monkeypatch.setattr(Path, "mkdir", mkdir_and_swept)
+    with temporary.replacing(tmp_path / "out", is_folder=True) as work:
+        assert work.is_dir()
+    assert len(made) == 2
+
+
 def test_files_of_libraries_are_in_a_scratch_folder(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with temporary.of_libraries():
