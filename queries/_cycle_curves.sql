@@ -70,5 +70,6 @@ SELECT
     side,
     percent,
     is_steady,
-    COLUMNS('_deg$').here + share * (COLUMNS('_deg$').next - COLUMNS('_deg$').here) AS "\0"
+    struct_extract(COLUMNS('_deg$'), 'here')
+    + share * (struct_extract(COLUMNS('_deg$'), 'next') - struct_extract(COLUMNS('_deg$'), 'here')) AS "\0"
 FROM placed

@@ -119,6 +119,7 @@ SELECT
     count(knee_flexion_moment_nm_kg.here + part * (knee_flexion_moment_nm_kg.next - knee_flexion_moment_nm_kg.here))
         OVER (PARTITION BY subject, session, trial, side, cycle)
     >= _least_whole_points() AS is_valid,
-    COLUMNS('_kg$').here + part * (COLUMNS('_kg$').next - COLUMNS('_kg$').here) AS "\0"
+    struct_extract(COLUMNS('_kg$'), 'here')
+    + part * (struct_extract(COLUMNS('_kg$'), 'next') - struct_extract(COLUMNS('_kg$'), 'here')) AS "\0"
 FROM placed
 WHERE has_plate
