@@ -110,12 +110,29 @@ def compare(
     say(f"difference: b − a, {value}{', [95 % interval]' if 'ci_low' in contrasts.columns else ''}")
     for text in dict.fromkeys(contrasts["pooled"] if "pooled" in contrasts.columns else ()):
         say(f"pooled: {text}")
+    for text in _cycles(contrasts.to_dicts()):
+        say(text)
     if reference is not None:
         say(f"reference: the group {reference}")
     say(state_text(chosen))
     left_out = sorted({name for names in contrasts["left_out"] for name in names})
     if left_out:
         say(f"left out, because they have values in only one session or level: {', '.join(left_out)}")
+
+
+def _cycles(rows: list[dict[str, Any]]) -> list[str]:
+    """How many cycles the values come from, by level: in one line where all parameters have the same."""
+    levels: dict[str, dict[str, None]] = {}
+    for row in rows:
+        for one in ("a", "b"):
+            if row.get(f"n_cycles_{one}") is not None:
+                levels.setdefault(row["parameter"], {})[f"{row[one]} {row[f'n_cycles_{one}']}"] = None
+    parameters: dict[str, list[str]] = {}
+    for parameter, texts in levels.items():
+        parameters.setdefault(", ".join(texts), []).append(parameter)
+    if len(parameters) == 1:
+        return [f"cycles: {text}" for text in parameters]
+    return [f"cycles of {', '.join(names)}: {text}" for text, names in parameters.items()]
 
 
 def _readable(contrasts: pl.DataFrame) -> pl.DataFrame:
