@@ -332,10 +332,12 @@ def _elsewhere(root: str, person: traces.Traces) -> list[str]:
 
 def _holds(folder: Path, person: traces.Traces) -> bool:
     """Whether files of a folder that another process writes and deletes as it likes hold a person, or may."""
-    for path in folder.rglob("*"):
-        with suppress(OSError):
-            if path.is_file() and search(path, person) != "holds nothing":
-                return True
+    for where, _, names in os.walk(folder):  # passes over folders that have gone
+        for name in names:
+            path = Path(where, name)
+            with suppress(OSError):
+                if path.is_file() and search(path, person) != "holds nothing":
+                    return True
     return False
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 import zlib
 from pathlib import Path
@@ -18,6 +19,7 @@ from neurostore.distances.matrix import DistanceMatrix
 from neurostore.errors import ConflictError, UsageError, VanishedVersionError
 from neurostore.lake import heartbeat, tombstones
 from neurostore.matrix_names import sidecar
+from neurostore.storage import temporary
 from neurostore.upkeep import compact, vacuum
 from neurostore.upkeep.erase import erase
 from neurostore.upkeep.verify import verify
@@ -219,3 +221,19 @@ def test_what_was_written_elsewhere_is_listed(tmp_path):
     assert "all.duckdb" in shown.stderr
     assert WHO not in all_bytes(lake)  # the note whose path named them is gone
     assert "all.duckdb" in str(run("erase", "S1", "--lake", lake, "--yes").stderr)
+
+
+def test_folders_of_other_processes_may_go_while_they_are_searched(tmp_path, monkeypatch):
+    lake = build_lake(tmp_path, [trial(s, "walk", left_heel=HEEL) for s in ("S1", "S2")]).path
+    going, scandir = tmp_path / "going", os.scandir
+
+    def scandir_late(path="."):
+        if Path(path) == going:
+            going.rmdir()
+        return scandir(path)
+
+    going.mkdir()
+    monkeypatch.setattr(os, "scandir", scandir_late)
+    monkeypatch.setattr(temporary, "scratches", lambda: [going])
+    assert erase(lake, "S1").outside == []
+    assert not going.exists()
