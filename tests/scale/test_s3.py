@@ -363,7 +363,6 @@ import sys
 import numpy as np
 from neurostore.lake.commit import commit, stage
 from tests.builders.lake_builder import trial
-from tests.builders.window_server import running
 root, who = sys.argv[1:]
 for k in range(3):
     heel = np.full((10, 3), float(k), np.float32)
