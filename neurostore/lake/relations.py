@@ -156,6 +156,8 @@ class Relations:
         parts = views.base_named(words.union(*(views.words_of(self._text(name)) for name in own)))
         is_all = _asks_for_all(words)
         missing = (views.BASE if is_all else parts) - self._made
+        if "macros" in self._made:  # all of them
+            missing &= views.BASE
         views.register_base(self.connection, missing)
         self._made |= missing
         if "dtw" not in self._made and (is_all or any("dtw" in word for word in words)):
