@@ -83,21 +83,19 @@ def read_analog(path: Path, layout: Layout, keep: slice, notes: list[str]) -> An
 
 
 def _shape(layout: Layout, notes: list[str]) -> tuple[int, int]:
-    """(channels, samples per frame): the counts of the header and of ANALOG:USED that fit the numbers of a frame."""
+    """(channels, samples per frame) of the numbers of a frame."""
     if not layout.n_analog:
         return 0, 0
-    used = layout.parameters.number("ANALOG", "USED")
-    n_channels = int(used) & 0xFFFF if used is not None and math.isfinite(used) else 0
-    if n_channels and layout.n_analog % n_channels == 0:
-        return n_channels, layout.n_analog // n_channels
     per_frame = layout.samples_per_frame
-    if not per_frame or layout.n_analog % per_frame:
-        per_frame = 1
-    notes.append(
-        f"ANALOG:USED says {n_channels} channels, the frames hold {layout.n_analog} analog numbers; "
-        f"read as {layout.n_analog // per_frame} channels of {per_frame} samples per frame"
-    )
-    return layout.n_analog // per_frame, per_frame
+    n_channels = layout.n_analog // per_frame
+    used = layout.parameters.number("ANALOG", "USED")
+    stated = int(used) & 0xFFFF if used is not None and math.isfinite(used) else 0
+    if stated != n_channels:
+        notes.append(
+            f"ANALOG:USED says {stated} channels, the frames hold {layout.n_analog} analog numbers; "
+            f"read as {n_channels} channels of {per_frame} samples per frame"
+        )
+    return n_channels, per_frame
 
 
 def _texts(parameters: Parameters, name: str, n: int) -> list[str]:

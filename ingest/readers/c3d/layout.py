@@ -7,18 +7,18 @@ Sizes are stated twice or three times, and writers get one of them wrong: see :m
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from neurostore.errors import InputError
-from neurostore.ingest.readers.c3d.parameters import BLOCK, Parameters, from_vax, parse_parameters
-from neurostore.ingest.readers.c3d.sizes import Stated, stated_sizes, weigh
+from neurostore.ingest.readers.c3d.head import read_head
+from neurostore.ingest.readers.c3d.parameters import BLOCK, Parameters
+from neurostore.ingest.readers.c3d.sizes import Stated, samples_per_frame, stated_sizes, weigh
 
 MOST_HEADER_FRAMES = 65_535
-_PROCESSORS = {84: "intel", 85: "dec", 86: "mips"}
+_SAME_RATE = 0.01  # such a difference (59.94 and 60) makes no time or speed doubtful
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +63,13 @@ def read_layout(path: Path) -> Layout:
     ------
     InputError : no C3D file, or one whose numbers contradict its size; the message states both.
     """
-    header, head, parameters_at, processor, size = _head(path)
-    order = ">" if processor == "mips" else "<"
-    first, last = struct.unpack_from(f"{order}2H", header, 6)
-    parameters = parse_parameters(head, parameters_at, processor)
-    notes = list(parameters.notes)
-    stated = stated_sizes(header, head, parameters, order, _float(header, 12, processor))
-    scale = parameters.number("POINT", "SCALE") or _float(header, 12, processor)
-    rate, claims_ratio = _rate(parameters, _float(header, 20, processor), stated, notes)
+    head = read_head(path)
+    processor, size, parameters = head.processor, head.size, head.parameters
+    first, last = head.words(6, 2)
+    notes = [*head.notes, *parameters.notes]
+    stated = stated_sizes(head)
+    scale = parameters.number("POINT", "SCALE") or head.number(12)
+    rate, claims_ratio = _rate(parameters, head.number(20), stated, notes)
     problems = []
     if not np.isfinite(scale) or scale == 0:
         problems.append(f"POINT:SCALE is {scale}; expected a number other than 0")
@@ -91,13 +90,11 @@ def read_layout(path: Path) -> Layout:
     n_frames, first, frame_notes = _count_frames(
         path, first, last, parameters, size - sizes.data_offset, sizes.frame_bytes
     )
-    used = parameters.number("ANALOG", "USED") or 0
-    per_frame = sizes.n_analog // (int(used) & 0xFFFF) if int(used) & 0xFFFF else 1
     return Layout(
         processor=processor,
         n_points=sizes.n_points,
         n_analog=sizes.n_analog,
-        samples_per_frame=max(per_frame, 1),
+        samples_per_frame=samples_per_frame(parameters, stated, sizes.n_analog, float(rate)),
         n_frames=n_frames,
         first_frame=first,
         rate_hz=float(rate),
@@ -107,44 +104,6 @@ def read_layout(path: Path) -> Layout:
         notes=(*notes, *frame_notes),
         rate_claims_ratio=claims_ratio,
     )
-
-
-def _head(path: Path) -> tuple[bytes, bytes, int, str, int]:
-    """(header, the file up to its first frame, where the parameters begin, processor, size of the file)."""
-    try:
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            header = file.read(BLOCK)
-            if len(header) < BLOCK:
-                raise InputError(path, f"has {size} bytes; a C3D file has a header of {BLOCK} bytes")
-            if header[1] != 0x50 or header[0] < 2:
-                raise InputError(
-                    path,
-                    f"is not a C3D file: bytes 0 and 1 are {header[0]} and {header[1]}, expected 2 (or more) and 80",
-                )
-            parameters_at = (header[0] - 1) * BLOCK
-            file.seek(parameters_at)
-            start = file.read(4)
-            if len(start) < 4:
-                raise InputError(
-                    path, f"is truncated: its parameters begin at byte {parameters_at}, the file has {size} bytes"
-                )
-            processor = _PROCESSORS.get(start[3])
-            if processor is None:
-                raise InputError(
-                    path,
-                    f"processor type {start[3]} in its parameter section; expected 84 (Intel), 85 (DEC), 86 (MIPS)",
-                )
-            (data_block,) = struct.unpack_from(">H" if processor == "mips" else "<H", header, 16)
-            data_offset = (data_block - 1) * BLOCK
-            if data_block == 0 or data_offset <= parameters_at:
-                data_offset = parameters_at + max(start[2], 1) * BLOCK
-            if data_offset > size:
-                raise InputError(path, f"is truncated: its data begin at byte {data_offset}, the file has {size} bytes")
-            file.seek(0)
-            return header, file.read(data_offset), parameters_at, processor, size
-    except OSError as error:
-        raise InputError(path, f"cannot be read: {error.strerror or error}") from None
 
 
 def _rate(parameters: Parameters, of_header: float, stated: Stated, notes: list[str]) -> tuple[float, float]:
@@ -168,7 +127,8 @@ def _rate(parameters: Parameters, of_header: float, stated: Stated, notes: list[
         notes.append(
             f"the header says {of_header:g} frames per second, POINT:RATE {of_points:g}; {taken:g} was used: {why}"
         )
-        return taken, 1.0 if agree else float(of_points / of_header)
+        is_known = bool(agree) or abs(of_points / of_header - 1) < _SAME_RATE
+        return taken, 1.0 if is_known else float(of_points / of_header)
     return of_header, 1.0
 
 
@@ -248,9 +208,3 @@ def _two_words(values: list[float] | None) -> int | None:
         return None
     words = [int(v) for v in values]
     return (words[0] & 0xFFFF) + ((words[1] & 0xFFFF) << 16) if len(words) > 1 else words[0]
-
-
-def _float(header: bytes, at: int, processor: str) -> float:
-    if processor == "dec":
-        return float(from_vax(np.frombuffer(header, "<u4", 1, at))[0])
-    return float(struct.unpack_from(">f" if processor == "mips" else "<f", header, at)[0])

@@ -31,12 +31,13 @@ class Parameters:
     ----------
     groups : group -> name -> flat values, the first dimension running fastest; a text counts as one value.
     dims : group -> name -> dimensions of the values as the file states them; of texts without the width, their first.
-    notes : irregularities of the section, in plain words.
+    notes : irregularities of the section, in plain words. end : the byte after its last record.
     """
 
     groups: dict[str, dict[str, list[Any]]] = field(default_factory=dict)
     dims: dict[str, dict[str, tuple[int, ...]]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    end: int = 0
 
     def strings(self, group: str, name: str) -> list[str]:
         """A text parameter with its continuations (LABELS, LABELS2, LABELS3, …); empty if there is none."""
@@ -104,9 +105,11 @@ def parse_parameters(head: bytes, start: int, processor: str) -> Parameters:
     notes: list[str] = []
     names: dict[int, str] = {}
     parsed: list[Record] = []
+    end = start + 4
     for record in records(head, start + 4, ">" if processor == "mips" else "<", notes):
+        end = max(end, record.data_at + record.n_bytes)
         if record.group < 0:
-            names[-record.group] = record.name
+            names.setdefault(-record.group, record.name)
         elif record.kind not in (-1, 1, 2, 4):
             notes.append(
                 f"parameter {record.name!r} is of type {record.kind}, which C3D does not know; it was left out"
@@ -125,7 +128,7 @@ def parse_parameters(head: bytes, start: int, processor: str) -> Parameters:
         values, shape = _values(head, record, processor)
         groups.setdefault(group, {})[record.name] = values
         dims.setdefault(group, {})[record.name] = shape
-    return Parameters(groups, dims, tuple(notes))
+    return Parameters(groups, dims, tuple(notes), min(end, len(head)))
 
 
 def records(head: bytes, at: int, order: str, notes: list[str]) -> Iterator[Record]:

@@ -8,14 +8,14 @@ reading is taken under which the frames fill the file and markers move smoothly 
 from __future__ import annotations
 
 import itertools
-import struct
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from neurostore.errors import InputError
+from neurostore.ingest.readers.c3d.head import Head
 from neurostore.ingest.readers.c3d.parameters import BLOCK, Parameters, from_vax
 
 _SAMPLE_FRAMES = 64
@@ -25,13 +25,18 @@ _SMOOTH = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Stated:
-    """Every claim of the file, the header's first. per_frame : analog samples per frame by the header (word 10), 0 unknown."""
+    """Every claim of the file, the header's first. per_frame : analog samples per frame by the header (word 10), 0 unknown.
+
+    n_labels : labels of points, which count them too. section_ends : where else the frames may begin.
+    """
 
     n_points: tuple[int, ...]
     n_analog: tuple[int, ...]
     words: tuple[int, ...]
     data_offsets: tuple[int, ...]
     per_frame: int
+    n_labels: int = 0
+    section_ends: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +60,11 @@ class Sizes:
         )
 
 
-def stated_sizes(header: bytes, head: bytes, parameters: Parameters, order: str, header_scale: float) -> Stated:
+def stated_sizes(head: Head) -> Stated:
     """All that header and parameters say of a frame's size."""
-    n_points, n_analog = struct.unpack_from(f"{order}2H", header, 2)
-    (per_frame,) = struct.unpack_from(f"{order}H", header, 18)
+    parameters = head.parameters
+    n_points, n_analog = head.words(2, 2)
+    (per_frame,) = head.words(18, 1)
     points, analogs = [n_points], [n_analog]
     used = parameters.number("POINT", "USED")
     if used is not None and parameters.groups.get("POINT"):
@@ -73,14 +79,29 @@ def stated_sizes(header: bytes, head: bytes, parameters: Parameters, order: str,
             analogs.append(channels * per_frame)
         if not channels:
             analogs.append(0)
-    words = [4 if s < 0 else 2 for s in (parameters.number("POINT", "SCALE"), header_scale) if s and np.isfinite(s)]
-    offsets = [len(head)]
+    words = [4 if s < 0 else 2 for s in (parameters.number("POINT", "SCALE"), head.number(12)) if s and np.isfinite(s)]
+    offsets = [head.n_bytes]
     start = parameters.number("POINT", "DATA_START")
     if start is not None and int(start) & 0xFFFF > 1:
         offsets.append(((int(start) & 0xFFFF) - 1) * BLOCK)
     first = (tuple(dict.fromkeys(c)) for c in (points, analogs, words or [4], offsets))
     n_points_stated, n_analog_stated, widths, starts = first
-    return Stated(n_points_stated, n_analog_stated, widths, starts, per_frame)
+    n_labels = len(parameters.strings("POINT", "LABELS"))
+    return Stated(n_points_stated, n_analog_stated, widths, starts, per_frame, n_labels, head.section_ends)
+
+
+def samples_per_frame(parameters: Parameters, stated: Stated, n_analog: int, rate_hz: float) -> int:
+    """Analog samples per frame and channel: what most of the header, the rates, ANALOG:USED and ANALOG:LABELS agree on.
+
+    A claim that does not divide the ``n_analog`` numbers of a frame does not count; among equals ANALOG:USED goes first.
+    """
+    rate = parameters.number("ANALOG", "RATE") or 0.0
+    of_channels = [parameters.number("ANALOG", "USED") or 0.0, len(parameters.strings("ANALOG", "LABELS"))]
+    claims = [n_analog / n for n in of_channels if np.isfinite(n) and n > 0]
+    claims += [stated.per_frame, rate / rate_hz if np.isfinite(rate) and rate_hz > 0 else 0.0]
+    whole = [round(claim) for claim in claims if claim >= 1 and abs(claim - round(claim)) < 1e-3]
+    possible = [claim for claim in whole if n_analog % claim == 0]
+    return max(possible, key=possible.count) if n_analog and possible else 1
 
 
 def weigh(
@@ -97,17 +118,26 @@ def weigh(
         for claims in itertools.product(stated.n_points, stated.n_analog, stated.words, stated.data_offsets)
     ]
     plain = readings[0]
-    if len(readings) == 1:
+    exact = [r for r in readings if _fills(r, size, frame_counts)]
+    if len(readings) == 1 and (exact or not plain.n_points):
         return plain, []
+    if padded := _after_padding(path, plain, size, frame_counts):
+        return padded, [
+            f"{padded.data_offset - plain.data_offset} bytes of zeros before the first frame were passed over"
+        ]
     possible = [r for r in readings if r.frame_bytes and r.n_points and r.data_offset < size] or [plain]
-    exact = [r for r in possible if any(0 <= size - r.data_offset - n * r.frame_bytes < BLOCK for n in frame_counts)]
     fitting = [r for r in possible if any(n * r.frame_bytes <= size - r.data_offset for n in frame_counts)]
     steps = {r: _step(path, r, scale, processor, size) for r in possible}
-    for group in (exact, fitting):
+    for group in ([r for r in possible if r in exact], fitting):
         smooth = [r for r in group if steps[r] < _SMOOTH]
         if smooth:
-            taken = plain if plain in smooth and group is exact else min(smooth, key=lambda r: steps[r])
-            return taken, _notes(stated, taken, plain)
+            taken = plain if plain in smooth and group is not fitting else min(smooth, key=lambda r: steps[r])
+            return taken, _notes(stated, taken, plain) if len(readings) > 1 else []
+    for reading in _unstated(stated, size, frame_counts):
+        if _fills(reading, size, frame_counts) and _step(path, reading, scale, processor, size) < _SMOOTH:
+            return reading, [_contradicted(plain, reading)]
+    if len(readings) == 1:
+        return plain, []
     # No reading gives smooth movement. In files without a valid sample, the header counts if it fits.
     if plain in exact or (plain in fitting and not any(np.isfinite(s) for s in steps.values())) or not fitting:
         return plain, _notes(stated, plain, plain)
@@ -115,6 +145,47 @@ def weigh(
         path,
         f"contradicts itself on the size of a frame ({_claims(stated)}), and under none of these readings do the frames fill the "
         "file and the markers move smoothly: damaged; export it again",
+    )
+
+
+def _fills(reading: Sizes, size: int, frame_counts: Collection[int]) -> bool:
+    """Whether one of the counts of frames ends within the last block of the file."""
+    return any(0 <= size - reading.data_offset - n * reading.frame_bytes < BLOCK for n in frame_counts)
+
+
+def _after_padding(path: Path, plain: Sizes, size: int, frame_counts: Collection[int]) -> Sizes | None:
+    """The stated reading behind whole blocks of zeros, if its frames fill the rest of the file."""
+    rest = [size - plain.data_offset - n * plain.frame_bytes for n in frame_counts]
+    for n_bytes in [n // BLOCK * BLOCK for n in rest if n >= BLOCK and plain.frame_bytes]:
+        with path.open("rb") as file:
+            file.seek(size - n_bytes)
+            ends_with_numbers = any(file.read(n_bytes))
+            file.seek(plain.data_offset)
+            if ends_with_numbers and not any(file.read(min(n_bytes, 255 * BLOCK))):
+                return replace(plain, data_offset=plain.data_offset + n_bytes)
+    return None
+
+
+def _unstated(stated: Stated, size: int, frame_counts: Collection[int]) -> Iterator[Sizes]:
+    """Readings that no size of the file states.
+
+    As many points as labels, the other width of numbers, frames that begin at the end of the parameters or so that they
+    end with the file.
+    """
+    n_points = dict.fromkeys((*stated.n_points, *([stated.n_labels] if stated.n_labels else [])))
+    for points, analog, word in itertools.product(n_points, stated.n_analog, dict.fromkeys((*stated.words, 2, 4))):
+        frame_bytes = (4 * points + analog) * word
+        last = [(size - n * frame_bytes) // BLOCK * BLOCK for n in frame_counts]
+        later = [at for at in last if at > max(stated.data_offsets)]
+        for at in dict.fromkeys((*stated.data_offsets, *stated.section_ends, *later)):
+            if points and at < size:
+                yield Sizes(points, analog, word, at)
+
+
+def _contradicted(plain: Sizes, taken: Sizes) -> str:
+    return (
+        f"header and parameters give {plain}, under which the markers do not move smoothly or the frames do not fill the "
+        f"file; read as {taken}, under which they do"
     )
 
 
