@@ -13,6 +13,8 @@ import numpy as np
 
 from neurostore.arrays import Floats
 
+from .elements import floats
+
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
@@ -171,10 +173,9 @@ def _numbers(element: Element, name: str) -> list[float]:
     child = element.find(name)
     if child is None or not (child.text or "").strip():
         raise ValueError(f"{element.tag} has no <{name}>")
-    try:
-        values = [float(word) for word in (child.text or "").split()]
-    except ValueError:
-        raise ValueError(f"{element.tag}: <{name}> holds {(child.text or '').strip()!r}; expected numbers") from None
+    values = floats(child.text or "")
+    if values is None:
+        raise ValueError(f"{element.tag}: <{name}> holds {(child.text or '').strip()!r}; expected numbers")
     if not np.isfinite(values).all():
         raise ValueError(f"{element.tag}: <{name}> holds a value that is not finite")
     return values

@@ -8,7 +8,7 @@ OpenSim 4.6 (docs/body.md).
 from __future__ import annotations
 
 import itertools
-import xml.etree.ElementTree as ET
+from collections.abc import Collection
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
@@ -16,9 +16,10 @@ import numpy as np
 
 from neurostore.arrays import Floats
 from neurostore.errors import InputError
-from neurostore.wording import is_whole
 
-from . import functions, osim_before_4
+from . import functions
+from .documents import document, read_text, with_markers
+from .elements import is_true, numbers, text_of
 from .model import (
     COUPLED,
     GROUND,
@@ -31,10 +32,8 @@ from .model import (
     Marker,
     Model,
 )
-from .sockets import Frames, numbers, text_of
+from .sockets import Frames
 
-#: versions of the document from OpenSim 4.0 on
-FIRST_VERSION = 40000
 _X, _Y, _Z = np.eye(3)
 #: joint -> (is a rotation, axis) of each of its coordinates in order; a CustomJoint states its own.
 #: In free and planar joints rotations come before translations.
@@ -48,6 +47,9 @@ _MOVES: dict[str, tuple[tuple[bool, Floats], ...]] = {
     "FreeJoint": ((True, _X), (True, _Y), (True, _Z), (False, _X), (False, _Y), (False, _Z)),
     "PlanarJoint": ((True, _Z), (False, _X), (False, _Y)),
 }
+#: radians or metres: range of a coordinate whose document states none, and how far outside it a default may be, as in OpenSim
+DEFAULT_RANGE = (-10.0, 10.0)
+_SLACK = 1.5e-8
 _AXES = ("rotation1", "rotation2", "rotation3", "translation1", "translation2", "translation3")
 
 
@@ -59,68 +61,23 @@ def read_model(path: str | Path, markers: str | Path | None = None) -> Model:
     InputError : the file cannot be read, is of an unknown version, or holds what would change the movement and is not
         known: a joint, a function, a constraint, a loop. Everything wrong is listed at once.
     """
-    text = _read(path)
-    return parse_model(text, str(path), _read(markers) if markers is not None else None, str(markers or ""))
-
-
-def parse_model(text: str, path: str = "model", markers: str | None = None, markers_path: str = "markers") -> Model:
-    """The model of an ``.osim`` document given as text; see :func:`read_model`."""
-    root, text = _document(text, path)
+    root, text = document(read_text(path), str(path), Path(path).parent)
     if markers is not None:
-        text = _with_markers(root, _document(markers, markers_path)[0], markers_path)
+        text = with_markers(root, document(read_text(markers), str(markers))[0], str(markers))
+    return _model(root, path, text)
+
+
+def parse_model(text: str, path: str = "model") -> Model:
+    """The model of an ``.osim`` document given as text; see :func:`read_model`."""
+    root, text = document(text, path)
+    return _model(root, path, text)
+
+
+def _model(root: Element, path: str | Path, text: str) -> Model:
     element = root.find("Model")
     if element is None:
         raise InputError(path, f"holds {', '.join(e.tag for e in root) or 'nothing'}; expected an OpenSim <Model>")
-    return _Reader(element, path, text).model()
-
-
-def _read(path: str | Path) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(path, f"cannot be read as an OpenSim document: {error}") from None
-
-
-def _document(text: str, path: str) -> tuple[Element, str]:
-    """The root of a document and its text, both in the form of OpenSim 4."""
-    try:
-        root = ET.fromstring(text)
-    except ET.ParseError as error:
-        raise InputError(path, f"is not XML: {error}; expected an OpenSim model or marker set") from None
-    version = root.get("Version", "")
-    if root.tag != "OpenSimDocument" or not is_whole(version):
-        raise InputError(path, f"begins with <{root.tag} Version={version!r}>; expected <OpenSimDocument Version=...>")
-    if int(version) >= FIRST_VERSION:
-        return root, text
-    if osim_before_4.FIRST <= int(version) <= osim_before_4.LAST:
-        root = osim_before_4.upgraded(root, path)
-        return root, ET.tostring(root, encoding="unicode")
-    raise InputError(
-        path,
-        f"is document version {version}; known are {osim_before_4.FIRST} to {osim_before_4.LAST} (OpenSim 2 and 3) and "
-        f"{FIRST_VERSION} and later (OpenSim 4). Open it in OpenSim 4 and save it again, or run: "
-        "python -c \"import opensim; opensim.Model('old.osim').printToXML('new.osim')\"",
-    )
-
-
-def _with_markers(root: Element, extra: Element, markers_path: str) -> str:
-    """The document with the markers of a marker set added; a marker of the same name is replaced."""
-    others = extra.find("MarkerSet/objects")
-    model = root.find("Model")
-    if others is None or model is None:
-        raise InputError(markers_path, "holds no <MarkerSet> with <objects>; expected an OpenSim marker set (.xml)")
-    own = model.find("MarkerSet")
-    if own is None:
-        own = ET.SubElement(model, "MarkerSet", {"name": "markerset"})
-    objects = own.find("objects")
-    if objects is None:
-        objects = ET.SubElement(own, "objects")
-    new = {marker.get("name") for marker in others}
-    for marker in list(objects):
-        if marker.get("name") in new:
-            objects.remove(marker)
-    objects.extend(others)
-    return ET.tostring(root, encoding="unicode")
+    return _Reader(element, str(path), text).model()
 
 
 class _Reader:
@@ -132,14 +89,14 @@ class _Reader:
         self.frames = Frames(element, self.problems)
 
     def model(self) -> Model:
-        bodies = [b.get("name", "") for b in self.element.findall("BodySet/objects/Body")]
+        bodies = [e.get("name", "") for e in self._parts("Body")]
         parts: list[tuple[Joint, list[Coordinate]]] = []
-        for joint in self._joint_elements():
-            read = self._joint(joint)
+        for path, joint in self.frames.parts:
+            read = self._joint(joint, path) if joint.tag.endswith("Joint") else None
             if read is not None:
                 parts.append(read)
         coordinates = [c for _, own in parts for c in own]
-        couplers = self._constraints({c.name for c in coordinates})
+        couplers = self._constraints({c.name: c for c in coordinates})
         markers = self._markers()
         for what, names in (
             ("body", bodies),
@@ -148,7 +105,9 @@ class _Reader:
             ("marker", [m.name for m in markers]),
         ):
             twice = sorted({n for n in names if names.count(n) > 1})
-            if twice:
+            if "" in names:
+                self.problems.append(f"{names.count('')} {what} without a name")
+            elif twice:
                 self.problems.append(f"{what} {', '.join(twice)}: the name occurs more than once")
         masses = self._masses()
         order: list[Joint] = []
@@ -172,28 +131,27 @@ class _Reader:
     def _masses(self) -> dict[str, float]:
         """Mass of each body, kg."""
         masses = {}
-        for element in self.element.findall("BodySet/objects/Body"):
+        for element in self._parts("Body"):
             name = element.get("name", "")
             try:
                 (masses[name],) = numbers(element, "mass", 1, (0.0,))
             except ValueError as error:
                 self.problems.append(f"body {name}: {error}")
                 continue
-            if not 0 <= masses[name] < np.inf:
+            if masses[name] < 0:
                 self.problems.append(f"body {name}: its mass is {masses[name]:g} kg; expected 0 or more")
         return masses
 
-    def _joint_elements(self) -> list[Element]:
-        elements = list(self.element.findall("JointSet/objects/*"))
-        return elements + [e for e in self.element.findall("components/*") if e.tag.endswith("Joint")]
+    def _parts(self, ending: str) -> list[Element]:
+        return [e for _, e in self.frames.parts if e.tag.endswith(ending)]
 
-    def _joint(self, element: Element) -> tuple[Joint, list[Coordinate]] | None:
+    def _joint(self, element: Element, path: str) -> tuple[Joint, list[Coordinate]] | None:
         name, kind = element.get("name", ""), element.tag
         if kind != "CustomJoint" and kind not in _MOVES:
             known = ", ".join(["CustomJoint", *_MOVES])
             self.problems.append(f"joint {name}: the kind {kind} is not known; known are {known}")
             return None
-        ends = [self.frames.of_joint(element, end) for end in ("parent", "child")]
+        ends = [self.frames.of_joint(element, path, end) for end in ("parent", "child")]
         names = tuple(e.get("name", "") for e in element.findall("coordinates/Coordinate"))
         try:
             axes = self._custom_axes(element, names) if kind == "CustomJoint" else _fixed_axes(kind, names)
@@ -215,9 +173,10 @@ class _Reader:
         if transform is None:
             raise ValueError("CustomJoint without a <SpatialTransform>")
         by_name = {e.get("name", ""): e for e in transform.findall("TransformAxis")}
-        if set(by_name) != set(_AXES):
-            raise ValueError(f"its axes are {', '.join(by_name) or 'none'}; expected {', '.join(_AXES)}")
-        axes = [_transform_axis(by_name[at], at, names) for at in _AXES]
+        strangers = sorted(set(by_name) - set(_AXES))
+        if strangers:
+            raise ValueError(f"its axes are {', '.join(by_name)}; expected {', '.join(_AXES)}")
+        axes = [_transform_axis(by_name[at], at, names) if at in by_name else _still_axis(at) for at in _AXES]
         if abs(np.linalg.det(np.array([a.axis for a in axes[3:]]))) < 1e-6:
             raise ValueError("its translation axes lie in one plane")
         turns = [a.axis for a in axes[:3]]
@@ -229,49 +188,46 @@ class _Reader:
     def _coordinate(self, element: Element, joint: str, motion: str) -> Coordinate | None:
         name = element.get("name", "")
         try:
-            span = numbers(element, "range", 2, (-np.inf, np.inf))
-            prescribed = element.find("prescribed_function")
+            low, high = numbers(element, "range", 2, DEFAULT_RANGE, is_finite=False)
+            default = numbers(element, "default_value", 1, (0.0,))[0]
+            is_clamped, is_locked = is_true(element, "clamped"), is_true(element, "locked")
             function = None
-            if _is_true(element, "prescribed") and not _is_true(element, "locked"):
+            if is_true(element, "prescribed") and not is_locked:
+                prescribed = element.find("prescribed_function")
                 if prescribed is None or not len(prescribed):
                     raise ValueError("is prescribed, but holds no <prescribed_function>")
                 function = functions.read(prescribed[0], 1)
-            if span[0] > span[1]:
-                raise ValueError(f"its range {span[0]:g} to {span[1]:g} is empty")
-            return Coordinate(
-                name,
-                joint,
-                motion,
-                numbers(element, "default_value", 1, (0.0,))[0],
-                span[0],
-                span[1],
-                _is_true(element, "clamped"),
-                _is_true(element, "locked"),
-                function,
-            )
+            if low > high:
+                raise ValueError(f"its range {low:g} to {high:g} is empty")
+            if is_clamped and not low - _SLACK < default < high + _SLACK:
+                raise ValueError(f"it is clamped to {low:g} to {high:g}, but its default is {default:g}")
+            return Coordinate(name, joint, motion, default, low, high, is_clamped, is_locked, function)
         except ValueError as error:
             self.problems.append(f"coordinate {name}: {error}")
             return None
 
-    def _constraints(self, known: set[str]) -> list[Coupler]:
+    def _constraints(self, known: dict[str, Coordinate]) -> list[Coupler]:
         constraints = []
-        for element in self.element.findall("ConstraintSet/objects/*"):
-            name = element.get("name", "")
-            if not _is_true(element, "isEnforced", True):
-                continue
-            if element.tag != "CoordinateCouplerConstraint":
-                self.problems.append(
-                    f"constraint {name}: the kind {element.tag} is not known (CoordinateCouplerConstraint is); "
-                    "a model that needs it would move otherwise"
-                )
-                continue
+        for element in self._parts("Constraint"):
             try:
-                constraints.append(_coupler(element, known))
+                if is_true(element, "isEnforced", True):
+                    constraints.append(_coupler(element, known))
             except ValueError as error:
-                self.problems.append(f"constraint {name}: {error}")
+                self.problems.append(f"constraint {element.get('name', '')}: {error}")
         dependents = [c.dependent for c in constraints]
         for name in sorted({d for d in dependents if dependents.count(d) > 1}):
             self.problems.append(f"coordinate {name} depends on more than one coupler")
+        for coupler in constraints:
+            follower = known[coupler.dependent]
+            if follower.is_locked or follower.prescribed is not None:
+                self.problems.append(
+                    f"coordinate {coupler.dependent} is {'locked' if follower.is_locked else 'prescribed'}, but follows "
+                    f"{', '.join(coupler.independents)} (constraint {coupler.name}); expected one of the two: hold "
+                    f"{', '.join(coupler.independents)} instead, or disable the constraint"
+                )
+        circle = _circle(constraints)
+        if circle:
+            self.problems.append(f"coordinate {', '.join(circle)}: couplers make them depend on each other in a circle")
         return constraints
 
     def _markers(self) -> list[Marker]:
@@ -283,11 +239,12 @@ class _Reader:
                 continue
             try:
                 at = np.array(numbers(element, "location", 3))
+                is_fixed = is_true(element, "fixed")
             except ValueError as error:
                 self.problems.append(f"marker {name}: {error}")
                 continue
             body, frame = place
-            markers.append(Marker(name, body, frame.rotation @ at + frame.origin, _is_true(element, "fixed")))
+            markers.append(Marker(name, body, frame.rotation @ at + frame.origin, is_fixed))
         return markers
 
     def _tree(self, bodies: list[str], joints: list[Joint]) -> tuple[list[Joint], set[str]]:
@@ -336,12 +293,9 @@ def _transform_axis(element: Element, at: str, names: tuple[str, ...]) -> Axis:
     strangers = [name for name in own if name not in names]
     if strangers:
         raise ValueError(f"{at} moves with {', '.join(strangers)}, which is not a coordinate of this joint")
-    function = next((e for e in element if e.get("name") == "function" or e.tag in functions.KNOWN), None)
-    wrapper = element.find("function")
-    if function is None and wrapper is not None and len(wrapper):
-        function = wrapper[0]
-    if function is None:  # OpenSim: no function is the coordinate itself
-        read = functions.IDENTITY if own else functions.ZERO
+    function = _axis_function(element)
+    if function is None:  # as in OpenSim: an empty <function> is the coordinate itself, none at all is zero
+        read = functions.IDENTITY if own and element.find("function") is not None else functions.ZERO
     else:
         try:
             read = functions.read(function, len(own))
@@ -352,6 +306,24 @@ def _transform_axis(element: Element, at: str, names: tuple[str, ...]) -> Axis:
     return Axis(axis / length, read, own, at.startswith("rotation"))
 
 
+def _axis_function(element: Element) -> Element | None:
+    """The function of a TransformAxis: inside <function>, named function, or without a name; None if there is none."""
+    holder = element.find("function")
+    if holder is not None and len(holder):
+        return holder[0]
+    direct = [
+        e
+        for e in element
+        if e.tag not in ("function", "coordinates", "axis") and e.get("name", "function") == "function"
+    ]
+    return direct[0] if direct else None
+
+
+def _still_axis(at: str) -> Axis:
+    """An axis that a document leaves out: nothing moves along or about it."""
+    return Axis(np.eye(3)[_AXES.index(at) % 3], functions.ZERO, (), at.startswith("rotation"))
+
+
 def _motion(name: str, axes: tuple[Axis, ...]) -> str:
     """How OpenSim calls a coordinate's motion: by the first axis that is the coordinate or its negative."""
     for axis in axes:
@@ -360,7 +332,11 @@ def _motion(name: str, axes: tuple[Axis, ...]) -> str:
     return COUPLED
 
 
-def _coupler(element: Element, known: set[str]) -> Coupler:
+def _coupler(element: Element, known: Collection[str]) -> Coupler:
+    if element.tag != "CoordinateCouplerConstraint":
+        raise ValueError(
+            f"the kind {element.tag} is not known (CoordinateCouplerConstraint is); a model that needs it would move otherwise"
+        )
     independents = tuple(text_of(element, "independent_coordinate_names").split())
     dependent = text_of(element, "dependent_coordinate_name")
     strangers = [n for n in (*independents, dependent) if n not in known]
@@ -370,12 +346,19 @@ def _coupler(element: Element, known: set[str]) -> Coupler:
     if holder is None or not len(holder):
         raise ValueError("holds no function")
     function = functions.read(holder[0], len(independents))
-    if function.code not in (functions.CONSTANT, functions.LINEAR) and len(independents) != 1:
+    if function.code == functions.CONSTANT:  # OpenSim 4.6 then holds the independent coordinate instead
+        raise ValueError(f"couples by a Constant; lock {dependent} at {function.data[0]:g} instead")
+    if function.code != functions.LINEAR and len(independents) != 1:
         raise ValueError(f"a function of one value with {len(independents)} coordinates")
     scale = numbers(element, "scale_factor", 1, (1.0,))[0]
     return Coupler(element.get("name", ""), dependent, independents, function.times(scale))
 
 
-def _is_true(element: Element, name: str, default: bool = False) -> bool:
-    text = text_of(element, name)
-    return text.lower() == "true" if text else default
+def _circle(couplers: list[Coupler]) -> list[str]:
+    """Coordinates that follow each other, or themselves."""
+    left = {c.dependent: set(c.independents) for c in couplers}
+    while True:
+        settled = {name for name, of in left.items() if not of & left.keys()}
+        if not settled:
+            return sorted(left)
+        left = {name: of for name, of in left.items() if name not in settled}

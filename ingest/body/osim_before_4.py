@@ -12,8 +12,8 @@ from xml.etree.ElementTree import Element
 
 from neurostore.errors import InputError
 
+from .elements import text_of
 from .model import GROUND
-from .sockets import text_of
 
 #: versions of documents in the form of OpenSim 2 and 3
 FIRST, LAST = 20000, 30000

@@ -25,7 +25,7 @@ from .own_model import fit_own, read_own
 from .scale_setup import Measurement, factors_by_body, measure, read_scale_setup
 from .scaling import scale_model
 
-VERSION = 1
+VERSION = 2
 #: calibrations of a static trial: the factor of each measurement
 MEASURED = "body_scale_"
 #: our segment -> the corresponding body of gait models, without side

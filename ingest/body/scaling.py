@@ -17,11 +17,14 @@ import numpy as np
 from neurostore.arrays import Floats
 from neurostore.errors import InputError, UsageError
 
-from .model import GROUND, Model
+from .elements import numbers, text_of
+from .model import TRANSLATIONAL, Model
 from .osim import parse_model
-from .sockets import body_fixed_angles, numbers, text_of
+from .sockets import Frames, body_fixed_angles
 
 LOWEST, HIGHEST = 0.5, 2.0
+#: factors of one body that differ by less are the same
+_UNIFORM = 1e-12
 _NOT_KINEMATIC = (
     "ForceSet",
     "ControllerSet",
@@ -53,7 +56,8 @@ def scale_model(
     Raises
     ------
     UsageError : a body or marker the model does not have.
-    InputError : a factor outside 0.5 to 2, or no number.
+    InputError : a factor outside 0.5 to 2, or no number; different factors along the axes of a body in which a coupled
+        coordinate is a translation.
     """
     by_body = checked_factors(model, factors)
     places = dict(markers or {})
@@ -67,25 +71,29 @@ def scale_model(
     for child in list(element):
         if child.tag in _NOT_KINEMATIC:
             element.remove(child)
-    bodies_of = {f"/bodyset/{b}": b for b in model.bodies}
-    _scale_bodies(element, by_body, mass_kg, sum(model.masses_kg.values()))
+    frames = Frames(element, [])
+    fixed_to = {path: frames.resolve(path, "", path) for path in frames.offsets}
+    for path, frame in frames.offsets.items():
+        place = fixed_to[path]
+        _multiply(frame, "translation", by_body.get(place[0]) if place else None)
+    _scale_bodies([e for _, e in frames.parts if e.tag == "Body"], by_body, mass_kg, sum(model.masses_kg.values()))
     parents = {j.name: j.parent for j in model.joints}
-    for joint in element.findall("JointSet/objects/*"):
-        for frame in joint.findall("frames/PhysicalOffsetFrame"):
-            body = bodies_of.get(text_of(frame, "socket_parent")) or text_of(frame, "socket_parent").rsplit("/", 1)[-1]
-            _multiply(frame, "translation", by_body.get(body))
+    for joint in [e for _, e in frames.parts if e.tag.endswith("Joint")]:
         turn = (child_turns or {}).get(joint.get("name", ""))
         if turn is not None:
             _turn_child(joint, turn)
         _scale_moves(joint, by_body.get(parents.get(joint.get("name", ""), ""), np.ones(3)))
+    _scale_couplers(model, [e for _, e in frames.parts if e.tag == "CoordinateCouplerConstraint"], by_body)
     own = {m.name: m for m in model.markers}
+    path_of = {body: path for path, body in frames.bodies.items()}
     for marker in element.findall("MarkerSet/objects/Marker"):
-        place = own[marker.get("name", "")]
-        body = place.body
-        at = places.get(place.name)
-        location = np.asarray(at, dtype=float) if at is not None else place.location * by_body.get(body, np.ones(3))
-        _set(marker, "socket_parent_frame", "/ground" if body == GROUND else f"/bodyset/{body}")
-        _set(marker, "location", words(location))
+        body = own[marker.get("name", "")].body
+        at = places.get(marker.get("name", ""))
+        if at is None:  # in its own frame, as OpenSim does
+            _multiply(marker, "location", by_body.get(body))
+            continue
+        _set(marker, "socket_parent_frame", path_of[body])
+        _set(marker, "location", words(np.asarray(at, dtype=float)))
     text = ET.tostring(root, encoding="unicode", xml_declaration=False)
     return parse_model('<?xml version="1.0" encoding="UTF-8" ?>\n' + text, f"scaled {model.name}")
 
@@ -109,14 +117,12 @@ def checked_factors(model: Model, factors: Mapping[str, Floats | float]) -> dict
     return checked
 
 
-def _scale_bodies(element: Element, factors: dict[str, Floats], mass_kg: float | None, before_kg: float) -> None:
+def _scale_bodies(bodies: list[Element], factors: dict[str, Floats], mass_kg: float | None, before_kg: float) -> None:
     share = 1.0 if mass_kg is None or before_kg <= 0 else mass_kg / before_kg
-    for body in element.findall("BodySet/objects/Body"):
+    for body in bodies:
         factor = factors.get(body.get("name", ""), np.ones(3))
         for wraps in body.findall("WrapObjectSet"):
             body.remove(wraps)
-        for frame in body.findall("components/PhysicalOffsetFrame"):
-            _multiply(frame, "translation", factor)
         _multiply(body, "mass_center", factor)
         if body.find("mass") is not None:
             _set(body, "mass", f"{numbers(body, 'mass', 1)[0] * share:.9g}")
@@ -146,9 +152,39 @@ def _scale_moves(joint: Element, factor: Floats) -> None:
             continue
         axis.remove(function)
         function.attrib.pop("name", None)
-        outer = ET.SubElement(axis, "MultiplierFunction", {"name": "function"})
-        ET.SubElement(outer, "function").append(function)
-        ET.SubElement(outer, "scale").text = f"{amount:.12g}"
+        _multiplied(axis, function, amount, {"name": "function"})
+
+
+def _scale_couplers(model: Model, couplers: list[Element], factors: dict[str, Floats]) -> None:
+    """A coupled translation is a length of its joint's parent and grows with it, as in OpenSim, which knows one factor only."""
+    motion = {c.name: (c.motion, c.joint) for c in model.coordinates}
+    parents = {j.name: j.parent for j in model.joints}
+    problems = []
+    for coupler in couplers:
+        dependent = text_of(coupler, "dependent_coordinate_name")
+        kind, joint = motion[dependent]
+        factor = factors.get(parents[joint])
+        holder = coupler.find("coupled_coordinates_function")
+        if kind != TRANSLATIONAL or factor is None or holder is None:
+            continue
+        if np.ptp(factor) > _UNIFORM:
+            problems.append(
+                f"{parents[joint]} would be scaled by {words(factor)}, and {dependent} is a coupled translation in it "
+                f"(constraint {coupler.get('name', '')}); expected the same factor for x, y and z, as in OpenSim"
+            )
+            continue
+        function = holder[0]
+        holder.remove(function)
+        _multiplied(holder, function, float(factor[0]), {})
+    if problems:
+        raise InputError(f"scaling {model.name}", *problems)
+
+
+def _multiplied(holder: Element, function: Element, amount: float, attributes: dict[str, str]) -> None:
+    """The function times a number, put into an element."""
+    outer = ET.SubElement(holder, "MultiplierFunction", attributes)
+    ET.SubElement(outer, "function").append(function)
+    ET.SubElement(outer, "scale").text = f"{amount:.12g}"
 
 
 def _turn_child(joint: Element, turn: Floats) -> None:

@@ -18,6 +18,7 @@ from neurostore.arrays import Bools, Floats, Ints
 from neurostore.errors import UsageError
 
 from .functions import CONSTANT, IDENTITY, ITSELF
+from .limits import limits
 from .model import GROUND, Axis, Coupler, Joint, Model, Placement
 
 
@@ -255,8 +256,7 @@ class _Builder:
         gather_start, gather = self._gather(order, free)
         own = tuple(tuple(self._columns(node)) for node in range(len(self.parent)))
         row_start, row = _pattern(tuple(map(tuple, above)), own, tuple(gather_start), tuple(gather), len(free))
-        limit = np.array([[c.minimum, c.maximum] if c.is_clamped else [-np.inf, np.inf] for c in coordinates])
-        limit = limit.reshape(-1, 2)
+        limit = limits(coordinates, order)
         n = len(self.parent)
         arrays = Arrays(
             parent=np.array(self.parent, np.int64),

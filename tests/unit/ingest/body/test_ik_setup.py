@@ -10,7 +10,7 @@ import pytest
 from neurostore.errors import InputError, UsageError
 from neurostore.ingest.body.ik_setup import CoordinateTask, read_ik_setup
 from neurostore.ingest.body.inverse import fit
-from neurostore.ingest.body.osim import read_model
+from neurostore.ingest.body.osim import parse_model, read_model
 from neurostore.ingest.body.targets import Targets
 
 HERE = Path(__file__).parent / "ik_tasks"
@@ -41,6 +41,22 @@ def test_coordinate_tasks_weigh_as_in_opensims_tool(points):
     np.testing.assert_allclose(fitted.values, OPENSIM, atol=2e-8)
     without = fit(model, Targets(points, setup.markers))
     assert np.abs(without.values - OPENSIM).max() > 0.1
+
+
+@pytest.mark.parametrize("function", ["<LinearFunction><coefficients>0.2 0.01</coefficients></LinearFunction>", "<SimmSpline><x>-3 3</x><y>-0.59 0.61</y></SimmSpline>"])  # fmt: skip
+def test_a_clamped_coordinate_stops_the_one_that_it_follows(points, function):
+    """As OpenSim's tool does with the elbow clamped to what keeps the reach within its limits."""
+    text = (HERE / "arm.osim").read_text()
+    first, last = text.index("<LinearFunction>", text.index("<CoordinateCoupler")), text.index("</coupled_coordinates")
+    clamped = text[:first] + function + text[last:]
+    reach = "<default_value>0.050000000000000003</default_value>"
+    clamped = clamped.replace(reach, reach + "<range>0.04 0.09</range><clamped>true</clamped>")
+    setup = read_ik_setup(HERE / "ik.xml")
+    model = parse_model(clamped)
+    fitted = fit(model, setup.targets(model, points), tolerance=1e-9)
+    tool = [[46.69125366, 22.91831175], [-7.90778254, 8.59436830]]  # degrees, frames 1 and 4
+    np.testing.assert_allclose(np.degrees(fitted.values[[1, 4], :2]), tool, atol=2e-5)
+    np.testing.assert_allclose(fitted.values[[1, 4], 2], [0.09, 0.04], atol=1e-9)
 
 
 def test_a_coordinate_that_moves_no_marker_is_at_its_task(points):

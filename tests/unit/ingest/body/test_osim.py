@@ -9,12 +9,17 @@ import numpy as np
 import pytest
 
 from neurostore.errors import InputError
-from neurostore.ingest.body.forward import forward
+from neurostore.ingest.body.forward import forward, marker_places, unlocked
 from neurostore.ingest.body.functions import spline
+from neurostore.ingest.body.inverse import _complete
 from neurostore.ingest.body.osim import parse_model, read_model
+from neurostore.ingest.body.scaling import scale_model
+from neurostore.ingest.body.tree import build_tree
 
 HERE = Path(__file__).parent
 EVERY = HERE / "every_joint.osim"
+MODEL = '<Model name="every_joint">'
+COUPLED = "<LinearFunction>\n       <coefficients>0.5 -0.3 0.1</coefficients>\n      </LinearFunction>"
 
 
 @pytest.mark.parametrize("name", ["every_joint", "before_4"])
@@ -30,6 +35,97 @@ def test_bodies_lie_where_opensim_puts_them(name):
     rotations, origins = forward(model, values, stated["bodies"])
     np.testing.assert_allclose(rotations, stated["rotations"], atol=1e-6)
     np.testing.assert_allclose(origins, stated["origins_m"], atol=1e-6)
+
+
+def _element(text, start, end):
+    """The element of a document that begins with one tag and ends with another, and the text without it."""
+    first = text.index(start)
+    last = text.index(end, first) + len(end)
+    return text[first:last], text[:first] + text[last:]
+
+
+def _in_another_form():
+    """The same model with parts elsewhere, as OpenSim 4.6 also reads it, and its marker set, which is taken out."""
+    text = EVERY.read_text()
+    body, text = _element(text, '<Body name="e3">', "</Body>")
+    joint, text = _element(text, '<PinJoint name="tip">', "</PinJoint>")
+    markers, text = _element(text, '<MarkerSet name="markerset">', "</MarkerSet>")
+    for line in ("<clamped>false</clamped>", "<locked>false</locked>", "<range>-10 10</range>"):
+        text = text.replace(line, "")
+    frame = '<PhysicalOffsetFrame name="{}"><socket_parent>{}</socket_parent><translation>{}</translation>{}'
+    first = frame.format("first", "..", "0.1 0 0", "<orientation>0 0 1</orientation>")
+    second = frame.format("second", "..", "-0.1 0 0", "<orientation>0 0 -1</orientation></PhysicalOffsetFrame>")
+    # the second frame is the body's own again, but for a shift along the first one's x axis
+    first += f"<components>{second}</components></PhysicalOffsetFrame>"
+    text = text.replace('<Body name="root">', f'<Body name="root"><components>{first}</components>')
+    defaults = "<defaults><Coordinate><range>-10 10</range><locked>0</locked></Coordinate></defaults>"
+    text = text.replace(MODEL, f'{MODEL}{defaults}<MarkerSet file="own.xml"/>')
+    text = text.replace("</Model>", f"<components>{body}{joint}</components></Model>").replace("/bodyset/e3", "/e3")
+    text = text.replace("<translation>0.120666 0.184028", "<translation>0.120666, 0.184028,")
+    markers = markers.replace("/bodyset/root<", "/bodyset/root/first/second<").replace("/bodyset/e3", "/e3")
+    return text, f'<OpenSimDocument Version="40600">{markers}</OpenSimDocument>'
+
+
+def test_parts_of_a_document_may_be_elsewhere(tmp_path):
+    """Bodies, joints and frames in components, sets in files, defaults, commas, Latin-1: all agree with OpenSim 4.6."""
+    text, markers = _in_another_form()
+    declared = text.replace('version="1.0"', 'version="1.0" encoding="ISO-8859-1"').replace(
+        MODEL, MODEL + "<credits>Müller</credits>"
+    )
+    (tmp_path / "model.osim").write_bytes(declared.encode("latin-1"))
+    (tmp_path / "own.xml").write_text(markers)
+    model, same = read_model(tmp_path / "model.osim"), read_model(EVERY)
+    assert "Müller" in model.text
+    values = np.random.default_rng(1).uniform(-0.7, 0.7, (3, len(same.coordinates)))
+    order = [same.coordinate_names.index(n) for n in model.coordinate_names]
+    bodies = list(same.bodies)
+    for ours, theirs in zip(forward(model, values[:, order], bodies), forward(same, values, bodies), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-12)
+    assert {c.name: c.maximum for c in model.coordinates} == {c.name: c.maximum for c in same.coordinates}
+    at, was = ({m.name: m for m in of.markers} for of in (model, same))
+    assert at.keys() == was.keys()
+    shift = 0.1 - 0.1 * np.cos(1), -0.1 * np.sin(1), 0.0
+    np.testing.assert_allclose(at["root_1"].location - was["root_1"].location, shift, atol=1e-12)
+    np.testing.assert_array_equal(at["e3_0"].location, was["e3_0"].location)
+    again = parse_model(model.text)  # what is exported needs no other file
+    assert [m.name for m in again.markers] == [m.name for m in model.markers]
+    (tmp_path / "own.xml").unlink()
+    with pytest.raises(InputError, match=r"its <MarkerSet> is in 'own.xml', which cannot be read"):
+        read_model(tmp_path / "model.osim")
+
+
+def test_a_larger_body_is_larger_everywhere():
+    """All bodies scaled by one factor, couplers and chained frames too: every place is that many times as far away."""
+    text, markers = _in_another_form()
+    markers = markers.split(">", 1)[1].removesuffix("</OpenSimDocument>")
+    # OpenSim scales a translation along an oblique axis by more than the factor
+    text = text.replace("<axis>0.535677 -0.842798 0.0523661</axis>", "<axis>0 1 0</axis>")
+    model = parse_model(text.replace('<MarkerSet file="own.xml"/>', markers))
+    larger = scale_model(model, dict.fromkeys(model.bodies, 1.3))
+    values = np.random.default_rng(2).uniform(-0.7, 0.7, (3, len(model.coordinates)))
+    values[:, [not c.is_rotational for c in model.coordinates]] = 0.0
+    whole = build_tree(unlocked(model)), build_tree(unlocked(larger))
+    before, after = (
+        marker_places(of, _complete(tree, values), [m.name for m in model.markers])
+        for of, tree in zip((model, larger), whole, strict=True)
+    )
+    ground = np.array([0.0705801, -0.139685, -0.0238746])  # the first joint's place on the ground keeps its own
+    np.testing.assert_allclose(after - ground, 1.3 * (before - ground), atol=1e-9)
+    with pytest.raises(InputError, match=r"b2 would be scaled by 1 1.2 1, and slider is a coupled translation in it"):
+        scale_model(model, {"b2": (1.0, 1.2, 1.0)})
+
+
+def test_an_axis_without_a_function_does_not_move():
+    """As in OpenSim 4.6: no function is zero, an empty one the coordinate itself; a missing axis is still."""
+    text = EVERY.read_text()
+    first, last = text.index('<CustomJoint name="custom">'), text.index('<CustomJoint name="custom2">')
+    function, rest = _element(text[first:last], '<LinearFunction name="function">', "</LinearFunction>")
+    _, without = _element(rest, '<TransformAxis name="translation1">', "</TransformAxis>")
+    for joint, motion, n_axes in ((without, "coupled", 4), (rest.replace(">cu_a</coordinates>", ">cu_a</coordinates><function/>", 1), "rotational", 6)):  # fmt: skip
+        model = parse_model(text[:first] + joint + text[last:])
+        assert next(c.motion for c in model.coordinates if c.name == "cu_a") == motion
+        assert len(next(j for j in model.joints if j.name == "custom").axes) == n_axes
+    assert "1 0" in function
 
 
 def test_documents_before_opensim_4_are_read_whole():
@@ -98,6 +194,22 @@ def test_simm_spline_by_its_definition():
         ('Version="40600"', 'Version="4060²"', "expected <OpenSimDocument"),
         ('<Body name="b1">', '<Body name="b1"><mass>1,5</mass>', "body b1: <mass> holds '1,5'"),
         ('<Body name="b1">', '<Body name="b1"><mass>-2</mass>', "its mass is -2 kg"),
+        ('<Body name="b1">', "<Body>", "1 body without a name"),
+        (MODEL, MODEL + "<length_units>mm</length_units>", "its <length_units> are 'mm'; expected meters"),
+        (MODEL, MODEL + '<MarkerSet file="m.xml"/>', "its <MarkerSet> is in the file 'm.xml'; expected it in"),
+        (MODEL, MODEL + "<defaults><PinJoint/></defaults>", "its <defaults> hold a PinJoint"),
+        (MODEL, f"{MODEL}<components><PointConstraint name='p'/></components>", "p: the kind PointConstraint is not"),
+        ("<coefficients>0.1 -0.2", "<coefficients>1_0 ٣", "holds '1_0 ٣ 0.05 0.02'; expected numbers"),
+        ("<translation>0.0705801", "<translation>inf", "<translation> holds 'inf -0.139685"),
+        ("<isEnforced>true", "<isEnforced>yes", "constraint slides: <isEnforced> holds 'yes'; expected true or false"),
+        (">uni_x tip<", ">uni_x gim_y<", "coordinate gim_y: couplers make them depend on each other in a circle"),
+        (COUPLED, "<Constant><value>1</value></Constant>", "couples by a Constant; lock gim_y at 1 instead"),
+        ('name="gim_y">', 'name="gim_y"><locked>1</locked>', "gim_y is locked, but follows uni_x, tip .constraint ben"),
+        (
+            'name="pin">\n       <default_value>0',
+            'name="pin"><clamped>1</clamped><default_value>11',
+            "coordinate pin: it is clamped to -10 to 10, but its default is 11",
+        ),
     ],
 )
 def test_what_would_move_otherwise_is_refused_by_name(old, new, said):
