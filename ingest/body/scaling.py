@@ -84,16 +84,7 @@ def scale_model(
             _turn_child(joint, turn)
         _scale_moves(joint, by_body.get(parents.get(joint.get("name", ""), ""), np.ones(3)))
     _scale_couplers(model, [e for _, e in frames.parts if e.tag == "CoordinateCouplerConstraint"], by_body)
-    own = {m.name: m for m in model.markers}
-    path_of = {body: path for path, body in frames.bodies.items()}
-    for marker in element.findall("MarkerSet/objects/Marker"):
-        body = own[marker.get("name", "")].body
-        at = places.get(marker.get("name", ""))
-        if at is None:  # in its own frame, as OpenSim does
-            _multiply(marker, "location", by_body.get(body))
-            continue
-        _set(marker, "socket_parent_frame", path_of[body])
-        _set(marker, "location", words(np.asarray(at, dtype=float)))
+    _scale_markers(model, element, frames, by_body, places)
     text = ET.tostring(root, encoding="unicode", xml_declaration=False)
     return parse_model('<?xml version="1.0" encoding="UTF-8" ?>\n' + text, f"scaled {model.name}")
 
@@ -153,6 +144,21 @@ def _scale_moves(joint: Element, factor: Floats) -> None:
         axis.remove(function)
         function.attrib.pop("name", None)
         _multiplied(axis, function, amount, {"name": "function"})
+
+
+def _scale_markers(
+    model: Model, element: Element, frames: Frames, factors: dict[str, Floats], places: dict[str, Floats]
+) -> None:
+    """Markers where ``places`` (in their body's frame) puts them; the others scaled in their own frame, as OpenSim does."""
+    body_of = {m.name: m.body for m in model.markers}
+    path_of = {body: path for path, body in frames.bodies.items()}
+    for marker in element.findall("MarkerSet/objects/Marker"):
+        body, at = body_of[marker.get("name", "")], places.get(marker.get("name", ""))
+        if at is None:
+            _multiply(marker, "location", factors.get(body))
+        else:
+            _set(marker, "socket_parent_frame", path_of[body])
+            _set(marker, "location", words(np.asarray(at, dtype=float)))
 
 
 def _scale_couplers(model: Model, couplers: list[Element], factors: dict[str, Floats]) -> None:
