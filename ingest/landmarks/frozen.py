@@ -50,7 +50,7 @@ def repeated(values: Floats, rate_hz: float, is_foot: Bools) -> Bools:
 
     values : (n, J, 3) mm, y up, NaN = missing. is_foot : (J,) markers of feet, which may stand still on the floor: a run
     of theirs near their lowest height is kept. The first sample of a run is the measured one and is not marked, unless the marker
-    jumps to it: then it is a code for "missing".
+    jumps to it: then it is a code for "missing". Of a run that begins with the trial the last sample is the measured one.
     """
     n, n_joints = values.shape[:2]
     out = np.zeros((n, n_joints), bool)
@@ -68,7 +68,9 @@ def repeated(values: Floats, rate_hz: float, is_foot: Bools) -> Bools:
         floor = np.nanmin(height) + _LOW_SHARE * (np.nanmax(height) - np.nanmin(height))
         for start, stop in zip(edges[::2], edges[1::2], strict=True):
             if stop - start >= least - 1 and not (is_foot[joint] and height[start] <= floor):
-                out[start - 1 if _jumps_to(values[:, joint], start - 1) else start : stop, joint] = True
+                jumps = _jumps_to(values[:, joint], start - 1)
+                out[start - 1 if jumps or start == 1 else start : stop, joint] = True
+                out[stop - 1, joint] = jumps or start > 1
     return out
 
 

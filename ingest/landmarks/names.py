@@ -20,9 +20,8 @@ from neurostore.ingest.recording import Poses
 from neurostore.skeleton import Skeleton
 
 _NOT_LETTERS = re.compile(r"[^a-z0-9]+")
-_ENDING = re.compile(
-    r"[ _\-.:](\d+|pos|position|xyz|traj|trajectory|global|filtered|smoothed|corrected)$", re.IGNORECASE
-)
+_SIDE_WITHIN = re.compile(r"(waist)([lr])(front|back)")  # WaistLFront of Qualisys and OptiTrack
+_SEPARATORS = " _.:-"
 SIDES = ("left", "right")
 #: least number of markers that determine a rigid body
 LEAST_OF_CLUSTER = 3
@@ -172,15 +171,21 @@ def _shared_beginning(names: list[str]) -> str:
     """What all names begin with, up to a separator, where it names no side: 'Character1_', 'm_avg_', 'Bip01 '."""
     low, high = (min(names), max(names)) if len(names) > 2 else ("", "")
     shared = low[: next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), len(low))]
-    end = max(shared.rfind(separator) for separator in " _-.:") + 1
-    words = re.split(r"[ _\-.:]", shared[:end].lower())
+    end = max(shared.rfind(separator) for separator in _SEPARATORS) + 1
+    words = re.split(rf"[{_SEPARATORS}]", shared[:end].lower())
     return "" if {"l", "r", *SIDES} & set(words) else shared[:end]
 
 
 def _shared_ending(names: list[str]) -> str:
-    """A common ending of all names that does not refer to the body: '_1', '.pos', ' position', '_global'."""
-    endings = {match.group() if (match := _ENDING.search(name)) else "" for name in names} if len(names) > 2 else {""}
-    return endings.pop() if len(endings) == 1 else ""
+    """What all names end with, from a separator on, where it names no side: '_1', '.pos', ' position', '_M'."""
+    if len(names) < 3:
+        return ""
+    low, high = (sorted(name[::-1] for name in names)[at] for at in (0, -1))
+    n_shared = next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), min(len(low), len(high)))
+    shared = low[:n_shared][::-1]
+    starts = [i for i, letter in enumerate(shared) if letter in _SEPARATORS]
+    ending = shared[starts[0] :] if starts else ""
+    return "" if {"l", "r", *SIDES} & set(re.split(rf"[{_SEPARATORS}]", ending.lower())) else ending
 
 
 def _from_common_names(joints: dict[tuple[str, str], int], *, is_marker_set: bool) -> dict[str, tuple[int, ...]]:
@@ -250,6 +255,8 @@ def _sides(plain: str, suffix_side: str) -> list[tuple[str, str]]:
     """Every (side, rest) a name can mean, likeliest first."""
     if suffix_side:
         return [(suffix_side, plain)]
+    if within := _SIDE_WITHIN.fullmatch(plain):
+        return [("left" if within[2] == "l" else "right", within[1] + within[3])]
     for word in SIDES:
         if plain.startswith(word):
             return [(word, plain[len(word) :])]

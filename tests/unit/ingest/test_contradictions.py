@@ -242,6 +242,14 @@ def test_the_first_sample_of_a_code_for_missing_is_missing_too() -> None:
         assert found.sum() == 40
 
 
+def test_a_value_held_from_the_start_is_missing_up_to_the_first_measured_sample() -> None:
+    values = np.stack(list(plug_in_gait().values()), axis=1)
+    values[:60, 3] = values[60, 3]
+    found = repeated(values, 100.0, np.zeros(values.shape[1], bool))
+    assert found[:60, 3].all()
+    assert found.sum() == 60
+
+
 # --------------------------------------------------------------------------------------------------------------- clocks
 
 

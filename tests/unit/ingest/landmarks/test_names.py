@@ -131,3 +131,38 @@ LABORATORIES = {
 def test_names_of_laboratories_for_one_marker(landmark, name):
     names = ["LASI", "RASI", "SACR", "LKNE", "RKNE", "LANK", "RANK", name]
     assert landmark_sources(adhoc("made_up", names)).get(landmark) == (7,)
+
+
+#: landmark of the left side to the label(s) of the marker set; {s} is the letter of the side
+MARKER_SETS = {
+    "Qualisys animation": {"asis": "Waist{s}Front", "psis": "Waist{s}Back", "knee_lateral": "{s}KneeOut", "thigh": "{s}Thigh",
+        "shank": "{s}Shin", "ankle_lateral": "{s}AnkleOut", "heel": "{s}HeelBack", "metatarsal_1": "{s}ForefootIn",
+        "metatarsal_5": "{s}ForefootOut", "acromion": "{s}ShoulderTop"},
+    "Qualisys sports": {"asis": "Q_Waist{s}Front", "knee_lateral": "Q_{s}KneeOut", "knee_medial": "Q_{s}KneeIn",
+        "ankle_lateral": "Q_{s}AnkleOut", "heel": "Q_{s}HeelBack", "toe": "Q_{s}Forefoot2", "metatarsal_5": "Q_{s}Forefoot5"},
+    "OptiTrack baseline": {"asis": "Waist{s}Front", "psis": "Waist{s}Back", "knee_lateral": "{s}KneeOut",
+        "ankle_lateral": "{s}AnkleOut", "metatarsal_1": "{s}ToeIn", "metatarsal_5": "{s}ToeOut"},
+    "Human Body Model": {"asis": "{s}ASIS", "psis": "{s}PSIS", "trochanter": "{s}GTRO", "knee_lateral": "{s}LEK",
+        "knee_medial": "{s}MEK", "ankle_lateral": "{s}LM", "ankle_medial": "{s}MM", "toe": "{s}MT2"},
+    "Duarte and Fukuchi": {"asis": "{s}.ASIS", "knee_lateral": "{s}.Knee", "knee_medial": "{s}.Knee.Medial", "heel": "{s}.Heel.Top"},
+    "French": {"asis": "EIAS_{s}", "psis": "EIPS_{s}", "knee_lateral": "COND_EXT_{s}", "knee_medial": "COND_INT_{s}",
+        "ankle_lateral": "MAL_EXT_{s}", "ankle_medial": "MAL_INT_{s}", "heel": "TALON_{s}", "metatarsal_5": "META5_{s}"},
+    "German": {"asis": "{s}_SIAS", "knee_lateral": "{s}_Knie_lat", "knee_medial": "{s}_Knie_med", "heel": "{s}_Ferse",
+        "ankle_lateral": "{s}_Knoechel_lat", "toe": "{s}_Zeh"},
+    "SIMI": {"hip": "hip joint {side}", "knee": "knee joint {side}", "ankle": "ankle joint {side}", "toe": "foot tip {side}"},
+    "one ending": {"asis": "{s}ASI_M", "psis": "{s}PSI_M", "knee_lateral": "{s}KNE_M", "ankle_lateral": "{s}ANK_M"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("maker", MARKER_SETS)
+def test_markers_of_each_set_are_found(maker):
+    labels = {
+        f"{side}_{landmark}": label.format(s=side[0].upper(), side=side)
+        for side in ("left", "right")
+        for landmark, label in MARKER_SETS[maker].items()
+    }
+    skeleton = adhoc("markers", list(labels.values()))
+    found = landmark_sources(skeleton)
+    assert {k: [skeleton.source_names[i] for i in found.get(k, ())] for k in labels} == {
+        k: [label] for k, label in labels.items()
+    }
