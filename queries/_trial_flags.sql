@@ -81,7 +81,11 @@ described AS (
         AND trials.rate_hz NOT BETWEEN _least_rate_hz() AND _most_rate_hz() AS is_rate_out,
         coalesce(element_at(trials.quality, 'curves_against_norm')[1], 0) > 0 AS has_doubtful_signs,
         trials.kind = 'static' OR coalesce(figures.is_static, false) AS is_static,
-        figures.* EXCLUDE (subject, session, trial, is_static, gaps, n_seen, bone_length_cv_pct, too_fast_pct),
+        figures.* EXCLUDE (
+            subject, session, trial, is_static, gaps, n_seen, bone_length_cv_pct, too_fast_pct, frozen_pct
+        ),
+        -- The filter moves points of repeated frames, so those of the file count too.
+        greatest(figures.frozen_pct, element_at(trials.quality, 'repeated_frames_pct')[1]) AS frozen_pct,
         CASE WHEN trials.position_basis <> 'root_relative' THEN figures.too_fast_pct END AS too_fast_pct,
         -- Depth refinement makes bone lengths steadier without improving positions, so the estimated poses count.
         greatest(figures.bone_length_cv_pct, map_extract(trials.quality, 'depth_bone_cv_before_pct')[1])

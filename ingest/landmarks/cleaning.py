@@ -58,6 +58,7 @@ def clean_person(
     labels = [poses.skeleton.joints[i] for i in joints]
     values = positions[:, joints]
     not_measured: tuple[dict[str, float], list[str]] = ({}, [])
+    repeats = frozen.repeated_frames_pct(values) if recording.kind == "mocap" and joints else 0.0
     if recording.kind == "mocap" and poses.rotations is None and joints:
         feet = {i for name, indices in names.sources.items() if _FOOT.search(name) for i in indices}
         is_foot = np.array([joint in feet for joint in joints])
@@ -88,7 +89,8 @@ def clean_person(
         )
         start += len(indices)
     notes = [*names.notes, *notes, *not_measured[1]]
-    return CleanPerson(marks, rotations, of_clusters, names.is_skin, quality | not_measured[0], notes)
+    quality |= not_measured[0] | ({"repeated_frames_pct": repeats} if repeats else {})
+    return CleanPerson(marks, rotations, of_clusters, names.is_skin, quality, notes)
 
 
 def _take(values: Floats, rows: Ints) -> Floats:

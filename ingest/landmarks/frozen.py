@@ -45,6 +45,17 @@ def take_out(values: Floats, rate_hz: float, is_foot: Bools, names: list[str]) -
     return quality, notes
 
 
+def repeated_frames_pct(values: Floats) -> float:
+    """Share of frames in which every point is where it was one frame before, to the last digit, in percent.
+
+    values : (n, J, 3), NaN = missing. Frames in which nothing is seen do not count.
+    """
+    is_seen = np.isfinite(values).all(axis=-1)
+    both = is_seen[1:] & is_seen[:-1]
+    is_same = ((values[1:] == values[:-1]).all(axis=-1) | ~both).all(axis=1) & both.any(axis=1)
+    return float(100 * is_same.sum() / max(1, both.any(axis=1).sum()))
+
+
 def repeated(values: Floats, rate_hz: float, is_foot: Bools) -> Bools:
     """(n, J) samples that repeat the one before in runs of at least 0.1 s while most other markers move.
 

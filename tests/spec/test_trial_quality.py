@@ -197,6 +197,7 @@ CASES = [
     (_high_knee, {}, {"has_unequal_segments"}),
     (_gaps, {}, {"has_gaps"}),
     (_frozen, {}, {"has_frozen_frames"}),
+    (_without_heels, {"quality": {"repeated_frames_pct": 50.0}}, {"has_frozen_frames"}),
     (_swaps, {}, {"has_swaps"}),
     (_upside_down, {}, {"is_upside_down"}),
     (_drift, {}, {"has_floor_drift"}),

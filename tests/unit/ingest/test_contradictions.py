@@ -12,7 +12,7 @@ from neurostore.api import open as open_lake
 from neurostore.errors import InputError
 from neurostore.ingest.landmarks import compute_landmarks
 from neurostore.ingest.landmarks.clusters import Cluster, lead
-from neurostore.ingest.landmarks.frozen import repeated, straight
+from neurostore.ingest.landmarks.frozen import repeated, repeated_frames_pct, straight
 from neurostore.ingest.pipeline import ingest
 from neurostore.ingest.pipeline.settings import Settings
 from neurostore.ingest.readers import read
@@ -240,6 +240,15 @@ def test_the_first_sample_of_a_code_for_missing_is_missing_too() -> None:
         found = repeated(marked, 100.0, np.zeros(values.shape[1], bool))
         assert found[50:90, 3].all()
         assert found.sum() == 40
+
+
+def test_frames_written_twice_are_counted() -> None:
+    values = np.stack(list(plug_in_gait().values()), axis=1)
+    assert repeated_frames_pct(values) == 0
+    assert repeated_frames_pct(np.repeat(values, 2, axis=0)) == pytest.approx(100 * 200 / 399)
+    held = np.repeat(values, 2, axis=0)
+    held[:, 0] = np.nan
+    assert repeated_frames_pct(held) == pytest.approx(100 * 200 / 399)
 
 
 def test_a_value_held_from_the_start_is_missing_up_to_the_first_measured_sample() -> None:
