@@ -1,4 +1,4 @@
-"""Whether the views fit the calibration and each other: videos out of step, a camera upside down, two cameras exchanged.
+"""Whether the views fit the calibration and each other: videos out of step, upside down or mirrored, cameras exchanged.
 
 Each check compares how far the joints are from the points that fit all cameras best, for the views as they are and as
 they would be without the fault; videos out of step are found by how well the movement agrees over a shift in time.
@@ -54,20 +54,28 @@ class Scene:
         high = np.where(known, self.pixels, -np.inf).max(axis=1)
         return float(np.median((high - low).max(axis=-1)[known.any(axis=1)[..., 0]]))
 
+    @property
+    def worst_px(self) -> float:
+        """The largest distance at which views and calibration fit."""
+        return WORST_SHARE * self.person_px
 
-def check_fit(scene: Scene, where: Path) -> None:
+
+def check_fit(scene: Scene, where: Path, must_explain: bool = False) -> None:
     """Refuse a fault of a whole camera.
+
+    must_explain : only one without which the views fit the calibration.
 
     Raises
     ------
-    InputError : a camera is upside down, two are exchanged, or no two cameras see a joint in the same frame.
+    InputError : a video is upside down or mirrored, two are exchanged, or no two cameras see a joint in the same frame.
     """
     now = off_px(scene)
     if not np.isfinite(now):
         raise InputError(where, "no two of its cameras see the same joint of a person in the same frame")
-    if now > _SUSPICIOUS * WORST_SHARE * scene.person_px:
-        _refuse_exchanged(scene, now, where)
-        _refuse_upside_down(scene, now, where)
+    if now > _SUSPICIOUS * scene.worst_px:
+        most = min(_BETTER * now, scene.worst_px if must_explain else np.inf)
+        _refuse_exchanged(scene, now, most, where)
+        _refuse_turned(scene, now, most, where)
 
 
 def off_px(scene: Scene) -> float:
@@ -84,8 +92,10 @@ def off_px(scene: Scene) -> float:
     return float(np.median(known)) if len(known) else float("nan")
 
 
-def check_time(scene: Scene, where: Path) -> None:
-    """Refuse videos that are out of step.
+def check_time(scene: Scene, where: Path, must_explain: bool = False) -> None:
+    """Refuse videos that are out of step. A shift with which they do not fit the calibration either is no explanation.
+
+    must_explain : as in :func:`check_fit`.
 
     Raises
     ------
@@ -93,6 +103,8 @@ def check_time(scene: Scene, where: Path) -> None:
     """
     shifts, now_px, then_px = time_shifts(scene, scene.rays())
     if np.abs(shifts).max() < 1 or not then_px < _BETTER_IN_TIME * now_px:
+        return
+    if then_px > scene.worst_px and (must_explain or off_px(scene) > scene.worst_px):
         return
     each = ", ".join(
         f"{name} offset_s = {shift / scene.rate_hz:+.4f}"
@@ -114,7 +126,7 @@ def check_size(scene: Scene, where: Path) -> float:
     ------
     InputError : the views do not fit the calibration.
     """
-    mean, worst_px = off_px(scene), WORST_SHARE * scene.person_px
+    mean, worst_px = off_px(scene), scene.worst_px
     if mean <= worst_px:
         return mean
     table = epipolar.disagreement_px(scene.cameras, scene.rays())
@@ -131,7 +143,7 @@ def check_size(scene: Scene, where: Path) -> float:
     )
 
 
-def _refuse_exchanged(scene: Scene, now: float, where: Path) -> None:
+def _refuse_exchanged(scene: Scene, now: float, most: float, where: Path) -> None:
     best, pair = np.inf, (0, 0)
     for i, j in combinations(range(len(scene.cameras)), 2):
         cameras = list(scene.cameras)
@@ -139,7 +151,7 @@ def _refuse_exchanged(scene: Scene, now: float, where: Path) -> None:
         off = off_px(replace(scene, cameras=cameras))
         if off < best:
             best, pair = off, (i, j)
-    if best < _BETTER * now:
+    if best < most:
         one, other = (scene.names[i] for i in pair)
         raise InputError(
             where,
@@ -148,18 +160,38 @@ def _refuse_exchanged(scene: Scene, now: float, where: Path) -> None:
         )
 
 
-def _refuse_upside_down(scene: Scene, now: float, where: Path) -> None:
+#: what a whole video can have: name, whether x and y are turned, and the remedy
+_TURNED = (
+    (
+        "upside down for its calibration",
+        (True, True),
+        "with its frames turned by 180 degrees. Turn the video (its rotation tag is enough), or calibrate the camera as it was "
+        "mounted",
+    ),
+    (
+        "mirrored",
+        (True, False),
+        "with its frames mirrored back. Switch mirroring off in the camera, or mirror the video",
+    ),
+)
+
+
+def _refuse_turned(scene: Scene, now: float, most: float, where: Path) -> None:
+    """Refuse a video that is upside down or mirrored. Two cameras at one height do not show that one is mirrored."""
+    found = []
     for v, camera in enumerate(scene.cameras):
-        pixels = scene.pixels.copy()
-        pixels[:, :, v] = (camera.width - 1.0, camera.height - 1.0) - pixels[:, :, v]
-        then = off_px(replace(scene, pixels=pixels))
-        if then < _BETTER * now:
-            raise InputError(
-                where,
-                f"its video {scene.names[v]} is upside down for its calibration: the best points lie {now:.0f} px from where "
-                f"the cameras see the joints, and {then:.0f} px with its frames turned by 180 degrees. Turn the video "
-                f"(its rotation tag is enough), or calibrate the camera as it was mounted",
-            )
+        for fault, axes, remedy in _TURNED:
+            pixels = scene.pixels.copy()
+            turned = (camera.width - 1.0, camera.height - 1.0) - pixels[:, :, v]
+            pixels[:, :, v] = np.where(axes, turned, pixels[:, :, v])
+            found.append((off_px(replace(scene, pixels=pixels)), scene.names[v], fault, remedy))
+    then, name, fault, remedy = min(found)
+    if then < most:
+        raise InputError(
+            where,
+            f"its video {name} is {fault}: the best points lie {now:.0f} px from where the cameras see the joints, and "
+            f"{then:.0f} px {remedy}",
+        )
 
 
 def time_shifts(scene: Scene, rays: list[Floats]) -> tuple[Floats, float, float]:
@@ -179,7 +211,7 @@ def time_shifts(scene: Scene, rays: list[Floats]) -> tuple[Floats, float, float]
 
     def total(candidate: Ints) -> float:
         values = [curve[np.clip(candidate[j] - candidate[i] + most, 0, 2 * most)] for (i, j), curve in curves.items()]
-        return float(np.nanmean(values)) if values else np.nan
+        return float(np.mean(values)) if values else np.nan  # NaN too where two views no longer share enough
 
     now = total(shifts)
     for _ in range(3):

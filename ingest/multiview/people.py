@@ -28,7 +28,7 @@ def persons_of(cameras: list[CalibratedCamera], seen: Sequence[Sequence[Sighting
     """
     if all(len(sightings) == 1 for sightings in seen):
         return [[sightings[0] for sightings in seen]]
-    left = [sorted(s, key=lambda x: -_n_seen(x))[:_MOST_PERSONS] for s in seen]
+    left = [sorted(s, key=lambda x: -n_seen(x))[:_MOST_PERSONS] for s in seen]
     cap = _CAP_SHARE * float(np.mean([max(camera.width, camera.height) for camera in cameras]))
     persons: list[Person] = []
     while True:
@@ -57,7 +57,8 @@ def subject_of(cameras: list[CalibratedCamera], persons: list[Person], rule: str
     return 0, "is seen longest"
 
 
-def _n_seen(sighting: Sighting) -> int:
+def n_seen(sighting: Sighting) -> int:
+    """Frames in which a person is seen."""
     return int((sighting.confidence > 0).any(axis=1).sum())
 
 

@@ -17,7 +17,7 @@ from neurostore.ingest.multiview import triangulate as triangulation
 from neurostore.ingest.multiview.calibration import matched, read_rig
 from neurostore.ingest.multiview.keypoints import view_of_files
 from neurostore.ingest.multiview.rig import CalibratedCamera, Rig, fitted
-from neurostore.ingest.multiview.views import View, at_times, common_clock, stacked, view_of
+from neurostore.ingest.multiview.views import Sighting, View, at_times, common_clock, stacked, view_of
 from neurostore.ingest.readers.markers.up import judge_up
 from neurostore.ingest.recording import Poses, ReadOptions, Recording, Step
 from neurostore.ingest.video import decode, estimate
@@ -167,6 +167,7 @@ def recording_of(
             f"{len(persons)} persons were seen by two cameras or more; the subject {why}, the others were left out"
         )
     shape = (len(clock), len(skeleton.joints))
+    notes += _left_out(views, seen, persons[subject], shape, where)
     pixels, confidence = stacked(persons[subject], shape)
     quality = _checked(views, pixels, confidence, where)
     exchanged = sides.find(cameras, pixels, confidence, skeleton)
@@ -206,6 +207,31 @@ def recording_of(
     )
 
 
+def _left_out(
+    views: Sequence[View], seen: list[list[Sighting]], subject: people.Person, shape: tuple[int, int], where: Path
+) -> list[str]:
+    """Notes on the cameras in which nobody is the subject of the others.
+
+    Raises
+    ------
+    InputError : somebody there would be the subject, were the camera turned or its video moved in time.
+    """
+    notes = []
+    for v, view in enumerate(views):
+        if subject[v] is not None:
+            continue
+        if seen[v]:
+            whole = [*subject[:v], max(seen[v], key=people.n_seen), *subject[v + 1 :]]
+            scene = _scene(views, *stacked(whole, shape))
+            agreement.check_fit(scene, where, must_explain=True)
+            agreement.check_time(scene, where, must_explain=True)
+        notes.append(
+            f"{view.name}: nobody in it is where the other cameras see the subject, so it was not used; is its calibration right, "
+            "and is the subject in view?"
+        )
+    return notes
+
+
 def _scene(views: Sequence[View], pixels: Floats, confidence: Floats) -> agreement.Scene:
     trusted = np.where((confidence >= _TRUSTED)[..., None], pixels, np.nan)
     return agreement.Scene([v.name for v in views], [v.camera for v in views], trusted, views[0].rate_hz)
@@ -216,7 +242,7 @@ def _checked(views: Sequence[View], pixels: Floats, confidence: Floats, where: P
     scene = _scene(views, pixels, confidence)
     agreement.check_fit(scene, where)
     agreement.check_time(scene, where)
-    return {"n_cameras": float(len(views))}
+    return {"n_cameras": float(np.isfinite(pixels[..., 0]).any(axis=(0, 1)).sum())}
 
 
 def _side_notes(views: Sequence[View], exchanged: list[sides.Exchanged]) -> list[str]:

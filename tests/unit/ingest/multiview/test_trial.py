@@ -178,3 +178,37 @@ def test_another_person_in_view_is_distinguished() -> None:
     found = recorded(mixed)
     assert found.poses[0].positions == pytest.approx(points @ TURN.T, abs=0.01)
     assert any("2 persons were seen by two cameras or more; the subject walks farthest" in n for n in found.notes)
+
+
+def with_bystander(views: list[View]) -> list[View]:
+    """Somebody else, whom only the first camera sees."""
+    person = views[0].persons[0]
+    other = Sighting(person.points * 0.2 + 3.0, person.confidence)
+    return [replace(views[0], persons=[person, other]), *views[1:]]
+
+
+def test_a_fault_of_a_camera_is_found_beside_a_bystander() -> None:
+    """The others would agree without it, so that it could be left out without a word."""
+    views = rigs.views_of(rigs.around(3), walk()[0])
+    camera, person = views[2].camera, views[2].persons[0]
+    turned = Sighting((camera.width - 1, camera.height - 1) - person.points, person.confidence)
+    with pytest.raises(InputError, match="its video cam3 is upside down for its calibration"):
+        recorded(with_bystander([*views[:2], replace(views[2], persons=[turned])]))
+    with pytest.raises(InputError, match=r"out of step: .*cam3 offset_s = \+0\.5000"):
+        recorded(with_bystander([*views[:2], moved(views[2], 30)]))
+    small = Sighting(person.points / 2, person.confidence)
+    found = recorded(with_bystander([*views[:2], replace(views[2], persons=[small])]))
+    assert any("cam3: nobody in it is where the other cameras see the subject" in note for note in found.notes)
+    assert found.quality["n_cameras"] == 2
+    assert found.poses[0].positions == pytest.approx(walk()[0] @ TURN.T, abs=0.01)
+
+
+@pytest.mark.parametrize(("n_cameras", "which"), [(3, 0), (4, 3)])
+def test_a_mirrored_video_is_refused(n_cameras: int, which: int) -> None:
+    """With left and right exchanged throughout it would fit the others in the wrong place."""
+    views = rigs.views_of(rigs.around(n_cameras), walk()[0], noise_px=1.0)
+    camera, person = views[which].camera, views[which].persons[0]
+    mirrored = Sighting(np.array([camera.width - 1.0, 0]) + person.points * [-1, 1], person.confidence)
+    views[which] = replace(views[which], persons=[mirrored])
+    with pytest.raises(InputError, match=f"its video cam{which + 1} is mirrored: the best points lie"):
+        recorded(views)
