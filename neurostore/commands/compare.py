@@ -10,21 +10,12 @@ import typer
 
 from neurostore.commands.help_sections import COMPARE
 from neurostore.commands.options import (
-    LAKE,
     ByOption,
-    ConditionsOption,
-    EventSourceOption,
     Format,
     FormatOption,
-    LakeOption,
-    MixedOption,
     OutputOption,
-    ReleaseOption,
-    SessionsOption,
-    SideOfPersonOption,
-    VersionOption,
-    WhereOption,
-    open_selected,
+    TrialOptions,
+    choosing_trials,
 )
 
 if TYPE_CHECKING:
@@ -41,6 +32,7 @@ def register(app: typer.Typer) -> None:
     app.command(short_help="Compare groups, sessions or conditions: interval, test.", rich_help_panel=COMPARE)(compare)
 
 
+@choosing_trials
 def compare(
     parameters: Annotated[
         list[str],
@@ -51,7 +43,6 @@ def compare(
         ),
     ],
     by: ByOption = "group",
-    side: SideOfPersonOption = None,
     test: Annotated[Test, typer.Option(help="Test between levels; mixed is a mixed model over sessions.")] = Test.welch,
     seed: Annotated[int, typer.Option(help="Seed of the permutations.")] = 0,
     change: Annotated[
@@ -66,14 +57,8 @@ def compare(
             show_default=False,
         ),
     ] = None,
-    where: WhereOption = None,
-    session: SessionsOption = None,
-    condition: ConditionsOption = None,
-    event_source: EventSourceOption = None,
-    mixed: MixedOption = False,
-    version: VersionOption = None,
-    release: ReleaseOption = None,
-    lake: LakeOption = LAKE,
+    *,
+    chosen: TrialOptions,
     format: FormatOption = None,
     output: OutputOption = None,
 ) -> None:
@@ -90,22 +75,20 @@ def compare(
     from neurostore.commands.output import say, write_frame
     from neurostore.lake.releases import state_text
 
-    chosen = open_selected(
-        lake,
-        where=where,
-        session=session,
-        condition=condition,
-        event_source=event_source,
-        version=version,
-        release=release,
-    )
-    how = {"side": side.value if side else None, "test": test.value, "seed": seed, "change": change, "mixed": mixed}
-    contrasts = chosen.compare(parameters, by, reference=reference, **how)
-    contrasts = contrasts.with_columns(state=pl.lit(state_text(chosen)))
+    lake = chosen.lake()
+    how: dict[str, Any] = {
+        "side": chosen.side,
+        "test": test.value,
+        "seed": seed,
+        "change": change,
+        "mixed": chosen.mixed,
+    }
+    contrasts = lake.compare(parameters, by, reference=reference, **how, **chosen.filters)
+    contrasts = contrasts.with_columns(state=pl.lit(state_text(lake)))
     if (format or Format.table) is not Format.table or output is not None:
-        write_frame(contrasts, format, output, lake=lake, kind="compare")
+        write_frame(contrasts, format, output, lake=lake.path, kind="compare")
         return
-    write_frame(_readable(contrasts), format, output, lake=lake, kind="compare")
+    write_frame(_readable(contrasts), format, output, lake=lake.path, kind="compare")
     value = "each person's change between the sessions" if change else "one value per subject"
     say(f"difference: b − a, {value}{', [95 % interval]' if 'ci_low' in contrasts.columns else ''}")
     for text in dict.fromkeys(contrasts["pooled"] if "pooled" in contrasts.columns else ()):
@@ -114,7 +97,7 @@ def compare(
         say(text)
     if reference is not None:
         say(f"reference: the group {reference}")
-    say(state_text(chosen))
+    say(state_text(lake))
     left_out = sorted({name for names in contrasts["left_out"] for name in names})
     if left_out:
         say(f"left out, because they have values in only one session or level: {', '.join(left_out)}")

@@ -11,21 +11,14 @@ import typer
 
 from neurostore.commands.help_sections import COMPARE
 from neurostore.commands.options import (
-    LAKE,
-    ConditionsOption,
     Engine,
     EngineOption,
-    EventSourceOption,
+    Format,
     FormatOption,
-    LakeOption,
     OutputOption,
     RayAddressOption,
-    ReleaseOption,
-    SessionsOption,
-    Side,
-    VersionOption,
-    WhereOption,
-    open_selected,
+    TrialOptions,
+    choosing_trials,
 )
 from neurostore.errors import UsageError
 
@@ -37,7 +30,6 @@ class Unit(StrEnum):
 
 
 UnitOption = Annotated[Unit, typer.Option(help="What to compare.")]
-SideOption = Annotated[Side | None, typer.Option(help="Only this side; default: both, kept apart.", show_default=False)]
 RepresentationOption = Annotated[
     str, typer.Option(help="angles, coordinates, velocities, dual, relation, per_joint or rotations.")
 ]
@@ -50,7 +42,6 @@ BandOption = Annotated[
     ),
 ]
 NormalizeOption = Annotated[str, typer.Option(help="none or path_length.")]
-MixedOption = Annotated[bool, typer.Option("--mixed", help="Compare items with different models or cut-offs.")]
 AllCycles = Annotated[bool, typer.Option("--all-cycles", help="Include cycles that are not steady.")]
 
 
@@ -63,10 +54,10 @@ def register(app: typer.Typer) -> None:
     )
 
 
+@choosing_trials
 def distances(
     out: Annotated[Path, typer.Argument(help="File to write: .parquet (long), .npy or .csv (square).")],
     unit: UnitOption = Unit.cycle,
-    side: SideOption = None,
     representation: RepresentationOption = "angles",
     align: AlignOption = "none",
     metric: MetricOption = None,
@@ -82,17 +73,11 @@ def distances(
         str | None,
         typer.Option(metavar="GROUP", help="Group that gives the covariance for mahalanobis.", show_default=False),
     ] = None,
-    where: WhereOption = None,
-    session: SessionsOption = None,
-    condition: ConditionsOption = None,
-    event_source: EventSourceOption = None,
-    version: VersionOption = None,
-    release: ReleaseOption = None,
     all_cycles: AllCycles = False,
-    mixed: MixedOption = False,
+    *,
+    chosen: TrialOptions,
     engine: EngineOption = Engine.local,
     ray_address: RayAddressOption = None,
-    lake: LakeOption = LAKE,
 ) -> None:
     """Write the DTW distances between all cycles, trials or subjects of the lake.
 
@@ -102,24 +87,18 @@ def distances(
     from neurostore.distances import write_distances
     from neurostore.distances.matrix import read_sidecar
     from neurostore.lake import outputs
+    from neurostore.lake.selection import EVERY_TRIAL
+    from neurostore.wording import counted
 
-    with outputs.noting(lake, "distances", out):
+    with outputs.noting(chosen.path, "distances", out):
         written = write_distances(
-            open_selected(
-                lake,
-                where=where,
-                session=session,
-                condition=condition,
-                event_source=event_source,
-                version=version,
-                release=release,
-            ),
+            chosen.lake(),
             out,
             progress=sys.stderr.isatty(),
             engine=engine.value,
             ray_address=ray_address,
             unit=unit.value,
-            side=side.value if side else None,
+            side=chosen.side,
             representation=representation,
             align=align,
             metric=metric,
@@ -130,68 +109,80 @@ def distances(
             clock=clock,
             reference=reference,
             steady_only=not all_cycles,
-            mixed=mixed,
+            mixed=chosen.mixed,
+            **chosen.filters,
         )
     for path in written:
         labels, unit_of_values, about = read_sidecar(path)
         sides = labels["side"].value_counts(sort=True).sort("side").rows() if "side" in labels.columns else []
         counts = " and ".join(f"{n} {name}" for name, n in sides) or str(labels.height)
-        say(f"written: {path}, {counts} {unit.value}s" + (f", in {unit_of_values}" if unit_of_values else ""))
+        people = "" if unit is Unit.subject else f" of {counted(labels['subject'].n_unique(), 'subject')}"
+        say(f"written: {path}, {counts} {unit.value}s{people}" + (f", in {unit_of_values}" if unit_of_values else ""))
+        if about["trials"] != EVERY_TRIAL:
+            say(f"chosen: {about['trials']}")
         for text in about.get("left_out_by_review", ()):
             say(f"left out by review: {text}")
         for note in about["notes"]:
             say(f"note: {note}")
 
 
+@choosing_trials
 def neighbours(
     subject: Annotated[str, typer.Argument(help="Subject of the trial.")],
-    trial: Annotated[str, typer.Argument(help="Name of the trial.")],
+    trial: Annotated[str, typer.Argument(help="Name of the trial, or session/trial.")],
     k: Annotated[int, typer.Option("-k", min=1, help="Number of neighbours per side.")] = 10,
-    session: Annotated[
-        str | None, typer.Option(help="Session of the trial, if several have one of this name.", show_default=False)
-    ] = None,
     unit: UnitOption = Unit.cycle,
-    side: SideOption = None,
     representation: RepresentationOption = "angles",
     align: AlignOption = "none",
     metric: MetricOption = None,
     band: BandOption = None,
-    where: WhereOption = None,
-    condition: ConditionsOption = None,
-    event_source: EventSourceOption = None,
-    version: VersionOption = None,
-    release: ReleaseOption = None,
     all_cycles: AllCycles = False,
-    mixed: MixedOption = False,
-    lake: LakeOption = LAKE,
+    *,
+    chosen: TrialOptions,
     format: FormatOption = None,
     output: OutputOption = None,
 ) -> None:
     """List the cycles (or trials) of the lake that are most like those of one trial.
 
+    The filters choose where to look; the trial itself need not be among what they choose.
+
     Example: neurostore neighbours S07 walk_04 -k 5 --lake lake/
     """
-    from neurostore.commands.output import write_frame
-    from neurostore.distances import neighbours as find
+    import polars as pl
 
+    from neurostore.commands.output import say, write_frame
+    from neurostore.distances import neighbours as find
+    from neurostore.lake.mixture import excluded_texts
+    from neurostore.lake.selection import Selection, selected
+    from neurostore.wording import counted
+
+    lake = chosen.lake()
     nearest = find(
-        open_selected(
-            lake, where=where, condition=condition, event_source=event_source, version=version, release=release
-        ),
+        lake,
         subject,
         trial,
         k,
-        session,
         unit=unit.value,
-        side=side.value if side else None,
+        side=chosen.side,
         representation=representation,
         align=align,
         metric=metric,
         band=number(band),
         steady_only=not all_cycles,
-        mixed=mixed,
+        mixed=chosen.mixed,
+        **chosen.filters,
     )
-    write_frame(nearest, format, output, lake=lake, kind="neighbours")
+    is_shown = (format or Format.table) is Format.table and output is None
+    shown = nearest.drop("n_compared", "n_subjects") if is_shown else nearest
+    write_frame(shown, format, output, lake=chosen.path, kind="neighbours")
+    sides = nearest.select(pl.col("^side|n_compared|n_subjects$")).unique(maintain_order=True).to_dicts()
+    for row in sides:
+        what = f"{row['side']} {unit.value}" if "side" in row else unit.value
+        say(f"compared with {counted(row['n_compared'], what)} of {counted(row['n_subjects'], 'subject')}")
+    for text in excluded_texts(selected(lake, chosen.filters)):
+        say(f"left out by review: {text}")
+    if chosen.filters:
+        say(f"chosen: {Selection(**chosen.filters).describe()}")
 
 
 def number(band: str | None) -> int | float | None:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
+from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from neurostore.api import Lake
 
 LakeOption = Annotated[Path, typer.Option("--lake", envvar="NEUROSTORE_LAKE", help="Folder of the lake.")]
 LAKE = Path("lake")
@@ -55,7 +62,7 @@ ByOption = Annotated[
     str, typer.Option("--by", metavar="COLUMN", help="Column of the subjects table, or session or condition.")
 ]
 SideOfPersonOption = Annotated[
-    SideOfPerson | None, typer.Option("--side", help="Only this side; default: the mean of both.", show_default=False)
+    SideOfPerson | None, typer.Option("--side", help="Only this side of a person; default: both.", show_default=False)
 ]
 WhereOption = Annotated[
     str | None,
@@ -83,27 +90,65 @@ ReleaseOption = Annotated[
     typer.Option("--release", metavar="NAME", help="A release of the lake, instead of a version.", show_default=False),
 ]
 MixedOption = Annotated[
-    bool, typer.Option("--mixed", help="Pool trials with different models, cut-offs or angle zeros.")
+    bool, typer.Option("--mixed", help="Take trials of different models, cut-offs or angle zeros together.")
 ]
 
 
-def open_selected(
-    lake: Path,
-    *,
-    where: str | None = None,
-    session: list[str] | None = None,
-    condition: list[str] | None = None,
-    event_source: str | None = None,
-    version: int | None = None,
-    release: str | None = None,
-) -> Any:
-    """The lake with the trials that the options of a command choose."""
-    from neurostore.api import open as open_lake
-    from neurostore.lake.selection import Selection
+@dataclass(frozen=True)
+class TrialOptions:
+    """The options of every command that reads trials: which trials, of which side, of which state of the lake.
 
-    selection = Selection(where, tuple(session or ()), tuple(condition or ()), event_source)
-    opened = open_lake(lake, version, release)
-    return opened if selection == Selection() else opened.select(selection)
+    filters : the fields of :class:`neurostore.lake.selection.Filters` that were given.
+    """
+
+    path: Path
+    filters: dict[str, Any]
+    side: str | None
+    mixed: bool
+    version: int | None
+    release: str | None
+
+    def lake(self) -> Lake:
+        """The lake in the state asked for, with all its trials."""
+        from neurostore.api import open as open_lake
+
+        return open_lake(self.path, self.version, self.release)
+
+
+def trial_options(
+    where: WhereOption = None,
+    session: SessionsOption = None,
+    condition: ConditionsOption = None,
+    side: SideOfPersonOption = None,
+    event_source: EventSourceOption = None,
+    mixed: MixedOption = False,
+    version: VersionOption = None,
+    release: ReleaseOption = None,
+    lake: LakeOption = LAKE,
+) -> TrialOptions:
+    """What the options of a command that reads trials say; `choosing_trials` gives a command these options."""
+    given = {"where": where, "session": session, "condition": condition, "event_source": event_source}
+    filters = {name: value for name, value in given.items() if value}
+    return TrialOptions(lake, filters, side.value if side else None, mixed, version, release)
+
+
+def choosing_trials(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with the options of `trial_options` in place of its argument ``chosen``, which is then made of them."""
+    own = inspect.signature(command, eval_str=True).parameters
+    shared = inspect.signature(trial_options, eval_str=True).parameters
+    parameters: list[inspect.Parameter] = []
+    for name, parameter in own.items():
+        parameters += shared.values() if name == "chosen" else [parameter]
+
+    @wraps(command)
+    def run(**given: Any) -> None:
+        options = {name: given.pop(name) for name in shared}
+        command(chosen=trial_options(**options), **given)
+
+    keyword = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in parameters]
+    run.__signature__ = inspect.Signature(keyword)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return run
 
 
 FormatOption = Annotated[

@@ -8,23 +8,14 @@ from typing import Annotated
 import typer
 
 from neurostore.commands.help_sections import COMPARE
-from neurostore.commands.options import (
-    LAKE,
-    ConditionsOption,
-    EventSourceOption,
-    LakeOption,
-    ReleaseOption,
-    SessionsOption,
-    VersionOption,
-    WhereOption,
-    open_selected,
-)
+from neurostore.commands.options import TrialOptions, choosing_trials
 
 
 def register(app: typer.Typer) -> None:
     app.command(short_help="Write a report of the lake as one web page.", rich_help_panel=COMPARE)(report)
 
 
+@choosing_trials
 def report(
     out: Annotated[
         Path,
@@ -64,17 +55,13 @@ def report(
         typer.Option(metavar="SIDE", help="left, right, both or none; for one person.", show_default=False),
     ] = None,
     comment: Annotated[str | None, typer.Option(help="Comment to print; for one person.", show_default=False)] = None,
-    where: WhereOption = None,
-    session: SessionsOption = None,
-    condition: ConditionsOption = None,
-    event_source: EventSourceOption = None,
-    version: VersionOption = None,
-    release: ReleaseOption = None,
-    lake: LakeOption = LAKE,
+    *,
+    chosen: TrialOptions,
 ) -> None:
     """Write a report of the lake as one web page, or as a PDF for the patient's file.
 
     The page needs no network and no server. Curves and scores are compared with --reference, else with the published norm.
+    Trials of different models, cut-offs or angle zeros are refused without --mixed.
 
     Example: neurostore report report.html --reference control --lake lake/
     """
@@ -82,23 +69,18 @@ def report(
     from neurostore.lake import outputs
     from neurostore.report import Details, write_report
 
-    with outputs.noting(lake, "report", out):
+    with outputs.noting(chosen.path, "report", out):
         written = write_report(
-            open_selected(
-                lake,
-                where=where,
-                session=session,
-                condition=condition,
-                event_source=event_source,
-                version=version,
-                release=release,
-            ),
+            chosen.lake(),
             out,
             reference=reference,
             subjects=subject or (),
             figures=figures,
             retest_group=retest_group,
             details=Details(title, laboratory, clinician, affected_side, comment),
+            side=chosen.side,
+            mixed=chosen.mixed,
+            **chosen.filters,
         )
     size = written[0].stat().st_size / 1e6
     say(f"{written[0]}: {size:.1f} MB" + (f"; {len(written) - 1} figures in {figures}" if figures else ""))

@@ -4,25 +4,16 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from neurostore.commands.help_sections import COMPARE
 from neurostore.commands.options import (
-    LAKE,
     ByOption,
-    ConditionsOption,
-    EventSourceOption,
-    LakeOption,
-    MixedOption,
-    ReleaseOption,
-    SessionsOption,
-    SideOfPersonOption,
-    VersionOption,
-    WhereOption,
+    TrialOptions,
+    choosing_trials,
     in_a_folder,
-    open_selected,
 )
 from neurostore.errors import UsageError
 
@@ -43,21 +34,16 @@ def register(app: typer.Typer) -> None:
     app.command(short_help="Write 'Table 1' of a paper: people and gait per group.", rich_help_panel=COMPARE)(table1)
 
 
+@choosing_trials
 def table1(
     parameters: Annotated[
         list[str] | None,
         typer.Argument(metavar="PARAMETER", help="Parameters; default: speed, cadence, stride, width, stance, GPS."),
     ] = None,
     by: ByOption = "group",
-    side: SideOfPersonOption = None,
     centre: Annotated[Centre, typer.Option(help="mean ± SD or median [quartiles].")] = Centre.mean,
-    where: WhereOption = None,
-    session: SessionsOption = None,
-    condition: ConditionsOption = None,
-    event_source: EventSourceOption = None,
-    mixed: MixedOption = False,
-    version: VersionOption = None,
-    release: ReleaseOption = None,
+    *,
+    chosen: TrialOptions,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -71,7 +57,6 @@ def table1(
     numbers: Annotated[
         bool, typer.Option("--numbers", help="Every number unrounded, one row per parameter and level.")
     ] = False,
-    lake: LakeOption = LAKE,
 ) -> None:
     """Write "Table 1" of a paper: people and gait per group, differences with 95 % intervals, p and Holm's p.
 
@@ -80,25 +65,17 @@ def table1(
     from neurostore.commands.output import say, write_frame
     from neurostore.lake import outputs
     from neurostore.lake.releases import state_text
-    from neurostore.statistics.table1 import table1 as make
 
     if output is not None and output.suffix.lower() not in SUFFIXES:
         raise UsageError(f"{output.name}: a table is written as {', '.join(SUFFIXES)}")
-    chosen = open_selected(
-        lake,
-        where=where,
-        session=session,
-        condition=condition,
-        event_source=event_source,
-        version=version,
-        release=release,
-    )
-    table = make(chosen, parameters or (), by, side=side.value if side else None, centre=centre.value, mixed=mixed)
-    notes = [*table.notes, state_text(chosen)]
+    lake = chosen.lake()
+    how: dict[str, Any] = {"side": chosen.side, "mixed": chosen.mixed, "centre": centre.value}
+    table = lake.table1(parameters or (), by, **how, **chosen.filters)
+    notes = [*table.notes, state_text(lake)]
     if output is None:
         write_frame(table.cells if numbers else table.printed(), None, None)
     else:
-        with outputs.noting(lake, "table1", output):
+        with outputs.noting(lake.path, "table1", output):
             write(table, output, notes, numbers=numbers)
         say(f"written: {output}")
     for note in notes:

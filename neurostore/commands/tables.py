@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import typer
 
 from neurostore.commands.help_sections import LOOK, MAINTAIN, START
 from neurostore.commands.options import (
     LAKE,
-    ConditionsOption,
     FormatOption,
     LakeOption,
     OutputOption,
     ReleaseOption,
-    SessionsOption,
+    TrialOptions,
     VersionOption,
-    WhereOption,
-    open_selected,
+    choosing_trials,
 )
 
-if TYPE_CHECKING:
-    from neurostore.api import Lake
-
-_TRIALS = (
-    "SELECT subject, session, trial, kind, skeleton, n_frames, rate_hz, duration_s, condition, length_basis, "
-    "ingested_at FROM trials ORDER BY subject, session, trial"
+_COLUMNS = (
+    *("subject", "session", "trial", "kind", "skeleton", "n_frames", "rate_hz", "duration_s", "condition"),
+    *("length_basis", "ingested_at", "n_steady_cycles"),
 )
 _SUBJECTS = (
     "SELECT s.*, count(t.trial) AS n_trials, count(DISTINCT t.session) AS n_sessions "
@@ -40,22 +33,27 @@ def register(app: typer.Typer) -> None:
     app.command(rich_help_panel=START)(version)
 
 
+@choosing_trials
 def trials(
-    where: WhereOption = None,
-    session: SessionsOption = None,
-    condition: ConditionsOption = None,
-    version: VersionOption = None,
-    release: ReleaseOption = None,
-    lake: LakeOption = LAKE,
+    *,
+    chosen: TrialOptions,
     format: FormatOption = None,
     output: OutputOption = None,
 ) -> None:
     """List the trials of the lake.
 
+    With --side or --event-source, only trials with steady cycles of this side or source, and how many each has.
+
     Example: neurostore trials --session pre --lake lake/ --format csv
     """
-    chosen = open_selected(lake, where=where, session=session, condition=condition, version=version, release=release)
-    _show(_TRIALS, chosen, format, output)
+    from neurostore.commands.output import say, write_frame
+    from neurostore.lake import shown
+
+    lake = chosen.lake()
+    frame, about = shown.list_trials(lake, side=chosen.side, mixed=chosen.mixed, **chosen.filters)
+    write_frame(frame.select(c for c in _COLUMNS if c in frame.columns), format, output, lake=lake.path, kind="table")
+    for text in about:
+        say(text)
 
 
 def subjects(
@@ -69,7 +67,12 @@ def subjects(
 
     Example: neurostore subjects --lake lake/
     """
-    _show(_SUBJECTS, open_selected(lake, version=version, release=release), format, output)
+    from neurostore.api import open as open_lake
+    from neurostore.commands.output import write_frame
+
+    opened = open_lake(lake, version, release)
+    with opened.connect(_SUBJECTS) as connection:
+        write_frame(connection.sql(_SUBJECTS).pl(), format, output, lake=opened.path, kind="table")
 
 
 def history(lake: LakeOption = LAKE, format: FormatOption = None, output: OutputOption = None) -> None:
@@ -91,10 +94,3 @@ def version() -> None:
     from neurostore.release import VERSION
 
     print(VERSION)
-
-
-def _show(query: str, lake: Lake, format: FormatOption, output: OutputOption) -> None:
-    from neurostore.commands.output import write_frame
-
-    with lake.connect(query) as connection:
-        write_frame(connection.sql(query).pl(), format, output, lake=lake.path, kind="table")

@@ -2,21 +2,22 @@
 
 Input: a Lake and a `neurostore.distances.choice.Choice` of what is compared, frozen and checked once. Output: matrices,
 or files of them. `neurostore.distances.representations` computes an item's values, `neurostore.distances.alignment`
-removes its place and size, `neurostore.dtw` warps. Left is never compared with right. May import: dtw, ray_cluster,
+removes its place and size, `neurostore.dtw` warps. Left is compared with right only where the affected sides of people
+are asked for. May import: dtw, ray_cluster,
 storage, sql, lake, and what is below them.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
-from neurostore.distances.choice import SIDES, Choice, Options
+from neurostore.distances.choice import Choice, Options
 from neurostore.distances.comparison import Comparison, Part, between, square, whiten
 from neurostore.distances.matrix import DistanceMatrix, check_suffix, labels_frame
 from neurostore.distances.representations import Items, complete, name_of, read_items
@@ -25,10 +26,11 @@ from neurostore.errors import SeriesError, UsageError
 from neurostore.lake.mixture import excluded_texts
 from neurostore.lake.queryable import Queryable
 from neurostore.lake.releases import state_facts
-from neurostore.lake.selection import EVERY_TRIAL, check_values
+from neurostore.lake.selection import EVERY_TRIAL, Filters, Selection, check_values, selected
+from neurostore.lake.sides import SIDES
 from neurostore.release import VERSION
 from neurostore.storage import temporary
-from neurostore.trial_key import key_text
+from neurostore.trial_key import Key, key_text
 from neurostore.wording import and_more, near
 
 if TYPE_CHECKING:
@@ -53,7 +55,8 @@ def distances(
 
     Parameters
     ----------
-    choice : what is compared and how. options : fields of `Choice`, in place of one.
+    choice : what is compared and how. options : fields of `Choice` in place of one, and of
+        :class:`~neurostore.lake.selection.Selection`, which chooses trials: session, condition, event_source, subject.
 
     Returns
     -------
@@ -68,7 +71,7 @@ def distances(
     >>> distances(lake, unit="cycle", side="left").values.shape      # doctest: +SKIP
     (72, 72)
     """
-    choice = _chosen(choice, options)
+    lake, choice = _chosen(lake, choice, options)
     return finish(_matrices(prepare(lake, choice)), choice)
 
 
@@ -106,7 +109,7 @@ def write_distances(
     temporary.check_folder(out)
     if engine not in ("local", "ray"):
         raise UsageError(f"engine is {engine!r}; it can be local, ray")
-    choice = _chosen(choice, options)
+    lake, choice = _chosen(lake, choice, options)
     prepared = prepare(lake, choice)
     if choice.unit == "subject" and len(prepared.parts) == 2:  # there are few rows: take the mean of the two matrices
         return [mean_of_sides(_matrices(prepared)).write(out)]
@@ -127,57 +130,74 @@ def neighbours(
     subject: str,
     trial: str,
     k: int = 10,
-    session: str | None = None,
+    session: str | Sequence[str] | None = None,
     *,
     cycle: int | None = None,
-    **options: Unpack[Options],
+    **options: Any,
 ) -> pl.DataFrame:
     """The cycles (or trials) of the lake that are most like those of one trial.
 
     Parameters
     ----------
-    subject, trial, session : the trial; session may be left out where the trial's name is unique.
+    subject, trial : the trial, ``session/trial`` where the subject has several of this name. It need not be one of those
+        that session and options choose.
     k : how many per side. cycle : only this cycle of the trial.
-    options : fields of `Choice`; unit is ``cycle`` or ``trial`` (whole recordings).
+    session : look in these sessions alone.
+    options : fields of `Choice` and filters as of `distances`; unit is ``cycle`` or ``trial`` (whole recordings).
 
     Returns
     -------
     polars.DataFrame : side, rank, the keys and group of the neighbour, distance and, for cycles, query_cycle: the
-    trial's cycle that it is most like. Cycles of the trial itself are not neighbours.
+    trial's cycle that it is most like; n_compared, n_subjects: among how many, of how many people, it was found.
+    Cycles of the trial itself are not neighbours.
     """
     import polars as pl
 
-    if options.get("unit", "cycle") not in ("cycle", "trial"):
-        raise UsageError(f"unit is {options['unit']!r}; neighbours need unit 'cycle' or 'trial'")
+    filters, fields_ = _parted({**options, "session": session} if session else options)
+    if fields_.get("unit", "cycle") not in ("cycle", "trial"):
+        raise UsageError(f"unit is {fields_['unit']!r}; neighbours need unit 'cycle' or 'trial'")
     if k < 1:
         raise UsageError(f"k is {k}; at least 1 is needed")
-    if options.get("pairing") is not None:
+    if fields_.get("pairing") is not None:
         raise UsageError("neighbours compare cycles or whole trials; leave pairing out")
-    choice = Choice.of(options)
-    prepared = prepare(lake, choice)
+    choice = Choice.of(fields_)
+    key = _key_of(lake, subject, trial, Selection(**filters).session)
+    if choice.where:
+        filters["where"], choice = choice.where, replace(choice, where=None)
+    prepared = prepare(selected(lake, {**filters, "also": key} if filters else {}), choice)
     rows: list[dict[str, Any]] = []
     for name, part in prepared.parts.items():
-        own = _places_of(part, subject, session, trial)
+        own = [i for i, label in enumerate(part.labels) if (label["subject"], label["session"], label["trial"]) == key]
         queries = [i for i in own if cycle is None or part.labels[i].get("cycle") == cycle]
-        rows += [{"side": name, **row} for row in _nearest(part, prepared.comparison, queries, own, k)]
+        others = [label for i, label in enumerate(part.labels) if i not in own]
+        about = {"n_compared": len(others), "n_subjects": len({label["subject"] for label in others})}
+        rows += [{"side": name, **row, **about} for row in _nearest(part, prepared.comparison, queries, own, k)]
     if not rows:
-        _check_trial(lake, subject, session, trial)
-        raise UsageError(_no_neighbours(prepared, choice.unit, subject, session, trial))
+        raise UsageError(_no_neighbours(prepared, choice.unit, key))
     frame = pl.DataFrame(rows, infer_schema_length=None)
     return frame.drop("side") if frame["side"].unique().to_list() == [""] else frame
 
 
-def _places_of(part: Part, subject: str, session: str | None, trial: str) -> list[int]:
-    """The rows of a part that belong to one trial."""
-    own = [
-        i
-        for i, label in enumerate(part.labels)
-        if label["subject"] == subject and label["trial"] == trial and session in (None, label["session"])
-    ]
-    sessions = {part.labels[i]["session"] for i in own}
-    if len(sessions) > 1:
-        raise UsageError(f"{subject}/{trial} is in the sessions {', '.join(sorted(sessions))}; name one (--session)")
-    return own
+def _key_of(lake: Queryable, subject: str, trial: str, sessions: Sequence[str]) -> Key:
+    """The key of a trial that is named with or without its session. sessions : those that are looked in, if any.
+
+    Raises UsageError, which says the near names, where the lake has no such trial, or several.
+    """
+    check_values(lake, "subject", [subject])
+    there = lake.sql("SELECT session, trial FROM trials WHERE subject = $subject", {"subject": subject}).rows()
+    session, _, name = trial.rpartition("/")
+    if name not in (names := {t for _, t in there}):
+        raise UsageError(f"subject {subject} has no trial {name!r}; {near(name, names)}")
+    own = {s or "" for s, t in there if t == name}
+    if session:
+        if session not in own:
+            raise UsageError(f"subject {subject} has no trial {name!r} in session {session!r}; {near(session, own)}")
+        return subject, session, name
+    candidates = own & set(sessions) if len(own) > 1 else own
+    if len(candidates) != 1:
+        example = f"{min(own)}/{name}"
+        raise UsageError(f"{subject}/{name} is in the sessions {', '.join(sorted(own))}; name one, as in {example}")
+    return subject, candidates.pop(), name
 
 
 def _nearest(
@@ -197,22 +217,11 @@ def _nearest(
         yield row | ({"query_cycle": query["cycle"]} if "cycle" in query else {})
 
 
-def _check_trial(lake: Queryable, subject: str, session: str | None, trial: str) -> None:
-    """Raise UsageError, which says the near names, where the lake has no such trial."""
-    check_values(lake, "subject", [subject])
-    there = lake.sql("SELECT session, trial FROM trials WHERE subject = $subject", {"subject": subject}).rows()
-    if trial not in (trials := {t for _, t in there}):
-        raise UsageError(f"subject {subject} has no trial {trial!r}; {near(trial, trials)}")
-    sessions = {s or "none" for s, t in there if t == trial}
-    if session is not None and session not in sessions:
-        raise UsageError(f"subject {subject} has no trial {trial!r} in session {session!r}; {near(session, sessions)}")
-
-
-def _no_neighbours(prepared: Prepared, unit: str, subject: str, session: str | None, trial: str) -> str:
+def _no_neighbours(prepared: Prepared, unit: str, key: Key) -> str:
     left_out = {k: v for part in prepared.parts.values() for k, v in part.left_out.items()}
-    reasons = [f"{k} {v}" for k, v in left_out.items() if k.startswith(f"{subject}/") and trial in k.split("/")]
+    reasons = [f"{k} {v}" for k, v in left_out.items() if k.startswith(f"{key[0]}/") and key[2] in k.split("/")]
     why = f" ({reasons[0]})" if reasons else ""
-    return f"{key_text((subject, session or '', trial))} has no {unit} that can be compared{why}; `neurostore trials` lists the trials"
+    return f"{key_text(key)} has no {unit} that can be compared{why}; `neurostore trials` lists the trials"
 
 
 def prepare(lake: Queryable, choice: Choice) -> Prepared:
@@ -260,10 +269,19 @@ def _check_band(part: Part, comparison: Comparison) -> None:
         raise UsageError(f"{error}; the shortest is {ends[0]}, the longest {ends[1]}") from None
 
 
-def _chosen(choice: Choice | None, options: Options) -> Choice:
-    if choice is not None and options:
-        raise UsageError(f"give either a Choice or options, not both; found {', '.join(sorted(options))} beside it")
-    return choice if choice is not None else Choice.of(options)
+def _chosen(lake: Queryable, choice: Choice | None, options: Mapping[str, Any]) -> tuple[Queryable, Choice]:
+    """The lake with the trials that the options choose, and what is compared how."""
+    filters, fields_ = _parted(options)
+    if choice is not None and fields_:
+        raise UsageError(f"give either a Choice or options, not both; found {', '.join(sorted(fields_))} beside it")
+    return selected(lake, filters), choice if choice is not None else Choice.of(fields_)
+
+
+def _parted(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(filters of trials, fields of a Choice). where is both: a Choice states it, and chooses trials by it."""
+    names = Filters.__annotations__.keys() - {"where"}
+    filters = {name: value for name, value in options.items() if name in names}
+    return filters, {name: value for name, value in options.items() if name not in names}
 
 
 def _matrices(prepared: Prepared) -> dict[str, DistanceMatrix]:
@@ -315,7 +333,7 @@ def _rows(items: Items, unit: str, comparison: Comparison) -> Part:
         labels = [item.label for item in items.items]
         members = [np.array([k]) for k in range(len(series))]
     else:
-        keys = ("subject",) if unit == "subject" else ("subject", "session", "trial", "person")
+        keys = ("subject",) if unit == "subject" else ("subject", "session", "trial", "person", "body_side")
         keep = (*keys, "side", "group")
         groups: dict[tuple[Any, ...], list[int]] = {}
         for k, item in enumerate(items.items):

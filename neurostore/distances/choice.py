@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, TypedDict
+from typing import Any
 
 from neurostore.distances.alignment import ALIGNMENTS
 from neurostore.dtw.options import check_normalize
 from neurostore.errors import UsageError
+from neurostore.lake.selection import Filters
+from neurostore.lake.sides import AFFECTION, SIDES
 from neurostore.wording import near
 
 REPRESENTATIONS = ("angles", "coordinates", "velocities", "dual", "relation", "per_joint", "rotations")
 UNITS = ("trial", "cycle", "subject")
 METRICS = ("euclidean", "angular", "so3", "mahalanobis")
-SIDES = ("left", "right")
 SAGITTAL = ("hip_flexion_deg", "knee_flexion_deg", "ankle_dorsiflexion_deg")
 POINTS = (
     "pelvis",
@@ -32,7 +33,8 @@ class Choice:
     ----------
     unit : ``cycle`` (every gait cycle by itself), ``trial`` (whole recordings, or their cycles: see pairing),
         ``subject`` (their cycles, all with all; the mean of both sides unless one is asked for).
-    side : ``left`` or ``right``; None gives both, never mixed: one matrix per side.
+    side : ``left`` or ``right``; None gives both, never mixed: one matrix per side. ``affected`` or ``unaffected`` (for
+        angles) gives one matrix of this side of each person, and both sides of who has no affected side.
     representation : angles, coordinates, velocities, dual, relation, per_joint, rotations
         (`neurostore.distances.representations`).
     align : none, root, root+scale, root+heading, procrustes (one rotation per item), procrustes-frame (one per sample).
@@ -83,7 +85,7 @@ class Choice:
         known = [f.name for f in fields(cls)]
         unknown = sorted(set(options) - set(known))
         if unknown:
-            raise UsageError(f"there is no option {', '.join(unknown)}; {near(unknown[0], known)}")
+            raise UsageError(f"there is no option {', '.join(unknown)}; {near(unknown[0], Options.__annotations__)}")
         return cls(**options)
 
     def __post_init__(self) -> None:
@@ -112,8 +114,8 @@ class Choice:
         return {k: list(v) if isinstance(v, tuple) else v for k, v in options.items()}
 
 
-class Options(TypedDict, total=False):
-    """The fields of :class:`Choice` as keywords of a function."""
+class Options(Filters, total=False):
+    """The fields of :class:`Choice` as keywords of a function, and those of :class:`neurostore.lake.selection.Filters`."""
 
     unit: str
     side: str | None
@@ -135,7 +137,6 @@ class Options(TypedDict, total=False):
     reference: str | None
     mixed: bool
     incomplete: str
-    where: str | None
     dtype: str
     n_threads: int | None
     backend: str
@@ -144,7 +145,7 @@ class Options(TypedDict, total=False):
 def _check_values(choice: Choice) -> None:
     """Raise UsageError for a value that an option cannot have."""
     _one_of("unit", choice.unit, UNITS)
-    _one_of("side", choice.side, (None, *SIDES))
+    _one_of("side", choice.side, (None, *SIDES, *AFFECTION))
     _one_of("representation", choice.representation, REPRESENTATIONS)
     _one_of("metric", choice.metric, METRICS)
     _one_of("align", choice.align, ALIGNMENTS)
@@ -174,6 +175,11 @@ def _check_together(choice: Choice) -> None:
     if choice.unit == "cycle" and choice.pairing:
         raise UsageError(
             "pairing reduces the cycles of trials or subjects; with unit='cycle' each cycle is its own item"
+        )
+    if choice.side in AFFECTION and representation != "angles":
+        raise UsageError(
+            f"side={choice.side!r} compares the left of one person with the right of another, which only angles allow; "
+            f"representation is {representation!r}"
         )
     if representation == "rotations":
         _one_of("align of rotations", choice.align, ("none", "root"))

@@ -18,7 +18,7 @@ from neurostore.storage import temporary
 if TYPE_CHECKING:
     import polars as pl
 
-KEYS = ("subject", "session", "trial", "person", "cycle", "side", "group")
+KEYS = ("subject", "session", "trial", "person", "cycle", "side", "body_side", "group")
 ROWS_AT_ONCE = 250_000  # rows of the long form that are written at once
 Rows = Callable[[int, int], Floats]
 
@@ -30,7 +30,8 @@ class DistanceMatrix:
     Attributes
     ----------
     values : (n, n) symmetric array with a zero diagonal; may be a memory map.
-    labels : polars.DataFrame, n rows: subject, session, trial, person, cycle, side and group, as far as they apply.
+    labels : polars.DataFrame, n rows: subject, session, trial, person, cycle, side, body_side (where side is affected or
+        unaffected) and group, as far as they apply.
     unit : of the values: deg, mm …; empty if none.
     provenance : lake, its version, every option, software version, what was left out and why.
     """

@@ -23,7 +23,7 @@ import numpy as np
 
 from neurostore.arrays import Floats, Ints
 from neurostore.distances.alignment import align
-from neurostore.distances.choice import SIDES, Choice
+from neurostore.distances.choice import Choice
 from neurostore.distances.sampling import (
     labels_of,
     read_samples,
@@ -35,6 +35,7 @@ from neurostore.distances.sampling import (
 )
 from neurostore.errors import UsageError
 from neurostore.lake.queryable import Queryable
+from neurostore.lake.sides import AFFECTION, SIDES, side_condition
 from neurostore.sql.views import quote
 from neurostore.wording import and_more
 
@@ -63,15 +64,60 @@ class Items:
 
 def read_items(lake: Queryable, choice: Choice) -> dict[str, Items]:
     """Items of a lake by side: ``{"left": …, "right": …}`` for what has a side, ``{"": …}`` for what has none."""
+    import polars as pl
+
     trials = read_trials(lake, choice)
     spans = read_spans(lake, choice, trials)
     reader = {"angles": _angles, "rotations": _rotations, "relation": _relation, "dual": _dual}
     read = reader.get(choice.representation, _coordinates)
-    spans = {own: part for own, part in spans.items() if own == "" or choice.side in (None, own)}
+    spans = {own: part for own, part in spans.items() if own == "" or choice.side in (None, own, *AFFECTION)}
+    one_side = choice.side if choice.side in AFFECTION and "" not in spans else None
+    if one_side:
+        spans = _of_chosen_side(lake, one_side, spans)
+        needs_pelvis = any("hip" in angle or "pelvis" in angle for angle in choice.angles)
+        refuse_mixture(choice, trials, pl.concat(spans.values()), needs_pelvis)
     by_span = {own: read(lake, choice, trials, part, own) for own, part in spans.items()}
+    if one_side:
+        by_span = {one_side: _of_both_sides(one_side, by_span)}
     if not any(items.items or items.left_out for items in by_span.values()):
         raise UsageError(_nothing(choice, trials))
     return by_span
+
+
+def _of_chosen_side(lake: Queryable, side: str, spans: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+    """The spans of the affected, or the unaffected, side of each person."""
+    import polars as pl
+
+    chosen = lake.sql(
+        f"SELECT subject, body_side FROM subjects CROSS JOIN (SELECT unnest(['left', 'right']) AS body_side) "
+        f"WHERE {side_condition('body_side')}",
+        {"side": side},
+    )
+    return {
+        own: part.join(chosen.filter(pl.col("body_side") == own), on="subject", how="semi", maintain_order="left")
+        for own, part in spans.items()
+    }
+
+
+def _of_both_sides(side: str, by_side: dict[str, Items]) -> Items:
+    """Items of left and right as one; their labels name the chosen side, and the body's beside it.
+
+    Raises UsageError if the angles of left and right are given against different zeros.
+    """
+    there = [items for items in by_side.values() if items.items]
+    channels = {tuple(split_side(channel)[1] for channel in items.channels) for items in there}
+    if len(channels) > 1:
+        raise UsageError(
+            "left and right items differ in the zero of their angles: "
+            + " against ".join(", ".join(items.channels) for items in there)
+        )
+    labelled = (
+        replace(item, label={**item.label, "side": side, "body_side": item.label["side"]})
+        for items in there
+        for item in items.items
+    )
+    notes = dict.fromkeys(note for items in there for note in items.notes)
+    return Items(list(labelled), channels.pop() if channels else (), "deg", notes=list(notes))
 
 
 def complete(items: Items, incomplete: str) -> Items:
@@ -92,7 +138,7 @@ def complete(items: Items, incomplete: str) -> Items:
 
 def name_of(label: dict[str, Any]) -> str:
     """subject/session/trial/cycle/side, empty ones left out."""
-    keys = ("subject", "session", "trial", "cycle", "side")
+    keys = ("subject", "session", "trial", "cycle", "side", "body_side")
     return "/".join(str(label[k]) for k in keys if label.get(k) not in (None, ""))
 
 

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neurostore.arrays import Floats
-from neurostore.distances.choice import SIDES, Choice
+from neurostore.distances.choice import Choice
 from neurostore.lake import mixture
 from neurostore.lake.mixture import TRIAL_KEYS, read_models
 from neurostore.lake.queryable import Queryable
+from neurostore.lake.sides import SIDES
 from neurostore.sql.views import quote
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from neurostore.errors import UsageError
 from neurostore.lake.queryable import Queryable
 from neurostore.sql import views
 from neurostore.sql.statements import bracketed_condition
+from neurostore.trial_key import Key
 from neurostore.wording import near
 
 # choices that name a group or a trial
@@ -43,6 +44,7 @@ class Selection:
     session, condition : names, any of which a trial may have; () is all.
     event_source : ``force`` (before computed; the default), ``computed`` or ``file``: whose foot strikes make the cycles.
     subject : names of people; () is everybody.
+    also : the key of a trial that is read beside those chosen, whatever it is.
     """
 
     where: str | None = None
@@ -50,6 +52,7 @@ class Selection:
     condition: tuple[str, ...] = ()
     event_source: str | None = None
     subject: tuple[str, ...] = ()
+    also: Key | None = None
 
     def __post_init__(self) -> None:
         for name in ("session", "condition", "subject"):
@@ -101,6 +104,9 @@ def chosen_ids(lake: Queryable, selection: Selection) -> list[str]:
     ).rows()
     if not any(kind != "static" for *_, kind in rows):
         raise UsageError(f"no trial matches: {selection.describe()}; `neurostore trials` lists them")
+    if selection.also is not None:
+        query = "SELECT subject, session, ingest_id, kind FROM trials WHERE (subject, session, trial) = ($1, $2, $3)"
+        rows += lake.sql(query, selection.also).rows()
     sessions = {(subject, session) for subject, session, *_ in rows}
     static = lake.sql("SELECT subject, session, ingest_id FROM trials WHERE kind = 'static'").rows()
     ids = [ingest_id for _, _, ingest_id, _ in rows]

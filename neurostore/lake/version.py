@@ -31,11 +31,14 @@ from neurostore.lake.stored_version import StoredVersion
 from neurostore.sql.statements import reserved_word_hint
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
     import duckdb
     import polars as pl
 
     from neurostore.lake.relations import Relations
     from neurostore.lake.results import Results, StoredView
+    from neurostore.lake.selection import Filters
 
 __all__ = ["Version", "open"]
 
@@ -68,14 +71,19 @@ class Version(StoredVersion):
 
     # Tables
 
-    def trials(self, *columns: str) -> pl.DataFrame:
+    def trials(
+        self, *columns: str, side: str | None = None, mixed: bool = True, **filters: Unpack[Filters]
+    ) -> pl.DataFrame:
         """The trials, ordered by subject, session and trial.
 
         Parameters
         ----------
         columns : further columns beside the ten of every call, ``"*"`` for all; ``describe("trials")`` lists them.
+        side : left, right, affected or unaffected. With a side or an event_source, only trials that then have steady
+            cycles are listed, with ``n_steady_cycles``. mixed : False raises UsageError for trials that must not be pooled.
+        filters : fields of :class:`~neurostore.lake.selection.Selection`.
         """
-        return shown.trials(self, columns)
+        return shown.trials(self, columns, side, mixed=mixed, filters=filters)
 
     def subjects(self) -> pl.DataFrame:
         """The subjects with their metadata."""

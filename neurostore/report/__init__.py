@@ -10,10 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neurostore.errors import UsageError
+from neurostore.lake.selection import selected
 from neurostore.report.details import Details
 from neurostore.storage import temporary
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
+    from neurostore.lake.selection import Filters
     from neurostore.lake.version import Version
     from neurostore.report.data import ReportData
 
@@ -31,6 +35,9 @@ def write_report(
     figures: Path | str | None = None,
     retest_group: str | None = None,
     details: Details | None = None,
+    side: str | None = None,
+    mixed: bool = False,
+    **filters: Unpack[Filters],
 ) -> list[Path]:
     """Write the report of a lake.
 
@@ -42,6 +49,9 @@ def write_report(
     figures : a folder for every figure as PNG and SVG; made if missing.
     retest_group : the group whose sessions repeat one state, for the detectable change.
     details : title, laboratory, clinician, affected side and comment, in place of those of participants.tsv.
+    side : left, right, affected or unaffected: the cycles that are shown and pooled; None is both.
+    mixed : take trials of different models, cut-offs or zeros of angles together.
+    filters : where, session, condition, event_source: which trials (:class:`neurostore.lake.selection.Selection`).
 
     Returns
     -------
@@ -49,7 +59,8 @@ def write_report(
 
     Raises
     ------
-    UsageError : an unknown subject or group, a file that cannot be written, a PDF without a Chromium on this machine.
+    UsageError : an unknown subject or group, trials that must not be pooled, a file that cannot be written, a PDF without
+        a Chromium on this machine.
     MissingExtraError : plotly or matplotlib is not installed.
     """
     from neurostore.report import chromium, data
@@ -60,7 +71,9 @@ def write_report(
         raise UsageError(f"{out.name}: a report is written as {' or '.join(SUFFIXES)}")
     if _is_pdf(out):
         chromium.find()  # fails before anything is computed
-    collected = data.collect(lake, reference, tuple(subjects), retest_group, details or Details())
+    collected = data.collect(
+        selected(lake, filters), reference, tuple(subjects), retest_group, details or Details(), side, mixed=mixed
+    )
     with temporary.named(out):
         _write(collected, out)
     written = [out]

@@ -84,7 +84,7 @@ def people_curves(
     return by_person
 
 
-def read_group_curves(snapshot: Snapshot) -> pl.DataFrame:
+def read_group_curves(snapshot: Snapshot, side: str | None, *, mixed: bool) -> pl.DataFrame:
     """Mean of subject means by group of the sagittal angles, as lake.mean_curves; relative hip angles where plain ones lack."""
     import polars as pl
 
@@ -92,7 +92,7 @@ def read_group_curves(snapshot: Snapshot) -> pl.DataFrame:
     for angle in ("hip_flexion", "knee_flexion", "ankle_dorsiflexion"):
         for name in (f"{angle}_deg", f"{angle}_rel_deg"):
             try:
-                curves = statistics.mean_curves(snapshot, name, by="group")
+                curves = statistics.mean_curves(snapshot, name, by="group", side=side, mixed=mixed)
             except UsageError:  # the column does not exist: no relative knee angle, or a lake without groups
                 continue
             if curves.height:

@@ -13,14 +13,17 @@ from neurostore.arrays import Floats
 from neurostore.errors import UsageError
 from neurostore.lake.releases import state_text
 from neurostore.lake.selection import EVERY_TRIAL
+from neurostore.lake.sides import check_side
 from neurostore.report.clips import Clip, read_clips
 from neurostore.report.curves import no_group_curves, people_curves, read_curves, read_group_curves
 from neurostore.report.cycle_lists import means_of_people, read_emg, read_emg_problems, read_kinetics
 from neurostore.report.details import Details
 from neurostore.report.details import check as check_details
+from neurostore.report.of_side import OfSide
 from neurostore.report.panels import OVERVIEW
 from neurostore.report.snapshot import Snapshot
 from neurostore.report.strides import read_strides
+from neurostore.statistics.pooling import check_mixture, pooled_text, unused_text
 
 if TYPE_CHECKING:
     import polars as pl
@@ -59,6 +62,7 @@ class ReportData:
     is_cohort : the page has figures of everybody; otherwise it holds the people shown and nothing of others but the mean and
     SD of a reference group.
     details : the heading as options give it. strides : read_strides of the people shown. reviews : view review_state of them.
+    pooled : sessions, conditions and sides that the figures of the cohort take as one, what was left out, and what differs.
     order_notes : subject → why the order of sessions is not known. choices : what the views read, by name.
     kinetics, emg : read_kinetics and read_emg; None if the lake has none. emg_problems : of channels.
     """
@@ -89,6 +93,7 @@ class ReportData:
     details: Details = field(default_factory=Details)
     strides: pl.DataFrame = field(default_factory=_no_rows)
     reviews: pl.DataFrame = field(default_factory=_no_rows)
+    pooled: str = ""
     order_notes: dict[str, str] = field(default_factory=dict)
     choices: dict[str, Any] = field(default_factory=dict)
     kinetics: pl.DataFrame | None = None
@@ -138,6 +143,9 @@ def collect(
     subjects: tuple[str, ...] = (),
     retest_group: str | None = None,
     details: Details = Details(),  # noqa: B008 (frozen)
+    side: str | None = None,
+    *,
+    mixed: bool = False,
 ) -> ReportData:
     """Read a lake for a report.
 
@@ -148,67 +156,91 @@ def collect(
         but what a reference or retest group needs.
     retest_group : the group whose sessions are repeats of one state, for the detectable change.
     details : fields of the heading that go before those of participants.tsv.
+    side : left, right, affected or unaffected; None is both. mixed : take trials of different models, cut-offs or zeros together.
 
     Raises
     ------
-    UsageError : an unknown subject or group, or fields of one person for several.
+    UsageError : an unknown subject or group, fields of one person for several, or trials that must not be pooled.
     """
     import polars as pl
 
+    check_side(side)
     known = lake.subjects()
     _check(lake, known, reference, subjects, retest_group)
     chosen = _chosen(lake, subjects)
     lake = _needed(lake, known, subjects, (reference, retest_group))
     snapshot = Snapshot(lake, reference=reference, retest_group=retest_group)
-    trials = snapshot.sql(
-        "SELECT trials.*, quality.* EXCLUDE (subject, session, trial, kind) "
-        "FROM trials LEFT JOIN trial_quality AS quality USING (subject, session, trial) ORDER BY subject, session, trial"
-    )
-    summary = snapshot.sql("SELECT * FROM subject_summary ORDER BY subject, session, condition, side")
+    mixture = check_mixture(snapshot, ["hip_flexion_deg"], "", mixed=mixed)
+    own = OfSide(side, known)
+    trials = _trials(snapshot)
+    summary = own.rows(snapshot.sql("SELECT * FROM subject_summary ORDER BY subject, session, condition, side"))
     shown = tuple(s for s in sorted(set(trials["subject"])) if not subjects or s in subjects)
     check_details(details, known.filter(pl.col("subject").is_in(shown)).to_dicts())
     is_cohort = not subjects
-    distances, note = _distances(snapshot, summary, set(trials["subject"])) if is_cohort else (None, "")
     return ReportData(
         lake_path=lake.path,
         state=state_text(lake),
-        selection=chosen,
+        selection="; ".join(filter(None, (chosen, f"{side} side" if side else "", mixture))),
         reference=reference,
         subjects=known,
         shown=shown,
         trials=trials,
         summary=summary,
-        curves=read_curves(snapshot),
-        **_views(snapshot),
-        group_curves=read_group_curves(snapshot) if is_cohort else no_group_curves(),
-        compared=_compared(snapshot, summary, known) if is_cohort else pl.DataFrame(),
-        distances=distances,
-        distances_note=note,
+        curves=own.rows(read_curves(snapshot)),
+        **_views(snapshot, own),
+        **(_of_cohort(snapshot, summary, known, (side, mixture), mixed=mixed) if is_cohort else _no_cohort()),
         clips=tuple(read_clips(snapshot, trials.filter(pl.col("subject").is_in(shown)))),
         is_cohort=is_cohort,
         details=details,
-        strides=read_strides(snapshot, shown),
+        strides=own.rows(read_strides(snapshot, shown)),
         reviews=_reviews(snapshot, shown),
         choices=dict(lake.choices),
         **_order_of_sessions(snapshot),
     )
 
 
-def _views(snapshot: Snapshot) -> dict[str, Any]:
-    """The views that are shown as they are."""
+def _of_cohort(
+    snapshot: Snapshot, summary: pl.DataFrame, known: pl.DataFrame, how: tuple[str | None, str], *, mixed: bool
+) -> dict[str, Any]:
+    """The figures that take people together. how : the side, and in words what differs although it is taken together."""
+    side, mixture = how
+    distances, note = _distances(snapshot, summary, side, mixed=mixed)
     return {
-        "foot_off": snapshot.sql(
-            "SELECT subject, session, condition, side, avg(stance_pct) AS foot_off_pct FROM spatiotemporal "
-            "INNER JOIN trials USING (subject, session, trial) WHERE is_steady AND person = 0 GROUP BY ALL"
-        ),
+        "group_curves": read_group_curves(snapshot, side, mixed=mixed),
+        "compared": _compared(snapshot, summary, known, side, mixed=mixed),
+        "distances": distances,
+        "distances_note": note,
+        "pooled": _pooled(snapshot, summary, side, mixture),
+    }
+
+
+def _no_cohort() -> dict[str, Any]:
+    return {"group_curves": no_group_curves(), "compared": _no_rows(), "distances": None, "distances_note": ""}
+
+
+def _trials(snapshot: Snapshot) -> pl.DataFrame:
+    return snapshot.sql(
+        "SELECT trials.*, quality.* EXCLUDE (subject, session, trial, kind) "
+        "FROM trials LEFT JOIN trial_quality AS quality USING (subject, session, trial) ORDER BY subject, session, trial"
+    )
+
+
+def _views(snapshot: Snapshot, own: OfSide) -> dict[str, Any]:
+    """The views that are shown as they are; of rows with a side those of the chosen one, but events, of which a cycle has both."""
+    kinetics, emg = read_kinetics(snapshot), read_emg(snapshot)
+    of_a_side = {
+        "foot_off": "SELECT subject, session, condition, side, avg(stance_pct) AS foot_off_pct FROM spatiotemporal "
+        "INNER JOIN trials USING (subject, session, trial) WHERE is_steady AND person = 0 GROUP BY ALL",
+        "cycles": "SELECT * FROM gait_cycles WHERE person = 0 ORDER BY subject, session, trial, start_s",
+        "profile": "SELECT * FROM gait_profile ORDER BY subject, session, side",
+        "change": "SELECT * FROM change ORDER BY subject, session_a, session_b, side",
+    }
+    return {name: own.rows(snapshot.sql(query)) for name, query in of_a_side.items()} | {
         "events": snapshot.sql("SELECT * FROM gait_events WHERE person = 0 ORDER BY subject, session, trial, time_s"),
-        "cycles": snapshot.sql("SELECT * FROM gait_cycles WHERE person = 0 ORDER BY subject, session, trial, start_s"),
-        "profile": snapshot.sql("SELECT * FROM gait_profile ORDER BY subject, session, side"),
-        "change": snapshot.sql("SELECT * FROM change ORDER BY subject, session_a, session_b, side"),
         "speed_band": snapshot.sql("SELECT subject, session, speed_band FROM _speed_band"),
         "published_mdc": snapshot.sql("SELECT * FROM _published_mdc"),
-        "kinetics": read_kinetics(snapshot),
-        "emg": read_emg(snapshot),
+        "kinetics": None if kinetics is None else own.rows(kinetics),
+        "emg": None if emg is None else own.rows(emg),
         "emg_problems": read_emg_problems(snapshot),
     }
 
@@ -284,20 +316,36 @@ def _check(
             raise UsageError(f"{option} {group!r} is not a group of the lake's subjects; {there}")
 
 
-def _compared(snapshot: Snapshot, summary: pl.DataFrame, subjects: pl.DataFrame) -> pl.DataFrame:
+def _pooled(snapshot: Snapshot, summary: pl.DataFrame, side: str | None, mixture: str) -> str:
+    """What the figures of the cohort were pooled from: sessions, conditions, sides, what was left out, what differs."""
+    import polars as pl
+
+    if not summary.height:
+        return ""
+    people = summary.group_by("subject").agg(sessions=pl.col("session"), conditions=pl.col("condition"))
+    parts = (pooled_text(snapshot, people, "group", side), mixture, unused_text(snapshot))
+    return "; ".join(filter(None, parts))
+
+
+def _compared(
+    snapshot: Snapshot, summary: pl.DataFrame, subjects: pl.DataFrame, side: str | None, *, mixed: bool
+) -> pl.DataFrame:
     """Groups compared in the overview's parameters; empty if a comparison makes no sense."""
     import polars as pl
 
     names = [c for c in OVERVIEW if summary[c].count() > 0]
     try:
-        contrasts = statistics.compare(snapshot, names) if names and "group" in subjects.columns else pl.DataFrame()
+        can_be = names and "group" in subjects.columns
+        contrasts = statistics.compare(snapshot, names, side=side, mixed=mixed) if can_be else pl.DataFrame()
     except UsageError:  # fewer than two groups with people to compare
         return pl.DataFrame()
     return contrasts.filter(pl.min_horizontal("n_a", "n_b") >= LEAST_REFERENCE) if contrasts.height else contrasts
 
 
-def _distances(snapshot: Snapshot, summary: pl.DataFrame, names: set[str]) -> tuple[DistanceMatrix | None, str]:
-    """Distances of subjects (steady cycles, sagittal hip, knee and ankle, mean of both sides), and a sentence on them."""
+def _distances(
+    snapshot: Snapshot, summary: pl.DataFrame, side: str | None, *, mixed: bool
+) -> tuple[DistanceMatrix | None, str]:
+    """Distances of subjects (steady cycles, sagittal hip, knee and ankle), and a sentence on them."""
     from neurostore import distances as cohort
 
     steady = summary["subject"].unique()
@@ -307,15 +355,15 @@ def _distances(snapshot: Snapshot, summary: pl.DataFrame, names: set[str]) -> tu
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # the page lists who is left out
         try:
-            matrix = cohort.distances(snapshot, unit="subject")
+            matrix = cohort.distances(snapshot, unit="subject", side=side, mixed=mixed)
         except UsageError as error:
             return None, f"No distances: {error}"
     assert isinstance(matrix, cohort.DistanceMatrix)  # for subjects there is a single matrix, the mean of both sides
     options = matrix.provenance["options"]
     angles = ", ".join(a.removesuffix("_deg").replace("_", " ") for a in options["angles"])
     note = (
-        f"Dynamic time warping (exact, no band) of {angles} over 101 points per steady cycle; mean over all pairs of cycles, "
-        "and the mean of both sides."
+        f"Dynamic time warping (exact, no band) of {angles} over 101 points per steady cycle; mean over all pairs of cycles"
+        f"{', and the mean of both sides' if side is None else f' of the {side} side'}."
     )
     texts = []  # one sentence for left and right
     for remark in matrix.provenance.get("notes", ()):
@@ -325,6 +373,7 @@ def _distances(snapshot: Snapshot, summary: pl.DataFrame, names: set[str]) -> tu
         )
     note += "".join(f" {sentence}" for sentence in dict.fromkeys(texts))
     left_out = matrix.provenance.get("left_out", {})
+    names = set(snapshot.sql("SELECT DISTINCT subject FROM trials")["subject"])
     left_out |= dict.fromkeys(names - set(steady), "no steady gait cycle")
     if left_out:
         reasons: dict[str, list[str]] = {}

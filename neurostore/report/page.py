@@ -139,7 +139,7 @@ def sessions_in_order(data: ReportData) -> list[str]:
 
 def cohort_section(data: ReportData) -> Html:
     """Counts, groups, parameters by group, mean curves by group, quality of the trials."""
-    walked = int(data.trials["n_steady_cycles"].sum() or 0)
+    walked = data.cycles["is_steady"].sum() or 0
     sessions = data.trials.select("subject", "session").unique().height
     facts = [
         (data.trials["subject"].n_unique(), "subjects"),
@@ -152,6 +152,7 @@ def cohort_section(data: ReportData) -> Html:
         "section",
         tag("h2", "The cohort"),
         tag("ul", [tag("li", tag("b", n), what) for n, what in facts], class_="tiles"),
+        tag("p", f"Taken together: {data.pooled}.", class_="soft") if data.pooled else None,
         sections.group_table(data),
         parameters_by_group(data)
         if walked

@@ -17,6 +17,7 @@ from neurostore.arrays import Floats
 from neurostore.errors import UsageError
 from neurostore.lake.queryable import Queryable
 from neurostore.lake.selection import selected
+from neurostore.lake.sides import check_side
 from neurostore.sql import views
 from neurostore.statistics import two_groups
 from neurostore.statistics.angles import N_POINTS, SUBJECTS, level_of, sides_of, value_of
@@ -25,7 +26,7 @@ from neurostore.statistics.curves import compare_curves
 from neurostore.statistics.mixed import compare_mixed
 from neurostore.statistics.order import levels_of, shared_pairs
 from neurostore.statistics.pairs import compare_levels
-from neurostore.statistics.pooling import check_mixture, check_side, pooled_text, unused_text
+from neurostore.statistics.pooling import check_mixture, pooled_text, unused_text
 from neurostore.statistics.values import columns, numeric_columns, subject_values, unscored_text, values_by_level
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import Any
 
 from neurostore.errors import UsageError
 from neurostore.lake.queryable import Queryable
+from neurostore.lake.sides import AFFECTION, SIDES, check_side, side_condition
 from neurostore.sql import views
-from neurostore.statistics.pooling import AFFECTION, SIDES, check_side, side_condition
 from neurostore.statistics.values import columns
 from neurostore.wording import near
 

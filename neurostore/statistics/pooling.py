@@ -7,8 +7,16 @@ from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 from neurostore.errors import UsageError
-from neurostore.lake.mixture import TRIAL_KEYS, excluded_texts, mixture_texts, read_models, refuse_mixture
+from neurostore.lake.mixture import (
+    TRIAL_KEYS,
+    excluded_texts,
+    excluded_trials,
+    mixture_texts,
+    read_models,
+    refuse_mixture,
+)
 from neurostore.lake.selection import EVERY_TRIAL
+from neurostore.lake.sides import AFFECTION
 from neurostore.sql import views
 from neurostore.trial_key import key_text
 from neurostore.wording import and_more, counted
@@ -18,8 +26,6 @@ if TYPE_CHECKING:
 
     from neurostore.lake.queryable import Queryable
 
-SIDES = ("left", "right")
-AFFECTION = ("affected", "unaffected")
 _WITHOUT_POINTS = ("angles", "curves")
 _TELL_APART = (
     "kind",
@@ -76,22 +82,19 @@ def _angle_names() -> frozenset[str]:
     return frozenset(columns | {c.removeprefix("left_") for c in columns if c.startswith("left_")})
 
 
-def check_side(side: str | None) -> None:
-    """Raise UsageError unless side is left, right, affected, unaffected or None (both)."""
-    if side not in (None, *SIDES, *AFFECTION):
-        raise UsageError(f"side is left, right, affected or unaffected, not {side!r}")
+def _with_conditions(lake: Queryable, frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame with the conditions of trials in place of conditions that are not known."""
+    import polars as pl
 
-
-def side_condition(side: str) -> str:
-    """SQL that is true of rows of the chosen side: ``$side`` is bound to it, NULL for both.
-
-    side : the expression of the row's side; ``subjects`` is joined. Who has no affected side gives both sides.
-    """
-    affected = "coalesce(subjects.affected_side, 'none')"
-    return f"""CASE $side
-        WHEN 'affected' THEN {affected} IN ('both', 'none', {side})
-        WHEN 'unaffected' THEN {affected} NOT IN ('both', {side})
-        ELSE $side IS NULL OR {side} = $side END"""
+    if not frame.height or frame["conditions"].list.drop_nulls().list.len().sum():
+        return frame
+    trials = lake.sql("SELECT subject, session, trial, condition FROM trials WHERE kind <> 'static'")
+    trials = trials.join(excluded_trials(lake), on=list(TRIAL_KEYS), how="anti")
+    sessions = frame.select("subject", session="sessions").explode("session")
+    own = (
+        trials.join(sessions, on=["subject", "session"], how="semi") if sessions["session"].count() else trials.clear()
+    )
+    return frame.with_columns(conditions=pl.lit(own["condition"].unique().to_list(), pl.List(pl.String)))
 
 
 def unused_text(lake: Queryable) -> str:
@@ -106,8 +109,12 @@ def unused_text(lake: Queryable) -> str:
 
 
 def pooled_text(lake: Queryable, frame: pl.DataFrame, by: str, side: str | None) -> str:
-    """Sessions, conditions and sides that went into one value per subject. frame : subject, sessions, conditions."""
+    """Sessions, conditions and sides that went into one value per subject. frame : subject, sessions, conditions.
+
+    Where a view does not know the conditions, they are those of the subjects' trials in these sessions.
+    """
     parts = []
+    frame = _with_conditions(lake, frame)
     for column, what in (("sessions", "session"), ("conditions", "condition")):
         names = sorted({str(v) for values in frame[column].to_list() for v in (values or ()) if v not in (None, "")})
         if len(names) > 1 and by != what:

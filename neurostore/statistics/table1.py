@@ -14,11 +14,12 @@ import numpy as np
 
 from neurostore.errors import UsageError
 from neurostore.lake.selection import selected
+from neurostore.lake.sides import check_side
 from neurostore.sql import views
 from neurostore.statistics import two_groups
 from neurostore.statistics.order import levels_of
 from neurostore.statistics.pairs import compare_levels
-from neurostore.statistics.pooling import check_mixture, check_side, pooled_text, unused_text
+from neurostore.statistics.pooling import check_mixture, pooled_text, unused_text
 from neurostore.statistics.values import columns, numeric_columns, subject_values, unscored_text
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from neurostore.errors import UsageError
+from neurostore.lake.sides import side_condition
 from neurostore.sql import views
-from neurostore.statistics.pooling import side_condition
 from neurostore.wording import and_more, near
 
 if TYPE_CHECKING:

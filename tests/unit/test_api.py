@@ -10,6 +10,7 @@ import pytest
 import neurostore
 from neurostore import api, distances, statistics
 from neurostore.distances.choice import Choice, Options
+from neurostore.lake.selection import Filters
 from neurostore.lake.version import Version
 
 #: Lake.compare computes distances to a reference group, which statistics.compare is given
@@ -33,10 +34,11 @@ def test_a_method_takes_what_its_function_takes(method, function):
     assert taken(method) == taken(function)
 
 
-def test_options_are_the_fields_of_a_choice():
-    assert {f.name: f.type for f in dataclasses.fields(Choice)} == {
-        name: kind.__forward_arg__ for name, kind in Options.__annotations__.items()
-    }
+def test_options_are_the_fields_of_a_choice_and_filters():
+    taken = {name: kind.__forward_arg__ for name, kind in Options.__annotations__.items()}
+    filters = {name: taken.pop(name) for name in Filters.__annotations__ if name != "where"}
+    assert filters.keys() == {"session", "condition", "event_source", "subject"}
+    assert {f.name: f.type for f in dataclasses.fields(Choice)} == taken
 
 
 def test_open_gives_the_users_lake_and_lower_rooms_a_version(tmp_path):
