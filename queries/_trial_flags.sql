@@ -192,7 +192,8 @@ flagged AS (
         OR coalesce(size_m < _least_stature_m(), false)
         OR coalesce(shortest_segment_mm / 1000 < _least_leg_segment_m(), false)
         OR coalesce(longest_segment_mm / 1000 > _most_leg_segment_m(), false)
-        OR coalesce(hips_apart_mm / 1000 > _most_hips_apart_m(), false) AS has_impossible_size,
+        OR coalesce(hips_apart_mm / 1000 NOT BETWEEN _least_hips_apart_m() AND _most_hips_apart_m(), false)
+            AS has_impossible_size,
         coalesce(
             abs(coalesce(head_above_feet_mm / nullif(height_mm, 0), hips_above_feet_mm / nullif(leg_mm, 0)))
             < _least_upright_share()

@@ -69,6 +69,8 @@ CREATE OR REPLACE MACRO _least_leg_segment_m() AS 0.07;
 CREATE OR REPLACE MACRO _most_leg_segment_m() AS 0.74;
 -- Hip centres, including those from trochanter markers, are no further apart, metres.
 CREATE OR REPLACE MACRO _most_hips_apart_m() AS 0.45;
+-- Hip centres are no nearer to each other (a newborn's are 50 mm apart): positions in a plane, without depth, metres.
+CREATE OR REPLACE MACRO _least_hips_apart_m() AS 0.03;
 -- Steps per second times sqrt(leg / g): adults' fastest walk has 0.73, race walking 1.0; more is a wrong frame rate.
 CREATE OR REPLACE MACRO _most_cadence_norm() AS 1.0;
 -- If the unit was judged from a body height between this and the next limit, no other unit fits, metres.

@@ -50,6 +50,11 @@ def _frozen(points, rng):
         p[-80:] = p[-80]
 
 
+def _in_a_plane(points, rng):
+    for p in points.values():
+        p[:, 2] = 0.0
+
+
 def _swaps(points, rng):
     n = len(points["pelvis"]) // 2
     for joint in ("hip", "knee", "ankle", "heel", "toe"):
@@ -198,6 +203,7 @@ CASES = [
     (_gaps, {}, {"has_gaps"}),
     (_frozen, {}, {"has_frozen_frames"}),
     (_without_heels, {"quality": {"repeated_frames_pct": 50.0}}, {"has_frozen_frames"}),
+    (_in_a_plane, {}, {"has_impossible_size"}),
     (_swaps, {}, {"has_swaps"}),
     (_upside_down, {}, {"is_upside_down"}),
     (_drift, {}, {"has_floor_drift"}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -32,6 +33,7 @@ from neurostore.ingest.readers.units import UNIT_MM, judged_unit
 from neurostore.ingest.recording import ReadOptions, Recording, Step
 from neurostore.wording import listed
 
+_PLANE_MM = 1.0  # markers nearer to a plane than this have no depth
 VERSION = 4
 _SAME_RATE = 0.05  # DataRate may be nominal (30 for 29.97) or a mean over uneven times
 
@@ -118,6 +120,10 @@ def recording_of(
         )
     if length_basis == "measured" and (warning := unit_mismatch(positions, f"{scale_mm:g} mm")):
         notes.append(warning)
+    if np.nanmin(np.nanmax(positions, axis=(0, 1)) - np.nanmin(positions, axis=(0, 1))) < _PLANE_MM and len(names) > 2:
+        notes.append(
+            "all markers are in one plane: positions of a picture, without depth; widths and angles out of that plane mean nothing"
+        )
     up, is_upright = _up(path, options, names, positions, notes, usual_up)
     positions = to_y_up(positions, up)
     skeleton, columns, fit_notes = choose_skeleton(names, options, path)
@@ -166,11 +172,14 @@ def _is_number(words: list[bytes]) -> bool:
 def _labels(path: Path, line: str) -> list[tuple[str, int]]:
     """(label, column of its x) from the label line: by place where each name stands above its own x, else in order."""
     cells = [c.strip() for c in line.split("\t")] if "\t" in line else line.replace(",", " ").split()
-    if len(cells) > 1 and cells[1].lower() not in ("time", "time(s)", "times"):
+    if len(cells) > 1 and not re.fullmatch(r"times?\s*[(\[]?\w*[)\]]?", cells[1].lower()):
         raise InputError(path, f"is not a TRC file: its label line begins {cells[:2]}, expected Frame# and Time")
     placed = [(name, i) for i, name in enumerate(cells[2:], start=2) if name]
     if not placed:
         raise InputError(path, "names no markers in its label line")
+    words = [name for name, _ in placed]
+    if len(placed) > 3 and words[::3] == words[1::3] == words[2::3]:  # a name above each of its x, y and z
+        placed = placed[::3]
     if len(placed) > 1 and all((i - 2) % 3 == 0 for _, i in placed):
         return placed
     return [(name, 2 + 3 * k) for k, (name, _) in enumerate(placed)]

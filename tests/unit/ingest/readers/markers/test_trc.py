@@ -65,6 +65,20 @@ def test_layouts(tmp_path: Path, changes: dict) -> None:
     np.testing.assert_allclose(got(recording), walk(30), atol=1e-3)
 
 
+def test_other_label_lines(tmp_path: Path) -> None:
+    """A unit behind the time, and each name above x, y and z."""
+    content = text(walk()).replace("Time", "Time (s)")
+    for name in NAMES:
+        content = content.replace(f"{name}\t\t", f"{name}\t{name}\t{name}")
+    np.testing.assert_allclose(got(read(write(tmp_path / "walk.trc", content))), walk(), atol=1e-3)
+
+
+def test_positions_in_a_plane_are_noted(tmp_path: Path) -> None:
+    flat = walk() * [1, 1, 0]
+    assert any("in one plane" in n for n in read(write(tmp_path / "walk.trc", text(flat))).notes)
+    assert not any("in one plane" in n for n in read(write(tmp_path / "walk.trc", text(walk()))).notes)
+
+
 def test_frame_count_that_is_wrong_is_reported(tmp_path: Path) -> None:
     recording = read(write(tmp_path / "walk.trc", text(walk(30), n_frames=500)))
     assert len(recording.poses[0].frame) == 30
