@@ -52,7 +52,7 @@ def _frozen(points, rng):
 
 def _in_a_plane(points, rng):
     for p in points.values():
-        p[:, 2] = 0.0
+        p[:, 0] = 0.0
 
 
 def _swaps(points, rng):
