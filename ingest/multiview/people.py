@@ -13,7 +13,7 @@ from neurostore.ingest.multiview.rig import CalibratedCamera
 from neurostore.ingest.multiview.triangulate import triangulate
 from neurostore.ingest.multiview.views import Sighting, stacked
 
-_MOST_PERSONS = 5  # persons of a view that are compared, those seen longest
+MOST_PERSONS = 5  # persons of a view that are compared, those seen longest
 _CAP_SHARE = 1 / 45  # share of the larger side of an image; sightings farther apart are of different persons
 _LEAST_FRAMES = 5  # frames that two sightings must share
 _WALKS_MM = 1000.0  # a person with a longer path is walking
@@ -28,7 +28,7 @@ def persons_of(cameras: list[CalibratedCamera], seen: Sequence[Sequence[Sighting
     """
     if all(len(sightings) == 1 for sightings in seen):
         return [[sightings[0] for sightings in seen]]
-    left = [sorted(s, key=lambda x: -n_seen(x))[:_MOST_PERSONS] for s in seen]
+    left = [sorted(s, key=lambda x: -n_seen(x))[:MOST_PERSONS] for s in seen]
     cap = _CAP_SHARE * float(np.mean([max(camera.width, camera.height) for camera in cameras]))
     persons: list[Person] = []
     while True:

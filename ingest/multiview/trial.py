@@ -220,8 +220,8 @@ def _left_out(
     for v, view in enumerate(views):
         if subject[v] is not None:
             continue
-        if seen[v]:
-            whole = [*subject[:v], max(seen[v], key=people.n_seen), *subject[v + 1 :]]
+        for somebody in sorted(seen[v], key=people.n_seen, reverse=True)[: people.MOST_PERSONS]:
+            whole = [*subject[:v], somebody, *subject[v + 1 :]]
             scene = _scene(views, *stacked(whole, shape))
             agreement.check_fit(scene, where, must_explain=True)
             agreement.check_time(scene, where, must_explain=True)

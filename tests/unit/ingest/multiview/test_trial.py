@@ -193,7 +193,11 @@ def test_a_fault_of_a_camera_is_found_beside_a_bystander() -> None:
     camera, person = views[2].camera, views[2].persons[0]
     turned = Sighting((camera.width - 1, camera.height - 1) - person.points, person.confidence)
     with pytest.raises(InputError, match="its video cam3 is upside down for its calibration"):
-        recorded(with_bystander([*views[:2], replace(views[2], persons=[turned])]))
+        recorded(
+            with_bystander(
+                [*views[:2], replace(views[2], persons=[Sighting(turned.points / 9, turned.confidence), turned])]
+            )
+        )
     with pytest.raises(InputError, match=r"out of step: .*cam3 offset_s = \+0\.5000"):
         recorded(with_bystander([*views[:2], moved(views[2], 30)]))
     small = Sighting(person.points / 2, person.confidence)
