@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+
+from neurostore.ingest.readers.markers.points_kind import HEAD_BYTES, text_of_head
 
 _BY_SUFFIX = {
     ".tak": "a take of Motive (OptiTrack): export C3D",
@@ -12,8 +15,18 @@ _BY_SUFFIX = {
     ".trb": "binary tracks of Motion Analysis: export TRC or C3D",
     ".x2d": "raw camera data of Vicon: reconstruct, label and export C3D",
     ".cap": "a capture of Motion Analysis: export TRC or C3D",
+    ".tdf": "a recording of BTS: export C3D",
+    ".emt": "a table of BTS: export C3D",
+    ".mdx": "a recording of BTS: export C3D",
+    ".cmz": "a workspace of Visual3D: export C3D",
+    ".cmo": "a workspace of Visual3D: export C3D",
+    ".glb": "a 3D scene (glTF): export BVH",
+    ".gltf": "a 3D scene (glTF): export BVH",
+    ".usd": "a 3D scene (USD): export BVH",
 }
-_RAW = frozenset({".x2d", ".tak", ".qtm", ".mvn", ".trb", ".cap"})  # are stored beside the export that is read
+_RAW = frozenset(
+    {".x2d", ".tak", ".qtm", ".mvn", ".trb", ".cap", ".tdf", ".mdx", ".cmz", ".cmo", ".glb"}
+)  # are stored beside the export that is read
 
 
 def foreign_capture(path: Path, exported: frozenset[str]) -> str | None:
@@ -24,9 +37,13 @@ def foreign_capture(path: Path, exported: frozenset[str]) -> str | None:
     suffix = path.suffix.lower()
     if suffix in _BY_SUFFIX:
         return None if suffix in _RAW and path.stem in exported else _BY_SUFFIX[suffix]
-    if suffix not in (".csv", ".txt"):
+    if suffix not in (".csv", ".txt", ".tsv"):
         return None
     head = _head(path)
+    if re.match(r"(FILE_VERSION\t.*\s+)?NO_OF_FRAMES\t", head):
+        return "a TSV of Qualisys Track Manager: export C3D"
+    if re.match(r"(\t[^\t\n]*\.c3d\b)+", head, re.IGNORECASE):
+        return "a table of Visual3D: export C3D, or curves with [curves] in cohort.toml"
     first = head.split("\n", 1)[0].strip().strip('"').lower()
     if first.rstrip(",").rstrip('"') in ("trajectories", "model outputs", "devices", "joints", "segments"):
         return "a CSV of Vicon Nexus: export C3D"
@@ -41,6 +58,6 @@ def foreign_capture(path: Path, exported: frozenset[str]) -> str | None:
 def _head(path: Path) -> str:
     try:
         with path.open("rb") as file:
-            return file.read(8192).decode("utf-8-sig", "replace")
+            return text_of_head(file.read(HEAD_BYTES))
     except OSError:
         return ""

@@ -7,6 +7,7 @@ reliability, below zero where the segment was not seen (C-Motion's extension of 
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +43,8 @@ def read_rotations(path: Path, layout: Layout, options: ReadOptions) -> Recordin
     used = int(parameters.number("ROTATION", "USED") or 0)
     start = int(parameters.number("ROTATION", "DATA_START") or 0) & 0xFFFF
     ratio = max(int(parameters.number("ROTATION", "RATIO") or 1), 1)
-    labels = [name.rpartition(":")[2].removesuffix("_4X4") for name in parameters.strings("ROTATION", "LABELS")][:used]
+    stated = parameters.strings("ROTATION", "LABELS")[:used]
+    labels = [re.sub(r"(?i)_4x4$", "", name.rpartition(":")[2]) for name in stated]
     n = layout.n_frames * ratio
     offset = (start - 1) * BLOCK
     n_bytes = n * used * _NUMBERS * 4

@@ -116,15 +116,17 @@ def _triplets(labels: list[str], axes: list[str]) -> Iterator[tuple[str, int]]:
 
 def _motive(path: Path, raw: bytes, options: ReadOptions) -> _Points:
     lines = raw.split(b"\n")
-    rows = [line.decode("utf-8", "replace").split(",") for line in lines[:16]]
+    separator = _separator(b"\n".join(lines[:8]))
+    rows = [line.decode("utf-8", "replace").split(separator.decode()) for line in lines[:16]]
     rows = [[cell.strip().strip('"') for cell in row] for row in rows]
-    about = dict(zip(rows[0][::2], rows[0][1::2], strict=False))
+    has_head = rows[0][0].lower() == "format version"
+    about = dict(zip(rows[0][::2], rows[0][1::2], strict=False)) if has_head else {}
     at = next((i for i, row in enumerate(rows) if row[0].lower() == "frame" and len(row) > 4), None)
     if at is None:
         raise InputError(
             path, "is a Motive CSV without the row 'Frame,Time (Seconds),X,Y,Z': export it with its header"
         )
-    types, names, parts = _motive_labels(rows[1:at])
+    types, names, parts = _motive_labels(rows[has_head:at])
     wanted = _MEASURED if any(t.lower() in _MEASURED for t in types) else _EXPECTED
     columns = [
         (name, i)
@@ -137,8 +139,8 @@ def _motive(path: Path, raw: bytes, options: ReadOptions) -> _Points:
             path,
             f"holds no marker positions but {types_text or 'nothing'}: export markers too, or the skeleton as BVH, or C3D",
         )
-    block = b"\n".join(lines[at + 1 :])
-    table = numbers(path, block, max(i for _, i in columns) + 3, at + 2, b",")
+    block = _with_points(b"\n".join(lines[at + 1 :]), separator)
+    table = numbers(path, block, max(i for _, i in columns) + 3, at + 2, separator)
     notes = (
         [] if wanted is _MEASURED else ["its markers are those that Motive's model expects, not those that cameras saw"]
     )
@@ -163,9 +165,19 @@ def _motive_labels(rows: list[list[str]]) -> tuple[list[str], list[str], list[st
     return types, names, parts
 
 
+def _separator(head: bytes) -> bytes:
+    """Semicolon, tab or comma: whichever separates most cells; decimal commas are fewer than semicolons."""
+    return max((b";", b"\t", b","), key=head.count)
+
+
+def _with_points(block: bytes, separator: bytes) -> bytes:
+    """Numbers with decimal points where they have decimal commas."""
+    return block.replace(b",", b".") if separator != b"," and b"," in block and b"." not in block else block
+
+
 def _number(text: str | None) -> float:
     try:
-        return float(text) if text else np.nan
+        return float(text.replace(",", ".")) if text else np.nan
     except ValueError:
         return np.nan
 
@@ -210,10 +222,10 @@ def _nexus_sections(raw: bytes) -> Iterator[tuple[str, list[bytes], int]]:
     starts = [
         i
         for i, line in enumerate(lines)
-        if re.split(rb"[,;]", line)[0].strip(b'" ').decode("latin-1").lower() in NEXUS_SECTIONS
+        if re.split(rb"[,;\t]", line)[0].strip(b'" ').decode("latin-1").lower() in NEXUS_SECTIONS
     ]
     for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
-        title = re.split(rb"[,;]", lines[start])[0].strip(b'" ').decode("latin-1").lower()
+        title = re.split(rb"[,;\t]", lines[start])[0].strip(b'" ').decode("latin-1").lower()
         yield title, lines[start + 1 : end], start + 2
 
 
@@ -221,18 +233,16 @@ def _nexus_section(path: Path, lines: list[bytes], first_line: int, options: Rea
     axes_at = next((i for i, line in enumerate(lines[:6]) if b"sub frame" in line.lower()), None)
     if axes_at is None or axes_at < 2:
         raise InputError(path, f"line {first_line}: expected the rate, the labels and 'Frame,Sub Frame,X,Y,Z'")
-    separator = b";" if lines[axes_at].count(b";") > lines[axes_at].count(b",") else b","
+    separator = _separator(lines[axes_at])
     cells = [
         [c.strip().strip('"') for c in line.decode("utf-8", "replace").split(separator.decode())] for line in lines[:6]
     ]
-    stated = _number(cells[0][0].replace(",", "."))
+    stated = _number(cells[0][0])
     width = len(cells[axes_at])
     names = [*cells[axes_at - 1], *[""] * width][:width]
     units = cells[axes_at + 1] if axes_at + 1 < len(cells) else []
     columns = list(_triplets(names, cells[axes_at]))
-    block = b"\n".join(lines[axes_at + 2 :])
-    if separator == b";" and b"," in block and b"." not in block:
-        block = block.replace(b",", b".")
+    block = _with_points(b"\n".join(lines[axes_at + 2 :]), separator)
     table = numbers(path, block, width, first_line + axes_at + 2, separator)
     table = table[np.isfinite(table[:, 0])]
     if not len(table) or not columns:

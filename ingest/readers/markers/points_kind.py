@@ -18,9 +18,14 @@ def is_points(path: Path) -> bool:
         return _ARRAY_NAME.search(path.stem) is not None
     try:
         with path.open("rb") as file:
-            return maker_of(file.read(HEAD_BYTES).decode("utf-8-sig", "replace")) != ""
+            return maker_of(text_of_head(file.read(HEAD_BYTES))) != ""
     except OSError:
         return False
+
+
+def text_of_head(raw: bytes) -> str:
+    """The first bytes of a file as text: UTF-16 by its mark, else UTF-8."""
+    return raw.decode("utf-16" if raw.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig", "replace")
 
 
 def maker_of(head: str) -> str:
@@ -29,7 +34,9 @@ def maker_of(head: str) -> str:
     first = lines[0] if lines else ""
     if first.startswith("format version") and "take name" in first:
         return "motive"
-    if re.split(r"[,;]", first)[0].strip('" ') in NEXUS_SECTIONS and any("sub frame" in line for line in lines):
+    if any(re.match(r'frame"?[,;\t]"?time \(seconds\)', line) for line in lines[1:]):  # exported without its header
+        return "motive"
+    if re.split(r"[,;\t]", first)[0].strip('" ') in NEXUS_SECTIONS and any("sub frame" in line for line in lines):
         return "nexus"
     cells = [PREFIX.sub("", cell.strip('" ')) for cell in first.split(",")]
     if sum(f"{name}_{axis}" in cells for name in _KEYPOINTS for axis in "xyz") >= 9:

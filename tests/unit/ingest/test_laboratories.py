@@ -244,9 +244,11 @@ def test_flexion_is_the_bend_between_bones_not_a_turn_about_their_length(
 # ------------------------------------------------------------------------------------------- segments with rotations
 
 
-@pytest.mark.parametrize("maker", ["theia by columns", "theia by rows", "xsens"])
+@pytest.mark.parametrize("maker", ["theia by columns", "theia by rows", "theia in small letters", "xsens"])
 def test_segments_with_rotations_give_the_angles_they_were_made_of(tmp_path: Path, maker: str) -> None:
     path = mvnx(tmp_path / "w.mvnx") if maker == "xsens" else theia_c3d(tmp_path / "w.c3d", maker.endswith("rows"))
+    if maker.endswith("small letters"):
+        path.write_bytes(path.read_bytes().replace(b"_4X4", b"_4x4"))
     recording = read(path)
     assert (recording.poses[0].skeleton.name, recording.rate_hz) == ("xsens_mvn" if maker == "xsens" else "theia", 50.0)
     angles = angles_of(compute_landmarks(recording, cutoff_hz=0.0))
@@ -287,6 +289,10 @@ def test_a_theia_file_cut_short_is_named(tmp_path: Path) -> None:
         ("devices.csv", "Frame,Sub Frame,Fx,Fy,Fz\n1,0,1,2,3\n", "Vicon Nexus"),
         ("tidy.csv", "frame,keypoint,x,y,z\n0,nose,0,0,0\n", "FreeMoCap"),
         ("take.tak", "x", "Motive"),
+        ("walk.tsv", "NO_OF_FRAMES\t1\nMARKER_NAMES\tLASI\n1\t2\t3\n", "Qualisys Track Manager"),
+        ("new.tsv", "FILE_VERSION\t2.0.0\nNO_OF_FRAMES\t1\n", "Qualisys Track Manager"),
+        ("table.txt", "\tC:\\data\\walk.c3d\n\tLKNEE\n", "Visual3D"),
+        ("walk.tdf", "x", "BTS"),
         ("walk.mvnx", "<mvnx><subject frameRate='60'><segments><segment label='Pelvis'/></segments><frames/></subject></mvnx>", ""),
     ],
 )  # fmt: skip

@@ -36,10 +36,25 @@ def positions_of(recording, names: Sequence[str]) -> np.ndarray:
     [
         (lambda p: motive(y_up(p), LEGS), 0.01),
         (lambda p: motive(y_up(p), LEGS, unit="Millimeters", per_mm=1.0), 0.01),
+        (lambda p: motive(y_up(p), LEGS).replace(",", ";"), 0.01),
+        (lambda p: motive(y_up(p), LEGS).replace(",", ";").replace(".", ","), 0.01),
+        (lambda p: motive(y_up(p), LEGS).split("\n\n")[1], 0.01),  # without its header
+        (lambda p: "\ufeff" + motive(y_up(p), LEGS), 0.01),
+        (lambda p: nexus(p, LEGS).replace(",", "\t"), 0.01),
         (lambda p: nexus(p, LEGS), 0.01),
         (lambda p: nexus(p, LEGS, separator=";"), 0.01),
     ],
-    ids=["motive in metres", "motive in millimetres", "nexus", "nexus with decimal commas"],
+    ids=[
+        "motive in metres",
+        "motive in millimetres",
+        "motive with semicolons",
+        "motive with decimal commas",
+        "motive without its header",
+        "motive with a mark",
+        "nexus with tabs",
+        "nexus",
+        "nexus with decimal commas",
+    ],
 )
 def test_markers_are_where_they_were(tmp_path: Path, walk: np.ndarray, text_of: Callable, digits_mm: float) -> None:
     points = walk.copy()
@@ -107,6 +122,16 @@ def test_a_table_of_people_is_not_a_capture(tmp_path: Path, walk: np.ndarray) ->
     cohort = scan(tmp_path)
     assert [t.trial for t in cohort.trials] == ["walk"]
     assert sorted(p.name for p in cohort.unknown) == ["remarks.csv", "weights.npy"]
+
+
+@pytest.mark.parametrize("maker", [motive, nexus])
+def test_a_capture_in_utf_16_is_found_and_read(tmp_path: Path, walk: np.ndarray, maker: Callable) -> None:
+    folder = tmp_path / "S01"
+    folder.mkdir()
+    text = motive(y_up(walk), LEGS) if maker is motive else nexus(walk, LEGS)
+    (folder / "walk.csv").write_text(text, encoding="utf-16")
+    assert len(scan(tmp_path).trials) == 1
+    assert np.abs(positions_of(read(folder / "walk.csv"), LEGS) - y_up(walk)).max() < 0.01
 
 
 def test_another_csv_is_named_by_its_first_words(tmp_path: Path) -> None:
