@@ -21,6 +21,7 @@ from .elements import text_of
 #: versions of the document from OpenSim 4.0 on
 FIRST_VERSION = 40000
 _ENCODING = re.compile(rb"""<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
+_SET_FILE = re.compile(rb"""<(?:BodySet|JointSet|ConstraintSet|MarkerSet)\b[^>]*?\bfile\s*=\s*["']([^"']+)["']""")
 _METRES = ("", "m", "meter", "meters", "metre", "metres")
 #: sets of a model that may be in files of their own
 _SETS = ("BodySet", "JointSet", "ConstraintSet", "MarkerSet")
@@ -57,6 +58,13 @@ def document(text: str, path: str, folder: Path | None = None) -> tuple[Element,
     if version < FIRST_VERSION:
         root, is_changed = osim_before_4.upgraded(root, path), True
     return root, ET.tostring(root, encoding="unicode") if is_changed else text
+
+
+def files_of_sets(path: Path) -> list[Path]:
+    """The files beside a model that its sets are in, those that are there."""
+    names = _SET_FILE.findall(path.read_bytes()) if path.is_file() else []
+    files = [path.parent / name.decode("utf-8", "replace").replace("\\", "/") for name in names]
+    return [file for file in files if file.is_file()]
 
 
 def with_markers(root: Element, extra: Element, markers_path: str) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 
 from neurostore.arrays import Floats
 from neurostore.errors import InputError
+from neurostore.wording import listed
 
 from .ik_setup import IkSetup, read_ik_setup
 from .inverse import Fit, fit
@@ -17,6 +18,8 @@ from .osim import read_model
 from .targets import Targets
 
 LEAST_MARKERS = 3
+#: an unscaled adult model misses the markers of a child by about 60 mm
+_FAR_MM = 100.0
 
 
 def fit_own(
@@ -35,7 +38,7 @@ def fit_own(
     common = markers_in_common(model, points_mm, setup)
     metres = {n: p / 1000 for n, p in common.items()}
     fitted = fit(model, Targets(metres) if setup is None else setup.targets(model, metres), time_s)
-    return fitted, _notes(model, fitted, setup)
+    return fitted, [*_left_out(model, points_mm, setup), *_notes(model, fitted, setup)]
 
 
 def markers_in_common(model: Model, points_mm: Mapping[str, Floats], setup: IkSetup | None) -> dict[str, Floats]:
@@ -55,6 +58,18 @@ def markers_in_common(model: Model, points_mm: Mapping[str, Floats], setup: IkSe
     return common
 
 
+def _left_out(model: Model, points_mm: Mapping[str, Floats], setup: IkSetup | None) -> list[str]:
+    """Notes on markers of the set-up that the model or the trial does not have."""
+    wanted, known = (setup.markers if setup is not None else {}), {m.name for m in model.markers}
+    strangers = [n for n in wanted if n not in known]
+    missing = [n for n in wanted if n in known and n not in points_mm]
+    return [
+        f"markers of the set-up that {where} does not have are left out: {listed(names)}"
+        for where, names in (("the model", strangers), ("the trial", missing))
+        if names
+    ]
+
+
 def _notes(model: Model, fitted: Fit, setup: IkSetup | None) -> list[str]:
     notes = []
     if setup is not None and model.couplers and np.isfinite(setup.constraint_weight):
@@ -66,6 +81,12 @@ def _notes(model: Model, fitted: Fit, setup: IkSetup | None) -> list[str]:
         notes.append(
             f"{len(fitted.markers)} markers for {model.n_freedoms} degrees of freedom: those that they do not determine "
             "are left out"
+        )
+    off_mm = 1000 * float(np.sqrt(np.nanmean(fitted.rms_m**2))) if np.isfinite(fitted.rms_m).any() else 0.0
+    if off_mm > _FAR_MM:
+        notes.append(
+            f"the model misses its markers by {off_mm:.0f} mm (RMS), so its angles are not this person's: is it scaled to the "
+            "person, in metres, and do its markers mean the same places?"
         )
     is_fitted = (fitted.steps > 0)[:, None]
     weak = [n for n, lost in zip(fitted.names, (np.isnan(fitted.values) & is_fitted).any(axis=0), strict=True) if lost]

@@ -17,6 +17,7 @@ from neurostore.ingest.landmarks import Landmarks, filters
 from neurostore.ingest.recording import Calibration, Recording, Step
 from neurostore.wording import near
 
+from .documents import files_of_sets
 from .fitting import BodyFit, missed_by, quality_of
 from .forward import forward
 from .ik_setup import IkSetup
@@ -99,13 +100,15 @@ def files_version(own: Mapping[str, Any]) -> dict[str, Any]:
     """The parts of the user's files that determine a fit, for the hash of an ingest's settings."""
     named = {k: v for k, v in own.items() if k != "markers"}
     hashes = {k: hashlib.sha256(Path(v).read_bytes()).hexdigest() for k, v in named.items() if Path(v).is_file()}
+    sets = files_of_sets(Path(own["model"])) if "model" in own else []
+    hashes |= {f.name: hashlib.sha256(f.read_bytes()).hexdigest() for f in sets}
     return {"version": VERSION, "markers": own.get("markers", {}), **hashes}
 
 
 def read_files(own: Mapping[str, Any]) -> tuple[Model, IkSetup | None, tuple[Measurement, ...]]:
     """The model, the IK set-up and the measurements of [body]. Raises InputError for a file that cannot be read."""
     named = tuple(sorted((k, str(v)) for k, v in own.items() if k != "markers"))
-    about = [Path(path).stat() for _, path in named]
+    about = [path.stat() for path in [*(Path(p) for _, p in named), *files_of_sets(Path(own["model"]))]]
     return _read_files(named, tuple((s.st_mtime_ns, s.st_size) for s in about))
 
 
@@ -113,7 +116,7 @@ def read_files(own: Mapping[str, Any]) -> tuple[Model, IkSetup | None, tuple[Mea
 def _read_files(
     named: tuple[tuple[str, str], ...], stamp: tuple[tuple[int, int], ...]
 ) -> tuple[Model, IkSetup | None, tuple[Measurement, ...]]:
-    """Read once for all trials of a process. stamp : time and size of each file; a changed one is read again."""
+    """Read once for all trials of a process. stamp : time and size of each file and of those it refers to; a changed one is read again."""
     files = {k: Path(v) for k, v in named}
     model, setup = read_own(files["model"], files.get("marker_set"), files.get("setup"))
     measurements = read_scale_setup(files["scale"]) if "scale" in files else ()

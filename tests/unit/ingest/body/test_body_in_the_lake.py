@@ -13,6 +13,7 @@ from neurostore.ingest.body.ik_setup import read_ik_setup
 from neurostore.ingest.body.lake_apply import apply_to_lake
 from neurostore.ingest.body.lake_export import export_body, fit_model
 from neurostore.ingest.body.osim import read_model
+from neurostore.ingest.body.scaling import scale_model
 from neurostore.ingest.pipeline import ingest
 from neurostore.ingest.pipeline.settings import Settings
 from neurostore.walker.bvh import write_bvh
@@ -103,6 +104,11 @@ def test_a_users_own_model_is_fitted_as_it_is(lakes, tmp_path):
     paths, notes = fit_model(lakes[0], "S1", "walk", tmp_path / "b", osim)
     assert paths[0].read_text() == osim.read_text()
     assert any("mm RMS" in note for note in notes)
+    assert not any("misses its markers" in note for note in notes)
+    twice = scale_model(read_model(osim), dict.fromkeys(read_model(osim).bodies, 2.0))
+    (tmp_path / "twice.osim").write_text(twice.text)
+    _, notes = fit_model(lakes[0], "S1", "walk", tmp_path / "c", tmp_path / "twice.osim")
+    assert any("misses its markers by" in note and "is it scaled to the person, in metres" in note for note in notes)
 
 
 def test_an_ik_setup_gives_the_weights_and_few_markers_are_named(lakes, tmp_path):
@@ -111,11 +117,14 @@ def test_an_ik_setup_gives_the_weights_and_few_markers_are_named(lakes, tmp_path
     task = '<IKMarkerTask name="{}"><apply>{}</apply><weight>{}</weight></IKMarkerTask>'
     names = ["left_hip", "right_hip", "left_knee", "left_ankle"]
     tasks = "".join(task.format(n, "true", 2) for n in names) + task.format("right_knee", "false", 5)
+    tasks += task.format("left_knie", "true", 1) + task.format("t10", "true", 1)
     text = f"<OpenSimDocument><InverseKinematicsTool><IKTaskSet><objects>{tasks}</objects></IKTaskSet></InverseKinematicsTool></OpenSimDocument>"
     setup.write_text(text)
-    assert read_ik_setup(setup).markers == dict.fromkeys(names, 2.0)
+    assert read_ik_setup(setup).markers == {**dict.fromkeys(names, 2.0), "left_knie": 1.0, "t10": 1.0}
     paths, notes = fit_model(lakes[0], "S1", "walk", tmp_path / "b", osim, setup=setup)
     assert "right_knee" not in paths[2].read_text()
+    assert "markers of the set-up that the model does not have are left out: left_knie" in notes
+    assert "markers of the set-up that the trial does not have are left out: t10" in notes
     assert any("4 markers for 34 degrees of freedom" in n for n in notes)
     assert any("hardly determined" in n and "knee_angle_r" in n and "knee_angle_l" not in n for n in notes)
     for change, said in (

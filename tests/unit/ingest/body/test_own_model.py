@@ -13,6 +13,7 @@ from neurostore.errors import CohortError, InputError
 from neurostore.ingest.body.forward import marker_places
 from neurostore.ingest.body.lake_export import export_body
 from neurostore.ingest.body.osim import parse_model, read_model
+from neurostore.ingest.body.own_trial import files_version, read_files
 from neurostore.ingest.body.person import document
 from neurostore.ingest.body.scale_setup import factors_by_body, measure, read_scale_setup
 from neurostore.ingest.body.scaling import scale_model
@@ -210,3 +211,17 @@ def test_measurements_are_the_mean_of_the_ratios_of_their_pairs(tmp_path):
         measure(same, setup, points)
     with pytest.raises(InputError, match="would be scaled by 3"):
         scale_model(model, factors_by_body(setup, {"thigh": 3.0, "shank": 1.0}))
+
+
+def test_a_changed_marker_set_beside_the_model_is_read_again(tmp_path):
+    text = _mine()
+    first, last = text.index("<MarkerSet"), text.index("</MarkerSet>") + len("</MarkerSet>")
+    own = {"model": tmp_path / "m.osim"}
+    own["model"].write_text(f'{text[:first]}<MarkerSet file="own.xml" />{text[last:]}')
+    seen = []
+    for marker in ("LK", "LKNEE"):
+        markers = text[first:last].replace('"LK"', f'"{marker}"')
+        (tmp_path / "own.xml").write_text(f'<OpenSimDocument Version="40000">{markers}</OpenSimDocument>')
+        seen.append(files_version(own))
+        assert marker in {m.name for m in read_files(own)[0].markers}
+    assert seen[0] != seen[1]
