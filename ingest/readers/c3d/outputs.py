@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from neurostore.arrays import Floats
+from neurostore.ingest.readers.c3d.event_names import event_name
 from neurostore.ingest.readers.c3d.parameters import Parameters
 from neurostore.ingest.recording import Calibration, SourceAngle, SourceEvent
 
@@ -146,14 +147,6 @@ def _joint(name: str) -> str:
     )
 
 
-_STRIKES = {
-    "footstrike", "heelstrike", "initialcontact", "footcontact", "heelcontact", "footon", "footdown", "touchdown",
-    "strike", "ic", "fs", "hs", "fc", "hc", "on",
-}  # fmt: skip
-_OFFS = {"footoff", "toeoff", "footup", "liftoff", "terminalcontact", "off", "to", "fo", "tc"}
-_SIDES = {"left": "left", "l": "left", "right": "right", "r": "right"}
-
-
 def source_events(
     parameters: Parameters, first_frame: int, n_frames: int, rate_hz: float, subject: str | None
 ) -> tuple[list[SourceEvent], list[str]]:
@@ -254,22 +247,6 @@ def _from_frames(seconds: Floats, rate_hz: float, start: float, end: float, note
         "EVENT:TIMES are numbers of frames, not seconds, which would all be beyond the end; they were read as frames"
     )
     return (seconds - 1) / rate_hz
-
-
-def event_name(label: str, context: str) -> tuple[str, str | None]:
-    """(event, side) from label and context, such as 'Foot Strike' of 'Left', 'LHS' or 'Right toe-off'."""
-    side = _SIDES.get(context.strip().lower())
-    words = [w for w in re.split(r"[^a-z0-9]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", label).lower()) if w]
-    if words and words[0] in _SIDES:
-        side = side or _SIDES[words[0]]
-        words = words[1:]
-    plain = re.sub(r"\d+$", "", "".join(words))  # such as Foot Strike 2, RHS1
-    for name, spellings in (("foot_strike", _STRIKES), ("foot_off", _OFFS)):
-        if plain in spellings:
-            return name, side
-        if len(words) == 1 and plain[:1] in ("l", "r") and plain[1:] in spellings:  # such as LHS, RTO
-            return name, side or _SIDES[plain[0]]
-    return "_".join(words) or "event", side
 
 
 # Plug-in Gait's name -> (our parameter, unit). Lengths are in mm.

@@ -19,7 +19,7 @@ import numpy as np
 
 from neurostore.arrays import Floats
 from neurostore.errors import InputError
-from neurostore.ingest.readers.c3d.outputs import event_name
+from neurostore.ingest.readers.c3d.event_names import event_name
 from neurostore.ingest.readers.ground_forces import force_columns, read_ground_forces
 from neurostore.ingest.readers.markers.assemble import (
     assemble,

@@ -16,7 +16,8 @@ from neurostore.ingest.landmarks.frozen import repeated, repeated_frames_pct, st
 from neurostore.ingest.pipeline import ingest
 from neurostore.ingest.pipeline.settings import Settings
 from neurostore.ingest.readers import read
-from neurostore.ingest.readers.c3d.outputs import event_name, source_events
+from neurostore.ingest.readers.c3d.event_names import event_name
+from neurostore.ingest.readers.c3d.outputs import source_events
 from neurostore.ingest.readers.c3d.parameters import Parameters
 from neurostore.ingest.readers.markers.up import judge_up
 from neurostore.ingest.recording import Calibration, ReadOptions
@@ -330,6 +331,29 @@ def test_times_against_data_rate_are_doubtful(tmp_path: Path) -> None:
 )
 def test_numbered_events(label: str, event: str) -> None:
     assert event_name(label, "Right") == (event, "right")
+
+
+@pytest.mark.parametrize(
+    ("label", "context", "event"),
+    [
+        ("HS_L", "", ("foot_strike", "left")),
+        ("FootStrike_R", "", ("foot_strike", "right")),
+        ("Heel-strike left", "General", ("foot_strike", "left")),
+        ("Fersenkontakt", "Links", ("foot_strike", "left")),
+        ("Zehenablösung", "rechts", ("foot_off", "right")),
+        ("Fußabhub", "L", ("foot_off", "left")),
+        ("Contact initial", "Gauche", ("foot_strike", "left")),
+        ("Décollement orteils", "D", ("foot_off", "right")),
+        ("Contatto iniziale", "Dx", ("foot_strike", "right")),
+        ("Stacco piede", "Sinistra", ("foot_off", "left")),
+        ("Hielcontact", "Rechts", ("foot_strike", "right")),
+        ("Contacto inicial", "Izquierdo", ("foot_strike", "left")),
+        ("", "Rechts Fersenkontakt", ("event", None)),
+        ("Heel Off", "Left", ("heel_off", "left")),
+    ],
+)
+def test_events_in_the_languages_of_laboratories(label: str, context: str, event: tuple[str, str | None]) -> None:
+    assert event_name(label, context) == event
 
 
 def test_events_in_frames_are_read_as_frames() -> None:
