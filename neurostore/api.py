@@ -13,8 +13,8 @@ from neurostore.arrays import Floats
 from neurostore.errors import UsageError
 from neurostore.lake import create as creating
 from neurostore.lake.selection import selected
-from neurostore.lake.tables import literal
 from neurostore.lake.version import Version
+from neurostore.sql.views import literal
 from neurostore.wording import near
 
 if TYPE_CHECKING:

@@ -1,18 +1,22 @@
-"""Compute the stored views for some sessions of a lake version, from the files of these sessions only."""
+"""Compute the kept views for some sessions of a lake version, from the files of these sessions only."""
 
 from __future__ import annotations
 
+import os
 import uuid
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
 
 from neurostore.lake import checked
 from neurostore.lake import tables as lake_sql
 from neurostore.lake.results import Session
-from neurostore.sql import kept
+from neurostore.sql import kept, views
 
 if TYPE_CHECKING:
     import duckdb
@@ -22,10 +26,24 @@ if TYPE_CHECKING:
 _KEYS = "^(subject|session|trial|person|side|cycle|percent)$"
 
 
+BATCH_FRAMES = 120_000  # frames whose rows are in memory at once, per batch that is computed
+_AT_ONCE = 4  # batches that a query computes at once: more would need more memory
+_T = TypeVar("_T")
+
+
 def compute(
-    lake: Shown, sessions: Iterable[Session], *, n_threads: int | None = None
+    lake: Shown,
+    sessions: Iterable[Session],
+    names: Collection[str] = kept.VIEWS,
+    choices: Mapping[str, Any] | None = None,
+    *,
+    n_threads: int | None = None,
 ) -> tuple[dict[Session, str], dict[str, pa.Table]]:
-    """Every stored view of these sessions, under the default choices.
+    """The rows of kept views in these sessions.
+
+    Parameters
+    ----------
+    names : of the views. choices : variables that they read, as in ``views.VARIABLES``; else the defaults.
 
     Returns
     -------
@@ -35,13 +53,64 @@ def compute(
     wanted = sorted(set(sessions))
     computations = {session: uuid.uuid4().hex for session in wanted}
     with _connect(lake, wanted, n_threads) as connection:
+        views.set_variables(connection, **(choices or {}))
         connection.execute(
             "CREATE TABLE _computations AS SELECT unnest($c) AS computation, unnest($s) AS subject, unnest($t) AS session",
             {"c": list(computations.values()), "s": [s for s, _ in wanted], "t": [t for _, t in wanted]},
         )
         has_plates = connection.execute("SELECT 1 FROM force_plates LIMIT 1").fetchone() is not None
-        kept.compute_together(connection, has_plates=has_plates)
-        return computations, {view: _rows(connection, view) for view in kept.VIEWS}
+        kept.compute_together(connection, names, has_plates=has_plates)
+        return computations, {view: _rows(connection, view) for view in names}
+
+
+def in_batches(
+    lake: Shown, frames: Mapping[Session, int], names: Collection[str], choices: Mapping[str, Any] | None = None
+) -> Iterator[dict[str, pa.Table]]:
+    """The rows of kept views in many sessions, a batch of sessions at a time, so that memory does not grow with them.
+
+    frames : how many frames each session has. names, choices : as of :func:`compute`.
+    """
+    groups = batches(frames)
+    n_at_once = max(1, min(os.cpu_count() or 1, _AT_ONCE, len(groups)))
+    n_threads = max(1, (os.cpu_count() or 1) // n_at_once)
+    work = partial(compute, lake, names=names, choices=choices, n_threads=n_threads)
+    for done in side_by_side(work, groups, n_at_once):
+        yield from (tables for _, tables in done)
+
+
+def batches(frames: Mapping[Session, int]) -> list[list[Session]]:
+    """Sessions computed together: subjects stay together, so that files are read once. frames : of each session."""
+    made: list[list[Session]] = []
+    n_frames = 0
+    for session in sorted(frames):
+        if not made or n_frames + frames[session] > BATCH_FRAMES:
+            made.append([])
+            n_frames = 0
+        made[-1].append(session)
+        n_frames += frames[session]
+    return made
+
+
+def side_by_side(
+    work: Callable[[list[Session]], _T], groups: Sequence[list[Session]], n_at_once: int
+) -> Iterator[list[_T]]:
+    """The results of the work on each group, in the order in which they are done, several at once.
+
+    DuckDB works outside Python's lock: threads of this process, each with a connection of its own, are enough.
+    """
+    waiting = iter(groups)
+    with ThreadPoolExecutor(n_at_once, "neurostore-compute") as threads:
+        running: set[Future[_T]] = set()
+        try:
+            while True:
+                running |= {threads.submit(work, group) for group in islice(waiting, n_at_once + 1 - len(running))}
+                if not running:
+                    return
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                yield [future.result() for future in done]
+        finally:
+            for future in running:
+                future.cancel()
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, view: str) -> pa.Table:

@@ -22,6 +22,7 @@ from neurostore import errors, storage
 from neurostore.errors import LakeError, UsageError
 from neurostore.lake import tables as lake_sql
 from neurostore.sql.statements import check_query, kind_of, nodes_of, reserved_word_hint, tree_of
+from neurostore.sql.views import literal
 
 if TYPE_CHECKING:
     import polars as pl
@@ -176,7 +177,7 @@ def lock(connection: Any, lake: Version, memory_limit_mb: int) -> None:
     connection.execute("SET allowed_directories = []")
     if paths and not storage.is_remote(lake.path):
         spelled = dict.fromkeys([*paths, *(p.translate(lake_sql.GLOB) for p in paths)])  # as the views name them
-        listed = ", ".join(map(lake_sql.literal, spelled))
+        listed = ", ".join(map(literal, spelled))
         connection.execute(f"SET allowed_paths = [{listed}]")
     connection.execute("SET temp_directory = ''")
     connection.execute(f"SET memory_limit = '{int(memory_limit_mb)}MB'")

@@ -48,7 +48,7 @@ def _answer(
     from neurostore.lake import version as lake
 
     opened = lake.open(path, version, release)
-    with opened.connect(text) as connection:
+    with opened.connect_in_one_query(text) as connection:
         locked.lock(connection, opened, memory_limit_mb)
         child_process.limit_memory(2 * memory_limit_mb * 2**20 + HEADROOM_BYTES)
         signal.setitimer(signal.ITIMER_REAL, 1.2 * time_limit_s + 0.5)  # the interrupt in answer() comes first

@@ -2,14 +2,18 @@
 
 Views bind every step below them when they are created, which takes most of a second for all of them together. A query
 of one table needs none of them.
+
+Views that a lake keeps have one of three sources: stored results, with what few trials lack computed beside them; rows
+computed in batches of sessions and held by the connection, where a query over many frames would need more memory the
+more trials there are; or the view itself, for a query of some people, for few trials, and for choices made in its SQL.
 """
 
 from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Collection, Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from neurostore.lake import checked, results
 from neurostore.lake import tables as lake_sql
@@ -21,10 +25,12 @@ if TYPE_CHECKING:
     from neurostore.lake.queryable import Shown
     from neurostore.lake.results import StoredView
 
+MANY_FRAMES = 300_000  # of more, what a query needs of each is computed in batches: a frame needs 3 kB in one query
 _WORD = re.compile(r"[a-z_][a-z0-9_]*")
 _SET = re.compile(r"\bset\s+variable\s+\"?(\w+)", re.IGNORECASE)
 _FROM = re.compile(r"\b(?:from|join)\s+\"?([a-z_]\w*)\"?(?!\w|\"|\s*\()")
 _WITH = re.compile(r"\"?([a-z_]\w*)\"?\s*(?:\([^()]*\)\s*)?as\s+(?:not\s+)?(?:materialized\s*)?\(")
+_NARROW = re.compile(r"\b(?:subject|session|trial)\"?\s*(?:==?|in\b|like\b)\s*[('?$]", re.IGNORECASE)
 _ASK_FOR_ALL = {"show", "pragma", "information_schema", "query_table", "query", "sqlite_master", "database"}
 
 
@@ -43,25 +49,31 @@ class Relations:
 
     Parameters
     ----------
-    lake : the version. choices : names of the choices that are not the default; views that they change are computed.
-    uses_results : whether stored results may be read at all.
+    lake : the version. choices : those made that are not the default: views that they change are computed.
+    made_in_sql : choices whose values are not known yet.
+    uses_results : whether anything but the views themselves may be read. in_batches : whether views may be computed
+        before the query, in batches, where there are many frames.
     """
 
     def __init__(
         self,
         lake: Shown,
         connection: duckdb.DuckDBPyConnection,
-        choices: Iterable[str] = (),
+        choices: Mapping[str, Any] | None = None,
+        made_in_sql: Collection[str] = (),
         *,
         uses_results: bool = True,
+        in_batches: bool = True,
     ):
         self.lake, self.connection, self.uses_results = lake, connection, uses_results
-        self._choices = frozenset(choices)
+        self._choices, self._made_in_sql = dict(choices or {}), frozenset(made_in_sql)
+        self._may_compute_in_batches, self._is_narrow = in_batches, False
+        self._frames: dict[results.Session, int] | None = None
+        self._in_batches: set[str] = set()
         self._made: set[str] = set()
         self._tables = {lake_sql.sql_name(name): name for name in lake.tables()}
         self._results: results.Results | None = None
         self._stored: dict[str, StoredView] = {}
-        self._is_staleness_said = False
         self._texts = views.texts_for(bool(lake.named_rows.get("force_plates")))
         self._lock = threading.RLock()
         lake_sql.prepare(connection, lake.chosen)
@@ -74,10 +86,13 @@ class Relations:
         """
         with self._lock:
             names = self._named_in(text)
+            self._is_narrow = _NARROW.search(text) is not None
             needed = self._behind(names)
+            if any(name in self._made - self._in_batches and self.is_computed_in_batches(name) for name in needed):
+                self._made -= self._texts.keys()  # an earlier query was of some people
             tables = needed & self._tables.keys()
             self.lake.check([self._tables[name] for name in tables])
-            self._check_results(name for name in needed if self._is_kept(name))
+            self._check_results(name for name in needed if self._is_kept(name) and self._is_default(name))
             self._create_base(text, needed)
             self._create(needed)
 
@@ -111,14 +126,40 @@ class Relations:
         return self._texts[name]
 
     def _is_kept(self, name: str) -> bool:
-        """Whether a view is read from stored results."""
-        if not self.uses_results or name not in kept.VIEWS or kept.choices_of(name) & self._choices:
+        """Whether the rows of a view are read, from stored results or from what was computed in batches."""
+        return self._is_stored(name) or self.is_computed_in_batches(name)
+
+    def _may_be_kept(self, name: str) -> bool:
+        return self.uses_results and name in kept.VIEWS and kept.choices_of(name).isdisjoint(self._made_in_sql)
+
+    def _is_default(self, name: str) -> bool:
+        """Whether a view has the choices that stored results were computed with."""
+        return kept.choices_of(name).isdisjoint(self._choices)
+
+    def _is_stored(self, name: str) -> bool:
+        """Whether a view is read from stored results, and few trials at most are computed."""
+        return self._may_be_kept(name) and self._is_default(name) and self.results().is_usable
+
+    def is_computed_in_batches(self, name: str) -> bool:
+        """Whether the rows of a view are, or would be, computed in batches before the query is run."""
+        if not self._may_compute_in_batches or not self._may_be_kept(name) or self._is_stored(name):
             return False
-        stored = self.results()
-        if not self._is_staleness_said:
-            self._is_staleness_said = True
-            results.say_stale(self.lake.path, stored)
-        return stored.is_usable
+        if name in self._in_batches or self._is_narrow:
+            return name in self._in_batches
+        return bool(self._fresh(name)) or sum(self._missing(name).values()) > MANY_FRAMES
+
+    def _fresh(self, name: str) -> Collection[results.Session]:
+        """Sessions whose stored rows of a view count."""
+        return self.results().fresh.keys() if self._is_default(name) else ()
+
+    def _missing(self, name: str) -> dict[results.Session, int]:
+        """The frames of each session that has no stored rows of a view."""
+        if self._frames is None:
+            self.results()
+            rows = self.connection.execute("SELECT subject, session, sum(n_frames)::BIGINT FROM trials GROUP BY ALL")
+            self._frames = {(subject, session): n for subject, session, n in rows.fetchall()}
+        fresh = self._fresh(name)
+        return {session: n for session, n in self._frames.items() if session not in fresh}
 
     def results(self) -> results.Results:
         """The stored results that count for this version."""
@@ -127,6 +168,8 @@ class Relations:
                 self._create_table(name)
             self.lake.check(["trials", "subjects", "reviews"])
             self._results = results.read(self.lake.path, kept.inputs(self.connection))
+            if self.uses_results:
+                results.say_stale(self.lake.path, self._results)
         return self._results
 
     def result_paths(self) -> list[str]:
@@ -180,13 +223,35 @@ class Relations:
             self._made.add(name)
 
     def _create_kept(self, names: Iterable[str]) -> None:
-        names = list(names)
+        names = sorted(names)
+        parts: dict[str, list[str]] = {name: [] for name in names}
+        for name in names:
+            if self._fresh(name):
+                parts[name].append(results.stored_rows(self.connection, self.results(), self._stored[name]))
+        stored = [name for name in names if self._is_stored(name)]
+        if stored and self.results().stale:
+            computed = self.lake.computed(self.results().stale)
+            for name in stored:
+                parts[name].append(results.hold(self.connection, name, computed[name], is_first=True))
+        for is_default in (True, False):
+            self._compute([n for n in names if n not in stored and self._is_default(n) is is_default], parts)
+        for name in names:
+            results.create_view(self.connection, name, parts[name], self._choices)
+            self._made.add(name)
+
+    def _compute(self, names: Collection[str], parts: Mapping[str, list[str]]) -> None:
+        """Compute views of the same sessions in batches, and add the SQL of their rows to the parts."""
+        from neurostore.lake.compute import in_batches
+
         if not names:
             return
-        computed = self.lake.computed(self.results().stale) if self.results().stale else None
-        for name in names:
-            results.create_view(self.connection, self.results(), name, self._stored[name], computed)
-            self._made.add(name)
+        missing = self._missing(next(iter(names)))
+        said: dict[str, str] = {}
+        for tables in in_batches(self.lake, missing, names, self._choices):
+            said |= {n: results.hold(self.connection, n, rows, is_first=n not in said) for n, rows in tables.items()}
+        for name, sql in said.items():
+            parts[name].append(sql)
+        self._in_batches.update(names)
 
     def _create_table(self, name: str) -> None:
         if name not in self._made:

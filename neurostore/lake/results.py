@@ -19,14 +19,16 @@ from neurostore.errors import LakeError
 from neurostore.lake import checked, delta
 from neurostore.lake import tables as lake_sql
 from neurostore.sql import kept
+from neurostore.sql.views import quote
 from neurostore.wording import counted
 
 if TYPE_CHECKING:
     import duckdb
+    import pyarrow as pa
 
 Session = tuple[str, str]
 INDEX = "computations"
-FEW_TRIALS = 50  # up to this many stale trials are computed beside stored results; with more, all trials are computed
+FEW_TRIALS = 50  # up to this many stale trials are computed, in every view, beside stored results
 _log = logging.getLogger("neurostore.results")
 
 
@@ -62,7 +64,7 @@ class Results:
 
     @property
     def is_usable(self) -> bool:
-        """Whether views are read from the results: few trials at most have to be computed."""
+        """Whether every view is read from the results: few trials at most have to be computed."""
         return bool(self.fresh) and self.n_stale_trials <= FEW_TRIALS
 
 
@@ -137,40 +139,48 @@ def is_fresh(row: Mapping[str, Any], inputs: Mapping[Session, tuple[str, int]]) 
 
 def create_view(
     connection: duckdb.DuckDBPyConnection,
-    results: Results,
     view: str,
-    stored: StoredView,
-    computed: Mapping[str, Any] | None = None,
+    parts: Iterable[str],
+    choices: Mapping[str, Any] | None = None,
 ) -> None:
-    """Create a kept view on a connection from its stored rows, and from those computed now of sessions that are stale.
+    """Create a kept view on a connection from the rows of its parts: what is stored, and what was computed now.
 
-    computed : Arrow tables by view, as of :func:`neurostore.lake.compute.compute`.
+    parts : SELECT statements. choices : those that the rows were computed with, other than the defaults.
     """
+    rows = "\nUNION ALL BY NAME\n".join(parts)
+    text = f"SELECT * EXCLUDE (computation) FROM (\n{rows}\n) AS kept WHERE {kept.guard(view, choices)}"
+    connection.execute(f"CREATE OR REPLACE VIEW {quote(view)} AS\n{text}")
+
+
+def stored_rows(connection: duckdb.DuckDBPyConnection, results: Results, stored: StoredView) -> str:
+    """SQL of the stored rows of a view that count."""
     select = lake_sql.select_of(connection, stored.state)
-    live = ""
-    if stored.is_dirty:
-        connection.execute(
-            "CREATE TABLE IF NOT EXISTS _fresh_computations AS SELECT unnest($ids) AS computation",
-            {"ids": list(results.fresh.values())},
-        )
-        live = " AND computation IN (SELECT computation FROM _fresh_computations)"
-    text = f"SELECT * EXCLUDE (computation) FROM (\n{select}\n) AS stored WHERE {kept.guard(view)}{live}"
-    if computed:
-        now = lake_sql.quote(f"_now_{view}")
-        connection.register(f"_given_{view}", computed[view])
-        connection.execute(f"CREATE OR REPLACE TABLE {now} AS SELECT * FROM {lake_sql.quote(f'_given_{view}')}")
-        connection.unregister(f"_given_{view}")
-        text += f"\nUNION ALL BY NAME\nSELECT * EXCLUDE (computation) FROM {now}"
-    connection.execute(f"CREATE OR REPLACE VIEW {lake_sql.quote(view)} AS\n{text}")
+    if not stored.is_dirty:
+        return select
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS _fresh_computations AS SELECT unnest($ids) AS computation",
+        {"ids": list(results.fresh.values())},
+    )
+    live = "computation IN (SELECT computation FROM _fresh_computations)"
+    return f"SELECT * FROM (\n{select}\n) AS stored WHERE {live}"
+
+
+def hold(connection: duckdb.DuckDBPyConnection, view: str, rows: pa.Table, *, is_first: bool) -> str:
+    """Give a connection rows of a view that were computed now, all of them or further ones. Returns the SQL of all."""
+    name = quote(f"_now_{view}")
+    connection.register("_given_now", rows)
+    begin = f"CREATE OR REPLACE TABLE {name} AS" if is_first else f"INSERT INTO {name} BY NAME"
+    connection.execute(f"{begin} SELECT * FROM _given_now")
+    connection.unregister("_given_now")
+    return f"SELECT * FROM {name}"
 
 
 def say_stale(root: str, results: Results) -> None:
     """Log how many trials have no results that count, in a lake that keeps results."""
     if results.fresh and results.stale:
-        how = "computed from their frames" if results.is_usable else "so every trial is computed from its frames"
         _log.warning(
-            "%s without stored results, or changed since: %s; `neurostore refresh --lake %s` stores them",
+            "%s without stored results, or changed since: computed from their frames; "
+            "`neurostore refresh --lake %s` stores them",
             counted(results.n_stale_trials, "trial"),
-            how,
             root,
         )

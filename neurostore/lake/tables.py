@@ -12,7 +12,7 @@ from neurostore import storage
 from neurostore.errors import DamagedLakeError, LakeError, VanishedVersionError
 from neurostore.lake.delta import DataFile
 from neurostore.schema import duckdb_type
-from neurostore.sql.views import quote
+from neurostore.sql.views import literal, quote
 from neurostore.storage import s3
 
 if TYPE_CHECKING:
@@ -72,11 +72,6 @@ def _columns(path: str) -> tuple[str, ...]:
         raise VanishedVersionError(f"{path}: the file was vacuumed; open a newer version of the lake") from None
     except (pa.ArrowInvalid, OSError) as error:
         raise DamagedLakeError(f"{path}: cannot be read as Parquet ({error})") from None
-
-
-def literal(text: str) -> str:
-    """A text as an SQL literal."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def register(

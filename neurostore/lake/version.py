@@ -129,18 +129,24 @@ class Version(StoredVersion):
         """
         return self._connect(reading).connection
 
-    def _connect(self, reading: str) -> Relations:
+    def connect_in_one_query(self, reading: str) -> duckdb.DuckDBPyConnection:
+        """As :meth:`connect`, for a query whose time is limited: nothing is computed before it."""
+        return self._connect(reading, in_batches=False).connection
+
+    def _connect(self, reading: str, *, in_batches: bool = True) -> Relations:
         from neurostore.lake.relations import Relations, choices_in
         from neurostore.lake.results import ResultsChangedError
-        from neurostore.sql import kept
+        from neurostore.sql import kept, views
 
-        chosen = {name for name, value in self.choices.items() if not kept.is_default(name, value)}
+        chosen = {name: value for name, value in self.choices.items() if not kept.is_default(name, value)}
         for attempts_left in reversed(range(_ATTEMPTS)):
             relations = Relations(
                 self,
                 self._connect_duckdb(),
-                chosen | choices_in(reading),
+                chosen,
+                choices_in(reading),
                 uses_results=self._uses_results and bool(reading),
+                in_batches=in_batches,
             )
             try:
                 with self.naming_vanished():
@@ -149,6 +155,7 @@ class Version(StoredVersion):
             except ResultsChangedError:
                 if not attempts_left:
                     raise
+        views.set_variables(relations.connection, **self.choices)
         return relations
 
     def connect_tables(
@@ -199,6 +206,17 @@ class Version(StoredVersion):
         chosen = {name for name, value in self.choices.items() if not kept.is_default(name, value)}
         is_default = not any(kept.choices_of(view) & chosen for view in kept.VIEWS)
         return self._uses_results and is_default and self.results().is_usable
+
+    def compute_in_batches(self) -> bool:
+        """Compute all views that a lake keeps, if queries over them would be computed in batches; whether they are."""
+        from neurostore.sql import kept
+
+        self.results()
+        assert self._relations is not None
+        is_large = any(map(self._relations.is_computed_in_batches, kept.VIEWS))
+        if is_large:
+            self.sql(f"SELECT 1 FROM {', '.join(kept.VIEWS)} LIMIT 0")
+        return is_large
 
     def stored_results(self) -> dict[str, StoredView]:
         """The stored rows that views may be read from, by view."""

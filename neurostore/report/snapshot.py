@@ -1,6 +1,7 @@
 """One version of a lake with its costly views computed once, so that the many queries of a report are cheap.
 
-Where the lake keeps their results, they are read from there.
+Where the lake keeps their results, they are read from there; where it does not and there are many frames, they are
+computed in batches.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class Snapshot:
     def __init__(self, lake: Version, **choices: Any):
         self.path, self.version, self.selection, self.released = lake.path, lake.version, lake.selection, lake.released
         chosen = lake.with_choices(**choices)
-        self._lake = chosen if chosen.reads_results() else None
+        self._lake = chosen if chosen.reads_results() or chosen.compute_in_batches() else None
         if self._lake is not None:
             return
         self._source = lake
@@ -46,7 +47,7 @@ class Snapshot:
                 self._connection.execute(f"ALTER TABLE _kept RENAME TO {quoted}")
 
     def reads_results(self) -> bool:
-        """Whether every view that a lake keeps is read from stored results."""
+        """Whether the views that a lake keeps are read from stored results, or were computed beforehand."""
         return self._lake is not None
 
     def sql(self, query: str, params: Sequence[Any] | Mapping[str, Any] | None = None) -> pl.DataFrame:

@@ -107,6 +107,11 @@ def quote(identifier: str) -> str:
     return '"' + identifier.replace('"', '""') + '"'
 
 
+def literal(text: str) -> str:
+    """A text as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
 @cache
 def sources() -> dict[str, str]:
     """SQL text of every view by name, as in queries/*.sql."""

@@ -133,7 +133,7 @@ def _write_catalogue(lake: Version, file: Path, *, delta_scan: bool) -> None:
 
     with duckdb.connect() as connection:
         written_as = f"(STORAGE_VERSION '{STORAGE_VERSION}')"
-        connection.execute(f"ATTACH {lake_sql.literal(str(file))} AS catalogue_file {written_as}")
+        connection.execute(f"ATTACH {views.literal(str(file))} AS catalogue_file {written_as}")
         connection.execute("USE catalogue_file")
         if delta_scan:
             _load_delta(connection)

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
 from neurostore import storage
 from neurostore.errors import LakeError, UsageError, VanishedVersionError
 from neurostore.lake import heartbeat, keep, tombstones
-from neurostore.lake.compute import compute
+from neurostore.lake.compute import batches, compute, side_by_side
 from neurostore.lake.marker import check_marker
 from neurostore.lake.results import Session
 from neurostore.lake.version import Version
@@ -27,7 +25,6 @@ if TYPE_CHECKING:
 
 Inputs: TypeAlias = Mapping[Session, tuple[str, int]]
 
-BATCH_FRAMES = 120_000  # frames whose rows are in memory at once, per worker
 _ROUNDS = 3  # rounds: sessions that change while they are computed are computed again
 
 
@@ -85,7 +82,7 @@ def refresh(
     ):
         for _ in range(_ROUNDS):
             with suppress(VanishedVersionError):  # somebody was erased meanwhile: the next round has the rest
-                done = _store_all(lake, list(_batches(lake, stale)), staging, advance)
+                done = _store_all(lake, _batches(lake, stale), staging, advance)
                 n_sessions += done[0]
                 n_trials += done[1]
             lake = open_lake(root)
@@ -101,19 +98,9 @@ def _stale(lake: Version) -> dict[Session, int]:
     return {session: n for session, n in lake.results().stale.items() if stones.of_subject(session[0]) is None}
 
 
-def _batches(lake: Version, stale: dict[Session, int]) -> Iterator[list[Session]]:
-    """Sessions computed together: subjects stay together, so that files are read once."""
+def _batches(lake: Version, stale: dict[Session, int]) -> list[list[Session]]:
     frames = lake.frames_by_session()
-    batch: list[Session] = []
-    n_frames = 0
-    for session in sorted(stale):
-        if batch and n_frames + frames.get(session, 0) > BATCH_FRAMES:
-            yield batch
-            batch, n_frames = [], 0
-        batch.append(session)
-        n_frames += frames.get(session, 0)
-    if batch:
-        yield batch
+    return batches({session: frames.get(session, 0) for session in stale})
 
 
 Staging: TypeAlias = Callable[[Version, Sequence[list[Session]], Inputs], Iterator[list[keep.StagedResults]]]
@@ -150,25 +137,9 @@ def _store_all(
 def _by_threads(
     n_workers: int, lake: Version, batches: Sequence[list[Session]], inputs: Inputs
 ) -> Iterator[list[keep.StagedResults]]:
-    """DuckDB works outside Python's lock: threads of this process, each with a connection of its own, are enough."""
     n_at_once = max(1, min(n_workers, len(batches)))
     n_threads = max(1, (os.cpu_count() or 1) // n_at_once)
-    waiting = iter(batches)
-    with ThreadPoolExecutor(n_at_once, "neurostore-refresh") as threads:
-        running: set[Future[keep.StagedResults]] = set()
-        try:
-            while True:
-                running |= {
-                    threads.submit(_staged, lake, batch, inputs, n_threads)
-                    for batch in islice(waiting, n_at_once + 1 - len(running))
-                }
-                if not running:
-                    return
-                done, running = wait(running, return_when=FIRST_COMPLETED)
-                yield [future.result() for future in done]
-        finally:
-            for future in running:
-                future.cancel()
+    return side_by_side(lambda batch: _staged(lake, batch, inputs, n_threads), batches, n_at_once)
 
 
 def _by_ray(

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from neurostore.lake.tables import literal
 from neurostore.sql import views
 
 if TYPE_CHECKING:
@@ -79,7 +78,7 @@ class Steps:
         views.register_base(connection)
         for name in views.WORDS:
             value = views.VARIABLES[name][0]
-            shown = literal(value) if isinstance(value, str) else str(value).lower()
+            shown = views.literal(value) if isinstance(value, str) else str(value).lower()
             connection.execute(f"CREATE OR REPLACE MACRO _{name}() AS {shown}")
         for name in (*(step.name for step in STEPS), *_FIRST):
             self.need(words_behind(name))

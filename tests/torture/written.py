@@ -11,7 +11,7 @@ import numpy as np
 from neurostore import reviews
 from neurostore.api import open as open_lake
 from neurostore.ingest.pipeline import ingest
-from neurostore.lake import outputs
+from neurostore.lake import compute, outputs
 from neurostore.upkeep import refresh
 from tests.torture.lakes import Command, cohort_of, small_lake, with_results
 
@@ -152,7 +152,7 @@ def _train(lake: Path) -> None:
 
 def _refresh_parts(lake: Path) -> None:
     """Each session a batch of its own, two at once."""
-    refresh.BATCH_FRAMES = 1
+    compute.BATCH_FRAMES = 1
     refresh.refresh(lake, n_workers=2)
 
 

@@ -1,0 +1,106 @@
+"""A lake without stored results: a query over many frames computes a batch of sessions at a time, with the same rows."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from neurostore.api import open as open_lake
+from neurostore.lake import compute, relations, results
+from neurostore.lake.commit import commit, stage
+from neurostore.lake.locked import run
+from neurostore.report.snapshot import Snapshot
+from tests.builders.kept_lake import rows_of, walk_trial
+from tests.unit.lake.test_results import change_height, without_results
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """What was computed in batches: (sessions, views) of each batch, of two sessions each."""
+    batches = []
+
+    def spy(lake, sessions, names, choices, *, n_threads, _compute=compute.compute):
+        batches.append((sorted(sessions), sorted(names)))
+        return _compute(lake, sessions, names, choices, n_threads=n_threads)
+
+    monkeypatch.setattr(compute, "compute", spy)
+    monkeypatch.setattr(compute, "BATCH_FRAMES", 1000)
+    monkeypatch.setattr(relations, "MANY_FRAMES", 0)
+    return batches
+
+
+@pytest.fixture
+def bare(lake):
+    """A lake that keeps no results."""
+    shutil.rmtree(Path(lake, results.INDEX))
+    return lake
+
+
+def test_views_have_the_same_rows(bare, made, asked):
+    opened = open_lake(bare)
+    for view in ("subject_summary", "cycle_curves", "gait_profile"):
+        assert rows_of(opened, view) == made[1][view], view
+    assert {len(sessions) for sessions, _ in asked} == {2}
+    computed = [(session, name) for sessions, names in asked for session in sessions for name in names]
+    assert len(computed) == len(set(computed))  # nothing twice
+
+
+def test_a_query_of_some_people_reads_their_files_alone(bare, asked):
+    opened = open_lake(bare)
+    where = "WHERE subject = 'S3'"
+    of_one = opened.sql(f"SELECT * FROM gait_cycles {where} ORDER BY ALL")
+    assert not asked
+    n = opened.sql("SELECT count(*) FROM gait_cycles").item()  # the same connection
+    assert len(asked) == 2
+    assert 0 < of_one.height < n
+    assert opened.sql(f"SELECT * FROM gait_cycles {where} ORDER BY ALL").equals(of_one)
+    assert len(asked) == 2
+
+
+def test_choices_are_those_of_the_lake(bare, asked):
+    chosen = open_lake(bare).choose(event_source="file")
+    assert rows_of(chosen, "gait_cycles") == rows_of(without_results(bare).choose(event_source="file"), "gait_cycles")
+    assert len(asked) == 2
+    text = "SELECT DISTINCT event_source FROM gait_cycles"
+    with chosen.connect(text) as connection:
+        assert connection.sql(text).fetchall() == chosen.sql(text).rows()
+        connection.execute("SET VARIABLE event_source = 'computed'")
+        with pytest.raises(Exception, match="other choices"):
+            connection.sql(text).fetchall()
+    asked.clear()
+    in_sql = "SET VARIABLE event_source = 'file'; SELECT count(*) FROM gait_cycles"
+    with open_lake(bare).connect(in_sql):  # the value is known when it is run
+        assert not asked
+
+
+def test_a_selection_is_kept(bare, asked):
+    part = open_lake(bare).select(condition="barefoot")
+    assert part.sql("SELECT DISTINCT condition FROM subject_summary").rows() == [("barefoot",)]
+    assert asked
+
+
+def test_of_many_stale_trials_no_other_is_computed(lake, asked, monkeypatch):
+    monkeypatch.setattr(results, "FEW_TRIALS", 2)
+    monkeypatch.setattr(relations, "MANY_FRAMES", 10**9)
+    change_height(lake)
+    assert open_lake(lake).results().is_usable
+    commit(lake, [stage(lake, [walk_trial("S4", "", "walk_a")])])
+    opened = open_lake(lake)
+    assert not opened.results().is_usable
+    assert rows_of(opened, "subject_summary") == rows_of(without_results(lake), "subject_summary")
+    assert sorted(sessions for sessions, _ in asked) == [[("S2", "pre"), ("S4", "")]]
+
+
+def test_a_locked_query_computes_nothing_beforehand(bare, asked, monkeypatch):
+    assert run(open_lake(bare), "SELECT count(*) AS n FROM gait_cycles").item() > 0
+    with open_lake(bare).connect_in_one_query("SELECT count(*) FROM gait_cycles"):
+        assert not asked
+
+
+def test_a_report_computes_its_views_together(bare, asked):
+    snapshot = Snapshot(open_lake(bare))
+    assert len(asked) == 2
+    assert snapshot.sql("SELECT count(*) FROM gait_profile").item() > 0
+    assert len(asked) == 2
