@@ -231,10 +231,17 @@ def _rows_naming(
     )
 
 
-def name_versions(root: str, versions: Mapping[str, int], operation: str, *, drop: Iterable[Key] = ()) -> int:
+def named_versions(root: str, trials: Any) -> dict[str, int]:
+    """The version of each other table that an opened version of trials names."""
+    return arrow_columns.sum_by_key(delta.read(root, "trials", trials, ["table_versions"])["table_versions"], "max")
+
+
+def name_versions(
+    root: str, versions: Mapping[str, int], operation: str, *, drop: Iterable[Key] = (), at: Any = None
+) -> int:
     """Store versions of other tables in every row of trials, as one file; under the lake's lock. Returns the version.
 
-    drop : trials that leave in the same commit.
+    drop : trials that leave in the same commit. at : the newest version of trials, if the caller has just opened it.
     """
     dropped = set(drop)
 
@@ -248,7 +255,8 @@ def name_versions(root: str, versions: Mapping[str, int], operation: str, *, dro
         one = pa.array([sorted(named.items())], column.type)
         return rows.set_column(at, column, one.take(pa.repeat(pa.scalar(0), rows.num_rows)))
 
-    return delta.replace_rows(root, "trials", _TRIAL, rows_of, drop=dropped, note=_note(operation, "", {}))
+    note = _note(operation, "", {})
+    return delta.replace_rows(root, "trials", _TRIAL, rows_of, drop=dropped, note=note, at=at)
 
 
 def _keys_of(root: str, trials: Any) -> list[Key]:

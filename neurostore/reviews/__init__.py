@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from neurostore import schema, storage
 from neurostore.errors import ConflictError, UsageError
 from neurostore.lake import delta, tombstones, writing
-from neurostore.lake.commit import name_versions
+from neurostore.lake.commit import name_versions, named_versions
 from neurostore.lake.queryable import Queryable
 from neurostore.lake.version import Version
 from neurostore.reviews import checks
@@ -71,14 +71,14 @@ def decide(
         gone = sorted({r["subject"] for r in rows if stones.of_subject(r["subject"]) is not None})
         if gone:
             raise UsageError(f"{', '.join(gone)}: erased from this lake meanwhile; leave these subjects out")
-        at = Version.open(root).table_versions.get("reviews")
-        stored = [] if at is None else delta.read(root, "reviews", delta.open_table(root, "reviews", at)).to_pylist()
+        trials_now, reviews_now = delta.open_table(root, "trials"), delta.open_table(root, "reviews")
+        stored, cut_off = _shown_and_cut_off(root, named_versions(root, trials_now).get("reviews"), reviews_now)
         conflicts = checks.conflicts(rows, stored, lake.version if seen_version is None else seen_version)
         if conflicts:
             raise ConflictError("; ".join(conflicts))
         new = schema.rows_table("reviews", rows)
-        version = delta.replace_rows(root, "reviews", declared.key, new, drop=_cut_off(root, at, stored))
-        return name_versions(root, {"reviews": version}, "review")
+        version = delta.replace_rows(root, "reviews", declared.key, new, drop=cut_off, at=reviews_now)
+        return name_versions(root, {"reviews": version}, "review", at=trials_now)
 
 
 def _given(decision: Mapping[str, Any]) -> dict[str, Any]:
@@ -96,17 +96,19 @@ def _not_stored(lake: Version, decisions: list[dict[str, Any]]) -> list[dict[str
     return [d for d in decisions if d.get("review_id") not in stored]
 
 
-def _cut_off(root: str, at: int | None, stored: Sequence[Mapping[str, Any]]) -> set[tuple[Any, ...]]:
-    """Keys of decisions that no version of the lake names: their writer was killed, and whoever decided repeats them.
+def _shown_and_cut_off(root: str, at: int | None, newest: Any) -> tuple[list[dict[str, Any]], set[tuple[Any, ...]]]:
+    """The decisions that the lake shows, and the keys of those that no version of it names.
 
-    at : the version of ``reviews`` that the lake names. stored : its rows.
+    The writer of these was killed, and whoever decided repeats them. at : the version of ``reviews`` that the lake names.
+    newest : the newest version of that table.
     """
-    key = schema.table("reviews").key
-    newest = delta.open_table(root, "reviews")
+    written = delta.read(root, "reviews", newest).to_pylist()
     if at == newest.version():
-        return set()
-    keys = {tuple(row[c] for c in key) for row in delta.read(root, "reviews", newest, key).to_pylist()}
-    return keys - {tuple(row[c] for c in key) for row in stored}
+        return written, set()
+    shown = [] if at is None else delta.read(root, "reviews", delta.open_table(root, "reviews", at)).to_pylist()
+    key = schema.table("reviews").key
+    keys = {tuple(row[c] for c in key) for row in written}
+    return shown, keys - {tuple(row[c] for c in key) for row in shown}
 
 
 def listing(lake: Version) -> pl.DataFrame:
