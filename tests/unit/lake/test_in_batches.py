@@ -13,7 +13,10 @@ from neurostore.lake.commit import commit, stage
 from neurostore.lake.locked import run
 from neurostore.report.snapshot import Snapshot
 from tests.builders.kept_lake import rows_of, walk_trial
-from tests.unit.lake.test_results import change_height, without_results
+
+
+def without_results(path):
+    return open_lake(path).without_results()
 
 
 @pytest.fixture
@@ -84,7 +87,7 @@ def test_a_selection_is_kept(bare, asked):
 def test_of_many_stale_trials_no_other_is_computed(lake, asked, monkeypatch):
     monkeypatch.setattr(results, "FEW_TRIALS", 2)
     monkeypatch.setattr(relations, "MANY_FRAMES", 10**9)
-    change_height(lake)
+    commit(lake, subjects=[{"subject": "S2", "group": "CP", "height_m": 1.5}])
     assert open_lake(lake).results().is_usable
     commit(lake, [stage(lake, [walk_trial("S4", "", "walk_a")])])
     opened = open_lake(lake)
