@@ -3,7 +3,8 @@
 -- Inputs: plate_frames, _plate_geometry, _plate_landmarks. N, Nm, mm.
 -- A contact is a run of frames with at least 20 N (gaps of one frame are filled), at least 0.06 s long and 50 N
 -- high. gap_mm is the distance of the centre of pressure from the line from heel to toe, weighted by force over the
--- contact. The foot within 120 mm owns the contact, or the closer foot if both are. The other foot is also on the
+-- contact. The foot within 120 mm owns the contact, or the closer foot if both are; if the platform states a side, that
+-- foot does, unless it is 240 mm away (sides exchanged). The other foot is also on the
 -- platform if its midpoint is over it and it stands (heel or toe below 0.5 m/s, relative to the belt) for more than
 -- 0.05 s of the contact. A part of the foot beyond the edge of a platform that is higher than another one (a step of
 -- stairs) touches nothing and counts as over the platform.
@@ -206,7 +207,8 @@ SELECT
     contradicts_body,
     gap_mm,
     coalesce(
-        stated_side = side, gap_mm <= _own_contact_mm() AND (other_gap_mm IS NULL OR gap_mm <= other_gap_mm)
+        stated_side = side AND coalesce(gap_mm <= 2 * _own_contact_mm(), true),
+        gap_mm <= _own_contact_mm() AND (other_gap_mm IS NULL OR gap_mm <= other_gap_mm)
     ) AS is_own,
     stated_side IS NULL AND coalesce(other_standing_s, 0) > _passing_s() AS is_shared
 FROM paired

@@ -219,7 +219,7 @@ def read_trial(source: TrialSource, settings: Settings) -> Recording:
         recording.events += other.events
         recording.plates += other.plates
         recording.kinetics += other.kinetics
-        recording.notes += [f"{path.name}: {note}" for note in other.notes]
+        recording.notes += [f"{path.name}: {note}" for note in [*other.notes, *_beside_the_frames(recording, other)]]
         recording.steps += other.steps
     has_positions = bool(recording.poses) and any(len(p.frame) for p in recording.poses)
     is_without_motion = not has_positions and not recording.angles and not recording.curves
@@ -235,6 +235,22 @@ def read_trial(source: TrialSource, settings: Settings) -> Recording:
 
         recording = exchanged(recording)
     return recording
+
+
+def _beside_the_frames(recording: Recording, other: Recording) -> list[str]:
+    """A note if the forces of another file are there for less than half of the trial's time."""
+    if not (other.plates and recording.poses and len(recording.poses[0].time_s)):
+        return []
+    first, last = float(recording.poses[0].time_s[0]), float(recording.poses[0].time_s[-1])
+    start = min(plate.start_s for plate in other.plates)
+    end = max(plate.start_s + (len(plate.force) - 1) / plate.rate_hz for plate in other.plates)
+    shared = min(last, end) - max(first, start)
+    if shared >= 0.5 * (last - first):
+        return []
+    return [
+        f"its forces are from {start:.2f} to {end:.2f} s, the positions from {first:.2f} to {last:.2f} s: feet that stand at "
+        "other times have no force; make the times of both files agree"
+    ]
 
 
 def _read(path: Path, source: TrialSource, settings: Settings) -> Recording:

@@ -1,5 +1,7 @@
 """Ground reaction forces as OpenSim writes them: columns ``ground_force_vx``, ``ground_force_px``, ``ground_torque_x`` in MOT and STO.
 
+Any beginning will do (``FP1_vx``, ``R_ground_force_vx``), as long as force and point have the same one.
+
 Forces in N on the person, points in metres, moments in Nm, Y up: the lab of the TRC of the same stem.
 """
 
@@ -23,7 +25,7 @@ def force_columns(labels: list[str]) -> list[tuple[str, list[int], list[int], li
     place = {label.lower(): i for i, label in enumerate(labels)}
     columns = []
     for label in place:
-        if not label.endswith("vx") or "force" not in label:
+        if not label.endswith("vx"):
             continue
         stem = label[:-2]
         force = [place.get(f"{stem}v{axis}", -1) for axis in "xyz"]
@@ -35,14 +37,13 @@ def force_columns(labels: list[str]) -> list[tuple[str, list[int], list[int], li
 
 
 def _moment(stem: str, place: dict[str, int]) -> list[int]:
-    """Columns of the free moment: 'torque' or 'moment' for 'force', with or without m before the axis."""
-    for word in ("torque", "moment"):
-        for mark in ("", "m"):
-            columns = [place.get(f"{stem.replace('force', word)}{mark}{axis}", -1) for axis in "xyz"]
-            if min(columns) >= 0:
-                return columns
-    columns = [place.get(f"{stem}m{axis}", -1) for axis in "xyz"]
-    return columns if min(columns) >= 0 else []
+    """Columns of the free moment: 'torque' or 'moment' for 'force', or behind it, with or without m or t before the axis."""
+    swapped = [f"{stem.replace('force', word)}{mark}" for word in ("torque", "moment") for mark in ("", "m")]
+    for start in (*swapped, f"{stem}m", f"{stem}t", f"{stem}torque_", f"{stem}moment_"):
+        columns = [place.get(f"{start}{axis}", -1) for axis in "xyz"]
+        if min(columns) >= 0:
+            return columns
+    return []
 
 
 def read_ground_forces(
@@ -60,7 +61,7 @@ def read_ground_forces(
     """
     wrenches = force_columns(labels)
     if not wrenches:
-        raise InputError(path, "has forces, but no columns ground_force_vx … with the point ground_force_px …")
+        raise InputError(path, "has forces, but no columns such as ground_force_vx … with the point ground_force_px …")
     if rate_hz <= 0 or len(table) < 3:
         raise InputError(path, f"has {len(table)} rows of forces; at least 3 with an even clock are needed")
     plates = []

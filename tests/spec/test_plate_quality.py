@@ -15,7 +15,7 @@ from tests.builders import view_builder
 RATE_HZ, N = 100.0, 300
 CORNERS = [250.0, 0, 200, -250, 0, 200, -250, 0, -200, 250, 0, -200]  # 500 by 400 mm about the lab's origin
 STANCE = slice(120, 190)
-CLEAN = {"drift": 0.0, "cop": (30.0, 20.0), "foot": (0.0, 0.0), "carried": 1.0, "contradicts": False}
+CLEAN = {"drift": 0.0, "cop": (30.0, 20.0), "foot": (0.0, 0.0), "carried": 1.0, "contradicts": False, "side": None}
 DEFECTS = {
     "clean": {},
     "drift": {"drift": 14.0},
@@ -24,6 +24,8 @@ DEFECTS = {
     "handrail": {"carried": 0.85},
     "heavy": {"carried": 1.2},
     "turned": {"contradicts": True},
+    "named": {"side": "left"},
+    "other side": {"side": "right"},
 }
 
 
@@ -60,13 +62,17 @@ def rows() -> dict[str, dict[str, Any]]:
         parts.append(view_builder.of_walk(walk, trial=trial))
         heel = np.tile([made["foot"][0], 40.0, made["foot"][1]], (N, 1))
         points = {"left_heel": heel, "left_toe": heel + np.array([180.0, 0, 0])}
+        if made["side"]:
+            points |= {
+                f"right_{name}": at + np.array([0, 0, 500.0]) for name, at in (("heel", heel), ("toe", heel + 180.0))
+            }
         parts[-1]["landmarks"] = view_builder.landmarks(np.arange(N) / RATE_HZ, points, trial=trial)
         frames += _plate_frames(trial, made["drift"], made["cop"])
         curves += _curves(trial, made["carried"])
         plates.append(
             {**view_builder.KEY, "trial": trial, "plate": 1, "type": 2, "rate_hz": 1000.0, "start_s": 0.0, "threshold_n": 20.0,
              "is_flipped": False, "returns_to_zero": True, "corners": CORNERS,
-             "contradicts_body": made["contradicts"]}
+             "contradicts_body": made["contradicts"], "side": made["side"]}
         )  # fmt: skip
     with view_builder.connect(
         only=["trial_quality", "joint_angles", "ground_reaction"],
@@ -77,9 +83,7 @@ def rows() -> dict[str, dict[str, Any]]:
     ) as connection:
         figures = connection.sql("SELECT * FROM _plate_quality").to_arrow_table().to_pylist()
         verdicts = connection.sql("SELECT * FROM trial_quality").to_arrow_table().to_pylist()
-        reasons = connection.sql(
-            "SELECT DISTINCT trial, reason FROM ground_reaction WHERE side = 'left' AND len(plates) > 0"
-        ).fetchall()
+        reasons = connection.sql("SELECT DISTINCT trial, reason FROM ground_reaction WHERE len(plates) > 0").fetchall()
     return {
         row["trial"]: {**row, **figure, "reasons": [why for trial, why in reasons if trial == row["trial"]]}
         for row in verdicts
@@ -116,6 +120,11 @@ def test_a_platform_that_contradicts_the_person_gives_no_force_and_a_trial_to_ch
     assert rows["clean"]["reasons"] == [None]
     assert rows["turned"]["reasons"] == ["plate contradicts the body"]
     assert rows["turned"]["verdict"].startswith("Check first.")
+
+
+def test_a_platform_that_states_the_side_of_the_other_foot_gives_no_force(rows):
+    assert rows["named"]["reasons"] == [None]
+    assert rows["other side"]["reasons"] == []  # 500 mm from the right foot, under the left one
 
 
 def test_figures_are_those_put_in(rows):

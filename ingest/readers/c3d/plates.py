@@ -22,9 +22,9 @@ from neurostore.ingest.recording import ForcePlate
 N_CHANNELS = {1: 6, 2: 6, 3: 8, 4: 6}
 # units, without spaces and signs between their parts
 _NEWTONS = {"n": 1.0, "newton": 1.0, "newtons": 1.0, "dan": 10.0, "kn": 1000.0, "lb": 4.4482216152605,
-            "lbs": 4.4482216152605, "lbf": 4.4482216152605, "kg": 9.80665, "kgf": 9.80665}  # fmt: skip
+            "lbs": 4.4482216152605, "lbf": 4.4482216152605, "kg": 9.80665, "kgf": 9.80665, "kp": 9.80665}  # fmt: skip
 _NEWTON_METRES = {"nmm": 1e-3, "nm": 1.0, "newtonmeter": 1.0, "newtonmeters": 1.0, "newtonmetre": 1.0, "newtonmetres": 1.0,
-                  "ncm": 1e-2, "knmm": 1.0, "knm": 1000.0} | dict.fromkeys(
+                  "ncm": 1e-2, "knmm": 1.0, "knm": 1000.0, "kgm": 9.80665, "kgfm": 9.80665, "kpm": 9.80665} | dict.fromkeys(
     ("lbin", "inlb", "lbsin", "inlbs", "lbfin", "inlbf"), 0.1129848290276167) | dict.fromkeys(
     ("lbft", "ftlb", "lbsft", "ftlbs", "lbfft", "ftlbf"), 1.3558179483314004)  # fmt: skip
 _VOLTS = ("v", "mv", "uv", "µv", "volt", "volts")

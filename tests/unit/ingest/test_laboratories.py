@@ -13,7 +13,9 @@ from neurostore.ingest.cohort.scan import scan
 from neurostore.ingest.geometry.rigid import fit_rigid
 from neurostore.ingest.landmarks import compute_landmarks
 from neurostore.ingest.landmarks.bend import follow_bones
+from neurostore.ingest.pipeline.batch import read_trial
 from neurostore.ingest.pipeline.check import check
+from neurostore.ingest.pipeline.settings import Settings
 from neurostore.ingest.readers import read
 from neurostore.ingest.readers.c3d.outputs import source_angles, source_events
 from neurostore.ingest.readers.c3d.parameters import Parameters
@@ -402,6 +404,19 @@ def test_forces_of_opensim_beside_its_angles_are_not_failures(tmp_path: Path) ->
     assert [source.trial for source in cohort.trials] == ["walk_ik"]
     assert not cohort.refused
     assert any("walk_grf.mot" in warning for warning in cohort.warnings)
+
+
+@pytest.mark.parametrize(("start_s", "is_noted"), [(0.0, False), (0.5, False), (1.5, True), (10.0, True)])
+def test_forces_of_another_time_than_the_markers_are_noted(tmp_path: Path, start_s: float, is_noted: bool) -> None:
+    folder = tmp_path / "cohort" / "S01"
+    folder.mkdir(parents=True)
+    write_trc(folder / "walk.trc", {name: walker()[name] for name in ("LASI", "RASI", "LANK", "RANK")})
+    names = "\t".join(f"ground_force_{kind}{axis}" for kind in "vp" for axis in "xyz")
+    rows = "\n".join(f"{start_s + k / 100:.2f}\t0\t{600 * (k > 50)}\t0\t1\t0\t0" for k in range(200))
+    (folder / "walk_grf.mot").write_text(f"grf\nversion=1\nendheader\ntime\t{names}\n{rows}\n")
+    (source,) = scan(tmp_path / "cohort").trials
+    notes = read_trial(source, Settings()).notes
+    assert any("make the times of both files agree" in note for note in notes) == is_noted
 
 
 def test_a_static_trial_says_which_way_is_up_in_its_session(tmp_path: Path) -> None:

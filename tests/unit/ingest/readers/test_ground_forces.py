@@ -33,6 +33,18 @@ def test_points_missing_in_the_air_do_not_matter(table):
     assert not any("missing" in note for note in notes)
 
 
+@pytest.mark.parametrize("stem", ["1_ground_force_", "FP1_", "R_ground_force_", "grf_r_", "f1_"])
+@pytest.mark.parametrize("torque", ["{stem}m{axis}", "{stem}t{axis}", "{stem}torque_{axis}"])
+def test_other_names_of_the_columns(table, stem, torque):
+    labels = ["time", *(f"{stem}{kind}{axis}" for kind in "vp" for axis in "xyz")]
+    labels += [torque.format(stem=stem, axis=axis) for axis in "xyz"]
+    rows = np.hstack([table, np.tile([0.0, 3.0, 0.0], (len(table), 1))])
+    (plate,) = read_ground_forces(Path("walk_grf.mot"), labels, rows, 100.0, [])
+    np.testing.assert_allclose(plate.cop[LOADED], np.tile([200.0, 0, -100.0], (60, 1)))
+    np.testing.assert_allclose(plate.free_moment[LOADED], 3.0)
+    assert plate.side == ("right" if "r_" in stem.lower() else None)
+
+
 def test_missing_forces_leave_the_column_out_by_name(table):
     table[40:60, 2] = np.nan
     notes: list[str] = []
