@@ -19,7 +19,7 @@ KERNELS += tests/unit/ingest/body/test_inverse.py::test_normal_equations_are_the
 # Tests that have nearly all kernels compiled.
 COMPILING := tests/property/test_dtw.py tests/unit/dtw/test_dtw.py tests/unit/ingest/body/test_inverse.py tests/unit/ingest/body/test_body_in_the_lake.py::test_ingest_writes_the_body_and_says_so tests/unit/ingest/multiview/test_key_points.py
 
-.PHONY: help demo demo-all pictures notebooks site test test-slow quick test-core test-newest kernels test-kernels check fix docs constraints report-demo torture fuzz audit clean
+.PHONY: help demo demo-all pictures notebooks site test test-slow test-clients quick test-core test-newest kernels test-kernels check fix docs constraints report-demo torture fuzz audit clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-22s%s\n", $$1, $$2 }'
@@ -53,6 +53,9 @@ test: $(VENV)/.installed  ## the test suite
 
 test-slow: $(VENV)/.installed  ## kills at random moments and damage on S3, which take minutes; make torture runs them longer
 	$(PYTEST) -m slow
+
+test-clients: $(VENV)/.installed  ## a catalogue in DuckDB 1.2 and in the newest command line of PyPI, which pip installs
+	$(BIN)/python -m pytest -q -m slow tests/packaging/test_old_clients.py
 
 quick: $(VENV)/.installed  ## style and the fastest tests, in under a minute
 	$(BIN)/ruff check .

@@ -59,7 +59,7 @@ def catalogue(
     """
     from neurostore.commands.output import say
     from neurostore.lake import outputs
-    from neurostore.upkeep.copies import catalogue_file
+    from neurostore.upkeep.catalogue import catalogue_file
 
     with outputs.noting(lake, "catalogue", file):
         written = catalogue_file(lake, file, version, release=release, delta_scan=delta_scan)

@@ -152,8 +152,15 @@ def is_default(name: str, value: Any) -> bool:
 def guard(name: str, chosen: Mapping[str, Any] | None = None) -> str:
     """SQL that is true while the choices of the view are those its rows were computed with, and an error otherwise.
 
-    chosen : the choices that were made; else the rows are those of the defaults.
+    chosen : as of `has_choices`.
     """
+    which = "other choices" if chosen else "the default choices"
+    message = f"{name} was opened with {which}: make the choices before it is asked, by Lake.choose() or SET VARIABLE"
+    return f"CASE WHEN {has_choices(name, chosen)} THEN true ELSE error('{message}') END"
+
+
+def has_choices(name: str, chosen: Mapping[str, Any] | None = None) -> str:
+    """SQL that is true while the choices of the view are these. chosen : those that were made; else the defaults."""
     conditions = []
     for choice in sorted(choices_of(name)):
         value = (chosen or {}).get(choice)
@@ -161,9 +168,7 @@ def guard(name: str, chosen: Mapping[str, Any] | None = None) -> str:
             conditions.append(f"(getvariable('{choice}') IS NULL{_same(choice, views.VARIABLES[choice][0])})")
         else:
             conditions.append(f"coalesce(false{_same(choice, value)}, false)")
-    which = "other choices" if chosen else "the default choices"
-    message = f"{name} was opened with {which}: make the choices before it is asked, by Lake.choose() or SET VARIABLE"
-    return f"CASE WHEN {' AND '.join(conditions) or 'true'} THEN true ELSE error('{message}') END"
+    return " AND ".join(conditions) or "true"
 
 
 def _same(choice: str, value: Any) -> str:

@@ -24,7 +24,7 @@ from neurostore.distances.matrix import DistanceMatrix
 from neurostore.ingest.cohort.pseudonymise import pseudonymise
 from neurostore.ingest.pipeline import ingest
 from neurostore.lake import commit, create, releases, tombstones
-from neurostore.upkeep import compact, copies, erase, migrate, refresh, release, repair, vacuum, verify
+from neurostore.upkeep import catalogue, compact, copies, erase, migrate, refresh, release, repair, vacuum, verify
 from tests.builders.lake_builder import build_lake, trial
 from tests.builders.tiny_bvh import write_bvh
 from tests.torture import beside, written
@@ -180,7 +180,7 @@ def _export(lake: Path) -> None:
 def _catalogue(lake: Path) -> None:
     target = lake.parent / "lake.duckdb"
     if not target.exists():
-        copies.catalogue_file(lake, target)
+        catalogue.catalogue_file(lake, target)
 
 
 def _pseudonymise(lake: Path) -> None:

@@ -12,8 +12,9 @@ import pytest
 import neurostore
 from neurostore import schema
 from neurostore.lake.commit import commit, stage
+from neurostore.upkeep.catalogue import catalogue_file
 from neurostore.upkeep.compact import compact
-from neurostore.upkeep.copies import catalogue_file, export_lake
+from neurostore.upkeep.copies import export_lake
 from neurostore.upkeep.erase import erase
 from neurostore.upkeep.repair import drop_damaged
 from neurostore.upkeep.vacuum import sweep

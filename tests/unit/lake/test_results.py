@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 
+import duckdb
 import pytest
 
 from neurostore import reviews
@@ -13,6 +14,7 @@ from neurostore.errors import UsageError
 from neurostore.lake import delta, results
 from neurostore.lake.commit import commit, renew_trials, stage
 from neurostore.sql import kept, views
+from neurostore.upkeep.catalogue import catalogue_file, stored_for_catalogue
 from neurostore.upkeep.compact import compact
 from neurostore.upkeep.erase import erase
 from neurostore.upkeep.refresh import refresh
@@ -78,6 +80,26 @@ def test_a_choice_made_in_sql_is_computed(made):
         connection.execute(text)
         expected = without_results(made[0]).choose(event_source="file").sql(text.partition("; ")[2])
         assert connection.fetchall() == expected.rows()
+
+
+def test_a_catalogue_reads_results_unless_a_choice_is_made(made, tmp_path):
+    query = "SELECT * FROM gait_cycles ORDER BY ALL"
+    lake = open_lake(made[0])
+    file = catalogue_file(made[0], tmp_path / "lake.duckdb")
+    with duckdb.connect(str(file), read_only=True) as plain:
+        assert plain.sql(query).fetchall() == lake.sql(query).rows()
+        assert "heel" not in plain.sql("EXPLAIN SELECT * FROM subject_summary").fetchall()[0][1]
+        plain.execute("SET VARIABLE event_source = 'file'")
+        assert "heel" in plain.sql("EXPLAIN SELECT * FROM gait_cycles").fetchall()[0][1]
+        assert plain.sql(query).fetchall() == lake.choose(event_source="file").sql(query).rows()
+
+
+def test_a_catalogue_of_results_that_are_out_of_date_computes_and_says_so(lake, caplog):
+    assert stored_for_catalogue(open_lake(lake)).keys() == set(kept.VIEWS)
+    change_reviewed(lake)
+    with caplog.at_level(logging.WARNING, "neurostore.results"):
+        assert stored_for_catalogue(open_lake(lake)) == {}
+    assert "its views compute, since results of" in caplog.text
 
 
 def test_a_choice_made_after_opening_is_refused(made):

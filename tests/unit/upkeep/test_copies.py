@@ -10,7 +10,8 @@ import pytest
 
 from neurostore.errors import LakeError, UsageError
 from neurostore.lake import tables as lake_sql
-from neurostore.upkeep.copies import catalogue_file, export_lake
+from neurostore.upkeep.catalogue import catalogue_file
+from neurostore.upkeep.copies import export_lake
 from tests.builders.lake_builder import build_lake, trial
 
 HEEL = np.arange(12, dtype=np.float32).reshape(4, 3)
