@@ -9,6 +9,7 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from copy import copy
 from importlib import import_module
 from shlex import quote
@@ -17,12 +18,14 @@ from typing import Annotated, Any
 import typer
 from typer.models import CommandInfo
 
+from neurostore import sign_of_life
 from neurostore.commands.help_sections import SectionedHelp
 from neurostore.errors import NeurostoreError
 from neurostore.release import VERSION
 from neurostore.wording import printable
 
 USAGE_STATUS = 2
+STAY_OPEN = ("serve",)  # commands that wait until they are ended
 
 # The modules of neurostore.commands in the order of the help, and the commands that each of them registers.
 MODULES = {
@@ -120,8 +123,10 @@ def _described_as(function: Callable[..., Any] | None) -> Callable[[], None]:
 
 def main() -> None:
     """Run the command line and end the process with its exit status. Set NEUROSTORE_DEBUG=1 to see tracebacks."""
+    asked = sys.argv[1] if len(sys.argv) > 1 else ""
     try:
-        command_line(sys.argv[1] if len(sys.argv) > 1 else "")()
+        with nullcontext() if asked in STAY_OPEN else sign_of_life.shown():
+            command_line(asked)()
     except SystemExit as end:
         if isinstance(getattr(end.__context__, "__cause__", None), KeyboardInterrupt):
             print("neurostore: interrupted; the lake is intact", file=sys.stderr)

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from neurostore import progress
 from neurostore.errors import CohortError, InputError, UsageError
 from neurostore.ingest.cohort.coding import c3d, documents, mvnx, residue, text, video
 from neurostore.ingest.cohort.coding.pile import Pile, PileFile, look, own_name
@@ -81,7 +82,7 @@ def pseudonymise(
     target.parent.mkdir(parents=True, exist_ok=True)
     with temporary.replacing(target, is_folder=True) as work:
         problems = []
-        for file in pile.files:
+        for file in progress.counting(pile.files, "coding files"):
             to = work / paths[file.relative]
             to.parent.mkdir(parents=True, exist_ok=True)
             try:
@@ -209,7 +210,7 @@ def _left_over(pile: Pile, work: Path, coder: Coder, paths: dict[str, str]) -> l
     """Names and dates that are still in a file of the copy, in plain words."""
     problems = []
     all_moved = {d for moved in coder.dates.values() for d in moved}
-    for file in pile.files:
+    for file in progress.counting(pile.files, "searching the copy"):
         own = coder.dates.get(file.subject, set()) - coder.moved.get(file.subject, set())
         if file.kind == "kept" and not file.subject:
             own = all_moved

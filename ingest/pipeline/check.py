@@ -10,6 +10,7 @@ from typing import Any
 from neurostore.errors import CohortError, InputError
 from neurostore.ingest.cohort.scan import scan
 from neurostore.ingest.pipeline import ingest
+from neurostore.ingest.pipeline.progress import Telling
 from neurostore.ingest.pipeline.settings import Settings
 from neurostore.storage import temporary
 from neurostore.wording import counted
@@ -51,7 +52,7 @@ def check(cohort: Path | str, settings: Settings | None = None, *, n_workers: in
     with temporary.scratch() as folder:
         lake = folder / "lake"
         try:
-            report = ingest(scanned, lake, settings, n_workers=n_workers)
+            report = ingest(scanned, lake, settings, n_workers=n_workers, progress=Telling())
             failed, read = report.failed, _rows(lake)
         except CohortError:  # nothing could be read; the command shows why
             failed, read = _failures(scanned.folder, settings, scanned.refused), []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
+from neurostore.progress import tell
 from neurostore.trial_key import key_text
 from neurostore.wording import and_more, counted, printable
 
@@ -36,6 +37,27 @@ class Silent:
 
     def end(self) -> None:
         """Nothing."""
+
+
+class Telling:
+    """Tells :mod:`neurostore.progress`."""
+
+    def __init__(self) -> None:
+        self._n_done = self._n_all = 0
+
+    def begin(self, n_trials: int, n_bytes: int) -> None:
+        """Start with the number of trials and bytes to read."""
+        self._n_done, self._n_all = 0, n_trials
+        tell("reading trials", 0, n_trials)
+
+    def advance(self, label: str, n_bytes: int) -> None:
+        """Count a finished trial."""
+        self._n_done += 1
+        tell("reading trials", self._n_done, self._n_all)
+
+    def end(self) -> None:
+        """Finish."""
+        tell("judging trials")
 
 
 class Lines:

@@ -9,7 +9,7 @@ from datetime import date
 from functools import cache
 from importlib import resources
 
-from neurostore import normative
+from neurostore import normative, progress
 from neurostore.errors import MissingExtraError
 from neurostore.release import VERSION
 from neurostore.report import cohort_figures, sections
@@ -37,7 +37,8 @@ def build(data: ReportData) -> str:
 
 
 def _body(data: ReportData) -> Html:
-    people = [article for subject in data.shown for article in [sections.subject_article(data, subject)]]
+    shown = progress.counting(data.shown, "drawing pages")
+    people = [sections.subject_article(data, subject) for subject in shown]
     main = tag(
         "main",
         (cohort_section(data), likeness_section(data)) if data.is_cohort else None,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from neurostore import schema, storage
+from neurostore import progress, schema, storage
 from neurostore.errors import ConflictError, DamagedLakeError
 from neurostore.lake import columns as arrow_columns
 from neurostore.lake import commit, delta, foreign, heartbeat, keep, writing
@@ -81,7 +81,7 @@ def compact(
         live = {"ingest_id": lake.ingest_ids(), "computation": list(lake.results().fresh.values())}
         rewrites: list[_Rewrite] = []
         try:
-            for name in names:
+            for name in progress.counting(names, "merging tables"):
                 is_dirty = sum(f.n_rows for f in files[name]) != named.get(name, 0)
                 ids = pa.array(live[_belongs_to(name)], pa.string())
                 large = {f.path for f in files[name] if smaller and _is_large(root, name, f)}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from neurostore import schema, storage
+from neurostore import progress, schema, storage
 from neurostore.errors import DamagedLakeError, UsageError
 from neurostore.lake import columns, delta
 from neurostore.lake.releases import state_facts
@@ -39,7 +39,7 @@ def export_lake(lake_path: object, folder: object, version: int | None = None, r
     with storage.named_errors(str(target), "export"):
         target.parent.mkdir(parents=True, exist_ok=True)
         with temporary.replacing(target, is_folder=True) as work:
-            for name in lake.tables():
+            for name in progress.counting(lake.tables(), "writing tables"):
                 _export_table(lake, name, work)
             facts = {**state_facts(lake), "exported": _now(), "software_version": VERSION}
             storage.write_json(str(work / "export.json"), facts)

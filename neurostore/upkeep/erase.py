@@ -30,7 +30,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from neurostore import schema, storage
+from neurostore import progress, schema, storage
 from neurostore.errors import ConflictError, LakeError, UsageError
 from neurostore.lake import commit, contents, delta, hashes, heartbeat, outputs, releases, tombstones, writing
 from neurostore.lake.marker import check_marker
@@ -94,6 +94,7 @@ def erase(lake_path: object, subject: str) -> Receipt:
             "and the versioning removed by the owner of the bucket, then repeat the command"
         )
     _check_nobody_writes(root)
+    progress.tell("erasing and searching every file")
     with writing.writing(root, "erase"), storage.named_errors(root, "erasing"):
         if subject not in check_subject(root, subject):
             content = {"subject": subject, "since": _now()}

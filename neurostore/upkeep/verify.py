@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from neurostore import storage
+from neurostore import progress, storage
 from neurostore.errors import LakeError
 from neurostore.lake import checked, contents, delta, foreign, hashes, releases, tombstones, writing
 from neurostore.lake.marker import check_folder, check_marker
@@ -142,7 +142,8 @@ def _compare(
 ) -> dict[str, str]:
     """Problem by path of the recorded files that are not what they were."""
     problems = {}
-    for path in sorted(journal.files) if only is None else sorted(set(only) & journal.files.keys()):
+    chosen = sorted(journal.files) if only is None else sorted(set(only) & journal.files.keys())
+    for path in progress.counting(chosen, "reading files"):
         entry = journal.files[path]
         digest = storage.digest(storage.join(root, path))
         if digest is None:
