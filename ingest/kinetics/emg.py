@@ -27,6 +27,7 @@ QUIET_S = 0.2
 _EMPTY = np.empty(0)
 _SAMPLES_AT_ONCE = 1 << 22  # samples of all channels that are filtered together: a few copies of 32 MB
 _LEAST_RATE_HZ = 100.0
+_ALIASED_HZ = 300.0  # below this rate most of the signal (20 to 450 Hz) is lost or aliased
 _LEAST_S = 0.5
 _RAIL = 0.005  # share of samples at the rails
 _HUM = 0.5  # share of the power within 2 Hz of 50 or 60 Hz and their third harmonics
@@ -96,6 +97,8 @@ def _together(raw: Floats, rate_hz: float, starts_s: Sequence[float]) -> list[En
             if saturated > _RAIL
             else f"hum: {100 * hum:.0f} % of its power is at the mains frequency"
             if hum > _HUM
+            else f"sampled at {rate_hz:g} Hz: too slow for EMG, most of its signal is lost"
+            if rate_hz < _ALIASED_HZ
             else None
         )
         values = np.maximum(np.interp(at, clock, smooth[i]), 0.0)

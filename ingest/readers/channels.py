@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 _EMG = re.compile(r"(?i)(?<![a-z])emgs?(?![a-z])|(?<![a-z])emg[_ .:-]?\d+|electromyo")
 _PREFIX = re.compile(
-    r"(?i)^(im[ _-]+emg|semg|emg|voltage|electric[ _]potential|analog(?:[ _]emg)?|noraxon[\w ]*|delsys[\w ]*"
-    r"|cometa[\w ]*|wave[ _]?plus[\w ]*|myon(?:[ _]?\d+)?|myomotion|(?:bts[ _]?)?freeemg(?:[ _]?\d+)?|zebris)"
+    r"(?i)^(im[ _-]+emg|semg|emg|voltage|electric[ _]potential|analog(?:[ _]emg)?"
+    r"|(?:noraxon|delsys|cometa)\w*(?: (?:\d+|ultium|dts|telemyo|desktop|trigno|im|avanti|sensor|wave|mini)\w*)*|wave[ _]?plus[\w ]*|myon(?:[ _]?\d+)?|myomotion|(?:bts[ _]?)?freeemg(?:[ _]?\d+)?|zebris)"
     r"[ ._:-]+(?=\S)"
 )
 _SIDES = {
@@ -124,6 +124,7 @@ def _channel(label: str, unit: str, description: str, is_plate: bool, given: Map
     bare = label
     while _PREFIX.match(bare):
         bare = _PREFIX.sub("", bare, count=1)
+    bare = re.sub(r"(?i)[ ._-]+emg$", "", bare)
     muscle, side = find_muscle(bare)
     if muscle is None and says_emg and (side is None or _is_spare(bare)) and not _EMG.search(label):
         return Channel("other")  # such as 'Voltage.15' or 'FootswitchA' of an EMG device: no muscle is named

@@ -29,6 +29,12 @@ def named(*labels: str, given: dict[str, str] | None = None) -> list[Channel]:
         ("Droit antérieur G", "left", "rectus_femoris"),
         ("Analog.LSOL", "left", "soleus"),
         ("Myon.R_TA", "right", "tibialis_anterior"),
+        ("Noraxon LT TIB.ANT.", "left", "tibialis_anterior"),
+        ("right TA EMG", "right", "tibialis_anterior"),
+        ("LMHAM", "left", "medial_hamstring"),
+        ("Bizeps femoris re", "right", "biceps_femoris"),
+        ("Gastro med li", "left", "gastrocnemius_medialis"),
+        ("Kuitspier R", "right", "calf"),
     ],
 )
 def test_a_label_gives_muscle_and_side(label, side, muscle):
