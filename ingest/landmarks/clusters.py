@@ -19,6 +19,10 @@ from neurostore.ingest.recording import Calibration
 
 UNIT = "lab_mm"
 _MOST_RESIDUAL_MM = 15.0  # skin motion displaces a cluster's markers by up to 10 mm
+_SAME_SIZE = (
+    0.05  # clusters of one person in two trials; skin motion makes single ones larger or smaller, never all of them
+)
+_LEAST_CLUSTERS = 3
 LED = {
     "thigh": ("knee_lateral", "knee_medial"),
     "shank": ("ankle_lateral", "ankle_medial"),
@@ -51,6 +55,8 @@ def lead(
     quality : ``cluster_residual_mm``, the largest median residual of a cluster. notes : which landmark is reconstructed from which cluster.
     """
     places = _places(known)
+    if note := _of_another_size(clusters, places):
+        return {}, [note]
     residuals: dict[str, float] = {}
     led: list[str] = []
     refused: list[str] = []
@@ -88,6 +94,27 @@ def lead(
         *notes,
         f"{', '.join(led)} are reconstructed from clusters of markers and the session's static trial (median residual: {text})",
     ]
+
+
+def _of_another_size(clusters: Mapping[str, Cluster], places: Mapping[str, Floats]) -> str:
+    """A note if all clusters are larger, or all smaller, than in the static trial: another person's, or another scale."""
+    ratios = []
+    for cluster in clusters.values():
+        use = [k for k, name in enumerate(cluster.names) if f"marker_{name}" in places]
+        if len(use) < LEAST_OF_CLUSTER or cluster.filtered is None:
+            continue
+        still = np.array([places[f"marker_{cluster.names[k]}"] for k in use])
+        whole = cluster.filtered[:, use][np.isfinite(cluster.filtered[:, use]).all(axis=(1, 2))]
+        if len(whole) and (size := float(np.linalg.norm(still - still.mean(axis=0)))) > 0:
+            sizes = np.linalg.norm(whole - whole.mean(axis=1, keepdims=True), axis=(1, 2))
+            ratios.append(float(np.median(sizes)) / size)
+    change = np.array(ratios) - 1
+    if len(change) < _LEAST_CLUSTERS or not ((change > _SAME_SIZE).all() or (change < -_SAME_SIZE).all()):
+        return ""
+    return (
+        f"all clusters of markers are {100 * abs(np.median(change)):.0f} % {'larger' if change[0] > 0 else 'smaller'} than in the "
+        "session's static trial, which is another person's or in another scale: they give no landmarks"
+    )
 
 
 def _places(known: Iterable[Calibration]) -> dict[str, Floats]:

@@ -25,7 +25,7 @@ _SEPARATORS = " _.:-"
 SIDES = ("left", "right")
 #: least number of markers that determine a rigid body
 LEAST_OF_CLUSTER = 3
-_PART = r"(?:UPPER|UPP|UP|LOWER|LOW|FRONT|REAR|BACK|PROX|DIST|POST|ANT|LAT|MED|TOP|BOT|SUP|INF|[A-F]|\d)+"
+_PART = r"(?:UPPER|UPP|UP|LOWER|LOW|FRONT|REAR|BACK|PROX|DIST|POST|ANT|LAT|MED|TOP|BOT|SUP|INF|CL|[A-F]|\d)+"
 _CLUSTERS = {
     # TA, TB and TC are on the thigh; TB with a number or a second letter (TB1, TBA) is on the tibia
     "thigh": re.compile(rf"(?!TB[A-F\d])T(?:H(?:I(?:GH)?)?)?{_PART}|THI|THIGH"),
@@ -150,7 +150,7 @@ def cluster_columns(columns: tuple[str, ...]) -> dict[str, list[int]]:
     """``left_thigh`` … to the indices of the columns whose names say that they belong to a cluster there; three at least."""
     by_cluster: dict[str, list[int]] = {}
     for index, column in enumerate(columns):
-        name = re.sub(r"[^A-Z0-9]", "", column.upper())
+        name = re.sub(r"[^A-Z0-9]", "", re.sub(r"^(.*)[._ -](L|R|LEFT|RIGHT)$", r"\2\1", column.upper()))
         for side, starts in (("left", ("LEFT", "L")), ("right", ("RIGHT", "R"))):
             start = next((s for s in starts if name.startswith(s)), None)
             if start is None:

@@ -13,6 +13,7 @@ from neurostore.ingest.cohort.scan import scan
 from neurostore.ingest.geometry.rigid import fit_rigid
 from neurostore.ingest.landmarks import compute_landmarks
 from neurostore.ingest.landmarks.bend import follow_bones
+from neurostore.ingest.landmarks.names import cluster_columns
 from neurostore.ingest.pipeline.batch import read_trial
 from neurostore.ingest.pipeline.check import check
 from neurostore.ingest.pipeline.settings import Settings
@@ -514,6 +515,25 @@ def test_landmarks_of_the_static_trial_are_led_by_clusters(tmp_path: Path, maker
             assert np.isfinite(inner).all()
     assert found.quality["cluster_residual_mm"] < 1.0
     assert any("are reconstructed from clusters" in n for n in found.notes)
+
+
+def test_clusters_of_a_smaller_person_lead_nothing(tmp_path: Path) -> None:
+    standing = {k: np.tile(v[:1], (100, 1)) for k, v in walker(2).items()}
+    moving = read(write_trc(tmp_path / "walk.trc", clustered(walker(200), "numbers", False, 0.3)))
+    led = {}
+    for share in (1.0, 0.97, 0.9):
+        worn = {k: share * v for k, v in clustered(standing, "numbers", True, 0.3).items()}
+        static = compute_landmarks(read(write_trc(tmp_path / "static.trc", worn)))
+        found = compute_landmarks(moving, calibrations=static.calibrations, cutoff_hz=0)
+        led[share] = "left_knee" in found.points
+        assert any("11 % larger" in note for note in found.notes) == (share == 0.9)
+    assert led == {1.0: True, 0.97: True, 0.9: False}
+
+
+@pytest.mark.parametrize("pattern", ["{s}_TH_{i}", "thigh{i}_{s}", "{s}THIGH_CL{i}", "{side}Thigh{i}", "{s}TH{letter}"])
+def test_names_of_a_cluster(pattern: str) -> None:
+    names = [pattern.format(s=side[0], side=side, i=i, letter="ABC"[i]) for side in ("Left", "Right") for i in range(3)]
+    assert cluster_columns(tuple(names)) == {"left_thigh": [0, 1, 2], "right_thigh": [3, 4, 5]}
 
 
 def test_a_rigid_fit_is_that_of_scipy() -> None:
