@@ -4,7 +4,8 @@
 
 Each collection is ingested into FOLDER (default: a temporary one), or read from there if it is in it. --trials lists
 the trials that have a flag, with their verdicts. The last column is the rate among good trials: those without the
-defect of the flag, which DEFECTIVE lists with the evidence.
+defect of the flag, which DEFECTIVE lists with the evidence. Flags of platforms and EMG are counted among trials that have
+them.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 import polars as pl
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from neurostore.api import Lake
 from neurostore.api import open as open_lake
 from neurostore.ingest.pipeline import ingest
 from neurostore.sql import views
@@ -35,6 +37,14 @@ DEFECTIVE: dict[str, dict[str, str]] = {
     },
     "has_impossible_joints": {"c3d Test/Movement_trial": "knee adduction reaches 65 degrees"}
     | {f"cc_base CC005/005_{n:02}": _AVATAR for n in (3, 5, 6, 8, 9, 10, 11, 13, 14, 15, 16, 19)},
+    "has_bad_plates": {"labs LABG/walk_01": "the vertical force of platform 3 is 31 to 32 N throughout"},
+    "has_load_beyond_edge": {
+        "labs LABP/walk_12b": "the left foot stands across the edge of platform 5: its heel is 60 mm outside the corners, its toe on the edge",
+    },
+    "has_no_body_mass": dict.fromkeys(
+        ("labs LABP/walk_12b", "labs LABU/treadmill_01", "c3d New_Col/Sample_Static"),
+        "no mass is stated in the file or in a table",
+    ),
     "has_few_strides": {
         "cmu GENSOCCER/soccer_05": _WANDERING,
         "cmu GENW04/walkx_22": _WANDERING,
@@ -42,6 +52,15 @@ DEFECTIVE: dict[str, dict[str, str]] = {
         "cmu_asfamc 01/01_13": _WANDERING,
     },
 }
+
+# Flags of signals that only some trials have, and the table that has them: rates are among these trials.
+SIGNALS = dict.fromkeys(
+    (
+        "has_bad_plates", "has_contradicting_plates", "has_plate_drift", "has_load_beyond_edge", "has_foreign_load",
+        "has_missing_weight", "has_no_body_mass",
+    ),
+    "force_plates",
+) | {"has_bad_emg": "emg"}  # fmt: skip
 
 
 def main() -> None:
@@ -54,26 +73,38 @@ def main() -> None:
     rates: dict[str, list[tuple[int, int]]] = {flag: [] for flag in flags}
     good: dict[str, tuple[int, int]] = dict.fromkeys(flags, (0, 0))
     verdicts: dict[str, dict[str, int]] = {}
+    heights: list[int] = []
     with tempfile.TemporaryDirectory() as folder:
         lakes = given.lakes or Path(folder)
         for name in given.only:
             if not (lakes / name).exists():
                 ingest(SHARED / name, lakes / name, n_workers=1)
-            frame = open_lake(lakes / name).sql("SELECT * FROM trial_quality ORDER BY subject, session, trial")
+            lake = open_lake(lakes / name)
+            frame = lake.sql("SELECT * FROM trial_quality ORDER BY subject, session, trial")
+            heights.append(frame.height)
             for flag in flags:
-                rates[flag].append((int(frame[flag].sum()), frame.height))
-                good[flag] = _plus(good[flag], _among_good(frame, flag, name))
+                able = _with_signal(lake, frame, flag)
+                rates[flag].append((int(able[flag].sum()), able.height))
+                good[flag] = _plus(good[flag], _among_good(able, flag, name))
             verdicts[name] = _first_sentences(frame["verdict"].to_list())
             if given.trials:
                 for row in frame.filter(frame[given.trials]).iter_rows(named=True):
                     print(f"{name} {row['subject']}/{row['session']}/{row['trial']}: {row['verdict']}")
-    print(f"| flag | {' | '.join(f'{n} ({rates[flags[0]][i][1]})' for i, n in enumerate(given.only))} | all | good |")
+    print(f"| flag | {' | '.join(f'{n} ({k})' for n, k in zip(given.only, heights, strict=True))} | all | good |")
     print("|---|" + "---:|" * (len(given.only) + 2))
     for flag, counts in rates.items():
-        share = 100 * sum(n for n, _ in counts) / sum(n for _, n in counts)
-        print(f"| `{flag}` | {' | '.join(str(n) for n, _ in counts)} | {share:.0f} % | {_percent(good[flag])} |")
+        every = (sum(n for n, _ in counts), sum(n for _, n in counts))
+        print(f"| `{flag}` | {' | '.join(str(n) for n, _ in counts)} | {_percent(every)} | {_percent(good[flag])} |")
     for name, counts in verdicts.items():
         print(f"{name}: {', '.join(f'{n} {text}' for text, n in sorted(counts.items(), key=lambda x: -x[1]))}")
+
+
+def _with_signal(lake: Lake, frame: pl.DataFrame, flag: str) -> pl.DataFrame:
+    """The trials that have what a flag judges: every trial, or those with platforms or EMG."""
+    if flag not in SIGNALS:
+        return frame
+    keys = ["subject", "session", "trial"]
+    return frame.join(lake.sql(f"SELECT DISTINCT {', '.join(keys)} FROM {SIGNALS[flag]}"), on=keys, how="semi")
 
 
 def _among_good(frame: pl.DataFrame, flag: str, collection: str) -> tuple[int, int]:
@@ -88,7 +119,10 @@ def _plus(a: tuple[int, int], b: tuple[int, int]) -> tuple[int, int]:
 
 
 def _percent(counts: tuple[int, int]) -> str:
-    return f"{100 * counts[0] / counts[1]:.0f} %"
+    """The share, with the numbers where there are few trials."""
+    if counts[1] >= 100:
+        return f"{100 * counts[0] / counts[1]:.0f} %"
+    return f"{counts[0]} of {counts[1]}"
 
 
 def _first_sentences(texts: list[str]) -> dict[str, int]:

@@ -60,7 +60,12 @@ bad_channels AS (
         subject,
         session,
         trial,
-        array_to_string(list(channel || ' (' || problem || ')' ORDER BY channel_index), ', ') AS bad_emg
+        array_to_string(list(channel || ' (' || problem || ')' ORDER BY channel_index), ', ') AS bad_emg,
+        array_to_string(
+            list(channel || ' (' || problem || ')' ORDER BY channel_index) FILTER (
+                NOT starts_with(problem, 'hum')
+            ), ', '
+        ) AS bad_emg_at_rest
     FROM emg
     WHERE problem IS NOT NULL
     GROUP BY subject, session, trial
@@ -126,8 +131,10 @@ described AS (
             <> max(element_at(trials.quality, 'up_axis_trc')[1]) OVER visit_,
             false
         ) AS has_mixed_up,
-        bad_channels.bad_emg,
-        platforms.* EXCLUDE (subject, session, trial),
+        -- Muscles of somebody who stands hardly work, so that hum prevails, and a platform is never unloaded.
+        CASE WHEN trials.kind = 'static' THEN bad_channels.bad_emg_at_rest ELSE bad_channels.bad_emg END AS bad_emg,
+        CASE WHEN trials.kind <> 'static' THEN platforms.bad_plates END AS bad_plates,
+        platforms.* EXCLUDE (subject, session, trial, bad_plates),
         greatest(figures.height_mm, figures.height_of_leg_mm) / 1000 AS size_m,
         CASE WHEN trials.length_basis NOT IN ('nominal', 'none') THEN mass.height_m END AS stated_height_m,
         platforms.trial IS NOT NULL AND mass.mass_kg IS NULL AS has_no_body_mass,

@@ -30,13 +30,16 @@ def _plate(plate: int, returns_to_zero: bool, trial: str) -> dict:
 def rows():
     walk = walker.walk(gait.normal(), n_strides=2, rate_hz=50.0)
     parts = [view_builder.of_walk(walk, trial=t) for t in ("bad", "good")]
+    parts.append(view_builder.of_walk(walk, row={"kind": "static"}, trial="standing"))
     emg = [
         _channel(1, "L_RF", "dead: the signal does not change", "bad"),
         _channel(2, "R_RF", None, "bad"),
         _channel(3, "L_TA", "hum: 80 % of its power is at the mains frequency", "bad"),
         _channel(1, "L_RF", None, "good"),
+        _channel(1, "L_RF", "dead: the signal does not change", "standing"),
+        _channel(2, "L_TA", "hum: 80 % of its power is at the mains frequency", "standing"),
     ]
-    plates = [_plate(1, True, "bad"), _plate(2, False, "bad"), _plate(1, True, "good")]
+    plates = [_plate(1, True, "bad"), _plate(2, False, "bad"), _plate(1, True, "good"), _plate(1, False, "standing")]
     masses = [
         {**view_builder.KEY, "trial": "bad", "person": 0, "parameter": "body_mass", "value": 700.0, "unit": "kg"},
         {**view_builder.KEY, "trial": "good", "person": 0, "parameter": "body_mass", "value": 70.0, "unit": "kg"},
@@ -66,6 +69,14 @@ def test_the_verdict_names_channels_and_platforms_and_no_others(rows):
     assert "never returns to zero: force platform 2." in bad["verdict"]
     assert (good["has_bad_emg"], good["has_bad_plates"], good["has_no_body_mass"]) == (False, False, False)
     assert "EMG" not in good["verdict"]
+
+
+def test_a_person_who_stands_on_a_platform_is_no_fault_of_it_nor_hum_at_rest(rows):
+    standing = _quality(rows, 2)["standing"]
+    assert (standing["has_bad_emg"], standing["has_bad_plates"]) == (True, False)
+    assert "L_RF (dead" in standing["verdict"]
+    assert "L_TA" not in standing["verdict"]
+    assert "force platform" not in standing["verdict"]
 
 
 def test_a_body_mass_of_700_kg_is_none(rows):
