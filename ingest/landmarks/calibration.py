@@ -24,6 +24,7 @@ ANKLE_WIDTH_SHARE = 0.078
 SHOULDER_OFFSET_SHARE = 0.055
 ELBOW_WIDTH_SHARE = 0.088
 _OTHER_PERSON = 0.12  # lengths of one person differ less between standing and walking
+_OTHER_MEASURES = 0.25  # a leg measured by hand differs less from that between the markers
 
 
 @dataclass
@@ -64,14 +65,13 @@ def of_this_person(known: Iterable[Calibration], marks: Marks, notes: list[str])
     """The calibrations that may be those of the person with these marks; notes what was left out.
 
     A static trial whose distance of the ASIS or leg length differs by over 12 % is somebody else's, or in another
-    scale; what it gave its session is then left out.
+    scale; what it gave its session is then left out. Lengths that the file or a table states are left out too if both
+    legs differ by over 25 % from those between the markers (in inches, say).
     """
-    known = list(known)
+    known = of_these_legs(list(known), marks, notes)
     static = {(c.parameter, c.side): c.value for c in known if c.source == "static" and c.value > 0}
     here: dict[tuple[str, str | None], float] = {("inter_asis", None): _length(marks, "left_asis", "right_asis")}
-    for side in SIDES:
-        chain = [f"{side}_{part}" for part in ("asis", "knee_lateral", "ankle_lateral")]
-        here["leg_length", side] = _length(marks, *chain[:2]) + _length(marks, *chain[1:])
+    here |= {("leg_length", side): _leg(marks, side) for side in SIDES}
     differ = []
     for (name, of_side), length in here.items():
         there = static.get((name, of_side))
@@ -84,6 +84,28 @@ def of_this_person(known: Iterable[Calibration], marks: Marks, notes: list[str])
         f"the static trial of the session is of another person or in another scale, and was not used: {listed(differ)}"
     )
     return [c for c in known if c.source != "static"]
+
+
+def of_these_legs(known: list[Calibration], marks: Marks, notes: list[str]) -> list[Calibration]:
+    """The calibrations without the lengths of a source whose legs are not those between the markers."""
+    for source in ("file", "participants"):
+        stated = {c.side: c.value for c in known if c.source == source and c.parameter == "leg_length" and c.value > 0}
+        legs = [(side, _leg(marks, side), stated.get(side, stated.get(None, math.nan))) for side in SIDES]
+        measured = [leg for leg in legs if math.isfinite(leg[1]) and math.isfinite(leg[2])]
+        if not measured or any(abs(there / here - 1) <= _OTHER_MEASURES for _, here, there in measured):
+            continue
+        text = listed(f"{side} leg {there:.0f} mm, {here:.0f} mm between its markers" for side, here, there in measured)
+        notes.append(
+            f"the lengths and widths of the {source} are not this person's or in another unit ({text}): not used"
+        )
+        known = [c for c in known if c.source != source or c.unit != "mm"]
+    return known
+
+
+def _leg(marks: Marks, side: str) -> float:
+    """ASIS to knee to ankle in mm, NaN where a marker is not known."""
+    asis, knee, ankle = (f"{side}_{part}" for part in ("asis", "knee_lateral", "ankle_lateral"))
+    return _length(marks, asis, knee) + _length(marks, knee, ankle)
 
 
 def gather(calibrations: Iterable[Calibration]) -> Parameters:

@@ -58,7 +58,8 @@ def compute_person(recording: Recording, rows: Ints, known: Iterable[Calibration
     neutral = neutral_axes_of(recording, names.sources)
     clean = clean_person(recording, rows, names, neutral, known, choices.cutoff_hz, choices.path)
     doubts = plausible.put_medial_inside(clean.marks) if neutral is None else []
-    known = known if is_static else calibration.of_this_person(known, clean.marks, doubts)
+    ours = calibration.of_these_legs if is_static else calibration.of_this_person
+    known = ours(list(known), clean.marks, doubts)
     is_led = neutral is None and not is_static
     led, led_notes = clusters.lead(clean.marks, clean.clusters, known if is_led else [])
     parameters = calibration.gather(known)

@@ -19,7 +19,8 @@ from neurostore.ingest.readers import recorded_at
 from neurostore.ingest.readers.c3d.forces import read_forces, standing_weight
 from neurostore.ingest.readers.c3d.kinetics import read_kinetics
 from neurostore.ingest.readers.c3d.layout import Layout, read_layout
-from neurostore.ingest.readers.c3d.outputs import calibrations, classify, source_angles, source_events
+from neurostore.ingest.readers.c3d.measures import calibrations
+from neurostore.ingest.readers.c3d.outputs import classify, source_angles, source_events
 from neurostore.ingest.readers.c3d.parameters import Parameters
 from neurostore.ingest.readers.c3d.points import read_points
 from neurostore.ingest.readers.c3d.rotations import has_rotations, read_rotations

@@ -1,4 +1,4 @@
-"""What a C3D file states besides its markers: angles of its model, events, measures of the subject.
+"""What a C3D file states besides its markers: angles of its model and events.
 
 Angle mapping: Plug-in Gait's components (Vicon Plug-in Gait Reference Guide), their signs checked on real files
 against the segment axes that the model writes beside them (docs/decisions/plug-in-gait-angle-signs.md).
@@ -9,14 +9,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 
 from neurostore.arrays import Floats
 from neurostore.ingest.readers.c3d.event_names import event_name
 from neurostore.ingest.readers.c3d.parameters import Parameters
-from neurostore.ingest.recording import Calibration, SourceAngle, SourceEvent
+from neurostore.ingest.recording import SourceAngle, SourceEvent
 
 # joint: component -> (name in joint_angles without side and unit, sign: ours = sign * file's)
 _COMPONENTS: dict[str, dict[str, tuple[str, int]]] = {
@@ -247,92 +246,3 @@ def _from_frames(seconds: Floats, rate_hz: float, start: float, end: float, note
         "EVENT:TIMES are numbers of frames, not seconds, which would all be beyond the end; they were read as frames"
     )
     return (seconds - 1) / rate_hz
-
-
-# Plug-in Gait's name -> (our parameter, unit). Lengths are in mm.
-_MEASURES = {
-    "bodymass": ("body_mass", "kg"),
-    "height": ("height", "mm"),
-    "interasisdistance": ("inter_asis", "mm"),
-    "markerdiameter": ("marker_diameter", "mm"),
-}
-_SIDED_MEASURES = {
-    "leglength": ("leg_length", "mm"),
-    "asistrocanterdistance": ("asis_trochanter_distance", "mm"),
-    "asistrochanterdistance": ("asis_trochanter_distance", "mm"),
-    "kneewidth": ("knee_width", "mm"),
-    "anklewidth": ("ankle_width", "mm"),
-    "shoulderoffset": ("shoulder_offset", "mm"),
-    "elbowwidth": ("elbow_width", "mm"),
-    "wristwidth": ("wrist_width", "mm"),
-    "handthickness": ("hand_thickness", "mm"),
-    "staticplantflex": ("static_foot_offset", "deg"),
-    "staticrotoff": ("static_foot_rotation_offset", "deg"),
-    "tibialtorsion": ("tibial_torsion", "deg"),
-    "thighrotation": ("thigh_rotation", "deg"),
-    "shankrotation": ("shank_rotation", "deg"),
-    "ankleabadd": ("ankle_ab_add", "deg"),
-}
-_SIDE_WORD = re.compile(r"^(left|right)")
-_MOST_RADIANS = 1.2
-_JOINT_BELOW = {"thigh_rotation": "knee_width", "shank_rotation": "ankle_width"}
-
-
-def calibrations(parameters: Parameters, subject: str | None) -> tuple[list[Calibration], list[str]]:
-    """Measures of the subject from the groups PROCESSING and SUBJECTS, and one named after the subject.
-
-    Angles are radians (Nexus) where the largest is below 1.2, else degrees (Workstation). Zero means not measured; but
-    where a joint's width is stated, a rotation of the wand above it of zero is the model's own and is kept. Lengths are
-    in mm; where the leg length is below 3 they are metres.
-    """
-    values: dict[str, float] = {}
-    for group in ("SUBJECTS", (subject or "").upper(), "PROCESSING"):
-        for name, content in parameters.groups.get(group, {}).items() if group else ():
-            short = name.rsplit(":", 1)[-1] if not subject or ":" not in name else _own(name, subject)
-            value = _number(content)
-            if short and value is not None:
-                values[_SIDE_WORD.sub(lambda m: m[0][0], re.sub(r"[^a-z]", "", short.lower()))] = value
-    stated: dict[tuple[str, str | None], tuple[float, str]] = {}
-    for name, value in values.items():
-        side = {"l": "left", "r": "right"}.get(name[:1])
-        if name in _MEASURES:
-            parameter, unit = _MEASURES[name]
-            stated[parameter, None] = value, unit
-        elif side and name[1:] in _SIDED_MEASURES:
-            parameter, unit = _SIDED_MEASURES[name[1:]]
-            stated[parameter, side] = value, unit
-    notes = []
-    is_metres = 0 < max((v for (p, _), (v, _) in stated.items() if p == "leg_length"), default=0.0) < 3
-    if is_metres:
-        notes.append("subject measures are in metres (leg length below 3); converted to mm")
-    in_radians = 0 < max((abs(v) for v, unit in stated.values() if unit == "deg"), default=0.0) < _MOST_RADIANS
-    if in_radians:
-        notes.append("the subject's angles are read as radians, the largest being below 1.2, and converted to degrees")
-    measured = []
-    for (parameter, side), (value, unit) in stated.items():
-        above = _JOINT_BELOW.get(parameter)
-        if value == 0 and not (above and stated.get((above, side), (0.0, ""))[0] > 0):
-            continue
-        if unit == "deg" and in_radians:
-            value = math.degrees(value)
-        if unit == "mm" and is_metres:
-            value *= 1000
-        measured.append(Calibration(parameter, side, value, unit, "file"))
-    return measured, notes
-
-
-def _number(content: list[Any]) -> float | None:
-    """The one finite number of a parameter, written as a number or as text."""
-    if len(content) != 1:
-        return None
-    try:
-        value = float(content[0])
-    except (TypeError, ValueError):
-        return None
-    return value if math.isfinite(value) else None
-
-
-def _own(name: str, subject: str) -> str:
-    """The parameter's name without its subject prefix, '' if it is another subject's."""
-    prefix, short = name.rsplit(":", 1)
-    return short if prefix.lower() == subject.lower() else ""

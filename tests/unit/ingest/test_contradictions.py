@@ -10,13 +10,14 @@ import pytest
 
 from neurostore.api import open as open_lake
 from neurostore.errors import InputError
-from neurostore.ingest.landmarks import compute_landmarks
+from neurostore.ingest.landmarks import Landmarks, compute_landmarks
 from neurostore.ingest.landmarks.clusters import Cluster, lead
 from neurostore.ingest.landmarks.frozen import repeated, repeated_frames_pct, straight
 from neurostore.ingest.pipeline import ingest
 from neurostore.ingest.pipeline.settings import Settings
 from neurostore.ingest.readers import read
 from neurostore.ingest.readers.c3d.event_names import event_name
+from neurostore.ingest.readers.c3d.measures import calibrations
 from neurostore.ingest.readers.c3d.outputs import source_events
 from neurostore.ingest.readers.c3d.parameters import Parameters
 from neurostore.ingest.readers.markers.up import judge_up
@@ -181,6 +182,44 @@ def test_a_static_trial_of_another_person_is_not_used(tmp_path: Path) -> None:
         recording, calibrations=[Calibration("inter_asis", None, 245.0, "mm", "static"), *given[1:]]
     )
     assert not np.allclose(own.points["left_knee"], alone.points["left_knee"], atol=1.0, equal_nan=True)
+
+
+def test_measures_of_a_file_in_another_unit_are_read_in_it_or_left_out() -> None:
+    stated = {"LLEGLENGTH": 85.1, "RLEGLENGTH": 851.0, "LKNEEWIDTH": 11.1, "RKNEEWIDTH": 0.111, "LANKLEWIDTH": 6500.0}
+    found, notes = calibrations(Parameters({"PROCESSING": {name: [value] for name, value in stated.items()}}), None)
+    lengths = {(c.parameter, c.side): c.value for c in found}
+    assert lengths == {
+        ("leg_length", "left"): pytest.approx(851), ("leg_length", "right"): 851,
+        ("knee_width", "left"): pytest.approx(111), ("knee_width", "right"): pytest.approx(111),
+    }  # fmt: skip
+    assert [("in cm" in n, "in m," in n, "no person's" in n) for n in notes] == [
+        (True, False, False), (True, False, False), (False, True, False), (False, False, True),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("software", "degrees"), [("Vicon Nexus", 40.1), ("Workstation", 0.7)])
+def test_small_angles_of_workstation_are_degrees(software: str, degrees: float) -> None:
+    groups = {"PROCESSING": {"LSTATICPLANTFLEX": [0.7]}, "MANUFACTURER": {"SOFTWARE": [software]}}
+    ((offset,), _) = calibrations(Parameters(groups), None)
+    assert offset.value == pytest.approx(degrees, abs=0.01)
+
+
+def test_measures_of_another_person_or_in_inches_are_not_used(tmp_path: Path) -> None:
+    recording = read(write_trc(tmp_path / "walk.trc", plug_in_gait()), ReadOptions())
+    alone = compute_landmarks(recording)
+
+    def with_legs(length: float) -> tuple[Landmarks, list[str]]:
+        given = [Calibration("leg_length", s, length, "mm", "file") for s in ("left", "right")]
+        given += [Calibration("knee_width", s, 44.0, "mm", "file") for s in ("left", "right")]
+        found = compute_landmarks(recording, calibrations=given)
+        return found, [note for note in found.notes if "not this person's or in another unit" in note]
+
+    wrong, notes = with_legs(335.0)
+    assert np.array_equal(wrong.points["left_knee"], alone.points["left_knee"], equal_nan=True)
+    assert len(notes) == 1
+    own, notes = with_legs(900.0)
+    assert not np.allclose(own.points["left_knee"], alone.points["left_knee"], atol=1.0, equal_nan=True)
+    assert notes == []
 
 
 def test_a_static_trial_with_exchanged_sides_is_not_used(tmp_path: Path) -> None:
