@@ -10,7 +10,7 @@ hips.
 
 Columns: error (root mean square over limb joints and frames), its part along the ray and across, bone-length CV, and
 the root mean square error and correlation of flexion at hip, knee and ankle (angles between lines, so that all methods
-compute the same); ``95 %`` is the share of errors along the ray inside the stated interval. At the end: the errors
+compute the same); ``frames`` is the share of frames in which there is something to compare, ``95 %`` is the share of errors along the ray inside the stated interval. At the end: the errors
 along the ray by joint, slow and fast, and their correlation along a limb.
 """
 
@@ -88,6 +88,7 @@ def with_body(recording: Recording, landmarks: Landmarks) -> Points:
     body = fit_body(landmarks, recording.rate_hz)
     names = [m.name for m in body.model.markers]
     places = 1000 * marker_places(body.model, body.values, names)
+    places[np.isnan(body.coordinates["pelvis_tx"])] = np.nan  # frames in which no body is stored
     return {name: places[:, i] for i, name in enumerate(names)}
 
 
@@ -144,6 +145,7 @@ def rms(values: np.ndarray) -> float:
 def line(found: Points, truth: Points, rays: Points) -> dict[str, float]:
     along, across = errors(found, truth, rays)
     row = {"error": rms(np.hypot(along, across)), "along": rms(along), "across": rms(across), "CV": cv(found)}
+    row["frames"] = 100.0 * float(np.isfinite(found["left_hip"][:, 0]).mean())
     mine, theirs = flexions(found), flexions(truth)
     for angle in ANGLES:
         pairs = [(mine[f"{s}_{angle}"], theirs[f"{s}_{angle}"]) for s in SIDES if f"{s}_{angle}" in mine]
@@ -282,7 +284,7 @@ def autocorrelation(values: np.ndarray, rate_hz: float) -> float:
 
 
 def show(title: str, rows: dict[str, dict[str, float]]) -> None:
-    columns = ["error", "along", "across", "CV", *(c for a in ANGLES for c in (a, f"r {a}")), "95 %"]
+    columns = ["error", "along", "across", "CV", "frames", *(c for a in ANGLES for c in (a, f"r {a}")), "95 %"]
     print(f"\n{title}\n{'':18s}" + "".join(f"{c:>9s}" for c in columns))
     for name, row in rows.items():
         cells = "".join(f"{row[c]:9.3f}" if c in row and np.isfinite(row[c]) else f"{'':9s}" for c in columns)

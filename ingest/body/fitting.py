@@ -13,6 +13,7 @@ from neurostore.errors import InputError
 from neurostore.ingest.geometry.rotations import from_matrix, to_matrix
 from neurostore.ingest.landmarks import Landmarks
 from neurostore.ingest.recording import Calibration, Step
+from neurostore.wording import counted
 
 from .contact import HELD, hold_feet
 from .forward import forward, markers_of, places_on
@@ -40,6 +41,8 @@ UPRIGHT = 1.0
 SMOOTH_HZ = 10.0
 #: weight of points on trunk and head: the spine bends, and its single segment must not pull the hips along
 SPINE = 0.1
+#: mm RMS by which a body misses its landmarks in a frame that is not believed (docs/decisions/frames-that-no-body-fits.md)
+MISSED_MM = 80.0
 #: gaps the smoother may bridge, seconds
 BRIDGED_S = 0.5
 _LEAST_POINTS = 6
@@ -128,7 +131,7 @@ def fit_body(
     smoothing: dict[str, object] = {"smooth_hz": smooth_hz}
     if smooth_hz is None or smooth_hz > 0:
         values, n_stances = _smoothed(model, prepare(model, targets), values, rate_hz, smooth_hz)
-        is_known = _bridged(is_known, round(BRIDGED_S * rate_hz))
+        is_known = _bridged(is_known, 1000 * fitted.rms_m > MISSED_MM, round(BRIDGED_S * rate_hz))
         smoothing = {"smooth_hz": smooth_hz or "cross-validated", "stances_held": n_stances}
     result = _result(model, landmarks, rows, points, values, is_known)
     result.calibrations = [_as_calibration(name, value) for name, value in measured.items()]
@@ -222,13 +225,16 @@ def _misses(points: Mapping[str, Floats], n: int) -> bool:
     return bool(((seen > n / 2) & (seen < n)).any())
 
 
-def _bridged(is_known: Bools, longest: int) -> Bools:
-    """is_known (T, Q) with gaps of at most ``longest`` frames between known ones counted as known."""
+def _bridged(is_known: Bools, is_far: Bools, longest: int) -> Bools:
+    """is_known (T, Q) with gaps of at most ``longest`` frames between known ones counted as known.
+
+    is_far : (T,) frames that are not believed, which a gap must not begin or end at.
+    """
     out = is_known.copy()
     for column in range(is_known.shape[1]):
         known = np.flatnonzero(is_known[:, column])
         for a, b in itertools.pairwise(known):
-            if 1 < b - a <= longest + 1:
+            if 1 < b - a <= longest + 1 and not (is_far[a] or is_far[b]):
                 out[a:b, column] = True
     return out
 
@@ -241,32 +247,40 @@ def _result(
     values: Floats,
     is_known: Bools,
 ) -> BodyFit:
-    coordinates = {}
-    for i, c in enumerate(model.coordinates):
-        column = np.degrees(values[:, i]) if c.is_rotational else values[:, i]
-        coordinates[c.name] = np.where(is_known[:, i], column, np.nan)
     names = [n for n in landmarks.segments if n.removesuffix("_line").removesuffix("_neutral") in SEGMENTS]
     bodies = [n.removesuffix("_line").removesuffix("_neutral") for n in names]
     marked = markers_of(model, list(points))
     every = list(dict.fromkeys([*bodies, *(m.body for m in marked)]))
     matrices, origins = forward(model, values, every)
+    marks = places_on(marked, every, matrices, origins)
+    miss = 1000 * np.linalg.norm(marks - np.stack(list(points.values()), axis=1), axis=2)
+    missed = missed_by(miss, list(points))
+    is_far = missed[0] > MISSED_MM
+    is_known = is_known & ~is_far[:, None]
+    coordinates = {}
+    for i, c in enumerate(model.coordinates):
+        column = np.degrees(values[:, i]) if c.is_rotational else values[:, i]
+        coordinates[c.name] = np.where(is_known[:, i], column, np.nan)
     turned, rotations = from_matrix(matrices), {}
     for name, body in zip(names, bodies, strict=True):
         q = turned[:, every.index(body)].copy()
         q[~_chain_known(model, body, is_known, name.endswith("_line"))] = np.nan
         rotations[name] = q
-    marks = places_on(marked, every, matrices, origins)
-    miss = 1000 * np.linalg.norm(marks - np.stack(list(points.values()), axis=1), axis=2)
     result = BodyFit(
         model,
         landmarks.frame[rows],
         landmarks.time_s[rows],
         coordinates,
         rotations,
-        *missed_by(miss, list(points)),
+        *missed,
         values,
     )
     result.quality = quality_of(result.residual_rms_mm)
+    if is_far.any():
+        result.notes.append(
+            f"body: {counted(int(is_far.sum()), 'frame')} without angles of the body, which misses the landmarks there by over "
+            f"{MISSED_MM:.0f} mm (RMS)"
+        )
     return result
 
 
@@ -306,4 +320,4 @@ def _chain_known(model: Model, body: str, is_known: Bools, is_line: bool) -> Boo
 
 def settings_version() -> list[object]:
     """What determines the results of a fit besides the trial itself, for the hash of an ingest's settings."""
-    return [NAME, VERSION, SMOOTH_HZ, LOOKED_AT, KNOWN_TURN, LINE_TURN, SPINE, HELD]
+    return [NAME, VERSION, SMOOTH_HZ, LOOKED_AT, KNOWN_TURN, LINE_TURN, SPINE, HELD, MISSED_MM]

@@ -173,6 +173,23 @@ def test_frames_without_landmarks_are_nan_and_a_coordinate_nothing_tells_of_too(
     )
 
 
+def test_a_frame_that_no_body_fits_has_no_angles():
+    """Limbs torn apart (bones 1.6 times as long); a short gap beside them is not bridged either, one elsewhere is."""
+    landmarks = _landmarks(_walk())
+    middle = (landmarks.points["left_hip"] + landmarks.points["right_hip"]) / 2
+    for points in landmarks.points.values():
+        points[60:75] += 0.6 * (points - middle)[60:75]
+        points[[20, 21, 75, 76, 77]] = np.nan
+    for turns in landmarks.segments.values():
+        turns[[20, 21, 75, 76, 77]] = np.nan
+    body = fit_body(landmarks, RATE_HZ)
+    known = np.isfinite(body.coordinates["knee_angle_r"])
+    np.testing.assert_array_equal(np.flatnonzero(~known), np.arange(60, 78))
+    assert np.isnan(body.rotations["right_thigh"][60:78]).all()
+    assert body.residual_rms_mm[65] > 80
+    assert any("15 frames without angles of the body" in note for note in body.notes)
+
+
 def test_too_little_to_fit_is_reported():
     landmarks = _landmarks(_walk(20))
     few = {n: landmarks.points[n] for n in ("left_hip", "right_hip", "left_knee")}
