@@ -200,6 +200,7 @@ flagged AS (
         OR coalesce(shortest_segment_mm / 1000 < _least_leg_segment_m(), false)
         OR coalesce(longest_segment_mm / 1000 > _most_leg_segment_m(), false)
         OR coalesce(hips_apart_mm / 1000 NOT BETWEEN _least_hips_apart_m() AND _most_hips_apart_m(), false)
+        OR coalesce(hips_apart_mm < _least_hips_share() * height_mm, false)
             AS has_impossible_size,
         coalesce(
             abs(coalesce(head_above_feet_mm / nullif(height_mm, 0), hips_above_feet_mm / nullif(leg_mm, 0)))

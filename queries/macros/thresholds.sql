@@ -71,6 +71,8 @@ CREATE OR REPLACE MACRO _most_leg_segment_m() AS 0.74;
 CREATE OR REPLACE MACRO _most_hips_apart_m() AS 0.45;
 -- Hip centres are no nearer to each other (a newborn's are 50 mm apart): positions in a plane, without depth, metres.
 CREATE OR REPLACE MACRO _least_hips_apart_m() AS 0.03;
+-- Hip centres are no nearer than this share of the body's height (seen: 0.084 to 0.168): depth is compressed.
+CREATE OR REPLACE MACRO _least_hips_share() AS 0.065;
 -- Steps per second times sqrt(leg / g): adults' fastest walk has 0.73, race walking 1.0; more is a wrong frame rate.
 CREATE OR REPLACE MACRO _most_cadence_norm() AS 1.0;
 -- If the unit was judged from a body height between this and the next limit, no other unit fits, metres.

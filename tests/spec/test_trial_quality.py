@@ -50,6 +50,11 @@ def _frozen(points, rng):
         p[-80:] = p[-80]
 
 
+def _flattened(points, rng):
+    for p in points.values():
+        p[:, 0] *= 0.4
+
+
 def _in_a_plane(points, rng):
     for p in points.values():
         p[:, 0] = 0.0
@@ -204,6 +209,7 @@ CASES = [
     (_frozen, {}, {"has_frozen_frames"}),
     (_without_heels, {"quality": {"repeated_frames_pct": 50.0}}, {"has_frozen_frames"}),
     (_in_a_plane, {}, {"has_impossible_size"}),
+    (_flattened, {}, {"has_impossible_size"}),
     (_swaps, {}, {"has_swaps"}),
     (_upside_down, {}, {"is_upside_down"}),
     (_drift, {}, {"has_floor_drift"}),
