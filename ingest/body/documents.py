@@ -21,7 +21,9 @@ from .elements import text_of
 #: versions of the document from OpenSim 4.0 on
 FIRST_VERSION = 40000
 _ENCODING = re.compile(rb"""<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
-_SET_FILE = re.compile(rb"""<(?:BodySet|JointSet|ConstraintSet|MarkerSet)\b[^>]*?\bfile\s*=\s*["']([^"']+)["']""")
+_SET_FILE = re.compile(
+    rb"""<(?:BodySet|JointSet|ConstraintSet|MarkerSet|MeasurementSet|ScaleSet|IKTaskSet)\b[^>]*?\bfile\s*=\s*["']([^"']+)["']"""
+)
 _METRES = ("", "m", "meter", "meters", "metre", "metres")
 #: sets of a model that may be in files of their own
 _SETS = ("BodySet", "JointSet", "ConstraintSet", "MarkerSet")
@@ -61,10 +63,36 @@ def document(text: str, path: str, folder: Path | None = None) -> tuple[Element,
 
 
 def files_of_sets(path: Path) -> list[Path]:
-    """The files beside a model that its sets are in, those that are there."""
+    """The files beside a model or set-up that its sets are in, those that are there."""
     names = _SET_FILE.findall(path.read_bytes()) if path.is_file() else []
     files = [path.parent / name.decode("utf-8", "replace").replace("\\", "/") for name in names]
     return [file for file in files if file.is_file()]
+
+
+def setup_root(path: str | Path, what: str, sets: tuple[str, ...]) -> Element:
+    """The root of a tool's set-up; ``sets`` that are in files beside it are read from there.
+
+    Raises
+    ------
+    InputError : a file that cannot be read, or one without its set.
+    """
+    root = _xml(path, what)
+    for name in sets:
+        for element in list(root.iter(name)):
+            if element.get("file"):
+                beside = Path(path).parent / element.get("file", "").replace("\\", "/")
+                found = _xml(beside, f"the <{name}> of {Path(path).name}").find(f".//{name}")
+                if found is None:
+                    raise InputError(beside, f"holds no <{name}>, which {Path(path).name} says is in it")
+                element[:] = list(found)
+    return root
+
+
+def _xml(path: str | Path, what: str) -> Element:
+    try:
+        return ET.parse(path).getroot()
+    except (OSError, ET.ParseError) as error:
+        raise InputError(path, f"cannot be read as {what}: {error}") from None
 
 
 def with_markers(root: Element, extra: Element, markers_path: str) -> str:

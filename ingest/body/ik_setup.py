@@ -17,6 +17,8 @@ import numpy as np
 from neurostore.arrays import Floats
 from neurostore.errors import InputError
 
+from .documents import setup_root
+from .elements import floats, is_true
 from .model import Model
 from .targets import Targets
 
@@ -73,18 +75,16 @@ def read_ik_setup(path: str | Path) -> IkSetup:
     ------
     InputError : no such set-up, a number that is none, or a coordinate task that takes its values from a file.
     """
-    try:
-        root = ET.parse(path).getroot()
-    except (OSError, ET.ParseError) as error:
-        raise InputError(path, f"cannot be read as an IK set-up: {error}") from None
+    root = setup_root(path, "an IK set-up", ("IKTaskSet",))
     markers = root.findall(".//IKTaskSet/objects/IKMarkerTask")
     if not markers:
         raise InputError(path, f"begins with <{root.tag}> and holds no <IKMarkerTask>; expected an IK set-up")
     problems: list[str] = []
-    weights = {t.get("name", ""): _number(t, "weight", problems, lowest=0.0) for t in markers if _is_applied(t)}
+    applied = [t for t in markers if _is_applied(t, problems)]
+    weights = {t.get("name", ""): _number(t, "weight", problems, lowest=0.0) for t in applied}
     coordinates: dict[str, CoordinateTask] = {}
     for task in root.findall(".//IKTaskSet/objects/IKCoordinateTask"):
-        if not _is_applied(task):
+        if not _is_applied(task, problems):
             continue
         name, kind = task.get("name", ""), (task.findtext("value_type") or DEFAULT).strip()
         weight = _number(task, "weight", problems, lowest=0.0)
@@ -108,10 +108,7 @@ def read_ik_setup(path: str | Path) -> IkSetup:
 def _number(element: ET.Element, name: str, problems: list[str], lowest: float = -np.inf) -> float:
     """A finite number of a child element, 0 if there is none."""
     text = (element.findtext(name) or "0").strip()
-    try:
-        value = float(text)
-    except ValueError:
-        value = np.nan
+    value = (floats(text) or [np.nan])[0] if len(text.split()) == 1 else np.nan
     if np.isfinite(value) and value >= lowest:
         return value
     wanted = "a number of 0 or more" if lowest == 0 else "a number"
@@ -121,5 +118,9 @@ def _number(element: ET.Element, name: str, problems: list[str], lowest: float =
     return 0.0
 
 
-def _is_applied(task: ET.Element) -> bool:
-    return (task.findtext("apply") or "true").strip().lower() == "true"
+def _is_applied(task: ET.Element, problems: list[str]) -> bool:
+    try:
+        return is_true(task, "apply", True)
+    except ValueError as error:
+        problems.append(f"the task {task.get('name') or 'without a name'}: {error}")
+        return False

@@ -15,7 +15,7 @@ from neurostore.errors import InputError
 from neurostore.ingest.geometry.rotations import from_matrix
 from neurostore.ingest.landmarks import Landmarks, filters
 from neurostore.ingest.recording import Calibration, Recording, Step
-from neurostore.wording import near
+from neurostore.wording import listed, near
 
 from .documents import files_of_sets
 from .fitting import BodyFit, missed_by, quality_of
@@ -23,7 +23,7 @@ from .forward import forward
 from .ik_setup import IkSetup
 from .model import TRANSLATIONAL, Model
 from .own_model import fit_own, read_own
-from .scale_setup import Measurement, factors_by_body, measure, read_scale_setup
+from .scale_setup import ScaleSetup, factors_by_body, measure, read_scale_setup
 from .scaling import scale_model
 
 VERSION = 2
@@ -62,18 +62,26 @@ def own_body(
     InputError : a file that cannot be read, a marker that is not there, too few markers, a factor outside 0.5 to 2.
     """
     calibrations = list(calibrations)
-    model, setup, measurements = read_files(own)
+    model, setup, scale = read_files(own)
     rows = np.flatnonzero(landmarks.person == 0)
     named = dict(own.get("markers", {}))
     points = _points(recording, landmarks, model, named, cutoff_hz)
     given = {c.parameter: c.value for c in calibrations if c.parameter.startswith(MEASURED) and c.source == "static"}
     measured: dict[str, float] = {}
-    if measurements:
-        left = tuple(m for m in measurements if MEASURED + m.name not in given)
-        measured = {m.name: given[MEASURED + m.name] for m in measurements if m not in left}
+    if scale is not None:
+        left = tuple(m for m in scale.measurements if MEASURED + m.name not in given)
+        measured = {m.name: given[MEASURED + m.name] for m in scale.measurements if m not in left}
         measured |= measure(model, left, {n: p / 1000 for n, p in points.items()})
-        model = scale_model(model, factors_by_body(measurements, measured), mass_kg=mass_kg)
+        factors = factors_by_body(scale, measured)
+        missing = [body for body in factors if body not in model.bodies]
+        model = scale_model(model, {b: f for b, f in factors.items() if b not in missing}, mass_kg=mass_kg)
     fitted, notes = fit_own(model, points, landmarks.time_s[rows], setup)
+    if scale is not None and missing:
+        notes.append(f"bodies of the scale set-up that the model does not have are left out: {listed(missing)}")
+    if scale is not None and scale.places_markers:
+        notes.append(
+            "the scale set-up also places markers (MarkerPlacer), which is not done: they stay where scaling puts them"
+        )
     coordinates = {
         c.name: np.degrees(fitted.values[:, i]) if c.is_rotational else fitted.values[:, i]
         for i, c in enumerate(model.coordinates)
@@ -100,30 +108,30 @@ def files_version(own: Mapping[str, Any]) -> dict[str, Any]:
     """The parts of the user's files that determine a fit, for the hash of an ingest's settings."""
     named = {k: v for k, v in own.items() if k != "markers"}
     hashes = {k: hashlib.sha256(Path(v).read_bytes()).hexdigest() for k, v in named.items() if Path(v).is_file()}
-    sets = files_of_sets(Path(own["model"])) if "model" in own else []
+    sets = [file for path in named.values() for file in files_of_sets(Path(path))]
     hashes |= {f.name: hashlib.sha256(f.read_bytes()).hexdigest() for f in sets}
     return {"version": VERSION, "markers": own.get("markers", {}), **hashes}
 
 
-def read_files(own: Mapping[str, Any]) -> tuple[Model, IkSetup | None, tuple[Measurement, ...]]:
-    """The model, the IK set-up and the measurements of [body]. Raises InputError for a file that cannot be read."""
+def read_files(own: Mapping[str, Any]) -> tuple[Model, IkSetup | None, ScaleSetup | None]:
+    """The model, the IK set-up and the scale set-up of [body]. Raises InputError for a file that cannot be read."""
     named = tuple(sorted((k, str(v)) for k, v in own.items() if k != "markers"))
-    about = [path.stat() for path in [*(Path(p) for _, p in named), *files_of_sets(Path(own["model"]))]]
+    about = [f.stat() for _, path in named for f in [Path(path), *files_of_sets(Path(path))]]
     return _read_files(named, tuple((s.st_mtime_ns, s.st_size) for s in about))
 
 
 @lru_cache(maxsize=8)
 def _read_files(
     named: tuple[tuple[str, str], ...], stamp: tuple[tuple[int, int], ...]
-) -> tuple[Model, IkSetup | None, tuple[Measurement, ...]]:
+) -> tuple[Model, IkSetup | None, ScaleSetup | None]:
     """Read once for all trials of a process. stamp : time and size of each file and of those it refers to; a changed one is read again."""
     files = {k: Path(v) for k, v in named}
     model, setup = read_own(files["model"], files.get("marker_set"), files.get("setup"))
-    measurements = read_scale_setup(files["scale"]) if "scale" in files else ()
-    strangers = sorted({body for m in measurements for body, _ in m.bodies} - set(model.bodies))
+    scale = read_scale_setup(files["scale"]) if "scale" in files else None
+    strangers = scale.strangers(model) if scale is not None else []
     if strangers:
         raise InputError(files["scale"], f"scales {', '.join(strangers)}, which is not a body of {model.name}")
-    return model, setup, measurements
+    return model, setup, scale
 
 
 def _points(

@@ -1,25 +1,28 @@
-"""Scale factors of a user's own model by the measurements of an OpenSim ScaleTool set-up.
+"""Scale factors of a user's own model by an OpenSim ScaleTool set-up: measurements, manual scales, or both in its order.
 
 A measurement is the mean, over pairs of markers, of their distance in the trial divided by that in the model's default
 pose; it scales bodies along the axes that the set-up names. OpenSim takes the mean over a stretch of time, here the
-median over the frames that have both markers is taken. Manual scales and the placing of markers are not read.
+median over the frames that have both markers is taken. The placing of markers is not read.
 """
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ET
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from xml.etree.ElementTree import Element
 
 import numpy as np
 
 from neurostore.arrays import Floats
 from neurostore.errors import InputError
 
+from .documents import setup_root
+from .elements import is_true, numbers, text_of
 from .forward import marker_places
 from .model import Model
 
+MEASURED, MANUAL = _ORDER = ("measurements", "manualScale")
 _AXES = {"X": 0, "Y": 1, "Z": 2}
 #: m: markers nearer to each other than this measure no length
 _NO_LENGTH = 1e-3
@@ -34,23 +37,77 @@ class Measurement:
     bodies: tuple[tuple[str, tuple[int, ...]], ...]
 
 
-def read_scale_setup(path: str | Path) -> tuple[Measurement, ...]:
-    """The measurements that a ScaleTool set-up applies.
+@dataclass(frozen=True, slots=True)
+class ScaleSetup:
+    """What a ScaleTool set-up applies: measurements, and manual factors (3,) by body, which come last or first.
+
+    places_markers : it also asks for OpenSim's MarkerPlacer.
+    """
+
+    measurements: tuple[Measurement, ...] = ()
+    manual: Mapping[str, Floats] = field(default_factory=dict)
+    is_manual_last: bool = True
+    places_markers: bool = False
+
+    def strangers(self, model: Model) -> list[str]:
+        """Bodies without which a measurement or a manual scale would do nothing.
+
+        One set-up may serve several models, as those of Pose2Sim do: a measurement needs one of its bodies.
+        """
+        groups = [[body for body, _ in m.bodies] for m in self.measurements] + [[body] for body in self.manual]
+        return sorted({body for group in groups if not set(group) & set(model.bodies) for body in group})
+
+
+def read_scale_setup(path: str | Path) -> ScaleSetup:
+    """What a ScaleTool set-up applies. Without a scaling order these are its measurements.
 
     Raises
     ------
-    InputError : no such set-up, or a measurement without two markers per pair or without a body; everything at once.
+    InputError : no such set-up, a measurement without two markers per pair or without a body, manual scales that are not
+        three numbers or have no place in the scaling order; everything at once.
     """
-    try:
-        root = ET.parse(path).getroot()
-    except (OSError, ET.ParseError) as error:
-        raise InputError(path, f"cannot be read as a ScaleTool set-up: {error}") from None
+    root = setup_root(path, "a ScaleTool set-up", ("MeasurementSet", "ScaleSet"))
     problems: list[str] = []
+    order = (root.findtext(".//ModelScaler/scaling_order") or "").strip().strip("()").split()
+    strangers = [word for word in order if word not in _ORDER]
+    if strangers:
+        problems.append(f"its scaling order holds {', '.join(strangers)}; expected some of {', '.join(_ORDER)}")
+    manual = _manual(root, problems)
+    if manual and not order:
+        problems.append("it has manual scales and no <scaling_order>; expected measurements, manualScale or both")
+    measurements = _measurements(root, problems) if not order or MEASURED in order else ()
+    manual = manual if MANUAL in order else {}
+    if not measurements and not manual and not problems:
+        problems.append(f"begins with <{root.tag}> and applies no <Measurement>; expected a ScaleTool set-up")
+    if problems:
+        raise InputError(path, *problems)
+    placer = root.find(".//MarkerPlacer")
+    places_markers = placer is not None and text_of(placer, "apply").lower() != "false"
+    return ScaleSetup(measurements, manual, order[-1:] != [MEASURED], places_markers)
+
+
+def _manual(root: Element, problems: list[str]) -> dict[str, Floats]:
+    manual = {}
+    for scale in root.findall(".//ModelScaler/ScaleSet/objects/Scale"):
+        body = text_of(scale, "segment")
+        try:
+            if is_true(scale, "apply", True):
+                manual[body] = np.array(numbers(scale, "scales", 3))
+        except ValueError as error:
+            problems.append(f"the manual scale of {body or 'no body'}: {error}")
+    return manual
+
+
+def _measurements(root: Element, problems: list[str]) -> tuple[Measurement, ...]:
     measurements = []
     for element in root.findall(".//MeasurementSet/objects/Measurement"):
-        if (element.findtext("apply") or "true").strip().lower() != "true":
-            continue
         name = element.get("name", "")
+        try:
+            if not is_true(element, "apply", True):
+                continue
+        except ValueError as error:
+            problems.append(f"measurement {name}: {error}")
+            continue
         pairs = [
             tuple((p.findtext("markers") or "").split()) for p in element.findall("MarkerPairSet/objects/MarkerPair")
         ]
@@ -65,10 +122,6 @@ def read_scale_setup(path: str | Path) -> tuple[Measurement, ...]:
         if not pairs or any(len(p) != 2 for p in pairs):
             problems.append(f"measurement {name}: its marker pairs are {pairs}; expected two markers in each")
         measurements.append(Measurement(name, tuple((p[0], p[-1]) for p in pairs if p), tuple(bodies)))
-    if not measurements and not problems:
-        problems.append(f"begins with <{root.tag}> and applies no <Measurement>; expected a ScaleTool set-up")
-    if problems:
-        raise InputError(path, *problems)
     return tuple(measurements)
 
 
@@ -108,10 +161,11 @@ def measure(model: Model, measurements: tuple[Measurement, ...], points: Mapping
     return factors
 
 
-def factors_by_body(measurements: tuple[Measurement, ...], measured: Mapping[str, float]) -> dict[str, Floats]:
-    """Body -> factors (3,); 1 along an axis that nothing measures."""
-    factors: dict[str, Floats] = {}
-    for measurement in measurements:
+def factors_by_body(setup: ScaleSetup, measured: Mapping[str, float]) -> dict[str, Floats]:
+    """Body -> factors (3,); 1 along an axis that nothing scales. What comes last in the set-up's order counts."""
+    manual = {body: np.array(three, dtype=float) for body, three in setup.manual.items()}
+    factors: dict[str, Floats] = {} if setup.is_manual_last else dict(manual)
+    for measurement in setup.measurements:
         for body, axes in measurement.bodies:
             factors.setdefault(body, np.ones(3))[list(axes)] = measured[measurement.name]
-    return factors
+    return {**factors, **manual} if setup.is_manual_last else factors

@@ -11,6 +11,7 @@ import neurostore
 from neurostore import open as open_lake
 from neurostore.errors import CohortError, InputError
 from neurostore.ingest.body.forward import marker_places
+from neurostore.ingest.body.ik_setup import read_ik_setup
 from neurostore.ingest.body.lake_export import export_body
 from neurostore.ingest.body.osim import parse_model, read_model
 from neurostore.ingest.body.own_trial import files_version, read_files
@@ -55,9 +56,8 @@ def _mine():
 
 
 def _scale():
-    thigh = _measurement(
-        "thigh", [("left_hip", "LK"), ("right_hip", "right_knee")], ["left_thigh", "right_thigh"], "X Y Z"
-    )
+    bodies = ["left_thigh", "right_thigh", "left_patella"]  # as Pose2Sim's set-ups, which name patellae for every model
+    thigh = _measurement("thigh", [("left_hip", "LK"), ("right_hip", "right_knee")], bodies, "X Y Z")
     shank = _measurement("shank", [("right_knee", "right_ankle")], ["left_shank", "right_shank"], "Y")
     return SCALE.format(thigh + shank)
 
@@ -126,6 +126,11 @@ def test_the_model_is_scaled_by_its_set_up_and_stored(lake):
     at = [{j.name: j.parent_frame.origin for j in m.joints} for m in (before, after)]
     assert at[1]["knee_r"] == pytest.approx(at[0]["knee_r"] * measured["body_scale_thigh"])
     assert at[1]["ankle_r"][1] == pytest.approx(at[0]["ankle_r"][1] * measured["body_scale_shank"])
+
+
+def test_a_body_that_only_other_models_have_is_noted(lake):
+    notes = neurostore.open(lake).sql("SELECT notes FROM trials WHERE trial = 'walk'")["notes"][0]
+    assert any("bodies of the scale set-up that the model does not have are left out: left_patella" in n for n in notes)
 
 
 def test_a_marker_that_the_trial_does_not_have_is_named(lake):
@@ -197,7 +202,7 @@ def test_measurements_are_the_mean_of_the_ratios_of_their_pairs(tmp_path):
     points["LK"] = points["left_hip"] + 1.2 * (points["LK"] - points["left_hip"])
     points["LK"][3] = np.nan
     points["LK"][4] += 9.0  # one frame gone astray does not count
-    measured = measure(model, setup, points)
+    measured = measure(model, setup.measurements, points)
     assert measured == pytest.approx({"thigh": 1.1, "shank": 1.0})
     factors = factors_by_body(setup, measured)
     np.testing.assert_allclose(factors["right_thigh"], 1.1)
@@ -205,12 +210,12 @@ def test_measurements_are_the_mean_of_the_ratios_of_their_pairs(tmp_path):
     with pytest.raises(
         InputError, match=r"(?s)LK is not a marker of the trial.*right_ankle is not a marker of the trial"
     ):
-        measure(model, setup, {n: p for n, p in points.items() if n not in ("LK", "right_ankle")})
+        measure(model, setup.measurements, {n: p for n, p in points.items() if n not in ("LK", "right_ankle")})
     same = parse_model(_mine().replace('Marker name="right_ankle"', 'Marker name="right_foot"'))
     with pytest.raises(InputError, match="right_ankle is not a marker of the model"):
-        measure(same, setup, points)
+        measure(same, setup.measurements, points)
     with pytest.raises(InputError, match="would be scaled by 3"):
-        scale_model(model, factors_by_body(setup, {"thigh": 3.0, "shank": 1.0}))
+        scale_model(model, {"left_thigh": factors_by_body(setup, {"thigh": 3.0, "shank": 1.0})["left_thigh"]})
 
 
 def test_a_changed_marker_set_beside_the_model_is_read_again(tmp_path):
@@ -225,3 +230,44 @@ def test_a_changed_marker_set_beside_the_model_is_read_again(tmp_path):
         seen.append(files_version(own))
         assert marker in {m.name for m in read_files(own)[0].markers}
     assert seen[0] != seen[1]
+
+
+def test_manual_scales_count_in_the_order_of_the_set_up(tmp_path):
+    """As in OpenSim's ModelScaler: a manual scale sets all three axes, a measurement those that it names."""
+    scales = "<Scale><segment>{}</segment><scales>{}</scales><apply>{}</apply></Scale>"
+    manual = scales.format("left_shank", "1.1 1.2 1.3", "true") + scales.format("trunk", "1 1.05 1", "false")
+    path = tmp_path / "scale.xml"
+
+    def factors(order, text=manual):
+        parts = f"<ModelScaler><scaling_order>{order}</scaling_order><ScaleSet><objects>{text}</objects></ScaleSet>"
+        path.write_text(_scale().replace("<ModelScaler>", parts))
+        found = factors_by_body(read_scale_setup(path), {"thigh": 1.4, "shank": 1.5})
+        return {body: three.tolist() for body, three in found.items()}
+
+    assert factors("measurements manualScale")["left_shank"] == [1.1, 1.2, 1.3]
+    assert factors("manualScale measurements")["left_shank"] == [1.1, 1.5, 1.3]
+    assert factors(" manualScale") == {"left_shank": [1.1, 1.2, 1.3]}
+    assert factors("measurements")["left_shank"] == [1.0, 1.5, 1.0]
+    for order, text, said in (
+        ("", manual, "it has manual scales and no <scaling_order>"),
+        ("manual", manual, "its scaling order holds manual; expected some of measurements, manualScale"),
+        ("manualScale", manual.replace("1.1 1.2", "1.1"), "manual scale of left_shank: <scales> holds '1.1 1.3'"),
+    ):
+        with pytest.raises(InputError, match=said):
+            factors(order, text)
+
+
+def test_sets_of_a_set_up_may_be_in_files(tmp_path):
+    text = _scale()
+    first, last = text.index("<MeasurementSet>"), text.index("</MeasurementSet>") + len("</MeasurementSet>")
+    (tmp_path / "scale.xml").write_text(f'{text[:first]}<MeasurementSet file="m.xml"/>{text[last:]}')
+    with pytest.raises(InputError, match=r"m\.xml: cannot be read as the <MeasurementSet> of scale\.xml"):
+        read_scale_setup(tmp_path / "scale.xml")
+    (tmp_path / "m.xml").write_text(f"<OpenSimDocument>{text[first:last]}</OpenSimDocument>")
+    assert [m.name for m in read_scale_setup(tmp_path / "scale.xml").measurements] == ["thigh", "shank"]
+    tasks = '<IKTaskSet><objects><IKMarkerTask name="LK"><apply>1</apply><weight>2</weight></IKMarkerTask></objects></IKTaskSet>'
+    (tmp_path / "tasks.xml").write_text(f"<OpenSimDocument>{tasks}</OpenSimDocument>")
+    (tmp_path / "ik.xml").write_text(
+        '<OpenSimDocument><InverseKinematicsTool><IKTaskSet file="tasks.xml"/></InverseKinematicsTool></OpenSimDocument>'
+    )
+    assert read_ik_setup(tmp_path / "ik.xml").markers == {"LK": 2.0}
