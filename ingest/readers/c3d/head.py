@@ -15,11 +15,14 @@ from typing import BinaryIO
 import numpy as np
 
 from neurostore.errors import InputError
-from neurostore.ingest.readers.c3d.parameters import BLOCK, Parameters, from_vax, parse_parameters
+from neurostore.ingest.readers.c3d.parameters import BLOCK, Parameters, from_vax, parse_parameters, text_of
 
 _PROCESSORS = {84: "intel", 85: "dec", 86: "mips"}
 _NAMES = {"intel": "Intel", "dec": "DEC", "mips": "MIPS"}
 _MOST_BLOCKS = 255
+# Events in the header (www.c3d.org, "Header events"): bytes of the key, the first time and the first label.
+_EVENTS_AT, _EVENT_TIMES_AT, _EVENT_LABELS_AT = 298, 304, 396
+_EVENTS_KEY, _MOST_EVENTS = 12345, 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +115,22 @@ def _as(file: BinaryIO, header: bytes, start: int, by_count: int, processor: str
             f"the header says that frames begin at byte {first_frame}, within the parameters; {at} was used: they end there"
         )
         first_frame = at
+    _add_header_events(parameters, header, processor)
     ends = (by_count, -(-(parameters.end + 2) // BLOCK) * BLOCK)
     others = tuple(dict.fromkeys(end for end in ends if parameters.end <= end < size and end != first_frame))
     return Head(header, first_frame, processor, parameters, others, size, tuple(notes))
+
+
+def _add_header_events(parameters: Parameters, header: bytes, processor: str) -> None:
+    """Put the events of the header (up to 18, labels of four letters) into the group EVENT of a file that has none there."""
+    key, n = struct.unpack_from(f"{_order(processor)}2H", header, _EVENTS_AT)
+    if key != _EVENTS_KEY or not 0 < n <= _MOST_EVENTS or parameters.numbers("EVENT", "TIMES"):
+        return
+    times = [_float(header, _EVENT_TIMES_AT + 4 * i, processor) for i in range(n)]
+    labels = [text_of(header[at : at + 4]) for at in range(_EVENT_LABELS_AT, _EVENT_LABELS_AT + 4 * n, 4)]
+    parameters.groups["EVENT"] = {
+        "USED": [n], "LABELS": labels, "CONTEXTS": [], "TIMES": [part for time in times for part in (0.0, time)]
+    }  # fmt: skip
 
 
 def _longer(file: BinaryIO, head: bytes, start: int, processor: str) -> Parameters | None:

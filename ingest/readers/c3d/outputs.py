@@ -237,12 +237,13 @@ def _event_seconds(raw: list[float], n_labels: int) -> Floats:
 
 
 def _from_frames(seconds: Floats, rate_hz: float, start: float, end: float, notes: list[str]) -> Floats:
-    """Times in seconds where TIMES holds numbers of frames: whole numbers, all beyond the end, all within it divided by the rate."""
+    """Times in seconds where TIMES holds frames or milliseconds: all beyond the end, all within it in that unit."""
     seen = seconds[np.isfinite(seconds)]
-    are_frames = len(seen) > 1 and (seen > end).all() and (seen == np.round(seen)).all()
-    if not are_frames or not ((seen / rate_hz >= start) & (seen / rate_hz <= end)).all():
+    if len(seen) < 2 or not (seen > end).all():
         return seconds
-    notes.append(
-        "EVENT:TIMES are numbers of frames, not seconds, which would all be beyond the end; they were read as frames"
-    )
-    return (seconds - 1) / rate_hz
+    for unit, times in (("numbers of frames", seen / rate_hz), ("milliseconds", seen / 1000)):
+        if not ((times >= start) & (times <= end)).all() or (unit != "milliseconds" and (seen != np.round(seen)).any()):
+            continue
+        notes.append(f"EVENT:TIMES are {unit}, not seconds, which would all be beyond the end; they were read as such")
+        return seconds / 1000 if unit == "milliseconds" else (seconds - 1) / rate_hz
+    return seconds

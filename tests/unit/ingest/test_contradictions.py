@@ -410,6 +410,13 @@ def test_events_in_frames_are_read_as_frames() -> None:
     assert [e.time_s for e in events] == [101.0, 161.0]
 
 
+def test_events_in_milliseconds_are_read_as_such() -> None:
+    said = {"USED": [2.0], "LABELS": ["LHS", "LTO"], "TIMES": [0.0, 1250.5, 0.0, 1900.0]}
+    events, notes = source_events(Parameters({"EVENT": said}), 1, 300, 100.0, None)
+    assert [e.time_s for e in events] == pytest.approx([1.2505, 1.9])
+    assert "milliseconds" in notes[0]
+
+
 # ------------------------------------------------------------------------------------------------------------------ MOT
 
 

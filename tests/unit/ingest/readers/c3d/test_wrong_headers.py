@@ -124,3 +124,16 @@ def test_rates_that_differ_by_a_thousandth_are_noted_and_doubt_nothing(tmp_path:
     layout = read_layout(path)
     assert layout.rate_claims_ratio == 1.0
     assert any("99.9 frames per second" in note for note in layout.notes)
+
+
+@pytest.mark.parametrize("key", [12345, 0])
+def test_events_in_the_header_are_those_of_a_file_without_others(tmp_path: Path, whole: bytes, key: int) -> None:
+    """www.c3d.org, "Header events": words 150 and 151 are key and number, 153 the first time, 199 the first label."""
+    raw = bytearray(whole)
+    struct.pack_into("<2H", raw, 2 * 149, key, 2)
+    struct.pack_into("<2f", raw, 2 * 152, 0.1, 0.4)
+    raw[2 * 198 : 2 * 198 + 8] = b"RHS LTO "
+    path = tmp_path / "walk.c3d"
+    path.write_bytes(raw)
+    found = [(e.event, e.side, round(e.time_s, 3)) for e in read(path, ReadOptions(up="z")).events]
+    assert found == ([("foot_strike", "right", 0.1), ("foot_off", "left", 0.4)] if key else [])
