@@ -7,6 +7,7 @@ progress bar of its own, asks a question or writes messages is not disturbed.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import threading
@@ -21,6 +22,7 @@ QUIET_S = 2.0
 _EVERY_S = 0.25
 _SPINNER, _PLAIN_SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏", "|/-\\"
 _ERASE = "\r\x1b[K"
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")  # such as what shows the cursor again after a progress bar
 
 
 class _Line:
@@ -57,8 +59,9 @@ class _Line:
             self._erase()
             yield
             self._wrote = time.monotonic()
-            if text:
-                self._is_at_start = text[-1:] in ("\n", b"\n")
+            shown_text = _CONTROL.sub("", text.decode("latin-1") if isinstance(text, bytes) else text)
+            if shown_text:
+                self._is_at_start = shown_text.endswith("\n")
 
     def _run(self) -> None:
         while not self._stop.wait(_EVERY_S):

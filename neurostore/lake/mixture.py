@@ -38,8 +38,10 @@ def read_models(lake: Queryable, where: str | None = None) -> pl.DataFrame:
 
 
 def excluded_trials(lake: Queryable) -> pl.DataFrame:
-    """Trials that reviews leave out as a whole: keys, and by whom and why."""
-    return lake.sql("SELECT * FROM _excluded_trials ORDER BY subject, session, trial")
+    """Trials, of those chosen, that reviews leave out as a whole: keys, and by whom and why."""
+    return lake.sql(
+        "SELECT * FROM _excluded_trials SEMI JOIN trials USING (subject, session, trial) ORDER BY subject, session, trial"
+    )
 
 
 def excluded_texts(lake: Queryable) -> list[str]:

@@ -73,6 +73,7 @@ class Relations:
         self._made: set[str] = set()
         self._tables = {lake_sql.sql_name(name): name for name in lake.tables()}
         self._results: results.Results | None = None
+        self._is_staleness_said = False
         self._stored: dict[str, StoredView] = {}
         self._texts = views.texts_for(bool(lake.named_rows.get("force_plates")))
         self._lock = threading.RLock()
@@ -168,8 +169,6 @@ class Relations:
                 self._create_table(name)
             self.lake.check(["trials", "subjects", "reviews"])
             self._results = results.read(self.lake.path, kept.inputs(self.connection))
-            if self.uses_results:
-                results.say_stale(self.lake.path, self._results)
         return self._results
 
     def result_paths(self) -> list[str]:
@@ -224,6 +223,9 @@ class Relations:
 
     def _create_kept(self, names: Iterable[str]) -> None:
         names = sorted(names)
+        if any(map(self._is_default, names)) and not self._is_staleness_said:
+            self._is_staleness_said = True
+            results.say_stale(self.lake.path, self.results())
         parts: dict[str, list[str]] = {name: [] for name in names}
         for name in names:
             if self._fresh(name):

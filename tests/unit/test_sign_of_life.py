@@ -56,9 +56,13 @@ def test_a_quiet_command_shows_what_it_does_and_how_far_it_is(terminal):
 
 def test_a_question_is_not_written_over(terminal):
     with shown_on(terminal):
+        print("a bar\n\x1b[?25h", end="", file=sys.stderr)
+        terminal.wait_for(" working, 0 s")
+        terminal.truncate(0)
+        terminal.seek(0)
         print("Erase S01? [y/N]: ", end="", file=sys.stderr)
         time.sleep(0.1)
-        assert terminal.getvalue() == "Erase S01? [y/N]: "
+        assert terminal.getvalue().endswith("Erase S01? [y/N]: ")  # and nothing after it
         progress.tell("erasing")  # the answer was given
         terminal.wait_for(" erasing, 0 s")
 

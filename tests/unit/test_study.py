@@ -87,6 +87,7 @@ def test_the_excluded_trial_is_left_out_and_listed(lake, asked):
 def test_table_1_names_trials_without_a_steady_cycle_and_those_left_out(lake):
     notes = " ".join(lake.table1(("walking_speed_m_s",), session="pre").notes)
     assert f"without a steady cycle, so not counted: {'/'.join(study.EXCHANGED)} (trial_quality says why)" in notes
+    assert "left out by review" not in notes  # the excluded trial is of the other session
     notes = " ".join(lake.table1(("walking_speed_m_s",), session="post").notes)
     assert "without a steady cycle" not in notes
     assert f"{'/'.join(study.EXCLUDED)} by trials.tsv: {study.REASON}" in notes
