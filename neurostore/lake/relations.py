@@ -248,6 +248,8 @@ class Relations:
         if not names:
             return
         missing = self._missing(next(iter(names)))
+        if not self.results().fresh:
+            results.say_computed(self.lake.path, len(missing))
         said: dict[str, str] = {}
         for tables in in_batches(self.lake, missing, names, self._choices):
             said |= {n: results.hold(self.connection, n, rows, is_first=n not in said) for n, rows in tables.items()}

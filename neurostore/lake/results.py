@@ -175,6 +175,16 @@ def hold(connection: duckdb.DuckDBPyConnection, view: str, rows: pa.Table, *, is
     return f"SELECT * FROM {name}"
 
 
+def say_computed(root: str, n_sessions: int) -> None:
+    """Log that a query computes many frames first, in a lake that keeps no results."""
+    _log.warning(
+        "%s without stored results: computed from their frames, which takes a while; "
+        "`neurostore refresh --lake %s` stores them",
+        counted(n_sessions, "session"),
+        root,
+    )
+
+
 def say_stale(root: str, results: Results) -> None:
     """Log how many trials have no results that count, in a lake that keeps results."""
     if results.fresh and results.stale:

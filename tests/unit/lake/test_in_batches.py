@@ -50,12 +50,15 @@ def test_views_have_the_same_rows(bare, made, asked):
     assert len(computed) == len(set(computed))  # nothing twice
 
 
-def test_a_query_of_some_people_reads_their_files_alone(bare, asked):
+def test_a_query_of_some_people_reads_their_files_alone(bare, asked, caplog):
     opened = open_lake(bare)
     where = "WHERE subject = 'S3'"
     of_one = opened.sql(f"SELECT * FROM gait_cycles {where} ORDER BY ALL")
     assert not asked
+    assert not caplog.text
     n = opened.sql("SELECT count(*) FROM gait_cycles").item()  # the same connection
+    assert "4 sessions without stored results" in caplog.text
+    assert "neurostore refresh" in caplog.text
     assert len(asked) == 2
     assert 0 < of_one.height < n
     assert opened.sql(f"SELECT * FROM gait_cycles {where} ORDER BY ALL").equals(of_one)
