@@ -7,12 +7,14 @@ import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
-from functools import partial
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
+from neurostore import storage
 from neurostore.lake import checked
 from neurostore.lake import tables as lake_sql
 from neurostore.lake.results import Session
@@ -64,18 +66,33 @@ def compute(
 
 
 def in_batches(
-    lake: Shown, frames: Mapping[Session, int], names: Collection[str], choices: Mapping[str, Any] | None = None
-) -> Iterator[dict[str, pa.Table]]:
-    """The rows of kept views in many sessions, a batch of sessions at a time, so that memory does not grow with them.
+    lake: Shown,
+    frames: Mapping[Session, int],
+    names: Collection[str],
+    choices: Mapping[str, Any],
+    folder: Path,
+) -> dict[str, list[Path]]:
+    """The rows of kept views in many sessions, as Parquet files in a folder; memory does not grow with the sessions.
 
-    frames : how many frames each session has. names, choices : as of :func:`compute`.
+    frames : how many frames each session has. names, choices : as of :func:`compute`. Returns the files of each view.
     """
     groups = batches(frames)
     n_at_once = max(1, min(os.cpu_count() or 1, _AT_ONCE, len(groups)))
     n_threads = max(1, (os.cpu_count() or 1) // n_at_once)
-    work = partial(compute, lake, names=names, choices=choices, n_threads=n_threads)
-    for done in side_by_side(work, groups, n_at_once):
-        yield from (tables for _, tables in done)
+
+    def work(group: list[Session]) -> dict[str, Path]:
+        _, tables = compute(lake, group, names, choices, n_threads=n_threads)
+        written = {name: folder / f"{name}-{uuid.uuid4().hex}.parquet" for name in tables}
+        for name, path in written.items():
+            pq.write_table(tables[name], path, compression="lz4")
+        return written
+
+    files: dict[str, list[Path]] = {name: [] for name in names}
+    with storage.named_errors(str(folder), "computing views"):
+        for done in side_by_side(work, groups, n_at_once):
+            for name, path in (pair for one in done for pair in one.items()):
+                files[name].append(path)
+    return files
 
 
 def batches(frames: Mapping[Session, int]) -> list[list[Session]]:

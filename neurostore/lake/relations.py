@@ -4,7 +4,7 @@ Views bind every step below them when they are created, which takes most of a se
 of one table needs none of them.
 
 Views that a lake keeps have one of three sources: stored results, with what few trials lack computed beside them; rows
-computed in batches of sessions and held by the connection, where a query over many frames would need more memory the
+computed in batches of sessions and written to the cache for as long as the connection lives, where a query over many frames would need more memory the
 more trials there are; or the view itself, for a query of some people, for few trials, and for choices made in its SQL.
 """
 
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from neurostore.lake import checked, results
 from neurostore.lake import tables as lake_sql
-from neurostore.sql import dtw_functions, kept, views
+from neurostore.sql import dtw_functions, kept, spill, views
 
 if TYPE_CHECKING:
     import duckdb
@@ -234,7 +234,7 @@ class Relations:
         if stored and self.results().stale:
             computed = self.lake.computed(self.results().stale)
             for name in stored:
-                parts[name].append(results.hold(self.connection, name, computed[name], is_first=True))
+                parts[name].append(results.hold(self.connection, name, computed[name]))
         for is_default in (True, False):
             self._compute([n for n in names if n not in stored and self._is_default(n) is is_default], parts)
         for name in names:
@@ -250,11 +250,9 @@ class Relations:
         missing = self._missing(next(iter(names)))
         if not self.results().fresh:
             results.say_computed(self.lake.path, len(missing))
-        said: dict[str, str] = {}
-        for tables in in_batches(self.lake, missing, names, self._choices):
-            said |= {n: results.hold(self.connection, n, rows, is_first=n not in said) for n, rows in tables.items()}
-        for name, sql in said.items():
-            parts[name].append(sql)
+        files = in_batches(self.lake, missing, names, self._choices, spill.beside(self.connection))
+        for name in names:
+            parts[name].append(results.written_rows(files[name]))
         self._in_batches.update(names)
 
     def _create_table(self, name: str) -> None:

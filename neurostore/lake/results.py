@@ -19,10 +19,12 @@ from neurostore.errors import LakeError
 from neurostore.lake import checked, delta
 from neurostore.lake import tables as lake_sql
 from neurostore.sql import kept
-from neurostore.sql.views import quote
+from neurostore.sql.views import literal, quote
 from neurostore.wording import counted
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import duckdb
     import pyarrow as pa
 
@@ -165,14 +167,19 @@ def stored_rows(connection: duckdb.DuckDBPyConnection, results: Results, stored:
     return f"SELECT * FROM (\n{select}\n) AS stored WHERE {live}"
 
 
-def hold(connection: duckdb.DuckDBPyConnection, view: str, rows: pa.Table, *, is_first: bool) -> str:
-    """Give a connection rows of a view that were computed now, all of them or further ones. Returns the SQL of all."""
+def hold(connection: duckdb.DuckDBPyConnection, view: str, rows: pa.Table) -> str:
+    """Give a connection the few rows of a view that were computed now. Returns their SQL."""
     name = quote(f"_now_{view}")
     connection.register("_given_now", rows)
-    begin = f"CREATE OR REPLACE TABLE {name} AS" if is_first else f"INSERT INTO {name} BY NAME"
-    connection.execute(f"{begin} SELECT * FROM _given_now")
+    connection.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM _given_now")
     connection.unregister("_given_now")
     return f"SELECT * FROM {name}"
+
+
+def written_rows(files: Iterable[Path]) -> str:
+    """SQL of the rows of a view in Parquet files."""
+    paths = ", ".join(literal(str(path).translate(lake_sql.GLOB)) for path in files)
+    return f"SELECT * FROM read_parquet([{paths}], hive_partitioning = false)"
 
 
 def say_computed(root: str, n_sessions: int) -> None:

@@ -130,7 +130,7 @@ class Version(StoredVersion):
         return self._connect(reading).connection
 
     def connect_in_one_query(self, reading: str) -> duckdb.DuckDBPyConnection:
-        """As :meth:`connect`, for a query whose time is limited: nothing is computed before it."""
+        """As :meth:`connect`, for many small queries, or one whose time is limited: nothing is computed before it."""
         return self._connect(reading, in_batches=False).connection
 
     def _connect(self, reading: str, *, in_batches: bool = True) -> Relations:

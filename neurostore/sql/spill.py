@@ -1,4 +1,4 @@
-"""Where DuckDB writes what does not fit into memory: in the user's cache, not beside data or in the working folder.
+"""Where queries write what does not fit into memory: in the user's cache, not beside data or in the working folder.
 
 Files that a killed process left there contain people's movement too; they are deleted when the next connection is made.
 Each connection has a folder named after its process: before 2.0 the names of DuckDB's files do not say whose they are.
@@ -12,13 +12,18 @@ import socket
 import tempfile
 import time
 import uuid
+import weakref
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import platformdirs
 
 from neurostore.child_process import is_alive
 from neurostore.storage import temporary
+
+if TYPE_CHECKING:
+    import duckdb
 
 _OF_PROCESS = re.compile(r"(?:duckdb_temp_)?(\d+)_\w+.*")  # until 0.1, files of all processes lay side by side
 _OF_NOBODY = re.compile(r"duckdb_temp_(?:storage|block)[-_].*")  # those of DuckDB before 2.0
@@ -41,6 +46,17 @@ def folder() -> str:
     except OSError:  # no home that can be written
         return tempfile.gettempdir()
     return str(place() / f"{os.getpid()}_{uuid.uuid4().hex[:8]}")
+
+
+def beside(connection: duckdb.DuckDBPyConnection) -> Path:
+    """A new folder for files that a connection reads; it is removed with the connection, or swept after a kill."""
+    path = Path(folder())
+    if path.is_dir():  # no home that can be written
+        path = Path(tempfile.mkdtemp(prefix="neurostore-", dir=path))
+    else:
+        path.mkdir(mode=0o700)
+    weakref.finalize(connection, temporary.remove, path)
+    return path
 
 
 def sweep(place: Path) -> None:

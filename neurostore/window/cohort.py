@@ -164,7 +164,7 @@ class Cohort:
             return bench.sql(query, params)
 
     def _compute(self, lake: Version, subjects: Sequence[str], marks: Mapping[Key, str]) -> None:
-        with lake.connect(_READING) as connection:
+        with lake.connect_in_one_query(_READING) as connection:
             connection.execute(f"SET memory_limit = '{MEMORY_MB}MB'")
             connection.execute("SET threads = 1")  # requests for a single trial have priority
             for start in range(0, len(subjects), SUBJECTS_AT_ONCE):

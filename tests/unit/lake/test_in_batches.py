@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import errno
+import gc
 import shutil
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from neurostore.api import open as open_lake
+from neurostore.errors import LakeError
 from neurostore.lake import compute, relations, results
 from neurostore.lake.commit import commit, stage
 from neurostore.lake.locked import run
 from neurostore.report.snapshot import Snapshot
+from neurostore.sql import spill
 from tests.builders.kept_lake import rows_of, walk_trial
 
 
@@ -103,6 +108,27 @@ def test_a_locked_query_computes_nothing_beforehand(bare, asked, monkeypatch):
     assert run(open_lake(bare), "SELECT count(*) AS n FROM gait_cycles").item() > 0
     with open_lake(bare).connect_in_one_query("SELECT count(*) FROM gait_cycles"):
         assert not asked
+
+
+def test_what_is_computed_is_removed_with_the_connection(bare, asked):
+    held = spill.living()
+    opened = open_lake(bare)
+    opened.sql("SELECT count(*) FROM gait_events")
+    (folder,) = set(spill.living()) - set(held)
+    assert folder.stat().st_mode & 0o077 == 0, "nobody else may read it"
+    assert all(path.name.startswith("gait_events-") for path in folder.iterdir())
+    del opened
+    gc.collect()
+    assert not folder.exists()
+
+
+def test_a_full_disk_is_named(bare, asked, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(pq, "write_table", full)
+    with pytest.raises(LakeError, match="No space left"):
+        open_lake(bare).sql("SELECT count(*) FROM gait_events")
 
 
 def test_a_report_computes_its_views_together(bare, asked):
