@@ -127,7 +127,7 @@ def test_a_full_disk_is_named(bare, asked, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(pq, "write_table", full)
-    with pytest.raises(LakeError, match="No space left"):
+    with pytest.raises(LakeError, match="disk is full"):
         open_lake(bare).sql("SELECT count(*) FROM gait_events")
 
 
