@@ -52,9 +52,8 @@ def beside(connection: duckdb.DuckDBPyConnection) -> Path:
     """A new folder for files that a connection reads; it is removed with the connection, or swept after a kill."""
     path = Path(folder())
     if path.is_dir():  # no home that can be written
-        path = Path(tempfile.mkdtemp(prefix="neurostore-", dir=path))
-    else:
-        path.mkdir(mode=0o700)
+        return temporary.scratch_for(connection)
+    path.mkdir(mode=0o700)
     weakref.finalize(connection, temporary.remove, path)
     return path
 

@@ -14,6 +14,7 @@ import stat
 import tempfile
 import time
 import uuid
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
@@ -134,8 +135,7 @@ def _working(target: Path | str) -> Iterator[Path]:
     try:
         yield work
     finally:
-        remove(work)
-        os.close(handle)
+        _end(work, handle)
 
 
 @contextmanager
@@ -143,6 +143,19 @@ def scratch() -> Iterator[Path]:
     """A folder of this process in the machine's temporary folder; what killed processes left there is swept."""
     with _working(Path(tempfile.gettempdir()) / _SCRATCH) as work:
         yield work
+
+
+def scratch_for(owner: object) -> Path:
+    """A folder as of :func:`scratch`, for as long as an object lives."""
+    sweep()
+    work, handle = _made(Path(tempfile.gettempdir()) / _SCRATCH, is_folder=True, mode=0o700)
+    weakref.finalize(owner, _end, work, handle)
+    return work
+
+
+def _end(work: Path, handle: int) -> None:
+    remove(work)
+    os.close(handle)
 
 
 @contextmanager

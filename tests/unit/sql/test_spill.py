@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from neurostore.api import Lake
 from neurostore.sql import spill
+from neurostore.storage import temporary
 
 KILLED = """
 import os, sys
@@ -62,3 +64,15 @@ def test_files_of_living_processes_stay(tmp_path: Path) -> None:
     spill.sweep(tmp_path)
     alive.communicate(b"\n")
     assert sorted(f.name for f in tmp_path.iterdir()) == sorted(stay)
+
+
+def test_without_a_home_a_connection_has_a_folder_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spill, "folder", lambda: str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    owner = Path("any object")
+    made = spill.beside(owner)
+    assert made.parent == tmp_path
+    assert temporary.sweep() == 0
+    assert made.is_dir()
+    del owner
+    assert not made.exists()
