@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from neurostore import storage
 from neurostore.lake import checked
@@ -84,7 +83,7 @@ def in_batches(
         _, tables = compute(lake, group, names, choices, n_threads=n_threads)
         written = {name: folder / f"{name}-{uuid.uuid4().hex}.parquet" for name in tables}
         for name, path in written.items():
-            pq.write_table(tables[name], path, compression="lz4")
+            storage.write_parquet(str(path), tables[name], compression="lz4")
         return written
 
     files: dict[str, list[Path]] = {name: [] for name in names}

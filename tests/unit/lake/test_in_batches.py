@@ -7,9 +7,9 @@ import gc
 import shutil
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
 
+from neurostore import storage
 from neurostore.api import open as open_lake
 from neurostore.errors import LakeError
 from neurostore.lake import compute, relations, results
@@ -126,7 +126,7 @@ def test_a_full_disk_is_named(bare, asked, monkeypatch):
     def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(pq, "write_table", full)
+    monkeypatch.setattr(storage, "write_parquet", full)
     with pytest.raises(LakeError, match="disk is full"):
         open_lake(bare).sql("SELECT count(*) FROM gait_events")
 

@@ -69,7 +69,7 @@ def test_files_of_living_processes_stay(tmp_path: Path) -> None:
 def test_without_a_home_a_connection_has_a_folder_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spill, "folder", lambda: str(tmp_path))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    owner = Path("any object")
+    owner = {*()}
     made = spill.beside(owner)
     assert made.parent == tmp_path
     assert temporary.sweep() == 0
