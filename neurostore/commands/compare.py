@@ -74,6 +74,7 @@ def compare(
 
     from neurostore.commands.output import say, write_frame
     from neurostore.lake.releases import state_text
+    from neurostore.statistics.pooling import cycles_texts
 
     lake = chosen.lake()
     how: dict[str, Any] = {
@@ -93,7 +94,7 @@ def compare(
     say(f"difference: b − a, {value}{', [95 % interval]' if 'ci_low' in contrasts.columns else ''}")
     for text in dict.fromkeys(contrasts["pooled"] if "pooled" in contrasts.columns else ()):
         say(f"pooled: {text}")
-    for text in _cycles(contrasts.to_dicts()):
+    for text in cycles_texts(_cycles(contrasts.to_dicts())):
         say(text)
     if reference is not None:
         say(f"reference: the group {reference}")
@@ -103,26 +104,23 @@ def compare(
         say(f"left out, because they have values in only one session or level: {', '.join(left_out)}")
 
 
-def _cycles(rows: list[dict[str, Any]]) -> list[str]:
-    """How many cycles the values come from, by level: in one line where all parameters have the same."""
-    levels: dict[str, dict[str, None]] = {}
+def _cycles(rows: list[dict[str, Any]]) -> dict[str, list[tuple[str, int]]]:
+    """Parameter -> (level, cycles) of each level; several of one where people are left out of some pairs."""
+    counts: dict[str, list[tuple[str, int]]] = {}
     for row in rows:
         for one in ("a", "b"):
             if row.get(f"n_cycles_{one}") is not None:
-                levels.setdefault(row["parameter"], {})[f"{row[one]} {row[f'n_cycles_{one}']}"] = None
-    parameters: dict[str, list[str]] = {}
-    for parameter, texts in levels.items():
-        parameters.setdefault(", ".join(texts), []).append(parameter)
-    if len(parameters) == 1:
-        return [f"cycles: {text}" for text in parameters]
-    return [f"cycles of {', '.join(names)}: {text}" for text, names in parameters.items()]
+                counts.setdefault(row["parameter"], []).append((row[one], row[f"n_cycles_{one}"]))
+    return counts
 
 
 def _readable(contrasts: pl.DataFrame) -> pl.DataFrame:
     """The table for people: mean ± SD, interval and p as one text each; every figure is in --format csv."""
     rows = contrasts.to_dicts()
     if "hedges_g" not in contrasts.columns:
-        return contrasts.drop("left_out", "pooled", "state").with_columns(p=_texts(rows, lambda r: _p(r["p"])))
+        return contrasts.drop("left_out", "pooled", "state", "n_cycles_a", "n_cycles_b").with_columns(
+            p=_texts(rows, lambda r: _p(r["p"]))
+        )
     return contrasts.select("parameter", "a", "b", "contrast").with_columns(
         _texts(rows, lambda r: f"{_number(r['mean_a'])} ± {_number(r['sd_a'])} ({r['n_a']})").alias("a: mean ± SD (n)"),
         _texts(rows, lambda r: f"{_number(r['mean_b'])} ± {_number(r['sd_b'])} ({r['n_b']})").alias("b: mean ± SD (n)"),

@@ -44,7 +44,7 @@ def compare_curves(lake: Queryable, angles: list[str], by: str, side: str | None
 
 
 def _subject_curves(lake: Queryable, angle: str, by: str, side: str | None) -> pl.DataFrame:
-    """subject, level, percent, value, sessions, conditions (not known): mean curves of the subjects that have them whole."""
+    """subject, level, percent, value, n_cycles, sessions, conditions (not known): mean curves of the subjects that have them whole."""
     import polars as pl
 
     level, joins = level_of(lake, by)
@@ -52,7 +52,7 @@ def _subject_curves(lake: Queryable, angle: str, by: str, side: str | None) -> p
     frame = lake.sql(
         f"""
         SELECT curves.subject, {level} AS "level", curves.percent, avg({value_of(angle)}) AS value,
-            list(DISTINCT curves.session) AS sessions, []::VARCHAR[] AS conditions
+            count({value_of(angle)}) AS n_cycles, list(DISTINCT curves.session) AS sessions, []::VARCHAR[] AS conditions
         FROM cycle_curves AS curves {joins}
         WHERE curves.is_steady AND curves.person = 0 AND {where} AND {level} IS NOT NULL
         GROUP BY ALL HAVING value IS NOT NULL ORDER BY ALL
@@ -74,7 +74,11 @@ def _pair_of_curves(curves: pl.DataFrame, angle: str, a: str, b: str) -> tuple[d
         of = {x: part.filter(pl.col("subject").is_in(list(repeated))) for x, part in of.items()}
     y_a, y_b = (of[x]["value"].to_numpy().reshape(-1, N_POINTS) for x in (a, b))
     left_out = sorted((names[a] | names[b]) - repeated) if repeated else []
+    n_cycles = {
+        x: int(part.group_by("subject").agg(pl.col("n_cycles").max())["n_cycles"].sum()) for x, part in of.items()
+    }
     row = {"parameter": angle, "a": a, "b": b, "n_a": len(y_a), "n_b": len(y_b), "left_out": left_out}
+    row |= {"n_cycles_a": n_cycles[a], "n_cycles_b": n_cycles[b]}
     return row, y_a, y_b, bool(repeated)
 
 

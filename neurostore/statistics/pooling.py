@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
@@ -95,6 +95,19 @@ def _with_conditions(lake: Queryable, frame: pl.DataFrame) -> pl.DataFrame:
         trials.join(sessions, on=["subject", "session"], how="semi") if sessions["session"].count() else trials.clear()
     )
     return frame.with_columns(conditions=pl.lit(own["condition"].unique().to_list(), pl.List(pl.String)))
+
+
+def cycles_texts(counts: Mapping[str, Iterable[tuple[str, int]]]) -> list[str]:
+    """How many cycles the values of each level come from: one text where all parameters have the same.
+
+    counts : parameter -> (level, cycles) of each level.
+    """
+    parameters: dict[str, list[str]] = {}
+    for parameter, levels in counts.items():
+        parameters.setdefault(", ".join(dict.fromkeys(f"{level} {n}" for level, n in levels)), []).append(parameter)
+    if len(parameters) == 1:
+        return [f"cycles: {text}" for text in parameters]
+    return [f"cycles of {', '.join(names)}: {text}" for text, names in parameters.items()]
 
 
 def unused_text(lake: Queryable) -> str:

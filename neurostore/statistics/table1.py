@@ -5,7 +5,7 @@ Every number is in the frames ``cells`` and ``contrasts``; the printed table is 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from neurostore.sql import views
 from neurostore.statistics import two_groups
 from neurostore.statistics.order import levels_of
 from neurostore.statistics.pairs import compare_levels
-from neurostore.statistics.pooling import check_mixture, pooled_text, unused_text
+from neurostore.statistics.pooling import check_mixture, cycles_texts, pooled_text, unused_text
 from neurostore.statistics.values import columns, numeric_columns, subject_values, unscored_text
 
 if TYPE_CHECKING:
@@ -157,12 +157,25 @@ def table1(
     rows = [{**c, "p_holm": float(p)} for c, p in zip(contrasts, adjusted, strict=True)]
     gait = [tables[name] for name in names if name in tables]
     notes = [mixture, unscored_text(lake, tables, side), unused_text(lake)]
-    notes = [pooled_text(lake, pl.concat(gait), by, side), *notes] if gait else []
+    notes = (
+        [pooled_text(lake, pl.concat(gait), by, side), *cycles_texts(_cycles(tables, names)), *notes] if gait else []
+    )
     nulls = pl.selectors.float().fill_nan(None)
     cells_frame = pl.DataFrame(cells, infer_schema_length=None).with_columns(nulls)
     contrasts_frame = pl.DataFrame(rows, infer_schema_length=None).with_columns(nulls)
     people = _people(lake, everybody, levels)
     return Table1(by, tuple(levels), centre, cells_frame, contrasts_frame, people, tuple(filter(None, notes)))
+
+
+def _cycles(tables: Mapping[str, pl.DataFrame], names: Sequence[str]) -> dict[str, list[tuple[str, int]]]:
+    """Parameter -> (level, cycles) of each level, of those that are measured in cycles."""
+    import polars as pl
+
+    counts = {}
+    for name in names:
+        if name in tables and tables[name]["n_cycles"].count():
+            counts[name] = tables[name].group_by("level").agg(pl.col("n_cycles").sum()).sort("level").rows()
+    return counts
 
 
 def title(parameter: str) -> str:
