@@ -172,10 +172,10 @@ class _Reader:
         transform = element.find("SpatialTransform")
         if transform is None:
             raise ValueError("CustomJoint without a <SpatialTransform>")
-        by_name = {e.get("name", ""): e for e in transform.findall("TransformAxis")}
-        strangers = sorted(set(by_name) - set(_AXES))
-        if strangers:
-            raise ValueError(f"its axes are {', '.join(by_name)}; expected {', '.join(_AXES)}")
+        named = [e.get("name", "") for e in transform.findall("TransformAxis")]
+        if len(set(named)) != len(named) or not set(named) <= set(_AXES):
+            raise ValueError(f"its axes are {', '.join(named)}; expected each of {', '.join(_AXES)} once")
+        by_name = dict(zip(named, transform.findall("TransformAxis"), strict=True))
         axes = [_transform_axis(by_name[at], at, names) if at in by_name else _still_axis(at) for at in _AXES]
         if abs(np.linalg.det(np.array([a.axis for a in axes[3:]]))) < 1e-6:
             raise ValueError("its translation axes lie in one plane")

@@ -12,7 +12,7 @@ from xml.etree.ElementTree import Element
 
 from neurostore.errors import InputError
 
-from .elements import text_of
+from .elements import is_true, text_of
 from .model import GROUND
 
 #: versions of documents in the form of OpenSim 2 and 3
@@ -26,7 +26,7 @@ def upgraded(root: Element, path: str) -> Element:
 
     Raises
     ------
-    InputError : a body with more than one joint.
+    InputError : a body with more than one joint, a joint or constraint that says neither true nor false.
     """
     out = Element("OpenSimDocument", {"Version": _VERSION})
     model = root.find("Model")
@@ -47,12 +47,12 @@ def upgraded(root: Element, path: str) -> Element:
         own = body.findall("Joint/*")
         if len(own) > 1:
             problems.append(f"body {name} holds {len(own)} joints; expected one")
-        joints.extend(_joint(joint, name) for joint in own)
-    if problems:
-        raise InputError(path, *problems)
+        joints.extend(_joint(joint, name, problems) for joint in own)
     constraints = model.find("ConstraintSet")
     if constraints is not None:
-        new.append(_constraints(constraints))
+        new.append(_constraints(constraints, problems))
+    if problems:
+        raise InputError(path, *problems)
     markers = model.find("MarkerSet")
     if markers is not None:
         new.append(_markers(markers))
@@ -67,14 +67,14 @@ def _body(body: Element) -> Element:
     return new
 
 
-def _joint(joint: Element, child: str) -> Element:
+def _joint(joint: Element, child: str, problems: list[str]) -> Element:
     new = Element(joint.tag, {"name": joint.get("name", "")})
     parent = text_of(joint, "parent_body")
     ends = {
         "parent": (parent, text_of(joint, "location_in_parent"), text_of(joint, "orientation_in_parent")),
         "child": (child, text_of(joint, "location"), text_of(joint, "orientation")),
     }
-    if text_of(joint, "reverse").lower() == "true":
+    if _says(joint, "reverse", f"joint {joint.get('name', '')}", problems):
         ends = {"parent": ends["child"], "child": ends["parent"]}
     frames = Element("frames")
     for end, (body, origin, turn) in ends.items():
@@ -92,14 +92,15 @@ def _joint(joint: Element, child: str) -> Element:
     return new
 
 
-def _constraints(constraints: Element) -> Element:
+def _constraints(constraints: Element, problems: list[str]) -> Element:
     new = Element("ConstraintSet", {"name": "constraintset"})
     objects = ET.SubElement(new, "objects")
     for constraint in constraints.findall("objects/*"):
         disabled = constraint.find("isDisabled")
         if disabled is not None:
+            is_disabled = _says(constraint, "isDisabled", f"constraint {constraint.get('name', '')}", problems)
             constraint.remove(disabled)
-            _text(constraint, "isEnforced", "false" if (disabled.text or "").strip().lower() == "true" else "true")
+            _text(constraint, "isEnforced", "false" if is_disabled else "true")
         objects.append(constraint)
     return new
 
@@ -113,6 +114,14 @@ def _markers(markers: Element) -> Element:
         _text(copy, "location", text_of(marker, "location"))
         _text(copy, "fixed", text_of(marker, "fixed") or "false")
     return new
+
+
+def _says(element: Element, name: str, what: str, problems: list[str]) -> bool:
+    try:
+        return is_true(element, name)
+    except ValueError as error:
+        problems.append(f"{what}: {error}")
+        return False
 
 
 def _path(body: str) -> str:

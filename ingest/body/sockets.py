@@ -16,6 +16,9 @@ from .model import GROUND, Placement
 def components(element: Element, at: str = "") -> Iterator[tuple[str, Element]]:
     """Every component inside a <Model> and its path, outer ones first."""
     for child in element:
+        if child.tag == "Ground":
+            yield from components(child, f"/{GROUND}")
+            continue
         parts, place = list(child) if child.tag in ("components", "frames") else [], at
         if child.tag.endswith("Set"):
             parts, place = child.findall("objects/*"), f"{at}/{child.tag.lower()}"

@@ -59,7 +59,11 @@ def _in_another_form():
     first += f"<components>{second}</components></PhysicalOffsetFrame>"
     text = text.replace('<Body name="root">', f'<Body name="root"><components>{first}</components>')
     defaults = "<defaults><Coordinate><range>-10 10</range><locked>0</locked></Coordinate></defaults>"
-    text = text.replace(MODEL, f'{MODEL}{defaults}<MarkerSet file="own.xml"/>')
+    ground = frame.format("floor", "..", "0 0 0", "</PhysicalOffsetFrame>")
+    ground = f"<Ground><components>{ground}</components></Ground>"
+    text = text.replace(MODEL, f'{MODEL}{defaults}{ground}<MarkerSet file="own.xml"/>').replace(
+        ">/ground<", ">/ground/floor<"
+    )
     text = text.replace("</Model>", f"<components>{body}{joint}</components></Model>").replace("/bodyset/e3", "/e3")
     text = text.replace("<translation>0.120666 0.184028", "<translation>0.120666, 0.184028,")
     markers = markers.replace("/bodyset/root<", "/bodyset/root/first/second<").replace("/bodyset/e3", "/e3")
@@ -141,6 +145,17 @@ def test_documents_before_opensim_4_are_read_whole():
     np.testing.assert_allclose(forward(again, values)[1], forward(model, values)[1], atol=1e-12)
 
 
+def test_true_is_also_written_as_1_before_opensim_4():
+    text = (HERE / "before_4.osim").read_text()
+    ones = text.replace("<isDisabled>true<", "<isDisabled>1<").replace("<reverse>true<", "<reverse>1<")
+    assert ones != text
+    same, model = parse_model(text), parse_model(ones)
+    assert [c.name for c in model.couplers] == ["pat_r"]
+    assert [(j.parent, j.child) for j in model.joints] == [(j.parent, j.child) for j in same.joints]
+    with pytest.raises(InputError, match="joint sh_l: <reverse> holds 'yes'; expected true or false"):
+        parse_model(text.replace("<reverse>true<", "<reverse>yes<"))
+
+
 @pytest.mark.parametrize("number", ["30000", "20303"])
 def test_a_body_with_two_joints_is_named(number):
     text = (HERE / "before_4.osim").read_text().replace('Version="20303"', f'Version="{number}"')
@@ -195,6 +210,11 @@ def test_simm_spline_by_its_definition():
         ('<Body name="b1">', '<Body name="b1"><mass>1,5</mass>', "body b1: <mass> holds '1,5'"),
         ('<Body name="b1">', '<Body name="b1"><mass>-2</mass>', "its mass is -2 kg"),
         ('<Body name="b1">', "<Body>", "1 body without a name"),
+        (
+            '<TransformAxis name="rotation3">',
+            '<TransformAxis name="rotation2">',
+            "expected each of rotation1, rotation2",
+        ),
         (MODEL, MODEL + "<length_units>mm</length_units>", "its <length_units> are 'mm'; expected meters"),
         (MODEL, MODEL + '<MarkerSet file="m.xml"/>', "its <MarkerSet> is in the file 'm.xml'; expected it in"),
         (MODEL, MODEL + "<defaults><PinJoint/></defaults>", "its <defaults> hold a PinJoint"),
