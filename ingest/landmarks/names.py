@@ -120,7 +120,9 @@ def _resolve(
         start, stop = len(_shared_beginning(spelt)), len(_shared_ending(spelt))
         joints_left = {_plain(labels[j][start : -stop or None]): index[j] for j in free}
         sources = _from_common_names(
-            joints_left, is_marker_set=any(sign in declared for sign in _table()["skin_signs"])
+            joints_left,
+            _declared_and_there(declared, column, usable),
+            any(s in declared for s in _table()["skin_signs"]),
         )
     for landmark, joints in declared.items():
         if landmark in ("only_these", "bell_pelvis", "sacrum_marker_first"):
@@ -138,6 +140,16 @@ def _resolve(
             # declared without landmarks; otherwise the landmarks found by common names stay
             sources.pop(landmark, None)
     return sources
+
+
+def _declared_and_there(declared: dict[str, Any], column: dict[str, str], usable: tuple[str, ...]) -> set[str]:
+    """Landmarks whose declared joints all hold data."""
+    there = set()
+    for landmark, joints in declared.items():
+        names = [joints] if isinstance(joints, str) else joints if isinstance(joints, list) else []
+        if names and all(column.get(name, name) in usable for name in names):
+            there.add(landmark)
+    return there
 
 
 def is_skin_set(sources: dict[str, tuple[int, ...]]) -> bool:
@@ -188,10 +200,12 @@ def _shared_ending(names: list[str]) -> str:
     return "" if {"l", "r", *SIDES} & set(re.split(rf"[{_SEPARATORS}]", ending.lower())) else ending
 
 
-def _from_common_names(joints: dict[tuple[str, str], int], *, is_marker_set: bool) -> dict[str, tuple[int, ...]]:
+def _from_common_names(
+    joints: dict[tuple[str, str], int], declared: set[str], is_marker_set: bool
+) -> dict[str, tuple[int, ...]]:
     """joints : (name without side, side or '') to index, from :func:`_plain` and both readings of a side letter.
 
-    is_marker_set : known to be on the skin, whatever these names say.
+    declared : landmarks whose joints the skeleton names. is_marker_set : known to be on the skin, whatever these names say.
     """
     table = _table()
     names: dict[tuple[str, str], int] = {}
@@ -200,6 +214,10 @@ def _from_common_names(joints: dict[tuple[str, str], int], *, is_marker_set: boo
         for side, rest in _sides(name, suffix_side):
             names.setdefault((rest, side), i)
     sources = _look_up(names, table["skin"], table["skin_sided"])
+    for medial in [name for name in sources if name.endswith("_medial")]:
+        lateral = medial.replace("medial", "lateral")
+        if lateral not in declared and sources[medial] == sources.get(lateral):  # one marker, such as LKNEM, for both
+            del sources[medial]
     if is_marker_set or is_skin_set(sources):
         # Joint centres in a marker set are a model's output and are not used if skin points give them. A marker called
         # LHIP or L.Elbow is on the skin, so only explicit names of joint centres count here.

@@ -149,6 +149,10 @@ MARKER_SETS = {
         "ankle_lateral": "MAL_EXT_{s}", "ankle_medial": "MAL_INT_{s}", "heel": "TALON_{s}", "metatarsal_5": "META5_{s}"},
     "German": {"asis": "{s}_SIAS", "knee_lateral": "{s}_Knie_lat", "knee_medial": "{s}_Knie_med", "heel": "{s}_Ferse",
         "ankle_lateral": "{s}_Knoechel_lat", "toe": "{s}_Zeh"},
+    "outer and inner": {"knee_lateral": "{s}KNO", "knee_medial": "{s}KNI", "ankle_lateral": "{s}ANO", "ankle_medial": "{s}ANI", "asis": "{s}FHIP"},
+    "one letter": {"knee_lateral": "{s}KNEL", "knee_medial": "{s}KNEM", "ankle_lateral": "{s}ANKL", "ankle_medial": "{s}ANKM", "asis": "{s}ASI"},
+    "Japanese": {"knee_lateral": "{s}KNL", "knee_medial": "{s}KNM", "ankle_lateral": "{s}ANL", "ankle_medial": "{s}ANM", "toe": "{s}MP2", "asis": "{s}ASI"},
+    "M for marker": {"knee_lateral": "{s}KNEM", "ankle_lateral": "{s}ANKM", "asis": "{s}ASI"},
     "SIMI": {"hip": "hip joint {side}", "knee": "knee joint {side}", "ankle": "ankle joint {side}", "toe": "foot tip {side}"},
     "one ending": {"asis": "{s}ASI_M", "psis": "{s}PSI_M", "knee_lateral": "{s}KNE_M", "ankle_lateral": "{s}ANK_M"},
 }  # fmt: skip
@@ -166,3 +170,16 @@ def test_markers_of_each_set_are_found(maker):
     assert {k: [skeleton.source_names[i] for i in found.get(k, ())] for k in labels} == {
         k: [label] for k, label in labels.items()
     }
+    if maker == "M for marker":
+        assert not any("medial" in landmark for landmark in found)
+
+
+@pytest.mark.parametrize(("there", "is_medial"), [("LKNE", True), ("", False)])
+def test_a_marker_that_may_be_both_is_the_medial_one_beside_a_declared_lateral_one(there, is_medial):
+    labels = ["LASI", "RASI", "LPSI", "RPSI", "LANK", "RANK", "LKNEM", *filter(None, [there])]
+    skeleton = (
+        adhoc("made_up", labels, {"landmarks": {"left_knee_lateral": "LKNE"}}) if there else adhoc("made_up", labels)
+    )
+    found = landmark_sources(skeleton)
+    assert found["left_knee_lateral"] == ((7,) if there else (6,))
+    assert found.get("left_knee_medial") == ((6,) if is_medial else None)
