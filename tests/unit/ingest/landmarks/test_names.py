@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from neurostore.ingest.landmarks.names import landmark_sources
@@ -177,9 +179,8 @@ def test_markers_of_each_set_are_found(maker):
 @pytest.mark.parametrize(("there", "is_medial"), [("LKNE", True), ("", False)])
 def test_a_marker_that_may_be_both_is_the_medial_one_beside_a_declared_lateral_one(there, is_medial):
     labels = ["LASI", "RASI", "LPSI", "RPSI", "LANK", "RANK", "LKNEM", *filter(None, [there])]
-    skeleton = (
-        adhoc("made_up", labels, {"landmarks": {"left_knee_lateral": "LKNE"}}) if there else adhoc("made_up", labels)
-    )
+    declared = {"landmarks": {"left_knee_lateral": "LKNE"}} if there else {}
+    skeleton = replace(adhoc("made_up", labels), declaration=declared)
     found = landmark_sources(skeleton)
     assert found["left_knee_lateral"] == ((7,) if there else (6,))
     assert found.get("left_knee_medial") == ((6,) if is_medial else None)
