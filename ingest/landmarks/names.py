@@ -252,6 +252,7 @@ def _plain(name: str) -> tuple[str, str]:
     """Lower-case letters and digits of a name, prefixes and suffixes off, and the side a separated last letter gives."""
     table = _table()
     name = re.sub(r"^p(?=[A-Z])", "", name.rsplit(":", 1)[-1].strip()).lower()  # pRightASI is a name of Xsens
+    name = re.sub(r"(?<=kne|ank|elb)[._\- ]m$", "model", name)  # LKNE_m is a model's point, LKNEM a medial marker
     suffix_side = ""
     last = re.search(r"[._\- ](l|r|left|right)$", name)
     if last:
