@@ -129,12 +129,14 @@ class _Reader:
         )
 
     def _masses(self) -> dict[str, float]:
-        """Mass of each body, kg."""
+        """Mass of each body, kg; its centre and inertia are checked only."""
         masses = {}
         for element in self._parts("Body"):
             name = element.get("name", "")
             try:
                 (masses[name],) = numbers(element, "mass", 1, (0.0,))
+                numbers(element, "mass_center", 3, (0.0,) * 3)  # the scaled model needs them
+                numbers(element, "inertia", 6, (0.0,) * 6)
             except ValueError as error:
                 self.problems.append(f"body {name}: {error}")
                 continue

@@ -115,9 +115,9 @@ def _scale_bodies(bodies: list[Element], factors: dict[str, Floats], mass_kg: fl
         for wraps in body.findall("WrapObjectSet"):
             body.remove(wraps)
         _multiply(body, "mass_center", factor)
-        if body.find("mass") is not None:
+        if text_of(body, "mass"):
             _set(body, "mass", f"{numbers(body, 'mass', 1)[0] * share:.9g}")
-        if body.find("inertia") is not None:
+        if text_of(body, "inertia"):
             moments = np.array(numbers(body, "inertia", 6))
             mean = float(np.cbrt(factor.prod()))
             _set(body, "inertia", words(moments * share * mean**2))
@@ -168,6 +168,8 @@ def _scale_couplers(model: Model, couplers: list[Element], factors: dict[str, Fl
     problems = []
     for coupler in couplers:
         dependent = text_of(coupler, "dependent_coordinate_name")
+        if dependent not in motion:  # a disabled one
+            continue
         kind, joint = motion[dependent]
         factor = factors.get(parents[joint])
         holder = coupler.find("coupled_coordinates_function")
@@ -202,7 +204,7 @@ def _turn_child(joint: Element, turn: Floats) -> None:
 
 
 def _multiply(element: Element, name: str, factor: Floats | None) -> None:
-    if factor is not None and element.find(name) is not None:
+    if factor is not None and text_of(element, name):
         _set(element, name, words(np.array(numbers(element, name, 3)) * factor))
 
 

@@ -115,6 +115,10 @@ def test_a_larger_body_is_larger_everywhere():
     )
     ground = np.array([0.0705801, -0.139685, -0.0238746])  # the first joint's place on the ground keeps its own
     np.testing.assert_allclose(after - ground, 1.3 * (before - ground), atol=1e-9)
+    empty = model.text.replace("<mass_center>0 0 0</mass_center>", "<mass_center/>")
+    assert scale_model(parse_model(empty), {"b2": 1.2}).masses_kg == model.masses_kg
+    off = model.text.replace("<isEnforced>true", "<isEnforced>false").replace(">slider</dependent", ">none</dependent")
+    assert scale_model(parse_model(off), {"b2": (1.0, 1.2, 1.0)}).couplers == ()
     with pytest.raises(InputError, match=r"b2 would be scaled by 1 1.2 1, and slider is a coupled translation in it"):
         scale_model(model, {"b2": (1.0, 1.2, 1.0)})
 
@@ -209,6 +213,7 @@ def test_simm_spline_by_its_definition():
         ('Version="40600"', 'Version="4060²"', "expected <OpenSimDocument"),
         ('<Body name="b1">', '<Body name="b1"><mass>1,5</mass>', "body b1: <mass> holds '1,5'"),
         ('<Body name="b1">', '<Body name="b1"><mass>-2</mass>', "its mass is -2 kg"),
+        ("<inertia>1 1", "<inertia>1", "body b1: <inertia> holds '1 1 0 0 0'; expected 6"),
         ('<Body name="b1">', "<Body>", "1 body without a name"),
         (
             '<TransformAxis name="rotation3">',
