@@ -51,6 +51,9 @@ class NeutralAxes:
         return {name: turned[k].T for k, name in enumerate(self.segments)}
 
 
+_LEAST_ALONG_HIPS = 0.7  # cosine; exchanged sides have -1
+
+
 def segments_of_rotations(neutral: NeutralAxes, rotations: Floats, marks: Marks) -> Segments:
     """Segments of a skeleton whose source gives rotations (S, 4, n) of the joints that carry them.
 
@@ -59,13 +62,30 @@ def segments_of_rotations(neutral: NeutralAxes, rotations: Floats, marks: Marks)
     segments = neutral.carry(rotations)
     methods = {f"{name}_axes": "rotation" for name in neutral.segments}
     name = next((name for name in ("pelvis_neutral", "trunk") if name in segments), None)
-    right = None
-    if name is not None:
-        right = rotate(segments[name], np.array([0.0, 0.0, 1.0]))
-    elif {"left_hip", "right_hip"} <= set(marks):
-        right = marks["right_hip"] - marks["left_hip"]
-    methods_of_lines, notes = follow_bones(segments, marks, right)
-    return Segments(segments, methods | methods_of_lines, right, notes=notes)
+    right = rotate(segments[name], np.array([0.0, 0.0, 1.0])) if name is not None else None
+    hips = marks["right_hip"] - marks["left_hip"] if {"left_hip", "right_hip"} <= set(marks) else None
+    notes = []
+    if right is not None and hips is not None and abs(cosine := _median_cosine(right, hips)) < _LEAST_ALONG_HIPS:
+        for turned in ("pelvis_neutral", "trunk", "left_foot", "right_foot"):
+            segments.pop(turned, None)
+            methods.pop(f"{turned}_axes", None)
+        notes.append(
+            f"the axis of the pelvis that should point from hip to hip is {np.degrees(np.arccos(cosine)):.0f}° off that line: the "
+            "file's segments have other axes than its format; angles of pelvis, trunk, hips and ankles are not given"
+        )
+        right = None
+    if right is None:
+        right = hips
+    methods_of_lines, bone_notes = follow_bones(segments, marks, right)
+    return Segments(segments, methods | methods_of_lines, right, notes=[*notes, *bone_notes])
+
+
+def _median_cosine(a: Floats, b: Floats) -> float:
+    """Median cosine of the angle between (n, 3) vectors; 1 where they are never both known."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        cosine = (a * b).sum(-1) / (np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1))
+    cosine = cosine[np.isfinite(cosine)]
+    return float(np.clip(np.median(cosine), -1.0, 1.0)) if len(cosine) else 1.0
 
 
 def neutral_axes_of(recording: Recording, sources: dict[str, tuple[int, ...]]) -> NeutralAxes | None:

@@ -263,6 +263,23 @@ def test_segments_with_rotations_give_the_angles_they_were_made_of(tmp_path: Pat
         np.testing.assert_allclose(angles[f"{side}_ankle_dorsiflexion_deg"], 0, atol=0.05)
 
 
+def test_segments_with_other_axes_than_their_format_bend_as_their_bones_do(tmp_path: Path) -> None:
+    """Axes turned by 90° about the length of each segment: x forward, where Theia has it to the right."""
+    path = theia_c3d(tmp_path / "w.c3d")
+    raw = path.read_bytes()
+    values = np.frombuffer(raw[2048:], "<f4").reshape(150, -1, 17).copy()
+    four = values[..., :16].reshape(150, -1, 4, 4).swapaxes(-1, -2)
+    turned = four @ np.array([[0, -1, 0, 0], [1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1.0]])
+    values[..., :16] = turned.swapaxes(-1, -2).reshape(150, -1, 16)
+    path.write_bytes(raw[:2048] + values.tobytes())
+    found = compute_landmarks(read(path), cutoff_hz=0.0)
+    angles = angles_of(found)
+    np.testing.assert_allclose(angles["left_knee_flexion_deg"], legs()[3], atol=0.05)
+    assert np.isnan(angles["left_hip_flexion_rel_deg"]).all()
+    assert np.isnan(angles["left_knee_rotation_deg"]).all()
+    assert any("is 90° off that line" in note for note in found.notes)
+
+
 def test_segments_that_were_not_seen_are_missing(tmp_path: Path) -> None:
     poses = read(theia_c3d(tmp_path / "w.c3d", unseen=7)).poses[0]
     assert np.isnan(poses.positions[7]).all()
