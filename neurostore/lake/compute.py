@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
 
-from neurostore import storage
+from neurostore import progress, storage
 from neurostore.lake import checked
 from neurostore.lake import tables as lake_sql
 from neurostore.lake.results import Session
@@ -29,6 +29,7 @@ _KEYS = "^(subject|session|trial|person|side|cycle|percent)$"
 
 BATCH_FRAMES = 120_000  # frames whose rows are in memory at once, per batch that is computed
 _AT_ONCE = 4  # batches that a query computes at once: more would need more memory
+_DOING = "computing views, in batches of sessions"
 _T = TypeVar("_T")
 
 
@@ -86,12 +87,13 @@ def in_batches(
             storage.write_parquet(str(path), tables[name], compression="lz4")
         return written
 
-    files: dict[str, list[Path]] = {name: [] for name in names}
+    made: list[dict[str, Path]] = []
     with storage.named_errors(str(folder), "computing views"):
+        progress.tell(_DOING, 0, len(groups))
         for done in side_by_side(work, groups, n_at_once):
-            for name, path in (pair for one in done for pair in one.items()):
-                files[name].append(path)
-    return files
+            made += done
+            progress.tell(_DOING, len(made), len(groups))
+    return {name: [one[name] for one in made] for name in names}
 
 
 def batches(frames: Mapping[Session, int]) -> list[list[Session]]:

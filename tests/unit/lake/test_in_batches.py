@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from neurostore import storage
+from neurostore import progress, storage
 from neurostore.api import open as open_lake
 from neurostore.errors import LakeError
 from neurostore.lake import compute, relations, results
@@ -47,9 +47,12 @@ def bare(lake):
 
 
 def test_views_have_the_same_rows(bare, made, asked):
-    opened = open_lake(bare)
-    for view in ("subject_summary", "cycle_curves", "gait_profile"):
-        assert rows_of(opened, view) == made[1][view], view
+    opened, said = open_lake(bare), []
+    with progress.listening(lambda what, n_done, n_all: said.append((n_done, n_all))):
+        for view in ("subject_summary", "cycle_curves", "gait_profile"):
+            assert rows_of(opened, view) == made[1][view], view
+    assert said[0] == (0, 2)
+    assert (2, 2) in said[1:3]
     assert {len(sessions) for sessions, _ in asked} == {2}
     computed = [(session, name) for sessions, names in asked for session in sessions for name in names]
     assert len(computed) == len(set(computed))  # nothing twice
