@@ -6,6 +6,7 @@ import os
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -30,7 +31,32 @@ _KEYS = "^(subject|session|trial|person|side|cycle|percent)$"
 BATCH_FRAMES = 120_000  # frames whose rows are in memory at once, per batch that is computed
 _AT_ONCE = 4  # batches that a query computes at once: more would need more memory
 _DOING = "computing views, in batches of sessions"
+_LOOK_S = 0.1
 _T = TypeVar("_T")
+
+
+class Opened:
+    """The connections that work at the moment, so that they can be stopped."""
+
+    def __init__(self) -> None:
+        self._connections: list[duckdb.DuckDBPyConnection] = []
+
+    @contextmanager
+    def holding(self, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+        """Know a connection while it works."""
+        self._connections.append(connection)
+        try:
+            yield
+        finally:
+            self._connections.remove(connection)
+
+    def interrupt(self) -> None:
+        """Stop the statements that run now; what comes after them may need another call."""
+        import duckdb
+
+        for connection in list(self._connections):
+            with suppress(duckdb.Error):  # closed meanwhile
+                connection.interrupt()
 
 
 def compute(
@@ -40,12 +66,14 @@ def compute(
     choices: Mapping[str, Any] | None = None,
     *,
     n_threads: int | None = None,
+    opened: Opened | None = None,
 ) -> tuple[dict[Session, str], dict[str, pa.Table]]:
     """The rows of kept views in these sessions.
 
     Parameters
     ----------
     names : of the views. choices : variables that they read, as in ``views.VARIABLES``; else the defaults.
+    opened : takes the connection while it works.
 
     Returns
     -------
@@ -54,7 +82,7 @@ def compute(
     """
     wanted = sorted(set(sessions))
     computations = {session: uuid.uuid4().hex for session in wanted}
-    with _connect(lake, wanted, n_threads) as connection:
+    with _connect(lake, wanted, n_threads) as connection, (opened or Opened()).holding(connection):
         views.set_variables(connection, **(choices or {}))
         connection.execute(
             "CREATE TABLE _computations AS SELECT unnest($c) AS computation, unnest($s) AS subject, unnest($t) AS session",
@@ -80,8 +108,10 @@ def in_batches(
     n_at_once = max(1, min(os.cpu_count() or 1, _AT_ONCE, len(groups)))
     n_threads = max(1, (os.cpu_count() or 1) // n_at_once)
 
+    opened = Opened()
+
     def work(group: list[Session]) -> dict[str, Path]:
-        _, tables = compute(lake, group, names, choices, n_threads=n_threads)
+        _, tables = compute(lake, group, names, choices, n_threads=n_threads, opened=opened)
         written = {name: folder / f"{name}-{uuid.uuid4().hex}.parquet" for name in tables}
         for name, path in written.items():
             storage.write_parquet(str(path), tables[name], compression="lz4")
@@ -90,7 +120,7 @@ def in_batches(
     made: list[dict[str, Path]] = []
     with storage.named_errors(str(folder), "computing views"):
         progress.tell(_DOING, 0, len(groups))
-        for done in side_by_side(work, groups, n_at_once):
+        for done in side_by_side(work, groups, n_at_once, opened):
             made += done
             progress.tell(_DOING, len(made), len(groups))
     return {name: [one[name] for one in made] for name in names}
@@ -110,11 +140,12 @@ def batches(frames: Mapping[Session, int]) -> list[list[Session]]:
 
 
 def side_by_side(
-    work: Callable[[list[Session]], _T], groups: Sequence[list[Session]], n_at_once: int
+    work: Callable[[list[Session]], _T], groups: Sequence[list[Session]], n_at_once: int, opened: Opened
 ) -> Iterator[list[_T]]:
     """The results of the work on each group, in the order in which they are done, several at once.
 
     DuckDB works outside Python's lock: threads of this process, each with a connection of its own, are enough.
+    opened : the connections of the work, which is stopped after an error or Ctrl-C.
     """
     waiting = iter(groups)
     with ThreadPoolExecutor(n_at_once, "neurostore-compute") as threads:
@@ -126,9 +157,11 @@ def side_by_side(
                     return
                 done, running = wait(running, return_when=FIRST_COMPLETED)
                 yield [future.result() for future in done]
-        finally:
+        finally:  # after an error or Ctrl-C
             for future in running:
                 future.cancel()
+            while wait(running, timeout=_LOOK_S).not_done:
+                opened.interrupt()
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, view: str) -> pa.Table:

@@ -7,9 +7,11 @@ computed in batches.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from neurostore.sql import views
+from neurostore.sql.interruptible import interruptible
 from neurostore.sql.named_errors import named_errors
 
 if TYPE_CHECKING:
@@ -39,12 +41,15 @@ class Snapshot:
         self._connection = lake.connect()
         with named_errors(self.path), self._source.naming_vanished():
             views.set_variables(self._connection, **{**lake.choices, **choices})
-        for name in KEPT:
-            quoted = views.quote(name)
-            with named_errors(self.path), self._source.naming_vanished():
-                self._connection.execute(f"CREATE TABLE _kept AS SELECT * FROM {quoted}")
-                self._connection.execute(f"DROP VIEW {quoted}")
-                self._connection.execute(f"ALTER TABLE _kept RENAME TO {quoted}")
+        with named_errors(self.path), self._source.naming_vanished():
+            for name in KEPT:
+                interruptible(self._connection, partial(self._keep, views.quote(name)))
+
+    def _keep(self, quoted: str) -> None:
+        """Replace a view by a table of its rows."""
+        self._connection.execute(f"CREATE TABLE _kept AS SELECT * FROM {quoted}")
+        self._connection.execute(f"DROP VIEW {quoted}")
+        self._connection.execute(f"ALTER TABLE _kept RENAME TO {quoted}")
 
     def reads_results(self) -> bool:
         """Whether the views that a lake keeps are read from stored results, or were computed beforehand."""
@@ -55,4 +60,4 @@ class Snapshot:
         if self._lake is not None:
             return self._lake.sql(query, params)
         with named_errors(self.path), self._source.naming_vanished():
-            return self._connection.sql(query, params=params).pl()
+            return interruptible(self._connection, lambda: self._connection.sql(query, params=params).pl())

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from neurostore import storage
 from neurostore.errors import LakeError, UsageError, VanishedVersionError
 from neurostore.lake import heartbeat, keep, tombstones
-from neurostore.lake.compute import batches, compute, side_by_side
+from neurostore.lake.compute import Opened, batches, compute, side_by_side
 from neurostore.lake.marker import check_marker
 from neurostore.lake.results import Session
 from neurostore.lake.version import Version
@@ -139,7 +139,8 @@ def _by_threads(
 ) -> Iterator[list[keep.StagedResults]]:
     n_at_once = max(1, min(n_workers, len(batches)))
     n_threads = max(1, (os.cpu_count() or 1) // n_at_once)
-    return side_by_side(lambda batch: _staged(lake, batch, inputs, n_threads), batches, n_at_once)
+    opened = Opened()
+    return side_by_side(lambda batch: _staged(lake, batch, inputs, n_threads, opened), batches, n_at_once, opened)
 
 
 def _by_ray(
@@ -165,7 +166,9 @@ def _staged_from(root: str, version: int, batch: list[Session], inputs: Inputs) 
     return _staged(open_lake(root, version), batch, inputs, 1)
 
 
-def _staged(lake: Version, batch: list[Session], inputs: Inputs, n_threads: int) -> keep.StagedResults:
+def _staged(
+    lake: Version, batch: list[Session], inputs: Inputs, n_threads: int, opened: Opened | None = None
+) -> keep.StagedResults:
     with lake.naming_vanished():
-        computations, tables = compute(lake, batch, n_threads=n_threads)
+        computations, tables = compute(lake, batch, n_threads=n_threads, opened=opened)
     return keep.stage(lake.path, computations, tables, inputs)

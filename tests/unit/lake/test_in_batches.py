@@ -5,13 +5,16 @@ from __future__ import annotations
 import errno
 import gc
 import shutil
+import threading
+import time
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from neurostore import progress, storage
 from neurostore.api import open as open_lake
-from neurostore.errors import LakeError
+from neurostore.errors import LakeError, UsageError
 from neurostore.lake import compute, relations, results
 from neurostore.lake.commit import commit, stage
 from neurostore.lake.locked import run
@@ -29,9 +32,9 @@ def asked(monkeypatch):
     """What was computed in batches: (sessions, views) of each batch, of two sessions each."""
     batches = []
 
-    def spy(lake, sessions, names, choices, *, n_threads, _compute=compute.compute):
+    def spy(lake, sessions, names, choices, *, n_threads, opened, _compute=compute.compute):
         batches.append((sorted(sessions), sorted(names)))
-        return _compute(lake, sessions, names, choices, n_threads=n_threads)
+        return _compute(lake, sessions, names, choices, n_threads=n_threads, opened=opened)
 
     monkeypatch.setattr(compute, "compute", spy)
     monkeypatch.setattr(compute, "BATCH_FRAMES", 1000)
@@ -123,6 +126,24 @@ def test_what_is_computed_is_removed_with_the_connection(bare, asked):
     del opened
     gc.collect()
     assert not folder.exists()
+
+
+def test_what_still_works_is_stopped_after_an_error():
+    opened, started = compute.Opened(), threading.Event()
+
+    def work(group):
+        if group == ["fails"]:
+            started.wait(30)
+            raise UsageError("of one batch")
+        with duckdb.connect() as connection, opened.holding(connection):
+            started.set()
+            connection.execute("SELECT sum(a.range) FROM range(1000000) a, range(1000000) b")  # minutes
+        return group
+
+    began = time.monotonic()
+    with pytest.raises(UsageError, match="of one batch"):
+        list(compute.side_by_side(work, [["works"], ["fails"]], 2, opened))
+    assert time.monotonic() - began < 30
 
 
 def test_a_full_disk_is_named(bare, asked, monkeypatch):
