@@ -30,7 +30,10 @@ _WORD = re.compile(r"[a-z_][a-z0-9_]*")
 _SET = re.compile(r"\bset\s+variable\s+\"?(\w+)", re.IGNORECASE)
 _FROM = re.compile(r"\b(?:from|join)\s+\"?([a-z_]\w*)\"?(?!\w|\"|\s*\()")
 _WITH = re.compile(r"\"?([a-z_]\w*)\"?\s*(?:\([^()]*\)\s*)?as\s+(?:not\s+)?(?:materialized\s*)?\(")
-_NARROW = re.compile(r"\b(?:subject|session|trial)\"?\s*(?:==?|in\b|like\b)\s*[('?$]", re.IGNORECASE)
+_NARROW = re.compile(  # a query that needs no rows, or those of some people
+    r"^\s*(?:describe|desc|explain)\b(?!\s+analyze)|\b(?:subject|session|trial)\"?\s*(?:==?|in\b|like\b)\s*[('?$]",
+    re.IGNORECASE,
+)
 _ASK_FOR_ALL = {"show", "pragma", "information_schema", "query_table", "query", "sqlite_master", "database"}
 
 
@@ -87,7 +90,10 @@ class Relations:
         """
         with self._lock:
             names = self._named_in(text)
-            self._is_narrow = _NARROW.search(text) is not None
+            is_everything = len(names) == len(self._tables) + len(
+                self._texts
+            )  # it lists what exists, or names what does not
+            self._is_narrow = is_everything or _NARROW.search(text) is not None
             needed = self._behind(names)
             if any(name in self._made - self._in_batches and self.is_computed_in_batches(name) for name in needed):
                 self._made -= self._texts.keys()  # an earlier query was of some people
@@ -157,7 +163,9 @@ class Relations:
         """The frames of each session that has no stored rows of a view."""
         if self._frames is None:
             self.results()
-            rows = self.connection.execute("SELECT subject, session, sum(n_frames)::BIGINT FROM trials GROUP BY ALL")
+            rows = self.connection.execute(
+                "SELECT subject, session, coalesce(sum(n_frames), 0)::BIGINT FROM trials GROUP BY ALL"
+            )
             self._frames = {(subject, session): n for subject, session, n in rows.fetchall()}
         fresh = self._fresh(name)
         return {session: n for session, n in self._frames.items() if session not in fresh}

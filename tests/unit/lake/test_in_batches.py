@@ -7,6 +7,7 @@ import gc
 import shutil
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -74,6 +75,17 @@ def test_a_query_of_some_people_reads_their_files_alone(bare, asked, caplog):
     assert 0 < of_one.height < n
     assert opened.sql(f"SELECT * FROM gait_cycles {where} ORDER BY ALL").equals(of_one)
     assert len(asked) == 2
+
+
+@pytest.mark.parametrize(
+    "text", ["SHOW TABLES", "DESCRIBE subject_summary", "EXPLAIN SELECT * FROM gait_events", "SELECT * FROM gait_evnts"]
+)
+def test_a_query_that_needs_no_rows_computes_none(bare, asked, text):
+    opened = open_lake(bare)
+    with suppress(UsageError):
+        opened.sql(text)
+    opened.describe("subject_summary")
+    assert not asked
 
 
 def test_choices_are_those_of_the_lake(bare, asked):
