@@ -71,8 +71,7 @@ def subjects(
     from neurostore.commands.output import write_frame
 
     opened = open_lake(lake, version, release)
-    with opened.connect(_SUBJECTS) as connection:
-        write_frame(connection.sql(_SUBJECTS).pl(), format, output, lake=opened.path, kind="table")
+    write_frame(opened.sql(_SUBJECTS), format, output, lake=opened.path, kind="table")
 
 
 def history(lake: LakeOption = LAKE, format: FormatOption = None, output: OutputOption = None) -> None:

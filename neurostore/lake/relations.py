@@ -114,16 +114,13 @@ class Relations:
 
     def _behind(self, names: Iterable[str]) -> set[str]:
         """The names with all that they read."""
-        behind: set[str] = set()
-        waiting = list(names)
-        while waiting:
-            one = waiting.pop()
-            if one in behind:
-                continue
-            behind.add(one)
-            if one in self._texts and not self._is_kept(one):
-                waiting += views.words_of(self._text(one)) & (self._tables.keys() | self._texts.keys())
-        return behind
+
+        def reads(name: str) -> Collection[str]:
+            if name not in self._texts or self._is_kept(name):
+                return ()
+            return views.words_of(self._text(name)) & (self._tables.keys() | self._texts.keys())
+
+        return views.behind(names, reads)
 
     def _text(self, name: str) -> str:
         """The SQL of a view or step; where a view that it can read is stored, the text that reads it."""
@@ -237,7 +234,9 @@ class Relations:
         parts: dict[str, list[str]] = {name: [] for name in names}
         for name in names:
             if self._fresh(name):
-                parts[name].append(results.stored_rows(self.connection, self.results(), self._stored[name]))
+                stored_view = self._stored[name]
+                select = lake_sql.select_of(self.connection, stored_view.state)
+                parts[name].append(results.stored_rows(self.connection, self.results(), stored_view, select))
         stored = [name for name in names if self._is_stored(name)]
         if stored and self.results().stale:
             computed = self.lake.computed(self.results().stale)

@@ -154,9 +154,8 @@ def create_view(
     connection.execute(f"CREATE OR REPLACE VIEW {quote(view)} AS\n{text}")
 
 
-def stored_rows(connection: duckdb.DuckDBPyConnection, results: Results, stored: StoredView) -> str:
-    """SQL of the stored rows of a view that count."""
-    select = lake_sql.select_of(connection, stored.state)
+def stored_rows(connection: duckdb.DuckDBPyConnection, results: Results, stored: StoredView, select: str) -> str:
+    """SQL of the stored rows of a view that count. select : SQL of all that are stored."""
     if not stored.is_dirty:
         return select
     connection.execute(

@@ -136,14 +136,13 @@ class Version(StoredVersion):
     def _connect(self, reading: str, *, in_batches: bool = True) -> Relations:
         from neurostore.lake.relations import Relations, choices_in
         from neurostore.lake.results import ResultsChangedError
-        from neurostore.sql import kept, views
+        from neurostore.sql import views
 
-        chosen = {name: value for name, value in self.choices.items() if not kept.is_default(name, value)}
         for attempts_left in reversed(range(_ATTEMPTS)):
             relations = Relations(
                 self,
                 self._connect_duckdb(),
-                chosen,
+                self._other_choices(),
                 choices_in(reading),
                 uses_results=self._uses_results and bool(reading),
                 in_batches=in_batches,
@@ -199,12 +198,17 @@ class Version(StoredVersion):
         other._uses_results = False
         return other
 
+    def _other_choices(self) -> dict[str, Any]:
+        """The choices that are not the defaults, which stored results have."""
+        from neurostore.sql import kept
+
+        return {name: value for name, value in self.choices.items() if not kept.is_default(name, value)}
+
     def reads_results(self) -> bool:
         """Whether every view that a lake keeps is read from stored results, given the choices of this version."""
         from neurostore.sql import kept
 
-        chosen = {name for name, value in self.choices.items() if not kept.is_default(name, value)}
-        is_default = not any(kept.choices_of(view) & chosen for view in kept.VIEWS)
+        is_default = all(kept.choices_of(view).isdisjoint(self._other_choices()) for view in kept.VIEWS)
         return self._uses_results and is_default and self.results().is_usable
 
     def compute_in_batches(self) -> bool:

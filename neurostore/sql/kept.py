@@ -53,15 +53,7 @@ _MACRO = re.compile(r"CREATE OR REPLACE MACRO (\w+)(.*?)(?=CREATE OR REPLACE MAC
 @cache
 def behind(name: str) -> frozenset[str]:
     """A view and every view and step that it reads."""
-    uses = _uses()
-    relations: set[str] = set()
-    waiting = [name]
-    while waiting:
-        one = waiting.pop()
-        if one not in relations:
-            relations.add(one)
-            waiting += uses[one]
-    return frozenset(relations)
+    return frozenset(views.behind([name], _uses().__getitem__))
 
 
 @cache
@@ -205,14 +197,7 @@ def compute_together(
 
 def _behind_all(names: Iterable[str], texts: dict[str, str]) -> set[str]:
     """These views with every view and step that they read, as their texts and the calls of shared steps name them."""
-    behind: set[str] = set()
-    waiting = list(names)
-    while waiting:
-        one = waiting.pop()
-        if one not in behind:
-            behind.add(one)
-            waiting += [*(views.words_of(texts[one]) & texts.keys()), *SHARED.get(one, ())]
-    return behind
+    return views.behind(names, lambda one: [*(views.words_of(texts[one]) & texts.keys()), *SHARED.get(one, ())])
 
 
 def _store_call(connection: duckdb.DuckDBPyConnection, name: str) -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
@@ -168,6 +168,18 @@ def ordered(texts: dict[str, str]) -> list[str]:
 def uses(texts: dict[str, str]) -> dict[str, set[str]]:
     """Of each view, the others that its SQL names."""
     return {name: set(words_of(text) & texts.keys()) - {name} for name, text in texts.items()}
+
+
+def behind(names: Iterable[str], reads: Callable[[str], Iterable[str]]) -> set[str]:
+    """The names with all that they read, directly or through others. reads : what one name reads."""
+    found: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        one = waiting.pop()
+        if one not in found:
+            found.add(one)
+            waiting += reads(one)
+    return found
 
 
 @cache

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from neurostore import storage
 from neurostore.errors import LakeError, UsageError
 from neurostore.lake import tables as lake_sql
-from neurostore.lake.results import ResultsChangedError, are_kept
+from neurostore.lake.results import ResultsChangedError, are_kept, stored_rows
 from neurostore.lake.version import Version
 from neurostore.lake.version import open as open_lake
 from neurostore.release import VERSION
@@ -141,12 +141,9 @@ def _create_views(
     is_newest_always : whether tables show what the lake will be, so that trials with platforms may come.
     """
     texts = views.texts_for(is_newest_always or bool(lake.named_rows.get("force_plates")), stored=stored)
-    if any(view.is_dirty for view in stored.values()):
-        computations = list(lake.results().fresh.values())
-        connection.execute("CREATE TABLE _fresh_computations AS SELECT unnest($1) AS computation", [computations])
     for name, view in stored.items():
-        live = " WHERE computation IN (SELECT computation FROM _fresh_computations)" if view.is_dirty else ""
-        select = f"SELECT * EXCLUDE (computation) FROM (\n{lake_sql.relation(view.state)}\n) AS stored{live}"
+        rows = stored_rows(connection, lake.results(), view, lake_sql.relation(view.state))
+        select = f"SELECT * EXCLUDE (computation) FROM (\n{rows}\n) AS stored"
         connection.execute(f"CREATE VIEW {lake_sql.quote(f'_stored_{name}')} AS\n{select}")
         texts[f"_computed_{name}"] = texts[name]
         chosen = f"CASE WHEN {kept.has_choices(name)} THEN '_stored_{name}' ELSE '_computed_{name}' END"
