@@ -129,6 +129,7 @@ def _with_headers(send: Any) -> Any:
 
 async def _answer(send: Any, status: int, text: str, headers: list[tuple[bytes, bytes]] | None = None) -> None:
     ours = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
-    kind = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")]
+    # The connection stays open: closed over a body that is still on its way, it would be reset, and the answer lost.
+    kind = [(b"content-type", b"text/plain; charset=utf-8")]
     await send({"type": "http.response.start", "status": status, "headers": [*ours, *kind, *(headers or ())]})
     await send({"type": "http.response.body", "body": text.encode("utf-8")})

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+import time
+
 import pytest
 
 KEY = "subject=H01&session=ses1&trial=walk_01"
@@ -58,6 +61,22 @@ def test_what_may_write_needs_an_origin_and_json(server, name):
     assert server.ask(f"/api/{name}", {}, Cookie=None)[0] == 401
     assert server.ask(f"/api/{name}", b" " * 300_000)[0] == 413
     assert server.ask(f"/api/{name}")[0] == 405  # not by GET
+
+
+@pytest.mark.parametrize("n_bytes", [2, 300_000])
+def test_a_refusal_is_read_even_when_the_body_comes_after_it(server, n_bytes):
+    name, _, port = server.host.partition(":")
+    head = f"POST /api/preview HTTP/1.1\r\nHost: {server.host}\r\nContent-Length: {n_bytes}\r\n\r\n"
+    with socket.create_connection((name, int(port)), timeout=20) as connection:
+        connection.sendall(head.encode())
+        time.sleep(0.1)  # the server has answered by now
+        connection.sendall(b" " * n_bytes)
+        time.sleep(0.1)  # and a closed one has been reset
+        assert connection.recv(4096).startswith(b"HTTP/1.1 403 ")
+        connection.sendall(f"GET /api/state HTTP/1.1\r\nHost: {server.host}\r\n\r\n".encode())
+        received = b""
+        while b"HTTP/1.1 401 " not in received:  # the next answer on the same connection
+            received += connection.recv(4096) or pytest.fail(f"closed after {received!r}")
 
 
 def test_a_page_of_another_site_may_not_read(server):
