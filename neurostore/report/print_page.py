@@ -148,7 +148,7 @@ def _conduct(block: Session) -> Html:
     warnings = [
         f"{trial}: {verdict or 'not judged.'}"
         for trial, verdict, kind in block.rows(block.data.trials).select("trial", "verdict", "kind").iter_rows()
-        if kind != "static" and verdict != "Usable."
+        if kind != "static" and verdict != "Usable." and not str(verdict).startswith("Excluded by")  # left_out says it
     ]
     lines = [*warnings, *left_out(block)] or ["Nothing was left out."]
     text = tag("p", [[line, " "] for line in lines], event_source(block), " ", models(block))

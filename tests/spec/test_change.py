@@ -111,7 +111,8 @@ def test_a_retest_group_that_is_not_there_is_an_error_with_the_near_names(word, 
 
 def test_every_parameter_with_statistics_is_compared():
     columns = {c.name for c in views.declared()["subject_summary"].columns}
-    parameters = {c for c in columns if f"{c}_sd" in columns and not c.endswith("_norm")}
+    compared = ("_cv_pct", "_symmetry_index_abs_pct")
+    parameters = {c for c in columns if f"{c}_sd" in columns or c.endswith(compared)}
     summary = _summary([("P1", "a", 1.0, 60.0), ("P1", "b", 1.2, 62.0)])
     for name in sorted(parameters):
         values = pa.array([1.0, 2.0], pa.float64())
@@ -119,7 +120,7 @@ def test_every_parameter_with_statistics_is_compared():
     rows = _change(summary)
     assert {r["parameter"] for r in rows} == parameters
     assert {r["difference"] for r in rows} == {1.0}
-    assert "hip_h3_w_kg" in parameters
+    assert {"hip_h3_w_kg", "walking_speed_norm", "stride_time_cv_pct"} <= parameters
 
 
 def test_nine_retest_persons_are_too_few():
