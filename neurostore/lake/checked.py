@@ -58,17 +58,16 @@ def check(root: str, paths: Iterable[str]) -> None:
     marks = {path: mark for path in paths if (mark := _mark(root, path)) is not None and mark not in known}
     if not marks:
         return
-    recorded = hashes.read(root).files
-    asked = [path for path in marks if path in recorded]
-    whole = _are_whole(root, {path: recorded[path] for path in asked})
+    recorded = hashes.find(root, marks)
+    whole = _are_whole(root, recorded)
     damaged = sorted(path for path, is_whole in whole.items() if not is_whole)
     if damaged:  # an erasure may be replacing a log at this moment
         time.sleep(_SECOND_LOOK_S)
-        recorded = hashes.read(root).files
-        damaged = [path for path in damaged if path in recorded and not _is_whole(root, path, recorded[path])]
+        again = hashes.find(root, damaged)
+        damaged = [path for path in damaged if path in again and not _is_whole(root, path, again[path])]
     if damaged:
         raise DamagedLakeError(_message(root, damaged))
-    _remember(root, [marks[path] for path in asked if whole[path] and _mark(root, path) == marks[path]])
+    _remember(root, [marks[path] for path in recorded if whole[path] and _mark(root, path) == marks[path]])
 
 
 def check_log(root: str, table: str) -> None:

@@ -126,6 +126,19 @@ def read(root: str) -> Journal:
     return Journal(files, tuple(damaged))
 
 
+def find(root: str, paths: Iterable[str]) -> dict[str, Entry]:
+    """What is recorded of these files. The smallest segments, where the newest files are, are read first."""
+    found: dict[str, Entry] = {}
+    wanted = set(paths)
+    for name in reversed(_segments(root)):
+        if not wanted:
+            break
+        segment = _read_segment(root, name) or {}
+        found |= {path: segment[path] for path in wanted & segment.keys()}
+        wanted -= segment.keys()
+    return found
+
+
 def forget(root: str, kept: Iterable[str]) -> None:
     """Rewrite the record with these paths alone; under the lake's lock, before the other files are deleted."""
     old = _segments(root)

@@ -169,3 +169,15 @@ def test_a_lake_without_hashes_is_read_as_it_is(tmp_path: Path) -> None:
     for path in (lake / hashes.FOLDER).iterdir():
         path.unlink()
     assert rows(lake) == right
+
+
+def test_what_is_new_is_found_without_reading_the_whole_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = str(tmp_path)
+    hashes.record(root, {f"old/{i}": hashes.Entry("a", i) for i in range(50)})
+    hashes.record(root, {"old/7": hashes.Entry("b", 1), "new": hashes.Entry("c", 2)})
+    read, as_it_is = [], hashes._read_segment
+    monkeypatch.setattr(hashes, "_read_segment", lambda root, name: read.append(name) or as_it_is(root, name))
+    assert hashes.find(root, ["new", "old/7"]) == {"new": hashes.Entry("c", 2), "old/7": hashes.Entry("b", 1)}
+    assert len(read) == 1
+    every = hashes.read(root).files
+    assert hashes.find(root, [*every, "nowhere"]) == every
