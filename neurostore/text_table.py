@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len
 
@@ -17,20 +17,21 @@ from neurostore.wording import printable
 
 if TYPE_CHECKING:
     import polars as pl
+    import pyarrow as pa
 
 _GAP = "  "
 
 
-def lines_of(frame: pl.DataFrame, width: int | None = None) -> Iterator[str]:
+def lines_of(frame: pl.DataFrame | pa.Table, width: int | None = None) -> Iterator[str]:
     """The lines of a frame as a table; of blocks, one per row, where the table is wider than ``width`` cells.
 
     Parameters
     ----------
-    frame : any columns; numbers stand to the right, unknown values are NULL, a cell is always on one line.
+    frame : any columns, as an Arrow table those of `is_plain`; numbers stand to the right, unknown values are NULL, a cell is always on one line.
     width : cells of the terminal; None means that the table may have any width (a pipe, a file).
     """
-    columns = [_texts(frame[name]) for name in frame.columns]
-    names = [_on_one_line(name) for name in frame.columns]
+    columns = list(map(_texts, frame.iter_columns() if hasattr(frame, "iter_columns") else frame.columns))
+    names = [_on_one_line(name) for name in getattr(frame, "column_names", frame.columns)]
     widths = [max([cell_len(n), *map(cell_len, texts)]) for n, (texts, _) in zip(names, columns, strict=True)]
     if width is not None and sum(widths) + len(_GAP) * (len(widths) - 1) > width:
         yield from _blocks(names, [texts for texts, _ in columns])
@@ -60,14 +61,39 @@ def _blocks(names: Sequence[str], columns: Sequence[Sequence[str]]) -> Iterator[
             yield f"{_padded(name, width)}{_GAP}{text}"
 
 
-def _texts(series: pl.Series) -> tuple[list[str], bool]:
+def is_plain(rows: pa.Table) -> bool:
+    """Whether a table says the same of every value as a polars.DataFrame of it, which need not be made then."""
+    return all(_is_plain(field.type) for field in rows.schema)
+
+
+def _is_plain(type_: pa.DataType) -> bool:
+    import pyarrow.types as of
+
+    if of.is_struct(type_):
+        return all(_is_plain(field.type) for field in type_.fields)
+    if of.is_list(type_):
+        return _is_plain(type_.value_type)
+    numbers = (of.is_integer, of.is_float32, of.is_float64, of.is_decimal)
+    others = (of.is_string, of.is_string_view, of.is_boolean, of.is_date32, of.is_null)
+    return any(is_of_kind(type_) for is_of_kind in (*numbers, *others))
+
+
+def _texts(column: pl.Series | pa.ChunkedArray) -> tuple[list[str], bool]:
     """The cells of a column as text, and whether they are numbers."""
-    values = series.to_list()
-    if series.dtype.is_float():
+    values, is_float, is_number = _values(column)
+    if is_float:
         decimals = _decimals([abs(v) for v in values if v is not None and math.isfinite(v)])
         return ["NULL" if v is None else _number(v, decimals) for v in values], True
-    texts = ["NULL" if v is None else _on_one_line(_plain(v)) for v in values]
-    return texts, series.dtype.is_integer() or series.dtype.is_decimal()
+    return ["NULL" if v is None else _on_one_line(_plain(v)) for v in values], is_number
+
+
+def _values(column: Any) -> tuple[list[Any], bool, bool]:
+    """The values of a column, whether they are floats, and whether they are other numbers."""
+    if hasattr(column, "to_pylist"):
+        import pyarrow.types as of
+
+        return column.to_pylist(), of.is_floating(column.type), of.is_integer(column.type) or of.is_decimal(column.type)
+    return column.to_list(), column.dtype.is_float(), column.dtype.is_integer() or column.dtype.is_decimal()
 
 
 def _plain(value: object) -> str:

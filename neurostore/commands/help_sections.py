@@ -6,6 +6,8 @@ from typing import Any
 
 from typer.core import TyperGroup
 
+from neurostore.commands.plain_values import spare_validators
+
 START = "Start"
 BRING_IN = "Bring recordings in"
 LOOK = "Look at the data"
@@ -18,6 +20,19 @@ SECTIONS = (START, BRING_IN, LOOK, COMPARE, TAKE_OUT, MODELS, MAINTAIN)
 
 class SectionedHelp(TyperGroup):
     """Commands under the heading that they were registered with (``rich_help_panel``), as plain text without boxes."""
+
+    def get_params(self, ctx: Any) -> Any:
+        """The options of the program itself, which take plain values too."""
+        parameters = super().get_params(ctx)
+        spare_validators(parameters)
+        return parameters
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of this name, which takes plain values without typer's validators."""
+        command = super().get_command(ctx, cmd_name)
+        if command is not None:
+            spare_validators(command.get_params(ctx))  # with --help
+        return command
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write one list of commands per section; those without a section come last."""

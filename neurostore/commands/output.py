@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from neurostore.commands.options import Format
 from neurostore.errors import UsageError
-from neurostore.text_table import lines_of
+from neurostore.text_table import is_plain, lines_of
 from neurostore.wording import counted, printable
 
 if TYPE_CHECKING:
     import polars as pl
+    import pyarrow as pa
 
 _SHOWN_ON_A_TERMINAL = 200
 
@@ -32,9 +33,11 @@ def console() -> Any:
 
 
 def write_frame(
-    frame: pl.DataFrame, format: Format | None, output: Path | None, *, lake: object = None, kind: str = ""
+    rows: pl.DataFrame | pa.Table, format: Format | None, output: Path | None, *, lake: object = None, kind: str = ""
 ) -> None:
-    """Write a polars.DataFrame in the requested format: by --format, else by the suffix of the file, else as a table.
+    """Write rows in the requested format: by --format, else by the suffix of the file, else as a table.
+
+    polars is not loaded for an Arrow table of plain values that is printed as a table: it takes longer than most queries.
 
     lake : where the rows come from; a file written from it is recorded there, so that an erasure knows of it. kind : the command.
 
@@ -46,6 +49,7 @@ def write_frame(
     from neurostore.storage import temporary
 
     chosen = format or _format_of(output)
+    frame, n_rows = _readable(rows, chosen), len(rows)
     if output is not None:
         with (
             temporary.named(output),
@@ -54,19 +58,28 @@ def write_frame(
             work.open("wb") as file,
         ):
             _write(frame, chosen, file)
-        say(f"{counted(frame.height, 'row')} to {output}")
+        say(f"{counted(n_rows, 'row')} to {output}")
         return
     if chosen is Format.parquet and sys.stdout.isatty():
         raise UsageError("Parquet is binary: name a file with --output")
-    n_shown = frame.height
+    n_shown = n_rows
     if chosen is Format.table and sys.stdout.isatty():
         n_shown = min(n_shown, _SHOWN_ON_A_TERMINAL)
-    _write(frame.head(n_shown), chosen, sys.stdout.buffer)
+    _write(frame[:n_shown], chosen, sys.stdout.buffer)
     sys.stdout.flush()
-    if n_shown < frame.height:
-        say(f"the first {n_shown} of {frame.height:,} rows; use --output FILE or a pipe for all")
+    if n_shown < n_rows:
+        say(f"the first {n_shown} of {n_rows:,} rows; use --output FILE or a pipe for all")
     elif chosen is Format.table:
-        say(counted(frame.height, "row"))
+        say(counted(n_rows, "row"))
+
+
+def _readable(rows: pl.DataFrame | pa.Table, format: Format) -> Any:
+    """The rows as they are written in a format: an Arrow table where its text can be made from it, else a polars.DataFrame."""
+    if not hasattr(rows, "to_pylist") or (format is Format.table and is_plain(rows)):
+        return rows
+    import polars as pl
+
+    return pl.from_arrow(rows)
 
 
 def _format_of(output: Path | None) -> Format:
@@ -74,7 +87,7 @@ def _format_of(output: Path | None) -> Format:
     return Format(suffix) if suffix in ("csv", "json", "parquet") else Format.table
 
 
-def _write(frame: pl.DataFrame, format: Format, file: Any) -> None:
+def _write(frame: Any, format: Format, file: Any) -> None:
     if format is Format.parquet:
         frame.write_parquet(file)
     elif format is Format.json:

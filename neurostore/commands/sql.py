@@ -14,7 +14,7 @@ from neurostore.errors import LakeError, UsageError
 from neurostore.wording import near
 
 if TYPE_CHECKING:
-    import polars as pl
+    import pyarrow as pa
 
     from neurostore.lake.version import Version
 
@@ -54,7 +54,7 @@ def sql(
     write_frame(run(opened, text), format, output, lake=lake, kind="sql")
 
 
-def run(lake: Version, text: str) -> pl.DataFrame:
+def run(lake: Version, text: str) -> pa.Table:
     """The result of the last statement. Only statements that read are allowed.
 
     Raises
@@ -74,11 +74,11 @@ def run(lake: Version, text: str) -> pl.DataFrame:
             for statement in statements[:-1]:
                 connection.execute(statement)
 
-            def rows() -> pl.DataFrame:
+            def rows() -> pa.Table:
                 relation = connection.sql(statements[-1])
                 if relation is None:
                     raise UsageError("the last statement gives no rows; end with a SELECT")
-                return relation.pl()
+                return relation.to_arrow_table()
 
             return interruptible(connection, rows)
         except duckdb.IOException as error:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+
+import duckdb
 import polars as pl
 import pytest
 
-from neurostore.text_table import lines_of
+from neurostore.commands.output import write_frame
+from neurostore.text_table import is_plain, lines_of
 
 # Characters at which a terminal, or str.splitlines, starts a new line or turns the direction of writing.
 BREAKING = ["\n", "\t", "\r", "\x0b", "\x0c", "\x1b[2J", "\x85", "\u2028", "\u2029", "\u202e", "\u2066"]
@@ -55,3 +59,20 @@ def test_a_narrow_terminal_shows_every_key_whole():
 def test_no_rows_and_no_columns():
     assert list(lines_of(pl.DataFrame({"a": []}, schema={"a": pl.Int64}), 80)) == ["a", "─"]
     assert list(lines_of(pl.DataFrame())) == ["", ""]
+
+
+def test_an_arrow_table_of_plain_values_has_the_lines_of_polars(monkeypatch, capsysbinary):
+    query = """SELECT 1 AS a, 2.5::DOUBLE AS b, 1.25 AS c, sum(3) AS d, 'x' AS e, {'x': 1.5::FLOAT, 'n': [1, 2]} AS f, true AS g,
+        DATE '2030-01-02' AS h, NULL AS i, 'y'::VARCHAR AS "a b" UNION ALL SELECT NULL, 'nan', 1, 7, NULL, NULL, NULL, NULL, NULL, ''"""
+    rows = duckdb.sql(query).to_arrow_table()
+    told = list(lines_of(pl.DataFrame(pl.from_arrow(rows)), 60)), list(lines_of(pl.DataFrame(pl.from_arrow(rows))))
+    assert is_plain(rows)
+    assert (list(lines_of(rows, 60)), list(lines_of(rows))) == told
+    monkeypatch.setitem(sys.modules, "polars", None)  # an import of it fails
+    write_frame(rows, None, None)
+    assert capsysbinary.readouterr().out.decode().splitlines() == told[1]
+
+
+def test_times_and_bytes_are_left_to_polars():
+    for sql in ("SELECT now() AS t", "SELECT 'x'::BLOB AS b", "SELECT [{'t': now()}] AS n"):
+        assert not is_plain(duckdb.sql(sql).to_arrow_table())
