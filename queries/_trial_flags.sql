@@ -7,7 +7,8 @@
 -- is more than 100 mm from y = 0; knee adduction follows flexion (r2 above 0.5: cross-talk of the knee axis), in
 -- walking by 17 degrees or more; mean rotations of the knees or hips that differ by 25 degrees in walking; names that
 -- contradict the body, and markers of one segment whose distance changes by more than 50 mm
--- (ingest/landmarks/arrangement.py); a joint angle or the speed is outside the human range in more than 5 % of the
+-- (ingest/landmarks/arrangement.py); skin markers that may be misplaced, and in walking a knee that is more flexed than
+-- the other throughout (ingest/landmarks/misplaced.py); a joint angle or the speed is outside the human range in more than 5 % of the
 -- frames, or left and right are exchanged in 80 %; size, rate, cadence and coordinates outside the limits of
 -- macros/thresholds.sql; a file that states two frame rates (trials.quality['rate_claims_ratio']); a unit judged from a
 -- body that is not an adult's, a body taller than nearly everyone, or one that is not the height that participants.tsv
@@ -121,6 +122,8 @@ described AS (
         element_at(trials.quality, 'rate_claims_ratio')[1] AS rate_claims_ratio,
         element_at(trials.quality, 'contradicted_names')[1]::INTEGER AS n_contradicted_names,
         element_at(trials.quality, 'marker_shift_mm')[1] AS marker_shift_mm,
+        element_at(trials.quality, 'misplaced_markers')[1]::INTEGER AS n_misplaced_markers,
+        element_at(trials.quality, 'knee_offset_deg')[1] AS knee_offset_deg,
         coalesce(
             min(element_at(trials.quality, 'up_axis_c3d')[1]) OVER visit_
             <> max(element_at(trials.quality, 'up_axis_c3d')[1]) OVER visit_,
@@ -178,6 +181,8 @@ flagged AS (
         ) AS has_turned_knee,
         coalesce(n_contradicted_names > 0, false) AS has_contradicted_names,
         marker_shift_mm IS NOT NULL AS has_moved_markers,
+        coalesce(n_misplaced_markers > 0, false)
+        OR (knee_offset_deg IS NOT NULL AND n_steady_cycles > 0) AS has_misplaced_markers,
         coalesce(
             greatest(
                 knee_rotation_out_pct,

@@ -22,6 +22,8 @@ SELECT
     hip_rotation_difference_deg,
     n_contradicted_names,
     marker_shift_mm,
+    n_misplaced_markers,
+    knee_offset_deg,
     knee_rotation_out_pct,
     knee_adduction_out_pct,
     knee_backwards_pct,
@@ -55,6 +57,7 @@ SELECT
     has_turned_knee,
     has_contradicted_names,
     has_moved_markers,
+    has_misplaced_markers,
     has_impossible_joints,
     has_unequal_stance,
     is_mirrored,
@@ -99,6 +102,7 @@ SELECT
             OR has_turned_knee
             OR has_contradicted_names
             OR has_moved_markers
+            OR has_misplaced_markers
             OR has_floor_drift
             OR is_off_floor
             OR has_doubtful_rate
@@ -278,6 +282,13 @@ SELECT
                 THEN
                     ' The distance between two markers of one segment changes by '
                     || round(marker_shift_mm)::INTEGER::VARCHAR || ' mm: see the notes of the trial.'
+        END,
+        CASE WHEN n_misplaced_markers > 0 THEN ' Markers may be misplaced: see the notes of the trial.' END,
+        CASE
+            WHEN knee_offset_deg IS NOT NULL AND n_steady_cycles > 0
+                THEN
+                    ' One knee is flexed by ' || round(knee_offset_deg)::INTEGER::VARCHAR
+                    || ' degrees more than the other throughout: a marker of the knee may be misplaced.'
         END,
         CASE
             WHEN n_cycles > 0 AND n_steady_cycles < n_cycles AND usual_reason IS NOT NULL

@@ -18,6 +18,9 @@ from neurostore.ingest.landmarks.joint_centres import (
     turned_towards,
 )
 from neurostore.ingest.landmarks.names import SIDES, Marks
+from neurostore.ingest.landmarks.pelvis_markers import middle_by_symmetry
+
+ONE_PSIS = "one_psis_by_symmetry"
 
 
 def compute_centres(
@@ -98,6 +101,9 @@ def _add_sacrum(body: Centres, marker_first: bool) -> None:
     psis = body.has("left_psis", "right_psis")
     middle = (marks["left_psis"] + marks["right_psis"]) / 2 if psis else None
     marker = marks.get("sacrum")
+    if middle is None and marker is None and (by_one := middle_by_symmetry(marks)) is not None:
+        body.put("sacrum", by_one, ONE_PSIS)
+        return
     ways = [("skin_point", marker), ("mid_psis", middle)]
     given = [(method, points) for method, points in (ways if marker_first else ways[::-1]) if points is not None]
     if not given:

@@ -5,13 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from neurostore.arrays import Floats, Ints
-from neurostore.ingest.landmarks import arrangement, calibration, clusters, functional, functional_knee, plausible
+from neurostore.ingest.landmarks import (
+    arrangement,
+    calibration,
+    clusters,
+    functional,
+    functional_knee,
+    misplaced,
+    pelvis_markers,
+    plausible,
+)
 from neurostore.ingest.landmarks.centres import Centres
 from neurostore.ingest.landmarks.cleaning import CleanPerson, clean_person
 from neurostore.ingest.landmarks.heading import headings_of
-from neurostore.ingest.landmarks.marker_centres import compute_centres
+from neurostore.ingest.landmarks.marker_centres import ONE_PSIS, compute_centres
 from neurostore.ingest.landmarks.names import SIDES, Marks, names_of
 from neurostore.ingest.landmarks.neutral import neutral_axes_of, segments_of_rotations
 from neurostore.ingest.landmarks.segments import Segments, segments_of_points
@@ -58,15 +68,15 @@ def compute_person(recording: Recording, rows: Ints, known: Iterable[Calibration
     neutral = neutral_axes_of(recording, names.sources)
     clean = clean_person(recording, rows, names, neutral, known, choices.cutoff_hz, choices.path)
     doubts = plausible.put_medial_inside(clean.marks) if neutral is None else []
-    ours = calibration.of_these_legs if is_static else calibration.of_this_person
-    known = ours(list(known), clean.marks, doubts)
-    is_led = neutral is None and not is_static
-    led, led_notes = clusters.lead(clean.marks, clean.clusters, known if is_led else [])
+    is_skin_alone = clean.is_skin and neutral is None
+    doubts += pelvis_markers.bridge(clean.marks) if is_skin_alone else []
+    given, ours = known, calibration.of_these_legs if is_static else calibration.of_this_person
+    known = ours(given, clean.marks, doubts)
+    led, led_notes = clusters.lead(clean.marks, clean.clusters, [] if neutral is not None or is_static else known)
     parameters = calibration.gather(known)
     if is_subject:
         calibration.add_measured(parameters, clean.marks, "static" if is_static else "estimated")
         calibration.add_neutral(parameters, neutral.hip_angles if neutral is not None else {})
-
     declared = poses.skeleton.declaration.get("landmarks", {})
     body = compute_centres(
         clean.marks,
@@ -87,15 +97,13 @@ def compute_person(recording: Recording, rows: Ints, known: Iterable[Calibration
         return PersonLandmarks(rows, body.points, segments.rotations, scalars)
 
     hips, functional_notes = functional.calibrations_of(body, clean.clusters, choices.functional)
-    if is_static and clean.is_skin and neutral is None:
+    if is_static and is_skin_alone:
         doubts += give_session(parameters, body, segments, clean.clusters)
     parameters.added += hips
-    scalars |= {
-        f"{side}_tibial_torsion_deg": math.degrees(torsion)
-        for side, torsion in body.torsion.items()
-        if f"{side}_shank" in segments.rotations
-    }
+    scalars |= _torsions(body, segments)
     arranged, arranged_notes = arrangement.check(body.points, clean.is_skin) if neutral is None else ({}, [])
+    slips = led.get("slipped_clusters", 0.0) + (_has_static(given) and not _has_static(known))
+    placed, placed_notes = _places(recording, body, declared, slips) if is_skin_alone else ({}, [])
     methods, notes = _methods_and_notes(poses, clean, body, segments, neutral is None)
     return PersonLandmarks(
         rows,
@@ -105,9 +113,35 @@ def compute_person(recording: Recording, rows: Ints, known: Iterable[Calibration
         methods,
         parameters.added,
         "neutral" if neutral is not None else "anatomical" if "pelvis" in segments.rotations else "none",
-        clean.quality | led | arranged,
-        [*clean.notes, *arranged_notes, *doubts, *led_notes, *segments.notes, *notes, *functional_notes],
+        clean.quality | led | arranged | placed,
+        [*clean.notes, *arranged_notes, *placed_notes, *doubts, *led_notes, *segments.notes, *notes, *functional_notes],
     )
+
+
+def _torsions(body: Centres, segments: Segments) -> dict[str, float]:
+    return {
+        f"{side}_tibial_torsion_deg": math.degrees(torsion)
+        for side, torsion in body.torsion.items()
+        if f"{side}_shank" in segments.rotations
+    }
+
+
+def _has_static(known: Iterable[Calibration]) -> bool:
+    return any(c.source == "static" for c in known)
+
+
+def _places(
+    recording: Recording, body: Centres, declared: dict[str, Any], slips: float
+) -> tuple[dict[str, float], list[str]]:
+    """(figures, notes) on skin markers that may be misplaced; none where points are only like them, or were estimated.
+
+    slips : signs of it that others found: clusters that slipped, a static trial that is not this person's.
+    """
+    if recording.kind not in ("mocap", "static") or declared.get("bell_pelvis", False):
+        return {}, []
+    figures, notes = misplaced.check(body, is_static=recording.kind == "static")
+    n_signs = figures.get("misplaced_markers", 0.0) + slips
+    return figures | ({"misplaced_markers": n_signs} if n_signs else {}), notes
 
 
 def _methods_and_notes(
@@ -116,6 +150,11 @@ def _methods_and_notes(
     """How each joint centre and segment arose, and what of it a reader should know."""
     methods = {**body.methods, **segments.methods}
     notes = _undefined_shanks(body)
+    if methods.get("sacrum") == ONE_PSIS:
+        notes.append(
+            "one PSIS is missing: the middle of the PSIS is the other one, projected onto the plane half-way between the "
+            "ASIS, as if the pelvis were symmetrical"
+        )
     if clean.is_skin and has_only_points:
         changed, device_notes = _alignment_devices(frozenset(poses.skeleton.joints), methods, body.parameters)
         methods, notes = methods | changed, [*notes, *device_notes, *_estimated_widths(body)]

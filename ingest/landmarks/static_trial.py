@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from neurostore.arrays import Floats
-from neurostore.ingest.landmarks import plausible
+from neurostore.ingest.landmarks import misplaced, plausible
 from neurostore.ingest.landmarks.calibration import DEFAULT_MARKER_DIAMETER_MM, Parameters, median_length
 from neurostore.ingest.landmarks.centres import Centres
 from neurostore.ingest.landmarks.clusters import LED, UNIT, Cluster
@@ -45,6 +45,7 @@ def give_session(
                 parameters.add(f"{segment}_rotation", side, turn, "deg", "static")
         for name, value in offsets[side].items():
             parameters.add(name, side, value, "deg", "static")
+    misplaced.add_lengths(body)
     parameters.added += positions
     return []
 
