@@ -37,6 +37,10 @@ DEFECTIVE: dict[str, dict[str, str]] = {
     },
     "has_impossible_joints": {"c3d Test/Movement_trial": "knee adduction reaches 65 degrees"}
     | {f"cc_base CC005/005_{n:02}": _AVATAR for n in (3, 5, 6, 8, 9, 10, 11, 13, 14, 15, 16, 19)},
+    "has_misplaced_markers": {
+        "c3d Test/Movement_trial": "its shanks are 50 mm shorter than in the static trial of the session",
+        "trc bmc/motion_capture_run": "knee adduction follows flexion: the right knee axis is turned",
+    },
     "has_bad_emg": {"c3d New_Col/Sample_Static": "EMG is stored at 100 Hz, which loses most of its power"},
     "has_bad_plates": {"labs LABG/walk_01": "the vertical force of platform 3 is 31 to 32 N throughout"},
     "has_load_beyond_edge": {
