@@ -4,20 +4,37 @@
 -- Inputs: _plate_contacts, landmarks. N, Nm about the lab's origin, mm.
 -- Only trials with a force platform. A stance phase is a run of frames in which platforms of that foot are loaded
 -- (their forces are added), or in which heel or toe stand for 0.2 s with no platform under them. A stance phase is
--- valid as a whole or not at all. Between stance phases the foot is in the air and its force is zero.
+-- valid as a whole or not at all. In single support the platforms of the standing foot carry the whole body: if they
+-- carry less for a while, and the sole may reach over an edge, the toes or the heel are beside them.
+-- Between stance phases the foot is in the air and its force is zero.
 WITH frames AS (
     SELECT
         subject,
         session,
         trial,
         frame,
-        time_s
+        time_s,
+        (left_hip.y + right_hip.y) / 2000 AS height_m
     FROM landmarks
     WHERE
         person = 0
         AND (subject, session, trial) IN (
             SELECT (force_plates.subject, force_plates.session, force_plates.trial) FROM force_plates
         )
+),
+
+rising AS (
+    SELECT
+        * EXCLUDE (height_m),
+        2 * (
+            (last_value(height_m) OVER around_ - height_m) / (last_value(time_s) OVER around_ - time_s)
+            - (height_m - first_value(height_m) OVER around_) / (time_s - first_value(time_s) OVER around_)
+        ) / (last_value(time_s) OVER around_ - first_value(time_s) OVER around_) AS rise_m_s2
+    FROM frames
+    WINDOW around_ AS (
+        PARTITION BY subject, session, trial
+        ORDER BY time_s RANGE BETWEEN _rise_s() PRECEDING AND _rise_s() FOLLOWING
+    )
 ),
 
 on_plates AS (
@@ -33,6 +50,7 @@ on_plates AS (
         bool_or(contradicts_body) AS contradicts_body,
         bool_or(is_heel_over) AS is_heel_over,
         bool_or(is_toe_over) AS is_toe_over,
+        bool_or(is_sole_over) AS is_sole_over,
         sum(force.x) AS fx,
         sum(force.y) AS fy,
         sum(force.z) AS fz,
@@ -56,22 +74,24 @@ feet AS (
         moving.subject,
         moving.session,
         moving.trial,
-        frames.frame,
+        rising.frame,
         moving.time_s,
         moving.side,
+        rising.rise_m_s2,
         on_plates.* EXCLUDE (subject, session, trial, frame, side),
         on_plates.fy IS NOT NULL AS is_on_plate,
         moving.heel_speed_m_s < _still_m_s() AS is_heel_still,
         coalesce(moving.toe_speed_m_s, moving.heel_speed_m_s) < _still_m_s() AS is_toe_still,
-        coalesce(is_heel_still OR is_toe_still, false) AND NOT is_on_plate AS is_still_beside
+        coalesce(is_heel_still OR is_toe_still, false) AND NOT is_on_plate AS is_still_beside,
+        least(moving.heel_speed_m_s, moving.toe_speed_m_s) > _swinging_m_s() AND NOT is_on_plate AS is_in_air
     FROM query_table(motion) AS moving
-    INNER JOIN frames USING (subject, session, trial, time_s)
+    INNER JOIN rising USING (subject, session, trial, time_s)
     LEFT JOIN on_plates
         ON
             moving.subject = on_plates.subject
             AND moving.session = on_plates.session
             AND moving.trial = on_plates.trial
-            AND frames.frame = on_plates.frame
+            AND rising.frame = on_plates.frame
             AND moving.side = on_plates.side
     WHERE moving.person = 0
 ),
@@ -81,16 +101,51 @@ bounds AS (
     SELECT
         *,
         coalesce(max(CASE WHEN NOT is_on_plate THEN frame END) OVER so_far_, -1) AS plate_run,
-        coalesce(max(CASE WHEN NOT is_still_beside THEN frame END) OVER so_far_, -1) AS still_run
+        coalesce(max(CASE WHEN NOT is_still_beside THEN frame END) OVER so_far_, -1) AS still_run,
+        -- the mass that the platforms carry in single support, kg
+        CASE
+            WHEN is_on_plate AND bool_or(is_in_air) OVER frame_ AND abs(rise_m_s2) < _most_rise_m_s2()
+                THEN fy / (_gravity_m_s2() + rise_m_s2)
+        END AS carried_kg
     FROM feet
-    WINDOW so_far_ AS (PARTITION BY subject, session, trial, side ORDER BY frame ROWS UNBOUNDED PRECEDING)
+    WINDOW
+        so_far_ AS (PARTITION BY subject, session, trial, side ORDER BY frame ROWS UNBOUNDED PRECEDING),
+        frame_ AS (PARTITION BY subject, session, trial, frame)
+),
+
+pieces AS (
+    SELECT
+        subject,
+        session,
+        trial,
+        side,
+        plate_run,
+        avg(carried_kg) AS carried_kg
+    FROM bounds
+    WHERE carried_kg IS NOT NULL
+    GROUP BY subject, session, trial, side, plate_run, floor(time_s / _carried_piece_s())
+    HAVING max(time_s) - min(time_s) >= _carried_piece_s() / 2
+),
+
+carried AS (
+    SELECT
+        subject,
+        session,
+        trial,
+        side,
+        plate_run,
+        min(carried_kg) / median(carried_kg) AS least_share
+    FROM pieces
+    GROUP BY subject, session, trial, side, plate_run
 ),
 
 runs AS (
     SELECT
-        * EXCLUDE (still_run),
-        CASE WHEN is_on_plate THEN plate_run WHEN is_still_beside THEN still_run ELSE -1 END AS run
+        bounds.* EXCLUDE (still_run, carried_kg),
+        carried.least_share,
+        CASE WHEN is_on_plate THEN bounds.plate_run WHEN is_still_beside THEN still_run ELSE -1 END AS run
     FROM bounds
+    LEFT JOIN carried USING (subject, session, trial, side, plate_run)
 ),
 
 reasoned AS (
@@ -108,6 +163,10 @@ reasoned AS (
                     count(*) FILTER (is_toe_still AND NOT is_toe_over) OVER run_
                 ) * (max(time_s) OVER run_ - min(time_s) OVER run_) / count(*) OVER run_
                 > _passing_s()
+                OR (
+                    least_share < _least_carried_share()
+                    AND count(*) FILTER ((is_heel_still OR is_toe_still) AND NOT is_sole_over) OVER run_ > 0
+                )
                 THEN 'part of the foot beside it'
         END AS reason
     FROM runs

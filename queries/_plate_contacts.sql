@@ -7,7 +7,8 @@
 -- foot does, unless it is 240 mm away (sides exchanged). The other foot is also on the
 -- platform if its midpoint is over it and it stands (heel or toe below 0.5 m/s, relative to the belt) for more than
 -- 0.05 s of the contact. A part of the foot beyond the edge of a platform that is higher than another one (a step of
--- stairs) touches nothing and counts as over the platform.
+-- stairs) touches nothing and counts as over the platform. is_sole_over: so are the tips of the toes and the back of
+-- the shoe, as far as they may reach beyond the markers.
 WITH loaded AS (
     SELECT
         frames.subject,
@@ -126,6 +127,19 @@ beside AS (
         OR _is_over(
             feet.foot.toe.x - contacts.centre.x, feet.foot.toe.z - contacts.centre.z, geometry.half
         ) AS is_toe_over,
+        NOT geometry.has_corners
+        OR (
+            _is_over(
+                feet.foot.toe.x + _toes_share() * (feet.foot.toe.x - feet.foot.heel.x) - contacts.centre.x,
+                feet.foot.toe.z + _toes_share() * (feet.foot.toe.z - feet.foot.heel.z) - contacts.centre.z,
+                geometry.half
+            )
+            AND _is_over(
+                feet.foot.heel.x - _behind_heel_share() * (feet.foot.toe.x - feet.foot.heel.x) - contacts.centre.x,
+                feet.foot.heel.z - _behind_heel_share() * (feet.foot.toe.z - feet.foot.heel.z) - contacts.centre.z,
+                geometry.half
+            )
+        ) AS is_sole_over,
         least(greatest(
             (
                 (cop_x - feet.foot.heel.x) * (feet.foot.toe.x - feet.foot.heel.x)
@@ -203,6 +217,7 @@ SELECT
     is_toe_still,
     is_heel_over OR is_step AS is_heel_over,
     is_toe_over OR is_step AS is_toe_over,
+    is_sole_over OR is_step AS is_sole_over,
     returns_to_zero,
     contradicts_body,
     gap_mm,
