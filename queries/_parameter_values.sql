@@ -47,12 +47,24 @@ SELECT
         { 'parameter': 'swing_symmetry_index_abs_pct', 'value': swing_symmetry_index_abs_pct },
         { 'parameter': 'single_support_symmetry_index_abs_pct', 'value': single_support_symmetry_index_abs_pct },
         { 'parameter': 'foot_clearance_symmetry_index_abs_pct', 'value': foot_clearance_symmetry_index_abs_pct },
-        { 'parameter': 'knee_flexion_range_symmetry_index_abs_pct', 'value': knee_flexion_range_symmetry_index_abs_pct },
+        {
+            'parameter': 'knee_flexion_range_symmetry_index_abs_pct',
+            'value': knee_flexion_range_symmetry_index_abs_pct
+        },
         { 'parameter': 'hip_flexion_range_symmetry_index_abs_pct', 'value': hip_flexion_range_symmetry_index_abs_pct },
-        { 'parameter': 'first_vertical_peak_symmetry_index_abs_pct', 'value': first_vertical_peak_symmetry_index_abs_pct },
-        { 'parameter': 'second_vertical_peak_symmetry_index_abs_pct', 'value': second_vertical_peak_symmetry_index_abs_pct },
+        {
+            'parameter': 'first_vertical_peak_symmetry_index_abs_pct',
+            'value': first_vertical_peak_symmetry_index_abs_pct
+        },
+        {
+            'parameter': 'second_vertical_peak_symmetry_index_abs_pct',
+            'value': second_vertical_peak_symmetry_index_abs_pct
+        },
         { 'parameter': 'braking_impulse_symmetry_index_abs_pct', 'value': braking_impulse_symmetry_index_abs_pct },
-        { 'parameter': 'propulsion_impulse_symmetry_index_abs_pct', 'value': propulsion_impulse_symmetry_index_abs_pct },
+        {
+            'parameter': 'propulsion_impulse_symmetry_index_abs_pct',
+            'value': propulsion_impulse_symmetry_index_abs_pct
+        },
         { 'parameter': 'first_vertical_peak_n_kg', 'value': first_vertical_peak_n_kg },
         { 'parameter': 'vertical_valley_n_kg', 'value': vertical_valley_n_kg },
         { 'parameter': 'second_vertical_peak_n_kg', 'value': second_vertical_peak_n_kg },

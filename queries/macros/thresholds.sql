@@ -213,18 +213,19 @@ CREATE OR REPLACE MACRO _faces_walk_m_s() AS 0.3;
 CREATE OR REPLACE MACRO _faces_pelvis_m_s() AS 0.1;
 -- A shorter stride gives no direction for the width of its steps, metres.
 CREATE OR REPLACE MACRO _least_straight_stride_m() AS 0.2;
--- The toes may reach beyond the toe marker, and the shoe behind the heel's, by this share of the markers' distance.
+-- The toes may reach beyond the toe marker by this share of the distance of the heel's and the toe's marker.
 CREATE OR REPLACE MACRO _toes_share() AS 0.6;
+-- The shoe may reach behind the heel's marker by this share of that distance.
 CREATE OR REPLACE MACRO _behind_heel_share() AS 0.2;
--- A platform that carries less than this share of its usual part of the weight, in a piece of single support of this
--- length in seconds, does not have the whole foot on it.
+-- Less than this share of the mass carried by the step in single support: part of the foot is beside the platform.
 CREATE OR REPLACE MACRO _least_carried_share() AS 0.82;
+-- The mass that a step carries is averaged over pieces of this length, seconds.
 CREATE OR REPLACE MACRO _carried_piece_s() AS 0.05;
 -- A foot whose heel and toe are both faster than this swings, metres per second.
 CREATE OR REPLACE MACRO _swinging_m_s() AS 1;
--- Single support tells this only where the body rises and falls as in walking, metres per second squared.
+-- Single support tells what a step carries only below this acceleration of the pelvis, metres per second squared.
 CREATE OR REPLACE MACRO _most_rise_m_s2() AS 5;
--- The acceleration of the pelvis is computed over this time to both sides of a frame, seconds.
+-- The acceleration of the pelvis is computed over this time before and after a frame, seconds.
 CREATE OR REPLACE MACRO _rise_s() AS 0.05;
 -- A foot that stands beside the platforms for longer is on none of them, seconds.
 CREATE OR REPLACE MACRO _least_beside_s() AS 0.2;
