@@ -120,6 +120,7 @@ described AS (
         -- Steps per second times sqrt(leg length / g) (Hof 1996).
         2 / cycles.stride_time_s * sqrt(0.49 * figures.height_of_leg_mm / 1000 / _gravity_m_s2()) AS cadence_norm,
         element_at(trials.quality, 'rate_claims_ratio')[1] AS rate_claims_ratio,
+        element_at(trials.quality, 'missing_frames_pct')[1] AS missing_frames_pct,
         element_at(trials.quality, 'contradicted_names')[1]::INTEGER AS n_contradicted_names,
         element_at(trials.quality, 'marker_shift_mm')[1] AS marker_shift_mm,
         element_at(trials.quality, 'misplaced_markers')[1]::INTEGER AS n_misplaced_markers,
@@ -164,6 +165,7 @@ flagged AS (
         coalesce(segment_difference_pct > _most_segment_difference_pct(), false) AS has_unequal_segments,
         coalesce(worst_gap_pct > _most_gap_pct(), false) AS has_gaps,
         coalesce(frozen_pct > _most_frozen_pct() AND NOT is_static, false) AS has_frozen_frames,
+        coalesce(missing_frames_pct > _most_missing_frames_pct(), false) AS is_cut_off,
         coalesce(n_swaps > 0, false) AS has_swaps,
         coalesce(head_above_feet_mm < 0, false) AS is_upside_down,
         coalesce(abs(floor_drift_mm) > _most_floor_drift_mm() AND has_floor AND n_steady_cycles > 0, false)

@@ -12,6 +12,7 @@ SELECT
     worst_gap_pct,
     worst_landmark,
     frozen_pct,
+    missing_frames_pct,
     n_swaps,
     head_above_feet_mm,
     lowest_toe_mm,
@@ -47,6 +48,7 @@ SELECT
     has_unequal_segments,
     has_gaps,
     has_frozen_frames,
+    is_cut_off,
     has_swaps,
     is_upside_down,
     is_lying,
@@ -97,6 +99,7 @@ SELECT
             OR has_unequal_segments
             OR has_gaps
             OR has_frozen_frames
+            OR is_cut_off
             OR has_impossible_joints
             OR has_unequal_stance
             OR has_turned_knee
@@ -143,6 +146,12 @@ SELECT
         CASE
             WHEN has_frozen_frames
                 THEN ' ' || round(frozen_pct)::INTEGER::VARCHAR || ' % of frames repeat the one before.'
+        END,
+        CASE
+            WHEN is_cut_off
+                THEN
+                    ' The file was cut off: ' || round(missing_frames_pct)::INTEGER::VARCHAR
+                    || ' % of its frames are missing.'
         END,
         CASE
             WHEN has_floor_drift

@@ -199,6 +199,8 @@ CREATE OR REPLACE MACRO _most_bone_change_pct() AS 5;
 CREATE OR REPLACE MACRO _most_leg_difference_pct() AS 10;
 -- A joint that is missing in more of the frames is flagged, percent.
 CREATE OR REPLACE MACRO _most_gap_pct() AS 10;
+-- A file that was cut off and lacks more of its frames is flagged, percent.
+CREATE OR REPLACE MACRO _most_missing_frames_pct() AS 5;
 -- A trial of which more does not move at all is flagged, percent of its frames.
 CREATE OR REPLACE MACRO _most_frozen_pct() AS 5;
 -- Angles of both legs that differ by more than this while a person stands are flagged, degrees.

@@ -42,7 +42,7 @@ from neurostore.ingest.readers.markers.assemble import (
 from neurostore.ingest.readers.markers.up import judge_up
 from neurostore.ingest.readers.recorded_at import time_of
 from neurostore.ingest.readers.units import UNIT_MM, judged_unit
-from neurostore.ingest.recording import ReadOptions, Recording, Step
+from neurostore.ingest.recording import ReadOptions, Recording, SourceEvent, Step
 
 VERSION = 5
 _KNEE_DEVICE = re.compile(r"^[LR]K(AX|D[12])$", re.IGNORECASE)
@@ -116,7 +116,7 @@ def read(path: Path, options: ReadOptions) -> Recording:
     still, still_notes = judge_still(
         placed.positions[:, : len(labels)], len(poses.frame) / layout.rate_hz, is_named_static
     )
-    events, event_notes = source_events(parameters, layout.first_frame, layout.n_frames, layout.rate_hz, chosen.subject)
+    events, event_notes = _events(layout, chosen.subject)
     angle_labels = [p.label for p in chosen.angles]
     angles, angle_notes = source_angles(angle_labels, of_model[keep], time_s, parameters)
     measures, measure_notes = calibrations(parameters, chosen.subject)
@@ -141,7 +141,7 @@ def read(path: Path, options: ReadOptions) -> Recording:
         subject=chosen.subject,
         is_treadmill=options.is_treadmill,
         steps=[_step(layout, placed), *_recorded_at(parameters, notes)],
-        quality={} if layout.rate_claims_ratio == 1.0 else {"rate_claims_ratio": layout.rate_claims_ratio},
+        quality=_quality(layout),
         notes=[*notes, *fit_notes, *event_notes, *angle_notes, *measure_notes],
     )
 
@@ -192,6 +192,21 @@ def _placed(
         notes.append(warning)
     up, is_upright = _up(path, parameters, options, [p.label for p in markers], positions[:, is_marker], notes)
     return _Placed(markers, models, to_y_up(positions, up), scale_mm, length_basis, up, is_upright)
+
+
+def _events(layout: Layout, subject: str | None) -> tuple[list[SourceEvent], list[str]]:
+    """(events, notes); of a file that was cut off, those that its frames reach."""
+    first, n_stated = layout.first_frame, layout.n_frames + layout.n_missing
+    events, notes = source_events(layout.parameters, first, n_stated, layout.rate_hz, subject)
+    end_s = (first - 1 + layout.n_frames) / layout.rate_hz
+    return [event for event in events if not layout.n_missing or event.time_s <= end_s], notes
+
+
+def _quality(layout: Layout) -> dict[str, float]:
+    quality = {} if layout.rate_claims_ratio == 1.0 else {"rate_claims_ratio": layout.rate_claims_ratio}
+    if layout.n_missing:
+        quality["missing_frames_pct"] = 100.0 * layout.n_missing / (layout.n_frames + layout.n_missing)
+    return quality
 
 
 def _remarks(placed: _Placed) -> list[str]:

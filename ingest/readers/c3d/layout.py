@@ -15,7 +15,7 @@ import numpy as np
 from neurostore.errors import InputError
 from neurostore.ingest.readers.c3d.head import read_head
 from neurostore.ingest.readers.c3d.parameters import BLOCK, Parameters
-from neurostore.ingest.readers.c3d.sizes import Stated, samples_per_frame, stated_sizes, weigh
+from neurostore.ingest.readers.c3d.sizes import Stated, is_smooth, samples_per_frame, stated_sizes, weigh
 
 MOST_HEADER_FRAMES = 65_535
 _SAME_RATE = 0.01  # such a difference (59.94 and 60) makes no time or speed doubtful
@@ -30,6 +30,7 @@ class Layout:
     scale : below zero, samples are 32-bit floats; above, 16-bit integers times scale.
     first_frame : number of the first frame, counted from 1.
     rate_claims_ratio : POINT:RATE divided by the header's rate where they differ and nothing decides between them, else 1.
+    n_missing : frames that the file states and no longer has, because it was cut off.
     """
 
     processor: str
@@ -44,6 +45,7 @@ class Layout:
     parameters: Parameters
     notes: tuple[str, ...]
     rate_claims_ratio: float = 1.0
+    n_missing: int = 0
 
     @property
     def word(self) -> int:
@@ -87,8 +89,11 @@ def read_layout(path: Path) -> Layout:
     if sizes.frame_bytes == 0:  # rotations only: their block states where it begins and how many frames fit
         return Layout(processor, 0, 0, 1, max([*counts.values(), 0]), max(first, 1), float(rate), -1.0, sizes.data_offset,
                       parameters, tuple(notes), claims_ratio)  # fmt: skip
-    n_frames, first, frame_notes = _count_frames(
-        path, first, last, parameters, size - sizes.data_offset, sizes.frame_bytes
+    can_be_cut = max(counts.values(), default=0) * sizes.frame_bytes > size - sizes.data_offset and is_smooth(
+        path, sizes, scale, processor, size
+    )
+    n_frames, first, n_missing, frame_notes = _count_frames(
+        path, (first, last), parameters, size - sizes.data_offset, sizes.frame_bytes, can_be_cut=can_be_cut
     )
     return Layout(
         processor=processor,
@@ -103,6 +108,7 @@ def read_layout(path: Path) -> Layout:
         parameters=parameters,
         notes=(*notes, *frame_notes),
         rate_claims_ratio=claims_ratio,
+        n_missing=n_missing,
     )
 
 
@@ -149,14 +155,15 @@ def _frame_claims(first: int, last: int, parameters: Parameters) -> tuple[dict[s
 
 
 def _count_frames(
-    path: Path, first: int, last: int, parameters: Parameters, data_bytes: int, frame_bytes: int
-) -> tuple[int, int, list[str]]:
-    """(number of frames, number of the first frame, notes), from all that the file says and what it can hold.
+    path: Path, ends: tuple[int, int], parameters: Parameters, data_bytes: int, frame_bytes: int, *, can_be_cut: bool
+) -> tuple[int, int, int, list[str]]:
+    """(number of frames, number of the first frame, frames that are missing, notes), from all that the file says and can hold.
 
     Header words are 16-bit: of a longer recording they hold 65,535 or the count modulo 65,536. The true count is then
     in TRIAL:ACTUAL_START_FIELD and ACTUAL_END_FIELD (two 16-bit words each, low word first), in POINT:LONG_FRAMES or a
-    float POINT:FRAMES, else only in the size of the file.
+    float POINT:FRAMES, else only in the size of the file. Of a file that was cut off, the whole frames are read.
     """
+    first, last = ends
     room = data_bytes // frame_bytes
     claims, start, _ = _frame_claims(first, last, parameters)
     text = ", ".join(f"{who} says {n}" for who, n in claims.items())
@@ -166,30 +173,49 @@ def _count_frames(
     is_clipped = last == MOST_HEADER_FRAMES or MOST_HEADER_FRAMES in claims.values()
     longest = max(claims.values())
     notes = []
+    fitting = [n for n in claims.values() if n <= room]
     if longest > MOST_HEADER_FRAMES and longest not in (claims.get("the header"),):
         is_long = is_clipped or longest % 65_536 in (claims.get("the header"), claims.get("POINT:FRAMES"))
         if is_long and longest > room:
-            raise InputError(path, f"is truncated: it states {longest} frames, its bytes hold {room} ({text})")
+            fitting = []
     elif longest == MOST_HEADER_FRAMES and room > MOST_HEADER_FRAMES:
         # No field can state more than 65,535: the size of the data decides, without the padding of the last block.
         n_frames = room - _padding_frames(path, data_bytes, room, frame_bytes)
         notes.append(
             f"no field of the file can count beyond 65,535 frames; by its size it has {n_frames}, which were read"
         )
-        return n_frames, max(start or first, 1), notes
-    fitting = [n for n in claims.values() if n <= room]
+        return n_frames, max(start or first, 1), 0, notes
     if not fitting:
-        raise InputError(
-            path,
-            f"is truncated: {min(claims.values())} frames of {frame_bytes} bytes need "
-            f"{min(claims.values()) * frame_bytes} bytes, {data_bytes} are there ({text})",
-        )
+        n_frames = room - _padding_frames(path, data_bytes, room, frame_bytes) if can_be_cut else 0
+        return (n_frames, max(first, 1), *_cut(path, claims, n_frames, data_bytes, frame_bytes))
     n_frames = max(fitting)
     if len(set(claims.values())) > 1:
         notes.append(f"counts of frames differ: {text}; {n_frames} were read, the largest that the file holds")
     if start is not None and n_frames == claims.get("TRIAL:ACTUAL_END_FIELD") and start % 65_536 == first:
         first = start
-    return n_frames, max(first, 1), notes
+    return n_frames, max(first, 1), 0, notes
+
+
+def _cut(path: Path, claims: dict[str, int], n_frames: int, data_bytes: int, frame_bytes: int) -> tuple[int, list[str]]:
+    """(frames that are missing, notes) of a file that holds fewer whole frames than every count of them.
+
+    Raises
+    ------
+    InputError : fewer than two whole frames are there, or their markers do not move as markers do.
+    """
+    text = ", ".join(f"{who} says {n}" for who, n in claims.items())
+    stated = max(claims.values()) if max(claims.values()) > MOST_HEADER_FRAMES else min(claims.values())
+    if n_frames < 2:
+        raise InputError(
+            path,
+            f"is truncated: {stated} frames of {frame_bytes} bytes need {stated * frame_bytes} bytes, {data_bytes} are there "
+            f"({text}), and they are not frames of markers that move; copy the file again",
+        )
+    n_missing = stated - n_frames
+    return n_missing, [
+        f"the file was cut off: of {stated} frames {n_missing} are missing ({text}); the {n_frames} whole frames that are "
+        "there were read, markers and analog samples alike; copy the file again"
+    ]
 
 
 def _padding_frames(path: Path, data_bytes: int, room: int, frame_bytes: int) -> int:

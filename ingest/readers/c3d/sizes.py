@@ -133,6 +133,9 @@ def weigh(
         if smooth:
             taken = plain if plain in smooth and group is not fitting else min(smooth, key=lambda r: steps[r])
             return taken, _notes(stated, taken, plain) if len(readings) > 1 else []
+    if not fitting and (smooth := [r for r in possible if steps[r] < _SMOOTH]):  # cut off, or counts that are too high
+        taken = plain if plain in smooth else min(smooth, key=lambda r: steps[r])
+        return taken, _notes(stated, taken, plain) if len(readings) > 1 else []
     for reading in _unstated(stated, size, frame_counts):
         if _fills(reading, size, frame_counts) and _step(path, reading, scale, processor, size) < _SMOOTH:
             return reading, [_contradicted(plain, reading)]
@@ -146,6 +149,11 @@ def weigh(
         f"contradicts itself on the size of a frame ({_claims(stated)}), and under none of these readings do the frames fill the "
         "file and the markers move smoothly: damaged; export it again",
     )
+
+
+def is_smooth(path: Path, reading: Sizes, scale: float, processor: str, size: int) -> bool:
+    """Whether markers move smoothly under a reading, so that it can be trusted without a count of frames that fits."""
+    return _step(path, reading, scale, processor, size) < _SMOOTH
 
 
 def _fills(reading: Sizes, size: int, frame_counts: Collection[int]) -> bool:
