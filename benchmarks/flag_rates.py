@@ -43,6 +43,10 @@ DEFECTIVE: dict[str, dict[str, str]] = {
     },
     "has_bad_emg": {"c3d New_Col/Sample_Static": "EMG is stored at 100 Hz, which loses most of its power"},
     "has_bad_plates": {"labs LABG/walk_01": "the vertical force of platform 3 is 31 to 32 N throughout"},
+    "has_plate_offset": {
+        "labs LABG/walk_01": "unloaded, platform 4 reads -15.9 N for 81 % of the trial, its quartiles 1.2 N apart",
+        "labs LABP/walk_12b": "unloaded, platforms 4 and 6 read 21 and -31 N, their quartiles 1 N apart",
+    },
     "has_load_beyond_edge": {
         "labs LABP/walk_12b": "the left foot stands across the edge of platform 5: its heel is 60 mm outside the corners, its toe on the edge",
     },
@@ -61,7 +65,7 @@ DEFECTIVE: dict[str, dict[str, str]] = {
 # Flags of signals that only some trials have, and the table that has them: rates are among these trials.
 SIGNALS = dict.fromkeys(
     (
-        "has_bad_plates", "has_contradicting_plates", "has_plate_drift", "has_load_beyond_edge", "has_foreign_load",
+        "has_bad_plates", "has_contradicting_plates", "has_plate_drift", "has_plate_offset", "has_load_beyond_edge", "has_foreign_load",
         "has_missing_weight", "has_no_body_mass",
     ),
     "force_plates",

@@ -14,6 +14,11 @@ WITH platforms AS (
             ), ', '
         ) AS drifting_plates,
         array_to_string(
+            list(plate || ' (' || round(baseline_n)::INTEGER || ' N)' ORDER BY plate) FILTER (
+                returns_to_zero AND abs(baseline_n) > _most_plate_offset_n()
+            ), ', '
+        ) AS offset_plates,
+        array_to_string(
             list(plate ORDER BY plate) FILTER (beyond_edge_pct > _most_beyond_edge_pct()), ', '
         ) AS edge_plates,
         array_to_string(list(plate ORDER BY plate) FILTER (foreign_s > _passing_s()), ', ') AS foreign_plates

@@ -77,6 +77,7 @@ SELECT
     bad_plates IS NOT NULL AS has_bad_plates,
     contradicting_plates IS NOT NULL AS has_contradicting_plates,
     drifting_plates IS NOT NULL AS has_plate_drift,
+    offset_plates IS NOT NULL AS has_plate_offset,
     edge_plates IS NOT NULL AS has_load_beyond_edge,
     foreign_plates IS NOT NULL AS has_foreign_load,
     coalesce(carried_pct NOT BETWEEN _least_carried_pct() AND _most_carried_pct(), false) AS has_missing_weight,
@@ -319,6 +320,7 @@ SELECT
         ' Not used, because it never returns to zero: force platform ' || bad_plates || '.',
         ' Not used, because it contradicts the person on it (see the notes): force platform '
         || contradicting_plates || '.',
+        ' Not zero when unloaded: force platform ' || offset_plates || '.',
         ' The unloaded force drifts: force platform ' || drifting_plates || '.',
         ' The centre of pressure is beyond the edge: force platform ' || edge_plates || '.',
         ' Something other than the feet loads force platform ' || foreign_plates || '.',

@@ -15,6 +15,10 @@ from neurostore.ingest.recording import ForcePlate
 
 THRESHOLD_N = 20.0
 MARGIN_MM = 0.5
+_MOST_REST = 5.0  # N or Nm that an unloaded platform may read
+_MOST_SMALL_N = 40.0  # an unloaded platform reads less
+_REST_N, _QUIET_N = 10.0, 4.0  # around the median, and between the quartiles, of the vertical force of one at rest
+_LEAST_REST_S = 0.25
 _LEAST_LOADED_N = 50.0
 _UNLOADED_S = 0.05
 _LONGEST_GAP_S = 0.01  # missing samples up to this duration are interpolated linearly
@@ -68,7 +72,7 @@ def plate_from_wrench(wrench: Wrench, notes: list[str], threshold_n: float = THR
     if is_flipped:
         force, moment_nmm = -force, -moment_nmm
         notes.append(_reversal(wrench))
-    baseline_n, returns = _baseline(force[:, 1], wrench.rate_hz, threshold_n)
+    baseline_n, returns = baseline(force[:, 1], wrench.rate_hz, threshold_n)
     zero = wrench.zero or "none: never unloaded"
     is_unloaded = np.abs(force[:, 1] - baseline_n) < threshold_n
     if not wrench.zero and returns and is_unloaded.any():
@@ -79,6 +83,9 @@ def plate_from_wrench(wrench: Wrench, notes: list[str], threshold_n: float = THR
             f"{name}: no FORCE_PLATFORM:ZERO; the baseline ({baseline_n:.1f} N vertical) is the median of the unloaded samples"
         )
         baseline_n = 0.0
+    elif returns and (rest := _rest(force, moment_nmm, wrench.rate_hz)) is not None:
+        baseline_n = float(rest[1])
+        notes += _rest_notes(name, rest)
     if not returns:
         least = _least(force[:, 1])
         notes.append(f"{name}: the vertical force never returns to zero (least {least:.0f} N); its forces are not used")
@@ -107,6 +114,34 @@ def plate_from_wrench(wrench: Wrench, notes: list[str], threshold_n: float = THR
     )
     notes += doubts(plate) if returns else []
     return plate
+
+
+def _rest(force: Floats, moment_nmm: Floats, rate_hz: float) -> Floats | None:
+    """(6,) force in N and moment in Nmm that a platform reads unloaded; None if that is not known.
+
+    Unloaded is where the vertical force hardly changes for most of the time that it is small. On a treadmill, whose
+    platforms oscillate, it is not known.
+    """
+    up = force[:, 1]
+    is_small = np.abs(up) < _MOST_SMALL_N
+    if is_small.sum() < _LEAST_REST_S * rate_hz:
+        return None
+    is_rest = is_small & (np.abs(up - np.median(up[is_small])) < _REST_N)
+    low, high = np.percentile(up[is_rest], [25, 75]) if is_rest.any() else (0.0, np.inf)
+    if is_rest.sum() < 0.5 * is_small.sum() or high - low > _QUIET_N:
+        return None
+    return np.asarray(np.median(np.hstack([force, moment_nmm])[is_rest], axis=0))
+
+
+def _rest_notes(name: str, rest: Floats) -> list[str]:
+    """A note if an unloaded platform reads more than 5 N or 5 Nm."""
+    horizontal, moment = float(np.hypot(rest[0], rest[2])), float(np.abs(rest[3:]).max()) / 1000.0
+    if max(abs(rest[1]), horizontal, moment) <= _MOST_REST:
+        return []
+    return [
+        f"{name}: unloaded it reads {rest[1]:.1f} N vertically, {horizontal:.1f} N horizontally and up to {moment:.1f} Nm; its "
+        "forces are used as recorded: set FORCE_PLATFORM:ZERO to frames without load, or zero the platform"
+    ]
 
 
 def _reversal(wrench: Wrench) -> str:
@@ -158,7 +193,7 @@ def _is_flipped(vertical: Floats) -> bool:
     return bool(-down > max(up, _LEAST_LOADED_N))
 
 
-def _baseline(vertical: Floats, rate_hz: float, threshold_n: float) -> tuple[float, bool]:
+def baseline(vertical: Floats, rate_hz: float, threshold_n: float) -> tuple[float, bool]:
     """(vertical force that is left unloaded, whether the platform is unloaded at some time)."""
     size = np.abs(vertical[np.isfinite(vertical)])
     if not len(size):

@@ -111,6 +111,8 @@ CREATE OR REPLACE MACRO _most_off_floor_mm() AS 100;
 CREATE OR REPLACE MACRO _least_session_cycles() AS 3;
 -- The force of an unloaded platform changes by no more during a trial; half the force that counts as contact, newtons.
 CREATE OR REPLACE MACRO _most_plate_drift_n() AS 10;
+-- An unloaded platform reads no more; half the force that counts as contact, newtons.
+CREATE OR REPLACE MACRO _most_plate_offset_n() AS 10;
 -- If the centre of pressure is beyond the edge in more of the loaded frames, a foot is partly beside it, percent.
 CREATE OR REPLACE MACRO _most_beyond_edge_pct() AS 10;
 -- If the feet carry less of the weight over whole cycles, a rail or stick helps or the mass is wrong, percent.

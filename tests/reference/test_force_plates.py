@@ -113,6 +113,19 @@ def test_each_type_is_as_ezc3d_computes_it(tmp_path: Path, type_: int, zero: lis
     assert np.isfinite(recording.plates[0].cop[:40]).any() == bool(np.isfinite(recording.plates[0].cop).any())
 
 
+@pytest.mark.parametrize("type_", [2, 3, 4])
+def test_a_baseline_from_frames_in_which_somebody_stands_is_not_taken_away(tmp_path: Path, type_: int) -> None:
+    path = tmp_path / "walk.c3d"
+    made(path, type_, zero=[1, 20])  # loaded until frame 20
+    recording = c3d.read(path, ReadOptions(up="z"))
+    assert any("in which somebody stands on it" in note for note in recording.notes)
+    made(tmp_path / "none.c3d", type_, zero=[0, 0])
+    expected = c3d.read(tmp_path / "none.c3d", ReadOptions(up="z")).plates[0]
+    np.testing.assert_array_equal(recording.plates[0].force, expected.force)
+    made(path, type_, zero=[25, 40])
+    assert not any("somebody" in note for note in c3d.read(path, ReadOptions(up="z")).notes)
+
+
 @pytest.mark.parametrize("type_", [2, 4])
 def test_an_origin_with_a_positive_third_part_is_the_opposite_vector(tmp_path: Path, type_: int) -> None:
     path = tmp_path / "walk.c3d"

@@ -15,10 +15,19 @@ from tests.builders import view_builder
 RATE_HZ, N = 100.0, 300
 CORNERS = [250.0, 0, 200, -250, 0, 200, -250, 0, -200, 250, 0, -200]  # 500 by 400 mm about the lab's origin
 STANCE = slice(120, 190)
-CLEAN = {"drift": 0.0, "cop": (30.0, 20.0), "foot": (0.0, 0.0), "carried": 1.0, "contradicts": False, "side": None}
+CLEAN = {
+    "drift": 0.0,
+    "cop": (30.0, 20.0),
+    "foot": (0.0, 0.0),
+    "carried": 1.0,
+    "contradicts": False,
+    "side": None,
+    "baseline": 1.0,
+}
 DEFECTS = {
     "clean": {},
     "drift": {"drift": 14.0},
+    "offset": {"baseline": -15.0},
     "edge": {"cop": (265.0, 0.0), "foot": (200.0, 0.0)},
     "stick": {"foot": (500.0, 400.0)},
     "handrail": {"carried": 0.85},
@@ -72,7 +81,7 @@ def rows() -> dict[str, dict[str, Any]]:
         plates.append(
             {**view_builder.KEY, "trial": trial, "plate": 1, "type": 2, "rate_hz": 1000.0, "start_s": 0.0, "threshold_n": 20.0,
              "is_flipped": False, "returns_to_zero": True, "corners": CORNERS,
-             "contradicts_body": made["contradicts"], "side": made["side"]}
+             "baseline_n": made["baseline"], "contradicts_body": made["contradicts"], "side": made["side"]}
         )  # fmt: skip
     with view_builder.connect(
         only=["trial_quality", "joint_angles", "ground_reaction"],
@@ -94,6 +103,7 @@ def rows() -> dict[str, dict[str, Any]]:
 
 FLAGS = {
     "drift": ("has_plate_drift", "The unloaded force drifts: force platform 1 (14 N)."),
+    "offset": ("has_plate_offset", "Not zero when unloaded: force platform 1 (-15 N)."),
     "edge": ("has_load_beyond_edge", "The centre of pressure is beyond the edge: force platform 1."),
     "stick": ("has_foreign_load", "Something other than the feet loads force platform 1."),
     "handrail": (

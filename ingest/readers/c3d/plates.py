@@ -16,7 +16,8 @@ from neurostore.arrays import Floats
 from neurostore.ingest.readers.c3d.analog import Analog
 from neurostore.ingest.readers.c3d.parameters import Parameters
 from neurostore.ingest.readers.markers.assemble import to_y_up
-from neurostore.ingest.readers.wrenches import UnusableWrenchError, Wrench, plate_from_wrench
+from neurostore.ingest.readers.plate_doubts import LOADED_N
+from neurostore.ingest.readers.wrenches import THRESHOLD_N, UnusableWrenchError, Wrench, baseline, plate_from_wrench
 from neurostore.ingest.recording import ForcePlate
 
 N_CHANNELS = {1: 6, 2: 6, 3: 8, 4: 6}
@@ -96,10 +97,16 @@ def _plate(
         raise _LeftOutError(f"its channels are also those of platform {', '.join(map(str, twice))}")
     units = [analog.units[c] for c in channels]
     raw = analog.samples[channels].astype(np.float64)
-    raw, zero = _zeroed(raw, parameters, analog.per_frame, type_)
+    recorded = raw
+    raw, zero = _zeroed(recorded, parameters, analog.per_frame, type_)
     origin = _origin(index, parameters) * scale_mm
     values, matrix = _calibrated(index, type_, raw, units, parameters, notes)
     force, moment_mm = _wrench(type_, values, origin)
+    if raw is not recorded:
+        before = _wrench(type_, _calibrated(index, type_, recorded, units, parameters, [])[0], origin)
+        if _is_load(before[0][2] - force[2], before[0][2], analog.rate_hz):
+            (force, moment_mm), zero = before, f"{zero}, in which somebody stands on it: as recorded"
+            notes.append(f"force platform {index + 1}: {zero}")
     if np.nanmax(np.abs(force), initial=0.0) > _LARGEST_FORCE_N:
         raise _LeftOutError(
             f"its forces reach {np.nanmax(np.abs(force)):.3g} N (units {', '.join(dict.fromkeys(units)) or 'none'}); "
@@ -191,6 +198,17 @@ def _zeroed(raw: Floats, parameters: Parameters, per_frame: int, type_: int) -> 
             return raw - np.nan_to_num(base), source
         return raw, "FORCE_PLATFORM:ZERO names frames that are not in the file: as recorded"
     return raw, ""
+
+
+def _is_load(base_n: Floats, recorded_n: Floats, rate_hz: float) -> bool:
+    """Whether a baseline is the weight of somebody: it is large, and without it the platform returns to zero.
+
+    base_n : (n,) the baseline across the surface. recorded_n : (n,) the force across it as recorded.
+    """
+    known = base_n[np.isfinite(base_n)]
+    if not len(known) or abs(float(known[0])) < LOADED_N:
+        return False
+    return baseline(recorded_n, rate_hz, THRESHOLD_N)[1]
 
 
 def _origin(index: int, parameters: Parameters) -> Floats:
