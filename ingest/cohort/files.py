@@ -12,6 +12,7 @@ from neurostore.ingest.multiview.calibration import is_calibration
 from neurostore.ingest.multiview.keypoint_files import is_key_points
 from neurostore.ingest.readers import READERS, VIDEO_SUFFIXES, suffix_of
 from neurostore.ingest.readers.markers.points_kind import is_points
+from neurostore.ingest.readers.markers.qtm_tsv import is_qtm
 
 ANGLE_SUFFIXES = frozenset({".mot", ".sto"})
 _KNOWN = ("_scans.json", "_sessions.json", "_events.json")
@@ -50,7 +51,7 @@ class CohortFile:
             return "known"
         if name.startswith("."):
             return "unknown"
-        if name.endswith("_motion.tsv"):
+        if name.endswith("_motion.tsv") or (suffix == ".tsv" and is_qtm(self.path)):
             return "positions"
         if name in _TABLES or name.endswith(tuple(f"_{t}" for t in _TABLES)):
             return "table"

@@ -41,7 +41,9 @@ def foreign_capture(path: Path, exported: frozenset[str]) -> str | None:
         return None
     head = _head(path)
     if re.match(r"(FILE_VERSION\t.*\s+)?NO_OF_FRAMES\t", head):
-        return "a TSV of Qualisys Track Manager: export C3D"
+        return "a TSV of Qualisys Track Manager without 3D data: export 3D data as TSV, or C3D"
+    if re.match(r"(FILE_VERSION\t.*\s+)?NO_OF_SAMPLES\t", head):
+        return "a table of forces or analog channels of Qualisys Track Manager: export C3D, which holds them beside the markers"
     if re.match(r"(\t[^\t\n]*\.c3d\b)+", head, re.IGNORECASE):
         return "a table of Visual3D: export C3D, or curves with [curves] in cohort.toml"
     first = head.split("\n", 1)[0].strip().strip('"').lower()

@@ -188,6 +188,8 @@ def _write(file: PileFile, to: Path, pile: Pile, coder: Coder, drop: set[str], p
         content = make(file.path, coder, file.subject)
     elif file.kind == "points":
         content = text.points_csv(file.path, coder, file.subject)
+    elif file.kind == "qtm":
+        content = text.qtm_tsv(file.path, coder, file.subject)
     elif suffix == ".c3d":
         content = c3d.coded(file.path, coder, file.subject)
     elif suffix == ".mvnx":

@@ -228,7 +228,7 @@ def _trials(
                 source.options = ReadOptions(member=member)
                 yield source
     rest = [f for f in group if f not in results]
-    positions = [f for f in rest if roles[f] == "positions"]
+    positions = _without_copies([f for f in rest if roles[f] == "positions"], cohort)
     videos = [f for f in rest if roles[f] == "video"]
     if len(positions) > 1 or (len(videos) > 1 and not positions):
         rivals = positions if len(positions) > 1 else videos
@@ -255,6 +255,19 @@ def _trials(
         source = _source(subject, session, is_known, ordered, stem, cohort)
         if source is not None:
             yield source
+
+
+def _without_copies(positions: list[CohortFile], cohort: Cohort) -> list[CohortFile]:
+    """The files with positions of one trial; where there is a C3D, without the table that the same program exported beside it."""
+    if sum(f.path.suffix.lower() == ".c3d" for f in positions) != 1:
+        return positions
+    tables = [f for f in positions if f.path.suffix.lower() in (".csv", ".tsv")]
+    if tables:
+        names = ", ".join(f.relative for f in tables)
+        cohort.warnings.append(
+            f"{names}: not read, because the C3D of that name holds the positions too, and more than them"
+        )
+    return [f for f in positions if f not in tables]
 
 
 def _source(

@@ -26,7 +26,7 @@ READERS: dict[str, str] = {
     ".sto": "mot",
     ".json": "neuropose",
     ".mvnx": "mvnx",
-    ".tsv": "markers.motion_bids",
+    ".tsv": "markers.tsv",
     ".csv": "markers.points_csv",
     ".npy": "markers.points_csv",
     ".poses.parquet": "poses_file",

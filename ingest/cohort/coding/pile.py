@@ -19,6 +19,7 @@ from neurostore.ingest.cohort.source import alike, composed, key_from
 from neurostore.ingest.cohort.tables import read_table
 from neurostore.ingest.readers import VIDEO_SUFFIXES, stem_of, suffix_of
 from neurostore.ingest.readers.markers.points_kind import is_points
+from neurostore.ingest.readers.markers.qtm_tsv import is_qtm
 from neurostore.lake.contents import is_of_file_browser
 from neurostore.wording import listed
 
@@ -145,6 +146,8 @@ def _kind(path: Path, depth: int) -> str:
         return "sidecar"
     if suffix in VIDEO_SUFFIXES:
         return "video"
+    if suffix == ".tsv" and is_qtm(path):
+        return "qtm"
     if suffix == ".csv" and not _TABLES.fullmatch(name) and is_points(path):
         return "points"
     if suffix in (".tsv", ".csv", ".xlsx") or _TABLES.fullmatch(name):

@@ -244,6 +244,25 @@ def motion_tsv(path: Path, coder: Coder, subject: str) -> bytes:
     return head + newline + only_numbers(path, rest, 2)
 
 
+def qtm_tsv(path: Path, coder: Coder, subject: str) -> bytes:
+    """TSV of Qualisys Track Manager: labels of markers, events and columns masked, other values only if they are numbers."""
+    masks = Masks(coder)
+    lines = read_bytes(path).split(b"\n")
+    for number, line in enumerate(lines):
+        key, _, rest = line.decode("utf-8", "replace").partition("\t")
+        if not _MISSING.sub(b"", line).translate(None, _NUMERIC):
+            if line.strip():
+                return b"\n".join([*lines[:number], only_numbers(path, b"\n".join(lines[number:]), number + 1)])
+        elif key.strip().upper() == "MARKER_NAMES" or not re.fullmatch(r"[A-Z][A-Z_0-9]+", key.strip()):
+            lines[number] = _cells(line.decode("utf-8", "replace"), "\t", masks).encode()
+        elif key.strip().upper() == "EVENT":
+            lines[number] = f"{key}\t{_cells(rest, chr(9), masks)}".encode()
+        elif key.strip().upper() not in ("DATA_INCLUDED", "TRAJECTORY_TYPES"):
+            is_plain = not rest.encode().translate(None, _NUMERIC)
+            lines[number] = line if is_plain and key.strip().upper() != "TIME_STAMP" else key.encode() + b"\t--"
+    return b"\n".join(lines)
+
+
 def array(path: Path, coder: Coder, subject: str) -> bytes:
     """A NumPy array of numbers, written again, so that its header contains nothing else."""
     try:

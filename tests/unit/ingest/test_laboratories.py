@@ -309,7 +309,7 @@ def test_a_theia_file_cut_short_is_named(tmp_path: Path) -> None:
         ("devices.csv", "Frame,Sub Frame,Fx,Fy,Fz\n1,0,1,2,3\n", "Vicon Nexus"),
         ("tidy.csv", "frame,keypoint,x,y,z\n0,nose,0,0,0\n", "FreeMoCap"),
         ("take.tak", "x", "Motive"),
-        ("walk.tsv", "NO_OF_FRAMES\t1\nMARKER_NAMES\tLASI\n1\t2\t3\n", "Qualisys Track Manager"),
+        ("walk_f_1.tsv", "NO_OF_SAMPLES\t1\nFREQUENCY\t1000\nForce_X\tForce_Y\tForce_Z\n1\t2\t3\n", "Qualisys Track Manager"),
         ("new.tsv", "FILE_VERSION\t2.0.0\nNO_OF_FRAMES\t1\n", "Qualisys Track Manager"),
         ("table.txt", "\tC:\\data\\walk.c3d\n\tLKNEE\n", "Visual3D"),
         ("walk.tdf", "x", "BTS"),

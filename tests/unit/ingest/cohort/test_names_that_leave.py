@@ -92,6 +92,12 @@ NEXUS = (
     "Trajectories\n100\n,,Mueller:LASI,,,Mueller:RASI,,\nFrame,Sub Frame,X,Y,Z,X,Y,Z\n,,mm,mm,mm,mm,mm,mm\n"
     "1,0,1,2,3,4,5,6\n2,0,1,2,3,4,5,6\n"
 )
+QTM = (
+    "NO_OF_FRAMES\t2\nNO_OF_MARKERS\t2\nFREQUENCY\t100\nDESCRIPTION\tMueller, slalom\nTIME_STAMP\t2020-01-31, 10:30:00\t1.5\n"
+    "DATA_INCLUDED\t3D\nEVENT\tLHS\t1\t0.01\nEVENT\tSchmidt\t2\t0.02\nMARKER_NAMES\tMueller:LASI\tMueller:RASI\n"
+    "Frame\tTime\tMueller:LASI X\tMueller:LASI Y\tMueller:LASI Z\tMueller:RASI X\tMueller:RASI Y\tMueller:RASI Z\n"
+    "1\t0.00\t1\t2\t3\t4\t5\t6\n2\t0.01\t1\t2\t3\t4\t5\t6\n"
+)
 FREEMOCAP = (
     "timestamp," + ",".join(f"body_{n}_{a}" for n in ("nose", "left_hip", "right_hip", "left_knee") for a in "xyz") + "\n"
     + "\n".join(f"{1580467800 + f / 30:.4f}," + ",".join(["1.0"] * 12) for f in range(3)) + "\n"
@@ -126,6 +132,7 @@ def pile(tmp_path: Path) -> Path:
     (own / "take.csv").write_text(MOTIVE)
     (own / "nexus.csv").write_text(NEXUS)
     (own / "freemocap.csv").write_text(FREEMOCAP)
+    (own / "qualisys.tsv").write_text(QTM)
     np.save(own / "mueller_skeleton_3d.npy", np.ones((3, 33, 3)))
     neuropose_files.write(
         own, {"Annegret_slalom.mp4": neuropose_files.video(neuropose_files.walk(12), note="Annegret")}
@@ -174,7 +181,7 @@ def test_nobody_who_reads_every_byte_finds_a_name_a_date_or_a_file_name(pile: Pa
     moved = date.fromordinal(date(2020, 1, 31).toordinal() + days)
     session = f"{moved.isoformat()}_pre"
     own = tmp_path / "coded" / who / session
-    assert sum(p.is_file() for p in own.iterdir()) == len(list((pile / WHO / "2020-01-31_pre").iterdir())) == 14
+    assert sum(p.is_file() for p in own.iterdir()) == len(list((pile / WHO / "2020-01-31_pre").iterdir())) == 15
     row = (tmp_path / "coded" / "trials.csv").read_text().splitlines()[1].split(",")
     assert (tmp_path / "coded" / row[0]).is_file()
     assert row[1:] == [who, moved.isoformat()]

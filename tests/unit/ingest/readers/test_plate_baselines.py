@@ -17,9 +17,9 @@ def plate(
 ) -> tuple[ForcePlate, list[str]]:
     """A step of 700 N over 0.6 s on a platform that reads so much more all the time."""
     rng = np.random.default_rng(0)
-    force = rng.normal(0, noise, (N, 3)) + [horizontal, vertical, 0.0]
+    force = rng.normal(0, noise, (N, 3)) + np.array([horizontal, vertical, 0.0])
     force[700:1300, 1] += 700
-    moments = rng.normal(0, 100 * noise, (N, 3)) + [1000.0 * moment, 0, 0]
+    moments = rng.normal(0, 100 * noise, (N, 3)) + np.array([1000.0 * moment, 0, 0])
     notes: list[str] = []
     wrench = Wrench(1, 2, RATE_HZ, 0.0, force, moments, np.array([0, 1.0, 0]), AS_RECORDED, ("N",), centre=np.zeros(3))
     return plate_from_wrench(wrench, notes), notes
