@@ -8,14 +8,14 @@
 -- walking by 17 degrees or more; mean rotations of the knees or hips that differ by 25 degrees in walking; names that
 -- contradict the body, and markers of one segment whose distance changes by more than 50 mm
 -- (ingest/landmarks/arrangement.py); skin markers that may be misplaced, and in walking a knee that is more flexed than
--- the other throughout (ingest/landmarks/misplaced.py); a joint angle or the speed is outside the human range in more than 5 % of the
--- frames, or left and right are exchanged in 80 %; size, rate, cadence and coordinates outside the limits of
--- macros/thresholds.sql; a file that states two frame rates (trials.quality['rate_claims_ratio']); a unit judged from a
--- body that is not an adult's, a body taller than nearly everyone, or one that is not the height that participants.tsv
--- states; a body that moves in steps with head and feet at nearly the same height; legs that
--- differ by 15 degrees in standing; fewer than 3 steady cycles per side in all trials of the session and condition
--- although 3 or more were recorded; two or more events of the file that have the side of the other foot: a computed
--- event of that foot is within 0.1 s and none of the stated foot. Poses relative to the pelvis have no floor.
+-- the other throughout (ingest/landmarks/misplaced.py); a joint angle or the speed is outside the human range in more
+-- than 5 % of the frames, or left and right are exchanged in 80 %; size, rate, cadence and coordinates outside the
+-- limits of macros/thresholds.sql; a file that states two frame rates (trials.quality['rate_claims_ratio']); a unit
+-- judged from a body that is not an adult's, a body taller than nearly everyone, or one that is not the height that
+-- participants.tsv states; a body that moves in steps with head and feet at nearly the same height; legs that differ
+-- by 15 degrees in standing; fewer than 3 steady cycles per side in all trials of the session and condition although 3
+-- or more were recorded; two or more events of the file that have the side of the other foot: a computed event of that
+-- foot is within 0.1 s and none of the stated foot. Poses relative to the pelvis have no floor.
 -- noqa: disable=RF01
 WITH cycles AS (
     SELECT
