@@ -9,7 +9,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -131,7 +131,12 @@ def read_toml(path: Path) -> Skeleton:
 
 def match(source_names: Iterable[str]) -> Skeleton | None:
     """The declared skeleton whose required joints are all among these names (aliases and case aside); the most specific."""
-    present = {n.upper() for n in source_names}
+    return _match(frozenset(n.upper() for n in source_names))
+
+
+@lru_cache(maxsize=256)
+def _match(present: frozenset[str]) -> Skeleton | None:
+    """:func:`match` of names in capitals; the files of a cohort mostly have the same ones."""
     best: Skeleton | None = None
     for skeleton in _declared().values():
         have = {skeleton.aliases.get(n, n) for n in present}

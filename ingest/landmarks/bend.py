@@ -7,13 +7,14 @@ reliable: its plane, where the joint is bent, must hold the axis that the rotati
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from neurostore.arrays import Floats
-from neurostore.ingest.geometry.rotations import rotate
-from neurostore.ingest.landmarks.axes import Limb, axes_of, quaternions_of, unit
+from neurostore.compiled import kernel
+from neurostore.ingest.landmarks.axes import Limb, axes_of, quaternions_of
 
 _BENT_DEG = 20.0
 _LEAST_FRAMES = 10
@@ -79,10 +80,34 @@ def follow_bones(
 
 def _off_the_plane(rotation: Floats, proximal: Floats, distal: Floats, sign: float) -> float:
     """Median angle in degrees from the segment's z axis to the normal of the plane of bending; NaN where it hardly bends."""
-    normal = sign * np.cross(unit(distal), unit(proximal))
-    sine = np.linalg.norm(normal, axis=-1)
-    z = rotate(np.asarray(rotation, np.float64), np.array([0.0, 0.0, 1.0]))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        cosine = (unit(normal) * z).sum(-1)[sine > np.sin(np.radians(_BENT_DEG))]
-    cosine = cosine[np.isfinite(cosine)]
-    return float(np.degrees(np.arccos(np.clip(np.median(cosine), -1, 1)))) if len(cosine) >= _LEAST_FRAMES else np.nan
+    cosine = np.empty(len(rotation))
+    arrays = (np.ascontiguousarray(a, np.float64) for a in (rotation, proximal, distal))
+    cosine = cosine[: _cosines(*arrays, sign, math.sin(math.radians(_BENT_DEG)), cosine)]
+    return math.degrees(math.acos(np.clip(np.median(cosine), -1, 1))) if len(cosine) >= _LEAST_FRAMES else math.nan
+
+
+@kernel
+def _cosines(rotation, proximal, distal, sign, least_sine, cosine):  # type: ignore[no-untyped-def]
+    """Fill cosine (n,) from its start: z axis times normal of the plane of bending, of the frames that bend enough.
+
+    rotation : (n, 4). proximal, distal : (n, 3), along the two bones; NaN or a length of zero leaves the frame out.
+    Returns the number of values.
+    """
+    n = 0
+    for i in range(rotation.shape[0]):
+        a, b, c = distal[i, 0], distal[i, 1], distal[i, 2]
+        e, f, g = proximal[i, 0], proximal[i, 1], proximal[i, 2]
+        distal_mm, proximal_mm = math.sqrt(a * a + b * b + c * c), math.sqrt(e * e + f * f + g * g)
+        if not (distal_mm > 1e-9 and proximal_mm > 1e-9):
+            continue
+        lengths = sign * distal_mm * proximal_mm
+        x, y, z = (b * g - c * f) / lengths, (c * e - a * g) / lengths, (a * f - b * e) / lengths
+        sine = math.sqrt(x * x + y * y + z * z)
+        if not sine > least_sine:
+            continue
+        w, u, v, t = rotation[i, 0], rotation[i, 1], rotation[i, 2], rotation[i, 3]
+        along = (2 * (u * t + w * v) * x + 2 * (v * t - w * u) * y + (1 - 2 * (u * u + v * v)) * z) / sine
+        if math.isfinite(along):
+            cosine[n] = along
+            n += 1
+    return n

@@ -70,6 +70,8 @@ def of_this_person(known: Iterable[Calibration], marks: Marks, notes: list[str])
     """
     known = of_these_legs(list(known), marks, notes)
     static = {(c.parameter, c.side): c.value for c in known if c.source == "static" and c.value > 0}
+    if not static:
+        return known
     here: dict[tuple[str, str | None], float] = {("inter_asis", None): _length(marks, "left_asis", "right_asis")}
     here |= {("leg_length", side): _leg(marks, side) for side in SIDES}
     differ = []
@@ -90,6 +92,8 @@ def of_these_legs(known: list[Calibration], marks: Marks, notes: list[str]) -> l
     """The calibrations without the lengths of a source whose legs are not those between the markers."""
     for source in ("file", "participants"):
         stated = {c.side: c.value for c in known if c.source == source and c.parameter == "leg_length" and c.value > 0}
+        if not stated:
+            continue
         legs = [(side, _leg(marks, side), stated.get(side, stated.get(None, math.nan))) for side in SIDES]
         measured = [leg for leg in legs if math.isfinite(leg[1]) and math.isfinite(leg[2])]
         if not measured or any(abs(there / here - 1) <= _OTHER_MEASURES for _, here, there in measured):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from neurostore.arrays import Floats, Ints
+from neurostore.arrays import Floats
+from neurostore.compiled import kernel
 
 STANDING_M_S = 0.2
 WALKING_M_S = 0.6
@@ -89,25 +90,40 @@ def _slopes(t: Floats, p: Floats) -> Floats:
     It weighs the velocity by a parabola over those two seconds: the sway of a stride of 1.1 s comes out ten times less.
     """
     t = t - t[0]
-    ends, starts = _window(t, 2 * _HALF_WIDTH_S)
     columns = np.column_stack([t, t * t, p, t[:, None] * p])
-    total = np.concatenate([np.zeros((1, 6)), np.cumsum(columns, axis=0)])
-    count = (ends - starts)[:, None]
-    mean = (total[ends] - total[starts]) / count
+    mean = _means_around(t, columns, 2 * _HALF_WIDTH_S)
     variance = mean[:, 1] - mean[:, 0] ** 2
     return (mean[:, 4:6] - mean[:, :1] * mean[:, 2:4]) / np.maximum(variance, 1e-9)[:, None]
 
 
 def _means(t: Floats, values: Floats) -> Floats:
     """Running means (n, 2) over ±0.5 s."""
-    ends, starts = _window(t, _HALF_WIDTH_S)
-    total = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0)])
-    return (total[ends] - total[starts]) / (ends - starts)[:, None]
+    return _means_around(t, values, _HALF_WIDTH_S)
 
 
-def _window(t: Floats, half_s: float) -> tuple[Ints, Ints]:
-    """Ends and starts (n,) of the samples within ``half_s`` of each."""
-    return np.searchsorted(t, t + half_s, "right"), np.searchsorted(t, t - half_s, "left")
+def _means_around(t: Floats, values: Floats, half_s: float) -> Floats:
+    """Means of values (n, k) over the samples within ``half_s`` of each."""
+    means = np.empty(values.shape)
+    _running_means(np.ascontiguousarray(t, np.float64), np.ascontiguousarray(values, np.float64), half_s, means)
+    return means
+
+
+@kernel
+def _running_means(t, values, half_s, means):  # type: ignore[no-untyped-def]
+    """Fill means (n, k): differences of running sums, over the samples of increasing t from t - half_s to t + half_s."""
+    n, k = values.shape
+    total = np.zeros((n + 1, k))
+    for i in range(n):
+        for column in range(k):
+            total[i + 1, column] = total[i, column] + values[i, column]
+    start = end = 0
+    for i in range(n):
+        while end < n and t[end] <= t[i] + half_s:
+            end += 1
+        while t[start] < t[i] - half_s:
+            start += 1
+        for column in range(k):
+            means[i, column] = (total[end, column] - total[start, column]) / (end - start)
 
 
 def _mean_of_ends(t: Floats, p: Floats) -> Floats:
