@@ -18,7 +18,7 @@ from typing import Annotated, Any
 import typer
 from typer.models import CommandInfo
 
-from neurostore import sign_of_life
+from neurostore import no_pandas, sign_of_life
 from neurostore.commands.help_sections import SectionedHelp
 from neurostore.errors import NeurostoreError
 from neurostore.release import VERSION
@@ -125,7 +125,7 @@ def main() -> None:
     """Run the command line and end the process with its exit status. Set NEUROSTORE_DEBUG=1 to see tracebacks."""
     asked = sys.argv[1] if len(sys.argv) > 1 else ""
     try:
-        with nullcontext() if asked in STAY_OPEN else sign_of_life.shown():
+        with no_pandas.kept_out(), nullcontext() if asked in STAY_OPEN else sign_of_life.shown():
             command_line(asked)()
     except SystemExit as end:
         if isinstance(getattr(end.__context__, "__cause__", None), KeyboardInterrupt):

@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, Pipe, wait
 from typing import Any, TypeAlias
 
+from neurostore import no_pandas
 from neurostore.errors import InputError, NeurostoreError
 from neurostore.ingest.pipeline.batch import Batch, BatchResult, Computed, Outcome, compute
 from neurostore.trial_key import key_text
@@ -195,7 +196,11 @@ def _start(n_workers: int) -> _Worker:
 
 def serve(handle: int) -> None:
     """A worker's life: take batches from the pipe until it closes, then end at once."""
-    sys.meta_path.insert(0, _NoPandas())  # type: ignore[arg-type]
+    with no_pandas.kept_out():
+        _serve(handle)
+
+
+def _serve(handle: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the parent handles it
     pipe = Connection(handle)
     batches: queue.SimpleQueue[Batch] = queue.SimpleQueue()
@@ -220,14 +225,6 @@ def serve(handle: int) -> None:
                 lambda index, number=number: send("ended", (number, index)),  # type: ignore[misc]
             )
         )
-
-
-class _NoPandas:
-    """Keep pyarrow from loading pandas only to check lists, which takes a quarter of a worker's start-up."""
-
-    def find_spec(self, name: str, *place: object) -> None:
-        if name == "pandas":
-            raise ModuleNotFoundError("pandas is not used in workers", name=name)
 
 
 def _stage(computed: queue.Queue[Computed], send: Callable[[str, Any], None]) -> None:
