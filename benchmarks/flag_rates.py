@@ -41,6 +41,16 @@ DEFECTIVE: dict[str, dict[str, str]] = {
         "c3d Test/Movement_trial": "its shanks are 50 mm shorter than in the static trial of the session",
         "trc bmc/motion_capture_run": "knee adduction follows flexion: the right knee axis is turned",
     },
+    "has_moved_markers": {"trc bmc/motion_capture_run": "RTOE and RMT5 exchange their places in every second frame"},
+    "has_jumps": {
+        "cmu GENTRAFFIC/traffic_01": "nine times all joints but the hips move by up to 795 mm from one frame to the next",
+        "cmu_asfamc 03/03_02": "stands still to the last digit until frame 23, then all joints move by 110 to 250 mm at once",
+        "cc_base CC005/005_16": "the hips move by 75 mm from frame 232 to 233, by 20 mm in the frames around",
+    }
+    | {
+        f"cmu GENW04/walkx_{n}": "at the turn the left hip joint moves by 200 mm within one frame, the root does not"
+        for n in (22, 23, 24)
+    },
     "has_bad_emg": {"c3d New_Col/Sample_Static": "EMG is stored at 100 Hz, which loses most of its power"},
     "has_bad_plates": {"labs LABG/walk_01": "the vertical force of platform 3 is 31 to 32 N throughout"},
     "has_plate_offset": {

@@ -123,6 +123,8 @@ described AS (
         element_at(trials.quality, 'missing_frames_pct')[1] AS missing_frames_pct,
         element_at(trials.quality, 'contradicted_names')[1]::INTEGER AS n_contradicted_names,
         element_at(trials.quality, 'marker_shift_mm')[1] AS marker_shift_mm,
+        element_at(trials.quality, 'marker_jump_mm')[1] AS marker_jump_mm,
+        element_at(trials.quality, 'body_jumps')[1]::INTEGER AS n_body_jumps,
         element_at(trials.quality, 'misplaced_markers')[1]::INTEGER AS n_misplaced_markers,
         element_at(trials.quality, 'knee_offset_deg')[1] AS knee_offset_deg,
         coalesce(
@@ -182,7 +184,8 @@ flagged AS (
             )
         ) AS has_turned_knee,
         coalesce(n_contradicted_names > 0, false) AS has_contradicted_names,
-        marker_shift_mm IS NOT NULL AS has_moved_markers,
+        marker_shift_mm IS NOT NULL OR marker_jump_mm IS NOT NULL AS has_moved_markers,
+        coalesce(n_body_jumps > 0, false) AS has_jumps,
         coalesce(n_misplaced_markers > 0, false)
         OR (knee_offset_deg IS NOT NULL AND n_steady_cycles > 0) AS has_misplaced_markers,
         coalesce(

@@ -23,6 +23,8 @@ SELECT
     hip_rotation_difference_deg,
     n_contradicted_names,
     marker_shift_mm,
+    marker_jump_mm,
+    n_body_jumps,
     n_misplaced_markers,
     knee_offset_deg,
     knee_rotation_out_pct,
@@ -59,6 +61,7 @@ SELECT
     has_turned_knee,
     has_contradicted_names,
     has_moved_markers,
+    has_jumps,
     has_misplaced_markers,
     has_impossible_joints,
     has_unequal_stance,
@@ -106,6 +109,7 @@ SELECT
             OR has_turned_knee
             OR has_contradicted_names
             OR has_moved_markers
+            OR has_jumps
             OR has_misplaced_markers
             OR has_floor_drift
             OR is_off_floor
@@ -288,10 +292,22 @@ SELECT
                 THEN ' Some names of points contradict the anatomy and may be exchanged: see the notes.'
         END,
         CASE
-            WHEN has_moved_markers
+            WHEN marker_shift_mm IS NOT NULL
                 THEN
                     ' The distance between two markers of one segment changes by '
                     || round(marker_shift_mm)::INTEGER::VARCHAR || ' mm: see the notes of the trial.'
+        END,
+        CASE
+            WHEN marker_jump_mm IS NOT NULL
+                THEN
+                    ' A marker jumps by ' || round(marker_jump_mm)::INTEGER::VARCHAR
+                    || ' mm and stays there: see the notes of the trial.'
+        END,
+        CASE
+            WHEN has_jumps
+                THEN
+                    ' Jumps of the whole body from one frame to the next: ' || n_body_jumps::VARCHAR
+                    || '; frames are missing, or recordings were joined.'
         END,
         CASE WHEN n_misplaced_markers > 0 THEN ' Markers may be misplaced: see the notes of the trial.' END,
         CASE

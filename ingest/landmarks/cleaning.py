@@ -10,7 +10,7 @@ import numpy as np
 
 from neurostore.arrays import Floats, Ints
 from neurostore.ingest.geometry.rotation_kernels import make_rows_continuous
-from neurostore.ingest.landmarks import clusters, filters, frozen
+from neurostore.ingest.landmarks import clusters, filters, frozen, jumps
 from neurostore.ingest.landmarks.names import Marks, Names
 from neurostore.ingest.landmarks.neutral import NeutralAxes
 from neurostore.ingest.recording import Calibration, Recording
@@ -63,6 +63,10 @@ def clean_person(
         feet = {i for name, indices in names.sources.items() if _FOOT.search(name) for i in indices}
         is_foot = np.array([joint in feet for joint in joints])
         not_measured = frozen.take_out(values, rate_hz, is_foot, labels)
+    jumped: tuple[dict[str, float], list[str]] = ({}, [])
+    if recording.kind == "mocap" and joints:
+        are_markers = names.is_skin and poses.rotations is None
+        jumped = jumps.find(values, frame, rate_hz, labels, are_markers=are_markers)
     groups = {segment: positions[:, indices] for segment, indices in names.clusters.items()}
     if is_led := any(calibration.unit == clusters.UNIT for calibration in known):
         values = np.concatenate([values, *groups.values()], axis=1)
@@ -88,8 +92,8 @@ def clean_person(
             tuple(poses.skeleton.joints[i] for i in indices), groups[segment], filtered
         )
         start += len(indices)
-    notes = [*names.notes, *notes, *not_measured[1]]
-    quality |= not_measured[0] | ({"repeated_frames_pct": repeats} if repeats else {})
+    notes = [*names.notes, *notes, *not_measured[1], *jumped[1]]
+    quality |= not_measured[0] | jumped[0] | ({"repeated_frames_pct": repeats} if repeats else {})
     return CleanPerson(marks, rotations, of_clusters, names.is_skin, quality, notes)
 
 

@@ -28,6 +28,9 @@ _KNEES_STANDING_DEG = 10.0
 _KNEES_WALKING_DEG = 8.0
 _KNEE_AXES_DEG = 15.0
 _RANGE_PCT = (5, 95)  # percentiles of knee flexion near its least and its greatest
+_VALGUS_DEG = 10.0
+_NEARLY_STRAIGHT_DEG = 25.0
+_HEEL_MM = 16.0
 _WAND_DEG = 35.0  # from a right angle to the foot; 69 to 120 degrees in good trials of seven laboratories
 _CHANGED_MM = {"pelvis": 15.0, "leg": 20.0}  # since the static trial
 #: what a static trial gives its session: parameter -> (points, which of the limits holds)
@@ -50,7 +53,7 @@ def check(body: Centres, *, is_static: bool) -> tuple[dict[str, float], list[str
     ``misplaced_markers``: how many rules are broken. ``knee_offset_deg``: by how much one knee is more flexed than the
     other throughout a movement, where that is more than 8 degrees; ``trial_quality`` judges it in walking.
     """
-    notes = [*_pelvis(body), *_knee_axes(body), *_wands(body)]
+    notes = [*_pelvis(body), *_knee_axes(body), *_one_bowed_leg(body), *_wands(body), *_feet(body)]
     notes += _standing_knees(body) if is_static else _changed(body)
     quality = {"misplaced_markers": float(len(notes))} if notes else {}
     offset = 0.0 if is_static else _moving_knees(body)
@@ -224,6 +227,50 @@ def _rotations(body: Centres, side: str) -> tuple[float, float] | None:
         a, b = across(before, up), across(after, up)
         turns.append(sign * _median(np.degrees(np.arctan2((np.cross(a, b) * up).sum(-1), (a * b).sum(-1)))))
     return turns[0], turns[1]
+
+
+def _one_bowed_leg(body: Centres) -> list[str]:
+    """Whether one knee alone is far beside the line from hip to ankle, while it is nearly straight."""
+    bowed = []
+    for side, sign in zip(SIDES, (-1.0, 1.0), strict=True):
+        flexion = _knee_flexion(body, side)
+        if flexion is None:
+            return []
+        hip, knee, ankle = (body.points[f"{side}_{joint}"] for joint in ("hip", "knee", "ankle"))
+        thigh, shank = unit(hip - knee), unit(knee - ankle)
+        forward = unit(np.cross(thigh, body.lateral["pelvis"][..., 2]))
+        sine = np.clip((np.cross(thigh, shank) * forward).sum(-1), -1.0, 1.0)
+        with np.errstate(invalid="ignore"):
+            bowed.append(_median((sign * np.degrees(np.arcsin(sine)))[flexion < _NEARLY_STRAIGHT_DEG]))
+    if not abs(bowed[0] - bowed[1]) > _VALGUS_DEG:
+        return []
+    return [
+        f"the left knee is {abs(bowed[0]):.0f} degrees in {_varus(bowed[0])}, the right one {abs(bowed[1]):.0f} in "
+        f"{_varus(bowed[1])} while nearly straight: one bowed leg, or a marker or a knee width that is not right"
+    ]
+
+
+def _varus(degrees: float) -> str:
+    return "varus" if degrees > 0 else "valgus"
+
+
+def _feet(body: Centres) -> list[str]:
+    """Whether heel, ankle and toe of both feet form different triangles: one heel or toe marker too high or too low."""
+    heights = []
+    for side in SIDES:
+        names = [f"{side}_{point}" for point in ("ankle_lateral", "heel", "toe")]
+        if not body.has(*names):
+            return []
+        ankle, heel, toe = (body.points[name] for name in names)
+        along = unit(toe - heel)
+        above = ankle - heel - ((ankle - heel) * along).sum(-1, keepdims=True) * along
+        heights.append(_median(np.linalg.norm(above, axis=-1)))
+    if not abs(heights[0] - heights[1]) > _HEEL_MM:
+        return []
+    return [
+        f"the left ankle marker is {heights[0]:.0f} mm from the line of heel and toe, the right one {heights[1]:.0f} mm: a "
+        "marker of one foot is too high or too low"
+    ]
 
 
 def _wands(body: Centres) -> list[str]:

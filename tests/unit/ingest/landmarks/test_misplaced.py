@@ -144,3 +144,13 @@ def test_a_marker_of_the_pelvis_that_is_missing(tmp_path):
         half = found(tmp_path, points | {marker: values})
         np.testing.assert_allclose(half.points["left_hip"], whole.points["left_hip"], atol=1.0)
         assert any("is missing in" in note and "other three markers" in note for note in half.notes)
+
+
+def test_one_bowed_leg_and_one_heel_that_is_too_high(tmp_path):
+    points = person([*PLUG_IN_GAIT, *MEDIAL])
+    assert said(found(tmp_path, points)) == []
+    for side, out in (("R", 45 * RIGHT), ("L", -45 * RIGHT)):
+        moved = {side + name: points[side + name] + out for name in ("KNE", "KNE_MED")}
+        assert any("while nearly straight: one bowed leg" in note for note in said(found(tmp_path, points | moved)))
+        high = {f"{side}HEE": points[f"{side}HEE"] + 40 * UP}
+        assert any("a marker of one foot is too high or too low" in n for n in said(found(tmp_path, points | high)))
