@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 
 _KEYS = ("subject", "session", "trial")
-_MANY_PAIRS = 300_000  # summing fewer is faster than loading pyarrow's kernels (and datasets, and pandas)
 
 
 def unify(table: pa.Table, schema: pa.Schema) -> pa.Table:
@@ -99,13 +98,12 @@ def stored_schema(schema: pa.Schema) -> pa.Schema:
 
 def sum_by_key(maps: pa.ChunkedArray, how: str) -> dict[str, int]:
     """Sum or maximum (``max``) of map<string, int64> values over all rows, by key."""
-    parts = [m for m in maps.chunks if len(m)]
-    if sum(len(m.keys) for m in parts) > _MANY_PAIRS:
-        pairs = [pa.chunked_array([m.keys for m in parts]), pa.chunked_array([m.items for m in parts])]
-        grouped = pa.Table.from_arrays(pairs, ["key", "value"]).group_by("key").aggregate([("value", how)])
-        return dict(zip(grouped["key"].to_pylist(), grouped[f"value_{how}"].to_pylist(), strict=True))
-    sums: dict[str, int] = {}
-    for part in parts:
-        for key, value in zip(part.keys.to_pylist(), part.items.to_pylist(), strict=True):
-            sums[key] = max(value, sums.get(key, value)) if how == "max" else value + sums.get(key, 0)
-    return sums
+    add, start = (np.maximum, np.iinfo(np.int64).min) if how == "max" else (np.add, 0)
+    found: dict[str, int] = {}
+    for part in maps.chunks:
+        keys = part.keys.dictionary_encode()
+        values = np.full(len(keys.dictionary), start, np.int64)
+        add.at(values, keys.indices.to_numpy(), part.items.to_numpy())
+        for key, value in zip(keys.dictionary.to_pylist(), values.tolist(), strict=True):
+            found[key] = int(add(value, found.get(key, start)))
+    return found
