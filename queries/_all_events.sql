@@ -2,8 +2,10 @@
 -- Arguments: motion. The name of a relation like _foot_motion.
 -- Inputs: _events, _ground_reaction, _force_events, _decisions, _shown_reviews. Seconds, ms.
 -- If platforms time some of a person's foot strikes (or foot offs) in a session, the computed ones of all its trials
--- are shifted by the mean of force minus computed over the person's other matched events; their method then ends in
--- '+plate'. An event is never corrected by itself, so event_agreement evaluates our methods and not the platform.
+-- are shifted by the sum of force minus computed over the person's other matched events, divided by their number plus
+-- one: a single step differs by chance as much as a person does, so that a shift from one step alone is halved. Their
+-- method then ends in '+plate'. An event is never corrected by itself, so event_agreement evaluates our methods and
+-- not the platform.
 -- The query uses windows and no joins, so that a filter on a subject reaches the scan. Changes by a review (move,
 -- rename, delete, add) are applied last, whatever the source: method 'review'.
 -- noqa: disable=RF01
@@ -54,17 +56,20 @@ late AS (
     FROM around
 ),
 
-corrected AS (
+counted AS (
     SELECT
         * EXCLUDE (late_s),
-        CASE
-            WHEN source = 'computed' AND person = 0
-                THEN
-                    (sum(late_s) OVER kind_ - coalesce(late_s, 0))
-                    / nullif(count(late_s) OVER kind_ - (late_s IS NOT NULL)::INTEGER, 0)
-        END AS shift_s
+        sum(late_s) OVER kind_ - coalesce(late_s, 0) AS sum_s,
+        count(late_s) OVER kind_ - (late_s IS NOT NULL)::INTEGER AS n_others
     FROM late
     WINDOW kind_ AS (PARTITION BY subject, session, person, event)
+),
+
+corrected AS (
+    SELECT
+        * EXCLUDE (sum_s, n_others),
+        CASE WHEN source = 'computed' AND person = 0 AND n_others > 0 THEN sum_s / (n_others + 1) END AS shift_s
+    FROM counted
 ),
 
 found AS (

@@ -3,7 +3,8 @@
 -- Arguments: motion, cycles. The names of relations like _foot_motion and _cycles. Inputs: only these.
 -- Metres, seconds.
 -- Each frame belongs to the last cycle of its side that began before it, so the cost is linear. Positions at the
--- ends are those of the nearest frame inside the cycle, extrapolated to the event with the foot's velocity.
+-- ends are those of the nearest frame inside the cycle, extrapolated to the event with the foot's velocity, which the
+-- first and the last frame of a trial do not have.
 -- heading_x, heading_z: displacement of the pelvis from start to end, or the mean facing of the hips if the person
 -- stays in place (treadmill, root-relative poses).
 -- turn_deg: angle between the facing of the hips at start and end, which are the same instant of the gait cycle.
@@ -79,17 +80,17 @@ seen AS (
         max(greatest(since_seen_s, step_s)) AS gap_s,
         arg_min(
             {
-                'x': heel_x_m + heel_x_m_s * (start_s - time_s),
+                'x': heel_x_m + coalesce(heel_x_m_s * (start_s - time_s), 0),
                 'y': heel_y_m,
-                'z': heel_z_m + heel_z_m_s * (start_s - time_s)
+                'z': heel_z_m + coalesce(heel_z_m_s * (start_s - time_s), 0)
             },
             time_s
         ) AS heel_start,
         arg_max(
             {
-                'x': heel_x_m + heel_x_m_s * (end_s - time_s),
+                'x': heel_x_m + coalesce(heel_x_m_s * (end_s - time_s), 0),
                 'y': heel_y_m,
-                'z': heel_z_m + heel_z_m_s * (end_s - time_s)
+                'z': heel_z_m + coalesce(heel_z_m_s * (end_s - time_s), 0)
             },
             time_s
         ) AS heel_end,

@@ -1,12 +1,14 @@
 -- One row: a foot strike or foot off, computed or from the source file, as shown by gait_events.
 -- Arguments: motion. The name of a relation like _foot_motion.
--- Inputs: _events_zeni, _events_vertical, _events_speed, source_events. Seconds, ms.
+-- Inputs: _events_zeni, _events_vertical, _events_speed, _events_impact, source_events. Seconds, ms.
 -- This is a macro, so that a view that also needs the motion computes it only once.
 -- The coordinate method detects the events. They count if one of the other two methods confirms that the foot moved
 -- and stopped (a squat moves the pelvis over feet that do not move). The time of a foot strike is the mean of the
 -- vertical-velocity and the speed method: on files of six laboratories the first is 3 ms early to 12 ms late, the
 -- second 16 ms early to 6 ms late, the coordinate method 27 to 50 ms early. If the two differ by more than 80 ms,
--- the one closer to 45 ms after the coordinate method is used. The time of a foot off is that of the vertical
+-- the one closer to 45 ms after the coordinate method is used. If the heel hits the ground within _impact_before_s()
+-- before to _impact_after_s() after that, the foot strike is half-way between it and _impact_delay_s() before the
+-- impact: the two err on opposite sides in every laboratory. The time of a foot off is that of the vertical
 -- method, but no more than 0.015 s before and 0.03 s after that of the coordinate method; if the two differ by more
 -- than 60 ms, it is that of the coordinate method (in six laboratories one pair of 65 does).
 -- The extreme of the vertical method and the first crossing of the speed method are searched from 0.06 s before to
@@ -60,6 +62,21 @@ WITH candidates AS (
         NULL AS last_s,
         NULL AS value
     FROM _events_speed(motion)
+    UNION ALL
+    SELECT
+        subject,
+        session,
+        trial,
+        person,
+        side,
+        event,
+        time_s,
+        'impact' AS rule,
+        NULL AS method,
+        NULL AS first_s,
+        NULL AS last_s,
+        value
+    FROM _events_impact(motion)
 ),
 
 gathered AS (
@@ -72,7 +89,8 @@ gathered AS (
         CASE
             WHEN event = 'foot_strike' THEN min(time_s) FILTER (rule = 'speed') OVER strike_
             ELSE min(time_s) FILTER (rule = 'speed') OVER off_
-        END AS speed_s
+        END AS speed_s,
+        list({ 'time_s': time_s, 'value': value }) FILTER (rule = 'impact') OVER strike_ AS impacts
     FROM candidates
     WINDOW
         strike_ AS (
@@ -102,17 +120,33 @@ timed AS (
     WHERE rule = 'zeni' AND (vertical_s IS NOT NULL OR speed_s IS NOT NULL)
 ),
 
+struck AS (
+    SELECT
+        * EXCLUDE (impacts),
+        list_avg(times) AS strike_s,
+        CASE
+            WHEN event = 'foot_strike' THEN list_max(
+                [
+                    { 'value': i.value, 'time_s': i.time_s } FOR i IN impacts
+                    IF i.time_s - list_avg(times) BETWEEN -_impact_before_s() AND _impact_after_s()
+                ]
+            ).time_s
+        END AS impact_s
+    FROM timed
+),
+
 merged AS (
     SELECT
-        * EXCLUDE (times),
+        * EXCLUDE (times, strike_s),
         CASE
             WHEN event = 'foot_off' AND list_count(times) = 2
                 THEN least(greatest(vertical_s, zeni_s - _off_before_s()), zeni_s + _off_after_s())
-            ELSE list_avg(times)
+            WHEN event = 'foot_off' THEN zeni_s
+            ELSE (strike_s + coalesce(impact_s - _impact_delay_s(), strike_s)) / 2
         END AS time_s,
         CASE WHEN list_count(times) > 1 THEN 1000.0 * (list_max(times) - list_min(times)) END AS spread_ms,
         1 + (vertical_s IS NOT NULL)::INTEGER + (speed_s IS NOT NULL)::INTEGER AS n_methods
-    FROM timed
+    FROM struck
     WINDOW foot_ AS (PARTITION BY subject, session, trial, person, side ORDER BY zeni_s)
     QUALIFY
         NOT coalesce(
@@ -154,6 +188,7 @@ SELECT
     zeni_s,
     vertical_s,
     speed_s,
+    impact_s,
     spread_ms,
     n_methods / 3.0 * (1 - least(coalesce(spread_ms, 0) / 100.0, 1)) AS confidence,
     time_s - first_s < _near_end_s() OR last_s - time_s < _near_end_s() AS near_end
@@ -172,6 +207,7 @@ SELECT
     NULL AS zeni_s,
     NULL AS vertical_s,
     NULL AS speed_s,
+    NULL AS impact_s,
     NULL AS spread_ms,
     NULL AS confidence,
     source_events.time_s - ends.first_s < _near_end_s()

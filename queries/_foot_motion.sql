@@ -6,6 +6,7 @@
 -- moves backward at ground_m_s, the median over the trial of the slower foot's backward speed. A trial that does not
 -- say whether it is on a treadmill is treated as one if the pelvis hardly moves (below 0.2 m/s) and that ground
 -- moves (above 0.15 m/s).
+-- heel_gain_m_s2 is the heel's upward acceleration.
 -- All values that the methods need from other frames of the foot are computed here, because sorting the frames is most
 -- of the work and two sorts serve all methods. <quantity>_before and <quantity>_after are differences: the frame before
 -- or after, minus this frame. before_s, after_s: the same of the time. The columns of a method are explained in its
@@ -59,7 +60,9 @@ metres AS (
         (foot.own.toe_after.x - foot.own.toe_before.x) / (1e3 * span_s) AS toe_x_m_s,
         (foot.own.toe_after.y - foot.own.toe_before.y) / (1e3 * span_s) AS toe_up_m_s,
         (foot.own.toe_after.z - foot.own.toe_before.z) / (1e3 * span_s) AS toe_z_m_s,
-        foot.own.forefoot_rise / (1e3 * span_s) AS forefoot_up_m_s
+        foot.own.forefoot_rise / (1e3 * span_s) AS forefoot_up_m_s,
+        4 * (foot.own.heel_after.y - 2 * foot.own.heel.y + foot.own.heel_before.y) / (1e3 * span_s ^ 2)
+            AS heel_gain_m_s2
     FROM sides
 ),
 
@@ -102,6 +105,8 @@ beside AS (
         lead(toe_ahead_m) OVER frames_ - toe_ahead_m AS toe_ahead_after,
         lag(middle_up_m_s) OVER frames_ - middle_up_m_s AS middle_up_before,
         lead(middle_up_m_s) OVER frames_ - middle_up_m_s AS middle_up_after,
+        lag(heel_gain_m_s2) OVER frames_ - heel_gain_m_s2 AS heel_gain_before,
+        lead(heel_gain_m_s2) OVER frames_ - heel_gain_m_s2 AS heel_gain_after,
         lag(forefoot_up_m_s) OVER frames_ - forefoot_up_m_s AS forefoot_up_before,
         lead(forefoot_up_m_s) OVER frames_ - forefoot_up_m_s AS forefoot_up_after
     FROM ahead

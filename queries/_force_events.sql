@@ -5,7 +5,8 @@
 -- Arguments: reaction. The name of a relation like _ground_reaction.
 -- Inputs: forces. Seconds.
 -- Only stance phases that are valid, entirely on platforms, and begin and end within the samples. A foot off counts
--- if the force stays below 20 N after it.
+-- if the force stays below 20 N after it. A stance whose force nowhere bends by _sharp_force_per_s2() of its maximum was
+-- low-pass filtered at about 10 Hz or less: it passes 20 N up to 30 ms before the contact, and gives no event.
 WITH stances AS (
     SELECT
         subject,
@@ -64,8 +65,11 @@ sustained AS (
         avg(up_n) OVER (
             PARTITION BY subject, session, trial, side, plate_run
             ORDER BY time_s RANGE BETWEEN _sustained_s() PRECEDING AND CURRENT ROW
-        ) AS before_n
+        ) AS before_n,
+        4 * abs(lag(up_n) OVER stance_ - 2 * up_n + lead(up_n) OVER stance_)
+        / (lead(time_s) OVER stance_ - lag(time_s) OVER stance_) ^ 2 AS bend_n_s2
     FROM samples
+    WINDOW stance_ AS (PARTITION BY subject, session, trial, side, plate_run ORDER BY time_s)
 ),
 
 edges AS (
@@ -81,6 +85,7 @@ edges AS (
     FROM sustained
     INNER JOIN ends USING (subject, session, trial)
     GROUP BY sustained.subject, sustained.session, sustained.trial, sustained.side, sustained.plate_run
+    HAVING max(sustained.bend_n_s2) >= _sharp_force_per_s2() * max(sustained.up_n)
 ),
 
 sided AS (

@@ -6,6 +6,7 @@ import numpy as np
 
 from neurostore.arrays import Bools, Floats, runs_of
 from neurostore.ingest.recording import ForcePlate
+from neurostore.sql.views import thresholds
 
 LOADED_N = 50.0
 _LEAST_LOADED_S = 0.05
@@ -47,7 +48,21 @@ def doubts(plate: ForcePlate) -> list[str]:
             )
     if _longest_run(up == up.max()) > max(3, _FLAT_S * plate.rate_hz) and up.max() >= LOADED_N:
         sentences.append(f"its vertical force stays at its largest value, {up.max():.0f} N: it is saturated")
+    if is_smoothed(up, plate.rate_hz):
+        sentences.append(
+            "its vertical force was low-pass filtered, so it passes 20 N up to 30 ms before a foot touches it: "
+            "it gives no foot strikes and foot offs"
+        )
     return [f"force platform {plate.plate}: {text}" for text in sentences]
+
+
+def is_smoothed(up: Floats, rate_hz: float) -> bool:
+    """Whether a vertical force in N that rises from nothing to a load bends less than raw samples do (view _force_events)."""
+    limits = thresholds()
+    contact_n, sharp = limits["contact_n"][0], limits["sharp_force_per_s2"][0]
+    if not (up.max(initial=0) >= LOADED_N and ((up[:-1] < contact_n) & (up[1:] >= contact_n)).any()):
+        return False
+    return bool(np.abs(np.diff(up, 2)).max(initial=0) * rate_hz**2 < sharp * up.max())
 
 
 def spikes(force: Floats) -> Bools:

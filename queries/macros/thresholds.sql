@@ -43,6 +43,8 @@ CREATE OR REPLACE MACRO _step_height_mm() AS 50;
 CREATE OR REPLACE MACRO _contact_n() AS 20;
 -- At a foot strike or foot off, the mean force over this time must also count as contact, seconds.
 CREATE OR REPLACE MACRO _sustained_s() AS 0.015;
+-- The second derivative of a contact's force reaches this share of its maximum, unless low-passed, per second squared.
+CREATE OR REPLACE MACRO _sharp_force_per_s2() AS 400;
 -- Heel or toe count as standing while they are slower than this relative to the ground, metres per second.
 CREATE OR REPLACE MACRO _still_m_s() AS 0.5;
 -- A foot beside a platform, or another foot on it, for no longer than this does not affect a stance, seconds.
@@ -163,6 +165,14 @@ CREATE OR REPLACE MACRO _strike_later_s() AS 0.2;
 CREATE OR REPLACE MACRO _off_earlier_s() AS 0.2;
 -- A rule may place a foot off later than that of Zeni by up to this, seconds.
 CREATE OR REPLACE MACRO _off_later_s() AS 0.1;
+-- A smaller upward acceleration of the heel is no impact (laboratories: 1.5 to 5), metres per second squared.
+CREATE OR REPLACE MACRO _least_impact_m_s2() AS 1;
+-- The heel's impact belongs to a foot strike if it is no earlier than this before the other rules, seconds.
+CREATE OR REPLACE MACRO _impact_before_s() AS 0.01;
+-- The heel's impact belongs to a foot strike if it is no later than this after the other rules, seconds.
+CREATE OR REPLACE MACRO _impact_after_s() AS 0.05;
+-- The heel's acceleration is largest this much after the first contact (five laboratories: -1 to 17 ms), seconds.
+CREATE OR REPLACE MACRO _impact_delay_s() AS 0.01;
 -- A foot strike is usually this much later than that of Zeni, which decides between rules that disagree, seconds.
 CREATE OR REPLACE MACRO _usual_strike_s() AS 0.045;
 -- A curve of 101 points with fewer values than this is not whole.

@@ -62,6 +62,8 @@ def test_events_agree_with_their_twins(lake, walk):
         ours = lake.execute(f"SELECT side, event, time_s FROM _events_{rule}('_foot_motion')").fetchall()
         theirs = [(side, e[0], e[1]) for side in twin.SIDES for e in getattr(twin, rule)(motion, side)]
         _same(ours, theirs)
+    ours = lake.execute("SELECT side, event, time_s FROM _events_impact('_foot_motion')").fetchall()
+    _same(ours, [(side, "foot_strike", time) for side in twin.SIDES for time, _ in twin.impact(motion, side)])
     _same(lake.execute("SELECT side, event, time_s FROM gait_events").fetchall(), twin.events(motion))
 
 

@@ -53,12 +53,9 @@ def from_platforms_ms(lake):
 
 
 def test_platform_events_are_the_operators_marks(from_platforms_ms):
-    """Median 5 ms, 95 % within 15. In LABQ strikes are marked where the platform already carries 139 to 157 N, 33 ms late."""
+    """Median 5 ms, 95 % within 15. The forces of LABQ were low-pass filtered at 6 Hz: they time no events, and the notes say so."""
     found = {(subject, event): ms for (source, subject, event), ms in from_platforms_ms.items() if source == "file"}
-    late = found.pop(("LABQ", "foot_strike"))
-    assert len(late) == 3
-    assert np.all(late > 30)
-    assert len({subject for subject, _ in found}) == 5
+    assert {subject for subject, _ in found} == {"LABF", "LABG", "LABS", "LABU"}
     for event in ("foot_strike", "foot_off"):
         error = np.abs(np.concatenate([ms for (_, kind), ms in found.items() if kind == event]))
         assert len(error) > 35
@@ -72,7 +69,10 @@ def test_computed_strikes_are_corrected_by_the_persons_other_steps_on_platforms(
     wanted = ("computed", "foot_strike")
     strikes = np.concatenate([ms for (source, _, event), ms in from_platforms_ms.items() if (source, event) == wanted])
     assert len(strikes) > 35
-    assert np.median(np.abs(strikes)) <= 8
+    assert np.median(np.abs(strikes)) <= 6
+    assert np.quantile(np.abs(strikes), 0.95) <= 15
+    for subject in ("LABF", "LABG", "LABS", "LABU"):
+        assert np.median(np.abs(from_platforms_ms["computed", subject, "foot_strike"])) <= 8, subject
 
 
 def test_over_a_whole_cycle_the_platforms_carry_the_weight(lake):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pytest
+from scipy import signal
 
+from neurostore.ingest.readers.plate_doubts import is_smoothed
 from tests.builders import view_builder
 
 RATE_HZ, SECONDS = 300.0, 2.0
@@ -43,6 +45,17 @@ def test_a_clean_signal_gives_the_first_and_the_last_sample_of_20_newtons():
     found = _events(up)
     touched = TIME_S[up >= 20]
     assert found == {"foot_strike": touched[0], "foot_off": touched[-1]}
+
+
+@pytest.mark.parametrize(("cutoff_hz", "n_events"), [(6.0, 0), (8.0, 0), (50.0, 2)])
+def test_a_low_passed_force_gives_no_events(cutoff_hz, n_events):
+    """At 6 Hz it passes 20 N more than 10 ms before the foot touches the platform; 50 Hz leaves the contact sharp."""
+    low_pass = signal.butter(2, cutoff_hz, fs=RATE_HZ, output="sos")
+    smooth = signal.sosfiltfilt(low_pass, _stance())
+    if cutoff_hz == 6:
+        assert TIME_S[smooth >= 20][0] < STRIKE_S - 0.01
+    assert is_smoothed(smooth, RATE_HZ) == (n_events == 0)
+    assert len(_events(smooth)) == n_events
 
 
 @pytest.mark.parametrize("seed", range(3))

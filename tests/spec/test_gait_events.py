@@ -66,21 +66,24 @@ def test_without_a_heel_the_ankle_serves_and_the_method_says_so():
         only=["gait_events"], **view_builder.of_walk(walk, without=["left_heel", "right_heel"])
     )
     rows = connection.execute(
-        "SELECT event, method, count(*) FROM gait_events WHERE NOT near_end GROUP BY ALL ORDER BY ALL"
+        "SELECT event, method, count(*), count(impact_s) FROM gait_events WHERE NOT near_end GROUP BY ALL ORDER BY ALL"
     ).fetchall()
-    assert rows == [("foot_off", "ensemble", 6), ("foot_strike", "zeni_ankle", 6)]
+    assert rows == [("foot_off", "ensemble", 6, 0), ("foot_strike", "zeni_ankle", 6, 0)]
 
 
 def test_spread_and_confidence_follow_from_the_times():
     walk = walker.walk(gait.normal(), n_strides=3)
     connection = view_builder.connect(only=["gait_events"], **view_builder.of_walk(walk))
     limits = views.thresholds()
-    for event, zeni, vertical, speed, spread, confidence, time in connection.execute(
-        "SELECT event, zeni_s, vertical_s, speed_s, spread_ms, confidence, time_s FROM gait_events WHERE NOT near_end"
+    delay = limits["impact_delay_s"][0]
+    for event, zeni, vertical, speed, impact, spread, confidence, time in connection.execute(
+        "SELECT event, zeni_s, vertical_s, speed_s, impact_s, spread_ms, confidence, time_s FROM gait_events "
+        "WHERE NOT near_end"
     ).fetchall():
         near = zeni - limits["off_before_s"][0], zeni + limits["off_after_s"][0]
         times = [vertical, speed] if event == "foot_strike" else [zeni, vertical]
-        assert time == pytest.approx(np.mean(times) if event == "foot_strike" else np.clip(vertical, *near))
+        strike = np.mean([np.mean(times), impact - delay]) if event == "foot_strike" else None
+        assert time == pytest.approx(np.clip(vertical, *near) if strike is None else strike)
         assert spread == pytest.approx(1000 * (max(times) - min(times)))
         assert confidence == pytest.approx(1 - spread / 100)
 

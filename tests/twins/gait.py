@@ -27,6 +27,7 @@ class Foot:
     toe_speed: np.ndarray
     middle_up: np.ndarray
     forefoot_up: np.ndarray  # NaN without a toe
+    heel_gain: np.ndarray  # m/s2, upward
     has_heel: bool
 
 
@@ -117,6 +118,7 @@ def motion(time: np.ndarray, points: dict[str, np.ndarray], is_in_place: bool | 
             toe_speed=np.hypot(toe_along + ground, toe_v[:, 1]),
             middle_up=(heel_v[:, 1] + toe_up) / 2,
             forefoot_up=toe_v[:, 1] + np.nan_to_num(beyond * (toe_v - ankle_v)[:, 1]),
+            heel_gain=_acceleration(time, heel[:, 1]),
             has_heel=has_heel,
         )
     return result
@@ -126,6 +128,12 @@ def _velocity(time: np.ndarray, place: np.ndarray) -> np.ndarray:
     v = np.full_like(place, np.nan)
     v[1:-1] = (place[2:] - place[:-2]) / (time[2:] - time[:-2])[:, None]
     return v
+
+
+def _acceleration(time: np.ndarray, height: np.ndarray) -> np.ndarray:
+    gain = np.full_like(height, np.nan)
+    gain[1:-1] = (height[2:] - 2 * height[1:-1] + height[:-2]) / ((time[2:] - time[:-2]) / 2) ** 2
+    return gain
 
 
 def _vertex(t: np.ndarray, y: np.ndarray) -> float:
@@ -198,11 +206,33 @@ def speed(m: Motion, side: str) -> list[tuple[str, float]]:
     return found
 
 
+def impact(m: Motion, side: str) -> list[tuple[float, float]]:
+    """(time, m/s2) of the maxima of the heel's upward acceleration."""
+    foot, t = m.feet[side], m.time
+    found = []
+    for i in range(1, len(t) - 1) if foot.has_heel else ():
+        before, now, after = foot.heel_gain[i - 1 : i + 2]
+        if now >= LIMITS["least_impact_m_s2"] and before <= now and after < now:
+            found.append((_vertex(t[i - 1 : i + 2], foot.heel_gain[i - 1 : i + 2]), now))
+    return found
+
+
+def _at_impact(strike: float, impacts: list[tuple[float, float]], z: float) -> float:
+    """Half-way between the other rules' foot strike and that of the largest impact near it, if there is one."""
+    near = [
+        (gain, t)
+        for t, gain in impacts
+        if -LIMITS["impact_before_s"] <= t - strike <= LIMITS["impact_after_s"]
+        and z - LIMITS["strike_earlier_s"] <= t <= z + LIMITS["strike_later_s"]
+    ]
+    return (strike + max(near)[1] - LIMITS["impact_delay_s"]) / 2 if near else strike
+
+
 def events(m: Motion) -> list[tuple[str, str, float]]:
     """(side, event, time_s), sorted by time: the ensemble."""
     found = []
     for side in SIDES:
-        by_vertical, by_speed = vertical(m, side), speed(m, side)
+        by_vertical, by_speed, impacts = vertical(m, side), speed(m, side), impact(m, side)
         of_side: list[tuple[float, str, float]] = []
         for event, z in zeni(m, side):
             strike = event == "foot_strike"
@@ -218,9 +248,9 @@ def events(m: Motion) -> list[tuple[str, str, float]]:
             if not strike:
                 time = _near(by_v, z) if by_v is not None and abs(by_v - z) <= LIMITS["off_apart_s"] else z
             elif len(known) == 2 and abs(known[0] - known[1]) > LIMITS["rules_agree_s"]:
-                time = min(known, key=lambda t: abs(t - z - LIMITS["usual_strike_s"]))
+                time = _at_impact(min(known, key=lambda t: abs(t - z - LIMITS["usual_strike_s"])), impacts, z)
             else:
-                time = float(np.mean(known))
+                time = _at_impact(float(np.mean(known)), impacts, z)
             of_side.append((z, event, time))
         of_side.sort()
         for k, (z, event, time) in enumerate(of_side):
