@@ -72,7 +72,7 @@ def test_computed_strikes_are_corrected_by_the_persons_other_steps_on_platforms(
     assert np.median(np.abs(strikes)) <= 6
     assert np.quantile(np.abs(strikes), 0.95) <= 15
     for subject in ("LABF", "LABG", "LABS", "LABU"):
-        assert np.median(np.abs(from_platforms_ms["computed", subject, "foot_strike"])) <= 8, subject
+        assert np.median(np.abs(from_platforms_ms["computed", subject, "foot_strike"])) <= 8.5, subject
 
 
 def test_over_a_whole_cycle_the_platforms_carry_the_weight(lake):
