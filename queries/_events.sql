@@ -8,7 +8,8 @@
 -- second 16 ms early to 6 ms late, the coordinate method 27 to 50 ms early. If the two differ by more than 80 ms,
 -- the one closer to 45 ms after the coordinate method is used. If the heel hits the ground within _impact_before_s()
 -- before to _impact_after_s() after that, the foot strike is half-way between it and _impact_delay_s() before the
--- impact: the two err on opposite sides in every laboratory. The time of a foot off is that of the vertical
+-- impact; within _impact_fades_s() of either limit it is less than half-way, down to nothing, so that an impact at
+-- the limit makes no jump. The time of a foot off is that of the vertical
 -- method, but no more than 0.015 s before and 0.03 s after that of the coordinate method; if the two differ by more
 -- than 60 ms, it is that of the coordinate method (in six laboratories one pair of 65 does).
 -- The extreme of the vertical method and the first crossing of the speed method are searched from 0.06 s before to
@@ -142,7 +143,11 @@ merged AS (
             WHEN event = 'foot_off' AND list_count(times) = 2
                 THEN least(greatest(vertical_s, zeni_s - _off_before_s()), zeni_s + _off_after_s())
             WHEN event = 'foot_off' THEN zeni_s
-            ELSE (strike_s + coalesce(impact_s - _impact_delay_s(), strike_s)) / 2
+            ELSE strike_s + coalesce(
+                least(least(impact_s - strike_s + _impact_before_s(), strike_s + _impact_after_s() - impact_s)
+                / _impact_fades_s(), 1) * (impact_s - _impact_delay_s() - strike_s) / 2,
+                0
+            )
         END AS time_s,
         CASE WHEN list_count(times) > 1 THEN 1000.0 * (list_max(times) - list_min(times)) END AS spread_ms,
         1 + (vertical_s IS NOT NULL)::INTEGER + (speed_s IS NOT NULL)::INTEGER AS n_methods

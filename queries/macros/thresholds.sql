@@ -168,9 +168,11 @@ CREATE OR REPLACE MACRO _off_later_s() AS 0.1;
 -- A smaller upward acceleration of the heel is no impact (laboratories: 1.5 to 5), metres per second squared.
 CREATE OR REPLACE MACRO _least_impact_m_s2() AS 1;
 -- The heel's impact belongs to a foot strike if it is no earlier than this before the other rules, seconds.
-CREATE OR REPLACE MACRO _impact_before_s() AS 0.01;
+CREATE OR REPLACE MACRO _impact_before_s() AS 0.02;
 -- The heel's impact belongs to a foot strike if it is no later than this after the other rules, seconds.
-CREATE OR REPLACE MACRO _impact_after_s() AS 0.05;
+CREATE OR REPLACE MACRO _impact_after_s() AS 0.06;
+-- Within this of these two limits an impact moves a foot strike less, seconds.
+CREATE OR REPLACE MACRO _impact_fades_s() AS 0.015;
 -- The heel's acceleration is largest this much after the first contact (five laboratories: -1 to 17 ms), seconds.
 CREATE OR REPLACE MACRO _impact_delay_s() AS 0.01;
 -- A foot strike is usually this much later than that of Zeni, which decides between rules that disagree, seconds.

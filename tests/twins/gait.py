@@ -218,14 +218,18 @@ def impact(m: Motion, side: str) -> list[tuple[float, float]]:
 
 
 def _at_impact(strike: float, impacts: list[tuple[float, float]], z: float) -> float:
-    """Half-way between the other rules' foot strike and that of the largest impact near it, if there is one."""
+    """Half-way to the foot strike of the largest impact near it, if there is one; less near the limits."""
     near = [
         (gain, t)
         for t, gain in impacts
         if -LIMITS["impact_before_s"] <= t - strike <= LIMITS["impact_after_s"]
         and z - LIMITS["strike_earlier_s"] <= t <= z + LIMITS["strike_later_s"]
     ]
-    return (strike + max(near)[1] - LIMITS["impact_delay_s"]) / 2 if near else strike
+    if not near:
+        return strike
+    late = max(near)[1] - strike
+    inside = min(late + LIMITS["impact_before_s"], LIMITS["impact_after_s"] - late)
+    return strike + min(inside / LIMITS["impact_fades_s"], 1) * (late - LIMITS["impact_delay_s"]) / 2
 
 
 def events(m: Motion) -> list[tuple[str, str, float]]:
