@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -104,8 +105,9 @@ def in_batches(
 
     frames : how many frames each session has. names, choices : as of :func:`compute`. Returns the files of each view.
     """
-    groups = batches(frames)
-    n_at_once = max(1, min(os.cpu_count() or 1, _AT_ONCE, len(groups)))
+    n_most = min(os.cpu_count() or 1, _AT_ONCE)
+    groups = batches(frames, n_most)
+    n_at_once = max(1, min(n_most, len(groups)))
     n_threads = max(1, (os.cpu_count() or 1) // n_at_once)
 
     opened = Opened()
@@ -126,16 +128,23 @@ def in_batches(
     return {name: [one[name] for one in made] for name in names}
 
 
-def batches(frames: Mapping[Session, int]) -> list[list[Session]]:
-    """Sessions computed together: subjects stay together, so that files are read once. frames : of each session."""
+def batches(frames: Mapping[Session, int], n_at_once: int = 1) -> list[list[Session]]:
+    """Sessions computed together: subjects stay together, so that files are read once.
+
+    frames : of each session. n_at_once : batches that are computed side by side. All batches have about as many frames, and
+    more than one come in multiples of n_at_once, so that all processors are busy to the end.
+    """
+    n_frames = sum(frames.values())
+    n_batches = max(1, math.ceil(n_frames / BATCH_FRAMES))
+    if n_batches > 1:
+        n_batches = math.ceil(n_batches / n_at_once) * n_at_once
     made: list[list[Session]] = []
-    n_frames = 0
+    before = 0
     for session in sorted(frames):
-        if not made or n_frames + frames[session] > BATCH_FRAMES:
+        if not made or before + frames[session] / 2 > len(made) * n_frames / n_batches:
             made.append([])
-            n_frames = 0
         made[-1].append(session)
-        n_frames += frames[session]
+        before += frames[session]
     return made
 
 

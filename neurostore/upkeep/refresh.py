@@ -70,6 +70,7 @@ def refresh(
     check_marker(root)
     finish_erasures(root)
     n_sessions = n_trials = 0
+    n_at_once = n_workers or os.cpu_count() or 1
     lake = open_lake(root)
     stale = _stale(lake)
     n_kept = len(lake.results().fresh)
@@ -82,7 +83,7 @@ def refresh(
     ):
         for _ in range(_ROUNDS):
             with suppress(VanishedVersionError):  # somebody was erased meanwhile: the next round has the rest
-                done = _store_all(lake, _batches(lake, stale), staging, advance)
+                done = _store_all(lake, _batches(lake, stale, n_at_once), staging, advance)
                 n_sessions += done[0]
                 n_trials += done[1]
             lake = open_lake(root)
@@ -98,9 +99,9 @@ def _stale(lake: Version) -> dict[Session, int]:
     return {session: n for session, n in lake.results().stale.items() if stones.of_subject(session[0]) is None}
 
 
-def _batches(lake: Version, stale: dict[Session, int]) -> list[list[Session]]:
+def _batches(lake: Version, stale: dict[Session, int], n_at_once: int) -> list[list[Session]]:
     frames = lake.frames_by_session()
-    return batches({session: frames.get(session, 0) for session in stale})
+    return batches({session: frames.get(session, 0) for session in stale}, n_at_once)
 
 
 Staging: TypeAlias = Callable[[Version, Sequence[list[Session]], Inputs], Iterator[list[keep.StagedResults]]]

@@ -172,3 +172,16 @@ def test_a_report_computes_its_views_together(bare, asked):
     assert len(asked) == 2
     assert snapshot.sql("SELECT count(*) FROM gait_profile").item() > 0
     assert len(asked) == 2
+
+
+def test_batches_are_even_and_keep_every_processor_busy():
+    frames = {(f"S{k:03d}", ""): 700 + 600 * (k % 2) for k in range(250)}  # 250,000 frames, three batches' worth
+    for n_at_once, n_batches in ((1, 3), (2, 4), (3, 3), (4, 4)):
+        made = compute.batches(frames, n_at_once)
+        assert [session for batch in made for session in batch] == sorted(frames)
+        sizes = [sum(frames[session] for session in batch) for batch in made]
+        assert len(sizes) == n_batches
+        assert max(sizes) - min(sizes) <= 2 * 1300
+    assert compute.batches({("A", ""): 0, ("B", ""): 119_000}, 2) == [[("A", ""), ("B", "")]]
+    assert compute.batches({("A", ""): 500_000, ("B", ""): 1}, 1) == [[("A", "")], [("B", "")]]
+    assert compute.batches({}) == []
