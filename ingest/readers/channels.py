@@ -10,7 +10,7 @@ import tomllib
 import unicodedata
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import Any, NamedTuple
 
@@ -159,6 +159,7 @@ def _plain(text: str) -> str:
     return re.sub(r"[^a-z]", "", bare)
 
 
+@lru_cache(maxsize=4096)  # the files of a laboratory have the same labels
 def find_muscle(label: str) -> tuple[str | None, str | None]:
     """(muscle, side) of a label such as 'L_RF', 'LRectFem', 'Rectus Femoris Gauche', 'RGAS'."""
     bare = unicodedata.normalize("NFKD", label).encode("ascii", "ignore").decode()

@@ -216,19 +216,19 @@ def _pressure(
     r = n × M / (n·F) is the point of the surface with a moment about its normal alone; what is left there is the free
     moment.
     """
-    across = force @ normal
-    with np.errstate(invalid="ignore"):
-        is_loaded = (force[:, 1] >= threshold_n) & (np.abs(across) > 0.5 * threshold_n)
     free, cop = np.full(len(force), np.nan), np.full(force.shape, np.nan)
-    loaded, moment = force[is_loaded], moment_nmm[is_loaded]  # only loaded samples, which are few
+    with np.errstate(invalid="ignore"):
+        at = np.flatnonzero(force[:, 1] >= threshold_n)  # only loaded samples, which are few
+        at = at[np.abs(force[at] @ normal) > 0.5 * threshold_n]
+    loaded, moment = force[at], moment_nmm[at]
     turned = np.cross(normal, np.eye(3))  # v @ turned is normal × v, and much faster than np.cross
-    offset = moment @ turned / across[is_loaded, None]
+    offset = moment @ turned / (loaded @ normal)[:, None]
     up = np.sign(normal[1]) if normal[1] else 1.0
-    free[is_loaded] = up * (moment @ normal - (loaded * (offset @ turned)).sum(axis=1)) / 1000.0
+    free[at] = up * (moment @ normal - (loaded * (offset @ turned)).sum(axis=1)) / 1000.0
     places = offset + middle
     if corners is not None:
         places[~_is_inside(places, np.asarray(corners, float), normal)] = np.nan
-    cop[is_loaded] = places
+    cop[at] = places
     return cop, free
 
 

@@ -9,6 +9,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,7 @@ _NUMBER = re.compile(r"\d+")
 _PIXELS = re.compile(r"(?:^|[_\-. ])(?:px|pixels?)(?:$|[_\-. ])", re.IGNORECASE)
 
 
+@lru_cache(maxsize=8192)  # the files of a laboratory have the same labels
 def squeezed(label: str) -> str:
     """Upper case, letters and digits only: ``L.ASIS``, ``l_asis`` and ``LASIS`` are one spelling."""
     return re.sub(r"[^A-Z0-9]", "", label.upper())

@@ -10,6 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -68,31 +69,27 @@ class Up:
 
 def is_foot(name: str) -> bool:
     """Whether a squeezed name (upper case, letters and digits) is that of a marker at the foot or ankle."""
-    return any(v in _FEET for v in _variants(name))
+    return not _FEET.isdisjoint(_variants(name))
 
 
 def is_above(name: str) -> bool:
     """Whether a squeezed name is that of a marker at the pelvis, trunk or head."""
-    return any(v in _ABOVE for v in _variants(name))
+    return not _ABOVE.isdisjoint(_variants(name))
 
 
 def _having(names: Sequence[str], words: frozenset[str]) -> list[int]:
-    return [i for i, name in enumerate(names) if any(v in words for v in _variants(name))]
+    return [i for i, name in enumerate(names) if not words.isdisjoint(_variants(name))]
 
 
-def _variants(name: str) -> Iterator[str]:
+@lru_cache(maxsize=4096)  # the files of a laboratory have the same names
+def _variants(name: str) -> frozenset[str]:
     """A name with and without its side, at its beginning or end; whole words only: WHEELCHAIR holds no heel."""
     for suffix in ("STUDY", "MARKER"):
         name = name.removesuffix(suffix)
-    starts = [
-        name,
-        *(name.removeprefix(p) for p in ("LEFT", "RIGHT", "PLEFT", "PRIGHT", "L", "R", "P") if name.startswith(p)),
-    ]
-    for start in starts:
-        yield start
-        for suffix in ("LEFT", "RIGHT", "L", "R"):
-            if start.endswith(suffix):
-                yield start.removesuffix(suffix)
+    prefixes = ("LEFT", "RIGHT", "PLEFT", "PRIGHT", "L", "R", "P")
+    starts = [name, *(name.removeprefix(p) for p in prefixes if name.startswith(p))]
+    ends = (start.removesuffix(s) for start in starts for s in ("LEFT", "RIGHT", "L", "R") if start.endswith(s))
+    return frozenset((*starts, *ends))
 
 
 def judge_up(names: Sequence[str], positions: Floats, default: str, screen: str = "") -> Up:
