@@ -136,22 +136,29 @@ struck AS (
     FROM timed
 ),
 
+weighed AS (
+    SELECT
+        *,
+        least(
+            (impact_s - strike_s + _impact_before_s()) / _impact_fades_s(),
+            (strike_s - impact_s + _impact_after_s()) / _impact_fades_s(),
+            1
+        ) / 2 AS impact_weight
+    FROM struck
+),
+
 merged AS (
     SELECT
-        * EXCLUDE (times, strike_s),
+        * EXCLUDE (times, strike_s, impact_weight),
         CASE
             WHEN event = 'foot_off' AND list_count(times) = 2
                 THEN least(greatest(vertical_s, zeni_s - _off_before_s()), zeni_s + _off_after_s())
             WHEN event = 'foot_off' THEN zeni_s
-            ELSE strike_s + coalesce(
-                least(least(impact_s - strike_s + _impact_before_s(), strike_s + _impact_after_s() - impact_s)
-                / _impact_fades_s(), 1) * (impact_s - _impact_delay_s() - strike_s) / 2,
-                0
-            )
+            ELSE strike_s + coalesce(impact_weight * (impact_s - _impact_delay_s() - strike_s), 0)
         END AS time_s,
         CASE WHEN list_count(times) > 1 THEN 1000.0 * (list_max(times) - list_min(times)) END AS spread_ms,
         1 + (vertical_s IS NOT NULL)::INTEGER + (speed_s IS NOT NULL)::INTEGER AS n_methods
-    FROM struck
+    FROM weighed
     WINDOW foot_ AS (PARTITION BY subject, session, trial, person, side ORDER BY zeni_s)
     QUALIFY
         NOT coalesce(

@@ -5,8 +5,8 @@
 -- Arguments: reaction. The name of a relation like _ground_reaction.
 -- Inputs: forces. Seconds.
 -- Only stance phases that are valid, entirely on platforms, and begin and end within the samples. A foot off counts
--- if the force stays below 20 N after it. A stance whose force nowhere bends by _sharp_force_per_s2() of its maximum was
--- low-pass filtered at about 10 Hz or less: it passes 20 N up to 30 ms before the contact, and gives no event.
+-- if the force stays below 20 N after it. A stance whose force nowhere bends by _sharp_force_per_s2() of its maximum
+-- was low-pass filtered at about 10 Hz or less: it passes 20 N up to 30 ms before the contact, and gives no event.
 WITH stances AS (
     SELECT
         subject,

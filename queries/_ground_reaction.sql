@@ -113,39 +113,30 @@ bounds AS (
         frame_ AS (PARTITION BY subject, session, trial, frame)
 ),
 
+-- Windows and no second reference to bounds: DuckDB would materialize it, and no filter would reach the scans.
 pieces AS (
     SELECT
-        subject,
-        session,
-        trial,
-        side,
-        plate_run,
-        avg(carried_kg) AS carried_kg
+        *,
+        CASE
+            WHEN
+                frame = min(frame) FILTER (carried_kg IS NOT NULL) OVER piece_
+                AND max(time_s) FILTER (carried_kg IS NOT NULL) OVER piece_
+                - min(time_s) FILTER (carried_kg IS NOT NULL) OVER piece_ >= _carried_piece_s() / 2
+                THEN avg(carried_kg) OVER piece_
+        END AS piece_kg
     FROM bounds
-    WHERE carried_kg IS NOT NULL
-    GROUP BY subject, session, trial, side, plate_run, floor(time_s / _carried_piece_s())
-    HAVING max(time_s) - min(time_s) >= _carried_piece_s() / 2
-),
-
-carried AS (
-    SELECT
-        subject,
-        session,
-        trial,
-        side,
-        plate_run,
-        min(carried_kg) / median(carried_kg) AS least_share
-    FROM pieces
-    GROUP BY subject, session, trial, side, plate_run
+    WINDOW piece_ AS (
+        PARTITION BY subject, session, trial, side, plate_run, floor(time_s / _carried_piece_s())
+    )
 ),
 
 runs AS (
     SELECT
-        bounds.* EXCLUDE (still_run, carried_kg),
-        carried.least_share,
-        CASE WHEN is_on_plate THEN bounds.plate_run WHEN is_still_beside THEN still_run ELSE -1 END AS run
-    FROM bounds
-    LEFT JOIN carried USING (subject, session, trial, side, plate_run)
+        * EXCLUDE (still_run, carried_kg, piece_kg),
+        min(piece_kg) OVER plate_ / median(piece_kg) OVER plate_ AS least_share,
+        CASE WHEN is_on_plate THEN plate_run WHEN is_still_beside THEN still_run ELSE -1 END AS run
+    FROM pieces
+    WINDOW plate_ AS (PARTITION BY subject, session, trial, side, plate_run)
 ),
 
 reasoned AS (
