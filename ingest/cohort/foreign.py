@@ -29,17 +29,44 @@ _RAW = frozenset(
 )  # are stored beside the export that is read
 
 
+_PACKED = dict.fromkeys((".gz", ".zip", ".7z", ".bz2", ".xz"), "a packed {} file: unpack it") | dict.fromkeys(
+    (".part", ".crdownload", ".tmp", ".download"), "an unfinished copy of a {} file: copy it again"
+)
+_CAPTURES = frozenset({".c3d", ".trc", ".bvh", ".amc", ".mvnx", ".mot", ".sto"})
+
+
+def _under_another_name(path: Path, head: str) -> str | None:
+    """What a file is by its first bytes, if they are those of C3D, TRC or BVH."""
+    if head.lstrip().upper().startswith("HIERARCHY"):
+        return "a BVH file by its content: let its name end in .bvh"
+    if head.startswith("PathFileType"):
+        return "a TRC file by its content: let its name end in .trc"
+    try:
+        with path.open("rb") as file:
+            first = file.read(512)
+    except OSError:
+        return None
+    if len(first) == 512 and first[1] == 0x50 and 2 <= first[0] <= 20 and first[2:4] != b"\0\0":
+        return "a C3D file by its content: let its name end in .c3d"
+    return None
+
+
 def foreign_capture(path: Path, exported: frozenset[str]) -> str | None:
     """What a file is that no reader reads, and what to do with it; None for anything but a capture of movement.
 
     exported : stems in the same folder of files that are read: raw data beside its export is not a lost capture.
     """
     suffix = path.suffix.lower()
+    inner = Path(path.stem).suffix.lower()
+    if suffix in _PACKED and inner in _CAPTURES:
+        return _PACKED[suffix].format(inner)
     if suffix in _BY_SUFFIX:
         return None if suffix in _RAW and path.stem in exported else _BY_SUFFIX[suffix]
+    head = _head(path)
+    if (what := _under_another_name(path, head)) and (suffix in ("", ".txt", ".dat") or inner in _CAPTURES):
+        return what
     if suffix not in (".csv", ".txt", ".tsv"):
         return None
-    head = _head(path)
     if re.match(r"(FILE_VERSION\t.*\s+)?NO_OF_FRAMES\t", head):
         return "a TSV of Qualisys Track Manager without 3D data: export 3D data as TSV, or C3D"
     if re.match(r"(FILE_VERSION\t.*\s+)?NO_OF_SAMPLES\t", head):

@@ -203,10 +203,10 @@ def points_csv(path: Path, coder: Coder, subject: str) -> bytes:
         text = line.decode("utf-8", "replace")
         if number == 1 and text.strip('"').lower().startswith("format version"):
             out.append(_motive_head(text, coder, subject).encode())
-        elif re.match(r"^[-+.\d]+([,;][-+.\d]*){3,}", text):
+        elif re.match(r"^[-+.\d]+([,;\t][-+.\d]*){3,}", text):
             raise InputError(path, f"line {number} holds more than numbers ({text[:40]!r}); it cannot be coded")
         else:
-            out.append(_cells(text, ";" if text.count(";") > text.count(",") else ",", masks).encode())
+            out.append(_cells(text, max((",", ";", "\t"), key=text.count), masks).encode())
     first = out[0].split(b",")
     clocks = [i for i, cell in enumerate(first) if cell.strip(b'" ').lower().startswith(b"timestamp")]
     block = b"\n".join(out[1:])

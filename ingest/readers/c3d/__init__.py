@@ -45,6 +45,8 @@ from neurostore.ingest.readers.units import UNIT_MM, judged_unit
 from neurostore.ingest.recording import ReadOptions, Recording, SourceEvent, Step
 
 VERSION = 5
+_LEAST_SEEN = 0.5  # of the coordinates, in a file in which every residual is negative
+_SMOOTH = 0.05  # largest usual step from one frame to the next, as a share of the body
 _KNEE_DEVICE = re.compile(r"^[LR]K(AX|D[12])$", re.IGNORECASE)
 
 
@@ -102,7 +104,7 @@ def read(path: Path, options: ReadOptions) -> Recording:
     layout = _with_rate(layout, options, notes)
     chosen = _chosen(path, layout, options, notes)
     n_placed = len(chosen.markers) + len(chosen.models)
-    values = read_points(path, layout, [p.index for p in (*chosen.markers, *chosen.models, *chosen.angles)])
+    values = _values(path, layout, chosen, notes)
     of_model = values[:, n_placed:]
     of_model[np.isinf(of_model)] = np.nan
     keep = frame_slice(layout.n_frames, options, path)
@@ -170,6 +172,31 @@ def _chosen(path: Path, layout: Layout, options: ReadOptions, notes: list[str]) 
             f"({len(models)} model points, {len(angles)} angles, {len(outputs)} forces, moments, powers)",
         )
     return _Chosen(markers, models, angles, outputs, subject)
+
+
+def _values(path: Path, layout: Layout, chosen: _Chosen, notes: list[str]) -> Floats:
+    """(T, markers + models + angles, 3) as in the file.
+
+    A negative residual means that a point was not seen. Where no marker ever has another, and the points move smoothly all the same,
+    the program that wrote the file did not know residuals.
+    """
+    points = [p.index for p in (*chosen.markers, *chosen.models, *chosen.angles)]
+    n_markers = len(chosen.markers)
+    values = read_points(path, layout, points)
+    if np.isfinite(values[:, :n_markers]).any():
+        return values
+    whole = read_points(path, layout, points, uses_residuals=False)
+    markers = whole[:, :n_markers]
+    with np.errstate(invalid="ignore"):
+        across = np.nanmax(markers, axis=1, initial=-np.inf) - np.nanmin(markers, axis=1, initial=np.inf)
+        steps = np.abs(np.diff(markers, axis=0))
+    seen = np.isfinite(steps)
+    if not seen.mean() > _LEAST_SEEN or np.median(steps[seen]) > _SMOOTH * float(np.median(across.max(axis=-1))):
+        return values
+    notes.append(
+        "every sample of every marker has a negative residual (not seen), although the markers move smoothly: read all the same"
+    )
+    return whole
 
 
 def _placed(

@@ -15,7 +15,7 @@ from neurostore.ingest.readers.c3d.parameters import from_vax
 CHUNK_BYTES = 16 << 20
 
 
-def read_points(path: Path, layout: Layout, points: Sequence[int]) -> Floats:
+def read_points(path: Path, layout: Layout, points: Sequence[int], *, uses_residuals: bool = True) -> Floats:
     """Positions of some points in the file's units and axes.
 
     A sample is missing (NaN) where its residual is negative, where x, y and z are all zero, or where one is NaN. Infinite
@@ -23,7 +23,7 @@ def read_points(path: Path, layout: Layout, points: Sequence[int]) -> Floats:
 
     Parameters
     ----------
-    points : indices of the points wanted.
+    points : indices of the points wanted. uses_residuals : False to keep samples whose residual is negative.
 
     Returns
     -------
@@ -51,11 +51,11 @@ def read_points(path: Path, layout: Layout, points: Sequence[int]) -> Floats:
                     "it is truncated or is still being written",
                 )
             samples = np.take(np.frombuffer(block, frame)["points"], index, axis=1)
-            out[start : start + n] = _decode(samples.view(np.uint8).reshape(n, len(index), -1), layout)
+            out[start : start + n] = _decode(samples.view(np.uint8).reshape(n, len(index), -1), layout, uses_residuals)
     return out
 
 
-def _decode(samples: Array, layout: Layout) -> Floats:
+def _decode(samples: Array, layout: Layout, uses_residuals: bool) -> Floats:
     """(n, J, 16 or 8) bytes to (n, J, 3) float32 with NaN where missing."""
     order = ">" if layout.processor == "mips" else "<"
     if layout.word == 2:
@@ -70,6 +70,8 @@ def _decode(samples: Array, layout: Layout) -> Floats:
             real = samples.view(f"{order}f4").astype(np.float32, copy=False)
         values, residual = real[..., :3].copy(), real[..., 3]
     with np.errstate(invalid="ignore"):
-        is_missing = (residual < 0) | (values == 0).all(axis=-1) | np.isnan(values).any(axis=-1)
+        is_missing = (values == 0).all(axis=-1) | np.isnan(values).any(axis=-1)
+        if uses_residuals:
+            is_missing |= residual < 0
     values[is_missing] = np.nan
     return values

@@ -1,4 +1,4 @@
-"""CSV of marker positions: Motive (OptiTrack), Vicon Nexus, and FreeMoCap with its arrays (.npy).
+"""CSV of marker positions: Motive (OptiTrack), Vicon Nexus, FreeMoCap with its arrays (.npy), and a column per coordinate.
 
 The first rows of a file decide what it is. Layouts as seen in public files of Motive 1.10 to 3.1 (format version 1.1 to
 1.24), Nexus 2 (sections Trajectories, Model Outputs, Joints, Segments, Devices) and FreeMoCap 1 (one column per
@@ -20,7 +20,7 @@ from neurostore.errors import InputError
 from neurostore.ingest.readers.c3d.outputs import source_angles
 from neurostore.ingest.readers.c3d.parameters import Parameters
 from neurostore.ingest.readers.markers.assemble import one_person, rate_of
-from neurostore.ingest.readers.markers.points_kind import HEAD_BYTES, NEXUS_SECTIONS, PREFIX, maker_of
+from neurostore.ingest.readers.markers.points_kind import HEAD_BYTES, NEXUS_SECTIONS, PREFIX, columns_of, maker_of
 from neurostore.ingest.readers.markers.trc import recording_of
 from neurostore.ingest.readers.text_table import numbers, read_bytes
 from neurostore.ingest.recording import ReadOptions, Recording, SourceAngle, Step
@@ -61,9 +61,11 @@ def read(path: Path, options: ReadOptions) -> Recording:
         if not maker:
             raise InputError(
                 path,
-                f"is not a CSV of Motive, Vicon Nexus or FreeMoCap; it begins {raw[:60].decode('utf-8', 'replace')!r}",
+                f"is not a CSV of Motive, Vicon Nexus or FreeMoCap, and its header does not name x, y and z of markers; it begins {raw[:60].decode('utf-8', 'replace')!r}",
             )
-        points = {"motive": _motive, "nexus": _nexus, "freemocap": _freemocap}[maker](path, raw, options)
+        points = {"motive": _motive, "nexus": _nexus, "freemocap": _freemocap, "columns": _columns}[maker](
+            path, raw, options
+        )
     if not points.names:
         recording = Recording(kind="angles", rate_hz=points.rate_hz, poses=[], notes=points.notes)
         recording.steps = [Step("read_points_csv", VERSION, {})]
@@ -271,6 +273,27 @@ def _freemocap(path: Path, raw: bytes, options: ReadOptions) -> _Points:
     times = table[:, clock] if clock is not None else np.full(len(table), np.nan)
     time_s, rate_hz = _time(path, times - times[:1], options)
     return _Points(names, table[:, columns], time_s, rate_hz, "", usual_up="z")
+
+
+# any program: a header with x, y and z of each marker
+
+_CLOCK = re.compile(r"(?i)(time|timestamp|t|zeit|temps|tempo)( ?[\[(]?(s|sec|seconds|ms)?[\])]?)")
+
+
+def _columns(path: Path, raw: bytes, options: ReadOptions) -> _Points:
+    head, _, block = raw.partition(b"\n")
+    separator, places = columns_of(head.decode("utf-8", "replace"))
+    cells = [cell.strip().strip('"') for cell in head.decode("utf-8", "replace").split(separator)]
+    table = numbers(path, _with_points(block.replace(b'"', b""), separator.encode()), len(cells), 2, separator.encode())
+    clock = next((i for i, cell in enumerate(cells) if _CLOCK.fullmatch(cell)), None)
+    times = table[:, clock] if clock is not None else np.full(len(table), np.nan)
+    if clock is not None and "ms" in cells[clock].lower():
+        times = times / 1000.0
+    time_s, rate_hz = _time(path, times - times[:1], options)
+    return _Points(
+        list(places), table[:, list(places.values())], time_s, rate_hz, "",
+        ["a table of markers of a program that is not known: unit and vertical axis are judged from the markers"], usual_up="z",
+    )  # fmt: skip
 
 
 def _array(path: Path, options: ReadOptions) -> _Points:

@@ -56,24 +56,28 @@ def read(path: Path, options: ReadOptions) -> Recording:
 
     Raises
     ------
-    InputError : no TRC, cells that are not numbers, a row that breaks off, no rows, no valid sample.
+    InputError : no TRC, cells that are not numbers, no rows, no valid sample.
     """
-    raw = read_bytes(path)
+    raw = read_bytes(path).replace(b'"', b"")  # quotes as spreadsheets write them
     head = _read_head(path, raw)
     notes: list[str] = []
+    quality: dict[str, float] = {}
     n_columns = max(column for _, column in head.labels) + 3
     block = raw[head.data_at :]
     table = numbers(path, block, n_columns, head.data_line, head.separator)
     stated_frames = _count(head.words.get("numframes"))
-    if breaks_off(block, head.separator) or (
-        stated_frames and len(table) < stated_frames and not block.endswith(b"\n") and block.strip()
-    ):
-        raise InputError(
-            path, f"is truncated: its last row (row {len(table)} of {stated_frames or 'an unstated number'}) breaks off"
+    is_short = bool(stated_frames and len(table) < stated_frames and not block.endswith(b"\n") and block.strip())
+    if len(table) > 1 and (breaks_off(block, head.separator) or is_short):
+        table = table[:-1]
+        n_stated = max(stated_frames or 0, len(table) + 1)
+        quality["missing_frames_pct"] = 100.0 * (n_stated - len(table)) / n_stated
+        notes.append(
+            f"the file was cut off within a row: of {n_stated} frames {n_stated - len(table)} are missing; the {len(table)} whole "
+            "rows were read; copy the file again"
         )
     if len(table) == 0:
         raise InputError(path, f"has no rows of data below its header (NumFrames says {stated_frames})")
-    if stated_frames is not None and stated_frames != len(table):
+    if stated_frames is not None and stated_frames != len(table) and not quality:
         notes.append(f"NumFrames says {stated_frames}, the file has {len(table)} rows; all were read")
     rate_hz, time_s, claims_ratio = _clock(path, head.words, table[:, 1], options.rate_hz, notes)
 
@@ -81,6 +85,7 @@ def read(path: Path, options: ReadOptions) -> Recording:
     recording = recording_of(
         path, names, positions, time_s, rate_hz, head.words.get("units", ""), options, notes, "read_trc"
     )
+    recording.quality |= quality
     if abs(claims_ratio - 1) > _SAME_RATE:
         recording.quality["rate_claims_ratio"] = claims_ratio
     return recording

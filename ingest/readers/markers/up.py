@@ -47,6 +47,7 @@ _PELVIS = frozenset((
     "MIDHIP", "FWT", "BWT", "MWT", "SIAS", "SIPS", "EIAS", "EIPS",
 ))
 # fmt: on
+_LEAST_NAMES = 4
 _LEAST_LIFT_MM = 50.0
 _LEAST_TRAVEL_MM = 500.0
 _UPRIGHT = 0.9  # least share of the axis in the line from the lower to the upper markers
@@ -77,6 +78,16 @@ def is_above(name: str) -> bool:
     return not _ABOVE.isdisjoint(_variants(name))
 
 
+def is_of_body(name: str) -> bool:
+    """Whether a squeezed name is that of a marker at a foot, a knee, the pelvis, the trunk or the head."""
+    return is_foot(name) or is_above(name) or any(v in _KNEES for v in _variants(name))
+
+
+def n_of_body(names: Sequence[str]) -> int:
+    """How many squeezed names are those of markers of a body, without a beginning that all share."""
+    return sum(map(is_of_body, _without_prefix(names)))
+
+
 def _having(names: Sequence[str], words: frozenset[str]) -> list[int]:
     return [i for i, name in enumerate(names) if not words.isdisjoint(_variants(name))]
 
@@ -100,6 +111,7 @@ def judge_up(names: Sequence[str], positions: Floats, default: str, screen: str 
     names : squeezed marker names. positions : (n, J, 3) mm, NaN = missing. default : the convention of the format.
     screen : what the file says ('' if it says nothing): decides where the markers do not.
     """
+    names = _without_prefix(names)
     low = [i for i, n in enumerate(names) if is_foot(n)]
     high = [i for i, n in enumerate(names) if is_above(n) and i not in low]
     sample = positions[:: max(1, len(positions) // 500)].astype(np.float64)
@@ -110,6 +122,19 @@ def judge_up(names: Sequence[str], positions: Floats, default: str, screen: str 
             if judged is not None:
                 return judged
         return _by_cloud(sample, default, screen)
+
+
+def _without_prefix(names: Sequence[str]) -> Sequence[str]:
+    """The names without the beginning that all share (a subject's: P01LASI), where more of them are known then."""
+    if len(names) < _LEAST_NAMES:
+        return names
+    first, last = min(names), max(names)
+    n_shared = next(
+        (i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last))
+    )
+    bare = [name[n_shared:] for name in names]
+    known, known_bare = (sum(map(is_of_body, some)) for some in (names, bare))
+    return bare if known_bare > known else names
 
 
 def _pairs(names: Sequence[str], low: list[int], high: list[int]) -> Iterator[tuple[list[int], list[int], str]]:

@@ -313,6 +313,10 @@ def test_a_theia_file_cut_short_is_named(tmp_path: Path) -> None:
         ("new.tsv", "FILE_VERSION\t2.0.0\nNO_OF_FRAMES\t1\n", "Qualisys Track Manager"),
         ("table.txt", "\tC:\\data\\walk.c3d\n\tLKNEE\n", "Visual3D"),
         ("walk.tdf", "x", "BTS"),
+        ("walk.c3d.gz", "x", "a packed .c3d file: unpack it"),
+        ("walk.trc.part", "x", "an unfinished copy of a .trc file"),
+        ("walk.bvh.txt", "HIERARCHY\nROOT Hips\n", "let its name end in .bvh"),
+        ("walk", "PathFileType\t4\n", "let its name end in .trc"),
         ("walk.mvnx", "<mvnx><subject frameRate='60'><segments><segment label='Pelvis'/></segments><frames/></subject></mvnx>", ""),
     ],
 )  # fmt: skip

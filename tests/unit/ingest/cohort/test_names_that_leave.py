@@ -133,6 +133,10 @@ def pile(tmp_path: Path) -> Path:
     (own / "nexus.csv").write_text(NEXUS)
     (own / "freemocap.csv").write_text(FREEMOCAP)
     (own / "qualisys.tsv").write_text(QTM)
+    for name, separator in (("points", ","), ("points_2", "\t")):
+        cells = [f"Mueller:{marker}_{axis}" for marker in ("LASI", "RASI", "LKNE", "RKNE") for axis in "xyz"]
+        rows = [separator.join(["time", *cells]), *(separator.join([f"0.0{i}", *["1.5"] * 12]) for i in range(3))]
+        (own / f"{name}.csv").write_text("\n".join(rows) + "\n")
     np.save(own / "mueller_skeleton_3d.npy", np.ones((3, 33, 3)))
     neuropose_files.write(
         own, {"Annegret_slalom.mp4": neuropose_files.video(neuropose_files.walk(12), note="Annegret")}
@@ -181,7 +185,7 @@ def test_nobody_who_reads_every_byte_finds_a_name_a_date_or_a_file_name(pile: Pa
     moved = date.fromordinal(date(2020, 1, 31).toordinal() + days)
     session = f"{moved.isoformat()}_pre"
     own = tmp_path / "coded" / who / session
-    assert sum(p.is_file() for p in own.iterdir()) == len(list((pile / WHO / "2020-01-31_pre").iterdir())) == 15
+    assert sum(p.is_file() for p in own.iterdir()) == len(list((pile / WHO / "2020-01-31_pre").iterdir())) == 17
     row = (tmp_path / "coded" / "trials.csv").read_text().splitlines()[1].split(",")
     assert (tmp_path / "coded" / row[0]).is_file()
     assert row[1:] == [who, moved.isoformat()]

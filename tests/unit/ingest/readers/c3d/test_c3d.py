@@ -604,6 +604,19 @@ def test_markers_and_analog_samples_of_a_cut_file_end_at_the_same_frame(tmp_path
     assert {len(plate.force) for plate in found.plates} == {n_samples}
 
 
+def test_residuals_that_are_all_negative_are_none(tmp_path: Path) -> None:
+    path = write(tmp_path / "walk.c3d", walker(30), LEGS)
+    expected, layout = read(path), c3d_layout.read_layout(path)
+    raw = bytearray(path.read_bytes())
+    for sample in range(30 * len(LEGS)):
+        frame, point = divmod(sample, len(LEGS))
+        struct.pack_into("<f", raw, layout.data_offset + frame * layout.frame_bytes + 16 * point + 12, -1.0)
+    path.write_bytes(raw)
+    found = read(path)
+    assert np.array_equal(found.poses[0].positions, expected.poses[0].positions, equal_nan=True)
+    assert any("every sample of every marker has a negative residual" in note for note in found.notes)
+
+
 def test_a_cut_file_whose_numbers_are_no_markers_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "noise.c3d", np.random.default_rng(0).normal(0, 500, (200, 12, 3)), LEGS)
     path.write_bytes(path.read_bytes()[:-4096])

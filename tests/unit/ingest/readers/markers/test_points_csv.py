@@ -134,6 +134,39 @@ def test_a_capture_in_utf_16_is_found_and_read(tmp_path: Path, walk: np.ndarray,
     assert np.abs(positions_of(read(folder / "walk.csv"), LEGS) - y_up(walk)).max() < 0.01
 
 
+def any_table(points: np.ndarray, separator: str, axes: str, clock: str, per_mm: float) -> str:
+    """A table with x, y and z of each marker, as people's own scripts write it; decimal commas between semicolons."""
+    cells = [clock, *(axes.format(name=name, axis=axis) for name in LEGS for axis in "xyz")]
+    per_s = 1000.0 if "ms" in clock else 1.0
+    rows = [[per_s * i / 100, *frame] for i, frame in enumerate((points * per_mm).reshape(len(points), -1))]
+    lines = [separator.join(cells), *(separator.join(f"{value:.6f}" for value in row) for row in rows)]
+    return "\n".join(line.replace(".", ",") if separator == ";" and i else line for i, line in enumerate(lines)) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("separator", "axes", "clock", "per_mm"),
+    [
+        (",", "{name}_{axis}", "time", 1.0),
+        (";", "{name} {axis}", "Time (s)", 0.001),
+        ("\t", "{name}.{axis}", "time_ms".replace("_", " "), 1.0),
+        (",", "Anna:{name}_{axis}", "t", 1.0),
+        (",", '"{name}:{axis} (mm)"', '"Zeit"', 1.0),
+    ],
+)
+def test_a_column_for_each_coordinate_of_any_program(
+    tmp_path: Path, walk: np.ndarray, separator: str, axes: str, clock: str, per_mm: float
+) -> None:
+    folder = tmp_path / "S01"
+    folder.mkdir()
+    (folder / "walk.csv").write_text(any_table(walk, separator, axes, clock, per_mm))
+    (folder / "sensor.csv").write_text("time,acc_x,acc_y,acc_z,gyro_x,gyro_y,gyro_z\n0,1,2,3,4,5,6\n")
+    cohort = scan(tmp_path)
+    assert ([t.trial for t in cohort.trials], [p.name for p in cohort.unknown]) == (["walk"], ["sensor.csv"])
+    recording = read(folder / "walk.csv")
+    assert np.abs(positions_of(recording, LEGS) - y_up(walk)).max() < 0.01
+    assert recording.rate_hz == 100
+
+
 def test_another_csv_is_named_by_its_first_words(tmp_path: Path) -> None:
     path = tmp_path / "other.csv"
     path.write_bytes(b"a" * 59 + "é,1\n".encode())  # the cut at 60 bytes is inside a letter

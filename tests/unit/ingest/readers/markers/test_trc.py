@@ -229,14 +229,32 @@ def test_every_bad_cell_is_reported_at_once(tmp_path: Path) -> None:
     assert len(caught.value.problems) == 2
 
 
-def test_truncated_within_a_row(tmp_path: Path) -> None:
+def test_of_a_file_cut_off_within_a_row_the_whole_rows_are_read(tmp_path: Path) -> None:
     whole = text(walk(60))
-    for size in range(700, len(whole) - 10, 97):
+    for size in range(1200, len(whole) - 10, 397):
         path = write(tmp_path / "walk.trc", whole[:size])
-        if whole[:size].endswith("\n"):
-            continue
-        with pytest.raises(InputError):
-            read(path)
+        n_rows = whole[:size].count("\n") - whole[: whole.index("\n1\t") + 1].count("\n")
+        recording = read(path)
+        assert len(recording.poses[0].time_s) == n_rows
+        if not whole[:size].endswith("\n"):
+            assert recording.quality["missing_frames_pct"] == pytest.approx(100 * (60 - n_rows) / 60)
+            assert any(f"of 60 frames {60 - n_rows} are missing" in note for note in recording.notes)
+
+
+def test_a_file_saved_by_a_spreadsheet_has_quotes(tmp_path: Path) -> None:
+    lines = text(walk(20)).split("\n")
+    lines[3] = "\t".join(f'"{cell}"' if cell else "" for cell in lines[3].split("\t"))
+    plain, quoted = (
+        read(write(tmp_path / "walk.trc", "\n".join(some))) for some in (text(walk(20)).split("\n"), lines)
+    )
+    assert np.array_equal(plain.poses[0].positions, quoted.poses[0].positions, equal_nan=True)
+
+
+@pytest.mark.parametrize("prefix", ["P01_", "Anna ", "walk-"])
+def test_a_subject_before_every_name_does_not_hide_what_is_up(tmp_path: Path, prefix: str) -> None:
+    z_up = np.stack([walk(20)[..., 0], -walk(20)[..., 2], walk(20)[..., 1]], axis=-1)
+    path = write(tmp_path / "walk.trc", text(z_up, [prefix + name for name in NAMES]))
+    assert read(path).steps[0].parameters["up"] == "z"
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
