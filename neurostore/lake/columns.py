@@ -97,13 +97,13 @@ def stored_schema(schema: pa.Schema) -> pa.Schema:
 
 
 def sum_by_key(maps: pa.ChunkedArray, how: str) -> dict[str, int]:
-    """Sum or maximum (``max``) of map<string, int64> values over all rows, by key."""
-    add, start = (np.maximum, np.iinfo(np.int64).min) if how == "max" else (np.add, 0)
-    found: dict[str, int] = {}
+    """Sum or maximum (``max``) of map<string, int64> values over all rows, by key.
+
+    10,000 pairs take 1.5 ms. Arrow's kernels would take 0.3, but loading them takes 60, in every query.
+    """
+    sums: dict[str, int] = {}
     for part in maps.chunks:
-        keys = part.keys.dictionary_encode()
-        values = np.full(len(keys.dictionary), start, np.int64)
-        add.at(values, keys.indices.to_numpy(), part.items.to_numpy())
-        for key, value in zip(keys.dictionary.to_pylist(), values.tolist(), strict=True):
-            found[key] = int(add(value, found.get(key, start)))
-    return found
+        keys, values = (column.to_numpy(zero_copy_only=False).tolist() for column in (part.keys, part.items))
+        for key, value in zip(keys, values, strict=True):
+            sums[key] = max(value, sums.get(key, value)) if how == "max" else value + sums.get(key, 0)
+    return sums

@@ -42,6 +42,19 @@ def test_a_table(lake):
     assert shown.stderr == "2 rows\n"
 
 
+def test_a_query_loads_no_library_that_takes_longer_than_the_query(lake):
+    code = "import atexit, sys; from neurostore.cli import main; atexit.register(lambda: print(*sys.modules)); main()"
+    shown = subprocess.run(
+        [sys.executable, "-c", code, "sql", "SELECT * FROM gait_cycles LIMIT 1", "--lake", str(lake)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = set(shown.stdout.splitlines()[-1].split())
+    assert "duckdb" in loaded
+    assert not {"polars", "pandas", "pydantic", "pyarrow.compute", "pyarrow.dataset", "numba", "scipy"} & loaded
+
+
 def on_a_terminal(arguments: list[str], columns: int) -> str:
     """What the command prints on a terminal of the given width."""
     ours, theirs = pty.openpty()
