@@ -20,7 +20,7 @@ _BODY_M_S2, _FOOT_M_S2 = (
 )  # greater accelerations do not last for a frame: of the body, of a foot that strikes
 _PART_OF_BODY_PCT = 30.0  # percentile over the points: 70 % of them jump
 _TIMES_USUAL = 8.0  # of the usual change of a point, which is noise …
-_MOST_LIMIT_MM = 100.0  # … unless it is larger than noise
+_MOST_NOISE_MM = 100.0  # … unless it is larger than noise
 _AROUND = 3  # frames on each side in which a glitch is over
 
 
@@ -63,7 +63,7 @@ def find(
         apart[max(t - 3, 0) : t + 2] = False
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # points that are never seen
-        limits = np.fmin(np.fmax(marker_mm, _TIMES_USUAL * np.nanmedian(change, axis=0)), _MOST_LIMIT_MM)
+        limits = np.fmax(marker_mm, np.fmin(_TIMES_USUAL * np.nanmedian(change, axis=0), _MOST_NOISE_MM))
     single = _of_markers(values, np.where(apart[:, None], change, np.nan), limits)
     if single:
         quality["marker_jump_mm"] = max(single.values())

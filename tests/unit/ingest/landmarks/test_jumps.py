@@ -24,7 +24,10 @@ def found(
     return find(values, frame, rate_hz, LABELS, **{"are_markers": True} | options)[0]
 
 
-@pytest.mark.parametrize(("rate_hz", "noise_mm"), [(100.0, 0.3), (25.0, 0.3), (15.0, 1.0), (100.0, 5.0), (500.0, 0.5)])
+@pytest.mark.parametrize(
+    ("rate_hz", "noise_mm"),
+    [(100.0, 0.3), (25.0, 0.3), (15.0, 1.0), (10.0, 1.0), (6.0, 1.0), (100.0, 5.0), (500.0, 0.5)],
+)
 def test_a_walk_has_no_jumps(rate_hz, noise_mm):
     assert found(body(200, rate_hz, noise_mm), rate_hz) == {}
 
