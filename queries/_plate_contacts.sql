@@ -7,7 +7,8 @@
 -- foot does, unless it is 240 mm away (sides exchanged). The other foot is also on the
 -- platform if its midpoint is over it and it stands (heel or toe below 0.5 m/s, relative to the belt) for more than
 -- 0.05 s of the contact. A part of the foot beyond the edge of a platform that is higher than another one (a step of
--- stairs) touches nothing and counts as over the platform. is_sole_over: so are the tips of the toes and the back of
+-- stairs) touches nothing and counts as over the platform, and so does a part over another platform that is
+-- unloaded in that frame: nothing is missing there. is_sole_over: so are the tips of the toes and the back of
 -- the shoe, as far as they may reach beyond the markers.
 WITH loaded AS (
     SELECT
@@ -24,7 +25,10 @@ WITH loaded AS (
         frames.centre,
         frames.centre.x + 1000.0 * frames.moment.z / frames.force.y AS cop_x,
         frames.centre.z - 1000.0 * frames.moment.x / frames.force.y AS cop_z,
-        frames.frame - lag(frames.frame) OVER plate_ AS n_since
+        frames.frame - lag(frames.frame) OVER plate_ AS n_since,
+        list(frames.plate) OVER (
+            PARTITION BY frames.subject, frames.session, frames.trial, frames.frame
+        ) AS loaded_plates
     FROM plate_frames AS frames
     WHERE frames.force.y >= _contact_n()
     WINDOW plate_ AS (PARTITION BY frames.subject, frames.session, frames.trial, frames.plate ORDER BY frames.frame)
@@ -96,6 +100,17 @@ feet AS (
     FROM _plate_landmarks AS landmarks
 ),
 
+surfaces AS (
+    SELECT
+        subject,
+        session,
+        trial,
+        list({ 'plate': plate, 'centre': centre, 'half': half }) AS surfaces
+    FROM _plate_geometry
+    WHERE has_corners AND returns_to_zero AND NOT contradicts_body
+    GROUP BY subject, session, trial
+),
+
 speeds AS (
     SELECT
         subject,
@@ -111,7 +126,8 @@ speeds AS (
 
 beside AS (
     SELECT
-        contacts.*,
+        contacts.* EXCLUDE (loaded_plates),
+        list_filter(surfaces.surfaces, LAMBDA s: NOT list_contains(contacts.loaded_plates, s.plate)) AS unloaded,
         geometry.stated_side,
         geometry.returns_to_zero,
         geometry.contradicts_body,
@@ -153,6 +169,7 @@ beside AS (
     FROM contacts
     INNER JOIN _plate_geometry AS geometry USING (subject, session, trial, plate)
     INNER JOIN feet USING (subject, session, trial, frame)
+    LEFT JOIN surfaces USING (subject, session, trial)
     LEFT JOIN speeds
         ON
             contacts.subject = speeds.subject
@@ -164,7 +181,13 @@ beside AS (
 
 far AS (
     SELECT
-        * EXCLUDE (along, heel, toe),
+        * EXCLUDE (along, heel, toe, unloaded),
+        len(
+            list_filter(unloaded, LAMBDA s: _is_over(heel.x - s.centre.x, heel.z - s.centre.z, s.half))
+        ) > 0 AS is_heel_over_unloaded,
+        len(
+            list_filter(unloaded, LAMBDA s: _is_over(toe.x - s.centre.x, toe.z - s.centre.z, s.half))
+        ) > 0 AS is_toe_over_unloaded,
         force.y * sqrt(
             (cop_x - heel.x - along * (toe.x - heel.x)) ^ 2 + (cop_z - heel.z - along * (toe.z - heel.z)) ^ 2
         ) AS newton_mm,
@@ -215,8 +238,8 @@ SELECT
     centre,
     is_heel_still,
     is_toe_still,
-    is_heel_over OR is_step AS is_heel_over,
-    is_toe_over OR is_step AS is_toe_over,
+    is_heel_over OR is_step OR coalesce(is_heel_over_unloaded, false) AS is_heel_over,
+    is_toe_over OR is_step OR coalesce(is_toe_over_unloaded, false) AS is_toe_over,
     is_sole_over OR is_step AS is_sole_over,
     returns_to_zero,
     contradicts_body,

@@ -1,11 +1,12 @@
 -- One row: a force platform of a trial with the axes from its middle to the middles of two of its edges.
--- Inputs: force_plates. mm. is_step: it is higher than another platform of the trial, like a step of stairs.
+-- Inputs: force_plates. mm. centre: the middle of its surface. is_step: it is higher than another platform of the trial, like a step of stairs.
 SELECT
     subject,
     session,
     trial,
     plate,
     side AS stated_side,
+    centre,
     returns_to_zero,
     coalesce(contradicts_body, false) AS contradicts_body,
     corners IS NOT NULL AS has_corners,
